@@ -1,0 +1,181 @@
+//! Which entries are meant: the selectors of the command line and the dashboard as one value.
+//!
+//! A filter means the same on every backend. What a store does with it before [`Filter::matches`] only saves work.
+
+use std::collections::{HashMap, HashSet};
+
+use regex::bytes::Regex;
+
+use crate::entry::{EntryId, Kind, State, Summary};
+use crate::error::{Error, Result};
+use crate::glob::Glob;
+use crate::key::{HTTP_PREFIX, RESULT_PREFIX};
+use crate::service::Service;
+
+/// A choice of entries: all given conditions must hold. The default chooses everything.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// The Redis key begins with this, literally.
+    pub prefix: Option<Vec<u8>>,
+    /// The Redis key matches.
+    pub key: Option<Glob>,
+    /// Of this cache.
+    pub kind: Option<Kind>,
+    /// Of one of these services; empty: of any.
+    pub services: Vec<Service>,
+    /// The URL matches; results have none.
+    pub url: Option<Glob>,
+    /// The request's method, in any case; results have none.
+    pub method: Option<String>,
+    /// The response's status; results have none.
+    pub status: Option<StatusRange>,
+    /// Stored at least this many seconds ago. An unknown time matches neither this nor the next.
+    pub older_than: Option<f64>,
+    /// Stored less than this many seconds ago.
+    pub newer_than: Option<f64>,
+    /// Not served for at least this many seconds.
+    pub idle_for: Option<f64>,
+    /// Expires in less than this many seconds.
+    pub ttl_under: Option<f64>,
+    /// Expires in more than this many seconds, or never.
+    pub ttl_over: Option<f64>,
+    /// Never expires.
+    pub is_without_ttl: bool,
+    /// The body is larger than this many bytes.
+    pub larger_than: Option<u64>,
+    /// Fresh (`true`) or stale by RFC 9111, as a private cache; results and unknown ages are neither.
+    pub is_fresh: Option<bool>,
+    /// In one of these states; empty: in any.
+    pub states: Vec<State>,
+    /// Results with this schema hash.
+    pub schema: Option<String>,
+    /// Results of all but the newest schema of their prefix; `select` fills in which those are.
+    pub dead_schemas: bool,
+    /// The decoded body matches; `select` checks it, since a summary has no body.
+    pub body: Option<Regex>,
+    /// One of these entries; empty: any.
+    pub ids: HashSet<EntryId>,
+    /// The newest schema of each result prefix, for `dead_schemas`; `select` fills it in.
+    pub newest_schemas: HashMap<Vec<u8>, Option<String>>,
+}
+
+/// Status codes from the first to the second, both included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StatusRange(pub u16, pub u16);
+
+impl std::str::FromStr for StatusRange {
+    type Err = Error;
+
+    /// `404`, `4xx` or `200-299`.
+    fn from_str(text: &str) -> Result<Self> {
+        let wrong = || Error::Config(format!("{text:?} is not a status; write 404, 4xx or 200-299"));
+        let code = |text: &str| text.parse().ok().filter(|code| (100..=999).contains(code)).ok_or_else(wrong);
+        if let Some((low, high)) = text.split_once('-') {
+            let (low, high) = (code(low)?, code(high)?);
+            return if low <= high { Ok(Self(low, high)) } else { Err(wrong()) };
+        }
+        if let [class @ b'1'..=b'9', b'x' | b'X', b'x' | b'X'] = text.as_bytes() {
+            let low = u16::from(class - b'0') * 100;
+            return Ok(Self(low, low + 99));
+        }
+        code(text).map(|code| Self(code, code))
+    }
+}
+
+impl Filter {
+    /// Whether an entry is meant, as far as its summary tells (all but `body`). `now` in Unix seconds.
+    pub fn matches(&self, entry: &Summary, now: f64) -> bool {
+        let http = entry.http.as_deref();
+        let holds = |wanted: Option<f64>, actual: Option<f64>, test: fn(f64, f64) -> bool| {
+            wanted.is_none_or(|wanted| actual.is_some_and(|actual| test(actual, wanted)))
+        };
+        self.kind.is_none_or(|kind| entry.kind() == kind)
+            && (self.services.is_empty() || self.services.contains(&entry.service))
+            && (self.states.is_empty() || self.states.contains(&entry.state))
+            && self.larger_than.is_none_or(|bytes| entry.size > bytes)
+            && self.status.is_none_or(|range| http.is_some_and(|http| (range.0..=range.1).contains(&http.status)))
+            && self
+                .method
+                .as_ref()
+                .is_none_or(|method| http.is_some_and(|http| http.method.eq_ignore_ascii_case(method)))
+            && self.url.as_ref().is_none_or(|glob| http.is_some_and(|http| glob.matches(http.url.as_bytes())))
+            && holds(self.older_than, entry.stored_for(now), |age, limit| age >= limit)
+            && holds(self.newer_than, entry.stored_for(now), |age, limit| age < limit)
+            && holds(self.idle_for, entry.last_used.map(|at| now - at), |idle, limit| idle >= limit)
+            && holds(self.ttl_under, entry.ttl(now), |ttl, limit| ttl < limit)
+            && self.ttl_over.is_none_or(|limit| entry.ttl(now).is_none_or(|ttl| ttl > limit))
+            && (!self.is_without_ttl || entry.expires_at.is_none())
+            && self.is_fresh.is_none_or(|fresh| entry.is_fresh(now) == Some(fresh))
+            && self
+                .schema
+                .as_ref()
+                .is_none_or(|schema| entry.result_key().is_some_and(|key| key.schema == Some(schema.as_str())))
+            && (!self.dead_schemas || self.is_of_dead_schema(entry))
+            && (self.ids.is_empty() || self.ids.contains(&entry.id))
+            && self.matches_key(&entry.id.redis_key())
+    }
+
+    fn matches_key(&self, key: &[u8]) -> bool {
+        self.prefix.as_ref().is_none_or(|prefix| key.starts_with(prefix))
+            && self.key.as_ref().is_none_or(|glob| glob.matches(key))
+    }
+
+    fn is_of_dead_schema(&self, entry: &Summary) -> bool {
+        entry.result_key().is_some_and(|key| {
+            self.newest_schemas.get(key.prefix).is_some_and(|newest| newest.as_deref() != key.schema)
+        })
+    }
+
+    /// Whether any entry of this cache can match; what cannot need not be scanned.
+    pub(crate) fn wants(&self, kind: Kind) -> bool {
+        let key_prefix = match kind {
+            Kind::Http => HTTP_PREFIX,
+            Kind::Result => RESULT_PREFIX,
+        };
+        let is_http_only =
+            self.url.is_some() || self.method.is_some() || self.status.is_some() || self.is_fresh.is_some();
+        let is_result_only = self.schema.is_some() || self.dead_schemas;
+        self.kind.is_none_or(|wanted| wanted == kind)
+            && self.prefix.as_ref().is_none_or(|prefix| {
+                prefix.starts_with(key_prefix.as_bytes()) || key_prefix.as_bytes().starts_with(prefix)
+            })
+            && !(is_http_only && kind == Kind::Result)
+            && !(is_result_only && kind == Kind::Http)
+    }
+
+    /// Whether a key without an owner can match: such a key has no service, URL, status or times.
+    pub(crate) fn wants_orphans(&self) -> bool {
+        self.wants(Kind::Http)
+            && (self.states.is_empty() || self.states.contains(&State::Orphan))
+            && (self.services.is_empty() || self.services.contains(&Service::Other))
+            && self.url.is_none()
+            && self.method.is_none()
+            && self.status.is_none()
+            && self.is_fresh.is_none()
+            && self.body.is_none()
+    }
+
+    /// Whether nothing at all is asked for, so that everything matches.
+    pub fn is_everything(&self) -> bool {
+        self.prefix.as_ref().is_none_or(Vec::is_empty)
+            && self.key.is_none()
+            && self.kind.is_none()
+            && self.services.is_empty()
+            && self.url.is_none()
+            && self.method.is_none()
+            && self.status.is_none()
+            && self.older_than.is_none()
+            && self.newer_than.is_none()
+            && self.idle_for.is_none()
+            && self.ttl_under.is_none()
+            && self.ttl_over.is_none()
+            && !self.is_without_ttl
+            && self.larger_than.is_none()
+            && self.is_fresh.is_none()
+            && self.states.is_empty()
+            && self.schema.is_none()
+            && !self.dead_schemas
+            && self.body.is_none()
+            && self.ids.is_empty()
+    }
+}

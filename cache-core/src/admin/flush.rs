@@ -1,0 +1,188 @@
+//! Flushing in two steps: a plan of exactly what will go, and its execution batch by batch.
+//!
+//! Nothing that is not in the plan is ever removed, and nothing on another backend than the one planned on.
+
+use std::collections::{BTreeMap, HashSet};
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use futures_util::TryStreamExt;
+
+use super::filter::Filter;
+use super::select::select;
+use crate::entry::{EntryId, Layout, Summary};
+use crate::error::{Backend, Error, Result};
+use crate::service::Service;
+use crate::store::{Inspect, Removed};
+
+/// How many entries one batch removes: small enough to stop soon, large enough that round trips do not count.
+pub const BATCH: usize = 1_000;
+
+/// What a flush would take.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// Where it was planned; the only place where it may be carried out.
+    pub backend: Backend,
+    /// The entries, in the order found.
+    pub targets: Vec<EntryId>,
+    /// Redis keys that go with them, at most: an index that other entries share stays.
+    pub keys: u64,
+    /// Bytes of bodies and values.
+    pub bytes: u64,
+    /// Entries and bytes by service.
+    pub by_service: BTreeMap<Service, (u64, u64)>,
+    /// When the oldest was stored, in Unix seconds, where that is known.
+    pub oldest: Option<f64>,
+    /// When the newest was stored.
+    pub newest: Option<f64>,
+}
+
+impl Plan {
+    /// An empty plan for a backend.
+    pub fn new(backend: Backend) -> Self {
+        Self {
+            backend,
+            targets: Vec::new(),
+            keys: 0,
+            bytes: 0,
+            by_service: BTreeMap::new(),
+            oldest: None,
+            newest: None,
+        }
+    }
+
+    /// A plan for these entries.
+    pub fn of<'a>(backend: Backend, entries: impl IntoIterator<Item = &'a Summary>) -> Self {
+        let mut planner = Planner::new(backend);
+        for entry in entries {
+            planner.add(entry);
+        }
+        planner.plan
+    }
+}
+
+/// Builds a plan entry by entry.
+struct Planner {
+    plan: Plan,
+    /// Hashes of the cache keys seen: entries under one key share one index.
+    indexes: HashSet<u64>,
+    hasher: RandomState,
+}
+
+impl Planner {
+    fn new(backend: Backend) -> Self {
+        Self { plan: Plan::new(backend), indexes: HashSet::new(), hasher: RandomState::new() }
+    }
+
+    fn add(&mut self, entry: &Summary) {
+        let plan = &mut self.plan;
+        plan.bytes += entry.size;
+        plan.keys += match entry.id {
+            EntryId::Http(Layout::Pipeline, _) => 2,
+            EntryId::Http(Layout::Hishel1 | Layout::Hishel2, _) => 3,
+            EntryId::Http(..) | EntryId::Key(_) => 1,
+        };
+        if let (Some(http), EntryId::Http(Layout::Pipeline | Layout::Hishel1 | Layout::Hishel2, _)) =
+            (&entry.http, &entry.id)
+            && self.indexes.insert(self.hasher.hash_one(&http.cache_key))
+        {
+            plan.keys += 1;
+        }
+        let of_service = plan.by_service.entry(entry.service).or_default();
+        of_service.0 += 1;
+        of_service.1 += entry.size;
+        if let Some(at) = entry.created_at {
+            plan.oldest = Some(plan.oldest.map_or(at, |oldest| oldest.min(at)));
+            plan.newest = Some(plan.newest.map_or(at, |newest| newest.max(at)));
+        }
+        plan.targets.push(entry.id.clone());
+    }
+}
+
+/// How far a plan or its execution has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Progress {
+    /// Keys looked at (planning) or entries dealt with (execution).
+    pub done: u64,
+    /// Of about so many.
+    pub total: u64,
+    /// Entries that matched so far (planning) or are gone (execution).
+    pub entries: u64,
+}
+
+/// Finds what a filter means, at most `limit` entries. `None`: `stop` was set meanwhile.
+pub async fn plan(
+    store: &Arc<dyn Inspect>,
+    filter: &Filter,
+    limit: Option<usize>,
+    stop: &AtomicBool,
+    mut progress: impl FnMut(Progress),
+) -> Result<Option<Plan>> {
+    let limit = limit.unwrap_or(usize::MAX);
+    let mut planner = Planner::new(store.backend());
+    let mut pages = std::pin::pin!(select(Arc::clone(store), filter.clone()).await?);
+    while let Some(page) = pages.try_next().await? {
+        if stop.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
+        let room = limit - planner.plan.targets.len();
+        for entry in page.entries.iter().take(room) {
+            planner.add(entry);
+        }
+        progress(Progress { done: page.scanned, total: page.total, entries: planner.plan.targets.len() as u64 });
+        if planner.plan.targets.len() >= limit {
+            break;
+        }
+    }
+    Ok(Some(planner.plan))
+}
+
+/// What carrying out a plan did.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// Entries and keys that were there and are gone.
+    pub removed: Removed,
+    /// Entries that could not be removed.
+    pub failed: u64,
+    /// The first error met.
+    pub error: Option<Error>,
+    /// `stop` was set before the end.
+    pub is_interrupted: bool,
+}
+
+/// Removes what a plan names, batch by batch. Stops behind the batch during which `stop` is set.
+pub async fn execute(
+    store: &Arc<dyn Inspect>,
+    plan: &Plan,
+    stop: &AtomicBool,
+    mut progress: impl FnMut(Progress),
+) -> Report {
+    let mut report = Report::default();
+    let total = plan.targets.len() as u64;
+    let mut done = 0;
+    for batch in plan.targets.chunks(BATCH) {
+        if stop.load(Ordering::Relaxed) {
+            report.is_interrupted = true;
+            break;
+        }
+        let now = store.backend();
+        let outcome = if now == plan.backend { store.remove(batch).await } else { Err(Error::BackendChanged { now }) };
+        match outcome {
+            Ok(removed) => report.removed += removed,
+            Err(error) => {
+                report.failed += batch.len() as u64;
+                let is_final =
+                    error.is_temporary() || matches!(error, Error::BackendChanged { .. } | Error::ReadOnly(_));
+                report.error.get_or_insert(error);
+                if is_final {
+                    report.failed = total - done;
+                    break;
+                }
+            }
+        }
+        done += batch.len() as u64;
+        progress(Progress { done, total, entries: report.removed.entries });
+    }
+    report
+}

@@ -1,0 +1,65 @@
+//! The entries that a filter means, page by page, with the two conditions that need more than a summary.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use futures_util::stream::{self, Stream, StreamExt, TryStreamExt};
+
+use super::filter::Filter;
+use crate::codec::body;
+use crate::entry::{Kind, Summary};
+use crate::error::Result;
+use crate::store::{Inspect, Page, scan};
+
+/// How many bodies are read at the same time for `body`.
+const BODIES_AT_ONCE: usize = 16;
+
+/// Every page of what the filter means, all conditions included.
+pub async fn select(
+    store: Arc<dyn Inspect>,
+    mut filter: Filter,
+) -> Result<impl Stream<Item = Result<Page>> + Send + use<>> {
+    if filter.dead_schemas {
+        filter.newest_schemas = newest_schemas(Arc::clone(&store)).await?;
+    }
+    let body = filter.body.clone();
+    let pages = scan::pages(Arc::clone(&store), filter);
+    Ok(pages.and_then(move |mut page| {
+        let (store, body) = (Arc::clone(&store), body.clone());
+        async move {
+            if let Some(regex) = body {
+                page.entries = with_body(&*store, &regex, std::mem::take(&mut page.entries)).await?;
+            }
+            Ok(page)
+        }
+    }))
+}
+
+async fn with_body(store: &dyn Inspect, regex: &regex::bytes::Regex, entries: Vec<Summary>) -> Result<Vec<Summary>> {
+    let checked = stream::iter(entries).map(|entry| async move {
+        let raw = store.raw_body(&entry.id, usize::MAX).await?;
+        // Only the bytes tell whether a body is compressed, so no header is needed; brotli has no mark and is missed.
+        let is_match = raw.is_some_and(|raw| regex.is_match(&body::decoded(&raw, None)));
+        Ok(is_match.then_some(entry))
+    });
+    checked.buffered(BODIES_AT_ONCE).try_filter_map(|entry| async move { Ok(entry) }).try_collect().await
+}
+
+/// The schema of each result prefix whose newest entry expires last: results are stored with the same TTL and are
+/// not refreshed, so the last to expire was the last stored.
+async fn newest_schemas(store: Arc<dyn Inspect>) -> Result<HashMap<Vec<u8>, Option<String>>> {
+    let results = Filter { kind: Some(Kind::Result), ..Filter::default() };
+    let mut newest: HashMap<Vec<u8>, (f64, Option<String>)> = HashMap::new();
+    let mut pages = std::pin::pin!(scan::pages(store, results));
+    while let Some(page) = pages.try_next().await? {
+        for entry in page.entries {
+            let Some(key) = entry.result_key() else { continue };
+            let stored = entry.created_at.or(entry.expires_at).unwrap_or(0.0);
+            let known = newest.entry(key.prefix.to_vec()).or_insert((f64::MIN, None));
+            if stored > known.0 {
+                *known = (stored, key.schema.map(str::to_owned));
+            }
+        }
+    }
+    Ok(newest.into_iter().map(|(prefix, (_, schema))| (prefix, schema)).collect())
+}

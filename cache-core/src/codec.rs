@@ -1,0 +1,204 @@
+//! hishel's "pair" to bytes and back: one MessagePack map an entry. Pure.
+//!
+//! Layouts A, B and C hold the whole pair; hishel 2 (D and E) holds only the two heads, and keeps the rest elsewhere.
+
+pub mod body;
+
+use std::borrow::Cow;
+use std::io::Cursor;
+
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::{Deserialize, Serialize};
+use serde_bytes::{ByteBuf, Bytes};
+use uuid::Uuid;
+
+use crate::entry::{Entry, Extra, Request, Response};
+use crate::error::CodecError;
+use crate::key::CacheKey;
+
+/// What hishel 2 keeps beside the heads: the value of its `stream_done` key.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Done {
+    /// How many chunks the body has.
+    pub chunk_count: u64,
+    /// When it expires at the latest, in Unix seconds.
+    pub ttl_deadline: Option<f64>,
+    /// "Time to idle": seconds after its last use when it expires.
+    pub tti: Option<f64>,
+    /// The key that it is stored under.
+    pub cache_key: CacheKey,
+}
+
+#[derive(Deserialize)]
+struct PairIn {
+    id: ByteBuf,
+    request: Request,
+    response: Response,
+    meta: Meta,
+    cache_key: ByteBuf,
+}
+
+#[derive(Serialize)]
+struct PairOut<'a> {
+    id: &'a Bytes,
+    request: &'a Request,
+    response: &'a Response,
+    meta: Meta,
+    cache_key: &'a Bytes,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Meta {
+    created_at: f64,
+    #[serde(default)]
+    deleted_at: Option<f64>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Heads<Q, S> {
+    request: Q,
+    response: S,
+}
+
+/// Reads the pair of layouts A, B and C.
+pub fn decode_pair(bytes: &[u8]) -> Result<Entry, CodecError> {
+    let pair: PairIn = decode(bytes)?;
+    let id = Uuid::from_slice(&pair.id).map_err(|_| CodecError::Pair("its id is not a UUID".into()))?;
+    Ok(Entry {
+        id,
+        cache_key: CacheKey::new(pair.cache_key.into_vec()),
+        request: pair.request,
+        response: pair.response,
+        created_at: Some(pair.meta.created_at),
+        deleted_at: pair.meta.deleted_at,
+    })
+}
+
+/// Writes the pair of layouts A, B and C, to the byte as hishel does.
+pub fn encode_pair(entry: &Entry) -> Vec<u8> {
+    encode(&PairOut {
+        id: Bytes::new(entry.id.as_bytes()),
+        request: &entry.request,
+        response: &entry.response,
+        meta: Meta { created_at: entry.created_at.unwrap_or(0.0), deleted_at: entry.deleted_at },
+        cache_key: Bytes::new(entry.cache_key.as_bytes()),
+    })
+}
+
+/// Reads the heads of layouts D and E.
+pub fn decode_heads(bytes: &[u8]) -> Result<(Request, Response), CodecError> {
+    let heads: Heads<Request, Response> = decode(bytes)?;
+    Ok((heads.request, heads.response))
+}
+
+/// Writes the heads of layouts D and E, which have no metadata.
+pub fn encode_heads(entry: &Entry) -> Vec<u8> {
+    let request = Request { extra: Extra::absent(), ..entry.request.clone() };
+    let response = Response { extra: Extra::absent(), ..entry.response.clone() };
+    encode(&Heads { request, response })
+}
+
+/// Reads hishel 2's `stream_done` value.
+pub fn decode_done(bytes: &[u8]) -> Result<Done, CodecError> {
+    let (chunk_count, ttl_deadline, tti, cache_key): (u64, Option<f64>, Option<f64>, ByteBuf) = decode(bytes)?;
+    Ok(Done { chunk_count, ttl_deadline, tti, cache_key: CacheKey::new(cache_key.into_vec()) })
+}
+
+/// Writes hishel 2's `stream_done` value.
+pub fn encode_done(done: &Done) -> Vec<u8> {
+    encode(&(done.chunk_count, done.ttl_deadline, done.tti, Bytes::new(done.cache_key.as_bytes())))
+}
+
+/// The few facts of a pair or of hishel 2's heads that lists show, read without copying the rest.
+#[derive(Deserialize)]
+pub(crate) struct Facts<'a> {
+    #[serde(borrow)]
+    pub(crate) request: RequestFacts<'a>,
+    #[serde(borrow)]
+    pub(crate) response: ResponseFacts<'a>,
+    /// `None` in hishel 2's layouts.
+    pub(crate) meta: Option<MetaFacts>,
+    #[serde(borrow, default)]
+    pub(crate) cache_key: Option<&'a Bytes>,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct RequestFacts<'a> {
+    #[serde(borrow)]
+    pub(crate) method: Cow<'a, str>,
+    #[serde(borrow)]
+    pub(crate) url: Cow<'a, str>,
+    /// Read only to be sure that the whole entry is what it should be.
+    #[serde(rename = "headers")]
+    _headers: serde::de::IgnoredAny,
+    #[serde(default)]
+    pub(crate) extra: ExtraFacts,
+}
+
+#[derive(Default, Deserialize)]
+pub(crate) struct ExtraFacts {
+    pub(crate) hishel_ttl: Option<f64>,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct ResponseFacts<'a> {
+    pub(crate) status_code: u16,
+    #[serde(borrow)]
+    pub(crate) headers: HeaderFacts<'a>,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct MetaFacts {
+    pub(crate) created_at: f64,
+    pub(crate) deleted_at: Option<f64>,
+}
+
+/// The header fields that freshness and lists need.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct HeaderFacts<'a> {
+    #[serde(borrow, default)]
+    pub(crate) cache_control: Vec<&'a str>,
+    #[serde(borrow, default)]
+    pub(crate) age: Vec<&'a str>,
+    #[serde(borrow, default)]
+    pub(crate) date: Vec<&'a str>,
+    #[serde(borrow, default)]
+    pub(crate) expires: Vec<&'a str>,
+    #[serde(borrow, default)]
+    pub(crate) last_modified: Vec<&'a str>,
+    #[serde(borrow, default)]
+    pub(crate) content_type: Vec<&'a str>,
+}
+
+impl<'a> Facts<'a> {
+    pub(crate) fn decode(bytes: &'a [u8]) -> Result<Self, CodecError> {
+        let mut deserializer = rmp_serde::Deserializer::from_read_ref(bytes);
+        let facts = Self::deserialize(&mut deserializer).map_err(|error| CodecError::Pair(error.to_string()))?;
+        // The reader has no position; reading one more value tells whether anything is left.
+        match IgnoredAny::deserialize(&mut deserializer) {
+            Err(_) => Ok(facts),
+            Ok(IgnoredAny) => Err(CodecError::Trailing(1)),
+        }
+    }
+}
+
+fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
+    let mut deserializer = rmp_serde::Deserializer::new(Cursor::new(bytes));
+    let value = T::deserialize(&mut deserializer).map_err(|error| CodecError::Pair(error.to_string()))?;
+    // rmp-serde stops behind the value and says nothing of what follows it.
+    match bytes.len() - deserializer.get_ref().position() as usize {
+        0 => Ok(value),
+        left => Err(CodecError::Trailing(left)),
+    }
+}
+
+fn encode<T: Serialize>(value: &T) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(1024);
+    // Named: structs become maps, as hishel writes them. Writing to a Vec fails only where a type cannot be
+    // represented, and ours can.
+    if let Err(error) = value.serialize(&mut rmp_serde::Serializer::new(&mut bytes).with_struct_map()) {
+        unreachable!("a plain value could not be encoded: {error}");
+    }
+    bytes
+}

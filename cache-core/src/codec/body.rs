@@ -1,0 +1,92 @@
+//! Stored bodies made readable: content codings undone, for showing only. Pure.
+//!
+//! The pipeline's client decompresses before storing and keeps `Content-Encoding`, so the bytes decide, not the header.
+
+use std::borrow::Cow;
+use std::io::Read;
+
+/// No body is unpacked beyond this many bytes: what is cached is untrusted.
+pub const DECODED_LIMIT: u64 = 64 << 20;
+
+/// Undoes the content coding of a stored body; a body that is not what the header says is returned as it is.
+///
+/// `content_encoding` is the response's header. At most [`DECODED_LIMIT`] bytes come out.
+pub fn decoded<'a>(body: &'a [u8], content_encoding: Option<&str>) -> Cow<'a, [u8]> {
+    let coding = content_encoding.unwrap_or_default().trim().to_ascii_lowercase();
+    let unpacked = match body {
+        [0x1f, 0x8b, ..] => read(flate2::read::MultiGzDecoder::new(body)),
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => ruzstd::decoding::StreamingDecoder::new(body).ok().and_then(read),
+        _ if coding == "deflate" => {
+            read(flate2::read::ZlibDecoder::new(body)).or_else(|| read(flate2::read::DeflateDecoder::new(body)))
+        }
+        // Brotli has no mark of its own, and some plain texts happen to decode: valid UTF-8 is taken as it is.
+        _ if coding == "br" && std::str::from_utf8(body).is_err() => read(brotli::Decompressor::new(body, 4096)),
+        _ => None,
+    };
+    unpacked.map_or(Cow::Borrowed(body), Cow::Owned)
+}
+
+fn read(from: impl Read) -> Option<Vec<u8>> {
+    let mut out = Vec::new();
+    from.take(DECODED_LIMIT).read_to_end(&mut out).ok()?;
+    Some(out)
+}
+
+/// What a JSON answer is about: the first text under a `title` or `name`, found even where the JSON is cut off.
+pub fn title(start_of_json: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(start_of_json);
+    ["\"title\"", "\"canonicalTitle\"", "\"name\""].into_iter().find_map(|field| {
+        let (_, rest) = text.split_once(field)?;
+        let rest = rest.trim_start().strip_prefix(':')?.trim_start();
+        // `{"romaji": "…"}` is AniList's way: the first member that is a text.
+        let value = rest
+            .strip_prefix('{')
+            .map_or(Some(rest), |members| members.split_once(':').map(|(_, value)| value.trim_start()))?;
+        let end = closing_quote(value.strip_prefix('"')?)?;
+        serde_json::from_str(&value[..end + 2]).ok()
+    })
+}
+
+fn closing_quote(text: &str) -> Option<usize> {
+    let mut escaped = false;
+    text.bytes().position(|b| {
+        let closes = b == b'"' && !escaped;
+        escaped = b == b'\\' && !escaped;
+        closes
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write as _;
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    #[test]
+    fn the_bytes_decide_whether_a_body_is_compressed() {
+        assert_eq!(decoded(b"{\"plain\": 1}", Some("gzip")), &b"{\"plain\": 1}"[..]);
+        assert_eq!(decoded(&gzip(b"hello"), Some("gzip")), &b"hello"[..]);
+        assert_eq!(decoded(&gzip(b"hello"), None), &b"hello"[..]);
+        assert_eq!(decoded(b"plain", Some("br")), &b"plain"[..]);
+        let mut cut = gzip(&[b'x'; 100]);
+        cut.truncate(cut.len() / 2);
+        assert_eq!(decoded(&cut, Some("gzip")), cut.as_slice());
+    }
+
+    #[test]
+    fn a_title_is_found_in_json_that_is_cut_off() {
+        assert_eq!(
+            title(br#"{"data":{"Media":{"id":1,"title":{"romaji":"Cowboy \"Bebop\"","eng"#).as_deref(),
+            Some("Cowboy \"Bebop\"")
+        );
+        assert_eq!(title(br#"{"title": "One Piece"}"#).as_deref(), Some("One Piece"));
+        assert_eq!(title(br#"{"title": null, "name": "x"}"#).as_deref(), Some("x"));
+        assert_eq!(title(br#"{"title": "cut o"#), None);
+        assert_eq!(title(b""), None);
+    }
+}

@@ -1,0 +1,154 @@
+//! What can go wrong in a cache, told apart by what the caller should do next.
+//!
+//! Driver errors are boxed, so that no driver's type is part of the public API.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The result of every fallible call of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// A boxed cause.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Which kind of storage answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BackendKind {
+    /// One Redis server.
+    Redis,
+    /// One SQLite file.
+    Sqlite,
+    /// A map in this process; for tests.
+    Memory,
+}
+
+impl BackendKind {
+    /// The name used in JSON and on screens.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Redis => "redis",
+            Self::Sqlite => "sqlite",
+            Self::Memory => "memory",
+        }
+    }
+}
+
+/// The storage that a call went to, named so that a person recognises it. Never holds a password.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Backend {
+    /// The kind of storage.
+    pub kind: BackendKind,
+    /// Its URL without secrets, or its path.
+    pub location: Arc<str>,
+}
+
+impl fmt::Display for Backend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = match self.kind {
+            BackendKind::Redis => "Redis",
+            BackendKind::Sqlite => "SQLite",
+            BackendKind::Memory => "memory",
+        };
+        write!(f, "{name} at {}", self.location)
+    }
+}
+
+/// Why a call failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// No connection, a broken connection, or a server that is still loading.
+    #[error("{backend} cannot be reached")]
+    Unavailable {
+        /// The backend that was asked.
+        backend: Backend,
+        /// The driver's error.
+        #[source]
+        source: BoxError,
+    },
+    /// No answer within the limit.
+    #[error("{backend} did not answer {operation} within {limit:?}")]
+    Timeout {
+        /// The backend that was asked.
+        backend: Backend,
+        /// What it was asked to do.
+        operation: &'static str,
+        /// How long was waited.
+        limit: Duration,
+    },
+    /// The backend answered with an error: a wrong password, no memory left, a read-only replica or file.
+    #[error("{backend} refused {operation}")]
+    Refused {
+        /// The backend that was asked.
+        backend: Backend,
+        /// What it was asked to do.
+        operation: &'static str,
+        /// The driver's error.
+        #[source]
+        source: BoxError,
+    },
+    /// There is nothing to open at this place.
+    #[error("{backend} does not exist")]
+    Missing {
+        /// The backend that was asked.
+        backend: Backend,
+    },
+    /// Stored bytes that cannot be understood.
+    #[error("{what} cannot be read")]
+    Corrupt {
+        /// The entry or key, safe to print.
+        what: String,
+        /// What is wrong with it.
+        #[source]
+        source: CodecError,
+    },
+    /// A page was asked for with a cursor of another backend or of an older list.
+    #[error("the list changed while it was read")]
+    CursorExpired,
+    /// A change was planned for one backend and another one answers now.
+    #[error("the backend changed to {now} meanwhile")]
+    BackendChanged {
+        /// The backend in use now.
+        now: Backend,
+    },
+    /// A change was asked of a cache opened for reading only.
+    #[error("{0} was opened read-only")]
+    ReadOnly(Backend),
+    /// The layout cannot hold what was asked.
+    #[error("{0}")]
+    Unsupported(&'static str),
+    /// A setting that cannot be used; says which and what is allowed.
+    #[error("{0}")]
+    Config(String),
+}
+
+impl Error {
+    /// Whether the same call may succeed later without anybody doing anything; what retry and fallback ask.
+    pub fn is_temporary(&self) -> bool {
+        matches!(self, Self::Unavailable { .. } | Self::Timeout { .. })
+    }
+}
+
+/// Why stored bytes cannot be understood.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CodecError {
+    /// Not the MessagePack map that hishel writes.
+    #[error("not an entry of hishel's: {0}")]
+    Pair(String),
+    /// Bytes are left over behind a complete value.
+    #[error("{0} bytes left over behind the entry")]
+    Trailing(usize),
+    /// The key exists but holds another Redis type than the layout says.
+    #[error("the key holds a {found}, not a {expected}")]
+    WrongType {
+        /// The type that the layout says.
+        expected: &'static str,
+        /// The type found.
+        found: String,
+    },
+    /// A part of the entry is missing.
+    #[error("{0} is missing")]
+    Missing(&'static str),
+}

@@ -1,0 +1,51 @@
+//! The cache of an anime enrichment pipeline: HTTP responses and function results, kept in Redis, or in SQLite
+//! where there is no Redis, and shared with the pipeline's Python programs.
+//!
+//! What is in it is read and written in the formats that the Python programs use (hishel 1 and 2, the pipeline's own
+//! layout, its `@cached_result` decorator), so that both sides hit what the other stored.
+//!
+//! ```
+//! # tokio_test();
+//! # fn tokio_test() { tokio::runtime::Runtime::new().unwrap().block_on(async {
+//! use cache_core::{Filter, Inspect, Memory, Service, Services, Store};
+//!
+//! let store = Memory::new(Services::default());
+//! store.put_result("result_cache:anisearch_anime:82fce6a05e45281a:18878", "{}".into(), "24h".parse::<humantime::Duration>().unwrap().into()).await?;
+//! let filter = Filter { services: vec![Service::AniSearch], ..Filter::default() };
+//! let page = store.scan(&filter, None, 100).await?;
+//! assert_eq!(page.entries.len(), 1);
+//! # Ok::<(), cache_core::Error>(()) }).unwrap() }
+//! ```
+
+#![deny(missing_docs)]
+
+pub mod admin;
+pub mod clock;
+pub mod codec;
+mod config;
+mod entry;
+mod error;
+mod glob;
+pub mod key;
+mod policy;
+mod python;
+mod service;
+mod store;
+mod summary;
+
+pub use admin::filter::{Filter, StatusRange};
+pub use config::{Config, RedisUrl, Storage, without_secrets};
+pub use entry::{Entry, EntryId, Extra, Headers, HttpSummary, Kind, Layout, Request, Response, State, Summary};
+pub use error::{Backend, BackendKind, BoxError, CodecError, Error, Result};
+pub use glob::Glob;
+pub use key::{Argument, CacheKey, Form, Payload, ResultKey};
+pub use policy::Freshness;
+pub use service::{DEFAULT_TTL, Service, Services};
+pub use store::fallback::Fallback;
+pub use store::memory::Memory;
+pub use store::open::{OpenOptions, Opened, WhenUnreachable, open};
+pub use store::readonly::ReadOnly;
+pub use store::redis::Redis;
+pub use store::scan::pages;
+pub use store::sqlite::{Missing, Sqlite};
+pub use store::{Cursor, Health, Info, Inspect, Inspected, KeyFact, Page, Removed, Store, Writer};

@@ -1,0 +1,6 @@
+//! RFC 9111 as values. Pure: whatever depends on the time takes it as a parameter.
+
+mod freshness;
+
+pub use freshness::Freshness;
+pub(crate) use freshness::FreshnessFields;

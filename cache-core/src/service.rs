@@ -1,0 +1,201 @@
+//! The seven services, and which of them an entry belongs to.
+//!
+//! The service is not part of any key: it is told from the host of the URL, or from the prefix of a result key.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::entry::Kind;
+
+/// How long every service's entries live unless set otherwise (the seed: 24 hours for all).
+pub const DEFAULT_TTL: Duration = Duration::from_secs(86_400);
+
+/// A source of the enrichment pipeline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Service {
+    /// Jikan, an API over MyAnimeList.
+    Jikan,
+    /// AniList, GraphQL.
+    AniList,
+    /// AniDB, XML.
+    AniDb,
+    /// Kitsu, JSON:API.
+    Kitsu,
+    /// AnimeSchedule.
+    AnimeSchedule,
+    /// Anime-Planet, crawled.
+    AnimePlanet,
+    /// AniSearch, crawled.
+    AniSearch,
+    /// None of the seven.
+    Other,
+}
+
+impl Service {
+    /// The seven, in the pipeline's order, and then `Other`.
+    pub const ALL: [Self; 8] = [
+        Self::Jikan,
+        Self::AniList,
+        Self::AniDb,
+        Self::Kitsu,
+        Self::AnimeSchedule,
+        Self::AnimePlanet,
+        Self::AniSearch,
+        Self::Other,
+    ];
+
+    /// The name in settings, selectors and JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Jikan => "jikan",
+            Self::AniList => "anilist",
+            Self::AniDb => "anidb",
+            Self::Kitsu => "kitsu",
+            Self::AnimeSchedule => "animeschedule",
+            Self::AnimePlanet => "anime_planet",
+            Self::AniSearch => "anisearch",
+            Self::Other => "other",
+        }
+    }
+
+    /// The service of this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|service| service.name() == name)
+    }
+
+    /// Which cache serves it.
+    pub fn kind(self) -> Kind {
+        match self {
+            Self::AnimePlanet | Self::AniSearch => Kind::Result,
+            _ => Kind::Http,
+        }
+    }
+
+    /// The host names it answers under.
+    fn hosts(self) -> &'static [&'static str] {
+        match self {
+            Self::Jikan => &["api.jikan.moe"],
+            Self::AniList => &["graphql.anilist.co"],
+            Self::AniDb => &["api.anidb.net"],
+            Self::Kitsu => &["kitsu.io", "kitsu.app"],
+            Self::AnimeSchedule => &["animeschedule.net"],
+            Self::AnimePlanet => &["anime-planet.com"],
+            Self::AniSearch => &["anisearch.com"],
+            Self::Other => &[],
+        }
+    }
+}
+
+impl fmt::Display for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// What the settings say of the services: the TTL of each, and hosts that stand in for the real ones.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Services {
+    ttls: [Duration; Service::ALL.len()],
+    /// `host:port` (or host) of a configured URL, and whose it is.
+    overrides: Vec<(String, Service)>,
+}
+
+impl Default for Services {
+    fn default() -> Self {
+        Self { ttls: [DEFAULT_TTL; Service::ALL.len()], overrides: Vec::new() }
+    }
+}
+
+impl Services {
+    /// The TTL that this service's entries are stored with.
+    pub fn ttl(&self, service: Service) -> Duration {
+        self.ttls[service as usize]
+    }
+
+    /// Sets the TTL of one service.
+    pub fn set_ttl(&mut self, service: Service, ttl: Duration) {
+        self.ttls[service as usize] = ttl;
+    }
+
+    /// Makes every URL with the host and port of `url` count as this service's.
+    pub fn set_url(&mut self, service: Service, url: &str) {
+        self.overrides.retain(|(_, other)| *other != service);
+        self.overrides.push((authority(url).to_ascii_lowercase(), service));
+    }
+
+    /// The service that a URL belongs to, by its host.
+    pub fn of_url(&self, url: &str) -> Service {
+        let authority = authority(url);
+        if let Some((_, service)) = self.overrides.iter().find(|(a, _)| a.eq_ignore_ascii_case(authority)) {
+            return *service;
+        }
+        let host = without_port(authority);
+        Service::ALL
+            .into_iter()
+            .find(|service| service.hosts().iter().any(|known| is_host_or_below(host, known)))
+            .unwrap_or(Service::Other)
+    }
+
+    /// The service that a result belongs to, by the prefix of its key.
+    pub fn of_result_prefix(&self, prefix: &[u8]) -> Service {
+        if prefix.starts_with(b"animeplanet") || prefix.starts_with(b"anime_planet") {
+            Service::AnimePlanet
+        } else if prefix.starts_with(b"anisearch") {
+            Service::AniSearch
+        } else {
+            Service::Other
+        }
+    }
+}
+
+/// The `host:port` part of a URL, without user and password; empty where there is none.
+pub fn authority(url: &str) -> &str {
+    let Some((_, rest)) = url.split_once("://") else { return "" };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let authority = &rest[..end];
+    authority.rsplit_once('@').map_or(authority, |(_, host)| host)
+}
+
+fn without_port(authority: &str) -> &str {
+    match authority.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => host,
+        _ => authority,
+    }
+}
+
+fn is_host_or_below(host: &str, known: &str) -> bool {
+    let (host, known) = (host.as_bytes(), known.as_bytes());
+    host.len() >= known.len()
+        && host[host.len() - known.len()..].eq_ignore_ascii_case(known)
+        && (host.len() == known.len() || host[host.len() - known.len() - 1] == b'.')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_belongs_to_the_service_of_its_host() {
+        let services = Services::default();
+        for (url, service) in [
+            ("https://api.jikan.moe/v4/anime/1/full", Service::Jikan),
+            ("http://api.anidb.net:9001/httpapi?aid=23", Service::AniDb),
+            ("https://kitsu.app/api/edge/anime/1", Service::Kitsu),
+            ("https://WWW.Anime-Planet.com/anime/x", Service::AnimePlanet),
+            ("https://user:secret@graphql.anilist.co", Service::AniList),
+            ("https://evil-kitsu.io/", Service::Other),
+            ("https://example.org/?u=https://kitsu.io/", Service::Other),
+            ("kitsu.io", Service::Other),
+        ] {
+            assert_eq!(services.of_url(url), service, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_configured_url_stands_in_for_the_real_host() {
+        let mut services = Services::default();
+        services.set_url(Service::Jikan, "http://127.0.0.1:8999/v4");
+        assert_eq!(services.of_url("http://127.0.0.1:8999/v4/anime/1"), Service::Jikan);
+        assert_eq!(services.of_url("http://127.0.0.1:9000/v4/anime/1"), Service::Other);
+    }
+}

@@ -1,0 +1,177 @@
+//! The promise that every storage keeps: what a cache needs ([`Store`]), and what an administrator needs on top
+//! ([`Inspect`]).
+
+pub mod fallback;
+pub mod memory;
+pub mod open;
+pub mod readonly;
+pub mod redis;
+pub mod scan;
+pub mod sqlite;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use crate::admin::filter::Filter;
+use crate::entry::{Entry, EntryId, Summary};
+use crate::error::{Backend, Result};
+use crate::key::CacheKey;
+
+/// What a cache needs. A miss is `None` or empty, never an error.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// Which storage answers now.
+    fn backend(&self) -> Backend;
+
+    /// The live and whole responses under a key, newest first.
+    async fn lookup(&self, key: &CacheKey) -> Result<Vec<Entry>>;
+
+    /// Starts writing a response. It is visible at [`Writer::commit`]; dropped before that, no reader ever sees it.
+    async fn begin(&self, entry: Entry, ttl: Option<Duration>) -> Result<Box<dyn Writer>>;
+
+    /// The body of a live and whole response.
+    async fn body(&self, id: &EntryId) -> Result<Option<Bytes>>;
+
+    /// Replaces what is stored of a response but its body and remaining TTL; `false`: it was gone.
+    async fn replace(&self, id: &EntryId, entry: &Entry) -> Result<bool>;
+
+    /// Lets entries live this much longer from now (`None`: for ever); how many were still there.
+    async fn touch(&self, ids: &[EntryId], ttl: Option<Duration>) -> Result<u64>;
+
+    /// Removes entries for good: out of the index, then the entry, then its body. What is gone already is no error.
+    async fn remove(&self, ids: &[EntryId]) -> Result<Removed>;
+
+    /// The stored result under a whole `result_cache:` key.
+    async fn result(&self, key: &str) -> Result<Option<Bytes>>;
+
+    /// Stores a result under a whole `result_cache:` key.
+    async fn put_result(&self, key: &str, value: Bytes, ttl: Duration) -> Result<()>;
+}
+
+/// A response being stored.
+#[async_trait]
+pub trait Writer: Send {
+    /// Adds a piece of the body.
+    async fn push(&mut self, chunk: Bytes) -> Result<()>;
+
+    /// Makes the response visible.
+    async fn commit(self: Box<Self>) -> Result<EntryId>;
+}
+
+/// What [`Store::remove`] did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Removed {
+    /// Entries that were there and are gone now.
+    pub entries: u64,
+    /// Redis keys that are gone now (rows in SQLite): entries, bodies and emptied indexes.
+    pub keys: u64,
+}
+
+impl std::ops::AddAssign for Removed {
+    fn add_assign(&mut self, other: Self) {
+        self.entries += other.entries;
+        self.keys += other.keys;
+    }
+}
+
+/// What an administrator needs on top. The caches cannot call these: they hold an `Arc<dyn Store>`.
+#[async_trait]
+pub trait Inspect: Store {
+    /// One page of what matches (all but `filter.body`), from `from` on (`None`: the start).
+    ///
+    /// `want` is a hint: how many keys to look at. A page may be empty; only `next: None` ends the list. No entry
+    /// comes twice, and one that is there from the first page to the last is never left out.
+    async fn scan(&self, filter: &Filter, from: Option<Cursor>, want: usize) -> Result<Page>;
+
+    /// Everything about one entry but its body, whatever its state.
+    async fn inspect(&self, id: &EntryId) -> Result<Option<Inspected>>;
+
+    /// The first `limit` bytes or more of a stored body or value, as far as it is there, whatever the entry's state.
+    async fn raw_body(&self, id: &EntryId, limit: usize) -> Result<Option<Bytes>>;
+
+    /// Facts about the server or the file.
+    async fn info(&self) -> Result<Info>;
+
+    /// How the storage is. Cannot fail: failing is the answer.
+    async fn health(&self) -> Health;
+}
+
+/// One page of a scan.
+#[derive(Debug, Default)]
+pub struct Page {
+    /// What matched.
+    pub entries: Vec<Summary>,
+    /// Where the next page begins; `None`: this was the last one.
+    pub next: Option<Cursor>,
+    /// About how many keys of the whole database (rows in SQLite) were looked at since the first page.
+    pub scanned: u64,
+    /// About how many there are in all.
+    pub total: u64,
+    /// How many of those looked at for this page are under our prefixes.
+    pub keys: u64,
+}
+
+/// Where a scan goes on; of the store that gave it, for one use.
+#[derive(Debug)]
+pub struct Cursor(pub(crate) Position);
+
+#[derive(Debug)]
+pub(crate) enum Position {
+    Redis(Box<redis::scan::Progress>),
+    Sqlite(sqlite::Position),
+    Memory(usize),
+}
+
+/// Everything about one entry but its body.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Inspected {
+    /// The short form.
+    pub summary: Summary,
+    /// The stored request and response; `None` for results and for what cannot be read.
+    pub entry: Option<Entry>,
+    /// How many pieces the body is stored in.
+    pub chunks: u64,
+    /// The Redis keys that make up the entry; empty in SQLite.
+    pub keys: Vec<KeyFact>,
+}
+
+/// A Redis key as the server sees it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KeyFact {
+    /// The key.
+    pub key: Vec<u8>,
+    /// Its Redis type: `hash`, `list`, …
+    pub kind: String,
+    /// Seconds until it expires; `None`: never.
+    pub ttl: Option<f64>,
+    /// Bytes of memory that it takes, by `MEMORY USAGE`; `None` where the server does not tell.
+    pub bytes: Option<u64>,
+}
+
+/// Facts about the server or the file.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Info {
+    /// The server's or library's version.
+    pub version: String,
+    /// Memory in use by the whole server, or the size of the file; bytes.
+    pub memory_bytes: u64,
+    /// The server's `maxmemory`, and what it does at the limit; `None`: no limit.
+    pub limit: Option<(u64, String)>,
+    /// Keys in the whole database, ours or not; rows in SQLite.
+    pub keys: u64,
+    /// The server's own `keyspace_hits` and `keyspace_misses` since its start, of everything it serves.
+    pub keyspace: Option<(u64, u64)>,
+}
+
+/// How the storage is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Health {
+    /// Which storage answers now.
+    pub backend: Backend,
+    /// It stands in for another one that cannot be reached.
+    pub is_fallback: bool,
+    /// Why the storage asked for does not answer; `None`: it does.
+    pub problem: Option<String>,
+}

@@ -1,0 +1,212 @@
+//! A map in this process that keeps the same promise as the real stores. For tests.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::{Bytes, BytesMut};
+
+use super::{Cursor, Health, Info, Inspect, Inspected, Page, Position, Removed, Store, Writer};
+use crate::admin::filter::Filter;
+use crate::clock;
+use crate::entry::{Entry, EntryId, Layout, Summary};
+use crate::error::{Backend, BackendKind, Error, Result};
+use crate::key::CacheKey;
+use crate::service::Services;
+use crate::summary;
+
+/// The store. Clones share what is in it.
+#[derive(Clone, Default)]
+pub struct Memory {
+    services: Services,
+    items: Arc<Mutex<BTreeMap<EntryId, Item>>>,
+}
+
+#[derive(Clone)]
+struct Item {
+    /// `None`: a result.
+    entry: Option<Entry>,
+    body: Bytes,
+    created_at: f64,
+    expires_at: Option<f64>,
+}
+
+impl Memory {
+    /// An empty store.
+    pub fn new(services: Services) -> Self {
+        Self { services, items: Arc::default() }
+    }
+
+    fn items(&self) -> MutexGuard<'_, BTreeMap<EntryId, Item>> {
+        // A panic elsewhere leaves the map as it was between two calls.
+        self.items.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn live(&self, id: &EntryId, now: f64) -> Option<Item> {
+        self.items().get(id).filter(|item| item.expires_at.is_none_or(|at| at > now)).cloned()
+    }
+
+    fn summary(&self, id: &EntryId, item: &Item) -> Summary {
+        match &item.entry {
+            Some(entry) => summary::of_entry(&self.services, Layout::Pipeline, entry, &item.body, item.expires_at),
+            None => {
+                let key = id.redis_key();
+                let mut summary = summary::of_result(&self.services, &key, item.body.len() as u64, item.expires_at);
+                summary.created_at = Some(item.created_at);
+                summary
+            }
+        }
+    }
+}
+
+fn expires_at(ttl: Option<Duration>) -> Option<f64> {
+    ttl.map(|ttl| clock::now() + ttl.as_secs_f64())
+}
+
+#[async_trait]
+impl Store for Memory {
+    fn backend(&self) -> Backend {
+        Backend { kind: BackendKind::Memory, location: "this process".into() }
+    }
+
+    async fn lookup(&self, key: &CacheKey) -> Result<Vec<Entry>> {
+        let now = clock::now();
+        let mut found: Vec<Entry> = self
+            .items()
+            .values()
+            .filter(|item| item.expires_at.is_none_or(|at| at > now))
+            .filter_map(|item| item.entry.clone())
+            .filter(|entry| entry.cache_key == *key && !entry.is_deleted())
+            .collect();
+        found.sort_by(|a, b| b.created_at.unwrap_or(0.0).total_cmp(&a.created_at.unwrap_or(0.0)));
+        Ok(found)
+    }
+
+    async fn begin(&self, entry: Entry, ttl: Option<Duration>) -> Result<Box<dyn Writer>> {
+        Ok(Box::new(MemoryWriter { store: self.clone(), entry, ttl, body: BytesMut::new() }))
+    }
+
+    async fn body(&self, id: &EntryId) -> Result<Option<Bytes>> {
+        Ok(self.live(id, clock::now()).map(|item| item.body))
+    }
+
+    async fn replace(&self, id: &EntryId, entry: &Entry) -> Result<bool> {
+        Ok(match self.items().get_mut(id) {
+            Some(item) => {
+                item.entry = Some(entry.clone());
+                true
+            }
+            None => false,
+        })
+    }
+
+    async fn touch(&self, ids: &[EntryId], ttl: Option<Duration>) -> Result<u64> {
+        let mut items = self.items();
+        let mut touched = 0;
+        for id in ids {
+            if let Some(item) = items.get_mut(id) {
+                item.expires_at = expires_at(ttl);
+                touched += 1;
+            }
+        }
+        Ok(touched)
+    }
+
+    async fn remove(&self, ids: &[EntryId]) -> Result<Removed> {
+        let mut items = self.items();
+        let removed = ids.iter().filter(|id| items.remove(id).is_some()).count() as u64;
+        Ok(Removed { entries: removed, keys: removed })
+    }
+
+    async fn result(&self, key: &str) -> Result<Option<Bytes>> {
+        Ok(self.live(&EntryId::key(key.as_bytes()), clock::now()).map(|item| item.body))
+    }
+
+    async fn put_result(&self, key: &str, value: Bytes, ttl: Duration) -> Result<()> {
+        let item = Item { entry: None, body: value, created_at: clock::now(), expires_at: expires_at(Some(ttl)) };
+        self.items().insert(EntryId::key(key.as_bytes()), item);
+        Ok(())
+    }
+}
+
+struct MemoryWriter {
+    store: Memory,
+    entry: Entry,
+    ttl: Option<Duration>,
+    body: BytesMut,
+}
+
+#[async_trait]
+impl Writer for MemoryWriter {
+    async fn push(&mut self, chunk: Bytes) -> Result<()> {
+        self.body.extend_from_slice(&chunk);
+        Ok(())
+    }
+
+    async fn commit(self: Box<Self>) -> Result<EntryId> {
+        let id = EntryId::Http(Layout::Pipeline, self.entry.id);
+        let item = Item {
+            created_at: self.entry.created_at.unwrap_or_else(clock::now),
+            expires_at: expires_at(self.ttl),
+            body: self.body.freeze(),
+            entry: Some(self.entry),
+        };
+        self.store.items().insert(id.clone(), item);
+        Ok(id)
+    }
+}
+
+#[async_trait]
+impl Inspect for Memory {
+    async fn scan(&self, filter: &Filter, from: Option<Cursor>, want: usize) -> Result<Page> {
+        let start = match from.map(|cursor| cursor.0) {
+            None => 0,
+            Some(Position::Memory(at)) => at,
+            Some(_) => return Err(Error::CursorExpired),
+        };
+        let now = clock::now();
+        let items = self.items();
+        let page: Vec<_> = items.iter().skip(start).take(want.max(1)).collect();
+        let scanned = start + page.len();
+        Ok(Page {
+            keys: page.len() as u64,
+            entries: page
+                .into_iter()
+                .filter(|(_, item)| item.expires_at.is_none_or(|at| at > now))
+                .map(|(id, item)| self.summary(id, item))
+                .filter(|summary| filter.matches(summary, now))
+                .collect(),
+            next: (scanned < items.len()).then_some(Cursor(Position::Memory(scanned))),
+            scanned: scanned as u64,
+            total: items.len() as u64,
+        })
+    }
+
+    async fn inspect(&self, id: &EntryId) -> Result<Option<Inspected>> {
+        Ok(self.live(id, clock::now()).map(|item| Inspected {
+            summary: self.summary(id, &item),
+            entry: item.entry,
+            chunks: 1,
+            keys: Vec::new(),
+        }))
+    }
+
+    async fn raw_body(&self, id: &EntryId, _limit: usize) -> Result<Option<Bytes>> {
+        self.body(id).await
+    }
+
+    async fn info(&self) -> Result<Info> {
+        let items = self.items();
+        Ok(Info {
+            version: env!("CARGO_PKG_VERSION").into(),
+            memory_bytes: items.values().map(|item| item.body.len() as u64).sum(),
+            keys: items.len() as u64,
+            ..Info::default()
+        })
+    }
+
+    async fn health(&self) -> Health {
+        Health { backend: self.backend(), is_fallback: false, problem: None }
+    }
+}

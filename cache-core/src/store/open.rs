@@ -1,0 +1,82 @@
+//! From settings to a store: Redis where it answers, SQLite where it was asked for or must stand in.
+
+use std::sync::Arc;
+
+use super::Inspect;
+use super::fallback::Fallback;
+use super::readonly::ReadOnly;
+use super::redis::Redis;
+use super::sqlite::{self, Sqlite};
+use crate::config::{Config, Storage};
+use crate::error::{Error, Result};
+
+/// What to do when Redis was asked for and does not answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhenUnreachable {
+    /// Fail.
+    Fail,
+    /// Use SQLite from the start to the end.
+    UseSqlite,
+    /// Use SQLite for as long as Redis does not answer, now or later.
+    UseSqliteMeanwhile,
+}
+
+/// How to open a store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OpenOptions {
+    /// What to do when Redis does not answer.
+    pub when_unreachable: WhenUnreachable,
+    /// Refuse every change.
+    pub is_read_only: bool,
+    /// Create a SQLite file that is not there. Programs that only look at a cache do not leave files behind.
+    pub creates: bool,
+}
+
+/// An open store.
+pub struct Opened {
+    /// The store.
+    pub store: Arc<dyn Inspect>,
+    /// Why Redis is not used although it was asked for.
+    pub fallback: Option<Error>,
+}
+
+/// Opens the store that the settings name.
+pub async fn open(config: &Config, options: OpenOptions) -> Result<Opened> {
+    let mut opened = match config.storage {
+        Storage::Sqlite => {
+            let missing = if options.creates { sqlite::Missing::Create } else { sqlite::Missing::Fail };
+            Opened { store: Arc::new(open_sqlite(config, missing).await?), fallback: None }
+        }
+        Storage::Redis => open_redis(config, options).await?,
+    };
+    if options.is_read_only {
+        opened.store = Arc::new(ReadOnly::new(opened.store));
+    }
+    Ok(opened)
+}
+
+async fn open_redis(config: &Config, options: OpenOptions) -> Result<Opened> {
+    let redis = Redis::new(config)?;
+    let unreachable = redis.ping().await.err();
+    match (options.when_unreachable, unreachable) {
+        (WhenUnreachable::UseSqlite, Some(error)) if error.is_temporary() => {
+            let sqlite = open_sqlite(config, missing_fallback(options)).await?;
+            Ok(Opened { store: Arc::new(sqlite), fallback: Some(error) })
+        }
+        (WhenUnreachable::UseSqliteMeanwhile, error) if error.as_ref().is_none_or(Error::is_temporary) => {
+            let sqlite = open_sqlite(config, missing_fallback(options)).await?;
+            let store = Fallback::new(Arc::new(redis), Arc::new(sqlite), error.is_none());
+            Ok(Opened { store: Arc::new(store), fallback: error })
+        }
+        (_, Some(error)) => Err(error),
+        (_, None) => Ok(Opened { store: Arc::new(redis), fallback: None }),
+    }
+}
+
+fn missing_fallback(options: OpenOptions) -> sqlite::Missing {
+    if options.creates { sqlite::Missing::Create } else { sqlite::Missing::Empty }
+}
+
+async fn open_sqlite(config: &Config, missing: sqlite::Missing) -> Result<Sqlite> {
+    Sqlite::open(&config.sqlite_file(), config.services.clone(), missing).await
+}

@@ -1,0 +1,77 @@
+//! A store that refuses every change: `--read-only`, under everything else.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use super::{Cursor, Health, Info, Inspect, Inspected, Page, Removed, Store, Writer};
+use crate::admin::filter::Filter;
+use crate::entry::{Entry, EntryId};
+use crate::error::{Backend, Error, Result};
+use crate::key::CacheKey;
+
+/// Passes reads on and refuses changes.
+pub struct ReadOnly(Arc<dyn Inspect>);
+
+impl ReadOnly {
+    /// Refuses every change to this store.
+    pub fn new(store: Arc<dyn Inspect>) -> Self {
+        Self(store)
+    }
+
+    fn refuse<T>(&self) -> Result<T> {
+        Err(Error::ReadOnly(self.0.backend()))
+    }
+}
+
+#[async_trait]
+impl Store for ReadOnly {
+    fn backend(&self) -> Backend {
+        self.0.backend()
+    }
+    async fn lookup(&self, key: &CacheKey) -> Result<Vec<Entry>> {
+        self.0.lookup(key).await
+    }
+    async fn begin(&self, _entry: Entry, _ttl: Option<Duration>) -> Result<Box<dyn Writer>> {
+        self.refuse()
+    }
+    async fn body(&self, id: &EntryId) -> Result<Option<Bytes>> {
+        self.0.body(id).await
+    }
+    async fn replace(&self, _id: &EntryId, _entry: &Entry) -> Result<bool> {
+        self.refuse()
+    }
+    async fn touch(&self, _ids: &[EntryId], _ttl: Option<Duration>) -> Result<u64> {
+        self.refuse()
+    }
+    async fn remove(&self, _ids: &[EntryId]) -> Result<Removed> {
+        self.refuse()
+    }
+    async fn result(&self, key: &str) -> Result<Option<Bytes>> {
+        self.0.result(key).await
+    }
+    async fn put_result(&self, _key: &str, _value: Bytes, _ttl: Duration) -> Result<()> {
+        self.refuse()
+    }
+}
+
+#[async_trait]
+impl Inspect for ReadOnly {
+    async fn scan(&self, filter: &Filter, from: Option<Cursor>, want: usize) -> Result<Page> {
+        self.0.scan(filter, from, want).await
+    }
+    async fn inspect(&self, id: &EntryId) -> Result<Option<Inspected>> {
+        self.0.inspect(id).await
+    }
+    async fn raw_body(&self, id: &EntryId, limit: usize) -> Result<Option<Bytes>> {
+        self.0.raw_body(id, limit).await
+    }
+    async fn info(&self) -> Result<Info> {
+        self.0.info().await
+    }
+    async fn health(&self) -> Health {
+        self.0.health().await
+    }
+}

@@ -1,0 +1,4 @@
+//! The modules of the program, so that the tests can drive it as it is.
+
+pub mod output;
+pub mod selectors;

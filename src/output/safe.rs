@@ -1,0 +1,94 @@
+//! The one sanitiser: whatever came from a cache or a network passes it before it reaches a terminal.
+//!
+//! A cached text may hold escape sequences that move the cursor, change colours, set the clipboard (OSC 52) or fake a
+//! link (OSC 8), and bidirectional controls that make it read as something else.
+
+use std::borrow::Cow;
+
+/// The text with every control and formatting character made visible; line breaks and tabs included.
+pub fn line(text: &str) -> Cow<'_, str> {
+    if text.chars().all(is_harmless) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(text.chars().map(visible).collect())
+}
+
+/// The bytes as [`line`]; those that are not UTF-8 are shown as `\xNN`.
+pub fn bytes(bytes: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => line(text),
+        Err(_) => {
+            let mut out = String::with_capacity(bytes.len());
+            for chunk in bytes.utf8_chunks() {
+                out.push_str(&line(chunk.valid()));
+                for byte in chunk.invalid() {
+                    out.push_str(&format!("\\x{byte:02x}"));
+                }
+            }
+            Cow::Owned(out)
+        }
+    }
+}
+
+/// The text with its line breaks and tabs kept (tabs as spaces), everything else as [`line`].
+pub fn lines(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
+    text.split('\n').map(|text| {
+        let text = text.strip_suffix('\r').unwrap_or(text);
+        if text.contains('\t') { Cow::Owned(line(&text.replace('\t', "    ")).into_owned()) } else { line(text) }
+    })
+}
+
+fn is_harmless(c: char) -> bool {
+    !c.is_control() && !is_format(c)
+}
+
+/// Characters without a shape of their own that change how others are shown: bidirectional controls, joiners that hide
+/// text, tags, line and paragraph separators, the byte order mark.
+fn is_format(c: char) -> bool {
+    matches!(
+        c,
+        '\u{ad}'
+            | '\u{61c}'
+            | '\u{180e}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e007f}'
+    )
+}
+
+fn visible(c: char) -> char {
+    match c {
+        c if is_harmless(c) => c,
+        // The control pictures: U+2400 and on for C0, U+2421 for DEL.
+        '\0'..='\u{1f}' => char::from_u32(0x2400 + c as u32).unwrap_or('\u{fffd}'),
+        '\u{7f}' => '\u{2421}',
+        _ => '\u{fffd}',
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn escape_sequences_become_visible() {
+        assert_eq!(line("plain ワンピース"), "plain ワンピース");
+        assert_eq!(line("\x1b]52;c;aGk=\x07"), "␛]52;c;aGk=␇");
+        assert_eq!(line("a\u{202e}b\u{9b}31m"), "a\u{fffd}b\u{fffd}31m");
+        assert_eq!(bytes(b"k\xff\n"), "k\\xff␊");
+        assert_eq!(lines("a\tb\r\nc\x1b").collect::<Vec<_>>(), ["a    b", "c␛"]);
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_that_moves_a_terminal_gets_through(text in any::<String>(), raw in proptest::collection::vec(any::<u8>(), 0..64)) {
+            prop_assert!(line(&text).chars().all(is_harmless));
+            prop_assert!(bytes(&raw).chars().all(is_harmless));
+            prop_assert!(lines(&text).all(|line| line.chars().all(is_harmless)));
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! The selectors: one set of options that means the same in `ls`, `flush`, `ttl` and in the dashboard's filter line.
+
+use std::time::Duration;
+
+use cache_core::{EntryId, Filter, Glob, Kind, Layout, Service, State, StatusRange};
+use clap::Args;
+
+/// Which entries are meant; all given ones must hold.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Selectors (all given ones must hold)")]
+pub struct Selectors {
+    /// Redis key begins with this, literally: `result_cache`, `hishel_cache`, `result_cache:anisearch_anime`
+    #[arg(long, value_name = "P")]
+    pub prefix: Option<String>,
+    /// Redis key matches this pattern (`*`, `?`, `[a-c]`, `\`)
+    #[arg(long = "match", value_name = "GLOB", value_parser = glob)]
+    pub key: Option<Glob>,
+    /// HTTP responses or function results
+    #[arg(long, value_name = "http|result", value_parser = kind)]
+    pub kind: Option<Kind>,
+    /// Service: jikan, anilist, anidb, kitsu, animeschedule, `anime_planet`, anisearch, other (repeatable)
+    #[arg(long, value_name = "S", value_parser = service)]
+    pub service: Vec<Service>,
+    /// URL matches this pattern
+    #[arg(long, value_name = "GLOB", value_parser = glob)]
+    pub url: Option<Glob>,
+    /// Request method
+    #[arg(long, value_name = "M")]
+    pub method: Option<String>,
+    /// Response status: 404, 4xx or 200-299
+    #[arg(long, value_name = "STATUS")]
+    pub status: Option<StatusRange>,
+    /// Stored at least this long ago (6h, 2d 12h)
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub older_than: Option<Duration>,
+    /// Stored less than this long ago
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub newer_than: Option<Duration>,
+    /// Not served for at least this long
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub idle_for: Option<Duration>,
+    /// Expires in less than this
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub ttl_under: Option<Duration>,
+    /// Expires in more than this, or never
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub ttl_over: Option<Duration>,
+    /// Never expires
+    #[arg(long)]
+    pub no_ttl: bool,
+    /// Body or value is larger than this (1MiB, 300kB)
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub larger_than: Option<u64>,
+    /// Stale by RFC 9111, as a private cache sees it
+    #[arg(long, conflicts_with = "fresh")]
+    pub stale: bool,
+    /// Fresh by RFC 9111, as a private cache sees it
+    #[arg(long)]
+    pub fresh: bool,
+    /// State: live, incomplete, deleted, corrupt or orphan (repeatable)
+    #[arg(long, value_name = "STATE", value_parser = state)]
+    pub state: Vec<State>,
+    /// Results with this schema hash
+    #[arg(long, value_name = "HASH")]
+    pub schema: Option<String>,
+    /// Results of all but the newest schema of their prefix
+    #[arg(long)]
+    pub dead_schemas: bool,
+    /// Decoded body matches this regular expression
+    #[arg(long, value_name = "REGEX", value_parser = regex)]
+    pub body_match: Option<regex::bytes::Regex>,
+    /// This entry: its id as `ls` prints it (repeatable)
+    #[arg(long, value_name = "ID")]
+    pub id: Vec<String>,
+    /// Everything
+    #[arg(long)]
+    pub all: bool,
+}
+
+impl Selectors {
+    /// Whether nothing at all was asked for, `--all` included.
+    pub fn is_empty(&self) -> bool {
+        !self.all && self.filter().is_everything()
+    }
+
+    /// The filter that these selectors mean.
+    pub fn filter(&self) -> Filter {
+        let seconds = |duration: Option<Duration>| duration.map(|duration| duration.as_secs_f64());
+        Filter {
+            prefix: self.prefix.as_ref().map(|prefix| prefix.clone().into_bytes()),
+            key: self.key.clone(),
+            kind: self.kind,
+            services: self.service.clone(),
+            url: self.url.clone(),
+            method: self.method.clone(),
+            status: self.status,
+            older_than: seconds(self.older_than),
+            newer_than: seconds(self.newer_than),
+            idle_for: seconds(self.idle_for),
+            ttl_under: seconds(self.ttl_under),
+            ttl_over: seconds(self.ttl_over),
+            is_without_ttl: self.no_ttl,
+            larger_than: self.larger_than,
+            is_fresh: if self.stale { Some(false) } else { self.fresh.then_some(true) },
+            states: self.state.clone(),
+            schema: self.schema.clone(),
+            dead_schemas: self.dead_schemas,
+            body: self.body_match.clone(),
+            ids: self.id.iter().flat_map(|id| ids(id)).collect(),
+            ..Filter::default()
+        }
+    }
+}
+
+/// The entries that an id as `ls` prints it may mean: a UUID alone does not tell the layout.
+pub fn ids(text: &str) -> Vec<EntryId> {
+    let layouts: &[Layout] = match text.len() {
+        36 => &[Layout::Pipeline, Layout::Sqlite1, Layout::Sqlite2],
+        32 => &[Layout::Hishel1, Layout::Hishel2],
+        _ => &[],
+    };
+    match uuid::Uuid::try_parse(text) {
+        Ok(id) if !layouts.is_empty() => layouts.iter().map(|layout| EntryId::Http(*layout, id)).collect(),
+        _ => vec![EntryId::key(text.as_bytes())],
+    }
+}
+
+fn glob(text: &str) -> Result<Glob, String> {
+    Glob::new(text).map_err(|error| error.to_string())
+}
+
+fn kind(text: &str) -> Result<Kind, String> {
+    [Kind::Http, Kind::Result].into_iter().find(|kind| kind.name() == text).ok_or_else(|| "write http or result".into())
+}
+
+fn service(text: &str) -> Result<Service, String> {
+    Service::from_name(text).ok_or_else(|| format!("the services are {}", Service::ALL.map(Service::name).join(", ")))
+}
+
+fn state(text: &str) -> Result<State, String> {
+    State::from_name(text).ok_or_else(|| format!("the states are {}", State::ALL.map(State::name).join(", ")))
+}
+
+fn size(text: &str) -> Result<u64, String> {
+    text.parse::<bytesize::ByteSize>()
+        .map(|size| size.as_u64())
+        .map_err(|_| "write a size such as 1MiB or 300kB".into())
+}
+
+fn regex(text: &str) -> Result<regex::bytes::Regex, String> {
+    regex::bytes::Regex::new(text).map_err(|error| error.to_string())
+}
