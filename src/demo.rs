@@ -1,0 +1,191 @@
+//! A throw-away cache, filled: what a newcomer sees before there is a real one.
+//!
+//! The titles are real; every answer was written for this purpose, in the shape of the seven services' own. Some of it
+//! is meant to be unpleasant: secrets in headers, escape sequences in a body, a response nobody can use any more.
+
+mod answers;
+mod oddities;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use cache_core::{Entry, EntryId, Inspect, Missing, Request, Response, Services, Sqlite, Store, clock};
+use serde::Deserialize;
+use serde_json::Value;
+use tempfile::TempDir;
+use uuid::Uuid;
+
+/// How long the pipeline keeps everything.
+const DAY: f64 = 86_400.0;
+
+/// A filled SQLite cache that is gone when this is dropped.
+pub struct Demo {
+    /// The cache.
+    pub store: Arc<dyn Inspect>,
+    _directory: TempDir,
+}
+
+/// Makes the cache and fills it.
+pub async fn cache() -> anyhow::Result<Demo> {
+    let directory =
+        tempfile::Builder::new().prefix("animecache-demo-").tempdir().context("no room for a demo cache")?;
+    let file = directory.path().join("http_cache.db");
+    let store = Sqlite::open(&file, Services::default(), Missing::Create).await.context("no demo cache")?;
+    fill(&store).await.context("the demo cache could not be filled")?;
+    Ok(Demo { store: Arc::new(store), _directory: directory })
+}
+
+/// One of the catalogue's titles.
+#[derive(Deserialize)]
+struct Anime {
+    title: String,
+    english: String,
+    native: String,
+    mal: u64,
+    anilist: u64,
+    anidb: u64,
+    kitsu: u64,
+    slug: String,
+    anisearch: u64,
+    #[serde(rename = "type")]
+    kind: String,
+    /// `None`: still running.
+    episodes: Option<u64>,
+    start: String,
+    season: String,
+    studio: String,
+    genres: Vec<String>,
+    synopsis: String,
+    characters: Vec<String>,
+}
+
+/// A response to store, with the request that it answers and its two ages.
+struct Answer {
+    request: Request,
+    key: cache_core::CacheKey,
+    response: Response,
+    body: Vec<u8>,
+    /// Seconds since it was stored.
+    age: f64,
+    /// Seconds since it was last served, which gave it its full TTL again.
+    idle: f64,
+    /// Marked as deleted, not yet gone.
+    is_deleted: bool,
+}
+
+/// A result to store.
+struct Outcome {
+    key: String,
+    value: String,
+    /// Seconds since it was stored.
+    age: f64,
+}
+
+/// Puts everything into a store, as seen `now`.
+async fn fill(store: &dyn Store) -> anyhow::Result<()> {
+    let catalogue: Vec<Anime> = serde_json::from_str(include_str!("../assets/demo/anime.json"))?;
+    let now = clock::now();
+    for (place, anime) in catalogue.iter().enumerate() {
+        // Each title was enriched in its own run, some of them while the one before was still cached.
+        let run = 0.3 + 1.9 * place as f64;
+        for answer in answers::http(anime, now, run * 3_600.0) {
+            put(store, answer, now).await?;
+        }
+        for outcome in answers::results(anime, run * 3_600.0) {
+            put_result(store, outcome).await?;
+        }
+    }
+    for answer in oddities::http(now) {
+        put(store, answer, now).await?;
+    }
+    for outcome in oddities::results() {
+        put_result(store, outcome).await?;
+    }
+    for key in oddities::IMMORTAL {
+        store.touch(&[EntryId::key(key.as_bytes())], None).await?;
+    }
+    Ok(())
+}
+
+async fn put(store: &dyn Store, answer: Answer, now: f64) -> anyhow::Result<()> {
+    let entry = Entry {
+        id: Uuid::new_v4(),
+        cache_key: answer.key,
+        request: answer.request,
+        response: answer.response,
+        created_at: Some(now - answer.age),
+        deleted_at: answer.is_deleted.then_some(now - answer.idle),
+    };
+    let mut writer = store.begin(entry, Some(left(answer.idle))).await?;
+    for chunk in answer.body.chunks(64 * 1024) {
+        writer.push(chunk.to_vec().into()).await?;
+    }
+    writer.commit().await?;
+    Ok(())
+}
+
+async fn put_result(store: &dyn Store, outcome: Outcome) -> anyhow::Result<()> {
+    store.put_result(&outcome.key, outcome.value.into(), left(outcome.age)).await?;
+    Ok(())
+}
+
+/// What is left of a day; a little always is, or the demo would lose entries before it is seen.
+fn left(used: f64) -> Duration {
+    Duration::from_secs_f64((DAY - used).max(90.0))
+}
+
+/// Text as JSON bodies have it.
+fn json(value: &Value) -> Vec<u8> {
+    value.to_string().into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cache_core::{Filter, Kind, Memory, Service, State};
+    use std::collections::BTreeSet;
+
+    async fn filled() -> Vec<cache_core::Summary> {
+        let store = Memory::default();
+        fill(&store).await.unwrap();
+        store.scan(&Filter::default(), None, 10_000).await.unwrap().entries
+    }
+
+    #[tokio::test]
+    async fn every_service_is_there_with_both_kinds_and_many_ages() {
+        let entries = filled().await;
+        assert!((150..=300).contains(&entries.len()), "{}", entries.len());
+        let services: BTreeSet<_> = entries.iter().map(|entry| entry.service).collect();
+        assert_eq!(services, Service::ALL.into_iter().collect());
+        assert_eq!(entries.iter().filter(|entry| entry.state != State::Live).count(), 1);
+        assert!(entries.iter().filter(|entry| entry.kind() == Kind::Result).count() > 50);
+        let now = clock::now();
+        let freshness: BTreeSet<_> = entries.iter().filter_map(|entry| entry.is_fresh(now)).collect();
+        assert_eq!(freshness.len(), 2);
+        let ttls: BTreeSet<_> = entries.iter().filter_map(|entry| Some(entry.ttl(now)? as u64 / 3_600)).collect();
+        assert!(ttls.len() > 15, "{ttls:?}");
+        assert_eq!(entries.iter().filter(|entry| entry.expires_at.is_none()).count(), 1);
+    }
+
+    #[tokio::test]
+    async fn keys_are_the_pipelines() {
+        let entries = filled().await;
+        let of = |url: &str| {
+            let entry = entries.iter().filter_map(|entry| entry.http.as_ref()).find(|http| &*http.url == url).unwrap();
+            entry.cache_key.to_string()
+        };
+        assert_eq!(
+            of("https://api.jikan.moe/v4/anime/1/full"),
+            "GET:444dfee7563f94510277001649c36877b0832ca404d0cce8ebe7c498dd633bae"
+        );
+        assert_eq!(
+            of("https://kitsu.io/api/edge/anime/1/episodes?page%5Blimit%5D=20&page%5Boffset%5D=0"),
+            "GET:1ee6ae4830b093817b18840667b839a063484e7f1a9dc3806487874ad2ee5582"
+        );
+        assert_eq!(
+            of("https://animeschedule.net/api/v3/anime?q=Cowboy%20Bebop"),
+            "GET:fe580aee8a614dce869ab732d55a11eb5e80d1c6eeae9de1f62bc1d8a6420348"
+        );
+    }
+}
