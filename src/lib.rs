@@ -3,3 +3,4 @@
 pub mod demo;
 pub mod output;
 pub mod selectors;
+pub mod tui;

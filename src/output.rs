@@ -2,3 +2,4 @@
 
 pub mod human;
 pub mod safe;
+pub mod secrets;
