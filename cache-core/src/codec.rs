@@ -98,6 +98,11 @@ pub fn encode_heads(entry: &Entry) -> Vec<u8> {
     encode(&Heads { request, response })
 }
 
+/// Whether these are heads without the rest of a pair (layouts D and E), which begin with a map of two.
+pub(crate) fn is_heads_only(bytes: &[u8]) -> bool {
+    bytes.first() == Some(&0x82)
+}
+
 /// Reads hishel 2's `stream_done` value.
 pub fn decode_done(bytes: &[u8]) -> Result<Done, CodecError> {
     let (chunk_count, ttl_deadline, tti, cache_key): (u64, Option<f64>, Option<f64>, ByteBuf) = decode(bytes)?;

@@ -100,9 +100,8 @@ impl EntryId {
     /// Which cache the entry belongs to.
     pub fn kind(&self) -> Kind {
         match self {
-            Self::Http(..) => Kind::Http,
             Self::Key(key) if ResultKey::parse(key).is_some() => Kind::Result,
-            Self::Key(_) => Kind::Http,
+            Self::Http(..) | Self::Key(_) => Kind::Http,
         }
     }
 }

@@ -3,4 +3,3 @@
 mod freshness;
 
 pub use freshness::Freshness;
-pub(crate) use freshness::FreshnessFields;

@@ -1,80 +1,127 @@
-//! One Redis server: layouts A, B and D side by side, and results.
-#![allow(warnings)]
-use super::{Cursor, Health, Info, Inspect, Inspected, Page, Removed, Store, Writer};
-use crate::admin::filter::Filter;
-use crate::config::Config;
-use crate::entry::{Entry, EntryId};
-use crate::error::{Backend, Result};
-use crate::key::CacheKey;
-use crate::service::Services;
-use async_trait::async_trait;
-use bytes::Bytes;
-use std::sync::Arc;
+//! One Redis server: the layouts A, B and D side by side, and results.
+//!
+//! Which layout an entry has is told from what is there: the form of its id, the type of its index, the content of its
+//! `stream_done` key. New entries are written in the layout that the settings name.
+
+mod connection;
+mod info;
+mod layout;
+mod read;
+mod remove;
+mod reply;
+pub(super) mod scan;
+mod script;
+mod touch;
+mod write;
+
 use std::time::Duration;
 
-pub(crate) mod scan {
-    /// Where a scan of a Redis database stands.
-    #[derive(Debug)]
-    pub(crate) struct Progress;
+use async_trait::async_trait;
+use bytes::Bytes;
+use redis::cmd;
+
+use self::connection::Connection;
+use super::{Cursor, Health, Info, Inspect, Inspected, Page, Position, Removed, Store, Writer};
+use crate::admin::filter::Filter;
+use crate::config::Config;
+use crate::entry::{Entry, EntryId, Layout};
+use crate::error::{Backend, Error, Result};
+use crate::key::CacheKey;
+use crate::service::Services;
+
+/// A cache in Redis.
+pub struct Redis {
+    /// For everything short. Shared by all callers, since Redis answers in order.
+    commands: Connection,
+    /// For scans: a page of thousands of keys would hold up whatever is asked behind it.
+    scans: Connection,
+    services: Services,
+    write_layout: Layout,
 }
-/// A Redis store.
-pub struct Redis;
+
 impl Redis {
     /// A store for the server that the settings name; connects at the first call. Fails where the URL is unusable.
     pub fn new(config: &Config) -> Result<Self> {
-        todo!()
+        Ok(Self {
+            commands: Connection::new(config)?,
+            scans: Connection::new(config)?,
+            services: config.services.clone(),
+            write_layout: config.write_layout,
+        })
     }
+
     /// Asks the server for an answer.
     pub async fn ping(&self) -> Result<()> {
-        todo!()
+        self.commands.query("PING", &cmd("PING")).await.map(drop)
     }
 }
 
 #[async_trait]
 impl Store for Redis {
     fn backend(&self) -> Backend {
-        todo!()
+        self.commands.backend().clone()
     }
-    async fn lookup(&self, _key: &CacheKey) -> Result<Vec<Entry>> {
-        todo!()
+
+    async fn lookup(&self, key: &CacheKey) -> Result<Vec<Entry>> {
+        read::lookup(&self.commands, key).await
     }
-    async fn begin(&self, _entry: Entry, _ttl: Option<Duration>) -> Result<Box<dyn Writer>> {
-        todo!()
+
+    async fn begin(&self, entry: Entry, ttl: Option<Duration>) -> Result<Box<dyn Writer>> {
+        Ok(Box::new(write::RedisWriter::new(self.commands.clone(), self.write_layout, entry, ttl)))
     }
-    async fn body(&self, _id: &EntryId) -> Result<Option<Bytes>> {
-        todo!()
+
+    async fn body(&self, id: &EntryId) -> Result<Option<Bytes>> {
+        read::body(&self.commands, id).await
     }
-    async fn replace(&self, _id: &EntryId, _entry: &Entry) -> Result<bool> {
-        todo!()
+
+    async fn replace(&self, id: &EntryId, entry: &Entry) -> Result<bool> {
+        write::replace(&self.commands, id, entry).await
     }
-    async fn touch(&self, _ids: &[EntryId], _ttl: Option<Duration>) -> Result<u64> {
-        todo!()
+
+    async fn touch(&self, ids: &[EntryId], ttl: Option<Duration>) -> Result<u64> {
+        touch::touch(&self.commands, ids, ttl).await
     }
-    async fn remove(&self, _ids: &[EntryId]) -> Result<Removed> {
-        todo!()
+
+    async fn remove(&self, ids: &[EntryId]) -> Result<Removed> {
+        remove::remove(&self.commands, ids).await
     }
-    async fn result(&self, _key: &str) -> Result<Option<Bytes>> {
-        todo!()
+
+    async fn result(&self, key: &str) -> Result<Option<Bytes>> {
+        let value = self.commands.query("GET", cmd("GET").arg(key)).await?;
+        Ok(reply::bytes(value).map(Bytes::from))
     }
-    async fn put_result(&self, _key: &str, _value: Bytes, _ttl: Duration) -> Result<()> {
-        todo!()
+
+    async fn put_result(&self, key: &str, value: Bytes, ttl: Duration) -> Result<()> {
+        let seconds = ttl.as_secs().max(1);
+        self.commands.query("SETEX", cmd("SETEX").arg(key).arg(seconds).arg(&value[..])).await.map(drop)
     }
 }
+
 #[async_trait]
 impl Inspect for Redis {
-    async fn scan(&self, _filter: &Filter, _from: Option<Cursor>, _want: usize) -> Result<Page> {
-        todo!()
+    async fn scan(&self, filter: &Filter, from: Option<Cursor>, want: usize) -> Result<Page> {
+        let progress = match from.map(|cursor| cursor.0) {
+            None => None,
+            Some(Position::Redis(progress)) => Some(progress),
+            Some(_) => return Err(Error::CursorExpired),
+        };
+        scan::page(&self.scans, &self.services, filter, progress, want).await
     }
-    async fn inspect(&self, _id: &EntryId) -> Result<Option<Inspected>> {
-        todo!()
+
+    async fn inspect(&self, id: &EntryId) -> Result<Option<Inspected>> {
+        read::inspect(&self.commands, &self.services, id).await
     }
-    async fn raw_body(&self, _id: &EntryId, _limit: usize) -> Result<Option<Bytes>> {
-        todo!()
+
+    async fn raw_body(&self, id: &EntryId, limit: usize) -> Result<Option<Bytes>> {
+        read::raw_body(&self.commands, id, limit).await
     }
+
     async fn info(&self) -> Result<Info> {
-        todo!()
+        info::info(&self.commands).await
     }
+
     async fn health(&self) -> Health {
-        todo!()
+        let problem = self.ping().await.err().map(|error| info::reason(&error));
+        Health { backend: self.backend(), is_fallback: false, problem }
     }
 }

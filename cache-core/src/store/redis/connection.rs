@@ -1,0 +1,216 @@
+//! One connection that is made when it is needed and made again when it broke.
+//!
+//! The driver's own manager holds callers up while it retries; an interface would rather know at once.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use redis::aio::MultiplexedConnection;
+use redis::io::tcp::TcpSettings;
+use redis::{
+    AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ErrorKind, IntoConnectionInfo, Pipeline, RedisError,
+    RedisResult, ServerErrorKind, Value, cmd,
+};
+use tokio::sync::Mutex;
+
+use crate::config::Config;
+use crate::error::{Backend, BackendKind, Error, Result};
+
+/// Shared by its clones.
+#[derive(Clone)]
+pub(super) struct Connection(Arc<Inner>);
+
+struct Inner {
+    client: Client,
+    backend: Backend,
+    connect_timeout: Duration,
+    timeout: Duration,
+    /// The connection in use, numbered so that one failure is not answered by two reconnects.
+    current: Mutex<(u64, Option<MultiplexedConnection>)>,
+    /// `UNLINK` and scripts are not to be had everywhere; once refused they are not tried again.
+    has_unlink: AtomicBool,
+    has_scripts: AtomicBool,
+}
+
+impl Connection {
+    pub(super) fn new(config: &Config) -> Result<Self> {
+        let url = config.redis_url.secret();
+        for (scheme, what) in [("redis-cluster:", "a cluster"), ("redis-sentinel:", "Sentinel")] {
+            if url.starts_with(scheme) {
+                return Err(Error::Config(format!(
+                    "{what} is not supported yet; name one server: redis://host:6379/0"
+                )));
+            }
+        }
+        if url.contains(',') {
+            return Err(Error::Config(
+                "several Redis hosts are not supported yet; name one: redis://host:6379/0".into(),
+            ));
+        }
+        // The driver's message may quote the URL and the password in it.
+        let unusable = |_| {
+            Error::Config(format!(
+                "{} is not a Redis URL; write redis://[user:password@]host:6379/0, rediss://… or unix:///path",
+                config.redis_url
+            ))
+        };
+        let info = url.into_connection_info().map_err(unusable)?;
+        if matches!(info.addr(), ConnectionAddr::TcpTls { .. }) {
+            // An error means that a provider is installed already.
+            let _ = rustls::crypto::ring::default_provider().install_default();
+        }
+        let mut tcp = TcpSettings::default().set_nodelay(true);
+        if config.redis_socket_keepalive {
+            tcp = tcp.set_keepalive(redis::io::tcp::socket2::TcpKeepalive::new());
+        }
+        let client = Client::open(info.set_tcp_settings(tcp)).map_err(unusable)?;
+        Ok(Self(Arc::new(Inner {
+            client,
+            backend: Backend { kind: BackendKind::Redis, location: config.redis_url.to_string().into() },
+            connect_timeout: config.redis_connect_timeout,
+            timeout: config.redis_timeout,
+            current: Mutex::new((0, None)),
+            has_unlink: AtomicBool::new(true),
+            has_scripts: AtomicBool::new(true),
+        })))
+    }
+
+    pub(super) fn backend(&self) -> &Backend {
+        &self.0.backend
+    }
+
+    /// Runs one command that may be repeated without harm.
+    pub(super) async fn query(&self, operation: &'static str, command: &Cmd) -> Result<Value> {
+        let (used, mut connection) = self.get().await?;
+        let first = command.query_async(&mut connection).await;
+        let answer = match first {
+            Err(error) if error.is_unrecoverable_error() && !error.is_timeout() => {
+                self.forget(used).await;
+                let (used, mut connection) = self.get().await?;
+                let second = command.query_async(&mut connection).await;
+                self.forget_if_broken(used, &second).await;
+                second
+            }
+            other => other,
+        };
+        answer.map_err(|error| self.explain(operation, error))
+    }
+
+    /// Runs many commands that may be repeated without harm in one round trip; each has its own answer.
+    pub(super) async fn pipeline(
+        &self,
+        operation: &'static str,
+        pipe: &mut Pipeline,
+    ) -> Result<Vec<RedisResult<Value>>> {
+        match self.pipeline_once(operation, pipe).await {
+            Err(Error::Unavailable { .. }) => self.pipeline_once(operation, pipe).await,
+            answer => answer,
+        }
+    }
+
+    /// Runs many commands in one round trip, and never twice.
+    pub(super) async fn pipeline_once(
+        &self,
+        operation: &'static str,
+        pipe: &mut Pipeline,
+    ) -> Result<Vec<RedisResult<Value>>> {
+        if pipe.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (used, mut connection) = self.get().await?;
+        let answer = pipe.ignore_errors().query_async(&mut connection).await;
+        self.forget_if_broken(used, &answer).await;
+        let answers: Vec<RedisResult<Value>> = answer.map_err(|error| self.explain(operation, error))?;
+        // A server that loads its data or is out of reach behind a proxy says so for every command.
+        match answers.first() {
+            Some(Err(error)) if is_temporary(error) => Err(self.explain(operation, error.clone())),
+            _ => Ok(answers),
+        }
+    }
+
+    /// The command that frees keys: `UNLINK`, or `DEL` on servers that do not know it.
+    pub(super) fn unlink(&self) -> &'static str {
+        if self.0.has_unlink.load(Ordering::Relaxed) { "UNLINK" } else { "DEL" }
+    }
+
+    pub(super) fn has_no_unlink(&self) {
+        self.0.has_unlink.store(false, Ordering::Relaxed);
+    }
+
+    pub(super) fn has_scripts(&self) -> bool {
+        self.0.has_scripts.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn has_no_scripts(&self) {
+        self.0.has_scripts.store(false, Ordering::Relaxed);
+    }
+
+    async fn get(&self) -> Result<(u64, MultiplexedConnection)> {
+        let mut current = self.0.current.lock().await;
+        if let (number, Some(connection)) = &*current {
+            return Ok((*number, connection.clone()));
+        }
+        let connection = self.connect().await.map_err(|error| self.explain("connecting", error))?;
+        *current = (current.0 + 1, Some(connection.clone()));
+        Ok((current.0, connection))
+    }
+
+    async fn connect(&self) -> RedisResult<MultiplexedConnection> {
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(self.0.connect_timeout))
+            .set_response_timeout(Some(self.0.timeout));
+        let mut connection = self.0.client.get_multiplexed_async_connection_with_config(&config).await?;
+        // A look at a key must not make it seem used, and administrators should see who is connected. Older servers
+        // and narrow permissions refuse both, which does no harm.
+        let _: RedisResult<Vec<RedisResult<Value>>> = redis::pipe()
+            .add_command(cmd("CLIENT").arg("SETNAME").arg("animecache").clone())
+            .add_command(cmd("CLIENT").arg("NO-TOUCH").arg("ON").clone())
+            .ignore_errors()
+            .query_async(&mut connection)
+            .await;
+        Ok(connection)
+    }
+
+    async fn forget_if_broken<T>(&self, used: u64, answer: &RedisResult<T>) {
+        // Behind a timed-out answer every later one would have to wait: such a connection is given up too.
+        if answer.as_ref().is_err_and(|error| error.is_unrecoverable_error() || error.is_timeout()) {
+            self.forget(used).await;
+        }
+    }
+
+    async fn forget(&self, used: u64) {
+        let mut current = self.0.current.lock().await;
+        if current.0 == used {
+            current.1 = None;
+        }
+    }
+
+    /// The driver's error as one of ours.
+    pub(super) fn explain(&self, operation: &'static str, error: RedisError) -> Error {
+        let backend = self.0.backend.clone();
+        if error.is_timeout() {
+            let limit = if operation == "connecting" { self.0.connect_timeout } else { self.0.timeout };
+            return Error::Timeout { backend, operation, limit };
+        }
+        if is_temporary(&error) {
+            Error::Unavailable { backend, source: error.into() }
+        } else {
+            Error::Refused { backend, operation, source: error.into() }
+        }
+    }
+}
+
+fn is_temporary(error: &RedisError) -> bool {
+    error.is_unrecoverable_error() && error.kind() == ErrorKind::Io
+        || matches!(
+            error.kind(),
+            ErrorKind::Io
+                | ErrorKind::Server(
+                    ServerErrorKind::BusyLoading
+                        | ServerErrorKind::TryAgain
+                        | ServerErrorKind::MasterDown
+                        | ServerErrorKind::ClusterDown
+                )
+        )
+}

@@ -1,0 +1,50 @@
+//! Facts about the server, from `INFO`.
+
+use std::collections::HashMap;
+use std::error::Error as _;
+
+use redis::{Pipeline, RedisResult, cmd};
+
+use super::connection::Connection;
+use super::reply;
+use crate::error::{Error, Result};
+use crate::store::Info;
+
+pub(super) async fn info(connection: &Connection) -> Result<Info> {
+    let mut pipe = Pipeline::new();
+    pipe.add_command(cmd("DBSIZE"));
+    pipe.add_command(cmd("INFO"));
+    let mut answers = connection.pipeline("INFO", &mut pipe).await?.into_iter();
+    let keys = answers.next().transpose().map_err(|error| connection.explain("DBSIZE", error))?;
+    // A user may lack the right to ask for INFO: what it says is then unknown, and nothing else is.
+    let text = answers.next().and_then(RedisResult::ok).map(text).unwrap_or_default();
+    let fields: HashMap<&str, &str> = text.lines().filter_map(|line| line.trim_end().split_once(':')).collect();
+    let number = |name: &str| fields.get(name).and_then(|value| value.parse::<u64>().ok());
+    Ok(Info {
+        version: fields.get("redis_version").unwrap_or(&"unknown").to_string(),
+        memory_bytes: number("used_memory").unwrap_or(0),
+        limit: number("maxmemory")
+            .filter(|bytes| *bytes > 0)
+            .map(|bytes| (bytes, fields.get("maxmemory_policy").unwrap_or(&"unknown").to_string())),
+        keys: keys.as_ref().and_then(reply::int).unwrap_or(0) as u64,
+        keyspace: number("keyspace_hits").zip(number("keyspace_misses")),
+    })
+}
+
+fn text(value: redis::Value) -> String {
+    match value {
+        redis::Value::VerbatimString { text, .. } => text,
+        other => reply::text(other).unwrap_or_default(),
+    }
+}
+
+/// An error and its causes in one line, for a status bar.
+pub(super) fn reason(error: &Error) -> String {
+    let mut line = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        line = format!("{line}: {error}");
+        cause = error.source();
+    }
+    line
+}

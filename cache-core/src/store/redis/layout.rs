@@ -1,0 +1,110 @@
+//! Every key name of the three Redis layouts, in one place.
+
+use uuid::Uuid;
+
+use crate::entry::Layout;
+use crate::key::{CacheKey, HTTP_PREFIX, hex, unhex};
+
+/// The last element of a whole body in layout A.
+pub(super) const COMPLETE: &[u8] = b"__STREAM_COMPLETE__";
+
+/// Layouts B and D keep their keys this many seconds longer than the entry counts.
+pub(super) const GRACE: f64 = 180.0;
+
+/// The key that holds the heads.
+pub(super) fn entry(layout: Layout, id: Uuid) -> String {
+    format!("{HTTP_PREFIX}:entry:{}", layout.id_text(id))
+}
+
+/// The list of the body's chunks.
+pub(super) fn stream(layout: Layout, id: Uuid) -> String {
+    format!("{HTTP_PREFIX}:stream:{}", layout.id_text(id))
+}
+
+/// Layouts B and D: the key that says that the body is whole.
+pub(super) fn done(layout: Layout, id: Uuid) -> String {
+    format!("{HTTP_PREFIX}:stream_done:{}", layout.id_text(id))
+}
+
+/// The ids stored under a cache key: a set, or a sorted set in layout D.
+pub(super) fn index(layout: Layout, key: &CacheKey) -> Vec<u8> {
+    match layout {
+        Layout::Hishel1 | Layout::Hishel2 => [HTTP_PREFIX.as_bytes(), b":idx:", key.as_bytes()].concat(),
+        _ => format!("{HTTP_PREFIX}:key_index:{}", hex(key.as_bytes())).into_bytes(),
+    }
+}
+
+/// What a Redis key of ours is, by its name alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Name {
+    /// Heads of an entry; with a dashed id in layout A, else in B or D (`Hishel1` stands for both here).
+    Entry(Layout, Uuid),
+    Stream(Layout, Uuid),
+    Done(Uuid),
+    /// With `Hishel1` standing for B and D.
+    Index(Layout, CacheKey),
+    Result,
+    /// Under our prefixes, but of no layout.
+    Unknown,
+    /// Not ours.
+    Foreign,
+}
+
+impl Name {
+    pub(super) fn parse(key: &[u8]) -> Self {
+        if let Some(rest) = key.strip_prefix(HTTP_PREFIX.as_bytes()).and_then(|rest| rest.strip_prefix(b":")) {
+            return Self::parse_http(rest).unwrap_or(Self::Unknown);
+        }
+        if crate::key::ResultKey::parse(key).is_some() { Self::Result } else { Self::Foreign }
+    }
+
+    fn parse_http(rest: &[u8]) -> Option<Self> {
+        if let Some(id) = rest.strip_prefix(b"entry:") {
+            parse_id(id).map(|(layout, id)| Self::Entry(layout, id))
+        } else if let Some(id) = rest.strip_prefix(b"stream:") {
+            parse_id(id).map(|(layout, id)| Self::Stream(layout, id))
+        } else if let Some(id) = rest.strip_prefix(b"stream_done:") {
+            parse_id(id).filter(|(layout, _)| *layout == Layout::Hishel1).map(|(_, id)| Self::Done(id))
+        } else if let Some(digits) = rest.strip_prefix(b"key_index:") {
+            unhex(digits).map(|key| Self::Index(Layout::Pipeline, CacheKey::new(key)))
+        } else {
+            rest.strip_prefix(b"idx:").map(|key| Self::Index(Layout::Hishel1, CacheKey::new(key)))
+        }
+    }
+}
+
+/// Ids are written in lower case, with dashes in layout A only; anything else is somebody else's key.
+pub(super) fn parse_id(text: &[u8]) -> Option<(Layout, Uuid)> {
+    let layout = match text.len() {
+        36 => Layout::Pipeline,
+        32 => Layout::Hishel1,
+        _ => return None,
+    };
+    let id = Uuid::try_parse_ascii(text).ok()?;
+    (layout.id_text(id).as_bytes() == text).then_some((layout, id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_come_apart_as_they_were_put_together() {
+        let id = Uuid::from_u128(0x0123_4567_89ab_cdef_0123_4567_89ab_cdef);
+        let key = CacheKey::new(*b"GET:\xff:x");
+        for layout in [Layout::Pipeline, Layout::Hishel1] {
+            assert_eq!(Name::parse(entry(layout, id).as_bytes()), Name::Entry(layout, id));
+            assert_eq!(Name::parse(stream(layout, id).as_bytes()), Name::Stream(layout, id));
+            assert_eq!(Name::parse(&index(layout, &key)), Name::Index(layout, key.clone()));
+        }
+        assert_eq!(Name::parse(done(Layout::Hishel1, id).as_bytes()), Name::Done(id));
+        for unknown in ["hishel_cache:", "hishel_cache:entry:x", "hishel_cache:entry:0123456789ABCDEF0123456789ABCDEF"]
+        {
+            assert_eq!(Name::parse(unknown.as_bytes()), Name::Unknown);
+        }
+        assert_eq!(Name::parse(b"result_cache:x:\xff"), Name::Result);
+        for foreign in ["hishel_cachet:entry:x", "hishel_cache", "result_cache", "other"] {
+            assert_eq!(Name::parse(foreign.as_bytes()), Name::Foreign);
+        }
+    }
+}

@@ -1,0 +1,284 @@
+//! One page of a Redis database: names by `SCAN`, then what lists show of them in two pipelines.
+//!
+//! `SCAN` may name a key twice, and says nothing of what belongs together: a scan remembers what it has seen, so that
+//! no entry comes twice and, at its end, the keys that no entry owns are known.
+
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher, RandomState};
+
+use redis::{Cmd, Pipeline, RedisResult, Value, cmd};
+use uuid::Uuid;
+
+use super::connection::Connection;
+use super::layout::{self, Name};
+use super::read::{self, Found};
+use super::reply;
+use crate::admin::filter::Filter;
+use crate::clock;
+use crate::entry::{EntryId, Kind, Layout, State, Summary};
+use crate::error::Result;
+use crate::glob::Glob;
+use crate::key::{HTTP_PREFIX, RESULT_PREFIX};
+use crate::service::Services;
+use crate::store::{Cursor, Page, Position};
+use crate::summary;
+
+/// Where a scan of a Redis database stands.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    /// Redis's own cursor.
+    cursor: u64,
+    /// `MATCH`: as much of the filter as the server can check.
+    pattern: Vec<u8>,
+    /// Keys in the database when the scan began.
+    total: u64,
+    seen: Seen,
+}
+
+/// What has been seen of a database so far. Only hashes and ids are kept: there may be millions.
+#[derive(Debug, Default)]
+struct Seen {
+    hasher: RandomState,
+    /// Hashes of the names of entries and results that came already.
+    listed: HashSet<u64>,
+    /// Hashes of the names of the parts (body, mark, index) of entries that came already.
+    owned: HashSet<u64>,
+    /// Parts whose entry has not come yet, by the hash of their name.
+    waiting: HashMap<u64, Box<[u8]>>,
+}
+
+impl Seen {
+    /// Whether this name comes for the first time.
+    fn is_new(&mut self, name: &[u8]) -> bool {
+        self.listed.insert(self.hasher.hash_one(name))
+    }
+
+    /// A part was seen; it waits for its entry unless that came already.
+    fn part(&mut self, name: Vec<u8>) {
+        let hash = self.hasher.hash_one(&name[..]);
+        if !self.owned.contains(&hash) {
+            self.waiting.insert(hash, name.into());
+        }
+    }
+
+    /// An entry was seen that owns this part.
+    fn owns(&mut self, name: &[u8]) {
+        let hash = self.hasher.hash_one(name);
+        if self.waiting.remove(&hash).is_none() {
+            self.owned.insert(hash);
+        }
+    }
+}
+
+/// Reads one page, looking at about `want` keys.
+pub(super) async fn page(
+    connection: &Connection,
+    services: &Services,
+    filter: &Filter,
+    progress: Option<Box<Progress>>,
+    want: usize,
+) -> Result<Page> {
+    let mut progress = match progress {
+        Some(progress) => progress,
+        None => Box::new(start(connection, filter).await?),
+    };
+    let (next, names) = scan(connection, progress.cursor, &progress.pattern, want).await?;
+    progress.cursor = next;
+    let mut page = Page { total: progress.total, ..Page::default() };
+    let wants_orphans = filter.wants_orphans();
+
+    let mut wanted = Vec::with_capacity(names.len());
+    let mut unknown = Vec::new();
+    for name in names {
+        match Name::parse(&name) {
+            Name::Foreign => continue,
+            Name::Entry(layout, id) => {
+                if progress.seen.is_new(&name) {
+                    wanted.push(Found::Entry(layout, id));
+                }
+            }
+            Name::Result => {
+                if progress.seen.is_new(&name) {
+                    wanted.push(Found::Result(name));
+                }
+            }
+            Name::Unknown => {
+                if wants_orphans && progress.seen.is_new(&name) {
+                    unknown.push(name);
+                }
+            }
+            Name::Stream(..) | Name::Done(_) | Name::Index(..) => {
+                if wants_orphans {
+                    progress.seen.part(name);
+                }
+            }
+        }
+        page.keys += 1;
+    }
+    let now = clock::now();
+    let mut summaries = read::summaries(connection, services, wanted, now).await?;
+    if wants_orphans {
+        for summary in &summaries {
+            own(&mut progress.seen, summary);
+        }
+        summaries.extend(orphans(connection, unknown, now).await?);
+    }
+    if next == 0 {
+        page.scanned = progress.total;
+        let waiting = std::mem::take(&mut progress.seen.waiting).into_values().map(Vec::from).collect();
+        summaries.extend(orphans(connection, without_owner(connection, waiting).await?, now).await?);
+    } else {
+        page.scanned = position(next, progress.total);
+        page.next = Some(Cursor(Position::Redis(progress)));
+    }
+    summaries.retain(|summary| filter.matches(summary, now));
+    page.entries = summaries;
+    Ok(page)
+}
+
+async fn start(connection: &Connection, filter: &Filter) -> Result<Progress> {
+    let total = connection.query("DBSIZE", &cmd("DBSIZE")).await?;
+    Ok(Progress {
+        cursor: 0,
+        pattern: pattern(filter),
+        total: reply::int(&total).unwrap_or(0) as u64,
+        seen: Seen::default(),
+    })
+}
+
+/// The narrowest pattern that lets through every key which this filter needs to see.
+fn pattern(filter: &Filter) -> Vec<u8> {
+    let (wants_http, wants_results) = (filter.wants(Kind::Http), filter.wants(Kind::Result));
+    match (wants_http, wants_results) {
+        (false, _) => {
+            let prefix = filter.prefix.as_deref().filter(|prefix| prefix.len() > RESULT_PREFIX.len());
+            Glob::prefix(prefix.unwrap_or(format!("{RESULT_PREFIX}:").as_bytes())).as_bytes().to_vec()
+        }
+        (true, false) if filter.wants_orphans() => format!("{HTTP_PREFIX}:*").into_bytes(),
+        (true, false) => format!("{HTTP_PREFIX}:entry:*").into_bytes(),
+        // Both prefixes, and little else, in one pattern.
+        (true, true) => b"[hr]*_cache:*".to_vec(),
+    }
+}
+
+async fn scan(connection: &Connection, cursor: u64, pattern: &[u8], want: usize) -> Result<(u64, Vec<Vec<u8>>)> {
+    let command = cmd("SCAN").arg(cursor).arg("MATCH").arg(pattern).arg("COUNT").arg(want.max(1)).clone();
+    let mut answer = reply::list(connection.query("SCAN", &command).await?).into_iter();
+    let next = answer.next().and_then(reply::text).and_then(|text| text.parse().ok()).unwrap_or(0);
+    Ok((next, answer.next().map(reply::strings).unwrap_or_default()))
+}
+
+/// About how many keys lie before a cursor. Redis counts cursors up from the highest bit of a table whose size is the
+/// next power of two, so the reversed bits say which part of the table was visited.
+fn position(cursor: u64, total: u64) -> u64 {
+    let bits = total.max(4).next_power_of_two().trailing_zeros();
+    // A table that has grown has more bits than that: those beyond it are the finest, and the last when reversed.
+    let fraction = cursor.reverse_bits() >> (64 - bits.max(64 - cursor.leading_zeros()));
+    let size = 1_u64 << bits.max(64 - cursor.leading_zeros());
+    (fraction as f64 / size as f64 * total as f64) as u64
+}
+
+/// Marks the parts of an entry as owned.
+fn own(seen: &mut Seen, summary: &Summary) {
+    let EntryId::Http(layout, id) = summary.id else { return };
+    seen.owns(layout::stream(layout, id).as_bytes());
+    if layout != Layout::Pipeline {
+        seen.owns(layout::done(layout, id).as_bytes());
+    }
+    if let Some(http) = &summary.http {
+        seen.owns(&layout::index(layout, &http.cache_key));
+    }
+}
+
+/// Those of the waiting parts whose entry is really not there: it may have come after its place was scanned.
+async fn without_owner(connection: &Connection, parts: Vec<Vec<u8>>) -> Result<Vec<Vec<u8>>> {
+    let mut orphans = Vec::new();
+    for parts in parts.chunks(1_000) {
+        // What an index names, as a set and as a sorted set: one of the two is the wrong type.
+        let mut members = Pipeline::new();
+        for part in parts {
+            if let Name::Index(..) = Name::parse(part) {
+                members.add_command(cmd("SMEMBERS").arg(&part[..]).clone());
+                members.add_command(cmd("ZRANGE").arg(&part[..]).arg(0).arg(-1).clone());
+            }
+        }
+        let mut members = connection.pipeline("SMEMBERS", &mut members).await?.into_iter();
+        let mut next = || members.next().and_then(RedisResult::ok).map(reply::strings).unwrap_or_default();
+        let owners: Vec<Vec<String>> = parts
+            .iter()
+            .map(|part| match Name::parse(part) {
+                Name::Stream(layout, id) => vec![layout::entry(layout, id)],
+                Name::Done(id) => vec![layout::entry(Layout::Hishel1, id)],
+                Name::Index(..) => next()
+                    .into_iter()
+                    .chain(next())
+                    .filter_map(|id| layout::parse_id(&id))
+                    .map(|(layout, id)| layout::entry(layout, id))
+                    .collect(),
+                _ => Vec::new(),
+            })
+            .collect();
+        let mut exists = Pipeline::new();
+        for owners in owners.iter().filter(|owners| !owners.is_empty()) {
+            exists.add_command(owners.iter().fold(cmd("EXISTS"), |mut command: Cmd, owner| {
+                command.arg(owner);
+                command
+            }));
+        }
+        let mut exists = connection.pipeline("EXISTS", &mut exists).await?.into_iter();
+        for (part, owners) in parts.iter().zip(&owners) {
+            let count = if owners.is_empty() {
+                Some(0)
+            } else {
+                exists.next().and_then(RedisResult::ok).and_then(|n| reply::int(&n))
+            };
+            if count == Some(0) {
+                orphans.push(part.clone());
+            }
+        }
+    }
+    Ok(orphans)
+}
+
+/// The summaries of keys that no entry owns, as far as they are still there.
+async fn orphans(connection: &Connection, keys: Vec<Vec<u8>>, now: f64) -> Result<Vec<Summary>> {
+    let mut pipe = Pipeline::new();
+    for key in &keys {
+        pipe.add_command(cmd("PTTL").arg(&key[..]).clone());
+    }
+    let answers = connection.pipeline("PTTL", &mut pipe).await?;
+    let expiry = |answer: RedisResult<Value>| answer.ok().and_then(|pttl| reply::expiry(&pttl, now));
+    Ok(keys
+        .into_iter()
+        .zip(answers)
+        .filter_map(|(key, answer)| {
+            let problem = match Name::parse(&key) {
+                Name::Stream(..) => "a body without its entry",
+                Name::Done(_) => "the mark of a whole body without its entry",
+                Name::Index(..) => "an index without entries",
+                _ => "no part of any layout",
+            };
+            Some(summary::of_problem(EntryId::key(key), State::Orphan, expiry(answer)?, problem))
+        })
+        .collect())
+}
+
+/// The id in the name of an entry, for those who have only the key.
+pub(super) fn id_of(key: &[u8]) -> Option<(Layout, Uuid)> {
+    match Name::parse(key) {
+        Name::Entry(layout, id) => Some((layout, id)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_position_grows_from_nothing_to_everything() {
+        // The cursors of a table of 8 buckets, in the order in which Redis visits them.
+        let positions = [4, 2, 6, 1, 5, 3, 7].map(|cursor| position(cursor, 8));
+        assert_eq!(positions, [1, 2, 3, 4, 5, 6, 7]);
+    }
+}

@@ -1,0 +1,140 @@
+//! Changing how long entries live.
+
+use std::time::Duration;
+
+use redis::{Cmd, Pipeline, RedisResult, Value, cmd};
+use uuid::Uuid;
+
+use super::connection::Connection;
+use super::layout::{self, GRACE};
+use super::remove::cache_keys;
+use super::reply;
+use crate::clock;
+use crate::codec::{self, Done};
+use crate::entry::{EntryId, Layout};
+use crate::error::{Error, Result};
+use crate::key::CacheKey;
+
+/// Lets entries live this much longer from now (`None`: for ever); how many were still there.
+pub(super) async fn touch(connection: &Connection, ids: &[EntryId], ttl: Option<Duration>) -> Result<u64> {
+    if ttl.is_none() && ids.iter().any(|id| matches!(id, EntryId::Http(Layout::Hishel1, _))) {
+        return Err(Error::Unsupported("an entry in hishel 1's own layout always expires; give it a long TTL instead"));
+    }
+    let cache_keys = cache_keys(connection, ids).await?;
+    let index_ttls = index_ttls(connection, ids, &cache_keys).await?;
+    let mut pipe = Pipeline::with_capacity(ids.len() * 3);
+    // How many answers each entry gets; the first of them tells whether it was there.
+    let mut answers_of = Vec::with_capacity(ids.len());
+    for ((id, cache_key), index_ttl) in ids.iter().zip(&cache_keys).zip(index_ttls) {
+        let before = pipe.len();
+        // Neither `PERSIST` nor `SET` says whether the key was there.
+        pipe.add_command(cmd("EXISTS").arg(&*id.redis_key()).clone());
+        match id {
+            EntryId::Http(Layout::Pipeline, id) => {
+                pipe.add_command(expire(layout::entry(Layout::Pipeline, *id).as_bytes(), ttl));
+                pipe.add_command(expire(layout::stream(Layout::Pipeline, *id).as_bytes(), ttl));
+                // An index outlives what it names: it is extended, never shortened, and a persistent one stays so.
+                let is_shorter = index_ttl.is_some_and(|left| left >= 0 && ttl.is_none_or(|ttl| left < millis(ttl)));
+                if let Some(cache_key) = cache_key.as_ref().filter(|_| is_shorter) {
+                    pipe.add_command(expire(&layout::index(Layout::Pipeline, cache_key), ttl));
+                }
+            }
+            EntryId::Http(layout, id) => {
+                touch_hishel(connection, &mut pipe, *layout, *id, cache_key.as_ref(), ttl).await?;
+            }
+            EntryId::Key(key) => {
+                pipe.add_command(expire(key, ttl));
+            }
+        }
+        answers_of.push(pipe.len() - before);
+    }
+    let answers = connection.pipeline("changing TTLs", &mut pipe).await?;
+    if let Some(Err(error)) = answers.iter().find(|answer| answer.is_err()) {
+        return Err(connection.explain("changing TTLs", error.clone()));
+    }
+    let mut answers = answers.into_iter();
+    let mut touched = 0;
+    for count in answers_of {
+        let first = answers.by_ref().take(count).collect::<Vec<RedisResult<Value>>>().into_iter().next();
+        touched += u64::from(matches!(first, Some(Ok(Value::Int(1)))));
+    }
+    Ok(touched)
+}
+
+/// The commands for an entry in one of hishel's own layouts, which keep the expiry inside the entry as well.
+async fn touch_hishel(
+    connection: &Connection,
+    pipe: &mut Pipeline,
+    layout: Layout,
+    id: Uuid,
+    cache_key: Option<&CacheKey>,
+    ttl: Option<Duration>,
+) -> Result<()> {
+    let now = clock::now();
+    let kept = ttl.map(|ttl| ttl + Duration::from_secs_f64(GRACE));
+    if layout == Layout::Hishel2 {
+        let done = connection.query("GET", cmd("GET").arg(layout::done(layout, id))).await?;
+        let done = reply::bytes(done).and_then(|done| codec::decode_done(&done).ok());
+        let (Some(done), Some(cache_key)) = (done, cache_key) else { return Ok(()) };
+        let deadline = ttl.map(|ttl| now + ttl.as_secs_f64());
+        let done = Done { ttl_deadline: deadline, tti: None, ..done };
+        pipe.add_command(
+            cmd("SET").arg(layout::done(layout, id)).arg(codec::encode_done(&done)).arg("XX").arg("KEEPTTL").clone(),
+        );
+        let score = deadline.map_or("+inf".to_owned(), |at| at.to_string());
+        pipe.add_command(
+            cmd("ZADD").arg(layout::index(layout, cache_key)).arg("XX").arg(score).arg(layout.id_text(id)).clone(),
+        );
+    } else {
+        let data = connection.query("GET", cmd("GET").arg(layout::entry(layout, id))).await?;
+        let Some(mut entry) = reply::bytes(data).and_then(|data| codec::decode_pair(&data).ok()) else {
+            return Ok(());
+        };
+        let lived = now - entry.created_at.unwrap_or(now);
+        entry.request.extra.set_ttl(lived + ttl.unwrap_or_default().as_secs_f64());
+        pipe.add_command(
+            cmd("SET").arg(layout::entry(layout, id)).arg(codec::encode_pair(&entry)).arg("XX").arg("KEEPTTL").clone(),
+        );
+    }
+    let index = cache_key.map(|cache_key| layout::index(layout, cache_key));
+    let parts = [layout::entry(layout, id), layout::stream(layout, id), layout::done(layout, id)];
+    for key in parts.into_iter().map(String::into_bytes).chain(index) {
+        pipe.add_command(expire(&key, kept));
+    }
+    Ok(())
+}
+
+/// Milliseconds until each entry's index expires, as `PTTL` says it; `None` where it is not asked for.
+async fn index_ttls(
+    connection: &Connection,
+    ids: &[EntryId],
+    cache_keys: &[Option<CacheKey>],
+) -> Result<Vec<Option<i64>>> {
+    let is_asked =
+        |id: &EntryId, key: &Option<CacheKey>| matches!(id, EntryId::Http(Layout::Pipeline, _)) && key.is_some();
+    let mut pipe = Pipeline::new();
+    for (id, cache_key) in ids.iter().zip(cache_keys) {
+        if let Some(cache_key) = cache_key.as_ref().filter(|_| is_asked(id, cache_key)) {
+            pipe.add_command(cmd("PTTL").arg(layout::index(Layout::Pipeline, cache_key)).clone());
+        }
+    }
+    let mut answers = connection.pipeline("PTTL", &mut pipe).await?.into_iter();
+    Ok(ids
+        .iter()
+        .zip(cache_keys)
+        .map(|(id, cache_key)| {
+            is_asked(id, cache_key).then(|| answers.next()?.ok().as_ref().and_then(reply::int)).flatten()
+        })
+        .collect())
+}
+
+pub(super) fn expire(key: &[u8], ttl: Option<Duration>) -> Cmd {
+    match ttl {
+        Some(ttl) => cmd("PEXPIRE").arg(key).arg(millis(ttl)).clone(),
+        None => cmd("PERSIST").arg(key).clone(),
+    }
+}
+
+fn millis(ttl: Duration) -> i64 {
+    i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,216 @@
+//! Storing an entry: body first, then its heads, then its place in the index.
+//!
+//! The three keys may lie on different servers one day, so nothing depends on their changing together: until the last
+//! step no reader finds the entry, and a crash in between leaves parts that expire by themselves.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::{Bytes, BytesMut};
+use redis::{Pipeline, RedisResult, Value, cmd};
+
+use super::connection::Connection;
+use super::layout::{self, COMPLETE, GRACE};
+use super::reply;
+use super::touch::expire;
+use crate::clock;
+use crate::codec::{self, Done};
+use crate::entry::{Entry, EntryId, Layout};
+use crate::error::{Error, Result};
+use crate::store::Writer;
+
+/// Pieces are gathered to this size before they are sent; hishel 2 stores every body in chunks of this size.
+const CHUNK: usize = 131_072;
+
+/// An entry being stored in Redis.
+pub(super) struct RedisWriter {
+    connection: Connection,
+    layout: Layout,
+    entry: Entry,
+    ttl: Option<Duration>,
+    pending: BytesMut,
+    /// Chunks in Redis already.
+    sent: u64,
+    is_committed: bool,
+}
+
+impl RedisWriter {
+    pub(super) fn new(connection: Connection, layout: Layout, entry: Entry, ttl: Option<Duration>) -> Self {
+        Self { connection, layout, entry, ttl, pending: BytesMut::new(), sent: 0, is_committed: false }
+    }
+
+    /// How long the keys live: hishel's own layouts keep them longer than the entry counts.
+    fn kept(&self) -> Option<Duration> {
+        let grace = if self.layout == Layout::Pipeline { 0.0 } else { GRACE };
+        self.ttl.map(|ttl| ttl + Duration::from_secs_f64(grace))
+    }
+
+    fn stream(&self) -> String {
+        layout::stream(self.layout, self.entry.id)
+    }
+
+    /// Adds the commands that store a chunk; it gets its TTL at once, so that a crash leaves nothing for ever.
+    fn send(&mut self, pipe: &mut Pipeline, chunk: &[u8]) {
+        let stream = self.stream();
+        // A chunk that equals the end marker would end the body for its readers: it is stored in two pieces.
+        if self.layout == Layout::Pipeline && chunk == COMPLETE {
+            pipe.add_command(cmd("RPUSH").arg(&stream).arg(&chunk[..1]).arg(&chunk[1..]).clone());
+        } else {
+            pipe.add_command(cmd("RPUSH").arg(&stream).arg(chunk).clone());
+        }
+        if self.sent == 0 && self.ttl.is_some() {
+            pipe.add_command(expire(stream.as_bytes(), self.kept()));
+        }
+        self.sent += 1;
+    }
+
+    async fn run(&self, mut pipe: Pipeline) -> Result<Vec<Value>> {
+        let answers = self.connection.pipeline_once("storing an entry", &mut pipe).await?;
+        let answers: RedisResult<Vec<Value>> = answers.into_iter().collect();
+        answers.map_err(|error| self.connection.explain("storing an entry", error))
+    }
+
+    /// What ends the body and makes the heads readable; the entry is not in the index yet.
+    fn finish(&mut self) -> Pipeline {
+        let mut pipe = Pipeline::new();
+        let rest = std::mem::take(&mut self.pending).freeze();
+        if !rest.is_empty() {
+            self.send(&mut pipe, &rest);
+        }
+        let (layout, id, kept) = (self.layout, self.entry.id, self.kept());
+        let (stream, key) = (self.stream(), layout::entry(layout, id));
+        match layout {
+            Layout::Hishel2 => {}
+            Layout::Hishel1 => {
+                pipe.add_command(cmd("RPUSH").arg(&stream).arg("").clone());
+            }
+            _ => {
+                pipe.add_command(cmd("RPUSH").arg(&stream).arg(COMPLETE).clone());
+            }
+        }
+        let created_at = self.entry.created_at.unwrap_or_else(clock::now);
+        match layout {
+            Layout::Pipeline => {
+                let mut heads = cmd("HSET");
+                heads.arg(&key).arg("data").arg(codec::encode_pair(&self.entry));
+                heads.arg("created_at").arg(created_at.to_string());
+                heads.arg("cache_key").arg(self.entry.cache_key.as_bytes());
+                pipe.add_command(heads);
+            }
+            Layout::Hishel1 => {
+                pipe.add_command(cmd("SET").arg(&key).arg(codec::encode_pair(&self.entry)).clone());
+                pipe.add_command(cmd("SET").arg(layout::done(layout, id)).arg("1").clone());
+            }
+            _ => {
+                let done = Done {
+                    chunk_count: self.sent,
+                    ttl_deadline: self.ttl.map(|ttl| created_at + ttl.as_secs_f64()),
+                    tti: None,
+                    cache_key: self.entry.cache_key.clone(),
+                };
+                pipe.add_command(cmd("SET").arg(&key).arg(codec::encode_heads(&self.entry)).clone());
+                pipe.add_command(cmd("SET").arg(layout::done(layout, id)).arg(codec::encode_done(&done)).clone());
+            }
+        }
+        if kept.is_some() {
+            for part in [key, stream, layout::done(layout, id)] {
+                pipe.add_command(expire(part.as_bytes(), kept));
+            }
+        }
+        pipe
+    }
+
+    /// The entry's place in the index, and the index's TTL: set where the index is new, else only ever extended.
+    async fn join_index(&self) -> Result<()> {
+        let index = layout::index(self.layout, &self.entry.cache_key);
+        let member = self.layout.id_text(self.entry.id);
+        let mut pipe = Pipeline::new();
+        pipe.add_command(cmd("PTTL").arg(&index).clone());
+        if self.layout == Layout::Hishel2 {
+            let created_at = self.entry.created_at.unwrap_or_else(clock::now);
+            let score = self.ttl.map_or("+inf".to_owned(), |ttl| (created_at + ttl.as_secs_f64()).to_string());
+            pipe.add_command(cmd("ZADD").arg(&index).arg(score).arg(member).clone());
+        } else {
+            pipe.add_command(cmd("SADD").arg(&index).arg(member).clone());
+        }
+        let before = self.run(pipe).await?.first().and_then(reply::int);
+        let kept = self.kept();
+        let is_shorter =
+            kept.is_some_and(|kept| before.is_some_and(|left| left >= 0 && (left as u128) < kept.as_millis()));
+        let mut pipe = Pipeline::new();
+        if kept.is_some() && before == Some(-2) || is_shorter {
+            pipe.add_command(expire(&index, kept));
+        } else if kept.is_none() && before.is_some_and(|left| left >= 0) {
+            pipe.add_command(expire(&index, None));
+        }
+        self.run(pipe).await.map(drop)
+    }
+
+    fn parts(&self) -> [String; 3] {
+        let id = self.entry.id;
+        [layout::entry(self.layout, id), self.stream(), layout::done(self.layout, id)]
+    }
+}
+
+#[async_trait]
+impl Writer for RedisWriter {
+    async fn push(&mut self, chunk: Bytes) -> Result<()> {
+        self.pending.extend_from_slice(&chunk);
+        let mut pipe = Pipeline::new();
+        while self.pending.len() >= CHUNK {
+            let chunk = self.pending.split_to(CHUNK).freeze();
+            self.send(&mut pipe, &chunk);
+        }
+        self.run(pipe).await.map(drop)
+    }
+
+    async fn commit(mut self: Box<Self>) -> Result<EntryId> {
+        let pipe = self.finish();
+        self.run(pipe).await?;
+        self.join_index().await?;
+        self.is_committed = true;
+        Ok(EntryId::Http(self.layout, self.entry.id))
+    }
+}
+
+impl Drop for RedisWriter {
+    /// What an abandoned writer sent is taken back where that is still possible; else it expires.
+    fn drop(&mut self) {
+        if self.is_committed {
+            return;
+        }
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        let (connection, parts) = (self.connection.clone(), self.parts());
+        runtime.spawn(async move {
+            let mut pipe = Pipeline::new();
+            pipe.add_command(cmd(connection.unlink()).arg(&parts).clone());
+            if let Err(error) = connection.pipeline("taking back an unfinished entry", &mut pipe).await {
+                tracing::debug!(%error, "an unfinished entry is left to expire");
+            }
+        });
+    }
+}
+
+/// Replaces the heads of an entry that is still there; its body and TTL stay.
+pub(super) async fn replace(connection: &Connection, id: &EntryId, entry: &Entry) -> Result<bool> {
+    let EntryId::Http(layout, id) = id else {
+        return Err(Error::Unsupported("only HTTP entries have heads that can be replaced"));
+    };
+    let key = layout::entry(*layout, *id);
+    let command = match layout {
+        // A hash has no "only if it is there": without the check an entry that just expired would live for ever.
+        Layout::Pipeline => cmd("EVAL")
+            .arg(
+                "if redis.call('EXISTS', KEYS[1]) == 0 then return false end \
+                     redis.call('HSET', KEYS[1], 'data', ARGV[1]) return 1",
+            )
+            .arg(1)
+            .arg(key)
+            .arg(codec::encode_pair(entry))
+            .clone(),
+        Layout::Hishel2 => cmd("SET").arg(key).arg(codec::encode_heads(entry)).arg("XX").arg("KEEPTTL").clone(),
+        _ => cmd("SET").arg(key).arg(codec::encode_pair(entry)).arg("XX").arg("KEEPTTL").clone(),
+    };
+    let answer = connection.query("replacing an entry", &command).await?;
+    Ok(!matches!(answer, Value::Nil | Value::Boolean(false)))
+}
