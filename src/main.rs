@@ -1,3 +1,51 @@
 //! Parses, loads the configuration, runs the command, prints the error chain, sets the exit code.
 
-fn main() {}
+use std::io::{IsTerminal as _, stderr};
+use std::process::ExitCode;
+
+use animecache::args::Cli;
+use animecache::exit::{self, Exit};
+use animecache::output::{self, safe};
+use clap::Parser as _;
+use tracing_subscriber::filter::LevelFilter;
+
+/// The commands wait for one server most of the time; the second thread keeps Ctrl-C and progress alive.
+const THREADS: usize = 2;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    log_to_stderr(cli.global.verbose);
+    let outcome = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(THREADS)
+        .enable_all()
+        .build()
+        .map_err(anyhow::Error::from)
+        .and_then(|runtime| {
+            let outcome = runtime.block_on(animecache::commands::run(cli));
+            // A call that hangs in a driver must not keep the program from ending.
+            runtime.shutdown_background();
+            outcome
+        });
+    outcome.unwrap_or_else(|error| report(&error)).into()
+}
+
+fn log_to_stderr(verbosity: u8) {
+    let level = match verbosity {
+        0 => return,
+        1 => LevelFilter::INFO,
+        2 => LevelFilter::DEBUG,
+        _ => LevelFilter::TRACE,
+    };
+    tracing_subscriber::fmt().with_max_level(level).with_ansi(stderr().is_terminal()).with_writer(stderr).init();
+}
+
+fn report(error: &anyhow::Error) -> Exit {
+    if !exit::is_closed_pipe(error) {
+        let message = format!("{error:#}");
+        output::tell(&format!("animecache: {}", safe::lines(&message).collect::<Vec<_>>().join("\n")));
+        if let Some(advice) = exit::advice(error) {
+            output::tell(&format!("  next: {advice}"));
+        }
+    }
+    exit::of(error)
+}

@@ -1,5 +1,41 @@
-//! How things are written for people: safe text, sizes, durations, times.
+//! How things are written: text for people, JSON for scripts; safe for a terminal, and without secrets, either way.
 
 pub mod human;
+pub mod json;
+pub mod progress;
+pub mod row;
 pub mod safe;
 pub mod secrets;
+pub mod style;
+
+use std::io::{BufWriter, StdoutLock, Write as _, stderr, stdout};
+
+use serde::Serialize;
+
+/// Standard output, locked and buffered: what `ls` writes is a lot. Flush it before it is dropped, to see the error.
+pub type Out = BufWriter<StdoutLock<'static>>;
+
+/// Opens standard output.
+pub fn out() -> Out {
+    BufWriter::with_capacity(64 << 10, stdout().lock())
+}
+
+/// Writes a text to standard output.
+pub fn write(text: &[u8]) -> std::io::Result<()> {
+    let mut out = stdout().lock();
+    out.write_all(text)?;
+    out.flush()
+}
+
+/// Writes one line of JSON to standard output.
+pub fn write_json(value: &impl Serialize) -> anyhow::Result<()> {
+    let mut line = Vec::new();
+    json::line(&mut line, value)?;
+    Ok(write(&line)?)
+}
+
+/// Says something on standard error. Nobody may be listening, which is no reason to stop (or, as `eprintln!` would, to
+/// panic).
+pub fn tell(text: &str) {
+    let _ = writeln!(stderr().lock(), "{text}");
+}

@@ -1,4 +1,5 @@
 //! The selectors: one set of options that means the same in `ls`, `flush`, `ttl` and in the dashboard's filter line.
+#![expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 
 use std::time::Duration;
 
@@ -31,19 +32,19 @@ pub struct Selectors {
     #[arg(long, value_name = "STATUS")]
     pub status: Option<StatusRange>,
     /// Stored at least this long ago (6h, 2d 12h)
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub older_than: Option<Duration>,
     /// Stored less than this long ago
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub newer_than: Option<Duration>,
     /// Not served for at least this long
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub idle_for: Option<Duration>,
     /// Expires in less than this
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub ttl_under: Option<Duration>,
     /// Expires in more than this, or never
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub ttl_over: Option<Duration>,
     /// Never expires
     #[arg(long)]
@@ -123,6 +124,11 @@ pub fn ids(text: &str) -> Vec<EntryId> {
         Ok(id) if !layouts.is_empty() => layouts.iter().map(|layout| EntryId::Http(*layout, id)).collect(),
         _ => vec![EntryId::key(text.as_bytes())],
     }
+}
+
+/// A duration as humantime writes it.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text).map_err(|_| "write a duration such as 6h, 90m or 2d 12h".into())
 }
 
 fn glob(text: &str) -> Result<Glob, String> {

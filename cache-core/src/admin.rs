@@ -4,3 +4,4 @@ pub mod filter;
 pub mod flush;
 pub mod select;
 pub mod stats;
+pub mod ttl;

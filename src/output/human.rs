@@ -1,5 +1,9 @@
 //! Numbers as people read them.
 
+use std::borrow::Cow;
+
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+
 /// `1.2 MiB`; whole bytes below 1 KiB.
 pub fn bytes(count: u64) -> String {
     const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
@@ -42,9 +46,47 @@ pub fn duration(seconds: f64) -> String {
     }
 }
 
+/// A number of seconds, or a dash where there is none.
+pub fn maybe_duration(seconds: Option<f64>) -> String {
+    seconds.map_or_else(|| "-".to_owned(), duration)
+}
+
+/// `2026-11-22 22:09:14`, local time.
+pub fn moment(unix_seconds: f64) -> String {
+    jiff::SignedDuration::try_from_secs_f64(unix_seconds).and_then(jiff::Timestamp::from_duration).map_or_else(
+        |_| "no time".to_owned(),
+        |at| at.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string(),
+    )
+}
+
+/// The text in at most so many columns; `…` stands for what was cut off.
+pub fn clip(text: &str, columns: usize) -> Cow<'_, str> {
+    if text.len() <= columns || text.width() <= columns {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::new();
+    let mut width = 1;
+    for c in text.chars() {
+        width += c.width().unwrap_or(0);
+        if width > columns {
+            break;
+        }
+        out.push(c);
+    }
+    out.push('…');
+    Cow::Owned(out)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_text_is_clipped_by_columns() {
+        assert_eq!(clip("plain", 5), "plain");
+        assert_eq!(clip("ワンピース", 10), "ワンピース");
+        assert_eq!(clip("ワンピース", 6), "ワン…");
+    }
 
     #[test]
     fn numbers_are_short() {

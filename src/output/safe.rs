@@ -22,7 +22,7 @@ pub fn bytes(bytes: &[u8]) -> Cow<'_, str> {
             for chunk in bytes.utf8_chunks() {
                 out.push_str(&line(chunk.valid()));
                 for byte in chunk.invalid() {
-                    out.push_str(&format!("\\x{byte:02x}"));
+                    out.extend(["\\x", &format!("{byte:02x}")]);
                 }
             }
             Cow::Owned(out)
@@ -38,7 +38,8 @@ pub fn lines(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
     })
 }
 
-fn is_harmless(c: char) -> bool {
+/// Whether a character shows as itself and changes nothing around it.
+pub fn is_harmless(c: char) -> bool {
     !c.is_control() && !is_format(c)
 }
 

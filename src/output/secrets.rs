@@ -26,12 +26,12 @@ pub fn url(url: &str) -> Cow<'_, str> {
         out.push_str(MASK);
         kept = at;
     }
-    let query = url[path..].find('?').map_or(url.len(), |at| at + path + 1);
+    let query = url[path..].find(['?', '#']).map_or(url.len(), |at| at + path + 1);
     let mut start = query;
     for parameter in url[query..].split(['&', ';', '#']) {
         if let Some((name, value)) = parameter.split_once('=')
             && !value.is_empty()
-            && (is_secret_name(name) || PARAMETERS.iter().any(|known| name.eq_ignore_ascii_case(known)))
+            && is_secret_parameter(name)
         {
             out.push_str(&url[kept..=start + name.len()]);
             out.push_str(MASK);
@@ -44,6 +44,13 @@ pub fn url(url: &str) -> Cow<'_, str> {
     }
     out.push_str(&url[kept..]);
     Cow::Owned(out)
+}
+
+fn is_secret_parameter(name: &str) -> bool {
+    // `k%65y` is `key` too.
+    let plain = url::form_urlencoded::parse(name.as_bytes()).next();
+    let name = plain.as_ref().map_or(name, |(name, _)| name);
+    is_secret_name(name) || PARAMETERS.iter().any(|known| name.eq_ignore_ascii_case(known))
 }
 
 #[cfg(test)]
@@ -60,6 +67,8 @@ mod tests {
             ("https://host/x?q=1&api_key=abc#f", "https://host/x?q=1&api_key=***#f"),
             ("https://host?key=a&access_token=b", "https://host?key=***&access_token=***"),
             ("https://host/x?key=&monkey=2", "https://host/x?key=&monkey=2"),
+            ("https://host/x?k%65y=a#access_token=b", "https://host/x?k%65y=***#access_token=***"),
+            ("https://host/x#token=b", "https://host/x#token=***"),
             ("no url?password=1", "no url?password=***"),
         ] {
             assert_eq!(url(given), shown);

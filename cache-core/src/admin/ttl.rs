@@ -1,0 +1,152 @@
+//! Changing TTLs, batch by batch.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use futures_util::stream::{self, StreamExt};
+
+use super::flush::{BATCH, Progress};
+use crate::clock;
+use crate::entry::{EntryId, Summary};
+use crate::error::{Backend, Error, Result};
+use crate::store::Inspect;
+
+/// How many entries are extended at the same time, each by its own TTL.
+const AT_ONCE: usize = 32;
+
+/// The new TTL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Expire so long from now.
+    Set(Duration),
+    /// Expire so much later than planned so far; what never expires stays so.
+    Extend(Duration),
+    /// Never expire.
+    Persist,
+}
+
+/// What changing TTLs did.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// Entries that were still there, and have the new TTL.
+    pub changed: u64,
+    /// Entries whose TTL could not be changed.
+    pub failed: u64,
+    /// The first error met.
+    pub error: Option<Error>,
+    /// `stop` was set before the end.
+    pub is_interrupted: bool,
+}
+
+/// Changes the TTLs of these entries of `backend`. Stops behind the batch during which `stop` is set.
+pub async fn change(
+    store: &Arc<dyn Inspect>,
+    backend: &Backend,
+    entries: &[Summary],
+    change: Change,
+    stop: &AtomicBool,
+    mut progress: impl FnMut(Progress),
+) -> Report {
+    let mut report = Report::default();
+    let total = entries.len() as u64;
+    let mut done = 0;
+    for batch in entries.chunks(BATCH) {
+        if stop.load(Ordering::Relaxed) {
+            report.is_interrupted = true;
+            break;
+        }
+        let now = store.backend();
+        let (changed, error) =
+            if now == *backend { touch(store, batch, change).await } else { (0, Some(Error::BackendChanged { now })) };
+        report.changed += changed;
+        if let Some(error) = error {
+            report.failed += batch.len() as u64 - changed;
+            let is_final = error.is_temporary() || matches!(error, Error::BackendChanged { .. } | Error::ReadOnly(_));
+            report.error.get_or_insert(error);
+            if is_final {
+                report.failed = total - report.changed;
+                break;
+            }
+        }
+        done += batch.len() as u64;
+        progress(Progress { done, total, entries: report.changed });
+    }
+    report
+}
+
+/// How many were changed, and the first error.
+async fn touch(store: &Arc<dyn Inspect>, batch: &[Summary], change: Change) -> (u64, Option<Error>) {
+    let all = |ttl| async move {
+        let ids: Vec<EntryId> = batch.iter().map(|entry| entry.id.clone()).collect();
+        match store.touch(&ids, ttl).await {
+            Ok(changed) => (changed, None),
+            Err(error) => (0, Some(error)),
+        }
+    };
+    match change {
+        Change::Set(ttl) => all(Some(ttl)).await,
+        Change::Persist => all(None).await,
+        Change::Extend(by) => {
+            let now = clock::now();
+            let extended = stream::iter(batch).map(|entry| extend(store, entry, by, now)).buffer_unordered(AT_ONCE);
+            extended
+                .fold((0, None), |(changed, error), outcome| async move {
+                    match outcome {
+                        Ok(more) => (changed + more, error),
+                        Err(new) => (changed, error.or(Some(new))),
+                    }
+                })
+                .await
+        }
+    }
+}
+
+async fn extend(store: &Arc<dyn Inspect>, entry: &Summary, by: Duration, now: f64) -> Result<u64> {
+    let Some(left) = entry.ttl(now) else { return Ok(0) };
+    let left = Duration::try_from_secs_f64(left).unwrap_or_default();
+    store.touch(std::slice::from_ref(&entry.id), Some(left.saturating_add(by))).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Filter, Memory, Services, Store, pages};
+    use futures_util::TryStreamExt as _;
+
+    async fn entries(store: &Arc<dyn Inspect>) -> Vec<Summary> {
+        let pages: Vec<_> = pages(Arc::clone(store), Filter::default()).try_collect().await.unwrap();
+        pages.into_iter().flat_map(|page| page.entries).collect()
+    }
+
+    #[tokio::test]
+    async fn each_entry_is_extended_by_its_own_ttl() {
+        let memory = Memory::new(Services::default());
+        for (key, seconds) in [("result_cache:p:1", 100), ("result_cache:p:2", 1_000)] {
+            memory.put_result(key, "1".into(), Duration::from_secs(seconds)).await.unwrap();
+        }
+        let store: Arc<dyn Inspect> = Arc::new(memory.clone());
+        let run = async |how| {
+            let before = entries(&store).await;
+            let report = change(&store, &store.backend(), &before, how, &AtomicBool::new(false), |_| ()).await;
+            let now = clock::now();
+            let ttls: Vec<_> = entries(&store).await.iter().map(|entry| entry.ttl(now).map(f64::round)).collect();
+            (report.changed, ttls)
+        };
+        assert_eq!(run(Change::Extend(Duration::from_secs(50))).await, (2, vec![Some(150.0), Some(1_050.0)]));
+        assert_eq!(run(Change::Set(Duration::from_secs(7))).await, (2, vec![Some(7.0), Some(7.0)]));
+        assert_eq!(run(Change::Persist).await, (2, vec![None, None]));
+        assert_eq!(run(Change::Extend(Duration::from_secs(50))).await, (0, vec![None, None]));
+    }
+
+    #[tokio::test]
+    async fn a_stop_changes_nothing_more() {
+        let memory = Memory::new(Services::default());
+        memory.put_result("result_cache:p:1", "1".into(), Duration::from_secs(100)).await.unwrap();
+        let store: Arc<dyn Inspect> = Arc::new(memory);
+        let all = entries(&store).await;
+        let report = change(&store, &store.backend(), &all, Change::Persist, &AtomicBool::new(true), |_| ()).await;
+        assert!(report.is_interrupted);
+        assert_eq!(report.changed, 0);
+    }
+}

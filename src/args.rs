@@ -1,0 +1,226 @@
+//! What can be typed: commands, their options, and the options that every command takes.
+#![expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+use crate::selectors::{Selectors, duration};
+
+/// Shows, measures, checks and empties the cache of an anime enrichment pipeline.
+#[derive(Debug, Parser)]
+#[command(name = "animecache", version, max_term_width = 110, after_help = EXIT_CODES)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 fault, 2 usage or refused, 3 nothing matched, \
+                          4 partial, interrupted or findings, 5 backend unreachable";
+
+/// Options that every command takes.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Global options")]
+pub struct Global {
+    /// Use Redis or SQLite (`HTTP_CACHE_STORAGE`)
+    #[arg(long, global = true, value_name = "STORAGE", value_parser = ["redis", "sqlite"])]
+    pub storage: Option<String>,
+    /// Use this Redis (`REDIS_CACHE_URL`)
+    #[arg(long, global = true, value_name = "URL")]
+    pub redis: Option<String>,
+    /// Use this SQLite file, or the `http_cache.db` in this directory (`HTTP_CACHE_DIR`)
+    #[arg(long, global = true, value_name = "DIR-OR-FILE")]
+    pub sqlite: Option<PathBuf>,
+    /// Use a throw-away SQLite cache, filled with examples
+    #[arg(long, global = true)]
+    pub demo: bool,
+    /// Exit with 5 instead of using SQLite when Redis cannot be reached
+    #[arg(long, global = true)]
+    pub no_fallback: bool,
+    /// Refuse every change
+    #[arg(long, global = true)]
+    pub read_only: bool,
+    /// Write JSON
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Colour the output
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", value_enum)]
+    pub color: ColorChoice,
+    /// Read the settings of this file instead of `animecache/config.toml` in the XDG configuration directory
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Use the settings under `[profile.NAME]` of that file
+    #[arg(long, global = true, value_name = "NAME")]
+    pub profile: Option<String>,
+    /// Tell on stderr what is done (-vv: more, -vvv: everything)
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// Write nothing to stderr but errors
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+}
+
+/// When to colour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ColorChoice {
+    /// On a terminal, unless `NO_COLOR` is set
+    #[default]
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// The dashboard
+    Tui,
+    /// Entries, bytes, TTLs and hit rates, by kind and service
+    Stats(StatsArgs),
+    /// One line an entry, streamed; with --json one object a line
+    Ls(LsArgs),
+    /// One entry whole: summary, headers, body, Redis keys
+    Show(ShowArgs),
+    /// Deletes what the selectors mean: shows the plan, asks, deletes in batches
+    Flush(FlushArgs),
+    /// Changes the TTL of what the selectors mean
+    Ttl(TtlArgs),
+    /// Checks every step of the troubleshooting list and says what to type next
+    Doctor,
+    /// Writes the completions of a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Writes the manual page
+    Man,
+}
+
+/// Options of `stats`.
+#[derive(Args, Debug)]
+pub struct StatsArgs {
+    /// Again every so often, until Ctrl-C
+    #[arg(long, value_name = "INTERVAL", value_parser = duration)]
+    pub watch: Option<Duration>,
+    /// Write Prometheus' text format
+    #[arg(long, conflicts_with = "json")]
+    pub prometheus: bool,
+}
+
+/// Options of `ls`.
+#[derive(Args, Debug)]
+pub struct LsArgs {
+    /// Sort, smallest first; the whole list is read before the first line is written
+    #[arg(long, value_enum)]
+    pub sort: Option<SortBy>,
+    /// Largest first
+    #[arg(long, requires = "sort")]
+    pub reverse: bool,
+    /// At most so many
+    #[arg(long, value_name = "N")]
+    pub limit: Option<usize>,
+    #[command(flatten)]
+    pub selectors: Selectors,
+}
+
+/// What a list is sorted by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SortBy {
+    Key,
+    Url,
+    Service,
+    Size,
+    Age,
+    Ttl,
+    Status,
+}
+
+/// Options of `show`.
+#[derive(Args, Debug)]
+pub struct ShowArgs {
+    /// An id as `ls` prints it, a Redis key, a URL, or a part of a URL that no other has
+    #[arg(value_name = "ID|KEY|URL")]
+    pub entry: OsString,
+    /// The headers alone
+    #[arg(long, conflicts_with_all = ["body", "raw"])]
+    pub headers: bool,
+    /// The body alone, with its content coding undone
+    #[arg(long, conflicts_with_all = ["raw", "json"])]
+    pub body: bool,
+    /// The body alone, byte by byte as stored
+    #[arg(long, conflicts_with = "json")]
+    pub raw: bool,
+    /// Show authorisations, cookies, tokens and passwords too
+    #[arg(long)]
+    pub reveal: bool,
+}
+
+/// How far a command that changes entries goes without asking.
+#[derive(Args, Debug)]
+pub struct ConsentArgs {
+    /// Only show what would be changed
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Do not ask
+    #[arg(long, short)]
+    pub yes: bool,
+    /// At most so many entries
+    #[arg(long, value_name = "N")]
+    pub limit: Option<usize>,
+}
+
+/// Options of `flush`.
+#[derive(Args, Debug)]
+pub struct FlushArgs {
+    #[command(flatten)]
+    pub consent: ConsentArgs,
+    /// Write no undo file
+    #[arg(long)]
+    pub no_undo: bool,
+    #[command(flatten)]
+    pub selectors: Selectors,
+}
+
+/// Options of `ttl`.
+#[derive(Args, Debug)]
+pub struct TtlArgs {
+    #[command(flatten)]
+    pub change: TtlChange,
+    #[command(flatten)]
+    pub consent: ConsentArgs,
+    #[command(flatten)]
+    pub selectors: Selectors,
+}
+
+/// The new TTL; exactly one.
+#[derive(Args, Clone, Copy, Debug)]
+#[group(required = true, multiple = false)]
+pub struct TtlChange {
+    /// Expire so long from now (12h)
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub set: Option<Duration>,
+    /// Expire so much later than now planned (2h)
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub extend: Option<Duration>,
+    /// Never expire
+    #[arg(long)]
+    pub persist: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,123 @@
+//! The commands, one file each, and what they share: the settings, and the cache opened as the command may use it.
+
+mod consent;
+mod doctor;
+mod flush;
+mod ls;
+mod packaging;
+mod show;
+mod stats;
+mod ttl;
+mod tui;
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use cache_core::{Error, Inspect, OpenOptions, Opened, ReadOnly, WhenUnreachable};
+
+use crate::args::{Cli, Command, Global};
+use crate::config::Settings;
+use crate::demo::{self, Demo};
+use crate::exit::{CannotOpen, Exit, Refused};
+use crate::output::style::Style;
+use crate::output::{self, safe};
+
+/// Runs what was typed.
+pub async fn run(cli: Cli) -> anyhow::Result<Exit> {
+    match &cli.command {
+        Command::Completions { shell } => return packaging::completions(*shell),
+        Command::Man => return packaging::manual(),
+        _ => {}
+    }
+    let session =
+        Session { settings: Settings::load(&cli.global)?, style: Style::new(cli.global.color), global: cli.global };
+    match cli.command {
+        Command::Tui => tui::run(&session).await,
+        Command::Stats(args) => stats::run(&session, &args).await,
+        Command::Ls(args) => ls::run(&session, &args).await,
+        Command::Show(args) => show::run(&session, &args).await,
+        Command::Flush(args) => flush::run(&session, &args).await,
+        Command::Ttl(args) => ttl::run(&session, &args).await,
+        Command::Doctor => doctor::run(&session).await,
+        Command::Completions { .. } | Command::Man => Ok(Exit::Done),
+    }
+}
+
+/// What every command is given.
+struct Session {
+    global: Global,
+    settings: Settings,
+    style: Style,
+}
+
+/// An open cache.
+struct Cache {
+    store: Arc<dyn Inspect>,
+    /// SQLite stands in for a Redis that cannot be reached.
+    is_fallback: bool,
+    /// Deletes the throw-away cache when dropped.
+    _demo: Option<Demo>,
+}
+
+impl Session {
+    /// Opens the cache to look at it: SQLite may stand in for Redis.
+    async fn open_to_read(&self) -> anyhow::Result<Cache> {
+        let when = if self.global.no_fallback { WhenUnreachable::Fail } else { WhenUnreachable::UseSqlite };
+        self.open(when).await
+    }
+
+    /// Opens the cache to change it: nobody deletes from a cache that he did not name.
+    async fn open_to_change(&self) -> anyhow::Result<Cache> {
+        self.open(WhenUnreachable::Fail).await
+    }
+
+    async fn open(&self, when_unreachable: WhenUnreachable) -> anyhow::Result<Cache> {
+        if self.global.demo {
+            let demo = demo::cache().await?;
+            let store: Arc<dyn Inspect> = if self.global.read_only {
+                Arc::new(ReadOnly::new(Arc::clone(&demo.store)))
+            } else {
+                Arc::clone(&demo.store)
+            };
+            return Ok(Cache { store, is_fallback: false, _demo: Some(demo) });
+        }
+        self.check_settings()?;
+        let Opened { store, fallback } =
+            cache_core::open(&self.settings.cache, self.options(when_unreachable)).await.context(CannotOpen)?;
+        if let Some(error) = &fallback {
+            self.note(&format!("Redis connection failed: {}. Falling back to SQLite", chain(error)));
+        }
+        Ok(Cache { store, is_fallback: fallback.is_some(), _demo: None })
+    }
+
+    fn options(&self, when_unreachable: WhenUnreachable) -> OpenOptions {
+        OpenOptions { when_unreachable, is_read_only: self.global.read_only, creates: false }
+    }
+
+    /// Refuses to go on with settings that cannot be used: the default might be another cache than the one meant.
+    fn check_settings(&self) -> anyhow::Result<()> {
+        match self.settings.problems.as_slice() {
+            [] => Ok(()),
+            problems => Err(Refused(problems.join("; ")).into()),
+        }
+    }
+
+    /// Tells the user something that is no result.
+    fn note(&self, text: &str) {
+        if !self.global.quiet {
+            output::tell(&safe::line(text));
+        }
+    }
+}
+
+/// An error with its causes.
+fn chain(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}

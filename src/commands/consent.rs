@@ -1,0 +1,123 @@
+//! What every command that changes entries does first: a selector, a plan, and a yes.
+
+use std::fmt::Write as _;
+use std::io::{BufRead as _, IsTerminal as _, Write as _, stderr, stdin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use cache_core::admin::flush::Plan;
+use cache_core::clock;
+use serde::Serialize;
+
+use super::Session;
+use crate::args::ConsentArgs;
+use crate::exit::{Exit, Refused};
+use crate::output::human::{bytes, count, duration};
+use crate::output::safe;
+use crate::output::style::Style;
+use crate::selectors::Selectors;
+
+/// Refuses what cannot be meant or agreed to, before anything is opened.
+pub(super) fn check(session: &Session, verb: &str, selectors: &Selectors, args: &ConsentArgs) -> anyhow::Result<()> {
+    if selectors.is_empty() {
+        let message = format!(
+            "{verb} what? Give a selector such as --service jikan, --older-than 6h or --prefix result_cache; \
+             --all means everything"
+        );
+        return Err(Refused(message).into());
+    }
+    if session.global.read_only && !args.dry_run {
+        return Err(Refused(format!("--read-only allows `{verb}` with --dry-run only")).into());
+    }
+    let can_ask = stdin().is_terminal() && stderr().is_terminal();
+    if !(args.yes || args.dry_run || can_ask) {
+        let message =
+            format!("`{verb}` does not ask without a terminal: add --yes to do it, or --dry-run to see the plan");
+        return Err(Refused(message).into());
+    }
+    Ok(())
+}
+
+/// Shows a question on the terminal; anything but yes is no.
+pub(super) fn ask(question: &str) -> anyhow::Result<bool> {
+    let mut terminal = stderr().lock();
+    write!(terminal, "{} [y/N] ", safe::line(question))?;
+    terminal.flush()?;
+    let mut answer = String::new();
+    stdin().lock().read_line(&mut answer)?;
+    Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+}
+
+/// A flag that Ctrl-C sets; work stops behind the batch that it is in. A second Ctrl-C ends the program at once.
+#[expect(clippy::disallowed_methods, reason = "it waits for signals beside the work, for as long as the program runs")]
+pub(super) fn stop_on_interrupt() -> Arc<AtomicBool> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&stop);
+    tokio::spawn(async move {
+        while tokio::signal::ctrl_c().await.is_ok() {
+            if flag.swap(true, Ordering::Relaxed) {
+                std::process::exit(Exit::Partial as i32);
+            }
+        }
+    });
+    stop
+}
+
+/// A plan for people.
+pub(super) fn text(plan: &Plan, style: Style) -> String {
+    let mut out = String::new();
+    // Writing to a String cannot fail.
+    let _ = write_plan(&mut out, plan, style);
+    out
+}
+
+fn write_plan(out: &mut String, plan: &Plan, style: Style) -> std::fmt::Result {
+    let entries = plan.targets.len() as u64;
+    writeln!(
+        out,
+        "{} entries, {} keys, {} in {}",
+        style.bold(&count(entries)),
+        count(plan.keys),
+        bytes(plan.bytes),
+        safe::line(&plan.backend.to_string())
+    )?;
+    for (service, (entries, size)) in &plan.by_service {
+        writeln!(out, "  {:<13}  {:>9}  {:>9}", service.name(), count(*entries), bytes(*size))?;
+    }
+    if let (Some(oldest), Some(newest)) = (plan.oldest, plan.newest) {
+        let now = clock::now();
+        writeln!(out, "  stored between {} and {} ago", duration(now - oldest), duration(now - newest))?;
+    }
+    Ok(())
+}
+
+/// What a plan holds, as JSON.
+#[derive(Serialize)]
+pub(super) struct Matched {
+    entries: u64,
+    keys: u64,
+    bytes: u64,
+}
+
+/// What a plan holds of one service, as JSON.
+#[derive(Serialize)]
+pub(super) struct OfService {
+    service: &'static str,
+    entries: u64,
+    bytes: u64,
+}
+
+impl Matched {
+    pub(super) fn of(plan: &Plan) -> Self {
+        Self { entries: plan.targets.len() as u64, keys: plan.keys, bytes: plan.bytes }
+    }
+}
+
+pub(super) fn by_service(plan: &Plan) -> Vec<OfService> {
+    let of = |(service, (entries, bytes)): (&cache_core::Service, &(u64, u64))| OfService {
+        service: service.name(),
+        entries: *entries,
+        bytes: *bytes,
+    };
+    plan.by_service.iter().map(of).collect()
+}

@@ -1,0 +1,119 @@
+//! `flush`: plans, shows the plan, asks, deletes exactly what was planned.
+
+use std::time::Instant;
+
+use cache_core::admin::flush::{self, Plan, Report};
+use serde::Serialize;
+
+use super::consent::{self, Matched, OfService};
+use super::{Session, chain};
+use crate::args::FlushArgs;
+use crate::exit::Exit;
+use crate::output::progress::Bar;
+use crate::output::{self, human, safe};
+
+/// Runs the command.
+pub(super) async fn run(session: &Session, args: &FlushArgs) -> anyhow::Result<Exit> {
+    consent::check(session, "flush", &args.selectors, &args.consent)?;
+    let started = Instant::now();
+    let cache = session.open_to_change().await?;
+    let stop = consent::stop_on_interrupt();
+    let plan = {
+        let bar = Bar::new("Planning", "keys", session.global.quiet);
+        let progress = |progress| bar.show(progress, "matched");
+        flush::plan(&cache.store, &args.selectors.filter(), args.consent.limit, &stop, progress).await?
+    };
+    let Some(plan) = plan else {
+        session.note("Interrupted while planning; nothing was flushed");
+        return Ok(Exit::Partial);
+    };
+    let answer = |report: &Report| Answer::new(args, &plan, report, started);
+    if plan.targets.is_empty() || args.consent.dry_run {
+        if session.global.json {
+            output::write_json(&answer(&Report::default()))?;
+        } else {
+            output::write(consent::text(&plan, session.style).as_bytes())?;
+        }
+        return Ok(if plan.targets.is_empty() { Exit::NothingMatched } else { Exit::Done });
+    }
+    if !args.consent.yes {
+        output::tell(consent::text(&plan, session.style).trim_end());
+        let entries = human::count(plan.targets.len() as u64);
+        if !consent::ask(&format!("Flush these {entries} entries from {}?", plan.backend))? {
+            session.note("Nothing was flushed");
+            return Ok(Exit::Usage);
+        }
+    }
+    let report = {
+        let bar = Bar::new("Flushing", "entries", session.global.quiet);
+        flush::execute(&cache.store, &plan, &stop, |progress| bar.show(progress, "gone")).await
+    };
+    if session.global.json {
+        output::write_json(&answer(&report))?;
+    } else {
+        let removed = report.removed;
+        let seconds = started.elapsed().as_secs_f64();
+        let (entries, keys) = (human::count(removed.entries), human::count(removed.keys));
+        let backend = plan.backend.to_string();
+        let backend = safe::line(&backend);
+        let text = format!("Flushed {entries} entries ({keys} keys) from {backend} in {seconds:.2} s\n");
+        output::write(text.as_bytes())?;
+    }
+    Ok(outcome(session, &plan, &report))
+}
+
+/// Says what went wrong, and what that means for the exit code.
+fn outcome(session: &Session, plan: &Plan, report: &Report) -> Exit {
+    if let Some(error) = &report.error {
+        output::tell(&format!(
+            "animecache: {} of {} entries could not be flushed: {}",
+            human::count(report.failed),
+            human::count(plan.targets.len() as u64),
+            safe::line(&chain(error))
+        ));
+        return if report.removed.entries == 0 { Exit::Fault } else { Exit::Partial };
+    }
+    if report.is_interrupted {
+        session.note("Interrupted; the rest was left as it was");
+        return Exit::Partial;
+    }
+    Exit::Done
+}
+
+/// `flush --json`.
+#[derive(Serialize)]
+struct Answer {
+    dry_run: bool,
+    matched: Matched,
+    deleted: Deleted,
+    failed: u64,
+    undo_file: Option<String>,
+    by_service: Vec<OfService>,
+    oldest: Option<f64>,
+    newest: Option<f64>,
+    interrupted: bool,
+    elapsed: f64,
+}
+
+#[derive(Serialize)]
+struct Deleted {
+    entries: u64,
+    keys: u64,
+}
+
+impl Answer {
+    fn new(args: &FlushArgs, plan: &Plan, report: &Report, started: Instant) -> Self {
+        Self {
+            dry_run: args.consent.dry_run,
+            matched: Matched::of(plan),
+            deleted: Deleted { entries: report.removed.entries, keys: report.removed.keys },
+            failed: report.failed,
+            undo_file: None,
+            by_service: consent::by_service(plan),
+            oldest: plan.oldest,
+            newest: plan.newest,
+            interrupted: report.is_interrupted,
+            elapsed: started.elapsed().as_secs_f64(),
+        }
+    }
+}

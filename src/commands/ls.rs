@@ -1,0 +1,168 @@
+//! `ls`: one line an entry, written as the pages arrive.
+
+use std::cmp::Ordering;
+use std::io::{IsTerminal as _, Write as _, stdout};
+use std::sync::Arc;
+
+use cache_core::admin::select::select;
+use cache_core::{BackendKind, EntryId, State, Summary, clock};
+use futures_util::TryStreamExt as _;
+
+use super::Session;
+use crate::args::{LsArgs, SortBy};
+use crate::exit::Exit;
+use crate::output::row::Row;
+use crate::output::{self, Out, human, json, safe, secrets};
+
+/// Below this many columns the id does not fit beside the URL; `show` takes the URL as well.
+const WIDE: usize = 120;
+
+/// Runs the command.
+pub(super) async fn run(session: &Session, args: &LsArgs) -> anyhow::Result<Exit> {
+    let cache = session.open_to_read().await?;
+    let mut list = List::new(session, cache.store.backend().kind);
+    let mut left = args.limit.unwrap_or(usize::MAX);
+    let mut sorted = Vec::new();
+    let mut pages = std::pin::pin!(select(Arc::clone(&cache.store), args.selectors.filter()).await?);
+    while left > 0
+        && let Some(page) = pages.try_next().await?
+    {
+        if args.sort.is_some() {
+            sorted.extend(page.entries);
+            continue;
+        }
+        list.write(page.entries.iter().take(left))?;
+        left -= page.entries.len().min(left);
+        // A reader on the other end of a pipe sees each page when it is there.
+        list.out.flush()?;
+    }
+    if let Some(by) = args.sort {
+        let now = clock::now();
+        sorted.sort_by(|a, b| compare(a, b, by, now));
+        if args.reverse {
+            sorted.reverse();
+        }
+        list.write(sorted.iter().take(left))?;
+        list.out.flush()?;
+    }
+    if list.written == 0 {
+        session.note("nothing matched");
+        return Ok(Exit::NothingMatched);
+    }
+    Ok(Exit::Done)
+}
+
+/// The order of two entries; what is not known comes last.
+fn compare(a: &Summary, b: &Summary, by: SortBy, now: f64) -> Ordering {
+    let number = |a: Option<f64>, b: Option<f64>| a.unwrap_or(f64::INFINITY).total_cmp(&b.unwrap_or(f64::INFINITY));
+    let by_value = match by {
+        SortBy::Key => Ordering::Equal,
+        SortBy::Url => match (&a.http, &b.http) {
+            (Some(a), Some(b)) => a.url.cmp(&b.url),
+            (a, b) => b.is_some().cmp(&a.is_some()),
+        },
+        SortBy::Service => a.service.cmp(&b.service),
+        SortBy::Size => a.size.cmp(&b.size),
+        SortBy::Age => number(a.age(now), b.age(now)),
+        SortBy::Ttl => number(a.ttl(now), b.ttl(now)),
+        SortBy::Status => {
+            let status = |entry: &Summary| entry.http.as_ref().map_or(u16::MAX, |http| http.status);
+            status(a).cmp(&status(b))
+        }
+    };
+    by_value.then_with(|| a.id.redis_key().cmp(&b.id.redis_key()))
+}
+
+/// The list being written.
+struct List<'a> {
+    session: &'a Session,
+    backend: BackendKind,
+    out: Out,
+    /// Reused for every line.
+    line: Vec<u8>,
+    /// Columns of the terminal; `None`: not a terminal, nothing is cut off.
+    columns: Option<usize>,
+    written: usize,
+}
+
+impl<'a> List<'a> {
+    fn new(session: &'a Session, backend: BackendKind) -> Self {
+        let columns =
+            stdout().is_terminal().then(|| crossterm::terminal::size().map_or(80, |(columns, _)| usize::from(columns)));
+        Self { session, backend, out: output::out(), line: Vec::new(), columns, written: 0 }
+    }
+
+    fn write<'e>(&mut self, entries: impl Iterator<Item = &'e Summary>) -> anyhow::Result<()> {
+        let now = clock::now();
+        for entry in entries {
+            self.line.clear();
+            if self.session.global.json {
+                json::line(&mut self.line, &Row::new(entry, self.backend, now, false))?;
+            } else {
+                if self.written == 0 {
+                    let heading = self.columns(["SERVICE", "STATUS", "SIZE", "AGE", "TTL"], "ID", "WHAT");
+                    let heading = self.session.style.bold(&heading);
+                    writeln!(self.line, "{heading}")?;
+                }
+                let text = self.text(entry, now);
+                writeln!(self.line, "{text}")?;
+            }
+            self.out.write_all(&self.line)?;
+            self.written += 1;
+        }
+        Ok(())
+    }
+
+    fn text(&self, entry: &Summary, now: f64) -> String {
+        let http = entry.http.as_deref();
+        let status = match (entry.state, http) {
+            (State::Live, Some(http)) => http.status.to_string(),
+            (State::Live, None) => "result".to_owned(),
+            (state, _) => state.name().to_owned(),
+        };
+        let facts = [
+            entry.service.name(),
+            &status,
+            &human::bytes(entry.size),
+            &human::maybe_duration(entry.age(now)),
+            &human::maybe_duration(entry.ttl(now)),
+        ];
+        let id = match &entry.id {
+            EntryId::Http(..) => entry.id.text(),
+            // A key says itself what it is; it stands in the last column.
+            EntryId::Key(_) => "-".into(),
+        };
+        self.columns(facts, &id, &what(entry))
+    }
+
+    fn columns(&self, [service, status, size, age, ttl]: [&str; 5], id: &str, what: &str) -> String {
+        let facts = format!("{service:<13}  {status:<10}  {size:>8}  {age:>7}  {ttl:>7}");
+        match self.columns {
+            None => format!("{facts}  {id:<36}  {what}"),
+            Some(columns) if columns >= WIDE => {
+                human::clip(&format!("{facts}  {id:<36}  {what}"), columns).into_owned()
+            }
+            Some(columns) => human::clip(&format!("{facts}  {what}"), columns).into_owned(),
+        }
+    }
+}
+
+/// What an entry is about: method and URL, or the key, and why it cannot be read.
+pub(super) fn what(entry: &Summary) -> String {
+    let name = match (&entry.http, &entry.id) {
+        (Some(http), _) => {
+            let url = secrets::url(&http.url);
+            let name = format!("{} {}", safe::line(&http.method), safe::line(&url));
+            match &http.title {
+                Some(title) => format!("{name}  ({})", safe::line(title)),
+                None => name,
+            }
+        }
+        (None, EntryId::Http(..)) => entry.id.text().into_owned(),
+        (None, EntryId::Key(key)) => safe::bytes(key).into_owned(),
+    };
+    match &entry.problem {
+        Some(problem) => format!("{name}: {}", safe::line(problem)),
+        None => name,
+    }
+}

@@ -1,0 +1,62 @@
+//! `show`: one entry whole.
+
+mod document;
+mod find;
+mod text;
+
+use std::io::{IsTerminal as _, stdout};
+
+use bytes::Bytes;
+use cache_core::codec::body;
+use cache_core::{Inspected, clock};
+
+use self::document::Document;
+use super::Session;
+use crate::args::ShowArgs;
+use crate::exit::{Exit, Refused};
+use crate::output::{self, safe};
+
+/// Runs the command.
+pub(super) async fn run(session: &Session, args: &ShowArgs) -> anyhow::Result<Exit> {
+    let cache = session.open_to_read().await?;
+    let Some(found) = find::entry(&*cache.store, args.entry.as_encoded_bytes()).await? else {
+        session.note("nothing matched: `animecache ls` lists ids, keys and URLs");
+        return Ok(Exit::NothingMatched);
+    };
+    let body = if args.headers && !session.global.json {
+        None
+    } else {
+        cache.store.raw_body(&found.summary.id, usize::MAX).await?
+    };
+    if args.body || args.raw {
+        let Some(body) = body else {
+            return Err(Refused(format!("{} has no body", safe::line(&found.summary.id.text()))).into());
+        };
+        write_body(args, &found, &body)?;
+        return Ok(Exit::Done);
+    }
+    let backend = cache.store.backend();
+    if session.global.json {
+        let body = body.as_deref().filter(|_| !args.headers);
+        output::write_json(&Document::new(&found, body, backend.kind, clock::now(), args.reveal))?;
+    } else {
+        let shown = text::Shown { found: &found, body: body.as_ref(), now: clock::now(), reveal: args.reveal };
+        let text = if args.headers { shown.headers(session.style) } else { shown.whole(session.style) };
+        output::write(text.as_bytes())?;
+    }
+    Ok(Exit::Done)
+}
+
+/// The body alone. A terminal gets it harmless and with a line break at its end; a pipe gets the bytes.
+fn write_body(args: &ShowArgs, found: &Inspected, stored: &Bytes) -> anyhow::Result<()> {
+    let decoded = if args.raw { stored.as_ref().into() } else { body::decoded(stored, encoding(found)) };
+    if args.body && stdout().is_terminal() {
+        return Ok(output::write(text::readable(&decoded).as_bytes())?);
+    }
+    Ok(output::write(&decoded)?)
+}
+
+/// What the stored headers say of the body's coding.
+fn encoding(found: &Inspected) -> Option<&str> {
+    found.entry.as_ref()?.response.headers.get("content-encoding")
+}

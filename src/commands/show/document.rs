@@ -1,0 +1,110 @@
+//! `show --json`: the fields of the contract.
+
+use base64::Engine as _;
+use cache_core::codec::body;
+use cache_core::key::sha256_hex;
+use cache_core::{BackendKind, Headers, Inspected, KeyFact};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::encoding;
+use crate::output::json::Text;
+use crate::output::row::Row;
+use crate::output::secrets::{self, MASK};
+
+/// An entry whole.
+#[derive(Serialize)]
+pub(super) struct Document<'a> {
+    #[serde(flatten)]
+    row: Row<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request: Option<Head>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response: Option<Head>,
+    body: Option<Value>,
+    /// Of the body as stored.
+    body_sha256: Option<String>,
+    chunks: u64,
+    redis_keys: Vec<RedisKey<'a>>,
+}
+
+/// The part of a request or response that the row does not tell.
+#[derive(Serialize)]
+struct Head {
+    headers: Value,
+}
+
+#[derive(Serialize)]
+struct RedisKey<'a> {
+    #[serde(rename = "key")]
+    name: Text<'a>,
+    #[serde(rename = "type")]
+    kind: &'a str,
+    ttl: Option<f64>,
+    bytes: Option<u64>,
+}
+
+impl<'a> Document<'a> {
+    /// The entry with its stored body, where that was read; `now` in Unix seconds.
+    pub(super) fn new(
+        found: &'a Inspected,
+        stored: Option<&[u8]>,
+        backend: BackendKind,
+        now: f64,
+        reveal: bool,
+    ) -> Self {
+        let head = |headers| Head { headers: fields(headers, reveal) };
+        Self {
+            row: Row::new(&found.summary, backend, now, reveal),
+            request: found.entry.as_ref().map(|entry| head(&entry.request.headers)),
+            response: found.entry.as_ref().map(|entry| head(&entry.response.headers)),
+            body: stored.map(|stored| value(&body::decoded(stored, encoding(found)))),
+            body_sha256: stored.map(sha256_hex),
+            chunks: found.chunks,
+            redis_keys: found.keys.iter().map(RedisKey::of).collect(),
+        }
+    }
+}
+
+impl<'a> RedisKey<'a> {
+    fn of(fact: &'a KeyFact) -> Self {
+        Self { name: Text(&fact.key), kind: &fact.kind, ttl: fact.ttl, bytes: fact.bytes }
+    }
+}
+
+/// Name: values, in their stored order.
+fn fields(headers: &Headers, reveal: bool) -> Value {
+    let values = |name: &str, values: &[String]| {
+        let is_hidden = !reveal && secrets::is_secret_name(name);
+        values.iter().map(|value| if is_hidden { MASK.into() } else { value.as_str().into() }).collect::<Vec<Value>>()
+    };
+    headers.iter().map(|(name, all)| (name.to_owned(), Value::Array(values(name, all)))).collect()
+}
+
+/// JSON as JSON, text as a string, anything else as base64.
+fn value(body: &[u8]) -> Value {
+    serde_json::from_slice(body).unwrap_or_else(|_| match std::str::from_utf8(body) {
+        Ok(text) => text.into(),
+        Err(_) => json!({ "base64": base64::engine::general_purpose::STANDARD.encode(body) }),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_is_shown_as_what_it_is() {
+        assert_eq!(value(br#"{"b":1,"a":[null]}"#).to_string(), r#"{"b":1,"a":[null]}"#);
+        assert_eq!(value("<anime/> é".as_bytes()), json!("<anime/> é"));
+        assert_eq!(value(b"\xff"), json!({"base64": "/w=="}));
+        assert_eq!(value(&b"[".repeat(10_000)), json!("[".repeat(10_000)));
+    }
+
+    #[test]
+    fn secret_fields_are_hidden_unless_revealed() {
+        let headers: Headers = [("set-cookie", "a=1"), ("set-cookie", "b=2"), ("etag", "x")].into_iter().collect();
+        assert_eq!(fields(&headers, false), json!({"set-cookie": ["***", "***"], "etag": ["x"]}));
+        assert_eq!(fields(&headers, true), json!({"set-cookie": ["a=1", "b=2"], "etag": ["x"]}));
+    }
+}

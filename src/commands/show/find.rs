@@ -1,0 +1,179 @@
+//! Which entry is meant by an id, a Redis key, a URL or a part of one.
+
+use cache_core::key::{HTTP_PREFIX, RESULT_PREFIX};
+use cache_core::{CacheKey, EntryId, Filter, Inspect, Inspected, Kind, Summary};
+
+use crate::commands::ls::what;
+use crate::exit::Refused;
+use crate::output::safe;
+use crate::selectors;
+
+/// How many keys one page looks at.
+const PAGE: usize = 2_000;
+
+/// How many entries are named when a part of a URL means several.
+const NAMED: usize = 10;
+
+/// The entry meant; `None`: there is none.
+pub(super) async fn entry(store: &dyn Inspect, text: &[u8]) -> anyhow::Result<Option<Inspected>> {
+    let as_text = std::str::from_utf8(text).ok();
+    if let Some(id) = as_text.filter(|text| uuid::Uuid::try_parse(text).is_ok()) {
+        return first(store, selectors::ids(id)).await;
+    }
+    if is_under(text, RESULT_PREFIX) || is_under(text, HTTP_PREFIX) {
+        return by_key(store, text).await;
+    }
+    match as_text {
+        Some(url) => by_url(store, url).await,
+        None => Ok(None),
+    }
+}
+
+fn is_under(key: &[u8], prefix: &str) -> bool {
+    key.strip_prefix(prefix.as_bytes()).is_some_and(|rest| rest.starts_with(b":"))
+}
+
+async fn first(store: &dyn Inspect, ids: impl IntoIterator<Item = EntryId>) -> anyhow::Result<Option<Inspected>> {
+    for id in ids {
+        if let Some(found) = store.inspect(&id).await? {
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
+}
+
+/// The entry that a Redis key belongs to; the key alone where it belongs to none.
+async fn by_key(store: &dyn Inspect, key: &[u8]) -> anyhow::Result<Option<Inspected>> {
+    let itself = EntryId::key(key);
+    let Some(rest) = key.strip_prefix(HTTP_PREFIX.as_bytes()).and_then(|rest| rest.strip_prefix(b":")) else {
+        return first(store, [itself]).await;
+    };
+    let (part, name) = rest.split_at(rest.iter().position(|b| *b == b':').unwrap_or(rest.len()));
+    let name = name.strip_prefix(b":").unwrap_or_default();
+    let owners = match part {
+        b"entry" | b"stream" | b"stream_done" => std::str::from_utf8(name).map(selectors::ids).unwrap_or_default(),
+        b"key_index" => match unhex(name) {
+            Some(cache_key) => under_cache_key(store, CacheKey::new(cache_key)).await?,
+            None => Vec::new(),
+        },
+        b"idx" => under_cache_key(store, CacheKey::new(name)).await?,
+        _ => Vec::new(),
+    };
+    let owners = owners.into_iter().filter(|id| matches!(id, EntryId::Http(..)));
+    first(store, owners.chain([itself])).await
+}
+
+/// The ids of what is stored under a cache key, newest first.
+async fn under_cache_key(store: &dyn Inspect, key: CacheKey) -> anyhow::Result<Vec<EntryId>> {
+    let found = store.lookup(&key).await?;
+    if !found.is_empty() {
+        let spellings = |id: uuid::Uuid| [id.hyphenated().to_string(), id.simple().to_string()];
+        return Ok(found.iter().flat_map(|entry| spellings(entry.id)).flat_map(|id| selectors::ids(&id)).collect());
+    }
+    // Only what can be served is looked up; the rest has to be searched for.
+    let is_meant = |entry: &Summary| entry.http.as_ref().is_some_and(|http| http.cache_key == key);
+    Ok(newest_first(search(store, is_meant).await?).into_iter().map(|entry| entry.id).collect())
+}
+
+/// The newest entry with exactly this URL, else the newest of the only URL that contains it.
+async fn by_url(store: &dyn Inspect, wanted: &str) -> anyhow::Result<Option<Inspected>> {
+    let url = |entry: &Summary| entry.http.as_ref().map(|http| http.url.clone());
+    let found = newest_first(search(store, |entry| url(entry).is_some_and(|url| url.contains(wanted))).await?);
+    if let Some(exact) = found.iter().find(|entry| url(entry).as_deref() == Some(wanted)) {
+        return first(store, [exact.id.clone()]).await;
+    }
+    let Some(newest) = found.first() else { return Ok(None) };
+    if found.iter().all(|entry| url(entry) == url(newest)) {
+        return first(store, [newest.id.clone()]).await;
+    }
+    let mut message = format!("{} entries have {} in their URL; name one by its id:", found.len(), safe::line(wanted));
+    for entry in found.iter().take(NAMED) {
+        message.extend(["\n  ", &entry.id.text(), "  ", &what(entry)]);
+    }
+    if found.len() > NAMED {
+        message.push_str("\n  …");
+    }
+    Err(Refused(message).into())
+}
+
+async fn search(store: &dyn Inspect, is_meant: impl Fn(&Summary) -> bool) -> anyhow::Result<Vec<Summary>> {
+    let filter = Filter { kind: Some(Kind::Http), ..Filter::default() };
+    let mut found = Vec::new();
+    let mut from = None;
+    loop {
+        let page = store.scan(&filter, from, PAGE).await?;
+        found.extend(page.entries.into_iter().filter(&is_meant));
+        from = page.next;
+        if from.is_none() {
+            return Ok(found);
+        }
+    }
+}
+
+fn newest_first(mut entries: Vec<Summary>) -> Vec<Summary> {
+    entries.sort_by(|a, b| b.created_at.unwrap_or(0.0).total_cmp(&a.created_at.unwrap_or(0.0)));
+    entries
+}
+
+/// The bytes behind hexadecimal digits.
+fn unhex(digits: &[u8]) -> Option<Vec<u8>> {
+    let digits = std::str::from_utf8(digits).ok().filter(|text| text.bytes().all(|b| b.is_ascii_hexdigit()))?;
+    if !digits.len().is_multiple_of(2) {
+        return None;
+    }
+    (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(&digits[at..at + 2], 16).ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cache_core::{Entry, Layout, Memory, Request, Services, Store};
+    use std::time::Duration;
+    use uuid::Uuid;
+
+    async fn store(urls: &[(&str, f64)]) -> (Memory, Vec<Uuid>) {
+        let memory = Memory::new(Services::default());
+        let mut ids = Vec::new();
+        for (url, created_at) in urls {
+            let id = Uuid::new_v4();
+            let request = Request { method: "GET".into(), url: (*url).into(), ..Request::default() };
+            let cache_key = CacheKey::new(url.as_bytes());
+            let response = cache_core::Response { status_code: 200, ..Default::default() };
+            let entry = Entry { id, cache_key, request, response, created_at: Some(*created_at), deleted_at: None };
+            memory.begin(entry, None).await.unwrap().commit().await.unwrap();
+            ids.push(id);
+        }
+        memory.put_result("result_cache:p:1", "1".into(), Duration::from_secs(9)).await.unwrap();
+        (memory, ids)
+    }
+
+    async fn found(memory: &Memory, text: &str) -> Option<EntryId> {
+        entry(memory, text.as_bytes()).await.unwrap().map(|found| found.summary.id)
+    }
+
+    #[tokio::test]
+    async fn an_entry_is_found_by_all_its_names() {
+        let (memory, ids) = store(&[("http://a/1", 1.0), ("http://a/1", 2.0), ("http://a/12?q=x", 3.0)]).await;
+        let id = |n: usize| Some(EntryId::Http(Layout::Pipeline, ids[n]));
+        assert_eq!(found(&memory, &ids[0].to_string()).await, id(0));
+        assert_eq!(found(&memory, &format!("hishel_cache:entry:{}", ids[0])).await, id(0));
+        assert_eq!(found(&memory, &format!("hishel_cache:stream:{}", ids[0])).await, id(0));
+        assert_eq!(found(&memory, "hishel_cache:idx:http://a/1").await, id(1));
+        assert_eq!(found(&memory, "hishel_cache:key_index:687474703a2f2f612f31").await, id(1));
+        assert_eq!(found(&memory, "http://a/1").await, id(1));
+        assert_eq!(found(&memory, "q=x").await, id(2));
+        assert_eq!(found(&memory, "result_cache:p:1").await, Some(EntryId::key(*b"result_cache:p:1")));
+        assert_eq!(found(&memory, "hishel_cache:entry:x").await, None);
+        assert_eq!(found(&memory, "http://b/").await, None);
+    }
+
+    #[tokio::test]
+    async fn a_part_that_several_urls_have_is_refused_with_their_names() {
+        let (memory, ids) = store(&[("http://a/1", 1.0), ("http://a/2?token=s3cr3t", 2.0)]).await;
+        let error = entry(&memory, b"http://a").await.unwrap_err();
+        assert!(error.downcast_ref::<Refused>().is_some());
+        let message = error.to_string();
+        assert!(ids.iter().all(|id| message.contains(&id.to_string())), "{message}");
+        assert!(!message.contains("s3cr3t"), "{message}");
+    }
+}

@@ -1,0 +1,153 @@
+//! `show` for people.
+
+use std::fmt::{Result, Write};
+
+use bytes::Bytes;
+use cache_core::codec::body;
+use cache_core::{Headers, Inspected};
+
+use super::encoding;
+use crate::output::human::{bytes, count, duration, maybe_duration};
+use crate::output::secrets::{self, MASK};
+use crate::output::style::Style;
+use crate::output::{human, safe};
+
+/// What is shown, and how much of it.
+pub(super) struct Shown<'a> {
+    pub(super) found: &'a Inspected,
+    /// The body as stored.
+    pub(super) body: Option<&'a Bytes>,
+    /// Unix seconds.
+    pub(super) now: f64,
+    pub(super) reveal: bool,
+}
+
+impl Shown<'_> {
+    /// Everything.
+    pub(super) fn whole(&self, style: Style) -> String {
+        let mut out = String::new();
+        // Writing to a String cannot fail.
+        let _ = self.write_whole(&mut out, style);
+        out
+    }
+
+    /// The headers of the request and of the response.
+    pub(super) fn headers(&self, style: Style) -> String {
+        let mut out = String::new();
+        let _ = self.write_headers(&mut out, style);
+        out
+    }
+
+    fn write_whole(&self, out: &mut String, style: Style) -> Result {
+        self.write_summary(out, style)?;
+        self.write_headers(out, style)?;
+        if !self.found.keys.is_empty() {
+            writeln!(out, "\n{}", style.bold("Redis keys"))?;
+            for fact in &self.found.keys {
+                let ttl =
+                    fact.ttl.map_or_else(|| "never expires".to_owned(), |ttl| format!("expires in {}", duration(ttl)));
+                let size = fact.bytes.map_or_else(String::new, |size| format!(", {}", bytes(size)));
+                let facts = style.dim(&format!("{}, {ttl}{size}", safe::line(&fact.kind)));
+                writeln!(out, "  {}  {facts}", safe::bytes(&fact.key))?;
+            }
+        }
+        if let Some(stored) = self.body {
+            writeln!(out, "\n{}", style.bold("Body"))?;
+            out.push_str(&readable(&body::decoded(stored, encoding(self.found))));
+        }
+        Ok(())
+    }
+
+    fn write_summary(&self, out: &mut String, style: Style) -> Result {
+        let entry = &self.found.summary;
+        let mut fact = |name: &str, value: &str| writeln!(out, "{}  {value}", style.dim(&format!("{name:<10}")));
+        if let Some(http) = &entry.http {
+            let url = if self.reveal { http.url.as_ref().into() } else { secrets::url(&http.url) };
+            fact("request", &style.bold(&format!("{} {}", safe::line(&http.method), safe::line(&url))))?;
+            let kind = http.content_type.as_deref().map_or_else(String::new, |kind| format!("  {}", safe::line(kind)));
+            fact("response", &format!("{}{kind}", http.status))?;
+            if let Some(title) = &http.title {
+                fact("title", &safe::line(title))?;
+            }
+        }
+        fact("id", &safe::bytes(entry.id.text().as_bytes()))?;
+        fact("key", &safe::bytes(&entry.id.redis_key()))?;
+        if let Some(http) = &entry.http {
+            fact("cache key", &safe::bytes(http.cache_key.as_bytes()))?;
+        }
+        fact("service", entry.service.name())?;
+        fact("state", entry.state.name())?;
+        if let Some(problem) = &entry.problem {
+            fact("problem", &style.bad(&safe::line(problem)))?;
+        }
+        let pieces = if self.found.chunks == 1 { "piece" } else { "pieces" };
+        fact("size", &format!("{} in {} {pieces}", bytes(entry.size), count(self.found.chunks)))?;
+        let stored = entry.created_at.map_or_else(|| "not known".to_owned(), human::moment);
+        fact("stored", &stored)?;
+        fact("age", &maybe_duration(entry.age(self.now)))?;
+        fact("ttl", &entry.ttl(self.now).map_or_else(|| "never expires".to_owned(), duration))?;
+        if let Some(at) = entry.last_used {
+            fact("last used", &format!("{} ago", duration(self.now - at)))?;
+        }
+        if let Some(http) = &entry.http {
+            let lifetime = http
+                .freshness
+                .lifetime
+                .map_or_else(|| "no lifetime".to_owned(), |given| format!("lifetime {}", duration(given)));
+            let fresh = match entry.is_fresh(self.now) {
+                Some(true) => style.good("fresh"),
+                Some(false) => style.warn("stale"),
+                None => "unknown".to_owned(),
+            };
+            fact("freshness", &format!("{fresh}, {lifetime} (RFC 9111)"))?;
+        }
+        Ok(())
+    }
+
+    fn write_headers(&self, out: &mut String, style: Style) -> Result {
+        let Some(entry) = &self.found.entry else { return Ok(()) };
+        self.write_fields(out, &style.bold("Request headers"), &entry.request.headers, style)?;
+        self.write_fields(out, &style.bold("Response headers"), &entry.response.headers, style)
+    }
+
+    fn write_fields(&self, out: &mut String, heading: &str, headers: &Headers, style: Style) -> Result {
+        writeln!(out, "\n{heading}")?;
+        for (name, values) in headers.iter() {
+            let is_hidden = !self.reveal && secrets::is_secret_name(name);
+            for value in values {
+                let value = if is_hidden { MASK.into() } else { safe::line(value) };
+                writeln!(out, "  {} {value}", style.dim(&format!("{}:", safe::line(name))))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A body as text: JSON laid out, other text as it is, harmless either way; binary only named.
+pub(super) fn readable(decoded: &[u8]) -> String {
+    let text = match (serde_json::from_slice::<serde_json::Value>(decoded), std::str::from_utf8(decoded)) {
+        (Ok(json), _) => serde_json::to_string_pretty(&json).unwrap_or_default(),
+        (Err(_), Ok(text)) => text.to_owned(),
+        (Err(_), Err(_)) => {
+            return format!("{} that are no text; --raw writes them to a pipe\n", bytes(decoded.len() as u64));
+        }
+    };
+    let mut out = String::with_capacity(text.len() + 1);
+    for line in safe::lines(text.strip_suffix('\n').unwrap_or(&text)) {
+        out.push_str(&line);
+        out.push('\n');
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_cannot_move_the_terminal() {
+        assert_eq!(readable(b"a\x1b[2J\r\nb"), "a␛[2J\nb\n");
+        assert_eq!(readable(br#"{"a":[1]}"#), "{\n  \"a\": [\n    1\n  ]\n}\n");
+        assert_eq!(readable(b"\xff\xfe"), "2 B that are no text; --raw writes them to a pipe\n");
+    }
+}

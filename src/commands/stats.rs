@@ -1,0 +1,69 @@
+//! `stats`: entries, bytes, TTLs and hit rates, as text, JSON or for Prometheus.
+
+mod prometheus;
+mod report;
+mod text;
+
+use std::io::{IsTerminal as _, stdout};
+use std::sync::Arc;
+
+use cache_core::admin::stats::Tally;
+use cache_core::{Filter, clock, pages};
+use futures_util::TryStreamExt as _;
+
+use self::report::Report;
+use super::{Cache, Session};
+use crate::args::StatsArgs;
+use crate::exit::Exit;
+use crate::output::{self, json};
+
+/// Clears the terminal and starts in its upper left corner.
+const REPAINT: &[u8] = b"\x1b[H\x1b[2J\x1b[3J";
+
+/// Runs the command.
+pub(super) async fn run(session: &Session, args: &StatsArgs) -> anyhow::Result<Exit> {
+    let cache = session.open_to_read().await?;
+    let Some(interval) = args.watch else {
+        write(session, args, &Report::of(&cache).await?, false)?;
+        return Ok(Exit::Done);
+    };
+    let repaints = stdout().is_terminal() && !session.global.json && !args.prometheus;
+    let mut interrupt = std::pin::pin!(tokio::signal::ctrl_c());
+    loop {
+        tokio::select! {
+            biased;
+            _ = &mut interrupt => return Ok(Exit::Done),
+            report = Report::of(&cache) => write(session, args, &report?, repaints)?,
+        }
+        tokio::select! {
+            biased;
+            _ = &mut interrupt => return Ok(Exit::Done),
+            () = tokio::time::sleep(interval) => {}
+        }
+    }
+}
+
+fn write(session: &Session, args: &StatsArgs, report: &Report, repaints: bool) -> anyhow::Result<()> {
+    let mut text = Vec::new();
+    if repaints {
+        text.extend_from_slice(REPAINT);
+    }
+    if args.prometheus {
+        text.extend_from_slice(prometheus::text(report).as_bytes());
+    } else if session.global.json {
+        json::line(&mut text, report)?;
+    } else {
+        text.extend_from_slice(text::text(report, session.style).as_bytes());
+    }
+    Ok(output::write(&text)?)
+}
+
+/// Counts a whole cache.
+pub(super) async fn count(cache: &Cache) -> cache_core::Result<Tally> {
+    let mut tally = Tally::default();
+    let mut pages = std::pin::pin!(pages(Arc::clone(&cache.store), Filter::default()));
+    while let Some(page) = pages.try_next().await? {
+        tally.add(&page, clock::now());
+    }
+    Ok(tally)
+}

@@ -1,0 +1,155 @@
+//! `stats` for Prometheus: its text exposition format, version 0.0.4.
+
+use std::fmt::Write as _;
+
+use super::report::Report;
+
+/// A metric with its help text, and its samples: labels and value.
+struct Metric {
+    name: &'static str,
+    kind: &'static str,
+    help: &'static str,
+    samples: Vec<(Vec<(&'static str, String)>, f64)>,
+}
+
+pub(super) fn text(report: &Report) -> String {
+    let mut out = String::new();
+    for metric in metrics(report).iter().filter(|metric| !metric.samples.is_empty()) {
+        // Writing to a String cannot fail.
+        let _ = write(&mut out, metric);
+    }
+    out
+}
+
+fn metrics(report: &Report) -> Vec<Metric> {
+    let entries = &report.entries;
+    let states = [
+        ("http", "live", entries.http),
+        ("result", "live", entries.result),
+        ("any", "incomplete", entries.incomplete),
+        ("any", "deleted", entries.deleted),
+        ("any", "corrupt", entries.corrupt),
+        ("any", "orphan", entries.orphan_keys),
+    ];
+    let gauge = |name, help, samples| Metric { name, kind: "gauge", help, samples };
+    let counter = |name, help, value: Option<u64>| Metric {
+        name,
+        kind: "counter",
+        help,
+        samples: value.map(|value| (Vec::new(), value as f64)).into_iter().collect(),
+    };
+    let by_service = |value: fn(&super::report::ServiceReport) -> f64| {
+        report
+            .services
+            .iter()
+            .map(|service| {
+                (vec![("service", service.service.to_owned()), ("kind", service.kind.to_owned())], value(service))
+            })
+            .collect()
+    };
+    let backend = &report.backend;
+    vec![
+        gauge(
+            "animecache_backend_info",
+            "Which storage answers; always 1.",
+            vec![(
+                vec![
+                    ("kind", backend.kind.to_owned()),
+                    ("location", backend.location.clone()),
+                    ("version", backend.version.clone()),
+                ],
+                1.0,
+            )],
+        ),
+        gauge(
+            "animecache_backend_fallback",
+            "Whether SQLite stands in for a Redis that cannot be reached.",
+            vec![(Vec::new(), f64::from(u8::from(backend.fallback)))],
+        ),
+        gauge(
+            "animecache_backend_memory_bytes",
+            "Memory of the whole server, or size of the file.",
+            vec![(Vec::new(), backend.memory_bytes as f64)],
+        ),
+        gauge(
+            "animecache_entries",
+            "Entries by kind and state.",
+            states
+                .into_iter()
+                .map(|(kind, state, value)| {
+                    (vec![("kind", kind.to_owned()), ("state", state.to_owned())], value as f64)
+                })
+                .collect(),
+        ),
+        gauge("animecache_keys", "Keys under the cache's prefixes.", vec![(Vec::new(), report.keys as f64)]),
+        gauge("animecache_bytes", "Bytes of bodies and values.", vec![(Vec::new(), report.bytes as f64)]),
+        gauge("animecache_service_entries", "Live entries of a service.", by_service(|service| service.entries as f64)),
+        gauge(
+            "animecache_service_bytes",
+            "Bytes of a service's live entries.",
+            by_service(|service| service.bytes as f64),
+        ),
+        gauge(
+            "animecache_service_entries_without_ttl",
+            "Live entries of a service that never expire.",
+            by_service(|service| service.ttl.none as f64),
+        ),
+        gauge("animecache_service_ttl_seconds", "Remaining TTLs of a service's entries.", ttls(report)),
+        counter(
+            "animecache_server_hits_total",
+            "Hits of everything that the server answers since its start.",
+            report.hits,
+        ),
+        counter(
+            "animecache_server_misses_total",
+            "Misses of everything that the server answers since its start.",
+            report.misses,
+        ),
+    ]
+}
+
+fn ttls(report: &Report) -> Vec<(Vec<(&'static str, String)>, f64)> {
+    let mut samples = Vec::new();
+    for service in &report.services {
+        let ttl = &service.ttl;
+        for (stat, value) in [("min", ttl.min), ("median", ttl.median), ("max", ttl.max)] {
+            if let Some(value) = value {
+                let labels = [("service", service.service), ("kind", service.kind), ("stat", stat)];
+                samples.push((labels.map(|(name, value)| (name, value.to_owned())).to_vec(), value));
+            }
+        }
+    }
+    samples
+}
+
+fn write(out: &mut String, metric: &Metric) -> std::fmt::Result {
+    let Metric { name, kind, help, samples } = metric;
+    writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}")?;
+    for (labels, value) in samples {
+        let labels: Vec<String> = labels.iter().map(|(name, value)| format!("{name}=\"{}\"", escaped(value))).collect();
+        let labels = if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
+        writeln!(out, "{name}{labels} {value}")?;
+    }
+    Ok(())
+}
+
+/// A label value: backslash, quote and line feed are escaped.
+fn escaped(value: &str) -> String {
+    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_are_escaped() {
+        let mut out = String::new();
+        let samples = vec![(vec![("location", "a\"b\\c\nd".to_owned())], 1.0)];
+        write(&mut out, &Metric { name: "animecache_x", kind: "gauge", help: "X.", samples }).unwrap();
+        assert_eq!(
+            out,
+            "# HELP animecache_x X.\n# TYPE animecache_x gauge\nanimecache_x{location=\"a\\\"b\\\\c\\nd\"} 1\n"
+        );
+    }
+}

@@ -1,0 +1,129 @@
+//! `ttl`: plans, shows the plan, asks, changes the TTLs of exactly what was planned.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use cache_core::Summary;
+use cache_core::admin::flush::{Plan, Progress};
+use cache_core::admin::select::select;
+use cache_core::admin::ttl::{self, Change};
+use futures_util::TryStreamExt as _;
+use serde::Serialize;
+
+use super::consent::{self, Matched, OfService};
+use super::{Session, chain};
+use crate::args::{TtlArgs, TtlChange};
+use crate::exit::Exit;
+use crate::output::progress::Bar;
+use crate::output::{self, human, safe};
+
+/// Runs the command.
+pub(super) async fn run(session: &Session, args: &TtlArgs) -> anyhow::Result<Exit> {
+    consent::check(session, "ttl", &args.selectors, &args.consent)?;
+    let started = Instant::now();
+    let cache = session.open_to_change().await?;
+    let stop = consent::stop_on_interrupt();
+    let limit = args.consent.limit.unwrap_or(usize::MAX);
+    let mut entries: Vec<Summary> = Vec::new();
+    {
+        let bar = Bar::new("Planning", "keys", session.global.quiet);
+        let mut pages = std::pin::pin!(select(Arc::clone(&cache.store), args.selectors.filter()).await?);
+        while entries.len() < limit
+            && let Some(page) = pages.try_next().await?
+        {
+            if stop.load(Ordering::Relaxed) {
+                session.note("Interrupted while planning; nothing was changed");
+                return Ok(Exit::Partial);
+            }
+            entries.extend(page.entries.into_iter().take(limit - entries.len()));
+            let (done, total) = (page.scanned, page.total);
+            bar.show(Progress { done, total, entries: entries.len() as u64 }, "matched");
+        }
+    }
+    let plan = Plan::of(cache.store.backend(), &entries);
+    let answer = |report: &ttl::Report| Answer {
+        dry_run: args.consent.dry_run,
+        matched: Matched::of(&plan),
+        changed: report.changed,
+        failed: report.failed,
+        by_service: consent::by_service(&plan),
+        interrupted: report.is_interrupted,
+        elapsed: started.elapsed().as_secs_f64(),
+    };
+    if entries.is_empty() || args.consent.dry_run {
+        if session.global.json {
+            output::write_json(&answer(&ttl::Report::default()))?;
+        } else {
+            output::write(consent::text(&plan, session.style).as_bytes())?;
+        }
+        return Ok(if entries.is_empty() { Exit::NothingMatched } else { Exit::Done });
+    }
+    if !args.consent.yes {
+        output::tell(consent::text(&plan, session.style).trim_end());
+        let matched = human::count(entries.len() as u64);
+        if !consent::ask(&format!("{} these {matched} entries of {}?", verb(args.change), plan.backend))? {
+            session.note("Nothing was changed");
+            return Ok(Exit::Usage);
+        }
+    }
+    let report = {
+        let bar = Bar::new("Changing", "entries", session.global.quiet);
+        let progress = |progress| bar.show(progress, "changed");
+        ttl::change(&cache.store, &plan.backend, &entries, change(args.change), &stop, progress).await
+    };
+    if session.global.json {
+        output::write_json(&answer(&report))?;
+    } else {
+        let changed = human::count(report.changed);
+        let backend = plan.backend.to_string();
+        output::write(format!("Changed {changed} entries of {}\n", safe::line(&backend)).as_bytes())?;
+    }
+    Ok(outcome(session, &entries, &report))
+}
+
+fn change(change: TtlChange) -> Change {
+    match change {
+        TtlChange { set: Some(ttl), .. } => Change::Set(ttl),
+        TtlChange { extend: Some(by), .. } => Change::Extend(by),
+        TtlChange { .. } => Change::Persist,
+    }
+}
+
+fn verb(change: TtlChange) -> String {
+    match self::change(change) {
+        Change::Set(ttl) => format!("Set a TTL of {} on", humantime::format_duration(ttl)),
+        Change::Extend(by) => format!("Extend by {}", humantime::format_duration(by)),
+        Change::Persist => "Keep for ever".to_owned(),
+    }
+}
+
+/// Says what went wrong, and what that means for the exit code.
+fn outcome(session: &Session, entries: &[Summary], report: &ttl::Report) -> Exit {
+    if let Some(error) = &report.error {
+        output::tell(&format!(
+            "animecache: {} of {} entries could not be changed: {}",
+            human::count(report.failed),
+            human::count(entries.len() as u64),
+            safe::line(&chain(error))
+        ));
+        return if report.changed == 0 { Exit::Fault } else { Exit::Partial };
+    }
+    if report.is_interrupted {
+        session.note("Interrupted; the rest was left as it was");
+        return Exit::Partial;
+    }
+    Exit::Done
+}
+
+/// `ttl --json`.
+#[derive(Serialize)]
+struct Answer {
+    dry_run: bool,
+    matched: Matched,
+    changed: u64,
+    failed: u64,
+    by_service: Vec<OfService>,
+    interrupted: bool,
+    elapsed: f64,
+}

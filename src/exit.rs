@@ -1,0 +1,110 @@
+//! How the program ends: the exit codes that scripts rely on, and which error means which.
+
+use std::fmt;
+use std::io;
+use std::process::ExitCode;
+
+use cache_core::{BackendKind, Error};
+
+/// The exit codes; a contract.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    Done = 0,
+    Fault = 1,
+    /// Wrong usage, or refused.
+    Usage = 2,
+    NothingMatched = 3,
+    /// Partly done, interrupted, or findings.
+    Partial = 4,
+    /// The backend cannot be reached.
+    Unreachable = 5,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// What was asked cannot be done as asked; says what to do instead.
+#[derive(Debug)]
+pub struct Refused(pub String);
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Refused {}
+
+/// The cache could not be opened, whatever the reason: what its cause chain says.
+#[derive(Debug)]
+pub struct CannotOpen;
+
+impl fmt::Display for CannotOpen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the cache cannot be opened")
+    }
+}
+
+/// The exit code that an error means.
+pub fn of(error: &anyhow::Error) -> Exit {
+    if is_closed_pipe(error) {
+        return Exit::Done;
+    }
+    if error.downcast_ref::<Refused>().is_some() {
+        return Exit::Usage;
+    }
+    match error.downcast_ref::<Error>() {
+        Some(Error::Config(_) | Error::ReadOnly(_)) => Exit::Usage,
+        Some(error) if error.is_temporary() || matches!(error, Error::Missing { .. }) => Exit::Unreachable,
+        _ if error.downcast_ref::<CannotOpen>().is_some() => Exit::Unreachable,
+        _ => Exit::Fault,
+    }
+}
+
+/// Whether the reader of our output went away (`| head`), which is no error of ours.
+pub fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<io::Error>())
+        .any(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// What to try next, where an error suggests it.
+pub fn advice(error: &anyhow::Error) -> Option<&'static str> {
+    let error = error.downcast_ref::<Error>()?;
+    let kind = match error {
+        Error::Unavailable { backend, .. } | Error::Timeout { backend, .. } | Error::Missing { backend } => {
+            Some(backend.kind)
+        }
+        _ => None,
+    };
+    match (error, kind) {
+        (Error::Missing { .. }, _) => Some("name the file with --sqlite FILE, or try `animecache doctor`"),
+        (_, Some(BackendKind::Redis)) => {
+            Some("start Redis or name it with --redis URL, or use --storage sqlite; `animecache doctor` tells more")
+        }
+        (Error::ReadOnly(_), _) => Some("leave out --read-only to change the cache"),
+        (Error::Refused { .. }, _) => Some("`animecache doctor` tells more"),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::Context as _;
+
+    #[test]
+    fn an_error_means_its_code_whatever_context_was_added() {
+        let code = |error: anyhow::Error| of(&error.context("while doing something"));
+        assert_eq!(code(Refused("no".into()).into()), Exit::Usage);
+        assert_eq!(code(Error::Config("no".into()).into()), Exit::Usage);
+        assert_eq!(code(io::Error::from(io::ErrorKind::BrokenPipe).into()), Exit::Done);
+        assert_eq!(code(io::Error::from(io::ErrorKind::PermissionDenied).into()), Exit::Fault);
+        let refused: anyhow::Result<()> = Err(Error::Unsupported("x")).context(CannotOpen);
+        assert_eq!(code(refused.unwrap_err()), Exit::Unreachable);
+    }
+}

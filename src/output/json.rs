@@ -1,0 +1,70 @@
+//! JSON as the contract has it, one object a line, safe to look at in a terminal.
+
+use std::io;
+
+use base64::Engine as _;
+use serde::ser::{Serialize, SerializeMap as _, Serializer};
+use serde_json::ser::Formatter;
+
+use super::safe;
+
+/// Writes a value and a line break behind what is in the buffer.
+pub fn line(out: &mut Vec<u8>, value: &impl Serialize) -> serde_json::Result<()> {
+    value.serialize(&mut serde_json::Serializer::with_formatter(&mut *out, Visible))?;
+    out.push(b'\n');
+    Ok(())
+}
+
+/// Bytes that are text, usually: a string, or `{"base64": …}` where they are not UTF-8.
+pub struct Text<'a>(pub &'a [u8]);
+
+impl Serialize for Text<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if let Ok(text) = std::str::from_utf8(self.0) {
+            return serializer.serialize_str(text);
+        }
+        let mut map = serializer.serialize_map(Some(1))?;
+        map.serialize_entry("base64", &base64::engine::general_purpose::STANDARD.encode(self.0))?;
+        map.end()
+    }
+}
+
+/// Compact JSON in which characters that would change how a terminal shows it are escaped; `serde_json` itself escapes
+/// only what JSON demands, and leaves C1 controls and bidirectional overrides as they are.
+struct Visible;
+
+impl Formatter for Visible {
+    fn write_string_fragment<W: ?Sized + io::Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
+        let mut written = 0;
+        for (at, c) in fragment.char_indices().filter(|(_, c)| !safe::is_harmless(*c)) {
+            writer.write_all(&fragment.as_bytes()[written..at])?;
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                write!(writer, "\\u{unit:04x}")?;
+            }
+            written = at + c.len_utf8();
+        }
+        writer.write_all(&fragment.as_bytes()[written..])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_reads_back_and_holds_no_control_character() {
+        let text = "a\x1b[31m\u{9b}\u{202e}\u{e0001}\x7fワ\"\\\n";
+        let mut out = Vec::new();
+        line(&mut out, &text).unwrap();
+        let json = String::from_utf8(out).unwrap();
+        assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
+        assert!(json.trim_end().chars().all(safe::is_harmless), "{json:?}");
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_base64() {
+        let mut out = Vec::new();
+        line(&mut out, &[Text(b"k"), Text(b"\xff")]).unwrap();
+        assert_eq!(out, b"[\"k\",{\"base64\":\"/w==\"}]\n");
+    }
+}

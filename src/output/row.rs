@@ -1,0 +1,174 @@
+//! An entry as JSON: one line of `ls --json`, and the beginning of `show --json`. Borrowed, since lists are long.
+
+use std::borrow::Cow;
+
+use cache_core::{BackendKind, EntryId, HttpSummary, Summary};
+use serde::Serialize;
+
+use super::json::Text;
+use super::secrets;
+
+/// The fields of one entry, in the order of the contract.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub enum Row<'a> {
+    Http(HttpRow<'a>),
+    Result(ResultRow<'a>),
+    Unreadable(UnreadableRow<'a>),
+}
+
+/// A readable HTTP entry.
+#[derive(Serialize)]
+pub struct HttpRow<'a> {
+    kind: &'static str,
+    id: Cow<'a, str>,
+    key: Cow<'a, str>,
+    layout: &'static str,
+    cache_key: Text<'a>,
+    service: &'static str,
+    state: &'static str,
+    method: &'a str,
+    url: Cow<'a, str>,
+    status: u16,
+    size: u64,
+    created_at: Option<f64>,
+    age: Option<f64>,
+    ttl: Option<f64>,
+    last_used: Option<f64>,
+    freshness_lifetime: Option<f64>,
+    fresh: Option<bool>,
+    content_type: Option<&'a str>,
+    title: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<&'a str>,
+}
+
+/// A result.
+#[derive(Serialize)]
+pub struct ResultRow<'a> {
+    kind: &'static str,
+    id: Text<'a>,
+    key: Text<'a>,
+    layout: &'static str,
+    service: &'static str,
+    state: &'static str,
+    prefix: Text<'a>,
+    schema: Option<&'a str>,
+    arguments: Text<'a>,
+    size: u64,
+    ttl: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<&'a str>,
+}
+
+/// What is known of an entry or key that cannot be read.
+#[derive(Serialize)]
+pub struct UnreadableRow<'a> {
+    kind: &'static str,
+    id: Id<'a>,
+    key: Id<'a>,
+    layout: &'static str,
+    service: &'static str,
+    state: &'static str,
+    size: u64,
+    created_at: Option<f64>,
+    age: Option<f64>,
+    ttl: Option<f64>,
+    problem: Option<&'a str>,
+}
+
+/// An id or key that is text or, in a foreign key under our prefix, any bytes.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Id<'a> {
+    Name(Cow<'a, str>),
+    Key(Text<'a>),
+}
+
+impl<'a> Row<'a> {
+    /// The row of an entry of this kind of backend; `now` in Unix seconds.
+    pub fn new(entry: &'a Summary, backend: BackendKind, now: f64, reveal: bool) -> Self {
+        match (&entry.http, &entry.id) {
+            (Some(http), EntryId::Http(..)) => Self::Http(HttpRow::new(entry, http, now, reveal)),
+            (_, EntryId::Key(key)) => match entry.result_key() {
+                Some(parts) => Self::Result(ResultRow {
+                    kind: entry.kind().name(),
+                    id: Text(key),
+                    key: Text(key),
+                    layout: layout(&entry.id, backend),
+                    service: entry.service.name(),
+                    state: entry.state.name(),
+                    prefix: Text(parts.prefix),
+                    schema: parts.schema,
+                    arguments: Text(parts.arguments),
+                    size: entry.size,
+                    ttl: entry.ttl(now),
+                    problem: entry.problem.as_deref(),
+                }),
+                None => Self::Unreadable(UnreadableRow::new(entry, backend, now)),
+            },
+            (None, EntryId::Http(..)) => Self::Unreadable(UnreadableRow::new(entry, backend, now)),
+        }
+    }
+}
+
+impl<'a> HttpRow<'a> {
+    fn new(entry: &'a Summary, http: &'a HttpSummary, now: f64, reveal: bool) -> Self {
+        Self {
+            kind: entry.kind().name(),
+            id: entry.id.text(),
+            key: String::from_utf8_lossy(&entry.id.redis_key()).into_owned().into(),
+            layout: layout(&entry.id, BackendKind::Redis),
+            cache_key: Text(http.cache_key.as_bytes()),
+            service: entry.service.name(),
+            state: entry.state.name(),
+            method: &http.method,
+            url: if reveal { Cow::Borrowed(&*http.url) } else { secrets::url(&http.url) },
+            status: http.status,
+            size: entry.size,
+            created_at: entry.created_at,
+            age: entry.age(now),
+            ttl: entry.ttl(now),
+            last_used: entry.last_used,
+            freshness_lifetime: http.freshness.lifetime,
+            fresh: entry.is_fresh(now),
+            content_type: http.content_type.as_deref(),
+            title: http.title.as_deref(),
+            problem: entry.problem.as_deref(),
+        }
+    }
+}
+
+impl<'a> UnreadableRow<'a> {
+    fn new(entry: &'a Summary, backend: BackendKind, now: f64) -> Self {
+        let (id, key) = match &entry.id {
+            EntryId::Http(..) => {
+                let key = String::from_utf8_lossy(&entry.id.redis_key()).into_owned();
+                (Id::Name(entry.id.text()), Id::Name(key.into()))
+            }
+            EntryId::Key(key) => (Id::Key(Text(key)), Id::Key(Text(key))),
+        };
+        Self {
+            kind: entry.kind().name(),
+            id,
+            key,
+            layout: layout(&entry.id, backend),
+            service: entry.service.name(),
+            state: entry.state.name(),
+            size: entry.size,
+            created_at: entry.created_at,
+            age: entry.age(now),
+            ttl: entry.ttl(now),
+            problem: entry.problem.as_deref(),
+        }
+    }
+}
+
+/// A key alone does not tell the Redis layout; results have only one there.
+fn layout(id: &EntryId, backend: BackendKind) -> &'static str {
+    match (id, backend) {
+        (EntryId::Http(layout, _), _) => layout.name(),
+        (EntryId::Key(_), BackendKind::Sqlite) => "sqlite",
+        (EntryId::Key(_), _) => "pipeline",
+    }
+}
