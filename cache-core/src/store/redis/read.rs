@@ -95,7 +95,7 @@ pub(super) async fn summaries(
         summaries.push(match (read, facts) {
             (Read::Summary(summary), _) => summary.clone(),
             (Read::Heads(heads), Some(Ok(facts))) => {
-                let measure = measures.next().unwrap_or_else(|| Ok(Measure::default()));
+                let measure = measures.next().flatten();
                 of_heads(services, heads, &facts, measure, &mut places, now)
             }
             (Read::Heads(heads), Some(Err(error))) => heads.corrupt(error.to_string()),
@@ -184,11 +184,11 @@ fn of_heads(
     services: &Services,
     heads: &Heads,
     facts: &Facts<'_>,
-    measure: RedisResult<Measure>,
+    measure: Option<Measure>,
     places: &mut impl Iterator<Item = RedisResult<Value>>,
     now: f64,
 ) -> Summary {
-    let Ok(measure) = measure else { return heads.corrupt("its body is not a list".into()) };
+    let Some(measure) = measure else { return heads.corrupt("its body is not a list".into()) };
     let mut stored = Stored {
         layout: heads.layout,
         id: heads.id,
@@ -408,8 +408,7 @@ pub(super) async fn inspect(connection: &Connection, services: &Services, id: &E
     let chunks = match summary.id {
         EntryId::Http(layout, id) => {
             let wanted = Wanted { key: layout::stream(layout, id), start: 0 };
-            let measure =
-                script::measure(connection, &[wanted]).await?.pop().and_then(RedisResult::ok).unwrap_or_default();
+            let measure = script::measure(connection, &[wanted]).await?.pop().flatten().unwrap_or_default();
             let marks = u64::from(match layout {
                 Layout::Pipeline => measure.last == COMPLETE,
                 Layout::Hishel1 => measure.count > 0 && measure.last.is_empty(),

@@ -6,6 +6,7 @@
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
 
+use futures_util::stream::{self, StreamExt, TryStreamExt};
 use redis::{Cmd, Pipeline, RedisResult, Value, cmd};
 use uuid::Uuid;
 
@@ -26,14 +27,21 @@ use crate::summary;
 /// Where a scan of a Redis database stands.
 #[derive(Debug)]
 pub(crate) struct Progress {
-    /// Redis's own cursor.
-    cursor: u64,
+    /// The names of this page, and Redis's cursor behind them; asked for while the page before was read.
+    names: Names,
     /// `MATCH`: as much of the filter as the server can check.
     pattern: Vec<u8>,
     /// Keys in the database when the scan began.
     total: u64,
     seen: Seen,
 }
+
+/// Redis's cursor behind some names, and the names.
+type Names = (u64, Vec<Vec<u8>>);
+
+/// How many keys are read at a time, and how many times at once: the server works on some while others are decoded.
+const READ: usize = 250;
+const READS_AT_ONCE: usize = 4;
 
 /// What has been seen of a database so far. Only hashes and ids are kept: there may be millions.
 #[derive(Debug, Default)]
@@ -80,10 +88,9 @@ pub(super) async fn page(
 ) -> Result<Page> {
     let mut progress = match progress {
         Some(progress) => progress,
-        None => Box::new(start(connection, filter).await?),
+        None => Box::new(start(connection, filter, want).await?),
     };
-    let (next, names) = scan(connection, progress.cursor, &progress.pattern, want).await?;
-    progress.cursor = next;
+    let (next, names) = std::mem::take(&mut progress.names);
     let mut page = Page { total: progress.total, ..Page::default() };
     let wants_orphans = filter.wants_orphans();
 
@@ -116,7 +123,10 @@ pub(super) async fn page(
         page.keys += 1;
     }
     let now = clock::now();
-    let mut summaries = read::summaries(connection, services, wanted, now).await?;
+    let following =
+        async { if next == 0 { Ok(Names::default()) } else { scan(connection, next, &progress.pattern, want).await } };
+    let (mut summaries, following) = tokio::try_join!(read_all(connection, services, wanted, now), following)?;
+    progress.names = following;
     if wants_orphans {
         for summary in &summaries {
             own(&mut progress.seen, summary);
@@ -136,14 +146,29 @@ pub(super) async fn page(
     Ok(page)
 }
 
-async fn start(connection: &Connection, filter: &Filter) -> Result<Progress> {
+async fn start(connection: &Connection, filter: &Filter, want: usize) -> Result<Progress> {
     let total = connection.query("DBSIZE", &cmd("DBSIZE")).await?;
+    let pattern = pattern(filter);
     Ok(Progress {
-        cursor: 0,
-        pattern: pattern(filter),
+        names: scan(connection, 0, &pattern, want).await?,
+        pattern,
         total: reply::int(&total).unwrap_or(0) as u64,
         seen: Seen::default(),
     })
+}
+
+async fn read_all(
+    connection: &Connection,
+    services: &Services,
+    mut found: Vec<Found>,
+    now: f64,
+) -> Result<Vec<Summary>> {
+    let mut parts = Vec::with_capacity(found.len() / READ + 1);
+    while !found.is_empty() {
+        parts.push(found.split_off(found.len().saturating_sub(READ)));
+    }
+    let reads = stream::iter(parts).map(|part| read::summaries(connection, services, part, now));
+    reads.buffer_unordered(READS_AT_ONCE).try_concat().await
 }
 
 /// The narrowest pattern that lets through every key which this filter needs to see.
@@ -161,7 +186,7 @@ fn pattern(filter: &Filter) -> Vec<u8> {
     }
 }
 
-async fn scan(connection: &Connection, cursor: u64, pattern: &[u8], want: usize) -> Result<(u64, Vec<Vec<u8>>)> {
+async fn scan(connection: &Connection, cursor: u64, pattern: &[u8], want: usize) -> Result<Names> {
     let command = cmd("SCAN").arg(cursor).arg("MATCH").arg(pattern).arg("COUNT").arg(want.max(1)).clone();
     let mut answer = reply::list(connection.query("SCAN", &command).await?).into_iter();
     let next = answer.next().and_then(reply::text).and_then(|text| text.parse().ok()).unwrap_or(0);

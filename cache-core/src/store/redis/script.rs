@@ -13,21 +13,34 @@ use crate::error::Result;
 
 /// Named by its hash, which the server remembers.
 ///
-/// `KEYS[1]`: a body; `ARGV[1]`: how many bytes of its start are wanted. Returns its elements, their bytes, the last
-/// element where it is short enough to be a marker, and the start.
+/// `KEYS`: bodies; `ARGV`: for each, how many bytes of its start are wanted. Returns four values a body: its elements
+/// (-1: not a list), their bytes, the last element where it is short enough to be a marker, and the start.
 static MEASURE: LazyLock<Script> = LazyLock::new(|| Script::new(MEASURE_TEXT));
 
 const MEASURE_TEXT: &str = "\
-local count, size, last, start = redis.call('LLEN', KEYS[1]), 0, '', ''
-for from = 0, count - 1, 64 do
-  for _, chunk in ipairs(redis.call('LRANGE', KEYS[1], from, from + 63)) do
-    size = size + #chunk
-    last = chunk
-    if start == '' then start = string.sub(chunk, 1, tonumber(ARGV[1])) end
-  end
+local found = {}
+for i, key in ipairs(KEYS) do
+  local from, count, size, last, start = 0, 0, 0, '', ''
+  repeat
+    local chunks = redis.pcall('LRANGE', key, from, from + 63)
+    if chunks.err then count = -1 break end
+    for _, chunk in ipairs(chunks) do
+      size = size + #chunk
+      last = chunk
+      if start == '' then start = string.sub(chunk, 1, tonumber(ARGV[i])) end
+    end
+    count = count + #chunks
+    from = from + 64
+  until #chunks < 64
+  if #last > 32 then last = '-' end
+  local at = #found
+  found[at + 1], found[at + 2], found[at + 3], found[at + 4] = count, size, last, start
 end
-if #last > 32 then last = '-' end
-return {count, size, last, start}";
+return found";
+
+/// How many bodies one call measures. A call holds the server up, so they are few, and not one, since a call costs as
+/// much as measuring several small bodies.
+const AT_ONCE: usize = 16;
 
 /// What a stored body looks like from outside.
 #[derive(Debug, Default)]
@@ -48,29 +61,20 @@ pub(super) struct Wanted {
     pub(super) start: usize,
 }
 
-/// Measures bodies in one round trip, each with its own answer; a missing body has no elements.
-pub(super) async fn measure(connection: &Connection, bodies: &[Wanted]) -> Result<Vec<RedisResult<Measure>>> {
+/// Measures bodies in one round trip. `None`: the key is not a list; a missing body has no elements.
+pub(super) async fn measure(connection: &Connection, bodies: &[Wanted]) -> Result<Vec<Option<Measure>>> {
     if connection.has_scripts() {
-        let answers = run(connection, bodies).await?;
-        let is_unknown = |answers: &[RedisResult<Value>]| {
-            answers.iter().any(|answer| answer.as_ref().is_err_and(|error| error.code() == Some("NOSCRIPT")))
-        };
-        let answers = if is_unknown(&answers) {
+        let mut answers = run(connection, bodies).await?;
+        if answers.iter().any(|answer| answer.as_ref().is_err_and(|error| error.code() == Some("NOSCRIPT"))) {
             let mut load = Pipeline::new();
             load.cmd("SCRIPT").arg("LOAD").arg(MEASURE_TEXT);
             connection.pipeline("SCRIPT LOAD", &mut load).await?;
-            run(connection, bodies).await?
-        } else {
-            answers
-        };
-        let is_refused = |answer: &RedisResult<Value>| {
-            answer
-                .as_ref()
-                .is_err_and(|error| matches!(error.code(), Some("NOSCRIPT" | "NOPERM")) || is_unknown_command(error))
-        };
-        if !answers.iter().any(is_refused) {
-            return Ok(answers.into_iter().map(|answer| answer.map(from_script)).collect());
+            answers = run(connection, bodies).await?;
         }
+        if answers.iter().all(RedisResult::is_ok) {
+            return Ok(answers.into_iter().filter_map(RedisResult::ok).flat_map(from_script).collect());
+        }
+        tracing::debug!("the server runs no scripts: bodies are fetched to be measured");
         connection.has_no_scripts();
     }
     let mut fetch = Pipeline::with_capacity(bodies.len());
@@ -78,11 +82,7 @@ pub(super) async fn measure(connection: &Connection, bodies: &[Wanted]) -> Resul
         fetch.add_command(cmd("LRANGE").arg(&body.key).arg(0).arg(-1).clone());
     }
     let answers = connection.pipeline("LRANGE", &mut fetch).await?;
-    Ok(answers
-        .into_iter()
-        .zip(bodies)
-        .map(|(answer, body)| answer.map(|value| from_chunks(value, body.start)))
-        .collect())
+    Ok(answers.into_iter().zip(bodies).map(|(answer, body)| Some(from_chunks(answer.ok()?, body.start))).collect())
 }
 
 pub(super) fn is_unknown_command(error: &redis::RedisError) -> bool {
@@ -90,19 +90,36 @@ pub(super) fn is_unknown_command(error: &redis::RedisError) -> bool {
 }
 
 async fn run(connection: &Connection, bodies: &[Wanted]) -> Result<Vec<RedisResult<Value>>> {
-    let mut pipe = Pipeline::with_capacity(bodies.len());
-    for body in bodies {
-        pipe.add_command(cmd("EVALSHA").arg(MEASURE.get_hash()).arg(1).arg(&body.key).arg(body.start).clone());
+    let mut pipe = Pipeline::with_capacity(bodies.len().div_ceil(AT_ONCE));
+    for bodies in bodies.chunks(AT_ONCE) {
+        let mut command = cmd("EVALSHA");
+        command.arg(MEASURE.get_hash()).arg(bodies.len());
+        for body in bodies {
+            command.arg(&body.key);
+        }
+        for body in bodies {
+            command.arg(body.start);
+        }
+        pipe.add_command(command);
     }
     connection.pipeline("EVALSHA", &mut pipe).await
 }
 
-fn from_script(value: Value) -> Measure {
-    let mut parts = reply::list(value).into_iter();
-    let mut number = || parts.next().as_ref().and_then(reply::int).unwrap_or(0) as u64;
-    let (count, size) = (number(), number());
-    let mut bytes = || parts.next().and_then(reply::bytes).unwrap_or_default();
-    Measure { count, size, last: bytes(), start: bytes() }
+fn from_script(answer: Value) -> Vec<Option<Measure>> {
+    let mut values = reply::list(answer).into_iter();
+    let mut measures = Vec::with_capacity(AT_ONCE);
+    while let (Some(count), Some(size), Some(last), Some(start)) =
+        (values.next(), values.next(), values.next(), values.next())
+    {
+        let number = |value: &Value| u64::try_from(reply::int(value).unwrap_or(-1)).ok();
+        measures.push(number(&count).map(|count| Measure {
+            count,
+            size: number(&size).unwrap_or(0),
+            last: reply::bytes(last).unwrap_or_default(),
+            start: reply::bytes(start).unwrap_or_default(),
+        }));
+    }
+    measures
 }
 
 fn from_chunks(value: Value, start: usize) -> Measure {
