@@ -96,6 +96,11 @@ pub trait Inspect: Store {
 
     /// How the storage is. Cannot fail: failing is the answer.
     async fn health(&self) -> Health;
+
+    /// Every change of which storage answers; `None`: it is always the same.
+    fn changes(&self) -> Option<tokio::sync::watch::Receiver<Health>> {
+        None
+    }
 }
 
 /// One page of a scan.
@@ -121,7 +126,7 @@ pub struct Cursor(pub(crate) Position);
 pub(crate) enum Position {
     Redis(Box<redis::scan::Progress>),
     Sqlite(sqlite::Position),
-    Memory(usize),
+    Memory(EntryId, u64),
 }
 
 /// Everything about one entry but its body.

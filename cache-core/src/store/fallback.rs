@@ -1,71 +1,206 @@
 //! Two stores: the second answers while the first cannot be reached.
-#![allow(warnings)]
-use super::{Cursor, Health, Info, Inspect, Inspected, Page, Removed, Store, Writer};
-use crate::admin::filter::Filter;
-use crate::config::Config;
-use crate::entry::{Entry, EntryId};
-use crate::error::{Backend, Result};
-use crate::key::CacheKey;
-use crate::service::Services;
-use async_trait::async_trait;
-use bytes::Bytes;
+//!
+//! Nothing is ever copied back, and what was planned on the first is never done to the second behind the caller's
+//! back.
+
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
+use bytes::Bytes;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::{Cursor, Health, Info, Inspect, Inspected, Page, Removed, Store, Writer};
+use crate::admin::filter::Filter;
+use crate::entry::{Entry, EntryId};
+use crate::error::{Backend, Error, Result};
+use crate::key::CacheKey;
+
+/// The first pause before the first store is asked whether it is back; each later one is twice as long.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(250);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
 /// Two stores as one.
-pub struct Fallback;
+pub struct Fallback {
+    first: Arc<dyn Inspect>,
+    second: Arc<dyn Inspect>,
+    /// Which of them answers now, and why.
+    health: watch::Sender<Health>,
+    /// Asks the first whether it is back.
+    pings: JoinHandle<()>,
+}
+
 impl Fallback {
     /// The second answers while the first cannot be reached; `is_up`: whether the first answered just now.
+    ///
+    /// Must be called within a Tokio runtime: a task asks the first whether it is back, for as long as this lives.
+    #[expect(clippy::disallowed_methods, reason = "the store's own task, which ends with the store")]
     pub fn new(first: Arc<dyn Inspect>, second: Arc<dyn Inspect>, is_up: bool) -> Self {
-        todo!()
+        let health = if is_up { up(&*first) } else { down(&*second, "it does not answer".into()) };
+        let health = watch::Sender::new(health);
+        let pings = tokio::spawn(bring_back(Arc::clone(&first), health.clone()));
+        Self { first, second, health, pings }
+    }
+
+    /// Every change between the two, from now on; the value at first is how things are.
+    pub fn subscribe(&self) -> watch::Receiver<Health> {
+        self.health.subscribe()
+    }
+
+    fn is_up(&self) -> bool {
+        !self.health.borrow().is_fallback
+    }
+
+    fn current(&self) -> &Arc<dyn Inspect> {
+        if self.is_up() { &self.first } else { &self.second }
+    }
+
+    /// Goes over to the second where `outcome` of the first is a temporary error.
+    fn note<T>(&self, outcome: &Result<T>) {
+        if let Err(error) = outcome
+            && error.is_temporary()
+        {
+            let problem = match std::error::Error::source(error) {
+                Some(source) => format!("{error}: {source}"),
+                None => error.to_string(),
+            };
+            self.health.send_if_modified(|health| {
+                let was_up = !health.is_fallback;
+                *health = down(&*self.second, problem);
+                was_up
+            });
+        }
+    }
+
+    /// Asks the first and, where it cannot be reached, the second.
+    async fn ask<'a, T, F>(&'a self, question: impl Fn(&'a dyn Inspect) -> F) -> Result<T>
+    where
+        F: Future<Output = Result<T>>,
+    {
+        if self.is_up() {
+            let outcome = question(&*self.first).await;
+            self.note(&outcome);
+            if !outcome.as_ref().is_err_and(Error::is_temporary) {
+                return outcome;
+            }
+        }
+        question(&*self.second).await
+    }
+
+    /// Asks the one in use and no other: the caller has decided for this one.
+    async fn ask_one<'a, T, F>(&'a self, question: impl FnOnce(&'a dyn Inspect) -> F) -> Result<T>
+    where
+        F: Future<Output = Result<T>>,
+    {
+        if !self.is_up() {
+            return question(&*self.second).await;
+        }
+        let outcome = question(&*self.first).await;
+        self.note(&outcome);
+        outcome
+    }
+}
+
+impl Drop for Fallback {
+    fn drop(&mut self) {
+        self.pings.abort();
+    }
+}
+
+fn up(first: &dyn Inspect) -> Health {
+    Health { backend: first.backend(), is_fallback: false, problem: None }
+}
+
+fn down(second: &dyn Inspect, problem: String) -> Health {
+    Health { backend: second.backend(), is_fallback: true, problem: Some(problem) }
+}
+
+/// Whenever the second is in use, asks the first whether it is back, with growing pauses.
+async fn bring_back(first: Arc<dyn Inspect>, health: watch::Sender<Health>) {
+    let mut changes = health.subscribe();
+    while changes.wait_for(|health| health.is_fallback).await.is_ok() {
+        let mut pause = SHORTEST_PAUSE;
+        loop {
+            tokio::time::sleep(pause).await;
+            if first.health().await.problem.is_none() {
+                break;
+            }
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+        health.send_replace(up(&*first));
     }
 }
 
 #[async_trait]
 impl Store for Fallback {
     fn backend(&self) -> Backend {
-        todo!()
+        self.current().backend()
     }
-    async fn lookup(&self, _key: &CacheKey) -> Result<Vec<Entry>> {
-        todo!()
+
+    async fn lookup(&self, key: &CacheKey) -> Result<Vec<Entry>> {
+        self.ask(|store| store.lookup(key)).await
     }
-    async fn begin(&self, _entry: Entry, _ttl: Option<Duration>) -> Result<Box<dyn Writer>> {
-        todo!()
+
+    async fn begin(&self, entry: Entry, ttl: Option<Duration>) -> Result<Box<dyn Writer>> {
+        self.ask(|store| store.begin(entry.clone(), ttl)).await
     }
-    async fn body(&self, _id: &EntryId) -> Result<Option<Bytes>> {
-        todo!()
+
+    async fn body(&self, id: &EntryId) -> Result<Option<Bytes>> {
+        self.ask(|store| store.body(id)).await
     }
-    async fn replace(&self, _id: &EntryId, _entry: &Entry) -> Result<bool> {
-        todo!()
+
+    async fn replace(&self, id: &EntryId, entry: &Entry) -> Result<bool> {
+        self.ask_one(|store| store.replace(id, entry)).await
     }
-    async fn touch(&self, _ids: &[EntryId], _ttl: Option<Duration>) -> Result<u64> {
-        todo!()
+
+    async fn touch(&self, ids: &[EntryId], ttl: Option<Duration>) -> Result<u64> {
+        self.ask_one(|store| store.touch(ids, ttl)).await
     }
-    async fn remove(&self, _ids: &[EntryId]) -> Result<Removed> {
-        todo!()
+
+    async fn remove(&self, ids: &[EntryId]) -> Result<Removed> {
+        self.ask_one(|store| store.remove(ids)).await
     }
-    async fn result(&self, _key: &str) -> Result<Option<Bytes>> {
-        todo!()
+
+    async fn result(&self, key: &str) -> Result<Option<Bytes>> {
+        self.ask(|store| store.result(key)).await
     }
-    async fn put_result(&self, _key: &str, _value: Bytes, _ttl: Duration) -> Result<()> {
-        todo!()
+
+    async fn put_result(&self, key: &str, value: Bytes, ttl: Duration) -> Result<()> {
+        self.ask(|store| store.put_result(key, value.clone(), ttl)).await
     }
 }
+
 #[async_trait]
 impl Inspect for Fallback {
-    async fn scan(&self, _filter: &Filter, _from: Option<Cursor>, _want: usize) -> Result<Page> {
-        todo!()
+    async fn scan(&self, filter: &Filter, from: Option<Cursor>, want: usize) -> Result<Page> {
+        let is_under_way = from.is_some();
+        let outcome = self.ask_one(|store| store.scan(filter, from, want)).await;
+        match outcome {
+            // Half a list of the one and half of the other would be a list of neither.
+            Err(error) if error.is_temporary() && !self.is_up() && is_under_way => Err(Error::CursorExpired),
+            Err(error) if error.is_temporary() && !self.is_up() => self.second.scan(filter, None, want).await,
+            outcome => outcome,
+        }
     }
-    async fn inspect(&self, _id: &EntryId) -> Result<Option<Inspected>> {
-        todo!()
+
+    async fn inspect(&self, id: &EntryId) -> Result<Option<Inspected>> {
+        self.ask(|store| store.inspect(id)).await
     }
-    async fn raw_body(&self, _id: &EntryId, _limit: usize) -> Result<Option<Bytes>> {
-        todo!()
+
+    async fn raw_body(&self, id: &EntryId, limit: usize) -> Result<Option<Bytes>> {
+        self.ask(|store| store.raw_body(id, limit)).await
     }
+
     async fn info(&self) -> Result<Info> {
-        todo!()
+        self.ask(Inspect::info).await
     }
+
     async fn health(&self) -> Health {
-        todo!()
+        if self.is_up() { self.first.health().await } else { self.health.borrow().clone() }
+    }
+
+    fn changes(&self) -> Option<watch::Receiver<Health>> {
+        Some(self.subscribe())
     }
 }

@@ -1,6 +1,7 @@
 //! A map in this process that keeps the same promise as the real stores. For tests.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -32,6 +33,12 @@ struct Item {
     expires_at: Option<f64>,
 }
 
+impl Item {
+    fn is_live(&self, now: f64) -> bool {
+        self.expires_at.is_none_or(|at| at > now)
+    }
+}
+
 impl Memory {
     /// An empty store.
     pub fn new(services: Services) -> Self {
@@ -44,7 +51,7 @@ impl Memory {
     }
 
     fn live(&self, id: &EntryId, now: f64) -> Option<Item> {
-        self.items().get(id).filter(|item| item.expires_at.is_none_or(|at| at > now)).cloned()
+        self.items().get(id).filter(|item| item.is_live(now)).cloned()
     }
 
     fn summary(&self, id: &EntryId, item: &Item) -> Summary {
@@ -75,7 +82,7 @@ impl Store for Memory {
         let mut found: Vec<Entry> = self
             .items()
             .values()
-            .filter(|item| item.expires_at.is_none_or(|at| at > now))
+            .filter(|item| item.is_live(now))
             .filter_map(|item| item.entry.clone())
             .filter(|entry| entry.cache_key == *key && !entry.is_deleted())
             .collect();
@@ -88,24 +95,27 @@ impl Store for Memory {
     }
 
     async fn body(&self, id: &EntryId) -> Result<Option<Bytes>> {
-        Ok(self.live(id, clock::now()).map(|item| item.body))
+        let item = self.live(id, clock::now());
+        Ok(item.filter(|item| item.entry.as_ref().is_some_and(|entry| !entry.is_deleted())).map(|item| item.body))
     }
 
     async fn replace(&self, id: &EntryId, entry: &Entry) -> Result<bool> {
+        let now = clock::now();
         Ok(match self.items().get_mut(id) {
-            Some(item) => {
+            Some(item) if item.is_live(now) => {
                 item.entry = Some(entry.clone());
                 true
             }
-            None => false,
+            _ => false,
         })
     }
 
     async fn touch(&self, ids: &[EntryId], ttl: Option<Duration>) -> Result<u64> {
+        let now = clock::now();
         let mut items = self.items();
         let mut touched = 0;
         for id in ids {
-            if let Some(item) = items.get_mut(id) {
+            if let Some(item) = items.get_mut(id).filter(|item| item.is_live(now)) {
                 item.expires_at = expires_at(ttl);
                 touched += 1;
             }
@@ -160,25 +170,27 @@ impl Writer for MemoryWriter {
 #[async_trait]
 impl Inspect for Memory {
     async fn scan(&self, filter: &Filter, from: Option<Cursor>, want: usize) -> Result<Page> {
-        let start = match from.map(|cursor| cursor.0) {
-            None => 0,
-            Some(Position::Memory(at)) => at,
+        let items = self.items();
+        let (after, before) = match from.map(|cursor| cursor.0) {
+            None => (Bound::Unbounded, 0),
+            Some(Position::Memory(last, scanned)) => (Bound::Excluded(last), scanned),
             Some(_) => return Err(Error::CursorExpired),
         };
         let now = clock::now();
-        let items = self.items();
-        let page: Vec<_> = items.iter().skip(start).take(want.max(1)).collect();
-        let scanned = start + page.len();
+        let mut rest = items.range((after, Bound::Unbounded));
+        let page: Vec<_> = rest.by_ref().take(want.max(1)).collect();
+        let scanned = before + page.len() as u64;
+        let last = page.last().filter(|_| rest.next().is_some());
         Ok(Page {
             keys: page.len() as u64,
+            next: last.map(|(id, _)| Cursor(Position::Memory((*id).clone(), scanned))),
             entries: page
                 .into_iter()
-                .filter(|(_, item)| item.expires_at.is_none_or(|at| at > now))
+                .filter(|(_, item)| item.is_live(now))
                 .map(|(id, item)| self.summary(id, item))
                 .filter(|summary| filter.matches(summary, now))
                 .collect(),
-            next: (scanned < items.len()).then_some(Cursor(Position::Memory(scanned))),
-            scanned: scanned as u64,
+            scanned,
             total: items.len() as u64,
         })
     }
@@ -193,7 +205,7 @@ impl Inspect for Memory {
     }
 
     async fn raw_body(&self, id: &EntryId, _limit: usize) -> Result<Option<Bytes>> {
-        self.body(id).await
+        Ok(self.live(id, clock::now()).map(|item| item.body))
     }
 
     async fn info(&self) -> Result<Info> {

@@ -74,4 +74,7 @@ impl Inspect for ReadOnly {
     async fn health(&self) -> Health {
         self.0.health().await
     }
+    fn changes(&self) -> Option<tokio::sync::watch::Receiver<Health>> {
+        self.0.changes()
+    }
 }

@@ -1,20 +1,34 @@
-//! One SQLite file: layouts C and E, and results.
-#![allow(warnings)]
-use super::{Cursor, Health, Info, Inspect, Inspected, Page, Removed, Store, Writer};
-use crate::admin::filter::Filter;
-use crate::config::Config;
-use crate::entry::{Entry, EntryId};
-use crate::error::{Backend, Result};
-use crate::key::CacheKey;
-use crate::service::Services;
-use async_trait::async_trait;
-use bytes::Bytes;
+//! One SQLite file: hishel's own layouts C and E, and results in a table of our own beside them.
+//!
+//! hishel may have the same file open at the same time. All work runs on one thread, which owns the connection.
+
+mod bodies;
+mod database;
+mod rows;
+mod scan;
+mod schema;
+mod worker;
+mod write;
+
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Where a scan stands.
-#[derive(Debug)]
-pub(crate) struct Position;
+use async_trait::async_trait;
+use bytes::{Bytes, BytesMut};
+
+use self::database::Database;
+use self::rows::{Depth, Reader};
+pub(crate) use self::scan::Position;
+use self::worker::{Failure, Worker};
+use super::{Cursor, Health, Info, Inspect, Inspected, Page, Removed, Store, Writer};
+use crate::admin::filter::Filter;
+use crate::clock;
+use crate::entry::{Entry, EntryId, State};
+use crate::error::{Backend, BackendKind, Error, Result};
+use crate::key::CacheKey;
+use crate::service::Services;
+
 /// What to do where there is no file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Missing {
@@ -22,63 +36,209 @@ pub enum Missing {
     Fail,
     /// Create it, and its directory.
     Create,
-    /// Act as an empty cache, and create nothing.
+    /// Act as an empty cache, and create nothing. A file that appears later is opened.
     Empty,
 }
-/// A SQLite store.
-pub struct Sqlite;
+
+/// A SQLite store. Clones share the connection.
+#[derive(Clone)]
+pub struct Sqlite {
+    worker: Arc<Worker>,
+    services: Arc<Services>,
+    backend: Backend,
+}
+
 impl Sqlite {
-    /// Opens a file.
-    pub async fn open(file: &std::path::Path, services: Services, missing: Missing) -> Result<Self> {
-        todo!()
+    /// Opens a file of layout C or E; a new one gets layout C.
+    ///
+    /// Fails where the file cannot be opened or holds something else than a cache. A write-protected file opens for
+    /// reading.
+    pub async fn open(file: &Path, services: Services, missing: Missing) -> Result<Self> {
+        let backend = Backend { kind: BackendKind::Sqlite, location: file.display().to_string().into() };
+        let file = file.to_owned();
+        let worker = Worker::start(backend.clone(), move || Database::open(&file, missing)).await?;
+        Ok(Self { worker: Arc::new(worker), services: Arc::new(services), backend })
+    }
+
+    /// Runs `read` with a reader of the file as it is now.
+    async fn read<T: Send + 'static>(
+        &self,
+        operation: &'static str,
+        read: impl FnOnce(&Database, &Reader<'_>) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T> {
+        let services = Arc::clone(&self.services);
+        let job = move |database: &mut Database| {
+            let reader = Reader {
+                connection: &database.connection,
+                layout: database.layout,
+                services: &services,
+                now: clock::now(),
+            };
+            read(database, &reader)
+        };
+        self.worker.run(operation, job).await
     }
 }
 
 #[async_trait]
 impl Store for Sqlite {
     fn backend(&self) -> Backend {
-        todo!()
+        self.backend.clone()
     }
-    async fn lookup(&self, _key: &CacheKey) -> Result<Vec<Entry>> {
-        todo!()
+
+    async fn lookup(&self, key: &CacheKey) -> Result<Vec<Entry>> {
+        let key = key.clone();
+        self.read("looking up a key", move |_, reader| {
+            let mut found = reader.entries("WHERE cache_key = ?1", [key.as_bytes()], Depth::Entry)?;
+            found.retain(|found| found.summary.state == State::Live);
+            // Layout E does not say when an entry was stored; the order of rows does.
+            found.sort_by(|a, b| {
+                let at = |summary: &crate::Summary| summary.created_at.unwrap_or(0.0);
+                at(&b.summary).total_cmp(&at(&a.summary)).then(b.rowid.cmp(&a.rowid))
+            });
+            Ok(found.into_iter().filter_map(|found| found.entry).collect())
+        })
+        .await
     }
-    async fn begin(&self, _entry: Entry, _ttl: Option<Duration>) -> Result<Box<dyn Writer>> {
-        todo!()
+
+    async fn begin(&self, entry: Entry, ttl: Option<Duration>) -> Result<Box<dyn Writer>> {
+        Ok(Box::new(write::SqliteWriter { store: self.clone(), entry, ttl, body: BytesMut::new() }))
     }
-    async fn body(&self, _id: &EntryId) -> Result<Option<Bytes>> {
-        todo!()
+
+    async fn body(&self, id: &EntryId) -> Result<Option<Bytes>> {
+        let EntryId::Http(layout, id) = *id else { return Ok(None) };
+        self.read("reading a body", move |database, reader| {
+            let found = if layout == database.layout { reader.entry(id, Depth::Summary)? } else { None };
+            match found.filter(|found| found.summary.state == State::Live) {
+                Some(_) => Ok(Some(bodies::stored(database, id, usize::MAX)?.unwrap_or_default())),
+                None => Ok(None),
+            }
+        })
+        .await
     }
-    async fn replace(&self, _id: &EntryId, _entry: &Entry) -> Result<bool> {
-        todo!()
+
+    async fn replace(&self, id: &EntryId, entry: &Entry) -> Result<bool> {
+        let EntryId::Http(layout, id) = *id else { return Ok(false) };
+        let (services, entry) = (Arc::clone(&self.services), entry.clone());
+        self.worker
+            .run("replacing an entry", move |database| {
+                Ok(layout == database.layout && write::replace(database, &services, id, entry)?)
+            })
+            .await
     }
-    async fn touch(&self, _ids: &[EntryId], _ttl: Option<Duration>) -> Result<u64> {
-        todo!()
+
+    async fn touch(&self, ids: &[EntryId], ttl: Option<Duration>) -> Result<u64> {
+        let (services, ids) = (Arc::clone(&self.services), ids.to_vec());
+        self.worker.run("changing a TTL", move |database| write::touch(database, &services, &ids, ttl)).await
     }
-    async fn remove(&self, _ids: &[EntryId]) -> Result<Removed> {
-        todo!()
+
+    async fn remove(&self, ids: &[EntryId]) -> Result<Removed> {
+        let ids = ids.to_vec();
+        self.worker.run("removing entries", move |database| write::remove(database, &ids)).await
     }
-    async fn result(&self, _key: &str) -> Result<Option<Bytes>> {
-        todo!()
+
+    async fn result(&self, key: &str) -> Result<Option<Bytes>> {
+        let key = key.to_owned();
+        self.read("reading a result", move |database, reader| bodies::value(database, key.as_bytes(), Some(reader.now)))
+            .await
     }
-    async fn put_result(&self, _key: &str, _value: Bytes, _ttl: Duration) -> Result<()> {
-        todo!()
+
+    async fn put_result(&self, key: &str, value: Bytes, ttl: Duration) -> Result<()> {
+        let key = key.to_owned();
+        self.worker.run("storing a result", move |database| write::put_result(database, &key, &value, ttl)).await
     }
 }
+
 #[async_trait]
 impl Inspect for Sqlite {
-    async fn scan(&self, _filter: &Filter, _from: Option<Cursor>, _want: usize) -> Result<Page> {
-        todo!()
+    async fn scan(&self, filter: &Filter, from: Option<Cursor>, want: usize) -> Result<Page> {
+        let file = &self.backend.location;
+        let from = match from.map(|cursor| cursor.0) {
+            None => None,
+            Some(super::Position::Sqlite(position)) if position.file == *file => Some(position),
+            Some(_) => return Err(Error::CursorExpired),
+        };
+        let (wanted, file) = (scan::Wanted::of(filter), Arc::clone(file));
+        let mut page = self
+            .read("listing", move |database, reader| {
+                let from = match from {
+                    Some(position) => position,
+                    None => Position::start(file, &database.connection)?,
+                };
+                scan::page(reader, from, wanted, want)
+            })
+            .await?;
+        let now = clock::now();
+        page.entries.retain(|entry| filter.matches(entry, now));
+        Ok(page)
     }
-    async fn inspect(&self, _id: &EntryId) -> Result<Option<Inspected>> {
-        todo!()
+
+    async fn inspect(&self, id: &EntryId) -> Result<Option<Inspected>> {
+        let id = id.clone();
+        self.read("reading an entry", move |database, reader| inspect(database, reader, &id)).await
     }
-    async fn raw_body(&self, _id: &EntryId, _limit: usize) -> Result<Option<Bytes>> {
-        todo!()
+
+    async fn raw_body(&self, id: &EntryId, limit: usize) -> Result<Option<Bytes>> {
+        let id = id.clone();
+        self.read("reading a body", move |database, _| bodies::raw(database, &id, limit)).await
     }
+
     async fn info(&self) -> Result<Info> {
-        todo!()
+        self.read("counting", |database, _| {
+            let bytes = "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()";
+            let bytes: i64 = database.connection.query_row(bytes, [], |row| row.get(0))?;
+            Ok(Info {
+                version: rusqlite::version().into(),
+                memory_bytes: bytes as u64,
+                keys: scan::total(&database.connection)?,
+                ..Info::default()
+            })
+        })
+        .await
     }
+
     async fn health(&self) -> Health {
-        todo!()
+        let asked = self.read("an answer", |database, _| schema::has_results(&database.connection)).await;
+        let problem = asked.err().map(|error| match std::error::Error::source(&error) {
+            Some(source) => format!("{error}: {source}"),
+            None => error.to_string(),
+        });
+        Health { backend: self.backend(), is_fallback: false, problem }
+    }
+}
+
+fn inspect(database: &Database, reader: &Reader<'_>, id: &EntryId) -> Result<Option<Inspected>, Failure> {
+    let of_entry = |found: rows::Found| Inspected {
+        summary: found.summary,
+        entry: found.entry,
+        chunks: found.chunks,
+        keys: Vec::new(),
+    };
+    let of_value = |summary| Inspected { summary, entry: None, chunks: 1, keys: Vec::new() };
+    let key = match id {
+        EntryId::Http(layout, id) if *layout == database.layout => {
+            return Ok(reader.entry(*id, Depth::Entry)?.map(of_entry));
+        }
+        EntryId::Http(..) => return Ok(None),
+        EntryId::Key(key) => key,
+    };
+    if let Some(rowid) = rows::row_of(key) {
+        let found = reader.entries("WHERE rowid = ?1", [rowid], Depth::Entry)?.pop();
+        return Ok(found.filter(|found| found.summary.id == *id).map(of_entry));
+    }
+    if rows::orphan_of(key).is_some() {
+        let body = bodies::raw(database, id, usize::MAX)?;
+        return Ok(body.map(|body| of_value(scan::orphan(id.clone(), body.len() as u64))));
+    }
+    if !schema::has_results(reader.connection)? {
+        return Ok(None);
+    }
+    let mut statement = reader.connection.prepare_cached(
+        "SELECT rowid, key, LENGTH(value), created_at, expires_at FROM animecache_results WHERE key = ?1",
+    )?;
+    let mut rows = statement.query([&key[..]])?;
+    match rows.next()? {
+        Some(row) => Ok(Some(of_value(scan::result(reader.services, reader.now, row)?))),
+        None => Ok(None),
     }
 }

@@ -1,0 +1,147 @@
+//! The open file. Looking at it changes nothing in it: its journal mode and our own tables come with the first write.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+
+use super::worker::{Failure, is_locked};
+use super::{Missing, schema};
+use crate::entry::Layout;
+
+/// How long a call waits for another program's lock; hishel's own value.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How many statements stay prepared: every one that there is.
+const STATEMENTS: usize = 32;
+
+/// An open file.
+pub(super) struct Database {
+    file: PathBuf,
+    pub(super) connection: Connection,
+    pub(super) layout: Layout,
+    /// An empty database in memory stands in for a file that is not there (yet).
+    is_stand_in: bool,
+    is_prepared: bool,
+}
+
+impl Database {
+    pub(super) fn open(file: &Path, missing: Missing) -> Result<Self, Failure> {
+        if !file.exists() {
+            return match missing {
+                Missing::Fail => Err(Failure::Missing),
+                Missing::Empty => Self::stand_in(file),
+                Missing::Create => Self::create(file),
+            };
+        }
+        let connection = connect(file)?;
+        match (schema::layout(&connection)?, missing) {
+            (Some(layout), _) => Ok(Self::new(file, connection, layout)),
+            (None, Missing::Create) => Self::create(file),
+            (None, Missing::Empty) => Self::stand_in(file),
+            (None, Missing::Fail) => Err(Failure::NotACache("it has no table `entries`")),
+        }
+    }
+
+    fn new(file: &Path, connection: Connection, layout: Layout) -> Self {
+        connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        Self { file: file.to_owned(), connection, layout, is_stand_in: false, is_prepared: false }
+    }
+
+    fn create(file: &Path) -> Result<Self, Failure> {
+        if let Some(directory) = file.parent() {
+            std::fs::create_dir_all(directory)?;
+        }
+        let connection =
+            configured(Connection::open_with_flags(file, OpenFlags::default() - OpenFlags::SQLITE_OPEN_URI)?)?;
+        use_wal(&connection)?;
+        schema::create(&connection)?;
+        Ok(Self::new(file, connection, Layout::Sqlite1))
+    }
+
+    fn stand_in(file: &Path) -> Result<Self, Failure> {
+        let connection = Connection::open_in_memory()?;
+        schema::create(&connection)?;
+        Ok(Self { is_stand_in: true, ..Self::new(file, connection, Layout::Sqlite1) })
+    }
+
+    /// Opens the file if another program has created it meanwhile.
+    pub(super) fn look_again(&mut self) {
+        if self.is_stand_in
+            && let Ok(database) = Self::open(&self.file, Missing::Fail)
+        {
+            *self = database;
+        }
+    }
+
+    /// Begins a change, which is undone unless it is committed.
+    pub(super) fn change(&mut self) -> Result<(Transaction<'_>, Layout), Failure> {
+        if self.is_stand_in {
+            return Err(Failure::Missing);
+        }
+        if !self.is_prepared {
+            use_wal(&self.connection)?;
+            schema::create_own(&self.connection)?;
+            self.is_prepared = true;
+        }
+        // Immediate: a change that began by reading could not wait for another writer.
+        Ok((self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?, self.layout))
+    }
+}
+
+/// Opens what is there, for writing where that is possible.
+fn connect(file: &Path) -> Result<Connection, Failure> {
+    let plain = OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    // SQLite itself opens a write-protected file for reading, but not one with a write-ahead log in a
+    // write-protected directory: nobody else can be writing to that one, so it may be read as it stands.
+    let attempt = |name: &Path, flags| -> Result<Connection, Failure> {
+        let connection = configured(Connection::open_with_flags(name, flags)?)?;
+        connection.query_row("SELECT COUNT(*) FROM sqlite_schema", [], |_| Ok(()))?;
+        Ok(connection)
+    };
+    attempt(file, plain | OpenFlags::SQLITE_OPEN_READ_WRITE).or_else(|failure| match failure {
+        Failure::Sqlite(error) if is_about_access(&error) && file.is_file() => {
+            let flags = plain | OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+            attempt(&immutable(file), flags).map_err(|_| error.into())
+        }
+        failure => Err(failure),
+    })
+}
+
+fn configured(connection: Connection) -> Result<Connection, Failure> {
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.pragma_update(None, "synchronous", "NORMAL")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    Ok(connection)
+}
+
+fn use_wal(connection: &Connection) -> Result<(), Failure> {
+    match connection.pragma_update(None, "journal_mode", "WAL") {
+        // Another program is reading: the journal that it uses serves as well.
+        Err(error) if is_locked(&error) => Ok(()),
+        outcome => Ok(outcome?),
+    }
+}
+
+fn is_about_access(error: &rusqlite::Error) -> bool {
+    use rusqlite::ErrorCode::{CannotOpen, PermissionDenied, ReadOnly};
+    matches!(error.sqlite_error_code(), Some(CannotOpen | PermissionDenied | ReadOnly))
+}
+
+/// The file's name as a URI that promises SQLite that nobody changes it.
+fn immutable(file: &Path) -> PathBuf {
+    let mut uri = String::from("file:");
+    for byte in file.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'/' | b'-' | b'_' | b'.' => uri.push(char::from(*byte)),
+            byte if byte.is_ascii_alphanumeric() => uri.push(char::from(*byte)),
+            byte => {
+                // Writing to a String cannot fail.
+                let _ = write!(uri, "%{byte:02X}");
+            }
+        }
+    }
+    uri.push_str("?immutable=1");
+    uri.into()
+}

@@ -1,0 +1,247 @@
+//! An entry's row, with what its body's rows add up to, read as a summary or whole.
+//!
+//! SQLite checks no types: any column may hold anything, and a row that makes no sense is shown as corrupt.
+
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, OptionalExtension, Params};
+use uuid::Uuid;
+
+use super::worker::Failure;
+use crate::codec::{self, Facts};
+use crate::entry::{Entry, EntryId, Layout, State, Summary};
+use crate::error::CodecError;
+use crate::key::CacheKey;
+use crate::service::Services;
+use crate::summary::{self, Stored, TITLE_WINDOW, needs_title};
+
+/// Reads entries of one file at one time.
+pub(super) struct Reader<'a> {
+    pub(super) connection: &'a Connection,
+    pub(super) layout: Layout,
+    pub(super) services: &'a Services,
+    /// Unix seconds.
+    pub(super) now: f64,
+}
+
+/// An entry's row.
+pub(super) struct Found {
+    pub(super) rowid: i64,
+    pub(super) summary: Summary,
+    /// How many rows the body has.
+    pub(super) chunks: u64,
+    /// The request and response, where they were asked for and can be read.
+    pub(super) entry: Option<Entry>,
+}
+
+/// How much of an entry is read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Depth {
+    /// What lists show.
+    Summary,
+    /// The whole request and response.
+    Entry,
+}
+
+impl Reader<'_> {
+    /// The entries that `which` chooses: what follows `SELECT … FROM entries`.
+    ///
+    /// The body's rows are added up in the same query: a query a row would be far slower for whole lists.
+    pub(super) fn entries(&self, which: &str, parameters: impl Params, depth: Depth) -> Result<Vec<Found>, Failure> {
+        let own = match self.layout {
+            Layout::Sqlite2 => "expires_at, last_accessed_at, chunk_count",
+            _ => "NULL AS expires_at, NULL AS last_accessed_at, NULL AS chunk_count",
+        };
+        let mut statement = self.connection.prepare_cached(&format!(
+            "SELECT e.rid, e.id, e.cache_key, e.data, e.expires_at, e.last_accessed_at, e.chunk_count,
+                    COUNT(s.chunk_number), MIN(s.chunk_number), MAX(s.chunk_number), SUM(LENGTH(s.chunk_data))
+             FROM (SELECT rowid AS rid, id, cache_key, data, {own} FROM entries {which}) AS e
+             LEFT JOIN streams AS s ON s.entry_id = e.id
+             GROUP BY e.rid ORDER BY e.rid"
+        ))?;
+        let mut rows = statement.query(parameters)?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            found.push(self.found(row, depth)?);
+        }
+        Ok(found)
+    }
+
+    /// The entry with this id, in whatever state it is.
+    pub(super) fn entry(&self, id: Uuid, depth: Depth) -> Result<Option<Found>, Failure> {
+        Ok(self.entries("WHERE id = ?1", [id.as_bytes()], depth)?.pop())
+    }
+
+    fn found(&self, row: &rusqlite::Row<'_>, depth: Depth) -> Result<Found, Failure> {
+        let rowid = row.get(0)?;
+        let data = bytes(row.get_ref(3)?).unwrap_or_default();
+        let body = BodyRows {
+            expected: integer(row.get_ref(6)?),
+            rows: row.get(7)?,
+            first: integer(row.get_ref(8)?),
+            last: integer(row.get_ref(9)?),
+        };
+        let size = integer(row.get_ref(10)?).unwrap_or(0) as u64;
+        let chunks = body.chunks().max(0) as u64;
+        let corrupt = |id: EntryId, problem: String| Found {
+            rowid,
+            summary: Summary { size, ..summary::of_problem(id, State::Corrupt, None, problem) },
+            chunks,
+            entry: None,
+        };
+        let Some(id) = row.get_ref(1)?.as_blob().ok().and_then(|id| Uuid::from_slice(id).ok()) else {
+            return Ok(corrupt(nameless(rowid), "its id is not a UUID".into()));
+        };
+        let entry_id = EntryId::Http(self.layout, id);
+        let facts = match Facts::decode(data) {
+            Ok(facts) if self.layout == Layout::Sqlite2 || facts.meta.is_some() => facts,
+            Ok(_) => return Ok(corrupt(entry_id, CodecError::Missing("its metadata").to_string())),
+            Err(error) => return Ok(corrupt(entry_id, error.to_string())),
+        };
+        let own_expiry = number(row.get_ref(4)?);
+        let expires_at = match self.layout {
+            Layout::Sqlite2 => own_expiry,
+            _ => self.expires_at(
+                &facts.request.url,
+                facts.request.extra.hishel_ttl,
+                facts.meta.as_ref().map_or(0.0, |meta| meta.created_at),
+            ),
+        };
+        let cache_key = bytes(row.get_ref(2)?);
+        let body_start = if needs_title(&facts.request.method) { self.body_start(id)? } else { Vec::new() };
+        let stored = Stored {
+            layout: self.layout,
+            id,
+            size,
+            is_complete: body.is_complete(self.layout),
+            expires_at,
+            cache_key,
+            body_start: &body_start,
+        };
+        let mut summary = summary::of_facts(self.services, &facts, &stored);
+        if self.layout == Layout::Sqlite2 {
+            summary.last_used = number(row.get_ref(5)?);
+        }
+        // hishel 2 hides an entry that is still being written as if it had expired; its missing count tells.
+        let is_being_written = self.layout == Layout::Sqlite2 && body.expected.is_none();
+        if expires_at.is_some_and(|at| at <= self.now) && !is_being_written {
+            summary.state = State::Deleted;
+        }
+        let entry = match depth {
+            Depth::Summary => None,
+            Depth::Entry => match self.decode(id, cache_key, data) {
+                Ok(entry) => Some(entry),
+                Err(error) => return Ok(corrupt(entry_id, error.to_string())),
+            },
+        };
+        Ok(Found { rowid, summary, chunks, entry })
+    }
+
+    fn decode(&self, id: Uuid, cache_key: Option<&[u8]>, data: &[u8]) -> Result<Entry, CodecError> {
+        if self.layout != Layout::Sqlite2 {
+            return codec::decode_pair(data);
+        }
+        let (request, response) = codec::decode_heads(data)?;
+        let cache_key = CacheKey::new(cache_key.unwrap_or_default());
+        Ok(Entry { id, cache_key, request, response, created_at: None, deleted_at: None })
+    }
+
+    /// When an entry of layout C expires: hishel counts from its storing, with its own TTL or the configured one.
+    pub(super) fn expires_at(&self, url: &str, own_ttl: Option<f64>, created_at: f64) -> Option<f64> {
+        // hishel takes 0 for "not given".
+        let ttl = own_ttl
+            .filter(|ttl| *ttl != 0.0)
+            .unwrap_or_else(|| self.services.ttl(self.services.of_url(url)).as_secs_f64());
+        Some(created_at + ttl).filter(|at| at.is_finite())
+    }
+
+    fn body_start(&self, id: Uuid) -> Result<Vec<u8>, Failure> {
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT SUBSTR(chunk_data, 1, ?2) FROM streams WHERE entry_id = ?1 AND chunk_number = 0")?;
+        let start = statement
+            .query_row((id.as_bytes(), TITLE_WINDOW as u32), |row| {
+                Ok(bytes(row.get_ref(0)?).unwrap_or_default().to_vec())
+            })
+            .optional()?;
+        Ok(start.unwrap_or_default())
+    }
+}
+
+/// What is known of a body's rows without reading them.
+struct BodyRows {
+    /// How many hishel 2 says that there are; `None` while it writes them.
+    expected: Option<i64>,
+    rows: i64,
+    first: Option<i64>,
+    last: Option<i64>,
+}
+
+impl BodyRows {
+    fn has_mark(&self) -> bool {
+        self.first == Some(-1)
+    }
+
+    fn chunks(&self) -> i64 {
+        self.rows - i64::from(self.has_mark())
+    }
+
+    fn is_complete(&self, layout: Layout) -> bool {
+        let chunks = self.chunks();
+        // Chunks are numbered from 0 without a gap. Of an empty body there is the mark alone, or nothing.
+        let is_gapless = match self.last {
+            Some(last) => last == chunks - 1,
+            None => true,
+        };
+        let is_ended = match layout {
+            Layout::Sqlite2 => self.expected == Some(chunks) && !self.has_mark(),
+            _ => self.has_mark(),
+        };
+        is_ended && is_gapless
+    }
+}
+
+/// The name of a row that has no proper id.
+fn nameless(rowid: i64) -> EntryId {
+    EntryId::key(format!("{ROW}{rowid}").into_bytes())
+}
+
+const ROW: &str = "hishel_cache:row:";
+const STREAM: &str = "hishel_cache:stream:";
+
+/// The row that [`nameless`] named.
+pub(super) fn row_of(key: &[u8]) -> Option<i64> {
+    std::str::from_utf8(key).ok()?.strip_prefix(ROW)?.parse().ok()
+}
+
+/// The name of body rows that no entry owns: the pipeline's name for a body.
+pub(super) fn orphan(entry_id: &[u8]) -> Option<EntryId> {
+    let id = Uuid::from_slice(entry_id).ok()?;
+    Some(EntryId::key(format!("{STREAM}{id}").into_bytes()))
+}
+
+/// The id that [`orphan`] named.
+pub(super) fn orphan_of(key: &[u8]) -> Option<Uuid> {
+    std::str::from_utf8(key).ok()?.strip_prefix(STREAM)?.parse().ok()
+}
+
+pub(super) fn bytes(value: ValueRef<'_>) -> Option<&[u8]> {
+    match value {
+        ValueRef::Blob(bytes) | ValueRef::Text(bytes) => Some(bytes),
+        _ => None,
+    }
+}
+
+pub(super) fn number(value: ValueRef<'_>) -> Option<f64> {
+    match value {
+        ValueRef::Real(number) => Some(number),
+        ValueRef::Integer(number) => Some(number as f64),
+        _ => None,
+    }
+}
+
+fn integer(value: ValueRef<'_>) -> Option<i64> {
+    match value {
+        ValueRef::Integer(number) => Some(number),
+        _ => None,
+    }
+}

@@ -1,0 +1,161 @@
+//! Lists: entries, then bodies without an entry, then results, each by its own key from page to page.
+
+use std::sync::Arc;
+
+use rusqlite::Connection;
+
+use super::rows::{self, Depth, Reader, bytes, number};
+use super::schema;
+use super::worker::Failure;
+use crate::admin::filter::Filter;
+use crate::entry::{EntryId, Kind, State, Summary};
+use crate::service::Services;
+use crate::store::{self, Cursor, Page};
+use crate::summary;
+
+/// Where a scan stands.
+#[derive(Debug)]
+pub(crate) struct Position {
+    /// The file that it is about.
+    pub(super) file: Arc<str>,
+    at: At,
+    scanned: u64,
+    total: u64,
+}
+
+/// What was listed last.
+#[derive(Debug)]
+enum At {
+    Entries(i64),
+    Bodies(Vec<u8>),
+    Results(i64),
+}
+
+/// Which tables can hold what is wanted.
+#[derive(Clone, Copy)]
+pub(super) struct Wanted {
+    entries: bool,
+    bodies: bool,
+    results: bool,
+}
+
+impl Wanted {
+    pub(super) fn of(filter: &Filter) -> Self {
+        Self { entries: filter.wants(Kind::Http), bodies: filter.wants_orphans(), results: filter.wants(Kind::Result) }
+    }
+
+    /// The first table from `at` on that is wanted.
+    fn from(self, at: At) -> Option<At> {
+        match at {
+            At::Entries(_) if !self.entries => self.from(At::Bodies(Vec::new())),
+            At::Bodies(_) if !self.bodies => self.from(At::Results(i64::MIN)),
+            At::Results(_) if !self.results => None,
+            wanted => Some(wanted),
+        }
+    }
+}
+
+impl Position {
+    pub(super) fn start(file: Arc<str>, connection: &Connection) -> Result<Self, Failure> {
+        Ok(Self { file, at: At::Entries(i64::MIN), scanned: 0, total: total(connection)? })
+    }
+}
+
+/// How many rows there are of entries and results.
+pub(super) fn total(connection: &Connection) -> Result<u64, Failure> {
+    let count = |table: &str| -> Result<u64, Failure> {
+        let mut statement = connection.prepare_cached(&format!("SELECT COUNT(*) FROM {table}"))?;
+        Ok(statement.query_row([], |row| row.get::<_, i64>(0))? as u64)
+    };
+    let results = if schema::has_results(connection)? { count(schema::RESULTS)? } else { 0 };
+    Ok(count("entries")? + results)
+}
+
+/// One page of everything from a position on; the caller filters it.
+pub(super) fn page(reader: &Reader<'_>, from: Position, mut wanted: Wanted, want: usize) -> Result<Page, Failure> {
+    let want = u32::try_from(want).unwrap_or(u32::MAX).max(1);
+    wanted.results = wanted.results && schema::has_results(reader.connection)?;
+    let Some(at) = wanted.from(from.at) else { return Ok(Page::default()) };
+    let is_orphans = matches!(at, At::Bodies(_));
+    let (entries, next) = match at {
+        At::Entries(after) => entries(reader, after, want)?,
+        At::Bodies(after) => orphans(reader.connection, &after, want)?,
+        At::Results(after) => results(reader.connection, reader.services, reader.now, after, want)?,
+    };
+    let keys = if is_orphans { 0 } else { entries.len() as u64 };
+    let scanned = from.scanned + keys;
+    let next = next
+        .and_then(|at| wanted.from(at))
+        .map(|at| Cursor(store::Position::Sqlite(Position { file: from.file, at, scanned, total: from.total })));
+    Ok(Page { entries, next, scanned, total: from.total, keys })
+}
+
+type Listed = (Vec<Summary>, Option<At>);
+
+fn entries(reader: &Reader<'_>, after: i64, want: u32) -> Result<Listed, Failure> {
+    let found = reader.entries("WHERE rowid > ?1 ORDER BY rowid LIMIT ?2", (after, want), Depth::Summary)?;
+    let next = match found.last() {
+        Some(last) if found.len() == want as usize => At::Entries(last.rowid),
+        _ => At::Bodies(Vec::new()),
+    };
+    Ok((found.into_iter().map(|found| found.summary).collect(), Some(next)))
+}
+
+/// Body rows without an entry, as hishel 1.0 leaves them behind: it does not ask SQLite to check foreign keys.
+fn orphans(connection: &Connection, after: &[u8], want: u32) -> Result<Listed, Failure> {
+    // A bounded stretch of the index, since there may be many rows and no orphan among them.
+    let mut end = connection
+        .prepare_cached("SELECT entry_id FROM streams WHERE entry_id > ?1 ORDER BY entry_id LIMIT 1 OFFSET ?2")?;
+    let end: Option<Vec<u8>> = end
+        .query_map((after, i64::from(want) * 4), |row| Ok(bytes(row.get_ref(0)?).map(<[u8]>::to_vec)))?
+        .next()
+        .transpose()?
+        .flatten();
+    let mut statement = connection.prepare_cached(
+        "SELECT entry_id, SUM(LENGTH(chunk_data)) FROM streams AS s
+         WHERE entry_id > ?1 AND (?2 IS NULL OR entry_id <= ?2) AND LENGTH(entry_id) = 16
+           AND NOT EXISTS (SELECT 1 FROM entries WHERE id = s.entry_id)
+         GROUP BY entry_id ORDER BY entry_id",
+    )?;
+    let mut rows = statement.query((after, &end))?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        if let Some(id) = bytes(row.get_ref(0)?).and_then(rows::orphan) {
+            let size = row.get::<_, Option<i64>>(1)?.unwrap_or(0) as u64;
+            found.push(orphan(id, size));
+        }
+    }
+    Ok((found, Some(end.map_or(At::Results(i64::MIN), At::Bodies))))
+}
+
+pub(super) fn orphan(id: EntryId, size: u64) -> Summary {
+    Summary { size, ..summary::of_problem(id, State::Orphan, None, "a body without an entry") }
+}
+
+fn results(connection: &Connection, services: &Services, now: f64, after: i64, want: u32) -> Result<Listed, Failure> {
+    let mut statement = connection.prepare_cached(
+        "SELECT rowid, key, LENGTH(value), created_at, expires_at FROM animecache_results
+         WHERE rowid > ?1 ORDER BY rowid LIMIT ?2",
+    )?;
+    let mut rows = statement.query((after, want))?;
+    let (mut found, mut last) = (Vec::new(), after);
+    while let Some(row) = rows.next()? {
+        last = row.get(0)?;
+        found.push(result(services, now, row)?);
+    }
+    let next = (found.len() == want as usize).then_some(At::Results(last));
+    Ok((found, next))
+}
+
+/// A result's summary from a row of `_, key, length, created_at, expires_at`.
+pub(super) fn result(services: &Services, now: f64, row: &rusqlite::Row<'_>) -> Result<Summary, Failure> {
+    let key = bytes(row.get_ref(1)?).unwrap_or_default();
+    let expires_at = number(row.get_ref(4)?);
+    let size = row.get::<_, Option<i64>>(2)?.unwrap_or(0) as u64;
+    let mut summary = summary::of_result(services, key, size, expires_at);
+    summary.created_at = number(row.get_ref(3)?);
+    if expires_at.is_some_and(|at| at <= now) {
+        summary.state = State::Deleted;
+    }
+    Ok(summary)
+}

@@ -1,0 +1,91 @@
+//! The tables: which layout a file has, and what is created in a new one.
+
+use std::collections::BTreeSet;
+
+use rusqlite::Connection;
+
+use super::worker::Failure;
+use crate::entry::Layout;
+
+/// Results and counters: tables of our own, which hishel neither sees nor minds in its file.
+pub(super) const RESULTS: &str = "animecache_results";
+
+/// Layout C, exactly as hishel 1.3 creates it.
+const HISHEL_1: &str = "
+    CREATE TABLE IF NOT EXISTS entries (
+        id BLOB PRIMARY KEY,
+        cache_key BLOB,
+        data BLOB NOT NULL,
+        created_at REAL NOT NULL,
+        deleted_at REAL
+    );
+    CREATE TABLE IF NOT EXISTS streams (
+        entry_id BLOB NOT NULL,
+        chunk_number INTEGER NOT NULL,
+        chunk_data BLOB NOT NULL,
+        PRIMARY KEY (entry_id, chunk_number),
+        FOREIGN KEY (entry_id) REFERENCES entries(id) ON DELETE CASCADE
+    );
+    CREATE INDEX IF NOT EXISTS idx_entries_deleted_at ON entries(deleted_at);
+    CREATE INDEX IF NOT EXISTS idx_entries_cache_key ON entries(cache_key);";
+
+/// Keys are BLOBs: they may hold any bytes. A counter is one field of one name in one hour (Unix seconds / 3600).
+const OWN: &str = "
+    CREATE TABLE IF NOT EXISTS animecache_results (
+        key BLOB NOT NULL PRIMARY KEY,
+        value BLOB NOT NULL,
+        created_at REAL NOT NULL,
+        expires_at REAL
+    );
+    CREATE TABLE IF NOT EXISTS animecache_counters (
+        hour INTEGER NOT NULL,
+        name TEXT NOT NULL,
+        field TEXT NOT NULL,
+        value INTEGER NOT NULL,
+        PRIMARY KEY (hour, name, field)
+    ) WITHOUT ROWID;";
+
+const COLUMNS_1: [&str; 5] = ["cache_key", "created_at", "data", "deleted_at", "id"];
+const COLUMNS_2: [&str; 8] =
+    ["cache_key", "chunk_count", "data", "expires_at", "id", "last_accessed_at", "tti", "ttl_deadline"];
+const COLUMNS_OF_STREAMS: [&str; 3] = ["chunk_data", "chunk_number", "entry_id"];
+
+/// The layout of a file; `None` where it has no table `entries` at all.
+pub(super) fn layout(connection: &Connection) -> Result<Option<Layout>, Failure> {
+    let columns = columns(connection, "entries")?;
+    let layout = if columns.is_empty() {
+        return Ok(None);
+    } else if columns.iter().eq(COLUMNS_1.iter()) {
+        Layout::Sqlite1
+    } else if columns.iter().eq(COLUMNS_2.iter()) {
+        Layout::Sqlite2
+    } else {
+        return Err(Failure::NotACache("its table `entries` has other columns than hishel's"));
+    };
+    if self::columns(connection, "streams")?.iter().ne(COLUMNS_OF_STREAMS.iter()) {
+        return Err(Failure::NotACache("its table `streams` has other columns than hishel's"));
+    }
+    Ok(Some(layout))
+}
+
+fn columns(connection: &Connection, table: &str) -> Result<BTreeSet<String>, Failure> {
+    let mut statement = connection.prepare("SELECT name FROM pragma_table_info(?1)")?;
+    let names = statement.query_map([table], |row| row.get(0))?;
+    Ok(names.collect::<Result<_, _>>()?)
+}
+
+/// Whether results were ever stored in this file.
+pub(super) fn has_results(connection: &Connection) -> Result<bool, Failure> {
+    let mut statement = connection.prepare_cached("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1")?;
+    Ok(statement.exists([RESULTS])?)
+}
+
+/// Makes a new file one of layout C.
+pub(super) fn create(connection: &Connection) -> Result<(), Failure> {
+    Ok(connection.execute_batch(HISHEL_1)?)
+}
+
+/// Adds what only we use.
+pub(super) fn create_own(connection: &Connection) -> Result<(), Failure> {
+    Ok(connection.execute_batch(OWN)?)
+}

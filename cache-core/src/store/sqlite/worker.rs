@@ -1,0 +1,103 @@
+//! The thread that owns the connection: SQLite blocks, the callers do not.
+
+use std::sync::mpsc;
+
+use tokio::sync::oneshot;
+
+use super::database::Database;
+use crate::error::{Backend, Error, Result};
+
+/// What went wrong on the thread, before it is known who asked for what.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    #[error(transparent)]
+    Sqlite(#[from] rusqlite::Error),
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+    #[error("not a cache: {0}")]
+    NotACache(&'static str),
+    #[error("there is no file")]
+    Missing,
+    #[error("{0}")]
+    Unsupported(&'static str),
+    #[error("the thread that reads and writes the file has ended")]
+    Ended,
+}
+
+impl Failure {
+    pub(super) fn into_error(self, backend: &Backend, operation: &'static str) -> Error {
+        let backend = backend.clone();
+        match self {
+            Self::Missing => Error::Missing { backend },
+            Self::Unsupported(what) => Error::Unsupported(what),
+            // Another program holds the lock; every other failure stays until somebody does something.
+            Self::Sqlite(error) if is_locked(&error) => Error::Unavailable { backend, source: error.into() },
+            other => Error::Refused { backend, operation, source: other.into() },
+        }
+    }
+}
+
+pub(super) fn is_locked(error: &rusqlite::Error) -> bool {
+    use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked};
+    matches!(error.sqlite_error_code(), Some(DatabaseBusy | DatabaseLocked))
+}
+
+type Job = Box<dyn FnOnce(&mut Database) + Send>;
+
+/// Sends work to the thread. The thread ends, and the file is closed, when this is dropped.
+pub(super) struct Worker {
+    jobs: mpsc::Sender<Job>,
+    backend: Backend,
+}
+
+impl Worker {
+    /// Starts the thread; `open` runs on it first.
+    pub(super) async fn start(
+        backend: Backend,
+        open: impl FnOnce() -> Result<Database, Failure> + Send + 'static,
+    ) -> Result<Self> {
+        let (jobs, queue) = mpsc::channel::<Job>();
+        let (opened, is_open) = oneshot::channel();
+        let thread = std::thread::Builder::new().name("sqlite".into()).spawn(move || {
+            let mut database = match open() {
+                Ok(database) => database,
+                Err(failure) => {
+                    // Whoever asked may be gone; then nobody needs to know.
+                    let _ = opened.send(Err(failure));
+                    return;
+                }
+            };
+            let _ = opened.send(Ok(()));
+            for job in queue {
+                database.look_again();
+                job(&mut database);
+            }
+        });
+        let outcome = match thread {
+            Ok(_) => is_open.await.unwrap_or(Err(Failure::Ended)),
+            Err(error) => Err(error.into()),
+        };
+        match outcome {
+            Ok(()) => Ok(Self { jobs, backend }),
+            Err(failure) => Err(failure.into_error(&backend, "to be opened")),
+        }
+    }
+
+    /// Runs `job` on the thread. `operation` names it in errors.
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        operation: &'static str,
+        job: impl FnOnce(&mut Database) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T> {
+        let (done, outcome) = oneshot::channel();
+        let job: Job = Box::new(move |database| {
+            // A caller that gave up does not wait for the answer.
+            let _ = done.send(job(database));
+        });
+        let outcome = match self.jobs.send(job) {
+            Ok(()) => outcome.await.unwrap_or(Err(Failure::Ended)),
+            Err(_) => Err(Failure::Ended),
+        };
+        outcome.map_err(|failure| failure.into_error(&self.backend, operation))
+    }
+}

@@ -1,0 +1,62 @@
+//! One promise, kept by every store: the same tests on each of them.
+
+#![allow(clippy::unwrap_used, clippy::float_cmp)]
+
+mod fallback;
+mod filters;
+mod listing;
+mod opening;
+mod readonly;
+#[path = "../harness/redis_server.rs"]
+mod redis_server;
+mod samples;
+mod stores;
+mod writing;
+
+/// The whole suite for one constructor of [`stores`].
+macro_rules! keeps_its_promises {
+    ($($store:ident)*) => { $(mod $store { all_promises!($store); })* };
+}
+
+macro_rules! all_promises {
+    ($store:ident) => {
+        tests! { $store
+            writing::a_response_is_found_with_its_body
+            writing::newest_comes_first
+            writing::nothing_is_visible_before_the_commit
+            writing::a_dropped_writer_leaves_nothing
+            writing::an_empty_body_is_a_body
+            writing::a_large_body_comes_back_whole
+            writing::removing_takes_the_whole_entry
+            writing::responses_under_one_key_are_removed_apart
+            writing::touching_changes_the_time_to_live
+            writing::results_can_be_kept_for_ever
+            writing::http_entries_can_be_kept_for_ever_or_it_says_why_not
+            writing::replacing_keeps_body_and_time_to_live
+            writing::replacing_what_is_gone_says_so
+            writing::an_expired_response_is_a_miss
+            writing::results_are_stored_and_overwritten
+            writing::an_expired_result_is_a_miss
+            listing::pages_joined_are_everything_once
+            listing::removing_between_pages_leaves_nothing_out
+            listing::a_cursor_of_another_store_expires
+            listing::keys_may_hold_anything
+            listing::one_entry_looks_as_in_the_list
+            listing::an_empty_store_lists_nothing
+            filters::filters_choose_the_same_everywhere
+        }
+    };
+}
+
+macro_rules! tests {
+    ($store:ident $($theme:ident::$promise:ident)*) => { $(
+        #[tokio::test(flavor = "multi_thread")]
+        async fn $promise() {
+            crate::$theme::$promise(crate::stores::$store().await).await;
+        }
+    )* };
+}
+
+keeps_its_promises! {
+    memory sqlite1 sqlite2 redis_pipeline fallback_with_its_first fallback_with_its_second
+}

@@ -1,0 +1,178 @@
+//! Files that are missing, locked, damaged or something else: a clear error or an entry in its true state.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use cache_core::{
+    BackendKind, EntryId, Error, Filter, Inspect, Layout, Missing, Services, Sqlite, State, Store, Summary, clock,
+};
+use rusqlite::Connection;
+
+use crate::samples::{DAY, entry, list, put};
+use crate::stores;
+
+async fn open(file: &Path, missing: Missing) -> cache_core::Result<Sqlite> {
+    Sqlite::open(file, Services::default(), missing).await
+}
+
+fn source(error: &Error) -> String {
+    std::error::Error::source(error).map(ToString::to_string).unwrap_or_default()
+}
+
+#[tokio::test]
+async fn a_missing_file_is_an_error_or_an_empty_cache_and_is_not_created() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("none.db");
+    let error = open(&file, Missing::Fail).await.err().unwrap();
+    assert!(matches!(&error, Error::Missing { backend } if backend.kind == BackendKind::Sqlite), "{error:?}");
+
+    let empty: Arc<dyn Inspect> = Arc::new(open(&file, Missing::Empty).await.unwrap());
+    assert_eq!(list(&empty, &Filter::default(), 10).await, []);
+    assert_eq!(empty.result("result_cache:p:1").await.unwrap(), None);
+    assert_eq!(empty.health().await.problem, None);
+    let refused = empty.put_result("result_cache:p:1", "1".into(), DAY).await;
+    assert!(matches!(refused, Err(Error::Missing { .. })), "{refused:?}");
+    assert!(!file.exists());
+
+    // Another program starts to use the file.
+    let other = open(&file, Missing::Create).await.unwrap();
+    other.put_result("result_cache:p:1", "1".into(), DAY).await.unwrap();
+    assert!(empty.result("result_cache:p:1").await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn looking_at_a_file_changes_nothing_in_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("http_cache.db");
+    std::fs::copy(stores::fixture("hishel-1.0.db"), &file).unwrap();
+    let before = std::fs::read(&file).unwrap();
+    let store: Arc<dyn Inspect> = Arc::new(open(&file, Missing::Fail).await.unwrap());
+    assert_eq!(list(&store, &Filter::default(), 3).await.len(), 5);
+    store.info().await.unwrap();
+    drop(store);
+    assert!(std::fs::read(&file).unwrap() == before);
+}
+
+#[tokio::test]
+async fn what_is_not_a_cache_is_refused_with_the_reason() {
+    let directory = tempfile::tempdir().unwrap();
+    let text = directory.path().join("text.db");
+    std::fs::write(&text, "not a database, but long enough to look like one. ".repeat(100)).unwrap();
+    let other_columns = directory.path().join("columns.db");
+    Connection::open(&other_columns).unwrap().execute_batch("CREATE TABLE entries (id, title)").unwrap();
+    let other_tables = directory.path().join("tables.db");
+    Connection::open(&other_tables).unwrap().execute_batch("CREATE TABLE cookies (id)").unwrap();
+    let cut = directory.path().join("cut.db");
+    std::fs::write(&cut, &std::fs::read(stores::fixture("hishel-1.3.db")).unwrap()[..5_000]).unwrap();
+
+    for (file, reason) in [
+        (text.as_path(), "file is not a database"),
+        (&other_columns, "other columns"),
+        (&other_tables, "no table `entries`"),
+        (&cut, "malformed"),
+        (directory.path(), "unable to open"),
+    ] {
+        let error = open(file, Missing::Fail).await.err().unwrap();
+        assert!(matches!(error, Error::Refused { .. }) && !error.is_temporary(), "{error:?}");
+        assert!(source(&error).contains(reason), "{}", source(&error));
+    }
+}
+
+#[tokio::test]
+async fn a_locked_file_is_a_temporary_error() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("http_cache.db");
+    let store = open(&file, Missing::Create).await.unwrap();
+    let other = Connection::open(&file).unwrap();
+    other.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    let error = store.put_result("result_cache:p:1", "1".into(), DAY).await.unwrap_err();
+    assert!(error.is_temporary(), "{error:?}");
+    assert!(source(&error).contains("locked"), "{}", source(&error));
+    // Readers are not locked out by a writer.
+    assert_eq!(store.result("result_cache:p:1").await.unwrap(), None);
+    other.execute_batch("COMMIT").unwrap();
+    store.put_result("result_cache:p:1", "1".into(), DAY).await.unwrap();
+}
+
+/// A file of layout C with one whole entry and whatever `sql` does to it.
+async fn damaged(sql: &str) -> (Arc<dyn Inspect>, EntryId, stores::Subject) {
+    let subject = stores::sqlite1().await;
+    let id = put(&subject.store, &entry("https://api.jikan.moe/v4/anime/1", 0.0), "{}", DAY).await;
+    put(&subject.store, &entry("https://api.jikan.moe/v4/anime/2", 0.0), "{}", DAY).await;
+    let stores::Raw::Sqlite(file) = &subject.raw else { unreachable!("a SQLite subject") };
+    let connection = Connection::open(file).unwrap();
+    connection.pragma_update(None, "foreign_keys", false).unwrap();
+    connection.execute_batch(sql).unwrap();
+    (Arc::clone(&subject.store), id, subject)
+}
+
+#[tokio::test]
+async fn a_damaged_entry_is_shown_in_its_state_beside_its_whole_neighbour_and_can_be_removed() {
+    for (sql, state) in [
+        ("UPDATE entries SET data = x'c1' WHERE rowid = 1", State::Corrupt),
+        ("UPDATE entries SET data = x'' WHERE rowid = 1", State::Corrupt),
+        ("UPDATE entries SET data = 'text' WHERE rowid = 1", State::Corrupt),
+        ("UPDATE entries SET data = 17 WHERE rowid = 1", State::Corrupt),
+        ("UPDATE entries SET data = SUBSTR(data, 1, 100) WHERE rowid = 1", State::Corrupt),
+        ("UPDATE entries SET data = CAST(data || x'00' AS BLOB) WHERE rowid = 1", State::Corrupt),
+        ("UPDATE entries SET id = x'0102' WHERE rowid = 1", State::Corrupt),
+        ("UPDATE entries SET id = NULL WHERE rowid = 1", State::Corrupt),
+        ("UPDATE entries SET id = 'sixteen letters.' WHERE rowid = 1", State::Corrupt),
+        (
+            "DELETE FROM streams WHERE chunk_number = -1 AND entry_id = (SELECT id FROM entries WHERE rowid = 1)",
+            State::Incomplete,
+        ),
+        ("DELETE FROM streams WHERE entry_id = (SELECT id FROM entries WHERE rowid = 1)", State::Incomplete),
+        (
+            "UPDATE streams SET chunk_number = 5 WHERE chunk_number = 0 AND entry_id = (SELECT id FROM entries WHERE rowid = 1)",
+            State::Incomplete,
+        ),
+        ("DELETE FROM entries WHERE rowid = 1", State::Orphan),
+    ] {
+        let (store, id, _keep) = damaged(sql).await;
+        let found = list(&store, &Filter::default(), 1).await;
+        let live = found.iter().filter(|summary| summary.state == State::Live).count();
+        let odd: Vec<&Summary> = found.iter().filter(|summary| summary.state == state).collect();
+        // An entry that lost its id leaves its body behind as an orphan.
+        let orphans = found.iter().filter(|summary| summary.state == State::Orphan).count();
+        assert_eq!((live, odd.len()), (1, 1), "{sql}: {found:?}");
+        assert!(found.len() == 2 || orphans == 1 && found.len() == 3, "{sql}: {found:?}");
+
+        assert_eq!(store.body(&id).await.unwrap(), None, "{sql}");
+        let one = store.inspect(&odd[0].id).await.unwrap().unwrap();
+        assert_eq!(one.summary.state, state, "{sql}");
+        assert_eq!(one.summary.problem.is_some(), state != State::Incomplete, "{sql}");
+        store.raw_body(&odd[0].id, 10).await.unwrap();
+        let ids: Vec<EntryId> =
+            found.iter().filter(|summary| summary.state != State::Live).map(|summary| summary.id.clone()).collect();
+        assert_eq!(store.remove(&ids).await.unwrap().entries, ids.len() as u64, "{sql}");
+        let left = list(&store, &Filter::default(), 10).await;
+        assert_eq!(left.iter().map(|summary| summary.state).collect::<Vec<_>>(), [State::Live], "{sql}");
+    }
+}
+
+#[tokio::test]
+async fn soft_deleted_and_hidden_entries_are_listed_as_deleted_and_not_served() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("http_cache.db");
+    std::fs::copy(stores::fixture("hishel-2.0.db"), &file).unwrap();
+    let connection = Connection::open(&file).unwrap();
+    connection
+        .execute_batch(
+            "UPDATE entries SET expires_at = 4e9; UPDATE entries SET expires_at = 0 WHERE rowid <= 2;
+             UPDATE entries SET chunk_count = NULL WHERE rowid = 2;
+             DELETE FROM streams WHERE entry_id = (SELECT id FROM entries WHERE rowid = 3);",
+        )
+        .unwrap();
+    let store: Arc<dyn Inspect> = Arc::new(open(&file, Missing::Fail).await.unwrap());
+    let found = list(&store, &Filter::default(), 5).await;
+    let states: Vec<State> = found.iter().map(|summary| summary.state).take(4).collect();
+    assert_eq!(states, [State::Deleted, State::Incomplete, State::Incomplete, State::Live]);
+    for summary in &found {
+        assert_eq!(store.body(&summary.id).await.unwrap().is_some(), summary.state == State::Live);
+        assert!(matches!(summary.id, EntryId::Http(Layout::Sqlite2, _)));
+        assert_eq!((summary.created_at, summary.last_used.is_some()), (None, true));
+    }
+    assert_eq!(store.touch(&[found[0].id.clone()], Some(DAY)).await.unwrap(), 0);
+    assert!(clock::now() < 4e9);
+}

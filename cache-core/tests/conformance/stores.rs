@@ -1,0 +1,107 @@
+//! The stores that the suite runs on, each empty and alone.
+
+use std::any::Any;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use cache_core::{Config, Fallback, Inspect, Layout, Memory, Missing, Redis, RedisUrl, Services, Sqlite};
+
+use crate::fallback::Switch;
+use crate::redis_server::RedisServer;
+
+/// An empty store under test.
+pub struct Subject {
+    pub store: Arc<dyn Inspect>,
+    /// What it writes HTTP entries in.
+    pub layout: Layout,
+    /// Where a value can be put behind its back.
+    pub raw: Raw,
+    /// What lives as long as the store: its directory.
+    _keep: Box<dyn Any + Send + Sync>,
+}
+
+/// A way into the storage beside the store.
+pub enum Raw {
+    None,
+    Sqlite(PathBuf),
+    Redis(String),
+}
+
+impl Subject {
+    /// Puts a result without an expiry under any bytes; `false`: this storage has no way in.
+    pub async fn put_raw_result(&self, key: &[u8], value: &[u8]) -> bool {
+        match &self.raw {
+            Raw::None => false,
+            Raw::Sqlite(file) => {
+                // The first result creates the table.
+                self.store
+                    .put_result("result_cache:first", "1".into(), std::time::Duration::from_secs(60))
+                    .await
+                    .unwrap();
+                let sql = "INSERT INTO animecache_results (key, value, created_at) VALUES (?1, ?2, 0)";
+                rusqlite::Connection::open(file).unwrap().execute(sql, (key, value)).unwrap();
+                true
+            }
+            Raw::Redis(url) => {
+                let mut connection = redis::Client::open(url.as_str()).unwrap().get_connection().unwrap();
+                redis::cmd("SET").arg(key).arg(value).exec(&mut connection).unwrap();
+                true
+            }
+        }
+    }
+}
+
+pub async fn memory() -> Subject {
+    Subject {
+        store: Arc::new(Memory::new(Services::default())),
+        layout: Layout::Pipeline,
+        raw: Raw::None,
+        _keep: Box::new(()),
+    }
+}
+
+pub async fn sqlite1() -> Subject {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("deeper").join("http_cache.db");
+    sqlite(&file, Layout::Sqlite1, directory).await
+}
+
+pub async fn sqlite2() -> Subject {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("hishel_cache_v2.db");
+    std::fs::copy(fixture("hishel-2.0.db"), &file).unwrap();
+    rusqlite::Connection::open(&file).unwrap().execute_batch("DELETE FROM streams; DELETE FROM entries;").unwrap();
+    sqlite(&file, Layout::Sqlite2, directory).await
+}
+
+async fn sqlite(file: &Path, layout: Layout, directory: tempfile::TempDir) -> Subject {
+    let store = Sqlite::open(file, Services::default(), Missing::Create).await.unwrap();
+    Subject { store: Arc::new(store), layout, raw: Raw::Sqlite(file.to_owned()), _keep: Box::new(directory) }
+}
+
+pub async fn redis_pipeline() -> Subject {
+    redis(Layout::Pipeline)
+}
+
+fn redis(layout: Layout) -> Subject {
+    let url = RedisServer::fresh_database();
+    let config = Config { redis_url: RedisUrl::new(url.clone()), write_layout: layout, ..Config::default() };
+    Subject { store: Arc::new(Redis::new(&config).unwrap()), layout, raw: Raw::Redis(url), _keep: Box::new(()) }
+}
+
+pub async fn fallback_with_its_first() -> Subject {
+    let first = sqlite1().await;
+    let second = Arc::new(Memory::default());
+    Subject { store: Arc::new(Fallback::new(Arc::clone(&first.store), second, true)), ..first }
+}
+
+pub async fn fallback_with_its_second() -> Subject {
+    let first = Switch::new(Arc::new(Memory::default()));
+    first.fail();
+    let second = sqlite1().await;
+    Subject { store: Arc::new(Fallback::new(first, Arc::clone(&second.store), false)), ..second }
+}
+
+pub fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
+}

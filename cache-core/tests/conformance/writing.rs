@@ -1,0 +1,224 @@
+//! What is stored is found, what is removed is gone, and times to live hold.
+
+use bytes::Bytes;
+use cache_core::key::sha256_hex;
+use cache_core::{EntryId, Error, Filter, Layout, Removed, State, clock};
+use std::time::Duration;
+
+use crate::samples::{DAY, HOUR, entry, eventually, is_about, list, listed, put};
+use crate::stores::Subject;
+
+const URL: &str = "https://api.jikan.moe/v4/anime/1/full";
+
+pub async fn a_response_is_found_with_its_body(s: Subject) {
+    let mut stored = entry(URL, 10.0);
+    let id = put(&s.store, &stored, "{}", DAY).await;
+    assert_eq!(id, EntryId::Http(s.layout, stored.id));
+
+    let mut found = s.store.lookup(&stored.cache_key).await.unwrap();
+    assert_eq!(found.len(), 1);
+    let mut found = found.remove(0);
+    if found.created_at.is_none() {
+        // hishel 2 does not store when.
+        stored.created_at = None;
+    }
+    // A layout may keep the TTL and nothing else in the metadata.
+    found.request.extra = stored.request.extra.clone();
+    found.response.extra = stored.response.extra.clone();
+    assert_eq!(found, stored);
+    assert_eq!(s.store.body(&id).await.unwrap().as_deref(), Some(b"{}".as_slice()));
+    let summary = listed(&s.store, &id).await.unwrap();
+    assert!(is_about(summary.ttl(clock::now()), DAY.as_secs_f64()), "{summary:?}");
+    assert_eq!(summary.state, State::Live);
+}
+
+pub async fn newest_comes_first(s: Subject) {
+    let mut ids = Vec::new();
+    for ago in [300.0, 200.0, 100.0] {
+        let entry = entry(URL, ago);
+        put(&s.store, &entry, "{}", DAY).await;
+        ids.push(entry.id);
+    }
+    ids.reverse();
+    let found = s.store.lookup(&entry(URL, 0.0).cache_key).await.unwrap();
+    assert_eq!(found.iter().map(|entry| entry.id).collect::<Vec<_>>(), ids);
+}
+
+pub async fn nothing_is_visible_before_the_commit(s: Subject) {
+    let entry = entry(URL, 0.0);
+    let id = EntryId::Http(s.layout, entry.id);
+    let mut writer = s.store.begin(entry.clone(), Some(DAY)).await.unwrap();
+    writer.push(Bytes::from(vec![b'x'; 300_000])).await.unwrap();
+    assert!(s.store.lookup(&entry.cache_key).await.unwrap().is_empty());
+    assert_eq!(s.store.body(&id).await.unwrap(), None);
+    let live = Filter { states: vec![State::Live], ..Filter::default() };
+    assert_eq!(list(&s.store, &live, 100).await, []);
+
+    writer.push(Bytes::from("y")).await.unwrap();
+    assert_eq!(writer.commit().await.unwrap(), id);
+    assert_eq!(s.store.lookup(&entry.cache_key).await.unwrap().len(), 1);
+    assert_eq!(s.store.body(&id).await.unwrap().unwrap().len(), 300_001);
+}
+
+pub async fn a_dropped_writer_leaves_nothing(s: Subject) {
+    let entry = entry(URL, 0.0);
+    let mut writer = s.store.begin(entry.clone(), Some(DAY)).await.unwrap();
+    writer.push(Bytes::from(vec![b'x'; 300_000])).await.unwrap();
+    drop(writer);
+    assert!(s.store.lookup(&entry.cache_key).await.unwrap().is_empty());
+    assert_eq!(s.store.body(&EntryId::Http(s.layout, entry.id)).await.unwrap(), None);
+    eventually(async || list(&s.store, &Filter::default(), 100).await.is_empty()).await;
+}
+
+pub async fn an_empty_body_is_a_body(s: Subject) {
+    let mut entry = entry(URL, 0.0);
+    entry.response.status_code = 204;
+    let id = s.store.begin(entry.clone(), Some(DAY)).await.unwrap().commit().await.unwrap();
+    assert_eq!(s.store.lookup(&entry.cache_key).await.unwrap()[0].response.status_code, 204);
+    assert_eq!(s.store.body(&id).await.unwrap(), Some(Bytes::new()));
+    let summary = listed(&s.store, &id).await.unwrap();
+    assert_eq!((summary.state, summary.size, summary.http.unwrap().status), (State::Live, 0, 204));
+    assert_eq!(s.store.raw_body(&id, 100).await.unwrap(), Some(Bytes::new()));
+}
+
+pub async fn a_large_body_comes_back_whole(s: Subject) {
+    let entry = entry(URL, 0.0);
+    let mut writer = s.store.begin(entry.clone(), Some(DAY)).await.unwrap();
+    let mut whole = Vec::new();
+    for number in 0..40_u32 {
+        // Pieces of many sizes, an empty one among them, and no two with the same bytes.
+        let piece: Vec<u8> = (0..number * 1_717).map(|at| (at.wrapping_mul(31) ^ number) as u8).collect();
+        whole.extend_from_slice(&piece);
+        writer.push(piece.into()).await.unwrap();
+    }
+    let id = writer.commit().await.unwrap();
+    let body = s.store.body(&id).await.unwrap().unwrap();
+    assert_eq!(body.len(), whole.len());
+    assert_eq!(sha256_hex(&body), sha256_hex(&whole));
+    assert_eq!(listed(&s.store, &id).await.unwrap().size, whole.len() as u64);
+    let start = s.store.raw_body(&id, 1_000).await.unwrap().unwrap();
+    assert!(start.len() >= 1_000 && whole.starts_with(&start));
+}
+
+pub async fn removing_takes_the_whole_entry(s: Subject) {
+    let (gone, kept) = (entry(URL, 0.0), entry("https://kitsu.io/api/edge/anime/1", 0.0));
+    let gone_id = put(&s.store, &gone, "{}", DAY).await;
+    let kept_id = put(&s.store, &kept, "{}", DAY).await;
+    s.store.put_result("result_cache:p:1", "1".into(), DAY).await.unwrap();
+    let missing = EntryId::Http(s.layout, uuid::Uuid::new_v4());
+
+    let ids = [gone_id.clone(), missing, EntryId::key(&b"result_cache:p:1"[..])];
+    let removed = s.store.remove(&ids).await.unwrap();
+    assert_eq!(removed.entries, 2);
+    assert!(removed.keys >= removed.entries);
+    assert!(s.store.lookup(&gone.cache_key).await.unwrap().is_empty());
+    assert_eq!(s.store.body(&gone_id).await.unwrap(), None);
+    assert_eq!(s.store.raw_body(&gone_id, 10).await.unwrap(), None);
+    assert_eq!(s.store.inspect(&gone_id).await.unwrap(), None);
+    assert_eq!(s.store.result("result_cache:p:1").await.unwrap(), None);
+    let left = list(&s.store, &Filter::default(), 100).await;
+    assert_eq!(left.into_iter().map(|summary| summary.id).collect::<Vec<_>>(), [kept_id]);
+    assert_eq!(s.store.remove(&ids).await.unwrap(), Removed::default());
+}
+
+pub async fn responses_under_one_key_are_removed_apart(s: Subject) {
+    let (older, newer) = (entry(URL, 60.0), entry(URL, 0.0));
+    put(&s.store, &older, "older", DAY).await;
+    let newer_id = put(&s.store, &newer, "newer", DAY).await;
+    assert_eq!(s.store.remove(&[newer_id]).await.unwrap().entries, 1);
+    let left = s.store.lookup(&older.cache_key).await.unwrap();
+    assert_eq!(left.iter().map(|entry| entry.id).collect::<Vec<_>>(), [older.id]);
+    let body = s.store.body(&EntryId::Http(s.layout, older.id)).await.unwrap();
+    assert_eq!(body.as_deref(), Some(b"older".as_slice()));
+}
+
+pub async fn touching_changes_the_time_to_live(s: Subject) {
+    let id = put(&s.store, &entry(URL, 1_000.0), "{}", HOUR).await;
+    s.store.put_result("result_cache:p:1", "1".into(), HOUR).await.unwrap();
+    let result = EntryId::key(&b"result_cache:p:1"[..]);
+    let missing = EntryId::Http(s.layout, uuid::Uuid::new_v4());
+    for ttl in [DAY, Duration::from_secs(60)] {
+        let ids = [id.clone(), missing.clone(), result.clone(), EntryId::key(&b"result_cache:p:2"[..])];
+        assert_eq!(s.store.touch(&ids, Some(ttl)).await.unwrap(), 2);
+        for id in [&id, &result] {
+            let left = listed(&s.store, id).await.unwrap().ttl(clock::now());
+            assert!(is_about(left, ttl.as_secs_f64()), "{left:?}");
+        }
+    }
+    assert_eq!(s.store.body(&id).await.unwrap().as_deref(), Some(b"{}".as_slice()));
+}
+
+pub async fn results_can_be_kept_for_ever(s: Subject) {
+    s.store.put_result("result_cache:p:1", "1".into(), HOUR).await.unwrap();
+    let id = EntryId::key(&b"result_cache:p:1"[..]);
+    assert_eq!(s.store.touch(std::slice::from_ref(&id), None).await.unwrap(), 1);
+    assert_eq!(listed(&s.store, &id).await.unwrap().expires_at, None);
+    assert_eq!(s.store.touch(std::slice::from_ref(&id), Some(HOUR)).await.unwrap(), 1);
+    assert!(is_about(listed(&s.store, &id).await.unwrap().ttl(clock::now()), HOUR.as_secs_f64()));
+}
+
+pub async fn http_entries_can_be_kept_for_ever_or_it_says_why_not(s: Subject) {
+    let id = put(&s.store, &entry(URL, 0.0), "{}", HOUR).await;
+    let touched = s.store.touch(std::slice::from_ref(&id), None).await;
+    let expires_at = listed(&s.store, &id).await.unwrap().expires_at;
+    if s.layout == Layout::Sqlite1 {
+        assert!(matches!(touched, Err(Error::Unsupported(_))), "{touched:?}");
+        assert!(is_about(expires_at, clock::now() + HOUR.as_secs_f64()));
+    } else {
+        assert_eq!((touched.unwrap(), expires_at), (1, None));
+    }
+}
+
+pub async fn replacing_keeps_body_and_time_to_live(s: Subject) {
+    let old = entry(URL, 1_000.0);
+    let id = put(&s.store, &old, "the body", HOUR).await;
+    let mut new = old.clone();
+    new.created_at = Some(clock::now());
+    new.response.headers.append("etag", "\"2\"");
+    assert!(s.store.replace(&id, &new).await.unwrap());
+
+    let found = s.store.lookup(&old.cache_key).await.unwrap();
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].response.headers, new.response.headers);
+    assert_eq!(found[0].id, old.id);
+    assert_eq!(s.store.body(&id).await.unwrap().as_deref(), Some(b"the body".as_slice()));
+    let left = listed(&s.store, &id).await.unwrap().ttl(clock::now());
+    assert!(is_about(left, HOUR.as_secs_f64()), "{left:?}");
+}
+
+pub async fn replacing_what_is_gone_says_so(s: Subject) {
+    let entry = entry(URL, 0.0);
+    let id = put(&s.store, &entry, "{}", HOUR).await;
+    s.store.remove(std::slice::from_ref(&id)).await.unwrap();
+    assert!(!s.store.replace(&id, &entry).await.unwrap());
+    assert!(s.store.lookup(&entry.cache_key).await.unwrap().is_empty());
+}
+
+pub async fn an_expired_response_is_a_miss(s: Subject) {
+    let entry = entry(URL, 0.0);
+    let id = put(&s.store, &entry, "{}", Duration::from_secs(1)).await;
+    assert_eq!(s.store.lookup(&entry.cache_key).await.unwrap().len(), 1);
+    eventually(async || s.store.lookup(&entry.cache_key).await.unwrap().is_empty()).await;
+    assert_eq!(s.store.body(&id).await.unwrap(), None);
+    let live = Filter { states: vec![State::Live], ..Filter::default() };
+    assert_eq!(list(&s.store, &live, 100).await, []);
+    assert!(!s.store.replace(&id, &entry).await.unwrap());
+}
+
+pub async fn results_are_stored_and_overwritten(s: Subject) {
+    let key = "result_cache:anisearch_anime:82fce6a05e45281a:18878";
+    assert_eq!(s.store.result(key).await.unwrap(), None);
+    s.store.put_result(key, "{\"a\": 1}".into(), HOUR).await.unwrap();
+    s.store.put_result(key, "[2]".into(), DAY).await.unwrap();
+    assert_eq!(s.store.result(key).await.unwrap().as_deref(), Some(b"[2]".as_slice()));
+    let summary = listed(&s.store, &EntryId::key(key.as_bytes())).await.unwrap();
+    assert_eq!((summary.size, summary.service), (3, cache_core::Service::AniSearch));
+    assert!(is_about(summary.ttl(clock::now()), DAY.as_secs_f64()));
+}
+
+pub async fn an_expired_result_is_a_miss(s: Subject) {
+    s.store.put_result("result_cache:p:1", "1".into(), Duration::from_secs(1)).await.unwrap();
+    eventually(async || s.store.result("result_cache:p:1").await.unwrap().is_none()).await;
+    let live = Filter { states: vec![State::Live], ..Filter::default() };
+    assert_eq!(list(&s.store, &live, 100).await, []);
+}
