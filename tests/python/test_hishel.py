@@ -16,6 +16,7 @@ import venvs
 
 HERE = pathlib.Path(__file__).parent
 INTEROP = venvs.TARGET / "debug" / "examples" / "interop"
+PROGRAM = venvs.TARGET / "debug" / "animecache"
 
 
 def exchange(key, body=(b"{}",), *, method="GET", status=200, request=None, response=None, ttl=3600):
@@ -78,11 +79,11 @@ class Hishel:
 class Ours:
     """cache-core at the same store."""
 
-    def __init__(self, *arguments):
-        self.arguments = [str(argument) for argument in arguments]
+    def __init__(self, *store, layout="pipeline"):
+        self.store, self.layout = [str(part) for part in store], layout
 
     def __call__(self, action, exchanges=EXCHANGES):
-        answer = run([INTEROP, action, *self.arguments], exchanges)
+        answer = run([INTEROP, action, *self.store, "--layout", self.layout], exchanges)
         return json.loads(answer) if action == "read" else None
 
 
@@ -105,6 +106,16 @@ class RoundTrips:
 
     def ttl_that_we_read(self, stored):
         return stored
+
+    def test_the_program_shows_what_hishel_stored(self):
+        self.hishel("write")
+        listed = [json.loads(line) for line in self.program("ls", "--json").splitlines()]
+        shown = [(one["url"], one["status"], self.program("show", one["id"], "--body")) for one in listed]
+        body = lambda one: b"".join(base64.b64decode(chunk) for chunk in one["chunks"])
+        self.assertEqual(sorted(shown), sorted((one["url"], one["status"], body(one)) for one in EXCHANGES))
+
+    def program(self, *arguments):
+        return subprocess.run([PROGRAM, *self.ours.store, *arguments], check=True, capture_output=True).stdout
 
     def test_what_we_remove_hishel_misses(self):
         self.hishel("write")
@@ -164,17 +175,17 @@ class OnSqlite(RoundTrips):
 
 class PipelineOnRedis(OnRedis, unittest.TestCase):
     def sides(self):
-        return Hishel("1.0.0", self.url, kind="pipeline"), Ours("--redis", self.url, "--layout", "pipeline")
+        return Hishel("1.0.0", self.url, kind="pipeline"), Ours("--redis", self.url)
 
 
 class Hishel13OnRedis(OnRedis, unittest.TestCase):
     def sides(self):
-        return Hishel("1.3.0", self.url), Ours("--redis", self.url, "--layout", "hishel1")
+        return Hishel("1.3.0", self.url), Ours("--redis", self.url, layout="hishel1")
 
 
 class Hishel20OnRedis(OnRedis, unittest.TestCase):
     def sides(self):
-        return Hishel("2.0.0", self.url), Ours("--redis", self.url, "--layout", "hishel2")
+        return Hishel("2.0.0", self.url), Ours("--redis", self.url, layout="hishel2")
 
 
 class OnOurSqlite(OnSqlite):
