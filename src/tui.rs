@@ -1,8 +1,39 @@
 //! The dashboard: everything that is in a cache on one screen, browsed, filtered and flushed.
+//!
+//! Input becomes a [`message::Message`]; [`update::update`] decides what it means and returns [`effect::Effect`]s; the
+//! [`runner::Runner`] carries them out and answers with messages; [`view::draw`] shows the [`app::App`].
+
+pub mod action;
+pub mod app;
+pub mod effect;
+pub mod event;
+pub mod keymap;
+pub mod message;
+pub mod run;
+pub mod runner;
+pub mod terminal;
+pub mod update;
+pub mod view;
 
 use std::future::Future;
+use std::time::Duration;
 
-use cache_core::Opened;
+use anyhow::Context;
+use cache_core::{Opened, clock};
+use jiff::tz::TimeZone;
+
+use self::app::{App, Failure};
+use self::keymap::Keymap;
+use self::runner::Runner;
+use self::view::theme::Theme;
+
+/// The bindings.
+pub const KEYMAP: &str = include_str!("../assets/keymap.toml");
+/// The colours.
+pub const THEME: &str = include_str!("../assets/theme.toml");
+
+/// Set to anything, it has the time that each frame took summed up on stderr at the end.
+const FRAME_TIMES: &str = "ANIMECACHE_FRAME_TIMES";
 
 /// How the dashboard is started.
 #[derive(Clone, Copy, Debug, Default)]
@@ -23,7 +54,29 @@ pub async fn run(
     opening: impl Future<Output = cache_core::Result<Opened>> + Send + 'static,
     options: Options,
 ) -> anyhow::Result<()> {
-    let _ = options;
-    opening.await?;
-    Ok(())
+    let keymap = Keymap::parse(KEYMAP)?;
+    let theme = Theme::parse(THEME, options.has_color)?;
+    let (runner, inbox) = Runner::new(opening, Box::new(terminal::copy));
+    let (guard, mut terminal) = terminal::enter().context("the terminal cannot be used")?;
+    let input = event::messages().context("the terminal cannot be listened to")?;
+    let size = terminal.size().context("the terminal has no size")?;
+    let mut app = App::new(options, keymap, size, TimeZone::system(), clock::now());
+    let times = run::drive(&mut terminal, input, runner, inbox, &mut app, &theme).await;
+    drop(guard);
+    let times = times.context("the terminal failed")?;
+    if std::env::var_os(FRAME_TIMES).is_some() {
+        report(times);
+    }
+    match app.failure {
+        None => Ok(()),
+        Some(Failure::Opening(error)) => Err(error.into()),
+        Some(Failure::Crash) => anyhow::bail!("the dashboard met a fault of its own; the message above says where"),
+    }
+}
+
+fn report(mut times: Vec<Duration>) {
+    times.sort_unstable();
+    let at =
+        |part: f64| times.get(((times.len() as f64 * part) as usize).min(times.len() - 1)).copied().unwrap_or_default();
+    eprintln!("frames: {}, work: median {:?}, 95 % {:?}, most {:?}", times.len(), at(0.5), at(0.95), at(1.0));
 }

@@ -1,0 +1,301 @@
+//! All state of the dashboard. Only [`update`](super::update::update) changes it, and drawing only reads it.
+
+pub mod body;
+pub mod dialog;
+pub mod inspector;
+pub mod json;
+pub mod query;
+pub mod rows;
+pub mod sort;
+pub mod tree;
+
+use std::time::Duration;
+
+use cache_core::{Backend, Error, Health, Summary};
+use jiff::tz::TimeZone;
+use ratatui::layout::Size;
+use tui_textarea::TextArea;
+
+use self::dialog::Dialog;
+use self::inspector::Inspector;
+use self::query::Query;
+use self::rows::{Choice, Row, RowId, Rows};
+use self::tree::Tree;
+use super::Options;
+use super::keymap::{Keymap, Mode};
+use super::message::Ticket;
+use super::view::layout::{Regions, regions};
+
+/// Which pane keys go to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Focus {
+    /// The tree.
+    Tree,
+    /// The table.
+    #[default]
+    Table,
+    /// The inspector.
+    Inspector,
+}
+
+/// The table's own state.
+#[derive(Debug, Default)]
+pub struct Table {
+    /// The selected row's place among those shown.
+    pub cursor: usize,
+    /// The first row on the screen.
+    pub offset: usize,
+    /// Where a range began.
+    pub anchor: Option<RowId>,
+    /// The selected row. `None` until somebody has moved: then the first row is, whichever that is.
+    pub held: Option<RowId>,
+}
+
+/// The filter line.
+#[derive(Debug, Default)]
+pub struct FilterLine {
+    /// The text, and its cursor.
+    pub text: TextArea<'static>,
+    /// What it says; the last that could be understood.
+    pub query: Query,
+    /// What is wrong with the text as it is.
+    pub problem: Option<String>,
+    /// Keys go to it.
+    pub is_active: bool,
+}
+
+/// How far the listing has come.
+#[derive(Debug, Default)]
+pub struct Scan {
+    /// The request under way.
+    pub ticket: Option<Ticket>,
+    /// About how many keys were looked at.
+    pub scanned: u64,
+    /// Of about so many.
+    pub total: u64,
+    /// It came to its end once.
+    pub is_complete: bool,
+}
+
+/// A change under way.
+#[derive(Debug)]
+pub struct Job {
+    /// The request.
+    pub ticket: Ticket,
+    /// What it does: `flushing`.
+    pub verb: &'static str,
+    /// Entries dealt with.
+    pub done: u64,
+    /// Of so many.
+    pub total: u64,
+    /// For so long.
+    pub elapsed: Duration,
+    /// It was asked to stop.
+    pub is_stopping: bool,
+    /// What is done once it has ended.
+    pub then: AfterJob,
+}
+
+/// What the end of a change means for the rows.
+#[derive(Debug)]
+pub enum AfterJob {
+    /// These entries are gone.
+    Drop(Vec<cache_core::EntryId>),
+    /// These entries expire at these times.
+    Expire(Vec<(cache_core::EntryId, Option<f64>)>),
+}
+
+/// A line for the user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// The text, safe to show.
+    pub text: String,
+    /// It tells of a failure.
+    pub is_error: bool,
+}
+
+/// Everything.
+pub struct App {
+    /// Unix seconds.
+    pub now: f64,
+    /// The time zone that times are shown in.
+    pub zone: TimeZone,
+    /// The screen.
+    pub size: Size,
+    /// How it was started.
+    pub options: Options,
+    /// The bindings.
+    pub keymap: Keymap,
+    /// Which pane keys go to.
+    pub focus: Focus,
+    /// How the store is; `None`: it is still being opened.
+    pub health: Option<Health>,
+    /// When the store is asked again how it is.
+    pub ask_health_at: f64,
+    /// Whether it is being asked.
+    pub health_ticket: Option<Ticket>,
+    /// How far the listing has come.
+    pub scan: Scan,
+    /// What was listed.
+    pub rows: Rows,
+    /// The same, as a tree.
+    pub tree: Tree,
+    /// The table's own state.
+    pub table: Table,
+    /// The filter line.
+    pub filter: FilterLine,
+    /// The inspector.
+    pub inspector: Inspector,
+    /// What stands in front of everything else.
+    pub dialog: Option<Dialog>,
+    /// A change under way.
+    pub job: Option<Job>,
+    /// A line for the user, until the next key.
+    pub notice: Option<Notice>,
+    /// Leave as soon as the change under way has stopped.
+    pub is_leaving: bool,
+    /// Why the dashboard cannot go on.
+    pub failure: Option<Failure>,
+    tickets: u64,
+}
+
+/// Why the dashboard cannot go on.
+#[derive(Debug)]
+pub enum Failure {
+    /// The store could not be opened.
+    Opening(Error),
+    /// A task panicked.
+    Crash,
+}
+
+impl App {
+    /// The state before anything has happened.
+    pub fn new(options: Options, keymap: Keymap, size: Size, zone: TimeZone, now: f64) -> Self {
+        Self {
+            now,
+            zone,
+            size,
+            options,
+            keymap,
+            focus: Focus::default(),
+            health: None,
+            ask_health_at: now,
+            health_ticket: None,
+            scan: Scan::default(),
+            rows: Rows::default(),
+            tree: Tree::default(),
+            table: Table::default(),
+            filter: FilterLine::default(),
+            inspector: Inspector::default(),
+            dialog: None,
+            job: None,
+            notice: None,
+            is_leaving: false,
+            failure: None,
+            tickets: 0,
+        }
+    }
+
+    /// What keys mean now.
+    pub fn mode(&self) -> Mode {
+        match (&self.dialog, self.filter.is_active, self.focus) {
+            (Some(dialog), ..) => dialog.mode(),
+            (None, true, _) => Mode::Filter,
+            (None, false, Focus::Tree) => Mode::Tree,
+            (None, false, Focus::Table) => Mode::Table,
+            (None, false, Focus::Inspector) => Mode::Inspector,
+        }
+    }
+
+    /// Where everything is on the screen.
+    pub fn regions(&self) -> Regions {
+        regions(self.size, self.focus, self.inspector.extent())
+    }
+
+    /// A ticket that no request had before.
+    pub fn ticket(&mut self) -> Ticket {
+        self.tickets += 1;
+        Ticket(self.tickets)
+    }
+
+    /// The store in use, once it is open.
+    pub fn backend(&self) -> Option<&Backend> {
+        self.health.as_ref().map(|health| &health.backend)
+    }
+
+    /// Why the store does not answer, while none stands in for it.
+    pub fn lost(&self) -> Option<&str> {
+        self.health.as_ref().filter(|health| !health.is_fallback)?.problem.as_deref()
+    }
+
+    /// The number of the selected row.
+    pub fn selected_row(&self) -> Option<RowId> {
+        self.rows.shown().get(self.table.cursor).copied()
+    }
+
+    /// The selected row.
+    pub fn selected(&self) -> Option<&Row> {
+        self.rows.get(self.selected_row()?)
+    }
+
+    /// The selected entry.
+    pub fn selected_entry(&self) -> Option<&Summary> {
+        Some(&self.selected()?.entry)
+    }
+
+    /// Whether a place among the rows shown lies in the range being chosen.
+    pub fn is_in_range(&self, at: usize) -> bool {
+        self.table.anchor.and_then(|row| self.rows.position(row)).is_some_and(|anchor| {
+            let (first, last) = (anchor.min(self.table.cursor), anchor.max(self.table.cursor));
+            (first..=last).contains(&at)
+        })
+    }
+
+    /// Whether the table shows everything that is in the cache, as far as it was listed.
+    pub fn shows_everything(&self) -> bool {
+        self.filter.query.is_everything() && self.tree.chosen == tree::ROOT
+    }
+
+    /// Shows what the filter line and the tree say.
+    pub fn choose_rows(&mut self) {
+        if self.filter.query.filter.dead_schemas {
+            self.filter.query.filter.newest_schemas = self.tree.newest_schemas();
+        }
+        self.rows.choose(Choice { query: &self.filter.query, tree: &self.tree, now: self.now });
+        self.settle_cursor();
+    }
+
+    /// Keeps the selected row under the cursor and in its line of the screen, after rows came, went or moved.
+    pub fn settle_cursor(&mut self) {
+        let count = self.rows.shown().len();
+        if let Some(held) = self.table.held {
+            match self.rows.position(held) {
+                Some(at) => {
+                    self.table.offset = (self.table.offset + at).saturating_sub(self.table.cursor);
+                    self.table.cursor = at;
+                }
+                None => self.table.held = None,
+            }
+        }
+        self.table.cursor = self.table.cursor.min(count.saturating_sub(1));
+        self.keep_cursor_on_screen();
+    }
+
+    /// Scrolls as little as needed to have the cursor on the screen.
+    pub fn keep_cursor_on_screen(&mut self) {
+        let height = self.regions().table_rows().height.max(1).into();
+        let Table { cursor, offset, .. } = &mut self.table;
+        let last_offset = self.rows.shown().len().saturating_sub(height);
+        *offset = (*offset).clamp((*cursor + 1).saturating_sub(height), *cursor).min(last_offset);
+    }
+
+    /// Tells the user something.
+    pub fn notify(&mut self, text: impl Into<String>) {
+        self.notice = Some(Notice { text: text.into(), is_error: false });
+    }
+
+    /// Tells the user of something that did not work.
+    pub fn complain(&mut self, text: impl Into<String>) {
+        self.notice = Some(Notice { text: text.into(), is_error: true });
+    }
+}

@@ -1,0 +1,127 @@
+//! A body made ready to be shown as JSON, text or hex. Done off the screen's loop, since a body may be large.
+
+use std::ops::Range;
+
+use cache_core::codec::body;
+
+use super::json::Document;
+
+/// How many stored bytes are read for the inspector; more would fill the memory, not the screen.
+pub const PREVIEW: usize = 4 << 20;
+/// How many decoded bytes are kept.
+const DECODED: usize = 16 << 20;
+
+/// How a body is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BodyView {
+    /// As a tree.
+    #[default]
+    Json,
+    /// By line.
+    Text,
+    /// By byte.
+    Hex,
+}
+
+impl BodyView {
+    /// The name on the screen.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Json => "JSON",
+            Self::Text => "text",
+            Self::Hex => "hex",
+        }
+    }
+}
+
+/// A body.
+#[derive(Clone, Debug, Default)]
+pub struct Body {
+    /// Its bytes, content coding undone.
+    pub bytes: Vec<u8>,
+    /// There is more than `bytes`.
+    pub is_cut: bool,
+    /// It was stored encoded.
+    pub was_encoded: bool,
+    json: Option<Document>,
+    lines: Vec<Range<usize>>,
+}
+
+impl Body {
+    /// Makes the first bytes of a stored body ready; `stored` is how many there are in all.
+    pub fn new(raw: &[u8], stored: u64, content_encoding: Option<&str>) -> Self {
+        let decoded = body::decoded(raw, content_encoding);
+        let was_encoded = *decoded != *raw;
+        let is_cut = (raw.len() as u64) < stored || decoded.len() > DECODED;
+        let bytes = decoded[..decoded.len().min(DECODED)].to_vec();
+        let first = bytes.iter().find(|b| !b.is_ascii_whitespace());
+        let looks_like_json = matches!(first, Some(b'{' | b'['))
+            && (is_cut || serde_json::from_slice::<serde::de::IgnoredAny>(&bytes).is_ok());
+        let json = looks_like_json.then(|| Document::parse(&bytes));
+        Self { lines: lines(&bytes), json, bytes, is_cut, was_encoded }
+    }
+
+    /// The document, where it is JSON.
+    pub fn json(&self) -> Option<&Document> {
+        self.json.as_ref()
+    }
+
+    /// Where its lines of text are.
+    pub fn lines(&self) -> &[Range<usize>] {
+        &self.lines
+    }
+
+    /// The best way to show it.
+    pub fn natural_view(&self) -> BodyView {
+        if self.json.is_some() {
+            BodyView::Json
+        } else if std::str::from_utf8(&self.bytes).is_ok_and(|text| !text.contains('\0')) {
+            BodyView::Text
+        } else {
+            BodyView::Hex
+        }
+    }
+
+    /// The way to show it after this one.
+    pub fn next_view(&self, view: BodyView) -> BodyView {
+        match view {
+            BodyView::Text => BodyView::Hex,
+            BodyView::Hex if self.json.is_some() => BodyView::Json,
+            BodyView::Json | BodyView::Hex => BodyView::Text,
+        }
+    }
+}
+
+fn lines(bytes: &[u8]) -> Vec<Range<usize>> {
+    let mut lines = Vec::new();
+    let mut start = 0;
+    for line in bytes.split(|b| *b == b'\n') {
+        lines.push(start..start + line.len());
+        start += line.len() + 1;
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_of_body_has_its_natural_view() {
+        let view = |bytes: &[u8]| Body::new(bytes, bytes.len() as u64, None).natural_view();
+        assert_eq!(view(b" {\"a\": 1}"), BodyView::Json);
+        assert_eq!(view(b"{ no json"), BodyView::Text);
+        assert_eq!(view(b"<anime id=\"23\"/>"), BodyView::Text);
+        assert_eq!(view(b"\x89PNG\0"), BodyView::Hex);
+        assert_eq!(Body::new(b"[1, 2", 100, None).natural_view(), BodyView::Json);
+    }
+
+    #[test]
+    fn every_view_comes_round() {
+        let json = Body::new(b"[]", 2, None);
+        assert_eq!(json.next_view(json.next_view(json.next_view(BodyView::Json))), BodyView::Json);
+        let text = Body::new(b"x\ny", 3, None);
+        assert_eq!(text.next_view(text.next_view(BodyView::Text)), BodyView::Text);
+        assert_eq!(text.lines(), [0..1, 2..3]);
+    }
+}

@@ -1,0 +1,62 @@
+//! What stands in front of everything else and takes the keys.
+
+use tui_textarea::TextArea;
+
+use cache_core::EntryId;
+
+use super::AfterJob;
+use crate::tui::effect::Effect;
+use crate::tui::keymap::Mode;
+
+/// A dialog.
+#[derive(Debug)]
+pub enum Dialog {
+    /// A question whose answer releases what it holds.
+    Confirm(Box<Confirm>),
+    /// A new TTL is asked for.
+    Ttl(Box<Ttl>),
+    /// The keys.
+    Help {
+        /// The first line on the screen.
+        offset: usize,
+    },
+}
+
+/// A question whose answer releases what it holds. Nothing else can release it.
+#[derive(Debug)]
+pub struct Confirm {
+    /// What is asked: `Flush 12 entries?`
+    pub title: String,
+    /// What it is about: name and value.
+    pub facts: Vec<(String, String)>,
+    /// What has to be typed, where yes is not enough.
+    pub word: Option<String>,
+    /// What was typed.
+    pub typed: TextArea<'static>,
+    /// What it holds.
+    pub effect: Effect,
+    /// How the change is called while it is under way, its size, and what it means for the rows.
+    pub job: (&'static str, u64, AfterJob),
+}
+
+/// A new TTL is asked for.
+#[derive(Debug)]
+pub struct Ttl {
+    /// For these entries, which expire at these times.
+    pub entries: Vec<(EntryId, Option<f64>)>,
+    /// What was typed: `12h`, `+2h`, `never`.
+    pub text: TextArea<'static>,
+    /// What is wrong with it.
+    pub problem: Option<String>,
+}
+
+impl Dialog {
+    /// What keys mean in it.
+    pub fn mode(&self) -> Mode {
+        match self {
+            Self::Confirm(confirm) if confirm.word.is_none() => Mode::Confirm,
+            Self::Confirm(_) | Self::Ttl(_) => Mode::Input,
+            Self::Help { .. } => Mode::Help,
+        }
+    }
+}

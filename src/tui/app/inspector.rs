@@ -1,0 +1,157 @@
+//! What is shown of the selected entry.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use cache_core::{EntryId, Error};
+
+use super::body::BodyView;
+use crate::tui::message::{Detail, Ticket};
+
+/// Something that has to be asked for.
+#[derive(Debug, Default)]
+pub enum Loadable<T> {
+    /// Nobody asked.
+    #[default]
+    Idle,
+    /// Asked for.
+    Loading(Ticket),
+    /// Here it is.
+    Ready(T),
+    /// It could not be had.
+    Failed(Arc<Error>),
+}
+
+/// A page of the inspector.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Tab {
+    /// What matters at a glance.
+    #[default]
+    Summary,
+    /// The stored request.
+    Request,
+    /// The stored response.
+    Response,
+    /// The body.
+    Body,
+    /// The Redis keys.
+    Keys,
+}
+
+impl Tab {
+    /// All tabs, from left to right.
+    pub const ALL: [Self; 5] = [Self::Summary, Self::Request, Self::Response, Self::Body, Self::Keys];
+
+    /// The name on the screen.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Summary => "Summary",
+            Self::Request => "Request",
+            Self::Response => "Response",
+            Self::Body => "Body",
+            Self::Keys => "Keys",
+        }
+    }
+
+    /// The tab so many places further, round the end.
+    pub fn step(self, by: usize) -> Self {
+        Self::ALL[(self as usize + by) % Self::ALL.len()]
+    }
+}
+
+/// How much of the screen the inspector takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Extent {
+    /// Nothing.
+    Hidden,
+    /// A part, where there is room.
+    #[default]
+    Pane,
+    /// Everything between the filter line and the hints.
+    Full,
+}
+
+/// The inspector's state.
+#[derive(Debug)]
+pub struct Inspector {
+    /// It is shown, where there is room.
+    pub is_open: bool,
+    /// It has the screen for itself.
+    pub is_zoomed: bool,
+    /// The page shown.
+    pub tab: Tab,
+    /// The entry that `detail` is about.
+    pub subject: Option<EntryId>,
+    /// What was loaded; `None` inside: the entry is gone.
+    pub detail: Loadable<Option<Box<Detail>>>,
+    /// How the body is shown.
+    pub view: BodyView,
+    /// The line of the page that the cursor is on.
+    pub cursor: usize,
+    /// The first line on the screen.
+    pub offset: usize,
+    /// Columns scrolled out to the left.
+    pub shift: usize,
+    /// Lines of the JSON document that are folded.
+    pub folded: HashSet<u32>,
+    /// Lines of the JSON document that are shown.
+    pub json_lines: Vec<u32>,
+}
+
+impl Default for Inspector {
+    fn default() -> Self {
+        Self {
+            is_open: true,
+            is_zoomed: false,
+            tab: Tab::default(),
+            subject: None,
+            detail: Loadable::default(),
+            view: BodyView::default(),
+            cursor: 0,
+            offset: 0,
+            shift: 0,
+            folded: HashSet::new(),
+            json_lines: Vec::new(),
+        }
+    }
+}
+
+impl Inspector {
+    /// How much of the screen it takes.
+    pub fn extent(&self) -> Extent {
+        match (self.is_open, self.is_zoomed) {
+            (false, _) => Extent::Hidden,
+            (true, false) => Extent::Pane,
+            (true, true) => Extent::Full,
+        }
+    }
+
+    /// What was loaded.
+    pub fn detail(&self) -> Option<&Detail> {
+        match &self.detail {
+            Loadable::Ready(detail) => detail.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// How many lines the body has as it is shown.
+    pub fn body_lines(&self) -> usize {
+        let Some(body) = self.detail().map(|detail| &detail.body) else { return 0 };
+        match self.view {
+            BodyView::Json => self.json_lines.len(),
+            BodyView::Text => body.lines().len(),
+            BodyView::Hex => body.bytes.len().div_ceil(16),
+        }
+    }
+
+    /// The first line of a page.
+    pub fn to_start(&mut self) {
+        (self.cursor, self.offset, self.shift) = (0, 0, 0);
+    }
+
+    /// Finds out which lines of the document are shown.
+    pub fn lay_out_json(&mut self) {
+        let lines = self.detail().and_then(|detail| detail.body.json()).map(|json| json.shown(&self.folded));
+        self.json_lines = lines.unwrap_or_default();
+    }
+}

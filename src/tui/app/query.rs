@@ -1,0 +1,192 @@
+//! The filter line: the selectors of the command line, and words.
+//!
+//! A selector is written `--name value`, `name=value` or `name:value`; every other word must be found, in any case, in
+//! the method, the URL, the key (which holds a result's arguments) or the title.
+
+use cache_core::{EntryId, Filter, Summary};
+use clap::{Args, Command, FromArgMatches};
+
+use crate::selectors::Selectors;
+
+/// What the Redis key of an HTTP entry is made of.
+const ID_LETTERS: &[u8] = b"hishel_cache:entry:0123456789abcdef-";
+
+/// What the filter line says.
+#[derive(Clone, Debug, Default)]
+pub struct Query {
+    /// The selectors.
+    pub filter: Filter,
+    /// The words, in lower case.
+    words: Vec<String>,
+    /// Saves asking a filter that says nothing, for every entry.
+    has_filter: bool,
+}
+
+impl Query {
+    /// Reads a filter line.
+    ///
+    /// # Errors
+    /// What is wrong with a selector, for people.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let command = Selectors::augment_args(Command::new("filter").no_binary_name(true).disable_help_flag(true));
+        let mut arguments = Vec::new();
+        let mut words = Vec::new();
+        let mut is_value = false;
+        for token in tokens(text) {
+            let selector = as_selector(&command, &token);
+            if std::mem::take(&mut is_value) {
+                arguments.push(token);
+            } else if let Some((name, value)) = selector {
+                is_value = value.is_none() && takes_value(&command, name);
+                arguments.push(value.map_or_else(|| format!("--{name}"), |value| format!("--{name}={value}")));
+            } else if token.starts_with("--") {
+                return Err(format!("there is no selector {token}"));
+            } else {
+                words.push(token.to_lowercase());
+            }
+        }
+        let matches = command.try_get_matches_from(&arguments).map_err(|error| first_line(&error.to_string()))?;
+        let selectors = Selectors::from_arg_matches(&matches).map_err(|error| first_line(&error.to_string()))?;
+        let filter = selectors.filter();
+        if filter.body.is_some() {
+            return Err("bodies are searched by `animecache ls --body-match`, not here".into());
+        }
+        Ok(Self { has_filter: !filter.is_everything(), filter, words })
+    }
+
+    /// Whether everything matches.
+    pub fn is_everything(&self) -> bool {
+        !self.has_filter && self.words.is_empty()
+    }
+
+    /// Whether an entry is meant; `now` in Unix seconds.
+    pub fn matches(&self, entry: &Summary, now: f64) -> bool {
+        (!self.has_filter || self.filter.matches(entry, now)) && self.words.iter().all(|word| has_word(entry, word))
+    }
+}
+
+fn has_word(entry: &Summary, word: &str) -> bool {
+    if let Some(http) = &entry.http {
+        let title = http.title.as_deref().unwrap_or_default();
+        if [&*http.method, &*http.url, title].into_iter().any(|text| contains(text.as_bytes(), word))
+            || contains(http.cache_key.as_bytes(), word)
+        {
+            return true;
+        }
+    }
+    match &entry.id {
+        EntryId::Key(key) => contains(key, word),
+        // Most words are in no id, and writing the id out is the longest part of the search.
+        id @ EntryId::Http(..) => word.bytes().all(|b| ID_LETTERS.contains(&b)) && contains(&id.redis_key(), word),
+    }
+}
+
+/// Whether a text holds a word given in lower case. Case is folded for ASCII at no cost, for other letters when needed.
+fn contains(text: &[u8], word: &str) -> bool {
+    let word_bytes = word.as_bytes();
+    let Some(&first) = word_bytes.first() else { return true };
+    if !word.is_ascii() {
+        return String::from_utf8_lossy(text).to_lowercase().contains(word);
+    }
+    if word_bytes.len() > text.len() {
+        return false;
+    }
+    let last_start = text.len() - word_bytes.len();
+    text[..=last_start].iter().enumerate().any(|(at, byte)| {
+        byte.to_ascii_lowercase() == first && text[at..at + word_bytes.len()].eq_ignore_ascii_case(word_bytes)
+    })
+}
+
+/// The name and value of a token that names a selector; `--name` alone has no value yet.
+fn as_selector<'a>(command: &Command, token: &'a str) -> Option<(&'a str, Option<&'a str>)> {
+    let is_known = |name: &str| command.get_arguments().any(|argument| argument.get_long() == Some(name));
+    if let Some(name) = token.strip_prefix("--") {
+        let (name, value) = name.split_once('=').map_or((name, None), |(name, value)| (name, Some(value)));
+        return is_known(name).then_some((name, value));
+    }
+    let at = token.find([':', '='])?;
+    let name = &token[..at];
+    (is_known(name) && takes_value(command, name)).then_some((name, Some(&token[at + 1..])))
+}
+
+fn takes_value(command: &Command, name: &str) -> bool {
+    command
+        .get_arguments()
+        .find(|argument| argument.get_long() == Some(name))
+        .is_some_and(|argument| argument.get_action().takes_values())
+}
+
+/// Words between blanks; quotes keep blanks together.
+fn tokens(text: &str) -> Vec<String> {
+    let mut tokens = vec![String::new()];
+    let mut quote = None;
+    for character in text.chars() {
+        match (quote, character) {
+            (Some(open), close) if open == close => quote = None,
+            (None, '"' | '\'') => quote = Some(character),
+            (None, blank) if blank.is_whitespace() => tokens.push(String::new()),
+            (_, other) => {
+                if let Some(token) = tokens.last_mut() {
+                    token.push(other);
+                }
+            }
+        }
+    }
+    tokens.retain(|token| !token.is_empty());
+    tokens
+}
+
+/// Clap's message without its heading and its advice on usage.
+fn first_line(message: &str) -> String {
+    message.trim_start_matches("error: ").lines().next().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cache_core::{Kind, Service, StatusRange};
+
+    #[test]
+    fn selectors_are_those_of_the_command_line_in_three_spellings() {
+        for text in ["--service jikan --status 4xx", "service=jikan status=4xx", "service:jikan status:400-499"] {
+            let query = Query::parse(text).unwrap();
+            assert_eq!(query.filter.services, [Service::Jikan], "{text}");
+            assert_eq!(query.filter.status, Some(StatusRange(400, 499)), "{text}");
+            assert!(query.words.is_empty());
+        }
+        assert_eq!(Query::parse("kind:result").unwrap().filter.kind, Some(Kind::Result));
+        assert_eq!(Query::parse("--stale").unwrap().filter.is_fresh, Some(false));
+        assert_eq!(Query::parse("older-than:'2d 12h'").unwrap().filter.older_than, Some(216_000.0));
+    }
+
+    #[test]
+    fn what_is_no_selector_is_a_word() {
+        let query = Query::parse("https://kitsu.io/ \"Cowboy Bebop\" a:b").unwrap();
+        assert_eq!(query.words, ["https://kitsu.io/", "cowboy bebop", "a:b"]);
+        assert!(!query.is_everything());
+        assert!(Query::parse("  ").unwrap().is_everything());
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        for (text, part) in [
+            ("service:nobody", "nobody"),
+            ("--nothing", "--nothing"),
+            ("status:abc", "abc"),
+            ("older-than:", "older-than"),
+            ("--service", "--service"),
+        ] {
+            let problem = Query::parse(text).unwrap_err();
+            assert!(problem.contains(part), "{text}: {problem}");
+            assert!(!problem.contains('\n'));
+        }
+    }
+
+    #[test]
+    fn words_are_found_in_any_case() {
+        assert!(contains(b"https://Kitsu.io/API", "kitsu.io/api"));
+        assert!(contains("ÉTÉ ワンピース".as_bytes(), "été ワン"));
+        assert!(!contains(b"abc", "abcd"));
+        assert!(contains(b"", ""));
+    }
+}

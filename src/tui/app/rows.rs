@@ -1,0 +1,359 @@
+//! Every entry listed so far, in order, and those of them that are shown.
+//!
+//! A page is merged into the sorted list, never sorted into it anew, so that a frame costs the same with a hundred
+//! entries and with half a million. A row is named by a number that stays its own for as long as the entry is there.
+
+use std::cmp::Ordering;
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+
+use cache_core::{EntryId, Summary};
+
+use super::query::Query;
+use super::sort::Sort;
+use super::tree::{NodeId, Tree};
+
+/// The number of a row.
+pub type RowId = u32;
+
+/// An entry in the table.
+#[derive(Debug)]
+pub struct Row {
+    /// The entry.
+    pub entry: Box<Summary>,
+    /// Its leaf in the tree.
+    pub leaf: NodeId,
+    /// The user marked it.
+    pub is_marked: bool,
+    /// The scan that saw it last.
+    seen_by: u32,
+}
+
+/// All rows.
+#[derive(Debug, Default)]
+pub struct Rows {
+    slots: Vec<Option<Row>>,
+    /// A keyed hash of the id stands for the id, which is much larger; the id itself decides.
+    by_id: HashMap<u64, RowId>,
+    hasher: RandomState,
+    order: Vec<RowId>,
+    shown: Vec<RowId>,
+    sort: Sort,
+    scan: u32,
+    marked: usize,
+    shown_bytes: u64,
+}
+
+/// What decides which rows are shown.
+#[derive(Clone, Copy)]
+pub struct Choice<'a> {
+    /// The filter line.
+    pub query: &'a Query,
+    /// The tree, and the node in it that was chosen.
+    pub tree: &'a Tree,
+    /// Unix seconds.
+    pub now: f64,
+}
+
+impl Choice<'_> {
+    fn shows(&self, row: &Row) -> bool {
+        self.tree.is_chosen(row.leaf) && self.query.matches(&row.entry, self.now)
+    }
+}
+
+impl Rows {
+    /// The row of this number.
+    pub fn get(&self, row: RowId) -> Option<&Row> {
+        self.slots.get(row as usize)?.as_ref()
+    }
+
+    /// How many entries there are in all.
+    pub fn len(&self) -> usize {
+        self.order.len()
+    }
+
+    /// Whether nothing was listed.
+    pub fn is_empty(&self) -> bool {
+        self.order.is_empty()
+    }
+
+    /// The rows that are shown, in order.
+    pub fn shown(&self) -> &[RowId] {
+        &self.shown
+    }
+
+    /// The entries that are shown, in order.
+    pub fn shown_entries(&self) -> impl Iterator<Item = &Summary> {
+        self.shown.iter().filter_map(|row| self.get(*row)).map(|row| &*row.entry)
+    }
+
+    /// Bytes of all bodies and values that are shown.
+    pub fn shown_bytes(&self) -> u64 {
+        self.shown_bytes
+    }
+
+    /// The order in use.
+    pub fn sort(&self) -> Sort {
+        self.sort
+    }
+
+    /// How many rows are marked, shown or not.
+    pub fn marked(&self) -> usize {
+        self.marked
+    }
+
+    /// The marked entries.
+    pub fn marked_entries(&self) -> impl Iterator<Item = &Summary> {
+        self.slots.iter().flatten().filter(|row| row.is_marked).map(|row| &*row.entry)
+    }
+
+    /// Where a row stands among those shown.
+    pub fn position(&self, row: RowId) -> Option<usize> {
+        let entry = &self.get(row)?.entry;
+        let at = self.shown.partition_point(|other| self.compare_to(*other, entry) == Ordering::Less);
+        (self.shown.get(at) == Some(&row)).then_some(at)
+    }
+
+    /// Begins a scan: what it does not see is dropped by [`Rows::end_scan`].
+    pub fn begin_scan(&mut self) {
+        self.scan += 1;
+    }
+
+    /// Merges a page in. The tree counts along.
+    pub fn add(&mut self, entries: Vec<Summary>, tree: &mut Tree, query: &Query, now: f64) {
+        let mut placed = Vec::with_capacity(entries.len());
+        let mut changed = Vec::new();
+        for entry in entries {
+            match self.find(&entry.id) {
+                Some((_, row)) => changed.extend(self.has_changed(row, &entry).then_some((row, entry))),
+                None => placed.push(self.insert(entry, tree)),
+            }
+        }
+        if !changed.is_empty() {
+            let is_changed = self.flags(changed.iter().map(|(row, _)| *row));
+            self.order.retain(|row| !is_changed[*row as usize]);
+            self.hide(|row| is_changed[row as usize]);
+            for (row, entry) in changed {
+                self.replace(row, entry, tree);
+                placed.push(row);
+            }
+        }
+        let mut order = std::mem::take(&mut self.order);
+        let mut shown = std::mem::take(&mut self.shown);
+        placed.sort_unstable_by(|a, b| self.compare(*a, *b));
+        merge(&mut order, &placed, |a, b| self.compare(a, b));
+        let choice = Choice { query, tree, now };
+        placed.retain(|row| self.get(*row).is_some_and(|row| choice.shows(row)));
+        self.shown_bytes += placed.iter().map(|row| self.size(*row)).sum::<u64>();
+        merge(&mut shown, &placed, |a, b| self.compare(a, b));
+        (self.order, self.shown) = (order, shown);
+    }
+
+    /// Drops what the scan that has come to its end did not see.
+    pub fn end_scan(&mut self, tree: &mut Tree) {
+        let gone: Vec<RowId> = (0..self.slots.len() as RowId)
+            .filter(|row| self.get(*row).is_some_and(|row| row.seen_by != self.scan))
+            .collect();
+        self.drop_rows(&gone, tree);
+    }
+
+    /// Drops these entries, which are gone from the store.
+    pub fn remove<'a>(&mut self, ids: impl IntoIterator<Item = &'a EntryId>, tree: &mut Tree) {
+        let gone: Vec<RowId> = ids.into_iter().filter_map(|id| self.find(id)).map(|(_, row)| row).collect();
+        self.drop_rows(&gone, tree);
+    }
+
+    /// Drops everything; another store answers now.
+    pub fn clear(&mut self) {
+        *self = Self { sort: self.sort, scan: self.scan, ..Self::default() };
+    }
+
+    /// These entries expire at another time now.
+    pub fn set_expiry<'a>(
+        &mut self,
+        changes: impl IntoIterator<Item = (&'a EntryId, Option<f64>)>,
+        tree: &mut Tree,
+        query: &Query,
+        now: f64,
+    ) {
+        let changed = changes
+            .into_iter()
+            .filter_map(|(id, expires_at)| {
+                let (_, row) = self.find(id)?;
+                Some(Summary { expires_at, ..(*self.get(row)?.entry).clone() })
+            })
+            .collect();
+        self.add(changed, tree, query, now);
+    }
+
+    /// Shows what the choice says, out of everything.
+    pub fn choose(&mut self, choice: Choice<'_>) {
+        // In the order of the slots, which is about the order in memory: much faster than in the order of the table.
+        let is_shown: Vec<bool> =
+            self.slots.iter().map(|slot| slot.as_ref().is_some_and(|row| choice.shows(row))).collect();
+        self.shown.clear();
+        self.shown.extend(self.order.iter().filter(|row| is_shown[**row as usize]));
+        self.shown_bytes = self
+            .slots
+            .iter()
+            .zip(&is_shown)
+            .filter(|(_, is_shown)| **is_shown)
+            .map(|(slot, _)| slot.as_ref().map_or(0, |row| row.entry.size))
+            .sum();
+    }
+
+    /// Changes the order.
+    pub fn sort_by(&mut self, sort: Sort) {
+        self.sort = sort;
+        let mut ranked: Vec<_> = self
+            .slots
+            .iter()
+            .enumerate()
+            .filter_map(|(row, slot)| Some((sort.rank(&slot.as_ref()?.entry), row as RowId)))
+            .collect();
+        ranked.sort_unstable_by(|a, b| {
+            let by_rank = if sort.is_reversed { b.0.cmp(&a.0) } else { a.0.cmp(&b.0) };
+            by_rank.then_with(|| self.compare(a.1, b.1))
+        });
+        self.order = ranked.into_iter().map(|(_, row)| row).collect();
+        let is_shown = self.flags(self.shown.iter().copied());
+        self.shown.clear();
+        self.shown.extend(self.order.iter().filter(|row| is_shown[**row as usize]));
+    }
+
+    /// Marks rows, or takes their marks away.
+    pub fn mark(&mut self, rows: impl IntoIterator<Item = RowId>, is_marked: bool) {
+        for row in rows {
+            if let Some(Some(row)) = self.slots.get_mut(row as usize)
+                && row.is_marked != is_marked
+            {
+                row.is_marked = is_marked;
+                if is_marked { self.marked += 1 } else { self.marked -= 1 }
+            }
+        }
+    }
+
+    /// Marks what is shown and not marked, and the other way round.
+    pub fn invert_marks(&mut self) {
+        for at in 0..self.shown.len() {
+            let row = self.shown[at];
+            let is_marked = self.get(row).is_some_and(|row| row.is_marked);
+            self.mark([row], !is_marked);
+        }
+    }
+
+    /// Takes all marks away.
+    pub fn clear_marks(&mut self) {
+        self.slots.iter_mut().flatten().for_each(|row| row.is_marked = false);
+        self.marked = 0;
+    }
+
+    /// For each row whether it is one of these.
+    fn flags(&self, rows: impl Iterator<Item = RowId>) -> Vec<bool> {
+        let mut flags = vec![false; self.slots.len()];
+        for row in rows {
+            flags[row as usize] = true;
+        }
+        flags
+    }
+
+    fn find(&self, id: &EntryId) -> Option<(u64, RowId)> {
+        let mut hash = self.hasher.hash_one(id);
+        while let Some(&row) = self.by_id.get(&hash) {
+            if self.get(row).is_some_and(|row| row.entry.id == *id) {
+                return Some((hash, row));
+            }
+            hash = hash.wrapping_add(1);
+        }
+        None
+    }
+
+    fn insert(&mut self, entry: Summary, tree: &mut Tree) -> RowId {
+        let row = self.slots.len() as RowId;
+        let mut hash = self.hasher.hash_one(&entry.id);
+        while self.by_id.contains_key(&hash) {
+            hash = hash.wrapping_add(1);
+        }
+        self.by_id.insert(hash, row);
+        let leaf = tree.add(&entry);
+        self.slots.push(Some(Row { entry: Box::new(entry), leaf, is_marked: false, seen_by: self.scan }));
+        row
+    }
+
+    /// Takes note that the scan saw a row; whether its facts are other ones now.
+    fn has_changed(&mut self, row: RowId, entry: &Summary) -> bool {
+        let scan = self.scan;
+        self.slots.get_mut(row as usize).and_then(Option::as_mut).is_some_and(|row| {
+            row.seen_by = scan;
+            *row.entry != *entry
+        })
+    }
+
+    fn replace(&mut self, row: RowId, entry: Summary, tree: &mut Tree) {
+        if let Some(Some(row)) = self.slots.get_mut(row as usize) {
+            tree.remove(row.leaf, row.entry.size);
+            row.leaf = tree.add(&entry);
+            *row.entry = entry;
+        }
+    }
+
+    fn drop_rows(&mut self, gone: &[RowId], tree: &mut Tree) {
+        if gone.is_empty() {
+            return;
+        }
+        let is_gone = self.flags(gone.iter().copied());
+        self.mark(gone.iter().copied(), false);
+        self.order.retain(|row| !is_gone[*row as usize]);
+        self.hide(|row| is_gone[row as usize]);
+        for row in gone {
+            let hash = self.get(*row).and_then(|row| self.find(&row.entry.id)).map(|(hash, _)| hash);
+            if let Some(hash) = hash {
+                self.by_id.remove(&hash);
+            }
+            if let Some(row) = self.slots[*row as usize].take() {
+                tree.remove(row.leaf, row.entry.size);
+            }
+        }
+    }
+
+    fn hide(&mut self, is_hidden: impl Fn(RowId) -> bool) {
+        let mut shown = std::mem::take(&mut self.shown);
+        let mut bytes = 0;
+        shown.retain(|row| {
+            let is_hidden = is_hidden(*row);
+            if is_hidden {
+                bytes += self.size(*row);
+            }
+            !is_hidden
+        });
+        self.shown = shown;
+        self.shown_bytes = self.shown_bytes.saturating_sub(bytes);
+    }
+
+    fn size(&self, row: RowId) -> u64 {
+        self.get(row).map_or(0, |row| row.entry.size)
+    }
+
+    fn compare(&self, a: RowId, b: RowId) -> Ordering {
+        match self.get(b) {
+            Some(b) => self.compare_to(a, &b.entry),
+            None => Ordering::Less,
+        }
+    }
+
+    fn compare_to(&self, row: RowId, entry: &Summary) -> Ordering {
+        self.get(row).map_or(Ordering::Less, |row| self.sort.compare(&row.entry, entry))
+    }
+}
+
+/// Merges a short sorted list into a long one: its places are searched for, and what lies between is moved in blocks.
+fn merge(into: &mut Vec<RowId>, added: &[RowId], compare: impl Fn(RowId, RowId) -> Ordering) {
+    let mut unmoved = into.len();
+    into.resize(unmoved + added.len(), 0);
+    for (before, row) in added.iter().enumerate().rev() {
+        let at = into[..unmoved].partition_point(|other| compare(*other, *row) == Ordering::Less);
+        into.copy_within(at..unmoved, at + before + 1);
+        into[at + before] = *row;
+        unmoved = at;
+    }
+}

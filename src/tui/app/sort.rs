@@ -1,0 +1,129 @@
+//! The order of the table.
+
+use std::cmp::Ordering;
+
+use cache_core::{EntryId, Summary};
+
+/// A column that the table can be sorted by, in the order in which they stand on the screen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Column {
+    /// The request's method.
+    Method,
+    /// Whose it is.
+    Service,
+    /// URL or arguments.
+    Name,
+    /// The response's status.
+    Status,
+    /// Bytes of the body.
+    Size,
+    /// RFC 9111 age.
+    Age,
+    /// Seconds until it expires.
+    Ttl,
+    /// Freshness, or the state where it is not live.
+    State,
+}
+
+impl Column {
+    /// All columns, from left to right.
+    pub const ALL: [Self; 8] =
+        [Self::Method, Self::Service, Self::Name, Self::Status, Self::Size, Self::Age, Self::Ttl, Self::State];
+}
+
+/// By which column, and which way round.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sort {
+    /// The column.
+    pub by: Column,
+    /// From the greatest to the least.
+    pub is_reversed: bool,
+}
+
+impl Default for Sort {
+    fn default() -> Self {
+        Self { by: Column::Name, is_reversed: false }
+    }
+}
+
+/// Enough of a name to tell most names apart without looking at the entry itself; a whole table is sorted with these.
+const NAME_START: usize = 40;
+
+/// What an entry is sorted by, short enough to be kept beside its number while a whole table is sorted.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Rank {
+    /// Of columns with numbers.
+    Number(u64),
+    /// Of columns with text: its beginning.
+    Text([u8; NAME_START]),
+}
+
+impl Sort {
+    /// The first thing to compare; entries of equal rank are compared by [`Sort::compare`].
+    pub fn rank(self, entry: &Summary) -> Rank {
+        match self.by {
+            Column::Name | Column::Method => {
+                let mut start = [0; NAME_START];
+                let text = if self.by == Column::Name { name(entry) } else { method(entry) };
+                let length = text.len().min(NAME_START);
+                start[..length].copy_from_slice(&text[..length]);
+                Rank::Text(start)
+            }
+            _ => Rank::Number(self.number(entry)),
+        }
+    }
+
+    /// The whole order; only entries with the same id are equal.
+    pub fn compare(self, a: &Summary, b: &Summary) -> Ordering {
+        let first = match self.by {
+            Column::Name => Ordering::Equal,
+            Column::Method => method(a).cmp(method(b)),
+            _ => self.number(a).cmp(&self.number(b)),
+        };
+        let order = first.then_with(|| name(a).cmp(name(b))).then_with(|| a.id.cmp(&b.id));
+        if self.is_reversed { order.reverse() } else { order }
+    }
+
+    /// Times are compared as times, not as ages: that order does not change while the clock runs.
+    fn number(self, entry: &Summary) -> u64 {
+        let http = entry.http.as_deref();
+        match self.by {
+            Column::Service => entry.service as u64,
+            Column::Status => http.map_or(0, |http| u64::from(http.status)),
+            Column::Size => entry.size,
+            // The youngest first; an unknown age last.
+            Column::Age => entry.age(0.0).map_or(u64::MAX, |_| {
+                let initial = http.map_or(0.0, |http| http.freshness.initial_age);
+                !ordered(entry.created_at.unwrap_or(0.0) - initial)
+            }),
+            // What never expires last.
+            Column::Ttl => entry.expires_at.map_or(u64::MAX, ordered),
+            Column::State => (entry.state as u64) << 33 | u64::from(lifetime(entry)),
+            Column::Name | Column::Method => 0,
+        }
+    }
+}
+
+/// A number that is ordered as the time is.
+fn ordered(time: f64) -> u64 {
+    let bits = time.to_bits();
+    if bits >> 63 == 1 { !bits } else { bits | 1 << 63 }
+}
+
+/// The freshness lifetime in whole seconds: fresh and stale change places with the clock, this does not.
+fn lifetime(entry: &Summary) -> u32 {
+    entry.http.as_deref().and_then(|http| http.freshness.lifetime).unwrap_or(0.0) as u32
+}
+
+fn method(entry: &Summary) -> &[u8] {
+    entry.http.as_deref().map_or(b"", |http| http.method.as_bytes())
+}
+
+/// What the name column shows, nearly: the URL without its scheme, or the key of a result without what all share.
+pub fn name(entry: &Summary) -> &[u8] {
+    match (&entry.http, &entry.id) {
+        (Some(http), _) => http.url.split_once("://").map_or(&*http.url, |(_, rest)| rest).as_bytes(),
+        (None, EntryId::Key(key)) => key.strip_prefix(b"result_cache:").unwrap_or(key),
+        (None, EntryId::Http(..)) => b"",
+    }
+}

@@ -1,0 +1,33 @@
+//! What `update` wants done. Plain data: a test compares it, a dialog holds it back until the answer is yes.
+
+use std::time::Duration;
+
+use cache_core::admin::flush::Plan;
+use cache_core::{Backend, EntryId};
+
+use super::message::Ticket;
+
+/// A wish, carried out by the [`Runner`](super::runner::Runner).
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// Open the store.
+    Open(Ticket),
+    /// Read every entry's summary, page by page.
+    Scan(Ticket),
+    /// Read everything about one entry.
+    Load { ticket: Ticket, id: EntryId },
+    /// Remove what the plan names, on the backend that it names.
+    Flush { ticket: Ticket, plan: Plan },
+    /// Let entries live this long from now (`None`: for ever), on this backend only.
+    SetTtl { ticket: Ticket, on: Backend, lifetimes: Vec<(Option<Duration>, Vec<EntryId>)> },
+    /// Ask the store how it is.
+    CheckHealth(Ticket),
+    /// Forget a request at once; for reads only.
+    Cancel(Ticket),
+    /// End a change behind the batch that is under way.
+    Stop(Ticket),
+    /// Put text on the clipboard.
+    Copy(String),
+    /// Leave.
+    Quit,
+}

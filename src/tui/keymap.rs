@@ -1,0 +1,200 @@
+//! From a key to an [`Action`], by mode. The bindings are `assets/keymap.toml`.
+
+use std::collections::{BTreeMap, HashMap};
+
+use anyhow::{Context, Result, anyhow, bail};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use serde::Deserialize;
+
+use super::action::Action;
+
+/// What keys mean at the moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// In the table of entries.
+    Table,
+    /// In the tree.
+    Tree,
+    /// In the inspector.
+    Inspector,
+    /// Typing a filter.
+    Filter,
+    /// Answering a question by yes or no.
+    Confirm,
+    /// Typing into a dialog.
+    Input,
+    /// Reading the help.
+    Help,
+    /// In any of the three panes, where the pane itself says nothing else.
+    Browse,
+    /// In every mode, where the mode itself says nothing else.
+    Everywhere,
+}
+
+impl Mode {
+    /// Where a key is looked up, first to last.
+    fn scopes(self) -> &'static [Mode] {
+        match self {
+            Self::Table => &[Self::Table, Self::Browse, Self::Everywhere],
+            Self::Tree => &[Self::Tree, Self::Browse, Self::Everywhere],
+            Self::Inspector => &[Self::Inspector, Self::Browse, Self::Everywhere],
+            Self::Filter => &[Self::Filter, Self::Everywhere],
+            Self::Confirm => &[Self::Confirm, Self::Everywhere],
+            Self::Input => &[Self::Input, Self::Everywhere],
+            Self::Help => &[Self::Help, Self::Everywhere],
+            Self::Browse => &[Self::Browse, Self::Everywhere],
+            Self::Everywhere => &[Self::Everywhere],
+        }
+    }
+}
+
+/// A key with its modifiers, written `j`, `G`, `ctrl-d`, `shift-tab`, `enter`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Chord(KeyCode, KeyModifiers);
+
+impl Chord {
+    fn of(key: KeyEvent) -> Self {
+        let mut modifiers = key.modifiers & (KeyModifiers::CONTROL | KeyModifiers::ALT | KeyModifiers::SHIFT);
+        // The character says already that Shift was held, and so does BackTab.
+        if matches!(key.code, KeyCode::Char(_) | KeyCode::BackTab) {
+            modifiers -= KeyModifiers::SHIFT;
+        }
+        Self(key.code, modifiers)
+    }
+
+    fn parse(text: &str) -> Result<Self> {
+        let mut modifiers = KeyModifiers::empty();
+        let mut rest = text;
+        while let Some((name, tail)) = rest.split_once('-').filter(|(_, tail)| !tail.is_empty()) {
+            modifiers |= match name {
+                "ctrl" => KeyModifiers::CONTROL,
+                "alt" => KeyModifiers::ALT,
+                "shift" => KeyModifiers::SHIFT,
+                _ => bail!("{text:?} has no modifier {name:?}"),
+            };
+            rest = tail;
+        }
+        let code = match rest {
+            "enter" => KeyCode::Enter,
+            "esc" => KeyCode::Esc,
+            "space" => KeyCode::Char(' '),
+            "tab" if modifiers.contains(KeyModifiers::SHIFT) => KeyCode::BackTab,
+            "tab" => KeyCode::Tab,
+            "up" => KeyCode::Up,
+            "down" => KeyCode::Down,
+            "left" => KeyCode::Left,
+            "right" => KeyCode::Right,
+            "home" => KeyCode::Home,
+            "end" => KeyCode::End,
+            "pageup" => KeyCode::PageUp,
+            "pagedown" => KeyCode::PageDown,
+            _ => {
+                let mut characters = rest.chars();
+                match (characters.next(), characters.next()) {
+                    (Some(character), None) => KeyCode::Char(character),
+                    _ => return Err(anyhow!("{text:?} is not a key")),
+                }
+            }
+        };
+        Ok(Self::of(KeyEvent::new(code, modifiers)))
+    }
+}
+
+/// All bindings.
+#[derive(Clone, Debug)]
+pub struct Keymap {
+    actions: HashMap<(Mode, Chord), Action>,
+    /// The keys of each action as they are written, for help and hints.
+    keys: BTreeMap<(Mode, Action), Vec<String>>,
+}
+
+impl Keymap {
+    /// Reads bindings: a table for each mode, in it `action = ["key", …]`.
+    ///
+    /// # Errors
+    /// Unknown modes, actions and keys, and a key that is bound twice in one mode.
+    pub fn parse(text: &str) -> Result<Self> {
+        let modes: BTreeMap<Mode, BTreeMap<Action, Vec<String>>> = toml::from_str(text).context("keymap")?;
+        let mut keymap = Self { actions: HashMap::new(), keys: BTreeMap::new() };
+        for (mode, bindings) in modes {
+            for (action, keys) in bindings {
+                for key in &keys {
+                    if let Some(other) = keymap.actions.insert((mode, Chord::parse(key)?), action) {
+                        bail!("keymap: {key:?} is bound to {action:?} and to {other:?} in {mode:?}");
+                    }
+                }
+                keymap.keys.insert((mode, action), keys);
+            }
+        }
+        Ok(keymap)
+    }
+
+    /// What a key means in a mode.
+    pub fn lookup(&self, mode: Mode, key: KeyEvent) -> Option<Action> {
+        let chord = Chord::of(key);
+        mode.scopes().iter().find_map(|scope| self.actions.get(&(*scope, chord)).copied())
+    }
+
+    /// The keys of an action in a mode, as they are written.
+    pub fn keys(&self, mode: Mode, action: Action) -> &[String] {
+        mode.scopes().iter().find_map(|scope| self.keys.get(&(*scope, action))).map_or(&[], Vec::as_slice)
+    }
+
+    /// The bindings made for exactly this mode, in the order of [`Action::ALL`].
+    pub fn of_mode(&self, mode: Mode) -> impl Iterator<Item = (Action, &[String])> {
+        self.keys
+            .range((mode, Action::ALL[0])..)
+            .take_while(move |((of, _), _)| *of == mode)
+            .map(|((_, action), keys)| (*action, keys.as_slice()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ASSET: &str = include_str!("../../assets/keymap.toml");
+
+    #[test]
+    fn every_action_has_a_key_and_a_text() {
+        let keymap = Keymap::parse(ASSET).unwrap();
+        for action in Action::ALL {
+            assert!(!action.help().is_empty());
+            assert!(keymap.keys.keys().any(|(_, bound)| bound == action), "{action:?} has no key");
+        }
+    }
+
+    #[test]
+    fn every_binding_resolves_to_its_action() {
+        let keymap = Keymap::parse(ASSET).unwrap();
+        for ((mode, action), keys) in &keymap.keys {
+            for key in keys {
+                let Chord(code, modifiers) = Chord::parse(key).unwrap();
+                assert_eq!(keymap.lookup(*mode, KeyEvent::new(code, modifiers)), Some(*action), "{mode:?} {key}");
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_is_flushed_by_a_chord_that_reloads_or_saves_elsewhere() {
+        let keymap = Keymap::parse(ASSET).unwrap();
+        for ((_, action), keys) in &keymap.keys {
+            let is_habit = |key: &String| ["ctrl-r", "ctrl-s", "ctrl-k", "ctrl-d", "ctrl-w"].contains(&key.as_str());
+            assert!(!action.is_change() || !keys.iter().any(is_habit), "{action:?} on {keys:?}");
+        }
+    }
+
+    #[test]
+    fn mistakes_in_a_keymap_are_named() {
+        for (text, part) in [
+            ("[table]\nfly = [\"f\"]", "fly"),
+            ("[table]\nquit = [\"hyper-q\"]", "hyper"),
+            ("[table]\nquit = [\"escape\"]", "escape"),
+            ("[table]\nquit = [\"q\"]\nhelp = [\"q\"]", "\"q\""),
+        ] {
+            let error = format!("{:#}", Keymap::parse(text).unwrap_err());
+            assert!(error.contains(part), "{error}");
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Everything that may change the [`App`](super::app::App); nothing else does.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cache_core::admin::flush::Report;
+use cache_core::{Error, Health, Inspected, Page};
+use crossterm::event::{KeyEvent, MouseEvent};
+use ratatui::layout::Size;
+
+use super::app::body::Body;
+
+/// Names one request, so that an answer that nobody waits for any more is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Ticket(pub u64);
+
+/// Something that happened.
+#[derive(Debug)]
+pub enum Message {
+    /// A key was pressed.
+    Key(KeyEvent),
+    /// The mouse was clicked or its wheel turned.
+    Mouse(MouseEvent),
+    /// Text was pasted.
+    Paste(String),
+    /// The terminal has this size now.
+    Resized(Size),
+    /// It is this time now, in Unix seconds.
+    Tick(f64),
+    /// The process was asked to end, or its terminal is gone.
+    Terminated,
+    /// A request goes on.
+    Progress(Ticket, Progress),
+    /// A request has ended.
+    Done(Ticket, Outcome),
+}
+
+/// News of a request that goes on.
+#[derive(Debug)]
+pub enum Progress {
+    /// One more page of the scan.
+    Page(Page),
+    /// So many of so many entries were dealt with, this long after the start.
+    Work { done: u64, total: u64, elapsed: Duration },
+}
+
+/// How a request ended. Errors are shared, since the state keeps them.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The store is open, or why it is not.
+    Opened(Result<Health, Error>),
+    /// The scan came to its end, or why it did not.
+    Scanned(Result<(), Error>),
+    /// An entry with its body; `None`: it is gone.
+    Loaded(Result<Option<Box<Detail>>, Error>),
+    /// What a flush did, and how long it took.
+    Flushed(Report, Duration),
+    /// How many entries live longer or shorter now.
+    TtlChanged(Result<u64, Error>),
+    /// How the store is.
+    Health(Health),
+    /// The task panicked; the terminal has been given back already.
+    Crashed,
+}
+
+/// Everything about one entry, for the inspector.
+#[derive(Clone, Debug)]
+pub struct Detail {
+    /// All but the body.
+    pub inspected: Inspected,
+    /// The body, made ready to be shown.
+    pub body: Arc<Body>,
+}
+
+impl Message {
+    /// Whether it takes a noticeable part of a frame's time, so that one frame should not hold several.
+    pub fn is_heavy(&self) -> bool {
+        matches!(self, Self::Progress(_, Progress::Page(_)))
+    }
+}

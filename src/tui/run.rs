@@ -1,0 +1,69 @@
+//! The loop: draw, wait, decide, and start what was decided. Generic over the screen and the input, so that the tests
+//! run this very loop.
+
+use std::time::{Duration, Instant};
+
+use futures_util::{FutureExt, Stream, StreamExt};
+use ratatui::Terminal;
+use ratatui::backend::Backend;
+use tokio::sync::mpsc;
+
+use super::app::App;
+use super::effect::Effect;
+use super::message::Message;
+use super::runner::Runner;
+use super::update::{start, update};
+use super::view::{self, theme::Theme};
+
+/// So many messages go into one frame at most, so that a flood of them does not stop the screen.
+const MESSAGES_PER_FRAME: usize = 64;
+
+/// How long each turn of the loop worked, drawing included: what a key may have to wait for.
+pub type FrameTimes = Vec<Duration>;
+
+/// Runs the dashboard until it is left or the input ends.
+///
+/// # Errors
+/// The screen's.
+pub async fn drive<B: Backend>(
+    terminal: &mut Terminal<B>,
+    mut input: impl Stream<Item = Message> + Unpin,
+    mut runner: Runner,
+    mut inbox: mpsc::Receiver<Message>,
+    app: &mut App,
+    theme: &Theme,
+) -> Result<FrameTimes, B::Error> {
+    let mut times = FrameTimes::new();
+    let mut work = Instant::now();
+    for effect in start(app) {
+        runner.start(effect);
+    }
+    loop {
+        terminal.draw(|frame| view::draw(frame, app, theme))?;
+        times.push(work.elapsed());
+        let mut next = tokio::select! {
+            biased; // Keys first: Esc always gets through.
+            message = input.next() => match message {
+                Some(message) => Some(message),
+                None => return Ok(times),
+            },
+            message = inbox.recv() => message,
+        };
+        work = Instant::now();
+        let mut taken = 0;
+        while let Some(message) = next.take() {
+            runner.finish(&message);
+            taken += 1;
+            let is_last = message.is_heavy() || taken == MESSAGES_PER_FRAME;
+            for effect in update(app, message) {
+                if effect == Effect::Quit {
+                    return Ok(times);
+                }
+                runner.start(effect);
+            }
+            if !is_last {
+                next = input.next().now_or_never().flatten().or_else(|| inbox.try_recv().ok());
+            }
+        }
+    }
+}

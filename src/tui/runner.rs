@@ -1,0 +1,253 @@
+//! Carries out effects: one task for each. The only place of the dashboard that calls the store.
+
+use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use cache_core::admin::flush::{self, Plan};
+use cache_core::{Backend, EntryId, Error, Filter, Health, Inspect, Opened, pages};
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, TryStreamExt};
+use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
+
+use super::app::body::{Body, PREVIEW};
+use super::effect::Effect;
+use super::message::{Detail, Message, Outcome, Progress, Ticket};
+
+/// Few, since each may be a page: a scan faster than the screen waits here instead of filling the memory.
+const INBOX: usize = 8;
+/// At most ten reports a second.
+const REPORT_EVERY: Duration = Duration::from_millis(100);
+/// How many entries get a new TTL in one call.
+const TTL_BATCH: usize = 1_000;
+
+/// Puts a text on the clipboard.
+pub type Clipboard = Box<dyn FnMut(&str) + Send>;
+
+/// The tasks under way.
+pub struct Runner {
+    store: Arc<OnceLock<Arc<dyn Inspect>>>,
+    opening: Option<BoxFuture<'static, cache_core::Result<Opened>>>,
+    clipboard: Clipboard,
+    inbox: mpsc::Sender<Message>,
+    tasks: HashMap<Ticket, Task>,
+    in_flight: Arc<AtomicUsize>,
+}
+
+struct Task {
+    abort: AbortHandle,
+    stop: Arc<AtomicBool>,
+}
+
+/// What a task needs to report.
+#[derive(Clone)]
+struct Reporter {
+    ticket: Ticket,
+    inbox: mpsc::Sender<Message>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Runner {
+    /// A runner and where its messages arrive. `opening` is awaited by the first [`Effect::Open`].
+    pub fn new(
+        opening: impl Future<Output = cache_core::Result<Opened>> + Send + 'static,
+        clipboard: Clipboard,
+    ) -> (Self, mpsc::Receiver<Message>) {
+        let (inbox, messages) = mpsc::channel(INBOX);
+        let runner = Self {
+            store: Arc::default(),
+            opening: Some(opening.boxed()),
+            clipboard,
+            inbox,
+            tasks: HashMap::new(),
+            in_flight: Arc::default(),
+        };
+        (runner, messages)
+    }
+
+    /// How many requests have not been answered yet, as a number that goes on counting.
+    pub fn in_flight(&self) -> Arc<AtomicUsize> {
+        Arc::clone(&self.in_flight)
+    }
+
+    /// Starts to carry out an effect; [`Effect::Quit`] is the loop's own.
+    pub fn start(&mut self, effect: Effect) {
+        match effect {
+            Effect::Open(ticket) => {
+                if let Some(opening) = self.opening.take() {
+                    let slot = Arc::clone(&self.store);
+                    self.spawn(ticket, move |_| async move { Outcome::Opened(open(opening, &slot).await) });
+                }
+            }
+            Effect::Scan(ticket) => {
+                self.on_store(
+                    ticket,
+                    move |store, reporter| async move { Outcome::Scanned(scan(store, &reporter).await) },
+                );
+            }
+            Effect::Load { ticket, id } => {
+                self.on_store(ticket, move |store, _| async move { Outcome::Loaded(load(&*store, &id).await) });
+            }
+            Effect::Flush { ticket, plan } => {
+                self.on_store(ticket, move |store, reporter| async move { run_flush(&store, &plan, &reporter).await });
+            }
+            Effect::SetTtl { ticket, on, lifetimes } => {
+                self.on_store(ticket, move |store, reporter| async move {
+                    Outcome::TtlChanged(set_ttl(&*store, &on, &lifetimes, &reporter).await)
+                });
+            }
+            Effect::CheckHealth(ticket) => {
+                self.on_store(ticket, |store, _| async move { Outcome::Health(store.health().await) });
+            }
+            Effect::Cancel(ticket) => {
+                if let Some(task) = self.tasks.remove(&ticket) {
+                    task.abort.abort();
+                    self.in_flight.fetch_sub(1, Ordering::Release);
+                }
+            }
+            Effect::Stop(ticket) => {
+                if let Some(task) = self.tasks.get(&ticket) {
+                    task.stop.store(true, Ordering::Relaxed);
+                }
+            }
+            Effect::Copy(text) => (self.clipboard)(&text),
+            Effect::Quit => {}
+        }
+    }
+
+    /// Takes note that the last message of a request has arrived.
+    pub fn finish(&mut self, message: &Message) {
+        if let Message::Done(ticket, _) = message
+            && self.tasks.remove(ticket).is_some()
+        {
+            self.in_flight.fetch_sub(1, Ordering::Release);
+        }
+    }
+
+    fn on_store<F: Future<Output = Outcome> + Send + 'static>(
+        &mut self,
+        ticket: Ticket,
+        work: impl FnOnce(Arc<dyn Inspect>, Reporter) -> F,
+    ) {
+        if let Some(store) = self.store.get().cloned() {
+            self.spawn(ticket, move |reporter| work(store, reporter));
+        }
+    }
+
+    fn spawn<F: Future<Output = Outcome> + Send + 'static>(
+        &mut self,
+        ticket: Ticket,
+        work: impl FnOnce(Reporter) -> F,
+    ) {
+        let stop = Arc::new(AtomicBool::new(false));
+        let inbox = self.inbox.clone();
+        let work = work(Reporter { ticket, inbox: inbox.clone(), stop: Arc::clone(&stop) });
+        #[expect(clippy::disallowed_methods, reason = "the runner starts the dashboard's tasks")]
+        let task = tokio::spawn(async move {
+            let outcome = AssertUnwindSafe(work).catch_unwind().await.unwrap_or(Outcome::Crashed);
+            // Nobody is left to tell when the dashboard has been left.
+            let _ = inbox.send(Message::Done(ticket, outcome)).await;
+        });
+        self.in_flight.fetch_add(1, Ordering::Release);
+        self.tasks.insert(ticket, Task { abort: task.abort_handle(), stop });
+    }
+}
+
+async fn open(
+    opening: BoxFuture<'static, cache_core::Result<Opened>>,
+    slot: &OnceLock<Arc<dyn Inspect>>,
+) -> Result<Health, Error> {
+    let opened = opening.await?;
+    let health = Health {
+        backend: opened.store.backend(),
+        is_fallback: opened.fallback.is_some(),
+        problem: opened.fallback.as_ref().map(reason),
+    };
+    let _ = slot.set(opened.store);
+    Ok(health)
+}
+
+/// An error with its causes on one line.
+pub fn reason(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+async fn scan(store: Arc<dyn Inspect>, reporter: &Reporter) -> Result<(), Error> {
+    let mut pages = std::pin::pin!(pages(store, Filter::default()));
+    while let Some(page) = pages.try_next().await? {
+        let message = Message::Progress(reporter.ticket, Progress::Page(page));
+        if reporter.inbox.send(message).await.is_err() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+async fn load(store: &dyn Inspect, id: &EntryId) -> Result<Option<Box<Detail>>, Error> {
+    let (inspected, raw) = tokio::try_join!(store.inspect(id), store.raw_body(id, PREVIEW))?;
+    let Some(inspected) = inspected else { return Ok(None) };
+    let coding = inspected.entry.as_ref().and_then(|entry| entry.response.headers.get("content-encoding"));
+    let body = Body::new(&raw.unwrap_or_default(), inspected.summary.size, coding);
+    Ok(Some(Box::new(Detail { inspected, body: Arc::new(body) })))
+}
+
+async fn run_flush(store: &Arc<dyn Inspect>, plan: &Plan, reporter: &Reporter) -> Outcome {
+    let mut report_work = reporter.work();
+    let start = Instant::now();
+    let report =
+        flush::execute(store, plan, &reporter.stop, |progress| report_work(progress.done, progress.total)).await;
+    Outcome::Flushed(report, start.elapsed())
+}
+
+async fn set_ttl(
+    store: &dyn Inspect,
+    on: &Backend,
+    lifetimes: &[(Option<Duration>, Vec<EntryId>)],
+    reporter: &Reporter,
+) -> Result<u64, Error> {
+    let mut report_work = reporter.work();
+    let total = lifetimes.iter().map(|(_, ids)| ids.len() as u64).sum();
+    let (mut done, mut changed) = (0, 0);
+    for (lifetime, ids) in lifetimes {
+        for batch in ids.chunks(TTL_BATCH) {
+            if reporter.stop.load(Ordering::Relaxed) {
+                return Ok(changed);
+            }
+            let now = store.backend();
+            if now != *on {
+                return Err(Error::BackendChanged { now });
+            }
+            changed += store.touch(batch, *lifetime).await?;
+            done += batch.len() as u64;
+            report_work(done, total);
+        }
+    }
+    Ok(changed)
+}
+
+impl Reporter {
+    /// Reports how far a change has come, now and then.
+    fn work(&self) -> impl FnMut(u64, u64) + use<> {
+        let (ticket, inbox) = (self.ticket, self.inbox.clone());
+        let start = Instant::now();
+        let mut last: Option<Instant> = None;
+        move |done, total| {
+            if last.is_none_or(|last| last.elapsed() >= REPORT_EVERY) {
+                last = Some(Instant::now());
+                let news = Progress::Work { done, total, elapsed: start.elapsed() };
+                // A full inbox has newer things to show than this.
+                let _ = inbox.try_send(Message::Progress(ticket, news));
+            }
+        }
+    }
+}

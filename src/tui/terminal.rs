@@ -1,0 +1,52 @@
+//! Takes the terminal and gives it back whole, however the program ends.
+
+use std::io::{self, Stdout, stdout};
+
+use crossterm::clipboard::CopyToClipboard;
+use crossterm::event::{DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture};
+use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
+use crossterm::{cursor, execute};
+use ratatui::Terminal;
+use ratatui::backend::CrosstermBackend;
+
+/// Gives the terminal back when dropped.
+pub struct Guard(());
+
+/// Takes the terminal: raw mode, the alternate screen, the mouse, pasting.
+///
+/// # Errors
+/// The terminal's; then it has been given back.
+pub fn enter() -> io::Result<(Guard, Terminal<CrosstermBackend<Stdout>>)> {
+    install_panic_hook();
+    let guard = Guard(());
+    enable_raw_mode()?;
+    execute!(stdout(), EnterAlternateScreen, EnableMouseCapture, EnableBracketedPaste, cursor::Hide)?;
+    Ok((guard, Terminal::new(CrosstermBackend::new(stdout()))?))
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        restore();
+    }
+}
+
+/// Puts a text on the clipboard of the terminal, over SSH too (OSC 52).
+pub fn copy(text: &str) {
+    // A terminal that does not take it leaves the clipboard as it is; there is no answer to wait for.
+    let _ = execute!(stdout(), CopyToClipboard::to_clipboard_from(text));
+}
+
+/// Undoes everything that [`enter`] does. Doing it twice does no harm; on a terminal that is gone nothing can be done.
+fn restore() {
+    let _ = execute!(stdout(), DisableBracketedPaste, DisableMouseCapture, LeaveAlternateScreen, cursor::Show);
+    let _ = disable_raw_mode();
+}
+
+/// A panic message printed on the alternate screen would vanish with it.
+fn install_panic_hook() {
+    let previous = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        restore();
+        previous(info);
+    }));
+}

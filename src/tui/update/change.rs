@@ -1,0 +1,164 @@
+//! Changes to the cache: asked for here, held by a dialog, never done without its answer.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use cache_core::admin::flush::Plan;
+use cache_core::{EntryId, Summary};
+use tui_textarea::TextArea;
+
+use crate::output::human;
+use crate::tui::action::Action;
+use crate::tui::app::dialog::{Confirm, Dialog, Ttl};
+use crate::tui::app::tree::ROOT;
+use crate::tui::app::{AfterJob, App, Focus, Job};
+use crate::tui::effect::Effect;
+
+/// Flushes of more entries than this need the number typed.
+const TYPED_ABOVE: usize = 1_000;
+
+/// Opens the dialog of a change, or says why not.
+pub(super) fn ask(app: &mut App, action: Action) -> Vec<Effect> {
+    if app.options.is_read_only {
+        app.complain("read-only: nothing can be changed");
+    } else if app.backend().is_none() {
+        app.complain("the cache is still being opened");
+    } else if let Some(reason) = app.lost().map(|reason| format!("not now: {reason}")) {
+        app.complain(reason);
+    } else if app.job.is_some() {
+        app.complain("one change at a time: Esc stops the one under way");
+    } else if action == Action::ChangeTtl {
+        ask_ttl(app);
+    } else {
+        let is_everything_shown = action == Action::FlushShown || app.focus == Focus::Tree;
+        ask_flush(app, is_everything_shown);
+    }
+    Vec::new()
+}
+
+fn ask_flush(app: &mut App, is_everything_shown: bool) {
+    let Some(backend) = app.backend().cloned() else { return };
+    let (plan, what) = if is_everything_shown {
+        (Plan::of(backend, app.rows.shown_entries()), shown_name(app))
+    } else if app.rows.marked() > 0 {
+        (Plan::of(backend, app.rows.marked_entries()), "the marked entries".into())
+    } else {
+        (Plan::of(backend, app.selected_entry()), "the selected entry".into())
+    };
+    if plan.targets.is_empty() {
+        return app.complain("there is nothing to flush");
+    }
+    let count = plan.targets.len();
+    let is_everything = is_everything_shown && app.shows_everything();
+    let mut facts = vec![
+        ("from".to_owned(), plan.backend.to_string()),
+        ("what".to_owned(), what),
+        ("entries".to_owned(), format!("{}, at most {} keys", human::count(count as u64), human::count(plan.keys))),
+        ("bytes".to_owned(), human::bytes(plan.bytes)),
+    ];
+    if app.scan.ticket.is_some() || !app.scan.is_complete {
+        facts.push(("listed".to_owned(), "the scan has not ended: only what is listed by now".to_owned()));
+    }
+    for (service, (entries, bytes)) in &plan.by_service {
+        facts.push((service.name().to_owned(), format!("{:>9}  {:>9}", human::count(*entries), human::bytes(*bytes))));
+    }
+    let ticket = app.ticket();
+    app.dialog = Some(Dialog::Confirm(Box::new(Confirm {
+        title: match (is_everything, count) {
+            (true, _) => "Flush EVERYTHING?".to_owned(),
+            (false, 1) => "Flush this entry?".to_owned(),
+            (false, _) => format!("Flush {} entries?", human::count(count as u64)),
+        },
+        facts,
+        word: (count > TYPED_ABOVE || is_everything).then(|| count.to_string()),
+        typed: TextArea::default(),
+        job: ("flushing", count as u64, AfterJob::Drop(plan.targets.clone())),
+        effect: Effect::Flush { ticket, plan },
+    })));
+}
+
+/// What the table shows, in words.
+fn shown_name(app: &App) -> String {
+    let text = app.filter.text.lines().join(" ");
+    match (app.tree.chosen, app.filter.query.is_everything()) {
+        (ROOT, true) => "everything in the cache".to_owned(),
+        (ROOT, false) => format!("what matches {text}"),
+        (node, true) => format!("all of {}", app.tree.path(node)),
+        (node, false) => format!("what matches {text} in {}", app.tree.path(node)),
+    }
+}
+
+fn ask_ttl(app: &mut App) {
+    let of = |entry: &Summary| (entry.id.clone(), entry.expires_at);
+    let entries: Vec<_> = if app.focus == Focus::Tree {
+        app.rows.shown_entries().map(of).collect()
+    } else if app.rows.marked() > 0 {
+        app.rows.marked_entries().map(of).collect()
+    } else {
+        app.selected_entry().map(of).into_iter().collect()
+    };
+    if entries.is_empty() {
+        return app.complain("there is no entry");
+    }
+    app.dialog = Some(Dialog::Ttl(Box::new(Ttl { entries, text: TextArea::default(), problem: None })));
+}
+
+/// How long an entry lives from now, given how long it would have lived; `None`: for ever.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Lifetime {
+    Set(Duration),
+    Extend(Duration),
+    Persist,
+}
+
+impl Lifetime {
+    /// `12h`, `+2h` or `never`.
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        let text = text.trim();
+        let duration = |text: &str| match humantime::parse_duration(text.trim()) {
+            Ok(duration) if duration.as_millis() > 0 => Ok(duration),
+            _ => Err("write 12h, +2h or never".to_owned()),
+        };
+        match text.strip_prefix('+') {
+            Some(more) => duration(more).map(Self::Extend),
+            None if text == "never" => Ok(Self::Persist),
+            None => duration(text).map(Self::Set),
+        }
+    }
+}
+
+/// The effect of a new TTL, and when each entry expires then. Entries with the same lifetime go together.
+pub(super) fn set_ttl(app: &mut App, entries: Vec<(EntryId, Option<f64>)>, lifetime: Lifetime) -> Vec<Effect> {
+    let Some(on) = app.backend().cloned() else { return Vec::new() };
+    let now = app.now;
+    let mut lifetimes: BTreeMap<Option<Duration>, Vec<EntryId>> = BTreeMap::new();
+    let mut expiries = Vec::with_capacity(entries.len());
+    for (id, expires_at) in entries {
+        let from_now = match (lifetime, expires_at) {
+            (Lifetime::Persist, _) => None,
+            (Lifetime::Set(duration), _) => Some(duration),
+            // What never expires cannot live longer.
+            (Lifetime::Extend(_), None) => continue,
+            // In whole seconds, so that many entries share a lifetime.
+            (Lifetime::Extend(more), Some(at)) => Some(Duration::from_secs((at - now).max(0.0).round() as u64) + more),
+        };
+        expiries.push((id.clone(), from_now.map(|duration| now + duration.as_secs_f64())));
+        lifetimes.entry(from_now).or_default().push(id);
+    }
+    if expiries.is_empty() {
+        app.notify("these entries never expire anyway");
+        return Vec::new();
+    }
+    let ticket = app.ticket();
+    let effect = Effect::SetTtl { ticket, on, lifetimes: lifetimes.into_iter().collect() };
+    let total = expiries.len() as u64;
+    begin(app, effect, ("changing TTLs", total, AfterJob::Expire(expiries)))
+}
+
+/// Lets a change begin.
+pub(super) fn begin(app: &mut App, effect: Effect, (verb, total, then): (&'static str, u64, AfterJob)) -> Vec<Effect> {
+    if let Effect::Flush { ticket, .. } | Effect::SetTtl { ticket, .. } = effect {
+        app.job = Some(Job { ticket, verb, done: 0, total, elapsed: Duration::ZERO, is_stopping: false, then });
+    }
+    vec![effect]
+}

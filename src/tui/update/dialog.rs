@@ -1,0 +1,84 @@
+//! Keys in dialogs.
+
+use crossterm::event::KeyEvent;
+use tui_textarea::TextArea;
+
+use super::change::{self, Lifetime};
+use super::moved;
+use crate::tui::action::Action;
+use crate::tui::app::App;
+use crate::tui::app::dialog::{Confirm, Dialog, Ttl};
+use crate::tui::effect::Effect;
+use crate::tui::view::help;
+
+pub(super) fn press(app: &mut App, key: KeyEvent) -> Vec<Effect> {
+    if let Some(text) = text(app) {
+        text.input(key);
+    }
+    check(app);
+    Vec::new()
+}
+
+pub(super) fn paste(app: &mut App, pasted: &str) -> Vec<Effect> {
+    if let Some(text) = text(app) {
+        text.insert_str(pasted);
+    }
+    check(app);
+    Vec::new()
+}
+
+pub(super) fn act(app: &mut App, action: Action) -> Vec<Effect> {
+    match (app.dialog.take(), action) {
+        (Some(Dialog::Confirm(confirm)), Action::Yes) if confirm.word.is_none() => release(app, *confirm),
+        (Some(Dialog::Confirm(confirm)), Action::Accept) => {
+            if confirm.word.as_deref() == confirm.typed.lines().first().map(|line| line.trim()) {
+                return release(app, *confirm);
+            }
+            app.notify("kept: the number was not typed");
+            Vec::new()
+        }
+        (Some(Dialog::Ttl(ttl)), Action::Accept) => match Lifetime::parse(&ttl.text.lines().join("")) {
+            Ok(lifetime) => change::set_ttl(app, ttl.entries, lifetime),
+            Err(problem) => {
+                app.dialog = Some(Dialog::Ttl(Box::new(Ttl { problem: Some(problem), ..*ttl })));
+                Vec::new()
+            }
+        },
+        (Some(Dialog::Help { offset }), action) if action != Action::Close => {
+            let page = app.size.height.saturating_sub(6).into();
+            let offset = moved(action, offset, help::lines(app).len(), page).unwrap_or(offset);
+            app.dialog = Some(Dialog::Help { offset });
+            Vec::new()
+        }
+        (dialog @ Some(Dialog::Confirm(_) | Dialog::Ttl(_)), Action::ClearText) => {
+            app.dialog = dialog;
+            if let Some(text) = text(app) {
+                *text = TextArea::default();
+            }
+            Vec::new()
+        }
+        (Some(Dialog::Confirm(_)), _) => {
+            app.notify("kept");
+            Vec::new()
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn release(app: &mut App, confirm: Confirm) -> Vec<Effect> {
+    change::begin(app, confirm.effect, confirm.job)
+}
+
+fn text(app: &mut App) -> Option<&mut TextArea<'static>> {
+    match &mut app.dialog {
+        Some(Dialog::Confirm(confirm)) => Some(&mut confirm.typed),
+        Some(Dialog::Ttl(ttl)) => Some(&mut ttl.text),
+        _ => None,
+    }
+}
+
+fn check(app: &mut App) {
+    if let Some(Dialog::Ttl(ttl)) = &mut app.dialog {
+        ttl.problem = None;
+    }
+}

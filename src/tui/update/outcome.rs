@@ -1,0 +1,235 @@
+//! What the runner reports, and what the clock brings.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cache_core::admin::flush::Report;
+use cache_core::{Error, Health};
+
+use super::tree;
+use crate::output::{human, safe};
+use crate::tui::app::body::BodyView;
+use crate::tui::app::inspector::Loadable;
+use crate::tui::app::{AfterJob, App, Failure, Job, Scan, Table};
+use crate::tui::effect::Effect;
+use crate::tui::message::{Detail, Outcome, Progress, Ticket};
+use crate::tui::runner::reason;
+
+/// How often, in seconds, the store is asked how it is.
+const ASK_HEALTH_EVERY: f64 = 5.0;
+/// The same while it does not answer.
+const ASK_LOST_EVERY: f64 = 2.0;
+
+pub(super) fn tick(app: &mut App, now: f64) -> Vec<Effect> {
+    app.now = now;
+    if app.health.is_none() || app.health_ticket.is_some() || now < app.ask_health_at {
+        return Vec::new();
+    }
+    let ticket = app.ticket();
+    app.health_ticket = Some(ticket);
+    vec![Effect::CheckHealth(ticket)]
+}
+
+pub(super) fn progress(app: &mut App, ticket: Ticket, progress: Progress) -> Vec<Effect> {
+    match progress {
+        Progress::Page(page) if app.scan.ticket == Some(ticket) => {
+            (app.scan.scanned, app.scan.total) = (page.scanned, page.total);
+            app.rows.add(page.entries, &mut app.tree, &app.filter.query, app.now);
+            app.settle_cursor();
+        }
+        Progress::Work { done, total, elapsed } => {
+            if let Some(job) = app.job.as_mut().filter(|job| job.ticket == ticket) {
+                (job.done, job.total, job.elapsed) = (done, total, elapsed);
+            }
+        }
+        Progress::Page(_) => {}
+    }
+    Vec::new()
+}
+
+pub(super) fn done(app: &mut App, ticket: Ticket, outcome: Outcome) -> Vec<Effect> {
+    match outcome {
+        Outcome::Opened(Ok(health)) => {
+            if health.is_fallback
+                && let Some(problem) = &health.problem
+            {
+                app.complain(format!("{} stands in: {}", health.backend, safe::line(problem)));
+            }
+            app.health = Some(health);
+            app.ask_health_at = app.now + ASK_HEALTH_EVERY;
+            begin_scan(app)
+        }
+        Outcome::Opened(Err(error)) => {
+            app.failure = Some(Failure::Opening(error));
+            vec![Effect::Quit]
+        }
+        Outcome::Crashed => {
+            app.failure = Some(Failure::Crash);
+            vec![Effect::Quit]
+        }
+        Outcome::Scanned(result) if app.scan.ticket == Some(ticket) => end_scan(app, result),
+        Outcome::Loaded(result) => {
+            if matches!(app.inspector.detail, Loadable::Loading(awaited) if awaited == ticket) {
+                show_detail(app, result);
+            }
+            Vec::new()
+        }
+        Outcome::Health(health) if app.health_ticket == Some(ticket) => {
+            app.health_ticket = None;
+            take_health(app, health)
+        }
+        Outcome::Flushed(report, took) => match app.job.take_if(|job| job.ticket == ticket) {
+            Some(job) => end_flush(app, job, &report, took),
+            None => Vec::new(),
+        },
+        Outcome::TtlChanged(result) => match app.job.take_if(|job| job.ticket == ticket) {
+            Some(job) => end_ttl_change(app, job, result),
+            None => Vec::new(),
+        },
+        Outcome::Scanned(_) | Outcome::Health(_) => Vec::new(),
+    }
+}
+
+/// Lists everything anew; what is listed stays until it is seen that it is gone.
+pub(super) fn begin_scan(app: &mut App) -> Vec<Effect> {
+    if app.health.is_none() {
+        return Vec::new();
+    }
+    let mut effects: Vec<Effect> = app.scan.ticket.map(Effect::Cancel).into_iter().collect();
+    let ticket = app.ticket();
+    app.scan = Scan { ticket: Some(ticket), is_complete: app.scan.is_complete, ..Scan::default() };
+    app.rows.begin_scan();
+    // What is seen of the selected entry may be old too.
+    app.inspector.subject = None;
+    effects.push(Effect::Scan(ticket));
+    effects
+}
+
+fn end_scan(app: &mut App, result: Result<(), Error>) -> Vec<Effect> {
+    app.scan.ticket = None;
+    match result {
+        Ok(()) => {
+            app.scan.is_complete = true;
+            app.scan.total = app.scan.scanned;
+            app.rows.end_scan(&mut app.tree);
+            if app.filter.query.filter.dead_schemas {
+                app.choose_rows();
+            }
+            app.settle_cursor();
+            Vec::new()
+        }
+        // The store changed under the scan.
+        Err(Error::CursorExpired) => begin_scan(app),
+        Err(error) => {
+            lose(app, &error);
+            app.complain(format!("the scan stopped: {}", safe::line(&reason(&error))));
+            Vec::new()
+        }
+    }
+}
+
+/// A request found out that the store does not answer, before the store was asked how it is.
+fn lose(app: &mut App, error: &Error) {
+    if let Some(health) = app.health.as_mut().filter(|_| error.is_temporary()) {
+        if health.problem.is_none() {
+            health.problem = Some(reason(error));
+        }
+        app.ask_health_at = app.now + ASK_LOST_EVERY;
+    }
+}
+
+fn take_health(app: &mut App, health: Health) -> Vec<Effect> {
+    let was_lost = app.lost().is_some();
+    let is_other = app.health.as_ref().is_some_and(|known| known.backend != health.backend);
+    app.ask_health_at = app.now + if health.problem.is_some() { ASK_LOST_EVERY } else { ASK_HEALTH_EVERY };
+    app.health = Some(health);
+    if is_other {
+        // Another cache: nothing of the old one may be taken for it, least of all by a dialog.
+        app.rows.clear();
+        app.tree.clear();
+        app.dialog = None;
+        app.table = Table::default();
+        app.scan = Scan { ticket: app.scan.ticket, ..Scan::default() };
+        tree::keep_on_screen(app);
+        if let Some(backend) = app.backend().map(ToString::to_string) {
+            app.complain(format!("now on {backend}"));
+        }
+        return begin_scan(app);
+    }
+    match (was_lost, app.lost().is_some()) {
+        (true, false) => {
+            app.notify("the cache answers again");
+            begin_scan(app)
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn show_detail(app: &mut App, result: Result<Option<Box<Detail>>, Error>) {
+    match result {
+        Ok(detail) => {
+            app.inspector.view = detail.as_ref().map_or(BodyView::default(), |detail| detail.body.natural_view());
+            app.inspector.detail = Loadable::Ready(detail);
+            app.inspector.folded.clear();
+            app.inspector.lay_out_json();
+        }
+        Err(error) => {
+            lose(app, &error);
+            app.inspector.detail = Loadable::Failed(Arc::new(error));
+        }
+    }
+}
+
+fn end_flush(app: &mut App, job: Job, report: &Report, took: Duration) -> Vec<Effect> {
+    let gone = format!(
+        "{} entries ({} keys) flushed in {:.1}s",
+        human::count(report.removed.entries),
+        human::count(report.removed.keys),
+        took.as_secs_f64()
+    );
+    if let Some(error) = &report.error {
+        lose(app, error);
+        let failed = human::count(report.failed);
+        app.complain(format!("{gone}, {failed} failed: {}", safe::line(&reason(error))));
+    } else if report.is_interrupted {
+        app.complain(format!("stopped: {gone}"));
+    } else {
+        app.notify(gone);
+    }
+    if app.is_leaving {
+        return vec![Effect::Quit];
+    }
+    match job.then {
+        AfterJob::Drop(ids) if report.error.is_none() && !report.is_interrupted => {
+            app.rows.remove(&ids, &mut app.tree);
+            app.settle_cursor();
+            Vec::new()
+        }
+        // What is left has to be looked up.
+        _ => begin_scan(app),
+    }
+}
+
+fn end_ttl_change(app: &mut App, job: Job, result: Result<u64, Error>) -> Vec<Effect> {
+    let is_whole = result.is_ok() && !job.is_stopping;
+    match result {
+        Ok(changed) => app.notify(format!("TTL of {} entries changed", human::count(changed))),
+        Err(error) => {
+            lose(app, &error);
+            app.complain(format!("TTLs: {}", safe::line(&reason(&error))));
+        }
+    }
+    if app.is_leaving {
+        return vec![Effect::Quit];
+    }
+    match job.then {
+        AfterJob::Expire(expiries) if is_whole => {
+            let expiries = expiries.iter().map(|(id, at)| (id, *at));
+            app.rows.set_expiry(expiries, &mut app.tree, &app.filter.query, app.now);
+            app.settle_cursor();
+            app.inspector.subject = None;
+            Vec::new()
+        }
+        _ => begin_scan(app),
+    }
+}

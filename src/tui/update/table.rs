@@ -1,0 +1,93 @@
+//! Keys in the table of entries.
+
+use super::{inspector, moved};
+use crate::tui::action::Action;
+use crate::tui::app::sort::{Column, Sort};
+use crate::tui::app::{App, Focus};
+use crate::tui::effect::Effect;
+use crate::tui::view::table::columns;
+
+pub(super) fn act(app: &mut App, action: Action) {
+    if matches!(action, Action::MarkDown | Action::MarkUp) {
+        app.rows.mark(app.selected_row(), true);
+    }
+    let page = app.regions().table_rows().height.into();
+    if let Some(to) = moved(action, app.table.cursor, app.rows.shown().len(), page) {
+        go_to(app, to);
+        if matches!(action, Action::MarkDown | Action::MarkUp) {
+            app.rows.mark(app.selected_row(), true);
+        }
+        return;
+    }
+    match action {
+        Action::Mark | Action::Range if app.table.anchor.is_some() => mark_range(app),
+        Action::Mark => {
+            let is_marked = app.selected().is_some_and(|row| row.is_marked);
+            app.rows.mark(app.selected_row(), !is_marked);
+            go_to(app, app.table.cursor + 1);
+        }
+        Action::Range => {
+            app.table.anchor = app.selected_row();
+            app.table.held = app.selected_row();
+        }
+        Action::Open | Action::Right => inspector::open(app),
+        Action::Left => app.focus = Focus::Tree,
+        _ => {}
+    }
+}
+
+/// Puts the cursor on a row, as near as there is one.
+pub(super) fn go_to(app: &mut App, at: usize) {
+    app.table.cursor = at.min(app.rows.shown().len().saturating_sub(1));
+    app.table.held = app.selected_row();
+    app.keep_cursor_on_screen();
+}
+
+fn mark_range(app: &mut App) {
+    let Some(anchor) = app.table.anchor.take() else { return };
+    if let Some(at) = app.rows.position(anchor) {
+        let (first, last) = (at.min(app.table.cursor), at.max(app.table.cursor));
+        let rows = app.rows.shown().get(first..=last).unwrap_or_default().to_vec();
+        app.rows.mark(rows, true);
+    }
+}
+
+pub(super) fn sort_next(app: &mut App) {
+    let shown: Vec<Column> = columns(app.regions().table_rows().width).into_iter().map(|(column, _)| column).collect();
+    let at = shown.iter().position(|column| *column == app.rows.sort().by).map_or(0, |at| at + 1);
+    if let Some(by) = shown.get(at % shown.len().max(1)) {
+        sort_by(app, Sort { by: *by, is_reversed: false });
+    }
+}
+
+pub(super) fn sort_reverse(app: &mut App) {
+    let sort = app.rows.sort();
+    sort_by(app, Sort { is_reversed: !sort.is_reversed, ..sort });
+}
+
+/// A click on the name of a column: sorts by it, or turns the order around.
+pub(super) fn sort_by_column(app: &mut App, by: Column) {
+    let sort = app.rows.sort();
+    sort_by(app, Sort { by, is_reversed: sort.by == by && !sort.is_reversed });
+}
+
+fn sort_by(app: &mut App, sort: Sort) {
+    app.rows.sort_by(sort);
+    app.settle_cursor();
+}
+
+pub(super) fn copy_id(app: &mut App) -> Vec<Effect> {
+    let Some(text) = app.selected_entry().map(|entry| entry.id.text().into_owned()) else { return Vec::new() };
+    app.notify("id copied");
+    vec![Effect::Copy(text)]
+}
+
+pub(super) fn copy_url(app: &mut App) -> Vec<Effect> {
+    let Some(entry) = app.selected_entry() else { return Vec::new() };
+    let (text, what) = match &entry.http {
+        Some(http) => (http.url.to_string(), "URL copied"),
+        None => (entry.id.text().into_owned(), "key copied"),
+    };
+    app.notify(what);
+    vec![Effect::Copy(text)]
+}

@@ -1,0 +1,138 @@
+//! What stands in front of everything else: questions, a text to type, the help.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Block, BorderType, Clear, Padding};
+use tui_textarea::TextArea;
+
+use super::help::{self, HelpLine};
+use super::text::{fit, left};
+use super::theme::Theme;
+use crate::output::{human, safe};
+use crate::tui::app::App;
+use crate::tui::app::dialog::{Confirm, Dialog, Ttl};
+
+pub(super) fn draw(frame: &mut Frame<'_>, screen: Rect, app: &App, theme: &Theme) {
+    match &app.dialog {
+        None => {}
+        Some(Dialog::Confirm(confirm)) => draw_confirm(frame, screen, confirm, theme),
+        Some(Dialog::Ttl(ttl)) => draw_ttl(frame, screen, ttl, theme),
+        Some(Dialog::Help { offset }) => draw_help(frame, screen, app, *offset, theme),
+    }
+}
+
+/// A cleared, framed area in the middle; what is inside it.
+fn open(frame: &mut Frame<'_>, screen: Rect, width: u16, lines: usize, title: &str, theme: &Theme) -> Rect {
+    let width = width.min(screen.width);
+    let height = u16::try_from(lines + 2).unwrap_or(u16::MAX).min(screen.height);
+    let area = Rect::new(screen.x + (screen.width - width) / 2, screen.y + (screen.height - height) / 2, width, height);
+    let block = Block::bordered()
+        .border_type(BorderType::Rounded)
+        .border_style(theme.dialog_frame)
+        .title(Line::styled(format!(" {title} "), theme.strong))
+        .padding(Padding::horizontal(1))
+        .style(theme.dialog);
+    let inside = block.inner(area);
+    frame.render_widget(Clear, area);
+    frame.render_widget(block, area);
+    inside
+}
+
+fn draw_confirm(frame: &mut Frame<'_>, screen: Rect, confirm: &Confirm, theme: &Theme) {
+    // The answer is always on the screen: facts give way.
+    let answer = if confirm.word.is_some() { 2 } else { 1 };
+    let facts = confirm.facts.len().min(usize::from(screen.height).saturating_sub(answer + 3));
+    let inside = open(frame, screen, 76, facts + answer + 1, &confirm.title, theme);
+    let mut rows = inside.rows();
+    for (name, value) in &confirm.facts[..facts] {
+        let Some(row) = rows.next() else { return };
+        let value = fit(&safe::line(value), usize::from(row.width).saturating_sub(15)).into_owned();
+        frame.render_widget(
+            Line::from(vec![Span::styled(left(name, 15), theme.dim), Span::styled(value, theme.text)]),
+            row,
+        );
+    }
+    rows.next();
+    let Some(row) = rows.next() else { return };
+    match &confirm.word {
+        None => frame.render_widget(
+            Line::from(vec![
+                Span::styled("y", theme.bad),
+                Span::styled(" flush    ", theme.text),
+                Span::styled("any other answer", theme.key),
+                Span::styled(" keep (Enter, n, Esc)", theme.text),
+            ]),
+            row,
+        ),
+        Some(word) => {
+            let question = vec![
+                Span::styled("type ", theme.text),
+                Span::styled(word.as_str(), theme.bad),
+                Span::styled(" and Enter to flush, Esc to keep", theme.text),
+            ];
+            frame.render_widget(Line::from(question), row);
+            if let Some(row) = rows.next() {
+                draw_text(frame, row, &confirm.typed, theme);
+            }
+        }
+    }
+}
+
+fn draw_text(frame: &mut Frame<'_>, row: Rect, text: &TextArea<'static>, theme: &Theme) {
+    frame.render_widget(Span::styled("> ", theme.key), row);
+    let mut text = text.clone();
+    text.set_style(theme.strong);
+    text.set_cursor_line_style(theme.strong);
+    frame.render_widget(&text, Rect { x: row.x + row.width.min(2), width: row.width.saturating_sub(2), ..row });
+}
+
+fn draw_ttl(frame: &mut Frame<'_>, screen: Rect, ttl: &Ttl, theme: &Theme) {
+    let title = match ttl.entries.len() {
+        1 => "TTL of this entry".to_owned(),
+        count => format!("TTL of {} entries", human::count(count as u64)),
+    };
+    let inside = open(frame, screen, 60, 4, &title, theme);
+    let lines = [
+        Line::from(vec![
+            Span::styled("12h", theme.key),
+            Span::styled(" from now    ", theme.dim),
+            Span::styled("+2h", theme.key),
+            Span::styled(" more    ", theme.dim),
+            Span::styled("never", theme.key),
+            Span::styled(" expires", theme.dim),
+        ]),
+        Line::default(),
+    ];
+    let mut rows = inside.rows();
+    for (line, row) in lines.into_iter().zip(&mut rows) {
+        frame.render_widget(line, row);
+    }
+    if let Some(row) = rows.next() {
+        draw_text(frame, row, &ttl.text, theme);
+    }
+    if let (Some(problem), Some(row)) = (&ttl.problem, rows.next()) {
+        frame.render_widget(Span::styled(problem.as_str(), theme.bad), row);
+    }
+}
+
+fn draw_help(frame: &mut Frame<'_>, screen: Rect, app: &App, offset: usize, theme: &Theme) {
+    let lines = help::lines(app);
+    let inside = open(frame, screen, 72, lines.len(), "Keys", theme);
+    let offset = offset.min(lines.len().saturating_sub(inside.height.into()));
+    for (line, row) in lines.into_iter().skip(offset).zip(inside.rows()) {
+        let line = match line {
+            HelpLine::Blank => Line::default(),
+            HelpLine::Heading(name) => Line::styled(name, theme.heading_sorted),
+            HelpLine::Binding { keys, text, is_refused: false } => {
+                Line::from(vec![Span::styled(left(&keys, 18), theme.key), Span::styled(text, theme.text)])
+            }
+            HelpLine::Binding { keys, text, is_refused: true } => Line::from(vec![
+                Span::styled(left(&keys, 18), theme.faint),
+                Span::styled(text, theme.faint),
+                Span::styled("  read-only", theme.faint),
+            ]),
+        };
+        frame.render_widget(line, row);
+    }
+}

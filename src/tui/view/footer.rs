@@ -1,0 +1,107 @@
+//! The last line: a change under way, a notice, or what keys do here.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+use unicode_width::UnicodeWidthStr;
+
+use super::text::fit;
+use super::theme::Theme;
+use crate::output::{human, safe};
+use crate::tui::action::Action;
+use crate::tui::app::{App, Job};
+use crate::tui::keymap::Mode;
+
+pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) {
+    let line = match (&app.notice, &app.job, app.lost()) {
+        (Some(notice), ..) => {
+            let style = if notice.is_error { theme.error } else { theme.good };
+            Line::styled(format!(" {}", fit(&notice.text, usize::from(area.width).saturating_sub(2))), style)
+        }
+        (None, Some(job), _) => progress(job, theme),
+        (None, None, Some(reason)) => {
+            let text = format!(" {}; trying again", safe::line(reason));
+            Line::styled(fit(&text, area.width.into()).into_owned(), theme.error)
+        }
+        (None, None, None) => hints(app, area.width.into(), theme),
+    };
+    frame.render_widget(line, area);
+}
+
+fn progress<'a>(job: &Job, theme: &Theme) -> Line<'a> {
+    const BAR: u64 = 20;
+    let filled = (job.done * BAR).checked_div(job.total).unwrap_or(0).min(BAR) as usize;
+    let seconds = job.elapsed.as_secs_f64();
+    let rate = if seconds > 0.0 { (job.done as f64 / seconds) as u64 } else { 0 };
+    let end = if job.is_stopping { "stopping at the end of this batch" } else { "Esc stops" };
+    Line::from(vec![
+        Span::styled(format!(" {} ", job.verb), theme.note),
+        Span::styled("━".repeat(filled), theme.note),
+        Span::styled("─".repeat(BAR as usize - filled), theme.frame),
+        Span::styled(
+            format!(" {} of {} · {}/s · {end}", human::count(job.done), human::count(job.total), human::count(rate)),
+            theme.dim,
+        ),
+    ])
+}
+
+/// The actions worth a hint, most wanted first.
+fn wanted(mode: Mode) -> &'static [(Action, &'static str)] {
+    match mode {
+        Mode::Filter => &[(Action::Accept, "keep"), (Action::Close, "clear"), (Action::Down, "next")],
+        Mode::Confirm => &[(Action::Yes, "yes"), (Action::No, "no")],
+        Mode::Input => &[(Action::Accept, "do it"), (Action::No, "leave it")],
+        Mode::Help => &[(Action::Close, "close"), (Action::Down, "down"), (Action::Up, "up")],
+        Mode::Tree => &[
+            (Action::Help, "help"),
+            (Action::Quit, "quit"),
+            (Action::Filter, "filter"),
+            (Action::FlushShown, "flush node"),
+            (Action::ChangeTtl, "TTL"),
+            (Action::Fold, "fold"),
+            (Action::NextPane, "pane"),
+            (Action::Refresh, "refresh"),
+        ],
+        Mode::Inspector => &[
+            (Action::Help, "help"),
+            (Action::Quit, "quit"),
+            (Action::NextTab, "next tab"),
+            (Action::Fold, "fold"),
+            (Action::NextBodyView, "JSON/text/hex"),
+            (Action::Zoom, "zoom"),
+            (Action::Close, "back"),
+            (Action::CopyUrl, "copy URL"),
+        ],
+        _ => &[
+            (Action::Help, "help"),
+            (Action::Quit, "quit"),
+            (Action::Filter, "filter"),
+            (Action::Open, "open"),
+            (Action::Mark, "mark"),
+            (Action::Flush, "flush"),
+            (Action::FlushShown, "flush shown"),
+            (Action::ChangeTtl, "TTL"),
+            (Action::SortNext, "sort"),
+            (Action::Refresh, "refresh"),
+            (Action::NextPane, "pane"),
+            (Action::CopyUrl, "copy URL"),
+        ],
+    }
+}
+
+fn hints<'a>(app: &App, width: usize, theme: &Theme) -> Line<'a> {
+    let mode = app.mode();
+    let mut spans = Vec::new();
+    let mut room = width;
+    for (action, text) in wanted(mode) {
+        let Some(key) = app.keymap.keys(mode, *action).first() else { continue };
+        let needed = key.width() + text.width() + 4;
+        if app.options.is_read_only && action.is_change() || needed > room {
+            continue;
+        }
+        room -= needed;
+        spans.push(Span::styled(format!(" {key}"), theme.key));
+        spans.push(Span::styled(format!(" {text}  "), theme.dim));
+    }
+    Line::from(spans)
+}

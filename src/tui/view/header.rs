@@ -1,0 +1,112 @@
+//! The first two lines: where we are, how far the listing has come, and what is being looked for.
+
+use ratatui::Frame;
+use ratatui::layout::{Alignment, Rect};
+use ratatui::text::{Line, Span};
+use ratatui::widgets::Widget;
+use unicode_width::UnicodeWidthStr;
+
+use super::text::fit;
+use super::theme::Theme;
+use crate::output::{human, safe};
+use crate::tui::app::App;
+
+pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) {
+    let scanned = scanned(app);
+    let badges = badges(app, theme);
+    let badges_width: usize = badges.iter().map(|badge| badge.width() + 1).sum();
+    let name = if area.width >= 60 { " animecache " } else { " " };
+    let room = usize::from(area.width).saturating_sub(name.width() + badges_width + scanned.width() + 3);
+    let mut spans = vec![Span::styled(name, theme.title)];
+    spans.push(Span::styled(fit(&location(app), room).into_owned(), theme.location));
+    for badge in badges {
+        spans.push(Span::raw(" "));
+        spans.push(badge);
+    }
+    // Where there is no room for all, the badges and the progress stay.
+    frame.render_widget(Line::from(spans), area);
+    let width = (scanned.width() as u16 + 1).min(area.width);
+    let right = Rect { x: area.right() - width, width, ..area };
+    Line::from(Span::styled(scanned, theme.dim)).render(right, frame.buffer_mut());
+}
+
+fn location(app: &App) -> String {
+    match app.backend() {
+        Some(backend) => safe::line(&backend.to_string()).into_owned(),
+        None => "opening the cache …".to_owned(),
+    }
+}
+
+fn badges<'a>(app: &App, theme: &Theme) -> Vec<Span<'a>> {
+    let health = app.health.as_ref();
+    let is_fallback = health.is_some_and(|health| health.is_fallback);
+    [
+        (app.lost().is_some(), " LOST ", theme.badge_lost),
+        (is_fallback, " FALLBACK ", theme.badge_fallback),
+        (app.options.is_read_only, " READ-ONLY ", theme.badge_read_only),
+        (app.options.is_demo, " DEMO ", theme.badge_demo),
+    ]
+    .into_iter()
+    .filter(|(is_shown, ..)| *is_shown)
+    .map(|(_, text, style)| Span::styled(text, style))
+    .collect()
+}
+
+fn scanned(app: &App) -> String {
+    let scan = &app.scan;
+    let counts = format!("scanned {} of ~{}", human::count(scan.scanned), human::count(scan.total.max(scan.scanned)));
+    if scan.ticket.is_some() && scan.total > 0 {
+        format!("{counts} {:>3}%", (scan.scanned * 100 / scan.total).min(100))
+    } else {
+        counts
+    }
+}
+
+pub(super) fn draw_filter(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) {
+    let filter = &app.filter;
+    let counts = counts(app);
+    let counts_width = (counts.width() as u16 + 1).min(area.width);
+    let prompt = if filter.is_active { theme.title } else { theme.dim };
+    frame.render_widget(Span::styled(" / ", prompt), area);
+    let mut text = Rect { x: area.x + 3, width: area.width.saturating_sub(3 + counts_width + 2), ..area };
+    if area.width < 3 {
+        return;
+    }
+    if filter.is_active || !filter.text.is_empty() {
+        let mut line = filter.text.clone();
+        line.set_cursor_line_style(theme.strong);
+        line.set_style(theme.strong);
+        if !filter.is_active {
+            line.set_cursor_style(theme.strong);
+        }
+        if let Some(problem) = &filter.problem {
+            let length: usize = filter.text.lines().iter().map(|line| line.width()).sum();
+            let typed = (length as u16 + 2).min(text.width);
+            let rest = Rect { x: text.x + typed, width: text.width - typed, ..text };
+            let problem = fit(&safe::line(problem), rest.width.into()).into_owned();
+            frame.render_widget(Span::styled(problem, theme.bad), rest);
+            text.width = typed;
+        }
+        frame.render_widget(&line, text);
+    } else {
+        let hint = "words, or selectors as on the command line: service:jikan status:4xx ttl-under:1h";
+        frame.render_widget(Span::styled(fit(hint, text.width.into()), theme.faint), text);
+    }
+    let right = Rect { x: area.right() - counts_width, width: counts_width, ..area };
+    frame.render_widget(Line::from(counts).style(theme.dim).alignment(Alignment::Left), right);
+}
+
+fn counts(app: &App) -> String {
+    let rows = &app.rows;
+    let (shown, all) = (rows.shown().len(), rows.len());
+    let entries = if shown == all {
+        format!("{} entries", human::count(all as u64))
+    } else {
+        format!("{} of {} entries", human::count(shown as u64), human::count(all as u64))
+    };
+    let bytes = human::bytes(rows.shown_bytes());
+    match rows.marked() {
+        0 => format!("{entries} · {bytes}"),
+        marked => format!("{} marked · {entries} · {bytes}", human::count(marked as u64)),
+    }
+}

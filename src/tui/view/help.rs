@@ -1,0 +1,50 @@
+//! The help, made from the bindings.
+
+use crate::tui::app::App;
+use crate::tui::keymap::Mode;
+
+/// A line of the help.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HelpLine {
+    /// The name of a group.
+    Heading(&'static str),
+    /// Keys, and what they do.
+    Binding {
+        /// The keys as they are written.
+        keys: String,
+        /// What they do.
+        text: &'static str,
+        /// It would change the cache, and that is refused.
+        is_refused: bool,
+    },
+    /// Nothing.
+    Blank,
+}
+
+/// Every line of the help.
+pub fn lines(app: &App) -> Vec<HelpLine> {
+    let groups = [
+        ("Everywhere", Mode::Everywhere),
+        ("In every pane", Mode::Browse),
+        ("In the table", Mode::Table),
+        ("In the tree", Mode::Tree),
+        ("In the inspector", Mode::Inspector),
+        ("In the filter line", Mode::Filter),
+        ("In dialogs", Mode::Confirm),
+        ("Typing into dialogs", Mode::Input),
+        ("In this help", Mode::Help),
+    ];
+    let mut lines = Vec::new();
+    for (name, mode) in groups {
+        if !lines.is_empty() {
+            lines.push(HelpLine::Blank);
+        }
+        lines.push(HelpLine::Heading(name));
+        lines.extend(app.keymap.of_mode(mode).map(|(action, keys)| HelpLine::Binding {
+            keys: keys.join(" "),
+            text: action.help(),
+            is_refused: app.options.is_read_only && action.is_change(),
+        }));
+    }
+    lines
+}

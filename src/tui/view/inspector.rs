@@ -1,0 +1,141 @@
+//! The inspector: its tabs, and the page that is open.
+
+use cache_core::{Headers, KeyFact};
+use ratatui::Frame;
+use ratatui::layout::{Position, Rect};
+use ratatui::text::{Line, Span};
+use unicode_width::UnicodeWidthStr;
+
+use super::layout::Regions;
+use super::text::{fit, left, right, skip};
+use super::theme::Theme;
+use super::{body, draw_frame, summary};
+use crate::output::{human, safe, secrets};
+use crate::tui::app::inspector::{Loadable, Tab};
+use crate::tui::app::{App, Focus};
+use crate::tui::runner::reason;
+
+/// How many lines the open page has.
+pub fn line_count(app: &App) -> usize {
+    match app.inspector.tab {
+        Tab::Body => app.inspector.body_lines(),
+        Tab::Summary => summary::facts(app).len(),
+        Tab::Request | Tab::Response => {
+            headers(app).map_or(0, |headers| headers.iter().map(|(_, values)| values.len()).sum::<usize>() + 2)
+        }
+        Tab::Keys => app.inspector.detail().map_or(0, |detail| detail.inspected.keys.len() + 1),
+    }
+}
+
+/// The tab at a place of the screen.
+pub fn tab_at(app: &App, at: Position) -> Option<Tab> {
+    let regions = app.regions();
+    let pane = regions.inspector;
+    let mut from = pane.x + u16::from(regions.is_framed);
+    Tab::ALL.into_iter().find(|tab| {
+        let width = tab.name().width() as u16 + 2;
+        let area = Rect::new(from, pane.y, width, 1);
+        from += width;
+        area.contains(at)
+    })
+}
+
+pub(super) fn draw(frame: &mut Frame<'_>, regions: &Regions, app: &App, theme: &Theme) {
+    if regions.inspector.is_empty() {
+        return;
+    }
+    let inspector = &app.inspector;
+    let is_focused = app.focus == Focus::Inspector;
+    let tabs = Tab::ALL.into_iter().map(|tab| {
+        let style = if tab == inspector.tab { theme.heading_sorted } else { theme.heading };
+        Span::styled(format!(" {} ", tab.name()), style)
+    });
+    draw_frame(frame, regions.inspector, tabs.collect(), regions.is_framed, is_focused, theme);
+    let inside = regions.inside(regions.inspector);
+    if app.selected().is_none() {
+        return;
+    }
+    if inspector.tab == Tab::Summary {
+        return draw_lines(
+            frame,
+            inside,
+            app,
+            summary::facts(app).into_iter().map(|fact| fact.line(inside.width, theme)),
+        );
+    }
+    match &inspector.detail {
+        Loadable::Ready(Some(detail)) => match inspector.tab {
+            Tab::Keys => draw_lines(frame, inside, app, keys(&detail.inspected.keys, inside.width, theme).into_iter()),
+            Tab::Body => body::draw(frame, inside, regions.inspector, app, theme),
+            _ => draw_headers(frame, inside, app, theme),
+        },
+        Loadable::Ready(None) => say(frame, inside, "it is gone", theme),
+        Loadable::Failed(error) => say(frame, inside, &safe::line(&reason(error)), theme),
+        Loadable::Loading(_) | Loadable::Idle => say(frame, inside, "…", theme),
+    }
+}
+
+fn say(frame: &mut Frame<'_>, area: Rect, text: &str, theme: &Theme) {
+    frame.render_widget(Line::styled(format!(" {}", fit(text, area.width.into())), theme.dim), area);
+}
+
+fn draw_lines<'a>(frame: &mut Frame<'_>, area: Rect, app: &App, lines: impl Iterator<Item = Line<'a>>) {
+    for (line, row) in lines.skip(app.inspector.offset).zip(area.rows()) {
+        frame.render_widget(line, row);
+    }
+}
+
+fn headers(app: &App) -> Option<&Headers> {
+    let entry = app.inspector.detail()?.inspected.entry.as_ref()?;
+    Some(if app.inspector.tab == Tab::Request { &entry.request.headers } else { &entry.response.headers })
+}
+
+fn draw_headers(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) {
+    let entry = app.inspector.detail().and_then(|detail| detail.inspected.entry.as_ref());
+    let (Some(entry), Some(headers)) = (entry, headers(app)) else {
+        return say(frame, area, "a result has no request and no response", theme);
+    };
+    let first = if app.inspector.tab == Tab::Request {
+        let url = secrets::url(&entry.request.url);
+        Line::from(vec![
+            Span::styled(format!(" {} ", safe::line(&entry.request.method)), theme.key),
+            Span::styled(safe::line(skip(&url, app.inspector.shift)).into_owned(), theme.strong),
+        ])
+    } else {
+        let status = entry.response.status_code;
+        Line::styled(format!(" {status}"), super::table::status_style(status, theme).patch(theme.strong))
+    };
+    let names = headers.iter().map(|(name, _)| safe::line(name).width()).max().unwrap_or(0).min(28);
+    let fields = headers.iter().flat_map(|(name, values)| values.iter().map(move |value| (name, value)));
+    let fields = fields.map(|(name, value)| {
+        let (value, style) = if secrets::is_secret_name(name) {
+            (secrets::MASK.into(), theme.faint)
+        } else {
+            (safe::line(skip(value, app.inspector.shift)).into_owned(), theme.text)
+        };
+        Line::from(vec![
+            Span::styled(format!(" {}  ", left(&safe::line(name), names)), theme.dim),
+            Span::styled(value, style),
+        ])
+    });
+    draw_lines(frame, area, app, [first, Line::default()].into_iter().chain(fields));
+}
+
+fn keys<'a>(keys: &[KeyFact], width: u16, theme: &Theme) -> Vec<Line<'a>> {
+    if keys.is_empty() {
+        return vec![Line::styled(" no Redis keys: this cache is in SQLite", theme.dim)];
+    }
+    let name = usize::from(width).saturating_sub(32).max(12);
+    let head = format!(" {} {} {} {}", left("key", name), left("type", 8), right("TTL", 8), right("memory", 10));
+    let mut lines = vec![Line::styled(head, theme.heading)];
+    lines.extend(keys.iter().map(|key| {
+        let ttl = key.ttl.map_or("never".to_owned(), human::duration);
+        let memory = key.bytes.map_or("unknown".to_owned(), human::bytes);
+        Line::from(vec![
+            Span::styled(format!(" {} ", left(&safe::bytes(&key.key), name)), theme.text),
+            Span::styled(format!("{} ", left(&safe::line(&key.kind), 8)), theme.key),
+            Span::styled(format!("{} {}", right(&ttl, 8), right(&memory, 10)), theme.dim),
+        ])
+    }));
+    lines
+}

@@ -1,0 +1,199 @@
+//! The inspector's first page: what matters of an entry, above all age, freshness lifetime and TTL, which are three
+//! things: how old the response is, how long its origin lets it be used, and how long the store keeps it.
+
+use cache_core::{Headers, State, Summary};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+
+use super::text::{fit, left};
+use super::theme::Theme;
+use crate::output::{human, safe, secrets};
+use crate::tui::app::App;
+
+/// What a fact is worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Tone {
+    Plain,
+    Strong,
+    Good,
+    Note,
+    Bad,
+}
+
+/// A line: a name, a value and why it is so.
+pub(super) struct Fact {
+    name: &'static str,
+    value: String,
+    why: String,
+    tone: Tone,
+}
+
+impl Fact {
+    fn new(name: &'static str, value: impl Into<String>) -> Self {
+        Self { name, value: value.into(), why: String::new(), tone: Tone::Plain }
+    }
+
+    fn because(self, why: impl Into<String>) -> Self {
+        Self { why: why.into(), ..self }
+    }
+
+    fn tone(self, tone: Tone) -> Self {
+        Self { tone, ..self }
+    }
+
+    pub(super) fn line<'a>(self, width: u16, theme: &Theme) -> Line<'a> {
+        let style: Style = match self.tone {
+            Tone::Plain => theme.text,
+            Tone::Strong => theme.strong,
+            Tone::Good => theme.good,
+            Tone::Note => theme.note,
+            Tone::Bad => theme.bad,
+        };
+        // A value with a reason is a short one; the reasons stand below each other.
+        let value = if self.why.is_empty() { self.value } else { left(&self.value, 9) };
+        let room = usize::from(width).saturating_sub(13);
+        let why = fit(&self.why, room.saturating_sub(11)).into_owned();
+        Line::from(vec![
+            Span::styled(format!(" {} ", left(self.name, 11)), theme.dim),
+            Span::styled(fit(&value, room).into_owned(), style),
+            Span::styled(format!("  {why}"), theme.dim),
+        ])
+    }
+}
+
+/// The facts about the selected entry.
+pub(super) fn facts(app: &App) -> Vec<Fact> {
+    let Some(entry) = app.selected_entry() else { return Vec::new() };
+    let detail = app.inspector.detail().filter(|detail| detail.inspected.summary.id == entry.id);
+    let mut facts = Vec::new();
+    name(entry, &mut facts);
+    if let Some(problem) = &entry.problem {
+        facts.push(Fact::new("problem", safe::line(problem)).tone(Tone::Bad));
+    }
+    facts.push(Fact::new("", ""));
+    let response = detail.and_then(|detail| detail.inspected.entry.as_ref()).map(|entry| &entry.response.headers);
+    if entry.http.is_some() {
+        facts.push(age(entry, app));
+        facts.push(lifetime(entry, response));
+    } else if let Some(stored_for) = entry.stored_for(app.now) {
+        facts.push(Fact::new("age", human::duration(stored_for)).because("since it was stored"));
+    }
+    facts.push(ttl(entry, app));
+    facts.push(state(entry, app.now));
+    facts.push(Fact::new("", ""));
+    if let Some(at) = entry.created_at {
+        facts.push(Fact::new("stored", time(at, &app.zone)));
+    }
+    if let Some(at) = entry.last_used {
+        let ago = human::duration(app.now - at);
+        facts.push(Fact::new("last used", format!("{}, {ago} ago, by what is left of its TTL", time(at, &app.zone))));
+    }
+    let chunks = detail.map(|detail| detail.inspected.chunks).filter(|chunks| *chunks > 1);
+    let chunks = chunks.map_or(String::new(), |chunks| format!(" in {} pieces", human::count(chunks)));
+    facts.push(Fact::new("size", format!("{}{chunks}", human::bytes(entry.size))));
+    if let Some(http) = &entry.http {
+        let kind = http.content_type.as_deref().map_or("unknown type".into(), safe::line);
+        facts.push(Fact::new("status", format!("{}  {kind}", http.status)));
+        facts.push(Fact::new("cache key", safe::bytes(http.cache_key.as_bytes())));
+    }
+    facts.push(Fact::new("service", entry.service.name()));
+    facts.push(Fact::new("key", safe::bytes(&entry.id.redis_key())));
+    facts
+}
+
+fn name(entry: &Summary, facts: &mut Vec<Fact>) {
+    if let Some(http) = &entry.http {
+        if let Some(title) = http.title.as_deref().filter(|title| !title.is_empty()) {
+            facts.push(Fact::new("title", safe::line(title)).tone(Tone::Strong));
+        }
+        let url = secrets::url(&http.url);
+        facts.push(
+            Fact::new("request", format!("{} {}", safe::line(&http.method), safe::line(&url))).tone(Tone::Strong),
+        );
+    } else if let Some(key) = entry.result_key() {
+        facts.push(Fact::new("function", safe::bytes(key.prefix)).tone(Tone::Strong));
+        facts.push(Fact::new("arguments", safe::bytes(key.arguments)).tone(Tone::Strong));
+        facts.push(Fact::new("schema", key.schema.unwrap_or("none: an older key")));
+    }
+}
+
+fn age(entry: &Summary, app: &App) -> Fact {
+    let Some(age) = entry.age(app.now) else {
+        return Fact::new("age", "unknown").because("this layout does not say when it was stored");
+    };
+    let initial = entry.http.as_ref().map_or(0.0, |http| http.freshness.initial_age);
+    let why = if initial >= 1.0 {
+        format!("it was {} old when it was stored", human::duration(initial))
+    } else {
+        "since the origin sent it".to_owned()
+    };
+    Fact::new("age", human::duration(age)).because(why)
+}
+
+fn lifetime(entry: &Summary, response: Option<&Headers>) -> Fact {
+    let freshness = entry.http.as_ref().map(|http| http.freshness).unwrap_or_default();
+    let has = |name: &str| response.is_some_and(|headers| headers.get(name).is_some());
+    let has_max_age = response.is_some_and(|headers| {
+        headers.all("cache-control").any(|value| value.to_ascii_lowercase().contains("max-age"))
+    });
+    match freshness.lifetime {
+        None => Fact::new("lifetime", "none").because("no max-age, no Expires, no Last-Modified to guess from"),
+        Some(seconds) => Fact::new("lifetime", human::duration(seconds)).because(match response {
+            None => "",
+            Some(_) if has_max_age => "max-age of Cache-Control",
+            Some(_) if has("expires") => "Expires",
+            Some(_) => "a tenth of the time since Last-Modified",
+        }),
+    }
+}
+
+fn ttl(entry: &Summary, app: &App) -> Fact {
+    match (entry.ttl(app.now), entry.expires_at) {
+        (Some(ttl), Some(at)) => {
+            let tone = match ttl {
+                ttl if ttl < 60.0 => Tone::Bad,
+                ttl if ttl < 3_600.0 => Tone::Note,
+                _ => Tone::Plain,
+            };
+            Fact::new("TTL", human::duration(ttl)).because(format!("kept until {}", time(at, &app.zone))).tone(tone)
+        }
+        _ => Fact::new("TTL", "never").because("kept until somebody removes it"),
+    }
+}
+
+fn state(entry: &Summary, now: f64) -> Fact {
+    let freshness = entry.http.as_ref().map(|http| http.freshness).unwrap_or_default();
+    let fact = |value: &str, why: String, tone| Fact::new("state", value).because(why).tone(tone);
+    match (entry.state, entry.is_fresh(now), entry.age(now), freshness.lifetime) {
+        (State::Live, _, _, _) if freshness.is_no_cache => {
+            fact("stale", "no-cache: always to be asked for again".into(), Tone::Note)
+        }
+        (State::Live, Some(true), Some(age), Some(lifetime)) => {
+            fact("fresh", format!("for {} more (RFC 9111)", human::duration(lifetime - age)), Tone::Good)
+        }
+        (State::Live, Some(false), Some(age), Some(lifetime)) => fact(
+            "stale",
+            format!("since {} (RFC 9111); the pipeline serves it all the same", human::duration(age - lifetime)),
+            Tone::Note,
+        ),
+        (State::Live, Some(false), ..) => {
+            fact("stale", "nothing says that it is fresh; the pipeline serves it all the same".into(), Tone::Note)
+        }
+        (State::Live, ..) => Fact::new("state", "live"),
+        (State::Incomplete, ..) => {
+            fact("incomplete", "its body has no mark of its end: never served".into(), Tone::Bad)
+        }
+        (State::Deleted, ..) => fact("deleted", "marked as deleted: never served".into(), Tone::Plain),
+        (State::Corrupt, ..) => fact("corrupt", "it cannot be read: never served".into(), Tone::Bad),
+        (State::Orphan, ..) => fact("orphan", "it belongs to no entry".into(), Tone::Bad),
+    }
+}
+
+fn time(at: f64, zone: &TimeZone) -> String {
+    match Timestamp::from_second(at as i64) {
+        Ok(time) => time.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string(),
+        Err(_) => "no time at all".to_owned(),
+    }
+}

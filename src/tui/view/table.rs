@@ -1,0 +1,233 @@
+//! The table of entries. Only the rows on the screen are made; the columns are those that there is room for.
+
+use std::borrow::Cow;
+
+use cache_core::{State, Summary};
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+use unicode_width::UnicodeWidthStr;
+
+use super::draw_frame;
+use super::layout::Regions;
+use super::text::{fit, left, right};
+use super::theme::Theme;
+use crate::output::{human, safe, secrets};
+use crate::tui::app::rows::Row;
+use crate::tui::app::sort::Column;
+use crate::tui::app::{App, Focus};
+
+/// The mark and a blank.
+const MARK: u16 = 2;
+
+/// The columns for a width, with their own widths, from left to right. The name takes what is left.
+pub fn columns(width: u16) -> Vec<(Column, u16)> {
+    let fixed = [
+        (Column::Method, 6, 64),
+        (Column::Service, 13, 110),
+        (Column::Status, 6, 70),
+        (Column::Size, 9, 44),
+        (Column::Age, 8, 56),
+        (Column::Ttl, 8, 0),
+        (Column::State, 10, 32),
+    ];
+    let is_shown = |column: &(Column, u16, u16)| width >= column.2;
+    let taken: u16 = fixed.iter().filter(|column| is_shown(column)).map(|column| column.1 + 1).sum();
+    let mut columns: Vec<(Column, u16)> =
+        fixed.iter().filter(|column| is_shown(column)).map(|column| (column.0, column.1)).collect();
+    let place = columns.iter().take_while(|(column, _)| matches!(column, Column::Method | Column::Service)).count();
+    columns.insert(place, (Column::Name, width.saturating_sub(MARK + taken)));
+    columns
+}
+
+/// The column at a place of the table's head.
+pub fn column_at(head: Rect, x: u16) -> Option<Column> {
+    let mut from = head.x + MARK;
+    columns(head.width).into_iter().find_map(|(column, width)| {
+        let range = from..from + width + 1;
+        from = range.end;
+        range.contains(&x).then_some(column)
+    })
+}
+
+pub(super) fn draw(frame: &mut Frame<'_>, regions: &Regions, app: &App, theme: &Theme) {
+    if regions.table.is_empty() {
+        return;
+    }
+    let is_focused = app.focus == Focus::Table;
+    if regions.is_framed {
+        draw_frame(frame, regions.table, title(app, theme), true, is_focused, theme);
+    }
+    let head = regions.table_head();
+    let columns = columns(head.width);
+    frame.render_widget(head_line(&columns, app, theme), head);
+    let rows = regions.table_rows();
+    if app.rows.shown().is_empty() {
+        frame.render_widget(Line::styled(format!("  {}", nothing(app)), theme.dim), rows);
+    }
+    for (at, area) in (app.table.offset..).zip(rows.rows()) {
+        let Some(row) = app.rows.shown().get(at).and_then(|row| app.rows.get(*row)) else { break };
+        let style = match (at == app.table.cursor, is_focused) {
+            (true, true) => theme.selected,
+            (true, false) => theme.selected_unfocused,
+            (false, _) if app.is_in_range(at) => theme.in_range,
+            (false, _) => Style::default(),
+        };
+        frame.render_widget(row_line(row, &columns, app, theme).style(style), area);
+    }
+}
+
+fn title<'a>(app: &App, theme: &Theme) -> Line<'a> {
+    let name = if app.tree.chosen == 0 { "Entries".to_owned() } else { app.tree.path(app.tree.chosen) };
+    Line::styled(format!(" {name} "), theme.dim)
+}
+
+fn nothing(app: &App) -> &'static str {
+    if app.health.is_none() || app.scan.ticket.is_some() && app.rows.is_empty() {
+        "listing …"
+    } else if app.rows.is_empty() && app.lost().is_some() {
+        "the cache does not answer"
+    } else if app.rows.is_empty() {
+        "the cache is empty"
+    } else {
+        "nothing matches; Esc clears the filter"
+    }
+}
+
+fn head_line<'a>(columns: &[(Column, u16)], app: &App, theme: &Theme) -> Line<'a> {
+    let sort = app.rows.sort();
+    let mut spans = vec![Span::raw(" ".repeat(MARK.into()))];
+    for (column, width) in columns {
+        let is_sorted = sort.by == *column;
+        let name = match column {
+            Column::Method => "method",
+            Column::Service => "service",
+            Column::Name => "URL or arguments",
+            Column::Status => "status",
+            Column::Size => "size",
+            Column::Age => "age",
+            Column::Ttl => "TTL",
+            Column::State => "state",
+        };
+        let arrow = match (is_sorted, sort.is_reversed) {
+            (false, _) => "",
+            (true, false) => "↑",
+            (true, true) => "↓",
+        };
+        let text = format!("{name}{arrow}");
+        let text = if is_right(*column) { right(&text, (*width).into()) } else { left(&text, (*width).into()) };
+        spans.push(Span::styled(text, if is_sorted { theme.heading_sorted } else { theme.heading }));
+        spans.push(Span::raw(" "));
+    }
+    Line::from(spans)
+}
+
+fn is_right(column: Column) -> bool {
+    matches!(column, Column::Size | Column::Age | Column::Ttl | Column::Status)
+}
+
+fn row_line<'a>(row: &'a Row, columns: &[(Column, u16)], app: &App, theme: &Theme) -> Line<'a> {
+    let entry = &*row.entry;
+    let mut spans = Vec::with_capacity(columns.len() * 3 + 1);
+    spans.push(if row.is_marked { Span::styled("● ", theme.mark) } else { Span::raw("  ") });
+    for (column, width) in columns {
+        let width = usize::from(*width);
+        if *column == Column::Name {
+            push_name(&mut spans, entry, width, theme);
+        } else {
+            let (text, style) = cell(*column, entry, app.now, theme);
+            let text = if is_right(*column) { right(&text, width) } else { left(&text, width) };
+            spans.push(Span::styled(text, style));
+        }
+        spans.push(Span::raw(" "));
+    }
+    Line::from(spans)
+}
+
+fn cell(column: Column, entry: &Summary, now: f64, theme: &Theme) -> (Cow<'static, str>, Style) {
+    let http = entry.http.as_deref();
+    match column {
+        Column::Method => (http.map_or("".into(), |http| safe::line(&http.method).into_owned().into()), theme.dim),
+        Column::Service => (entry.service.name().into(), theme.dim),
+        Column::Status => match http {
+            Some(http) => (http.status.to_string().into(), status_style(http.status, theme)),
+            None => ("".into(), theme.dim),
+        },
+        Column::Size => (human::bytes(entry.size).into(), theme.dim),
+        Column::Age => match entry.age(now) {
+            Some(age) => (human::duration(age).into(), theme.dim),
+            None => ("".into(), theme.dim),
+        },
+        Column::Ttl => ttl(entry, now, theme),
+        Column::State => state(entry, now, theme),
+        Column::Name => ("".into(), theme.text),
+    }
+}
+
+/// The remaining TTL, in the colour of its urgency.
+pub(super) fn ttl(entry: &Summary, now: f64, theme: &Theme) -> (Cow<'static, str>, Style) {
+    match entry.ttl(now) {
+        None => ("never".into(), theme.dim),
+        Some(ttl) if ttl <= 0.0 => ("expired".into(), theme.faint),
+        Some(ttl) if ttl < 60.0 => (human::duration(ttl).into(), theme.bad),
+        Some(ttl) if ttl < 3_600.0 => (human::duration(ttl).into(), theme.note),
+        Some(ttl) => (human::duration(ttl).into(), theme.text),
+    }
+}
+
+/// Freshness, or the state where it is not live.
+pub(super) fn state(entry: &Summary, now: f64, theme: &Theme) -> (Cow<'static, str>, Style) {
+    match (entry.state, entry.is_fresh(now)) {
+        (State::Live, Some(true)) => ("fresh".into(), theme.good),
+        (State::Live, Some(false)) => ("stale".into(), theme.note),
+        (State::Live, None) => ("live".into(), theme.dim),
+        (State::Incomplete | State::Corrupt | State::Orphan, _) => (entry.state.name().into(), theme.bad),
+        (State::Deleted, _) => (entry.state.name().into(), theme.faint),
+    }
+}
+
+pub(super) fn status_style(status: u16, theme: &Theme) -> Style {
+    match status {
+        200..=299 => theme.dim,
+        300..=399 => theme.key,
+        400..=499 => theme.note,
+        _ => theme.bad,
+    }
+}
+
+/// What the entry is about: the path of its URL, brighter than its host; its title; a result's arguments.
+fn push_name<'a>(spans: &mut Vec<Span<'a>>, entry: &'a Summary, width: usize, theme: &Theme) {
+    let mut room = width;
+    let mut push = |text: &str, style: Style| {
+        let text = fit(text, room).into_owned();
+        room -= text.width();
+        if !text.is_empty() {
+            spans.push(Span::styled(text, style));
+        }
+    };
+    if let Some(http) = &entry.http {
+        let url = secrets::url(&http.url);
+        let url = safe::line(url.split_once("://").map_or(&*url, |(_, rest)| rest));
+        let (host, path) = url.split_at(url.find(['/', '?', '#']).unwrap_or(url.len()));
+        let title = http.title.as_deref().filter(|title| !title.is_empty());
+        // Where there is little room, the host is the first to go: the tree tells it too.
+        if width >= 40 || path.len() <= 1 && title.is_none() {
+            push(host, theme.dim);
+        }
+        if path != "/" {
+            push(path, theme.text);
+        }
+        if let Some(title) = title {
+            push(" ", theme.text);
+            push(&safe::line(title), theme.strong);
+        }
+    } else if let Some(key) = entry.result_key() {
+        push(&safe::bytes(key.prefix), theme.dim);
+        push(" ", theme.dim);
+        push(&safe::bytes(key.arguments), theme.text);
+    } else {
+        push(&safe::bytes(&entry.id.redis_key()), theme.text);
+    }
+    spans.push(Span::raw(" ".repeat(room)));
+}

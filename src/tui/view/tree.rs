@@ -1,0 +1,63 @@
+//! The tree: what is in the cache, with counts and bytes.
+
+use ratatui::Frame;
+use ratatui::text::{Line, Span};
+use unicode_width::UnicodeWidthStr;
+
+use super::draw_frame;
+use super::layout::Regions;
+use super::text::{fit, right};
+use super::theme::Theme;
+use crate::output::human;
+use crate::tui::app::tree::Node;
+use crate::tui::app::{App, Focus};
+
+/// Columns of the count and of the bytes.
+const COUNT: usize = 8;
+const BYTES: usize = 9;
+
+pub(super) fn draw(frame: &mut Frame<'_>, regions: &Regions, app: &App, theme: &Theme) {
+    if regions.tree.is_empty() {
+        return;
+    }
+    let is_focused = app.focus == Focus::Tree;
+    draw_frame(frame, regions.tree, Line::styled(" Cache ", theme.dim), regions.is_framed, is_focused, theme);
+    let inside = regions.inside(regions.tree);
+    let lines = app.tree.lines().into_iter().skip(app.tree.offset).zip(inside.rows());
+    for (id, row) in lines {
+        let node = app.tree.get(id);
+        let style = match (id == app.tree.chosen, is_focused) {
+            (true, true) => theme.selected,
+            (true, false) => theme.selected_unfocused,
+            (false, _) => theme.text,
+        };
+        frame.render_widget(line(node, row.width.into(), theme).style(style), row);
+    }
+}
+
+fn line<'a>(node: &'a Node, width: usize, theme: &Theme) -> Line<'a> {
+    let fold = match (node.has_children(), node.is_folded) {
+        (false, _) => "  ",
+        (true, true) => "▸ ",
+        (true, false) => "▾ ",
+    };
+    let has_bytes = width >= 34;
+    let numbers = if has_bytes { COUNT + BYTES } else { COUNT };
+    let indent = usize::from(node.depth) * 2;
+    let room = width.saturating_sub(numbers + indent + 2);
+    let (label, rest) =
+        if node.is_dead && room > 8 { (fit(&node.label, room - 5), " dead") } else { (fit(&node.label, room), "") };
+    let pad = room.saturating_sub(label.width() + rest.width());
+    let mut spans = vec![
+        Span::raw(" ".repeat(indent)),
+        Span::styled(fold, theme.faint),
+        if node.is_dead { Span::styled(label, theme.dim) } else { Span::raw(label) },
+        Span::styled(rest, theme.note),
+        Span::raw(" ".repeat(pad)),
+        Span::styled(right(&human::count(node.entries), COUNT), theme.dim),
+    ];
+    if has_bytes {
+        spans.push(Span::styled(right(&human::bytes(node.bytes), BYTES), theme.faint));
+    }
+    Line::from(spans)
+}
