@@ -13,12 +13,12 @@ mod tui;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use cache_core::{Error, Inspect, OpenOptions, Opened, ReadOnly, WhenUnreachable};
+use cache_core::{Inspect, OpenOptions, Opened, ReadOnly, WhenUnreachable};
 
 use crate::args::{Cli, Command, Global};
 use crate::config::Settings;
 use crate::demo::{self, Demo};
-use crate::exit::{CannotOpen, Exit, Refused};
+use crate::exit::{self, CannotOpen, Exit, Refused};
 use crate::output::style::Style;
 use crate::output::{self, safe};
 
@@ -85,7 +85,7 @@ impl Session {
         let Opened { store, fallback } =
             cache_core::open(&self.settings.cache, self.options(when_unreachable)).await.context(CannotOpen)?;
         if let Some(error) = &fallback {
-            self.note(&format!("Redis connection failed: {}. Falling back to SQLite", chain(error)));
+            self.note(&format!("Redis connection failed: {}. Falling back to SQLite", exit::chain(error)));
         }
         Ok(Cache { store, is_fallback: fallback.is_some(), _demo: None })
     }
@@ -108,16 +108,4 @@ impl Session {
             output::tell(&safe::line(text));
         }
     }
-}
-
-/// An error with its causes.
-fn chain(error: &Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }

@@ -143,13 +143,19 @@ fn json(value: &Value) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cache_core::{Filter, Kind, Memory, Service, State};
+    use cache_core::{Filter, Kind, Memory, Service, State, Summary};
+    use futures_util::TryStreamExt as _;
     use std::collections::BTreeSet;
 
-    async fn filled() -> Vec<cache_core::Summary> {
+    async fn filled() -> Vec<Summary> {
         let store = Memory::default();
         fill(&store).await.unwrap();
-        store.scan(&Filter::default(), None, 10_000).await.unwrap().entries
+        all(Arc::new(store)).await
+    }
+
+    async fn all(store: Arc<dyn Inspect>) -> Vec<Summary> {
+        let pages: Vec<_> = cache_core::pages(store, Filter::default()).try_collect().await.unwrap();
+        pages.into_iter().flat_map(|page| page.entries).collect()
     }
 
     #[tokio::test]
@@ -166,6 +172,19 @@ mod tests {
         let ttls: BTreeSet<_> = entries.iter().filter_map(|entry| Some(entry.ttl(now)? as u64 / 3_600)).collect();
         assert!(ttls.len() > 15, "{ttls:?}");
         assert_eq!(entries.iter().filter(|entry| entry.expires_at.is_none()).count(), 1);
+    }
+
+    #[tokio::test]
+    async fn the_cache_is_a_file_that_goes_with_the_demo() {
+        let demo = cache().await.unwrap();
+        let file = demo.store.backend().location.to_string();
+        let seen = all(Arc::clone(&demo.store)).await;
+        assert_eq!(seen.len(), filled().await.len());
+        let state = |state| seen.iter().filter(|entry| entry.state == state).count();
+        assert_eq!((state(State::Deleted), state(State::Live)), (1, seen.len() - 1));
+        assert!(std::path::Path::new(&file).is_file());
+        drop(demo);
+        assert!(!std::path::Path::new(&file).exists());
     }
 
     #[tokio::test]

@@ -72,6 +72,21 @@ pub fn is_closed_pipe(error: &anyhow::Error) -> bool {
         .any(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
 }
 
+/// An error with its causes in one line. Some drivers repeat in a message what its cause says: told once.
+pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let cause_text = cause.to_string();
+        if !text.ends_with(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        next = cause.source();
+    }
+    text
+}
+
 /// What to try next, where an error suggests it.
 pub fn advice(error: &anyhow::Error) -> Option<&'static str> {
     let error = error.downcast_ref::<Error>()?;

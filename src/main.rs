@@ -41,7 +41,7 @@ fn log_to_stderr(verbosity: u8) {
 
 fn report(error: &anyhow::Error) -> Exit {
     if !exit::is_closed_pipe(error) {
-        let message = format!("{error:#}");
+        let message = exit::chain(error.as_ref());
         output::tell(&format!("animecache: {}", safe::lines(&message).collect::<Vec<_>>().join("\n")));
         if let Some(advice) = exit::advice(error) {
             output::tell(&format!("  next: {advice}"));

@@ -42,6 +42,8 @@ run retry cargo fetch --locked
 export CARGO_NET_OFFLINE=true
 
 run cargo build --workspace --all-targets
+run retry python3 tests/python/venvs.py
+run python3 -m unittest discover --start-directory tests/python --verbose
 run cargo test --workspace --doc
 # Last, so that the closing line is the one that counts the most tests.
 if has cargo-nextest; then

@@ -1,10 +1,63 @@
-//! `doctor`: every step of the troubleshooting list.
+//! `doctor`: every step of the troubleshooting list, checked, with what to type next beside what failed.
 
-use super::Session;
-use crate::exit::{Exit, Refused};
+mod backend;
+mod contents;
+mod report;
+mod settings;
+mod sqlite;
+
+use std::sync::Arc;
+
+use cache_core::{Opened, Storage, WhenUnreachable};
+
+use self::report::{Check, Report};
+use super::{Cache, Session};
+use crate::demo;
+use crate::exit::{Exit, chain};
+use crate::output;
 
 /// Runs the command.
 pub(super) async fn run(session: &Session) -> anyhow::Result<Exit> {
-    session.open_to_read().await?;
-    Err(Refused("doctor cannot check anything yet".into()).into())
+    let mut report = Report::new(&session.settings);
+    let is_reached = if session.global.demo {
+        let demo = demo::cache().await?;
+        let store = Arc::clone(&demo.store);
+        examine(&mut report, &Cache { store, is_fallback: false, _demo: Some(demo) }).await;
+        true
+    } else {
+        report.checks.extend(settings::checks(&session.settings));
+        let file = session.settings.cache.sqlite_file();
+        let is_asked_for = session.settings.cache.storage == Storage::Sqlite;
+        report.checks.extend(sqlite::checks(&file, is_asked_for, &session.settings.cache.services).await);
+        // Standing in would hide what is to be found out.
+        match cache_core::open(&session.settings.cache, session.options(WhenUnreachable::Fail)).await {
+            Ok(Opened { store, .. }) => {
+                examine(&mut report, &Cache { store, is_fallback: false, _demo: None }).await;
+                true
+            }
+            Err(error) => {
+                report.checks.push(backend::unreachable(&error));
+                false
+            }
+        }
+    };
+    if session.global.json {
+        output::write_json(&report)?;
+    } else {
+        output::write(report.text(session.style).as_bytes())?;
+    }
+    Ok(match (is_reached, report.findings()) {
+        (false, _) => Exit::Unreachable,
+        (true, 0) => Exit::Done,
+        (true, _) => Exit::Partial,
+    })
+}
+
+/// What an open cache tells of itself.
+async fn examine(report: &mut Report, cache: &Cache) {
+    report.checks.extend(backend::checks(cache).await);
+    report.checks.extend(match super::stats::count(cache).await {
+        Ok(tally) => contents::checks(&tally),
+        Err(error) => vec![Check::fail("entries", chain(&error), "animecache doctor -v")],
+    });
 }

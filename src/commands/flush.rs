@@ -5,10 +5,10 @@ use std::time::Instant;
 use cache_core::admin::flush::{self, Plan, Report};
 use serde::Serialize;
 
+use super::Session;
 use super::consent::{self, Matched, OfService};
-use super::{Session, chain};
 use crate::args::FlushArgs;
-use crate::exit::Exit;
+use crate::exit::{Exit, chain};
 use crate::output::progress::Bar;
 use crate::output::{self, human, safe};
 

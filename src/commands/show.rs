@@ -8,7 +8,7 @@ use std::io::{IsTerminal as _, stdout};
 
 use bytes::Bytes;
 use cache_core::codec::body;
-use cache_core::{Inspected, clock};
+use cache_core::{Inspected, State, clock};
 
 use self::document::Document;
 use super::Session;
@@ -26,7 +26,9 @@ pub(super) async fn run(session: &Session, args: &ShowArgs) -> anyhow::Result<Ex
     let body = if args.headers && !session.global.json {
         None
     } else {
-        cache.store.raw_body(&found.summary.id, usize::MAX).await?
+        let stored = cache.store.raw_body(&found.summary.id, usize::MAX).await?;
+        // hishel 2 keeps nothing at all for an empty body.
+        stored.or_else(|| (found.summary.state == State::Live).then(Bytes::new))
     };
     if args.body || args.raw {
         let Some(body) = body else {

@@ -11,10 +11,10 @@ use cache_core::admin::ttl::{self, Change};
 use futures_util::TryStreamExt as _;
 use serde::Serialize;
 
+use super::Session;
 use super::consent::{self, Matched, OfService};
-use super::{Session, chain};
 use crate::args::{TtlArgs, TtlChange};
-use crate::exit::Exit;
+use crate::exit::{Exit, chain};
 use crate::output::progress::Bar;
 use crate::output::{self, human, safe};
 

@@ -20,7 +20,7 @@ pub(super) const IMMORTAL: [&str; 1] = [UNHASHED];
 pub(super) fn http(now: f64) -> Vec<Answer> {
     let json_type = || [("content-type", "application/json")].into_iter().collect();
 
-    let extras: Vec<_> = (0..2_400)
+    let extras: Vec<_> = (0..2_700)
         .map(|i| {
             json!({"character": {"mal_id": 500_000 + i, "name": format!("Passer-by no. {i}")}, "role": "Supporting",
             "favorites": i % 7, "voice_actors": []})

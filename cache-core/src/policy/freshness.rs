@@ -157,6 +157,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::float_cmp, reason = "whole seconds are exact")]
     fn the_initial_age_is_the_larger_of_apparent_age_and_age_value() {
         let older = "Sun, 06 Nov 1994 08:49:07 GMT";
         assert_eq!(of(&[("date", older)]).initial_age, 30.0);

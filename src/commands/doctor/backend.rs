@@ -1,0 +1,99 @@
+//! The storage: reached, how fast, which version, and whether it throws entries away on its own.
+
+use std::time::Instant;
+
+use cache_core::{BackendKind, Error, Info};
+
+use super::report::Check;
+use crate::commands::Cache;
+use crate::exit::chain;
+use crate::output::human::{bytes, count};
+
+/// Above this share of the memory limit, entries are about to be refused or thrown away.
+const NEARLY_FULL: f64 = 0.9;
+
+pub(super) async fn checks(cache: &Cache) -> Vec<Check> {
+    let backend = cache.store.backend();
+    let name = if backend.kind == BackendKind::Redis { "Redis" } else { "SQLite" };
+    let started = Instant::now();
+    let health = cache.store.health().await;
+    let took = started.elapsed();
+    if let Some(problem) = health.problem {
+        return vec![Check::fail(name, problem, "animecache doctor -v")];
+    }
+    let mut checks = vec![Check::ok(name, format!("{backend} answers in {:.1} ms", took.as_secs_f64() * 1e3))];
+    match cache.store.info().await {
+        Ok(info) => {
+            checks.push(Check::ok("version", info.version.clone()));
+            if backend.kind == BackendKind::Redis {
+                checks.push(Check::note("database", database(&backend.location)));
+                checks.push(memory(&info));
+            } else {
+                checks.push(Check::note("size", bytes(info.memory_bytes)));
+            }
+            checks.push(Check::note("keys", format!("{} in the whole database, ours or not", count(info.keys))));
+        }
+        Err(error) => checks.push(Check::warn("version", chain(&error), "allow this user the command INFO")),
+    }
+    checks
+}
+
+/// Which of the server's databases the URL names.
+fn database(location: &str) -> String {
+    let path = url::Url::parse(location).ok();
+    let number = path.as_ref().map(|url| url.path().trim_matches('/')).filter(|path| !path.is_empty());
+    format!("number {} of the server; another one is another cache", number.unwrap_or("0"))
+}
+
+fn memory(info: &Info) -> Check {
+    let used = bytes(info.memory_bytes);
+    let Some((limit, policy)) = &info.limit else {
+        return Check::ok("memory", format!("{used} used, no limit"));
+    };
+    let detail = format!("{used} of {} used, policy {policy}", bytes(*limit));
+    let is_nearly_full = info.memory_bytes as f64 > *limit as f64 * NEARLY_FULL;
+    if policy.starts_with("allkeys-") {
+        // Entry, body and index are three keys: evicted one by one, they leave hollow entries behind.
+        let detail = format!("{detail}: it may throw away the body of an entry and keep the rest");
+        Check::warn("memory", detail, "redis-cli CONFIG SET maxmemory-policy volatile-ttl")
+    } else if is_nearly_full {
+        Check::warn("memory", format!("{detail}: nearly full"), "animecache flush --idle-for 12h")
+    } else {
+        Check::ok("memory", detail)
+    }
+}
+
+/// Why the cache could not be opened, and what helps.
+pub(super) fn unreachable(error: &Error) -> Check {
+    let detail = chain(error);
+    let lower = detail.to_lowercase();
+    let says = |words: &[&str]| words.iter().any(|word| lower.contains(word));
+    let backend = match error {
+        Error::Unavailable { backend, .. }
+        | Error::Timeout { backend, .. }
+        | Error::Refused { backend, .. }
+        | Error::Missing { backend } => Some(backend),
+        _ => None,
+    };
+    match backend.map(|backend| (backend.kind, &*backend.location)) {
+        Some((BackendKind::Redis, _)) if says(&["noauth", "wrongpass", "authentication"]) => {
+            Check::fail("Redis", detail, "export REDIS_CACHE_URL=redis://USER:PASSWORD@HOST:6379/0")
+        }
+        Some((BackendKind::Redis, location)) if says(&["loading"]) => {
+            let fix = format!("wait, it reads its data: redis-cli -u {location} INFO persistence");
+            Check::fail("Redis", detail, fix)
+        }
+        Some((BackendKind::Redis, _)) if says(&["db index", "switch database"]) => {
+            Check::fail("Redis", detail, "export REDIS_CACHE_URL=redis://HOST:6379/0")
+        }
+        Some((BackendKind::Redis, _)) => {
+            let fix = "docker compose -f assets/compose.yaml up -d redis  (or: export HTTP_CACHE_STORAGE=sqlite)";
+            Check::fail("Redis", detail, fix)
+        }
+        Some((_, location)) if matches!(error, Error::Missing { .. }) => {
+            Check::fail("SQLite", format!("{location} does not exist"), "animecache doctor --sqlite DIR-OR-FILE")
+        }
+        Some(_) => Check::fail("SQLite", detail, "animecache doctor --sqlite DIR-OR-FILE"),
+        None => Check::fail("cache", detail, "correct the setting above"),
+    }
+}

@@ -1,0 +1,114 @@
+//! What `doctor` found, as text and as JSON.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+use crate::config::Settings;
+use crate::output::safe;
+use crate::output::style::Style;
+
+/// Everything found.
+#[derive(Serialize)]
+pub(super) struct Report {
+    pub(super) checks: Vec<Check>,
+    settings: Vec<SettingRow>,
+}
+
+/// One step.
+#[derive(Serialize)]
+pub(super) struct Check {
+    name: &'static str,
+    status: Status,
+    detail: String,
+    /// What to type next.
+    fix: Option<String>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Status {
+    Ok,
+    /// Good to know, and nothing wrong.
+    Note,
+    Warn,
+    Fail,
+}
+
+#[derive(Serialize)]
+struct SettingRow {
+    name: String,
+    value: String,
+    origin: String,
+}
+
+impl Check {
+    pub(super) fn ok(name: &'static str, detail: impl Into<String>) -> Self {
+        Self { name, status: Status::Ok, detail: detail.into(), fix: None }
+    }
+
+    pub(super) fn note(name: &'static str, detail: impl Into<String>) -> Self {
+        Self { name, status: Status::Note, detail: detail.into(), fix: None }
+    }
+
+    pub(super) fn warn(name: &'static str, detail: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self { name, status: Status::Warn, detail: detail.into(), fix: Some(fix.into()) }
+    }
+
+    pub(super) fn fail(name: &'static str, detail: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self { name, status: Status::Fail, detail: detail.into(), fix: Some(fix.into()) }
+    }
+
+    fn is_finding(&self) -> bool {
+        matches!(self.status, Status::Warn | Status::Fail)
+    }
+}
+
+impl Report {
+    pub(super) fn new(settings: &Settings) -> Self {
+        let row = |setting: &crate::config::Setting| SettingRow {
+            name: setting.name.clone(),
+            value: setting.value.clone(),
+            origin: setting.origin.to_string(),
+        };
+        Self { checks: Vec::new(), settings: settings.all.iter().map(row).collect() }
+    }
+
+    pub(super) fn findings(&self) -> usize {
+        self.checks.iter().filter(|check| check.is_finding()).count()
+    }
+
+    pub(super) fn text(&self, style: Style) -> String {
+        let mut out = String::new();
+        // Writing to a String cannot fail.
+        let _ = self.write(&mut out, style);
+        out
+    }
+
+    fn write(&self, out: &mut String, style: Style) -> std::fmt::Result {
+        for check in &self.checks {
+            let mark = match check.status {
+                Status::Ok => style.good("ok  "),
+                Status::Note => style.dim("    "),
+                Status::Warn => style.warn("warn"),
+                Status::Fail => style.bad("FAIL"),
+            };
+            writeln!(out, "{mark}  {:<14}  {}", check.name, safe::line(&check.detail))?;
+            if let Some(fix) = &check.fix {
+                writeln!(out, "      {:<14}  {} {}", "", style.dim("next:"), style.bold(&safe::line(fix)))?;
+            }
+        }
+        writeln!(out, "\n{}", style.bold("Settings"))?;
+        for setting in &self.settings {
+            let value = safe::line(&setting.value);
+            let origin = format!("({})", safe::line(&setting.origin));
+            writeln!(out, "  {:<30}  {value}  {}", setting.name, style.dim(&origin))?;
+        }
+        let findings = match self.findings() {
+            0 => style.good("Everything is fine."),
+            1 => style.warn("1 finding."),
+            findings => style.warn(&format!("{findings} findings.")),
+        };
+        writeln!(out, "\n{findings}")
+    }
+}

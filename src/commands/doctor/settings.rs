@@ -1,0 +1,56 @@
+//! The settings: usable, switched on, and the same as the pipeline's.
+
+use cache_core::{Config, Storage};
+
+use super::report::Check;
+use crate::config::Settings;
+
+pub(super) fn checks(settings: &Settings) -> Vec<Check> {
+    let mut checks = Vec::new();
+    for problem in &settings.problems {
+        checks.push(Check::fail("settings", problem, "correct it, or leave it out to use the default"));
+    }
+    checks.push(if settings.cache.enabled {
+        Check::ok("enabled", "ENABLE_HTTP_CACHE is true")
+    } else {
+        let detail = "ENABLE_HTTP_CACHE is false: the pipeline caches nothing";
+        Check::warn("enabled", detail, "export ENABLE_HTTP_CACHE=true")
+    });
+    let origin = settings.get("HTTP_CACHE_STORAGE").map(|setting| setting.origin.to_string()).unwrap_or_default();
+    checks.push(Check::ok("storage", format!("{} ({origin})", place(&settings.cache))));
+    checks.push(if settings.has_dot_env {
+        Check::note(".env", "found in the working directory")
+    } else {
+        Check::note(".env", "none in the working directory")
+    });
+    checks.push(same_as_pipeline(&settings.cache, &settings.pipeline));
+    checks
+}
+
+/// The pipeline knows `.env` and the environment, but no file or flag of ours.
+fn same_as_pipeline(ours: &Config, pipeline: &Config) -> Check {
+    if is_same_place(ours, pipeline) {
+        return Check::ok("pipeline", "started here, the pipeline uses the same cache");
+    }
+    let detail = format!("started here, the pipeline uses {}, not {}", place(pipeline), place(ours));
+    let fix = match ours.storage {
+        Storage::Redis => format!("export HTTP_CACHE_STORAGE=redis REDIS_CACHE_URL={}", ours.redis_url),
+        Storage::Sqlite => format!("export HTTP_CACHE_STORAGE=sqlite HTTP_CACHE_DIR={}", ours.sqlite.display()),
+    };
+    Check::warn("pipeline", detail, fix)
+}
+
+fn is_same_place(ours: &Config, pipeline: &Config) -> bool {
+    ours.storage == pipeline.storage
+        && match ours.storage {
+            Storage::Redis => ours.redis_url == pipeline.redis_url,
+            Storage::Sqlite => ours.sqlite_file() == pipeline.sqlite_file(),
+        }
+}
+
+fn place(config: &Config) -> String {
+    match config.storage {
+        Storage::Redis => format!("Redis at {}", config.redis_url),
+        Storage::Sqlite => format!("SQLite at {}", config.sqlite_file().display()),
+    }
+}

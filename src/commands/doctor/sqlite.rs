@@ -1,0 +1,49 @@
+//! The SQLite file, which is used where it was asked for or where Redis cannot be reached: there, whole, writable.
+
+use std::path::Path;
+
+use cache_core::{Inspect as _, Missing, Services, Sqlite};
+
+use super::report::Check;
+use crate::exit::chain;
+
+pub(super) async fn checks(file: &Path, is_asked_for: bool, services: &Services) -> Vec<Check> {
+    let mut checks = Vec::new();
+    if file.exists() {
+        checks.push(opened(file, services).await);
+    } else if !is_asked_for {
+        let detail = format!("{} is not there yet: it is created when Redis cannot be reached", file.display());
+        checks.push(Check::note("SQLite file", detail));
+    }
+    checks.push(directory(file));
+    checks
+}
+
+async fn opened(file: &Path, services: &Services) -> Check {
+    let answer = async { Sqlite::open(file, services.clone(), Missing::Fail).await?.info().await };
+    match answer.await {
+        Ok(info) => Check::ok("SQLite file", format!("{} is whole (SQLite {})", file.display(), info.version)),
+        Err(error) => {
+            let fix = format!("mv '{0}' '{0}.broken'", file.display());
+            Check::fail("SQLite file", chain(&error), fix)
+        }
+    }
+}
+
+/// Whether files can be made where the database and its journal are. Permissions alone do not tell: the file system may
+/// be full or mounted read-only.
+fn directory(file: &Path) -> Check {
+    let wanted = match file.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    };
+    // The pipeline makes directories that are missing.
+    let existing = wanted.ancestors().find(|path| path.is_dir()).unwrap_or(Path::new("."));
+    match tempfile::tempfile_in(existing) {
+        Ok(_) => Check::ok("SQLite folder", format!("{} is writable", existing.display())),
+        Err(error) => {
+            let detail = format!("{} is not writable: {error}", existing.display());
+            Check::warn("SQLite folder", detail, format!("chmod u+w '{}'", existing.display()))
+        }
+    }
+}
