@@ -13,7 +13,7 @@ pub fn line(text: &str) -> Cow<'_, str> {
     Cow::Owned(text.chars().map(visible).collect())
 }
 
-/// The bytes as [`line`]; those that are not UTF-8 are shown as `\xNN`.
+/// The bytes as [`line()`]; those that are not UTF-8 are shown as `\xNN`.
 pub fn bytes(bytes: &[u8]) -> Cow<'_, str> {
     match std::str::from_utf8(bytes) {
         Ok(text) => line(text),
@@ -30,7 +30,7 @@ pub fn bytes(bytes: &[u8]) -> Cow<'_, str> {
     }
 }
 
-/// The text with its line breaks and tabs kept (tabs as spaces), everything else as [`line`].
+/// The text with its line breaks and tabs kept (tabs as spaces), everything else as [`line()`].
 pub fn lines(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
     text.split('\n').map(|text| {
         let text = text.strip_suffix('\r').unwrap_or(text);
