@@ -158,22 +158,68 @@ pub(crate) struct MetaFacts {
     pub(crate) deleted_at: Option<f64>,
 }
 
+/// The values of one header field. Nearly all have one, which then costs no allocation: lists read millions of fields.
+#[derive(Default)]
+pub(crate) struct Values<'a> {
+    first: Option<&'a str>,
+    rest: Vec<&'a str>,
+}
+
+impl<'a> Values<'a> {
+    pub(crate) fn first(&self) -> Option<&'a str> {
+        self.first
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &'a str> {
+        self.first.into_iter().chain(self.rest.iter().copied())
+    }
+}
+
+impl<'a> FromIterator<&'a str> for Values<'a> {
+    fn from_iter<I: IntoIterator<Item = &'a str>>(values: I) -> Self {
+        let mut values = values.into_iter();
+        Self { first: values.next(), rest: values.collect() }
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Values<'a> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl<'de> serde::de::Visitor<'de> for Visitor {
+            type Value = Values<'de>;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a list of texts")
+            }
+
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+                let mut values = Values { first: list.next_element()?, rest: Vec::new() };
+                while let Some(value) = list.next_element()? {
+                    values.rest.push(value);
+                }
+                Ok(values)
+            }
+        }
+        deserializer.deserialize_seq(Visitor)
+    }
+}
+
 /// The header fields that freshness and lists need.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) struct HeaderFacts<'a> {
     #[serde(borrow, default)]
-    pub(crate) cache_control: Vec<&'a str>,
+    pub(crate) cache_control: Values<'a>,
     #[serde(borrow, default)]
-    pub(crate) age: Vec<&'a str>,
+    pub(crate) age: Values<'a>,
     #[serde(borrow, default)]
-    pub(crate) date: Vec<&'a str>,
+    pub(crate) date: Values<'a>,
     #[serde(borrow, default)]
-    pub(crate) expires: Vec<&'a str>,
+    pub(crate) expires: Values<'a>,
     #[serde(borrow, default)]
-    pub(crate) last_modified: Vec<&'a str>,
+    pub(crate) last_modified: Values<'a>,
     #[serde(borrow, default)]
-    pub(crate) content_type: Vec<&'a str>,
+    pub(crate) content_type: Values<'a>,
 }
 
 impl<'a> Facts<'a> {

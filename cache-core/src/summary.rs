@@ -45,7 +45,7 @@ pub(crate) fn of_facts(services: &Services, facts: &Facts<'_>, stored: &Stored<'
             method: method(&facts.request.method),
             url: facts.request.url.as_ref().into(),
             status: facts.response.status_code,
-            content_type: facts.response.headers.content_type.first().map(|value| (*value).into()),
+            content_type: facts.response.headers.content_type.first().map(Into::into),
             title: title(&facts.request.method, stored.body_start),
             freshness: Freshness::of_fields(facts.response.status_code, &facts.response.headers, created_at),
         })),

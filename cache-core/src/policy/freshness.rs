@@ -2,7 +2,7 @@
 
 use std::time::UNIX_EPOCH;
 
-use crate::codec::HeaderFacts;
+use crate::codec::{HeaderFacts, Values};
 use crate::entry::Headers;
 
 /// RFC 9111 §1.2.2: a delta-seconds value that is too large counts as this many seconds.
@@ -40,7 +40,7 @@ impl Freshness {
                 date: all("date"),
                 expires: all("expires"),
                 last_modified: all("last-modified"),
-                content_type: Vec::new(),
+                ..FreshnessFields::default()
             },
             stored_at,
         )
@@ -50,7 +50,7 @@ impl Freshness {
         let date = first_date(&fields.date).or(stored_at);
         let mut freshness = Self::default();
         let mut max_age = None;
-        for (name, argument) in fields.cache_control.iter().flat_map(|value| directives(value)) {
+        for (name, argument) in fields.cache_control.iter().flat_map(directives) {
             // A qualified no-cache (with field names) restricts those fields only (RFC 9111 §5.2.2.4).
             if name.eq_ignore_ascii_case("no-cache") && argument.is_none() {
                 freshness.is_no_cache = true;
@@ -77,7 +77,7 @@ impl Freshness {
             (Some(stored_at), Some(date)) => (stored_at - date).max(0.0),
             _ => 0.0,
         };
-        let age_value = fields.age.first().and_then(|value| delta_seconds(value)).unwrap_or(0.0);
+        let age_value = fields.age.first().and_then(delta_seconds).unwrap_or(0.0);
         // Date has whole seconds: an apparent age below one second is rounding, not age.
         freshness.initial_age = if apparent_age < 1.0 { age_value } else { apparent_age.max(age_value) };
         freshness
@@ -115,8 +115,8 @@ fn delta_seconds(text: &str) -> Option<f64> {
     Some(text.parse::<f64>().map_or(MAX_DELTA_SECONDS, |seconds| seconds.min(MAX_DELTA_SECONDS)))
 }
 
-fn first_date(values: &[&str]) -> Option<f64> {
-    values.first().and_then(|value| http_date(value))
+fn first_date(values: &Values<'_>) -> Option<f64> {
+    values.first().and_then(http_date)
 }
 
 /// RFC 9110 §5.6.7, in Unix seconds.

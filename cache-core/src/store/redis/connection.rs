@@ -10,7 +10,7 @@ use redis::aio::MultiplexedConnection;
 use redis::io::tcp::TcpSettings;
 use redis::{
     AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ErrorKind, IntoConnectionInfo, Pipeline, RedisError,
-    RedisResult, ServerErrorKind, Value, cmd,
+    RedisResult, ServerErrorKind, Value,
 };
 use tokio::sync::Mutex;
 
@@ -164,8 +164,12 @@ impl Connection {
         // A look at a key must not make it seem used, and administrators should see who is connected. Older servers
         // and narrow permissions refuse both, which does no harm.
         let _: RedisResult<Vec<RedisResult<Value>>> = redis::pipe()
-            .add_command(cmd("CLIENT").arg("SETNAME").arg("animecache").clone())
-            .add_command(cmd("CLIENT").arg("NO-TOUCH").arg("ON").clone())
+            .cmd("CLIENT")
+            .arg("SETNAME")
+            .arg("animecache")
+            .cmd("CLIENT")
+            .arg("NO-TOUCH")
+            .arg("ON")
             .ignore_errors()
             .query_async(&mut connection)
             .await;

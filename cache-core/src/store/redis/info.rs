@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::error::Error as _;
 
-use redis::{Pipeline, RedisResult, cmd};
+use redis::{Pipeline, RedisResult};
 
 use super::connection::Connection;
 use super::reply;
@@ -12,8 +12,8 @@ use crate::store::Info;
 
 pub(super) async fn info(connection: &Connection) -> Result<Info> {
     let mut pipe = Pipeline::new();
-    pipe.add_command(cmd("DBSIZE"));
-    pipe.add_command(cmd("INFO"));
+    pipe.cmd("DBSIZE");
+    pipe.cmd("INFO");
     let mut answers = connection.pipeline("INFO", &mut pipe).await?.into_iter();
     let keys = answers.next().transpose().map_err(|error| connection.explain("DBSIZE", error))?;
     // A user may lack the right to ask for INFO: what it says is then unknown, and nothing else is.

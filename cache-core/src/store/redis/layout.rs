@@ -13,17 +13,24 @@ pub(super) const GRACE: f64 = 180.0;
 
 /// The key that holds the heads.
 pub(super) fn entry(layout: Layout, id: Uuid) -> String {
-    format!("{HTTP_PREFIX}:entry:{}", layout.id_text(id))
+    part("entry", layout, id)
 }
 
 /// The list of the body's chunks.
 pub(super) fn stream(layout: Layout, id: Uuid) -> String {
-    format!("{HTTP_PREFIX}:stream:{}", layout.id_text(id))
+    part("stream", layout, id)
 }
 
 /// Layouts B and D: the key that says that the body is whole.
 pub(super) fn done(layout: Layout, id: Uuid) -> String {
-    format!("{HTTP_PREFIX}:stream_done:{}", layout.id_text(id))
+    part("stream_done", layout, id)
+}
+
+fn part(name: &str, layout: Layout, id: Uuid) -> String {
+    match layout {
+        Layout::Hishel1 | Layout::Hishel2 => format!("{HTTP_PREFIX}:{name}:{}", id.as_simple()),
+        _ => format!("{HTTP_PREFIX}:{name}:{}", id.as_hyphenated()),
+    }
 }
 
 /// The ids stored under a cache key: a set, or a sorted set in layout D.

@@ -26,12 +26,6 @@ pub(super) enum Found {
     Result(Vec<u8>),
 }
 
-/// What the first round trip told of one key.
-enum Read {
-    Summary(Summary),
-    Heads(Heads),
-}
-
 /// An entry's bytes, whose body is still to be measured.
 struct Heads {
     layout: Layout,
@@ -56,32 +50,31 @@ pub(super) async fn summaries(
         match found {
             Found::Entry(layout, id) => ask_for_heads(&mut pipe, *layout, *id),
             Found::Result(key) => {
-                pipe.add_command(cmd("STRLEN").arg(&key[..]).clone());
-                pipe.add_command(cmd("PTTL").arg(&key[..]).clone());
+                pipe.cmd("STRLEN").arg(&key[..]);
+                pipe.cmd("PTTL").arg(&key[..]);
             }
         }
     }
     let mut answers = connection.pipeline("reading entries", &mut pipe).await?.into_iter();
+    let mut summaries = Vec::with_capacity(found.len());
     let mut read = Vec::with_capacity(found.len());
     for found in found {
-        read.extend(match found {
-            Found::Entry(layout, id) => heads(layout, id, &mut answers, now),
-            Found::Result(key) => result(services, key, &mut answers, now).map(Read::Summary),
-        });
+        match found {
+            Found::Entry(layout, id) => match heads(layout, id, &mut answers, now) {
+                Some(Ok(heads)) => read.push(heads),
+                Some(Err(corrupt)) => summaries.push(corrupt),
+                None => {}
+            },
+            Found::Result(key) => summaries.extend(result(services, key, &mut answers, now)),
+        }
     }
 
     // The second round trip: bodies, and for hishel's own layouts their place in the index.
-    let facts: Vec<Option<Result<Facts<'_>, CodecError>>> = read
-        .iter()
-        .map(|read| match read {
-            Read::Heads(heads) => Some(Facts::decode(&heads.data)),
-            Read::Summary(_) => None,
-        })
-        .collect();
+    let facts: Vec<Result<Facts<'_>, CodecError>> = read.iter().map(|heads| Facts::decode(&heads.data)).collect();
     let mut bodies = Vec::with_capacity(read.len());
     let mut places = Pipeline::new();
-    for (read, facts) in read.iter().zip(&facts) {
-        if let (Read::Heads(heads), Some(Ok(facts))) = (read, facts) {
+    for (heads, facts) in read.iter().zip(&facts) {
+        if let Ok(facts) = facts {
             let start = if summary::needs_title(&facts.request.method) { TITLE_WINDOW } else { 0 };
             bodies.push(Wanted { key: layout::stream(heads.layout, heads.id), start });
             ask_for_place(&mut places, heads, facts);
@@ -90,16 +83,10 @@ pub(super) async fn summaries(
     let mut measures = script::measure(connection, &bodies).await?.into_iter();
     let mut places = connection.pipeline("reading indexes", &mut places).await?.into_iter();
 
-    let mut summaries = Vec::with_capacity(read.len());
-    for (read, facts) in read.iter().zip(facts) {
-        summaries.push(match (read, facts) {
-            (Read::Summary(summary), _) => summary.clone(),
-            (Read::Heads(heads), Some(Ok(facts))) => {
-                let measure = measures.next().flatten();
-                of_heads(services, heads, &facts, measure, &mut places, now)
-            }
-            (Read::Heads(heads), Some(Err(error))) => heads.corrupt(error.to_string()),
-            (Read::Heads(heads), None) => heads.corrupt("it was not read".into()),
+    for (heads, facts) in read.iter().zip(facts) {
+        summaries.push(match facts {
+            Ok(facts) => of_heads(services, heads, &facts, measures.next().flatten(), &mut places, now),
+            Err(error) => heads.corrupt(error.to_string()),
         });
     }
     Ok(summaries)
@@ -114,33 +101,38 @@ impl Heads {
 fn ask_for_heads(pipe: &mut Pipeline, layout: Layout, id: Uuid) {
     let key = layout::entry(layout, id);
     if layout == Layout::Pipeline {
-        pipe.add_command(cmd("HGET").arg(&key).arg("data").clone());
-        pipe.add_command(cmd("PTTL").arg(&key).clone());
+        pipe.cmd("HGET").arg(&key).arg("data");
+        pipe.cmd("PTTL").arg(&key);
     } else {
-        pipe.add_command(cmd("GET").arg(&key).clone());
-        pipe.add_command(cmd("PTTL").arg(&key).clone());
-        pipe.add_command(cmd("GET").arg(layout::done(layout, id)).clone());
+        pipe.cmd("GET").arg(&key);
+        pipe.cmd("PTTL").arg(&key);
+        pipe.cmd("GET").arg(layout::done(layout, id));
     }
 }
 
-fn heads(layout: Layout, id: Uuid, answers: &mut impl Iterator<Item = RedisResult<Value>>, now: f64) -> Option<Read> {
+/// What the first round trip told of one entry; `None`: it is gone since it was named.
+fn heads(
+    layout: Layout,
+    id: Uuid,
+    answers: &mut impl Iterator<Item = RedisResult<Value>>,
+    now: f64,
+) -> Option<Result<Heads, Summary>> {
     let data = answers.next()?;
     let expires_at = answers.next()?.ok().and_then(|pttl| reply::expiry(&pttl, now));
     let done = if layout == Layout::Pipeline { None } else { answers.next()?.ok().and_then(reply::bytes) };
-    // No expiry at all: it is gone since it was named.
     let expires_at = expires_at?;
     let mut heads = Heads { layout, id, data: Vec::new(), is_done: done.is_some(), done: None, expires_at };
     match data.map(reply::bytes) {
         Ok(Some(data)) => heads.data = data,
-        Ok(None) => return Some(Read::Summary(heads.corrupt("it has no field `data`".into()))),
-        Err(error) => return Some(Read::Summary(heads.corrupt(wrong_type(layout, &error)))),
+        Ok(None) => return Some(Err(heads.corrupt("it has no field `data`".into()))),
+        Err(error) => return Some(Err(heads.corrupt(wrong_type(layout, &error)))),
     }
     // Layouts B and D differ in what the mark holds: `1`, or an array.
     heads.done = done.and_then(|done| codec::decode_done(&done).ok());
     if layout == Layout::Hishel1 && (heads.done.is_some() || codec::is_heads_only(&heads.data)) {
         heads.layout = Layout::Hishel2;
     }
-    Some(Read::Heads(heads))
+    Some(Ok(heads))
 }
 
 fn wrong_type(layout: Layout, error: &RedisError) -> String {
@@ -170,11 +162,11 @@ fn ask_for_place(pipe: &mut Pipeline, heads: &Heads, facts: &Facts<'_>) {
     let id = heads.layout.id_text(heads.id);
     match (heads.layout, &heads.done) {
         (Layout::Hishel2, Some(done)) => {
-            pipe.add_command(cmd("ZSCORE").arg(layout::index(heads.layout, &done.cache_key)).arg(id).clone());
+            pipe.cmd("ZSCORE").arg(layout::index(heads.layout, &done.cache_key)).arg(id);
         }
         (Layout::Hishel1, _) => {
             let key = CacheKey::new(facts.cache_key.map(|key| &key[..]).unwrap_or_default());
-            pipe.add_command(cmd("SISMEMBER").arg(layout::index(heads.layout, &key)).arg(id).clone());
+            pipe.cmd("SISMEMBER").arg(layout::index(heads.layout, &key)).arg(id);
         }
         _ => {}
     }
@@ -239,7 +231,7 @@ pub(super) async fn entry(connection: &Connection, layout: Layout, id: Uuid) -> 
     ask_for_heads(&mut pipe, layout, id);
     let mut answers = connection.pipeline("reading an entry", &mut pipe).await?.into_iter();
     Ok(match heads(layout, id, &mut answers, clock::now()) {
-        Some(Read::Heads(heads)) => heads.entry().ok(),
+        Some(Ok(heads)) => heads.entry().ok(),
         _ => None,
     })
 }
@@ -260,9 +252,9 @@ pub(super) async fn lookup(connection: &Connection, key: &CacheKey) -> Result<Ve
     let now = clock::now();
     let mut pipe = Pipeline::new();
     let theirs = layout::index(Layout::Hishel1, key);
-    pipe.add_command(cmd("SMEMBERS").arg(layout::index(Layout::Pipeline, key)).clone());
-    pipe.add_command(cmd("SMEMBERS").arg(&theirs).clone());
-    pipe.add_command(cmd("ZRANGEBYSCORE").arg(&theirs).arg(format!("({now}")).arg("+inf").clone());
+    pipe.cmd("SMEMBERS").arg(layout::index(Layout::Pipeline, key));
+    pipe.cmd("SMEMBERS").arg(&theirs);
+    pipe.cmd("ZRANGEBYSCORE").arg(&theirs).arg(format!("({now}")).arg("+inf");
     let members = connection.pipeline("reading an index", &mut pipe).await?;
     // The second or the third is of the wrong type, whichever layout it is.
     let ids: Vec<_> = members
@@ -275,8 +267,8 @@ pub(super) async fn lookup(connection: &Connection, key: &CacheKey) -> Result<Ve
     let mut pipe = Pipeline::new();
     for (layout, id) in &ids {
         ask_for_heads(&mut pipe, *layout, *id);
-        pipe.add_command(cmd("LINDEX").arg(layout::stream(*layout, *id)).arg(-1).clone());
-        pipe.add_command(cmd("LLEN").arg(layout::stream(*layout, *id)).clone());
+        pipe.cmd("LINDEX").arg(layout::stream(*layout, *id)).arg(-1);
+        pipe.cmd("LLEN").arg(layout::stream(*layout, *id));
     }
     let mut answers = connection.pipeline("reading entries", &mut pipe).await?.into_iter();
     let mut entries = Vec::new();
@@ -284,7 +276,7 @@ pub(super) async fn lookup(connection: &Connection, key: &CacheKey) -> Result<Ve
         let heads = heads(layout, id, &mut answers, now);
         let last = answers.next().and_then(RedisResult::ok).and_then(reply::bytes);
         let count = answers.next().and_then(RedisResult::ok).and_then(|count| reply::int(&count)).unwrap_or(0);
-        let Some(Read::Heads(heads)) = heads else { continue };
+        let Some(Ok(heads)) = heads else { continue };
         let Ok(entry) = heads.entry() else { continue };
         let is_whole = match heads.layout {
             Layout::Hishel2 => heads.done.as_ref().is_some_and(|done| done.chunk_count == count as u64),
@@ -308,8 +300,8 @@ pub(super) async fn lookup(connection: &Connection, key: &CacheKey) -> Result<Ve
 pub(super) async fn body(connection: &Connection, id: &EntryId) -> Result<Option<Bytes>> {
     let EntryId::Http(layout, id) = id else { return Ok(None) };
     let mut pipe = Pipeline::new();
-    pipe.add_command(cmd("LRANGE").arg(layout::stream(*layout, *id)).arg(0).arg(-1).clone());
-    pipe.add_command(cmd("GET").arg(layout::done(*layout, *id)).clone());
+    pipe.cmd("LRANGE").arg(layout::stream(*layout, *id)).arg(0).arg(-1);
+    pipe.cmd("GET").arg(layout::done(*layout, *id));
     let mut answers = connection.pipeline("reading a body", &mut pipe).await?.into_iter();
     let mut chunks = answers.next().and_then(RedisResult::ok).map(reply::strings).unwrap_or_default();
     let done = answers.next().and_then(RedisResult::ok).and_then(reply::bytes);
@@ -331,10 +323,9 @@ pub(super) async fn raw_body(connection: &Connection, id: &EntryId, limit: usize
             Name::Stream(..) => list(connection, key, limit).await,
             _ => {
                 let end = limit.saturating_sub(1).min(isize::MAX as usize);
-                let command = cmd("GETRANGE").arg(&key[..]).arg(0).arg(end).clone();
                 let mut pipe = Pipeline::new();
-                pipe.add_command(command);
-                pipe.add_command(cmd("EXISTS").arg(&key[..]).clone());
+                pipe.cmd("GETRANGE").arg(&key[..]).arg(0).arg(end);
+                pipe.cmd("EXISTS").arg(&key[..]);
                 let mut answers = connection.pipeline("GETRANGE", &mut pipe).await?.into_iter();
                 let value = answers.next().and_then(RedisResult::ok).and_then(reply::bytes);
                 let exists = answers.next().and_then(RedisResult::ok).and_then(|n| reply::int(&n)) == Some(1);
@@ -350,9 +341,8 @@ async fn list(connection: &Connection, key: &[u8], limit: usize) -> Result<Optio
     let mut body = BytesMut::new();
     let mut from = 0;
     loop {
-        let command = cmd("LRANGE").arg(key).arg(from).arg(from + AT_ONCE - 1).clone();
         let mut pipe = Pipeline::new();
-        pipe.add_command(command);
+        pipe.cmd("LRANGE").arg(key).arg(from).arg(from + AT_ONCE - 1);
         let answer = connection.pipeline("LRANGE", &mut pipe).await?.into_iter().next();
         let mut chunks = answer.and_then(RedisResult::ok).map(reply::strings).unwrap_or_default();
         if from == 0 && chunks.is_empty() {
@@ -433,9 +423,9 @@ fn found_layout(layout: Layout) -> Layout {
 async fn key_facts(connection: &Connection, keys: Vec<Vec<u8>>) -> Result<Vec<KeyFact>> {
     let mut pipe = Pipeline::new();
     for key in &keys {
-        pipe.add_command(cmd("TYPE").arg(&key[..]).clone());
-        pipe.add_command(cmd("PTTL").arg(&key[..]).clone());
-        pipe.add_command(cmd("MEMORY").arg("USAGE").arg(&key[..]).clone());
+        pipe.cmd("TYPE").arg(&key[..]);
+        pipe.cmd("PTTL").arg(&key[..]);
+        pipe.cmd("MEMORY").arg("USAGE").arg(&key[..]);
     }
     let mut answers = connection.pipeline("reading keys", &mut pipe).await?.into_iter().map(RedisResult::ok);
     let mut next = || answers.next().flatten();

@@ -1,6 +1,6 @@
 //! Removing entries for good: out of the index, then the entry, then its body. Nothing else is touched.
 
-use redis::{Pipeline, RedisResult, Value, cmd};
+use redis::{Pipeline, RedisResult, Value};
 
 use super::connection::Connection;
 use super::layout;
@@ -59,19 +59,17 @@ fn ask(pipe: &mut Pipeline, unlink: &str, id: &EntryId, cache_key: Option<&Cache
                 let index = layout::index(*layout, cache_key);
                 let member = layout.id_text(*id);
                 let command = if *layout == Layout::Hishel2 { "ZREM" } else { "SREM" };
-                pipe.add_command(cmd(command).arg(&index).arg(member).clone());
-                pipe.add_command(cmd("EXISTS").arg(&index).clone());
+                pipe.cmd(command).arg(&index).arg(member);
+                pipe.cmd("EXISTS").arg(&index);
             }
-            pipe.add_command(cmd(unlink).arg(layout::entry(*layout, *id)).clone());
-            let mut body = cmd(unlink);
-            body.arg(layout::stream(*layout, *id));
+            pipe.cmd(unlink).arg(layout::entry(*layout, *id));
+            let body = pipe.cmd(unlink).arg(layout::stream(*layout, *id));
             if *layout != Layout::Pipeline {
                 body.arg(layout::done(*layout, *id));
             }
-            pipe.add_command(body);
         }
         EntryId::Key(key) => {
-            pipe.add_command(cmd(unlink).arg(&key[..]).clone());
+            pipe.cmd(unlink).arg(&key[..]);
         }
     }
 }
@@ -82,13 +80,13 @@ pub(super) async fn cache_keys(connection: &Connection, ids: &[EntryId]) -> Resu
     for id in ids {
         match id {
             EntryId::Http(Layout::Hishel2, id) => {
-                pipe.add_command(cmd("GET").arg(layout::done(Layout::Hishel2, *id)).clone());
+                pipe.cmd("GET").arg(layout::done(Layout::Hishel2, *id));
             }
             EntryId::Http(Layout::Hishel1, id) => {
-                pipe.add_command(cmd("GET").arg(layout::entry(Layout::Hishel1, *id)).clone());
+                pipe.cmd("GET").arg(layout::entry(Layout::Hishel1, *id));
             }
             EntryId::Http(layout, id) => {
-                pipe.add_command(cmd("HGET").arg(layout::entry(*layout, *id)).arg("cache_key").clone());
+                pipe.cmd("HGET").arg(layout::entry(*layout, *id)).arg("cache_key");
             }
             EntryId::Key(_) => {}
         }

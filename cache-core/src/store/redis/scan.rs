@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
-use redis::{Cmd, Pipeline, RedisResult, Value, cmd};
+use redis::{Pipeline, RedisResult, Value, cmd};
 use uuid::Uuid;
 
 use super::connection::Connection;
@@ -223,8 +223,8 @@ async fn without_owner(connection: &Connection, parts: Vec<Vec<u8>>) -> Result<V
         let mut members = Pipeline::new();
         for part in parts {
             if let Name::Index(..) = Name::parse(part) {
-                members.add_command(cmd("SMEMBERS").arg(&part[..]).clone());
-                members.add_command(cmd("ZRANGE").arg(&part[..]).arg(0).arg(-1).clone());
+                members.cmd("SMEMBERS").arg(&part[..]);
+                members.cmd("ZRANGE").arg(&part[..]).arg(0).arg(-1);
             }
         }
         let mut members = connection.pipeline("SMEMBERS", &mut members).await?.into_iter();
@@ -245,10 +245,7 @@ async fn without_owner(connection: &Connection, parts: Vec<Vec<u8>>) -> Result<V
             .collect();
         let mut exists = Pipeline::new();
         for owners in owners.iter().filter(|owners| !owners.is_empty()) {
-            exists.add_command(owners.iter().fold(cmd("EXISTS"), |mut command: Cmd, owner| {
-                command.arg(owner);
-                command
-            }));
+            exists.cmd("EXISTS").arg(&owners[..]);
         }
         let mut exists = connection.pipeline("EXISTS", &mut exists).await?.into_iter();
         for (part, owners) in parts.iter().zip(&owners) {
@@ -269,7 +266,7 @@ async fn without_owner(connection: &Connection, parts: Vec<Vec<u8>>) -> Result<V
 async fn orphans(connection: &Connection, keys: Vec<Vec<u8>>, now: f64) -> Result<Vec<Summary>> {
     let mut pipe = Pipeline::new();
     for key in &keys {
-        pipe.add_command(cmd("PTTL").arg(&key[..]).clone());
+        pipe.cmd("PTTL").arg(&key[..]);
     }
     let answers = connection.pipeline("PTTL", &mut pipe).await?;
     let expiry = |answer: RedisResult<Value>| answer.ok().and_then(|pttl| reply::expiry(&pttl, now));

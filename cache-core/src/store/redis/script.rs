@@ -5,7 +5,7 @@
 
 use std::sync::LazyLock;
 
-use redis::{Pipeline, RedisResult, Script, Value, cmd};
+use redis::{Pipeline, RedisResult, Script, Value};
 
 use super::connection::Connection;
 use super::reply;
@@ -79,7 +79,7 @@ pub(super) async fn measure(connection: &Connection, bodies: &[Wanted]) -> Resul
     }
     let mut fetch = Pipeline::with_capacity(bodies.len());
     for body in bodies {
-        fetch.add_command(cmd("LRANGE").arg(&body.key).arg(0).arg(-1).clone());
+        fetch.cmd("LRANGE").arg(&body.key).arg(0).arg(-1);
     }
     let answers = connection.pipeline("LRANGE", &mut fetch).await?;
     Ok(answers.into_iter().zip(bodies).map(|(answer, body)| Some(from_chunks(answer.ok()?, body.start))).collect())
@@ -92,15 +92,13 @@ pub(super) fn is_unknown_command(error: &redis::RedisError) -> bool {
 async fn run(connection: &Connection, bodies: &[Wanted]) -> Result<Vec<RedisResult<Value>>> {
     let mut pipe = Pipeline::with_capacity(bodies.len().div_ceil(AT_ONCE));
     for bodies in bodies.chunks(AT_ONCE) {
-        let mut command = cmd("EVALSHA");
-        command.arg(MEASURE.get_hash()).arg(bodies.len());
+        let command = pipe.cmd("EVALSHA").arg(MEASURE.get_hash()).arg(bodies.len());
         for body in bodies {
             command.arg(&body.key);
         }
         for body in bodies {
             command.arg(body.start);
         }
-        pipe.add_command(command);
     }
     connection.pipeline("EVALSHA", &mut pipe).await
 }

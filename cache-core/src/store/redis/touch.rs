@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use redis::{Cmd, Pipeline, RedisResult, Value, cmd};
+use redis::{Pipeline, RedisResult, Value, cmd};
 use uuid::Uuid;
 
 use super::connection::Connection;
@@ -28,22 +28,22 @@ pub(super) async fn touch(connection: &Connection, ids: &[EntryId], ttl: Option<
     for ((id, cache_key), index_ttl) in ids.iter().zip(&cache_keys).zip(index_ttls) {
         let before = pipe.len();
         // Neither `PERSIST` nor `SET` says whether the key was there.
-        pipe.add_command(cmd("EXISTS").arg(&*id.redis_key()).clone());
+        pipe.cmd("EXISTS").arg(&*id.redis_key());
         match id {
             EntryId::Http(Layout::Pipeline, id) => {
-                pipe.add_command(expire(layout::entry(Layout::Pipeline, *id).as_bytes(), ttl));
-                pipe.add_command(expire(layout::stream(Layout::Pipeline, *id).as_bytes(), ttl));
+                expire(&mut pipe, layout::entry(Layout::Pipeline, *id).as_bytes(), ttl);
+                expire(&mut pipe, layout::stream(Layout::Pipeline, *id).as_bytes(), ttl);
                 // An index outlives what it names: it is extended, never shortened, and a persistent one stays so.
                 let is_shorter = index_ttl.is_some_and(|left| left >= 0 && ttl.is_none_or(|ttl| left < millis(ttl)));
                 if let Some(cache_key) = cache_key.as_ref().filter(|_| is_shorter) {
-                    pipe.add_command(expire(&layout::index(Layout::Pipeline, cache_key), ttl));
+                    expire(&mut pipe, &layout::index(Layout::Pipeline, cache_key), ttl);
                 }
             }
             EntryId::Http(layout, id) => {
                 touch_hishel(connection, &mut pipe, *layout, *id, cache_key.as_ref(), ttl).await?;
             }
             EntryId::Key(key) => {
-                pipe.add_command(expire(key, ttl));
+                expire(&mut pipe, key, ttl);
             }
         }
         answers_of.push(pipe.len() - before);
@@ -78,13 +78,9 @@ async fn touch_hishel(
         let (Some(done), Some(cache_key)) = (done, cache_key) else { return Ok(()) };
         let deadline = ttl.map(|ttl| now + ttl.as_secs_f64());
         let done = Done { ttl_deadline: deadline, tti: None, ..done };
-        pipe.add_command(
-            cmd("SET").arg(layout::done(layout, id)).arg(codec::encode_done(&done)).arg("XX").arg("KEEPTTL").clone(),
-        );
+        pipe.cmd("SET").arg(layout::done(layout, id)).arg(codec::encode_done(&done)).arg("XX").arg("KEEPTTL");
         let score = deadline.map_or("+inf".to_owned(), |at| at.to_string());
-        pipe.add_command(
-            cmd("ZADD").arg(layout::index(layout, cache_key)).arg("XX").arg(score).arg(layout.id_text(id)).clone(),
-        );
+        pipe.cmd("ZADD").arg(layout::index(layout, cache_key)).arg("XX").arg(score).arg(layout.id_text(id));
     } else {
         let data = connection.query("GET", cmd("GET").arg(layout::entry(layout, id))).await?;
         let Some(mut entry) = reply::bytes(data).and_then(|data| codec::decode_pair(&data).ok()) else {
@@ -92,14 +88,12 @@ async fn touch_hishel(
         };
         let lived = now - entry.created_at.unwrap_or(now);
         entry.request.extra.set_ttl(lived + ttl.unwrap_or_default().as_secs_f64());
-        pipe.add_command(
-            cmd("SET").arg(layout::entry(layout, id)).arg(codec::encode_pair(&entry)).arg("XX").arg("KEEPTTL").clone(),
-        );
+        pipe.cmd("SET").arg(layout::entry(layout, id)).arg(codec::encode_pair(&entry)).arg("XX").arg("KEEPTTL");
     }
     let index = cache_key.map(|cache_key| layout::index(layout, cache_key));
     let parts = [layout::entry(layout, id), layout::stream(layout, id), layout::done(layout, id)];
     for key in parts.into_iter().map(String::into_bytes).chain(index) {
-        pipe.add_command(expire(&key, kept));
+        expire(pipe, &key, kept);
     }
     Ok(())
 }
@@ -115,7 +109,7 @@ async fn index_ttls(
     let mut pipe = Pipeline::new();
     for (id, cache_key) in ids.iter().zip(cache_keys) {
         if let Some(cache_key) = cache_key.as_ref().filter(|_| is_asked(id, cache_key)) {
-            pipe.add_command(cmd("PTTL").arg(layout::index(Layout::Pipeline, cache_key)).clone());
+            pipe.cmd("PTTL").arg(layout::index(Layout::Pipeline, cache_key));
         }
     }
     let mut answers = connection.pipeline("PTTL", &mut pipe).await?.into_iter();
@@ -128,11 +122,11 @@ async fn index_ttls(
         .collect())
 }
 
-pub(super) fn expire(key: &[u8], ttl: Option<Duration>) -> Cmd {
+pub(super) fn expire(pipe: &mut Pipeline, key: &[u8], ttl: Option<Duration>) {
     match ttl {
-        Some(ttl) => cmd("PEXPIRE").arg(key).arg(millis(ttl)).clone(),
-        None => cmd("PERSIST").arg(key).clone(),
-    }
+        Some(ttl) => pipe.cmd("PEXPIRE").arg(key).arg(millis(ttl)),
+        None => pipe.cmd("PERSIST").arg(key),
+    };
 }
 
 fn millis(ttl: Duration) -> i64 {

@@ -54,12 +54,12 @@ impl RedisWriter {
         let stream = self.stream();
         // A chunk that equals the end marker would end the body for its readers: it is stored in two pieces.
         if self.layout == Layout::Pipeline && chunk == COMPLETE {
-            pipe.add_command(cmd("RPUSH").arg(&stream).arg(&chunk[..1]).arg(&chunk[1..]).clone());
+            pipe.cmd("RPUSH").arg(&stream).arg(&chunk[..1]).arg(&chunk[1..]);
         } else {
-            pipe.add_command(cmd("RPUSH").arg(&stream).arg(chunk).clone());
+            pipe.cmd("RPUSH").arg(&stream).arg(chunk);
         }
         if self.sent == 0 && self.ttl.is_some() {
-            pipe.add_command(expire(stream.as_bytes(), self.kept()));
+            expire(pipe, stream.as_bytes(), self.kept());
         }
         self.sent += 1;
     }
@@ -82,10 +82,10 @@ impl RedisWriter {
         match layout {
             Layout::Hishel2 => {}
             Layout::Hishel1 => {
-                pipe.add_command(cmd("RPUSH").arg(&stream).arg("").clone());
+                pipe.cmd("RPUSH").arg(&stream).arg("");
             }
             _ => {
-                pipe.add_command(cmd("RPUSH").arg(&stream).arg(COMPLETE).clone());
+                pipe.cmd("RPUSH").arg(&stream).arg(COMPLETE);
             }
         }
         let created_at = self.entry.created_at.unwrap_or_else(clock::now);
@@ -98,8 +98,8 @@ impl RedisWriter {
                 pipe.add_command(heads);
             }
             Layout::Hishel1 => {
-                pipe.add_command(cmd("SET").arg(&key).arg(codec::encode_pair(&self.entry)).clone());
-                pipe.add_command(cmd("SET").arg(layout::done(layout, id)).arg("1").clone());
+                pipe.cmd("SET").arg(&key).arg(codec::encode_pair(&self.entry));
+                pipe.cmd("SET").arg(layout::done(layout, id)).arg("1");
             }
             _ => {
                 let done = Done {
@@ -108,13 +108,13 @@ impl RedisWriter {
                     tti: None,
                     cache_key: self.entry.cache_key.clone(),
                 };
-                pipe.add_command(cmd("SET").arg(&key).arg(codec::encode_heads(&self.entry)).clone());
-                pipe.add_command(cmd("SET").arg(layout::done(layout, id)).arg(codec::encode_done(&done)).clone());
+                pipe.cmd("SET").arg(&key).arg(codec::encode_heads(&self.entry));
+                pipe.cmd("SET").arg(layout::done(layout, id)).arg(codec::encode_done(&done));
             }
         }
         if kept.is_some() {
             for part in [key, stream, layout::done(layout, id)] {
-                pipe.add_command(expire(part.as_bytes(), kept));
+                expire(&mut pipe, part.as_bytes(), kept);
             }
         }
         pipe
@@ -125,13 +125,13 @@ impl RedisWriter {
         let index = layout::index(self.layout, &self.entry.cache_key);
         let member = self.layout.id_text(self.entry.id);
         let mut pipe = Pipeline::new();
-        pipe.add_command(cmd("PTTL").arg(&index).clone());
+        pipe.cmd("PTTL").arg(&index);
         if self.layout == Layout::Hishel2 {
             let created_at = self.entry.created_at.unwrap_or_else(clock::now);
             let score = self.ttl.map_or("+inf".to_owned(), |ttl| (created_at + ttl.as_secs_f64()).to_string());
-            pipe.add_command(cmd("ZADD").arg(&index).arg(score).arg(member).clone());
+            pipe.cmd("ZADD").arg(&index).arg(score).arg(member);
         } else {
-            pipe.add_command(cmd("SADD").arg(&index).arg(member).clone());
+            pipe.cmd("SADD").arg(&index).arg(member);
         }
         let before = self.run(pipe).await?.first().and_then(reply::int);
         let kept = self.kept();
@@ -139,9 +139,9 @@ impl RedisWriter {
             kept.is_some_and(|kept| before.is_some_and(|left| left >= 0 && (left as u128) < kept.as_millis()));
         let mut pipe = Pipeline::new();
         if kept.is_some() && before == Some(-2) || is_shorter {
-            pipe.add_command(expire(&index, kept));
+            expire(&mut pipe, &index, kept);
         } else if kept.is_none() && before.is_some_and(|left| left >= 0) {
-            pipe.add_command(expire(&index, None));
+            expire(&mut pipe, &index, None);
         }
         self.run(pipe).await.map(drop)
     }
@@ -183,7 +183,7 @@ impl Drop for RedisWriter {
         let (connection, parts) = (self.connection.clone(), self.parts());
         runtime.spawn(async move {
             let mut pipe = Pipeline::new();
-            pipe.add_command(cmd(connection.unlink()).arg(&parts).clone());
+            pipe.cmd(connection.unlink()).arg(&parts);
             if let Err(error) = connection.pipeline("taking back an unfinished entry", &mut pipe).await {
                 tracing::debug!(%error, "an unfinished entry is left to expire");
             }
