@@ -18,18 +18,19 @@ pub struct RedisServer {
 }
 
 /// The server that all tests of one process share.
-static SHARED: LazyLock<RedisServer> = LazyLock::new(RedisServer::start);
+static SHARED: LazyLock<RedisServer> = LazyLock::new(|| RedisServer::start(""));
 
 impl RedisServer {
-    fn start() -> Self {
+    /// Starts a server of one's own, with more arguments.
+    pub fn start(arguments: &str) -> Self {
         // Somebody else may take the port between our looking and the server's binding it.
-        (0..10).find_map(|_| Self::try_start()).expect("redis-server does not start; is it installed?")
+        (0..10).find_map(|_| Self::try_start(arguments)).expect("redis-server does not start; is it installed?")
     }
 
-    fn try_start() -> Option<Self> {
+    fn try_start(arguments: &str) -> Option<Self> {
         let port = TcpListener::bind(("127.0.0.1", 0)).ok()?.local_addr().ok()?.port();
         let script = format!(
-            "redis-server --port {port} --bind 127.0.0.1 --save '' --appendonly no --databases {DATABASES} </dev/null &
+            "redis-server --port {port} --bind 127.0.0.1 --save '' --appendonly no --databases {DATABASES} {arguments} </dev/null &
              read -r _; kill $!"
         );
         let mut shell = Command::new("sh")
@@ -52,6 +53,11 @@ impl RedisServer {
         let server = &*SHARED;
         let database = server.next_database.fetch_add(1, Ordering::Relaxed);
         assert!(database < DATABASES, "every database of the test server is taken");
-        format!("redis://127.0.0.1:{}/{database}", server.port)
+        format!("redis://{}/{database}", server.address())
+    }
+
+    /// `host:port`.
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
     }
 }

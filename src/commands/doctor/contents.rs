@@ -36,7 +36,10 @@ fn entries(tally: &Tally) -> Check {
 fn ttls(tally: &Tally) -> Option<Check> {
     let immortal: u64 = tally.services.values().map(|service| service.without_ttl).sum();
     if immortal > 0 {
-        let detail = format!("{} entries never expire", count(immortal));
+        let detail = match immortal {
+            1 => "1 entry never expires".to_owned(),
+            more => format!("{} entries never expire", count(more)),
+        };
         return Some(Check::warn("TTLs", detail, "animecache ttl --no-ttl --set 24h"));
     }
     let spreads = || tally.services.values().filter_map(ServiceTally::ttl);

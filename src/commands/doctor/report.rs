@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use crate::config::Settings;
+use crate::config::{Origin, Setting, Settings};
 use crate::output::safe;
 use crate::output::style::Style;
 
@@ -40,6 +40,8 @@ struct SettingRow {
     name: String,
     value: String,
     origin: String,
+    #[serde(skip)]
+    is_built_in: bool,
 }
 
 impl Check {
@@ -66,10 +68,11 @@ impl Check {
 
 impl Report {
     pub(super) fn new(settings: &Settings) -> Self {
-        let row = |setting: &crate::config::Setting| SettingRow {
+        let row = |setting: &Setting| SettingRow {
             name: setting.name.clone(),
             value: setting.value.clone(),
             origin: setting.origin.to_string(),
+            is_built_in: setting.origin == Origin::BuiltIn,
         };
         Self { checks: Vec::new(), settings: settings.all.iter().map(row).collect() }
     }
@@ -99,7 +102,9 @@ impl Report {
             }
         }
         writeln!(out, "\n{}", style.bold("Settings"))?;
-        for setting in &self.settings {
+        // Fourteen lines that say that nothing was set for a service help nobody.
+        let is_telling = |setting: &&SettingRow| !(setting.is_built_in && setting.name.starts_with("ANIMECACHE_"));
+        for setting in self.settings.iter().filter(is_telling) {
             let value = safe::line(&setting.value);
             let origin = format!("({})", safe::line(&setting.origin));
             writeln!(out, "  {:<30}  {value}  {}", setting.name, style.dim(&origin))?;

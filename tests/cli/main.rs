@@ -1,0 +1,12 @@
+//! The program as scripts and people start it: a process, against a real redis-server or real files.
+#![allow(clippy::unwrap_used)]
+
+mod bad_input;
+mod changing;
+mod program;
+mod reading;
+#[path = "../../cache-core/tests/harness/redis_server.rs"]
+mod redis_server;
+mod settings;
+mod terminal;
+mod troubleshooting;

@@ -1,0 +1,144 @@
+//! How the tests start the program, and what they put into Redis for it.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::Output;
+
+use assert_cmd::Command;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use redis::{Connection, cmd};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::redis_server::RedisServer;
+
+/// A directory where no settings are, and a cache to point the program at.
+pub struct Program {
+    pub directory: TempDir,
+    url: Option<String>,
+}
+
+/// What a run left.
+pub struct Run {
+    pub code: Option<i32>,
+    pub out: String,
+    pub err: String,
+}
+
+impl Program {
+    /// Without any cache named.
+    pub fn bare() -> Self {
+        Self { directory: TempDir::new().unwrap(), url: None }
+    }
+
+    /// On this Redis.
+    pub fn on(url: &str) -> Self {
+        Self { url: Some(url.to_owned()), ..Self::bare() }
+    }
+
+    /// The URL of its Redis.
+    pub fn url(&self) -> &str {
+        self.url.as_deref().unwrap()
+    }
+
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(Self::path());
+        command.current_dir(self.directory.path()).env_clear().timeout(std::time::Duration::from_secs(60));
+        command.env("HOME", self.directory.path());
+        if let Some(url) = &self.url {
+            command.env("REDIS_CACHE_URL", url);
+        }
+        command
+    }
+
+    pub fn run(&self, arguments: &[&str]) -> Run {
+        Run::of(&self.command().args(arguments).output().unwrap())
+    }
+
+    pub fn path() -> PathBuf {
+        assert_cmd::cargo::cargo_bin!("animecache").to_path_buf()
+    }
+}
+
+impl Run {
+    pub fn of(output: &Output) -> Self {
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        Self { code: output.status.code(), out: text(&output.stdout), err: text(&output.stderr) }
+    }
+
+    /// Standard output as one JSON value.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {} {}", self.out, self.err))
+    }
+
+    /// Standard output as one JSON value a line, by id.
+    pub fn rows(&self) -> BTreeMap<String, Value> {
+        let row = |line: &str| {
+            let row: Value = serde_json::from_str(line).unwrap();
+            (row["id"].to_string().trim_matches('"').to_owned(), row)
+        };
+        self.out.lines().map(row).collect()
+    }
+}
+
+/// What the pipeline wrote, in a database of its own.
+pub fn pipeline() -> (Program, Connection) {
+    let (program, mut connection) = empty();
+    for line in include_str!("../../cache-core/tests/fixtures/pipeline.ndjson").lines() {
+        load(&mut connection, &serde_json::from_str(line).unwrap());
+    }
+    (program, connection)
+}
+
+/// An empty database.
+pub fn empty() -> (Program, Connection) {
+    let url = RedisServer::fresh_database();
+    let connection = redis::Client::open(url.as_str()).unwrap().get_connection().unwrap();
+    (Program::on(&url), connection)
+}
+
+/// What the reference decoder reads in the pipeline's entries.
+pub fn expected() -> Vec<Value> {
+    serde_json::from_str(include_str!("../../cache-core/tests/fixtures/pipeline.expected.json")).unwrap()
+}
+
+fn load(connection: &mut Connection, record: &Value) {
+    let bytes = |value: &Value| STANDARD.decode(value.as_str().unwrap()).unwrap();
+    let all = |values: &Value| values.as_array().unwrap().iter().map(bytes).collect::<Vec<_>>();
+    let key = record["key"].as_str().unwrap();
+    let value = &record["value"];
+    let mut store = match record["type"].as_str().unwrap() {
+        "string" => cmd("SET"),
+        "list" => cmd("RPUSH"),
+        "set" => cmd("SADD"),
+        "hash" => cmd("HSET"),
+        other => panic!("the fixture holds a {other}"),
+    };
+    store.arg(key);
+    match value {
+        Value::String(_) => store.arg(bytes(value)),
+        Value::Array(_) => store.arg(all(value)),
+        _ => {
+            value.as_object().unwrap().iter().fold(&mut store, |store, (name, value)| store.arg(name).arg(bytes(value)))
+        }
+    };
+    store.exec(connection).unwrap();
+    cmd("PEXPIRE").arg(key).arg(record["pttl"].as_i64().unwrap()).exec(connection).unwrap();
+}
+
+/// Every key with its value as the server itself writes it.
+pub fn dump(connection: &mut Connection) -> BTreeMap<Vec<u8>, Vec<u8>> {
+    let keys: Vec<Vec<u8>> = cmd("KEYS").arg("*").query(connection).unwrap();
+    keys.into_iter()
+        .map(|key| {
+            let value = cmd("DUMP").arg(&key).query(connection).unwrap();
+            (key, value)
+        })
+        .collect()
+}
+
+/// Whether this is a key of ours.
+pub fn is_ours(key: &[u8]) -> bool {
+    key.starts_with(b"hishel_cache:") || key.starts_with(b"result_cache:")
+}

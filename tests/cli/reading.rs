@@ -1,0 +1,237 @@
+//! `stats`, `ls` and `show` tell what is there, in the fields that scripts rely on.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
+use redis::cmd;
+use serde_json::{Value, json};
+
+use crate::program::{Program, empty, expected, pipeline};
+
+const HTTP_FIELDS: [&str; 19] = [
+    "kind",
+    "id",
+    "key",
+    "layout",
+    "cache_key",
+    "service",
+    "state",
+    "method",
+    "url",
+    "status",
+    "size",
+    "created_at",
+    "age",
+    "ttl",
+    "last_used",
+    "freshness_lifetime",
+    "fresh",
+    "content_type",
+    "title",
+];
+const RESULT_FIELDS: [&str; 11] =
+    ["kind", "id", "key", "layout", "service", "state", "prefix", "schema", "arguments", "size", "ttl"];
+
+fn fields(value: &Value) -> Vec<&str> {
+    value.as_object().unwrap().keys().map(String::as_str).collect()
+}
+
+#[test]
+fn ls_lists_every_entry_as_the_reference_decoder_reads_it() {
+    let (program, _redis) = pipeline();
+    let run = program.run(&["ls", "--json"]);
+    assert_eq!(run.code, Some(0));
+    let rows = run.rows();
+    assert_eq!(rows.len(), 24);
+    for expected in expected() {
+        let id = expected["redis_key"].as_str().unwrap().strip_prefix("hishel_cache:entry:").unwrap();
+        let row = &rows[id];
+        assert_eq!(fields(row), HTTP_FIELDS);
+        let pair = &expected["pair"];
+        assert_eq!(row["key"], expected["redis_key"]);
+        assert_eq!(row["layout"], "pipeline");
+        assert_eq!(row["method"], pair["request"]["method"]);
+        assert_eq!(row["url"], pair["request"]["url"]);
+        assert_eq!(row["status"], pair["response"]["status_code"]);
+        assert_eq!(row["size"], expected["body_len"]);
+        assert_eq!(row["created_at"], pair["meta"]["created_at"]);
+        assert_eq!(row["state"], if pair["meta"]["deleted_at"].is_null() { "live" } else { "deleted" });
+    }
+    let key = "result_cache:anisearch_anime:82fce6a05e45281a:18878,dan-da-dan";
+    let mut row = rows[key].clone();
+    assert_eq!(fields(&row), RESULT_FIELDS);
+    assert!(row["ttl"].as_f64().unwrap() > 86_000.0);
+    row.as_object_mut().unwrap().remove("ttl");
+    let known = json!({"kind": "result", "id": key, "key": key, "layout": "pipeline", "service": "anisearch",
+        "state": "live", "prefix": "anisearch_anime", "schema": "82fce6a05e45281a", "arguments": "18878,dan-da-dan",
+        "size": 79});
+    assert_eq!(row, known);
+}
+
+#[test]
+fn show_tells_headers_and_body_as_the_reference_decoder_reads_them() {
+    let (program, _redis) = pipeline();
+    for expected in expected() {
+        let id = expected["redis_key"].as_str().unwrap().strip_prefix("hishel_cache:entry:").unwrap();
+        let run = program.run(&["show", id, "--json", "--reveal"]);
+        assert_eq!(run.code, Some(0), "{}", run.err);
+        let shown = run.json();
+        assert_eq!(shown["request"]["headers"], expected["pair"]["request"]["headers"]);
+        assert_eq!(shown["response"]["headers"], expected["pair"]["response"]["headers"]);
+        assert_eq!(shown["body_sha256"], expected["body_sha256"]);
+        let types: Vec<_> = shown["redis_keys"].as_array().unwrap().iter().map(|key| key["type"].clone()).collect();
+        assert!(types.contains(&json!("hash")) && types.contains(&json!("list")), "{types:?}");
+    }
+}
+
+#[test]
+fn a_body_comes_decoded_or_as_stored() {
+    let (program, _redis) = pipeline();
+    let body = |mode| program.command().args(["show", "http://127.0.0.1:8999/gz", mode]).output().unwrap().stdout;
+    assert_eq!(body("--body"), b"{\"zipped\":true}");
+    assert_eq!(body("--raw")[..2], [0x1f, 0x8b]);
+    let binary = program.command().args(["show", "/binary", "--raw"]).output().unwrap().stdout;
+    assert_eq!(binary.len(), 4096);
+}
+
+#[test]
+fn secrets_are_shown_only_when_asked_for() {
+    let (program, mut redis) = empty();
+    let key = "result_cache:p:1";
+    cmd("SET").arg(key).arg("1").exec(&mut redis).unwrap();
+    assert_eq!(program.run(&["show", key, "--json"]).json()["body"], 1);
+
+    let (program, _redis) = pipeline();
+    let hidden = program.run(&["show", "/multi"]);
+    assert!(hidden.out.contains("set-cookie: ***"), "{}", hidden.out);
+    let revealed = program.run(&["show", "/multi", "--reveal", "--headers"]);
+    assert!(revealed.out.contains("set-cookie: a=1"), "{}", revealed.out);
+}
+
+#[test]
+fn stats_counts_what_is_there() {
+    let (program, mut redis) = pipeline();
+    cmd("SET").arg("another:programs:key").arg("1").exec(&mut redis).unwrap();
+    let stats = program.run(&["stats", "--json"]).json();
+    assert_eq!(
+        stats["entries"],
+        json!({"http": 13, "result": 10, "incomplete": 0, "deleted": 1, "corrupt": 0, "orphan_keys": 0})
+    );
+    assert_eq!(stats["keys"], 52);
+    assert_eq!(stats["scanned"], json!({"keys": 53, "complete": true}));
+    assert_eq!(stats["backend"]["kind"], "redis");
+    assert_eq!(stats["backend"]["fallback"], false);
+    assert_eq!(stats["hit_source"], "server");
+    let service = stats["services"].as_array().unwrap().iter().find(|row| row["service"] == "anisearch").unwrap();
+    assert_eq!(
+        fields(service),
+        ["service", "kind", "entries", "bytes", "ttl", "hits", "misses", "hit_rate", "stores", "errors", "window"]
+    );
+    assert_eq!(fields(&service["ttl"]), ["min", "median", "max", "none"]);
+    assert_eq!((&service["entries"], &service["bytes"], &service["hits"]), (&json!(1), &json!(79), &Value::Null));
+
+    let prometheus = program.run(&["stats", "--prometheus"]).out;
+    assert!(prometheus.contains("animecache_entries{kind=\"http\",state=\"live\"} 13\n"), "{prometheus}");
+    assert!(
+        prometheus.contains("animecache_service_bytes{service=\"anisearch\",kind=\"result\"} 79\n"),
+        "{prometheus}"
+    );
+}
+
+#[test]
+fn entries_are_sorted_limited_and_selected() {
+    let (program, _redis) = pipeline();
+    let sizes = |arguments: &[&str]| -> Vec<u64> {
+        let run = program.run(&[&["ls", "--json"], arguments].concat());
+        assert_eq!(run.code, Some(0), "{}", run.err);
+        run.out.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["size"].as_u64().unwrap()).collect()
+    };
+    assert_eq!(sizes(&["--sort", "size", "--reverse", "--limit", "2"]), [300_000, 4096]);
+    assert_eq!(sizes(&["--larger-than", "100KiB"]), [300_000]);
+    assert_eq!(sizes(&["--state", "deleted"]), [300_000]);
+    assert_eq!(sizes(&["--status", "2xx", "--url", "*/empty"]), [0]);
+    assert_eq!(sizes(&["--service", "anisearch", "--kind", "result"]), [79]);
+    assert_eq!(sizes(&["--body-match", "zipped", "--sort", "size"]), [15, 35]);
+    assert_eq!(sizes(&["--prefix", "hishel_cache"]).len(), 14);
+    assert_eq!(sizes(&["--limit", "3"]).len(), 3);
+    assert_eq!(sizes(&["--all"]).len(), 24);
+    assert_eq!(program.run(&["ls", "--service", "kitsu"]).code, Some(3));
+}
+
+#[test]
+fn what_is_cached_cannot_move_the_terminal() {
+    let (program, mut redis) = empty();
+    let key = "result_cache:p:\x1b]52;c;aGk=\x07\u{202e}\u{9b}31m";
+    cmd("SET").arg(key).arg("\"\x1b[2J\"").exec(&mut redis).unwrap();
+    for arguments in [&["ls"][..], &["ls", "--json"], &["show", key], &["show", key, "--json"]] {
+        let out = program.run(arguments).out;
+        assert!(!out.is_empty());
+        let is_harmless = |c: char| c == '\n' || !(c.is_control() || c == '\u{202e}');
+        assert!(out.chars().all(is_harmless), "{arguments:?}: {out:?}");
+    }
+}
+
+#[test]
+fn bytes_that_are_no_text_are_base64() {
+    let (program, mut redis) = empty();
+    cmd("SET").arg(b"result_cache:p:\xff\xfe").arg(b"\xfd").exec(&mut redis).unwrap();
+    let row: Value = program.run(&["ls", "--json"]).json();
+    assert_eq!(row["id"], json!({"base64": "cmVzdWx0X2NhY2hlOnA6//4="}));
+    assert_eq!(row["arguments"], json!({"base64": "//4="}));
+}
+
+#[test]
+fn a_pipe_closed_early_ends_the_list_quietly() {
+    let (program, mut redis) = empty();
+    fill(&mut redis, 50_000);
+    let mut ls = Command::new(Program::path())
+        .args(["ls", "--json"])
+        .env("REDIS_CACHE_URL", program.url())
+        .current_dir(program.directory.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(ls.stdout.take().unwrap()).lines();
+    assert!(lines.next().unwrap().unwrap().starts_with('{'));
+    drop(lines);
+    let output = ls.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// So many results.
+pub fn fill(redis: &mut redis::Connection, count: u32) {
+    let script = "for i = 1, tonumber(ARGV[1]) do redis.call('SET', 'result_cache:p:82fce6a05e45281a:' .. i, '1', 'EX', 9999) end";
+    cmd("EVAL").arg(script).arg(0).arg(count).exec(redis).unwrap();
+}
+
+#[test]
+fn an_entry_is_found_by_key_and_an_unknown_one_is_not() {
+    let (program, mut redis) = pipeline();
+    let id = "209662e2-e774-4be9-9d0b-1759981c933b";
+    let index: Vec<String> = cmd("KEYS").arg("hishel_cache:key_index:*").query(&mut redis).unwrap();
+    let index = index.iter().find(|key| cmd("SISMEMBER").arg(key).arg(id).query::<bool>(&mut redis).unwrap()).unwrap();
+    for name in [id, &format!("hishel_cache:entry:{id}"), &format!("hishel_cache:stream:{id}"), index, "/multi"] {
+        assert_eq!(program.run(&["show", name, "--json"]).json()["id"], id, "{name}");
+    }
+    for name in
+        ["00000000-0000-0000-0000-000000000000", "hishel_cache:entry:nothing", "result_cache:none", "nowhere.example"]
+    {
+        assert_eq!(program.run(&["show", name]).code, Some(3), "{name}");
+    }
+    let several = program.run(&["show", "/v4/anime"]);
+    assert_eq!(several.code, Some(2));
+    assert!(several.err.contains("name one by its id"), "{}", several.err);
+}
+
+#[test]
+fn the_demo_fills_every_command() {
+    let program = Program::bare();
+    let stats = program.run(&["--demo", "stats", "--json"]).json();
+    assert_eq!(stats["backend"]["kind"], "sqlite");
+    assert_eq!(stats["hit_source"], "none");
+    assert!(stats["entries"]["http"].as_u64().unwrap() > 50);
+    assert!(program.run(&["ls", "--demo", "--json", "--service", "kitsu"]).rows().len() > 5);
+    assert_eq!(program.run(&["flush", "--demo", "--all", "--yes"]).code, Some(0));
+}

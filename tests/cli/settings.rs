@@ -1,0 +1,91 @@
+//! Settings come from a file, `.env`, the environment and flags, the later the stronger.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::program::Program;
+
+/// Value and origin of a setting, as `doctor` tells them.
+fn setting(program: &Program, arguments: &[&str], environment: &[(&str, &str)]) -> (String, String) {
+    let mut command = program.command();
+    command.args(["doctor", "--json"]).args(arguments).envs(environment.iter().copied());
+    let report: Value = serde_json::from_slice(&command.output().unwrap().stdout).unwrap();
+    let all = report["settings"].as_array().unwrap();
+    let found = all.iter().find(|setting| setting["name"] == "HTTP_CACHE_DIR").unwrap();
+    (found["value"].as_str().unwrap().to_owned(), found["origin"].as_str().unwrap().to_owned())
+}
+
+#[test]
+fn the_stronger_place_wins_and_is_told() {
+    let program = Program::bare();
+    let sqlite = ("HTTP_CACHE_STORAGE", "sqlite");
+    let check = |arguments: &[&str], environment: &[(&str, &str)], value: &str, origin: &str| {
+        let (actual, from) = setting(&program, arguments, &[&[sqlite], environment].concat());
+        assert_eq!((actual.as_str(), from.ends_with(origin)), (value, true), "{from}, not {origin}");
+    };
+    check(&[], &[], "data/http_cache", "built-in");
+    let config = program.directory.path().join(".config/animecache/config.toml");
+    fs::create_dir_all(config.parent().unwrap()).unwrap();
+    fs::write(&config, "HTTP_CACHE_DIR = 'file'\n[profile.p]\nHTTP_CACHE_DIR = 'profile'\n").unwrap();
+    check(&[], &[], "file", "config.toml");
+    check(&["--profile", "p"], &[], "profile", "profile p");
+    fs::write(program.directory.path().join(".env"), "HTTP_CACHE_DIR=dotenv\nOTHER=two words\n").unwrap();
+    check(&["--profile", "p"], &[], "dotenv", ".env");
+    check(&[], &[("HTTP_CACHE_DIR", "environment")], "environment", "environment");
+    check(&["--sqlite", "flag"], &[("HTTP_CACHE_DIR", "environment")], "flag", "--sqlite");
+}
+
+#[test]
+fn settings_that_cannot_be_used_stop_everything_but_doctor() {
+    let program = Program::bare();
+    let run = |arguments: &[&str]| {
+        crate::program::Run::of(&program.command().args(arguments).env("HTTP_CACHE_STORAGE", "disk").output().unwrap())
+    };
+    let stats = run(&["stats"]);
+    assert_eq!(stats.code, Some(2));
+    assert!(stats.err.contains("HTTP_CACHE_STORAGE is \"disk\", but must be redis or sqlite"), "{}", stats.err);
+    assert!(run(&["doctor"]).out.contains("redis or sqlite"));
+
+    let file = program.directory.path().join("my.toml");
+    let with_file = |text: &str| {
+        fs::write(&file, text).unwrap();
+        program.run(&["stats", "--config", "my.toml", "--profile", "p"])
+    };
+    for (text, message) in [
+        ("REDIS_URL = 'redis://:hunter2@h'", "there is no setting REDIS_URL"),
+        ("REDIS_CACHE_URL = 'redis://:hunter2@h", "is not TOML"),
+        ("profile = 1", "[profile.NAME]"),
+        ("[profile.q]", "it has q"),
+        ("HTTP_CACHE_DIR = []", "must be one value"),
+    ] {
+        let refused = with_file(text);
+        assert_eq!(refused.code, Some(2), "{text}");
+        assert!(refused.err.contains(message) && !refused.err.contains("hunter2"), "{text}: {}", refused.err);
+    }
+    assert_eq!(program.run(&["stats", "--config", "none.toml"]).code, Some(2));
+}
+
+#[test]
+fn the_example_file_is_one_that_can_be_used() {
+    let program = Program::bare();
+    let example = include_str!("../../assets/config.toml");
+    // Every line that is commented out is one that may be put in force.
+    let whole: String = example
+        .lines()
+        .map(|line| {
+            line.strip_prefix("# ").filter(|line| line.contains(" = ") || line.starts_with('[')).unwrap_or(line)
+        })
+        .flat_map(|line| [line, "\n"])
+        .collect();
+    for text in [example, &whole] {
+        fs::write(program.directory.path().join("example.toml"), text).unwrap();
+        let run = program.run(&["doctor", "--config", "example.toml", "--storage", "sqlite", "--json"]);
+        assert_eq!(run.code, Some(5), "{}", run.err);
+    }
+    let url = "REDIS_CACHE_URL";
+    let report =
+        program.run(&["doctor", "--config", "example.toml", "--profile", "staging", "--sqlite", "x", "--json"]).json();
+    let found = report["settings"].as_array().unwrap().iter().find(|setting| setting["name"] == url).unwrap().clone();
+    assert_eq!(found["origin"], "profile staging");
+}

@@ -1,0 +1,74 @@
+//! On a terminal `flush` asks, shows how far it is, and can be interrupted.
+
+use std::io::{Read as _, Write as _};
+
+use portable_pty::{CommandBuilder, ExitStatus, PtySize, native_pty_system};
+use redis::cmd;
+
+use crate::program::{Program, empty, pipeline};
+use crate::reading::fill;
+
+const CTRL_C: &str = "\x03";
+
+/// Runs the program on a terminal; types `typed` as soon as `awaited` is on the screen.
+fn run(program: &Program, arguments: &[&str], awaited: &str, typed: &str) -> (ExitStatus, String) {
+    let size = PtySize { rows: 24, cols: 100, pixel_width: 0, pixel_height: 0 };
+    let terminal = native_pty_system().openpty(size).unwrap();
+    let mut command = CommandBuilder::new(Program::path());
+    command.args(arguments);
+    command.cwd(program.directory.path());
+    command.env("REDIS_CACHE_URL", program.url());
+    command.env("TERM", "xterm-256color");
+    let mut process = terminal.slave.spawn_command(command).unwrap();
+    // With our own end open, the reader would never see the end of the output.
+    drop(terminal.slave);
+    let mut reader = terminal.master.try_clone_reader().unwrap();
+    let mut keyboard = terminal.master.take_writer().unwrap();
+    let mut screen = String::new();
+    let mut is_typed = false;
+    let mut buffer = [0; 4096];
+    // At the end Linux answers with an error instead of an empty read.
+    while let Ok(count @ 1..) = reader.read(&mut buffer) {
+        screen.push_str(&String::from_utf8_lossy(&buffer[..count]));
+        if !is_typed && screen.contains(awaited) {
+            keyboard.write_all(typed.as_bytes()).unwrap();
+            is_typed = true;
+        }
+    }
+    assert!(is_typed, "{awaited:?} never came: {screen}");
+    (process.wait().unwrap(), screen)
+}
+
+#[test]
+fn only_a_yes_flushes() {
+    let (program, mut redis) = pipeline();
+    let keys = |redis: &mut redis::Connection| cmd("DBSIZE").query::<u64>(redis).unwrap();
+    for no in ["n\n", "\n", "what\n"] {
+        let (status, screen) = run(&program, &["flush", "--kind", "result"], "[y/N]", no);
+        assert_eq!(status.exit_code(), 2, "{screen}");
+        assert!(screen.contains("10 entries") && screen.contains("Nothing was flushed"), "{screen}");
+        assert_eq!(keys(&mut redis), 52);
+    }
+    let (status, screen) = run(&program, &["flush", "--kind", "result"], "[y/N]", "y\n");
+    assert_eq!(status.exit_code(), 0, "{screen}");
+    assert_eq!(keys(&mut redis), 42);
+}
+
+#[test]
+fn an_interrupted_flush_stops_at_a_batch_and_says_what_was_done() {
+    const ENTRIES: u32 = 400_000;
+    let (program, mut redis) = empty();
+    fill(&mut redis, ENTRIES);
+    let (status, screen) = run(&program, &["flush", "--all", "--yes"], "Flushing", CTRL_C);
+    assert_eq!(status.exit_code(), 4, "{screen}");
+    assert!(screen.contains("Interrupted; the rest was left as it was"), "{screen}");
+    let left: u32 = cmd("DBSIZE").query(&mut redis).unwrap();
+    assert!(left > 0 && left < ENTRIES, "{left} left");
+}
+
+#[test]
+fn a_watch_ends_well_at_an_interrupt() {
+    let (program, _redis) = pipeline();
+    let (status, screen) = run(&program, &["stats", "--watch", "1h"], "anisearch", CTRL_C);
+    assert_eq!(status.exit_code(), 0, "{screen}");
+}

@@ -1,0 +1,142 @@
+//! A cache that cannot be reached or is not well: what is told, and with which code.
+
+use std::net::TcpListener;
+
+use redis::cmd;
+use serde_json::Value;
+
+use crate::program::{Program, Run, empty, pipeline};
+use crate::redis_server::RedisServer;
+
+/// A port on which nobody listens.
+fn dead() -> String {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    format!("redis://:hunter2@127.0.0.1:{port}/0")
+}
+
+/// The check of this name.
+fn check(run: &Run, name: &str) -> Value {
+    let report = run.json();
+    let found = report["checks"].as_array().unwrap().iter().find(|check| check["name"] == name).cloned();
+    found.unwrap_or_else(|| panic!("no check {name}: {report}"))
+}
+
+#[test]
+fn reading_falls_back_to_sqlite_and_changing_does_not() {
+    let program = Program::on(&dead());
+    let stats = program.run(&["stats", "--json"]);
+    assert_eq!(stats.code, Some(0));
+    assert!(stats.err.starts_with("Redis connection failed: "), "{}", stats.err);
+    assert!(stats.err.ends_with(". Falling back to SQLite\n"), "{}", stats.err);
+    assert_eq!(stats.json()["backend"]["fallback"], true);
+    for arguments in
+        [&["stats", "--no-fallback"][..], &["flush", "--all", "--yes"], &["ttl", "--all", "--persist", "--yes"]]
+    {
+        let run = program.run(arguments);
+        assert_eq!(run.code, Some(5), "{arguments:?}");
+        assert!(run.err.contains("cannot be reached") && run.err.contains("next: "), "{}", run.err);
+        assert!(!run.err.contains("hunter2"));
+    }
+    assert!(program.directory.path().read_dir().unwrap().next().is_none(), "reading leaves no file behind");
+}
+
+#[test]
+fn a_wrong_password_is_told_as_one() {
+    let server = RedisServer::start("--requirepass hunter2");
+    for (user, code) in [("", 5), (":wrong@", 5), (":hunter2@", 0)] {
+        let program = Program::on(&format!("redis://{user}{}/0", server.address()));
+        let run = program.run(&["stats"]);
+        assert_eq!(run.code, Some(code), "{}", run.err);
+        assert!(!(run.out + &run.err).contains("hunter2"));
+        let doctor = program.run(&["doctor", "--json"]);
+        if code == 5 {
+            assert_eq!(doctor.code, Some(5));
+            assert!(check(&doctor, "Redis")["fix"].as_str().unwrap().contains("PASSWORD"), "{}", doctor.out);
+        }
+        assert!(!doctor.out.contains("hunter2"), "{}", doctor.out);
+    }
+}
+
+#[test]
+fn a_sqlite_file_that_is_missing_or_something_else_is_told() {
+    let program = Program::bare();
+    let missing = program.run(&["stats", "--sqlite", "none.db"]);
+    assert_eq!(missing.code, Some(5));
+    assert!(missing.err.contains("none.db does not exist") && missing.err.contains("--sqlite FILE"), "{}", missing.err);
+    std::fs::write(program.directory.path().join("text.db"), "not a database, and long enough to be looked at")
+        .unwrap();
+    let other = program.run(&["flush", "--all", "--yes", "--sqlite", "text.db"]);
+    assert_eq!(other.code, Some(5));
+    assert!(other.err.contains("not a database"), "{}", other.err);
+    let doctor = program.run(&["doctor", "--sqlite", "text.db", "--json"]);
+    assert_eq!(doctor.code, Some(5));
+    assert_eq!(check(&doctor, "SQLite file")["status"], "fail");
+}
+
+#[test]
+fn a_recording_of_hishel_in_sqlite_is_listed() {
+    let program = Program::bare();
+    let recorded = concat!(env!("CARGO_MANIFEST_DIR"), "/cache-core/tests/fixtures/hishel-1.3.db");
+    std::fs::copy(recorded, program.directory.path().join("http_cache.db")).unwrap();
+    let rows = program.run(&["ls", "--json", "--sqlite", "."]).rows();
+    assert!(rows.len() > 5);
+    assert!(rows.values().all(|row| row["layout"] == "sqlite" && row["kind"] == "http"));
+}
+
+#[test]
+fn doctor_is_content_with_a_cache_that_is_well() {
+    let (program, _redis) = pipeline();
+    let run = program.run(&["doctor", "--json"]);
+    assert_eq!(run.code, Some(0), "{}", run.out);
+    for name in [
+        "enabled",
+        "storage",
+        "pipeline",
+        "SQLite folder",
+        "Redis",
+        "version",
+        "memory",
+        "entries",
+        "TTLs",
+        "integrity",
+    ] {
+        assert_eq!(check(&run, name)["status"], "ok", "{name}");
+    }
+    assert!(program.run(&["doctor"]).out.contains("Everything is fine."));
+}
+
+#[test]
+fn doctor_finds_what_is_wrong_and_says_what_to_type() {
+    let (program, mut redis) = pipeline();
+    cmd("SET").arg("hishel_cache:entry:209662e2-e774-4be9-9d0b-1759981c933b").arg("junk").exec(&mut redis).unwrap();
+    cmd("SET").arg("result_cache:p:1").arg("1").exec(&mut redis).unwrap();
+    let elsewhere = Program::bare();
+    let run = Run::of(
+        &elsewhere
+            .command()
+            .args(["doctor", "--json", "--redis", program.url()])
+            .env("ENABLE_HTTP_CACHE", "false")
+            .output()
+            .unwrap(),
+    );
+    assert_eq!(run.code, Some(4));
+    for (name, fix) in [
+        ("enabled", "export ENABLE_HTTP_CACHE=true"),
+        ("pipeline", "REDIS_CACHE_URL=redis://127.0.0.1"),
+        ("TTLs", "animecache ttl --no-ttl"),
+        ("corrupt", "animecache flush --state corrupt"),
+    ] {
+        let check = check(&run, name);
+        assert_eq!(check["status"], "warn", "{check}");
+        assert!(check["fix"].as_str().unwrap().contains(fix), "{check}");
+    }
+    assert_eq!(check(&Program::on(empty().0.url()).run(&["doctor", "--json"]), "entries")["status"], "warn");
+}
+
+#[test]
+fn doctor_warns_of_a_server_that_evicts_single_keys() {
+    let server = RedisServer::start("--maxmemory 50mb --maxmemory-policy allkeys-lru");
+    let run = Program::on(&format!("redis://{}/0", server.address())).run(&["doctor", "--json"]);
+    assert_eq!(check(&run, "memory")["status"], "warn");
+    assert!(check(&run, "memory")["detail"].as_str().unwrap().contains("allkeys-lru"));
+}
