@@ -117,7 +117,7 @@ impl<'a> HttpRow<'a> {
         Self {
             kind: entry.kind().name(),
             id: entry.id.text(),
-            key: String::from_utf8_lossy(&entry.id.redis_key()).into_owned().into(),
+            key: key_name(&entry.id),
             layout: layout(&entry.id, BackendKind::Redis),
             cache_key: Text(http.cache_key.as_bytes()),
             service: entry.service.name(),
@@ -142,10 +142,7 @@ impl<'a> HttpRow<'a> {
 impl<'a> UnreadableRow<'a> {
     fn new(entry: &'a Summary, backend: BackendKind, now: f64) -> Self {
         let (id, key) = match &entry.id {
-            EntryId::Http(..) => {
-                let key = String::from_utf8_lossy(&entry.id.redis_key()).into_owned();
-                (Id::Name(entry.id.text()), Id::Name(key.into()))
-            }
+            EntryId::Http(..) => (Id::Name(entry.id.text()), Id::Name(key_name(&entry.id))),
             EntryId::Key(key) => (Id::Key(Text(key)), Id::Key(Text(key))),
         };
         Self {
@@ -161,6 +158,14 @@ impl<'a> UnreadableRow<'a> {
             ttl: entry.ttl(now),
             problem: entry.problem.as_deref(),
         }
+    }
+}
+
+/// The Redis key of an HTTP entry, which is text.
+fn key_name(id: &EntryId) -> Cow<'_, str> {
+    match id.redis_key() {
+        Cow::Borrowed(key) => String::from_utf8_lossy(key),
+        Cow::Owned(key) => String::from_utf8(key).unwrap_or_default().into(),
     }
 }
 

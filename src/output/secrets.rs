@@ -10,9 +10,12 @@ const PARAMETERS: [&str; 3] = ["key", "apikey", "auth"];
 
 /// Whether a header field or parameter of this name holds a credential.
 pub fn is_secret_name(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    matches!(name.as_str(), "authorization" | "proxy-authorization" | "cookie" | "set-cookie")
-        || ["token", "secret", "api-key", "api_key", "apikey", "password"].iter().any(|part| name.contains(part))
+    // Every parameter of every URL in a list comes here: nothing is allocated.
+    let is = |word: &str| name.eq_ignore_ascii_case(word);
+    let contains =
+        |word: &str| name.as_bytes().windows(word.len()).any(|part| part.eq_ignore_ascii_case(word.as_bytes()));
+    ["authorization", "proxy-authorization", "cookie", "set-cookie"].into_iter().any(is)
+        || ["token", "secret", "api-key", "api_key", "apikey", "password"].into_iter().any(contains)
 }
 
 /// The URL with the password in front of its host and the credentials among its parameters replaced by [`MASK`].
@@ -48,8 +51,12 @@ pub fn url(url: &str) -> Cow<'_, str> {
 
 fn is_secret_parameter(name: &str) -> bool {
     // `k%65y` is `key` too.
-    let plain = url::form_urlencoded::parse(name.as_bytes()).next();
-    let name = plain.as_ref().map_or(name, |(name, _)| name);
+    if name.contains('%')
+        && let Some((plain, _)) = url::form_urlencoded::parse(name.as_bytes()).next()
+        && plain != name
+    {
+        return is_secret_parameter(&plain);
+    }
     is_secret_name(name) || PARAMETERS.iter().any(|known| name.eq_ignore_ascii_case(known))
 }
 

@@ -6,6 +6,7 @@ use redis::cmd;
 use serde_json::Value;
 
 use crate::program::{Program, Run, empty, pipeline};
+use crate::reading::fill;
 use crate::redis_server::RedisServer;
 
 /// A port on which nobody listens.
@@ -55,6 +56,50 @@ fn a_wrong_password_is_told_as_one() {
         }
         assert!(!doctor.out.contains("hunter2"), "{}", doctor.out);
     }
+}
+
+#[test]
+fn a_server_that_hangs_is_given_up() {
+    let server = RedisServer::start("");
+    let url = format!("redis://{}/0", server.address());
+    let mut redis = redis::Client::open(url.as_str()).unwrap().get_connection().unwrap();
+    cmd("CLIENT").arg("PAUSE").arg(60_000).arg("ALL").exec(&mut redis).unwrap();
+    let program = Program::on(&url);
+    let run = |arguments: &[&str]| {
+        let times = [("REDIS_SOCKET_TIMEOUT", "0.3"), ("REDIS_SOCKET_CONNECT_TIMEOUT", "0.3")];
+        Run::of(&program.command().args(arguments).envs(times).output().unwrap())
+    };
+    let flush = run(&["flush", "--all", "--yes"]);
+    assert_eq!(flush.code, Some(5), "{}", flush.err);
+    let stats = run(&["stats"]);
+    assert_eq!(stats.code, Some(0));
+    assert!(stats.err.starts_with("Redis connection failed: "), "{}", stats.err);
+}
+
+#[test]
+fn a_server_that_loads_its_data_is_told_as_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = RedisServer::start(&format!(
+        "--enable-debug-command yes --loading-process-events-interval-bytes 1024 --dir {}",
+        directory.path().display()
+    ));
+    let url = format!("redis://{}/0", server.address());
+    let connect = || redis::Client::open(url.as_str()).unwrap().get_connection().unwrap();
+    let mut redis = connect();
+    fill(&mut redis, 20_000);
+    // A millisecond a key: it loads for longer than this test takes.
+    cmd("CONFIG").arg("SET").arg("key-load-delay").arg(1_000).exec(&mut redis).unwrap();
+    let mut loading = connect();
+    let reload = std::thread::spawn(move || cmd("DEBUG").arg("RELOAD").exec(&mut loading));
+    while cmd("PING").exec(&mut redis).is_ok() {}
+    let program = Program::on(&url);
+    let flush = program.run(&["flush", "--all", "--yes"]);
+    assert_eq!(flush.code, Some(5), "{}", flush.err);
+    let doctor = program.run(&["doctor", "--json"]);
+    assert_eq!(doctor.code, Some(5), "{}", doctor.out);
+    assert!(check(&doctor, "Redis")["fix"].as_str().unwrap().starts_with("wait"), "{}", doctor.out);
+    drop(server);
+    assert!(reload.join().unwrap().is_err(), "it was still loading");
 }
 
 #[test]
