@@ -74,11 +74,7 @@ impl Session {
     async fn open(&self, when_unreachable: WhenUnreachable) -> anyhow::Result<Cache> {
         if self.global.demo {
             let demo = demo::cache().await?;
-            let store: Arc<dyn Inspect> = if self.global.read_only {
-                Arc::new(ReadOnly::new(Arc::clone(&demo.store)))
-            } else {
-                Arc::clone(&demo.store)
-            };
+            let store = if self.global.read_only { read_only(&demo) } else { Arc::clone(&demo.store) };
             return Ok(Cache { store, is_fallback: false, _demo: Some(demo) });
         }
         self.check_settings()?;
@@ -108,4 +104,9 @@ impl Session {
             output::tell(&safe::line(text));
         }
     }
+}
+
+/// The throw-away cache, protected.
+fn read_only(demo: &Demo) -> Arc<dyn Inspect> {
+    Arc::new(ReadOnly::new(Arc::clone(&demo.store)))
 }

@@ -7,7 +7,7 @@ use animecache::args::Cli;
 use animecache::exit::{self, Exit};
 use animecache::output::{self, safe};
 use clap::Parser as _;
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::EnvFilter;
 
 /// The commands wait for one server most of the time; the second thread keeps Ctrl-C and progress alive.
 const THREADS: usize = 2;
@@ -32,11 +32,13 @@ fn main() -> ExitCode {
 fn log_to_stderr(verbosity: u8) {
     let level = match verbosity {
         0 => return,
-        1 => LevelFilter::INFO,
-        2 => LevelFilter::DEBUG,
-        _ => LevelFilter::TRACE,
+        1 => "info",
+        2 => "debug",
+        _ => "trace",
     };
-    tracing_subscriber::fmt().with_max_level(level).with_ansi(stderr().is_terminal()).with_writer(stderr).init();
+    // Drivers may log what they send, passwords included.
+    let ours = EnvFilter::new(format!("animecache={level},cache_core={level}"));
+    tracing_subscriber::fmt().with_env_filter(ours).with_ansi(stderr().is_terminal()).with_writer(stderr).init();
 }
 
 fn report(error: &anyhow::Error) -> Exit {

@@ -156,3 +156,67 @@ fn size(text: &str) -> Result<u64, String> {
 fn regex(text: &str) -> Result<regex::bytes::Regex, String> {
     regex::bytes::Regex::new(text).map_err(|error| error.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::{Command, FromArgMatches as _};
+
+    fn parse(arguments: &[&str]) -> Selectors {
+        let command = Selectors::augment_args(Command::new("ls").no_binary_name(true));
+        Selectors::from_arg_matches(&command.try_get_matches_from(arguments).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn every_selector_alone_is_a_choice_and_nothing_is_none() {
+        assert!(parse(&[]).is_empty());
+        assert!(parse(&["--prefix", ""]).is_empty());
+        for argument in [
+            "--prefix=p",
+            "--match=*",
+            "--kind=http",
+            "--service=anime_planet",
+            "--url=*",
+            "--method=get",
+            "--status=4xx",
+            "--older-than=6h",
+            "--newer-than=2d 12h",
+            "--idle-for=1s",
+            "--ttl-under=1m",
+            "--ttl-over=1m",
+            "--no-ttl",
+            "--larger-than=1MiB",
+            "--stale",
+            "--fresh",
+            "--state=corrupt",
+            "--schema=82fce6a05e45281a",
+            "--dead-schemas",
+            "--body-match=x",
+            "--id=x",
+            "--all",
+        ] {
+            assert!(!parse(&[argument]).is_empty(), "{argument}");
+            assert_eq!(parse(&[argument]).filter().is_everything(), argument == "--all", "{argument}");
+        }
+    }
+
+    #[test]
+    fn an_id_means_every_layout_that_writes_it_so() {
+        let id = uuid::Uuid::from_u128(7);
+        assert_eq!(ids(&id.hyphenated().to_string()).len(), 3);
+        assert_eq!(
+            ids(&id.simple().to_string()),
+            [EntryId::Http(Layout::Hishel1, id), EntryId::Http(Layout::Hishel2, id)]
+        );
+        assert_eq!(ids("result_cache:p:1"), [EntryId::key(*b"result_cache:p:1")]);
+        let long = format!("result_cache:{}", "p".repeat(23));
+        assert_eq!(ids(&long), [EntryId::key(long.as_bytes())]);
+    }
+
+    #[test]
+    fn sizes_and_durations_are_read() {
+        assert_eq!(parse(&["--larger-than", "300kB"]).larger_than, Some(300_000));
+        assert_eq!(parse(&["--older-than", "1h 30m"]).filter().older_than, Some(5_400.0));
+        assert_eq!(parse(&["--stale"]).filter().is_fresh, Some(false));
+    }
+}

@@ -6,6 +6,7 @@ mod text;
 
 use std::io::{IsTerminal as _, stdout};
 use std::sync::Arc;
+use std::time::Duration;
 
 use cache_core::admin::stats::Tally;
 use cache_core::{Filter, clock, pages};
@@ -18,7 +19,10 @@ use crate::exit::Exit;
 use crate::output::{self, json};
 
 /// Clears the terminal and starts in its upper left corner.
-const REPAINT: &[u8] = b"\x1b[H\x1b[2J\x1b[3J";
+const REPAINT: &[u8] = b"\x1b[H\x1b[2J";
+
+/// Counting again without a pause would only keep the server busy.
+const SHORTEST_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Runs the command.
 pub(super) async fn run(session: &Session, args: &StatsArgs) -> anyhow::Result<Exit> {
@@ -38,7 +42,7 @@ pub(super) async fn run(session: &Session, args: &StatsArgs) -> anyhow::Result<E
         tokio::select! {
             biased;
             _ = &mut interrupt => return Ok(Exit::Done),
-            () = tokio::time::sleep(interval) => {}
+            () = tokio::time::sleep(interval.max(SHORTEST_INTERVAL)) => {}
         }
     }
 }

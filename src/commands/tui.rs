@@ -1,9 +1,9 @@
 //! `tui`: the dashboard, for people only.
 
 use std::io::{IsTerminal as _, stdin, stdout};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use cache_core::{Opened, WhenUnreachable};
+use cache_core::{Error, Opened, WhenUnreachable};
 
 use super::Session;
 use crate::args::ColorChoice;
@@ -29,9 +29,17 @@ pub(super) async fn run(session: &Session) -> anyhow::Result<Exit> {
         },
     };
     if session.global.demo {
-        let demo = demo::cache().await?;
-        let store = Arc::clone(&demo.store);
-        tui::run(async move { Ok(Opened { store, fallback: None }) }, options).await?;
+        // The first frame does not wait for the cache to be filled, and the cache stays until the last one.
+        let kept = Arc::new(OnceLock::new());
+        let keep = Arc::clone(&kept);
+        let opening = async move {
+            let demo = demo::cache().await.map_err(|error| Error::Config(format!("{error:#}")))?;
+            let demo = keep.get_or_init(|| demo);
+            let store = if options.is_read_only { super::read_only(demo) } else { Arc::clone(&demo.store) };
+            Ok(Opened { store, fallback: None })
+        };
+        tui::run(opening, options).await?;
+        drop(kept);
         return Ok(Exit::Done);
     }
     let when = if session.global.no_fallback { WhenUnreachable::Fail } else { WhenUnreachable::UseSqliteMeanwhile };
