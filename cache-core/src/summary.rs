@@ -152,3 +152,72 @@ fn title(method: &str, body_start: &[u8]) -> Option<Box<str>> {
     let window = &body_start[..body_start.len().min(TITLE_WINDOW)];
     needs_title(method).then(|| body::title(window)).flatten().map(Into::into)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::codec;
+    use crate::entry::{Headers, Request, Response};
+
+    fn fields(names: &'static [&'static str]) -> impl Strategy<Value = Headers> {
+        let value = prop_oneof![
+            "\\PC{0,12}",
+            Just("max-age=60, no-cache".to_owned()),
+            Just("Sun, 06 Nov 1994 08:49:37 GMT".to_owned()),
+        ];
+        vec((prop::sample::select(names), value), 0..8)
+            .prop_map(|fields| fields.iter().map(|(name, value)| (*name, value.as_str())).collect())
+    }
+
+    prop_compose! {
+        fn entry()(
+            (method, url) in (prop_oneof!["GET", "POST", "[A-Z]{1,6}"], "https://(kitsu.io|x.org)/\\PC{0,20}"),
+            asked in fields(&["accept", "cookie"]),
+            answered in fields(&["cache-control", "age", "date", "expires", "last-modified", "content-type", "etag"]),
+            status_code in any::<u16>(),
+            own_ttl in proptest::option::of(1.0..1e6),
+            created_at in 0.0..2e9,
+            deleted_at in proptest::option::of(0.0..2e9),
+        ) -> Entry {
+            let mut request = Request { method, url, headers: asked, ..Request::default() };
+            if let Some(ttl) = own_ttl {
+                request.extra.set_ttl(ttl);
+            }
+            Entry {
+                id: uuid::Uuid::from_u128(1),
+                cache_key: CacheKey::new(*b"key"),
+                request,
+                response: Response { status_code, headers: answered, ..Response::default() },
+                created_at: Some(created_at),
+                deleted_at,
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_few_facts_tell_the_same_as_the_whole_entry(
+            entry in entry(), body in "(\\PC{0,9}|\\{\"title\": \"t\"\\})", expires_at in proptest::option::of(0.0..2e9),
+        ) {
+            let services = Services::default();
+            let pair = codec::encode_pair(&entry);
+            let stored = Stored {
+                layout: Layout::Sqlite1,
+                id: entry.id,
+                size: body.len() as u64,
+                is_complete: true,
+                expires_at,
+                cache_key: None,
+                body_start: body.as_bytes(),
+            };
+            let facts = Facts::decode(&pair).unwrap();
+            prop_assert_eq!(
+                of_facts(&services, &facts, &stored),
+                of_entry(&services, Layout::Sqlite1, &entry, body.as_bytes(), expires_at)
+            );
+        }
+    }
+}

@@ -89,7 +89,7 @@ impl Store for Sqlite {
     async fn lookup(&self, key: &CacheKey) -> Result<Vec<Entry>> {
         let key = key.clone();
         self.read("looking up a key", move |_, reader| {
-            let mut found = reader.entries("WHERE cache_key = ?1", [key.as_bytes()], Depth::Entry)?;
+            let mut found = reader.entries("e.cache_key = ?1", key.as_bytes(), u32::MAX, Depth::Entry)?;
             found.retain(|found| found.summary.state == State::Live);
             // Layout E does not say when an entry was stored; the order of rows does.
             found.sort_by(|a, b| {
@@ -223,7 +223,7 @@ fn inspect(database: &Database, reader: &Reader<'_>, id: &EntryId) -> Result<Opt
         EntryId::Key(key) => key,
     };
     if let Some(rowid) = rows::row_of(key) {
-        let found = reader.entries("WHERE rowid = ?1", [rowid], Depth::Entry)?.pop();
+        let found = reader.entries("e.rowid = ?1", rowid, 1, Depth::Entry)?.pop();
         return Ok(found.filter(|found| found.summary.id == *id).map(of_entry));
     }
     if rows::orphan_of(key).is_some() {

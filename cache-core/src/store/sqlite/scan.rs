@@ -93,7 +93,7 @@ pub(super) fn page(reader: &Reader<'_>, from: Position, mut wanted: Wanted, want
 type Listed = (Vec<Summary>, Option<At>);
 
 fn entries(reader: &Reader<'_>, after: i64, want: u32) -> Result<Listed, Failure> {
-    let found = reader.entries("WHERE rowid > ?1 ORDER BY rowid LIMIT ?2", (after, want), Depth::Summary)?;
+    let found = reader.entries("e.rowid > ?1", after, want, Depth::Summary)?;
     let next = match found.last() {
         Some(last) if found.len() == want as usize => At::Entries(last.rowid),
         _ => At::Bodies(Vec::new()),
