@@ -71,11 +71,11 @@ impl Store for Redis {
     }
 
     async fn body(&self, id: &EntryId) -> Result<Option<Bytes>> {
-        read::body(&self.commands, id).await
+        read::body(&self.commands, &self.services, id).await
     }
 
     async fn replace(&self, id: &EntryId, entry: &Entry) -> Result<bool> {
-        write::replace(&self.commands, id, entry).await
+        write::replace(&self.commands, &self.services, id, entry).await
     }
 
     async fn touch(&self, ids: &[EntryId], ttl: Option<Duration>) -> Result<u64> {

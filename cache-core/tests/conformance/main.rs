@@ -58,5 +58,5 @@ macro_rules! tests {
 }
 
 keeps_its_promises! {
-    memory sqlite1 sqlite2 redis_pipeline fallback_with_its_first fallback_with_its_second
+    memory sqlite1 sqlite2 redis_pipeline redis_hishel1 redis_hishel2 fallback_with_its_first fallback_with_its_second
 }

@@ -83,6 +83,14 @@ pub async fn redis_pipeline() -> Subject {
     redis(Layout::Pipeline)
 }
 
+pub async fn redis_hishel1() -> Subject {
+    redis(Layout::Hishel1)
+}
+
+pub async fn redis_hishel2() -> Subject {
+    redis(Layout::Hishel2)
+}
+
 fn redis(layout: Layout) -> Subject {
     let url = RedisServer::fresh_database();
     let config = Config { redis_url: RedisUrl::new(url.clone()), write_layout: layout, ..Config::default() };

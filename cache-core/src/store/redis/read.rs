@@ -254,7 +254,8 @@ pub(super) async fn lookup(connection: &Connection, key: &CacheKey) -> Result<Ve
     let theirs = layout::index(Layout::Hishel1, key);
     pipe.cmd("SMEMBERS").arg(layout::index(Layout::Pipeline, key));
     pipe.cmd("SMEMBERS").arg(&theirs);
-    pipe.cmd("ZRANGEBYSCORE").arg(&theirs).arg(format!("({now}")).arg("+inf");
+    // hishel 2 does not say when an entry was stored; what expires last counts as the newest.
+    pipe.cmd("ZREVRANGEBYSCORE").arg(&theirs).arg("+inf").arg(format!("({now}"));
     let members = connection.pipeline("reading an index", &mut pipe).await?;
     // The second or the third is of the wrong type, whichever layout it is.
     let ids: Vec<_> = members
@@ -296,9 +297,24 @@ pub(super) async fn lookup(connection: &Connection, key: &CacheKey) -> Result<Ve
     Ok(entries)
 }
 
+/// The summary of an entry that may be served: hishel's own layouts keep what has expired or was removed for those
+/// who are reading it already.
+pub(super) async fn live(
+    connection: &Connection,
+    services: &Services,
+    layout: Layout,
+    id: Uuid,
+) -> Result<Option<Summary>> {
+    let found = summaries(connection, services, vec![found(layout, id)], clock::now()).await?;
+    Ok(found.into_iter().find(|summary| summary.state == State::Live))
+}
+
 /// The body of an entry if it is whole.
-pub(super) async fn body(connection: &Connection, id: &EntryId) -> Result<Option<Bytes>> {
+pub(super) async fn body(connection: &Connection, services: &Services, id: &EntryId) -> Result<Option<Bytes>> {
     let EntryId::Http(layout, id) = id else { return Ok(None) };
+    if *layout != Layout::Pipeline && live(connection, services, *layout, *id).await?.is_none() {
+        return Ok(None);
+    }
     let mut pipe = Pipeline::new();
     pipe.cmd("LRANGE").arg(layout::stream(*layout, *id)).arg(0).arg(-1);
     pipe.cmd("GET").arg(layout::done(*layout, *id));
@@ -318,7 +334,14 @@ pub(super) async fn body(connection: &Connection, id: &EntryId) -> Result<Option
 /// What is there of a body or value, at least `limit` bytes if there are as many.
 pub(super) async fn raw_body(connection: &Connection, id: &EntryId, limit: usize) -> Result<Option<Bytes>> {
     match id {
-        EntryId::Http(layout, id) => list(connection, layout::stream(*layout, *id).as_bytes(), limit).await,
+        EntryId::Http(layout, id) => match list(connection, layout::stream(*layout, *id).as_bytes(), limit).await? {
+            // To Redis an empty list is none; the entry tells whether its body is empty or gone with it.
+            None => {
+                let exists = connection.query("EXISTS", cmd("EXISTS").arg(layout::entry(*layout, *id))).await?;
+                Ok((reply::int(&exists) == Some(1)).then(Bytes::new))
+            }
+            body => Ok(body),
+        },
         EntryId::Key(key) => match Name::parse(key) {
             Name::Stream(..) => list(connection, key, limit).await,
             _ => {

@@ -3,6 +3,7 @@
 //! The three keys may lie on different servers one day, so nothing depends on their changing together: until the last
 //! step no reader finds the entry, and a crash in between leaves parts that expire by themselves.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -11,12 +12,14 @@ use redis::{Pipeline, RedisResult, Value, cmd};
 
 use super::connection::Connection;
 use super::layout::{self, COMPLETE, GRACE};
+use super::read;
 use super::reply;
 use super::touch::expire;
 use crate::clock;
 use crate::codec::{self, Done};
 use crate::entry::{Entry, EntryId, Layout};
 use crate::error::{Error, Result};
+use crate::service::Services;
 use crate::store::Writer;
 
 /// Pieces are gathered to this size before they are sent; hishel 2 stores every body in chunks of this size.
@@ -28,6 +31,8 @@ pub(super) struct RedisWriter {
     layout: Layout,
     entry: Entry,
     ttl: Option<Duration>,
+    /// When the entry expires, which hishel's own layouts keep inside it; Unix seconds.
+    expires_at: Option<f64>,
     pending: BytesMut,
     /// Chunks in Redis already.
     sent: u64,
@@ -35,8 +40,15 @@ pub(super) struct RedisWriter {
 }
 
 impl RedisWriter {
-    pub(super) fn new(connection: Connection, layout: Layout, entry: Entry, ttl: Option<Duration>) -> Self {
-        Self { connection, layout, entry, ttl, pending: BytesMut::new(), sent: 0, is_committed: false }
+    pub(super) fn new(connection: Connection, layout: Layout, mut entry: Entry, ttl: Option<Duration>) -> Self {
+        let now = clock::now();
+        let expires_at = ttl.map(|ttl| now + ttl.as_secs_f64());
+        let created_at = *entry.created_at.get_or_insert(now);
+        if let (Layout::Hishel1, Some(expires_at)) = (layout, expires_at) {
+            // hishel 1 counts from when the response was stored first, which may be long ago.
+            entry.request.extra.set_ttl(expires_at - created_at);
+        }
+        Self { connection, layout, entry, ttl, expires_at, pending: BytesMut::new(), sent: 0, is_committed: false }
     }
 
     /// How long the keys live: hishel's own layouts keep them longer than the entry counts.
@@ -104,7 +116,7 @@ impl RedisWriter {
             _ => {
                 let done = Done {
                     chunk_count: self.sent,
-                    ttl_deadline: self.ttl.map(|ttl| created_at + ttl.as_secs_f64()),
+                    ttl_deadline: self.expires_at,
                     tti: None,
                     cache_key: self.entry.cache_key.clone(),
                 };
@@ -127,8 +139,7 @@ impl RedisWriter {
         let mut pipe = Pipeline::new();
         pipe.cmd("PTTL").arg(&index);
         if self.layout == Layout::Hishel2 {
-            let created_at = self.entry.created_at.unwrap_or_else(clock::now);
-            let score = self.ttl.map_or("+inf".to_owned(), |ttl| (created_at + ttl.as_secs_f64()).to_string());
+            let score = self.expires_at.map_or("+inf".to_owned(), |at| at.to_string());
             pipe.cmd("ZADD").arg(&index).arg(score).arg(member);
         } else {
             pipe.cmd("SADD").arg(&index).arg(member);
@@ -192,11 +203,19 @@ impl Drop for RedisWriter {
 }
 
 /// Replaces the heads of an entry that is still there; its body and TTL stay.
-pub(super) async fn replace(connection: &Connection, id: &EntryId, entry: &Entry) -> Result<bool> {
+pub(super) async fn replace(connection: &Connection, services: &Services, id: &EntryId, entry: &Entry) -> Result<bool> {
     let EntryId::Http(layout, id) = id else {
         return Err(Error::Unsupported("only HTTP entries have heads that can be replaced"));
     };
     let key = layout::entry(*layout, *id);
+    let mut entry = Cow::Borrowed(entry);
+    if *layout != Layout::Pipeline {
+        let Some(old) = read::live(connection, services, *layout, *id).await? else { return Ok(false) };
+        if let (Layout::Hishel1, Some(at)) = (layout, old.expires_at) {
+            let stored_at = entry.created_at.or(old.created_at).unwrap_or(at);
+            entry.to_mut().request.extra.set_ttl(at - stored_at);
+        }
+    }
     let command = match layout {
         // A hash has no "only if it is there": without the check an entry that just expired would live for ever.
         Layout::Pipeline => cmd("EVAL")
@@ -206,10 +225,10 @@ pub(super) async fn replace(connection: &Connection, id: &EntryId, entry: &Entry
             )
             .arg(1)
             .arg(key)
-            .arg(codec::encode_pair(entry))
+            .arg(codec::encode_pair(&entry))
             .clone(),
-        Layout::Hishel2 => cmd("SET").arg(key).arg(codec::encode_heads(entry)).arg("XX").arg("KEEPTTL").clone(),
-        _ => cmd("SET").arg(key).arg(codec::encode_pair(entry)).arg("XX").arg("KEEPTTL").clone(),
+        Layout::Hishel2 => cmd("SET").arg(key).arg(codec::encode_heads(&entry)).arg("XX").arg("KEEPTTL").clone(),
+        _ => cmd("SET").arg(key).arg(codec::encode_pair(&entry)).arg("XX").arg("KEEPTTL").clone(),
     };
     let answer = connection.query("replacing an entry", &command).await?;
     Ok(!matches!(answer, Value::Nil | Value::Boolean(false)))
