@@ -28,7 +28,7 @@ review:
     cargo clippy --workspace --all-targets -- -D warnings
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
     @just _where-installed cargo-deny cargo deny check bans licenses sources
-    @just _where-installed duplicates duplicates src cache-core
+    @just _where-installed duplicates duplicates
 
 _where-installed program *command:
     @if command -v {{ program }} >/dev/null; then echo '{{ command }}'; {{ command }}; else echo '{{ program }} is not installed: left out'; fi

@@ -86,6 +86,10 @@ struct Outcome {
 async fn fill(store: &dyn Store) -> anyhow::Result<()> {
     let catalogue: Vec<Anime> = serde_json::from_str(include_str!("../assets/demo/anime.json"))?;
     let now = clock::now();
+    // First: a store takes what is put last for the newest, and these are of functions that have changed since.
+    for outcome in oddities::results() {
+        put_result(store, outcome).await?;
+    }
     for (place, anime) in catalogue.iter().enumerate() {
         // Each title was enriched in its own run, some of them while the one before was still cached.
         let run = 0.3 + 1.9 * place as f64;
@@ -98,9 +102,6 @@ async fn fill(store: &dyn Store) -> anyhow::Result<()> {
     }
     for answer in oddities::http(now) {
         put(store, answer, now).await?;
-    }
-    for outcome in oddities::results() {
-        put_result(store, outcome).await?;
     }
     for key in oddities::IMMORTAL {
         store.touch(&[EntryId::key(key.as_bytes())], None).await?;
@@ -185,6 +186,16 @@ mod tests {
         assert!(std::path::Path::new(&file).is_file());
         drop(demo);
         assert!(!std::path::Path::new(&file).exists());
+    }
+
+    #[tokio::test]
+    async fn the_results_of_changed_functions_are_the_dead_ones() {
+        let demo = cache().await.unwrap();
+        let filter = Filter { dead_schemas: true, ..Filter::default() };
+        let pages = cache_core::admin::select::select(Arc::clone(&demo.store), filter).await.unwrap();
+        let pages: Vec<_> = pages.try_collect().await.unwrap();
+        let dead = pages.iter().flat_map(|page| &page.entries).filter_map(|entry| entry.result_key()?.schema);
+        assert_eq!(dead.collect::<BTreeSet<_>>(), ["0d1f7c55aa3be902", "82fce6a05e45281a"].into());
     }
 
     #[tokio::test]
