@@ -48,7 +48,10 @@ pub(super) async fn summaries(
     let mut pipe = Pipeline::with_capacity(found.len() * 3);
     for found in &found {
         match found {
-            Found::Entry(layout, id) => ask_for_heads(&mut pipe, *layout, *id),
+            Found::Entry(layout, id) => {
+                ask_for_heads(&mut pipe, *layout, *id);
+                pipe.cmd("MEMORY").arg("USAGE").arg(layout::stream(*layout, *id));
+            }
             Found::Result(key) => {
                 pipe.cmd("STRLEN").arg(&key[..]);
                 pipe.cmd("PTTL").arg(&key[..]);
@@ -60,30 +63,34 @@ pub(super) async fn summaries(
     let mut read = Vec::with_capacity(found.len());
     for found in found {
         match found {
-            Found::Entry(layout, id) => match heads(layout, id, &mut answers, now) {
-                Some(Ok(heads)) => read.push(heads),
-                Some(Err(corrupt)) => summaries.push(corrupt),
-                None => {}
-            },
+            Found::Entry(layout, id) => {
+                let heads = heads(layout, id, &mut answers, now);
+                let memory = answers.next().and_then(RedisResult::ok).and_then(|bytes| reply::int(&bytes));
+                match heads {
+                    Some(Ok(heads)) => read.push((heads, memory)),
+                    Some(Err(corrupt)) => summaries.push(corrupt),
+                    None => {}
+                }
+            }
             Found::Result(key) => summaries.extend(result(services, key, &mut answers, now)),
         }
     }
 
     // The second round trip: bodies, and for hishel's own layouts their place in the index.
-    let facts: Vec<Result<Facts<'_>, CodecError>> = read.iter().map(|heads| Facts::decode(&heads.data)).collect();
+    let facts: Vec<Result<Facts<'_>, CodecError>> = read.iter().map(|(heads, _)| Facts::decode(&heads.data)).collect();
     let mut bodies = Vec::with_capacity(read.len());
     let mut places = Pipeline::new();
-    for (heads, facts) in read.iter().zip(&facts) {
+    for ((heads, memory), facts) in read.iter().zip(&facts) {
         if let Ok(facts) = facts {
             let start = if summary::needs_title(&facts.request.method) { TITLE_WINDOW } else { 0 };
-            bodies.push(Wanted { key: layout::stream(heads.layout, heads.id), start });
+            bodies.push(Wanted { key: layout::stream(heads.layout, heads.id), start, memory: *memory });
             ask_for_place(&mut places, heads, facts);
         }
     }
     let mut measures = script::measure(connection, &bodies).await?.into_iter();
     let mut places = connection.pipeline("reading indexes", &mut places).await?.into_iter();
 
-    for (heads, facts) in read.iter().zip(facts) {
+    for ((heads, _), facts) in read.iter().zip(facts) {
         summaries.push(match facts {
             Ok(facts) => of_heads(services, heads, &facts, measures.next().flatten(), &mut places, now),
             Err(error) => heads.corrupt(error.to_string()),
@@ -420,7 +427,7 @@ pub(super) async fn inspect(connection: &Connection, services: &Services, id: &E
     };
     let chunks = match summary.id {
         EntryId::Http(layout, id) => {
-            let wanted = Wanted { key: layout::stream(layout, id), start: 0 };
+            let wanted = Wanted { key: layout::stream(layout, id), start: 0, memory: None };
             let measure = script::measure(connection, &[wanted]).await?.pop().flatten().unwrap_or_default();
             let marks = u64::from(match layout {
                 Layout::Pipeline => measure.last == COMPLETE,

@@ -4,10 +4,12 @@
 //! no entry comes twice and, at its end, the keys that no entry owns are known.
 
 use std::collections::{HashMap, HashSet};
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, Hash, RandomState};
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use redis::{Pipeline, RedisResult, Value, cmd};
+use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
 use uuid::Uuid;
 
 use super::connection::Connection;
@@ -17,7 +19,7 @@ use super::reply;
 use crate::admin::filter::Filter;
 use crate::clock;
 use crate::entry::{EntryId, Kind, Layout, State, Summary};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::glob::Glob;
 use crate::key::{HTTP_PREFIX, RESULT_PREFIX};
 use crate::service::Services;
@@ -27,17 +29,35 @@ use crate::summary;
 /// Where a scan of a Redis database stands.
 #[derive(Debug)]
 pub(crate) struct Progress {
-    /// The names of this page, and Redis's cursor behind them; asked for while the page before was read.
-    names: Names,
-    /// `MATCH`: as much of the filter as the server can check.
-    pattern: Vec<u8>,
+    /// Pages that were read ahead, so that server, decoding and whoever takes the pages work at the same time.
+    ahead: mpsc::Receiver<Result<Batch>>,
+    reader: AbortHandle,
     /// Keys in the database when the scan began.
     total: u64,
     seen: Seen,
 }
 
-/// Redis's cursor behind some names, and the names.
-type Names = (u64, Vec<Vec<u8>>);
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.reader.abort();
+    }
+}
+
+/// What one `SCAN` named.
+#[derive(Debug)]
+struct Batch {
+    /// Redis's cursor behind it; 0: the end.
+    next: u64,
+    /// Keys under our prefixes.
+    keys: u64,
+    /// Entries and results.
+    summaries: Vec<Summary>,
+    /// Keys that are no entry by themselves: parts of entries, and what belongs to no layout.
+    others: Vec<Vec<u8>>,
+}
+
+/// How many pages are read ahead at most.
+const AHEAD: usize = 2;
 
 /// How many keys are read at a time, and how many times at once: the server works on some while others are decoded.
 const READ: usize = 250;
@@ -56,9 +76,21 @@ struct Seen {
 }
 
 impl Seen {
-    /// Whether this name comes for the first time.
-    fn is_new(&mut self, name: &[u8]) -> bool {
-        self.listed.insert(self.hasher.hash_one(name))
+    /// Whether this entry or name comes for the first time.
+    fn is_new(&mut self, id: &(impl Hash + ?Sized)) -> bool {
+        self.listed.insert(self.hasher.hash_one(id))
+    }
+
+    /// An entry was seen, and with it its parts have an owner.
+    fn own(&mut self, summary: &Summary) {
+        let EntryId::Http(layout, id) = summary.id else { return };
+        self.owns(layout::stream(layout, id).as_bytes());
+        if layout != Layout::Pipeline {
+            self.owns(layout::done(layout, id).as_bytes());
+        }
+        if let Some(http) = &summary.http {
+            self.owns(&layout::index(layout, &http.cache_key));
+        }
     }
 
     /// A part was seen; it waits for its entry unless that came already.
@@ -69,7 +101,6 @@ impl Seen {
         }
     }
 
-    /// An entry was seen that owns this part.
     fn owns(&mut self, name: &[u8]) {
         let hash = self.hasher.hash_one(name);
         if self.waiting.remove(&hash).is_none() {
@@ -88,48 +119,26 @@ pub(super) async fn page(
 ) -> Result<Page> {
     let mut progress = match progress {
         Some(progress) => progress,
-        None => Box::new(start(connection, filter, want).await?),
+        None => Box::new(start(connection, services, filter, want).await?),
     };
-    let (next, names) = std::mem::take(&mut progress.names);
-    let mut page = Page { total: progress.total, ..Page::default() };
-    let wants_orphans = filter.wants_orphans();
-
-    let mut wanted = Vec::with_capacity(names.len());
-    let mut unknown = Vec::new();
-    for name in names {
-        match Name::parse(&name) {
-            Name::Foreign => continue,
-            Name::Entry(layout, id) => {
-                if progress.seen.is_new(&name) {
-                    wanted.push(Found::Entry(layout, id));
-                }
-            }
-            Name::Result => {
-                if progress.seen.is_new(&name) {
-                    wanted.push(Found::Result(name));
-                }
-            }
-            Name::Unknown => {
-                if wants_orphans && progress.seen.is_new(&name) {
-                    unknown.push(name);
-                }
-            }
-            Name::Stream(..) | Name::Done(_) | Name::Index(..) => {
-                if wants_orphans {
-                    progress.seen.part(name);
-                }
-            }
-        }
-        page.keys += 1;
-    }
+    // The reader ends only behind the batch with the last cursor, or an error, and then is not asked again.
+    let Some(batch) = progress.ahead.recv().await else { return Err(Error::CursorExpired) };
+    let Batch { next, keys, mut summaries, others } = batch?;
+    let mut page = Page { total: progress.total, keys, ..Page::default() };
     let now = clock::now();
-    let following =
-        async { if next == 0 { Ok(Names::default()) } else { scan(connection, next, &progress.pattern, want).await } };
-    let (mut summaries, following) = tokio::try_join!(read_all(connection, services, wanted, now), following)?;
-    progress.names = following;
-    if wants_orphans {
+    let seen = &mut progress.seen;
+    summaries.retain(|summary| seen.is_new(&summary.id));
+    if filter.wants_orphans() {
         for summary in &summaries {
-            own(&mut progress.seen, summary);
+            seen.own(summary);
+        }
+        let mut unknown = Vec::new();
+        for name in others {
+            match Name::parse(&name) {
+                Name::Unknown if seen.is_new(&name) => unknown.push(name),
+                Name::Unknown => {}
+                _ => seen.part(name),
+            }
         }
         summaries.extend(orphans(connection, unknown, now).await?);
     }
@@ -146,29 +155,68 @@ pub(super) async fn page(
     Ok(page)
 }
 
-async fn start(connection: &Connection, filter: &Filter, want: usize) -> Result<Progress> {
+async fn start(connection: &Connection, services: &Services, filter: &Filter, want: usize) -> Result<Progress> {
     let total = connection.query("DBSIZE", &cmd("DBSIZE")).await?;
-    let pattern = pattern(filter);
-    Ok(Progress {
-        names: scan(connection, 0, &pattern, want).await?,
-        pattern,
-        total: reply::int(&total).unwrap_or(0) as u64,
-        seen: Seen::default(),
-    })
+    let (batches, ahead) = mpsc::channel(AHEAD);
+    let reader = read_ahead(connection.clone(), services.clone(), pattern(filter), want, batches);
+    #[expect(clippy::disallowed_methods, reason = "the task belongs to the cursor and is aborted with it")]
+    let reader = tokio::spawn(reader).abort_handle();
+    Ok(Progress { ahead, reader, total: reply::int(&total).unwrap_or(0) as u64, seen: Seen::default() })
 }
 
-async fn read_all(
-    connection: &Connection,
-    services: &Services,
-    mut found: Vec<Found>,
-    now: f64,
-) -> Result<Vec<Summary>> {
+/// Reads one page after the other until the end, an error, or nobody wants more.
+async fn read_ahead(
+    connection: Connection,
+    services: Services,
+    pattern: Vec<u8>,
+    want: usize,
+    batches: mpsc::Sender<Result<Batch>>,
+) {
+    let mut names = scan(&connection, 0, &pattern, want).await;
+    loop {
+        let outcome = async {
+            let (next, names) = names?;
+            let following =
+                async { if next == 0 { Ok((0, Vec::new())) } else { scan(&connection, next, &pattern, want).await } };
+            tokio::try_join!(read_batch(&connection, &services, next, names), following)
+        };
+        let batch = match outcome.await {
+            Ok((batch, following)) => {
+                names = Ok(following);
+                Ok(batch)
+            }
+            Err(error) => {
+                names = Ok((0, Vec::new()));
+                Err(error)
+            }
+        };
+        let is_last = batch.as_ref().map_or(true, |batch| batch.next == 0);
+        if batches.send(batch).await.is_err() || is_last {
+            return;
+        }
+    }
+}
+
+async fn read_batch(connection: &Connection, services: &Services, next: u64, names: Vec<Vec<u8>>) -> Result<Batch> {
+    let mut batch = Batch { next, keys: 0, summaries: Vec::new(), others: Vec::new() };
+    let mut found = Vec::with_capacity(names.len());
+    for name in names {
+        match Name::parse(&name) {
+            Name::Foreign => continue,
+            Name::Entry(layout, id) => found.push(Found::Entry(layout, id)),
+            Name::Result => found.push(Found::Result(name)),
+            _ => batch.others.push(name),
+        }
+        batch.keys += 1;
+    }
     let mut parts = Vec::with_capacity(found.len() / READ + 1);
     while !found.is_empty() {
         parts.push(found.split_off(found.len().saturating_sub(READ)));
     }
+    let now = clock::now();
     let reads = stream::iter(parts).map(|part| read::summaries(connection, services, part, now));
-    reads.buffer_unordered(READS_AT_ONCE).try_concat().await
+    batch.summaries = reads.buffer_unordered(READS_AT_ONCE).try_concat().await?;
+    Ok(batch)
 }
 
 /// The narrowest pattern that lets through every key which this filter needs to see.
@@ -186,7 +234,7 @@ fn pattern(filter: &Filter) -> Vec<u8> {
     }
 }
 
-async fn scan(connection: &Connection, cursor: u64, pattern: &[u8], want: usize) -> Result<Names> {
+async fn scan(connection: &Connection, cursor: u64, pattern: &[u8], want: usize) -> Result<(u64, Vec<Vec<u8>>)> {
     let command = cmd("SCAN").arg(cursor).arg("MATCH").arg(pattern).arg("COUNT").arg(want.max(1)).clone();
     let mut answer = reply::list(connection.query("SCAN", &command).await?).into_iter();
     let next = answer.next().and_then(reply::text).and_then(|text| text.parse().ok()).unwrap_or(0);
@@ -201,18 +249,6 @@ fn position(cursor: u64, total: u64) -> u64 {
     let fraction = cursor.reverse_bits() >> (64 - bits.max(64 - cursor.leading_zeros()));
     let size = 1_u64 << bits.max(64 - cursor.leading_zeros());
     (fraction as f64 / size as f64 * total as f64) as u64
-}
-
-/// Marks the parts of an entry as owned.
-fn own(seen: &mut Seen, summary: &Summary) {
-    let EntryId::Http(layout, id) = summary.id else { return };
-    seen.owns(layout::stream(layout, id).as_bytes());
-    if layout != Layout::Pipeline {
-        seen.owns(layout::done(layout, id).as_bytes());
-    }
-    if let Some(http) = &summary.http {
-        seen.owns(&layout::index(layout, &http.cache_key));
-    }
 }
 
 /// Those of the waiting parts whose entry is really not there: it may have come after its place was scanned.

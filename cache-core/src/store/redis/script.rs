@@ -42,6 +42,9 @@ return found";
 /// much as measuring several small bodies.
 const AT_ONCE: usize = 16;
 
+/// Up to this much memory a body counts as short; bytes.
+const SMALL: i64 = 8_192;
+
 /// What a stored body looks like from outside.
 #[derive(Debug, Default)]
 pub(super) struct Measure {
@@ -59,17 +62,34 @@ pub(super) struct Measure {
 pub(super) struct Wanted {
     pub(super) key: String,
     pub(super) start: usize,
+    /// `MEMORY USAGE` of the key, where it is known.
+    pub(super) memory: Option<i64>,
 }
 
-/// Measures bodies in one round trip. `None`: the key is not a list; a missing body has no elements.
+impl Wanted {
+    /// A short body is sent over sooner than a script has measured it.
+    fn is_small(&self) -> bool {
+        self.memory.is_some_and(|bytes| bytes <= SMALL)
+    }
+}
+
+/// Measures bodies. `None`: the key is not a list; a missing body has no elements.
 pub(super) async fn measure(connection: &Connection, bodies: &[Wanted]) -> Result<Vec<Option<Measure>>> {
+    let (small, large): (Vec<&Wanted>, Vec<&Wanted>) = bodies.iter().partition(|body| body.is_small());
+    let (small, large) = tokio::try_join!(fetch(connection, &small), run(connection, &large))?;
+    let (mut small, mut large) = (small.into_iter(), large.into_iter());
+    Ok(bodies.iter().map(|body| if body.is_small() { small.next() } else { large.next() }.flatten()).collect())
+}
+
+/// Has the server measure bodies, or fetches them, a few at a time, where it runs no scripts.
+async fn run(connection: &Connection, bodies: &[&Wanted]) -> Result<Vec<Option<Measure>>> {
     if connection.has_scripts() {
-        let mut answers = run(connection, bodies).await?;
+        let mut answers = eval(connection, bodies).await?;
         if answers.iter().any(|answer| answer.as_ref().is_err_and(|error| error.code() == Some("NOSCRIPT"))) {
             let mut load = Pipeline::new();
             load.cmd("SCRIPT").arg("LOAD").arg(MEASURE_TEXT);
             connection.pipeline("SCRIPT LOAD", &mut load).await?;
-            answers = run(connection, bodies).await?;
+            answers = eval(connection, bodies).await?;
         }
         if answers.iter().all(RedisResult::is_ok) {
             return Ok(answers.into_iter().filter_map(RedisResult::ok).flat_map(from_script).collect());
@@ -77,11 +97,20 @@ pub(super) async fn measure(connection: &Connection, bodies: &[Wanted]) -> Resul
         tracing::debug!("the server runs no scripts: bodies are fetched to be measured");
         connection.has_no_scripts();
     }
-    let mut fetch = Pipeline::with_capacity(bodies.len());
-    for body in bodies {
-        fetch.cmd("LRANGE").arg(&body.key).arg(0).arg(-1);
+    let mut measures = Vec::with_capacity(bodies.len());
+    for bodies in bodies.chunks(AT_ONCE) {
+        measures.extend(fetch(connection, bodies).await?);
     }
-    let answers = connection.pipeline("LRANGE", &mut fetch).await?;
+    Ok(measures)
+}
+
+/// Fetches bodies to measure them here.
+async fn fetch(connection: &Connection, bodies: &[&Wanted]) -> Result<Vec<Option<Measure>>> {
+    let mut pipe = Pipeline::with_capacity(bodies.len());
+    for body in bodies {
+        pipe.cmd("LRANGE").arg(&body.key).arg(0).arg(-1);
+    }
+    let answers = connection.pipeline("LRANGE", &mut pipe).await?;
     Ok(answers.into_iter().zip(bodies).map(|(answer, body)| Some(from_chunks(answer.ok()?, body.start))).collect())
 }
 
@@ -89,7 +118,7 @@ pub(super) fn is_unknown_command(error: &redis::RedisError) -> bool {
     error.detail().is_some_and(|detail| detail.contains("unknown command"))
 }
 
-async fn run(connection: &Connection, bodies: &[Wanted]) -> Result<Vec<RedisResult<Value>>> {
+async fn eval(connection: &Connection, bodies: &[&Wanted]) -> Result<Vec<RedisResult<Value>>> {
     let mut pipe = Pipeline::with_capacity(bodies.len().div_ceil(AT_ONCE));
     for bodies in bodies.chunks(AT_ONCE) {
         let command = pipe.cmd("EVALSHA").arg(MEASURE.get_hash()).arg(bodies.len());
