@@ -61,7 +61,7 @@ const AHEAD: usize = 2;
 
 /// How many keys are read at a time, and how many times at once: the server works on some while others are decoded.
 const READ: usize = 250;
-const READS_AT_ONCE: usize = 4;
+const READS_AT_ONCE: usize = 8;
 
 /// What has been seen of a database so far. Only hashes and ids are kept: there may be millions.
 #[derive(Debug, Default)]
