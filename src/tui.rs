@@ -7,6 +7,8 @@ pub mod action;
 pub mod app;
 pub mod effect;
 pub mod event;
+#[cfg(test)]
+mod fixture;
 pub mod keymap;
 pub mod message;
 pub mod run;

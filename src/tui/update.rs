@@ -7,6 +7,8 @@ mod inspector;
 mod mouse;
 mod outcome;
 mod table;
+#[cfg(test)]
+mod tests;
 mod tree;
 
 use crossterm::event::KeyEvent;

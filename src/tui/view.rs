@@ -21,6 +21,8 @@ pub mod inspector;
 pub mod layout;
 mod summary;
 pub mod table;
+#[cfg(test)]
+mod tests;
 mod text;
 pub mod theme;
 mod tree;

@@ -47,16 +47,15 @@ pub(super) fn clear(app: &mut App) {
     apply(app);
 }
 
-/// Shows what the text says. While it cannot be understood the last that could be stays in force.
+/// Shows what the text says; while its last word cannot be understood, what the others say.
 fn apply(app: &mut App) {
     let text = app.filter.text.lines().first().cloned().unwrap_or_default();
-    match Query::parse(&text) {
-        Ok(query) => {
-            app.filter.query = query;
-            app.filter.problem = None;
-            app.table.anchor = None;
-            app.choose_rows();
-        }
-        Err(problem) => app.filter.problem = Some(problem),
+    let others = text.trim_end().rsplit_once(' ').map_or("", |(others, _)| others);
+    let parsed = Query::parse(&text);
+    app.filter.problem = parsed.as_ref().err().cloned();
+    if let Ok(query) = parsed.or_else(|_| Query::parse(others)) {
+        app.filter.query = query;
+        app.table.anchor = None;
+        app.choose_rows();
     }
 }

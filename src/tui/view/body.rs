@@ -1,7 +1,7 @@
 //! A body as a JSON tree, as text, or as bytes. Only the lines on the screen are made.
 
 use ratatui::Frame;
-use ratatui::layout::{Alignment, Rect};
+use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use unicode_width::UnicodeWidthStr;
 
@@ -49,10 +49,10 @@ fn note(frame: &mut Frame<'_>, pane: Rect, body: &Body, app: &App, theme: &Theme
     }
     text.push(' ');
     // The tabs come first.
-    let room = pane.width.saturating_sub(48);
-    if room as usize >= text.width() {
-        let area = Rect { x: pane.x + 46, width: pane.width - 48, height: 1, ..pane };
-        frame.render_widget(Line::styled(text, theme.dim).alignment(Alignment::Right), area);
+    let width = text.width() as u16;
+    if pane.width >= width + 48 {
+        let area = Rect { x: pane.right() - width - 2, width, height: 1, ..pane };
+        frame.render_widget(Line::styled(text, theme.dim), area);
     }
 }
 
@@ -111,8 +111,8 @@ fn text_line<'a>(body: &Body, at: usize, shift: usize, theme: &Theme) -> Line<'a
 fn hex_line<'a>(bytes: &[u8], at: usize, theme: &Theme) -> Line<'a> {
     let start = at * 16;
     let line = &bytes[start.min(bytes.len())..bytes.len().min(start + 16)];
-    let hex = line.chunks(8).map(|half| half.iter().map(|byte| format!("{byte:02x} ")).collect::<String>());
-    let hex = hex.collect::<Vec<_>>().join(" ");
+    let half = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ");
+    let hex = line.chunks(8).map(half).collect::<Vec<_>>().join("  ");
     let text: String =
         line.iter().map(|b| if b.is_ascii_graphic() || *b == b' ' { char::from(*b) } else { '·' }).collect();
     Line::from(vec![

@@ -18,6 +18,8 @@ use crate::tui::app::rows::Row;
 use crate::tui::app::sort::Column;
 use crate::tui::app::{App, Focus};
 
+/// From this width of the name on, hosts are shown even where the path has to be cut.
+const HOST_FROM: usize = 60;
 /// The mark and a blank.
 const MARK: u16 = 2;
 
@@ -27,8 +29,8 @@ pub fn columns(width: u16) -> Vec<(Column, u16)> {
         (Column::Method, 6, 64),
         (Column::Service, 13, 110),
         (Column::Status, 6, 70),
-        (Column::Size, 9, 44),
-        (Column::Age, 8, 56),
+        (Column::Size, 8, 44),
+        (Column::Age, 7, 56),
         (Column::Ttl, 8, 0),
         (Column::State, 10, 32),
     ];
@@ -211,21 +213,27 @@ fn push_name<'a>(spans: &mut Vec<Span<'a>>, entry: &'a Summary, width: usize, th
         let url = safe::line(url.split_once("://").map_or(&*url, |(_, rest)| rest));
         let (host, path) = url.split_at(url.find(['/', '?', '#']).unwrap_or(url.len()));
         let title = http.title.as_deref().filter(|title| !title.is_empty());
+        let path = if path == "/" { "" } else { path };
         // Where there is little room, the host is the first to go: the tree tells it too.
-        if width >= 40 || path.len() <= 1 && title.is_none() {
+        let needed = url.width() + title.map_or(0, |title| title.width() + 1);
+        let has_host = needed <= width || width >= HOST_FROM || path.is_empty() && title.is_none();
+        if has_host {
             push(host, theme.dim);
         }
-        if path != "/" {
-            push(path, theme.text);
-        }
+        push(path, theme.text);
         if let Some(title) = title {
-            push(" ", theme.text);
+            if has_host || !path.is_empty() {
+                push(" ", theme.text);
+            }
             push(&safe::line(title), theme.strong);
         }
     } else if let Some(key) = entry.result_key() {
-        push(&safe::bytes(key.prefix), theme.dim);
+        let (prefix, arguments) = (safe::bytes(key.prefix), safe::bytes(key.arguments));
+        // Where there is little room the arguments have it: the tree tells the prefix too.
+        let left_over = width.saturating_sub(arguments.width() + 1).max(width / 3);
+        push(&fit(&prefix, left_over), theme.dim);
         push(" ", theme.dim);
-        push(&safe::bytes(key.arguments), theme.text);
+        push(&arguments, theme.text);
     } else {
         push(&safe::bytes(&entry.id.redis_key()), theme.text);
     }

@@ -9,11 +9,10 @@ use super::layout::Regions;
 use super::text::{fit, right};
 use super::theme::Theme;
 use crate::output::human;
-use crate::tui::app::tree::Node;
+use crate::tui::app::tree::{Node, ROOT};
 use crate::tui::app::{App, Focus};
 
-/// Columns of the count and of the bytes.
-const COUNT: usize = 8;
+/// Columns of the bytes, with a blank.
 const BYTES: usize = 9;
 
 pub(super) fn draw(frame: &mut Frame<'_>, regions: &Regions, app: &App, theme: &Theme) {
@@ -23,6 +22,8 @@ pub(super) fn draw(frame: &mut Frame<'_>, regions: &Regions, app: &App, theme: &
     let is_focused = app.focus == Focus::Tree;
     draw_frame(frame, regions.tree, Line::styled(" Cache ", theme.dim), regions.is_framed, is_focused, theme);
     let inside = regions.inside(regions.tree);
+    // No count is larger than that of everything.
+    let count = human::count(app.tree.get(ROOT).entries).len() + 1;
     let lines = app.tree.lines().into_iter().skip(app.tree.offset).zip(inside.rows());
     for (id, row) in lines {
         let node = app.tree.get(id);
@@ -31,18 +32,18 @@ pub(super) fn draw(frame: &mut Frame<'_>, regions: &Regions, app: &App, theme: &
             (true, false) => theme.selected_unfocused,
             (false, _) => theme.text,
         };
-        frame.render_widget(line(node, row.width.into(), theme).style(style), row);
+        frame.render_widget(line(node, row.width.into(), count, theme).style(style), row);
     }
 }
 
-fn line<'a>(node: &'a Node, width: usize, theme: &Theme) -> Line<'a> {
+fn line<'a>(node: &'a Node, width: usize, count: usize, theme: &Theme) -> Line<'a> {
     let fold = match (node.has_children(), node.is_folded) {
         (false, _) => "  ",
         (true, true) => "▸ ",
         (true, false) => "▾ ",
     };
     let has_bytes = width >= 34;
-    let numbers = if has_bytes { COUNT + BYTES } else { COUNT };
+    let numbers = if has_bytes { count + BYTES } else { count };
     let indent = usize::from(node.depth) * 2;
     let room = width.saturating_sub(numbers + indent + 2);
     let (label, rest) =
@@ -54,7 +55,7 @@ fn line<'a>(node: &'a Node, width: usize, theme: &Theme) -> Line<'a> {
         if node.is_dead { Span::styled(label, theme.dim) } else { Span::raw(label) },
         Span::styled(rest, theme.note),
         Span::raw(" ".repeat(pad)),
-        Span::styled(right(&human::count(node.entries), COUNT), theme.dim),
+        Span::styled(right(&human::count(node.entries), count), theme.dim),
     ];
     if has_bytes {
         spans.push(Span::styled(right(&human::bytes(node.bytes), BYTES), theme.faint));

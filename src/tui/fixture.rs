@@ -1,0 +1,155 @@
+//! A dashboard with a listed cache, at a fixed time, for the tests of decisions and frames.
+
+use std::borrow::Cow;
+
+use cache_core::{
+    Backend, BackendKind, CacheKey, EntryId, Freshness, Health, HttpSummary, Layout, Page, Service, State, Summary,
+};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use jiff::tz::TimeZone;
+use ratatui::layout::Size;
+use uuid::Uuid;
+
+use super::app::App;
+use super::effect::Effect;
+use super::keymap::Keymap;
+use super::message::{Message, Outcome, Progress, Ticket};
+use super::update::{start, update};
+use super::{KEYMAP, Options};
+
+/// 2026-11-22 12:20:00 UTC.
+pub(crate) const NOW: f64 = 1_795_350_000.0;
+
+pub(crate) fn backend() -> Backend {
+    Backend { kind: BackendKind::Redis, location: "redis://localhost:6379/0".into() }
+}
+
+/// An HTTP entry, stored an hour ago, that expires in `ttl` seconds.
+pub(crate) fn http(number: u128, service: Service, url: &str, ttl: f64) -> Summary {
+    Summary {
+        id: EntryId::Http(Layout::Pipeline, Uuid::from_u128(number)),
+        state: State::Live,
+        service,
+        size: 1_000 * number as u64,
+        created_at: Some(NOW - 3_600.0),
+        expires_at: Some(NOW + ttl),
+        last_used: None,
+        http: Some(Box::new(HttpSummary {
+            cache_key: CacheKey::new(number.to_string().into_bytes()),
+            method: Cow::Borrowed("GET"),
+            url: url.into(),
+            status: 200,
+            content_type: Some("application/json".into()),
+            title: None,
+            freshness: Freshness { lifetime: Some(7_200.0), ..Freshness::default() },
+        })),
+        problem: None,
+    }
+}
+
+/// A result that expires in `ttl` seconds.
+pub(crate) fn result(key: &str, ttl: f64) -> Summary {
+    Summary {
+        id: EntryId::key(format!("result_cache:{key}").into_bytes()),
+        state: State::Live,
+        service: Service::AniSearch,
+        size: 500,
+        created_at: None,
+        expires_at: Some(NOW + ttl),
+        last_used: None,
+        http: None,
+        problem: None,
+    }
+}
+
+pub(crate) fn entries() -> Vec<Summary> {
+    let stale = Freshness { lifetime: Some(60.0), ..Freshness::default() };
+    let mut list = vec![
+        http(1, Service::Jikan, "https://api.jikan.moe/v4/anime/1/full", 86_000.0),
+        http(2, Service::Jikan, "https://api.jikan.moe/v4/anime/21/full?token=secret", 3_000.0),
+        http(3, Service::Kitsu, "https://kitsu.io/api/edge/anime/1/episodes", 42.0),
+        http(4, Service::AniList, "https://graphql.anilist.co/", 80_000.0),
+        http(5, Service::AniDb, "http://api.anidb.net:9001/httpapi?request=anime&aid=23", 70_000.0),
+        result("anisearch_anime:82fce6a05e45281a:18878", 60_000.0),
+        result("anisearch_anime:ace6d8c92ebc96ea:18878", 10_000.0),
+        result("anisearch_episodes:82fce6a05e45281a:ワンピース", 86_399.0),
+    ];
+    list[2].state = State::Incomplete;
+    if let Some(http) = &mut list[3].http {
+        http.method = Cow::Borrowed("POST");
+        http.title = Some("Cowboy Bebop \u{1b}[31m".into());
+        http.freshness = stale;
+    }
+    list[4].expires_at = None;
+    list.push(Summary {
+        id: EntryId::key(&b"hishel_cache:stream:\xff"[..]),
+        state: State::Orphan,
+        service: Service::Other,
+        size: 0,
+        created_at: None,
+        expires_at: None,
+        last_used: None,
+        http: None,
+        problem: Some("no entry has this body".into()),
+    });
+    list
+}
+
+/// A dashboard that nothing has happened to.
+pub(crate) fn blank(size: Size, options: Options) -> App {
+    App::new(options, Keymap::parse(KEYMAP).unwrap(), size, TimeZone::UTC, NOW)
+}
+
+/// A dashboard that has listed these entries.
+pub(crate) fn listed(size: Size, options: Options, entries: Vec<Summary>) -> App {
+    let mut app = blank(size, options);
+    let opening = match start(&mut app)[..] {
+        [Effect::Open(ticket)] => ticket,
+        ref other => panic!("{other:?}"),
+    };
+    let health = Health { backend: backend(), is_fallback: false, problem: None };
+    let effects = update(&mut app, Message::Done(opening, Outcome::Opened(Ok(health))));
+    let scan = scan_of(&effects);
+    let total = entries.len() as u64;
+    let page = Page { entries, next: None, scanned: total, total, keys: total };
+    update(&mut app, Message::Progress(scan, Progress::Page(page)));
+    update(&mut app, Message::Done(scan, Outcome::Scanned(Ok(()))));
+    app
+}
+
+/// The scan that is to be begun.
+pub(crate) fn scan_of(effects: &[Effect]) -> Ticket {
+    let scan = |effect: &Effect| if let Effect::Scan(ticket) = effect { Some(*ticket) } else { None };
+    effects.iter().find_map(scan).expect("a scan is begun")
+}
+
+/// A dashboard that has listed [`entries`], as large as most terminals.
+pub(crate) fn app() -> App {
+    listed(Size::new(120, 40), Options { has_color: true, ..Options::default() }, entries())
+}
+
+/// Presses keys one after the other: characters, or names such as `<enter>`.
+pub(crate) fn press(app: &mut App, keys: &str) -> Vec<Effect> {
+    let mut effects = Vec::new();
+    let mut rest = keys;
+    while let Some(first) = rest.chars().next() {
+        let (code, length) = match rest.strip_prefix('<').and_then(|rest| rest.split_once('>')) {
+            Some((name, _)) => {
+                let code = match name {
+                    "enter" => KeyCode::Enter,
+                    "esc" => KeyCode::Esc,
+                    "tab" => KeyCode::Tab,
+                    "space" => KeyCode::Char(' '),
+                    other => panic!("no key {other}"),
+                };
+                (code, name.len() + 2)
+            }
+            None => (KeyCode::Char(first), first.len_utf8()),
+        };
+        effects.extend(update(app, Message::Key(KeyEvent::new(code, KeyModifiers::NONE))));
+        rest = &rest[length..];
+    }
+    // What the inspector asks for on the way is beside the point of most tests.
+    effects.retain(|effect| !matches!(effect, Effect::Load { .. } | Effect::Cancel(_)));
+    effects
+}

@@ -1,0 +1,356 @@
+//! Decisions: a state and a message make a state and effects; nothing else is needed to test them.
+
+use std::io;
+use std::time::Duration;
+
+use cache_core::admin::flush::{Plan, Report};
+use cache_core::{Error, Health, Page, Removed, Service};
+use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+use ratatui::layout::Size;
+use rstest::rstest;
+
+use super::update;
+use crate::tui::Options;
+use crate::tui::app::dialog::Dialog;
+use crate::tui::app::sort::Column;
+use crate::tui::app::{App, Focus};
+use crate::tui::effect::Effect;
+use crate::tui::fixture::{NOW, app, backend, blank, entries, http, listed, press, scan_of};
+use crate::tui::message::{Message, Outcome, Progress, Ticket};
+
+fn urls(app: &App) -> Vec<String> {
+    app.rows.shown_entries().map(|entry| entry.id.text().into_owned()).collect()
+}
+
+fn plan_of(effects: &[Effect]) -> Option<&Plan> {
+    effects.iter().find_map(|effect| if let Effect::Flush { plan, .. } = effect { Some(plan) } else { None })
+}
+
+fn unavailable() -> Error {
+    Error::Unavailable { backend: backend(), source: io::Error::from(io::ErrorKind::ConnectionRefused).into() }
+}
+
+fn many(count: u128) -> Vec<cache_core::Summary> {
+    (0..count).map(|number| http(number, Service::Jikan, &format!("https://api.jikan.moe/{number:06}"), 1e4)).collect()
+}
+
+#[test]
+fn the_store_is_opened_then_listed_then_shown() {
+    let app = app();
+    assert_eq!(app.rows.len(), entries().len());
+    assert!(app.scan.is_complete && app.scan.ticket.is_none());
+    assert_eq!(app.selected_entry().map(|entry| entry.service), Some(Service::AniSearch));
+}
+
+#[rstest]
+#[case("d", 1)]
+#[case("<space><space>d", 2)]
+#[case("VjjVd", 3)]
+#[case("!d", 9)]
+#[case("*!d", 1)]
+fn a_flush_waits_for_yes_and_takes_what_was_meant(#[case] keys: &str, #[case] count: usize) {
+    let mut app = app();
+    assert_eq!(press(&mut app, keys), [], "nothing happens before the answer");
+    assert!(matches!(app.dialog, Some(Dialog::Confirm(_))));
+    let effects = press(&mut app, "y");
+    let plan = plan_of(&effects).expect("a flush");
+    assert_eq!(plan.targets.len(), count);
+    assert_eq!(plan.backend, backend());
+}
+
+#[rstest]
+#[case("n")]
+#[case("<enter>")]
+#[case("<esc>")]
+#[case("q")]
+fn every_other_answer_keeps_everything(#[case] answer: &str) {
+    let mut app = app();
+    assert_eq!(press(&mut app, "d"), []);
+    assert_eq!(press(&mut app, answer), []);
+    assert!(app.dialog.is_none() && app.job.is_none());
+    assert_eq!(plan_of(&press(&mut app, "y")), None, "the question is gone");
+}
+
+#[test]
+fn everything_needs_the_number_typed() {
+    let mut app = app();
+    press(&mut app, "D");
+    assert_eq!(press(&mut app, "y<enter>"), []);
+    assert!(app.dialog.is_none(), "a wrong word is a no");
+    press(&mut app, "D");
+    let effects = press(&mut app, "9<enter>");
+    assert_eq!(plan_of(&effects).map(|plan| plan.targets.len()), Some(9));
+}
+
+#[test]
+fn many_entries_need_the_number_typed_also_when_filtered() {
+    let mut app = listed(Size::new(120, 40), Options::default(), many(1_500));
+    press(&mut app, "/jikan<enter>D");
+    assert_eq!(press(&mut app, "y<enter>"), []);
+    press(&mut app, "D");
+    assert!(plan_of(&press(&mut app, "1500<enter>")).is_some());
+}
+
+#[test]
+fn the_filtered_set_is_what_is_flushed() {
+    let mut app = app();
+    press(&mut app, "/service:jikan FULL<enter>D");
+    let effects = press(&mut app, "y");
+    let plan = plan_of(&effects).expect("a flush");
+    assert_eq!(plan.by_service.keys().collect::<Vec<_>>(), [&Service::Jikan]);
+    assert_eq!(plan.targets.len(), 2);
+}
+
+#[test]
+fn a_node_of_the_tree_is_flushed_whole() {
+    let mut app = app();
+    press(&mut app, "h");
+    assert_eq!(app.focus, Focus::Tree);
+    press(&mut app, "jjd");
+    let path = app.tree.path(app.tree.chosen);
+    let effects = press(&mut app, "y");
+    assert_eq!((path.as_str(), plan_of(&effects).map(|plan| plan.targets.len())), ("http › jikan", Some(2)));
+}
+
+#[rstest]
+#[case("d")]
+#[case("D")]
+#[case("t")]
+fn read_only_refuses_changes_and_says_so(#[case] key: &str) {
+    let options = Options { is_read_only: true, ..Options::default() };
+    let mut app = listed(Size::new(80, 24), options, entries());
+    assert_eq!(press(&mut app, key), []);
+    assert!(app.dialog.is_none());
+    assert!(app.notice.is_some_and(|notice| notice.text.contains("read-only")));
+}
+
+#[test]
+fn what_was_flushed_is_gone_from_the_table_and_the_tree() {
+    let mut app = app();
+    press(&mut app, "/jikan<enter>D");
+    let effects = press(&mut app, "y");
+    let Some(Effect::Flush { ticket, .. }) = effects.first() else { panic!("{effects:?}") };
+    let report = Report { removed: Removed { entries: 2, keys: 6 }, ..Report::default() };
+    update(&mut app, Message::Done(*ticket, Outcome::Flushed(report, Duration::from_millis(10))));
+    assert_eq!(app.rows.len(), entries().len() - 2);
+    assert_eq!(app.tree.get(0).entries, entries().len() as u64 - 2);
+    assert!(app.notice.is_some_and(|notice| notice.text.contains("2 entries (6 keys) flushed")));
+}
+
+#[test]
+fn a_flush_that_failed_in_part_is_looked_up_again() {
+    let mut app = app();
+    press(&mut app, "d");
+    let effects = press(&mut app, "y");
+    let Some(Effect::Flush { ticket, .. }) = effects.first() else { panic!("{effects:?}") };
+    let report = Report { failed: 1, error: Some(unavailable()), ..Report::default() };
+    let effects = update(&mut app, Message::Done(*ticket, Outcome::Flushed(report, Duration::ZERO)));
+    scan_of(&effects);
+    assert!(app.lost().is_some());
+}
+
+#[test]
+fn esc_stops_a_flush_and_leaving_waits_for_its_batch() {
+    let mut app = app();
+    press(&mut app, "d");
+    let effects = press(&mut app, "y");
+    let Some(Effect::Flush { ticket, .. }) = effects.first() else { panic!("{effects:?}") };
+    assert_eq!(press(&mut app, "<esc>"), [Effect::Stop(*ticket)]);
+    assert_eq!(press(&mut app, "q"), [Effect::Stop(*ticket)]);
+    let report = Report { is_interrupted: true, ..Report::default() };
+    let effects = update(&mut app, Message::Done(*ticket, Outcome::Flushed(report, Duration::ZERO)));
+    assert_eq!(effects.last(), Some(&Effect::Quit));
+}
+
+#[rstest]
+#[case("12h", Some(43_200))]
+#[case("never", None)]
+fn a_new_ttl_is_set(#[case] text: &str, #[case] seconds: Option<u64>) {
+    let mut app = app();
+    press(&mut app, "/jikan<enter>*t");
+    let effects = press(&mut app, &format!("{text}<enter>"));
+    let Some(Effect::SetTtl { on, lifetimes, .. }) = effects.first() else { panic!("{effects:?}") };
+    assert_eq!(*on, backend());
+    assert_eq!(lifetimes.len(), 1);
+    assert_eq!((lifetimes[0].0, lifetimes[0].1.len()), (seconds.map(Duration::from_secs), 2));
+}
+
+#[test]
+fn an_extension_adds_to_what_each_entry_has_left() {
+    let mut app = app();
+    press(&mut app, "/jikan<enter>*t");
+    let effects = press(&mut app, "+2h<enter>");
+    let Some(Effect::SetTtl { ticket, lifetimes, .. }) = effects.first() else { panic!("{effects:?}") };
+    let seconds: Vec<_> = lifetimes.iter().filter_map(|(lifetime, _)| lifetime.map(|time| time.as_secs())).collect();
+    assert_eq!(seconds, [10_200, 93_200]);
+    update(&mut app, Message::Done(*ticket, Outcome::TtlChanged(Ok(2))));
+    let mut ttls: Vec<_> = app.rows.shown_entries().filter_map(|entry| entry.ttl(NOW)).collect();
+    ttls.sort_unstable_by(f64::total_cmp);
+    assert_eq!(ttls, [10_200.0, 93_200.0]);
+}
+
+#[test]
+fn a_ttl_that_is_none_is_asked_for_again() {
+    let mut app = app();
+    assert_eq!(press(&mut app, "t-5m<enter>"), []);
+    let Some(Dialog::Ttl(ttl)) = &app.dialog else { panic!("{:?}", app.dialog) };
+    assert!(ttl.problem.is_some());
+}
+
+#[test]
+fn losing_the_cache_keeps_the_rows_and_finding_it_lists_anew() {
+    let mut app = app();
+    let ask = |app: &mut App, now: f64, problem: Option<&str>| {
+        let effects = update(app, Message::Tick(now));
+        let [Effect::CheckHealth(ticket)] = effects[..] else { panic!("{effects:?}") };
+        let health = Health { backend: backend(), is_fallback: false, problem: problem.map(Into::into) };
+        update(app, Message::Done(ticket, Outcome::Health(health)))
+    };
+    assert_eq!(ask(&mut app, NOW + 10.0, Some("connection refused")), []);
+    assert_eq!((app.lost(), app.rows.len()), (Some("connection refused"), entries().len()));
+    assert_eq!(press(&mut app, "d"), []);
+    assert!(app.dialog.is_none(), "nothing is asked of a cache that does not answer");
+    let effects = ask(&mut app, NOW + 12.0, None);
+    scan_of(&effects);
+    assert_eq!(app.lost(), None);
+}
+
+#[test]
+fn another_cache_takes_the_dialog_and_the_rows_with_it() {
+    let mut app = app();
+    press(&mut app, "d");
+    let effects = update(&mut app, Message::Tick(NOW + 10.0));
+    let [Effect::CheckHealth(ticket)] = effects[..] else { panic!("{effects:?}") };
+    let mut other = backend();
+    other.location = "/tmp/http_cache.db".into();
+    let health = Health { backend: other, is_fallback: true, problem: Some("down".into()) };
+    let effects = update(&mut app, Message::Done(ticket, Outcome::Health(health)));
+    scan_of(&effects);
+    assert!(app.dialog.is_none());
+    assert_eq!((app.rows.len(), app.tree.get(0).entries), (0, 0));
+    assert_eq!(plan_of(&press(&mut app, "y")), None);
+}
+
+#[test]
+fn answers_that_nobody_waits_for_are_dropped() {
+    let mut app = app();
+    let page = Page { entries: many(3), ..Page::default() };
+    update(&mut app, Message::Progress(Ticket(999), Progress::Page(page)));
+    update(&mut app, Message::Done(Ticket(999), Outcome::Loaded(Err(unavailable()))));
+    update(&mut app, Message::Done(Ticket(999), Outcome::Scanned(Err(unavailable()))));
+    assert_eq!((app.rows.len(), app.lost()), (entries().len(), None));
+}
+
+#[test]
+fn a_rescan_drops_what_is_gone_and_keeps_marks_and_the_selection() {
+    let mut app = app();
+    press(&mut app, "jj<space>");
+    let selected = app.selected_entry().map(|entry| entry.id.clone());
+    let effects = press(&mut app, "r");
+    let scan = scan_of(&effects);
+    let mut rest = entries();
+    rest.remove(0);
+    update(&mut app, Message::Progress(scan, Progress::Page(Page { entries: rest, ..Page::default() })));
+    update(&mut app, Message::Done(scan, Outcome::Scanned(Ok(()))));
+    assert_eq!(app.rows.len(), entries().len() - 1);
+    assert_eq!(app.rows.marked(), 1);
+    assert_eq!(app.selected_entry().map(|entry| entry.id.clone()), selected);
+}
+
+#[test]
+fn pages_merged_are_the_list_sorted_whole() {
+    let mut all = many(500);
+    // In an order that has nothing to do with the one on the screen.
+    all.sort_by_key(|entry| entry.size * 7_919 % 1_000_003);
+    let mut app = listed(Size::new(120, 40), Options::default(), Vec::new());
+    let scan = scan_of(&press(&mut app, "r"));
+    for chunk in all.chunks(37) {
+        let page = Page { entries: chunk.to_vec(), ..Page::default() };
+        update(&mut app, Message::Progress(scan, Progress::Page(page)));
+    }
+    let merged = urls(&app);
+    press(&mut app, "SS");
+    assert_eq!(urls(&app), merged);
+    let mut whole: Vec<_> = many(500);
+    whole.sort_by_key(|entry| entry.size);
+    assert_eq!(merged, whole.iter().map(|entry| entry.id.text().into_owned()).collect::<Vec<_>>());
+}
+
+#[rstest]
+#[case("service:kitsu", 1)]
+#[case("--kind result", 3)]
+#[case("cowboy", 1)]
+#[case("ワンピ", 1)]
+#[case("anisearch_anime 18878", 2)]
+#[case("--dead-schemas", 1)]
+#[case("state:incomplete", 1)]
+#[case("ttl-under:1h", 2)]
+#[case("hishel_cache:entry:0000", 5)]
+#[case("no such thing", 0)]
+fn the_filter_line_chooses_as_it_is_typed(#[case] text: &str, #[case] count: usize) {
+    let mut app = app();
+    press(&mut app, "/");
+    press(&mut app, text);
+    assert_eq!(app.filter.problem, None);
+    assert_eq!(app.rows.shown().len(), count);
+    press(&mut app, "<esc>");
+    assert_eq!(app.rows.shown().len(), entries().len());
+}
+
+#[test]
+fn a_selector_half_typed_says_what_is_wrong_and_leaves_the_other_words_in_force() {
+    let mut app = app();
+    press(&mut app, "/cowboy status:4");
+    assert!(app.filter.problem.is_some());
+    assert_eq!(app.rows.shown().len(), 1);
+}
+
+#[test]
+fn sorting_goes_round_the_columns_that_are_shown() {
+    let mut app = app();
+    press(&mut app, "s");
+    assert_eq!(app.rows.sort().by, Column::Status);
+    press(&mut app, "s");
+    assert_eq!(app.rows.sort().by, Column::Size);
+    press(&mut app, "S");
+    let sizes: Vec<_> = app.rows.shown_entries().map(|entry| entry.size).collect();
+    assert!(sizes.is_sorted_by(|a, b| a >= b), "{sizes:?}");
+}
+
+#[test]
+fn clicks_select_sort_and_turn_pages() {
+    let mut app = app();
+    let click = |app: &mut App, column, row| {
+        let kind = MouseEventKind::Down(MouseButton::Left);
+        update(app, Message::Mouse(MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE }));
+    };
+    let rows = app.regions().table_rows();
+    click(&mut app, rows.x + 5, rows.y + 2);
+    assert_eq!(app.table.cursor, 2);
+    let head = app.regions().table_head();
+    click(&mut app, head.right() - 3, head.y);
+    assert_eq!(app.rows.sort().by, Column::State);
+    let tree = app.regions().tree;
+    click(&mut app, tree.x + 4, tree.y + 3);
+    assert_eq!(app.tree.path(app.tree.chosen), "http › jikan");
+    assert_eq!(app.rows.shown().len(), 2);
+}
+
+#[rstest]
+fn no_key_does_harm_at_any_size(#[values(0, 1, 3, 10, 40, 130)] width: u16, #[values(0, 1, 2, 3, 10, 40)] height: u16) {
+    let mut app = app();
+    update(&mut app, Message::Resized(Size::new(width, height)));
+    for keys in
+        ["jkGgll", "<tab>jjllhh", "<tab>]]]]jjG", "iz<esc>", "/x<esc>", "?jjGq", "ssS", "VjV*!u", "d<esc>t9<esc>"]
+    {
+        press(&mut app, keys);
+    }
+}
+
+#[test]
+fn keys_do_no_harm_before_the_cache_is_open() {
+    let mut app = blank(Size::new(80, 24), Options::default());
+    for keys in ["jkGg", "dDt", "<tab>jj", "<tab>]]", "r", "/x<enter>", "yY", "<space>V"] {
+        assert_eq!(press(&mut app, keys), [], "{keys}");
+    }
+}

@@ -1,0 +1,221 @@
+//! Sessions in front of the dashboard: the true loop and runner over a store in memory.
+
+#[path = "harness/flaky.rs"]
+mod flaky;
+#[path = "harness/session.rs"]
+mod session;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use animecache::tui::Options;
+use animecache::tui::app::Failure;
+use animecache::tui::message::Message;
+use cache_core::{CacheKey, Entry, Error, Inspect, Memory, ReadOnly, Request, Response, Services, Store, clock};
+use flaky::Flaky;
+use session::Session;
+use uuid::Uuid;
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// Two results and three responses.
+async fn small() -> Memory {
+    let store = Memory::new(Services::default());
+    for key in ["anisearch_anime:82fce6a05e45281a:18878", "animeplanet_anime:ace6d8c92ebc96ea:one-piece"] {
+        store.put_result(&format!("result_cache:{key}"), r#"{"title": "One Piece"}"#.into(), DAY).await.unwrap();
+    }
+    for (number, url) in [
+        "https://api.jikan.moe/v4/anime/1/full",
+        "https://api.jikan.moe/v4/anime/21",
+        "https://kitsu.io/api/edge/anime/1",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let headers = [("authorization", "Bearer very-secret"), ("accept", "application/json")];
+        let entry = Entry {
+            id: Uuid::from_u128(number as u128 + 1),
+            cache_key: CacheKey::new(url.as_bytes()),
+            request: Request {
+                method: "GET".into(),
+                url: url.into(),
+                headers: headers.into_iter().collect(),
+                ..Request::default()
+            },
+            response: Response {
+                status_code: 200,
+                headers: [("content-type", "application/json"), ("set-cookie", "session=very-secret")]
+                    .into_iter()
+                    .collect(),
+                ..Response::default()
+            },
+            created_at: Some(clock::now()),
+            deleted_at: None,
+        };
+        let mut writer = store.begin(entry, Some(DAY)).await.unwrap();
+        writer.push(br#"{"data": {"title": "Cowboy Bebop", "episodes": 26}}"#.to_vec().into()).await.unwrap();
+        writer.commit().await.unwrap();
+    }
+    store
+}
+
+async fn many(count: usize) -> Memory {
+    let store = Memory::new(Services::default());
+    for number in 0..count {
+        let key = format!("result_cache:anisearch_anime:82fce6a05e45281a:{number}");
+        store.put_result(&key, "{}".into(), DAY).await.unwrap();
+    }
+    store
+}
+
+async fn keys_left(store: &Memory) -> u64 {
+    store.info().await.unwrap().keys
+}
+
+#[tokio::test]
+async fn everything_is_listed_and_one_entry_is_read() {
+    let session = Session::open(Arc::new(small().await), Options::default()).await;
+    assert!(session.screen().contains("scanned 5 of ~5"), "{}", session.screen());
+    session.keys("/v4/anime/1<enter>4").settle().await;
+    let screen = session.screen();
+    assert!(screen.contains("1 of 5 entries") && screen.contains(r#""title": "Cowboy Bebop""#), "{screen}");
+}
+
+#[tokio::test]
+async fn secrets_in_headers_are_never_shown() {
+    let session = Session::open(Arc::new(small().await), Options::default()).await;
+    for tab in ["/kitsu<enter>2", "3"] {
+        session.keys(tab).settle().await;
+        let screen = session.screen();
+        assert!(screen.contains("***") && !screen.contains("very-secret"), "{screen}");
+    }
+}
+
+#[tokio::test]
+async fn part_of_the_cache_is_flushed_and_the_rest_is_left() {
+    let store = small().await;
+    let session = Session::open(Arc::new(store.clone()), Options::default()).await;
+    session.keys("/service:jikan<enter>D").settle().await;
+    assert!(session.screen().contains("Flush 2 entries?"), "{}", session.screen());
+    assert_eq!(keys_left(&store).await, 5);
+    session.keys("y").settle().await;
+    assert_eq!(keys_left(&store).await, 3);
+    assert!(session.screen().contains("2 entries (2 keys) flushed"), "{}", session.screen());
+    session.keys("<esc>").settle().await;
+    assert!(session.screen().contains("3 entries"), "{}", session.screen());
+}
+
+#[tokio::test]
+async fn a_no_flushes_nothing() {
+    let store = small().await;
+    let session = Session::open(Arc::new(store.clone()), Options::default()).await;
+    session.keys("Dn<esc>dn").settle().await;
+    assert_eq!(keys_left(&store).await, 5);
+}
+
+#[tokio::test]
+async fn a_flush_stops_at_a_batch_and_says_what_it_did() {
+    let memory = many(3_000).await;
+    let store = Flaky::new(memory.clone());
+    let session = Session::open(Arc::new(store.clone()), Options::default()).await;
+    store.allow_removals(1);
+    session.keys("D3000<enter>");
+    while keys_left(&memory).await == 3_000 {
+        session.turn().await;
+    }
+    // The second batch waits for its permit, and keys are answered meanwhile.
+    session.keys("/2999<enter>");
+    while !session.screen().contains("1 of 3,000 entries") {
+        session.turn().await;
+    }
+    session.keys("<esc>");
+    while !session.screen().contains("stopping") {
+        session.turn().await;
+    }
+    store.allow_removals(1);
+    session.settle().await;
+    let screen = session.screen();
+    assert_eq!(keys_left(&memory).await, 1_000, "{screen}");
+    assert!(screen.contains("stopped: 2,000 entries"), "{screen}");
+    assert!(screen.contains("scanned 1,000 of ~1,000"), "{screen}");
+}
+
+#[tokio::test]
+async fn a_ttl_is_changed() {
+    let store = small().await;
+    let session = Session::open(Arc::new(store.clone()), Options::default()).await;
+    session.keys("/one-piece<enter>tnever<enter>").settle().await;
+    assert!(session.screen().contains("TTL of 1 entries changed"), "{}", session.screen());
+    let page = store.scan(&cache_core::Filter::default(), None, 100).await.unwrap();
+    assert_eq!(page.entries.iter().filter(|entry| entry.expires_at.is_none()).count(), 1);
+}
+
+#[tokio::test]
+async fn losing_the_cache_is_shown_and_recovers_by_itself() {
+    let store = Flaky::new(small().await);
+    let session = Session::open(Arc::new(store.clone()), Options::default()).await;
+    store.set_down(true);
+    session.send(Message::Tick(clock::now() + 10.0));
+    session.settle().await;
+    let screen = session.screen();
+    assert!(screen.contains(" LOST ") && screen.contains("cannot be reached"), "{screen}");
+    assert!(screen.contains("5 entries"), "rows are kept: {screen}");
+    store.set_down(false);
+    session.send(Message::Tick(clock::now() + 20.0));
+    session.settle().await;
+    let screen = session.screen();
+    assert!(!screen.contains(" LOST ") && screen.contains("answers again"), "{screen}");
+}
+
+#[tokio::test]
+async fn a_scan_that_fails_is_shown_and_begun_again() {
+    let store = Flaky::new(small().await);
+    store.set_down(true);
+    let session = Session::open(Arc::new(store.clone()), Options::default()).await;
+    assert!(session.screen().contains(" LOST "), "{}", session.screen());
+    store.set_down(false);
+    session.send(Message::Tick(clock::now() + 20.0));
+    session.settle().await;
+    assert!(session.screen().contains("scanned 5 of ~5"), "{}", session.screen());
+}
+
+#[tokio::test]
+async fn read_only_goes_all_the_way_down() {
+    let store = small().await;
+    let options = Options { is_read_only: true, ..Options::default() };
+    let session = Session::open(Arc::new(ReadOnly::new(Arc::new(store.clone()))), options).await;
+    session.keys("D5<enter>dyt1h<enter>").settle().await;
+    assert!(session.screen().contains(" READ-ONLY "));
+    assert_eq!(keys_left(&store).await, 5);
+}
+
+#[tokio::test]
+async fn the_first_frame_does_not_wait_for_the_cache() {
+    let session = Session::begin(std::future::pending(), Options { is_demo: true, ..Options::default() });
+    while !session.screen().contains("animecache") {
+        session.turn().await;
+    }
+    assert!(session.screen().contains("opening the cache"), "{}", session.screen());
+    session.keys("q");
+    session.left().await;
+}
+
+#[tokio::test]
+async fn a_cache_that_cannot_be_opened_ends_the_dashboard_with_the_reason() {
+    let session = Session::begin(async { Err(Error::Config("no such place".into())) }, Options::default());
+    let app = session.left().await;
+    assert!(matches!(app.failure, Some(Failure::Opening(Error::Config(_)))));
+}
+
+#[tokio::test]
+async fn a_task_that_panics_ends_the_dashboard() {
+    let session = Session::begin(async { panic!("on purpose") }, Options::default());
+    assert!(matches!(session.left().await.failure, Some(Failure::Crash)));
+}
+
+#[tokio::test]
+async fn ids_and_urls_go_to_the_clipboard() {
+    let session = Session::open(Arc::new(small().await), Options::default()).await;
+    session.keys("/kitsu<enter>yY").settle().await;
+    assert_eq!(session.copied(), ["00000000-0000-0000-0000-000000000003", "https://kitsu.io/api/edge/anime/1"]);
+}
