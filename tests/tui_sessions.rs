@@ -1,5 +1,7 @@
 //! Sessions in front of the dashboard: the true loop and runner over a store in memory.
 
+#![allow(clippy::unwrap_used)]
+
 #[path = "harness/flaky.rs"]
 mod flaky;
 #[path = "harness/session.rs"]
