@@ -1,6 +1,7 @@
 //! Takes the terminal and gives it back whole, however the program ends.
 
 use std::io::{self, Stdout, stdout};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossterm::clipboard::CopyToClipboard;
 use crossterm::event::{DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture};
@@ -8,6 +9,8 @@ use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_ra
 use crossterm::{cursor, execute};
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
+
+static IS_TAKEN: AtomicBool = AtomicBool::new(false);
 
 /// Gives the terminal back when dropped.
 pub struct Guard(());
@@ -19,6 +22,7 @@ pub struct Guard(());
 pub fn enter() -> io::Result<(Guard, Terminal<CrosstermBackend<Stdout>>)> {
     install_panic_hook();
     let guard = Guard(());
+    IS_TAKEN.store(true, Ordering::SeqCst);
     enable_raw_mode()?;
     execute!(stdout(), EnterAlternateScreen, EnableMouseCapture, EnableBracketedPaste, cursor::Hide)?;
     Ok((guard, Terminal::new(CrosstermBackend::new(stdout()))?))
@@ -36,8 +40,12 @@ pub fn copy(text: &str) {
     let _ = execute!(stdout(), CopyToClipboard::to_clipboard_from(text));
 }
 
-/// Undoes everything that [`enter`] does. Doing it twice does no harm; on a terminal that is gone nothing can be done.
+/// Undoes everything that [`enter`] does, once: leaving the alternate screen again would put the cursor back in front of
+/// what was printed since. On a terminal that is gone nothing can be done.
 fn restore() {
+    if !IS_TAKEN.swap(false, Ordering::SeqCst) {
+        return;
+    }
     let _ = execute!(stdout(), DisableBracketedPaste, DisableMouseCapture, LeaveAlternateScreen, cursor::Show);
     let _ = disable_raw_mode();
 }

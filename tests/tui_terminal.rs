@@ -1,0 +1,108 @@
+//! The program on a pseudo-terminal: it starts, shows the cache, and gives the terminal back whole however it ends.
+
+#![allow(clippy::unwrap_used)]
+
+#[path = "harness/pty.rs"]
+mod pty;
+
+use std::path::Path;
+
+use animecache::tui::{self, Options, terminal};
+use pty::Pty;
+use rstest::rstest;
+use tempfile::tempdir;
+
+fn demo() -> (Pty, tempfile::TempDir) {
+    let directory = tempdir().unwrap();
+    let pty = Pty::start(Path::new(env!("CARGO_BIN_EXE_animecache")), &["tui", "--demo"], directory.path());
+    pty.wait_for("kitsu");
+    (pty, directory)
+}
+
+/// This very test program, running one of the programs below.
+fn this(test: &str) -> Pty {
+    let program = std::env::current_exe().unwrap();
+    Pty::start(&program, &["--exact", test, "--ignored", "--nocapture"], Path::new("/"))
+}
+
+#[rstest]
+#[case::quit("q")]
+#[case::ctrl_c("\u{3}")]
+fn leaving_gives_the_terminal_back(#[case] key: &str) {
+    let (mut pty, _directory) = demo();
+    pty.keys(key);
+    assert_eq!(pty.end().0, 0);
+}
+
+#[rstest]
+#[case("TERM")]
+#[case("HUP")]
+#[case("INT")]
+fn a_signal_gives_the_terminal_back(#[case] signal: &str) {
+    let (pty, _directory) = demo();
+    pty.signal(signal);
+    assert_eq!(pty.end().0, 0);
+}
+
+#[test]
+fn an_error_gives_the_terminal_back_and_is_told() {
+    let directory = tempdir().unwrap();
+    let arguments = ["tui", "--redis", "redis://127.0.0.1:1/0", "--no-fallback"];
+    let pty = Pty::start(Path::new(env!("CARGO_BIN_EXE_animecache")), &arguments, directory.path());
+    let (code, screen) = pty.end();
+    assert_eq!(code, 5, "{screen}");
+    assert!(screen.contains("cannot be reached"), "{screen}");
+}
+
+#[test]
+fn a_panic_gives_the_terminal_back_and_is_told() {
+    let (code, screen) = this("program_that_panics").end();
+    assert_ne!(code, 0);
+    assert!(screen.contains("on purpose"), "{screen}");
+}
+
+#[test]
+fn a_panic_of_a_task_ends_the_dashboard_and_gives_the_terminal_back() {
+    let (code, screen) = this("program_whose_task_panics").end();
+    assert_ne!(code, 0);
+    assert!(screen.contains("on purpose"), "{screen}");
+}
+
+#[test]
+fn it_goes_on_at_any_size() {
+    let (mut pty, _directory) = demo();
+    for (columns, rows) in [(40, 10), (20, 5), (1, 1), (200, 60)] {
+        pty.resize(columns, rows);
+        pty.keys("jk");
+    }
+    pty.resize(120, 40);
+    pty.wait_for("Summary");
+    pty.keys("q");
+    assert_eq!(pty.end().0, 0);
+}
+
+#[test]
+fn a_filter_a_flush_and_its_report() {
+    let (mut pty, _directory) = demo();
+    pty.keys("/service:kitsu\r");
+    pty.wait_for("of 25");
+    pty.keys("D");
+    pty.wait_for("entries?");
+    pty.keys("y");
+    pty.wait_for("flushed in");
+    pty.keys("q");
+    assert_eq!(pty.end().0, 0);
+}
+
+#[test]
+#[ignore = "a program that the tests above run on a pseudo-terminal"]
+fn program_that_panics() {
+    let (_guard, mut screen) = terminal::enter().unwrap();
+    screen.draw(|_| panic!("on purpose")).unwrap();
+}
+
+#[tokio::test]
+#[ignore = "a program that the tests above run on a pseudo-terminal"]
+async fn program_whose_task_panics() {
+    tui::run(async { panic!("on purpose") }, Options::default()).await.unwrap();
+}
