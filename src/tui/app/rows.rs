@@ -10,7 +10,7 @@ use std::hash::{BuildHasher, RandomState};
 use cache_core::{EntryId, Summary};
 
 use super::query::Query;
-use super::sort::Sort;
+use super::sort::{Rank, Sort};
 use super::tree::{NodeId, Tree};
 
 /// The number of a row.
@@ -33,6 +33,8 @@ pub struct Row {
 #[derive(Debug, Default)]
 pub struct Rows {
     slots: Vec<Option<Row>>,
+    /// Of each slot.
+    ranks: Vec<Rank>,
     /// A keyed hash of the id stands for the id, which is much larger; the id itself decides.
     by_id: HashMap<u64, RowId>,
     hasher: RandomState,
@@ -109,8 +111,7 @@ impl Rows {
 
     /// Where a row stands among those shown.
     pub fn position(&self, row: RowId) -> Option<usize> {
-        let entry = &self.get(row)?.entry;
-        let at = self.shown.partition_point(|other| self.compare_to(*other, entry) == Ordering::Less);
+        let at = self.shown.partition_point(|other| self.compare(*other, row) == Ordering::Less);
         (self.shown.get(at) == Some(&row)).then_some(at)
     }
 
@@ -143,9 +144,14 @@ impl Rows {
         placed.sort_unstable_by(|a, b| self.compare(*a, *b));
         merge(&mut order, &placed, |a, b| self.compare(a, b));
         let choice = Choice { query, tree, now };
+        let (is_all_shown, added) = (shown.len() + placed.len() == order.len(), placed.len());
         placed.retain(|row| self.get(*row).is_some_and(|row| choice.shows(row)));
         self.shown_bytes += placed.iter().map(|row| self.size(*row)).sum::<u64>();
-        merge(&mut shown, &placed, |a, b| self.compare(a, b));
+        if is_all_shown && placed.len() == added {
+            shown.clone_from(&order);
+        } else {
+            merge(&mut shown, &placed, |a, b| self.compare(a, b));
+        }
         (self.order, self.shown) = (order, shown);
     }
 
@@ -205,12 +211,13 @@ impl Rows {
     /// Changes the order.
     pub fn sort_by(&mut self, sort: Sort) {
         self.sort = sort;
-        let mut ranked: Vec<_> = self
-            .slots
-            .iter()
-            .enumerate()
-            .filter_map(|(row, slot)| Some((sort.rank(&slot.as_ref()?.entry), row as RowId)))
-            .collect();
+        for (rank, slot) in self.ranks.iter_mut().zip(&self.slots) {
+            if let Some(row) = slot {
+                *rank = sort.rank(&row.entry);
+            }
+        }
+        // The ranks travel with the rows while they are sorted.
+        let mut ranked: Vec<_> = self.order.iter().map(|row| (self.ranks[*row as usize], *row)).collect();
         ranked.sort_unstable_by(|a, b| {
             let by_rank = if sort.is_reversed { b.0.cmp(&a.0) } else { a.0.cmp(&b.0) };
             by_rank.then_with(|| self.compare(a.1, b.1))
@@ -276,6 +283,7 @@ impl Rows {
         }
         self.by_id.insert(hash, row);
         let leaf = tree.add(&entry);
+        self.ranks.push(self.sort.rank(&entry));
         self.slots.push(Some(Row { entry: Box::new(entry), leaf, is_marked: false, seen_by: self.scan }));
         row
     }
@@ -290,10 +298,11 @@ impl Rows {
     }
 
     fn replace(&mut self, row: RowId, entry: Summary, tree: &mut Tree) {
-        if let Some(Some(row)) = self.slots.get_mut(row as usize) {
-            tree.remove(row.leaf, row.entry.size);
-            row.leaf = tree.add(&entry);
-            *row.entry = entry;
+        if let Some(Some(slot)) = self.slots.get_mut(row as usize) {
+            tree.remove(slot.leaf, slot.entry.size);
+            slot.leaf = tree.add(&entry);
+            self.ranks[row as usize] = self.sort.rank(&entry);
+            *slot.entry = entry;
         }
     }
 
@@ -335,14 +344,14 @@ impl Rows {
     }
 
     fn compare(&self, a: RowId, b: RowId) -> Ordering {
-        match self.get(b) {
-            Some(b) => self.compare_to(a, &b.entry),
-            None => Ordering::Less,
+        let by_rank = self.ranks[a as usize].cmp(&self.ranks[b as usize]);
+        if by_rank != Ordering::Equal {
+            return if self.sort.is_reversed { by_rank.reverse() } else { by_rank };
         }
-    }
-
-    fn compare_to(&self, row: RowId, entry: &Summary) -> Ordering {
-        self.get(row).map_or(Ordering::Less, |row| self.sort.compare(&row.entry, entry))
+        match (self.get(a), self.get(b)) {
+            (Some(a), Some(b)) => self.sort.break_tie(&a.entry, &b.entry),
+            _ => a.cmp(&b),
+        }
     }
 }
 

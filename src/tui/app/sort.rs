@@ -46,41 +46,25 @@ impl Default for Sort {
     }
 }
 
-/// Enough of a name to tell most names apart without looking at the entry itself; a whole table is sorted with these.
-const NAME_START: usize = 40;
-
-/// What an entry is sorted by, short enough to be kept beside its number while a whole table is sorted.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Rank {
-    /// Of columns with numbers.
-    Number(u64),
-    /// Of columns with text: its beginning.
-    Text([u8; NAME_START]),
-}
+/// What a row is compared by first. Kept beside the rows, since following four pointers into memory that nobody has
+/// touched for a while is what comparing costs. Long enough to tell most names of one host apart.
+pub type Rank = [u8; 40];
 
 impl Sort {
-    /// The first thing to compare; entries of equal rank are compared by [`Sort::compare`].
+    /// The rank of an entry: the column's number, then the beginning of the name.
     pub fn rank(self, entry: &Summary) -> Rank {
-        match self.by {
-            Column::Name | Column::Method => {
-                let mut start = [0; NAME_START];
-                let text = if self.by == Column::Name { name(entry) } else { method(entry) };
-                let length = text.len().min(NAME_START);
-                start[..length].copy_from_slice(&text[..length]);
-                Rank::Text(start)
-            }
-            _ => Rank::Number(self.number(entry)),
+        let mut rank = [0; 40];
+        let number = (self.by != Column::Name).then(|| self.number(entry).to_be_bytes());
+        let number = number.as_ref().map_or(&[][..], |bytes| &bytes[..]);
+        for (to, from) in rank.iter_mut().zip(number.iter().chain(name(entry))) {
+            *to = *from;
         }
+        rank
     }
 
-    /// The whole order; only entries with the same id are equal.
-    pub fn compare(self, a: &Summary, b: &Summary) -> Ordering {
-        let first = match self.by {
-            Column::Name => Ordering::Equal,
-            Column::Method => method(a).cmp(method(b)),
-            _ => self.number(a).cmp(&self.number(b)),
-        };
-        let order = first.then_with(|| name(a).cmp(name(b))).then_with(|| a.id.cmp(&b.id));
+    /// The order of two entries of the same rank: by whole name and id.
+    pub fn break_tie(self, a: &Summary, b: &Summary) -> Ordering {
+        let order = name(a).cmp(name(b)).then_with(|| a.id.cmp(&b.id));
         if self.is_reversed { order.reverse() } else { order }
     }
 
@@ -99,7 +83,14 @@ impl Sort {
             // What never expires last.
             Column::Ttl => entry.expires_at.map_or(u64::MAX, ordered),
             Column::State => (entry.state as u64) << 33 | u64::from(lifetime(entry)),
-            Column::Name | Column::Method => 0,
+            Column::Method => {
+                let mut start = [0; 8];
+                for (to, from) in start.iter_mut().zip(http.map_or("", |http| &*http.method).bytes()) {
+                    *to = from;
+                }
+                u64::from_be_bytes(start)
+            }
+            Column::Name => 0,
         }
     }
 }
@@ -113,10 +104,6 @@ fn ordered(time: f64) -> u64 {
 /// The freshness lifetime in whole seconds: fresh and stale change places with the clock, this does not.
 fn lifetime(entry: &Summary) -> u32 {
     entry.http.as_deref().and_then(|http| http.freshness.lifetime).unwrap_or(0.0) as u32
-}
-
-fn method(entry: &Summary) -> &[u8] {
-    entry.http.as_deref().map_or(b"", |http| http.method.as_bytes())
 }
 
 /// What the name column shows, nearly: the URL without its scheme, or the key of a result without what all share.
