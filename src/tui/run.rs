@@ -1,9 +1,11 @@
 //! The loop: draw, wait, decide, and start what was decided. Generic over the screen and the input, so that the tests
 //! run this very loop.
 
+use std::future::poll_fn;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use futures_util::{FutureExt, Stream, StreamExt};
+use futures_util::{Stream, StreamExt};
 use ratatui::Terminal;
 use ratatui::backend::Backend;
 use tokio::sync::mpsc;
@@ -62,8 +64,18 @@ pub async fn drive<B: Backend>(
                 runner.start(effect);
             }
             if !is_last {
-                next = input.next().now_or_never().flatten().or_else(|| inbox.try_recv().ok());
+                next = waiting(&mut input).await.or_else(|| inbox.try_recv().ok());
             }
         }
     }
+}
+
+/// The next message if there is one already. Asked for in the name of this task: the terminal wakes only who asked
+/// first, and somebody who has turned away meanwhile would leave the next key waiting for the clock.
+async fn waiting(input: &mut (impl Stream<Item = Message> + Unpin)) -> Option<Message> {
+    poll_fn(|context| match input.poll_next_unpin(context) {
+        Poll::Ready(message) => Poll::Ready(message),
+        Poll::Pending => Poll::Ready(None),
+    })
+    .await
 }

@@ -161,7 +161,8 @@ impl Stream for Keyboard {
         if let Some(message) = queue.0.pop_front() {
             return Poll::Ready(Some(message));
         }
-        queue.1 = Some(context.waker().clone());
+        // As the terminal's own stream does: who waited first is woken, and nobody else until then.
+        queue.1.get_or_insert_with(|| context.waker().clone());
         queue.2 = self.in_flight.load(Ordering::Acquire) == 0;
         if queue.2 {
             self.keys.idle.notify_waiters();

@@ -16,9 +16,7 @@ use crate::tui::message::{Detail, Outcome, Progress, Ticket};
 use crate::tui::runner::reason;
 
 /// How often, in seconds, the store is asked how it is.
-const ASK_HEALTH_EVERY: f64 = 5.0;
-/// The same while it does not answer.
-const ASK_LOST_EVERY: f64 = 2.0;
+const ASK_HEALTH_EVERY: f64 = 2.0;
 
 pub(super) fn tick(app: &mut App, now: f64) -> Vec<Effect> {
     app.now = now;
@@ -134,14 +132,14 @@ fn lose(app: &mut App, error: &Error) {
         if health.problem.is_none() {
             health.problem = Some(reason(error));
         }
-        app.ask_health_at = app.now + ASK_LOST_EVERY;
+        app.ask_health_at = app.now + ASK_HEALTH_EVERY;
     }
 }
 
 fn take_health(app: &mut App, health: Health) -> Vec<Effect> {
     let was_lost = app.lost().is_some();
     let is_other = app.health.as_ref().is_some_and(|known| known.backend != health.backend);
-    app.ask_health_at = app.now + if health.problem.is_some() { ASK_LOST_EVERY } else { ASK_HEALTH_EVERY };
+    app.ask_health_at = app.now + ASK_HEALTH_EVERY;
     app.health = Some(health);
     if is_other {
         // Another cache: nothing of the old one may be taken for it, least of all by a dialog.

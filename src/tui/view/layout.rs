@@ -46,7 +46,8 @@ pub fn regions(size: Size, focus: Focus, inspector: Extent) -> Regions {
     }
     let rest = if size.width >= WIDE {
         let [tree, rest] =
-            Layout::horizontal([Constraint::Length((size.width / 4).clamp(24, 38)), Constraint::Min(0)]).areas(panes);
+            Layout::horizontal([Constraint::Length((size.width * 3 / 10).clamp(24, 40)), Constraint::Min(0)])
+                .areas(panes);
         regions.tree = tree;
         rest
     } else if focus == Focus::Tree {

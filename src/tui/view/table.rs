@@ -76,7 +76,16 @@ pub(super) fn draw(frame: &mut Frame<'_>, regions: &Regions, app: &App, theme: &
             (false, _) if app.is_in_range(at) => theme.in_range,
             (false, _) => Style::default(),
         };
-        frame.render_widget(row_line(row, &columns, app, theme).style(style), area);
+        let mut line = row_line(row, &columns, app, theme).style(style);
+        if style == theme.selected {
+            // What is quiet on the background of the screen cannot be read on that of the selection.
+            line.spans.iter_mut().filter(|span| span.style == theme.dim || span.style == theme.faint).for_each(
+                |span| {
+                    span.style = Style::default();
+                },
+            );
+        }
+        frame.render_widget(line, area);
     }
 }
 

@@ -13,7 +13,9 @@ use crate::tui::app::tree::{Node, ROOT};
 use crate::tui::app::{App, Focus};
 
 /// Columns of the bytes, with a blank.
-const BYTES: usize = 9;
+const BYTES: usize = 6;
+/// Below this width the labels have the room that the bytes would take.
+const WIDE: usize = 28;
 
 pub(super) fn draw(frame: &mut Frame<'_>, regions: &Regions, app: &App, theme: &Theme) {
     if regions.tree.is_empty() {
@@ -42,7 +44,7 @@ fn line<'a>(node: &'a Node, width: usize, count: usize, theme: &Theme) -> Line<'
         (true, true) => "▸ ",
         (true, false) => "▾ ",
     };
-    let has_bytes = width >= 34;
+    let has_bytes = width >= WIDE;
     let numbers = if has_bytes { count + BYTES } else { count };
     let indent = usize::from(node.depth) * 2;
     let room = width.saturating_sub(numbers + indent + 2);
@@ -58,7 +60,12 @@ fn line<'a>(node: &'a Node, width: usize, count: usize, theme: &Theme) -> Line<'
         Span::styled(right(&human::count(node.entries), count), theme.dim),
     ];
     if has_bytes {
-        spans.push(Span::styled(right(&human::bytes(node.bytes), BYTES), theme.faint));
+        spans.push(Span::styled(right(&short(node.bytes), BYTES), theme.faint));
     }
     Line::from(spans)
+}
+
+/// `411M` for `411 MiB`.
+fn short(bytes: u64) -> String {
+    human::bytes(bytes).replace(' ', "").replace("iB", "")
 }
