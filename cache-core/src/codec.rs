@@ -223,13 +223,18 @@ pub(crate) struct HeaderFacts<'a> {
 }
 
 impl<'a> Facts<'a> {
+    /// hishel's mark for a soft deletion.
+    pub(crate) fn is_deleted(&self) -> bool {
+        self.meta.as_ref().and_then(|meta| meta.deleted_at).is_some_and(|at| at > 0.0)
+    }
+
     pub(crate) fn decode(bytes: &'a [u8]) -> Result<Self, CodecError> {
         let mut deserializer = rmp_serde::Deserializer::from_read_ref(bytes);
         let facts = Self::deserialize(&mut deserializer).map_err(|error| CodecError::Pair(error.to_string()))?;
-        // The reader has no position; reading one more value tells whether anything is left.
+        // The reader does not say where it stands: only where nothing is left is there no further value to begin.
         match IgnoredAny::deserialize(&mut deserializer) {
-            Err(_) => Ok(facts),
-            Ok(IgnoredAny) => Err(CodecError::Trailing(1)),
+            Err(rmp_serde::decode::Error::InvalidMarkerRead(_)) => Ok(facts),
+            _ => Err(CodecError::Trailing),
         }
     }
 }
@@ -238,10 +243,7 @@ fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
     let mut deserializer = rmp_serde::Deserializer::new(Cursor::new(bytes));
     let value = T::deserialize(&mut deserializer).map_err(|error| CodecError::Pair(error.to_string()))?;
     // rmp-serde stops behind the value and says nothing of what follows it.
-    match bytes.len() - deserializer.get_ref().position() as usize {
-        0 => Ok(value),
-        left => Err(CodecError::Trailing(left)),
-    }
+    if deserializer.get_ref().position() < bytes.len() as u64 { Err(CodecError::Trailing) } else { Ok(value) }
 }
 
 fn encode<T: Serialize>(value: &T) -> Vec<u8> {

@@ -138,16 +138,8 @@ pub enum CodecError {
     #[error("not an entry of hishel's: {0}")]
     Pair(String),
     /// Bytes are left over behind a complete value.
-    #[error("{0} bytes left over behind the entry")]
-    Trailing(usize),
-    /// The key exists but holds another Redis type than the layout says.
-    #[error("the key holds a {found}, not a {expected}")]
-    WrongType {
-        /// The type that the layout says.
-        expected: &'static str,
-        /// The type found.
-        found: String,
-    },
+    #[error("bytes are left over behind the entry")]
+    Trailing,
     /// A part of the entry is missing.
     #[error("{0} is missing")]
     Missing(&'static str),

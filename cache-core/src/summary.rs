@@ -29,12 +29,11 @@ pub(crate) struct Stored<'a> {
 /// The summary of an entry whose heads were read as [`Facts`].
 pub(crate) fn of_facts(services: &Services, facts: &Facts<'_>, stored: &Stored<'_>) -> Summary {
     let created_at = facts.meta.as_ref().map(|meta| meta.created_at);
-    let is_deleted = facts.meta.as_ref().and_then(|meta| meta.deleted_at).is_some_and(|at| at > 0.0);
     let service = services.of_url(&facts.request.url);
     let cache_key = stored.cache_key.or(facts.cache_key.map(|key| &key[..])).unwrap_or_default();
     Summary {
         id: EntryId::Http(stored.layout, stored.id),
-        state: state(is_deleted, stored.is_complete),
+        state: state(facts.is_deleted(), stored.is_complete),
         service,
         size: stored.size,
         created_at,
@@ -214,6 +213,9 @@ mod tests {
                 body_start: body.as_bytes(),
             };
             let facts = Facts::decode(&pair).unwrap();
+            for tail in [0x00, 0xc1, 0xdb] {
+                prop_assert!(Facts::decode(&[&pair[..], &[tail]].concat()).is_err());
+            }
             prop_assert_eq!(
                 of_facts(&services, &facts, &stored),
                 of_entry(&services, Layout::Sqlite1, &entry, body.as_bytes(), expires_at)

@@ -34,19 +34,19 @@ impl Freshness {
         let all = |name| headers.all(name).collect();
         Self::of_fields(
             status,
-            &FreshnessFields {
+            &HeaderFacts {
                 cache_control: all("cache-control"),
                 age: all("age"),
                 date: all("date"),
                 expires: all("expires"),
                 last_modified: all("last-modified"),
-                ..FreshnessFields::default()
+                ..HeaderFacts::default()
             },
             stored_at,
         )
     }
 
-    pub(crate) fn of_fields(status: u16, fields: &FreshnessFields<'_>, stored_at: Option<f64>) -> Self {
+    pub(crate) fn of_fields(status: u16, fields: &HeaderFacts<'_>, stored_at: Option<f64>) -> Self {
         let date = first_date(&fields.date).or(stored_at);
         let mut freshness = Self::default();
         let mut max_age = None;
@@ -77,15 +77,14 @@ impl Freshness {
             (Some(stored_at), Some(date)) => (stored_at - date).max(0.0),
             _ => 0.0,
         };
-        let age_value = fields.age.first().and_then(delta_seconds).unwrap_or(0.0);
+        // RFC 9111 §5.1: of a list the first member counts; what cannot be read is ignored.
+        let age_value = fields.age.first().and_then(|ages| ages.split(',').next()).and_then(delta_seconds);
+        let age_value = age_value.unwrap_or(0.0);
         // Date has whole seconds: an apparent age below one second is rounding, not age.
         freshness.initial_age = if apparent_age < 1.0 { age_value } else { apparent_age.max(age_value) };
         freshness
     }
 }
-
-/// The fields that freshness depends on.
-pub(crate) type FreshnessFields<'a> = HeaderFacts<'a>;
 
 /// RFC 9110 §15.1: the status codes that are heuristically cacheable.
 fn is_heuristically_cacheable(status: u16) -> bool {
@@ -163,5 +162,7 @@ mod tests {
         assert_eq!(of(&[("date", older)]).initial_age, 30.0);
         assert_eq!(of(&[("date", older), ("age", "100")]).initial_age, 100.0);
         assert_eq!(of(&[("date", DATE)]).initial_age, 0.0);
+        assert_eq!(of(&[("age", "100, 7")]).initial_age, 100.0);
+        assert_eq!(of(&[("age", "-1")]).initial_age, 0.0);
     }
 }
