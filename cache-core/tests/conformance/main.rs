@@ -27,9 +27,13 @@ macro_rules! all_promises {
             writing::a_dropped_writer_leaves_nothing
             writing::an_empty_body_is_a_body
             writing::a_large_body_comes_back_whole
+            writing::an_entry_stored_again_replaces_the_old_one
+            writing::a_deleted_response_has_no_body
             writing::removing_takes_the_whole_entry
+            writing::removing_spares_what_has_got_an_owner
             writing::responses_under_one_key_are_removed_apart
             writing::touching_changes_the_time_to_live
+            writing::touching_one_response_shortens_no_other
             writing::results_can_be_kept_for_ever
             writing::http_entries_can_be_kept_for_ever_or_it_says_why_not
             writing::replacing_keeps_body_and_time_to_live

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use cache_core::{Config, Fallback, Inspect, Layout, Memory, Missing, Redis, RedisUrl, Services, Sqlite};
+use cache_core::{Config, EntryId, Fallback, Inspect, Layout, Memory, Missing, Redis, RedisUrl, Services, Sqlite};
 
 use crate::fallback::Switch;
 use crate::redis_server::RedisServer;
@@ -48,6 +48,25 @@ impl Subject {
                 true
             }
         }
+    }
+}
+
+impl Subject {
+    /// Takes away an entry without its body and its place in the index, as a crash or an eviction might; `false`: this
+    /// storage has no way in.
+    pub fn lose_heads(&self, id: &EntryId) -> bool {
+        match &self.raw {
+            Raw::None => return false,
+            Raw::Sqlite(file) => {
+                let sql = "PRAGMA foreign_keys = OFF; DELETE FROM entries";
+                rusqlite::Connection::open(file).unwrap().execute_batch(sql).unwrap();
+            }
+            Raw::Redis(url) => {
+                let mut connection = redis::Client::open(url.as_str()).unwrap().get_connection().unwrap();
+                redis::cmd("DEL").arg(&*id.redis_key()).exec(&mut connection).unwrap();
+            }
+        }
+        true
     }
 }
 

@@ -100,6 +100,42 @@ pub async fn a_large_body_comes_back_whole(s: Subject) {
     assert!(start.len() >= 1_000 && whole.starts_with(&start));
 }
 
+pub async fn an_entry_stored_again_replaces_the_old_one(s: Subject) {
+    let entry = entry(URL, 0.0);
+    put(&s.store, &entry, &"old".repeat(100_000), DAY).await;
+    for body in ["new", ""] {
+        let id = put(&s.store, &entry, body, DAY).await;
+        assert_eq!(s.store.lookup(&entry.cache_key).await.unwrap().len(), 1);
+        assert_eq!(s.store.body(&id).await.unwrap().as_deref(), Some(body.as_bytes()));
+        drop(s.store.begin(entry.clone(), Some(DAY)).await.unwrap());
+    }
+    assert_eq!(list(&s.store, &Filter::default(), 100).await.len(), 1);
+}
+
+pub async fn a_deleted_response_has_no_body(s: Subject) {
+    let mut entry = entry(URL, 100.0);
+    entry.deleted_at = Some(clock::now());
+    let id = put(&s.store, &entry, "{}", DAY).await;
+    // hishel 2 has no such mark.
+    let has_mark = !matches!(s.layout, Layout::Sqlite2 | Layout::Hishel2);
+    assert_eq!(s.store.lookup(&entry.cache_key).await.unwrap().is_empty(), has_mark);
+    assert_eq!(s.store.body(&id).await.unwrap().is_none(), has_mark);
+}
+
+pub async fn removing_spares_what_has_got_an_owner(s: Subject) {
+    let entry = entry(URL, 0.0);
+    let id = put(&s.store, &entry, "{}", DAY).await;
+    let has_lost = s.lose_heads(&id);
+    let planned = Filter { states: vec![State::Orphan], ..Filter::default() };
+    let orphans: Vec<_> = list(&s.store, &planned, 100).await.into_iter().map(|orphan| orphan.id).collect();
+    assert_eq!(!orphans.is_empty(), has_lost);
+
+    put(&s.store, &entry, "{}", DAY).await;
+    assert_eq!(s.store.remove(&orphans).await.unwrap(), Removed::default());
+    assert_eq!(s.store.lookup(&entry.cache_key).await.unwrap().len(), 1);
+    assert_eq!(s.store.body(&id).await.unwrap().as_deref(), Some(b"{}".as_slice()));
+}
+
 pub async fn removing_takes_the_whole_entry(s: Subject) {
     let (gone, kept) = (entry(URL, 0.0), entry("https://kitsu.io/api/edge/anime/1", 0.0));
     let gone_id = put(&s.store, &gone, "{}", DAY).await;
@@ -146,6 +182,16 @@ pub async fn touching_changes_the_time_to_live(s: Subject) {
         }
     }
     assert_eq!(s.store.body(&id).await.unwrap().as_deref(), Some(b"{}".as_slice()));
+}
+
+pub async fn touching_one_response_shortens_no_other(s: Subject) {
+    let short = put(&s.store, &entry(URL, 60.0), "{}", DAY).await;
+    let long = put(&s.store, &entry(URL, 0.0), "{}", DAY).await;
+    assert_eq!(s.store.touch(&[short], Some(Duration::from_secs(60))).await.unwrap(), 1);
+    let long = s.store.inspect(&long).await.unwrap().unwrap();
+    assert!(is_about(long.summary.ttl(clock::now()), DAY.as_secs_f64()), "{long:?}");
+    // The index among them, which both share.
+    assert!(long.keys.iter().all(|key| key.ttl.is_some_and(|ttl| ttl > HOUR.as_secs_f64())), "{long:?}");
 }
 
 pub async fn results_can_be_kept_for_ever(s: Subject) {

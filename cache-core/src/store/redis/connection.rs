@@ -16,6 +16,7 @@ use tokio::sync::Mutex;
 
 use crate::config::Config;
 use crate::error::{Backend, BackendKind, Error, Result};
+use crate::service::authority;
 
 /// Shared by its clones.
 #[derive(Clone)]
@@ -43,7 +44,8 @@ impl Connection {
                 )));
             }
         }
-        if url.contains(',') {
+        // A password may hold a comma, and so may the path of a socket.
+        if authority(url).contains(',') {
             return Err(Error::Config(
                 "several Redis hosts are not supported yet; name one: redis://host:6379/0".into(),
             ));
@@ -82,18 +84,16 @@ impl Connection {
 
     /// Runs one command that may be repeated without harm.
     pub(super) async fn query(&self, operation: &'static str, command: &Cmd) -> Result<Value> {
+        match self.query_once(operation, command).await {
+            Err(Error::Unavailable { .. }) => self.query_once(operation, command).await,
+            answer => answer,
+        }
+    }
+
+    async fn query_once(&self, operation: &'static str, command: &Cmd) -> Result<Value> {
         let (used, mut connection) = self.get().await?;
-        let first = command.query_async(&mut connection).await;
-        let answer = match first {
-            Err(error) if error.is_unrecoverable_error() && !error.is_timeout() => {
-                self.forget(used).await;
-                let (used, mut connection) = self.get().await?;
-                let second = command.query_async(&mut connection).await;
-                self.forget_if_broken(used, &second).await;
-                second
-            }
-            other => other,
-        };
+        let answer = command.query_async(&mut connection).await;
+        self.forget_if_broken(used, &answer).await;
         answer.map_err(|error| self.explain(operation, error))
     }
 
@@ -179,14 +179,10 @@ impl Connection {
     async fn forget_if_broken<T>(&self, used: u64, answer: &RedisResult<T>) {
         // Behind a timed-out answer every later one would have to wait: such a connection is given up too.
         if answer.as_ref().is_err_and(|error| error.is_unrecoverable_error() || error.is_timeout()) {
-            self.forget(used).await;
-        }
-    }
-
-    async fn forget(&self, used: u64) {
-        let mut current = self.0.current.lock().await;
-        if current.0 == used {
-            current.1 = None;
+            let mut current = self.0.current.lock().await;
+            if current.0 == used {
+                current.1 = None;
+            }
         }
     }
 
@@ -206,15 +202,65 @@ impl Connection {
 }
 
 fn is_temporary(error: &RedisError) -> bool {
-    error.is_unrecoverable_error() && error.kind() == ErrorKind::Io
-        || matches!(
-            error.kind(),
-            ErrorKind::Io
-                | ErrorKind::Server(
-                    ServerErrorKind::BusyLoading
-                        | ServerErrorKind::TryAgain
-                        | ServerErrorKind::MasterDown
-                        | ServerErrorKind::ClusterDown
-                )
-        )
+    matches!(
+        error.kind(),
+        ErrorKind::Io
+            | ErrorKind::Server(
+                ServerErrorKind::BusyLoading
+                    | ServerErrorKind::TryAgain
+                    | ServerErrorKind::MasterDown
+                    | ServerErrorKind::ClusterDown
+            )
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::RedisUrl;
+    use redis::cmd;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::{TcpListener, TcpStream};
+
+    /// Answers every command but, where it is `mute`, `PING`.
+    async fn answer(mut stream: TcpStream, mute: bool) {
+        let mut asked = [0; 4_096];
+        while let Ok(length @ 1..) = stream.read(&mut asked).await {
+            let text = String::from_utf8_lossy(&asked[..length]);
+            if mute && text.contains("PING") {
+                return std::future::pending().await;
+            }
+            stream.write_all("+OK\r\n".repeat(text.matches('*').count()).as_bytes()).await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_owes_an_answer_is_not_used_again() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = RedisUrl::new(format!("redis://{}", listener.local_addr().unwrap()));
+        let server = async {
+            let (first, _) = listener.accept().await.unwrap();
+            let second = async { answer(listener.accept().await.unwrap().0, false).await };
+            tokio::join!(answer(first, true), second);
+        };
+        let config = Config { redis_url: url, redis_timeout: Duration::from_millis(200), ..Config::default() };
+        let connection = Connection::new(&config).unwrap();
+        let client = async {
+            let late = connection.query("PING", &cmd("PING")).await;
+            assert!(matches!(late, Err(Error::Timeout { .. })), "{late:?}");
+            connection.query("PING", &cmd("PING")).await.unwrap();
+        };
+        tokio::select! {
+            () = server => panic!("the server ended"),
+            () = client => {}
+        }
+    }
+
+    #[test]
+    fn a_comma_names_several_hosts_only_among_them() {
+        let new = |url: &str| Connection::new(&Config { redis_url: RedisUrl::new(url), ..Config::default() });
+        assert!(new("redis://a:1,b:2/0").is_err_and(|error| error.to_string().contains("several")));
+        assert!(new("redis://:pass,word@localhost/0").is_ok());
+        assert!(new("unix:///run/a,b.sock").is_ok());
+    }
 }

@@ -1,5 +1,7 @@
 //! Every key name of the three Redis layouts, in one place.
 
+use std::time::Duration;
+
 use uuid::Uuid;
 
 use crate::entry::Layout;
@@ -27,10 +29,22 @@ pub(super) fn done(layout: Layout, id: Uuid) -> String {
 }
 
 fn part(name: &str, layout: Layout, id: Uuid) -> String {
-    match layout {
-        Layout::Hishel1 | Layout::Hishel2 => format!("{HTTP_PREFIX}:{name}:{}", id.as_simple()),
-        _ => format!("{HTTP_PREFIX}:{name}:{}", id.as_hyphenated()),
+    format!("{HTTP_PREFIX}:{name}:{}", layout.id_text(id))
+}
+
+/// Every key that belongs to one entry alone: all but its index.
+pub(super) fn parts(layout: Layout, id: Uuid) -> Vec<String> {
+    let mut parts = vec![entry(layout, id), stream(layout, id)];
+    if layout != Layout::Pipeline {
+        parts.push(done(layout, id));
     }
+    parts
+}
+
+/// How long the keys of an entry live: hishel's own layouts keep them longer than the entry counts.
+pub(super) fn kept(layout: Layout, ttl: Option<Duration>) -> Option<Duration> {
+    let grace = if layout == Layout::Pipeline { 0.0 } else { GRACE };
+    ttl.map(|ttl| ttl.saturating_add(Duration::from_secs_f64(grace)))
 }
 
 /// The ids stored under a cache key: a set, or a sorted set in layout D.

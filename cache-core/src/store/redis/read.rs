@@ -316,7 +316,7 @@ pub(super) async fn live(
     Ok(found.into_iter().find(|summary| summary.state == State::Live))
 }
 
-/// The body of an entry if it is whole.
+/// The body of an entry if it is live and whole.
 pub(super) async fn body(connection: &Connection, services: &Services, id: &EntryId) -> Result<Option<Bytes>> {
     let EntryId::Http(layout, id) = id else { return Ok(None) };
     if *layout != Layout::Pipeline && live(connection, services, *layout, *id).await?.is_none() {
@@ -324,16 +324,24 @@ pub(super) async fn body(connection: &Connection, services: &Services, id: &Entr
     }
     let mut pipe = Pipeline::new();
     pipe.cmd("LRANGE").arg(layout::stream(*layout, *id)).arg(0).arg(-1);
-    pipe.cmd("GET").arg(layout::done(*layout, *id));
+    if *layout == Layout::Pipeline {
+        pipe.cmd("HGET").arg(layout::entry(*layout, *id)).arg("data");
+    } else {
+        pipe.cmd("GET").arg(layout::done(*layout, *id));
+    }
     let mut answers = connection.pipeline("reading a body", &mut pipe).await?.into_iter();
     let mut chunks = answers.next().and_then(RedisResult::ok).map(reply::strings).unwrap_or_default();
-    let done = answers.next().and_then(RedisResult::ok).and_then(reply::bytes);
+    let mark = answers.next().and_then(RedisResult::ok).and_then(reply::bytes);
     let is_whole = match layout {
-        Layout::Hishel2 => done
+        Layout::Hishel2 => mark
             .and_then(|done| codec::decode_done(&done).ok())
             .is_some_and(|done| done.chunk_count == chunks.len() as u64),
-        Layout::Hishel1 => done.is_some(),
-        _ => chunks.pop_if(|chunk| chunk == COMPLETE).is_some(),
+        Layout::Hishel1 => mark.is_some(),
+        _ => {
+            let facts = mark.as_deref().and_then(|data| Facts::decode(data).ok());
+            let is_live = facts.is_some_and(|facts| !facts.is_deleted());
+            is_live && chunks.pop_if(|chunk| chunk == COMPLETE).is_some()
+        }
     };
     Ok(is_whole.then(|| Bytes::from(chunks.concat())))
 }
@@ -416,10 +424,7 @@ pub(super) async fn inspect(connection: &Connection, services: &Services, id: &E
     };
     let keys = match (&summary.id, &summary.http) {
         (EntryId::Http(layout, id), http) => {
-            let mut keys = vec![layout::entry(*layout, *id).into_bytes(), layout::stream(*layout, *id).into_bytes()];
-            if *layout != Layout::Pipeline {
-                keys.push(layout::done(*layout, *id).into_bytes());
-            }
+            let mut keys: Vec<_> = layout::parts(*layout, *id).into_iter().map(String::into_bytes).collect();
             keys.extend(http.as_ref().map(|http| layout::index(*layout, &http.cache_key)));
             keys
         }

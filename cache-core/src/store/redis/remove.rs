@@ -1,10 +1,13 @@
 //! Removing entries for good: out of the index, then the entry, then its body. Nothing else is touched.
 
+use std::collections::HashSet;
+
 use redis::{Pipeline, RedisResult, Value};
 
 use super::connection::Connection;
-use super::layout;
+use super::layout::{self, Name};
 use super::reply;
+use super::scan::without_owner;
 use super::script::is_unknown_command;
 use crate::codec::{self, Facts};
 use crate::entry::{EntryId, Layout};
@@ -13,7 +16,8 @@ use crate::key::CacheKey;
 use crate::store::Removed;
 
 pub(super) async fn remove(connection: &Connection, ids: &[EntryId]) -> Result<Removed> {
-    let keys = cache_keys(connection, ids).await?;
+    let ids = without_owned(connection, ids).await?;
+    let keys = cache_keys(connection, &ids).await?;
     let answers = loop {
         let unlink = connection.unlink();
         let mut pipe = Pipeline::with_capacity(ids.len() * 4);
@@ -52,6 +56,22 @@ pub(super) async fn remove(connection: &Connection, ids: &[EntryId]) -> Result<R
     Ok(removed)
 }
 
+/// All but the keys that had no owner when they were listed and have one now: they are part of an entry that nobody
+/// asked to remove.
+async fn without_owned(connection: &Connection, ids: &[EntryId]) -> Result<Vec<EntryId>> {
+    let is_part = |key: &[u8]| matches!(Name::parse(key), Name::Stream(..) | Name::Done(_) | Name::Index(..));
+    let parts = ids.iter().filter_map(|id| match id {
+        EntryId::Key(key) if is_part(key) => Some(key.to_vec()),
+        _ => None,
+    });
+    let orphans: HashSet<_> = without_owner(connection, parts.collect()).await?.into_iter().collect();
+    let is_meant = |id: &&EntryId| match id {
+        EntryId::Key(key) if is_part(key) => orphans.contains(&key[..]),
+        _ => true,
+    };
+    Ok(ids.iter().filter(is_meant).cloned().collect())
+}
+
 fn ask(pipe: &mut Pipeline, unlink: &str, id: &EntryId, cache_key: Option<&CacheKey>) {
     match id {
         EntryId::Http(layout, id) => {
@@ -63,10 +83,7 @@ fn ask(pipe: &mut Pipeline, unlink: &str, id: &EntryId, cache_key: Option<&Cache
                 pipe.cmd("EXISTS").arg(&index);
             }
             pipe.cmd(unlink).arg(layout::entry(*layout, *id));
-            let body = pipe.cmd(unlink).arg(layout::stream(*layout, *id));
-            if *layout != Layout::Pipeline {
-                body.arg(layout::done(*layout, *id));
-            }
+            pipe.cmd(unlink).arg(&layout::parts(*layout, *id)[1..]);
         }
         EntryId::Key(key) => {
             pipe.cmd(unlink).arg(&key[..]);

@@ -161,7 +161,7 @@ async fn start(connection: &Connection, services: &Services, filter: &Filter, wa
     let reader = read_ahead(connection.clone(), services.clone(), pattern(filter), want, batches);
     #[expect(clippy::disallowed_methods, reason = "the task belongs to the cursor and is aborted with it")]
     let reader = tokio::spawn(reader).abort_handle();
-    Ok(Progress { ahead, reader, total: reply::int(&total).unwrap_or(0) as u64, seen: Seen::default() })
+    Ok(Progress { ahead, reader, total: reply::int(&total).unwrap_or(0).max(0) as u64, seen: Seen::default() })
 }
 
 /// Reads one page after the other until the end, an error, or nobody wants more.
@@ -244,15 +244,15 @@ async fn scan(connection: &Connection, cursor: u64, pattern: &[u8], want: usize)
 /// About how many keys lie before a cursor. Redis counts cursors up from the highest bit of a table whose size is the
 /// next power of two, so the reversed bits say which part of the table was visited.
 fn position(cursor: u64, total: u64) -> u64 {
-    let bits = total.max(4).next_power_of_two().trailing_zeros();
     // A table that has grown has more bits than that: those beyond it are the finest, and the last when reversed.
-    let fraction = cursor.reverse_bits() >> (64 - bits.max(64 - cursor.leading_zeros()));
-    let size = 1_u64 << bits.max(64 - cursor.leading_zeros());
-    (fraction as f64 / size as f64 * total as f64) as u64
+    let bits = total.max(4).next_power_of_two().trailing_zeros().max(64 - cursor.leading_zeros());
+    let visited = cursor.reverse_bits() >> (64 - bits);
+    let part = visited as f64 / f64::from(bits).exp2();
+    ((part * total as f64) as u64).min(total)
 }
 
 /// Those of the waiting parts whose entry is really not there: it may have come after its place was scanned.
-async fn without_owner(connection: &Connection, parts: Vec<Vec<u8>>) -> Result<Vec<Vec<u8>>> {
+pub(super) async fn without_owner(connection: &Connection, parts: Vec<Vec<u8>>) -> Result<Vec<Vec<u8>>> {
     let mut orphans = Vec::new();
     for parts in parts.chunks(1_000) {
         // What an index names, as a set and as a sorted set: one of the two is the wrong type.
@@ -338,5 +338,14 @@ mod tests {
         // The cursors of a table of 8 buckets, in the order in which Redis visits them.
         let positions = [4, 2, 6, 1, 5, 3, 7].map(|cursor| position(cursor, 8));
         assert_eq!(positions, [1, 2, 3, 4, 5, 6, 7]);
+    }
+
+    #[test]
+    fn any_cursor_of_any_server_has_a_position() {
+        for cursor in [1, 1 << 62, 1 << 63, u64::MAX] {
+            for total in [0, 1, 8, i64::MAX as u64] {
+                assert!(position(cursor, total) <= total, "{cursor} of {total}");
+            }
+        }
     }
 }

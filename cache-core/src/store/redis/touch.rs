@@ -6,7 +6,7 @@ use redis::{Pipeline, RedisResult, Value, cmd};
 use uuid::Uuid;
 
 use super::connection::Connection;
-use super::layout::{self, GRACE};
+use super::layout;
 use super::remove::cache_keys;
 use super::reply;
 use crate::clock;
@@ -30,21 +30,22 @@ pub(super) async fn touch(connection: &Connection, ids: &[EntryId], ttl: Option<
         // Neither `PERSIST` nor `SET` says whether the key was there.
         pipe.cmd("EXISTS").arg(&*id.redis_key());
         match id {
-            EntryId::Http(Layout::Pipeline, id) => {
-                expire(&mut pipe, layout::entry(Layout::Pipeline, *id).as_bytes(), ttl);
-                expire(&mut pipe, layout::stream(Layout::Pipeline, *id).as_bytes(), ttl);
+            EntryId::Http(layout, id) => {
+                let kept = layout::kept(*layout, ttl);
+                if *layout != Layout::Pipeline {
+                    rewrite_expiry(connection, &mut pipe, *layout, *id, cache_key.as_ref(), ttl).await?;
+                }
+                for part in layout::parts(*layout, *id) {
+                    expire(&mut pipe, part.as_bytes(), kept);
+                }
                 // An index outlives what it names: it is extended, never shortened, and a persistent one stays so.
-                let is_shorter = index_ttl.is_some_and(|left| left >= 0 && ttl.is_none_or(|ttl| left < millis(ttl)));
-                if let Some(cache_key) = cache_key.as_ref().filter(|_| is_shorter) {
-                    expire(&mut pipe, &layout::index(Layout::Pipeline, cache_key), ttl);
+                if let (Some(cache_key), Some(left)) = (cache_key, index_ttl)
+                    && outlives(kept, left)
+                {
+                    expire(&mut pipe, &layout::index(*layout, cache_key), kept);
                 }
             }
-            EntryId::Http(layout, id) => {
-                touch_hishel(connection, &mut pipe, *layout, *id, cache_key.as_ref(), ttl).await?;
-            }
-            EntryId::Key(key) => {
-                expire(&mut pipe, key, ttl);
-            }
+            EntryId::Key(key) => expire(&mut pipe, key, ttl),
         }
         answers_of.push(pipe.len() - before);
     }
@@ -61,8 +62,8 @@ pub(super) async fn touch(connection: &Connection, ids: &[EntryId], ttl: Option<
     Ok(touched)
 }
 
-/// The commands for an entry in one of hishel's own layouts, which keep the expiry inside the entry as well.
-async fn touch_hishel(
+/// The commands that change the expiry which hishel's own layouts keep inside an entry, where there is one to change.
+async fn rewrite_expiry(
     connection: &Connection,
     pipe: &mut Pipeline,
     layout: Layout,
@@ -71,7 +72,6 @@ async fn touch_hishel(
     ttl: Option<Duration>,
 ) -> Result<()> {
     let now = clock::now();
-    let kept = ttl.map(|ttl| ttl + Duration::from_secs_f64(GRACE));
     if layout == Layout::Hishel2 {
         let done = connection.query("GET", cmd("GET").arg(layout::done(layout, id))).await?;
         let done = reply::bytes(done).and_then(|done| codec::decode_done(&done).ok());
@@ -90,36 +90,38 @@ async fn touch_hishel(
         entry.request.extra.set_ttl(lived + ttl.unwrap_or_default().as_secs_f64());
         pipe.cmd("SET").arg(layout::entry(layout, id)).arg(codec::encode_pair(&entry)).arg("XX").arg("KEEPTTL");
     }
-    let index = cache_key.map(|cache_key| layout::index(layout, cache_key));
-    let parts = [layout::entry(layout, id), layout::stream(layout, id), layout::done(layout, id)];
-    for key in parts.into_iter().map(String::into_bytes).chain(index) {
-        expire(pipe, &key, kept);
-    }
     Ok(())
 }
 
-/// Milliseconds until each entry's index expires, as `PTTL` says it; `None` where it is not asked for.
+/// Milliseconds until each entry's index expires, as `PTTL` says it; `None` where there is nothing to ask for.
 async fn index_ttls(
     connection: &Connection,
     ids: &[EntryId],
     cache_keys: &[Option<CacheKey>],
 ) -> Result<Vec<Option<i64>>> {
-    let is_asked =
-        |id: &EntryId, key: &Option<CacheKey>| matches!(id, EntryId::Http(Layout::Pipeline, _)) && key.is_some();
     let mut pipe = Pipeline::new();
-    for (id, cache_key) in ids.iter().zip(cache_keys) {
-        if let Some(cache_key) = cache_key.as_ref().filter(|_| is_asked(id, cache_key)) {
-            pipe.cmd("PTTL").arg(layout::index(Layout::Pipeline, cache_key));
-        }
+    let indexes: Vec<_> = ids.iter().zip(cache_keys).map(|(id, cache_key)| index(id, cache_key.as_ref())).collect();
+    for index in indexes.iter().flatten() {
+        pipe.cmd("PTTL").arg(&index[..]);
     }
     let mut answers = connection.pipeline("PTTL", &mut pipe).await?.into_iter();
-    Ok(ids
+    Ok(indexes
         .iter()
-        .zip(cache_keys)
-        .map(|(id, cache_key)| {
-            is_asked(id, cache_key).then(|| answers.next()?.ok().as_ref().and_then(reply::int)).flatten()
-        })
+        .map(|index| index.as_ref().and_then(|_| answers.next()?.ok().as_ref().and_then(reply::int)))
         .collect())
+}
+
+fn index(id: &EntryId, cache_key: Option<&CacheKey>) -> Option<Vec<u8>> {
+    match id {
+        EntryId::Http(layout, _) => Some(layout::index(*layout, cache_key?)),
+        EntryId::Key(_) => None,
+    }
+}
+
+/// Whether something that is kept so long (`None`: for ever) outlives its index, of which `PTTL` says that it has `left`
+/// milliseconds (negative: it is persistent, or is not there).
+pub(super) fn outlives(kept: Option<Duration>, left: i64) -> bool {
+    left >= 0 && kept.is_none_or(|kept| left < millis(kept))
 }
 
 pub(super) fn expire(pipe: &mut Pipeline, key: &[u8], ttl: Option<Duration>) {

@@ -11,10 +11,10 @@ use bytes::{Bytes, BytesMut};
 use redis::{Pipeline, RedisResult, Value, cmd};
 
 use super::connection::Connection;
-use super::layout::{self, COMPLETE, GRACE};
+use super::layout::{self, COMPLETE};
 use super::read;
 use super::reply;
-use super::touch::expire;
+use super::touch::{expire, outlives};
 use crate::clock;
 use crate::codec::{self, Done};
 use crate::entry::{Entry, EntryId, Layout};
@@ -36,7 +36,8 @@ pub(super) struct RedisWriter {
     pending: BytesMut,
     /// Chunks in Redis already.
     sent: u64,
-    is_committed: bool,
+    /// Redis may hold parts that no reader is to find.
+    has_leftovers: bool,
 }
 
 impl RedisWriter {
@@ -48,13 +49,11 @@ impl RedisWriter {
             // hishel 1 counts from when the response was stored first, which may be long ago.
             entry.request.extra.set_ttl(expires_at - created_at);
         }
-        Self { connection, layout, entry, ttl, expires_at, pending: BytesMut::new(), sent: 0, is_committed: false }
+        Self { connection, layout, entry, ttl, expires_at, pending: BytesMut::new(), sent: 0, has_leftovers: false }
     }
 
-    /// How long the keys live: hishel's own layouts keep them longer than the entry counts.
     fn kept(&self) -> Option<Duration> {
-        let grace = if self.layout == Layout::Pipeline { 0.0 } else { GRACE };
-        self.ttl.map(|ttl| ttl + Duration::from_secs_f64(grace))
+        layout::kept(self.layout, self.ttl)
     }
 
     fn stream(&self) -> String {
@@ -64,6 +63,10 @@ impl RedisWriter {
     /// Adds the commands that store a chunk; it gets its TTL at once, so that a crash leaves nothing for ever.
     fn send(&mut self, pipe: &mut Pipeline, chunk: &[u8]) {
         let stream = self.stream();
+        if self.sent == 0 {
+            // An entry may be stored again under its id: its old body must not become the beginning of the new one.
+            pipe.cmd("DEL").arg(&stream);
+        }
         // A chunk that equals the end marker would end the body for its readers: it is stored in two pieces.
         if self.layout == Layout::Pipeline && chunk == COMPLETE {
             pipe.cmd("RPUSH").arg(&stream).arg(&chunk[..1]).arg(&chunk[1..]);
@@ -76,7 +79,8 @@ impl RedisWriter {
         self.sent += 1;
     }
 
-    async fn run(&self, mut pipe: Pipeline) -> Result<Vec<Value>> {
+    async fn run(&mut self, mut pipe: Pipeline) -> Result<Vec<Value>> {
+        self.has_leftovers |= !pipe.is_empty();
         let answers = self.connection.pipeline_once("storing an entry", &mut pipe).await?;
         let answers: RedisResult<Vec<Value>> = answers.into_iter().collect();
         answers.map_err(|error| self.connection.explain("storing an entry", error))
@@ -86,11 +90,13 @@ impl RedisWriter {
     fn finish(&mut self) -> Pipeline {
         let mut pipe = Pipeline::new();
         let rest = std::mem::take(&mut self.pending).freeze();
-        if !rest.is_empty() {
-            self.send(&mut pipe, &rest);
-        }
         let (layout, id, kept) = (self.layout, self.entry.id, self.kept());
         let (stream, key) = (self.stream(), layout::entry(layout, id));
+        if !rest.is_empty() {
+            self.send(&mut pipe, &rest);
+        } else if self.sent == 0 {
+            pipe.cmd("DEL").arg(&stream);
+        }
         match layout {
             Layout::Hishel2 => {}
             Layout::Hishel1 => {
@@ -125,7 +131,7 @@ impl RedisWriter {
             }
         }
         if kept.is_some() {
-            for part in [key, stream, layout::done(layout, id)] {
+            for part in layout::parts(layout, id) {
                 expire(&mut pipe, part.as_bytes(), kept);
             }
         }
@@ -133,7 +139,7 @@ impl RedisWriter {
     }
 
     /// The entry's place in the index, and the index's TTL: set where the index is new, else only ever extended.
-    async fn join_index(&self) -> Result<()> {
+    async fn join_index(&mut self) -> Result<()> {
         let index = layout::index(self.layout, &self.entry.cache_key);
         let member = self.layout.id_text(self.entry.id);
         let mut pipe = Pipeline::new();
@@ -146,20 +152,12 @@ impl RedisWriter {
         }
         let before = self.run(pipe).await?.first().and_then(reply::int);
         let kept = self.kept();
-        let is_shorter =
-            kept.is_some_and(|kept| before.is_some_and(|left| left >= 0 && (left as u128) < kept.as_millis()));
+        let is_new = before == Some(-2);
         let mut pipe = Pipeline::new();
-        if kept.is_some() && before == Some(-2) || is_shorter {
+        if is_new && kept.is_some() || before.is_some_and(|left| outlives(kept, left)) {
             expire(&mut pipe, &index, kept);
-        } else if kept.is_none() && before.is_some_and(|left| left >= 0) {
-            expire(&mut pipe, &index, None);
         }
         self.run(pipe).await.map(drop)
-    }
-
-    fn parts(&self) -> [String; 3] {
-        let id = self.entry.id;
-        [layout::entry(self.layout, id), self.stream(), layout::done(self.layout, id)]
     }
 }
 
@@ -179,7 +177,7 @@ impl Writer for RedisWriter {
         let pipe = self.finish();
         self.run(pipe).await?;
         self.join_index().await?;
-        self.is_committed = true;
+        self.has_leftovers = false;
         Ok(EntryId::Http(self.layout, self.entry.id))
     }
 }
@@ -187,11 +185,11 @@ impl Writer for RedisWriter {
 impl Drop for RedisWriter {
     /// What an abandoned writer sent is taken back where that is still possible; else it expires.
     fn drop(&mut self) {
-        if self.is_committed {
+        if !self.has_leftovers {
             return;
         }
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
-        let (connection, parts) = (self.connection.clone(), self.parts());
+        let (connection, parts) = (self.connection.clone(), layout::parts(self.layout, self.entry.id));
         runtime.spawn(async move {
             let mut pipe = Pipeline::new();
             pipe.cmd(connection.unlink()).arg(&parts);
@@ -221,11 +219,12 @@ pub(super) async fn replace(connection: &Connection, services: &Services, id: &E
         Layout::Pipeline => cmd("EVAL")
             .arg(
                 "if redis.call('EXISTS', KEYS[1]) == 0 then return false end \
-                     redis.call('HSET', KEYS[1], 'data', ARGV[1]) return 1",
+                     redis.call('HSET', KEYS[1], 'data', ARGV[1], 'created_at', ARGV[2]) return 1",
             )
             .arg(1)
             .arg(key)
             .arg(codec::encode_pair(&entry))
+            .arg(entry.created_at.unwrap_or(0.0).to_string())
             .clone(),
         Layout::Hishel2 => cmd("SET").arg(key).arg(codec::encode_heads(&entry)).arg("XX").arg("KEEPTTL").clone(),
         _ => cmd("SET").arg(key).arg(codec::encode_pair(&entry)).arg("XX").arg("KEEPTTL").clone(),
