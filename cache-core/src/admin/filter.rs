@@ -49,7 +49,8 @@ pub struct Filter {
     pub states: Vec<State>,
     /// Results with this schema hash.
     pub schema: Option<String>,
-    /// Results of all but the newest schema of their prefix; `select` fills in which those are.
+    /// Results of all but the newest schema of their prefix, where it is known when they were stored; `select` fills
+    /// in which schemas are the newest.
     pub dead_schemas: bool,
     /// The decoded body matches; `select` checks it, since a summary has no body.
     pub body: Option<Regex>,
@@ -82,6 +83,12 @@ impl std::str::FromStr for StatusRange {
     }
 }
 
+/// A time that orders results by when they were stored. Redis does not say when that was; but results of one function
+/// have the same TTL and are not refreshed, so the last to expire was the last stored. `None`: nothing tells.
+pub(super) fn stored(result: &Summary) -> Option<f64> {
+    result.created_at.or(result.expires_at)
+}
+
 impl Filter {
     /// Whether an entry is meant, as far as its summary tells (all but `body`). `now` in Unix seconds.
     pub fn matches(&self, entry: &Summary, now: f64) -> bool {
@@ -112,18 +119,25 @@ impl Filter {
                 .is_none_or(|schema| entry.result_key().is_some_and(|key| key.schema == Some(schema.as_str())))
             && (!self.dead_schemas || self.is_of_dead_schema(entry))
             && (self.ids.is_empty() || self.ids.contains(&entry.id))
-            && self.matches_key(&entry.id.redis_key())
+            && self.matches_key(&entry.id)
     }
 
-    fn matches_key(&self, key: &[u8]) -> bool {
+    fn matches_key(&self, id: &EntryId) -> bool {
+        // The name of an HTTP entry is put together when it is asked for; every entry of a list comes here.
+        if self.prefix.is_none() && self.key.is_none() {
+            return true;
+        }
+        let key = id.redis_key();
         self.prefix.as_ref().is_none_or(|prefix| key.starts_with(prefix))
-            && self.key.as_ref().is_none_or(|glob| glob.matches(key))
+            && self.key.as_ref().is_none_or(|glob| glob.matches(&key))
     }
 
     fn is_of_dead_schema(&self, entry: &Summary) -> bool {
-        entry.result_key().is_some_and(|key| {
-            self.newest_schemas.get(key.prefix).is_some_and(|newest| newest.as_deref() != key.schema)
-        })
+        // What may be the newest of all is not given up.
+        stored(entry).is_some()
+            && entry.result_key().is_some_and(|key| {
+                self.newest_schemas.get(key.prefix).is_some_and(|newest| newest.as_deref() != key.schema)
+            })
     }
 
     /// Whether any entry of this cache can match; what cannot need not be scanned.
@@ -177,5 +191,27 @@ impl Filter {
             && !self.dead_schemas
             && self.body.is_none()
             && self.ids.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::summary;
+
+    #[test]
+    fn a_result_of_unknown_age_is_of_no_dead_schema() {
+        let filter = Filter {
+            dead_schemas: true,
+            newest_schemas: [(b"p".to_vec(), Some("82fce6a05e45281a".to_owned()))].into(),
+            ..Filter::default()
+        };
+        let is_dead = |key: &[u8], expires_at| {
+            let result = summary::of_result(&crate::Services::default(), key, 1, expires_at);
+            filter.matches(&result, 0.0)
+        };
+        assert!(is_dead(b"result_cache:p:0d1f7c55aa3be902:1", Some(9.0)));
+        assert!(!is_dead(b"result_cache:p:0d1f7c55aa3be902:1", None));
+        assert!(!is_dead(b"result_cache:p:82fce6a05e45281a:1", Some(9.0)));
     }
 }

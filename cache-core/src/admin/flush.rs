@@ -143,15 +143,16 @@ pub async fn plan(
 pub struct Report {
     /// Entries and keys that were there and are gone.
     pub removed: Removed,
-    /// Entries that could not be removed.
+    /// Entries that were not dealt with because of `error`.
     pub failed: u64,
-    /// The first error met.
+    /// The error that ended it.
     pub error: Option<Error>,
     /// `stop` was set before the end.
     pub is_interrupted: bool,
 }
 
-/// Removes what a plan names, batch by batch. Stops behind the batch during which `stop` is set.
+/// Removes what a plan names, batch by batch. Stops behind the batch during which `stop` is set, and at the first
+/// error: who refuses one batch refuses the next.
 pub async fn execute(
     store: &Arc<dyn Inspect>,
     plan: &Plan,
@@ -171,14 +172,9 @@ pub async fn execute(
         match outcome {
             Ok(removed) => report.removed += removed,
             Err(error) => {
-                report.failed += batch.len() as u64;
-                let is_final =
-                    error.is_temporary() || matches!(error, Error::BackendChanged { .. } | Error::ReadOnly(_));
-                report.error.get_or_insert(error);
-                if is_final {
-                    report.failed = total - done;
-                    break;
-                }
+                report.failed = total - done;
+                report.error = Some(error);
+                break;
             }
         }
         done += batch.len() as u64;

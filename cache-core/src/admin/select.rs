@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use futures_util::stream::{self, Stream, StreamExt, TryStreamExt};
 
-use super::filter::Filter;
+use super::filter::{Filter, stored};
 use crate::codec::body;
 use crate::entry::{Kind, Summary};
 use crate::error::Result;
@@ -45,8 +45,7 @@ async fn with_body(store: &dyn Inspect, regex: &regex::bytes::Regex, entries: Ve
     checked.buffered(BODIES_AT_ONCE).try_filter_map(|entry| async move { Ok(entry) }).try_collect().await
 }
 
-/// The schema of each result prefix whose newest entry expires last: results are stored with the same TTL and are
-/// not refreshed, so the last to expire was the last stored.
+/// The schema of each result prefix of which an entry was stored last, as far as that is known.
 async fn newest_schemas(store: Arc<dyn Inspect>) -> Result<HashMap<Vec<u8>, Option<String>>> {
     let results = Filter { kind: Some(Kind::Result), ..Filter::default() };
     let mut newest: HashMap<Vec<u8>, (f64, Option<String>)> = HashMap::new();
@@ -54,7 +53,7 @@ async fn newest_schemas(store: Arc<dyn Inspect>) -> Result<HashMap<Vec<u8>, Opti
     while let Some(page) = pages.try_next().await? {
         for entry in page.entries {
             let Some(key) = entry.result_key() else { continue };
-            let stored = entry.created_at.or(entry.expires_at).unwrap_or(0.0);
+            let Some(stored) = stored(&entry) else { continue };
             let known = newest.entry(key.prefix.to_vec()).or_insert((f64::MIN, None));
             if stored > known.0 {
                 *known = (stored, key.schema.map(str::to_owned));

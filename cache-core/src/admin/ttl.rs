@@ -31,15 +31,16 @@ pub enum Change {
 pub struct Report {
     /// Entries that were still there, and have the new TTL.
     pub changed: u64,
-    /// Entries whose TTL could not be changed.
+    /// Entries that were not dealt with because of `error`.
     pub failed: u64,
-    /// The first error met.
+    /// The error that ended it.
     pub error: Option<Error>,
     /// `stop` was set before the end.
     pub is_interrupted: bool,
 }
 
-/// Changes the TTLs of these entries of `backend`. Stops behind the batch during which `stop` is set.
+/// Changes the TTLs of these entries of `backend`. Stops behind the batch during which `stop` is set, and
+/// behind the one that met an error.
 pub async fn change(
     store: &Arc<dyn Inspect>,
     backend: &Backend,
@@ -61,13 +62,9 @@ pub async fn change(
             if now == *backend { touch(store, batch, change).await } else { (0, Some(Error::BackendChanged { now })) };
         report.changed += changed;
         if let Some(error) = error {
-            report.failed += batch.len() as u64 - changed;
-            let is_final = error.is_temporary() || matches!(error, Error::BackendChanged { .. } | Error::ReadOnly(_));
-            report.error.get_or_insert(error);
-            if is_final {
-                report.failed = total - report.changed;
-                break;
-            }
+            report.failed = total - done - changed;
+            report.error = Some(error);
+            break;
         }
         done += batch.len() as u64;
         progress(Progress { done, total, entries: report.changed });
