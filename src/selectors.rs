@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use cache_core::{EntryId, Filter, Glob, Kind, Layout, Service, State, StatusRange};
+use cache_core::{BodyPattern, EntryId, Filter, Glob, Kind, Layout, Service, State, StatusRange};
 use clap::Args;
 
 /// Which entries are meant; all given ones must hold.
@@ -69,7 +69,7 @@ pub struct Selectors {
     pub dead_schemas: bool,
     /// Decoded body matches this regular expression
     #[arg(long, value_name = "REGEX", value_parser = regex)]
-    pub body_match: Option<regex::bytes::Regex>,
+    pub body_match: Option<BodyPattern>,
     /// This entry: its id as `ls` prints it (repeatable)
     #[arg(long, value_name = "ID")]
     pub id: Vec<String>,
@@ -153,8 +153,8 @@ fn size(text: &str) -> Result<u64, String> {
         .map_err(|_| "write a size such as 1MiB or 300kB".into())
 }
 
-fn regex(text: &str) -> Result<regex::bytes::Regex, String> {
-    regex::bytes::Regex::new(text).map_err(|error| error.to_string())
+fn regex(text: &str) -> Result<BodyPattern, String> {
+    BodyPattern::new(text).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

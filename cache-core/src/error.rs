@@ -130,6 +130,21 @@ impl Error {
     }
 }
 
+/// An error with its causes in one line. Some drivers repeat in a message what its cause says: told once.
+pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let cause_text = cause.to_string();
+        if !text.ends_with(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        next = cause.source();
+    }
+    text
+}
+
 /// Why stored bytes cannot be understood.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

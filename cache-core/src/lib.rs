@@ -5,16 +5,15 @@
 //! layout, its `@cached_result` decorator), so that both sides hit what the other stored.
 //!
 //! ```
-//! # tokio_test();
-//! # fn tokio_test() { tokio::runtime::Runtime::new().unwrap().block_on(async {
-//! use cache_core::{Filter, Inspect, Memory, Service, Services, Store};
+//! # tokio::runtime::Runtime::new().unwrap().block_on(async {
+//! use cache_core::{DEFAULT_TTL, Filter, Inspect, Memory, Service, Services, Store};
 //!
 //! let store = Memory::new(Services::default());
-//! store.put_result("result_cache:anisearch_anime:82fce6a05e45281a:18878", "{}".into(), "24h".parse::<humantime::Duration>().unwrap().into()).await?;
+//! store.put_result("result_cache:anisearch_anime:82fce6a05e45281a:18878", "{}".into(), DEFAULT_TTL).await?;
 //! let filter = Filter { services: vec![Service::AniSearch], ..Filter::default() };
 //! let page = store.scan(&filter, None, 100).await?;
 //! assert_eq!(page.entries.len(), 1);
-//! # Ok::<(), cache_core::Error>(()) }).unwrap() }
+//! # Ok::<(), cache_core::Error>(()) }).unwrap();
 //! ```
 
 #![deny(missing_docs)]
@@ -25,6 +24,7 @@ pub mod codec;
 mod config;
 mod entry;
 mod error;
+mod filter;
 mod glob;
 pub mod key;
 mod policy;
@@ -33,10 +33,10 @@ mod service;
 mod store;
 mod summary;
 
-pub use admin::filter::{Filter, StatusRange};
 pub use config::{Config, RedisUrl, Storage, without_secrets};
-pub use entry::{Entry, EntryId, Extra, Headers, HttpSummary, Kind, Layout, Request, Response, State, Summary};
-pub use error::{Backend, BackendKind, BoxError, CodecError, Error, Result};
+pub use entry::{Entry, EntryId, Extra, Headers, Kind, Layout, Request, Response, State};
+pub use error::{Backend, BackendKind, BoxError, CodecError, Error, Result, chain};
+pub use filter::{BodyPattern, Filter, StatusRange};
 pub use glob::Glob;
 pub use key::{Argument, CacheKey, Form, Payload, ResultKey};
 pub use policy::Freshness;
@@ -49,3 +49,4 @@ pub use store::redis::Redis;
 pub use store::scan::pages;
 pub use store::sqlite::{Missing, Sqlite};
 pub use store::{Cursor, Health, Info, Inspect, Inspected, KeyFact, Page, Removed, Store, Writer};
+pub use summary::{HttpSummary, Summary};

@@ -5,8 +5,6 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::entry::Kind;
-
 /// How long every service's entries live unless set otherwise (the seed: 24 hours for all).
 pub const DEFAULT_TTL: Duration = Duration::from_secs(86_400);
 
@@ -61,14 +59,6 @@ impl Service {
     /// The service of this name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|service| service.name() == name)
-    }
-
-    /// Which cache serves it.
-    pub fn kind(self) -> Kind {
-        match self {
-            Self::AnimePlanet | Self::AniSearch => Kind::Result,
-            _ => Kind::Http,
-        }
     }
 
     /// The host names it answers under.

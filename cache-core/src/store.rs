@@ -14,10 +14,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use crate::admin::filter::Filter;
-use crate::entry::{Entry, EntryId, Summary};
+use crate::entry::{Entry, EntryId};
 use crate::error::{Backend, Result};
+use crate::filter::Filter;
 use crate::key::CacheKey;
+use crate::summary::Summary;
 
 /// What a cache needs. A miss is `None` or empty, never an error.
 #[async_trait]

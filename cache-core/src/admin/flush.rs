@@ -9,12 +9,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::TryStreamExt;
 
-use super::filter::Filter;
 use super::select::select;
-use crate::entry::{EntryId, Layout, Summary};
+use crate::entry::{EntryId, Layout};
 use crate::error::{Backend, Error, Result};
+use crate::filter::Filter;
 use crate::service::Service;
 use crate::store::{Inspect, Removed};
+use crate::summary::Summary;
 
 /// How many entries one batch removes: small enough to stop soon, large enough that round trips do not count.
 pub const BATCH: usize = 1_000;

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use futures_util::stream::{self, Stream, StreamExt, TryStreamExt};
 
-use super::filter::{Filter, stored};
 use crate::codec::body;
-use crate::entry::{Kind, Summary};
+use crate::entry::Kind;
 use crate::error::Result;
+use crate::filter::{BodyPattern, Filter, stored};
 use crate::store::{Inspect, Page, scan};
+use crate::summary::Summary;
 
 /// How many bodies are read at the same time for `body`.
 const BODIES_AT_ONCE: usize = 16;
@@ -27,19 +28,19 @@ pub async fn select(
     Ok(pages.and_then(move |mut page| {
         let (store, body) = (Arc::clone(&store), body.clone());
         async move {
-            if let Some(regex) = body {
-                page.entries = with_body(&*store, &regex, std::mem::take(&mut page.entries)).await?;
+            if let Some(pattern) = body {
+                page.entries = with_body(&*store, &pattern, std::mem::take(&mut page.entries)).await?;
             }
             Ok(page)
         }
     }))
 }
 
-async fn with_body(store: &dyn Inspect, regex: &regex::bytes::Regex, entries: Vec<Summary>) -> Result<Vec<Summary>> {
+async fn with_body(store: &dyn Inspect, pattern: &BodyPattern, entries: Vec<Summary>) -> Result<Vec<Summary>> {
     let checked = stream::iter(entries).map(|entry| async move {
         let raw = store.raw_body(&entry.id, usize::MAX).await?;
         // Only the bytes tell whether a body is compressed, so no header is needed; brotli has no mark and is missed.
-        let is_match = raw.is_some_and(|raw| regex.is_match(&body::decoded(&raw, None)));
+        let is_match = raw.is_some_and(|raw| pattern.matches(&body::decoded(&raw, None)));
         Ok(is_match.then_some(entry))
     });
     checked.buffered(BODIES_AT_ONCE).try_filter_map(|entry| async move { Ok(entry) }).try_collect().await

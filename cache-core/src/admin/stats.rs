@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::entry::{Kind, State, Summary};
+use crate::entry::{Kind, State};
 use crate::service::Service;
 use crate::store::Page;
+use crate::summary::Summary;
 
 /// What is in a cache.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -8,9 +8,10 @@ use futures_util::stream::{self, StreamExt};
 
 use super::flush::{BATCH, Progress};
 use crate::clock;
-use crate::entry::{EntryId, Summary};
+use crate::entry::EntryId;
 use crate::error::{Backend, Error, Result};
 use crate::store::Inspect;
+use crate::summary::Summary;
 
 /// How many entries are extended at the same time, each by its own TTL.
 const AT_ONCE: usize = 32;

@@ -12,9 +12,9 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::{Cursor, Health, Info, Inspect, Inspected, Page, Removed, Store, Writer};
-use crate::admin::filter::Filter;
 use crate::entry::{Entry, EntryId};
-use crate::error::{Backend, Error, Result};
+use crate::error::{Backend, Error, Result, chain};
+use crate::filter::Filter;
 use crate::key::CacheKey;
 
 /// The first pause before the first store is asked whether it is back; each later one is twice as long.
@@ -43,11 +43,6 @@ impl Fallback {
         Self { first, second, health, pings }
     }
 
-    /// Every change between the two, from now on; the value at first is how things are.
-    pub fn subscribe(&self) -> watch::Receiver<Health> {
-        self.health.subscribe()
-    }
-
     fn is_up(&self) -> bool {
         !self.health.borrow().is_fallback
     }
@@ -61,10 +56,7 @@ impl Fallback {
         if let Err(error) = outcome
             && error.is_temporary()
         {
-            let problem = match std::error::Error::source(error) {
-                Some(source) => format!("{error}: {source}"),
-                None => error.to_string(),
-            };
+            let problem = chain(error);
             self.health.send_if_modified(|health| {
                 let was_up = !health.is_fallback;
                 *health = down(&*self.second, problem);
@@ -201,6 +193,6 @@ impl Inspect for Fallback {
     }
 
     fn changes(&self) -> Option<watch::Receiver<Health>> {
-        Some(self.subscribe())
+        Some(self.health.subscribe())
     }
 }

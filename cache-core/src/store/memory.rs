@@ -9,13 +9,13 @@ use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 
 use super::{Cursor, Health, Info, Inspect, Inspected, Page, Position, Removed, Store, Writer};
-use crate::admin::filter::Filter;
 use crate::clock;
-use crate::entry::{Entry, EntryId, Layout, Summary};
+use crate::entry::{Entry, EntryId, Layout};
 use crate::error::{Backend, BackendKind, Error, Result};
+use crate::filter::Filter;
 use crate::key::CacheKey;
 use crate::service::Services;
-use crate::summary;
+use crate::summary::{self, Summary};
 
 /// The store. Clones share what is in it.
 #[derive(Clone, Default)]

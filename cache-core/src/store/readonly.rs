@@ -7,9 +7,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::{Cursor, Health, Info, Inspect, Inspected, Page, Removed, Store, Writer};
-use crate::admin::filter::Filter;
 use crate::entry::{Entry, EntryId};
 use crate::error::{Backend, Error, Result};
+use crate::filter::Filter;
 use crate::key::CacheKey;
 
 /// Passes reads on and refuses changes.

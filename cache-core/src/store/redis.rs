@@ -3,8 +3,10 @@
 //! Which layout an entry has is told from what is there: the form of its id, the type of its index, the content of its
 //! `stream_done` key. New entries are written in the layout that the settings name.
 
+mod bodies;
 mod connection;
 mod info;
+mod inspect;
 mod layout;
 mod read;
 mod remove;
@@ -22,10 +24,10 @@ use redis::cmd;
 
 use self::connection::Connection;
 use super::{Cursor, Health, Info, Inspect, Inspected, Page, Position, Removed, Store, Writer};
-use crate::admin::filter::Filter;
 use crate::config::Config;
 use crate::entry::{Entry, EntryId, Layout};
-use crate::error::{Backend, Error, Result};
+use crate::error::{Backend, Error, Result, chain};
+use crate::filter::Filter;
 use crate::key::CacheKey;
 use crate::service::Services;
 
@@ -71,7 +73,7 @@ impl Store for Redis {
     }
 
     async fn body(&self, id: &EntryId) -> Result<Option<Bytes>> {
-        read::body(&self.commands, &self.services, id).await
+        bodies::body(&self.commands, &self.services, id).await
     }
 
     async fn replace(&self, id: &EntryId, entry: &Entry) -> Result<bool> {
@@ -109,11 +111,11 @@ impl Inspect for Redis {
     }
 
     async fn inspect(&self, id: &EntryId) -> Result<Option<Inspected>> {
-        read::inspect(&self.commands, &self.services, id).await
+        inspect::inspect(&self.commands, &self.services, id).await
     }
 
     async fn raw_body(&self, id: &EntryId, limit: usize) -> Result<Option<Bytes>> {
-        read::raw_body(&self.commands, id, limit).await
+        bodies::raw_body(&self.commands, id, limit).await
     }
 
     async fn info(&self) -> Result<Info> {
@@ -121,7 +123,7 @@ impl Inspect for Redis {
     }
 
     async fn health(&self) -> Health {
-        let problem = self.ping().await.err().map(|error| info::reason(&error));
+        let problem = self.ping().await.err().map(|error| chain(&error));
         Health { backend: self.backend(), is_fallback: false, problem }
     }
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use futures_util::stream::{self, Stream};
 
 use super::{Inspect, Page};
-use crate::admin::filter::Filter;
 use crate::error::Result;
+use crate::filter::Filter;
 
 /// How many keys one page looks at: enough to make round trips cheap, few enough to let other clients in between.
 pub const PAGE: usize = 2_000;

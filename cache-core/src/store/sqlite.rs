@@ -22,12 +22,13 @@ use self::rows::{Depth, Reader};
 pub(crate) use self::scan::Position;
 use self::worker::{Failure, Worker};
 use super::{Cursor, Health, Info, Inspect, Inspected, Page, Removed, Store, Writer};
-use crate::admin::filter::Filter;
 use crate::clock;
 use crate::entry::{Entry, EntryId, State};
-use crate::error::{Backend, BackendKind, Error, Result};
+use crate::error::{Backend, BackendKind, Error, Result, chain};
+use crate::filter::Filter;
 use crate::key::CacheKey;
 use crate::service::Services;
+use crate::summary::Summary;
 
 /// What to do where there is no file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,7 +94,7 @@ impl Store for Sqlite {
             found.retain(|found| found.summary.state == State::Live);
             // Layout E does not say when an entry was stored; the order of rows does.
             found.sort_by(|a, b| {
-                let at = |summary: &crate::Summary| summary.created_at.unwrap_or(0.0);
+                let at = |summary: &Summary| summary.created_at.unwrap_or(0.0);
                 at(&b.summary).total_cmp(&at(&a.summary)).then(b.rowid.cmp(&a.rowid))
             });
             Ok(found.into_iter().filter_map(|found| found.entry).collect())
@@ -199,10 +200,7 @@ impl Inspect for Sqlite {
 
     async fn health(&self) -> Health {
         let asked = self.read("an answer", |database, _| schema::has_results(&database.connection)).await;
-        let problem = asked.err().map(|error| match std::error::Error::source(&error) {
-            Some(source) => format!("{error}: {source}"),
-            None => error.to_string(),
-        });
+        let problem = asked.err().map(|error| chain(&error));
         Health { backend: self.backend(), is_fallback: false, problem }
     }
 }

@@ -1,13 +1,12 @@
 //! Facts about the server, from `INFO`.
 
 use std::collections::HashMap;
-use std::error::Error as _;
 
 use redis::{Pipeline, RedisResult};
 
 use super::connection::Connection;
 use super::reply;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::store::Info;
 
 pub(super) async fn info(connection: &Connection) -> Result<Info> {
@@ -36,15 +35,4 @@ fn text(value: redis::Value) -> String {
         redis::Value::VerbatimString { text, .. } => text,
         other => reply::text(other).unwrap_or_default(),
     }
-}
-
-/// An error and its causes in one line, for a status bar.
-pub(super) fn reason(error: &Error) -> String {
-    let mut line = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        line = format!("{line}: {error}");
-        cause = error.source();
-    }
-    line
 }

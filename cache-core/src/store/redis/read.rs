@@ -1,22 +1,19 @@
 //! Reading entries: many as summaries in two round trips, one whole, or the live ones under a cache key.
 
-use bytes::{Bytes, BytesMut};
-use redis::{Pipeline, RedisError, RedisResult, Value, cmd};
+use redis::{Pipeline, RedisError, RedisResult, Value};
 use uuid::Uuid;
 
 use super::connection::Connection;
-use super::layout::{self, COMPLETE, GRACE, Name};
+use super::layout::{self, COMPLETE, GRACE};
 use super::reply;
-use super::scan::id_of;
 use super::script::{self, Measure, Wanted};
 use crate::clock;
 use crate::codec::{self, Done, Facts};
-use crate::entry::{Entry, EntryId, Layout, State, Summary};
+use crate::entry::{Entry, EntryId, Layout, State};
 use crate::error::{CodecError, Result};
-use crate::key::{CacheKey, ResultKey};
+use crate::key::CacheKey;
 use crate::service::Services;
-use crate::store::{Inspected, KeyFact};
-use crate::summary::{self, Stored, TITLE_WINDOW};
+use crate::summary::{self, Stored, Summary, TITLE_WINDOW};
 
 /// Something that a scan found by its name and that is to be read.
 #[derive(Debug)]
@@ -316,166 +313,11 @@ pub(super) async fn live(
     Ok(found.into_iter().find(|summary| summary.state == State::Live))
 }
 
-/// The body of an entry if it is live and whole.
-pub(super) async fn body(connection: &Connection, services: &Services, id: &EntryId) -> Result<Option<Bytes>> {
-    let EntryId::Http(layout, id) = id else { return Ok(None) };
-    if *layout != Layout::Pipeline && live(connection, services, *layout, *id).await?.is_none() {
-        return Ok(None);
-    }
-    let mut pipe = Pipeline::new();
-    pipe.cmd("LRANGE").arg(layout::stream(*layout, *id)).arg(0).arg(-1);
-    if *layout == Layout::Pipeline {
-        pipe.cmd("HGET").arg(layout::entry(*layout, *id)).arg("data");
-    } else {
-        pipe.cmd("GET").arg(layout::done(*layout, *id));
-    }
-    let mut answers = connection.pipeline("reading a body", &mut pipe).await?.into_iter();
-    let mut chunks = answers.next().and_then(RedisResult::ok).map(reply::strings).unwrap_or_default();
-    let mark = answers.next().and_then(RedisResult::ok).and_then(reply::bytes);
-    let is_whole = match layout {
-        Layout::Hishel2 => mark
-            .and_then(|done| codec::decode_done(&done).ok())
-            .is_some_and(|done| done.chunk_count == chunks.len() as u64),
-        Layout::Hishel1 => mark.is_some(),
-        _ => {
-            let facts = mark.as_deref().and_then(|data| Facts::decode(data).ok());
-            let is_live = facts.is_some_and(|facts| !facts.is_deleted());
-            is_live && chunks.pop_if(|chunk| chunk == COMPLETE).is_some()
-        }
-    };
-    Ok(is_whole.then(|| Bytes::from(chunks.concat())))
-}
-
-/// What is there of a body or value, at least `limit` bytes if there are as many.
-pub(super) async fn raw_body(connection: &Connection, id: &EntryId, limit: usize) -> Result<Option<Bytes>> {
-    match id {
-        EntryId::Http(layout, id) => match list(connection, layout::stream(*layout, *id).as_bytes(), limit).await? {
-            // To Redis an empty list is none; the entry tells whether its body is empty or gone with it.
-            None => {
-                let exists = connection.query("EXISTS", cmd("EXISTS").arg(layout::entry(*layout, *id))).await?;
-                Ok((reply::int(&exists) == Some(1)).then(Bytes::new))
-            }
-            body => Ok(body),
-        },
-        EntryId::Key(key) => match Name::parse(key) {
-            Name::Stream(..) => list(connection, key, limit).await,
-            _ => {
-                let end = limit.saturating_sub(1).min(isize::MAX as usize);
-                let mut pipe = Pipeline::new();
-                pipe.cmd("GETRANGE").arg(&key[..]).arg(0).arg(end);
-                pipe.cmd("EXISTS").arg(&key[..]);
-                let mut answers = connection.pipeline("GETRANGE", &mut pipe).await?.into_iter();
-                let value = answers.next().and_then(RedisResult::ok).and_then(reply::bytes);
-                let exists = answers.next().and_then(RedisResult::ok).and_then(|n| reply::int(&n)) == Some(1);
-                Ok(value.filter(|_| exists).map(Bytes::from))
-            }
-        },
-    }
-}
-
-/// The elements of a list, fetched a few at a time until there are enough bytes; without layout A's marker.
-async fn list(connection: &Connection, key: &[u8], limit: usize) -> Result<Option<Bytes>> {
-    const AT_ONCE: usize = 64;
-    let mut body = BytesMut::new();
-    let mut from = 0;
-    loop {
-        let mut pipe = Pipeline::new();
-        pipe.cmd("LRANGE").arg(key).arg(from).arg(from + AT_ONCE - 1);
-        let answer = connection.pipeline("LRANGE", &mut pipe).await?.into_iter().next();
-        let mut chunks = answer.and_then(RedisResult::ok).map(reply::strings).unwrap_or_default();
-        if from == 0 && chunks.is_empty() {
-            return Ok(None);
-        }
-        let is_last = chunks.len() < AT_ONCE;
-        chunks.pop_if(|chunk| is_last && chunk == COMPLETE);
-        for chunk in &chunks {
-            body.extend_from_slice(chunk);
-        }
-        if is_last || body.len() >= limit {
-            return Ok(Some(body.freeze()));
-        }
-        from += AT_ONCE;
-    }
-}
-
-/// Everything about one entry but its body.
-pub(super) async fn inspect(connection: &Connection, services: &Services, id: &EntryId) -> Result<Option<Inspected>> {
-    let now = clock::now();
-    let found = match id {
-        EntryId::Http(layout, id) => Some(found(*layout, *id)),
-        EntryId::Key(key) => match (id_of(key), ResultKey::parse(key)) {
-            (Some((layout, id)), _) => Some(Found::Entry(layout, id)),
-            (None, Some(_)) => Some(Found::Result(key.to_vec())),
-            (None, None) => None,
-        },
-    };
-    let summary = match found {
-        Some(found) => summaries(connection, services, vec![found], now).await?.pop(),
-        None => {
-            let pttl = connection.query("PTTL", cmd("PTTL").arg(&*id.redis_key())).await?;
-            reply::expiry(&pttl, now)
-                .map(|expires_at| summary::of_problem(id.clone(), State::Orphan, expires_at, "no entry owns this key"))
-        }
-    };
-    let Some(summary) = summary else { return Ok(None) };
-    let entry = match summary.id {
-        EntryId::Http(layout, id) => entry(connection, found_layout(layout), id).await?,
-        EntryId::Key(_) => None,
-    };
-    let keys = match (&summary.id, &summary.http) {
-        (EntryId::Http(layout, id), http) => {
-            let mut keys: Vec<_> = layout::parts(*layout, *id).into_iter().map(String::into_bytes).collect();
-            keys.extend(http.as_ref().map(|http| layout::index(*layout, &http.cache_key)));
-            keys
-        }
-        (EntryId::Key(key), _) => vec![key.to_vec()],
-    };
-    let chunks = match summary.id {
-        EntryId::Http(layout, id) => {
-            let wanted = Wanted { key: layout::stream(layout, id), start: 0, memory: None };
-            let measure = script::measure(connection, &[wanted]).await?.pop().flatten().unwrap_or_default();
-            let marks = u64::from(match layout {
-                Layout::Pipeline => measure.last == COMPLETE,
-                Layout::Hishel1 => measure.count > 0 && measure.last.is_empty(),
-                _ => false,
-            });
-            measure.count - marks
-        }
-        EntryId::Key(_) => 1,
-    };
-    Ok(Some(Inspected { summary, entry, chunks, keys: key_facts(connection, keys).await? }))
-}
-
-fn found(layout: Layout, id: Uuid) -> Found {
+pub(super) fn found(layout: Layout, id: Uuid) -> Found {
     Found::Entry(found_layout(layout), id)
 }
 
 /// Names alone do not tell B from D: both are read as `Hishel1` and told apart by what they hold.
-fn found_layout(layout: Layout) -> Layout {
+pub(super) fn found_layout(layout: Layout) -> Layout {
     if layout == Layout::Hishel2 { Layout::Hishel1 } else { layout }
-}
-
-async fn key_facts(connection: &Connection, keys: Vec<Vec<u8>>) -> Result<Vec<KeyFact>> {
-    let mut pipe = Pipeline::new();
-    for key in &keys {
-        pipe.cmd("TYPE").arg(&key[..]);
-        pipe.cmd("PTTL").arg(&key[..]);
-        pipe.cmd("MEMORY").arg("USAGE").arg(&key[..]);
-    }
-    let mut answers = connection.pipeline("reading keys", &mut pipe).await?.into_iter().map(RedisResult::ok);
-    let mut next = || answers.next().flatten();
-    let mut facts = Vec::new();
-    for key in keys {
-        let (kind, pttl, bytes) = (next(), next(), next());
-        let kind = kind.and_then(reply::text).unwrap_or_default();
-        if let Some(expires_at) = pttl.as_ref().and_then(|pttl| reply::expiry(pttl, 0.0)) {
-            facts.push(KeyFact {
-                key,
-                kind,
-                ttl: expires_at,
-                bytes: bytes.as_ref().and_then(reply::int).map(|bytes| bytes as u64),
-            });
-        }
-    }
-    Ok(facts)
 }

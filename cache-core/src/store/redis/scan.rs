@@ -10,21 +10,20 @@ use futures_util::stream::{self, StreamExt, TryStreamExt};
 use redis::{Pipeline, RedisResult, Value, cmd};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
-use uuid::Uuid;
 
 use super::connection::Connection;
 use super::layout::{self, Name};
 use super::read::{self, Found};
 use super::reply;
-use crate::admin::filter::Filter;
 use crate::clock;
-use crate::entry::{EntryId, Kind, Layout, State, Summary};
+use crate::entry::{EntryId, Kind, Layout, State};
 use crate::error::{Error, Result};
+use crate::filter::Filter;
 use crate::glob::Glob;
 use crate::key::{HTTP_PREFIX, RESULT_PREFIX};
 use crate::service::Services;
 use crate::store::{Cursor, Page, Position};
-use crate::summary;
+use crate::summary::{self, Summary};
 
 /// Where a scan of a Redis database stands.
 #[derive(Debug)]
@@ -319,14 +318,6 @@ async fn orphans(connection: &Connection, keys: Vec<Vec<u8>>, now: f64) -> Resul
             Some(summary::of_problem(EntryId::key(key), State::Orphan, expiry(answer)?, problem))
         })
         .collect())
-}
-
-/// The id in the name of an entry, for those who have only the key.
-pub(super) fn id_of(key: &[u8]) -> Option<(Layout, Uuid)> {
-    match Name::parse(key) {
-        Name::Entry(layout, id) => Some((layout, id)),
-        _ => None,
-    }
 }
 
 #[cfg(test)]

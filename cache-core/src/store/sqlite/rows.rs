@@ -8,11 +8,11 @@ use uuid::Uuid;
 
 use super::worker::Failure;
 use crate::codec::{self, Facts};
-use crate::entry::{Entry, EntryId, Layout, State, Summary};
+use crate::entry::{Entry, EntryId, Layout, State};
 use crate::error::CodecError;
 use crate::key::CacheKey;
 use crate::service::Services;
-use crate::summary::{self, Stored, TITLE_WINDOW, needs_title};
+use crate::summary::{self, Stored, Summary, TITLE_WINDOW, needs_title};
 
 /// Reads entries of one file at one time.
 pub(super) struct Reader<'a> {

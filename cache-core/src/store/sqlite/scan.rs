@@ -7,11 +7,11 @@ use rusqlite::Connection;
 use super::rows::{self, Depth, Reader, bytes, number};
 use super::schema;
 use super::worker::Failure;
-use crate::admin::filter::Filter;
-use crate::entry::{EntryId, Kind, State, Summary};
+use crate::entry::{EntryId, Kind, State};
+use crate::filter::Filter;
 use crate::service::Services;
 use crate::store::{self, Cursor, Page};
-use crate::summary;
+use crate::summary::{self, Summary};
 
 /// Where a scan stands.
 #[derive(Debug)]

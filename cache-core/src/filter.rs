@@ -6,11 +6,12 @@ use std::collections::{HashMap, HashSet};
 
 use regex::bytes::Regex;
 
-use crate::entry::{EntryId, Kind, State, Summary};
+use crate::entry::{EntryId, Kind, State};
 use crate::error::{Error, Result};
 use crate::glob::Glob;
 use crate::key::{HTTP_PREFIX, RESULT_PREFIX};
 use crate::service::Service;
+use crate::summary::Summary;
 
 /// A choice of entries: all given conditions must hold. The default chooses everything.
 #[derive(Clone, Debug, Default)]
@@ -53,11 +54,26 @@ pub struct Filter {
     /// in which schemas are the newest.
     pub dead_schemas: bool,
     /// The decoded body matches; `select` checks it, since a summary has no body.
-    pub body: Option<Regex>,
+    pub body: Option<BodyPattern>,
     /// One of these entries; empty: any.
     pub ids: HashSet<EntryId>,
     /// The newest schema of each result prefix, for `dead_schemas`; `select` fills it in.
     pub newest_schemas: HashMap<Vec<u8>, Option<String>>,
+}
+
+/// A regular expression over the bytes of a decoded body.
+#[derive(Clone, Debug)]
+pub struct BodyPattern(Regex);
+
+impl BodyPattern {
+    /// A pattern; the error shows what is wrong with it.
+    pub fn new(pattern: &str) -> Result<Self> {
+        Regex::new(pattern).map(Self).map_err(|error| Error::Config(error.to_string()))
+    }
+
+    pub(crate) fn matches(&self, body: &[u8]) -> bool {
+        self.0.is_match(body)
+    }
 }
 
 /// Status codes from the first to the second, both included.
@@ -85,7 +101,7 @@ impl std::str::FromStr for StatusRange {
 
 /// A time that orders results by when they were stored. Redis does not say when that was; but results of one function
 /// have the same TTL and are not refreshed, so the last to expire was the last stored. `None`: nothing tells.
-pub(super) fn stored(result: &Summary) -> Option<f64> {
+pub(crate) fn stored(result: &Summary) -> Option<f64> {
     result.created_at.or(result.expires_at)
 }
 

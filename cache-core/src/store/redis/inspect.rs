@@ -1,0 +1,88 @@
+//! Everything about one entry but its body, with the keys that it is made of.
+
+use redis::{Pipeline, RedisResult, cmd};
+
+use super::connection::Connection;
+use super::layout::{self, COMPLETE, Name};
+use super::read::{Found, entry, found, found_layout, summaries};
+use super::reply;
+use super::script::{self, Wanted};
+use crate::clock;
+use crate::entry::{EntryId, Layout, State};
+use crate::error::Result;
+use crate::service::Services;
+use crate::store::{Inspected, KeyFact};
+use crate::summary;
+
+/// Everything about one entry but its body.
+pub(super) async fn inspect(connection: &Connection, services: &Services, id: &EntryId) -> Result<Option<Inspected>> {
+    let now = clock::now();
+    let found = match id {
+        EntryId::Http(layout, id) => Some(found(*layout, *id)),
+        EntryId::Key(key) => match Name::parse(key) {
+            Name::Entry(layout, id) => Some(Found::Entry(layout, id)),
+            Name::Result => Some(Found::Result(key.to_vec())),
+            _ => None,
+        },
+    };
+    let summary = match found {
+        Some(found) => summaries(connection, services, vec![found], now).await?.pop(),
+        None => {
+            let pttl = connection.query("PTTL", cmd("PTTL").arg(&*id.redis_key())).await?;
+            reply::expiry(&pttl, now)
+                .map(|expires_at| summary::of_problem(id.clone(), State::Orphan, expires_at, "no entry owns this key"))
+        }
+    };
+    let Some(summary) = summary else { return Ok(None) };
+    let entry = match summary.id {
+        EntryId::Http(layout, id) => entry(connection, found_layout(layout), id).await?,
+        EntryId::Key(_) => None,
+    };
+    let keys = match (&summary.id, &summary.http) {
+        (EntryId::Http(layout, id), http) => {
+            let mut keys: Vec<_> = layout::parts(*layout, *id).into_iter().map(String::into_bytes).collect();
+            keys.extend(http.as_ref().map(|http| layout::index(*layout, &http.cache_key)));
+            keys
+        }
+        (EntryId::Key(key), _) => vec![key.to_vec()],
+    };
+    let chunks = match summary.id {
+        EntryId::Http(layout, id) => {
+            let wanted = Wanted { key: layout::stream(layout, id), start: 0, memory: None };
+            let measure = script::measure(connection, &[wanted]).await?.pop().flatten().unwrap_or_default();
+            let marks = u64::from(match layout {
+                Layout::Pipeline => measure.last == COMPLETE,
+                Layout::Hishel1 => measure.count > 0 && measure.last.is_empty(),
+                _ => false,
+            });
+            measure.count - marks
+        }
+        EntryId::Key(_) => 1,
+    };
+    Ok(Some(Inspected { summary, entry, chunks, keys: key_facts(connection, keys).await? }))
+}
+
+async fn key_facts(connection: &Connection, keys: Vec<Vec<u8>>) -> Result<Vec<KeyFact>> {
+    let mut pipe = Pipeline::new();
+    for key in &keys {
+        pipe.cmd("TYPE").arg(&key[..]);
+        pipe.cmd("PTTL").arg(&key[..]);
+        pipe.cmd("MEMORY").arg("USAGE").arg(&key[..]);
+    }
+    let mut answers = connection.pipeline("reading keys", &mut pipe).await?.into_iter().map(RedisResult::ok);
+    let mut next = || answers.next().flatten();
+    let mut facts = Vec::new();
+    for key in keys {
+        let (kind, pttl, bytes) = (next(), next(), next());
+        let kind = kind.and_then(reply::text).unwrap_or_default();
+        if let Some(expires_at) = pttl.as_ref().and_then(|pttl| reply::expiry(pttl, 0.0)) {
+            facts.push(KeyFact {
+                key,
+                kind,
+                ttl: expires_at,
+                bytes: bytes.as_ref().and_then(reply::int).map(|bytes| bytes as u64),
+            });
+        }
+    }
+    Ok(facts)
+}
