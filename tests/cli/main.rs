@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod changing;
+mod faults;
 mod program;
 mod reading;
 #[path = "../../cache-core/tests/harness/redis_server.rs"]

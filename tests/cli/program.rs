@@ -85,10 +85,24 @@ impl Run {
 /// What the pipeline wrote, in a database of its own.
 pub fn pipeline() -> (Program, Connection) {
     let (program, mut connection) = empty();
-    for line in include_str!("../../cache-core/tests/fixtures/pipeline.ndjson").lines() {
-        load(&mut connection, &serde_json::from_str(line).unwrap());
-    }
+    load_all(&mut connection, PIPELINE);
     (program, connection)
+}
+
+/// Redis after the pipeline's own code ran: layout A and results.
+pub const PIPELINE: &str = include_str!("../../cache-core/tests/fixtures/pipeline.ndjson");
+
+/// Redis after hishel 1.3 and 2.0 ran: layouts B and D.
+pub const HISHEL: [&str; 2] = [
+    include_str!("../../cache-core/tests/fixtures/hishel-1.3.redis.ndjson"),
+    include_str!("../../cache-core/tests/fixtures/hishel-2.0.redis.ndjson"),
+];
+
+/// Puts a recording into a database.
+pub fn load_all(connection: &mut Connection, recording: &str) {
+    for line in recording.lines() {
+        load(connection, &serde_json::from_str(line).unwrap());
+    }
 }
 
 /// An empty database.
@@ -106,6 +120,7 @@ pub fn expected() -> Vec<Value> {
 fn load(connection: &mut Connection, record: &Value) {
     let bytes = |value: &Value| STANDARD.decode(value.as_str().unwrap()).unwrap();
     let all = |values: &Value| values.as_array().unwrap().iter().map(bytes).collect::<Vec<_>>();
+    let scored = |member: &Value| (member[1].to_string().trim_matches('"').to_owned(), bytes(&member[0]));
     let key = record["key"].as_str().unwrap();
     let value = &record["value"];
     let mut store = match record["type"].as_str().unwrap() {
@@ -113,18 +128,22 @@ fn load(connection: &mut Connection, record: &Value) {
         "list" => cmd("RPUSH"),
         "set" => cmd("SADD"),
         "hash" => cmd("HSET"),
+        "zset" => cmd("ZADD"),
         other => panic!("the fixture holds a {other}"),
     };
     store.arg(key);
     match value {
         Value::String(_) => store.arg(bytes(value)),
+        Value::Array(items) if record["type"] == "zset" => store.arg(items.iter().map(scored).collect::<Vec<_>>()),
         Value::Array(_) => store.arg(all(value)),
         _ => {
             value.as_object().unwrap().iter().fold(&mut store, |store, (name, value)| store.arg(name).arg(bytes(value)))
         }
     };
     store.exec(connection).unwrap();
-    cmd("PEXPIRE").arg(key).arg(record["pttl"].as_i64().unwrap()).exec(connection).unwrap();
+    if let Some(pttl) = record["pttl"].as_i64().filter(|pttl| *pttl >= 0) {
+        cmd("PEXPIRE").arg(key).arg(pttl).exec(connection).unwrap();
+    }
 }
 
 /// Every key with its value as the server itself writes it.

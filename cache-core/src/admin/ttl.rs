@@ -13,7 +13,7 @@ use crate::error::{Backend, Error, Result};
 use crate::store::Inspect;
 use crate::summary::Summary;
 
-/// How many entries are extended at the same time, each by its own TTL.
+/// How many entries are changed at the same time where each is changed by itself.
 const AT_ONCE: usize = 32;
 
 /// The new TTL.
@@ -34,14 +34,14 @@ pub struct Report {
     pub changed: u64,
     /// Entries that were not dealt with because of `error`.
     pub failed: u64,
-    /// The error that ended it.
+    /// The first error met.
     pub error: Option<Error>,
     /// `stop` was set before the end.
     pub is_interrupted: bool,
 }
 
 /// Changes the TTLs of these entries of `backend`. Stops behind the batch during which `stop` is set, and
-/// behind the one that met an error.
+/// behind the one that met an error, unless that is about single entries only.
 pub async fn change(
     store: &Arc<dyn Inspect>,
     backend: &Backend,
@@ -63,9 +63,13 @@ pub async fn change(
             if now == *backend { touch(store, batch, change).await } else { (0, Some(Error::BackendChanged { now })) };
         report.changed += changed;
         if let Some(error) = error {
-            report.failed = total - done - changed;
-            report.error = Some(error);
-            break;
+            // What one layout cannot hold, others can.
+            let is_last = !matches!(error, Error::Unsupported(_));
+            report.failed += if is_last { total - done } else { batch.len() as u64 } - changed;
+            report.error.get_or_insert(error);
+            if is_last {
+                break;
+            }
         }
         done += batch.len() as u64;
         progress(Progress { done, total, entries: report.changed });
@@ -75,35 +79,43 @@ pub async fn change(
 
 /// How many were changed, and the first error.
 async fn touch(store: &Arc<dyn Inspect>, batch: &[Summary], change: Change) -> (u64, Option<Error>) {
-    let all = |ttl| async move {
+    let now = clock::now();
+    let together = match change {
+        Change::Set(ttl) => Some(Some(ttl)),
+        Change::Persist => Some(None),
+        Change::Extend(_) => None,
+    };
+    if let Some(ttl) = together {
         let ids: Vec<EntryId> = batch.iter().map(|entry| entry.id.clone()).collect();
         match store.touch(&ids, ttl).await {
-            Ok(changed) => (changed, None),
-            Err(error) => (0, Some(error)),
-        }
-    };
-    match change {
-        Change::Set(ttl) => all(Some(ttl)).await,
-        Change::Persist => all(None).await,
-        Change::Extend(by) => {
-            let now = clock::now();
-            let extended = stream::iter(batch).map(|entry| extend(store, entry, by, now)).buffer_unordered(AT_ONCE);
-            extended
-                .fold((0, None), |(changed, error), outcome| async move {
-                    match outcome {
-                        Ok(more) => (changed + more, error),
-                        Err(new) => (changed, error.or(Some(new))),
-                    }
-                })
-                .await
+            Ok(changed) => return (changed, None),
+            Err(error) if batch.len() == 1 || error.is_temporary() || matches!(error, Error::ReadOnly(_)) => {
+                return (0, Some(error));
+            }
+            // One that cannot be changed must not keep its neighbours from it.
+            Err(_) => {}
         }
     }
+    let each = stream::iter(batch).map(|entry| touch_one(store, entry, change, now)).buffer_unordered(AT_ONCE);
+    each.fold((0, None), |(changed, error), outcome| async move {
+        match outcome {
+            Ok(more) => (changed + more, error),
+            Err(new) => (changed, error.or(Some(new))),
+        }
+    })
+    .await
 }
 
-async fn extend(store: &Arc<dyn Inspect>, entry: &Summary, by: Duration, now: f64) -> Result<u64> {
-    let Some(left) = entry.ttl(now) else { return Ok(0) };
-    let left = Duration::try_from_secs_f64(left).unwrap_or_default();
-    store.touch(std::slice::from_ref(&entry.id), Some(left.saturating_add(by))).await
+async fn touch_one(store: &Arc<dyn Inspect>, entry: &Summary, change: Change, now: f64) -> Result<u64> {
+    let ttl = match change {
+        Change::Set(ttl) => Some(ttl),
+        Change::Persist => None,
+        Change::Extend(by) => {
+            let Some(left) = entry.ttl(now) else { return Ok(0) };
+            Some(Duration::try_from_secs_f64(left).unwrap_or_default().saturating_add(by))
+        }
+    };
+    store.touch(std::slice::from_ref(&entry.id), ttl).await
 }
 
 #[cfg(test)]

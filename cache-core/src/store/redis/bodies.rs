@@ -25,7 +25,7 @@ pub(super) async fn body(connection: &Connection, services: &Services, id: &Entr
     } else {
         pipe.cmd("GET").arg(layout::done(*layout, *id));
     }
-    let mut answers = connection.pipeline("reading a body", &mut pipe).await?.into_iter();
+    let mut answers = connection.on_entries("reading a body", &mut pipe).await?.into_iter();
     let mut chunks = answers.next().and_then(RedisResult::ok).map(reply::strings).unwrap_or_default();
     let mark = answers.next().and_then(RedisResult::ok).and_then(reply::bytes);
     let is_whole = match layout {
@@ -60,7 +60,7 @@ pub(super) async fn raw_body(connection: &Connection, id: &EntryId, limit: usize
                 let mut pipe = Pipeline::new();
                 pipe.cmd("GETRANGE").arg(&key[..]).arg(0).arg(end);
                 pipe.cmd("EXISTS").arg(&key[..]);
-                let mut answers = connection.pipeline("GETRANGE", &mut pipe).await?.into_iter();
+                let mut answers = connection.on_entries("GETRANGE", &mut pipe).await?.into_iter();
                 let value = answers.next().and_then(RedisResult::ok).and_then(reply::bytes);
                 let exists = answers.next().and_then(RedisResult::ok).and_then(|n| reply::int(&n)) == Some(1);
                 Ok(value.filter(|_| exists).map(Bytes::from))
@@ -77,7 +77,7 @@ async fn list(connection: &Connection, key: &[u8], limit: usize) -> Result<Optio
     loop {
         let mut pipe = Pipeline::new();
         pipe.cmd("LRANGE").arg(key).arg(from).arg(from + AT_ONCE - 1);
-        let answer = connection.pipeline("LRANGE", &mut pipe).await?.into_iter().next();
+        let answer = connection.on_entries("LRANGE", &mut pipe).await?.into_iter().next();
         let mut chunks = answer.and_then(RedisResult::ok).map(reply::strings).unwrap_or_default();
         if from == 0 && chunks.is_empty() {
             return Ok(None);

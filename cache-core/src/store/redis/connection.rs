@@ -109,6 +109,21 @@ impl Connection {
         }
     }
 
+    /// Runs many commands on entries, as [`Self::pipeline`] does. A key of the wrong type is an answer about its entry;
+    /// any other refusal is one by the server, and must not make the entry look damaged or gone.
+    pub(super) async fn on_entries(
+        &self,
+        operation: &'static str,
+        pipe: &mut Pipeline,
+    ) -> Result<Vec<RedisResult<Value>>> {
+        let answers = self.pipeline(operation, pipe).await?;
+        let refusal = answers.iter().filter_map(|answer| answer.as_ref().err()).find(|e| e.code() != Some("WRONGTYPE"));
+        match refusal {
+            Some(error) => Err(self.explain(operation, error.clone())),
+            None => Ok(answers),
+        }
+    }
+
     /// Runs many commands in one round trip, and never twice.
     pub(super) async fn pipeline_once(
         &self,

@@ -1,6 +1,6 @@
 //! Reading entries: many as summaries in two round trips, one whole, or the live ones under a cache key.
 
-use redis::{Pipeline, RedisError, RedisResult, Value};
+use redis::{Pipeline, RedisResult, Value};
 use uuid::Uuid;
 
 use super::connection::Connection;
@@ -43,11 +43,13 @@ pub(super) async fn summaries(
     now: f64,
 ) -> Result<Vec<Summary>> {
     let mut pipe = Pipeline::with_capacity(found.len() * 3);
+    // Apart from the rest, since not every server or user has it.
+    let mut memory = Pipeline::with_capacity(found.len());
     for found in &found {
         match found {
             Found::Entry(layout, id) => {
                 ask_for_heads(&mut pipe, *layout, *id);
-                pipe.cmd("MEMORY").arg("USAGE").arg(layout::stream(*layout, *id));
+                memory.cmd("MEMORY").arg("USAGE").arg(layout::stream(*layout, *id));
             }
             Found::Result(key) => {
                 pipe.cmd("STRLEN").arg(&key[..]);
@@ -55,14 +57,18 @@ pub(super) async fn summaries(
             }
         }
     }
-    let mut answers = connection.pipeline("reading entries", &mut pipe).await?.into_iter();
+    let (answers, memory) = tokio::try_join!(
+        connection.on_entries("reading entries", &mut pipe),
+        connection.pipeline("MEMORY USAGE", &mut memory)
+    )?;
+    let (mut answers, mut memory) = (answers.into_iter(), memory.into_iter());
     let mut summaries = Vec::with_capacity(found.len());
     let mut read = Vec::with_capacity(found.len());
     for found in found {
         match found {
             Found::Entry(layout, id) => {
                 let heads = heads(layout, id, &mut answers, now);
-                let memory = answers.next().and_then(RedisResult::ok).and_then(|bytes| reply::int(&bytes));
+                let memory = memory.next().and_then(RedisResult::ok).and_then(|bytes| reply::int(&bytes));
                 match heads {
                     Some(Ok(heads)) => read.push((heads, memory)),
                     Some(Err(corrupt)) => summaries.push(corrupt),
@@ -85,7 +91,7 @@ pub(super) async fn summaries(
         }
     }
     let mut measures = script::measure(connection, &bodies).await?.into_iter();
-    let mut places = connection.pipeline("reading indexes", &mut places).await?.into_iter();
+    let mut places = connection.on_entries("reading indexes", &mut places).await?.into_iter();
 
     for ((heads, _), facts) in read.iter().zip(facts) {
         summaries.push(match facts {
@@ -129,7 +135,7 @@ fn heads(
     match data.map(reply::bytes) {
         Ok(Some(data)) => heads.data = data,
         Ok(None) => return Some(Err(heads.corrupt("it has no field `data`".into()))),
-        Err(error) => return Some(Err(heads.corrupt(wrong_type(layout, &error)))),
+        Err(_) => return Some(Err(heads.corrupt(wrong_type(layout)))),
     }
     // Layouts B and D differ in what the mark holds: `1`, or an array.
     heads.done = done.and_then(|done| codec::decode_done(&done).ok());
@@ -139,12 +145,9 @@ fn heads(
     Some(Ok(heads))
 }
 
-fn wrong_type(layout: Layout, error: &RedisError) -> String {
+fn wrong_type(layout: Layout) -> String {
     let expected = if layout == Layout::Pipeline { "hash" } else { "string" };
-    match error.code() {
-        Some("WRONGTYPE") => format!("its key is not a {expected}"),
-        _ => error.to_string(),
-    }
+    format!("its key is not a {expected}")
 }
 
 fn result(
@@ -233,7 +236,7 @@ fn of_heads(
 pub(super) async fn entry(connection: &Connection, layout: Layout, id: Uuid) -> Result<Option<Entry>> {
     let mut pipe = Pipeline::new();
     ask_for_heads(&mut pipe, layout, id);
-    let mut answers = connection.pipeline("reading an entry", &mut pipe).await?.into_iter();
+    let mut answers = connection.on_entries("reading an entry", &mut pipe).await?.into_iter();
     Ok(match heads(layout, id, &mut answers, clock::now()) {
         Some(Ok(heads)) => heads.entry().ok(),
         _ => None,
@@ -260,7 +263,7 @@ pub(super) async fn lookup(connection: &Connection, key: &CacheKey) -> Result<Ve
     pipe.cmd("SMEMBERS").arg(&theirs);
     // hishel 2 does not say when an entry was stored; what expires last counts as the newest.
     pipe.cmd("ZREVRANGEBYSCORE").arg(&theirs).arg("+inf").arg(format!("({now}"));
-    let members = connection.pipeline("reading an index", &mut pipe).await?;
+    let members = connection.on_entries("reading an index", &mut pipe).await?;
     // The second or the third is of the wrong type, whichever layout it is.
     let ids: Vec<_> = members
         .into_iter()
@@ -275,7 +278,7 @@ pub(super) async fn lookup(connection: &Connection, key: &CacheKey) -> Result<Ve
         pipe.cmd("LINDEX").arg(layout::stream(*layout, *id)).arg(-1);
         pipe.cmd("LLEN").arg(layout::stream(*layout, *id));
     }
-    let mut answers = connection.pipeline("reading entries", &mut pipe).await?.into_iter();
+    let mut answers = connection.on_entries("reading entries", &mut pipe).await?.into_iter();
     let mut entries = Vec::new();
     for (layout, id) in ids {
         let heads = heads(layout, id, &mut answers, now);

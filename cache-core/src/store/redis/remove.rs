@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use redis::{Pipeline, RedisResult, Value};
+use redis::{Pipeline, RedisError, RedisResult, Value};
 
 use super::connection::Connection;
 use super::layout::{self, Name};
@@ -18,39 +18,14 @@ use crate::store::Removed;
 pub(super) async fn remove(connection: &Connection, ids: &[EntryId]) -> Result<Removed> {
     let ids = without_owned(connection, ids).await?;
     let keys = cache_keys(connection, &ids).await?;
-    let answers = loop {
-        let unlink = connection.unlink();
-        let mut pipe = Pipeline::with_capacity(ids.len() * 4);
-        for (id, cache_key) in ids.iter().zip(&keys) {
-            ask(&mut pipe, unlink, id, cache_key.as_ref());
-        }
-        let answers = connection.pipeline("removing entries", &mut pipe).await?;
-        let is_unknown = |answer: &RedisResult<Value>| answer.as_ref().is_err_and(is_unknown_command);
-        if unlink == "UNLINK" && answers.iter().any(is_unknown) {
-            connection.has_no_unlink();
-            continue;
-        }
-        break answers;
-    };
-    // A server that refuses one of these (a replica, a user without the right) refuses all.
-    if let Some(Err(error)) =
-        answers.iter().find(|answer| answer.as_ref().is_err_and(|e| e.code() != Some("WRONGTYPE")))
-    {
-        return Err(connection.explain("removing entries", error.clone()));
-    }
-    let mut numbers = answers.into_iter().map(|answer| answer.ok().as_ref().and_then(reply::int).unwrap_or(0));
-    let mut next = || numbers.next().unwrap_or(0) as u64;
-    let mut removed = Removed::default();
-    for (id, cache_key) in ids.iter().zip(&keys) {
-        if let (EntryId::Http(..), Some(_)) = (id, cache_key) {
-            let (was_member, index_is_left) = (next(), next());
-            removed.keys += u64::from(was_member == 1 && index_is_left == 0);
-        }
-        let entries = next();
+    let mut removed = Removed { keys: leave_indexes(connection, &ids, &keys).await?, ..Removed::default() };
+    let mut gone = unlink(connection, &ids).await?.into_iter();
+    for id in &ids {
+        let entries = gone.next().unwrap_or(0);
         removed.entries += entries;
         removed.keys += entries;
         if let EntryId::Http(..) = id {
-            removed.keys += next();
+            removed.keys += gone.next().unwrap_or(0);
         }
     }
     Ok(removed)
@@ -72,23 +47,50 @@ async fn without_owned(connection: &Connection, ids: &[EntryId]) -> Result<Vec<E
     Ok(ids.iter().filter(is_meant).cloned().collect())
 }
 
-fn ask(pipe: &mut Pipeline, unlink: &str, id: &EntryId, cache_key: Option<&CacheKey>) {
-    match id {
-        EntryId::Http(layout, id) => {
-            if let Some(cache_key) = cache_key {
-                let index = layout::index(*layout, cache_key);
-                let member = layout.id_text(*id);
-                let command = if *layout == Layout::Hishel2 { "ZREM" } else { "SREM" };
-                pipe.cmd(command).arg(&index).arg(member);
-                pipe.cmd("EXISTS").arg(&index);
-            }
-            pipe.cmd(unlink).arg(layout::entry(*layout, *id));
-            pipe.cmd(unlink).arg(&layout::parts(*layout, *id)[1..]);
-        }
-        EntryId::Key(key) => {
-            pipe.cmd(unlink).arg(&key[..]);
+/// Takes entries out of their indexes; how many indexes were emptied by that.
+async fn leave_indexes(connection: &Connection, ids: &[EntryId], keys: &[Option<CacheKey>]) -> Result<u64> {
+    let mut pipe = Pipeline::with_capacity(ids.len() * 2);
+    for (id, cache_key) in ids.iter().zip(keys) {
+        if let (EntryId::Http(layout, id), Some(cache_key)) = (id, cache_key) {
+            let index = layout::index(*layout, cache_key);
+            let command = if *layout == Layout::Hishel2 { "ZREM" } else { "SREM" };
+            pipe.cmd(command).arg(&index).arg(layout.id_text(*id));
+            pipe.cmd("EXISTS").arg(&index);
         }
     }
+    let answers = connection.on_entries("removing entries", &mut pipe).await?;
+    Ok(numbers(answers).chunks_exact(2).filter(|answer| answer == &[1, 0]).count() as u64)
+}
+
+/// Frees the keys of entries: one number for each of their commands, how many keys were there.
+async fn unlink(connection: &Connection, ids: &[EntryId]) -> Result<Vec<u64>> {
+    loop {
+        let unlink = connection.unlink();
+        let mut pipe = Pipeline::with_capacity(ids.len() * 2);
+        for id in ids {
+            pipe.cmd(unlink).arg(&*id.redis_key());
+            if let EntryId::Http(layout, id) = id {
+                pipe.cmd(unlink).arg(&layout::parts(*layout, *id)[1..]);
+            }
+        }
+        let answers = connection.pipeline("removing entries", &mut pipe).await?;
+        // Old servers do not know `UNLINK`, and a user may be allowed no more than `DEL`.
+        let is_unusable = |error: &RedisError| is_unknown_command(error) || error.code() == Some("NOPERM");
+        if unlink == "UNLINK" && answers.iter().any(|answer| answer.as_ref().is_err_and(is_unusable)) {
+            connection.has_no_unlink();
+            continue;
+        }
+        return match answers.iter().find_map(|answer| answer.as_ref().err()) {
+            // A server that refuses one of these (a replica, a user without the right) refuses all.
+            Some(error) => Err(connection.explain("removing entries", error.clone())),
+            None => Ok(numbers(answers)),
+        };
+    }
+}
+
+/// The answers as numbers; an index of the wrong type holds nobody.
+fn numbers(answers: Vec<RedisResult<Value>>) -> Vec<u64> {
+    answers.into_iter().map(|answer| answer.ok().as_ref().and_then(reply::int).unwrap_or(0) as u64).collect()
 }
 
 /// The key that each entry is indexed under, read now: it alone says where its place in the index is.
@@ -108,7 +110,7 @@ pub(super) async fn cache_keys(connection: &Connection, ids: &[EntryId]) -> Resu
             EntryId::Key(_) => {}
         }
     }
-    let mut answers = connection.pipeline("reading cache keys", &mut pipe).await?.into_iter();
+    let mut answers = connection.on_entries("reading cache keys", &mut pipe).await?.into_iter();
     let mut next = || answers.next().and_then(RedisResult::ok).and_then(reply::bytes);
     Ok(ids
         .iter()

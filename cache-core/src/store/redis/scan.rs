@@ -262,7 +262,7 @@ pub(super) async fn without_owner(connection: &Connection, parts: Vec<Vec<u8>>) 
                 members.cmd("ZRANGE").arg(&part[..]).arg(0).arg(-1);
             }
         }
-        let mut members = connection.pipeline("SMEMBERS", &mut members).await?.into_iter();
+        let mut members = connection.on_entries("SMEMBERS", &mut members).await?.into_iter();
         let mut next = || members.next().and_then(RedisResult::ok).map(reply::strings).unwrap_or_default();
         let owners: Vec<Vec<String>> = parts
             .iter()
@@ -282,7 +282,7 @@ pub(super) async fn without_owner(connection: &Connection, parts: Vec<Vec<u8>>) 
         for owners in owners.iter().filter(|owners| !owners.is_empty()) {
             exists.cmd("EXISTS").arg(&owners[..]);
         }
-        let mut exists = connection.pipeline("EXISTS", &mut exists).await?.into_iter();
+        let mut exists = connection.on_entries("EXISTS", &mut exists).await?.into_iter();
         for (part, owners) in parts.iter().zip(&owners) {
             let count = if owners.is_empty() {
                 Some(0)
@@ -303,7 +303,7 @@ async fn orphans(connection: &Connection, keys: Vec<Vec<u8>>, now: f64) -> Resul
     for key in &keys {
         pipe.cmd("PTTL").arg(&key[..]);
     }
-    let answers = connection.pipeline("PTTL", &mut pipe).await?;
+    let answers = connection.on_entries("PTTL", &mut pipe).await?;
     let expiry = |answer: RedisResult<Value>| answer.ok().and_then(|pttl| reply::expiry(&pttl, now));
     Ok(keys
         .into_iter()

@@ -110,7 +110,7 @@ async fn fetch(connection: &Connection, bodies: &[&Wanted]) -> Result<Vec<Option
     for body in bodies {
         pipe.cmd("LRANGE").arg(&body.key).arg(0).arg(-1);
     }
-    let answers = connection.pipeline("LRANGE", &mut pipe).await?;
+    let answers = connection.on_entries("LRANGE", &mut pipe).await?;
     Ok(answers.into_iter().zip(bodies).map(|(answer, body)| Some(from_chunks(answer.ok()?, body.start))).collect())
 }
 

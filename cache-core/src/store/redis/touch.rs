@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use redis::{Pipeline, RedisResult, Value, cmd};
+use redis::{Pipeline, RedisResult, Value};
 use uuid::Uuid;
 
 use super::connection::Connection;
@@ -49,10 +49,7 @@ pub(super) async fn touch(connection: &Connection, ids: &[EntryId], ttl: Option<
         }
         answers_of.push(pipe.len() - before);
     }
-    let answers = connection.pipeline("changing TTLs", &mut pipe).await?;
-    if let Some(Err(error)) = answers.iter().find(|answer| answer.is_err()) {
-        return Err(connection.explain("changing TTLs", error.clone()));
-    }
+    let answers = connection.on_entries("changing TTLs", &mut pipe).await?;
     let mut answers = answers.into_iter();
     let mut touched = 0;
     for count in answers_of {
@@ -72,23 +69,23 @@ async fn rewrite_expiry(
     ttl: Option<Duration>,
 ) -> Result<()> {
     let now = clock::now();
+    let key = if layout == Layout::Hishel2 { layout::done(layout, id) } else { layout::entry(layout, id) };
+    let mut get = Pipeline::new();
+    get.cmd("GET").arg(&key);
+    let stored = connection.on_entries("GET", &mut get).await?.into_iter().next();
+    let stored = stored.and_then(RedisResult::ok).and_then(reply::bytes).unwrap_or_default();
     if layout == Layout::Hishel2 {
-        let done = connection.query("GET", cmd("GET").arg(layout::done(layout, id))).await?;
-        let done = reply::bytes(done).and_then(|done| codec::decode_done(&done).ok());
-        let (Some(done), Some(cache_key)) = (done, cache_key) else { return Ok(()) };
+        let (Ok(done), Some(cache_key)) = (codec::decode_done(&stored), cache_key) else { return Ok(()) };
         let deadline = ttl.map(|ttl| now + ttl.as_secs_f64());
         let done = Done { ttl_deadline: deadline, tti: None, ..done };
-        pipe.cmd("SET").arg(layout::done(layout, id)).arg(codec::encode_done(&done)).arg("XX").arg("KEEPTTL");
+        pipe.cmd("SET").arg(key).arg(codec::encode_done(&done)).arg("XX").arg("KEEPTTL");
         let score = deadline.map_or("+inf".to_owned(), |at| at.to_string());
         pipe.cmd("ZADD").arg(layout::index(layout, cache_key)).arg("XX").arg(score).arg(layout.id_text(id));
     } else {
-        let data = connection.query("GET", cmd("GET").arg(layout::entry(layout, id))).await?;
-        let Some(mut entry) = reply::bytes(data).and_then(|data| codec::decode_pair(&data).ok()) else {
-            return Ok(());
-        };
+        let Ok(mut entry) = codec::decode_pair(&stored) else { return Ok(()) };
         let lived = now - entry.created_at.unwrap_or(now);
         entry.request.extra.set_ttl(lived + ttl.unwrap_or_default().as_secs_f64());
-        pipe.cmd("SET").arg(layout::entry(layout, id)).arg(codec::encode_pair(&entry)).arg("XX").arg("KEEPTTL");
+        pipe.cmd("SET").arg(key).arg(codec::encode_pair(&entry)).arg("XX").arg("KEEPTTL");
     }
     Ok(())
 }
@@ -104,7 +101,7 @@ async fn index_ttls(
     for index in indexes.iter().flatten() {
         pipe.cmd("PTTL").arg(&index[..]);
     }
-    let mut answers = connection.pipeline("PTTL", &mut pipe).await?.into_iter();
+    let mut answers = connection.on_entries("PTTL", &mut pipe).await?.into_iter();
     Ok(indexes
         .iter()
         .map(|index| index.as_ref().and_then(|_| answers.next()?.ok().as_ref().and_then(reply::int)))
@@ -131,6 +128,8 @@ pub(super) fn expire(pipe: &mut Pipeline, key: &[u8], ttl: Option<Duration>) {
     };
 }
 
+/// Redis counts from 1970 in signed milliseconds: half of their range can be asked for at any time.
 fn millis(ttl: Duration) -> i64 {
-    i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX)
+    const LONGEST: i64 = i64::MAX / 2;
+    i64::try_from(ttl.as_millis()).map_or(LONGEST, |millis| millis.min(LONGEST))
 }

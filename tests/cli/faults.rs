@@ -1,0 +1,122 @@
+//! One broken entry, one missing right: neither may cost the neighbours anything.
+
+use redis::{Connection, cmd};
+use serde_json::json;
+
+use crate::program::{HISHEL, PIPELINE, Program, empty, load_all};
+use crate::redis_server::RedisServer;
+
+/// A server of its own that holds every layout, and the program as a user who lacks these rights.
+fn without_rights(rights: &[&str]) -> (RedisServer, Program, Connection) {
+    let server = RedisServer::start("");
+    let mut redis = redis::Client::open(format!("redis://{}/0", server.address())).unwrap().get_connection().unwrap();
+    fill_all(&mut redis);
+    cmd("ACL").arg(&["SETUSER", "me", "on", ">pw", "~*", "+@all"]).arg(rights).exec(&mut redis).unwrap();
+    let program = Program::on(&format!("redis://me:pw@{}/0", server.address()));
+    (server, program, redis)
+}
+
+fn fill_all(redis: &mut Connection) {
+    for recording in [PIPELINE, HISHEL[0], HISHEL[1]] {
+        load_all(redis, recording);
+    }
+}
+
+fn count(redis: &mut Connection) -> u64 {
+    cmd("DBSIZE").query(redis).unwrap()
+}
+
+#[test]
+fn who_may_not_unlink_deletes_and_every_key_is_counted() {
+    for rights in [&["-unlink"][..], &["-unlink", "-eval", "-evalsha", "-memory", "-info", "-client"]] {
+        let (_server, program, mut redis) = without_rights(rights);
+        let before = count(&mut redis);
+        let run = program.run(&["flush", "--all", "--yes", "--json"]);
+        assert_eq!(run.code, Some(0), "{}", run.err);
+        assert_eq!(run.json()["deleted"], json!({"entries": 48, "keys": before}));
+        assert_eq!(count(&mut redis), 0);
+    }
+}
+
+#[test]
+fn what_may_not_be_read_is_refused_and_not_called_corrupt_or_gone() {
+    for rights in [&["-lrange"][..], &["-hget"], &["-pttl"], &["-zscore"], &["resetkeys", "~result_cache:*"]] {
+        let (_server, program, mut redis) = without_rights(rights);
+        let before = count(&mut redis);
+        for arguments in [&["ls"][..], &["stats"], &["flush", "--state", "corrupt", "--yes"]] {
+            let run = program.run(arguments);
+            assert_eq!(run.code, Some(1), "{rights:?} {arguments:?} {}", run.out);
+            assert!(run.err.contains("NoPerm"), "{}", run.err);
+        }
+        assert_eq!(count(&mut redis), before);
+    }
+    let (_server, program, _redis) = without_rights(&["resetkeys", "~result_cache:*"]);
+    assert_eq!(program.run(&["ls", "--kind", "result", "--json"]).rows().len(), 10);
+}
+
+#[test]
+fn one_entry_that_cannot_be_changed_does_not_keep_its_neighbours_from_it() {
+    let (program, mut redis) = empty();
+    fill_all(&mut redis);
+    // hishel 1's own layout knows no entry for ever.
+    let run = program.run(&["ttl", "--all", "--persist", "--yes", "--json"]);
+    assert_eq!(run.code, Some(4), "{}", run.err);
+    assert!(run.err.contains("hishel 1's own layout"), "{}", run.err);
+    let (changed, failed) = (run.json()["changed"].as_u64().unwrap(), run.json()["failed"].as_u64().unwrap());
+    assert_eq!((changed + failed, failed), (48, 10));
+    assert_eq!(
+        cmd("TTL").arg("result_cache:no_prefix:ace6d8c92ebc96ea:[\"t\", 1]").query::<i64>(&mut redis).unwrap(),
+        -1
+    );
+
+    // What holds the wrong type gets a TTL like everything else.
+    let broken = ["hishel_cache:entry:00000000000000000000000000000014", "hishel_cache:idx:x"];
+    for key in broken {
+        cmd("RPUSH").arg(key).arg("x").exec(&mut redis).unwrap();
+    }
+    let run = program.run(&["ttl", "--all", "--set", "1h", "--yes", "--json"]);
+    assert_eq!((run.code, &run.json()["changed"]), (Some(0), &json!(50)), "{}", run.err);
+    for key in broken {
+        assert!((3_500..=3_780).contains(&cmd("TTL").arg(key).query::<i64>(&mut redis).unwrap()));
+    }
+}
+
+#[test]
+fn no_duration_is_too_long() {
+    let (program, mut redis) = empty();
+    fill_all(&mut redis);
+    for (how, duration) in [("--set", "18446744073709551615s"), ("--extend", "584542046090y")] {
+        let run = program.run(&["ttl", "--all", how, duration, "--yes", "--json"]);
+        assert_eq!((run.code, &run.json()["failed"]), (Some(0), &json!(0)), "{}", run.err);
+    }
+    assert_eq!(program.run(&["ls", "--ttl-over", "1000y", "--json"]).rows().len(), 48);
+}
+
+#[test]
+fn an_index_that_others_share_is_never_shortened() {
+    let (program, mut redis) = empty();
+    load_all(&mut redis, HISHEL[0]);
+    let rows = program.run(&["ls", "--json"]).rows();
+    let row = rows.values().next().unwrap();
+    let index = format!("hishel_cache:idx:{}", row["cache_key"].as_str().unwrap());
+    cmd("EXPIRE").arg(&index).arg(360_000).exec(&mut redis).unwrap();
+    let run = program.run(&["ttl", "--id", row["id"].as_str().unwrap(), "--set", "1m", "--yes"]);
+    assert_eq!(run.code, Some(0), "{}", run.err);
+    assert!(cmd("TTL").arg(&index).query::<i64>(&mut redis).unwrap() > 350_000);
+}
+
+#[test]
+fn a_server_without_the_newer_commands_serves_as_well() {
+    let server = RedisServer::start(
+        "--rename-command UNLINK '' --rename-command EVALSHA '' --rename-command SCRIPT '' \
+         --rename-command MEMORY '' --rename-command CLIENT '' --rename-command INFO ''",
+    );
+    let url = format!("redis://{}/0", server.address());
+    let mut redis = redis::Client::open(url.as_str()).unwrap().get_connection().unwrap();
+    fill_all(&mut redis);
+    let program = Program::on(&url);
+    assert_eq!(program.run(&["ls", "--json", "--state", "live"]).rows().len(), 46);
+    let before = count(&mut redis);
+    let run = program.run(&["flush", "--all", "--yes", "--json"]);
+    assert_eq!(run.json()["deleted"]["keys"], before, "{}", run.err);
+}
