@@ -23,17 +23,25 @@ pub(crate) fn float(number: f64) -> String {
     if number.is_infinite() {
         return if number > 0.0 { "inf".into() } else { "-inf".into() };
     }
-    // Rust and Python both print the shortest digits that read back as the same number; only the form differs.
-    let scientific = format!("{number:e}");
-    let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
-    let exponent: i32 = exponent.parse().unwrap_or(0);
+    let shortest = format!("{number:e}");
+    let (digits, exponent) = mantissa_and_exponent(&shortest);
+    let decimals = digits.split_once('.').map_or(0, |(_, decimals)| decimals.len());
+    // Both print the fewest digits that read back as the same number. Where two such numbers are equally near, Python
+    // takes the even one; Rust does so only where it is told how many digits to print.
     if (-4..16).contains(&exponent) {
-        let fixed = format!("{number}");
-        if fixed.contains('.') { fixed } else { fixed + ".0" }
-    } else {
-        let sign = if exponent < 0 { '-' } else { '+' };
-        format!("{digits}e{sign}{:02}", exponent.abs())
+        let places = usize::try_from(decimals as i32 - exponent).unwrap_or(0).max(1);
+        return format!("{number:.places$}");
     }
+    let nearest = format!("{number:.decimals$e}");
+    // Beside a power of two the nearest of so many digits may already read back as the neighbour.
+    let (digits, exponent) = mantissa_and_exponent(if nearest.parse() == Ok(number) { &nearest } else { &shortest });
+    let sign = if exponent < 0 { '-' } else { '+' };
+    format!("{digits}e{sign}{:02}", exponent.abs())
+}
+
+fn mantissa_and_exponent(scientific: &str) -> (&str, i32) {
+    let (digits, exponent) = scientific.split_once('e').unwrap_or((scientific, "0"));
+    (digits, exponent.parse().unwrap_or(0))
 }
 
 /// `str(flag)` of a Python bool.
@@ -134,6 +142,11 @@ mod tests {
             (f64::NEG_INFINITY, "-inf"),
             (f64::NAN, "nan"),
             (0.1 + 0.2, "0.30000000000000004"),
+            (998_135_425_545_720.25, "998135425545720.2"),
+            (-811_938_075_902_437.25, "-811938075902437.2"),
+            (-0.1, "-0.1"),
+            (f64::MIN_POSITIVE, "2.2250738585072014e-308"),
+            (2_f64.powi(-44), "5.684341886080802e-14"),
         ] {
             assert_eq!(float(value), text);
         }
