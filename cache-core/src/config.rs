@@ -48,13 +48,13 @@ impl fmt::Debug for RedisUrl {
 /// A URL with its password replaced by `***`: the one in front of the host, and one given as a parameter.
 pub fn without_secrets(url: &str) -> String {
     let mut out = url.to_owned();
-    if let Some(start) = out.find("://").map(|at| at + 3) {
-        // A password may hold a slash or an `@` by mistake: hide up to the last `@`.
-        if let Some(at) = out[start..].rfind('@').map(|at| at + start)
-            && let Some(colon) = out[start..at].find(':').map(|colon| colon + start)
-        {
-            out.replace_range(colon + 1..at, "***");
-        }
+    // The scheme may be missing by mistake.
+    let start = out.find("://").map_or(0, |at| at + 3);
+    // A password may hold a slash or an `@` by mistake: hide up to the last `@`.
+    if let Some(at) = out[start..].rfind('@').map(|at| at + start)
+        && let Some(colon) = out[start..at].find(':').map(|colon| colon + start)
+    {
+        out.replace_range(colon + 1..at, "***");
     }
     for name in ["password=", "pass="] {
         if let Some(start) = out.find(name).map(|at| at + name.len()) {
@@ -268,6 +268,7 @@ mod tests {
             ("redis://:hunter2@localhost/0", "redis://:***@localhost/0"),
             ("rediss://me:hunter2@host:1/0?x=1", "rediss://me:***@host:1/0?x=1"),
             ("redis://me:p@ss/w:rd@host", "redis://me:***@host"),
+            (":hunter2@localhost:6379", ":***@localhost:6379"),
             ("unix:///run/redis.sock?db=1&password=hunter2&x=1", "unix:///run/redis.sock?db=1&password=***&x=1"),
             ("unix:///run/redis.sock?pass=hunter2", "unix:///run/redis.sock?pass=***"),
         ] {
