@@ -4,6 +4,8 @@
 
 #[path = "harness/flaky.rs"]
 mod flaky;
+#[path = "../cache-core/tests/harness/redis_server.rs"]
+mod redis_server;
 #[path = "harness/session.rs"]
 mod session;
 
@@ -13,8 +15,11 @@ use std::time::Duration;
 use animecache::tui::Options;
 use animecache::tui::app::Failure;
 use animecache::tui::message::Message;
-use cache_core::{CacheKey, Entry, Error, Inspect, Memory, ReadOnly, Request, Response, Services, Store, clock};
+use cache_core::{
+    CacheKey, Config, Entry, Error, Inspect, Memory, ReadOnly, Redis, Request, Response, Services, Store, clock,
+};
 use flaky::Flaky;
+use redis_server::RedisServer;
 use session::Session;
 use uuid::Uuid;
 
@@ -81,6 +86,15 @@ async fn everything_is_listed_and_one_entry_is_read() {
     session.keys("/v4/anime/1<enter>4").settle().await;
     let screen = session.screen();
     assert!(screen.contains("1 of 5 entries") && screen.contains(r#""title": "Cowboy Bebop""#), "{screen}");
+}
+
+#[tokio::test]
+async fn bodies_are_searched_from_the_filter_line() {
+    let session = Session::open(Arc::new(small().await), Options::default()).await;
+    session.keys("/body-match:One.Piece").settle().await;
+    assert!(session.screen().contains("2 of 5 entries"), "{}", session.screen());
+    session.keys("<esc>").settle().await;
+    assert!(session.screen().contains("5 entries"), "{}", session.screen());
 }
 
 #[tokio::test]
@@ -167,6 +181,31 @@ async fn losing_the_cache_is_shown_and_recovers_by_itself() {
     session.settle().await;
     let screen = session.screen();
     assert!(!screen.contains(" LOST ") && screen.contains("answers again"), "{screen}");
+}
+
+#[tokio::test]
+async fn a_real_redis_is_lost_and_found_again() {
+    let server = RedisServer::start("");
+    let mut config = Config::default();
+    config.set("REDIS_CACHE_URL", &format!("redis://{}", server.address())).unwrap();
+    let store = Arc::new(Redis::new(&config).unwrap());
+    store.put_result("result_cache:anisearch_anime:18878", "{}".into(), DAY).await.unwrap();
+    let session = Session::open(Arc::clone(&store) as Arc<dyn Inspect>, Options::default()).await;
+    assert!(session.screen().contains("1 entries"), "{}", session.screen());
+
+    let stopped = server.stop();
+    session.send(Message::Tick(clock::now() + 10.0));
+    session.settle().await;
+    let screen = session.screen();
+    assert!(screen.contains(" LOST ") && screen.contains("1 entries"), "{screen}");
+
+    let _server = stopped.start();
+    store.put_result("result_cache:anisearch_anime:1", "{}".into(), DAY).await.unwrap();
+    store.put_result("result_cache:anisearch_anime:2", "{}".into(), DAY).await.unwrap();
+    session.send(Message::Tick(clock::now() + 20.0));
+    session.settle().await;
+    let screen = session.screen();
+    assert!(!screen.contains(" LOST ") && screen.contains("2 entries"), "{screen}");
 }
 
 #[tokio::test]

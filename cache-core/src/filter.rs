@@ -65,6 +65,12 @@ pub struct Filter {
 #[derive(Clone, Debug)]
 pub struct BodyPattern(Regex);
 
+impl PartialEq for BodyPattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.as_str() == other.0.as_str()
+    }
+}
+
 impl BodyPattern {
     /// A pattern; the error shows what is wrong with it.
     pub fn new(pattern: &str) -> Result<Self> {

@@ -62,6 +62,8 @@ pub struct FilterLine {
     pub problem: Option<String>,
     /// Keys go to it.
     pub is_active: bool,
+    /// The search of bodies under way.
+    pub search: Option<Ticket>,
 }
 
 /// How far the listing has come.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use cache_core::admin::flush::Plan;
-use cache_core::{Backend, EntryId};
+use cache_core::{Backend, BodyPattern, EntryId};
 
 use super::message::Ticket;
 
@@ -14,6 +14,8 @@ pub enum Effect {
     Open(Ticket),
     /// Read every entry's summary, page by page.
     Scan(Ticket),
+    /// Find those of these entries whose body matches a regular expression.
+    Search { ticket: Ticket, pattern: BodyPattern, ids: Vec<EntryId> },
     /// Read everything about one entry.
     Load { ticket: Ticket, id: EntryId },
     /// Remove what the plan names, on the backend that it names.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cache_core::admin::flush::Report;
-use cache_core::{Error, Health, Inspected, Page};
+use cache_core::{EntryId, Error, Health, Inspected, Page};
 use crossterm::event::{KeyEvent, MouseEvent};
 use ratatui::layout::Size;
 
@@ -40,6 +40,8 @@ pub enum Message {
 pub enum Progress {
     /// One more page of the scan.
     Page(Page),
+    /// Entries whose body matches.
+    Found(Vec<EntryId>),
     /// So many of so many entries were dealt with, this long after the start.
     Work { done: u64, total: u64, elapsed: Duration },
 }
@@ -51,6 +53,8 @@ pub enum Outcome {
     Opened(Result<Health, Error>),
     /// The scan came to its end, or why it did not.
     Scanned(Result<(), Error>),
+    /// All bodies were searched, or why not.
+    Searched(Result<(), Error>),
     /// An entry with its body; `None`: it is gone.
     Loaded(Result<Option<Box<Detail>>, Error>),
     /// What a flush did, and how long it took.

@@ -7,9 +7,10 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use cache_core::admin::flush::{self, Plan};
-use cache_core::{Backend, EntryId, Error, Filter, Health, Inspect, Opened, pages};
+use cache_core::admin::select;
+use cache_core::{Backend, BodyPattern, EntryId, Error, Filter, Health, Inspect, Opened, pages};
 use futures_util::future::BoxFuture;
-use futures_util::{FutureExt, TryStreamExt};
+use futures_util::{FutureExt, StreamExt, TryStreamExt};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
@@ -21,6 +22,8 @@ use super::message::{Detail, Message, Outcome, Progress, Ticket};
 const INBOX: usize = 8;
 /// At most ten reports a second.
 const REPORT_EVERY: Duration = Duration::from_millis(100);
+/// At most so many found entries in one message.
+const SEARCH_BATCH: usize = 1_000;
 /// How many entries get a new TTL in one call.
 const TTL_BATCH: usize = 1_000;
 
@@ -87,6 +90,11 @@ impl Runner {
                     ticket,
                     move |store, reporter| async move { Outcome::Scanned(scan(store, &reporter).await) },
                 );
+            }
+            Effect::Search { ticket, pattern, ids } => {
+                self.on_store(ticket, move |store, reporter| async move {
+                    Outcome::Searched(search(store, pattern, ids, &reporter).await)
+                });
             }
             Effect::Load { ticket, id } => {
                 self.on_store(ticket, move |store, _| async move { Outcome::Loaded(load(&*store, &id).await) });
@@ -187,6 +195,23 @@ async fn scan(store: Arc<dyn Inspect>, reporter: &Reporter) -> Result<(), Error>
     while let Some(page) = pages.try_next().await? {
         let message = Message::Progress(reporter.ticket, Progress::Page(page));
         if reporter.inbox.send(message).await.is_err() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+async fn search(
+    store: Arc<dyn Inspect>,
+    pattern: BodyPattern,
+    ids: Vec<EntryId>,
+    reporter: &Reporter,
+) -> Result<(), Error> {
+    // What was found while the screen was busy is reported together.
+    let mut found = std::pin::pin!(select::search(store, pattern, ids).ready_chunks(SEARCH_BATCH));
+    while let Some(chunk) = found.next().await {
+        let ids = chunk.into_iter().collect::<Result<Vec<_>, _>>()?;
+        if reporter.inbox.send(Message::Progress(reporter.ticket, Progress::Found(ids))).await.is_err() {
             break;
         }
     }

@@ -151,7 +151,9 @@ fn close(app: &mut App) -> Vec<Effect> {
         job.is_stopping = true;
         return vec![Effect::Stop(job.ticket)];
     } else if !app.filter.text.is_empty() {
-        filter::clear(app);
+        let effects = filter::clear(app);
+        app.keep_cursor_on_screen();
+        return effects;
     } else if app.tree.chosen != super::app::tree::ROOT {
         tree::choose(app, super::app::tree::ROOT);
     } else {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use futures_util::stream::{self, Stream, StreamExt, TryStreamExt};
 
 use crate::codec::body;
-use crate::entry::Kind;
+use crate::entry::{EntryId, Kind};
 use crate::error::Result;
 use crate::filter::{BodyPattern, Filter, stored};
 use crate::store::{Inspect, Page, scan};
@@ -37,13 +37,28 @@ pub async fn select(
 }
 
 async fn with_body(store: &dyn Inspect, pattern: &BodyPattern, entries: Vec<Summary>) -> Result<Vec<Summary>> {
-    let checked = stream::iter(entries).map(|entry| async move {
-        let raw = store.raw_body(&entry.id, usize::MAX).await?;
-        // Only the bytes tell whether a body is compressed, so no header is needed; brotli has no mark and is missed.
-        let is_match = raw.is_some_and(|raw| pattern.matches(&body::decoded(&raw, None)));
-        Ok(is_match.then_some(entry))
-    });
+    let checked = stream::iter(entries)
+        .map(|entry| async move { Ok(body_matches(store, pattern, &entry.id).await?.then_some(entry)) });
     checked.buffered(BODIES_AT_ONCE).try_filter_map(|entry| async move { Ok(entry) }).try_collect().await
+}
+
+/// Those of some entries whose decoded body matches, as they are found.
+pub fn search(
+    store: Arc<dyn Inspect>,
+    pattern: BodyPattern,
+    ids: Vec<EntryId>,
+) -> impl Stream<Item = Result<EntryId>> + Send {
+    let checked = stream::iter(ids).map(move |id| {
+        let (store, pattern) = (Arc::clone(&store), pattern.clone());
+        async move { Ok(body_matches(&*store, &pattern, &id).await?.then_some(id)) }
+    });
+    checked.buffered(BODIES_AT_ONCE).try_filter_map(|id| async move { Ok(id) })
+}
+
+async fn body_matches(store: &dyn Inspect, pattern: &BodyPattern, id: &EntryId) -> Result<bool> {
+    let raw = store.raw_body(id, usize::MAX).await?;
+    // Only the bytes tell whether a body is compressed, so no header is needed; brotli has no mark and is missed.
+    Ok(raw.is_some_and(|raw| pattern.matches(&body::decoded(&raw, None))))
 }
 
 /// The schema of each result prefix of which an entry was stored last, as far as that is known.

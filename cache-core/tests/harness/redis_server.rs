@@ -1,8 +1,10 @@
 //! A real redis-server on a free loopback port, without persistence, gone when the test process is gone.
 
+#![allow(dead_code, reason = "shared by tests that each need another part of it")]
+
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
-use std::process::{ChildStdin, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -13,8 +15,8 @@ const DATABASES: u32 = 10_000;
 pub struct RedisServer {
     port: u16,
     next_database: AtomicU32,
-    /// The shell that started the server ends it when this pipe closes, however the test process ends.
-    _alive: ChildStdin,
+    /// The shell that started the server ends it when its input closes, however the test process ends.
+    shell: Child,
 }
 
 /// The server that all tests of one process share.
@@ -24,14 +26,25 @@ impl RedisServer {
     /// Starts a server of one's own, with more arguments.
     pub fn start(arguments: &str) -> Self {
         // Somebody else may take the port between our looking and the server's binding it.
-        (0..10).find_map(|_| Self::try_start(arguments)).expect("redis-server does not start; is it installed?")
+        (0..10)
+            .find_map(|_| {
+                let port = TcpListener::bind(("127.0.0.1", 0)).ok()?.local_addr().ok()?.port();
+                Self::try_start(port, arguments)
+            })
+            .expect("redis-server does not start; is it installed?")
     }
 
-    fn try_start(arguments: &str) -> Option<Self> {
-        let port = TcpListener::bind(("127.0.0.1", 0)).ok()?.local_addr().ok()?.port();
+    /// Ends the server; nothing listens on its port when this returns.
+    pub fn stop(mut self) -> Stopped {
+        drop(self.shell.stdin.take());
+        self.shell.wait().expect("the shell of the server ends");
+        Stopped { port: self.port }
+    }
+
+    fn try_start(port: u16, arguments: &str) -> Option<Self> {
         let script = format!(
             "redis-server --port {port} --bind 127.0.0.1 --save '' --appendonly no --databases {DATABASES} {arguments} </dev/null &
-             read -r _; kill $!"
+             read -r _; kill $!; wait"
         );
         let mut shell = Command::new("sh")
             .args(["-c", &script])
@@ -40,12 +53,11 @@ impl RedisServer {
             .stdout(Stdio::piped())
             .spawn()
             .ok()?;
-        let alive = shell.stdin.take()?;
         let mut log = BufReader::new(shell.stdout.take()?).lines().map_while(Result::ok);
         log.find(|line| line.contains("Ready to accept connections"))?;
         // The log is read to its end, so that the server never waits for a reader.
         std::thread::spawn(move || log.for_each(drop));
-        Some(Self { port, next_database: AtomicU32::new(0), _alive: alive })
+        Some(Self { port, next_database: AtomicU32::new(0), shell })
     }
 
     /// The URL of a database that no other test uses.
@@ -59,5 +71,17 @@ impl RedisServer {
     /// `host:port`.
     pub fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port)
+    }
+}
+
+/// A server that was ended, and may be started again where it was.
+pub struct Stopped {
+    port: u16,
+}
+
+impl Stopped {
+    /// Starts it again, empty.
+    pub fn start(self) -> RedisServer {
+        RedisServer::try_start(self.port, "").expect("redis-server starts again on its port")
     }
 }

@@ -3,6 +3,8 @@
 //! A selector is written `--name value`, `name=value` or `name:value`; every other word must be found, in any case, in
 //! the method, the URL, the key (which holds a result's arguments) or the title.
 
+use std::collections::HashSet;
+
 use cache_core::{EntryId, Filter, Summary};
 use clap::{Args, Command, FromArgMatches};
 
@@ -20,6 +22,8 @@ pub struct Query {
     words: Vec<String>,
     /// Saves asking a filter that says nothing, for every entry.
     has_filter: bool,
+    /// The entries whose body was found to match, where the filter asks for that.
+    pub found: HashSet<EntryId>,
 }
 
 impl Query {
@@ -48,10 +52,7 @@ impl Query {
         let matches = command.try_get_matches_from(&arguments).map_err(|error| first_line(&error.to_string()))?;
         let selectors = Selectors::from_arg_matches(&matches).map_err(|error| first_line(&error.to_string()))?;
         let filter = selectors.filter();
-        if filter.body.is_some() {
-            return Err("bodies are searched by `animecache ls --body-match`, not here".into());
-        }
-        Ok(Self { has_filter: !filter.is_everything(), filter, words })
+        Ok(Self { has_filter: !filter.is_everything(), filter, words, found: HashSet::new() })
     }
 
     /// Whether everything matches.
@@ -61,6 +62,11 @@ impl Query {
 
     /// Whether an entry is meant; `now` in Unix seconds.
     pub fn matches(&self, entry: &Summary, now: f64) -> bool {
+        self.matches_but_body(entry, now) && (self.filter.body.is_none() || self.found.contains(&entry.id))
+    }
+
+    /// The same, whatever is in its body.
+    pub fn matches_but_body(&self, entry: &Summary, now: f64) -> bool {
         (!self.has_filter || self.filter.matches(entry, now)) && self.words.iter().all(|word| has_word(entry, word))
     }
 }

@@ -79,6 +79,11 @@ impl Rows {
         self.order.is_empty()
     }
 
+    /// Every entry, shown or not.
+    pub fn entries(&self) -> impl Iterator<Item = &Summary> {
+        self.slots.iter().flatten().map(|row| &*row.entry)
+    }
+
     /// The rows that are shown, in order.
     pub fn shown(&self) -> &[RowId] {
         &self.shown

@@ -1,25 +1,25 @@
 //! Keys in the filter line.
 
+use cache_core::{EntryId, Error};
 use crossterm::event::KeyEvent;
 use tui_textarea::TextArea;
 
 use super::{moved, table};
+use crate::output::safe;
 use crate::tui::action::Action;
 use crate::tui::app::query::Query;
 use crate::tui::app::{App, Focus};
 use crate::tui::effect::Effect;
+use crate::tui::message::Ticket;
+use crate::tui::runner::reason;
 
 pub(super) fn press(app: &mut App, key: KeyEvent) -> Vec<Effect> {
-    if app.filter.text.input(key) {
-        apply(app);
-    }
-    Vec::new()
+    if app.filter.text.input(key) { apply(app) } else { Vec::new() }
 }
 
 pub(super) fn paste(app: &mut App, text: &str) -> Vec<Effect> {
     app.filter.text.insert_str(text);
-    apply(app);
-    Vec::new()
+    apply(app)
 }
 
 pub(super) fn act(app: &mut App, action: Action) -> Vec<Effect> {
@@ -30,9 +30,9 @@ pub(super) fn act(app: &mut App, action: Action) -> Vec<Effect> {
         }
         Action::Close => {
             app.filter.is_active = false;
-            clear(app);
+            return clear(app);
         }
-        Action::ClearText => clear(app),
+        Action::ClearText => return clear(app),
         _ => {
             if let Some(to) = moved(action, app.table.cursor, app.rows.shown().len(), 1) {
                 table::go_to(app, to);
@@ -42,20 +42,50 @@ pub(super) fn act(app: &mut App, action: Action) -> Vec<Effect> {
     Vec::new()
 }
 
-pub(super) fn clear(app: &mut App) {
+pub(super) fn clear(app: &mut App) -> Vec<Effect> {
     app.filter.text = TextArea::default();
-    apply(app);
+    apply(app)
 }
 
 /// Shows what the text says; while its last word cannot be understood, what the others say.
-fn apply(app: &mut App) {
+fn apply(app: &mut App) -> Vec<Effect> {
     let text = app.filter.text.lines().first().cloned().unwrap_or_default();
     let others = text.trim_end().rsplit_once(' ').map_or("", |(others, _)| others);
     let parsed = Query::parse(&text);
     app.filter.problem = parsed.as_ref().err().cloned();
-    if let Ok(query) = parsed.or_else(|_| Query::parse(others)) {
-        app.filter.query = query;
-        app.table.anchor = None;
+    let Ok(query) = parsed.or_else(|_| Query::parse(others)) else { return Vec::new() };
+    app.filter.query = query;
+    app.table.anchor = None;
+    let effects = search(app);
+    app.choose_rows();
+    effects
+}
+
+/// Asks for the bodies of what the rest of the filter means, in place of any search under way.
+pub(super) fn search(app: &mut App) -> Vec<Effect> {
+    let mut effects: Vec<Effect> = app.filter.search.take().map(Effect::Cancel).into_iter().collect();
+    let query = &app.filter.query;
+    if let Some(pattern) = query.filter.body.clone() {
+        let ids = app.rows.entries().filter(|entry| query.matches_but_body(entry, app.now));
+        let ids = ids.map(|entry| entry.id.clone()).collect();
+        let ticket = app.ticket();
+        app.filter.search = Some(ticket);
+        effects.push(Effect::Search { ticket, pattern, ids });
+    }
+    effects
+}
+
+pub(super) fn found(app: &mut App, ticket: Ticket, ids: Vec<EntryId>) {
+    if app.filter.search == Some(ticket) {
+        app.filter.query.found.extend(ids);
         app.choose_rows();
+    }
+}
+
+pub(super) fn searched(app: &mut App, ticket: Ticket, result: Result<(), Error>) {
+    if app.filter.search.take_if(|awaited| *awaited == ticket).is_some()
+        && let Err(error) = result
+    {
+        app.complain(format!("the search of bodies stopped: {}", safe::line(&reason(&error))));
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use cache_core::admin::flush::Report;
 use cache_core::{Error, Health};
 
-use super::tree;
+use super::{filter, tree};
 use crate::output::{human, safe};
 use crate::tui::app::body::BodyView;
 use crate::tui::app::inspector::Loadable;
@@ -35,6 +35,7 @@ pub(super) fn progress(app: &mut App, ticket: Ticket, progress: Progress) -> Vec
             app.rows.add(page.entries, &mut app.tree, &app.filter.query, app.now);
             app.settle_cursor();
         }
+        Progress::Found(ids) => filter::found(app, ticket, ids),
         Progress::Work { done, total, elapsed } => {
             if let Some(job) = app.job.as_mut().filter(|job| job.ticket == ticket) {
                 (job.done, job.total, job.elapsed) = (done, total, elapsed);
@@ -66,6 +67,10 @@ pub(super) fn done(app: &mut App, ticket: Ticket, outcome: Outcome) -> Vec<Effec
             vec![Effect::Quit]
         }
         Outcome::Scanned(result) if app.scan.ticket == Some(ticket) => end_scan(app, result),
+        Outcome::Searched(result) => {
+            filter::searched(app, ticket, result);
+            Vec::new()
+        }
         Outcome::Loaded(result) => {
             if matches!(app.inspector.detail, Loadable::Loading(awaited) if awaited == ticket) {
                 show_detail(app, result);
@@ -114,7 +119,7 @@ fn end_scan(app: &mut App, result: Result<(), Error>) -> Vec<Effect> {
                 app.choose_rows();
             }
             app.settle_cursor();
-            Vec::new()
+            filter::search(app)
         }
         // The store changed under the scan.
         Err(Error::CursorExpired) => begin_scan(app),

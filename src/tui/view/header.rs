@@ -106,6 +106,7 @@ fn counts(app: &App) -> String {
     };
     let bytes = human::bytes(rows.shown_bytes());
     match rows.marked() {
+        _ if app.filter.search.is_some() => format!("searching bodies … {entries} · {bytes}"),
         0 => format!("{entries} · {bytes}"),
         marked => format!("{} marked · {entries} · {bytes}", human::count(marked as u64)),
     }
