@@ -67,10 +67,11 @@ pub(super) async fn run(session: &Session, args: &TtlArgs) -> anyhow::Result<Exi
             return Ok(Exit::Usage);
         }
     }
+    let targets: Vec<_> = entries.iter().map(|entry| (entry.id.clone(), entry.expires_at)).collect();
     let report = {
         let bar = Bar::new("Changing", "entries", session.global.quiet);
         let progress = |progress| bar.show(progress, "changed");
-        ttl::change(&cache.store, &plan.backend, &entries, change(args.change), &stop, progress).await
+        ttl::change(&cache.store, &plan.backend, &targets, change(args.change), &stop, progress).await
     };
     if session.global.json {
         output::write_json(&answer(&report))?;

@@ -11,6 +11,7 @@ pub mod tree;
 
 use std::time::Duration;
 
+use cache_core::admin::ttl::Target;
 use cache_core::{Backend, Error, Health, Summary};
 use jiff::tz::TimeZone;
 use ratatui::layout::Size;
@@ -104,7 +105,7 @@ pub enum AfterJob {
     /// These entries are gone.
     Drop(Vec<cache_core::EntryId>),
     /// These entries expire at these times.
-    Expire(Vec<(cache_core::EntryId, Option<f64>)>),
+    Expire(Vec<Target>),
 }
 
 /// A line for the user.

@@ -1,8 +1,7 @@
 //! What `update` wants done. Plain data: a test compares it, a dialog holds it back until the answer is yes.
 
-use std::time::Duration;
-
 use cache_core::admin::flush::Plan;
+use cache_core::admin::ttl::{Change, Target};
 use cache_core::{Backend, BodyPattern, EntryId};
 
 use super::message::Ticket;
@@ -20,8 +19,8 @@ pub enum Effect {
     Load { ticket: Ticket, id: EntryId },
     /// Remove what the plan names, on the backend that it names.
     Flush { ticket: Ticket, plan: Plan },
-    /// Let entries live this long from now (`None`: for ever), on this backend only.
-    SetTtl { ticket: Ticket, on: Backend, lifetimes: Vec<(Option<Duration>, Vec<EntryId>)> },
+    /// Change the TTLs of entries, on this backend only.
+    ChangeTtl { ticket: Ticket, on: Backend, targets: Vec<Target>, change: Change },
     /// Ask the store how it is.
     CheckHealth(Ticket),
     /// Forget a request at once; for reads only.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cache_core::admin::flush::Report;
+use cache_core::admin::ttl;
 use cache_core::{EntryId, Error, Health, Inspected, Page};
 use crossterm::event::{KeyEvent, MouseEvent};
 use ratatui::layout::Size;
@@ -59,8 +60,8 @@ pub enum Outcome {
     Loaded(Result<Option<Box<Detail>>, Error>),
     /// What a flush did, and how long it took.
     Flushed(Report, Duration),
-    /// How many entries live longer or shorter now.
-    TtlChanged(Result<u64, Error>),
+    /// What a change of TTLs did.
+    TtlChanged(ttl::Report),
     /// How the store is.
     Health(Health),
     /// The task panicked; the terminal has been given back already.

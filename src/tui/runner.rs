@@ -7,8 +7,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use cache_core::admin::flush::{self, Plan};
-use cache_core::admin::select;
-use cache_core::{Backend, BodyPattern, EntryId, Error, Filter, Health, Inspect, Opened, pages};
+use cache_core::admin::{select, ttl};
+use cache_core::{BodyPattern, EntryId, Error, Filter, Health, Inspect, Opened, pages};
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, TryStreamExt};
 use tokio::sync::mpsc;
@@ -24,8 +24,6 @@ const INBOX: usize = 8;
 const REPORT_EVERY: Duration = Duration::from_millis(100);
 /// At most so many found entries in one message.
 const SEARCH_BATCH: usize = 1_000;
-/// How many entries get a new TTL in one call.
-const TTL_BATCH: usize = 1_000;
 
 /// Puts a text on the clipboard.
 pub type Clipboard = Box<dyn FnMut(&str) + Send>;
@@ -102,9 +100,11 @@ impl Runner {
             Effect::Flush { ticket, plan } => {
                 self.on_store(ticket, move |store, reporter| async move { run_flush(&store, &plan, &reporter).await });
             }
-            Effect::SetTtl { ticket, on, lifetimes } => {
+            Effect::ChangeTtl { ticket, on, targets, change } => {
                 self.on_store(ticket, move |store, reporter| async move {
-                    Outcome::TtlChanged(set_ttl(&*store, &on, &lifetimes, &reporter).await)
+                    let mut report_work = reporter.work();
+                    let progress = |progress: flush::Progress| report_work(progress.done, progress.total);
+                    Outcome::TtlChanged(ttl::change(&store, &on, &targets, change, &reporter.stop, progress).await)
                 });
             }
             Effect::CheckHealth(ticket) => {
@@ -232,32 +232,6 @@ async fn run_flush(store: &Arc<dyn Inspect>, plan: &Plan, reporter: &Reporter) -
     let report =
         flush::execute(store, plan, &reporter.stop, |progress| report_work(progress.done, progress.total)).await;
     Outcome::Flushed(report, start.elapsed())
-}
-
-async fn set_ttl(
-    store: &dyn Inspect,
-    on: &Backend,
-    lifetimes: &[(Option<Duration>, Vec<EntryId>)],
-    reporter: &Reporter,
-) -> Result<u64, Error> {
-    let mut report_work = reporter.work();
-    let total = lifetimes.iter().map(|(_, ids)| ids.len() as u64).sum();
-    let (mut done, mut changed) = (0, 0);
-    for (lifetime, ids) in lifetimes {
-        for batch in ids.chunks(TTL_BATCH) {
-            if reporter.stop.load(Ordering::Relaxed) {
-                return Ok(changed);
-            }
-            let now = store.backend();
-            if now != *on {
-                return Err(Error::BackendChanged { now });
-            }
-            changed += store.touch(batch, *lifetime).await?;
-            done += batch.len() as u64;
-            report_work(done, total);
-        }
-    }
-    Ok(changed)
 }
 
 impl Reporter {

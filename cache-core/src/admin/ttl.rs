@@ -11,7 +11,6 @@ use crate::clock;
 use crate::entry::EntryId;
 use crate::error::{Backend, Error, Result};
 use crate::store::Inspect;
-use crate::summary::Summary;
 
 /// How many entries are changed at the same time where each is changed by itself.
 const AT_ONCE: usize = 32;
@@ -26,6 +25,9 @@ pub enum Change {
     /// Never expire.
     Persist,
 }
+
+/// An entry, and when it expires so far, in Unix seconds; `None`: never.
+pub type Target = (EntryId, Option<f64>);
 
 /// What changing TTLs did.
 #[derive(Debug, Default)]
@@ -45,7 +47,7 @@ pub struct Report {
 pub async fn change(
     store: &Arc<dyn Inspect>,
     backend: &Backend,
-    entries: &[Summary],
+    entries: &[Target],
     change: Change,
     stop: &AtomicBool,
     mut progress: impl FnMut(Progress),
@@ -78,7 +80,7 @@ pub async fn change(
 }
 
 /// How many were changed, and the first error.
-async fn touch(store: &Arc<dyn Inspect>, batch: &[Summary], change: Change) -> (u64, Option<Error>) {
+async fn touch(store: &Arc<dyn Inspect>, batch: &[Target], change: Change) -> (u64, Option<Error>) {
     let now = clock::now();
     let together = match change {
         Change::Set(ttl) => Some(Some(ttl)),
@@ -86,7 +88,7 @@ async fn touch(store: &Arc<dyn Inspect>, batch: &[Summary], change: Change) -> (
         Change::Extend(_) => None,
     };
     if let Some(ttl) = together {
-        let ids: Vec<EntryId> = batch.iter().map(|entry| entry.id.clone()).collect();
+        let ids: Vec<EntryId> = batch.iter().map(|(id, _)| id.clone()).collect();
         match store.touch(&ids, ttl).await {
             Ok(changed) => return (changed, None),
             Err(error) if batch.len() == 1 || error.is_temporary() || matches!(error, Error::ReadOnly(_)) => {
@@ -96,26 +98,28 @@ async fn touch(store: &Arc<dyn Inspect>, batch: &[Summary], change: Change) -> (
             Err(_) => {}
         }
     }
-    let each = stream::iter(batch).map(|entry| touch_one(store, entry, change, now)).buffer_unordered(AT_ONCE);
-    each.fold((0, None), |(changed, error), outcome| async move {
-        match outcome {
-            Ok(more) => (changed + more, error),
-            Err(new) => (changed, error.or(Some(new))),
-        }
-    })
-    .await
+    let each: Vec<_> = batch.iter().map(|target| touch_one(Arc::clone(store), target.clone(), change, now)).collect();
+    stream::iter(each)
+        .buffer_unordered(AT_ONCE)
+        .fold((0, None), |(changed, error), outcome| async move {
+            match outcome {
+                Ok(more) => (changed + more, error),
+                Err(new) => (changed, error.or(Some(new))),
+            }
+        })
+        .await
 }
 
-async fn touch_one(store: &Arc<dyn Inspect>, entry: &Summary, change: Change, now: f64) -> Result<u64> {
+async fn touch_one(store: Arc<dyn Inspect>, (id, expires_at): Target, change: Change, now: f64) -> Result<u64> {
     let ttl = match change {
         Change::Set(ttl) => Some(ttl),
         Change::Persist => None,
         Change::Extend(by) => {
-            let Some(left) = entry.ttl(now) else { return Ok(0) };
-            Some(Duration::try_from_secs_f64(left).unwrap_or_default().saturating_add(by))
+            let Some(left) = expires_at.map(|at| at - now) else { return Ok(0) };
+            Some(Duration::try_from_secs_f64(left.max(0.0)).unwrap_or_default().saturating_add(by))
         }
     };
-    store.touch(std::slice::from_ref(&entry.id), ttl).await
+    store.touch(std::slice::from_ref(&id), ttl).await
 }
 
 #[cfg(test)]
@@ -124,9 +128,9 @@ mod tests {
     use crate::{Filter, Memory, Services, Store, pages};
     use futures_util::TryStreamExt as _;
 
-    async fn entries(store: &Arc<dyn Inspect>) -> Vec<Summary> {
+    async fn targets(store: &Arc<dyn Inspect>) -> Vec<Target> {
         let pages: Vec<_> = pages(Arc::clone(store), Filter::default()).try_collect().await.unwrap();
-        pages.into_iter().flat_map(|page| page.entries).collect()
+        pages.into_iter().flat_map(|page| page.entries).map(|entry| (entry.id, entry.expires_at)).collect()
     }
 
     #[tokio::test]
@@ -137,10 +141,10 @@ mod tests {
         }
         let store: Arc<dyn Inspect> = Arc::new(memory.clone());
         let run = async |how| {
-            let before = entries(&store).await;
+            let before = targets(&store).await;
             let report = change(&store, &store.backend(), &before, how, &AtomicBool::new(false), |_| ()).await;
             let now = clock::now();
-            let ttls: Vec<_> = entries(&store).await.iter().map(|entry| entry.ttl(now).map(f64::round)).collect();
+            let ttls: Vec<_> = targets(&store).await.iter().map(|(_, at)| at.map(|at| (at - now).round())).collect();
             (report.changed, ttls)
         };
         assert_eq!(run(Change::Extend(Duration::from_secs(50))).await, (2, vec![Some(150.0), Some(1_050.0)]));
@@ -154,7 +158,7 @@ mod tests {
         let memory = Memory::new(Services::default());
         memory.put_result("result_cache:p:1", "1".into(), Duration::from_secs(100)).await.unwrap();
         let store: Arc<dyn Inspect> = Arc::new(memory);
-        let all = entries(&store).await;
+        let all = targets(&store).await;
         let report = change(&store, &store.backend(), &all, Change::Persist, &AtomicBool::new(true), |_| ()).await;
         assert!(report.is_interrupted);
         assert_eq!(report.changed, 0);

@@ -2,7 +2,7 @@
 
 use tui_textarea::TextArea;
 
-use cache_core::EntryId;
+use cache_core::admin::ttl::Target;
 
 use super::AfterJob;
 use crate::tui::effect::Effect;
@@ -43,7 +43,7 @@ pub struct Confirm {
 #[derive(Debug)]
 pub struct Ttl {
     /// For these entries, which expire at these times.
-    pub entries: Vec<(EntryId, Option<f64>)>,
+    pub entries: Vec<Target>,
     /// What was typed: `12h`, `+2h`, `never`.
     pub text: TextArea<'static>,
     /// What is wrong with it.

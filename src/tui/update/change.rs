@@ -1,10 +1,10 @@
 //! Changes to the cache: asked for here, held by a dialog, never done without its answer.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
+use cache_core::Summary;
 use cache_core::admin::flush::Plan;
-use cache_core::{EntryId, Summary};
+use cache_core::admin::ttl::{Change, Target};
 use tui_textarea::TextArea;
 
 use crate::output::human;
@@ -103,61 +103,48 @@ fn ask_ttl(app: &mut App) {
     app.dialog = Some(Dialog::Ttl(Box::new(Ttl { entries, text: TextArea::default(), problem: None })));
 }
 
-/// How long an entry lives from now, given how long it would have lived; `None`: for ever.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Lifetime {
-    Set(Duration),
-    Extend(Duration),
-    Persist,
-}
-
-impl Lifetime {
-    /// `12h`, `+2h` or `never`.
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
-        let text = text.trim();
-        let duration = |text: &str| match humantime::parse_duration(text.trim()) {
-            Ok(duration) if duration.as_millis() > 0 => Ok(duration),
-            _ => Err("write 12h, +2h or never".to_owned()),
-        };
-        match text.strip_prefix('+') {
-            Some(more) => duration(more).map(Self::Extend),
-            None if text == "never" => Ok(Self::Persist),
-            None => duration(text).map(Self::Set),
-        }
+/// `12h`, `+2h` or `never`.
+pub(super) fn parse_ttl(text: &str) -> Result<Change, String> {
+    let text = text.trim();
+    let duration = |text: &str| match humantime::parse_duration(text.trim()) {
+        Ok(duration) if duration.as_millis() > 0 => Ok(duration),
+        _ => Err("write 12h, +2h or never".to_owned()),
+    };
+    match text.strip_prefix('+') {
+        Some(more) => duration(more).map(Change::Extend),
+        None if text == "never" => Ok(Change::Persist),
+        None => duration(text).map(Change::Set),
     }
 }
 
-/// The effect of a new TTL, and when each entry expires then. Entries with the same lifetime go together.
-pub(super) fn set_ttl(app: &mut App, entries: Vec<(EntryId, Option<f64>)>, lifetime: Lifetime) -> Vec<Effect> {
+/// The effect of a new TTL, and when each entry expires then.
+pub(super) fn change_ttl(app: &mut App, mut targets: Vec<Target>, change: Change) -> Vec<Effect> {
     let Some(on) = app.backend().cloned() else { return Vec::new() };
     let now = app.now;
-    let mut lifetimes: BTreeMap<Option<Duration>, Vec<EntryId>> = BTreeMap::new();
-    let mut expiries = Vec::with_capacity(entries.len());
-    for (id, expires_at) in entries {
-        let from_now = match (lifetime, expires_at) {
-            (Lifetime::Persist, _) => None,
-            (Lifetime::Set(duration), _) => Some(duration),
-            // What never expires cannot live longer.
-            (Lifetime::Extend(_), None) => continue,
-            // In whole seconds, so that many entries share a lifetime.
-            (Lifetime::Extend(more), Some(at)) => Some(Duration::from_secs((at - now).max(0.0).round() as u64) + more),
-        };
-        expiries.push((id.clone(), from_now.map(|duration| now + duration.as_secs_f64())));
-        lifetimes.entry(from_now).or_default().push(id);
-    }
-    if expiries.is_empty() {
+    // What never expires cannot live longer.
+    targets.retain(|(_, expires_at)| expires_at.is_some() || !matches!(change, Change::Extend(_)));
+    if targets.is_empty() {
         app.notify("these entries never expire anyway");
         return Vec::new();
     }
+    let then = |(id, expires_at): &Target| {
+        let at = match change {
+            Change::Persist => None,
+            Change::Set(ttl) => Some(now + ttl.as_secs_f64()),
+            Change::Extend(by) => expires_at.map(|at| at.max(now) + by.as_secs_f64()),
+        };
+        (id.clone(), at)
+    };
+    let expiries: Vec<Target> = targets.iter().map(then).collect();
     let ticket = app.ticket();
-    let effect = Effect::SetTtl { ticket, on, lifetimes: lifetimes.into_iter().collect() };
     let total = expiries.len() as u64;
+    let effect = Effect::ChangeTtl { ticket, on, targets, change };
     begin(app, effect, ("changing TTLs", total, AfterJob::Expire(expiries)))
 }
 
 /// Lets a change begin.
 pub(super) fn begin(app: &mut App, effect: Effect, (verb, total, then): (&'static str, u64, AfterJob)) -> Vec<Effect> {
-    if let Effect::Flush { ticket, .. } | Effect::SetTtl { ticket, .. } = effect {
+    if let Effect::Flush { ticket, .. } | Effect::ChangeTtl { ticket, .. } = effect {
         app.job = Some(Job { ticket, verb, done: 0, total, elapsed: Duration::ZERO, is_stopping: false, then });
     }
     vec![effect]

@@ -3,7 +3,7 @@
 use crossterm::event::KeyEvent;
 use tui_textarea::TextArea;
 
-use super::change::{self, Lifetime};
+use super::change;
 use super::moved;
 use crate::tui::action::Action;
 use crate::tui::app::App;
@@ -37,8 +37,8 @@ pub(super) fn act(app: &mut App, action: Action) -> Vec<Effect> {
             app.notify("kept: the number was not typed");
             Vec::new()
         }
-        (Some(Dialog::Ttl(ttl)), Action::Accept) => match Lifetime::parse(&ttl.text.lines().join("")) {
-            Ok(lifetime) => change::set_ttl(app, ttl.entries, lifetime),
+        (Some(Dialog::Ttl(ttl)), Action::Accept) => match change::parse_ttl(&ttl.text.lines().join("")) {
+            Ok(change) => change::change_ttl(app, ttl.entries, change),
             Err(problem) => {
                 app.dialog = Some(Dialog::Ttl(Box::new(Ttl { problem: Some(problem), ..*ttl })));
                 Vec::new()

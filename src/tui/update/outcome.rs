@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cache_core::admin::flush::Report;
+use cache_core::admin::ttl;
 use cache_core::{Error, Health};
 
 use super::{filter, tree};
@@ -85,8 +86,8 @@ pub(super) fn done(app: &mut App, ticket: Ticket, outcome: Outcome) -> Vec<Effec
             Some(job) => end_flush(app, job, &report, took),
             None => Vec::new(),
         },
-        Outcome::TtlChanged(result) => match app.job.take_if(|job| job.ticket == ticket) {
-            Some(job) => end_ttl_change(app, job, result),
+        Outcome::TtlChanged(report) => match app.job.take_if(|job| job.ticket == ticket) {
+            Some(job) => end_ttl_change(app, job, &report),
             None => Vec::new(),
         },
         Outcome::Scanned(_) | Outcome::Health(_) => Vec::new(),
@@ -213,14 +214,14 @@ fn end_flush(app: &mut App, job: Job, report: &Report, took: Duration) -> Vec<Ef
     }
 }
 
-fn end_ttl_change(app: &mut App, job: Job, result: Result<u64, Error>) -> Vec<Effect> {
-    let is_whole = result.is_ok() && !job.is_stopping;
-    match result {
-        Ok(changed) => app.notify(format!("TTL of {} entries changed", human::count(changed))),
-        Err(error) => {
-            lose(app, &error);
-            app.complain(format!("TTLs: {}", safe::line(&reason(&error))));
-        }
+fn end_ttl_change(app: &mut App, job: Job, report: &ttl::Report) -> Vec<Effect> {
+    let is_whole = report.error.is_none() && !report.is_interrupted;
+    if let Some(error) = &report.error {
+        lose(app, error);
+        let failed = human::count(report.failed);
+        app.complain(format!("{failed} TTLs were not changed: {}", safe::line(&reason(error))));
+    } else {
+        app.notify(format!("TTL of {} entries changed", human::count(report.changed)));
     }
     if app.is_leaving {
         return vec![Effect::Quit];

@@ -4,6 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use cache_core::admin::flush::{Plan, Report};
+use cache_core::admin::ttl::{self, Change};
 use cache_core::{Error, Health, Page, Removed, Service};
 use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::Size;
@@ -163,16 +164,15 @@ fn esc_stops_a_flush_and_leaving_waits_for_its_batch() {
 }
 
 #[rstest]
-#[case("12h", Some(43_200))]
-#[case("never", None)]
-fn a_new_ttl_is_set(#[case] text: &str, #[case] seconds: Option<u64>) {
+#[case("12h", Change::Set(Duration::from_secs(43_200)))]
+#[case("+2h", Change::Extend(Duration::from_secs(7_200)))]
+#[case("never", Change::Persist)]
+fn a_new_ttl_is_set(#[case] text: &str, #[case] expected: Change) {
     let mut app = app();
     press(&mut app, "/jikan<enter>*t");
     let effects = press(&mut app, &format!("{text}<enter>"));
-    let Some(Effect::SetTtl { on, lifetimes, .. }) = effects.first() else { panic!("{effects:?}") };
-    assert_eq!(*on, backend());
-    assert_eq!(lifetimes.len(), 1);
-    assert_eq!((lifetimes[0].0, lifetimes[0].1.len()), (seconds.map(Duration::from_secs), 2));
+    let Some(Effect::ChangeTtl { on, targets, change, .. }) = effects.first() else { panic!("{effects:?}") };
+    assert_eq!((on, targets.len(), *change), (&backend(), 2, expected));
 }
 
 #[test]
@@ -180,10 +180,9 @@ fn an_extension_adds_to_what_each_entry_has_left() {
     let mut app = app();
     press(&mut app, "/jikan<enter>*t");
     let effects = press(&mut app, "+2h<enter>");
-    let Some(Effect::SetTtl { ticket, lifetimes, .. }) = effects.first() else { panic!("{effects:?}") };
-    let seconds: Vec<_> = lifetimes.iter().filter_map(|(lifetime, _)| lifetime.map(|time| time.as_secs())).collect();
-    assert_eq!(seconds, [10_200, 93_200]);
-    update(&mut app, Message::Done(*ticket, Outcome::TtlChanged(Ok(2))));
+    let Some(Effect::ChangeTtl { ticket, .. }) = effects.first() else { panic!("{effects:?}") };
+    let report = ttl::Report { changed: 2, ..ttl::Report::default() };
+    update(&mut app, Message::Done(*ticket, Outcome::TtlChanged(report)));
     let mut ttls: Vec<_> = app.rows.shown_entries().filter_map(|entry| entry.ttl(NOW)).collect();
     ttls.sort_unstable_by(f64::total_cmp);
     assert_eq!(ttls, [10_200.0, 93_200.0]);
