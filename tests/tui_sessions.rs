@@ -16,7 +16,8 @@ use animecache::tui::Options;
 use animecache::tui::app::Failure;
 use animecache::tui::message::Message;
 use cache_core::{
-    CacheKey, Config, Entry, Error, Inspect, Memory, ReadOnly, Redis, Request, Response, Services, Store, clock,
+    CacheKey, Config, Entry, Error, Fallback, Inspect, Memory, ReadOnly, Redis, Request, Response, Services, Store,
+    clock,
 };
 use flaky::Flaky;
 use redis_server::RedisServer;
@@ -181,6 +182,19 @@ async fn losing_the_cache_is_shown_and_recovers_by_itself() {
     session.settle().await;
     let screen = session.screen();
     assert!(!screen.contains(" LOST ") && screen.contains("answers again"), "{screen}");
+}
+
+#[tokio::test]
+async fn the_store_that_stands_in_is_named_and_listed_at_once() {
+    let first = Flaky::new(small().await);
+    let both = Fallback::new(Arc::new(first.clone()), Arc::new(many(2).await), true);
+    let session = Session::open(Arc::new(both), Options::default()).await;
+    assert!(session.screen().contains("5 entries"), "{}", session.screen());
+    first.set_down(true);
+    session.keys("r");
+    while !(session.screen().contains(" FALLBACK ") && session.screen().contains("2 entries")) {
+        session.turn().await;
+    }
 }
 
 #[tokio::test]

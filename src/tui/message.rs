@@ -28,6 +28,8 @@ pub enum Message {
     Resized(Size),
     /// It is this time now, in Unix seconds.
     Tick(f64),
+    /// Another storage answers from now on, or the same one again.
+    Health(Health),
     /// The process was asked to end, or its terminal is gone.
     Terminated,
     /// A request goes on.

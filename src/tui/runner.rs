@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 
 use cache_core::admin::flush::{self, Plan};
 use cache_core::admin::{select, ttl};
-use cache_core::{BodyPattern, EntryId, Error, Filter, Health, Inspect, Opened, pages};
+use cache_core::{BodyPattern, EntryId, Error, Filter, Health, Inspect, Opened, chain, pages};
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, TryStreamExt};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
 
 use super::app::body::{Body, PREVIEW};
@@ -80,7 +80,8 @@ impl Runner {
             Effect::Open(ticket) => {
                 if let Some(opening) = self.opening.take() {
                     let slot = Arc::clone(&self.store);
-                    self.spawn(ticket, move |_| async move { Outcome::Opened(open(opening, &slot).await) });
+                    let inbox = self.inbox.clone();
+                    self.spawn(ticket, move |_| async move { Outcome::Opened(open(opening, &slot, inbox).await) });
                 }
             }
             Effect::Scan(ticket) => {
@@ -167,27 +168,30 @@ impl Runner {
 async fn open(
     opening: BoxFuture<'static, cache_core::Result<Opened>>,
     slot: &OnceLock<Arc<dyn Inspect>>,
+    inbox: mpsc::Sender<Message>,
 ) -> Result<Health, Error> {
     let opened = opening.await?;
     let health = Health {
         backend: opened.store.backend(),
         is_fallback: opened.fallback.is_some(),
-        problem: opened.fallback.as_ref().map(reason),
+        problem: opened.fallback.as_ref().map(|error| chain(error)),
     };
+    if let Some(changes) = opened.store.changes() {
+        #[expect(clippy::disallowed_methods, reason = "the runner starts the dashboard's tasks")]
+        tokio::spawn(follow(changes, inbox));
+    }
     let _ = slot.set(opened.store);
     Ok(health)
 }
 
-/// An error with its causes on one line.
-pub fn reason(error: &Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
+/// Tells at once which storage answers now; ends with the store or the dashboard.
+async fn follow(mut changes: watch::Receiver<Health>, inbox: mpsc::Sender<Message>) {
+    while changes.changed().await.is_ok() {
+        let health = changes.borrow_and_update().clone();
+        if inbox.send(Message::Health(health)).await.is_err() {
+            return;
+        }
     }
-    text
 }
 
 async fn scan(store: Arc<dyn Inspect>, reporter: &Reporter) -> Result<(), Error> {

@@ -39,6 +39,7 @@ pub fn update(app: &mut App, message: Message) -> Vec<Effect> {
             Vec::new()
         }
         Message::Tick(now) => outcome::tick(app, now),
+        Message::Health(health) => outcome::take_health(app, health),
         Message::Terminated => vec![Effect::Quit],
         Message::Progress(ticket, progress) => outcome::progress(app, ticket, progress),
         Message::Done(ticket, outcome) => outcome::done(app, ticket, outcome),

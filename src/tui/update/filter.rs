@@ -1,6 +1,6 @@
 //! Keys in the filter line.
 
-use cache_core::{EntryId, Error};
+use cache_core::{EntryId, Error, chain};
 use crossterm::event::KeyEvent;
 use tui_textarea::TextArea;
 
@@ -11,7 +11,6 @@ use crate::tui::app::query::Query;
 use crate::tui::app::{App, Focus};
 use crate::tui::effect::Effect;
 use crate::tui::message::Ticket;
-use crate::tui::runner::reason;
 
 pub(super) fn press(app: &mut App, key: KeyEvent) -> Vec<Effect> {
     if app.filter.text.input(key) { apply(app) } else { Vec::new() }
@@ -86,6 +85,6 @@ pub(super) fn searched(app: &mut App, ticket: Ticket, result: Result<(), Error>)
     if app.filter.search.take_if(|awaited| *awaited == ticket).is_some()
         && let Err(error) = result
     {
-        app.complain(format!("the search of bodies stopped: {}", safe::line(&reason(&error))));
+        app.complain(format!("the search of bodies stopped: {}", safe::line(&chain(&error))));
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use cache_core::admin::flush::Report;
 use cache_core::admin::ttl;
-use cache_core::{Error, Health};
+use cache_core::{Error, Health, chain};
 
 use super::{filter, tree};
 use crate::output::{human, safe};
@@ -14,7 +14,6 @@ use crate::tui::app::inspector::Loadable;
 use crate::tui::app::{AfterJob, App, Failure, Job, Scan, Table};
 use crate::tui::effect::Effect;
 use crate::tui::message::{Detail, Outcome, Progress, Ticket};
-use crate::tui::runner::reason;
 
 /// How often, in seconds, the store is asked how it is.
 const ASK_HEALTH_EVERY: f64 = 2.0;
@@ -126,7 +125,7 @@ fn end_scan(app: &mut App, result: Result<(), Error>) -> Vec<Effect> {
         Err(Error::CursorExpired) => begin_scan(app),
         Err(error) => {
             lose(app, &error);
-            app.complain(format!("the scan stopped: {}", safe::line(&reason(&error))));
+            app.complain(format!("the scan stopped: {}", safe::line(&chain(&error))));
             Vec::new()
         }
     }
@@ -136,13 +135,13 @@ fn end_scan(app: &mut App, result: Result<(), Error>) -> Vec<Effect> {
 fn lose(app: &mut App, error: &Error) {
     if let Some(health) = app.health.as_mut().filter(|_| error.is_temporary()) {
         if health.problem.is_none() {
-            health.problem = Some(reason(error));
+            health.problem = Some(chain(error));
         }
         app.ask_health_at = app.now + ASK_HEALTH_EVERY;
     }
 }
 
-fn take_health(app: &mut App, health: Health) -> Vec<Effect> {
+pub(super) fn take_health(app: &mut App, health: Health) -> Vec<Effect> {
     let was_lost = app.lost().is_some();
     let is_other = app.health.as_ref().is_some_and(|known| known.backend != health.backend);
     app.ask_health_at = app.now + ASK_HEALTH_EVERY;
@@ -194,7 +193,7 @@ fn end_flush(app: &mut App, job: Job, report: &Report, took: Duration) -> Vec<Ef
     if let Some(error) = &report.error {
         lose(app, error);
         let failed = human::count(report.failed);
-        app.complain(format!("{gone}, {failed} failed: {}", safe::line(&reason(error))));
+        app.complain(format!("{gone}, {failed} failed: {}", safe::line(&chain(error))));
     } else if report.is_interrupted {
         app.complain(format!("stopped: {gone}"));
     } else {
@@ -219,7 +218,7 @@ fn end_ttl_change(app: &mut App, job: Job, report: &ttl::Report) -> Vec<Effect> 
     if let Some(error) = &report.error {
         lose(app, error);
         let failed = human::count(report.failed);
-        app.complain(format!("{failed} TTLs were not changed: {}", safe::line(&reason(error))));
+        app.complain(format!("{failed} TTLs were not changed: {}", safe::line(&chain(error))));
     } else {
         app.notify(format!("TTL of {} entries changed", human::count(report.changed)));
     }

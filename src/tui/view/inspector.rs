@@ -1,6 +1,6 @@
 //! The inspector: its tabs, and the page that is open.
 
-use cache_core::{Headers, KeyFact};
+use cache_core::{Headers, KeyFact, chain};
 use ratatui::Frame;
 use ratatui::layout::{Position, Rect};
 use ratatui::text::{Line, Span};
@@ -13,7 +13,6 @@ use super::{body, draw_frame, summary};
 use crate::output::{human, safe, secrets};
 use crate::tui::app::inspector::{Loadable, Tab};
 use crate::tui::app::{App, Focus};
-use crate::tui::runner::reason;
 
 /// How many lines the open page has.
 pub fn line_count(app: &App) -> usize {
@@ -70,7 +69,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, regions: &Regions, app: &App, theme: &
             _ => draw_headers(frame, inside, app, theme),
         },
         Loadable::Ready(None) => say(frame, inside, "it is gone", theme),
-        Loadable::Failed(error) => say(frame, inside, &safe::line(&reason(error)), theme),
+        Loadable::Failed(error) => say(frame, inside, &safe::line(&chain(error)), theme),
         Loadable::Loading(_) | Loadable::Idle => say(frame, inside, "…", theme),
     }
 }
