@@ -31,14 +31,29 @@ pub async fn run(cli: Cli) -> anyhow::Result<Exit> {
     }
     let session =
         Session { settings: Settings::load(&cli.global)?, style: Style::new(cli.global.color), global: cli.global };
-    match cli.command {
-        Command::Tui => tui::run(&session).await,
-        Command::Stats(args) => stats::run(&session, &args).await,
-        Command::Ls(args) => ls::run(&session, &args).await,
-        Command::Show(args) => show::run(&session, &args).await,
-        Command::Flush(args) => flush::run(&session, &args).await,
-        Command::Ttl(args) => ttl::run(&session, &args).await,
-        Command::Doctor => doctor::run(&session).await,
+    // The dashboard takes its signals itself.
+    let is_interruptible = session.global.demo && !matches!(cli.command, Command::Tui);
+    let work = carry_out(&session, cli.command);
+    if !is_interruptible {
+        return work.await;
+    }
+    // A signal that ends the program at once would leave the throw-away cache behind.
+    tokio::select! {
+        biased;
+        outcome = work => outcome,
+        _ = tokio::signal::ctrl_c() => Ok(Exit::Partial),
+    }
+}
+
+async fn carry_out(session: &Session, command: Command) -> anyhow::Result<Exit> {
+    match command {
+        Command::Tui => tui::run(session).await,
+        Command::Stats(args) => stats::run(session, &args).await,
+        Command::Ls(args) => ls::run(session, &args).await,
+        Command::Show(args) => show::run(session, &args).await,
+        Command::Flush(args) => flush::run(session, &args).await,
+        Command::Ttl(args) => ttl::run(session, &args).await,
+        Command::Doctor => doctor::run(session).await,
         Command::Completions { .. } | Command::Man => Ok(Exit::Done),
     }
 }

@@ -13,8 +13,8 @@ use super::Session;
 use crate::args::ConsentArgs;
 use crate::exit::{Exit, Refused};
 use crate::output::human::{bytes, count, duration};
-use crate::output::safe;
 use crate::output::style::Style;
+use crate::output::{self, safe};
 use crate::selectors::Selectors;
 
 /// Refuses what cannot be meant or agreed to, before anything is opened.
@@ -38,14 +38,32 @@ pub(super) fn check(session: &Session, verb: &str, selectors: &Selectors, args: 
     Ok(())
 }
 
-/// Shows a question on the terminal; anything but yes is no.
-pub(super) fn ask(question: &str) -> anyhow::Result<bool> {
+/// Shows a question on the terminal. Anything but yes is no, and then this is how to end.
+pub(super) async fn refusal(question: &str) -> anyhow::Result<Option<Exit>> {
+    let question = format!("{} [y/N] ", safe::line(question));
+    tokio::select! {
+        // The signal is listened for before there is a question that it could answer.
+        biased;
+        _ = tokio::signal::ctrl_c() => {
+            output::tell("");
+            Ok(Some(Exit::Partial))
+        }
+        // On a thread of its own: a read that waits for a line would not end at Ctrl-C.
+        line = async { tokio::task::spawn_blocking(move || answer(&question)).await } => {
+            let is_yes = matches!(line??.trim().to_ascii_lowercase().as_str(), "y" | "yes");
+            Ok((!is_yes).then_some(Exit::Usage))
+        }
+    }
+}
+
+fn answer(question: &str) -> std::io::Result<String> {
     let mut terminal = stderr().lock();
-    write!(terminal, "{} [y/N] ", safe::line(question))?;
+    terminal.write_all(question.as_bytes())?;
     terminal.flush()?;
-    let mut answer = String::new();
-    stdin().lock().read_line(&mut answer)?;
-    Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+    drop(terminal);
+    let mut line = String::new();
+    stdin().lock().read_line(&mut line)?;
+    Ok(line)
 }
 
 /// A flag that Ctrl-C sets; work stops behind the batch that it is in. A second Ctrl-C ends the program at once.

@@ -39,9 +39,10 @@ pub(super) async fn run(session: &Session, args: &FlushArgs) -> anyhow::Result<E
     if !args.consent.yes {
         output::tell(consent::text(&plan, session.style).trim_end());
         let entries = human::count(plan.targets.len() as u64);
-        if !consent::ask(&format!("Flush these {entries} entries from {}?", plan.backend))? {
+        let question = format!("Flush these {entries} entries from {}?", plan.backend);
+        if let Some(exit) = consent::refusal(&question).await? {
             session.note("Nothing was flushed");
-            return Ok(Exit::Usage);
+            return Ok(exit);
         }
     }
     let report = {

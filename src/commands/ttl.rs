@@ -62,9 +62,10 @@ pub(super) async fn run(session: &Session, args: &TtlArgs) -> anyhow::Result<Exi
     if !args.consent.yes {
         output::tell(consent::text(&plan, session.style).trim_end());
         let matched = human::count(entries.len() as u64);
-        if !consent::ask(&format!("{} these {matched} entries of {}?", verb(args.change), plan.backend))? {
+        let question = format!("{} these {matched} entries of {}?", verb(args.change), plan.backend);
+        if let Some(exit) = consent::refusal(&question).await? {
             session.note("Nothing was changed");
-            return Ok(Exit::Usage);
+            return Ok(exit);
         }
     }
     let targets: Vec<_> = entries.iter().map(|entry| (entry.id.clone(), entry.expires_at)).collect();

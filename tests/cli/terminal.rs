@@ -19,6 +19,7 @@ fn run(program: &Program, arguments: &[&str], awaited: &str, typed: &str) -> (Ex
     command.cwd(program.directory.path());
     command.env("REDIS_CACHE_URL", program.url());
     command.env("TERM", "xterm-256color");
+    command.env("TMPDIR", program.directory.path());
     let mut process = terminal.slave.spawn_command(command).unwrap();
     // With our own end open, the reader would never see the end of the output.
     drop(terminal.slave);
@@ -52,6 +53,19 @@ fn only_a_yes_flushes() {
     let (status, screen) = run(&program, &["flush", "--kind", "result"], "[y/N]", "y\n");
     assert_eq!(status.exit_code(), 0, "{screen}");
     assert_eq!(keys(&mut redis), 42);
+}
+
+#[test]
+fn ctrl_c_is_an_answer_too_and_leaves_no_demo_behind() {
+    let (program, mut redis) = pipeline();
+    for change in [&["flush"][..], &["ttl", "--persist"]] {
+        for demo in [&[][..], &["--demo"]] {
+            let (status, screen) = run(&program, &[change, &["--all"], demo].concat(), "[y/N]", CTRL_C);
+            assert_eq!(status.exit_code(), 4, "{screen}");
+        }
+    }
+    assert_eq!(cmd("DBSIZE").query::<u64>(&mut redis).unwrap(), 52);
+    assert!(program.directory.path().read_dir().unwrap().next().is_none(), "a demo cache was left behind");
 }
 
 #[test]
