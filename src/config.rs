@@ -103,7 +103,7 @@ impl Settings {
                     if let Err(error) = cache.set(&name, &value) {
                         problems.push(format!("{} ({origin})", without_secrets(&error.to_string())));
                     }
-                    (without_secrets(&value), origin)
+                    (shown(&name, &value), origin)
                 }
                 None => (built_in(&name).to_owned(), Origin::BuiltIn),
             };
@@ -118,6 +118,11 @@ impl Settings {
     }
 }
 
+/// A value without its secrets.
+fn shown(name: &str, value: &str) -> String {
+    if name.ends_with("_TOKEN") { "***".to_owned() } else { without_secrets(value) }
+}
+
 /// What is in force where nobody says anything, as one would write it.
 fn built_in(name: &str) -> &'static str {
     match name {
@@ -130,6 +135,7 @@ fn built_in(name: &str) -> &'static str {
         "REDIS_SOCKET_TIMEOUT" => "10",
         "REDIS_HEALTH_CHECK_INTERVAL" => "30",
         name if name.starts_with("ANIMECACHE_TTL_") => "24h",
+        name if name.ends_with("_TOKEN") => "none",
         _ => "the service's own",
     }
 }
@@ -163,6 +169,7 @@ fn dot_env(path: &Path, problems: &mut Vec<String>) -> anyhow::Result<Option<Lay
         Err(error) => return Err(error).context(Refused(format!("{} cannot be read", path.display()))),
     };
     // Lines of other programs that cannot be read are none of our business.
+    let text = text.trim_start_matches('\u{feff}');
     let values: HashMap<String, String> = dotenvy::from_read_iter(text.as_bytes()).filter_map(Result::ok).collect();
     for name in Config::names().filter(|name| !values.contains_key(name)) {
         let assigns = |line: &str| {
@@ -251,7 +258,7 @@ mod tests {
     #[test]
     fn the_built_in_values_are_the_defaults_of_the_cache() {
         let mut config = Config::default();
-        for name in Config::names().filter(|name| built_in(name) != "the service's own") {
+        for name in Config::names().filter(|name| !name.ends_with("_URL") && !name.ends_with("_TOKEN")) {
             config.set(&name, built_in(&name)).unwrap();
         }
         assert_eq!(config, Config::default());

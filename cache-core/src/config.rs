@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::entry::Layout;
 use crate::error::{Error, Result};
-use crate::service::{Service, Services};
+use crate::service::{Service, Services, Token};
 
 /// Which storage is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,7 +90,7 @@ pub struct Config {
     pub redis_health_check_interval: Duration,
     /// The Redis layout that new HTTP entries are written in.
     pub write_layout: Layout,
-    /// `ANIMECACHE_TTL_<SERVICE>` and `ANIMECACHE_<SERVICE>_URL`.
+    /// `ANIMECACHE_TTL_<SERVICE>`, `ANIMECACHE_<SERVICE>_URL` and `ANIMECACHE_<SERVICE>_TOKEN`.
     pub services: Services,
 }
 
@@ -132,7 +132,7 @@ impl Config {
     pub fn names() -> impl Iterator<Item = String> {
         let of_services = Service::ALL.into_iter().filter(|service| *service != Service::Other).flat_map(|service| {
             let name = service.name().to_uppercase();
-            [format!("ANIMECACHE_TTL_{name}"), format!("ANIMECACHE_{name}_URL")]
+            [format!("ANIMECACHE_TTL_{name}"), format!("ANIMECACHE_{name}_URL"), format!("ANIMECACHE_{name}_TOKEN")]
         });
         Self::NAMES.into_iter().map(str::to_owned).chain(of_services)
     }
@@ -170,8 +170,8 @@ impl Config {
                     value.parse().map_err(|_| unusable(name, value, "a whole number of connections"))?;
             }
             "REDIS_SOCKET_KEEPALIVE" => self.redis_socket_keepalive = boolean(name, value)?,
-            "REDIS_SOCKET_CONNECT_TIMEOUT" => self.redis_connect_timeout = seconds(name, value)?,
-            "REDIS_SOCKET_TIMEOUT" => self.redis_timeout = seconds(name, value)?,
+            "REDIS_SOCKET_CONNECT_TIMEOUT" => self.redis_connect_timeout = timeout(name, value)?,
+            "REDIS_SOCKET_TIMEOUT" => self.redis_timeout = timeout(name, value)?,
             "REDIS_RETRY_ON_TIMEOUT" => self.redis_retry_on_timeout = boolean(name, value)?,
             "REDIS_HEALTH_CHECK_INTERVAL" => self.redis_health_check_interval = seconds(name, value)?,
             _ => return self.set_of_service(name, value),
@@ -187,6 +187,8 @@ impl Config {
             self.services.set_ttl(service(of)?, duration(name, value)?);
         } else if let Some(of) = rest.strip_suffix("_URL") {
             self.services.set_url(service(of)?, value);
+        } else if let Some(of) = rest.strip_suffix("_TOKEN") {
+            self.services.set_token(service(of)?, Token::new(value));
         } else {
             return Err(unknown());
         }
@@ -219,6 +221,12 @@ fn boolean(name: &str, value: &str) -> Result<bool> {
 fn seconds(name: &str, value: &str) -> Result<Duration> {
     let number: f64 = value.parse().map_err(|_| unusable(name, value, "a number of seconds"))?;
     Duration::try_from_secs_f64(number).map_err(|_| unusable(name, value, "a number of seconds"))
+}
+
+/// Seconds in which something may happen at all.
+fn timeout(name: &str, value: &str) -> Result<Duration> {
+    let limit = seconds(name, value)?;
+    if limit.is_zero() { Err(unusable(name, value, "more than 0 seconds")) } else { Ok(limit) }
 }
 
 /// `24h`, `90m` or a plain number of seconds.
@@ -259,6 +267,16 @@ mod tests {
     fn an_unusable_value_is_named_with_what_is_allowed() {
         let error = Config::default().set("HTTP_CACHE_STORAGE", "disk").unwrap_err();
         assert_eq!(error.to_string(), "HTTP_CACHE_STORAGE is \"disk\", but must be redis or sqlite");
+        let error = Config::default().set("REDIS_SOCKET_TIMEOUT", "0").unwrap_err();
+        assert_eq!(error.to_string(), "REDIS_SOCKET_TIMEOUT is \"0\", but must be more than 0 seconds");
+    }
+
+    #[test]
+    fn a_token_is_kept_and_never_printed() {
+        let config = Config::from_env(|name| (name == "ANIMECACHE_ANIME_PLANET_TOKEN").then(|| "hunter2".to_owned()));
+        assert_eq!(config.services.token(Service::AnimePlanet).unwrap().secret(), "hunter2");
+        assert!(config.services.token(Service::Jikan).is_none());
+        assert!(!format!("{config:?}").contains("hunter2"), "{config:?}");
     }
 
     #[test]

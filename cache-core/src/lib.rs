@@ -40,7 +40,7 @@ pub use filter::{BodyPattern, Filter, StatusRange};
 pub use glob::Glob;
 pub use key::{Argument, CacheKey, Form, Payload, ResultKey};
 pub use policy::Freshness;
-pub use service::{DEFAULT_TTL, Service, Services, authority};
+pub use service::{DEFAULT_TTL, Service, Services, Token, authority};
 pub use store::fallback::Fallback;
 pub use store::memory::Memory;
 pub use store::open::{OpenOptions, Opened, WhenUnreachable, open};

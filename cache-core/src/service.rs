@@ -82,17 +82,44 @@ impl fmt::Display for Service {
     }
 }
 
-/// What the settings say of the services: the TTL of each, and hosts that stand in for the real ones.
+/// What a service wants to see before it answers. Never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Token(String);
+
+impl Token {
+    /// A token in plain text.
+    pub fn new(token: impl Into<String>) -> Self {
+        Self(token.into())
+    }
+
+    /// The token in plain text, for the request alone.
+    pub fn secret(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// What the settings say of the services: the TTL and token of each, and hosts that stand in for the real ones.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Services {
     ttls: [Duration; Service::ALL.len()],
+    tokens: [Option<Token>; Service::ALL.len()],
     /// `host:port` (or host) of a configured URL, and whose it is.
     overrides: Vec<(String, Service)>,
 }
 
 impl Default for Services {
     fn default() -> Self {
-        Self { ttls: [DEFAULT_TTL; Service::ALL.len()], overrides: Vec::new() }
+        Self {
+            ttls: [DEFAULT_TTL; Service::ALL.len()],
+            tokens: [const { None }; Service::ALL.len()],
+            overrides: Vec::new(),
+        }
     }
 }
 
@@ -105,6 +132,16 @@ impl Services {
     /// Sets the TTL of one service.
     pub fn set_ttl(&mut self, service: Service, ttl: Duration) {
         self.ttls[service as usize] = ttl;
+    }
+
+    /// The token that this service asks for, where one was given.
+    pub fn token(&self, service: Service) -> Option<&Token> {
+        self.tokens[service as usize].as_ref()
+    }
+
+    /// Sets the token of one service.
+    pub fn set_token(&mut self, service: Service, token: Token) {
+        self.tokens[service as usize] = Some(token);
     }
 
     /// Makes every URL with the host and port of `url` count as this service's.

@@ -32,8 +32,25 @@ fn the_stronger_place_wins_and_is_told() {
     check(&["--profile", "p"], &[], "profile", "profile p");
     fs::write(program.directory.path().join(".env"), "HTTP_CACHE_DIR=dotenv\nOTHER=two words\n").unwrap();
     check(&["--profile", "p"], &[], "dotenv", ".env");
+    // As some editors begin every file.
+    fs::write(program.directory.path().join(".env"), "\u{feff}HTTP_CACHE_DIR=marked\n").unwrap();
+    check(&["--profile", "p"], &[], "marked", ".env");
     check(&[], &[("HTTP_CACHE_DIR", "environment")], "environment", "environment");
     check(&["--sqlite", "flag"], &[("HTTP_CACHE_DIR", "environment")], "flag", "--sqlite");
+}
+
+#[test]
+fn a_token_is_accepted_and_never_shown() {
+    let program = Program::bare();
+    fs::write(program.directory.path().join(".env"), "ANIMECACHE_JIKAN_TOKEN=hunter2\n").unwrap();
+    fs::write(program.directory.path().join("my.toml"), "ANIMECACHE_KITSU_TOKEN = 'hunter2'\n").unwrap();
+    for arguments in [&["doctor"][..], &["doctor", "--json"]] {
+        let run = program.run(&[arguments, &["--config", "my.toml", "--storage", "sqlite"]].concat());
+        for name in ["ANIMECACHE_JIKAN_TOKEN", "ANIMECACHE_KITSU_TOKEN", "***"] {
+            assert!(run.out.contains(name), "{}", run.out);
+        }
+        assert!(!(run.out + &run.err).contains("hunter2"));
+    }
 }
 
 #[test]
