@@ -77,7 +77,8 @@ fn an_interrupted_flush_stops_at_a_batch_and_says_what_was_done() {
     assert_eq!(status.exit_code(), 4, "{screen}");
     assert!(screen.contains("Interrupted; the rest was left as it was"), "{screen}");
     let left: u32 = cmd("DBSIZE").query(&mut redis).unwrap();
-    assert!(left > 0 && left < ENTRIES, "{left} left");
+    // Whole batches, and maybe none: the key may be there before the first one.
+    assert!(left > 0 && left.is_multiple_of(1_000), "{left} left");
 }
 
 #[test]
