@@ -41,6 +41,13 @@ pub async fn drive<B: Backend>(
         runner.start(effect);
     }
     loop {
+        // Of a key and a new size at the same moment the terminal's stream tells only one: the screen itself is asked.
+        let size = terminal.size()?;
+        if size != app.size {
+            for effect in update(app, Message::Resized(size)) {
+                runner.start(effect);
+            }
+        }
         terminal.draw(|frame| view::draw(frame, app, theme))?;
         times.push(work.elapsed());
         let mut next = tokio::select! {
