@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use cache_core::admin::flush::Plan;
-use cache_core::clock;
+use cache_core::{Error, clock};
 use serde::Serialize;
 
 use super::Session;
 use crate::args::ConsentArgs;
-use crate::exit::{Exit, Refused};
+use crate::exit::{Exit, Refused, chain};
 use crate::output::human::{bytes, count, duration};
 use crate::output::style::Style;
 use crate::output::{self, safe};
@@ -79,6 +79,34 @@ pub(super) fn stop_on_interrupt() -> Arc<AtomicBool> {
         }
     });
     stop
+}
+
+/// How a change of many entries ended.
+pub(super) struct Ending<'a> {
+    /// What was to be done to them: `flushed`.
+    pub(super) verb: &'static str,
+    pub(super) total: u64,
+    pub(super) done: u64,
+    pub(super) failed: u64,
+    pub(super) error: Option<&'a Error>,
+    pub(super) is_interrupted: bool,
+}
+
+impl Ending<'_> {
+    /// Says what went wrong, and what that means for the exit code.
+    pub(super) fn exit(&self, session: &Session) -> Exit {
+        if let Some(error) = self.error {
+            let (failed, total, reason) = (count(self.failed), count(self.total), chain(error));
+            let reason = safe::line(&reason);
+            output::tell(&format!("animecache: {failed} of {total} entries could not be {}: {reason}", self.verb));
+            return if self.done == 0 { Exit::Fault } else { Exit::Partial };
+        }
+        if self.is_interrupted {
+            session.note("Interrupted; the rest was left as it was");
+            return Exit::Partial;
+        }
+        Exit::Done
+    }
 }
 
 /// A plan for people.

@@ -6,9 +6,9 @@ use cache_core::admin::flush::{self, Plan, Report};
 use serde::Serialize;
 
 use super::Session;
-use super::consent::{self, Matched, OfService};
+use super::consent::{self, Ending, Matched, OfService};
 use crate::args::FlushArgs;
-use crate::exit::{Exit, chain};
+use crate::exit::Exit;
 use crate::output::progress::Bar;
 use crate::output::{self, human, safe};
 
@@ -60,25 +60,15 @@ pub(super) async fn run(session: &Session, args: &FlushArgs) -> anyhow::Result<E
         let text = format!("Flushed {entries} entries ({keys} keys) from {backend} in {seconds:.2} s\n");
         output::write(text.as_bytes())?;
     }
-    Ok(outcome(session, &plan, &report))
-}
-
-/// Says what went wrong, and what that means for the exit code.
-fn outcome(session: &Session, plan: &Plan, report: &Report) -> Exit {
-    if let Some(error) = &report.error {
-        output::tell(&format!(
-            "animecache: {} of {} entries could not be flushed: {}",
-            human::count(report.failed),
-            human::count(plan.targets.len() as u64),
-            safe::line(&chain(error))
-        ));
-        return if report.removed.entries == 0 { Exit::Fault } else { Exit::Partial };
-    }
-    if report.is_interrupted {
-        session.note("Interrupted; the rest was left as it was");
-        return Exit::Partial;
-    }
-    Exit::Done
+    let ending = Ending {
+        verb: "flushed",
+        total: plan.targets.len() as u64,
+        done: report.removed.entries,
+        failed: report.failed,
+        error: report.error.as_ref(),
+        is_interrupted: report.is_interrupted,
+    };
+    Ok(ending.exit(session))
 }
 
 /// `flush --json`.

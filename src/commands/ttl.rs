@@ -12,9 +12,9 @@ use futures_util::TryStreamExt as _;
 use serde::Serialize;
 
 use super::Session;
-use super::consent::{self, Matched, OfService};
+use super::consent::{self, Ending, Matched, OfService};
 use crate::args::{TtlArgs, TtlChange};
-use crate::exit::{Exit, chain};
+use crate::exit::Exit;
 use crate::output::progress::Bar;
 use crate::output::{self, human, safe};
 
@@ -81,7 +81,15 @@ pub(super) async fn run(session: &Session, args: &TtlArgs) -> anyhow::Result<Exi
         let backend = plan.backend.to_string();
         output::write(format!("Changed {changed} entries of {}\n", safe::line(&backend)).as_bytes())?;
     }
-    Ok(outcome(session, &entries, &report))
+    let ending = Ending {
+        verb: "changed",
+        total: entries.len() as u64,
+        done: report.changed,
+        failed: report.failed,
+        error: report.error.as_ref(),
+        is_interrupted: report.is_interrupted,
+    };
+    Ok(ending.exit(session))
 }
 
 fn change(change: TtlChange) -> Change {
@@ -98,24 +106,6 @@ fn verb(change: TtlChange) -> String {
         Change::Extend(by) => format!("Extend by {}", humantime::format_duration(by)),
         Change::Persist => "Keep for ever".to_owned(),
     }
-}
-
-/// Says what went wrong, and what that means for the exit code.
-fn outcome(session: &Session, entries: &[Summary], report: &ttl::Report) -> Exit {
-    if let Some(error) = &report.error {
-        output::tell(&format!(
-            "animecache: {} of {} entries could not be changed: {}",
-            human::count(report.failed),
-            human::count(entries.len() as u64),
-            safe::line(&chain(error))
-        ));
-        return if report.changed == 0 { Exit::Fault } else { Exit::Partial };
-    }
-    if report.is_interrupted {
-        session.note("Interrupted; the rest was left as it was");
-        return Exit::Partial;
-    }
-    Exit::Done
 }
 
 /// `ttl --json`.
