@@ -251,6 +251,7 @@ pub(crate) fn unhex(digits: &[u8]) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
     use serde_json::json;
 
     #[test]
@@ -344,5 +345,51 @@ mod tests {
         assert_eq!(unhex(b"00abff"), Some(vec![0, 171, 255]));
         assert_eq!(unhex(b"0"), None);
         assert_eq!(unhex(b"zz"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn a_result_key_tells_its_prefix_and_schema_whatever_its_arguments(
+            prefix in "[a-z_]{1,20}",
+            schema in "[0-9a-f]{16}",
+            positional in proptest::collection::vec(".{0,60}", 0..6),
+            keyword in ".{0,60}",
+        ) {
+            let arguments: Vec<Argument> = positional.iter().map(|text| text.as_str().into()).collect();
+            let key = result_key(&prefix, &schema, &arguments, &[("name", keyword.as_str().into())]);
+            let parts = ResultKey::parse(key.as_bytes()).expect("a result key");
+            prop_assert_eq!(parts.prefix, prefix.as_bytes());
+            prop_assert_eq!(parts.schema, Some(schema.as_str()));
+            prop_assert!(key.chars().count() <= RESULT_PREFIX.len() + 1 + 200);
+        }
+
+        #[test]
+        fn a_pipeline_key_does_not_depend_on_the_order_of_its_parameters(
+            url in ".{0,40}",
+            mut pairs in proptest::collection::vec((".{0,8}", ".{0,8}"), 1..6),
+        ) {
+            let key = |pairs: &[(String, String)]| {
+                let form = Form::pairs(pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+                CacheKey::pipeline("GET", &url, &Payload { params: Some(&form), ..Payload::default() })
+            };
+            let before = key(&pairs);
+            pairs.reverse();
+            prop_assert_eq!(&before, &key(&pairs));
+            prop_assert_eq!(before.as_bytes().len(), "GET:".len() + 64);
+            pairs.push(("one".into(), "more".into()));
+            prop_assert_ne!(before, key(&pairs));
+        }
+
+        #[test]
+        fn any_key_comes_apart_or_is_none_of_ours(key in proptest::collection::vec(any::<u8>(), 0..80)) {
+            let ours = [b"result_cache:", &key[..]].concat();
+            prop_assert!(ResultKey::parse(&ours).is_some());
+            prop_assert_eq!(ResultKey::parse(&key).is_some(), key.starts_with(b"result_cache:"));
+        }
+
+        #[test]
+        fn hex_digits_give_the_bytes_back(bytes in proptest::collection::vec(any::<u8>(), 0..40)) {
+            prop_assert_eq!(unhex(hex(&bytes).as_bytes()), Some(bytes));
+        }
     }
 }
