@@ -235,8 +235,8 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().flat_map(|b| [DIGITS[(b >> 4) as usize] as char, DIGITS[(b & 15) as usize] as char]).collect()
 }
 
-/// The bytes behind lower-case hexadecimal digits.
-pub(crate) fn unhex(digits: &[u8]) -> Option<Vec<u8>> {
+/// The bytes behind lower-case hexadecimal digits; `None` where they are none.
+pub fn unhex(digits: &[u8]) -> Option<Vec<u8>> {
     let nibble = |b: u8| match b {
         b'0'..=b'9' => Some(b - b'0'),
         b'a'..=b'f' => Some(b - b'a' + 10),

@@ -1,6 +1,6 @@
 //! Which entry is meant by an id, a Redis key, a URL or a part of one.
 
-use cache_core::key::{HTTP_PREFIX, RESULT_PREFIX};
+use cache_core::key::{HTTP_PREFIX, RESULT_PREFIX, unhex};
 use cache_core::{CacheKey, EntryId, Filter, Inspect, Inspected, Kind, Summary};
 
 use crate::commands::ls::what;
@@ -113,15 +113,6 @@ async fn search(store: &dyn Inspect, is_meant: impl Fn(&Summary) -> bool) -> any
 fn newest_first(mut entries: Vec<Summary>) -> Vec<Summary> {
     entries.sort_by(|a, b| b.created_at.unwrap_or(0.0).total_cmp(&a.created_at.unwrap_or(0.0)));
     entries
-}
-
-/// The bytes behind hexadecimal digits.
-fn unhex(digits: &[u8]) -> Option<Vec<u8>> {
-    let digits = std::str::from_utf8(digits).ok().filter(|text| text.bytes().all(|b| b.is_ascii_hexdigit()))?;
-    if !digits.len().is_multiple_of(2) {
-        return None;
-    }
-    (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(&digits[at..at + 2], 16).ok()).collect()
 }
 
 #[cfg(test)]
