@@ -13,7 +13,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use cache_core::{
     CacheKey, Config, Entry, EntryId, Filter, Headers, Inspect, Layout, Missing, Redis, RedisUrl, Request, Response,
-    Services, Sqlite, State, clock,
+    Services, Sqlite, State, clock, whole,
 };
 use clap::{Parser, ValueEnum};
 use serde::{Deserialize, Serialize};
@@ -135,9 +135,9 @@ async fn read(store: &dyn Inspect) -> anyhow::Result<Vec<Exchange>> {
     for id in live(store).await? {
         let found = store.inspect(&id).await?.with_context(|| format!("{id} is gone"))?;
         let entry = found.entry.with_context(|| format!("{id} cannot be read"))?;
-        let served = store.lookup(&entry.cache_key).await?;
-        ensure!(served.iter().any(|other| other.id == entry.id), "{id} is not found under its key");
-        let body = store.body(&id).await?.with_context(|| format!("{id} has no body"))?;
+        let served = store.lookup(&entry.cache_key, None).await?;
+        ensure!(served.iter().any(|other| other.id == id), "{id} is not found under its key");
+        let body = whole(store.body(&id).await?.with_context(|| format!("{id} has no body"))?).await?;
         exchanges.push(Exchange {
             key: entry.cache_key.to_string(),
             method: entry.request.method,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::entry::Layout;
 use crate::error::{Error, Result};
-use crate::service::{Service, Services, Token};
+use crate::service::{PolicyName, Service, Services, Token};
 
 /// Which storage is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,9 +88,16 @@ pub struct Config {
     pub redis_retry_on_timeout: bool,
     /// `REDIS_HEALTH_CHECK_INTERVAL`.
     pub redis_health_check_interval: Duration,
+    /// `ANIMECACHE_STORE_PATIENCE`: the longest that a cache waits for one answer of its store, in seconds.
+    pub store_patience: Duration,
+    /// `ANIMECACHE_LARGEST_ENTRY`: larger bodies are not stored; bytes.
+    pub largest_entry: u64,
+    /// `ANIMECACHE_FIRST_LEVEL`: how long, in seconds, what was read may be served from memory; `None` (0, the
+    /// default): never.
+    pub first_level: Option<Duration>,
     /// The Redis layout that new HTTP entries are written in.
     pub write_layout: Layout,
-    /// `ANIMECACHE_TTL_<SERVICE>`, `ANIMECACHE_<SERVICE>_URL` and `ANIMECACHE_<SERVICE>_TOKEN`.
+    /// `ANIMECACHE_TTL_<SERVICE>`, `ANIMECACHE_POLICY_<SERVICE>`, `ANIMECACHE_<SERVICE>_URL` and `ANIMECACHE_<SERVICE>_TOKEN`.
     pub services: Services,
 }
 
@@ -107,6 +114,9 @@ impl Default for Config {
             redis_timeout: Duration::from_secs(10),
             redis_retry_on_timeout: true,
             redis_health_check_interval: Duration::from_secs(30),
+            store_patience: Duration::from_millis(500),
+            largest_entry: 64 << 20,
+            first_level: None,
             write_layout: Layout::Pipeline,
             services: Services::default(),
         }
@@ -115,7 +125,7 @@ impl Default for Config {
 
 impl Config {
     /// The names that [`Config::set`] knows, besides those with a service in them.
-    pub const NAMES: [&'static str; 10] = [
+    pub const NAMES: [&'static str; 13] = [
         "ENABLE_HTTP_CACHE",
         "HTTP_CACHE_STORAGE",
         "REDIS_CACHE_URL",
@@ -126,13 +136,21 @@ impl Config {
         "REDIS_SOCKET_TIMEOUT",
         "REDIS_RETRY_ON_TIMEOUT",
         "REDIS_HEALTH_CHECK_INTERVAL",
+        "ANIMECACHE_STORE_PATIENCE",
+        "ANIMECACHE_LARGEST_ENTRY",
+        "ANIMECACHE_FIRST_LEVEL",
     ];
 
     /// Every name that [`Config::set`] knows.
     pub fn names() -> impl Iterator<Item = String> {
         let of_services = Service::ALL.into_iter().filter(|service| *service != Service::Other).flat_map(|service| {
             let name = service.name().to_uppercase();
-            [format!("ANIMECACHE_TTL_{name}"), format!("ANIMECACHE_{name}_URL"), format!("ANIMECACHE_{name}_TOKEN")]
+            [
+                format!("ANIMECACHE_TTL_{name}"),
+                format!("ANIMECACHE_POLICY_{name}"),
+                format!("ANIMECACHE_{name}_URL"),
+                format!("ANIMECACHE_{name}_TOKEN"),
+            ]
         });
         Self::NAMES.into_iter().map(str::to_owned).chain(of_services)
     }
@@ -174,6 +192,13 @@ impl Config {
             "REDIS_SOCKET_TIMEOUT" => self.redis_timeout = timeout(name, value)?,
             "REDIS_RETRY_ON_TIMEOUT" => self.redis_retry_on_timeout = boolean(name, value)?,
             "REDIS_HEALTH_CHECK_INTERVAL" => self.redis_health_check_interval = seconds(name, value)?,
+            "ANIMECACHE_STORE_PATIENCE" => self.store_patience = timeout(name, value)?,
+            "ANIMECACHE_LARGEST_ENTRY" => {
+                self.largest_entry = value.parse().map_err(|_| unusable(name, value, "a whole number of bytes"))?;
+            }
+            "ANIMECACHE_FIRST_LEVEL" => {
+                self.first_level = Some(seconds(name, value)?).filter(|time| !time.is_zero());
+            }
             _ => return self.set_of_service(name, value),
         }
         Ok(())
@@ -185,6 +210,9 @@ impl Config {
         let service = |name: &str| Service::from_name(&name.to_lowercase()).ok_or_else(unknown);
         if let Some(of) = rest.strip_prefix("TTL_") {
             self.services.set_ttl(service(of)?, duration(name, value)?);
+        } else if let Some(of) = rest.strip_prefix("POLICY_") {
+            let policy = PolicyName::from_name(value).ok_or_else(|| unusable(name, value, PolicyName::CHOICES))?;
+            self.services.set_policy(service(of)?, policy);
         } else if let Some(of) = rest.strip_suffix("_URL") {
             self.services.set_url(service(of)?, value);
         } else if let Some(of) = rest.strip_suffix("_TOKEN") {

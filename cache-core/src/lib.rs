@@ -19,28 +19,38 @@
 #![deny(missing_docs)]
 
 pub mod admin;
+mod cache;
 pub mod clock;
+mod coalesce;
 pub mod codec;
 mod config;
+pub mod counters;
 mod entry;
 mod error;
 mod filter;
 mod glob;
+mod grace;
+mod http;
 pub mod key;
 mod policy;
 mod python;
+mod result;
 mod service;
 mod store;
 mod summary;
+mod tasks;
 
+pub use cache::Cache;
 pub use config::{Config, RedisUrl, Storage, without_secrets};
 pub use entry::{Entry, EntryId, Extra, Headers, Kind, Layout, Request, Response, State};
 pub use error::{Backend, BackendKind, BoxError, CodecError, Error, Result, chain};
 pub use filter::{BodyPattern, Filter, StatusRange};
 pub use glob::Glob;
+pub use http::CachedClient;
 pub use key::{Argument, CacheKey, Form, Payload, ResultKey};
-pub use policy::Freshness;
-pub use service::{DEFAULT_TTL, Service, Services, Token, authority};
+pub use policy::{Freshness, Policy, Specification, Ttl};
+pub use result::ResultCache;
+pub use service::{DEFAULT_TTL, PolicyName, Service, Services, Token, authority};
 pub use store::fallback::Fallback;
 pub use store::memory::Memory;
 pub use store::open::{OpenOptions, Opened, WhenUnreachable, open};
@@ -48,5 +58,7 @@ pub use store::readonly::ReadOnly;
 pub use store::redis::Redis;
 pub use store::scan::pages;
 pub use store::sqlite::{Missing, Sqlite};
-pub use store::{Cursor, Health, Info, Inspect, Inspected, KeyFact, Page, Removed, Store, Writer};
+pub use store::{
+    Claim, Cursor, Found, Health, Info, Inspect, Inspected, KeyFact, Page, Removed, Store, StoredBody, Writer, whole,
+};
 pub use summary::{HttpSummary, Summary};

@@ -1,5 +1,163 @@
-//! RFC 9111 as values. Pure: whatever depends on the time takes it as a parameter.
+//! What an HTTP cache decides, as values: no I/O, no clock, nothing outside the arguments.
+//!
+//! [`Ttl`] is the pipeline's behaviour; [`Specification`] is RFC 9111. Both answer the same two questions: what to do
+//! with a request, given what is stored under its key, and what to do with the origin's response. Header fields are
+//! the stored form ([`crate::Headers`]): lower-case names, each value on its own.
 
 mod freshness;
+mod specification;
+mod ttl;
+
+use std::time::Duration;
 
 pub use freshness::Freshness;
+pub use specification::Specification;
+pub use ttl::Ttl;
+
+use crate::entry::{Request, Response};
+use crate::store::Found;
+
+/// How the HTTP cache of a service decides.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Policy {
+    /// As the pipeline does: whatever succeeded is good for the service's TTL.
+    Ttl(Ttl),
+    /// By RFC 9111.
+    Specification(Specification),
+}
+
+/// What to do with a request.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Decision {
+    /// Answer from the store.
+    Serve(Serve),
+    /// Ask the origin.
+    Forward(Forward),
+    /// Answer 504 (Gateway Timeout): `only-if-cached`, and nothing to serve (RFC 9111, 5.2.1.7).
+    Unsatisfiable,
+}
+
+/// An answer from the store.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Serve {
+    /// Which of the stored responses.
+    pub(crate) index: usize,
+    /// The heads to answer with, where they are not the stored ones as they are: with `Age`, or as a 304 or 206.
+    pub(crate) response: Option<Response>,
+    /// How much of the body.
+    pub(crate) body: Part,
+    /// Seconds since the origin generated or validated it (RFC 9111, 4.2.3).
+    pub(crate) age: f64,
+    /// It is past its freshness lifetime.
+    pub(crate) is_stale: bool,
+    /// What to ask the origin in the background (RFC 5861, 3: `stale-while-revalidate`).
+    pub(crate) refresh: Option<Forward>,
+}
+
+/// How much of a stored body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// All of it.
+    Whole,
+    /// Nothing: the answer is a 304, or the method is HEAD.
+    None,
+    /// These bytes, both ends counted.
+    Range(u64, u64),
+}
+
+/// A request for the origin.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Forward {
+    /// The caller's request, with validators of stored responses where there are any.
+    pub(crate) request: Request,
+    /// Others that ask the same may wait for this answer and be served from the store: the method is safe and its
+    /// response can be stored.
+    pub(crate) can_be_shared: bool,
+}
+
+/// What was said between the caller, this cache and the origin.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Exchange<'a> {
+    /// The caller's request.
+    pub(crate) request: &'a Request,
+    /// The request that the origin was sent: [`Forward::request`].
+    pub(crate) sent: &'a Request,
+    /// What was stored under the key when the request was decided.
+    pub(crate) stored: &'a [Found],
+    /// When the request was sent; Unix seconds.
+    pub(crate) requested_at: f64,
+    /// When the response came, or failed to come; Unix seconds.
+    pub(crate) now: f64,
+}
+
+/// What to do with the origin's response.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Outcome {
+    /// What the caller gets.
+    pub(crate) reply: Reply,
+    /// Stored responses whose heads changed: those that a 304 or the response to a HEAD speaks of.
+    pub(crate) updates: Vec<(usize, Response)>,
+    /// Stored responses that are good no more.
+    pub(crate) removals: Vec<usize>,
+    /// URLs whose stored responses are good no more (RFC 9111, 4.4).
+    pub(crate) invalidated: Vec<String>,
+}
+
+/// What the caller gets after the origin was asked.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Reply {
+    /// The origin's response; stored, too, where that is allowed.
+    Origin(Option<Storing>),
+    /// A stored response that the origin said is still good.
+    Validated(Serve),
+    /// A stored response in place of the origin's error (RFC 5861, 4: `stale-if-error`; RFC 9111, 4.2.4).
+    InsteadOfError(Serve),
+}
+
+/// A response to be stored.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Storing {
+    /// The request as stored.
+    pub(crate) request: Request,
+    /// The heads as stored: without the fields that are for one connection only (RFC 9111, 3.1).
+    pub(crate) response: Response,
+    /// [`crate::Entry::created_at`]; Unix seconds.
+    pub(crate) created_at: f64,
+    /// How long the store keeps it. Longer than it is fresh, where it can be validated.
+    pub(crate) keep: Duration,
+    /// Stored responses that it replaces.
+    pub(crate) replaces: Vec<usize>,
+}
+
+impl Policy {
+    /// What to do with a request, given what is stored under its key, newest first.
+    pub(crate) fn decide(&self, request: &Request, stored: &[Found], now: f64) -> Decision {
+        match self {
+            Self::Ttl(policy) => policy.decide(request, stored, now),
+            Self::Specification(policy) => policy.decide(request, stored, now),
+        }
+    }
+
+    /// What to do with the heads of the origin's response.
+    pub(crate) fn receive(&self, exchange: Exchange<'_>, response: &Response) -> Outcome {
+        match self {
+            Self::Ttl(policy) => policy.receive(exchange, response),
+            Self::Specification(policy) => policy.receive(exchange, response),
+        }
+    }
+
+    /// What to serve where the origin could not be reached; `None`: the caller gets the failure.
+    pub(crate) fn unreachable(&self, exchange: Exchange<'_>) -> Option<Serve> {
+        match self {
+            Self::Ttl(_) => None,
+            Self::Specification(policy) => policy.unreachable(exchange),
+        }
+    }
+}
+
+impl Outcome {
+    /// The origin's response and nothing else.
+    pub(crate) fn pass() -> Self {
+        Self { reply: Reply::Origin(None), updates: Vec::new(), removals: Vec::new(), invalidated: Vec::new() }
+    }
+}

@@ -5,6 +5,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::policy::{Policy, Specification, Ttl};
+
 /// How long every service's entries live unless set otherwise (the seed: 24 hours for all).
 pub const DEFAULT_TTL: Duration = Duration::from_secs(86_400);
 
@@ -104,10 +106,38 @@ impl fmt::Debug for Token {
     }
 }
 
-/// What the settings say of the services: the TTL and token of each, and hosts that stand in for the real ones.
+/// Which policy the HTTP cache of a service has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PolicyName {
+    /// The pipeline's: what succeeded is good for the service's TTL.
+    #[default]
+    Ttl,
+    /// RFC 9111, as a private cache.
+    Specification,
+    /// RFC 9111, as a cache for several users.
+    Shared,
+}
+
+impl PolicyName {
+    /// What [`Self::from_name`] takes, in words.
+    pub(crate) const CHOICES: &'static str = "ttl, specification or shared";
+
+    /// The policy of this name in settings.
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "ttl" => Some(Self::Ttl),
+            "specification" => Some(Self::Specification),
+            "shared" => Some(Self::Shared),
+            _ => None,
+        }
+    }
+}
+
+/// What the settings say of the services: the TTL, policy and token of each, and hosts that stand in for the real ones.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Services {
     ttls: [Duration; Service::ALL.len()],
+    policies: [PolicyName; Service::ALL.len()],
     tokens: [Option<Token>; Service::ALL.len()],
     /// `host:port` (or host) of a configured URL, and whose it is.
     overrides: Vec<(String, Service)>,
@@ -117,6 +147,7 @@ impl Default for Services {
     fn default() -> Self {
         Self {
             ttls: [DEFAULT_TTL; Service::ALL.len()],
+            policies: [PolicyName::default(); Service::ALL.len()],
             tokens: [const { None }; Service::ALL.len()],
             overrides: Vec::new(),
         }
@@ -132,6 +163,20 @@ impl Services {
     /// Sets the TTL of one service.
     pub fn set_ttl(&mut self, service: Service, ttl: Duration) {
         self.ttls[service as usize] = ttl;
+    }
+
+    /// How this service's HTTP cache decides.
+    pub fn policy(&self, service: Service) -> Policy {
+        match self.policies[service as usize] {
+            PolicyName::Ttl => Policy::Ttl(Ttl { ttl: self.ttl(service), refresh_on_access: true }),
+            PolicyName::Specification => Policy::Specification(Specification { is_shared: false }),
+            PolicyName::Shared => Policy::Specification(Specification { is_shared: true }),
+        }
+    }
+
+    /// Sets the policy of one service.
+    pub fn set_policy(&mut self, service: Service, policy: PolicyName) {
+        self.policies[service as usize] = policy;
     }
 
     /// The token that this service asks for, where one was given.

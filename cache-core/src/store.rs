@@ -9,16 +9,39 @@ pub mod redis;
 pub mod scan;
 pub mod sqlite;
 
+use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
+use futures_util::{Stream, TryStreamExt as _};
+use uuid::Uuid;
 
+use crate::counters::Bucket;
 use crate::entry::{Entry, EntryId};
 use crate::error::{Backend, Result};
 use crate::filter::Filter;
 use crate::key::CacheKey;
 use crate::summary::Summary;
+
+/// The pieces of a stored body. An error ends it: the rest is gone, and what came before is not the whole body.
+pub type StoredBody = Pin<Box<dyn Stream<Item = Result<Bytes>> + Send>>;
+
+/// Every piece of a stored body as one.
+pub async fn whole(body: StoredBody) -> Result<Bytes> {
+    let mut pieces: Vec<Bytes> = body.try_collect().await?;
+    match pieces.len() {
+        1 => Ok(pieces.remove(0)),
+        _ => Ok(pieces
+            .iter()
+            .fold(BytesMut::new(), |mut all, piece| {
+                all.extend_from_slice(piece);
+                all
+            })
+            .freeze()),
+    }
+}
 
 /// What a cache needs. A miss is `None` or empty, never an error.
 #[async_trait]
@@ -26,14 +49,20 @@ pub trait Store: Send + Sync + 'static {
     /// Which storage answers now.
     fn backend(&self) -> Backend;
 
+    /// How the storage is. Cannot fail: failing is the answer.
+    async fn health(&self) -> Health;
+
     /// The live and whole responses under a key, newest first.
-    async fn lookup(&self, key: &CacheKey) -> Result<Vec<Entry>>;
+    ///
+    /// With `refresh`, the first of them lives that long again from now, unless it was stored with a TTL of its own
+    /// (`hishel_ttl`); a storage that cannot write then only reads.
+    async fn lookup(&self, key: &CacheKey, refresh: Option<Duration>) -> Result<Vec<Found>>;
 
     /// Starts writing a response. It is visible at [`Writer::commit`]; dropped before that, no reader ever sees it.
     async fn begin(&self, entry: Entry, ttl: Option<Duration>) -> Result<Box<dyn Writer>>;
 
-    /// The body of a live and whole response.
-    async fn body(&self, id: &EntryId) -> Result<Option<Bytes>>;
+    /// The body of a live and whole response, read as it is asked for: memory does not grow with the body.
+    async fn body(&self, id: &EntryId) -> Result<Option<StoredBody>>;
 
     /// Replaces what is stored of a response but its body and remaining TTL; `false`: it was gone.
     async fn replace(&self, id: &EntryId, entry: &Entry) -> Result<bool>;
@@ -49,6 +78,41 @@ pub trait Store: Send + Sync + 'static {
 
     /// Stores a result under a whole `result_cache:` key.
     async fn put_result(&self, key: &str, value: Bytes, ttl: Duration) -> Result<()>;
+
+    /// Claims `name` for `holder` among all processes that share the storage, for this long; a holder that claims
+    /// again claims for longer. Storages of one process always grant it.
+    async fn claim(&self, name: &str, holder: Uuid, time: Duration) -> Result<Claim>;
+
+    /// Gives a claim back, if `holder` still has it. With `alone`, whoever claims the name within that time is told
+    /// not to wait for others.
+    async fn release(&self, name: &str, holder: Uuid, alone: Option<Duration>) -> Result<()>;
+
+    /// Adds to the counters that all processes share.
+    async fn count(&self, buckets: &[Bucket]) -> Result<()>;
+}
+
+/// A live and whole response that a look-up found.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// What names it.
+    pub id: EntryId,
+    /// Its heads. Shared, since a first level in memory hands it out many times.
+    pub entry: Arc<Entry>,
+    /// When it expires, in Unix seconds; `None`: never.
+    pub expires_at: Option<f64>,
+    /// Its whole body, where that came along (it is short); else ask [`Store::body`].
+    pub body: Option<Bytes>,
+}
+
+/// What became of a claim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// It is the holder's.
+    Granted,
+    /// Another holder has it.
+    Held,
+    /// Nobody has it, and the last holder said that waiting for others is of no use.
+    Alone,
 }
 
 /// A response being stored.
@@ -95,8 +159,8 @@ pub trait Inspect: Store {
     /// Facts about the server or the file.
     async fn info(&self) -> Result<Info>;
 
-    /// How the storage is. Cannot fail: failing is the answer.
-    async fn health(&self) -> Health;
+    /// What was counted in the hours from `since` on (Unix seconds).
+    async fn counters(&self, since: f64) -> Result<Vec<Bucket>>;
 
     /// Every change of which storage answers; `None`: it is always the same.
     fn changes(&self) -> Option<tokio::sync::watch::Receiver<Health>> {

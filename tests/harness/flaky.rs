@@ -7,11 +7,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use cache_core::counters::Bucket;
 use cache_core::{
-    Backend, CacheKey, Cursor, Entry, EntryId, Error, Filter, Health, Info, Inspect, Inspected, Memory, Page, Removed,
-    Result, Store, Writer,
+    Backend, CacheKey, Claim, Cursor, Entry, EntryId, Error, Filter, Found, Health, Info, Inspect, Inspected, Memory,
+    Page, Removed, Result, Store, StoredBody, Writer,
 };
 use tokio::sync::Semaphore;
+use uuid::Uuid;
 
 /// The store; clones are the same one.
 #[derive(Clone)]
@@ -53,13 +55,17 @@ impl Store for Flaky {
     fn backend(&self) -> Backend {
         self.inner.backend()
     }
-    async fn lookup(&self, key: &CacheKey) -> Result<Vec<Entry>> {
-        self.ask()?.lookup(key).await
+    async fn health(&self) -> Health {
+        let problem = self.ask().err().map(|error| error.to_string());
+        Health { problem, ..self.inner.health().await }
+    }
+    async fn lookup(&self, key: &CacheKey, refresh: Option<Duration>) -> Result<Vec<Found>> {
+        self.ask()?.lookup(key, refresh).await
     }
     async fn begin(&self, entry: Entry, ttl: Option<Duration>) -> Result<Box<dyn Writer>> {
         self.ask()?.begin(entry, ttl).await
     }
-    async fn body(&self, id: &EntryId) -> Result<Option<Bytes>> {
+    async fn body(&self, id: &EntryId) -> Result<Option<StoredBody>> {
         self.ask()?.body(id).await
     }
     async fn replace(&self, id: &EntryId, entry: &Entry) -> Result<bool> {
@@ -78,6 +84,15 @@ impl Store for Flaky {
     async fn put_result(&self, key: &str, value: Bytes, ttl: Duration) -> Result<()> {
         self.ask()?.put_result(key, value, ttl).await
     }
+    async fn claim(&self, name: &str, holder: Uuid, time: Duration) -> Result<Claim> {
+        self.ask()?.claim(name, holder, time).await
+    }
+    async fn release(&self, name: &str, holder: Uuid, alone: Option<Duration>) -> Result<()> {
+        self.ask()?.release(name, holder, alone).await
+    }
+    async fn count(&self, buckets: &[Bucket]) -> Result<()> {
+        self.ask()?.count(buckets).await
+    }
 }
 
 #[async_trait]
@@ -94,8 +109,7 @@ impl Inspect for Flaky {
     async fn info(&self) -> Result<Info> {
         self.ask()?.info().await
     }
-    async fn health(&self) -> Health {
-        let problem = self.ask().err().map(|error| error.to_string());
-        Health { problem, ..self.inner.health().await }
+    async fn counters(&self, since: f64) -> Result<Vec<Bucket>> {
+        self.ask()?.counters(since).await
     }
 }

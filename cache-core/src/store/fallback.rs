@@ -10,8 +10,10 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use uuid::Uuid;
 
-use super::{Cursor, Health, Info, Inspect, Inspected, Page, Removed, Store, Writer};
+use super::{Claim, Cursor, Found, Health, Info, Inspect, Inspected, Page, Removed, Store, StoredBody, Writer};
+use crate::counters::Bucket;
 use crate::entry::{Entry, EntryId};
 use crate::error::{Backend, Error, Result, chain};
 use crate::filter::Filter;
@@ -130,15 +132,19 @@ impl Store for Fallback {
         self.current().backend()
     }
 
-    async fn lookup(&self, key: &CacheKey) -> Result<Vec<Entry>> {
-        self.ask(|store| store.lookup(key)).await
+    async fn health(&self) -> Health {
+        if self.is_up() { self.first.health().await } else { self.health.borrow().clone() }
+    }
+
+    async fn lookup(&self, key: &CacheKey, refresh: Option<Duration>) -> Result<Vec<Found>> {
+        self.ask(|store| store.lookup(key, refresh)).await
     }
 
     async fn begin(&self, entry: Entry, ttl: Option<Duration>) -> Result<Box<dyn Writer>> {
         self.ask(|store| store.begin(entry.clone(), ttl)).await
     }
 
-    async fn body(&self, id: &EntryId) -> Result<Option<Bytes>> {
+    async fn body(&self, id: &EntryId) -> Result<Option<StoredBody>> {
         self.ask(|store| store.body(id)).await
     }
 
@@ -160,6 +166,18 @@ impl Store for Fallback {
 
     async fn put_result(&self, key: &str, value: Bytes, ttl: Duration) -> Result<()> {
         self.ask(|store| store.put_result(key, value.clone(), ttl)).await
+    }
+
+    async fn claim(&self, name: &str, holder: Uuid, time: Duration) -> Result<Claim> {
+        self.ask(|store| store.claim(name, holder, time)).await
+    }
+
+    async fn release(&self, name: &str, holder: Uuid, alone: Option<Duration>) -> Result<()> {
+        self.ask(|store| store.release(name, holder, alone)).await
+    }
+
+    async fn count(&self, buckets: &[Bucket]) -> Result<()> {
+        self.ask(|store| store.count(buckets)).await
     }
 }
 
@@ -188,8 +206,8 @@ impl Inspect for Fallback {
         self.ask(Inspect::info).await
     }
 
-    async fn health(&self) -> Health {
-        if self.is_up() { self.first.health().await } else { self.health.borrow().clone() }
+    async fn counters(&self, since: f64) -> Result<Vec<Bucket>> {
+        self.ask(|store| store.counters(since)).await
     }
 
     fn changes(&self) -> Option<watch::Receiver<Health>> {

@@ -7,9 +7,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
+use futures_util::stream;
+use uuid::Uuid;
 
-use super::{Cursor, Health, Info, Inspect, Inspected, Page, Position, Removed, Store, Writer};
+use super::{
+    Claim, Cursor, Found, Health, Info, Inspect, Inspected, Page, Position, Removed, Store, StoredBody, Writer,
+};
 use crate::clock;
+use crate::counters::{Bucket, Counts, Scope};
 use crate::entry::{Entry, EntryId, Layout};
 use crate::error::{Backend, BackendKind, Error, Result};
 use crate::filter::Filter;
@@ -22,6 +27,7 @@ use crate::summary::{self, Summary};
 pub struct Memory {
     services: Services,
     items: Arc<Mutex<BTreeMap<EntryId, Item>>>,
+    counters: Arc<Mutex<BTreeMap<(i64, Scope), Counts>>>,
 }
 
 #[derive(Clone)]
@@ -42,7 +48,7 @@ impl Item {
 impl Memory {
     /// An empty store.
     pub fn new(services: Services) -> Self {
-        Self { services, items: Arc::default() }
+        Self { services, ..Self::default() }
     }
 
     fn items(&self) -> MutexGuard<'_, BTreeMap<EntryId, Item>> {
@@ -77,16 +83,34 @@ impl Store for Memory {
         Backend { kind: BackendKind::Memory, location: "this process".into() }
     }
 
-    async fn lookup(&self, key: &CacheKey) -> Result<Vec<Entry>> {
+    async fn health(&self) -> Health {
+        Health { backend: self.backend(), is_fallback: false, problem: None }
+    }
+
+    async fn lookup(&self, key: &CacheKey, refresh: Option<Duration>) -> Result<Vec<Found>> {
         let now = clock::now();
-        let mut found: Vec<Entry> = self
-            .items()
-            .values()
-            .filter(|item| item.is_live(now))
-            .filter_map(|item| item.entry.clone())
-            .filter(|entry| entry.cache_key == *key && !entry.is_deleted())
+        let mut items = self.items();
+        let mut found: Vec<Found> = items
+            .iter()
+            .filter(|(_, item)| item.is_live(now))
+            .filter_map(|(id, item)| Some((id, item, item.entry.as_ref()?)))
+            .filter(|(_, _, entry)| entry.cache_key == *key && !entry.is_deleted())
+            .map(|(id, item, entry)| Found {
+                id: id.clone(),
+                entry: Arc::new(entry.clone()),
+                expires_at: item.expires_at,
+                body: Some(item.body.clone()),
+            })
             .collect();
-        found.sort_by(|a, b| b.created_at.unwrap_or(0.0).total_cmp(&a.created_at.unwrap_or(0.0)));
+        found.sort_by(|a, b| b.entry.created_at.unwrap_or(0.0).total_cmp(&a.entry.created_at.unwrap_or(0.0)));
+        if let Some(first) = found.first_mut()
+            && refresh.is_some()
+            && first.entry.request.extra.ttl().is_none()
+            && let Some(item) = items.get_mut(&first.id)
+        {
+            item.expires_at = expires_at(refresh);
+            first.expires_at = item.expires_at;
+        }
         Ok(found)
     }
 
@@ -94,9 +118,10 @@ impl Store for Memory {
         Ok(Box::new(MemoryWriter { store: self.clone(), entry, ttl, body: BytesMut::new() }))
     }
 
-    async fn body(&self, id: &EntryId) -> Result<Option<Bytes>> {
+    async fn body(&self, id: &EntryId) -> Result<Option<StoredBody>> {
         let item = self.live(id, clock::now());
-        Ok(item.filter(|item| item.entry.as_ref().is_some_and(|entry| !entry.is_deleted())).map(|item| item.body))
+        let item = item.filter(|item| item.entry.as_ref().is_some_and(|entry| !entry.is_deleted()));
+        Ok(item.map(|item| Box::pin(stream::once(async { Ok(item.body) })) as StoredBody))
     }
 
     async fn replace(&self, id: &EntryId, entry: &Entry) -> Result<bool> {
@@ -136,6 +161,22 @@ impl Store for Memory {
     async fn put_result(&self, key: &str, value: Bytes, ttl: Duration) -> Result<()> {
         let item = Item { entry: None, body: value, created_at: clock::now(), expires_at: expires_at(Some(ttl)) };
         self.items().insert(EntryId::key(key.as_bytes()), item);
+        Ok(())
+    }
+
+    async fn claim(&self, _name: &str, _holder: Uuid, _time: Duration) -> Result<Claim> {
+        Ok(Claim::Granted)
+    }
+
+    async fn release(&self, _name: &str, _holder: Uuid, _alone: Option<Duration>) -> Result<()> {
+        Ok(())
+    }
+
+    async fn count(&self, buckets: &[Bucket]) -> Result<()> {
+        let mut counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
+        for bucket in buckets {
+            *counters.entry((bucket.hour, bucket.scope.clone())).or_default() += bucket.counts;
+        }
         Ok(())
     }
 }
@@ -218,7 +259,12 @@ impl Inspect for Memory {
         })
     }
 
-    async fn health(&self) -> Health {
-        Health { backend: self.backend(), is_fallback: false, problem: None }
+    async fn counters(&self, since: f64) -> Result<Vec<Bucket>> {
+        let first = (since / 3_600.0).floor() as i64;
+        let counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
+        let buckets = counters.iter().filter(|((hour, _), _)| *hour >= first);
+        Ok(buckets
+            .map(|((hour, scope), counts)| Bucket { hour: *hour, scope: scope.clone(), counts: *counts })
+            .collect())
     }
 }

@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use uuid::Uuid;
 
-use super::{Cursor, Health, Info, Inspect, Inspected, Page, Removed, Store, Writer};
+use super::{Claim, Cursor, Found, Health, Info, Inspect, Inspected, Page, Removed, Store, StoredBody, Writer};
+use crate::counters::Bucket;
 use crate::entry::{Entry, EntryId};
 use crate::error::{Backend, Error, Result};
 use crate::filter::Filter;
@@ -31,13 +33,16 @@ impl Store for ReadOnly {
     fn backend(&self) -> Backend {
         self.0.backend()
     }
-    async fn lookup(&self, key: &CacheKey) -> Result<Vec<Entry>> {
-        self.0.lookup(key).await
+    async fn health(&self) -> Health {
+        self.0.health().await
+    }
+    async fn lookup(&self, key: &CacheKey, _refresh: Option<Duration>) -> Result<Vec<Found>> {
+        self.0.lookup(key, None).await
     }
     async fn begin(&self, _entry: Entry, _ttl: Option<Duration>) -> Result<Box<dyn Writer>> {
         self.refuse()
     }
-    async fn body(&self, id: &EntryId) -> Result<Option<Bytes>> {
+    async fn body(&self, id: &EntryId) -> Result<Option<StoredBody>> {
         self.0.body(id).await
     }
     async fn replace(&self, _id: &EntryId, _entry: &Entry) -> Result<bool> {
@@ -53,6 +58,16 @@ impl Store for ReadOnly {
         self.0.result(key).await
     }
     async fn put_result(&self, _key: &str, _value: Bytes, _ttl: Duration) -> Result<()> {
+        self.refuse()
+    }
+    /// Nothing can be stored for others to find, so nobody need wait for it.
+    async fn claim(&self, _name: &str, _holder: Uuid, _time: Duration) -> Result<Claim> {
+        Ok(Claim::Alone)
+    }
+    async fn release(&self, _name: &str, _holder: Uuid, _alone: Option<Duration>) -> Result<()> {
+        Ok(())
+    }
+    async fn count(&self, _buckets: &[Bucket]) -> Result<()> {
         self.refuse()
     }
 }
@@ -71,8 +86,8 @@ impl Inspect for ReadOnly {
     async fn info(&self) -> Result<Info> {
         self.0.info().await
     }
-    async fn health(&self) -> Health {
-        self.0.health().await
+    async fn counters(&self, since: f64) -> Result<Vec<Bucket>> {
+        self.0.counters(since).await
     }
     fn changes(&self) -> Option<tokio::sync::watch::Receiver<Health>> {
         self.0.changes()

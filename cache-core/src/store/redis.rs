@@ -4,7 +4,9 @@
 //! `stream_done` key. New entries are written in the layout that the settings name.
 
 mod bodies;
+mod claims;
 mod connection;
+mod counts;
 mod info;
 mod inspect;
 mod layout;
@@ -20,11 +22,16 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures_util::stream;
 use redis::cmd;
+use uuid::Uuid;
 
 use self::connection::Connection;
-use super::{Cursor, Health, Info, Inspect, Inspected, Page, Position, Removed, Store, Writer};
+use super::{
+    Claim, Cursor, Found, Health, Info, Inspect, Inspected, Page, Position, Removed, Store, StoredBody, Writer,
+};
 use crate::config::Config;
+use crate::counters::Bucket;
 use crate::entry::{Entry, EntryId, Layout};
 use crate::error::{Backend, Error, Result, chain};
 use crate::filter::Filter;
@@ -64,16 +71,22 @@ impl Store for Redis {
         self.commands.backend().clone()
     }
 
-    async fn lookup(&self, key: &CacheKey) -> Result<Vec<Entry>> {
-        read::lookup(&self.commands, key).await
+    async fn health(&self) -> Health {
+        let problem = self.ping().await.err().map(|error| chain(&error));
+        Health { backend: self.backend(), is_fallback: false, problem }
+    }
+
+    async fn lookup(&self, key: &CacheKey, refresh: Option<Duration>) -> Result<Vec<Found>> {
+        read::lookup(&self.commands, key, refresh).await
     }
 
     async fn begin(&self, entry: Entry, ttl: Option<Duration>) -> Result<Box<dyn Writer>> {
         Ok(Box::new(write::RedisWriter::new(self.commands.clone(), self.write_layout, entry, ttl)))
     }
 
-    async fn body(&self, id: &EntryId) -> Result<Option<Bytes>> {
-        bodies::body(&self.commands, &self.services, id).await
+    async fn body(&self, id: &EntryId) -> Result<Option<StoredBody>> {
+        let body = bodies::body(&self.commands, &self.services, id).await?;
+        Ok(body.map(|body| Box::pin(stream::once(async { Ok(body) })) as StoredBody))
     }
 
     async fn replace(&self, id: &EntryId, entry: &Entry) -> Result<bool> {
@@ -96,6 +109,18 @@ impl Store for Redis {
     async fn put_result(&self, key: &str, value: Bytes, ttl: Duration) -> Result<()> {
         let seconds = ttl.as_secs().max(1);
         self.commands.query("SETEX", cmd("SETEX").arg(key).arg(seconds).arg(&value[..])).await.map(drop)
+    }
+
+    async fn claim(&self, name: &str, holder: Uuid, time: Duration) -> Result<Claim> {
+        claims::claim(&self.commands, name, holder, time).await
+    }
+
+    async fn release(&self, name: &str, holder: Uuid, alone: Option<Duration>) -> Result<()> {
+        claims::release(&self.commands, name, holder, alone).await
+    }
+
+    async fn count(&self, buckets: &[Bucket]) -> Result<()> {
+        counts::add(&self.commands, buckets).await
     }
 }
 
@@ -122,8 +147,7 @@ impl Inspect for Redis {
         info::info(&self.commands).await
     }
 
-    async fn health(&self) -> Health {
-        let problem = self.ping().await.err().map(|error| chain(&error));
-        Health { backend: self.backend(), is_fallback: false, problem }
+    async fn counters(&self, since: f64) -> Result<Vec<Bucket>> {
+        counts::read(&self.commands, since).await
     }
 }

@@ -3,6 +3,7 @@
 //! hishel may have the same file open at the same time. All work runs on one thread, which owns the connection.
 
 mod bodies;
+mod counts;
 mod database;
 mod rows;
 mod scan;
@@ -16,13 +17,16 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
+use futures_util::stream;
+use uuid::Uuid;
 
 use self::database::Database;
 use self::rows::{Depth, Reader};
 pub(crate) use self::scan::Position;
 use self::worker::{Failure, Worker};
-use super::{Cursor, Health, Info, Inspect, Inspected, Page, Removed, Store, Writer};
+use super::{Claim, Cursor, Found, Health, Info, Inspect, Inspected, Page, Removed, Store, StoredBody, Writer};
 use crate::clock;
+use crate::counters::Bucket;
 use crate::entry::{Entry, EntryId, State};
 use crate::error::{Backend, BackendKind, Error, Result, chain};
 use crate::filter::Filter;
@@ -87,35 +91,55 @@ impl Store for Sqlite {
         self.backend.clone()
     }
 
-    async fn lookup(&self, key: &CacheKey) -> Result<Vec<Entry>> {
+    async fn health(&self) -> Health {
+        let asked = self.read("an answer", |database, _| schema::has_results(&database.connection)).await;
+        let problem = asked.err().map(|error| chain(&error));
+        Health { backend: self.backend(), is_fallback: false, problem }
+    }
+
+    async fn lookup(&self, key: &CacheKey, refresh: Option<Duration>) -> Result<Vec<Found>> {
         let key = key.clone();
-        self.read("looking up a key", move |_, reader| {
-            let mut found = reader.entries("e.cache_key = ?1", key.as_bytes(), u32::MAX, Depth::Entry)?;
-            found.retain(|found| found.summary.state == State::Live);
-            // Layout E does not say when an entry was stored; the order of rows does.
-            found.sort_by(|a, b| {
-                let at = |summary: &Summary| summary.created_at.unwrap_or(0.0);
-                at(&b.summary).total_cmp(&at(&a.summary)).then(b.rowid.cmp(&a.rowid))
-            });
-            Ok(found.into_iter().filter_map(|found| found.entry).collect())
-        })
-        .await
+        let mut found = self
+            .read("looking up a key", move |_, reader| {
+                let mut found = reader.entries("e.cache_key = ?1", key.as_bytes(), u32::MAX, Depth::Entry)?;
+                found.retain(|found| found.summary.state == State::Live);
+                // Layout E does not say when an entry was stored; the order of rows does.
+                found.sort_by(|a, b| {
+                    let at = |summary: &Summary| summary.created_at.unwrap_or(0.0);
+                    at(&b.summary).total_cmp(&at(&a.summary)).then(b.rowid.cmp(&a.rowid))
+                });
+                let of_row = |found: rows::Found| {
+                    let entry = Arc::new(found.entry?);
+                    Some(Found { id: found.summary.id, entry, expires_at: found.summary.expires_at, body: None })
+                };
+                Ok(found.into_iter().filter_map(of_row).collect::<Vec<_>>())
+            })
+            .await?;
+        if let (Some(ttl), Some(first)) = (refresh, found.first_mut())
+            && first.entry.request.extra.ttl().is_none()
+            && self.touch(std::slice::from_ref(&first.id), Some(ttl)).await.is_ok()
+        {
+            first.expires_at = Some(clock::now() + ttl.as_secs_f64());
+        }
+        Ok(found)
     }
 
     async fn begin(&self, entry: Entry, ttl: Option<Duration>) -> Result<Box<dyn Writer>> {
         Ok(Box::new(write::SqliteWriter { store: self.clone(), entry, ttl, body: BytesMut::new() }))
     }
 
-    async fn body(&self, id: &EntryId) -> Result<Option<Bytes>> {
+    async fn body(&self, id: &EntryId) -> Result<Option<StoredBody>> {
         let EntryId::Http(layout, id) = *id else { return Ok(None) };
-        self.read("reading a body", move |database, reader| {
-            let found = if layout == database.layout { reader.entry(id, Depth::Summary)? } else { None };
-            match found.filter(|found| found.summary.state == State::Live) {
-                Some(_) => Ok(Some(bodies::stored(database, id, usize::MAX)?.unwrap_or_default())),
-                None => Ok(None),
-            }
-        })
-        .await
+        let body = self
+            .read("reading a body", move |database, reader| {
+                let found = if layout == database.layout { reader.entry(id, Depth::Summary)? } else { None };
+                match found.filter(|found| found.summary.state == State::Live) {
+                    Some(_) => Ok(Some(bodies::stored(database, id, usize::MAX)?.unwrap_or_default())),
+                    None => Ok(None),
+                }
+            })
+            .await?;
+        Ok(body.map(|body| Box::pin(stream::once(async { Ok(body) })) as StoredBody))
     }
 
     async fn replace(&self, id: &EntryId, entry: &Entry) -> Result<bool> {
@@ -147,6 +171,19 @@ impl Store for Sqlite {
     async fn put_result(&self, key: &str, value: Bytes, ttl: Duration) -> Result<()> {
         let key = key.to_owned();
         self.worker.run("storing a result", move |database| write::put_result(database, &key, &value, ttl)).await
+    }
+
+    async fn claim(&self, _name: &str, _holder: Uuid, _time: Duration) -> Result<Claim> {
+        Ok(Claim::Granted)
+    }
+
+    async fn release(&self, _name: &str, _holder: Uuid, _alone: Option<Duration>) -> Result<()> {
+        Ok(())
+    }
+
+    async fn count(&self, buckets: &[Bucket]) -> Result<()> {
+        let buckets = buckets.to_vec();
+        self.worker.run("counting", move |database| counts::add(database, &buckets)).await
     }
 }
 
@@ -198,10 +235,8 @@ impl Inspect for Sqlite {
         .await
     }
 
-    async fn health(&self) -> Health {
-        let asked = self.read("an answer", |database, _| schema::has_results(&database.connection)).await;
-        let problem = asked.err().map(|error| chain(&error));
-        Health { backend: self.backend(), is_fallback: false, problem }
+    async fn counters(&self, since: f64) -> Result<Vec<Bucket>> {
+        self.read("reading counters", move |_, reader| counts::read(reader.connection, since)).await
     }
 }
 

@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use cache_core::counters::Bucket;
 use cache_core::{
-    Backend, CacheKey, Cursor, Entry, EntryId, Error, Fallback, Filter, Health, Info, Inspect, Inspected, Memory, Page,
-    Removed, Result, Store, Writer,
+    Backend, CacheKey, Claim, Cursor, Entry, EntryId, Error, Fallback, Filter, Found, Health, Info, Inspect, Inspected,
+    Memory, Page, Removed, Result, Store, StoredBody, Writer,
 };
+use uuid::Uuid;
 
 use crate::samples::{DAY, entry, list, put};
 use crate::stores;
@@ -48,13 +50,18 @@ impl Store for Switch {
     fn backend(&self) -> Backend {
         self.inner.backend()
     }
-    async fn lookup(&self, key: &CacheKey) -> Result<Vec<Entry>> {
-        self.up()?.lookup(key).await
+    async fn health(&self) -> Health {
+        self.pings.fetch_add(1, Ordering::SeqCst);
+        let problem = self.up().err().map(|error| error.to_string());
+        Health { backend: self.backend(), is_fallback: false, problem }
+    }
+    async fn lookup(&self, key: &CacheKey, refresh: Option<Duration>) -> Result<Vec<Found>> {
+        self.up()?.lookup(key, refresh).await
     }
     async fn begin(&self, entry: Entry, ttl: Option<Duration>) -> Result<Box<dyn Writer>> {
         self.up()?.begin(entry, ttl).await
     }
-    async fn body(&self, id: &EntryId) -> Result<Option<Bytes>> {
+    async fn body(&self, id: &EntryId) -> Result<Option<StoredBody>> {
         self.up()?.body(id).await
     }
     async fn replace(&self, id: &EntryId, entry: &Entry) -> Result<bool> {
@@ -72,6 +79,15 @@ impl Store for Switch {
     async fn put_result(&self, key: &str, value: Bytes, ttl: Duration) -> Result<()> {
         self.up()?.put_result(key, value, ttl).await
     }
+    async fn claim(&self, name: &str, holder: Uuid, time: Duration) -> Result<Claim> {
+        self.up()?.claim(name, holder, time).await
+    }
+    async fn release(&self, name: &str, holder: Uuid, alone: Option<Duration>) -> Result<()> {
+        self.up()?.release(name, holder, alone).await
+    }
+    async fn count(&self, buckets: &[Bucket]) -> Result<()> {
+        self.up()?.count(buckets).await
+    }
 }
 
 #[async_trait]
@@ -88,10 +104,8 @@ impl Inspect for Switch {
     async fn info(&self) -> Result<Info> {
         self.up()?.info().await
     }
-    async fn health(&self) -> Health {
-        self.pings.fetch_add(1, Ordering::SeqCst);
-        let problem = self.up().err().map(|error| error.to_string());
-        Health { backend: self.backend(), is_fallback: false, problem }
+    async fn counters(&self, since: f64) -> Result<Vec<Bucket>> {
+        self.up()?.counters(since).await
     }
 }
 

@@ -104,8 +104,8 @@ pub async fn keys_may_hold_anything(s: Subject) {
         let mut entry = entry("https://api.jikan.moe/", 0.0);
         entry.cache_key = CacheKey::new(key);
         responses.insert(put(&s.store, &entry, "{}", DAY).await);
-        let found = s.store.lookup(&entry.cache_key).await.unwrap();
-        assert_eq!(found.iter().map(|entry| entry.id).collect::<Vec<_>>(), [entry.id]);
+        let found = s.store.lookup(&entry.cache_key, None).await.unwrap();
+        assert_eq!(found.iter().map(|found| found.entry.id).collect::<Vec<_>>(), [entry.id]);
     }
 
     for key in keys {
@@ -168,5 +168,5 @@ pub async fn an_empty_store_lists_nothing(s: Subject) {
     assert_eq!(s.store.info().await.unwrap().keys, 0);
     assert!(!s.store.info().await.unwrap().version.is_empty());
     assert_eq!(s.store.health().await.backend, s.store.backend());
-    assert!(s.store.lookup(&CacheKey::new(&b"x"[..])).await.unwrap().is_empty());
+    assert!(s.store.lookup(&CacheKey::new(&b"x"[..]), None).await.unwrap().is_empty());
 }

@@ -8,7 +8,7 @@ use cache_core::{
 };
 use rusqlite::Connection;
 
-use crate::samples::{DAY, entry, list, put};
+use crate::samples::{DAY, body_of, entry, list, put};
 use crate::stores;
 
 async fn open(file: &Path, missing: Missing) -> cache_core::Result<Sqlite> {
@@ -138,7 +138,7 @@ async fn a_damaged_entry_is_shown_in_its_state_beside_its_whole_neighbour_and_ca
         assert_eq!((live, odd.len()), (1, 1), "{sql}: {found:?}");
         assert!(found.len() == 2 || orphans == 1 && found.len() == 3, "{sql}: {found:?}");
 
-        assert_eq!(store.body(&id).await.unwrap(), None, "{sql}");
+        assert_eq!(body_of(&*store, &id).await, None, "{sql}");
         let one = store.inspect(&odd[0].id).await.unwrap().unwrap();
         assert_eq!(one.summary.state, state, "{sql}");
         assert_eq!(one.summary.problem.is_some(), state != State::Incomplete, "{sql}");
@@ -169,7 +169,7 @@ async fn soft_deleted_and_hidden_entries_are_listed_as_deleted_and_not_served() 
     let states: Vec<State> = found.iter().map(|summary| summary.state).take(4).collect();
     assert_eq!(states, [State::Deleted, State::Incomplete, State::Incomplete, State::Live]);
     for summary in &found {
-        assert_eq!(store.body(&summary.id).await.unwrap().is_some(), summary.state == State::Live);
+        assert_eq!(body_of(&*store, &summary.id).await.is_some(), summary.state == State::Live);
         assert!(matches!(summary.id, EntryId::Http(Layout::Sqlite2, _)));
         assert_eq!((summary.created_at, summary.last_used.is_some()), (None, true));
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use cache_core::{Error, Filter, Inspect, ReadOnly};
 
-use crate::samples::{DAY, entry, list, put};
+use crate::samples::{DAY, body_of, entry, list, put};
 use crate::stores;
 
 #[tokio::test]
@@ -15,8 +15,8 @@ async fn reads_pass_and_changes_are_refused() {
     subject.store.put_result("result_cache:p:1", "1".into(), DAY).await.unwrap();
     let store: Arc<dyn Inspect> = Arc::new(ReadOnly::new(Arc::clone(&subject.store)));
 
-    assert_eq!(store.lookup(&stored.cache_key).await.unwrap().len(), 1);
-    assert!(store.body(&id).await.unwrap().is_some());
+    assert_eq!(store.lookup(&stored.cache_key, None).await.unwrap().len(), 1);
+    assert!(body_of(&*store, &id).await.is_some());
     assert!(store.result("result_cache:p:1").await.unwrap().is_some());
     assert!(store.inspect(&id).await.unwrap().is_some());
     assert!(store.raw_body(&id, 1).await.unwrap().is_some());

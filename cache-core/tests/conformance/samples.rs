@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use cache_core::{CacheKey, Cursor, Entry, EntryId, Filter, Headers, Inspect, Request, Response, Summary, clock};
+use cache_core::{
+    CacheKey, Cursor, Entry, EntryId, Filter, Headers, Inspect, Request, Response, Summary, clock, whole,
+};
 use uuid::Uuid;
 
 pub const HOUR: Duration = Duration::from_secs(3_600);
@@ -74,4 +76,12 @@ pub async fn eventually(mut is_so: impl AsyncFnMut() -> bool) {
 /// Times are told with the precision of whole milliseconds or seconds, and the test itself takes time.
 pub fn is_about(actual: Option<f64>, expected: f64) -> bool {
     actual.is_some_and(|actual| (actual - expected).abs() < 5.0)
+}
+
+/// The body that a cache would serve.
+pub async fn body_of(store: &dyn Inspect, id: &EntryId) -> Option<Bytes> {
+    match store.body(id).await.unwrap() {
+        Some(body) => Some(whole(body).await.unwrap()),
+        None => None,
+    }
 }

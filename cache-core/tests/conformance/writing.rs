@@ -5,7 +5,7 @@ use cache_core::key::sha256_hex;
 use cache_core::{EntryId, Error, Filter, Layout, Removed, State, clock};
 use std::time::Duration;
 
-use crate::samples::{DAY, HOUR, entry, eventually, is_about, list, listed, put};
+use crate::samples::{DAY, HOUR, body_of, entry, eventually, is_about, list, listed, put};
 use crate::stores::Subject;
 
 const URL: &str = "https://api.jikan.moe/v4/anime/1/full";
@@ -15,9 +15,10 @@ pub async fn a_response_is_found_with_its_body(s: Subject) {
     let id = put(&s.store, &stored, "{}", DAY).await;
     assert_eq!(id, EntryId::Http(s.layout, stored.id));
 
-    let mut found = s.store.lookup(&stored.cache_key).await.unwrap();
+    let mut found = s.store.lookup(&stored.cache_key, None).await.unwrap();
     assert_eq!(found.len(), 1);
-    let mut found = found.remove(0);
+    assert_eq!(found[0].id, id);
+    let mut found = (*found.remove(0).entry).clone();
     if found.created_at.is_none() {
         // hishel 2 does not store when.
         stored.created_at = None;
@@ -26,7 +27,7 @@ pub async fn a_response_is_found_with_its_body(s: Subject) {
     found.request.extra = stored.request.extra.clone();
     found.response.extra = stored.response.extra.clone();
     assert_eq!(found, stored);
-    assert_eq!(s.store.body(&id).await.unwrap().as_deref(), Some(b"{}".as_slice()));
+    assert_eq!(body_of(&*s.store, &id).await.as_deref(), Some(b"{}".as_slice()));
     let summary = listed(&s.store, &id).await.unwrap();
     assert!(is_about(summary.ttl(clock::now()), DAY.as_secs_f64()), "{summary:?}");
     assert_eq!(summary.state, State::Live);
@@ -40,8 +41,8 @@ pub async fn newest_comes_first(s: Subject) {
         ids.push(entry.id);
     }
     ids.reverse();
-    let found = s.store.lookup(&entry(URL, 0.0).cache_key).await.unwrap();
-    assert_eq!(found.iter().map(|entry| entry.id).collect::<Vec<_>>(), ids);
+    let found = s.store.lookup(&entry(URL, 0.0).cache_key, None).await.unwrap();
+    assert_eq!(found.iter().map(|found| found.entry.id).collect::<Vec<_>>(), ids);
 }
 
 pub async fn nothing_is_visible_before_the_commit(s: Subject) {
@@ -49,15 +50,15 @@ pub async fn nothing_is_visible_before_the_commit(s: Subject) {
     let id = EntryId::Http(s.layout, entry.id);
     let mut writer = s.store.begin(entry.clone(), Some(DAY)).await.unwrap();
     writer.push(Bytes::from(vec![b'x'; 300_000])).await.unwrap();
-    assert!(s.store.lookup(&entry.cache_key).await.unwrap().is_empty());
-    assert_eq!(s.store.body(&id).await.unwrap(), None);
+    assert!(s.store.lookup(&entry.cache_key, None).await.unwrap().is_empty());
+    assert_eq!(body_of(&*s.store, &id).await, None);
     let live = Filter { states: vec![State::Live], ..Filter::default() };
     assert_eq!(list(&s.store, &live, 100).await, []);
 
     writer.push(Bytes::from("y")).await.unwrap();
     assert_eq!(writer.commit().await.unwrap(), id);
-    assert_eq!(s.store.lookup(&entry.cache_key).await.unwrap().len(), 1);
-    assert_eq!(s.store.body(&id).await.unwrap().unwrap().len(), 300_001);
+    assert_eq!(s.store.lookup(&entry.cache_key, None).await.unwrap().len(), 1);
+    assert_eq!(body_of(&*s.store, &id).await.unwrap().len(), 300_001);
 }
 
 pub async fn a_dropped_writer_leaves_nothing(s: Subject) {
@@ -65,8 +66,8 @@ pub async fn a_dropped_writer_leaves_nothing(s: Subject) {
     let mut writer = s.store.begin(entry.clone(), Some(DAY)).await.unwrap();
     writer.push(Bytes::from(vec![b'x'; 300_000])).await.unwrap();
     drop(writer);
-    assert!(s.store.lookup(&entry.cache_key).await.unwrap().is_empty());
-    assert_eq!(s.store.body(&EntryId::Http(s.layout, entry.id)).await.unwrap(), None);
+    assert!(s.store.lookup(&entry.cache_key, None).await.unwrap().is_empty());
+    assert_eq!(body_of(&*s.store, &EntryId::Http(s.layout, entry.id)).await, None);
     eventually(async || list(&s.store, &Filter::default(), 100).await.is_empty()).await;
 }
 
@@ -74,8 +75,8 @@ pub async fn an_empty_body_is_a_body(s: Subject) {
     let mut entry = entry(URL, 0.0);
     entry.response.status_code = 204;
     let id = s.store.begin(entry.clone(), Some(DAY)).await.unwrap().commit().await.unwrap();
-    assert_eq!(s.store.lookup(&entry.cache_key).await.unwrap()[0].response.status_code, 204);
-    assert_eq!(s.store.body(&id).await.unwrap(), Some(Bytes::new()));
+    assert_eq!(s.store.lookup(&entry.cache_key, None).await.unwrap()[0].entry.response.status_code, 204);
+    assert_eq!(body_of(&*s.store, &id).await, Some(Bytes::new()));
     let summary = listed(&s.store, &id).await.unwrap();
     assert_eq!((summary.state, summary.size, summary.http.unwrap().status), (State::Live, 0, 204));
     assert_eq!(s.store.raw_body(&id, 100).await.unwrap(), Some(Bytes::new()));
@@ -92,7 +93,7 @@ pub async fn a_large_body_comes_back_whole(s: Subject) {
         writer.push(piece.into()).await.unwrap();
     }
     let id = writer.commit().await.unwrap();
-    let body = s.store.body(&id).await.unwrap().unwrap();
+    let body = body_of(&*s.store, &id).await.unwrap();
     assert_eq!(body.len(), whole.len());
     assert_eq!(sha256_hex(&body), sha256_hex(&whole));
     assert_eq!(listed(&s.store, &id).await.unwrap().size, whole.len() as u64);
@@ -105,8 +106,8 @@ pub async fn an_entry_stored_again_replaces_the_old_one(s: Subject) {
     put(&s.store, &entry, &"old".repeat(100_000), DAY).await;
     for body in ["new", ""] {
         let id = put(&s.store, &entry, body, DAY).await;
-        assert_eq!(s.store.lookup(&entry.cache_key).await.unwrap().len(), 1);
-        assert_eq!(s.store.body(&id).await.unwrap().as_deref(), Some(body.as_bytes()));
+        assert_eq!(s.store.lookup(&entry.cache_key, None).await.unwrap().len(), 1);
+        assert_eq!(body_of(&*s.store, &id).await.as_deref(), Some(body.as_bytes()));
         drop(s.store.begin(entry.clone(), Some(DAY)).await.unwrap());
     }
     assert_eq!(list(&s.store, &Filter::default(), 100).await.len(), 1);
@@ -118,8 +119,8 @@ pub async fn a_deleted_response_has_no_body(s: Subject) {
     let id = put(&s.store, &entry, "{}", DAY).await;
     // hishel 2 has no such mark.
     let has_mark = !matches!(s.layout, Layout::Sqlite2 | Layout::Hishel2);
-    assert_eq!(s.store.lookup(&entry.cache_key).await.unwrap().is_empty(), has_mark);
-    assert_eq!(s.store.body(&id).await.unwrap().is_none(), has_mark);
+    assert_eq!(s.store.lookup(&entry.cache_key, None).await.unwrap().is_empty(), has_mark);
+    assert_eq!(body_of(&*s.store, &id).await.is_none(), has_mark);
 }
 
 pub async fn removing_spares_what_has_got_an_owner(s: Subject) {
@@ -132,8 +133,8 @@ pub async fn removing_spares_what_has_got_an_owner(s: Subject) {
 
     put(&s.store, &entry, "{}", DAY).await;
     assert_eq!(s.store.remove(&orphans).await.unwrap(), Removed::default());
-    assert_eq!(s.store.lookup(&entry.cache_key).await.unwrap().len(), 1);
-    assert_eq!(s.store.body(&id).await.unwrap().as_deref(), Some(b"{}".as_slice()));
+    assert_eq!(s.store.lookup(&entry.cache_key, None).await.unwrap().len(), 1);
+    assert_eq!(body_of(&*s.store, &id).await.as_deref(), Some(b"{}".as_slice()));
 }
 
 pub async fn removing_takes_the_whole_entry(s: Subject) {
@@ -147,8 +148,8 @@ pub async fn removing_takes_the_whole_entry(s: Subject) {
     let removed = s.store.remove(&ids).await.unwrap();
     assert_eq!(removed.entries, 2);
     assert!(removed.keys >= removed.entries);
-    assert!(s.store.lookup(&gone.cache_key).await.unwrap().is_empty());
-    assert_eq!(s.store.body(&gone_id).await.unwrap(), None);
+    assert!(s.store.lookup(&gone.cache_key, None).await.unwrap().is_empty());
+    assert_eq!(body_of(&*s.store, &gone_id).await, None);
     assert_eq!(s.store.raw_body(&gone_id, 10).await.unwrap(), None);
     assert_eq!(s.store.inspect(&gone_id).await.unwrap(), None);
     assert_eq!(s.store.result("result_cache:p:1").await.unwrap(), None);
@@ -162,9 +163,9 @@ pub async fn responses_under_one_key_are_removed_apart(s: Subject) {
     put(&s.store, &older, "older", DAY).await;
     let newer_id = put(&s.store, &newer, "newer", DAY).await;
     assert_eq!(s.store.remove(&[newer_id]).await.unwrap().entries, 1);
-    let left = s.store.lookup(&older.cache_key).await.unwrap();
-    assert_eq!(left.iter().map(|entry| entry.id).collect::<Vec<_>>(), [older.id]);
-    let body = s.store.body(&EntryId::Http(s.layout, older.id)).await.unwrap();
+    let left = s.store.lookup(&older.cache_key, None).await.unwrap();
+    assert_eq!(left.iter().map(|found| found.entry.id).collect::<Vec<_>>(), [older.id]);
+    let body = body_of(&*s.store, &EntryId::Http(s.layout, older.id)).await;
     assert_eq!(body.as_deref(), Some(b"older".as_slice()));
 }
 
@@ -181,7 +182,7 @@ pub async fn touching_changes_the_time_to_live(s: Subject) {
             assert!(is_about(left, ttl.as_secs_f64()), "{left:?}");
         }
     }
-    assert_eq!(s.store.body(&id).await.unwrap().as_deref(), Some(b"{}".as_slice()));
+    assert_eq!(body_of(&*s.store, &id).await.as_deref(), Some(b"{}".as_slice()));
 }
 
 pub async fn touching_one_response_shortens_no_other(s: Subject) {
@@ -224,11 +225,11 @@ pub async fn replacing_keeps_body_and_time_to_live(s: Subject) {
     new.response.headers.append("etag", "\"2\"");
     assert!(s.store.replace(&id, &new).await.unwrap());
 
-    let found = s.store.lookup(&old.cache_key).await.unwrap();
+    let found = s.store.lookup(&old.cache_key, None).await.unwrap();
     assert_eq!(found.len(), 1);
-    assert_eq!(found[0].response.headers, new.response.headers);
-    assert_eq!(found[0].id, old.id);
-    assert_eq!(s.store.body(&id).await.unwrap().as_deref(), Some(b"the body".as_slice()));
+    assert_eq!(found[0].entry.response.headers, new.response.headers);
+    assert_eq!(found[0].entry.id, old.id);
+    assert_eq!(body_of(&*s.store, &id).await.as_deref(), Some(b"the body".as_slice()));
     let left = listed(&s.store, &id).await.unwrap().ttl(clock::now());
     assert!(is_about(left, HOUR.as_secs_f64()), "{left:?}");
 }
@@ -238,15 +239,15 @@ pub async fn replacing_what_is_gone_says_so(s: Subject) {
     let id = put(&s.store, &entry, "{}", HOUR).await;
     s.store.remove(std::slice::from_ref(&id)).await.unwrap();
     assert!(!s.store.replace(&id, &entry).await.unwrap());
-    assert!(s.store.lookup(&entry.cache_key).await.unwrap().is_empty());
+    assert!(s.store.lookup(&entry.cache_key, None).await.unwrap().is_empty());
 }
 
 pub async fn an_expired_response_is_a_miss(s: Subject) {
     let entry = entry(URL, 0.0);
     let id = put(&s.store, &entry, "{}", Duration::from_secs(1)).await;
-    assert_eq!(s.store.lookup(&entry.cache_key).await.unwrap().len(), 1);
-    eventually(async || s.store.lookup(&entry.cache_key).await.unwrap().is_empty()).await;
-    assert_eq!(s.store.body(&id).await.unwrap(), None);
+    assert_eq!(s.store.lookup(&entry.cache_key, None).await.unwrap().len(), 1);
+    eventually(async || s.store.lookup(&entry.cache_key, None).await.unwrap().is_empty()).await;
+    assert_eq!(body_of(&*s.store, &id).await, None);
     let live = Filter { states: vec![State::Live], ..Filter::default() };
     assert_eq!(list(&s.store, &live, 100).await, []);
     assert!(!s.store.replace(&id, &entry).await.unwrap());

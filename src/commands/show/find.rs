@@ -65,10 +65,14 @@ async fn by_key(store: &dyn Inspect, key: &[u8]) -> anyhow::Result<Option<Inspec
 
 /// The ids of what is stored under a cache key, newest first.
 async fn under_cache_key(store: &dyn Inspect, key: CacheKey) -> anyhow::Result<Vec<EntryId>> {
-    let found = store.lookup(&key).await?;
+    let found = store.lookup(&key, None).await?;
     if !found.is_empty() {
         let spellings = |id: uuid::Uuid| [id.hyphenated().to_string(), id.simple().to_string()];
-        return Ok(found.iter().flat_map(|entry| spellings(entry.id)).flat_map(|id| selectors::ids(&id)).collect());
+        return Ok(found
+            .iter()
+            .flat_map(|found| spellings(found.entry.id))
+            .flat_map(|id| selectors::ids(&id))
+            .collect());
     }
     // Only what can be served is looked up; the rest has to be searched for.
     let is_meant = |entry: &Summary| entry.http.as_ref().is_some_and(|http| http.cache_key == key);

@@ -4,7 +4,7 @@ use redis::{Pipeline, RedisResult, cmd};
 
 use super::connection::Connection;
 use super::layout::{self, COMPLETE, Name};
-use super::read::{Found, entry, found, found_layout, summaries};
+use super::read::{Item, entry, found, found_layout, summaries};
 use super::reply;
 use super::script::{self, Wanted};
 use crate::clock;
@@ -20,8 +20,8 @@ pub(super) async fn inspect(connection: &Connection, services: &Services, id: &E
     let found = match id {
         EntryId::Http(layout, id) => Some(found(*layout, *id)),
         EntryId::Key(key) => match Name::parse(key) {
-            Name::Entry(layout, id) => Some(Found::Entry(layout, id)),
-            Name::Result => Some(Found::Result(key.to_vec())),
+            Name::Entry(layout, id) => Some(Item::Entry(layout, id)),
+            Name::Result => Some(Item::Result(key.to_vec())),
             _ => None,
         },
     };

@@ -1,5 +1,8 @@
 //! Reading entries: many as summaries in two round trips, one whole, or the live ones under a cache key.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use redis::{Pipeline, RedisResult, Value};
 use uuid::Uuid;
 
@@ -7,17 +10,19 @@ use super::connection::Connection;
 use super::layout::{self, COMPLETE, GRACE};
 use super::reply;
 use super::script::{self, Measure, Wanted};
+use super::touch::touch;
 use crate::clock;
 use crate::codec::{self, Done, Facts};
 use crate::entry::{Entry, EntryId, Layout, State};
 use crate::error::{CodecError, Result};
 use crate::key::CacheKey;
 use crate::service::Services;
+use crate::store::Found;
 use crate::summary::{self, Stored, Summary, TITLE_WINDOW};
 
 /// Something that a scan found by its name and that is to be read.
 #[derive(Debug)]
-pub(super) enum Found {
+pub(super) enum Item {
     /// With `Hishel1` standing for layouts B and D.
     Entry(Layout, Uuid),
     Result(Vec<u8>),
@@ -39,7 +44,7 @@ struct Heads {
 pub(super) async fn summaries(
     connection: &Connection,
     services: &Services,
-    found: Vec<Found>,
+    found: Vec<Item>,
     now: f64,
 ) -> Result<Vec<Summary>> {
     let mut pipe = Pipeline::with_capacity(found.len() * 3);
@@ -47,11 +52,11 @@ pub(super) async fn summaries(
     let mut memory = Pipeline::with_capacity(found.len());
     for found in &found {
         match found {
-            Found::Entry(layout, id) => {
+            Item::Entry(layout, id) => {
                 ask_for_heads(&mut pipe, *layout, *id);
                 memory.cmd("MEMORY").arg("USAGE").arg(layout::stream(*layout, *id));
             }
-            Found::Result(key) => {
+            Item::Result(key) => {
                 pipe.cmd("STRLEN").arg(&key[..]);
                 pipe.cmd("PTTL").arg(&key[..]);
             }
@@ -66,7 +71,7 @@ pub(super) async fn summaries(
     let mut read = Vec::with_capacity(found.len());
     for found in found {
         match found {
-            Found::Entry(layout, id) => {
+            Item::Entry(layout, id) => {
                 let heads = heads(layout, id, &mut answers, now);
                 let memory = memory.next().and_then(RedisResult::ok).and_then(|bytes| reply::int(&bytes));
                 match heads {
@@ -75,7 +80,7 @@ pub(super) async fn summaries(
                     None => {}
                 }
             }
-            Found::Result(key) => summaries.extend(result(services, key, &mut answers, now)),
+            Item::Result(key) => summaries.extend(result(services, key, &mut answers, now)),
         }
     }
 
@@ -255,7 +260,7 @@ impl Heads {
 }
 
 /// The live and whole entries under a cache key, newest first, in whichever layout.
-pub(super) async fn lookup(connection: &Connection, key: &CacheKey) -> Result<Vec<Entry>> {
+pub(super) async fn lookup(connection: &Connection, key: &CacheKey, refresh: Option<Duration>) -> Result<Vec<Found>> {
     let now = clock::now();
     let mut pipe = Pipeline::new();
     let theirs = layout::index(Layout::Hishel1, key);
@@ -279,7 +284,7 @@ pub(super) async fn lookup(connection: &Connection, key: &CacheKey) -> Result<Ve
         pipe.cmd("LLEN").arg(layout::stream(*layout, *id));
     }
     let mut answers = connection.on_entries("reading entries", &mut pipe).await?.into_iter();
-    let mut entries = Vec::new();
+    let mut found = Vec::new();
     for (layout, id) in ids {
         let heads = heads(layout, id, &mut answers, now);
         let last = answers.next().and_then(RedisResult::ok).and_then(reply::bytes);
@@ -297,11 +302,18 @@ pub(super) async fn lookup(connection: &Connection, key: &CacheKey) -> Result<Ve
             _ => last.as_deref() == Some(COMPLETE),
         };
         if is_whole && !entry.is_deleted() && entry.cache_key == *key {
-            entries.push(entry);
+            let id = EntryId::Http(heads.layout, entry.id);
+            found.push(Found { id, entry: Arc::new(entry), expires_at: heads.expires_at, body: None });
         }
     }
-    entries.sort_by(|a, b| b.created_at.unwrap_or(0.0).total_cmp(&a.created_at.unwrap_or(0.0)));
-    Ok(entries)
+    found.sort_by(|a, b| b.entry.created_at.unwrap_or(0.0).total_cmp(&a.entry.created_at.unwrap_or(0.0)));
+    if let (Some(ttl), Some(first)) = (refresh, found.first_mut())
+        && first.entry.request.extra.ttl().is_none()
+        && touch(connection, std::slice::from_ref(&first.id), Some(ttl)).await.is_ok()
+    {
+        first.expires_at = Some(now + ttl.as_secs_f64());
+    }
+    Ok(found)
 }
 
 /// The summary of an entry that may be served: hishel's own layouts keep what has expired or was removed for those
@@ -316,8 +328,8 @@ pub(super) async fn live(
     Ok(found.into_iter().find(|summary| summary.state == State::Live))
 }
 
-pub(super) fn found(layout: Layout, id: Uuid) -> Found {
-    Found::Entry(found_layout(layout), id)
+pub(super) fn found(layout: Layout, id: Uuid) -> Item {
+    Item::Entry(found_layout(layout), id)
 }
 
 /// Names alone do not tell B from D: both are read as `Hishel1` and told apart by what they hold.

@@ -13,7 +13,7 @@ use tokio::task::AbortHandle;
 
 use super::connection::Connection;
 use super::layout::{self, Name};
-use super::read::{self, Found};
+use super::read::{self, Item};
 use super::reply;
 use crate::clock;
 use crate::entry::{EntryId, Kind, Layout, State};
@@ -202,8 +202,8 @@ async fn read_batch(connection: &Connection, services: &Services, next: u64, nam
     for name in names {
         match Name::parse(&name) {
             Name::Foreign => continue,
-            Name::Entry(layout, id) => found.push(Found::Entry(layout, id)),
-            Name::Result => found.push(Found::Result(name)),
+            Name::Entry(layout, id) => found.push(Item::Entry(layout, id)),
+            Name::Result => found.push(Item::Result(name)),
             _ => batch.others.push(name),
         }
         batch.keys += 1;

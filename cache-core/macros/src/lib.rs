@@ -1,0 +1,1 @@
+//! The attribute macro `#[cached_result]` of cache-core.

@@ -1,0 +1,90 @@
+//! The front door: one cache for a whole program, over one shared connection.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::coalesce::Flights;
+use crate::config::Config;
+use crate::counters::Counters;
+use crate::error::Result;
+use crate::grace::Graceful;
+use crate::http::CachedClient;
+use crate::result::ResultCache;
+use crate::service::{Service, Services};
+use crate::store::open::{OpenOptions, WhenUnreachable, open};
+use crate::store::{Health, Inspect};
+use crate::tasks::Tasks;
+
+/// How long [`Cache::close`] waits for what is under way.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
+/// The caches of one program: the seed's singleton. Clones share everything; the last one dropped ends its tasks.
+#[derive(Clone)]
+pub struct Cache {
+    core: Arc<Core>,
+    inspect: Arc<dyn Inspect>,
+}
+
+/// What both caches stand on.
+pub(crate) struct Core {
+    pub(crate) store: Arc<Graceful>,
+    pub(crate) flights: Flights,
+    pub(crate) counters: Counters,
+    pub(crate) tasks: Tasks,
+    pub(crate) services: Services,
+    /// `ENABLE_HTTP_CACHE`: off, nothing is looked up and nothing stored.
+    pub(crate) is_enabled: bool,
+    /// Larger bodies are not stored; bytes.
+    pub(crate) largest_entry: u64,
+}
+
+impl Cache {
+    /// Opens the cache that the settings name. Where Redis does not answer, SQLite stands in for as long as that
+    /// lasts. Fails where the settings cannot be used, or neither can be opened.
+    pub async fn open(config: &Config) -> Result<Self> {
+        let options =
+            OpenOptions { when_unreachable: WhenUnreachable::UseSqliteMeanwhile, is_read_only: false, creates: true };
+        let opened = open(config, options).await?;
+        Ok(Self::over(opened.store, config))
+    }
+
+    /// A cache over a store that is open already.
+    pub fn over(store: Arc<dyn Inspect>, config: &Config) -> Self {
+        let graceful = Arc::new(Graceful::new(Arc::clone(&store) as _, config.store_patience));
+        let core = Core {
+            flights: Flights::new(Arc::clone(&graceful)),
+            counters: Counters::default(),
+            tasks: Tasks::new(),
+            store: graceful,
+            services: config.services.clone(),
+            is_enabled: config.enabled,
+            largest_entry: config.largest_entry,
+        };
+        Self { core: Arc::new(core), inspect: store }
+    }
+
+    /// The HTTP client of one service, with its policy and TTL.
+    pub fn client(&self, service: Service) -> CachedClient {
+        CachedClient::new(Arc::clone(&self.core), service)
+    }
+
+    /// The cache of function results.
+    pub fn results(&self) -> ResultCache {
+        ResultCache::new(Arc::clone(&self.core))
+    }
+
+    /// The store underneath, for administration.
+    pub fn store(&self) -> &Arc<dyn Inspect> {
+        &self.inspect
+    }
+
+    /// How the store is.
+    pub async fn health(&self) -> Health {
+        self.inspect.health().await
+    }
+
+    /// Writes what is still to be written, for at most two seconds, and ends every task of the cache.
+    pub async fn close(self) {
+        self.core.tasks.close(LAST_WORDS).await;
+    }
+}

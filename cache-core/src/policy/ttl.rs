@@ -1,0 +1,47 @@
+//! The pipeline's policy: a response below 400 is good for the service's TTL, whatever its header fields say.
+
+use std::time::Duration;
+
+use super::{Decision, Exchange, Forward, Outcome, Part, Reply, Serve, Storing};
+use crate::entry::{Request, Response};
+use crate::store::Found;
+
+/// Everything that succeeded is stored for one time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ttl {
+    /// How long a response is served; its own `hishel_ttl` comes first.
+    pub ttl: Duration,
+    /// Whether a hit lets it live that long again.
+    pub refresh_on_access: bool,
+}
+
+impl Ttl {
+    pub(super) fn decide(&self, request: &Request, stored: &[Found], now: f64) -> Decision {
+        match stored.first() {
+            Some(newest) => Decision::Serve(Serve {
+                index: 0,
+                response: None,
+                body: Part::Whole,
+                age: newest.entry.created_at.map_or(0.0, |at| (now - at).max(0.0)),
+                is_stale: false,
+                refresh: None,
+            }),
+            None => Decision::Forward(Forward { request: request.clone(), can_be_shared: true }),
+        }
+    }
+
+    pub(super) fn receive(&self, exchange: Exchange<'_>, response: &Response) -> Outcome {
+        if response.status_code >= 400 {
+            return Outcome::pass();
+        }
+        let ttl = exchange.request.extra.ttl().and_then(|ttl| Duration::try_from_secs_f64(ttl).ok());
+        let storing = Storing {
+            request: exchange.sent.clone(),
+            response: response.clone(),
+            created_at: exchange.now,
+            keep: ttl.unwrap_or(self.ttl),
+            replaces: Vec::new(),
+        };
+        Outcome { reply: Reply::Origin(Some(storing)), ..Outcome::pass() }
+    }
+}
