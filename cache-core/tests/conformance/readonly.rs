@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cache_core::{Error, Filter, Inspect, ReadOnly};
+use cache_core::{Error, Filter, Inspect, ReadOnly, Store};
 
 use crate::samples::{DAY, body_of, entry, list, put};
 use crate::stores;
