@@ -1,5 +1,6 @@
 //! The front door: one cache for a whole program, over one shared connection.
 
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,8 +22,29 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 /// The caches of one program: the seed's singleton. Clones share everything; the last one dropped ends its tasks.
 #[derive(Clone)]
 pub struct Cache {
-    core: Arc<Core>,
+    core: Hold,
     inspect: Arc<dyn Inspect>,
+}
+
+/// A program's hold on its cache: when the last one is gone, the cache's tasks end. The tasks themselves hold the
+/// [`Core`] alone.
+#[derive(Clone)]
+pub(crate) struct Hold(Arc<EndTasks>);
+
+struct EndTasks(Arc<Core>);
+
+impl Deref for Hold {
+    type Target = Arc<Core>;
+
+    fn deref(&self) -> &Arc<Core> {
+        &self.0.0
+    }
+}
+
+impl Drop for EndTasks {
+    fn drop(&mut self) {
+        self.0.tasks.end();
+    }
 }
 
 /// What both caches stand on.
@@ -50,27 +72,28 @@ impl Cache {
 
     /// A cache over a store that is open already.
     pub fn over(store: Arc<dyn Inspect>, config: &Config) -> Self {
+        let tasks = Tasks::new();
         let graceful = Arc::new(Graceful::new(Arc::clone(&store) as _, config.store_patience));
         let core = Core {
-            flights: Flights::new(Arc::clone(&graceful)),
+            flights: Flights::new(Arc::clone(&graceful), tasks.clone()),
             counters: Counters::default(),
-            tasks: Tasks::new(),
+            tasks,
             store: graceful,
             services: config.services.clone(),
             is_enabled: config.enabled,
             largest_entry: config.largest_entry,
         };
-        Self { core: Arc::new(core), inspect: store }
+        Self { core: Hold(Arc::new(EndTasks(Arc::new(core)))), inspect: store }
     }
 
     /// The HTTP client of one service, with its policy and TTL.
     pub fn client(&self, service: Service) -> CachedClient {
-        CachedClient::new(Arc::clone(&self.core), service)
+        CachedClient::new(self.core.clone(), service)
     }
 
     /// The cache of function results.
     pub fn results(&self) -> ResultCache {
-        ResultCache::new(Arc::clone(&self.core))
+        ResultCache::new(self.core.clone())
     }
 
     /// The store underneath, for administration.

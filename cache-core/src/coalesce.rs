@@ -3,19 +3,46 @@
 //! Within a process through a table of flights, across processes through claims in the store, which expire when their
 //! holder dies.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, oneshot};
+use tokio::time::Instant;
+use uuid::Uuid;
 
 use crate::grace::Graceful;
+use crate::key::sha256_hex;
+use crate::store::Claim;
+use crate::tasks::Tasks;
 
-/// The fetches under way.
-pub(crate) struct Flights {
-    #[expect(dead_code, reason = "claims come next")]
+/// How long a claim stands without being renewed: the longest that a holder's death holds others up.
+const CLAIM: Duration = Duration::from_secs(10);
+/// How often a claim is renewed: one lost renewal does no harm.
+const RENEWAL: Duration = Duration::from_secs(3);
+/// The first pause before another process's claim is looked at again; each later one is twice as long.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
+const LONGEST_PAUSE: Duration = Duration::from_millis(100);
+/// How long other processes are told not to wait: until each of those that wait has looked once.
+const ALONE: Duration = Duration::from_millis(500);
+/// Nobody waits longer for another's fetch, however alive that is.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+
+/// The fetches under way. Clones share them.
+#[derive(Clone)]
+pub(crate) struct Flights(Arc<Shared>);
+
+struct Shared {
     store: Arc<Graceful>,
+    tasks: Tasks,
+    /// By name; each takes itself out when it landed or nobody is aboard any more.
+    table: Mutex<HashMap<String, Weak<Flight>>>,
 }
 
 /// What to do about a key that was missed.
 pub(crate) enum Turn {
-    /// Fetch it, after a last look into the store where `waited` is set: somebody may have stored it meanwhile.
+    /// Fetch it, after one more look into the store: somebody may have stored it since the caller looked.
     Lead(Lead),
     /// Somebody else's fetch has ended: look into the store again. (Counts as a wait.)
     LookAgain,
@@ -24,20 +51,187 @@ pub(crate) enum Turn {
 }
 
 /// A fetch that others wait for. Dropped before it landed, the next of them leads.
-pub(crate) struct Lead {}
+pub(crate) struct Lead {
+    flight: Arc<Flight>,
+    /// Whoever has it leads; the next one in line gets it when it is dropped.
+    seat: OwnedSemaphorePermit,
+    /// Renews the claim until this is dropped.
+    heartbeat: oneshot::Sender<()>,
+    has_waited: bool,
+}
+
+/// One fetch and those who wait for it.
+struct Flight {
+    shared: Arc<Shared>,
+    name: String,
+    /// Of one permit: the lead's. Closed when the flight has landed.
+    seat: Arc<Semaphore>,
+    was_stored: OnceLock<bool>,
+    /// Who holds the claim among all processes.
+    holder: Uuid,
+    /// The store granted the claim, or may have done so without our hearing of it.
+    may_be_claimed: AtomicBool,
+}
 
 impl Flights {
-    pub(crate) fn new(store: Arc<Graceful>) -> Self {
-        Self { store }
+    pub(crate) fn new(store: Arc<Graceful>, tasks: Tasks) -> Self {
+        Self(Arc::new(Shared { store, tasks, table: Mutex::default() }))
     }
 
     /// Waits for whoever fetches `name` already, or leads.
-    pub(crate) async fn board(&self, _name: &str) -> Turn {
-        Turn::Lead(Lead {})
+    pub(crate) async fn board(&self, name: &str) -> Turn {
+        let deadline = Instant::now() + LONGEST_WAIT;
+        let flight = self.flight(name);
+        let (seat, has_waited) = match Arc::clone(&flight.seat).try_acquire_owned() {
+            Ok(seat) => (seat, false),
+            Err(TryAcquireError::Closed) => return flight.outcome(),
+            Err(TryAcquireError::NoPermits) => {
+                match tokio::time::timeout_at(deadline, Arc::clone(&flight.seat).acquire_owned()).await {
+                    Ok(Ok(seat)) => (seat, true),
+                    Ok(Err(_)) => return flight.outcome(),
+                    Err(_) => return Turn::Alone,
+                }
+            }
+        };
+        flight.claim(seat, has_waited, deadline).await
+    }
+
+    fn flight(&self, name: &str) -> Arc<Flight> {
+        let mut table = self.0.table();
+        if let Some(flight) = table.get(name).and_then(Weak::upgrade) {
+            return flight;
+        }
+        let flight = Arc::new(Flight {
+            shared: Arc::clone(&self.0),
+            name: name.to_owned(),
+            seat: Arc::new(Semaphore::new(1)),
+            was_stored: OnceLock::new(),
+            holder: Uuid::new_v4(),
+            may_be_claimed: AtomicBool::new(false),
+        });
+        table.insert(name.to_owned(), Arc::downgrade(&flight));
+        flight
+    }
+}
+
+impl Shared {
+    fn table(&self) -> MutexGuard<'_, HashMap<String, Weak<Flight>>> {
+        // Nothing is called while it is locked that could panic halfway.
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Flight {
+    /// Claims the name among all processes, or waits for the one that has it.
+    async fn claim(self: Arc<Self>, seat: OwnedSemaphorePermit, mut has_waited: bool, deadline: Instant) -> Turn {
+        let mut pause = SHORTEST_PAUSE;
+        loop {
+            match self.ask_for_claim().await {
+                // A store that does not answer holds nobody up.
+                None | Some(Claim::Granted) => {
+                    let heartbeat = self.keep_claimed();
+                    return Turn::Lead(Lead { flight: self, seat, heartbeat, has_waited });
+                }
+                Some(Claim::Alone) => {
+                    self.end(false);
+                    return Turn::Alone;
+                }
+                Some(Claim::Held) if Instant::now() + pause > deadline => return Turn::Alone,
+                Some(Claim::Held) => {
+                    has_waited = true;
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                }
+            }
+        }
+    }
+
+    async fn ask_for_claim(&self) -> Option<Claim> {
+        // Set first: a claim that we stop waiting for may be granted all the same.
+        self.may_be_claimed.store(true, Ordering::Relaxed);
+        let name = self.stored_name();
+        let claim = self.shared.store.ask("claim", |store| async move { store.claim(&name, self.holder, CLAIM).await });
+        let claim = claim.await;
+        self.may_be_claimed.store(!matches!(claim, Some(Claim::Held | Claim::Alone)), Ordering::Relaxed);
+        claim
+    }
+
+    /// Renews the claim until what this returns is dropped.
+    fn keep_claimed(self: &Arc<Self>) -> oneshot::Sender<()> {
+        let (heartbeat, ended) = oneshot::channel();
+        // Were it to hold the flight, the flight would not end with those aboard.
+        let flight = Arc::downgrade(self);
+        self.shared.tasks.spawn(async move {
+            let renewals = async {
+                loop {
+                    tokio::time::sleep(RENEWAL).await;
+                    let Some(flight) = flight.upgrade() else { return };
+                    flight.ask_for_claim().await;
+                }
+            };
+            tokio::select! {
+                biased;
+                _ = ended => {}
+                () = renewals => {}
+            }
+        });
+        heartbeat
+    }
+
+    /// Wakes all who wait. Who comes from now on starts another flight.
+    fn end(&self, was_stored: bool) {
+        let _ = self.was_stored.set(was_stored);
+        self.shared.table().remove(&self.name);
+        self.seat.close();
+    }
+
+    fn outcome(&self) -> Turn {
+        if self.was_stored.get().is_some_and(|was_stored| *was_stored) { Turn::LookAgain } else { Turn::Alone }
+    }
+
+    /// Names may be long and hold secrets; the store only has to tell them apart.
+    fn stored_name(&self) -> String {
+        sha256_hex(self.name.as_bytes())
+    }
+}
+
+impl Drop for Flight {
+    /// Nobody is aboard any more.
+    fn drop(&mut self) {
+        let mut table = self.shared.table();
+        // Another flight may have started under the name.
+        if table.get(&self.name).is_some_and(|flight| flight.strong_count() == 0) {
+            table.remove(&self.name);
+        }
+        drop(table);
+        // It ended without landing: whoever waits elsewhere need not wait for the claim to expire.
+        if *self.may_be_claimed.get_mut() {
+            let release = release(Arc::clone(&self.shared.store), self.stored_name(), self.holder, None);
+            self.shared.tasks.spawn(release);
+        }
     }
 }
 
 impl Lead {
+    /// Whether it waited for another's fetch first. (Counts as a wait.)
+    pub(crate) fn has_waited(&self) -> bool {
+        self.has_waited
+    }
+
     /// The fetch has ended. Where nothing was stored, those who wait go on by themselves, all at once.
-    pub(crate) async fn land(self, _was_stored: bool) {}
+    pub(crate) async fn land(self, was_stored: bool) {
+        let Self { flight, seat, heartbeat, .. } = self;
+        flight.end(was_stored);
+        drop(seat);
+        // No renewal may come behind the release.
+        drop(heartbeat);
+        let alone = (!was_stored).then_some(ALONE);
+        release(Arc::clone(&flight.shared.store), flight.stored_name(), flight.holder, alone).await;
+        flight.may_be_claimed.store(false, Ordering::Relaxed);
+    }
+}
+
+/// Gives a claim back.
+async fn release(store: Arc<Graceful>, name: String, holder: Uuid, alone: Option<Duration>) {
+    store.ask("release", |store| async move { store.release(&name, holder, alone).await }).await;
 }

@@ -1,18 +1,16 @@
 //! The result cache: what a function returned, by its arguments.
 
-use std::sync::Arc;
-
-use crate::cache::Core;
+use crate::cache::Hold;
 
 /// The results of functions, in the pipeline's format. Clones share everything.
 #[derive(Clone)]
 pub struct ResultCache {
     #[expect(dead_code, reason = "calls come next")]
-    core: Arc<Core>,
+    core: Hold,
 }
 
 impl ResultCache {
-    pub(crate) fn new(core: Arc<Core>) -> Self {
+    pub(crate) fn new(core: Hold) -> Self {
         Self { core }
     }
 }

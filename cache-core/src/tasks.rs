@@ -1,18 +1,18 @@
 //! What a cache does in the background, and its end: no task outlives its cache.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
-/// The tasks of one cache. Dropping it ends them all.
-#[derive(Default)]
-pub(crate) struct Tasks(Mutex<Option<JoinSet<()>>>);
+/// The tasks of one cache. Clones share them, so a task may start others; [`Tasks::end`] ends them all.
+#[derive(Clone)]
+pub(crate) struct Tasks(Arc<Mutex<Option<JoinSet<()>>>>);
 
 impl Tasks {
     pub(crate) fn new() -> Self {
-        Self(Mutex::new(Some(JoinSet::new())))
+        Self(Arc::new(Mutex::new(Some(JoinSet::new()))))
     }
 
     /// Starts a task; nothing happens once the cache is closed or outside a runtime.
@@ -27,10 +27,19 @@ impl Tasks {
 
     /// Lets what is under way end, but no longer than this; then ends it.
     pub(crate) async fn close(&self, patience: Duration) {
-        let tasks = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(mut tasks) = tasks {
+        if let Some(mut tasks) = self.take() {
             let _ = tokio::time::timeout(patience, async { while tasks.join_next().await.is_some() {} }).await;
             tasks.shutdown().await;
         }
+    }
+
+    /// Ends what is under way at once.
+    pub(crate) fn end(&self) {
+        drop(self.take());
+    }
+
+    /// From here on nothing is started any more.
+    fn take(&self) -> Option<JoinSet<()>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
