@@ -143,6 +143,15 @@ pub(crate) struct RequestFacts<'a> {
 #[derive(Default, Deserialize)]
 pub(crate) struct ExtraFacts {
     pub(crate) hishel_ttl: Option<f64>,
+    /// [`crate::entry::KEPT`].
+    animecache_kept: Option<IgnoredAny>,
+}
+
+impl ExtraFacts {
+    /// The TTL that the entry was stored with, where that was not its storage's.
+    pub(crate) fn own_ttl(&self) -> Option<f64> {
+        self.hishel_ttl.filter(|_| self.animecache_kept.is_none())
+    }
 }
 
 #[derive(Deserialize)]

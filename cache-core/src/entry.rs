@@ -233,6 +233,9 @@ impl<'a> FromIterator<(&'a str, &'a str)> for Headers {
     }
 }
 
+/// Beside `hishel_ttl`: the storage wrote it. hishel keeps what it does not know.
+pub(crate) const KEPT: &str = "animecache_kept";
+
 /// hishel's metadata map, kept as it was read so that it is written back to the byte.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Extra(rmpv::Value);
@@ -262,12 +265,35 @@ impl Extra {
 
     /// Sets `hishel_ttl`, in seconds.
     pub fn set_ttl(&mut self, seconds: f64) {
+        self.set("hishel_ttl", seconds.into());
+    }
+
+    /// Writes down how long a storage keeps the entry in the one place where hishel 1 looks for it; with a mark that
+    /// this is no TTL of the entry's own, unless it had one.
+    pub(crate) fn set_kept(&mut self, seconds: f64) {
+        let is_own = self.ttl().is_some();
+        self.set_ttl(seconds);
+        if !is_own {
+            self.set(KEPT, true.into());
+        }
+    }
+
+    /// Takes out again what [`Extra::set_kept`] wrote.
+    pub(crate) fn take_kept(&mut self) {
+        if let rmpv::Value::Map(members) = &mut self.0
+            && members.iter().any(|(name, _)| name.as_str() == Some(KEPT))
+        {
+            members.retain(|(name, _)| !matches!(name.as_str(), Some(KEPT | "hishel_ttl")));
+        }
+    }
+
+    fn set(&mut self, member: &str, value: rmpv::Value) {
         if !self.0.is_map() {
             self.0 = rmpv::Value::Map(Vec::new());
         }
         if let rmpv::Value::Map(members) = &mut self.0 {
-            members.retain(|(name, _)| name.as_str() != Some("hishel_ttl"));
-            members.push(("hishel_ttl".into(), seconds.into()));
+            members.retain(|(name, _)| name.as_str() != Some(member));
+            members.push((member.into(), value));
         }
     }
 }

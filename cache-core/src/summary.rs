@@ -118,7 +118,7 @@ pub(crate) fn of_facts(services: &Services, facts: &Facts<'_>, stored: &Stored<'
         size: stored.size,
         created_at,
         expires_at: stored.expires_at,
-        last_used: last_used(services, service, facts.request.extra.hishel_ttl, created_at, stored.expires_at),
+        last_used: last_used(services, service, facts.request.extra.own_ttl(), created_at, stored.expires_at),
         http: Some(Box::new(HttpSummary {
             cache_key: CacheKey::new(cache_key),
             method: method(&facts.request.method),

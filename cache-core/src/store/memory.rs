@@ -1,6 +1,6 @@
 //! A map in this process that keeps the same promise as the real stores. For tests.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -14,7 +14,7 @@ use super::{
     Claim, Cursor, Found, Health, Info, Inspect, Inspected, Page, Position, Removed, Store, StoredBody, Writer,
 };
 use crate::clock;
-use crate::counters::{Bucket, Counts, Scope};
+use crate::counters::{Bucket, Counts, KEPT, Scope};
 use crate::entry::{Entry, EntryId, Layout};
 use crate::error::{Backend, BackendKind, Error, Result};
 use crate::filter::Filter;
@@ -26,14 +26,51 @@ use crate::summary::{self, Summary};
 #[derive(Clone, Default)]
 pub struct Memory {
     services: Services,
-    items: Arc<Mutex<BTreeMap<EntryId, Item>>>,
+    items: Arc<Mutex<Items>>,
     counters: Arc<Mutex<BTreeMap<(i64, Scope), Counts>>>,
 }
+
+/// What is stored, and the index of the HTTP entries.
+#[derive(Default)]
+struct Items {
+    all: BTreeMap<EntryId, Item>,
+    under: HashMap<CacheKey, BTreeSet<EntryId>>,
+}
+
+impl Items {
+    fn insert(&mut self, id: EntryId, item: Item) {
+        self.remove(&id);
+        if let Some(entry) = &item.entry {
+            self.under.entry(entry.cache_key.clone()).or_default().insert(id.clone());
+        }
+        self.all.insert(id, item);
+    }
+
+    fn remove(&mut self, id: &EntryId) -> Option<Item> {
+        let item = self.all.remove(id)?;
+        if let Some(entry) = &item.entry
+            && let Some(ids) = self.under.get_mut(&entry.cache_key)
+        {
+            ids.remove(id);
+            if ids.is_empty() {
+                self.under.remove(&entry.cache_key);
+            }
+        }
+        Some(item)
+    }
+
+    fn live(&mut self, id: &EntryId, now: f64) -> Option<&mut Item> {
+        self.all.get_mut(id).filter(|item| item.is_live(now))
+    }
+}
+
+/// How much of a body is read at once.
+const PIECE: usize = 131_072;
 
 #[derive(Clone)]
 struct Item {
     /// `None`: a result.
-    entry: Option<Entry>,
+    entry: Option<Arc<Entry>>,
     body: Bytes,
     created_at: f64,
     expires_at: Option<f64>,
@@ -51,13 +88,13 @@ impl Memory {
         Self { services, ..Self::default() }
     }
 
-    fn items(&self) -> MutexGuard<'_, BTreeMap<EntryId, Item>> {
-        // A panic elsewhere leaves the map as it was between two calls.
+    fn items(&self) -> MutexGuard<'_, Items> {
+        // A panic elsewhere leaves the maps as they were between two calls.
         self.items.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn live(&self, id: &EntryId, now: f64) -> Option<Item> {
-        self.items().get(id).filter(|item| item.is_live(now)).cloned()
+    fn live(&self, id: &EntryId) -> Option<Item> {
+        self.items().live(id, clock::now()).cloned()
     }
 
     fn summary(&self, id: &EntryId, item: &Item) -> Summary {
@@ -90,23 +127,21 @@ impl Store for Memory {
     async fn lookup(&self, key: &CacheKey, refresh: Option<Duration>) -> Result<Vec<Found>> {
         let now = clock::now();
         let mut items = self.items();
-        let mut found: Vec<Found> = items
-            .iter()
-            .filter(|(_, item)| item.is_live(now))
-            .filter_map(|(id, item)| Some((id, item, item.entry.as_ref()?)))
-            .filter(|(_, _, entry)| entry.cache_key == *key && !entry.is_deleted())
-            .map(|(id, item, entry)| Found {
-                id: id.clone(),
-                entry: Arc::new(entry.clone()),
-                expires_at: item.expires_at,
-                body: Some(item.body.clone()),
+        let Items { all, under } = &mut *items;
+        let ids = under.get(key).into_iter().flatten();
+        let live = ids.filter_map(|id| Some((id, all.get(id).filter(|item| item.is_live(now))?)));
+        let mut found: Vec<Found> = live
+            .filter_map(|(id, item)| {
+                let entry = item.entry.as_ref().filter(|entry| !entry.is_deleted())?;
+                let (entry, body) = (Arc::clone(entry), Some(item.body.clone()));
+                Some(Found { id: id.clone(), entry, expires_at: item.expires_at, body })
             })
             .collect();
         found.sort_by(|a, b| b.entry.created_at.unwrap_or(0.0).total_cmp(&a.entry.created_at.unwrap_or(0.0)));
         if let Some(first) = found.first_mut()
             && refresh.is_some()
             && first.entry.request.extra.ttl().is_none()
-            && let Some(item) = items.get_mut(&first.id)
+            && let Some(item) = all.get_mut(&first.id)
         {
             item.expires_at = expires_at(refresh);
             first.expires_at = item.expires_at;
@@ -119,20 +154,20 @@ impl Store for Memory {
     }
 
     async fn body(&self, id: &EntryId) -> Result<Option<StoredBody>> {
-        let item = self.live(id, clock::now());
-        let item = item.filter(|item| item.entry.as_ref().is_some_and(|entry| !entry.is_deleted()));
-        Ok(item.map(|item| Box::pin(stream::once(async { Ok(item.body) })) as StoredBody))
+        let item = self.live(id).filter(|item| item.entry.as_ref().is_some_and(|entry| !entry.is_deleted()));
+        Ok(item.map(|Item { body, .. }| {
+            let pieces = (0..body.len()).step_by(PIECE);
+            let piece = move |from: usize| Ok(body.slice(from..body.len().min(from + PIECE)));
+            Box::pin(stream::iter(pieces.map(piece))) as StoredBody
+        }))
     }
 
     async fn replace(&self, id: &EntryId, entry: &Entry) -> Result<bool> {
-        let now = clock::now();
-        Ok(match self.items().get_mut(id) {
-            Some(item) if item.is_live(now) => {
-                item.entry = Some(entry.clone());
-                true
-            }
-            _ => false,
-        })
+        let mut items = self.items();
+        let Some(mut item) = items.live(id, clock::now()).cloned() else { return Ok(false) };
+        item.entry = Some(Arc::new(entry.clone()));
+        items.insert(id.clone(), item);
+        Ok(true)
     }
 
     async fn touch(&self, ids: &[EntryId], ttl: Option<Duration>) -> Result<u64> {
@@ -140,7 +175,7 @@ impl Store for Memory {
         let mut items = self.items();
         let mut touched = 0;
         for id in ids {
-            if let Some(item) = items.get_mut(id).filter(|item| item.is_live(now)) {
+            if let Some(item) = items.live(id, now) {
                 item.expires_at = expires_at(ttl);
                 touched += 1;
             }
@@ -155,7 +190,7 @@ impl Store for Memory {
     }
 
     async fn result(&self, key: &str) -> Result<Option<Bytes>> {
-        Ok(self.live(&EntryId::key(key.as_bytes()), clock::now()).map(|item| item.body))
+        Ok(self.live(&EntryId::key(key.as_bytes())).map(|item| item.body))
     }
 
     async fn put_result(&self, key: &str, value: Bytes, ttl: Duration) -> Result<()> {
@@ -177,6 +212,8 @@ impl Store for Memory {
         for bucket in buckets {
             *counters.entry((bucket.hour, bucket.scope.clone())).or_default() += bucket.counts;
         }
+        let oldest = (clock::now() - KEPT) / 3_600.0;
+        counters.retain(|(hour, _), _| *hour as f64 >= oldest.floor());
         Ok(())
     }
 }
@@ -201,7 +238,7 @@ impl Writer for MemoryWriter {
             created_at: self.entry.created_at.unwrap_or_else(clock::now),
             expires_at: expires_at(self.ttl),
             body: self.body.freeze(),
-            entry: Some(self.entry),
+            entry: Some(Arc::new(self.entry)),
         };
         self.store.items().insert(id.clone(), item);
         Ok(id)
@@ -218,7 +255,7 @@ impl Inspect for Memory {
             Some(_) => return Err(Error::CursorExpired),
         };
         let now = clock::now();
-        let mut rest = items.range((after, Bound::Unbounded));
+        let mut rest = items.all.range((after, Bound::Unbounded));
         let page: Vec<_> = rest.by_ref().take(want.max(1)).collect();
         let scanned = before + page.len() as u64;
         let last = page.last().filter(|_| rest.next().is_some());
@@ -232,29 +269,29 @@ impl Inspect for Memory {
                 .filter(|summary| filter.matches(summary, now))
                 .collect(),
             scanned,
-            total: items.len() as u64,
+            total: items.all.len() as u64,
         })
     }
 
     async fn inspect(&self, id: &EntryId) -> Result<Option<Inspected>> {
-        Ok(self.live(id, clock::now()).map(|item| Inspected {
+        Ok(self.live(id).map(|item| Inspected {
             summary: self.summary(id, &item),
-            entry: item.entry,
+            entry: item.entry.map(Arc::unwrap_or_clone),
             chunks: 1,
             keys: Vec::new(),
         }))
     }
 
     async fn raw_body(&self, id: &EntryId, _limit: usize) -> Result<Option<Bytes>> {
-        Ok(self.live(id, clock::now()).map(|item| item.body))
+        Ok(self.live(id).map(|item| item.body))
     }
 
     async fn info(&self) -> Result<Info> {
         let items = self.items();
         Ok(Info {
             version: env!("CARGO_PKG_VERSION").into(),
-            memory_bytes: items.values().map(|item| item.body.len() as u64).sum(),
-            keys: items.len() as u64,
+            memory_bytes: items.all.values().map(|item| item.body.len() as u64).sum(),
+            keys: items.all.len() as u64,
             ..Info::default()
         })
     }

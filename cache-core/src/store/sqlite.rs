@@ -92,7 +92,7 @@ impl Store for Sqlite {
     }
 
     async fn health(&self) -> Health {
-        let asked = self.read("an answer", |database, _| schema::has_results(&database.connection)).await;
+        let asked = self.read("an answer", |database, _| schema::has_own(&database.connection)).await;
         let problem = asked.err().map(|error| chain(&error));
         Health { backend: self.backend(), is_fallback: false, problem }
     }
@@ -263,7 +263,7 @@ fn inspect(database: &Database, reader: &Reader<'_>, id: &EntryId) -> Result<Opt
         let body = bodies::raw(database, id, usize::MAX)?;
         return Ok(body.map(|body| of_value(scan::orphan(id.clone(), body.len() as u64))));
     }
-    if !schema::has_results(reader.connection)? {
+    if !schema::has_own(reader.connection)? {
         return Ok(None);
     }
     let mut statement = reader.connection.prepare_cached(

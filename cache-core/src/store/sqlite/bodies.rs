@@ -48,7 +48,7 @@ pub(super) fn raw(database: &Database, id: &EntryId, limit: usize) -> Result<Opt
 
 /// The value of a result; `live_at`: only if it does not expire before that time (Unix seconds).
 pub(super) fn value(database: &Database, key: &[u8], live_at: Option<f64>) -> Result<Option<Bytes>, Failure> {
-    if !schema::has_results(&database.connection)? {
+    if !schema::has_own(&database.connection)? {
         return Ok(None);
     }
     let mut statement = database.connection.prepare_cached(

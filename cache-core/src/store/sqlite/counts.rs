@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use rusqlite::Connection;
 
 use super::database::Database;
+use super::schema;
 use super::worker::Failure;
 use crate::counters::{Bucket, Counts, KEPT, Scope};
 
@@ -29,6 +30,9 @@ pub(super) fn add(database: &mut Database, buckets: &[Bucket]) -> Result<(), Fai
 }
 
 pub(super) fn read(connection: &Connection, since: f64) -> Result<Vec<Bucket>, Failure> {
+    if !schema::has_own(connection)? {
+        return Ok(Vec::new());
+    }
     let mut statement =
         connection.prepare_cached("SELECT hour, name, field, value FROM animecache_counters WHERE hour >= ?1")?;
     let mut rows = statement.query([(since / 3_600.0).floor() as i64])?;

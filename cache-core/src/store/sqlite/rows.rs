@@ -144,7 +144,9 @@ impl Reader<'_> {
 
     fn decode(&self, id: Uuid, cache_key: Option<&[u8]>, data: &[u8]) -> Result<Entry, CodecError> {
         if self.layout != Layout::Sqlite2 {
-            return codec::decode_pair(data);
+            let mut entry = codec::decode_pair(data)?;
+            entry.request.extra.take_kept();
+            return Ok(entry);
         }
         let (request, response) = codec::decode_heads(data)?;
         let cache_key = CacheKey::new(cache_key.unwrap_or_default());

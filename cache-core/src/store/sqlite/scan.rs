@@ -67,14 +67,14 @@ pub(super) fn total(connection: &Connection) -> Result<u64, Failure> {
         let mut statement = connection.prepare_cached(&format!("SELECT COUNT(*) FROM {table}"))?;
         Ok(statement.query_row([], |row| row.get::<_, i64>(0))? as u64)
     };
-    let results = if schema::has_results(connection)? { count(schema::RESULTS)? } else { 0 };
+    let results = if schema::has_own(connection)? { count(schema::RESULTS)? } else { 0 };
     Ok(count("entries")? + results)
 }
 
 /// One page of everything from a position on; the caller filters it.
 pub(super) fn page(reader: &Reader<'_>, from: Position, mut wanted: Wanted, want: usize) -> Result<Page, Failure> {
     let want = u32::try_from(want).unwrap_or(u32::MAX).max(1);
-    wanted.results = wanted.results && schema::has_results(reader.connection)?;
+    wanted.results = wanted.results && schema::has_own(reader.connection)?;
     let Some(at) = wanted.from(from.at) else { return Ok(Page::default()) };
     let is_orphans = matches!(at, At::Bodies(_));
     let (entries, next) = match at {

@@ -74,8 +74,8 @@ fn columns(connection: &Connection, table: &str) -> Result<BTreeSet<String>, Fai
     Ok(names.collect::<Result<_, _>>()?)
 }
 
-/// Whether results were ever stored in this file.
-pub(super) fn has_results(connection: &Connection) -> Result<bool, Failure> {
+/// Whether our own tables are in this file: they come with our first write.
+pub(super) fn has_own(connection: &Connection) -> Result<bool, Failure> {
     let mut statement = connection.prepare_cached("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1")?;
     Ok(statement.exists([RESULTS])?)
 }

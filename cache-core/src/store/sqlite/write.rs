@@ -89,7 +89,7 @@ fn insert(database: &mut Database, mut entry: Entry, ttl: Option<Duration>, body
 
 /// Layout C counts an entry's TTL from its storing.
 fn set_expiry(entry: &mut Entry, expires_at: f64) {
-    entry.request.extra.set_ttl(expires_at - entry.created_at.unwrap_or(0.0));
+    entry.request.extra.set_kept(expires_at - entry.created_at.unwrap_or(0.0));
 }
 
 /// Writes a new head; `false`: the entry was gone.

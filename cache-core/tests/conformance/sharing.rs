@@ -1,0 +1,134 @@
+//! What processes share: claims on a fetch, and counters.
+
+use std::time::Duration;
+
+use cache_core::counters::{Bucket, Counts, KEPT, Scope};
+use cache_core::{Claim, Service, clock};
+use uuid::Uuid;
+
+use crate::samples::{DAY, eventually};
+use crate::stores::{Raw, Subject};
+
+/// Long enough to outlive a test.
+const LONG: Duration = Duration::from_secs(60);
+
+/// What somebody else's claim is told: storages of one process let everybody go on.
+fn held(s: &Subject) -> Claim {
+    if matches!(s.raw, Raw::Redis(_)) { Claim::Held } else { Claim::Granted }
+}
+
+pub async fn a_claim_has_one_holder(s: Subject) {
+    let (one, other) = (Uuid::new_v4(), Uuid::new_v4());
+    assert_eq!(s.store.claim("a", one, LONG).await.unwrap(), Claim::Granted);
+    assert_eq!(s.store.claim("a", other, LONG).await.unwrap(), held(&s));
+    assert_eq!(s.store.claim("a", one, LONG).await.unwrap(), Claim::Granted);
+    assert_eq!(s.store.claim("b", other, LONG).await.unwrap(), Claim::Granted);
+
+    // Only the holder can give it back.
+    s.store.release("a", other, None).await.unwrap();
+    assert_eq!(s.store.claim("a", other, LONG).await.unwrap(), held(&s));
+    s.store.release("a", one, None).await.unwrap();
+    assert_eq!(s.store.claim("a", other, LONG).await.unwrap(), Claim::Granted);
+    assert_eq!(s.store.claim("a", one, LONG).await.unwrap(), held(&s));
+}
+
+pub async fn of_many_claims_at_once_one_is_granted(s: Subject) {
+    let claims = (0..20).map(|_| s.store.claim("a", Uuid::new_v4(), LONG));
+    let outcomes = futures_util::future::join_all(claims).await;
+    let granted = outcomes.iter().filter(|outcome| *outcome.as_ref().unwrap() == Claim::Granted).count();
+    assert_eq!(granted, if held(&s) == Claim::Held { 1 } else { 20 });
+}
+
+pub async fn a_claim_ends_when_it_is_not_renewed(s: Subject) {
+    let (one, other) = (Uuid::new_v4(), Uuid::new_v4());
+    let short = Duration::from_millis(200);
+    assert_eq!(s.store.claim("left", one, short).await.unwrap(), Claim::Granted);
+    eventually(async || s.store.claim("left", other, LONG).await.unwrap() == Claim::Granted).await;
+    // The first holder comes too late, and cannot take it from the second.
+    assert_eq!(s.store.claim("left", one, LONG).await.unwrap(), held(&s));
+    s.store.release("left", one, None).await.unwrap();
+    assert_eq!(s.store.claim("left", Uuid::new_v4(), LONG).await.unwrap(), held(&s));
+
+    // Claimed again, it lasts as long as asked for now, not as long as at first.
+    assert_eq!(s.store.claim("renewed", one, short).await.unwrap(), Claim::Granted);
+    assert_eq!(s.store.claim("renewed", one, LONG).await.unwrap(), Claim::Granted);
+    tokio::time::sleep(2 * short).await;
+    assert_eq!(s.store.claim("renewed", other, LONG).await.unwrap(), held(&s));
+}
+
+pub async fn who_is_told_not_to_wait_is_told_so_for_a_while(s: Subject) {
+    let (one, other) = (Uuid::new_v4(), Uuid::new_v4());
+    let alone = if held(&s) == Claim::Held { Claim::Alone } else { Claim::Granted };
+    assert_eq!(s.store.claim("a", one, LONG).await.unwrap(), Claim::Granted);
+    s.store.release("a", other, Some(LONG)).await.unwrap();
+    assert_eq!(s.store.claim("a", other, LONG).await.unwrap(), held(&s));
+    s.store.release("a", one, Some(LONG)).await.unwrap();
+    for holder in [one, other, Uuid::new_v4()] {
+        assert_eq!(s.store.claim("a", holder, LONG).await.unwrap(), alone);
+    }
+    // Nobody has it, so nobody can give it back.
+    s.store.release("a", one, None).await.unwrap();
+    assert_eq!(s.store.claim("a", one, LONG).await.unwrap(), alone);
+
+    assert_eq!(s.store.claim("b", one, LONG).await.unwrap(), Claim::Granted);
+    s.store.release("b", one, Some(Duration::from_millis(200))).await.unwrap();
+    eventually(async || s.store.claim("b", other, LONG).await.unwrap() == Claim::Granted).await;
+}
+
+fn bucket(hour: i64, scope: &Scope, counts: Counts) -> Bucket {
+    Bucket { hour, scope: scope.clone(), counts }
+}
+
+fn sorted(mut buckets: Vec<Bucket>) -> Vec<Bucket> {
+    buckets.sort_by_key(|bucket| (bucket.hour, bucket.scope.clone()));
+    buckets
+}
+
+pub async fn counters_of_two_writers_add_up(s: Subject) {
+    let hour = (clock::now() / 3_600.0) as i64;
+    let jikan = Scope::Http(Service::Jikan);
+    let results = Scope::Result("p: of:any \u{1b}[31mkind, 鍵".into());
+    let once = Counts { hits: 3, misses: 1, stores: 1, bytes: 5 << 30, lookup_micros: 77, ..Counts::default() };
+    let all = Counts { revalidations: 1, stale: 2, errors: 3, waits: 4, ..once };
+    assert_eq!(s.store.counters(0.0).await.unwrap(), []);
+    let adding = (0..10).map(|_| {
+        let buckets = [bucket(hour, &jikan, once), bucket(hour, &results, all), bucket(hour - 1, &jikan, once)];
+        let store = &s.store;
+        async move { store.count(&buckets).await }
+    });
+    for outcome in futures_util::future::join_all(adding).await {
+        outcome.unwrap();
+    }
+
+    let sum = |counts: Counts| {
+        (0..10).fold(Counts::default(), |mut sum, _| {
+            sum += counts;
+            sum
+        })
+    };
+    let expected =
+        [bucket(hour - 1, &jikan, sum(once)), bucket(hour, &jikan, sum(once)), bucket(hour, &results, sum(all))];
+    assert_eq!(sorted(s.store.counters(clock::now() - DAY.as_secs_f64()).await.unwrap()), expected);
+    assert_eq!(sorted(s.store.counters(hour as f64 * 3_600.0).await.unwrap()), expected[1..]);
+    assert_eq!(s.store.counters((hour + 1) as f64 * 3_600.0).await.unwrap(), []);
+}
+
+pub async fn counters_are_kept_for_seven_days(s: Subject) {
+    let hour = (clock::now() / 3_600.0) as i64;
+    let scope = Scope::Http(Service::Kitsu);
+    let hits = Counts { hits: 1, ..Counts::default() };
+    let kept = KEPT as i64 / 3_600;
+    s.store.count(&[bucket(hour - kept - 2, &scope, hits)]).await.unwrap();
+    s.store.count(&[bucket(hour - kept + 1, &scope, hits), bucket(hour, &scope, hits)]).await.unwrap();
+    let since = clock::now() - 2.0 * KEPT;
+    let expected = [bucket(hour - kept + 1, &scope, hits), bucket(hour, &scope, hits)];
+    assert_eq!(sorted(s.store.counters(since).await.unwrap()), expected);
+}
+
+pub async fn counters_are_no_entries(s: Subject) {
+    let hits = Counts { hits: 1, ..Counts::default() };
+    let hour = (clock::now() / 3_600.0) as i64;
+    s.store.count(&[bucket(hour, &Scope::Http(Service::Jikan), hits)]).await.unwrap();
+    s.store.claim("http:GET:abc", Uuid::new_v4(), LONG).await.unwrap();
+    assert_eq!(crate::samples::list(&s.store, &cache_core::Filter::default(), 100).await, []);
+}

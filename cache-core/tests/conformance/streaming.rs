@@ -1,0 +1,117 @@
+//! Bodies too large for the memory: written and read piece by piece, and whole or not at all.
+
+use bytes::Bytes;
+use cache_core::key::sha256_hex;
+use cache_core::{EntryId, Filter, Inspect};
+use futures_util::StreamExt as _;
+
+use crate::samples::{DAY, body_of, entry, eventually, list};
+use crate::stores::Subject;
+
+const URL: &str = "https://api.jikan.moe/v4/anime/1/full";
+const MEGABYTE: usize = 1 << 20;
+
+/// `megabytes` of bytes that repeat nowhere near.
+fn pieces(megabytes: usize) -> Vec<Bytes> {
+    let piece = |number: usize| (0..MEGABYTE).map(|at| (at * 31 ^ at >> 8 ^ number) as u8).collect::<Vec<u8>>();
+    (0..megabytes).map(|number| piece(number).into()).collect()
+}
+
+async fn put(store: &dyn Inspect, entry: &cache_core::Entry, pieces: &[Bytes]) -> EntryId {
+    let mut writer = store.begin(entry.clone(), Some(DAY)).await.unwrap();
+    for piece in pieces {
+        writer.push(piece.clone()).await.unwrap();
+    }
+    writer.commit().await.unwrap()
+}
+
+pub async fn a_large_body_comes_whole_in_bounded_pieces(s: Subject) {
+    let entry = entry(URL, 0.0);
+    let written = pieces(5);
+    let id = put(&*s.store, &entry, &written).await;
+    let mut body = s.store.body(&id).await.unwrap().unwrap();
+    let mut read = Vec::new();
+    while let Some(piece) = body.next().await {
+        let piece = piece.unwrap();
+        assert!(piece.len() <= MEGABYTE, "a piece of {} bytes", piece.len());
+        read.extend_from_slice(&piece);
+    }
+    assert_eq!(read.len(), 5 * MEGABYTE);
+    assert_eq!(sha256_hex(&read), sha256_hex(&written.concat()));
+}
+
+/// Reads one piece, lets something happen, and reads the rest: the body that was asked for, or an error.
+async fn read_through(s: &Subject, id: &EntryId, written: &[Bytes], happens: impl AsyncFnOnce()) {
+    let mut body = s.store.body(id).await.unwrap().unwrap();
+    let mut read = body.next().await.unwrap().unwrap().to_vec();
+    happens().await;
+    while let Some(piece) = body.next().await {
+        match piece {
+            Ok(piece) => read.extend_from_slice(&piece),
+            Err(error) => {
+                assert!(!error.is_temporary(), "nothing was unreachable: {error:?}");
+                assert!(body.next().await.is_none(), "an error is the end");
+                return;
+            }
+        }
+    }
+    assert_eq!(sha256_hex(&read), sha256_hex(&written.concat()), "{} bytes, and no error", read.len());
+}
+
+pub async fn a_body_removed_while_it_is_read_is_whole_or_an_error(s: Subject) {
+    let written = pieces(5);
+    let id = put(&*s.store, &entry(URL, 0.0), &written).await;
+    read_through(&s, &id, &written, async || {
+        assert_eq!(s.store.remove(std::slice::from_ref(&id)).await.unwrap().entries, 1);
+    })
+    .await;
+    assert_eq!(body_of(&*s.store, &id).await, None);
+}
+
+pub async fn a_body_stored_again_while_it_is_read_is_not_mixed(s: Subject) {
+    let entry = entry(URL, 0.0);
+    let written = pieces(5);
+    let id = put(&*s.store, &entry, &written).await;
+    let others: Vec<Bytes> = written.iter().map(|piece| piece.iter().map(|byte| !byte).collect()).collect();
+    read_through(&s, &id, &written, async || {
+        assert_eq!(put(&*s.store, &entry, &others).await, id);
+    })
+    .await;
+    assert_eq!(sha256_hex(&body_of(&*s.store, &id).await.unwrap()), sha256_hex(&others.concat()));
+}
+
+pub async fn a_large_body_dropped_half_written_leaves_nothing(s: Subject) {
+    let entry = entry(URL, 0.0);
+    let mut writer = s.store.begin(entry.clone(), Some(DAY)).await.unwrap();
+    for piece in pieces(5) {
+        writer.push(piece).await.unwrap();
+    }
+    assert!(s.store.lookup(&entry.cache_key, None).await.unwrap().is_empty());
+    drop(writer);
+    assert!(s.store.lookup(&entry.cache_key, None).await.unwrap().is_empty());
+    eventually(async || list(&s.store, &Filter::default(), 100).await.is_empty()).await;
+    // Its place is free.
+    let id = put(&*s.store, &entry, &pieces(2)).await;
+    assert_eq!(body_of(&*s.store, &id).await.unwrap().len(), 2 * MEGABYTE);
+}
+
+pub async fn two_writers_at_once_do_not_mix(s: Subject) {
+    let (one, other) = (entry(URL, 10.0), entry(URL, 0.0));
+    let mut writers = Vec::new();
+    for entry in [&one, &other] {
+        writers.push((entry.id, s.store.begin(entry.clone(), Some(DAY)).await.unwrap()));
+    }
+    for piece in 0..3 * MEGABYTE / 100_000 {
+        for (id, writer) in &mut writers {
+            writer.push([id.as_bytes().as_slice(), &[piece as u8; 99_984]].concat().into()).await.unwrap();
+        }
+    }
+    for (id, writer) in writers {
+        let stored = writer.commit().await.unwrap();
+        let body = body_of(&*s.store, &stored).await.unwrap();
+        assert_eq!(body.len(), 3 * MEGABYTE / 100_000 * 100_000);
+        for (number, piece) in body.chunks(100_000).enumerate() {
+            assert_eq!((&piece[..16], piece[16]), (id.as_bytes().as_slice(), number as u8));
+        }
+    }
+}
