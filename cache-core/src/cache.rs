@@ -51,7 +51,7 @@ impl Drop for EndTasks {
 pub(crate) struct Core {
     pub(crate) store: Arc<Graceful>,
     pub(crate) flights: Flights,
-    pub(crate) counters: Counters,
+    pub(crate) counters: Arc<Counters>,
     pub(crate) tasks: Tasks,
     pub(crate) services: Services,
     /// `ENABLE_HTTP_CACHE`: off, nothing is looked up and nothing stored.
@@ -76,13 +76,14 @@ impl Cache {
         let graceful = Arc::new(Graceful::new(Arc::clone(&store) as _, config.store_patience));
         let core = Core {
             flights: Flights::new(Arc::clone(&graceful), tasks.clone()),
-            counters: Counters::default(),
+            counters: Arc::default(),
             tasks,
             store: graceful,
             services: config.services.clone(),
             is_enabled: config.enabled,
             largest_entry: config.largest_entry,
         };
+        core.tasks.spawn(Arc::clone(&core.counters).hand_over_until_stopped(Arc::clone(&core.store)));
         Self { core: Hold(Arc::new(EndTasks(Arc::new(core)))), inspect: store }
     }
 
@@ -108,6 +109,8 @@ impl Cache {
 
     /// Writes what is still to be written, for at most two seconds, and ends every task of the cache.
     pub async fn close(self) {
+        self.core.counters.stop();
         self.core.tasks.close(LAST_WORDS).await;
+        self.core.counters.hand_over(&self.core.store).await;
     }
 }

@@ -1,13 +1,35 @@
 //! What the caches did, counted by the hour: hits, misses and the rest, for each service and each result prefix.
+//!
+//! Every process counts for itself and hands over to the store, in the background, what was counted since the last
+//! time; the sums are the store's, and last as long as it does.
 
-use std::collections::HashMap;
+mod pending;
+mod window;
+
 use std::ops::AddAssign;
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
 
+use uuid::Uuid;
+
+pub(crate) use self::pending::Counters;
+pub use self::window::{Counted, Window};
 use crate::service::Service;
 
 /// How long an hour's counters are kept, in seconds (7 days).
 pub const KEPT: f64 = 7.0 * 86_400.0;
+
+/// An hour, in seconds.
+const HOUR: f64 = 3_600.0;
+
+/// The hour of a time in Unix seconds.
+pub(crate) fn hour_of(time: f64) -> i64 {
+    (time / HOUR).floor() as i64
+}
+
+/// When what was counted in an hour is forgotten, in Unix seconds.
+pub(crate) fn forgotten_at(hour: i64) -> i64 {
+    (hour + 1) * HOUR as i64 + KEPT as i64
+}
 
 /// Whose counters.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -18,27 +40,77 @@ pub enum Scope {
     Result(String),
 }
 
-/// What was counted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
+macro_rules! counters {
+    ($($(#[doc = $doc:literal])* $name:ident,)*) => {
+        /// What was counted.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        pub struct Counts {
+            $($(#[doc = $doc])* pub $name: u64,)*
+        }
+
+        impl Counts {
+            /// Every counter with its name in the store and in JSON.
+            pub fn fields(&self) -> [(&'static str, u64); counters!(@number $($name)*)] {
+                [$((stringify!($name), self.$name)),*]
+            }
+
+            /// The counter of this name.
+            pub fn field_mut(&mut self, name: &str) -> Option<&mut u64> {
+                match name {
+                    $(stringify!($name) => Some(&mut self.$name),)*
+                    _ => None,
+                }
+            }
+        }
+
+        impl AddAssign for Counts {
+            fn add_assign(&mut self, other: Self) {
+                $(self.$name = self.$name.saturating_add(other.$name);)*
+            }
+        }
+
+        /// Counters that many tasks add to at once.
+        #[derive(Default)]
+        struct Cells {
+            $($name: AtomicU64,)*
+        }
+
+        impl Cells {
+            fn add(&self, counts: &Counts) {
+                $(if counts.$name > 0 {
+                    self.$name.fetch_add(counts.$name, Ordering::SeqCst);
+                })*
+            }
+
+            /// What was added since the last time.
+            fn take(&self) -> Counts {
+                Counts { $($name: self.$name.swap(0, Ordering::SeqCst)),* }
+            }
+        }
+    };
+    (@number) => { 0 };
+    (@number $name:ident $($rest:ident)*) => { 1 + counters!(@number $($rest)*) };
+}
+
+counters! {
     /// Answers from the store that the origin was not asked about.
-    pub hits: u64,
+    hits,
     /// Answers that the origin, or the function, had to give.
-    pub misses: u64,
+    misses,
     /// Responses or results stored.
-    pub stores: u64,
+    stores,
     /// Stored responses that the origin said are still good (304).
-    pub revalidations: u64,
+    revalidations,
     /// Hits that were stale.
-    pub stale: u64,
+    stale,
     /// Calls of the store that failed or took too long.
-    pub errors: u64,
+    errors,
     /// Requests that waited for another's fetch of the same key.
-    pub waits: u64,
+    waits,
     /// Bytes of bodies and values served from the store.
-    pub bytes: u64,
+    bytes,
     /// Time spent looking up, in microseconds, of hits and misses together.
-    pub lookup_micros: u64,
+    lookup_micros,
 }
 
 /// The counters of one hour.
@@ -52,52 +124,46 @@ pub struct Bucket {
     pub counts: Counts,
 }
 
-impl Counts {
-    /// The share of hits among hits and misses; `None` where there were neither.
-    pub fn hit_rate(&self) -> Option<f64> {
-        let asked = self.hits + self.misses;
-        (asked > 0).then(|| self.hits as f64 / asked as f64)
-    }
+/// What one process hands over at once. Where nobody knows what became of it, it is handed over again: a store adds
+/// a batch only if its number is higher than the last one's of the same process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Batch {
+    /// Who counted.
+    pub process: Uuid,
+    /// Grows with every batch of the process, from 1 on.
+    pub number: u64,
+    /// What was counted; each hour and scope at most once, the oldest hour first.
+    pub buckets: Vec<Bucket>,
+}
 
-    /// Every counter with its name in the store and in JSON.
-    pub fn fields(&self) -> [(&'static str, u64); 9] {
-        [
-            ("hits", self.hits),
-            ("misses", self.misses),
-            ("stores", self.stores),
-            ("revalidations", self.revalidations),
-            ("stale", self.stale),
-            ("errors", self.errors),
-            ("waits", self.waits),
-            ("bytes", self.bytes),
-            ("lookup_micros", self.lookup_micros),
-        ]
-    }
-
-    /// The counter of this name.
-    pub fn field_mut(&mut self, name: &str) -> Option<&mut u64> {
-        Some(match name {
-            "hits" => &mut self.hits,
-            "misses" => &mut self.misses,
-            "stores" => &mut self.stores,
-            "revalidations" => &mut self.revalidations,
-            "stale" => &mut self.stale,
-            "errors" => &mut self.errors,
-            "waits" => &mut self.waits,
-            "bytes" => &mut self.bytes,
-            "lookup_micros" => &mut self.lookup_micros,
-            _ => return None,
-        })
+impl Batch {
+    /// The only batch of somebody who counts once.
+    pub fn single(mut buckets: Vec<Bucket>) -> Self {
+        buckets.sort_by_key(|bucket| bucket.hour);
+        Self { process: Uuid::new_v4(), number: 1, buckets }
     }
 }
 
-impl AddAssign for Counts {
-    fn add_assign(&mut self, other: Self) {
-        for (name, value) in other.fields() {
-            if let Some(field) = self.field_mut(name) {
-                *field += value;
-            }
-        }
+impl Counts {
+    /// The share of hits among hits and misses; `None` where there were neither.
+    pub fn hit_rate(&self) -> Option<f64> {
+        let asked = self.hits.saturating_add(self.misses);
+        (asked > 0).then(|| self.hits as f64 / asked as f64)
+    }
+
+    /// How long a look-up took on average, in seconds; `None` where there was none.
+    pub fn mean_lookup(&self) -> Option<f64> {
+        let asked = self.hits.saturating_add(self.misses);
+        (asked > 0).then(|| self.lookup_micros as f64 / 1e6 / asked as f64)
+    }
+}
+
+impl std::iter::Sum for Counts {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        all.fold(Self::default(), |mut sum, counts| {
+            sum += counts;
+            sum
+        })
     }
 }
 
@@ -116,23 +182,6 @@ impl Scope {
             ("http", service) => Service::from_name(service).map(Self::Http),
             ("result", prefix) => Some(Self::Result(prefix.to_owned())),
             _ => None,
-        }
-    }
-}
-
-/// What this process counted and has not handed over to the store yet.
-#[derive(Default)]
-pub(crate) struct Counters {
-    pending: Mutex<HashMap<Scope, Counts>>,
-}
-
-impl Counters {
-    /// Counts something that just happened.
-    pub(crate) fn count(&self, scope: &Scope, happened: Counts) {
-        let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
-        match pending.get_mut(scope) {
-            Some(counts) => *counts += happened,
-            None => drop(pending.insert(scope.clone(), happened)),
         }
     }
 }

@@ -18,7 +18,7 @@ use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, TryStreamExt as _};
 use uuid::Uuid;
 
-use crate::counters::Bucket;
+use crate::counters::{Batch, Counted};
 use crate::entry::{Entry, EntryId};
 use crate::error::{Backend, Result};
 use crate::filter::Filter;
@@ -87,8 +87,8 @@ pub trait Store: Send + Sync + 'static {
     /// not to wait for others.
     async fn release(&self, name: &str, holder: Uuid, alone: Option<Duration>) -> Result<()>;
 
-    /// Adds to the counters that all processes share.
-    async fn count(&self, buckets: &[Bucket]) -> Result<()>;
+    /// Adds to the counters that all processes share; a batch that was added before is not added again.
+    async fn count(&self, batch: &Batch) -> Result<()>;
 }
 
 /// A live and whole response that a look-up found.
@@ -159,8 +159,8 @@ pub trait Inspect: Store {
     /// Facts about the server or the file.
     async fn info(&self) -> Result<Info>;
 
-    /// What was counted in the hours from `since` on (Unix seconds).
-    async fn counters(&self, since: f64) -> Result<Vec<Bucket>>;
+    /// What was counted, by the hour from the one that `since` (Unix seconds) falls into.
+    async fn counters(&self, since: f64) -> Result<Counted>;
 
     /// Every change of which storage answers; `None`: it is always the same.
     fn changes(&self) -> Option<tokio::sync::watch::Receiver<Health>> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use cache_core::counters::Bucket;
+use cache_core::counters::{Batch, Counted};
 use cache_core::{
     Backend, CacheKey, Claim, Cursor, Entry, EntryId, Error, Filter, Found, Health, Info, Inspect, Inspected, Memory,
     Page, Removed, Result, Store, StoredBody, Writer,
@@ -90,8 +90,8 @@ impl Store for Flaky {
     async fn release(&self, name: &str, holder: Uuid, alone: Option<Duration>) -> Result<()> {
         self.ask()?.release(name, holder, alone).await
     }
-    async fn count(&self, buckets: &[Bucket]) -> Result<()> {
-        self.ask()?.count(buckets).await
+    async fn count(&self, batch: &Batch) -> Result<()> {
+        self.ask()?.count(batch).await
     }
 }
 
@@ -109,7 +109,7 @@ impl Inspect for Flaky {
     async fn info(&self) -> Result<Info> {
         self.ask()?.info().await
     }
-    async fn counters(&self, since: f64) -> Result<Vec<Bucket>> {
+    async fn counters(&self, since: f64) -> Result<Counted> {
         self.ask()?.counters(since).await
     }
 }

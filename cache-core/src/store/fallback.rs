@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use super::{Claim, Cursor, Found, Health, Info, Inspect, Inspected, Page, Removed, Store, StoredBody, Writer};
-use crate::counters::Bucket;
+use crate::counters::{Batch, Counted};
 use crate::entry::{Entry, EntryId};
 use crate::error::{Backend, Error, Result, chain};
 use crate::filter::Filter;
@@ -176,8 +176,8 @@ impl Store for Fallback {
         self.ask(|store| store.release(name, holder, alone)).await
     }
 
-    async fn count(&self, buckets: &[Bucket]) -> Result<()> {
-        self.ask(|store| store.count(buckets)).await
+    async fn count(&self, batch: &Batch) -> Result<()> {
+        self.ask(|store| store.count(batch)).await
     }
 }
 
@@ -206,7 +206,7 @@ impl Inspect for Fallback {
         self.ask(Inspect::info).await
     }
 
-    async fn counters(&self, since: f64) -> Result<Vec<Bucket>> {
+    async fn counters(&self, since: f64) -> Result<Counted> {
         self.ask(|store| store.counters(since)).await
     }
 

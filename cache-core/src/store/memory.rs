@@ -14,7 +14,7 @@ use super::{
     Claim, Cursor, Found, Health, Info, Inspect, Inspected, Page, Position, Removed, Store, StoredBody, Writer,
 };
 use crate::clock;
-use crate::counters::{Bucket, Counts, KEPT, Scope};
+use crate::counters::{Batch, Bucket, Counted, Counts, KEPT, Scope, hour_of};
 use crate::entry::{Entry, EntryId, Layout};
 use crate::error::{Backend, BackendKind, Error, Result};
 use crate::filter::Filter;
@@ -27,7 +27,15 @@ use crate::summary::{self, Summary};
 pub struct Memory {
     services: Services,
     items: Arc<Mutex<Items>>,
-    counters: Arc<Mutex<BTreeMap<(i64, Scope), Counts>>>,
+    counters: Arc<Mutex<Counters>>,
+}
+
+#[derive(Default)]
+struct Counters {
+    hours: BTreeMap<(i64, Scope), Counts>,
+    ever: BTreeMap<Scope, Counts>,
+    /// The number of each process's last batch.
+    last: HashMap<Uuid, u64>,
 }
 
 /// What is stored, and the index of the HTTP entries.
@@ -207,13 +215,18 @@ impl Store for Memory {
         Ok(())
     }
 
-    async fn count(&self, buckets: &[Bucket]) -> Result<()> {
-        let mut counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
-        for bucket in buckets {
-            *counters.entry((bucket.hour, bucket.scope.clone())).or_default() += bucket.counts;
+    async fn count(&self, batch: &Batch) -> Result<()> {
+        let Counters { hours, ever, last } = &mut *self.counters.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.get(&batch.process).is_some_and(|number| *number >= batch.number) {
+            return Ok(());
         }
-        let oldest = (clock::now() - KEPT) / 3_600.0;
-        counters.retain(|(hour, _), _| *hour as f64 >= oldest.floor());
+        last.insert(batch.process, batch.number);
+        for Bucket { hour, scope, counts } in &batch.buckets {
+            *hours.entry((*hour, scope.clone())).or_default() += *counts;
+            *ever.entry(scope.clone()).or_default() += *counts;
+        }
+        let oldest = hour_of(clock::now() - KEPT);
+        hours.retain(|(hour, _), _| *hour >= oldest);
         Ok(())
     }
 }
@@ -296,12 +309,14 @@ impl Inspect for Memory {
         })
     }
 
-    async fn counters(&self, since: f64) -> Result<Vec<Bucket>> {
-        let first = (since / 3_600.0).floor() as i64;
+    async fn counters(&self, since: f64) -> Result<Counted> {
         let counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
-        let buckets = counters.iter().filter(|((hour, _), _)| *hour >= first);
-        Ok(buckets
-            .map(|((hour, scope), counts)| Bucket { hour: *hour, scope: scope.clone(), counts: *counts })
-            .collect())
+        let bucket = |((hour, scope), counts): (&(i64, Scope), &Counts)| Bucket {
+            hour: *hour,
+            scope: scope.clone(),
+            counts: *counts,
+        };
+        let hours = counters.hours.iter().filter(|((hour, _), _)| *hour >= hour_of(since));
+        Ok(Counted { hours: hours.map(bucket).collect(), ever: counters.ever.clone() })
     }
 }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use super::{Claim, Cursor, Found, Health, Info, Inspect, Inspected, Page, Removed, Store, StoredBody, Writer};
-use crate::counters::Bucket;
+use crate::counters::{Batch, Counted};
 use crate::entry::{Entry, EntryId};
 use crate::error::{Backend, Error, Result};
 use crate::filter::Filter;
@@ -67,8 +67,9 @@ impl Store for ReadOnly {
     async fn release(&self, _name: &str, _holder: Uuid, _alone: Option<Duration>) -> Result<()> {
         Ok(())
     }
-    async fn count(&self, _buckets: &[Bucket]) -> Result<()> {
-        self.refuse()
+    /// Nothing is counted; to refuse would make the cache try again and again.
+    async fn count(&self, _batch: &Batch) -> Result<()> {
+        Ok(())
     }
 }
 
@@ -86,7 +87,7 @@ impl Inspect for ReadOnly {
     async fn info(&self) -> Result<Info> {
         self.0.info().await
     }
-    async fn counters(&self, since: f64) -> Result<Vec<Bucket>> {
+    async fn counters(&self, since: f64) -> Result<Counted> {
         self.0.counters(since).await
     }
     fn changes(&self) -> Option<tokio::sync::watch::Receiver<Health>> {

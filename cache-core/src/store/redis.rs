@@ -31,7 +31,7 @@ use super::{
     Claim, Cursor, Found, Health, Info, Inspect, Inspected, Page, Position, Removed, Store, StoredBody, Writer,
 };
 use crate::config::Config;
-use crate::counters::Bucket;
+use crate::counters::{Batch, Counted};
 use crate::entry::{Entry, EntryId, Layout};
 use crate::error::{Backend, Error, Result, chain};
 use crate::filter::Filter;
@@ -119,8 +119,8 @@ impl Store for Redis {
         claims::release(&self.commands, name, holder, alone).await
     }
 
-    async fn count(&self, buckets: &[Bucket]) -> Result<()> {
-        counts::add(&self.commands, buckets).await
+    async fn count(&self, batch: &Batch) -> Result<()> {
+        counts::add(&self.commands, batch).await
     }
 }
 
@@ -147,7 +147,7 @@ impl Inspect for Redis {
         info::info(&self.commands).await
     }
 
-    async fn counters(&self, since: f64) -> Result<Vec<Bucket>> {
+    async fn counters(&self, since: f64) -> Result<Counted> {
         counts::read(&self.commands, since).await
     }
 }

@@ -26,7 +26,7 @@ pub(crate) use self::scan::Position;
 use self::worker::{Failure, Worker};
 use super::{Claim, Cursor, Found, Health, Info, Inspect, Inspected, Page, Removed, Store, StoredBody, Writer};
 use crate::clock;
-use crate::counters::Bucket;
+use crate::counters::{Batch, Counted};
 use crate::entry::{Entry, EntryId, State};
 use crate::error::{Backend, BackendKind, Error, Result, chain};
 use crate::filter::Filter;
@@ -181,9 +181,9 @@ impl Store for Sqlite {
         Ok(())
     }
 
-    async fn count(&self, buckets: &[Bucket]) -> Result<()> {
-        let buckets = buckets.to_vec();
-        self.worker.run("counting", move |database| counts::add(database, &buckets)).await
+    async fn count(&self, batch: &Batch) -> Result<()> {
+        let batch = batch.clone();
+        self.worker.run("counting", move |database| counts::add(database, &batch)).await
     }
 }
 
@@ -235,7 +235,7 @@ impl Inspect for Sqlite {
         .await
     }
 
-    async fn counters(&self, since: f64) -> Result<Vec<Bucket>> {
+    async fn counters(&self, since: f64) -> Result<Counted> {
         self.read("reading counters", move |_, reader| counts::read(reader.connection, since)).await
     }
 }

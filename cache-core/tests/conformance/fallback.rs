@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use cache_core::counters::Bucket;
+use cache_core::counters::{Batch, Counted};
 use cache_core::{
     Backend, CacheKey, Claim, Cursor, Entry, EntryId, Error, Fallback, Filter, Found, Health, Info, Inspect, Inspected,
     Memory, Page, Removed, Result, Store, StoredBody, Writer,
@@ -85,8 +85,8 @@ impl Store for Switch {
     async fn release(&self, name: &str, holder: Uuid, alone: Option<Duration>) -> Result<()> {
         self.up()?.release(name, holder, alone).await
     }
-    async fn count(&self, buckets: &[Bucket]) -> Result<()> {
-        self.up()?.count(buckets).await
+    async fn count(&self, batch: &Batch) -> Result<()> {
+        self.up()?.count(batch).await
     }
 }
 
@@ -104,7 +104,7 @@ impl Inspect for Switch {
     async fn info(&self) -> Result<Info> {
         self.up()?.info().await
     }
-    async fn counters(&self, since: f64) -> Result<Vec<Bucket>> {
+    async fn counters(&self, since: f64) -> Result<Counted> {
         self.up()?.counters(since).await
     }
 }

@@ -53,6 +53,7 @@ macro_rules! all_promises {
             sharing::a_claim_ends_when_it_is_not_renewed
             sharing::who_is_told_not_to_wait_is_told_so_for_a_while
             sharing::counters_of_two_writers_add_up
+            sharing::a_batch_counts_once
             sharing::counters_are_kept_for_seven_days
             sharing::counters_are_no_entries
             listing::pages_joined_are_everything_once

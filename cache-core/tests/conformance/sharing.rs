@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cache_core::counters::{Bucket, Counts, KEPT, Scope};
+use cache_core::counters::{Batch, Bucket, Counted, Counts, KEPT, Scope};
 use cache_core::{Claim, Service, clock};
 use uuid::Uuid;
 
@@ -79,7 +79,8 @@ fn bucket(hour: i64, scope: &Scope, counts: Counts) -> Bucket {
     Bucket { hour, scope: scope.clone(), counts }
 }
 
-fn sorted(mut buckets: Vec<Bucket>) -> Vec<Bucket> {
+fn sorted(counted: Counted) -> Vec<Bucket> {
+    let mut buckets = counted.hours;
     buckets.sort_by_key(|bucket| (bucket.hour, bucket.scope.clone()));
     buckets
 }
@@ -90,27 +91,42 @@ pub async fn counters_of_two_writers_add_up(s: Subject) {
     let results = Scope::Result("p: of:any \u{1b}[31mkind, 鍵".into());
     let once = Counts { hits: 3, misses: 1, stores: 1, bytes: 5 << 30, lookup_micros: 77, ..Counts::default() };
     let all = Counts { revalidations: 1, stale: 2, errors: 3, waits: 4, ..once };
-    assert_eq!(s.store.counters(0.0).await.unwrap(), []);
+    assert_eq!(s.store.counters(0.0).await.unwrap(), Counted::default());
     let adding = (0..10).map(|_| {
-        let buckets = [bucket(hour, &jikan, once), bucket(hour, &results, all), bucket(hour - 1, &jikan, once)];
+        let buckets = vec![bucket(hour, &jikan, once), bucket(hour, &results, all), bucket(hour - 1, &jikan, once)];
         let store = &s.store;
-        async move { store.count(&buckets).await }
+        async move { store.count(&Batch::single(buckets)).await }
     });
     for outcome in futures_util::future::join_all(adding).await {
         outcome.unwrap();
     }
 
-    let sum = |counts: Counts| {
-        (0..10).fold(Counts::default(), |mut sum, _| {
-            sum += counts;
-            sum
-        })
-    };
+    let sum = |counts: Counts| std::iter::repeat_n(counts, 10).sum::<Counts>();
     let expected =
         [bucket(hour - 1, &jikan, sum(once)), bucket(hour, &jikan, sum(once)), bucket(hour, &results, sum(all))];
     assert_eq!(sorted(s.store.counters(clock::now() - DAY.as_secs_f64()).await.unwrap()), expected);
     assert_eq!(sorted(s.store.counters(hour as f64 * 3_600.0).await.unwrap()), expected[1..]);
-    assert_eq!(s.store.counters((hour + 1) as f64 * 3_600.0).await.unwrap(), []);
+    let none_yet = s.store.counters((hour + 1) as f64 * 3_600.0).await.unwrap();
+    assert_eq!(none_yet.hours, []);
+    assert_eq!(none_yet.ever, [(jikan, [once; 20].into_iter().sum()), (results, sum(all))].into());
+}
+
+pub async fn a_batch_counts_once(s: Subject) {
+    let hour = (clock::now() / 3_600.0) as i64;
+    let scope = Scope::Http(Service::AniDb);
+    let hits = Counts { hits: 1, ..Counts::default() };
+    let processes = [Uuid::new_v4(), Uuid::new_v4()];
+    for number in [1, 1, 2, 1, 2] {
+        for process in processes {
+            let buckets = vec![bucket(hour - 1, &scope, hits), bucket(hour, &scope, hits)];
+            s.store.count(&Batch { process, number, buckets }).await.unwrap();
+        }
+    }
+    s.store.count(&Batch { process: processes[0], number: 3, buckets: Vec::new() }).await.unwrap();
+    let counted = s.store.counters(clock::now() - KEPT).await.unwrap();
+    let sum = [hits; 4].into_iter().sum::<Counts>();
+    assert_eq!(counted.ever[&scope].hits, 8);
+    assert_eq!(sorted(counted), [bucket(hour - 1, &scope, sum), bucket(hour, &scope, sum)]);
 }
 
 pub async fn counters_are_kept_for_seven_days(s: Subject) {
@@ -118,8 +134,9 @@ pub async fn counters_are_kept_for_seven_days(s: Subject) {
     let scope = Scope::Http(Service::Kitsu);
     let hits = Counts { hits: 1, ..Counts::default() };
     let kept = KEPT as i64 / 3_600;
-    s.store.count(&[bucket(hour - kept - 2, &scope, hits)]).await.unwrap();
-    s.store.count(&[bucket(hour - kept + 1, &scope, hits), bucket(hour, &scope, hits)]).await.unwrap();
+    s.store.count(&Batch::single(vec![bucket(hour - kept - 2, &scope, hits)])).await.unwrap();
+    let buckets = vec![bucket(hour - kept + 1, &scope, hits), bucket(hour, &scope, hits)];
+    s.store.count(&Batch::single(buckets)).await.unwrap();
     let since = clock::now() - 2.0 * KEPT;
     let expected = [bucket(hour - kept + 1, &scope, hits), bucket(hour, &scope, hits)];
     assert_eq!(sorted(s.store.counters(since).await.unwrap()), expected);
@@ -128,7 +145,7 @@ pub async fn counters_are_kept_for_seven_days(s: Subject) {
 pub async fn counters_are_no_entries(s: Subject) {
     let hits = Counts { hits: 1, ..Counts::default() };
     let hour = (clock::now() / 3_600.0) as i64;
-    s.store.count(&[bucket(hour, &Scope::Http(Service::Jikan), hits)]).await.unwrap();
+    s.store.count(&Batch::single(vec![bucket(hour, &Scope::Http(Service::Jikan), hits)])).await.unwrap();
     s.store.claim("http:GET:abc", Uuid::new_v4(), LONG).await.unwrap();
     assert_eq!(crate::samples::list(&s.store, &cache_core::Filter::default(), 100).await, []);
 }

@@ -1,53 +1,89 @@
-//! The shared counters: one hash an hour, `animecache:counters:{hour}`, which expires when nobody asks for it any more.
+//! The shared counters: one hash an hour, `animecache:{counters}:HOUR`, and one for all of them together; each expires
+//! when nobody asks for it any more. The braces are Redis' own: they keep the hashes together in a cluster.
 
-use redis::{Pipeline, RedisResult, cmd};
+use std::collections::BTreeMap;
+
+use redis::{Pipeline, Value, cmd};
 
 use super::connection::Connection;
 use super::reply;
 use crate::clock;
-use crate::counters::{Bucket, Counts, KEPT, Scope};
+use crate::counters::{Batch, Bucket, Counted, Counts, KEPT, Scope, forgotten_at, hour_of};
 use crate::error::Result;
 
+const EVER: &str = "animecache:{counters}:ever";
+
 fn key(hour: i64) -> String {
-    format!("animecache:counters:{hour}")
+    format!("animecache:{{counters}}:{hour}")
 }
 
-pub(super) async fn add(connection: &Connection, buckets: &[Bucket]) -> Result<()> {
-    let mut pipe = Pipeline::new();
-    for bucket in buckets {
-        for (name, value) in bucket.counts.fields().into_iter().filter(|(_, value)| *value > 0) {
-            pipe.cmd("HINCRBY").arg(key(bucket.hour)).arg(format!("{}:{name}", bucket.scope.name())).arg(value);
-        }
-        pipe.cmd("EXPIREAT").arg(key(bucket.hour)).arg((bucket.hour + 1) * 3_600 + KEPT as i64);
-    }
-    // Never twice: what was counted once must not be counted again.
-    let answers = connection.pipeline_once("counting", &mut pipe).await?;
-    match answers.into_iter().find_map(RedisResult::err) {
-        Some(error) => Err(connection.explain("counting", error)),
-        None => Ok(()),
-    }
-}
+/// Adds a batch whole, and once: a connection that breaks does not tell whether the server has got it.
+///
+/// `KEYS`: the hash of all hours, then those of some hours; `ARGV`: the field for the process's last batch in the first
+/// of these, the number of the batch, when each key expires, and then for each counter its hash, its field and what
+/// to add.
+const ADD: &str = "\
+local last = tonumber(redis.call('HGET', KEYS[2], ARGV[1]) or 0)
+if last >= tonumber(ARGV[2]) then return end
+redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
+for i = 3 + #KEYS, #ARGV, 3 do
+  redis.call('HINCRBY', KEYS[tonumber(ARGV[i])], ARGV[i + 1], ARGV[i + 2])
+  redis.call('HINCRBY', KEYS[1], ARGV[i + 1], ARGV[i + 2])
+end
+for i, key in ipairs(KEYS) do redis.call('EXPIREAT', key, ARGV[2 + i]) end";
 
-pub(super) async fn read(connection: &Connection, since: f64) -> Result<Vec<Bucket>> {
-    let hours: Vec<i64> = ((since / 3_600.0).floor() as i64..=(clock::now() / 3_600.0) as i64).collect();
-    let mut pipe = Pipeline::with_capacity(hours.len());
+pub(super) async fn add(connection: &Connection, batch: &Batch) -> Result<()> {
+    let mut hours: Vec<i64> = batch.buckets.iter().map(|bucket| bucket.hour).collect();
+    hours.dedup();
+    let Some(newest) = hours.last() else { return Ok(()) };
+    let mut command = cmd("EVAL");
+    command.arg(ADD).arg(1 + hours.len()).arg(EVER);
     for hour in &hours {
-        pipe.add_command(cmd("HGETALL").arg(key(*hour)).clone());
+        command.arg(key(*hour));
     }
-    let answers = connection.on_entries("reading counters", &mut pipe).await?;
-    let mut buckets = Vec::new();
-    for (hour, answer) in hours.into_iter().zip(answers) {
-        let mut scopes = std::collections::BTreeMap::<Scope, Counts>::new();
-        let values = answer.map(reply::strings).unwrap_or_default();
-        for pair in values.chunks_exact(2) {
-            let (name, value) = (String::from_utf8_lossy(&pair[0]), String::from_utf8_lossy(&pair[1]));
-            let Some((scope, field)) = name.rsplit_once(':') else { continue };
-            let (Some(scope), Ok(value)) = (Scope::from_name(scope), value.parse()) else { continue };
-            if let Some(counter) = scopes.entry(scope).or_default().field_mut(field) {
-                *counter = value;
-            }
+    command.arg(format!("batch:{}", batch.process)).arg(batch.number).arg(forgotten_at(*newest));
+    for hour in &hours {
+        command.arg(forgotten_at(*hour));
+    }
+    for Bucket { hour, scope, counts } in &batch.buckets {
+        // Lua counts from 1, and the first hash is the one of all hours.
+        let place = 2 + hours.partition_point(|other| other < hour);
+        for (field, value) in counts.fields().into_iter().filter(|(_, value)| *value > 0) {
+            command.arg(place).arg(format!("{}:{field}", scope.name())).arg(value);
         }
-        buckets.extend(scopes.into_iter().map(|(scope, counts)| Bucket { hour, scope, counts }));
     }
-    Ok(buckets)
+    connection.query("counting", &command).await.map(drop)
+}
+
+pub(super) async fn read(connection: &Connection, since: f64) -> Result<Counted> {
+    let now = hour_of(clock::now());
+    // Older ones have expired.
+    let hours: Vec<i64> = (hour_of(since).max(now - hour_of(KEPT))..=now).collect();
+    let mut pipe = Pipeline::with_capacity(hours.len() + 1);
+    pipe.cmd("HGETALL").arg(EVER);
+    for hour in &hours {
+        pipe.cmd("HGETALL").arg(key(*hour));
+    }
+    let mut answers = connection.on_entries("reading counters", &mut pipe).await?.into_iter();
+    let ever = answers.next().and_then(redis::RedisResult::ok).map(scopes).unwrap_or_default();
+    let mut counted = Counted { ever, hours: Vec::new() };
+    for (hour, answer) in hours.into_iter().zip(answers) {
+        let scopes = answer.map(scopes).unwrap_or_default();
+        counted.hours.extend(scopes.into_iter().map(|(scope, counts)| Bucket { hour, scope, counts }));
+    }
+    Ok(counted)
+}
+
+/// A hash of counters; what else is in it is not ours to understand.
+fn scopes(hash: Value) -> BTreeMap<Scope, Counts> {
+    let mut scopes = BTreeMap::<Scope, Counts>::new();
+    for pair in reply::strings(hash).chunks_exact(2) {
+        let (name, value) = (String::from_utf8_lossy(&pair[0]), String::from_utf8_lossy(&pair[1]));
+        let Some((scope, field)) = name.rsplit_once(':') else { continue };
+        let (Some(scope), Ok(value)) = (Scope::from_name(scope), value.parse()) else { continue };
+        if let Some(counter) = scopes.entry(scope).or_default().field_mut(field) {
+            *counter = value;
+        }
+    }
+    scopes
 }

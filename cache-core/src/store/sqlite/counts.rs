@@ -2,47 +2,70 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension as _};
 
 use super::database::Database;
 use super::schema;
 use super::worker::Failure;
-use crate::counters::{Bucket, Counts, KEPT, Scope};
+use crate::counters::{Batch, Bucket, Counted, Counts, KEPT, Scope, hour_of};
 
-pub(super) fn add(database: &mut Database, buckets: &[Bucket]) -> Result<(), Failure> {
+/// Stands in the place of an hour for all of them together.
+const EVER: i64 = 0;
+
+/// Stands in the place of a scope for the number of each process's last batch.
+const LAST_BATCH: &str = "batch";
+
+pub(super) fn add(database: &mut Database, batch: &Batch) -> Result<(), Failure> {
+    let (Some(first), Some(last)) = (batch.buckets.first(), batch.buckets.last()) else { return Ok(()) };
     let (change, _) = database.change()?;
-    for bucket in buckets {
-        for (field, value) in bucket.counts.fields().into_iter().filter(|(_, value)| *value > 0) {
-            change
-                .prepare_cached(
-                    "INSERT INTO animecache_counters (hour, name, field, value) VALUES (?1, ?2, ?3, ?4)
-                     ON CONFLICT (hour, name, field) DO UPDATE SET value = value + excluded.value",
-                )?
-                .execute((bucket.hour, bucket.scope.name(), field, value as i64))?;
+    let process = batch.process.to_string();
+    let known: Option<i64> = change
+        .prepare_cached("SELECT value FROM animecache_counters WHERE hour = ?1 AND name = ?2 AND field = ?3")?
+        .query_row((first.hour, LAST_BATCH, &process), |row| row.get(0))
+        .optional()?;
+    if known.is_some_and(|number| number >= batch.number as i64) {
+        return Ok(());
+    }
+    change
+        .prepare_cached("REPLACE INTO animecache_counters (hour, name, field, value) VALUES (?1, ?2, ?3, ?4)")?
+        .execute((first.hour, LAST_BATCH, &process, batch.number as i64))?;
+    for Bucket { hour, scope, counts } in &batch.buckets {
+        let name = scope.name();
+        for (field, value) in counts.fields().into_iter().filter(|(_, value)| *value > 0) {
+            for hour in [*hour, EVER] {
+                change
+                    .prepare_cached(
+                        "INSERT INTO animecache_counters (hour, name, field, value) VALUES (?1, ?2, ?3, ?4)
+                         ON CONFLICT (hour, name, field) DO UPDATE SET value = value + excluded.value",
+                    )?
+                    .execute((hour, &name, field, value as i64))?;
+            }
         }
     }
-    if let Some(hour) = buckets.iter().map(|bucket| bucket.hour).max() {
-        let oldest = hour - KEPT as i64 / 3_600;
-        change.prepare_cached("DELETE FROM animecache_counters WHERE hour < ?1")?.execute([oldest])?;
-    }
+    let oldest = last.hour - hour_of(KEPT);
+    change.prepare_cached("DELETE FROM animecache_counters WHERE hour < ?1 AND hour <> ?2")?.execute((oldest, EVER))?;
     change.commit()?;
     Ok(())
 }
 
-pub(super) fn read(connection: &Connection, since: f64) -> Result<Vec<Bucket>, Failure> {
-    if !schema::has_own(connection)? {
-        return Ok(Vec::new());
+pub(super) fn read(connection: &Connection, since: f64) -> Result<Counted, Failure> {
+    let mut counted = Counted::default();
+    if !schema::has_counters(connection)? {
+        return Ok(counted);
     }
-    let mut statement =
-        connection.prepare_cached("SELECT hour, name, field, value FROM animecache_counters WHERE hour >= ?1")?;
-    let mut rows = statement.query([(since / 3_600.0).floor() as i64])?;
-    let mut counters = BTreeMap::<(i64, Scope), Counts>::new();
+    let mut statement = connection
+        .prepare_cached("SELECT hour, name, field, value FROM animecache_counters WHERE hour >= ?1 OR hour = ?2")?;
+    let mut rows = statement.query((hour_of(since), EVER))?;
+    let mut hours = BTreeMap::<(i64, Scope), Counts>::new();
     while let Some(row) = rows.next()? {
         let (hour, name, field, value): (i64, String, String, i64) = row.try_into()?;
         let Some(scope) = Scope::from_name(&name) else { continue };
-        if let Some(counter) = counters.entry((hour, scope)).or_default().field_mut(&field) {
+        let counts =
+            if hour == EVER { counted.ever.entry(scope).or_default() } else { hours.entry((hour, scope)).or_default() };
+        if let Some(counter) = counts.field_mut(&field) {
             *counter = value as u64;
         }
     }
-    Ok(counters.into_iter().map(|((hour, scope), counts)| Bucket { hour, scope, counts }).collect())
+    counted.hours = hours.into_iter().map(|((hour, scope), counts)| Bucket { hour, scope, counts }).collect();
+    Ok(counted)
 }

@@ -76,8 +76,17 @@ fn columns(connection: &Connection, table: &str) -> Result<BTreeSet<String>, Fai
 
 /// Whether our own tables are in this file: they come with our first write.
 pub(super) fn has_own(connection: &Connection) -> Result<bool, Failure> {
+    has_table(connection, RESULTS)
+}
+
+/// Whether anything was ever counted in this file; older versions did not.
+pub(super) fn has_counters(connection: &Connection) -> Result<bool, Failure> {
+    has_table(connection, "animecache_counters")
+}
+
+fn has_table(connection: &Connection, name: &str) -> Result<bool, Failure> {
     let mut statement = connection.prepare_cached("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1")?;
-    Ok(statement.exists([RESULTS])?)
+    Ok(statement.exists([name])?)
 }
 
 /// Makes a new file one of layout C.
