@@ -23,12 +23,12 @@ pub(super) fn add(database: &mut Database, batch: &Batch) -> Result<(), Failure>
         .prepare_cached("SELECT value FROM animecache_counters WHERE hour = ?1 AND name = ?2 AND field = ?3")?
         .query_row((first.hour, LAST_BATCH, &process), |row| row.get(0))
         .optional()?;
-    if known.is_some_and(|number| number >= batch.number as i64) {
+    if known.is_some_and(|number| number >= batch.number.cast_signed()) {
         return Ok(());
     }
     change
         .prepare_cached("REPLACE INTO animecache_counters (hour, name, field, value) VALUES (?1, ?2, ?3, ?4)")?
-        .execute((first.hour, LAST_BATCH, &process, batch.number as i64))?;
+        .execute((first.hour, LAST_BATCH, &process, batch.number.cast_signed()))?;
     for Bucket { hour, scope, counts } in &batch.buckets {
         let name = scope.name();
         for (field, value) in counts.fields().into_iter().filter(|(_, value)| *value > 0) {
@@ -38,7 +38,7 @@ pub(super) fn add(database: &mut Database, batch: &Batch) -> Result<(), Failure>
                         "INSERT INTO animecache_counters (hour, name, field, value) VALUES (?1, ?2, ?3, ?4)
                          ON CONFLICT (hour, name, field) DO UPDATE SET value = value + excluded.value",
                     )?
-                    .execute((hour, &name, field, value as i64))?;
+                    .execute((hour, &name, field, value.cast_signed()))?;
             }
         }
     }
@@ -63,7 +63,7 @@ pub(super) fn read(connection: &Connection, since: f64) -> Result<Counted, Failu
         let counts =
             if hour == EVER { counted.ever.entry(scope).or_default() } else { hours.entry((hour, scope)).or_default() };
         if let Some(counter) = counts.field_mut(&field) {
-            *counter = value as u64;
+            *counter = value.cast_unsigned();
         }
     }
     counted.hours = hours.into_iter().map(|((hour, scope), counts)| Bucket { hour, scope, counts }).collect();
