@@ -216,7 +216,7 @@ fn result(pipe: &mut redis::Pipeline, n: u64, size: usize) {
     // Every tenth was stored before its function changed.
     let schema = if n % 50 < 5 { "82fce6a05e45281a" } else { newest };
     let argument = if prefix.starts_with("anisearch") { n.to_string() } else { format!("title-no-{n}") };
-    let key = result_key(prefix, schema, &[argument.into()], &[]);
+    let key = result_key(prefix, schema, &[argument.as_str().into()], &[]);
     let value = json!({"title": format!("Title no. {n}"), "description": filler(n, size)}).to_string();
     pipe.set_ex(key, value, (DAY - scattered(n) % DAY).max(60)).ignore();
 }

@@ -2,13 +2,16 @@
 //!
 //! The HTTP recipes are the pipeline's and hishel's; the result recipe is the pipeline's `@cached_result`.
 
-use std::borrow::Cow;
+mod result;
+
 use std::fmt;
 
+use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::python::{self, Dumps};
+pub use result::{Argument, ResultKey, result_key};
 
 /// What the result cache puts before every key.
 pub const RESULT_PREFIX: &str = "result_cache";
@@ -37,7 +40,7 @@ impl CacheKey {
         let mut parts = format!("{method}:{url}").into_bytes();
         if let Some(json) = payload.json {
             parts.push(b':');
-            parts.extend_from_slice(python::dumps(json, COMPACT).as_bytes());
+            parts.extend_from_slice(compact(json).as_bytes());
         }
         for (name, value) in [("params", payload.params), ("data", payload.data)] {
             if let Some(value) = value {
@@ -69,7 +72,12 @@ impl fmt::Display for CacheKey {
     }
 }
 
-const COMPACT: Dumps = Dumps { ascii: false, compact: true };
+/// The JSON that the pipeline makes keys of.
+fn compact(value: &impl Serialize) -> String {
+    let (text, _) = python::dumps(value, Dumps { ascii: false, compact: true, sorted: true })
+        .expect("JSON values and lists of texts have no names but texts");
+    text
+}
 
 /// What a request sends besides its URL, as far as the pipeline's key depends on it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -116,11 +124,11 @@ impl Form {
             Self::Map(members) => {
                 let mut pairs: Vec<[String; 2]> = members.iter().map(|(k, v)| [k.clone(), v.text()]).collect();
                 pairs.sort_unstable();
-                python::dumps(&serde_json::json!(pairs), COMPACT)
+                compact(&pairs)
             }
             Self::List(items) => {
                 let items: Vec<String> = items.iter().map(Self::text).collect();
-                python::dumps(&serde_json::json!(items), COMPACT)
+                compact(&items)
             }
             Self::Int(number) => number.to_string(),
             Self::Float(number) => python::float(*number),
@@ -128,93 +136,6 @@ impl Form {
             Self::None => "None".to_owned(),
         }
     }
-}
-
-/// An argument of a function whose result is cached.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Argument {
-    /// A Python float; JSON cannot hold infinities, arguments can.
-    Float(f64),
-    /// Any JSON value: text, numbers, bools, null, lists and mappings.
-    Json(Value),
-}
-
-impl<T: Into<Value>> From<T> for Argument {
-    fn from(value: T) -> Self {
-        Self::Json(value.into())
-    }
-}
-
-impl Argument {
-    fn text(&self, none: &str) -> String {
-        match self {
-            Self::Float(number) => python::float(*number),
-            Self::Json(Value::String(text)) => text.clone(),
-            Self::Json(Value::Number(n)) => python::number(n),
-            Self::Json(Value::Bool(flag)) => python::boolean(*flag).to_owned(),
-            Self::Json(Value::Null) => none.to_owned(),
-            Self::Json(value) => python::dumps(value, Dumps { ascii: true, compact: false }),
-        }
-    }
-}
-
-/// The Redis key of a function's result: `result_cache:{prefix}:{schema}:{arguments joined with ":"}`.
-///
-/// Positional `None` is written `null`, as a keyword argument `None`. Where prefix, schema and arguments together
-/// have more than 200 characters, their SHA-256 stands in for the arguments.
-pub fn result_key(prefix: &str, schema: &str, positional: &[Argument], keyword: &[(&str, Argument)]) -> String {
-    let mut keyword: Vec<_> = keyword.iter().collect();
-    keyword.sort_by_key(|(name, _)| *name);
-    let arguments = positional
-        .iter()
-        .map(|argument| argument.text("null"))
-        .chain(keyword.into_iter().map(|(name, argument)| format!("{name}={}", argument.text("None"))));
-    let whole = [prefix.to_owned(), schema.to_owned()].into_iter().chain(arguments).collect::<Vec<_>>().join(":");
-    if whole.chars().count() > 200 {
-        format!("{RESULT_PREFIX}:{prefix}:{schema}:{}", sha256_hex(whole.as_bytes()))
-    } else {
-        format!("{RESULT_PREFIX}:{whole}")
-    }
-}
-
-/// The parts of a result key that can be told apart for certain.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ResultKey<'a> {
-    /// The key prefix or function name.
-    pub prefix: &'a [u8],
-    /// The 16 hexadecimal digits of the schema hash; older keys have none.
-    pub schema: Option<&'a str>,
-    /// The arguments, joined with `:`, or their SHA-256.
-    pub arguments: &'a [u8],
-}
-
-impl<'a> ResultKey<'a> {
-    /// Takes a Redis key apart; `None` where it is not one of the result cache.
-    pub fn parse(key: &'a [u8]) -> Option<Self> {
-        let rest = key.strip_prefix(RESULT_PREFIX.as_bytes())?.strip_prefix(b":")?;
-        let (prefix, rest) = split_colon(rest);
-        let (first, arguments) = split_colon(rest);
-        match std::str::from_utf8(first) {
-            Ok(schema) if is_schema_hash(schema) => Some(Self { prefix, schema: Some(schema), arguments }),
-            _ => Some(Self { prefix, schema: None, arguments: rest }),
-        }
-    }
-
-    /// The arguments as text, bytes that are not UTF-8 replaced.
-    pub fn arguments_text(&self) -> Cow<'a, str> {
-        String::from_utf8_lossy(self.arguments)
-    }
-}
-
-fn split_colon(bytes: &[u8]) -> (&[u8], &[u8]) {
-    match bytes.iter().position(|b| *b == b':') {
-        Some(at) => (&bytes[..at], &bytes[at + 1..]),
-        None => (bytes, &[]),
-    }
-}
-
-fn is_schema_hash(text: &str) -> bool {
-    text.len() == 16 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 /// The schema hash of a function: the first 16 hexadecimal digits of the SHA-256 of its source text.
@@ -252,7 +173,6 @@ pub fn unhex(digits: &[u8]) -> Option<Vec<u8>> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use serde_json::json;
 
     #[test]
     fn pipeline_keys_are_the_recorded_ones() {
@@ -290,56 +210,6 @@ mod tests {
     }
 
     #[test]
-    fn result_keys_are_the_recorded_ones() {
-        // The right sides are keys of fixtures/pipeline.ndjson.
-        let key = |positional: &[Argument], keyword: &[(&str, Argument)]| {
-            result_key("no_prefix", "ace6d8c92ebc96ea", positional, keyword)
-        };
-        let null = || Argument::Json(Value::Null);
-        assert_eq!(
-            key(&[1.into(), Argument::Float(2.0), true.into(), null()], &[]),
-            "result_cache:no_prefix:ace6d8c92ebc96ea:1:2.0:True:null"
-        );
-        assert_eq!(key(&[json!(["t", 1]).into()], &[]), r#"result_cache:no_prefix:ace6d8c92ebc96ea:["t", 1]"#);
-        assert_eq!(
-            key(&[Argument::Float(f64::INFINITY), 1e22.into(), Argument::Float(-0.0), 1e-7.into()], &[]),
-            "result_cache:no_prefix:ace6d8c92ebc96ea:inf:1e+22:-0.0:1e-07"
-        );
-        assert_eq!(
-            key(&["x".into()], &[("tags", json!(["a", "é"]).into()), ("deep", true.into()), ("opts", null())]),
-            r#"result_cache:no_prefix:ace6d8c92ebc96ea:x:deep=True:opts=None:tags=["a", "\u00e9"]"#
-        );
-        assert_eq!(
-            key(&["ワンピース:colon".into()], &[("z", 1.into()), ("a", 2.into())]),
-            "result_cache:no_prefix:ace6d8c92ebc96ea:ワンピース:colon:a=2:z=1"
-        );
-    }
-
-    #[test]
-    fn long_result_keys_are_hashed_by_characters_not_bytes() {
-        let exactly_200 = "ワ".repeat(200 - "p:ace6d8c92ebc96ea:".len());
-        let key = result_key("p", "ace6d8c92ebc96ea", &[exactly_200.as_str().into()], &[]);
-        assert!(key.ends_with(&exactly_200));
-        let longer = result_key("p", "ace6d8c92ebc96ea", &[format!("{exactly_200}x").as_str().into()], &[]);
-        assert_eq!(longer.len(), "result_cache:p:ace6d8c92ebc96ea:".len() + 64);
-    }
-
-    #[test]
-    fn a_result_key_comes_apart() {
-        let parse = |key: &'static str| {
-            let parsed = ResultKey::parse(key.as_bytes()).expect("a result key");
-            (std::str::from_utf8(parsed.prefix).unwrap(), parsed.schema, parsed.arguments_text().into_owned())
-        };
-        assert_eq!(
-            parse("result_cache:anisearch_anime:82fce6a05e45281a:18878:x"),
-            ("anisearch_anime", Some("82fce6a05e45281a"), "18878:x".to_owned())
-        );
-        assert_eq!(parse("result_cache:anisearch_anime:18878"), ("anisearch_anime", None, "18878".to_owned()));
-        assert_eq!(parse("result_cache:p"), ("p", None, String::new()));
-        assert_eq!(ResultKey::parse(b"result_cachet:p:1"), None);
-    }
-
-    #[test]
     fn hex_goes_there_and_back() {
         assert_eq!(hex(&[0, 171, 255]), "00abff");
         assert_eq!(unhex(b"00abff"), Some(vec![0, 171, 255]));
@@ -348,21 +218,6 @@ mod tests {
     }
 
     proptest! {
-        #[test]
-        fn a_result_key_tells_its_prefix_and_schema_whatever_its_arguments(
-            prefix in "[a-z_]{1,20}",
-            schema in "[0-9a-f]{16}",
-            positional in proptest::collection::vec(".{0,60}", 0..6),
-            keyword in ".{0,60}",
-        ) {
-            let arguments: Vec<Argument> = positional.iter().map(|text| text.as_str().into()).collect();
-            let key = result_key(&prefix, &schema, &arguments, &[("name", keyword.as_str().into())]);
-            let parts = ResultKey::parse(key.as_bytes()).expect("a result key");
-            prop_assert_eq!(parts.prefix, prefix.as_bytes());
-            prop_assert_eq!(parts.schema, Some(schema.as_str()));
-            prop_assert!(key.chars().count() <= RESULT_PREFIX.len() + 1 + 200);
-        }
-
         #[test]
         fn a_pipeline_key_does_not_depend_on_the_order_of_its_parameters(
             url in ".{0,40}",
@@ -378,13 +233,6 @@ mod tests {
             prop_assert_eq!(before.as_bytes().len(), "GET:".len() + 64);
             pairs.push(("one".into(), "more".into()));
             prop_assert_ne!(before, key(&pairs));
-        }
-
-        #[test]
-        fn any_key_comes_apart_or_is_none_of_ours(key in proptest::collection::vec(any::<u8>(), 0..80)) {
-            let ours = [b"result_cache:", &key[..]].concat();
-            prop_assert!(ResultKey::parse(&ours).is_some());
-            prop_assert_eq!(ResultKey::parse(&key).is_some(), key.starts_with(b"result_cache:"));
         }
 
         #[test]

@@ -49,7 +49,7 @@ pub use glob::Glob;
 pub use http::CachedClient;
 pub use key::{Argument, CacheKey, Form, Payload, ResultKey};
 pub use policy::{Freshness, Policy, Specification, Ttl};
-pub use result::ResultCache;
+pub use result::{Call, ResultCache};
 pub use service::{DEFAULT_TTL, PolicyName, Service, Services, Token, authority};
 pub use store::fallback::Fallback;
 pub use store::memory::Memory;

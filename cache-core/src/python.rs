@@ -1,19 +1,10 @@
 //! Python's way of writing values, where keys depend on it to the byte.
 //!
-//! `str()` of floats and bools, and `json.dumps` with the two sets of options that the pipeline uses.
+//! `str()` of floats and bools here, `json.dumps` of anything below.
 
-use std::fmt::Write as _;
+mod json;
 
-use serde_json::Value;
-
-/// Options of `json.dumps`; keys are always sorted.
-#[derive(Clone, Copy)]
-pub(crate) struct Dumps {
-    /// `ensure_ascii`: write every non-ASCII character as `\uXXXX`.
-    pub(crate) ascii: bool,
-    /// `separators`: `,` and `:` instead of `, ` and `: `.
-    pub(crate) compact: bool,
-}
+pub(crate) use json::{Dumps, Kind, dumps, plain};
 
 /// `str(number)` of a Python float.
 pub(crate) fn float(number: f64) -> String {
@@ -49,76 +40,6 @@ pub(crate) fn boolean(flag: bool) -> &'static str {
     if flag { "True" } else { "False" }
 }
 
-/// `str(number)` of a Python int or float, read from JSON.
-pub(crate) fn number(number: &serde_json::Number) -> String {
-    if number.is_f64() { float(number.as_f64().unwrap_or(f64::NAN)) } else { number.to_string() }
-}
-
-/// `json.dumps(value, sort_keys=True, …)`.
-pub(crate) fn dumps(value: &Value, how: Dumps) -> String {
-    let mut out = String::new();
-    write_value(&mut out, value, how);
-    out
-}
-
-fn write_value(out: &mut String, value: &Value, how: Dumps) {
-    let (comma, colon) = if how.compact { (",", ":") } else { (", ", ": ") };
-    match value {
-        Value::Null => out.push_str("null"),
-        Value::Bool(flag) => out.push_str(if *flag { "true" } else { "false" }),
-        Value::Number(n) => out.push_str(&number(n)),
-        Value::String(text) => write_string(out, text, how),
-        Value::Array(items) => {
-            out.push('[');
-            for (i, item) in items.iter().enumerate() {
-                if i > 0 {
-                    out.push_str(comma);
-                }
-                write_value(out, item, how);
-            }
-            out.push(']');
-        }
-        Value::Object(map) => {
-            // Python compares strings by code point, which is the order of their UTF-8 bytes.
-            let mut members: Vec<_> = map.iter().collect();
-            members.sort_unstable_by_key(|(name, _)| *name);
-            out.push('{');
-            for (i, (name, member)) in members.into_iter().enumerate() {
-                if i > 0 {
-                    out.push_str(comma);
-                }
-                write_string(out, name, how);
-                out.push_str(colon);
-                write_value(out, member, how);
-            }
-            out.push('}');
-        }
-    }
-}
-
-fn write_string(out: &mut String, text: &str, how: Dumps) {
-    out.push('"');
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            '\u{8}' => out.push_str("\\b"),
-            '\u{c}' => out.push_str("\\f"),
-            c if c < ' ' || (how.ascii && !(' '..='~').contains(&c)) => {
-                for unit in c.encode_utf16(&mut [0; 2]) {
-                    // Writing to a String cannot fail.
-                    let _ = write!(out, "\\u{unit:04x}");
-                }
-            }
-            c => out.push(c),
-        }
-    }
-    out.push('"');
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -151,18 +72,5 @@ mod tests {
         ] {
             assert_eq!(float(value), text);
         }
-    }
-
-    #[test]
-    fn json_is_written_as_python_writes_it() {
-        let value = serde_json::json!({"b": [1, 2.0, 1e22, null], "a": "é\u{7f}😀\n\"", "é": true});
-        assert_eq!(
-            dumps(&value, Dumps { ascii: true, compact: false }),
-            r#"{"a": "\u00e9\u007f\ud83d\ude00\n\"", "b": [1, 2.0, 1e+22, null], "\u00e9": true}"#
-        );
-        assert_eq!(
-            dumps(&value, Dumps { ascii: false, compact: true }),
-            "{\"a\":\"é\u{7f}😀\\n\\\"\",\"b\":[1,2.0,1e+22,null],\"é\":true}"
-        );
     }
 }

@@ -80,6 +80,11 @@ pub struct Stopped {
 }
 
 impl Stopped {
+    /// The URL where nothing listens now.
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}/0", self.port)
+    }
+
     /// Starts it again, empty.
     pub fn start(self) -> RedisServer {
         RedisServer::try_start(self.port, "").expect("redis-server starts again on its port")
