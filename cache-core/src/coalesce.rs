@@ -235,3 +235,6 @@ impl Lead {
 async fn release(store: Arc<Graceful>, name: String, holder: Uuid, alone: Option<Duration>) {
     store.ask("release", |store| async move { store.release(&name, holder, alone).await }).await;
 }
+
+#[cfg(test)]
+mod tests;

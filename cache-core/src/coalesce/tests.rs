@@ -1,0 +1,281 @@
+//! Flights in one process, and between processes that share a store of claims; on a clock of their own.
+
+use std::collections::HashMap;
+use std::future::{pending, poll_fn};
+use std::pin::Pin;
+use std::sync::atomic::AtomicUsize;
+use std::task::Poll;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use super::*;
+use crate::counters::Bucket;
+use crate::entry::{Entry, EntryId};
+use crate::error::{Backend, BackendKind, Result};
+use crate::key::CacheKey;
+use crate::store::{Found, Health, Removed, Store, StoredBody, Writer};
+
+/// What several processes share: nothing but claims.
+#[derive(Default)]
+struct Claims {
+    /// Holder (`None`: alone) and expiry, by name.
+    table: Mutex<HashMap<String, (Option<Uuid>, Instant)>>,
+    /// It does not answer.
+    is_mute: AtomicBool,
+    asked: AtomicUsize,
+}
+
+impl Claims {
+    fn count(&self) -> usize {
+        self.table.lock().unwrap().values().filter(|(_, until)| *until > Instant::now()).count()
+    }
+}
+
+#[async_trait]
+impl Store for Claims {
+    async fn claim(&self, name: &str, holder: Uuid, time: Duration) -> Result<Claim> {
+        if self.is_mute.load(Ordering::Relaxed) {
+            pending::<()>().await;
+        }
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        let now = Instant::now();
+        let mut table = self.table.lock().unwrap();
+        Ok(match table.get(name) {
+            Some((None, until)) if *until > now => Claim::Alone,
+            Some((Some(other), until)) if *until > now && *other != holder => Claim::Held,
+            _ => {
+                table.insert(name.to_owned(), (Some(holder), now + time));
+                Claim::Granted
+            }
+        })
+    }
+
+    async fn release(&self, name: &str, holder: Uuid, alone: Option<Duration>) -> Result<()> {
+        let mut table = self.table.lock().unwrap();
+        if table.get(name).is_some_and(|(current, _)| *current == Some(holder)) {
+            match alone {
+                Some(time) => table.insert(name.to_owned(), (None, Instant::now() + time)),
+                None => table.remove(name),
+            };
+        }
+        Ok(())
+    }
+
+    fn backend(&self) -> Backend {
+        Backend { kind: BackendKind::Memory, location: "claims".into() }
+    }
+
+    async fn health(&self) -> Health {
+        Health { backend: self.backend(), is_fallback: false, problem: None }
+    }
+
+    async fn lookup(&self, _: &CacheKey, _: Option<Duration>) -> Result<Vec<Found>> {
+        unreachable!()
+    }
+
+    async fn begin(&self, _: Entry, _: Option<Duration>) -> Result<Box<dyn Writer>> {
+        unreachable!()
+    }
+
+    async fn body(&self, _: &EntryId) -> Result<Option<StoredBody>> {
+        unreachable!()
+    }
+
+    async fn replace(&self, _: &EntryId, _: &Entry) -> Result<bool> {
+        unreachable!()
+    }
+
+    async fn touch(&self, _: &[EntryId], _: Option<Duration>) -> Result<u64> {
+        unreachable!()
+    }
+
+    async fn remove(&self, _: &[EntryId]) -> Result<Removed> {
+        unreachable!()
+    }
+
+    async fn result(&self, _: &str) -> Result<Option<Bytes>> {
+        unreachable!()
+    }
+
+    async fn put_result(&self, _: &str, _: Bytes, _: Duration) -> Result<()> {
+        unreachable!()
+    }
+
+    async fn count(&self, _: &[Bucket]) -> Result<()> {
+        unreachable!()
+    }
+}
+
+/// One process on the claims that all share.
+fn process(claims: &Arc<Claims>) -> (Flights, Tasks) {
+    let tasks = Tasks::new();
+    let store = Arc::new(Graceful::new(Arc::clone(claims) as _, Duration::from_millis(500)));
+    (Flights::new(store, tasks.clone()), tasks)
+}
+
+type Boarding<'a> = Pin<Box<dyn Future<Output = Turn> + Send + 'a>>;
+
+/// Boards, and waits.
+async fn waiting(flights: &Flights) -> Boarding<'_> {
+    let mut boarding: Boarding<'_> = Box::pin(flights.board("key"));
+    poll_fn(|context| {
+        assert!(boarding.as_mut().poll(context).is_pending(), "it waits");
+        Poll::Ready(())
+    })
+    .await;
+    boarding
+}
+
+async fn lead(flights: &Flights) -> Lead {
+    match flights.board("key").await {
+        Turn::Lead(lead) => lead,
+        _ => panic!("nobody else fetches it"),
+    }
+}
+
+async fn led(boarding: Boarding<'_>) -> Lead {
+    match boarding.await {
+        Turn::Lead(lead) => lead,
+        _ => panic!("it leads"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_looks_again_when_the_lead_has_stored() {
+    let (flights, _tasks) = process(&Arc::default());
+    let first = lead(&flights).await;
+    assert!(!first.has_waited());
+    let (a, b) = (waiting(&flights).await, waiting(&flights).await);
+    first.land(true).await;
+    assert!(matches!(a.await, Turn::LookAgain));
+    assert!(matches!(b.await, Turn::LookAgain));
+    assert!(flights.0.table().is_empty());
+    lead(&flights).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_go_alone_at_once_when_nothing_was_stored() {
+    let claims = Arc::default();
+    let (flights, _tasks) = process(&claims);
+    let (elsewhere, _their_tasks) = process(&claims);
+    let first = lead(&flights).await;
+    let (a, b, c) = (waiting(&flights).await, waiting(&flights).await, waiting(&elsewhere).await);
+    let d = waiting(&elsewhere).await;
+    let started = Instant::now();
+    first.land(false).await;
+    for turn in [a.await, b.await] {
+        assert!(matches!(turn, Turn::Alone));
+    }
+    assert_eq!(started.elapsed(), Duration::ZERO);
+    for turn in [c.await, d.await] {
+        assert!(matches!(turn, Turn::Alone));
+    }
+    assert!(started.elapsed() <= LONGEST_PAUSE);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dropped_lead_hands_over_to_exactly_one() {
+    let (flights, _tasks) = process(&Arc::default());
+    let first = lead(&flights).await;
+    let (a, mut b, c) = (waiting(&flights).await, waiting(&flights).await, waiting(&flights).await);
+    drop(first);
+    let second = led(a).await;
+    assert!(second.has_waited());
+    poll_fn(|context| {
+        assert!(b.as_mut().poll(context).is_pending(), "only one leads");
+        Poll::Ready(())
+    })
+    .await;
+    // Who gives up waiting is passed over.
+    drop(b);
+    drop(second);
+    let third = led(c).await;
+    third.land(true).await;
+    assert!(flights.0.table().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flight_that_nobody_needs_leaves_neither_place_nor_claim() {
+    let claims = Arc::default();
+    let (flights, tasks) = process(&claims);
+    let first = lead(&flights).await;
+    let a = waiting(&flights).await;
+    drop(a);
+    assert_eq!(claims.count(), 1);
+    drop(first);
+    assert!(flights.0.table().is_empty());
+    tasks.close(Duration::from_secs(1)).await;
+    assert_eq!(claims.count(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_process_waits_and_finds_it_stored() {
+    let claims = Arc::default();
+    let ((here, _tasks), (there, _their_tasks)) = (process(&claims), process(&claims));
+    let first = lead(&here).await;
+    let (a, b) = (waiting(&there).await, waiting(&there).await);
+    // Longer than a claim stands: it is renewed meanwhile.
+    tokio::time::sleep(CLAIM * 2).await;
+    let landed = Instant::now();
+    first.land(true).await;
+    let second = led(a).await;
+    assert!(second.has_waited());
+    assert!(landed.elapsed() <= LONGEST_PAUSE);
+    second.land(true).await;
+    assert!(matches!(b.await, Turn::LookAgain));
+    assert_eq!(claims.count(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_a_dead_process_goes_on_by_itself() {
+    let claims = Arc::default();
+    let ((here, tasks), (there, _their_tasks)) = (process(&claims), process(&claims));
+    let first = lead(&here).await;
+    let boarding = waiting(&there).await;
+    // The process dies: nothing is renewed and nothing released.
+    tasks.end();
+    let died = Instant::now();
+    let second = led(boarding).await;
+    assert!(died.elapsed() <= CLAIM + LONGEST_PAUSE);
+    drop((first, second));
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_for_ever() {
+    let claims = Arc::default();
+    let ((here, _tasks), (there, _their_tasks)) = (process(&claims), process(&claims));
+    let _first = lead(&here).await;
+    let started = Instant::now();
+    let (turn, other) = tokio::join!(here.board("key"), there.board("key"));
+    assert!(matches!((turn, other), (Turn::Alone, Turn::Alone)));
+    assert!(started.elapsed() <= LONGEST_WAIT);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_does_not_answer_holds_nobody_up() {
+    let claims = Arc::<Claims>::default();
+    claims.is_mute.store(true, Ordering::Relaxed);
+    let (flights, _tasks) = process(&claims);
+    let started = Instant::now();
+    let first = lead(&flights).await;
+    assert!(started.elapsed() <= Duration::from_millis(500));
+    let a = waiting(&flights).await;
+    // In one process they wait for each other all the same.
+    first.land(true).await;
+    assert!(matches!(a.await, Turn::LookAgain));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_heartbeat_ends_with_the_lead() {
+    let claims = Arc::<Claims>::default();
+    let (flights, tasks) = process(&claims);
+    let first = lead(&flights).await;
+    first.land(true).await;
+    let asked = claims.asked.load(Ordering::Relaxed);
+    // Nothing is under way any more: closing waits for nothing.
+    let started = Instant::now();
+    tasks.close(Duration::from_secs(100)).await;
+    assert_eq!(started.elapsed(), Duration::ZERO);
+    assert_eq!(claims.asked.load(Ordering::Relaxed), asked);
+}
