@@ -73,7 +73,7 @@ impl Cache {
     /// A cache over a store that is open already.
     pub fn over(store: Arc<dyn Inspect>, config: &Config) -> Self {
         let tasks = Tasks::new();
-        let graceful = Arc::new(Graceful::new(Arc::clone(&store) as _, config.store_patience));
+        let graceful = Arc::new(Graceful::new(Arc::clone(&store) as _, config.store_patience, tasks.clone()));
         let core = Core {
             flights: Flights::new(Arc::clone(&graceful), tasks.clone()),
             counters: Arc::default(),

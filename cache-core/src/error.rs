@@ -124,6 +124,9 @@ pub enum Error {
 }
 
 impl Error {
+    /// The operation of a call that did not come as far as being sent.
+    pub(crate) const CONNECTING: &'static str = "connecting";
+
     /// Whether the same call may succeed later without anybody doing anything; what retry and fallback ask.
     pub fn is_temporary(&self) -> bool {
         matches!(self, Self::Unavailable { .. } | Self::Timeout { .. })

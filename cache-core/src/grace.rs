@@ -2,22 +2,41 @@
 //!
 //! A store that is down, slow, full or damaged makes a miss. The caches ask through [`Graceful`] and nowhere else.
 
+mod breaker;
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::error::Result;
-use crate::store::Store;
+use bytes::Bytes;
+use futures_util::{TryStreamExt as _, stream};
 
-/// A store whose every call ends within a bound.
+use self::breaker::Breaker;
+use crate::entry::{Entry, EntryId};
+use crate::error::{Error, Result, chain};
+use crate::store::{Store, StoredBody, Writer};
+use crate::tasks::Tasks;
+
+/// A store whose every call ends within a bound. Clones share the store and what is known about it.
+#[derive(Clone)]
 pub(crate) struct Graceful {
     store: Arc<dyn Store>,
     /// The longest that one call may take.
     patience: Duration,
+    breaker: Arc<Breaker>,
+    tasks: Tasks,
+    on_failure: Option<Arc<dyn Fn() + Send + Sync>>,
 }
 
 impl Graceful {
-    pub(crate) fn new(store: Arc<dyn Store>, patience: Duration) -> Self {
-        Self { store, patience }
+    pub(crate) fn new(store: Arc<dyn Store>, patience: Duration, tasks: Tasks) -> Self {
+        Self { store, patience, breaker: Arc::default(), tasks, on_failure: None }
+    }
+
+    /// The same store, which tells of every call that fails or takes too long. (Counts as an error.)
+    pub(crate) fn telling(&self, on_failure: impl Fn() + Send + Sync + 'static) -> Self {
+        Self { on_failure: Some(Arc::new(on_failure)), ..self.clone() }
     }
 
     /// Asks the store; `None` where it fails, takes too long, or is known to do so.
@@ -29,16 +48,63 @@ impl Graceful {
     where
         F: Future<Output = Result<T>>,
     {
-        match tokio::time::timeout(self.patience, question(Arc::clone(&self.store))).await {
-            Ok(Ok(answer)) => Some(answer),
-            Ok(Err(error)) => {
-                tracing::warn!(operation, %error, "the cache does without its store");
-                None
-            }
-            Err(_) => {
-                tracing::warn!(operation, patience = ?self.patience, "the cache does without its store: it is slow");
-                None
-            }
+        if self.breaker.is_open() {
+            return None;
         }
+        self.bounded(operation, question(Arc::clone(&self.store))).await.ok()
+    }
+
+    /// A stored body, each piece of which comes within the bound; `None` where there is none, or as for
+    /// [`Self::ask`]. An error ends it, as it ends every [`StoredBody`].
+    pub(crate) async fn body(&self, id: &EntryId) -> Option<StoredBody> {
+        let body = self.ask("body", |store| async move { store.body(id).await }).await??;
+        let pieces = stream::try_unfold((self.clone(), body), |(store, mut body)| async move {
+            let piece = store.bounded("body", body.try_next()).await?;
+            Ok(piece.map(|piece| (piece, (store, body))))
+        });
+        Some(Box::pin(pieces))
+    }
+
+    /// Starts writing a response, each step within the bound; `None`: as for [`Self::ask`].
+    pub(crate) async fn begin(&self, entry: Entry, ttl: Option<Duration>) -> Option<GracefulWriter> {
+        let writer = self.ask("begin", |store| async move { store.begin(entry, ttl).await }).await?;
+        Some(GracefulWriter { store: self.clone(), writer })
+    }
+
+    /// Waits for the store's answer, but not too long, and learns from it how the store is.
+    async fn bounded<T>(&self, operation: &'static str, answer: impl Future<Output = Result<T>>) -> Result<T> {
+        let answer = tokio::time::timeout(self.patience, answer)
+            .await
+            .unwrap_or_else(|_| Err(Error::Timeout { backend: self.store.backend(), operation, limit: self.patience }));
+        if let Err(error) = &answer {
+            tracing::warn!(operation, error = chain(error), "the cache does without its store");
+            if let Some(tell) = &self.on_failure {
+                tell();
+            }
+            if self.breaker.fails(error) {
+                self.tasks.spawn(Arc::clone(&self.breaker).close(Arc::clone(&self.store), self.patience));
+            }
+        } else {
+            self.breaker.works();
+        }
+        answer
+    }
+}
+
+/// A response being stored. Dropped before [`Self::commit`], no reader ever sees it.
+pub(crate) struct GracefulWriter {
+    store: Graceful,
+    writer: Box<dyn Writer>,
+}
+
+impl GracefulWriter {
+    /// Adds a piece of the body; `None`: it is of no use to go on.
+    pub(crate) async fn push(&mut self, piece: Bytes) -> Option<()> {
+        self.store.bounded("push", self.writer.push(piece)).await.ok()
+    }
+
+    /// Makes the response visible; `None`: nobody can tell whether it is.
+    pub(crate) async fn commit(self) -> Option<EntryId> {
+        self.store.bounded("commit", self.writer.commit()).await.ok()
     }
 }

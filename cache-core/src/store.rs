@@ -5,6 +5,7 @@ pub mod fallback;
 pub mod memory;
 pub mod open;
 pub mod readonly;
+pub(crate) mod recovery;
 pub mod redis;
 pub mod scan;
 pub mod sqlite;

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::*;
-use crate::counters::Bucket;
+use crate::counters::Batch;
 use crate::entry::{Entry, EntryId};
 use crate::error::{Backend, BackendKind, Result};
 use crate::key::CacheKey;
@@ -102,7 +102,7 @@ impl Store for Claims {
         unreachable!()
     }
 
-    async fn count(&self, _: &[Bucket]) -> Result<()> {
+    async fn count(&self, _: &Batch) -> Result<()> {
         unreachable!()
     }
 }
@@ -110,7 +110,7 @@ impl Store for Claims {
 /// One process on the claims that all share.
 fn process(claims: &Arc<Claims>) -> (Flights, Tasks) {
     let tasks = Tasks::new();
-    let store = Arc::new(Graceful::new(Arc::clone(claims) as _, Duration::from_millis(500)));
+    let store = Arc::new(Graceful::new(Arc::clone(claims) as _, Duration::from_millis(500), tasks.clone()));
     (Flights::new(store, tasks.clone()), tasks)
 }
 

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
+use super::recovery::recovered;
 use super::{Claim, Cursor, Found, Health, Info, Inspect, Inspected, Page, Removed, Store, StoredBody, Writer};
 use crate::counters::{Batch, Counted};
 use crate::entry::{Entry, EntryId};
@@ -19,14 +20,12 @@ use crate::error::{Backend, Error, Result, chain};
 use crate::filter::Filter;
 use crate::key::CacheKey;
 
-/// The first pause before the first store is asked whether it is back; each later one is twice as long.
-const SHORTEST_PAUSE: Duration = Duration::from_millis(250);
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
-
 /// Two stores as one.
 pub struct Fallback {
     first: Arc<dyn Inspect>,
     second: Arc<dyn Inspect>,
+    /// How long a cache waits for the first before it asks the second.
+    patience: Option<Duration>,
     /// Which of them answers now, and why.
     health: watch::Sender<Health>,
     /// Asks the first whether it is back.
@@ -37,12 +36,22 @@ impl Fallback {
     /// The second answers while the first cannot be reached; `is_up`: whether the first answered just now.
     ///
     /// Must be called within a Tokio runtime: a task asks the first whether it is back, for as long as this lives.
-    #[expect(clippy::disallowed_methods, reason = "the store's own task, which ends with the store")]
     pub fn new(first: Arc<dyn Inspect>, second: Arc<dyn Inspect>, is_up: bool) -> Self {
+        Self::with_patience(first, second, is_up, None)
+    }
+
+    /// As [`Self::new`]; where the first does not answer a cache ([`Store`]) within `patience`, it counts as down.
+    #[expect(clippy::disallowed_methods, reason = "the store's own task, which ends with the store")]
+    pub fn with_patience(
+        first: Arc<dyn Inspect>,
+        second: Arc<dyn Inspect>,
+        is_up: bool,
+        patience: Option<Duration>,
+    ) -> Self {
         let health = if is_up { up(&*first) } else { down(&*second, "it does not answer".into()) };
         let health = watch::Sender::new(health);
-        let pings = tokio::spawn(bring_back(Arc::clone(&first), health.clone()));
-        Self { first, second, health, pings }
+        let pings = tokio::spawn(bring_back(Arc::clone(&first), health.clone(), patience));
+        Self { first, second, patience, health, pings }
     }
 
     fn is_up(&self) -> bool {
@@ -58,10 +67,13 @@ impl Fallback {
         if let Err(error) = outcome
             && error.is_temporary()
         {
-            let problem = chain(error);
+            let down = down(&*self.second, chain(error));
             self.health.send_if_modified(|health| {
                 let was_up = !health.is_fallback;
-                *health = down(&*self.second, problem);
+                if was_up {
+                    tracing::warn!(problem = down.problem, backend = %down.backend, "another store stands in");
+                }
+                *health = down;
                 was_up
             });
         }
@@ -72,8 +84,26 @@ impl Fallback {
     where
         F: Future<Output = Result<T>>,
     {
+        self.ask_within(None, question).await
+    }
+
+    /// As [`Self::ask`]; the first counts as out of reach after `limit`.
+    async fn ask_within<'a, T, F>(
+        &'a self,
+        limit: Option<Duration>,
+        question: impl Fn(&'a dyn Inspect) -> F,
+    ) -> Result<T>
+    where
+        F: Future<Output = Result<T>>,
+    {
         if self.is_up() {
-            let outcome = question(&*self.first).await;
+            let answer = question(&*self.first);
+            let outcome = match limit {
+                None => answer.await,
+                Some(limit) => tokio::time::timeout(limit, answer).await.unwrap_or_else(|_| {
+                    Err(Error::Timeout { backend: self.first.backend(), operation: "a cache", limit })
+                }),
+            };
             self.note(&outcome);
             if !outcome.as_ref().is_err_and(Error::is_temporary) {
                 return outcome;
@@ -110,18 +140,12 @@ fn down(second: &dyn Inspect, problem: String) -> Health {
     Health { backend: second.backend(), is_fallback: true, problem: Some(problem) }
 }
 
-/// Whenever the second is in use, asks the first whether it is back, with growing pauses.
-async fn bring_back(first: Arc<dyn Inspect>, health: watch::Sender<Health>) {
+/// Whenever the second is in use, asks the first whether it is back.
+async fn bring_back(first: Arc<dyn Inspect>, health: watch::Sender<Health>, patience: Option<Duration>) {
     let mut changes = health.subscribe();
     while changes.wait_for(|health| health.is_fallback).await.is_ok() {
-        let mut pause = SHORTEST_PAUSE;
-        loop {
-            tokio::time::sleep(pause).await;
-            if first.health().await.problem.is_none() {
-                break;
-            }
-            pause = (pause * 2).min(LONGEST_PAUSE);
-        }
+        recovered(&*first, patience).await;
+        tracing::info!(backend = %first.backend(), "the store is back");
         health.send_replace(up(&*first));
     }
 }
@@ -137,15 +161,15 @@ impl Store for Fallback {
     }
 
     async fn lookup(&self, key: &CacheKey, refresh: Option<Duration>) -> Result<Vec<Found>> {
-        self.ask(|store| store.lookup(key, refresh)).await
+        self.ask_within(self.patience, |store| store.lookup(key, refresh)).await
     }
 
     async fn begin(&self, entry: Entry, ttl: Option<Duration>) -> Result<Box<dyn Writer>> {
-        self.ask(|store| store.begin(entry.clone(), ttl)).await
+        self.ask_within(self.patience, |store| store.begin(entry.clone(), ttl)).await
     }
 
     async fn body(&self, id: &EntryId) -> Result<Option<StoredBody>> {
-        self.ask(|store| store.body(id)).await
+        self.ask_within(self.patience, |store| store.body(id)).await
     }
 
     async fn replace(&self, id: &EntryId, entry: &Entry) -> Result<bool> {
@@ -161,23 +185,23 @@ impl Store for Fallback {
     }
 
     async fn result(&self, key: &str) -> Result<Option<Bytes>> {
-        self.ask(|store| store.result(key)).await
+        self.ask_within(self.patience, |store| store.result(key)).await
     }
 
     async fn put_result(&self, key: &str, value: Bytes, ttl: Duration) -> Result<()> {
-        self.ask(|store| store.put_result(key, value.clone(), ttl)).await
+        self.ask_within(self.patience, |store| store.put_result(key, value.clone(), ttl)).await
     }
 
     async fn claim(&self, name: &str, holder: Uuid, time: Duration) -> Result<Claim> {
-        self.ask(|store| store.claim(name, holder, time)).await
+        self.ask_within(self.patience, |store| store.claim(name, holder, time)).await
     }
 
     async fn release(&self, name: &str, holder: Uuid, alone: Option<Duration>) -> Result<()> {
-        self.ask(|store| store.release(name, holder, alone)).await
+        self.ask_within(self.patience, |store| store.release(name, holder, alone)).await
     }
 
     async fn count(&self, batch: &Batch) -> Result<()> {
-        self.ask(|store| store.count(batch)).await
+        self.ask_within(self.patience, |store| store.count(batch)).await
     }
 }
 

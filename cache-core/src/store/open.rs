@@ -65,7 +65,9 @@ async fn open_redis(config: &Config, options: OpenOptions) -> Result<Opened> {
         }
         (WhenUnreachable::UseSqliteMeanwhile, error) if error.as_ref().is_none_or(Error::is_temporary) => {
             let sqlite = open_sqlite(config, missing_fallback(options)).await?;
-            let store = Fallback::new(Arc::new(redis), Arc::new(sqlite), error.is_none());
+            // The rest is for SQLite.
+            let patience = Some(config.store_patience * 3 / 5);
+            let store = Fallback::with_patience(Arc::new(redis), Arc::new(sqlite), error.is_none(), patience);
             Ok(Opened { store: Arc::new(store), fallback: error })
         }
         (_, Some(error)) => Err(error),

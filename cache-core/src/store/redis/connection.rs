@@ -166,7 +166,7 @@ impl Connection {
         if let (number, Some(connection)) = &*current {
             return Ok((*number, connection.clone()));
         }
-        let connection = self.connect().await.map_err(|error| self.explain("connecting", error))?;
+        let connection = self.connect().await.map_err(|error| self.explain(Error::CONNECTING, error))?;
         *current = (current.0 + 1, Some(connection.clone()));
         Ok((current.0, connection))
     }
@@ -205,7 +205,7 @@ impl Connection {
     pub(super) fn explain(&self, operation: &'static str, error: RedisError) -> Error {
         let backend = self.0.backend.clone();
         if error.is_timeout() {
-            let limit = if operation == "connecting" { self.0.connect_timeout } else { self.0.timeout };
+            let limit = if operation == Error::CONNECTING { self.0.connect_timeout } else { self.0.timeout };
             return Error::Timeout { backend, operation, limit };
         }
         if is_temporary(&error) {
