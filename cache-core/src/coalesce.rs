@@ -161,7 +161,7 @@ impl Flight {
         let (heartbeat, ended) = oneshot::channel();
         // Were it to hold the flight, the flight would not end with those aboard.
         let flight = Arc::downgrade(self);
-        self.shared.tasks.spawn(async move {
+        self.shared.tasks.spawn_endless(async move {
             let renewals = async {
                 loop {
                     tokio::time::sleep(RENEWAL).await;

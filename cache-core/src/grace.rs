@@ -82,7 +82,7 @@ impl Graceful {
                 tell();
             }
             if self.breaker.fails(error) {
-                self.tasks.spawn(Arc::clone(&self.breaker).close(Arc::clone(&self.store), self.patience));
+                self.tasks.spawn_endless(Arc::clone(&self.breaker).close(Arc::clone(&self.store), self.patience));
             }
         } else {
             self.breaker.works();

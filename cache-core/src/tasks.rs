@@ -8,28 +8,45 @@ use tokio::task::JoinSet;
 
 /// The tasks of one cache. Clones share them, so a task may start others; [`Tasks::end`] ends them all.
 #[derive(Clone)]
-pub(crate) struct Tasks(Arc<Mutex<Option<JoinSet<()>>>>);
+pub(crate) struct Tasks(Arc<Mutex<Option<Sets>>>);
+
+#[derive(Default)]
+struct Sets {
+    work: JoinSet<()>,
+    endless: JoinSet<()>,
+}
 
 impl Tasks {
     pub(crate) fn new() -> Self {
-        Self(Arc::new(Mutex::new(Some(JoinSet::new()))))
+        Self(Arc::new(Mutex::new(Some(Sets::default()))))
     }
 
     /// Starts a task; nothing happens once the cache is closed or outside a runtime.
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        let mut tasks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let (Some(tasks), Ok(runtime)) = (tasks.as_mut(), Handle::try_current()) {
+        self.spawn_in(|sets| &mut sets.work, task);
+    }
+
+    /// As [`Self::spawn`], for a task that has nothing to bring to an end: closing does not wait for it.
+    pub(crate) fn spawn_endless(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.spawn_in(|sets| &mut sets.endless, task);
+    }
+
+    fn spawn_in(&self, set: fn(&mut Sets) -> &mut JoinSet<()>, task: impl Future<Output = ()> + Send + 'static) {
+        let mut sets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let (Some(sets), Ok(runtime)) = (sets.as_mut(), Handle::try_current()) {
+            let set = set(sets);
             // What has ended makes room.
-            while tasks.try_join_next().is_some() {}
-            tasks.spawn_on(task, &runtime);
+            while set.try_join_next().is_some() {}
+            set.spawn_on(task, &runtime);
         }
     }
 
     /// Lets what is under way end, but no longer than this; then ends it.
     pub(crate) async fn close(&self, patience: Duration) {
-        if let Some(mut tasks) = self.take() {
-            let _ = tokio::time::timeout(patience, async { while tasks.join_next().await.is_some() {} }).await;
-            tasks.shutdown().await;
+        if let Some(mut sets) = self.take() {
+            sets.endless.shutdown().await;
+            let _ = tokio::time::timeout(patience, async { while sets.work.join_next().await.is_some() {} }).await;
+            sets.work.shutdown().await;
         }
     }
 
@@ -39,7 +56,70 @@ impl Tasks {
     }
 
     /// From here on nothing is started any more.
-    fn take(&self) -> Option<JoinSet<()>> {
+    fn take(&self) -> Option<Sets> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use tokio::time::Instant;
+
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(2);
+
+    #[tokio::test(start_paused = true)]
+    async fn closing_waits_for_work_and_for_nothing_else() {
+        let tasks = Tasks::new();
+        let is_done = Arc::new(AtomicBool::new(false));
+        let done = Arc::clone(&is_done);
+        tasks.spawn(async move {
+            tokio::time::sleep(PATIENCE / 2).await;
+            done.store(true, Ordering::Relaxed);
+        });
+        tasks.spawn_endless(pending());
+        let started = Instant::now();
+        tasks.close(PATIENCE).await;
+        assert!(is_done.load(Ordering::Relaxed));
+        assert_eq!(started.elapsed(), PATIENCE / 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_task_is_alive_after_closing_and_none_is_started() {
+        let tasks = Tasks::new();
+        tasks.spawn(pending());
+        tasks.spawn_endless(pending());
+        let started = Instant::now();
+        tasks.close(PATIENCE).await;
+        assert_eq!(started.elapsed(), PATIENCE);
+        tasks.spawn(pending());
+        assert_eq!(Handle::current().metrics().num_alive_tasks(), 0);
+    }
+
+    #[tokio::test]
+    async fn ending_ends_all_at_once() {
+        let tasks = Tasks::new();
+        let inner = tasks.clone();
+        // A task that holds its own tasks keeps nothing alive.
+        tasks.spawn(async move {
+            inner.spawn_endless(pending());
+            pending().await
+        });
+        tokio::task::yield_now().await;
+        tasks.end();
+        while Handle::current().metrics().num_alive_tasks() > 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[test]
+    fn outside_a_runtime_nothing_is_started() {
+        let tasks = Tasks::new();
+        tasks.spawn(async { unreachable!("there is nothing that could run it") });
+        tasks.end();
     }
 }

@@ -171,6 +171,7 @@ mod tests {
     use crate::key::CacheKey;
     use crate::store::memory::Memory;
     use crate::store::{Claim, Found, Health, Inspect, Removed, Store, StoredBody, Writer};
+    use crate::tasks::Tasks;
 
     /// A store in memory whose counters fail as they are told to.
     #[derive(Clone, Default)]
@@ -273,7 +274,7 @@ mod tests {
     /// Counters over a store. Patience is short: the tests' clock leaps.
     fn cache() -> Cache {
         let store = Faulty::default();
-        let graceful = Arc::new(Graceful::new(Arc::new(store.clone()), Duration::from_millis(10)));
+        let graceful = Arc::new(Graceful::new(Arc::new(store.clone()), Duration::from_millis(10), Tasks::new()));
         Cache { counters: Arc::default(), store, graceful }
     }
 
