@@ -221,6 +221,21 @@ impl Headers {
     pub fn append(&mut self, name: &str, value: impl Into<String>) {
         self.0.entry(name.to_ascii_lowercase()).or_default().push(value.into());
     }
+
+    /// Gives a field these values in place of those that it has; without any, it is gone. `name` in lower case.
+    pub(crate) fn set(&mut self, name: &str, values: impl IntoIterator<Item = String>) {
+        let values: Vec<String> = values.into_iter().collect();
+        if values.is_empty() {
+            self.0.shift_remove(name);
+        } else {
+            self.0.insert(name.to_owned(), values);
+        }
+    }
+
+    /// Keeps the fields whose lower-case name passes.
+    pub(crate) fn retain(&mut self, mut is_kept: impl FnMut(&str) -> bool) {
+        self.0.retain(|name, _| is_kept(name));
+    }
 }
 
 impl<'a> FromIterator<(&'a str, &'a str)> for Headers {

@@ -4,9 +4,19 @@
 //! with a request, given what is stored under its key, and what to do with the origin's response. Header fields are
 //! the stored form ([`crate::Headers`]): lower-case names, each value on its own.
 
+mod answer;
+mod conditional;
+mod date;
+mod directives;
 mod freshness;
+mod invalidation;
+mod range;
+mod selected;
 mod specification;
+mod storable;
 mod ttl;
+mod update;
+mod vary;
 
 use std::time::Duration;
 
@@ -96,11 +106,25 @@ pub(crate) struct Outcome {
     /// What the caller gets.
     pub(crate) reply: Reply,
     /// Stored responses whose heads changed: those that a 304 or the response to a HEAD speaks of.
-    pub(crate) updates: Vec<(usize, Response)>,
+    pub(crate) updates: Vec<Update>,
     /// Stored responses that are good no more.
     pub(crate) removals: Vec<usize>,
-    /// URLs whose stored responses are good no more (RFC 9111, 4.4).
+    /// URLs whose stored responses are good no more (RFC 9111, 4.4). They go before anything is stored: the response
+    /// to a POST may answer a later GET of the same URL.
     pub(crate) invalidated: Vec<String>,
+}
+
+/// New heads for a stored response.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Update {
+    /// Which of the stored responses.
+    pub(crate) index: usize,
+    /// The heads as stored from now on.
+    pub(crate) response: Response,
+    /// [`crate::Entry::created_at`] from now on: its age is counted from the validation.
+    pub(crate) created_at: f64,
+    /// How long the store keeps it from now on.
+    pub(crate) keep: Duration,
 }
 
 /// What the caller gets after the origin was asked.
@@ -112,6 +136,9 @@ pub(crate) enum Reply {
     Validated(Serve),
     /// A stored response in place of the origin's error (RFC 5861, 4: `stale-if-error`; RFC 9111, 4.2.4).
     InsteadOfError(Serve),
+    /// The origin said 304 of something that is neither stored nor the caller's: it is to be asked again as if nothing
+    /// were stored.
+    Mismatch,
 }
 
 /// A response to be stored.
@@ -121,7 +148,7 @@ pub(crate) struct Storing {
     pub(crate) request: Request,
     /// The heads as stored: without the fields that are for one connection only (RFC 9111, 3.1).
     pub(crate) response: Response,
-    /// [`crate::Entry::created_at`]; Unix seconds.
+    /// [`crate::Entry::created_at`]: when the request was sent, so that ages hold the response delay; Unix seconds.
     pub(crate) created_at: f64,
     /// How long the store keeps it. Longer than it is fresh, where it can be validated.
     pub(crate) keep: Duration,

@@ -1,14 +1,11 @@
-//! How long a stored response is fresh (RFC 9111 §4.2), as a private cache sees it.
+//! How long a stored response is fresh (RFC 9111, 4.2), and how old it is.
 
-use std::time::UNIX_EPOCH;
-
+use super::date::http_date;
+use super::directives::{MAX_DELTA_SECONDS, ResponseDirectives, delta_seconds};
 use crate::codec::{HeaderFacts, Values};
 use crate::entry::Headers;
 
-/// RFC 9111 §1.2.2: a delta-seconds value that is too large counts as this many seconds.
-const MAX_DELTA_SECONDS: f64 = 2_147_483_648.0;
-
-/// RFC 9111 §4.2.2: a heuristic is a tenth of the time since the last modification, and at most a week here.
+/// RFC 9111, 4.2.2: a heuristic is a tenth of the time since the last modification, and at most a week here.
 const HEURISTIC_FRACTION: f64 = 0.1;
 const HEURISTIC_LIMIT: f64 = 7.0 * 86_400.0;
 
@@ -17,7 +14,7 @@ const HEURISTIC_LIMIT: f64 = 7.0 * 86_400.0;
 pub struct Freshness {
     /// The freshness lifetime in seconds; `None` where nothing says or suggests one.
     pub lifetime: Option<f64>,
-    /// RFC 9111 §4.2.3 `corrected_initial_age`: the age in seconds that it had when it was stored.
+    /// RFC 9111, 4.2.3 `corrected_initial_age`: the age in seconds that it had when it was stored.
     pub initial_age: f64,
     /// `no-cache`: never served without asking the origin, however fresh.
     pub is_no_cache: bool,
@@ -29,99 +26,86 @@ impl Freshness {
         !self.is_no_cache && self.lifetime.is_some_and(|lifetime| lifetime > age)
     }
 
-    /// Reads the fields of a response with this status, stored at this Unix time.
+    /// Reads the fields of a response with this status, stored at this Unix time, for a private cache.
     pub fn of(status: u16, headers: &Headers, stored_at: Option<f64>) -> Self {
+        Self::for_cache(status, headers, &ResponseDirectives::of_headers(headers), stored_at, false)
+    }
+
+    /// The same for a private or a shared cache.
+    ///
+    /// Counted from when the *request* was sent, the age is RFC 9111's to the digit: the sum of that time and of what
+    /// has passed since is never less than `apparent_age`, and holds the response delay.
+    pub(super) fn for_cache(
+        status: u16,
+        headers: &Headers,
+        directives: &ResponseDirectives<'_>,
+        stored_at: Option<f64>,
+        is_shared: bool,
+    ) -> Self {
         let all = |name| headers.all(name).collect();
-        Self::of_fields(
-            status,
-            &HeaderFacts {
-                cache_control: all("cache-control"),
-                age: all("age"),
-                date: all("date"),
-                expires: all("expires"),
-                last_modified: all("last-modified"),
-                ..HeaderFacts::default()
-            },
-            stored_at,
-        )
+        let fields = HeaderFacts {
+            age: all("age"),
+            date: all("date"),
+            expires: all("expires"),
+            last_modified: all("last-modified"),
+            ..HeaderFacts::default()
+        };
+        Self::calculate(status, &fields, directives, stored_at, is_shared)
     }
 
     pub(crate) fn of_fields(status: u16, fields: &HeaderFacts<'_>, stored_at: Option<f64>) -> Self {
-        let date = first_date(&fields.date).or(stored_at);
-        let mut freshness = Self::default();
-        let mut max_age = None;
-        for (name, argument) in fields.cache_control.iter().flat_map(directives) {
-            // A qualified no-cache (with field names) restricts those fields only (RFC 9111 §5.2.2.4).
-            if name.eq_ignore_ascii_case("no-cache") && argument.is_none() {
-                freshness.is_no_cache = true;
-            } else if name.eq_ignore_ascii_case("max-age") && max_age.is_none() {
-                // RFC 9111 §4.2.1: of duplicates the first; §4.2: what cannot be read is stale.
-                max_age = Some(delta_seconds(argument.unwrap_or_default()).unwrap_or(0.0));
-            }
-        }
-        freshness.lifetime = max_age
-            // RFC 9111 §5.3: an invalid Expires, "0" above all, is in the past.
+        Self::calculate(status, fields, &ResponseDirectives::of(fields.cache_control.iter()), stored_at, false)
+    }
+
+    fn calculate(
+        status: u16,
+        fields: &HeaderFacts<'_>,
+        directives: &ResponseDirectives<'_>,
+        stored_at: Option<f64>,
+        is_shared: bool,
+    ) -> Self {
+        let date = first_date(&fields.date);
+        // RFC 9111, 4.2.1: the first of these that is there, whatever it says.
+        let lifetime = directives
+            .s_maxage
+            .filter(|_| is_shared)
+            .or(directives.max_age)
+            .or_else(|| expires(&fields.expires, date.or(stored_at)))
             .or_else(|| {
-                fields.expires.first().map(|value| match (http_date(value), date) {
-                    (Some(expires), Some(date)) => (expires - date).max(0.0),
-                    _ => 0.0,
-                })
-            })
-            .or_else(|| {
-                let modified = first_date(&fields.last_modified)?;
-                let age = date? - modified;
-                (is_heuristically_cacheable(status) && age > 0.0)
-                    .then(|| (age * HEURISTIC_FRACTION).min(HEURISTIC_LIMIT))
+                let age = date.or(stored_at)? - first_date(&fields.last_modified)?;
+                (is_heuristically_cacheable(status) || directives.public).then_some(())?;
+                (age > 0.0).then(|| (age * HEURISTIC_FRACTION).min(HEURISTIC_LIMIT))
             });
-        let apparent_age = match (stored_at, first_date(&fields.date)) {
+        let apparent_age = match (stored_at, date) {
             (Some(stored_at), Some(date)) => (stored_at - date).max(0.0),
             _ => 0.0,
         };
-        // RFC 9111 §5.1: of a list the first member counts; what cannot be read is ignored.
+        // RFC 9111, 5.1: of a list the first member counts; what cannot be read is ignored.
         let age_value = fields.age.first().and_then(|ages| ages.split(',').next()).and_then(delta_seconds);
         let age_value = age_value.unwrap_or(0.0);
         // Date has whole seconds: an apparent age below one second is rounding, not age.
-        freshness.initial_age = if apparent_age < 1.0 { age_value } else { apparent_age.max(age_value) };
-        freshness
+        let initial_age = if apparent_age < 1.0 { age_value } else { apparent_age.max(age_value) };
+        Self { lifetime, initial_age, is_no_cache: directives.no_cache }
     }
 }
 
-/// RFC 9110 §15.1: the status codes that are heuristically cacheable.
-fn is_heuristically_cacheable(status: u16) -> bool {
+/// The lifetime by `Expires`. RFC 9111, 5.3: an invalid date, "0" above all, is in the past, and of several the first
+/// counts.
+fn expires(values: &Values<'_>, date: Option<f64>) -> Option<f64> {
+    let expires = http_date(values.first()?);
+    Some(match (expires, date) {
+        (Some(expires), Some(date)) => (expires - date).clamp(0.0, MAX_DELTA_SECONDS),
+        _ => 0.0,
+    })
+}
+
+/// RFC 9110, 15.1: the status codes that are heuristically cacheable.
+pub(super) fn is_heuristically_cacheable(status: u16) -> bool {
     matches!(status, 200 | 203 | 204 | 206 | 300 | 301 | 308 | 404 | 405 | 410 | 414 | 501)
-}
-
-/// The directives of a `Cache-Control` value, each with its argument; quoted strings may hold commas.
-fn directives(value: &str) -> impl Iterator<Item = (&str, Option<&str>)> {
-    let mut is_quoted = false;
-    value
-        .split(move |c| {
-            is_quoted ^= c == '"';
-            c == ',' && !is_quoted
-        })
-        .map(|directive| match directive.split_once('=') {
-            Some((name, argument)) => (name.trim(), Some(argument.trim().trim_matches('"'))),
-            None => (directive.trim(), None),
-        })
-}
-
-/// RFC 9111 §1.2.2.
-fn delta_seconds(text: &str) -> Option<f64> {
-    let text = text.trim();
-    if text.is_empty() || !text.bytes().all(|b| b.is_ascii_digit()) {
-        return None;
-    }
-    Some(text.parse::<f64>().map_or(MAX_DELTA_SECONDS, |seconds| seconds.min(MAX_DELTA_SECONDS)))
 }
 
 fn first_date(values: &Values<'_>) -> Option<f64> {
     values.first().and_then(http_date)
-}
-
-/// RFC 9110 §5.6.7, in Unix seconds.
-fn http_date(text: &str) -> Option<f64> {
-    let time = httpdate::parse_http_date(text.trim()).ok()?;
-    Some(time.duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64()))
 }
 
 #[cfg(test)]

@@ -1,0 +1,246 @@
+//! Conditional requests (RFC 9110, 13; RFC 9111, 4.3): answering the caller's, asking the origin with the validators
+//! of stored responses, and telling which of them a 304 speaks of.
+
+use super::date::http_date;
+use super::directives::members;
+use crate::entry::{Headers, Request, Response};
+
+/// RFC 9110, 8.8.3.2: both strong, and the same.
+pub(super) fn is_same_strong(one: &str, other: &str) -> bool {
+    one == other && is_strong(one)
+}
+
+fn is_strong(tag: &str) -> bool {
+    !tag.starts_with("W/")
+}
+
+/// RFC 9110, 8.8.3.2: the same, weak or not.
+fn is_same(one: &str, other: &str) -> bool {
+    opaque(one) == opaque(other)
+}
+
+fn opaque(tag: &str) -> &str {
+    tag.strip_prefix("W/").unwrap_or(tag)
+}
+
+fn tags(request: &Headers) -> impl Iterator<Item = &str> {
+    request.all("if-none-match").flat_map(members)
+}
+
+/// Whether a response can be validated at all.
+pub(super) fn has_validator(response: &Headers) -> bool {
+    response.get("etag").is_some() || response.get("last-modified").is_some()
+}
+
+/// The caller asks on conditions that only the origin may judge (RFC 9111, 4.3.2).
+pub(super) fn is_for_origin(request: &Headers) -> bool {
+    request.get("if-match").is_some() || request.get("if-unmodified-since").is_some()
+}
+
+/// The caller has a copy of his own that he wants to validate.
+pub(super) fn is_conditional(request: &Headers) -> bool {
+    request.get("if-none-match").is_some() || request.get("if-modified-since").is_some()
+}
+
+/// The caller's request without what he has already, and without a part that he wants: what he would ask who has
+/// nothing.
+pub(super) fn unconditional(request: &Request) -> Request {
+    let mut whole = request.clone();
+    whole.headers.retain(|name| !name.starts_with("if-") && name != "range");
+    whole
+}
+
+/// Whether the caller's own copy is as good as the stored response: he gets a 304 (RFC 9111, 4.3.2).
+pub(super) fn is_not_modified(request: &Headers, stored: &Response, stored_at: Option<f64>) -> bool {
+    // RFC 9110, 13.2.1: conditions are for what would be answered with success without them.
+    if stored.status_code != 200 {
+        return false;
+    }
+    // RFC 9110, 13.2.2: If-None-Match takes precedence.
+    if request.get("if-none-match").is_some() {
+        let tag = stored.headers.get("etag");
+        return tags(request).any(|asked| asked == "*" || tag.is_some_and(|tag| is_same(asked, tag)));
+    }
+    let date = |name| stored.headers.get(name).and_then(http_date);
+    let modified = date("last-modified").or_else(|| date("date")).or(stored_at);
+    let since = request.get("if-modified-since").and_then(http_date);
+    matches!((modified, since), (Some(modified), Some(since)) if modified <= since)
+}
+
+/// The caller's request with the validators of the stored responses that may answer it (RFC 9111, 4.3.1).
+pub(super) fn validating(request: &Request, nominated: &[&Response]) -> Request {
+    let mut sent = request.clone();
+    let ours: Vec<&str> = nominated.iter().filter_map(|stored| stored.headers.get("etag")).collect();
+    if request.headers.get("if-none-match").is_some() {
+        // RFC 9111, 4.3.2: the union of both lists, so that one answer does for the caller's copies and for ours.
+        let mut all: Vec<&str> = tags(&request.headers).collect();
+        if !ours.is_empty() && !all.contains(&"*") {
+            all.extend(ours.into_iter().filter(|tag| !tags(&request.headers).any(|asked| asked == *tag)));
+            sent.headers.set("if-none-match", [all.join(", ")]);
+        }
+        return sent;
+    }
+    let modified = match nominated {
+        [one] => one.headers.get("last-modified"),
+        _ => None,
+    };
+    if !ours.is_empty() {
+        sent.headers.set("if-none-match", [ours.join(", ")]);
+    }
+    if !ours.is_empty() || modified.is_some() {
+        // Ours in place of the caller's date: his can be judged by the stored response, once that is validated.
+        sent.headers.set("if-modified-since", modified.map(str::to_owned));
+    }
+    sent
+}
+
+/// Which of the nominated responses a 304 speaks of (RFC 9111, 4.3.4), the one to serve first; none where it cannot be
+/// told.
+pub(super) fn identified(sent: &Headers, not_modified: &Headers, nominated: &[&Response]) -> Vec<usize> {
+    let new_tag = not_modified.get("etag");
+    let new_date = not_modified.get("last-modified");
+    let position = |is: &dyn Fn(&Headers) -> bool| nominated.iter().position(|stored| is(&stored.headers));
+    if let Some(new) = new_tag {
+        let has_same_strong =
+            |stored: &&Response| stored.headers.get("etag").is_some_and(|tag| is_same_strong(tag, new));
+        let strong = (0..nominated.len()).filter(|index| has_same_strong(&nominated[*index]));
+        let strong: Vec<usize> = strong.collect();
+        if !strong.is_empty() {
+            return strong;
+        }
+        // An entity tag that none of them has speaks of none of them, unless it is the first that the origin sends.
+        let weak = position(&|stored| stored.get("etag").is_some_and(|tag| is_same(tag, new)));
+        let undated = || position(&|stored| stored.get("etag").is_none() && stored.get("last-modified") == new_date);
+        return weak.or_else(|| new_date.and_then(|_| undated())).into_iter().collect();
+    }
+    let by_date = new_date.and_then(|_| position(&|stored| stored.get("last-modified") == new_date));
+    if by_date.is_some() {
+        return by_date.into_iter().collect();
+    }
+    // Many origins leave the validator out. Then it is the one that was sent, where only one was.
+    match nominated {
+        [one] if tags(sent).all(|tag| one.headers.get("etag") == Some(tag)) => {
+            let is_other = new_date.is_some() && one.headers.get("last-modified").is_some();
+            if is_other { Vec::new() } else { vec![0] }
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Whether a 304 with this entity tag may be meant for the caller's own copy.
+pub(super) fn is_asked_for(request: &Headers, not_modified: &Headers) -> bool {
+    let tag = not_modified.get("etag");
+    tags(request).any(|asked| asked == "*" || tag.is_some_and(|tag| is_same(asked, tag)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    const DATE: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
+    const LATER: &str = "Sun, 06 Nov 1994 08:49:38 GMT";
+    const EARLIER: &str = "Sun, 06 Nov 1994 08:49:36 GMT";
+
+    fn headers(fields: &[(&str, &str)]) -> Headers {
+        fields.iter().copied().collect()
+    }
+
+    fn response(fields: &[(&str, &str)]) -> Response {
+        Response { status_code: 200, headers: headers(fields), ..Response::default() }
+    }
+
+    fn request(fields: &[(&str, &str)]) -> Request {
+        Request { method: "GET".into(), headers: headers(fields), ..Request::default() }
+    }
+
+    #[rstest]
+    #[case::same(&[("if-none-match", "\"a\"")], &[("etag", "\"a\"")], true)]
+    #[case::other(&[("if-none-match", "\"b\"")], &[("etag", "\"a\"")], false)]
+    #[case::last_of_list(&[("if-none-match", "\"c,d\", \"b\",\"a\"")], &[("etag", "\"a\"")], true)]
+    #[case::second_line(&[("if-none-match", "\"b\""), ("if-none-match", "\"a\"")], &[("etag", "\"a\"")], true)]
+    #[case::weak_is_compared_weakly(&[("if-none-match", "W/\"a\"")], &[("etag", "\"a\"")], true)]
+    #[case::unquoted(&[("if-none-match", "a")], &[("etag", "\"a\"")], false)]
+    #[case::any(&[("if-none-match", "*")], &[], true)]
+    #[case::no_tag(&[("if-none-match", "\"a\"")], &[("last-modified", DATE)], false)]
+    #[case::tag_before_date(&[("if-none-match", "\"b\""), ("if-modified-since", LATER)],
+        &[("etag", "\"a\""), ("last-modified", DATE)], false)]
+    #[case::same_date(&[("if-modified-since", DATE)], &[("last-modified", DATE)], true)]
+    #[case::not_modified_since(&[("if-modified-since", LATER)], &[("last-modified", DATE)], true)]
+    #[case::modified_since(&[("if-modified-since", EARLIER)], &[("last-modified", DATE)], false)]
+    #[case::obsolete_form(&[("if-modified-since", "Sunday, 06-Nov-94 08:49:37 GMT")], &[("last-modified", DATE)], true)]
+    #[case::date_instead(&[("if-modified-since", DATE)], &[("date", DATE)], true)]
+    #[case::newer_date_instead(&[("if-modified-since", EARLIER)], &[("date", DATE)], false)]
+    #[case::invalid(&[("if-modified-since", "yesterday")], &[("last-modified", DATE)], false)]
+    #[case::unconditional(&[], &[("etag", "\"a\""), ("last-modified", DATE)], false)]
+    fn the_caller_s_condition_is_judged_by_the_stored_response(
+        #[case] asked: &[(&str, &str)],
+        #[case] stored: &[(&str, &str)],
+        #[case] expected: bool,
+    ) {
+        assert_eq!(is_not_modified(&headers(asked), &response(stored), None), expected);
+        let not_found = Response { status_code: 404, ..response(stored) };
+        assert!(!is_not_modified(&headers(asked), &not_found, None), "RFC 9110, 13.2.1");
+    }
+
+    /// Responses with these entity tags and dates; the empty ones are not there.
+    fn tagged(validators: &[(&str, &str)]) -> Vec<Response> {
+        let of = |(tag, date): &(&str, &str)| {
+            let fields = [("etag", *tag), ("last-modified", *date)];
+            response(&fields.into_iter().filter(|(_, value)| !value.is_empty()).collect::<Vec<_>>())
+        };
+        validators.iter().map(of).collect()
+    }
+
+    #[rstest]
+    #[case::both(&[], &[("\"a\"", DATE)], Some("\"a\""), Some(DATE))]
+    #[case::date_alone(&[], &[("", DATE)], None, Some(DATE))]
+    #[case::none(&[("if-modified-since", EARLIER)], &[("", "")], None, Some(EARLIER))]
+    #[case::variants(&[], &[("\"a\"", DATE), ("\"b\"", "")], Some("\"a\", \"b\""), None)]
+    #[case::union(&[("if-none-match", "\"c\", \"a\"")], &[("\"a\"", ""), ("\"b\"", "")],
+        Some("\"c\", \"a\", \"b\""), None)]
+    #[case::any_is_never_joined(&[("if-none-match", "*")], &[("\"a\"", "")], Some("*"), None)]
+    #[case::our_date_for_the_callers(&[("if-modified-since", EARLIER)], &[("", DATE)], None, Some(DATE))]
+    #[case::our_tag_for_the_callers_date(&[("if-modified-since", EARLIER)], &[("\"a\"", "")], Some("\"a\""), None)]
+    #[case::the_callers_tag_beside_our_date(&[("if-none-match", "\"c\"")], &[("", DATE)], Some("\"c\""), None)]
+    fn the_origin_is_asked_with_stored_validators(
+        #[case] asked: &[(&str, &str)],
+        #[case] stored: &[(&str, &str)],
+        #[case] tags: Option<&str>,
+        #[case] date: Option<&str>,
+    ) {
+        let sent = validating(&request(asked), &tagged(stored).iter().collect::<Vec<_>>());
+        assert_eq!((sent.headers.get("if-none-match"), sent.headers.get("if-modified-since")), (tags, date));
+    }
+
+    #[rstest]
+    #[case::strong(("\"b\"", ""), &[("\"a\"", ""), ("\"b\"", "")], &[1])]
+    #[case::every_same_strong_one(("\"b\"", ""), &[("\"b\"", ""), ("\"b\"", "")], &[0, 1])]
+    #[case::first_same_weak_one(("W/\"b\"", ""), &[("W/\"b\"", ""), ("W/\"b\"", "")], &[0])]
+    #[case::unknown_tag(("\"c\"", ""), &[("\"a\"", "")], &[])]
+    #[case::unknown_tag_same_date(("\"c\"", DATE), &[("\"a\"", DATE)], &[])]
+    #[case::first_tag_ever(("\"c\"", DATE), &[("", DATE)], &[0])]
+    #[case::date(("", DATE), &[("", LATER), ("", DATE)], &[1])]
+    #[case::other_date(("", LATER), &[("", DATE)], &[])]
+    #[case::first_date_ever(("", DATE), &[("\"a\"", "")], &[0])]
+    #[case::nothing_of_one(("", ""), &[("\"a\"", "")], &[0])]
+    #[case::nothing_of_one_by_date(("", ""), &[("", DATE)], &[0])]
+    #[case::nothing_of_two(("", ""), &[("\"a\"", ""), ("\"b\"", "")], &[])]
+    fn a_304_identifies_stored_responses_by_their_validators(
+        #[case] not_modified: (&str, &str),
+        #[case] stored: &[(&str, &str)],
+        #[case] expected: &[usize],
+    ) {
+        let (stored, new) = (tagged(stored), tagged(&[not_modified]).remove(0));
+        let stored: Vec<&Response> = stored.iter().collect();
+        let sent = validating(&request(&[]), &stored);
+        assert_eq!(identified(&sent.headers, &new.headers, &stored), expected);
+    }
+
+    #[test]
+    fn a_304_without_validators_may_be_the_caller_s_where_his_went_along() {
+        let stored = response(&[("etag", "\"a\"")]);
+        let sent = validating(&request(&[("if-none-match", "\"mine\"")]), &[&stored]);
+        assert!(identified(&sent.headers, &headers(&[]), &[&stored]).is_empty());
+    }
+}

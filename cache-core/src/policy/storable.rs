@@ -1,0 +1,253 @@
+//! What may be stored of a response, and for how long (RFC 9111, 3).
+
+use std::time::Duration;
+
+use super::conditional::has_validator;
+use super::directives::{RequestDirectives, ResponseDirectives, members};
+use super::freshness::{Freshness, is_heuristically_cacheable};
+use super::{invalidation, vary};
+use crate::entry::{Headers, Request, Response};
+
+/// How long a response is kept past its freshness lifetime, to be validated or to stand in for an origin that is gone.
+const KEPT_STALE: f64 = 7.0 * 86_400.0;
+
+/// How long a stored response is kept that must not be stored any more: until those who read it are done.
+const KEPT_UNSTORABLE: f64 = 60.0;
+
+/// RFC 9111, 3: whether a cache may store the response.
+pub(super) fn is_storable(
+    request: &Request,
+    response: &Response,
+    directives: &ResponseDirectives<'_>,
+    is_shared: bool,
+) -> bool {
+    let status = response.status_code;
+    let has_explicit_lifetime = directives.max_age.is_some()
+        || is_shared && directives.s_maxage.is_some()
+        || response.headers.get("expires").is_some();
+    let is_method_understood = match request.method.as_str() {
+        "GET" => true,
+        // RFC 9110, 9.3.3.
+        "POST" => {
+            has_explicit_lifetime && (200..300).contains(&status) && invalidation::is_of_itself(request, response)
+        }
+        _ => false,
+    };
+    // 206 and 304 are no whole responses, and 412 and 416 are about the request rather than the resource.
+    let is_final = status >= 200 && !matches!(status, 206 | 304 | 412 | 416);
+    // RFC 9111, 5.2.2.3: where the status is understood, `no-store` beside `must-understand` is for older caches.
+    let forbids = if directives.must_understand { !is_understood(status) } else { directives.no_store };
+    // RFC 9111, 3.5.
+    let is_for_one_user = request.headers.get("authorization").is_some()
+        && !(directives.public || directives.must_revalidate || directives.s_maxage.is_some());
+    is_method_understood
+        && is_final
+        && !forbids
+        && !RequestDirectives::of(&request.headers).no_store
+        && !(is_shared && (directives.private || is_for_one_user))
+        && (has_explicit_lifetime || directives.public || directives.private || is_heuristically_cacheable(status))
+        && !vary::is_anything(&response.headers)
+}
+
+/// The status codes whose meaning RFC 9110 (15) defines.
+fn is_understood(status: u16) -> bool {
+    matches!(status, 200..=206 | 300..=305 | 307 | 308 | 400..=417 | 421 | 422 | 426 | 500..=505)
+}
+
+/// How long a response is worth keeping; `None` where it could never be served.
+pub(super) fn keep(
+    response: &Headers,
+    directives: &ResponseDirectives<'_>,
+    freshness: &Freshness,
+    is_shared: bool,
+) -> Option<Duration> {
+    let lifetime = freshness.lifetime.unwrap_or(0.0);
+    if directives.no_store && !directives.must_understand || is_shared && directives.private {
+        return Some(Duration::from_secs_f64(KEPT_UNSTORABLE));
+    }
+    if lifetime <= 0.0 && !has_validator(response) {
+        return None;
+    }
+    let windows = directives.stale_while_revalidate.unwrap_or(0.0).max(directives.stale_if_error.unwrap_or(0.0));
+    let is_left = (lifetime - freshness.initial_age).max(0.0);
+    Some(Duration::from_secs_f64(is_left + windows.max(KEPT_STALE)))
+}
+
+/// The fields of a response as they are stored (RFC 9111, 3.1).
+pub(super) fn fields(response: &Headers, directives: &ResponseDirectives<'_>, is_shared: bool) -> Headers {
+    let options: Vec<&str> = response.all("connection").flat_map(members).collect();
+    let private: Vec<&str> =
+        directives.private_fields.iter().copied().filter(|_| is_shared).flat_map(members).collect();
+    let mut fields = response.clone();
+    fields.retain(|name| {
+        !is_of_connection(name) && !(is_named(name, &options) && !is_for_everybody(name)) && !is_named(name, &private)
+    });
+    fields
+}
+
+pub(super) fn is_named(name: &str, names: &[&str]) -> bool {
+    names.iter().any(|other| other.eq_ignore_ascii_case(name))
+}
+
+/// Fields that are for one connection, or for the proxy at its other end. Trailers are not stored, and so not announced.
+fn is_of_connection(name: &str) -> bool {
+    matches!(
+        name,
+        "connection"
+            | "keep-alive"
+            | "proxy-authenticate"
+            | "proxy-authentication-info"
+            | "proxy-authorization"
+            | "proxy-connection"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+            | "upgrade"
+    )
+}
+
+/// RFC 9110, 7.6.1: "Cache-Control is never appropriate as a connection option". Left out, what it forbids would be
+/// allowed.
+fn is_for_everybody(name: &str) -> bool {
+    matches!(name, "cache-control" | "vary")
+}
+
+/// The request as it is stored: a later GET is compared with it by `Vary`, and nothing else.
+pub(super) fn request(request: &Request, response: &Headers) -> Request {
+    let nominated: Vec<&str> = vary::nominated(response).collect();
+    let mut stored = Request { method: "GET".into(), ..request.clone() };
+    stored.headers.retain(|name| is_named(name, &nominated) || !(is_of_connection(name) || is_of_this_request(name)));
+    stored
+}
+
+/// Conditions, ranges and credentials: of this request, and no business of the next.
+fn is_of_this_request(name: &str) -> bool {
+    name.starts_with("if-") || matches!(name, "range" | "authorization" | "cookie" | "content-length" | "content-type")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    fn headers(fields: &[(&str, &str)]) -> Headers {
+        fields.iter().copied().collect()
+    }
+
+    fn get(fields: &[(&str, &str)]) -> Request {
+        Request { method: "GET".into(), url: "http://x/".into(), headers: headers(fields), ..Request::default() }
+    }
+
+    fn is_stored(request: &Request, status: u16, fields: &[(&str, &str)], is_shared: bool) -> bool {
+        let response = Response { status_code: status, headers: headers(fields), ..Response::default() };
+        is_storable(request, &response, &ResponseDirectives::of_headers(&response.headers), is_shared)
+    }
+
+    #[rstest]
+    #[case::heuristically(200, "x", true, true)]
+    #[case::without_reason(201, "x", false, false)]
+    #[case::explicitly(201, "max-age=1", true, true)]
+    #[case::unknown_status(599, "max-age=1", true, true)]
+    #[case::public(599, "public", true, true)]
+    #[case::private(200, "private, max-age=1", true, false)]
+    #[case::private_makes_storable(201, "private", true, false)]
+    #[case::private_for_some_fields(200, "private=\"a\", max-age=1", true, true)]
+    #[case::s_maxage(201, "s-maxage=1", false, true)]
+    #[case::no_store(200, "max-age=1, no-store", false, false)]
+    #[case::understood(200, "max-age=1, no-store, must-understand", true, true)]
+    #[case::not_understood(599, "max-age=1, must-understand", false, false)]
+    #[case::no_cache(200, "no-cache", true, true)]
+    #[case::part(206, "max-age=1", false, false)]
+    #[case::not_modified(304, "max-age=1", false, false)]
+    #[case::interim(103, "max-age=1", false, false)]
+    #[case::of_the_range(416, "max-age=1", false, false)]
+    fn section_3_says_what_is_stored(
+        #[case] status: u16,
+        #[case] cache_control: &str,
+        #[case] in_private: bool,
+        #[case] in_shared: bool,
+    ) {
+        let fields = [("cache-control", cache_control)];
+        assert_eq!(is_stored(&get(&[]), status, &fields, false), in_private);
+        assert_eq!(is_stored(&get(&[]), status, &fields, true), in_shared);
+    }
+
+    #[rstest]
+    #[case("max-age=1", false)]
+    #[case("max-age=1, public", true)]
+    #[case("max-age=1, must-revalidate", true)]
+    #[case("s-maxage=1", true)]
+    #[case("s-maxage=1, private", false)]
+    fn authorization_keeps_out_of_shared_caches(#[case] cache_control: &str, #[case] in_shared: bool) {
+        let request = get(&[("authorization", "Bearer x")]);
+        assert_eq!(is_stored(&request, 200, &[("cache-control", cache_control)], true), in_shared);
+        assert!(is_stored(&request, 200, &[("cache-control", "max-age=1")], false));
+    }
+
+    #[test]
+    fn what_the_caller_forbids_and_what_never_matches_is_not_stored() {
+        assert!(!is_stored(&get(&[("cache-control", "x, No-Store")]), 200, &[("cache-control", "max-age=1")], false));
+        assert!(!is_stored(&get(&[]), 200, &[("cache-control", "max-age=1"), ("vary", "a, *")], false));
+    }
+
+    #[rstest]
+    #[case("POST", 200, &[("cache-control", "max-age=1"), ("content-location", "/")], true)]
+    #[case("POST", 200, &[("cache-control", "max-age=1"), ("content-location", "/other")], false)]
+    #[case("POST", 200, &[("cache-control", "max-age=1")], false)]
+    #[case("POST", 200, &[("content-location", "/"), ("last-modified", "x")], false)]
+    #[case("POST", 500, &[("cache-control", "max-age=1"), ("content-location", "/")], false)]
+    #[case("PUT", 200, &[("cache-control", "max-age=1"), ("content-location", "/")], false)]
+    #[case("HEAD", 200, &[("cache-control", "max-age=1")], false)]
+    fn of_other_methods_only_what_a_get_would_have_got(
+        #[case] method: &str,
+        #[case] status: u16,
+        #[case] fields: &[(&str, &str)],
+        #[case] expected: bool,
+    ) {
+        let request = Request { method: method.into(), ..get(&[]) };
+        assert_eq!(is_stored(&request, status, fields, false), expected);
+    }
+
+    #[test]
+    fn fields_of_the_connection_are_not_stored() {
+        let response = headers(&[
+            ("connection", "close, A"),
+            ("connection", "b,Cache-Control"),
+            ("a", "1"),
+            ("b", "2"),
+            ("c", "3"),
+            ("c", "4"),
+            ("cache-control", "no-cache, private=\"p\""),
+            ("keep-alive", "timeout=5"),
+            ("proxy-authenticate", "x"),
+            ("proxy-authentication-info", "x"),
+            ("proxy-authorization", "x"),
+            ("proxy-connection", "x"),
+            ("te", "x"),
+            ("trailer", "x"),
+            ("transfer-encoding", "chunked"),
+            ("upgrade", "x"),
+            ("p", "x"),
+        ]);
+        let directives = ResponseDirectives::of_headers(&response);
+        let kept = [("c", "3"), ("c", "4"), ("cache-control", "no-cache, private=\"p\"")];
+        assert_eq!(fields(&response, &directives, true), headers(&kept));
+        assert_eq!(fields(&response, &directives, false), headers(&[&kept[..], &[("p", "x")]].concat()));
+    }
+
+    #[test]
+    fn credentials_and_conditions_are_stored_only_where_the_response_varies_by_them() {
+        let asked = get(&[
+            ("accept", "*/*"),
+            ("authorization", "Bearer x"),
+            ("cookie", "a=b"),
+            ("if-none-match", "\"a\""),
+            ("range", "bytes=0-1"),
+            ("te", "trailers"),
+        ]);
+        let stored = request(&asked, &headers(&[]));
+        assert_eq!(stored.headers, headers(&[("accept", "*/*")]));
+        let stored = request(&asked, &headers(&[("vary", "Cookie")]));
+        assert_eq!(stored.headers, headers(&[("accept", "*/*"), ("cookie", "a=b")]));
+    }
+}

@@ -1,0 +1,96 @@
+//! New heads for stored responses: what a 304 or the response to a HEAD says of them (RFC 9111, 3.2, 4.3.4, 4.3.5).
+
+use super::directives::ResponseDirectives;
+use super::{date, storable};
+use crate::entry::{Headers, Response};
+
+/// The stored response with the fields of the new one (RFC 9111, 3.2), received at `now`.
+pub(super) fn updated(stored: &Response, new: &Headers, now: f64, is_shared: bool) -> Response {
+    let mut updated = stored.clone();
+    // It was received anew: what it was old by then says nothing any more.
+    updated.headers.set("age", None);
+    let fields = storable::fields(new, &ResponseDirectives::of_headers(new), is_shared);
+    for (name, values) in fields.iter().filter(|(name, _)| !describes_body(name)) {
+        updated.headers.set(name, values.iter().cloned());
+    }
+    if new.get("date").is_none() {
+        set_date(&mut updated.headers, now);
+    }
+    updated
+}
+
+/// RFC 9110, 6.6.1: what comes without a date gets that of its arrival where it is stored.
+pub(super) fn set_date(headers: &mut Headers, now: f64) {
+    if let Some(date) = date::format(now) {
+        headers.set("date", [date]);
+    }
+}
+
+/// RFC 9111, 3.2: the body stays as it is, and so does what it is read by.
+fn describes_body(name: &str) -> bool {
+    matches!(name, "content-length" | "content-encoding" | "content-range")
+}
+
+/// Whether the response to a HEAD is of the stored representation (RFC 9111, 4.3.5): of these fields, those that it has
+/// are the same.
+pub(super) fn is_of_same_representation(stored: &Response, head: &Response) -> bool {
+    stored.status_code == head.status_code
+        && ["etag", "last-modified", "content-length"]
+            .into_iter()
+            .all(|name| head.headers.get(name).is_none_or(|value| stored.headers.get(name) == Some(value)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    fn response(fields: &[(&str, &str)]) -> Response {
+        Response { status_code: 200, headers: fields.iter().copied().collect(), ..Response::default() }
+    }
+
+    #[test]
+    fn new_fields_replace_and_add_and_the_body_s_own_stay() {
+        let stored = response(&[
+            ("age", "7"),
+            ("cache-control", "max-age=1"),
+            ("content-encoding", "gzip"),
+            ("content-length", "36"),
+            ("kept", "a"),
+            ("date", "Sun, 06 Nov 1994 08:49:37 GMT"),
+        ]);
+        let new = response(&[
+            ("connection", "hop"),
+            ("cache-control", "max-age=2"),
+            ("cache-control", "public"),
+            ("content-length", "0"),
+            ("content-encoding", "br"),
+            ("content-type", "text/html"),
+            ("hop", "x"),
+            ("transfer-encoding", "chunked"),
+        ]);
+        let expected = response(&[
+            ("cache-control", "max-age=2"),
+            ("cache-control", "public"),
+            ("content-encoding", "gzip"),
+            ("content-length", "36"),
+            ("kept", "a"),
+            ("date", "Thu, 01 Jan 1970 00:00:09 GMT"),
+            ("content-type", "text/html"),
+        ]);
+        assert_eq!(updated(&stored, &new.headers, 9.0, false), expected);
+    }
+
+    #[rstest]
+    #[case(&[], true)]
+    #[case(&[("etag", "\"a\""), ("content-length", "3")], true)]
+    #[case(&[("etag", "\"b\"")], false)]
+    #[case(&[("content-length", "4")], false)]
+    #[case(&[("last-modified", "Sun, 06 Nov 1994 08:49:37 GMT")], false)]
+    fn a_head_speaks_of_a_stored_response_by_its_validators(#[case] fields: &[(&str, &str)], #[case] expected: bool) {
+        let stored = response(&[("etag", "\"a\""), ("content-length", "3")]);
+        assert_eq!(is_of_same_representation(&stored, &response(fields)), expected);
+        let gone = Response { status_code: 410, ..response(fields) };
+        assert!(!is_of_same_representation(&stored, &gone));
+    }
+}
