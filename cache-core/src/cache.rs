@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::counters::Counters;
 use crate::error::Result;
 use crate::grace::Graceful;
-use crate::http::CachedClient;
+use crate::http::{CachedClient, HttpCache, Sender, Senders};
 use crate::result::ResultCache;
 use crate::service::{Service, Services};
 use crate::store::open::{OpenOptions, WhenUnreachable, open};
@@ -53,6 +53,7 @@ pub(crate) struct Core {
     pub(crate) flights: Flights,
     pub(crate) counters: Arc<Counters>,
     pub(crate) tasks: Tasks,
+    pub(crate) senders: Senders,
     pub(crate) services: Services,
     /// `ENABLE_HTTP_CACHE`: off, nothing is looked up and nothing stored.
     pub(crate) is_enabled: bool,
@@ -78,6 +79,7 @@ impl Cache {
             flights: Flights::new(Arc::clone(&graceful), tasks.clone()),
             counters: Arc::default(),
             tasks,
+            senders: Senders::default(),
             store: graceful,
             services: config.services.clone(),
             is_enabled: config.enabled,
@@ -90,6 +92,11 @@ impl Cache {
     /// The HTTP client of one service, with its policy and TTL.
     pub fn client(&self, service: Service) -> CachedClient {
         CachedClient::new(self.core.clone(), service)
+    }
+
+    /// The HTTP cache of one service over a sender of one's own.
+    pub fn http(&self, service: Service, sender: Arc<dyn Sender>) -> HttpCache {
+        HttpCache::new(self.core.clone(), service, sender)
     }
 
     /// The cache of function results.

@@ -2,6 +2,8 @@
 //!
 //! All times are Unix seconds (`f64`), as hishel stores them.
 
+mod octets;
+
 use std::borrow::Cow;
 use std::fmt;
 
@@ -212,9 +214,25 @@ impl Headers {
         self.0.get(name).into_iter().flatten().map(String::as_str)
     }
 
+    /// How many fields there are.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// Every field with its values.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[String])> {
         self.0.iter().map(|(name, values)| (name.as_str(), values.as_slice()))
+    }
+
+    /// Every field line as it was sent: a name and the bytes of one value.
+    pub fn lines(&self) -> impl Iterator<Item = (&str, Cow<'_, [u8]>)> {
+        self.0.iter().flat_map(|(name, values)| values.iter().map(|value| (name.as_str(), octets::to_bytes(value))))
+    }
+
+    /// Adds a value as it was sent, behind those that the field has. Bytes that are no UTF-8 are stored as private-use
+    /// characters, and [`Self::lines`] gives them back.
+    pub fn append_line(&mut self, name: &str, value: &[u8]) {
+        self.append(name, octets::to_text(value));
     }
 
     /// Adds a value behind those that the field has.

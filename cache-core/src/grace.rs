@@ -39,6 +39,11 @@ impl Graceful {
         Self { on_failure: Some(Arc::new(on_failure)), ..self.clone() }
     }
 
+    /// The longest that one call may take.
+    pub(crate) fn patience(&self) -> Duration {
+        self.patience
+    }
+
     /// Asks the store; `None` where it fails, takes too long, or is known to do so.
     pub(crate) async fn ask<T, F>(
         &self,

@@ -1,19 +1,44 @@
 //! The HTTP cache: a policy, a store, and somebody who sends what they cannot answer.
+//!
+//! A request becomes a plan (key, policy), the store is looked into, the policy decides, and the answer comes from the
+//! store or from the origin; while the origin's body passes, it is recorded. The origin's failure is the only one that
+//! a caller sees.
 
-use crate::cache::Hold;
-use crate::service::Service;
+mod body;
+mod cache;
+mod client;
+mod decode;
+mod fetched;
+mod fields;
+mod origin;
+mod overrides;
+mod plan;
+mod recording;
+mod replay;
+mod reqwest;
+mod send;
 
-/// The HTTP client of one service, through the cache.
-#[derive(Clone)]
-pub struct CachedClient {
-    #[expect(dead_code, reason = "requests come next")]
-    core: Hold,
-    #[expect(dead_code, reason = "requests come next")]
-    service: Service,
+use std::sync::Arc;
+
+pub use body::Body;
+pub use cache::HttpCache;
+pub use client::{CachedClient, RequestBuilder};
+pub use fetched::{FetchError, Fetched, Served, ServedFrom};
+pub use reqwest::{Reqwest, ReqwestOptions};
+pub use send::{FinalUrl, Incoming, SendError, Sender, Timeout};
+
+/// How many redirects the pipeline's client follows.
+const REDIRECTS: usize = 10;
+
+/// The senders of the ready clients, shared among them with their connections.
+pub(crate) struct Senders {
+    direct: Arc<Reqwest>,
+    following: Arc<Reqwest>,
 }
 
-impl CachedClient {
-    pub(crate) fn new(core: Hold, service: Service) -> Self {
-        Self { core, service }
+impl Default for Senders {
+    fn default() -> Self {
+        let following = ReqwestOptions { redirects: REDIRECTS, ..ReqwestOptions::default() };
+        Self { direct: Arc::default(), following: Arc::new(Reqwest::new(following)) }
     }
 }

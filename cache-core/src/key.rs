@@ -117,6 +117,35 @@ impl Form {
         Self::Map(pairs.into_iter().map(|(name, value)| (name.to_owned(), Self::Text(value.to_owned()))).collect())
     }
 
+    /// Whether Python counts it as false.
+    pub(crate) fn is_empty(&self) -> bool {
+        match self {
+            Self::Bytes(bytes) => bytes.is_empty(),
+            Self::Text(text) => text.is_empty(),
+            Self::Map(members) => members.is_empty(),
+            Self::List(items) => items.is_empty(),
+            Self::Int(number) => *number == 0,
+            Self::Float(number) => *number == 0.0,
+            Self::Bool(flag) => !flag,
+            Self::None => true,
+        }
+    }
+
+    /// A mapping, or a list of pairs, as a query or a form body has it.
+    pub(crate) fn to_pairs(&self) -> Vec<(String, String)> {
+        match self {
+            Self::Map(members) => members.iter().map(|(name, value)| (name.clone(), value.text())).collect(),
+            Self::List(items) => items
+                .iter()
+                .filter_map(|item| match item {
+                    Self::List(pair) => Some((pair.first()?.text(), pair.get(1)?.text())),
+                    _ => None,
+                })
+                .collect(),
+            _ => Vec::new(),
+        }
+    }
+
     fn text(&self) -> String {
         match self {
             Self::Bytes(bytes) => bytes.utf8_chunks().map(|chunk| chunk.valid()).collect(),
@@ -135,6 +164,42 @@ impl Form {
             Self::Bool(flag) => python::boolean(*flag).to_owned(),
             Self::None => "None".to_owned(),
         }
+    }
+}
+
+impl From<&str> for Form {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<String> for Form {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<Vec<u8>> for Form {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::Bytes(bytes)
+    }
+}
+
+impl From<i64> for Form {
+    fn from(number: i64) -> Self {
+        Self::Int(number)
+    }
+}
+
+impl<K: Into<String>, V: Into<Self>, const N: usize> From<[(K, V); N]> for Form {
+    fn from(members: [(K, V); N]) -> Self {
+        members.into_iter().collect()
+    }
+}
+
+impl<K: Into<String>, V: Into<Self>> FromIterator<(K, V)> for Form {
+    fn from_iter<I: IntoIterator<Item = (K, V)>>(members: I) -> Self {
+        Self::Map(members.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
     }
 }
 

@@ -46,7 +46,10 @@ pub use entry::{Entry, EntryId, Extra, Headers, Kind, Layout, Request, Response,
 pub use error::{Backend, BackendKind, BoxError, CodecError, Error, Result, chain};
 pub use filter::{BodyPattern, Filter, StatusRange};
 pub use glob::Glob;
-pub use http::CachedClient;
+pub use http::{
+    Body, CachedClient, FetchError, Fetched, FinalUrl, HttpCache, Incoming, RequestBuilder, Reqwest, ReqwestOptions,
+    SendError, Sender, Served, ServedFrom, Timeout,
+};
 pub use key::{Argument, CacheKey, Form, Payload, ResultKey};
 pub use policy::{Freshness, Policy, Specification, Ttl};
 pub use result::{Call, ResultCache};

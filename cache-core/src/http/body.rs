@@ -1,0 +1,70 @@
+//! A response's body on its way to the caller.
+
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::{Bytes, BytesMut};
+use futures_util::{Stream, StreamExt as _};
+
+use super::fetched::FetchError;
+use super::send::Incoming;
+
+/// A body: a stream of its pieces as they arrive. An error ends it: what came before is not the whole body.
+pub struct Body(Kind);
+
+enum Kind {
+    /// Short enough to be here in one piece already; `None`: it was taken.
+    Whole(Option<Bytes>),
+    Pieces(Incoming),
+}
+
+impl Body {
+    /// Everything that is still to come, in one piece.
+    pub async fn bytes(self) -> Result<Bytes, FetchError> {
+        let mut pieces = match self.0 {
+            Kind::Whole(body) => return Ok(body.unwrap_or_default()),
+            Kind::Pieces(pieces) => pieces,
+        };
+        let Some(first) = pieces.next().await.transpose()? else { return Ok(Bytes::new()) };
+        let Some(second) = pieces.next().await.transpose()? else { return Ok(first) };
+        let mut all = BytesMut::from(first);
+        all.extend_from_slice(&second);
+        while let Some(piece) = pieces.next().await.transpose()? {
+            all.extend_from_slice(&piece);
+        }
+        Ok(all.freeze())
+    }
+}
+
+impl From<Bytes> for Body {
+    fn from(body: Bytes) -> Self {
+        Self(Kind::Whole(Some(body).filter(|body| !body.is_empty())))
+    }
+}
+
+impl From<Incoming> for Body {
+    fn from(pieces: Incoming) -> Self {
+        Self(Kind::Pieces(pieces))
+    }
+}
+
+impl Stream for Body {
+    type Item = Result<Bytes, FetchError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        match &mut self.0 {
+            Kind::Whole(body) => Poll::Ready(body.take().map(Ok)),
+            Kind::Pieces(pieces) => pieces.poll_next_unpin(context).map_err(FetchError::Origin),
+        }
+    }
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Kind::Whole(body) => f.debug_tuple("Body").field(&body.as_ref().map_or(0, Bytes::len)).finish(),
+            Kind::Pieces(_) => f.debug_tuple("Body").finish_non_exhaustive(),
+        }
+    }
+}

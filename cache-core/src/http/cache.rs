@@ -1,0 +1,240 @@
+//! A request's way through the cache: look up, decide, wait for others, serve or forward.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use http::{HeaderMap, StatusCode};
+
+use super::body::Body;
+use super::decode::{self, Coding, decoded};
+use super::fetched::{FetchError, Fetched, Head, Served, ServedFrom, coding};
+use super::plan::{Asked, Plan, RequestBody};
+use super::replay::{Again, replayed};
+use super::send::{Incoming, SendError, Sender};
+use crate::cache::{Core, Hold};
+use crate::clock;
+use crate::coalesce::{Lead, Turn};
+use crate::codec;
+use crate::counters::{Counts, Scope};
+use crate::entry::EntryId;
+use crate::policy::{Decision, Part, Policy, Serve};
+use crate::service::Service;
+use crate::store::Found;
+
+/// The HTTP cache of one service: a policy, a store, and a sender for what they cannot answer. Clones share everything.
+#[derive(Clone)]
+pub struct HttpCache {
+    inner: Arc<Inner>,
+    /// Tasks of the cache hold [`Inner`] alone, so that they do not keep it alive.
+    _hold: Hold,
+}
+
+pub(super) struct Inner {
+    pub(super) core: Arc<Core>,
+    pub(super) service: Service,
+    pub(super) scope: Scope,
+    pub(super) policy: Policy,
+    pub(super) sender: Arc<dyn Sender>,
+}
+
+impl HttpCache {
+    pub(crate) fn new(hold: Hold, service: Service, sender: Arc<dyn Sender>) -> Self {
+        let core = Arc::clone(&hold);
+        let policy = core.services.policy(service);
+        let inner = Inner { core, service, scope: Scope::Http(service), policy, sender };
+        Self { inner: Arc::new(inner), _hold: hold }
+    }
+
+    /// Answers a request, from the store where the policy allows it. The body is asked for as it is; where the policy
+    /// is the pipeline's, it counts for the key as raw `data` does.
+    ///
+    /// Fails only where the request cannot be sent, or the origin does not answer.
+    pub async fn fetch(&self, request: http::Request<Bytes>) -> Result<Fetched, FetchError> {
+        let (head, body) = request.into_parts();
+        let asked = Asked {
+            method: head.method,
+            url: head.uri.to_string(),
+            params: None,
+            fields: head.headers,
+            body: RequestBody::Raw(body),
+            timeout: None,
+        };
+        self.answer(asked).await
+    }
+
+    pub(super) async fn answer(&self, asked: Asked) -> Result<Fetched, FetchError> {
+        let inner = &self.inner;
+        let ttl = inner.core.services.ttl(inner.service);
+        let plan = Plan::new(asked, &inner.policy, ttl, inner.core.is_enabled)?;
+        if plan.is_bypass { inner.bypass(&plan).await } else { inner.answer(&Arc::new(plan)).await }
+    }
+}
+
+impl Inner {
+    pub(super) fn count(&self, happened: Counts) {
+        self.core.counters.count(&self.scope, happened);
+    }
+
+    async fn answer(self: &Arc<Self>, plan: &Arc<Plan>) -> Result<Fetched, FetchError> {
+        let mut stored = self.look_up(plan).await;
+        let mut lead: Option<Lead> = None;
+        let mut may_wait = true;
+        loop {
+            match plan.policy.decide(&plan.request, &stored, clock::now()) {
+                Decision::Serve(serve) => {
+                    let (index, from) = (serve.index, if serve.is_stale { ServedFrom::Stale } else { ServedFrom::Hit });
+                    if let Some(fetched) = self.serve(plan, &stored, serve, from).await {
+                        if let Some(lead) = lead {
+                            lead.land(true).await;
+                        }
+                        return Ok(fetched);
+                    }
+                    // Its body is gone, so it is as if it were not stored.
+                    if index >= stored.len() {
+                        return self.bypass(plan).await;
+                    }
+                    stored.remove(index);
+                }
+                Decision::Unsatisfiable => return Ok(self.unsatisfiable(plan)),
+                Decision::Forward(forward) => {
+                    if !forward.can_be_shared || !may_wait {
+                        return self.forward(plan, &stored, forward, lead).await;
+                    }
+                    may_wait = false;
+                    match self.core.flights.board(&plan.flight()).await {
+                        Turn::Alone => return self.forward(plan, &stored, forward, None).await,
+                        Turn::Lead(seat) => {
+                            let waits = u64::from(seat.has_waited());
+                            self.count(Counts { waits, ..Counts::default() });
+                            lead = Some(seat);
+                        }
+                        Turn::LookAgain => self.count(Counts { waits: 1, ..Counts::default() }),
+                    }
+                    stored = self.look_up(plan).await;
+                }
+            }
+        }
+    }
+
+    /// What is stored under the key and may answer; nothing where the store does not answer.
+    async fn look_up(&self, plan: &Plan) -> Vec<Found> {
+        let started = Instant::now();
+        let (key, refresh) = (&plan.key, plan.refresh());
+        let found = self.core.store.ask("lookup", |store| async move { store.lookup(key, refresh).await }).await;
+        let lookup_micros = started.elapsed().as_micros() as u64;
+        self.count(Counts { lookup_micros, ..Counts::default() });
+        let mut found = found.unwrap_or_default();
+        found.retain(|found| plan.is_answered_by(found));
+        found
+    }
+
+    /// Answers with a stored response; `None`: its body is gone.
+    pub(super) async fn serve(
+        self: &Arc<Self>,
+        plan: &Arc<Plan>,
+        stored: &[Found],
+        serve: Serve,
+        from: ServedFrom,
+    ) -> Option<Fetched> {
+        let found = stored.get(serve.index)?;
+        let response = serve.response.as_ref().unwrap_or(&found.entry.response);
+        let status = StatusCode::from_u16(response.status_code).ok()?;
+        // The stored fields say how the body was coded once.
+        let coded = coding(&found.entry.response.headers).filter(|_| plan.decodes);
+        let body = match serve.body {
+            Part::None => Body::from(Bytes::new()),
+            part => self.stored_body(plan, found, part, coded.and_then(Coding::of), status).await?,
+        };
+        let now = clock::now();
+        let ttl_left = found.expires_at.map(|at| (at - now).max(0.0));
+        if from != ServedFrom::Revalidated {
+            let stale = u64::from(from == ServedFrom::Stale);
+            self.count(Counts { hits: 1, stale, ..Counts::default() });
+            tracing::debug!(service = %self.service, key = %plan.key, ttl_left, age = serve.age, stale, "hit");
+        }
+        if let Some(own) = found.entry.request.extra.ttl().filter(|_| plan.refreshes) {
+            self.refresh_ttl(&found.id, own).await;
+        }
+        if serve.refresh.is_some() {
+            self.refresh_in_background(plan);
+        }
+        let served =
+            Served { from, cache_key: plan.key.clone(), age: Some(serve.age), entry: Some(found.id.clone()), ttl_left };
+        let head = Head::of_entry(Arc::clone(&found.entry), serve.response, coded.is_some());
+        Some(Fetched::new(status, head, served, body))
+    }
+
+    async fn stored_body(
+        self: &Arc<Self>,
+        plan: &Arc<Plan>,
+        found: &Found,
+        part: Part,
+        known: Option<Coding>,
+        status: StatusCode,
+    ) -> Option<Body> {
+        if let Some(body) = &found.body {
+            let body = match (part, known) {
+                (Part::Range(first, last), _) => {
+                    let (first, end) = (usize::try_from(first).ok()?, usize::try_from(last).ok()?.checked_add(1)?);
+                    if first > end || end > body.len() {
+                        return None;
+                    }
+                    body.slice(first..end)
+                }
+                (_, Some(_)) => match codec::body::decoded(body, coding(&found.entry.response.headers)) {
+                    std::borrow::Cow::Borrowed(_) => body.clone(),
+                    std::borrow::Cow::Owned(decoded) => decoded.into(),
+                },
+                _ => body.clone(),
+            };
+            self.count(Counts { bytes: body.len() as u64, ..Counts::default() });
+            return Some(body.into());
+        }
+        let id = &found.id;
+        let mut pieces = self.core.store.ask("body", |store| async move { store.body(id).await }).await??;
+        // Only now is it certain that there is a body to serve.
+        let first = pieces.try_next().await.ok()?;
+        let pieces: Incoming = Box::pin(stream::iter(first.map(Ok)).chain(pieces.map_err(SendError::broken)));
+        let pieces = match known {
+            Some(coding) => decoded(pieces, coding, decode::From::Store),
+            None => pieces,
+        };
+        let again = Again { cache: Arc::clone(self), plan: Arc::clone(plan), status: status.as_u16() };
+        Some(replayed(pieces, part, again).into())
+    }
+
+    /// What was stored with a TTL of its own lives that long again.
+    async fn refresh_ttl(&self, id: &EntryId, seconds: f64) {
+        if let Ok(ttl) = std::time::Duration::try_from_secs_f64(seconds) {
+            let id = std::slice::from_ref(id);
+            self.core.store.ask("touch", |store| async move { store.touch(id, Some(ttl)).await }).await;
+        }
+    }
+
+    /// RFC 5861, 3: what was served stale is validated behind the caller's back.
+    fn refresh_in_background(self: &Arc<Self>, plan: &Arc<Plan>) {
+        let (cache, plan) = (Arc::clone(self), Arc::clone(plan));
+        self.core.tasks.spawn(async move {
+            // Whoever else is at it will have refreshed it when this one's turn comes.
+            let Turn::Lead(lead) = cache.core.flights.board(&plan.flight()).await else { return };
+            let stored = cache.look_up(&plan).await;
+            let Decision::Serve(Serve { refresh: Some(forward), .. }) =
+                plan.policy.decide(&plan.request, &stored, clock::now())
+            else {
+                return lead.land(true).await;
+            };
+            if let Ok(fetched) = cache.forward(&plan, &stored, forward, Some(lead)).await {
+                // Read to its end, so that it is stored.
+                let _ = fetched.into_body().try_for_each(|_| async { Ok(()) }).await;
+            }
+        });
+    }
+
+    /// RFC 9111, 5.2.1.7: only a stored response was wanted, and there is none.
+    pub(super) fn unsatisfiable(&self, plan: &Plan) -> Fetched {
+        let served = Served::by_origin(ServedFrom::Miss, plan.key.clone());
+        Fetched::new(StatusCode::GATEWAY_TIMEOUT, HeaderMap::new().into(), served, Bytes::new().into())
+    }
+}

@@ -1,0 +1,129 @@
+//! The ready client of one service: requests written as the pipeline writes them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use serde::Serialize;
+
+use super::cache::HttpCache;
+use super::fetched::{FetchError, Fetched};
+use super::plan::{Asked, RequestBody};
+use crate::cache::Hold;
+use crate::key::Form;
+use crate::policy::Policy;
+use crate::service::Service;
+
+/// The HTTP client of one service, through the cache. Clones share everything.
+#[derive(Clone)]
+pub struct CachedClient {
+    cache: HttpCache,
+}
+
+impl CachedClient {
+    pub(crate) fn new(hold: Hold, service: Service) -> Self {
+        // Redirects are stored and followed by whom they concern; the pipeline's client follows them before storing.
+        let sender = match hold.services.policy(service) {
+            Policy::Ttl(_) => Arc::clone(&hold.senders.following),
+            Policy::Specification(_) => Arc::clone(&hold.senders.direct),
+        };
+        Self { cache: HttpCache::new(hold, service, sender) }
+    }
+
+    /// A GET request.
+    pub fn get(&self, url: impl Into<String>) -> RequestBuilder {
+        self.request(Method::GET, url)
+    }
+
+    /// A POST request.
+    pub fn post(&self, url: impl Into<String>) -> RequestBuilder {
+        self.request(Method::POST, url)
+    }
+
+    /// A request. Under the pipeline's policy the key is made from the URL as it is written here.
+    pub fn request(&self, method: Method, url: impl Into<String>) -> RequestBuilder {
+        let asked = Asked {
+            method,
+            url: url.into(),
+            params: None,
+            fields: HeaderMap::new(),
+            body: RequestBody::Empty,
+            timeout: None,
+        };
+        RequestBuilder { cache: self.cache.clone(), asked: Ok(asked) }
+    }
+
+    /// Answers a request of the `http` crate: [`HttpCache::fetch`].
+    pub async fn fetch(&self, request: http::Request<Bytes>) -> Result<Fetched, FetchError> {
+        self.cache.fetch(request).await
+    }
+}
+
+/// A request being written. What cannot be part of a request is told by [`Self::send`].
+#[must_use = "nothing is sent before `send`"]
+pub struct RequestBuilder {
+    cache: HttpCache,
+    asked: Result<Asked, FetchError>,
+}
+
+impl RequestBuilder {
+    /// Query parameters, which the key knows apart from the URL. A [`Form::Text`] is a query as it is sent.
+    pub fn params(self, params: impl Into<Form>) -> Self {
+        // The pipeline's key does not know parameters that are none.
+        let params = Some(params.into()).filter(|params| !params.is_empty());
+        self.and(|asked| {
+            asked.params = params;
+            Ok(())
+        })
+    }
+
+    /// A JSON body.
+    pub fn json(self, value: &impl Serialize) -> Self {
+        self.and(|asked| {
+            asked.body = RequestBody::Json(serde_json::to_value(value).map_err(FetchError::request)?);
+            Ok(())
+        })
+    }
+
+    /// A form, from pairs; or a body of any kind, from text or bytes.
+    pub fn data(self, data: impl Into<Form>) -> Self {
+        self.and(|asked| {
+            asked.body = RequestBody::Form(data.into());
+            Ok(())
+        })
+    }
+
+    /// Adds a header field; hishel's overrides (`X-Hishel-Ttl` and the like) are for the cache alone.
+    pub fn header(self, name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Self {
+        self.and(|asked| {
+            let name = HeaderName::from_bytes(name.as_ref()).map_err(FetchError::request)?;
+            let value = HeaderValue::from_bytes(value.as_ref()).map_err(FetchError::request)?;
+            asked.fields.append(name, value);
+            Ok(())
+        })
+    }
+
+    /// The longest that the origin may take, its body included.
+    pub fn timeout(self, time: Duration) -> Self {
+        self.and(|asked| {
+            asked.timeout = Some(time);
+            Ok(())
+        })
+    }
+
+    /// Answers the request, from the store where the policy allows it. Fails only where the request cannot be sent, or
+    /// the origin does not answer.
+    pub async fn send(self) -> Result<Fetched, FetchError> {
+        self.cache.answer(self.asked?).await
+    }
+
+    fn and(mut self, change: impl FnOnce(&mut Asked) -> Result<(), FetchError>) -> Self {
+        if let Ok(asked) = &mut self.asked
+            && let Err(error) = change(asked)
+        {
+            self.asked = Err(error);
+        }
+        self
+    }
+}

@@ -1,0 +1,218 @@
+//! What the store cannot answer goes to the origin, and what comes back goes to the caller, the store, or both.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE};
+use http::{HeaderMap, HeaderName, Method, StatusCode};
+use uuid::Uuid;
+
+use super::body::Body;
+use super::cache::Inner;
+use super::decode::{self, Coding, decoded};
+use super::fetched::{FetchError, Fetched, Served, ServedFrom, without_coding};
+use super::fields;
+use super::plan::Plan;
+use super::recording::{Order, Recording, passing};
+use super::send::{FinalUrl, Incoming, SendError};
+use crate::clock;
+use crate::coalesce::Lead;
+use crate::counters::Counts;
+use crate::entry::{Entry, EntryId, Request, Response};
+use crate::error::chain;
+use crate::key::CacheKey;
+use crate::policy::{Decision, Exchange, Forward, Outcome, Reply, Storing};
+use crate::store::Found;
+
+/// What makes the answer to a request another one than the whole representation (RFC 9110, 13.1 and 14.2).
+const CONDITIONS: [HeaderName; 6] = [RANGE, IF_RANGE, IF_NONE_MATCH, IF_MODIFIED_SINCE, IF_MATCH, IF_UNMODIFIED_SINCE];
+
+/// The origin's answer.
+pub(super) struct Arrived {
+    pub(super) status: StatusCode,
+    pub(super) fields: HeaderMap,
+    pub(super) body: Incoming,
+    /// How many bytes the body has, where that is known.
+    length: Option<u64>,
+    /// The URL that answered, where redirects were followed.
+    url: Option<String>,
+}
+
+impl Inner {
+    /// Asks the origin.
+    pub(super) async fn send(&self, plan: &Plan, request: &Request) -> Result<Arrived, FetchError> {
+        let (head, body) = self.sender.send(plan.to_origin(request)?).await?.into_parts();
+        let mut fields = head.headers;
+        let url = head.extensions.get::<FinalUrl>().map(|FinalUrl(url)| url.clone());
+        let has_body = request.method != Method::HEAD.as_str()
+            && !matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        let announced = fields.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.trim().parse().ok());
+        let mut arrived = Arrived {
+            status: head.status,
+            length: if has_body { announced } else { Some(0) },
+            body,
+            fields: HeaderMap::new(),
+            url,
+        };
+        let coding = fields.get(http::header::CONTENT_ENCODING).and_then(|name| Coding::of(name.to_str().ok()?));
+        if let Some(coding) = coding.filter(|_| plan.decodes && has_body) {
+            // Before it is decoded: only there does the announced length say whether it was cut.
+            arrived.body = decoded(passing(arrived.body, arrived.length, None), coding, decode::From::Origin);
+            arrived.length = None;
+            without_coding(&mut fields);
+        }
+        arrived.fields = fields;
+        Ok(arrived)
+    }
+
+    /// The whole body of a response whose stored one was lost.
+    pub(super) async fn whole_again(&self, plan: &Plan, status: u16) -> Result<Incoming, SendError> {
+        let request = plan.request_without(&CONDITIONS);
+        let arrived = self.send(plan, &request).await.map_err(SendError::broken)?;
+        if arrived.status != status {
+            return Err(SendError::broken("the stored body was lost, and the origin answers otherwise now"));
+        }
+        Ok(passing(arrived.body, arrived.length, None))
+    }
+
+    /// Answers a request without asking the store or telling it.
+    pub(super) async fn bypass(&self, plan: &Plan) -> Result<Fetched, FetchError> {
+        let arrived = self.send(plan, &plan.request).await?;
+        Ok(arrived.into_fetched(plan, ServedFrom::Bypass, None).await)
+    }
+
+    /// Asks the origin and does what follows from its answer.
+    pub(super) async fn forward(
+        self: &Arc<Self>,
+        plan: &Arc<Plan>,
+        stored: &[Found],
+        forward: Forward,
+        lead: Option<Lead>,
+    ) -> Result<Fetched, FetchError> {
+        let mut sent = forward.request;
+        let requested_at = clock::now();
+        let answer = self.send(plan, &sent).await;
+        let now = clock::now();
+        let arrived = match answer {
+            Ok(arrived) => arrived,
+            Err(error) => {
+                tracing::warn!(service = %self.service, key = %plan.key, error = chain(&error), "error");
+                // The others try for themselves, all at once: one after the other they would wait for ever.
+                land(lead, false).await;
+                let exchange = Exchange { request: &plan.request, sent: &sent, stored, requested_at, now };
+                let instead = match plan.policy.unreachable(exchange) {
+                    Some(serve) => self.serve(plan, stored, serve, ServedFrom::Stale).await,
+                    None => None,
+                };
+                return instead.ok_or(error);
+            }
+        };
+        if plan.decodes {
+            sent.url = arrived.url.clone().map_or_else(|| plan.stored_url(), Ok)?;
+        }
+        let response = arrived.to_stored();
+        let exchange = Exchange { request: &plan.request, sent: &sent, stored, requested_at, now };
+        let outcome = plan.policy.receive(exchange, &response);
+        self.change(stored, &outcome).await;
+        let seconds = now - requested_at;
+        match outcome.reply {
+            Reply::Origin(storing) => {
+                self.count(Counts { misses: 1, ..Counts::default() });
+                tracing::debug!(service = %self.service, key = %plan.key, seconds, "miss");
+                let recording = match storing.filter(|storing| self.is_worth_storing(storing, &arrived)) {
+                    Some(storing) => Some(self.record(plan, stored, storing, lead)),
+                    None => {
+                        land(lead, false).await;
+                        None
+                    }
+                };
+                Ok(arrived.into_fetched(plan, ServedFrom::Miss, recording).await)
+            }
+            Reply::Validated(serve) => {
+                self.count(Counts { revalidations: 1, ..Counts::default() });
+                tracing::debug!(service = %self.service, key = %plan.key, seconds, "revalidate");
+                if let Some(fetched) = self.serve(plan, stored, serve, ServedFrom::Revalidated).await {
+                    land(lead, true).await;
+                    return Ok(fetched);
+                }
+                // It is good, but its body is gone: asked for anew, with nothing to validate.
+                match plan.policy.decide(&plan.request, &[], now) {
+                    Decision::Forward(forward) => Box::pin(self.forward(plan, &[], forward, lead)).await,
+                    _ => Ok(self.unsatisfiable(plan)),
+                }
+            }
+            Reply::InsteadOfError(serve) => {
+                land(lead, false).await;
+                if let Some(fetched) = self.serve(plan, stored, serve, ServedFrom::Stale).await {
+                    return Ok(fetched);
+                }
+                Ok(arrived.into_fetched(plan, ServedFrom::Miss, None).await)
+            }
+        }
+    }
+
+    fn is_worth_storing(&self, storing: &Storing, arrived: &Arrived) -> bool {
+        !storing.keep.is_zero() && arrived.length.is_none_or(|length| length <= self.core.largest_entry)
+    }
+
+    fn record(&self, plan: &Plan, stored: &[Found], storing: Storing, lead: Option<Lead>) -> Recording {
+        let entry = Entry {
+            id: Uuid::new_v4(),
+            cache_key: plan.key.clone(),
+            request: storing.request,
+            response: storing.response,
+            created_at: Some(storing.created_at),
+            deleted_at: None,
+        };
+        let order = Order { entry, keep: storing.keep, replaces: ids(stored, &storing.replaces), lead };
+        Recording::begin(&self.core, self.scope.clone(), order)
+    }
+
+    /// What an answer changes in the store besides what it adds: visible before the caller sees the answer.
+    async fn change(&self, stored: &[Found], outcome: &Outcome) {
+        for (index, response) in &outcome.updates {
+            let Some(found) = stored.get(*index) else { continue };
+            let entry = Entry { response: response.clone(), ..Entry::clone(&found.entry) };
+            self.core.store.ask("replace", |store| async move { store.replace(&found.id, &entry).await }).await;
+        }
+        let mut gone = ids(stored, &outcome.removals);
+        for url in &outcome.invalidated {
+            let key = CacheKey::hishel1(url.as_bytes());
+            let found = self.core.store.ask("lookup", |store| async move { store.lookup(&key, None).await }).await;
+            gone.extend(found.into_iter().flatten().map(|found| found.id));
+        }
+        if !gone.is_empty() {
+            self.core.store.ask("remove", |store| async move { store.remove(&gone).await }).await;
+        }
+    }
+}
+
+impl Arrived {
+    fn to_stored(&self) -> Response {
+        let headers = fields::stored(&self.fields);
+        Response { status_code: self.status.as_u16(), headers, ..Response::default() }
+    }
+
+    async fn into_fetched(self, plan: &Plan, from: ServedFrom, recording: Option<Recording>) -> Fetched {
+        let body = if self.length == Some(0) {
+            // Nobody need read what is empty for it to be stored.
+            if let Some(recording) = recording {
+                recording.end().await;
+            }
+            Body::from(Bytes::new())
+        } else {
+            Body::from(passing(self.body, self.length, recording))
+        };
+        Fetched::new(self.status, self.fields.into(), Served::by_origin(from, plan.key.clone()), body)
+    }
+}
+
+async fn land(lead: Option<Lead>, was_stored: bool) {
+    if let Some(lead) = lead {
+        lead.land(was_stored).await;
+    }
+}
+
+fn ids(stored: &[Found], indexes: &[usize]) -> Vec<EntryId> {
+    indexes.iter().filter_map(|index| Some(stored.get(*index)?.id.clone())).collect()
+}

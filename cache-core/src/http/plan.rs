@@ -1,0 +1,252 @@
+//! What a caller asks, and what the cache makes of it: a key, a policy, a name for its flight.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ACCEPT_ENCODING, CONTENT_TYPE, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, RANGE};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+use url::{Url, form_urlencoded};
+
+use super::decode;
+use super::fetched::FetchError;
+use super::fields;
+use super::overrides::Overrides;
+use super::send::Timeout;
+use crate::entry::{Headers, Request};
+use crate::key::{CacheKey, Form, Payload, hex};
+use crate::policy::{Policy, Ttl};
+use crate::store::Found;
+
+/// A request as its caller wrote it.
+#[derive(Clone, Debug)]
+pub(super) struct Asked {
+    pub(super) method: Method,
+    /// Without the parameters given separately.
+    pub(super) url: String,
+    pub(super) params: Option<Form>,
+    pub(super) fields: HeaderMap,
+    pub(super) body: RequestBody,
+    pub(super) timeout: Option<Duration>,
+}
+
+/// What a request sends.
+#[derive(Clone, Debug)]
+pub(super) enum RequestBody {
+    Empty,
+    Raw(Bytes),
+    Json(Value),
+    Form(Form),
+}
+
+impl RequestBody {
+    /// The bytes, written only when they are needed: most requests are answered without them.
+    fn bytes(&self) -> Bytes {
+        match self {
+            Self::Empty => Bytes::new(),
+            Self::Raw(bytes) => bytes.clone(),
+            Self::Json(value) => value.to_string().into(),
+            Self::Form(Form::Bytes(bytes)) => Bytes::copy_from_slice(bytes),
+            Self::Form(Form::Text(text)) => text.clone().into(),
+            Self::Form(form) => {
+                form_urlencoded::Serializer::new(String::new()).extend_pairs(form.to_pairs()).finish().into()
+            }
+        }
+    }
+
+    fn content_type(&self) -> Option<HeaderValue> {
+        let name = match self {
+            Self::Empty | Self::Raw(_) => return None,
+            Self::Json(_) => "application/json",
+            Self::Form(Form::Bytes(_)) => "application/octet-stream",
+            Self::Form(Form::Text(_)) => "text/plain; charset=utf-8",
+            Self::Form(_) => "application/x-www-form-urlencoded",
+        };
+        Some(HeaderValue::from_static(name))
+    }
+}
+
+impl Asked {
+    /// The URL with the parameters given separately.
+    fn target(&self) -> Result<Url, FetchError> {
+        let mut url = Url::parse(&self.url).map_err(FetchError::request)?;
+        url.set_fragment(None);
+        match &self.params {
+            None => {}
+            Some(Form::Text(query)) => {
+                let query = url.query().map_or_else(|| query.clone(), |before| format!("{before}&{query}"));
+                url.set_query(Some(&query));
+            }
+            Some(form) => {
+                url.query_pairs_mut().extend_pairs(form.to_pairs());
+            }
+        }
+        Ok(url)
+    }
+
+    /// The pipeline's key.
+    fn pipeline_key(&self) -> CacheKey {
+        let raw;
+        let (json, data) = match &self.body {
+            RequestBody::Empty => (None, None),
+            RequestBody::Json(value) => (Some(value), None),
+            RequestBody::Form(form) => (None, Some(form)),
+            RequestBody::Raw(bytes) => {
+                raw = Form::Bytes(bytes.to_vec());
+                (None, Some(&raw).filter(|_| !bytes.is_empty()))
+            }
+        };
+        CacheKey::pipeline(self.method.as_str(), &self.url, &Payload { json, params: self.params.as_ref(), data })
+    }
+
+    /// Whether the pipeline's key tells this request from others: it knows of no method but these two, of no part of a
+    /// body, and of no condition.
+    fn has_pipeline_key(&self) -> bool {
+        const CHANGES_THE_ANSWER: [HeaderName; 5] = [RANGE, IF_RANGE, IF_NONE_MATCH, IF_MODIFIED_SINCE, IF_MATCH];
+        matches!(self.method, Method::GET | Method::POST)
+            && !CHANGES_THE_ANSWER.iter().any(|name| self.fields.contains_key(name))
+    }
+}
+
+/// How a request goes through the cache.
+pub(super) struct Plan {
+    asked: Asked,
+    pub(super) key: CacheKey,
+    /// The store is neither asked nor told.
+    pub(super) is_bypass: bool,
+    pub(super) policy: Policy,
+    /// The request as policies see it and as it is stored.
+    pub(super) request: Request,
+    /// A hit lets its response live that long again, or, stored with a TTL of its own, as long as that.
+    pub(super) refreshes: bool,
+    /// Bodies pass the cache without their content coding.
+    pub(super) decodes: bool,
+    key_is: KeyIs,
+}
+
+/// What a key tells of the responses under it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum KeyIs {
+    /// They answer this request.
+    Enough,
+    /// They may be of other methods or URLs.
+    OfUrlOrBody { is_any_method: bool },
+}
+
+impl Plan {
+    pub(super) fn new(
+        mut asked: Asked,
+        usual: &Policy,
+        service_ttl: Duration,
+        is_enabled: bool,
+    ) -> Result<Self, FetchError> {
+        let overrides = Overrides::take(&mut asked.fields);
+        if let Some(content_type) = asked.body.content_type() {
+            asked.fields.entry(CONTENT_TYPE).or_insert(content_type);
+        }
+        let decodes = matches!(usual, Policy::Ttl(_));
+        let mut request = Request { method: asked.method.as_str().to_owned(), ..Request::default() };
+        let is_bypass = !is_enabled || decodes && !asked.has_pipeline_key();
+        let (key, key_is) = if decodes {
+            request.url.clone_from(&asked.url);
+            (asked.pipeline_key(), KeyIs::Enough)
+        } else {
+            request.url = asked.target()?.into();
+            let key = if overrides.has_body_key {
+                CacheKey::hishel1(&asked.body.bytes())
+            } else {
+                CacheKey::hishel1(request.url.as_bytes())
+            };
+            (key, KeyIs::OfUrlOrBody { is_any_method: !overrides.ignores_specification })
+        };
+        request.headers = fields::stored(&asked.fields);
+        if let Some(ttl) = overrides.ttl {
+            request.extra.set_ttl(ttl);
+        }
+        let mut policy = usual.clone();
+        if overrides.ignores_specification && !decodes {
+            policy = Policy::Ttl(Ttl { ttl: service_ttl, refresh_on_access: false });
+        }
+        if let (Policy::Ttl(policy), Some(refreshes)) = (&mut policy, overrides.refreshes) {
+            policy.refresh_on_access = refreshes;
+        }
+        let refreshes = match &policy {
+            Policy::Ttl(policy) => policy.refresh_on_access,
+            Policy::Specification(_) => overrides.refreshes == Some(true),
+        };
+        Ok(Self { asked, key, is_bypass, policy, request, refreshes, decodes, key_is })
+    }
+
+    /// What a look-up is to do with the TTL of what it finds.
+    pub(super) fn refresh(&self) -> Option<Duration> {
+        match &self.policy {
+            Policy::Ttl(policy) if self.refreshes => Some(policy.ttl),
+            _ => None,
+        }
+    }
+
+    /// Whether a stored response answers this request, as far as that is not for the policy to say.
+    pub(super) fn is_answered_by(&self, found: &Found) -> bool {
+        let stored = &found.entry.request;
+        match self.key_is {
+            KeyIs::Enough => true,
+            KeyIs::OfUrlOrBody { is_any_method } => {
+                stored.url == self.request.url && (is_any_method || stored.method == self.request.method)
+            }
+        }
+    }
+
+    /// Requests of one flight get the same answer. Under RFC 9111 the fields may select another one.
+    pub(super) fn flight(&self) -> String {
+        if self.decodes {
+            return self.key.to_string();
+        }
+        let mut hash = Sha256::new();
+        hash.update(&self.request.method);
+        for (name, values) in self.request.headers.iter().filter(|(name, _)| *name != "connection") {
+            for value in values {
+                hash.update(format!("\n{name}:{value}"));
+            }
+        }
+        format!("{} {}", self.key, hex(&hash.finalize()))
+    }
+
+    /// The URL that the pipeline stores: with its parameters, as it is sent, without credentials.
+    pub(super) fn stored_url(&self) -> Result<String, FetchError> {
+        let mut url = self.asked.target()?;
+        // These fail for URLs without a host, which hold no credentials.
+        let _ = url.set_username("");
+        let _ = url.set_password(None);
+        Ok(url.into())
+    }
+
+    /// The request without these fields.
+    pub(super) fn request_without(&self, fields: &[HeaderName]) -> Request {
+        let headers = &self.request.headers;
+        let rest = headers.lines().filter(|(name, _)| !fields.iter().any(|field| field == name));
+        let mut request = Request { headers: Headers::default(), ..self.request.clone() };
+        for (name, value) in rest {
+            request.headers.append_line(name, &value);
+        }
+        request
+    }
+
+    /// The request for the origin, with these fields in place of the caller's.
+    pub(super) fn to_origin(&self, sent: &Request) -> Result<http::Request<Bytes>, FetchError> {
+        let url = self.asked.target()?;
+        let mut fields = fields::sent(&sent.headers);
+        if self.decodes {
+            fields.entry(ACCEPT_ENCODING).or_insert(HeaderValue::from_static(decode::ACCEPTED));
+        }
+        let method = Method::from_bytes(sent.method.as_bytes()).map_err(FetchError::request)?;
+        let mut request = http::Request::new(self.asked.body.bytes());
+        *request.method_mut() = method;
+        *request.uri_mut() = url.as_str().parse().map_err(FetchError::request)?;
+        *request.headers_mut() = fields;
+        if let Some(timeout) = self.asked.timeout {
+            request.extensions_mut().insert(Timeout(timeout));
+        }
+        Ok(request)
+    }
+}

@@ -1,0 +1,192 @@
+//! A body recorded while it passes: pieces go to a task that writes, and the caller is never slowed for long.
+//!
+//! Only a body that came to its end is committed. Cut off by the origin or dropped by the caller, its writer is dropped,
+//! and no reader ever sees it.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::{StreamExt as _, stream};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
+
+use super::send::{Incoming, SendError};
+use crate::cache::Core;
+use crate::coalesce::Lead;
+use crate::counters::{Counts, Scope};
+use crate::entry::{Entry, EntryId};
+use crate::grace::Graceful;
+
+/// How many pieces may wait for the store.
+const QUEUE: usize = 8;
+
+/// What is to be stored, and what comes with it.
+pub(super) struct Order {
+    pub(super) entry: Entry,
+    pub(super) keep: Duration,
+    /// Removed once the new entry is there.
+    pub(super) replaces: Vec<EntryId>,
+    /// Others wait for this.
+    pub(super) lead: Option<Lead>,
+}
+
+enum Piece {
+    Part(Bytes),
+    End,
+    TooLarge,
+}
+
+/// The caller's end of a body being stored.
+pub(super) struct Recording {
+    pieces: mpsc::Sender<Piece>,
+    committed: oneshot::Receiver<()>,
+    patience: Duration,
+    room: u64,
+}
+
+impl Recording {
+    /// Starts the task that writes.
+    pub(super) fn begin(core: &Arc<Core>, scope: Scope, order: Order) -> Self {
+        let (pieces, incoming) = mpsc::channel(QUEUE);
+        let (done, committed) = oneshot::channel();
+        let store = Arc::clone(&core.store);
+        let patience = store.patience();
+        // The task must not keep its cache alive.
+        let counter = Counter { core: Arc::downgrade(core), scope };
+        core.tasks.spawn(write(store, order, incoming, done, counter));
+        Self { pieces, committed, patience, room: core.largest_entry }
+    }
+
+    /// Hands on a piece; `None`: nobody stores this body any more.
+    async fn push(mut self, piece: &Bytes) -> Option<Self> {
+        self.room = match self.room.checked_sub(piece.len() as u64) {
+            Some(room) => room,
+            None => {
+                let _ = self.pieces.try_send(Piece::TooLarge);
+                return None;
+            }
+        };
+        let sent = timeout(self.patience, self.pieces.send(Piece::Part(piece.clone()))).await;
+        matches!(sent, Ok(Ok(()))).then_some(self)
+    }
+
+    /// The body has come to its end: it is in the store when this returns, or the store took too long.
+    pub(super) async fn end(self) {
+        let _ = timeout(self.patience, async {
+            if self.pieces.send(Piece::End).await.is_ok() {
+                let _ = self.committed.await;
+            }
+        })
+        .await;
+    }
+}
+
+/// A body that is stored while it passes, where somebody stores it. With its length announced, one that ends before
+/// ends with an error.
+pub(super) fn passing(body: Incoming, length: Option<u64>, recording: Option<Recording>) -> Incoming {
+    Box::pin(stream::unfold(Passing { body: Some(body), left: length, recording }, |mut passing| async move {
+        let piece = passing.next().await?;
+        if piece.is_err() {
+            passing.body = None;
+            passing.recording = None;
+        }
+        Some((piece, passing))
+    }))
+}
+
+struct Passing {
+    /// `None`: it ended with an error.
+    body: Option<Incoming>,
+    /// What is still to come, where that was announced.
+    left: Option<u64>,
+    recording: Option<Recording>,
+}
+
+impl Passing {
+    async fn next(&mut self) -> Option<Result<Bytes, SendError>> {
+        let piece = match self.body.as_mut()?.next().await {
+            Some(Ok(piece)) => piece,
+            Some(Err(error)) => return Some(Err(error)),
+            None if self.left.is_some_and(|left| left > 0) => return Some(Err(SendError::cut())),
+            None => {
+                if let Some(recording) = self.recording.take() {
+                    recording.end().await;
+                }
+                return None;
+            }
+        };
+        if let Some(recording) = self.recording.take() {
+            self.recording = recording.push(&piece).await;
+        }
+        if let Some(left) = &mut self.left {
+            // More than was announced is no body that anybody should keep.
+            let Some(rest) = left.checked_sub(piece.len() as u64) else { return Some(Err(SendError::cut())) };
+            *left = rest;
+            // Who was told the length knows that this is the end, and may ask again at once.
+            if rest == 0
+                && let Some(recording) = self.recording.take()
+            {
+                recording.end().await;
+            }
+        }
+        Some(Ok(piece))
+    }
+}
+
+/// Counts for a cache that may be gone.
+struct Counter {
+    core: Weak<Core>,
+    scope: Scope,
+}
+
+impl Counter {
+    fn count(&self, happened: Counts) {
+        if let Some(core) = self.core.upgrade() {
+            core.counters.count(&self.scope, happened);
+        }
+    }
+}
+
+async fn write(
+    store: Arc<Graceful>,
+    order: Order,
+    mut pieces: mpsc::Receiver<Piece>,
+    done: oneshot::Sender<()>,
+    counter: Counter,
+) {
+    let Order { entry, keep, replaces, lead } = order;
+    let key = entry.cache_key.clone();
+    let was_stored = match store.ask("storing", |store| async move { store.begin(entry, Some(keep)).await }).await {
+        None => Some(false),
+        Some(mut writer) => loop {
+            match pieces.recv().await {
+                Some(Piece::Part(piece)) => {
+                    if store.ask("storing", |_| writer.push(piece)).await.is_none() {
+                        break Some(false);
+                    }
+                }
+                Some(Piece::End) => break Some(store.ask("storing", |_| writer.commit()).await.is_some()),
+                Some(Piece::TooLarge) => break None,
+                // Cut off: nobody knows whether it could have been stored, so the next in the queue may try.
+                None => return,
+            }
+        },
+    };
+    match was_stored {
+        Some(true) => {
+            counter.count(Counts { stores: 1, ..Counts::default() });
+            tracing::debug!(service = counter.scope.name(), %key, keep = keep.as_secs_f64(), "store");
+        }
+        Some(false) => counter.count(Counts { errors: 1, ..Counts::default() }),
+        None => {}
+    }
+    let was_stored = was_stored == Some(true);
+    if was_stored && !replaces.is_empty() {
+        let _ = store.ask("removing what was replaced", |store| async move { store.remove(&replaces).await }).await;
+    }
+    let _ = done.send(());
+    if let Some(lead) = lead {
+        lead.land(was_stored).await;
+    }
+}

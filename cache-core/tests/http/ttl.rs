@@ -1,0 +1,119 @@
+//! The pipeline's policy: what succeeded is good for the service's TTL.
+
+use std::io::Write as _;
+
+use cache_core::{CacheKey, Payload, PolicyName, ServedFrom, Service};
+use serde_json::{Value, json};
+
+use crate::cache;
+use crate::origin::{Origin, response};
+
+#[tokio::test]
+async fn what_succeeded_is_served_from_the_store_whatever_its_fields_say() {
+    let origin = Origin::start(|seen| {
+        response(200, &[("Cache-Control", "no-store"), ("X-Number", &seen.number.to_string())], "a body")
+    })
+    .await;
+    let client = cache(PolicyName::Ttl).client(Service::Jikan);
+    let url = origin.url("/v4/anime/1/full");
+
+    let first = client.get(&url).send().await.unwrap();
+    assert_eq!((first.status().as_u16(), first.served().from), (200, ServedFrom::Miss));
+    assert_eq!(first.text().await.unwrap(), "a body");
+    let second = client.get(&url).send().await.unwrap();
+    assert_eq!(second.served().from, ServedFrom::Hit);
+    assert_eq!(second.served().cache_key, CacheKey::pipeline("GET", &url, &Payload::default()));
+    assert!(second.served().age.unwrap() < 60.0);
+    assert!(second.served().ttl_left.unwrap() > 86_000.0);
+    assert!(second.served().entry.is_some());
+    assert_eq!(second.headers()["x-number"], "0");
+    assert_eq!(second.text().await.unwrap(), "a body");
+    assert_eq!(origin.count(), 1);
+}
+
+#[tokio::test]
+async fn failures_are_never_stored() {
+    let origin = Origin::start(|_| response(404, &[("Cache-Control", "max-age=600")], "nothing")).await;
+    let client = cache(PolicyName::Ttl).client(Service::Jikan);
+    for _ in 0..2 {
+        let fetched = client.get(origin.url("/")).send().await.unwrap();
+        assert_eq!((fetched.status().as_u16(), fetched.served().from), (404, ServedFrom::Miss));
+        assert_eq!(fetched.text().await.unwrap(), "nothing");
+    }
+    assert_eq!(origin.count(), 2);
+}
+
+#[tokio::test]
+async fn bodies_and_parameters_tell_requests_apart() {
+    let origin = Origin::start(|seen| response(200, &[], [seen.target.as_bytes(), b" ", &seen.body].concat())).await;
+    let client = cache(PolicyName::Ttl).client(Service::AniList);
+    let post = |value: Value| client.post(origin.url("/graphql")).json(&value).send();
+    for _ in 0..2 {
+        assert_eq!(post(json!({"id": 1})).await.unwrap().text().await.unwrap(), r#"/graphql {"id":1}"#);
+        assert_eq!(post(json!({"id": 2})).await.unwrap().text().await.unwrap(), r#"/graphql {"id":2}"#);
+        for (params, target) in [([("q", "One Piece"), ("tag", "é")], "/graphql?q=One+Piece&tag=%C3%A9 ")] {
+            let fetched = client.get(origin.url("/graphql")).params(params).send().await.unwrap();
+            assert_eq!(fetched.text().await.unwrap(), target);
+        }
+    }
+    let seen = origin.seen();
+    assert_eq!(seen.len(), 3);
+    assert_eq!(seen[0].field("content-type").as_deref(), Some("application/json"));
+}
+
+#[tokio::test]
+async fn what_the_key_does_not_know_goes_past_the_cache() {
+    let origin = Origin::start(|seen| response(200, &[], seen.number.to_string())).await;
+    let client = cache(PolicyName::Ttl).client(Service::Jikan);
+    for (method, field) in [("DELETE", None), ("HEAD", None), ("GET", Some("range")), ("GET", Some("if-none-match"))] {
+        for _ in 0..2 {
+            let mut request = client.request(method.parse().unwrap(), origin.url("/"));
+            if let Some(field) = field {
+                request = request.header(field, "x");
+            }
+            let fetched = request.send().await.unwrap();
+            assert_eq!(fetched.served().from, ServedFrom::Bypass, "{method} {field:?}");
+            fetched.bytes().await.unwrap();
+        }
+    }
+    assert_eq!(origin.count(), 8);
+}
+
+#[tokio::test]
+async fn bodies_are_stored_decoded_as_the_pipeline_stores_them() {
+    let origin = Origin::start(|_| {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        encoder.write_all(br#"{"title": "Cowboy Bebop"}"#).unwrap();
+        response(200, &[("Content-Encoding", "gzip")], encoder.finish().unwrap())
+    })
+    .await;
+    let client = cache(PolicyName::Ttl).client(Service::Jikan);
+    for from in [ServedFrom::Miss, ServedFrom::Hit] {
+        let fetched = client.get(origin.url("/")).send().await.unwrap();
+        assert_eq!(fetched.served().from, from);
+        assert!(!fetched.headers().contains_key("content-encoding"));
+        assert!(!fetched.headers().contains_key("content-length"));
+        assert_eq!(fetched.json::<Value>().await.unwrap(), json!({"title": "Cowboy Bebop"}));
+    }
+    assert_eq!(origin.seen()[0].field("accept-encoding").as_deref(), Some("gzip, deflate"));
+}
+
+#[tokio::test]
+async fn redirects_are_followed_and_the_answer_is_stored_under_what_was_asked() {
+    let origin = Origin::start(|seen| match seen.target.as_str() {
+        "/old" => response(301, &[("Location", "/new")], ""),
+        _ => response(200, &[], "here"),
+    })
+    .await;
+    let cache = cache(PolicyName::Ttl);
+    let client = cache.client(Service::Jikan);
+    for from in [ServedFrom::Miss, ServedFrom::Hit] {
+        let fetched = client.get(origin.url("/old")).send().await.unwrap();
+        assert_eq!((fetched.status().as_u16(), fetched.served().from), (200, from));
+        assert_eq!(fetched.text().await.unwrap(), "here");
+    }
+    let key = CacheKey::pipeline("GET", &origin.url("/old"), &Payload::default());
+    let found = cache.store().lookup(&key, None).await.unwrap();
+    assert_eq!(found[0].entry.request.url, origin.url("/new"));
+    assert_eq!(origin.count(), 2);
+}
