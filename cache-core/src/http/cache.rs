@@ -19,6 +19,7 @@ use crate::coalesce::{Lead, Turn};
 use crate::codec;
 use crate::counters::{Counts, Scope};
 use crate::entry::EntryId;
+use crate::grace::Graceful;
 use crate::policy::{Decision, Part, Policy, Serve};
 use crate::service::Service;
 use crate::store::Found;
@@ -33,6 +34,8 @@ pub struct HttpCache {
 
 pub(super) struct Inner {
     pub(super) core: Arc<Core>,
+    /// The store, counting its failures as this service's.
+    pub(super) store: Graceful,
     pub(super) service: Service,
     pub(super) scope: Scope,
     pub(super) policy: Policy,
@@ -43,7 +46,14 @@ impl HttpCache {
     pub(crate) fn new(hold: Hold, service: Service, sender: Arc<dyn Sender>) -> Self {
         let core = Arc::clone(&hold);
         let policy = core.services.policy(service);
-        let inner = Inner { core, service, scope: Scope::Http(service), policy, sender };
+        let scope = Scope::Http(service);
+        let counters = Arc::downgrade(&core.counters);
+        let store = core.store.telling(move || {
+            if let Some(counters) = counters.upgrade() {
+                counters.count(&Scope::Http(service), Counts { errors: 1, ..Counts::default() });
+            }
+        });
+        let inner = Inner { core, store, service, scope, policy, sender };
         Self { inner: Arc::new(inner), _hold: hold }
     }
 
@@ -97,7 +107,7 @@ impl Inner {
                     }
                     stored.remove(index);
                 }
-                Decision::Unsatisfiable => return Ok(self.unsatisfiable(plan)),
+                Decision::Unsatisfiable => return Ok(unsatisfiable(plan)),
                 Decision::Forward(forward) => {
                     if !forward.can_be_shared || !may_wait {
                         return self.forward(plan, &stored, forward, lead).await;
@@ -122,7 +132,7 @@ impl Inner {
     async fn look_up(&self, plan: &Plan) -> Vec<Found> {
         let started = Instant::now();
         let (key, refresh) = (&plan.key, plan.refresh());
-        let found = self.core.store.ask("lookup", |store| async move { store.lookup(key, refresh).await }).await;
+        let found = self.store.ask("lookup", |store| async move { store.lookup(key, refresh).await }).await;
         let lookup_micros = started.elapsed().as_micros() as u64;
         self.count(Counts { lookup_micros, ..Counts::default() });
         let mut found = found.unwrap_or_default();
@@ -192,8 +202,7 @@ impl Inner {
             self.count(Counts { bytes: body.len() as u64, ..Counts::default() });
             return Some(body.into());
         }
-        let id = &found.id;
-        let mut pieces = self.core.store.ask("body", |store| async move { store.body(id).await }).await??;
+        let mut pieces = self.store.body(&found.id).await?;
         // Only now is it certain that there is a body to serve.
         let first = pieces.try_next().await.ok()?;
         let pieces: Incoming = Box::pin(stream::iter(first.map(Ok)).chain(pieces.map_err(SendError::broken)));
@@ -209,7 +218,7 @@ impl Inner {
     async fn refresh_ttl(&self, id: &EntryId, seconds: f64) {
         if let Ok(ttl) = std::time::Duration::try_from_secs_f64(seconds) {
             let id = std::slice::from_ref(id);
-            self.core.store.ask("touch", |store| async move { store.touch(id, Some(ttl)).await }).await;
+            self.store.ask("touch", |store| async move { store.touch(id, Some(ttl)).await }).await;
         }
     }
 
@@ -231,10 +240,10 @@ impl Inner {
             }
         });
     }
+}
 
-    /// RFC 9111, 5.2.1.7: only a stored response was wanted, and there is none.
-    pub(super) fn unsatisfiable(&self, plan: &Plan) -> Fetched {
-        let served = Served::by_origin(ServedFrom::Miss, plan.key.clone());
-        Fetched::new(StatusCode::GATEWAY_TIMEOUT, HeaderMap::new().into(), served, Bytes::new().into())
-    }
+/// RFC 9111, 5.2.1.7: only a stored response was wanted, and there is none.
+pub(super) fn unsatisfiable(plan: &Plan) -> Fetched {
+    let served = Served::by_origin(ServedFrom::Miss, plan.key.clone());
+    Fetched::new(StatusCode::GATEWAY_TIMEOUT, HeaderMap::new().into(), served, Bytes::new().into())
 }

@@ -172,7 +172,7 @@ impl Decoder {
 
     fn end(&mut self, out: &mut Burst) -> io::Result<()> {
         match self {
-            Self::Plain => Ok(()),
+            Self::Plain | Self::Deflate { is_whole: true, .. } => Ok(()),
             Self::Gzip(decoder) => {
                 decoder.try_finish()?;
                 out.take(decoder.get_mut())
@@ -181,7 +181,6 @@ impl Decoder {
                 decoder.close()?;
                 out.take(decoder.get_mut())
             }
-            Self::Deflate { is_whole: true, .. } => Ok(()),
             Self::Deflate { .. } => Err(io::ErrorKind::UnexpectedEof.into()),
         }
     }

@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName, Method, StatusCode};
 use uuid::Uuid;
 
 use super::body::Body;
-use super::cache::Inner;
+use super::cache::{Inner, unsatisfiable};
 use super::decode::{self, Coding, decoded};
 use super::fetched::{FetchError, Fetched, Served, ServedFrom, without_coding};
 use super::fields;
@@ -138,7 +138,7 @@ impl Inner {
                 // It is good, but its body is gone: asked for anew, with nothing to validate.
                 match plan.policy.decide(&plan.request, &[], now) {
                     Decision::Forward(forward) => Box::pin(self.forward(plan, &[], forward, lead)).await,
-                    _ => Ok(self.unsatisfiable(plan)),
+                    _ => Ok(unsatisfiable(plan)),
                 }
             }
             Reply::InsteadOfError(serve) => {
@@ -155,7 +155,7 @@ impl Inner {
         !storing.keep.is_zero() && arrived.length.is_none_or(|length| length <= self.core.largest_entry)
     }
 
-    fn record(&self, plan: &Plan, stored: &[Found], storing: Storing, lead: Option<Lead>) -> Recording {
+    fn record(self: &Arc<Self>, plan: &Plan, stored: &[Found], storing: Storing, lead: Option<Lead>) -> Recording {
         let entry = Entry {
             id: Uuid::new_v4(),
             cache_key: plan.key.clone(),
@@ -165,7 +165,7 @@ impl Inner {
             deleted_at: None,
         };
         let order = Order { entry, keep: storing.keep, replaces: ids(stored, &storing.replaces), lead };
-        Recording::begin(&self.core, self.scope.clone(), order)
+        Recording::begin(self, order)
     }
 
     /// What an answer changes in the store besides what it adds: visible before the caller sees the answer.
@@ -173,16 +173,16 @@ impl Inner {
         for (index, response) in &outcome.updates {
             let Some(found) = stored.get(*index) else { continue };
             let entry = Entry { response: response.clone(), ..Entry::clone(&found.entry) };
-            self.core.store.ask("replace", |store| async move { store.replace(&found.id, &entry).await }).await;
+            self.store.ask("replace", |store| async move { store.replace(&found.id, &entry).await }).await;
         }
         let mut gone = ids(stored, &outcome.removals);
         for url in &outcome.invalidated {
             let key = CacheKey::hishel1(url.as_bytes());
-            let found = self.core.store.ask("lookup", |store| async move { store.lookup(&key, None).await }).await;
+            let found = self.store.ask("lookup", |store| async move { store.lookup(&key, None).await }).await;
             gone.extend(found.into_iter().flatten().map(|found| found.id));
         }
         if !gone.is_empty() {
-            self.core.store.ask("remove", |store| async move { store.remove(&gone).await }).await;
+            self.store.ask("remove", |store| async move { store.remove(&gone).await }).await;
         }
     }
 }

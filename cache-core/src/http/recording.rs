@@ -3,7 +3,7 @@
 //! Only a body that came to its end is committed. Cut off by the origin or dropped by the caller, its writer is dropped,
 //! and no reader ever sees it.
 
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,12 +11,11 @@ use futures_util::{StreamExt as _, stream};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
+use super::cache::Inner;
 use super::send::{Incoming, SendError};
-use crate::cache::Core;
 use crate::coalesce::Lead;
-use crate::counters::{Counts, Scope};
+use crate::counters::Counts;
 use crate::entry::{Entry, EntryId};
-use crate::grace::Graceful;
 
 /// How many pieces may wait for the store.
 const QUEUE: usize = 8;
@@ -47,15 +46,11 @@ pub(super) struct Recording {
 
 impl Recording {
     /// Starts the task that writes.
-    pub(super) fn begin(core: &Arc<Core>, scope: Scope, order: Order) -> Self {
+    pub(super) fn begin(cache: &Arc<Inner>, order: Order) -> Self {
         let (pieces, incoming) = mpsc::channel(QUEUE);
         let (done, committed) = oneshot::channel();
-        let store = Arc::clone(&core.store);
-        let patience = store.patience();
-        // The task must not keep its cache alive.
-        let counter = Counter { core: Arc::downgrade(core), scope };
-        core.tasks.spawn(write(store, order, incoming, done, counter));
-        Self { pieces, committed, patience, room: core.largest_entry }
+        cache.core.tasks.spawn(write(Arc::clone(cache), order, incoming, done));
+        Self { pieces, committed, patience: cache.store.patience(), room: cache.core.largest_entry }
     }
 
     /// Hands on a piece; `None`: nobody stores this body any more.
@@ -134,56 +129,31 @@ impl Passing {
     }
 }
 
-/// Counts for a cache that may be gone.
-struct Counter {
-    core: Weak<Core>,
-    scope: Scope,
-}
-
-impl Counter {
-    fn count(&self, happened: Counts) {
-        if let Some(core) = self.core.upgrade() {
-            core.counters.count(&self.scope, happened);
-        }
-    }
-}
-
-async fn write(
-    store: Arc<Graceful>,
-    order: Order,
-    mut pieces: mpsc::Receiver<Piece>,
-    done: oneshot::Sender<()>,
-    counter: Counter,
-) {
+async fn write(cache: Arc<Inner>, order: Order, mut pieces: mpsc::Receiver<Piece>, done: oneshot::Sender<()>) {
     let Order { entry, keep, replaces, lead } = order;
     let key = entry.cache_key.clone();
-    let was_stored = match store.ask("storing", |store| async move { store.begin(entry, Some(keep)).await }).await {
-        None => Some(false),
+    let was_stored = match cache.store.begin(entry, Some(keep)).await {
+        None => false,
         Some(mut writer) => loop {
             match pieces.recv().await {
                 Some(Piece::Part(piece)) => {
-                    if store.ask("storing", |_| writer.push(piece)).await.is_none() {
-                        break Some(false);
+                    if writer.push(piece).await.is_none() {
+                        break false;
                     }
                 }
-                Some(Piece::End) => break Some(store.ask("storing", |_| writer.commit()).await.is_some()),
-                Some(Piece::TooLarge) => break None,
-                // Cut off: nobody knows whether it could have been stored, so the next in the queue may try.
+                Some(Piece::End) => break writer.commit().await.is_some(),
+                Some(Piece::TooLarge) => break false,
+                // Cut off: it may still be stored, so the next of those who wait may try.
                 None => return,
             }
         },
     };
-    match was_stored {
-        Some(true) => {
-            counter.count(Counts { stores: 1, ..Counts::default() });
-            tracing::debug!(service = counter.scope.name(), %key, keep = keep.as_secs_f64(), "store");
-        }
-        Some(false) => counter.count(Counts { errors: 1, ..Counts::default() }),
-        None => {}
+    if was_stored {
+        cache.count(Counts { stores: 1, ..Counts::default() });
+        tracing::debug!(service = %cache.service, %key, ttl = keep.as_secs_f64(), "store");
     }
-    let was_stored = was_stored == Some(true);
     if was_stored && !replaces.is_empty() {
-        let _ = store.ask("removing what was replaced", |store| async move { store.remove(&replaces).await }).await;
+        cache.store.ask("remove", |store| async move { store.remove(&replaces).await }).await;
     }
     let _ = done.send(());
     if let Some(lead) = lead {
