@@ -115,6 +115,14 @@ pub enum Error {
     /// A change was asked of a cache opened for reading only.
     #[error("{0} was opened read-only")]
     ReadOnly(Backend),
+    /// A server that does not tell what a watch needs to know, and nobody allowed to make it tell.
+    #[error("{backend} sends no notifications of all that happens: its notify-keyspace-events lacks {missing}")]
+    NotificationsOff {
+        /// The backend that was asked.
+        backend: Backend,
+        /// The classes of events that are off, as the server's setting names them.
+        missing: String,
+    },
     /// The layout cannot hold what was asked.
     #[error("{0}")]
     Unsupported(&'static str),

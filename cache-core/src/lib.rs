@@ -27,6 +27,7 @@ mod config;
 pub mod counters;
 mod entry;
 mod error;
+mod event;
 mod filter;
 mod glob;
 mod grace;
@@ -44,6 +45,7 @@ pub use cache::Cache;
 pub use config::{Config, RedisUrl, Storage, without_secrets};
 pub use entry::{Entry, EntryId, Extra, Headers, Kind, Layout, Request, Response, State};
 pub use error::{Backend, BackendKind, BoxError, CodecError, Error, Result, chain};
+pub use event::{Asked, Event, EventKind, Happened, Sample, Seen, Source};
 pub use filter::{BodyPattern, Filter, StatusRange};
 pub use glob::Glob;
 pub use http::{
@@ -58,7 +60,7 @@ pub use store::fallback::Fallback;
 pub use store::memory::Memory;
 pub use store::open::{OpenOptions, Opened, WhenUnreachable, open};
 pub use store::readonly::ReadOnly;
-pub use store::redis::Redis;
+pub use store::redis::{Events, Redis};
 pub use store::scan::pages;
 pub use store::sqlite::{Missing, Sqlite};
 pub use store::{

@@ -19,9 +19,11 @@ use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, TryStreamExt as _};
 use uuid::Uuid;
 
+use self::redis::Events;
 use crate::counters::{Batch, Counted};
 use crate::entry::{Entry, EntryId};
 use crate::error::{Backend, Result};
+use crate::event::Source;
 use crate::filter::Filter;
 use crate::key::CacheKey;
 use crate::summary::Summary;
@@ -162,6 +164,11 @@ pub trait Inspect: Store {
 
     /// What was counted, by the hour from the one that `since` (Unix seconds) falls into.
     async fn counters(&self, since: f64) -> Result<Counted>;
+
+    /// Begins to tell what others do with the cache; `None`: nobody but they themselves could tell, as with a file.
+    async fn watch(&self, _source: Source) -> Result<Option<Events>> {
+        Ok(None)
+    }
 
     /// Every change of which storage answers; `None`: it is always the same.
     fn changes(&self) -> Option<tokio::sync::watch::Receiver<Health>> {

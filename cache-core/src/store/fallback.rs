@@ -13,10 +13,12 @@ use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use super::recovery::recovered;
+use super::redis::Events;
 use super::{Claim, Cursor, Found, Health, Info, Inspect, Inspected, Page, Removed, Store, StoredBody, Writer};
 use crate::counters::{Batch, Counted};
 use crate::entry::{Entry, EntryId};
 use crate::error::{Backend, Error, Result, chain};
+use crate::event::Source;
 use crate::filter::Filter;
 use crate::key::CacheKey;
 
@@ -232,6 +234,10 @@ impl Inspect for Fallback {
 
     async fn counters(&self, since: f64) -> Result<Counted> {
         self.ask(|store| store.counters(since)).await
+    }
+
+    async fn watch(&self, source: Source) -> Result<Option<Events>> {
+        self.ask_one(|store| store.watch(source)).await
     }
 
     fn changes(&self) -> Option<watch::Receiver<Health>> {

@@ -7,10 +7,12 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use uuid::Uuid;
 
+use super::redis::Events;
 use super::{Claim, Cursor, Found, Health, Info, Inspect, Inspected, Page, Removed, Store, StoredBody, Writer};
 use crate::counters::{Batch, Counted};
 use crate::entry::{Entry, EntryId};
 use crate::error::{Backend, Error, Result};
+use crate::event::Source;
 use crate::filter::Filter;
 use crate::key::CacheKey;
 
@@ -89,6 +91,12 @@ impl Inspect for ReadOnly {
     }
     async fn counters(&self, since: f64) -> Result<Counted> {
         self.0.counters(since).await
+    }
+    async fn watch(&self, source: Source) -> Result<Option<Events>> {
+        match source {
+            Source::Notifications { enables: true } => self.refuse(),
+            _ => self.0.watch(source).await,
+        }
     }
     fn changes(&self) -> Option<tokio::sync::watch::Receiver<Health>> {
         self.0.changes()

@@ -7,6 +7,7 @@ mod bodies;
 mod claims;
 mod connection;
 mod counts;
+mod events;
 mod info;
 mod inspect;
 mod layout;
@@ -27,6 +28,7 @@ use redis::cmd;
 use uuid::Uuid;
 
 use self::connection::Connection;
+pub use self::events::Events;
 use super::{
     Claim, Cursor, Found, Health, Info, Inspect, Inspected, Page, Position, Removed, Store, StoredBody, Writer,
 };
@@ -34,6 +36,7 @@ use crate::config::Config;
 use crate::counters::{Batch, Counted};
 use crate::entry::{Entry, EntryId, Layout};
 use crate::error::{Backend, Error, Result, chain};
+use crate::event::Source;
 use crate::filter::Filter;
 use crate::key::CacheKey;
 use crate::service::Services;
@@ -149,5 +152,9 @@ impl Inspect for Redis {
 
     async fn counters(&self, since: f64) -> Result<Counted> {
         counts::read(&self.commands, since).await
+    }
+
+    async fn watch(&self, source: Source) -> Result<Option<Events>> {
+        events::watch(&self.commands, &self.services, source).await.map(Some)
     }
 }

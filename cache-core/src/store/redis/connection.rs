@@ -201,6 +201,37 @@ impl Connection {
         }
     }
 
+    /// For connections of another kind than this one.
+    pub(super) fn client(&self) -> &Client {
+        &self.0.client
+    }
+
+    /// The number of the database.
+    pub(super) fn database(&self) -> i64 {
+        self.0.client.get_connection_info().redis_settings().db()
+    }
+
+    /// A connection that blocks, for the last words of what has no runtime any more.
+    pub(super) fn blocking(&self) -> RedisResult<redis::Connection> {
+        let connection = self.0.client.get_connection_with_timeout(self.0.connect_timeout)?;
+        connection.set_read_timeout(Some(self.0.timeout))?;
+        connection.set_write_timeout(Some(self.0.timeout))?;
+        Ok(connection)
+    }
+
+    /// What makes a connection, given up when it takes too long.
+    pub(super) async fn within_connect_timeout<T>(
+        &self,
+        operation: &'static str,
+        connecting: impl Future<Output = RedisResult<T>>,
+    ) -> Result<T> {
+        let limit = self.0.connect_timeout;
+        match tokio::time::timeout(limit, connecting).await {
+            Ok(outcome) => outcome.map_err(|error| self.explain(operation, error)),
+            Err(_) => Err(Error::Timeout { backend: self.0.backend.clone(), operation, limit }),
+        }
+    }
+
     /// The driver's error as one of ours.
     pub(super) fn explain(&self, operation: &'static str, error: RedisError) -> Error {
         let backend = self.0.backend.clone();

@@ -1,0 +1,130 @@
+//! The lines of `MONITOR`: which commands are signs. Values are never looked at: a line is read as far as its keys.
+
+use super::sign::{Deed, Sign};
+use crate::event::EventKind;
+
+/// What a command does to its keys, and how many of its arguments are keys.
+fn deed(command: &[u8]) -> Option<(Deed, usize)> {
+    let mut name = [0; 16];
+    let name = name.get_mut(..command.len())?;
+    name.copy_from_slice(command);
+    name.make_ascii_uppercase();
+    Some(match &*name {
+        b"SMEMBERS" | b"ZRANGE" | b"ZRANGEBYSCORE" | b"ZREVRANGE" | b"ZREVRANGEBYSCORE" | b"GET" | b"GETEX"
+        | b"HGET" | b"HMGET" | b"HGETALL" => (Deed::Read, 1),
+        b"MGET" => (Deed::Read, usize::MAX),
+        b"SET" | b"SETEX" | b"PSETEX" | b"SETNX" | b"HSET" | b"HMSET" | b"HSETNX" | b"RESTORE" => (Deed::Written, 1),
+        b"SADD" | b"ZADD" => (Deed::Joined, 1),
+        b"SREM" | b"ZREM" => (Deed::Left, 1),
+        b"EXPIRE" | b"PEXPIRE" | b"EXPIREAT" | b"PEXPIREAT" | b"PERSIST" => (Deed::TtlSet, 1),
+        b"DEL" | b"UNLINK" => (Deed::Gone(EventKind::Remove), usize::MAX),
+        _ => return None,
+    })
+}
+
+/// The signs in a line such as `1795395939.519725 [0 127.0.0.1:48572] "smembers" "hishel_cache:key_index:6b"`.
+pub(super) fn signs(line: &[u8], database: i64) -> Vec<Sign> {
+    let read = || {
+        let open = line.iter().position(|byte| *byte == b'[')?;
+        let rest = &line[open + 1..];
+        let of = rest.iter().position(|byte| *byte == b' ').map(|at| &rest[..at])?;
+        if of != database.to_string().as_bytes() {
+            return None;
+        }
+        // The path of a socket may hold brackets and blanks, but the command comes in quotes.
+        let close = rest.windows(3).position(|part| part == b"] \"")?;
+        let mut arguments = Arguments(&rest[close + 2..]);
+        let (deed, keys) = deed(&arguments.next()?)?;
+        Some(arguments.take(keys).filter_map(|key| Sign::of(&key, deed)).collect())
+    };
+    read().unwrap_or_default()
+}
+
+/// The arguments of a command as `MONITOR` quotes them.
+struct Arguments<'a>(&'a [u8]);
+
+impl Iterator for Arguments<'_> {
+    type Item = Vec<u8>;
+
+    fn next(&mut self) -> Option<Vec<u8>> {
+        let mut rest = self.0.trim_ascii_start().strip_prefix(b"\"")?;
+        let mut argument = Vec::new();
+        loop {
+            let (byte, tail) = match rest {
+                [b'"', tail @ ..] => {
+                    self.0 = tail;
+                    return Some(argument);
+                }
+                [b'\\', b'x', high, low, tail @ ..] => {
+                    let digit = |digit: u8| char::from(digit).to_digit(16);
+                    (u8::try_from(digit(*high)? << 4 | digit(*low)?).ok()?, tail)
+                }
+                [b'\\', escaped, tail @ ..] => {
+                    let byte = match escaped {
+                        b'n' => b'\n',
+                        b'r' => b'\r',
+                        b't' => b'\t',
+                        b'a' => 7,
+                        b'b' => 8,
+                        other => *other,
+                    };
+                    (byte, tail)
+                }
+                [byte, tail @ ..] => (*byte, tail),
+                [] => return None,
+            };
+            argument.push(byte);
+            rest = tail;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entry::Layout;
+    use crate::key::CacheKey;
+    use proptest::prelude::*;
+
+    fn of(line: &str) -> Vec<Sign> {
+        signs(line.as_bytes(), 0)
+    }
+
+    #[test]
+    fn commands_on_our_keys_are_signs() {
+        let index = [Sign::IndexRead(Layout::Pipeline, CacheKey::new(*b"k"))];
+        for client in ["127.0.0.1:48572", "lua", r#"unix:/run/a] b"c.sock"#] {
+            assert_eq!(of(&format!(r#"1795395939.5 [0 {client}] "smembers" "hishel_cache:key_index:6b""#)), index);
+        }
+        assert_eq!(
+            of(r#"1.0 [0 h:1] "setex" "result_cache:a:\"\x1b\n" "60" "[1]""#),
+            [Sign::ResultWritten((&b"result_cache:a:\"\x1b\n"[..]).into())]
+        );
+        assert_eq!(of(r#"1.0 [0 h:1] "del" "result_cache:a" "other" "result_cache:b""#).len(), 2);
+    }
+
+    #[test]
+    fn everything_else_is_none() {
+        for line in [
+            r#"1.0 [1 h:1] "get" "result_cache:of another database""#,
+            r#"1.0 [0 h:1] "auth" "result_cache:secret""#,
+            r#"1.0 [0 h:1] "hello" "3" "auth" "me" "secret""#,
+            r#"1.0 [0 h:1] "set" "other" "result_cache:in a value""#,
+            r#"1.0 [0 h:1] "get" "result_cache:cut off"#,
+            r#"1.0 [0 h:1] "get" "result_cache:\x"#,
+            r#"1.0 [0 h:1] "averyveryverylongcommand" "result_cache:a""#,
+            "OK",
+            "",
+        ] {
+            assert_eq!(of(line), [], "{line}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_line_makes_it_panic(line in any::<Vec<u8>>(), tail in r#"[\[\] "\\x0-9a-f]{0,40}"#) {
+            signs(&line, 0);
+            signs(format!("1.0 [0 h:1] \"get\" \"result_cache:{tail}").as_bytes(), 0);
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! Keyspace notifications: what they say, and the server's setting that turns them on.
+
+use redis::{RedisResult, cmd};
+
+use super::sign::{Deed, Sign};
+use crate::error::{Error, Result};
+use crate::event::EventKind;
+use crate::key::{HTTP_PREFIX, RESULT_PREFIX};
+use crate::store::redis::connection::Connection;
+use crate::store::redis::reply;
+
+/// The server's setting.
+const SETTING: &str = "notify-keyspace-events";
+
+/// The classes of events that a watch needs: by key (`K`), of every key (`g`), hashes, strings, sets and sorted sets,
+/// expired, evicted, and missed ones, which are in no other class.
+const NEEDED: &str = "Kgh$szxem";
+
+/// What `A` stands for in the setting.
+const ALL_CLASSES: &str = "g$lshztdxe";
+
+/// The patterns of the channels that tell of our keys. Bodies are left out: a long one would be told piece by piece.
+pub(super) fn patterns(database: i64) -> Vec<String> {
+    ["entry", "key_index", "idx", "stream_done"]
+        .map(|part| format!("{HTTP_PREFIX}:{part}"))
+        .into_iter()
+        .chain([RESULT_PREFIX.to_owned()])
+        .map(|keys| format!("{}{keys}:*", channel(database)))
+        .collect()
+}
+
+fn channel(database: i64) -> String {
+    format!("__keyspace@{database}__:")
+}
+
+/// What a notification is a sign of.
+pub(super) fn sign(channel: &[u8], event: &[u8]) -> Option<Sign> {
+    // The key may hold anything, the name of the channel before it no colon.
+    let key = channel.iter().position(|byte| *byte == b':').map(|at| &channel[at + 1..])?;
+    let deed = match event {
+        b"keymiss" => Deed::Missed,
+        b"hset" | b"set" | b"restore" | b"copy_to" | b"rename_to" => Deed::Written,
+        b"sadd" | b"zadd" => Deed::Joined,
+        b"srem" | b"zrem" => Deed::Left,
+        b"expire" | b"persist" => Deed::TtlSet,
+        b"expired" => Deed::Gone(EventKind::Expire),
+        b"evicted" => Deed::Gone(EventKind::Evict),
+        b"del" | b"rename_from" => Deed::Gone(EventKind::Remove),
+        _ => return None,
+    };
+    Sign::of(key, deed)
+}
+
+/// The server's setting while a watch runs. Dropping it puts back what was there before.
+pub(super) struct Setting {
+    connection: Connection,
+    enables: bool,
+    /// What was set before and what this has set.
+    changed: Option<(String, String)>,
+}
+
+impl Setting {
+    /// Sees to it that notifications are on, or says what is missing.
+    pub(super) async fn take(connection: &Connection, enables: bool) -> Result<Self> {
+        let mut setting = Self { connection: connection.clone(), enables, changed: None };
+        setting.check().await?;
+        Ok(setting)
+    }
+
+    /// Sees to it that notifications are still on: a server that was restarted, or another watch that has ended, may
+    /// have turned them off.
+    pub(super) async fn check(&mut self) -> Result<()> {
+        let now = self.read().await?;
+        let missing = missing(&now);
+        if missing.is_empty() {
+            return Ok(());
+        }
+        if !self.enables {
+            return Err(Error::NotificationsOff { backend: self.connection.backend().clone(), missing });
+        }
+        let wanted = format!("{now}{missing}");
+        // From here on there is something to put back, whatever becomes of the answer.
+        self.changed = Some((now, wanted.clone()));
+        self.connection.query("CONFIG SET", cmd("CONFIG").arg("SET").arg(SETTING).arg(wanted)).await?;
+        // The server writes the classes in an order of its own.
+        let during = self.read().await?;
+        if let Some((_, set)) = &mut self.changed {
+            *set = during;
+        }
+        Ok(())
+    }
+
+    /// What the server's setting was before it was changed, and what it is now.
+    pub(super) fn changed(&self) -> Option<(&str, &str)> {
+        self.changed.as_ref().map(|(before, during)| (&**before, &**during))
+    }
+
+    async fn read(&self) -> Result<String> {
+        let answer = self.connection.query("CONFIG GET", cmd("CONFIG").arg("GET").arg(SETTING)).await?;
+        let value = reply::strings(answer).into_iter().nth(1).unwrap_or_default();
+        Ok(String::from_utf8_lossy(&value).into_owned())
+    }
+
+    /// Puts the setting back, unless somebody else has changed it since. Blocks, over a connection of its own.
+    pub(super) fn put_back(&mut self) -> Result<()> {
+        let Some((before, during)) = self.changed.take() else { return Ok(()) };
+        let put_back = || -> RedisResult<()> {
+            let mut connection = self.connection.blocking()?;
+            let (_, now): (String, String) = cmd("CONFIG").arg("GET").arg(SETTING).query(&mut connection)?;
+            if now == during {
+                cmd("CONFIG").arg("SET").arg(SETTING).arg(&before).exec(&mut connection)?;
+            }
+            Ok(())
+        };
+        put_back().map_err(|error| self.connection.explain("putting notify-keyspace-events back", error))
+    }
+}
+
+impl Drop for Setting {
+    /// The last resort of a watch that was not closed: it was cancelled, or its task panicked.
+    fn drop(&mut self) {
+        if let Err(error) = self.put_back() {
+            tracing::warn!(%error, "notify-keyspace-events could not be put back");
+        }
+    }
+}
+
+/// The classes that are needed and not on.
+fn missing(setting: &str) -> String {
+    let is_on = |class: char| setting.contains(class) || setting.contains('A') && ALL_CLASSES.contains(class);
+    NEEDED.chars().filter(|class| !is_on(*class)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case("", "Kgh$szxem")]
+    #[case("AKE", "m")]
+    #[case("AKEm", "")]
+    #[case("g$shzxeKm", "")]
+    #[case("Ex", "Kgh$szem")]
+    fn what_is_missing_is_named(#[case] setting: &str, #[case] expected: &str) {
+        assert_eq!(missing(setting), expected);
+    }
+
+    #[test]
+    fn a_notification_is_read_whatever_is_in_its_key() {
+        let key = b"result_cache:x:\xff:\x1b[31m";
+        let channel = [b"__keyspace@12__:", &key[..]].concat();
+        assert_eq!(sign(&channel, b"keymiss"), Some(Sign::ResultMissed((&key[..]).into())));
+        assert_eq!(sign(&channel, b"lpush"), None);
+        assert_eq!(sign(b"__keyspace@12__:other", b"keymiss"), None);
+        assert_eq!(sign(b"", b""), None);
+    }
+}

@@ -1,0 +1,134 @@
+//! Reads what the server sends of itself, over a connection of its own that is made again when it broke.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt as _;
+use futures_util::stream::BoxStream;
+use redis::{RedisResult, Value};
+use tokio::sync::mpsc;
+
+use super::sign::Sign;
+use super::{commands, notifications};
+use crate::clock;
+use crate::error::Result;
+use crate::event::Source;
+use crate::store::redis::connection::Connection;
+
+/// The first pause before the server is asked again; each later one is twice as long.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// What the reader hands on.
+#[derive(Debug)]
+pub(super) enum News {
+    /// A sign, and when it was read, in Unix seconds.
+    Sign(f64, Sign),
+    /// The connection was lost for so long.
+    Gap(Duration),
+}
+
+/// How many signs were dropped; shared by its clones.
+#[derive(Clone, Default)]
+pub(super) struct Dropped(Arc<AtomicU64>);
+
+impl Dropped {
+    /// How many it were since this was asked last.
+    pub(super) fn take(&self) -> Option<u64> {
+        Some(self.0.swap(0, Ordering::Relaxed)).filter(|dropped| *dropped > 0)
+    }
+}
+
+/// The signs in one message of the server.
+type Messages = BoxStream<'static, Vec<Sign>>;
+
+pub(super) struct Reader {
+    connection: Connection,
+    source: Source,
+    messages: Messages,
+    news: mpsc::Sender<News>,
+    dropped: Dropped,
+}
+
+impl Reader {
+    /// Begins to listen.
+    pub(super) async fn open(
+        connection: Connection,
+        source: Source,
+        news: mpsc::Sender<News>,
+        dropped: Dropped,
+    ) -> Result<Self> {
+        let messages = listen(&connection, source).await?;
+        Ok(Self { connection, source, messages, news, dropped })
+    }
+
+    /// Reads until nobody listens any more, or as much as was asked for.
+    pub(super) async fn run(mut self) {
+        let mut left = match self.source {
+            Source::Commands { limit, .. } => limit,
+            Source::Notifications { .. } => u64::MAX,
+        };
+        loop {
+            while let Some(signs) = self.messages.next().await {
+                for sign in signs {
+                    if self.news.try_send(News::Sign(clock::now(), sign)).is_err() {
+                        self.dropped.0.fetch_add(1, Ordering::Relaxed);
+                    }
+                }
+                left = left.saturating_sub(1);
+                if left == 0 {
+                    return;
+                }
+            }
+            let lost = Instant::now();
+            self.messages = listen_again(&self.connection, self.source).await;
+            // This one may wait: without it the numbers would look whole.
+            if self.news.send(News::Gap(lost.elapsed())).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+async fn listen_again(connection: &Connection, source: Source) -> Messages {
+    let mut pause = SHORTEST_PAUSE;
+    loop {
+        match listen(connection, source).await {
+            Ok(messages) => return messages,
+            Err(error) => tracing::debug!(%error, "the server cannot be watched at the moment"),
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+async fn listen(connection: &Connection, source: Source) -> Result<Messages> {
+    match source {
+        Source::Notifications { .. } => {
+            connection.within_connect_timeout("PSUBSCRIBE", notifications(connection)).await
+        }
+        Source::Commands { .. } => connection.within_connect_timeout("MONITOR", commands(connection)).await,
+    }
+}
+
+async fn notifications(connection: &Connection) -> RedisResult<Messages> {
+    let mut notifications = connection.client().get_async_pubsub().await?;
+    notifications.psubscribe(notifications::patterns(connection.database())).await?;
+    let signs = notifications.into_on_message().map(|message| {
+        let channel: Vec<u8> = message.get_channel().unwrap_or_default();
+        notifications::sign(&channel, message.get_payload_bytes()).into_iter().collect()
+    });
+    Ok(signs.boxed())
+}
+
+async fn commands(connection: &Connection) -> RedisResult<Messages> {
+    let database = connection.database();
+    let lines = connection.client().get_async_monitor().await?.into_on_message::<Value>();
+    let signs = lines.map(move |line| match line {
+        Value::SimpleString(line) => commands::signs(line.as_bytes(), database),
+        Value::BulkString(line) => commands::signs(&line, database),
+        _ => Vec::new(),
+    });
+    Ok(signs.boxed())
+}
