@@ -23,6 +23,7 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 #[derive(Clone)]
 pub struct Cache {
     core: Hold,
+    results: ResultCache,
     inspect: Arc<dyn Inspect>,
 }
 
@@ -86,7 +87,8 @@ impl Cache {
             largest_entry: config.largest_entry,
         };
         core.tasks.spawn(Arc::clone(&core.counters).hand_over_until_stopped(Arc::clone(&core.store)));
-        Self { core: Hold(Arc::new(EndTasks(Arc::new(core)))), inspect: store }
+        let core = Hold(Arc::new(EndTasks(Arc::new(core))));
+        Self { results: ResultCache::new(core.clone()), core, inspect: store }
     }
 
     /// The HTTP client of one service, with its policy and TTL.
@@ -101,7 +103,7 @@ impl Cache {
 
     /// The cache of function results.
     pub fn results(&self) -> ResultCache {
-        ResultCache::new(self.core.clone())
+        self.results.clone()
     }
 
     /// The store underneath, for administration.
@@ -119,5 +121,11 @@ impl Cache {
         self.core.counters.stop();
         self.core.tasks.close(LAST_WORDS).await;
         self.core.counters.hand_over(&self.core.store).await;
+    }
+}
+
+impl AsRef<ResultCache> for Cache {
+    fn as_ref(&self) -> &ResultCache {
+        &self.results
     }
 }

@@ -5,6 +5,7 @@
 
 mod call;
 mod lookup;
+mod macros;
 
 use std::convert::Infallible;
 use std::time::Instant;
@@ -16,6 +17,7 @@ use crate::cache::Hold;
 
 pub use call::Call;
 use lookup::{Lookup, encode};
+pub use macros::cached_result;
 
 /// The results of functions, in the pipeline's format. Clones share everything.
 ///
@@ -83,5 +85,11 @@ impl ResultCache {
             lead.land(is_stored).await;
         }
         result
+    }
+}
+
+impl AsRef<Self> for ResultCache {
+    fn as_ref(&self) -> &Self {
+        self
     }
 }

@@ -1,1 +1,20 @@
-//! The attribute macro `#[cached_result]` of cache-core.
+//! The attribute macro `#[cached_result]` of cache-core, where it is documented.
+
+mod expand;
+mod fingerprint;
+mod options;
+
+use proc_macro::TokenStream;
+
+/// Caches what an async function returns.
+#[proc_macro_attribute]
+pub fn cached_result(options: TokenStream, function: TokenStream) -> TokenStream {
+    let function_as_written = proc_macro2::TokenStream::from(function.clone());
+    match expand::expand(options.into(), function.into()) {
+        Ok(cached) => cached.into(),
+        // The function stays, so that its callers are not wrong as well.
+        Err(error) => {
+            [error.to_compile_error(), function_as_written].into_iter().collect::<proc_macro2::TokenStream>().into()
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! What stands in the brackets of `#[cached_result(…)]`.
+
+use std::time::Duration;
+
+use syn::ext::IdentExt as _;
+use syn::parse::{Parse, ParseStream};
+use syn::punctuated::Punctuated;
+use syn::{Error, Expr, Ident, LitStr, Result, Token, parenthesized};
+
+/// The choices of one cached function.
+#[derive(Default)]
+pub struct Options {
+    pub ttl: Option<Duration>,
+    pub prefix: Option<LitStr>,
+    pub schema: Option<LitStr>,
+    /// Where the cache is found.
+    pub cache: Option<Expr>,
+    /// Arguments that are not part of the key.
+    pub skip: Vec<Ident>,
+}
+
+impl Parse for Options {
+    fn parse(input: ParseStream) -> Result<Self> {
+        let mut options = Self::default();
+        let mut seen: Vec<Ident> = Vec::new();
+        while !input.is_empty() {
+            let name: Ident = input.parse()?;
+            if seen.contains(&name) {
+                return Err(Error::new(name.span(), format!("`{name}` is given twice")));
+            }
+            options.parse_one(&name, input)?;
+            seen.push(name);
+            if !input.is_empty() {
+                input.parse::<Token![,]>()?;
+            }
+        }
+        Ok(options)
+    }
+}
+
+impl Options {
+    fn parse_one(&mut self, name: &Ident, input: ParseStream) -> Result<()> {
+        if name == "skip" {
+            let names;
+            parenthesized!(names in input);
+            self.skip =
+                Punctuated::<Ident, Token![,]>::parse_terminated_with(&names, Ident::parse_any)?.into_iter().collect();
+            return Ok(());
+        }
+        if !["ttl", "prefix", "schema", "cache"].iter().any(|known| name == known) {
+            let known = "known are `ttl`, `prefix`, `schema`, `cache` and `skip(…)`";
+            return Err(Error::new(name.span(), format!("`{name}` is no option of `cached_result`: {known}")));
+        }
+        input.parse::<Token![=]>()?;
+        if name == "cache" {
+            self.cache = Some(input.parse()?);
+            return Ok(());
+        }
+        let text: LitStr = input.parse()?;
+        if name == "ttl" {
+            self.ttl = Some(duration(&text)?);
+        } else if name == "prefix" {
+            self.prefix = Some(prefix(text)?);
+        } else {
+            self.schema = Some(schema(text)?);
+        }
+        Ok(())
+    }
+}
+
+fn duration(text: &LitStr) -> Result<Duration> {
+    match humantime::parse_duration(&text.value()) {
+        Ok(duration) if duration.as_secs() > 0 => Ok(duration),
+        Ok(_) => Err(Error::new(text.span(), "a result must live for a second at least")),
+        Err(error) => Err(Error::new(text.span(), format!("`ttl` is a duration such as \"24h\" or \"90m\": {error}"))),
+    }
+}
+
+/// A colon would end it: what stands behind would count as an argument.
+fn prefix(text: LitStr) -> Result<LitStr> {
+    if text.value().is_empty() || text.value().contains(':') {
+        return Err(Error::new(text.span(), "a prefix is a name without `:`"));
+    }
+    Ok(text)
+}
+
+fn schema(text: LitStr) -> Result<LitStr> {
+    let digits = text.value();
+    if digits.len() == 16 && digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
+        return Ok(text);
+    }
+    Err(Error::new(text.span(), "a schema hash has 16 hexadecimal digits, in lower case"))
+}
