@@ -1,6 +1,7 @@
 //! What the store cannot answer goes to the origin, and what comes back goes to the caller, the store, or both.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE};
@@ -135,12 +136,10 @@ impl Inner {
                     land(lead, true).await;
                     return Ok(fetched);
                 }
-                // It is good, but its body is gone: asked for anew, with nothing to validate.
-                match plan.policy.decide(&plan.request, &[], now) {
-                    Decision::Forward(forward) => Box::pin(self.forward(plan, &[], forward, lead)).await,
-                    _ => Ok(unsatisfiable(plan)),
-                }
+                // It is good, but its body is gone.
+                self.forward_anew(plan, lead).await
             }
+            Reply::Mismatch => self.forward_anew(plan, lead).await,
             Reply::InsteadOfError(serve) => {
                 land(lead, false).await;
                 if let Some(fetched) = self.serve(plan, stored, serve, ServedFrom::Stale).await {
@@ -148,6 +147,14 @@ impl Inner {
                 }
                 Ok(arrived.into_fetched(plan, ServedFrom::Miss, None).await)
             }
+        }
+    }
+
+    /// Asks the origin as if nothing were stored: with nothing to validate.
+    async fn forward_anew(self: &Arc<Self>, plan: &Arc<Plan>, lead: Option<Lead>) -> Result<Fetched, FetchError> {
+        match plan.policy.decide(&plan.request, &[], clock::now()) {
+            Decision::Forward(forward) => Box::pin(self.forward(plan, &[], forward, lead)).await,
+            _ => Ok(unsatisfiable(plan)),
         }
     }
 
@@ -170,10 +177,21 @@ impl Inner {
 
     /// What an answer changes in the store besides what it adds: visible before the caller sees the answer.
     async fn change(&self, stored: &[Found], outcome: &Outcome) {
-        for (index, response) in &outcome.updates {
-            let Some(found) = stored.get(*index) else { continue };
-            let entry = Entry { response: response.clone(), ..Entry::clone(&found.entry) };
-            self.store.ask("replace", |store| async move { store.replace(&found.id, &entry).await }).await;
+        for update in &outcome.updates {
+            let Some(found) = stored.get(update.index) else { continue };
+            let entry = Entry {
+                response: update.response.clone(),
+                created_at: Some(update.created_at),
+                ..Entry::clone(&found.entry)
+            };
+            // Nothing may be kept for no time at all, and somebody may be reading it.
+            let keep = update.keep.max(Duration::from_secs(1));
+            self.store
+                .ask("replace", |store| async move {
+                    Ok(store.replace(&found.id, &entry).await?
+                        && store.touch(std::slice::from_ref(&found.id), Some(keep)).await? > 0)
+                })
+                .await;
         }
         let mut gone = ids(stored, &outcome.removals);
         for url in &outcome.invalidated {
