@@ -5,11 +5,10 @@
 pub mod body;
 
 use std::borrow::Cow;
-use std::io::Cursor;
 
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
-use serde_bytes::{ByteBuf, Bytes};
+use serde_bytes::Bytes;
 use uuid::Uuid;
 
 use crate::entry::{Entry, Extra, Request, Response};
@@ -30,12 +29,14 @@ pub struct Done {
 }
 
 #[derive(Deserialize)]
-struct PairIn {
-    id: ByteBuf,
+struct PairIn<'a> {
+    #[serde(borrow)]
+    id: &'a Bytes,
     request: Request,
     response: Response,
     meta: Meta,
-    cache_key: ByteBuf,
+    #[serde(borrow)]
+    cache_key: &'a Bytes,
 }
 
 #[derive(Serialize)]
@@ -62,11 +63,11 @@ struct Heads<Q, S> {
 
 /// Reads the pair of layouts A, B and C.
 pub fn decode_pair(bytes: &[u8]) -> Result<Entry, CodecError> {
-    let pair: PairIn = decode(bytes)?;
-    let id = Uuid::from_slice(&pair.id).map_err(|_| CodecError::Pair("its id is not a UUID".into()))?;
+    let pair: PairIn<'_> = decode(bytes)?;
+    let id = Uuid::from_slice(pair.id).map_err(|_| CodecError::Pair("its id is not a UUID".into()))?;
     Ok(Entry {
         id,
-        cache_key: CacheKey::new(pair.cache_key.into_vec()),
+        cache_key: CacheKey::new(&pair.cache_key[..]),
         request: pair.request,
         response: pair.response,
         created_at: Some(pair.meta.created_at),
@@ -105,8 +106,8 @@ pub(crate) fn is_heads_only(bytes: &[u8]) -> bool {
 
 /// Reads hishel 2's `stream_done` value.
 pub fn decode_done(bytes: &[u8]) -> Result<Done, CodecError> {
-    let (chunk_count, ttl_deadline, tti, cache_key): (u64, Option<f64>, Option<f64>, ByteBuf) = decode(bytes)?;
-    Ok(Done { chunk_count, ttl_deadline, tti, cache_key: CacheKey::new(cache_key.into_vec()) })
+    let (chunk_count, ttl_deadline, tti, cache_key): (u64, Option<f64>, Option<f64>, &Bytes) = decode(bytes)?;
+    Ok(Done { chunk_count, ttl_deadline, tti, cache_key: CacheKey::new(&cache_key[..]) })
 }
 
 /// Writes hishel 2's `stream_done` value.
@@ -135,7 +136,7 @@ pub(crate) struct RequestFacts<'a> {
     pub(crate) url: Cow<'a, str>,
     /// Read only to be sure that the whole entry is what it should be.
     #[serde(rename = "headers")]
-    _headers: serde::de::IgnoredAny,
+    _headers: IgnoredAny,
     #[serde(default)]
     pub(crate) extra: ExtraFacts,
 }
@@ -238,21 +239,20 @@ impl<'a> Facts<'a> {
     }
 
     pub(crate) fn decode(bytes: &'a [u8]) -> Result<Self, CodecError> {
-        let mut deserializer = rmp_serde::Deserializer::from_read_ref(bytes);
-        let facts = Self::deserialize(&mut deserializer).map_err(|error| CodecError::Pair(error.to_string()))?;
-        // The reader does not say where it stands: only where nothing is left is there no further value to begin.
-        match IgnoredAny::deserialize(&mut deserializer) {
-            Err(rmp_serde::decode::Error::InvalidMarkerRead(_)) => Ok(facts),
-            _ => Err(CodecError::Trailing),
-        }
+        decode(bytes)
     }
 }
 
-fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
-    let mut deserializer = rmp_serde::Deserializer::new(Cursor::new(bytes));
+/// Reads one value, and nothing behind it; texts are copied once, into their place.
+fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, CodecError> {
+    let mut deserializer = rmp_serde::Deserializer::from_read_ref(bytes);
     let value = T::deserialize(&mut deserializer).map_err(|error| CodecError::Pair(error.to_string()))?;
-    // rmp-serde stops behind the value and says nothing of what follows it.
-    if deserializer.get_ref().position() < bytes.len() as u64 { Err(CodecError::Trailing) } else { Ok(value) }
+    // The reader does not say where it stands: only where nothing is left is there no further value to begin. A unit has
+    // no values within, whose beginning might be missing instead.
+    match <()>::deserialize(&mut deserializer) {
+        Err(rmp_serde::decode::Error::InvalidMarkerRead(_)) => Ok(value),
+        _ => Err(CodecError::Trailing),
+    }
 }
 
 fn encode<T: Serialize>(value: &T) -> Vec<u8> {

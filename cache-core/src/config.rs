@@ -76,7 +76,7 @@ pub struct Config {
     pub redis_url: RedisUrl,
     /// `HTTP_CACHE_DIR`: a directory that holds `http_cache.db`, or the file itself.
     pub sqlite: PathBuf,
-    /// `REDIS_MAX_CONNECTIONS`.
+    /// `REDIS_MAX_CONNECTIONS`: known, and without effect, since all callers share one connection.
     pub redis_max_connections: u32,
     /// `REDIS_SOCKET_KEEPALIVE`.
     pub redis_socket_keepalive: bool,
@@ -84,9 +84,10 @@ pub struct Config {
     pub redis_connect_timeout: Duration,
     /// `REDIS_SOCKET_TIMEOUT`: how long one answer may take.
     pub redis_timeout: Duration,
-    /// `REDIS_RETRY_ON_TIMEOUT`.
+    /// `REDIS_RETRY_ON_TIMEOUT`: what may be repeated without harm is asked once more where the answer takes too long.
     pub redis_retry_on_timeout: bool,
-    /// `REDIS_HEALTH_CHECK_INTERVAL`.
+    /// `REDIS_HEALTH_CHECK_INTERVAL`: a connection that was idle for longer must answer a `PING` before it is used;
+    /// zero: it need not.
     pub redis_health_check_interval: Duration,
     /// `ANIMECACHE_STORE_PATIENCE`: the longest that a cache waits for one answer of its store, in seconds.
     pub store_patience: Duration,

@@ -11,6 +11,8 @@ mod events;
 mod info;
 mod inspect;
 mod layout;
+mod lookup;
+mod measure;
 mod read;
 mod remove;
 mod reply;
@@ -23,7 +25,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures_util::stream;
 use redis::cmd;
 use uuid::Uuid;
 
@@ -80,7 +81,7 @@ impl Store for Redis {
     }
 
     async fn lookup(&self, key: &CacheKey, refresh: Option<Duration>) -> Result<Vec<Found>> {
-        read::lookup(&self.commands, key, refresh).await
+        lookup::lookup(&self.commands, key, refresh).await
     }
 
     async fn begin(&self, entry: Entry, ttl: Option<Duration>) -> Result<Box<dyn Writer>> {
@@ -88,8 +89,7 @@ impl Store for Redis {
     }
 
     async fn body(&self, id: &EntryId) -> Result<Option<StoredBody>> {
-        let body = bodies::body(&self.commands, &self.services, id).await?;
-        Ok(body.map(|body| Box::pin(stream::once(async { Ok(body) })) as StoredBody))
+        bodies::body(&self.commands, &self.services, id).await
     }
 
     async fn replace(&self, id: &EntryId, entry: &Entry) -> Result<bool> {

@@ -18,7 +18,7 @@ mod writing;
 
 /// The whole suite for one constructor of [`stores`].
 macro_rules! keeps_its_promises {
-    ($promises:ident $($store:ident)*) => { $(mod $store { $promises!($store); })* };
+    ($($store:ident)*) => { $(mod $store { all_promises!($store); })* };
 }
 
 macro_rules! all_promises {
@@ -44,6 +44,10 @@ macro_rules! all_promises {
             writing::an_expired_response_is_a_miss
             writing::results_are_stored_and_overwritten
             writing::an_expired_result_is_a_miss
+            refreshing::a_look_up_tells_id_expiry_and_body
+            refreshing::a_look_up_renews_the_newest_and_only_it
+            refreshing::a_renewal_to_less_shortens_no_other
+            refreshing::a_ttl_of_its_own_is_not_renewed
             streaming::a_body_removed_while_it_is_read_is_whole_or_an_error
             streaming::a_body_stored_again_while_it_is_read_is_not_mixed
             streaming::a_large_body_dropped_half_written_leaves_nothing
@@ -67,18 +71,6 @@ macro_rules! all_promises {
     };
 }
 
-/// What not every layout in Redis promises yet.
-macro_rules! local_promises {
-    ($store:ident) => {
-        tests! { $store
-            refreshing::a_look_up_tells_id_expiry_and_body
-            refreshing::a_look_up_renews_the_newest_and_only_it
-            refreshing::a_renewal_to_less_shortens_no_other
-            refreshing::a_ttl_of_its_own_is_not_renewed
-        }
-    };
-}
-
 macro_rules! tests {
     ($store:ident $($theme:ident::$promise:ident)*) => { $(
         #[tokio::test(flavor = "multi_thread")]
@@ -89,10 +81,6 @@ macro_rules! tests {
 }
 
 keeps_its_promises! {
-    all_promises
-    memory sqlite1 sqlite2 redis_pipeline redis_hishel1 redis_hishel2 fallback_with_its_first fallback_with_its_second
-}
-
-mod local {
-    keeps_its_promises! { local_promises memory sqlite1 sqlite2 fallback_with_its_first fallback_with_its_second }
+    memory sqlite1 sqlite2 redis_pipeline redis_hishel1 redis_hishel2 redis_step_by_step
+    fallback_with_its_first fallback_with_its_second
 }

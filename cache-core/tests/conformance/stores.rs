@@ -110,8 +110,20 @@ pub async fn redis_hishel2() -> Subject {
     redis(Layout::Hishel2)
 }
 
-fn redis(layout: Layout) -> Subject {
+/// As a user who may run neither scripts nor transactions.
+pub async fn redis_step_by_step() -> Subject {
     let url = RedisServer::fresh_database();
+    let mut connection = redis::Client::open(url.as_str()).unwrap().get_connection().unwrap();
+    let rules = ["on", "nopass", "~*", "&*", "+@all", "-@scripting", "-multi", "-exec"];
+    redis::cmd("ACL").arg("SETUSER").arg("narrow").arg(&rules).exec(&mut connection).unwrap();
+    redis_at(url.replace("redis://", "redis://narrow:any@"), Layout::Pipeline)
+}
+
+fn redis(layout: Layout) -> Subject {
+    redis_at(RedisServer::fresh_database(), layout)
+}
+
+fn redis_at(url: String, layout: Layout) -> Subject {
     let config = Config { redis_url: RedisUrl::new(url.clone()), write_layout: layout, ..Config::default() };
     Subject { store: Arc::new(Redis::new(&config).unwrap()), layout, raw: Raw::Redis(url), _keep: Box::new(()) }
 }

@@ -1,45 +1,155 @@
 //! Bodies and values: whole where they may be served, or as much as is there to be looked at.
 
+use std::time::Duration;
+
 use bytes::{Bytes, BytesMut};
+use futures_util::stream;
 use redis::{Pipeline, RedisResult, cmd};
 
 use super::connection::Connection;
 use super::layout::{self, COMPLETE, Name};
 use super::read::live;
 use super::reply;
+use super::touch::expire;
 use crate::codec::{self, Facts};
 use crate::entry::{EntryId, Layout};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::service::Services;
+use crate::store::StoredBody;
 
-/// The body of an entry if it is live and whole.
-pub(super) async fn body(connection: &Connection, services: &Services, id: &EntryId) -> Result<Option<Bytes>> {
+/// About how much of a body is read at once; bytes.
+const WINDOW: usize = 1 << 20;
+
+/// How many elements of unknown length are read first. Ours have 128 KiB, others' have less.
+const FIRST: usize = 9;
+
+/// What is being read is kept for at least this long after each step.
+const HELD: Duration = Duration::from_secs(60);
+
+/// A body on its way to its reader.
+struct Reading {
+    connection: Connection,
+    layout: Layout,
+    key: String,
+    /// Elements of the whole list, markers included.
+    count: usize,
+    /// Elements read so far, and their bytes.
+    read: usize,
+    bytes: usize,
+    /// The last element read. It is read again with the next ones: where it or the length of the list has changed, the
+    /// list is another body's.
+    last: Bytes,
+}
+
+/// The body of an entry if it is live and whole: in one step where it is short, else window by window.
+pub(super) async fn body(connection: &Connection, services: &Services, id: &EntryId) -> Result<Option<StoredBody>> {
     let EntryId::Http(layout, id) = id else { return Ok(None) };
     if *layout != Layout::Pipeline && live(connection, services, *layout, *id).await?.is_none() {
         return Ok(None);
     }
+    let key = layout::stream(*layout, *id);
     let mut pipe = Pipeline::new();
-    pipe.cmd("LRANGE").arg(layout::stream(*layout, *id)).arg(0).arg(-1);
     if *layout == Layout::Pipeline {
         pipe.cmd("HGET").arg(layout::entry(*layout, *id)).arg("data");
     } else {
         pipe.cmd("GET").arg(layout::done(*layout, *id));
     }
-    let mut answers = connection.on_entries("reading a body", &mut pipe).await?.into_iter();
-    let mut chunks = answers.next().and_then(RedisResult::ok).map(reply::strings).unwrap_or_default();
-    let mark = answers.next().and_then(RedisResult::ok).and_then(reply::bytes);
+    pipe.cmd("LLEN").arg(&key);
+    pipe.cmd("LINDEX").arg(&key).arg(-1);
+    pipe.cmd("LRANGE").arg(&key).arg(0).arg(FIRST - 1);
+    let mut answers = connection.on_entries("reading a body", &mut pipe).await?.into_iter().map(RedisResult::ok);
+    let mut next = || answers.next().flatten();
+    let mark = next().and_then(reply::bytes);
+    let (count, last, chunks) = (next().as_ref().and_then(reply::int), next().and_then(reply::bytes), next());
+    let (Some(count), Some(chunks)) = (count, chunks.map(reply::strings)) else { return Ok(None) };
     let is_whole = match layout {
         Layout::Hishel2 => mark
             .and_then(|done| codec::decode_done(&done).ok())
-            .is_some_and(|done| done.chunk_count == chunks.len() as u64),
-        Layout::Hishel1 => mark.is_some(),
+            .is_some_and(|done| i64::try_from(done.chunk_count) == Ok(count)),
+        Layout::Hishel1 => mark.is_some() && last.is_some_and(|last| last.is_empty()),
         _ => {
             let facts = mark.as_deref().and_then(|data| Facts::decode(data).ok());
-            let is_live = facts.is_some_and(|facts| !facts.is_deleted());
-            is_live && chunks.pop_if(|chunk| chunk == COMPLETE).is_some()
+            facts.is_some_and(|facts| !facts.is_deleted()) && last.as_deref() == Some(COMPLETE)
         }
     };
-    Ok(is_whole.then(|| Bytes::from(chunks.concat())))
+    if !is_whole {
+        return Ok(None);
+    }
+    let mut reading = Reading {
+        connection: connection.clone(),
+        layout: *layout,
+        key,
+        count: count as usize,
+        read: 0,
+        bytes: 0,
+        last: Bytes::new(),
+    };
+    let first = reading.take(chunks)?;
+    let rest = stream::try_unfold(reading, Reading::next);
+    Ok(Some(Box::pin(stream::StreamExt::chain(stream::iter([Ok(first)]), rest))))
+}
+
+impl Reading {
+    async fn next(mut self) -> Result<Option<(Bytes, Self)>> {
+        if self.read == self.count {
+            return Ok(None);
+        }
+        let elements = (WINDOW * self.read / self.bytes.max(1)).clamp(1, 4_096);
+        let mut pipe = Pipeline::new();
+        pipe.cmd("LLEN").arg(&self.key);
+        pipe.cmd("LRANGE").arg(&self.key).arg(self.read - 1).arg(self.read + elements - 1);
+        pipe.cmd("PTTL").arg(&self.key);
+        let answers = self.connection.on_entries("reading a body", &mut pipe).await?;
+        let mut answers = answers.into_iter().map(RedisResult::ok);
+        let mut next = || answers.next().flatten();
+        let (count, chunks, left) = (next(), next(), next());
+        if count.as_ref().and_then(reply::int) != i64::try_from(self.count).ok() {
+            return Err(self.gone());
+        }
+        let mut chunks = chunks.map(reply::strings).unwrap_or_default();
+        if chunks.is_empty() || chunks.remove(0) != self.last {
+            return Err(self.gone());
+        }
+        let window = self.take(chunks)?;
+        self.hold(left.as_ref().and_then(reply::int)).await;
+        Ok(Some((window, self)))
+    }
+
+    /// The next elements as one, without layout A's marker.
+    fn take(&mut self, mut chunks: Vec<Vec<u8>>) -> Result<Bytes> {
+        if chunks.is_empty() && self.count > self.read {
+            return Err(self.gone());
+        }
+        self.read += chunks.len();
+        if self.layout == Layout::Pipeline && self.read == self.count && chunks.pop().as_deref() != Some(COMPLETE) {
+            return Err(self.gone());
+        }
+        let length = chunks.last().map_or(0, Vec::len);
+        let window = Bytes::from(if chunks.len() == 1 { chunks.remove(0) } else { chunks.concat() });
+        self.bytes += window.len();
+        self.last = window.slice(window.len() - length..);
+        Ok(window)
+    }
+
+    /// Keeps a body that expires soon for its reader; the entry itself expires when it would. A server that takes no
+    /// writes from us need not be asked: the body is then gone when it is gone.
+    async fn hold(&self, left: Option<i64>) {
+        if self.read < self.count && left.is_some_and(|left| (0..HELD.as_millis() as i64 / 2).contains(&left)) {
+            let mut pipe = Pipeline::new();
+            expire(&mut pipe, self.key.as_bytes(), Some(HELD));
+            if let Err(error) = self.connection.pipeline("keeping a body", &mut pipe).await {
+                tracing::debug!(%error, "a body may expire while it is read");
+            }
+        }
+    }
+
+    fn gone(&self) -> Error {
+        Error::Refused {
+            backend: self.connection.backend().clone(),
+            operation: "reading a body to its end",
+            source: "it was removed or replaced meanwhile".into(),
+        }
+    }
 }
 
 /// What is there of a body or value, at least `limit` bytes if there are as many.

@@ -2,17 +2,16 @@
 //!
 //! The driver's own manager holds callers up while it retries; an interface would rather know at once.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use redis::aio::MultiplexedConnection;
 use redis::io::tcp::TcpSettings;
 use redis::{
     AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ErrorKind, IntoConnectionInfo, Pipeline, RedisError,
-    RedisResult, ServerErrorKind, Value,
+    RedisResult, ServerErrorKind, Value, cmd,
 };
-use tokio::sync::Mutex;
 
 use crate::config::Config;
 use crate::error::{Backend, BackendKind, Error, Result};
@@ -27,11 +26,25 @@ struct Inner {
     backend: Backend,
     connect_timeout: Duration,
     timeout: Duration,
-    /// The connection in use, numbered so that one failure is not answered by two reconnects.
-    current: Mutex<(u64, Option<MultiplexedConnection>)>,
+    /// `REDIS_RETRY_ON_TIMEOUT`: what may be repeated is asked once more on a new connection.
+    retries_timeouts: bool,
+    /// `REDIS_HEALTH_CHECK_INTERVAL`: a connection that was idle so long must answer a `PING` before it is used.
+    health_check: Duration,
+    /// Who gives up waiting after so long does not do so for reasons of his own: the connection is stuck.
+    patience: Duration,
+    current: Mutex<Current>,
+    /// Held while connecting: many callers wait for one connection.
+    connecting: tokio::sync::Mutex<()>,
     /// `UNLINK` and scripts are not to be had everywhere; once refused they are not tried again.
     has_unlink: AtomicBool,
     has_scripts: AtomicBool,
+}
+
+/// The connection in use, numbered so that one failure is not answered by two reconnects.
+struct Current {
+    number: u64,
+    connection: Option<MultiplexedConnection>,
+    used: Instant,
 }
 
 impl Connection {
@@ -72,7 +85,11 @@ impl Connection {
             backend: Backend { kind: BackendKind::Redis, location: config.redis_url.to_string().into() },
             connect_timeout: config.redis_connect_timeout,
             timeout: config.redis_timeout,
-            current: Mutex::new((0, None)),
+            retries_timeouts: config.redis_retry_on_timeout,
+            health_check: config.redis_health_check_interval,
+            patience: config.store_patience / 2,
+            current: Mutex::new(Current { number: 0, connection: None, used: Instant::now() }),
+            connecting: tokio::sync::Mutex::new(()),
             has_unlink: AtomicBool::new(true),
             has_scripts: AtomicBool::new(true),
         })))
@@ -84,17 +101,23 @@ impl Connection {
 
     /// Runs one command that may be repeated without harm.
     pub(super) async fn query(&self, operation: &'static str, command: &Cmd) -> Result<Value> {
-        match self.query_once(operation, command).await {
-            Err(Error::Unavailable { .. }) => self.query_once(operation, command).await,
+        self.answer(operation, command).await?.map_err(|error| self.explain(operation, error))
+    }
+
+    /// As [`Self::query`], with the server's refusal as an answer.
+    pub(super) async fn answer(&self, operation: &'static str, command: &Cmd) -> Result<RedisResult<Value>> {
+        match self.answer_once(operation, command).await {
+            Err(error) if self.is_worth_repeating(&error) => self.answer_once(operation, command).await,
             answer => answer,
         }
     }
 
-    async fn query_once(&self, operation: &'static str, command: &Cmd) -> Result<Value> {
+    async fn answer_once(&self, operation: &'static str, command: &Cmd) -> Result<RedisResult<Value>> {
         let (used, mut connection) = self.get().await?;
-        let answer = command.query_async(&mut connection).await;
-        self.forget_if_broken(used, &answer).await;
-        answer.map_err(|error| self.explain(operation, error))
+        match self.watched(used, command.query_async(&mut connection)).await {
+            Err(error) if is_broken(&error) || is_temporary(&error) => Err(self.explain(operation, error)),
+            answer => Ok(answer),
+        }
     }
 
     /// Runs many commands that may be repeated without harm in one round trip; each has its own answer.
@@ -104,8 +127,16 @@ impl Connection {
         pipe: &mut Pipeline,
     ) -> Result<Vec<RedisResult<Value>>> {
         match self.pipeline_once(operation, pipe).await {
-            Err(Error::Unavailable { .. }) => self.pipeline_once(operation, pipe).await,
+            Err(error) if self.is_worth_repeating(&error) => self.pipeline_once(operation, pipe).await,
             answer => answer,
+        }
+    }
+
+    fn is_worth_repeating(&self, error: &Error) -> bool {
+        match error {
+            Error::Unavailable { .. } => true,
+            Error::Timeout { .. } => self.0.retries_timeouts,
+            _ => false,
         }
     }
 
@@ -134,13 +165,41 @@ impl Connection {
             return Ok(Vec::new());
         }
         let (used, mut connection) = self.get().await?;
-        let answer = pipe.ignore_errors().query_async(&mut connection).await;
-        self.forget_if_broken(used, &answer).await;
+        let answer = self.watched(used, pipe.ignore_errors().query_async(&mut connection)).await;
         let answers: Vec<RedisResult<Value>> = answer.map_err(|error| self.explain(operation, error))?;
         // A server that loads its data or is out of reach behind a proxy says so for every command.
         match answers.first() {
             Some(Err(error)) if is_temporary(error) => Err(self.explain(operation, error.clone())),
             _ => Ok(answers),
+        }
+    }
+
+    /// Runs the commands of a [`multi`] all together or, where the connection breaks or the server refuses one of
+    /// them, not at all. Behind a proxy that knows no transactions they are run one by one. What fails only when it is
+    /// run, fails alone. Only where it `may_repeat` it is asked again.
+    pub(super) async fn transaction(
+        &self,
+        operation: &'static str,
+        mut pipe: Pipeline,
+        may_repeat: bool,
+    ) -> Result<Vec<RedisResult<Value>>> {
+        pipe.cmd("EXEC");
+        let mut answers = if may_repeat {
+            self.pipeline(operation, &mut pipe).await?
+        } else {
+            self.pipeline_once(operation, &mut pipe).await?
+        };
+        let (executed, has_begun) = (answers.pop(), answers.remove(0).is_ok());
+        if !has_begun {
+            return Ok(answers);
+        }
+        if let Some(refused) = answers.into_iter().find_map(RedisResult::err) {
+            return Err(self.explain(operation, refused));
+        }
+        match executed {
+            Some(Ok(Value::Array(values))) => Ok(values.into_iter().map(Value::extract_error).collect()),
+            Some(Err(error)) => Err(self.explain(operation, error)),
+            _ => Ok(Vec::new()),
         }
     }
 
@@ -161,14 +220,47 @@ impl Connection {
         self.0.has_scripts.store(false, Ordering::Relaxed);
     }
 
+    fn current(&self) -> MutexGuard<'_, Current> {
+        self.0.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     async fn get(&self) -> Result<(u64, MultiplexedConnection)> {
-        let mut current = self.0.current.lock().await;
-        if let (number, Some(connection)) = &*current {
-            return Ok((*number, connection.clone()));
+        if let Some(ready) = self.ready() {
+            return Ok(ready);
+        }
+        let _alone = self.0.connecting.lock().await;
+        // Another caller may have seen to it meanwhile.
+        if let Some(ready) = self.ready() {
+            return Ok(ready);
+        }
+        let idle = {
+            let current = self.current();
+            current.connection.clone().map(|connection| (current.number, connection))
+        };
+        if let Some((number, mut connection)) = idle {
+            let ping = cmd("PING");
+            let pong = tokio::time::timeout(self.0.connect_timeout, ping.query_async::<Value>(&mut connection)).await;
+            if matches!(pong, Ok(Ok(_))) {
+                self.current().used = Instant::now();
+                return Ok((number, connection));
+            }
         }
         let connection = self.connect().await.map_err(|error| self.explain(Error::CONNECTING, error))?;
-        *current = (current.0 + 1, Some(connection.clone()));
-        Ok((current.0, connection))
+        let mut current = self.current();
+        *current = Current { number: current.number + 1, connection: Some(connection.clone()), used: Instant::now() };
+        Ok((current.number, connection))
+    }
+
+    /// The connection, if there is one that was not idle for too long.
+    fn ready(&self) -> Option<(u64, MultiplexedConnection)> {
+        let mut current = self.current();
+        let connection = current.connection.clone()?;
+        let now = Instant::now();
+        let is_due = !self.0.health_check.is_zero() && now - current.used > self.0.health_check;
+        (!is_due).then(|| {
+            current.used = now;
+            (current.number, connection)
+        })
     }
 
     async fn connect(&self) -> RedisResult<MultiplexedConnection> {
@@ -191,13 +283,22 @@ impl Connection {
         Ok(connection)
     }
 
-    async fn forget_if_broken<T>(&self, used: u64, answer: &RedisResult<T>) {
-        // Behind a timed-out answer every later one would have to wait: such a connection is given up too.
-        if answer.as_ref().is_err_and(|error| error.is_unrecoverable_error() || error.is_timeout()) {
-            let mut current = self.0.current.lock().await;
-            if current.0 == used {
-                current.1 = None;
-            }
+    /// Waits for an answer, and gives the connection up where it is broken or stuck: behind an answer that does not
+    /// come every later one would have to wait.
+    async fn watched<T>(&self, number: u64, answer: impl Future<Output = RedisResult<T>>) -> RedisResult<T> {
+        let mut watch = Watch { connection: self, number, since: Instant::now(), is_over: false };
+        let answer = answer.await;
+        watch.is_over = true;
+        if answer.as_ref().is_err_and(is_broken) {
+            self.forget(number);
+        }
+        answer
+    }
+
+    fn forget(&self, number: u64) {
+        let mut current = self.current();
+        if current.number == number {
+            current.connection = None;
         }
     }
 
@@ -247,6 +348,33 @@ impl Connection {
     }
 }
 
+/// The beginning of a [`Connection::transaction`].
+pub(super) fn multi() -> Pipeline {
+    let mut pipe = Pipeline::new();
+    pipe.cmd("MULTI");
+    pipe
+}
+
+/// Notices callers who stop waiting before their answer has come.
+struct Watch<'a> {
+    connection: &'a Connection,
+    number: u64,
+    since: Instant,
+    is_over: bool,
+}
+
+impl Drop for Watch<'_> {
+    fn drop(&mut self) {
+        if !self.is_over && self.since.elapsed() >= self.connection.0.patience {
+            self.connection.forget(self.number);
+        }
+    }
+}
+
+fn is_broken(error: &RedisError) -> bool {
+    error.is_unrecoverable_error() || error.is_timeout()
+}
+
 fn is_temporary(error: &RedisError) -> bool {
     matches!(
         error.kind(),
@@ -264,7 +392,6 @@ fn is_temporary(error: &RedisError) -> bool {
 mod tests {
     use super::*;
     use crate::RedisUrl;
-    use redis::cmd;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::{TcpListener, TcpStream};
 
@@ -280,8 +407,8 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn a_connection_that_owes_an_answer_is_not_used_again() {
+    /// Asks a server twice that never answers `PING` on its first connection.
+    async fn ask_twice(settings: Config) -> (Result<Value>, Result<Value>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = RedisUrl::new(format!("redis://{}", listener.local_addr().unwrap()));
         let server = async {
@@ -289,17 +416,49 @@ mod tests {
             let second = async { answer(listener.accept().await.unwrap().0, false).await };
             tokio::join!(answer(first, true), second);
         };
-        let config = Config { redis_url: url, redis_timeout: Duration::from_millis(200), ..Config::default() };
-        let connection = Connection::new(&config).unwrap();
+        let patience = settings.store_patience;
+        let connection = Connection::new(&Config { redis_url: url, ..settings }).unwrap();
         let client = async {
-            let late = connection.query("PING", &cmd("PING")).await;
-            assert!(matches!(late, Err(Error::Timeout { .. })), "{late:?}");
-            connection.query("PING", &cmd("PING")).await.unwrap();
+            let ping = cmd("PING");
+            let first = tokio::time::timeout(patience, connection.query("PING", &ping)).await;
+            let first = first.unwrap_or_else(|_| Err(Error::Config("out of patience".into())));
+            (first, connection.query("PING", &ping).await)
         };
         tokio::select! {
             () = server => panic!("the server ended"),
-            () = client => {}
+            answers = client => answers,
         }
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_owes_an_answer_is_not_used_again() {
+        let settings = Config {
+            redis_timeout: Duration::from_millis(200),
+            redis_retry_on_timeout: false,
+            store_patience: Duration::from_secs(60),
+            ..Config::default()
+        };
+        let (late, again) = ask_twice(settings).await;
+        assert!(matches!(late, Err(Error::Timeout { .. })), "{late:?}");
+        again.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_late_answer_is_asked_for_again_where_the_settings_say_so() {
+        let settings = Config {
+            redis_timeout: Duration::from_millis(200),
+            store_patience: Duration::from_secs(60),
+            ..Config::default()
+        };
+        ask_twice(settings).await.0.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_a_caller_lost_patience_with_is_not_used_again() {
+        let settings = Config { store_patience: Duration::from_millis(200), ..Config::default() };
+        let (late, again) = ask_twice(settings).await;
+        assert!(matches!(late, Err(Error::Config(_))), "{late:?}");
+        again.unwrap();
     }
 
     #[test]

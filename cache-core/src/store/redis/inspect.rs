@@ -4,9 +4,9 @@ use redis::{Pipeline, RedisResult, cmd};
 
 use super::connection::Connection;
 use super::layout::{self, COMPLETE, Name};
+use super::measure::{self, Wanted};
 use super::read::{Item, entry, found, found_layout, summaries};
 use super::reply;
-use super::script::{self, Wanted};
 use crate::clock;
 use crate::entry::{EntryId, Layout, State};
 use crate::error::Result;
@@ -49,7 +49,7 @@ pub(super) async fn inspect(connection: &Connection, services: &Services, id: &E
     let chunks = match summary.id {
         EntryId::Http(layout, id) => {
             let wanted = Wanted { key: layout::stream(layout, id), start: 0, memory: None };
-            let measure = script::measure(connection, &[wanted]).await?.pop().flatten().unwrap_or_default();
+            let measure = measure::measure(connection, &[wanted]).await?.pop().flatten().unwrap_or_default();
             let marks = u64::from(match layout {
                 Layout::Pipeline => measure.last == COMPLETE,
                 Layout::Hishel1 => measure.count > 0 && measure.last.is_empty(),

@@ -1,23 +1,18 @@
 //! Reading entries: many as summaries in two round trips, one whole, or the live ones under a cache key.
 
-use std::sync::Arc;
-use std::time::Duration;
-
 use redis::{Pipeline, RedisResult, Value};
 use uuid::Uuid;
 
 use super::connection::Connection;
 use super::layout::{self, COMPLETE, GRACE};
+use super::measure::{self, Measure, Wanted};
 use super::reply;
-use super::script::{self, Measure, Wanted};
-use super::touch::touch;
 use crate::clock;
 use crate::codec::{self, Done, Facts};
 use crate::entry::{Entry, EntryId, Layout, State};
 use crate::error::{CodecError, Result};
 use crate::key::CacheKey;
 use crate::service::Services;
-use crate::store::Found;
 use crate::summary::{self, Stored, Summary, TITLE_WINDOW};
 
 /// Something that a scan found by its name and that is to be read.
@@ -29,15 +24,15 @@ pub(super) enum Item {
 }
 
 /// An entry's bytes, whose body is still to be measured.
-struct Heads {
-    layout: Layout,
+pub(super) struct Heads {
+    pub(super) layout: Layout,
     id: Uuid,
     data: Vec<u8>,
-    done: Option<Done>,
+    pub(super) done: Option<Done>,
     /// Layout B: a `stream_done` key is there.
-    is_done: bool,
+    pub(super) is_done: bool,
     /// When the entry's key expires.
-    expires_at: Option<f64>,
+    pub(super) expires_at: Option<f64>,
 }
 
 /// The summaries of what a scan found, as far as it is still there.
@@ -95,25 +90,19 @@ pub(super) async fn summaries(
             ask_for_place(&mut places, heads, facts);
         }
     }
-    let mut measures = script::measure(connection, &bodies).await?.into_iter();
+    let mut measures = measure::measure(connection, &bodies).await?.into_iter();
     let mut places = connection.on_entries("reading indexes", &mut places).await?.into_iter();
 
     for ((heads, _), facts) in read.iter().zip(facts) {
         summaries.push(match facts {
             Ok(facts) => of_heads(services, heads, &facts, measures.next().flatten(), &mut places, now),
-            Err(error) => heads.corrupt(error.to_string()),
+            Err(error) => corrupt(heads.layout, heads.id, heads.expires_at, &error.to_string()),
         });
     }
     Ok(summaries)
 }
 
-impl Heads {
-    fn corrupt(&self, problem: String) -> Summary {
-        summary::of_problem(EntryId::Http(self.layout, self.id), State::Corrupt, self.expires_at, problem)
-    }
-}
-
-fn ask_for_heads(pipe: &mut Pipeline, layout: Layout, id: Uuid) {
+pub(super) fn ask_for_heads(pipe: &mut Pipeline, layout: Layout, id: Uuid) {
     let key = layout::entry(layout, id);
     if layout == Layout::Pipeline {
         pipe.cmd("HGET").arg(&key).arg("data");
@@ -125,8 +114,8 @@ fn ask_for_heads(pipe: &mut Pipeline, layout: Layout, id: Uuid) {
     }
 }
 
-/// What the first round trip told of one entry; `None`: it is gone since it was named.
-fn heads(
+/// What [`ask_for_heads`] was told of one entry; `None`: it is gone since it was named.
+pub(super) fn heads(
     layout: Layout,
     id: Uuid,
     answers: &mut impl Iterator<Item = RedisResult<Value>>,
@@ -136,23 +125,16 @@ fn heads(
     let expires_at = answers.next()?.ok().and_then(|pttl| reply::expiry(&pttl, now));
     let done = if layout == Layout::Pipeline { None } else { answers.next()?.ok().and_then(reply::bytes) };
     let expires_at = expires_at?;
-    let mut heads = Heads { layout, id, data: Vec::new(), is_done: done.is_some(), done: None, expires_at };
-    match data.map(reply::bytes) {
-        Ok(Some(data)) => heads.data = data,
-        Ok(None) => return Some(Err(heads.corrupt("it has no field `data`".into()))),
-        Err(_) => return Some(Err(heads.corrupt(wrong_type(layout)))),
-    }
-    // Layouts B and D differ in what the mark holds: `1`, or an array.
-    heads.done = done.and_then(|done| codec::decode_done(&done).ok());
-    if layout == Layout::Hishel1 && (heads.done.is_some() || codec::is_heads_only(&heads.data)) {
-        heads.layout = Layout::Hishel2;
-    }
-    Some(Ok(heads))
+    Some(match data.map(reply::bytes) {
+        Ok(Some(data)) => Ok(Heads::new(layout, id, data, done.as_deref(), expires_at)),
+        Ok(None) => Err(corrupt(layout, id, expires_at, "it has no field `data`")),
+        Err(_) if layout == Layout::Pipeline => Err(corrupt(layout, id, expires_at, "its key is not a hash")),
+        Err(_) => Err(corrupt(layout, id, expires_at, "its key is not a string")),
+    })
 }
 
-fn wrong_type(layout: Layout) -> String {
-    let expected = if layout == Layout::Pipeline { "hash" } else { "string" };
-    format!("its key is not a {expected}")
+fn corrupt(layout: Layout, id: Uuid, expires_at: Option<f64>, problem: &str) -> Summary {
+    summary::of_problem(EntryId::Http(layout, id), State::Corrupt, expires_at, problem)
 }
 
 fn result(
@@ -192,7 +174,9 @@ fn of_heads(
     places: &mut impl Iterator<Item = RedisResult<Value>>,
     now: f64,
 ) -> Summary {
-    let Some(measure) = measure else { return heads.corrupt("its body is not a list".into()) };
+    let Some(measure) = measure else {
+        return corrupt(heads.layout, heads.id, heads.expires_at, "its body is not a list");
+    };
     let mut stored = Stored {
         layout: heads.layout,
         id: heads.id,
@@ -243,13 +227,25 @@ pub(super) async fn entry(connection: &Connection, layout: Layout, id: Uuid) -> 
     ask_for_heads(&mut pipe, layout, id);
     let mut answers = connection.on_entries("reading an entry", &mut pipe).await?.into_iter();
     Ok(match heads(layout, id, &mut answers, clock::now()) {
-        Some(Ok(heads)) => heads.entry().ok(),
+        Some(Ok(heads)) => heads.entry().ok().map(|mut entry| {
+            entry.request.extra.take_kept();
+            entry
+        }),
         _ => None,
     })
 }
 
 impl Heads {
-    fn entry(&self) -> Result<Entry, CodecError> {
+    /// `mark`: what is under the entry's `stream_done` key.
+    pub(super) fn new(layout: Layout, id: Uuid, data: Vec<u8>, mark: Option<&[u8]>, expires_at: Option<f64>) -> Self {
+        // Layouts B and D differ in what the mark holds: `1`, or an array.
+        let done = mark.and_then(|mark| codec::decode_done(mark).ok());
+        let is_second = layout == Layout::Hishel1 && (done.is_some() || codec::is_heads_only(&data));
+        let layout = if is_second { Layout::Hishel2 } else { layout };
+        Self { layout, id, data, done, is_done: mark.is_some(), expires_at }
+    }
+
+    pub(super) fn entry(&self) -> Result<Entry, CodecError> {
         if self.layout != Layout::Hishel2 {
             return codec::decode_pair(&self.data);
         }
@@ -257,63 +253,6 @@ impl Heads {
         let cache_key = self.done.as_ref().map_or_else(|| CacheKey::new(*b""), |done| done.cache_key.clone());
         Ok(Entry { id: self.id, cache_key, request, response, created_at: None, deleted_at: None })
     }
-}
-
-/// The live and whole entries under a cache key, newest first, in whichever layout.
-pub(super) async fn lookup(connection: &Connection, key: &CacheKey, refresh: Option<Duration>) -> Result<Vec<Found>> {
-    let now = clock::now();
-    let mut pipe = Pipeline::new();
-    let theirs = layout::index(Layout::Hishel1, key);
-    pipe.cmd("SMEMBERS").arg(layout::index(Layout::Pipeline, key));
-    pipe.cmd("SMEMBERS").arg(&theirs);
-    // hishel 2 does not say when an entry was stored; what expires last counts as the newest.
-    pipe.cmd("ZREVRANGEBYSCORE").arg(&theirs).arg("+inf").arg(format!("({now}"));
-    let members = connection.on_entries("reading an index", &mut pipe).await?;
-    // The second or the third is of the wrong type, whichever layout it is.
-    let ids: Vec<_> = members
-        .into_iter()
-        .filter_map(RedisResult::ok)
-        .flat_map(reply::strings)
-        .filter_map(|id| layout::parse_id(&id))
-        .collect();
-
-    let mut pipe = Pipeline::new();
-    for (layout, id) in &ids {
-        ask_for_heads(&mut pipe, *layout, *id);
-        pipe.cmd("LINDEX").arg(layout::stream(*layout, *id)).arg(-1);
-        pipe.cmd("LLEN").arg(layout::stream(*layout, *id));
-    }
-    let mut answers = connection.on_entries("reading entries", &mut pipe).await?.into_iter();
-    let mut found = Vec::new();
-    for (layout, id) in ids {
-        let heads = heads(layout, id, &mut answers, now);
-        let last = answers.next().and_then(RedisResult::ok).and_then(reply::bytes);
-        let count = answers.next().and_then(RedisResult::ok).and_then(|count| reply::int(&count)).unwrap_or(0);
-        let Some(Ok(heads)) = heads else { continue };
-        let Ok(entry) = heads.entry() else { continue };
-        let is_whole = match heads.layout {
-            Layout::Hishel2 => heads.done.as_ref().is_some_and(|done| done.chunk_count == count as u64),
-            Layout::Hishel1 => {
-                let expires_at = entry.request.extra.ttl().zip(entry.created_at).map(|(ttl, at)| at + ttl);
-                heads.is_done
-                    && expires_at.is_none_or(|at| at > now)
-                    && heads.expires_at.is_none_or(|at| at - GRACE > now)
-            }
-            _ => last.as_deref() == Some(COMPLETE),
-        };
-        if is_whole && !entry.is_deleted() && entry.cache_key == *key {
-            let id = EntryId::Http(heads.layout, entry.id);
-            found.push(Found { id, entry: Arc::new(entry), expires_at: heads.expires_at, body: None });
-        }
-    }
-    found.sort_by(|a, b| b.entry.created_at.unwrap_or(0.0).total_cmp(&a.entry.created_at.unwrap_or(0.0)));
-    if let (Some(ttl), Some(first)) = (refresh, found.first_mut())
-        && first.entry.request.extra.ttl().is_none()
-        && touch(connection, std::slice::from_ref(&first.id), Some(ttl)).await.is_ok()
-    {
-        first.expires_at = Some(now + ttl.as_secs_f64());
-    }
-    Ok(found)
 }
 
 /// The summary of an entry that may be served: hishel's own layouts keep what has expired or was removed for those

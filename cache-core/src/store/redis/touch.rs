@@ -84,7 +84,7 @@ async fn rewrite_expiry(
     } else {
         let Ok(mut entry) = codec::decode_pair(&stored) else { return Ok(()) };
         let lived = now - entry.created_at.unwrap_or(now);
-        entry.request.extra.set_ttl(lived + ttl.unwrap_or_default().as_secs_f64());
+        entry.request.extra.set_kept(lived + ttl.unwrap_or_default().as_secs_f64());
         pipe.cmd("SET").arg(key).arg(codec::encode_pair(&entry)).arg("XX").arg("KEEPTTL");
     }
     Ok(())
@@ -129,7 +129,7 @@ pub(super) fn expire(pipe: &mut Pipeline, key: &[u8], ttl: Option<Duration>) {
 }
 
 /// Redis counts from 1970 in signed milliseconds: half of their range can be asked for at any time.
-fn millis(ttl: Duration) -> i64 {
+pub(super) fn millis(ttl: Duration) -> i64 {
     const LONGEST: i64 = i64::MAX / 2;
     i64::try_from(ttl.as_millis()).map_or(LONGEST, |millis| millis.min(LONGEST))
 }

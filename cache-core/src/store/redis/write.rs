@@ -1,20 +1,22 @@
 //! Storing an entry: body first, then its heads, then its place in the index.
 //!
-//! The three keys may lie on different servers one day, so nothing depends on their changing together: until the last
-//! step no reader finds the entry, and a crash in between leaves parts that expire by themselves.
+//! Until the last step no reader finds the entry, and whatever is written expires by itself, whenever the writer or the
+//! connection ends: a key and its time are set in one transaction.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use redis::{Pipeline, RedisResult, Value, cmd};
 
-use super::connection::Connection;
+use super::connection::{Connection, multi};
 use super::layout::{self, COMPLETE};
 use super::read;
 use super::reply;
-use super::touch::{expire, outlives};
+use super::script::Script;
+use super::touch::{expire, millis, outlives};
 use crate::clock;
 use crate::codec::{self, Done};
 use crate::entry::{Entry, EntryId, Layout};
@@ -25,6 +27,35 @@ use crate::store::Writer;
 /// Pieces are gathered to this size before they are sent; hishel 2 stores every body in chunks of this size.
 const CHUNK: usize = 131_072;
 
+/// A body that is still being written lives at least this long. Each chunk takes less, and finds the ones before it.
+const UNFINISHED: Duration = Duration::from_secs(3_600);
+
+/// `KEYS`: the index; `ARGV`: the member, its score (empty: the index is a set), milliseconds to keep it (empty: for
+/// ever). The index gets a time where it is new, else it is only ever extended.
+static JOIN: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        "local left = redis.call('PTTL', KEYS[1])
+         if ARGV[2] == '' then redis.call('SADD', KEYS[1], ARGV[1])
+         else redis.call('ZADD', KEYS[1], ARGV[2], ARGV[1]) end
+         if ARGV[3] == '' then
+           if left >= 0 then redis.call('PERSIST', KEYS[1]) end
+         elseif left == -2 or (left >= 0 and left < tonumber(ARGV[3])) then
+           redis.call('PEXPIRE', KEYS[1], ARGV[3])
+         end
+         return 1",
+    )
+});
+
+/// `KEYS`: the entry; `ARGV`: its heads, when it was stored. A hash has no "only if it is there": without the check an
+/// entry that just expired would live for ever.
+static REPLACE: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        "if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+         redis.call('HSET', KEYS[1], 'data', ARGV[1], 'created_at', ARGV[2])
+         return 1",
+    )
+});
+
 /// An entry being stored in Redis.
 pub(super) struct RedisWriter {
     connection: Connection,
@@ -33,8 +64,9 @@ pub(super) struct RedisWriter {
     ttl: Option<Duration>,
     /// When the entry expires, which hishel's own layouts keep inside it; Unix seconds.
     expires_at: Option<f64>,
+    /// Less than a chunk.
     pending: BytesMut,
-    /// Chunks in Redis already.
+    /// Elements of the body's list in Redis already.
     sent: u64,
     /// Redis may hold parts that no reader is to find.
     has_leftovers: bool,
@@ -47,7 +79,7 @@ impl RedisWriter {
         let created_at = *entry.created_at.get_or_insert(now);
         if let (Layout::Hishel1, Some(expires_at)) = (layout, expires_at) {
             // hishel 1 counts from when the response was stored first, which may be long ago.
-            entry.request.extra.set_ttl(expires_at - created_at);
+            entry.request.extra.set_kept(expires_at - created_at);
         }
         Self { connection, layout, entry, ttl, expires_at, pending: BytesMut::new(), sent: 0, has_leftovers: false }
     }
@@ -60,52 +92,83 @@ impl RedisWriter {
         layout::stream(self.layout, self.entry.id)
     }
 
-    /// Adds the commands that store a chunk; it gets its TTL at once, so that a crash leaves nothing for ever.
-    fn send(&mut self, pipe: &mut Pipeline, chunk: &[u8]) {
+    /// Adds the command that appends elements to the body, which must be as long as it was left: it may have been
+    /// evicted or flushed meanwhile, and a body without its beginning is none.
+    fn append(&mut self, pipe: &mut Pipeline, elements: &[&[u8]]) {
         let stream = self.stream();
         if self.sent == 0 {
             // An entry may be stored again under its id: its old body must not become the beginning of the new one.
             pipe.cmd("DEL").arg(&stream);
-        }
-        // A chunk that equals the end marker would end the body for its readers: it is stored in two pieces.
-        if self.layout == Layout::Pipeline && chunk == COMPLETE {
-            pipe.cmd("RPUSH").arg(&stream).arg(&chunk[..1]).arg(&chunk[1..]);
+            pipe.cmd("RPUSH").arg(&stream).arg(elements);
         } else {
-            pipe.cmd("RPUSH").arg(&stream).arg(chunk);
+            pipe.cmd("RPUSHX").arg(&stream).arg(elements);
         }
-        if self.sent == 0 && self.ttl.is_some() {
-            expire(pipe, stream.as_bytes(), self.kept());
-        }
-        self.sent += 1;
+        self.sent += elements.len() as u64;
     }
 
-    async fn run(&mut self, mut pipe: Pipeline) -> Result<Vec<Value>> {
-        self.has_leftovers |= !pipe.is_empty();
-        let answers = self.connection.pipeline_once("storing an entry", &mut pipe).await?;
+    fn append_chunk(&mut self, pipe: &mut Pipeline, chunk: &[u8]) {
+        // A chunk that equals the end marker would end the body for its readers: it is stored in two pieces.
+        if self.layout == Layout::Pipeline && chunk == COMPLETE {
+            self.append(pipe, &[&chunk[..1], &chunk[1..]]);
+        } else {
+            self.append(pipe, &[chunk]);
+        }
+    }
+
+    /// Sends what is pending as a chunk; the first one gets its time at once.
+    async fn send(&mut self) -> Result<()> {
+        let chunk = self.pending.split().freeze();
+        let is_first = self.sent == 0;
+        let mut pipe = multi();
+        self.append_chunk(&mut pipe, &chunk);
+        if is_first {
+            expire(&mut pipe, self.stream().as_bytes(), Some(self.kept().unwrap_or_default().max(UNFINISHED)));
+        }
+        let answers = self.run(pipe, is_first).await?;
+        let length = if is_first { answers.get(1) } else { answers.first() };
+        self.check_length(length)
+    }
+
+    fn check_length(&self, length: Option<&Value>) -> Result<()> {
+        if length.and_then(reply::int).and_then(|length| u64::try_from(length).ok()) == Some(self.sent) {
+            return Ok(());
+        }
+        Err(Error::Refused {
+            backend: self.connection.backend().clone(),
+            operation: "storing a body",
+            source: "its beginning was evicted or removed meanwhile".into(),
+        })
+    }
+
+    /// What begins the body anew may be asked again.
+    async fn run(&mut self, pipe: Pipeline, may_repeat: bool) -> Result<Vec<Value>> {
+        self.has_leftovers = true;
+        let answers = self.connection.transaction("storing an entry", pipe, may_repeat).await?;
         let answers: RedisResult<Vec<Value>> = answers.into_iter().collect();
         answers.map_err(|error| self.connection.explain("storing an entry", error))
     }
 
-    /// What ends the body and makes the heads readable; the entry is not in the index yet.
-    fn finish(&mut self) -> Pipeline {
-        let mut pipe = Pipeline::new();
-        let rest = std::mem::take(&mut self.pending).freeze();
+    /// The body's end, the heads, and the time of each: the entry can be read, and is not in the index yet.
+    async fn finish(&mut self) -> Result<()> {
+        let mut pipe = multi();
+        let (rest, is_first) = (self.pending.split().freeze(), self.sent == 0);
         let (layout, id, kept) = (self.layout, self.entry.id, self.kept());
         let (stream, key) = (self.stream(), layout::entry(layout, id));
         if !rest.is_empty() {
-            self.send(&mut pipe, &rest);
-        } else if self.sent == 0 {
-            pipe.cmd("DEL").arg(&stream);
+            self.append_chunk(&mut pipe, &rest);
         }
+        let chunks = self.sent;
         match layout {
+            Layout::Hishel2 if chunks == 0 => {
+                pipe.cmd("DEL").arg(&stream);
+            }
             Layout::Hishel2 => {}
-            Layout::Hishel1 => {
-                pipe.cmd("RPUSH").arg(&stream).arg("");
-            }
-            _ => {
-                pipe.cmd("RPUSH").arg(&stream).arg(COMPLETE);
-            }
+            Layout::Hishel1 => self.append(&mut pipe, &[b""]),
+            _ => self.append(&mut pipe, &[COMPLETE]),
         }
+        // `MULTI` has no answer of its own there.
+        pipe.cmd("LLEN").arg(&stream);
+        let length_at = pipe.len() - 2;
         let created_at = self.entry.created_at.unwrap_or_else(clock::now);
         match layout {
             Layout::Pipeline => {
@@ -121,7 +184,7 @@ impl RedisWriter {
             }
             _ => {
                 let done = Done {
-                    chunk_count: self.sent,
+                    chunk_count: chunks,
                     ttl_deadline: self.expires_at,
                     tti: None,
                     cache_key: self.entry.cache_key.clone(),
@@ -130,52 +193,57 @@ impl RedisWriter {
                 pipe.cmd("SET").arg(layout::done(layout, id)).arg(codec::encode_done(&done));
             }
         }
-        if kept.is_some() {
-            for part in layout::parts(layout, id) {
-                expire(&mut pipe, part.as_bytes(), kept);
-            }
+        for part in layout::parts(layout, id) {
+            expire(&mut pipe, part.as_bytes(), kept);
         }
-        pipe
+        let answers = self.run(pipe, is_first).await?;
+        self.check_length(answers.get(length_at))
     }
 
-    /// The entry's place in the index, and the index's TTL: set where the index is new, else only ever extended.
+    /// The entry's place in the index, and the index's time.
     async fn join_index(&mut self) -> Result<()> {
         let index = layout::index(self.layout, &self.entry.cache_key);
         let member = self.layout.id_text(self.entry.id);
-        let mut pipe = Pipeline::new();
-        pipe.cmd("PTTL").arg(&index);
-        if self.layout == Layout::Hishel2 {
-            let score = self.expires_at.map_or("+inf".to_owned(), |at| at.to_string());
-            pipe.cmd("ZADD").arg(&index).arg(score).arg(member);
-        } else {
+        let score = match self.layout {
+            Layout::Hishel2 => self.expires_at.map_or("+inf".to_owned(), |at| at.to_string()),
+            _ => String::new(),
+        };
+        let kept = self.kept().map_or(String::new(), |kept| millis(kept).to_string());
+        let arguments = [member.as_bytes(), score.as_bytes(), kept.as_bytes()];
+        if self.connection.run("joining an index", &JOIN, &[&index], &arguments).await?.is_some() {
+            return Ok(());
+        }
+        let before = self.connection.query("PTTL", cmd("PTTL").arg(&index)).await?;
+        let mut pipe = multi();
+        if score.is_empty() {
             pipe.cmd("SADD").arg(&index).arg(member);
+        } else {
+            pipe.cmd("ZADD").arg(&index).arg(score).arg(member);
         }
-        let before = self.run(pipe).await?.first().and_then(reply::int);
-        let kept = self.kept();
-        let is_new = before == Some(-2);
-        let mut pipe = Pipeline::new();
-        if is_new && kept.is_some() || before.is_some_and(|left| outlives(kept, left)) {
-            expire(&mut pipe, &index, kept);
+        let left = reply::int(&before).unwrap_or(-1);
+        if left == -2 && self.ttl.is_some() || outlives(self.kept(), left) {
+            expire(&mut pipe, &index, self.kept());
         }
-        self.run(pipe).await.map(drop)
+        self.run(pipe, true).await.map(drop)
     }
 }
 
 #[async_trait]
 impl Writer for RedisWriter {
-    async fn push(&mut self, chunk: Bytes) -> Result<()> {
-        self.pending.extend_from_slice(&chunk);
-        let mut pipe = Pipeline::new();
-        while self.pending.len() >= CHUNK {
-            let chunk = self.pending.split_to(CHUNK).freeze();
-            self.send(&mut pipe, &chunk);
+    async fn push(&mut self, mut chunk: Bytes) -> Result<()> {
+        while !chunk.is_empty() {
+            let room = CHUNK - self.pending.len();
+            self.pending.extend_from_slice(&chunk.split_to(room.min(chunk.len())));
+            if self.pending.len() == CHUNK {
+                self.send().await?;
+            }
         }
-        self.run(pipe).await.map(drop)
+        Ok(())
     }
 
     async fn commit(mut self: Box<Self>) -> Result<EntryId> {
-        let pipe = self.finish();
-        self.run(pipe).await?;
+        // Two steps: what the first one refused must not be found through the second.
+        self.finish().await?;
         self.join_index().await?;
         self.has_leftovers = false;
         Ok(EntryId::Http(self.layout, self.entry.id))
@@ -211,24 +279,36 @@ pub(super) async fn replace(connection: &Connection, services: &Services, id: &E
         let Some(old) = read::live(connection, services, *layout, *id).await? else { return Ok(false) };
         if let (Layout::Hishel1, Some(at)) = (layout, old.expires_at) {
             let stored_at = entry.created_at.or(old.created_at).unwrap_or(at);
-            entry.to_mut().request.extra.set_ttl(at - stored_at);
+            entry.to_mut().request.extra.set_kept(at - stored_at);
         }
     }
     let command = match layout {
-        // A hash has no "only if it is there": without the check an entry that just expired would live for ever.
-        Layout::Pipeline => cmd("EVAL")
-            .arg(
-                "if redis.call('EXISTS', KEYS[1]) == 0 then return false end \
-                     redis.call('HSET', KEYS[1], 'data', ARGV[1], 'created_at', ARGV[2]) return 1",
-            )
-            .arg(1)
-            .arg(key)
-            .arg(codec::encode_pair(&entry))
-            .arg(entry.created_at.unwrap_or(0.0).to_string())
-            .clone(),
+        Layout::Pipeline => return replace_pair(connection, &key, &entry).await,
         Layout::Hishel2 => cmd("SET").arg(key).arg(codec::encode_heads(&entry)).arg("XX").arg("KEEPTTL").clone(),
         _ => cmd("SET").arg(key).arg(codec::encode_pair(&entry)).arg("XX").arg("KEEPTTL").clone(),
     };
     let answer = connection.query("replacing an entry", &command).await?;
-    Ok(!matches!(answer, Value::Nil | Value::Boolean(false)))
+    Ok(answer != Value::Nil)
+}
+
+async fn replace_pair(connection: &Connection, key: &str, entry: &Entry) -> Result<bool> {
+    let (data, created_at) = (codec::encode_pair(entry), entry.created_at.unwrap_or(0.0).to_string());
+    let arguments = [&data[..], created_at.as_bytes()];
+    if let Some(answer) = connection.run("replacing an entry", &REPLACE, &[key.as_bytes()], &arguments).await? {
+        return Ok(reply::int(&answer) == Some(1));
+    }
+    let left = connection.query("PTTL", cmd("PTTL").arg(key)).await?;
+    let mut pipe = multi();
+    pipe.cmd("HSET").arg(key).arg("data").arg(data).arg("created_at").arg(created_at);
+    match reply::int(&left) {
+        None | Some(-2) => return Ok(false),
+        // Where it expires meanwhile, what replaces it does too.
+        Some(left @ 0..) => _ = pipe.cmd("PEXPIRE").arg(key).arg(left),
+        Some(_) => {}
+    }
+    let answers = connection.transaction("replacing an entry", pipe, true).await?;
+    match answers.into_iter().find_map(RedisResult::err) {
+        Some(error) => Err(connection.explain("replacing an entry", error)),
+        None => Ok(true),
+    }
 }

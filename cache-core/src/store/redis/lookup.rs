@@ -1,0 +1,168 @@
+//! Looking up a cache key: the hot path, in one round trip where the server runs scripts.
+
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use bytes::Bytes;
+use redis::{Pipeline, RedisResult, Value};
+use uuid::Uuid;
+
+use super::connection::Connection;
+use super::layout::{self, COMPLETE, GRACE};
+use super::read::{self, Heads, ask_for_heads};
+use super::reply;
+use super::script::Script;
+use super::touch::{millis, touch};
+use crate::clock;
+use crate::entry::{EntryId, Layout};
+use crate::error::Result;
+use crate::key::CacheKey;
+use crate::store::Found;
+
+static LOOKUP: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("lookup.lua")));
+
+/// Bodies up to this length come along with their heads. A script has the server copy a body three times more than a
+/// plain read: beyond this length a second round trip costs less.
+const SHORT_BODY: usize = 512 << 10;
+
+/// What the server says of one entry under the cache key, whatever its state.
+struct Candidate {
+    heads: Heads,
+    /// Elements of the body, markers included.
+    count: u64,
+    /// The last of them, where it is short.
+    last: Option<Vec<u8>>,
+    /// All of them joined, where that is short.
+    body: Option<Bytes>,
+    is_refreshed: bool,
+}
+
+/// The live and whole entries under a cache key, newest first, in whichever layout.
+pub(super) async fn lookup(connection: &Connection, key: &CacheKey, refresh: Option<Duration>) -> Result<Vec<Found>> {
+    let now = clock::now();
+    let candidates = match by_script(connection, key, refresh, now).await? {
+        Some(candidates) => candidates,
+        None => step_by_step(connection, key, now).await?,
+    };
+    let mut is_refreshed = false;
+    let mut found = Vec::with_capacity(candidates.len());
+    for candidate in candidates {
+        is_refreshed |= candidate.is_refreshed;
+        found.extend(candidate.live(key, now));
+    }
+    found.sort_by(|a, b| b.entry.created_at.unwrap_or(0.0).total_cmp(&a.entry.created_at.unwrap_or(0.0)));
+    if let (Some(ttl), Some(first)) = (refresh, found.first_mut())
+        && first.entry.request.extra.ttl().is_none()
+        && (is_refreshed || touch(connection, std::slice::from_ref(&first.id), Some(ttl)).await.is_ok())
+    {
+        first.expires_at = Some(now + ttl.as_secs_f64());
+    }
+    Ok(found)
+}
+
+impl Candidate {
+    fn live(self, key: &CacheKey, now: f64) -> Option<Found> {
+        let mut entry = self.heads.entry().ok()?;
+        let ttl = entry.request.extra.ttl();
+        entry.request.extra.take_kept();
+        // hishel keeps its keys longer than the entry counts.
+        let grace = if self.heads.layout == Layout::Pipeline { 0.0 } else { GRACE };
+        let mut expires_at = self.heads.expires_at.map(|at| at - grace);
+        let is_whole = match self.heads.layout {
+            Layout::Hishel2 => self.heads.done.as_ref().is_some_and(|done| done.chunk_count == self.count),
+            Layout::Hishel1 => {
+                let by_entry = ttl.zip(entry.created_at).map(|(ttl, at)| at + ttl);
+                expires_at = [expires_at, by_entry].into_iter().flatten().reduce(f64::min);
+                self.heads.is_done && self.last.is_some_and(|last| last.is_empty())
+            }
+            _ => self.last.as_deref() == Some(COMPLETE),
+        };
+        let is_live = is_whole && !entry.is_deleted() && expires_at.is_none_or(|at| at > now);
+        (is_live && entry.cache_key == *key).then(|| Found {
+            id: EntryId::Http(self.heads.layout, entry.id),
+            entry: Arc::new(entry),
+            expires_at,
+            body: self.body,
+        })
+    }
+}
+
+/// One round trip; `None`: the server runs no scripts.
+async fn by_script(
+    connection: &Connection,
+    key: &CacheKey,
+    refresh: Option<Duration>,
+    now: f64,
+) -> Result<Option<Vec<Candidate>>> {
+    let keys = [layout::index(Layout::Pipeline, key), layout::index(Layout::Hishel1, key)];
+    let refresh = refresh.map_or(0, millis).to_string();
+    let arguments = [now.to_string(), SHORT_BODY.to_string(), refresh];
+    let Some(answer) = connection
+        .run("looking up", &LOOKUP, &keys.each_ref().map(Vec::as_slice), &arguments.each_ref().map(String::as_bytes))
+        .await?
+    else {
+        return Ok(None);
+    };
+    let mut values = reply::list(answer).into_iter();
+    let mut candidates = Vec::new();
+    while let (Some(id), Some(data), Some(pttl), Some(mark), Some(count), Some(last), Some(body), Some(is_refreshed)) = (
+        values.next(),
+        values.next(),
+        values.next(),
+        values.next(),
+        values.next(),
+        values.next(),
+        values.next(),
+        values.next(),
+    ) {
+        let id = reply::bytes(id).and_then(|id| layout::parse_id(&id));
+        let (Some((layout, id)), Some(data), Some(expires_at)) = (id, reply::bytes(data), reply::expiry(&pttl, now))
+        else {
+            continue;
+        };
+        candidates.push(Candidate {
+            heads: Heads::new(layout, id, data, reply::bytes(mark).as_deref(), expires_at),
+            count: reply::int(&count).unwrap_or(0) as u64,
+            last: reply::bytes(last),
+            body: reply::bytes(body).map(Bytes::from),
+            is_refreshed: reply::int(&is_refreshed) == Some(1),
+        });
+    }
+    Ok(Some(candidates))
+}
+
+/// The same in two round trips, without bodies.
+async fn step_by_step(connection: &Connection, key: &CacheKey, now: f64) -> Result<Vec<Candidate>> {
+    let mut pipe = Pipeline::new();
+    let theirs = layout::index(Layout::Hishel1, key);
+    pipe.cmd("SMEMBERS").arg(layout::index(Layout::Pipeline, key));
+    pipe.cmd("SMEMBERS").arg(&theirs);
+    // hishel 2 does not say when an entry was stored; what expires last counts as the newest.
+    pipe.cmd("ZREVRANGEBYSCORE").arg(&theirs).arg("+inf").arg(format!("({now}"));
+    let members = connection.on_entries("reading an index", &mut pipe).await?;
+    // The second or the third is of the wrong type, whichever layout it is.
+    let ids: Vec<(Layout, Uuid)> = members
+        .into_iter()
+        .filter_map(RedisResult::ok)
+        .flat_map(reply::strings)
+        .filter_map(|id| layout::parse_id(&id))
+        .collect();
+
+    let mut pipe = Pipeline::new();
+    for (layout, id) in &ids {
+        ask_for_heads(&mut pipe, *layout, *id);
+        pipe.cmd("LINDEX").arg(layout::stream(*layout, *id)).arg(-1);
+        pipe.cmd("LLEN").arg(layout::stream(*layout, *id));
+    }
+    let mut answers = connection.on_entries("reading entries", &mut pipe).await?.into_iter();
+    let mut candidates = Vec::with_capacity(ids.len());
+    for (layout, id) in ids {
+        let heads = read::heads(layout, id, &mut answers, now);
+        let last = answers.next().and_then(RedisResult::ok).and_then(reply::bytes);
+        let count: Option<Value> = answers.next().and_then(RedisResult::ok);
+        let Some(Ok(heads)) = heads else { continue };
+        let count = count.as_ref().and_then(reply::int).unwrap_or(0) as u64;
+        candidates.push(Candidate { heads, count, last, body: None, is_refreshed: false });
+    }
+    Ok(candidates)
+}

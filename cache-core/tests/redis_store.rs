@@ -1,0 +1,271 @@
+//! What only Redis does: one round trip for a look-up, bodies in windows, and nothing left behind without a time.
+
+#![allow(clippy::unwrap_used)]
+
+#[path = "harness/redis_server.rs"]
+mod redis_server;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use cache_core::counters::{Batch, Bucket, Counts, Scope};
+use cache_core::key::sha256_hex;
+use cache_core::{
+    CacheKey, Config, Entry, EntryId, Inspect as _, Layout, Redis, RedisUrl, Request, Response, Service, Store, clock,
+    whole,
+};
+use futures_util::StreamExt as _;
+use redis::{ConnectionLike as _, cmd};
+use redis_server::RedisServer;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use uuid::Uuid;
+
+const HOUR: Duration = Duration::from_secs(3_600);
+const DAY: Duration = Duration::from_secs(86_400);
+
+fn store(url: &str) -> Redis {
+    Redis::new(&Config { redis_url: RedisUrl::new(url), ..Config::default() }).unwrap()
+}
+
+fn raw(url: &str) -> redis::Connection {
+    redis::Client::open(url).unwrap().get_connection().unwrap()
+}
+
+fn entry(name: &str) -> Entry {
+    let url = format!("https://api.jikan.moe/v4/{name}");
+    Entry {
+        id: Uuid::new_v4(),
+        cache_key: CacheKey::hishel1(url.as_bytes()),
+        request: Request { method: "GET".into(), url, ..Request::default() },
+        response: Response { status_code: 200, ..Response::default() },
+        created_at: Some(clock::now()),
+        deleted_at: None,
+    }
+}
+
+/// Bytes of which no two places look alike.
+fn noise(length: usize) -> Bytes {
+    (0..length as u64).map(|at| (at.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8).collect()
+}
+
+async fn put(store: &Redis, entry: &Entry, body: Bytes, ttl: Duration) -> EntryId {
+    let mut writer = store.begin(entry.clone(), Some(ttl)).await.unwrap();
+    writer.push(body).await.unwrap();
+    writer.commit().await.unwrap()
+}
+
+/// Every key of the database with the seconds that it has left (-1: it is there for ever).
+fn times(connection: &mut redis::Connection) -> Vec<(String, i64)> {
+    let keys: Vec<String> = cmd("KEYS").arg("*").query(connection).unwrap();
+    keys.into_iter().map(|key| (key.clone(), cmd("TTL").arg(key).query(connection).unwrap())).collect()
+}
+
+/// Passes everything on to a server, and counts how often the client speaks after it has been answered.
+async fn counted(server: String) -> (String, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let turns = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&turns);
+    #[expect(clippy::disallowed_methods, reason = "the proxy ends with the test's runtime")]
+    tokio::spawn(async move {
+        let (mut client, _) = listener.accept().await.unwrap();
+        let mut server = TcpStream::connect(server).await.unwrap();
+        let (mut question, mut answer) = (vec![0; 1 << 20], vec![0; 1 << 20]);
+        let mut is_answered = true;
+        loop {
+            tokio::select! {
+                length = client.read(&mut question) => match length.unwrap_or(0) {
+                    0 => return,
+                    length => {
+                        counter.fetch_add(usize::from(std::mem::take(&mut is_answered)), Ordering::SeqCst);
+                        server.write_all(&question[..length]).await.unwrap();
+                    }
+                },
+                length = server.read(&mut answer) => {
+                    is_answered = true;
+                    client.write_all(&answer[..length.unwrap()]).await.unwrap();
+                }
+            }
+        }
+    });
+    (address, turns)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hit_takes_one_round_trip() {
+    let url = RedisServer::fresh_database();
+    let (_, place) = url.split_once("//").unwrap();
+    let (server, database) = place.split_once('/').unwrap();
+    let (proxy, turns) = counted(server.to_owned()).await;
+    let store = store(&format!("redis://{proxy}/{database}"));
+    let entry = entry("anime/1");
+    put(&store, &entry, noise(300_000), HOUR).await;
+    // The server learns the script.
+    store.lookup(&entry.cache_key, None).await.unwrap();
+
+    let before = turns.load(Ordering::SeqCst);
+    let found = store.lookup(&entry.cache_key, Some(DAY)).await.unwrap().remove(0);
+    assert_eq!(turns.load(Ordering::SeqCst) - before, 1);
+    assert_eq!(sha256_hex(&found.body.unwrap()), sha256_hex(&noise(300_000)));
+    assert!((found.expires_at.unwrap() - clock::now() - DAY.as_secs_f64()).abs() < 5.0);
+    for (key, left) in times(&mut raw(&url)) {
+        assert!((left - DAY.as_secs() as i64).abs() < 5, "{key} has {left} s left");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hit_does_not_extend_what_has_a_time_of_its_own() {
+    let url = RedisServer::fresh_database();
+    let store = store(&url);
+    let mut own = entry("anime/1");
+    own.request.extra.set_ttl(HOUR.as_secs_f64());
+    put(&store, &own, noise(200), HOUR).await;
+    let found = store.lookup(&own.cache_key, Some(DAY)).await.unwrap();
+    assert_eq!(found.len(), 1);
+    assert!(times(&mut raw(&url)).iter().all(|(_, left)| *left <= HOUR.as_secs() as i64));
+
+    // Nor what another response under its key has replaced.
+    let (older, newer) = (Entry { created_at: Some(1.0), ..entry("anime/2") }, entry("anime/2"));
+    let older_id = put(&store, &older, noise(200), HOUR).await;
+    put(&store, &newer, noise(200), HOUR).await;
+    let found = store.lookup(&newer.cache_key, Some(DAY)).await.unwrap();
+    assert_eq!(found.iter().map(|found| found.entry.id).collect::<Vec<_>>(), [newer.id, older.id]);
+    let older = store.inspect(&older_id).await.unwrap().unwrap();
+    assert!(older.keys[..2].iter().all(|key| key.ttl.unwrap() <= HOUR.as_secs_f64()), "{older:?}");
+    let newer = store.inspect(&EntryId::Http(Layout::Pipeline, newer.id)).await.unwrap().unwrap();
+    assert!(newer.keys.iter().all(|key| key.ttl.unwrap() > HOUR.as_secs_f64()), "{newer:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_may_only_read_still_hits() {
+    let url = RedisServer::fresh_database();
+    let entry = entry("anime/1");
+    put(&store(&url), &entry, noise(200), HOUR).await;
+    for (user, rules) in [("reader", "+@all -@write"), ("silent", "+@read +@connection")] {
+        let mut set = cmd("ACL");
+        set.arg("SETUSER").arg(user).arg(&["on", "nopass", "~*"]);
+        rules.split(' ').for_each(|rule| _ = set.arg(rule));
+        set.exec(&mut raw(&url)).unwrap();
+        let reader = store(&url.replace("redis://", &format!("redis://{user}:any@")));
+        let found = reader.lookup(&entry.cache_key, Some(DAY)).await.unwrap().remove(0);
+        assert!(found.expires_at.unwrap() <= clock::now() + HOUR.as_secs_f64() + 1.0, "{found:?}");
+        let body = reader.body(&found.id).await.unwrap().unwrap();
+        assert_eq!(whole(body).await.unwrap(), noise(200));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_body_comes_in_windows() {
+    let url = RedisServer::fresh_database();
+    let store = store(&url);
+    let entry = entry("anime/1");
+    let id = put(&store, &entry, noise(9_000_000), HOUR).await;
+    assert_eq!(store.lookup(&entry.cache_key, None).await.unwrap()[0].body, None);
+    let windows: Vec<Bytes> = store.body(&id).await.unwrap().unwrap().map(Result::unwrap).collect().await;
+    assert!(windows.len() > 5 && windows.iter().all(|window| window.len() < 1_500_000), "{}", windows.len());
+    assert_eq!(sha256_hex(&windows.concat()), sha256_hex(&noise(9_000_000)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_goes_while_it_is_read_is_an_error_and_never_short() {
+    let url = RedisServer::fresh_database();
+    let store = store(&url);
+    for goes in ["removed", "replaced by a shorter one", "replaced by one of the same length of list"] {
+        let entry = entry("anime/1");
+        let id = put(&store, &entry, noise(9_000_000), HOUR).await;
+        let mut body = store.body(&id).await.unwrap().unwrap();
+        body.next().await.unwrap().unwrap();
+        match goes {
+            "removed" => _ = store.remove(std::slice::from_ref(&id)).await.unwrap(),
+            "replaced by a shorter one" => _ = put(&store, &entry, noise(5_000_000), HOUR).await,
+            _ => {
+                let stream = format!("hishel_cache:stream:{}", entry.id);
+                let mut raw = raw(&url);
+                let length: isize = cmd("LLEN").arg(&stream).query(&mut raw).unwrap();
+                cmd("LTRIM").arg(&stream).arg(0).arg(length - 2).exec(&mut raw).unwrap();
+                cmd("RPUSH").arg(&stream).arg("not the end").exec(&mut raw).unwrap();
+            }
+        }
+        let rest: Vec<_> = body.collect().await;
+        assert!(rest.last().unwrap().is_err(), "{goes}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_does_not_expire_under_its_reader() {
+    let url = RedisServer::fresh_database();
+    let store = store(&url);
+    let entry = entry("anime/1");
+    let id = put(&store, &entry, noise(9_000_000), Duration::from_secs(20)).await;
+    let mut body = store.body(&id).await.unwrap().unwrap();
+    for _ in 0..2 {
+        body.next().await.unwrap().unwrap();
+    }
+    let mut raw = raw(&url);
+    let left: i64 = cmd("TTL").arg(format!("hishel_cache:stream:{}", entry.id)).query(&mut raw).unwrap();
+    assert!(left > 50, "{left}");
+    let left: i64 = cmd("TTL").arg(format!("hishel_cache:entry:{}", entry.id)).query(&mut raw).unwrap();
+    assert!(left <= 20, "{left}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_is_written_expires_even_when_it_is_never_finished() {
+    let url = RedisServer::fresh_database();
+    for layout in [Layout::Pipeline, Layout::Hishel1, Layout::Hishel2] {
+        let config = Config { redis_url: RedisUrl::new(&*url), write_layout: layout, ..Config::default() };
+        let store = Redis::new(&config).unwrap();
+        for ttl in [Some(HOUR), Some(Duration::from_secs(1)), None] {
+            let mut writer = store.begin(entry("anime/1"), ttl).await.unwrap();
+            writer.push(noise(400_000)).await.unwrap();
+            // As a process that is killed: no destructor runs.
+            std::mem::forget(writer);
+        }
+    }
+    let left = times(&mut raw(&url));
+    assert_eq!(left.len(), 9);
+    assert!(left.iter().all(|(_, left)| *left >= 3_599), "{left:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_lost_its_beginning_is_never_served() {
+    let url = RedisServer::fresh_database();
+    for layout in [Layout::Pipeline, Layout::Hishel1, Layout::Hishel2] {
+        let config = Config { redis_url: RedisUrl::new(&*url), write_layout: layout, ..Config::default() };
+        let store = Redis::new(&config).unwrap();
+        for at_once in [100, 400_000] {
+            let entry = entry("anime/1");
+            let mut writer = store.begin(entry.clone(), Some(HOUR)).await.unwrap();
+            writer.push(noise(400_000)).await.unwrap();
+            cmd("FLUSHDB").exec(&mut raw(&url)).unwrap();
+            let outcome = writer.push(noise(at_once)).await;
+            assert!(outcome.is_err() == (at_once > 1_000), "{layout:?} {outcome:?}");
+            let outcome = writer.commit().await;
+            assert!(outcome.is_err(), "{layout:?} {at_once} {outcome:?}");
+            assert!(store.lookup(&entry.cache_key, None).await.unwrap().is_empty());
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_died_while_idle_is_not_used() {
+    let server = RedisServer::start("");
+    let url = format!("redis://{}/0", server.address());
+    let config = Config {
+        redis_url: RedisUrl::new(&*url),
+        redis_health_check_interval: Duration::from_nanos(1),
+        ..Config::default()
+    };
+    let store = Redis::new(&config).unwrap();
+    let counts = Counts { hits: 1, ..Counts::default() };
+    let hour = (clock::now() / 3_600.0) as i64;
+    let batch = || Batch::single(vec![Bucket { hour, scope: Scope::Http(Service::Jikan), counts }]);
+    store.count(&batch()).await.unwrap();
+    let mut raw = raw(&url);
+    cmd("CLIENT").arg("KILL").arg(&["TYPE", "normal", "SKIPME", "yes"]).exec(&mut raw).unwrap();
+    assert!(raw.check_connection());
+    store.count(&batch()).await.unwrap();
+    assert_eq!(store.counters(0.0).await.unwrap().hours[0].counts.hits, 2);
+}
