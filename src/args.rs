@@ -5,6 +5,8 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use cache_core::counters::Window;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
@@ -109,9 +111,17 @@ pub struct StatsArgs {
     /// Again every so often, until Ctrl-C
     #[arg(long, value_name = "INTERVAL", value_parser = duration)]
     pub watch: Option<Duration>,
+    /// How far back hits and misses are told
+    #[arg(long, value_name = "WINDOW", default_value = "24h", value_parser = window())]
+    pub window: Window,
     /// Write Prometheus' text format
     #[arg(long, conflicts_with = "json")]
     pub prometheus: bool,
+}
+
+/// `1h`, `24h` or `7d`.
+fn window() -> impl TypedValueParser<Value = Window> {
+    PossibleValuesParser::new(Window::ALL.map(Window::name)).map(|name| Window::from_name(&name).unwrap_or(Window::Day))
 }
 
 /// Options of `ls`.

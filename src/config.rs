@@ -134,7 +134,11 @@ fn built_in(name: &str) -> &'static str {
         "REDIS_SOCKET_CONNECT_TIMEOUT" => "5",
         "REDIS_SOCKET_TIMEOUT" => "10",
         "REDIS_HEALTH_CHECK_INTERVAL" => "30",
+        "ANIMECACHE_STORE_PATIENCE" => "0.5",
+        "ANIMECACHE_LARGEST_ENTRY" => "67108864",
+        "ANIMECACHE_FIRST_LEVEL" => "0",
         name if name.starts_with("ANIMECACHE_TTL_") => "24h",
+        name if name.starts_with("ANIMECACHE_POLICY_") => "ttl",
         name if name.ends_with("_TOKEN") => "none",
         _ => "the service's own",
     }

@@ -212,7 +212,8 @@ impl Config {
         if let Some(of) = rest.strip_prefix("TTL_") {
             self.services.set_ttl(service(of)?, duration(name, value)?);
         } else if let Some(of) = rest.strip_prefix("POLICY_") {
-            let policy = PolicyName::from_name(value).ok_or_else(|| unusable(name, value, PolicyName::CHOICES))?;
+            let policy = PolicyName::from_name(&value.to_ascii_lowercase());
+            let policy = policy.ok_or_else(|| unusable(name, value, PolicyName::CHOICES))?;
             self.services.set_policy(service(of)?, policy);
         } else if let Some(of) = rest.strip_suffix("_URL") {
             self.services.set_url(service(of)?, value);

@@ -13,7 +13,8 @@ use uuid::Uuid;
 
 pub(crate) use self::pending::Counters;
 pub use self::window::{Counted, Window};
-use crate::service::Service;
+use crate::entry::Kind;
+use crate::service::{Service, Services};
 
 /// How long an hour's counters are kept, in seconds (7 days).
 pub const KEPT: f64 = 7.0 * 86_400.0;
@@ -168,6 +169,22 @@ impl std::iter::Sum for Counts {
 }
 
 impl Scope {
+    /// The service that was asked, or that the results under the prefix are of.
+    pub fn service(&self) -> Service {
+        match self {
+            Self::Http(service) => *service,
+            Self::Result(prefix) => Services::default().of_result_prefix(prefix.as_bytes()),
+        }
+    }
+
+    /// Which of the two caches.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Http(_) => Kind::Http,
+            Self::Result(_) => Kind::Result,
+        }
+    }
+
     /// The name in the store: `http:jikan`, `result:anisearch_anime`.
     pub fn name(&self) -> String {
         match self {

@@ -28,7 +28,7 @@ const SHORTEST_INTERVAL: Duration = Duration::from_millis(100);
 pub(super) async fn run(session: &Session, args: &StatsArgs) -> anyhow::Result<Exit> {
     let cache = session.open_to_read().await?;
     let Some(interval) = args.watch else {
-        write(session, args, &Report::of(&cache).await?, false)?;
+        write(session, args, &Report::of(&cache, args.window).await?, false)?;
         return Ok(Exit::Done);
     };
     let repaints = stdout().is_terminal() && !session.global.json && !args.prometheus;
@@ -37,7 +37,7 @@ pub(super) async fn run(session: &Session, args: &StatsArgs) -> anyhow::Result<E
         tokio::select! {
             biased;
             _ = &mut interrupt => return Ok(Exit::Done),
-            report = Report::of(&cache) => write(session, args, &report?, repaints)?,
+            report = Report::of(&cache, args.window) => write(session, args, &report?, repaints)?,
         }
         tokio::select! {
             biased;

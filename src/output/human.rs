@@ -51,6 +51,26 @@ pub fn maybe_duration(seconds: Option<f64>) -> String {
     seconds.map_or_else(|| "-".to_owned(), duration)
 }
 
+/// A share as `81.6 %`, or a dash where there is none; `100 %` only where nothing is missing.
+pub fn share(part: Option<f64>) -> String {
+    match part {
+        None => "-".to_owned(),
+        Some(part) if part >= 1.0 => "100 %".to_owned(),
+        // What is added makes up for what a decimal fraction loses.
+        Some(part) => format!("{:.1} %", (part * 1e3 + 1e-9).floor() / 10.0),
+    }
+}
+
+/// A short time, `84 µs`, `1.2 ms` or `3.4 s`, or a dash where there is none.
+pub fn latency(seconds: Option<f64>) -> String {
+    match seconds {
+        None => "-".to_owned(),
+        Some(seconds) if seconds < 999.5e-6 => format!("{:.0} µs", seconds * 1e6),
+        Some(seconds) if seconds < 0.9995 => format!("{:.1} ms", seconds * 1e3),
+        Some(seconds) => format!("{seconds:.1} s"),
+    }
+}
+
 /// `2026-11-22 22:09:14`, local time.
 pub fn moment(unix_seconds: f64) -> String {
     jiff::SignedDuration::try_from_secs_f64(unix_seconds).and_then(jiff::Timestamp::from_duration).map_or_else(
@@ -95,6 +115,14 @@ mod tests {
             ["0 B", "999 B", "1.5 KiB", "293 KiB", "5.0 GiB"]
         );
         assert_eq!([count(7), count(1234), count(1_234_567)], ["7", "1,234", "1,234,567"]);
+        assert_eq!(
+            [None, Some(0.0), Some(0.816), Some(0.9999), Some(1.0)].map(share),
+            ["-", "0.0 %", "81.6 %", "99.9 %", "100 %"]
+        );
+        assert_eq!(
+            [None, Some(8.4e-5), Some(0.9996e-3), Some(0.25), Some(3.44)].map(latency),
+            ["-", "84 µs", "1.0 ms", "250.0 ms", "3.4 s"]
+        );
         assert_eq!(
             [0.4, 59.9, 247.0, 86_399.0, 90_000.0, 1e9].map(duration),
             ["0s", "59s", "4m 07s", "23h 59m", "1d 01h", "11574d"]

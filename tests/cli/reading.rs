@@ -3,6 +3,8 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
+use cache_core::counters::{Batch, Bucket, Counts, Scope};
+use cache_core::{Config, Redis, RedisUrl, Service, Store as _, clock};
 use redis::cmd;
 use serde_json::{Value, json};
 
@@ -31,6 +33,20 @@ const HTTP_FIELDS: [&str; 19] = [
 ];
 const RESULT_FIELDS: [&str; 11] =
     ["kind", "id", "key", "layout", "service", "state", "prefix", "schema", "arguments", "size", "ttl"];
+
+const COUNTED_FIELDS: [&str; 11] = [
+    "hits",
+    "misses",
+    "hit_rate",
+    "stores",
+    "errors",
+    "window",
+    "revalidations",
+    "stale",
+    "waits",
+    "served_bytes",
+    "mean_lookup",
+];
 
 fn fields(value: &Value) -> Vec<&str> {
     value.as_object().unwrap().keys().map(String::as_str).collect()
@@ -123,10 +139,8 @@ fn stats_counts_what_is_there() {
     assert_eq!(stats["backend"]["fallback"], false);
     assert_eq!(stats["hit_source"], "server");
     let service = stats["services"].as_array().unwrap().iter().find(|row| row["service"] == "anisearch").unwrap();
-    assert_eq!(
-        fields(service),
-        ["service", "kind", "entries", "bytes", "ttl", "hits", "misses", "hit_rate", "stores", "errors", "window"]
-    );
+    assert_eq!(fields(service)[..5], ["service", "kind", "entries", "bytes", "ttl"]);
+    assert_eq!(fields(service)[5..], COUNTED_FIELDS);
     assert_eq!(fields(&service["ttl"]), ["min", "median", "max", "none"]);
     assert_eq!((&service["entries"], &service["bytes"], &service["hits"]), (&json!(1), &json!(79), &Value::Null));
 
@@ -136,6 +150,84 @@ fn stats_counts_what_is_there() {
         prometheus.contains("animecache_service_bytes{service=\"anisearch\",kind=\"result\"} 79\n"),
         "{prometheus}"
     );
+}
+
+/// Counts as the caches do: this hour, yesterday, and six days ago.
+async fn count(program: &Program) {
+    let config = Config { redis_url: RedisUrl::new(program.url()), ..Config::default() };
+    let hour = (clock::now() / 3_600.0) as i64;
+    let bucket = |ago: i64, scope: &Scope, hits, misses| Bucket {
+        hour: hour - ago,
+        scope: scope.clone(),
+        counts: Counts {
+            hits,
+            misses,
+            stores: misses,
+            errors: 1,
+            lookup_micros: 500 * (hits + misses),
+            ..Counts::default()
+        },
+    };
+    let jikan = Scope::Http(Service::Jikan);
+    let results = Scope::Result("anisearch_anime".into());
+    let hostile = Scope::Result("p\u{1b}[31m\"\n\u{202e}".into());
+    let buckets = vec![
+        bucket(0, &jikan, 9, 1),
+        bucket(20, &jikan, 31, 9),
+        bucket(144, &jikan, 0, 50),
+        bucket(20, &results, 3, 1),
+        bucket(0, &hostile, 0, 1),
+    ];
+    Redis::new(&config).unwrap().count(&Batch::single(buckets)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hit_rates_are_those_that_the_caches_counted() {
+    let (program, _redis) = empty();
+    count(&program).await;
+    let stats = program.run(&["stats", "--json"]).json();
+    assert_eq!(stats["hit_source"], "counters");
+    assert_eq!((&stats["hits"], &stats["misses"], &stats["window"]), (&json!(43), &json!(12), &json!(86_400.0)));
+    let age = clock::now() - stats["since"].as_f64().unwrap();
+    assert!((86_400.0..90_001.0).contains(&age), "{age}");
+    let jikan = &stats["services"][0];
+    assert_eq!((&jikan["service"], &jikan["kind"], &jikan["entries"]), (&json!("jikan"), &json!("http"), &json!(0)));
+    assert_eq!((&jikan["hits"], &jikan["misses"], &jikan["hit_rate"]), (&json!(40), &json!(10), &json!(0.8)));
+    assert_eq!((&jikan["stores"], &jikan["errors"], &jikan["mean_lookup"]), (&json!(10), &json!(2), &json!(0.0005)));
+    let prefix = &stats["result_prefixes"][0];
+    assert_eq!(fields(prefix)[..2], ["prefix", "service"]);
+    assert_eq!(fields(prefix)[2..], COUNTED_FIELDS);
+    assert_eq!((&prefix["prefix"], &prefix["service"]), (&json!("anisearch_anime"), &json!("anisearch")));
+    assert_eq!(prefix["hit_rate"], 0.75);
+
+    let hits = |window| program.run(&["stats", "--json", "--window", window]).json()["services"][0]["hit_rate"].clone();
+    assert_eq!([hits("1h"), hits("24h"), hits("7d")], [json!(0.9), json!(0.8), json!(0.4)]);
+    assert_eq!(program.run(&["stats", "--window", "2h"]).code, Some(2));
+
+    let text = program.run(&["stats"]).out;
+    assert!(text.contains("78.1 % (43 of 55) in the last 24h, counted by the caches"), "{text}");
+    let row = text.lines().find(|line| line.contains("90.0 %")).unwrap();
+    assert_eq!(row.split_whitespace().collect::<Vec<_>>().join(" "), "jikan http 90.0 % 80.0 % 40.0 % 40 10 2 500 µs");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn prometheus_gets_counters_that_only_grow() {
+    let (program, _redis) = empty();
+    count(&program).await;
+    let text = program.run(&["stats", "--prometheus"]).out;
+    for line in [
+        "# TYPE animecache_hits_total counter",
+        "animecache_hits_total{service=\"jikan\",kind=\"http\"} 40",
+        "animecache_misses_total{service=\"jikan\",kind=\"http\"} 60",
+        "animecache_hits_total{service=\"anisearch\",kind=\"result\",prefix=\"anisearch_anime\"} 3",
+        "animecache_lookup_seconds_total{service=\"anisearch\",kind=\"result\",prefix=\"anisearch_anime\"} 0.002",
+    ] {
+        assert!(text.lines().any(|other| other == line), "{line}: {text}");
+    }
+    assert!(text.chars().all(|c| c == '\n' || !(c.is_control() || c == '\u{202e}')), "{text:?}");
+    count(&program).await;
+    let again = program.run(&["stats", "--prometheus"]).out;
+    assert!(again.contains("animecache_hits_total{service=\"jikan\",kind=\"http\"} 80\n"), "{again}");
 }
 
 #[test]
@@ -230,7 +322,7 @@ fn the_demo_fills_every_command() {
     let program = Program::bare();
     let stats = program.run(&["--demo", "stats", "--json"]).json();
     assert_eq!(stats["backend"]["kind"], "sqlite");
-    assert_eq!(stats["hit_source"], "none");
+    assert_eq!(stats["hit_source"], "counters");
     assert!(stats["entries"]["http"].as_u64().unwrap() > 50);
     assert!(program.run(&["ls", "--demo", "--json", "--service", "kitsu"]).rows().len() > 5);
     assert_eq!(program.run(&["flush", "--demo", "--all", "--yes"]).code, Some(0));

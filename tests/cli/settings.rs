@@ -54,6 +54,33 @@ fn a_token_is_accepted_and_never_shown() {
 }
 
 #[test]
+fn the_settings_of_the_caches_are_told_with_where_they_came_from() {
+    let program = Program::bare();
+    let doctor = |name: &str, value: &str| {
+        let mut command = program.command();
+        let run = crate::program::Run::of(
+            &command.args(["doctor", "--storage", "sqlite"]).env(name, value).output().unwrap(),
+        );
+        run.out.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect::<Vec<_>>()
+    };
+    for (name, value, built_in, bad, allowed) in [
+        ("ANIMECACHE_STORE_PATIENCE", "2", Some("0.5"), "0", "more than 0 seconds"),
+        ("ANIMECACHE_LARGEST_ENTRY", "1000", Some("67108864"), "big", "a whole number of bytes"),
+        ("ANIMECACHE_FIRST_LEVEL", "1.5", Some("0"), "soon", "a number of seconds"),
+        ("ANIMECACHE_POLICY_KITSU", "Specification", None, "rfc", "ttl, specification or shared"),
+    ] {
+        assert!(doctor(name, value).contains(&format!("{name} {value} (environment)")), "{name}");
+        let without = doctor("UNRELATED", "1");
+        assert_eq!(
+            without.iter().find(|line| line.starts_with(name)),
+            built_in.map(|value| format!("{name} {value} (built-in)")).as_ref()
+        );
+        let told = format!("FAIL settings {name} is \"{bad}\", but must be {allowed} (environment)");
+        assert!(doctor(name, bad).contains(&told), "{name}");
+    }
+}
+
+#[test]
 fn settings_that_cannot_be_used_stop_everything_but_doctor() {
     let program = Program::bare();
     let run = |arguments: &[&str]| {

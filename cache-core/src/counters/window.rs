@@ -31,6 +31,11 @@ impl Window {
         }
     }
 
+    /// The window of this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|window| window.name() == name)
+    }
+
     /// Its length by its name, in seconds.
     pub fn seconds(self) -> f64 {
         match self {

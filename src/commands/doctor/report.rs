@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use cache_core::Config;
 use serde::Serialize;
 
 use crate::config::{Origin, Setting, Settings};
@@ -102,8 +103,8 @@ impl Report {
             }
         }
         writeln!(out, "\n{}", style.bold("Settings"))?;
-        // Fourteen lines that say that nothing was set for a service help nobody.
-        let is_telling = |setting: &&SettingRow| !(setting.is_built_in && setting.name.starts_with("ANIMECACHE_"));
+        // Dozens of lines that say that nothing was set for a service help nobody.
+        let is_telling = |setting: &&SettingRow| !setting.is_built_in || Config::NAMES.contains(&&*setting.name);
         for setting in self.settings.iter().filter(is_telling) {
             let value = safe::line(&setting.value);
             let origin = format!("({})", safe::line(&setting.origin));

@@ -2,7 +2,10 @@
 
 use std::fmt::Write as _;
 
+use cache_core::counters::{Counts, Scope};
+
 use super::report::Report;
+use crate::output::safe;
 
 /// A metric with its help text, and its samples: labels and value.
 struct Metric {
@@ -48,7 +51,7 @@ fn metrics(report: &Report) -> Vec<Metric> {
             .collect()
     };
     let backend = &report.backend;
-    vec![
+    let mut metrics = vec![
         gauge(
             "animecache_backend_info",
             "Which storage answers; always 1.",
@@ -98,14 +101,50 @@ fn metrics(report: &Report) -> Vec<Metric> {
         counter(
             "animecache_server_hits_total",
             "Hits of everything that the server answers since its start.",
-            report.hits,
+            report.server.map(|(hits, _)| hits),
         ),
         counter(
             "animecache_server_misses_total",
             "Misses of everything that the server answers since its start.",
-            report.misses,
+            report.server.map(|(_, misses)| misses),
         ),
-    ]
+    ];
+    metrics.extend(counters(report));
+    metrics
+}
+
+/// What the caches counted since counting began, which only grows; the last hours are Prometheus' to work out.
+fn counters(report: &Report) -> impl Iterator<Item = Metric> {
+    type Value = fn(&Counts) -> f64;
+    let metrics: [(&str, &str, Value); 9] = [
+        ("animecache_hits_total", "Answers from the cache that the origin was not asked about.", |c| c.hits as f64),
+        ("animecache_misses_total", "Answers that the origin, or the function, had to give.", |c| c.misses as f64),
+        ("animecache_stores_total", "Responses or results stored.", |c| c.stores as f64),
+        ("animecache_revalidations_total", "Stored responses that the origin said are still good.", |c| {
+            c.revalidations as f64
+        }),
+        ("animecache_stale_hits_total", "Hits that were stale.", |c| c.stale as f64),
+        ("animecache_store_errors_total", "Calls of the store that failed or took too long.", |c| c.errors as f64),
+        ("animecache_waits_total", "Requests that waited for another's fetch of the same key.", |c| c.waits as f64),
+        ("animecache_served_bytes_total", "Bytes of bodies and values served from the cache.", |c| c.bytes as f64),
+        ("animecache_lookup_seconds_total", "Time spent looking up, of hits and misses together.", |c| {
+            c.lookup_micros as f64 / 1e6
+        }),
+    ];
+    metrics.into_iter().map(|(name, help, value)| Metric {
+        name,
+        kind: "counter",
+        help,
+        samples: report.counted.ever.iter().map(|(scope, counts)| (labels(scope), value(counts))).collect(),
+    })
+}
+
+fn labels(scope: &Scope) -> Vec<(&'static str, String)> {
+    let mut labels = vec![("service", scope.service().to_string()), ("kind", scope.kind().name().to_owned())];
+    if let Scope::Result(prefix) = scope {
+        labels.push(("prefix", safe::line(prefix).into_owned()));
+    }
+    labels
 }
 
 fn ttls(report: &Report) -> Vec<(Vec<(&'static str, String)>, f64)> {

@@ -1,7 +1,10 @@
 //! What `stats` tells, in the fields and the order of the contract.
 
+use std::collections::BTreeMap;
+
 use cache_core::admin::stats::{ServiceTally, Tally};
-use cache_core::{BackendKind, Info, Kind, Service};
+use cache_core::counters::{Counted, Counts, Scope, Window};
+use cache_core::{BackendKind, Info, Kind, Service, clock};
 use serde::Serialize;
 
 use super::Cache;
@@ -19,7 +22,19 @@ pub(super) struct Report {
     pub(super) hit_rate: Option<f64>,
     pub(super) hit_source: &'static str,
     pub(super) window: Option<f64>,
+    /// Where the window begins: with a whole hour.
+    pub(super) since: Option<f64>,
+    pub(super) result_prefixes: Vec<PrefixReport>,
     pub(super) scanned: Scanned,
+    /// Hits and misses of everything that the server answers since its start.
+    #[serde(skip)]
+    pub(super) server: Option<(u64, u64)>,
+    #[serde(skip)]
+    pub(super) chosen: Window,
+    #[serde(skip)]
+    pub(super) counted: Counted,
+    #[serde(skip)]
+    pub(super) now: f64,
 }
 
 #[derive(Serialize)]
@@ -48,12 +63,34 @@ pub(super) struct ServiceReport {
     pub(super) entries: u64,
     pub(super) bytes: u64,
     pub(super) ttl: Ttl,
+    #[serde(flatten)]
+    pub(super) asked: Asked,
+}
+
+/// The results under one key prefix.
+#[derive(Serialize)]
+pub(super) struct PrefixReport {
+    pub(super) prefix: String,
+    pub(super) service: &'static str,
+    #[serde(flatten)]
+    pub(super) asked: Asked,
+}
+
+/// What was counted in the window; `None`: nothing was.
+#[derive(Default, Serialize)]
+pub(super) struct Asked {
     pub(super) hits: Option<u64>,
     pub(super) misses: Option<u64>,
     pub(super) hit_rate: Option<f64>,
     pub(super) stores: Option<u64>,
     pub(super) errors: Option<u64>,
     pub(super) window: Option<f64>,
+    pub(super) revalidations: Option<u64>,
+    pub(super) stale: Option<u64>,
+    pub(super) waits: Option<u64>,
+    pub(super) served_bytes: Option<u64>,
+    /// Seconds, of hits and misses together.
+    pub(super) mean_lookup: Option<f64>,
 }
 
 #[derive(Serialize)]
@@ -71,17 +108,29 @@ pub(super) struct Scanned {
 }
 
 impl Report {
-    /// Counts the cache.
-    pub(super) async fn of(cache: &Cache) -> cache_core::Result<Self> {
+    /// Counts the cache, and sums up what was counted in the window.
+    pub(super) async fn of(cache: &Cache, window: Window) -> cache_core::Result<Self> {
         let tally = super::count(cache).await?;
         let info = cache.store.info().await?;
-        Ok(Self::new(cache, &tally, info))
+        let now = clock::now();
+        let counted = cache.store.counters(Window::Week.since(now)).await?;
+        Ok(Self::new(cache, &tally, info, counted, window, now))
     }
 
-    fn new(cache: &Cache, tally: &Tally, info: Info) -> Self {
+    fn new(cache: &Cache, tally: &Tally, info: Info, counted: Counted, window: Window, now: f64) -> Self {
         let backend = cache.store.backend();
+        let scopes = counted.within(window, now);
         // Redis counts for everything that it serves; SQLite does not count at all.
-        let keyspace = info.keyspace.filter(|_| backend.kind == BackendKind::Redis);
+        let server = info.keyspace.filter(|_| backend.kind == BackendKind::Redis);
+        let (source, hits) = match server {
+            _ if !scopes.is_empty() => {
+                let all: Counts = scopes.values().copied().sum();
+                ("counters", Some((all.hits, all.misses)))
+            }
+            Some(hits) => ("server", Some(hits)),
+            None => ("none", None),
+        };
+        let is_counted = source == "counters";
         Self {
             backend: BackendReport {
                 kind: backend.kind.name(),
@@ -100,19 +149,49 @@ impl Report {
             },
             keys: tally.keys,
             bytes: tally.bytes,
-            services: tally.services.iter().map(|(of, tally)| ServiceReport::new(*of, tally)).collect(),
-            hits: keyspace.map(|(hits, _)| hits),
-            misses: keyspace.map(|(_, misses)| misses),
-            hit_rate: keyspace.and_then(|(hits, misses)| rate(hits, misses)),
-            hit_source: if keyspace.is_some() { "server" } else { "none" },
-            window: None,
+            services: services(tally, &scopes, window),
+            hits: hits.map(|(hits, _)| hits),
+            misses: hits.map(|(_, misses)| misses),
+            hit_rate: hits.and_then(|(hits, misses)| Counts { hits, misses, ..Counts::default() }.hit_rate()),
+            hit_source: source,
+            window: is_counted.then(|| window.seconds()),
+            since: is_counted.then(|| window.since(now)),
+            result_prefixes: prefixes(&scopes, window),
             scanned: Scanned { keys: tally.scanned, complete: true },
+            server,
+            chosen: window,
+            counted,
+            now,
         }
     }
 }
 
+/// Every service that has entries or was asked, once for each of the two caches.
+fn services(tally: &Tally, scopes: &BTreeMap<Scope, Counts>, window: Window) -> Vec<ServiceReport> {
+    let mut rows = BTreeMap::<(Service, Kind), (ServiceTally, Option<Counts>)>::new();
+    for (of, tally) in &tally.services {
+        rows.entry(*of).or_default().0 = tally.clone();
+    }
+    for (scope, counts) in scopes {
+        *rows.entry((scope.service(), scope.kind())).or_default().1.get_or_insert_default() += *counts;
+    }
+    rows.into_iter().map(|(of, (tally, counts))| ServiceReport::new(of, &tally, counts, window)).collect()
+}
+
+fn prefixes(scopes: &BTreeMap<Scope, Counts>, window: Window) -> Vec<PrefixReport> {
+    let report = |(scope, counts): (&Scope, &Counts)| match scope {
+        Scope::Http(_) => None,
+        Scope::Result(prefix) => Some(PrefixReport {
+            prefix: prefix.clone(),
+            service: scope.service().name(),
+            asked: Asked::new(*counts, window),
+        }),
+    };
+    scopes.iter().filter_map(report).collect()
+}
+
 impl ServiceReport {
-    fn new((service, kind): (Service, Kind), tally: &ServiceTally) -> Self {
+    fn new((service, kind): (Service, Kind), tally: &ServiceTally, counts: Option<Counts>, window: Window) -> Self {
         let ttl = tally.ttl();
         Self {
             service: service.name(),
@@ -125,17 +204,25 @@ impl ServiceReport {
                 max: ttl.map(|ttl| ttl.max),
                 none: tally.without_ttl,
             },
-            hits: None,
-            misses: None,
-            hit_rate: None,
-            stores: None,
-            errors: None,
-            window: None,
+            asked: counts.map(|counts| Asked::new(counts, window)).unwrap_or_default(),
         }
     }
 }
 
-fn rate(hits: u64, misses: u64) -> Option<f64> {
-    let total = hits.saturating_add(misses);
-    (total > 0).then(|| hits as f64 / total as f64)
+impl Asked {
+    fn new(counts: Counts, window: Window) -> Self {
+        Self {
+            hits: Some(counts.hits),
+            misses: Some(counts.misses),
+            hit_rate: counts.hit_rate(),
+            stores: Some(counts.stores),
+            errors: Some(counts.errors),
+            window: Some(window.seconds()),
+            revalidations: Some(counts.revalidations),
+            stale: Some(counts.stale),
+            waits: Some(counts.waits),
+            served_bytes: Some(counts.bytes),
+            mean_lookup: counts.mean_lookup(),
+        }
+    }
 }

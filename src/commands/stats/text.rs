@@ -2,8 +2,10 @@
 
 use std::fmt::Write as _;
 
+use cache_core::counters::{Counts, Scope, Window};
+
 use super::report::Report;
-use crate::output::human::{bytes, count, maybe_duration};
+use crate::output::human::{bytes, clip, count, latency, maybe_duration, share};
 use crate::output::safe;
 use crate::output::style::Style;
 
@@ -44,15 +46,24 @@ fn write(out: &mut String, report: &Report, style: Style) -> std::fmt::Result {
         writeln!(out, "  {}  {}", style.dim("besides"), style.warn(&unwell.join(", ")))?;
     }
     if let (Some(hits), Some(misses)) = (report.hits, report.misses) {
-        let rate = report.hit_rate.map_or_else(|| "none yet".to_owned(), |rate| format!("{:.1} %", rate * 100.0));
-        let of =
-            format!("({} of {}) of everything this server answers since its start", count(hits), count(hits + misses));
+        let rate = report.hit_rate.map_or_else(|| "none yet".to_owned(), |rate| share(Some(rate)));
+        let of = match report.hit_source {
+            "counters" => format!("in the last {}, counted by the caches", report.chosen.name()),
+            _ => "of everything this server answers since its start".to_owned(),
+        };
+        let of = format!("({} of {}) {of}", count(hits), count(hits.saturating_add(misses)));
         writeln!(out, "  {}  {rate} {}", style.dim("hits   "), style.dim(&of))?;
     }
-    if report.services.is_empty() {
-        return Ok(());
+    if !report.services.is_empty() {
+        table(out, report, style)?;
     }
+    if report.hit_source == "counters" {
+        hits(out, report, style)?;
+    }
+    Ok(())
+}
 
+fn table(out: &mut String, report: &Report, style: Style) -> std::fmt::Result {
     let heading = format!(
         "  {:<13}  {:<6}  {:>9}  {:>9}  {:>9}  {:>9}  {:>9}  {:>7}",
         "SERVICE", "KIND", "ENTRIES", "BYTES", "TTL MIN", "MEDIAN", "MAX", "NO TTL"
@@ -70,6 +81,39 @@ fn write(out: &mut String, report: &Report, style: Style) -> std::fmt::Result {
             maybe_duration(service.ttl.median),
             maybe_duration(service.ttl.max),
             if service.ttl.none == 0 { "-".to_owned() } else { count(service.ttl.none) },
+        )?;
+    }
+    Ok(())
+}
+
+/// What the caches counted, each service and each prefix of results on its own: rates of every window, and what was
+/// counted in the chosen one.
+fn hits(out: &mut String, report: &Report, style: Style) -> std::fmt::Result {
+    let heading = format!(
+        "  {:<24}  {:<6}  {:>7}  {:>7}  {:>7}  {:>9}  {:>9}  {:>6}  {:>8}",
+        "HIT RATE", "KIND", "1H", "24H", "7D", "HITS", "MISSES", "ERRORS", "LOOK-UP"
+    );
+    writeln!(out, "\n{}", style.bold(&heading))?;
+    let windows = Window::ALL.map(|window| report.counted.within(window, report.now));
+    let chosen = report.counted.within(report.chosen, report.now);
+    // The longest holds every scope that the others hold.
+    let [.., week] = &windows;
+    for scope in week.keys() {
+        let [hour, day, week] = windows.each_ref().map(|window| share(window.get(scope).and_then(Counts::hit_rate)));
+        let counts = chosen.get(scope).copied().unwrap_or_default();
+        let name = match scope {
+            Scope::Http(service) => service.name().into(),
+            Scope::Result(prefix) => safe::line(prefix),
+        };
+        writeln!(
+            out,
+            "  {:<24}  {:<6}  {hour:>7}  {day:>7}  {week:>7}  {:>9}  {:>9}  {:>6}  {:>8}",
+            clip(&name, 24),
+            scope.kind().name(),
+            count(counts.hits),
+            count(counts.misses),
+            if counts.errors == 0 { "-".to_owned() } else { count(counts.errors) },
+            latency(counts.mean_lookup()),
         )?;
     }
     Ok(())

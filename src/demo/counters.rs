@@ -1,0 +1,55 @@
+//! What the caches of the demo would have counted: a week of enrichment runs, of which every service saw its share.
+
+use cache_core::Service;
+use cache_core::counters::{Batch, Bucket, Counts, Scope};
+
+/// One service or prefix: requests of a busy hour, how many in a thousand were hits, microseconds of a look-up, and
+/// bytes of a body.
+type Load = (Scope, u64, u64, u64, u64);
+
+fn loads() -> Vec<Load> {
+    let http = Scope::Http;
+    let result = |prefix: &str| Scope::Result(prefix.to_owned());
+    vec![
+        (http(Service::Jikan), 240, 902, 210, 9_000),
+        (http(Service::AniList), 90, 871, 260, 14_000),
+        (http(Service::AniDb), 24, 968, 240, 22_000),
+        (http(Service::Kitsu), 130, 844, 230, 6_000),
+        (http(Service::AnimeSchedule), 28, 613, 190, 2_500),
+        (result("anisearch_anime"), 26, 931, 150, 1_800),
+        (result("anisearch_characters"), 26, 925, 160, 3_100),
+        (result("anisearch_episodes"), 26, 790, 150, 2_700),
+        (result("animeplanet_anime"), 24, 917, 150, 2_200),
+        (result("animeplanet_characters"), 24, 884, 170, 4_000),
+    ]
+}
+
+/// A week of runs, every third hour; `now` in Unix seconds.
+pub(super) fn week(now: f64) -> Batch {
+    let this_hour = (now / 3_600.0) as i64;
+    let mut buckets = Vec::new();
+    for ago in (0..168).step_by(3) {
+        // A cache that was flushed four days ago had to learn everything again.
+        let learned = if (88..=96).contains(&ago) { 480 } else { 1_000 - ago };
+        for (place, (scope, requests, of_thousand, micros, size)) in (0..).zip(loads()) {
+            // Runs differ, but the demo always looks the same.
+            let requests = requests * (60 + (ago * 37 + place * 11) % 41) / 100;
+            let hits = requests * of_thousand * learned / 1_000_000;
+            let misses = requests - hits;
+            let has_failed = ago == 93;
+            let counts = Counts {
+                hits,
+                misses,
+                stores: misses - misses / 9,
+                revalidations: misses / 9,
+                stale: hits / 60,
+                errors: if has_failed { 4 + place } else { 0 },
+                waits: misses / 5,
+                bytes: hits * size,
+                lookup_micros: requests * (micros + ago % 23),
+            };
+            buckets.push(Bucket { hour: this_hour - ago as i64, scope, counts });
+        }
+    }
+    Batch::single(buckets)
+}
