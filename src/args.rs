@@ -96,6 +96,8 @@ pub enum Command {
     Ttl(TtlArgs),
     /// Checks every step of the troubleshooting list and says what to type next
     Doctor,
+    /// Answers for all seven services on loopback, from a catalogue of its own, until Ctrl-C
+    DemoUpstream(DemoUpstreamArgs),
     /// Writes the completions of a shell
     Completions {
         /// The shell
@@ -222,6 +224,24 @@ pub struct TtlChange {
     /// Never expire
     #[arg(long)]
     pub persist: bool,
+}
+
+/// Options of `demo-upstream`.
+#[derive(Args, Debug)]
+pub struct DemoUpstreamArgs {
+    /// The first of seven ports, one a service; free ones by default
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..=65_529))]
+    pub port: Option<u16>,
+    /// Multiplies the time that an answer takes; 0: none
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0, value_parser = pace)]
+    pub pace: f64,
+}
+
+fn pace(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(pace) if (0.0..=100.0).contains(&pace) => Ok(pace),
+        _ => Err("a number from 0 to 100".to_owned()),
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The commands, one file each, and what they share: the settings, and the cache opened as the command may use it.
 
 mod consent;
+mod demo_upstream;
 mod doctor;
 mod flush;
 mod ls;
@@ -54,6 +55,7 @@ async fn carry_out(session: &Session, command: Command) -> anyhow::Result<Exit> 
         Command::Flush(args) => flush::run(session, &args).await,
         Command::Ttl(args) => ttl::run(session, &args).await,
         Command::Doctor => doctor::run(session).await,
+        Command::DemoUpstream(args) => demo_upstream::run(session, &args).await,
         Command::Completions { .. } | Command::Man => Ok(Exit::Done),
     }
 }

@@ -4,18 +4,22 @@
 //! is meant to be unpleasant: secrets in headers, escape sequences in a body, a response nobody can use any more.
 
 mod answers;
+mod catalogue;
 mod counters;
 mod oddities;
+mod services;
+pub mod upstream;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use cache_core::{Entry, EntryId, Inspect, Missing, Request, Response, Services, Sqlite, Store, clock};
-use serde::Deserialize;
 use serde_json::Value;
 use tempfile::TempDir;
 use uuid::Uuid;
+
+use self::catalogue::CATALOGUE;
 
 /// How long the pipeline keeps everything.
 const DAY: f64 = 86_400.0;
@@ -35,30 +39,6 @@ pub async fn cache() -> anyhow::Result<Demo> {
     let store = Sqlite::open(&file, Services::default(), Missing::Create).await.context("no demo cache")?;
     fill(&store).await.context("the demo cache could not be filled")?;
     Ok(Demo { store: Arc::new(store), _directory: directory })
-}
-
-/// One of the catalogue's titles.
-#[derive(Deserialize)]
-struct Anime {
-    title: String,
-    english: String,
-    native: String,
-    mal: u64,
-    anilist: u64,
-    anidb: u64,
-    kitsu: u64,
-    slug: String,
-    anisearch: u64,
-    #[serde(rename = "type")]
-    kind: String,
-    /// `None`: still running.
-    episodes: Option<u64>,
-    start: String,
-    season: String,
-    studio: String,
-    genres: Vec<String>,
-    synopsis: String,
-    characters: Vec<String>,
 }
 
 /// A response to store, with the request that it answers and its two ages.
@@ -85,13 +65,12 @@ struct Outcome {
 
 /// Puts everything into a store, as seen `now`.
 async fn fill(store: &dyn Store) -> anyhow::Result<()> {
-    let catalogue: Vec<Anime> = serde_json::from_str(include_str!("../assets/demo/anime.json"))?;
     let now = clock::now();
     // First: a store takes what is put last for the newest, and these are of functions that have changed since.
     for outcome in oddities::results() {
         put_result(store, outcome).await?;
     }
-    for (place, anime) in catalogue.iter().enumerate() {
+    for (place, anime) in CATALOGUE.iter().enumerate() {
         // Each title was enriched in its own run, some of them while the one before was still cached.
         let run = 0.3 + 1.9 * place as f64;
         for answer in answers::http(anime, now, run * 3_600.0) {

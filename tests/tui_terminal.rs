@@ -85,7 +85,7 @@ fn it_goes_on_at_any_size() {
 fn a_filter_a_flush_and_its_report() {
     let (mut pty, _directory) = demo();
     pty.keys("/service:kitsu\r");
-    pty.wait_for("of 25");
+    pty.wait_for("of 24");
     pty.keys("D");
     pty.wait_for("entries?");
     pty.keys("y");

@@ -11,3 +11,4 @@ mod redis_server;
 mod settings;
 mod terminal;
 mod troubleshooting;
+mod upstream;

@@ -1,0 +1,35 @@
+//! `demo-upstream`: the seven services on loopback, for other programs to be pointed at.
+
+use anyhow::Context as _;
+use serde_json::{Map, Value};
+
+use super::Session;
+use crate::args::DemoUpstreamArgs;
+use crate::demo::upstream::Upstream;
+use crate::exit::Exit;
+use crate::output;
+
+/// Serves until Ctrl-C.
+pub(super) async fn run(session: &Session, args: &DemoUpstreamArgs) -> anyhow::Result<Exit> {
+    let mut upstream = Upstream::start(args.port, args.pace).await.context("the demo upstream cannot be started")?;
+    let settings = upstream
+        .urls()
+        .iter()
+        .map(|(service, url)| (format!("ANIMECACHE_{}_URL", service.name().to_uppercase()), url.as_str()));
+    if session.global.json {
+        let settings: Map<String, Value> = settings.map(|(name, url)| (name, url.into())).collect();
+        output::write(format!("{}\n", Value::Object(settings)).as_bytes())?;
+    } else {
+        let lines: Vec<_> = settings.map(|(name, url)| format!("export {name}={url}\n")).collect();
+        output::write(lines.concat().as_bytes())?;
+        session.note("The demo upstream answers until Ctrl-C.");
+    }
+    tokio::select! {
+        () = upstream.run() => {}
+        interrupted = tokio::signal::ctrl_c() => interrupted?,
+    }
+    for (service, requests) in upstream.requests().by_service() {
+        session.note(&format!("{service}: {requests} requests"));
+    }
+    Ok(Exit::Done)
+}

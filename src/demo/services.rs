@@ -1,0 +1,137 @@
+//! What the seven services answer, in the shape of their own answers: one file each.
+//!
+//! A few titles meet what real services do on bad days: see [`Trouble`].
+
+mod anidb;
+mod anilist;
+mod anime_planet;
+mod animeschedule;
+mod anisearch;
+mod jikan;
+mod kitsu;
+
+use std::time::Duration;
+
+use cache_core::Service;
+use serde_json::Value;
+
+use super::catalogue::Anime;
+
+/// A request, as far as answers depend on it.
+pub(super) struct Asked<'a> {
+    /// Behind the service's own base, with its leading slash.
+    pub(super) path: &'a str,
+    /// Decoded.
+    pub(super) query: &'a [(String, String)],
+    /// A GraphQL request.
+    pub(super) body: Option<&'a Value>,
+    /// How often this very request was made before.
+    pub(super) before: u64,
+}
+
+/// An answer. Bodies are plain; whoever sends them compresses them.
+pub(super) struct Reply {
+    pub(super) status: u16,
+    pub(super) headers: Vec<(&'static str, String)>,
+    pub(super) body: Vec<u8>,
+}
+
+/// What goes wrong, and with which title: each service has one to show.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Trouble {
+    /// Jikan does not know the title: 404.
+    NotFound,
+    /// Jikan first answers 429 with `Retry-After: 1`.
+    TooMany,
+    /// AniDB answers `<error>Banned</error>`, with status 200.
+    Banned,
+    /// AniSearch shows a challenge page, with status 200.
+    Challenge,
+}
+
+impl Trouble {
+    /// What awaits this title.
+    pub(super) fn of(anime: &Anime) -> Option<Self> {
+        match anime.slug.as_str() {
+            "shirobako" => Some(Self::NotFound),
+            "mushishi" => Some(Self::TooMany),
+            "hunter-x-hunter-2011" => Some(Self::Banned),
+            "spirited-away" => Some(Self::Challenge),
+            _ => None,
+        }
+    }
+}
+
+impl Reply {
+    fn new(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
+        Self { status, headers: vec![("content-type", content_type.to_owned())], body: body.into() }
+    }
+
+    fn json(body: &Value) -> Self {
+        Self::new(200, "application/json", body.to_string())
+    }
+
+    fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+}
+
+impl<'a> Asked<'a> {
+    /// A plain GET.
+    pub(super) fn get(path: &'a str) -> Self {
+        Self { path, query: &[], body: None, before: 0 }
+    }
+
+    fn param(&self, name: &str) -> Option<&str> {
+        self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    fn number(&self, name: &str) -> Option<u64> {
+        self.param(name)?.parse().ok()
+    }
+
+    /// The parts of the path.
+    fn parts(&self) -> Vec<&str> {
+        self.path.split('/').filter(|part| !part.is_empty()).collect()
+    }
+}
+
+/// What a service answers.
+pub(super) fn answer(service: Service, asked: &Asked<'_>) -> Reply {
+    match service {
+        Service::Jikan => jikan::answer(asked),
+        Service::AniList => anilist::answer(asked),
+        Service::AniDb => anidb::answer(asked),
+        Service::Kitsu => kitsu::answer(asked),
+        Service::AnimeSchedule => animeschedule::answer(asked),
+        Service::AnimePlanet => anime_planet::answer(asked),
+        Service::AniSearch => anisearch::answer(asked),
+        Service::Other => Reply::new(404, "text/plain", "No such service."),
+    }
+}
+
+/// About how long a service takes to answer. The crawled sites are rendered by a browser, too.
+pub(super) fn delay(service: Service) -> Duration {
+    Duration::from_millis(match service {
+        Service::Jikan => 350,
+        Service::AniList => 450,
+        Service::AniDb => 700,
+        Service::Kitsu => 250,
+        Service::AnimeSchedule => 300,
+        Service::AnimePlanet => 1_800,
+        Service::AniSearch => 2_200,
+        Service::Other => 0,
+    })
+}
+
+/// Text as HTML and XML have it.
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+/// One page of a list: from `from`, at most `size`.
+fn page<T>(items: Vec<T>, from: u64, size: u64) -> (Vec<T>, bool) {
+    let has_more = items.len() as u64 > from + size;
+    (items.into_iter().skip(from as usize).take(size as usize).collect(), has_more)
+}

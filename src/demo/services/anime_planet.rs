@@ -1,0 +1,106 @@
+//! Anime-Planet: the pages of an anime, of its characters, and of one character.
+//!
+//! An unknown anime gets the search page, with status 200, as there.
+
+use serde_json::json;
+
+use super::{Asked, Reply, escape};
+use crate::demo::catalogue::{Anime, CATALOGUE, Character};
+
+pub(super) fn answer(asked: &Asked<'_>) -> Reply {
+    let parts = asked.parts();
+    let (title, body) = match parts.as_slice() {
+        ["anime", slug, rest @ ..] => match CATALOGUE.iter().find(|anime| anime.slug == **slug) {
+            Some(anime) if rest.is_empty() => (format!("{} | Anime-Planet", anime.english), anime_page(anime)),
+            Some(anime) if rest == ["characters"] => (format!("Characters | {}", anime.english), characters(anime)),
+            _ => ("Anime search".to_owned(), search()),
+        },
+        ["characters", slug] => match find(slug) {
+            Some(character) => (character.name.clone(), character_page(&character)),
+            None => ("Character search".to_owned(), search()),
+        },
+        _ => return Reply::new(404, "text/html; charset=utf-8", "<h1>404 Not Found</h1>"),
+    };
+    let page = format!(
+        "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{}</title></head>\n<body>\n{body}</body></html>\n",
+        escape(&title)
+    );
+    Reply::new(200, "text/html; charset=utf-8", page)
+}
+
+fn anime_page(anime: &Anime) -> String {
+    let facts = json!({
+        "@context": "https://schema.org", "@type": if anime.kind == "Movie" { "Movie" } else { "TVSeries" },
+        "name": anime.english, "description": anime.synopsis, "url": format!("https://www.anime-planet.com/anime/{}", anime.slug),
+        "image": format!("https://cdn.invalid/planet/{}.jpg", anime.slug), "startDate": anime.start,
+        "numberOfEpisodes": anime.episodes, "genre": anime.genres,
+        "aggregateRating": {"@type": "AggregateRating", "ratingValue": 4.4, "bestRating": 5, "worstRating": 0.5, "ratingCount": 4_200},
+    });
+    let related = format!(
+        "<div class=\"pure-u-1\"><a class=\"RelatedEntry RelatedEntry--anime\" href=\"/anime/{0}-special\">\n\
+         <img class=\"RelatedEntry__image\" src=\"https://cdn.invalid/planet/{0}-special.jpg\" alt=\"\">\n\
+         <p class=\"RelatedEntry__name\">{1}: A Special</p><p class=\"RelatedEntry__subtitle\">Side Story</p>\n\
+         <time><span data-start-date=\"{2}\">{2}</span></time><div class=\"RelatedEntry__metadata\">TV Special: 1 ep</div></a></div>",
+        anime.slug,
+        escape(&anime.english),
+        anime.start,
+    );
+    format!(
+        "<script type=\"application/ld+json\">{facts}</script>\n<h1 itemprop=\"name\">{}</h1>\n<h2 class=\"aka\">Alt title: {}</h2>\n\
+         <section class=\"pure-g entryBar\">\n<div class=\"pure-1 md-1-5\">{} ({} eps)</div>\n\
+         <div class=\"pure-1 md-1-5\"><a href=\"/anime/studios/{}\">{}</a></div>\n<div class=\"pure-1 md-1-5\">Rank #42</div>\n</section>\n\
+         <div id=\"tabs--relations--anime--same_franchise\">{related}</div>\n<div id=\"tabs--relations--manga\"></div>\n",
+        escape(&anime.english),
+        escape(&anime.title),
+        anime.kind,
+        anime.episodes.map_or_else(|| "?".to_owned(), |count| count.to_string()),
+        anime.studio.to_lowercase().replace(' ', "-"),
+        escape(&anime.studio),
+    )
+}
+
+fn slug(character: &Character) -> String {
+    let name = character.name.to_lowercase();
+    let words: Vec<_> = name.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
+    format!("{}-{}", words.join("-"), character.id)
+}
+
+fn find(wanted: &str) -> Option<Character> {
+    CATALOGUE.iter().flat_map(Anime::cast).find(|character| slug(character) == wanted)
+}
+
+fn characters(anime: &Anime) -> String {
+    let row = |character: &Character| {
+        format!(
+            "<tr><td class=\"tableAvatar\"><img src=\"https://cdn.invalid/planet/{0}.jpg\" alt=\"\"></td>\n\
+             <td class=\"tableCharInfo\"><a class=\"name\" href=\"/characters/{1}\">{2}</a><div class=\"tags\"><a>Traveller</a></div></td>\n\
+             <td class=\"tableActors\"><div class=\"flagJP\"><a href=\"/people/voice-{0}\">Voice of {2}</a></div></td></tr>\n",
+            character.id,
+            slug(character),
+            escape(&character.name),
+        )
+    };
+    let cast = anime.cast();
+    let table = |heading: &str, is_main: bool| {
+        let rows = cast.iter().filter(|character| character.is_main == is_main).map(row).collect::<Vec<_>>().concat();
+        format!(
+            "<h3 class=\"sub\">{heading} Characters</h3>\n<table class=\"pure-table striped\"><tbody>\n{rows}</tbody></table>\n"
+        )
+    };
+    format!("<h1>Characters</h1>\n<div class=\"pure-g\">{}{}</div>\n", table("Main", true), table("Secondary", false))
+}
+
+fn character_page(character: &Character) -> String {
+    format!(
+        "<h1 itemprop=\"name\">{0}</h1>\n<section class=\"pure-g entryBar\">\n<div class=\"pure-1 md-1-5\">Gender: ?</div>\n\
+         <div class=\"pure-1 md-1-5\">Hair Color: Black</div>\n<div class=\"pure-1\"><span class=\"fa-heart\"></span><a>#1,234</a></div>\n\
+         </section>\n<div class=\"EntryMetadata__item\"><span class=\"EntryMetadata__title\">Eye Color</span>\
+         <span class=\"EntryMetadata__value\">Brown</span></div>\n<section class=\"entrySynopsis\"><p>{0} is in it, and has been from \
+         the first scene to the last one.</p></section>\n",
+        escape(&character.name)
+    )
+}
+
+fn search() -> String {
+    "<h1>Anime</h1>\n<form class=\"search\" action=\"/anime/all\"><input name=\"name\"></form>\n<p>No results found.</p>\n".to_owned()
+}

@@ -1,0 +1,40 @@
+//! AnimeSchedule: a search by title.
+
+use serde_json::{Value, json};
+
+use super::{Asked, Reply};
+use crate::demo::catalogue::{Anime, CATALOGUE};
+
+/// A date that is not known, as the service writes it.
+const NEVER: &str = "0001-01-01T00:00:00Z";
+
+pub(super) fn answer(asked: &Asked<'_>) -> Reply {
+    if asked.path != "/api/v3/anime" {
+        return Reply::new(404, "text/plain", "404 page not found");
+    }
+    let wanted = asked.param("q").unwrap_or_default().to_lowercase();
+    let is_meant =
+        |anime: &&Anime| [&anime.title, &anime.english].iter().any(|title| title.to_lowercase().contains(&wanted));
+    let found: Vec<_> = CATALOGUE.iter().filter(is_meant).map(anime).collect();
+    if found.is_empty() || wanted.is_empty() {
+        return Reply::new(200, "text/plain; charset=utf-8", "Couldn't find anime with these parameters.");
+    }
+    Reply::json(&json!({"page": 1, "totalAmount": found.len(), "anime": found}))
+        .with("cache-control", "public, max-age=7200")
+        .with("x-ratelimit-limit", "120")
+        .with("x-ratelimit-remaining", "117")
+}
+
+fn anime(anime: &Anime) -> Value {
+    let named = |name: &String| json!({"name": name, "route": name.to_lowercase().replace(' ', "-")});
+    json!({
+        "id": format!("D{}", anime.mal), "title": anime.title, "route": anime.slug, "premier": format!("{}T00:00:00Z", anime.start),
+        "subPremier": NEVER, "dubPremier": NEVER, "season": {"title": anime.season, "season": anime.season, "route": anime.season},
+        "description": format!("<p>{}</p>", anime.synopsis), "genres": anime.genres.iter().map(named).collect::<Vec<_>>(),
+        "studios": [named(&anime.studio)], "sources": [], "mediaTypes": [named(&anime.kind)], "episodes": anime.episodes,
+        "lengthMin": 24, "status": if anime.is_airing() { "Ongoing" } else { "Finished" },
+        "names": {"native": anime.native, "synonyms": []},
+        "websites": {"mal": format!("myanimelist.net/anime/{}", anime.mal), "aniList": format!("anilist.co/anime/{}", anime.anilist),
+            "kitsu": format!("kitsu.app/anime/{}", anime.slug), "streams": []},
+    })
+}

@@ -1,0 +1,123 @@
+//! AniSearch: the pages of an anime, of its episodes and of its characters.
+
+use super::{Asked, Reply, Trouble, escape};
+use crate::demo::catalogue::{Anime, CATALOGUE};
+
+pub(super) fn answer(asked: &Asked<'_>) -> Reply {
+    let parts = asked.parts();
+    let ["anime", id, rest @ ..] = parts.as_slice() else { return not_found() };
+    // `18878` and `18878,dandadan` are the same page.
+    let id = id.split(',').next().unwrap_or_default();
+    let Some(anime) = CATALOGUE.iter().find(|anime| anime.anisearch.to_string() == id) else { return not_found() };
+    if Trouble::of(anime) == Some(Trouble::Challenge) {
+        return html(
+            "Just a moment...",
+            "<div id=\"challenge-running\">Checking your browser before you go on.</div>\n",
+        );
+    }
+    match rest {
+        [] => html(&anime.english, &information(anime)),
+        ["episodes"] => html(&anime.english, &episodes(anime)),
+        ["characters"] => html(&anime.english, &characters(anime)),
+        ["screenshots"] => html(&anime.english, &screenshots(anime)),
+        ["relations"] => html(&anime.english, &relations(anime)),
+        _ => not_found(),
+    }
+}
+
+fn html(title: &str, body: &str) -> Reply {
+    let page = format!(
+        "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><base href=\"https://www.anisearch.com\">\
+         <title>{} - aniSearch</title></head>\n<body>\n{body}</body></html>\n",
+        escape(title)
+    );
+    Reply::new(200, "text/html; charset=UTF-8", page)
+}
+
+fn not_found() -> Reply {
+    Reply { status: 404, ..html("404", "<h1>Page not found</h1>\n") }
+}
+
+fn information(anime: &Anime) -> String {
+    let mut date: Vec<&str> = anime.start.split('-').collect();
+    date.reverse();
+    let genres = anime
+        .genres
+        .iter()
+        .map(|name| format!("<li><a class=\"gg\" href=\"anime/genre\">{}</a></li>", escape(name)))
+        .collect::<Vec<_>>()
+        .concat();
+    format!(
+        "<section id=\"information\"><img id=\"details-cover\" src=\"https://cdn.invalid/search/{}.webp\" alt=\"\">\n\
+         <ul class=\"xlist\"><li><div class=\"title\" lang=\"ja\"><strong class=\"f16\">{}</strong><div class=\"grey\">{}</div></div>\n\
+         <div class=\"type\"><span class=\"header\">Type:</span> {}</div>\n<div class=\"status\"><span class=\"header\">Status:</span> {}</div>\n\
+         <div class=\"released\"><span class=\"header\">Published:</span> {}</div>\n\
+         <div class=\"company\"><span class=\"header\">Studio:</span> <a href=\"company/1\">{}</a></div>\n\
+         <div class=\"creators\"><span class=\"header\">Staff:</span> <a href=\"person/1\">Director of {}</a></div>\n\
+         <div class=\"adapted\"><span class=\"header\">Adapted From:</span> Original Work</div>\n\
+         <div class=\"synonyms\"><span class=\"header\">Synonyms:</span> {}</div></li></ul></section>\n\
+         <section id=\"description\"><div class=\"textblock details-text\">{}</div></section>\n\
+         <section id=\"genres-tags\"><ul class=\"cloud\">{genres}<li><a class=\"gt\" href=\"anime/tag\">Travel</a></li></ul></section>\n\
+         <nav><a href=\"anime/{0}/screenshots\">Screenshots</a> <a href=\"anime/{0}/relations\">Relations</a></nav>\n",
+        anime.anisearch,
+        escape(&anime.title),
+        escape(&anime.native),
+        anime.kind,
+        if anime.is_airing() { "Ongoing" } else { "Completed" },
+        date.join("."),
+        escape(&anime.studio),
+        escape(&anime.english),
+        escape(&anime.english),
+        escape(&anime.synopsis),
+    )
+}
+
+fn episodes(anime: &Anime) -> String {
+    let row = |number: u64| {
+        format!(
+            "<tr data-episode=\"true\"><th itemprop=\"episodeNumber\">{number}</th>\
+             <td data-title=\"Runtime\"><div lang=\"en\">24 min</div></td>\
+             <td data-title=\"Date of Original Release\"><div lang=\"en\">{}</div></td>\
+             <td data-title=\"Title\"><span itemprop=\"name\" lang=\"en\">Episode {number}</span></td></tr>\n",
+            anime.start
+        )
+    };
+    format!("<table><tbody>\n{}</tbody></table>\n", (1..=anime.shown()).map(row).collect::<Vec<_>>().concat())
+}
+
+fn characters(anime: &Anime) -> String {
+    let cast = anime.cast();
+    let section = |id: u8, heading: &str, is_main: bool| {
+        let items = cast
+            .iter()
+            .filter(|character| character.is_main == is_main)
+            .map(|character| {
+                format!(
+                    "<li><a href=\"character/{0}\" style=\"background-image: url('https://cdn.invalid/search/{0}.webp')\">\
+                     <span class=\"title\">{1}</span><span class=\"favorites\">42</span></a></li>\n",
+                    character.id,
+                    escape(&character.name)
+                )
+            })
+            .collect::<Vec<_>>().concat();
+        format!("<section id=\"chara{id}\"><h2>{heading} Character</h2><ul>\n{items}</ul></section>\n")
+    };
+    section(1, "Main", true) + &section(2, "Secondary", false)
+}
+
+fn screenshots(anime: &Anime) -> String {
+    let one = |n| format!("<a class=\"zoom\" href=\"https://cdn.invalid/shot/{}-{n}.webp\"></a>\n", anime.anisearch);
+    format!("<div id=\"screenshots\">\n{}</div>\n", (1..=3).map(one).collect::<Vec<_>>().concat())
+}
+
+fn relations(anime: &Anime) -> String {
+    format!(
+        "<select class=\"ofilter\" data-param=\"show\"><option>single</option><option>overall</option></select>\n\
+         <section id=\"relations_anime\"><table><tbody><tr><th scope=\"row\"><span>Special</span><a href=\"anime/{}\">{}: A Special</a></th>\
+         <td data-title=\"Type / Episodes / Year\">TV-Special, 1</td><td data-title=\"Main genres\">{}</td>\
+         <td class=\"rating\"><div class=\"star0\" title=\"4.2\"></div></td></tr></tbody></table></section>\n",
+        anime.anisearch + 1,
+        escape(&anime.english),
+        anime.genres.join(", "),
+    )
+}

@@ -1,0 +1,147 @@
+//! The demo upstream, as another program sees it: seven services over real HTTP.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+
+use crate::program::Program;
+
+/// The program serving without delays, and where.
+struct Upstream {
+    process: Child,
+    urls: Value,
+}
+
+impl Upstream {
+    fn start() -> Self {
+        let mut process = Command::new(Program::path())
+            .args(["demo-upstream", "--pace", "0", "--json"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        Self { process, urls: serde_json::from_str(&line).unwrap() }
+    }
+
+    /// Sends a request to a service; `path` goes behind its own base. Status, header fields and body.
+    fn ask(&self, service: &str, method: &str, path: &str, body: &str) -> (u16, String, String) {
+        let url = self.urls[format!("ANIMECACHE_{service}_URL")].as_str().unwrap();
+        let (host, base) =
+            url.strip_prefix("http://").unwrap().split_at(url.len() - "http://".len() - base_of(url).len());
+        let mut stream = TcpStream::connect(host).unwrap();
+        write!(
+            stream,
+            "{method} {base}{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        (status, head.to_lowercase(), body.to_owned())
+    }
+
+    fn get(&self, service: &str, path: &str) -> (u16, String, String) {
+        self.ask(service, "GET", path, "")
+    }
+}
+
+impl Drop for Upstream {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// The path that a URL ends with.
+fn base_of(url: &str) -> &str {
+    let rest = url.strip_prefix("http://").unwrap();
+    rest.find('/').map_or("", |at| &rest[at..])
+}
+
+#[test]
+fn all_seven_services_answer_for_one_title() {
+    let upstream = Upstream::start();
+    for (service, path, part) in [
+        ("JIKAN", "/anime/1/full", "\"title\":\"Cowboy Bebop\""),
+        ("JIKAN", "/anime/1/characters", "\"name\":\"Spike Spiegel\""),
+        ("JIKAN", "/anime/1/episodes/26", "\"mal_id\":26"),
+        ("JIKAN", "/characters/100", "\"about\""),
+        ("ANIDB", "?request=anime&client=animeenrichment&clientver=1.0&protover=1&aid=23", "<anime id=\"23\""),
+        ("KITSU", "/anime/1", "\"canonicalTitle\":\"Cowboy Bebop\""),
+        ("KITSU", "/anime/1/categories", "\"categories\""),
+        ("KITSU", "/anime?filter%5Bslug%5D=cowboy-bebop", "\"id\":\"1\""),
+        ("ANIMESCHEDULE", "/anime?q=Cowboy%20Bebop", "\"route\":\"cowboy-bebop\""),
+        ("ANIME_PLANET", "/anime/cowboy-bebop", "application/ld+json"),
+        ("ANIME_PLANET", "/anime/cowboy-bebop/characters", "Main Characters"),
+        ("ANIME_PLANET", "/characters/spike-spiegel-100", "itemprop=\"name\">Spike Spiegel"),
+        ("ANISEARCH", "/anime/1572", "id=\"details-cover\""),
+        ("ANISEARCH", "/anime/1572/episodes", "data-episode=\"true\""),
+        ("ANISEARCH", "/anime/1572,cowboy-bebop/characters", "id=\"chara1\""),
+    ] {
+        let (status, _, body) = upstream.get(service, path);
+        assert!(status == 200 && body.contains(part), "{service} {path}: {status} {body:.300}");
+    }
+    let (status, head, body) =
+        upstream.ask("ANILIST", "POST", "/", r#"{"query": "query { Media { id } }", "variables": {"id": 1}}"#);
+    assert!(status == 200 && body.contains("\"idMal\":1"), "{body:.300}");
+    assert!(head.contains("x-ratelimit-remaining"), "{head}");
+}
+
+#[test]
+fn long_lists_have_pages_that_end() {
+    let upstream = Upstream::start();
+    let query = |page: u64| {
+        let body = format!(
+            r#"{{"query": "{{ Media {{ characters(page: $page) }} }}", "variables": {{"id": 21, "page": {page}}}}}"#
+        );
+        let (_, _, body) = upstream.ask("ANILIST", "POST", "/", &body);
+        let body: Value = serde_json::from_str(&body).unwrap();
+        let characters = &body["data"]["Media"]["characters"];
+        (characters["edges"].as_array().unwrap().len(), characters["pageInfo"]["hasNextPage"].as_bool().unwrap())
+    };
+    assert_eq!([query(1), query(2), query(3)], [(25, true), (20, false), (0, false)]);
+
+    let (_, _, body) = upstream.get("KITSU", "/anime/1555/episodes?page%5Blimit%5D=20&page%5Boffset%5D=480");
+    let body: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!((body["data"].as_array().unwrap().len(), &body["meta"]["count"]), (20, &500.into()));
+}
+
+#[test]
+fn bad_days_are_those_of_the_real_services() {
+    let upstream = Upstream::start();
+    let (status, _, body) = upstream.get("JIKAN", "/anime/25835/full");
+    assert_eq!((status, body.contains("HttpException")), (404, true));
+    let (status, head, _) = upstream.get("JIKAN", "/anime/457/full");
+    assert_eq!((status, head.contains("retry-after: 1")), (429, true));
+    assert_eq!(upstream.get("JIKAN", "/anime/457/full").0, 200);
+    let (status, _, body) = upstream.get("ANIDB", "?request=anime&client=x&aid=8550");
+    assert_eq!((status, body.as_str()), (200, "<error>Banned</error>"));
+    let (status, _, body) = upstream.get("ANIME_PLANET", "/anime/no-such-anime");
+    assert_eq!((status, body.contains("No results found")), (200, true));
+    let (status, _, body) = upstream.get("ANIMESCHEDULE", "/anime?q=no+such+anime");
+    assert_eq!((status, body.as_str()), (200, "Couldn't find anime with these parameters."));
+    assert_eq!(upstream.get("KITSU", "/anime/0").0, 404);
+    assert_eq!(upstream.ask("ANILIST", "POST", "/", "no JSON").0, 400);
+}
+
+#[test]
+fn requests_are_counted_and_told_at_the_end() {
+    let mut upstream = Upstream::start();
+    upstream.get("JIKAN", "/anime/1/full");
+    upstream.get("JIKAN", "/anime/1/full");
+    let (_, _, counts) = upstream.get("ANISEARCH", "/_demo/requests");
+    assert_eq!(counts, r#"{"jikan":{"GET /v4/anime/1/full":2}}"#);
+
+    let pid = upstream.process.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    assert_eq!(upstream.process.wait().unwrap().code(), Some(0));
+    let mut told = String::new();
+    upstream.process.stderr.take().unwrap().read_to_string(&mut told).unwrap();
+    assert!(told.contains("jikan: 2 requests"), "{told}");
+}
