@@ -1,7 +1,7 @@
-//! Writes, reads and removes entries for the live tests with hishel: `tests/python`.
+//! Writes, reads and removes entries, and calls cached functions, for the live tests with Python: `tests/python`.
 //!
-//! Both sides speak JSON: an array of exchanges, bodies in base64. What hishel is asked to read is what was given to
-//! this program to write, and the other way round.
+//! Both sides speak JSON: an array of exchanges, bodies in base64, or an array of calls. What Python is asked to read
+//! is what was given to this program to write, and the other way round.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -12,11 +12,12 @@ use anyhow::{Context as _, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use cache_core::{
-    CacheKey, Config, Entry, EntryId, Filter, Headers, Inspect, Layout, Missing, Redis, RedisUrl, Request, Response,
-    Services, Sqlite, State, clock, whole,
+    Cache, CacheKey, Call, Config, Entry, EntryId, Filter, Headers, Inspect, Layout, Missing, Redis, RedisUrl, Request,
+    Response, ResultCache, Services, Sqlite, State, clock, whole,
 };
 use clap::{Parser, ValueEnum};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 #[derive(Parser)]
 struct Args {
@@ -42,6 +43,8 @@ enum Action {
     Remove,
     /// Stores the results of standard input, a mapping of keys to texts
     WriteResults,
+    /// Makes the calls of standard input through the result cache, and prints what became of them
+    Call,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -66,6 +69,30 @@ struct Exchange {
     ttl: Option<f64>,
 }
 
+/// A call of a function that returns `result`.
+#[derive(Deserialize)]
+struct Called {
+    prefix: String,
+    schema: String,
+    positional: Vec<Argument>,
+    keyword: BTreeMap<String, Argument>,
+    result: Value,
+}
+
+/// `{"float": "inf"}`, which JSON has no other way to say, or what it says.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Argument {
+    Float { float: String },
+    Json(Value),
+}
+
+#[derive(Serialize)]
+struct Answer {
+    result: Value,
+    was_computed: bool,
+}
+
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let args = Args::parse();
@@ -87,6 +114,12 @@ async fn main() -> anyhow::Result<()> {
             for (key, value) in serde_json::from_reader::<_, BTreeMap<String, String>>(std::io::stdin())? {
                 store.put_result(&key, value.into(), Duration::from_secs(3_600)).await?;
             }
+            Ok(())
+        }
+        Action::Call => {
+            let cache = Cache::over(store, &Config::default());
+            println!("{}", serde_json::to_string(&call(&cache.results()).await?)?);
+            cache.close().await;
             Ok(())
         }
         Action::Read => {
@@ -150,6 +183,32 @@ async fn read(store: &dyn Inspect) -> anyhow::Result<Vec<Exchange>> {
         });
     }
     Ok(exchanges)
+}
+
+async fn call(results: &ResultCache) -> anyhow::Result<Vec<Answer>> {
+    let mut answers = Vec::new();
+    for called in serde_json::from_reader::<_, Vec<Called>>(std::io::stdin())? {
+        let mut call = Call::new(&called.prefix, &called.schema);
+        for argument in &called.positional {
+            call = match argument {
+                Argument::Float { float } => call.argument(float.parse::<f64>()?),
+                Argument::Json(value) => call.argument(value),
+            };
+        }
+        for (name, argument) in &called.keyword {
+            call = match argument {
+                Argument::Float { float } => call.keyword(name, float.parse::<f64>()?),
+                Argument::Json(value) => call.keyword(name, value),
+            };
+        }
+        let mut was_computed = false;
+        let result = results.get_or_compute(&call, || {
+            was_computed = true;
+            std::future::ready(called.result)
+        });
+        answers.push(Answer { result: result.await, was_computed });
+    }
+    Ok(answers)
 }
 
 async fn live(store: &dyn Inspect) -> anyhow::Result<Vec<EntryId>> {

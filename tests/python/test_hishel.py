@@ -5,14 +5,13 @@ import contextlib
 import json
 import os
 import pathlib
-import socket
 import sqlite3
 import subprocess
 import tempfile
-import time
 import unittest
 
 import venvs
+from redis_server import RedisServer
 
 HERE = pathlib.Path(__file__).parent
 INTEROP = venvs.TARGET / "debug" / "examples" / "interop"
@@ -133,34 +132,17 @@ class OnRedis(RoundTrips):
 
     @classmethod
     def setUpClass(cls):
-        with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as probe:
-            port = probe.getsockname()[1]
-        cls.url = f"redis://127.0.0.1:{port}/0"
-        options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
-        cls.server = subprocess.Popen(["redis-server", *options], stdout=subprocess.DEVNULL)
-        cls.addClassCleanup(cls.server.wait)
-        cls.addClassCleanup(cls.server.terminate)
-        cls.port = port
-        cls.ask("PING")
-
-    @classmethod
-    def ask(cls, command):
-        for _ in range(500):
-            with contextlib.suppress(ConnectionRefusedError):
-                with socket.create_connection(("127.0.0.1", cls.port)) as connection:
-                    connection.sendall(command.encode() + b"\r\n")
-                    return connection.recv(4096)
-            time.sleep(0.01)
-        raise AssertionError("redis-server does not answer")
+        cls.redis = RedisServer()
+        cls.addClassCleanup(cls.redis.stop)
 
     def setUp(self):
-        self.assertEqual(self.ask("FLUSHALL"), b"+OK\r\n")
+        self.redis.ask("FLUSHALL")
         super().setUp()
 
     def test_nothing_is_left_of_what_we_remove(self):
         self.hishel("write")
         self.ours("remove")
-        self.assertEqual(self.ask("DBSIZE"), b":0\r\n")
+        self.assertEqual(self.redis.ask("DBSIZE"), 0)
 
 
 class OnSqlite(RoundTrips):
@@ -175,17 +157,17 @@ class OnSqlite(RoundTrips):
 
 class PipelineOnRedis(OnRedis, unittest.TestCase):
     def sides(self):
-        return Hishel("1.0.0", self.url, kind="pipeline"), Ours("--redis", self.url)
+        return Hishel("1.0.0", self.redis.url, kind="pipeline"), Ours("--redis", self.redis.url)
 
 
 class Hishel13OnRedis(OnRedis, unittest.TestCase):
     def sides(self):
-        return Hishel("1.3.0", self.url), Ours("--redis", self.url, layout="hishel1")
+        return Hishel("1.3.0", self.redis.url), Ours("--redis", self.redis.url, layout="hishel1")
 
 
 class Hishel20OnRedis(OnRedis, unittest.TestCase):
     def sides(self):
-        return Hishel("2.0.0", self.url), Ours("--redis", self.url, layout="hishel2")
+        return Hishel("2.0.0", self.redis.url), Ours("--redis", self.redis.url, layout="hishel2")
 
 
 class OnOurSqlite(OnSqlite):
