@@ -190,3 +190,6 @@ fn body_length(found: &Found) -> Option<u64> {
     let declared = || found.entry.response.headers.get("content-length")?.trim().parse().ok();
     found.body.as_ref().map(|body| body.len() as u64).or_else(declared)
 }
+
+#[cfg(test)]
+mod tests;
