@@ -5,7 +5,7 @@ use super::directives::{RequestDirectives, ResponseDirectives};
 use super::freshness::Freshness;
 use super::selected::{Reuse, Selected, matching};
 use super::{
-    Decision, Exchange, Forward, Outcome, Part, Reply, Serve, Storing, Update, answer, invalidation, storable, update,
+    Decision, Exchange, Forward, Outcome, Reply, Serve, Storing, Update, answer, invalidation, storable, update,
 };
 use crate::entry::{Request, Response};
 use crate::store::Found;

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::*;
 use crate::entry::{Entry, EntryId, Headers, Layout};
 use crate::key::CacheKey;
+use crate::policy::Part;
 
 /// Sun, 06 Nov 1994 08:49:37 GMT
 const START: f64 = 784_111_777.0;
