@@ -1,6 +1,7 @@
 //! One SQLite file: hishel's own layouts C and E, and results in a table of our own beside them.
 //!
-//! hishel may have the same file open at the same time. All work runs on one thread, which owns the connection.
+//! hishel may have the same file open at the same time. One thread reads and another one writes, each with a connection
+//! of its own: a look-up does not wait for a write.
 
 mod bodies;
 mod counts;
@@ -8,31 +9,33 @@ mod database;
 mod rows;
 mod scan;
 mod schema;
+mod sweep;
 mod worker;
 mod write;
+mod writer;
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::{Bytes, BytesMut};
-use futures_util::stream;
+use bytes::Bytes;
 use uuid::Uuid;
 
+use self::bodies::Reading;
 use self::database::Database;
 use self::rows::{Depth, Reader};
 pub(crate) use self::scan::Position;
 use self::worker::{Failure, Worker};
+use self::writer::SqliteWriter;
 use super::{Claim, Cursor, Found, Health, Info, Inspect, Inspected, Page, Removed, Store, StoredBody, Writer};
 use crate::clock;
 use crate::counters::{Batch, Counted};
-use crate::entry::{Entry, EntryId, State};
+use crate::entry::{Entry, EntryId};
 use crate::error::{Backend, BackendKind, Error, Result, chain};
 use crate::filter::Filter;
 use crate::key::CacheKey;
 use crate::service::Services;
-use crate::summary::Summary;
 
 /// What to do where there is no file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,11 +48,18 @@ pub enum Missing {
     Empty,
 }
 
-/// A SQLite store. Clones share the connection.
+/// Bodies come along with a look-up up to this size altogether, the newest first; bytes.
+const ALONG: u64 = 131_072;
+
+/// A look-up renews nothing that would gain, or lose, less than this; seconds. What is asked for all the time is not
+/// written all the time.
+const WORTH_RENEWING: f64 = 1.0;
+
+/// A SQLite store. Clones share the connections.
 #[derive(Clone)]
 pub struct Sqlite {
-    worker: Arc<Worker>,
-    services: Arc<Services>,
+    reader: Arc<Worker>,
+    writer: Arc<Worker>,
     backend: Backend,
 }
 
@@ -60,9 +70,12 @@ impl Sqlite {
     /// reading.
     pub async fn open(file: &Path, services: Services, missing: Missing) -> Result<Self> {
         let backend = Backend { kind: BackendKind::Sqlite, location: file.display().to_string().into() };
-        let file = file.to_owned();
-        let worker = Worker::start(backend.clone(), move || Database::open(&file, missing)).await?;
-        Ok(Self { worker: Arc::new(worker), services: Arc::new(services), backend })
+        let (file, services) = (file.to_owned(), Arc::new(services));
+        let open = move || Database::open(&file, missing, &services);
+        // The writer first: it may have to create the file.
+        let writer = Arc::new(Worker::start(backend.clone(), open.clone()).await?);
+        let reader = Arc::new(Worker::start(backend.clone(), open).await?);
+        Ok(Self { reader, writer, backend })
     }
 
     /// Runs `read` with a reader of the file as it is now.
@@ -71,17 +84,25 @@ impl Sqlite {
         operation: &'static str,
         read: impl FnOnce(&Database, &Reader<'_>) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T> {
-        let services = Arc::clone(&self.services);
         let job = move |database: &mut Database| {
-            let reader = Reader {
-                connection: &database.connection,
-                layout: database.layout,
-                services: &services,
-                now: clock::now(),
-            };
-            read(database, &reader)
+            // One state of the file, whoever else is writing to it.
+            let _snapshot = database.connection.unchecked_transaction()?;
+            read(database, &database.reader())
         };
-        self.worker.run(operation, job).await
+        self.reader.run(operation, job).await
+    }
+
+    /// Lets a response live that long again, without waiting for the write.
+    fn renew(&self, first: &mut Found, ttl: Duration) {
+        let renewed = clock::now() + ttl.as_secs_f64();
+        if first.entry.request.extra.ttl().is_some()
+            || first.expires_at.is_some_and(|at| (renewed - at).abs() < WORTH_RENEWING)
+        {
+            return;
+        }
+        first.expires_at = Some(renewed);
+        let id = first.id.clone();
+        self.writer.run_later("renewing a TTL", move |database| write::touch(database, &[id], Some(ttl)));
     }
 }
 
@@ -99,67 +120,44 @@ impl Store for Sqlite {
 
     async fn lookup(&self, key: &CacheKey, refresh: Option<Duration>) -> Result<Vec<Found>> {
         let key = key.clone();
-        let mut found = self
-            .read("looking up a key", move |_, reader| {
-                let mut found = reader.entries("e.cache_key = ?1", key.as_bytes(), u32::MAX, Depth::Entry)?;
-                found.retain(|found| found.summary.state == State::Live);
-                // Layout E does not say when an entry was stored; the order of rows does.
-                found.sort_by(|a, b| {
-                    let at = |summary: &Summary| summary.created_at.unwrap_or(0.0);
-                    at(&b.summary).total_cmp(&at(&a.summary)).then(b.rowid.cmp(&a.rowid))
-                });
-                let of_row = |found: rows::Found| {
-                    let entry = Arc::new(found.entry?);
-                    Some(Found { id: found.summary.id, entry, expires_at: found.summary.expires_at, body: None })
-                };
-                Ok(found.into_iter().filter_map(of_row).collect::<Vec<_>>())
-            })
-            .await?;
-        if let (Some(ttl), Some(first)) = (refresh, found.first_mut())
-            && first.entry.request.extra.ttl().is_none()
-            && self.touch(std::slice::from_ref(&first.id), Some(ttl)).await.is_ok()
-        {
-            first.expires_at = Some(clock::now() + ttl.as_secs_f64());
+        let mut found = self.read("looking up a key", move |database, reader| lookup(database, reader, &key)).await?;
+        if let (Some(ttl), Some(first)) = (refresh, found.first_mut()) {
+            self.renew(first, ttl);
         }
         Ok(found)
     }
 
     async fn begin(&self, entry: Entry, ttl: Option<Duration>) -> Result<Box<dyn Writer>> {
-        Ok(Box::new(write::SqliteWriter { store: self.clone(), entry, ttl, body: BytesMut::new() }))
+        Ok(Box::new(SqliteWriter::new(Arc::clone(&self.writer), entry, ttl)))
     }
 
     async fn body(&self, id: &EntryId) -> Result<Option<StoredBody>> {
         let EntryId::Http(layout, id) = *id else { return Ok(None) };
-        let body = self
-            .read("reading a body", move |database, reader| {
-                let found = if layout == database.layout { reader.entry(id, Depth::Summary)? } else { None };
-                match found.filter(|found| found.summary.state == State::Live) {
-                    Some(_) => Ok(Some(bodies::stored(database, id, usize::MAX)?.unwrap_or_default())),
-                    None => Ok(None),
-                }
-            })
-            .await?;
-        Ok(body.map(|body| Box::pin(stream::once(async { Ok(body) })) as StoredBody))
+        let begin = move |database: &Database, reader: &Reader<'_>| {
+            if layout == database.layout { Reading::begin(database, reader, id) } else { Ok(None) }
+        };
+        let reading = self.read("reading a body", begin).await?;
+        Ok(reading.map(|reading| Box::pin(reading.pieces(Arc::clone(&self.reader))) as StoredBody))
     }
 
     async fn replace(&self, id: &EntryId, entry: &Entry) -> Result<bool> {
         let EntryId::Http(layout, id) = *id else { return Ok(false) };
-        let (services, entry) = (Arc::clone(&self.services), entry.clone());
-        self.worker
+        let entry = entry.clone();
+        self.writer
             .run("replacing an entry", move |database| {
-                Ok(layout == database.layout && write::replace(database, &services, id, entry)?)
+                Ok(layout == database.layout && write::replace(database, id, entry)?)
             })
             .await
     }
 
     async fn touch(&self, ids: &[EntryId], ttl: Option<Duration>) -> Result<u64> {
-        let (services, ids) = (Arc::clone(&self.services), ids.to_vec());
-        self.worker.run("changing a TTL", move |database| write::touch(database, &services, &ids, ttl)).await
+        let ids = ids.to_vec();
+        self.writer.run("changing a TTL", move |database| write::touch(database, &ids, ttl)).await
     }
 
     async fn remove(&self, ids: &[EntryId]) -> Result<Removed> {
         let ids = ids.to_vec();
-        self.worker.run("removing entries", move |database| write::remove(database, &ids)).await
+        self.writer.run("removing entries", move |database| write::remove(database, &ids)).await
     }
 
     async fn result(&self, key: &str) -> Result<Option<Bytes>> {
@@ -170,7 +168,7 @@ impl Store for Sqlite {
 
     async fn put_result(&self, key: &str, value: Bytes, ttl: Duration) -> Result<()> {
         let key = key.to_owned();
-        self.worker.run("storing a result", move |database| write::put_result(database, &key, &value, ttl)).await
+        self.writer.run("storing a result", move |database| write::put_result(database, &key, &value, ttl)).await
     }
 
     async fn claim(&self, _name: &str, _holder: Uuid, _time: Duration) -> Result<Claim> {
@@ -183,7 +181,7 @@ impl Store for Sqlite {
 
     async fn count(&self, batch: &Batch) -> Result<()> {
         let batch = batch.clone();
-        self.worker.run("counting", move |database| counts::add(database, &batch)).await
+        self.writer.run("counting", move |database| counts::add(database, &batch)).await
     }
 }
 
@@ -238,6 +236,28 @@ impl Inspect for Sqlite {
     async fn counters(&self, since: f64) -> Result<Counted> {
         self.read("reading counters", move |_, reader| counts::read(reader.connection, since)).await
     }
+}
+
+/// The live and whole entries under a key, newest first, with bodies as long as they are short.
+fn lookup(database: &Database, reader: &Reader<'_>, key: &CacheKey) -> Result<Vec<Found>, Failure> {
+    let mut live = reader.live("e.cache_key = ?1", key.as_bytes())?;
+    // Layout E does not say when an entry was stored; the order of rows does.
+    live.sort_by(|a, b| {
+        let at = |entry: &Entry| entry.created_at.unwrap_or(0.0);
+        at(&b.entry).total_cmp(&at(&a.entry)).then(b.rowid.cmp(&a.rowid))
+    });
+    let mut room = ALONG;
+    let with_body = |rows::Live { entry, expires_at, size, .. }| {
+        let body = match room.checked_sub(size) {
+            Some(left) => {
+                room = left;
+                Some(bodies::stored(database, entry.id, usize::MAX)?.unwrap_or_default())
+            }
+            None => None,
+        };
+        Ok(Found { id: EntryId::Http(database.layout, entry.id), entry: Arc::new(entry), expires_at, body })
+    };
+    live.into_iter().map(with_body).collect()
 }
 
 fn inspect(database: &Database, reader: &Reader<'_>, id: &EntryId) -> Result<Option<Inspected>, Failure> {

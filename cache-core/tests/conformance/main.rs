@@ -48,6 +48,7 @@ macro_rules! all_promises {
             refreshing::a_look_up_renews_the_newest_and_only_it
             refreshing::a_renewal_to_less_shortens_no_other
             refreshing::a_ttl_of_its_own_is_not_renewed
+            streaming::a_large_body_comes_whole_in_bounded_pieces
             streaming::a_body_removed_while_it_is_read_is_whole_or_an_error
             streaming::a_body_stored_again_while_it_is_read_is_not_mixed
             streaming::a_large_body_dropped_half_written_leaves_nothing

@@ -13,7 +13,7 @@ const MEGABYTE: usize = 1 << 20;
 
 /// `megabytes` of bytes that repeat nowhere near.
 fn pieces(megabytes: usize) -> Vec<Bytes> {
-    let piece = |number: usize| (0..MEGABYTE).map(|at| (at * 31 ^ at >> 8 ^ number) as u8).collect::<Vec<u8>>();
+    let piece = |number: usize| (0..MEGABYTE).map(|at| ((at * 31) ^ (at >> 8) ^ number) as u8).collect::<Vec<u8>>();
     (0..megabytes).map(|number| piece(number).into()).collect()
 }
 
@@ -103,7 +103,7 @@ pub async fn two_writers_at_once_do_not_mix(s: Subject) {
     }
     for piece in 0..3 * MEGABYTE / 100_000 {
         for (id, writer) in &mut writers {
-            writer.push([id.as_bytes().as_slice(), &[piece as u8; 99_984]].concat().into()).await.unwrap();
+            writer.push([id.as_bytes().as_slice(), &vec![piece as u8; 99_984]].concat().into()).await.unwrap();
         }
     }
     for (id, writer) in writers {

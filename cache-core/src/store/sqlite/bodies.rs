@@ -1,14 +1,86 @@
 //! Bodies and values, read piece by piece.
 
+use std::sync::Arc;
+
 use bytes::{Bytes, BytesMut};
+use futures_util::stream::{self, Stream, StreamExt as _, TryStreamExt as _};
 use rusqlite::OptionalExtension;
 use uuid::Uuid;
 
 use super::database::Database;
-use super::rows::{self, bytes};
+use super::rows::{self, Reader, bytes};
 use super::schema;
-use super::worker::Failure;
+use super::worker::{Failure, Worker};
 use crate::entry::EntryId;
+use crate::error::Result as StoreResult;
+
+/// How much of a body is read at once; the thread is free for others in between.
+const WINDOW: usize = 262_144;
+
+/// A live body that is being read.
+///
+/// Its rows' numbers were noted at the start: no other body gets them, so that one removed or stored again meanwhile
+/// is an error and never a mixture.
+pub(super) struct Reading {
+    id: Uuid,
+    rows: Arc<[i64]>,
+    first: Vec<Bytes>,
+}
+
+impl Reading {
+    pub(super) fn begin(database: &Database, reader: &Reader<'_>, id: Uuid) -> Result<Option<Self>, Failure> {
+        if reader.live("e.id = ?1", id.as_bytes())?.is_empty() {
+            return Ok(None);
+        }
+        let mut statement = database.connection.prepare_cached(
+            "SELECT rowid FROM streams WHERE entry_id = ?1 AND chunk_number >= 0 ORDER BY chunk_number",
+        )?;
+        let rows = statement.query_map([id.as_bytes()], |row| row.get(0))?.collect::<Result<Arc<[i64]>, _>>()?;
+        let first = window(database, id, &rows, 0)?;
+        Ok(Some(Self { id, rows, first }))
+    }
+
+    pub(super) fn pieces(self, worker: Arc<Worker>) -> impl Stream<Item = StoreResult<Bytes>> + Send {
+        let Self { id, rows, first } = self;
+        let rest = stream::try_unfold(first.len(), move |from| {
+            let (worker, rows) = (Arc::clone(&worker), Arc::clone(&rows));
+            async move {
+                if from >= rows.len() {
+                    return Ok(None);
+                }
+                let read = move |database: &mut Database| window(database, id, &rows, from);
+                let pieces = worker.run("reading a body", read).await?;
+                let next = from + pieces.len();
+                Ok(Some((pieces, next)))
+            }
+        });
+        let of_window = |pieces: Vec<Bytes>| stream::iter(pieces.into_iter().map(Ok));
+        of_window(first).chain(rest.map_ok(of_window).try_flatten())
+    }
+}
+
+/// The rows from the one numbered `from` on, one at least.
+fn window(database: &Database, id: Uuid, rows: &[i64], from: usize) -> Result<Vec<Bytes>, Failure> {
+    let mut statement = database
+        .connection
+        .prepare_cached("SELECT chunk_data FROM streams WHERE rowid = ?1 AND entry_id = ?2 AND chunk_number = ?3")?;
+    let mut pieces = Vec::new();
+    let mut size = 0;
+    for (number, row) in rows.iter().enumerate().skip(from) {
+        let piece = statement
+            .query_row((row, id.as_bytes(), number as u32), |row| {
+                Ok(Bytes::copy_from_slice(bytes(row.get_ref(0)?).unwrap_or_default()))
+            })
+            .optional()?
+            .ok_or(Failure::BodyCut(id))?;
+        size += piece.len();
+        pieces.push(piece);
+        if size >= WINDOW {
+            break;
+        }
+    }
+    Ok(pieces)
+}
 
 /// The body rows of an entry, in order, until `limit` bytes are reached; `None` where there are none.
 pub(super) fn stored(database: &Database, id: Uuid, limit: usize) -> Result<Option<Bytes>, Failure> {

@@ -2,13 +2,18 @@
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
+use super::rows::Reader;
+use super::sweep::Sweep;
 use super::worker::{Failure, is_locked};
 use super::{Missing, schema};
+use crate::clock;
 use crate::entry::Layout;
+use crate::service::Services;
 
 /// How long a call waits for another program's lock; hishel's own value.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -21,35 +26,45 @@ pub(super) struct Database {
     file: PathBuf,
     pub(super) connection: Connection,
     pub(super) layout: Layout,
+    pub(super) services: Arc<Services>,
     /// An empty database in memory stands in for a file that is not there (yet).
     is_stand_in: bool,
     is_prepared: bool,
+    sweep: Sweep,
 }
 
 impl Database {
-    pub(super) fn open(file: &Path, missing: Missing) -> Result<Self, Failure> {
+    pub(super) fn open(file: &Path, missing: Missing, services: &Arc<Services>) -> Result<Self, Failure> {
         if !file.exists() {
             return match missing {
                 Missing::Fail => Err(Failure::Missing),
-                Missing::Empty => Self::stand_in(file),
-                Missing::Create => Self::create(file),
+                Missing::Empty => Self::stand_in(file, services),
+                Missing::Create => Self::create(file, services),
             };
         }
         let connection = connect(file)?;
         match (schema::layout(&connection)?, missing) {
-            (Some(layout), _) => Ok(Self::new(file, connection, layout)),
-            (None, Missing::Create) => Self::create(file),
-            (None, Missing::Empty) => Self::stand_in(file),
+            (Some(layout), _) => Ok(Self::new(file, connection, layout, services)),
+            (None, Missing::Create) => Self::create(file, services),
+            (None, Missing::Empty) => Self::stand_in(file, services),
             (None, Missing::Fail) => Err(Failure::NotACache("it has no table `entries`")),
         }
     }
 
-    fn new(file: &Path, connection: Connection, layout: Layout) -> Self {
+    fn new(file: &Path, connection: Connection, layout: Layout, services: &Arc<Services>) -> Self {
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
-        Self { file: file.to_owned(), connection, layout, is_stand_in: false, is_prepared: false }
+        Self {
+            file: file.to_owned(),
+            connection,
+            layout,
+            services: Arc::clone(services),
+            is_stand_in: false,
+            is_prepared: false,
+            sweep: Sweep::default(),
+        }
     }
 
-    fn create(file: &Path) -> Result<Self, Failure> {
+    fn create(file: &Path, services: &Arc<Services>) -> Result<Self, Failure> {
         if let Some(directory) = file.parent() {
             std::fs::create_dir_all(directory)?;
         }
@@ -57,22 +72,31 @@ impl Database {
             configured(Connection::open_with_flags(file, OpenFlags::default() - OpenFlags::SQLITE_OPEN_URI)?)?;
         use_wal(&connection)?;
         schema::create(&connection)?;
-        Ok(Self::new(file, connection, Layout::Sqlite1))
+        Ok(Self::new(file, connection, Layout::Sqlite1, services))
     }
 
-    fn stand_in(file: &Path) -> Result<Self, Failure> {
+    fn stand_in(file: &Path, services: &Arc<Services>) -> Result<Self, Failure> {
         let connection = Connection::open_in_memory()?;
         schema::create(&connection)?;
-        Ok(Self { is_stand_in: true, ..Self::new(file, connection, Layout::Sqlite1) })
+        Ok(Self { is_stand_in: true, ..Self::new(file, connection, Layout::Sqlite1, services) })
     }
 
-    /// Opens the file if another program has created it meanwhile.
-    pub(super) fn look_again(&mut self) {
-        if self.is_stand_in
-            && let Ok(database) = Self::open(&self.file, Missing::Fail)
-        {
-            *self = database;
+    /// What reads entries as they are now.
+    pub(super) fn reader(&self) -> Reader<'_> {
+        Reader { connection: &self.connection, layout: self.layout, services: &self.services, now: clock::now() }
+    }
+
+    /// The database, if the file is still where it was: one that was deleted can be read and written for long, but
+    /// nobody will ever find what is stored in it. One that another program has created meanwhile is opened.
+    pub(super) fn at_hand(&mut self) -> Result<&mut Self, Failure> {
+        if self.is_stand_in {
+            if let Ok(database) = Self::open(&self.file, Missing::Fail, &self.services) {
+                *self = database;
+            }
+        } else if !self.file.exists() {
+            return Err(Failure::Missing);
         }
+        Ok(self)
     }
 
     /// Begins a change, which is undone unless it is committed.
@@ -87,6 +111,13 @@ impl Database {
         }
         // Immediate: a change that began by reading could not wait for another writer.
         Ok((self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?, self.layout))
+    }
+
+    /// Something was stored: a few dead rows make room for it, now and then.
+    pub(super) fn has_grown(&mut self) {
+        if let Err(failure) = self.sweep.has_grown(&mut self.connection, self.layout, &self.services) {
+            tracing::debug!(%failure, "dead rows stay for now");
+        }
     }
 }
 

@@ -3,12 +3,12 @@
 //! SQLite checks no types: any column may hold anything, and a row that makes no sense is shown as corrupt.
 
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, OptionalExtension, ToSql};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, ToSql};
 use uuid::Uuid;
 
 use super::worker::Failure;
 use crate::codec::{self, Facts};
-use crate::entry::{Entry, EntryId, Layout, State};
+use crate::entry::{Entry, EntryId, Layout, Request, State};
 use crate::error::CodecError;
 use crate::key::CacheKey;
 use crate::service::Services;
@@ -33,6 +33,15 @@ pub(super) struct Found {
     pub(super) entry: Option<Entry>,
 }
 
+/// An entry that may be served.
+pub(super) struct Live {
+    pub(super) rowid: i64,
+    pub(super) entry: Entry,
+    pub(super) expires_at: Option<f64>,
+    /// Bytes of the body.
+    pub(super) size: u64,
+}
+
 /// How much of an entry is read.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Depth {
@@ -44,9 +53,6 @@ pub(super) enum Depth {
 
 impl Reader<'_> {
     /// The first `limit` entries for which `which` holds, a condition on the row `e` with `?1` for `value`.
-    ///
-    /// The body's rows are added up in the same query: a query a row would be far slower for whole lists. It joins
-    /// the tables themselves, whose order is that of the groups, so that SQLite need not sort.
     pub(super) fn entries(
         &self,
         which: &str,
@@ -54,22 +60,42 @@ impl Reader<'_> {
         limit: u32,
         depth: Depth,
     ) -> Result<Vec<Found>, Failure> {
-        let own = match self.layout {
-            Layout::Sqlite2 => "e.expires_at, e.last_accessed_at, e.chunk_count",
-            _ => "NULL, NULL, NULL",
-        };
-        let mut statement = self.connection.prepare_cached(&format!(
-            "SELECT e.rowid, e.id, e.cache_key, e.data, {own},
-                    COUNT(s.chunk_number), MIN(s.chunk_number), MAX(s.chunk_number), SUM(LENGTH(s.chunk_data))
-             FROM entries AS e LEFT JOIN streams AS s ON s.entry_id = e.id
-             WHERE {which} GROUP BY e.rowid ORDER BY e.rowid LIMIT ?2"
-        ))?;
+        let mut statement = self.statement(which)?;
         let mut rows = statement.query((value, limit))?;
         let mut found = Vec::new();
         while let Some(row) = rows.next()? {
             found.push(self.found(row, depth)?);
         }
         Ok(found)
+    }
+
+    /// The live and whole entries for which `which` holds.
+    pub(super) fn live(&self, which: &str, value: impl ToSql) -> Result<Vec<Live>, Failure> {
+        let mut statement = self.statement(which)?;
+        let mut rows = statement.query((value, u32::MAX))?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            found.extend(self.live_row(row)?);
+        }
+        Ok(found)
+    }
+
+    /// Entries with `?2` for how many at most. The columns are `_, id, cache_key, data`, layout E's expiry, last use
+    /// and count of chunks, and what [`BodyRows`] says of the body.
+    ///
+    /// The body's rows are added up in the same query: a query a row would be far slower for whole lists. It joins
+    /// the tables themselves, whose order is that of the groups, so that SQLite need not sort.
+    fn statement(&self, which: &str) -> Result<CachedStatement<'_>, Failure> {
+        let own = match self.layout {
+            Layout::Sqlite2 => "e.expires_at, e.last_accessed_at, e.chunk_count",
+            _ => "NULL, NULL, NULL",
+        };
+        Ok(self.connection.prepare_cached(&format!(
+            "SELECT e.rowid, e.id, e.cache_key, e.data, {own},
+                    COUNT(s.chunk_number), MIN(s.chunk_number), MAX(s.chunk_number), SUM(LENGTH(s.chunk_data))
+             FROM entries AS e LEFT JOIN streams AS s ON s.entry_id = e.id
+             WHERE {which} GROUP BY e.rowid ORDER BY e.rowid LIMIT ?2"
+        ))?)
     }
 
     /// The entry with this id, in whatever state it is.
@@ -80,13 +106,8 @@ impl Reader<'_> {
     fn found(&self, row: &rusqlite::Row<'_>, depth: Depth) -> Result<Found, Failure> {
         let rowid = row.get(0)?;
         let data = bytes(row.get_ref(3)?).unwrap_or_default();
-        let body = BodyRows {
-            expected: integer(row.get_ref(6)?),
-            rows: row.get(7)?,
-            first: integer(row.get_ref(8)?),
-            last: integer(row.get_ref(9)?),
-        };
-        let size = integer(row.get_ref(10)?).unwrap_or(0) as u64;
+        let body = BodyRows::of(row)?;
+        let size = body.size;
         let chunks = body.chunks().max(0) as u64;
         let corrupt = |id: EntryId, problem: String| Found {
             rowid,
@@ -94,7 +115,7 @@ impl Reader<'_> {
             chunks,
             entry: None,
         };
-        let Some(id) = row.get_ref(1)?.as_blob().ok().and_then(|id| Uuid::from_slice(id).ok()) else {
+        let Some(id) = id(row)? else {
             return Ok(corrupt(nameless(rowid), "its id is not a UUID".into()));
         };
         let entry_id = EntryId::Http(self.layout, id);
@@ -135,22 +156,36 @@ impl Reader<'_> {
         let entry = match depth {
             Depth::Summary => None,
             Depth::Entry => match self.decode(id, cache_key, data) {
-                Ok(entry) => Some(entry),
+                Ok((entry, _)) => Some(entry),
                 Err(error) => return Ok(corrupt(entry_id, error.to_string())),
             },
         };
         Ok(Found { rowid, summary, chunks, entry })
     }
 
-    fn decode(&self, id: Uuid, cache_key: Option<&[u8]>, data: &[u8]) -> Result<Entry, CodecError> {
-        if self.layout != Layout::Sqlite2 {
-            let mut entry = codec::decode_pair(data)?;
-            entry.request.extra.take_kept();
-            return Ok(entry);
+    fn live_row(&self, row: &rusqlite::Row<'_>) -> Result<Option<Live>, Failure> {
+        let body = BodyRows::of(row)?;
+        let Some(id) = id(row)?.filter(|_| body.is_complete(self.layout)) else { return Ok(None) };
+        let data = bytes(row.get_ref(3)?).unwrap_or_default();
+        let Ok((entry, expires_at)) = self.decode(id, bytes(row.get_ref(2)?), data) else { return Ok(None) };
+        let expires_at = if self.layout == Layout::Sqlite2 { number(row.get_ref(4)?) } else { expires_at };
+        let is_live = expires_at.is_none_or(|at| at > self.now) && !entry.is_deleted();
+        Ok(is_live.then_some(Live { rowid: row.get(0)?, entry, expires_at, size: body.size }))
+    }
+
+    /// What is stored of an entry, and when it expires in layout C.
+    fn decode(&self, id: Uuid, cache_key: Option<&[u8]>, data: &[u8]) -> Result<(Entry, Option<f64>), CodecError> {
+        if self.layout == Layout::Sqlite2 {
+            let (request, response) = codec::decode_heads(data)?;
+            let cache_key = CacheKey::new(cache_key.unwrap_or_default());
+            return Ok((Entry { id, cache_key, request, response, created_at: None, deleted_at: None }, None));
         }
-        let (request, response) = codec::decode_heads(data)?;
-        let cache_key = CacheKey::new(cache_key.unwrap_or_default());
-        Ok(Entry { id, cache_key, request, response, created_at: None, deleted_at: None })
+        // The row's id counts, whatever the pair says of itself.
+        let mut entry = Entry { id, ..codec::decode_pair(data)? };
+        let Request { url, extra, .. } = &mut entry.request;
+        let expires_at = self.expires_at(url, extra.ttl(), entry.created_at.unwrap_or(0.0));
+        extra.take_kept();
+        Ok((entry, expires_at))
     }
 
     /// When an entry of layout C expires: hishel counts from its storing, with its own TTL or the configured one.
@@ -182,9 +217,21 @@ struct BodyRows {
     rows: i64,
     first: Option<i64>,
     last: Option<i64>,
+    /// Bytes in all of them.
+    size: u64,
 }
 
 impl BodyRows {
+    fn of(row: &rusqlite::Row<'_>) -> Result<Self, Failure> {
+        Ok(Self {
+            expected: integer(row.get_ref(6)?),
+            rows: row.get(7)?,
+            first: integer(row.get_ref(8)?),
+            last: integer(row.get_ref(9)?),
+            size: integer(row.get_ref(10)?).unwrap_or(0) as u64,
+        })
+    }
+
     fn has_mark(&self) -> bool {
         self.first == Some(-1)
     }
@@ -206,6 +253,10 @@ impl BodyRows {
         };
         is_ended && is_gapless
     }
+}
+
+fn id(row: &rusqlite::Row<'_>) -> Result<Option<Uuid>, Failure> {
+    Ok(row.get_ref(1)?.as_blob().ok().and_then(|id| Uuid::from_slice(id).ok()))
 }
 
 /// The name of a row that has no proper id.

@@ -79,7 +79,10 @@ pub(super) fn page(reader: &Reader<'_>, from: Position, mut wanted: Wanted, want
     let is_orphans = matches!(at, At::Bodies(_));
     let (entries, next) = match at {
         At::Entries(after) => entries(reader, after, want)?,
-        At::Bodies(after) => orphans(reader.connection, &after, want)?,
+        At::Bodies(after) => {
+            let (found, end) = orphans(reader.connection, &after, want)?;
+            (found, Some(end.map_or(At::Results(i64::MIN), At::Bodies)))
+        }
         At::Results(after) => results(reader.connection, reader.services, reader.now, after, want)?,
     };
     let keys = if is_orphans { 0 } else { entries.len() as u64 };
@@ -101,8 +104,13 @@ fn entries(reader: &Reader<'_>, after: i64, want: u32) -> Result<Listed, Failure
     Ok((found.into_iter().map(|found| found.summary).collect(), Some(next)))
 }
 
-/// Body rows without an entry, as hishel 1.0 leaves them behind: it does not ask SQLite to check foreign keys.
-fn orphans(connection: &Connection, after: &[u8], want: u32) -> Result<Listed, Failure> {
+/// Body rows without an entry, as hishel 1.0 leaves them behind: it does not ask SQLite to check foreign keys. With
+/// them, the last body looked at; `None`: there are no more.
+pub(super) fn orphans(
+    connection: &Connection,
+    after: &[u8],
+    want: u32,
+) -> Result<(Vec<Summary>, Option<Vec<u8>>), Failure> {
     // A bounded stretch of the index, since there may be many rows and no orphan among them.
     let mut end = connection
         .prepare_cached("SELECT entry_id FROM streams WHERE entry_id > ?1 ORDER BY entry_id LIMIT 1 OFFSET ?2")?;
@@ -125,7 +133,7 @@ fn orphans(connection: &Connection, after: &[u8], want: u32) -> Result<Listed, F
             found.push(orphan(id, size));
         }
     }
-    Ok((found, Some(end.map_or(At::Results(i64::MIN), At::Bodies))))
+    Ok((found, end))
 }
 
 pub(super) fn orphan(id: EntryId, size: u64) -> Summary {

@@ -37,6 +37,7 @@ const OWN: &str = "
         created_at REAL NOT NULL,
         expires_at REAL
     );
+    CREATE INDEX IF NOT EXISTS animecache_results_expiry ON animecache_results (expires_at);
     CREATE TABLE IF NOT EXISTS animecache_counters (
         hour INTEGER NOT NULL,
         name TEXT NOT NULL,

@@ -1,11 +1,12 @@
-//! The thread that owns the connection: SQLite blocks, the callers do not.
+//! A thread that owns a connection: SQLite blocks, the callers do not.
 
 use std::sync::mpsc;
 
 use tokio::sync::oneshot;
+use uuid::Uuid;
 
 use super::database::Database;
-use crate::error::{Backend, Error, Result};
+use crate::error::{Backend, CodecError, Error, Result};
 
 /// What went wrong on the thread, before it is known who asked for what.
 #[derive(Debug, thiserror::Error)]
@@ -20,8 +21,11 @@ pub(super) enum Failure {
     Missing,
     #[error("{0}")]
     Unsupported(&'static str),
-    #[error("the thread that reads and writes the file has ended")]
+    #[error("the thread that works on the file has ended")]
     Ended,
+    /// Body rows that were there are gone, or others stand in their place.
+    #[error("a part of the body of {0} is missing")]
+    BodyCut(Uuid),
 }
 
 impl Failure {
@@ -30,6 +34,9 @@ impl Failure {
         match self {
             Self::Missing => Error::Missing { backend },
             Self::Unsupported(what) => Error::Unsupported(what),
+            Self::BodyCut(id) => {
+                Error::Corrupt { what: format!("the body of {id}"), source: CodecError::Missing("a part of it") }
+            }
             // Another program holds the lock; every other failure stays until somebody does something.
             Self::Sqlite(error) if is_locked(&error) => Error::Unavailable { backend, source: error.into() },
             other => Error::Refused { backend, operation, source: other.into() },
@@ -42,16 +49,16 @@ pub(super) fn is_locked(error: &rusqlite::Error) -> bool {
     matches!(error.sqlite_error_code(), Some(DatabaseBusy | DatabaseLocked))
 }
 
-type Job = Box<dyn FnOnce(&mut Database) + Send>;
+type Job = Box<dyn FnOnce(Result<&mut Database, Failure>) + Send>;
 
-/// Sends work to the thread. The thread ends, and the file is closed, when this is dropped.
+/// Sends work to a thread. The thread ends, and its connection is closed, when this is dropped.
 pub(super) struct Worker {
     jobs: mpsc::Sender<Job>,
     backend: Backend,
 }
 
 impl Worker {
-    /// Starts the thread; `open` runs on it first.
+    /// Starts a thread; `open` runs on it first.
     pub(super) async fn start(
         backend: Backend,
         open: impl FnOnce() -> Result<Database, Failure> + Send + 'static,
@@ -69,8 +76,7 @@ impl Worker {
             };
             let _ = opened.send(Ok(()));
             for job in queue {
-                database.look_again();
-                job(&mut database);
+                job(database.at_hand());
             }
         });
         let outcome = match thread {
@@ -91,13 +97,30 @@ impl Worker {
     ) -> Result<T> {
         let (done, outcome) = oneshot::channel();
         let job: Job = Box::new(move |database| {
-            // A caller that gave up does not wait for the answer.
-            let _ = done.send(job(database));
+            // What nobody waits for any more is left: behind another program's lock such jobs would pile up.
+            if !done.is_closed() {
+                let _ = done.send(database.and_then(job));
+            }
         });
         let outcome = match self.jobs.send(job) {
             Ok(()) => outcome.await.unwrap_or(Err(Failure::Ended)),
             Err(_) => Err(Failure::Ended),
         };
         outcome.map_err(|failure| failure.into_error(&self.backend, operation))
+    }
+
+    /// Has `job` run on the thread some time, without waiting for it. Failing costs nothing but a chance.
+    pub(super) fn run_later<T>(
+        &self,
+        operation: &'static str,
+        job: impl FnOnce(&mut Database) -> Result<T, Failure> + Send + 'static,
+    ) {
+        let job: Job = Box::new(move |database| {
+            if let Err(failure) = database.and_then(job) {
+                tracing::debug!(operation, %failure, "the file stays as it is");
+            }
+        });
+        // A thread that has ended says so at the next call that waits for it.
+        let _ = self.jobs.send(job);
     }
 }

@@ -1,109 +1,32 @@
-//! Every change of the file, each in one transaction.
+//! Changes of what is stored, each in one transaction.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
-use bytes::{Bytes, BytesMut};
 use rusqlite::Transaction;
 use uuid::Uuid;
 
-use super::Sqlite;
 use super::database::Database;
 use super::rows::{self, Depth, Reader};
 use super::worker::Failure;
 use crate::clock;
 use crate::codec;
 use crate::entry::{Entry, EntryId, Layout, State};
-use crate::error::Result;
-use crate::service::Services;
-use crate::store::{Removed, Writer};
+use crate::store::Removed;
 
-/// How much of a body one row holds; hishel 2's own value.
-const CHUNK: usize = 131_072;
-
-const NO_END: &str = "hishel 1's SQLite layout cannot keep HTTP entries for ever; give a TTL";
-
-/// An entry to be written. Its body waits in memory, so that a writer in no hurry locks nobody out.
-pub(super) struct SqliteWriter {
-    pub(super) store: Sqlite,
-    pub(super) entry: Entry,
-    pub(super) ttl: Option<Duration>,
-    pub(super) body: BytesMut,
-}
-
-#[async_trait]
-impl Writer for SqliteWriter {
-    async fn push(&mut self, chunk: Bytes) -> Result<()> {
-        self.body.extend_from_slice(&chunk);
-        Ok(())
-    }
-
-    async fn commit(self: Box<Self>) -> Result<EntryId> {
-        let Self { store, entry, ttl, body } = *self;
-        store.worker.run("storing a response", move |database| insert(database, entry, ttl, &body)).await
-    }
-}
-
-fn insert(database: &mut Database, mut entry: Entry, ttl: Option<Duration>, body: &[u8]) -> Result<EntryId, Failure> {
-    let (change, layout) = database.change()?;
-    let now = clock::now();
-    let (id, cache_key) = (entry.id, entry.cache_key.as_bytes().to_vec());
-    delete(&change, id)?;
-    if layout == Layout::Sqlite2 {
-        let deadline = ttl.map(|ttl| now + ttl.as_secs_f64());
-        change
-            .prepare_cached(
-                "INSERT INTO entries (id, cache_key, data, expires_at, last_accessed_at, chunk_count, ttl_deadline)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?4)",
-            )?
-            .execute((
-                id.as_bytes(),
-                cache_key,
-                codec::encode_heads(&entry),
-                deadline,
-                now,
-                body.len().div_ceil(CHUNK) as u32,
-            ))?;
-    } else {
-        let created_at = *entry.created_at.get_or_insert(now);
-        set_expiry(&mut entry, now + ttl.ok_or(Failure::Unsupported(NO_END))?.as_secs_f64());
-        change
-            .prepare_cached(
-                "INSERT INTO entries (id, cache_key, data, created_at, deleted_at) VALUES (?1, ?2, ?3, ?4, ?5)",
-            )?
-            .execute((id.as_bytes(), cache_key, codec::encode_pair(&entry), created_at, entry.deleted_at))?;
-    }
-    let mut statement =
-        change.prepare_cached("INSERT INTO streams (entry_id, chunk_number, chunk_data) VALUES (?1, ?2, ?3)")?;
-    for (number, chunk) in (0_i64..).zip(body.chunks(CHUNK)) {
-        statement.execute((id.as_bytes(), number, chunk))?;
-    }
-    if layout == Layout::Sqlite1 {
-        // The mark that the body is whole comes last.
-        statement.execute((id.as_bytes(), -1, b"".as_slice()))?;
-    }
-    drop(statement);
-    change.commit()?;
-    Ok(EntryId::Http(layout, id))
-}
+pub(super) const NO_END: &str = "hishel 1's SQLite layout cannot keep HTTP entries for ever; give a TTL";
 
 /// Layout C counts an entry's TTL from its storing.
-fn set_expiry(entry: &mut Entry, expires_at: f64) {
+pub(super) fn set_expiry(entry: &mut Entry, expires_at: f64) {
     entry.request.extra.set_kept(expires_at - entry.created_at.unwrap_or(0.0));
 }
 
 /// Writes a new head; `false`: the entry was gone.
-pub(super) fn replace(
-    database: &mut Database,
-    services: &Services,
-    id: Uuid,
-    mut entry: Entry,
-) -> Result<bool, Failure> {
+pub(super) fn replace(database: &mut Database, id: Uuid, mut entry: Entry) -> Result<bool, Failure> {
+    let services = Arc::clone(&database.services);
     let (change, layout) = database.change()?;
-    let reader = Reader { connection: &change, layout, services, now: clock::now() };
-    let Some(old) = reader.entry(id, Depth::Entry)?.filter(|old| old.summary.state == State::Live) else {
-        return Ok(false);
-    };
+    let reader = Reader { connection: &change, layout, services: &services, now: clock::now() };
+    let Some(old) = reader.live("e.id = ?1", id.as_bytes())?.pop() else { return Ok(false) };
     entry.id = id;
     if layout == Layout::Sqlite2 {
         change.prepare_cached("UPDATE entries SET data = ?2, cache_key = ?3 WHERE id = ?1")?.execute((
@@ -112,8 +35,8 @@ pub(super) fn replace(
             entry.cache_key.as_bytes(),
         ))?;
     } else {
-        entry.created_at = entry.created_at.or(old.summary.created_at);
-        if let Some(at) = old.summary.expires_at {
+        entry.created_at = entry.created_at.or(old.entry.created_at);
+        if let Some(at) = old.expires_at {
             set_expiry(&mut entry, at);
         }
         write_pair(&change, &entry)?;
@@ -122,7 +45,7 @@ pub(super) fn replace(
     Ok(true)
 }
 
-fn write_pair(change: &Transaction<'_>, entry: &Entry) -> Result<(), Failure> {
+pub(super) fn write_pair(change: &Transaction<'_>, entry: &Entry) -> Result<(), Failure> {
     change
         .prepare_cached("UPDATE entries SET data = ?2, cache_key = ?3, created_at = ?4, deleted_at = ?5 WHERE id = ?1")?
         .execute((
@@ -136,12 +59,8 @@ fn write_pair(change: &Transaction<'_>, entry: &Entry) -> Result<(), Failure> {
 }
 
 /// Sets the time to live of what is still there.
-pub(super) fn touch(
-    database: &mut Database,
-    services: &Services,
-    ids: &[EntryId],
-    ttl: Option<Duration>,
-) -> Result<u64, Failure> {
+pub(super) fn touch(database: &mut Database, ids: &[EntryId], ttl: Option<Duration>) -> Result<u64, Failure> {
+    let services = Arc::clone(&database.services);
     let (change, layout) = database.change()?;
     let now = clock::now();
     let expires_at = ttl.map(|ttl| now + ttl.as_secs_f64());
@@ -159,11 +78,9 @@ pub(super) fn touch(
             }
             EntryId::Http(of, id) if *of == layout => {
                 let expires_at = expires_at.ok_or(Failure::Unsupported(NO_END))?;
-                let reader = Reader { connection: &change, layout, services, now };
+                let reader = Reader { connection: &change, layout, services: &services, now };
                 let found = reader.entry(*id, Depth::Entry)?.filter(|found| found.summary.state != State::Deleted);
                 let Some(mut entry) = found.and_then(|found| found.entry) else { continue };
-                // The row's id counts, whatever the pair says of itself.
-                entry.id = *id;
                 set_expiry(&mut entry, expires_at);
                 write_pair(&change, &entry)?;
                 1
@@ -184,19 +101,24 @@ pub(super) fn touch(
 /// Removes entries and results with all that belongs to them. Their rows are counted, their bodies' are not.
 pub(super) fn remove(database: &mut Database, ids: &[EntryId]) -> Result<Removed, Failure> {
     let (change, layout) = database.change()?;
-    let mut removed = 0;
-    for id in ids {
-        removed += match id {
-            EntryId::Http(of, id) if *of == layout => delete(&change, *id)?,
-            EntryId::Http(..) => 0,
-            EntryId::Key(key) => delete_key(&change, key)?,
-        };
-    }
+    let removed = remove_from(&change, layout, ids)?;
     change.commit()?;
     Ok(Removed { entries: removed, keys: removed })
 }
 
-fn delete(change: &Transaction<'_>, id: Uuid) -> Result<u64, Failure> {
+pub(super) fn remove_from(change: &Transaction<'_>, layout: Layout, ids: &[EntryId]) -> Result<u64, Failure> {
+    let mut removed = 0;
+    for id in ids {
+        removed += match id {
+            EntryId::Http(of, id) if *of == layout => delete(change, *id)?,
+            EntryId::Http(..) => 0,
+            EntryId::Key(key) => delete_key(change, key)?,
+        };
+    }
+    Ok(removed)
+}
+
+pub(super) fn delete(change: &Transaction<'_>, id: Uuid) -> Result<u64, Failure> {
     let gone = change.prepare_cached("DELETE FROM entries WHERE id = ?1")?.execute([id.as_bytes()])?;
     // Not left to the foreign key: a body whose entry was gone before would stay.
     change.prepare_cached("DELETE FROM streams WHERE entry_id = ?1")?.execute([id.as_bytes()])?;
@@ -232,5 +154,7 @@ pub(super) fn put_result(database: &mut Database, key: &str, value: &[u8], ttl: 
              ON CONFLICT (key) DO UPDATE SET value = ?2, created_at = ?3, expires_at = ?4",
         )?
         .execute((key.as_bytes(), value, now, now + ttl.as_secs_f64()))?;
-    Ok(change.commit()?)
+    change.commit()?;
+    database.has_grown();
+    Ok(())
 }

@@ -1,0 +1,87 @@
+//! Dead rows leave the file a few at a time, behind the writes that would else let it grow for ever.
+//!
+//! hishel looks at every row once an hour; a short stretch behind every few writes takes as much out and holds nobody up.
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::rows::{Depth, Reader};
+use super::scan;
+use super::worker::Failure;
+use super::write::remove_from;
+use crate::clock;
+use crate::entry::{Layout, State};
+use crate::service::Services;
+use crate::summary::Summary;
+
+/// A stretch is looked at behind so many writes.
+const WRITES: u32 = 32;
+
+/// How many rows of each table a stretch has: twice as many as are added in between, so that it comes round.
+const STRETCH: u32 = 2 * WRITES;
+
+/// How long, in seconds, an expired entry stays for those who read it already; hishel's own value.
+const GRACE: f64 = 180.0;
+
+/// How long, in seconds, an entry may take to be written; hishel's own value.
+const LONGEST_WRITE: f64 = 3_600.0;
+
+/// Where the sweep stands.
+pub(super) struct Sweep {
+    /// Writes since the last stretch.
+    writes: u32,
+    /// The last entry's row that was looked at.
+    entries: i64,
+    /// The last body's entry that was looked at.
+    bodies: Vec<u8>,
+}
+
+impl Default for Sweep {
+    /// Due behind the first write: many programs make few.
+    fn default() -> Self {
+        Self { writes: WRITES - 1, entries: i64::MIN, bodies: Vec::new() }
+    }
+}
+
+impl Sweep {
+    /// Counts a write, and looks at the next stretch of each table where it is time to.
+    pub(super) fn has_grown(
+        &mut self,
+        connection: &mut Connection,
+        layout: Layout,
+        services: &Services,
+    ) -> Result<(), Failure> {
+        self.writes += 1;
+        if self.writes < WRITES {
+            return Ok(());
+        }
+        self.writes = 0;
+        let now = clock::now();
+        let change = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let reader = Reader { connection: &change, layout, services, now };
+
+        let entries = reader.entries("e.rowid > ?1", self.entries, STRETCH, Depth::Summary)?;
+        self.entries = entries.last().filter(|_| entries.len() == STRETCH as usize).map_or(i64::MIN, |last| last.rowid);
+        let (orphans, next) = scan::orphans(&change, &self.bodies, STRETCH / 4)?;
+        self.bodies = next.unwrap_or_default();
+        let dead = entries.into_iter().map(|found| found.summary).filter(|summary| is_dead(summary, now));
+        let dead: Vec<_> = dead.chain(orphans).map(|summary| summary.id).collect();
+        remove_from(&change, layout, &dead)?;
+
+        change
+            .prepare_cached(
+                "DELETE FROM animecache_results WHERE rowid IN
+                     (SELECT rowid FROM animecache_results WHERE expires_at <= ?1 LIMIT ?2)",
+            )?
+            .execute((now, STRETCH))?;
+        Ok(change.commit()?)
+    }
+}
+
+fn is_dead(entry: &Summary, now: f64) -> bool {
+    match entry.state {
+        State::Deleted => entry.expires_at.is_some_and(|at| at + GRACE < now),
+        // hishel 2 does not say when it began to write, but when it last touched the row.
+        State::Incomplete => entry.created_at.or(entry.last_used).is_some_and(|at| at + LONGEST_WRITE < now),
+        State::Live | State::Corrupt | State::Orphan => false,
+    }
+}

@@ -1,0 +1,243 @@
+//! Storing a response: what is short in one transaction, what is long in several, so that memory does not grow with it.
+//!
+//! Until the last transaction a long one is incomplete to every reader, hishel among them: in layout C it has no marker
+//! row, in layout E it has expired and its chunks are not counted.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::{Bytes, BytesMut};
+use rusqlite::Transaction;
+use uuid::Uuid;
+
+use super::database::Database;
+use super::worker::{Failure, Worker};
+use super::write::{NO_END, delete, set_expiry, write_pair};
+use crate::clock;
+use crate::codec;
+use crate::entry::{Entry, EntryId, Layout};
+use crate::error::Result;
+use crate::store::Writer;
+
+/// How much of a body one row holds; hishel 2's own value.
+const CHUNK: usize = 131_072;
+
+/// How much of a body waits in memory until it is written.
+const IN_MEMORY: usize = 8 * CHUNK;
+
+/// A response to be stored.
+pub(super) struct SqliteWriter {
+    worker: Arc<Worker>,
+    entry: Entry,
+    ttl: Option<Duration>,
+    pending: BytesMut,
+    begun: Option<Begun>,
+    /// There may be a part of it in the file that no reader is to find.
+    has_leftovers: bool,
+}
+
+/// The part of a response that is in the file already.
+#[derive(Clone, Copy)]
+struct Begun {
+    /// The number of its entry's row, by which it knows that row for its own.
+    row: i64,
+    chunks: u32,
+}
+
+impl SqliteWriter {
+    pub(super) fn new(worker: Arc<Worker>, entry: Entry, ttl: Option<Duration>) -> Self {
+        Self { worker, entry, ttl, pending: BytesMut::new(), begun: None, has_leftovers: false }
+    }
+}
+
+#[async_trait]
+impl Writer for SqliteWriter {
+    async fn push(&mut self, chunk: Bytes) -> Result<()> {
+        self.pending.extend_from_slice(&chunk);
+        if self.pending.len() < IN_MEMORY {
+            return Ok(());
+        }
+        let part = self.pending.split_to(self.pending.len() / CHUNK * CHUNK).freeze();
+        self.has_leftovers = true;
+        let (entry, ttl, begun) = (self.entry.clone(), self.ttl, self.begun);
+        let write = move |database: &mut Database| match begun {
+            None => begin(database, entry, ttl, &part, false),
+            Some(begun) => go_on(database, entry.id, begun, &part),
+        };
+        self.begun = Some(self.worker.run("storing a body", write).await?);
+        Ok(())
+    }
+
+    async fn commit(mut self: Box<Self>) -> Result<EntryId> {
+        let (entry, ttl, begun) = (self.entry.clone(), self.ttl, self.begun);
+        let rest = std::mem::take(&mut self.pending).freeze();
+        let write = move |database: &mut Database| {
+            let id = EntryId::Http(database.layout, entry.id);
+            match begun {
+                None => begin(database, entry, ttl, &rest, true).map(drop)?,
+                Some(begun) => finish(database, entry, ttl, begun, &rest)?,
+            }
+            database.has_grown();
+            Ok(id)
+        };
+        let id = self.worker.run("storing a response", write).await?;
+        self.has_leftovers = false;
+        Ok(id)
+    }
+}
+
+impl Drop for SqliteWriter {
+    fn drop(&mut self) {
+        if self.has_leftovers {
+            let id = self.entry.id;
+            self.worker.run_later("taking back an unfinished response", move |database| take_back(database, id));
+        }
+    }
+}
+
+/// Puts a response in the place of the one with its id, or the part of it that there is so far.
+fn begin(
+    database: &mut Database,
+    mut entry: Entry,
+    ttl: Option<Duration>,
+    part: &[u8],
+    is_whole: bool,
+) -> Result<Begun, Failure> {
+    let (change, layout) = database.change()?;
+    // Above those in use before the old ones are gone: who still reads the old body must not take the new for it.
+    let (row, body_row): (i64, i64) = change
+        .prepare_cached(
+            "SELECT (SELECT COALESCE(MAX(rowid), 0) + 1 FROM entries), (SELECT COALESCE(MAX(rowid), 0) + 1 FROM streams)",
+        )?
+        .query_row([], |row| row.try_into())?;
+    delete(&change, entry.id)?;
+    let now = clock::now();
+    let begun = Begun { row, chunks: part.len().div_ceil(CHUNK) as u32 };
+    if layout == Layout::Sqlite2 {
+        let deadline = ttl.map(|ttl| now + ttl.as_secs_f64());
+        let (expires_at, chunks) = if is_whole { (deadline, Some(begun.chunks)) } else { (Some(0.0), None) };
+        change
+            .prepare_cached(
+                "INSERT INTO entries
+                     (rowid, id, cache_key, data, expires_at, last_accessed_at, chunk_count, ttl_deadline)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            )?
+            .execute((
+                row,
+                entry.id.as_bytes(),
+                entry.cache_key.as_bytes(),
+                codec::encode_heads(&entry),
+                expires_at,
+                now,
+                chunks,
+                deadline,
+            ))?;
+    } else {
+        // One that has been incomplete for long is swept away, by us and by hishel, and an old one may be copied.
+        let created_at = entry.created_at.filter(|_| is_whole).unwrap_or(now);
+        entry.created_at = Some(created_at);
+        set_expiry(&mut entry, now + ttl.ok_or(Failure::Unsupported(NO_END))?.as_secs_f64());
+        change
+            .prepare_cached(
+                "INSERT INTO entries (rowid, id, cache_key, data, created_at, deleted_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            )?
+            .execute((
+                row,
+                entry.id.as_bytes(),
+                entry.cache_key.as_bytes(),
+                codec::encode_pair(&entry),
+                created_at,
+                entry.deleted_at,
+            ))?;
+    }
+    insert(&change, entry.id, 0, part, Some(body_row))?;
+    if is_whole && layout == Layout::Sqlite1 {
+        mark_whole(&change, entry.id)?;
+    }
+    change.commit()?;
+    Ok(begun)
+}
+
+/// Adds to what was begun.
+fn go_on(database: &mut Database, id: Uuid, begun: Begun, part: &[u8]) -> Result<Begun, Failure> {
+    let (change, _) = database.change()?;
+    let begun = begun.add(&change, id, part)?;
+    change.commit()?;
+    Ok(begun)
+}
+
+/// Adds the last part, and makes all of it visible.
+fn finish(
+    database: &mut Database,
+    mut entry: Entry,
+    ttl: Option<Duration>,
+    begun: Begun,
+    rest: &[u8],
+) -> Result<(), Failure> {
+    let (change, layout) = database.change()?;
+    let id = entry.id;
+    let begun = begun.add(&change, id, rest)?;
+    let count = "SELECT COUNT(*) FROM streams WHERE entry_id = ?1";
+    if begun.chunks != change.prepare_cached(count)?.query_row([id.as_bytes()], |row| row.get::<_, u32>(0))? {
+        return Err(Failure::BodyCut(id));
+    }
+    // Its time begins now, not when its first bytes came.
+    let now = clock::now();
+    if layout == Layout::Sqlite2 {
+        change
+            .prepare_cached("UPDATE entries SET chunk_count = ?2, expires_at = ?3, ttl_deadline = ?3 WHERE id = ?1")?
+            .execute((id.as_bytes(), begun.chunks, ttl.map(|ttl| now + ttl.as_secs_f64())))?;
+    } else {
+        entry.created_at.get_or_insert(now);
+        set_expiry(&mut entry, now + ttl.ok_or(Failure::Unsupported(NO_END))?.as_secs_f64());
+        write_pair(&change, &entry)?;
+        mark_whole(&change, id)?;
+    }
+    Ok(change.commit()?)
+}
+
+impl Begun {
+    fn add(self, change: &Transaction<'_>, id: Uuid, part: &[u8]) -> Result<Self, Failure> {
+        // It may have been removed meanwhile, or stored by somebody else.
+        let mut statement = change.prepare_cached("SELECT 1 FROM entries WHERE id = ?1 AND rowid = ?2")?;
+        if !statement.exists((id.as_bytes(), self.row))? {
+            return Err(Failure::BodyCut(id));
+        }
+        insert(change, id, self.chunks, part, None)?;
+        Ok(Self { chunks: self.chunks + part.len().div_ceil(CHUNK) as u32, ..self })
+    }
+}
+
+/// Stores a part of a body from the chunk with this number on; `row`: the number of its first row, if that matters.
+fn insert(change: &Transaction<'_>, id: Uuid, first: u32, part: &[u8], mut row: Option<i64>) -> Result<(), Failure> {
+    let mut statement = change
+        .prepare_cached("INSERT INTO streams (rowid, entry_id, chunk_number, chunk_data) VALUES (?1, ?2, ?3, ?4)")?;
+    for (number, chunk) in (first..).zip(part.chunks(CHUNK)) {
+        // Rows without a number get the next one.
+        statement.execute((row.take(), id.as_bytes(), number, chunk))?;
+    }
+    Ok(())
+}
+
+/// Layout C's mark that the body is whole.
+fn mark_whole(change: &Transaction<'_>, id: Uuid) -> Result<(), Failure> {
+    change
+        .prepare_cached("INSERT INTO streams (entry_id, chunk_number, chunk_data) VALUES (?1, -1, x'')")?
+        .execute([id.as_bytes()])?;
+    Ok(())
+}
+
+/// Removes what an abandoned writer left, unless it is whole after all.
+fn take_back(database: &mut Database, id: Uuid) -> Result<(), Failure> {
+    let (change, layout) = database.change()?;
+    let is_whole = match layout {
+        Layout::Sqlite2 => "SELECT 1 FROM entries WHERE id = ?1 AND chunk_count IS NOT NULL",
+        _ => "SELECT 1 FROM streams WHERE entry_id = ?1 AND chunk_number = -1",
+    };
+    if !change.prepare_cached(is_whole)?.exists([id.as_bytes()])? {
+        delete(&change, id)?;
+    }
+    Ok(change.commit()?)
+}
