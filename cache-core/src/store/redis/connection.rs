@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use futures_util::future::BoxFuture;
 use redis::aio::MultiplexedConnection;
 use redis::io::tcp::TcpSettings;
 use redis::{
@@ -33,8 +34,9 @@ struct Inner {
     /// Who gives up waiting after so long does not do so for reasons of his own: the connection is stuck.
     patience: Duration,
     current: Mutex<Current>,
-    /// Held while connecting: many callers wait for one connection.
-    connecting: tokio::sync::Mutex<()>,
+    /// A connection being made, for many callers. Who gives up waiting for it leaves it to the next: were each to begin
+    /// anew, none would ever come to the end of it on a server that is slow to accept.
+    connecting: tokio::sync::Mutex<Option<BoxFuture<'static, RedisResult<MultiplexedConnection>>>>,
     /// `UNLINK` and scripts are not to be had everywhere; once refused they are not tried again.
     has_unlink: AtomicBool,
     has_scripts: AtomicBool,
@@ -89,7 +91,7 @@ impl Connection {
             health_check: config.redis_health_check_interval,
             patience: config.store_patience / 2,
             current: Mutex::new(Current { number: 0, connection: None, used: Instant::now() }),
-            connecting: tokio::sync::Mutex::new(()),
+            connecting: tokio::sync::Mutex::default(),
             has_unlink: AtomicBool::new(true),
             has_scripts: AtomicBool::new(true),
         })))
@@ -228,7 +230,7 @@ impl Connection {
         if let Some(ready) = self.ready() {
             return Ok(ready);
         }
-        let _alone = self.0.connecting.lock().await;
+        let mut connecting = self.0.connecting.lock().await;
         // Another caller may have seen to it meanwhile.
         if let Some(ready) = self.ready() {
             return Ok(ready);
@@ -239,13 +241,18 @@ impl Connection {
         };
         if let Some((number, mut connection)) = idle {
             let ping = cmd("PING");
-            let pong = tokio::time::timeout(self.0.connect_timeout, ping.query_async::<Value>(&mut connection)).await;
+            let pong = self.watched(number, ping.query_async::<Value>(&mut connection));
+            let pong = tokio::time::timeout(self.0.connect_timeout, pong).await;
             if matches!(pong, Ok(Ok(_))) {
                 self.current().used = Instant::now();
                 return Ok((number, connection));
             }
         }
-        let connection = self.connect().await.map_err(|error| self.explain(Error::CONNECTING, error))?;
+        let connected = connecting
+            .get_or_insert_with(|| Box::pin(connect(self.0.client.clone(), self.0.connect_timeout, self.0.timeout)))
+            .await;
+        *connecting = None;
+        let connection = connected.map_err(|error| self.explain(Error::CONNECTING, error))?;
         let mut current = self.current();
         *current = Current { number: current.number + 1, connection: Some(connection.clone()), used: Instant::now() };
         Ok((current.number, connection))
@@ -261,26 +268,6 @@ impl Connection {
             current.used = now;
             (current.number, connection)
         })
-    }
-
-    async fn connect(&self) -> RedisResult<MultiplexedConnection> {
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(self.0.connect_timeout))
-            .set_response_timeout(Some(self.0.timeout));
-        let mut connection = self.0.client.get_multiplexed_async_connection_with_config(&config).await?;
-        // A look at a key must not make it seem used, and administrators should see who is connected. Older servers
-        // and narrow permissions refuse both, which does no harm.
-        let _: RedisResult<Vec<RedisResult<Value>>> = redis::pipe()
-            .cmd("CLIENT")
-            .arg("SETNAME")
-            .arg("animecache")
-            .cmd("CLIENT")
-            .arg("NO-TOUCH")
-            .arg("ON")
-            .ignore_errors()
-            .query_async(&mut connection)
-            .await;
-        Ok(connection)
     }
 
     /// Waits for an answer, and gives the connection up where it is broken or stuck: behind an answer that does not
@@ -369,6 +356,24 @@ impl Drop for Watch<'_> {
             self.connection.forget(self.number);
         }
     }
+}
+
+async fn connect(client: Client, limit: Duration, timeout: Duration) -> RedisResult<MultiplexedConnection> {
+    let config = AsyncConnectionConfig::new().set_connection_timeout(Some(limit)).set_response_timeout(Some(timeout));
+    let mut connection = client.get_multiplexed_async_connection_with_config(&config).await?;
+    // A look at a key must not make it seem used, and administrators should see who is connected. Older servers
+    // and narrow permissions refuse both, which does no harm.
+    let _: RedisResult<Vec<RedisResult<Value>>> = redis::pipe()
+        .cmd("CLIENT")
+        .arg("SETNAME")
+        .arg("animecache")
+        .cmd("CLIENT")
+        .arg("NO-TOUCH")
+        .arg("ON")
+        .ignore_errors()
+        .query_async(&mut connection)
+        .await;
+    Ok(connection)
 }
 
 fn is_broken(error: &RedisError) -> bool {

@@ -1,0 +1,156 @@
+//! Two hundred tasks in four processes on the same keys, while others flush.
+
+use std::collections::BTreeMap;
+use std::process::ExitStatus;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use cache_core::{Cache, CachedClient, Call, Config, Filter, Memory, Redis, RedisUrl, Service, Services, admin};
+use tokio::process::Command;
+use tokio::task::JoinSet;
+
+use crate::origin::Origin;
+use crate::redis_server::RedisServer;
+use crate::{assert_whole, everlasting, origin, over};
+
+const PROCESSES: usize = 4;
+const TASKS: usize = 50;
+const ROUNDS: usize = 15;
+const KEYS: usize = 10;
+
+/// What a process of the crowd is told.
+const REDIS: &str = "FAULTS_REDIS";
+const ORIGIN: &str = "FAULTS_ORIGIN";
+
+/// The store is well here: that it answers late on a busy machine is not its fault.
+fn config(url: &str) -> Config {
+    Config { redis_url: RedisUrl::new(url), store_patience: Duration::from_secs(20), ..Config::default() }
+}
+
+/// The targets that all are after: small ones, and such as take several steps to be written and to be read.
+fn target(number: usize) -> String {
+    let length = if number.is_multiple_of(KEYS) { 700_000 } else { 2_000 };
+    format!("/{length}/{}", number % KEYS)
+}
+
+/// One caller, who begins somewhere else than the next one.
+async fn caller(cache: Cache, origin: String, start: usize) {
+    let client = cache.client(Service::AniList);
+    let direct = direct();
+    for round in 0..ROUNDS {
+        let target = target(start + round);
+        let fetched = client.get(format!("{origin}{target}")).send().await.expect("no error reaches the caller");
+        assert_whole(&target, &fetched.bytes().await.expect("no error reaches the caller"));
+        // The function asks the origin, who thus knows how often it ran.
+        let number = (start + round) % KEYS;
+        let call = Call::new("crowd", "0123456789abcdef").argument(number);
+        let computed = cache.results().get_or_compute(&call, || ask(&direct, &origin, number)).await;
+        assert_whole(&format!("/200/result-{number}"), computed.as_bytes());
+    }
+}
+
+/// A client that goes past every cache.
+fn direct() -> CachedClient {
+    let config = Config { enabled: false, ..Config::default() };
+    Cache::over(Arc::new(Memory::new(Services::default())), &config).client(Service::AniList)
+}
+
+async fn ask(direct: &CachedClient, origin: &str, number: usize) -> String {
+    let fetched = direct.get(format!("{origin}/200/result-{number}")).send().await.unwrap();
+    fetched.text().await.unwrap()
+}
+
+/// A process of the crowd: started by the tests below with what it is to work on.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "is started by others"]
+async fn one_of_the_crowd() {
+    let (url, origin) = (std::env::var(REDIS).unwrap(), std::env::var(ORIGIN).unwrap());
+    let cache = over(&config(&url));
+    let mut callers = JoinSet::new();
+    for number in 0..TASKS {
+        callers.spawn(caller(cache.clone(), origin.clone(), number));
+    }
+    while let Some(outcome) = callers.join_next().await {
+        outcome.unwrap();
+    }
+    cache.close().await;
+}
+
+/// Starts the crowd; ends when the last of them has ended.
+async fn crowd(url: &str, origin: &Origin) {
+    let mut processes = JoinSet::new();
+    for _ in 0..PROCESSES {
+        let mut process = Command::new(std::env::current_exe().unwrap());
+        process.args(["--exact", "crowd::one_of_the_crowd", "--ignored", "--nocapture"]);
+        process.env(REDIS, url).env(ORIGIN, origin.url("")).kill_on_drop(true);
+        processes.spawn(async move { process.status().await.unwrap() });
+    }
+    let ended: Vec<ExitStatus> = processes.join_all().await;
+    assert!(ended.iter().all(ExitStatus::success), "no error reaches a caller: {ended:?}");
+}
+
+/// How often each target was asked for.
+fn asked(origin: &Origin) -> BTreeMap<String, usize> {
+    let mut asked = BTreeMap::new();
+    for seen in origin.seen() {
+        *asked.entry(seen.target).or_default() += 1;
+    }
+    assert_eq!(asked.len(), 2 * KEYS, "{asked:?}");
+    asked
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_key_is_fetched_once() {
+    let (url, origin) = (RedisServer::fresh_database(), origin().await);
+    crowd(&url, &origin).await;
+    let asked = asked(&origin);
+    assert!(asked.values().all(|count| *count == 1), "{asked:?}");
+    assert_eq!(everlasting(&url).await, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn flushes_make_misses_and_nothing_worse() {
+    let server = RedisServer::start("");
+    let url = format!("redis://{}", server.address());
+    let origin = origin().await;
+    let mut flushes = 0;
+    tokio::select! {
+        () = crowd(&url, &origin) => {}
+        () = flush(&url, &mut flushes) => {}
+    }
+    assert!(flushes > 3);
+    let mut asked = asked(&origin);
+    // Who was reading the large body when it went asks the origin for the rest, each for himself.
+    asked.remove(&target(0));
+    // A flush takes what is stored and, where it takes everything, the claim of one who is about to store.
+    assert!(asked.values().all(|count| *count <= 1 + 2 * flushes), "{flushes} flushes, {asked:?}");
+    assert_eq!(everlasting(&url).await, Vec::<String>::new());
+}
+
+/// Flushes in turn as an administrator of ours does, as another client does key by key, and everything at once.
+async fn flush(url: &str, flushes: &mut usize) {
+    let store: Arc<dyn cache_core::Inspect> = Arc::new(Redis::new(&config(url)).unwrap());
+    let client = redis::Client::open(url).unwrap();
+    let patient = redis::AsyncConnectionConfig::new().set_response_timeout(None);
+    let mut other = client.get_multiplexed_async_connection_with_config(&patient).await.unwrap();
+    loop {
+        tokio::time::sleep(Duration::from_millis(150)).await;
+        *flushes += 1;
+        match *flushes % 3 {
+            0 => {
+                let go_on = AtomicBool::new(false);
+                let plan = admin::flush::plan(&store, &Filter::default(), None, &go_on, |_| {}).await.unwrap().unwrap();
+                let report = admin::flush::execute(&store, &plan, &go_on, |_| {}).await;
+                assert!(report.error.is_none(), "{:?}", report.error);
+            }
+            1 => {
+                let keys: Vec<Vec<u8>> = redis::cmd("KEYS").arg("*").query_async(&mut other).await.unwrap();
+                for key in keys {
+                    redis::cmd("UNLINK").arg(key).exec_async(&mut other).await.unwrap();
+                }
+            }
+            _ => redis::cmd("FLUSHDB").exec_async(&mut other).await.unwrap(),
+        }
+    }
+}

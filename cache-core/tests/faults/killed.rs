@@ -1,0 +1,124 @@
+//! A server that is killed and started again in the middle of it all.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use cache_core::{Cache, Config, RedisUrl, ServedFrom, Service};
+use futures_util::StreamExt as _;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use crate::origin::{Origin, Step, head};
+use crate::redis_server::RedisServer;
+use crate::{PATIENCE, assert_whole, body, cache, compute, everlasting, get, origin, until_hit};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_the_middle_of_reads_and_writes() {
+    let mut server = RedisServer::start("");
+    let url = format!("redis://{}", server.address());
+    let (cache, origin) = (cache(&url), Arc::new(origin().await));
+    let (is_over, rounds) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+    let mut callers = JoinSet::new();
+    for caller in 0..20_u64 {
+        let (cache, origin) = (cache.clone(), Arc::clone(&origin));
+        let (is_over, rounds) = (Arc::clone(&is_over), Arc::clone(&rounds));
+        callers.spawn(async move {
+            let client = cache.client(Service::Kitsu);
+            for round in 0.. {
+                if is_over.load(Ordering::SeqCst) {
+                    return;
+                }
+                let length = if caller == 0 { 1_500_000 } else { 2_000 };
+                get(&client, &origin, &format!("/{length}/{}", (caller + round) % 7)).await;
+                compute(&cache, caller + round).await;
+                rounds.fetch_add(1, Ordering::SeqCst);
+            }
+        });
+    }
+    for _ in 0..3 {
+        pass(&rounds, 200).await;
+        let stopped = server.stop();
+        pass(&rounds, 200).await;
+        server = stopped.start();
+        until_hit(&cache.client(Service::Kitsu), &origin, "/200/witness").await;
+    }
+    is_over.store(true, Ordering::SeqCst);
+    while let Some(outcome) = callers.join_next().await {
+        outcome.unwrap();
+    }
+    cache.close().await;
+    assert_eq!(everlasting(&url).await, Vec::<String>::new());
+}
+
+/// Waits until the callers have done so many rounds more.
+async fn pass(rounds: &AtomicUsize, count: usize) {
+    let goal = rounds.load(Ordering::SeqCst) + count;
+    let passed = async {
+        while rounds.load(Ordering::SeqCst) < goal {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(crate::DEADLINE, passed).await.expect("nobody is stuck");
+}
+
+#[tokio::test]
+async fn in_the_middle_of_a_body_being_stored() {
+    let server = RedisServer::start("");
+    let url = format!("redis://{}", server.address());
+    let cache = cache(&url);
+    let client = cache.client(Service::Kitsu);
+    let target = "/3000000/picture";
+    let permits = Arc::new(Semaphore::new(0));
+    let gate = Arc::clone(&permits);
+    let origin = Origin::start(move |seen| {
+        let body = body(&seen.target, seen.number);
+        let (start, rest) = body.split_at(body.len() / 2);
+        let head = head(200, &[("Content-Length", &body.len().to_string())]);
+        vec![Step::Send([&head[..], start].concat()), Step::Await(Arc::clone(&gate)), Step::Send(rest.to_vec())]
+    })
+    .await;
+    let mut pieces = client.get(origin.url(target)).send().await.unwrap().into_body();
+    let mut whole = Vec::new();
+    while whole.len() < 1_500_000 {
+        whole.extend_from_slice(&pieces.next().await.unwrap().unwrap());
+    }
+    let server = server.stop().start();
+    permits.add_permits(100);
+    while let Some(piece) = pieces.next().await {
+        whole.extend_from_slice(&piece.unwrap());
+    }
+    assert_whole(target, &whole);
+    // The half that the new server may have got is nobody's answer.
+    until_hit(&client, &origin, target).await;
+    cache.close().await;
+    assert_eq!(everlasting(&url).await, Vec::<String>::new());
+    drop(server);
+}
+
+#[tokio::test]
+async fn sqlite_answers_meanwhile() {
+    let server = RedisServer::start("");
+    let directory = tempfile::tempdir().unwrap();
+    let config = Config {
+        redis_url: RedisUrl::new(format!("redis://{}", server.address())),
+        sqlite: directory.path().into(),
+        store_patience: PATIENCE,
+        ..Config::default()
+    };
+    let (cache, origin) = (Cache::open(&config).await.unwrap(), origin().await);
+    let client = cache.client(Service::Kitsu);
+    until_hit(&client, &origin, "/200/anime").await;
+    let stopped = server.stop();
+    // The first call that fails is answered by SQLite already, and so is stored there.
+    assert_eq!(get(&client, &origin, "/200/other").await, ServedFrom::Miss);
+    assert_eq!(get(&client, &origin, "/200/other").await, ServedFrom::Hit);
+    assert!(cache.health().await.is_fallback);
+    let server = stopped.start();
+    let mut changes = cache.store().changes().unwrap();
+    changes.wait_for(|health| !health.is_fallback).await.unwrap();
+    assert_eq!(get(&client, &origin, "/200/other").await, ServedFrom::Miss, "nothing is copied back");
+    assert_eq!(get(&client, &origin, "/200/other").await, ServedFrom::Hit);
+    cache.close().await;
+    drop(server);
+}

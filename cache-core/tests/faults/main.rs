@@ -1,0 +1,98 @@
+//! What a caller sees while Redis fails: misses, and nothing worse.
+
+#![allow(clippy::unwrap_used)]
+
+#[path = "../harness/origin.rs"]
+mod origin;
+#[path = "../harness/proxy.rs"]
+mod proxy;
+#[path = "../harness/redis_server.rs"]
+mod redis_server;
+
+mod crowd;
+mod full;
+mod killed;
+mod password;
+mod slow;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cache_core::key::sha256_hex;
+use cache_core::{Cache, CachedClient, Call, Config, Redis, RedisUrl, ServedFrom};
+use origin::{Origin, response};
+
+/// How long the caches of these tests wait for their store.
+const PATIENCE: Duration = Duration::from_millis(500);
+/// By then what is to happen has happened, or never will.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// A cache over one Redis, with nothing to stand in for it. Only its patience bounds how long it waits.
+fn cache(url: &str) -> Cache {
+    over(&Config { redis_url: RedisUrl::new(url), store_patience: PATIENCE, ..Config::default() })
+}
+
+fn over(config: &Config) -> Cache {
+    Cache::over(Arc::new(Redis::new(config).unwrap()), config)
+}
+
+/// An origin whose bodies tell whether they are whole. `/length/name` asks for one of that length.
+async fn origin() -> Origin {
+    Origin::start(|seen| response(200, &[], body(&seen.target, seen.number))).await
+}
+
+/// A body that ends with the hash of what comes before.
+fn body(target: &str, number: usize) -> Vec<u8> {
+    let length: usize = target.split('/').nth(1).and_then(|length| length.parse().ok()).unwrap_or(0);
+    let line = format!("{target} {number}\n");
+    let mut body: Vec<u8> = line.bytes().cycle().take(length.saturating_sub(64).max(line.len())).collect();
+    let hash = sha256_hex(&body);
+    body.extend_from_slice(hash.as_bytes());
+    body
+}
+
+/// Neither short nor mixed of two, nor another's.
+fn assert_whole(target: &str, body: &[u8]) {
+    let (start, hash) = body.split_at(body.len().checked_sub(64).expect("a hash at its end"));
+    assert_eq!(sha256_hex(start).as_bytes(), hash, "{target}: {} bytes are not a whole body", body.len());
+    assert!(start.starts_with(format!("{target} ").as_bytes()), "{target} got the body of another");
+}
+
+/// Gets a target through the cache: whatever happens to the store, the body is whole.
+async fn get(client: &CachedClient, origin: &Origin, target: &str) -> ServedFrom {
+    let fetched = client.get(origin.url(target)).send().await.expect("no error reaches the caller");
+    let from = fetched.served().from;
+    assert_whole(target, &fetched.bytes().await.expect("no error reaches the caller"));
+    from
+}
+
+/// Computes a result through the cache, or gets it from there: whatever happens to the store, it is the right one.
+async fn compute(cache: &Cache, number: u64) {
+    let call = Call::new("faults", "0123456789abcdef").argument(number);
+    assert_eq!(cache.results().get_or_compute(&call, || async { number * 7 }).await, number * 7);
+}
+
+/// Waits until a target is served from the store, fetching it as often as need be.
+async fn until_hit(client: &CachedClient, origin: &Origin, target: &str) {
+    let hit = async {
+        while get(client, origin, target).await != ServedFrom::Hit {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, hit).await.expect("the store is used again");
+}
+
+/// The keys of a server's database that would stay for ever.
+async fn everlasting(url: &str) -> Vec<String> {
+    let client = redis::Client::open(url).unwrap();
+    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    let keys: Vec<Vec<u8>> = redis::cmd("KEYS").arg("*").query_async(&mut connection).await.unwrap();
+    let mut everlasting = Vec::new();
+    for key in keys {
+        let ttl: i64 = redis::cmd("PTTL").arg(&key).query_async(&mut connection).await.unwrap();
+        if ttl == -1 {
+            everlasting.push(String::from_utf8_lossy(&key).into_owned());
+        }
+    }
+    everlasting
+}

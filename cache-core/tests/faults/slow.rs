@@ -1,0 +1,106 @@
+//! A server that answers late or not at all, behind a network that does the like.
+
+use std::time::Duration;
+
+use cache_core::{Cache, Config, RedisUrl, ServedFrom, Service};
+use futures_util::StreamExt as _;
+
+use crate::proxy::{Mode, Proxy};
+use crate::redis_server::RedisServer;
+use crate::{DEADLINE, PATIENCE, assert_whole, compute, get, origin, over, until_hit};
+
+/// A cache behind a proxy. The driver's own limits are far off: it is the cache's patience that counts.
+async fn behind_proxy() -> (Proxy, Cache, String) {
+    let url = RedisServer::fresh_database();
+    let (address, database) = url.strip_prefix("redis://").and_then(|rest| rest.split_once('/')).unwrap();
+    let proxy = Proxy::start(address.to_owned()).await;
+    let config = Config {
+        redis_url: RedisUrl::new(format!("redis://{}/{database}", proxy.address())),
+        redis_timeout: Duration::from_secs(600),
+        redis_connect_timeout: Duration::from_secs(600),
+        store_patience: PATIENCE,
+        ..Config::default()
+    };
+    (proxy, over(&config), url)
+}
+
+/// Nothing of this waits for the store's own limits.
+async fn soon<T>(what: impl Future<Output = T>) -> T {
+    tokio::time::timeout(DEADLINE, what).await.expect("nobody waits for a store that does not answer")
+}
+
+#[tokio::test]
+async fn a_server_that_stalls_makes_misses_and_is_used_again_when_it_goes_on() {
+    for mode in [Mode::Stall, Mode::Delay(PATIENCE * 3), Mode::Cut] {
+        let (proxy, cache, _) = behind_proxy().await;
+        let origin = origin().await;
+        let client = cache.client(Service::Jikan);
+        until_hit(&client, &origin, "/200/anime").await;
+        let before = origin.count();
+        proxy.set(mode);
+        soon(async {
+            for number in 0..20 {
+                assert_eq!(get(&client, &origin, "/200/anime").await, ServedFrom::Miss, "{mode:?}");
+                compute(&cache, number).await;
+            }
+        })
+        .await;
+        assert_eq!(origin.count(), before + 20);
+        proxy.set(Mode::Pass);
+        until_hit(&client, &origin, "/200/anime").await;
+        soon(cache.close()).await;
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_is_dead_without_a_word_is_made_anew() {
+    let (proxy, cache, _) = behind_proxy().await;
+    let origin = origin().await;
+    let client = cache.client(Service::Jikan);
+    until_hit(&client, &origin, "/200/anime").await;
+    proxy.strand();
+    soon(async {
+        for _ in 0..20 {
+            get(&client, &origin, "/200/anime").await;
+        }
+    })
+    .await;
+    until_hit(&client, &origin, "/200/anime").await;
+}
+
+#[tokio::test]
+async fn a_server_that_is_slow_to_accept_is_used_once_it_does() {
+    let (proxy, cache, _) = behind_proxy().await;
+    proxy.set(Mode::Late(PATIENCE * 4));
+    let origin = origin().await;
+    let client = cache.client(Service::Jikan);
+    until_hit(&client, &origin, "/200/anime").await;
+    assert_eq!(proxy.accepted(), 1, "who gives up waiting leaves the connection to the next");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stored_body_that_stops_coming_is_mended() {
+    for mode in [Mode::Stall, Mode::Cut] {
+        let (proxy, cache, _) = behind_proxy().await;
+        // The same body whenever it is asked for.
+        let origin =
+            crate::origin::Origin::start(|seen| crate::origin::response(200, &[], crate::body(&seen.target, 0))).await;
+        let client = cache.client(Service::Jikan);
+        let target = "/3500000/picture";
+        until_hit(&client, &origin, target).await;
+        let before = origin.count();
+        let fetched = client.get(origin.url(target)).send().await.unwrap();
+        assert_eq!(fetched.served().from, ServedFrom::Hit);
+        let mut pieces = fetched.into_body();
+        let mut whole = pieces.next().await.unwrap().unwrap().to_vec();
+        proxy.set(mode);
+        soon(async {
+            while let Some(piece) = pieces.next().await {
+                whole.extend_from_slice(&piece.expect("the rest comes from the origin"));
+            }
+        })
+        .await;
+        assert_whole(target, &whole);
+        assert_eq!(origin.count(), before + 1, "{mode:?}");
+    }
+}
