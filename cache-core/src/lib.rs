@@ -5,16 +5,38 @@
 //! layout, its `@cached_result` decorator), so that both sides hit what the other stored.
 //!
 //! ```
-//! # tokio::runtime::Runtime::new().unwrap().block_on(async {
-//! use cache_core::{DEFAULT_TTL, Filter, Inspect, Memory, Service, Services, Store};
+//! use cache_core::{Cache, Config, ResultCache, ServedFrom, Service, cached_result};
+//! # use cache_core::Storage;
+//! # use std::{io::{Read as _, Write as _}, net::TcpListener, thread};
+//! # let directory = tempfile::tempdir()?;
+//! # let listener = TcpListener::bind(("127.0.0.1", 0))?;
+//! # let api = format!("http://{}/v4", listener.local_addr()?);
+//! # thread::spawn(move || {
+//! #     let (mut connection, _) = listener.accept().unwrap();
+//! #     let _ = connection.read(&mut [0; 1024]);
+//! #     let _ = connection.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}");
+//! # });
+//! # tokio::runtime::Runtime::new()?.block_on(async {
+//! #[cached_result(ttl = "24h", prefix = "anisearch_anime")]
+//! async fn crawl(results: &ResultCache, id: u32) -> Option<String> {
+//!     Some(format!("what a browser found at {id}"))
+//! }
 //!
-//! let store = Memory::new(Services::default());
-//! store.put_result("result_cache:anisearch_anime:82fce6a05e45281a:18878", "{}".into(), DEFAULT_TTL).await?;
-//! let filter = Filter { services: vec![Service::AniSearch], ..Filter::default() };
-//! let page = store.scan(&filter, None, 100).await?;
-//! assert_eq!(page.entries.len(), 1);
-//! # Ok::<(), cache_core::Error>(()) }).unwrap();
+//! let config = Config::from_env(|name| std::env::var(name).ok());
+//! # let config = Config { storage: Storage::Sqlite, sqlite: directory.path().to_owned(), ..Config::default() };
+//! let cache = Cache::open(&config).await?; // Redis, or SQLite where Redis does not answer
+//! let jikan = cache.client(Service::Jikan);
+//! jikan.get(format!("{api}/anime/1")).send().await?.text().await?; // asks Jikan, and stores what it answers
+//! let anime = jikan.get(format!("{api}/anime/1")).send().await?;
+//! assert_eq!(anime.served().from, ServedFrom::Hit);
+//! crawl(&cache.results(), 18878).await; // runs once in 24 hours, in whatever program
+//! cache.close().await;
+//! # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! [`HttpCache`] puts another sender behind the same cache, [`Store`] and [`Inspect`] are the storage itself, and
+//! [`admin`] is what an administrator does with it.
 
 #![deny(missing_docs)]
 

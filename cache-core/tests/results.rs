@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use cache_core::counters::{Counts, Scope};
 use cache_core::{
     Cache, Call, Config, EntryId, Inspect, Memory, Missing, Redis, RedisUrl, ResultCache, Services, Sqlite, clock,
 };
@@ -300,6 +301,30 @@ async fn who_waited_for_a_failure_computes_by_himself(#[values(On::Memory, On::R
     failures.sort_unstable();
     assert!(failures.into_iter().eq(0..20), "each has its own error");
     assert_eq!(function.runs(), 20);
+}
+
+#[rstest]
+#[tokio::test]
+async fn what_happened_is_counted_under_the_prefix(#[values(On::Memory, On::Redis, On::Sqlite)] on: On) {
+    let Subject { results, cache, store, _directory } = on.open().await;
+    for n in [1, 1, 1, 2] {
+        results.get_or_compute(&call().argument(n), || async { "four".to_owned() }).await;
+    }
+    results.get_or_compute(&call(), || async { None::<u8> }).await;
+    cache.close().await;
+    let counted = store.counters(0.0).await.unwrap().hours;
+    assert_eq!(counted.len(), 1, "{counted:?}");
+    assert_eq!(counted[0].scope, Scope::Result("anisearch_anime".into()));
+    let Counts { lookup_micros, .. } = counted[0].counts;
+    let expected = Counts {
+        hits: 2,
+        misses: 3,
+        stores: 2,
+        bytes: 2 * "\"four\"".len() as u64,
+        lookup_micros,
+        ..Counts::default()
+    };
+    assert_eq!(counted[0].counts, expected);
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! One look-up of a result: in the store, behind somebody else's computation, and its counters and events.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -9,11 +10,16 @@ use serde::de::DeserializeOwned;
 use crate::cache::Core;
 use crate::coalesce::{Lead, Turn};
 use crate::counters::{Counts, Scope};
+use crate::grace::Graceful;
 use crate::python::{self, Dumps, Kind};
+use crate::service::Service;
 
 /// What is asked for, and what was learnt about it so far.
 pub(super) struct Lookup<'a> {
     core: &'a Core,
+    /// The store, counting its failures as this function's.
+    store: Graceful,
+    scope: Scope,
     prefix: &'a str,
     key: String,
     /// Spent on asking the store.
@@ -31,7 +37,12 @@ enum Answer<T> {
 
 impl<'a> Lookup<'a> {
     pub(super) fn new(core: &'a Core, prefix: &'a str, key: String) -> Self {
-        Self { core, prefix, key, time: Duration::ZERO, has_waited: false }
+        let scope = Scope::Result(prefix.to_owned());
+        let store = core.store.telling({
+            let (counters, scope) = (Arc::clone(&core.counters), scope.clone());
+            move || counters.count(&scope, Counts { errors: 1, ..Counts::default() })
+        });
+        Self { core, store, scope, prefix, key, time: Duration::ZERO, has_waited: false }
     }
 
     /// The stored result; or, where it has to be computed, the lead of those who wait for it, if anybody can wait.
@@ -58,7 +69,8 @@ impl<'a> Lookup<'a> {
             }
         }
         self.count(Counts { misses: 1, ..self.so_far() });
-        tracing::debug!(prefix = self.prefix, key = ?self.key, lookup = ?self.time, "miss");
+        let seconds = self.time.as_secs_f64();
+        tracing::debug!(service = %self.service(), prefix = self.prefix, key = ?self.key, seconds, "miss");
         Err(lead)
     }
 
@@ -68,14 +80,13 @@ impl<'a> Lookup<'a> {
         if bytes > self.core.largest_entry {
             return false;
         }
-        let stored =
-            self.core.store.ask("put_result", |store| async move { store.put_result(&self.key, value, ttl).await });
+        let key = &self.key;
+        let stored = self.store.ask("put_result", |store| async move { store.put_result(key, value, ttl).await });
         let is_stored = stored.await.is_some();
         if is_stored {
             self.count(Counts { stores: 1, ..Counts::default() });
-            tracing::debug!(prefix = self.prefix, key = ?self.key, bytes, ?ttl, ?computed_in, "store");
-        } else {
-            self.count(Counts { errors: 1, ..Counts::default() });
+            let (ttl, seconds) = (ttl.as_secs_f64(), computed_in.as_secs_f64());
+            tracing::debug!(service = %self.service(), prefix = self.prefix, key = ?self.key, bytes, ttl, seconds, "store");
         }
         is_stored
     }
@@ -83,27 +94,29 @@ impl<'a> Lookup<'a> {
     async fn ask<T: DeserializeOwned>(&mut self) -> Answer<T> {
         let start = Instant::now();
         let key = &self.key;
-        let answer = self.core.store.ask("result", |store| async move { store.result(key).await }).await;
+        let answer = self.store.ask("result", |store| async move { store.result(key).await }).await;
         self.time += start.elapsed();
         match answer {
-            None => {
-                self.count(Counts { errors: 1, ..Counts::default() });
-                Answer::Unknown
-            }
+            None => Answer::Unknown,
             Some(None) => Answer::Missing,
             Some(Some(bytes)) => match serde_json::from_slice(&bytes) {
                 Ok(value) if !is_null(&bytes) => {
                     let bytes = bytes.len() as u64;
                     self.count(Counts { hits: 1, bytes, ..self.so_far() });
-                    tracing::debug!(prefix = self.prefix, key = ?self.key, bytes, lookup = ?self.time, "hit");
+                    let seconds = self.time.as_secs_f64();
+                    tracing::debug!(service = %self.service(), prefix = self.prefix, key = ?self.key, bytes, seconds, "hit");
                     Answer::Found(value)
                 }
                 _ => {
-                    tracing::warn!(prefix = self.prefix, key = ?self.key, "the stored result cannot be read");
+                    tracing::warn!(prefix = self.prefix, key = ?self.key, "error: the stored result cannot be read");
                     Answer::Missing
                 }
             },
         }
+    }
+
+    fn service(&self) -> Service {
+        self.core.services.of_result_prefix(self.prefix.as_bytes())
     }
 
     fn so_far(&self) -> Counts {
@@ -111,7 +124,7 @@ impl<'a> Lookup<'a> {
     }
 
     fn count(&self, happened: Counts) {
-        self.core.counters.count(&Scope::Result(self.prefix.to_owned()), happened);
+        self.core.counters.count(&self.scope, happened);
     }
 }
 
