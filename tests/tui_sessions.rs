@@ -15,9 +15,10 @@ use std::time::Duration;
 use animecache::tui::Options;
 use animecache::tui::app::Failure;
 use animecache::tui::message::Message;
+use cache_core::counters::{Batch, Bucket, Counts, Scope};
 use cache_core::{
-    CacheKey, Config, Entry, Error, Fallback, Inspect, Memory, ReadOnly, Redis, Request, Response, Services, Store,
-    clock,
+    CacheKey, Config, Entry, Error, Fallback, Inspect, Memory, ReadOnly, Redis, Request, Response, Service, Services,
+    Store, clock,
 };
 use flaky::Flaky;
 use redis_server::RedisServer;
@@ -78,6 +79,32 @@ async fn many(count: usize) -> Memory {
 
 async fn keys_left(store: &Memory) -> u64 {
     store.info().await.unwrap().keys
+}
+
+#[tokio::test]
+async fn hit_rates_are_shown_and_follow_what_is_counted() {
+    let store = small().await;
+    let count = async |hits, misses| {
+        let counts = Counts { hits, misses, ..Counts::default() };
+        let hour = (clock::now() / 3_600.0) as i64;
+        let bucket = Bucket { hour, scope: Scope::Http(Service::Jikan), counts };
+        store.count(&Batch::single(vec![bucket])).await.unwrap();
+    };
+    count(3, 1).await;
+    let session = Session::open(Arc::new(store.clone()), Options::default()).await;
+    let rates = |screen: &str| {
+        let line = screen.lines().find(|line| line.contains("jikan ") && line.contains('%')).map(str::to_owned);
+        line.unwrap_or_else(|| panic!("{screen}"))
+            .replace('│', " ")
+            .split_whitespace()
+            .filter(|word| word.ends_with('%'))
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    assert_eq!(rates(&session.screen()), "75% 75% 75%");
+    count(6, 0).await;
+    session.keys("r").settle().await;
+    assert_eq!(rates(&session.screen()), "90% 90% 90%");
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ pub mod dialog;
 pub mod inspector;
 pub mod json;
 pub mod query;
+pub mod rates;
 pub mod rows;
 pub mod sort;
 pub mod tree;
@@ -20,6 +21,7 @@ use tui_textarea::TextArea;
 use self::dialog::Dialog;
 use self::inspector::Inspector;
 use self::query::Query;
+use self::rates::Rates;
 use self::rows::{Choice, Row, RowId, Rows};
 use self::tree::Tree;
 use super::Options;
@@ -143,6 +145,8 @@ pub struct App {
     pub rows: Rows,
     /// The same, as a tree.
     pub tree: Tree,
+    /// How often the cache had the answer.
+    pub rates: Rates,
     /// The table's own state.
     pub table: Table,
     /// The filter line.
@@ -187,6 +191,7 @@ impl App {
             scan: Scan::default(),
             rows: Rows::default(),
             tree: Tree::default(),
+            rates: Rates::default(),
             table: Table::default(),
             filter: FilterLine::default(),
             inspector: Inspector::default(),
@@ -212,7 +217,7 @@ impl App {
 
     /// Where everything is on the screen.
     pub fn regions(&self) -> Regions {
-        regions(self.size, self.focus, self.inspector.extent())
+        regions(self.size, self.focus, self.inspector.extent(), self.rates.height())
     }
 
     /// A ticket that no request had before.

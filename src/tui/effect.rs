@@ -21,6 +21,8 @@ pub enum Effect {
     Flush { ticket: Ticket, plan: Plan },
     /// Change the TTLs of entries, on this backend only.
     ChangeTtl { ticket: Ticket, on: Backend, targets: Vec<Target>, change: Change },
+    /// Read what the store can tell of hits and misses.
+    Count(Ticket),
     /// Ask the store how it is.
     CheckHealth(Ticket),
     /// Forget a request at once; for reads only.

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use cache_core::counters::{Bucket, Counted, Counts, Scope};
 use cache_core::{
     Backend, BackendKind, CacheKey, EntryId, Freshness, Health, HttpSummary, Layout, Page, Service, State, Summary,
 };
@@ -11,6 +12,7 @@ use ratatui::layout::Size;
 use uuid::Uuid;
 
 use super::app::App;
+use super::app::rates::Tally;
 use super::effect::Effect;
 use super::keymap::Keymap;
 use super::message::{Message, Outcome, Progress, Ticket};
@@ -121,6 +123,29 @@ pub(crate) fn listed(size: Size, options: Options, entries: Vec<Summary>) -> App
 pub(crate) fn scan_of(effects: &[Effect]) -> Ticket {
     let scan = |effect: &Effect| if let Effect::Scan(ticket) = effect { Some(*ticket) } else { None };
     effects.iter().find_map(scan).expect("a scan is begun")
+}
+
+/// What the caches counted of two services and a prefix, this hour, yesterday and six days ago.
+pub(crate) fn tally() -> Tally {
+    let bucket = |hours: f64, scope, hits, misses| Bucket {
+        hour: (NOW / 3_600.0 - hours) as i64,
+        scope,
+        counts: Counts { hits, misses, ..Counts::default() },
+    };
+    let hours = vec![
+        bucket(0.0, Scope::Http(Service::Jikan), 9, 1),
+        bucket(20.0, Scope::Http(Service::Jikan), 1_231, 300),
+        bucket(144.0, Scope::Http(Service::Kitsu), 0, 50),
+        bucket(20.0, Scope::Result("anisearch_anime".into()), 3, 0),
+        bucket(20.0, Scope::Result("anisearch_episodes".into()), 5, 4),
+    ];
+    Tally { counted: Counted { hours, ..Counted::default() }, server: Some((7, 3)) }
+}
+
+/// The dashboard learns what was counted.
+pub(crate) fn count(app: &mut App, tally: Tally) {
+    let ticket = app.rates.ticket.expect("it was asked what was counted");
+    update(app, Message::Done(ticket, Outcome::Counted(Ok(tally))));
 }
 
 /// A dashboard that has listed [`entries`], as large as most terminals.

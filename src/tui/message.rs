@@ -10,6 +10,7 @@ use crossterm::event::{KeyEvent, MouseEvent};
 use ratatui::layout::Size;
 
 use super::app::body::Body;
+use super::app::rates::Tally;
 
 /// Names one request, so that an answer that nobody waits for any more is known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -64,6 +65,8 @@ pub enum Outcome {
     Flushed(Report, Duration),
     /// What a change of TTLs did.
     TtlChanged(ttl::Report),
+    /// What the store can tell of hits and misses.
+    Counted(Result<Tally, Error>),
     /// How the store is.
     Health(Health),
     /// The task panicked; the terminal has been given back already.

@@ -8,13 +8,15 @@ use std::time::{Duration, Instant};
 
 use cache_core::admin::flush::{self, Plan};
 use cache_core::admin::{select, ttl};
-use cache_core::{BodyPattern, EntryId, Error, Filter, Health, Inspect, Opened, chain, pages};
+use cache_core::counters::Window;
+use cache_core::{BodyPattern, EntryId, Error, Filter, Health, Inspect, Opened, chain, clock, pages};
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, TryStreamExt};
 use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
 
 use super::app::body::{Body, PREVIEW};
+use super::app::rates::Tally;
 use super::effect::Effect;
 use super::message::{Detail, Message, Outcome, Progress, Ticket};
 
@@ -107,6 +109,9 @@ impl Runner {
                     let progress = |progress: flush::Progress| report_work(progress.done, progress.total);
                     Outcome::TtlChanged(ttl::change(&store, &on, &targets, change, &reporter.stop, progress).await)
                 });
+            }
+            Effect::Count(ticket) => {
+                self.on_store(ticket, |store, _| async move { Outcome::Counted(count(&*store).await) });
             }
             Effect::CheckHealth(ticket) => {
                 self.on_store(ticket, |store, _| async move { Outcome::Health(store.health().await) });
@@ -203,6 +208,11 @@ async fn scan(store: Arc<dyn Inspect>, reporter: &Reporter) -> Result<(), Error>
         }
     }
     Ok(())
+}
+
+async fn count(store: &dyn Inspect) -> Result<Tally, Error> {
+    let (counted, info) = tokio::try_join!(store.counters(Window::Week.since(clock::now())), store.info())?;
+    Ok(Tally { counted, server: info.keyspace })
 }
 
 async fn search(

@@ -5,8 +5,8 @@
 //! / words and selectors                                   12 of 22 entries  318 KiB
 //! ╭ Tree ───────────────╮╭ Entries ─────────────────────────────────────────────────╮
 //! │                     ││                                                          │
-//! │                     │╰──────────────────────────────────────────────────────────╯
-//! │                     │╭ Summary  Request  Response  Body  Keys ──────────────────╮
+//! ╰─────────────────────╯╰──────────────────────────────────────────────────────────╯
+//! ╭ Hit rate ───────────╮╭ Summary  Request  Response  Body  Keys ──────────────────╮
 //! │                     ││                                                          │
 //! ╰─────────────────────╯╰──────────────────────────────────────────────────────────╯
 //! j down  k up  / filter  space mark  d flush  ? help  q quit
@@ -19,6 +19,7 @@ mod header;
 pub mod help;
 pub mod inspector;
 pub mod layout;
+mod rates;
 mod summary;
 pub mod table;
 #[cfg(test)]
@@ -41,6 +42,7 @@ pub fn draw(frame: &mut Frame<'_>, app: &App, theme: &Theme) {
     header::draw(frame, regions.header, app, theme);
     header::draw_filter(frame, regions.filter, app, theme);
     tree::draw(frame, &regions, app, theme);
+    rates::draw(frame, &regions, app, theme);
     table::draw(frame, &regions, app, theme);
     inspector::draw(frame, &regions, app, theme);
     footer::draw(frame, regions.footer, app, theme);

@@ -11,6 +11,7 @@ use super::{filter, tree};
 use crate::output::{human, safe};
 use crate::tui::app::body::BodyView;
 use crate::tui::app::inspector::Loadable;
+use crate::tui::app::rates::Tally;
 use crate::tui::app::{AfterJob, App, Failure, Job, Scan, Table};
 use crate::tui::effect::Effect;
 use crate::tui::message::{Detail, Outcome, Progress, Ticket};
@@ -18,14 +19,34 @@ use crate::tui::message::{Detail, Outcome, Progress, Ticket};
 /// How often, in seconds, the store is asked how it is.
 const ASK_HEALTH_EVERY: f64 = 2.0;
 
+/// How often, in seconds, it is asked what was counted: the caches hand that over once a second.
+const COUNT_EVERY: f64 = 5.0;
+
 pub(super) fn tick(app: &mut App, now: f64) -> Vec<Effect> {
     app.now = now;
-    if app.health.is_none() || app.health_ticket.is_some() || now < app.ask_health_at {
+    if app.health.is_none() {
         return Vec::new();
     }
+    let mut effects = Vec::new();
+    if app.health_ticket.is_none() && now >= app.ask_health_at {
+        let ticket = app.ticket();
+        app.health_ticket = Some(ticket);
+        effects.push(Effect::CheckHealth(ticket));
+    }
+    if app.lost().is_none() && now >= app.rates.ask_at {
+        effects.extend(count(app));
+    }
+    effects
+}
+
+/// Asks what was counted, unless that is being asked.
+fn count(app: &mut App) -> Option<Effect> {
+    if app.rates.ticket.is_some() {
+        return None;
+    }
     let ticket = app.ticket();
-    app.health_ticket = Some(ticket);
-    vec![Effect::CheckHealth(ticket)]
+    app.rates.ticket = Some(ticket);
+    Some(Effect::Count(ticket))
 }
 
 pub(super) fn progress(app: &mut App, ticket: Ticket, progress: Progress) -> Vec<Effect> {
@@ -89,7 +110,11 @@ pub(super) fn done(app: &mut App, ticket: Ticket, outcome: Outcome) -> Vec<Effec
             Some(job) => end_ttl_change(app, job, &report),
             None => Vec::new(),
         },
-        Outcome::Scanned(_) | Outcome::Health(_) => Vec::new(),
+        Outcome::Counted(result) if app.rates.ticket == Some(ticket) => {
+            take_counts(app, result);
+            Vec::new()
+        }
+        Outcome::Scanned(_) | Outcome::Health(_) | Outcome::Counted(_) => Vec::new(),
     }
 }
 
@@ -105,6 +130,7 @@ pub(super) fn begin_scan(app: &mut App) -> Vec<Effect> {
     // What is seen of the selected entry may be old too.
     app.inspector.subject = None;
     effects.push(Effect::Scan(ticket));
+    effects.extend(count(app));
     effects
 }
 
@@ -150,6 +176,7 @@ pub(super) fn take_health(app: &mut App, health: Health) -> Vec<Effect> {
         // Another cache: nothing of the old one may be taken for it, least of all by a dialog.
         app.rows.clear();
         app.tree.clear();
+        app.rates.clear();
         app.dialog = None;
         app.table = Table::default();
         app.scan = Scan { ticket: app.scan.ticket, ..Scan::default() };
@@ -165,6 +192,19 @@ pub(super) fn take_health(app: &mut App, health: Health) -> Vec<Effect> {
             begin_scan(app)
         }
         _ => Vec::new(),
+    }
+}
+
+fn take_counts(app: &mut App, result: Result<Tally, Error>) {
+    app.rates.ticket = None;
+    app.rates.ask_at = app.now + COUNT_EVERY;
+    match result {
+        Ok(tally) => {
+            app.rates.take(&tally, app.now);
+            // The tree has more room now, or less.
+            tree::keep_on_screen(app);
+        }
+        Err(error) => lose(app, &error),
     }
 }
 

@@ -13,10 +13,11 @@ use rstest::rstest;
 use super::update;
 use crate::tui::Options;
 use crate::tui::app::dialog::Dialog;
+use crate::tui::app::rates::Rate;
 use crate::tui::app::sort::Column;
 use crate::tui::app::{App, Focus};
 use crate::tui::effect::Effect;
-use crate::tui::fixture::{NOW, app, backend, blank, entries, http, listed, press, scan_of};
+use crate::tui::fixture::{NOW, app, backend, blank, count, entries, http, listed, press, scan_of, tally};
 use crate::tui::message::{Message, Outcome, Progress, Ticket};
 
 fn urls(app: &App) -> Vec<String> {
@@ -228,6 +229,53 @@ fn another_cache_takes_the_dialog_and_the_rows_with_it() {
     assert!(app.dialog.is_none());
     assert_eq!((app.rows.len(), app.tree.get(0).entries), (0, 0));
     assert_eq!(plan_of(&press(&mut app, "y")), None);
+}
+
+#[test]
+fn what_was_counted_is_asked_for_again_and_again_while_the_cache_answers() {
+    let mut app = app();
+    let asked = |effects: &[Effect]| effects.iter().any(|effect| matches!(effect, Effect::Count(_)));
+    assert!(!asked(&update(&mut app, Message::Tick(NOW + 60.0))), "it was asked at the start");
+    count(&mut app, tally());
+    assert!(!asked(&update(&mut app, Message::Tick(NOW + 61.0))));
+    assert!(asked(&update(&mut app, Message::Tick(NOW + 65.0))));
+    count(&mut app, tally());
+    assert!(asked(&press(&mut app, "r")), "who refreshes wants to see all of it");
+    count(&mut app, tally());
+
+    let lost = Health { backend: backend(), is_fallback: false, problem: Some("down".into()) };
+    update(&mut app, Message::Health(lost));
+    assert!(!asked(&update(&mut app, Message::Tick(NOW + 600.0))));
+    let jikan = &app.rates.lines(2)[1];
+    assert!(matches!(jikan, Rate::Counted("jikan", [_, day, _]) if day.hits == 1_240), "{jikan:?}");
+}
+
+#[test]
+fn what_another_cache_counted_is_not_taken_for_this_ones() {
+    let mut app = app();
+    let late = app.rates.ticket.expect("it was asked");
+    let mut other = backend();
+    other.location = "/tmp/http_cache.db".into();
+    let health = Health { backend: other, is_fallback: true, problem: Some("down".into()) };
+    let effects = update(&mut app, Message::Health(health));
+    assert!(effects.iter().any(|effect| matches!(effect, Effect::Count(_))), "{effects:?}");
+    update(&mut app, Message::Done(late, Outcome::Counted(Ok(tally()))));
+    assert_eq!(app.rates.height(), 0);
+}
+
+#[test]
+fn services_are_told_as_far_as_there_is_room_those_of_most_requests_first() {
+    let mut app = app();
+    count(&mut app, tally());
+    let names = |room| {
+        let lines = app.rates.lines(room).into_iter();
+        lines.map(|line| if let Rate::Counted(name, _) = line { name } else { "server" }).collect::<Vec<_>>()
+    };
+    assert_eq!(names(9), ["all", "jikan", "kitsu", "anisearch"]);
+    assert_eq!(names(3), ["all", "jikan", "kitsu"]);
+    assert_eq!((names(1), names(0)), (vec!["all"], vec![]));
+    let Rate::Counted(_, [hour, day, week]) = app.rates.lines(1)[0] else { panic!("no counters") };
+    assert_eq!([hour, day, week].map(|counts| counts.hits + counts.misses), [10, 1_553, 1_603]);
 }
 
 #[test]

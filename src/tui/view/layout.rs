@@ -23,6 +23,8 @@ pub struct Regions {
     pub filter: Rect,
     /// The tree, with its frame.
     pub tree: Rect,
+    /// The hit rates, with their frame.
+    pub rates: Rect,
     /// The table, with its frame.
     pub table: Rect,
     /// The inspector, with its frame.
@@ -33,8 +35,8 @@ pub struct Regions {
     pub is_framed: bool,
 }
 
-/// The regions of a screen.
-pub fn regions(size: Size, focus: Focus, inspector: Extent) -> Regions {
+/// The regions of a screen on which hit rates take so many lines.
+pub fn regions(size: Size, focus: Focus, inspector: Extent, rates: usize) -> Regions {
     let [header, filter, panes, footer] =
         Layout::vertical([Constraint::Length(1), Constraint::Length(1), Constraint::Min(0), Constraint::Length(1)])
             .areas(Rect::new(0, 0, size.width, size.height));
@@ -48,10 +50,10 @@ pub fn regions(size: Size, focus: Focus, inspector: Extent) -> Regions {
         let [tree, rest] =
             Layout::horizontal([Constraint::Length((size.width * 3 / 10).clamp(24, 40)), Constraint::Min(0)])
                 .areas(panes);
-        regions.tree = tree;
+        (regions.tree, regions.rates) = below_tree(tree, rates, is_framed);
         rest
     } else if focus == Focus::Tree {
-        regions.tree = panes;
+        (regions.tree, regions.rates) = below_tree(panes, rates, is_framed);
         return regions;
     } else {
         panes
@@ -69,6 +71,18 @@ pub fn regions(size: Size, focus: Focus, inspector: Extent) -> Regions {
         _ => regions.table = rest,
     }
     regions
+}
+
+/// Splits a column into the tree and the hit rates below it, which get what they need and two fifths at most.
+fn below_tree(column: Rect, rates: usize, is_framed: bool) -> (Rect, Rect) {
+    let around = if is_framed { 2 } else { 1 };
+    let most = column.height * 2 / 5;
+    let height = u16::try_from(rates).unwrap_or(u16::MAX).saturating_add(around).min(most);
+    if rates == 0 || height < around + rates.min(3) as u16 {
+        return (column, Rect::default());
+    }
+    let [tree, rates] = Layout::vertical([Constraint::Min(0), Constraint::Length(height)]).areas(column);
+    (tree, rates)
 }
 
 impl Regions {
@@ -104,13 +118,13 @@ mod tests {
     #[test]
     fn every_pane_is_on_the_screen_at_every_size() {
         for width in (0..200).step_by(7) {
-            for height in (0..60).step_by(3) {
+            for (height, rates) in (0..60).step_by(3).zip([0, 1, 3, 20].into_iter().cycle()) {
                 for focus in [Focus::Tree, Focus::Table, Focus::Inspector] {
                     for extent in [Extent::Hidden, Extent::Pane, Extent::Full] {
                         let size = Size::new(width, height);
-                        let regions = regions(size, focus, extent);
+                        let regions = regions(size, focus, extent, rates);
                         let screen = Rect::new(0, 0, width, height);
-                        for pane in [regions.tree, regions.table, regions.inspector] {
+                        for pane in [regions.tree, regions.rates, regions.table, regions.inspector] {
                             let inside = regions.inside(pane);
                             assert!(pane.is_empty() || screen.union(pane) == screen, "{size} {pane}");
                             assert!(inside.is_empty() || screen.union(inside) == screen, "{size} {inside}");
@@ -126,9 +140,9 @@ mod tests {
     #[test]
     fn the_pane_with_the_focus_is_always_there() {
         for size in [Size::new(40, 10), Size::new(80, 24), Size::new(120, 40), Size::new(200, 60)] {
-            assert!(!regions(size, Focus::Tree, Extent::Pane).tree.is_empty());
-            assert!(!regions(size, Focus::Table, Extent::Pane).table.is_empty());
-            assert!(!regions(size, Focus::Inspector, Extent::Pane).inspector.is_empty());
+            assert!(!regions(size, Focus::Tree, Extent::Pane, 20).tree.is_empty());
+            assert!(!regions(size, Focus::Table, Extent::Pane, 20).table.is_empty());
+            assert!(!regions(size, Focus::Inspector, Extent::Pane, 20).inspector.is_empty());
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Frames: what a state looks like, on screens of three sizes.
 
+use cache_core::counters::Counted;
 use insta::assert_snapshot;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -10,7 +11,8 @@ use rstest::rstest;
 use super::draw;
 use super::theme::Theme;
 use crate::tui::app::App;
-use crate::tui::fixture::{NOW, blank, entries, listed, press};
+use crate::tui::app::rates::Tally;
+use crate::tui::fixture::{NOW, blank, count, entries, listed, press, tally};
 use crate::tui::message::Message;
 use crate::tui::update::update;
 use crate::tui::{Options, THEME};
@@ -41,6 +43,24 @@ fn medium() {
 #[test]
 fn tiny() {
     assert_snapshot!(frame(&at(40, 10), true).backend());
+}
+
+#[rstest]
+#[case("wide", 140, 30)]
+#[case("medium", 80, 24)]
+fn hit_rates(#[case] name: &str, #[case] width: u16, #[case] height: u16) {
+    let mut app = at(width, height);
+    count(&mut app, tally());
+    press(&mut app, "<enter>");
+    assert_snapshot!(format!("hit_rates_{name}"), frame(&app, true).backend());
+}
+
+#[test]
+fn a_server_that_counts_for_all_says_so() {
+    let mut app = at(120, 40);
+    count(&mut app, Tally { counted: Counted::default(), server: Some((2, 1)) });
+    let screen = frame(&app, true).backend().to_string();
+    assert!(screen.contains("Hit rate (server)") && screen.contains("66.6 % server-wide"), "{screen}");
 }
 
 #[test]
@@ -112,6 +132,7 @@ fn every_state_is_drawn_at_every_size() {
     for (width, height) in [(0, 0), (1, 1), (5, 3), (20, 5), (40, 10), (59, 13), (76, 14), (170, 30), (300, 80)] {
         for keys in ["", "/jikan", "?", "d", "D", "t", "<tab><tab>]", "z", "<tab>", "Vjj"] {
             let mut app = at(width, height);
+            count(&mut app, tally());
             press(&mut app, keys);
             frame(&app, true);
         }

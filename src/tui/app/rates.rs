@@ -1,0 +1,116 @@
+//! How often the cache had the answer, by service: what its store has counted, or what its server can tell.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use cache_core::counters::{Counted, Counts, Scope, Window};
+use cache_core::{Service, Summary};
+
+use crate::output::safe;
+use crate::tui::message::Ticket;
+
+/// What a store can tell of hits and misses.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Tally {
+    /// What the caches counted.
+    pub counted: Counted,
+    /// Hits and misses of everything that the server answers since its start.
+    pub server: Option<(u64, u64)>,
+}
+
+/// Hits and misses of each window, [`Window::ALL`].
+pub type Windows = [Counts; Window::ALL.len()];
+
+/// The last answer, and when it is asked for again.
+#[derive(Debug, Default)]
+pub struct Rates {
+    /// The request under way.
+    pub ticket: Option<Ticket>,
+    /// When the store is asked again; Unix seconds.
+    pub ask_at: f64,
+    scopes: BTreeMap<Scope, Windows>,
+    server: Option<Counts>,
+}
+
+/// One line.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Rate {
+    /// Of what the caches counted.
+    Counted(&'static str, Windows),
+    /// Of everything that the server answers since its start.
+    Server(Counts),
+}
+
+impl Rates {
+    /// Takes over an answer; `now` in Unix seconds.
+    pub fn take(&mut self, tally: &Tally, now: f64) {
+        self.scopes.clear();
+        for (at, window) in Window::ALL.into_iter().enumerate() {
+            for (scope, counts) in tally.counted.within(window, now) {
+                self.scopes.entry(scope).or_default()[at] = counts;
+            }
+        }
+        self.server = tally.server.map(|(hits, misses)| Counts { hits, misses, ..Counts::default() });
+    }
+
+    /// Forgets everything: another store answers now.
+    pub fn clear(&mut self) {
+        *self = Self { ask_at: self.ask_at, ..Self::default() };
+    }
+
+    /// How many lines it takes to show everything: those of [`Self::lines`], below one with the windows' names.
+    pub fn height(&self) -> usize {
+        match self.services().len() {
+            0 => usize::from(self.server.is_some()),
+            services => 2 + services,
+        }
+    }
+
+    /// Whether they are those of the caches, not those of the server.
+    pub fn are_counted(&self) -> bool {
+        !self.scopes.is_empty()
+    }
+
+    /// The lines, as many as there is room for: everything, and then the services of most requests, in their order.
+    pub fn lines(&self, room: usize) -> Vec<Rate> {
+        if self.scopes.is_empty() {
+            return self.server.map(Rate::Server).into_iter().take(room).collect();
+        }
+        let mut services: Vec<(Service, Windows)> = self.services().into_iter().collect();
+        // A stable sort: of two with as many requests the first stays.
+        services.sort_by_key(|(_, [.., week])| Reverse(week.hits.saturating_add(week.misses)));
+        services.truncate(room.saturating_sub(1));
+        services.sort_by_key(|(service, _)| *service);
+        let all = self.scopes.values().fold(Windows::default(), sum);
+        let lines = services.into_iter().map(|(service, windows)| Rate::Counted(service.name(), windows));
+        [Rate::Counted("all", all)].into_iter().chain(lines).take(room).collect()
+    }
+
+    /// What each service was asked, of both caches together.
+    fn services(&self) -> BTreeMap<Service, Windows> {
+        let mut services = BTreeMap::<Service, Windows>::new();
+        for (scope, windows) in &self.scopes {
+            let of = services.entry(scope.service()).or_default();
+            *of = sum(*of, windows);
+        }
+        services
+    }
+
+    /// What was counted of the service or prefix that an entry belongs to, with its name.
+    pub fn of(&self, entry: &Summary) -> Option<(String, Windows)> {
+        let scope = match entry.result_key() {
+            Some(key) => Scope::Result(String::from_utf8_lossy(key.prefix).into_owned()),
+            None => Scope::Http(entry.service),
+        };
+        let name = match &scope {
+            Scope::Http(service) => service.name().to_owned(),
+            Scope::Result(prefix) => safe::line(prefix).into_owned(),
+        };
+        self.scopes.get(&scope).map(|windows| (name, *windows))
+    }
+}
+
+fn sum(mut sum: Windows, windows: &Windows) -> Windows {
+    sum.iter_mut().zip(windows).for_each(|(sum, counts)| *sum += *counts);
+    sum
+}

@@ -1,0 +1,83 @@
+//! Hit rates below the tree: of everything and of each service, over three windows.
+
+use cache_core::counters::{Counts, Window};
+use ratatui::Frame;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+
+use super::draw_frame;
+use super::layout::Regions;
+use super::text::{left, right};
+use super::theme::Theme;
+use crate::output::human;
+use crate::tui::app::App;
+use crate::tui::app::rates::Rate;
+
+/// Columns of a rate, with a blank or more, where there is room and where there is none.
+const RATE: [usize; 2] = [6, 4];
+/// Columns of a number of requests, with a blank.
+const REQUESTS: usize = 8;
+/// From this width on a service's name, its rates and its requests all fit; below the other, only just the rates.
+const WIDE: usize = 38;
+const NARROW: usize = 30;
+
+pub(super) fn draw(frame: &mut Frame<'_>, regions: &Regions, app: &App, theme: &Theme) {
+    if regions.rates.is_empty() {
+        return;
+    }
+    let source = if app.rates.are_counted() { " Hit rate (counters) " } else { " Hit rate (server) " };
+    draw_frame(frame, regions.rates, Line::styled(source, theme.dim), regions.is_framed, false, theme);
+    let inside = regions.inside(regions.rates);
+    let width = usize::from(inside.width);
+    let has_requests = width >= WIDE;
+    let rate_width = RATE[usize::from(width < NARROW)];
+    let numbers = rate_width * Window::ALL.len() + if has_requests { REQUESTS } else { 0 };
+    let label = width.saturating_sub(numbers + 1);
+    let mut rows = inside.rows();
+    if app.rates.are_counted()
+        && let Some(row) = rows.next()
+    {
+        let mut heading = " ".repeat(label + 1);
+        heading.extend(Window::ALL.map(|window| right(window.name(), rate_width)));
+        if has_requests {
+            heading.push_str(&right("of 24h", REQUESTS));
+        }
+        frame.render_widget(Line::styled(heading, theme.heading), row);
+    }
+    let rows: Vec<_> = rows.collect();
+    for (rate, row) in app.rates.lines(rows.len()).into_iter().zip(rows) {
+        let line =
+            match rate {
+                Rate::Server(counts) => Line::from(vec![
+                    Span::styled(format!(" {} ", human::share(counts.hit_rate())), tone(&counts, theme)),
+                    Span::styled("server-wide, since its start", theme.dim),
+                ]),
+                Rate::Counted(name, windows) => {
+                    let mut spans = vec![Span::styled(format!(" {}", left(name, label)), theme.text)];
+                    spans.extend(windows.map(|counts| {
+                        Span::styled(right(&percent(counts.hit_rate()), rate_width), tone(&counts, theme))
+                    }));
+                    if has_requests {
+                        let [_, day, _] = windows;
+                        spans.push(Span::styled(right(&human::count(day.hits + day.misses), REQUESTS), theme.dim));
+                    }
+                    Line::from(spans)
+                }
+            };
+        frame.render_widget(line, row);
+    }
+}
+
+/// A rate in whole percents; `100%` only where nothing was missed.
+fn percent(rate: Option<f64>) -> String {
+    rate.map_or_else(|| "-".to_owned(), |rate| format!("{:.0}%", (rate * 100.0 + 1e-9).floor()))
+}
+
+pub(super) fn tone(counts: &Counts, theme: &Theme) -> Style {
+    match counts.hit_rate() {
+        None => theme.faint,
+        Some(rate) if rate >= 0.8 => theme.good,
+        Some(rate) if rate >= 0.5 => theme.note,
+        Some(_) => theme.bad,
+    }
+}
