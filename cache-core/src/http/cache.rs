@@ -10,6 +10,7 @@ use http::{HeaderMap, StatusCode};
 use super::body::Body;
 use super::decode::{self, Coding, decoded};
 use super::fetched::{FetchError, Fetched, Head, Served, ServedFrom, coding};
+use super::origin::own_ttl;
 use super::plan::{Asked, Plan, RequestBody};
 use super::replay::{Again, replayed};
 use super::send::{Incoming, SendError, Sender};
@@ -18,7 +19,6 @@ use crate::clock;
 use crate::coalesce::{Lead, Turn};
 use crate::codec;
 use crate::counters::{Counts, Scope};
-use crate::entry::EntryId;
 use crate::grace::Graceful;
 use crate::policy::{Decision, Part, Policy, Serve};
 use crate::service::Service;
@@ -164,8 +164,9 @@ impl Inner {
             self.count(Counts { hits: 1, stale, ..Counts::default() });
             tracing::debug!(service = %self.service, key = %plan.key, ttl_left, age = serve.age, stale, "hit");
         }
-        if let Some(own) = found.entry.request.extra.ttl().filter(|_| plan.refreshes) {
-            self.refresh_ttl(&found.id, own).await;
+        if let Some(own) = own_ttl(&found.entry.request).filter(|_| plan.refreshes) {
+            let id = std::slice::from_ref(&found.id);
+            self.store.ask("touch", |store| async move { store.touch(id, Some(own)).await }).await;
         }
         if serve.refresh.is_some() {
             self.refresh_in_background(plan);
@@ -212,14 +213,6 @@ impl Inner {
         };
         let again = Again { cache: Arc::clone(self), plan: Arc::clone(plan), status: status.as_u16() };
         Some(replayed(pieces, part, again).into())
-    }
-
-    /// What was stored with a TTL of its own lives that long again.
-    async fn refresh_ttl(&self, id: &EntryId, seconds: f64) {
-        if let Ok(ttl) = std::time::Duration::try_from_secs_f64(seconds) {
-            let id = std::slice::from_ref(id);
-            self.store.ask("touch", |store| async move { store.touch(id, Some(ttl)).await }).await;
-        }
     }
 
     /// RFC 5861, 3: what was served stale is validated behind the caller's back.

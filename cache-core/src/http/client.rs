@@ -60,6 +60,13 @@ impl CachedClient {
     }
 }
 
+impl From<HttpCache> for CachedClient {
+    /// Requests for a cache with a sender of one's own.
+    fn from(cache: HttpCache) -> Self {
+        Self { cache }
+    }
+}
+
 /// A request being written. What cannot be part of a request is told by [`Self::send`].
 #[must_use = "nothing is sent before `send`"]
 pub struct RequestBuilder {

@@ -4,7 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, RANGE};
+use http::header::{
+    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE,
+    IF_UNMODIFIED_SINCE, PROXY_AUTHORIZATION, RANGE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+};
 use http::{HeaderMap, HeaderName, Method, StatusCode};
 use uuid::Uuid;
 
@@ -19,7 +22,7 @@ use super::send::{FinalUrl, Incoming, SendError};
 use crate::clock;
 use crate::coalesce::Lead;
 use crate::counters::Counts;
-use crate::entry::{Entry, EntryId, Request, Response};
+use crate::entry::{Entry, EntryId, Headers, Request, Response};
 use crate::error::chain;
 use crate::key::CacheKey;
 use crate::policy::{Decision, Exchange, Forward, Outcome, Reply, Storing};
@@ -27,6 +30,20 @@ use crate::store::Found;
 
 /// What makes the answer to a request another one than the whole representation (RFC 9110, 13.1 and 14.2).
 const CONDITIONS: [HeaderName; 6] = [RANGE, IF_RANGE, IF_NONE_MATCH, IF_MODIFIED_SINCE, IF_MATCH, IF_UNMODIFIED_SINCE];
+
+/// Who asks. Under the pipeline's policy that makes no difference, so it is not stored.
+const CREDENTIALS: [HeaderName; 3] = [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE];
+
+/// What is about one connection, not about the response (RFC 9110, 7.6.1).
+const OF_A_CONNECTION: [HeaderName; 7] = [
+    CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    TE,
+    TRAILER,
+    TRANSFER_ENCODING,
+    UPGRADE,
+];
 
 /// The origin's answer.
 pub(super) struct Arrived {
@@ -68,7 +85,8 @@ impl Inner {
 
     /// The whole body of a response whose stored one was lost.
     pub(super) async fn whole_again(&self, plan: &Plan, status: u16) -> Result<Incoming, SendError> {
-        let request = plan.request_without(&CONDITIONS);
+        let headers = without(&plan.request.headers, &CONDITIONS);
+        let request = Request { headers, ..plan.request.clone() };
         let arrived = self.send(plan, &request).await.map_err(SendError::broken)?;
         if arrived.status != status {
             return Err(SendError::broken("the stored body was lost, and the origin answers otherwise now"));
@@ -109,9 +127,14 @@ impl Inner {
             }
         };
         if plan.decodes {
+            // The key knows nothing of these, and no other reader needs them.
+            sent.headers = without(&sent.headers, &CREDENTIALS);
             sent.url = arrived.url.clone().map_or_else(|| plan.stored_url(), Ok)?;
         }
-        let response = arrived.to_stored();
+        let mut response = arrived.to_stored();
+        if plan.decodes {
+            response.headers = without(&response.headers, &OF_A_CONNECTION);
+        }
         let exchange = Exchange { request: &plan.request, sent: &sent, stored, requested_at, now };
         let outcome = plan.policy.receive(exchange, &response);
         self.change(stored, &outcome).await;
@@ -159,7 +182,8 @@ impl Inner {
     }
 
     fn is_worth_storing(&self, storing: &Storing, arrived: &Arrived) -> bool {
-        !storing.keep.is_zero() && arrived.length.is_none_or(|length| length <= self.core.largest_entry)
+        !own_ttl(&storing.request).unwrap_or(storing.keep).is_zero()
+            && arrived.length.is_none_or(|length| length <= self.core.largest_entry)
     }
 
     fn record(self: &Arc<Self>, plan: &Plan, stored: &[Found], storing: Storing, lead: Option<Lead>) -> Recording {
@@ -171,7 +195,8 @@ impl Inner {
             created_at: Some(storing.created_at),
             deleted_at: None,
         };
-        let order = Order { entry, keep: storing.keep, replaces: ids(stored, &storing.replaces), lead };
+        let keep = own_ttl(&entry.request).unwrap_or(storing.keep);
+        let order = Order { entry, keep, replaces: ids(stored, &storing.replaces), lead };
         Recording::begin(self, order)
     }
 
@@ -185,7 +210,7 @@ impl Inner {
                 ..Entry::clone(&found.entry)
             };
             // Nothing may be kept for no time at all, and somebody may be reading it.
-            let keep = update.keep.max(Duration::from_secs(1));
+            let keep = own_ttl(&entry.request).unwrap_or(update.keep).max(Duration::from_secs(1));
             self.store
                 .ask("replace", |store| async move {
                     Ok(store.replace(&found.id, &entry).await?
@@ -225,6 +250,11 @@ impl Arrived {
     }
 }
 
+/// How long a response is to be stored by its request's own wish.
+pub(super) fn own_ttl(request: &Request) -> Option<Duration> {
+    Duration::try_from_secs_f64(request.extra.ttl()?).ok()
+}
+
 async fn land(lead: Option<Lead>, was_stored: bool) {
     if let Some(lead) = lead {
         lead.land(was_stored).await;
@@ -233,4 +263,15 @@ async fn land(lead: Option<Lead>, was_stored: bool) {
 
 fn ids(stored: &[Found], indexes: &[usize]) -> Vec<EntryId> {
     indexes.iter().filter_map(|index| Some(stored.get(*index)?.id.clone())).collect()
+}
+
+/// The fields without these.
+fn without(headers: &Headers, names: &[HeaderName]) -> Headers {
+    let mut rest = Headers::default();
+    for (name, values) in headers.iter().filter(|(name, _)| !names.iter().any(|other| other == name)) {
+        for value in values {
+            rest.append(name, value.as_str());
+        }
+    }
+    rest
 }

@@ -14,7 +14,7 @@ use super::fetched::FetchError;
 use super::fields;
 use super::overrides::Overrides;
 use super::send::Timeout;
-use crate::entry::{Headers, Request};
+use crate::entry::Request;
 use crate::key::{CacheKey, Form, Payload, hex};
 use crate::policy::{Policy, Ttl};
 use crate::store::Found;
@@ -219,17 +219,6 @@ impl Plan {
         let _ = url.set_username("");
         let _ = url.set_password(None);
         Ok(url.into())
-    }
-
-    /// The request without these fields.
-    pub(super) fn request_without(&self, fields: &[HeaderName]) -> Request {
-        let headers = &self.request.headers;
-        let rest = headers.lines().filter(|(name, _)| !fields.iter().any(|field| field == name));
-        let mut request = Request { headers: Headers::default(), ..self.request.clone() };
-        for (name, value) in rest {
-            request.headers.append_line(name, &value);
-        }
-        request
     }
 
     /// The request for the origin, with these fields in place of the caller's.

@@ -1,0 +1,75 @@
+//! Caches that are off, or whose store does not answer: every request goes to the origin, and none fails.
+
+use std::sync::Arc;
+
+use cache_core::{Cache, Config, Filter, Memory, PolicyName, Redis, RedisUrl, ServedFrom, Service};
+use rstest::rstest;
+
+use crate::origin::{Origin, response};
+use crate::redis_server::RedisServer;
+use crate::settings;
+
+#[rstest]
+#[case(PolicyName::Ttl)]
+#[case(PolicyName::Specification)]
+#[tokio::test]
+async fn a_cache_that_is_off_neither_looks_nor_stores(#[case] policy: PolicyName) {
+    let origin = Origin::start(|_| response(200, &[("Cache-Control", "max-age=60")], "x")).await;
+    let config = Config { enabled: false, ..settings(policy) };
+    let cache = Cache::over(Arc::new(Memory::new(config.services.clone())), &config);
+    for _ in 0..2 {
+        let request = cache.client(Service::Jikan).get(origin.url("/")).header("X-Hishel-Ttl", "60");
+        let fetched = request.send().await.unwrap();
+        assert_eq!(fetched.served().from, ServedFrom::Bypass);
+        assert_eq!(fetched.text().await.unwrap(), "x");
+    }
+    assert_eq!(origin.count(), 2);
+    assert_eq!(origin.seen()[0].field("x-hishel-ttl"), None);
+    let page = cache.store().scan(&Filter::default(), None, 10).await.unwrap();
+    assert!(page.entries.is_empty());
+}
+
+#[tokio::test]
+async fn a_redis_that_is_gone_makes_misses() {
+    let origin = Origin::start(|_| response(200, &[], "x")).await;
+    let server = RedisServer::start("");
+    let url = format!("redis://{}/0", server.address());
+    let _gone = server.stop();
+    let config = Config { redis_url: RedisUrl::new(url), ..Config::default() };
+    let cache = Cache::over(Arc::new(Redis::new(&config).unwrap()), &config);
+    for _ in 0..3 {
+        let fetched = cache.client(Service::Jikan).get(origin.url("/")).send().await.unwrap();
+        assert_eq!(fetched.served().from, ServedFrom::Miss);
+        assert_eq!(fetched.text().await.unwrap(), "x");
+    }
+    assert_eq!(origin.count(), 3);
+}
+
+#[tokio::test]
+async fn an_origin_that_is_gone_is_the_callers_error() {
+    let origin = Origin::start(|_| response(200, &[], "x")).await;
+    let url = origin.url("/");
+    drop(origin);
+    let error = crate::cache(PolicyName::Ttl).client(Service::Jikan).get(url).send().await.unwrap_err();
+    assert!(error.is_connect(), "{error:?}");
+    assert!(!error.is_timeout());
+}
+
+#[tokio::test]
+async fn an_origin_that_is_silent_is_a_timeout() {
+    let never = Arc::new(tokio::sync::Semaphore::new(0));
+    let origin = Origin::start(move |_| vec![crate::origin::Step::Await(Arc::clone(&never))]).await;
+    let request = crate::cache(PolicyName::Ttl).client(Service::Jikan).get(origin.url("/"));
+    let error = request.timeout(std::time::Duration::from_millis(50)).send().await.unwrap_err();
+    assert!(error.is_timeout(), "{error:?}");
+}
+
+#[tokio::test]
+async fn errors_do_not_tell_what_a_url_hides() {
+    let origin = Origin::start(|_| response(200, &[], "x")).await;
+    let url = origin.url("/?token=hunter2").replace("//", "//user:hunter3@");
+    drop(origin);
+    let error = crate::cache(PolicyName::Ttl).client(Service::Jikan).get(url).send().await.unwrap_err();
+    let told = format!("{error} {error:?} {}", cache_core::chain(&error));
+    assert!(!told.contains("hunter"), "{told}");
+}

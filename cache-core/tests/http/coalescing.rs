@@ -1,0 +1,106 @@
+//! One fetch for many who ask for the same at the same time.
+
+use std::sync::Arc;
+
+use cache_core::{PolicyName, ServedFrom, Service};
+use futures_util::future::join_all;
+use rstest::rstest;
+use tokio::sync::Semaphore;
+
+use crate::cache;
+use crate::origin::{Origin, Step, response};
+
+/// An origin that answers with this status once a permit is there.
+async fn gated(status: u16, gate: Arc<Semaphore>) -> Origin {
+    Origin::start(move |seen| {
+        let mut steps = vec![Step::Await(Arc::clone(&gate))];
+        steps.extend(response(status, &[("Cache-Control", "max-age=60")], format!("body {}", seen.number)));
+        steps
+    })
+    .await
+}
+
+#[rstest]
+#[case(PolicyName::Ttl)]
+#[case(PolicyName::Specification)]
+#[tokio::test]
+async fn misses_of_one_key_become_one_request(#[case] policy: PolicyName) {
+    let gate = Arc::new(Semaphore::new(0));
+    let origin = gated(200, Arc::clone(&gate)).await;
+    let client = cache(policy).client(Service::Jikan);
+    let asked = join_all((0..20).map(|_| {
+        let request = client.get(origin.url("/"));
+        async move {
+            let fetched = request.send().await.unwrap();
+            let from = fetched.served().from;
+            (from, fetched.text().await.unwrap())
+        }
+    }));
+    // Everybody has asked before the first answer comes: they run on this thread, up to where they wait.
+    let opened = async {
+        while origin.count() == 0 {
+            tokio::task::yield_now().await;
+        }
+        gate.add_permits(1);
+    };
+    let (answers, ()) = tokio::join!(asked, opened);
+    assert_eq!(origin.count(), 1);
+    assert!(answers.iter().all(|(_, body)| body == "body 0"));
+    let of = |from| answers.iter().filter(|(other, _)| *other == from).count();
+    assert_eq!((of(ServedFrom::Miss), of(ServedFrom::Hit)), (1, 19));
+}
+
+#[tokio::test]
+async fn nobody_waits_in_line_for_what_cannot_be_stored() {
+    let gate = Arc::new(Semaphore::new(0));
+    let origin = gated(500, Arc::clone(&gate)).await;
+    let client = cache(PolicyName::Ttl).client(Service::Jikan);
+    let asked = join_all((0..5).map(|_| {
+        let request = client.get(origin.url("/"));
+        async move { request.send().await.unwrap().text().await.unwrap() }
+    }));
+    let opened = async {
+        while origin.count() == 0 {
+            tokio::task::yield_now().await;
+        }
+        gate.add_permits(1);
+        // The others come all at once: nobody lets them in before all are there.
+        while origin.count() < 5 {
+            tokio::task::yield_now().await;
+        }
+        gate.add_permits(4);
+    };
+    let (answers, ()) = tokio::join!(asked, opened);
+    assert_eq!(origin.count(), 5);
+    assert!(answers.iter().all(|body| body.starts_with("body ")));
+}
+
+#[tokio::test]
+async fn who_asks_for_another_variant_does_not_wait() {
+    let gate = Arc::new(Semaphore::new(0));
+    let held = Arc::clone(&gate);
+    let origin = Origin::start(move |seen| {
+        let language = seen.field("accept-language").unwrap_or_default();
+        let mut steps = if language == "en" { vec![Step::Await(Arc::clone(&held))] } else { Vec::new() };
+        steps.extend(response(200, &[("Cache-Control", "max-age=60"), ("Vary", "Accept-Language")], language));
+        steps
+    })
+    .await;
+    let client = cache(PolicyName::Specification).client(Service::Jikan);
+    let get = |language: &str| client.get(origin.url("/")).header("Accept-Language", language).send();
+    let waiting = async { get("en").await.unwrap().text().await.unwrap() };
+    let passing = async {
+        while origin.count() == 0 {
+            tokio::task::yield_now().await;
+        }
+        let other = get("ja").await.unwrap().text().await.unwrap();
+        gate.add_permits(1);
+        other
+    };
+    assert_eq!(tokio::join!(waiting, passing), ("en".to_owned(), "ja".to_owned()));
+    for language in ["en", "ja"] {
+        let hit = get(language).await.unwrap();
+        assert_eq!(hit.served().from, ServedFrom::Hit);
+        assert_eq!(hit.text().await.unwrap(), language);
+    }
+}

@@ -1,0 +1,107 @@
+//! Bodies that end before their end: never stored as whole, never served as whole.
+
+use std::io::Write as _;
+use std::sync::Arc;
+
+use cache_core::{Cache, Config, Filter, Memory, PolicyName, ServedFrom, Service};
+use futures_util::StreamExt as _;
+use rstest::rstest;
+use tokio::sync::Semaphore;
+
+use crate::cache;
+use crate::origin::{Origin, Step, head, response};
+use crate::settings;
+
+fn chunk(body: &str) -> Vec<u8> {
+    format!("{:x}\r\n{body}\r\n", body.len()).into_bytes()
+}
+
+fn gzip_without_its_end() -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(&b"a body ".repeat(100)).unwrap();
+    let mut bytes = encoder.finish().unwrap();
+    bytes.truncate(bytes.len() - 4);
+    bytes
+}
+
+/// The ways in which an origin breaks off.
+fn broken(how: &str) -> Vec<Step> {
+    let start = match how {
+        "length" => [head(200, &[("Content-Length", "100"), ("Cache-Control", "max-age=60")]), b"ten bytes.".into()],
+        "chunked" => {
+            [head(200, &[("Transfer-Encoding", "chunked"), ("Cache-Control", "max-age=60")]), chunk("ten bytes.")]
+        }
+        _ => {
+            let body = gzip_without_its_end();
+            let length = body.len().to_string();
+            [head(200, &[("Content-Encoding", "gzip"), ("Content-Length", &length)]), body]
+        }
+    };
+    vec![Step::Send(start.concat()), Step::Close]
+}
+
+#[rstest]
+#[case("length", PolicyName::Ttl)]
+#[case("length", PolicyName::Specification)]
+#[case("chunked", PolicyName::Ttl)]
+#[case("chunked", PolicyName::Specification)]
+#[case("gzip", PolicyName::Ttl)]
+#[tokio::test]
+async fn a_body_cut_by_its_origin_is_an_error_and_not_stored(#[case] how: &'static str, #[case] policy: PolicyName) {
+    let origin =
+        Origin::start(move |seen| if seen.number == 0 { broken(how) } else { response(200, &[], "whole") }).await;
+    let cache = cache(policy);
+    let client = cache.client(Service::Jikan);
+    client.get(origin.url("/")).send().await.unwrap().bytes().await.unwrap_err();
+    let again = client.get(origin.url("/")).send().await.unwrap();
+    assert_eq!(again.served().from, ServedFrom::Miss);
+    assert_eq!(again.text().await.unwrap(), "whole");
+}
+
+#[tokio::test]
+async fn a_body_dropped_by_its_caller_is_not_stored() {
+    let gate = Arc::new(Semaphore::new(0));
+    let held = Arc::clone(&gate);
+    let origin = Origin::start(move |_| {
+        vec![
+            Step::Send([head(200, &[("Content-Length", "10")]), b"first".into()].concat()),
+            Step::Await(Arc::clone(&held)),
+            Step::Send(b" last".into()),
+        ]
+    })
+    .await;
+    let client = cache(PolicyName::Ttl).client(Service::Jikan);
+    let mut body = client.get(origin.url("/")).send().await.unwrap().into_body();
+    assert_eq!(body.next().await.unwrap().unwrap(), "first");
+    drop(body);
+    gate.add_permits(2);
+    let again = client.get(origin.url("/")).send().await.unwrap();
+    assert_eq!(again.served().from, ServedFrom::Miss);
+    assert_eq!(again.text().await.unwrap(), "first last");
+    assert_eq!(client.get(origin.url("/")).send().await.unwrap().served().from, ServedFrom::Hit);
+}
+
+#[rstest]
+#[case::announced(true)]
+#[case::not_announced(false)]
+#[tokio::test]
+async fn a_body_over_the_limit_reaches_the_caller_and_not_the_store(#[case] is_announced: bool) {
+    let body = "x".repeat(2_000);
+    let sent = body.clone();
+    let origin = Origin::start(move |_| {
+        if is_announced {
+            return response(200, &[], &sent);
+        }
+        let chunks = [chunk(&sent[..900]), chunk(&sent[900..]), b"0\r\n\r\n".into()].concat();
+        vec![Step::Send([head(200, &[("Transfer-Encoding", "chunked")]), chunks].concat())]
+    })
+    .await;
+    let config = Config { largest_entry: 1_000, ..settings(PolicyName::Ttl) };
+    let cache = Cache::over(Arc::new(Memory::new(config.services.clone())), &config);
+    for _ in 0..2 {
+        let fetched = cache.client(Service::Jikan).get(origin.url("/")).send().await.unwrap();
+        assert_eq!(fetched.served().from, ServedFrom::Miss);
+        assert_eq!(fetched.text().await.unwrap(), body);
+    }
+    assert!(cache.store().scan(&Filter::default(), None, 10).await.unwrap().entries.is_empty());
+}

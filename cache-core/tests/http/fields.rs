@@ -1,0 +1,60 @@
+//! Header fields and bodies pass the cache unchanged, to the byte.
+
+use cache_core::{Cache, PolicyName, ServedFrom, Service};
+
+use crate::origin::{Origin, Step};
+use crate::{cache, redis_cache};
+
+const RESPONSE: &[u8] = b"HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nSet-Cookie: b=2\r\nX-Latin: caf\xe9\r\n\
+    X-Utf-8: caf\xc3\xa9\r\nX-Private-Use: \xee\xbf\xa9\r\nSet-Cookie: a=1\r\nETag: \"\xfc\"\r\nSet-Cookie: b=2\r\n\
+    Content-Encoding: gzip\r\nContent-Length: 6\r\n\r\n\x1f\x8b\x08\x00\xff\x00";
+
+async fn pass_unchanged(cache: Cache) {
+    let origin = Origin::start(|_| vec![Step::Send(RESPONSE.into())]).await;
+    for from in [ServedFrom::Miss, ServedFrom::Hit] {
+        let fetched = cache.client(Service::Jikan).get(origin.url("/")).send().await.unwrap();
+        assert_eq!(fetched.served().from, from);
+        let fields = fetched.headers().clone();
+        let values = |name| fields.get_all(name).iter().map(http::HeaderValue::as_bytes).collect::<Vec<_>>();
+        assert_eq!(values("set-cookie"), [b"b=2", b"a=1", b"b=2"]);
+        assert_eq!(values("x-latin"), [b"caf\xe9"]);
+        assert_eq!(values("x-utf-8"), ["café".as_bytes()]);
+        assert_eq!(values("x-private-use"), ["\u{efe9}".as_bytes()]);
+        assert_eq!(values("etag"), [b"\"\xfc\""]);
+        assert_eq!(values("content-encoding"), [b"gzip"]);
+        assert_eq!(values("content-length"), [b"6"]);
+        assert_eq!(&fetched.bytes().await.unwrap()[..], b"\x1f\x8b\x08\x00\xff\x00");
+    }
+}
+
+#[tokio::test]
+async fn fields_and_body_come_out_of_memory_as_they_went_in() {
+    pass_unchanged(cache(PolicyName::Specification)).await;
+}
+
+#[tokio::test]
+async fn fields_and_body_come_out_of_redis_as_they_went_in() {
+    pass_unchanged(redis_cache(PolicyName::Specification).0).await;
+}
+
+#[tokio::test]
+async fn a_validator_of_any_bytes_goes_back_to_the_origin_as_it_came() {
+    let origin = Origin::start(|seen| {
+        let answer = if seen.number == 0 {
+            b"HTTP/1.1 200 OK\r\nCache-Control: no-cache\r\nETag: \"\xfc\"\r\nContent-Length: 1\r\n\r\nx".to_vec()
+        } else {
+            b"HTTP/1.1 304 Not Modified\r\nETag: \"\xfc\"\r\n\r\n".to_vec()
+        };
+        vec![Step::Send(answer)]
+    })
+    .await;
+    let client = cache(PolicyName::Specification).client(Service::Jikan);
+    for from in [ServedFrom::Miss, ServedFrom::Revalidated] {
+        let fetched = client.get(origin.url("/")).send().await.unwrap();
+        assert_eq!((fetched.served().from, fetched.status().as_u16()), (from, 200));
+        assert_eq!(fetched.text().await.unwrap(), "x");
+    }
+    let seen = origin.seen();
+    let sent = seen[1].fields.iter().find(|(name, _)| name == "if-none-match").unwrap();
+    assert_eq!(sent.1, b"\"\xfc\"");
+}

@@ -1,0 +1,136 @@
+//! hishel's overrides: `X-Hishel-…` fields of a request.
+
+use std::time::Duration;
+
+use cache_core::{Cache, CacheKey, Fetched, PolicyName, ServedFrom, Service};
+use rstest::rstest;
+
+use crate::cache;
+use crate::origin::{Origin, Seen, response};
+
+const TTL: &str = "X-Hishel-Ttl";
+const SPEC_IGNORE: &str = "X-Hishel-Spec-Ignore";
+const REFRESH: &str = "X-Hishel-Refresh-Ttl-On-Access";
+const BODY_KEY: &str = "X-Hishel-Body-Key";
+
+async fn get(cache: &Cache, url: &str, fields: &[(&str, &str)]) -> Fetched {
+    let mut request = cache.client(Service::Jikan).get(url);
+    for (name, value) in fields {
+        request = request.header(name, value);
+    }
+    request.send().await.unwrap()
+}
+
+/// Fetches and reads to the end; where it came from and what was read.
+async fn read(cache: &Cache, url: &str, fields: &[(&str, &str)]) -> (ServedFrom, String) {
+    let fetched = get(cache, url, fields).await;
+    (fetched.served().from, fetched.text().await.unwrap())
+}
+
+fn ours(seen: &Seen) -> Vec<&(String, Vec<u8>)> {
+    seen.fields.iter().filter(|(name, _)| name.starts_with("x-hishel")).collect()
+}
+
+#[rstest]
+#[case(PolicyName::Ttl)]
+#[case(PolicyName::Specification)]
+#[tokio::test]
+async fn they_are_neither_sent_nor_stored(#[case] policy: PolicyName) {
+    let origin = Origin::start(|_| response(200, &[("Cache-Control", "max-age=60")], "x")).await;
+    let cache = cache(policy);
+    let fields = [(TTL, "600"), (SPEC_IGNORE, "false"), (REFRESH, "true"), (BODY_KEY, "no"), ("X-Own", "1")];
+    let fetched = get(&cache, &origin.url("/"), &fields).await;
+    let key = fetched.served().cache_key.clone();
+    fetched.bytes().await.unwrap();
+
+    assert_eq!(ours(&origin.seen()[0]), Vec::<&(String, Vec<u8>)>::new());
+    assert_eq!(origin.seen()[0].field("x-own").as_deref(), Some("1"));
+    let found = cache.store().lookup(&key, None).await.unwrap();
+    assert!(found[0].entry.request.headers.iter().all(|(name, _)| !name.starts_with("x-hishel")));
+    assert_eq!(found[0].entry.request.extra.ttl(), Some(600.0));
+}
+
+#[rstest]
+#[case(PolicyName::Ttl)]
+#[case(PolicyName::Specification)]
+#[tokio::test]
+async fn a_ttl_of_its_own_is_how_long_a_response_is_stored(#[case] policy: PolicyName) {
+    let origin = Origin::start(|_| response(200, &[("Cache-Control", "max-age=9000")], "x")).await;
+    let cache = cache(policy);
+    read(&cache, &origin.url("/"), &[(TTL, "600")]).await;
+    let hit = get(&cache, &origin.url("/"), &[]).await;
+    assert_eq!(hit.served().from, ServedFrom::Hit);
+    let left = hit.served().ttl_left.unwrap();
+    assert!((590.0..=600.0).contains(&left), "{left}");
+}
+
+#[tokio::test]
+async fn a_hit_refreshes_the_ttl_unless_it_is_told_not_to() {
+    let origin = Origin::start(|_| response(200, &[], "x")).await;
+    let cache = cache(PolicyName::Ttl);
+    let url = origin.url("/");
+    read(&cache, &url, &[]).await;
+    let id = get(&cache, &url, &[]).await.served().entry.clone().unwrap();
+    cache.store().touch(&[id], Some(Duration::from_secs(100))).await.unwrap();
+
+    let kept = get(&cache, &url, &[(REFRESH, "false")]).await.served().ttl_left.unwrap();
+    assert!(kept <= 100.0, "{kept}");
+    let refreshed = get(&cache, &url, &[]).await.served().ttl_left.unwrap();
+    assert!(refreshed > 86_000.0, "{refreshed}");
+}
+
+#[tokio::test]
+async fn what_has_a_ttl_of_its_own_is_refreshed_by_that() {
+    let origin = Origin::start(|_| response(200, &[], "x")).await;
+    let cache = cache(PolicyName::Ttl);
+    let url = origin.url("/");
+    read(&cache, &url, &[(TTL, "600")]).await;
+    let id = get(&cache, &url, &[(REFRESH, "false")]).await.served().entry.clone().unwrap();
+    cache.store().touch(&[id], Some(Duration::from_secs(100))).await.unwrap();
+
+    let kept = get(&cache, &url, &[(REFRESH, "false")]).await.served().ttl_left.unwrap();
+    assert!(kept <= 100.0, "{kept}");
+    get(&cache, &url, &[]).await;
+    let refreshed = get(&cache, &url, &[(REFRESH, "false")]).await.served().ttl_left.unwrap();
+    assert!((500.0..=600.0).contains(&refreshed), "{refreshed}");
+}
+
+#[tokio::test]
+async fn the_specification_can_be_ignored_for_one_request() {
+    let origin = Origin::start(|seen| response(200, &[("Cache-Control", "no-store")], seen.number.to_string())).await;
+    let cache = cache(PolicyName::Specification);
+    let url = origin.url("/");
+    assert_eq!(read(&cache, &url, &[]).await, (ServedFrom::Miss, "0".into()));
+    assert_eq!(read(&cache, &url, &[(SPEC_IGNORE, "1")]).await, (ServedFrom::Miss, "1".into()));
+    assert_eq!(read(&cache, &url, &[(SPEC_IGNORE, "true")]).await, (ServedFrom::Hit, "1".into()));
+    assert_eq!(get(&cache, &url, &[(SPEC_IGNORE, "on")]).await.served().cache_key, CacheKey::hishel1(url.as_bytes()));
+}
+
+#[tokio::test]
+async fn ignoring_the_specification_does_not_mix_methods_up() {
+    let origin = Origin::start(|seen| response(200, &[], seen.method.as_str())).await;
+    let client = cache(PolicyName::Specification).client(Service::Jikan);
+    for _ in 0..2 {
+        for method in ["GET", "POST"] {
+            let request = client.request(method.parse().unwrap(), origin.url("/")).header(SPEC_IGNORE, "1");
+            assert_eq!(request.send().await.unwrap().text().await.unwrap(), method);
+        }
+    }
+    assert_eq!(origin.count(), 2);
+}
+
+#[tokio::test]
+async fn a_body_can_be_the_key() {
+    let origin = Origin::start(|seen| response(200, &[], [seen.target.as_bytes(), b" ", &seen.body].concat())).await;
+    let cache = cache(PolicyName::Specification);
+    let client = cache.client(Service::Jikan);
+    for _ in 0..2 {
+        for (path, body) in [("/a", "one"), ("/a", "two"), ("/b", "one")] {
+            let request = client.post(origin.url(path)).data(body).header(BODY_KEY, "true").header(SPEC_IGNORE, "true");
+            let fetched = request.send().await.unwrap();
+            assert_eq!(fetched.served().cache_key, CacheKey::hishel1(body.as_bytes()));
+            assert_eq!(fetched.text().await.unwrap(), format!("{path} {body}"));
+        }
+    }
+    assert_eq!(origin.count(), 3);
+}

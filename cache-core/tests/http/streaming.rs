@@ -1,0 +1,63 @@
+//! Bodies reach the caller as they arrive, and memory does not grow with them.
+
+use std::sync::Arc;
+
+use cache_core::{Cache, Config, Missing, PolicyName, ServedFrom, Service, Sqlite};
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use tokio::sync::Semaphore;
+
+use crate::origin::{Origin, Step, head};
+use crate::{cache, settings};
+
+#[tokio::test]
+async fn the_caller_gets_what_has_arrived_before_the_rest_is_sent() {
+    let gate = Arc::new(Semaphore::new(0));
+    let held = Arc::clone(&gate);
+    let origin = Origin::start(move |_| {
+        vec![
+            Step::Send([head(200, &[("Content-Length", "11")]), b"first".into()].concat()),
+            Step::Await(Arc::clone(&held)),
+            Step::Send(b" last.".into()),
+        ]
+    })
+    .await;
+    let client = cache(PolicyName::Ttl).client(Service::Jikan);
+    let mut body = client.get(origin.url("/")).send().await.unwrap().into_body();
+    assert_eq!(body.next().await.unwrap().unwrap(), "first");
+    gate.add_permits(1);
+    // Who counts to the announced length knows that this is all: it is stored by then.
+    assert_eq!(body.next().await.unwrap().unwrap(), " last.");
+    let hit = client.get(origin.url("/")).send().await.unwrap();
+    assert_eq!(hit.served().from, ServedFrom::Hit);
+    assert_eq!(hit.text().await.unwrap(), "first last.");
+    assert!(body.next().await.is_none());
+}
+
+#[tokio::test]
+async fn a_body_of_any_size_is_stored_and_served_in_bounded_memory() {
+    const SIZE: u64 = 200 << 20;
+    // What lies in the sockets' buffers, in the queue to the store, and in the caller's hands.
+    const AHEAD: u64 = 24 << 20;
+    let origin =
+        Origin::start(|_| vec![Step::Send(head(200, &[("Content-Length", &SIZE.to_string())])), Step::Stream(SIZE)])
+            .await;
+    let directory = tempfile::tempdir().unwrap();
+    let config = Config { largest_entry: 2 * SIZE, ..settings(PolicyName::Ttl) };
+    let store =
+        Sqlite::open(&directory.path().join("cache.db"), config.services.clone(), Missing::Create).await.unwrap();
+    let cache = Cache::over(Arc::new(store), &config);
+    for from in [ServedFrom::Miss, ServedFrom::Hit] {
+        let fetched = cache.client(Service::Jikan).get(origin.url("/")).send().await.unwrap();
+        assert_eq!(fetched.served().from, from);
+        let mut body = fetched.into_body();
+        let mut read = 0;
+        while let Some(piece) = body.try_next().await.unwrap() {
+            assert!(piece.len() as u64 <= AHEAD && piece.iter().all(|byte| *byte == b'x'));
+            read += piece.len() as u64;
+            let ahead = origin.streamed() - read.min(origin.streamed());
+            assert!(from == ServedFrom::Hit || ahead <= AHEAD, "{ahead} bytes ahead of the caller");
+        }
+        assert_eq!(read, SIZE);
+    }
+    assert_eq!(origin.count(), 1);
+}
