@@ -7,6 +7,7 @@ mod redis_server;
 
 mod bypass;
 mod coalescing;
+mod counting;
 mod cuts;
 mod fields;
 mod keys;

@@ -6,7 +6,7 @@ use cache_core::{CacheKey, Payload, PolicyName, ServedFrom, Service};
 use serde_json::{Value, json};
 
 use crate::cache;
-use crate::origin::{Origin, response};
+use crate::origin::{Origin, Step, response};
 
 #[tokio::test]
 async fn what_succeeded_is_served_from_the_store_whatever_its_fields_say() {
@@ -116,4 +116,28 @@ async fn redirects_are_followed_and_the_answer_is_stored_under_what_was_asked() 
     let found = cache.store().lookup(&key, None).await.unwrap();
     assert_eq!(found[0].entry.request.url, origin.url("/new"));
     assert_eq!(origin.count(), 2);
+}
+
+#[tokio::test]
+async fn neither_credentials_nor_fields_of_a_connection_are_stored() {
+    let origin = Origin::start(|_| {
+        let chunked =
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nKeep-Alive: timeout=5\r\nX-Own: 1\r\n\r\n0\r\n\r\n";
+        vec![Step::Send(chunked.to_vec())]
+    })
+    .await;
+    let cache = cache(PolicyName::Ttl);
+    let url = origin.url("/?key=1").replace("//", "//user:hunter2@");
+    let request = cache.client(Service::Jikan).get(&url).header("Cookie", "a=1").header("Accept", "*/*");
+    let fetched = request.send().await.unwrap();
+    let key = fetched.served().cache_key.clone();
+    fetched.bytes().await.unwrap();
+    let sent = &origin.seen()[0];
+    assert_eq!((sent.field("cookie").as_deref(), sent.field("authorization").is_some()), (Some("a=1"), true));
+
+    let found = cache.store().lookup(&key, None).await.unwrap();
+    let (request, response) = (&found[0].entry.request, &found[0].entry.response);
+    assert_eq!(request.url, origin.url("/?key=1"));
+    assert_eq!(request.headers.iter().map(|(name, _)| name).collect::<Vec<_>>(), ["accept"]);
+    assert_eq!(response.headers.iter().map(|(name, _)| name).collect::<Vec<_>>(), ["x-own"]);
 }
