@@ -1,5 +1,7 @@
 //! The HTTP cache as a caller and an origin see it.
 
+#![allow(clippy::unwrap_used)]
+
 #[path = "../harness/origin.rs"]
 mod origin;
 #[path = "../harness/redis_server.rs"]
