@@ -5,12 +5,13 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use cache_core::Service;
 use cache_core::counters::Window;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-use crate::selectors::{Selectors, duration};
+use crate::selectors::{Selectors, duration, service};
 
 /// Shows, measures, checks and empties the cache of an anime enrichment pipeline.
 #[derive(Debug, Parser)]
@@ -94,6 +95,8 @@ pub enum Command {
     Flush(FlushArgs),
     /// Changes the TTL of what the selectors mean
     Ttl(TtlArgs),
+    /// Hits, misses, stores and ends as they happen, and their sum by service: a sample
+    Watch(WatchArgs),
     /// Checks every step of the troubleshooting list and says what to type next
     Doctor,
     /// Answers for all seven services on loopback, from a catalogue of its own, until Ctrl-C
@@ -209,6 +212,23 @@ pub struct TtlArgs {
     pub consent: ConsentArgs,
     #[command(flatten)]
     pub selectors: Selectors,
+}
+
+/// Options of `watch`.
+#[derive(Args, Debug)]
+pub struct WatchArgs {
+    /// Of this service only (repeatable)
+    #[arg(long, value_name = "S", value_parser = service)]
+    pub service: Vec<Service>,
+    /// End after this time (default: at Ctrl-C, with --monitor after 10s)
+    #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
+    pub window: Option<Duration>,
+    /// Turn on the notifications that it needs at the server, and put the setting back at the end
+    #[arg(long)]
+    pub enable_notifications: bool,
+    /// Read every command that the server is given, which slows it down, instead of its notifications
+    #[arg(long, conflicts_with = "enable_notifications")]
+    pub monitor: bool,
 }
 
 /// The new TTL; exactly one.

@@ -10,6 +10,7 @@ mod show;
 mod stats;
 mod ttl;
 mod tui;
+mod watch;
 
 use std::sync::Arc;
 
@@ -54,6 +55,7 @@ async fn carry_out(session: &Session, command: Command) -> anyhow::Result<Exit> 
         Command::Show(args) => show::run(session, &args).await,
         Command::Flush(args) => flush::run(session, &args).await,
         Command::Ttl(args) => ttl::run(session, &args).await,
+        Command::Watch(args) => watch::run(session, &args).await,
         Command::Doctor => doctor::run(session).await,
         Command::DemoUpstream(args) => demo_upstream::run(session, &args).await,
         Command::Completions { .. } | Command::Man => Ok(Exit::Done),

@@ -58,7 +58,7 @@ pub fn of(error: &anyhow::Error) -> Exit {
         return Exit::Usage;
     }
     match error.downcast_ref::<Error>() {
-        Some(Error::Config(_) | Error::ReadOnly(_)) => Exit::Usage,
+        Some(Error::Config(_) | Error::ReadOnly(_) | Error::NotificationsOff { .. }) => Exit::Usage,
         Some(error) if error.is_temporary() || matches!(error, Error::Missing { .. }) => Exit::Unreachable,
         _ if error.downcast_ref::<CannotOpen>().is_some() => Exit::Unreachable,
         _ => Exit::Fault,
@@ -88,6 +88,12 @@ pub fn advice(error: &anyhow::Error) -> Option<&'static str> {
             Some("start Redis or name it with --redis URL, or use --storage sqlite; `animecache doctor` tells more")
         }
         (Error::ReadOnly(_), _) => Some("leave out --read-only to change the cache"),
+        (Error::NotificationsOff { .. }, _) => Some(
+            "--enable-notifications turns them on for as long as it runs; --monitor reads every command for 10 s instead",
+        ),
+        (Error::Refused { operation: "CONFIG GET" | "CONFIG SET", .. }, _) => {
+            Some("this user may not see or change settings; --monitor needs none")
+        }
         (Error::Refused { .. }, _) => Some("`animecache doctor` tells more"),
         _ => None,
     }

@@ -139,7 +139,8 @@ fn kind(text: &str) -> Result<Kind, String> {
     [Kind::Http, Kind::Result].into_iter().find(|kind| kind.name() == text).ok_or_else(|| "write http or result".into())
 }
 
-fn service(text: &str) -> Result<Service, String> {
+/// The service of this name.
+pub fn service(text: &str) -> Result<Service, String> {
     Service::from_name(text).ok_or_else(|| format!("the services are {}", Service::ALL.map(Service::name).join(", ")))
 }
 

@@ -1,0 +1,255 @@
+//! `watch`: what happens in the cache, as it happens, and what it comes to by service.
+//!
+//! For caches whose programs count nothing. Whatever is changed at the server for it is asked for, said, and put back.
+
+mod report;
+
+use std::io::{IsTerminal as _, Write as _, stderr, stdin, stdout};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use cache_core::{Error, Event, Events, Inspect, Sample, Seen, Source, WhenUnreachable, clock};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use self::report::{Report, Shown};
+use super::{Session, consent};
+use crate::args::WatchArgs;
+use crate::exit::{Exit, Refused, chain};
+use crate::output::event::{Row, service, what};
+use crate::output::human::duration;
+use crate::output::{self, Out, human, json, safe};
+
+/// `MONITOR` halves what a server can do: it is asked for this long, unless said otherwise.
+const WINDOW: Duration = Duration::from_secs(10);
+/// And never for longer, or for more commands, than this.
+const LONGEST_WINDOW: Duration = Duration::from_secs(600);
+const MOST_COMMANDS: u64 = 5_000_000;
+
+/// Runs the command.
+pub(super) async fn run(session: &Session, args: &WatchArgs) -> anyhow::Result<Exit> {
+    let source = source(args)?;
+    // Listened for before anything is changed that would have to be put back.
+    let mut signals = Signals::listen()?;
+    let cache = session.open(WhenUnreachable::Fail).await?;
+    let opened = tokio::select! {
+        biased;
+        () = signals.next() => return Ok(Exit::Partial),
+        events = begin(session, &*cache.store, source) => events?,
+    };
+    let events = match opened {
+        Begun::Watching(events) => events,
+        Begun::Declined(exit) => return Ok(exit),
+        Begun::Blind => {
+            let backend = cache.store.backend();
+            let message = format!(
+                "{backend} tells nobody what is done with it; `animecache stats` has the counters of programs that count"
+            );
+            return Err(Refused(message).into());
+        }
+    };
+    announce(session, args, &events);
+    let mut watch = Watch {
+        session,
+        args,
+        out: output::out(),
+        columns: stdout()
+            .is_terminal()
+            .then(|| crossterm::terminal::size().map_or(80, |(columns, _)| usize::from(columns))),
+        sample: Sample::default(),
+    };
+    watch.to_its_end(events, &mut signals).await
+}
+
+fn source(args: &WatchArgs) -> anyhow::Result<Source> {
+    if !args.monitor {
+        return Ok(Source::Notifications { enables: args.enable_notifications });
+    }
+    let window = args.window.unwrap_or(WINDOW);
+    if window > LONGEST_WINDOW {
+        let longest = LONGEST_WINDOW.as_secs() / 60;
+        return Err(Refused(format!("--monitor is for {longest} minutes at most: it costs the server dearly")).into());
+    }
+    Ok(Source::Commands { window, limit: MOST_COMMANDS })
+}
+
+/// How the beginning went.
+enum Begun {
+    Watching(Box<Events>),
+    /// The user does not want what is needed.
+    Declined(Exit),
+    /// The storage cannot be watched.
+    Blind,
+}
+
+async fn begin(session: &Session, store: &dyn Inspect, source: Source) -> anyhow::Result<Begun> {
+    let source = match store.watch(source).await {
+        Err(Error::NotificationsOff { missing, .. })
+            if !session.global.read_only && stdin().is_terminal() && stderr().is_terminal() =>
+        {
+            let question = format!(
+                "The server does not say what happens: its notify-keyspace-events lacks {missing}. Turn that on for as \
+                 long as this runs?"
+            );
+            if let Some(exit) = consent::refusal(&question).await? {
+                return Ok(Begun::Declined(exit));
+            }
+            Source::Notifications { enables: true }
+        }
+        outcome => return Ok(outcome?.map_or(Begun::Blind, |events| Begun::Watching(Box::new(events)))),
+    };
+    Ok(store.watch(source).await?.map_or(Begun::Blind, |events| Begun::Watching(Box::new(events))))
+}
+
+/// Says what is watched, and what was changed for it.
+fn announce(session: &Session, args: &WatchArgs, events: &Events) {
+    if let Some((before, during)) = events.changed_setting() {
+        session.note(&format!(
+            "notify-keyspace-events was {before:?} and is {during:?} until the end; if this is killed, put it back by \
+             redis-cli CONFIG SET notify-keyspace-events {before:?}"
+        ));
+    }
+    let until =
+        args.window.map_or("Ctrl-C".to_owned(), |window| format!("{} are over", human::duration(window.as_secs_f64())));
+    session.note(&match events.source() {
+        Source::Notifications { .. } => {
+            format!("Watching the server's notifications until {until}: a sample, hits of results cannot be seen")
+        }
+        Source::Commands { window, .. } => format!(
+            "Watching every command of the server for {}, which costs it: a sample, expiries cannot be seen",
+            duration(window.as_secs_f64())
+        ),
+    });
+}
+
+/// A watch under way.
+struct Watch<'a> {
+    session: &'a Session,
+    args: &'a WatchArgs,
+    out: Out,
+    /// Columns of the terminal; `None`: not a terminal, nothing is cut off.
+    columns: Option<usize>,
+    sample: Sample,
+}
+
+impl Watch<'_> {
+    async fn to_its_end(&mut self, mut events: Box<Events>, signals: &mut Signals) -> anyhow::Result<Exit> {
+        let told = self.tell(&mut events, signals).await;
+        let (source, since) = (events.source(), events.since());
+        let before = events.changed_setting().map(|(before, _)| before.to_owned());
+        // Whatever went wrong, this comes first.
+        let closed = events.close().await;
+        if let Err(error) = &closed {
+            output::tell(&format!(
+                "animecache: {}; do it yourself: redis-cli CONFIG SET notify-keyspace-events {:?}",
+                safe::line(&chain(error)),
+                before.as_deref().unwrap_or_default()
+            ));
+        } else if before.is_some() {
+            self.session.note("notify-keyspace-events is as it was");
+        }
+        // Nobody is left to read a summary when the events could not be written.
+        if !matches!(told, Err(Stopped::Writing(_))) {
+            let report = Report::new(&self.sample, source, since, clock::now());
+            if self.session.global.json {
+                output::write_json(&report)?;
+            } else {
+                output::write(report.text(self.session.style).as_bytes())?;
+            }
+        }
+        match told {
+            Err(Stopped::Writing(error)) => Err(error),
+            Err(Stopped::Watching(error)) => Err(anyhow::Error::from(error).context("the watch ended early")),
+            Ok(()) if closed.is_err() => Ok(Exit::Partial),
+            Ok(()) => Ok(Exit::Done),
+        }
+    }
+
+    /// Writes what happens until the time is over or somebody wants it to end.
+    async fn tell(&mut self, events: &mut Events, signals: &mut Signals) -> Result<(), Stopped> {
+        let over = async {
+            match self.args.window {
+                Some(window) => tokio::time::sleep(window).await,
+                None => std::future::pending().await,
+            }
+        };
+        let mut over = std::pin::pin!(over);
+        loop {
+            let seen = tokio::select! {
+                biased;
+                () = signals.next() => break,
+                () = &mut over => break,
+                seen = events.next() => seen,
+            };
+            match seen {
+                Some(seen) => self.write(&seen.map_err(Stopped::Watching)?).map_err(Stopped::Writing)?,
+                None => return Ok(()),
+            }
+        }
+        events.stop();
+        while let Some(Ok(seen)) = events.next().await {
+            self.write(&seen).map_err(Stopped::Writing)?;
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, seen: &Seen) -> anyhow::Result<()> {
+        match seen {
+            Seen::Event(event) if !self.is_wanted(event) => return Ok(()),
+            Seen::Event(event) => self.write_event(event)?,
+            Seen::Gap(gap) => {
+                self.session.note(&format!("The connection was lost: nothing was seen for {:.1} s", gap.as_secs_f64()));
+            }
+            Seen::Lost(signs) => {
+                self.session.note(&format!("Too much happened: {} signs were dropped", human::count(*signs)));
+            }
+        }
+        self.sample.add(seen);
+        Ok(())
+    }
+
+    fn is_wanted(&self, event: &Event) -> bool {
+        self.args.service.is_empty() || event.service.is_some_and(|service| self.args.service.contains(&service))
+    }
+
+    fn write_event(&mut self, event: &Event) -> anyhow::Result<()> {
+        let mut line = Vec::new();
+        if self.session.global.json {
+            let key = event.id.as_ref().map(|id| id.redis_key());
+            json::line(&mut line, &Row::new(event, key.as_deref()))?;
+        } else {
+            let (time, shown) = (human::moment(event.at), Shown(event.kind));
+            // The day is the reader's own.
+            let time = time.split(' ').next_back().unwrap_or_default();
+            let text = format!("{:<13}  {:<6}  {}", service(event.service), event.cache.name(), what(event));
+            let room = self.columns.map_or(usize::MAX, |columns| columns.saturating_sub(time.len() + 11));
+            writeln!(line, "{time}  {}  {}", shown.text(self.session.style), human::clip(&text, room))?;
+        }
+        self.out.write_all(&line)?;
+        Ok(self.out.flush()?)
+    }
+}
+
+/// Why a watch ended before its time.
+enum Stopped {
+    Watching(Error),
+    Writing(anyhow::Error),
+}
+
+/// What others send to end a program. Each of them ends a watch well.
+struct Signals([Signal; 3]);
+
+impl Signals {
+    fn listen() -> anyhow::Result<Self> {
+        let listen = |kind| signal(kind).context("signals cannot be listened to");
+        Ok(Self([listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?, listen(SignalKind::hangup())?]))
+    }
+
+    async fn next(&mut self) {
+        let [interrupt, terminate, hangup] = &mut self.0;
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hangup.recv() => {}
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! What a watch comes to, as text and as JSON. Always with its window and its source: it is a sample.
+
+use std::fmt::Write as _;
+
+use cache_core::{EventKind, Happened, Kind, Sample, Service, Source};
+use serde::Serialize;
+
+use crate::output::event::service;
+use crate::output::human::{count, duration, moment};
+use crate::output::style::Style;
+
+/// The last line of `watch --json`.
+#[derive(Serialize)]
+pub(super) struct Report {
+    event: &'static str,
+    sample: bool,
+    source: &'static str,
+    since: f64,
+    until: f64,
+    /// Seconds.
+    window: f64,
+    #[serde(flatten)]
+    all: Counts,
+    gaps: u64,
+    /// Seconds in which nothing was seen.
+    unseen: f64,
+    lost: u64,
+    services: Vec<OfService>,
+}
+
+#[derive(Serialize)]
+struct OfService {
+    service: Option<&'static str>,
+    kind: &'static str,
+    #[serde(flatten)]
+    counts: Counts,
+}
+
+/// What cannot be told from the source is `None`.
+#[derive(Default, Serialize)]
+struct Counts {
+    hits: Option<u64>,
+    misses: u64,
+    hit_rate: Option<f64>,
+    stores: u64,
+    refreshes: u64,
+    expiries: Option<u64>,
+    evictions: Option<u64>,
+    removals: u64,
+}
+
+impl Report {
+    pub(super) fn new(sample: &Sample, source: Source, since: f64, until: f64) -> Self {
+        let services = sample.of.iter().map(|((service, cache), happened)| OfService {
+            service: service.map(Service::name),
+            kind: cache.name(),
+            counts: Counts::new(happened, source, *cache),
+        });
+        let http = Counts::new(&sample.all_of(Kind::Http), source, Kind::Http);
+        let results = Counts::new(&sample.all_of(Kind::Result), source, Kind::Result);
+        Self {
+            event: "summary",
+            sample: true,
+            source: source.name(),
+            since,
+            until,
+            window: until - since,
+            all: http.and(&results),
+            gaps: sample.gaps,
+            unseen: sample.unseen.as_secs_f64(),
+            lost: sample.lost,
+            services: services.collect(),
+        }
+    }
+
+    pub(super) fn text(&self, style: Style) -> String {
+        let mut out = String::new();
+        // Writing to a String cannot fail.
+        let _ = self.write(&mut out, style);
+        out
+    }
+
+    fn write(&self, out: &mut String, style: Style) -> std::fmt::Result {
+        let time = |at| moment(at).split(' ').next_back().unwrap_or_default().to_owned();
+        let about = format!("from {} to {}, by {}", time(self.since), time(self.until), self.source);
+        writeln!(out, "\n{} {}", style.bold(&format!("A sample of {}", duration(self.window))), style.dim(&about))?;
+        if self.gaps > 0 {
+            let text = format!("{} gaps, in which nothing was seen for {:.1} s", count(self.gaps), self.unseen);
+            writeln!(out, "{}", style.warn(&text))?;
+        }
+        if self.lost > 0 {
+            writeln!(out, "{}", style.warn(&format!("{} signs were dropped", count(self.lost))))?;
+        }
+        if self.services.is_empty() {
+            return writeln!(out, "nothing happened");
+        }
+        let heading = format!(
+            "  {:<13}  {:<6}  {:>8}  {:>8}  {:>8}  {:>8}  {:>8}  {:>8}",
+            "SERVICE", "KIND", "HIT RATE", "HITS", "MISSES", "STORES", "EXPIRED", "REMOVED"
+        );
+        writeln!(out, "{}", style.bold(&heading))?;
+        for of in &self.services {
+            let counts = &of.counts;
+            writeln!(
+                out,
+                "  {:<13}  {:<6}  {:>8}  {:>8}  {:>8}  {:>8}  {:>8}  {:>8}",
+                of.service.unwrap_or(service(None)),
+                of.kind,
+                counts.hit_rate.map_or_else(|| "-".to_owned(), |rate| format!("{:.1} %", rate * 100.0)),
+                maybe(counts.hits),
+                count(counts.misses),
+                count(counts.stores),
+                maybe(counts.expiries),
+                count(counts.removals + counts.evictions.unwrap_or(0)),
+            )?;
+        }
+        Ok(())
+    }
+}
+
+impl Counts {
+    fn new(happened: &Happened, source: Source, cache: Kind) -> Self {
+        let tells_hits = source.tells_hits(cache);
+        let is_ended_by_the_server = |kind| matches!(source, Source::Notifications { .. }).then(|| happened.of(kind));
+        Self {
+            hits: tells_hits.then(|| happened.of(EventKind::Hit)),
+            misses: happened.of(EventKind::Miss),
+            hit_rate: happened.hit_rate().filter(|_| tells_hits),
+            stores: happened.of(EventKind::Store),
+            refreshes: happened.of(EventKind::Refresh),
+            expiries: is_ended_by_the_server(EventKind::Expire),
+            evictions: is_ended_by_the_server(EventKind::Evict),
+            removals: happened.of(EventKind::Remove),
+        }
+    }
+
+    /// Both together; the rate is that of those whose hits are known.
+    fn and(self, other: &Self) -> Self {
+        let sum = |a: Option<u64>, b: Option<u64>| a.map(|a| a + b.unwrap_or(0)).or(b);
+        let asked = |counts: &Self| counts.hits.map_or(0, |hits| hits + counts.misses);
+        let hits = sum(self.hits, other.hits);
+        let asked = asked(&self) + asked(other);
+        Self {
+            hits,
+            misses: self.misses + other.misses,
+            hit_rate: hits.filter(|_| asked > 0).map(|hits| hits as f64 / asked as f64),
+            stores: self.stores + other.stores,
+            refreshes: self.refreshes + other.refreshes,
+            expiries: sum(self.expiries, other.expiries),
+            evictions: sum(self.evictions, other.evictions),
+            removals: self.removals + other.removals,
+        }
+    }
+}
+
+fn maybe(number: Option<u64>) -> String {
+    number.map_or_else(|| "-".to_owned(), count)
+}
+
+/// A kind of event, in its colour and in a field of one width.
+pub(super) struct Shown(pub(super) EventKind);
+
+impl Shown {
+    pub(super) fn text(&self, style: Style) -> String {
+        let name = format!("{:<7}", self.0.name());
+        match self.0 {
+            EventKind::Hit => style.good(&name),
+            EventKind::Miss => style.warn(&name),
+            EventKind::Store => style.bold(&name),
+            EventKind::Evict => style.bad(&name),
+            EventKind::Refresh | EventKind::Expire | EventKind::Remove => style.dim(&name),
+        }
+    }
+}

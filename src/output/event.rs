@@ -1,0 +1,85 @@
+//! One thing that happened in a watched cache: as text that is safe to show, and as JSON.
+
+use std::borrow::Cow;
+
+use cache_core::{Event, Service};
+use serde::Serialize;
+
+use super::json::Text;
+use super::{safe, secrets};
+
+/// Stands for a service that cannot be told.
+pub const UNKNOWN: &str = "unknown";
+
+/// The name of the service, or that it is not known.
+pub fn service(service: Option<Service>) -> &'static str {
+    service.map_or(UNKNOWN, Service::name)
+}
+
+/// What an event is about: method and URL, or the key; safe, and without secrets.
+pub fn what(event: &Event) -> String {
+    match (&event.request, &event.cache_key, &event.id) {
+        (Some(asked), ..) => format!("{} {}", safe::line(&asked.method), safe::line(&secrets::url(&asked.url))),
+        (None, Some(key), _) => safe::bytes(key.as_bytes()).into_owned(),
+        (None, None, Some(id)) => safe::bytes(&id.redis_key()).into_owned(),
+        (None, None, None) => String::new(),
+    }
+}
+
+/// An event in JSON.
+#[derive(Serialize)]
+pub struct Row<'a> {
+    at: f64,
+    event: &'static str,
+    kind: &'static str,
+    service: Option<&'static str>,
+    key: Option<Text<'a>>,
+    cache_key: Option<Text<'a>>,
+    method: Option<&'a str>,
+    url: Option<Cow<'a, str>>,
+}
+
+impl<'a> Row<'a> {
+    /// Of this event; `key` is its Redis key, kept by the caller.
+    pub fn new(event: &'a Event, key: Option<&'a [u8]>) -> Self {
+        let asked = event.request.as_deref();
+        Self {
+            at: event.at,
+            event: event.kind.name(),
+            kind: event.cache.name(),
+            service: event.service.map(Service::name),
+            key: key.map(Text),
+            cache_key: event.cache_key.as_ref().map(|key| Text(key.as_bytes())),
+            method: asked.map(|asked| &*asked.method),
+            url: asked.map(|asked| secrets::url(&asked.url)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use cache_core::{Asked, EntryId, EventKind, Kind};
+
+    use super::*;
+
+    #[test]
+    fn nothing_from_the_cache_reaches_the_terminal_as_it_is_and_no_secret_at_all() {
+        let mut event = Event {
+            at: 0.0,
+            kind: EventKind::Miss,
+            cache: Kind::Result,
+            service: None,
+            id: Some(EntryId::key(*b"result_cache:\xff\x1b]52;c;aGk=\x07")),
+            cache_key: None,
+            request: None,
+        };
+        assert_eq!(what(&event), "result_cache:\\xff␛]52;c;aGk=␇");
+        let asked = Asked { method: "GET\x1b".into(), url: "https://u:p@h/x?token=abc\x1b[31m".into() };
+        event.request = Some(Arc::new(asked));
+        assert_eq!(what(&event), "GET␛ https://***@h/x?token=***");
+        let json = serde_json::to_string(&Row::new(&event, None)).unwrap();
+        assert!(!json.contains("abc") && !json.contains("u:p"), "{json}");
+    }
+}
