@@ -57,7 +57,7 @@ pub(super) async fn run(session: &Session, args: &WatchArgs) -> anyhow::Result<E
             .then(|| crossterm::terminal::size().map_or(80, |(columns, _)| usize::from(columns))),
         sample: Sample::default(),
     };
-    watch.to_its_end(events, &mut signals).await
+    watch.run(events, &mut signals).await
 }
 
 fn source(args: &WatchArgs) -> anyhow::Result<Source> {
@@ -132,7 +132,7 @@ struct Watch<'a> {
 }
 
 impl Watch<'_> {
-    async fn to_its_end(&mut self, mut events: Box<Events>, signals: &mut Signals) -> anyhow::Result<Exit> {
+    async fn run(&mut self, mut events: Box<Events>, signals: &mut Signals) -> anyhow::Result<Exit> {
         let told = self.tell(&mut events, signals).await;
         let (source, since) = (events.source(), events.since());
         let before = events.changed_setting().map(|(before, _)| before.to_owned());

@@ -68,6 +68,8 @@ actions! {
     UnfoldAll => "unfold everything",
     Zoom => "inspector on the whole screen",
     ToggleInspector => "show or hide the inspector",
+    Watch => "watch what happens in the cache",
+    ReadCommands => "read every command for 10 s (MONITOR)",
     Yes => "yes",
     No => "no",
     Accept => "done",

@@ -9,6 +9,7 @@ pub mod rates;
 pub mod rows;
 pub mod sort;
 pub mod tree;
+pub mod watch;
 
 use std::time::Duration;
 
@@ -24,6 +25,7 @@ use self::query::Query;
 use self::rates::Rates;
 use self::rows::{Choice, Row, RowId, Rows};
 use self::tree::Tree;
+use self::watch::Watch;
 use super::Options;
 use super::keymap::{Keymap, Mode};
 use super::message::Ticket;
@@ -153,6 +155,8 @@ pub struct App {
     pub filter: FilterLine,
     /// The inspector.
     pub inspector: Inspector,
+    /// What others do with the cache, while the panel is open.
+    pub watch: Option<Watch>,
     /// What stands in front of everything else.
     pub dialog: Option<Dialog>,
     /// A change under way.
@@ -195,6 +199,7 @@ impl App {
             table: Table::default(),
             filter: FilterLine::default(),
             inspector: Inspector::default(),
+            watch: None,
             dialog: None,
             job: None,
             notice: None,
@@ -208,6 +213,7 @@ impl App {
     pub fn mode(&self) -> Mode {
         match (&self.dialog, self.filter.is_active, self.focus) {
             (Some(dialog), ..) => dialog.mode(),
+            (None, ..) if self.watch.is_some() => Mode::Watch,
             (None, true, _) => Mode::Filter,
             (None, false, Focus::Tree) => Mode::Tree,
             (None, false, Focus::Table) => Mode::Table,

@@ -2,7 +2,7 @@
 
 use cache_core::admin::flush::Plan;
 use cache_core::admin::ttl::{Change, Target};
-use cache_core::{Backend, BodyPattern, EntryId};
+use cache_core::{Backend, BodyPattern, EntryId, Source};
 
 use super::message::Ticket;
 
@@ -23,6 +23,8 @@ pub enum Effect {
     ChangeTtl { ticket: Ticket, on: Backend, targets: Vec<Target>, change: Change },
     /// Read what the store can tell of hits and misses.
     Count(Ticket),
+    /// Tell what others do with the cache, until it is cancelled.
+    Watch { ticket: Ticket, source: Source },
     /// Ask the store how it is.
     CheckHealth(Ticket),
     /// Forget a request at once; for reads only.

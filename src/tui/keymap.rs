@@ -18,6 +18,8 @@ pub enum Mode {
     Tree,
     /// In the inspector.
     Inspector,
+    /// Watching what happens.
+    Watch,
     /// Typing a filter.
     Filter,
     /// Answering a question by yes or no.
@@ -39,6 +41,7 @@ impl Mode {
             Self::Table => &[Self::Table, Self::Browse, Self::Everywhere],
             Self::Tree => &[Self::Tree, Self::Browse, Self::Everywhere],
             Self::Inspector => &[Self::Inspector, Self::Browse, Self::Everywhere],
+            Self::Watch => &[Self::Watch, Self::Everywhere],
             Self::Filter => &[Self::Filter, Self::Everywhere],
             Self::Confirm => &[Self::Confirm, Self::Everywhere],
             Self::Input => &[Self::Input, Self::Everywhere],

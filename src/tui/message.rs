@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use cache_core::admin::flush::Report;
 use cache_core::admin::ttl;
-use cache_core::{EntryId, Error, Health, Inspected, Page};
+use cache_core::{EntryId, Error, Health, Inspected, Page, Seen};
 use crossterm::event::{KeyEvent, MouseEvent};
 use ratatui::layout::Size;
 
@@ -48,6 +48,17 @@ pub enum Progress {
     Found(Vec<EntryId>),
     /// So many of so many entries were dealt with, this long after the start.
     Work { done: u64, total: u64, elapsed: Duration },
+    /// Of a watch.
+    Watch(Sight),
+}
+
+/// What a watch reports.
+#[derive(Debug)]
+pub enum Sight {
+    /// It began at this time (Unix seconds); what the server's `notify-keyspace-events` was, where it was changed.
+    Began { since: f64, was: Option<String> },
+    /// What was seen since the last report.
+    Seen(Vec<Seen>),
 }
 
 /// How a request ended. Errors are shared, since the state keeps them.
@@ -67,6 +78,8 @@ pub enum Outcome {
     TtlChanged(ttl::Report),
     /// What the store can tell of hits and misses.
     Counted(Result<Tally, Error>),
+    /// A watch is over, or why it could not be; `false`: the storage cannot be watched.
+    Watched(Result<bool, Error>),
     /// How the store is.
     Health(Health),
     /// The task panicked; the terminal has been given back already.

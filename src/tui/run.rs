@@ -35,6 +35,20 @@ pub async fn drive<B: Backend>(
     app: &mut App,
     theme: &Theme,
 ) -> Result<FrameTimes, B::Error> {
+    let times = turn(terminal, &mut input, &mut runner, &mut inbox, app, theme).await;
+    runner.close().await;
+    times
+}
+
+/// The loop itself.
+async fn turn<B: Backend>(
+    terminal: &mut Terminal<B>,
+    input: &mut (impl Stream<Item = Message> + Unpin),
+    runner: &mut Runner,
+    inbox: &mut mpsc::Receiver<Message>,
+    app: &mut App,
+    theme: &Theme,
+) -> Result<FrameTimes, B::Error> {
     let mut times = FrameTimes::new();
     let mut work = Instant::now();
     for effect in start(app) {
@@ -71,7 +85,7 @@ pub async fn drive<B: Backend>(
                 runner.start(effect);
             }
             if !is_last {
-                next = waiting(&mut input).await.or_else(|| inbox.try_recv().ok());
+                next = waiting(input).await.or_else(|| inbox.try_recv().ok());
             }
         }
     }

@@ -9,16 +9,16 @@ use std::time::{Duration, Instant};
 use cache_core::admin::flush::{self, Plan};
 use cache_core::admin::{select, ttl};
 use cache_core::counters::Window;
-use cache_core::{BodyPattern, EntryId, Error, Filter, Health, Inspect, Opened, chain, clock, pages};
+use cache_core::{BodyPattern, EntryId, Error, Filter, Health, Inspect, Opened, Source, chain, clock, pages};
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, TryStreamExt};
 use tokio::sync::{mpsc, watch};
-use tokio::task::AbortHandle;
+use tokio::task::JoinHandle;
 
 use super::app::body::{Body, PREVIEW};
 use super::app::rates::Tally;
 use super::effect::Effect;
-use super::message::{Detail, Message, Outcome, Progress, Ticket};
+use super::message::{Detail, Message, Outcome, Progress, Sight, Ticket};
 
 /// Few, since each may be a page: a scan faster than the screen waits here instead of filling the memory.
 const INBOX: usize = 8;
@@ -26,6 +26,9 @@ const INBOX: usize = 8;
 const REPORT_EVERY: Duration = Duration::from_millis(100);
 /// At most so many found entries in one message.
 const SEARCH_BATCH: usize = 1_000;
+
+/// At most so many events of a watch in one message.
+const SIGHTS: usize = 5_000;
 
 /// Puts a text on the clipboard.
 pub type Clipboard = Box<dyn FnMut(&str) + Send>;
@@ -41,8 +44,10 @@ pub struct Runner {
 }
 
 struct Task {
-    abort: AbortHandle,
+    handle: JoinHandle<()>,
     stop: Arc<AtomicBool>,
+    /// It goes on for as long as it is let, and nobody waits for its end.
+    is_endless: bool,
 }
 
 /// What a task needs to report.
@@ -113,13 +118,22 @@ impl Runner {
             Effect::Count(ticket) => {
                 self.on_store(ticket, |store, _| async move { Outcome::Counted(count(&*store).await) });
             }
+            Effect::Watch { ticket, source } => {
+                self.on_store(ticket, move |store, reporter| async move {
+                    Outcome::Watched(watch(&*store, source, &reporter).await)
+                });
+                if let Some(task) = self.tasks.get_mut(&ticket) {
+                    task.is_endless = true;
+                    self.in_flight.fetch_sub(1, Ordering::Release);
+                }
+            }
             Effect::CheckHealth(ticket) => {
                 self.on_store(ticket, |store, _| async move { Outcome::Health(store.health().await) });
             }
             Effect::Cancel(ticket) => {
                 if let Some(task) = self.tasks.remove(&ticket) {
-                    task.abort.abort();
-                    self.in_flight.fetch_sub(1, Ordering::Release);
+                    task.handle.abort();
+                    self.forget(&task);
                 }
             }
             Effect::Stop(ticket) => {
@@ -135,8 +149,24 @@ impl Runner {
     /// Takes note that the last message of a request has arrived.
     pub fn finish(&mut self, message: &Message) {
         if let Message::Done(ticket, _) = message
-            && self.tasks.remove(ticket).is_some()
+            && let Some(task) = self.tasks.remove(ticket)
         {
+            self.forget(&task);
+        }
+    }
+
+    /// Ends whatever is under way and waits until it has put back what it changed.
+    pub async fn close(self) {
+        for task in self.tasks.values() {
+            task.handle.abort();
+        }
+        for task in self.tasks.into_values() {
+            let _ = task.handle.await;
+        }
+    }
+
+    fn forget(&self, task: &Task) {
+        if !task.is_endless {
             self.in_flight.fetch_sub(1, Ordering::Release);
         }
     }
@@ -160,13 +190,13 @@ impl Runner {
         let inbox = self.inbox.clone();
         let work = work(Reporter { ticket, inbox: inbox.clone(), stop: Arc::clone(&stop) });
         #[expect(clippy::disallowed_methods, reason = "the runner starts the dashboard's tasks")]
-        let task = tokio::spawn(async move {
+        let handle = tokio::spawn(async move {
             let outcome = AssertUnwindSafe(work).catch_unwind().await.unwrap_or(Outcome::Crashed);
             // Nobody is left to tell when the dashboard has been left.
             let _ = inbox.send(Message::Done(ticket, outcome)).await;
         });
         self.in_flight.fetch_add(1, Ordering::Release);
-        self.tasks.insert(ticket, Task { abort: task.abort_handle(), stop });
+        self.tasks.insert(ticket, Task { handle, stop, is_endless: false });
     }
 }
 
@@ -246,6 +276,26 @@ async fn run_flush(store: &Arc<dyn Inspect>, plan: &Plan, reporter: &Reporter) -
     let report =
         flush::execute(store, plan, &reporter.stop, |progress| report_work(progress.done, progress.total)).await;
     Outcome::Flushed(report, start.elapsed())
+}
+
+async fn watch(store: &dyn Inspect, source: Source, reporter: &Reporter) -> Result<bool, Error> {
+    let Some(mut events) = store.watch(source).await? else { return Ok(false) };
+    let was = events.changed_setting().map(|(before, _)| before.to_owned());
+    let report =
+        async |sight| reporter.inbox.send(Message::Progress(reporter.ticket, Progress::Watch(sight))).await.is_ok();
+    let mut is_heard = report(Sight::Began { since: events.since(), was }).await;
+    while is_heard && let Some(first) = events.next().await {
+        let mut seen = vec![first?];
+        while seen.len() < SIGHTS
+            && let Some(Some(next)) = events.next().now_or_never()
+        {
+            seen.push(next?);
+        }
+        is_heard = report(Sight::Seen(seen)).await;
+        tokio::time::sleep(REPORT_EVERY).await;
+    }
+    events.close().await?;
+    Ok(true)
 }
 
 impl Reporter {

@@ -10,6 +10,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod watch;
 
 use crossterm::event::KeyEvent;
 
@@ -76,6 +77,7 @@ fn act(app: &mut App, action: Action) -> Vec<Effect> {
     match app.mode() {
         Mode::Confirm | Mode::Input | Mode::Help => dialog::act(app, action),
         Mode::Filter => filter::act(app, action),
+        Mode::Watch => watch::act(app, action),
         _ => browse(app, action),
     }
 }
@@ -101,6 +103,7 @@ fn browse(app: &mut App, action: Action) -> Vec<Effect> {
         Action::Help => app.dialog = Some(Dialog::Help { offset: 0 }),
         Action::Filter => app.filter.is_active = true,
         Action::Refresh => return outcome::begin_scan(app),
+        Action::Watch => return watch::open(app),
         Action::NextPane => step_focus(app, 1),
         Action::PreviousPane => step_focus(app, 2),
         Action::Close => return close(app),

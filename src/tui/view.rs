@@ -27,6 +27,7 @@ mod tests;
 mod text;
 pub mod theme;
 mod tree;
+mod watch;
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -45,6 +46,7 @@ pub fn draw(frame: &mut Frame<'_>, app: &App, theme: &Theme) {
     rates::draw(frame, &regions, app, theme);
     table::draw(frame, &regions, app, theme);
     inspector::draw(frame, &regions, app, theme);
+    watch::draw(frame, &regions, app, theme);
     footer::draw(frame, regions.footer, app, theme);
     dialog::draw(frame, frame.area(), app, theme);
 }

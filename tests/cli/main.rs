@@ -5,6 +5,8 @@ mod bad_input;
 mod changing;
 mod faults;
 mod program;
+#[path = "../harness/pty.rs"]
+mod pty;
 mod reading;
 #[path = "../../cache-core/tests/harness/redis_server.rs"]
 mod redis_server;
@@ -12,3 +14,4 @@ mod settings;
 mod terminal;
 mod troubleshooting;
 mod upstream;
+mod watching;

@@ -1,5 +1,7 @@
 //! A program on a pseudo-terminal, seen as a terminal would show it.
 
+#![allow(dead_code, reason = "shared by tests that each need another part of it")]
+
 use std::io::{Read, Write};
 use std::path::Path;
 use std::process::Command;

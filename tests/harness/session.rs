@@ -1,6 +1,8 @@
 //! A person in front of the dashboard: the true loop and runner, on a screen that can be read and with a keyboard that
 //! knows when there is nothing left to wait for.
 
+#![allow(dead_code, reason = "shared by tests that each need another part of it")]
+
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};

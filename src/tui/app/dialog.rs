@@ -2,11 +2,13 @@
 
 use tui_textarea::TextArea;
 
+use cache_core::Source;
 use cache_core::admin::ttl::Target;
 
 use super::AfterJob;
 use crate::tui::effect::Effect;
 use crate::tui::keymap::Mode;
+use crate::tui::message::Ticket;
 
 /// A dialog.
 #[derive(Debug)]
@@ -33,10 +35,21 @@ pub struct Confirm {
     pub word: Option<String>,
     /// What was typed.
     pub typed: TextArea<'static>,
+    /// What yes does, in a word or two: `flush`.
+    pub verb: &'static str,
+    /// What is said when the answer is no.
+    pub refusal: &'static str,
     /// What it holds.
-    pub effect: Effect,
-    /// How the change is called while it is under way, its size, and what it means for the rows.
-    pub job: (&'static str, u64, AfterJob),
+    pub holds: Held,
+}
+
+/// What a question holds back.
+#[derive(Debug)]
+pub enum Held {
+    /// A change: the effect, how it is called while it is under way, its size, and what it means for the rows.
+    Change(Box<Effect>, (&'static str, u64, AfterJob)),
+    /// A watch that changes a setting of the server, or costs it much.
+    Watch(Ticket, Source),
 }
 
 /// A new TTL is asked for.

@@ -9,7 +9,7 @@ use tui_textarea::TextArea;
 
 use crate::output::human;
 use crate::tui::action::Action;
-use crate::tui::app::dialog::{Confirm, Dialog, Ttl};
+use crate::tui::app::dialog::{Confirm, Dialog, Held, Ttl};
 use crate::tui::app::tree::ROOT;
 use crate::tui::app::{AfterJob, App, Focus, Job};
 use crate::tui::effect::Effect;
@@ -72,8 +72,12 @@ fn ask_flush(app: &mut App, is_everything_shown: bool) {
         facts,
         word: (count > TYPED_ABOVE || is_everything).then(|| count.to_string()),
         typed: TextArea::default(),
-        job: ("flushing", count as u64, AfterJob::Drop(plan.targets.clone())),
-        effect: Effect::Flush { ticket, plan },
+        verb: "flush",
+        refusal: "kept",
+        holds: Held::Change(
+            Box::new(Effect::Flush { ticket, plan: plan.clone() }),
+            ("flushing", count as u64, AfterJob::Drop(plan.targets)),
+        ),
     })));
 }
 

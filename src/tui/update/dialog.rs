@@ -4,10 +4,10 @@ use crossterm::event::KeyEvent;
 use tui_textarea::TextArea;
 
 use super::change;
-use super::moved;
+use super::{moved, watch};
 use crate::tui::action::Action;
 use crate::tui::app::App;
-use crate::tui::app::dialog::{Confirm, Dialog, Ttl};
+use crate::tui::app::dialog::{Confirm, Dialog, Held, Ttl};
 use crate::tui::effect::Effect;
 use crate::tui::view::help;
 
@@ -57,8 +57,8 @@ pub(super) fn act(app: &mut App, action: Action) -> Vec<Effect> {
             }
             Vec::new()
         }
-        (Some(Dialog::Confirm(_)), _) => {
-            app.notify("kept");
+        (Some(Dialog::Confirm(confirm)), _) => {
+            app.notify(confirm.refusal);
             Vec::new()
         }
         _ => Vec::new(),
@@ -66,7 +66,10 @@ pub(super) fn act(app: &mut App, action: Action) -> Vec<Effect> {
 }
 
 fn release(app: &mut App, confirm: Confirm) -> Vec<Effect> {
-    change::begin(app, confirm.effect, confirm.job)
+    match confirm.holds {
+        Held::Change(effect, job) => change::begin(app, *effect, job),
+        Held::Watch(ticket, source) => watch::begin(app, ticket, source),
+    }
 }
 
 fn text(app: &mut App) -> Option<&mut TextArea<'static>> {

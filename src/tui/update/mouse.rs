@@ -16,7 +16,7 @@ use crate::tui::view::table::column_at;
 const WHEEL: usize = 3;
 
 pub(super) fn happen(app: &mut App, mouse: MouseEvent) -> Vec<Effect> {
-    if app.dialog.is_some() {
+    if app.dialog.is_some() || app.watch.is_some() {
         return match mouse.kind {
             MouseEventKind::ScrollDown => act(app, Action::Down),
             MouseEventKind::ScrollUp => act(app, Action::Up),

@@ -7,7 +7,7 @@ use cache_core::admin::flush::Report;
 use cache_core::admin::ttl;
 use cache_core::{Error, Health, chain};
 
-use super::{filter, tree};
+use super::{filter, tree, watch};
 use crate::output::{human, safe};
 use crate::tui::app::body::BodyView;
 use crate::tui::app::inspector::Loadable;
@@ -62,6 +62,7 @@ pub(super) fn progress(app: &mut App, ticket: Ticket, progress: Progress) -> Vec
                 (job.done, job.total, job.elapsed) = (done, total, elapsed);
             }
         }
+        Progress::Watch(sight) => watch::progress(app, ticket, sight),
         Progress::Page(_) => {}
     }
     Vec::new()
@@ -112,6 +113,10 @@ pub(super) fn done(app: &mut App, ticket: Ticket, outcome: Outcome) -> Vec<Effec
         },
         Outcome::Counted(result) if app.rates.ticket == Some(ticket) => {
             take_counts(app, result);
+            Vec::new()
+        }
+        Outcome::Watched(result) => {
+            watch::done(app, ticket, result);
             Vec::new()
         }
         Outcome::Scanned(_) | Outcome::Health(_) | Outcome::Counted(_) => Vec::new(),
@@ -184,7 +189,9 @@ pub(super) fn take_health(app: &mut App, health: Health) -> Vec<Effect> {
         if let Some(backend) = app.backend().map(ToString::to_string) {
             app.complain(format!("now on {backend}"));
         }
-        return begin_scan(app);
+        let mut effects = watch::end(app);
+        effects.extend(begin_scan(app));
+        return effects;
     }
     match (was_lost, app.lost().is_some()) {
         (true, false) => {

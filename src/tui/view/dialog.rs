@@ -59,7 +59,7 @@ fn draw_confirm(frame: &mut Frame<'_>, screen: Rect, confirm: &Confirm, theme: &
         None => frame.render_widget(
             Line::from(vec![
                 Span::styled("y", theme.bad),
-                Span::styled(" flush    ", theme.text),
+                Span::styled(format!(" {}    ", confirm.verb), theme.text),
                 Span::styled("any other answer", theme.key),
                 Span::styled(" keep (Enter, n, Esc)", theme.text),
             ]),

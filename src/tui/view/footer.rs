@@ -52,6 +52,14 @@ fn wanted(mode: Mode) -> &'static [(Action, &'static str)] {
         Mode::Confirm => &[(Action::Yes, "yes"), (Action::No, "no")],
         Mode::Input => &[(Action::Accept, "do it"), (Action::No, "leave it")],
         Mode::Help => &[(Action::Close, "close"), (Action::Down, "down"), (Action::Up, "up")],
+        Mode::Watch => &[
+            (Action::Help, "help"),
+            (Action::Quit, "quit"),
+            (Action::Close, "end it"),
+            (Action::ReadCommands, "read commands"),
+            (Action::Down, "older"),
+            (Action::Up, "newer"),
+        ],
         Mode::Tree => &[
             (Action::Help, "help"),
             (Action::Quit, "quit"),
@@ -85,6 +93,7 @@ fn wanted(mode: Mode) -> &'static [(Action, &'static str)] {
             (Action::Refresh, "refresh"),
             (Action::NextPane, "pane"),
             (Action::CopyUrl, "copy URL"),
+            (Action::Watch, "watch"),
         ],
     }
 }

@@ -29,6 +29,7 @@ pub fn lines(app: &App) -> Vec<HelpLine> {
         ("In the table", Mode::Table),
         ("In the tree", Mode::Tree),
         ("In the inspector", Mode::Inspector),
+        ("In the watch", Mode::Watch),
         ("In the filter line", Mode::Filter),
         ("In dialogs", Mode::Confirm),
         ("Typing into dialogs", Mode::Input),

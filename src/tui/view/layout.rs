@@ -29,6 +29,8 @@ pub struct Regions {
     pub table: Rect,
     /// The inspector, with its frame.
     pub inspector: Rect,
+    /// Everything between the filter line and the hints.
+    pub panes: Rect,
     /// Hints and notices.
     pub footer: Rect,
     /// Panes have frames.
@@ -41,7 +43,7 @@ pub fn regions(size: Size, focus: Focus, inspector: Extent, rates: usize) -> Reg
         Layout::vertical([Constraint::Length(1), Constraint::Length(1), Constraint::Min(0), Constraint::Length(1)])
             .areas(Rect::new(0, 0, size.width, size.height));
     let is_framed = size.width >= FRAMED.width && size.height >= FRAMED.height;
-    let mut regions = Regions { header, filter, footer, is_framed, ..Regions::default() };
+    let mut regions = Regions { header, filter, panes, footer, is_framed, ..Regions::default() };
     if inspector == Extent::Full {
         regions.inspector = panes;
         return regions;

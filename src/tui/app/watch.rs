@@ -1,0 +1,71 @@
+//! What others do with the cache, seen for as long as the panel is open.
+
+use std::collections::VecDeque;
+
+use cache_core::{Event, Sample, Seen, Source};
+
+use crate::tui::message::Ticket;
+
+/// So many of the latest events are kept.
+const KEPT: usize = 1_000;
+
+/// The panel.
+#[derive(Debug)]
+pub struct Watch {
+    /// The request under way, or the last one.
+    pub ticket: Ticket,
+    /// Where events are told from.
+    pub source: Source,
+    /// How far it is.
+    pub stage: Stage,
+    /// When it began, in Unix seconds.
+    pub since: Option<f64>,
+    /// What the server's `notify-keyspace-events` was, where that was changed.
+    pub was: Option<String>,
+    /// What was seen, added up.
+    pub sample: Sample,
+    /// The latest events, newest first.
+    pub events: VecDeque<Event>,
+    /// The first event on the screen.
+    pub offset: usize,
+}
+
+/// How far a watch is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// It was asked for.
+    Beginning,
+    /// It is under way.
+    Watching,
+    /// It is over, since when (whole Unix seconds), and why.
+    Over(i64, String),
+}
+
+impl Watch {
+    /// A watch that was asked for just now.
+    pub fn new(ticket: Ticket, source: Source) -> Self {
+        Self {
+            ticket,
+            source,
+            stage: Stage::Beginning,
+            since: None,
+            was: None,
+            sample: Sample::default(),
+            events: VecDeque::new(),
+            offset: 0,
+        }
+    }
+
+    /// Takes note of what was seen.
+    pub fn add(&mut self, seen: Seen) {
+        self.sample.add(&seen);
+        if let Seen::Event(event) = seen {
+            self.events.push_front(event);
+            self.events.truncate(KEPT);
+            // Who looks at older events keeps them on the screen.
+            if self.offset > 0 {
+                self.offset = (self.offset + 1).min(self.events.len() - 1);
+            }
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! The watch: begun and ended here, and never a change at the server without an answer.
+
+use std::time::Duration;
+
+use cache_core::{Error, Source, chain};
+use tui_textarea::TextArea;
+
+use super::moved;
+use crate::output::safe;
+use crate::tui::action::Action;
+use crate::tui::app::App;
+use crate::tui::app::dialog::{Confirm, Dialog, Held};
+use crate::tui::app::watch::{Stage, Watch};
+use crate::tui::effect::Effect;
+use crate::tui::message::{Sight, Ticket};
+
+/// Every command of the server is read for this long, and no more of them than that.
+const COMMANDS: Source = Source::Commands { window: Duration::from_secs(10), limit: 1_000_000 };
+
+pub(super) fn act(app: &mut App, action: Action) -> Vec<Effect> {
+    let page = app.regions().panes.height.saturating_sub(2).into();
+    match (action, &mut app.watch) {
+        (Action::Close, _) => return end(app),
+        (Action::Help, _) => app.dialog = Some(Dialog::Help { offset: 0 }),
+        (Action::ReadCommands, Some(_)) => ask_for_commands(app),
+        (action, Some(watch)) => {
+            watch.offset = moved(action, watch.offset, watch.events.len(), page).unwrap_or(watch.offset);
+        }
+        (_, None) => {}
+    }
+    Vec::new()
+}
+
+/// Opens the panel, over what the server tells without being changed.
+pub(super) fn open(app: &mut App) -> Vec<Effect> {
+    if app.backend().is_none() {
+        app.complain("the cache is still being opened");
+        return Vec::new();
+    }
+    let ticket = app.ticket();
+    let source = Source::Notifications { enables: false };
+    app.watch = Some(Watch::new(ticket, source));
+    vec![Effect::Watch { ticket, source }]
+}
+
+/// Closes the panel. The watch puts back what it changed when it is forgotten.
+pub(super) fn end(app: &mut App) -> Vec<Effect> {
+    app.watch.take().map(|watch| Effect::Cancel(watch.ticket)).into_iter().collect()
+}
+
+/// A question was answered with yes: what it held begins.
+pub(super) fn begin(app: &mut App, ticket: Ticket, source: Source) -> Vec<Effect> {
+    let mut effects = end(app);
+    app.watch = Some(Watch::new(ticket, source));
+    effects.push(Effect::Watch { ticket, source });
+    effects
+}
+
+fn ask(app: &mut App, title: &str, facts: &[(&str, String)], verb: &'static str, source: Source) {
+    let Some(backend) = app.backend().map(ToString::to_string) else { return };
+    let ticket = app.ticket();
+    let facts =
+        [("at", backend)].iter().chain(facts).map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+    app.dialog = Some(Dialog::Confirm(Box::new(Confirm {
+        title: title.to_owned(),
+        facts,
+        verb,
+        refusal: "left as it is",
+        word: None,
+        typed: TextArea::default(),
+        holds: Held::Watch(ticket, source),
+    })));
+}
+
+fn ask_for_commands(app: &mut App) {
+    let facts = [
+        ("how", "MONITOR, for 10 seconds or 1,000,000 commands".to_owned()),
+        ("cost", "the server does noticeably less while it lasts".to_owned()),
+        ("tells", "hits of results too; no expiries".to_owned()),
+    ];
+    ask(app, "Read every command of the server?", &facts, "read them", COMMANDS);
+}
+
+fn ask_for_notifications(app: &mut App, missing: &str) {
+    let facts = [
+        ("setting", "notify-keyspace-events".to_owned()),
+        ("adds", format!("{missing}, for as long as the watch is open")),
+        ("then", "it is put back as it was".to_owned()),
+    ];
+    let source = Source::Notifications { enables: true };
+    ask(app, "Let the server tell what happens?", &facts, "turn on", source);
+}
+
+pub(super) fn progress(app: &mut App, ticket: Ticket, sight: Sight) {
+    let Some(watch) = app.watch.as_mut().filter(|watch| watch.ticket == ticket) else { return };
+    match sight {
+        Sight::Began { since, was } => {
+            watch.stage = Stage::Watching;
+            watch.since = Some(since);
+            watch.was = was;
+        }
+        Sight::Seen(seen) => seen.into_iter().for_each(|seen| watch.add(seen)),
+    }
+}
+
+/// The watch is over. `Ok(false)`: the storage cannot be watched.
+pub(super) fn done(app: &mut App, ticket: Ticket, outcome: Result<bool, Error>) {
+    let now = app.now as i64;
+    let is_read_only = app.options.is_read_only;
+    let Some(watch) = app.watch.as_mut().filter(|watch| watch.ticket == ticket) else { return };
+    let enables = watch.source == Source::Notifications { enables: true };
+    let reason = match &outcome {
+        Ok(true) => "the sample is complete".to_owned(),
+        Ok(false) => "this storage tells nobody what is done with it".to_owned(),
+        Err(error) => safe::line(&chain(error)).into_owned(),
+    };
+    watch.stage = Stage::Over(now, reason);
+    watch.was = None;
+    if let Err(Error::NotificationsOff { missing, .. }) = outcome
+        && !enables
+        && !is_read_only
+        && app.dialog.is_none()
+    {
+        ask_for_notifications(app, &missing);
+    }
+}

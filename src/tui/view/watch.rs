@@ -1,0 +1,149 @@
+//! The watch: what it is a sample of, the rates by service, and the events as they came.
+
+use cache_core::{Event, EventKind, Happened, Kind, Service, Source};
+use jiff::Timestamp;
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+
+use super::draw_frame;
+use super::layout::Regions;
+use super::text::{fit, left, right};
+use super::theme::Theme;
+use crate::output::event::{service, what};
+use crate::output::{human, safe};
+use crate::tui::action::Action;
+use crate::tui::app::App;
+use crate::tui::app::watch::{Stage, Watch};
+use crate::tui::keymap::Mode;
+
+/// So many events are shown at least.
+const EVENTS: u16 = 3;
+
+pub(super) fn draw(frame: &mut Frame<'_>, regions: &Regions, app: &App, theme: &Theme) {
+    let Some(watch) = &app.watch else { return };
+    let title = Line::styled(" Watch ", theme.heading_sorted);
+    frame.render_widget(ratatui::widgets::Clear, regions.panes);
+    draw_frame(frame, regions.panes, title, regions.is_framed, true, theme);
+    let inside = regions.inside(regions.panes);
+    let mut lines = about(app, watch, theme);
+    lines.push(Line::default());
+    lines.extend(rates(watch, theme));
+    lines.push(Line::default());
+    // On a small screen the latest events are worth more than the last services.
+    lines.truncate(usize::from(inside.height.saturating_sub(EVENTS)));
+    let room = usize::from(inside.height).saturating_sub(lines.len());
+    let events = watch.events.iter().skip(watch.offset).take(room);
+    lines.extend(events.map(|event| line(event, app, inside.width, theme)));
+    for (line, row) in lines.into_iter().zip(inside.rows()) {
+        frame.render_widget(line, Rect { x: row.x + 1, width: row.width.saturating_sub(2), ..row });
+    }
+}
+
+/// What the numbers below are a sample of.
+fn about<'a>(app: &App, watch: &Watch, theme: &Theme) -> Vec<Line<'a>> {
+    let (source, blind) = match watch.source {
+        Source::Notifications { .. } => ("the server's notifications", "hits of results cannot be seen"),
+        Source::Commands { .. } => ("every command of the server", "expiries cannot be seen"),
+    };
+    let until = match watch.stage {
+        Stage::Over(at, _) => at as f64,
+        _ => app.now,
+    };
+    let sample = match (watch.since, &watch.stage) {
+        (Some(since), _) => {
+            let (began, length) = (time(app, since), human::duration(until - since));
+            format!("sample since {began} ({length}) of {source}; {blind}")
+        }
+        (None, Stage::Over(..)) => "nothing is watched".to_owned(),
+        (None, _) => "beginning to watch …".to_owned(),
+    };
+    let mut lines = vec![Line::styled(sample, theme.strong)];
+    let mut second = Vec::new();
+    match &watch.stage {
+        Stage::Over(_, reason) => {
+            let key = app.keymap.keys(Mode::Watch, Action::ReadCommands).first().cloned().unwrap_or_default();
+            second.push(Span::styled(format!("over: {reason}"), theme.note));
+            second.push(Span::styled(format!("; {key} reads commands for 10 s"), theme.dim));
+        }
+        _ => second.push(match &watch.was {
+            Some(was) => {
+                let text = format!("notify-keyspace-events was {:?} and is put back at the end", safe::line(was));
+                Span::styled(text, theme.note)
+            }
+            None => Span::styled("nothing was changed at the server", theme.dim),
+        }),
+    }
+    if watch.sample.gaps > 0 {
+        let unseen = watch.sample.unseen.as_secs_f64();
+        second.push(Span::styled(format!("; {} gaps, {unseen:.1} s unseen", watch.sample.gaps), theme.bad));
+    }
+    if watch.sample.lost > 0 {
+        second.push(Span::styled(format!("; {} signs dropped", human::count(watch.sample.lost)), theme.bad));
+    }
+    lines.push(Line::from(second));
+    lines
+}
+
+fn rates<'a>(watch: &Watch, theme: &Theme) -> Vec<Line<'a>> {
+    if watch.sample.of.is_empty() {
+        return vec![Line::styled("nothing has happened yet", theme.dim)];
+    }
+    let heading =
+        row("service", "kind", ["hit rate", "hits", "misses", "stores", "expired", "removed"].map(str::to_owned));
+    let mut lines = vec![Line::styled(heading, theme.heading)];
+    let of = |((service, cache), happened): (&(Option<Service>, Kind), &Happened)| {
+        rate(watch.source, *service, *cache, happened, theme)
+    };
+    lines.extend(watch.sample.of.iter().map(of));
+    lines
+}
+
+fn rate<'a>(source: Source, of: Option<Service>, cache: Kind, happened: &Happened, theme: &Theme) -> Line<'a> {
+    let tells_hits = source.tells_hits(cache);
+    let number = |kind| human::count(happened.of(kind));
+    let rate = happened.hit_rate().filter(|_| tells_hits);
+    let removed = happened.of(EventKind::Remove) + happened.of(EventKind::Evict);
+    let numbers = [
+        rate.map_or_else(|| "-".to_owned(), |rate| format!("{:.1} %", rate * 100.0)),
+        if tells_hits { number(EventKind::Hit) } else { "-".to_owned() },
+        number(EventKind::Miss),
+        number(EventKind::Store),
+        if matches!(source, Source::Notifications { .. }) { number(EventKind::Expire) } else { "-".to_owned() },
+        human::count(removed),
+    ];
+    Line::styled(row(service(of), cache.name(), numbers), theme.text)
+}
+
+fn row(service: &str, kind: &str, numbers: [String; 6]) -> String {
+    let numbers = numbers.map(|number| right(&number, 8)).join(" ");
+    format!("{} {} {numbers}", left(service, 13), left(kind, 6))
+}
+
+fn line<'a>(event: &Event, app: &App, width: u16, theme: &Theme) -> Line<'a> {
+    let what = what(event);
+    let room = usize::from(width).saturating_sub(41);
+    Line::from(vec![
+        Span::styled(left(&time(app, event.at), 9), theme.dim),
+        Span::styled(left(event.kind.name(), 8), style(event.kind, theme)),
+        Span::styled(left(service(event.service), 14), theme.text),
+        Span::styled(left(event.cache.name(), 7), theme.dim),
+        Span::styled(fit(&what, room).into_owned(), theme.text),
+    ])
+}
+
+fn style(kind: EventKind, theme: &Theme) -> Style {
+    match kind {
+        EventKind::Hit => theme.good,
+        EventKind::Miss => theme.note,
+        EventKind::Store => theme.strong,
+        EventKind::Evict => theme.bad,
+        EventKind::Refresh | EventKind::Expire | EventKind::Remove => theme.dim,
+    }
+}
+
+fn time(app: &App, at: f64) -> String {
+    Timestamp::from_second(at as i64)
+        .map_or_else(|_| "no time".to_owned(), |at| at.to_zoned(app.zone.clone()).strftime("%H:%M:%S").to_string())
+}

@@ -1,0 +1,138 @@
+//! Watching from the dashboard: asked before the server is changed, and put back however it ends.
+
+#![allow(clippy::unwrap_used)]
+
+#[path = "harness/pty.rs"]
+mod pty;
+#[path = "../cache-core/tests/harness/redis_server.rs"]
+mod redis_server;
+#[path = "harness/session.rs"]
+mod session;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use animecache::tui::Options;
+use cache_core::{Config, Memory, Redis, RedisUrl, Services};
+use pty::Pty;
+use redis::{Connection, cmd};
+use redis_server::RedisServer;
+use rstest::rstest;
+use session::Session;
+
+const SETTING: &str = "notify-keyspace-events";
+const RESULT: &str = "result_cache:anisearch_anime:82fce6a05e45281a:18878";
+
+fn connect(server: &RedisServer) -> Connection {
+    redis::Client::open(format!("redis://{}", server.address())).unwrap().get_connection().unwrap()
+}
+
+fn setting(redis: &mut Connection) -> String {
+    let (_, value): (String, String) = cmd("CONFIG").arg("GET").arg(SETTING).query(redis).unwrap();
+    value
+}
+
+async fn open(server: &RedisServer, options: Options) -> Session {
+    let config = Config { redis_url: RedisUrl::new(format!("redis://{}", server.address())), ..Config::default() };
+    Session::open(Arc::new(Redis::new(&config).unwrap()), options).await
+}
+
+async fn until(session: &Session, text: &str) {
+    while !session.screen().contains(text) {
+        session.turn().await;
+    }
+}
+
+#[tokio::test]
+async fn it_asks_shows_what_happens_and_puts_the_setting_back() {
+    let server = RedisServer::start("");
+    let mut redis = connect(&server);
+    let session = open(&server, Options::default()).await;
+    session.keys("w");
+    until(&session, "Let the server tell what happens?").await;
+    assert_eq!(setting(&mut redis), "");
+    session.keys("n");
+    until(&session, "left as it is").await;
+    assert_eq!(setting(&mut redis), "");
+
+    session.keys("<esc>w");
+    until(&session, "Let the server tell what happens?").await;
+    session.keys("y");
+    until(&session, "is put back at the end").await;
+    assert_ne!(setting(&mut redis), "");
+    cmd("GET").arg(RESULT).exec(&mut redis).unwrap();
+    cmd("SETEX").arg(RESULT).arg(60).arg("{}").exec(&mut redis).unwrap();
+    until(&session, "store").await;
+    let screen = session.screen();
+    assert!(screen.contains("anisearch") && screen.contains("hits of results cannot be seen"), "{screen}");
+
+    session.keys("<esc>");
+    while !setting(&mut redis).is_empty() {
+        session.turn().await;
+    }
+    assert!(!session.screen().contains("sample since"), "{}", session.screen());
+}
+
+#[tokio::test]
+async fn leaving_the_dashboard_ends_the_watch_first() {
+    let server = RedisServer::start("");
+    let mut redis = connect(&server);
+    cmd("CONFIG").arg(&["SET", SETTING, "Ex"]).exec(&mut redis).unwrap();
+    let before = setting(&mut redis);
+    let session = open(&server, Options::default()).await;
+    session.keys("w");
+    until(&session, "Let the server tell what happens?").await;
+    session.keys("y");
+    until(&session, "is put back at the end").await;
+    assert_ne!(setting(&mut redis), before);
+    session.keys("q");
+    session.left().await;
+    assert_eq!(setting(&mut redis), before);
+}
+
+#[tokio::test]
+async fn read_only_changes_nothing_and_still_reads_commands_when_asked() {
+    let server = RedisServer::start("");
+    let mut redis = connect(&server);
+    cmd("SET").arg(RESULT).arg("{}").exec(&mut redis).unwrap();
+    let session = open(&server, Options { is_read_only: true, ..Options::default() }).await;
+    session.keys("w");
+    until(&session, "over: ").await;
+    session.keys("m");
+    until(&session, "Read every command of the server?").await;
+    session.keys("y");
+    until(&session, "of every command").await;
+    cmd("GET").arg(RESULT).exec(&mut redis).unwrap();
+    until(&session, "100.0 %").await;
+    assert_eq!(setting(&mut redis), "");
+}
+
+#[tokio::test]
+async fn a_storage_that_cannot_be_watched_says_so() {
+    let session = Session::open(Arc::new(Memory::new(Services::default())), Options::default()).await;
+    session.keys("w");
+    until(&session, "tells nobody").await;
+    session.keys("<esc>").settle().await;
+    assert!(session.screen().contains("the cache is empty"), "{}", session.screen());
+}
+
+#[rstest]
+#[case("TERM")]
+#[case("HUP")]
+fn a_signal_puts_the_setting_back_too(#[case] signal: &str) {
+    let server = RedisServer::start("");
+    let mut redis = connect(&server);
+    let directory = tempfile::tempdir().unwrap();
+    let url = format!("redis://{}", server.address());
+    let program = Path::new(env!("CARGO_BIN_EXE_animecache"));
+    let mut terminal = Pty::start(program, &["tui", "--redis", &url], directory.path());
+    terminal.wait_for("the cache is empty");
+    terminal.keys("w");
+    terminal.wait_for("Let the server tell");
+    terminal.keys("y");
+    terminal.wait_for("is put back at the end");
+    assert_ne!(setting(&mut redis), "");
+    terminal.signal(signal);
+    assert_eq!(terminal.end().0, 0);
+    assert_eq!(setting(&mut redis), "");
+}
