@@ -48,6 +48,8 @@ impl<'a> Lookup<'a> {
     /// The stored result; or, where it has to be computed, the lead of those who wait for it, if anybody can wait.
     pub(super) async fn find<T: DeserializeOwned>(&mut self) -> Result<T, Option<Lead>> {
         let mut lead: Option<Lead> = None;
+        // Once: were what the others store never of use, each would wait for all who are before him.
+        let mut may_wait = true;
         loop {
             match self.ask().await {
                 Answer::Found(value) => {
@@ -56,14 +58,17 @@ impl<'a> Lookup<'a> {
                     }
                     return Ok(value);
                 }
-                Answer::Missing if lead.is_none() => match self.core.flights.board(&self.key).await {
-                    Turn::Lead(granted) => {
-                        self.has_waited |= granted.has_waited();
-                        lead = Some(granted);
+                Answer::Missing if may_wait => {
+                    may_wait = false;
+                    match self.core.flights.board(&self.key).await {
+                        Turn::Lead(granted) => {
+                            self.has_waited = granted.has_waited();
+                            lead = Some(granted);
+                        }
+                        Turn::LookAgain => self.has_waited = true,
+                        Turn::Alone => break,
                     }
-                    Turn::LookAgain => self.has_waited = true,
-                    Turn::Alone => break,
-                },
+                }
                 // Without a store there is nothing that others could wait for.
                 Answer::Missing | Answer::Unknown => break,
             }
