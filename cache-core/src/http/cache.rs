@@ -88,9 +88,11 @@ impl Inner {
     }
 
     async fn answer(self: &Arc<Self>, plan: &Arc<Plan>) -> Result<Fetched, FetchError> {
-        let mut stored = self.look_up(plan).await;
+        let found = self.look_up(plan).await;
+        // Without a store there is nothing that others could wait for.
+        let mut may_wait = found.is_some();
+        let mut stored = found.unwrap_or_default();
         let mut lead: Option<Lead> = None;
-        let mut may_wait = true;
         loop {
             match plan.policy.decide(&plan.request, &stored, clock::now()) {
                 Decision::Serve(serve) => {
@@ -122,22 +124,22 @@ impl Inner {
                         }
                         Turn::LookAgain => self.count(Counts { waits: 1, ..Counts::default() }),
                     }
-                    stored = self.look_up(plan).await;
+                    stored = self.look_up(plan).await.unwrap_or_default();
                 }
             }
         }
     }
 
-    /// What is stored under the key and may answer; nothing where the store does not answer.
-    async fn look_up(&self, plan: &Plan) -> Vec<Found> {
+    /// What is stored under the key and may answer; `None` where the store does not say.
+    async fn look_up(&self, plan: &Plan) -> Option<Vec<Found>> {
         let started = Instant::now();
         let (key, refresh) = (&plan.key, plan.refresh());
         let found = self.store.ask("lookup", |store| async move { store.lookup(key, refresh).await }).await;
         let lookup_micros = started.elapsed().as_micros() as u64;
         self.count(Counts { lookup_micros, ..Counts::default() });
-        let mut found = found.unwrap_or_default();
+        let mut found = found?;
         found.retain(|found| plan.is_answered_by(found));
-        found
+        Some(found)
     }
 
     /// Answers with a stored response; `None`: its body is gone.
@@ -221,7 +223,7 @@ impl Inner {
         self.core.tasks.spawn(async move {
             // Whoever else is at it will have refreshed it when this one's turn comes.
             let Turn::Lead(lead) = cache.core.flights.board(&plan.flight()).await else { return };
-            let stored = cache.look_up(&plan).await;
+            let stored = cache.look_up(&plan).await.unwrap_or_default();
             let Decision::Serve(Serve { refresh: Some(forward), .. }) =
                 plan.policy.decide(&plan.request, &stored, clock::now())
             else {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::process::ExitStatus;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cache_core::{Cache, CachedClient, Call, Config, Filter, Memory, Redis, RedisUrl, Service, Services, admin};
 use tokio::process::Command;
@@ -107,6 +107,32 @@ async fn each_key_is_fetched_once() {
     let asked = asked(&origin);
     assert!(asked.values().all(|count| *count == 1), "{asked:?}");
     assert_eq!(everlasting(&url).await, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_expires_is_fetched_once_each_time() {
+    let mut config = config(&RedisServer::fresh_database());
+    let ttl = Duration::from_secs(1);
+    config.services.set_ttl(Service::AniList, ttl);
+    let (cache, origin) = (over(&config), Arc::new(origin().await));
+    let started = Instant::now();
+    let mut callers = JoinSet::new();
+    for _ in 0..TASKS * PROCESSES {
+        let (client, origin) = (cache.client(Service::AniList), Arc::clone(&origin));
+        callers.spawn(async move {
+            while origin.count() < 4 {
+                let request = client.get(origin.url("/200/anime")).header("X-Hishel-Refresh-Ttl-On-Access", "false");
+                let fetched = request.send().await.expect("no error reaches the caller");
+                assert_whole("/200/anime", &fetched.bytes().await.expect("no error reaches the caller"));
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        });
+    }
+    while let Some(outcome) = callers.join_next().await {
+        outcome.unwrap();
+    }
+    assert_eq!(origin.count(), 4);
+    assert!(started.elapsed() >= ttl * 3, "{:?}", started.elapsed());
 }
 
 #[tokio::test(flavor = "multi_thread")]

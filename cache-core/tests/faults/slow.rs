@@ -104,3 +104,39 @@ async fn a_stored_body_that_stops_coming_is_mended() {
         assert_eq!(origin.count(), before + 1, "{mode:?}");
     }
 }
+
+#[tokio::test]
+async fn nothing_goes_on_behind_a_cache_that_is_gone() {
+    let tasks = tokio::runtime::Handle::current().metrics();
+    for mode in [Mode::Pass, Mode::Stall, Mode::Cut] {
+        for closes in [true, false] {
+            let before = tasks.num_alive_tasks();
+            let (proxy, cache, _) = behind_proxy().await;
+            let origin = origin().await;
+            let client = cache.client(Service::Jikan);
+            until_hit(&client, &origin, "/200/anime").await;
+            // One body is being stored, one call waits for the store, and the breaker may be open.
+            let fetched = client.get(origin.url("/3500000/picture")).send().await.unwrap();
+            let mut pieces = fetched.into_body();
+            pieces.next().await.unwrap().unwrap();
+            proxy.set(mode);
+            for number in 0..5 {
+                compute(&cache, number).await;
+            }
+            if closes {
+                soon(cache.close()).await;
+            } else {
+                drop(cache);
+            }
+            drop((client, pieces));
+            // The proxy's end of the connections ends with ours.
+            drop((proxy, origin));
+            soon(async {
+                while tasks.num_alive_tasks() > before {
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
+            })
+            .await;
+        }
+    }
+}

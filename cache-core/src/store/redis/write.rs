@@ -56,6 +56,9 @@ static REPLACE: LazyLock<Script> = LazyLock::new(|| {
     )
 });
 
+/// How long taking back an unfinished entry may take.
+const TAKING_BACK: Duration = Duration::from_secs(1);
+
 /// An entry being stored in Redis.
 pub(super) struct RedisWriter {
     connection: Connection,
@@ -251,7 +254,7 @@ impl Writer for RedisWriter {
 }
 
 impl Drop for RedisWriter {
-    /// What an abandoned writer sent is taken back where that is still possible; else it expires.
+    /// What an abandoned writer sent is taken back where that is quickly done; else it expires.
     fn drop(&mut self) {
         if !self.has_leftovers {
             return;
@@ -261,8 +264,10 @@ impl Drop for RedisWriter {
         runtime.spawn(async move {
             let mut pipe = Pipeline::new();
             pipe.cmd(connection.unlink()).arg(&parts);
-            if let Err(error) = connection.pipeline("taking back an unfinished entry", &mut pipe).await {
-                tracing::debug!(%error, "an unfinished entry is left to expire");
+            let taken_back = connection.pipeline("taking back an unfinished entry", &mut pipe);
+            // The store may be dropped by now, and must not live on for this.
+            if !matches!(tokio::time::timeout(TAKING_BACK, taken_back).await, Ok(Ok(_))) {
+                tracing::debug!("an unfinished entry is left to expire");
             }
         });
     }
