@@ -22,7 +22,7 @@ use uuid::Uuid;
 use self::redis::Events;
 use crate::counters::{Batch, Counted};
 use crate::entry::{Entry, EntryId};
-use crate::error::{Backend, Result};
+use crate::error::{Backend, Error, Result};
 use crate::event::Source;
 use crate::filter::Filter;
 use crate::key::CacheKey;
@@ -153,6 +153,18 @@ pub trait Inspect: Store {
     /// comes twice, and one that is there from the first page to the last is never left out.
     async fn scan(&self, filter: &Filter, from: Option<Cursor>, want: usize) -> Result<Page>;
 
+    /// [`Store::touch`] as it was planned on a storage: where another one answers now, nothing is done.
+    async fn touch_on(&self, backend: &Backend, ids: &[EntryId], ttl: Option<Duration>) -> Result<u64> {
+        planned_on(backend, self.backend())?;
+        self.touch(ids, ttl).await
+    }
+
+    /// [`Store::remove`] as it was planned on a storage: where another one answers now, nothing is done.
+    async fn remove_on(&self, backend: &Backend, ids: &[EntryId]) -> Result<Removed> {
+        planned_on(backend, self.backend())?;
+        self.remove(ids).await
+    }
+
     /// Everything about one entry but its body, whatever its state.
     async fn inspect(&self, id: &EntryId) -> Result<Option<Inspected>>;
 
@@ -174,6 +186,10 @@ pub trait Inspect: Store {
     fn changes(&self) -> Option<tokio::sync::watch::Receiver<Health>> {
         None
     }
+}
+
+fn planned_on(planned: &Backend, now: Backend) -> Result<()> {
+    if now == *planned { Ok(()) } else { Err(Error::BackendChanged { now }) }
 }
 
 /// One page of a scan.

@@ -168,9 +168,7 @@ pub async fn execute(
             report.is_interrupted = true;
             break;
         }
-        let now = store.backend();
-        let outcome = if now == plan.backend { store.remove(batch).await } else { Err(Error::BackendChanged { now }) };
-        match outcome {
+        match store.remove_on(&plan.backend, batch).await {
             Ok(removed) => report.removed += removed,
             Err(error) => {
                 report.failed = total - done;

@@ -60,9 +60,7 @@ pub async fn change(
             report.is_interrupted = true;
             break;
         }
-        let now = store.backend();
-        let (changed, error) =
-            if now == *backend { touch(store, batch, change).await } else { (0, Some(Error::BackendChanged { now })) };
+        let (changed, error) = touch(store, backend, batch, change).await;
         report.changed += changed;
         if let Some(error) = error {
             // What one layout cannot hold, others can.
@@ -80,7 +78,7 @@ pub async fn change(
 }
 
 /// How many were changed, and the first error.
-async fn touch(store: &Arc<dyn Inspect>, batch: &[Target], change: Change) -> (u64, Option<Error>) {
+async fn touch(store: &Arc<dyn Inspect>, on: &Backend, batch: &[Target], change: Change) -> (u64, Option<Error>) {
     let now = clock::now();
     let together = match change {
         Change::Set(ttl) => Some(Some(ttl)),
@@ -89,16 +87,17 @@ async fn touch(store: &Arc<dyn Inspect>, batch: &[Target], change: Change) -> (u
     };
     if let Some(ttl) = together {
         let ids: Vec<EntryId> = batch.iter().map(|(id, _)| id.clone()).collect();
-        match store.touch(&ids, ttl).await {
+        match store.touch_on(on, &ids, ttl).await {
             Ok(changed) => return (changed, None),
-            Err(error) if batch.len() == 1 || error.is_temporary() || matches!(error, Error::ReadOnly(_)) => {
+            Err(error) if batch.len() == 1 || is_about_all(&error) => {
                 return (0, Some(error));
             }
             // One that cannot be changed must not keep its neighbours from it.
             Err(_) => {}
         }
     }
-    let each: Vec<_> = batch.iter().map(|target| touch_one(Arc::clone(store), target.clone(), change, now)).collect();
+    let each: Vec<_> =
+        batch.iter().map(|target| touch_one(Arc::clone(store), on.clone(), target.clone(), change, now)).collect();
     stream::iter(each)
         .buffer_unordered(AT_ONCE)
         .fold((0, None), |(changed, error), outcome| async move {
@@ -110,7 +109,18 @@ async fn touch(store: &Arc<dyn Inspect>, batch: &[Target], change: Change) -> (u
         .await
 }
 
-async fn touch_one(store: Arc<dyn Inspect>, (id, expires_at): Target, change: Change, now: f64) -> Result<u64> {
+/// Whether every other entry would meet the same error.
+fn is_about_all(error: &Error) -> bool {
+    error.is_temporary() || matches!(error, Error::ReadOnly(_) | Error::BackendChanged { .. })
+}
+
+async fn touch_one(
+    store: Arc<dyn Inspect>,
+    on: Backend,
+    (id, expires_at): Target,
+    change: Change,
+    now: f64,
+) -> Result<u64> {
     let ttl = match change {
         Change::Set(ttl) => Some(ttl),
         Change::Persist => None,
@@ -119,7 +129,7 @@ async fn touch_one(store: Arc<dyn Inspect>, (id, expires_at): Target, change: Ch
             Some(Duration::try_from_secs_f64(left.max(0.0)).unwrap_or_default().saturating_add(by))
         }
     };
-    store.touch(std::slice::from_ref(&id), ttl).await
+    store.touch_on(&on, std::slice::from_ref(&id), ttl).await
 }
 
 #[cfg(test)]

@@ -14,7 +14,9 @@ use uuid::Uuid;
 
 use super::recovery::recovered;
 use super::redis::Events;
-use super::{Claim, Cursor, Found, Health, Info, Inspect, Inspected, Page, Removed, Store, StoredBody, Writer};
+use super::{
+    Claim, Cursor, Found, Health, Info, Inspect, Inspected, Page, Removed, Store, StoredBody, Writer, planned_on,
+};
 use crate::counters::{Batch, Counted};
 use crate::entry::{Entry, EntryId};
 use crate::error::{Backend, Error, Result, chain};
@@ -119,11 +121,28 @@ impl Fallback {
     where
         F: Future<Output = Result<T>>,
     {
-        if !self.is_up() {
-            return question(&*self.second).await;
+        self.ask_planned(None, question).await
+    }
+
+    /// As [`Self::ask_one`], if that is still the one that the caller `planned` on. One look decides both: between two
+    /// the stores might change places, and a result has the same key in either.
+    async fn ask_planned<'a, T, F>(
+        &'a self,
+        planned: Option<&Backend>,
+        question: impl FnOnce(&'a dyn Inspect) -> F,
+    ) -> Result<T>
+    where
+        F: Future<Output = Result<T>>,
+    {
+        let is_up = self.is_up();
+        let store = if is_up { &*self.first } else { &*self.second };
+        if let Some(planned) = planned {
+            planned_on(planned, store.backend())?;
         }
-        let outcome = question(&*self.first).await;
-        self.note(&outcome);
+        let outcome = question(store).await;
+        if is_up {
+            self.note(&outcome);
+        }
         outcome
     }
 }
@@ -218,6 +237,14 @@ impl Inspect for Fallback {
             Err(error) if error.is_temporary() && !self.is_up() => self.second.scan(filter, None, want).await,
             outcome => outcome,
         }
+    }
+
+    async fn touch_on(&self, backend: &Backend, ids: &[EntryId], ttl: Option<Duration>) -> Result<u64> {
+        self.ask_planned(Some(backend), |store| store.touch(ids, ttl)).await
+    }
+
+    async fn remove_on(&self, backend: &Backend, ids: &[EntryId]) -> Result<Removed> {
+        self.ask_planned(Some(backend), |store| store.remove(ids)).await
     }
 
     async fn inspect(&self, id: &EntryId) -> Result<Option<Inspected>> {

@@ -6,6 +6,8 @@
 mod bodies;
 mod counts;
 mod database;
+#[cfg(test)]
+mod full;
 mod rows;
 mod scan;
 mod schema;
@@ -73,8 +75,8 @@ impl Sqlite {
         let (file, services) = (file.to_owned(), Arc::new(services));
         let open = move || Database::open(&file, missing, &services);
         // The writer first: it may have to create the file.
-        let writer = Arc::new(Worker::start(backend.clone(), open.clone()).await?);
-        let reader = Arc::new(Worker::start(backend.clone(), open).await?);
+        let writer = Arc::new(Worker::start(backend.clone(), open.clone(), None).await?);
+        let reader = Arc::new(Worker::start(backend.clone(), open, Some(Arc::clone(&writer))).await?);
         Ok(Self { reader, writer, backend })
     }
 

@@ -11,9 +11,10 @@ use cache_core::{
     Backend, CacheKey, Claim, Cursor, Entry, EntryId, Error, Fallback, Filter, Found, Health, Info, Inspect, Inspected,
     Memory, Page, Removed, Result, Store, StoredBody, Writer,
 };
+use futures_util::StreamExt as _;
 use uuid::Uuid;
 
-use crate::samples::{DAY, entry, list, put};
+use crate::samples::{DAY, body_of, entry, list, put};
 use crate::stores;
 
 /// A store that stops answering when it is told to.
@@ -189,6 +190,55 @@ async fn a_change_planned_on_the_first_is_never_made_to_the_second() {
     first.fail();
     assert!(both.touch(&id, None).await.is_err_and(|error| error.is_temporary()));
     assert!(second.store.inspect(&id[0]).await.unwrap().unwrap().summary.expires_at.is_some());
+}
+
+#[tokio::test]
+async fn what_was_planned_on_the_first_is_refused_once_the_second_answers() {
+    let (first, second, both) = pair().await;
+    let (planned_on, id) = (both.backend(), [EntryId::key(KEY.as_bytes())]);
+    first.fail();
+    // Somebody else finds out.
+    assert_eq!(result(&*both).await, "of the second");
+    for outcome in [
+        both.remove_on(&planned_on, &id).await.map(|removed| removed.entries),
+        both.touch_on(&planned_on, &id, None).await,
+    ] {
+        assert!(
+            matches!(&outcome, Err(Error::BackendChanged { now }) if *now == second.store.backend()),
+            "{outcome:?}"
+        );
+    }
+    assert!(second.store.inspect(&id[0]).await.unwrap().unwrap().summary.expires_at.is_some());
+    assert_eq!(both.touch_on(&second.store.backend(), &id, None).await.unwrap(), 1);
+    assert_eq!(both.remove_on(&second.store.backend(), &id).await.unwrap().entries, 1);
+    assert_eq!(result(&*first.inner).await, "of the first");
+}
+
+#[tokio::test]
+async fn what_began_on_one_store_ends_there() {
+    let (first, second, both) = pair().await;
+    let both: Arc<dyn Inspect> = both;
+    let (read, written) = (entry("https://api.jikan.moe/", 0.0), entry("https://kitsu.io/", 0.0));
+    let whole_body = "0123456789".repeat(100_000);
+    let id = put(&both, &read, &whole_body, DAY).await;
+    let mut body = both.body(&id).await.unwrap().unwrap();
+    let mut writer = both.begin(written.clone(), Some(DAY)).await.unwrap();
+    writer.push("half ".into()).await.unwrap();
+    let mut seen = body.next().await.unwrap().unwrap().to_vec();
+
+    first.fail();
+    assert_eq!(result(&*both).await, "of the second");
+    while let Some(piece) = body.next().await {
+        seen.extend_from_slice(&piece.unwrap());
+    }
+    assert!(seen == whole_body.as_bytes());
+    writer.push("and half".into()).await.unwrap();
+    let id = writer.commit().await.unwrap();
+    assert!(second.store.lookup(&written.cache_key, None).await.unwrap().is_empty());
+    // Named by the first, it is not there for the second, not even by chance.
+    assert!(both.body(&id).await.unwrap().is_none());
+    assert_eq!(both.remove(std::slice::from_ref(&id)).await.unwrap(), Removed::default());
+    assert_eq!(body_of(&*first.inner, &id).await.unwrap(), "half and half");
 }
 
 #[tokio::test]

@@ -14,6 +14,7 @@ mod samples;
 mod sharing;
 mod stores;
 mod streaming;
+mod sweeping;
 mod writing;
 
 /// The whole suite for one constructor of [`stores`].

@@ -8,7 +8,7 @@ use cache_core::{
 };
 use rusqlite::Connection;
 
-use crate::samples::{DAY, body_of, entry, list, put};
+use crate::samples::{DAY, body_of, entry, eventually, list, put};
 use crate::stores;
 
 async fn open(file: &Path, missing: Missing) -> cache_core::Result<Sqlite> {
@@ -92,6 +92,53 @@ async fn a_locked_file_is_a_temporary_error() {
     assert_eq!(store.result("result_cache:p:1").await.unwrap(), None);
     other.execute_batch("COMMIT").unwrap();
     store.put_result("result_cache:p:1", "1".into(), DAY).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_file_deleted_under_the_store_is_an_error_and_stays_deleted() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("http_cache.db");
+    let store: Arc<dyn Inspect> = Arc::new(open(&file, Missing::Create).await.unwrap());
+    let stored = entry("https://api.jikan.moe/v4/anime/1", 0.0);
+    let id = put(&store, &stored, "{}", DAY).await;
+    let mut writer = store.begin(stored.clone(), Some(DAY)).await.unwrap();
+    writer.push("{}".into()).await.unwrap();
+    std::fs::remove_file(&file).unwrap();
+
+    let is_missing = |error: Option<Error>| assert!(matches!(error, Some(Error::Missing { .. })), "{error:?}");
+    is_missing(store.lookup(&stored.cache_key, Some(DAY)).await.err());
+    is_missing(store.body(&id).await.err());
+    is_missing(store.put_result("result_cache:p:1", "1".into(), DAY).await.err());
+    is_missing(writer.commit().await.err());
+    assert!(store.health().await.problem.is_some());
+    assert!(!file.exists());
+}
+
+#[tokio::test]
+async fn a_file_damaged_under_the_store_is_an_error() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("http_cache.db");
+    {
+        let store: Arc<dyn Inspect> = Arc::new(open(&file, Missing::Create).await.unwrap());
+        for number in 0..200 {
+            let url = format!("https://api.jikan.moe/v4/anime/{number}");
+            put(&store, &entry(&url, 0.0), &"x".repeat(2_000), DAY).await;
+        }
+    }
+    eventually(async || !directory.path().join("http_cache.db-wal").exists()).await;
+    // The schema stays; the trees of the tables do not.
+    let mut bytes = std::fs::read(&file).unwrap();
+    bytes[8_192..].fill(0xa5);
+    std::fs::write(&file, &bytes).unwrap();
+    let store: Arc<dyn Inspect> = Arc::new(open(&file, Missing::Fail).await.unwrap());
+    let stored = entry("https://api.jikan.moe/v4/anime/1", 0.0);
+    for outcome in [
+        store.lookup(&stored.cache_key, Some(DAY)).await.map(drop),
+        store.scan(&Filter::default(), None, 1_000).await.map(drop),
+        store.begin(stored, Some(DAY)).await.unwrap().commit().await.map(drop),
+    ] {
+        assert!(matches!(&outcome, Err(Error::Refused { .. })), "{outcome:?}");
+    }
 }
 
 /// A file of layout C with one whole entry and whatever `sql` does to it.

@@ -1,6 +1,6 @@
 //! A thread that owns a connection: SQLite blocks, the callers do not.
 
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 
 use tokio::sync::oneshot;
 use uuid::Uuid;
@@ -58,10 +58,12 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    /// Starts a thread; `open` runs on it first.
+    /// Starts a thread; `open` runs on it first. Its connection is closed before `other` is let go of: of two that are
+    /// closed at once, each would leave it to the other to put the file in order.
     pub(super) async fn start(
         backend: Backend,
         open: impl FnOnce() -> Result<Database, Failure> + Send + 'static,
+        other: Option<Arc<Self>>,
     ) -> Result<Self> {
         let (jobs, queue) = mpsc::channel::<Job>();
         let (opened, is_open) = oneshot::channel();
@@ -78,6 +80,8 @@ impl Worker {
             for job in queue {
                 job(database.at_hand());
             }
+            drop(database);
+            drop(other);
         });
         let outcome = match thread {
             Ok(_) => is_open.await.unwrap_or(Err(Failure::Ended)),

@@ -1,0 +1,140 @@
+//! A SQLite file does not grow for ever: what is dead makes room behind what is stored.
+
+use std::path::Path;
+use std::time::Duration;
+
+use cache_core::{Entry, Filter, Layout, State, clock, codec};
+use rusqlite::Connection;
+use uuid::Uuid;
+
+use crate::samples::{DAY, entry, eventually, list, put};
+use crate::stores::{self, Raw, Subject};
+
+fn file(subject: &Subject) -> &Path {
+    let Raw::Sqlite(file) = &subject.raw else { unreachable!("a SQLite subject") };
+    file
+}
+
+fn count(file: &Path, table: &str) -> u64 {
+    let sql = format!("SELECT COUNT(*) FROM {table}");
+    Connection::open(file).unwrap().query_row(&sql, [], |row| row.get::<_, i64>(0)).unwrap() as u64
+}
+
+/// Stores so much that every row has had its turn.
+async fn go_round(subject: &Subject, rows: u64) {
+    for number in 0..rows {
+        subject.store.put_result(&format!("result_cache:p:{number}"), "1".into(), DAY).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn expired_results_make_room_for_new_ones() {
+    let subject = stores::sqlite1().await;
+    for number in 0..500 {
+        let key = format!("result_cache:p:{number}");
+        subject.store.put_result(&key, "1".into(), Duration::ZERO).await.unwrap();
+    }
+    assert!(count(file(&subject), "animecache_results") < 100);
+}
+
+/// Puts an entry of layout C beside the store, stored `ago` seconds before now, with these body rows.
+fn insert_old(connection: &Connection, ago: f64, ttl: f64, rows: &[i64]) -> Uuid {
+    let mut old: Entry = entry("https://api.jikan.moe/v4/anime/1", ago);
+    old.request.extra.set_ttl(ttl);
+    let sql = "INSERT INTO entries (id, cache_key, data, created_at) VALUES (?1, ?2, ?3, ?4)";
+    let key = old.cache_key.as_bytes();
+    connection.execute(sql, (old.id.as_bytes(), key, codec::encode_pair(&old), old.created_at)).unwrap();
+    for row in rows {
+        let sql = "INSERT INTO streams (entry_id, chunk_number, chunk_data) VALUES (?1, ?2, x'7b7d')";
+        connection.execute(sql, (old.id.as_bytes(), row)).unwrap();
+    }
+    old.id
+}
+
+#[tokio::test]
+async fn dead_entries_make_room_and_others_stay() {
+    let subject = stores::sqlite1().await;
+    let live = entry("https://kitsu.io/api/edge/anime/1", 3_000_000.0);
+    let live = put(&subject.store, &live, "{}", DAY).await;
+    let connection = Connection::open(file(&subject)).unwrap();
+    for _ in 0..150 {
+        insert_old(&connection, 86_400.0, 60.0, &[0, -1]);
+    }
+    // Read by somebody perhaps; being written perhaps.
+    let just_expired = insert_old(&connection, 100.0, 60.0, &[0, -1]);
+    let unfinished = insert_old(&connection, 1_000.0, 2_000.0, &[0]);
+    connection
+        .execute("UPDATE entries SET data = x'c1' WHERE id = ?1", [insert_old(&connection, 1e6, 60.0, &[]).as_bytes()])
+        .unwrap();
+    insert_old(&connection, 86_400.0, 1e6, &[0]);
+    connection.pragma_update(None, "foreign_keys", false).unwrap();
+    connection
+        .execute("INSERT INTO streams (entry_id, chunk_number, chunk_data) VALUES (RANDOMBLOB(16), 0, x'7b7d')", [])
+        .unwrap();
+    drop(connection);
+
+    go_round(&subject, 200).await;
+    let entries = list(&subject.store, &Filter { kind: Some(cache_core::Kind::Http), ..Filter::default() }, 100).await;
+    let mut found: Vec<_> = entries.iter().map(|entry| (entry.state, entry.id.clone())).collect();
+    found.sort_by_key(|(state, _)| state.name());
+    assert_eq!(
+        found.iter().map(|(state, _)| *state).collect::<Vec<_>>(),
+        [State::Corrupt, State::Deleted, State::Incomplete, State::Live]
+    );
+    let of = |id| cache_core::EntryId::Http(Layout::Sqlite1, id);
+    assert_eq!((&found[1].1, &found[2].1, &found[3].1), (&of(just_expired), &of(unfinished), &live));
+    assert_eq!(count(file(&subject), "streams"), 2 + 2 + 1);
+    assert_eq!(count(file(&subject), "animecache_results"), 200);
+}
+
+#[tokio::test]
+async fn in_layout_e_too() {
+    let subject = stores::sqlite2().await;
+    for number in 0..20 {
+        put(&subject.store, &entry(&format!("https://kitsu.io/{number}"), 0.0), "{}", DAY).await;
+    }
+    let now = clock::now();
+    Connection::open(file(&subject))
+        .unwrap()
+        .execute_batch(&format!(
+            "UPDATE entries SET expires_at = 0 WHERE rowid <= 5;
+             UPDATE entries SET expires_at = {} WHERE rowid BETWEEN 6 AND 10;
+             UPDATE entries SET expires_at = {} WHERE rowid = 11;
+             UPDATE entries SET expires_at = 0, chunk_count = NULL, last_accessed_at = {} WHERE rowid = 12;
+             UPDATE entries SET expires_at = 0, chunk_count = NULL, last_accessed_at = {now} WHERE rowid = 13;",
+            now - 1_000.0,
+            now - 10.0,
+            now - 10_000.0,
+        ))
+        .unwrap();
+    go_round(&subject, 64).await;
+    assert_eq!(count(file(&subject), "entries"), 20 - 11);
+    assert_eq!(count(file(&subject), "streams"), 20 - 11);
+}
+
+#[tokio::test]
+async fn a_store_that_is_dropped_lets_go_of_its_file() {
+    let subject = stores::sqlite1().await;
+    let file = file(&subject).to_owned();
+    let stored = entry("https://kitsu.io/", 0.0);
+    let id = put(&subject.store, &stored, &"x".repeat(1_000_000), DAY).await;
+    let body = subject.store.body(&id).await.unwrap();
+    let mut writer = subject.store.begin(entry("https://kitsu.io/2", 0.0), Some(DAY)).await.unwrap();
+    writer.push(vec![b'x'; 3_000_000].into()).await.unwrap();
+    assert!(has_open(&file));
+    let Subject { store, .. } = subject;
+    drop((store, writer));
+    // Whoever reads may read on.
+    assert_eq!(cache_core::whole(body.unwrap()).await.unwrap().len(), 1_000_000);
+    eventually(async || !has_open(&file)).await;
+    // Everything is in the one file, which anybody may move or delete.
+    assert_eq!(std::fs::read_dir(file.parent().unwrap()).unwrap().count(), 1);
+}
+
+/// Whether this process has a file, or its journal, open.
+fn has_open(file: &Path) -> bool {
+    let open = std::fs::read_dir("/proc/self/fd").unwrap();
+    open.flatten()
+        .filter_map(|fd| std::fs::read_link(fd.path()).ok())
+        .any(|open| open.starts_with(file) || open.to_string_lossy().starts_with(&*file.to_string_lossy()))
+}
