@@ -22,6 +22,10 @@ test:
 bench:
     bash tests/bench.sh
 
+# The public HTTP cache test suite (needs node 20; fetches the suite, or CACHE_TESTS=DIR)
+conformance *one:
+    bash tests/conformance.sh {{ one }}
+
 # What a reviewer would find by machine
 review:
     cargo fmt --all --check
