@@ -160,7 +160,7 @@ impl Policy {
     /// What to do with a request, given what is stored under its key, newest first.
     pub(crate) fn decide(&self, request: &Request, stored: &[Found], now: f64) -> Decision {
         match self {
-            Self::Ttl(policy) => policy.decide(request, stored, now),
+            Self::Ttl(_) => Ttl::decide(request, stored, now),
             Self::Specification(policy) => policy.decide(request, stored, now),
         }
     }

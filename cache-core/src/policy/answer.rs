@@ -2,7 +2,7 @@
 
 use super::Part;
 use super::conditional;
-use super::directives::{ResponseDirectives, members};
+use super::directives::{MAX_DELTA_SECONDS, ResponseDirectives, members};
 use super::range::{self, Ranged};
 use super::storable::is_named;
 use crate::entry::{Request, Response};
@@ -13,7 +13,7 @@ pub(super) fn unvalidated(stored: &Response, directives: &ResponseDirectives<'_>
     // RFC 9111, 5.2.2.4: the qualified form of `no-cache`.
     let named: Vec<&str> = directives.no_cache_fields.iter().copied().flat_map(members).collect();
     response.headers.retain(|name| !is_named(name, &named));
-    response.headers.set("age", [(age as u64).to_string()]);
+    response.headers.set("age", [(age.min(MAX_DELTA_SECONDS) as u64).to_string()]);
     response
 }
 

@@ -62,7 +62,7 @@ fn time(text: &str) -> Option<f64> {
 }
 
 fn midnight(year: i64, month: &str, day: i64) -> Option<f64> {
-    let month = MONTHS.iter().position(|known| known.eq_ignore_ascii_case(month))? as i64 + 1;
+    let (month, _) = (1..).zip(MONTHS).find(|(_, known)| known.eq_ignore_ascii_case(month))?;
     let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
     let days = match month {
         2 if is_leap => 29,

@@ -3,7 +3,7 @@
 use super::date::http_date;
 use super::directives::{RequestDirectives, ResponseDirectives};
 use super::freshness::Freshness;
-use super::vary;
+use super::{storable, vary};
 use crate::entry::Request;
 use crate::store::Found;
 
@@ -28,12 +28,20 @@ pub(super) enum Reuse {
     StaleWhileRevalidate,
 }
 
-/// The stored responses that the request selects by method and `Vary`.
-pub(super) fn matching<'a>(request: &Request, stored: &'a [Found]) -> impl Iterator<Item = (usize, &'a Found)> {
+/// The stored responses that may answer a GET or HEAD; others than this policy may have stored some that it would not
+/// have.
+pub(super) fn usable(stored: &[Found]) -> impl Iterator<Item = (usize, &Found)> {
     stored.iter().enumerate().filter(|(_, found)| {
         let entry = &found.entry;
-        entry.request.method == "GET"
-            && vary::matches(&entry.response.headers, &entry.request.headers, &request.headers)
+        entry.request.method == "GET" && storable::is_of_resource(entry.response.status_code)
+    })
+}
+
+/// Those of them that the request selects by `Vary`.
+pub(super) fn matching<'a>(request: &Request, stored: &'a [Found]) -> impl Iterator<Item = (usize, &'a Found)> {
+    usable(stored).filter(|(_, found)| {
+        let entry = &found.entry;
+        vary::matches(&entry.response.headers, &entry.request.headers, &request.headers)
     })
 }
 
@@ -60,8 +68,9 @@ impl<'a> Selected<'a> {
     pub(super) fn at(index: usize, found: &'a Found, now: f64, is_shared: bool) -> Self {
         let response = &found.entry.response;
         let directives = ResponseDirectives::of_headers(&response.headers);
-        // hishel 2 does not say when it stored a response.
-        let stored_at = found.entry.created_at.or_else(|| response.headers.get("date").and_then(http_date));
+        // hishel 2 does not say when it stored a response, and what is stored may be damaged.
+        let stored_at = found.entry.created_at.filter(|at| at.is_finite());
+        let stored_at = stored_at.or_else(|| response.headers.get("date").and_then(http_date));
         let freshness =
             Freshness::for_cache(response.status_code, &response.headers, &directives, stored_at, is_shared);
         let age = stored_at.map_or(f64::INFINITY, |at| freshness.initial_age + (now - at).max(0.0));

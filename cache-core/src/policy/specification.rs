@@ -3,7 +3,7 @@
 use super::conditional::{self, has_validator, is_conditional};
 use super::directives::{RequestDirectives, ResponseDirectives};
 use super::freshness::Freshness;
-use super::selected::{Reuse, Selected, matching};
+use super::selected::{Reuse, Selected, matching, usable};
 use super::{
     Decision, Exchange, Forward, Outcome, Reply, Serve, Storing, Update, answer, invalidation, storable, update,
 };
@@ -55,7 +55,7 @@ impl Specification {
         }
         let storing = self.storing(exchange, response);
         // RFC 9111, 4.3.3: a whole answer to a conditional request says that the nominated responses are good no more.
-        let is_whole = !matches!(response.status_code, 206 | 412 | 416 | 500..);
+        let is_whole = storable::is_of_resource(response.status_code) && response.status_code < 500;
         let outdated = if storing.is_none() && is_whole { nominated(request, stored) } else { Vec::new() };
         Outcome {
             reply: Reply::Origin(storing),
@@ -171,7 +171,7 @@ fn nominated(request: &Request, stored: &[Found]) -> Vec<usize> {
     }
     let has_tag = |index: &usize| stored[*index].entry.response.headers.get("etag").is_some();
     let selected: Vec<usize> = matching(request, stored).map(|(index, _)| index).collect();
-    let all = if selected.is_empty() { (0..stored.len()).collect() } else { selected.clone() };
+    let all = if selected.is_empty() { usable(stored).map(|(index, _)| index).collect() } else { selected.clone() };
     let mut tagged: Vec<usize> = all.into_iter().filter(has_tag).collect();
     tagged.truncate(MOST_NOMINATED);
     if tagged.is_empty() { selected.into_iter().take(1).collect() } else { tagged }

@@ -33,20 +33,23 @@ pub(super) fn is_storable(
         }
         _ => false,
     };
-    // 206 and 304 are no whole responses, and 412 and 416 are about the request rather than the resource.
-    let is_final = status >= 200 && !matches!(status, 206 | 304 | 412 | 416);
     // RFC 9111, 5.2.2.3: where the status is understood, `no-store` beside `must-understand` is for older caches.
     let forbids = if directives.must_understand { !is_understood(status) } else { directives.no_store };
     // RFC 9111, 3.5.
     let is_for_one_user = request.headers.get("authorization").is_some()
         && !(directives.public || directives.must_revalidate || directives.s_maxage.is_some());
     is_method_understood
-        && is_final
+        && is_of_resource(status)
         && !forbids
         && !RequestDirectives::of(&request.headers).no_store
         && !(is_shared && (directives.private || is_for_one_user))
         && (has_explicit_lifetime || directives.public || directives.private || is_heuristically_cacheable(status))
         && !vary::is_anything(&response.headers)
+}
+
+/// Final and whole, and an answer about the resource: 206 is a part, 304, 412 and 416 are about the request.
+pub(super) fn is_of_resource(status: u16) -> bool {
+    status >= 200 && !matches!(status, 206 | 304 | 412 | 416)
 }
 
 /// The status codes whose meaning RFC 9110 (15) defines.
@@ -80,7 +83,8 @@ pub(super) fn fields(response: &Headers, directives: &ResponseDirectives<'_>, is
         directives.private_fields.iter().copied().filter(|_| is_shared).flat_map(members).collect();
     let mut fields = response.clone();
     fields.retain(|name| {
-        !is_of_connection(name) && !(is_named(name, &options) && !is_for_everybody(name)) && !is_named(name, &private)
+        let is_option = is_named(name, &options) && !is_for_everybody(name);
+        !(is_of_connection(name) || is_option || is_named(name, &private))
     });
     fields
 }

@@ -16,7 +16,7 @@ pub struct Ttl {
 }
 
 impl Ttl {
-    pub(super) fn decide(&self, request: &Request, stored: &[Found], now: f64) -> Decision {
+    pub(super) fn decide(request: &Request, stored: &[Found], now: f64) -> Decision {
         match stored.first() {
             Some(newest) => Decision::Serve(Serve {
                 index: 0,

@@ -1,6 +1,7 @@
 //! The policy as its cache sees it: exchanges with an origin, and what becomes of the next request.
 
 mod answers;
+mod any_input;
 mod reuse;
 mod validation;
 
