@@ -100,7 +100,7 @@ counters! {
     misses,
     /// Responses or results stored.
     stores,
-    /// Stored responses that the origin said are still good (304).
+    /// Stored responses that the origin said are still good (304): neither hits nor misses.
     revalidations,
     /// Hits that were stale.
     stale,
@@ -110,7 +110,7 @@ counters! {
     waits,
     /// Bytes of bodies and values served from the store.
     bytes,
-    /// Time spent looking up, in microseconds, of hits and misses together.
+    /// Time spent looking up, in microseconds, of hits, misses and revalidations together.
     lookup_micros,
 }
 
@@ -154,7 +154,7 @@ impl Counts {
 
     /// How long a look-up took on average, in seconds; `None` where there was none.
     pub fn mean_lookup(&self) -> Option<f64> {
-        let asked = self.hits.saturating_add(self.misses);
+        let asked = self.hits.saturating_add(self.misses).saturating_add(self.revalidations);
         (asked > 0).then(|| self.lookup_micros as f64 / 1e6 / asked as f64)
     }
 }
@@ -174,6 +174,14 @@ impl Scope {
         match self {
             Self::Http(service) => *service,
             Self::Result(prefix) => Services::default().of_result_prefix(prefix.as_bytes()),
+        }
+    }
+
+    /// The key prefix of results.
+    pub fn prefix(&self) -> Option<&str> {
+        match self {
+            Self::Http(_) => None,
+            Self::Result(prefix) => Some(prefix),
         }
     }
 

@@ -26,16 +26,19 @@ pub(crate) struct Graceful {
     patience: Duration,
     breaker: Arc<Breaker>,
     tasks: Tasks,
-    on_failure: Option<Arc<dyn Fn() + Send + Sync>>,
+    on_failure: Option<Arc<OnFailure>>,
 }
+
+/// Takes note of an operation that failed, and why.
+type OnFailure = dyn Fn(&'static str, &Error) + Send + Sync;
 
 impl Graceful {
     pub(crate) fn new(store: Arc<dyn Store>, patience: Duration, tasks: Tasks) -> Self {
         Self { store, patience, breaker: Arc::default(), tasks, on_failure: None }
     }
 
-    /// The same store, which tells of every call that fails or takes too long. (Counts as an error.)
-    pub(crate) fn telling(&self, on_failure: impl Fn() + Send + Sync + 'static) -> Self {
+    /// The same store, which tells this one of every call that fails or takes too long. (Counts as an error.)
+    pub(crate) fn telling(&self, on_failure: impl Fn(&'static str, &Error) + Send + Sync + 'static) -> Self {
         Self { on_failure: Some(Arc::new(on_failure)), ..self.clone() }
     }
 
@@ -82,9 +85,9 @@ impl Graceful {
             .await
             .unwrap_or_else(|_| Err(Error::Timeout { backend: self.store.backend(), operation, limit: self.patience }));
         if let Err(error) = &answer {
-            tracing::warn!(operation, error = chain(error), "the cache does without its store");
-            if let Some(tell) = &self.on_failure {
-                tell();
+            match &self.on_failure {
+                Some(tell) => tell(operation, error),
+                None => tracing::warn!(operation, error = chain(error), "error"),
             }
             if self.breaker.fails(error) {
                 self.tasks.spawn_endless(Arc::clone(&self.breaker).close(Arc::clone(&self.store), self.patience));

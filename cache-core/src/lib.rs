@@ -52,6 +52,23 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! # What it tells
+//!
+//! The caches count, for each service and each prefix of results ([`counters`]), and emit a [`tracing`] event, which
+//! bears its kind as its message, for what happens to each request:
+//!
+//! | event | level | fields |
+//! |---|---|---|
+//! | `hit` | debug | `service`, `key`, `ttl_left`, `age`, `stale`, `seconds` |
+//! | `miss` | debug | `service`, `key`, `seconds`, `fetched_in` |
+//! | `revalidate` | debug | `service`, `key`, `ttl_left`, `seconds` |
+//! | `store` | debug | `service`, `key`, `ttl` |
+//! | `error` | warn | `service`, `operation` (of the store) or `key` (of what the origin did not answer), `error` |
+//!
+//! Times are seconds: `seconds` since the caller asked, `fetched_in` what the origin took of them; `ttl_left` is not
+//! there for what never expires. Events of results also have their `prefix`, and `bytes` or `computed_in`; what is left
+//! of a result's TTL is not known, since asking for it would take longer than the hit. No event has a URL or a header.
+//!
 //! [`HttpCache`] puts another sender behind the same cache, [`Store`] and [`Inspect`] are the storage itself, and
 //! [`admin`] is what an administrator does with it.
 

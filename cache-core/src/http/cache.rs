@@ -19,6 +19,7 @@ use crate::clock;
 use crate::coalesce::{Lead, Turn};
 use crate::codec;
 use crate::counters::{Counts, Scope};
+use crate::error::chain;
 use crate::grace::Graceful;
 use crate::policy::{Decision, Part, Policy, Serve};
 use crate::service::Service;
@@ -48,7 +49,8 @@ impl HttpCache {
         let policy = core.services.policy(service);
         let scope = Scope::Http(service);
         let counters = Arc::downgrade(&core.counters);
-        let store = core.store.telling(move || {
+        let store = core.store.telling(move |operation, error| {
+            tracing::warn!(%service, operation, error = chain(error), "error");
             if let Some(counters) = counters.upgrade() {
                 counters.count(&Scope::Http(service), Counts { errors: 1, ..Counts::default() });
             }
@@ -164,7 +166,11 @@ impl Inner {
         if from != ServedFrom::Revalidated {
             let stale = u64::from(from == ServedFrom::Stale);
             self.count(Counts { hits: 1, stale, ..Counts::default() });
-            tracing::debug!(service = %self.service, key = %plan.key, ttl_left, age = serve.age, stale, "hit");
+            let (age, seconds) = (serve.age, plan.started.elapsed().as_secs_f64());
+            tracing::debug!(service = %self.service, key = %plan.key, ttl_left, age, stale, seconds, "hit");
+        } else {
+            let seconds = plan.started.elapsed().as_secs_f64();
+            tracing::debug!(service = %self.service, key = %plan.key, ttl_left, seconds, "revalidate");
         }
         if let Some(own) = own_ttl(&found.entry.request).filter(|_| plan.refreshes) {
             let id = std::slice::from_ref(&found.id);

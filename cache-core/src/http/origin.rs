@@ -138,11 +138,12 @@ impl Inner {
         let exchange = Exchange { request: &plan.request, sent: &sent, stored, requested_at, now };
         let outcome = plan.policy.receive(exchange, &response);
         self.change(stored, &outcome).await;
-        let seconds = now - requested_at;
+        let fetched_in = now - requested_at;
         match outcome.reply {
             Reply::Origin(storing) => {
                 self.count(Counts { misses: 1, ..Counts::default() });
-                tracing::debug!(service = %self.service, key = %plan.key, seconds, "miss");
+                let seconds = plan.started.elapsed().as_secs_f64();
+                tracing::debug!(service = %self.service, key = %plan.key, seconds, fetched_in, "miss");
                 let recording = match storing.filter(|storing| self.is_worth_storing(storing, &arrived)) {
                     Some(storing) => Some(self.record(plan, stored, storing, lead)),
                     None => {
@@ -154,7 +155,6 @@ impl Inner {
             }
             Reply::Validated(serve) => {
                 self.count(Counts { revalidations: 1, ..Counts::default() });
-                tracing::debug!(service = %self.service, key = %plan.key, seconds, "revalidate");
                 if let Some(fetched) = self.serve(plan, stored, serve, ServedFrom::Revalidated).await {
                     land(lead, true).await;
                     return Ok(fetched);

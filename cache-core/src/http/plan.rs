@@ -1,6 +1,6 @@
 //! What a caller asks, and what the cache makes of it: a key, a policy, a name for its flight.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, CONTENT_TYPE, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, RANGE};
@@ -123,6 +123,8 @@ pub(super) struct Plan {
     /// Bodies pass the cache without their content coding.
     pub(super) decodes: bool,
     key_is: KeyIs,
+    /// When the caller asked.
+    pub(super) started: Instant,
 }
 
 /// What a key tells of the responses under it.
@@ -175,7 +177,7 @@ impl Plan {
             Policy::Ttl(policy) => policy.refresh_on_access,
             Policy::Specification(_) => overrides.refreshes == Some(true),
         };
-        Ok(Self { asked, key, is_bypass, policy, request, refreshes, decodes, key_is })
+        Ok(Self { asked, key, is_bypass, policy, request, refreshes, decodes, key_is, started: Instant::now() })
     }
 
     /// What a look-up is to do with the TTL of what it finds.

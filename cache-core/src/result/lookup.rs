@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use crate::cache::Core;
 use crate::coalesce::{Lead, Turn};
 use crate::counters::{Counts, Scope};
+use crate::error::chain;
 use crate::grace::Graceful;
 use crate::python::{self, Dumps, Kind};
 use crate::service::Service;
@@ -22,6 +23,7 @@ pub(super) struct Lookup<'a> {
     scope: Scope,
     prefix: &'a str,
     key: String,
+    started: Instant,
     /// Spent on asking the store.
     time: Duration,
     has_waited: bool,
@@ -39,10 +41,14 @@ impl<'a> Lookup<'a> {
     pub(super) fn new(core: &'a Core, prefix: &'a str, key: String) -> Self {
         let scope = Scope::Result(prefix.to_owned());
         let store = core.store.telling({
-            let (counters, scope) = (Arc::clone(&core.counters), scope.clone());
-            move || counters.count(&scope, Counts { errors: 1, ..Counts::default() })
+            let (counters, scope, key) = (Arc::clone(&core.counters), scope.clone(), key.clone());
+            move |operation, error| {
+                let (service, prefix) = (scope.service(), scope.prefix());
+                tracing::warn!(%service, prefix, ?key, operation, error = chain(error), "error");
+                counters.count(&scope, Counts { errors: 1, ..Counts::default() });
+            }
         });
-        Self { core, store, scope, prefix, key, time: Duration::ZERO, has_waited: false }
+        Self { core, store, scope, prefix, key, started: Instant::now(), time: Duration::ZERO, has_waited: false }
     }
 
     /// The stored result; or, where it has to be computed, the lead of those who wait for it, if anybody can wait.
@@ -74,7 +80,7 @@ impl<'a> Lookup<'a> {
             }
         }
         self.count(Counts { misses: 1, ..self.so_far() });
-        let seconds = self.time.as_secs_f64();
+        let seconds = self.started.elapsed().as_secs_f64();
         tracing::debug!(service = %self.service(), prefix = self.prefix, key = ?self.key, seconds, "miss");
         Err(lead)
     }
@@ -90,8 +96,8 @@ impl<'a> Lookup<'a> {
         let is_stored = stored.await.is_some();
         if is_stored {
             self.count(Counts { stores: 1, ..Counts::default() });
-            let (ttl, seconds) = (ttl.as_secs_f64(), computed_in.as_secs_f64());
-            tracing::debug!(service = %self.service(), prefix = self.prefix, key = ?self.key, bytes, ttl, seconds, "store");
+            let (ttl, computed_in) = (ttl.as_secs_f64(), computed_in.as_secs_f64());
+            tracing::debug!(service = %self.service(), prefix = self.prefix, key = ?self.key, ttl, bytes, computed_in, "store");
         }
         is_stored
     }
@@ -108,12 +114,13 @@ impl<'a> Lookup<'a> {
                 Ok(value) if !is_null(&bytes) => {
                     let bytes = bytes.len() as u64;
                     self.count(Counts { hits: 1, bytes, ..self.so_far() });
-                    let seconds = self.time.as_secs_f64();
+                    let seconds = self.started.elapsed().as_secs_f64();
                     tracing::debug!(service = %self.service(), prefix = self.prefix, key = ?self.key, bytes, seconds, "hit");
                     Answer::Found(value)
                 }
                 _ => {
-                    tracing::warn!(prefix = self.prefix, key = ?self.key, "error: the stored result cannot be read");
+                    let error = "the stored result cannot be read";
+                    tracing::warn!(service = %self.service(), prefix = self.prefix, key = ?self.key, error, "error");
                     Answer::Missing
                 }
             },
