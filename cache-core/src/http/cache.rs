@@ -163,14 +163,13 @@ impl Inner {
         };
         let now = clock::now();
         let ttl_left = found.expires_at.map(|at| (at - now).max(0.0));
-        if from != ServedFrom::Revalidated {
-            let stale = u64::from(from == ServedFrom::Stale);
-            self.count(Counts { hits: 1, stale, ..Counts::default() });
-            let (age, seconds) = (serve.age, plan.started.elapsed().as_secs_f64());
-            tracing::debug!(service = %self.service, key = %plan.key, ttl_left, age, stale, seconds, "hit");
-        } else {
-            let seconds = plan.started.elapsed().as_secs_f64();
+        let seconds = plan.started.elapsed().as_secs_f64();
+        if from == ServedFrom::Revalidated {
             tracing::debug!(service = %self.service, key = %plan.key, ttl_left, seconds, "revalidate");
+        } else {
+            let (age, stale) = (serve.age, u64::from(from == ServedFrom::Stale));
+            self.count(Counts { hits: 1, stale, ..Counts::default() });
+            tracing::debug!(service = %self.service, key = %plan.key, ttl_left, age, stale, seconds, "hit");
         }
         if let Some(own) = own_ttl(&found.entry.request).filter(|_| plan.refreshes) {
             let id = std::slice::from_ref(&found.id);
