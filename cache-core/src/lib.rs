@@ -4,23 +4,6 @@
 //! What is in it is read and written in the formats that the Python programs use (hishel 1 and 2, the pipeline's own
 //! layout, its `@cached_result` decorator), so that both sides hit what the other stored.
 //!
-//! ```no_run
-//! use cache_core::{Cache, Call, Config, Service};
-//!
-//! # async fn enrich() -> Result<(), Box<dyn std::error::Error>> {
-//! let cache = Cache::open(&Config::from_env(|name| std::env::var(name).ok())).await?;
-//! let anime = cache.client(Service::Jikan).get("https://api.jikan.moe/v4/anime/1/full").send().await?;
-//! println!("{} from {}, age {:?}", anime.status(), anime.served().from.name(), anime.served().age);
-//! let anime: serde_json::Value = anime.json().await?;
-//!
-//! let call = Call::new("title_of", "82fce6a05e45281a").argument(1);
-//! let title: String = cache.results().get_or_compute(&call, || async { anime["data"]["title"].to_string() }).await;
-//! cache.close().await;
-//! # Ok(()) }
-//! ```
-//!
-//! Below both lies a store, which an administrator may look into:
-//!
 //! ```
 //! use cache_core::{Cache, Config, ResultCache, ServedFrom, Service, cached_result};
 //! # use cache_core::Storage;

@@ -20,6 +20,10 @@ use crate::entry::{Entry, EntryId};
 /// How many pieces may wait for the store.
 const QUEUE: usize = 8;
 
+/// Who waits for a recording goes on without it where it pauses for longer: its reader may be in no hurry, or wait for
+/// the same response himself.
+const PAUSE: Duration = Duration::from_secs(2);
+
 /// What is to be stored, and what comes with it.
 pub(super) struct Order {
     pub(super) entry: Entry,
@@ -130,12 +134,23 @@ impl Passing {
 }
 
 async fn write(cache: Arc<Inner>, order: Order, mut pieces: mpsc::Receiver<Piece>, done: oneshot::Sender<()>) {
-    let Order { entry, keep, replaces, lead } = order;
+    let Order { entry, keep, replaces, mut lead } = order;
     let key = entry.cache_key.clone();
     let was_stored = match cache.store.begin(entry, Some(keep)).await {
         None => false,
         Some(mut writer) => loop {
-            match pieces.recv().await {
+            let next = pieces.recv();
+            let piece = match lead.take() {
+                None => next.await,
+                Some(leading) => match timeout(PAUSE, next).await {
+                    Err(_) => continue,
+                    Ok(piece) => {
+                        lead = Some(leading);
+                        piece
+                    }
+                },
+            };
+            match piece {
                 Some(Piece::Part(piece)) => {
                     if writer.push(piece).await.is_none() {
                         break false;

@@ -1,6 +1,7 @@
 //! One fetch for many who ask for the same at the same time.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use cache_core::{PolicyName, ServedFrom, Service};
 use futures_util::future::join_all;
@@ -103,4 +104,15 @@ async fn who_asks_for_another_variant_does_not_wait() {
         assert_eq!(hit.served().from, ServedFrom::Hit);
         assert_eq!(hit.text().await.unwrap(), language);
     }
+}
+
+#[tokio::test]
+async fn who_holds_a_body_unread_holds_nobody_up_for_long() {
+    let origin = Origin::start(|_| response(200, &[], "a body")).await;
+    let client = cache(PolicyName::Ttl).client(Service::Jikan);
+    let unread = client.get(origin.url("/")).send().await.unwrap();
+    let second = tokio::time::timeout(Duration::from_secs(30), client.get(origin.url("/")).send());
+    assert_eq!(second.await.unwrap().unwrap().text().await.unwrap(), "a body");
+    assert_eq!(unread.text().await.unwrap(), "a body");
+    assert_eq!(client.get(origin.url("/")).send().await.unwrap().served().from, ServedFrom::Hit);
 }

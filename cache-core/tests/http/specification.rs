@@ -25,9 +25,9 @@ async fn age(cache: &Cache, url: &str, seconds: f64) {
         let mut entry = cache_core::Entry::clone(&found.entry);
         entry.created_at = entry.created_at.map(|at| at - seconds);
         entry.response.headers =
-            entry.response.headers.iter().fold(Default::default(), |mut headers, (name, values)| {
+            entry.response.headers.iter().fold(cache_core::Headers::default(), |mut headers, (name, values)| {
                 let values = values.iter().filter(|_| name != "date");
-                values.for_each(|value| cache_core::Headers::append(&mut headers, name, value));
+                values.for_each(|value| headers.append(name, value));
                 headers
             });
         assert!(cache.store().replace(&found.id, &entry).await.unwrap());
