@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 commit=b55b8bda3dbb8c927c04e85bd8d496a8caa3e4ba # of 20 July 2026
 
-node --eval 'process.exit(+process.versions.node.split(".")[0] < 20)' || { echo "node 20 is needed" >&2; exit 2; }
+node --eval 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' || { echo "node 20 is needed" >&2; exit 2; }
 suite=${CACHE_TESTS:-${CARGO_TARGET_DIR:-target}/cache-tests}
 if [ ! -d "$suite/test-engine" ]; then
     git init --quiet "$suite"
