@@ -64,7 +64,7 @@ async fn it_asks_shows_what_happens_and_puts_the_setting_back() {
     cmd("SETEX").arg(RESULT).arg(60).arg("{}").exec(&mut redis).unwrap();
     until(&session, "store").await;
     let screen = session.screen();
-    assert!(screen.contains("anisearch") && screen.contains("hits of results cannot be seen"), "{screen}");
+    assert!(screen.contains("anisearch") && screen.contains("hits of results unseen"), "{screen}");
 
     session.keys("<esc>");
     while !setting(&mut redis).is_empty() {
@@ -101,7 +101,7 @@ async fn read_only_changes_nothing_and_still_reads_commands_when_asked() {
     session.keys("m");
     until(&session, "Read every command of the server?").await;
     session.keys("y");
-    until(&session, "of every command").await;
+    until(&session, "by MONITOR").await;
     cmd("GET").arg(RESULT).exec(&mut redis).unwrap();
     until(&session, "100.0 %").await;
     assert_eq!(setting(&mut redis), "");

@@ -112,6 +112,7 @@ pub(super) fn done(app: &mut App, ticket: Ticket, outcome: Result<bool, Error>) 
     let reason = match &outcome {
         Ok(true) => "the sample is complete".to_owned(),
         Ok(false) => "this storage tells nobody what is done with it".to_owned(),
+        Err(Error::NotificationsOff { .. }) => "the server's notifications are off".to_owned(),
         Err(error) => safe::line(&chain(error)).into_owned(),
     };
     watch.stage = Stage::Over(now, reason);

@@ -130,7 +130,7 @@ fn the_selected_row_stands_out(#[case] has_color: bool) {
 #[test]
 fn every_state_is_drawn_at_every_size() {
     for (width, height) in [(0, 0), (1, 1), (5, 3), (20, 5), (40, 10), (59, 13), (76, 14), (170, 30), (300, 80)] {
-        for keys in ["", "/jikan", "?", "d", "D", "t", "<tab><tab>]", "z", "<tab>", "Vjj"] {
+        for keys in ["", "/jikan", "?", "d", "D", "t", "<tab><tab>]", "z", "<tab>", "Vjj", "w", "wm"] {
             let mut app = at(width, height);
             count(&mut app, tally());
             press(&mut app, keys);

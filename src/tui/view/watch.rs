@@ -44,8 +44,8 @@ pub(super) fn draw(frame: &mut Frame<'_>, regions: &Regions, app: &App, theme: &
 /// What the numbers below are a sample of.
 fn about<'a>(app: &App, watch: &Watch, theme: &Theme) -> Vec<Line<'a>> {
     let (source, blind) = match watch.source {
-        Source::Notifications { .. } => ("the server's notifications", "hits of results cannot be seen"),
-        Source::Commands { .. } => ("every command of the server", "expiries cannot be seen"),
+        Source::Notifications { .. } => ("notifications", "hits of results unseen"),
+        Source::Commands { .. } => ("MONITOR", "expiries unseen"),
     };
     let until = match watch.stage {
         Stage::Over(at, _) => at as f64,
@@ -54,7 +54,7 @@ fn about<'a>(app: &App, watch: &Watch, theme: &Theme) -> Vec<Line<'a>> {
     let sample = match (watch.since, &watch.stage) {
         (Some(since), _) => {
             let (began, length) = (time(app, since), human::duration(until - since));
-            format!("sample since {began} ({length}) of {source}; {blind}")
+            format!("sample since {began} ({length}) by {source}; {blind}")
         }
         (None, Stage::Over(..)) => "nothing is watched".to_owned(),
         (None, _) => "beginning to watch …".to_owned(),
@@ -88,7 +88,8 @@ fn about<'a>(app: &App, watch: &Watch, theme: &Theme) -> Vec<Line<'a>> {
 
 fn rates<'a>(watch: &Watch, theme: &Theme) -> Vec<Line<'a>> {
     if watch.sample.of.is_empty() {
-        return vec![Line::styled("nothing has happened yet", theme.dim)];
+        let text = if watch.since.is_some() { "nothing has happened yet" } else { "" };
+        return vec![Line::styled(text, theme.dim)];
     }
     let heading =
         row("service", "kind", ["hit rate", "hits", "misses", "stores", "expired", "removed"].map(str::to_owned));
