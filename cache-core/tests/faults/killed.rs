@@ -9,7 +9,7 @@ use futures_util::StreamExt as _;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use crate::origin::{Origin, Step, head};
+use crate::origin::{Origin, Step, head, response};
 use crate::redis_server::RedisServer;
 use crate::{PATIENCE, assert_whole, body, cache, compute, everlasting, get, origin, until_hit};
 
@@ -94,6 +94,48 @@ async fn in_the_middle_of_a_body_being_stored() {
     cache.close().await;
     assert_eq!(everlasting(&url).await, Vec::<String>::new());
     drop(server);
+}
+
+/// A process that is killed while it fetches: started by the test below.
+#[tokio::test]
+#[ignore = "is started by another"]
+async fn one_who_dies() {
+    let (redis, url) = (std::env::var("FAULTS_REDIS").unwrap(), std::env::var("FAULTS_URL").unwrap());
+    let _ = cache(&redis).client(Service::Kitsu).get(url).send().await;
+    unreachable!("the origin never answers");
+}
+
+#[tokio::test]
+async fn who_waits_for_a_process_that_is_killed_goes_on_by_itself() {
+    let redis = RedisServer::fresh_database();
+    let (asked, has_asked) = tokio::sync::oneshot::channel();
+    let asked = std::sync::Mutex::new(Some(asked));
+    let never = Arc::new(Semaphore::new(0));
+    let origin = Origin::start(move |seen| match asked.lock().unwrap().take() {
+        Some(asked) => {
+            asked.send(()).unwrap();
+            vec![Step::Await(Arc::clone(&never))]
+        }
+        None => response(200, &[], body(&seen.target, seen.number)),
+    })
+    .await;
+    let target = "/200/anime";
+    let mut process = tokio::process::Command::new(std::env::current_exe().unwrap());
+    process.args(["--exact", "killed::one_who_dies", "--ignored"]).env("FAULTS_REDIS", &redis);
+    let mut process = process.env("FAULTS_URL", origin.url(target)).kill_on_drop(true).spawn().unwrap();
+    has_asked.await.unwrap();
+
+    let cache = cache(&redis);
+    let client = cache.client(Service::Kitsu);
+    let both = async { tokio::join!(get(&client, &origin, target), get(&client, &origin, target)) };
+    let mut both = std::pin::pin!(both);
+    assert!(tokio::time::timeout(PATIENCE, &mut both).await.is_err(), "they wait");
+    assert_eq!(origin.count(), 1);
+    process.kill().await.unwrap();
+    let from = tokio::time::timeout(crate::DEADLINE, both).await.expect("its claim expires");
+    assert_eq!(from, (ServedFrom::Miss, ServedFrom::Hit));
+    assert_eq!(origin.count(), 2);
+    cache.close().await;
 }
 
 #[tokio::test]

@@ -37,7 +37,7 @@ fn over(config: &Config) -> Cache {
 
 /// An origin whose bodies tell whether they are whole. `/length/name` asks for one of that length.
 async fn origin() -> Origin {
-    Origin::start(|seen| response(200, &[], body(&seen.target, seen.number))).await
+    Origin::start(|seen| response(200, &[("Cache-Control", "max-age=600")], body(&seen.target, seen.number))).await
 }
 
 /// A body that says in every line what it is the body of.
