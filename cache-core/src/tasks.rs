@@ -107,7 +107,7 @@ mod tests {
         // A task that holds its own tasks keeps nothing alive.
         tasks.spawn(async move {
             inner.spawn_endless(pending());
-            pending().await
+            pending::<()>().await;
         });
         tokio::task::yield_now().await;
         tasks.end();
