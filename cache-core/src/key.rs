@@ -218,7 +218,12 @@ pub fn sha256_hex(bytes: &[u8]) -> String {
 /// Lower-case hexadecimal digits.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    bytes.iter().flat_map(|b| [DIGITS[(b >> 4) as usize] as char, DIGITS[(b & 15) as usize] as char]).collect()
+    let mut digits = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        digits.push(DIGITS[(byte >> 4) as usize] as char);
+        digits.push(DIGITS[(byte & 15) as usize] as char);
+    }
+    digits
 }
 
 /// The bytes behind lower-case hexadecimal digits; `None` where they are none.

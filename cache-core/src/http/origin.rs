@@ -115,7 +115,8 @@ impl Inner {
         let arrived = match answer {
             Ok(arrived) => arrived,
             Err(error) => {
-                tracing::warn!(service = %self.service, key = %plan.key, error = chain(&error), "error");
+                let seconds = plan.since.elapsed().as_secs_f64();
+                tracing::warn!(service = %self.service, key = %plan.key, seconds, error = chain(&error), "error");
                 // The others try for themselves, all at once: one after the other they would wait for ever.
                 land(lead, false).await;
                 let exchange = Exchange { request: &plan.request, sent: &sent, stored, requested_at, now };

@@ -112,6 +112,8 @@ impl Asked {
 /// How a request goes through the cache.
 pub(super) struct Plan {
     asked: Asked,
+    /// When it was asked.
+    pub(super) since: Instant,
     pub(super) key: CacheKey,
     /// The store is neither asked nor told.
     pub(super) is_bypass: bool,
@@ -149,12 +151,15 @@ impl Plan {
         }
         let decodes = matches!(usual, Policy::Ttl(_));
         let mut request = Request { method: asked.method.as_str().to_owned(), ..Request::default() };
-        let is_bypass = !is_enabled || decodes && !asked.has_pipeline_key();
+        let mut is_bypass = !is_enabled || decodes && !asked.has_pipeline_key();
         let (key, key_is) = if decodes {
             request.url.clone_from(&asked.url);
             (asked.pipeline_key(), KeyIs::Enough)
         } else {
-            request.url = asked.target()?.into();
+            let url = asked.target()?;
+            // Credentials that no policy sees: neither they nor what they open may be stored.
+            is_bypass |= !url.username().is_empty() || url.password().is_some();
+            request.url = url.into();
             let key = if overrides.has_body_key {
                 CacheKey::hishel1(&asked.body.bytes())
             } else {
@@ -177,7 +182,18 @@ impl Plan {
             Policy::Ttl(policy) => policy.refresh_on_access,
             Policy::Specification(_) => overrides.refreshes == Some(true),
         };
-        Ok(Self { asked, key, is_bypass, policy, request, refreshes, decodes, key_is, started: Instant::now() })
+        Ok(Self {
+            asked,
+            since: Instant::now(),
+            key,
+            is_bypass,
+            policy,
+            request,
+            refreshes,
+            decodes,
+            key_is,
+            started: Instant::now(),
+        })
     }
 
     /// What a look-up is to do with the TTL of what it finds.

@@ -11,6 +11,7 @@ mod bypass;
 mod coalescing;
 mod counting;
 mod cuts;
+mod events;
 mod fields;
 mod keys;
 mod mending;

@@ -1,0 +1,76 @@
+//! What the HTTP cache tells of itself, and what it does not.
+
+use std::fmt::{Debug, Write as _};
+use std::sync::{Arc, Mutex};
+
+use cache_core::{PolicyName, Service};
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Metadata, Subscriber};
+
+use crate::cache;
+use crate::origin::{Origin, response};
+
+/// Writes down the events of this crate, one a line.
+#[derive(Clone, Default)]
+struct Listener(Arc<Mutex<Vec<String>>>);
+
+struct Line(String);
+
+impl Visit for Line {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        write!(self.0, "{}={value:?} ", field.name()).unwrap();
+    }
+}
+
+impl Subscriber for Listener {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.target().starts_with("cache_core::http")
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        let mut line = Line(String::new());
+        event.record(&mut line);
+        self.0.lock().unwrap().push(line.0);
+    }
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
+}
+
+#[tokio::test]
+async fn events_tell_service_key_and_times_and_no_secret() {
+    let listener = Listener::default();
+    let _listening = tracing::subscriber::set_default(listener.clone());
+    let origin = Origin::start(|_| response(200, &[("Set-Cookie", "session=hunter2")], "x")).await;
+    let url = origin.url("/?token=hunter2");
+    let client = cache(PolicyName::Ttl).client(Service::Jikan);
+    let mut key = String::new();
+    for _ in 0..2 {
+        let fetched = client.get(&url).header("Authorization", "Bearer hunter2").send().await.unwrap();
+        key = fetched.served().cache_key.to_string();
+        fetched.bytes().await.unwrap();
+    }
+    drop(origin);
+    client.get(format!("{url}&other")).send().await.unwrap_err();
+
+    let told = listener.0.lock().unwrap().clone();
+    let names = ["miss", "store", "hit", "error"];
+    assert_eq!(told.len(), names.len(), "{told:#?}");
+    for (line, name) in told.iter().zip(names) {
+        assert!(line.contains(&format!("message={name} ")), "{line}");
+        assert!(line.contains("service=jikan ") && line.contains("seconds=") || name == "store", "{line}");
+        assert!(line.contains(&format!("key={key} ")) || name == "error", "{line}");
+        assert!(!line.contains("hunter2"), "{line}");
+    }
+    assert!(told[2].contains("ttl_left=86"), "{}", told[2]);
+}
