@@ -115,7 +115,7 @@ impl Inner {
         let arrived = match answer {
             Ok(arrived) => arrived,
             Err(error) => {
-                let seconds = plan.since.elapsed().as_secs_f64();
+                let seconds = plan.started.elapsed().as_secs_f64();
                 tracing::warn!(service = %self.service, key = %plan.key, seconds, error = chain(&error), "error");
                 // The others try for themselves, all at once: one after the other they would wait for ever.
                 land(lead, false).await;

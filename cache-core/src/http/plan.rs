@@ -112,8 +112,6 @@ impl Asked {
 /// How a request goes through the cache.
 pub(super) struct Plan {
     asked: Asked,
-    /// When it was asked.
-    pub(super) since: Instant,
     pub(super) key: CacheKey,
     /// The store is neither asked nor told.
     pub(super) is_bypass: bool,
@@ -182,18 +180,7 @@ impl Plan {
             Policy::Ttl(policy) => policy.refresh_on_access,
             Policy::Specification(_) => overrides.refreshes == Some(true),
         };
-        Ok(Self {
-            asked,
-            since: Instant::now(),
-            key,
-            is_bypass,
-            policy,
-            request,
-            refreshes,
-            decodes,
-            key_is,
-            started: Instant::now(),
-        })
+        Ok(Self { asked, key, is_bypass, policy, request, refreshes, decodes, key_is, started: Instant::now() })
     }
 
     /// What a look-up is to do with the TTL of what it finds.

@@ -30,6 +30,20 @@ async fn a_cache_that_is_off_neither_looks_nor_stores(#[case] policy: PolicyName
 }
 
 #[tokio::test]
+async fn what_credentials_in_a_url_open_is_not_stored_under_rfc_9111() {
+    let origin = Origin::start(|_| response(200, &[("Cache-Control", "max-age=60")], "x")).await;
+    let cache = crate::cache(PolicyName::Shared);
+    let url = origin.url("/").replace("//", "//user:hunter2@");
+    for _ in 0..2 {
+        let fetched = cache.client(Service::Jikan).get(&url).send().await.unwrap();
+        assert_eq!(fetched.served().from, ServedFrom::Bypass);
+        fetched.bytes().await.unwrap();
+    }
+    assert!(origin.seen()[1].field("authorization").unwrap().starts_with("Basic "));
+    assert!(cache.store().scan(&Filter::default(), None, 10).await.unwrap().entries.is_empty());
+}
+
+#[tokio::test]
 async fn a_redis_that_is_gone_makes_misses() {
     let origin = Origin::start(|_| response(200, &[], "x")).await;
     let server = RedisServer::start("");
