@@ -72,7 +72,8 @@ impl Sqlite {
     /// reading.
     pub async fn open(file: &Path, services: Services, missing: Missing) -> Result<Self> {
         let backend = Backend { kind: BackendKind::Sqlite, location: file.display().to_string().into() };
-        let (file, services) = (file.to_owned(), Arc::new(services));
+        // Wherever the program goes meanwhile. A name that cannot be made absolute is not one of a file either.
+        let (file, services) = (std::path::absolute(file).unwrap_or_default(), Arc::new(services));
         let open = move || Database::open(&file, missing, &services);
         // The writer first: it may have to create the file.
         let writer = Arc::new(Worker::start(backend.clone(), open.clone(), None).await?);

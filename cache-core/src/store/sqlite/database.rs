@@ -16,7 +16,7 @@ use crate::entry::Layout;
 use crate::service::Services;
 
 /// How long a call waits for another program's lock; hishel's own value.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How many statements stay prepared: every one that there is.
 const STATEMENTS: usize = 32;

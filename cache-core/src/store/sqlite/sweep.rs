@@ -2,8 +2,11 @@
 //!
 //! hishel looks at every row once an hour; a short stretch behind every few writes takes as much out and holds nobody up.
 
+use std::time::Duration;
+
 use rusqlite::{Connection, TransactionBehavior};
 
+use super::database::BUSY_TIMEOUT;
 use super::rows::{Depth, Reader};
 use super::scan;
 use super::worker::Failure;
@@ -55,6 +58,14 @@ impl Sweep {
             return Ok(());
         }
         self.writes = 0;
+        // Somebody waits for what was written just now: where another program has the lock, the next time will do.
+        connection.busy_timeout(Duration::ZERO)?;
+        let swept = self.step(connection, layout, services);
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        swept
+    }
+
+    fn step(&mut self, connection: &mut Connection, layout: Layout, services: &Services) -> Result<(), Failure> {
         let now = clock::now();
         let change = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let reader = Reader { connection: &change, layout, services, now };
