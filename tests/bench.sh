@@ -33,3 +33,6 @@ time redis-cli -s "$socket" --scan --pattern 'result_cache:*' | xargs -n 1000 re
 "$bin/examples/fill" --redis "$REDIS_CACHE_URL" --http 0 --results "$results"
 echo 'animecache flush --prefix result_cache --yes --no-undo'
 time "$bin/animecache" flush --prefix result_cache --yes --no-undo >/dev/null
+
+# What a hit costs, next to a bare GET.
+cargo bench --quiet --package cache-core --bench hits -- --noplot

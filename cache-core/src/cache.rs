@@ -12,6 +12,7 @@ use crate::grace::Graceful;
 use crate::http::{CachedClient, HttpCache, Sender, Senders};
 use crate::result::ResultCache;
 use crate::service::{Service, Services};
+use crate::store::first_level::FirstLevel;
 use crate::store::open::{OpenOptions, WhenUnreachable, open};
 use crate::store::{Health, Inspect};
 use crate::tasks::Tasks;
@@ -74,6 +75,10 @@ impl Cache {
 
     /// A cache over a store that is open already.
     pub fn over(store: Arc<dyn Inspect>, config: &Config) -> Self {
+        let store = match config.first_level {
+            Some(time) => Arc::new(FirstLevel::new(store, time)),
+            None => store,
+        };
         let tasks = Tasks::new();
         let graceful = Arc::new(Graceful::new(Arc::clone(&store) as _, config.store_patience, tasks.clone()));
         let core = Core {

@@ -96,6 +96,7 @@ pub use policy::{Freshness, Policy, Specification, Ttl};
 pub use result::{Call, ResultCache, cached_result};
 pub use service::{DEFAULT_TTL, PolicyName, Service, Services, Token, authority};
 pub use store::fallback::Fallback;
+pub use store::first_level::FirstLevel;
 pub use store::memory::Memory;
 pub use store::open::{OpenOptions, Opened, WhenUnreachable, open};
 pub use store::readonly::ReadOnly;
@@ -103,6 +104,7 @@ pub use store::redis::{Events, Redis};
 pub use store::scan::pages;
 pub use store::sqlite::{Missing, Sqlite};
 pub use store::{
-    Claim, Cursor, Found, Health, Info, Inspect, Inspected, KeyFact, Page, Removed, Store, StoredBody, Writer, whole,
+    Changes, Claim, Cursor, Found, Health, Info, Inspect, Inspected, KeyFact, Page, Removed, Store, StoredBody, Writer,
+    whole,
 };
 pub use summary::{HttpSummary, Summary};

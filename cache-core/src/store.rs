@@ -2,6 +2,7 @@
 //! ([`Inspect`]).
 
 pub mod fallback;
+pub mod first_level;
 pub mod memory;
 pub mod open;
 pub mod readonly;
@@ -19,6 +20,7 @@ use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, TryStreamExt as _};
 use uuid::Uuid;
 
+pub use self::first_level::Changes;
 use self::redis::Events;
 use crate::counters::{Batch, Counted};
 use crate::entry::{Entry, EntryId};
@@ -89,6 +91,11 @@ pub trait Store: Send + Sync + 'static {
     /// Gives a claim back, if `holder` still has it. With `alone`, whoever claims the name within that time is told
     /// not to wait for others.
     async fn release(&self, name: &str, holder: Uuid, alone: Option<Duration>) -> Result<()>;
+
+    /// Tells `changes` from now on of what others change; `false`: this storage cannot.
+    fn tell(&self, _changes: Arc<dyn Changes>) -> bool {
+        false
+    }
 
     /// Adds to the counters that all processes share; a batch that was added before is not added again.
     async fn count(&self, batch: &Batch) -> Result<()>;

@@ -15,7 +15,8 @@ use uuid::Uuid;
 use super::recovery::recovered;
 use super::redis::Events;
 use super::{
-    Claim, Cursor, Found, Health, Info, Inspect, Inspected, Page, Removed, Store, StoredBody, Writer, planned_on,
+    Changes, Claim, Cursor, Found, Health, Info, Inspect, Inspected, Page, Removed, Store, StoredBody, Writer,
+    planned_on,
 };
 use crate::counters::{Batch, Counted};
 use crate::entry::{Entry, EntryId};
@@ -221,6 +222,9 @@ impl Store for Fallback {
         self.ask_within(self.patience, |store| store.release(name, holder, alone)).await
     }
 
+    fn tell(&self, changes: Arc<dyn Changes>) -> bool {
+        self.first.tell(changes)
+    }
     async fn count(&self, batch: &Batch) -> Result<()> {
         self.ask_within(self.patience, |store| store.count(batch)).await
     }

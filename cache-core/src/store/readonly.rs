@@ -8,7 +8,9 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use super::redis::Events;
-use super::{Claim, Cursor, Found, Health, Info, Inspect, Inspected, Page, Removed, Store, StoredBody, Writer};
+use super::{
+    Changes, Claim, Cursor, Found, Health, Info, Inspect, Inspected, Page, Removed, Store, StoredBody, Writer,
+};
 use crate::counters::{Batch, Counted};
 use crate::entry::{Entry, EntryId};
 use crate::error::{Backend, Error, Result};
@@ -70,6 +72,9 @@ impl Store for ReadOnly {
         Ok(())
     }
     /// Nothing is counted; to refuse would make the cache try again and again.
+    fn tell(&self, changes: Arc<dyn Changes>) -> bool {
+        self.0.tell(changes)
+    }
     async fn count(&self, _batch: &Batch) -> Result<()> {
         Ok(())
     }

@@ -10,17 +10,20 @@ mod counts;
 mod events;
 mod info;
 mod inspect;
-mod layout;
+pub(super) mod layout;
 mod lookup;
 mod measure;
+mod places;
 mod read;
 mod remove;
 mod reply;
 pub(super) mod scan;
 mod script;
 mod touch;
+mod tracking;
 mod write;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -30,8 +33,9 @@ use uuid::Uuid;
 
 use self::connection::Connection;
 pub use self::events::Events;
+use self::places::Places;
 use super::{
-    Claim, Cursor, Found, Health, Info, Inspect, Inspected, Page, Position, Removed, Store, StoredBody, Writer,
+    Changes, Claim, Cursor, Found, Health, Info, Inspect, Inspected, Page, Position, Removed, Store, StoredBody, Writer,
 };
 use crate::config::Config;
 use crate::counters::{Batch, Counted};
@@ -48,6 +52,7 @@ pub struct Redis {
     commands: Connection,
     /// For scans: a page of thousands of keys would hold up whatever is asked behind it.
     scans: Connection,
+    places: Places,
     services: Services,
     write_layout: Layout,
 }
@@ -58,6 +63,7 @@ impl Redis {
         Ok(Self {
             commands: Connection::new(config)?,
             scans: Connection::new(config)?,
+            places: Places::new(),
             services: config.services.clone(),
             write_layout: config.write_layout,
         })
@@ -81,7 +87,7 @@ impl Store for Redis {
     }
 
     async fn lookup(&self, key: &CacheKey, refresh: Option<Duration>) -> Result<Vec<Found>> {
-        lookup::lookup(&self.commands, key, refresh).await
+        lookup::lookup(&self.commands, &self.places, key, refresh).await
     }
 
     async fn begin(&self, entry: Entry, ttl: Option<Duration>) -> Result<Box<dyn Writer>> {
@@ -120,6 +126,10 @@ impl Store for Redis {
 
     async fn release(&self, name: &str, holder: Uuid, alone: Option<Duration>) -> Result<()> {
         claims::release(&self.commands, name, holder, alone).await
+    }
+
+    fn tell(&self, changes: Arc<dyn Changes>) -> bool {
+        self.commands.tell(changes)
     }
 
     async fn count(&self, batch: &Batch) -> Result<()> {

@@ -3,7 +3,7 @@
 //! The driver's own manager holds callers up while it retries; an interface would rather know at once.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
@@ -14,16 +14,18 @@ use redis::{
     RedisResult, ServerErrorKind, Value, cmd,
 };
 
+use super::tracking::Tracking;
 use crate::config::Config;
 use crate::error::{Backend, BackendKind, Error, Result};
 use crate::service::authority;
+use crate::store::Changes;
 
 /// Shared by its clones.
 #[derive(Clone)]
-pub(super) struct Connection(Arc<Inner>);
+pub(super) struct Connection(pub(super) Arc<Inner>);
 
-struct Inner {
-    client: Client,
+pub(super) struct Inner {
+    pub(super) client: Client,
     backend: Backend,
     connect_timeout: Duration,
     timeout: Duration,
@@ -34,6 +36,8 @@ struct Inner {
     /// Who gives up waiting after so long does not do so for reasons of his own: the connection is stuck.
     patience: Duration,
     current: Mutex<Current>,
+    /// Who is told of what others change; told by the connection in use and by no other.
+    pub(super) changes: OnceLock<Arc<dyn Changes>>,
     /// A connection being made, for many callers. Who gives up waiting for it leaves it to the next: were each to begin
     /// anew, none would ever come to the end of it on a server that is slow to accept.
     connecting: tokio::sync::Mutex<Option<BoxFuture<'static, RedisResult<MultiplexedConnection>>>>,
@@ -92,6 +96,7 @@ impl Connection {
             patience: config.store_patience / 2,
             current: Mutex::new(Current { number: 0, connection: None, used: Instant::now() }),
             connecting: tokio::sync::Mutex::default(),
+            changes: OnceLock::new(),
             has_unlink: AtomicBool::new(true),
             has_scripts: AtomicBool::new(true),
         })))
@@ -247,15 +252,19 @@ impl Connection {
                 self.current().used = Instant::now();
                 return Ok((number, connection));
             }
+            self.forget(number);
         }
+        let number = self.current().number + 1;
         let connected = connecting
-            .get_or_insert_with(|| Box::pin(connect(self.0.client.clone(), self.0.connect_timeout, self.0.timeout)))
+            .get_or_insert_with(|| {
+                let client = self.0.client.clone();
+                Box::pin(connect(client, self.0.connect_timeout, self.0.timeout, self.tracking(number)))
+            })
             .await;
         *connecting = None;
         let connection = connected.map_err(|error| self.explain(Error::CONNECTING, error))?;
-        let mut current = self.current();
-        *current = Current { number: current.number + 1, connection: Some(connection.clone()), used: Instant::now() };
-        Ok((current.number, connection))
+        *self.current() = Current { number, connection: Some(connection.clone()), used: Instant::now() };
+        Ok((number, connection))
     }
 
     /// The connection, if there is one that was not idle for too long.
@@ -282,10 +291,28 @@ impl Connection {
         answer
     }
 
-    fn forget(&self, number: u64) {
+    /// A connection has come to its end, perhaps long after its successor has begun, or before it was used.
+    pub(super) fn has_ended(&self, number: u64) {
         let mut current = self.current();
-        if current.number == number {
-            current.connection = None;
+        if number >= current.number {
+            if number == current.number {
+                current.connection = None;
+            }
+            drop(current);
+            self.are_not_told();
+        }
+    }
+
+    /// The next caller makes a new connection.
+    pub(super) fn drop_connection(&self) {
+        self.current().connection = None;
+    }
+
+    pub(super) fn forget(&self, number: u64) {
+        let mut current = self.current();
+        if current.number == number && current.connection.take().is_some() {
+            drop(current);
+            self.are_not_told();
         }
     }
 
@@ -358,9 +385,17 @@ impl Drop for Watch<'_> {
     }
 }
 
-async fn connect(client: Client, limit: Duration, timeout: Duration) -> RedisResult<MultiplexedConnection> {
+async fn connect(
+    client: Client,
+    limit: Duration,
+    timeout: Duration,
+    tracking: Option<Tracking>,
+) -> RedisResult<MultiplexedConnection> {
     let config = AsyncConnectionConfig::new().set_connection_timeout(Some(limit)).set_response_timeout(Some(timeout));
-    let mut connection = client.get_multiplexed_async_connection_with_config(&config).await?;
+    let mut connection = match tracking {
+        Some(tracking) => tracking.connect(&client, config).await?,
+        None => client.get_multiplexed_async_connection_with_config(&config).await?,
+    };
     // A look at a key must not make it seem used, and administrators should see who is connected. Older servers
     // and narrow permissions refuse both, which does no harm.
     let _: RedisResult<Vec<RedisResult<Value>>> = redis::pipe()
@@ -376,11 +411,11 @@ async fn connect(client: Client, limit: Duration, timeout: Duration) -> RedisRes
     Ok(connection)
 }
 
-fn is_broken(error: &RedisError) -> bool {
+pub(super) fn is_broken(error: &RedisError) -> bool {
     error.is_unrecoverable_error() || error.is_timeout()
 }
 
-fn is_temporary(error: &RedisError) -> bool {
+pub(super) fn is_temporary(error: &RedisError) -> bool {
     matches!(
         error.kind(),
         ErrorKind::Io

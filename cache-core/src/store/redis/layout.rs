@@ -57,7 +57,7 @@ pub(super) fn index(layout: Layout, key: &CacheKey) -> Vec<u8> {
 
 /// What a Redis key of ours is, by its name alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Name {
+pub(in crate::store) enum Name {
     /// Heads of an entry; with a dashed id in layout A, else in B or D (`Hishel1` stands for both here).
     Entry(Layout, Uuid),
     Stream(Layout, Uuid),
@@ -72,7 +72,7 @@ pub(super) enum Name {
 }
 
 impl Name {
-    pub(super) fn parse(key: &[u8]) -> Self {
+    pub(in crate::store) fn parse(key: &[u8]) -> Self {
         if let Some(rest) = key.strip_prefix(HTTP_PREFIX.as_bytes()).and_then(|rest| rest.strip_prefix(b":")) {
             return Self::parse_http(rest).unwrap_or(Self::Unknown);
         }

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::connection::Connection;
 use super::layout::{self, COMPLETE, GRACE};
+use super::places::{self, Guess, Place, Places};
 use super::read::{self, Heads, ask_for_heads};
 use super::reply;
 use super::script::Script;
@@ -21,43 +22,89 @@ use crate::store::Found;
 
 static LOOKUP: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("lookup.lua")));
 
-/// Bodies up to this length come along with their heads. A script has the server copy a body three times more than a
-/// plain read: beyond this length a second round trip costs less.
-const SHORT_BODY: usize = 512 << 10;
+/// Bodies up to this length come along with their heads where the script reads them; bytes. A script costs the server
+/// more than 1 us for each KiB: beyond this length a second round trip costs less.
+const SHORT_BODY: usize = 16 << 10;
 
 /// What the server says of one entry under the cache key, whatever its state.
-struct Candidate {
-    heads: Heads,
+pub(super) struct Candidate {
+    pub(super) heads: Heads,
     /// Elements of the body, markers included.
-    count: u64,
+    pub(super) count: u64,
     /// The last of them, where it is short.
-    last: Option<Vec<u8>>,
+    pub(super) last: Option<Vec<u8>>,
     /// All of them joined, where that is short.
-    body: Option<Bytes>,
-    is_refreshed: bool,
+    pub(super) body: Option<Bytes>,
+    pub(super) is_refreshed: bool,
 }
 
 /// The live and whole entries under a cache key, newest first, in whichever layout.
-pub(super) async fn lookup(connection: &Connection, key: &CacheKey, refresh: Option<Duration>) -> Result<Vec<Found>> {
+pub(super) async fn lookup(
+    connection: &Connection,
+    places: &Places,
+    key: &CacheKey,
+    refresh: Option<Duration>,
+) -> Result<Vec<Found>> {
     let now = clock::now();
-    let candidates = match by_script(connection, key, refresh, now).await? {
-        Some(candidates) => candidates,
-        None => step_by_step(connection, key, now).await?,
+    let guessed = places.get(key);
+    let guess = match &guessed {
+        Some(place) => places.read(connection, key, place, refresh, now).await?,
+        None => Guess::Useless,
     };
-    let mut is_refreshed = false;
-    let mut found = Vec::with_capacity(candidates.len());
-    for candidate in candidates {
-        is_refreshed |= candidate.is_refreshed;
-        found.extend(candidate.live(key, now));
+    let mut members = match &guess {
+        Guess::Right(_) => guessed.as_ref().map_or(Vec::new(), |place| place.members.to_vec()),
+        Guess::Wrong(members) => members.clone(),
+        Guess::Useless => Vec::new(),
+    };
+    let candidates = match guess {
+        Guess::Right(candidates) => candidates,
+        _ => match by_script(connection, key, refresh, now).await? {
+            Some(candidates) => candidates,
+            None => step_by_step(connection, key, now).await?,
+        },
+    };
+    let mut found: Vec<(Found, Seen)> = candidates
+        .into_iter()
+        .filter_map(|candidate| {
+            let seen = Seen {
+                is_refreshed: candidate.is_refreshed,
+                has_short_body: places::is_short(candidate.count, candidate.body.as_ref()),
+            };
+            Some((candidate.live(key, now)?, seen))
+        })
+        .collect();
+    found.sort_by(|(a, _), (b, _)| b.entry.created_at.unwrap_or(0.0).total_cmp(&a.entry.created_at.unwrap_or(0.0)));
+
+    let place = found.first().filter(|(first, _)| matches!(first.id, EntryId::Http(Layout::Pipeline, _))).map(
+        |(first, seen)| {
+            let newest: Vec<_> = found.iter().map(|(found, _)| found.entry.id).collect();
+            members.retain(|id| !newest.contains(id));
+            Place {
+                members: newest.into_iter().chain(members).collect(),
+                is_renewable: first.entry.request.extra.ttl().is_none(),
+                has_short_body: seen.has_short_body,
+            }
+        },
+    );
+    if place != guessed {
+        match place {
+            Some(place) => places.remember(key, place),
+            None => places.forget(key),
+        }
     }
-    found.sort_by(|a, b| b.entry.created_at.unwrap_or(0.0).total_cmp(&a.entry.created_at.unwrap_or(0.0)));
-    if let (Some(ttl), Some(first)) = (refresh, found.first_mut())
+    if let (Some(ttl), Some((first, seen))) = (refresh, found.first_mut())
         && first.entry.request.extra.ttl().is_none()
-        && (is_refreshed || touch(connection, std::slice::from_ref(&first.id), Some(ttl)).await.is_ok())
+        && (seen.is_refreshed || touch(connection, std::slice::from_ref(&first.id), Some(ttl)).await.is_ok())
     {
         first.expires_at = Some(now + ttl.as_secs_f64());
     }
-    Ok(found)
+    Ok(found.into_iter().map(|(found, _)| found).collect())
+}
+
+/// What is told of a candidate besides what was found.
+struct Seen {
+    is_refreshed: bool,
+    has_short_body: bool,
 }
 
 impl Candidate {

@@ -26,7 +26,7 @@ pub(super) enum Item {
 /// An entry's bytes, whose body is still to be measured.
 pub(super) struct Heads {
     pub(super) layout: Layout,
-    id: Uuid,
+    pub(super) id: Uuid,
     data: Vec<u8>,
     pub(super) done: Option<Done>,
     /// Layout B: a `stream_done` key is there.

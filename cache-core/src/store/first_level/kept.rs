@@ -1,0 +1,188 @@
+//! What the first level keeps, and until when.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use moka::sync::Cache;
+use uuid::Uuid;
+
+use super::Changes;
+use crate::entry::EntryId;
+use crate::key::CacheKey;
+use crate::store::Found;
+use crate::store::redis::layout::Name;
+
+/// How much is kept at most, of responses and of results; bytes.
+const MOST: u64 = 32 << 20;
+
+/// Larger bodies and values are not kept; bytes.
+const LARGEST: usize = 1 << 20;
+
+/// About what an entry takes besides its body; bytes.
+const HEADS: usize = 2_048;
+
+pub(super) struct Kept {
+    found: Cache<CacheKey, Response>,
+    results: Cache<Vec<u8>, Bytes>,
+    /// The key that an entry was found under: changes are told by the entry's name.
+    keys: Cache<Uuid, CacheKey>,
+    /// Grows with every change: what was read before it is not kept after it.
+    changes: AtomicU64,
+    /// Off: nothing is served, and nothing kept.
+    is_on: AtomicBool,
+    /// Held while something is kept or forgotten, so that no change falls between the look at [`Self::changes`] and the
+    /// keeping.
+    keeping: Mutex<()>,
+}
+
+#[derive(Clone)]
+struct Response {
+    found: Arc<[Found]>,
+    /// When the first of them expires; Unix seconds.
+    expires_at: f64,
+}
+
+/// The state of things when a read began.
+#[derive(Clone, Copy)]
+pub(super) struct Moment(u64);
+
+impl Kept {
+    pub(super) fn new(time: Duration) -> Self {
+        let found =
+            Cache::builder().time_to_live(time).max_capacity(MOST).weigher(|_: &CacheKey, response: &Response| {
+                let bodies: usize = response.found.iter().filter_map(|found| found.body.as_ref()).map(Bytes::len).sum();
+                u32::try_from(bodies + HEADS * response.found.len()).unwrap_or(u32::MAX)
+            });
+        let results = Cache::builder()
+            .time_to_live(time)
+            .max_capacity(MOST)
+            .weigher(|key: &Vec<u8>, value: &Bytes| u32::try_from(key.len() + value.len()).unwrap_or(u32::MAX));
+        Self {
+            found: found.build(),
+            results: results.build(),
+            keys: Cache::builder().time_to_live(time).max_capacity(MOST / HEADS as u64).build(),
+            changes: AtomicU64::new(0),
+            is_on: AtomicBool::new(false),
+            keeping: Mutex::new(()),
+        }
+    }
+
+    pub(super) fn moment(&self) -> Moment {
+        Moment(self.changes.load(Ordering::SeqCst))
+    }
+
+    pub(super) fn found(&self, key: &CacheKey, now: f64) -> Option<Arc<[Found]>> {
+        if !self.is_on.load(Ordering::SeqCst) {
+            return None;
+        }
+        let response = self.found.get(key)?;
+        (now < response.expires_at).then_some(response.found)
+    }
+
+    pub(super) fn result(&self, key: &str) -> Option<Bytes> {
+        if !self.is_on.load(Ordering::SeqCst) {
+            return None;
+        }
+        self.results.get(key.as_bytes())
+    }
+
+    /// Keeps what was read since then, if nothing has changed and it may be had without asking for a body.
+    pub(super) fn keep_found(&self, since: Moment, key: &CacheKey, found: &[Found]) {
+        let is_short = |found: &Found| found.body.as_ref().is_some_and(|body| body.len() <= LARGEST);
+        if !found.first().is_some_and(is_short) {
+            return;
+        }
+        let expires_at = found.iter().filter_map(|found| found.expires_at).fold(f64::INFINITY, f64::min);
+        self.keep(since, || {
+            for found in found {
+                self.keys.insert(found.entry.id, key.clone());
+            }
+            self.found.insert(key.clone(), Response { found: found.into(), expires_at });
+        });
+    }
+
+    pub(super) fn keep_result(&self, since: Moment, key: &str, value: &Bytes) {
+        if value.len() <= LARGEST {
+            self.keep(since, || self.results.insert(key.as_bytes().to_vec(), value.clone()));
+        }
+    }
+
+    fn keep(&self, since: Moment, insert: impl FnOnce()) {
+        let _alone = self.keeping.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.is_on.load(Ordering::SeqCst) && self.changes.load(Ordering::SeqCst) == since.0 {
+            insert();
+        }
+    }
+
+    fn change(&self, drop: impl FnOnce()) {
+        let _alone = self.keeping.lock().unwrap_or_else(PoisonError::into_inner);
+        self.changes.fetch_add(1, Ordering::SeqCst);
+        drop();
+    }
+
+    pub(super) fn forget_key(&self, key: &CacheKey) {
+        self.change(|| self.found.invalidate(key));
+    }
+
+    pub(super) fn forget_result(&self, key: &[u8]) {
+        self.change(|| self.results.invalidate(key));
+    }
+
+    pub(super) fn forget(&self, ids: &[EntryId]) {
+        for id in ids {
+            match id {
+                EntryId::Http(_, id) => self.forget_entry(*id),
+                EntryId::Key(key) => self.of_key(key),
+            }
+        }
+    }
+
+    fn forget_entry(&self, id: Uuid) {
+        self.change(|| {
+            if let Some(key) = self.keys.get(&id) {
+                self.found.invalidate(&key);
+            }
+        });
+    }
+
+    fn forget_everything(&self) {
+        self.found.invalidate_all();
+        self.results.invalidate_all();
+        self.keys.invalidate_all();
+    }
+}
+
+impl Changes for Kept {
+    fn are_told(&self) {
+        self.change(|| {
+            self.forget_everything();
+            self.is_on.store(true, Ordering::SeqCst);
+        });
+    }
+
+    fn are_not_told(&self) {
+        self.change(|| {
+            self.is_on.store(false, Ordering::SeqCst);
+            self.forget_everything();
+        });
+    }
+
+    fn only_its_time_counts(&self) {
+        self.is_on.store(true, Ordering::SeqCst);
+    }
+
+    fn of_key(&self, key: &[u8]) {
+        match Name::parse(key) {
+            Name::Entry(_, id) | Name::Stream(_, id) | Name::Done(id) => self.forget_entry(id),
+            Name::Index(_, key) => self.forget_key(&key),
+            Name::Result => self.forget_result(key),
+            Name::Unknown | Name::Foreign => {}
+        }
+    }
+
+    fn of_everything(&self) {
+        self.change(|| self.forget_everything());
+    }
+}

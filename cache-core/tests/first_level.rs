@@ -1,0 +1,189 @@
+//! What is served from memory is what the store holds: changes by others reach it, whatever becomes of the connection.
+
+#![allow(clippy::unwrap_used)]
+
+#[path = "harness/redis_server.rs"]
+mod redis_server;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use cache_core::{
+    CacheKey, Config, Entry, EntryId, FirstLevel, Inspect, Layout, Memory, Redis, RedisUrl, Request, Response,
+    Services, Store, clock,
+};
+use redis::cmd;
+use redis_server::RedisServer;
+use uuid::Uuid;
+
+const HOUR: Duration = Duration::from_secs(3_600);
+const KEY: &str = "result_cache:p:82fce6a05e45281a:1";
+
+fn redis(url: &str) -> Arc<Redis> {
+    Arc::new(Redis::new(&Config { redis_url: RedisUrl::new(url), ..Config::default() }).unwrap())
+}
+
+fn raw(url: &str) -> redis::Connection {
+    redis::Client::open(url).unwrap().get_connection().unwrap()
+}
+
+fn entry() -> Entry {
+    Entry {
+        id: Uuid::new_v4(),
+        cache_key: CacheKey::hishel1(b"https://api.jikan.moe/v4/anime/1"),
+        request: Request { method: "GET".into(), url: "https://api.jikan.moe/v4/anime/1".into(), ..Request::default() },
+        response: Response { status_code: 200, ..Response::default() },
+        created_at: Some(clock::now()),
+        deleted_at: None,
+    }
+}
+
+async fn put(store: &dyn Store, entry: &Entry, body: &'static str) -> EntryId {
+    let mut writer = store.begin(entry.clone(), Some(HOUR)).await.unwrap();
+    writer.push(Bytes::from(body)).await.unwrap();
+    writer.commit().await.unwrap()
+}
+
+async fn body(store: &dyn Store, key: &CacheKey) -> Option<Bytes> {
+    store.lookup(key, Some(HOUR)).await.unwrap().into_iter().next().map(|found| found.body.unwrap())
+}
+
+async fn result(store: &dyn Store) -> Option<Bytes> {
+    store.result(KEY).await.unwrap()
+}
+
+/// Asks again and again until the answer is `true`.
+async fn eventually(mut is_so: impl AsyncFnMut() -> bool) {
+    let limit = tokio::time::Instant::now() + Duration::from_secs(10);
+    while !is_so().await {
+        assert!(tokio::time::Instant::now() < limit, "it did not come about within 10 s");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// How often the server was asked for an entry's heads or for a result.
+fn reads(connection: &mut redis::Connection) -> u64 {
+    let text: String = cmd("INFO").arg("commandstats").query(connection).unwrap();
+    let calls = |name: &str| {
+        let line = text.lines().find(|line| line.starts_with(&format!("cmdstat_{name}:")))?;
+        line.split("calls=").nth(1)?.split(',').next()?.parse::<u64>().ok()
+    };
+    calls("hget").unwrap_or(0) + calls("get").unwrap_or(0)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_read_is_served_without_asking() {
+    let server = RedisServer::start("");
+    let url = format!("redis://{}/0", server.address());
+    let first = FirstLevel::new(redis(&url), HOUR);
+    let entry = entry();
+    put(&first, &entry, "body").await;
+    first.put_result(KEY, "1".into(), HOUR).await.unwrap();
+    let mut raw = raw(&url);
+    assert_eq!((body(&first, &entry.cache_key).await, result(&first).await), (Some("body".into()), Some("1".into())));
+    // What a script of ours has extended comes back as news, once.
+    eventually(async || {
+        let before = reads(&mut raw);
+        for _ in 0..10 {
+            assert_eq!(body(&first, &entry.cache_key).await.as_deref(), Some(b"body".as_slice()));
+            assert_eq!(result(&first).await.as_deref(), Some(b"1".as_slice()));
+        }
+        reads(&mut raw) == before
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_by_another_reaches_memory() {
+    let url = RedisServer::fresh_database();
+    let (first, other) = (FirstLevel::new(redis(&url), HOUR), redis(&url));
+    let (older, newer) = (entry(), entry());
+    let id = put(&*other, &older, "older").await;
+    assert_eq!(body(&first, &older.cache_key).await, Some("older".into()));
+    // Stored anew.
+    put(&*other, &newer, "newer").await;
+    eventually(async || body(&first, &older.cache_key).await == Some("newer".into())).await;
+    // Removed.
+    other.remove(&[EntryId::Http(Layout::Pipeline, newer.id)]).await.unwrap();
+    eventually(async || body(&first, &older.cache_key).await == Some("older".into())).await;
+    // By a program that knows nothing of us.
+    cmd("DEL").arg(&*id.redis_key()).exec(&mut raw(&url)).unwrap();
+    eventually(async || body(&first, &older.cache_key).await.is_none()).await;
+
+    other.put_result(KEY, "1".into(), HOUR).await.unwrap();
+    assert_eq!(result(&first).await, Some("1".into()));
+    other.put_result(KEY, "2".into(), HOUR).await.unwrap();
+    eventually(async || result(&first).await == Some("2".into())).await;
+    cmd("FLUSHDB").exec(&mut raw(&url)).unwrap();
+    eventually(async || result(&first).await.is_none()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_of_ones_own_is_seen_at_once() {
+    let url = RedisServer::fresh_database();
+    for store in [redis(&url) as Arc<dyn Inspect>, Arc::new(Memory::new(Services::default()))] {
+        let first = FirstLevel::new(store, HOUR);
+        for text in ["1", "2"] {
+            let newest = entry();
+            let id = put(&first, &newest, if text == "1" { "one" } else { "two" }).await;
+            assert_eq!(body(&first, &newest.cache_key).await, Some(if text == "1" { "one" } else { "two" }.into()));
+            let mut changed = newest.clone();
+            changed.response.status_code = 203;
+            assert!(first.replace(&id, &changed).await.unwrap());
+            let found = first.lookup(&newest.cache_key, None).await.unwrap();
+            assert_eq!(found[0].entry.response.status_code, 203);
+            first.remove(&[id]).await.unwrap();
+            assert_eq!(body(&first, &newest.cache_key).await, None);
+
+            first.put_result(KEY, text.into(), HOUR).await.unwrap();
+            assert_eq!(result(&first).await, Some(text.into()));
+        }
+        first.remove(&[EntryId::key(KEY.as_bytes())]).await.unwrap();
+        assert_eq!(result(&first).await, None);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_served_from_memory_while_changes_may_go_untold() {
+    let server = RedisServer::start("");
+    let url = format!("redis://{}/0", server.address());
+    let first = FirstLevel::new(redis(&url), HOUR);
+    first.put_result(KEY, "1".into(), HOUR).await.unwrap();
+    assert_eq!(result(&first).await, Some("1".into()));
+
+    // The connection is cut, and somebody else changes the value before there is a new one.
+    let mut other = raw(&url);
+    let mut cut = cmd("CLIENT");
+    cut.arg("KILL").arg(&["TYPE", "normal", "SKIPME", "yes"]);
+    redis::pipe().add_command(cut).cmd("SET").arg(KEY).arg("2").exec(&mut other).unwrap();
+    eventually(async || result(&first).await == Some("2".into())).await;
+    cmd("SET").arg(KEY).arg("3").exec(&mut other).unwrap();
+    eventually(async || result(&first).await == Some("3".into())).await;
+
+    let stopped = server.stop();
+    eventually(async || first.result(KEY).await.is_err()).await;
+    let _server = stopped.start();
+    eventually(async || first.result(KEY).await.is_ok_and(|value| value.is_none())).await;
+    cmd("SET").arg(KEY).arg("4").exec(&mut raw(&url)).unwrap();
+    assert_eq!(result(&first).await, Some("4".into()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_changes_are_never_told_time_alone_counts() {
+    let store = Arc::new(Memory::new(Services::default()));
+    let first = FirstLevel::new(Arc::clone(&store) as _, Duration::from_millis(300));
+    store.put_result(KEY, "1".into(), HOUR).await.unwrap();
+    assert_eq!(result(&first).await, Some("1".into()));
+    store.put_result(KEY, "2".into(), HOUR).await.unwrap();
+    eventually(async || result(&first).await == Some("2".into())).await;
+
+    // And a response is served no longer than it lives.
+    let first = FirstLevel::new(Arc::clone(&store) as _, HOUR);
+    let entry = entry();
+    let mut writer = store.begin(entry.clone(), Some(Duration::from_secs(1))).await.unwrap();
+    writer.push(Bytes::from("body")).await.unwrap();
+    writer.commit().await.unwrap();
+    assert_eq!(first.lookup(&entry.cache_key, None).await.unwrap().len(), 1);
+    eventually(async || first.lookup(&entry.cache_key, None).await.unwrap().is_empty()).await;
+}
