@@ -1,4 +1,6 @@
-//! RFC 9111.
+//! RFC 9111: what each request and each answer leads to; the rules themselves are in the files beside this one.
+
+use std::time::Duration;
 
 use super::conditional::{self, has_validator, is_conditional};
 use super::directives::{RequestDirectives, ResponseDirectives};
@@ -54,16 +56,17 @@ impl Specification {
             _ => {}
         }
         let storing = self.storing(exchange, response);
-        // RFC 9111, 4.3.3: a whole answer to a conditional request says that the nominated responses are good no more.
+        // RFC 9111, 4.3.3: a whole answer to a conditional request says that what was to be validated is good no more.
+        // Other variants, whose validators went along, are merely not what was asked for.
         let is_whole = storable::is_of_resource(response.status_code) && response.status_code < 500;
-        let outdated = if storing.is_none() && is_whole { nominated(request, stored) } else { Vec::new() };
+        let is_outdated = storing.is_none() && is_whole && is_validated(request);
+        let outdated = matching(request, stored)
+            .filter(|(_, found)| is_outdated && has_validator(&found.entry.response.headers))
+            .map(|(index, _)| index);
         Outcome {
             reply: Reply::Origin(storing),
             updates: Vec::new(),
-            removals: outdated
-                .into_iter()
-                .filter(|index| has_validator(&stored[*index].entry.response.headers))
-                .collect(),
+            removals: outdated.collect(),
             invalidated: invalidation::of(request, response),
         }
     }
@@ -118,7 +121,7 @@ impl Specification {
         })
     }
 
-    fn keep(&self, response: &Response, created_at: f64) -> Option<std::time::Duration> {
+    fn keep(&self, response: &Response, created_at: f64) -> Option<Duration> {
         let directives = ResponseDirectives::of_headers(&response.headers);
         let (status, headers) = (response.status_code, &response.headers);
         let freshness = Freshness::for_cache(status, headers, &directives, Some(created_at), self.is_shared);
@@ -163,10 +166,15 @@ impl Specification {
     }
 }
 
+/// Whether validators of stored responses may go along with a request.
+fn is_validated(request: &Request) -> bool {
+    request.method == "GET" && !conditional::is_for_origin(&request.headers)
+}
+
 /// The stored responses whose validators go to the origin (RFC 9111, 4.3.1): those that the request selects, or else
 /// every variant, since the answer may be one of them.
 fn nominated(request: &Request, stored: &[Found]) -> Vec<usize> {
-    if request.method != "GET" || conditional::is_for_origin(&request.headers) {
+    if !is_validated(request) {
         return Vec::new();
     }
     let has_tag = |index: &usize| stored[*index].entry.response.headers.get("etag").is_some();

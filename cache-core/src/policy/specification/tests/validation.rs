@@ -68,6 +68,10 @@ fn a_whole_answer_outdates_what_was_to_be_validated() {
     let scene = stale();
     let outcome = scene.receive(&get(&[]), &response(404, &[]), START + 2.0);
     assert_eq!((outcome.reply, outcome.removals), (Reply::Origin(None), vec![0]));
+    let scene = two_variants();
+    assert_eq!(scene.receive(&get(&[("foo", "1")]), &response(404, &[]), START).removals, [1]);
+    assert!(scene.receive(&get(&[("foo", "3")]), &response(404, &[]), START).removals.is_empty());
+    let scene = stale();
     for status in [206, 416, 500, 503] {
         assert_eq!(scene.receive(&get(&[]), &response(status, &[]), START + 2.0), Outcome::pass());
     }
