@@ -159,7 +159,7 @@ impl Inner {
         let coded = coding(&found.entry.response.headers).filter(|_| plan.decodes);
         let body = match serve.body {
             Part::None => Body::from(Bytes::new()),
-            part => self.stored_body(plan, found, part, coded.and_then(Coding::of), status).await?,
+            part => self.stored_body(plan, found, part, coded.and_then(Coding::of)).await?,
         };
         let now = clock::now();
         let ttl_left = found.expires_at.map(|at| (at - now).max(0.0));
@@ -190,7 +190,6 @@ impl Inner {
         found: &Found,
         part: Part,
         known: Option<Coding>,
-        status: StatusCode,
     ) -> Option<Body> {
         if let Some(body) = &found.body {
             let body = match (part, known) {
@@ -218,7 +217,7 @@ impl Inner {
             Some(coding) => decoded(pieces, coding, decode::From::Store),
             None => pieces,
         };
-        let again = Again { cache: Arc::clone(self), plan: Arc::clone(plan), status: status.as_u16() };
+        let again = Again { cache: Arc::clone(self), plan: Arc::clone(plan), entry: Arc::clone(&found.entry) };
         Some(replayed(pieces, part, again).into())
     }
 

@@ -84,12 +84,13 @@ impl Inner {
     }
 
     /// The whole body of a response whose stored one was lost.
-    pub(super) async fn whole_again(&self, plan: &Plan, status: u16) -> Result<Incoming, SendError> {
+    pub(super) async fn whole_again(&self, plan: &Plan, stored: &Response) -> Result<Incoming, SendError> {
         let headers = without(&plan.request.headers, &CONDITIONS);
         let request = Request { headers, ..plan.request.clone() };
         let arrived = self.send(plan, &request).await.map_err(SendError::broken)?;
-        if arrived.status != status {
-            return Err(SendError::broken("the stored body was lost, and the origin answers otherwise now"));
+        let now = arrived.to_stored();
+        if (now.status_code, now.headers.get("etag")) != (stored.status_code, stored.headers.get("etag")) {
+            return Err(SendError::broken("the stored body was lost, and the origin has another response now"));
         }
         Ok(passing(arrived.body, arrived.length, None))
     }

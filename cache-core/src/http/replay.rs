@@ -14,6 +14,7 @@ use super::cache::Inner;
 use super::plan::Plan;
 use super::send::{Incoming, SendError};
 use crate::counters::Counts;
+use crate::entry::Entry;
 use crate::policy::Part;
 
 /// This much of what was delivered is kept as it is: a body that is read to its end costs no hashing.
@@ -23,8 +24,8 @@ const UNHASHED: usize = 1 << 20;
 pub(super) struct Again {
     pub(super) cache: Arc<Inner>,
     pub(super) plan: Arc<Plan>,
-    /// The status of the stored response.
-    pub(super) status: u16,
+    /// The stored response, whose body it is.
+    pub(super) entry: Arc<Entry>,
 }
 
 /// These bytes of a stored body.
@@ -109,13 +110,12 @@ impl Replay {
 
     /// Asks the origin for the body again, and leaves out what was delivered.
     async fn mend(&mut self) -> Result<Incoming, SendError> {
-        let Again { cache, plan, status } = &self.again;
-        let mut body = cache.whole_again(plan, *status).await?;
+        let Again { cache, plan, entry } = &self.again;
+        let mut body = cache.whole_again(plan, &entry.response).await?;
         // What lies before the part comes from the origin too; nobody has seen it, so it need not be compared.
         let (mut skip, mut compared) = (self.first, 0);
         let (length, expected) = self.delivered.digest();
         let mut hash = Sha256::new();
-        self.skip = self.first.min(self.skip);
         let mut rest = Bytes::new();
         while skip > 0 || compared < length {
             let Some(mut piece) = body.next().await.transpose()? else { return Err(SendError::cut()) };
