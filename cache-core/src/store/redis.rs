@@ -165,6 +165,6 @@ impl Inspect for Redis {
     }
 
     async fn watch(&self, source: Source) -> Result<Option<Events>> {
-        events::watch(&self.commands, &self.services, source).await.map(Some)
+        events::watch(&self.scans, &self.services, source).await.map(Some)
     }
 }

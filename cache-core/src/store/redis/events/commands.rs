@@ -22,8 +22,9 @@ fn deed(command: &[u8]) -> Option<(Deed, usize)> {
     })
 }
 
-/// The signs in a line such as `1795395939.519725 [0 127.0.0.1:48572] "smembers" "hishel_cache:key_index:6b"`.
-pub(super) fn signs(line: &[u8], database: i64) -> Vec<Sign> {
+/// The signs in a line such as `1795395939.519725 [0 127.0.0.1:48572] "smembers" "hishel_cache:key_index:6b"`. What came
+/// from the address `own` is no sign: the watch looks into entries itself.
+pub(super) fn signs(line: &[u8], database: i64, own: Option<&[u8]>) -> Vec<Sign> {
     let read = || {
         let open = line.iter().position(|byte| *byte == b'[')?;
         let rest = &line[open + 1..];
@@ -33,6 +34,9 @@ pub(super) fn signs(line: &[u8], database: i64) -> Vec<Sign> {
         }
         // The path of a socket may hold brackets and blanks, but the command comes in quotes.
         let close = rest.windows(3).position(|part| part == b"] \"")?;
+        if own.is_some_and(|own| rest[of.len()..close].trim_ascii() == own) {
+            return None;
+        }
         let mut arguments = Arguments(&rest[close + 2..]);
         let (deed, keys) = deed(&arguments.next()?)?;
         Some(arguments.take(keys).filter_map(|key| Sign::of(&key, deed)).collect())
@@ -87,7 +91,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn of(line: &str) -> Vec<Sign> {
-        signs(line.as_bytes(), 0)
+        signs(line.as_bytes(), 0, None)
     }
 
     #[test]
@@ -123,8 +127,8 @@ mod tests {
     proptest! {
         #[test]
         fn no_line_makes_it_panic(line in any::<Vec<u8>>(), tail in r#"[\[\] "\\x0-9a-f]{0,40}"#) {
-            signs(&line, 0);
-            signs(format!("1.0 [0 h:1] \"get\" \"result_cache:{tail}").as_bytes(), 0);
+            signs(&line, 0, None);
+            signs(format!("1.0 [0 h:1] \"get\" \"result_cache:{tail}").as_bytes(), 0, None);
         }
     }
 }

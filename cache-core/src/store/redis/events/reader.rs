@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
-use redis::{RedisResult, Value};
+use redis::{RedisResult, Value, cmd};
 use tokio::sync::mpsc;
 
 use super::sign::Sign;
@@ -15,6 +15,7 @@ use crate::clock;
 use crate::error::Result;
 use crate::event::Source;
 use crate::store::redis::connection::Connection;
+use crate::store::redis::reply;
 
 /// The first pause before the server is asked again; each later one is twice as long.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
@@ -124,11 +125,20 @@ async fn notifications(connection: &Connection) -> RedisResult<Messages> {
 
 async fn commands(connection: &Connection) -> RedisResult<Messages> {
     let database = connection.database();
+    let own = own_address(connection).await;
     let lines = connection.client().get_async_monitor().await?.into_on_message::<Value>();
     let signs = lines.map(move |line| match line {
-        Value::SimpleString(line) => commands::signs(line.as_bytes(), database),
-        Value::BulkString(line) => commands::signs(&line, database),
+        Value::SimpleString(line) => commands::signs(line.as_bytes(), database, own.as_deref()),
+        Value::BulkString(line) => commands::signs(&line, database, own.as_deref()),
         _ => Vec::new(),
     });
     Ok(signs.boxed())
+}
+
+/// Where the connection that looks into entries comes from, as `MONITOR` writes it; `None`: the server does not say, or
+/// it comes through a socket, as all others there.
+async fn own_address(connection: &Connection) -> Option<Vec<u8>> {
+    let info = connection.query("CLIENT INFO", cmd("CLIENT").arg("INFO")).await.ok().and_then(reply::bytes)?;
+    let address = info.split(u8::is_ascii_whitespace).find_map(|field| field.strip_prefix(b"addr="))?;
+    (!address.starts_with(b"/") && !address.starts_with(b"unix:")).then(|| address.to_owned())
 }

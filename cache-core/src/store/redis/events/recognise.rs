@@ -5,7 +5,8 @@
 //! - A *hit* is, of commands, a look-up whose entry is read within a second; of notifications, an entry whose TTL is set
 //!   and that was not stored just now. Several entries under one key, refreshed together, are one look-up.
 //! - A *miss* is a look-up of an index that is not there, or whose entries nobody reads. Whose it is only the response
-//!   tells that is stored for it: the miss waits for that for a while.
+//!   tells that is stored for it: the miss waits for that for a while. Misses of one key close together are one: this
+//!   crate looks once more before it fetches.
 //! - Whoever stores asks for the TTL of the index before he joins it, which looks like another miss: it is left out.
 //! - A *store* is heads that are written and then joined to the index; without the index it is a *refresh* (a 304).
 //! - A *removal* is a heads' key that is deleted, heads marked as deleted (hishel 1, the pipeline), or an entry that has
@@ -90,6 +91,12 @@ struct Lookups {
     misses: Vec<Miss>,
     /// When the pipeline's index of it was last asked for.
     last: f64,
+}
+
+impl Lookups {
+    fn unite_misses(&mut self) {
+        self.misses.dedup_by(|later, earlier| later.at - earlier.at <= TOGETHER);
+    }
 }
 
 struct Miss {
@@ -253,6 +260,7 @@ impl Recogniser {
         if let Some(lookups) = self.lookups.get_mut(key) {
             // A look-up that is still open found nothing, or else nothing would have been stored.
             lookups.misses.extend(lookups.open.drain(..).map(|at| Miss { at, is_told: false }));
+            lookups.unite_misses();
             // The last to ask for it, just before it was joined, wanted its TTL.
             if !self.sees_reads && lookups.misses.len() > 1 {
                 lookups.misses.pop_if(|miss| !miss.is_told && at - miss.at <= TOGETHER);
@@ -299,6 +307,7 @@ impl Recogniser {
         self.lookups.retain(|key, lookups| {
             let over = lookups.open.iter().take_while(|at| now - **at > ONE_ACT).count();
             lookups.misses.extend(lookups.open.drain(..over).map(|at| Miss { at, is_told: false }));
+            lookups.unite_misses();
             let patience = if known.contains_key(key) { ONE_ACT } else { SERVICE_AWAITED };
             for miss in lookups.misses.iter_mut().filter(|miss| !miss.is_told && now - miss.at > patience) {
                 miss.is_told = true;
