@@ -112,7 +112,7 @@ async fn a_hit_takes_one_round_trip() {
     assert_eq!(sha256_hex(&found.body.unwrap()), sha256_hex(&noise(300_000)));
     assert!((found.expires_at.unwrap() - clock::now() - DAY.as_secs_f64()).abs() < 5.0);
     for (key, left) in times(&mut raw(&url)) {
-        assert!((left - DAY.as_secs() as i64).abs() < 5, "{key} has {left} s left");
+        assert!((left - DAY.as_secs().cast_signed()).abs() < 5, "{key} has {left} s left");
     }
 }
 
@@ -125,7 +125,7 @@ async fn a_hit_does_not_extend_what_has_a_time_of_its_own() {
     put(&store, &own, noise(200), HOUR).await;
     let found = store.lookup(&own.cache_key, Some(DAY)).await.unwrap();
     assert_eq!(found.len(), 1);
-    assert!(times(&mut raw(&url)).iter().all(|(_, left)| *left <= HOUR.as_secs() as i64));
+    assert!(times(&mut raw(&url)).iter().all(|(_, left)| *left <= HOUR.as_secs().cast_signed()));
 
     // Nor what another response under its key has replaced.
     let (older, newer) = (Entry { created_at: Some(1.0), ..entry("anime/2") }, entry("anime/2"));

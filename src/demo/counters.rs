@@ -48,7 +48,7 @@ pub(super) fn week(now: f64) -> Batch {
                 bytes: hits * size,
                 lookup_micros: requests * (micros + ago % 23),
             };
-            buckets.push(Bucket { hour: this_hour - ago as i64, scope, counts });
+            buckets.push(Bucket { hour: this_hour - ago.cast_signed(), scope, counts });
         }
     }
     Batch::single(buckets)
