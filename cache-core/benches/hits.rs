@@ -237,7 +237,7 @@ fn main() {
         .measurement_time(Duration::from_secs(3))
         .configure_from_args();
     let report = Report::default();
-    let runtime = Runtime::new().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let directory = tempfile::tempdir().unwrap();
     let socket = directory.path().join("redis.sock");
     let socket = socket.to_str().unwrap();
