@@ -20,8 +20,8 @@ use crate::store::StoredBody;
 /// About how much of a body is read at once; bytes.
 const WINDOW: usize = 1 << 20;
 
-/// How many elements of unknown length are read first. Ours have 512 KiB at most, others' have less.
-const FIRST: usize = 3;
+/// How many elements of unknown length are read first. Ours have 128 KiB, others' have less.
+const FIRST: usize = 9;
 
 /// What is being read is kept for at least this long after each step.
 const HELD: Duration = Duration::from_secs(60);

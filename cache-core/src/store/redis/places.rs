@@ -27,8 +27,7 @@ const MOST: u64 = 16_384;
 /// Longer bodies do not come along, for they are better streamed; bytes.
 const LONGEST_BODY: usize = 1 << 20;
 
-/// As many elements are asked for before their length is known. Of ours, three hold the longest body; others' are
-/// shorter.
+/// As many elements are asked for before their length is known. Ours have 128 KiB, others' have less.
 const FEW_ELEMENTS: u64 = 9;
 
 /// Keys with more entries are looked up anew each time.

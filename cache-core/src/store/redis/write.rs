@@ -24,11 +24,8 @@ use crate::error::{Error, Result};
 use crate::service::Services;
 use crate::store::Writer;
 
-/// Pieces are gathered to this size before they are sent: few of them have to be joined when they are read.
-const CHUNK: usize = 512 << 10;
-
-/// hishel 2 stores every body in chunks of this size.
-const CHUNK_OF_HISHEL_2: usize = 131_072;
+/// Pieces are gathered to this size before they are sent; hishel 2 stores every body in chunks of this size.
+const CHUNK: usize = 131_072;
 
 /// A body that is still being written lives at least this long. Each chunk takes less, and finds the ones before it.
 const UNFINISHED: Duration = Duration::from_secs(3_600);
@@ -237,11 +234,10 @@ impl RedisWriter {
 #[async_trait]
 impl Writer for RedisWriter {
     async fn push(&mut self, mut chunk: Bytes) -> Result<()> {
-        let full = if self.layout == Layout::Hishel2 { CHUNK_OF_HISHEL_2 } else { CHUNK };
         while !chunk.is_empty() {
-            let room = full - self.pending.len();
+            let room = CHUNK - self.pending.len();
             self.pending.extend_from_slice(&chunk.split_to(room.min(chunk.len())));
-            if self.pending.len() == full {
+            if self.pending.len() == CHUNK {
                 self.send().await?;
             }
         }
