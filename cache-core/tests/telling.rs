@@ -206,7 +206,7 @@ async fn events_tell_what_happened_to_each_request() {
         (Level::DEBUG, "store", &["service", "key", "ttl"]),
         (Level::DEBUG, "hit", &["service", "key", "ttl_left", "age", "stale", "seconds"]),
         (Level::DEBUG, "revalidate", &["service", "key", "ttl_left", "seconds"]),
-        (Level::WARN, "error", &["service", "key", "error"]),
+        (Level::WARN, "error", &["service", "key", "seconds", "error"]),
         (Level::DEBUG, "miss", &["service", "prefix", "key", "seconds"]),
         (Level::DEBUG, "store", &["service", "prefix", "key", "ttl", "bytes", "computed_in"]),
         (Level::DEBUG, "hit", &["service", "prefix", "key", "bytes", "seconds"]),
