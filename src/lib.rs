@@ -4,6 +4,7 @@ pub mod args;
 pub mod commands;
 pub mod config;
 pub mod demo;
+pub mod enrich;
 pub mod exit;
 pub mod output;
 pub mod selectors;

@@ -63,6 +63,20 @@ impl Service {
         Self::ALL.into_iter().find(|service| service.name() == name)
     }
 
+    /// Where it answers; empty for `Other`.
+    fn url(self) -> &'static str {
+        match self {
+            Self::Jikan => "https://api.jikan.moe/v4",
+            Self::AniList => "https://graphql.anilist.co",
+            Self::AniDb => "http://api.anidb.net:9001/httpapi",
+            Self::Kitsu => "https://kitsu.io/api/edge",
+            Self::AnimeSchedule => "https://animeschedule.net/api/v3",
+            Self::AnimePlanet => "https://www.anime-planet.com",
+            Self::AniSearch => "https://www.anisearch.com",
+            Self::Other => "",
+        }
+    }
+
     /// The host names it answers under.
     fn hosts(self) -> &'static [&'static str] {
         match self {
@@ -139,7 +153,7 @@ pub struct Services {
     ttls: [Duration; Service::ALL.len()],
     policies: [PolicyName; Service::ALL.len()],
     tokens: [Option<Token>; Service::ALL.len()],
-    /// `host:port` (or host) of a configured URL, and whose it is.
+    /// Configured URLs, and whose each is.
     overrides: Vec<(String, Service)>,
 }
 
@@ -192,13 +206,21 @@ impl Services {
     /// Makes every URL with the host and port of `url` count as this service's.
     pub fn set_url(&mut self, service: Service, url: &str) {
         self.overrides.retain(|(_, other)| *other != service);
-        self.overrides.push((authority(url).to_ascii_lowercase(), service));
+        self.overrides.push((url.to_owned(), service));
+    }
+
+    /// Where this service answers: the configured URL, or its real one; empty for [`Service::Other`].
+    pub fn url(&self, service: Service) -> &str {
+        let configured = self.overrides.iter().find(|(_, other)| *other == service);
+        configured.map_or(service.url(), |(url, _)| url)
     }
 
     /// The service that a URL belongs to, by its host.
     pub fn of_url(&self, url: &str) -> Service {
         let authority = authority(url);
-        if let Some((_, service)) = self.overrides.iter().find(|(a, _)| a.eq_ignore_ascii_case(authority)) {
+        if let Some((_, service)) =
+            self.overrides.iter().find(|(url, _)| self::authority(url).eq_ignore_ascii_case(authority))
+        {
             return *service;
         }
         let host = without_port(authority);

@@ -1,0 +1,19 @@
+//! AnimeSchedule: one search by title.
+
+use async_trait::async_trait;
+use serde_json::Value;
+
+use super::anime::Anime;
+use super::problem::Problem;
+use super::source::Source;
+use super::way::Way;
+
+/// AnimeSchedule.
+pub struct AnimeSchedule;
+
+#[async_trait]
+impl Source for AnimeSchedule {
+    async fn fetch(&self, _anime: &Anime, _way: &Way) -> Result<Value, Problem> {
+        Err(Problem::Unexpected("not written yet".to_owned()))
+    }
+}

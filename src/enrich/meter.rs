@@ -1,0 +1,105 @@
+//! What a service was asked, counted while it happens: for the progress, and for the report.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+/// The counts of one service in one pass. Whoever shows progress reads them as often as he likes.
+#[derive(Debug, Default)]
+pub struct Meter {
+    requests: AtomicU64,
+    hits: AtomicU64,
+    upstream: AtomicU64,
+    bytes: AtomicU64,
+    waited_micros: AtomicU64,
+    waiting: AtomicU64,
+    expected: AtomicU64,
+    touched: Mutex<Vec<Touched>>,
+}
+
+/// What a meter shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Asked of the cache: HTTP requests, or calls of functions whose results are cached.
+    pub requests: u64,
+    /// Of these, answered from the cache.
+    pub hits: u64,
+    /// Requests that went to the service.
+    pub upstream: u64,
+    /// Bytes of the answers.
+    pub bytes: u64,
+    /// Spent on waiting for permission.
+    pub waited: Duration,
+    /// Whether somebody waits for permission now.
+    pub is_waiting: bool,
+    /// How many requests there will be in all, as far as is known by now.
+    pub expected: u64,
+}
+
+/// An entry of the cache that answered, or was stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Touched {
+    /// A cache key (`GET:69ff…`), or the Redis key of a result.
+    pub key: String,
+    /// Of the body; `None` for results, which are compared by value.
+    pub sha256: Option<[u8; 32]>,
+}
+
+impl Meter {
+    /// What it shows now.
+    pub fn tally(&self) -> Tally {
+        let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let requests = of(&self.requests);
+        Tally {
+            requests,
+            hits: of(&self.hits),
+            upstream: of(&self.upstream),
+            bytes: of(&self.bytes),
+            waited: Duration::from_micros(of(&self.waited_micros)),
+            is_waiting: of(&self.waiting) > 0,
+            expected: of(&self.expected).max(requests),
+        }
+    }
+
+    /// What was asked for, in the order of the answers.
+    pub fn touched(&self) -> Vec<Touched> {
+        self.touched.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// So many more requests are to come.
+    pub fn expect(&self, more: u64) {
+        self.expected.fetch_add(more, Ordering::Relaxed);
+    }
+
+    /// A request of the cache was answered.
+    pub fn answered(&self, is_hit: bool, bytes: u64, touched: Touched) {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        self.hits.fetch_add(is_hit.into(), Ordering::Relaxed);
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.touched.lock().unwrap_or_else(PoisonError::into_inner).push(touched);
+    }
+
+    /// A request went to the service.
+    pub fn went_upstream(&self) {
+        self.upstream.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts what is waited for permission until what this returns is dropped.
+    pub fn waiting(&self) -> Waiting<'_> {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        Waiting { meter: self, since: std::time::Instant::now() }
+    }
+}
+
+/// Somebody waits for permission.
+pub struct Waiting<'a> {
+    meter: &'a Meter,
+    since: std::time::Instant,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.meter.waiting.fetch_sub(1, Ordering::Relaxed);
+        self.meter.waited_micros.fetch_add(self.since.elapsed().as_micros() as u64, Ordering::Relaxed);
+    }
+}

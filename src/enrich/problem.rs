@@ -1,0 +1,34 @@
+//! Why a service brought nothing. One failed service fails no other, so these are told, not thrown.
+
+use std::time::Duration;
+
+use cache_core::FetchError;
+
+/// Why a service, or one of its requests, brought nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum Problem {
+    /// It does not know the anime.
+    #[error("not found")]
+    NotFound,
+    /// It answered with an error.
+    #[error("status {0}")]
+    Status(u16),
+    /// It has had enough of us.
+    #[error("too many requests{}", .0.map(|time| format!(", to be asked again in {} s", time.as_secs())).unwrap_or_default())]
+    TooMany(Option<Duration>),
+    /// It answered, but with an error in the body, or with another page than the one that was asked for.
+    #[error("{0}")]
+    Unexpected(String),
+    /// It failed too often in a row, and is left alone for a while.
+    #[error("left alone for {} s after too many failures", .0.as_secs())]
+    LeftAlone(Duration),
+    /// Only what is cached was asked for, and this is not.
+    #[error("not cached: {0}")]
+    NotCached(String),
+    /// All its requests together took too long.
+    #[error("not done within {} s", .0.as_secs())]
+    OutOfTime(Duration),
+    /// It could not be asked, or its answer not be read.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+}

@@ -1,0 +1,92 @@
+//! A source's way to its service: through the cache, at the pace that the service allows, and metered.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use cache_core::{Cache, CachedClient, RequestBuilder, ResultCache, ServedFrom, Service};
+use http::{HeaderMap, StatusCode};
+use sha2::{Digest as _, Sha256};
+
+use super::meter::{Meter, Touched};
+use super::network::Network;
+use super::problem::Problem;
+
+/// What of the cache may answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// Whatever is in it; what is not is fetched and stored.
+    #[default]
+    Usual,
+    /// Nothing: everything is fetched and stored anew.
+    Fresh,
+    /// Nothing, and nothing is stored: what the services say now.
+    Uncached,
+    /// Only what is in it: nothing is fetched.
+    Offline,
+}
+
+/// The way of one source in one pass. Clones share everything.
+#[derive(Clone)]
+pub struct Way {
+    client: CachedClient,
+    results: ResultCache,
+    url: String,
+    mode: Mode,
+    meter: Arc<Meter>,
+}
+
+/// What a request brought.
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+    /// Nobody was asked for it but the cache.
+    pub is_hit: bool,
+}
+
+impl Way {
+    /// The way to a service, which answers at `url`.
+    pub fn new(cache: &Cache, network: &Network, service: Service, url: &str, mode: Mode, meter: Arc<Meter>) -> Self {
+        let client = CachedClient::from(cache.http(service, network.sender(Arc::clone(&meter))));
+        Self { client, results: cache.results(), url: url.trim_end_matches('/').to_owned(), mode, meter }
+    }
+
+    /// Where the service answers, without a slash at the end.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// What counts, to be told how much more is to come.
+    pub fn meter(&self) -> &Meter {
+        &self.meter
+    }
+
+    /// Requests of the service, to be answered by [`Self::ask`].
+    pub fn client(&self) -> &CachedClient {
+        &self.client
+    }
+
+    /// The cache of what functions return.
+    pub fn results(&self) -> &ResultCache {
+        &self.results
+    }
+
+    /// What may answer.
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// Answers one request, whatever its status. What `is_good` says no to is never stored; stored by somebody else, it
+    /// is fetched again.
+    pub async fn ask(&self, request: RequestBuilder, is_good: fn(&[u8]) -> bool) -> Result<Answer, Problem> {
+        let fetched = request.send().await?;
+        let is_hit = matches!(fetched.served().from, ServedFrom::Hit | ServedFrom::Stale);
+        let key = fetched.served().cache_key.to_string();
+        let (status, headers) = (fetched.status(), fetched.headers().clone());
+        let body = fetched.bytes().await?;
+        let _ = is_good;
+        let touched = Touched { key, sha256: Some(Sha256::digest(&body).into()) };
+        self.meter.answered(is_hit, body.len() as u64, touched);
+        Ok(Answer { status, headers, body, is_hit })
+    }
+}
