@@ -26,8 +26,11 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 /// How long other processes are told not to wait: until each of those that wait has looked once.
 const ALONE: Duration = Duration::from_millis(500);
-/// Nobody waits longer for another's fetch, however alive that is.
+/// Nobody waits longer for another's fetch, however alive that is, nor for several of them together.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// Who finds nothing stored after so many fetches of others waits for no other: the store keeps nothing, as a full one
+/// that evicts at once, and each would wait for all who are before him.
+const MOST_FETCHES: u32 = 8;
 
 /// The fetches under way. Clones share them.
 #[derive(Clone)]
@@ -44,10 +47,20 @@ struct Shared {
 pub(crate) enum Turn {
     /// Fetch it, after one more look into the store: somebody may have stored it since the caller looked.
     Lead(Lead),
-    /// Somebody else's fetch has ended: look into the store again. (Counts as a wait.)
+    /// Somebody else's fetch has ended: look into the store again.
     LookAgain,
     /// Fetch it, and let nobody wait: its response cannot be stored, or the wait was too long.
     Alone,
+}
+
+/// One caller's waiting for the fetches of others.
+#[derive(Default)]
+pub(crate) struct Waiting {
+    /// Of all his waiting; set when it begins.
+    deadline: Option<Instant>,
+    /// How many fetches ended whose response he was to find in the store.
+    fetches: u32,
+    has_waited: bool,
 }
 
 /// A fetch that others wait for. Dropped before it landed, the next of them leads.
@@ -57,7 +70,6 @@ pub(crate) struct Lead {
     seat: OwnedSemaphorePermit,
     /// Renews the claim until this is dropped.
     heartbeat: oneshot::Sender<()>,
-    has_waited: bool,
 }
 
 /// One fetch and those who wait for it.
@@ -79,21 +91,22 @@ impl Flights {
     }
 
     /// Waits for whoever fetches `name` already, or leads.
-    pub(crate) async fn board(&self, name: &str) -> Turn {
-        let deadline = Instant::now() + LONGEST_WAIT;
+    pub(crate) async fn board(&self, name: &str, waiting: &mut Waiting) -> Turn {
+        let deadline = waiting.deadline();
         let flight = self.flight(name);
-        let (seat, has_waited) = match Arc::clone(&flight.seat).try_acquire_owned() {
-            Ok(seat) => (seat, false),
-            Err(TryAcquireError::Closed) => return flight.outcome(),
+        let seat = match Arc::clone(&flight.seat).try_acquire_owned() {
+            Ok(seat) => seat,
+            Err(TryAcquireError::Closed) => return flight.outcome(waiting),
             Err(TryAcquireError::NoPermits) => {
+                waiting.has_waited = true;
                 match tokio::time::timeout_at(deadline, Arc::clone(&flight.seat).acquire_owned()).await {
-                    Ok(Ok(seat)) => (seat, true),
-                    Ok(Err(_)) => return flight.outcome(),
+                    Ok(Ok(seat)) => seat,
+                    Ok(Err(_)) => return flight.outcome(waiting),
                     Err(_) => return Turn::Alone,
                 }
             }
         };
-        flight.claim(seat, has_waited, deadline).await
+        flight.claim(seat, waiting).await
     }
 
     fn flight(&self, name: &str) -> Arc<Flight> {
@@ -123,14 +136,15 @@ impl Shared {
 
 impl Flight {
     /// Claims the name among all processes, or waits for the one that has it.
-    async fn claim(self: Arc<Self>, seat: OwnedSemaphorePermit, mut has_waited: bool, deadline: Instant) -> Turn {
+    async fn claim(self: Arc<Self>, seat: OwnedSemaphorePermit, waiting: &mut Waiting) -> Turn {
+        let deadline = waiting.deadline();
         let mut pause = SHORTEST_PAUSE;
         loop {
             match self.ask_for_claim().await {
                 // A store that does not answer holds nobody up.
                 None | Some(Claim::Granted) => {
                     let heartbeat = self.keep_claimed();
-                    return Turn::Lead(Lead { flight: self, seat, heartbeat, has_waited });
+                    return Turn::Lead(Lead { flight: self, seat, heartbeat });
                 }
                 Some(Claim::Alone) => {
                     self.end(false);
@@ -138,7 +152,7 @@ impl Flight {
                 }
                 Some(Claim::Held) if Instant::now() + pause > deadline => return Turn::Alone,
                 Some(Claim::Held) => {
-                    has_waited = true;
+                    waiting.has_waited = true;
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(LONGEST_PAUSE);
                 }
@@ -185,8 +199,12 @@ impl Flight {
         self.seat.close();
     }
 
-    fn outcome(&self) -> Turn {
-        if self.was_stored.get().is_some_and(|was_stored| *was_stored) { Turn::LookAgain } else { Turn::Alone }
+    fn outcome(&self, waiting: &mut Waiting) -> Turn {
+        if !self.was_stored.get().is_some_and(|was_stored| *was_stored) {
+            return Turn::Alone;
+        }
+        waiting.fetches += 1;
+        Turn::LookAgain
     }
 
     /// Names may be long and hold secrets; the store only has to tell them apart.
@@ -212,12 +230,27 @@ impl Drop for Flight {
     }
 }
 
-impl Lead {
-    /// Whether it waited for another's fetch first. (Counts as a wait.)
+impl Waiting {
+    /// Whether he waited for another's fetch. (Counts as a wait, once.)
     pub(crate) fn has_waited(&self) -> bool {
         self.has_waited
     }
 
+    /// Whether he may wait for another's fetch, by what the store has under his key.
+    ///
+    /// Where it has nothing after a fetch that he waited for, that was flushed before he looked, and one of those who
+    /// waited fetches for all of them again. What it has and is of no use to him would be so after the next fetch, too:
+    /// each would wait for all who are before him.
+    pub(crate) fn may_go_on(&self, has_nothing: bool) -> bool {
+        self.fetches == 0 || has_nothing && self.fetches < MOST_FETCHES
+    }
+
+    fn deadline(&mut self) -> Instant {
+        *self.deadline.get_or_insert_with(|| Instant::now() + LONGEST_WAIT)
+    }
+}
+
+impl Lead {
     /// The fetch has ended. Where nothing was stored, those who wait go on by themselves, all at once.
     pub(crate) async fn land(self, was_stored: bool) {
         let Self { flight, seat, heartbeat, .. } = self;

@@ -14,6 +14,7 @@ use cache_core::counters::{Counts, Scope};
 use cache_core::{
     Cache, Call, Config, EntryId, Inspect, Memory, Missing, Redis, RedisUrl, ResultCache, Services, Sqlite, clock,
 };
+use futures_util::future::join_all;
 use redis_server::RedisServer;
 use rstest::rstest;
 use serde::{Deserialize, Serialize};
@@ -283,6 +284,29 @@ async fn who_stops_computing_holds_nobody_up(
     assert!(first.await.is_err());
     assert_eq!(tokio::time::timeout(Duration::from_secs(5), next.join_all()).await.expect("nobody waits"), [2]);
     assert_eq!(function.runs(), 1);
+}
+
+#[tokio::test]
+async fn who_waited_for_what_is_gone_again_waits_for_the_next_computation() {
+    let subject = On::Memory.open().await;
+    let function = Function::default();
+    let asked = (0..20).map(|task| {
+        // Gone before anybody looks for it, as if it had been flushed meanwhile.
+        let call = if task == 0 { call().ttl(Duration::from_nanos(1)) } else { call() };
+        let (results, function) = (subject.results.clone(), function.clone());
+        async move {
+            let computed = || async {
+                // The others come while this one computes.
+                tokio::task::yield_now().await;
+                function.returns(task).await
+            };
+            results.get_or_compute(&call, computed).await
+        }
+    });
+    let answers = join_all(asked).await;
+    assert_eq!(function.runs(), 2);
+    assert_eq!(answers[0], 0);
+    assert_eq!(answers[1..], [answers[1]; 19]);
 }
 
 #[rstest]

@@ -114,11 +114,16 @@ fn process(claims: &Arc<Claims>) -> (Flights, Tasks) {
     (Flights::new(store, tasks.clone()), tasks)
 }
 
-type Boarding<'a> = Pin<Box<dyn Future<Output = Turn> + Send + 'a>>;
+type Boarding<'a> = Pin<Box<dyn Future<Output = (Turn, Waiting)> + Send + 'a>>;
+
+async fn board(flights: &Flights) -> (Turn, Waiting) {
+    let mut waiting = Waiting::default();
+    (flights.board("key", &mut waiting).await, waiting)
+}
 
 /// Boards, and waits.
 async fn waiting(flights: &Flights) -> Boarding<'_> {
-    let mut boarding: Boarding<'_> = Box::pin(flights.board("key"));
+    let mut boarding: Boarding<'_> = Box::pin(board(flights));
     poll_fn(|context| {
         assert!(boarding.as_mut().poll(context).is_pending(), "it waits");
         Poll::Ready(())
@@ -128,16 +133,16 @@ async fn waiting(flights: &Flights) -> Boarding<'_> {
 }
 
 async fn lead(flights: &Flights) -> Lead {
-    match flights.board("key").await {
-        Turn::Lead(lead) => lead,
+    match board(flights).await {
+        (Turn::Lead(lead), waiting) if !waiting.has_waited() => lead,
         _ => panic!("nobody else fetches it"),
     }
 }
 
 async fn led(boarding: Boarding<'_>) -> Lead {
     match boarding.await {
-        Turn::Lead(lead) => lead,
-        _ => panic!("it leads"),
+        (Turn::Lead(lead), waiting) if waiting.has_waited() => lead,
+        _ => panic!("it waits, and leads"),
     }
 }
 
@@ -145,11 +150,10 @@ async fn led(boarding: Boarding<'_>) -> Lead {
 async fn who_waits_looks_again_when_the_lead_has_stored() {
     let (flights, _tasks) = process(&Arc::default());
     let first = lead(&flights).await;
-    assert!(!first.has_waited());
     let (a, b) = (waiting(&flights).await, waiting(&flights).await);
     first.land(true).await;
-    assert!(matches!(a.await, Turn::LookAgain));
-    assert!(matches!(b.await, Turn::LookAgain));
+    assert!(matches!(a.await, (Turn::LookAgain, _)));
+    assert!(matches!(b.await, (Turn::LookAgain, _)));
     assert!(flights.0.table().is_empty());
     lead(&flights).await;
 }
@@ -165,11 +169,11 @@ async fn all_go_alone_at_once_when_nothing_was_stored() {
     let started = Instant::now();
     first.land(false).await;
     for turn in [a.await, b.await] {
-        assert!(matches!(turn, Turn::Alone));
+        assert!(matches!(turn, (Turn::Alone, _)));
     }
     assert_eq!(started.elapsed(), Duration::ZERO);
     for turn in [c.await, d.await] {
-        assert!(matches!(turn, Turn::Alone));
+        assert!(matches!(turn, (Turn::Alone, _)));
     }
     assert!(started.elapsed() <= LONGEST_PAUSE);
 }
@@ -181,7 +185,6 @@ async fn a_dropped_lead_hands_over_to_exactly_one() {
     let (a, mut b, c) = (waiting(&flights).await, waiting(&flights).await, waiting(&flights).await);
     drop(first);
     let second = led(a).await;
-    assert!(second.has_waited());
     poll_fn(|context| {
         assert!(b.as_mut().poll(context).is_pending(), "only one leads");
         Poll::Ready(())
@@ -220,10 +223,9 @@ async fn another_process_waits_and_finds_it_stored() {
     let landed = Instant::now();
     first.land(true).await;
     let second = led(a).await;
-    assert!(second.has_waited());
     assert!(landed.elapsed() <= LONGEST_PAUSE);
     second.land(true).await;
-    assert!(matches!(b.await, Turn::LookAgain));
+    assert!(matches!(b.await, (Turn::LookAgain, _)));
     assert_eq!(claims.count(), 0);
 }
 
@@ -247,9 +249,27 @@ async fn nobody_waits_for_ever() {
     let ((here, _tasks), (there, _their_tasks)) = (process(&claims), process(&claims));
     let _first = lead(&here).await;
     let started = Instant::now();
-    let (turn, other) = tokio::join!(here.board("key"), there.board("key"));
-    assert!(matches!((turn, other), (Turn::Alone, Turn::Alone)));
+    let (turn, other) = tokio::join!(board(&here), board(&there));
+    assert!(matches!((turn, other), ((Turn::Alone, _), (Turn::Alone, _))));
     assert!(started.elapsed() <= LONGEST_WAIT);
+}
+
+#[tokio::test(start_paused = true)]
+async fn waiting_again_makes_nobody_wait_longer() {
+    let (flights, _tasks) = process(&Arc::default());
+    let first = lead(&flights).await;
+    let (mut waiting, started) = (Waiting::default(), Instant::now());
+    let landing = async {
+        tokio::time::sleep(LONGEST_WAIT / 2).await;
+        first.land(true).await;
+        // It was flushed, and somebody fetches it again before the one who waited has looked.
+        lead(&flights).await
+    };
+    let (turn, _second) = tokio::join!(flights.board("key", &mut waiting), landing);
+    assert!(matches!(turn, Turn::LookAgain));
+    assert!(waiting.may_go_on(true) && !waiting.may_go_on(false));
+    assert!(matches!(flights.board("key", &mut waiting).await, Turn::Alone));
+    assert_eq!(started.elapsed(), LONGEST_WAIT);
 }
 
 #[tokio::test(start_paused = true)]
@@ -263,7 +283,7 @@ async fn a_store_that_does_not_answer_holds_nobody_up() {
     let a = waiting(&flights).await;
     // In one process they wait for each other all the same.
     first.land(true).await;
-    assert!(matches!(a.await, Turn::LookAgain));
+    assert!(matches!(a.await, (Turn::LookAgain, _)));
 }
 
 #[tokio::test(start_paused = true)]

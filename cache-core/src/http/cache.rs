@@ -16,7 +16,7 @@ use super::replay::{Again, replayed};
 use super::send::{Incoming, SendError, Sender};
 use crate::cache::{Core, Hold};
 use crate::clock;
-use crate::coalesce::{Lead, Turn};
+use crate::coalesce::{Lead, Turn, Waiting};
 use crate::codec;
 use crate::counters::{Counts, Scope};
 use crate::error::chain;
@@ -91,9 +91,9 @@ impl Inner {
 
     async fn answer(self: &Arc<Self>, plan: &Arc<Plan>) -> Result<Fetched, FetchError> {
         let found = self.look_up(plan).await;
-        // Without a store there is nothing that others could wait for.
-        let mut may_wait = found.is_some();
+        let mut is_answering = found.is_some();
         let mut stored = found.unwrap_or_default();
+        let mut waiting = Waiting::default();
         let mut lead: Option<Lead> = None;
         loop {
             match plan.policy.decide(&plan.request, &stored, clock::now()) {
@@ -113,20 +113,23 @@ impl Inner {
                 }
                 Decision::Unsatisfiable => return Ok(unsatisfiable(plan)),
                 Decision::Forward(forward) => {
+                    // Without a store there is nothing that others could wait for.
+                    let may_wait = is_answering && lead.is_none() && waiting.may_go_on(stored.is_empty());
                     if !forward.can_be_shared || !may_wait {
                         return self.forward(plan, &stored, forward, lead).await;
                     }
-                    may_wait = false;
-                    match self.core.flights.board(&plan.flight()).await {
+                    let had_waited = waiting.has_waited();
+                    let turn = self.core.flights.board(&plan.flight(), &mut waiting).await;
+                    let waits = u64::from(waiting.has_waited() && !had_waited);
+                    self.count(Counts { waits, ..Counts::default() });
+                    match turn {
                         Turn::Alone => return self.forward(plan, &stored, forward, None).await,
-                        Turn::Lead(seat) => {
-                            let waits = u64::from(seat.has_waited());
-                            self.count(Counts { waits, ..Counts::default() });
-                            lead = Some(seat);
-                        }
-                        Turn::LookAgain => self.count(Counts { waits: 1, ..Counts::default() }),
+                        Turn::Lead(seat) => lead = Some(seat),
+                        Turn::LookAgain => {}
                     }
-                    stored = self.look_up(plan).await.unwrap_or_default();
+                    let found = self.look_up(plan).await;
+                    is_answering = found.is_some();
+                    stored = found.unwrap_or_default();
                 }
             }
         }
@@ -226,7 +229,8 @@ impl Inner {
         let (cache, plan) = (Arc::clone(self), Arc::clone(plan));
         self.core.tasks.spawn(async move {
             // Whoever else is at it will have refreshed it when this one's turn comes.
-            let Turn::Lead(lead) = cache.core.flights.board(&plan.flight()).await else { return };
+            let turn = cache.core.flights.board(&plan.flight(), &mut Waiting::default()).await;
+            let Turn::Lead(lead) = turn else { return };
             let stored = cache.look_up(&plan).await.unwrap_or_default();
             let Decision::Serve(Serve { refresh: Some(forward), .. }) =
                 plan.policy.decide(&plan.request, &stored, clock::now())

@@ -202,13 +202,14 @@ impl Plan {
         }
     }
 
-    /// Requests of one flight get the same answer. Under RFC 9111 the fields may select another one.
+    /// Requests of one flight get the same answer. Under RFC 9111 the fields may select another one, and a key that was
+    /// made of the body does not tell URLs apart.
     pub(super) fn flight(&self) -> String {
         if self.decodes {
             return self.key.to_string();
         }
         let mut hash = Sha256::new();
-        hash.update(&self.request.method);
+        hash.update(format!("{} {}", self.request.method, self.request.url));
         for (name, values) in self.request.headers.iter().filter(|(name, _)| *name != "connection") {
             for value in values {
                 hash.update(format!("\n{name}:{value}"));

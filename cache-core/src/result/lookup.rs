@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::cache::Core;
-use crate::coalesce::{Lead, Turn};
+use crate::coalesce::{Lead, Turn, Waiting};
 use crate::counters::{Counts, Scope};
 use crate::error::chain;
 use crate::grace::Graceful;
@@ -26,13 +26,15 @@ pub(super) struct Lookup<'a> {
     started: Instant,
     /// Spent on asking the store.
     time: Duration,
-    has_waited: bool,
+    waiting: Waiting,
 }
 
 /// What the store knows.
 enum Answer<T> {
     Found(T),
     Missing,
+    /// Something that is not a result of this type.
+    Unreadable,
     /// The store does not answer.
     Unknown,
 }
@@ -48,35 +50,41 @@ impl<'a> Lookup<'a> {
                 counters.count(&scope, Counts { errors: 1, ..Counts::default() });
             }
         });
-        Self { core, store, scope, prefix, key, started: Instant::now(), time: Duration::ZERO, has_waited: false }
+        Self {
+            core,
+            store,
+            scope,
+            prefix,
+            key,
+            started: Instant::now(),
+            time: Duration::ZERO,
+            waiting: Waiting::default(),
+        }
     }
 
     /// The stored result; or, where it has to be computed, the lead of those who wait for it, if anybody can wait.
     pub(super) async fn find<T: DeserializeOwned>(&mut self) -> Result<T, Option<Lead>> {
         let mut lead: Option<Lead> = None;
-        // Once: were what the others store never of use, each would wait for all who are before him.
-        let mut may_wait = true;
         loop {
-            match self.ask().await {
+            let has_nothing = match self.ask().await {
                 Answer::Found(value) => {
                     if let Some(lead) = lead {
                         lead.land(true).await;
                     }
                     return Ok(value);
                 }
-                Answer::Missing if may_wait => {
-                    may_wait = false;
-                    match self.core.flights.board(&self.key).await {
-                        Turn::Lead(granted) => {
-                            self.has_waited = granted.has_waited();
-                            lead = Some(granted);
-                        }
-                        Turn::LookAgain => self.has_waited = true,
-                        Turn::Alone => break,
-                    }
-                }
+                Answer::Missing => true,
+                Answer::Unreadable => false,
                 // Without a store there is nothing that others could wait for.
-                Answer::Missing | Answer::Unknown => break,
+                Answer::Unknown => break,
+            };
+            if lead.is_some() || !self.waiting.may_go_on(has_nothing) {
+                break;
+            }
+            match self.core.flights.board(&self.key, &mut self.waiting).await {
+                Turn::Lead(granted) => lead = Some(granted),
+                Turn::LookAgain => {}
+                Turn::Alone => break,
             }
         }
         self.count(Counts { misses: 1, ..self.so_far() });
@@ -121,7 +129,7 @@ impl<'a> Lookup<'a> {
                 _ => {
                     let error = "the stored result cannot be read";
                     tracing::warn!(service = %self.service(), prefix = self.prefix, key = ?self.key, error, "error");
-                    Answer::Missing
+                    Answer::Unreadable
                 }
             },
         }
@@ -132,7 +140,11 @@ impl<'a> Lookup<'a> {
     }
 
     fn so_far(&self) -> Counts {
-        Counts { waits: self.has_waited.into(), lookup_micros: self.time.as_micros() as u64, ..Counts::default() }
+        Counts {
+            waits: self.waiting.has_waited().into(),
+            lookup_micros: self.time.as_micros() as u64,
+            ..Counts::default()
+        }
     }
 
     fn count(&self, happened: Counts) {

@@ -76,6 +76,58 @@ async fn nobody_waits_in_line_for_what_cannot_be_stored() {
     assert!(answers.iter().all(|body| body.starts_with("body ")));
 }
 
+/// With this the response is gone before anybody looks for it, as if it had been flushed meanwhile.
+const GONE_AT_ONCE: (&str, &str) = ("X-Hishel-Ttl", "0.000000001");
+
+#[tokio::test]
+async fn who_waited_for_what_is_gone_again_waits_for_the_next_fetch() {
+    let gate = Arc::new(Semaphore::new(0));
+    let origin = gated(200, Arc::clone(&gate)).await;
+    let client = cache(PolicyName::Ttl).client(Service::Jikan);
+    let asked = join_all((0..20).map(|number| {
+        let request = client.get(origin.url("/"));
+        let request = if number == 0 { request.header(GONE_AT_ONCE.0, GONE_AT_ONCE.1) } else { request };
+        async move { request.send().await.unwrap().text().await.unwrap() }
+    }));
+    let opened = async {
+        while origin.count() == 0 {
+            tokio::task::yield_now().await;
+        }
+        gate.add_permits(20);
+    };
+    let (answers, ()) = tokio::join!(asked, opened);
+    assert_eq!(origin.count(), 2);
+    let of = |body| answers.iter().filter(|other| *other == body).count();
+    assert_eq!((of("body 0"), of("body 1")), (1, 19));
+}
+
+#[tokio::test]
+async fn where_the_store_keeps_nothing_nobody_waits_for_all_before_him() {
+    let gate = Arc::new(Semaphore::new(0));
+    let origin = gated(200, Arc::clone(&gate)).await;
+    let client = cache(PolicyName::Ttl).client(Service::Jikan);
+    let asked = join_all((0..40).map(|_| {
+        let request = client.get(origin.url("/")).header(GONE_AT_ONCE.0, GONE_AT_ONCE.1);
+        async move { request.send().await.unwrap().text().await.unwrap() }
+    }));
+    let opened = async {
+        // One is let in after the other, until those who are left come all at once.
+        let mut in_turn = 0;
+        while origin.count() < 40 {
+            if origin.count() == in_turn + 1 {
+                gate.add_permits(1);
+                in_turn += 1;
+            }
+            tokio::task::yield_now().await;
+        }
+        gate.add_permits(40);
+        in_turn
+    };
+    let (answers, in_turn) = tokio::join!(asked, opened);
+    assert_eq!((answers.len(), origin.count()), (40, 40));
+    assert!((2..=10).contains(&in_turn), "{in_turn} waited for one another");
+}
+
 #[tokio::test]
 async fn who_asks_for_another_variant_does_not_wait() {
     let gate = Arc::new(Semaphore::new(0));
@@ -104,6 +156,30 @@ async fn who_asks_for_another_variant_does_not_wait() {
         assert_eq!(hit.served().from, ServedFrom::Hit);
         assert_eq!(hit.text().await.unwrap(), language);
     }
+}
+
+#[tokio::test]
+async fn who_asks_for_another_url_under_the_same_key_does_not_wait() {
+    let gate = Arc::new(Semaphore::new(0));
+    let held = Arc::clone(&gate);
+    let origin = Origin::start(move |seen| {
+        let mut steps = if seen.target == "/held" { vec![Step::Await(Arc::clone(&held))] } else { Vec::new() };
+        steps.extend(response(200, &[("Cache-Control", "max-age=60")], &seen.target));
+        steps
+    })
+    .await;
+    let client = cache(PolicyName::Specification).client(Service::Jikan);
+    let get = |path| client.get(origin.url(path)).header("X-Hishel-Body-Key", "true").data("the key").send();
+    let waiting = async { get("/held").await.unwrap().text().await.unwrap() };
+    let passing = async {
+        while origin.count() == 0 {
+            tokio::task::yield_now().await;
+        }
+        let other = get("/other").await.unwrap().text().await.unwrap();
+        gate.add_permits(1);
+        other
+    };
+    assert_eq!(tokio::join!(waiting, passing), ("/held".to_owned(), "/other".to_owned()));
 }
 
 #[tokio::test]
