@@ -29,10 +29,7 @@ pub fn expand(options: TokenStream, function: TokenStream) -> Result<TokenStream
     let name = LitStr::new(&function.sig.ident.unraw().to_string(), function.sig.ident.span());
     let prefix = options.prefix.unwrap_or(name);
     let schema = options.schema.map_or_else(|| schema_of(&function), LitStr::into_token_stream);
-    let ttl = options.ttl.map(|ttl| {
-        let (seconds, nanoseconds) = (ttl.as_secs(), ttl.subsec_nanos());
-        quote!(.ttl(::core::time::Duration::new(#seconds, #nanoseconds)))
-    });
+    let ttl = options.ttl.map(|ttl| quote!(.ttl(#ttl)));
     let (method, check) = if has_name(output, &["Result"]) {
         (quote!(get_or_try_compute), None)
     } else {

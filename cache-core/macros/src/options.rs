@@ -1,16 +1,17 @@
 //! What stands in the brackets of `#[cached_result(…)]`.
 
-use std::time::Duration;
-
+use proc_macro2::TokenStream;
+use quote::{ToTokens as _, quote};
 use syn::ext::IdentExt as _;
 use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
-use syn::{Error, Expr, Ident, LitStr, Result, Token, parenthesized};
+use syn::{Error, Expr, ExprLit, Ident, Lit, LitStr, Result, Token, parenthesized};
 
 /// The choices of one cached function.
 #[derive(Default)]
 pub struct Options {
-    pub ttl: Option<Duration>,
+    /// An expression: a `Duration`.
+    pub ttl: Option<TokenStream>,
     pub prefix: Option<LitStr>,
     pub schema: Option<LitStr>,
     /// Where the cache is found.
@@ -56,10 +57,15 @@ impl Options {
             self.cache = Some(input.parse()?);
             return Ok(());
         }
-        let text: LitStr = input.parse()?;
         if name == "ttl" {
-            self.ttl = Some(duration(&text)?);
-        } else if name == "prefix" {
+            self.ttl = Some(match input.parse()? {
+                Expr::Lit(ExprLit { lit, .. }) => duration(&lit)?,
+                computed => computed.into_token_stream(),
+            });
+            return Ok(());
+        }
+        let text: LitStr = input.parse()?;
+        if name == "prefix" {
             self.prefix = Some(prefix(text)?);
         } else {
             self.schema = Some(schema(text)?);
@@ -68,9 +74,15 @@ impl Options {
     }
 }
 
-fn duration(text: &LitStr) -> Result<Duration> {
+fn duration(literal: &Lit) -> Result<TokenStream> {
+    let Lit::Str(text) = literal else {
+        return Err(Error::new(literal.span(), "`ttl` is a duration such as \"24h\", or an expression that is one"));
+    };
     match humantime::parse_duration(&text.value()) {
-        Ok(duration) if duration.as_secs() > 0 => Ok(duration),
+        Ok(duration) if duration.as_secs() > 0 => {
+            let (seconds, nanoseconds) = (duration.as_secs(), duration.subsec_nanos());
+            Ok(quote!(::core::time::Duration::new(#seconds, #nanoseconds)))
+        }
         Ok(_) => Err(Error::new(text.span(), "a result must live for a second at least")),
         Err(error) => Err(Error::new(text.span(), format!("`ttl` is a duration such as \"24h\" or \"90m\": {error}"))),
     }

@@ -28,7 +28,9 @@
 /// those too.
 ///
 /// # Options
-/// - `ttl = "24h"`: how long a result lives, as [humantime](https://docs.rs/humantime) has it; 24 hours unless given.
+/// - `ttl = "24h"`: how long a result lives, as [humantime](https://docs.rs/humantime) has it; 24 hours unless given. Or
+///   an expression that is a [`Duration`](std::time::Duration), such as `ttl = services.ttl(Service::AniSearch)`, which
+///   sees the arguments; zero caches nothing.
 /// - `prefix = "anisearch_anime"`: the first part of the key, and the name in the counters; the function's name unless
 ///   given.
 /// - `skip(client, depth)`: arguments that are no part of the key, since the result does not depend on them.

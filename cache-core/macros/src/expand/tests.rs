@@ -14,7 +14,13 @@ const FUNCTION: &str = "async fn f(results: &ResultCache, id: u32) -> u32 { id }
     "`tll` is no option of `cached_result`: known are `ttl`, `prefix`, `schema`, `cache` and `skip(…)`"
 )]
 #[case::option_twice("ttl = \"1h\", ttl = \"2h\"", FUNCTION, "ttl", "`ttl` is given twice")]
-#[case::not_a_text("ttl = 3600", FUNCTION, "3600", "expected string literal")]
+#[case::number_as_ttl(
+    "ttl = 3600",
+    FUNCTION,
+    "3600",
+    "`ttl` is a duration such as \"24h\", or an expression that is one"
+)]
+#[case::not_a_text("prefix = anime", FUNCTION, "anime", "expected string literal")]
 #[case::not_a_duration(
     "ttl = \"a day\"",
     FUNCTION,
