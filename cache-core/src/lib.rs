@@ -49,8 +49,8 @@
 //! | `error` | warn | `service`, `operation` (of the store) or `key` and `seconds` (of what the origin did not answer), `error` |
 //!
 //! Times are seconds: `seconds` since the caller asked, `fetched_in` what the origin took of them; `ttl_left` is not
-//! there for what never expires. Events of results also have their `prefix`, and `bytes` or `computed_in`; what is left
-//! of a result's TTL is not known, since asking for it would take longer than the hit. No event has a URL or a header.
+//! there for what never expires. Events of results also have their `prefix`, and `bytes` and `computed_in` in place of
+//! `age`, `stale` and `fetched_in`. No event has a URL or a header.
 //!
 //! [`HttpCache`] puts another sender behind the same cache, [`Store`] and [`Inspect`] are the storage itself, and
 //! [`admin`] is what an administrator does with it.
@@ -104,7 +104,7 @@ pub use store::redis::{Events, Redis};
 pub use store::scan::pages;
 pub use store::sqlite::{Missing, Sqlite};
 pub use store::{
-    Changes, Claim, Cursor, Found, Health, Info, Inspect, Inspected, KeyFact, Page, Removed, Store, StoredBody, Writer,
-    whole,
+    Changes, Claim, Cursor, Found, Health, Info, Inspect, Inspected, KeyFact, Page, Removed, Store, StoredBody,
+    StoredResult, Writer, whole,
 };
 pub use summary::{HttpSummary, Summary};

@@ -79,7 +79,7 @@ pub trait Store: Send + Sync + 'static {
     async fn remove(&self, ids: &[EntryId]) -> Result<Removed>;
 
     /// The stored result under a whole `result_cache:` key.
-    async fn result(&self, key: &str) -> Result<Option<Bytes>>;
+    async fn result(&self, key: &str) -> Result<Option<StoredResult>>;
 
     /// Stores a result under a whole `result_cache:` key.
     async fn put_result(&self, key: &str, value: Bytes, ttl: Duration) -> Result<()>;
@@ -112,6 +112,15 @@ pub struct Found {
     pub expires_at: Option<f64>,
     /// Its whole body, where that came along (it is short); else ask [`Store::body`].
     pub body: Option<Bytes>,
+}
+
+/// A live result that was found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoredResult {
+    /// Its JSON.
+    pub value: Bytes,
+    /// When it expires, in Unix seconds; `None`: never, as far as the storage says.
+    pub expires_at: Option<f64>,
 }
 
 /// What became of a claim.

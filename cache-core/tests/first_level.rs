@@ -50,7 +50,7 @@ async fn body(store: &dyn Store, key: &CacheKey) -> Option<Bytes> {
 }
 
 async fn result(store: &dyn Store) -> Option<Bytes> {
-    store.result(KEY).await.unwrap()
+    store.result(KEY).await.unwrap().map(|stored| stored.value)
 }
 
 /// Asks again and again until the answer is `true`.
@@ -178,12 +178,15 @@ async fn where_changes_are_never_told_time_alone_counts() {
     store.put_result(KEY, "2".into(), HOUR).await.unwrap();
     eventually(async || result(&first).await == Some("2".into())).await;
 
-    // And a response is served no longer than it lives.
+    // And what is stored is served no longer than it lives.
     let first = FirstLevel::new(Arc::clone(&store) as _, HOUR);
     let entry = entry();
     let mut writer = store.begin(entry.clone(), Some(Duration::from_secs(1))).await.unwrap();
     writer.push(Bytes::from("body")).await.unwrap();
     writer.commit().await.unwrap();
     assert_eq!(first.lookup(&entry.cache_key, None).await.unwrap().len(), 1);
+    store.put_result(KEY, "3".into(), Duration::from_secs(1)).await.unwrap();
+    assert_eq!(result(&first).await, Some("3".into()));
     eventually(async || first.lookup(&entry.cache_key, None).await.unwrap().is_empty()).await;
+    eventually(async || result(&first).await.is_none()).await;
 }

@@ -13,8 +13,8 @@ use bytes::Bytes;
 use cache_core::counters::{Batch, Bucket, Counts, Scope};
 use cache_core::key::sha256_hex;
 use cache_core::{
-    CacheKey, Config, Entry, EntryId, Inspect as _, Layout, Redis, RedisUrl, Request, Response, Service, Store, clock,
-    whole,
+    CacheKey, Config, Entry, EntryId, Inspect as _, Layout, Redis, RedisUrl, Request, Response, Service, Store,
+    StoredResult, clock, whole,
 };
 use futures_util::StreamExt as _;
 use redis::{ConnectionLike as _, cmd};
@@ -25,9 +25,17 @@ use uuid::Uuid;
 
 const HOUR: Duration = Duration::from_secs(3_600);
 const DAY: Duration = Duration::from_secs(86_400);
+const RESULT: &str = "result_cache:p:82fce6a05e45281a:1";
 
 fn store(url: &str) -> Redis {
     Redis::new(&Config { redis_url: RedisUrl::new(url), ..Config::default() }).unwrap()
+}
+
+/// For a user who may do no more than this.
+fn store_of(user: &str, rules: [&str; 2], url: &str) -> Redis {
+    let mut set = cmd("ACL");
+    set.arg("SETUSER").arg(user).arg(&["on", "nopass", "~*"]).arg(&rules).exec(&mut raw(url)).unwrap();
+    store(&url.replace("redis://", &format!("redis://{user}:any@")))
 }
 
 fn raw(url: &str) -> redis::Connection {
@@ -64,7 +72,9 @@ fn times(connection: &mut redis::Connection) -> Vec<(String, i64)> {
 }
 
 /// Passes everything on to a server, and counts how often the client speaks after it has been answered.
-async fn counted(server: String) -> (String, Arc<AtomicUsize>) {
+async fn counted(url: &str) -> (String, Arc<AtomicUsize>) {
+    let (server, database) = url.strip_prefix("redis://").and_then(|place| place.split_once('/')).unwrap();
+    let (server, database) = (server.to_owned(), database.to_owned());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let turns = Arc::new(AtomicUsize::new(0));
@@ -91,16 +101,14 @@ async fn counted(server: String) -> (String, Arc<AtomicUsize>) {
             }
         }
     });
-    (address, turns)
+    (format!("redis://{address}/{database}"), turns)
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hit_takes_one_round_trip() {
     let url = RedisServer::fresh_database();
-    let (_, place) = url.split_once("//").unwrap();
-    let (server, database) = place.split_once('/').unwrap();
-    let (proxy, turns) = counted(server.to_owned()).await;
-    let store = store(&format!("redis://{proxy}/{database}"));
+    let (proxy, turns) = counted(&url).await;
+    let store = store(&proxy);
     let entry = entry("anime/1");
     put(&store, &entry, noise(300_000), HOUR).await;
     // The server learns the script.
@@ -114,6 +122,23 @@ async fn a_hit_takes_one_round_trip() {
     for (key, left) in times(&mut raw(&url)) {
         assert!((left - DAY.as_secs().cast_signed()).abs() < 5, "{key} has {left} s left");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_result_and_its_time_take_one_round_trip() {
+    let url = RedisServer::fresh_database();
+    let (proxy, turns) = counted(&url).await;
+    let store = store(&proxy);
+    store.put_result(RESULT, "1".into(), HOUR).await.unwrap();
+    let before = turns.load(Ordering::SeqCst);
+    let stored = store.result(RESULT).await.unwrap().unwrap();
+    assert_eq!(turns.load(Ordering::SeqCst) - before, 1);
+    assert_eq!(stored.value, "1");
+    assert!((stored.expires_at.unwrap() - clock::now() - HOUR.as_secs_f64()).abs() < 5.0);
+    // As another program may have stored it.
+    cmd("PERSIST").arg(RESULT).exec(&mut raw(&url)).unwrap();
+    let for_ever = Some(StoredResult { value: "1".into(), expires_at: None });
+    assert_eq!(store.result(RESULT).await.unwrap(), for_ever);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -144,17 +169,21 @@ async fn who_may_only_read_still_hits() {
     let url = RedisServer::fresh_database();
     let entry = entry("anime/1");
     put(&store(&url), &entry, noise(200), HOUR).await;
-    for (user, rules) in [("reader", "+@all -@write"), ("silent", "+@read +@connection")] {
-        let mut set = cmd("ACL");
-        set.arg("SETUSER").arg(user).arg(&["on", "nopass", "~*"]);
-        rules.split(' ').for_each(|rule| _ = set.arg(rule));
-        set.exec(&mut raw(&url)).unwrap();
-        let reader = store(&url.replace("redis://", &format!("redis://{user}:any@")));
+    for (user, rules) in [("reader", ["+@all", "-@write"]), ("silent", ["+@read", "+@connection"])] {
+        let reader = store_of(user, rules, &url);
         let found = reader.lookup(&entry.cache_key, Some(DAY)).await.unwrap().remove(0);
         assert!(found.expires_at.unwrap() <= clock::now() + HOUR.as_secs_f64() + 1.0, "{found:?}");
         let body = reader.body(&found.id).await.unwrap().unwrap();
         assert_eq!(whole(body).await.unwrap(), noise(200));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_may_not_ask_for_a_time_gets_the_value() {
+    let url = RedisServer::fresh_database();
+    store(&url).put_result(RESULT, "1".into(), HOUR).await.unwrap();
+    let reader = store_of("getter", ["+get", "+@connection"], &url);
+    assert_eq!(reader.result(RESULT).await.unwrap(), Some(StoredResult { value: "1".into(), expires_at: None }));
 }
 
 #[tokio::test(flavor = "multi_thread")]

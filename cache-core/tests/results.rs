@@ -121,7 +121,7 @@ async fn a_result_is_stored_as_python_writes_it(#[values(On::Memory, On::Redis, 
     let key = call.key().unwrap();
     assert_eq!(key, "result_cache:anisearch_anime:82fce6a05e45281a:18878,dan-da-dan");
     assert_eq!(
-        subject.store.result(&key).await.unwrap().unwrap(),
+        subject.store.result(&key).await.unwrap().unwrap().value,
         r#"{"title": "ダンダダン \"Dan Da Dan\"\n", "score": 8.0, "tags": ["science-fiction", "café"], "episodes": {"9": "Merge! Serpo Dover Demon Nessie!", "10": "Have You Ever Seen a Cattle Mutilation?"}}"#
     );
     let id = EntryId::Key(key.into_bytes().into());

@@ -209,7 +209,7 @@ async fn events_tell_what_happened_to_each_request() {
         (Level::WARN, "error", &["service", "key", "seconds", "error"]),
         (Level::DEBUG, "miss", &["service", "prefix", "key", "seconds"]),
         (Level::DEBUG, "store", &["service", "prefix", "key", "ttl", "bytes", "computed_in"]),
-        (Level::DEBUG, "hit", &["service", "prefix", "key", "bytes", "seconds"]),
+        (Level::DEBUG, "hit", &["service", "prefix", "key", "ttl_left", "bytes", "seconds"]),
     ] {
         let event = (level, message.to_owned(), fields.iter().copied().collect());
         assert!(told.contains(&event), "{event:?} is not among {told:#?}");

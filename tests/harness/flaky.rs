@@ -10,7 +10,7 @@ use bytes::Bytes;
 use cache_core::counters::{Batch, Counted};
 use cache_core::{
     Backend, CacheKey, Claim, Cursor, Entry, EntryId, Error, Filter, Found, Health, Info, Inspect, Inspected, Memory,
-    Page, Removed, Result, Store, StoredBody, Writer,
+    Page, Removed, Result, Store, StoredBody, StoredResult, Writer,
 };
 use tokio::sync::Semaphore;
 use uuid::Uuid;
@@ -78,7 +78,7 @@ impl Store for Flaky {
         self.removals.acquire().await.expect("never closed").forget();
         self.ask()?.remove(ids).await
     }
-    async fn result(&self, key: &str) -> Result<Option<Bytes>> {
+    async fn result(&self, key: &str) -> Result<Option<StoredResult>> {
         self.ask()?.result(key).await
     }
     async fn put_result(&self, key: &str, value: Bytes, ttl: Duration) -> Result<()> {

@@ -14,7 +14,7 @@ use crate::counters::Batch;
 use crate::entry::{Entry, EntryId};
 use crate::error::{Backend, BackendKind, Result};
 use crate::key::CacheKey;
-use crate::store::{Found, Health, Removed, Store, StoredBody, Writer};
+use crate::store::{Found, Health, Removed, Store, StoredBody, StoredResult, Writer};
 
 /// What several processes share: nothing but claims.
 #[derive(Default)]
@@ -94,7 +94,7 @@ impl Store for Claims {
         unreachable!()
     }
 
-    async fn result(&self, _: &str) -> Result<Option<Bytes>> {
+    async fn result(&self, _: &str) -> Result<Option<StoredResult>> {
         unreachable!()
     }
 

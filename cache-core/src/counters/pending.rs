@@ -170,7 +170,7 @@ mod tests {
     use crate::error::{Backend, Error, Result};
     use crate::key::CacheKey;
     use crate::store::memory::Memory;
-    use crate::store::{Claim, Found, Health, Inspect, Removed, Store, StoredBody, Writer};
+    use crate::store::{Claim, Found, Health, Inspect, Removed, Store, StoredBody, StoredResult, Writer};
     use crate::tasks::Tasks;
 
     /// A store in memory whose counters fail as they are told to.
@@ -226,7 +226,7 @@ mod tests {
         async fn remove(&self, _: &[EntryId]) -> Result<Removed> {
             self.failed()
         }
-        async fn result(&self, _: &str) -> Result<Option<Bytes>> {
+        async fn result(&self, _: &str) -> Result<Option<StoredResult>> {
             self.failed()
         }
         async fn put_result(&self, _: &str, _: Bytes, _: Duration) -> Result<()> {

@@ -13,7 +13,7 @@ use super::*;
 use crate::counters::Batch;
 use crate::error::{Backend, BackendKind, CodecError};
 use crate::key::CacheKey;
-use crate::store::{Claim, Found, Health, Removed};
+use crate::store::{Claim, Found, Health, Removed, StoredResult};
 
 const PATIENCE: Duration = Duration::from_millis(500);
 
@@ -75,9 +75,9 @@ impl Store for Moody {
         Health { backend: self.backend(), is_fallback: false, problem }
     }
 
-    async fn result(&self, _: &str) -> Result<Option<Bytes>> {
+    async fn result(&self, _: &str) -> Result<Option<StoredResult>> {
         self.asked.fetch_add(1, Ordering::Relaxed);
-        self.answer(Some("value".into())).await
+        self.answer(Some(StoredResult { value: "value".into(), expires_at: None })).await
     }
 
     async fn begin(&self, _: Entry, _: Option<Duration>) -> Result<Box<dyn Writer>> {
@@ -129,7 +129,7 @@ fn over(store: &Arc<Moody>) -> (Graceful, Tasks) {
 }
 
 async fn read(store: &Graceful) -> Option<Bytes> {
-    store.ask("result", |store| async move { store.result("key").await }).await.flatten()
+    store.ask("result", |store| async move { store.result("key").await }).await.flatten().map(|stored| stored.value)
 }
 
 /// Opens the breaker.

@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::cache::Core;
+use crate::clock;
 use crate::coalesce::{Lead, Turn, Waiting};
 use crate::counters::{Counts, Scope};
 use crate::error::chain;
@@ -118,12 +119,13 @@ impl<'a> Lookup<'a> {
         match answer {
             None => Answer::Unknown,
             Some(None) => Answer::Missing,
-            Some(Some(bytes)) => match serde_json::from_slice(&bytes) {
-                Ok(value) if !is_null(&bytes) => {
-                    let bytes = bytes.len() as u64;
+            Some(Some(stored)) => match serde_json::from_slice(&stored.value) {
+                Ok(value) if !is_null(&stored.value) => {
+                    let bytes = stored.value.len() as u64;
                     self.count(Counts { hits: 1, bytes, ..self.so_far() });
-                    let seconds = self.started.elapsed().as_secs_f64();
-                    tracing::debug!(service = %self.service(), prefix = self.prefix, key = ?self.key, bytes, seconds, "hit");
+                    let ttl_left = stored.expires_at.map(|at| (at - clock::now()).max(0.0));
+                    let (service, seconds) = (self.service(), self.started.elapsed().as_secs_f64());
+                    tracing::debug!(%service, prefix = self.prefix, key = ?self.key, ttl_left, bytes, seconds, "hit");
                     Answer::Found(value)
                 }
                 _ => {

@@ -15,8 +15,8 @@ use uuid::Uuid;
 use super::recovery::recovered;
 use super::redis::Events;
 use super::{
-    Changes, Claim, Cursor, Found, Health, Info, Inspect, Inspected, Page, Removed, Store, StoredBody, Writer,
-    planned_on,
+    Changes, Claim, Cursor, Found, Health, Info, Inspect, Inspected, Page, Removed, Store, StoredBody, StoredResult,
+    Writer, planned_on,
 };
 use crate::counters::{Batch, Counted};
 use crate::entry::{Entry, EntryId};
@@ -206,7 +206,7 @@ impl Store for Fallback {
         self.ask_one(|store| store.remove(ids)).await
     }
 
-    async fn result(&self, key: &str) -> Result<Option<Bytes>> {
+    async fn result(&self, key: &str) -> Result<Option<StoredResult>> {
         self.ask_within(self.patience, |store| store.result(key)).await
     }
 

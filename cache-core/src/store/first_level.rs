@@ -14,7 +14,10 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use self::kept::Kept;
-use super::{Claim, Cursor, Events, Found, Health, Info, Inspect, Inspected, Page, Removed, Store, StoredBody, Writer};
+use super::{
+    Claim, Cursor, Events, Found, Health, Info, Inspect, Inspected, Page, Removed, Store, StoredBody, StoredResult,
+    Writer,
+};
 use crate::clock;
 use crate::counters::{Batch, Counted};
 use crate::entry::{Entry, EntryId};
@@ -132,16 +135,16 @@ impl Store for FirstLevel {
         self.store.remove(ids).await
     }
 
-    async fn result(&self, key: &str) -> Result<Option<Bytes>> {
-        if let Some(value) = self.kept.result(key) {
-            return Ok(Some(value));
+    async fn result(&self, key: &str) -> Result<Option<StoredResult>> {
+        if let Some(kept) = self.kept.result(key, clock::now()) {
+            return Ok(Some(kept));
         }
         let since = self.kept.moment();
-        let value = self.store.result(key).await?;
-        if let Some(value) = &value {
-            self.kept.keep_result(since, key, value);
+        let stored = self.store.result(key).await?;
+        if let Some(stored) = &stored {
+            self.kept.keep_result(since, key, stored);
         }
-        Ok(value)
+        Ok(stored)
     }
 
     async fn put_result(&self, key: &str, value: Bytes, ttl: Duration) -> Result<()> {

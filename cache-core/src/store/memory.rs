@@ -11,7 +11,8 @@ use futures_util::stream;
 use uuid::Uuid;
 
 use super::{
-    Claim, Cursor, Found, Health, Info, Inspect, Inspected, Page, Position, Removed, Store, StoredBody, Writer,
+    Claim, Cursor, Found, Health, Info, Inspect, Inspected, Page, Position, Removed, Store, StoredBody, StoredResult,
+    Writer,
 };
 use crate::clock;
 use crate::counters::{Batch, Bucket, Counted, Counts, KEPT, Scope, hour_of};
@@ -197,8 +198,10 @@ impl Store for Memory {
         Ok(Removed { entries: removed, keys: removed })
     }
 
-    async fn result(&self, key: &str) -> Result<Option<Bytes>> {
-        Ok(self.live(&EntryId::key(key.as_bytes())).map(|item| item.body))
+    async fn result(&self, key: &str) -> Result<Option<StoredResult>> {
+        Ok(self
+            .live(&EntryId::key(key.as_bytes()))
+            .map(|Item { body, expires_at, .. }| StoredResult { value: body, expires_at }))
     }
 
     async fn put_result(&self, key: &str, value: Bytes, ttl: Duration) -> Result<()> {

@@ -9,7 +9,8 @@ use uuid::Uuid;
 
 use super::redis::Events;
 use super::{
-    Changes, Claim, Cursor, Found, Health, Info, Inspect, Inspected, Page, Removed, Store, StoredBody, Writer,
+    Changes, Claim, Cursor, Found, Health, Info, Inspect, Inspected, Page, Removed, Store, StoredBody, StoredResult,
+    Writer,
 };
 use crate::counters::{Batch, Counted};
 use crate::entry::{Entry, EntryId};
@@ -58,7 +59,7 @@ impl Store for ReadOnly {
     async fn remove(&self, _ids: &[EntryId]) -> Result<Removed> {
         self.refuse()
     }
-    async fn result(&self, key: &str) -> Result<Option<Bytes>> {
+    async fn result(&self, key: &str) -> Result<Option<StoredResult>> {
         self.0.result(key).await
     }
     async fn put_result(&self, _key: &str, _value: Bytes, _ttl: Duration) -> Result<()> {

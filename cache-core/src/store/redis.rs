@@ -17,6 +17,7 @@ mod places;
 mod read;
 mod remove;
 mod reply;
+mod results;
 pub(super) mod scan;
 mod script;
 mod touch;
@@ -35,7 +36,8 @@ use self::connection::Connection;
 pub use self::events::Events;
 use self::places::Places;
 use super::{
-    Changes, Claim, Cursor, Found, Health, Info, Inspect, Inspected, Page, Position, Removed, Store, StoredBody, Writer,
+    Changes, Claim, Cursor, Found, Health, Info, Inspect, Inspected, Page, Position, Removed, Store, StoredBody,
+    StoredResult, Writer,
 };
 use crate::config::Config;
 use crate::counters::{Batch, Counted};
@@ -110,14 +112,12 @@ impl Store for Redis {
         remove::remove(&self.commands, ids).await
     }
 
-    async fn result(&self, key: &str) -> Result<Option<Bytes>> {
-        let value = self.commands.query("GET", cmd("GET").arg(key)).await?;
-        Ok(reply::bytes(value).map(Bytes::from))
+    async fn result(&self, key: &str) -> Result<Option<StoredResult>> {
+        results::get(&self.commands, key).await
     }
 
     async fn put_result(&self, key: &str, value: Bytes, ttl: Duration) -> Result<()> {
-        let seconds = ttl.as_secs().max(1);
-        self.commands.query("SETEX", cmd("SETEX").arg(key).arg(seconds).arg(&value[..])).await.map(drop)
+        results::put(&self.commands, key, &value, ttl).await
     }
 
     async fn claim(&self, name: &str, holder: Uuid, time: Duration) -> Result<Claim> {

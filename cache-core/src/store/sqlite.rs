@@ -30,7 +30,9 @@ use self::rows::{Depth, Reader};
 pub(crate) use self::scan::Position;
 use self::worker::{Failure, Worker};
 use self::writer::SqliteWriter;
-use super::{Claim, Cursor, Found, Health, Info, Inspect, Inspected, Page, Removed, Store, StoredBody, Writer};
+use super::{
+    Claim, Cursor, Found, Health, Info, Inspect, Inspected, Page, Removed, Store, StoredBody, StoredResult, Writer,
+};
 use crate::clock;
 use crate::counters::{Batch, Counted};
 use crate::entry::{Entry, EntryId};
@@ -163,10 +165,12 @@ impl Store for Sqlite {
         self.writer.run("removing entries", move |database| write::remove(database, &ids)).await
     }
 
-    async fn result(&self, key: &str) -> Result<Option<Bytes>> {
+    async fn result(&self, key: &str) -> Result<Option<StoredResult>> {
         let key = key.to_owned();
-        self.read("reading a result", move |database, reader| bodies::value(database, key.as_bytes(), Some(reader.now)))
-            .await
+        self.read("reading a result", move |database, reader| {
+            bodies::result(database, key.as_bytes(), Some(reader.now))
+        })
+        .await
     }
 
     async fn put_result(&self, key: &str, value: Bytes, ttl: Duration) -> Result<()> {

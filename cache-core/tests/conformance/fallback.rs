@@ -9,7 +9,7 @@ use bytes::Bytes;
 use cache_core::counters::{Batch, Counted};
 use cache_core::{
     Backend, CacheKey, Claim, Cursor, Entry, EntryId, Error, Fallback, Filter, Found, Health, Info, Inspect, Inspected,
-    Memory, Page, Removed, Result, Store, StoredBody, Writer,
+    Memory, Page, Removed, Result, Store, StoredBody, StoredResult, Writer,
 };
 use futures_util::StreamExt as _;
 use uuid::Uuid;
@@ -74,7 +74,7 @@ impl Store for Switch {
     async fn remove(&self, ids: &[EntryId]) -> Result<Removed> {
         self.up()?.remove(ids).await
     }
-    async fn result(&self, key: &str) -> Result<Option<Bytes>> {
+    async fn result(&self, key: &str) -> Result<Option<StoredResult>> {
         self.up()?.result(key).await
     }
     async fn put_result(&self, key: &str, value: Bytes, ttl: Duration) -> Result<()> {
@@ -123,7 +123,7 @@ async fn pair() -> (Arc<Switch>, stores::Subject, Arc<Fallback>) {
 }
 
 async fn result(store: &dyn Inspect) -> Bytes {
-    store.result(KEY).await.unwrap().unwrap()
+    store.result(KEY).await.unwrap().unwrap().value
 }
 
 #[tokio::test(start_paused = true)]
@@ -149,7 +149,7 @@ async fn the_second_answers_until_the_first_is_back() {
     assert_eq!(result(&*both).await, "of the first");
     // What was stored meanwhile is not copied.
     assert_eq!(both.result("result_cache:p:2").await.unwrap(), None);
-    assert_eq!(second.store.result("result_cache:p:2").await.unwrap().as_deref(), Some(b"new".as_slice()));
+    assert_eq!(second.store.result("result_cache:p:2").await.unwrap().unwrap().value, "new");
 }
 
 #[tokio::test(start_paused = true)]

@@ -258,7 +258,9 @@ pub async fn results_are_stored_and_overwritten(s: Subject) {
     assert_eq!(s.store.result(key).await.unwrap(), None);
     s.store.put_result(key, "{\"a\": 1}".into(), HOUR).await.unwrap();
     s.store.put_result(key, "[2]".into(), DAY).await.unwrap();
-    assert_eq!(s.store.result(key).await.unwrap().as_deref(), Some(b"[2]".as_slice()));
+    let stored = s.store.result(key).await.unwrap().unwrap();
+    assert_eq!(stored.value, "[2]");
+    assert!(is_about(stored.expires_at.map(|at| at - clock::now()), DAY.as_secs_f64()));
     let summary = listed(&s.store, &EntryId::key(key.as_bytes())).await.unwrap();
     assert_eq!((summary.size, summary.service), (3, cache_core::Service::AniSearch));
     assert!(is_about(summary.ttl(clock::now()), DAY.as_secs_f64()));

@@ -11,8 +11,8 @@ use uuid::Uuid;
 use super::Changes;
 use crate::entry::EntryId;
 use crate::key::CacheKey;
-use crate::store::Found;
 use crate::store::redis::layout::Name;
+use crate::store::{Found, StoredResult};
 
 /// How much is kept at most, of responses and of results; bytes.
 const MOST: u64 = 32 << 20;
@@ -25,7 +25,7 @@ const HEADS: usize = 2_048;
 
 pub(super) struct Kept {
     found: Cache<CacheKey, Response>,
-    results: Cache<Vec<u8>, Bytes>,
+    results: Cache<Vec<u8>, StoredResult>,
     /// The key that an entry was found under: changes are told by the entry's name.
     keys: Cache<Uuid, CacheKey>,
     /// Grows with every change: what was read before it is not kept after it.
@@ -55,10 +55,10 @@ impl Kept {
                 let bodies: usize = response.found.iter().filter_map(|found| found.body.as_ref()).map(Bytes::len).sum();
                 u32::try_from(bodies + HEADS * response.found.len()).unwrap_or(u32::MAX)
             });
-        let results = Cache::builder()
-            .time_to_live(time)
-            .max_capacity(MOST)
-            .weigher(|key: &Vec<u8>, value: &Bytes| u32::try_from(key.len() + value.len()).unwrap_or(u32::MAX));
+        let results =
+            Cache::builder().time_to_live(time).max_capacity(MOST).weigher(|key: &Vec<u8>, stored: &StoredResult| {
+                u32::try_from(key.len() + stored.value.len()).unwrap_or(u32::MAX)
+            });
         Self {
             found: found.build(),
             results: results.build(),
@@ -81,11 +81,11 @@ impl Kept {
         (now < response.expires_at).then_some(response.found)
     }
 
-    pub(super) fn result(&self, key: &str) -> Option<Bytes> {
+    pub(super) fn result(&self, key: &str, now: f64) -> Option<StoredResult> {
         if !self.is_on.load(Ordering::SeqCst) {
             return None;
         }
-        self.results.get(key.as_bytes())
+        self.results.get(key.as_bytes()).filter(|stored| stored.expires_at.is_none_or(|at| now < at))
     }
 
     /// Keeps what was read since then, if nothing has changed and it may be had without asking for a body.
@@ -103,9 +103,9 @@ impl Kept {
         });
     }
 
-    pub(super) fn keep_result(&self, since: Moment, key: &str, value: &Bytes) {
-        if value.len() <= LARGEST {
-            self.keep(since, || self.results.insert(key.as_bytes().to_vec(), value.clone()));
+    pub(super) fn keep_result(&self, since: Moment, key: &str, stored: &StoredResult) {
+        if stored.value.len() <= LARGEST {
+            self.keep(since, || self.results.insert(key.as_bytes().to_vec(), stored.clone()));
         }
     }
 

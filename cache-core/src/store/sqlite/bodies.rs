@@ -8,11 +8,12 @@ use rusqlite::OptionalExtension;
 use uuid::Uuid;
 
 use super::database::Database;
-use super::rows::{self, Reader, bytes};
+use super::rows::{self, Reader, bytes, number};
 use super::schema;
 use super::worker::{Failure, Worker};
 use crate::entry::EntryId;
 use crate::error::Result as StoreResult;
+use crate::store::StoredResult;
 
 /// How much of a body is read at once; the thread is free for others in between.
 const WINDOW: usize = 262_144;
@@ -113,22 +114,23 @@ pub(super) fn raw(database: &Database, id: &EntryId, limit: usize) -> Result<Opt
         EntryId::Http(..) => Ok(None),
         EntryId::Key(key) => match rows::orphan_of(key) {
             Some(id) => stored(database, id, limit),
-            None => value(database, key, None),
+            None => Ok(result(database, key, None)?.map(|stored| stored.value)),
         },
     }
 }
 
-/// The value of a result; `live_at`: only if it does not expire before that time (Unix seconds).
-pub(super) fn value(database: &Database, key: &[u8], live_at: Option<f64>) -> Result<Option<Bytes>, Failure> {
+/// A result; `live_at`: only if it does not expire before that time (Unix seconds).
+pub(super) fn result(database: &Database, key: &[u8], live_at: Option<f64>) -> Result<Option<StoredResult>, Failure> {
     if !schema::has_own(&database.connection)? {
         return Ok(None);
     }
     let mut statement = database.connection.prepare_cached(
-        "SELECT value FROM animecache_results
+        "SELECT value, expires_at FROM animecache_results
          WHERE key = ?1 AND (?2 IS NULL OR expires_at IS NULL OR expires_at > ?2)",
     )?;
-    let value = statement
-        .query_row((key, live_at), |row| Ok(Bytes::copy_from_slice(bytes(row.get_ref(0)?).unwrap_or_default())))
-        .optional()?;
-    Ok(value)
+    let stored = statement.query_row((key, live_at), |row| {
+        let value = Bytes::copy_from_slice(bytes(row.get_ref(0)?).unwrap_or_default());
+        Ok(StoredResult { value, expires_at: number(row.get_ref(1)?) })
+    });
+    Ok(stored.optional()?)
 }
