@@ -1,6 +1,8 @@
 //! What can be typed: commands, their options, and the options that every command takes.
 #![expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 
+mod enriching;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,6 +13,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+pub use self::enriching::{EnrichArgs, IdArgs, IndexRange, ServiceArgs, WarmArgs};
 use crate::selectors::{Selectors, duration, service};
 
 /// Shows, measures, checks and empties the cache of an anime enrichment pipeline.
@@ -95,6 +98,10 @@ pub enum Command {
     Flush(FlushArgs),
     /// Changes the TTL of what the selectors mean
     Ttl(TtlArgs),
+    /// A test enrichment: one anime's data from all seven services, cold, then warm, compared
+    Enrich(EnrichArgs),
+    /// Fills the cache with the data of many anime, politely; what is cached already costs no time
+    Warm(WarmArgs),
     /// Hits, misses, stores and ends as they happen, and their sum by service: a sample
     Watch(WatchArgs),
     /// Checks every step of the troubleshooting list and says what to type next

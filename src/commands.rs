@@ -3,19 +3,22 @@
 mod consent;
 mod demo_upstream;
 mod doctor;
+mod enrich;
 mod flush;
 mod ls;
 mod packaging;
 mod show;
+mod signals;
 mod stats;
 mod ttl;
 mod tui;
+mod warm;
 mod watch;
 
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use cache_core::{Inspect, OpenOptions, Opened, ReadOnly, WhenUnreachable};
+use cache_core::{Config, Inspect, OpenOptions, Opened, ReadOnly, WhenUnreachable};
 
 use crate::args::{Cli, Command, Global};
 use crate::config::Settings;
@@ -33,8 +36,8 @@ pub async fn run(cli: Cli) -> anyhow::Result<Exit> {
     }
     let session =
         Session { settings: Settings::load(&cli.global)?, style: Style::new(cli.global.color), global: cli.global };
-    // The dashboard takes its signals itself.
-    let is_interruptible = session.global.demo && !matches!(cli.command, Command::Tui);
+    let takes_signals = matches!(cli.command, Command::Tui | Command::Enrich(_) | Command::Warm(_));
+    let is_interruptible = session.global.demo && !takes_signals;
     let work = carry_out(&session, cli.command);
     if !is_interruptible {
         return work.await;
@@ -55,6 +58,8 @@ async fn carry_out(session: &Session, command: Command) -> anyhow::Result<Exit> 
         Command::Show(args) => show::run(session, &args).await,
         Command::Flush(args) => flush::run(session, &args).await,
         Command::Ttl(args) => ttl::run(session, &args).await,
+        Command::Enrich(args) => enrich::run(session, &args).await,
+        Command::Warm(args) => warm::run(session, &args).await,
         Command::Watch(args) => watch::run(session, &args).await,
         Command::Doctor => doctor::run(session).await,
         Command::DemoUpstream(args) => demo_upstream::run(session, &args).await,
@@ -90,15 +95,25 @@ impl Session {
         self.open(WhenUnreachable::Fail).await
     }
 
+    /// Opens the cache as a program that uses it does: SQLite may stand in, and is made where it is not there, unless
+    /// nothing is to be stored.
+    async fn open_to_use(&self, config: &Config, stores: bool) -> anyhow::Result<Cache> {
+        let when = if self.global.no_fallback { WhenUnreachable::Fail } else { WhenUnreachable::UseSqlite };
+        self.open_as(config, OpenOptions { creates: stores, ..self.options(when) }).await
+    }
+
     async fn open(&self, when_unreachable: WhenUnreachable) -> anyhow::Result<Cache> {
+        self.open_as(&self.settings.cache, self.options(when_unreachable)).await
+    }
+
+    async fn open_as(&self, config: &Config, options: OpenOptions) -> anyhow::Result<Cache> {
         if self.global.demo {
-            let demo = demo::cache().await?;
+            let demo = demo::cache(config.services.clone()).await?;
             let store = if self.global.read_only { read_only(&demo) } else { Arc::clone(&demo.store) };
             return Ok(Cache { store, is_fallback: false, _demo: Some(demo) });
         }
         self.check_settings()?;
-        let Opened { store, fallback } =
-            cache_core::open(&self.settings.cache, self.options(when_unreachable)).await.context(CannotOpen)?;
+        let Opened { store, fallback } = cache_core::open(config, options).await.context(CannotOpen)?;
         if let Some(error) = &fallback {
             self.note(&format!("Redis connection failed: {}. Falling back to SQLite", exit::chain(error)));
         }

@@ -20,6 +20,7 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use self::catalogue::CATALOGUE;
+use crate::enrich::anime::Anime;
 
 /// How long the pipeline keeps everything.
 const DAY: f64 = 86_400.0;
@@ -31,12 +32,17 @@ pub struct Demo {
     _directory: TempDir,
 }
 
-/// Makes the cache and fills it.
-pub async fn cache() -> anyhow::Result<Demo> {
+/// The titles that the demo knows.
+pub fn anime() -> Vec<Anime> {
+    CATALOGUE.iter().map(catalogue::Anime::to_enrich).collect()
+}
+
+/// Makes the cache and fills it. What stands in for a service is in `services`.
+pub async fn cache(services: Services) -> anyhow::Result<Demo> {
     let directory =
         tempfile::Builder::new().prefix("animecache-demo-").tempdir().context("no room for a demo cache")?;
     let file = directory.path().join("http_cache.db");
-    let store = Sqlite::open(&file, Services::default(), Missing::Create).await.context("no demo cache")?;
+    let store = Sqlite::open(&file, services, Missing::Create).await.context("no demo cache")?;
     fill(&store).await.context("the demo cache could not be filled")?;
     Ok(Demo { store: Arc::new(store), _directory: directory })
 }
@@ -158,7 +164,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_cache_is_a_file_that_goes_with_the_demo() {
-        let demo = cache().await.unwrap();
+        let demo = cache(Services::default()).await.unwrap();
         let file = demo.store.backend().location.to_string();
         let seen = all(Arc::clone(&demo.store)).await;
         assert_eq!(seen.len(), filled().await.len());
@@ -171,7 +177,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_results_of_changed_functions_are_the_dead_ones() {
-        let demo = cache().await.unwrap();
+        let demo = cache(Services::default()).await.unwrap();
         let filter = Filter { dead_schemas: true, ..Filter::default() };
         let pages = cache_core::admin::select::select(Arc::clone(&demo.store), filter).await.unwrap();
         let pages: Vec<_> = pages.try_collect().await.unwrap();

@@ -19,5 +19,6 @@ mod anilist;
 mod anime_planet;
 mod animeschedule;
 mod anisearch;
+mod compare;
 mod jikan;
 mod kitsu;

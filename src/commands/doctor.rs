@@ -20,7 +20,7 @@ use crate::output;
 pub(super) async fn run(session: &Session) -> anyhow::Result<Exit> {
     let mut report = Report::new(&session.settings);
     let is_reached = if session.global.demo {
-        let demo = demo::cache().await?;
+        let demo = demo::cache(session.settings.cache.services.clone()).await?;
         let store = Arc::clone(&demo.store);
         examine(&mut report, &Cache { store, is_fallback: false, _demo: Some(demo) }).await;
         true

@@ -32,8 +32,9 @@ pub(super) async fn run(session: &Session) -> anyhow::Result<Exit> {
         // The first frame does not wait for the cache to be filled, and the cache stays until the last one.
         let kept = Arc::new(OnceLock::new());
         let keep = Arc::clone(&kept);
+        let services = session.settings.cache.services.clone();
         let opening = async move {
-            let demo = demo::cache().await.map_err(|error| Error::Config(format!("{error:#}")))?;
+            let demo = demo::cache(services).await.map_err(|error| Error::Config(format!("{error:#}")))?;
             let demo = keep.get_or_init(|| demo);
             let store = if options.is_read_only { super::read_only(demo) } else { Arc::clone(&demo.store) };
             Ok(Opened { store, fallback: None })

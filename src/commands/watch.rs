@@ -7,11 +7,10 @@ mod report;
 use std::io::{IsTerminal as _, Write as _, stderr, stdin, stdout};
 use std::time::Duration;
 
-use anyhow::Context as _;
 use cache_core::{Error, Event, Events, Inspect, Sample, Seen, Source, WhenUnreachable, clock};
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use self::report::{Report, Shown};
+use super::signals::Signals;
 use super::{Session, consent};
 use crate::args::WatchArgs;
 use crate::exit::{Exit, Refused, chain};
@@ -233,23 +232,4 @@ impl Watch<'_> {
 enum Stopped {
     Watching(Error),
     Writing(anyhow::Error),
-}
-
-/// What others send to end a program. Each of them ends a watch well.
-struct Signals([Signal; 3]);
-
-impl Signals {
-    fn listen() -> anyhow::Result<Self> {
-        let listen = |kind| signal(kind).context("signals cannot be listened to");
-        Ok(Self([listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?, listen(SignalKind::hangup())?]))
-    }
-
-    async fn next(&mut self) {
-        let [interrupt, terminate, hangup] = &mut self.0;
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-            _ = hangup.recv() => {}
-        }
-    }
 }

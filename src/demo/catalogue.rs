@@ -4,6 +4,8 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
+use crate::enrich::anime::{self, Ids};
+
 /// One title, with its ids in the seven services.
 #[derive(Debug, Deserialize)]
 pub(super) struct Anime {
@@ -41,6 +43,24 @@ pub(super) struct Character {
 }
 
 impl Anime {
+    /// As a catalogue of enrichments has it.
+    pub(super) fn to_enrich(&self) -> anime::Anime {
+        anime::Anime {
+            title: self.title.clone(),
+            kind: Some(self.kind.to_uppercase()),
+            episodes: self.episodes,
+            status: Some(if self.is_airing() { "ONGOING" } else { "FINISHED" }.to_owned()),
+            ids: Ids {
+                mal: Some(self.mal),
+                anilist: Some(self.anilist),
+                kitsu: Some(self.kitsu.to_string()),
+                anidb: Some(self.anidb),
+                anime_planet: Some(self.slug.clone()),
+                anisearch: Some(self.anisearch),
+            },
+        }
+    }
+
     /// The characters that have names, and behind them those of long shows that only pass by.
     pub(super) fn cast(&self) -> Vec<Character> {
         let crowd = match self.episodes {

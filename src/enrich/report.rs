@@ -1,18 +1,27 @@
 //! What an enrichment came to, as `enrich --json` writes it.
 
-use cache_core::Service;
+use cache_core::{Service, chain};
 use serde::{Deserialize, Serialize};
+
+use super::compare::{self, Comparison};
+use super::run::{Lap, Plan, Progress, ServiceProgress};
 
 /// The outcome of one enrichment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     pub title: String,
     pub services: Vec<ServiceReport>,
+    /// Of the slowest service: all are asked at once.
     pub cold_seconds: f64,
-    pub warm_seconds: f64,
-    /// Cold over warm; `None`: there was no warm pass.
+    /// `None`: there was no warm pass.
+    pub warm_seconds: Option<f64>,
+    /// Cold over warm, of what has both.
     pub speedup: Option<f64>,
-    pub identical: bool,
+    /// `None`: nothing was compared.
+    pub identical: Option<bool>,
+    /// Somebody ended it before it was done.
+    #[serde(default)]
+    pub interrupted: bool,
 }
 
 /// The outcome at one service.
@@ -25,11 +34,12 @@ pub struct ServiceReport {
     pub ok: bool,
     pub error: Option<String>,
     pub cold: Pass,
-    /// `None`: the cold pass failed, so there was nothing to compare with.
+    /// `None`: there was none.
     pub warm: Option<Pass>,
     pub speedup: Option<f64>,
+    /// `None`: the two passes cannot be compared.
     pub identical: Option<bool>,
-    /// Where the two passes differ first: a path into the data, or the key of a body.
+    /// Where the two passes differ first: a path into the data with both values, or the key of a body.
     pub difference: Option<String>,
 }
 
@@ -44,6 +54,81 @@ pub struct Pass {
     pub bytes: u64,
     /// Seconds of waiting for permission.
     pub waited: f64,
+}
+
+impl Report {
+    /// What there is to report now.
+    pub fn new(plan: &Plan, progress: &Progress) -> Self {
+        let services: Vec<_> = progress.services.iter().map(ServiceReport::new).collect();
+        let both = || services.iter().filter_map(|of| Some((of.cold, of.warm?)));
+        let speedup = slowest(both().map(|(cold, _)| cold)).zip(slowest(both().map(|(_, warm)| warm)));
+        let compared = || services.iter().filter_map(|of| of.identical);
+        Self {
+            title: plan.anime.name(),
+            cold_seconds: slowest(services.iter().map(|of| of.cold)).unwrap_or_default(),
+            warm_seconds: slowest(services.iter().filter_map(|of| of.warm)),
+            speedup: speedup.and_then(|(cold, warm)| times(cold, warm)),
+            identical: compared().next().is_some().then(|| compared().all(|is_identical| is_identical)),
+            interrupted: false,
+            services,
+        }
+    }
+}
+
+impl ServiceReport {
+    fn new(of: &ServiceProgress) -> Self {
+        let (cold, warm) = (Pass::new(&of.cold), Pass::new(&of.warm));
+        let error = match (of.cold.outcome(), of.warm.outcome()) {
+            (Some(Err(problem)), _) | (_, Some(Err(problem))) => Some(chain(problem)),
+            (None, _) => Some("interrupted".to_owned()),
+            (Some(Ok(_)), _) => None,
+        };
+        let comparison = compare::laps(&of.cold, &of.warm);
+        let is_crawled = matches!(of.service, Service::AnimePlanet | Service::AniSearch);
+        let both = cold.zip(warm).filter(|_| error.is_none());
+        Self {
+            service: of.service,
+            strategy: if is_crawled { "result" } else { "http" }.to_owned(),
+            ok: error.is_none(),
+            error,
+            cold: cold.unwrap_or_default(),
+            warm,
+            speedup: both.and_then(|(cold, warm)| times(cold.seconds, warm.seconds)),
+            identical: comparison.as_ref().map(|comparison| matches!(comparison, Comparison::Same)),
+            difference: match comparison {
+                Some(Comparison::Different(place)) => Some(place),
+                _ => None,
+            },
+        }
+    }
+}
+
+impl Pass {
+    fn new(lap: &Lap) -> Option<Self> {
+        let (time, tally) = (lap.time()?, lap.tally());
+        Some(Self {
+            seconds: time.as_secs_f64(),
+            requests: tally.requests,
+            hits: tally.hits,
+            upstream: tally.upstream,
+            bytes: tally.bytes,
+            waited: tally.waited.as_secs_f64(),
+        })
+    }
+
+    /// Whether it was all in the cache.
+    pub fn is_warm(&self) -> bool {
+        self.requests > 0 && self.hits == self.requests
+    }
+}
+
+/// Seconds of the slowest.
+fn slowest(passes: impl Iterator<Item = Pass>) -> Option<f64> {
+    passes.map(|pass| pass.seconds).max_by(f64::total_cmp)
+}
+
+fn times(cold: f64, warm: f64) -> Option<f64> {
+    Some(cold / warm).filter(|times| times.is_finite())
 }
 
 mod name {

@@ -1,6 +1,6 @@
-//! One enrichment: all services at once, cold and then warm, and whether both brought the same.
+//! One enrichment: all services at once, cold and then warm.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use cache_core::{Cache, Service, Services};
@@ -9,10 +9,10 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::anime::Anime;
-use super::meter::{Meter, Tally};
+use super::meter::{Meter, Tally, Touched};
 use super::network::Network;
 use super::problem::Problem;
-use super::report::{Pass, Report, ServiceReport};
+use super::report::Report;
 use super::source::{SERVICES, source};
 use super::way::{Mode, Way};
 
@@ -25,12 +25,14 @@ pub struct Plan {
     pub anime: Anime,
     /// Those without an id of the anime are left out.
     pub services: Vec<Service>,
+    /// Usual and fresh: a cold pass, then a warm one. Uncached: what the cache has, then what the services say now.
+    /// Offline: one pass over what the cache has.
     pub mode: Mode,
     /// For each service.
     pub time_limit: Duration,
 }
 
-/// How far an enrichment is. Shared with whoever shows it.
+/// How far an enrichment is, and what it brought so far. Shared with whoever shows it.
 #[derive(Debug)]
 pub struct Progress {
     /// In the pipeline's order.
@@ -38,18 +40,21 @@ pub struct Progress {
 }
 
 /// How far one service is.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ServiceProgress {
     pub service: Service,
-    pub cold: Arc<Meter>,
-    pub warm: Arc<Meter>,
+    /// What the service itself says, or, where nothing else is compared with it, the only pass.
+    pub cold: Arc<Lap>,
+    /// What the cache says.
+    pub warm: Arc<Lap>,
 }
 
-/// What one pass over one service brought.
-struct Brought {
-    service: Service,
-    outcome: Result<Value, Problem>,
-    time: Duration,
+/// One pass over one service.
+#[derive(Debug, Default)]
+pub struct Lap {
+    meter: Arc<Meter>,
+    begun: OnceLock<Instant>,
+    over: OnceLock<(Duration, Result<Value, Problem>)>,
 }
 
 impl Plan {
@@ -66,32 +71,59 @@ impl Plan {
     }
 }
 
+impl Lap {
+    /// What its meter shows now.
+    pub fn tally(&self) -> Tally {
+        self.meter.tally()
+    }
+
+    /// What was asked of the cache, in the order of the answers.
+    pub fn touched(&self) -> Vec<Touched> {
+        self.meter.touched()
+    }
+
+    /// How long it took; so far, where it is not over; `None` where it has not begun.
+    pub fn time(&self) -> Option<Duration> {
+        self.over.get().map(|(time, _)| *time).or_else(|| Some(self.begun.get()?.elapsed()))
+    }
+
+    /// What it brought; `None`: it is not over.
+    pub fn outcome(&self) -> Option<&Result<Value, Problem>> {
+        self.over.get().map(|(_, outcome)| outcome)
+    }
+
+    /// What it brought where all went well.
+    pub fn value(&self) -> Option<&Value> {
+        self.outcome()?.as_ref().ok()
+    }
+}
+
+/// One of a service's two passes.
+type Which = fn(&ServiceProgress) -> &Lap;
+
 /// Does what was planned. Fails never: what fails is part of the report.
 pub async fn run(cache: &Cache, network: &Network, services: &Services, plan: &Plan, progress: &Progress) -> Report {
-    let begun = Instant::now();
-    let cold = pass(cache, network, services, plan, progress, |service| Some(&service.cold)).await;
-    let cold_seconds = begun.elapsed().as_secs_f64();
-    let begun = Instant::now();
-    let warm = pass(cache, network, services, plan, progress, |service| {
-        let is_there = cold.iter().any(|brought| brought.service == service.service && brought.outcome.is_ok());
-        is_there.then_some(&service.warm)
-    });
-    let warm = warm.await;
-    let warm_seconds = begun.elapsed().as_secs_f64();
-    let compared = cold.iter().zip(&progress.services).map(|(cold, meters)| {
-        let warm = warm.iter().find(|warm| warm.service == cold.service);
-        compare(cold, warm, meters)
-    });
-    let compared: Vec<_> = compared.collect();
-    let is_warm = warm_seconds > 0.0 && !warm.is_empty();
-    Report {
-        title: plan.anime.title.clone(),
-        identical: compared.iter().all(|service| service.identical != Some(false)),
-        services: compared,
-        cold_seconds,
-        warm_seconds,
-        speedup: is_warm.then(|| cold_seconds / warm_seconds),
+    let (first, then): (Which, Which) =
+        if plan.mode == Mode::Uncached { (|of| &of.warm, |of| &of.cold) } else { (|of| &of.cold, |of| &of.warm) };
+    let modes = match plan.mode {
+        Mode::Uncached => (Mode::Offline, Some(Mode::Uncached)),
+        Mode::Offline => (Mode::Offline, None),
+        mode => (mode, Some(Mode::Usual)),
+    };
+    pass(cache, network, services, plan, progress.services.iter().map(|of| (of.service, first(of))), modes.0).await;
+    if let Some(mode) = modes.1 {
+        // What failed has nothing to be compared with.
+        let again = progress.services.iter().filter(|of| first(of).value().is_some());
+        pass(cache, network, services, plan, again.map(|of| (of.service, then(of))), mode).await;
     }
+    Report::new(plan, progress)
+}
+
+/// Fetches what is not cached, once, and compares nothing.
+pub async fn fill(cache: &Cache, network: &Network, services: &Services, plan: &Plan, progress: &Progress) -> Report {
+    let laps = progress.services.iter().map(|of| (of.service, &*of.cold));
+    pass(cache, network, services, plan, laps, plan.mode).await;
+    Report::new(plan, progress)
 }
 
 /// All services at once, each within its time.
@@ -100,49 +132,17 @@ async fn pass<'a>(
     network: &Network,
     services: &Services,
     plan: &Plan,
-    progress: &'a Progress,
-    meter: impl Fn(&'a ServiceProgress) -> Option<&'a Arc<Meter>>,
-) -> Vec<Brought> {
-    let fetches = progress.services.iter().filter_map(|of| Some((of.service, meter(of)?, source(of.service)?)));
-    let fetches = fetches.map(|(service, meter, source)| async move {
-        let way = Way::new(cache, network, service, services.url(service), plan.mode, Arc::clone(meter));
-        let begun = Instant::now();
+    laps: impl Iterator<Item = (Service, &'a Lap)>,
+    mode: Mode,
+) {
+    let fetches = laps.filter_map(|(service, lap)| Some((service, lap, source(service)?)));
+    let fetches = fetches.map(|(service, lap, source)| async move {
+        let way = Way::new(cache, network, service, services.url(service), mode, Arc::clone(&lap.meter));
+        let begun = *lap.begun.get_or_init(Instant::now);
         let outcome = tokio::time::timeout(plan.time_limit, source.fetch(&plan.anime, &way)).await;
         let outcome = outcome.unwrap_or(Err(Problem::OutOfTime(plan.time_limit)));
-        Brought { service, outcome, time: begun.elapsed() }
+        // Each lap is run once.
+        let _ = lap.over.set((begun.elapsed(), outcome));
     });
-    join_all(fetches).await
-}
-
-fn compare(cold: &Brought, warm: Option<&Brought>, meters: &ServiceProgress) -> ServiceReport {
-    let is_crawled = matches!(cold.service, Service::AnimePlanet | Service::AniSearch);
-    let error = cold.outcome.as_ref().err().or_else(|| warm?.outcome.as_ref().err());
-    let difference = warm.map(|warm| match (&cold.outcome, &warm.outcome) {
-        (Ok(before), Ok(after)) if before == after => None,
-        _ => Some(String::new()),
-    });
-    ServiceReport {
-        service: cold.service,
-        strategy: if is_crawled { "result" } else { "http" }.to_owned(),
-        ok: error.is_none(),
-        error: error.map(ToString::to_string),
-        cold: Pass::new(cold.time, meters.cold.tally()),
-        warm: warm.map(|warm| Pass::new(warm.time, meters.warm.tally())),
-        speedup: warm.map(|warm| cold.time.as_secs_f64() / warm.time.as_secs_f64()).filter(|times| times.is_finite()),
-        identical: difference.as_ref().map(Option::is_none),
-        difference: difference.flatten(),
-    }
-}
-
-impl Pass {
-    fn new(time: Duration, tally: Tally) -> Self {
-        Self {
-            seconds: time.as_secs_f64(),
-            requests: tally.requests,
-            hits: tally.hits,
-            upstream: tally.upstream,
-            bytes: tally.bytes,
-            waited: tally.waited.as_secs_f64(),
-        }
-    }
+    join_all(fetches).await;
 }

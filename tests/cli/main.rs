@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod changing;
+mod enriching;
 mod faults;
 mod program;
 #[path = "../harness/pty.rs"]
@@ -14,4 +15,5 @@ mod settings;
 mod terminal;
 mod troubleshooting;
 mod upstream;
+mod warming;
 mod watching;

@@ -8,16 +8,22 @@ use serde_json::Value;
 
 use crate::program::Program;
 
-/// The program serving without delays, and where.
-struct Upstream {
+/// The program serving, and where.
+pub struct Upstream {
     process: Child,
     urls: Value,
 }
 
 impl Upstream {
-    fn start() -> Self {
+    /// Without delays.
+    pub fn start() -> Self {
+        Self::at_pace("0")
+    }
+
+    /// With delays so many times as long as realistic ones.
+    pub fn at_pace(pace: &str) -> Self {
         let mut process = Command::new(Program::path())
-            .args(["demo-upstream", "--pace", "0", "--json"])
+            .args(["demo-upstream", "--pace", pace, "--json"])
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -25,6 +31,21 @@ impl Upstream {
         let mut line = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
         Self { process, urls: serde_json::from_str(&line).unwrap() }
+    }
+
+    /// The settings that point a program here, and have it wait for no limit.
+    pub fn settings(&self) -> Vec<(String, String)> {
+        let urls = self.urls.as_object().unwrap();
+        let of = |(name, url): (&String, &Value)| {
+            let limit = name.replace("ANIMECACHE_", "ANIMECACHE_LIMIT_").replace("_URL", "");
+            [(name.clone(), url.as_str().unwrap().to_owned()), (limit, "none".to_owned())]
+        };
+        urls.iter().flat_map(of).collect()
+    }
+
+    /// Every request that was made, with its number, by service.
+    pub fn requests(&self) -> Value {
+        serde_json::from_str(&self.get("ANISEARCH", "/_demo/requests").2).unwrap()
     }
 
     /// Sends a request to a service; `path` goes behind its own base. Status, header fields and body.

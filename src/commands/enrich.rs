@@ -1,0 +1,95 @@
+//! `enrich`: one anime's data from all seven services through the cache, cold and then warm, compared.
+
+pub(super) mod choice;
+mod files;
+pub(super) mod shown;
+pub(super) mod stage;
+mod text;
+
+use std::time::Duration;
+
+use self::shown::{Shown, follow};
+use self::stage::Stage;
+use super::Session;
+use super::signals::Signals;
+use crate::args::EnrichArgs;
+use crate::enrich::report::Report;
+use crate::enrich::run::{Plan, run as enrich};
+use crate::enrich::way::Mode;
+use crate::exit::{Exit, Refused};
+use crate::output;
+
+/// Runs the command.
+pub(super) async fn run(session: &Session, args: &EnrichArgs) -> anyhow::Result<Exit> {
+    if session.global.read_only && !args.offline {
+        return Err(Refused("`enrich` stores what it fetches: --read-only allows it with --offline only".into()).into());
+    }
+    let Some(anime) = choice::anime(session, args)? else { return Ok(Exit::NothingMatched) };
+    let plan =
+        Plan { anime, services: args.services.asked(), mode: args.mode(), time_limit: args.services.time_limit()? };
+    if plan.asked().next().is_none() {
+        output::tell(&format!("animecache: nothing to ask: no id of {} at these services", plan.anime.name()));
+        return Ok(Exit::NothingMatched);
+    }
+    if let Some(directory) = &args.out {
+        files::prepare(directory)?;
+    }
+    let mut signals = Signals::listen()?;
+    let stage = tokio::select! {
+        biased;
+        () = signals.next() => return Ok(Exit::Partial),
+        stage = Stage::set(session, &args.services, !args.offline) => stage?,
+    };
+    let progress = plan.progress();
+    let done = {
+        let mut shown = Shown::new(session, plan.mode);
+        let work = enrich(&stage.cache, &stage.network, &stage.services, &plan, &progress);
+        follow(work, &mut signals, || shown.update(&progress)).await
+    };
+    let report = done.unwrap_or_else(|| Report { interrupted: true, ..Report::new(&plan, &progress) });
+    if let Some(directory) = &args.out {
+        files::write(directory, &progress)?;
+    }
+    if session.global.json {
+        output::write_json(&report)?;
+    } else {
+        output::write(text::text(&plan, &report, session.style).as_bytes())?;
+    }
+    stage.close().await;
+    Ok(exit(&report, plan.mode))
+}
+
+/// What an outcome means.
+fn exit(report: &Report, mode: Mode) -> Exit {
+    let failed = report.services.iter().filter(|service| !service.ok).count();
+    // That something is not cached is what was to be found out.
+    let finds_gaps = matches!(mode, Mode::Offline | Mode::Uncached);
+    match report {
+        Report { interrupted: true, .. } => Exit::Partial,
+        Report { services, .. } if failed == services.len() && !finds_gaps => Exit::Fault,
+        Report { identical: Some(false), .. } => Exit::Partial,
+        _ if failed > 0 => Exit::Partial,
+        _ => Exit::Done,
+    }
+}
+
+impl EnrichArgs {
+    fn mode(&self) -> Mode {
+        match self {
+            Self { fresh: true, .. } => Mode::Fresh,
+            Self { verify: true, .. } => Mode::Uncached,
+            Self { offline: true, .. } => Mode::Offline,
+            _ => Mode::Usual,
+        }
+    }
+}
+
+impl crate::args::ServiceArgs {
+    /// The longest that one service may take.
+    pub(super) fn time_limit(&self) -> anyhow::Result<Duration> {
+        if self.timeout.is_zero() {
+            return Err(Refused("--timeout must leave some time".into()).into());
+        }
+        Ok(self.timeout)
+    }
+}

@@ -1,0 +1,39 @@
+//! `enrich --out`: what each service brought, as files.
+
+use std::io::Write as _;
+use std::path::Path;
+
+use anyhow::Context as _;
+use serde_json::Value;
+
+use crate::enrich::run::Progress;
+
+/// Makes the directory, before anything is fetched for it.
+pub(super) fn prepare(directory: &Path) -> anyhow::Result<()> {
+    std::fs::create_dir_all(directory).with_context(|| format!("{} cannot be made", directory.display()))
+}
+
+/// Writes a file for each service that brought something.
+pub(super) fn write(directory: &Path, progress: &Progress) -> anyhow::Result<()> {
+    for of in &progress.services {
+        if let Some(value) = of.cold.value() {
+            let file = directory.join(format!("{}.json", of.service.name()));
+            write_whole(directory, &file, value).with_context(|| format!("{} cannot be written", file.display()))?;
+        }
+    }
+    Ok(())
+}
+
+/// All of the file or nothing: a reader never sees half of it.
+fn write_whole(directory: &Path, file: &Path, value: &Value) -> anyhow::Result<()> {
+    let mut draft = tempfile::Builder::new().prefix(".enrich-").permissions(readable()).tempfile_in(directory)?;
+    serde_json::to_writer_pretty(&mut draft, value)?;
+    draft.write_all(b"\n")?;
+    draft.persist(file)?;
+    Ok(())
+}
+
+/// As any file that is written, the user's mask applied: drafts are private otherwise.
+fn readable() -> std::fs::Permissions {
+    std::os::unix::fs::PermissionsExt::from_mode(0o666)
+}

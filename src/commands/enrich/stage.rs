@@ -1,0 +1,47 @@
+//! What enrichments need around them: the cache as a program uses it, the way out, and, for the demo, the services.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use cache_core::Services;
+
+use crate::args::ServiceArgs;
+use crate::commands::{Cache, Session};
+use crate::demo::upstream::Upstream;
+use crate::enrich::network::Network;
+
+/// All that is needed.
+pub(in crate::commands) struct Stage {
+    pub(in crate::commands) cache: cache_core::Cache,
+    pub(in crate::commands) network: Network,
+    pub(in crate::commands) services: Services,
+    _upstream: Option<Upstream>,
+    _opened: Cache,
+}
+
+impl Stage {
+    /// Sets it all up; nothing is fetched by one that does not store.
+    pub(in crate::commands) async fn set(session: &Session, args: &ServiceArgs, stores: bool) -> anyhow::Result<Self> {
+        let mut config = session.settings.cache.clone();
+        let upstream = if args.demo_upstream || (session.global.demo && stores) {
+            Some(Upstream::start(None, 1.0).await.context("the demo upstream cannot be started")?)
+        } else {
+            None
+        };
+        // Before the cache is opened: it tells the service of an entry by these.
+        for (service, url) in upstream.iter().flat_map(Upstream::urls) {
+            config.services.set_url(*service, url);
+        }
+        let opened = session.open_to_use(&config, stores).await?;
+        if !config.enabled {
+            session.note("The cache is off (ENABLE_HTTP_CACHE): nothing is looked up and nothing stored");
+        }
+        let cache = cache_core::Cache::over(Arc::clone(&opened.store), &config);
+        Ok(Self { cache, network: Network::new(), services: config.services, _upstream: upstream, _opened: opened })
+    }
+
+    /// Lets the cache write what it still has to write.
+    pub(in crate::commands) async fn close(self) {
+        self.cache.close().await;
+    }
+}

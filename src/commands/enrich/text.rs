@@ -1,0 +1,122 @@
+//! `enrich` for people.
+
+use std::fmt::Write as _;
+
+use super::shown::names;
+use crate::enrich::report::{Pass, Report, ServiceReport};
+use crate::enrich::run::Plan;
+use crate::enrich::way::Mode;
+use crate::output::human::{bytes, count, latency};
+use crate::output::safe;
+use crate::output::style::Style;
+
+pub(super) fn text(plan: &Plan, report: &Report, style: Style) -> String {
+    let mut out = String::new();
+    // Writing to a String cannot fail.
+    let _ = write(&mut out, plan, report, style);
+    out
+}
+
+fn write(out: &mut String, plan: &Plan, report: &Report, style: Style) -> std::fmt::Result {
+    let anime = &plan.anime;
+    let episodes = anime.episodes.map(|number| format!("{number} episodes"));
+    let facts: Vec<_> = [anime.kind.clone(), episodes, anime.status.clone()].into_iter().flatten().collect();
+    writeln!(out, "{}  {}\n", style.bold(&safe::line(&report.title)), style.dim(&safe::line(&facts.join(", "))))?;
+    let [cold, warm] = names(plan.mode).map(str::to_uppercase);
+    let heading = format!(
+        "  {:<13}  {:>8}  {:>6}  {:>9}  {cold:>9}  {warm:>9}  {:>9}  IDENTICAL",
+        "SERVICE", "REQUESTS", "HITS", "BYTES", "SPEEDUP"
+    );
+    writeln!(out, "{}", style.bold(&heading))?;
+    for service in &report.services {
+        row(out, service, style)?;
+    }
+    overall(out, report, style)?;
+    remarks(out, plan, report, style)
+}
+
+fn row(out: &mut String, service: &ServiceReport, style: Style) -> std::fmt::Result {
+    let (cold, warm) = (service.cold, service.warm);
+    // Of a service that was not asked twice, the only pass.
+    let (shown, last) = (if cold.requests > 0 { cold } else { warm.unwrap_or(cold) }, warm.unwrap_or(cold));
+    writeln!(
+        out,
+        "  {:<13}  {:>8}  {:>6}  {:>9}  {:>9}  {:>9}  {:>9}  {}",
+        service.service.name(),
+        count(shown.requests),
+        count(last.hits),
+        bytes(shown.bytes),
+        latency(Some(cold.seconds).filter(|seconds| *seconds > 0.0)),
+        latency(warm.map(|pass| pass.seconds)),
+        speedup(service.speedup),
+        identical(service.identical, style),
+    )?;
+    if let Some(error) = &service.error {
+        writeln!(out, "    {}", style.bad(&safe::line(error)))?;
+    }
+    if let Some(difference) = &service.difference {
+        writeln!(out, "    {}", style.warn(&safe::line(difference)))?;
+    }
+    Ok(())
+}
+
+fn overall(out: &mut String, report: &Report, style: Style) -> std::fmt::Result {
+    let sum = |of: fn(&ServiceReport) -> u64| count(report.services.iter().map(of).sum());
+    let line = format!(
+        "  {:<13}  {:>8}  {:>6}  {:>9}  {:>9}  {:>9}  {:>9}  ",
+        "all",
+        sum(|service| service.cold.requests),
+        sum(|service| service.warm.unwrap_or(service.cold).hits),
+        bytes(report.services.iter().map(|service| service.cold.bytes).sum()),
+        latency(Some(report.cold_seconds)),
+        latency(report.warm_seconds),
+        speedup(report.speedup),
+    );
+    writeln!(out, "{}{}", style.bold(&line), identical(report.identical, style))
+}
+
+/// What the table does not say.
+fn remarks(out: &mut String, plan: &Plan, report: &Report, style: Style) -> std::fmt::Result {
+    let not_asked: Vec<_> =
+        plan.services.iter().filter(|service| !plan.anime.is_at(**service)).map(|service| service.name()).collect();
+    let waited: f64 = report.services.iter().map(|service| service.cold.waited).fold(0.0, f64::max);
+    let is_warm = |pass: &Pass| pass.is_warm();
+    let were_warm = report.services.iter().filter(|service| is_warm(&service.cold)).count();
+    let mut remarks = Vec::new();
+    if !not_asked.is_empty() {
+        remarks.push(format!("not asked, for want of an id: {}", not_asked.join(", ")));
+    }
+    if plan.mode == Mode::Usual && were_warm > 0 {
+        let which = if were_warm == report.services.len() { "all of it" } else { "a part of it" };
+        remarks.push(format!("already cached, {which}: use --fresh to see a cold run"));
+    }
+    if waited >= 0.1 {
+        remarks.push(format!("waited {} for what the services allow", latency(Some(waited))));
+    }
+    if !remarks.is_empty() {
+        writeln!(out)?;
+    }
+    for remark in remarks {
+        writeln!(out, "  {}", style.dim(&remark))?;
+    }
+    if report.interrupted {
+        writeln!(out, "\n{}", style.warn("Interrupted; what was fetched is cached"))?;
+    }
+    Ok(())
+}
+
+fn speedup(times: Option<f64>) -> String {
+    match times {
+        None => "-".to_owned(),
+        Some(times) if times < 9.95 => format!("{times:.1}x"),
+        Some(times) => format!("{}x", count(times.round() as u64)),
+    }
+}
+
+fn identical(is_identical: Option<bool>, style: Style) -> String {
+    match is_identical {
+        None => style.dim("-"),
+        Some(true) => style.good("yes"),
+        Some(false) => style.bad("no"),
+    }
+}

@@ -1,0 +1,247 @@
+//! `warm`: fills the cache with the data of many anime. To go on where it was ended, it is run again: what is cached
+//! costs no time.
+
+use std::fmt::Write as _;
+use std::io::Read as _;
+use std::path::Path;
+use std::time::Instant;
+
+use anyhow::Context as _;
+use serde::Serialize;
+
+use super::Session;
+use super::enrich::choice;
+use super::enrich::shown::{Shown, follow};
+use super::enrich::stage::Stage;
+use super::signals::Signals;
+use crate::args::WarmArgs;
+use crate::enrich::anime::Anime;
+use crate::enrich::catalogue::Catalogue;
+use crate::enrich::report::Report;
+use crate::enrich::run::{Plan, fill};
+use crate::enrich::way::Mode;
+use crate::exit::{Exit, Refused};
+use crate::output::human::{bytes, count, duration, latency};
+use crate::output::{self, safe};
+
+/// Runs the command.
+pub(super) async fn run(session: &Session, args: &WarmArgs) -> anyhow::Result<Exit> {
+    if session.global.read_only {
+        return Err(Refused("`warm` stores what it fetches: --read-only does not allow it".into()).into());
+    }
+    let time_limit = args.services.time_limit()?;
+    let wanted = wanted(&choice::catalogue(session, &args.services)?, args)?;
+    if wanted.is_empty() {
+        output::tell("animecache: no titles to warm");
+        return Ok(Exit::NothingMatched);
+    }
+    let mut signals = Signals::listen()?;
+    let stage = tokio::select! {
+        biased;
+        () = signals.next() => return Ok(Exit::Partial),
+        stage = Stage::set(session, &args.services, true) => stage?,
+    };
+    let started = Instant::now();
+    let mut summary = Summary::default();
+    for (place, one) in wanted.iter().enumerate() {
+        let place = format!("{}/{}", place + 1, wanted.len());
+        let title = match one {
+            Err(unknown) => Warmed::unknown(unknown),
+            Ok(anime) => {
+                let services = args.services.asked();
+                let plan = Plan { anime: anime.clone(), services, mode: Mode::Usual, time_limit };
+                let progress = plan.progress();
+                let done = {
+                    let mut shown = Shown::of_many(session, &format!("{place} {}", anime.name()));
+                    let work = fill(&stage.cache, &stage.network, &stage.services, &plan, &progress);
+                    follow(work, &mut signals, || shown.update(&progress)).await
+                };
+                summary.interrupted = done.is_none();
+                Warmed::new(done.unwrap_or_else(|| Report::new(&plan, &progress)))
+            }
+        };
+        session.note(&format!("{place} {}", title.line()));
+        summary.add(title);
+        if summary.interrupted {
+            break;
+        }
+    }
+    summary.seconds = started.elapsed().as_secs_f64();
+    if session.global.json {
+        output::write_json(&summary)?;
+    } else {
+        output::write(summary.text(wanted.len()).as_bytes())?;
+    }
+    stage.close().await;
+    Ok(summary.exit())
+}
+
+/// What is to be warmed, in order; what is no anime by its title and why.
+fn wanted(catalogue: &Catalogue, args: &WarmArgs) -> anyhow::Result<Vec<Result<Anime, Unknown>>> {
+    let all = catalogue.anime();
+    match (&args.titles, args.index) {
+        (Some(file), _) => {
+            let text = read(file).with_context(|| Refused(format!("{} cannot be read", file.display())))?;
+            let titles = text.lines().map(|line| line.split_once(" #").map_or(line, |(title, _)| title).trim());
+            let titles = titles.filter(|title| !title.is_empty() && !title.starts_with('#'));
+            Ok(titles.map(|title| known(catalogue, title)).collect())
+        }
+        (None, Some(range)) => Ok(all[range.within(all.len())].iter().cloned().map(Ok).collect()),
+        (None, None) => Err(Refused("warm what? Give --titles or --index".into()).into()),
+    }
+}
+
+fn known(catalogue: &Catalogue, title: &str) -> Result<Anime, Unknown> {
+    let unknown = |error: String| Unknown { title: title.to_owned(), error };
+    let found = choice::by_title(catalogue, title).map_err(|error| unknown(error.to_string().replace('\n', " ")))?;
+    found.cloned().ok_or_else(|| unknown(format!("not in {}", catalogue.name())))
+}
+
+fn read(file: &Path) -> std::io::Result<String> {
+    if file != Path::new("-") {
+        return std::fs::read_to_string(file);
+    }
+    let mut text = String::new();
+    std::io::stdin().lock().read_to_string(&mut text)?;
+    Ok(text)
+}
+
+/// A title that means no anime.
+struct Unknown {
+    title: String,
+    error: String,
+}
+
+/// What came of one title.
+#[derive(Serialize)]
+struct Warmed {
+    title: String,
+    ok: bool,
+    /// It was all in the cache.
+    already_warm: bool,
+    requests: u64,
+    hits: u64,
+    /// Requests that went to the services.
+    upstream: u64,
+    bytes: u64,
+    seconds: f64,
+    failed: Vec<Failed>,
+    /// How many services brought something.
+    #[serde(skip)]
+    brought: usize,
+}
+
+/// What failed of one title.
+#[derive(Serialize)]
+struct Failed {
+    /// `None`: there is no such anime.
+    service: Option<&'static str>,
+    error: String,
+}
+
+/// What came of all titles.
+#[derive(Default, Serialize)]
+struct Summary {
+    titles: Vec<Warmed>,
+    done: u64,
+    already_warm: u64,
+    /// Titles of which something failed.
+    failed: u64,
+    interrupted: bool,
+    requests: u64,
+    hits: u64,
+    upstream: u64,
+    bytes: u64,
+    seconds: f64,
+}
+
+impl Warmed {
+    fn new(report: Report) -> Self {
+        let sum = |of: fn(&crate::enrich::report::Pass) -> u64| report.services.iter().map(|s| of(&s.cold)).sum();
+        let failed = report.services.iter().filter_map(|service| {
+            Some(Failed { service: Some(service.service.name()), error: service.error.clone()? })
+        });
+        let failed: Vec<_> = failed.collect();
+        Self {
+            ok: failed.is_empty(),
+            already_warm: failed.is_empty() && report.services.iter().all(|service| service.cold.is_warm()),
+            requests: sum(|pass| pass.requests),
+            hits: sum(|pass| pass.hits),
+            upstream: sum(|pass| pass.upstream),
+            bytes: sum(|pass| pass.bytes),
+            seconds: report.cold_seconds,
+            brought: report.services.len() - failed.len(),
+            failed,
+            title: report.title,
+        }
+    }
+
+    fn unknown(unknown: &Unknown) -> Self {
+        Self {
+            title: unknown.title.clone(),
+            ok: false,
+            already_warm: false,
+            requests: 0,
+            hits: 0,
+            upstream: 0,
+            bytes: 0,
+            seconds: 0.0,
+            failed: vec![Failed { service: None, error: unknown.error.clone() }],
+            brought: 0,
+        }
+    }
+
+    fn line(&self) -> String {
+        let time = latency(Some(self.seconds));
+        let mut line = format!("{}: {} requests, {} hits, {time}", self.title, count(self.requests), count(self.hits));
+        if self.already_warm {
+            line.push_str(", already warm");
+        }
+        for failed in &self.failed {
+            // Writing to a String cannot fail.
+            let _ = write!(line, "; {}: {}", failed.service.unwrap_or("unknown"), failed.error);
+        }
+        safe::line(&line).into_owned()
+    }
+}
+
+impl Summary {
+    fn add(&mut self, title: Warmed) {
+        self.done += u64::from(title.ok);
+        self.already_warm += u64::from(title.already_warm);
+        self.failed += u64::from(!title.ok);
+        self.requests += title.requests;
+        self.hits += title.hits;
+        self.upstream += title.upstream;
+        self.bytes += title.bytes;
+        self.titles.push(title);
+    }
+
+    fn text(&self, wanted: usize) -> String {
+        let left = wanted - self.titles.len();
+        let interrupted =
+            if self.interrupted { format!("Interrupted, {left} titles were not begun\n") } else { String::new() };
+        format!(
+            "{interrupted}{} titles warm ({} of them already), {} with something that failed\n\
+             {} requests, {} hits, {} in {}\n",
+            count(self.done),
+            count(self.already_warm),
+            count(self.failed),
+            count(self.requests),
+            count(self.hits),
+            bytes(self.bytes),
+            duration(self.seconds),
+        )
+    }
+
+    fn exit(&self) -> Exit {
+        let are_unknown = || self.titles.iter().all(|title| title.failed.iter().any(|failed| failed.service.is_none()));
+        match self {
+            Self { interrupted: true, .. } => Exit::Partial,
+            Self { failed: 0, .. } => Exit::Done,
+            _ if are_unknown() => Exit::NothingMatched,
+            Self { titles, .. } if titles.iter().all(|title| title.brought == 0) => Exit::Fault,
+            _ => Exit::Partial,
+        }
+    }
+}

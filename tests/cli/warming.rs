@@ -1,0 +1,71 @@
+//! `warm`: many titles in a row, again and again, until all of them are cached.
+
+use std::fs;
+
+use rstest::rstest;
+use serde_json::json;
+
+use crate::enriching::{Cache, interrupt, run, start, total};
+use crate::program::{Program, Run, empty};
+use crate::upstream::Upstream;
+
+const TITLES: &str = "# what is wanted\nCowboy Bebop\n\nfrieren  # by a part\nno such title\nhi\n";
+
+#[rstest]
+fn run_again_it_goes_on_where_it_was(#[values(Cache::Redis, Cache::Sqlite)] cache: Cache) {
+    let (program, upstream) = (cache.program(), Upstream::start());
+    fs::write(program.directory.path().join("titles"), TITLES).unwrap();
+    let warm = |titles: &str| {
+        run(&program, &upstream, &[&["warm", "--titles", titles, "--only", "jikan"], cache.arguments()].concat())
+    };
+    let first = warm("titles");
+    assert_eq!(first.code, Some(4), "{}", first.err);
+    assert!(first.out.contains("2 titles warm (0 of them already), 2 with something that failed"), "{}", first.out);
+    assert!(first.err.contains("1/4 Cowboy Bebop: ") && first.err.contains("no such title"), "{}", first.err);
+    assert!(first.err.contains("Naruto: Shippuuden"), "{}", first.err);
+    let asked = total(&upstream);
+    let second = warm("titles");
+    assert!(second.out.contains("2 titles warm (2 of them already), 2 with"), "{}", second.out);
+    assert!(second.err.contains("already warm"), "{}", second.err);
+    assert_eq!(total(&upstream), asked);
+}
+
+#[test]
+fn titles_come_from_a_file_standard_input_or_places_in_the_database() {
+    let (program, upstream) = (Program::bare(), Upstream::start());
+    let warm = |arguments: &[&str], input: &'static str| {
+        let mut command = program.command();
+        command.envs(upstream.settings()).args(["warm", "--only", "jikan", "--sqlite", "x.db", "--json", "-q"]);
+        Run::of(&command.args(arguments).write_stdin(input).output().unwrap())
+    };
+    let by_input = warm(&["--titles", "-"], "Cowboy Bebop\nDeath Note");
+    assert_eq!((by_input.code, by_input.err.as_str()), (Some(0), ""));
+    let by_place = warm(&["--index", "0..2"], "").json();
+    let titles: Vec<_> = by_place["titles"].as_array().unwrap().iter().map(|title| &title["title"]).collect();
+    assert_eq!(titles, ["Cowboy Bebop", "Sousou no Frieren"]);
+    assert_eq!((&by_place["done"], &by_place["already_warm"], &by_place["failed"]), (&json!(2), &json!(1), &json!(0)));
+    assert_eq!((&by_place["interrupted"], &by_place["titles"][0]["upstream"]), (&json!(false), &json!(0)));
+    for (arguments, input, code) in [
+        (&["--titles", "-"][..], "# nothing\n", 3),
+        (&["--titles", "-"], "No such title\n", 3),
+        (&["--index", "50..60"], "", 3),
+        (&["--titles", "none"], "", 2),
+        (&["--index", "a..b"], "", 2),
+        (&["--titles", "-", "--index", "0..1"], "", 2),
+        (&[], "", 2),
+        (&["--index", "0..1", "--read-only"], "", 2),
+        // Jikan knows no Shirobako.
+        (&["--titles", "-"], "Shirobako", 1),
+    ] {
+        let run = warm(arguments, input);
+        assert_eq!(run.code, Some(code), "{arguments:?} {input} {} {}", run.out, run.err);
+    }
+}
+
+#[test]
+fn an_interrupt_ends_it_at_once_and_says_what_is_left() {
+    let ((program, _redis), upstream) = (empty(), Upstream::at_pace("100"));
+    let run = interrupt(start(&program, &upstream, &["warm", "--index", "0..3", "--only", "jikan"]), &upstream);
+    assert_eq!(run.code, Some(4), "{}", run.err);
+    assert!(run.out.contains("Interrupted, 2 titles were not begun"), "{}", run.out);
+}
