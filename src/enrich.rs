@@ -6,6 +6,7 @@
 
 pub mod anime;
 pub mod catalogue;
+pub mod history;
 pub mod meter;
 pub mod network;
 pub mod problem;

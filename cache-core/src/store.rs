@@ -78,10 +78,11 @@ pub trait Store: Send + Sync + 'static {
     /// Removes entries for good: out of the index, then the entry, then its body. What is gone already is no error.
     async fn remove(&self, ids: &[EntryId]) -> Result<Removed>;
 
-    /// The stored result under a whole `result_cache:` key.
+    /// The stored result under a whole `result_cache:` key. Under any other key it is no entry: what a program keeps
+    /// for itself, beside the cache and unlisted.
     async fn result(&self, key: &str) -> Result<Option<StoredResult>>;
 
-    /// Stores a result under a whole `result_cache:` key.
+    /// Stores a result under a whole `result_cache:` key, or what is no entry under another ([`Store::result`]).
     async fn put_result(&self, key: &str, value: Bytes, ttl: Duration) -> Result<()>;
 
     /// Claims `name` for `holder` among all processes that share the storage, for this long; a holder that claims

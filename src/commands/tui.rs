@@ -3,11 +3,13 @@
 use std::io::{IsTerminal as _, stdin, stdout};
 use std::sync::{Arc, OnceLock};
 
+use anyhow::Context as _;
 use cache_core::{Error, Opened, WhenUnreachable};
 
 use super::Session;
 use crate::args::ColorChoice;
 use crate::demo;
+use crate::demo::upstream::Upstream;
 use crate::exit::{Exit, Refused};
 use crate::tui::{self, Options};
 
@@ -32,7 +34,12 @@ pub(super) async fn run(session: &Session) -> anyhow::Result<Exit> {
         // The first frame does not wait for the cache to be filled, and the cache stays until the last one.
         let kept = Arc::new(OnceLock::new());
         let keep = Arc::clone(&kept);
-        let services = session.settings.cache.services.clone();
+        let upstream = Upstream::start(None, 1.0).await.context("the demo upstream cannot be started")?;
+        // Before the cache is opened: it tells the service of an entry by these.
+        let mut services = session.settings.cache.services.clone();
+        for (service, url) in upstream.urls() {
+            services.set_url(*service, url);
+        }
         let opening = async move {
             let demo = demo::cache(services).await.map_err(|error| Error::Config(format!("{error:#}")))?;
             let demo = keep.get_or_init(|| demo);

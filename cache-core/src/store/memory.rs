@@ -19,7 +19,7 @@ use crate::counters::{Batch, Bucket, Counted, Counts, KEPT, Scope, hour_of};
 use crate::entry::{Entry, EntryId, Layout};
 use crate::error::{Backend, BackendKind, Error, Result};
 use crate::filter::Filter;
-use crate::key::CacheKey;
+use crate::key::{CacheKey, ResultKey};
 use crate::service::Services;
 use crate::summary::{self, Summary};
 
@@ -116,6 +116,14 @@ impl Memory {
                 summary
             }
         }
+    }
+}
+
+/// Values under other keys are what programs keep for themselves.
+fn is_entry(id: &EntryId) -> bool {
+    match id {
+        EntryId::Http(..) => true,
+        EntryId::Key(key) => ResultKey::parse(key).is_some(),
     }
 }
 
@@ -280,7 +288,7 @@ impl Inspect for Memory {
             next: last.map(|(id, _)| Cursor(Position::Memory((*id).clone(), scanned))),
             entries: page
                 .into_iter()
-                .filter(|(_, item)| item.is_live(now))
+                .filter(|(id, item)| item.is_live(now) && is_entry(id))
                 .map(|(id, item)| self.summary(id, item))
                 .filter(|summary| filter.matches(summary, now))
                 .collect(),

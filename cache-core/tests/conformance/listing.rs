@@ -21,6 +21,10 @@ async fn fill(store: &Arc<dyn Inspect>, each: usize) -> BTreeSet<EntryId> {
     ids
 }
 
+fn with_prefix(prefix: &str) -> Filter {
+    Filter { prefix: Some(prefix.into()), ..Filter::default() }
+}
+
 pub async fn pages_joined_are_everything_once(s: Subject) {
     let stored = fill(&s.store, 25).await;
     for want in [1, 7, 50, 100_000] {
@@ -111,7 +115,6 @@ pub async fn keys_may_hold_anything(s: Subject) {
     for key in keys {
         assert_eq!(s.store.result(key).await.unwrap().unwrap().value, key);
     }
-    let with_prefix = |prefix: &str| Filter { prefix: Some(prefix.into()), ..Filter::default() };
     let listed = list(&s.store, &with_prefix("result_cache:p:"), 3).await;
     assert_eq!(listed.into_iter().map(|summary| summary.id).collect::<BTreeSet<_>>(), odd);
     // A prefix is literal: the star chooses the one key that has it.
@@ -169,4 +172,24 @@ pub async fn an_empty_store_lists_nothing(s: Subject) {
     assert!(!s.store.info().await.unwrap().version.is_empty());
     assert_eq!(s.store.health().await.backend, s.store.backend());
     assert!(s.store.lookup(&CacheKey::new(&b"x"[..]), None).await.unwrap().is_empty());
+}
+
+pub async fn what_programs_keep_for_themselves_is_no_entry(s: Subject) {
+    let key = "animecache:runs";
+    s.store.put_result(key, "[1]".into(), DAY).await.unwrap();
+    s.store.put_result(key, "[1, 2]".into(), DAY).await.unwrap();
+    let stored = fill(&s.store, 3).await;
+    assert_eq!(s.store.result(key).await.unwrap().unwrap().value, &b"[1, 2]"[..]);
+    for want in [1, 100] {
+        let listed = list(&s.store, &Filter::default(), want).await.into_iter().map(|summary| summary.id);
+        assert_eq!(listed.collect::<BTreeSet<_>>(), stored, "in pages of {want}");
+    }
+    let wholes = [Filter { key: cache_core::Glob::new("*").ok(), ..Filter::default() }, with_prefix("")];
+    for filter in wholes.into_iter().chain([with_prefix("animecache"), with_prefix(key)]) {
+        let listed = list(&s.store, &filter, 100).await;
+        assert!(listed.iter().all(|summary| stored.contains(&summary.id)), "{filter:?}: {listed:?}");
+    }
+    let ids: Vec<_> = stored.into_iter().collect();
+    s.store.remove(&ids).await.unwrap();
+    assert!(s.store.result(key).await.unwrap().is_some(), "it outlives a flush of everything");
 }

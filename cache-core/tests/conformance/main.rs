@@ -68,6 +68,7 @@ macro_rules! all_promises {
             listing::keys_may_hold_anything
             listing::one_entry_looks_as_in_the_list
             listing::an_empty_store_lists_nothing
+            listing::what_programs_keep_for_themselves_is_no_entry
             filters::filters_choose_the_same_everywhere
         }
     };

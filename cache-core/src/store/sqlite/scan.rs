@@ -140,10 +140,11 @@ pub(super) fn orphan(id: EntryId, size: u64) -> Summary {
     Summary { size, ..summary::of_problem(id, State::Orphan, None, "a body without an entry") }
 }
 
+/// Only what is under `result_cache:`; other values are what programs keep for themselves.
 fn results(connection: &Connection, services: &Services, now: f64, after: i64, want: u32) -> Result<Listed, Failure> {
     let mut statement = connection.prepare_cached(
         "SELECT rowid, key, LENGTH(value), created_at, expires_at FROM animecache_results
-         WHERE rowid > ?1 ORDER BY rowid LIMIT ?2",
+         WHERE rowid > ?1 AND SUBSTR(key, 1, 13) = x'726573756c745f63616368653a' ORDER BY rowid LIMIT ?2",
     )?;
     let mut rows = statement.query((after, want))?;
     let (mut found, mut last) = (Vec::new(), after);
