@@ -49,6 +49,16 @@ impl Drop for EndTasks {
     }
 }
 
+/// What a handle uses of the cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Usage {
+    Full,
+    /// Nothing that is stored answers, but answers are stored.
+    Anew,
+    /// Nothing: it neither answers nor stores.
+    Bypassed,
+}
+
 /// What both caches stand on.
 pub(crate) struct Core {
     pub(crate) store: Arc<Graceful>,

@@ -93,7 +93,7 @@ pub use http::{
 };
 pub use key::{Argument, CacheKey, Form, Payload, ResultKey};
 pub use policy::{Freshness, Policy, Specification, Ttl};
-pub use result::{Call, ResultCache, cached_result};
+pub use result::{Call, Observed, ResultCache, cached_result};
 pub use service::{DEFAULT_TTL, PolicyName, Service, Services, Token, authority};
 pub use store::fallback::Fallback;
 pub use store::first_level::FirstLevel;

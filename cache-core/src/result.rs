@@ -8,12 +8,13 @@ mod lookup;
 mod macros;
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Instant;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::cache::Hold;
+use crate::cache::{Hold, Usage};
 
 pub use call::Call;
 use lookup::{Lookup, encode};
@@ -26,11 +27,42 @@ pub use macros::cached_result;
 #[derive(Clone)]
 pub struct ResultCache {
     core: Hold,
+    usage: Usage,
+    observer: Option<Arc<Observer>>,
+}
+
+/// Is told of every call.
+type Observer = dyn Fn(Observed<'_>) + Send + Sync;
+
+/// How a call of a function was answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Observed<'a> {
+    /// The Redis key of the result; `None` where nothing is cached.
+    pub key: Option<&'a str>,
+    /// Whether the result was stored, by this process or another one.
+    pub is_hit: bool,
+    /// The JSON of the result; `None`: it is an error or `null`, and was not stored.
+    pub value: Option<&'a [u8]>,
 }
 
 impl ResultCache {
     pub(crate) fn new(core: Hold) -> Self {
-        Self { core }
+        Self { core, usage: Usage::Full, observer: None }
+    }
+
+    /// The same cache, on which every call computes: what is stored answers nothing, and is replaced.
+    pub fn anew(&self) -> Self {
+        Self { usage: Usage::Anew, ..self.clone() }
+    }
+
+    /// The same calls past the cache: it neither answers nor stores.
+    pub fn bypassed(&self) -> Self {
+        Self { usage: Usage::Bypassed, ..self.clone() }
+    }
+
+    /// The same cache, which tells `observer` of every call as soon as it is answered.
+    pub fn observed(&self, observer: impl Fn(Observed<'_>) + Send + Sync + 'static) -> Self {
+        Self { observer: Some(Arc::new(observer)), ..self.clone() }
     }
 
     /// The stored result of a call, or else what `compute` returns, which is then stored.
@@ -67,16 +99,34 @@ impl ResultCache {
         T: Serialize + DeserializeOwned,
         F: Future<Output = Result<T, E>>,
     {
-        let Some(key) = call.key().filter(|_| self.core.is_enabled) else { return compute().await };
+        let key = call.key();
+        let is_used = self.core.is_enabled && self.usage != Usage::Bypassed;
+        let Some(key) = key.as_deref().filter(|_| is_used) else {
+            let result = compute().await;
+            if self.observer.is_some() {
+                self.tell(key.as_deref(), false, result.as_ref().ok().and_then(encode).as_deref());
+            }
+            return result;
+        };
         let mut lookup = Lookup::new(&self.core, call.prefix(), key);
-        let lead = match lookup.find().await {
-            Ok(value) => return Ok(value),
-            Err(lead) => lead,
+        let lead = match self.usage {
+            Usage::Full => match lookup.find().await {
+                Ok((value, json)) => {
+                    self.tell(Some(key), true, Some(&json));
+                    return Ok(value);
+                }
+                Err(lead) => lead,
+            },
+            Usage::Anew | Usage::Bypassed => {
+                lookup.missed();
+                None
+            }
         };
         let start = Instant::now();
         let result = compute().await;
         let time = start.elapsed();
         let value = result.as_ref().ok().and_then(encode);
+        let json = value.clone();
         let is_stored = match value {
             Some(value) => lookup.store(value, call.time_to_live(), time).await,
             None => false,
@@ -84,7 +134,14 @@ impl ResultCache {
         if let Some(lead) = lead {
             lead.land(is_stored).await;
         }
+        self.tell(Some(key), false, json.as_deref());
         result
+    }
+
+    fn tell(&self, key: Option<&str>, is_hit: bool, value: Option<&[u8]>) {
+        if let Some(observer) = &self.observer {
+            observer(Observed { key, is_hit, value });
+        }
     }
 }
 

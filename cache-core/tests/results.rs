@@ -6,8 +6,8 @@
 mod redis_server;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use cache_core::counters::{Counts, Scope};
@@ -378,4 +378,47 @@ async fn sqlite_stands_in_for_a_redis_that_does_not_answer() {
         cache.close().await;
     }
     assert_eq!(function.runs(), 1);
+}
+
+#[rstest]
+#[tokio::test]
+async fn what_is_computed_anew_replaces_what_is_stored(#[values(On::Memory, On::Redis, On::Sqlite)] on: On) {
+    let subject = on.open().await;
+    let compute = async |results: &ResultCache, value: u32| results.get_or_compute(&call(), || async { value }).await;
+    assert_eq!(compute(&subject.results, 1).await, 1);
+    assert_eq!(compute(&subject.results.anew(), 2).await, 2);
+    assert_eq!(compute(&subject.results, 3).await, 2);
+    assert_eq!(compute(&subject.results.bypassed(), 4).await, 4);
+    assert_eq!(compute(&subject.results, 5).await, 2);
+}
+
+#[rstest]
+#[tokio::test]
+async fn an_observer_is_told_of_every_call(#[values(On::Memory, On::Redis, On::Sqlite)] on: On) {
+    type Told = (Option<String>, bool, Option<Vec<u8>>);
+    let subject = on.open().await;
+    let told = Arc::new(Mutex::new(Vec::<Told>::new()));
+    let observed = subject.results.observed({
+        let told = Arc::clone(&told);
+        move |call| {
+            let told_now = (call.key.map(str::to_owned), call.is_hit, call.value.map(<[u8]>::to_owned));
+            told.lock().unwrap().push(told_now);
+        }
+    });
+    let key = call().key();
+    observed.get_or_try_compute(&call(), || async { Err::<u32, _>("gone") }).await.unwrap_err();
+    observed.get_or_compute(&call(), || async { None::<u32> }).await;
+    for results in [&observed, &observed, &observed.anew(), &observed.bypassed(), &subject.results] {
+        results.get_or_compute(&call(), || async { Some(18_878) }).await;
+    }
+    let value = Some(b"18878".to_vec());
+    let expected = [
+        (key.clone(), false, None),
+        (key.clone(), false, None),
+        (key.clone(), false, value.clone()),
+        (key.clone(), true, value.clone()),
+        (key.clone(), false, value.clone()),
+        (key.clone(), false, value.clone()),
+    ];
+    assert_eq!(*told.lock().unwrap(), expected);
 }

@@ -11,26 +11,27 @@ use super::body::Body;
 use super::decode::{self, Coding, decoded};
 use super::fetched::{FetchError, Fetched, Head, Served, ServedFrom, coding};
 use super::origin::own_ttl;
-use super::plan::{Asked, Plan, RequestBody};
+use super::plan::{Asked, Judge, Plan, RequestBody};
 use super::replay::{Again, replayed};
 use super::send::{Incoming, SendError, Sender};
-use crate::cache::{Core, Hold};
+use crate::cache::{Core, Hold, Usage};
 use crate::clock;
 use crate::coalesce::{Lead, Turn, Waiting};
 use crate::codec;
 use crate::counters::{Counts, Scope};
+use crate::entry::EntryId;
 use crate::error::chain;
 use crate::grace::Graceful;
 use crate::policy::{Decision, Part, Policy, Serve};
 use crate::service::Service;
-use crate::store::Found;
+use crate::store::{Found, whole};
 
 /// The HTTP cache of one service: a policy, a store, and a sender for what they cannot answer. Clones share everything.
 #[derive(Clone)]
 pub struct HttpCache {
     inner: Arc<Inner>,
     /// Tasks of the cache hold [`Inner`] alone, so that they do not keep it alive.
-    _hold: Hold,
+    hold: Hold,
 }
 
 pub(super) struct Inner {
@@ -41,6 +42,7 @@ pub(super) struct Inner {
     pub(super) scope: Scope,
     pub(super) policy: Policy,
     pub(super) sender: Arc<dyn Sender>,
+    usage: Usage,
 }
 
 impl HttpCache {
@@ -55,8 +57,32 @@ impl HttpCache {
                 counters.count(&Scope::Http(service), Counts { errors: 1, ..Counts::default() });
             }
         });
-        let inner = Inner { core, store, service, scope, policy, sender };
-        Self { inner: Arc::new(inner), _hold: hold }
+        let inner = Inner { core, store, service, scope, policy, sender, usage: Usage::Full };
+        Self { inner: Arc::new(inner), hold }
+    }
+
+    /// The same cache, whose answers all come from the origin: what is stored answers nothing, and is replaced.
+    pub fn anew(&self) -> Self {
+        self.with(Usage::Anew)
+    }
+
+    /// The same requests past the cache: it neither answers nor stores.
+    pub fn bypassed(&self) -> Self {
+        self.with(Usage::Bypassed)
+    }
+
+    fn with(&self, usage: Usage) -> Self {
+        let Inner { core, store, service, scope, policy, sender, .. } = &*self.inner;
+        let inner = Inner {
+            core: Arc::clone(core),
+            store: store.clone(),
+            service: *service,
+            scope: scope.clone(),
+            policy: policy.clone(),
+            sender: Arc::clone(sender),
+            usage,
+        };
+        Self { inner: Arc::new(inner), hold: self.hold.clone() }
     }
 
     /// Answers a request, from the store where the policy allows it. The body is asked for as it is; where the policy
@@ -72,6 +98,7 @@ impl HttpCache {
             fields: head.headers,
             body: RequestBody::Raw(body),
             timeout: None,
+            judge: None,
         };
         self.answer(asked).await
     }
@@ -79,8 +106,16 @@ impl HttpCache {
     pub(super) async fn answer(&self, asked: Asked) -> Result<Fetched, FetchError> {
         let inner = &self.inner;
         let ttl = inner.core.services.ttl(inner.service);
-        let plan = Plan::new(asked, &inner.policy, ttl, inner.core.is_enabled)?;
-        if plan.is_bypass { inner.bypass(&plan).await } else { inner.answer(&Arc::new(plan)).await }
+        let is_enabled = inner.core.is_enabled && inner.usage != Usage::Bypassed;
+        let plan = Arc::new(Plan::new(asked, &inner.policy, ttl, is_enabled)?);
+        match inner.usage {
+            _ if plan.is_bypass => inner.bypass(&plan).await,
+            Usage::Anew => {
+                let stored = inner.look_up(&plan).await.unwrap_or_default();
+                inner.forward_anew(&plan, &stored, None).await
+            }
+            Usage::Full | Usage::Bypassed => inner.answer(&plan).await,
+        }
     }
 }
 
@@ -135,16 +170,49 @@ impl Inner {
         }
     }
 
+    /// Whether what is stored may answer.
+    pub(super) fn serves(&self) -> bool {
+        self.usage == Usage::Full
+    }
+
     /// What is stored under the key and may answer; `None` where the store does not say.
     async fn look_up(&self, plan: &Plan) -> Option<Vec<Found>> {
         let started = Instant::now();
-        let (key, refresh) = (&plan.key, plan.refresh());
+        let (key, refresh) = (&plan.key, plan.refresh().filter(|_| self.serves()));
         let found = self.store.ask("lookup", |store| async move { store.lookup(key, refresh).await }).await;
         let lookup_micros = started.elapsed().as_micros() as u64;
         self.count(Counts { lookup_micros, ..Counts::default() });
         let mut found = found?;
         found.retain(|found| plan.is_answered_by(found));
+        if let Some(judge) = plan.judge {
+            found = self.judged(found, judge).await;
+        }
         Some(found)
+    }
+
+    /// Those whose bodies the caller has nothing against. The others are removed.
+    async fn judged(&self, found: Vec<Found>, judge: Judge) -> Vec<Found> {
+        let (mut good, mut bad) = (Vec::new(), Vec::new());
+        for mut found in found {
+            if found.body.is_none() {
+                found.body = self.whole_body(&found.id).await;
+            }
+            // One whose body is gone cannot answer either.
+            let Some(body) = &found.body else { continue };
+            if judge(&codec::body::decoded(body, coding(&found.entry.response.headers))) {
+                good.push(found);
+            } else {
+                bad.push(found.id);
+            }
+        }
+        if !bad.is_empty() {
+            self.store.ask("remove", |store| async move { store.remove(&bad).await }).await;
+        }
+        good
+    }
+
+    async fn whole_body(&self, id: &EntryId) -> Option<Bytes> {
+        whole(self.store.body(id).await?).await.ok()
     }
 
     /// Answers with a stored response; `None`: its body is gone.

@@ -50,8 +50,19 @@ impl CachedClient {
             fields: HeaderMap::new(),
             body: RequestBody::Empty,
             timeout: None,
+            judge: None,
         };
         RequestBuilder { cache: self.cache.clone(), asked: Ok(asked) }
+    }
+
+    /// A client on the same cache that asks anew: [`HttpCache::anew`].
+    pub fn anew(&self) -> Self {
+        Self { cache: self.cache.anew() }
+    }
+
+    /// A client that asks the origin alone: [`HttpCache::bypassed`].
+    pub fn bypassed(&self) -> Self {
+        Self { cache: self.cache.bypassed() }
     }
 
     /// Answers a request of the `http` crate: [`HttpCache::fetch`].
@@ -115,6 +126,17 @@ impl RequestBuilder {
     pub fn timeout(self, time: Duration) -> Self {
         self.and(|asked| {
             asked.timeout = Some(time);
+            Ok(())
+        })
+    }
+
+    /// Shows the whole body, without its content coding, to `judge` before it is stored, and before it answers from the
+    /// store. What is refused is not stored, or removed and fetched again: an error that came with status 200, say.
+    ///
+    /// The caller still gets what the origin answered, as it arrives; meanwhile the body is kept in memory.
+    pub fn stored_if(self, judge: fn(&[u8]) -> bool) -> Self {
+        self.and(|asked| {
+            asked.judge = Some(judge);
             Ok(())
         })
     }

@@ -121,7 +121,7 @@ impl Inner {
                 // The others try for themselves, all at once: one after the other they would wait for ever.
                 land(lead, false).await;
                 let exchange = Exchange { request: &plan.request, sent: &sent, stored, requested_at, now };
-                let instead = match plan.policy.unreachable(exchange) {
+                let instead = match plan.policy.unreachable(exchange).filter(|_| self.serves()) {
                     Some(serve) => self.serve(plan, stored, serve, ServedFrom::Stale).await,
                     None => None,
                 };
@@ -162,12 +162,14 @@ impl Inner {
                     return Ok(fetched);
                 }
                 // It is good, but its body is gone.
-                self.forward_anew(plan, lead).await
+                self.forward_anew(plan, &[], lead).await
             }
-            Reply::Mismatch => self.forward_anew(plan, lead).await,
+            Reply::Mismatch => self.forward_anew(plan, &[], lead).await,
             Reply::InsteadOfError(serve) => {
                 land(lead, false).await;
-                if let Some(fetched) = self.serve(plan, stored, serve, ServedFrom::Stale).await {
+                if self.serves()
+                    && let Some(fetched) = self.serve(plan, stored, serve, ServedFrom::Stale).await
+                {
                     return Ok(fetched);
                 }
                 Ok(arrived.into_fetched(plan, ServedFrom::Miss, None).await)
@@ -175,10 +177,15 @@ impl Inner {
         }
     }
 
-    /// Asks the origin as if nothing were stored: with nothing to validate.
-    async fn forward_anew(self: &Arc<Self>, plan: &Arc<Plan>, lead: Option<Lead>) -> Result<Fetched, FetchError> {
+    /// Asks the origin as if nothing were stored: with nothing to validate. The answer may replace what is `stored`.
+    pub(super) async fn forward_anew(
+        self: &Arc<Self>,
+        plan: &Arc<Plan>,
+        stored: &[Found],
+        lead: Option<Lead>,
+    ) -> Result<Fetched, FetchError> {
         match plan.policy.decide(&plan.request, &[], clock::now()) {
-            Decision::Forward(forward) => Box::pin(self.forward(plan, &[], forward, lead)).await,
+            Decision::Forward(forward) => Box::pin(self.forward(plan, stored, forward, lead)).await,
             _ => Ok(unsatisfiable(plan)),
         }
     }
@@ -198,7 +205,7 @@ impl Inner {
             deleted_at: None,
         };
         let keep = own_ttl(&entry.request).unwrap_or(storing.keep);
-        let order = Order { entry, keep, replaces: ids(stored, &storing.replaces), lead };
+        let order = Order { entry, keep, replaces: ids(stored, &storing.replaces), judge: plan.judge, lead };
         Recording::begin(self, order)
     }
 

@@ -29,7 +29,11 @@ pub(super) struct Asked {
     pub(super) fields: HeaderMap,
     pub(super) body: RequestBody,
     pub(super) timeout: Option<Duration>,
+    pub(super) judge: Option<Judge>,
 }
+
+/// Says of a whole body, without its content coding, whether it may be stored and answer.
+pub(super) type Judge = fn(&[u8]) -> bool;
 
 /// What a request sends.
 #[derive(Clone, Debug)]
@@ -122,6 +126,7 @@ pub(super) struct Plan {
     pub(super) refreshes: bool,
     /// Bodies pass the cache without their content coding.
     pub(super) decodes: bool,
+    pub(super) judge: Option<Judge>,
     key_is: KeyIs,
     /// When the caller asked.
     pub(super) started: Instant,
@@ -180,7 +185,8 @@ impl Plan {
             Policy::Ttl(policy) => policy.refresh_on_access,
             Policy::Specification(_) => overrides.refreshes == Some(true),
         };
-        Ok(Self { asked, key, is_bypass, policy, request, refreshes, decodes, key_is, started: Instant::now() })
+        let (judge, started) = (asked.judge, Instant::now());
+        Ok(Self { asked, key, is_bypass, policy, request, refreshes, decodes, judge, key_is, started })
     }
 
     /// What a look-up is to do with the TTL of what it finds.

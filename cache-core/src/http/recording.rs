@@ -6,14 +6,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt as _, stream};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 use super::cache::Inner;
+use super::fetched::coding;
+use super::plan::Judge;
 use super::send::{Incoming, SendError};
 use crate::coalesce::Lead;
+use crate::codec;
 use crate::counters::Counts;
 use crate::entry::{Entry, EntryId};
 
@@ -30,6 +33,8 @@ pub(super) struct Order {
     pub(super) keep: Duration,
     /// Removed once the new entry is there.
     pub(super) replaces: Vec<EntryId>,
+    /// Must be content with the whole body before it is stored.
+    pub(super) judge: Option<Judge>,
     /// Others wait for this.
     pub(super) lead: Option<Lead>,
 }
@@ -133,9 +138,27 @@ impl Passing {
     }
 }
 
+/// A body that is kept until it is known whether it may be stored.
+struct Judged {
+    judge: Judge,
+    coding: Option<String>,
+    body: BytesMut,
+}
+
+impl Judged {
+    fn is_good(&self) -> bool {
+        (self.judge)(&codec::body::decoded(&self.body, self.coding.as_deref()))
+    }
+}
+
 async fn write(cache: Arc<Inner>, order: Order, mut pieces: mpsc::Receiver<Piece>, done: oneshot::Sender<()>) {
-    let Order { entry, keep, replaces, mut lead } = order;
+    let Order { entry, keep, replaces, judge, mut lead } = order;
     let key = entry.cache_key.clone();
+    let mut judged = judge.map(|judge| Judged {
+        judge,
+        coding: coding(&entry.response.headers).map(str::to_owned),
+        body: BytesMut::new(),
+    });
     let was_stored = match cache.store.begin(entry, Some(keep)).await {
         None => false,
         Some(mut writer) => loop {
@@ -152,10 +175,14 @@ async fn write(cache: Arc<Inner>, order: Order, mut pieces: mpsc::Receiver<Piece
             };
             match piece {
                 Some(Piece::Part(piece)) => {
+                    if let Some(judged) = &mut judged {
+                        judged.body.extend_from_slice(&piece);
+                    }
                     if writer.push(piece).await.is_none() {
                         break false;
                     }
                 }
+                Some(Piece::End) if judged.as_ref().is_some_and(|judged| !judged.is_good()) => break false,
                 Some(Piece::End) => break writer.commit().await.is_some(),
                 Some(Piece::TooLarge) => break false,
                 // Cut off: it may still be stored, so the next of those who wait may try.

@@ -40,7 +40,7 @@ impl Ttl {
             response: response.clone(),
             created_at: exchange.now,
             keep: ttl.unwrap_or(self.ttl),
-            replaces: Vec::new(),
+            replaces: (0..exchange.stored.len()).collect(),
         };
         Outcome { reply: Reply::Origin(Some(storing)), ..Outcome::pass() }
     }

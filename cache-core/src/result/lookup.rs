@@ -23,7 +23,7 @@ pub(super) struct Lookup<'a> {
     store: Graceful,
     scope: Scope,
     prefix: &'a str,
-    key: String,
+    key: &'a str,
     started: Instant,
     /// Spent on asking the store.
     time: Duration,
@@ -32,7 +32,8 @@ pub(super) struct Lookup<'a> {
 
 /// What the store knows.
 enum Answer<T> {
-    Found(T),
+    /// With its JSON.
+    Found(T, Bytes),
     Missing,
     /// Something that is not a result of this type.
     Unreadable,
@@ -41,10 +42,10 @@ enum Answer<T> {
 }
 
 impl<'a> Lookup<'a> {
-    pub(super) fn new(core: &'a Core, prefix: &'a str, key: String) -> Self {
+    pub(super) fn new(core: &'a Core, prefix: &'a str, key: &'a str) -> Self {
         let scope = Scope::Result(prefix.to_owned());
         let store = core.store.telling({
-            let (counters, scope, key) = (Arc::clone(&core.counters), scope.clone(), key.clone());
+            let (counters, scope, key) = (Arc::clone(&core.counters), scope.clone(), key.to_owned());
             move |operation, error| {
                 let (service, prefix) = (scope.service(), scope.prefix());
                 tracing::warn!(%service, prefix, ?key, operation, error = chain(error), "error");
@@ -63,16 +64,17 @@ impl<'a> Lookup<'a> {
         }
     }
 
-    /// The stored result; or, where it has to be computed, the lead of those who wait for it, if anybody can wait.
-    pub(super) async fn find<T: DeserializeOwned>(&mut self) -> Result<T, Option<Lead>> {
+    /// The stored result with its JSON; or, where it has to be computed, the lead of those who wait for it, if anybody
+    /// can wait.
+    pub(super) async fn find<T: DeserializeOwned>(&mut self) -> Result<(T, Bytes), Option<Lead>> {
         let mut lead: Option<Lead> = None;
         loop {
             let has_nothing = match self.ask().await {
-                Answer::Found(value) => {
+                Answer::Found(value, json) => {
                     if let Some(lead) = lead {
                         lead.land(true).await;
                     }
-                    return Ok(value);
+                    return Ok((value, json));
                 }
                 Answer::Missing => true,
                 Answer::Unreadable => false,
@@ -82,16 +84,21 @@ impl<'a> Lookup<'a> {
             if lead.is_some() || !self.waiting.may_go_on(has_nothing) {
                 break;
             }
-            match self.core.flights.board(&self.key, &mut self.waiting).await {
+            match self.core.flights.board(self.key, &mut self.waiting).await {
                 Turn::Lead(granted) => lead = Some(granted),
                 Turn::LookAgain => {}
                 Turn::Alone => break,
             }
         }
+        self.missed();
+        Err(lead)
+    }
+
+    /// It has to be computed.
+    pub(super) fn missed(&self) {
         self.count(Counts { misses: 1, ..self.so_far() });
         let seconds = self.started.elapsed().as_secs_f64();
         tracing::debug!(service = %self.service(), prefix = self.prefix, key = ?self.key, seconds, "miss");
-        Err(lead)
     }
 
     /// Stores what was computed within `computed_in`; whether that worked.
@@ -100,7 +107,7 @@ impl<'a> Lookup<'a> {
         if bytes > self.core.largest_entry {
             return false;
         }
-        let key = &self.key;
+        let key = self.key;
         let stored = self.store.ask("put_result", |store| async move { store.put_result(key, value, ttl).await });
         let is_stored = stored.await.is_some();
         if is_stored {
@@ -113,7 +120,7 @@ impl<'a> Lookup<'a> {
 
     async fn ask<T: DeserializeOwned>(&mut self) -> Answer<T> {
         let start = Instant::now();
-        let key = &self.key;
+        let key = self.key;
         let answer = self.store.ask("result", |store| async move { store.result(key).await }).await;
         self.time += start.elapsed();
         match answer {
@@ -126,7 +133,7 @@ impl<'a> Lookup<'a> {
                     let ttl_left = stored.expires_at.map(|at| (at - clock::now()).max(0.0));
                     let (service, seconds) = (self.service(), self.started.elapsed().as_secs_f64());
                     tracing::debug!(%service, prefix = self.prefix, key = ?self.key, ttl_left, bytes, seconds, "hit");
-                    Answer::Found(value)
+                    Answer::Found(value, stored.value)
                 }
                 _ => {
                     let error = "the stored result cannot be read";

@@ -7,12 +7,14 @@ mod origin;
 #[path = "../harness/redis_server.rs"]
 mod redis_server;
 
+mod anew;
 mod bypass;
 mod coalescing;
 mod counting;
 mod cuts;
 mod events;
 mod fields;
+mod judging;
 mod keys;
 mod mending;
 mod overrides;

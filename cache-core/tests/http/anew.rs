@@ -1,0 +1,69 @@
+//! Handles on a cache that use it in part: what is stored does not answer, or nothing is stored either.
+
+use cache_core::{Cache, CachedClient, Filter, PolicyName, ServedFrom, Service};
+use rstest::rstest;
+
+use crate::cache;
+use crate::origin::{Origin, response};
+
+/// An origin that never answers the same, whatever it is asked.
+async fn counting() -> Origin {
+    let fields = [("Cache-Control", "max-age=60, stale-if-error=60"), ("ETag", "\"always\"")];
+    Origin::start(move |seen| response(200, &fields, format!("no. {}", seen.number))).await
+}
+
+async fn get(client: &CachedClient, origin: &Origin) -> (ServedFrom, String) {
+    let fetched = client.get(origin.url("/")).send().await.unwrap();
+    (fetched.served().from, fetched.text().await.unwrap())
+}
+
+async fn stored(cache: &Cache) -> usize {
+    cache.store().scan(&Filter::default(), None, 100).await.unwrap().entries.len()
+}
+
+#[rstest]
+#[case(PolicyName::Ttl)]
+#[case(PolicyName::Specification)]
+#[tokio::test]
+async fn what_is_asked_anew_replaces_what_is_stored(#[case] policy: PolicyName) {
+    let origin = counting().await;
+    let cache = cache(policy);
+    let client = cache.client(Service::Jikan);
+    assert_eq!(get(&client, &origin).await, (ServedFrom::Miss, "no. 0".into()));
+    assert_eq!(get(&client.anew(), &origin).await, (ServedFrom::Miss, "no. 1".into()));
+    assert_eq!(get(&client.anew(), &origin).await, (ServedFrom::Miss, "no. 2".into()));
+    assert_eq!(get(&client, &origin).await, (ServedFrom::Hit, "no. 2".into()));
+    assert_eq!(stored(&cache).await, 1);
+    assert!(origin.seen().iter().all(|seen| seen.field("if-none-match").is_none()));
+}
+
+#[tokio::test]
+async fn what_is_asked_anew_and_fails_is_no_old_answer() {
+    let origin = Origin::start(|seen| {
+        let fields = [("Cache-Control", "max-age=60, stale-if-error=60")];
+        if seen.number == 0 { response(200, &fields, "good") } else { response(503, &[], "") }
+    })
+    .await;
+    let client = cache(PolicyName::Specification).client(Service::Jikan);
+    get(&client, &origin).await;
+    assert_eq!(client.anew().get(origin.url("/")).send().await.unwrap().status(), 503);
+    assert_eq!(get(&client, &origin).await, (ServedFrom::Hit, "good".into()));
+    let url = origin.url("/");
+    drop(origin);
+    assert!(client.anew().get(url).send().await.is_err());
+}
+
+#[rstest]
+#[case(PolicyName::Ttl)]
+#[case(PolicyName::Specification)]
+#[tokio::test]
+async fn what_goes_past_the_cache_neither_finds_nor_stores(#[case] policy: PolicyName) {
+    let origin = counting().await;
+    let cache = cache(policy);
+    let client = cache.client(Service::Jikan);
+    assert_eq!(get(&client.bypassed(), &origin).await, (ServedFrom::Bypass, "no. 0".into()));
+    assert_eq!(stored(&cache).await, 0);
+    get(&client, &origin).await;
+    assert_eq!(get(&client.bypassed(), &origin).await, (ServedFrom::Bypass, "no. 2".into()));
+    assert_eq!(get(&client, &origin).await, (ServedFrom::Hit, "no. 1".into()));
+}

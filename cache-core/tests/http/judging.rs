@@ -1,0 +1,126 @@
+//! Bodies that must please their caller before they are stored, and before they answer from the store.
+
+use std::io::Write as _;
+
+use bytes::Bytes;
+use cache_core::{Cache, CachedClient, Filter, PolicyName, RequestBuilder, ServedFrom, Service};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use futures_util::TryStreamExt as _;
+use futures_util::future::join_all;
+use rstest::rstest;
+
+use crate::cache;
+use crate::origin::{Origin, response};
+
+const BANNED: &str = "<error>Banned</error>";
+const ANIME: &str = "<anime id=\"23\"/>";
+
+const FOR_A_MINUTE: (&str, &str) = ("Cache-Control", "max-age=60");
+
+fn is_no_error(body: &[u8]) -> bool {
+    !body.starts_with(b"<error")
+}
+
+fn ask(client: &CachedClient, url: String) -> RequestBuilder {
+    client.get(url).stored_if(is_no_error)
+}
+
+/// Where the answer came from, and its body.
+async fn answer(request: RequestBuilder) -> (ServedFrom, String) {
+    let fetched = request.send().await.unwrap();
+    (fetched.served().from, fetched.text().await.unwrap())
+}
+
+async fn stored(cache: &Cache) -> usize {
+    cache.store().scan(&Filter::default(), None, 100).await.unwrap().entries.len()
+}
+
+/// An origin that is out of sorts for as many requests.
+async fn recovering(bad: usize) -> Origin {
+    Origin::start(move |seen| response(200, &[FOR_A_MINUTE], if seen.number < bad { BANNED } else { ANIME })).await
+}
+
+#[rstest]
+#[case(PolicyName::Ttl)]
+#[case(PolicyName::Specification)]
+#[tokio::test]
+async fn what_is_refused_reaches_its_caller_and_nobody_else(#[case] policy: PolicyName) {
+    let origin = recovering(1).await;
+    let cache = cache(policy);
+    let client = cache.client(Service::Jikan);
+    assert_eq!(answer(ask(&client, origin.url("/"))).await, (ServedFrom::Miss, BANNED.into()));
+    assert_eq!(stored(&cache).await, 0);
+    assert_eq!(answer(ask(&client, origin.url("/"))).await, (ServedFrom::Miss, ANIME.into()));
+    assert_eq!(answer(ask(&client, origin.url("/"))).await, (ServedFrom::Hit, ANIME.into()));
+    assert_eq!((origin.count(), stored(&cache).await), (2, 1));
+}
+
+#[rstest]
+#[case(PolicyName::Ttl)]
+#[case(PolicyName::Specification)]
+#[tokio::test]
+async fn what_somebody_else_stored_is_judged_too(#[case] policy: PolicyName) {
+    let origin = recovering(1).await;
+    let cache = cache(policy);
+    let client = cache.client(Service::Jikan);
+    assert_eq!(answer(client.get(origin.url("/"))).await, (ServedFrom::Miss, BANNED.into()));
+    assert_eq!(answer(client.get(origin.url("/"))).await, (ServedFrom::Hit, BANNED.into()));
+    assert_eq!(answer(ask(&client, origin.url("/"))).await, (ServedFrom::Miss, ANIME.into()));
+    assert_eq!(answer(client.get(origin.url("/"))).await, (ServedFrom::Hit, ANIME.into()));
+    assert_eq!(stored(&cache).await, 1);
+}
+
+#[rstest]
+#[case(PolicyName::Ttl)]
+#[case(PolicyName::Specification)]
+#[tokio::test]
+async fn the_judge_sees_the_body_without_its_coding(#[case] policy: PolicyName) {
+    let origin = Origin::start(|seen| {
+        let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
+        gzip.write_all(if seen.number == 0 { BANNED } else { ANIME }.as_bytes()).unwrap();
+        response(200, &[FOR_A_MINUTE, ("Content-Encoding", "gzip")], gzip.finish().unwrap())
+    })
+    .await;
+    let cache = cache(policy);
+    let client = cache.client(Service::Jikan);
+    let from = async || {
+        let fetched = ask(&client, origin.url("/")).send().await.unwrap();
+        let from = fetched.served().from;
+        fetched.bytes().await.unwrap();
+        from
+    };
+    assert_eq!(from().await, ServedFrom::Miss);
+    assert_eq!(stored(&cache).await, 0);
+    assert_eq!((from().await, from().await), (ServedFrom::Miss, ServedFrom::Hit));
+}
+
+#[rstest]
+#[case(true)]
+#[case(false)]
+#[tokio::test]
+async fn the_judge_sees_a_large_body_whole(#[case] is_good: bool) {
+    const SIZE: usize = 3 << 20;
+    let last = if is_good { b'!' } else { b'?' };
+    let origin = Origin::start(move |_| response(200, &[], [vec![b'x'; SIZE], vec![last]].concat())).await;
+    let (cache, _) = crate::redis_cache(PolicyName::Ttl);
+    let client = cache.client(Service::Jikan);
+    for from in [ServedFrom::Miss, if is_good { ServedFrom::Hit } else { ServedFrom::Miss }] {
+        let request = client.get(origin.url("/")).stored_if(|body| body.len() == SIZE + 1 && body.ends_with(b"!"));
+        let fetched = request.send().await.unwrap();
+        assert_eq!(fetched.served().from, from);
+        let pieces: Vec<Bytes> = fetched.into_body().try_collect().await.unwrap();
+        assert_eq!(pieces.concat().len(), SIZE + 1);
+    }
+    assert_eq!(stored(&cache).await, usize::from(is_good));
+}
+
+#[tokio::test]
+async fn who_waits_for_what_is_refused_asks_himself() {
+    let origin = recovering(usize::MAX).await;
+    let cache = cache(PolicyName::Ttl);
+    let client = cache.client(Service::Jikan);
+    let answers = join_all((0..5).map(|_| answer(ask(&client, origin.url("/"))))).await;
+    assert_eq!(answers, vec![(ServedFrom::Miss, BANNED.to_owned()); 5]);
+    assert_eq!((origin.count(), stored(&cache).await), (5, 0));
+}
