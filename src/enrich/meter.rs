@@ -4,6 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use cache_core::Observed;
+
 /// The counts of one service in one pass. Whoever shows progress reads them as often as he likes.
 #[derive(Debug, Default)]
 pub struct Meter {
@@ -72,11 +74,23 @@ impl Meter {
     }
 
     /// A request of the cache was answered.
-    pub fn answered(&self, is_hit: bool, bytes: u64, touched: Touched) {
+    pub fn answered(&self, is_hit: bool, bytes: u64, touched: Option<Touched>) {
         self.requests.fetch_add(1, Ordering::Relaxed);
         self.hits.fetch_add(is_hit.into(), Ordering::Relaxed);
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
-        self.touched.lock().unwrap_or_else(PoisonError::into_inner).push(touched);
+        self.touched.lock().unwrap_or_else(PoisonError::into_inner).extend(touched);
+    }
+
+    /// A request of the cache found no answer at all.
+    pub fn failed(&self) {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A function whose results are cached was called.
+    pub fn called(&self, call: Observed<'_>) {
+        let bytes = call.value.map_or(0, <[u8]>::len) as u64;
+        let key = call.key.filter(|_| call.value.is_some());
+        self.answered(call.is_hit, bytes, key.map(|key| Touched { key: key.to_owned(), sha256: None }));
     }
 
     /// A request went to the service.

@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use cache_core::{Incoming, Reqwest, ReqwestOptions, SendError, Sender};
+use cache_core::{Incoming, Reqwest, ReqwestOptions, SendError, Sender, without_secrets};
 
 use super::meter::Meter;
+use super::problem::Refusal;
 
 /// The way out of a process. Clones share everything.
 #[derive(Clone)]
 pub struct Network {
-    sender: Arc<Reqwest>,
+    sender: Arc<dyn Sender>,
 }
 
 /// How many redirects are followed in a row.
@@ -21,7 +22,12 @@ impl Network {
     /// A way out.
     pub fn new() -> Self {
         let options = ReqwestOptions { redirects: REDIRECTS, ..ReqwestOptions::default() };
-        Self { sender: Arc::new(Reqwest::new(options)) }
+        Self::over(Arc::new(Reqwest::new(options)))
+    }
+
+    /// A way out over a sender of one's own.
+    pub fn over(sender: Arc<dyn Sender>) -> Self {
+        Self { sender }
     }
 
     /// The sender of one service in one pass.
@@ -47,5 +53,15 @@ impl Sender for Polite {
     async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<Incoming>, SendError> {
         self.meter.went_upstream();
         self.network.sender.send(request).await
+    }
+}
+
+/// Asks nobody.
+pub(super) struct Offline;
+
+#[async_trait]
+impl Sender for Offline {
+    async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<Incoming>, SendError> {
+        Err(SendError::connect(Refusal::NotCached(without_secrets(&request.uri().to_string()))))
     }
 }

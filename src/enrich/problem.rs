@@ -1,5 +1,6 @@
 //! Why a service brought nothing. One failed service fails no other, so these are told, not thrown.
 
+use std::error::Error as _;
 use std::time::Duration;
 
 use cache_core::FetchError;
@@ -30,5 +31,36 @@ pub enum Problem {
     OutOfTime(Duration),
     /// It could not be asked, or its answer not be read.
     #[error(transparent)]
-    Fetch(#[from] FetchError),
+    Fetch(#[source] FetchError),
+}
+
+/// Why nobody was asked: what the way out says instead of an answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Refusal {
+    /// Nobody may be asked for this URL.
+    #[error("not cached: {0}")]
+    NotCached(String),
+    /// The service is left alone for so long.
+    #[error("left alone for {} s", .0.as_secs())]
+    LeftAlone(Duration),
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::NotCached(url) => Self::NotCached(url),
+            Refusal::LeftAlone(left) => Self::LeftAlone(left),
+        }
+    }
+}
+
+impl From<FetchError> for Problem {
+    fn from(error: FetchError) -> Self {
+        // The cache hands on what its sender said.
+        let refusal = match &error {
+            FetchError::Origin(sent) => sent.source().and_then(|source| source.downcast_ref::<Refusal>()),
+            _ => None,
+        };
+        refusal.cloned().map_or(Self::Fetch(error), Self::from)
+    }
 }

@@ -137,7 +137,7 @@ async fn pass<'a>(
 ) {
     let fetches = laps.filter_map(|(service, lap)| Some((service, lap, source(service)?)));
     let fetches = fetches.map(|(service, lap, source)| async move {
-        let way = Way::new(cache, network, service, services.url(service), mode, Arc::clone(&lap.meter));
+        let way = Way::new(cache, network, service, services, mode, Arc::clone(&lap.meter));
         let begun = *lap.begun.get_or_init(Instant::now);
         let outcome = tokio::time::timeout(plan.time_limit, source.fetch(&plan.anime, &way)).await;
         let outcome = outcome.unwrap_or(Err(Problem::OutOfTime(plan.time_limit)));

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use cache_core::{Cache, CachedClient, RequestBuilder, ResultCache, ServedFrom, Service};
+use cache_core::{Cache, CachedClient, RequestBuilder, ResultCache, ServedFrom, Service, Services};
 use http::{HeaderMap, StatusCode};
 use sha2::{Digest as _, Sha256};
 
 use super::meter::{Meter, Touched};
-use super::network::Network;
+use super::network::{Network, Offline};
 use super::problem::Problem;
 
 /// What of the cache may answer.
@@ -31,6 +31,7 @@ pub struct Way {
     client: CachedClient,
     results: ResultCache,
     url: String,
+    services: Arc<Services>,
     mode: Mode,
     meter: Arc<Meter>,
 }
@@ -45,15 +46,39 @@ pub struct Answer {
 }
 
 impl Way {
-    /// The way to a service, which answers at `url`.
-    pub fn new(cache: &Cache, network: &Network, service: Service, url: &str, mode: Mode, meter: Arc<Meter>) -> Self {
-        let client = CachedClient::from(cache.http(service, network.sender(Arc::clone(&meter))));
-        Self { client, results: cache.results(), url: url.trim_end_matches('/').to_owned(), mode, meter }
+    /// The way to a service, which answers where `services` says.
+    pub fn new(
+        cache: &Cache,
+        network: &Network,
+        service: Service,
+        services: &Services,
+        mode: Mode,
+        meter: Arc<Meter>,
+    ) -> Self {
+        let sender = match mode {
+            Mode::Offline => Arc::new(Offline) as _,
+            Mode::Usual | Mode::Fresh | Mode::Uncached => network.sender(Arc::clone(&meter)),
+        };
+        let client = CachedClient::from(cache.http(service, sender));
+        let observed = Arc::clone(&meter);
+        let results = cache.results().observed(move |call| observed.called(call));
+        let (client, results) = match mode {
+            Mode::Usual | Mode::Offline => (client, results),
+            Mode::Fresh => (client.anew(), results.anew()),
+            Mode::Uncached => (client.bypassed(), results.bypassed()),
+        };
+        let url = services.url(service).trim_end_matches('/').to_owned();
+        Self { client, results, url, services: Arc::new(services.clone()), mode, meter }
     }
 
     /// Where the service answers, without a slash at the end.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// What the settings say of the services: tokens, and who asks.
+    pub fn services(&self) -> &Services {
+        &self.services
     }
 
     /// What counts, to be told how much more is to come.
@@ -66,7 +91,12 @@ impl Way {
         &self.client
     }
 
-    /// The cache of what functions return.
+    /// Requests of the service whose answers are not cached as they are, but what is made of them.
+    pub fn uncached(&self) -> CachedClient {
+        self.client.bypassed()
+    }
+
+    /// The cache of what functions return, which counts what it is asked.
     pub fn results(&self) -> &ResultCache {
         &self.results
     }
@@ -79,14 +109,21 @@ impl Way {
     /// Answers one request, whatever its status. What `is_good` says no to is never stored; stored by somebody else, it
     /// is fetched again.
     pub async fn ask(&self, request: RequestBuilder, is_good: fn(&[u8]) -> bool) -> Result<Answer, Problem> {
+        let outcome = self.answer(request.stored_if(is_good)).await;
+        if outcome.is_err() {
+            self.meter.failed();
+        }
+        outcome
+    }
+
+    async fn answer(&self, request: RequestBuilder) -> Result<Answer, Problem> {
         let fetched = request.send().await?;
         let is_hit = matches!(fetched.served().from, ServedFrom::Hit | ServedFrom::Stale);
         let key = fetched.served().cache_key.to_string();
         let (status, headers) = (fetched.status(), fetched.headers().clone());
         let body = fetched.bytes().await?;
-        let _ = is_good;
         let touched = Touched { key, sha256: Some(Sha256::digest(&body).into()) };
-        self.meter.answered(is_hit, body.len() as u64, touched);
+        self.meter.answered(is_hit, body.len() as u64, Some(touched));
         Ok(Answer { status, headers, body, is_hit })
     }
 }
