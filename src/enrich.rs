@@ -20,6 +20,8 @@ mod anilist;
 mod anime_planet;
 mod animeschedule;
 mod anisearch;
+mod breaker;
 mod compare;
 mod jikan;
 mod kitsu;
+mod limits;

@@ -149,6 +149,7 @@ impl Config {
             [
                 format!("ANIMECACHE_TTL_{name}"),
                 format!("ANIMECACHE_POLICY_{name}"),
+                format!("ANIMECACHE_LIMIT_{name}"),
                 format!("ANIMECACHE_{name}_URL"),
                 format!("ANIMECACHE_{name}_TOKEN"),
             ]
@@ -215,6 +216,9 @@ impl Config {
             let policy = PolicyName::from_name(&value.to_ascii_lowercase());
             let policy = policy.ok_or_else(|| unusable(name, value, PolicyName::CHOICES))?;
             self.services.set_policy(service(of)?, policy);
+        } else if let Some(of) = rest.strip_prefix("LIMIT_") {
+            let limit = value.parse().map_err(|expected| unusable(name, value, expected))?;
+            self.services.set_limit(service(of)?, limit);
         } else if let Some(of) = rest.strip_suffix("_URL") {
             self.services.set_url(service(of)?, value);
         } else if let Some(of) = rest.strip_suffix("_TOKEN") {

@@ -72,6 +72,7 @@ mod glob;
 mod grace;
 mod http;
 pub mod key;
+mod limit;
 mod policy;
 mod python;
 mod result;
@@ -92,6 +93,7 @@ pub use http::{
     SendError, Sender, Served, ServedFrom, Timeout,
 };
 pub use key::{Argument, CacheKey, Form, Payload, ResultKey};
+pub use limit::{Limit, Quota};
 pub use policy::{Freshness, Policy, Specification, Ttl};
 pub use result::{Call, Observed, ResultCache, cached_result};
 pub use service::{DEFAULT_TTL, PolicyName, Service, Services, Token, authority};

@@ -5,6 +5,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::limit::Limit;
 use crate::policy::{Policy, Specification, Ttl};
 
 /// How long every service's entries live unless set otherwise (the seed: 24 hours for all).
@@ -74,6 +75,20 @@ impl Service {
             Self::AnimePlanet => "https://www.anime-planet.com",
             Self::AniSearch => "https://www.anisearch.com",
             Self::Other => "",
+        }
+    }
+
+    /// How often its operators let it be asked; for the APIs as they state it, AniList's as its answers have it, and
+    /// with the pipeline's pause between two requests where that is longer. The crawled sites state none.
+    fn published_limit(self) -> &'static str {
+        match self {
+            Self::Jikan => "1/500ms,60/1m",
+            Self::AniList => "30/1m",
+            Self::AniDb => "1/2s",
+            Self::Kitsu => "1/100ms",
+            Self::AnimeSchedule => "120/1m",
+            Self::AnimePlanet | Self::AniSearch => "1/1s",
+            Self::Other => "none",
         }
     }
 
@@ -153,6 +168,7 @@ pub struct Services {
     ttls: [Duration; Service::ALL.len()],
     policies: [PolicyName; Service::ALL.len()],
     tokens: [Option<Token>; Service::ALL.len()],
+    limits: [Option<Limit>; Service::ALL.len()],
     /// Configured URLs, and whose each is.
     overrides: Vec<(String, Service)>,
 }
@@ -163,6 +179,7 @@ impl Default for Services {
             ttls: [DEFAULT_TTL; Service::ALL.len()],
             policies: [PolicyName::default(); Service::ALL.len()],
             tokens: [const { None }; Service::ALL.len()],
+            limits: [const { None }; Service::ALL.len()],
             overrides: Vec::new(),
         }
     }
@@ -201,6 +218,21 @@ impl Services {
     /// Sets the token of one service.
     pub fn set_token(&mut self, service: Service, token: Token) {
         self.tokens[service as usize] = Some(token);
+    }
+
+    /// How often this service may be asked: as it was set, or as its operators state. One on this very machine is one's
+    /// own: it has no limit unless one is set.
+    pub fn limit(&self, service: Service) -> Limit {
+        match &self.limits[service as usize] {
+            Some(limit) => limit.clone(),
+            None if is_on_this_machine(self.url(service)) => Limit::default(),
+            None => service.published_limit().parse().unwrap_or_default(),
+        }
+    }
+
+    /// Sets how often this service may be asked.
+    pub fn set_limit(&mut self, service: Service, limit: Limit) {
+        self.limits[service as usize] = Some(limit);
     }
 
     /// Makes every URL with the host and port of `url` count as this service's.
@@ -250,6 +282,11 @@ pub fn authority(url: &str) -> &str {
     authority.rsplit_once('@').map_or(authority, |(_, host)| host)
 }
 
+fn is_on_this_machine(url: &str) -> bool {
+    let host = without_port(authority(url));
+    host.eq_ignore_ascii_case("localhost") || host.starts_with("127.") || host == "[::1]"
+}
+
 fn without_port(authority: &str) -> &str {
     match authority.rsplit_once(':') {
         Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => host,
@@ -283,6 +320,23 @@ mod tests {
         ] {
             assert_eq!(services.of_url(url), service, "{url}");
         }
+    }
+
+    #[test]
+    fn a_limit_is_as_it_was_set_or_as_the_service_states() {
+        let mut services = Services::default();
+        for service in Service::ALL {
+            assert_eq!(services.limit(service).to_string(), service.published_limit());
+        }
+        for url in ["http://127.0.0.1:8999/v4", "http://localhost/v4", "http://[::1]:8999"] {
+            services.set_url(Service::Jikan, url);
+            assert!(services.limit(Service::Jikan).is_none(), "{url}");
+        }
+        services.set_url(Service::Jikan, "https://jikan.example/v4");
+        assert_eq!(services.limit(Service::Jikan).to_string(), Service::Jikan.published_limit());
+        services.set_url(Service::Jikan, "http://127.0.0.1:8999/v4");
+        services.set_limit(Service::Jikan, "3/1s".parse().unwrap());
+        assert_eq!(services.limit(Service::Jikan).to_string(), "3/1s");
     }
 
     #[test]

@@ -28,6 +28,7 @@ use crate::error::{Backend, Error, Result};
 use crate::event::Source;
 use crate::filter::Filter;
 use crate::key::CacheKey;
+use crate::limit::Limit;
 use crate::summary::Summary;
 
 /// The pieces of a stored body. An error ends it: the rest is gone, and what came before is not the whole body.
@@ -92,6 +93,17 @@ pub trait Store: Send + Sync + 'static {
     /// Gives a claim back, if `holder` still has it. With `alone`, whoever claims the name within that time is told
     /// not to wait for others.
     async fn release(&self, name: &str, holder: Uuid, alone: Option<Duration>) -> Result<()>;
+
+    /// Gives out the next turn under a name among all processes that share the storage: how long until it comes. Where
+    /// that is longer than `longest`, nobody gets it.
+    async fn reserve(&self, _name: &str, _limit: &Limit, _longest: Duration) -> Result<Duration> {
+        Err(Error::Unsupported("this storage gives out no turns"))
+    }
+
+    /// No turn under a name that is given out from now on comes within this time.
+    async fn hold_back(&self, _name: &str, _time: Duration) -> Result<()> {
+        Err(Error::Unsupported("this storage gives out no turns"))
+    }
 
     /// Tells `changes` from now on of what others change; `false`: this storage cannot.
     fn tell(&self, _changes: Arc<dyn Changes>) -> bool {

@@ -1,11 +1,18 @@
-//! What all runs of a process share on their way out: connections, and what each service allows.
+//! What all runs of a process share on their way out: connections, and how each service is treated.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use cache_core::{Incoming, Reqwest, ReqwestOptions, SendError, Sender, without_secrets};
+use cache_core::{
+    Incoming, Inspect, Reqwest, ReqwestOptions, SendError, Sender, Service, Services, authority, without_secrets,
+};
+use http::{HeaderMap, StatusCode};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
+use super::breaker::{self, Breaker};
+use super::limits::Pace;
 use super::meter::Meter;
 use super::problem::Refusal;
 
@@ -13,6 +20,16 @@ use super::problem::Refusal;
 #[derive(Clone)]
 pub struct Network {
     sender: Arc<dyn Sender>,
+    /// By host and port.
+    manners: Arc<Mutex<HashMap<String, Arc<Manners>>>>,
+}
+
+/// How one service is treated.
+struct Manners {
+    pace: Pace,
+    breaker: Breaker,
+    /// How many may ask at once, where that is limited.
+    seats: Option<Semaphore>,
 }
 
 /// How many redirects are followed in a row.
@@ -27,12 +44,29 @@ impl Network {
 
     /// A way out over a sender of one's own.
     pub fn over(sender: Arc<dyn Sender>) -> Self {
-        Self { sender }
+        Self { sender, manners: Arc::default() }
     }
 
-    /// The sender of one service in one pass.
-    pub(super) fn sender(&self, meter: Arc<Meter>) -> Arc<dyn Sender> {
-        Arc::new(Polite { network: self.clone(), meter })
+    /// The way out to one service in one pass. Processes that share the store keep to its limit together.
+    pub(super) fn gate(
+        &self,
+        service: Service,
+        services: &Services,
+        store: &Arc<dyn Inspect>,
+        meter: &Arc<Meter>,
+    ) -> Gate {
+        let name = authority(services.url(service)).to_ascii_lowercase();
+        let mut all = self.manners.lock().unwrap_or_else(PoisonError::into_inner);
+        let manners = all.entry(name.clone()).or_insert_with(|| {
+            Arc::new(Manners {
+                pace: Pace::new(name, services.limit(service)),
+                breaker: Breaker::default(),
+                // Its operators ask for that.
+                seats: (service == Service::AniDb).then(|| Semaphore::new(1)),
+            })
+        });
+        let (sender, manners) = (Arc::clone(&self.sender), Arc::clone(manners));
+        Gate { sender, manners, store: Arc::clone(store), meter: Arc::clone(meter) }
     }
 }
 
@@ -42,17 +76,81 @@ impl Default for Network {
     }
 }
 
-/// Asks a service as often as that allows.
-struct Polite {
-    network: Network,
+/// The way out to one service: asks as often as that allows, and counts.
+#[derive(Clone)]
+pub(super) struct Gate {
+    sender: Arc<dyn Sender>,
+    manners: Arc<Manners>,
+    store: Arc<dyn Inspect>,
     meter: Arc<Meter>,
 }
 
-#[async_trait]
-impl Sender for Polite {
-    async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<Incoming>, SendError> {
+/// Leave to ask a service once. Dropped, it is as if it had not been asked.
+pub(super) struct Permit<'a> {
+    gate: &'a Gate,
+    leave: breaker::Leave<'a>,
+    _seat: Option<SemaphorePermit<'a>>,
+}
+
+impl Gate {
+    /// Waits until the service may be asked.
+    pub(super) async fn permit(&self) -> Result<Permit<'_>, Refusal> {
+        let Manners { pace, breaker, .. } = &*self.manners;
+        // Nobody need wait for what is not asked then.
+        if let Some(left) = breaker.left() {
+            return Err(Refusal::LeftAlone(left));
+        }
+        let seat = self.seat().await;
+        pace.turn(&*self.store, &self.meter).await.map_err(Refusal::LeftAlone)?;
+        let leave = breaker.leave().map_err(Refusal::LeftAlone)?;
         self.meter.went_upstream();
-        self.network.sender.send(request).await
+        Ok(Permit { gate: self, leave, _seat: seat })
+    }
+
+    async fn seat(&self) -> Option<SemaphorePermit<'_>> {
+        let seats = self.manners.seats.as_ref()?;
+        if let Ok(seat) = seats.try_acquire() {
+            return Some(seat);
+        }
+        let _waiting = self.meter.waiting();
+        seats.acquire().await.ok()
+    }
+
+    /// The service has sent us away, whatever the status of its answer.
+    pub(super) fn shut(&self) {
+        self.manners.breaker.open();
+    }
+}
+
+impl Permit<'_> {
+    /// The service answered, whatever.
+    pub(super) async fn answered(self, status: StatusCode, fields: &HeaderMap) {
+        let Self { gate, leave, .. } = self;
+        match status.as_u16() {
+            // AniDB's own, for those whom it has banned.
+            555 => gate.shut(),
+            500.. => leave.failed(),
+            _ => leave.worked(),
+        }
+        gate.manners.pace.heed(&*gate.store, status, fields).await;
+    }
+
+    /// It did not answer.
+    pub(super) fn failed(self) {
+        self.leave.failed();
+    }
+}
+
+#[async_trait]
+impl Sender for Gate {
+    async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<Incoming>, SendError> {
+        let permit = self.permit().await.map_err(SendError::connect)?;
+        let answer = self.sender.send(request).await;
+        match &answer {
+            Ok(response) => permit.answered(response.status(), response.headers()).await,
+            Err(_) => permit.failed(),
+        }
+        answer
     }
 }
 

@@ -20,8 +20,8 @@ pub enum Problem {
     /// It answered, but with an error in the body, or with another page than the one that was asked for.
     #[error("{0}")]
     Unexpected(String),
-    /// It failed too often in a row, and is left alone for a while.
-    #[error("left alone for {} s after too many failures", .0.as_secs())]
+    /// It failed too often in a row, or wants it so: it is left alone for a while.
+    #[error("to be left alone for {} s", .0.as_secs())]
     LeftAlone(Duration),
     /// Only what is cached was asked for, and this is not.
     #[error("not cached: {0}")]
@@ -31,7 +31,7 @@ pub enum Problem {
     OutOfTime(Duration),
     /// It could not be asked, or its answer not be read.
     #[error(transparent)]
-    Fetch(#[source] FetchError),
+    Fetch(FetchError),
 }
 
 /// Why nobody was asked: what the way out says instead of an answer.
@@ -41,7 +41,7 @@ pub(super) enum Refusal {
     #[error("not cached: {0}")]
     NotCached(String),
     /// The service is left alone for so long.
-    #[error("left alone for {} s", .0.as_secs())]
+    #[error("to be left alone for {} s", .0.as_secs())]
     LeftAlone(Duration),
 }
 

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use cache_core::{Cache, CachedClient, RequestBuilder, ResultCache, ServedFrom, Service, Services};
+use cache_core::{Cache, CachedClient, RequestBuilder, ResultCache, Sender, ServedFrom, Service, Services};
 use http::{HeaderMap, StatusCode};
 use sha2::{Digest as _, Sha256};
 
+use super::breaker::is_ban;
 use super::meter::{Meter, Touched};
-use super::network::{Network, Offline};
+use super::network::{Gate, Network, Offline};
 use super::problem::Problem;
 
 /// What of the cache may answer.
@@ -28,6 +29,8 @@ pub enum Mode {
 /// The way of one source in one pass. Clones share everything.
 #[derive(Clone)]
 pub struct Way {
+    service: Service,
+    gate: Gate,
     client: CachedClient,
     results: ResultCache,
     url: String,
@@ -55,9 +58,10 @@ impl Way {
         mode: Mode,
         meter: Arc<Meter>,
     ) -> Self {
-        let sender = match mode {
-            Mode::Offline => Arc::new(Offline) as _,
-            Mode::Usual | Mode::Fresh | Mode::Uncached => network.sender(Arc::clone(&meter)),
+        let gate = network.gate(service, services, cache.store(), &meter);
+        let sender: Arc<dyn Sender> = match mode {
+            Mode::Offline => Arc::new(Offline),
+            Mode::Usual | Mode::Fresh | Mode::Uncached => Arc::new(gate.clone()),
         };
         let client = CachedClient::from(cache.http(service, sender));
         let observed = Arc::clone(&meter);
@@ -68,7 +72,7 @@ impl Way {
             Mode::Uncached => (client.bypassed(), results.bypassed()),
         };
         let url = services.url(service).trim_end_matches('/').to_owned();
-        Self { client, results, url, services: Arc::new(services.clone()), mode, meter }
+        Self { service, gate, client, results, url, services: Arc::new(services.clone()), mode, meter }
     }
 
     /// Where the service answers, without a slash at the end.
@@ -122,6 +126,9 @@ impl Way {
         let key = fetched.served().cache_key.to_string();
         let (status, headers) = (fetched.status(), fetched.headers().clone());
         let body = fetched.bytes().await?;
+        if !is_hit && is_ban(self.service, &body) {
+            self.gate.shut();
+        }
         let touched = Touched { key, sha256: Some(Sha256::digest(&body).into()) };
         self.meter.answered(is_hit, body.len() as u64, Some(touched));
         Ok(Answer { status, headers, body, is_hit })

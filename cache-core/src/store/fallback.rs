@@ -24,6 +24,7 @@ use crate::error::{Backend, Error, Result, chain};
 use crate::event::Source;
 use crate::filter::Filter;
 use crate::key::CacheKey;
+use crate::limit::Limit;
 
 /// Two stores as one.
 pub struct Fallback {
@@ -220,6 +221,14 @@ impl Store for Fallback {
 
     async fn release(&self, name: &str, holder: Uuid, alone: Option<Duration>) -> Result<()> {
         self.ask_within(self.patience, |store| store.release(name, holder, alone)).await
+    }
+
+    async fn reserve(&self, name: &str, limit: &Limit, longest: Duration) -> Result<Duration> {
+        self.ask_within(self.patience, |store| store.reserve(name, limit, longest)).await
+    }
+
+    async fn hold_back(&self, name: &str, time: Duration) -> Result<()> {
+        self.ask_within(self.patience, |store| store.hold_back(name, time)).await
     }
 
     fn tell(&self, changes: Arc<dyn Changes>) -> bool {

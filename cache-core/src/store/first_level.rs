@@ -25,6 +25,7 @@ use crate::error::{Backend, Result};
 use crate::event::Source;
 use crate::filter::Filter;
 use crate::key::CacheKey;
+use crate::limit::Limit;
 
 /// Who is told of changes that others make in a store.
 pub trait Changes: Send + Sync + 'static {
@@ -158,6 +159,14 @@ impl Store for FirstLevel {
 
     async fn release(&self, name: &str, holder: Uuid, alone: Option<Duration>) -> Result<()> {
         self.store.release(name, holder, alone).await
+    }
+
+    async fn reserve(&self, name: &str, limit: &Limit, longest: Duration) -> Result<Duration> {
+        self.store.reserve(name, limit, longest).await
+    }
+
+    async fn hold_back(&self, name: &str, time: Duration) -> Result<()> {
+        self.store.hold_back(name, time).await
     }
 
     async fn count(&self, batch: &Batch) -> Result<()> {

@@ -20,6 +20,7 @@ use crate::entry::{Entry, EntryId, Layout};
 use crate::error::{Backend, BackendKind, Error, Result};
 use crate::filter::Filter;
 use crate::key::{CacheKey, ResultKey};
+use crate::limit::{Limit, Turns};
 use crate::service::Services;
 use crate::summary::{self, Summary};
 
@@ -29,6 +30,7 @@ pub struct Memory {
     services: Services,
     items: Arc<Mutex<Items>>,
     counters: Arc<Mutex<Counters>>,
+    turns: Arc<Mutex<HashMap<String, Turns>>>,
 }
 
 #[derive(Default)]
@@ -100,6 +102,10 @@ impl Memory {
     fn items(&self) -> MutexGuard<'_, Items> {
         // A panic elsewhere leaves the maps as they were between two calls.
         self.items.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn turns(&self) -> MutexGuard<'_, HashMap<String, Turns>> {
+        self.turns.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn live(&self, id: &EntryId) -> Option<Item> {
@@ -223,6 +229,26 @@ impl Store for Memory {
     }
 
     async fn release(&self, _name: &str, _holder: Uuid, _alone: Option<Duration>) -> Result<()> {
+        Ok(())
+    }
+
+    async fn reserve(&self, name: &str, limit: &Limit, longest: Duration) -> Result<Duration> {
+        let now = clock::now();
+        let mut turns = self.turns();
+        let turns = turns.entry(name.to_owned()).or_default();
+        let at = turns.next(limit, now);
+        let wait = Duration::try_from_secs_f64(at - now).unwrap_or(Duration::MAX);
+        if wait <= longest {
+            turns.take(limit, at);
+        }
+        Ok(wait)
+    }
+
+    async fn hold_back(&self, name: &str, time: Duration) -> Result<()> {
+        let until = clock::now() + time.as_secs_f64();
+        let mut turns = self.turns();
+        let turns = turns.entry(name.to_owned()).or_default();
+        turns.held_until = turns.held_until.max(until);
         Ok(())
     }
 

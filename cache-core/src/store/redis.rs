@@ -22,6 +22,7 @@ pub(super) mod scan;
 mod script;
 mod touch;
 mod tracking;
+mod turns;
 mod write;
 
 use std::sync::Arc;
@@ -46,6 +47,7 @@ use crate::error::{Backend, Error, Result, chain};
 use crate::event::Source;
 use crate::filter::Filter;
 use crate::key::CacheKey;
+use crate::limit::Limit;
 use crate::service::Services;
 
 /// A cache in Redis.
@@ -126,6 +128,14 @@ impl Store for Redis {
 
     async fn release(&self, name: &str, holder: Uuid, alone: Option<Duration>) -> Result<()> {
         claims::release(&self.commands, name, holder, alone).await
+    }
+
+    async fn reserve(&self, name: &str, limit: &Limit, longest: Duration) -> Result<Duration> {
+        turns::reserve(&self.commands, name, limit, longest).await
+    }
+
+    async fn hold_back(&self, name: &str, time: Duration) -> Result<()> {
+        turns::hold_back(&self.commands, name, time).await
     }
 
     fn tell(&self, changes: Arc<dyn Changes>) -> bool {

@@ -12,6 +12,7 @@ mod rows;
 mod scan;
 mod schema;
 mod sweep;
+mod turns;
 mod worker;
 mod write;
 mod writer;
@@ -39,6 +40,7 @@ use crate::entry::{Entry, EntryId};
 use crate::error::{Backend, BackendKind, Error, Result, chain};
 use crate::filter::Filter;
 use crate::key::CacheKey;
+use crate::limit::Limit;
 use crate::service::Services;
 
 /// What to do where there is no file.
@@ -184,6 +186,16 @@ impl Store for Sqlite {
 
     async fn release(&self, _name: &str, _holder: Uuid, _alone: Option<Duration>) -> Result<()> {
         Ok(())
+    }
+
+    async fn reserve(&self, name: &str, limit: &Limit, longest: Duration) -> Result<Duration> {
+        let (name, limit) = (name.to_owned(), limit.clone());
+        self.writer.run("giving out a turn", move |database| turns::reserve(database, &name, &limit, longest)).await
+    }
+
+    async fn hold_back(&self, name: &str, time: Duration) -> Result<()> {
+        let name = name.to_owned();
+        self.writer.run("holding turns back", move |database| turns::hold_back(database, &name, time)).await
     }
 
     async fn count(&self, batch: &Batch) -> Result<()> {

@@ -62,6 +62,11 @@ macro_rules! all_promises {
             sharing::a_batch_counts_once
             sharing::counters_are_kept_for_seven_days
             sharing::counters_are_no_entries
+            sharing::turns_keep_to_every_quota
+            sharing::turns_are_given_out_one_by_one
+            sharing::a_turn_that_is_too_far_off_is_not_taken
+            sharing::who_is_held_back_has_no_turn
+            sharing::turns_are_no_entries
             listing::pages_joined_are_everything_once
             listing::removing_between_pages_leaves_nothing_out
             listing::a_cursor_of_another_store_expires

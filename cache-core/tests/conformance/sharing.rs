@@ -1,9 +1,9 @@
-//! What processes share: claims on a fetch, and counters.
+//! What processes share: claims on a fetch, counters, and turns at services.
 
 use std::time::Duration;
 
 use cache_core::counters::{Batch, Bucket, Counted, Counts, KEPT, Scope};
-use cache_core::{Claim, Service, clock};
+use cache_core::{Claim, Error, Service, clock};
 use uuid::Uuid;
 
 use crate::samples::{DAY, eventually};
@@ -147,5 +147,68 @@ pub async fn counters_are_no_entries(s: Subject) {
     let hour = (clock::now() / 3_600.0) as i64;
     s.store.count(&Batch::single(vec![bucket(hour, &Scope::Http(Service::Jikan), hits)])).await.unwrap();
     s.store.claim("http:GET:abc", Uuid::new_v4(), LONG).await.unwrap();
+    assert_eq!(crate::samples::list(&s.store, &cache_core::Filter::default(), 100).await, []);
+}
+
+/// Of what needs scripts, a server that runs none says so.
+async fn reserved(s: &Subject, name: &str, limit: &str, longest: Duration) -> Option<Duration> {
+    match s.store.reserve(name, &limit.parse().unwrap(), longest).await {
+        Ok(wait) => Some(wait),
+        Err(Error::Unsupported(_)) if s.runs_no_scripts() => None,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// Whether a wait is this many seconds, give or take what the test itself takes.
+fn is_wait(wait: Duration, seconds: f64) -> bool {
+    (seconds - 5.0..=seconds).contains(&wait.as_secs_f64())
+}
+
+pub async fn turns_keep_to_every_quota(s: Subject) {
+    let mut waits = Vec::new();
+    for _ in 0..10 {
+        let Some(wait) = reserved(&s, "api.example", "3/100s,6/1000s", DAY).await else { return };
+        waits.push(wait);
+    }
+    let expected = [0.0, 0.0, 0.0, 100.0, 100.0, 100.0, 1_000.0, 1_000.0, 1_000.0, 1_100.0];
+    assert!(waits.iter().zip(expected).all(|(wait, seconds)| is_wait(*wait, seconds)), "{waits:?}");
+    assert_eq!(reserved(&s, "api.other", "1/100s", DAY).await.unwrap(), Duration::ZERO);
+}
+
+pub async fn turns_are_given_out_one_by_one(s: Subject) {
+    let asking = (0..20).map(|_| reserved(&s, "api.example", "1/100s", DAY));
+    let mut waits: Vec<_> = futures_util::future::join_all(asking).await.into_iter().flatten().collect();
+    waits.sort();
+    assert!(waits.len() == if s.runs_no_scripts() { 0 } else { 20 });
+    assert!(waits.iter().zip(0..).all(|(wait, place)| is_wait(*wait, f64::from(place) * 100.0)), "{waits:?}");
+}
+
+pub async fn a_turn_that_is_too_far_off_is_not_taken(s: Subject) {
+    let minute = Duration::from_secs(60);
+    for (longest, seconds) in [(minute, 0.0), (minute, 100.0), (minute, 100.0), (DAY, 100.0), (minute, 200.0)] {
+        let Some(wait) = reserved(&s, "api.example", "1/100s", longest).await else { return };
+        assert!(is_wait(wait, seconds), "{wait:?} is not {seconds}");
+    }
+}
+
+pub async fn who_is_held_back_has_no_turn(s: Subject) {
+    for seconds in [500, 900, 600] {
+        match s.store.hold_back("api.example", Duration::from_secs(seconds)).await {
+            Err(Error::Unsupported(_)) if s.runs_no_scripts() => return,
+            outcome => outcome.unwrap(),
+        }
+    }
+    for seconds in [900.0, 1_000.0] {
+        let wait = reserved(&s, "api.example", "1/100s", DAY).await.unwrap();
+        assert!(is_wait(wait, seconds), "{wait:?} is not {seconds}");
+    }
+    assert_eq!(reserved(&s, "api.other", "1/100s", DAY).await.unwrap(), Duration::ZERO);
+
+    s.store.hold_back("api.third", Duration::from_millis(50)).await.unwrap();
+    eventually(async || reserved(&s, "api.third", "1/1ms", Duration::ZERO).await == Some(Duration::ZERO)).await;
+}
+
+pub async fn turns_are_no_entries(s: Subject) {
+    reserved(&s, "api.example", "1/100s", DAY).await;
     assert_eq!(crate::samples::list(&s.store, &cache_core::Filter::default(), 100).await, []);
 }

@@ -52,6 +52,11 @@ impl Subject {
 }
 
 impl Subject {
+    /// Whether this is a Redis whose user may run no scripts.
+    pub fn runs_no_scripts(&self) -> bool {
+        matches!(&self.raw, Raw::Redis(url) if url.contains("narrow"))
+    }
+
     /// Takes away an entry without its body and its place in the index, as a crash or an eviction might; `false`: this
     /// storage has no way in.
     pub fn lose_heads(&self, id: &EntryId) -> bool {

@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use super::worker::Failure;
 use crate::entry::Layout;
 
-/// Results and counters: tables of our own, which hishel neither sees nor minds in its file.
+/// Results, counters and turns at services: tables of our own, which hishel neither sees nor minds in its file.
 pub(super) const RESULTS: &str = "animecache_results";
 
 /// Layout C, exactly as hishel 1.3 creates it.
@@ -44,7 +44,13 @@ const OWN: &str = "
         field TEXT NOT NULL,
         value INTEGER NOT NULL,
         PRIMARY KEY (hour, name, field)
-    ) WITHOUT ROWID;";
+    ) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS animecache_turns (
+        name TEXT NOT NULL,
+        at REAL NOT NULL,
+        is_hold INTEGER NOT NULL
+    );
+    CREATE INDEX IF NOT EXISTS animecache_turns_by_name ON animecache_turns (name, at);";
 
 const COLUMNS_1: [&str; 5] = ["cache_key", "created_at", "data", "deleted_at", "id"];
 const COLUMNS_2: [&str; 8] =

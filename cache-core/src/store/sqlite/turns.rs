@@ -1,0 +1,59 @@
+//! Turns at a service, one row for each of the last ones, and one that says until when there are none.
+
+use std::time::Duration;
+
+use rusqlite::{OptionalExtension as _, Transaction};
+
+use super::database::Database;
+use super::worker::Failure;
+use crate::clock;
+use crate::limit::{Limit, Turns};
+
+pub(super) fn reserve(
+    database: &mut Database,
+    name: &str,
+    limit: &Limit,
+    longest: Duration,
+) -> Result<Duration, Failure> {
+    // Whoever else wants a turn waits here: the clock is read behind him.
+    let (change, _) = database.change()?;
+    let now = clock::now();
+    let mut turns = Turns { held_until: held_until(&change, name)?.unwrap_or(0.0), ..Turns::default() };
+    let mut statement =
+        change.prepare_cached("SELECT at FROM animecache_turns WHERE name = ?1 AND NOT is_hold ORDER BY at")?;
+    for at in statement.query_map([name], |row| row.get(0))? {
+        turns.taken.push_back(at?);
+    }
+    drop(statement);
+    let at = turns.next(limit, now);
+    let wait = Duration::try_from_secs_f64(at - now).unwrap_or(Duration::MAX);
+    if wait <= longest {
+        let forgotten = now - limit.longest_period().as_secs_f64();
+        change
+            .prepare_cached("DELETE FROM animecache_turns WHERE name = ?1 AND at < ?2")?
+            .execute((name, forgotten))?;
+        change
+            .prepare_cached("INSERT INTO animecache_turns (name, at, is_hold) VALUES (?1, ?2, FALSE)")?
+            .execute((name, at))?;
+        change.commit()?;
+    }
+    Ok(wait)
+}
+
+pub(super) fn hold_back(database: &mut Database, name: &str, time: Duration) -> Result<(), Failure> {
+    let (change, _) = database.change()?;
+    let until = clock::now() + time.as_secs_f64();
+    if held_until(&change, name)?.is_none_or(|at| at < until) {
+        change.prepare_cached("DELETE FROM animecache_turns WHERE name = ?1 AND is_hold")?.execute([name])?;
+        change
+            .prepare_cached("INSERT INTO animecache_turns (name, at, is_hold) VALUES (?1, ?2, TRUE)")?
+            .execute((name, until))?;
+        change.commit()?;
+    }
+    Ok(())
+}
+
+fn held_until(change: &Transaction<'_>, name: &str) -> Result<Option<f64>, Failure> {
+    let mut statement = change.prepare_cached("SELECT at FROM animecache_turns WHERE name = ?1 AND is_hold")?;
+    Ok(statement.query_row([name], |row| row.get(0)).optional()?)
+}

@@ -1,0 +1,147 @@
+//! How often services are asked: never more often than they let it, whoever asks.
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use animecache::enrich::problem::Problem;
+use animecache::enrich::way::Mode;
+use cache_core::{Inspect, Memory, Missing, Service, Services, Sqlite};
+use futures_util::future::join_all;
+use rstest::rstest;
+
+use crate::origin::{Origin, response};
+use crate::process::{Process, redis};
+use crate::redis_server::RedisServer;
+
+async fn anything() -> Origin {
+    Origin::start(|seen| response(200, &[], format!("no. {}", seen.number))).await
+}
+
+/// Which storage the processes share.
+enum On {
+    Redis,
+    Sqlite,
+}
+
+#[rstest]
+#[tokio::test]
+async fn processes_keep_to_a_limit_together(#[values(On::Redis, On::Sqlite)] on: On) {
+    let origin = anything().await;
+    let directory = tempfile::tempdir().unwrap();
+    let (url, file) = (RedisServer::fresh_database(), directory.path().join("http_cache.db"));
+    let mut processes = Vec::new();
+    for _ in 0..2 {
+        let store: Arc<dyn Inspect> = match on {
+            On::Redis => redis(&url),
+            On::Sqlite => Arc::new(Sqlite::open(&file, Services::default(), Missing::Create).await.unwrap()),
+        };
+        processes.push(Process::new(store, Service::Jikan, &origin, "3/300ms"));
+    }
+    let asking: Vec<_> = processes.iter().map(|process| process.asking(Mode::Usual)).collect();
+    let begun = Instant::now();
+    let asked = (0..12).map(|number| {
+        let asking = &asking[number % 2];
+        async move { asking.ask(&format!("/{number}")).await.unwrap() }
+    });
+    join_all(asked).await;
+    // Three at once, and the last three behind three whole periods.
+    assert!(begun.elapsed() >= Duration::from_millis(900), "{:?}", begun.elapsed());
+    assert_eq!(origin.count(), 12);
+    for asking in &asking {
+        let tally = asking.meter.tally();
+        assert_eq!((tally.upstream, tally.requests, tally.is_waiting), (6, 6, false));
+        assert!(tally.waited > Duration::ZERO);
+    }
+}
+
+#[tokio::test]
+async fn a_service_that_has_enough_is_let_be_by_all_processes() {
+    let answered = Arc::new(Mutex::new(Vec::new()));
+    let origin = Origin::start({
+        let answered = Arc::clone(&answered);
+        move |seen| {
+            answered.lock().unwrap().push(Instant::now());
+            if seen.number == 0 { response(429, &[("Retry-After", "1")], "") } else { response(200, &[], "well") }
+        }
+    })
+    .await;
+    let url = RedisServer::fresh_database();
+    let process = || Process::new(redis(&url), Service::Jikan, &origin, "100/1s");
+    let (one, other) = (process(), process());
+    assert_eq!(one.asking(Mode::Usual).ask("/1").await.unwrap().status, 429);
+    let asking = [one.asking(Mode::Usual), other.asking(Mode::Usual)];
+    let texts = join_all(asking.iter().zip(["/1", "/2"]).map(|(asking, path)| asking.text(path))).await;
+    assert_eq!(texts, ["well", "well"]);
+    let answered = answered.lock().unwrap();
+    assert!(answered[1..].iter().all(|at| *at - answered[0] >= Duration::from_secs(1)), "{answered:?}");
+}
+
+#[tokio::test]
+async fn hits_take_no_turn() {
+    let origin = anything().await;
+    let process = Process::new(Arc::new(Memory::default()), Service::Kitsu, &origin, "1/1h");
+    let asking = process.asking(Mode::Usual);
+    for _ in 0..20 {
+        assert_eq!(asking.text("/1").await, "no. 0");
+    }
+    let tally = asking.meter.tally();
+    assert_eq!((tally.requests, tally.hits, tally.upstream, tally.waited), (20, 19, 1, Duration::ZERO));
+    // There is no other turn within the hour, and nobody waits that long.
+    let Err(Problem::LeftAlone(left)) = asking.ask("/2").await else { panic!("it was asked too often") };
+    assert!(left > Duration::from_secs(3_000), "{left:?}");
+    assert_eq!(asking.text("/1").await, "no. 0");
+}
+
+#[tokio::test]
+async fn without_its_store_a_process_keeps_to_the_limit_alone() {
+    let origin = anything().await;
+    let gone = RedisServer::start("").stop();
+    let process = Process::new(redis(&gone.url()), Service::Kitsu, &origin, "1/1h");
+    assert_eq!(process.asking(Mode::Usual).text("/1").await, "no. 0");
+    assert!(matches!(process.asking(Mode::Usual).ask("/1").await, Err(Problem::LeftAlone(_))));
+}
+
+#[tokio::test]
+async fn who_gives_up_waiting_waits_no_more() {
+    let origin = anything().await;
+    let process = Process::new(Arc::new(Memory::default()), Service::Kitsu, &origin, "1/1m");
+    let asking = process.asking(Mode::Usual);
+    asking.ask("/1").await.unwrap();
+    {
+        let waits = async {
+            while !asking.meter.tally().is_waiting {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            _ = asking.ask("/2") => panic!("it was asked too often"),
+            () = waits => {}
+        }
+    }
+    let tally = asking.meter.tally();
+    assert!(!tally.is_waiting && tally.waited > Duration::ZERO && tally.upstream == 1, "{tally:?}");
+}
+
+#[tokio::test]
+async fn a_service_that_fails_again_and_again_is_left_alone() {
+    let origin = Origin::start(|_| response(500, &[], "no")).await;
+    let process = Process::new(Arc::new(Memory::default()), Service::Kitsu, &origin, "none");
+    for _ in 0..5 {
+        assert_eq!(process.asking(Mode::Usual).ask("/1").await.unwrap().status, 500);
+    }
+    let Err(Problem::LeftAlone(left)) = process.asking(Mode::Fresh).ask("/2").await else { panic!("it was asked") };
+    assert!((290.0..=300.0).contains(&left.as_secs_f64()), "{left:?}");
+    assert_eq!(origin.count(), 5);
+}
+
+#[tokio::test]
+async fn whom_anidb_bans_asks_no_more() {
+    let origin = Origin::start(|_| response(200, &[], "<error>Banned</error>")).await;
+    let process = Process::new(Arc::new(Memory::default()), Service::AniDb, &origin, "none");
+    let asking = process.asking(Mode::Usual);
+    assert_eq!(asking.text("?aid=1").await, "<error>Banned</error>");
+    for path in ["?aid=1", "?aid=2"] {
+        assert!(matches!(asking.ask(path).await, Err(Problem::LeftAlone(_))));
+    }
+    assert_eq!(origin.count(), 1);
+}

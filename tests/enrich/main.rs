@@ -1,0 +1,10 @@
+//! Test enrichments as the program makes them: every service over real HTTP or from a table, over real stores.
+#![allow(clippy::unwrap_used)]
+
+mod limits;
+mod modes;
+#[path = "../../cache-core/tests/harness/origin.rs"]
+mod origin;
+mod process;
+#[path = "../../cache-core/tests/harness/redis_server.rs"]
+mod redis_server;

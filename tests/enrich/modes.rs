@@ -1,0 +1,90 @@
+//! What of the cache answers a source, and what of its requests is counted.
+
+use std::sync::Arc;
+
+use animecache::enrich::problem::Problem;
+use animecache::enrich::way::{Mode, Way};
+use cache_core::{Memory, Service, cached_result};
+
+use crate::origin::{Origin, response};
+use crate::process::Process;
+
+async fn counting() -> (Origin, Process) {
+    let origin = Origin::start(|seen| response(200, &[], format!("no. {}", seen.number))).await;
+    let process = Process::new(Arc::new(Memory::default()), Service::AniSearch, &origin, "none");
+    (origin, process)
+}
+
+#[cached_result(prefix = "anisearch_anime", cache = way.results(), skip(way))]
+async fn crawl(way: &Way, id: u32) -> Result<String, Problem> {
+    let fetched = way.uncached().get(format!("{}/{id}", way.url())).send().await?;
+    Ok(fetched.text().await?)
+}
+
+#[tokio::test]
+async fn each_mode_uses_its_part_of_the_cache() {
+    let (origin, process) = counting().await;
+    let modes = [
+        (Mode::Usual, "no. 0", false),
+        (Mode::Usual, "no. 0", true),
+        (Mode::Fresh, "no. 1", false),
+        (Mode::Usual, "no. 1", true),
+        (Mode::Uncached, "no. 2", false),
+        (Mode::Offline, "no. 1", true),
+    ];
+    for (mode, expected, is_hit) in modes {
+        let asking = process.asking(mode);
+        let answer = asking.ask("/1").await.unwrap();
+        assert_eq!((&answer.body[..], answer.is_hit), (expected.as_bytes(), is_hit), "{mode:?}");
+        let tally = asking.meter.tally();
+        assert_eq!((tally.requests, tally.hits, tally.upstream), (1, is_hit.into(), (!is_hit).into()), "{mode:?}");
+    }
+    assert_eq!(origin.count(), 3);
+}
+
+#[tokio::test]
+async fn functions_follow_the_mode_and_are_counted() {
+    let (origin, process) = counting().await;
+    let modes = [
+        (Mode::Usual, "no. 0", false),
+        (Mode::Usual, "no. 0", true),
+        (Mode::Fresh, "no. 1", false),
+        (Mode::Uncached, "no. 2", false),
+        (Mode::Offline, "no. 1", true),
+    ];
+    for (mode, expected, is_hit) in modes {
+        let asking = process.asking(mode);
+        assert_eq!(crawl(&asking.way, 1).await.unwrap(), expected, "{mode:?}");
+        let tally = asking.meter.tally();
+        assert_eq!((tally.requests, tally.hits, tally.upstream), (1, is_hit.into(), (!is_hit).into()), "{mode:?}");
+        assert_eq!(tally.bytes, expected.len() as u64 + 2, "its JSON");
+        let touched = asking.meter.touched();
+        assert!(touched[0].key.starts_with("result_cache:anisearch_anime:") && touched[0].key.ends_with(":1"));
+    }
+    assert_eq!(origin.count(), 3);
+}
+
+#[tokio::test]
+async fn what_is_not_cached_is_named_and_nobody_is_asked() {
+    let (origin, process) = counting().await;
+    let asking = process.asking(Mode::Offline);
+    let Err(Problem::NotCached(url)) = asking.ask("/1?page=2").await else { panic!("it is not cached") };
+    assert_eq!(url, origin.url("/1?page=2"));
+    assert!(matches!(crawl(&asking.way, 1).await, Err(Problem::NotCached(_))));
+    let tally = asking.meter.tally();
+    assert_eq!((tally.requests, tally.hits, tally.upstream, origin.count()), (2, 0, 0, 0));
+    assert!(asking.meter.touched().is_empty());
+}
+
+#[tokio::test]
+async fn what_a_source_finds_bad_is_not_stored() {
+    let origin = Origin::start(|seen| response(200, &[], if seen.number == 0 { "<error>" } else { "<anime>" })).await;
+    let process = Process::new(Arc::new(Memory::default()), Service::Jikan, &origin, "none");
+    let asking = process.asking(Mode::Usual);
+    // As a program does that does not look into bodies.
+    let unjudged = asking.way.client().get(format!("{}/1", asking.way.url())).send().await.unwrap();
+    assert_eq!(unjudged.text().await.unwrap(), "<error>");
+    let answer = asking.ask("/1").await.unwrap();
+    assert_eq!((&answer.body[..], answer.is_hit), (&b"<anime>"[..], false));
+    assert!(asking.ask("/1").await.unwrap().is_hit);
+}

@@ -1,0 +1,60 @@
+//! A process that asks one service, as far as caches and limits can tell.
+
+use std::sync::Arc;
+
+use animecache::enrich::meter::Meter;
+use animecache::enrich::network::Network;
+use animecache::enrich::problem::Problem;
+use animecache::enrich::way::{Answer, Mode, Way};
+use cache_core::{Cache, Config, Inspect, Redis, RedisUrl, Service, Services};
+
+use crate::origin::Origin;
+
+/// One of several that share a store.
+#[derive(Clone)]
+pub struct Process {
+    pub cache: Cache,
+    pub network: Network,
+    pub services: Services,
+    pub service: Service,
+}
+
+/// A way, and what it counts.
+pub struct Asking {
+    pub way: Way,
+    pub meter: Arc<Meter>,
+}
+
+impl Process {
+    /// Asks the service at `origin` with this limit.
+    pub fn new(store: Arc<dyn Inspect>, service: Service, origin: &Origin, limit: &str) -> Self {
+        let mut config = Config::default();
+        config.services.set_url(service, &origin.url(""));
+        config.services.set_limit(service, limit.parse().unwrap());
+        let cache = Cache::over(store, &config);
+        Self { cache, network: Network::new(), services: config.services, service }
+    }
+
+    pub fn asking(&self, mode: Mode) -> Asking {
+        let meter = Arc::<Meter>::default();
+        let way = Way::new(&self.cache, &self.network, self.service, &self.services, mode, Arc::clone(&meter));
+        Asking { way, meter }
+    }
+}
+
+impl Asking {
+    /// Asks for a path. A body that begins as an error is none that should be stored.
+    pub async fn ask(&self, path: &str) -> Result<Answer, Problem> {
+        let request = self.way.client().get(format!("{}{path}", self.way.url()));
+        self.way.ask(request, |body| !body.starts_with(b"<error")).await
+    }
+
+    pub async fn text(&self, path: &str) -> String {
+        String::from_utf8(self.ask(path).await.unwrap().body.to_vec()).unwrap()
+    }
+}
+
+/// The store of a Redis.
+pub fn redis(url: &str) -> Arc<dyn Inspect> {
+    Arc::new(Redis::new(&Config { redis_url: RedisUrl::new(url), ..Config::default() }).unwrap())
+}
