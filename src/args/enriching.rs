@@ -40,7 +40,7 @@ pub struct EnrichArgs {
 /// Options of `warm`.
 #[derive(Args, Debug)]
 pub struct WarmArgs {
-    /// The titles in this file, one a line, `#` before a comment; `-`: standard input
+    /// The titles in this file, one a line (lines that begin with `#` are comments); `-`: standard input
     #[arg(long, value_name = "FILE", required_unless_present = "index", conflicts_with = "index")]
     pub titles: Option<PathBuf>,
     /// The anime at these places of the database: 0..10 are the first ten, 10.. all others

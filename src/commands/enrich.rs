@@ -68,7 +68,7 @@ fn exit(report: &Report, mode: Mode) -> Exit {
         Report { interrupted: true, .. } => Exit::Partial,
         Report { services, .. } if failed == services.len() && !finds_gaps => Exit::Fault,
         Report { identical: Some(false), .. } => Exit::Partial,
-        _ if failed > 0 => Exit::Partial,
+        _ if failed > 0 || report.services.iter().any(|service| !service.missing.is_empty()) => Exit::Partial,
         _ => Exit::Done,
     }
 }

@@ -82,7 +82,7 @@ fn wanted(catalogue: &Catalogue, args: &WarmArgs) -> anyhow::Result<Vec<Result<A
     match (&args.titles, args.index) {
         (Some(file), _) => {
             let text = read(file).with_context(|| Refused(format!("{} cannot be read", file.display())))?;
-            let titles = text.lines().map(|line| line.split_once(" #").map_or(line, |(title, _)| title).trim());
+            let titles = text.trim_start_matches('\u{feff}').lines().map(str::trim);
             let titles = titles.filter(|title| !title.is_empty() && !title.starts_with('#'));
             Ok(titles.map(|title| known(catalogue, title)).collect())
         }

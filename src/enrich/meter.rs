@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use cache_core::Observed;
 
+use super::problem::Problem;
+
 /// The counts of one service in one pass. Whoever shows progress reads them as often as he likes.
 #[derive(Debug, Default)]
 pub struct Meter {
@@ -17,6 +19,7 @@ pub struct Meter {
     waiting: AtomicU64,
     expected: AtomicU64,
     touched: Mutex<Vec<Touched>>,
+    missing: Mutex<Vec<String>>,
 }
 
 /// What a meter shows.
@@ -68,6 +71,11 @@ impl Meter {
         self.touched.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// The URLs that nobody may be asked for, and that are not cached.
+    pub fn missing(&self) -> Vec<String> {
+        self.missing.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// So many more requests are to come.
     pub fn expect(&self, more: u64) {
         self.expected.fetch_add(more, Ordering::Relaxed);
@@ -82,8 +90,11 @@ impl Meter {
     }
 
     /// A request of the cache found no answer at all.
-    pub fn failed(&self) {
+    pub fn failed(&self, problem: &Problem) {
         self.requests.fetch_add(1, Ordering::Relaxed);
+        if let Problem::NotCached(url) = problem {
+            self.missing.lock().unwrap_or_else(PoisonError::into_inner).push(url.clone());
+        }
     }
 
     /// A function whose results are cached was called.

@@ -41,6 +41,9 @@ pub struct ServiceReport {
     pub identical: Option<bool>,
     /// Where the two passes differ first: a path into the data with both values, or the key of a body.
     pub difference: Option<String>,
+    /// What was to be taken from the cache and is not in it: URLs.
+    #[serde(default)]
+    pub missing: Vec<String>,
 }
 
 /// One pass over one service.
@@ -99,6 +102,7 @@ impl ServiceReport {
                 Some(Comparison::Different(place)) => Some(place),
                 _ => None,
             },
+            missing: [of.cold.missing(), of.warm.missing()].concat(),
         }
     }
 }

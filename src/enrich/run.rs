@@ -82,6 +82,11 @@ impl Lap {
         self.meter.touched()
     }
 
+    /// What was to be taken from the cache and is not in it: URLs.
+    pub fn missing(&self) -> Vec<String> {
+        self.meter.missing()
+    }
+
     /// How long it took; so far, where it is not over; `None` where it has not begun.
     pub fn time(&self) -> Option<Duration> {
         self.over.get().map(|(time, _)| *time).or_else(|| Some(self.begun.get()?.elapsed()))

@@ -114,8 +114,8 @@ impl Way {
     /// is fetched again.
     pub async fn ask(&self, request: RequestBuilder, is_good: fn(&[u8]) -> bool) -> Result<Answer, Problem> {
         let outcome = self.answer(request.stored_if(is_good)).await;
-        if outcome.is_err() {
-            self.meter.failed();
+        if let Err(problem) = &outcome {
+            self.meter.failed(problem);
         }
         outcome
     }

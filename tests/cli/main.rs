@@ -15,5 +15,6 @@ mod settings;
 mod terminal;
 mod troubleshooting;
 mod upstream;
+mod verifying;
 mod warming;
 mod watching;

@@ -87,3 +87,12 @@ fn a_watch_ends_well_at_an_interrupt() {
     let (status, screen) = run(&program, &["stats", "--watch", "1h"], "anisearch", CTRL_C);
     assert_eq!(status.exit_code(), 0, "{screen}");
 }
+
+#[test]
+fn an_enrichment_shows_its_services_and_ends_at_an_interrupt() {
+    let (program, _redis) = empty();
+    let arguments = ["enrich", "--title", "one piece", "--demo-upstream"];
+    let (status, screen) = run(&program, &arguments, "anisearch", CTRL_C);
+    assert_eq!(status.exit_code(), 4, "{screen}");
+    assert!(screen.contains("Interrupted; what was fetched is cached"), "{screen}");
+}

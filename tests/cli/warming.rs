@@ -9,7 +9,7 @@ use crate::enriching::{Cache, interrupt, run, start, total};
 use crate::program::{Program, Run, empty};
 use crate::upstream::Upstream;
 
-const TITLES: &str = "# what is wanted\nCowboy Bebop\n\nfrieren  # by a part\nno such title\nhi\n";
+const TITLES: &str = "\u{feff}# what is wanted\nCowboy Bebop\r\n\n# by a part\n  frieren\nno such title\nhi\n";
 
 #[rstest]
 fn run_again_it_goes_on_where_it_was(#[values(Cache::Redis, Cache::Sqlite)] cache: Cache) {

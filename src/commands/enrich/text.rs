@@ -51,6 +51,11 @@ fn row(out: &mut String, service: &ServiceReport, style: Style) -> std::fmt::Res
         speedup(service.speedup),
         identical(service.identical, style),
     )?;
+    // The error tells what is missing where that is all there is to tell.
+    if let Some(first) = service.missing.first().filter(|_| service.ok) {
+        let missing = format!("{} not cached, the first: {first}", count(service.missing.len() as u64));
+        writeln!(out, "    {}", style.warn(&safe::line(&missing)))?;
+    }
     if let Some(error) = &service.error {
         writeln!(out, "    {}", style.bad(&safe::line(error)))?;
     }
