@@ -125,6 +125,27 @@ async fn a_hit_takes_one_round_trip() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_body_is_one_element_unless_it_is_long_or_hishel_2s() {
+    for layout in [Layout::Pipeline, Layout::Hishel1, Layout::Hishel2] {
+        let url = RedisServer::fresh_database();
+        let config = Config { redis_url: RedisUrl::new(&*url), write_layout: layout, ..Config::default() };
+        let store = Redis::new(&config).unwrap();
+        for length in [131_072, 300_000, 524_287, 524_288, 700_000] {
+            let entry = entry("anime/1");
+            let mut writer = store.begin(entry.clone(), Some(HOUR)).await.unwrap();
+            for piece in noise(length).chunks(100_000) {
+                writer.push(Bytes::copy_from_slice(piece)).await.unwrap();
+            }
+            let id = writer.commit().await.unwrap();
+            let elements = if layout != Layout::Hishel2 && length < 524_288 { 1 } else { length.div_ceil(131_072) };
+            let stored = store.inspect(&id).await.unwrap().unwrap();
+            assert_eq!(stored.chunks, elements as u64, "{layout:?} {length}");
+            assert_eq!(whole(store.body(&id).await.unwrap().unwrap()).await.unwrap(), noise(length));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_result_and_its_time_take_one_round_trip() {
     let url = RedisServer::fresh_database();
     let (proxy, turns) = counted(&url).await;
@@ -248,7 +269,7 @@ async fn whatever_is_written_expires_even_when_it_is_never_finished() {
         let store = Redis::new(&config).unwrap();
         for ttl in [Some(HOUR), Some(Duration::from_secs(1)), None] {
             let mut writer = store.begin(entry("anime/1"), ttl).await.unwrap();
-            writer.push(noise(400_000)).await.unwrap();
+            writer.push(noise(600_000)).await.unwrap();
             // As a process that is killed: no destructor runs.
             std::mem::forget(writer);
         }
@@ -264,10 +285,10 @@ async fn a_body_that_lost_its_beginning_is_never_served() {
     for layout in [Layout::Pipeline, Layout::Hishel1, Layout::Hishel2] {
         let config = Config { redis_url: RedisUrl::new(&*url), write_layout: layout, ..Config::default() };
         let store = Redis::new(&config).unwrap();
-        for at_once in [100, 400_000] {
+        for at_once in [100, 600_000] {
             let entry = entry("anime/1");
             let mut writer = store.begin(entry.clone(), Some(HOUR)).await.unwrap();
-            writer.push(noise(400_000)).await.unwrap();
+            writer.push(noise(600_000)).await.unwrap();
             cmd("FLUSHDB").exec(&mut raw(&url)).unwrap();
             let outcome = writer.push(noise(at_once)).await;
             assert!(outcome.is_err() == (at_once > 1_000), "{layout:?} {outcome:?}");

@@ -20,7 +20,7 @@ use crate::store::StoredBody;
 /// About how much of a body is read at once; bytes.
 const WINDOW: usize = 1 << 20;
 
-/// How many elements of unknown length are read first. Ours have 128 KiB, others' have less.
+/// How many elements of unknown length are read first. Of long bodies ours have 128 KiB, others' have less.
 const FIRST: usize = 9;
 
 /// What is being read is kept for at least this long after each step.

@@ -24,8 +24,11 @@ use crate::error::{Error, Result};
 use crate::service::Services;
 use crate::store::Writer;
 
-/// Pieces are gathered to this size before they are sent; hishel 2 stores every body in chunks of this size.
+/// Bodies are stored in chunks of this size, as hishel 2 does; bytes.
 const CHUNK: usize = 131_072;
+
+/// A body shorter than this is one chunk, which nobody who reads it has to join; but not in hishel 2's layout.
+const SHORT: usize = 4 * CHUNK;
 
 /// A body that is still being written lives at least this long. Each chunk takes less, and finds the ones before it.
 const UNFINISHED: Duration = Duration::from_secs(3_600);
@@ -67,7 +70,7 @@ pub(super) struct RedisWriter {
     ttl: Option<Duration>,
     /// When the entry expires, which hishel's own layouts keep inside it; Unix seconds.
     expires_at: Option<f64>,
-    /// Less than a chunk.
+    /// Less than [`Self::most_pending`].
     pending: BytesMut,
     /// Elements of the body's list in Redis already.
     sent: u64,
@@ -109,21 +112,26 @@ impl RedisWriter {
         self.sent += elements.len() as u64;
     }
 
-    fn append_chunk(&mut self, pipe: &mut Pipeline, chunk: &[u8]) {
+    /// Pieces are gathered to this length before they are sent.
+    fn most_pending(&self) -> usize {
+        if self.sent == 0 && self.layout != Layout::Hishel2 { SHORT } else { CHUNK }
+    }
+
+    fn append_rest(&mut self, pipe: &mut Pipeline, rest: &[u8]) {
         // A chunk that equals the end marker would end the body for its readers: it is stored in two pieces.
-        if self.layout == Layout::Pipeline && chunk == COMPLETE {
-            self.append(pipe, &[&chunk[..1], &chunk[1..]]);
+        if self.layout == Layout::Pipeline && rest == COMPLETE {
+            self.append(pipe, &[&rest[..1], &rest[1..]]);
         } else {
-            self.append(pipe, &[chunk]);
+            self.append(pipe, &[rest]);
         }
     }
 
-    /// Sends what is pending as a chunk; the first one gets its time at once.
+    /// Sends what is pending in chunks; with the first ones the body gets its time.
     async fn send(&mut self) -> Result<()> {
-        let chunk = self.pending.split().freeze();
+        let pending = self.pending.split().freeze();
         let is_first = self.sent == 0;
         let mut pipe = multi();
-        self.append_chunk(&mut pipe, &chunk);
+        self.append(&mut pipe, &pending.chunks(CHUNK).collect::<Vec<_>>());
         if is_first {
             expire(&mut pipe, self.stream().as_bytes(), Some(self.kept().unwrap_or_default().max(UNFINISHED)));
         }
@@ -158,7 +166,7 @@ impl RedisWriter {
         let (layout, id, kept) = (self.layout, self.entry.id, self.kept());
         let (stream, key) = (self.stream(), layout::entry(layout, id));
         if !rest.is_empty() {
-            self.append_chunk(&mut pipe, &rest);
+            self.append_rest(&mut pipe, &rest);
         }
         let chunks = self.sent;
         match layout {
@@ -235,9 +243,9 @@ impl RedisWriter {
 impl Writer for RedisWriter {
     async fn push(&mut self, mut chunk: Bytes) -> Result<()> {
         while !chunk.is_empty() {
-            let room = CHUNK - self.pending.len();
+            let room = self.most_pending() - self.pending.len();
             self.pending.extend_from_slice(&chunk.split_to(room.min(chunk.len())));
-            if self.pending.len() == CHUNK {
+            if self.pending.len() == self.most_pending() {
                 self.send().await?;
             }
         }
