@@ -34,6 +34,15 @@ use crate::summary::Summary;
 /// The pieces of a stored body. An error ends it: the rest is gone, and what came before is not the whole body.
 pub type StoredBody = Pin<Box<dyn Stream<Item = Result<Bytes>> + Send>>;
 
+/// A look-up renews nothing that would gain, or lose, less than this; seconds. What is asked for all the time is not
+/// written all the time.
+const WORTH_RENEWING: f64 = 1.0;
+
+/// Whether what expires then (`None`: never) is to expire at `until` instead; Unix seconds.
+fn is_worth_renewing(expires_at: Option<f64>, until: f64) -> bool {
+    expires_at.is_none_or(|at| (until - at).abs() >= WORTH_RENEWING)
+}
+
 /// Every piece of a stored body as one.
 pub async fn whole(body: StoredBody) -> Result<Bytes> {
     let mut pieces: Vec<Bytes> = body.try_collect().await?;

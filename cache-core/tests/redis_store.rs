@@ -7,7 +7,7 @@ mod redis_server;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use cache_core::counters::{Batch, Bucket, Counts, Scope};
@@ -121,6 +121,67 @@ async fn a_hit_takes_one_round_trip() {
     assert!((found.expires_at.unwrap() - clock::now() - DAY.as_secs_f64()).abs() < 5.0);
     for (key, left) in times(&mut raw(&url)) {
         assert!((left - DAY.as_secs().cast_signed()).abs() < 5, "{key} has {left} s left");
+    }
+}
+
+/// How often the server was asked to set a time since it was started.
+fn times_set(connection: &mut redis::Connection) -> usize {
+    let statistics: String = cmd("INFO").arg("commandstats").query(connection).unwrap();
+    let line = statistics.lines().find_map(|line| line.strip_prefix("cmdstat_pexpire:calls="));
+    line.and_then(|line| line.split(',').next()).map_or(0, |calls| calls.parse().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_hits_of_a_key_extend_its_body_once_a_second() {
+    let server = RedisServer::start("");
+    let url = format!("redis://{}/0", server.address());
+    let (store, mut raw) = (store(&url), raw(&url));
+    let entry = entry("anime/1");
+    put(&store, &entry, noise(200), HOUR).await;
+    let is_extended = |(_, left): &(String, i64)| (left - DAY.as_secs().cast_signed()).abs() < 5;
+    store.lookup(&entry.cache_key, Some(DAY)).await.unwrap();
+    assert!(times(&mut raw).iter().all(is_extended));
+
+    let (before, since) = (times_set(&mut raw), Instant::now());
+    let hits = 200;
+    for _ in 0..hits {
+        let found = store.lookup(&entry.cache_key, Some(DAY)).await.unwrap().remove(0);
+        assert!((found.expires_at.unwrap() - clock::now() - DAY.as_secs_f64()).abs() < 5.0);
+    }
+    let (body_and_index, seconds) = (2, since.elapsed().as_secs() as usize + 1);
+    let renewals = times_set(&mut raw) - before;
+    assert!((hits..=hits + body_and_index * seconds).contains(&renewals), "{renewals} in {seconds} s");
+
+    // What somebody else shortens is extended again: the entry by the next hit, the rest within that second.
+    for shortened in times(&mut raw) {
+        cmd("EXPIRE").arg(&shortened.0).arg(60).exec(&mut raw).unwrap();
+        let hits = async {
+            let mut hits = 0;
+            while !times(&mut raw).iter().all(is_extended) {
+                let found = store.lookup(&entry.cache_key, Some(DAY)).await.unwrap().remove(0);
+                assert!((found.expires_at.unwrap() - clock::now() - DAY.as_secs_f64()).abs() < 5.0);
+                hits += 1;
+            }
+            hits
+        };
+        let hits = tokio::time::timeout(Duration::from_secs(30), hits).await.expect("it is extended again");
+        assert!(hits == 1 || !shortened.0.starts_with("hishel_cache:entry:"), "{shortened:?} {hits}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hit_tells_what_somebody_else_has_changed() {
+    let url = RedisServer::fresh_database();
+    let (ours, theirs) = (store(&url), store(&url));
+    let mut entry = entry("anime/1");
+    let id = put(&ours, &entry, noise(200), HOUR).await;
+    for version in ["1", "2"] {
+        entry.response.headers = [("version", version)].into_iter().collect();
+        assert!(theirs.replace(&id, &entry).await.unwrap());
+        for _ in 0..3 {
+            let found = ours.lookup(&entry.cache_key, Some(DAY)).await.unwrap().remove(0);
+            assert_eq!(*found.entry, entry);
+        }
     }
 }
 

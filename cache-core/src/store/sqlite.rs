@@ -33,6 +33,7 @@ use self::worker::{Failure, Worker};
 use self::writer::SqliteWriter;
 use super::{
     Claim, Cursor, Found, Health, Info, Inspect, Inspected, Page, Removed, Store, StoredBody, StoredResult, Writer,
+    is_worth_renewing,
 };
 use crate::clock;
 use crate::counters::{Batch, Counted};
@@ -56,10 +57,6 @@ pub enum Missing {
 
 /// Bodies come along with a look-up up to this size altogether, the newest first; bytes.
 const ALONG: u64 = 131_072;
-
-/// A look-up renews nothing that would gain, or lose, less than this; seconds. What is asked for all the time is not
-/// written all the time.
-const WORTH_RENEWING: f64 = 1.0;
 
 /// A SQLite store. Clones share the connections.
 #[derive(Clone)]
@@ -101,13 +98,11 @@ impl Sqlite {
 
     /// Lets a response live that long again, without waiting for the write.
     fn renew(&self, first: &mut Found, ttl: Duration) {
-        let renewed = clock::now() + ttl.as_secs_f64();
-        if first.entry.request.extra.ttl().is_some()
-            || first.expires_at.is_some_and(|at| (renewed - at).abs() < WORTH_RENEWING)
-        {
+        let until = clock::now() + ttl.as_secs_f64();
+        if first.entry.request.extra.ttl().is_some() || !is_worth_renewing(first.expires_at, until) {
             return;
         }
-        first.expires_at = Some(renewed);
+        first.expires_at = Some(until);
         let id = first.id.clone();
         self.writer.run_later("renewing a TTL", move |database| write::touch(database, &[id], Some(ttl)));
     }

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::connection::Connection;
 use super::layout::{self, COMPLETE, GRACE};
-use super::places::{self, Guess, Place, Places};
+use super::places::{self, Guess, Known, Place, Places};
 use super::read::{self, Heads, ask_for_heads};
 use super::reply;
 use super::script::Script;
@@ -36,6 +36,8 @@ pub(super) struct Candidate {
     /// All of them joined, where that is short.
     pub(super) body: Option<Bytes>,
     pub(super) is_refreshed: bool,
+    /// The entry, where its heads were decoded before.
+    pub(super) known: Option<Arc<Known>>,
 }
 
 /// The live and whole entries under a cache key, newest first, in whichever layout.
@@ -63,40 +65,38 @@ pub(super) async fn lookup(
             None => step_by_step(connection, key, now).await?,
         },
     };
-    let mut found: Vec<(Found, Seen)> = candidates
-        .into_iter()
-        .filter_map(|candidate| {
-            let seen = Seen {
-                is_refreshed: candidate.is_refreshed,
-                has_short_body: places::is_short(candidate.count, candidate.body.as_ref()),
-            };
-            Some((candidate.live(key, now)?, seen))
-        })
-        .collect();
+    let mut found: Vec<(Found, Seen)> =
+        candidates.into_iter().filter_map(|candidate| candidate.live(key, now)).collect();
     found.sort_by(|(a, _), (b, _)| b.entry.created_at.unwrap_or(0.0).total_cmp(&a.entry.created_at.unwrap_or(0.0)));
 
-    let place = found.first().filter(|(first, _)| matches!(first.id, EntryId::Http(Layout::Pipeline, _))).map(
-        |(first, seen)| {
-            let newest: Vec<_> = found.iter().map(|(found, _)| found.entry.id).collect();
-            members.retain(|id| !newest.contains(id));
-            Place {
-                members: newest.into_iter().chain(members).collect(),
-                is_renewable: first.entry.request.extra.ttl().is_none(),
-                has_short_body: seen.has_short_body,
-            }
-        },
-    );
-    if place != guessed {
-        match place {
-            Some(place) => places.remember(key, place),
-            None => places.forget(key),
-        }
-    }
+    let mut renewed_until = guessed.as_ref().map_or(0.0, |place| place.renewed_until);
     if let (Some(ttl), Some((first, seen))) = (refresh, found.first_mut())
         && first.entry.request.extra.ttl().is_none()
         && (seen.is_refreshed || touch(connection, std::slice::from_ref(&first.id), Some(ttl)).await.is_ok())
     {
-        first.expires_at = Some(now + ttl.as_secs_f64());
+        let until = now + ttl.as_secs_f64();
+        first.expires_at = Some(until);
+        if guessed.as_ref().is_none_or(|place| place.is_due(until)) {
+            renewed_until = until;
+        }
+    }
+
+    let place =
+        found.first().filter(|(first, _)| matches!(first.id, EntryId::Http(Layout::Pipeline, _))).map(|(_, seen)| {
+            let newest: Vec<_> = found.iter().map(|(found, _)| found.entry.id).collect();
+            members.retain(|id| !newest.contains(id));
+            Place {
+                members: newest.into_iter().chain(members).collect(),
+                newest: Arc::clone(&seen.known),
+                renewed_until,
+                has_short_body: seen.has_short_body,
+            }
+        });
+    if place.as_ref() != guessed.as_deref() {
+        match place {
+            Some(place) => places.remember(key, place),
+            None => places.forget(key),
+        }
     }
     Ok(found.into_iter().map(|(found, _)| found).collect())
 }
@@ -105,32 +105,41 @@ pub(super) async fn lookup(
 struct Seen {
     is_refreshed: bool,
     has_short_body: bool,
+    known: Arc<Known>,
 }
 
 impl Candidate {
-    fn live(self, key: &CacheKey, now: f64) -> Option<Found> {
-        let mut entry = self.heads.entry().ok()?;
-        let ttl = entry.request.extra.ttl();
-        entry.request.extra.take_kept();
+    fn live(self, key: &CacheKey, now: f64) -> Option<(Found, Seen)> {
         // hishel keeps its keys longer than the entry counts.
         let grace = if self.heads.layout == Layout::Pipeline { 0.0 } else { GRACE };
         let mut expires_at = self.heads.expires_at.map(|at| at - grace);
+        let known = match self.known {
+            Some(known) => known,
+            None => {
+                let mut entry = self.heads.entry().ok()?;
+                if self.heads.layout == Layout::Hishel1 {
+                    let by_entry = entry.request.extra.ttl().zip(entry.created_at).map(|(ttl, at)| at + ttl);
+                    expires_at = [expires_at, by_entry].into_iter().flatten().reduce(f64::min);
+                }
+                entry.request.extra.take_kept();
+                Arc::new(Known { data: self.heads.data, entry: Arc::new(entry) })
+            }
+        };
         let is_whole = match self.heads.layout {
             Layout::Hishel2 => self.heads.done.as_ref().is_some_and(|done| done.chunk_count == self.count),
-            Layout::Hishel1 => {
-                let by_entry = ttl.zip(entry.created_at).map(|(ttl, at)| at + ttl);
-                expires_at = [expires_at, by_entry].into_iter().flatten().reduce(f64::min);
-                self.heads.is_done && self.last.is_some_and(|last| last.is_empty())
-            }
+            Layout::Hishel1 => self.heads.is_done && self.last.is_some_and(|last| last.is_empty()),
             _ => self.last.as_deref() == Some(COMPLETE),
         };
+        let entry = &known.entry;
         let is_live = is_whole && !entry.is_deleted() && expires_at.is_none_or(|at| at > now);
-        (is_live && entry.cache_key == *key).then(|| Found {
+        let found = (is_live && entry.cache_key == *key).then(|| Found {
             id: EntryId::Http(self.heads.layout, entry.id),
-            entry: Arc::new(entry),
+            entry: Arc::clone(entry),
             expires_at,
-            body: self.body,
-        })
+            body: self.body.clone(),
+        })?;
+        let has_short_body = places::is_short(self.count, self.body.as_ref());
+        Some((found, Seen { is_refreshed: self.is_refreshed, has_short_body, known }))
     }
 }
 
@@ -173,6 +182,7 @@ async fn by_script(
             last: reply::bytes(last),
             body: reply::bytes(body).map(Bytes::from),
             is_refreshed: reply::int(&is_refreshed) == Some(1),
+            known: None,
         });
     }
     Ok(Some(candidates))
@@ -209,7 +219,7 @@ async fn step_by_step(connection: &Connection, key: &CacheKey, now: f64) -> Resu
         let count: Option<Value> = answers.next().and_then(RedisResult::ok);
         let Some(Ok(heads)) = heads else { continue };
         let count = count.as_ref().and_then(reply::int).unwrap_or(0) as u64;
-        candidates.push(Candidate { heads, count, last, body: None, is_refreshed: false });
+        candidates.push(Candidate { heads, count, last, body: None, is_refreshed: false, known: None });
     }
     Ok(candidates)
 }

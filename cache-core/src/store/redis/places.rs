@@ -3,12 +3,13 @@
 //! Only a guess, and checked against the index in the same round trip: whatever else is there by then, the guess is
 //! forgotten and the key looked up anew. A script that does the same costs the server many times as much.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use moka::sync::Cache;
-use redis::{Pipeline, RedisResult, Value};
+use redis::{Cmd, Pipeline, RedisResult, Value};
 use uuid::Uuid;
 
 use super::connection::Connection;
@@ -16,31 +17,54 @@ use super::layout::{self, COMPLETE};
 use super::lookup::Candidate;
 use super::read::Heads;
 use super::reply;
-use super::touch::{expire, millis};
-use crate::entry::Layout;
+use super::touch::millis;
+use crate::entry::{Entry, Layout};
 use crate::error::Result;
 use crate::key::CacheKey;
+use crate::store::is_worth_renewing;
 
-/// How many places are remembered; each takes about 200 bytes.
-const MOST: u64 = 16_384;
+/// How much memory all places take at most, about; bytes.
+const ROOM: u64 = 16 << 20;
 
 /// Longer bodies do not come along, for they are better streamed; bytes.
 const LONGEST_BODY: usize = 1 << 20;
 
-/// As many elements are asked for before their length is known. Ours have 128 KiB, others' have less.
+/// As many elements are asked for before their length is known. Of the longest body ours have 128 KiB, others' have less.
 const FEW_ELEMENTS: u64 = 9;
 
 /// Keys with more entries are looked up anew each time.
 const MOST_MEMBERS: usize = 8;
 
 /// The entries under a cache key, in the pipeline's layout.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Debug, PartialEq)]
 pub(super) struct Place {
     /// All that the index names, the newest first; some may have expired.
     pub(super) members: Box<[Uuid]>,
-    /// The newest has no time of its own, so that a hit may extend it.
-    pub(super) is_renewable: bool,
+    pub(super) newest: Arc<Known>,
+    /// When the newest one's body and the index expire, as far as they were renewed from here; Unix seconds.
+    pub(super) renewed_until: f64,
     pub(super) has_short_body: bool,
+}
+
+impl Place {
+    /// Whether a hit that lets the newest live until then is to renew its body and the index, too. They may expire a
+    /// little earlier than it does: it is not found then.
+    pub(super) fn is_due(&self, until: f64) -> bool {
+        is_worth_renewing(Some(self.renewed_until), until)
+    }
+}
+
+/// An entry and the heads that it was decoded from: what has the same heads is the same entry.
+#[derive(Debug)]
+pub(super) struct Known {
+    pub(super) data: Vec<u8>,
+    pub(super) entry: Arc<Entry>,
+}
+
+impl PartialEq for Known {
+    fn eq(&self, other: &Self) -> bool {
+        self.data == other.data
+    }
 }
 
 /// What a guess was worth.
@@ -53,17 +77,21 @@ pub(super) enum Guess {
 }
 
 pub(super) struct Places {
-    known: Cache<CacheKey, Place>,
+    known: Cache<CacheKey, Arc<Place>>,
     /// `PEXPIRE … GT` came with Redis 7.
     has_greater_than: AtomicBool,
 }
 
 impl Places {
     pub(super) fn new() -> Self {
-        Self { known: Cache::new(MOST), has_greater_than: AtomicBool::new(true) }
+        // Decoded heads take about four times as much as they do in the store.
+        let known = Cache::builder().max_capacity(ROOM).weigher(|_: &CacheKey, place: &Arc<Place>| {
+            u32::try_from(500 + 5 * place.newest.data.len()).unwrap_or(u32::MAX)
+        });
+        Self { known: known.build(), has_greater_than: AtomicBool::new(true) }
     }
 
-    pub(super) fn get(&self, key: &CacheKey) -> Option<Place> {
+    pub(super) fn get(&self, key: &CacheKey) -> Option<Arc<Place>> {
         self.known.get(key)
     }
 
@@ -73,7 +101,7 @@ impl Places {
 
     pub(super) fn remember(&self, key: &CacheKey, place: Place) {
         if place.members.len() <= MOST_MEMBERS {
-            self.known.insert(key.clone(), place);
+            self.known.insert(key.clone(), Arc::new(place));
         } else {
             self.forget(key);
         }
@@ -88,29 +116,32 @@ impl Places {
         refresh: Option<Duration>,
         now: f64,
     ) -> Result<Guess> {
-        let refresh = refresh.filter(|_| place.is_renewable);
-        if refresh.is_some() && !self.has_greater_than.load(Ordering::Relaxed) {
+        let refresh = refresh.filter(|_| place.newest.entry.request.extra.ttl().is_none());
+        let is_due = refresh.is_some_and(|ttl| place.is_due(now + ttl.as_secs_f64()));
+        if is_due && !self.has_greater_than.load(Ordering::Relaxed) {
             return Ok(Guess::Useless);
         }
         let index = layout::index(Layout::Pipeline, key);
         let mut pipe = Pipeline::with_capacity(5 + 3 * place.members.len());
-        pipe.cmd("SMEMBERS").arg(&index);
-        pipe.cmd("EXISTS").arg(layout::index(Layout::Hishel1, key));
+        ask(&mut pipe, "SMEMBERS", &[&index]);
+        ask(&mut pipe, "EXISTS", &[&layout::index(Layout::Hishel1, key)]);
+        let few = FEW_ELEMENTS.to_string();
         for (at, id) in place.members.iter().enumerate() {
             let (entry, stream) = (layout::entry(Layout::Pipeline, *id), layout::stream(Layout::Pipeline, *id));
-            pipe.cmd("HGET").arg(&entry).arg("data");
-            pipe.cmd("PTTL").arg(&entry);
-            if at == 0 && place.has_short_body {
-                pipe.cmd("LRANGE").arg(&stream).arg(0).arg(FEW_ELEMENTS);
-            } else {
-                pipe.cmd("LRANGE").arg(&stream).arg(-1).arg(-1);
-            }
+            let (entry, stream) = (entry.as_bytes(), stream.as_bytes());
+            ask(&mut pipe, "HGET", &[entry, b"data"]);
+            ask(&mut pipe, "PTTL", &[entry]);
+            let has_body = at == 0 && place.has_short_body;
+            let (from, to) = if has_body { ("0", &*few) } else { ("-1", "-1") };
+            ask(&mut pipe, "LRANGE", &[stream, from.as_bytes(), to.as_bytes()]);
         }
         if let (Some(ttl), Some(first)) = (refresh, place.members.first()) {
-            // An index outlives what it names: it is extended, never shortened, and a persistent one stays so.
-            pipe.cmd("PEXPIRE").arg(&index).arg(millis(ttl)).arg("GT");
-            for part in layout::parts(Layout::Pipeline, *first) {
-                expire(&mut pipe, part.as_bytes(), Some(ttl));
+            let millis = millis(ttl).to_string();
+            ask(&mut pipe, "PEXPIRE", &[layout::entry(Layout::Pipeline, *first).as_bytes(), millis.as_bytes()]);
+            if is_due {
+                ask(&mut pipe, "PEXPIRE", &[layout::stream(Layout::Pipeline, *first).as_bytes(), millis.as_bytes()]);
+                // An index outlives what it names: it is extended, never shortened, and a persistent one stays so.
+                ask(&mut pipe, "PEXPIRE", &[&index, millis.as_bytes(), b"GT"]);
             }
         }
         let mut answers = connection.pipeline("looking up", &mut pipe).await?.into_iter();
@@ -147,12 +178,14 @@ impl Places {
                     1 => Bytes::from(chunks.remove(0)),
                     _ => Bytes::from(chunks.concat()),
                 });
+                let known = Some(&place.newest).filter(|known| known.data == data).cloned();
                 let heads = Heads::new(Layout::Pipeline, *id, data, None, expires_at);
-                candidates.push(Candidate { heads, count, last: Some(COMPLETE.to_vec()), body, is_refreshed: false });
+                let last = Some(COMPLETE.to_vec());
+                candidates.push(Candidate { heads, count, last, body, is_refreshed: false, known });
             }
         }
         if refresh.is_some() {
-            let (index, entry) = (answers.next(), answers.next());
+            let (entry, index) = (answers.next(), answers.nth(1));
             let is_extended = matches!(entry, Some(Ok(Value::Int(1))));
             // Servers and users that only read refuse all of them, old servers only this one.
             if is_extended && index.is_some_and(|index| index.is_err()) {
@@ -165,6 +198,14 @@ impl Places {
         }
         Ok(Guess::Right(candidates))
     }
+}
+
+/// Adds a command, which does not grow as it is written: this is on every hit's path.
+fn ask(pipe: &mut Pipeline, name: &str, arguments: &[&[u8]]) {
+    let length = arguments.iter().map(|argument| argument.len()).sum::<usize>();
+    let mut command = Cmd::with_capacity(1 + arguments.len(), name.len() + length);
+    command.arg(name).arg(arguments);
+    pipe.add_command(command);
 }
 
 /// Whether a body of so many elements, markers included, is short, as far as that is known.

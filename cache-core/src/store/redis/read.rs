@@ -27,7 +27,7 @@ pub(super) enum Item {
 pub(super) struct Heads {
     pub(super) layout: Layout,
     pub(super) id: Uuid,
-    data: Vec<u8>,
+    pub(super) data: Vec<u8>,
     pub(super) done: Option<Done>,
     /// Layout B: a `stream_done` key is there.
     pub(super) is_done: bool,
