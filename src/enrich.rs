@@ -5,6 +5,7 @@
 //! sources off at once, twice, and compares what they bring.
 
 pub mod anime;
+pub mod browser;
 pub mod catalogue;
 pub mod history;
 pub mod meter;
@@ -22,6 +23,8 @@ mod animeschedule;
 mod anisearch;
 mod breaker;
 mod compare;
+mod html;
 mod jikan;
 mod kitsu;
 mod limits;
+mod page;

@@ -35,6 +35,8 @@ install() {
 has cargo || { echo "There is no cargo here: install Rust first, https://rustup.rs" >&2; exit 1; }
 has cc || install "a C compiler (for SQLite and TLS)" gcc libc6-dev
 has redis-server || install redis-server redis-server
+# Without a browser the test of rendered pages says that it was skipped.
+has chromium || has chromium-browser || has google-chrome || install chromium chromium || true
 can_make_venvs() { python3 -c 'import ensurepip, venv' 2>/dev/null; }
 can_make_venvs || install "python3 with venv" python3 python3-venv
 

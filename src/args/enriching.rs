@@ -91,6 +91,11 @@ pub struct ServiceArgs {
     /// The longest that one service may take with one anime
     #[arg(long, value_name = "DURATION", default_value = "200s", value_parser = duration)]
     pub timeout: Duration,
+    /// Render the pages of Anime-Planet and AniSearch with a headless Chromium: this one, or what CHROME names, or the
+    /// one on the PATH
+    #[arg(long, value_name = "PATH", num_args = 0..=1)]
+    #[expect(clippy::option_option, reason = "not given, given, and given with a value")]
+    pub browser: Option<Option<PathBuf>>,
     /// Ask no real service, but the demo's, started inside on loopback (with --demo always)
     #[arg(long)]
     pub demo_upstream: bool,

@@ -13,6 +13,8 @@ mod kitsu;
 use std::time::Duration;
 
 use cache_core::Service;
+use jiff::ToSpan as _;
+use jiff::civil::Date;
 use serde_json::Value;
 
 use super::catalogue::Anime;
@@ -123,6 +125,12 @@ pub(super) fn delay(service: Service) -> Duration {
         Service::AniSearch => 2_200,
         Service::Other => 0,
     })
+}
+
+/// The day of the last episode, of what has one: they come weekly.
+fn end(anime: &Anime) -> Option<Date> {
+    let start: Date = anime.start.parse().ok()?;
+    start.checked_add(i64::try_from(anime.episodes?.saturating_sub(1)).ok()?.weeks()).ok()
 }
 
 /// Text as HTML and XML have it.

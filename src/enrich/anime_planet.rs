@@ -1,19 +1,94 @@
 //! Anime-Planet, crawled: the page of an anime, and those of its characters.
 
+mod anime;
+mod characters;
+mod related;
+
 use async_trait::async_trait;
-use serde_json::Value;
+use cache_core::{Service, cached_result};
+use futures_util::{StreamExt as _, stream};
+use serde_json::{Value, json};
 
 use super::anime::Anime;
+use super::page::{self, address, argument, under};
 use super::problem::Problem;
 use super::source::Source;
 use super::way::Way;
+
+/// The site whose addresses the data has, whoever stood in for it.
+const SITE: &str = "https://www.anime-planet.com";
+
+/// How many pages of characters are asked for at once, as far as the site allows it.
+const AT_ONCE: usize = 4;
 
 /// Anime-Planet.
 pub struct AnimePlanet;
 
 #[async_trait]
 impl Source for AnimePlanet {
-    async fn fetch(&self, _anime: &Anime, _way: &Way) -> Result<Value, Problem> {
-        Err(Problem::Unexpected("not written yet".to_owned()))
+    async fn fetch(&self, anime: &Anime, way: &Way) -> Result<Value, Problem> {
+        let slug = anime.ids.anime_planet.as_deref().ok_or(Problem::NotFound)?;
+        let argument = argument(way, Service::AnimePlanet, slug);
+        way.meter().expect(2);
+        let mut found = anime_page(way, &argument).await?;
+        // Without them the anime is still worth having.
+        if let Ok(Some(mut cast)) = characters(way, &argument).await {
+            found["character_count"] = cast["total_count"].take();
+            found["characters"] = cast["characters"].take();
+        }
+        Ok(found)
     }
+}
+
+/// What the page of an anime tells.
+#[cached_result(
+    ttl = way.services().ttl(Service::AnimePlanet),
+    prefix = "animeplanet_anime",
+    cache = way.results(),
+    skip(way)
+)]
+async fn anime_page(way: &Way, anime: &str) -> Result<Value, Problem> {
+    let url = address(Service::AnimePlanet, anime);
+    let html = page::page(way, &url, None).await?;
+    anime::read(&html, slug(&url))
+}
+
+/// All characters, each with what its own page tells; `None` where nobody is known.
+#[cached_result(
+    ttl = way.services().ttl(Service::AnimePlanet),
+    prefix = "animeplanet_characters",
+    cache = way.results(),
+    skip(way)
+)]
+async fn characters(way: &Way, anime: &str) -> Result<Option<Value>, Problem> {
+    let url = under(&address(Service::AnimePlanet, anime), &["characters"]);
+    let mut characters = characters::read_list(&page::page(way, &url, None).await?)?;
+    let urls: Vec<_> = characters.iter().map(|character| detail_url(way, character)).collect();
+    let details = stream::iter(urls).map(|url| detail(way, url)).buffered(AT_ONCE);
+    let details: Vec<_> = details.collect().await;
+    for (character, detail) in characters.iter_mut().zip(details) {
+        if let (Some(character), Some(Value::Object(detail))) = (character.as_object_mut(), detail) {
+            character.extend(detail);
+        }
+    }
+    let count = characters.len();
+    Ok((count > 0).then(|| json!({ "characters": characters, "total_count": count })))
+}
+
+/// Where a character's own page is: whatever the link says, it is asked for where all else is.
+fn detail_url(way: &Way, character: &Value) -> Option<String> {
+    let (_, slug) = character["url"].as_str()?.split_once("/characters/")?;
+    let slug = slug.split(['?', '#', '/']).next()?;
+    Some(under(way.url(), &["characters", slug]))
+}
+
+/// What the page of a character tells; `None` where there is none, or none that can be read.
+async fn detail(way: &Way, url: Option<String>) -> Option<Value> {
+    let html = page::page(way, &url?, None).await.ok()?;
+    characters::read_detail(&html).ok()
+}
+
+/// The last part of an address.
+fn slug(url: &str) -> &str {
+    url.rsplit('/').next().unwrap_or(url)
 }

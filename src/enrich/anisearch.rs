@@ -1,19 +1,109 @@
 //! AniSearch, crawled: the pages of an anime, of its episodes and of its characters.
 
+mod anime;
+mod characters;
+mod episodes;
+mod relations;
+
 use async_trait::async_trait;
+use cache_core::{Service, cached_result};
 use serde_json::Value;
 
 use super::anime::Anime;
+use super::page::{self, Filled, address, argument, under};
 use super::problem::Problem;
 use super::source::Source;
 use super::way::Way;
+
+/// The list of relations to manga comes when all relations are asked for.
+const ALL_RELATIONS: Filled = Filled {
+    select: "select.ofilter[data-param='show']",
+    option: "overall",
+    awaited: "section#relations_manga tbody tr",
+};
 
 /// AniSearch.
 pub struct AniSearch;
 
 #[async_trait]
 impl Source for AniSearch {
-    async fn fetch(&self, _anime: &Anime, _way: &Way) -> Result<Value, Problem> {
-        Err(Problem::Unexpected("not written yet".to_owned()))
+    async fn fetch(&self, anime: &Anime, way: &Way) -> Result<Value, Problem> {
+        let id = anime.ids.anisearch.ok_or(Problem::NotFound)?.to_string();
+        let argument = argument(way, Service::AniSearch, &id);
+        way.meter().expect(3);
+        let mut found = anime_page(way, &argument).await?;
+        // Without these the anime is still worth having.
+        if let Ok(episodes) = episodes(way, &argument).await {
+            found["episodes"] = episodes;
+        }
+        if let Ok(mut cast) = characters(way, &argument).await {
+            found["characters"] = cast["characters"].take();
+        }
+        for list in ["episodes", "characters"] {
+            if let Some(fields) = found.as_object_mut()
+                && fields.get(list).and_then(Value::as_array).is_none_or(Vec::is_empty)
+            {
+                fields.remove(list);
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// What the page of an anime tells, with its screenshots and relations, which have pages of their own.
+#[cached_result(
+    ttl = way.services().ttl(Service::AniSearch),
+    prefix = "anisearch_anime",
+    cache = way.results(),
+    skip(way)
+)]
+async fn anime_page(way: &Way, anime: &str) -> Result<Value, Problem> {
+    let url = address(Service::AniSearch, anime);
+    let (mut fields, parts) = anime::read(&page::page(way, &url, None).await?, &url)?;
+    let mut screenshots = Vec::new();
+    if parts.has_screenshots {
+        screenshots =
+            part(way, &url, "screenshots", None).await?.map(|html| anime::screenshots(&html)).unwrap_or_default();
+    }
+    let mut relations = relations::Relations::default();
+    if parts.has_relations {
+        let html = part(way, &url, "relations", Some(ALL_RELATIONS)).await?;
+        relations = html.map(|html| relations::read(&html)).unwrap_or_default();
+    }
+    fields.set("screenshots", Some(screenshots));
+    fields.set("anime_relations", Some(relations.anime));
+    fields.set("manga_relations", Some(relations.manga));
+    Ok(fields.into())
+}
+
+/// All episodes.
+#[cached_result(
+    ttl = way.services().ttl(Service::AniSearch),
+    prefix = "anisearch_episodes",
+    cache = way.results(),
+    skip(way)
+)]
+async fn episodes(way: &Way, anime: &str) -> Result<Value, Problem> {
+    let url = under(&address(Service::AniSearch, anime), &["episodes"]);
+    episodes::read(&page::page(way, &url, None).await?)
+}
+
+/// All characters.
+#[cached_result(
+    ttl = way.services().ttl(Service::AniSearch),
+    prefix = "anisearch_characters",
+    cache = way.results(),
+    skip(way)
+)]
+async fn characters(way: &Way, anime: &str) -> Result<Value, Problem> {
+    let url = under(&address(Service::AniSearch, anime), &["characters"]);
+    characters::read(&page::page(way, &url, None).await?)
+}
+
+/// Another page of an anime; `None` where it has none of this name.
+async fn part(way: &Way, url: &str, name: &str, filled: Option<Filled>) -> Result<Option<String>, Problem> {
+    match page::page(way, &under(url, &[name]), filled).await {
+        Err(Problem::NotFound) => Ok(None),
+        outcome => outcome.map(Some),
     }
 }

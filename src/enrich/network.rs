@@ -12,6 +12,7 @@ use http::{HeaderMap, StatusCode};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::breaker::{self, Breaker};
+use super::browser::Browser;
 use super::limits::Pace;
 use super::meter::Meter;
 use super::problem::Refusal;
@@ -22,6 +23,7 @@ pub struct Network {
     sender: Arc<dyn Sender>,
     /// By host and port.
     manners: Arc<Mutex<HashMap<String, Arc<Manners>>>>,
+    browser: Option<Arc<Browser>>,
 }
 
 /// How one service is treated.
@@ -44,7 +46,16 @@ impl Network {
 
     /// A way out over a sender of one's own.
     pub fn over(sender: Arc<dyn Sender>) -> Self {
-        Self { sender, manners: Arc::default() }
+        Self { sender, manners: Arc::default(), browser: None }
+    }
+
+    /// The same way out, on which the pages of the crawled sites are rendered.
+    pub fn with_browser(self, browser: Browser) -> Self {
+        Self { browser: Some(Arc::new(browser)), ..self }
+    }
+
+    pub(super) fn browser(&self) -> Option<&Arc<Browser>> {
+        self.browser.as_ref()
     }
 
     /// The way out to one service in one pass. Processes that share the store keep to its limit together.

@@ -29,6 +29,9 @@ pub enum Problem {
     /// All its requests together took too long.
     #[error("not done within {} s", .0.as_secs())]
     OutOfTime(Duration),
+    /// The browser that was to render a page did not.
+    #[error("the browser failed: {0}")]
+    Browser(String),
     /// It could not be asked, or its answer not be read.
     #[error(transparent)]
     Fetch(FetchError),

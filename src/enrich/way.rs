@@ -8,8 +8,10 @@ use http::{HeaderMap, StatusCode};
 use sha2::{Digest as _, Sha256};
 
 use super::breaker::is_ban;
+use super::browser::Browser;
 use super::meter::{Meter, Touched};
 use super::network::{Gate, Network, Offline};
+use super::page::{Arrived, Filled};
 use super::problem::Problem;
 
 /// What of the cache may answer.
@@ -32,6 +34,7 @@ pub struct Way {
     service: Service,
     gate: Gate,
     client: CachedClient,
+    browser: Option<Arc<Browser>>,
     results: ResultCache,
     url: String,
     services: Arc<Services>,
@@ -72,7 +75,8 @@ impl Way {
             Mode::Uncached => (client.bypassed(), results.bypassed()),
         };
         let url = services.url(service).trim_end_matches('/').to_owned();
-        Self { service, gate, client, results, url, services: Arc::new(services.clone()), mode, meter }
+        let (browser, services) = (network.browser().cloned(), Arc::new(services.clone()));
+        Self { service, gate, client, browser, results, url, services, mode, meter }
     }
 
     /// Where the service answers, without a slash at the end.
@@ -83,6 +87,23 @@ impl Way {
     /// What the settings say of the services: tokens, and who asks.
     pub fn services(&self) -> &Services {
         &self.services
+    }
+
+    /// A page as the browser shows it, at the service's pace; `None` where none was asked for.
+    pub(super) async fn render(&self, url: &str, filled: Option<Filled>) -> Option<Result<Arrived, Problem>> {
+        let browser = self.browser.as_deref()?;
+        let permit = match self.gate.permit().await {
+            Ok(permit) => permit,
+            Err(refusal) => return Some(Err(refusal.into())),
+        };
+        let rendered = browser.render(url, filled).await;
+        match &rendered {
+            Ok(arrived) => permit.answered(arrived.status, &arrived.fields).await,
+            // That says nothing of the service.
+            Err(Problem::Browser(_)) => drop(permit),
+            Err(_) => permit.failed(),
+        }
+        Some(rendered)
     }
 
     /// What counts, to be told how much more is to come.

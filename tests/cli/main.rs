@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod bad_input;
+mod browsing;
 mod changing;
 mod enriching;
 mod faults;

@@ -1,6 +1,8 @@
 //! Test enrichments as the program makes them: every service over real HTTP or from a table, over real stores.
 #![allow(clippy::unwrap_used)]
 
+mod caches;
+mod crawled;
 mod limits;
 mod modes;
 #[path = "../../cache-core/tests/harness/origin.rs"]
@@ -8,3 +10,4 @@ mod origin;
 mod process;
 #[path = "../../cache-core/tests/harness/redis_server.rs"]
 mod redis_server;
+mod site;

@@ -8,6 +8,7 @@ use cache_core::Services;
 use crate::args::ServiceArgs;
 use crate::commands::{Cache, Session};
 use crate::demo::upstream::Upstream;
+use crate::enrich::browser::Browser;
 use crate::enrich::network::Network;
 
 /// All that is needed.
@@ -32,12 +33,16 @@ impl Stage {
         for (service, url) in upstream.iter().flat_map(Upstream::urls) {
             config.services.set_url(*service, url);
         }
+        let mut network = Network::new();
+        if let Some(program) = &args.browser {
+            network = network.with_browser(Browser::new(program.clone(), &config.services)?);
+        }
         let opened = session.open_to_use(&config, stores).await?;
         if !config.enabled {
             session.note("The cache is off (ENABLE_HTTP_CACHE): nothing is looked up and nothing stored");
         }
         let cache = cache_core::Cache::over(Arc::clone(&opened.store), &config);
-        Ok(Self { cache, network: Network::new(), services: config.services, _upstream: upstream, _opened: opened })
+        Ok(Self { cache, network, services: config.services, _upstream: upstream, _opened: opened })
     }
 
     /// Lets the cache write what it still has to write.

@@ -4,52 +4,73 @@
 
 use serde_json::json;
 
-use super::{Asked, Reply, escape};
+use super::{Asked, Reply, end, escape};
 use crate::demo::catalogue::{Anime, CATALOGUE, Character};
 
 pub(super) fn answer(asked: &Asked<'_>) -> Reply {
     let parts = asked.parts();
+    let mut head = String::new();
     let (title, body) = match parts.as_slice() {
         ["anime", slug, rest @ ..] => match CATALOGUE.iter().find(|anime| anime.slug == **slug) {
-            Some(anime) if rest.is_empty() => (format!("{} | Anime-Planet", anime.english), anime_page(anime)),
+            Some(anime) if rest.is_empty() => {
+                head = facts(anime);
+                (format!("{} | Anime-Planet", anime.english), anime_page(anime))
+            }
             Some(anime) if rest == ["characters"] => (format!("Characters | {}", anime.english), characters(anime)),
-            _ => ("Anime search".to_owned(), search()),
+            _ => (format!("Search Results for {slug} | Anime-Planet"), search()),
         },
         ["characters", slug] => match find(slug) {
-            Some(character) => (character.name.clone(), character_page(&character)),
-            None => ("Character search".to_owned(), search()),
+            Some((anime, character)) => (character.name.clone(), character_page(anime, &character)),
+            None => (format!("Search Results for {slug} | Anime-Planet"), search()),
         },
         _ => return Reply::new(404, "text/html; charset=utf-8", "<h1>404 Not Found</h1>"),
     };
     let page = format!(
-        "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{}</title></head>\n<body>\n{body}</body></html>\n",
+        "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{}</title>{head}</head>\n<body>\n{body}</body></html>\n",
         escape(&title)
     );
     Reply::new(200, "text/html; charset=utf-8", page)
 }
 
-fn anime_page(anime: &Anime) -> String {
-    let facts = json!({
+/// What the site states for other programs, with its own address before addresses that are whole, as there.
+fn facts(anime: &Anime) -> String {
+    let mut facts = json!({
         "@context": "https://schema.org", "@type": if anime.kind == "Movie" { "Movie" } else { "TVSeries" },
-        "name": anime.english, "description": anime.synopsis, "url": format!("https://www.anime-planet.com/anime/{}", anime.slug),
-        "image": format!("https://cdn.invalid/planet/{}.jpg", anime.slug), "startDate": anime.start,
+        "name": anime.english, "description": escape(&anime.synopsis), "url": format!("https://www.anime-planet.com/anime/{}", anime.slug),
+        "image": format!("https://www.anime-planet.comhttps://cdn.invalid/planet/{}.jpg", anime.slug), "startDate": anime.start,
         "numberOfEpisodes": anime.episodes, "genre": anime.genres,
         "aggregateRating": {"@type": "AggregateRating", "ratingValue": 4.4, "bestRating": 5, "worstRating": 0.5, "ratingCount": 4_200},
     });
-    let related = format!(
-        "<div class=\"pure-u-1\"><a class=\"RelatedEntry RelatedEntry--anime\" href=\"/anime/{0}-special\">\n\
-         <img class=\"RelatedEntry__image\" src=\"https://cdn.invalid/planet/{0}-special.jpg\" alt=\"\">\n\
-         <p class=\"RelatedEntry__name\">{1}: A Special</p><p class=\"RelatedEntry__subtitle\">Side Story</p>\n\
-         <time><span data-start-date=\"{2}\">{2}</span></time><div class=\"RelatedEntry__metadata\">TV Special: 1 ep</div></a></div>",
-        anime.slug,
-        escape(&anime.english),
-        anime.start,
-    );
+    if let Some(end) = end(anime) {
+        facts["endDate"] = end.to_string().into();
+    }
+    let facts = facts.to_string().replace('/', "\\/");
     format!(
-        "<script type=\"application/ld+json\">{facts}</script>\n<h1 itemprop=\"name\">{}</h1>\n<h2 class=\"aka\">Alt title: {}</h2>\n\
+        "<script type=\"application/ld+json\">\n{facts}\n</script>\n\
+         <meta property='og:image' content='https://cdn.invalid/planet/screenshots/{}.jpg' />",
+        anime.slug
+    )
+}
+
+fn anime_page(anime: &Anime) -> String {
+    let entry = |kind: &str, name: &str, subtitle: &str, about: &str| {
+        let slug = format!("{}-{}", anime.slug, name.to_lowercase().replace(' ', "-"));
+        format!(
+            "<div class=\"pure-u-1\"><a class=\"RelatedEntry\" href=\"/{kind}/{slug}\">\n\
+             <img class=\"RelatedEntry__image\" src=\"https://cdn.invalid/planet/{slug}.jpg\" alt=\"\">\n\
+             <p class=\"RelatedEntry__name\">{}: {name}</p><span class=\"RelatedEntry__subtitle\">{subtitle}</span>\n\
+             <ul class=\"RelatedEntry__metadata\"><li><time><span data-start-date=\"{1}\">{1}</span></time></li><li>\n{about} </li></ul></a></div>",
+            escape(&anime.english),
+            anime.start,
+        )
+    };
+    let related = entry("anime", "A Special", "Side Story", "TV Special: 1 ep");
+    let manga = entry("manga", "The Manga", "Original Manga", "Vol: 3 - Ch: 45+");
+    format!(
+        "<h1 itemprop=\"name\">{}</h1>\n<h2 class=\"aka\">\nAlt title: {}\n</h2>\n\
          <section class=\"pure-g entryBar\">\n<div class=\"pure-1 md-1-5\">{} ({} eps)</div>\n\
-         <div class=\"pure-1 md-1-5\"><a href=\"/anime/studios/{}\">{}</a></div>\n<div class=\"pure-1 md-1-5\">Rank #42</div>\n</section>\n\
-         <div id=\"tabs--relations--anime--same_franchise\">{related}</div>\n<div id=\"tabs--relations--manga\"></div>\n",
+         <div class=\"pure-1 md-1-5\"><a href=\"/anime/studios/{}\">{}</a></div>\n<div class=\"pure-1 md-1-5\">\nRank #42\n</div>\n</section>\n\
+         <div id=\"tabs--relations--anime--same_franchise\">{related}</div>\n<div id=\"tabs--relations--manga\">{manga}</div>\n",
         escape(&anime.english),
         escape(&anime.title),
         anime.kind,
@@ -65,8 +86,9 @@ fn slug(character: &Character) -> String {
     format!("{}-{}", words.join("-"), character.id)
 }
 
-fn find(wanted: &str) -> Option<Character> {
-    CATALOGUE.iter().flat_map(Anime::cast).find(|character| slug(character) == wanted)
+fn find(wanted: &str) -> Option<(&'static Anime, Character)> {
+    let mut cast = CATALOGUE.iter().flat_map(|anime| anime.cast().into_iter().map(move |character| (anime, character)));
+    cast.find(|(_, character)| slug(character) == wanted)
 }
 
 fn characters(anime: &Anime) -> String {
@@ -90,14 +112,18 @@ fn characters(anime: &Anime) -> String {
     format!("<h1>Characters</h1>\n<div class=\"pure-g\">{}{}</div>\n", table("Main", true), table("Secondary", false))
 }
 
-fn character_page(character: &Character) -> String {
+fn character_page(anime: &Anime, character: &Character) -> String {
     format!(
         "<h1 itemprop=\"name\">{0}</h1>\n<section class=\"pure-g entryBar\">\n<div class=\"pure-1 md-1-5\">Gender: ?</div>\n\
          <div class=\"pure-1 md-1-5\">Hair Color: Black</div>\n<div class=\"pure-1\"><span class=\"fa-heart\"></span><a>#1,234</a></div>\n\
          </section>\n<div class=\"EntryMetadata__item\"><span class=\"EntryMetadata__title\">Eye Color</span>\
          <span class=\"EntryMetadata__value\">Brown</span></div>\n<section class=\"entrySynopsis\"><p>{0} is in it, and has been from \
-         the first scene to the last one.</p></section>\n",
-        escape(&character.name)
+         the first scene to the last one.</p></section>\n<h3>Anime Roles</h3>\n<table><tbody><tr>\
+         <td><a href=\"/anime/{2}\">{1}</a></td><td>{3}</td></tr></tbody></table>\n",
+        escape(&character.name),
+        escape(&anime.english),
+        anime.slug,
+        if character.is_main { "Main" } else { "Secondary" },
     )
 }
 

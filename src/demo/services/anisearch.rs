@@ -1,6 +1,8 @@
 //! AniSearch: the pages of an anime, of its episodes and of its characters.
 
-use super::{Asked, Reply, Trouble, escape};
+use serde_json::Value;
+
+use super::{Asked, Reply, Trouble, end, escape};
 use crate::demo::catalogue::{Anime, CATALOGUE};
 
 pub(super) fn answer(asked: &Asked<'_>) -> Reply {
@@ -39,8 +41,10 @@ fn not_found() -> Reply {
 }
 
 fn information(anime: &Anime) -> String {
-    let mut date: Vec<&str> = anime.start.split('-').collect();
-    date.reverse();
+    let mut published = day(&anime.start);
+    if let Some(end) = end(anime) {
+        published += &format!(" &#8209; {}", day(&end.to_string()));
+    }
     let genres = anime
         .genres
         .iter()
@@ -55,7 +59,10 @@ fn information(anime: &Anime) -> String {
          <div class=\"company\"><span class=\"header\">Studio:</span> <a href=\"company/1\">{}</a></div>\n\
          <div class=\"creators\"><span class=\"header\">Staff:</span> <a href=\"person/1\">Director of {}</a></div>\n\
          <div class=\"adapted\"><span class=\"header\">Adapted From:</span> Original Work</div>\n\
-         <div class=\"synonyms\"><span class=\"header\">Synonyms:</span> {}</div></li></ul></section>\n\
+         <div class=\"websites\"><span class=\"header\">Websites:</span> <a href=\"https://www.invalid/{0}\">Official website</a></div></li>\n\
+         <li><div class=\"title\" lang=\"en\"><strong class=\"f16\">{7}</strong></div>\n\
+         <div class=\"company\"><span class=\"header\">Publisher:</span> <a href=\"company/2\">Demo Publishing</a></div></li>\n\
+         <li><div class=\"synonyms\"><span class=\"header\">Synonyms:</span> {}</div></li></ul></section>\n\
          <section id=\"description\"><div class=\"textblock details-text\">{}</div></section>\n\
          <section id=\"genres-tags\"><ul class=\"cloud\">{genres}<li><a class=\"gt\" href=\"anime/tag\">Travel</a></li></ul></section>\n\
          <nav><a href=\"anime/{0}/screenshots\">Screenshots</a> <a href=\"anime/{0}/relations\">Relations</a></nav>\n",
@@ -64,7 +71,7 @@ fn information(anime: &Anime) -> String {
         escape(&anime.native),
         anime.kind,
         if anime.is_airing() { "Ongoing" } else { "Completed" },
-        date.join("."),
+        published,
         escape(&anime.studio),
         escape(&anime.english),
         escape(&anime.english),
@@ -110,14 +117,32 @@ fn screenshots(anime: &Anime) -> String {
     format!("<div id=\"screenshots\">\n{}</div>\n", (1..=3).map(one).collect::<Vec<_>>().concat())
 }
 
+/// The relations to manga are filled in by the page's script, once all relations are asked for, as there.
 fn relations(anime: &Anime) -> String {
+    let row = |kind: &str, name: &str, id: u64, about: &str| {
+        format!(
+            "<tr><th scope=\"row\" data-tooltip=\"&lt;img src=&quot;https://cdn.invalid/search/{id}.webp&quot;&gt;\">\
+             <a href=\"{kind}/{id}\">{}: {name}</a><br><span>{name}</span></th>\
+             <td data-title=\"Type / Episodes / Year\">{about}</td><td data-title=\"Main genres\">{}</td>\
+             <td class=\"rating\"><div class=\"star0\" title=\"4.2 Excellent\"></div></td></tr>",
+            escape(&anime.english),
+            escape(&anime.genres.join(", ")),
+        )
+    };
+    let manga = row("manga", "Adaptation", anime.anisearch + 2, "Manga, 3");
+    let manga = format!("<section id=\"relations_manga\"><table><tbody>{manga}</tbody></table></section>");
     format!(
-        "<select class=\"ofilter\" data-param=\"show\"><option>single</option><option>overall</option></select>\n\
-         <section id=\"relations_anime\"><table><tbody><tr><th scope=\"row\"><span>Special</span><a href=\"anime/{}\">{}: A Special</a></th>\
-         <td data-title=\"Type / Episodes / Year\">TV-Special, 1</td><td data-title=\"Main genres\">{}</td>\
-         <td class=\"rating\"><div class=\"star0\" title=\"4.2\"></div></td></tr></tbody></table></section>\n",
-        anime.anisearch + 1,
-        escape(&anime.english),
-        anime.genres.join(", "),
+        "<select class=\"ofilter\" data-param=\"show\"><option value=\"single\" selected>Show anime only</option>\
+         <option value=\"overall\">Extended View</option></select>\n\
+         <section id=\"relations_anime\"><table><tbody>{}</tbody></table></section>\n\
+         <script>document.querySelector('select').addEventListener('change', event => {{\
+         if (event.target.value === 'overall') document.body.insertAdjacentHTML('beforeend', {});}});</script>\n",
+        row("anime", "Special", anime.anisearch + 1, "TV-Special, 1"),
+        Value::from(manga).to_string().replace("</", "<\\/"),
     )
+}
+
+/// A day as the site writes it.
+fn day(date: &str) -> String {
+    date.rsplit('-').collect::<Vec<_>>().join(".")
 }

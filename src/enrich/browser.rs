@@ -1,0 +1,269 @@
+//! A headless Chromium on this machine, for pages that only their scripts complete.
+//!
+//! It is started when the first page is rendered, with a profile of its own that goes with it, and it ends with the
+//! process that started it, however that ends. It can reach the crawled sites, and nothing else.
+
+use std::env;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use cache_core::{Service, Services};
+use chromiumoxide::cdp::js_protocol::runtime::EvaluateParams;
+use chromiumoxide::error::CdpError;
+use chromiumoxide::handler::HandlerConfig;
+use chromiumoxide::{Browser as Connection, Page};
+use futures_util::StreamExt as _;
+use http::{HeaderMap, StatusCode};
+use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
+use tokio::process::{ChildStderr, ChildStdin, Command};
+use tokio::sync::OnceCell;
+use tokio::task::JoinSet;
+use url::{Host, Url};
+
+use super::page::{Arrived, Filled, TIME_LIMIT};
+use super::problem::Problem;
+
+/// What Chromium is called on various systems.
+const PROGRAMS: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
+
+/// No window, no traffic of its own, and no pictures, which nobody sees.
+const FLAGS: [&str; 19] = [
+    "--headless=new",
+    "--remote-debugging-port=0",
+    "--no-first-run",
+    "--no-default-browser-check",
+    "--no-proxy-server",
+    "--disable-background-networking",
+    "--disable-breakpad",
+    "--disable-client-side-phishing-detection",
+    "--disable-component-update",
+    "--disable-default-apps",
+    "--disable-dev-shm-usage",
+    "--disable-domain-reliability",
+    "--disable-extensions",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-sync",
+    "--metrics-recording-only",
+    "--blink-settings=imagesEnabled=false",
+    "--mute-audio",
+];
+
+/// Runs a program until the standard input ends, and then ends it and removes its profile: the first argument.
+const WATCH: &str = r#"
+profile=$1; shift
+"$@" </dev/null & browser=$!
+exec 2>/dev/null
+read -r _
+kill "$browser"; wait "$browser"
+rm -rf "$profile" || { sleep 1; rm -rf "$profile"; }
+"#;
+
+/// The longest that starting may take.
+const START_LIMIT: Duration = Duration::from_secs(30);
+
+/// The longest that a part of a page is waited for; then the page is read as it is.
+const FILL_LIMIT: Duration = Duration::from_secs(5);
+
+/// There is no Chromium.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "there is no Chromium: {0} was not found; install it (apt-get install chromium, brew install chromium, …), or say \
+     where it is with `--browser PATH` or CHROME"
+)]
+pub struct NoBrowser(String);
+
+/// A Chromium that is started when it is first needed.
+pub struct Browser {
+    program: PathBuf,
+    /// Which hosts it can reach, as `--host-resolver-rules` has it.
+    reach: String,
+    running: OnceCell<Running>,
+}
+
+struct Running {
+    connection: Connection,
+    _tasks: JoinSet<()>,
+    /// When it closes, the shell that watches over the browser ends it.
+    _lifeline: ChildStdin,
+}
+
+impl Browser {
+    /// A browser for the crawled sites that `services` names: `program`, or else what the variable `CHROME` names, or
+    /// else the first Chromium on the `PATH`.
+    pub fn new(program: Option<PathBuf>, services: &Services) -> Result<Self, NoBrowser> {
+        let named = program.or_else(|| env::var_os("CHROME").filter(|name| !name.is_empty()).map(PathBuf::from));
+        let program = match &named {
+            Some(program) => found(program).ok_or_else(|| NoBrowser(program.display().to_string()))?,
+            None => {
+                PROGRAMS.iter().find_map(|name| found(Path::new(name))).ok_or_else(|| NoBrowser(PROGRAMS.join(", ")))?
+            }
+        };
+        let sites = [Service::AnimePlanet, Service::AniSearch].map(|service| services.url(service));
+        Ok(Self { program, reach: reach(sites), running: OnceCell::new() })
+    }
+
+    /// The page at this address, after its scripts have run.
+    pub(super) async fn render(&self, url: &str, filled: Option<Filled>) -> Result<Arrived, Problem> {
+        let running = self.running.get_or_try_init(|| self.start()).await?;
+        let page = running.connection.new_page("about:blank").await?;
+        let rendered = tokio::time::timeout(TIME_LIMIT, read(&page, url, filled)).await;
+        // If it cannot be closed, it ends with the browser.
+        let _ = page.close().await;
+        rendered.unwrap_or(Err(Problem::OutOfTime(TIME_LIMIT)))
+    }
+
+    async fn start(&self) -> Result<Running, Problem> {
+        let failed = |error: &dyn std::fmt::Display| Problem::Browser(format!("{}: {error}", self.program.display()));
+        let profile = tempfile::Builder::new().prefix("animecache-browser-").tempdir().map_err(|e| failed(&e))?;
+        // Chromium refuses to run as root without this.
+        let is_root = profile.path().metadata().is_ok_and(|metadata| metadata.uid() == 0);
+        let mut shell = Command::new("sh");
+        shell.args(["-c", WATCH, "sh"]).arg(profile.path()).arg(&self.program).args(FLAGS);
+        shell.arg(format!("--user-data-dir={}", profile.path().display())).arg(&self.reach);
+        shell.args(is_root.then_some("--no-sandbox")).arg("about:blank");
+        // Chromium leaves more there than it takes away.
+        shell.env("TMPDIR", profile.path());
+        // A group of its own: what ends this program by the terminal must not end the shell before it has cleaned up.
+        shell.process_group(0).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut shell = shell.spawn().map_err(|e| failed(&e))?;
+        let profile = profile.keep();
+        let (Some(lifeline), Some(log)) = (shell.stdin.take(), shell.stderr.take()) else {
+            return Err(failed(&"no pipes"));
+        };
+        let mut log = BufReader::new(log).lines();
+        let listening = tokio::time::timeout(START_LIMIT, address(&mut log)).await;
+        let listening = listening.unwrap_or_else(|_| Err("it does not start".to_owned()));
+        let address = listening.map_err(|why| {
+            // The shell does the same, unless it could not even be started.
+            let _ = std::fs::remove_dir_all(&profile);
+            failed(&why)
+        })?;
+        let config =
+            HandlerConfig { ignore_https_errors: false, request_timeout: TIME_LIMIT, ..HandlerConfig::default() };
+        let (connection, mut events) = Connection::connect_with_config(address, config).await?;
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async move { while events.next().await.is_some() {} });
+        // The log is read to its end, so that the browser never waits for a reader.
+        tasks.spawn(async move { while let Ok(Some(_)) = log.next_line().await {} });
+        Ok(Running { connection, _tasks: tasks, _lifeline: lifeline })
+    }
+}
+
+/// Where a browser that starts can be driven; or the last that it said.
+async fn address(log: &mut Lines<BufReader<ChildStderr>>) -> Result<String, String> {
+    let mut last = "it ended at once".to_owned();
+    while let Ok(Some(line)) = log.next_line().await {
+        if let Some(address) = line.strip_prefix("DevTools listening on ") {
+            return Ok(address.to_owned());
+        }
+        if !line.trim().is_empty() {
+            last = line;
+        }
+    }
+    Err(last)
+}
+
+async fn read(page: &Page, url: &str, filled: Option<Filled>) -> Result<Arrived, Problem> {
+    page.goto(url).await?;
+    let answer = page.wait_for_navigation_response().await?.and_then(|request| request.response.clone());
+    if let Some(filled) = filled {
+        // The page may go on to another one meanwhile: then that is the one that is read.
+        let _ = page.evaluate(fill(filled)).await;
+    }
+    let html = page.content().await?;
+    let Some(answer) = answer else {
+        return Ok(Arrived { status: StatusCode::OK, fields: HeaderMap::new(), html });
+    };
+    let fields = answer.headers.inner().as_object().into_iter().flatten();
+    let fields = fields.filter_map(|(name, value)| Some((name.parse().ok()?, value.as_str()?.parse().ok()?)));
+    let fields = fields.collect::<HeaderMap>();
+    // A status that is none is not the page that was asked for.
+    let status = u16::try_from(answer.status).ok().and_then(|status| StatusCode::from_u16(status).ok());
+    Ok(Arrived { status: status.unwrap_or(StatusCode::BAD_GATEWAY), fields, html })
+}
+
+/// Chooses what is to be chosen, and waits until what is awaited is there.
+fn fill(filled: Filled) -> EvaluateParams {
+    let [select, option, awaited] =
+        [filled.select, filled.option, filled.awaited].map(|text| serde_json::Value::from(text).to_string());
+    let limit = FILL_LIMIT.as_millis();
+    let script = format!(
+        "new Promise(done => {{
+            const select = document.querySelector({select});
+            if (select) {{
+                select.value = {option};
+                select.dispatchEvent(new Event('change', {{ bubbles: true }}));
+            }}
+            const look = () => document.querySelector({awaited}) && done(true);
+            new MutationObserver(look).observe(document, {{ childList: true, subtree: true }});
+            look();
+            setTimeout(() => done(false), {limit});
+        }})"
+    );
+    let mut evaluate = EvaluateParams::new(script);
+    evaluate.await_promise = Some(true);
+    evaluate
+}
+
+/// A program that is there: at a path, or by its name on the `PATH`.
+fn found(program: &Path) -> Option<PathBuf> {
+    if program.components().count() > 1 {
+        return program.is_file().then(|| program.to_owned());
+    }
+    let paths = env::var_os("PATH")?;
+    env::split_paths(&paths).map(|directory| directory.join(program)).find(|path| path.is_file())
+}
+
+/// No name is known but those of the sites, whatever their pages load.
+fn reach<'a>(sites: impl IntoIterator<Item = &'a str>) -> String {
+    let mut rules = "--host-resolver-rules=MAP * ~NOTFOUND".to_owned();
+    for site in sites {
+        let Ok(url) = Url::parse(site) else { continue };
+        match url.host() {
+            Some(Host::Domain(name)) => {
+                let name = name.strip_prefix("www.").unwrap_or(name);
+                rules += &format!(", EXCLUDE {name}, EXCLUDE *.{name}");
+            }
+            Some(address) => rules += &format!(", EXCLUDE {address}"),
+            None => {}
+        }
+    }
+    rules
+}
+
+impl From<CdpError> for Problem {
+    fn from(error: CdpError) -> Self {
+        Self::Browser(error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_reaches_the_sites_and_nothing_else() {
+        assert_eq!(
+            reach(["https://www.anisearch.com", "http://127.0.0.1:8080/x", "no url"]),
+            "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE anisearch.com, EXCLUDE *.anisearch.com, EXCLUDE 127.0.0.1"
+        );
+    }
+
+    #[test]
+    fn what_is_missing_is_named_with_the_way_to_get_it() {
+        let Err(missing) = Browser::new(Some("/nowhere/chromium".into()), &Services::default()) else {
+            panic!("there is nothing there")
+        };
+        let told = missing.to_string();
+        assert!(told.contains("/nowhere/chromium") && told.contains("apt-get install chromium"), "{told}");
+    }
+
+    #[test]
+    fn programs_are_found_by_name() {
+        assert!(found(Path::new("sh")).is_some_and(|path| path.is_absolute()));
+        assert_eq!(found(Path::new("no-such-program-anywhere")), None);
+    }
+}

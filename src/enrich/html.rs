@@ -1,0 +1,157 @@
+//! What selectors find on a page.
+//!
+//! By the rules of the pipeline's crawler: an element's text is all its text nodes, each without the space around it,
+//! one behind the other; a selector that matches nothing leaves its field out.
+
+use scraper::{ElementRef, Html, Selector};
+use serde_json::{Map, Value};
+
+/// A page, or a part of one.
+pub(super) struct Document(Html);
+
+/// An element of a page.
+#[derive(Clone, Copy)]
+pub(super) struct Element<'a>(ElementRef<'a>);
+
+/// An object of the fields that are there.
+#[derive(Default)]
+pub(super) struct Fields(Map<String, Value>);
+
+impl Document {
+    pub(super) fn new(html: &str) -> Self {
+        Self(Html::parse_document(html))
+    }
+
+    pub(super) fn root(&self) -> Element<'_> {
+        Element(self.0.root_element())
+    }
+
+    /// What the browser's window would be called.
+    pub(super) fn title(&self) -> String {
+        self.root().text_of("head > title").unwrap_or_default()
+    }
+}
+
+impl<'a> Element<'a> {
+    /// Everything in it that matches.
+    pub(super) fn all(self, selector: &str) -> Vec<Self> {
+        let selector = Selector::parse(selector).expect("selectors are constants");
+        self.0.select(&selector).map(Self).collect()
+    }
+
+    /// The first thing in it that matches.
+    pub(super) fn first(self, selector: &str) -> Option<Self> {
+        self.all(selector).into_iter().next()
+    }
+
+    /// The element behind it.
+    pub(super) fn next(self) -> Option<Self> {
+        self.0.next_siblings().find_map(ElementRef::wrap).map(Self)
+    }
+
+    /// Whether it is an element of this name.
+    pub(super) fn is(self, name: &str) -> bool {
+        self.0.value().name() == name
+    }
+
+    pub(super) fn text(self) -> String {
+        let is_code = |name: &str| matches!(name, "script" | "style" | "template");
+        let texts = self.0.descendants().filter(|node| {
+            !node.parent().and_then(ElementRef::wrap).is_some_and(|parent| is_code(parent.value().name()))
+        });
+        texts.filter_map(|node| node.value().as_text()).map(|text| text.trim()).collect()
+    }
+
+    /// The texts of everything that matches, as they are, but for those that are empty.
+    pub(super) fn texts(self, selector: &str) -> Vec<String> {
+        self.all(selector).into_iter().map(Self::text).filter(|text| !text.is_empty()).collect()
+    }
+
+    pub(super) fn text_of(self, selector: &str) -> Option<String> {
+        self.first(selector).map(Self::text)
+    }
+
+    /// All that is in it, as it stands there: a script.
+    pub(super) fn source(self) -> String {
+        self.0.text().collect()
+    }
+
+    pub(super) fn attribute(self, name: &str) -> Option<&'a str> {
+        self.0.attr(name)
+    }
+
+    pub(super) fn attribute_of(self, selector: &str, name: &str) -> Option<&'a str> {
+        self.first(selector)?.attribute(name)
+    }
+
+    /// Names and addresses of the links that match.
+    pub(super) fn links(self, selector: &str) -> Vec<Value> {
+        let link = |a: Self| Fields::default().put("name", Some(a.text())).put("url", a.attribute("href"));
+        self.all(selector).into_iter().map(|a| link(a).into()).collect()
+    }
+}
+
+impl Fields {
+    pub(super) fn put(mut self, name: &str, value: Option<impl Into<Value>>) -> Self {
+        self.set(name, value);
+        self
+    }
+
+    /// The field, unless there is nothing in the list.
+    pub(super) fn put_some(self, name: &str, values: Vec<impl Into<Value>>) -> Self {
+        let values = Some(values).filter(|values| !values.is_empty());
+        self.put(name, values.map(|values| values.into_iter().map(Into::into).collect::<Vec<Value>>()))
+    }
+
+    pub(super) fn set(&mut self, name: &str, value: Option<impl Into<Value>>) {
+        if let Some(value) = value {
+            self.0.insert(name.to_owned(), value.into());
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl From<Fields> for Value {
+    fn from(fields: Fields) -> Self {
+        Self::Object(fields.0)
+    }
+}
+
+/// Text with its character references (`&amp;`) resolved, and its tags left as they are.
+pub(super) fn unescaped(text: &str) -> String {
+    // The text of a title is read so, up to its end.
+    let text = text.replace("</title", "&lt;/title");
+    Document::new(&format!("<title>{text}</title>")).root().first("title").map(Element::source).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn texts_are_joined_as_the_pipeline_joins_them() {
+        let page = Document::new(
+            "<title>A page</title><div><b> Type: </b> Movie, 1 <i>(<time>83 min</time>)</i>\n<script>var x;</script></div>",
+        );
+        assert_eq!(page.title(), "A page");
+        assert_eq!(page.root().text_of("div").unwrap(), "Type:Movie, 1(83 min)");
+        assert_eq!(page.root().text_of("div.grey"), None);
+        assert!(page.root().texts("li").is_empty());
+    }
+
+    #[test]
+    fn links_tell_what_they_have() {
+        let page = Document::new("<p><a href='/x?a=1&amp;b=2'>X</a> <a>Y</a></p>");
+        assert_eq!(json!(page.root().links("p a")), json!([{"name": "X", "url": "/x?a=1&b=2"}, {"name": "Y"}]));
+    }
+
+    #[test]
+    fn only_references_are_resolved() {
+        assert_eq!(unescaped("Al&#039;s <br> &amp; Ed </title> &quot;"), "Al's <br> & Ed </title> \"");
+    }
+}

@@ -1,0 +1,84 @@
+//! `enrich --browser`: pages rendered by a real Chromium, which is gone with the program, however that ends.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+use std::{env, fs, thread};
+
+use animecache::enrich::browser::Browser;
+use cache_core::Services;
+use serde_json::json;
+
+use crate::program::{Program, Run};
+use crate::upstream::Upstream;
+
+const RENDERED: [&str; 8] =
+    ["enrich", "--title", "Death Note", "--only", "anisearch", "--sqlite", "cache.db", "--browser"];
+
+/// Whether there is anything to test with; where there is not, that is said.
+fn is_there() -> bool {
+    let browser = Browser::new(None, &Services::default());
+    browser.inspect_err(|missing| eprintln!("SKIPPED, NO BROWSER IS TESTED: {missing}")).is_ok()
+}
+
+/// Where a program puts the profile of its browser.
+fn profiles(program: &Program) -> PathBuf {
+    let directory = program.directory.path().join("tmp");
+    fs::create_dir_all(&directory).unwrap();
+    directory
+}
+
+/// The profiles that are there become so many.
+fn become_so_many(profiles: &Path, number: usize) -> bool {
+    let patience = Instant::now() + Duration::from_secs(30);
+    while Instant::now() < patience {
+        if fs::read_dir(profiles).unwrap().count() == number {
+            return true;
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    false
+}
+
+#[test]
+fn the_browser_ends_with_the_program() {
+    if !is_there() {
+        return;
+    }
+    let (program, upstream) = (Program::bare(), Upstream::start());
+    let profiles = profiles(&program);
+    let mut command = program.command();
+    command.envs(upstream.settings()).env("TMPDIR", &profiles).env("PATH", env::var_os("PATH").unwrap());
+    let run = Run::of(&command.args(RENDERED).arg("--json").output().unwrap());
+    assert_eq!(run.code, Some(0), "{}", run.err);
+    let service = &run.json()["services"][0];
+    assert_eq!((&service["ok"], &service["identical"]), (&json!(true), &json!(true)), "{service}");
+    assert!(become_so_many(&profiles, 0), "the shell that watches over the browser cleans up");
+}
+
+#[test]
+fn the_browser_ends_with_a_program_that_is_killed() {
+    if !is_there() {
+        return;
+    }
+    let (program, upstream) = (Program::bare(), Upstream::start());
+    let profiles = profiles(&program);
+    let mut command = Command::new(Program::path());
+    command.current_dir(program.directory.path()).envs(upstream.settings()).env("TMPDIR", &profiles);
+    command.args(RENDERED).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut process = command.spawn().unwrap();
+    assert!(become_so_many(&profiles, 1), "the browser starts");
+    process.kill().unwrap();
+    process.wait().unwrap();
+    assert!(become_so_many(&profiles, 0), "the shell that watches over the browser cleans up");
+}
+
+#[test]
+fn a_browser_that_is_not_there_is_said_before_anything_is_fetched() {
+    let (program, upstream) = (Program::bare(), Upstream::start());
+    let mut command = program.command();
+    let run = Run::of(&command.envs(upstream.settings()).args(RENDERED).arg("/nowhere/chromium").output().unwrap());
+    assert_eq!(run.code, Some(1));
+    assert!(run.err.contains("/nowhere/chromium") && run.err.contains("apt-get install chromium"), "{}", run.err);
+    assert_eq!(upstream.requests(), json!({}));
+}

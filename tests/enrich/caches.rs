@@ -1,0 +1,109 @@
+//! A cache over a real store, asking the program's own demo upstream, and passes of single services through it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use animecache::demo::upstream::Upstream;
+use animecache::enrich::anime::{Anime, Ids};
+use animecache::enrich::meter::{Meter, Tally, Touched};
+use animecache::enrich::network::Network;
+use animecache::enrich::problem::Problem;
+use animecache::enrich::source::source;
+use animecache::enrich::way::{Mode, Way};
+use cache_core::{Cache, Config, Filter, Inspect, Memory, Missing, Redis, RedisUrl, Service, Sqlite, Summary};
+use futures_util::TryStreamExt as _;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::redis_server::RedisServer;
+
+/// What a cache under test stands on.
+#[derive(Clone, Copy)]
+pub enum On {
+    Memory,
+    Redis,
+    Sqlite,
+}
+
+/// A cache, and the way out of it.
+pub struct Subject {
+    pub config: Config,
+    pub store: Arc<dyn Inspect>,
+    cache: Cache,
+    network: Network,
+    _directory: TempDir,
+}
+
+/// What one pass over one service brought.
+pub struct Brought {
+    pub outcome: Result<Value, Problem>,
+    pub tally: Tally,
+    pub touched: Vec<Touched>,
+}
+
+/// Settings under which the services are where the demo upstream is, and patience for a busy machine.
+pub fn settings(upstream: Option<&Upstream>) -> Config {
+    let mut config = Config { store_patience: Duration::from_secs(10), ..Config::default() };
+    for (service, url) in upstream.into_iter().flat_map(Upstream::urls) {
+        config.services.set_url(*service, url);
+    }
+    config
+}
+
+impl Subject {
+    /// An empty cache.
+    pub async fn open(on: On, mut config: Config, network: Network) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let services = config.services.clone();
+        let store: Arc<dyn Inspect> = match on {
+            On::Memory => Arc::new(Memory::new(services)),
+            On::Redis => {
+                config.redis_url = RedisUrl::new(RedisServer::fresh_database());
+                Arc::new(Redis::new(&config).unwrap())
+            }
+            On::Sqlite => {
+                let file = directory.path().join("http_cache.db");
+                Arc::new(Sqlite::open(&file, services, Missing::Create).await.unwrap())
+            }
+        };
+        let cache = Cache::over(Arc::clone(&store), &config);
+        Self { config, store, cache, network, _directory: directory }
+    }
+
+    /// Asks one service for everything.
+    pub async fn ask(&self, service: Service, anime: &Anime) -> Brought {
+        let meter = Arc::new(Meter::default());
+        let services = &self.config.services;
+        let way = Way::new(&self.cache, &self.network, service, services, Mode::Usual, Arc::clone(&meter));
+        let outcome = source(service).unwrap().fetch(anime, &way).await;
+        Brought { outcome, tally: meter.tally(), touched: meter.touched() }
+    }
+
+    /// Everything that is stored.
+    pub async fn entries(&self) -> Vec<Summary> {
+        let pages = cache_core::pages(Arc::clone(&self.store), Filter::default());
+        let pages: Vec<_> = pages.try_collect().await.unwrap();
+        pages.into_iter().flat_map(|page| page.entries).collect()
+    }
+}
+
+impl Brought {
+    /// The data of a service that brought some.
+    pub fn data(&self) -> &Value {
+        self.outcome.as_ref().unwrap()
+    }
+
+    /// Why it brought none.
+    pub fn problem(&self) -> String {
+        self.outcome.as_ref().unwrap_err().to_string()
+    }
+}
+
+/// One of the demo's titles.
+pub fn cowboy_bebop() -> Anime {
+    Anime {
+        title: "Cowboy Bebop".to_owned(),
+        ids: Ids { mal: Some(1), anilist: Some(1), kitsu: Some("1".to_owned()), anidb: Some(23), ..Ids::default() },
+        ..Anime::default()
+    }
+}

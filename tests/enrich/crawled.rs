@@ -1,0 +1,303 @@
+//! The two crawled sites: what is read from their pages, what of it is stored, and what never is.
+
+use std::path::Path;
+
+use animecache::demo::upstream::Upstream;
+use animecache::enrich::anime::{Anime, Ids};
+use animecache::enrich::browser::Browser;
+use animecache::enrich::network::Network;
+use animecache::enrich::problem::Problem;
+use cache_core::{Config, Service};
+use rstest::rstest;
+use serde_json::{Value, json};
+
+use crate::caches::{On, Subject, cowboy_bebop, settings};
+use crate::site::Site;
+
+const BOTH: [Service; 2] = [Service::AnimePlanet, Service::AniSearch];
+
+/// An anime by its names on the two sites: they are asked by nothing else.
+fn anime(slug: &str, anisearch: u64) -> Anime {
+    let ids = Ids { anime_planet: Some(slug.to_owned()), anisearch: Some(anisearch), ..Ids::default() };
+    Anime { ids, ..cowboy_bebop() }
+}
+
+fn death_note() -> Anime {
+    anime("death-note", 3633)
+}
+
+async fn upstream() -> Upstream {
+    Upstream::start(None, 0.0).await.unwrap()
+}
+
+/// How many requests a service of the demo upstream got.
+fn asked(upstream: &Upstream, service: Service) -> u64 {
+    upstream.requests().by_service().get(&service).copied().unwrap_or_default()
+}
+
+/// The keys of all that is stored, sorted.
+async fn keys(subject: &Subject) -> Vec<String> {
+    let mut keys: Vec<_> = subject.entries().await.iter().map(|entry| entry.id.to_string()).collect();
+    keys.sort();
+    keys
+}
+
+/// A cache in memory, on which one site answers for a service.
+async fn subject_of(service: Service, site: &Site) -> Subject {
+    let mut config = settings(None);
+    config.services.set_url(service, &site.url());
+    Subject::open(On::Memory, config, Network::new()).await
+}
+
+#[rstest]
+#[case::redis(On::Redis)]
+#[case::sqlite(On::Sqlite)]
+#[tokio::test]
+async fn the_second_pass_is_equal_and_asks_nobody(#[case] on: On) {
+    let upstream = upstream().await;
+    let subject = Subject::open(on, settings(Some(&upstream)), Network::new()).await;
+    for (service, pages) in [(Service::AnimePlanet, 2 + 6), (Service::AniSearch, 5)] {
+        let cold = subject.ask(service, &death_note()).await;
+        assert_eq!(asked(&upstream, service), pages, "{service}");
+        assert_eq!(cold.tally.upstream, pages, "{service}");
+        let warm = subject.ask(service, &death_note()).await;
+        assert_eq!(warm.data(), cold.data(), "{service}");
+        assert_eq!(warm.touched, cold.touched, "{service}");
+        assert_eq!((asked(&upstream, service), warm.tally.upstream), (pages, 0), "{service}");
+    }
+    let [planet, search] = BOTH.map(|service| subject.config.services.url(service).to_owned());
+    let mut expected = [
+        format!("animeplanet_anime {planet}/anime/death-note"),
+        format!("animeplanet_characters {planet}/anime/death-note"),
+        format!("anisearch_anime {search}/anime/3633"),
+        format!("anisearch_episodes {search}/anime/3633"),
+        format!("anisearch_characters {search}/anime/3633"),
+    ];
+    expected.sort();
+    let stored = keys(&subject).await;
+    let stored = stored.iter().map(|key| {
+        let [prefix, function, schema, argument] = key.splitn(4, ':').collect::<Vec<_>>().try_into().unwrap();
+        assert_eq!((prefix, schema.len()), ("result_cache", 16), "{key}");
+        format!("{function} {argument}")
+    });
+    assert_eq!(stored.collect::<Vec<_>>(), expected, "nothing but results is stored");
+}
+
+#[tokio::test]
+async fn anime_planet_tells_what_its_pages_have() {
+    let upstream = upstream().await;
+    let subject = Subject::open(On::Memory, settings(Some(&upstream)), Network::new()).await;
+    let found = subject.ask(Service::AnimePlanet, &death_note()).await;
+    let found = found.data();
+    let expected = json!({
+        "type": "TVSeries", "title": "Death Note", "slug": "death-note", "url": "https://www.anime-planet.com/anime/death-note",
+        "image": "https://cdn.invalid/planet/death-note.jpg", "poster": "https://cdn.invalid/planet/screenshots/death-note.jpg",
+        "start_date": "2006-10-04", "end_date": "2007-06-13", "episodes": 37, "genres": ["Supernatural", "Suspense"],
+        "rank": 42, "studios": ["Madhouse"], "title_japanese": "Death Note", "year": 2006, "season": "FALL", "status": "COMPLETED",
+        "related_count": 1, "character_count": 6,
+    });
+    for (field, value) in expected.as_object().unwrap() {
+        assert_eq!(&found[field], value, "{field}");
+    }
+    let manga = json!({"title": "Death Note: The Manga", "slug": "death-note-the-manga",
+        "url": "https://www.anime-planet.com/manga/death-note-the-manga", "relation_type": "same_franchise",
+        "relation_subtype": "ORIGINAL MANGA", "image": "https://cdn.invalid/planet/death-note-the-manga.jpg",
+        "start_date": "2006-10-04", "year": 2006, "volumes": 3, "chapters": 45});
+    assert_eq!(found["related_manga"], json!([manga]));
+    assert_eq!(found["related_anime"][0]["type"], "TV SPECIAL");
+    let first = json!({"name": "Light Yagami", "url": "/characters/light-yagami-153500", "role": "Main",
+        "image": "https://cdn.invalid/planet/153500.jpg", "tags": ["Traveller"],
+        "voice_actors": {"jp": [{"name": "Voice of Light Yagami", "url": "/people/voice-153500"}]},
+        "gender": null, "hair_color": "Black", "loved_rank": 1_234, "eye_color": "Brown",
+        "description": "Light Yagami is in it, and has been from the first scene to the last one.",
+        "anime_roles": [{"anime_title": "Death Note", "anime_url": "/anime/death-note", "role": "Main"}]});
+    assert_eq!(found["characters"][0], first);
+    assert_eq!(found["characters"][5]["role"], "Secondary");
+}
+
+#[tokio::test]
+async fn anisearch_tells_what_its_pages_have() {
+    let upstream = upstream().await;
+    let subject = Subject::open(On::Memory, settings(Some(&upstream)), Network::new()).await;
+    let found = subject.ask(Service::AniSearch, &death_note()).await;
+    let found = found.data();
+    let expected = json!({
+        "cover_image": "https://cdn.invalid/search/3633.webp", "japanese_title": "Death Note", "japanese_title_alt": "デスノート",
+        "type": "TV", "status": "Completed", "studio": "Madhouse", "source_material": "Original Work",
+        "staff": [{"name": "Director of Death Note", "url": "person/1"}],
+        "websites": [{"name": "Official website", "url": "https://www.invalid/3633"}],
+        "publishers": [{"name": "Demo Publishing", "url": "company/2"}], "synonyms": "Death Note",
+        "genres": ["Supernatural", "Suspense"], "tags": ["Travel"], "start_date": "04.10.2006", "end_date": "13.06.2007",
+        "screenshots": ["https://cdn.invalid/shot/3633-1.webp", "https://cdn.invalid/shot/3633-2.webp", "https://cdn.invalid/shot/3633-3.webp"],
+        "anime_relations": [{"type": "Special", "title": "Death Note: Special", "url": "anime/3634", "details": "TV-Special, 1",
+            "genres": "Supernatural, Suspense", "rating": "4.2 Excellent", "image": "https://cdn.invalid/search/3634.webp"}],
+        "manga_relations": [],
+    });
+    for (field, value) in expected.as_object().unwrap() {
+        assert_eq!(&found[field], value, "{field}");
+    }
+    assert_eq!(found["episodes"].as_array().unwrap().len(), 37);
+    assert_eq!(
+        found["episodes"][36],
+        json!({"episodeNumber": 37, "runtime": "24 min", "releaseDate": "2006-10-04", "title": "Episode 37"})
+    );
+    let first = json!({"name": "Light Yagami", "url": "https://www.anisearch.com/character/153500", "favorites": 42,
+        "image": "https://cdn.invalid/search/153500.webp", "role": "Main"});
+    assert_eq!(found["characters"][0], first);
+    assert_eq!(found["characters"].as_array().unwrap().len(), 6);
+}
+
+#[rstest]
+#[case::unknown_slug(Service::AnimePlanet, anime("no-such-anime", 1), "not found")]
+#[case::unknown_id(Service::AniSearch, anime("x", 999_999), "not found")]
+#[case::challenge(Service::AniSearch, anime("spirited-away", 0), "challenge page")]
+#[tokio::test]
+async fn what_is_no_page_of_an_anime_is_an_error_and_not_stored(
+    #[case] service: Service,
+    #[case] mut anime: Anime,
+    #[case] told: &str,
+) {
+    let upstream = upstream().await;
+    let subject = Subject::open(On::Memory, settings(Some(&upstream)), Network::new()).await;
+    if anime.ids.anisearch == Some(0) {
+        anime.ids.anisearch = Some(spirited_away());
+    }
+    for tries in 1..=2 {
+        let problem = subject.ask(service, &anime).await.problem();
+        assert!(problem.contains(told), "{problem}");
+        assert_eq!(asked(&upstream, service), tries, "it is asked for again");
+    }
+    assert_eq!(keys(&subject).await, [""; 0]);
+}
+
+/// The number of the title that is behind a challenge page.
+fn spirited_away() -> u64 {
+    let catalogue: Value = serde_json::from_str(include_str!("../../assets/demo/anime.json")).unwrap();
+    let all = catalogue.as_array().unwrap().iter();
+    all.filter(|anime| anime["slug"] == "spirited-away").find_map(|anime| anime["anisearch"].as_u64()).unwrap()
+}
+
+#[tokio::test]
+async fn a_busy_site_is_asked_again_when_it_says() {
+    let busy = "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 0\r\nContent-Length: 0\r\n\r\n";
+    let site = Site::start(&[busy, busy, "<h1 itemprop='name'>X</h1>"]).await;
+    let subject = subject_of(Service::AnimePlanet, &site).await;
+    let found = subject.ask(Service::AnimePlanet, &anime("x", 1)).await;
+    assert_eq!(found.data()["slug"], "x");
+    let paths = site.asked();
+    assert_eq!(paths[..4], ["/anime/x", "/anime/x", "/anime/x", "/anime/x/characters"]);
+}
+
+#[tokio::test]
+async fn missing_parts_are_left_out() {
+    let page = "<section id='information'><div class='type'>TV</div></section><a href='/anime/1/screenshots'></a>";
+    let gone = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";
+    let broken = "HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n";
+    let site = Site::start(&[page, gone, broken, broken]).await;
+    let subject = subject_of(Service::AniSearch, &site).await;
+    let found = subject.ask(Service::AniSearch, &anime("x", 1)).await;
+    assert_eq!(found.data()["type"], "TV");
+    assert_eq!((&found.data()["screenshots"], &found.data()["anime_relations"]), (&json!([]), &json!([])));
+    assert!(found.data().get("episodes").is_none() && found.data().get("characters").is_none());
+    assert_eq!(site.asked(), ["/anime/1", "/anime/1/screenshots", "/anime/1/episodes", "/anime/1/characters"]);
+    assert_eq!(keys(&subject).await.len(), 1, "what failed is not stored");
+}
+
+/// Reads one recorded answer; `None`, and a word of it, where there are no recordings.
+fn recorded(name: &str) -> Option<String> {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/recordings").join(name);
+    let read = std::fs::read_to_string(&file).ok();
+    if read.is_none() {
+        eprintln!("skipped: there is no {}", file.display());
+    }
+    read
+}
+
+#[tokio::test]
+async fn a_recorded_page_of_anime_planet_is_read() {
+    let Some(page) = recorded("anime-planet/fullmetal-alchemist-brotherhood.html") else { return };
+    let site = Site::start(&[&page]).await;
+    let subject = subject_of(Service::AnimePlanet, &site).await;
+    let found = subject.ask(Service::AnimePlanet, &anime("fullmetal-alchemist-brotherhood", 1)).await;
+    let found = found.data();
+    let expected = json!({"rank": 5, "studios": ["Bones"], "type": "TVSeries", "start_date": "2009-04-05",
+        "end_date": "2010-07-04", "episodes": 64, "year": 2009, "season": "SPRING", "status": "COMPLETED",
+        "title_japanese": "Hagane no Renkinjutsushi: Full Metal Alchemist", "related_count": 3,
+        "poster": "https://www.anime-planet.com/images/anime/screenshots/fullmetal-alchemist-brotherhood-2360-1.jpg"});
+    for (field, value) in expected.as_object().unwrap() {
+        assert_eq!(&found[field], value, "{field}");
+    }
+    let count = |field: &str| found[field].as_array().unwrap().len();
+    assert_eq!((count("related_anime"), count("related_manga"), count("genres")), (3, 5, 15));
+    let first = &found["related_anime"][0];
+    assert_eq!((&first["type"], &first["episodes"]), (&json!("SPECIAL"), &json!(4)));
+    assert_eq!(first["relation_subtype"], "SIDE STORY");
+    assert!(found["image"].as_str().unwrap().starts_with("https://cdn.anime-planet.com/"));
+}
+
+#[tokio::test]
+async fn a_recorded_search_page_is_refused() {
+    let Some(page) = recorded("anime-planet/unknown-slug-search-page.html") else { return };
+    let site = Site::start(&[&page]).await;
+    let subject = subject_of(Service::AnimePlanet, &site).await;
+    let outcome = subject.ask(Service::AnimePlanet, &anime("komi-san", 1)).await.outcome;
+    assert!(matches!(outcome, Err(Problem::NotFound)));
+    assert_eq!(keys(&subject).await, [""; 0]);
+}
+
+#[tokio::test]
+async fn recorded_pages_of_anisearch_are_read() {
+    let Some(page) = recorded("anisearch/4942-ghost-in-the-shell-2-0.html") else { return };
+    let Some(relations) = recorded("anisearch/4942-ghost-in-the-shell-2-0.relations.html") else { return };
+    let site = Site::start(&[&page, &page, &relations]).await;
+    let subject = subject_of(Service::AniSearch, &site).await;
+    let found = subject.ask(Service::AniSearch, &anime("x", 4942)).await;
+    let found = found.data();
+    let expected = json!({"japanese_title": "Koukaku Kidoutai 2.0", "type": "Movie, 1(~83\u{202f}min)", "status": "Completed",
+        "studio": "Production I.G., Inc.", "source_material": "Manga", "synonyms": "GitS 2.0",
+        "start_date": "12.07.2008", "end_date": null, "manga_relations": []});
+    for (field, value) in expected.as_object().unwrap() {
+        assert_eq!(&found[field], value, "{field}");
+    }
+    assert_eq!(found["staff"].as_array().unwrap().len(), 3);
+    assert_eq!(found["publishers"].as_array().unwrap().len(), 3);
+    let related: Vec<_> = found["anime_relations"].as_array().unwrap().iter().collect();
+    let named: Vec<_> = related.iter().map(|relation| (&relation["type"], &relation["title"])).collect();
+    let expected = [json!(["Sequel", "Ghost in the Shell 2: Innocence"]), json!(["Remake", "Ghost in the Shell"])];
+    assert_eq!(named, expected.each_ref().map(|pair| (&pair[0], &pair[1])));
+    assert_eq!(related[0]["image"], "https://cdn.anisearch.com/images/anime/cover/full/2/2753.webp");
+    assert_eq!(related[0]["rating"], "3.81 Excellent");
+}
+
+/// A browser for the sites of a demo upstream; `None`, loudly, where there is none.
+fn browser(config: &Config) -> Option<Browser> {
+    let browser = Browser::new(None, &config.services);
+    if let Err(missing) = &browser {
+        eprintln!("SKIPPED, NOTHING IS RENDERED: {missing}");
+    }
+    browser.ok()
+}
+
+#[tokio::test]
+async fn a_rendered_page_has_what_the_plain_one_has_and_what_its_script_fills_in() {
+    let upstream = upstream().await;
+    let config = settings(Some(&upstream));
+    let Some(browser) = browser(&config) else { return };
+    let plain = Subject::open(On::Memory, config.clone(), Network::new()).await;
+    let rendering = Subject::open(On::Memory, config, Network::new().with_browser(browser)).await;
+    for service in BOTH {
+        let mut expected = plain.ask(service, &death_note()).await.data().clone();
+        let rendered = rendering.ask(service, &death_note()).await;
+        if service == Service::AniSearch {
+            expected["manga_relations"] = json!([{"type": "Adaptation", "title": "Death Note: Adaptation", "url": "manga/3635",
+                "details": "Manga, 3", "genres": "Supernatural, Suspense", "rating": "4.2 Excellent",
+                "image": "https://cdn.invalid/search/3635.webp"}]);
+        }
+        assert_eq!(rendered.data(), &expected, "{service}");
+        let before = asked(&upstream, service);
+        assert_eq!(rendering.ask(service, &death_note()).await.data(), &expected, "{service}");
+        assert_eq!(asked(&upstream, service), before, "a hit needs no browser: {service}");
+    }
+    let missing = rendering.ask(Service::AnimePlanet, &anime("no-such-anime", 1)).await;
+    assert!(matches!(missing.outcome, Err(Problem::NotFound)));
+}
