@@ -92,6 +92,11 @@ impl Meter {
     /// A request of the cache found no answer at all.
     pub fn failed(&self, problem: &Problem) {
         self.requests.fetch_add(1, Ordering::Relaxed);
+        self.lacks(problem);
+    }
+
+    /// Takes note of a URL that is not cached, if that is the problem.
+    pub fn lacks(&self, problem: &Problem) {
         if let Problem::NotCached(url) = problem {
             self.missing.lock().unwrap_or_else(PoisonError::into_inner).push(url.clone());
         }

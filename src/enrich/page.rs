@@ -88,7 +88,9 @@ pub(super) async fn page(way: &Way, url: &str, filled: Option<Filled>) -> Result
 
 async fn arrive(way: &Way, url: &str, filled: Option<Filled>) -> Result<Arrived, Problem> {
     if way.mode() == Mode::Offline {
-        return Err(Problem::NotCached(without_secrets(url)));
+        let problem = Problem::NotCached(without_secrets(url));
+        way.meter().lacks(&problem);
+        return Err(problem);
     }
     if let Some(rendered) = way.render(url, filled).await {
         return rendered;

@@ -48,7 +48,7 @@ fn row(out: &mut String, service: &ServiceReport, style: Style) -> std::fmt::Res
         bytes(shown.bytes),
         latency(Some(cold.seconds).filter(|seconds| *seconds > 0.0)),
         latency(warm.map(|pass| pass.seconds)),
-        speedup(service.speedup),
+        speedup(service.speedup.filter(|_| !cold.is_warm())),
         identical(service.identical, style),
     )?;
     // The error tells what is missing where that is all there is to tell.
@@ -75,7 +75,7 @@ fn overall(out: &mut String, report: &Report, style: Style) -> std::fmt::Result 
         bytes(report.services.iter().map(|service| service.cold.bytes).sum()),
         latency(Some(report.cold_seconds)),
         latency(report.warm_seconds),
-        speedup(report.speedup),
+        speedup(report.speedup.filter(|_| report.services.iter().any(|service| !service.cold.is_warm()))),
     );
     writeln!(out, "{}{}", style.bold(&line), identical(report.identical, style))
 }
