@@ -18,10 +18,11 @@ pub mod update;
 pub mod view;
 
 use std::future::Future;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context;
-use cache_core::{Opened, clock};
+use cache_core::{Config, Opened, clock};
 use jiff::tz::TimeZone;
 
 use self::app::{App, Failure};
@@ -48,17 +49,20 @@ pub struct Options {
     pub has_color: bool,
 }
 
-/// Shows the dashboard until the user leaves it. The first frame does not wait for `opening`.
+/// Shows the dashboard until the user leaves it. The first frame does not wait for `opening`. For `config` and
+/// `catalogue` see [`Runner::new`].
 ///
 /// # Errors
 /// The terminal's, and those of `opening`.
 pub async fn run(
     opening: impl Future<Output = cache_core::Result<Opened>> + Send + 'static,
+    config: Config,
+    catalogue: Option<PathBuf>,
     options: Options,
 ) -> anyhow::Result<()> {
     let keymap = Keymap::parse(KEYMAP)?;
     let theme = Theme::parse(THEME, options.has_color)?;
-    let (runner, inbox) = Runner::new(opening, Box::new(terminal::copy));
+    let (runner, inbox) = Runner::new(opening, config, catalogue, Box::new(terminal::copy));
     let (guard, mut terminal) = terminal::enter().context("the terminal cannot be used")?;
     let input = event::messages().context("the terminal cannot be listened to")?;
     let size = terminal.size().context("the terminal has no size")?;

@@ -8,6 +8,7 @@ mod pty;
 use std::path::Path;
 
 use animecache::tui::{self, Options, terminal};
+use cache_core::Config;
 use pty::Pty;
 use rstest::rstest;
 use tempfile::tempdir;
@@ -104,5 +105,5 @@ fn program_that_panics() {
 #[tokio::test]
 #[ignore = "a program that the tests above run on a pseudo-terminal"]
 async fn program_whose_task_panics() {
-    tui::run(async { panic!("on purpose") }, Options::default()).await.unwrap();
+    tui::run(async { panic!("on purpose") }, Config::default(), None, Options::default()).await.unwrap();
 }

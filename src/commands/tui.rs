@@ -1,6 +1,7 @@
 //! `tui`: the dashboard, for people only.
 
 use std::io::{IsTerminal as _, stdin, stdout};
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use anyhow::Context as _;
@@ -10,6 +11,7 @@ use super::Session;
 use crate::args::ColorChoice;
 use crate::demo;
 use crate::demo::upstream::Upstream;
+use crate::enrich::catalogue::PIPELINES_FILE;
 use crate::exit::{Exit, Refused};
 use crate::tui::{self, Options};
 
@@ -30,28 +32,32 @@ pub(super) async fn run(session: &Session) -> anyhow::Result<Exit> {
             ColorChoice::Auto => std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
         },
     };
+    let mut config = session.settings.cache.clone();
     if session.global.demo {
         // The first frame does not wait for the cache to be filled, and the cache stays until the last one.
         let kept = Arc::new(OnceLock::new());
         let keep = Arc::clone(&kept);
         let upstream = Upstream::start(None, 1.0).await.context("the demo upstream cannot be started")?;
         // Before the cache is opened: it tells the service of an entry by these.
-        let mut services = session.settings.cache.services.clone();
         for (service, url) in upstream.urls() {
-            services.set_url(*service, url);
+            config.services.set_url(*service, url);
         }
+        let services = config.services.clone();
         let opening = async move {
             let demo = demo::cache(services).await.map_err(|error| Error::Config(format!("{error:#}")))?;
             let demo = keep.get_or_init(|| demo);
             let store = if options.is_read_only { super::read_only(demo) } else { Arc::clone(&demo.store) };
             Ok(Opened { store, fallback: None })
         };
-        tui::run(opening, options).await?;
+        tui::run(opening, config, None, options).await?;
         drop(kept);
         return Ok(Exit::Done);
     }
     let when = if session.global.no_fallback { WhenUnreachable::Fail } else { WhenUnreachable::UseSqliteMeanwhile };
-    let (config, how) = (session.settings.cache.clone(), session.options(when));
-    tui::run(async move { cache_core::open(&config, how).await }, options).await?;
+    let how = session.options(when);
+    let catalogue = PathBuf::from(PIPELINES_FILE);
+    let catalogue = catalogue.is_file().then_some(catalogue);
+    let opened = config.clone();
+    tui::run(async move { cache_core::open(&opened, how).await }, config, catalogue, options).await?;
     Ok(Exit::Done)
 }

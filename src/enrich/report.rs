@@ -1,5 +1,7 @@
 //! What an enrichment came to, as `enrich --json` writes it.
 
+use std::collections::BTreeSet;
+
 use cache_core::{Service, chain};
 use serde::{Deserialize, Serialize};
 
@@ -44,6 +46,9 @@ pub struct ServiceReport {
     /// What was to be taken from the cache and is not in it: URLs.
     #[serde(default)]
     pub missing: Vec<String>,
+    /// The entries that it touched, sorted: cache keys of responses, Redis keys of results.
+    #[serde(default)]
+    pub keys: Vec<String>,
 }
 
 /// One pass over one service.
@@ -86,6 +91,7 @@ impl ServiceReport {
             (None, _) => Some("interrupted".to_owned()),
             (Some(Ok(_)), _) => None,
         };
+        let keys: BTreeSet<_> = of.cold.touched().into_iter().map(|touched| touched.key).collect();
         let comparison = compare::laps(&of.cold, &of.warm);
         let is_crawled = matches!(of.service, Service::AnimePlanet | Service::AniSearch);
         let both = cold.zip(warm).filter(|_| error.is_none());
@@ -103,6 +109,7 @@ impl ServiceReport {
                 _ => None,
             },
             missing: [of.cold.missing(), of.warm.missing()].concat(),
+            keys: keys.into_iter().collect(),
         }
     }
 }

@@ -20,7 +20,7 @@ use super::way::{Mode, Way};
 pub const TIME_LIMIT: Duration = Duration::from_secs(200);
 
 /// What is to be done.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
     pub anime: Anime,
     /// Those without an id of the anime are left out.

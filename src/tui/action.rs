@@ -69,6 +69,12 @@ actions! {
     Zoom => "inspector on the whole screen",
     ToggleInspector => "show or hide the inspector",
     Watch => "watch what happens in the cache",
+    Enrich => "test enrichments",
+    Browse => "browse the cache",
+    Search => "search titles",
+    Run => "enrich this title",
+    RunFresh => "the same, whatever is cached",
+    OpenTouched => "browse what this run touched",
     ReadCommands => "read every command for 10 s (MONITOR)",
     Yes => "yes",
     No => "no",
@@ -81,6 +87,6 @@ actions! {
 impl Action {
     /// Whether it leads to a change in the cache, so that read-only refuses it.
     pub fn is_change(self) -> bool {
-        matches!(self, Self::Flush | Self::FlushShown | Self::ChangeTtl)
+        matches!(self, Self::Flush | Self::FlushShown | Self::ChangeTtl | Self::Run | Self::RunFresh)
     }
 }

@@ -2,8 +2,10 @@
 
 pub mod body;
 pub mod dialog;
+pub mod enrich;
 pub mod inspector;
 pub mod json;
+pub mod outcome;
 pub mod query;
 pub mod rates;
 pub mod rows;
@@ -20,6 +22,7 @@ use ratatui::layout::Size;
 use tui_textarea::TextArea;
 
 use self::dialog::Dialog;
+use self::enrich::Enrich;
 use self::inspector::Inspector;
 use self::query::Query;
 use self::rates::Rates;
@@ -29,7 +32,18 @@ use self::watch::Watch;
 use super::Options;
 use super::keymap::{Keymap, Mode};
 use super::message::Ticket;
-use super::view::layout::{Regions, regions};
+use super::view::layout::enrich::Panes;
+use super::view::layout::{self, Regions, regions};
+
+/// The tabs of the dashboard.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Screen {
+    /// What is in the cache.
+    #[default]
+    Browse,
+    /// Test enrichments.
+    Enrich,
+}
 
 /// Which pane keys go to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -133,6 +147,8 @@ pub struct App {
     pub options: Options,
     /// The bindings.
     pub keymap: Keymap,
+    /// The tab that is shown.
+    pub screen: Screen,
     /// Which pane keys go to.
     pub focus: Focus,
     /// How the store is; `None`: it is still being opened.
@@ -157,6 +173,8 @@ pub struct App {
     pub inspector: Inspector,
     /// What others do with the cache, while the panel is open.
     pub watch: Option<Watch>,
+    /// The Enrich tab.
+    pub enrich: Enrich,
     /// What stands in front of everything else.
     pub dialog: Option<Dialog>,
     /// A change under way.
@@ -188,6 +206,7 @@ impl App {
             size,
             options,
             keymap,
+            screen: Screen::default(),
             focus: Focus::default(),
             health: None,
             ask_health_at: now,
@@ -200,6 +219,7 @@ impl App {
             filter: FilterLine::default(),
             inspector: Inspector::default(),
             watch: None,
+            enrich: Enrich::default(),
             dialog: None,
             job: None,
             notice: None,
@@ -213,6 +233,13 @@ impl App {
     pub fn mode(&self) -> Mode {
         match (&self.dialog, self.filter.is_active, self.focus) {
             (Some(dialog), ..) => dialog.mode(),
+            (None, ..) if self.screen == Screen::Enrich => {
+                if self.enrich.is_searching {
+                    Mode::Search
+                } else {
+                    Mode::Enrich
+                }
+            }
             (None, ..) if self.watch.is_some() => Mode::Watch,
             (None, true, _) => Mode::Filter,
             (None, false, Focus::Tree) => Mode::Tree,
@@ -224,6 +251,11 @@ impl App {
     /// Where everything is on the screen.
     pub fn regions(&self) -> Regions {
         regions(self.size, self.focus, self.inspector.extent(), self.rates.height())
+    }
+
+    /// Where everything of the Enrich tab is.
+    pub fn enrich_panes(&self) -> Panes {
+        layout::enrich::panes(&self.regions(), self.enrich.pane, self.enrich.is_zoomed)
     }
 
     /// A ticket that no request had before.

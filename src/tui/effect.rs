@@ -5,6 +5,7 @@ use cache_core::admin::ttl::{Change, Target};
 use cache_core::{Backend, BodyPattern, EntryId, Source};
 
 use super::message::Ticket;
+use crate::enrich;
 
 /// A wish, carried out by the [`Runner`](super::runner::Runner).
 #[derive(Clone, Debug, PartialEq)]
@@ -25,9 +26,15 @@ pub enum Effect {
     Count(Ticket),
     /// Tell what others do with the cache, until it is cancelled.
     Watch { ticket: Ticket, source: Source },
+    /// Find out what can be enriched.
+    Offer(Ticket),
+    /// Read the enrichments of late.
+    LoadRuns(Ticket),
+    /// Enrich an anime, twice, and compare.
+    Enrich { ticket: Ticket, plan: Box<enrich::run::Plan> },
     /// Ask the store how it is.
     CheckHealth(Ticket),
-    /// Forget a request at once; for reads only.
+    /// Forget a request at once; for reads, and for enrichments, which leave whole entries or none.
     Cancel(Ticket),
     /// End a change behind the batch that is under way.
     Stop(Ticket),

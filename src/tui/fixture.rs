@@ -1,6 +1,7 @@
 //! A dashboard with a listed cache, at a fixed time, for the tests of decisions and frames.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use cache_core::counters::{Bucket, Counted, Counts, Scope};
 use cache_core::{
@@ -9,15 +10,20 @@ use cache_core::{
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use jiff::tz::TimeZone;
 use ratatui::layout::Size;
+use serde_json::json;
 use uuid::Uuid;
 
 use super::app::App;
+use super::app::enrich::{Offer, ServiceTally};
 use super::app::rates::Tally;
 use super::effect::Effect;
 use super::keymap::Keymap;
 use super::message::{Message, Outcome, Progress, Ticket};
 use super::update::{start, update};
 use super::{KEYMAP, Options};
+use crate::enrich::anime::{Anime, Ids};
+use crate::enrich::history::Run;
+use crate::enrich::source::SERVICES;
 
 /// 2026-11-22 12:20:00 UTC.
 pub(crate) const NOW: f64 = 1_795_350_000.0;
@@ -177,4 +183,94 @@ pub(crate) fn press(app: &mut App, keys: &str) -> Vec<Effect> {
     // What the inspector asks for on the way is beside the point of most tests.
     effects.retain(|effect| !matches!(effect, Effect::Load { .. } | Effect::Cancel(_)));
     effects
+}
+
+/// What can be enriched: titles of all kinds, one of them unpleasant, one that only two services know.
+pub(crate) fn offer() -> Offer {
+    let anime = |title: &str, kind: &str, episodes, ids| Anime {
+        title: title.to_owned(),
+        kind: Some(kind.to_owned()),
+        episodes,
+        ids,
+        ..Anime::default()
+    };
+    let everywhere = |id: u64| Ids {
+        mal: Some(id),
+        anilist: Some(id),
+        kitsu: Some(id.to_string()),
+        anidb: Some(id),
+        anime_planet: Some("slug".to_owned()),
+        anisearch: Some(id),
+    };
+    let titles = vec![
+        anime("Cowboy Bebop", "TV", Some(26), everywhere(1)),
+        anime("Sousou no Frieren", "TV", Some(28), everywhere(52_991)),
+        anime("One Piece \u{1b}[31m", "TV", None, everywhere(21)),
+        anime("Kimi no Na wa.", "MOVIE", Some(1), Ids { mal: Some(32_281), ..Ids::default() }),
+        anime("Cowboy Bebop: Tengoku no Tobira", "MOVIE", Some(1), everywhere(5)),
+    ];
+    let hosts = SERVICES.map(|service| (service, format!("{service}.example"))).into();
+    Offer { titles, hosts }
+}
+
+/// A run of all services: one failed, one brought something else the second time.
+pub(crate) fn run() -> Run {
+    let service = |name: &str, requests: u64, seconds: f64| {
+        let pass = |seconds, hits| {
+            json!({"seconds": seconds, "requests": requests, "hits": hits, "upstream": requests - hits,
+                                          "bytes": requests * 9_000, "waited": 0.25})
+        };
+        json!({"service": name, "strategy": "http", "ok": true, "error": null, "cold": pass(seconds, 0),
+               "warm": pass(0.002, requests), "speedup": seconds / 0.002, "identical": true, "difference": null,
+               "keys": [format!("GET:{name}")]})
+    };
+    let mut services = vec![
+        service("jikan", 26, 9.1),
+        service("anilist", 4, 1.2),
+        service("kitsu", 3, 0.41),
+        service("anidb", 1, 0.0),
+        service("anime_planet", 2, 3.2),
+        service("anisearch", 3, 4.7),
+        service("animeschedule", 1, 0.22),
+    ];
+    services[3]["ok"] = false.into();
+    services[3]["error"] =
+        "banned: \u{1b}[2J leave AniDB alone for a day, it says, and whoever does not is banned for longer".into();
+    for gone in ["warm", "speedup", "identical"] {
+        services[3][gone] = serde_json::Value::Null;
+    }
+    services[5]["identical"] = false.into();
+    services[5]["difference"] = "$.episodes[3].title: \"Asteroid Blues\" is \"Stray Dog Strut\" the second time".into();
+    services[5]["keys"] = json!(["result_cache:anisearch_anime:82fce6a05e45281a:18878"]);
+    services[0]["keys"] = json!(["1", "GET:not there any more"]);
+    let report = json!({"title": "Cowboy Bebop", "services": services, "cold_seconds": 9.1, "warm_seconds": 0.002,
+                        "speedup": 4_550.0, "identical": false});
+    Run { at: NOW - 60.0, report: serde_json::from_value(report).unwrap() }
+}
+
+/// A dashboard on its Enrich tab, with titles and these runs.
+pub(crate) fn enriching(size: Size, runs: Vec<Run>) -> App {
+    let mut app = listed(size, Options { has_color: true, ..Options::default() }, entries());
+    let effects = press(&mut app, "e");
+    let [Effect::Offer(titles), Effect::LoadRuns(history)] = effects[..] else { panic!("{effects:?}") };
+    update(&mut app, Message::Done(titles, Outcome::Offered(Ok(offer()))));
+    update(&mut app, Message::Done(history, Outcome::Runs(Ok(runs))));
+    app
+}
+
+/// What a run tells while it is under way: one service is done, one failed, one waits, the others go on.
+pub(crate) fn tallies(app: &App) -> Vec<ServiceTally> {
+    let mut services = app.enrich.running.as_ref().expect("a run is under way").services.clone();
+    for (place, of) in (0..).zip(&mut services) {
+        of.cold.time = Some(Duration::from_millis(1_200));
+        of.cold.tally.expected = 12;
+        of.cold.tally.requests = (3 * place).min(12);
+        of.cold.tally.hits = place;
+        of.cold.tally.bytes = place * 12_345;
+    }
+    services[1].cold.is_ok = Some(false);
+    services[2].cold.tally.is_waiting = true;
+    services[2].cold.tally.waited = Duration::from_millis(700);
+    services[4].cold.is_ok = Some(true);
+    services
 }

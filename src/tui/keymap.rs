@@ -20,6 +20,10 @@ pub enum Mode {
     Inspector,
     /// Watching what happens.
     Watch,
+    /// On the Enrich tab.
+    Enrich,
+    /// Searching titles there.
+    Search,
     /// Typing a filter.
     Filter,
     /// Answering a question by yes or no.
@@ -42,6 +46,8 @@ impl Mode {
             Self::Tree => &[Self::Tree, Self::Browse, Self::Everywhere],
             Self::Inspector => &[Self::Inspector, Self::Browse, Self::Everywhere],
             Self::Watch => &[Self::Watch, Self::Everywhere],
+            Self::Enrich => &[Self::Enrich, Self::Everywhere],
+            Self::Search => &[Self::Search, Self::Everywhere],
             Self::Filter => &[Self::Filter, Self::Everywhere],
             Self::Confirm => &[Self::Confirm, Self::Everywhere],
             Self::Input => &[Self::Input, Self::Everywhere],

@@ -10,7 +10,9 @@ use crossterm::event::{KeyEvent, MouseEvent};
 use ratatui::layout::Size;
 
 use super::app::body::Body;
+use super::app::enrich::{Offer, ServiceTally};
 use super::app::rates::Tally;
+use crate::enrich::history::Run;
 
 /// Names one request, so that an answer that nobody waits for any more is known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -50,6 +52,8 @@ pub enum Progress {
     Work { done: u64, total: u64, elapsed: Duration },
     /// Of a watch.
     Watch(Sight),
+    /// How far each service of an enrichment is.
+    Enriching(Vec<ServiceTally>),
 }
 
 /// What a watch reports.
@@ -80,6 +84,12 @@ pub enum Outcome {
     Counted(Result<Tally, Error>),
     /// A watch is over, or why it could not be; `false`: the storage cannot be watched.
     Watched(Result<bool, Error>),
+    /// What an enrichment came to, and why it is not among the runs that the store keeps.
+    Enriched(Box<Run>, Option<Error>),
+    /// What can be enriched, or why that is not known.
+    Offered(Result<Offer, String>),
+    /// The enrichments of late.
+    Runs(Result<Vec<Run>, Error>),
     /// How the store is.
     Health(Health),
     /// The task panicked; the terminal has been given back already.

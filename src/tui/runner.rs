@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -9,16 +10,24 @@ use std::time::{Duration, Instant};
 use cache_core::admin::flush::{self, Plan};
 use cache_core::admin::{select, ttl};
 use cache_core::counters::Window;
-use cache_core::{BodyPattern, EntryId, Error, Filter, Health, Inspect, Opened, Source, chain, clock, pages};
+use cache_core::{
+    BodyPattern, Cache, Config, EntryId, Error, Filter, Health, Inspect, Opened, Service, Services, Source, authority,
+    chain, clock, pages,
+};
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, TryStreamExt};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use super::app::body::{Body, PREVIEW};
+use super::app::enrich::{Offer, ServiceTally};
 use super::app::rates::Tally;
 use super::effect::Effect;
 use super::message::{Detail, Message, Outcome, Progress, Sight, Ticket};
+use crate::enrich::catalogue::Catalogue;
+use crate::enrich::history::{self, Run};
+use crate::enrich::network::Network;
+use crate::enrich::run::{Plan as Enrichment, run as enrich_twice};
 
 /// Few, since each may be a page: a scan faster than the screen waits here instead of filling the memory.
 const INBOX: usize = 8;
@@ -38,6 +47,10 @@ pub struct Runner {
     store: Arc<OnceLock<Arc<dyn Inspect>>>,
     opening: Option<BoxFuture<'static, cache_core::Result<Opened>>>,
     clipboard: Clipboard,
+    config: Config,
+    catalogue: Option<PathBuf>,
+    /// What enrichments share: made for the first one.
+    enriching: Option<(Cache, Network)>,
     inbox: mpsc::Sender<Message>,
     tasks: HashMap<Ticket, Task>,
     in_flight: Arc<AtomicUsize>,
@@ -59,9 +72,13 @@ struct Reporter {
 }
 
 impl Runner {
-    /// A runner and where its messages arrive. `opening` is awaited by the first [`Effect::Open`].
+    /// A runner and where its messages arrive. `opening` is awaited by the first [`Effect::Open`]; `config` says how
+    /// enrichments use what it opens, and where the services are; `catalogue` is an anime-offline-database, in place
+    /// of the one that ships inside.
     pub fn new(
         opening: impl Future<Output = cache_core::Result<Opened>> + Send + 'static,
+        config: Config,
+        catalogue: Option<PathBuf>,
         clipboard: Clipboard,
     ) -> (Self, mpsc::Receiver<Message>) {
         let (inbox, messages) = mpsc::channel(INBOX);
@@ -69,6 +86,9 @@ impl Runner {
             store: Arc::default(),
             opening: Some(opening.boxed()),
             clipboard,
+            config,
+            catalogue,
+            enriching: None,
             inbox,
             tasks: HashMap::new(),
             in_flight: Arc::default(),
@@ -127,6 +147,24 @@ impl Runner {
                     self.in_flight.fetch_sub(1, Ordering::Release);
                 }
             }
+            Effect::Offer(ticket) => {
+                let (file, services) = (self.catalogue.clone(), self.config.services.clone());
+                self.spawn(ticket, move |_| async move { Outcome::Offered(offer(file, &services).await) });
+            }
+            Effect::LoadRuns(ticket) => {
+                self.on_store(ticket, |store, _| async move { Outcome::Runs(history::runs(&*store).await) });
+            }
+            Effect::Enrich { ticket, plan } => {
+                let Some(store) = self.store.get() else { return };
+                let (cache, network) = self
+                    .enriching
+                    .get_or_insert_with(|| (Cache::over(Arc::clone(store), &self.config), Network::new()))
+                    .clone();
+                let services = self.config.services.clone();
+                self.spawn(ticket, move |reporter| async move {
+                    enrich(&cache, &network, &services, &plan, &reporter).await
+                });
+            }
             Effect::CheckHealth(ticket) => {
                 self.on_store(ticket, |store, _| async move { Outcome::Health(store.health().await) });
             }
@@ -162,6 +200,9 @@ impl Runner {
         }
         for task in self.tasks.into_values() {
             let _ = task.handle.await;
+        }
+        if let Some((cache, _)) = self.enriching {
+            cache.close().await;
         }
     }
 
@@ -276,6 +317,39 @@ async fn run_flush(store: &Arc<dyn Inspect>, plan: &Plan, reporter: &Reporter) -
     let report =
         flush::execute(store, plan, &reporter.stop, |progress| report_work(progress.done, progress.total)).await;
     Outcome::Flushed(report, start.elapsed())
+}
+
+async fn offer(file: Option<PathBuf>, services: &Services) -> Result<Offer, String> {
+    // A database may be long; a keystroke does not wait for it.
+    let read =
+        tokio::task::spawn_blocking(move || file.map_or_else(|| Ok(Catalogue::demo()), |file| Catalogue::open(&file)));
+    let catalogue = read.await.map_err(|error| error.to_string())?.map_err(|error| format!("{error:#}"))?;
+    let hosts = Service::ALL.map(|service| (service, authority(services.url(service)).to_owned())).into();
+    Ok(Offer { titles: catalogue.anime().to_vec(), hosts })
+}
+
+async fn enrich(
+    cache: &Cache,
+    network: &Network,
+    services: &Services,
+    plan: &Enrichment,
+    reporter: &Reporter,
+) -> Outcome {
+    let progress = plan.progress();
+    let news = || Message::Progress(reporter.ticket, Progress::Enriching(ServiceTally::all(&progress)));
+    let mut clock = tokio::time::interval(REPORT_EVERY);
+    let mut run = std::pin::pin!(enrich_twice(cache, network, services, plan, &progress));
+    let report = loop {
+        tokio::select! {
+            biased;
+            report = &mut run => break report,
+            // A full inbox has newer things to show than this.
+            _ = clock.tick() => drop(reporter.inbox.try_send(news())),
+        }
+    };
+    let run = Run { at: cache_core::clock::now(), report };
+    let kept = history::add(&**cache.store(), &run).await;
+    Outcome::Enriched(Box::new(run), kept.err())
 }
 
 async fn watch(store: &dyn Inspect, source: Source, reporter: &Reporter) -> Result<bool, Error> {

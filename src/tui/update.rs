@@ -2,6 +2,7 @@
 
 mod change;
 mod dialog;
+mod enrich;
 mod filter;
 mod inspector;
 mod mouse;
@@ -37,6 +38,7 @@ pub fn update(app: &mut App, message: Message) -> Vec<Effect> {
             app.size = size;
             app.keep_cursor_on_screen();
             inspector::keep_on_screen(app);
+            enrich::keep_on_screen(app);
             Vec::new()
         }
         Message::Tick(now) => outcome::tick(app, now),
@@ -55,6 +57,7 @@ fn press(app: &mut App, key: KeyEvent) -> Vec<Effect> {
     match (app.keymap.lookup(mode, key), mode) {
         (Some(action), _) => act(app, action),
         (None, Mode::Filter) => filter::press(app, key),
+        (None, Mode::Search) => enrich::press(app, key),
         (None, Mode::Input) => dialog::press(app, key),
         (None, _) => Vec::new(),
     }
@@ -65,6 +68,7 @@ fn paste(app: &mut App, text: &str) -> Vec<Effect> {
     let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     match app.mode() {
         Mode::Filter => filter::paste(app, &text),
+        Mode::Search => enrich::paste(app, &text),
         Mode::Input => dialog::paste(app, &text),
         _ => Vec::new(),
     }
@@ -78,6 +82,8 @@ fn act(app: &mut App, action: Action) -> Vec<Effect> {
         Mode::Confirm | Mode::Input | Mode::Help => dialog::act(app, action),
         Mode::Filter => filter::act(app, action),
         Mode::Watch => watch::act(app, action),
+        Mode::Enrich => enrich::act(app, action),
+        Mode::Search => enrich::search(app, action),
         _ => browse(app, action),
     }
 }
@@ -104,6 +110,7 @@ fn browse(app: &mut App, action: Action) -> Vec<Effect> {
         Action::Filter => app.filter.is_active = true,
         Action::Refresh => return outcome::begin_scan(app),
         Action::Watch => return watch::open(app),
+        Action::Enrich => return enrich::open(app),
         Action::NextPane => step_focus(app, 1),
         Action::PreviousPane => step_focus(app, 2),
         Action::Close => return close(app),
@@ -154,7 +161,7 @@ fn close(app: &mut App) -> Vec<Effect> {
     } else if let Some(job) = &mut app.job {
         job.is_stopping = true;
         return vec![Effect::Stop(job.ticket)];
-    } else if !app.filter.text.is_empty() {
+    } else if !app.filter.text.is_empty() || app.filter.query.touched.is_some() {
         let effects = filter::clear(app);
         app.keep_cursor_on_screen();
         return effects;

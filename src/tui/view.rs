@@ -14,8 +14,9 @@
 
 mod body;
 mod dialog;
+mod enrich;
 mod footer;
-mod header;
+pub mod header;
 pub mod help;
 pub mod inspector;
 pub mod layout;
@@ -35,18 +36,23 @@ use ratatui::text::Line;
 use ratatui::widgets::{Block, BorderType};
 
 use self::theme::Theme;
-use super::app::App;
+use super::app::{App, Screen};
 
 /// Draws one frame.
 pub fn draw(frame: &mut Frame<'_>, app: &App, theme: &Theme) {
     let regions = app.regions();
     header::draw(frame, regions.header, app, theme);
-    header::draw_filter(frame, regions.filter, app, theme);
-    tree::draw(frame, &regions, app, theme);
-    rates::draw(frame, &regions, app, theme);
-    table::draw(frame, &regions, app, theme);
-    inspector::draw(frame, &regions, app, theme);
-    watch::draw(frame, &regions, app, theme);
+    match app.screen {
+        Screen::Browse => {
+            header::draw_filter(frame, regions.filter, app, theme);
+            tree::draw(frame, &regions, app, theme);
+            rates::draw(frame, &regions, app, theme);
+            table::draw(frame, &regions, app, theme);
+            inspector::draw(frame, &regions, app, theme);
+            watch::draw(frame, &regions, app, theme);
+        }
+        Screen::Enrich => enrich::draw(frame, &regions, app, theme),
+    }
     footer::draw(frame, regions.footer, app, theme);
     dialog::draw(frame, frame.area(), app, theme);
 }

@@ -4,6 +4,7 @@
 #![allow(dead_code, reason = "shared by tests that each need another part of it")]
 
 use std::collections::VecDeque;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -16,7 +17,7 @@ use animecache::tui::run::drive;
 use animecache::tui::runner::Runner;
 use animecache::tui::view::theme::Theme;
 use animecache::tui::{KEYMAP, Options, THEME};
-use cache_core::{Inspect, Opened, clock};
+use cache_core::{Config, Inspect, Opened, clock};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use futures_util::Stream;
 use jiff::tz::TimeZone;
@@ -46,9 +47,20 @@ impl Session {
 
     /// Opens a dashboard and waits for nothing.
     pub fn begin(opening: impl Future<Output = cache_core::Result<Opened>> + Send + 'static, options: Options) -> Self {
+        Self::begin_with(opening, Config::default(), None, options)
+    }
+
+    /// The same with other settings, and with an anime database.
+    pub fn begin_with(
+        opening: impl Future<Output = cache_core::Result<Opened>> + Send + 'static,
+        config: Config,
+        catalogue: Option<PathBuf>,
+        options: Options,
+    ) -> Self {
         let copied: Arc<Mutex<Vec<String>>> = Arc::default();
         let clipboard = Arc::clone(&copied);
-        let (runner, inbox) = Runner::new(opening, Box::new(move |text| clipboard.lock().unwrap().push(text.into())));
+        let clipboard = Box::new(move |text: &str| clipboard.lock().unwrap().push(text.into()));
+        let (runner, inbox) = Runner::new(opening, config, catalogue, clipboard);
         let screen = Screen(Arc::new(Mutex::new(TestBackend::new(120, 40))));
         let keyboard = Keyboard { keys: Arc::default(), in_flight: runner.in_flight() };
         let (shared, input) = (screen.clone(), keyboard.clone());

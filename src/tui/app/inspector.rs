@@ -10,7 +10,7 @@ use crate::tui::message::{Detail, Ticket};
 
 /// Something that has to be asked for.
 #[derive(Debug, Default)]
-pub enum Loadable<T> {
+pub enum Loadable<T, E = Arc<Error>> {
     /// Nobody asked.
     #[default]
     Idle,
@@ -19,7 +19,7 @@ pub enum Loadable<T> {
     /// Here it is.
     Ready(T),
     /// It could not be had.
-    Failed(Arc<Error>),
+    Failed(E),
 }
 
 /// A page of the inspector.

@@ -4,6 +4,7 @@
 //! the method, the URL, the key (which holds a result's arguments) or the title.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use cache_core::{EntryId, Filter, Summary};
 use clap::{Args, Command, FromArgMatches};
@@ -24,6 +25,27 @@ pub struct Query {
     has_filter: bool,
     /// The entries whose body was found to match, where the filter asks for that.
     pub found: HashSet<EntryId>,
+    /// Only what an enrichment touched.
+    pub touched: Option<Arc<Touched>>,
+}
+
+/// What an enrichment touched.
+#[derive(Debug)]
+pub struct Touched {
+    /// What the enrichment is called, safe to show.
+    pub name: String,
+    /// Cache keys of responses, Redis keys of results.
+    pub keys: HashSet<Vec<u8>>,
+}
+
+impl Touched {
+    fn has(&self, entry: &Summary) -> bool {
+        match (&entry.http, &entry.id) {
+            (Some(http), _) => self.keys.contains(http.cache_key.as_bytes()),
+            (None, EntryId::Key(key)) => self.keys.contains(&key[..]),
+            (None, EntryId::Http(..)) => false,
+        }
+    }
 }
 
 impl Query {
@@ -52,12 +74,12 @@ impl Query {
         let matches = command.try_get_matches_from(&arguments).map_err(|error| first_line(&error.to_string()))?;
         let selectors = Selectors::from_arg_matches(&matches).map_err(|error| first_line(&error.to_string()))?;
         let filter = selectors.filter();
-        Ok(Self { has_filter: !filter.is_everything(), filter, words, found: HashSet::new() })
+        Ok(Self { has_filter: !filter.is_everything(), filter, words, ..Self::default() })
     }
 
     /// Whether everything matches.
     pub fn is_everything(&self) -> bool {
-        !self.has_filter && self.words.is_empty()
+        !self.has_filter && self.words.is_empty() && self.touched.is_none()
     }
 
     /// Whether an entry is meant; `now` in Unix seconds.
@@ -67,7 +89,9 @@ impl Query {
 
     /// The same, whatever is in its body.
     pub fn matches_but_body(&self, entry: &Summary, now: f64) -> bool {
-        (!self.has_filter || self.filter.matches(entry, now)) && self.words.iter().all(|word| has_word(entry, word))
+        (!self.has_filter || self.filter.matches(entry, now))
+            && self.touched.as_ref().is_none_or(|touched| touched.has(entry))
+            && self.words.iter().all(|word| has_word(entry, word))
     }
 }
 

@@ -1,5 +1,7 @@
 //! Keys in the filter line.
 
+use std::sync::Arc;
+
 use cache_core::{EntryId, Error, chain};
 use crossterm::event::KeyEvent;
 use tui_textarea::TextArea;
@@ -7,7 +9,7 @@ use tui_textarea::TextArea;
 use super::{moved, table};
 use crate::output::safe;
 use crate::tui::action::Action;
-use crate::tui::app::query::Query;
+use crate::tui::app::query::{Query, Touched};
 use crate::tui::app::{App, Focus};
 use crate::tui::effect::Effect;
 use crate::tui::message::Ticket;
@@ -41,8 +43,19 @@ pub(super) fn act(app: &mut App, action: Action) -> Vec<Effect> {
     Vec::new()
 }
 
+/// Clears the line; an empty one shows again what an enrichment did not touch.
 pub(super) fn clear(app: &mut App) -> Vec<Effect> {
+    if app.filter.text.is_empty() {
+        app.filter.query.touched = None;
+    }
     app.filter.text = TextArea::default();
+    apply(app)
+}
+
+/// Shows only what an enrichment touched.
+pub(super) fn choose(app: &mut App, touched: Touched) -> Vec<Effect> {
+    app.filter.text = TextArea::default();
+    app.filter.query.touched = Some(Arc::new(touched));
     apply(app)
 }
 
@@ -52,7 +65,8 @@ fn apply(app: &mut App) -> Vec<Effect> {
     let others = text.trim_end().rsplit_once(' ').map_or("", |(others, _)| others);
     let parsed = Query::parse(&text);
     app.filter.problem = parsed.as_ref().err().cloned();
-    let Ok(query) = parsed.or_else(|_| Query::parse(others)) else { return Vec::new() };
+    let Ok(mut query) = parsed.or_else(|_| Query::parse(others)) else { return Vec::new() };
+    query.touched = app.filter.query.touched.take();
     app.filter.query = query;
     app.table.anchor = None;
     let effects = search(app);

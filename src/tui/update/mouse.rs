@@ -3,12 +3,14 @@
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::{Position, Rect};
 
-use super::{act, inspector, table, tree};
+use super::{act, enrich, inspector, table, tree};
 use crate::tui::action::Action;
 use crate::tui::app::body::BodyView;
+use crate::tui::app::enrich::Pane;
 use crate::tui::app::inspector::Tab;
-use crate::tui::app::{App, Focus};
+use crate::tui::app::{App, Focus, Screen};
 use crate::tui::effect::Effect;
+use crate::tui::view::header::screen_at;
 use crate::tui::view::inspector::tab_at;
 use crate::tui::view::table::column_at;
 
@@ -16,7 +18,7 @@ use crate::tui::view::table::column_at;
 const WHEEL: usize = 3;
 
 pub(super) fn happen(app: &mut App, mouse: MouseEvent) -> Vec<Effect> {
-    if app.dialog.is_some() || app.watch.is_some() {
+    if app.dialog.is_some() || app.watch.is_some() && app.screen == Screen::Browse {
         return match mouse.kind {
             MouseEventKind::ScrollDown => act(app, Action::Down),
             MouseEventKind::ScrollUp => act(app, Action::Up),
@@ -24,6 +26,19 @@ pub(super) fn happen(app: &mut App, mouse: MouseEvent) -> Vec<Effect> {
         };
     }
     let at = Position::new(mouse.column, mouse.row);
+    if mouse.kind == MouseEventKind::Down(MouseButton::Left)
+        && let Some(screen) = screen_at(app, at)
+    {
+        return match (screen, app.screen) {
+            (Screen::Enrich, Screen::Browse) => enrich::open(app),
+            (Screen::Browse, Screen::Enrich) => enrich::leave(app),
+            _ => Vec::new(),
+        };
+    }
+    if app.screen == Screen::Enrich {
+        happen_on_enrich(app, mouse.kind, at);
+        return Vec::new();
+    }
     match mouse.kind {
         MouseEventKind::Down(MouseButton::Left) => click(app, at),
         MouseEventKind::ScrollDown => scroll(app, at, Action::Down),
@@ -31,6 +46,39 @@ pub(super) fn happen(app: &mut App, mouse: MouseEvent) -> Vec<Effect> {
         _ => {}
     }
     Vec::new()
+}
+
+fn happen_on_enrich(app: &mut App, kind: MouseEventKind, at: Position) {
+    let (regions, panes) = (app.regions(), app.enrich_panes());
+    let under = Pane::ALL.into_iter().find(|pane| panes.of(*pane).contains(at));
+    match (kind, under) {
+        (MouseEventKind::Down(MouseButton::Left), Some(pane)) => {
+            app.notice = None;
+            app.enrich.is_searching = false;
+            app.enrich.pane = pane;
+            let Some(line) = line_in(regions.inside(panes.of(pane)), at) else { return };
+            match pane {
+                Pane::Titles => enrich::go_to(app, pane, app.enrich.title.offset + line),
+                Pane::Runs => enrich::go_to(app, pane, app.enrich.run.offset + line),
+                Pane::Services => {
+                    let line = app.enrich.service.offset + line;
+                    enrich::go_to(app, pane, line);
+                    enrich::tick(app, line);
+                }
+                Pane::Outcome => {}
+            }
+        }
+        (MouseEventKind::Down(MouseButton::Left), None) => app.enrich.is_searching = regions.filter.contains(at),
+        (MouseEventKind::ScrollDown | MouseEventKind::ScrollUp, Some(pane)) => {
+            let focus = std::mem::replace(&mut app.enrich.pane, pane);
+            let action = if kind == MouseEventKind::ScrollDown { Action::Down } else { Action::Up };
+            for _ in 0..WHEEL {
+                enrich::step(app, action);
+            }
+            app.enrich.pane = focus;
+        }
+        _ => {}
+    }
 }
 
 fn click(app: &mut App, at: Position) {

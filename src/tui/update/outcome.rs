@@ -7,7 +7,7 @@ use cache_core::admin::flush::Report;
 use cache_core::admin::ttl;
 use cache_core::{Error, Health, chain};
 
-use super::{filter, tree, watch};
+use super::{enrich, filter, tree, watch};
 use crate::output::{human, safe};
 use crate::tui::app::body::BodyView;
 use crate::tui::app::inspector::Loadable;
@@ -63,6 +63,7 @@ pub(super) fn progress(app: &mut App, ticket: Ticket, progress: Progress) -> Vec
             }
         }
         Progress::Watch(sight) => watch::progress(app, ticket, sight),
+        Progress::Enriching(services) => enrich::progress(app, ticket, services),
         Progress::Page(_) => {}
     }
     Vec::new()
@@ -78,7 +79,9 @@ pub(super) fn done(app: &mut App, ticket: Ticket, outcome: Outcome) -> Vec<Effec
             }
             app.health = Some(health);
             app.ask_health_at = app.now + ASK_HEALTH_EVERY;
-            begin_scan(app)
+            let mut effects = begin_scan(app);
+            effects.extend(enrich::load(app));
+            effects
         }
         Outcome::Opened(Err(error)) => {
             app.failure = Some(Failure::Opening(error));
@@ -117,6 +120,15 @@ pub(super) fn done(app: &mut App, ticket: Ticket, outcome: Outcome) -> Vec<Effec
         }
         Outcome::Watched(result) => {
             watch::done(app, ticket, result);
+            Vec::new()
+        }
+        Outcome::Enriched(run, problem) => enrich::done(app, ticket, *run, problem),
+        Outcome::Offered(offer) => {
+            enrich::offered(app, ticket, offer);
+            Vec::new()
+        }
+        Outcome::Runs(runs) => {
+            enrich::listed(app, ticket, runs);
             Vec::new()
         }
         Outcome::Scanned(_) | Outcome::Health(_) | Outcome::Counted(_) => Vec::new(),
@@ -191,6 +203,7 @@ pub(super) fn take_health(app: &mut App, health: Health) -> Vec<Effect> {
         }
         let mut effects = watch::end(app);
         effects.extend(begin_scan(app));
+        effects.extend(enrich::move_to_other_store(app));
         return effects;
     }
     match (was_lost, app.lost().is_some()) {

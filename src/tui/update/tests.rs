@@ -1,5 +1,7 @@
 //! Decisions: a state and a message make a state and effects; nothing else is needed to test them.
 
+mod enrich;
+
 use std::io;
 use std::time::Duration;
 

@@ -48,10 +48,23 @@ fn progress<'a>(job: &Job, theme: &Theme) -> Line<'a> {
 /// The actions worth a hint, most wanted first.
 fn wanted(mode: Mode) -> &'static [(Action, &'static str)] {
     match mode {
-        Mode::Filter => &[(Action::Accept, "keep"), (Action::Close, "clear"), (Action::Down, "next")],
+        Mode::Filter | Mode::Search => &[(Action::Accept, "keep"), (Action::Close, "clear"), (Action::Down, "next")],
         Mode::Confirm => &[(Action::Yes, "yes"), (Action::No, "no")],
         Mode::Input => &[(Action::Accept, "do it"), (Action::No, "leave it")],
         Mode::Help => &[(Action::Close, "close"), (Action::Down, "down"), (Action::Up, "up")],
+        Mode::Enrich => &[
+            (Action::Help, "help"),
+            (Action::Quit, "quit"),
+            (Action::Run, "enrich"),
+            (Action::RunFresh, "fresh"),
+            (Action::Close, "back"),
+            (Action::Search, "search"),
+            (Action::Mark, "tick"),
+            (Action::OpenTouched, "its entries"),
+            (Action::NextPane, "pane"),
+            (Action::Browse, "browse"),
+            (Action::Zoom, "zoom"),
+        ],
         Mode::Watch => &[
             (Action::Help, "help"),
             (Action::Quit, "quit"),
@@ -92,6 +105,7 @@ fn wanted(mode: Mode) -> &'static [(Action, &'static str)] {
             (Action::SortNext, "sort"),
             (Action::Refresh, "refresh"),
             (Action::NextPane, "pane"),
+            (Action::Enrich, "enrich"),
             (Action::CopyUrl, "copy URL"),
             (Action::Watch, "watch"),
         ],

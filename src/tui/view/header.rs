@@ -1,7 +1,7 @@
 //! The first two lines: where we are, how far the listing has come, and what is being looked for.
 
 use ratatui::Frame;
-use ratatui::layout::{Alignment, Rect};
+use ratatui::layout::{Alignment, Position, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget;
 use unicode_width::UnicodeWidthStr;
@@ -9,15 +9,21 @@ use unicode_width::UnicodeWidthStr;
 use super::text::fit;
 use super::theme::Theme;
 use crate::output::{human, safe};
-use crate::tui::app::App;
+use crate::tui::app::{App, Screen};
 
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) {
     let scanned = scanned(app);
     let badges = badges(app, theme);
     let badges_width: usize = badges.iter().map(|badge| badge.width() + 1).sum();
-    let name = if area.width >= 60 { " animecache " } else { " " };
-    let room = usize::from(area.width).saturating_sub(name.width() + badges_width + scanned.width() + 3);
+    let tabs = tabs(app);
+    let tabs_width: usize = tabs.iter().map(|(_, label)| label.width()).sum();
+    let name = name(area.width);
+    let room = usize::from(area.width).saturating_sub(name.width() + tabs_width + badges_width + scanned.width() + 4);
     let mut spans = vec![Span::styled(name, theme.title)];
+    for (screen, label) in tabs {
+        spans.push(Span::styled(label, if screen == app.screen { theme.tab_open } else { theme.tab }));
+    }
+    spans.push(Span::raw(" "));
     spans.push(Span::styled(fit(&location(app), room).into_owned(), theme.location));
     for badge in badges {
         spans.push(Span::raw(" "));
@@ -28,6 +34,31 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) 
     let width = (scanned.width() as u16 + 1).min(area.width);
     let right = Rect { x: area.right() - width, width, ..area };
     Line::from(Span::styled(scanned, theme.dim)).render(right, frame.buffer_mut());
+}
+
+/// Before the tabs; on small screens the tabs say enough.
+fn name(width: u16) -> &'static str {
+    if width >= 60 { " animecache " } else { " " }
+}
+
+/// The tabs with their labels, from left to right. The one of a run under way says how far that is.
+fn tabs(app: &App) -> [(Screen, String); 2] {
+    let enrich = match &app.enrich.running {
+        Some(running) => format!(" Enrich {:.0}% ", (running.share() * 100.0).floor()),
+        None => " Enrich ".to_owned(),
+    };
+    [(Screen::Browse, " Browse ".to_owned()), (Screen::Enrich, enrich)]
+}
+
+/// The tab at a place of the screen.
+pub fn screen_at(app: &App, at: Position) -> Option<Screen> {
+    let header = app.regions().header;
+    let mut from = header.x + name(header.width).width() as u16;
+    tabs(app).into_iter().find_map(|(screen, label)| {
+        let area = Rect::new(from, header.y, label.width() as u16, header.height);
+        from = area.right();
+        area.contains(at).then_some(screen)
+    })
 }
 
 fn location(app: &App) -> String {
@@ -71,6 +102,12 @@ pub(super) fn draw_filter(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &
     let mut text = Rect { x: area.x + 3, width: area.width.saturating_sub(3 + counts_width + 2), ..area };
     if area.width < 3 {
         return;
+    }
+    if let Some(touched) = &filter.query.touched {
+        let chip = format!(" {} ", fit(&format!("run of {}", touched.name), usize::from(text.width / 2)));
+        let width = (chip.width() as u16 + 1).min(text.width);
+        frame.render_widget(Span::styled(chip, theme.badge_demo), Rect { width: width.saturating_sub(1), ..text });
+        text = Rect { x: text.x + width, width: text.width - width, ..text };
     }
     if filter.is_active || !filter.text.is_empty() {
         let mut line = filter.text.clone();

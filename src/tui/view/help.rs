@@ -30,6 +30,8 @@ pub fn lines(app: &App) -> Vec<HelpLine> {
         ("In the tree", Mode::Tree),
         ("In the inspector", Mode::Inspector),
         ("In the watch", Mode::Watch),
+        ("On the Enrich tab", Mode::Enrich),
+        ("In its search line", Mode::Search),
         ("In the filter line", Mode::Filter),
         ("In dialogs", Mode::Confirm),
         ("Typing into dialogs", Mode::Input),

@@ -1,5 +1,7 @@
 //! Where everything is on the screen. Pure: drawing and the mouse ask the same function.
 
+pub mod enrich;
+
 use ratatui::layout::{Constraint, Layout, Rect, Size};
 
 use crate::tui::app::Focus;

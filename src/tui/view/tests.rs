@@ -12,8 +12,9 @@ use super::draw;
 use super::theme::Theme;
 use crate::tui::app::App;
 use crate::tui::app::rates::Tally;
-use crate::tui::fixture::{NOW, blank, count, entries, listed, press, tally};
-use crate::tui::message::Message;
+use crate::tui::effect::Effect;
+use crate::tui::fixture::{NOW, blank, count, enriching, entries, listed, press, run, tallies, tally};
+use crate::tui::message::{Message, Outcome, Progress};
 use crate::tui::update::update;
 use crate::tui::{Options, THEME};
 
@@ -130,11 +131,96 @@ fn the_selected_row_stands_out(#[case] has_color: bool) {
 #[test]
 fn every_state_is_drawn_at_every_size() {
     for (width, height) in [(0, 0), (1, 1), (5, 3), (20, 5), (40, 10), (59, 13), (76, 14), (170, 30), (300, 80)] {
-        for keys in ["", "/jikan", "?", "d", "D", "t", "<tab><tab>]", "z", "<tab>", "Vjj", "w", "wm"] {
+        for keys in ["", "/jikan", "?", "d", "D", "t", "<tab><tab>]", "z", "<tab>", "Vjj", "w", "wm", "e"] {
             let mut app = at(width, height);
             count(&mut app, tally());
             press(&mut app, keys);
             frame(&app, true);
         }
+        for keys in ["", "/bebop", "<tab><tab>", "<tab><tab><tab>G", "<tab><tab><tab>z", "<enter>", "?"] {
+            for runs in [vec![], vec![run()]] {
+                let mut app = enriching(Size::new(width, height), runs);
+                press(&mut app, keys);
+                frame(&app, true);
+            }
+        }
     }
+}
+
+/// An enrichment under way.
+fn under_way(width: u16, height: u16) -> App {
+    let mut app = enriching(Size::new(width, height), vec![run()]);
+    let effects = press(&mut app, "<enter>");
+    let [Effect::Enrich { ticket, .. }] = effects[..] else { panic!("{effects:?}") };
+    let tallies = tallies(&app);
+    update(&mut app, Message::Progress(ticket, Progress::Enriching(tallies)));
+    update(&mut app, Message::Tick(NOW + 4.0));
+    app
+}
+
+#[rstest]
+#[case("large", 120, 40)]
+#[case("medium", 80, 24)]
+#[case("tiny", 40, 10)]
+fn an_enrichment_under_way(#[case] name: &str, #[case] width: u16, #[case] height: u16) {
+    assert_snapshot!(format!("enrichment_under_way_{name}"), frame(&under_way(width, height), true).backend());
+}
+
+#[rstest]
+#[case("large", 120, 40, "")]
+#[case("medium", 80, 24, "/bebop<enter>")]
+#[case("tiny", 40, 10, "l")]
+fn an_enrichment_that_is_over(#[case] name: &str, #[case] width: u16, #[case] height: u16, #[case] keys: &str) {
+    let mut app = enriching(Size::new(width, height), vec![run()]);
+    press(&mut app, keys);
+    assert_snapshot!(format!("enrichment_over_{name}"), frame(&app, true).backend());
+}
+
+#[test]
+fn before_anything_was_enriched() {
+    let mut app = enriching(Size::new(80, 24), Vec::new());
+    press(&mut app, "jjj");
+    assert_snapshot!(frame(&app, true).backend());
+}
+
+#[test]
+fn what_cannot_be_had_for_enriching_is_said() {
+    let mut app = at(80, 24);
+    let effects = press(&mut app, "e");
+    let screen = frame(&app, true).backend().to_string();
+    assert!(screen.contains("reading the catalogue") && screen.contains("reading the runs"), "{screen}");
+    let [Effect::Offer(titles), Effect::LoadRuns(history)] = effects[..] else { panic!("{effects:?}") };
+    let problem = "no \u{1b}such file".to_owned();
+    update(&mut app, Message::Done(titles, Outcome::Offered(Err(problem))));
+    let error = cache_core::Error::Config("cannot be reached".to_owned());
+    update(&mut app, Message::Done(history, Outcome::Runs(Err(error))));
+    let screen = frame(&app, true).backend().to_string();
+    assert!(screen.contains("no ␛such file") && screen.contains("cannot be reached"), "{screen}");
+}
+
+#[test]
+fn every_problem_of_a_run_is_there_in_full() {
+    let mut app = enriching(Size::new(80, 24), vec![run()]);
+    press(&mut app, "lz");
+    let words = |app: &App| {
+        let screen = frame(app, true).backend().to_string();
+        screen.split(['"', '│', ' ', '\n']).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+    };
+    let all = words(&app);
+    for part in [
+        "banned: ␛[2J leave AniDB alone for a day, it says, and whoever does not is banned for longer",
+        "$.episodes[3].title:",
+    ] {
+        assert!(all.contains(part), "{part}: {all}");
+    }
+    press(&mut app, "G");
+    assert!(words(&app).contains("200.0 ms") || words(&app).contains("220.0 ms"), "{}", words(&app));
+}
+
+#[test]
+fn what_a_run_touched_is_named_while_it_is_browsed() {
+    let mut app = enriching(Size::new(120, 40), vec![run()]);
+    press(&mut app, "o");
+    let screen = frame(&app, true).backend().to_string();
+    assert!(screen.contains(" run of Cowboy Bebop ") && screen.contains("2 of 9 entries"), "{screen}");
 }

@@ -22,7 +22,7 @@ macro_rules! theme {
 }
 
 theme! {
-    title, location, dim, faint, text, strong, frame, frame_focused, heading, heading_sorted, selected,
+    title, tab, tab_open, location, dim, faint, text, strong, frame, frame_focused, heading, heading_sorted, selected,
     selected_unfocused, in_range, mark, key, good, note, bad, error, badge_demo, badge_read_only, badge_fallback,
     badge_lost, dialog, dialog_frame, json_name, json_text, json_number, json_word,
 }

@@ -1,0 +1,272 @@
+//! The Enrich tab: what could be enriched, what is under way, and what came of earlier runs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cache_core::Service;
+use tui_textarea::TextArea;
+
+use super::inspector::Loadable;
+use crate::enrich::anime::Anime;
+use crate::enrich::history::Run;
+use crate::enrich::meter::Tally;
+use crate::enrich::run::{Lap, Plan, Progress, TIME_LIMIT};
+use crate::enrich::source::SERVICES;
+use crate::enrich::way::Mode;
+use crate::tui::message::Ticket;
+
+/// Which pane of the tab keys go to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Pane {
+    /// The titles.
+    #[default]
+    Titles,
+    /// The services that are asked.
+    Services,
+    /// The runs of late.
+    Runs,
+    /// How one of them goes, or what came of it.
+    Outcome,
+}
+
+impl Pane {
+    /// All panes, in the order in which they are stepped through.
+    pub const ALL: [Self; 4] = [Self::Titles, Self::Services, Self::Runs, Self::Outcome];
+}
+
+/// What can be enriched, and where.
+#[derive(Debug, PartialEq)]
+pub struct Offer {
+    /// The titles.
+    pub titles: Vec<Anime>,
+    /// The host of each service.
+    pub hosts: Vec<(Service, String)>,
+}
+
+/// A cursor in a list that may be longer than its pane.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// The selected line.
+    pub cursor: usize,
+    /// The first line on the screen.
+    pub offset: usize,
+}
+
+/// A run under way.
+#[derive(Debug)]
+pub struct Running {
+    /// The request.
+    pub ticket: Ticket,
+    /// What is enriched.
+    pub title: String,
+    /// When it began; Unix seconds.
+    pub since: f64,
+    /// How far each service is.
+    pub services: Vec<ServiceTally>,
+}
+
+/// How far a service is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceTally {
+    /// The service.
+    pub service: Service,
+    /// The first pass.
+    pub cold: PassTally,
+    /// The second.
+    pub warm: PassTally,
+}
+
+/// How far one pass over a service is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PassTally {
+    /// What was asked and answered by now.
+    pub tally: Tally,
+    /// How long it took, or has taken; `None`: it has not begun.
+    pub time: Option<Duration>,
+    /// Whether it went well; `None`: it is not over.
+    pub is_ok: Option<bool>,
+}
+
+/// What the outcome pane is about.
+#[derive(Clone, Copy, Debug)]
+pub enum Shown<'a> {
+    /// Nothing was ever enriched.
+    Nothing,
+    /// What is under way.
+    Running(&'a Running),
+    /// What is over.
+    Run(&'a Run),
+}
+
+/// The tab.
+#[derive(Debug)]
+pub struct Enrich {
+    /// Which pane keys go to.
+    pub pane: Pane,
+    /// It has the screen for itself.
+    pub is_zoomed: bool,
+    /// What can be enriched.
+    pub offer: Loadable<Offer, String>,
+    /// What is looked for among the titles.
+    pub search: TextArea<'static>,
+    /// Keys go to that line.
+    pub is_searching: bool,
+    /// The titles that were found, by their places in the offer.
+    pub found: Vec<usize>,
+    /// Where in them.
+    pub title: Place,
+    /// The services that are left out.
+    pub unticked: Vec<Service>,
+    /// Where among the services.
+    pub service: Place,
+    /// Whether the runs of late were read.
+    pub history: Loadable<(), String>,
+    /// The runs of late, newest first.
+    pub runs: Vec<Run>,
+    /// Where among them, with the one under way before the first.
+    pub run: Place,
+    /// The run under way.
+    pub running: Option<Running>,
+    /// The first line of the outcome on the screen.
+    pub outcome_offset: usize,
+    /// The cache holds other entries since it was listed.
+    pub has_stored: bool,
+}
+
+impl Default for Enrich {
+    fn default() -> Self {
+        Self {
+            pane: Pane::default(),
+            is_zoomed: false,
+            offer: Loadable::Idle,
+            search: TextArea::default(),
+            is_searching: false,
+            found: Vec::new(),
+            title: Place::default(),
+            unticked: Vec::new(),
+            service: Place::default(),
+            history: Loadable::Idle,
+            runs: Vec::new(),
+            run: Place::default(),
+            running: None,
+            outcome_offset: 0,
+            has_stored: false,
+        }
+    }
+}
+
+impl ServiceTally {
+    /// How far all services are now.
+    pub fn all(progress: &Progress) -> Vec<Self> {
+        let of = |lap: &Arc<Lap>| PassTally {
+            tally: lap.tally(),
+            time: lap.time(),
+            is_ok: lap.outcome().map(Result::is_ok),
+        };
+        let services = progress.services.iter();
+        services.map(|each| Self { service: each.service, cold: of(&each.cold), warm: of(&each.warm) }).collect()
+    }
+}
+
+impl Place {
+    /// Keeps the cursor in a list of `count` lines, and on a screen with `height` of them.
+    pub fn settle(&mut self, count: usize, height: usize) {
+        let height = height.max(1);
+        self.cursor = self.cursor.min(count.saturating_sub(1));
+        self.offset =
+            self.offset.clamp((self.cursor + 1).saturating_sub(height), self.cursor).min(count.saturating_sub(height));
+    }
+}
+
+impl Enrich {
+    /// The titles that there are.
+    pub fn titles(&self) -> &[Anime] {
+        if let Loadable::Ready(offer) = &self.offer { &offer.titles } else { &[] }
+    }
+
+    /// The selected title.
+    pub fn selected(&self) -> Option<&Anime> {
+        self.titles().get(*self.found.get(self.title.cursor)?)
+    }
+
+    /// Where a service answers, once that is known.
+    pub fn host(&self, service: Service) -> Option<&str> {
+        let Loadable::Ready(offer) = &self.offer else { return None };
+        offer.hosts.iter().find(|(of, _)| *of == service).map(|(_, host)| host.as_str())
+    }
+
+    /// Finds the titles with all words of the search line in them, in any case.
+    pub fn look_up(&mut self) {
+        let text = self.search.lines().join(" ").to_lowercase();
+        let words: Vec<&str> = text.split_whitespace().collect();
+        let is_meant = |anime: &Anime| {
+            let title = anime.title.to_lowercase();
+            words.iter().all(|word| title.contains(word))
+        };
+        self.found = (0..self.titles().len()).filter(|at| is_meant(&self.titles()[*at])).collect();
+        self.title = Place::default();
+    }
+
+    /// Whether a service is asked.
+    pub fn is_ticked(&self, service: Service) -> bool {
+        !self.unticked.contains(&service)
+    }
+
+    /// Asks a service, or no longer.
+    pub fn tick(&mut self, service: Service) {
+        let before = self.unticked.len();
+        self.unticked.retain(|other| *other != service);
+        if self.unticked.len() == before {
+            self.unticked.push(service);
+        }
+    }
+
+    /// What a run would do now; `None`: no title is selected.
+    pub fn plan(&self, mode: Mode) -> Option<Plan> {
+        let services = SERVICES.into_iter().filter(|service| self.is_ticked(*service)).collect();
+        Some(Plan { anime: self.selected()?.clone(), services, mode, time_limit: TIME_LIMIT })
+    }
+
+    /// How many lines the list of runs has.
+    pub fn run_count(&self) -> usize {
+        self.runs.len() + usize::from(self.running.is_some())
+    }
+
+    /// What a line of the list of runs is about.
+    pub fn run_at(&self, line: usize) -> Shown<'_> {
+        let at = match &self.running {
+            Some(running) if line == 0 => return Shown::Running(running),
+            Some(_) => line - 1,
+            None => line,
+        };
+        self.runs.get(at).map_or(Shown::Nothing, Shown::Run)
+    }
+
+    /// What the outcome pane is about.
+    pub fn shown(&self) -> Shown<'_> {
+        self.run_at(self.run.cursor)
+    }
+}
+
+impl Running {
+    /// Whether the second pass has begun.
+    pub fn is_warm(&self) -> bool {
+        self.services.iter().any(|of| of.warm.time.is_some())
+    }
+
+    /// How much of the first pass is done, as far as is known what there is to do: all services count alike.
+    pub fn share(&self) -> f64 {
+        let share = |of: &ServiceTally| if of.cold.is_ok.is_some() { 1.0 } else { share_of(&of.cold.tally) };
+        self.services.iter().map(share).sum::<f64>() / self.services.len().max(1) as f64
+    }
+
+    /// How long it has been under way.
+    pub fn time(&self, now: f64) -> Duration {
+        Duration::from_secs_f64((now - self.since).max(0.0))
+    }
+}
+
+/// How much is done of what is known that there is to do.
+pub fn share_of(tally: &Tally) -> f64 {
+    if tally.expected > 0 { tally.requests as f64 / tally.expected as f64 } else { 0.0 }
+}

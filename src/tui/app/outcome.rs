@@ -1,0 +1,134 @@
+//! What came of a run, line by line: the table, then every problem in full, then both passes drawn to scale.
+
+use crate::enrich::history::Run;
+use crate::enrich::report::{Pass, ServiceReport};
+use crate::output::safe;
+use crate::tui::app::App;
+
+/// A line of the outcome.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Line {
+    /// The names of the columns.
+    Columns,
+    /// What came of one service, by its place in the report.
+    Service(usize),
+    /// What came of all of them.
+    All,
+    /// Something worth knowing.
+    Note(String),
+    /// What is wrong with a service: the first line of it, and the others.
+    Problem(&'static str, String),
+    More(String),
+    /// How long a pass over one service took, as a part of the longest.
+    Bar {
+        name: &'static str,
+        is_warm: bool,
+        seconds: f64,
+        share: f64,
+    },
+    Blank,
+}
+
+/// Columns of the pane that are for text.
+pub fn width(app: &App) -> usize {
+    usize::from(app.regions().inside(app.enrich_panes().outcome).width).saturating_sub(2)
+}
+
+/// All lines about a run, texts wrapped to a width in columns.
+pub fn lines(run: &Run, width: usize) -> Vec<Line> {
+    let report = &run.report;
+    let mut lines = vec![Line::Columns];
+    lines.extend((0..report.services.len()).map(Line::Service));
+    lines.push(Line::All);
+    let notes = notes(&report.services);
+    if !notes.is_empty() {
+        lines.push(Line::Blank);
+        lines.extend(notes.iter().flat_map(|note| wrap(note, width)).map(Line::Note));
+    }
+    for service in &report.services {
+        let name = service.service.name();
+        for problem in [&service.error, &service.difference].into_iter().flatten() {
+            let mut texts =
+                safe::lines(problem).flat_map(|text| wrap(&text, width.saturating_sub(NAME))).collect::<Vec<_>>();
+            lines.push(Line::Blank);
+            lines.push(Line::Problem(name, if texts.is_empty() { String::new() } else { texts.remove(0) }));
+            lines.extend(texts.into_iter().map(Line::More));
+        }
+    }
+    lines.extend(bars(&report.services));
+    lines
+}
+
+/// Columns of a service's name, with a blank.
+pub const NAME: usize = 14;
+
+fn notes(services: &[ServiceReport]) -> Vec<String> {
+    let mut notes = Vec::new();
+    let cold = services.iter().filter(|service| service.ok);
+    if cold.clone().next().is_some() && cold.clone().all(|service| service.cold.is_warm()) {
+        notes.push("The first pass came from the cache already; a fresh run shows a cold one.".to_owned());
+    }
+    let waited: f64 = services.iter().map(|service| service.cold.waited).sum();
+    if waited >= 0.1 {
+        notes.push(format!("{waited:.1} s of the first pass were waits for the services' rate limits."));
+    }
+    notes
+}
+
+/// Both passes of each service that has both, the longest as long as there is room.
+fn bars(services: &[ServiceReport]) -> Vec<Line> {
+    let both: Vec<(&ServiceReport, &Pass)> =
+        services.iter().filter_map(|service| Some((service, service.warm.as_ref()?))).collect();
+    let longest = both.iter().map(|(service, warm)| service.cold.seconds.max(warm.seconds)).fold(0.0, f64::max);
+    if longest <= 0.0 {
+        return Vec::new();
+    }
+    let bar = |name, is_warm, seconds: f64| Line::Bar { name, is_warm, seconds, share: seconds / longest };
+    let of = |(service, warm): (&ServiceReport, &Pass)| {
+        [bar(service.service.name(), false, service.cold.seconds), bar("", true, warm.seconds)]
+    };
+    std::iter::once(Line::Blank).chain(both.into_iter().flat_map(of)).collect()
+}
+
+/// Splits a text at blanks into lines of at most so many columns; longer words are split anywhere.
+pub fn wrap(text: &str, width: usize) -> Vec<String> {
+    use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+    let width = width.max(8);
+    let mut lines = vec![String::new()];
+    let mut used = 0;
+    for word in text.split_inclusive(' ') {
+        let columns = word.trim_end().width();
+        if used > 0 && used + columns > width && columns <= width {
+            lines.push(String::new());
+            used = 0;
+        }
+        for character in word.chars() {
+            let columns = character.width().unwrap_or(0);
+            if used + columns > width {
+                if character == ' ' {
+                    continue;
+                }
+                lines.push(String::new());
+                used = 0;
+            }
+            if let Some(line) = lines.last_mut() {
+                line.push(character);
+            }
+            used += columns;
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_texts_are_wrapped_at_blanks_and_lose_nothing() {
+        assert_eq!(wrap("status 503 from the server", 10), ["status 503", "from the ", "server"]);
+        assert_eq!(wrap("abcdefghijklmno p", 10), ["abcdefghij", "klmno p"]);
+        assert_eq!(wrap("ワンピース ワン", 8), ["ワンピー", "ス ワン"]);
+        assert_eq!(wrap("", 10), [""]);
+    }
+}

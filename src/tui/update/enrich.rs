@@ -1,0 +1,340 @@
+//! Keys on the Enrich tab, and what the runner reports of it.
+
+use std::collections::HashSet;
+
+use cache_core::{Error, chain};
+use crossterm::event::KeyEvent;
+use tui_textarea::TextArea;
+
+use super::{filter, moved, outcome, tree};
+use crate::enrich::history::Run;
+use crate::enrich::source::SERVICES;
+use crate::enrich::way::Mode;
+use crate::output::safe;
+use crate::tui::action::Action;
+use crate::tui::app::dialog::Dialog;
+use crate::tui::app::enrich::{Enrich, Offer, Pane, Place, Running, ServiceTally, Shown};
+use crate::tui::app::inspector::Loadable;
+use crate::tui::app::query::Touched;
+use crate::tui::app::{App, Focus, Screen, outcome as lines};
+use crate::tui::effect::Effect;
+use crate::tui::message::Ticket;
+use crate::tui::view::layout::Regions;
+
+/// Shows the tab.
+pub(super) fn open(app: &mut App) -> Vec<Effect> {
+    app.screen = Screen::Enrich;
+    app.filter.is_active = false;
+    let mut effects = super::watch::end(app);
+    effects.extend(load(app));
+    effects
+}
+
+/// Goes back to browsing, where what was stored meanwhile is listed too.
+pub(super) fn leave(app: &mut App) -> Vec<Effect> {
+    app.screen = Screen::Browse;
+    app.enrich.is_searching = false;
+    if std::mem::take(&mut app.enrich.has_stored) { outcome::begin_scan(app) } else { Vec::new() }
+}
+
+/// Asks for what the tab shows and does not have yet.
+pub(super) fn load(app: &mut App) -> Vec<Effect> {
+    let mut effects = Vec::new();
+    if app.screen != Screen::Enrich {
+        return effects;
+    }
+    if matches!(app.enrich.offer, Loadable::Idle) {
+        let ticket = app.ticket();
+        app.enrich.offer = Loadable::Loading(ticket);
+        effects.push(Effect::Offer(ticket));
+    }
+    if matches!(app.enrich.history, Loadable::Idle) && app.backend().is_some() {
+        let ticket = app.ticket();
+        app.enrich.history = Loadable::Loading(ticket);
+        effects.push(Effect::LoadRuns(ticket));
+    }
+    effects
+}
+
+/// Another store answers now, which keeps other runs.
+pub(super) fn move_to_other_store(app: &mut App) -> Vec<Effect> {
+    app.enrich.runs.clear();
+    app.enrich.history = Loadable::Idle;
+    keep_on_screen(app);
+    load(app)
+}
+
+pub(super) fn press(app: &mut App, key: KeyEvent) -> Vec<Effect> {
+    if app.enrich.search.input(key) {
+        look_up(app);
+    }
+    Vec::new()
+}
+
+pub(super) fn paste(app: &mut App, text: &str) -> Vec<Effect> {
+    app.enrich.search.insert_str(text);
+    look_up(app);
+    Vec::new()
+}
+
+fn look_up(app: &mut App) {
+    app.enrich.look_up();
+    keep_on_screen(app);
+}
+
+/// Keys in the search line.
+pub(super) fn search(app: &mut App, action: Action) -> Vec<Effect> {
+    match action {
+        Action::Accept => app.enrich.is_searching = false,
+        Action::Close | Action::ClearText => {
+            app.enrich.is_searching = action == Action::ClearText;
+            app.enrich.search = TextArea::default();
+            look_up(app);
+        }
+        _ => step(app, action),
+    }
+    Vec::new()
+}
+
+pub(super) fn act(app: &mut App, action: Action) -> Vec<Effect> {
+    match action {
+        Action::Help => app.dialog = Some(Dialog::Help { offset: 0 }),
+        Action::Browse => return leave(app),
+        Action::Search => {
+            app.enrich.is_searching = true;
+            app.enrich.is_zoomed = false;
+            app.enrich.pane = Pane::Titles;
+        }
+        Action::Run if app.enrich.pane == Pane::Runs => app.enrich.pane = Pane::Outcome,
+        Action::Run => return run(app, Mode::Usual),
+        Action::RunFresh => return run(app, Mode::Fresh),
+        Action::OpenTouched => return open_touched(app),
+        Action::Close => return close(app),
+        Action::Refresh => {
+            app.enrich.history = Loadable::Idle;
+            if matches!(app.enrich.offer, Loadable::Failed(_)) {
+                app.enrich.offer = Loadable::Idle;
+            }
+            return load(app);
+        }
+        Action::NextPane => step_pane(app, 1),
+        Action::PreviousPane => step_pane(app, Pane::ALL.len() - 1),
+        Action::Left => app.enrich.pane = Pane::Titles,
+        Action::Right => app.enrich.pane = Pane::Outcome,
+        Action::Mark if app.enrich.pane == Pane::Services => tick(app, app.enrich.service.cursor),
+        Action::MarkShown => app.enrich.unticked.clear(),
+        Action::ClearMarks => app.enrich.unticked = SERVICES.to_vec(),
+        Action::Zoom => app.enrich.is_zoomed = !app.enrich.is_zoomed,
+        _ => step(app, action),
+    }
+    keep_on_screen(app);
+    Vec::new()
+}
+
+/// A service of the list is asked from now on, or no longer.
+pub(super) fn tick(app: &mut App, line: usize) {
+    if let Some(service) = SERVICES.get(line) {
+        app.enrich.tick(*service);
+    }
+}
+
+/// Moves in the pane with the focus.
+pub(super) fn step(app: &mut App, action: Action) {
+    let pane = app.enrich.pane;
+    let page = app.regions().inside(app.enrich_panes().of(pane)).height.into();
+    let count = count(app, pane);
+    let at = match pane {
+        Pane::Outcome => app.enrich.outcome_offset,
+        _ => place(&mut app.enrich, pane).map_or(0, |place| place.cursor),
+    };
+    if let Some(to) = moved(action, at, count, page) {
+        go_to(app, pane, to);
+    }
+}
+
+/// Puts the cursor of a pane on a line, as near as there is one.
+pub(super) fn go_to(app: &mut App, pane: Pane, line: usize) {
+    match place(&mut app.enrich, pane) {
+        Some(place) => place.cursor = line,
+        None => app.enrich.outcome_offset = line,
+    }
+    if pane == Pane::Runs {
+        app.enrich.outcome_offset = 0;
+    }
+    keep_on_screen(app);
+}
+
+fn place(enrich: &mut Enrich, pane: Pane) -> Option<&mut Place> {
+    match pane {
+        Pane::Titles => Some(&mut enrich.title),
+        Pane::Services => Some(&mut enrich.service),
+        Pane::Runs => Some(&mut enrich.run),
+        Pane::Outcome => None,
+    }
+}
+
+/// How many lines a pane has to show.
+fn count(app: &App, pane: Pane) -> usize {
+    match pane {
+        Pane::Titles => app.enrich.found.len(),
+        Pane::Services => SERVICES.len(),
+        Pane::Runs => app.enrich.run_count(),
+        Pane::Outcome => match app.enrich.shown() {
+            Shown::Run(run) => lines::lines(run, lines::width(app)).len(),
+            Shown::Running(_) | Shown::Nothing => 0,
+        },
+    }
+}
+
+/// Scrolls as little as needed to have every cursor on the screen.
+pub(super) fn keep_on_screen(app: &mut App) {
+    let (regions, panes): (Regions, _) = (app.regions(), app.enrich_panes());
+    for pane in Pane::ALL {
+        let (count, height) = (count(app, pane), usize::from(regions.inside(panes.of(pane)).height));
+        match place(&mut app.enrich, pane) {
+            Some(place) => place.settle(count, height),
+            None => app.enrich.outcome_offset = app.enrich.outcome_offset.min(count.saturating_sub(height)),
+        }
+    }
+}
+
+fn step_pane(app: &mut App, by: usize) {
+    let at = Pane::ALL.iter().position(|pane| *pane == app.enrich.pane).unwrap_or_default();
+    app.enrich.pane = Pane::ALL[(at + by) % Pane::ALL.len()];
+}
+
+fn run(app: &mut App, mode: Mode) -> Vec<Effect> {
+    if app.options.is_read_only {
+        app.complain("read-only: an enrichment would store what it fetches");
+        return Vec::new();
+    }
+    if app.backend().is_none() {
+        app.complain("the cache is still being opened");
+        return Vec::new();
+    }
+    if app.enrich.running.is_some() {
+        app.complain("one enrichment at a time: Esc cancels the one under way");
+        return Vec::new();
+    }
+    let Some(plan) = app.enrich.plan(mode) else {
+        app.complain("no title is selected");
+        return Vec::new();
+    };
+    if plan.asked().next().is_none() {
+        app.complain("no service that is ticked knows this title");
+        return Vec::new();
+    }
+    let ticket = app.ticket();
+    let services = ServiceTally::all(&plan.progress());
+    app.enrich.running = Some(Running { ticket, title: plan.anime.name(), since: app.now, services });
+    go_to(app, Pane::Runs, 0);
+    if app.enrich_panes().outcome.is_empty() {
+        app.enrich.pane = Pane::Outcome;
+    }
+    vec![Effect::Enrich { ticket, plan: Box::new(plan) }]
+}
+
+/// What was begun last ends first.
+fn close(app: &mut App) -> Vec<Effect> {
+    if app.enrich.is_zoomed {
+        app.enrich.is_zoomed = false;
+    } else if let Some(running) = app.enrich.running.take() {
+        app.notify(format!("the enrichment of {} was cancelled", safe::line(&running.title)));
+        app.enrich.has_stored = true;
+        keep_on_screen(app);
+        return vec![Effect::Cancel(running.ticket)];
+    } else if !app.enrich.search.is_empty() {
+        app.enrich.search = TextArea::default();
+        look_up(app);
+    } else if app.enrich.pane != Pane::Titles {
+        app.enrich.pane = Pane::Titles;
+    } else {
+        return leave(app);
+    }
+    keep_on_screen(app);
+    Vec::new()
+}
+
+/// Browses exactly what the run that is shown touched.
+fn open_touched(app: &mut App) -> Vec<Effect> {
+    let Shown::Run(Run { report, .. }) = app.enrich.shown() else {
+        app.complain("no run that is over is selected");
+        return Vec::new();
+    };
+    let keys: HashSet<Vec<u8>> =
+        report.services.iter().flat_map(|service| &service.keys).map(|key| key.clone().into_bytes()).collect();
+    if keys.is_empty() {
+        app.complain("this run touched no entry");
+        return Vec::new();
+    }
+    let touched = Touched { name: safe::line(&report.title).into_owned(), keys };
+    app.enrich.has_stored = true;
+    tree::choose(app, crate::tui::app::tree::ROOT);
+    app.focus = Focus::Table;
+    app.inspector.is_zoomed = false;
+    let mut effects = filter::choose(app, touched);
+    effects.extend(leave(app));
+    effects
+}
+
+pub(super) fn progress(app: &mut App, ticket: Ticket, services: Vec<ServiceTally>) {
+    if let Some(running) = app.enrich.running.as_mut().filter(|running| running.ticket == ticket) {
+        running.services = services;
+    }
+}
+
+/// A run is over; `problem`: why the store does not keep it.
+pub(super) fn done(app: &mut App, ticket: Ticket, run: Run, problem: Option<Error>) -> Vec<Effect> {
+    if app.enrich.running.take_if(|running| running.ticket == ticket).is_none() {
+        return Vec::new();
+    }
+    let failed = run.report.services.iter().filter(|service| !service.ok).count();
+    let title = safe::line(&run.report.title).into_owned();
+    match problem {
+        Some(error) => app.complain(format!("the run is not kept: {}", safe::line(&chain(&error)))),
+        None if failed > 0 => {
+            app.complain(format!("{title}: {failed} of {} services failed", run.report.services.len()));
+        }
+        None if run.report.identical == Some(false) => {
+            app.complain(format!("{title}: the second pass brought something else"));
+        }
+        None => app.notify(format!("{title} is enriched")),
+    }
+    // It takes the line that it had while it was under way.
+    app.enrich.runs.insert(0, run);
+    app.enrich.outcome_offset = 0;
+    app.enrich.has_stored = true;
+    keep_on_screen(app);
+    if app.screen == Screen::Browse { leave(app) } else { Vec::new() }
+}
+
+pub(super) fn offered(app: &mut App, ticket: Ticket, offer: Result<Offer, String>) {
+    if matches!(app.enrich.offer, Loadable::Loading(awaited) if awaited == ticket) {
+        app.enrich.offer = match offer {
+            Ok(offer) => Loadable::Ready(offer),
+            Err(problem) => Loadable::Failed(problem),
+        };
+        look_up(app);
+    }
+}
+
+pub(super) fn listed(app: &mut App, ticket: Ticket, runs: Result<Vec<Run>, Error>) {
+    if !matches!(app.enrich.history, Loadable::Loading(awaited) if awaited == ticket) {
+        return;
+    }
+    let selected = match app.enrich.shown() {
+        Shown::Run(run) => Some(run.at),
+        Shown::Running(_) | Shown::Nothing => None,
+    };
+    match runs {
+        Ok(runs) => {
+            app.enrich.history = Loadable::Ready(());
+            app.enrich.runs = runs;
+            let above = usize::from(app.enrich.running.is_some());
+            let same = app.enrich.runs.iter().position(|run| Some(run.at) == selected);
+            app.enrich.run.cursor = same.map_or(0, |at| at + above);
+        }
+        Err(error) => app.enrich.history = Loadable::Failed(safe::line(&chain(&error)).into_owned()),
+    }
+    keep_on_screen(app);
+}

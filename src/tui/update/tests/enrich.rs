@@ -1,0 +1,210 @@
+//! Decisions on the Enrich tab.
+
+use cache_core::{Error, Health, Service};
+use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+use ratatui::layout::{Position, Rect, Size};
+use rstest::rstest;
+
+use crate::enrich::run::Plan;
+use crate::enrich::source::SERVICES;
+use crate::enrich::way::Mode;
+use crate::tui::Options;
+use crate::tui::app::enrich::{Pane, Shown};
+use crate::tui::app::{App, Screen};
+use crate::tui::effect::Effect;
+use crate::tui::fixture::{NOW, backend, blank, enriching, entries, listed, offer, press, run, scan_of, tallies};
+use crate::tui::message::{Message, Outcome, Progress, Ticket};
+use crate::tui::update::{start, update};
+
+fn at_once() -> App {
+    enriching(Size::new(120, 40), vec![run()])
+}
+
+/// The one enrichment that is to begin.
+fn begun(effects: &[Effect]) -> (Ticket, &Plan) {
+    match effects {
+        [Effect::Enrich { ticket, plan }] => (*ticket, plan),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn notice(app: &App) -> &str {
+    app.notice.as_ref().map_or("", |notice| &notice.text)
+}
+
+fn click(app: &mut App, at: Rect, line: u16) -> Vec<Effect> {
+    let kind = MouseEventKind::Down(MouseButton::Left);
+    let Position { x, y } = at.as_position();
+    update(app, Message::Mouse(MouseEvent { kind, column: x + 2, row: y + line, modifiers: KeyModifiers::NONE }))
+}
+
+#[rstest]
+#[case("<enter>", "Cowboy Bebop", Mode::Usual, &SERVICES)]
+#[case("jf", "Sousou no Frieren", Mode::Fresh, &SERVICES)]
+#[case("/tengoku<enter><enter>", "Cowboy Bebop: Tengoku no Tobira", Mode::Usual, &SERVICES)]
+#[case("/BEBOP no<enter><enter>", "Cowboy Bebop: Tengoku no Tobira", Mode::Usual, &SERVICES)]
+#[case("/zzz<esc><enter>", "Cowboy Bebop", Mode::Usual, &SERVICES)]
+#[case("<tab><space>j<space><enter>", "Cowboy Bebop", Mode::Usual, &SERVICES[2..])]
+#[case("<tab>u<space><enter>", "Cowboy Bebop", Mode::Usual, &SERVICES[..1])]
+#[case("<tab>u*<enter>", "Cowboy Bebop", Mode::Usual, &SERVICES)]
+fn what_is_chosen_is_enriched(
+    #[case] keys: &str,
+    #[case] title: &str,
+    #[case] mode: Mode,
+    #[case] services: &[Service],
+) {
+    let mut app = at_once();
+    let effects = press(&mut app, keys);
+    let (_, plan) = begun(&effects);
+    assert_eq!((plan.anime.title.as_str(), plan.mode), (title, mode));
+    assert_eq!(plan.asked().collect::<Vec<_>>(), services);
+    assert!(matches!(app.enrich.shown(), Shown::Running(_)));
+}
+
+#[rstest]
+#[case("/zzz<enter><enter>", "no title")]
+#[case("jjj<tab>uj<space><enter>", "no service")]
+fn what_cannot_be_enriched_is_said(#[case] keys: &str, #[case] reason: &str) {
+    let mut app = at_once();
+    assert_eq!(press(&mut app, keys), []);
+    assert!(notice(&app).contains(reason) && app.enrich.running.is_none(), "{}", notice(&app));
+}
+
+#[rstest]
+#[case("<enter>")]
+#[case("f")]
+fn read_only_enriches_nothing(#[case] key: &str) {
+    let options = Options { is_read_only: true, ..Options::default() };
+    let mut app = listed(Size::new(120, 40), options, entries());
+    let effects = press(&mut app, "e");
+    let [Effect::Offer(titles), _] = effects[..] else { panic!("{effects:?}") };
+    update(&mut app, Message::Done(titles, Outcome::Offered(Ok(offer()))));
+    assert_eq!(press(&mut app, key), []);
+    assert!(notice(&app).contains("read-only"));
+}
+
+#[test]
+fn it_is_shown_before_the_cache_is_open_and_reads_the_runs_then() {
+    let mut app = blank(Size::new(120, 40), Options::default());
+    let opening = start(&mut app);
+    let [Effect::Open(opening)] = opening[..] else { panic!("{opening:?}") };
+    let effects = press(&mut app, "e");
+    assert!(matches!(effects[..], [Effect::Offer(_)]), "{effects:?}");
+    assert_eq!(press(&mut app, "<enter>"), []);
+    let health = Health { backend: backend(), is_fallback: false, problem: None };
+    let effects = update(&mut app, Message::Done(opening, Outcome::Opened(Ok(health))));
+    assert!(effects.iter().any(|effect| matches!(effect, Effect::LoadRuns(_))), "{effects:?}");
+}
+
+#[test]
+fn a_run_is_followed_to_its_end_and_kept_in_view() {
+    let mut app = at_once();
+    let effects = press(&mut app, "<enter>");
+    let (ticket, _) = begun(&effects);
+    assert_eq!(press(&mut app, "<enter>"), [], "one at a time");
+    let news = tallies(&app);
+    update(&mut app, Message::Progress(Ticket(9_999), Progress::Enriching(Vec::new())));
+    update(&mut app, Message::Progress(ticket, Progress::Enriching(news.clone())));
+    assert_eq!(app.enrich.running.as_ref().map(|running| &running.services), Some(&news));
+
+    // Looking at an older run meanwhile, and leaving the tab, cancels nothing.
+    press(&mut app, "<tab><tab>je");
+    assert_eq!(app.screen, Screen::Browse);
+    let mut over = run();
+    over.at = NOW;
+    let effects = update(&mut app, Message::Done(ticket, Outcome::Enriched(Box::new(over), None)));
+    scan_of(&effects);
+    press(&mut app, "e");
+    assert!(app.enrich.running.is_none() && app.enrich.runs.len() == 2);
+    assert!(matches!(app.enrich.shown(), Shown::Run(run) if run.at < NOW), "the older one is still selected");
+    assert!(notice(&app).is_empty());
+}
+
+#[test]
+fn esc_cancels_a_run_and_its_answers_are_not_waited_for() {
+    let mut app = at_once();
+    let effects = press(&mut app, "<enter>");
+    let (ticket, _) = begun(&effects);
+    let esc = crossterm::event::KeyCode::Esc;
+    let effects = update(&mut app, Message::Key(crossterm::event::KeyEvent::new(esc, KeyModifiers::NONE)));
+    assert_eq!(effects, [Effect::Cancel(ticket)]);
+    assert!(notice(&app).contains("cancelled"));
+    update(&mut app, Message::Done(ticket, Outcome::Enriched(Box::new(run()), None)));
+    assert_eq!((app.enrich.running.is_none(), app.enrich.runs.len()), (true, 1));
+    begun(&press(&mut app, "<enter>"));
+}
+
+#[test]
+fn quitting_while_one_is_under_way_waits_for_nothing() {
+    let mut app = at_once();
+    press(&mut app, "<enter>");
+    assert_eq!(press(&mut app, "q"), [Effect::Quit]);
+}
+
+#[test]
+fn esc_goes_back_step_by_step() {
+    let mut app = at_once();
+    press(&mut app, "/bebop<enter><tab>z");
+    press(&mut app, "<esc>");
+    assert!(!app.enrich.is_zoomed && !app.enrich.search.is_empty());
+    press(&mut app, "<esc>");
+    assert!(app.enrich.search.is_empty() && app.enrich.pane == Pane::Services);
+    press(&mut app, "<esc>");
+    assert_eq!((app.enrich.pane, app.screen), (Pane::Titles, Screen::Enrich));
+    press(&mut app, "<esc>");
+    assert_eq!(app.screen, Screen::Browse);
+}
+
+#[test]
+fn what_a_run_touched_is_browsed_alone_until_esc() {
+    let mut app = at_once();
+    let effects = press(&mut app, "o");
+    scan_of(&effects);
+    let shown = |app: &App| app.rows.shown_entries().map(|entry| entry.id.text().into_owned()).collect::<Vec<_>>();
+    assert_eq!((app.screen, shown(&app).len()), (Screen::Browse, 2), "{:?}", shown(&app));
+    assert!(!app.shows_everything(), "a flush of what is shown is none of everything");
+    press(&mut app, "/anisearch<enter>");
+    assert_eq!(shown(&app), ["result_cache:anisearch_anime:82fce6a05e45281a:18878"]);
+    press(&mut app, "<esc>");
+    assert_eq!(shown(&app).len(), 2);
+    press(&mut app, "<esc>");
+    assert_eq!(shown(&app).len(), entries().len());
+}
+
+#[test]
+fn another_store_has_other_runs() {
+    let mut app = at_once();
+    let other = cache_core::Backend { location: "elsewhere".into(), ..backend() };
+    let health = Health { backend: other, is_fallback: true, problem: None };
+    let effects = update(&mut app, Message::Health(health));
+    assert!(app.enrich.runs.is_empty());
+    assert!(effects.iter().any(|effect| matches!(effect, Effect::LoadRuns(_))), "{effects:?}");
+}
+
+#[test]
+fn a_run_that_is_not_kept_is_shown_all_the_same() {
+    let mut app = at_once();
+    let effects = press(&mut app, "<enter>");
+    let (ticket, _) = begun(&effects);
+    let problem = Some(Error::Config("full".to_owned()));
+    update(&mut app, Message::Done(ticket, Outcome::Enriched(Box::new(run()), problem)));
+    assert_eq!(app.enrich.runs.len(), 2);
+    assert!(notice(&app).contains("not kept") && notice(&app).contains("full"));
+}
+
+#[test]
+fn the_mouse_turns_to_tabs_selects_and_ticks() {
+    let mut app = listed(Size::new(120, 40), Options::default(), entries());
+    let enrich = Rect::new(21, 0, 4, 1);
+    let effects = click(&mut app, enrich, 0);
+    assert!(app.screen == Screen::Enrich && effects.len() == 2, "{effects:?}");
+    let mut app = at_once();
+    let panes = app.enrich_panes();
+    click(&mut app, panes.titles, 2);
+    assert_eq!(app.enrich.selected().map(|anime| anime.title.as_str()), Some("Sousou no Frieren"));
+    click(&mut app, panes.services, 1);
+    assert!(!app.enrich.is_ticked(SERVICES[0]) && app.enrich.pane == Pane::Services);
+    let browse = Rect::new(13, 0, 4, 1);
+    click(&mut app, browse, 0);
+    assert_eq!(app.screen, Screen::Browse);
+}

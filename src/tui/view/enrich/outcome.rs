@@ -1,0 +1,234 @@
+//! How a run goes: a bar for each service; and what came of it: cold and warm beside each other, and what went wrong.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use super::super::draw_frame;
+use super::super::layout::Regions;
+use super::super::text::{fit, left, right};
+use super::super::theme::Theme;
+use super::moment;
+use crate::enrich::history::Run;
+use crate::enrich::report::{Pass, ServiceReport};
+use crate::output::{human, safe};
+use crate::tui::app::App;
+use crate::tui::app::enrich::{Pane, PassTally, Running, ServiceTally, Shown, share_of};
+use crate::tui::app::outcome::{self, Line as Part};
+
+pub(super) use crate::tui::app::outcome::NAME;
+
+/// Columns of a pass's time, of hits and of bytes, each with a blank.
+const TIME: usize = 10;
+const HITS: usize = 9;
+const BYTES: usize = 10;
+
+pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, regions: &Regions, app: &App, theme: &Theme) {
+    if area.is_empty() {
+        return;
+    }
+    let is_focused = app.enrich.pane == Pane::Outcome;
+    let shown = app.enrich.shown();
+    let title = match shown {
+        Shown::Nothing => " Outcome ".to_owned(),
+        Shown::Running(Running { title, .. }) => format!(" {} ", safe::line(title)),
+        Shown::Run(run) => format!(" {} · {} ", safe::line(&run.report.title), moment(run.at, &app.zone)),
+    };
+    let title = fit(&title, usize::from(area.width).saturating_sub(4)).into_owned();
+    draw_frame(frame, area, Line::styled(title, theme.heading_sorted), regions.is_framed, is_focused, theme);
+    let width = outcome::width(app);
+    let lines: Vec<Line<'_>> = match shown {
+        Shown::Nothing => idle(width, theme),
+        Shown::Running(running) => live(running, app.now, width, theme),
+        Shown::Run(run) => {
+            let parts = outcome::lines(run, width);
+            parts.iter().skip(app.enrich.outcome_offset).map(|part| line(part, run, width, theme)).collect()
+        }
+    };
+    for (line, row) in lines.into_iter().zip(regions.inside(area).rows()) {
+        frame.render_widget(line, Rect { x: row.x + row.width.min(1), width: row.width.saturating_sub(2), ..row });
+    }
+}
+
+/// Before the first run.
+fn idle<'a>(width: usize, theme: &Theme) -> Vec<Line<'a>> {
+    let texts = [
+        "An enrichment asks all services that are ticked for everything they have of the title, through the cache; and \
+         then a second time.",
+        "",
+        "The first pass is cold where nothing is cached yet, and waits for the services' limits. The second must come \
+         from the cache alone, and bring the same to the byte.",
+    ];
+    texts.iter().flat_map(|text| outcome::wrap(text, width)).map(|text| Line::styled(text, theme.dim)).collect()
+}
+
+fn live<'a>(running: &Running, now: f64, width: usize, theme: &Theme) -> Vec<Line<'a>> {
+    let pass = if running.is_warm() { "second pass, from the cache" } else { "first pass" };
+    let mut lines = vec![
+        Line::from(vec![
+            Span::styled(pass, theme.strong),
+            Span::styled(format!(" · {} · Esc cancels", human::duration(running.time(now).as_secs_f64())), theme.dim),
+        ]),
+        Line::default(),
+    ];
+    lines.extend(running.services.iter().map(|of| service(of, width, theme)));
+    lines
+}
+
+fn service<'a>(of: &ServiceTally, width: usize, theme: &Theme) -> Line<'a> {
+    let is_warm = of.warm.time.is_some();
+    let PassTally { tally, time, is_ok } = if is_warm { &of.warm } else { &of.cold };
+    let (state, style) = match is_ok {
+        Some(true) => (human::latency(time.map(|time| time.as_secs_f64())), theme.good),
+        Some(false) => ("failed".to_owned(), theme.bad),
+        None if tally.is_waiting => ("waiting".to_owned(), theme.note),
+        None => ("asking".to_owned(), theme.dim),
+    };
+    let requests = right(&format!("{}/{}", human::count(tally.requests), human::count(tally.expected)), HITS);
+    let facts = [
+        right(&format!("{} hits", human::count(tally.hits)), HITS),
+        right(&human::bytes(tally.bytes), BYTES),
+        right(&waited(tally.waited.as_secs_f64()), TIME + 4),
+    ];
+    let fixed = NAME + HITS + TIME;
+    let facts_width: usize = facts.iter().map(String::len).sum();
+    let has_facts = width >= fixed + facts_width + 8;
+    let room = width.saturating_sub(fixed + if has_facts { facts_width } else { 0 }).min(40);
+    let filled = ((share_of(tally) * room as f64) as usize).min(room);
+    let mut spans = vec![
+        Span::styled(left(of.service.name(), NAME), theme.text),
+        Span::styled("━".repeat(filled), if is_warm { theme.good } else { theme.note }),
+        Span::styled("─".repeat(room - filled), theme.frame),
+        Span::styled(requests, theme.text),
+    ];
+    if has_facts {
+        spans.extend(facts.map(|fact| Span::styled(fact, theme.dim)));
+    }
+    spans.push(Span::styled(right(&state, TIME), style));
+    Line::from(spans)
+}
+
+fn waited(seconds: f64) -> String {
+    if seconds < 0.05 { String::new() } else { format!("waited {seconds:.1} s") }
+}
+
+fn line<'a>(part: &Part, run: &Run, width: usize, theme: &Theme) -> Line<'a> {
+    let report = &run.report;
+    match part {
+        Part::Blank => Line::default(),
+        Part::Columns => Line::styled(
+            row(width, "service", ["asked", "bytes", "cold", "hits", "warm", "speedup", "second"]),
+            theme.heading,
+        ),
+        Part::Service(at) => {
+            report.services.get(*at).map(|service| of_service(service, width, theme)).unwrap_or_default()
+        }
+        Part::All => {
+            let sum = |pick: fn(&Pass) -> u64| report.services.iter().map(|service| pick(&service.cold)).sum::<u64>();
+            let cells = [
+                human::count(sum(|pass| pass.requests)),
+                human::bytes(sum(|pass| pass.bytes)),
+                human::latency(Some(report.cold_seconds)),
+                hits(&report.services.iter().filter_map(|service| service.warm).collect::<Vec<_>>()),
+                human::latency(report.warm_seconds),
+                report.speedup.map_or_else(|| "-".to_owned(), times),
+            ];
+            spans(width, "all", cells, report.identical, theme, true)
+        }
+        Part::Note(text) => Line::styled(text.clone(), theme.note),
+        Part::Problem(name, text) => {
+            Line::from(vec![Span::styled(left(name, outcome::NAME), theme.bad), Span::styled(text.clone(), theme.text)])
+        }
+        Part::More(text) => Line::from(vec![Span::raw(" ".repeat(NAME)), Span::styled(text.clone(), theme.text)]),
+        Part::Bar { name, is_warm, seconds, share } => {
+            let room = width.saturating_sub(NAME + TIME + 1);
+            let filled = ((share * room as f64).round() as usize).clamp(1, room.max(1));
+            let style = if *is_warm { theme.good } else { theme.note };
+            Line::from(vec![
+                Span::styled(left(name, NAME), theme.text),
+                Span::styled(if *is_warm && filled == 1 { "╸".to_owned() } else { "━".repeat(filled) }, style),
+                Span::styled(format!(" {}", human::latency(Some(*seconds))), theme.dim),
+            ])
+        }
+    }
+}
+
+fn of_service<'a>(service: &ServiceReport, width: usize, theme: &Theme) -> Line<'a> {
+    let Pass { requests, bytes, seconds, .. } = service.cold;
+    let cells = [
+        human::count(requests),
+        human::bytes(bytes),
+        human::latency(Some(seconds)),
+        hits(service.warm.as_slice()),
+        human::latency(service.warm.map(|pass| pass.seconds)),
+        service.speedup.map_or_else(|| if service.ok { "-" } else { "failed" }.to_owned(), times),
+    ];
+    let is_same = service.identical;
+    spans(width, service.service.name(), cells, is_same, theme, service.ok)
+}
+
+/// `26/26`: how much of what was asked for came from the cache.
+fn hits(passes: &[Pass]) -> String {
+    if passes.is_empty() {
+        return "-".to_owned();
+    }
+    let sum = |pick: fn(&Pass) -> u64| human::count(passes.iter().map(pick).sum());
+    format!("{}/{}", sum(|pass| pass.hits), sum(|pass| pass.requests))
+}
+
+fn spans<'a>(
+    width: usize,
+    name: &str,
+    [asked, bytes, cold, hits, warm, speedup]: [String; 6],
+    is_same: Option<bool>,
+    theme: &Theme,
+    is_ok: bool,
+) -> Line<'a> {
+    let (same, style) = match is_same {
+        None => ("-", theme.dim),
+        Some(true) => ("same", theme.good),
+        Some(false) => ("differs", theme.bad),
+    };
+    let styles = [
+        if name == "all" { theme.strong } else { theme.text },
+        theme.dim,
+        theme.dim,
+        theme.note,
+        theme.dim,
+        theme.good,
+        if is_ok { theme.strong } else { theme.bad },
+        style,
+    ];
+    let texts = [&asked, &bytes, &cold, &hits, &warm, &speedup, same];
+    let name = left(name, NAME);
+    let cells = std::iter::once(name).chain(cells(width, texts)).zip(visible(width, styles));
+    Line::from(cells.map(|(text, style)| Span::styled(text, style)).collect::<Vec<_>>())
+}
+
+fn row(width: usize, name: &str, texts: [&str; 7]) -> String {
+    std::iter::once(left(name, NAME)).chain(cells(width, texts)).collect()
+}
+
+/// The widths of the columns behind the name; those that matter less are left out where there is no room.
+fn widths(width: usize) -> [usize; 7] {
+    let all = [7, BYTES, TIME, HITS, TIME, 10, 9];
+    let fits = |widths: [usize; 7]| NAME + widths.iter().sum::<usize>() <= width;
+    let narrower = [all, [0, BYTES, TIME, HITS, TIME, 10, 9], [0, 0, TIME, HITS, TIME, 10, 9], [0, 0, 9, 0, 9, 8, 8]];
+    narrower.into_iter().find(|widths| fits(*widths)).unwrap_or([0, 0, 0, 0, 0, 9, 8])
+}
+
+fn cells(width: usize, texts: [&str; 7]) -> impl Iterator<Item = String> {
+    let cells = widths(width).into_iter().zip(texts).filter(|(width, _)| *width > 0);
+    cells.map(|(width, text)| right(text, width)).collect::<Vec<_>>().into_iter()
+}
+
+/// The styles of the columns that are shown, the name's first.
+fn visible<T: Copy>(width: usize, styles: [T; 8]) -> impl Iterator<Item = T> {
+    let is_shown = [NAME].into_iter().chain(widths(width));
+    is_shown.zip(styles).filter(|(width, _)| *width > 0).map(|(_, style)| style).collect::<Vec<_>>().into_iter()
+}
+
+/// `1,512x`; with a decimal below ten.
+pub(super) fn times(times: f64) -> String {
+    if times < 10.0 { format!("{times:.1}x") } else { format!("{}x", human::count(times.round() as u64)) }
+}

@@ -1,0 +1,125 @@
+//! Enriching from the dashboard: the true loop and runner, a real Redis, and the demo upstream in place of the services.
+
+#![allow(clippy::unwrap_used)]
+
+#[path = "harness/pty.rs"]
+mod pty;
+#[path = "../cache-core/tests/harness/redis_server.rs"]
+mod redis_server;
+#[path = "harness/session.rs"]
+mod session;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use animecache::demo::upstream::Upstream;
+use animecache::enrich::history::{self, Run};
+use animecache::tui::Options;
+use cache_core::{Config, Opened, Redis, RedisUrl, Service};
+use futures_util::future::join_all;
+use pty::Pty;
+use redis_server::RedisServer;
+use serde_json::json;
+use session::Session;
+
+/// All services but Jikan are left out.
+const JIKAN_ALONE: &str = "<tab>u ";
+
+fn config(server: &RedisServer, upstream: &Upstream) -> Config {
+    let mut config = Config { redis_url: RedisUrl::new(format!("redis://{}", server.address())), ..Config::default() };
+    for (service, url) in upstream.urls() {
+        config.services.set_url(*service, url);
+        config.set(&format!("ANIMECACHE_LIMIT_{}", service.name().to_uppercase()), "none").unwrap();
+    }
+    config
+}
+
+async fn open(server: &RedisServer, upstream: &Upstream) -> Session {
+    let config = config(server, upstream);
+    let store = Arc::new(Redis::new(&config).unwrap());
+    let opening = async move { Ok(Opened { store, fallback: None }) };
+    let session = Session::begin_with(opening, config, None, Options::default());
+    session.settle().await;
+    session
+}
+
+async fn until(session: &Session, text: &str) {
+    while !session.screen().contains(text) {
+        session.turn().await;
+    }
+}
+
+fn asked(upstream: &Upstream) -> u64 {
+    upstream.requests().by_service().get(&Service::Jikan).copied().unwrap_or(0)
+}
+
+#[tokio::test]
+async fn a_title_is_enriched_and_its_entries_are_browsed() {
+    let (server, upstream) = (RedisServer::start(""), Upstream::start(None, 0.0).await.unwrap());
+    let session = open(&server, &upstream).await;
+    session.keys("e").settle().await;
+    assert!(session.screen().contains("none yet"), "{}", session.screen());
+    session.keys("/bebop<enter>").keys(JIKAN_ALONE).keys("<enter>").settle().await;
+    let screen = session.screen();
+    let requests = asked(&upstream);
+    assert!(screen.contains("same") && screen.contains(&format!("{requests}/{requests}")), "{screen}");
+
+    session.keys("o").settle().await;
+    let screen = session.screen();
+    assert!(screen.contains("run of Cowboy Bebop") && screen.contains(&format!(" {requests} entries")), "{screen}");
+
+    // The run is kept, and its answers too: nobody is asked again.
+    let other = open(&server, &upstream).await;
+    assert!(other.screen().contains(&format!(" {requests} entries")), "{}", other.screen());
+    other.keys("e").settle().await;
+    assert!(!other.screen().contains("none yet") && other.screen().contains("same"), "{}", other.screen());
+    other.keys("/bebop<enter>").keys(JIKAN_ALONE).keys("<enter>").settle().await;
+    assert!(other.screen().contains("came from the cache already"), "{}", other.screen());
+    assert_eq!(asked(&upstream), requests);
+    other.keys("f").settle().await;
+    assert_eq!(asked(&upstream), 2 * requests, "{}", other.screen());
+}
+
+#[tokio::test]
+async fn a_run_is_cancelled_or_left_at_any_time() {
+    let (server, upstream) = (RedisServer::start(""), Upstream::start(None, 1_000.0).await.unwrap());
+    let session = open(&server, &upstream).await;
+    session.keys("e").settle().await;
+    session.keys(JIKAN_ALONE).keys("<enter>");
+    until(&session, "first pass").await;
+    session.keys("<esc>").settle().await;
+    assert!(session.screen().contains("cancelled"), "{}", session.screen());
+    session.keys("<enter>");
+    until(&session, "first pass").await;
+    session.keys("e");
+    until(&session, "Enrich 0%").await;
+    session.keys("q");
+    session.left().await;
+}
+
+#[tokio::test]
+async fn runs_that_end_at_once_are_all_kept() {
+    let (server, upstream) = (RedisServer::start(""), Upstream::start(None, 0.0).await.unwrap());
+    let stores: Vec<_> = (0..8).map(|_| Redis::new(&config(&server, &upstream)).unwrap()).collect();
+    let adding = stores.iter().zip(0..).map(async |(store, number)| {
+        let report = json!({"title": format!("no. {number}"), "services": [], "cold_seconds": 1.0, "warm_seconds": 1.0,
+                            "speedup": 1.0, "identical": true});
+        let run = Run { at: f64::from(number), report: serde_json::from_value(report).unwrap() };
+        history::add(store, &run).await.unwrap();
+    });
+    join_all(adding).await;
+    assert_eq!(history::runs(&stores[0]).await.unwrap().len(), 8);
+}
+
+#[test]
+fn the_demo_enriches_on_a_terminal() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut terminal = Pty::start(Path::new(env!("CARGO_BIN_EXE_animecache")), &["tui", "--demo"], directory.path());
+    terminal.wait_for("kitsu");
+    terminal.keys("e");
+    terminal.wait_for("none yet");
+    terminal.keys("\tuG \r");
+    terminal.wait_for("Cowboy Bebop · ");
+    terminal.keys("q");
+    assert_eq!(terminal.end().0, 0);
+}
