@@ -109,7 +109,7 @@ fn wanted_pause(status: StatusCode, fields: &HeaderMap, now: f64) -> Option<Dura
 }
 
 /// Seconds, or a date (RFC 9110, 10.2.3).
-fn retry_after(value: &str, now: f64) -> Option<Duration> {
+pub(super) fn retry_after(value: &str, now: f64) -> Option<Duration> {
     if let Ok(seconds) = value.parse() {
         return Some(Duration::from_secs(seconds));
     }

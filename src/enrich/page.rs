@@ -5,12 +5,13 @@
 
 use std::time::Duration;
 
-use cache_core::{Service, Services, without_secrets};
+use cache_core::{Service, Services, clock, without_secrets};
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, StatusCode};
 use url::Url;
 
 use super::html::Document;
+use super::limits::retry_after;
 use super::problem::Problem;
 use super::way::{Mode, Way};
 
@@ -107,8 +108,9 @@ impl Arrived {
             let problem = "a challenge page came: the site wants to see a browser before it goes on";
             return Err(Problem::Unexpected(problem.to_owned()));
         }
-        let retry_after = self.fields.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
-        match (self.status.as_u16(), retry_after.map(Duration::from_secs)) {
+        let time =
+            self.fields.get(RETRY_AFTER).and_then(|value| retry_after(value.to_str().ok()?.trim(), clock::now()));
+        match (self.status.as_u16(), time) {
             (200..=299, _) => Ok(self.html),
             (404 | 410, _) => Err(Problem::NotFound),
             (429, time) | (503, time @ Some(_)) => Err(Problem::TooMany(time)),
