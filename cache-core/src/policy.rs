@@ -8,6 +8,7 @@ mod answer;
 mod conditional;
 mod date;
 mod directives;
+pub(crate) mod fields;
 mod freshness;
 mod invalidation;
 mod range;
@@ -20,6 +21,7 @@ mod vary;
 
 use std::time::Duration;
 
+pub(crate) use conditional::unconditional;
 pub use freshness::Freshness;
 pub use specification::Specification;
 pub use ttl::Ttl;

@@ -4,11 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{
-    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE,
-    IF_UNMODIFIED_SINCE, PROXY_AUTHORIZATION, RANGE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
-};
-use http::{HeaderMap, HeaderName, Method, StatusCode};
+use http::header::CONTENT_LENGTH;
+use http::{HeaderMap, Method, StatusCode};
 use uuid::Uuid;
 
 use super::body::Body;
@@ -22,28 +19,12 @@ use super::send::{FinalUrl, Incoming, SendError};
 use crate::clock;
 use crate::coalesce::Lead;
 use crate::counters::Counts;
-use crate::entry::{Entry, EntryId, Headers, Request, Response};
+use crate::entry::{Entry, EntryId, Request, Response};
 use crate::error::chain;
 use crate::key::CacheKey;
-use crate::policy::{Decision, Exchange, Forward, Outcome, Reply, Storing};
+use crate::policy::fields::{is_credential, is_of_connection};
+use crate::policy::{Decision, Exchange, Forward, Outcome, Reply, Storing, unconditional};
 use crate::store::Found;
-
-/// What makes the answer to a request another one than the whole representation (RFC 9110, 13.1 and 14.2).
-const CONDITIONS: [HeaderName; 6] = [RANGE, IF_RANGE, IF_NONE_MATCH, IF_MODIFIED_SINCE, IF_MATCH, IF_UNMODIFIED_SINCE];
-
-/// Who asks. Under the pipeline's policy that makes no difference, so it is not stored.
-const CREDENTIALS: [HeaderName; 3] = [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE];
-
-/// What is about one connection, not about the response (RFC 9110, 7.6.1).
-const OF_A_CONNECTION: [HeaderName; 7] = [
-    CONNECTION,
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("proxy-connection"),
-    TE,
-    TRAILER,
-    TRANSFER_ENCODING,
-    UPGRADE,
-];
 
 /// The origin's answer.
 pub(super) struct Arrived {
@@ -85,9 +66,7 @@ impl Inner {
 
     /// The whole body of a response whose stored one was lost.
     pub(super) async fn whole_again(&self, plan: &Plan, stored: &Response) -> Result<Incoming, SendError> {
-        let headers = without(&plan.request.headers, &CONDITIONS);
-        let request = Request { headers, ..plan.request.clone() };
-        let arrived = self.send(plan, &request).await.map_err(SendError::broken)?;
+        let arrived = self.send(plan, &unconditional(&plan.request)).await.map_err(SendError::broken)?;
         let now = arrived.to_stored();
         if (now.status_code, now.headers.get("etag")) != (stored.status_code, stored.headers.get("etag")) {
             return Err(SendError::broken("the stored body was lost, and the origin has another response now"));
@@ -130,12 +109,12 @@ impl Inner {
         };
         if plan.decodes {
             // The key knows nothing of these, and no other reader needs them.
-            sent.headers = without(&sent.headers, &CREDENTIALS);
+            sent.headers.retain(|name| !is_credential(name));
             sent.url = arrived.url.clone().map_or_else(|| plan.stored_url(), Ok)?;
         }
         let mut response = arrived.to_stored();
         if plan.decodes {
-            response.headers = without(&response.headers, &OF_A_CONNECTION);
+            response.headers.retain(|name| !is_of_connection(name));
         }
         let exchange = Exchange { request: &plan.request, sent: &sent, stored, requested_at, now };
         let outcome = plan.policy.receive(exchange, &response);
@@ -272,15 +251,4 @@ async fn land(lead: Option<Lead>, was_stored: bool) {
 
 fn ids(stored: &[Found], indexes: &[usize]) -> Vec<EntryId> {
     indexes.iter().filter_map(|index| Some(stored.get(*index)?.id.clone())).collect()
-}
-
-/// The fields without these.
-fn without(headers: &Headers, names: &[HeaderName]) -> Headers {
-    let mut rest = Headers::default();
-    for (name, values) in headers.iter().filter(|(name, _)| !names.iter().any(|other| other == name)) {
-        for value in values {
-            rest.append(name, value.as_str());
-        }
-    }
-    rest
 }

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::header::{ACCEPT_ENCODING, CONTENT_TYPE, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, RANGE};
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::header::{ACCEPT_ENCODING, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, Method};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use url::{Url, form_urlencoded};
@@ -16,6 +16,7 @@ use super::overrides::Overrides;
 use super::send::Timeout;
 use crate::entry::Request;
 use crate::key::{CacheKey, Form, Payload, hex};
+use crate::policy::fields::is_condition;
 use crate::policy::{Policy, Ttl};
 use crate::store::Found;
 
@@ -107,9 +108,7 @@ impl Asked {
     /// Whether the pipeline's key tells this request from others: it knows of no method but these two, of no part of a
     /// body, and of no condition.
     fn has_pipeline_key(&self) -> bool {
-        const CHANGES_THE_ANSWER: [HeaderName; 5] = [RANGE, IF_RANGE, IF_NONE_MATCH, IF_MODIFIED_SINCE, IF_MATCH];
-        matches!(self.method, Method::GET | Method::POST)
-            && !CHANGES_THE_ANSWER.iter().any(|name| self.fields.contains_key(name))
+        matches!(self.method, Method::GET | Method::POST) && !self.fields.keys().any(|name| is_condition(name.as_str()))
     }
 }
 

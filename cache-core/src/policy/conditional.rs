@@ -3,6 +3,7 @@
 
 use super::date::http_date;
 use super::directives::members;
+use super::fields::is_condition;
 use crate::entry::{Headers, Request, Response};
 
 /// RFC 9110, 8.8.3.2: both strong, and the same.
@@ -44,9 +45,9 @@ pub(super) fn is_conditional(request: &Headers) -> bool {
 
 /// The caller's request without what he has already, and without a part that he wants: what he would ask who has
 /// nothing.
-pub(super) fn unconditional(request: &Request) -> Request {
+pub(crate) fn unconditional(request: &Request) -> Request {
     let mut whole = request.clone();
-    whole.headers.retain(|name| !name.starts_with("if-") && name != "range");
+    whole.headers.retain(|name| !is_condition(name));
     whole
 }
 

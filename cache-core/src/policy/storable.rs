@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::conditional::has_validator;
 use super::directives::{RequestDirectives, ResponseDirectives, members};
+use super::fields::{is_condition, is_credential, is_of_connection};
 use super::freshness::{Freshness, is_heuristically_cacheable};
 use super::{invalidation, vary};
 use crate::entry::{Headers, Request, Response};
@@ -93,23 +94,6 @@ pub(super) fn is_named(name: &str, names: &[&str]) -> bool {
     names.iter().any(|other| other.eq_ignore_ascii_case(name))
 }
 
-/// Fields that are for one connection, or for the proxy at its other end. Trailers are not stored, and so not announced.
-fn is_of_connection(name: &str) -> bool {
-    matches!(
-        name,
-        "connection"
-            | "keep-alive"
-            | "proxy-authenticate"
-            | "proxy-authentication-info"
-            | "proxy-authorization"
-            | "proxy-connection"
-            | "te"
-            | "trailer"
-            | "transfer-encoding"
-            | "upgrade"
-    )
-}
-
 /// RFC 9110, 7.6.1: "Cache-Control is never appropriate as a connection option". Left out, what it forbids would be
 /// allowed.
 fn is_for_everybody(name: &str) -> bool {
@@ -124,9 +108,9 @@ pub(super) fn request(request: &Request, response: &Headers) -> Request {
     stored
 }
 
-/// Conditions, ranges and credentials: of this request, and no business of the next.
+/// Of this request, and no business of the next.
 fn is_of_this_request(name: &str) -> bool {
-    name.starts_with("if-") || matches!(name, "range" | "authorization" | "cookie" | "content-length" | "content-type")
+    is_condition(name) || is_credential(name) || matches!(name, "content-length" | "content-type")
 }
 
 #[cfg(test)]

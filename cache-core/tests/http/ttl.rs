@@ -65,7 +65,8 @@ async fn bodies_and_parameters_tell_requests_apart() {
 async fn what_the_key_does_not_know_goes_past_the_cache() {
     let origin = Origin::start(|seen| response(200, &[], seen.number.to_string())).await;
     let client = cache(PolicyName::Ttl).client(Service::Jikan);
-    for (method, field) in [("DELETE", None), ("HEAD", None), ("GET", Some("range")), ("GET", Some("if-none-match"))] {
+    let conditions = ["range", "if-none-match", "if-unmodified-since"].map(|field| ("GET", Some(field)));
+    for (method, field) in [("DELETE", None), ("HEAD", None)].into_iter().chain(conditions) {
         for _ in 0..2 {
             let mut request = client.request(method.parse().unwrap(), origin.url("/"));
             if let Some(field) = field {
@@ -76,7 +77,7 @@ async fn what_the_key_does_not_know_goes_past_the_cache() {
             fetched.bytes().await.unwrap();
         }
     }
-    assert_eq!(origin.count(), 8);
+    assert_eq!(origin.count(), 10);
 }
 
 #[tokio::test]
