@@ -10,6 +10,8 @@ pub(crate) mod recovery;
 pub mod redis;
 pub mod scan;
 pub mod sqlite;
+#[cfg(test)]
+pub(crate) mod stub;
 
 use std::pin::Pin;
 use std::sync::Arc;

@@ -7,14 +7,10 @@ use std::sync::atomic::AtomicUsize;
 use std::task::Poll;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 
 use super::*;
-use crate::counters::Batch;
-use crate::entry::{Entry, EntryId};
-use crate::error::{Backend, BackendKind, Result};
-use crate::key::CacheKey;
-use crate::store::{Found, Health, Removed, Store, StoredBody, StoredResult, Writer};
+use crate::error::Result;
+use crate::store::stub::Stub;
 
 /// What several processes share: nothing but claims.
 #[derive(Default)]
@@ -33,7 +29,7 @@ impl Claims {
 }
 
 #[async_trait]
-impl Store for Claims {
+impl Stub for Claims {
     async fn claim(&self, name: &str, holder: Uuid, time: Duration) -> Result<Claim> {
         if self.is_mute.load(Ordering::Relaxed) {
             pending::<()>().await;
@@ -60,50 +56,6 @@ impl Store for Claims {
             };
         }
         Ok(())
-    }
-
-    fn backend(&self) -> Backend {
-        Backend { kind: BackendKind::Memory, location: "claims".into() }
-    }
-
-    async fn health(&self) -> Health {
-        Health { backend: self.backend(), is_fallback: false, problem: None }
-    }
-
-    async fn lookup(&self, _: &CacheKey, _: Option<Duration>) -> Result<Vec<Found>> {
-        unreachable!()
-    }
-
-    async fn begin(&self, _: Entry, _: Option<Duration>) -> Result<Box<dyn Writer>> {
-        unreachable!()
-    }
-
-    async fn body(&self, _: &EntryId) -> Result<Option<StoredBody>> {
-        unreachable!()
-    }
-
-    async fn replace(&self, _: &EntryId, _: &Entry) -> Result<bool> {
-        unreachable!()
-    }
-
-    async fn touch(&self, _: &[EntryId], _: Option<Duration>) -> Result<u64> {
-        unreachable!()
-    }
-
-    async fn remove(&self, _: &[EntryId]) -> Result<Removed> {
-        unreachable!()
-    }
-
-    async fn result(&self, _: &str) -> Result<Option<StoredResult>> {
-        unreachable!()
-    }
-
-    async fn put_result(&self, _: &str, _: Bytes, _: Duration) -> Result<()> {
-        unreachable!()
-    }
-
-    async fn count(&self, _: &Batch) -> Result<()> {
-        unreachable!()
     }
 }
 

@@ -162,15 +162,13 @@ mod tests {
     use std::sync::atomic::AtomicU64;
 
     use async_trait::async_trait;
-    use bytes::Bytes;
 
     use super::*;
     use crate::counters::Counted;
-    use crate::entry::{Entry, EntryId};
-    use crate::error::{Backend, Error, Result};
-    use crate::key::CacheKey;
+    use crate::error::{Error, Result};
     use crate::store::memory::Memory;
-    use crate::store::{Claim, Found, Health, Inspect, Removed, Store, StoredBody, StoredResult, Writer};
+    use crate::store::stub::{self, Stub};
+    use crate::store::{Inspect, Store as _};
     use crate::tasks::Tasks;
 
     /// A store in memory whose counters fail as they are told to.
@@ -184,8 +182,8 @@ mod tests {
     }
 
     impl Faulty {
-        fn failed<T>(&self) -> Result<T> {
-            Err(Error::Unavailable { backend: self.backend(), source: "switched off".into() })
+        fn failed<T>() -> Result<T> {
+            Err(Error::Unavailable { backend: stub::backend(), source: "switched off".into() })
         }
 
         async fn counted(&self) -> Counted {
@@ -201,50 +199,14 @@ mod tests {
     }
 
     #[async_trait]
-    impl Store for Faulty {
-        fn backend(&self) -> Backend {
-            self.inner.backend()
-        }
-        async fn health(&self) -> Health {
-            self.inner.health().await
-        }
-        async fn lookup(&self, _: &CacheKey, _: Option<Duration>) -> Result<Vec<Found>> {
-            self.failed()
-        }
-        async fn begin(&self, _: Entry, _: Option<Duration>) -> Result<Box<dyn Writer>> {
-            self.failed()
-        }
-        async fn body(&self, _: &EntryId) -> Result<Option<StoredBody>> {
-            self.failed()
-        }
-        async fn replace(&self, _: &EntryId, _: &Entry) -> Result<bool> {
-            self.failed()
-        }
-        async fn touch(&self, _: &[EntryId], _: Option<Duration>) -> Result<u64> {
-            self.failed()
-        }
-        async fn remove(&self, _: &[EntryId]) -> Result<Removed> {
-            self.failed()
-        }
-        async fn result(&self, _: &str) -> Result<Option<StoredResult>> {
-            self.failed()
-        }
-        async fn put_result(&self, _: &str, _: Bytes, _: Duration) -> Result<()> {
-            self.failed()
-        }
-        async fn claim(&self, _: &str, _: Uuid, _: Duration) -> Result<Claim> {
-            self.failed()
-        }
-        async fn release(&self, _: &str, _: Uuid, _: Option<Duration>) -> Result<()> {
-            self.failed()
-        }
+    impl Stub for Faulty {
         async fn count(&self, batch: &Batch) -> Result<()> {
             self.asked.fetch_add(1, Ordering::SeqCst);
             if self.is_down.load(Ordering::SeqCst) {
-                return self.failed();
+                return Self::failed();
             }
             self.inner.count(batch).await?;
-            if self.is_mute.load(Ordering::SeqCst) { self.failed() } else { Ok(()) }
+            if self.is_mute.load(Ordering::SeqCst) { Self::failed() } else { Ok(()) }
         }
     }
 

@@ -7,13 +7,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use async_trait::async_trait;
 use futures_util::{StreamExt as _, stream};
 use tokio::time::Instant;
-use uuid::Uuid;
 
 use super::*;
-use crate::counters::Batch;
-use crate::error::{Backend, BackendKind, CodecError};
-use crate::key::CacheKey;
-use crate::store::{Claim, Found, Health, Removed, StoredResult};
+use crate::error::CodecError;
+use crate::store::StoredResult;
+use crate::store::stub::Stub;
 
 const PATIENCE: Duration = Duration::from_millis(500);
 
@@ -65,61 +63,20 @@ impl Moody {
 }
 
 #[async_trait]
-impl Store for Moody {
-    fn backend(&self) -> Backend {
-        Backend { kind: BackendKind::Memory, location: "moody".into() }
+impl Stub for Moody {
+    async fn problem(&self) -> Option<String> {
+        self.answer(()).await.err().map(|error| chain(&error))
     }
 
-    async fn health(&self) -> Health {
-        let problem = self.answer(()).await.err().map(|error| chain(&error));
-        Health { backend: self.backend(), is_fallback: false, problem }
-    }
-
-    async fn result(&self, _: &str) -> Result<Option<StoredResult>> {
+    async fn result(&self) -> Result<Option<StoredResult>> {
         self.asked.fetch_add(1, Ordering::Relaxed);
         self.answer(Some(StoredResult { value: "value".into(), expires_at: None })).await
     }
 
-    async fn begin(&self, _: Entry, _: Option<Duration>) -> Result<Box<dyn Writer>> {
-        unreachable!()
-    }
-
-    async fn body(&self, _: &EntryId) -> Result<Option<StoredBody>> {
+    async fn body(&self) -> Result<Option<StoredBody>> {
         // Two pieces, and then nothing for ever.
         let pieces = stream::iter([Ok("one".into()), Ok("two".into())]).chain(stream::pending());
         self.answer(Some(Box::pin(pieces) as StoredBody)).await
-    }
-
-    async fn lookup(&self, _: &CacheKey, _: Option<Duration>) -> Result<Vec<Found>> {
-        unreachable!()
-    }
-
-    async fn replace(&self, _: &EntryId, _: &Entry) -> Result<bool> {
-        unreachable!()
-    }
-
-    async fn touch(&self, _: &[EntryId], _: Option<Duration>) -> Result<u64> {
-        unreachable!()
-    }
-
-    async fn remove(&self, _: &[EntryId]) -> Result<Removed> {
-        unreachable!()
-    }
-
-    async fn put_result(&self, _: &str, _: Bytes, _: Duration) -> Result<()> {
-        unreachable!()
-    }
-
-    async fn claim(&self, _: &str, _: Uuid, _: Duration) -> Result<Claim> {
-        unreachable!()
-    }
-
-    async fn release(&self, _: &str, _: Uuid, _: Option<Duration>) -> Result<()> {
-        unreachable!()
-    }
-
-    async fn count(&self, _: &Batch) -> Result<()> {
-        unreachable!()
     }
 }
 
