@@ -341,14 +341,7 @@ async fn nothing_is_turned_on_unasked_or_where_nothing_may_be_changed() {
     assert!(Memory::new(Services::default()).watch(NOTIFICATIONS).await.unwrap().is_none());
 }
 
-#[rstest]
-#[case::notifications(NOTIFICATIONS, "pubsub")]
-#[case::commands(COMMANDS, "normal")]
-#[tokio::test]
-async fn a_killed_connection_is_a_gap_and_the_watch_goes_on(#[case] source: Source, #[case] kind: &str) {
-    let mut watched = Watched::new();
-    let mut events = watched.watch(source).await;
-    cmd("CLIENT").arg(&["KILL", "TYPE", kind, "SKIPME", "yes"]).exec(&mut watched.redis).unwrap();
+async fn goes_on_after_a_gap(mut watched: Watched, mut events: Events) {
     assert!(matches!(seen(&mut events).await.unwrap(), Seen::Gap(_)));
     cmd("SET").arg(RESULT).arg("{}").exec(&mut watched.redis).unwrap();
     assert_eq!(next(&mut events).await.kind, EventKind::Store);
@@ -356,18 +349,24 @@ async fn a_killed_connection_is_a_gap_and_the_watch_goes_on(#[case] source: Sour
     assert_eq!(watched.setting(), "");
 }
 
+#[rstest]
+#[case::notifications(NOTIFICATIONS, "pubsub")]
+#[case::commands(COMMANDS, "normal")]
+#[tokio::test]
+async fn a_killed_connection_is_a_gap_and_the_watch_goes_on(#[case] source: Source, #[case] kind: &str) {
+    let mut watched = Watched::new();
+    let events = watched.watch(source).await;
+    cmd("CLIENT").arg(&["KILL", "TYPE", kind, "SKIPME", "yes"]).exec(&mut watched.redis).unwrap();
+    goes_on_after_a_gap(watched, events).await;
+}
+
 #[tokio::test]
 async fn a_server_that_was_restarted_is_watched_again() {
     let Watched { server, store, .. } = Watched::new();
-    let mut events = store.watch(NOTIFICATIONS).await.unwrap().unwrap();
+    let events = store.watch(NOTIFICATIONS).await.unwrap().unwrap();
     let server = server.stop().start();
     let redis = connect(&server, 3);
-    let mut watched = Watched { server, store, redis };
-    assert!(matches!(seen(&mut events).await.unwrap(), Seen::Gap(_)));
-    cmd("SET").arg(RESULT).arg("{}").exec(&mut watched.redis).unwrap();
-    assert_eq!(next(&mut events).await.kind, EventKind::Store);
-    events.close().await.unwrap();
-    assert_eq!(watched.setting(), "");
+    goes_on_after_a_gap(Watched { server, store, redis }, events).await;
 }
 
 #[tokio::test]

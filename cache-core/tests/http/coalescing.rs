@@ -128,6 +128,19 @@ async fn where_the_store_keeps_nothing_nobody_waits_for_all_before_him() {
     assert!((2..=10).contains(&in_turn), "{in_turn} waited for one another");
 }
 
+/// Gets the first, which waits at the gate, and the second, which passes it by. Each answers with its name.
+async fn pass_by(origin: &Origin, gate: &Semaphore, get: impl AsyncFn(&str) -> String, [first, second]: [&str; 2]) {
+    let passing = async {
+        while origin.count() == 0 {
+            tokio::task::yield_now().await;
+        }
+        let other = get(second).await;
+        gate.add_permits(1);
+        other
+    };
+    assert_eq!(tokio::join!(get(first), passing), (first.to_owned(), second.to_owned()));
+}
+
 #[tokio::test]
 async fn who_asks_for_another_variant_does_not_wait() {
     let gate = Arc::new(Semaphore::new(0));
@@ -141,16 +154,7 @@ async fn who_asks_for_another_variant_does_not_wait() {
     .await;
     let client = cache(PolicyName::Specification).client(Service::Jikan);
     let get = |language: &str| client.get(origin.url("/")).header("Accept-Language", language).send();
-    let waiting = async { get("en").await.unwrap().text().await.unwrap() };
-    let passing = async {
-        while origin.count() == 0 {
-            tokio::task::yield_now().await;
-        }
-        let other = get("ja").await.unwrap().text().await.unwrap();
-        gate.add_permits(1);
-        other
-    };
-    assert_eq!(tokio::join!(waiting, passing), ("en".to_owned(), "ja".to_owned()));
+    pass_by(&origin, &gate, async |language| get(language).await.unwrap().text().await.unwrap(), ["en", "ja"]).await;
     for language in ["en", "ja"] {
         let hit = get(language).await.unwrap();
         assert_eq!(hit.served().from, ServedFrom::Hit);
@@ -169,17 +173,11 @@ async fn who_asks_for_another_url_under_the_same_key_does_not_wait() {
     })
     .await;
     let client = cache(PolicyName::Specification).client(Service::Jikan);
-    let get = |path| client.get(origin.url(path)).header("X-Hishel-Body-Key", "true").data("the key").send();
-    let waiting = async { get("/held").await.unwrap().text().await.unwrap() };
-    let passing = async {
-        while origin.count() == 0 {
-            tokio::task::yield_now().await;
-        }
-        let other = get("/other").await.unwrap().text().await.unwrap();
-        gate.add_permits(1);
-        other
+    let get = async |path: &str| {
+        let request = client.get(origin.url(path)).header("X-Hishel-Body-Key", "true").data("the key");
+        request.send().await.unwrap().text().await.unwrap()
     };
-    assert_eq!(tokio::join!(waiting, passing), ("/held".to_owned(), "/other".to_owned()));
+    pass_by(&origin, &gate, get, ["/held", "/other"]).await;
 }
 
 #[tokio::test]
