@@ -46,7 +46,7 @@
 //! | `miss` | debug | `service`, `key`, `seconds`, `fetched_in` |
 //! | `revalidate` | debug | `service`, `key`, `ttl_left`, `seconds` |
 //! | `store` | debug | `service`, `key`, `ttl` |
-//! | `error` | warn | `service`, `operation` (of the store) or `key` and `seconds` (of what the origin did not answer), `error` |
+//! | `error` | warn | `service`, `key`, `operation` (of the store) or `seconds` (of what the origin did not answer), `error` |
 //!
 //! Times are seconds: `seconds` since the caller asked, `fetched_in` what the origin took of them; `ttl_left` is not
 //! there for what never expires. Events of results also have their `prefix`, and `bytes` and `computed_in` in place of

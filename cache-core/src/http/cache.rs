@@ -19,9 +19,9 @@ use crate::clock;
 use crate::coalesce::{Lead, Turn, Waiting};
 use crate::codec;
 use crate::counters::{Counts, Scope};
-use crate::entry::EntryId;
 use crate::error::chain;
 use crate::grace::Graceful;
+use crate::key::CacheKey;
 use crate::policy::{Decision, Part, Policy, Serve};
 use crate::service::Service;
 use crate::store::{Found, whole};
@@ -36,8 +36,6 @@ pub struct HttpCache {
 
 pub(super) struct Inner {
     pub(super) core: Arc<Core>,
-    /// The store, counting its failures as this service's.
-    pub(super) store: Graceful,
     pub(super) service: Service,
     pub(super) scope: Scope,
     pub(super) policy: Policy,
@@ -50,14 +48,7 @@ impl HttpCache {
         let core = Arc::clone(&hold);
         let policy = core.services.policy(service);
         let scope = Scope::Http(service);
-        let counters = Arc::downgrade(&core.counters);
-        let store = core.store.telling(move |operation, error| {
-            tracing::warn!(%service, operation, error = chain(error), "error");
-            if let Some(counters) = counters.upgrade() {
-                counters.count(&Scope::Http(service), Counts { errors: 1, ..Counts::default() });
-            }
-        });
-        let inner = Inner { core, store, service, scope, policy, sender, usage: Usage::Full };
+        let inner = Inner { core, service, scope, policy, sender, usage: Usage::Full };
         Self { inner: Arc::new(inner), hold }
     }
 
@@ -72,10 +63,9 @@ impl HttpCache {
     }
 
     fn with(&self, usage: Usage) -> Self {
-        let Inner { core, store, service, scope, policy, sender, .. } = &*self.inner;
+        let Inner { core, service, scope, policy, sender, .. } = &*self.inner;
         let inner = Inner {
             core: Arc::clone(core),
-            store: store.clone(),
             service: *service,
             scope: scope.clone(),
             policy: policy.clone(),
@@ -122,6 +112,15 @@ impl HttpCache {
 impl Inner {
     pub(super) fn count(&self, happened: Counts) {
         self.core.counters.count(&self.scope, happened);
+    }
+
+    /// The store, whose failures are told, and counted, as those of this service and key.
+    pub(super) fn store(&self, key: &CacheKey) -> Graceful {
+        let (service, key, counters) = (self.service, key.clone(), Arc::clone(&self.core.counters));
+        self.core.store.telling(move |operation, error| {
+            tracing::warn!(%service, %key, operation, error = chain(error), "error");
+            counters.count(&Scope::Http(service), Counts { errors: 1, ..Counts::default() });
+        })
     }
 
     async fn answer(self: &Arc<Self>, plan: &Arc<Plan>) -> Result<Fetched, FetchError> {
@@ -179,23 +178,27 @@ impl Inner {
     async fn look_up(&self, plan: &Plan) -> Option<Vec<Found>> {
         let started = Instant::now();
         let (key, refresh) = (&plan.key, plan.refresh().filter(|_| self.serves()));
-        let found = self.store.ask("lookup", |store| async move { store.lookup(key, refresh).await }).await;
+        let found = self.store(key).ask("lookup", |store| async move { store.lookup(key, refresh).await }).await;
         let lookup_micros = started.elapsed().as_micros() as u64;
         self.count(Counts { lookup_micros, ..Counts::default() });
         let mut found = found?;
         found.retain(|found| plan.is_answered_by(found));
         if let Some(judge) = plan.judge {
-            found = self.judged(found, judge).await;
+            found = self.judged(key, found, judge).await;
         }
         Some(found)
     }
 
     /// Those whose bodies the caller has nothing against. The others are removed.
-    async fn judged(&self, found: Vec<Found>, judge: Judge) -> Vec<Found> {
+    async fn judged(&self, key: &CacheKey, found: Vec<Found>, judge: Judge) -> Vec<Found> {
+        let store = self.store(key);
         let (mut good, mut bad) = (Vec::new(), Vec::new());
         for mut found in found {
             if found.body.is_none() {
-                found.body = self.whole_body(&found.id).await;
+                found.body = match store.body(&found.id).await {
+                    Some(body) => whole(body).await.ok(),
+                    None => None,
+                };
             }
             // One whose body is gone cannot answer either.
             let Some(body) = &found.body else { continue };
@@ -206,13 +209,9 @@ impl Inner {
             }
         }
         if !bad.is_empty() {
-            self.store.ask("remove", |store| async move { store.remove(&bad).await }).await;
+            store.ask("remove", |store| async move { store.remove(&bad).await }).await;
         }
         good
-    }
-
-    async fn whole_body(&self, id: &EntryId) -> Option<Bytes> {
-        whole(self.store.body(id).await?).await.ok()
     }
 
     /// Answers with a stored response; `None`: its body is gone.
@@ -244,7 +243,7 @@ impl Inner {
         }
         if let Some(own) = own_ttl(&found.entry.request).filter(|_| plan.refreshes) {
             let id = std::slice::from_ref(&found.id);
-            self.store.ask("touch", |store| async move { store.touch(id, Some(own)).await }).await;
+            self.store(&plan.key).ask("touch", |store| async move { store.touch(id, Some(own)).await }).await;
         }
         if serve.refresh.is_some() {
             self.refresh_in_background(plan);
@@ -280,7 +279,7 @@ impl Inner {
             self.count(Counts { bytes: body.len() as u64, ..Counts::default() });
             return Some(body.into());
         }
-        let mut pieces = self.store.body(&found.id).await?;
+        let mut pieces = self.store(&plan.key).body(&found.id).await?;
         // Only now is it certain that there is a body to serve.
         let first = pieces.try_next().await.ok()?;
         let pieces: Incoming = Box::pin(stream::iter(first.map(Ok)).chain(pieces.map_err(SendError::broken)));

@@ -118,7 +118,7 @@ impl Inner {
         }
         let exchange = Exchange { request: &plan.request, sent: &sent, stored, requested_at, now };
         let outcome = plan.policy.receive(exchange, &response);
-        self.change(stored, &outcome).await;
+        self.change(plan, stored, &outcome).await;
         let fetched_in = now - requested_at;
         match outcome.reply {
             Reply::Origin(storing) => {
@@ -189,7 +189,8 @@ impl Inner {
     }
 
     /// What an answer changes in the store besides what it adds: visible before the caller sees the answer.
-    async fn change(&self, stored: &[Found], outcome: &Outcome) {
+    async fn change(&self, plan: &Plan, stored: &[Found], outcome: &Outcome) {
+        let store = self.store(&plan.key);
         for update in &outcome.updates {
             let Some(found) = stored.get(update.index) else { continue };
             let entry = Entry {
@@ -199,7 +200,7 @@ impl Inner {
             };
             // Nothing may be kept for no time at all, and somebody may be reading it.
             let keep = own_ttl(&entry.request).unwrap_or(update.keep).max(Duration::from_secs(1));
-            self.store
+            store
                 .ask("replace", |store| async move {
                     Ok(store.replace(&found.id, &entry).await?
                         && store.touch(std::slice::from_ref(&found.id), Some(keep)).await? > 0)
@@ -209,11 +210,11 @@ impl Inner {
         let mut gone = ids(stored, &outcome.removals);
         for url in &outcome.invalidated {
             let key = CacheKey::hishel1(url.as_bytes());
-            let found = self.store.ask("lookup", |store| async move { store.lookup(&key, None).await }).await;
+            let found = store.ask("lookup", |store| async move { store.lookup(&key, None).await }).await;
             gone.extend(found.into_iter().flatten().map(|found| found.id));
         }
         if !gone.is_empty() {
-            self.store.ask("remove", |store| async move { store.remove(&gone).await }).await;
+            store.ask("remove", |store| async move { store.remove(&gone).await }).await;
         }
     }
 }

@@ -59,7 +59,7 @@ impl Recording {
         let (pieces, incoming) = mpsc::channel(QUEUE);
         let (done, committed) = oneshot::channel();
         cache.core.tasks.spawn(write(Arc::clone(cache), order, incoming, done));
-        Self { pieces, committed, patience: cache.store.patience(), room: cache.core.largest_entry }
+        Self { pieces, committed, patience: cache.core.store.patience(), room: cache.core.largest_entry }
     }
 
     /// Hands on a piece; `None`: nobody stores this body any more.
@@ -159,7 +159,8 @@ async fn write(cache: Arc<Inner>, order: Order, mut pieces: mpsc::Receiver<Piece
         coding: coding(&entry.response.headers).map(str::to_owned),
         body: BytesMut::new(),
     });
-    let was_stored = match cache.store.begin(entry, Some(keep)).await {
+    let store = cache.store(&key);
+    let was_stored = match store.begin(entry, Some(keep)).await {
         None => false,
         Some(mut writer) => loop {
             let next = pieces.recv();
@@ -195,7 +196,7 @@ async fn write(cache: Arc<Inner>, order: Order, mut pieces: mpsc::Receiver<Piece
         tracing::debug!(service = %cache.service, %key, ttl = keep.as_secs_f64(), "store");
     }
     if was_stored && !replaces.is_empty() {
-        cache.store.ask("remove", |store| async move { store.remove(&replaces).await }).await;
+        store.ask("remove", |store| async move { store.remove(&replaces).await }).await;
     }
     let _ = done.send(());
     if let Some(lead) = lead {

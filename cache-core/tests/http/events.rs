@@ -3,13 +3,13 @@
 use std::fmt::{Debug, Write as _};
 use std::sync::{Arc, Mutex};
 
-use cache_core::{PolicyName, Service};
+use cache_core::{Cache, Config, PolicyName, Redis, RedisUrl, Service};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
 
-use crate::cache;
 use crate::origin::{Origin, response};
+use crate::{cache, settings};
 
 /// Writes down the events of this crate, one a line.
 #[derive(Clone, Default)]
@@ -73,4 +73,18 @@ async fn events_tell_service_key_and_times_and_no_secret() {
         assert!(!line.contains("hunter2"), "{line}");
     }
     assert!(told[2].contains("ttl_left=86"), "{}", told[2]);
+}
+
+#[tokio::test]
+async fn what_the_store_fails_at_is_told_with_the_key() {
+    let listener = Listener::default();
+    let _listening = tracing::subscriber::set_default(listener.clone());
+    let origin = Origin::start(|_| response(200, &[], "x")).await;
+    let config = Config { redis_url: RedisUrl::new("redis://127.0.0.1:1/0"), ..settings(PolicyName::Ttl) };
+    let cache = Cache::over(Arc::new(Redis::new(&config).unwrap()), &config);
+    let fetched = cache.client(Service::Jikan).get(origin.url("/")).send().await.unwrap();
+    let key = fetched.served().cache_key.to_string();
+    let told = listener.0.lock().unwrap().clone();
+    let expected = format!("service=jikan key={key} operation=\"lookup\" ");
+    assert!(told.iter().any(|line| line.contains("message=error ") && line.contains(&expected)), "{told:#?}");
 }
