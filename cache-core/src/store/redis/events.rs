@@ -199,9 +199,9 @@ impl Events {
             }
             Some(News::Gap(gap)) => {
                 let gap = *gap;
-                self.current = None;
                 // The server may have been restarted, and have forgotten its settings.
                 self.check_setting(now).await?;
+                self.current = None;
                 Ok(Some(gap))
             }
         }
