@@ -1,5 +1,7 @@
 //! Keyspace notifications: what they say, and the server's setting that turns them on.
 
+use std::collections::BTreeSet;
+
 use redis::{RedisResult, cmd};
 
 use super::sign::{Deed, Sign};
@@ -107,7 +109,7 @@ impl Setting {
         let put_back = || -> RedisResult<()> {
             let mut connection = self.connection.blocking()?;
             let (_, now): (String, String) = cmd("CONFIG").arg("GET").arg(SETTING).query(&mut connection)?;
-            if now == during {
+            if classes(&now) == classes(&during) {
                 cmd("CONFIG").arg("SET").arg(SETTING).arg(&before).exec(&mut connection)?;
             }
             Ok(())
@@ -125,10 +127,16 @@ impl Drop for Setting {
     }
 }
 
+/// The classes that are on. The server tells them in an order of its own, and many of them as `A`.
+fn classes(setting: &str) -> BTreeSet<char> {
+    let all = if setting.contains('A') { ALL_CLASSES } else { "" };
+    setting.chars().chain(all.chars()).filter(|class| *class != 'A').collect()
+}
+
 /// The classes that are needed and not on.
 fn missing(setting: &str) -> String {
-    let is_on = |class: char| setting.contains(class) || setting.contains('A') && ALL_CLASSES.contains(class);
-    NEEDED.chars().filter(|class| !is_on(*class)).collect()
+    let on = classes(setting);
+    NEEDED.chars().filter(|class| !on.contains(class)).collect()
 }
 
 #[cfg(test)]
@@ -144,6 +152,13 @@ mod tests {
     #[case("Ex", "Kgh$szem")]
     fn what_is_missing_is_named(#[case] setting: &str, #[case] expected: &str) {
         assert_eq!(missing(setting), expected);
+    }
+
+    #[test]
+    fn a_setting_is_the_same_however_it_is_written() {
+        assert_eq!(classes("Kgh$szxem"), classes("g$szhxeKm"));
+        assert_eq!(classes("KEA"), classes("g$lshztdxeKE"));
+        assert_ne!(classes("KEA"), classes("KEAm"));
     }
 
     #[test]
