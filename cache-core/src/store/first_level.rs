@@ -180,6 +180,16 @@ impl Inspect for FirstLevel {
         self.store.scan(filter, from, want).await
     }
 
+    async fn touch_on(&self, backend: &Backend, ids: &[EntryId], ttl: Option<Duration>) -> Result<u64> {
+        let _forget = Forget(|| self.kept.forget(ids));
+        self.store.touch_on(backend, ids, ttl).await
+    }
+
+    async fn remove_on(&self, backend: &Backend, ids: &[EntryId]) -> Result<Removed> {
+        let _forget = Forget(|| self.kept.forget(ids));
+        self.store.remove_on(backend, ids).await
+    }
+
     async fn inspect(&self, id: &EntryId) -> Result<Option<Inspected>> {
         self.store.inspect(id).await
     }
