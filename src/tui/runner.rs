@@ -358,18 +358,23 @@ async fn watch(store: &dyn Inspect, source: Source, reporter: &Reporter) -> Resu
     let report =
         async |sight| reporter.inbox.send(Message::Progress(reporter.ticket, Progress::Watch(sight))).await.is_ok();
     let mut is_heard = report(Sight::Began { since: events.since(), was }).await;
+    let mut failure = None;
     while is_heard && let Some(first) = events.next().await {
-        let mut seen = vec![first?];
-        while seen.len() < SIGHTS
-            && let Some(Some(next)) = events.next().now_or_never()
-        {
-            seen.push(next?);
+        let mut seen = Vec::new();
+        let mut next = Some(first);
+        while let Some(told) = next {
+            match told {
+                Ok(told) => seen.push(told),
+                Err(error) => failure = Some(error),
+            }
+            next = if seen.len() < SIGHTS { events.next().now_or_never().flatten() } else { None };
         }
         is_heard = report(Sight::Seen(seen)).await;
         tokio::time::sleep(REPORT_EVERY).await;
     }
+    // Whatever went wrong, this comes first.
     events.close().await?;
-    Ok(true)
+    failure.map_or(Ok(true), Err)
 }
 
 impl Reporter {
