@@ -234,6 +234,7 @@ impl Store for Fallback {
     fn tell(&self, changes: Arc<dyn Changes>) -> bool {
         self.first.tell(changes)
     }
+
     async fn count(&self, batch: &Batch) -> Result<()> {
         self.ask_within(self.patience, |store| store.count(batch)).await
     }

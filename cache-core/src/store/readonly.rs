@@ -72,10 +72,10 @@ impl Store for ReadOnly {
     async fn release(&self, _name: &str, _holder: Uuid, _alone: Option<Duration>) -> Result<()> {
         Ok(())
     }
-    /// Nothing is counted; to refuse would make the cache try again and again.
     fn tell(&self, changes: Arc<dyn Changes>) -> bool {
         self.0.tell(changes)
     }
+    /// Nothing is counted; to refuse would make the cache try again and again.
     async fn count(&self, _batch: &Batch) -> Result<()> {
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Reading entries: many as summaries in two round trips, one whole, or the live ones under a cache key.
+//! Reading entries: many as summaries in two round trips, or one whole.
 
 use redis::{Pipeline, RedisResult, Value};
 use uuid::Uuid;

@@ -3,7 +3,6 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::policy::Part;
 
 const NAMES: [&str; 18] = [
     "age",
