@@ -14,7 +14,7 @@ use uuid::Uuid;
 pub(crate) use self::pending::Counters;
 pub use self::window::{Counted, Window};
 use crate::entry::Kind;
-use crate::service::{Service, Services};
+use crate::service::Service;
 
 /// How long an hour's counters are kept, in seconds (7 days).
 pub const KEPT: f64 = 7.0 * 86_400.0;
@@ -173,7 +173,7 @@ impl Scope {
     pub fn service(&self) -> Service {
         match self {
             Self::Http(service) => *service,
-            Self::Result(prefix) => Services::default().of_result_prefix(prefix.as_bytes()),
+            Self::Result(prefix) => Service::of_result_prefix(prefix.as_bytes()),
         }
     }
 

@@ -64,6 +64,17 @@ impl Service {
         Self::ALL.into_iter().find(|service| service.name() == name)
     }
 
+    /// The service that a result belongs to, by the prefix of its key.
+    pub fn of_result_prefix(prefix: &[u8]) -> Self {
+        if prefix.starts_with(b"animeplanet") || prefix.starts_with(b"anime_planet") {
+            Self::AnimePlanet
+        } else if prefix.starts_with(b"anisearch") {
+            Self::AniSearch
+        } else {
+            Self::Other
+        }
+    }
+
     /// Where it answers; empty for `Other`.
     fn url(self) -> &'static str {
         match self {
@@ -260,17 +271,6 @@ impl Services {
             .into_iter()
             .find(|service| service.hosts().iter().any(|known| is_host_or_below(host, known)))
             .unwrap_or(Service::Other)
-    }
-
-    /// The service that a result belongs to, by the prefix of its key.
-    pub fn of_result_prefix(&self, prefix: &[u8]) -> Service {
-        if prefix.starts_with(b"animeplanet") || prefix.starts_with(b"anime_planet") {
-            Service::AnimePlanet
-        } else if prefix.starts_with(b"anisearch") {
-            Service::AniSearch
-        } else {
-            Service::Other
-        }
     }
 }
 

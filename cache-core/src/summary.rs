@@ -163,8 +163,8 @@ pub(crate) fn of_entry(
 }
 
 /// The summary of a stored result.
-pub(crate) fn of_result(services: &Services, key: &[u8], size: u64, expires_at: Option<f64>) -> Summary {
-    let service = ResultKey::parse(key).map_or(Service::Other, |parts| services.of_result_prefix(parts.prefix));
+pub(crate) fn of_result(key: &[u8], size: u64, expires_at: Option<f64>) -> Summary {
+    let service = ResultKey::parse(key).map_or(Service::Other, |parts| Service::of_result_prefix(parts.prefix));
     Summary {
         id: EntryId::key(key),
         state: State::Live,

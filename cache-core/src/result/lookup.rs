@@ -145,7 +145,7 @@ impl<'a> Lookup<'a> {
     }
 
     fn service(&self) -> Service {
-        self.core.services.of_result_prefix(self.prefix.as_bytes())
+        Service::of_result_prefix(self.prefix.as_bytes())
     }
 
     fn so_far(&self) -> Counts {

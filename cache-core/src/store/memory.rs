@@ -117,7 +117,7 @@ impl Memory {
             Some(entry) => summary::of_entry(&self.services, Layout::Pipeline, entry, &item.body, item.expires_at),
             None => {
                 let key = id.redis_key();
-                let mut summary = summary::of_result(&self.services, &key, item.body.len() as u64, item.expires_at);
+                let mut summary = summary::of_result(&key, item.body.len() as u64, item.expires_at);
                 summary.created_at = Some(item.created_at);
                 summary
             }

@@ -305,7 +305,7 @@ fn inspect(database: &Database, reader: &Reader<'_>, id: &EntryId) -> Result<Opt
     )?;
     let mut rows = statement.query([&key[..]])?;
     match rows.next()? {
-        Some(row) => Ok(Some(of_value(scan::result(reader.services, reader.now, row)?))),
+        Some(row) => Ok(Some(of_value(scan::result(reader.now, row)?))),
         None => Ok(None),
     }
 }

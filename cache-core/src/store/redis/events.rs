@@ -86,7 +86,7 @@ pub(super) async fn watch(connection: &Connection, services: &Services, source: 
         until,
         connection: connection.clone(),
         services: services.clone(),
-        recogniser: Recogniser::new(services.clone(), matches!(source, Source::Commands { .. })),
+        recogniser: Recogniser::new(matches!(source, Source::Commands { .. })),
         known: Cache::builder().max_capacity(REMEMBERED).eviction_policy(EvictionPolicy::lru()).build(),
         news,
         current: None,

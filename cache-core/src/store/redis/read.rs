@@ -75,7 +75,7 @@ pub(super) async fn summaries(
                     None => {}
                 }
             }
-            Item::Result(key) => summaries.extend(result(services, key, &mut answers, now)),
+            Item::Result(key) => summaries.extend(result(key, &mut answers, now)),
         }
     }
 
@@ -137,17 +137,12 @@ fn corrupt(layout: Layout, id: Uuid, expires_at: Option<f64>, problem: &str) -> 
     summary::of_problem(EntryId::Http(layout, id), State::Corrupt, expires_at, problem)
 }
 
-fn result(
-    services: &Services,
-    key: Vec<u8>,
-    answers: &mut impl Iterator<Item = RedisResult<Value>>,
-    now: f64,
-) -> Option<Summary> {
+fn result(key: Vec<u8>, answers: &mut impl Iterator<Item = RedisResult<Value>>, now: f64) -> Option<Summary> {
     let length = answers.next()?;
     let expires_at = answers.next()?.ok().and_then(|pttl| reply::expiry(&pttl, now))?;
     Some(match length.map(|length| reply::int(&length).unwrap_or(0)) {
         Ok(0) => summary::of_problem(EntryId::key(key), State::Corrupt, expires_at, "its value is empty, not JSON"),
-        Ok(length) => summary::of_result(services, &key, length as u64, expires_at),
+        Ok(length) => summary::of_result(&key, length as u64, expires_at),
         Err(_) => summary::of_problem(EntryId::key(key), State::Corrupt, expires_at, "its key is not a string"),
     })
 }

@@ -26,7 +26,7 @@ use super::sign::Sign;
 use crate::entry::{EntryId, Kind, Layout};
 use crate::event::{Asked, Event, EventKind};
 use crate::key::{CacheKey, ResultKey};
-use crate::service::{Service, Services};
+use crate::service::Service;
 
 /// Commands of one look-up come this close together; seconds, as all of these.
 const TOGETHER: f64 = 0.1;
@@ -63,7 +63,6 @@ pub(super) struct Context {
 
 /// Follows what is being done.
 pub(super) struct Recogniser {
-    services: Services,
     /// Reads are seen, not only what changes and what is missing.
     sees_reads: bool,
     lookups: HashMap<CacheKey, Lookups>,
@@ -112,9 +111,8 @@ struct Write {
 }
 
 impl Recogniser {
-    pub(super) fn new(services: Services, sees_reads: bool) -> Self {
+    pub(super) fn new(sees_reads: bool) -> Self {
         Self {
-            services,
             sees_reads,
             lookups: HashMap::new(),
             writes: HashMap::new(),
@@ -386,7 +384,7 @@ impl Recogniser {
     }
 
     fn tell_result(&mut self, at: f64, kind: EventKind, key: Box<[u8]>) {
-        let service = ResultKey::parse(&key).map(|key| self.services.of_result_prefix(key.prefix));
+        let service = ResultKey::parse(&key).map(|key| Service::of_result_prefix(key.prefix));
         self.events.push_back(Event { service, id: Some(EntryId::Key(key)), ..nameless(at, kind, Kind::Result) });
     }
 }

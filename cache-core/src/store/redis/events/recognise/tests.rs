@@ -62,7 +62,7 @@ fn deleted(at: f64, number: u128) -> (f64, Sign, Context) {
 
 /// What is told of signs, up to a time by which nothing is waited for any more.
 fn told(sees_reads: bool, signs: Vec<(f64, Sign, Context)>) -> Vec<(EventKind, Option<Service>)> {
-    let mut recogniser = Recogniser::new(Services::default(), sees_reads);
+    let mut recogniser = Recogniser::new(sees_reads);
     for (at, sign, context) in signs {
         recogniser.tick(at);
         recogniser.observe(at, sign, context);
@@ -144,7 +144,7 @@ fn the_end_of_what_was_marked_as_deleted_is_not_told_again() {
 
 #[test]
 fn a_flood_takes_no_more_memory_than_there_is_room_for() {
-    let mut recogniser = Recogniser::new(Services::default(), false);
+    let mut recogniser = Recogniser::new(false);
     for number in 0..3 * AT_ONCE as u128 {
         let key = CacheKey::new(number.to_be_bytes());
         recogniser.observe(0.0, Sign::IndexMissed(A, key), Context::default());
