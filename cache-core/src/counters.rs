@@ -145,11 +145,16 @@ impl Batch {
     }
 }
 
+/// The share of hits among hits and misses; `None` where there were neither.
+pub fn hit_rate(hits: u64, misses: u64) -> Option<f64> {
+    let asked = hits.saturating_add(misses);
+    (asked > 0).then(|| hits as f64 / asked as f64)
+}
+
 impl Counts {
     /// The share of hits among hits and misses; `None` where there were neither.
     pub fn hit_rate(&self) -> Option<f64> {
-        let asked = self.hits.saturating_add(self.misses);
-        (asked > 0).then(|| self.hits as f64 / asked as f64)
+        hit_rate(self.hits, self.misses)
     }
 
     /// How long a look-up took on average, in seconds; `None` where there was none.

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::counters::hit_rate;
 use crate::entry::{EntryId, Kind};
 use crate::key::CacheKey;
 use crate::service::Service;
@@ -38,9 +39,13 @@ impl Source {
         }
     }
 
-    /// Whether hits of this cache can be told at all.
-    pub fn tells_hits(self, cache: Kind) -> bool {
-        cache == Kind::Http || matches!(self, Self::Commands { .. })
+    /// Whether this can be told of this cache at all.
+    pub fn tells(self, kind: EventKind, cache: Kind) -> bool {
+        match (self, kind) {
+            (Self::Notifications { .. }, EventKind::Hit) => cache == Kind::Http,
+            (Self::Commands { .. }, EventKind::Expire | EventKind::Evict) => false,
+            _ => true,
+        }
     }
 }
 
@@ -146,8 +151,7 @@ impl Happened {
 
     /// The share of hits among hits and misses; `None` where there were neither.
     pub fn hit_rate(&self) -> Option<f64> {
-        let (hits, misses) = (self.of(EventKind::Hit), self.of(EventKind::Miss));
-        (hits + misses > 0).then(|| hits as f64 / (hits + misses) as f64)
+        hit_rate(self.of(EventKind::Hit), self.of(EventKind::Miss))
     }
 }
 

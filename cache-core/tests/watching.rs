@@ -236,7 +236,7 @@ async fn what_the_pipeline_does_is_told_right(#[case] source: Source) {
     assert_eq!(counts(&sample, Some(Service::Kitsu), Kind::Http), [1, 1 + unasked, 3, 0, 0, 0, 1], "{all:#?}");
     // Of commands, the last look-up was not known to be a miss when the watch ended.
     assert_eq!(counts(&sample, None, Kind::Http), [0, unasked, 0, 0, 0, 0, 0], "{all:#?}");
-    let hits = if source.tells_hits(Kind::Result) { 3 } else { 0 };
+    let hits = if source.tells(EventKind::Hit, Kind::Result) { 3 } else { 0 };
     assert_eq!(counts(&sample, Some(Service::AniSearch), Kind::Result), [hits, 1, 1, 0, 0, 0, 0], "{all:#?}");
     let hit = all.iter().find(|event| event.kind == EventKind::Hit).unwrap();
     assert_eq!(hit.request.as_ref().unwrap().url, JIKAN);

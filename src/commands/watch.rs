@@ -108,7 +108,7 @@ fn announce(session: &Session, args: &WatchArgs, events: &Events) {
         ));
     }
     let until =
-        args.window.map_or("Ctrl-C".to_owned(), |window| format!("{} are over", human::duration(window.as_secs_f64())));
+        args.window.map_or("Ctrl-C".to_owned(), |window| format!("{} are over", duration(window.as_secs_f64())));
     session.note(&match events.source() {
         Source::Notifications { .. } => {
             format!("Watching the server's notifications until {until}: a sample, hits of results cannot be seen")
@@ -216,9 +216,7 @@ impl Watch<'_> {
             let key = event.id.as_ref().map(|id| id.redis_key());
             json::line(&mut line, &Row::new(event, key.as_deref()))?;
         } else {
-            let (time, shown) = (human::moment(event.at), Shown(event.kind));
-            // The day is the reader's own.
-            let time = time.split(' ').next_back().unwrap_or_default();
+            let (time, shown) = (human::time_of_day(event.at), Shown(event.kind));
             let text = format!("{:<13}  {:<6}  {}", service(event.service), event.cache.name(), what(event));
             let room = self.columns.map_or(usize::MAX, |columns| columns.saturating_sub(time.len() + 11));
             writeln!(line, "{time}  {}  {}", shown.text(self.session.style), human::clip(&text, room))?;

@@ -33,6 +33,11 @@ pub fn count(number: u64) -> String {
     out
 }
 
+/// A number, or a dash where it is not known.
+pub fn maybe_count(number: Option<u64>) -> String {
+    number.map_or_else(|| "-".to_owned(), count)
+}
+
 /// Two largest units, `23h 59m`, `4m 07s`, `12s`; never more than 7 columns.
 pub fn duration(seconds: f64) -> String {
     let total = seconds.max(0.0) as u64;
@@ -73,9 +78,18 @@ pub fn latency(seconds: Option<f64>) -> String {
 
 /// `2026-11-22 22:09:14`, local time.
 pub fn moment(unix_seconds: f64) -> String {
+    local(unix_seconds, "%Y-%m-%d %H:%M:%S")
+}
+
+/// `22:09:14`, local time.
+pub fn time_of_day(unix_seconds: f64) -> String {
+    local(unix_seconds, "%H:%M:%S")
+}
+
+fn local(unix_seconds: f64, format: &str) -> String {
     jiff::SignedDuration::try_from_secs_f64(unix_seconds).and_then(jiff::Timestamp::from_duration).map_or_else(
         |_| "no time".to_owned(),
-        |at| at.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string(),
+        |at| at.to_zoned(jiff::tz::TimeZone::system()).strftime(format).to_string(),
     )
 }
 

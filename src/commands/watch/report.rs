@@ -2,11 +2,12 @@
 
 use std::fmt::Write as _;
 
+use cache_core::counters::hit_rate;
 use cache_core::{EventKind, Happened, Kind, Sample, Service, Source};
 use serde::Serialize;
 
 use crate::output::event::service;
-use crate::output::human::{count, duration, moment};
+use crate::output::human::{count, duration, maybe_count, share, time_of_day};
 use crate::output::style::Style;
 
 /// The last line of `watch --json`.
@@ -81,8 +82,8 @@ impl Report {
     }
 
     fn write(&self, out: &mut String, style: Style) -> std::fmt::Result {
-        let time = |at| moment(at).split(' ').next_back().unwrap_or_default().to_owned();
-        let about = format!("from {} to {}, by {}", time(self.since), time(self.until), self.source);
+        let (since, until) = (time_of_day(self.since), time_of_day(self.until));
+        let about = format!("from {since} to {until}, by {}", self.source);
         writeln!(out, "\n{} {}", style.bold(&format!("A sample of {}", duration(self.window))), style.dim(&about))?;
         if self.gaps > 0 {
             let text = format!("{} gaps, in which nothing was seen for {:.1} s", count(self.gaps), self.unseen);
@@ -106,11 +107,11 @@ impl Report {
                 "  {:<13}  {:<6}  {:>8}  {:>8}  {:>8}  {:>8}  {:>8}  {:>8}",
                 of.service.unwrap_or(service(None)),
                 of.kind,
-                counts.hit_rate.map_or_else(|| "-".to_owned(), |rate| format!("{:.1} %", rate * 100.0)),
-                maybe(counts.hits),
+                share(counts.hit_rate),
+                maybe_count(counts.hits),
                 count(counts.misses),
                 count(counts.stores),
-                maybe(counts.expiries),
+                maybe_count(counts.expiries),
                 count(counts.removals + counts.evictions.unwrap_or(0)),
             )?;
         }
@@ -120,16 +121,16 @@ impl Report {
 
 impl Counts {
     fn new(happened: &Happened, source: Source, cache: Kind) -> Self {
-        let tells_hits = source.tells_hits(cache);
-        let is_ended_by_the_server = |kind| matches!(source, Source::Notifications { .. }).then(|| happened.of(kind));
+        let told = |kind| source.tells(kind, cache).then(|| happened.of(kind));
+        let hits = told(EventKind::Hit);
         Self {
-            hits: tells_hits.then(|| happened.of(EventKind::Hit)),
+            hits,
             misses: happened.of(EventKind::Miss),
-            hit_rate: happened.hit_rate().filter(|_| tells_hits),
+            hit_rate: hits.and(happened.hit_rate()),
             stores: happened.of(EventKind::Store),
             refreshes: happened.of(EventKind::Refresh),
-            expiries: is_ended_by_the_server(EventKind::Expire),
-            evictions: is_ended_by_the_server(EventKind::Evict),
+            expiries: told(EventKind::Expire),
+            evictions: told(EventKind::Evict),
             removals: happened.of(EventKind::Remove),
         }
     }
@@ -137,13 +138,13 @@ impl Counts {
     /// Both together; the rate is that of those whose hits are known.
     fn and(self, other: &Self) -> Self {
         let sum = |a: Option<u64>, b: Option<u64>| a.map(|a| a + b.unwrap_or(0)).or(b);
-        let asked = |counts: &Self| counts.hits.map_or(0, |hits| hits + counts.misses);
+        let misses_beside_hits = |counts: &Self| counts.hits.map_or(0, |_| counts.misses);
         let hits = sum(self.hits, other.hits);
-        let asked = asked(&self) + asked(other);
+        let misses = misses_beside_hits(&self) + misses_beside_hits(other);
         Self {
             hits,
             misses: self.misses + other.misses,
-            hit_rate: hits.filter(|_| asked > 0).map(|hits| hits as f64 / asked as f64),
+            hit_rate: hits.and_then(|hits| hit_rate(hits, misses)),
             stores: self.stores + other.stores,
             refreshes: self.refreshes + other.refreshes,
             expiries: sum(self.expiries, other.expiries),
@@ -151,10 +152,6 @@ impl Counts {
             removals: self.removals + other.removals,
         }
     }
-}
-
-fn maybe(number: Option<u64>) -> String {
-    number.map_or_else(|| "-".to_owned(), count)
 }
 
 /// A kind of event, in its colour and in a field of one width.

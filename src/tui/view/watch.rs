@@ -102,16 +102,15 @@ fn rates<'a>(watch: &Watch, theme: &Theme) -> Vec<Line<'a>> {
 }
 
 fn rate<'a>(source: Source, of: Option<Service>, cache: Kind, happened: &Happened, theme: &Theme) -> Line<'a> {
-    let tells_hits = source.tells_hits(cache);
-    let number = |kind| human::count(happened.of(kind));
-    let rate = happened.hit_rate().filter(|_| tells_hits);
+    let number = |kind| human::maybe_count(source.tells(kind, cache).then(|| happened.of(kind)));
+    let rate = happened.hit_rate().filter(|_| source.tells(EventKind::Hit, cache));
     let removed = happened.of(EventKind::Remove) + happened.of(EventKind::Evict);
     let numbers = [
-        rate.map_or_else(|| "-".to_owned(), |rate| format!("{:.1} %", rate * 100.0)),
-        if tells_hits { number(EventKind::Hit) } else { "-".to_owned() },
+        human::share(rate),
+        number(EventKind::Hit),
         number(EventKind::Miss),
         number(EventKind::Store),
-        if matches!(source, Source::Notifications { .. }) { number(EventKind::Expire) } else { "-".to_owned() },
+        number(EventKind::Expire),
         human::count(removed),
     ];
     Line::styled(row(service(of), cache.name(), numbers), theme.text)
