@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use cache_core::admin::stats::{ServiceTally, Tally};
-use cache_core::counters::{Counted, Counts, Scope, Window};
-use cache_core::{BackendKind, Info, Kind, Service, clock};
+use cache_core::counters::{self, Counted, Counts, Scope, Window};
+use cache_core::{Info, Kind, Service, clock};
 use serde::Serialize;
 
 use super::Cache;
@@ -120,9 +120,7 @@ impl Report {
     fn new(cache: &Cache, tally: &Tally, info: Info, counted: Counted, window: Window, now: f64) -> Self {
         let backend = cache.store.backend();
         let scopes = counted.within(window, now);
-        // Redis counts for everything that it serves; SQLite does not count at all.
-        let server = info.keyspace.filter(|_| backend.kind == BackendKind::Redis);
-        let (source, hits) = match server {
+        let (source, hits) = match info.keyspace {
             _ if !scopes.is_empty() => {
                 let all: Counts = scopes.values().copied().sum();
                 ("counters", Some((all.hits, all.misses)))
@@ -152,13 +150,13 @@ impl Report {
             services: services(tally, &scopes, window),
             hits: hits.map(|(hits, _)| hits),
             misses: hits.map(|(_, misses)| misses),
-            hit_rate: hits.and_then(|(hits, misses)| Counts { hits, misses, ..Counts::default() }.hit_rate()),
+            hit_rate: hits.and_then(|(hits, misses)| counters::hit_rate(hits, misses)),
             hit_source: source,
             window: is_counted.then(|| window.seconds()),
             since: is_counted.then(|| window.since(now)),
             result_prefixes: prefixes(&scopes, window),
             scanned: Scanned { keys: tally.scanned, complete: true },
-            server,
+            server: info.keyspace,
             chosen: window,
             counted,
             now,

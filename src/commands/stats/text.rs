@@ -95,7 +95,7 @@ fn hits(out: &mut String, report: &Report, style: Style) -> std::fmt::Result {
     );
     writeln!(out, "\n{}", style.bold(&heading))?;
     let windows = Window::ALL.map(|window| report.counted.within(window, report.now));
-    let chosen = report.counted.within(report.chosen, report.now);
+    let chosen = &windows[report.chosen as usize];
     // The longest holds every scope that the others hold.
     let [.., week] = &windows;
     for scope in week.keys() {
