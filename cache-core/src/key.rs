@@ -54,16 +54,6 @@ impl CacheKey {
     pub fn hishel1(url_or_body: &[u8]) -> Self {
         Self::new(sha256_hex(url_or_body).into_bytes())
     }
-
-    /// hishel 2's key of a request under the RFC 9111 policy: SHA-256 of `RFC ` and the URL.
-    pub fn hishel2_rfc(url: &str) -> Self {
-        Self::new(sha256_hex(format!("RFC {url}").as_bytes()).into_bytes())
-    }
-
-    /// hishel 2's key of a request under a filter policy: SHA-256 of the method, a space and the URL.
-    pub fn hishel2_filter(method: &str, url: &str) -> Self {
-        Self::new(sha256_hex(format!("{method} {url}").as_bytes()).into_bytes())
-    }
 }
 
 impl fmt::Display for CacheKey {
