@@ -8,12 +8,9 @@ use serde::Serialize;
 use super::json::Text;
 use super::{safe, secrets};
 
-/// Stands for a service that cannot be told.
-pub const UNKNOWN: &str = "unknown";
-
 /// The name of the service, or that it is not known.
 pub fn service(service: Option<Service>) -> &'static str {
-    service.map_or(UNKNOWN, Service::name)
+    service.map_or("unknown", Service::name)
 }
 
 /// What an event is about: method and URL, or the key; safe, and without secrets.

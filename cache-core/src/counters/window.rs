@@ -56,7 +56,7 @@ impl Window {
 pub struct Counted {
     /// By the hour.
     pub hours: Vec<Bucket>,
-    /// Since counting began. Only grows, until nothing was counted for 7 days.
+    /// Since counting began. Only grows; Redis forgets it where nothing was counted for 7 days.
     pub ever: BTreeMap<Scope, Counts>,
 }
 
