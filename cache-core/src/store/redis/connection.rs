@@ -183,13 +183,13 @@ impl Connection {
 
     /// Runs the commands of a [`multi`] all together or, where the connection breaks or the server refuses one of
     /// them, not at all. Behind a proxy that knows no transactions they are run one by one. What fails only when it is
-    /// run, fails alone. Only where it `may_repeat` it is asked again.
+    /// run fails alone, and is the error then. Only where it `may_repeat` it is asked again.
     pub(super) async fn transaction(
         &self,
         operation: &'static str,
         mut pipe: Pipeline,
         may_repeat: bool,
-    ) -> Result<Vec<RedisResult<Value>>> {
+    ) -> Result<Vec<Value>> {
         pipe.cmd("EXEC");
         let mut answers = if may_repeat {
             self.pipeline(operation, &mut pipe).await?
@@ -197,17 +197,14 @@ impl Connection {
             self.pipeline_once(operation, &mut pipe).await?
         };
         let (executed, has_begun) = (answers.pop(), answers.remove(0).is_ok());
-        if !has_begun {
-            return Ok(answers);
+        if has_begun && answers.iter().all(RedisResult::is_ok) {
+            answers = match executed {
+                Some(Ok(Value::Array(values))) => values.into_iter().map(Value::extract_error).collect(),
+                Some(Err(error)) => vec![Err(error)],
+                _ => Vec::new(),
+            };
         }
-        if let Some(refused) = answers.into_iter().find_map(RedisResult::err) {
-            return Err(self.explain(operation, refused));
-        }
-        match executed {
-            Some(Ok(Value::Array(values))) => Ok(values.into_iter().map(Value::extract_error).collect()),
-            Some(Err(error)) => Err(self.explain(operation, error)),
-            _ => Ok(Vec::new()),
-        }
+        answers.into_iter().collect::<RedisResult<_>>().map_err(|error| self.explain(operation, error))
     }
 
     /// The command that frees keys: `UNLINK`, or `DEL` on servers that do not know it.

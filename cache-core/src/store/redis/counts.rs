@@ -80,11 +80,7 @@ pub(super) async fn add(connection: &Connection, batch: &Batch) -> Result<()> {
     for (key, end) in keys.iter().zip(ends) {
         pipe.cmd("EXPIREAT").arg(key).arg(end);
     }
-    let answers = connection.transaction("counting", pipe, false).await?;
-    match answers.into_iter().find_map(RedisResult::err) {
-        Some(error) => Err(connection.explain("counting", error)),
-        None => Ok(()),
-    }
+    connection.transaction("counting", pipe, false).await.map(drop)
 }
 
 fn slices(texts: &[String]) -> Vec<&[u8]> {

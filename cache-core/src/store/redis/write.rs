@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
-use redis::{Pipeline, RedisResult, Value, cmd};
+use redis::{Pipeline, Value, cmd};
 
 use super::connection::{Connection, multi};
 use super::layout::{self, COMPLETE};
@@ -154,9 +154,7 @@ impl RedisWriter {
     /// What begins the body anew may be asked again.
     async fn run(&mut self, pipe: Pipeline, may_repeat: bool) -> Result<Vec<Value>> {
         self.has_leftovers = true;
-        let answers = self.connection.transaction("storing an entry", pipe, may_repeat).await?;
-        let answers: RedisResult<Vec<Value>> = answers.into_iter().collect();
-        answers.map_err(|error| self.connection.explain("storing an entry", error))
+        self.connection.transaction("storing an entry", pipe, may_repeat).await
     }
 
     /// The body's end, the heads, and the time of each: the entry can be read, and is not in the index yet.
@@ -319,9 +317,6 @@ async fn replace_pair(connection: &Connection, key: &str, entry: &Entry) -> Resu
         Some(left @ 0..) => _ = pipe.cmd("PEXPIRE").arg(key).arg(left),
         Some(_) => {}
     }
-    let answers = connection.transaction("replacing an entry", pipe, true).await?;
-    match answers.into_iter().find_map(RedisResult::err) {
-        Some(error) => Err(connection.explain("replacing an entry", error)),
-        None => Ok(true),
-    }
+    connection.transaction("replacing an entry", pipe, true).await?;
+    Ok(true)
 }
