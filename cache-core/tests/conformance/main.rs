@@ -61,6 +61,7 @@ macro_rules! all_promises {
             sharing::counters_of_two_writers_add_up
             sharing::a_batch_counts_once
             sharing::counters_are_kept_for_seven_days
+            sharing::a_damaged_counter_costs_no_other
             sharing::counters_are_no_entries
             sharing::turns_keep_to_every_quota
             sharing::turns_are_given_out_one_by_one

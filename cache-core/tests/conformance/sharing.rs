@@ -142,6 +142,31 @@ pub async fn counters_are_kept_for_seven_days(s: Subject) {
     assert_eq!(sorted(s.store.counters(since).await.unwrap()), expected);
 }
 
+pub async fn a_damaged_counter_costs_no_other(s: Subject) {
+    let hour = (clock::now() / 3_600.0) as i64;
+    let expected = [bucket(hour, &Scope::Http(Service::Jikan), Counts { hits: u64::MAX >> 1, ..Counts::default() })];
+    s.store.count(&Batch::single(expected.to_vec())).await.unwrap();
+    match &s.raw {
+        Raw::None => {}
+        Raw::Sqlite(file) => {
+            let rows = format!(
+                "INSERT INTO animecache_counters (hour, name, field, value) VALUES
+                     ({hour}, 'http:kitsu', 'hits', 'many'), ({hour}, 'http:kitsu', 'misses', -1),
+                     ({hour}, 'http:kitsu', 'stores', 1e300), ({hour}, x'ff', 'hits', 1), ('now', 'http:kitsu', 'hits', 1)"
+            );
+            rusqlite::Connection::open(file).unwrap().execute_batch(&rows).unwrap();
+        }
+        Raw::Redis(url) => {
+            let mut connection = redis::Client::open(url.as_str()).unwrap().get_connection().unwrap();
+            let mut set = redis::cmd("HSET");
+            set.arg(format!("animecache:{{counters}}:{hour}"));
+            set.arg(&["http:kitsu:hits", "many", "http:kitsu:misses", "-1", "http:kitsu:stores", "1e300"]);
+            set.arg(b"\xff").arg("1").exec(&mut connection).unwrap();
+        }
+    }
+    assert_eq!(s.store.counters(0.0).await.unwrap().hours, expected);
+}
+
 pub async fn counters_are_no_entries(s: Subject) {
     let hits = Counts { hits: 1, ..Counts::default() };
     let hour = (clock::now() / 3_600.0) as i64;

@@ -58,12 +58,13 @@ pub(super) fn read(connection: &Connection, since: f64) -> Result<Counted, Failu
     let mut rows = statement.query((hour_of(since), EVER))?;
     let mut hours = BTreeMap::<(i64, Scope), Counts>::new();
     while let Some(row) = rows.next()? {
-        let (hour, name, field, value): (i64, String, String, i64) = row.try_into()?;
-        let Some(scope) = Scope::from_name(&name) else { continue };
+        // What makes no sense is not ours to understand.
+        let Ok((hour, name, field, value)) = <(i64, String, String, i64)>::try_from(row) else { continue };
+        let (Some(scope), Ok(value)) = (Scope::from_name(&name), value.try_into()) else { continue };
         let counts =
             if hour == EVER { counted.ever.entry(scope).or_default() } else { hours.entry((hour, scope)).or_default() };
         if let Some(counter) = counts.field_mut(&field) {
-            *counter = value.cast_unsigned();
+            *counter = value;
         }
     }
     counted.hours = hours.into_iter().map(|((hour, scope), counts)| Bucket { hour, scope, counts }).collect();
