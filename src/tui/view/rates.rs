@@ -59,7 +59,10 @@ pub(super) fn draw(frame: &mut Frame<'_>, regions: &Regions, app: &App, theme: &
                     }));
                     if has_requests {
                         let [_, day, _] = windows;
-                        spans.push(Span::styled(right(&human::count(day.hits + day.misses), REQUESTS), theme.dim));
+                        spans.push(Span::styled(
+                            right(&human::count(day.hits.saturating_add(day.misses)), REQUESTS),
+                            theme.dim,
+                        ));
                     }
                     Line::from(spans)
                 }
