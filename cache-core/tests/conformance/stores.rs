@@ -49,9 +49,7 @@ impl Subject {
             }
         }
     }
-}
 
-impl Subject {
     /// Whether this is a Redis whose user may run no scripts.
     pub fn runs_no_scripts(&self) -> bool {
         matches!(&self.raw, Raw::Redis(url) if url.contains("narrow"))
