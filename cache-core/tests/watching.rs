@@ -423,3 +423,25 @@ async fn a_watch_of_commands_ends_after_its_window_or_its_limit() {
     }
     assert_eq!(told, 3);
 }
+
+#[tokio::test]
+async fn what_could_not_be_followed_is_told_at_the_end_too() {
+    const MANY: u64 = 20_000;
+    let mut watched = Watched::new();
+    let mut events = watched.watch(Source::Commands { window: Duration::from_secs(600), limit: MANY }).await;
+    let mut pipe = redis::pipe();
+    (0..MANY).for_each(|_| _ = pipe.cmd("GET").arg(RESULT));
+    pipe.exec(&mut watched.redis).unwrap();
+    // Who has read as much as was asked for hangs up.
+    let mut is_reading = || {
+        let clients: String = cmd("CLIENT").arg("LIST").query(&mut watched.redis).unwrap();
+        clients.contains("cmd=monitor")
+    };
+    while is_reading() {
+        tokio::task::yield_now().await;
+    }
+    events.stop();
+    let lost = seen(&mut events).await.unwrap();
+    assert!(matches!(lost, Seen::Lost(1..MANY)), "{lost:?}");
+    assert!(events.next().await.is_none());
+}

@@ -123,11 +123,12 @@ impl Events {
             if let Some(event) = self.recogniser.next() {
                 return Some(Ok(Seen::Event(event)));
             }
-            if self.is_over {
-                return None;
-            }
+            // The end is no reason to make the numbers look whole.
             if let Some(lost) = self.dropped.take() {
                 return Some(Ok(Seen::Lost(lost)));
+            }
+            if self.is_over {
+                return None;
             }
             match self.follow().await {
                 Ok(None) => {}
