@@ -115,6 +115,27 @@ async fn a_file_deleted_under_the_store_is_an_error_and_stays_deleted() {
 }
 
 #[tokio::test]
+async fn another_file_put_in_its_place_is_the_cache_from_then_on() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("http_cache.db");
+    let store: Arc<dyn Inspect> = Arc::new(open(&file, Missing::Create).await.unwrap());
+    let stored = entry("https://api.jikan.moe/v4/anime/1", 0.0);
+    put(&store, &stored, "old", DAY).await;
+    // As one does who starts anew, and a program that uses another layout.
+    for part in ["", "-wal", "-shm"] {
+        std::fs::remove_file(format!("{}{part}", file.display())).unwrap();
+    }
+    std::fs::copy(stores::fixture("hishel-2.0.db"), &file).unwrap();
+
+    assert!(store.lookup(&stored.cache_key, None).await.unwrap().is_empty());
+    let id = put(&store, &stored, "new", DAY).await;
+    assert_eq!(id, EntryId::Http(Layout::Sqlite2, stored.id));
+    assert_eq!(body_of(&*store, &id).await.unwrap(), "new");
+    let other = open(&file, Missing::Fail).await.unwrap();
+    assert_eq!(body_of(&other, &id).await.unwrap(), "new", "whoever opens the file finds it");
+}
+
+#[tokio::test]
 async fn a_file_damaged_under_the_store_is_an_error() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("http_cache.db");

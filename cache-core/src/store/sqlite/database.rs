@@ -1,6 +1,8 @@
 //! The open file. Looking at it changes nothing in it: its journal mode and our own tables come with the first write.
 
 use std::fmt::Write as _;
+#[cfg(unix)]
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,6 +27,7 @@ const STATEMENTS: usize = 32;
 /// An open file.
 pub(super) struct Database {
     file: PathBuf,
+    identity: Option<Identity>,
     pub(super) connection: Connection,
     pub(super) layout: Layout,
     pub(super) services: Arc<Services>,
@@ -56,6 +59,7 @@ impl Database {
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
         Self {
             file: file.to_owned(),
+            identity: identity(file),
             connection,
             layout,
             services: Arc::clone(services),
@@ -94,8 +98,8 @@ impl Database {
             if let Ok(database) = Self::open(&self.file, Missing::Fail, &self.services) {
                 *self = database;
             }
-        } else if !self.file.exists() {
-            return Err(Failure::Missing);
+        } else if identity(&self.file) != self.identity {
+            *self = Self::open(&self.file, Missing::Fail, &self.services)?;
         }
         Ok(self)
     }
@@ -120,6 +124,19 @@ impl Database {
             tracing::debug!(%failure, "dead rows stay for now");
         }
     }
+}
+
+/// What tells a file from another one of the same name: its device and its number there.
+type Identity = (u64, u64);
+
+/// `None`: there is no file.
+fn identity(file: &Path) -> Option<Identity> {
+    let metadata = std::fs::metadata(file).ok()?;
+    #[cfg(unix)]
+    let identity = (MetadataExt::dev(&metadata), MetadataExt::ino(&metadata));
+    #[cfg(not(unix))]
+    let identity = (0, metadata.is_file().into());
+    Some(identity)
 }
 
 /// Opens what is there, for writing where that is possible.
