@@ -1,0 +1,80 @@
+//! Servers that answer late or never, and URLs that name several.
+
+use super::*;
+use crate::RedisUrl;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+
+/// Answers every command but, where it is `mute`, `PING`.
+async fn answer(mut stream: TcpStream, mute: bool) {
+    let mut asked = [0; 4_096];
+    while let Ok(length @ 1..) = stream.read(&mut asked).await {
+        let text = String::from_utf8_lossy(&asked[..length]);
+        if mute && text.contains("PING") {
+            return std::future::pending().await;
+        }
+        stream.write_all("+OK\r\n".repeat(text.matches('*').count()).as_bytes()).await.unwrap();
+    }
+}
+
+/// Asks a server twice that never answers `PING` on its first connection.
+async fn ask_twice(settings: Config) -> (Result<Value>, Result<Value>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = RedisUrl::new(format!("redis://{}", listener.local_addr().unwrap()));
+    let server = async {
+        let (first, _) = listener.accept().await.unwrap();
+        let second = async { answer(listener.accept().await.unwrap().0, false).await };
+        tokio::join!(answer(first, true), second);
+    };
+    let patience = settings.store_patience;
+    let connection = Connection::new(&Config { redis_url: url, ..settings }).unwrap();
+    let client = async {
+        let ping = cmd("PING");
+        let first = tokio::time::timeout(patience, connection.query("PING", &ping)).await;
+        let first = first.unwrap_or_else(|_| Err(Error::Config("out of patience".into())));
+        (first, connection.query("PING", &ping).await)
+    };
+    tokio::select! {
+        () = server => panic!("the server ended"),
+        answers = client => answers,
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_owes_an_answer_is_not_used_again() {
+    let settings = Config {
+        redis_timeout: Duration::from_millis(200),
+        redis_retry_on_timeout: false,
+        store_patience: Duration::from_secs(60),
+        ..Config::default()
+    };
+    let (late, again) = ask_twice(settings).await;
+    assert!(matches!(late, Err(Error::Timeout { .. })), "{late:?}");
+    again.unwrap();
+}
+
+#[tokio::test]
+async fn a_late_answer_is_asked_for_again_where_the_settings_say_so() {
+    let settings = Config {
+        redis_timeout: Duration::from_millis(200),
+        store_patience: Duration::from_secs(60),
+        ..Config::default()
+    };
+    ask_twice(settings).await.0.unwrap();
+}
+
+#[tokio::test]
+async fn a_connection_that_a_caller_lost_patience_with_is_not_used_again() {
+    let settings = Config { store_patience: Duration::from_millis(200), ..Config::default() };
+    let (late, again) = ask_twice(settings).await;
+    assert!(matches!(late, Err(Error::Config(_))), "{late:?}");
+    again.unwrap();
+}
+
+#[test]
+fn a_comma_names_several_hosts_only_among_them() {
+    let new = |url: &str| Connection::new(&Config { redis_url: RedisUrl::new(url), ..Config::default() });
+    assert!(new("redis://a:1,b:2/0").is_err_and(|error| error.to_string().contains("several")));
+    assert!(new("redis://:pass,word@localhost/0").is_ok());
+    assert!(new("unix:///run/a,b.sock").is_ok());
+}
