@@ -12,6 +12,7 @@ use cache_core::{
     CacheKey, Config, Entry, EntryId, Error, Event, EventKind, Events, Inspect, Kind, Layout, Memory, ReadOnly, Redis,
     RedisUrl, Request, Response, Sample, Seen, Service, Services, Source, Store, clock, codec,
 };
+use futures_util::FutureExt as _;
 use redis::{Connection, cmd};
 use redis_server::RedisServer;
 use rstest::rstest;
@@ -444,4 +445,23 @@ async fn what_could_not_be_followed_is_told_at_the_end_too() {
     let lost = seen(&mut events).await.unwrap();
     assert!(matches!(lost, Seen::Lost(1..MANY)), "{lost:?}");
     assert!(events.next().await.is_none());
+}
+
+#[tokio::test]
+async fn a_gap_is_not_lost_on_a_caller_who_gives_up() {
+    let mut watched = Watched::new();
+    let mut events = watched.watch(NOTIFICATIONS).await;
+    cmd("CLIENT").arg(&["KILL", "TYPE", "pubsub", "SKIPME", "yes"]).exec(&mut watched.redis).unwrap();
+    let mut is_listening = || {
+        let clients: String = cmd("CLIENT").arg("LIST").query(&mut watched.redis).unwrap();
+        clients.contains(" psub=5 ")
+    };
+    // For a while after it is there again, too: the news has to find its way.
+    let mut rounds = 0;
+    while rounds < 1_000 {
+        assert!(events.next().now_or_never().is_none());
+        tokio::task::yield_now().await;
+        rounds += u32::from(rounds > 0 || is_listening());
+    }
+    assert!(matches!(seen(&mut events).await.unwrap(), Seen::Gap(_)));
 }
