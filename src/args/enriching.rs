@@ -94,7 +94,6 @@ pub struct ServiceArgs {
     /// Render the pages of Anime-Planet and AniSearch with a headless Chromium: this one, or what CHROME names, or the
     /// one on the PATH
     #[arg(long, value_name = "PATH", num_args = 0..=1)]
-    #[expect(clippy::option_option, reason = "not given, given, and given with a value")]
     pub browser: Option<Option<PathBuf>>,
     /// Ask no real service, but the demo's, started inside on loopback (with --demo always)
     #[arg(long)]

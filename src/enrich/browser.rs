@@ -225,9 +225,9 @@ fn reach<'a>(sites: impl IntoIterator<Item = &'a str>) -> String {
         match url.host() {
             Some(Host::Domain(name)) => {
                 let name = name.strip_prefix("www.").unwrap_or(name);
-                rules += &format!(", EXCLUDE {name}, EXCLUDE *.{name}");
+                rules.extend([", EXCLUDE ", name, ", EXCLUDE *.", name]);
             }
-            Some(address) => rules += &format!(", EXCLUDE {address}"),
+            Some(address) => rules.extend([", EXCLUDE ", &address.to_string()]),
             None => {}
         }
     }

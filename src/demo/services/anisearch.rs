@@ -43,7 +43,7 @@ fn not_found() -> Reply {
 fn information(anime: &Anime) -> String {
     let mut published = day(&anime.start);
     if let Some(end) = end(anime) {
-        published += &format!(" &#8209; {}", day(&end.to_string()));
+        published.extend([" &#8209; ", &day(&end.to_string())]);
     }
     let genres = anime
         .genres
