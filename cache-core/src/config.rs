@@ -126,7 +126,7 @@ impl Default for Config {
 
 impl Config {
     /// The names that [`Config::set`] knows, besides those with a service in them.
-    pub const NAMES: [&'static str; 13] = [
+    pub const NAMES: [&'static str; 16] = [
         "ENABLE_HTTP_CACHE",
         "HTTP_CACHE_STORAGE",
         "REDIS_CACHE_URL",
@@ -140,6 +140,9 @@ impl Config {
         "ANIMECACHE_STORE_PATIENCE",
         "ANIMECACHE_LARGEST_ENTRY",
         "ANIMECACHE_FIRST_LEVEL",
+        "ANIDB_CLIENT",
+        "ANIDB_CLIENTVER",
+        "ANIDB_PROTOVER",
     ];
 
     /// Every name that [`Config::set`] knows.
@@ -201,6 +204,9 @@ impl Config {
             "ANIMECACHE_FIRST_LEVEL" => {
                 self.first_level = Some(seconds(name, value)?).filter(|time| !time.is_zero());
             }
+            "ANIDB_CLIENT" => value.clone_into(&mut self.services.anidb_client.name),
+            "ANIDB_CLIENTVER" => value.clone_into(&mut self.services.anidb_client.version),
+            "ANIDB_PROTOVER" => value.clone_into(&mut self.services.anidb_client.protocol),
             _ => return self.set_of_service(name, value),
         }
         Ok(())

@@ -96,7 +96,7 @@ pub use key::{Argument, CacheKey, Form, Payload, ResultKey};
 pub use limit::{Limit, Quota};
 pub use policy::{Freshness, Policy, Specification, Ttl};
 pub use result::{Call, Observed, ResultCache, cached_result};
-pub use service::{DEFAULT_TTL, PolicyName, Service, Services, Token, authority};
+pub use service::{AniDbClient, DEFAULT_TTL, PolicyName, Service, Services, Token, authority};
 pub use store::fallback::Fallback;
 pub use store::first_level::FirstLevel;
 pub use store::memory::Memory;

@@ -146,6 +146,24 @@ impl fmt::Debug for Token {
     }
 }
 
+/// What AniDB knows a program by: it answers those that are registered there. Part of every URL, and so of every key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AniDbClient {
+    /// The registered name.
+    pub name: String,
+    /// The registered version.
+    pub version: String,
+    /// The version of AniDB's HTTP API.
+    pub protocol: String,
+}
+
+impl Default for AniDbClient {
+    /// What the pipeline says of itself.
+    fn default() -> Self {
+        Self { name: "animeenrichment".to_owned(), version: "1.0".to_owned(), protocol: "1".to_owned() }
+    }
+}
+
 /// Which policy the HTTP cache of a service has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum PolicyName {
@@ -182,6 +200,8 @@ pub struct Services {
     limits: [Option<Limit>; Service::ALL.len()],
     /// Configured URLs, and whose each is.
     overrides: Vec<(String, Service)>,
+    /// `ANIDB_CLIENT`, `ANIDB_CLIENTVER` and `ANIDB_PROTOVER`.
+    pub anidb_client: AniDbClient,
 }
 
 impl Default for Services {
@@ -192,6 +212,7 @@ impl Default for Services {
             tokens: [const { None }; Service::ALL.len()],
             limits: [const { None }; Service::ALL.len()],
             overrides: Vec::new(),
+            anidb_client: AniDbClient::default(),
         }
     }
 }

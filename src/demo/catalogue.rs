@@ -81,4 +81,13 @@ impl Anime {
     pub(super) fn is_airing(&self) -> bool {
         self.episodes.is_none()
     }
+
+    pub(super) fn year(&self) -> Option<u64> {
+        self.start.get(..4)?.parse().ok()
+    }
+
+    /// The last day of the year that it began in, where it has ended.
+    pub(super) fn end(&self) -> Option<String> {
+        Some(format!("{}-12-31", self.year().filter(|_| !self.is_airing())?))
+    }
 }

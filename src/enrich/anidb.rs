@@ -1,19 +1,104 @@
 //! AniDB's HTTP API: one XML document for an anime.
 
+mod document;
+
+use std::io::Read as _;
+use std::time::Duration;
+
 use async_trait::async_trait;
+use cache_core::{FetchError, RequestBuilder, clock};
+use flate2::read::GzDecoder;
+use roxmltree::{Document, Node};
 use serde_json::Value;
 
 use super::anime::Anime;
 use super::problem::Problem;
+use super::retry::retried;
 use super::source::Source;
 use super::way::Way;
 
 /// AniDB.
 pub struct AniDb;
 
+const TIME_LIMIT: Duration = Duration::from_secs(60);
+
+/// Seconds after which it is asked again.
+const WAITS: [f64; 3] = [1.0, 2.0, 4.0];
+
+/// What a compressed document may come to; it is some hundred KB.
+const LARGEST: u64 = 64 << 20;
+
 #[async_trait]
 impl Source for AniDb {
-    async fn fetch(&self, _anime: &Anime, _way: &Way) -> Result<Value, Problem> {
-        Err(Problem::Unexpected("not written yet".to_owned()))
+    async fn fetch(&self, anime: &Anime, way: &Way) -> Result<Value, Problem> {
+        let id = anime.ids.anidb.ok_or(Problem::NotFound)?;
+        way.meter().expect(1);
+        // Up to a second more, as the pipeline has it, so that those who failed together do not come back together.
+        let waits = WAITS.map(|wait| Duration::from_secs_f64(wait + clock::now().rem_euclid(1.0)));
+        let body = retried(way, &waits, passes, || async { way.ask(request(way, id), is_good).await?.whole() }).await?;
+        read(&body, |root| match root.tag_name().name() {
+            "anime" => Ok(document::anime(root)),
+            "error" => Err(refusal(root.text().unwrap_or_default())),
+            _ => Err(Problem::Unexpected("the answer is not an anime".to_owned())),
+        })
+        .unwrap_or_else(|| Err(Problem::Unexpected("the answer is not XML".to_owned())))
     }
+}
+
+fn request(way: &Way, id: u64) -> RequestBuilder {
+    let client = &way.services().anidb_client;
+    let params = [
+        ("request", "anime"),
+        ("aid", &id.to_string()),
+        ("client", &client.name),
+        ("clientver", &client.version),
+        ("protover", &client.protocol),
+    ];
+    way.client()
+        .get(way.url())
+        .params(params)
+        .header("user-agent", format!("{}/{}", client.name, client.version))
+        .header("accept", "application/xml, text/xml")
+        .timeout(TIME_LIMIT)
+}
+
+/// Whether asking again may help: not after a ban (555), which that would only make longer, nor after an error in XML,
+/// which is AniDB's last word on this anime or this client.
+fn passes(problem: &Problem) -> bool {
+    match problem {
+        Problem::TooMany(_) => true,
+        Problem::Status(status) => (500..555).contains(status),
+        Problem::Fetch(error) => !matches!(error, FetchError::Request(_)),
+        _ => false,
+    }
+}
+
+/// What is meant by an error, which comes with status 200.
+fn refusal(text: &str) -> Problem {
+    let text: String = text.trim().chars().take(200).collect();
+    if text.to_lowercase().contains("not found") { Problem::NotFound } else { Problem::Unexpected(text) }
+}
+
+/// An anime: errors look like answers, but for their root.
+fn is_good(body: &[u8]) -> bool {
+    read(body, |root| root.has_tag_name("anime")) == Some(true)
+}
+
+/// What `understand` makes of a document; `None`: it is no XML.
+fn read<T>(body: &[u8], understand: impl FnOnce(Node<'_, '_>) -> T) -> Option<T> {
+    let text = text(body);
+    let document = Document::parse(&text).ok()?;
+    Some(understand(document.root_element()))
+}
+
+/// A body as text: AniDB compresses its documents even where nothing says so, and the pipeline takes what is not UTF-8
+/// for Latin-1.
+fn text(body: &[u8]) -> String {
+    let mut bytes = Vec::new();
+    if !body.starts_with(&[0x1f, 0x8b]) {
+        bytes.extend_from_slice(body);
+    } else if GzDecoder::new(body).take(LARGEST).read_to_end(&mut bytes).is_err() {
+        return String::new();
+    }
+    String::from_utf8(bytes).unwrap_or_else(|error| error.into_bytes().into_iter().map(char::from).collect())
 }

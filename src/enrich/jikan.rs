@@ -1,26 +1,96 @@
 //! Jikan v4: the title, its characters, and then each episode and each character by itself.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
+use cache_core::RequestBuilder;
+use futures_util::{StreamExt as _, stream};
 use serde_json::{Value, json};
 
 use super::anime::Anime;
+use super::answer::has_data;
 use super::problem::Problem;
+use super::retry::{retried, too_many};
 use super::source::Source;
 use super::way::Way;
 
 /// Jikan.
 pub struct Jikan;
 
+/// For the title, and for the list of its characters. The pipeline has none for the rest.
+const TIME_LIMIT: Duration = Duration::from_secs(10);
+
+/// After which the title, and the list of its characters, are asked for again where there were too many requests.
+const WAITS: [Duration; 1] = [Duration::from_secs(2)];
+
+/// The same for single episodes and characters.
+const WAITS_FOR_ITEMS: [Duration; 3] = [Duration::from_secs(5); 3];
+
+/// Single episodes or characters that are asked for at once: what Jikan allows in a second. How fast they go is for the
+/// limits to say.
+const AT_ONCE: usize = 3;
+
 #[async_trait]
 impl Source for Jikan {
     async fn fetch(&self, anime: &Anime, way: &Way) -> Result<Value, Problem> {
         let id = anime.ids.mal.ok_or(Problem::NotFound)?;
-        way.meter().expect(1);
-        let answer = way.ask(way.client().get(format!("{}/anime/{id}/full", way.url())), |_| true).await?;
-        if answer.status != 200 {
-            return Err(Problem::Status(answer.status.as_u16()));
-        }
-        let full: Value = serde_json::from_slice(&answer.body).map_err(|e| Problem::Unexpected(e.to_string()))?;
-        Ok(json!({ "anime": full["data"] }))
+        let url = format!("{}/anime/{id}", way.url());
+        way.meter().expect(2);
+        let title = ask(way, &WAITS, || way.get(format!("{url}/full")).timeout(TIME_LIMIT)).await?;
+        let listed = ask(way, &WAITS, || way.get(format!("{url}/characters")).timeout(TIME_LIMIT)).await;
+        let listed = listed.ok().and_then(|mut list| list.as_array_mut().map(std::mem::take)).unwrap_or_default();
+
+        // Nobody knows how many a running show will have; the offline database may know how many it had.
+        let episodes = title["episodes"].as_u64().or(anime.episodes).unwrap_or_default();
+        way.meter().expect(episodes + listed.len() as u64);
+        let episodes = stream::iter(1..=episodes).map(|number| episode(way, &url, number));
+        let episodes: Vec<Value> = episodes.buffered(AT_ONCE).filter_map(std::future::ready).collect().await;
+        let characters = stream::iter(listed).map(|listed| character(way, listed));
+        let mut characters: Vec<Value> = characters.buffered(AT_ONCE).filter_map(std::future::ready).collect().await;
+        characters.sort_by_key(|character| character["character_id"].as_u64());
+        Ok(json!({ "anime": title, "episodes": episodes, "characters": characters }))
     }
+}
+
+/// One episode; `None`: it cannot be had, and the others can.
+async fn episode(way: &Way, url: &str, number: u64) -> Option<Value> {
+    let found = ask(way, &WAITS_FOR_ITEMS, || way.get(format!("{url}/episodes/{number}"))).await.ok()?;
+    Some(json!({
+        "episode_number": number,
+        "url": found["url"],
+        "title": found["title"],
+        "title_japanese": found["title_japanese"],
+        // Jikan's own spelling, which the pipeline does not know.
+        "title_romaji": found["title_romanji"],
+        "aired": found["aired"],
+        "score": found["score"],
+        "filler": found["filler"].as_bool().unwrap_or_default(),
+        "recap": found["recap"].as_bool().unwrap_or_default(),
+        "duration": found["duration"],
+        "synopsis": found["synopsis"],
+    }))
+}
+
+/// One character, as the list and as its own page tell of it.
+async fn character(way: &Way, listed: Value) -> Option<Value> {
+    let id = listed["character"]["mal_id"].as_u64()?;
+    let found = ask(way, &WAITS_FOR_ITEMS, || way.get(format!("{}/characters/{id}", way.url()))).await.ok()?;
+    let or = |value: &Value, default: Value| if value.is_null() { default } else { value.clone() };
+    Some(json!({
+        "character_id": id,
+        "url": found["url"],
+        "name": found["name"],
+        "name_kanji": found["name_kanji"],
+        "nicknames": or(&found["nicknames"], json!([])),
+        "about": found["about"],
+        "images": or(&found["images"], json!({})),
+        "favorites": found["favorites"],
+        "role": listed["role"],
+        "voice_actors": or(&listed["voice_actors"], json!([])),
+    }))
+}
+
+/// The data of an answer.
+async fn ask(way: &Way, waits: &[Duration], request: impl Fn() -> RequestBuilder) -> Result<Value, Problem> {
+    retried(way, waits, too_many, || async { way.ask(request(), has_data).await?.data() }).await
 }

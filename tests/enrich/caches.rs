@@ -10,7 +10,7 @@ use animecache::enrich::network::Network;
 use animecache::enrich::problem::Problem;
 use animecache::enrich::source::source;
 use animecache::enrich::way::{Mode, Way};
-use cache_core::{Cache, Config, Filter, Inspect, Memory, Missing, Redis, RedisUrl, Service, Sqlite, Summary};
+use cache_core::{Cache, Config, Filter, Inspect, Limit, Memory, Missing, Redis, RedisUrl, Service, Sqlite, Summary};
 use futures_util::TryStreamExt as _;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -41,9 +41,12 @@ pub struct Brought {
     pub touched: Vec<Touched>,
 }
 
-/// Settings under which the services are where the demo upstream is, and patience for a busy machine.
+/// Settings under which the services are where the demo upstream is and allow everything, and patience for a busy machine.
 pub fn settings(upstream: Option<&Upstream>) -> Config {
     let mut config = Config { store_patience: Duration::from_secs(10), ..Config::default() };
+    for service in Service::ALL {
+        config.services.set_limit(service, Limit::default());
+    }
     for (service, url) in upstream.into_iter().flat_map(Upstream::urls) {
         config.services.set_url(*service, url);
     }

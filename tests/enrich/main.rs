@@ -3,11 +3,16 @@
 
 mod caches;
 mod crawled;
+mod keys;
 mod limits;
 mod modes;
 #[path = "../../cache-core/tests/harness/origin.rs"]
 mod origin;
 mod process;
+mod recorded;
 #[path = "../../cache-core/tests/harness/redis_server.rs"]
 mod redis_server;
+mod services;
 mod site;
+mod table;
+mod troubles;

@@ -21,13 +21,19 @@ fn error(text: &str) -> String {
 }
 
 fn document(anime: &Anime) -> String {
-    let titles =
-        [("x-jat", "main", &anime.title), ("ja", "official", &anime.native), ("en", "official", &anime.english)];
+    let synonym = format!("{} (demo)", anime.english);
+    let titles = [
+        ("x-jat", "main", &anime.title),
+        ("en", "synonym", &synonym),
+        ("ja", "official", &anime.native),
+        ("en", "official", &anime.english),
+    ];
     let titles = titles
         .map(|(lang, kind, title)| format!("<title xml:lang=\"{lang}\" type=\"{kind}\">{}</title>\n", escape(title)));
     let tags = anime.genres.iter().zip(1..).map(|(name, id)| {
         format!(
-            "<tag id=\"{id}\" weight=\"400\" localspoiler=\"false\">\n<name>{}</name>\n<count>7</count>\n</tag>\n",
+            "<tag id=\"{id}\" weight=\"400\" localspoiler=\"false\">\n<name>{}</name>\n\
+             <description>What the demo calls by this name.</description>\n</tag>\n",
             escape(name)
         )
     });
@@ -35,7 +41,8 @@ fn document(anime: &Anime) -> String {
         let kind = if character.is_main { "main character in" } else { "secondary cast in" };
         format!(
             "<character id=\"{}\" type=\"{kind}\" update=\"2024-01-01\">\n<rating votes=\"42\">8.4</rating>\n<name>{}</name>\n\
-             <gender>unknown</gender>\n<charactertype id=\"1\">Character</charactertype>\n<picture>{}.jpg</picture>\n\
+             <gender>unknown</gender>\n<charactertype id=\"1\">Character</charactertype>\n\
+             <description>{1} is in it.</description>\n<picture>{}.jpg</picture>\n\
              <seiyuu id=\"{}\" picture=\"{0}.jpg\">Voice of {1}</seiyuu>\n</character>\n",
             character.id,
             escape(&character.name),
@@ -45,14 +52,17 @@ fn document(anime: &Anime) -> String {
     });
     format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<anime id=\"{}\" restricted=\"false\">\n<type>{}</type>\n\
-         <episodecount>{}</episodecount>\n<startdate>{}</startdate>\n<titles>\n{}</titles>\n<creators>\n\
-         <name id=\"1\" type=\"Animation Work\">{}</name>\n</creators>\n<description>{}</description>\n<ratings>\n\
-         <permanent count=\"4200\">8.40</permanent>\n<temporary count=\"4210\">8.50</temporary>\n</ratings>\n\
+         <episodecount>{}</episodecount>\n<startdate>{}</startdate>\n{}<titles>\n{}</titles>\n<creators>\n\
+         <name id=\"1\" type=\"Animation Work\">{}</name>\n</creators>\n<description>{}</description>\n\
+         <url>https://demo.invalid/</url>\n<ratings>\n\
+         <permanent count=\"4200\">8.40</permanent>\n<temporary count=\"4210\">8.50</temporary>\n\
+         <review count=\"7\">9.00</review>\n</ratings>\n\
          <picture>{}.jpg</picture>\n<tags>\n{}</tags>\n<characters>\n{}</characters>\n</anime>\n",
         anime.anidb,
         if anime.kind == "TV" { "TV Series" } else { &anime.kind },
         anime.episodes.unwrap_or(0),
         anime.start,
+        anime.end().map(|end| format!("<enddate>{end}</enddate>\n")).unwrap_or_default(),
         titles.concat(),
         escape(&anime.studio),
         escape(&anime.synopsis),

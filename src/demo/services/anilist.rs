@@ -56,7 +56,7 @@ fn characters(anime: &Anime) -> Vec<Value> {
     let cast = anime.cast();
     let edge = |character: &crate::demo::catalogue::Character| {
         json!({"node": {"id": character.id, "name": {"full": character.name, "native": null, "alternative": [], "alternativeSpoiler": []},
-                "image": {"large": format!("https://cdn.invalid/{}.png", character.id)}, "favourites": 42, "gender": null},
+                "image": {"large": format!("https://cdn.invalid/{}.png", character.id), "medium": null}, "favourites": 42, "gender": null},
             "role": if character.is_main { "MAIN" } else { "SUPPORTING" },
             "voiceActors": [{"id": character.id + 7, "name": {"full": format!("Voice of {}", character.name), "native": null}}]})
     };
@@ -86,11 +86,19 @@ fn media(anime: &Anime) -> Value {
         "title": {"romaji": anime.title, "english": anime.english, "native": anime.native, "userPreferred": anime.title},
         "description": anime.synopsis, "source": "ORIGINAL", "format": anime.kind.to_uppercase(), "episodes": anime.episodes,
         "duration": 24, "status": if anime.is_airing() { "RELEASING" } else { "FINISHED" },
-        "season": anime.season.to_uppercase(), "countryOfOrigin": "JP", "isAdult": false, "hashtag": null,
-        "coverImage": {"large": format!("https://cdn.invalid/cover/{}.jpg", anime.anilist), "color": "#a0b0c0"},
+        "season": anime.season.to_uppercase(), "seasonYear": anime.year(), "countryOfOrigin": "JP", "isAdult": false, "hashtag": null,
+        "coverImage": {"extraLarge": format!("https://cdn.invalid/cover/x{}.jpg", anime.anilist),
+            "large": format!("https://cdn.invalid/cover/{}.jpg", anime.anilist), "medium": null, "color": "#a0b0c0"},
+        "bannerImage": null, "trailer": null, "trending": 4,
         "averageScore": 84, "meanScore": 85, "popularity": 42_000, "favourites": 4_200, "genres": anime.genres, "synonyms": [],
-        "tags": [{"id": 1, "name": "Ensemble Cast", "rank": 70, "isGeneralSpoiler": false}], "relations": {"edges": []},
+        "tags": [{"id": 1, "name": "Ensemble Cast", "description": "Nobody is alone in it.", "category": "Cast", "rank": 70,
+            "isGeneralSpoiler": false, "isMediaSpoiler": false, "isAdult": false}],
+        "relations": {"edges": [{"relationType": "SIDE_STORY", "node": {"id": anime.anilist * 10, "format": "SPECIAL", "status": "FINISHED",
+            "title": {"romaji": format!("{}: A Special", anime.title), "english": null}}}]},
         "studios": {"edges": [{"node": {"id": 1, "name": anime.studio, "isAnimationStudio": true}, "isMain": true}]},
-        "externalLinks": [], "streamingEpisodes": [], "nextAiringEpisode": null, "rankings": [], "updatedAt": 1_700_000_000,
+        "externalLinks": [], "streamingEpisodes": [], "rankings": [],
+        "nextAiringEpisode": anime.is_airing().then(|| json!({"episode": anime.shown() + 1, "airingAt": 1_700_000_000, "timeUntilAiring": 1})),
+        "stats": {"scoreDistribution": [{"score": 80, "amount": 42}], "statusDistribution": [{"status": "COMPLETED", "amount": 42}]},
+        "updatedAt": 1_700_000_000,
     })
 }

@@ -26,15 +26,21 @@ pub(super) fn answer(asked: &Asked<'_>) -> Reply {
 }
 
 fn anime(anime: &Anime) -> Value {
+    let not_overridden = || json!({"overrideDate": NEVER, "overrideEpisode": 0, "episodesAired": 0});
     let named = |name: &String| json!({"name": name, "route": name.to_lowercase().replace(' ', "-")});
     json!({
         "id": format!("D{}", anime.mal), "title": anime.title, "route": anime.slug, "premier": format!("{}T00:00:00Z", anime.start),
-        "subPremier": NEVER, "dubPremier": NEVER, "season": {"title": anime.season, "season": anime.season, "route": anime.season},
+        "subPremier": NEVER, "dubPremier": NEVER, "month": null, "year": anime.year(),
+        "season": {"title": anime.season, "year": anime.year().map(|year| year.to_string()), "season": anime.season, "route": anime.season},
+        "episodeOverride": not_overridden(), "subEpisodeOverride": not_overridden(), "dubEpisodeOverride": not_overridden(),
+        "delayedFrom": NEVER, "delayedUntil": NEVER, "jpnTime": NEVER, "subTime": NEVER, "dubTime": NEVER,
         "description": format!("<p>{}</p>", anime.synopsis), "genres": anime.genres.iter().map(named).collect::<Vec<_>>(),
         "studios": [named(&anime.studio)], "sources": [], "mediaTypes": [named(&anime.kind)], "episodes": anime.episodes,
         "lengthMin": 24, "status": if anime.is_airing() { "Ongoing" } else { "Finished" },
-        "names": {"native": anime.native, "synonyms": []},
+        "createdAt": "2024-07-19T10:23:54Z", "updatedAt": "2024-07-19T10:23:54Z", "imageVersionRoute": "",
+        "stats": {"averageScore": 84.0, "ratingCount": 42, "trackedCount": 420, "droppedCount": 4},
+        "relations": {"sequels": [], "prequels": [], "other": []}, "names": {"native": anime.native, "synonyms": []},
         "websites": {"mal": format!("myanimelist.net/anime/{}", anime.mal), "aniList": format!("anilist.co/anime/{}", anime.anilist),
-            "kitsu": format!("kitsu.app/anime/{}", anime.slug), "streams": []},
+            "kitsu": format!("kitsu.app/anime/{}", anime.slug), "anidb": format!("anidb.net/anime/{}", anime.anidb), "streams": []},
     })
 }

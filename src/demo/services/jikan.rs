@@ -49,17 +49,13 @@ fn full(anime: &Anime) -> Value {
         "title": anime.title, "title_english": anime.english, "title_japanese": anime.native, "title_synonyms": [],
         "type": anime.kind, "source": "Original", "episodes": anime.episodes,
         "status": if anime.is_airing() { "Currently Airing" } else { "Finished Airing" }, "airing": anime.is_airing(),
-        "aired": {"from": format!("{}T00:00:00+00:00", anime.start), "to": null}, "duration": "24 min per ep",
+        "aired": {"from": format!("{}T00:00:00+00:00", anime.start), "to": anime.end().map(|end| format!("{end}T00:00:00+00:00"))}, "duration": "24 min per ep",
         "rating": "PG-13", "score": 8.4, "scored_by": 4_200, "rank": 42, "popularity": 42, "members": 42_000, "favorites": 420,
-        "synopsis": anime.synopsis, "background": null, "season": anime.season, "year": year(anime),
-        "broadcast": {"day": null}, "producers": [], "licensors": [], "studios": [named(&anime.studio)],
+        "synopsis": anime.synopsis, "background": null, "season": anime.season, "year": anime.year(),
+        "broadcast": {"day": null, "time": null, "timezone": null, "string": null}, "producers": [], "licensors": [], "studios": [named(&anime.studio)],
         "genres": anime.genres.iter().map(named).collect::<Vec<_>>(), "explicit_genres": [], "themes": [], "demographics": [],
         "relations": [], "theme": {"openings": [], "endings": []}, "external": [], "streaming": [],
     })
-}
-
-fn year(anime: &Anime) -> Option<u64> {
-    anime.start.get(..4)?.parse().ok()
 }
 
 fn listed(character: &Character) -> Value {
@@ -78,7 +74,7 @@ fn summary(character: &Character) -> Value {
 fn episode(anime: &Anime, number: u64) -> Value {
     json!({
         "mal_id": number, "url": format!("https://myanimelist.net/anime/{}/{}/episode/{number}", anime.mal, anime.slug),
-        "title": format!("Episode {number}"), "title_japanese": format!("第{number}話"), "title_romanji": null,
+        "title": format!("Episode {number}"), "title_japanese": format!("第{number}話"), "title_romanji": format!("Dai {number} wa"),
         "aired": format!("{}T00:00:00+09:00", anime.start), "filler": number.is_multiple_of(13), "recap": number.is_multiple_of(26),
         "duration": 1_440, "synopsis": format!("What happens in part {number}: {}", anime.synopsis),
     })

@@ -1,0 +1,147 @@
+//! Every service against the demo upstream: first from there, then from the cache, and both times the same.
+
+use std::sync::Arc;
+
+use animecache::demo::upstream::Upstream;
+use animecache::enrich::anime::{Anime, Ids};
+use animecache::enrich::network::Network;
+use cache_core::{Sender, Service, Token};
+use rstest::rstest;
+use serde_json::{Value, json};
+
+use crate::caches::{Brought, On, Subject, cowboy_bebop, settings};
+use crate::table::Table;
+
+async fn cache(on: On, upstream: &Upstream) -> Subject {
+    Subject::open(on, settings(Some(upstream)), Network::new()).await
+}
+
+/// How many things are at a path.
+fn count(data: &Value, path: &str) -> usize {
+    data.pointer(path).and_then(Value::as_array).map_or(0, Vec::len)
+}
+
+#[rstest]
+#[case(Service::Jikan, 34, &[("/episodes", 26), ("/characters", 6)])]
+#[case(Service::AniList, 4, &[("/characters/edges", 6), ("/staff/edges", 4)])]
+#[case(Service::Kitsu, 4, &[("/episodes", 26), ("/categories", 2)])]
+#[case(Service::AniDb, 1, &[("/characters", 6), ("/creators", 1)])]
+#[case(Service::AnimeSchedule, 1, &[("/genres", 2)])]
+#[tokio::test]
+async fn the_second_pass_comes_from_the_cache(
+    #[values(On::Redis, On::Sqlite)] on: On,
+    #[case] service: Service,
+    #[case] requests: u64,
+    #[case] counts: &[(&str, usize)],
+) {
+    let upstream = Upstream::start(None, 0.0).await.unwrap();
+    let subject = cache(on, &upstream).await;
+    let cold = subject.ask(service, &cowboy_bebop()).await;
+    for (path, expected) in counts {
+        assert_eq!(count(cold.data(), path), *expected, "{path}: {}", cold.data());
+    }
+    let tally = |brought: &Brought| {
+        (brought.tally.requests, brought.tally.hits, brought.tally.upstream, brought.tally.expected)
+    };
+    assert_eq!(tally(&cold), (requests, 0, requests, requests));
+    let warm = subject.ask(service, &cowboy_bebop()).await;
+    assert_eq!(tally(&warm), (requests, requests, 0, requests));
+    assert_eq!(warm.data(), cold.data());
+    assert_eq!(upstream.requests().by_service()[&service], requests);
+    let (mut before, mut after) = (cold.touched, warm.touched);
+    before.sort_by(|a, b| a.key.cmp(&b.key));
+    after.sort_by(|a, b| a.key.cmp(&b.key));
+    assert_eq!(after, before);
+}
+
+#[tokio::test]
+async fn every_episode_and_character_of_jikan_is_kept_with_its_details() {
+    let upstream = Upstream::start(None, 0.0).await.unwrap();
+    let brought = cache(On::Memory, &upstream).await.ask(Service::Jikan, &cowboy_bebop()).await;
+    let data = brought.data();
+    assert_eq!(data["anime"]["title"], "Cowboy Bebop");
+    let numbers: Vec<_> = data["episodes"].as_array().unwrap().iter().map(|of| of["episode_number"].as_u64()).collect();
+    assert_eq!(numbers, (1..=26).map(Some).collect::<Vec<_>>());
+    let thirteenth = &data["episodes"][12];
+    assert_eq!(
+        [&thirteenth["title"], &thirteenth["title_romaji"], &thirteenth["filler"], &thirteenth["recap"]],
+        [&json!("Episode 13"), &json!("Dai 13 wa"), &json!(true), &json!(false)]
+    );
+    let spike = &data["characters"][0];
+    assert_eq!(
+        [&spike["character_id"], &spike["name"], &spike["role"], &spike["about"]],
+        [&json!(100), &json!("Spike Spiegel"), &json!("Main"), &json!("Spike Spiegel is in it.")]
+    );
+    assert_eq!(spike["voice_actors"][0]["person"]["name"], "Voice of Spike Spiegel");
+}
+
+#[tokio::test]
+async fn of_a_running_show_the_known_episodes_are_asked_for_and_lists_have_several_pages() {
+    let upstream = Upstream::start(None, 0.0).await.unwrap();
+    let subject = cache(On::Memory, &upstream).await;
+    let ids = Ids { mal: Some(21), anilist: Some(21), kitsu: Some("one-piece".to_owned()), ..Ids::default() };
+    let one_piece = Anime { title: "One Piece".to_owned(), episodes: Some(3), ids, ..Anime::default() };
+
+    let jikan = subject.ask(Service::Jikan, &one_piece).await;
+    assert_eq!((count(jikan.data(), "/episodes"), count(jikan.data(), "/characters")), (3, 45));
+    let unknown = Anime { episodes: None, ..one_piece.clone() };
+    assert_eq!(count(subject.ask(Service::Jikan, &unknown).await.data(), "/episodes"), 0);
+
+    let anilist = subject.ask(Service::AniList, &one_piece).await;
+    assert_eq!((count(anilist.data(), "/characters/edges"), anilist.tally.requests), (45, 6));
+    assert_eq!(count(anilist.data(), "/airingSchedule/edges"), 84);
+
+    let kitsu = subject.ask(Service::Kitsu, &one_piece).await;
+    assert_eq!((count(kitsu.data(), "/episodes"), kitsu.tally.requests), (24, 5));
+    assert_eq!(subject.ask(Service::Kitsu, &one_piece).await.tally.upstream, 0);
+}
+
+#[tokio::test]
+async fn anidb_is_read_with_its_official_titles() {
+    let upstream = Upstream::start(None, 0.0).await.unwrap();
+    let mut config = settings(Some(&upstream));
+    config.set("ANIDB_CLIENT", "another").unwrap();
+    let subject = Subject::open(On::Memory, config, Network::new()).await;
+    let brought = subject.ask(Service::AniDb, &cowboy_bebop()).await;
+    let data = brought.data();
+    assert_eq!(
+        data["titles"],
+        json!({"main": "Cowboy Bebop", "japanese": "カウボーイビバップ", "english": "Cowboy Bebop",
+            "synonyms": ["Cowboy Bebop (demo)"]})
+    );
+    assert_eq!(
+        [&data["anidb_id"], &data["type"], &data["episodecount"], &data["enddate"]],
+        [&json!("23"), &json!("TV Series"), &json!("26"), &json!("1998-12-31")]
+    );
+    assert_eq!(data["ratings"]["review"], json!({"value": 9.0, "count": 7}));
+    assert_eq!(
+        data["tags"][0],
+        json!({"id": "1", "name": "Action", "count": 0, "weight": 400, "description": "What the demo calls by this name."})
+    );
+    let spike = &data["characters"][0];
+    assert_eq!(
+        [&spike["name"], &spike["rating"], &spike["rating_votes"]],
+        [&json!("Spike Spiegel"), &json!(8.4), &json!(42)]
+    );
+    assert_eq!(spike["seiyuu"]["name"], "Voice of Spike Spiegel");
+    let url = subject.entries().await[0].http.as_ref().unwrap().url.to_string();
+    assert!(url.contains("client=another&"), "{url}");
+}
+
+#[rstest]
+#[tokio::test]
+async fn the_token_is_sent_and_not_stored(#[values(On::Redis, On::Sqlite)] on: On) {
+    let mut config = settings(None);
+    config.services.set_token(Service::AnimeSchedule, Token::new("hunter2"));
+    let url = "https://animeschedule.net/api/v3/anime?q=Cowboy%20Bebop";
+    let table = Arc::new(Table::default().with(url, "{\"anime\": [{\"title\": \"Cowboy Bebop\"}]}"));
+    let subject = Subject::open(on, config, Network::over(Arc::clone(&table) as Arc<dyn Sender>)).await;
+    let brought = subject.ask(Service::AnimeSchedule, &cowboy_bebop()).await;
+    assert_eq!(brought.data()["title"], "Cowboy Bebop");
+    assert_eq!(table.fields()[0]["authorization"], "Bearer hunter2");
+
+    let stored = subject.entries().await;
+    let entry = subject.store.inspect(&stored[0].id).await.unwrap().unwrap().entry.unwrap();
+    assert!(!format!("{entry:?}").contains("hunter2"), "{entry:?}");
+    assert_eq!(subject.ask(Service::AnimeSchedule, &cowboy_bebop()).await.tally.hits, 1);
+}

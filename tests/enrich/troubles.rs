@@ -1,0 +1,148 @@
+//! What services do on bad days: an error is told, and never stored.
+
+use std::sync::Arc;
+
+use animecache::demo::upstream::Upstream;
+use animecache::enrich::anime::{Anime, Ids};
+use animecache::enrich::network::Network;
+use cache_core::Service;
+use rstest::rstest;
+
+use crate::caches::{On, Subject, cowboy_bebop, settings};
+use crate::table::Table;
+
+fn anime(ids: Ids) -> Anime {
+    Anime { title: "No such anime".to_owned(), ids, ..Anime::default() }
+}
+
+async fn cache(upstream: &Upstream) -> Subject {
+    Subject::open(On::Sqlite, settings(Some(upstream)), Network::new()).await
+}
+
+#[tokio::test]
+async fn what_a_service_does_not_know_is_not_found_and_not_stored() {
+    let upstream = Upstream::start(None, 0.0).await.unwrap();
+    let subject = cache(&upstream).await;
+    let nobody =
+        Ids { mal: Some(25835), anilist: Some(4), anidb: Some(4), kitsu: Some("4000".to_owned()), ..Ids::default() };
+    let slug = Ids { kitsu: Some("no-such-anime".to_owned()), ..Ids::default() };
+    for service in [Service::Jikan, Service::AniList, Service::AniDb, Service::Kitsu, Service::AnimeSchedule] {
+        let brought = subject.ask(service, &anime(nobody.clone())).await;
+        assert_eq!(brought.problem(), "not found", "{service}");
+    }
+    assert_eq!(subject.entries().await.len(), 0);
+    // That there is nothing under a slug is an answer like others.
+    assert_eq!(subject.ask(Service::Kitsu, &anime(slug)).await.problem(), "not found");
+    assert_eq!(subject.entries().await.len(), 1);
+}
+
+#[tokio::test]
+async fn where_there_were_too_many_requests_it_is_asked_again_when_the_service_says() {
+    let upstream = Upstream::start(None, 0.0).await.unwrap();
+    let subject = cache(&upstream).await;
+    let mushishi = anime(Ids { mal: Some(457), ..Ids::default() });
+    let brought = subject.ask(Service::Jikan, &mushishi).await;
+    assert_eq!(brought.data()["anime"]["title"], "Mushishi");
+    let tally = brought.tally;
+    assert_eq!((tally.upstream, tally.expected), (tally.requests, tally.requests));
+    assert!(tally.waited.as_secs() >= 1, "{tally:?}");
+    // The error itself was not stored: all that was asked for but it is.
+    assert_eq!(subject.entries().await.len() as u64, tally.requests - 1);
+}
+
+#[tokio::test]
+async fn a_ban_is_neither_stored_nor_made_longer() {
+    let upstream = Upstream::start(None, 0.0).await.unwrap();
+    let subject = cache(&upstream).await;
+    let banned = anime(Ids { anidb: Some(8550), ..Ids::default() });
+    let brought = subject.ask(Service::AniDb, &banned).await;
+    assert_eq!((brought.problem().as_str(), brought.tally.upstream), ("Banned", 1));
+    assert_eq!(subject.entries().await.len(), 0);
+}
+
+// Errors with status 200, and pages that are no answers at all.
+#[rstest]
+#[case(Service::Jikan, "https://api.jikan.moe/v4/anime/1/full", "{\"status\": 500}", "the answer has no data")]
+#[case(Service::Jikan, "https://api.jikan.moe/v4/anime/1/full", "<html>", "the answer is not JSON")]
+#[case(
+    Service::AniList,
+    "https://graphql.anilist.co/",
+    "{\"errors\": [{\"message\": \"Internal Server Error\"}], \"data\": {\"Media\": {\"id\": 1}}}",
+    "Internal Server Error"
+)]
+#[case(Service::AniList, "https://graphql.anilist.co/", "[{\"data\": 1}]", "not found")]
+#[case(Service::Kitsu, "https://kitsu.io/api/edge/anime/1", "{\"errors\": []}", "the answer has no data")]
+#[case(Service::Kitsu, "https://kitsu.io/api/edge/anime/1", "[]", "the answer has no data")]
+#[case(
+    Service::AniDb,
+    ANIDB,
+    "<error code=\"302\">client version missing or invalid</error>",
+    "client version missing or invalid"
+)]
+#[case(Service::AniDb, ANIDB, "<html/>", "the answer is not an anime")]
+#[case(Service::AniDb, ANIDB, "<anime id=\"23\">", "the answer is not XML")]
+#[case(
+    Service::AnimeSchedule,
+    "https://animeschedule.net/api/v3/anime?q=Cowboy%20Bebop",
+    "{\"anime\": 1}",
+    "not found"
+)]
+#[tokio::test]
+async fn an_answer_that_is_none_is_a_problem_and_not_stored(
+    #[case] service: Service,
+    #[case] url: &str,
+    #[case] body: &'static str,
+    #[case] problem: &str,
+) {
+    let table = Table::default().with(url, body);
+    let subject = Subject::open(On::Memory, settings(None), Network::over(Arc::new(table))).await;
+    assert_eq!(subject.ask(service, &cowboy_bebop()).await.problem(), problem);
+    assert_eq!(subject.entries().await.len(), 0);
+}
+
+const ANIDB: &str =
+    "http://api.anidb.net:9001/httpapi?request=anime&aid=23&client=animeenrichment&clientver=1.0&protover=1";
+
+#[tokio::test]
+async fn a_part_that_cannot_be_had_leaves_the_rest() {
+    let full = "{\"data\": {\"title\": \"Cowboy Bebop\", \"episodes\": 3}}";
+    let episode = "{\"data\": {\"title\": \"Session\", \"filler\": null}}";
+    let table = Table::default()
+        .with("https://api.jikan.moe/v4/anime/1/full", full)
+        .with_status("https://api.jikan.moe/v4/anime/1/characters", 500, "")
+        .with("https://api.jikan.moe/v4/anime/1/episodes/1", episode)
+        .with("https://api.jikan.moe/v4/anime/1/episodes/2", "<html>")
+        .with("https://api.jikan.moe/v4/anime/1/episodes/3", episode)
+        .with("https://kitsu.io/api/edge/anime/1", "{\"data\": {\"id\": \"1\"}}")
+        .with("https://graphql.anilist.co/", "{\"data\": {\"Media\": {\"id\": 1, \"staff\": \"?\"}}}")
+        .with("https://graphql.anilist.co/staff", "{\"data\": {\"Media\": {\"staff\": \"?\"}}}")
+        .with(
+            "https://graphql.anilist.co/characters",
+            "{\"data\": {\"Media\": {\"characters\": {\"edges\": [{\"role\": \"MAIN\"}]}}}}",
+        );
+    let subject = Subject::open(On::Memory, settings(None), Network::over(Arc::new(table))).await;
+
+    let jikan = subject.ask(Service::Jikan, &cowboy_bebop()).await;
+    let numbers: Vec<_> = jikan.data()["episodes"].as_array().unwrap().iter().map(|of| &of["episode_number"]).collect();
+    assert_eq!(numbers, [1, 3]);
+    assert_eq!(jikan.data()["characters"], serde_json::json!([]));
+
+    let kitsu = subject.ask(Service::Kitsu, &cowboy_bebop()).await;
+    assert_eq!(kitsu.data(), &serde_json::json!({"anime": {"id": "1"}, "episodes": [], "categories": []}));
+
+    let anilist = subject.ask(Service::AniList, &cowboy_bebop()).await;
+    let expected = serde_json::json!({"id": 1, "staff": "?", "characters": {"edges": [{"role": "MAIN"}]}});
+    assert_eq!(anilist.data(), &expected);
+}
+
+#[tokio::test]
+async fn a_document_of_endless_depth_is_no_answer() {
+    let deep = "<anime>".repeat(300_000);
+    let closed = deep.clone() + &"</anime>".repeat(300_000);
+    for body in [deep, closed] {
+        let table = Table::default().with(ANIDB, body);
+        let subject = Subject::open(On::Memory, settings(None), Network::over(Arc::new(table))).await;
+        let brought = subject.ask(Service::AniDb, &cowboy_bebop()).await;
+        assert!(brought.outcome.is_err() || brought.data()["titles"] == serde_json::json!({}));
+    }
+}
