@@ -97,6 +97,27 @@ fn the_second_pass_comes_from_the_cache_and_is_the_same(#[values(Cache::Redis, C
     assert_eq!(total(&upstream), requests.as_u64().unwrap());
 }
 
+#[rstest]
+fn all_seven_services_bring_everything_and_then_it_is_all_cached(#[values(Cache::Redis, Cache::Sqlite)] cache: Cache) {
+    let (program, upstream) = (cache.program(), Upstream::start());
+    let arguments = [&["enrich", "--title", "cowboy bebop", "--json"], cache.arguments()].concat();
+    let all = run(&program, &upstream, &arguments);
+    assert_eq!(all.code, Some(0), "{} {}", all.out, all.err);
+    let report = all.json();
+    let services = report["services"].as_array().unwrap();
+    let names: Vec<_> = services.iter().map(|of| of["service"].as_str().unwrap()).collect();
+    assert_eq!(names, ["jikan", "anilist", "kitsu", "anidb", "anime_planet", "anisearch", "animeschedule"]);
+    for of in services {
+        assert_eq!((&of["ok"], &of["identical"], &of["cold"]["hits"]), (&json!(true), &json!(true), &json!(0)), "{of}");
+        assert_eq!((&of["warm"]["hits"], &of["warm"]["upstream"]), (&of["warm"]["requests"], &json!(0)), "{of}");
+        let is_crawled = ["anime_planet", "anisearch"].contains(&of["service"].as_str().unwrap());
+        assert_eq!(of["strategy"], if is_crawled { "result" } else { "http" });
+    }
+    let asked = upstream.requests();
+    assert_eq!(run(&program, &upstream, &arguments).code, Some(0));
+    assert_eq!(upstream.requests(), asked);
+}
+
 #[test]
 fn titles_are_found_and_what_may_be_several_is_told_with_its_index() {
     let (program, upstream) = (Program::bare(), Upstream::start());
@@ -182,7 +203,7 @@ fn what_the_services_brought_is_written_without_secrets() {
 }
 
 #[test]
-fn a_service_that_fails_is_told() {
+fn a_service_that_fails_is_told_and_fails_no_other() {
     let (program, upstream) = (Program::bare(), Upstream::start());
     let failed =
         run(&program, &upstream, &["enrich", "--title", "shirobako", "--only", "jikan", "--sqlite", "x.db", "--json"]);
@@ -218,13 +239,15 @@ fn without_redis_sqlite_stands_in_unless_it_may_not() {
 #[test]
 fn processes_that_run_at_once_share_what_they_fetch() {
     let ((program, _redis), upstream) = (empty(), Upstream::at_pace("0.2"));
-    let arguments = [&BEBOP[..], &["--json"]].concat();
+    let arguments = ["enrich", "--title", "cowboy bebop", "--json"];
     let processes: Vec<_> = (0..4).map(|_| start(&program, &upstream, &arguments)).collect();
     for process in processes {
         let run = Run::of(&process.wait_with_output().unwrap());
         assert_eq!((run.code, &run.json()["identical"]), (Some(0), &json!(true)), "{}", run.err);
     }
-    for (request, count) in upstream.requests()["jikan"].as_object().unwrap() {
+    let requests = upstream.requests();
+    assert_eq!(requests.as_object().unwrap().len(), 7);
+    for (request, count) in requests.as_object().unwrap().values().flat_map(|of| of.as_object().unwrap()) {
         assert_eq!(count, 1, "{request}");
     }
 }

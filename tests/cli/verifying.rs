@@ -93,4 +93,15 @@ fn offline_takes_what_is_cached_and_asks_nobody(#[values(Cache::Redis, Cache::Sq
     assert_eq!((&pass["hits"], &report["services"][0]["warm"]), (&cached["services"][0]["warm"]["hits"], &json!(null)));
     assert_eq!(total(&upstream), before);
     assert!(program.directory.path().join("out/jikan.json").is_file());
+
+    // A part that is gone is told, and the rest taken.
+    let episode = "*/anime/1/episodes/3";
+    let flushed = program.run(&[&["flush", "--yes", "--url", episode], cache.arguments()].concat());
+    assert_eq!(flushed.code, Some(0), "{}", flushed.err);
+    let gap = enrich(&["--offline", "--json"]);
+    let report = gap.json();
+    let missing = report["services"][0]["missing"].as_array().unwrap();
+    assert_eq!((gap.code, &report["services"][0]["ok"], missing.len()), (Some(4), &json!(true), 1), "{report}");
+    assert!(missing[0].as_str().unwrap().ends_with("/anime/1/episodes/3"), "{missing:?}");
+    assert!(enrich(&["--offline"]).out.contains("1 not cached, the first: http"));
 }
