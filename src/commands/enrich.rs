@@ -8,15 +8,18 @@ mod text;
 
 use std::time::Duration;
 
+use cache_core::clock;
+
 use self::shown::{Shown, follow};
 use self::stage::Stage;
 use super::Session;
 use super::signals::Signals;
 use crate::args::EnrichArgs;
+use crate::enrich::history::{self, Run};
 use crate::enrich::report::Report;
 use crate::enrich::run::{Plan, run as enrich};
 use crate::enrich::way::Mode;
-use crate::exit::{Exit, Refused};
+use crate::exit::{Exit, Refused, chain};
 use crate::output;
 
 /// Runs the command.
@@ -55,8 +58,15 @@ pub(super) async fn run(session: &Session, args: &EnrichArgs) -> anyhow::Result<
     } else {
         output::write(text::text(&plan, &report, session.style).as_bytes())?;
     }
+    let exit = exit(&report, plan.mode);
+    if matches!(plan.mode, Mode::Usual | Mode::Fresh) && !report.interrupted {
+        let run = Run { at: clock::now(), report };
+        if let Err(error) = history::add(&**stage.cache.store(), &run).await {
+            session.note(&format!("the run is not added to the dashboard's history: {}", chain(&error)));
+        }
+    }
     stage.close().await;
-    Ok(exit(&report, plan.mode))
+    Ok(exit)
 }
 
 /// What an outcome means.

@@ -97,6 +97,19 @@ fn the_second_pass_comes_from_the_cache_and_is_the_same(#[values(Cache::Redis, C
     assert_eq!(total(&upstream), requests.as_u64().unwrap());
 }
 
+#[test]
+fn runs_are_told_to_all_who_share_the_cache() {
+    let ((program, mut redis), upstream) = (empty(), Upstream::start());
+    for more in [&[][..], &["--fresh"], &["--offline"], &["--verify"]] {
+        let all = run(&program, &upstream, &[&BEBOP[..], more].concat());
+        assert_eq!(all.code, Some(0), "{} {}", all.out, all.err);
+    }
+    let kept: String = cmd("GET").arg("animecache:runs").query(&mut redis).unwrap();
+    let kept: Value = serde_json::from_str(&kept).unwrap();
+    let cold_hits: Vec<_> = kept.as_array().unwrap().iter().map(|run| &run["services"][0]["cold"]["hits"]).collect();
+    assert_eq!(cold_hits, [0, 0], "the two that fetched, and no others: {kept}");
+}
+
 #[rstest]
 fn all_seven_services_bring_everything_and_then_it_is_all_cached(#[values(Cache::Redis, Cache::Sqlite)] cache: Cache) {
     let (program, upstream) = (cache.program(), Upstream::start());
