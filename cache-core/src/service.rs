@@ -252,12 +252,10 @@ impl Services {
         self.tokens[service as usize] = Some(token);
     }
 
-    /// How often this service may be asked: as it was set, or as its operators state. One on this very machine is one's
-    /// own: it has no limit unless one is set.
+    /// How often this service may be asked: as it was set, or as its operators state, wherever it is.
     pub fn limit(&self, service: Service) -> Limit {
         match &self.limits[service as usize] {
             Some(limit) => limit.clone(),
-            None if is_on_this_machine(self.url(service)) => Limit::default(),
             None => service.published_limit().parse().unwrap_or_default(),
         }
     }
@@ -303,11 +301,6 @@ pub fn authority(url: &str) -> &str {
     authority.rsplit_once('@').map_or(authority, |(_, host)| host)
 }
 
-fn is_on_this_machine(url: &str) -> bool {
-    let host = without_port(authority(url));
-    host.eq_ignore_ascii_case("localhost") || host.starts_with("127.") || host == "[::1]"
-}
-
 fn without_port(authority: &str) -> &str {
     match authority.rsplit_once(':') {
         Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => host,
@@ -349,13 +342,8 @@ mod tests {
         for service in Service::ALL {
             assert_eq!(services.limit(service).to_string(), service.published_limit());
         }
-        for url in ["http://127.0.0.1:8999/v4", "http://localhost/v4", "http://[::1]:8999"] {
-            services.set_url(Service::Jikan, url);
-            assert!(services.limit(Service::Jikan).is_none(), "{url}");
-        }
-        services.set_url(Service::Jikan, "https://jikan.example/v4");
-        assert_eq!(services.limit(Service::Jikan).to_string(), Service::Jikan.published_limit());
         services.set_url(Service::Jikan, "http://127.0.0.1:8999/v4");
+        assert_eq!(services.limit(Service::Jikan).to_string(), Service::Jikan.published_limit());
         services.set_limit(Service::Jikan, "3/1s".parse().unwrap());
         assert_eq!(services.limit(Service::Jikan).to_string(), "3/1s");
     }

@@ -39,9 +39,7 @@ pub(super) async fn run(session: &Session) -> anyhow::Result<Exit> {
         let keep = Arc::clone(&kept);
         let upstream = Upstream::start(None, 1.0).await.context("the demo upstream cannot be started")?;
         // Before the cache is opened: it tells the service of an entry by these.
-        for (service, url) in upstream.urls() {
-            config.services.set_url(*service, url);
-        }
+        upstream.stand_in(&mut config.services);
         let services = config.services.clone();
         let opening = async move {
             let demo = demo::cache(services).await.map_err(|error| Error::Config(format!("{error:#}")))?;

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context as _;
 use bytes::Bytes;
-use cache_core::Service;
+use cache_core::{Service, Services};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use http_body_util::{BodyExt as _, Full};
@@ -27,6 +27,9 @@ use super::services::{self, Asked, Reply};
 
 /// Where the requests that were made are told.
 const COUNTS: &str = "/_demo/requests";
+
+/// The real 60 requests a minute would keep the demo's long shows from ending in the time that one service has.
+const JIKAN_LIMIT: &str = "10/1s";
 
 /// The seven servers. They end when this is dropped.
 pub struct Upstream {
@@ -80,6 +83,20 @@ impl Upstream {
     /// Where each service is: what its `ANIMECACHE_<SERVICE>_URL` is to be set to.
     pub fn urls(&self) -> &[(Service, String)] {
         &self.urls
+    }
+
+    /// Puts these servers in the place of the real services.
+    ///
+    /// They have the limits of the real ones, but for Jikan's.
+    pub fn stand_in(&self, services: &mut Services) {
+        for (service, url) in &self.urls {
+            services.set_url(*service, url);
+        }
+        if let Ok(limit) = JIKAN_LIMIT.parse()
+            && services.limit(Service::Jikan) == Services::default().limit(Service::Jikan)
+        {
+            services.set_limit(Service::Jikan, limit);
+        }
     }
 
     /// What was asked so far.

@@ -30,8 +30,8 @@ impl Stage {
             None
         };
         // Before the cache is opened: it tells the service of an entry by these.
-        for (service, url) in upstream.iter().flat_map(Upstream::urls) {
-            config.services.set_url(*service, url);
+        if let Some(upstream) = &upstream {
+            upstream.stand_in(&mut config.services);
         }
         let mut network = Network::new();
         if let Some(program) = &args.browser {
