@@ -3,7 +3,6 @@
 use bytes::Bytes;
 use cache_core::clock;
 use http::StatusCode;
-use http::header::RETRY_AFTER;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::Value;
@@ -18,10 +17,7 @@ impl Answer {
         match self.status {
             StatusCode::OK => Ok(self.body),
             StatusCode::NOT_FOUND => Err(Problem::NotFound),
-            StatusCode::TOO_MANY_REQUESTS => {
-                let value = self.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-                Err(Problem::TooMany(value.and_then(|value| retry_after(value.trim(), clock::now()))))
-            }
+            StatusCode::TOO_MANY_REQUESTS => Err(Problem::TooMany(retry_after(&self.headers, clock::now()))),
             status => Err(Problem::Status(status.as_u16())),
         }
     }

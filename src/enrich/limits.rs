@@ -102,14 +102,15 @@ impl Pace {
 fn wanted_pause(status: StatusCode, fields: &HeaderMap, now: f64) -> Option<Duration> {
     let text = |name: &str| fields.get(name)?.to_str().ok().map(str::trim);
     let is_busy = matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
-    let asked_for = text(RETRY_AFTER.as_str()).filter(|_| is_busy).and_then(|value| retry_after(value, now));
+    let asked_for = if is_busy { retry_after(fields, now) } else { None };
     let is_running_out =
         text("x-ratelimit-remaining").and_then(|left| left.parse().ok()).is_some_and(|left: u64| left < FEW);
     asked_for.max(is_running_out.then_some(WINDOW))
 }
 
-/// Seconds, or a date (RFC 9110, 10.2.3).
-pub(super) fn retry_after(value: &str, now: f64) -> Option<Duration> {
+/// `Retry-After`: seconds, or a date (RFC 9110, 10.2.3); `now` in Unix seconds.
+pub(super) fn retry_after(fields: &HeaderMap, now: f64) -> Option<Duration> {
+    let value = fields.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = value.parse() {
         return Some(Duration::from_secs(seconds));
     }

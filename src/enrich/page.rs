@@ -6,20 +6,17 @@
 use std::time::Duration;
 
 use cache_core::{Service, Services, clock, without_secrets};
-use http::header::RETRY_AFTER;
 use http::{HeaderMap, StatusCode};
 use url::Url;
 
 use super::html::Document;
 use super::limits::retry_after;
 use super::problem::Problem;
+use super::request::AGENT;
 use super::way::{Mode, Way};
 
 /// What is accepted, as browsers tell it.
 const ACCEPT: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
-
-/// Who asks.
-const USER_AGENT: &str = concat!("animecache/", env!("CARGO_PKG_VERSION"));
 
 /// The longest that one page may take.
 pub(super) const TIME_LIMIT: Duration = Duration::from_secs(60);
@@ -96,7 +93,7 @@ async fn arrive(way: &Way, url: &str, filled: Option<Filled>) -> Result<Arrived,
     if let Some(rendered) = way.render(url, filled).await {
         return rendered;
     }
-    let request = way.uncached().get(url).header("accept", ACCEPT).header("user-agent", USER_AGENT);
+    let request = way.uncached().get(url).header("accept", ACCEPT).header("user-agent", AGENT);
     let fetched = request.timeout(TIME_LIMIT).send().await?;
     Ok(Arrived { status: fetched.status(), fields: fetched.headers().clone(), html: fetched.text().await? })
 }
@@ -108,9 +105,7 @@ impl Arrived {
             let problem = "a challenge page came: the site wants to see a browser before it goes on";
             return Err(Problem::Unexpected(problem.to_owned()));
         }
-        let time =
-            self.fields.get(RETRY_AFTER).and_then(|value| retry_after(value.to_str().ok()?.trim(), clock::now()));
-        match (self.status.as_u16(), time) {
+        match (self.status.as_u16(), retry_after(&self.fields, clock::now())) {
             (200..=299, _) => Ok(self.html),
             (404 | 410, _) => Err(Problem::NotFound),
             (429, time) | (503, time @ Some(_)) => Err(Problem::TooMany(time)),
@@ -137,6 +132,7 @@ pub(super) fn another_page(wanted: &str, page: &Document) -> Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use http::header::RETRY_AFTER;
 
     fn arrived(status: u16, retry_after: Option<u64>, html: &str) -> Result<String, Problem> {
         let fields = retry_after.map(|seconds| (RETRY_AFTER, seconds.into())).into_iter().collect();

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::way::Way;
 
 /// Who asks, to those who would like to know.
-const AGENT: &str = concat!("animecache/", env!("CARGO_PKG_VERSION"));
+pub(super) const AGENT: &str = concat!("animecache/", env!("CARGO_PKG_VERSION"));
 
 impl Way {
     /// A GET; under the pipeline's policy the key is made from the URL as it is written here.
