@@ -78,7 +78,8 @@ struct Flight {
     name: String,
     /// Of one permit: the lead's. Closed when the flight has landed.
     seat: Arc<Semaphore>,
-    was_stored: OnceLock<bool>,
+    /// Known when the flight has landed.
+    is_storable: OnceLock<bool>,
     /// Who holds the claim among all processes.
     holder: Uuid,
     /// The store granted the claim, or may have done so without our hearing of it.
@@ -118,7 +119,7 @@ impl Flights {
             shared: Arc::clone(&self.0),
             name: name.to_owned(),
             seat: Arc::new(Semaphore::new(1)),
-            was_stored: OnceLock::new(),
+            is_storable: OnceLock::new(),
             holder: Uuid::new_v4(),
             may_be_claimed: AtomicBool::new(false),
         });
@@ -193,14 +194,14 @@ impl Flight {
     }
 
     /// Wakes all who wait. Who comes from now on starts another flight.
-    fn end(&self, was_stored: bool) {
-        let _ = self.was_stored.set(was_stored);
+    fn end(&self, is_storable: bool) {
+        let _ = self.is_storable.set(is_storable);
         self.shared.table().remove(&self.name);
         self.seat.close();
     }
 
     fn outcome(&self, waiting: &mut Waiting) -> Turn {
-        if !self.was_stored.get().is_some_and(|was_stored| *was_stored) {
+        if !self.is_storable.get().is_some_and(|is_storable| *is_storable) {
             return Turn::Alone;
         }
         waiting.fetches += 1;
@@ -251,14 +252,15 @@ impl Waiting {
 }
 
 impl Lead {
-    /// The fetch has ended. Where nothing was stored, those who wait go on by themselves, all at once.
-    pub(crate) async fn land(self, was_stored: bool) {
+    /// The fetch has ended. Those who wait look for its response in the store, and where somebody has removed that, one
+    /// of them fetches it again for all; where it cannot be stored, they go on by themselves, all at once.
+    pub(crate) async fn land(self, is_storable: bool) {
         let Self { flight, seat, heartbeat, .. } = self;
-        flight.end(was_stored);
+        flight.end(is_storable);
         drop(seat);
         // No renewal may come behind the release.
         drop(heartbeat);
-        let alone = (!was_stored).then_some(ALONE);
+        let alone = (!is_storable).then_some(ALONE);
         release(Arc::clone(&flight.shared.store), flight.stored_name(), flight.holder, alone).await;
         flight.may_be_claimed.store(false, Ordering::Relaxed);
     }

@@ -103,6 +103,14 @@ pub enum Error {
         #[source]
         source: CodecError,
     },
+    /// What was being read or written was removed or evicted before that had come to its end, or was replaced.
+    #[error("{what} was removed from {backend} meanwhile")]
+    Removed {
+        /// The backend that was asked.
+        backend: Backend,
+        /// The part that is gone, safe to print.
+        what: String,
+    },
     /// A page was asked for with a cursor of another backend or of an older list.
     #[error("the list changed while it was read")]
     CursorExpired,

@@ -106,13 +106,13 @@ pub(crate) struct GracefulWriter {
 }
 
 impl GracefulWriter {
-    /// Adds a piece of the body; `None`: it is of no use to go on.
-    pub(crate) async fn push(&mut self, piece: Bytes) -> Option<()> {
-        self.store.bounded("push", self.writer.push(piece)).await.ok()
+    /// Adds a piece of the body. After an error it is of no use to go on.
+    pub(crate) async fn push(&mut self, piece: Bytes) -> Result<()> {
+        self.store.bounded("push", self.writer.push(piece)).await
     }
 
-    /// Makes the response visible; `None`: nobody can tell whether it is.
-    pub(crate) async fn commit(self) -> Option<EntryId> {
-        self.store.bounded("commit", self.writer.commit()).await.ok()
+    /// Makes the response visible. After an error nobody can tell whether it is.
+    pub(crate) async fn commit(self) -> Result<EntryId> {
+        self.store.bounded("commit", self.writer.commit()).await
     }
 }

@@ -5,7 +5,8 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use http::{HeaderMap, StatusCode};
+use http::header::ETAG;
+use http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::body::Body;
 use super::decode::{self, Coding, decoded};
@@ -19,6 +20,7 @@ use crate::clock;
 use crate::coalesce::{Lead, Turn, Waiting};
 use crate::codec;
 use crate::counters::{Counts, Scope};
+use crate::entry::{EntryId, Response};
 use crate::error::chain;
 use crate::grace::Graceful;
 use crate::key::CacheKey;
@@ -169,6 +171,24 @@ impl Inner {
         }
     }
 
+    /// The whole of a response again whose body was lost, in the store under all of these ids: one request for all who
+    /// were reading it.
+    pub(super) async fn answer_again(
+        self: &Arc<Self>,
+        plan: &Plan,
+        lost: &[EntryId],
+        response: &Response,
+    ) -> Result<Fetched, SendError> {
+        let plan = Arc::new(plan.again(lost));
+        let fetched = self.answer(&plan).await?;
+        let etag = fetched.headers().get(ETAG).map(HeaderValue::as_bytes);
+        if (fetched.status().as_u16(), etag) != (response.status_code, response.headers.get("etag").map(str::as_bytes))
+        {
+            return Err(SendError::broken("the stored body was lost, and there is another response now"));
+        }
+        Ok(fetched)
+    }
+
     /// Whether what is stored may answer.
     pub(super) fn serves(&self) -> bool {
         self.usage == Usage::Full
@@ -287,8 +307,11 @@ impl Inner {
             Some(coding) => decoded(pieces, coding, decode::From::Store),
             None => pieces,
         };
+        if plan.is_again() {
+            return Some(pieces.into());
+        }
         let again = Again { cache: Arc::clone(self), plan: Arc::clone(plan), entry: Arc::clone(&found.entry) };
-        Some(replayed(pieces, part, again).into())
+        Some(replayed(pieces, part, found.id.clone(), again).into())
     }
 
     /// RFC 5861, 3: what was served stale is validated behind the caller's back.

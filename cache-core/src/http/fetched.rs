@@ -44,6 +44,16 @@ impl FetchError {
     }
 }
 
+impl From<FetchError> for SendError {
+    /// For a response that is a part of another one's body.
+    fn from(error: FetchError) -> Self {
+        match error {
+            FetchError::Origin(error) => error,
+            other => Self::broken(other),
+        }
+    }
+}
+
 /// Where a response came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ServedFrom {

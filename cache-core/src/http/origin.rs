@@ -15,7 +15,7 @@ use super::fetched::{FetchError, Fetched, Served, ServedFrom, without_coding};
 use super::fields;
 use super::plan::Plan;
 use super::recording::{Order, Recording, passing};
-use super::send::{FinalUrl, Incoming, SendError};
+use super::send::{FinalUrl, Incoming};
 use crate::clock;
 use crate::coalesce::Lead;
 use crate::counters::Counts;
@@ -23,7 +23,7 @@ use crate::entry::{Entry, EntryId, Request, Response};
 use crate::error::chain;
 use crate::key::CacheKey;
 use crate::policy::fields::{is_credential, is_of_connection};
-use crate::policy::{Decision, Exchange, Forward, Outcome, Reply, Storing, unconditional};
+use crate::policy::{Decision, Exchange, Forward, Outcome, Reply, Storing};
 use crate::store::Found;
 
 /// The origin's answer.
@@ -62,16 +62,6 @@ impl Inner {
         }
         arrived.fields = fields;
         Ok(arrived)
-    }
-
-    /// The whole body of a response whose stored one was lost.
-    pub(super) async fn whole_again(&self, plan: &Plan, stored: &Response) -> Result<Incoming, SendError> {
-        let arrived = self.send(plan, &unconditional(&plan.request)).await.map_err(SendError::broken)?;
-        let now = arrived.to_stored();
-        if (now.status_code, now.headers.get("etag")) != (stored.status_code, stored.headers.get("etag")) {
-            return Err(SendError::broken("the stored body was lost, and the origin has another response now"));
-        }
-        Ok(passing(arrived.body, arrived.length, None))
     }
 
     /// Answers a request without asking the store or telling it.
@@ -244,9 +234,9 @@ pub(super) fn own_ttl(request: &Request) -> Option<Duration> {
     Duration::try_from_secs_f64(request.extra.ttl()?).ok()
 }
 
-async fn land(lead: Option<Lead>, was_stored: bool) {
+async fn land(lead: Option<Lead>, is_storable: bool) {
     if let Some(lead) = lead {
-        lead.land(was_stored).await;
+        lead.land(is_storable).await;
     }
 }
 

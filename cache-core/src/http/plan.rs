@@ -14,10 +14,10 @@ use super::fetched::FetchError;
 use super::fields;
 use super::overrides::Overrides;
 use super::send::Timeout;
-use crate::entry::Request;
+use crate::entry::{EntryId, Request};
 use crate::key::{CacheKey, Form, Payload, hex};
 use crate::policy::fields::is_condition;
-use crate::policy::{Policy, Ttl};
+use crate::policy::{Policy, Ttl, unconditional};
 use crate::store::Found;
 
 /// A request as its caller wrote it.
@@ -113,6 +113,7 @@ impl Asked {
 }
 
 /// How a request goes through the cache.
+#[derive(Clone)]
 pub(super) struct Plan {
     asked: Asked,
     pub(super) key: CacheKey,
@@ -127,6 +128,8 @@ pub(super) struct Plan {
     pub(super) decodes: bool,
     pub(super) judge: Option<Judge>,
     key_is: KeyIs,
+    /// Stored responses whose bodies were lost while this caller read them.
+    lost: Vec<EntryId>,
     /// When the caller asked.
     pub(super) started: Instant,
 }
@@ -184,8 +187,19 @@ impl Plan {
             Policy::Ttl(policy) => policy.refresh_on_access,
             Policy::Specification(_) => overrides.refreshes == Some(true),
         };
-        let (judge, started) = (asked.judge, Instant::now());
-        Ok(Self { asked, key, is_bypass, policy, request, refreshes, decodes, judge, key_is, started })
+        let (judge, lost, started) = (asked.judge, Vec::new(), Instant::now());
+        Ok(Self { asked, key, is_bypass, policy, request, refreshes, decodes, judge, key_is, lost, started })
+    }
+
+    /// The same for the whole body, which is not to come from these stored responses: they lost theirs.
+    pub(super) fn again(&self, lost: &[EntryId]) -> Self {
+        Self { request: unconditional(&self.request), lost: lost.to_vec(), started: Instant::now(), ..self.clone() }
+    }
+
+    /// Whether this is for a caller who has the beginning of a body already, and sees to it himself that he gets the
+    /// rest.
+    pub(super) fn is_again(&self) -> bool {
+        !self.lost.is_empty()
     }
 
     /// What a look-up is to do with the TTL of what it finds.
@@ -198,6 +212,9 @@ impl Plan {
 
     /// Whether a stored response answers this request, as far as that is not for the policy to say.
     pub(super) fn is_answered_by(&self, found: &Found) -> bool {
+        if self.lost.contains(&found.id) {
+            return false;
+        }
         let stored = &found.entry.request;
         match self.key_is {
             KeyIs::Enough => true,

@@ -19,6 +19,7 @@ use crate::coalesce::Lead;
 use crate::codec;
 use crate::counters::Counts;
 use crate::entry::{Entry, EntryId};
+use crate::error::Error;
 
 /// How many pieces may wait for the store.
 const QUEUE: usize = 8;
@@ -160,8 +161,8 @@ async fn write(cache: Arc<Inner>, order: Order, mut pieces: mpsc::Receiver<Piece
         body: BytesMut::new(),
     });
     let store = cache.store(&key);
-    let was_stored = match store.begin(entry, Some(keep)).await {
-        None => false,
+    let stored = match store.begin(entry, Some(keep)).await {
+        None => Ok(false),
         Some(mut writer) => loop {
             let next = pieces.recv();
             let piece = match lead.take() {
@@ -179,18 +180,19 @@ async fn write(cache: Arc<Inner>, order: Order, mut pieces: mpsc::Receiver<Piece
                     if let Some(judged) = &mut judged {
                         judged.body.extend_from_slice(&piece);
                     }
-                    if writer.push(piece).await.is_none() {
-                        break false;
+                    if let Err(error) = writer.push(piece).await {
+                        break Err(error);
                     }
                 }
-                Some(Piece::End) if judged.as_ref().is_some_and(|judged| !judged.is_good()) => break false,
-                Some(Piece::End) => break writer.commit().await.is_some(),
-                Some(Piece::TooLarge) => break false,
+                Some(Piece::End) if judged.as_ref().is_some_and(|judged| !judged.is_good()) => break Ok(false),
+                Some(Piece::End) => break writer.commit().await.map(|_| true),
+                Some(Piece::TooLarge) => break Ok(false),
                 // Cut off: it may still be stored, so the next of those who wait may try.
                 None => return,
             }
         },
     };
+    let was_stored = matches!(stored, Ok(true));
     if was_stored {
         cache.count(Counts { stores: 1, ..Counts::default() });
         tracing::debug!(service = %cache.service, %key, ttl = keep.as_secs_f64(), "store");
@@ -200,6 +202,7 @@ async fn write(cache: Arc<Inner>, order: Order, mut pieces: mpsc::Receiver<Piece
     }
     let _ = done.send(());
     if let Some(lead) = lead {
-        lead.land(was_stored).await;
+        // A flush in the middle is nothing against the response: one of those who wait fetches it again for all.
+        lead.land(was_stored || matches!(stored, Err(Error::Removed { .. }))).await;
     }
 }

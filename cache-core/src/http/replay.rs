@@ -1,20 +1,22 @@
 //! A stored body on its way to the caller, mended where the store loses it in the middle.
 //!
-//! What the caller has got already cannot be taken back. So the origin is asked again: where the beginning of its answer
-//! is what was delivered, its rest is the rest; else the body ends with an error, never silently short.
+//! What the caller has got already cannot be taken back. So the response is fetched again, once for all who were reading
+//! it: where its beginning is what was delivered, its rest is the rest; else the body ends with an error, never silently
+//! short.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::{Buf as _, Bytes};
-use futures_util::{StreamExt as _, stream};
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use sha2::{Digest as _, Sha256};
 
+use super::body::Body;
 use super::cache::Inner;
 use super::plan::Plan;
 use super::send::{Incoming, SendError};
 use crate::counters::Counts;
-use crate::entry::Entry;
+use crate::entry::{Entry, EntryId};
 use crate::policy::Part;
 
 /// This much of what was delivered is kept as it is: a body that is read to its end costs no hashing.
@@ -29,7 +31,7 @@ pub(super) struct Again {
 }
 
 /// These bytes of a stored body.
-pub(super) fn replayed(pieces: Incoming, part: Part, again: Again) -> Incoming {
+pub(super) fn replayed(pieces: Incoming, part: Part, id: EntryId, again: Again) -> Incoming {
     let (first, left) = match part {
         Part::Whole => (0, None),
         Part::None => (0, Some(0)),
@@ -42,7 +44,8 @@ pub(super) fn replayed(pieces: Incoming, part: Part, again: Again) -> Incoming {
         left,
         delivered: Delivered::default(),
         again,
-        was_mended: false,
+        source: Some(id),
+        lost: Vec::new(),
     };
     Box::pin(stream::unfold(replay, |mut replay| async move {
         let piece = replay.next().await?;
@@ -64,7 +67,10 @@ struct Replay {
     left: Option<u64>,
     delivered: Delivered,
     again: Again,
-    was_mended: bool,
+    /// The stored response being read; `None`: what comes is the origin's, which nobody can mend.
+    source: Option<EntryId>,
+    /// Those that were, and were lost. Each was another one, so that this ends when nobody stores them any more.
+    lost: Vec<EntryId>,
 }
 
 impl Replay {
@@ -85,11 +91,7 @@ impl Replay {
                 None => SendError::cut(),
                 Some(Err(problem)) => problem,
             };
-            if self.was_mended {
-                return Some(Err(problem));
-            }
-            self.was_mended = true;
-            match self.mend().await {
+            match self.mend(problem).await {
                 Ok(rest) => self.pieces = Some(rest),
                 Err(error) => return Some(Err(error)),
             }
@@ -108,11 +110,23 @@ impl Replay {
         (!piece.is_empty()).then_some(piece)
     }
 
-    /// Asks the origin for the body again, and leaves out what was delivered.
-    async fn mend(&mut self) -> Result<Incoming, SendError> {
-        let Again { cache, plan, entry } = &self.again;
-        let mut body = cache.whole_again(plan, &entry.response).await?;
-        // What lies before the part comes from the origin too; nobody has seen it, so it need not be compared.
+    /// Asks for the body again until one comes whose beginning is what was delivered; what follows that.
+    async fn mend(&mut self, mut problem: SendError) -> Result<Incoming, SendError> {
+        while let Some(lost) = self.source.take() {
+            self.lost.push(lost);
+            let Again { cache, plan, entry } = &self.again;
+            let fetched = cache.answer_again(plan, &self.lost, &entry.response).await?;
+            self.source.clone_from(&fetched.served().entry);
+            match self.rest_of(fetched.into_body()).await {
+                Ok(rest) => return Ok(rest),
+                Err(error) => problem = error,
+            }
+        }
+        Err(problem)
+    }
+
+    async fn rest_of(&mut self, mut body: Body) -> Result<Incoming, SendError> {
+        // What lies before the part comes with it; nobody has seen that, so it need not be compared.
         let (mut skip, mut compared) = (self.first, 0);
         let (length, expected) = self.delivered.digest();
         let mut hash = Sha256::new();
@@ -129,10 +143,12 @@ impl Replay {
         }
         self.skip = 0;
         if hash.finalize()[..] != expected {
-            return Err(SendError::broken("the stored body was lost, and the origin has another one now"));
+            // So it would be the next time.
+            self.source = None;
+            return Err(SendError::broken("the stored body was lost, and there is another one now"));
         }
         let rest = stream::iter((!rest.is_empty()).then_some(Ok(rest)));
-        Ok(Box::pin(rest.chain(body)))
+        Ok(Box::pin(rest.chain(body.map_err(SendError::from))))
     }
 }
 

@@ -152,9 +152,7 @@ async fn flushes_make_misses_and_nothing_worse() {
         () = flush(&url, &mut flushes) => {}
     }
     assert!(flushes > 3);
-    let mut asked = asked(&origin);
-    // Who was reading the large body when it went asks the origin for the rest, each for himself.
-    asked.retain(|target, _| !target.starts_with("/700000/"));
+    let asked = asked(&origin);
     // Each flush can make two fetches of a key: one because it takes what is stored, whereupon one of all who wait
     // fetches it again, and one because it takes the claim of who fetches it just then, and another process gets that.
     assert!(asked.values().all(|count| *count <= 1 + 2 * flushes), "{flushes} flushes, {asked:?}");

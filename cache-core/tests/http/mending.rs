@@ -1,9 +1,13 @@
 //! A stored body that is lost while it is read: made whole from the origin, or an error, never silently short.
 
-use cache_core::{Cache, FetchError, PolicyName, RequestBuilder, ServedFrom, Service};
-use futures_util::TryStreamExt as _;
+use std::sync::Arc;
 
-use crate::origin::{Origin, response};
+use cache_core::{Body, Cache, FetchError, PolicyName, RequestBuilder, ServedFrom, Service};
+use futures_util::TryStreamExt as _;
+use futures_util::future::join_all;
+use tokio::sync::Semaphore;
+
+use crate::origin::{Origin, Step, head, response};
 use crate::redis_cache;
 
 /// Several of the steps in which a body is read from Redis.
@@ -19,16 +23,41 @@ async fn read_while_it_goes(cache: &Cache, redis: &str, url: &str) -> Result<Vec
 }
 
 async fn go_while_read(redis: &str, request: RequestBuilder) -> Result<Vec<u8>, FetchError> {
-    let fetched = request.send().await.unwrap();
-    assert_eq!(fetched.served().from, ServedFrom::Hit);
-    let mut body = fetched.into_body();
-    let mut read = body.try_next().await.unwrap().unwrap().to_vec();
+    let reader = Reader::begin(request).await;
+    flush(redis).await;
+    reader.end().await
+}
+
+async fn flush(redis: &str) {
     let mut connection = redis::Client::open(redis).unwrap().get_multiplexed_async_connection().await.unwrap();
     redis::cmd("FLUSHDB").query_async::<()>(&mut connection).await.unwrap();
-    while let Some(piece) = body.try_next().await? {
-        read.extend_from_slice(&piece);
+}
+
+/// Somebody in the middle of a stored body.
+struct Reader {
+    read: Vec<u8>,
+    body: Body,
+}
+
+impl Reader {
+    async fn begin(request: RequestBuilder) -> Self {
+        let fetched = request.send().await.unwrap();
+        assert_eq!(fetched.served().from, ServedFrom::Hit);
+        let mut reader = Self { read: Vec::new(), body: fetched.into_body() };
+        reader.piece().await;
+        reader
     }
-    Ok(read)
+
+    async fn piece(&mut self) {
+        self.read.extend_from_slice(&self.body.try_next().await.unwrap().unwrap());
+    }
+
+    async fn end(mut self) -> Result<Vec<u8>, FetchError> {
+        while let Some(piece) = self.body.try_next().await? {
+            self.read.extend_from_slice(&piece);
+        }
+        Ok(self.read)
+    }
 }
 
 #[tokio::test]
@@ -39,6 +68,78 @@ async fn the_rest_comes_from_the_origin_where_the_beginning_is_the_same() {
     cache.client(Service::Jikan).get(&url).send().await.unwrap().bytes().await.unwrap();
     let read = read_while_it_goes(&cache, &redis, &url).await.unwrap();
     assert!(read == body(), "{} bytes, of {SIZE}", read.len());
+    assert_eq!(origin.count(), 2);
+}
+
+#[tokio::test]
+async fn all_who_were_reading_it_are_mended_by_one_request() {
+    let origin = Origin::start(|_| response(200, &[], body())).await;
+    let (cache, redis) = redis_cache(PolicyName::Ttl);
+    let client = cache.client(Service::Jikan);
+    let url = origin.url("/");
+    client.get(&url).send().await.unwrap().bytes().await.unwrap();
+    let mut readers = Vec::new();
+    for _ in 0..4 {
+        readers.push(Reader::begin(client.get(&url)).await);
+    }
+    flush(&redis).await;
+    for read in join_all(readers.into_iter().map(Reader::end)).await {
+        assert!(read.unwrap() == body());
+    }
+    assert_eq!(origin.count(), 2);
+    // It is stored again, for those who come later.
+    Reader::begin(client.get(&url)).await.end().await.unwrap();
+    assert_eq!(origin.count(), 2);
+}
+
+#[tokio::test]
+async fn it_may_go_as_often_as_it_is_stored_again() {
+    let origin = Origin::start(|_| response(200, &[], body())).await;
+    let (cache, redis) = redis_cache(PolicyName::Ttl);
+    let client = cache.client(Service::Jikan);
+    let url = origin.url("/");
+    client.get(&url).send().await.unwrap().bytes().await.unwrap();
+    let mut reader = Reader::begin(client.get(&url)).await;
+    for request in 2..5 {
+        flush(&redis).await;
+        // Somebody else fetches it, and the reader goes on with what is stored then.
+        client.get(&url).send().await.unwrap().bytes().await.unwrap();
+        assert_eq!(origin.count(), request);
+        reader.piece().await;
+        assert_eq!(origin.count(), request);
+    }
+    assert!(reader.end().await.unwrap() == body());
+    assert_eq!(origin.count(), 4);
+}
+
+#[tokio::test]
+async fn those_who_wait_for_a_body_that_goes_while_it_is_stored_wait_for_the_next() {
+    let gate = Arc::new(Semaphore::new(0));
+    let held = Arc::clone(&gate);
+    let origin = Origin::start(move |_| {
+        let (body, length) = (body(), SIZE.to_string());
+        let (first, last) = body.split_at(SIZE / 2);
+        let head = head(200, &[("Content-Length", &length)]);
+        vec![Step::Send([&head, first].concat()), Step::Await(Arc::clone(&held)), Step::Send(last.to_vec())]
+    })
+    .await;
+    let (cache, redis) = redis_cache(PolicyName::Ttl);
+    let client = cache.client(Service::Jikan);
+    let asked = join_all((0..5).map(|_| {
+        let request = client.get(origin.url("/"));
+        async move { request.send().await.unwrap().bytes().await.unwrap() }
+    }));
+    let flushed = async {
+        let mut connection = redis::Client::open(&*redis).unwrap().get_multiplexed_async_connection().await.unwrap();
+        let mut parts: Vec<String> = Vec::new();
+        while parts.is_empty() {
+            parts = redis::cmd("KEYS").arg("hishel_cache:stream:*").query_async(&mut connection).await.unwrap();
+        }
+        redis::cmd("UNLINK").arg(parts).exec_async(&mut connection).await.unwrap();
+        gate.add_permits(2);
+    };
+    let (answers, ()) = tokio::join!(asked, flushed);
+    assert!(answers.iter().all(|answer| *answer == body()));
     assert_eq!(origin.count(), 2);
 }
 

@@ -144,11 +144,7 @@ impl Reading {
     }
 
     fn gone(&self) -> Error {
-        Error::Refused {
-            backend: self.connection.backend().clone(),
-            operation: "reading a body to its end",
-            source: "it was removed or replaced meanwhile".into(),
-        }
+        Error::Removed { backend: self.connection.backend().clone(), what: "the rest of a body".into() }
     }
 }
 

@@ -144,11 +144,8 @@ impl RedisWriter {
         if length.and_then(reply::int).and_then(|length| u64::try_from(length).ok()) == Some(self.sent) {
             return Ok(());
         }
-        Err(Error::Refused {
-            backend: self.connection.backend().clone(),
-            operation: "storing a body",
-            source: "its beginning was evicted or removed meanwhile".into(),
-        })
+        let backend = self.connection.backend().clone();
+        Err(Error::Removed { backend, what: format!("the beginning of the body of {}", self.entry.id) })
     }
 
     /// What begins the body anew may be asked again.

@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::database::Database;
-use crate::error::{Backend, CodecError, Error, Result};
+use crate::error::{Backend, Error, Result};
 
 /// What went wrong on the thread, before it is known who asked for what.
 #[derive(Debug, thiserror::Error)]
@@ -34,9 +34,7 @@ impl Failure {
         match self {
             Self::Missing => Error::Missing { backend },
             Self::Unsupported(what) => Error::Unsupported(what),
-            Self::BodyCut(id) => {
-                Error::Corrupt { what: format!("the body of {id}"), source: CodecError::Missing("a part of it") }
-            }
+            Self::BodyCut(id) => Error::Removed { backend, what: format!("a part of the body of {id}") },
             // Another program holds the lock; every other failure stays until somebody does something.
             Self::Sqlite(error) if is_locked(&error) => Error::Unavailable { backend, source: error.into() },
             other => Error::Refused { backend, operation, source: other.into() },
