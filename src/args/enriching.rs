@@ -91,8 +91,8 @@ pub struct ServiceArgs {
     /// The longest that one service may take with one anime
     #[arg(long, value_name = "DURATION", default_value = "200s", value_parser = duration)]
     pub timeout: Duration,
-    /// Render the pages of Anime-Planet and AniSearch with a headless Chromium: this one, or what CHROME names, or the
-    /// one on the PATH
+    /// Render all pages of Anime-Planet and AniSearch with a headless Chromium: this one, or what CHROME names, or the
+    /// one on the PATH (else only where a site answers with a challenge page)
     #[arg(long, value_name = "PATH", num_args = 0..=1)]
     pub browser: Option<Option<PathBuf>>,
     /// Ask no real service, but the demo's, started inside on loopback (with --demo always)

@@ -19,6 +19,9 @@ use serde_json::Value;
 
 use super::catalogue::Anime;
 
+/// The cookie of those who have met a challenge.
+pub(super) const MET: &str = "demo_challenge=met";
+
 /// A request, as far as answers depend on it.
 pub(super) struct Asked<'a> {
     /// Behind the service's own base, with its leading slash.
@@ -29,6 +32,8 @@ pub(super) struct Asked<'a> {
     pub(super) body: Option<&'a Value>,
     /// How often this very request was made before.
     pub(super) before: u64,
+    /// The challenge was met: its cookie came along.
+    pub(super) is_browser: bool,
 }
 
 /// An answer. Bodies are plain; whoever sends them compresses them.
@@ -47,7 +52,7 @@ pub(super) enum Trouble {
     TooMany,
     /// AniDB answers `<error>Banned</error>`, with status 200.
     Banned,
-    /// AniSearch shows a challenge page, with status 200.
+    /// AniSearch shows a challenge page, with status 200, until a browser has run what is on it.
     Challenge,
 }
 
@@ -82,7 +87,7 @@ impl Reply {
 impl<'a> Asked<'a> {
     /// A plain GET.
     pub(super) fn get(path: &'a str) -> Self {
-        Self { path, query: &[], body: None, before: 0 }
+        Self { path, query: &[], body: None, before: 0, is_browser: false }
     }
 
     fn param(&self, name: &str) -> Option<&str> {

@@ -16,7 +16,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
-use hyper::header::{ACCEPT_ENCODING, CONTENT_ENCODING, HeaderValue};
+use hyper::header::{ACCEPT_ENCODING, CONTENT_ENCODING, COOKIE, HeaderValue};
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
@@ -152,7 +152,10 @@ async fn answer(
     let name = format!("{} {} {}", head.method, head.uri, String::from_utf8_lossy(&body));
     let before = requests.count(service, name.trim_end().to_owned());
     let body = serde_json::from_slice(&body).ok();
-    let reply = services::answer(service, &Asked { path: head.uri.path(), query: &query, body: body.as_ref(), before });
+    let cookies = head.headers.get(COOKIE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let is_browser = cookies.split("; ").any(|cookie| cookie == services::MET);
+    let asked = Asked { path: head.uri.path(), query: &query, body: body.as_ref(), before, is_browser };
+    let reply = services::answer(service, &asked);
     tokio::time::sleep(services::delay(service).mul_f64(pace)).await;
     let accepts = head.headers.get(ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or_default();
     Ok(response(reply, accepts.contains("gzip")))

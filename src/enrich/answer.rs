@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use cache_core::clock;
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::Value;
@@ -14,12 +14,7 @@ use super::way::Answer;
 impl Answer {
     /// The body of a success.
     pub(super) fn whole(self) -> Result<Bytes, Problem> {
-        match self.status {
-            StatusCode::OK => Ok(self.body),
-            StatusCode::NOT_FOUND => Err(Problem::NotFound),
-            StatusCode::TOO_MANY_REQUESTS => Err(Problem::TooMany(retry_after(&self.headers, clock::now()))),
-            status => Err(Problem::Status(status.as_u16())),
-        }
+        failure(self.status, &self.headers).map_or(Ok(self.body), Err)
     }
 
     /// The JSON of a success.
@@ -33,6 +28,16 @@ impl Answer {
             Value::Null => Err(Problem::Unexpected("the answer has no data".to_owned())),
             data => Ok(data),
         }
+    }
+}
+
+/// Why an answer with this status is no success; `None`: it is one.
+pub(super) fn failure(status: StatusCode, fields: &HeaderMap) -> Option<Problem> {
+    match (status.as_u16(), retry_after(fields, clock::now())) {
+        (200..=299, _) => None,
+        (404 | 410, _) => Some(Problem::NotFound),
+        (429, time) | (503, time @ Some(_)) => Some(Problem::TooMany(time)),
+        (status, _) => Some(Problem::Status(status)),
     }
 }
 
@@ -69,6 +74,10 @@ mod tests {
         for (status, expected) in [(404, "not found"), (500, "status 500"), (429, "too many requests")] {
             let problem = answer(status, &[], "{\"data\": 1}").json().unwrap_err();
             assert_eq!(problem.to_string(), expected);
+        }
+        for status in [429, 503] {
+            let problem = answer(status, &[("retry-after", "3")], "").whole().unwrap_err();
+            assert_eq!(problem.to_string(), "too many requests, to be asked again in 3 s");
         }
         for (body, expected) in [("<html>", "the answer is not JSON"), ("{\"data\": null}", "the answer has no data")] {
             assert_eq!(answer(200, &[], body).data().unwrap_err().to_string(), expected);

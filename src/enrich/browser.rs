@@ -22,7 +22,7 @@ use tokio::sync::OnceCell;
 use tokio::task::JoinSet;
 use url::{Host, Url};
 
-use super::page::{Arrived, Filled, TIME_LIMIT};
+use super::page::{Arrived, Filled, TIME_LIMIT, is_challenge};
 use super::problem::Problem;
 
 /// What Chromium is called on various systems.
@@ -66,6 +66,16 @@ const START_LIMIT: Duration = Duration::from_secs(30);
 
 /// The longest that a part of a page is waited for; then the page is read as it is.
 const FILL_LIMIT: Duration = Duration::from_secs(5);
+
+/// The longest that a challenge may keep the browser; then the page is read as it is.
+const CHALLENGE_LIMIT: Duration = Duration::from_secs(15);
+
+/// Between two looks at a challenge.
+const CHALLENGE_PAUSE: Duration = Duration::from_millis(100);
+
+/// The status of a page that is complete; 0 until it is.
+const STATUS: &str =
+    "document.readyState === 'complete' ? performance.getEntriesByType('navigation')[0].responseStatus : 0";
 
 /// There is no Chromium.
 #[derive(Debug, thiserror::Error)]
@@ -169,20 +179,39 @@ async fn address(log: &mut Lines<BufReader<ChildStderr>>) -> Result<String, Stri
 async fn read(page: &Page, url: &str, filled: Option<Filled>) -> Result<Arrived, Problem> {
     page.goto(url).await?;
     let answer = page.wait_for_navigation_response().await?.and_then(|request| request.response.clone());
+    let (mut status, mut fields) = (Some(StatusCode::OK), HeaderMap::new());
+    if let Some(answer) = answer {
+        status = u16::try_from(answer.status).ok().and_then(|status| StatusCode::from_u16(status).ok());
+        let all = answer.headers.inner().as_object().into_iter().flatten();
+        fields = all.filter_map(|(name, value)| Some((name.parse().ok()?, value.as_str()?.parse().ok()?))).collect();
+    }
+    if is_challenge(&page.content().await?)
+        && let Ok(behind) = tokio::time::timeout(CHALLENGE_LIMIT, past_challenge(page)).await
+    {
+        (status, fields) = (Some(behind), HeaderMap::new());
+    }
     if let Some(filled) = filled {
         // The page may go on to another one meanwhile: then that is the one that is read.
         let _ = page.evaluate(fill(filled)).await;
     }
-    let html = page.content().await?;
-    let Some(answer) = answer else {
-        return Ok(Arrived { status: StatusCode::OK, fields: HeaderMap::new(), html });
-    };
-    let fields = answer.headers.inner().as_object().into_iter().flatten();
-    let fields = fields.filter_map(|(name, value)| Some((name.parse().ok()?, value.as_str()?.parse().ok()?)));
-    let fields = fields.collect::<HeaderMap>();
     // A status that is none is not the page that was asked for.
-    let status = u16::try_from(answer.status).ok().and_then(|status| StatusCode::from_u16(status).ok());
-    Ok(Arrived { status: status.unwrap_or(StatusCode::BAD_GATEWAY), fields, html })
+    let status = status.unwrap_or(StatusCode::BAD_GATEWAY);
+    Ok(Arrived { status, fields, html: page.content().await?, is_rendered: true })
+}
+
+/// Waits until the browser has got past a challenge, and all of the page behind it is there; that page's status.
+async fn past_challenge(page: &Page) -> StatusCode {
+    loop {
+        tokio::time::sleep(CHALLENGE_PAUSE).await;
+        // On its way from one page to the other it has no answers.
+        let (Ok(html), Ok(status)) = (page.content().await, page.evaluate(STATUS).await) else { continue };
+        if !is_challenge(&html)
+            && let Ok(status) = status.into_value()
+            && let Ok(status) = StatusCode::from_u16(status)
+        {
+            return status;
+        }
+    }
 }
 
 /// Chooses what is to be chosen, and waits until what is awaited is there.

@@ -1,6 +1,7 @@
 //! What all runs of a process share on their way out: connections, and how each service is treated.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -23,7 +24,15 @@ pub struct Network {
     sender: Arc<dyn Sender>,
     /// By host and port.
     manners: Arc<Mutex<HashMap<String, Arc<Manners>>>>,
-    browser: Option<Arc<Browser>>,
+    renderer: Option<Renderer>,
+}
+
+/// What renders pages, and which.
+#[derive(Clone)]
+pub(super) struct Renderer {
+    pub(super) browser: Arc<Browser>,
+    /// All pages of the crawled sites, and not only those of a site that wants to see a browser.
+    pub(super) always: bool,
 }
 
 /// How one service is treated.
@@ -32,6 +41,7 @@ struct Manners {
     breaker: Breaker,
     /// How many may ask at once, where that is limited.
     seats: Option<Semaphore>,
+    wants_browser: AtomicBool,
 }
 
 /// How many redirects are followed in a row.
@@ -44,18 +54,31 @@ impl Network {
         Self::over(Arc::new(Reqwest::new(options)))
     }
 
+    /// A way out with the browser of this machine, if it has one, for those of the crawled sites that want to see it.
+    pub fn for_sites(services: &Services) -> Self {
+        match Browser::new(None, services) {
+            Ok(browser) => Self::new().with_browser_where_needed(browser),
+            Err(_) => Self::new(),
+        }
+    }
+
     /// A way out over a sender of one's own.
     pub fn over(sender: Arc<dyn Sender>) -> Self {
-        Self { sender, manners: Arc::default(), browser: None }
+        Self { sender, manners: Arc::default(), renderer: None }
     }
 
     /// The same way out, on which the pages of the crawled sites are rendered.
     pub fn with_browser(self, browser: Browser) -> Self {
-        Self { browser: Some(Arc::new(browser)), ..self }
+        Self { renderer: Some(Renderer { browser: Arc::new(browser), always: true }), ..self }
     }
 
-    pub(super) fn browser(&self) -> Option<&Arc<Browser>> {
-        self.browser.as_ref()
+    /// The same way out, on which the pages of a crawled site are rendered once that has answered with a challenge.
+    pub fn with_browser_where_needed(self, browser: Browser) -> Self {
+        Self { renderer: Some(Renderer { browser: Arc::new(browser), always: false }), ..self }
+    }
+
+    pub(super) fn renderer(&self) -> Option<&Renderer> {
+        self.renderer.as_ref()
     }
 
     /// The way out to one service in one pass. Processes that share the store keep to its limit together.
@@ -74,6 +97,7 @@ impl Network {
                 breaker: Breaker::default(),
                 // Its operators ask for that.
                 seats: (service == Service::AniDb).then(|| Semaphore::new(1)),
+                wants_browser: AtomicBool::new(false),
             })
         });
         let (sender, manners) = (Arc::clone(&self.sender), Arc::clone(manners));
@@ -125,6 +149,16 @@ impl Gate {
         }
         let _waiting = self.meter.waiting();
         seats.acquire().await.ok()
+    }
+
+    /// Whether the service has wanted to see a browser before.
+    pub(super) fn wants_browser(&self) -> bool {
+        self.manners.wants_browser.load(Ordering::Relaxed)
+    }
+
+    /// The service wants to see a browser.
+    pub(super) fn will_see_browser(&self) {
+        self.manners.wants_browser.store(true, Ordering::Relaxed);
     }
 
     /// The service has sent us away, whatever the status of its answer.

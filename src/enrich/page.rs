@@ -5,14 +5,15 @@
 
 use std::time::Duration;
 
-use cache_core::{Service, Services, clock, without_secrets};
+use cache_core::{Service, Services, without_secrets};
 use http::{HeaderMap, StatusCode};
 use url::Url;
 
+use super::answer::failure;
 use super::html::Document;
-use super::limits::retry_after;
 use super::problem::Problem;
 use super::request::AGENT;
+use super::retry::retried;
 use super::way::{Mode, Way};
 
 /// What is accepted, as browsers tell it.
@@ -23,9 +24,6 @@ pub(super) const TIME_LIMIT: Duration = Duration::from_secs(60);
 
 /// Pauses before the tries after the first, where a site says that it has too much to do, and not for how long.
 const PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
-
-/// The longest pause that a site may ask for.
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// The part of a page that its scripts fill in once it is asked for. Where no browser renders it, it is left out.
 #[derive(Clone, Copy)]
@@ -43,6 +41,8 @@ pub(super) struct Arrived {
     pub(super) status: StatusCode,
     pub(super) fields: HeaderMap,
     pub(super) html: String,
+    /// By a browser.
+    pub(super) is_rendered: bool,
 }
 
 /// What an anime is called in the keys of results: by its site's name for it, as the pipeline has it; where another
@@ -72,50 +72,45 @@ pub(super) fn under(base: &str, segments: &[&str]) -> String {
 
 /// The page at this address.
 pub(super) async fn page(way: &Way, url: &str, filled: Option<Filled>) -> Result<String, Problem> {
-    let mut pauses = PAUSES.into_iter();
-    loop {
-        let problem = match arrive(way, url, filled).await.and_then(Arrived::accept) {
-            Err(problem @ (Problem::TooMany(_) | Problem::Status(503))) => problem,
-            outcome => return outcome,
-        };
-        let Some(pause) = pauses.next() else { return Err(problem) };
-        let asked_for = if let Problem::TooMany(time) = problem { time } else { None };
-        tokio::time::sleep(asked_for.unwrap_or(pause).min(LONGEST_PAUSE)).await;
-    }
-}
-
-async fn arrive(way: &Way, url: &str, filled: Option<Filled>) -> Result<Arrived, Problem> {
     if way.mode() == Mode::Offline {
         let problem = Problem::NotCached(without_secrets(url));
         way.meter().lacks(&problem);
         return Err(problem);
     }
-    if let Some(rendered) = way.render(url, filled).await {
-        return rendered;
+    let passes = |problem: &Problem| matches!(problem, Problem::TooMany(_) | Problem::Status(503));
+    retried(way, &PAUSES, passes, || acceptable(way, url, filled)).await
+}
+
+/// The page, rendered where that is asked for or the site wants it.
+async fn acceptable(way: &Way, url: &str, filled: Option<Filled>) -> Result<String, Problem> {
+    if let Some(browser) = way.browser() {
+        return way.render(browser, url, filled).await?.accept();
     }
     let request = way.uncached().get(url).header("accept", ACCEPT).header("user-agent", AGENT);
     let fetched = request.timeout(TIME_LIMIT).send().await?;
-    Ok(Arrived { status: fetched.status(), fields: fetched.headers().clone(), html: fetched.text().await? })
+    let (status, fields) = (fetched.status(), fetched.headers().clone());
+    let arrived = Arrived { status, fields, html: fetched.text().await?, is_rendered: false };
+    let outcome = arrived.accept();
+    if let Err(Problem::Challenge { .. }) = outcome
+        && let Some(browser) = way.browser_where_needed()
+    {
+        return way.render(browser, url, filled).await?.accept();
+    }
+    outcome
 }
 
 impl Arrived {
     /// The page, if it is one of the site's, and not one that is in its way.
     fn accept(self) -> Result<String, Problem> {
         if is_challenge(&self.html) {
-            let problem = "a challenge page came: the site wants to see a browser before it goes on";
-            return Err(Problem::Unexpected(problem.to_owned()));
+            return Err(Problem::Challenge { is_rendered: self.is_rendered });
         }
-        match (self.status.as_u16(), retry_after(&self.fields, clock::now())) {
-            (200..=299, _) => Ok(self.html),
-            (404 | 410, _) => Err(Problem::NotFound),
-            (429, time) | (503, time @ Some(_)) => Err(Problem::TooMany(time)),
-            (status, _) => Err(Problem::Status(status)),
-        }
+        failure(self.status, &self.fields).map_or(Ok(self.html), Err)
     }
 }
 
 /// Whether it is one of those pages that tell browsers from programs. They come with any status.
-fn is_challenge(html: &str) -> bool {
+pub(super) fn is_challenge(html: &str) -> bool {
     let page = Document::new(html);
     let title = page.title().to_lowercase();
     title.starts_with("just a moment")
@@ -132,27 +127,19 @@ pub(super) fn another_page(wanted: &str, page: &Document) -> Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::header::RETRY_AFTER;
-
-    fn arrived(status: u16, retry_after: Option<u64>, html: &str) -> Result<String, Problem> {
-        let fields = retry_after.map(|seconds| (RETRY_AFTER, seconds.into())).into_iter().collect();
-        Arrived { status: StatusCode::from_u16(status).unwrap(), fields, html: html.to_owned() }.accept()
-    }
 
     #[test]
     fn only_the_page_itself_is_accepted() {
-        assert!(arrived(200, None, "<title>Cowboy Bebop</title>").is_ok());
-        assert!(matches!(arrived(404, None, ""), Err(Problem::NotFound)));
-        for status in [429, 503] {
-            let Err(Problem::TooMany(Some(time))) = arrived(status, Some(3), "") else {
-                panic!("{status} is too many")
-            };
-            assert_eq!(time, Duration::from_secs(3));
-        }
-        assert!(matches!(arrived(500, None, ""), Err(Problem::Status(500))));
+        let arrived = |status: u16, html: &str| {
+            let status = StatusCode::from_u16(status).unwrap();
+            Arrived { status, fields: HeaderMap::new(), html: html.to_owned(), is_rendered: false }.accept()
+        };
+        assert!(arrived(200, "<title>Cowboy Bebop</title>").is_ok());
+        assert!(matches!(arrived(404, ""), Err(Problem::NotFound)));
+        assert!(matches!(arrived(500, ""), Err(Problem::Status(500))));
         for status in [200, 403, 503] {
             let html = "<title>Just a moment...</title><p>Checking your browser</p>";
-            assert!(matches!(arrived(status, None, html), Err(Problem::Unexpected(_))));
+            assert!(matches!(arrived(status, html), Err(Problem::Challenge { .. })));
         }
     }
 

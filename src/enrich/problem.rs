@@ -29,6 +29,16 @@ pub enum Problem {
     /// All its requests together took too long.
     #[error("not done within {} s", .0.as_secs())]
     OutOfTime(Duration),
+    /// The site wants to see a browser before it goes on.
+    #[error(
+        "a challenge page came, {}",
+        if *.is_rendered { "which Chromium did not get past, either" }
+        else { "which wants to see a browser: install Chromium, or say where it is with `--browser PATH` or CHROME" }
+    )]
+    Challenge {
+        /// It came though a browser asked.
+        is_rendered: bool,
+    },
     /// The browser that was to render a page did not.
     #[error("the browser failed: {0}")]
     Browser(String),

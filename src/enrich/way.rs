@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 use super::breaker::is_ban;
 use super::browser::Browser;
 use super::meter::{Meter, Touched};
-use super::network::{Gate, Network, Offline};
+use super::network::{Gate, Network, Offline, Renderer};
 use super::page::{Arrived, Filled};
 use super::problem::Problem;
 
@@ -34,7 +34,7 @@ pub struct Way {
     service: Service,
     gate: Gate,
     client: CachedClient,
-    browser: Option<Arc<Browser>>,
+    renderer: Option<Renderer>,
     results: ResultCache,
     url: String,
     services: Arc<Services>,
@@ -75,8 +75,8 @@ impl Way {
             Mode::Uncached => (client.bypassed(), results.bypassed()),
         };
         let url = services.url(service).trim_end_matches('/').to_owned();
-        let (browser, services) = (network.browser().cloned(), Arc::new(services.clone()));
-        Self { service, gate, client, browser, results, url, services, mode, meter }
+        let (renderer, services) = (network.renderer().cloned(), Arc::new(services.clone()));
+        Self { service, gate, client, renderer, results, url, services, mode, meter }
     }
 
     /// Where the service answers, without a slash at the end.
@@ -89,13 +89,27 @@ impl Way {
         &self.services
     }
 
-    /// A page as the browser shows it, at the service's pace; `None` where none was asked for.
-    pub(super) async fn render(&self, url: &str, filled: Option<Filled>) -> Option<Result<Arrived, Problem>> {
-        let browser = self.browser.as_deref()?;
-        let permit = match self.gate.permit().await {
-            Ok(permit) => permit,
-            Err(refusal) => return Some(Err(refusal.into())),
-        };
+    /// What renders all pages of the service: where that was asked for, and where the service has wanted it before.
+    pub(super) fn browser(&self) -> Option<&Browser> {
+        let renderer = self.renderer.as_ref()?;
+        (renderer.always || self.gate.wants_browser()).then_some(&renderer.browser)
+    }
+
+    /// What renders the pages of a service that wants it: from now on, all of them.
+    pub(super) fn browser_where_needed(&self) -> Option<&Browser> {
+        let renderer = self.renderer.as_ref()?;
+        self.gate.will_see_browser();
+        Some(&renderer.browser)
+    }
+
+    /// A page as the browser shows it, at the service's pace.
+    pub(super) async fn render(
+        &self,
+        browser: &Browser,
+        url: &str,
+        filled: Option<Filled>,
+    ) -> Result<Arrived, Problem> {
+        let permit = self.gate.permit().await?;
         let rendered = browser.render(url, filled).await;
         match &rendered {
             Ok(arrived) => permit.answered(arrived.status, &arrived.fields).await,
@@ -103,7 +117,7 @@ impl Way {
             Err(Problem::Browser(_)) => drop(permit),
             Err(_) => permit.failed(),
         }
-        Some(rendered)
+        rendered
     }
 
     /// What counts, to be told how much more is to come.

@@ -158,7 +158,9 @@ impl Runner {
                 let Some(store) = self.store.get() else { return };
                 let (cache, network) = self
                     .enriching
-                    .get_or_insert_with(|| (Cache::over(Arc::clone(store), &self.config), Network::new()))
+                    .get_or_insert_with(|| {
+                        (Cache::over(Arc::clone(store), &self.config), Network::for_sites(&self.config.services))
+                    })
                     .clone();
                 let services = self.config.services.clone();
                 self.spawn(ticket, move |reporter| async move {

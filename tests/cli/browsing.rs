@@ -86,3 +86,13 @@ fn a_browser_that_is_not_there_is_said_before_anything_is_fetched() {
     assert!(run.err.contains("/nowhere/chromium") && run.err.contains("apt-get install chromium"), "{}", run.err);
     assert_eq!(upstream.requests(), json!({}));
 }
+
+#[test]
+fn where_a_site_wants_to_see_a_browser_and_there_is_none_that_is_said() {
+    let (program, upstream) = (Program::bare(), Upstream::start());
+    let mut command = program.command();
+    command.envs(upstream.settings()).args(["enrich", "--title", "Sen to Chihiro", "--only", "anisearch"]);
+    let run = Run::of(&command.args(["--sqlite", "cache.db"]).output().unwrap());
+    assert_eq!(run.code, Some(1), "{}", run.err);
+    assert!(run.out.contains("a challenge page came") && run.out.contains("install Chromium"), "{}", run.out);
+}

@@ -301,3 +301,31 @@ async fn a_rendered_page_has_what_the_plain_one_has_and_what_its_script_fills_in
     let missing = rendering.ask(Service::AnimePlanet, &anime("no-such-anime", 1)).await;
     assert!(matches!(missing.outcome, Err(Problem::NotFound)));
 }
+
+#[tokio::test]
+async fn a_site_that_wants_to_see_a_browser_is_shown_one() {
+    let upstream = upstream().await;
+    let config = settings(Some(&upstream));
+    let Some(browser) = browser(&config) else { return };
+    let subject = Subject::open(On::Memory, config, Network::new().with_browser_where_needed(browser)).await;
+    // Only a rendered page has these.
+    let has_manga = |found: &Value| !found["manga_relations"].as_array().unwrap().is_empty();
+    assert!(!has_manga(subject.ask(Service::AniSearch, &death_note()).await.data()));
+    let found = subject.ask(Service::AniSearch, &anime("x", spirited_away())).await;
+    assert!(has_manga(found.data()), "{}", found.data());
+    assert_eq!(found.data()["episodes"].as_array().map(Vec::len), Some(1));
+    let another = subject.ask(Service::AniSearch, &anime("x", 86)).await;
+    assert!(has_manga(another.data()), "a site that has wanted it once sees it from then on");
+}
+
+#[tokio::test]
+async fn a_challenge_that_no_browser_gets_past_is_an_error_and_not_stored() {
+    let site = Site::start(&["<title>Just a moment...</title>"; 4]).await;
+    let mut config = settings(None);
+    config.services.set_url(Service::AniSearch, &site.url());
+    let Some(browser) = browser(&config) else { return };
+    let subject = Subject::open(On::Memory, config, Network::new().with_browser_where_needed(browser)).await;
+    let outcome = subject.ask(Service::AniSearch, &anime("x", 1)).await.outcome;
+    assert!(matches!(outcome, Err(Problem::Challenge { is_rendered: true })), "{outcome:?}");
+    assert_eq!(keys(&subject).await, [""; 0]);
+}

@@ -33,10 +33,10 @@ impl Stage {
         if let Some(upstream) = &upstream {
             upstream.stand_in(&mut config.services);
         }
-        let mut network = Network::new();
-        if let Some(program) = &args.browser {
-            network = network.with_browser(Browser::new(program.clone(), &config.services)?);
-        }
+        let network = match &args.browser {
+            Some(program) => Network::new().with_browser(Browser::new(program.clone(), &config.services)?),
+            None => Network::for_sites(&config.services),
+        };
         let opened = session.open_to_use(&config, stores).await?;
         if !config.enabled {
             session.note("The cache is off (ENABLE_HTTP_CACHE): nothing is looked up and nothing stored");

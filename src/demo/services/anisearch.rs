@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Asked, Reply, Trouble, end, escape};
+use super::{Asked, MET, Reply, Trouble, end, escape};
 use crate::demo::catalogue::{Anime, CATALOGUE};
 
 pub(super) fn answer(asked: &Asked<'_>) -> Reply {
@@ -11,11 +11,8 @@ pub(super) fn answer(asked: &Asked<'_>) -> Reply {
     // `18878` and `18878,dandadan` are the same page.
     let id = id.split(',').next().unwrap_or_default();
     let Some(anime) = CATALOGUE.iter().find(|anime| anime.anisearch.to_string() == id) else { return not_found() };
-    if Trouble::of(anime) == Some(Trouble::Challenge) {
-        return html(
-            "Just a moment...",
-            "<div id=\"challenge-running\">Checking your browser before you go on.</div>\n",
-        );
+    if Trouble::of(anime) == Some(Trouble::Challenge) && !asked.is_browser {
+        return html("Just a moment...", &challenge());
     }
     match rest {
         [] => html(&anime.english, &information(anime)),
@@ -34,6 +31,14 @@ fn html(title: &str, body: &str) -> Reply {
         escape(title)
     );
     Reply::new(200, "text/html; charset=UTF-8", page)
+}
+
+/// Looks at whoever asks for a moment, and lets him in if he runs its script.
+fn challenge() -> String {
+    format!(
+        "<div id=\"challenge-running\">Checking your browser before you go on.</div>\n\
+         <script>setTimeout(() => {{ document.cookie = '{MET}; path=/'; location.reload(); }}, 300);</script>\n"
+    )
 }
 
 fn not_found() -> Reply {
