@@ -57,9 +57,11 @@ pub fn without_secrets(url: &str) -> String {
         out.replace_range(colon + 1..at, "***");
     }
     for name in ["password=", "pass="] {
-        if let Some(start) = out.find(name).map(|at| at + name.len()) {
+        let mut from = 0;
+        while let Some(start) = out[from..].find(name).map(|at| from + at + name.len()) {
             let end = out[start..].find('&').map_or(out.len(), |end| end + start);
             out.replace_range(start..end, "***");
+            from = start;
         }
     }
     out
@@ -328,7 +330,7 @@ mod tests {
             ("redis://me:p@ss/w:rd@host", "redis://me:***@host"),
             (":hunter2@localhost:6379", ":***@localhost:6379"),
             ("unix:///run/redis.sock?db=1&password=hunter2&x=1", "unix:///run/redis.sock?db=1&password=***&x=1"),
-            ("unix:///run/redis.sock?pass=hunter2", "unix:///run/redis.sock?pass=***"),
+            ("unix:///run/redis.sock?pass=hunter2&pass=hunter3", "unix:///run/redis.sock?pass=***&pass=***"),
         ] {
             assert_eq!(RedisUrl::new(url).to_string(), shown);
             assert_eq!(format!("{:?}", RedisUrl::new(url)), shown);

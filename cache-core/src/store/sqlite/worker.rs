@@ -1,5 +1,6 @@
 //! A thread that owns a connection: SQLite blocks, the callers do not.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, mpsc};
 
 use tokio::sync::oneshot;
@@ -21,8 +22,8 @@ pub(super) enum Failure {
     Missing,
     #[error("{0}")]
     Unsupported(&'static str),
-    #[error("the thread that works on the file has ended")]
-    Ended,
+    #[error("the work on the file broke off")]
+    BrokeOff,
     /// Body rows that were there are gone, or others stand in their place.
     #[error("a part of the body of {0} is missing")]
     BodyCut(Uuid),
@@ -76,13 +77,14 @@ impl Worker {
             };
             let _ = opened.send(Ok(()));
             for job in queue {
-                job(database.at_hand());
+                // One job that panics (its caller learns of it) must not be the end of all that come after it.
+                let _ = catch_unwind(AssertUnwindSafe(|| job(database.at_hand())));
             }
             drop(database);
             drop(other);
         });
         let outcome = match thread {
-            Ok(_) => is_open.await.unwrap_or(Err(Failure::Ended)),
+            Ok(_) => is_open.await.unwrap_or(Err(Failure::BrokeOff)),
             Err(error) => Err(error.into()),
         };
         match outcome {
@@ -105,8 +107,8 @@ impl Worker {
             }
         });
         let outcome = match self.jobs.send(job) {
-            Ok(()) => outcome.await.unwrap_or(Err(Failure::Ended)),
-            Err(_) => Err(Failure::Ended),
+            Ok(()) => outcome.await.unwrap_or(Err(Failure::BrokeOff)),
+            Err(_) => Err(Failure::BrokeOff),
         };
         outcome.map_err(|failure| failure.into_error(&self.backend, operation))
     }
@@ -124,5 +126,21 @@ impl Worker {
         });
         // A thread that has ended says so at the next call that waits for it.
         let _ = self.jobs.send(job);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::service::Services;
+    use crate::store::sqlite::{Missing, Sqlite};
+
+    #[tokio::test]
+    async fn work_that_panics_is_an_error_and_not_the_end_of_the_store() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("http_cache.db");
+        let store = Sqlite::open(&file, Services::default(), Missing::Create).await.unwrap();
+        let error = store.writer.run::<()>("panicking", |_| panic!("on purpose")).await.unwrap_err();
+        assert!(error.to_string().contains("refused panicking"), "{error}");
+        store.writer.run("going on", |_| Ok(())).await.unwrap();
     }
 }

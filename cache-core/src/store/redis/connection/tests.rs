@@ -29,7 +29,7 @@ async fn ask_twice(settings: Config) -> (Result<Value>, Result<Value>) {
     let patience = settings.store_patience;
     let connection = Connection::new(&Config { redis_url: url, ..settings }).unwrap();
     let client = async {
-        let ping = cmd("PING");
+        let ping = redis::cmd("PING");
         let first = tokio::time::timeout(patience, connection.query("PING", &ping)).await;
         let first = first.unwrap_or_else(|_| Err(Error::Config("out of patience".into())));
         (first, connection.query("PING", &ping).await)
