@@ -13,7 +13,7 @@ use tokio::process::Command;
 use tokio::task::JoinSet;
 
 use crate::origin::Origin;
-use crate::redis_server::RedisServer;
+use crate::redis_server::{self, RedisServer};
 use crate::{assert_whole, everlasting, origin, over};
 
 const PROCESSES: usize = 4;
@@ -162,9 +162,7 @@ async fn flushes_make_misses_and_nothing_worse() {
 /// Flushes in turn as an administrator of ours does, as another client does key by key, and everything at once.
 async fn flush(url: &str, flushes: &mut usize) {
     let store: Arc<dyn cache_core::Inspect> = Arc::new(Redis::new(&config(url)).unwrap());
-    let client = redis::Client::open(url).unwrap();
-    let patient = redis::AsyncConnectionConfig::new().set_response_timeout(None);
-    let mut other = client.get_multiplexed_async_connection_with_config(&patient).await.unwrap();
+    let mut other = redis_server::connection(url).await;
     loop {
         tokio::time::sleep(Duration::from_millis(150)).await;
         *flushes += 1;

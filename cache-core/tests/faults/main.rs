@@ -83,8 +83,7 @@ async fn until_hit(client: &CachedClient, origin: &Origin, target: &str) {
 
 /// The keys of a server's database that would stay for ever.
 async fn everlasting(url: &str) -> Vec<String> {
-    let client = redis::Client::open(url).unwrap();
-    let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+    let mut connection = redis_server::connection(url).await;
     let keys: Vec<Vec<u8>> = redis::cmd("KEYS").arg("*").query_async(&mut connection).await.unwrap();
     let mut everlasting = Vec::new();
     for key in keys {

@@ -2,7 +2,7 @@
 
 use cache_core::{Config, RedisUrl, Service};
 
-use crate::redis_server::RedisServer;
+use crate::redis_server::{self, RedisServer};
 use crate::{cache, compute, get, origin};
 
 #[tokio::test]
@@ -42,8 +42,7 @@ async fn a_password_that_is_changed_meanwhile_makes_misses_until_it_is_right_aga
     let client = cache.client(Service::Jikan);
     crate::until_hit(&client, &origin, "/200/anime").await;
 
-    let admin = redis::Client::open(format!("redis://:right@{}", server.address())).unwrap();
-    let admin = admin.get_multiplexed_async_connection().await.unwrap();
+    let admin = redis_server::connection(&format!("redis://:right@{}", server.address())).await;
     let change = |password: &'static str| {
         let mut admin = admin.clone();
         async move {

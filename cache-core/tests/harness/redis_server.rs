@@ -19,6 +19,13 @@ pub struct RedisServer {
     shell: Child,
 }
 
+/// A connection past every cache, which waits as long as it takes: on a busy machine an answer may be late.
+pub async fn connection(url: &str) -> redis::aio::MultiplexedConnection {
+    let patient = redis::AsyncConnectionConfig::new().set_response_timeout(None).set_connection_timeout(None);
+    let client = redis::Client::open(url).expect("a URL");
+    client.get_multiplexed_async_connection_with_config(&patient).await.expect("a connection")
+}
+
 /// The server that all tests of one process share.
 static SHARED: LazyLock<RedisServer> = LazyLock::new(|| RedisServer::start(""));
 

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use cache_core::{Body, Cache, FetchError, PolicyName, RequestBuilder, ServedFrom, Service};
+use cache_core::{Body, CachedClient, FetchError, PolicyName, RequestBuilder, ServedFrom, Service};
 use futures_util::TryStreamExt as _;
 use futures_util::future::join_all;
 use tokio::sync::Semaphore;
 
 use crate::origin::{Origin, Step, head, response};
-use crate::redis_cache;
+use crate::{redis_cache, redis_server};
 
 /// Several of the steps in which a body is read from Redis.
 const SIZE: usize = 8 << 20;
@@ -17,19 +17,23 @@ fn body() -> Vec<u8> {
     (0..SIZE / 4).flat_map(|number| (number as u32).to_le_bytes()).collect()
 }
 
-/// Reads a hit whose stored body goes while it is read.
-async fn read_while_it_goes(cache: &Cache, redis: &str, url: &str) -> Result<Vec<u8>, FetchError> {
-    go_while_read(redis, cache.client(Service::Jikan).get(url)).await
+/// A client on Redis, the URL of that, and a URL whose response is stored there.
+async fn stored(policy: PolicyName, origin: &Origin) -> (CachedClient, String, String) {
+    let (cache, redis) = redis_cache(policy);
+    let (client, url) = (cache.client(Service::Jikan), origin.url("/"));
+    client.get(&url).send().await.unwrap().bytes().await.unwrap();
+    (client, redis, url)
 }
 
-async fn go_while_read(redis: &str, request: RequestBuilder) -> Result<Vec<u8>, FetchError> {
+/// Reads a hit whose stored body goes while it is read.
+async fn read_while_it_goes(redis: &str, request: RequestBuilder) -> Result<Vec<u8>, FetchError> {
     let reader = Reader::begin(request).await;
     flush(redis).await;
     reader.end().await
 }
 
 async fn flush(redis: &str) {
-    let mut connection = redis::Client::open(redis).unwrap().get_multiplexed_async_connection().await.unwrap();
+    let mut connection = redis_server::connection(redis).await;
     redis::cmd("FLUSHDB").query_async::<()>(&mut connection).await.unwrap();
 }
 
@@ -63,10 +67,8 @@ impl Reader {
 #[tokio::test]
 async fn the_rest_comes_from_the_origin_where_the_beginning_is_the_same() {
     let origin = Origin::start(|_| response(200, &[], body())).await;
-    let (cache, redis) = redis_cache(PolicyName::Ttl);
-    let url = origin.url("/");
-    cache.client(Service::Jikan).get(&url).send().await.unwrap().bytes().await.unwrap();
-    let read = read_while_it_goes(&cache, &redis, &url).await.unwrap();
+    let (client, redis, url) = stored(PolicyName::Ttl, &origin).await;
+    let read = read_while_it_goes(&redis, client.get(&url)).await.unwrap();
     assert!(read == body(), "{} bytes, of {SIZE}", read.len());
     assert_eq!(origin.count(), 2);
 }
@@ -74,10 +76,7 @@ async fn the_rest_comes_from_the_origin_where_the_beginning_is_the_same() {
 #[tokio::test]
 async fn all_who_were_reading_it_are_mended_by_one_request() {
     let origin = Origin::start(|_| response(200, &[], body())).await;
-    let (cache, redis) = redis_cache(PolicyName::Ttl);
-    let client = cache.client(Service::Jikan);
-    let url = origin.url("/");
-    client.get(&url).send().await.unwrap().bytes().await.unwrap();
+    let (client, redis, url) = stored(PolicyName::Ttl, &origin).await;
     let mut readers = Vec::new();
     for _ in 0..4 {
         readers.push(Reader::begin(client.get(&url)).await);
@@ -95,10 +94,7 @@ async fn all_who_were_reading_it_are_mended_by_one_request() {
 #[tokio::test]
 async fn it_may_go_as_often_as_it_is_stored_again() {
     let origin = Origin::start(|_| response(200, &[], body())).await;
-    let (cache, redis) = redis_cache(PolicyName::Ttl);
-    let client = cache.client(Service::Jikan);
-    let url = origin.url("/");
-    client.get(&url).send().await.unwrap().bytes().await.unwrap();
+    let (client, redis, url) = stored(PolicyName::Ttl, &origin).await;
     let mut reader = Reader::begin(client.get(&url)).await;
     for request in 2..5 {
         flush(&redis).await;
@@ -130,7 +126,7 @@ async fn those_who_wait_for_a_body_that_goes_while_it_is_stored_wait_for_the_nex
         async move { request.send().await.unwrap().bytes().await.unwrap() }
     }));
     let flushed = async {
-        let mut connection = redis::Client::open(&*redis).unwrap().get_multiplexed_async_connection().await.unwrap();
+        let mut connection = redis_server::connection(&redis).await;
         let mut parts: Vec<String> = Vec::new();
         while parts.is_empty() {
             parts = redis::cmd("KEYS").arg("hishel_cache:stream:*").query_async(&mut connection).await.unwrap();
@@ -151,31 +147,25 @@ async fn another_body_is_an_error() {
         response(200, &[], body)
     })
     .await;
-    let (cache, redis) = redis_cache(PolicyName::Ttl);
-    let url = origin.url("/");
-    cache.client(Service::Jikan).get(&url).send().await.unwrap().bytes().await.unwrap();
-    read_while_it_goes(&cache, &redis, &url).await.unwrap_err();
+    let (client, redis, url) = stored(PolicyName::Ttl, &origin).await;
+    read_while_it_goes(&redis, client.get(&url)).await.unwrap_err();
 }
 
 #[tokio::test]
 async fn an_origin_that_is_gone_is_an_error() {
     let origin = Origin::start(|_| response(200, &[], body())).await;
-    let (cache, redis) = redis_cache(PolicyName::Ttl);
-    let url = origin.url("/");
-    cache.client(Service::Jikan).get(&url).send().await.unwrap().bytes().await.unwrap();
+    let (client, redis, url) = stored(PolicyName::Ttl, &origin).await;
     drop(origin);
-    read_while_it_goes(&cache, &redis, &url).await.unwrap_err();
+    read_while_it_goes(&redis, client.get(&url)).await.unwrap_err();
 }
 
 #[tokio::test]
 async fn a_part_of_a_body_is_mended_like_the_whole() {
     let fields = [("Cache-Control", "max-age=60"), ("ETag", "\"1\"")];
     let origin = Origin::start(move |_| response(200, &fields, body())).await;
-    let (cache, redis) = redis_cache(PolicyName::Specification);
-    let client = cache.client(Service::Jikan);
-    client.get(origin.url("/")).send().await.unwrap().bytes().await.unwrap();
-    let request = client.get(origin.url("/")).header("Range", "bytes=1000-7999999");
-    let read = go_while_read(&redis, request).await.unwrap();
+    let (client, redis, url) = stored(PolicyName::Specification, &origin).await;
+    let request = client.get(&url).header("Range", "bytes=1000-7999999");
+    let read = read_while_it_goes(&redis, request).await.unwrap();
     assert!(read == body()[1_000..8_000_000], "{} bytes", read.len());
     assert_eq!(origin.seen()[1].field("range"), None);
 }
@@ -187,8 +177,6 @@ async fn a_body_of_another_version_is_an_error_though_it_begins_alike() {
         response(200, &[("Cache-Control", "max-age=60"), ("ETag", &etag)], body())
     })
     .await;
-    let (cache, redis) = redis_cache(PolicyName::Specification);
-    let url = origin.url("/");
-    cache.client(Service::Jikan).get(&url).send().await.unwrap().bytes().await.unwrap();
-    read_while_it_goes(&cache, &redis, &url).await.unwrap_err();
+    let (client, redis, url) = stored(PolicyName::Specification, &origin).await;
+    read_while_it_goes(&redis, client.get(&url)).await.unwrap_err();
 }

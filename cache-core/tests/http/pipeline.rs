@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use cache_core::{Form, PolicyName, ServedFrom, Service};
 use serde_json::Value;
 
-use crate::redis_cache;
+use crate::{redis_cache, redis_server};
 
 /// Puts a recording of the pipeline's Redis into another one.
 async fn load(url: &str) -> redis::aio::MultiplexedConnection {
@@ -30,7 +30,7 @@ async fn load(url: &str) -> redis::aio::MultiplexedConnection {
         }
         pipe.cmd("EXPIRE").arg(key).arg(100);
     }
-    let mut connection = redis::Client::open(url).unwrap().get_multiplexed_async_connection().await.unwrap();
+    let mut connection = redis_server::connection(url).await;
     pipe.query_async::<()>(&mut connection).await.unwrap();
     connection
 }
