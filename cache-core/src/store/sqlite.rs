@@ -8,6 +8,8 @@ mod counts;
 mod database;
 #[cfg(test)]
 mod full;
+#[cfg(test)]
+mod locked;
 mod rows;
 mod scan;
 mod schema;
@@ -17,8 +19,9 @@ mod worker;
 mod write;
 mod writer;
 
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -64,7 +67,12 @@ pub struct Sqlite {
     reader: Arc<Worker>,
     writer: Arc<Worker>,
     backend: Backend,
+    renewals: Renewals,
 }
+
+/// What the next write of new TTLs is to be for. One write takes all of them: behind another program's lock a write for
+/// each hit would pile up.
+type Renewals = Arc<Mutex<HashMap<Duration, HashSet<EntryId>>>>;
 
 impl Sqlite {
     /// Opens a file of layout C or E; a new one gets layout C.
@@ -79,7 +87,7 @@ impl Sqlite {
         // The writer first: it may have to create the file.
         let writer = Arc::new(Worker::start(backend.clone(), open.clone(), None).await?);
         let reader = Arc::new(Worker::start(backend.clone(), open, Some(Arc::clone(&writer))).await?);
-        Ok(Self { reader, writer, backend })
+        Ok(Self { reader, writer, backend, renewals: Renewals::default() })
     }
 
     /// Runs `read` with a reader of the file as it is now.
@@ -103,8 +111,20 @@ impl Sqlite {
             return;
         }
         first.expires_at = Some(until);
-        let id = first.id.clone();
-        self.writer.run_later("renewing a TTL", move |database| write::touch(database, &[id], Some(ttl)));
+        let mut waiting = self.renewals.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_first = waiting.is_empty();
+        waiting.entry(ttl).or_default().insert(first.id.clone());
+        drop(waiting);
+        if is_first {
+            let renewals = Arc::clone(&self.renewals);
+            self.writer.run_later("renewing TTLs", move |database| {
+                let waiting = std::mem::take(&mut *renewals.lock().unwrap_or_else(PoisonError::into_inner));
+                for (ttl, ids) in waiting {
+                    write::touch(database, &ids.into_iter().collect::<Vec<_>>(), Some(ttl))?;
+                }
+                Ok(())
+            });
+        }
     }
 }
 
