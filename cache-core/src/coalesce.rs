@@ -68,8 +68,14 @@ pub(crate) struct Lead {
     flight: Arc<Flight>,
     /// Whoever has it leads; the next one in line gets it when it is dropped.
     seat: OwnedSemaphorePermit,
-    /// Renews the claim until this is dropped.
-    heartbeat: oneshot::Sender<()>,
+    heartbeat: Heartbeat,
+}
+
+/// Renews a claim until this is dropped.
+struct Heartbeat {
+    stop: oneshot::Sender<()>,
+    /// Ends when no renewal is under way any more.
+    stopped: oneshot::Receiver<()>,
 }
 
 /// One fetch and those who wait for it.
@@ -110,6 +116,16 @@ impl Flights {
         flight.claim(seat, waiting).await
     }
 
+    /// Leads, unless somebody fetches `name` already.
+    pub(crate) async fn lead_if_free(&self, name: &str) -> Option<Lead> {
+        let flight = self.flight(name);
+        let seat = Arc::clone(&flight.seat).try_acquire_owned().ok()?;
+        match flight.ask_for_claim().await {
+            None | Some(Claim::Granted) => Some(flight.lead(seat)),
+            Some(Claim::Held | Claim::Alone) => None,
+        }
+    }
+
     fn flight(&self, name: &str) -> Arc<Flight> {
         let mut table = self.0.table();
         if let Some(flight) = table.get(name).and_then(Weak::upgrade) {
@@ -143,10 +159,7 @@ impl Flight {
         loop {
             match self.ask_for_claim().await {
                 // A store that does not answer holds nobody up.
-                None | Some(Claim::Granted) => {
-                    let heartbeat = self.keep_claimed();
-                    return Turn::Lead(Lead { flight: self, seat, heartbeat });
-                }
+                None | Some(Claim::Granted) => return Turn::Lead(self.lead(seat)),
                 Some(Claim::Alone) => {
                     self.end(false);
                     return Turn::Alone;
@@ -171,12 +184,19 @@ impl Flight {
         claim
     }
 
+    fn lead(self: Arc<Self>, seat: OwnedSemaphorePermit) -> Lead {
+        let heartbeat = self.keep_claimed();
+        Lead { flight: self, seat, heartbeat }
+    }
+
     /// Renews the claim until what this returns is dropped.
-    fn keep_claimed(self: &Arc<Self>) -> oneshot::Sender<()> {
-        let (heartbeat, ended) = oneshot::channel();
+    fn keep_claimed(self: &Arc<Self>) -> Heartbeat {
+        let (stop, ended) = oneshot::channel();
+        let (beating, stopped) = oneshot::channel();
         // Were it to hold the flight, the flight would not end with those aboard.
         let flight = Arc::downgrade(self);
         self.shared.tasks.spawn_endless(async move {
+            let _beating: oneshot::Sender<()> = beating;
             let renewals = async {
                 loop {
                     tokio::time::sleep(RENEWAL).await;
@@ -190,7 +210,7 @@ impl Flight {
                 () = renewals => {}
             }
         });
-        heartbeat
+        Heartbeat { stop, stopped }
     }
 
     /// Wakes all who wait. Who comes from now on starts another flight.
@@ -226,7 +246,7 @@ impl Drop for Flight {
         // It ended without landing: whoever waits elsewhere need not wait for the claim to expire.
         if *self.may_be_claimed.get_mut() {
             let release = release(Arc::clone(&self.shared.store), self.stored_name(), self.holder, None);
-            self.shared.tasks.spawn(release);
+            self.shared.tasks.give_back(release);
         }
     }
 }
@@ -259,7 +279,8 @@ impl Lead {
         flight.end(is_storable);
         drop(seat);
         // No renewal may come behind the release.
-        drop(heartbeat);
+        drop(heartbeat.stop);
+        let _ = heartbeat.stopped.await;
         let alone = (!is_storable).then_some(ALONE);
         release(Arc::clone(&flight.shared.store), flight.stored_name(), flight.holder, alone).await;
         flight.may_be_claimed.store(false, Ordering::Relaxed);

@@ -1,10 +1,13 @@
 //! What a cache does in the background, and its end: no task outlives its cache.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
+
+/// How long giving something back may take at the end.
+const GIVING_BACK: Duration = Duration::from_secs(1);
 
 /// The tasks of one cache. Clones share them, so a task may start others; [`Tasks::end`] ends them all.
 #[derive(Clone)]
@@ -32,7 +35,7 @@ impl Tasks {
     }
 
     fn spawn_in(&self, set: fn(&mut Sets) -> &mut JoinSet<()>, task: impl Future<Output = ()> + Send + 'static) {
-        let mut sets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sets = self.sets();
         if let (Some(sets), Ok(runtime)) = (sets.as_mut(), Handle::try_current()) {
             let set = set(sets);
             // What has ended makes room.
@@ -41,12 +44,24 @@ impl Tasks {
         }
     }
 
+    /// As [`Self::spawn`], for what gives back something that others wait for: also once the cache is closed.
+    pub(crate) fn give_back(&self, task: impl Future<Output = ()> + Send + 'static) {
+        if self.sets().is_some() {
+            self.spawn(task);
+        } else if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(tokio::time::timeout(GIVING_BACK, task));
+        }
+    }
+
     /// Lets what is under way end, but no longer than this; then ends it.
     pub(crate) async fn close(&self, patience: Duration) {
-        if let Some(mut sets) = self.take() {
-            sets.endless.shutdown().await;
-            let _ = tokio::time::timeout(patience, async { while sets.work.join_next().await.is_some() {} }).await;
-            sets.work.shutdown().await;
+        let begun = self.sets().as_mut().map(std::mem::take);
+        if let Some(sets) = begun {
+            sets.close(patience).await;
+        }
+        // What was ended there may have had something to give back.
+        if let Some(sets) = self.take() {
+            sets.close(GIVING_BACK).await;
         }
     }
 
@@ -57,7 +72,19 @@ impl Tasks {
 
     /// From here on nothing is started any more.
     fn take(&self) -> Option<Sets> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.sets().take()
+    }
+
+    fn sets(&self) -> MutexGuard<'_, Option<Sets>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Sets {
+    async fn close(mut self, patience: Duration) {
+        self.endless.shutdown().await;
+        let _ = tokio::time::timeout(patience, async { while self.work.join_next().await.is_some() {} }).await;
+        self.work.shutdown().await;
     }
 }
 
@@ -113,6 +140,35 @@ mod tests {
         tasks.end();
         while Handle::current().metrics().num_alive_tasks() > 0 {
             tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_ended_can_still_give_back() {
+        struct GivesBack(Tasks, Arc<AtomicBool>);
+        impl Drop for GivesBack {
+            fn drop(&mut self) {
+                let is_back = Arc::clone(&self.1);
+                self.0.give_back(async move { is_back.store(true, Ordering::Relaxed) });
+            }
+        }
+        for closes in [true, false] {
+            let (tasks, is_back) = (Tasks::new(), Arc::new(AtomicBool::new(false)));
+            let held = GivesBack(tasks.clone(), Arc::clone(&is_back));
+            tasks.spawn(async move {
+                let _held = held;
+                pending::<()>().await;
+            });
+            tokio::task::yield_now().await;
+            if closes {
+                tasks.close(PATIENCE).await;
+            } else {
+                tasks.end();
+                while !is_back.load(Ordering::Relaxed) {
+                    tokio::task::yield_now().await;
+                }
+            }
+            assert!(is_back.load(Ordering::Relaxed), "closes: {closes}");
         }
     }
 

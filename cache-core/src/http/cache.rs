@@ -5,11 +5,10 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use http::header::ETAG;
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, StatusCode};
 
 use super::body::Body;
-use super::decode::{self, Coding, decoded};
+use super::decode::{self, Coding, decoded, is_text};
 use super::fetched::{FetchError, Fetched, Head, Served, ServedFrom, coding};
 use super::origin::own_ttl;
 use super::plan::{Asked, Judge, Plan, RequestBody};
@@ -181,12 +180,19 @@ impl Inner {
     ) -> Result<Fetched, SendError> {
         let plan = Arc::new(plan.again(lost));
         let fetched = self.answer(&plan).await?;
-        let etag = fetched.headers().get(ETAG).map(HeaderValue::as_bytes);
-        if (fetched.status().as_u16(), etag) != (response.status_code, response.headers.get("etag").map(str::as_bytes))
-        {
-            return Err(SendError::broken("the stored body was lost, and there is another response now"));
+        if fetched.is_as(response) {
+            return Ok(fetched);
         }
-        Ok(fetched)
+        self.read_on(fetched);
+        Err(SendError::broken("the stored body was lost, and another response has come in its place"))
+    }
+
+    /// Reads an answer of the origin to its end, so that it is stored, though its caller has no use for it: else the
+    /// next of those who wait for it would ask again.
+    fn read_on(&self, fetched: Fetched) {
+        if fetched.served().entry.is_none() {
+            self.core.tasks.spawn(read_to_end(fetched.into_body()));
+        }
     }
 
     /// Whether what is stored may answer.
@@ -245,11 +251,9 @@ impl Inner {
         let found = stored.get(serve.index)?;
         let response = serve.response.as_ref().unwrap_or(&found.entry.response);
         let status = StatusCode::from_u16(response.status_code).ok()?;
-        // The stored fields say how the body was coded once.
-        let coded = coding(&found.entry.response.headers).filter(|_| plan.decodes);
-        let body = match serve.body {
-            Part::None => Body::from(Bytes::new()),
-            part => self.stored_body(plan, found, part, coded.and_then(Coding::of)).await?,
+        let (body, is_decoded) = match serve.body {
+            Part::None => (Body::from(Bytes::new()), plan.decodes && coding(&found.entry.response.headers).is_some()),
+            part => self.stored_body(plan, found, part).await?,
         };
         let now = clock::now();
         let ttl_left = found.expires_at.map(|at| (at - now).max(0.0));
@@ -258,7 +262,9 @@ impl Inner {
             tracing::debug!(service = %self.service, key = %plan.key, ttl_left, seconds, "revalidate");
         } else {
             let (age, stale) = (serve.age, u64::from(from == ServedFrom::Stale));
-            self.count(Counts { hits: 1, stale, ..Counts::default() });
+            if plan.is_counted() {
+                self.count(Counts { hits: 1, stale, ..Counts::default() });
+            }
             tracing::debug!(service = %self.service, key = %plan.key, ttl_left, age, stale, seconds, "hit");
         }
         if let Some(own) = own_ttl(&found.entry.request).filter(|_| plan.refreshes) {
@@ -270,57 +276,61 @@ impl Inner {
         }
         let served =
             Served { from, cache_key: plan.key.clone(), age: Some(serve.age), entry: Some(found.id.clone()), ttl_left };
-        let head = Head::of_entry(Arc::clone(&found.entry), serve.response, coded.is_some());
+        let head = Head::of_entry(Arc::clone(&found.entry), serve.response, is_decoded);
         Some(Fetched::new(status, head, served, body))
     }
 
-    async fn stored_body(
-        self: &Arc<Self>,
-        plan: &Arc<Plan>,
-        found: &Found,
-        part: Part,
-        known: Option<Coding>,
-    ) -> Option<Body> {
-        if let Some(body) = &found.body {
-            let body = match (part, known) {
-                (Part::Range(first, last), _) => {
+    /// These bytes of a stored body, and whether its content coding is off them; `None`: it is gone.
+    async fn stored_body(self: &Arc<Self>, plan: &Arc<Plan>, found: &Found, part: Part) -> Option<(Body, bool)> {
+        let mut pieces: Incoming = match &found.body {
+            Some(body) => Box::pin(stream::iter([Ok(body.clone())])),
+            None => Box::pin(self.store(&plan.key).body(&found.id).await?.map_err(SendError::broken)),
+        };
+        // Only with its first piece is it certain that there is a body to serve, and what it is: the stored fields say
+        // how it was coded once.
+        let start = pieces.try_next().await.ok()?.unwrap_or_default();
+        let name = coding(&found.entry.response.headers);
+        let coding = name.and_then(Coding::of);
+        let is_coded = coding.is_some_and(|coding| coding.is_on(&start));
+        let is_belied = !plan.decodes && coding.is_some() && !is_coded && is_text(&start);
+        if is_belied && matches!(part, Part::Range(..)) {
+            // The part was chosen by a length that is not the body's.
+            return None;
+        }
+        let is_decoded = plan.decodes && name.is_some() || is_belied;
+        if let (Some(body), false) = (&found.body, is_coded && plan.decodes) {
+            let body = match part {
+                Part::Range(first, last) => {
                     let (first, end) = (usize::try_from(first).ok()?, usize::try_from(last).ok()?.checked_add(1)?);
                     if first > end || end > body.len() {
                         return None;
                     }
                     body.slice(first..end)
                 }
-                (_, Some(_)) => match codec::body::decoded(body, coding(&found.entry.response.headers)) {
-                    std::borrow::Cow::Borrowed(_) => body.clone(),
-                    std::borrow::Cow::Owned(decoded) => decoded.into(),
-                },
                 _ => body.clone(),
             };
-            self.count(Counts { bytes: body.len() as u64, ..Counts::default() });
-            return Some(body.into());
+            if plan.is_counted() {
+                self.count(Counts { bytes: body.len() as u64, ..Counts::default() });
+            }
+            return Some((body.into(), is_decoded));
         }
-        let mut pieces = self.store(&plan.key).body(&found.id).await?;
-        // Only now is it certain that there is a body to serve.
-        let first = pieces.try_next().await.ok()?;
-        let pieces: Incoming = Box::pin(stream::iter(first.map(Ok)).chain(pieces.map_err(SendError::broken)));
-        let pieces = match known {
-            Some(coding) => decoded(pieces, coding, decode::From::Store),
-            None => pieces,
-        };
-        if plan.is_again() {
-            return Some(pieces.into());
+        let mut pieces: Incoming = Box::pin(stream::iter([Ok(start)]).chain(pieces));
+        if let Some(coding) = coding.filter(|_| plan.decodes) {
+            pieces = decoded(pieces, coding, decode::From::Store);
         }
-        let again = Again { cache: Arc::clone(self), plan: Arc::clone(plan), entry: Arc::clone(&found.entry) };
-        Some(replayed(pieces, part, found.id.clone(), again).into())
+        if !plan.is_again() {
+            let again = Again { cache: Arc::clone(self), plan: Arc::clone(plan), entry: Arc::clone(&found.entry) };
+            pieces = replayed(pieces, part, found.id.clone(), again);
+        }
+        Some((pieces.into(), is_decoded))
     }
 
     /// RFC 5861, 3: what was served stale is validated behind the caller's back.
     fn refresh_in_background(self: &Arc<Self>, plan: &Arc<Plan>) {
-        let (cache, plan) = (Arc::clone(self), Arc::clone(plan));
+        let (cache, plan) = (Arc::clone(self), Arc::new(plan.in_background()));
         self.core.tasks.spawn(async move {
-            // Whoever else is at it will have refreshed it when this one's turn comes.
-            let turn = cache.core.flights.board(&plan.flight(), &mut Waiting::default()).await;
-            let Turn::Lead(lead) = turn else { return };
+            // Where somebody is at it already, that will do.
+            let Some(lead) = cache.core.flights.lead_if_free(&plan.flight()).await else { return };
             let stored = cache.look_up(&plan).await.unwrap_or_default();
             let Decision::Serve(Serve { refresh: Some(forward), .. }) =
                 plan.policy.decide(&plan.request, &stored, clock::now())
@@ -328,8 +338,7 @@ impl Inner {
                 return lead.land(true).await;
             };
             if let Ok(fetched) = cache.forward(&plan, &stored, forward, Some(lead)).await {
-                // Read to its end, so that it is stored.
-                let _ = fetched.into_body().try_for_each(|_| async { Ok(()) }).await;
+                cache.read_on(fetched);
             }
         });
     }
@@ -339,4 +348,9 @@ impl Inner {
 pub(super) fn unsatisfiable(plan: &Plan) -> Fetched {
     let served = Served::by_origin(ServedFrom::Miss, plan.key.clone());
     Fetched::new(StatusCode::GATEWAY_TIMEOUT, HeaderMap::new().into(), served, Bytes::new().into())
+}
+
+/// Reads a body to its end for those who are at its other one.
+pub(super) async fn read_to_end(body: Body) {
+    let _ = body.try_for_each(|_| async { Ok(()) }).await;
 }

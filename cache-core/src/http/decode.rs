@@ -43,6 +43,16 @@ impl Coding {
             _ => None,
         }
     }
+
+    /// Whether a stored body that begins like this still has the coding.
+    pub(super) fn is_on(self, start: &[u8]) -> bool {
+        match self {
+            Self::Gzip => start.starts_with(&[0x1f, 0x8b]),
+            Self::Deflate => is_zlib(start),
+            // Brotli has no mark of its own: stored text is text.
+            Self::Brotli => !start.is_empty() && !is_text(start),
+        }
+    }
 }
 
 /// Where a body comes from: what its header says of it is true, or was once.
@@ -138,20 +148,15 @@ enum Decoder {
 
 impl Decoder {
     fn of(coding: Coding, from: From, start: &[u8]) -> Self {
-        // RFC 1950, 2.2: method 8, and the two bytes are a multiple of 31. Some origins leave that header out.
-        let is_zlib = matches!(start, [a, b, ..] if a & 15 == 8 && (u16::from(*a) << 8 | u16::from(*b)) % 31 == 0);
+        let is_told = from == From::Origin && coding != Coding::Gzip && !start.is_empty();
+        if !is_told && !coding.is_on(start) {
+            return Self::Plain;
+        }
         match coding {
-            Coding::Gzip if start.starts_with(&[0x1f, 0x8b]) => {
-                Self::Gzip(Box::new(MultiGzDecoder::new(Burst::default())))
-            }
-            Coding::Deflate if !start.is_empty() && (is_zlib || from == From::Origin) => {
-                Self::Deflate { inflate: Decompress::new(is_zlib), is_whole: false }
-            }
-            // Brotli has no mark of its own: stored text is text.
-            Coding::Brotli if !start.is_empty() && (from == From::Origin || !is_text(start)) => {
-                Self::Brotli(Box::new(DecompressorWriter::new(Burst::default(), 4096)))
-            }
-            _ => Self::Plain,
+            Coding::Gzip => Self::Gzip(Box::new(MultiGzDecoder::new(Burst::default()))),
+            // Some origins leave the header out.
+            Coding::Deflate => Self::Deflate { inflate: Decompress::new(is_zlib(start)), is_whole: false },
+            Coding::Brotli => Self::Brotli(Box::new(DecompressorWriter::new(Burst::default(), 4096))),
         }
     }
 
@@ -202,9 +207,15 @@ fn inflated(inflate: &mut Decompress, is_whole: &mut bool, mut input: &[u8], out
     Ok(())
 }
 
-/// Whether these first bytes of a body are text; its last character may be cut.
-fn is_text(start: &[u8]) -> bool {
-    std::str::from_utf8(start).map_or_else(|error| error.error_len().is_none(), |_| true)
+/// RFC 1950, 2.2: method 8, and the two bytes are a multiple of 31.
+fn is_zlib(start: &[u8]) -> bool {
+    matches!(start, [a, b, ..] if a & 15 == 8 && (u16::from(*a) << 8 | u16::from(*b)) % 31 == 0)
+}
+
+/// Whether a body begins as text.
+pub(super) fn is_text(body: &[u8]) -> bool {
+    // The last character may be cut.
+    std::str::from_utf8(&body[..body.len().min(STEP)]).map_or_else(|error| error.error_len().is_none(), |_| true)
 }
 
 /// Decoded bytes, up to a limit for one step.

@@ -3,7 +3,8 @@
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
+use http::header::{CONTENT_LENGTH, ETAG, LAST_MODIFIED};
+use http::{HeaderMap, HeaderName, StatusCode};
 use serde::de::DeserializeOwned;
 
 use super::body::Body;
@@ -189,6 +190,17 @@ impl Fetched {
     /// Where it came from, with its age and its key.
     pub fn served(&self) -> &Served {
         &self.served
+    }
+
+    /// Whether it is this response once more, as far as their heads tell.
+    pub(super) fn is_as(&self, other: &Response) -> bool {
+        let (ours, theirs) = (self.headers(), fields::sent(&other.headers));
+        let is_same = |name: HeaderName| ours.get(&name) == theirs.get(&name);
+        let lengths = (ours.get(CONTENT_LENGTH), theirs.get(CONTENT_LENGTH));
+        // What was coded once had another length then.
+        let is_longer =
+            matches!(lengths, (Some(ours), Some(theirs)) if ours != theirs && coding(&other.headers).is_none());
+        self.status.as_u16() == other.status_code && is_same(ETAG) && is_same(LAST_MODIFIED) && !is_longer
     }
 
     /// The body as a stream.

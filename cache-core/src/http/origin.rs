@@ -22,7 +22,6 @@ use crate::counters::Counts;
 use crate::entry::{Entry, EntryId, Request, Response};
 use crate::error::chain;
 use crate::key::CacheKey;
-use crate::policy::fields::{is_credential, is_of_connection};
 use crate::policy::{Decision, Exchange, Forward, Outcome, Reply, Storing};
 use crate::store::Found;
 
@@ -54,7 +53,8 @@ impl Inner {
             url,
         };
         let coding = fields.get(http::header::CONTENT_ENCODING).and_then(|name| Coding::of(name.to_str().ok()?));
-        if let Some(coding) = coding.filter(|_| plan.decodes && has_body) {
+        let is_part = head.status == StatusCode::PARTIAL_CONTENT;
+        if let Some(coding) = coding.filter(|_| plan.decodes && has_body && !is_part) {
             // Before it is decoded: only there does the announced length say whether it was cut.
             arrived.body = decoded(passing(arrived.body, arrived.length, None), coding, decode::From::Origin);
             arrived.length = None;
@@ -90,7 +90,7 @@ impl Inner {
                 // The others try for themselves, all at once: one after the other they would wait for ever.
                 land(lead, false).await;
                 let exchange = Exchange { request: &plan.request, sent: &sent, stored, requested_at, now };
-                let instead = match plan.policy.unreachable(exchange).filter(|_| self.serves()) {
+                let instead = match plan.policy.unreachable(exchange).filter(|_| self.may_stand_in(plan)) {
                     Some(serve) => self.serve(plan, stored, serve, ServedFrom::Stale).await,
                     None => None,
                 };
@@ -98,21 +98,18 @@ impl Inner {
             }
         };
         if plan.decodes {
-            // The key knows nothing of these, and no other reader needs them.
-            sent.headers.retain(|name| !is_credential(name));
             sent.url = arrived.url.clone().map_or_else(|| plan.stored_url(), Ok)?;
         }
-        let mut response = arrived.to_stored();
-        if plan.decodes {
-            response.headers.retain(|name| !is_of_connection(name));
-        }
+        let response = arrived.to_stored();
         let exchange = Exchange { request: &plan.request, sent: &sent, stored, requested_at, now };
         let outcome = plan.policy.receive(exchange, &response);
         self.change(plan, stored, &outcome).await;
         let fetched_in = now - requested_at;
         match outcome.reply {
             Reply::Origin(storing) => {
-                self.count(Counts { misses: 1, ..Counts::default() });
+                if plan.is_counted() {
+                    self.count(Counts { misses: 1, ..Counts::default() });
+                }
                 let seconds = plan.started.elapsed().as_secs_f64();
                 tracing::debug!(service = %self.service, key = %plan.key, seconds, fetched_in, "miss");
                 let recording = match storing.filter(|storing| self.is_worth_storing(storing, &arrived)) {
@@ -136,7 +133,7 @@ impl Inner {
             Reply::Mismatch => self.forward_anew(plan, &[], lead).await,
             Reply::InsteadOfError(serve) => {
                 land(lead, false).await;
-                if self.serves()
+                if self.may_stand_in(plan)
                     && let Some(fetched) = self.serve(plan, stored, serve, ServedFrom::Stale).await
                 {
                     return Ok(fetched);
@@ -144,6 +141,11 @@ impl Inner {
                 Ok(arrived.into_fetched(plan, ServedFrom::Miss, None).await)
             }
         }
+    }
+
+    /// Whether what is stored may stand in for an origin that has no answer: not where nobody waits for one.
+    fn may_stand_in(&self, plan: &Plan) -> bool {
+        self.serves() && plan.is_awaited()
     }
 
     /// Asks the origin as if nothing were stored: with nothing to validate. The answer may replace what is `stored`.

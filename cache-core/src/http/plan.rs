@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::header::{ACCEPT_ENCODING, CONTENT_TYPE};
+use http::header::{ACCEPT_ENCODING, CONTENT_TYPE, RANGE};
 use http::{HeaderMap, HeaderValue, Method};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
@@ -105,10 +105,9 @@ impl Asked {
         CacheKey::pipeline(self.method.as_str(), &self.url, &Payload { json, params: self.params.as_ref(), data })
     }
 
-    /// Whether the pipeline's key tells this request from others: it knows of no method but these two, of no part of a
-    /// body, and of no condition.
+    /// Whether the pipeline's key tells this request from others: it knows of no method but these two.
     fn has_pipeline_key(&self) -> bool {
-        matches!(self.method, Method::GET | Method::POST) && !self.fields.keys().any(|name| is_condition(name.as_str()))
+        matches!(self.method, Method::GET | Method::POST)
     }
 }
 
@@ -128,10 +127,20 @@ pub(super) struct Plan {
     pub(super) decodes: bool,
     pub(super) judge: Option<Judge>,
     key_is: KeyIs,
-    /// Stored responses whose bodies were lost while this caller read them.
-    lost: Vec<EntryId>,
+    answers: Answers,
     /// When the caller asked.
     pub(super) started: Instant,
+}
+
+/// Whom an answer is for.
+#[derive(Clone)]
+enum Answers {
+    /// Who asked just now.
+    Caller,
+    /// Who has the beginning of a body already, which was lost under these ids while he read it.
+    Reader { lost: Vec<EntryId> },
+    /// Nobody: it is to be stored.
+    Nobody,
 }
 
 /// What a key tells of the responses under it.
@@ -156,7 +165,11 @@ impl Plan {
         }
         let decodes = matches!(usual, Policy::Ttl(_));
         let mut request = Request { method: asked.method.as_str().to_owned(), ..Request::default() };
-        let mut is_bypass = !is_enabled || decodes && !asked.has_pipeline_key();
+        let ignores_specification = decodes || overrides.ignores_specification;
+        // The answer to a condition, or to a wish for a part, would be taken for the whole.
+        let is_conditional = asked.fields.keys().any(|name| is_condition(name.as_str()));
+        let mut is_bypass =
+            !is_enabled || ignores_specification && is_conditional || decodes && !asked.has_pipeline_key();
         let (key, key_is) = if decodes {
             request.url.clone_from(&asked.url);
             (asked.pipeline_key(), KeyIs::Enough)
@@ -187,19 +200,49 @@ impl Plan {
             Policy::Ttl(policy) => policy.refresh_on_access,
             Policy::Specification(_) => overrides.refreshes == Some(true),
         };
-        let (judge, lost, started) = (asked.judge, Vec::new(), Instant::now());
-        Ok(Self { asked, key, is_bypass, policy, request, refreshes, decodes, judge, key_is, lost, started })
+        Ok(Self {
+            judge: asked.judge,
+            asked,
+            key,
+            is_bypass,
+            policy,
+            request,
+            refreshes,
+            decodes,
+            key_is,
+            answers: Answers::Caller,
+            started: Instant::now(),
+        })
     }
 
     /// The same for the whole body, which is not to come from these stored responses: they lost theirs.
     pub(super) fn again(&self, lost: &[EntryId]) -> Self {
-        Self { request: unconditional(&self.request), lost: lost.to_vec(), started: Instant::now(), ..self.clone() }
+        self.whole(Answers::Reader { lost: lost.to_vec() })
+    }
+
+    /// The same for nobody who waits for it: the whole response, as it is to be stored.
+    pub(super) fn in_background(&self) -> Self {
+        self.whole(Answers::Nobody)
+    }
+
+    fn whole(&self, answers: Answers) -> Self {
+        Self { request: unconditional(&self.request), answers, started: Instant::now(), ..self.clone() }
+    }
+
+    /// Whether somebody waits for the answer.
+    pub(super) fn is_awaited(&self) -> bool {
+        !matches!(self.answers, Answers::Nobody)
+    }
+
+    /// Whether a caller asked just now: only of those is it counted how they were answered.
+    pub(super) fn is_counted(&self) -> bool {
+        matches!(self.answers, Answers::Caller)
     }
 
     /// Whether this is for a caller who has the beginning of a body already, and sees to it himself that he gets the
     /// rest.
     pub(super) fn is_again(&self) -> bool {
-        !self.lost.is_empty()
+        matches!(self.answers, Answers::Reader { .. })
     }
 
     /// What a look-up is to do with the TTL of what it finds.
@@ -212,7 +255,9 @@ impl Plan {
 
     /// Whether a stored response answers this request, as far as that is not for the policy to say.
     pub(super) fn is_answered_by(&self, found: &Found) -> bool {
-        if self.lost.contains(&found.id) {
+        if let Answers::Reader { lost } = &self.answers
+            && lost.contains(&found.id)
+        {
             return false;
         }
         let stored = &found.entry.request;
@@ -254,7 +299,9 @@ impl Plan {
         let url = self.asked.target()?;
         let mut fields = fields::sent(&sent.headers);
         if self.decodes {
-            fields.entry(ACCEPT_ENCODING).or_insert(HeaderValue::from_static(decode::ACCEPTED));
+            // A part of what is coded can be decoded by nobody.
+            let accepted = if fields.contains_key(RANGE) { "identity" } else { decode::ACCEPTED };
+            fields.entry(ACCEPT_ENCODING).or_insert(HeaderValue::from_static(accepted));
         }
         let method = Method::from_bytes(sent.method.as_bytes()).map_err(FetchError::request)?;
         let mut request = http::Request::new(self.asked.body.bytes());

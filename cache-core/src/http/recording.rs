@@ -4,7 +4,7 @@
 //! and no reader ever sees it.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt as _, stream};
@@ -23,6 +23,9 @@ use crate::error::Error;
 
 /// How many pieces may wait for the store.
 const QUEUE: usize = 8;
+
+/// A store that takes in less than this is not waited for: bytes a second.
+const SLOWEST: f64 = (16 << 20) as f64;
 
 /// Who waits for a recording goes on without it where it pauses for longer: its reader may be in no hurry, or wait for
 /// the same response himself.
@@ -51,6 +54,8 @@ pub(super) struct Recording {
     pieces: mpsc::Sender<Piece>,
     committed: oneshot::Receiver<()>,
     patience: Duration,
+    /// For how long the body may still be held up in all.
+    budget: Duration,
     room: u64,
 }
 
@@ -60,7 +65,8 @@ impl Recording {
         let (pieces, incoming) = mpsc::channel(QUEUE);
         let (done, committed) = oneshot::channel();
         cache.core.tasks.spawn(write(Arc::clone(cache), order, incoming, done));
-        Self { pieces, committed, patience: cache.core.store.patience(), room: cache.core.largest_entry }
+        let patience = cache.core.store.patience();
+        Self { pieces, committed, patience, budget: patience, room: cache.core.largest_entry }
     }
 
     /// Hands on a piece; `None`: nobody stores this body any more.
@@ -68,11 +74,14 @@ impl Recording {
         self.room = match self.room.checked_sub(piece.len() as u64) {
             Some(room) => room,
             None => {
-                let _ = self.pieces.try_send(Piece::TooLarge);
+                let _ = timeout(self.budget, self.pieces.send(Piece::TooLarge)).await;
                 return None;
             }
         };
-        let sent = timeout(self.patience, self.pieces.send(Piece::Part(piece.clone()))).await;
+        self.budget += Duration::from_secs(1).mul_f64(piece.len() as f64 / SLOWEST);
+        let start = Instant::now();
+        let sent = timeout(self.budget, self.pieces.send(Piece::Part(piece.clone()))).await;
+        self.budget = self.budget.saturating_sub(start.elapsed());
         matches!(sent, Ok(Ok(()))).then_some(self)
     }
 

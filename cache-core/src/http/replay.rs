@@ -12,7 +12,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use sha2::{Digest as _, Sha256};
 
 use super::body::Body;
-use super::cache::Inner;
+use super::cache::{Inner, read_to_end};
 use super::plan::Plan;
 use super::send::{Incoming, SendError};
 use crate::counters::Counts;
@@ -43,6 +43,7 @@ pub(super) fn replayed(pieces: Incoming, part: Part, id: EntryId, again: Again) 
         skip: first,
         left,
         delivered: Delivered::default(),
+        served: 0,
         again,
         source: Some(id),
         lost: Vec::new(),
@@ -66,6 +67,8 @@ struct Replay {
     /// How much of it is still to come, where that is known.
     left: Option<u64>,
     delivered: Delivered,
+    /// How much of that came from the store; bytes.
+    served: u64,
     again: Again,
     /// The stored response being read; `None`: what comes is the origin's, which nobody can mend.
     source: Option<EntryId>,
@@ -84,6 +87,9 @@ impl Replay {
                     None => continue,
                     Some(piece) => {
                         self.delivered.push(&piece);
+                        if self.source.is_some() {
+                            self.served += piece.len() as u64;
+                        }
                         return Some(Ok(piece));
                     }
                 },
@@ -143,8 +149,10 @@ impl Replay {
         }
         self.skip = 0;
         if hash.finalize()[..] != expected {
-            // So it would be the next time.
-            self.source = None;
+            // So it would be the next time. What is the origin's is stored for those who come later.
+            if self.source.take().is_none() {
+                self.again.cache.core.tasks.spawn(read_to_end(body));
+            }
             return Err(SendError::broken("the stored body was lost, and there is another one now"));
         }
         let rest = stream::iter((!rest.is_empty()).then_some(Ok(rest)));
@@ -154,7 +162,7 @@ impl Replay {
 
 impl Drop for Replay {
     fn drop(&mut self) {
-        let bytes = self.delivered.length;
+        let bytes = self.served;
         self.again.cache.count(Counts { bytes, ..Counts::default() });
     }
 }

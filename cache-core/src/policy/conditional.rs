@@ -119,13 +119,16 @@ pub(super) fn identified(sent: &Headers, not_modified: &Headers, nominated: &[&R
         return by_date.into_iter().collect();
     }
     // Many origins leave the validator out. Then it is the one that was sent, where only one was.
-    match nominated {
-        [one] if tags(sent).all(|tag| one.headers.get("etag") == Some(tag)) => {
-            let is_other = new_date.is_some() && one.headers.get("last-modified").is_some();
-            if is_other { Vec::new() } else { vec![0] }
-        }
-        _ => Vec::new(),
-    }
+    let [one] = nominated else { return Vec::new() };
+    let (tag, date) = (one.headers.get("etag"), one.headers.get("last-modified"));
+    let is_meant = if sent.get("if-none-match").is_some() {
+        tags(sent).all(|sent| tag == Some(sent)) && (new_date.is_none() || date.is_none())
+    } else {
+        // RFC 9111, 4.3.4: without validators on either side it can only be this one.
+        new_date.is_none()
+            && (date.is_some_and(|date| sent.get("if-modified-since") == Some(date)) || !has_validator(&one.headers))
+    };
+    if is_meant { vec![0] } else { Vec::new() }
 }
 
 /// Whether a 304 with this entity tag may be meant for the caller's own copy.
@@ -236,6 +239,16 @@ mod tests {
         let stored: Vec<&Response> = stored.iter().collect();
         let sent = validating(&request(&[]), &stored);
         assert_eq!(identified(&sent.headers, &new.headers, &stored), expected);
+    }
+
+    #[test]
+    fn a_304_to_the_caller_s_own_date_says_nothing_of_what_has_none() {
+        let stored = response(&[]);
+        let sent = validating(&request(&[("if-modified-since", DATE)]), &[&stored]);
+        assert!(identified(&sent.headers, &headers(&[("last-modified", DATE)]), &[&stored]).is_empty());
+        assert_eq!(identified(&sent.headers, &headers(&[]), &[&stored]), [0], "RFC 9111, 4.3.4");
+        let dated = response(&[("last-modified", LATER)]);
+        assert!(identified(&request(&[("if-modified-since", DATE)]).headers, &headers(&[]), &[&dated]).is_empty());
     }
 
     #[test]

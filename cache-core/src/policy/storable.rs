@@ -69,23 +69,30 @@ pub(super) fn keep(
     if directives.no_store && !directives.must_understand || is_shared && directives.private {
         return Some(Duration::from_secs_f64(KEPT_UNSTORABLE));
     }
-    if lifetime <= 0.0 && !has_validator(response) {
+    let windows = directives.stale_while_revalidate.unwrap_or(0.0).max(directives.stale_if_error.unwrap_or(0.0));
+    if lifetime <= 0.0 && windows <= 0.0 && !has_validator(response) {
         return None;
     }
-    let windows = directives.stale_while_revalidate.unwrap_or(0.0).max(directives.stale_if_error.unwrap_or(0.0));
     let is_left = (lifetime - freshness.initial_age).max(0.0);
     Some(Duration::from_secs_f64(is_left + windows.max(KEPT_STALE)))
 }
 
 /// The fields of a response as they are stored (RFC 9111, 3.1).
 pub(super) fn fields(response: &Headers, directives: &ResponseDirectives<'_>, is_shared: bool) -> Headers {
-    let options: Vec<&str> = response.all("connection").flat_map(members).collect();
     let private: Vec<&str> =
         directives.private_fields.iter().copied().filter(|_| is_shared).flat_map(members).collect();
+    let mut fields = lasting(response);
+    fields.retain(|name| !is_named(name, &private));
+    fields
+}
+
+/// The fields of a response that are not for one connection only (RFC 9110, 7.6.1).
+pub(super) fn lasting(response: &Headers) -> Headers {
+    let options: Vec<&str> = response.all("connection").flat_map(members).collect();
     let mut fields = response.clone();
     fields.retain(|name| {
         let is_option = is_named(name, &options) && !is_for_everybody(name);
-        !(is_of_connection(name) || is_option || is_named(name, &private))
+        !(is_of_connection(name) || is_option)
     });
     fields
 }

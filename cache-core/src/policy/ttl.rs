@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::fields::is_credential;
+use super::storable::{is_of_resource, lasting};
 use super::{Decision, Exchange, Forward, Outcome, Part, Reply, Serve, Storing};
 use crate::entry::{Request, Response};
 use crate::store::Found;
@@ -31,13 +33,17 @@ impl Ttl {
     }
 
     pub(super) fn receive(&self, exchange: Exchange<'_>, response: &Response) -> Outcome {
-        if response.status_code >= 400 {
+        if response.status_code >= 400 || !is_of_resource(response.status_code) {
             return Outcome::pass();
         }
+        let mut request = exchange.sent.clone();
+        // The key knows nothing of these, and no other reader needs them.
+        request.headers.retain(|name| !is_credential(name));
+        let headers = lasting(&response.headers);
         let ttl = exchange.request.extra.ttl().and_then(|ttl| Duration::try_from_secs_f64(ttl).ok());
         let storing = Storing {
-            request: exchange.sent.clone(),
-            response: response.clone(),
+            request,
+            response: Response { headers, ..response.clone() },
             created_at: exchange.now,
             keep: ttl.unwrap_or(self.ttl),
             replaces: (0..exchange.stored.len()).collect(),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use cache_core::counters::{Counts, Scope};
-use cache_core::{PolicyName, Service};
+use cache_core::{PolicyName, ServedFrom, Service};
 
 use crate::cache;
 use crate::origin::{Origin, response};
@@ -45,5 +45,23 @@ async fn revalidations_are_neither_hits_nor_misses() {
         assert_eq!(fetched.text().await.unwrap(), "x");
     }
     let expected = Counts { misses: 1, stores: 1, revalidations: 2, bytes: 2, ..Counts::default() };
+    assert_eq!(counted(cache).await, expected);
+}
+
+#[tokio::test]
+async fn what_is_fetched_in_the_background_is_no_miss() {
+    let fields = [("Cache-Control", "max-age=0, stale-while-revalidate=600")];
+    let origin = Origin::start(move |seen| response(200, &fields, format!("body {}", seen.number))).await;
+    let cache = cache(PolicyName::Specification);
+    let client = cache.client(Service::Jikan);
+    client.get(origin.url("/")).send().await.unwrap().bytes().await.unwrap();
+    let stale = client.get(origin.url("/")).send().await.unwrap();
+    assert_eq!(stale.served().from, ServedFrom::Stale);
+    stale.bytes().await.unwrap();
+    while origin.count() < 2 {
+        tokio::task::yield_now().await;
+    }
+    // Closing waits for what is under way.
+    let expected = Counts { hits: 1, stale: 1, misses: 1, stores: 2, bytes: 6, ..Counts::default() };
     assert_eq!(counted(cache).await, expected);
 }

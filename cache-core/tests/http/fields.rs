@@ -1,8 +1,9 @@
 //! Header fields and bodies pass the cache unchanged, to the byte.
 
-use cache_core::{Cache, PolicyName, ServedFrom, Service};
+use cache_core::{Cache, CachedClient, Entry, PolicyName, ServedFrom, Service};
+use rstest::rstest;
 
-use crate::origin::{Origin, Step};
+use crate::origin::{Origin, Step, response};
 use crate::{cache, redis_cache};
 
 const RESPONSE: &[u8] = b"HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nSet-Cookie: b=2\r\nX-Latin: caf\xe9\r\n\
@@ -57,4 +58,38 @@ async fn a_validator_of_any_bytes_goes_back_to_the_origin_as_it_came() {
     let seen = origin.seen();
     let sent = seen[1].fields.iter().find(|(name, _)| name == "if-none-match").unwrap();
     assert_eq!(sent.1, b"\"\xfc\"");
+}
+
+/// Stores this body, and then says of it in its fields that it is coded: as pipelines do that store what they decoded.
+async fn stored_as_if_coded(policy: PolicyName, body: &'static str, coding: &str) -> (CachedClient, Origin) {
+    let origin = Origin::start(move |_| response(200, &[("Cache-Control", "max-age=60")], body)).await;
+    let cache = cache(policy);
+    let client = cache.client(Service::Jikan);
+    let fetched = client.get(origin.url("/")).send().await.unwrap();
+    let key = fetched.served().cache_key.clone();
+    fetched.bytes().await.unwrap();
+    let found = cache.store().lookup(&key, None).await.unwrap().remove(0);
+    let mut entry = Entry::clone(&found.entry);
+    entry.response.headers =
+        [("content-encoding", coding), ("content-length", "7"), ("cache-control", "max-age=60")].into_iter().collect();
+    assert!(cache.store().replace(&found.id, &entry).await.unwrap());
+    (client, origin)
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_body_that_is_not_coded_as_its_fields_say_is_served_whole(
+    #[values(PolicyName::Ttl, PolicyName::Specification)] policy: PolicyName,
+    #[values("gzip", "deflate", "br")] coding: &str,
+) {
+    // Raw deflate would make one byte of it.
+    let body = "{\n  \"data\": [1, 2, 3]}";
+    let (client, origin) = stored_as_if_coded(policy, body, coding).await;
+    let fetched = client.get(origin.url("/")).send().await.unwrap();
+    assert_eq!(fetched.served().from, ServedFrom::Hit);
+    assert!(!fetched.headers().contains_key("content-encoding") && !fetched.headers().contains_key("content-length"));
+    assert_eq!(fetched.text().await.unwrap(), body);
+    // A part that was chosen by the false length is none.
+    let part = client.get(origin.url("/")).header("Range", "bytes=0-3").send().await.unwrap();
+    assert_ne!(part.served().from, ServedFrom::Hit);
 }

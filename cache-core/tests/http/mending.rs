@@ -5,6 +5,7 @@ use std::sync::Arc;
 use cache_core::{Body, CachedClient, FetchError, PolicyName, RequestBuilder, ServedFrom, Service};
 use futures_util::TryStreamExt as _;
 use futures_util::future::join_all;
+use rstest::rstest;
 use tokio::sync::Semaphore;
 
 use crate::origin::{Origin, Step, head, response};
@@ -89,6 +90,57 @@ async fn all_who_were_reading_it_are_mended_by_one_request() {
     // It is stored again, for those who come later.
     Reader::begin(client.get(&url)).await.end().await.unwrap();
     assert_eq!(origin.count(), 2);
+}
+
+#[rstest]
+#[case::by_its_body(PolicyName::Ttl)]
+#[case::by_its_validator(PolicyName::Specification)]
+#[tokio::test]
+async fn where_it_has_changed_all_who_were_reading_it_learn_it_by_one_request(#[case] policy: PolicyName) {
+    let origin = Origin::start(move |seen| {
+        let mut body = body();
+        body[100] ^= seen.number as u8;
+        let etag = format!("\"{}\"", seen.number);
+        let mut fields = vec![("Cache-Control", "max-age=60")];
+        fields.extend((policy == PolicyName::Specification).then_some(("ETag", &*etag)));
+        response(200, &fields, body)
+    })
+    .await;
+    let (client, redis, url) = stored(policy, &origin).await;
+    let mut readers = Vec::new();
+    for _ in 0..4 {
+        readers.push(Reader::begin(client.get(&url)).await);
+    }
+    flush(&redis).await;
+    for read in join_all(readers.into_iter().map(Reader::end)).await {
+        read.unwrap_err();
+    }
+    assert_eq!(origin.count(), 2);
+    // The new one is stored, for those who come later.
+    Reader::begin(client.get(&url)).await.end().await.unwrap();
+    assert_eq!(origin.count(), 2);
+}
+
+#[rstest]
+#[case::its_date(&["Mon, 01 Jan 2024 00:00:00 GMT", "Tue, 02 Jan 2024 00:00:00 GMT"], SIZE)]
+#[case::its_length(&["Mon, 01 Jan 2024 00:00:00 GMT"], SIZE + 1)]
+#[tokio::test]
+async fn a_response_that_differs_only_behind_what_was_read_is_told_by_its_head(
+    #[case] dates: &'static [&'static str],
+    #[case] length: usize,
+) {
+    let origin = Origin::start(move |seen| {
+        let mut body = body();
+        if seen.number > 0 {
+            body.resize(length, 0);
+            body[SIZE - 1] ^= 1;
+        }
+        let date = dates[seen.number.min(dates.len() - 1)];
+        response(200, &[("Cache-Control", "max-age=60"), ("Last-Modified", date)], body)
+    })
+    .await;
+    let (client, redis, url) = stored(PolicyName::Specification, &origin).await;
+    read_while_it_goes(&redis, client.get(&url)).await.unwrap_err();
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cache_core::{Cache, CacheKey, Fetched, PolicyName, ServedFrom, Service};
+use cache_core::{Cache, CacheKey, Fetched, Headers, PolicyName, ServedFrom, Service};
 use rstest::rstest;
 
 use crate::cache;
@@ -104,6 +104,42 @@ async fn the_specification_can_be_ignored_for_one_request() {
     assert_eq!(read(&cache, &url, &[(SPEC_IGNORE, "1")]).await, (ServedFrom::Miss, "1".into()));
     assert_eq!(read(&cache, &url, &[(SPEC_IGNORE, "true")]).await, (ServedFrom::Hit, "1".into()));
     assert_eq!(get(&cache, &url, &[(SPEC_IGNORE, "on")]).await.served().cache_key, CacheKey::hishel1(url.as_bytes()));
+}
+
+#[tokio::test]
+async fn ignoring_the_specification_stores_neither_credentials_nor_fields_of_a_connection() {
+    let fields = [("Connection", "X-Hop"), ("X-Hop", "1"), ("Keep-Alive", "timeout=5"), ("X-Own", "1")];
+    let origin = Origin::start(move |_| response(200, &fields, "body")).await;
+    let cache = cache(PolicyName::Specification);
+    let sent = [(SPEC_IGNORE, "1"), ("Authorization", "Bearer hunter2"), ("Cookie", "session=1"), ("Accept", "*/*")];
+    let fetched = get(&cache, &origin.url("/"), &sent).await;
+    let key = fetched.served().cache_key.clone();
+    fetched.bytes().await.unwrap();
+    assert_eq!(origin.seen()[0].field("authorization").as_deref(), Some("Bearer hunter2"));
+    let found = cache.store().lookup(&key, None).await.unwrap();
+    let names = |headers: &Headers| headers.iter().map(|(name, _)| name.to_owned()).collect::<Vec<_>>();
+    assert_eq!(names(&found[0].entry.request.headers), ["accept"]);
+    assert_eq!(names(&found[0].entry.response.headers), ["x-own", "content-length"]);
+}
+
+#[rstest]
+#[case::part("Range", "bytes=0-1", 206)]
+#[case::condition("If-None-Match", "\"a\"", 304)]
+#[tokio::test]
+async fn ignoring_the_specification_never_takes_a_part_for_the_whole(
+    #[case] field: &'static str,
+    #[case] value: &str,
+    #[case] status: u16,
+) {
+    let origin = Origin::start(move |seen| match seen.field(&field.to_lowercase()) {
+        Some(_) if status == 206 => response(206, &[("Content-Range", "bytes 0-1/5")], "wh"),
+        Some(_) => response(304, &[("ETag", "\"a\"")], ""),
+        None => response(200, &[("ETag", "\"a\"")], "whole"),
+    })
+    .await;
+    let cache = cache(PolicyName::Specification);
+    assert_eq!(get(&cache, &origin.url("/"), &[(SPEC_IGNORE, "1"), (field, value)]).await.status(), status);
+    assert_eq!(read(&cache, &origin.url("/"), &[(SPEC_IGNORE, "1")]).await, (ServedFrom::Miss, "whole".into()));
 }
 
 #[tokio::test]

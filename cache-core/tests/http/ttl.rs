@@ -81,6 +81,22 @@ async fn what_the_key_does_not_know_goes_past_the_cache() {
 }
 
 #[tokio::test]
+async fn a_part_of_a_body_is_never_decoded() {
+    let origin = Origin::start(|seen| match seen.field("accept-encoding").as_deref() {
+        Some("identity") => response(206, &[("Content-Range", "bytes 2-4/9")], "art"),
+        _ => response(206, &[("Content-Range", "bytes 2-4/9"), ("Content-Encoding", "gzip")], "\0\0\0"),
+    })
+    .await;
+    let client = cache(PolicyName::Ttl).client(Service::Jikan);
+    let plain = client.get(origin.url("/")).header("Range", "bytes=2-4").send().await.unwrap();
+    assert_eq!(plain.text().await.unwrap(), "art");
+    let request = client.get(origin.url("/")).header("Range", "bytes=2-4").header("Accept-Encoding", "gzip");
+    let coded = request.send().await.unwrap();
+    assert_eq!(coded.headers()["content-encoding"], "gzip");
+    assert_eq!(coded.text().await.unwrap(), "\0\0\0");
+}
+
+#[tokio::test]
 async fn bodies_are_stored_decoded_as_the_pipeline_stores_them() {
     let origin = Origin::start(|_| {
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
