@@ -282,13 +282,15 @@ impl Inner {
 
     /// These bytes of a stored body, and whether its content coding is off them; `None`: it is gone.
     async fn stored_body(self: &Arc<Self>, plan: &Arc<Plan>, found: &Found, part: Part) -> Option<(Body, bool)> {
-        let mut pieces: Incoming = match &found.body {
-            Some(body) => Box::pin(stream::iter([Ok(body.clone())])),
-            None => Box::pin(self.store(&plan.key).body(&found.id).await?.map_err(SendError::broken)),
+        let (start, rest) = match &found.body {
+            Some(body) => (body.clone(), None),
+            None => {
+                let mut pieces = self.store(&plan.key).body(&found.id).await?;
+                // Only now is it certain that there is a body to serve.
+                (pieces.try_next().await.ok()?.unwrap_or_default(), Some(pieces.map_err(SendError::broken)))
+            }
         };
-        // Only with its first piece is it certain that there is a body to serve, and what it is: the stored fields say
-        // how it was coded once.
-        let start = pieces.try_next().await.ok()?.unwrap_or_default();
+        // The stored fields say how it was coded once.
         let name = coding(&found.entry.response.headers);
         let coding = name.and_then(Coding::of);
         let is_coded = coding.is_some_and(|coding| coding.is_on(&start));
@@ -314,7 +316,8 @@ impl Inner {
             }
             return Some((body.into(), is_decoded));
         }
-        let mut pieces: Incoming = Box::pin(stream::iter([Ok(start)]).chain(pieces));
+        let rest = stream::iter(rest).flatten();
+        let mut pieces: Incoming = Box::pin(stream::iter([Ok(start)]).chain(rest));
         if let Some(coding) = coding.filter(|_| plan.decodes) {
             pieces = decoded(pieces, coding, decode::From::Store);
         }

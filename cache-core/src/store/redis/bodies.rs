@@ -10,7 +10,7 @@ use super::connection::Connection;
 use super::layout::{self, COMPLETE, Name};
 use super::read::live;
 use super::reply;
-use super::touch::expire;
+use super::touch::millis;
 use crate::codec::{self, Facts};
 use crate::entry::{EntryId, Layout};
 use crate::error::{Error, Result};
@@ -131,12 +131,13 @@ impl Reading {
         Ok(window)
     }
 
-    /// Keeps a body that expires soon for its reader; the entry itself expires when it would. A server that takes no
-    /// writes from us need not be asked: the body is then gone when it is gone.
+    /// Keeps a body that expires soon for its reader; the entry itself expires when it would. Where the server does not
+    /// do that, as one before Redis 7 or one that takes no writes from us, the body is gone when it is gone.
     async fn hold(&self, left: Option<i64>) {
         if self.read < self.count && left.is_some_and(|left| (0..HELD.as_millis() as i64 / 2).contains(&left)) {
             let mut pipe = Pipeline::new();
-            expire(&mut pipe, self.key.as_bytes(), Some(HELD));
+            // Only ever longer: somebody may have renewed it since its time was asked for.
+            pipe.cmd("PEXPIRE").arg(self.key.as_bytes()).arg(millis(HELD)).arg("GT");
             if let Err(error) = self.connection.pipeline("keeping a body", &mut pipe).await {
                 tracing::debug!(%error, "a body may expire while it is read");
             }
