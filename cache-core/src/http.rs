@@ -17,6 +17,7 @@ mod recording;
 mod replay;
 mod reqwest;
 mod send;
+mod serve;
 
 use std::sync::Arc;
 

@@ -4,26 +4,20 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use http::{HeaderMap, StatusCode};
 
-use super::body::Body;
-use super::decode::{self, Coding, decoded, is_text};
-use super::fetched::{FetchError, Fetched, Head, Served, ServedFrom, coding};
-use super::origin::own_ttl;
+use super::fetched::{FetchError, Fetched, Served, ServedFrom, coding};
 use super::plan::{Asked, Judge, Plan, RequestBody};
-use super::replay::{Again, replayed};
-use super::send::{Incoming, SendError, Sender};
+use super::send::Sender;
 use crate::cache::{Core, Hold, Usage};
 use crate::clock;
 use crate::coalesce::{Lead, Turn, Waiting};
 use crate::codec;
 use crate::counters::{Counts, Scope};
-use crate::entry::{EntryId, Response};
 use crate::error::chain;
 use crate::grace::Graceful;
 use crate::key::CacheKey;
-use crate::policy::{Decision, Part, Policy, Serve};
+use crate::policy::{Decision, Policy};
 use crate::service::Service;
 use crate::store::{Found, whole};
 
@@ -124,7 +118,7 @@ impl Inner {
         })
     }
 
-    async fn answer(self: &Arc<Self>, plan: &Arc<Plan>) -> Result<Fetched, FetchError> {
+    pub(super) async fn answer(self: &Arc<Self>, plan: &Arc<Plan>) -> Result<Fetched, FetchError> {
         let found = self.look_up(plan).await;
         let mut is_answering = found.is_some();
         let mut stored = found.unwrap_or_default();
@@ -170,38 +164,13 @@ impl Inner {
         }
     }
 
-    /// The whole of a response again whose body was lost, in the store under all of these ids: one request for all who
-    /// were reading it.
-    pub(super) async fn answer_again(
-        self: &Arc<Self>,
-        plan: &Plan,
-        lost: &[EntryId],
-        response: &Response,
-    ) -> Result<Fetched, SendError> {
-        let plan = Arc::new(plan.again(lost));
-        let fetched = self.answer(&plan).await?;
-        if fetched.is_as(response) {
-            return Ok(fetched);
-        }
-        self.read_on(fetched);
-        Err(SendError::broken("the stored body was lost, and another response has come in its place"))
-    }
-
-    /// Reads an answer of the origin to its end, so that it is stored, though its caller has no use for it: else the
-    /// next of those who wait for it would ask again.
-    fn read_on(&self, fetched: Fetched) {
-        if fetched.served().entry.is_none() {
-            self.core.tasks.spawn(read_to_end(fetched.into_body()));
-        }
-    }
-
     /// Whether what is stored may answer.
     pub(super) fn serves(&self) -> bool {
         self.usage == Usage::Full
     }
 
     /// What is stored under the key and may answer; `None` where the store does not say.
-    async fn look_up(&self, plan: &Plan) -> Option<Vec<Found>> {
+    pub(super) async fn look_up(&self, plan: &Plan) -> Option<Vec<Found>> {
         let started = Instant::now();
         let (key, refresh) = (&plan.key, plan.refresh().filter(|_| self.serves()));
         let found = self.store(key).ask("lookup", |store| async move { store.lookup(key, refresh).await }).await;
@@ -239,121 +208,10 @@ impl Inner {
         }
         good
     }
-
-    /// Answers with a stored response; `None`: its body is gone.
-    pub(super) async fn serve(
-        self: &Arc<Self>,
-        plan: &Arc<Plan>,
-        stored: &[Found],
-        serve: Serve,
-        from: ServedFrom,
-    ) -> Option<Fetched> {
-        let found = stored.get(serve.index)?;
-        let response = serve.response.as_ref().unwrap_or(&found.entry.response);
-        let status = StatusCode::from_u16(response.status_code).ok()?;
-        let (body, is_decoded) = match serve.body {
-            Part::None => (Body::from(Bytes::new()), plan.decodes && coding(&found.entry.response.headers).is_some()),
-            part => self.stored_body(plan, found, part).await?,
-        };
-        let now = clock::now();
-        let ttl_left = found.expires_at.map(|at| (at - now).max(0.0));
-        let seconds = plan.started.elapsed().as_secs_f64();
-        if from == ServedFrom::Revalidated {
-            tracing::debug!(service = %self.service, key = %plan.key, ttl_left, seconds, "revalidate");
-        } else {
-            let (age, stale) = (serve.age, u64::from(from == ServedFrom::Stale));
-            if plan.is_counted() {
-                self.count(Counts { hits: 1, stale, ..Counts::default() });
-            }
-            tracing::debug!(service = %self.service, key = %plan.key, ttl_left, age, stale, seconds, "hit");
-        }
-        if let Some(own) = own_ttl(&found.entry.request).filter(|_| plan.refreshes) {
-            let id = std::slice::from_ref(&found.id);
-            self.store(&plan.key).ask("touch", |store| async move { store.touch(id, Some(own)).await }).await;
-        }
-        if serve.refresh.is_some() {
-            self.refresh_in_background(plan);
-        }
-        let served =
-            Served { from, cache_key: plan.key.clone(), age: Some(serve.age), entry: Some(found.id.clone()), ttl_left };
-        let head = Head::of_entry(Arc::clone(&found.entry), serve.response, is_decoded);
-        Some(Fetched::new(status, head, served, body))
-    }
-
-    /// These bytes of a stored body, and whether its content coding is off them; `None`: it is gone.
-    async fn stored_body(self: &Arc<Self>, plan: &Arc<Plan>, found: &Found, part: Part) -> Option<(Body, bool)> {
-        let (start, rest) = match &found.body {
-            Some(body) => (body.clone(), None),
-            None => {
-                let mut pieces = self.store(&plan.key).body(&found.id).await?;
-                // Only now is it certain that there is a body to serve.
-                (pieces.try_next().await.ok()?.unwrap_or_default(), Some(pieces.map_err(SendError::broken)))
-            }
-        };
-        // The stored fields say how it was coded once.
-        let name = coding(&found.entry.response.headers);
-        let coding = name.and_then(Coding::of);
-        let is_coded = coding.is_some_and(|coding| coding.is_on(&start));
-        let is_belied = !plan.decodes && coding.is_some() && !is_coded && is_text(&start);
-        if is_belied && matches!(part, Part::Range(..)) {
-            // The part was chosen by a length that is not the body's.
-            return None;
-        }
-        let is_decoded = plan.decodes && name.is_some() || is_belied;
-        if let (Some(body), false) = (&found.body, is_coded && plan.decodes) {
-            let body = match part {
-                Part::Range(first, last) => {
-                    let (first, end) = (usize::try_from(first).ok()?, usize::try_from(last).ok()?.checked_add(1)?);
-                    if first > end || end > body.len() {
-                        return None;
-                    }
-                    body.slice(first..end)
-                }
-                _ => body.clone(),
-            };
-            if plan.is_counted() {
-                self.count(Counts { bytes: body.len() as u64, ..Counts::default() });
-            }
-            return Some((body.into(), is_decoded));
-        }
-        let rest = stream::iter(rest).flatten();
-        let mut pieces: Incoming = Box::pin(stream::iter([Ok(start)]).chain(rest));
-        if let Some(coding) = coding.filter(|_| plan.decodes) {
-            pieces = decoded(pieces, coding, decode::From::Store);
-        }
-        if !plan.is_again() {
-            let again = Again { cache: Arc::clone(self), plan: Arc::clone(plan), entry: Arc::clone(&found.entry) };
-            pieces = replayed(pieces, part, found.id.clone(), again);
-        }
-        Some((pieces.into(), is_decoded))
-    }
-
-    /// RFC 5861, 3: what was served stale is validated behind the caller's back.
-    fn refresh_in_background(self: &Arc<Self>, plan: &Arc<Plan>) {
-        let (cache, plan) = (Arc::clone(self), Arc::new(plan.in_background()));
-        self.core.tasks.spawn(async move {
-            // Where somebody is at it already, that will do.
-            let Some(lead) = cache.core.flights.lead_if_free(&plan.flight()).await else { return };
-            let stored = cache.look_up(&plan).await.unwrap_or_default();
-            let Decision::Serve(Serve { refresh: Some(forward), .. }) =
-                plan.policy.decide(&plan.request, &stored, clock::now())
-            else {
-                return lead.land(true).await;
-            };
-            if let Ok(fetched) = cache.forward(&plan, &stored, forward, Some(lead)).await {
-                cache.read_on(fetched);
-            }
-        });
-    }
 }
 
 /// RFC 9111, 5.2.1.7: only a stored response was wanted, and there is none.
 pub(super) fn unsatisfiable(plan: &Plan) -> Fetched {
     let served = Served::by_origin(ServedFrom::Miss, plan.key.clone());
     Fetched::new(StatusCode::GATEWAY_TIMEOUT, HeaderMap::new().into(), served, Bytes::new().into())
-}
-
-/// Reads a body to its end for those who are at its other one.
-pub(super) async fn read_to_end(body: Body) {
-    let _ = body.try_for_each(|_| async { Ok(()) }).await;
 }

@@ -12,9 +12,10 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use sha2::{Digest as _, Sha256};
 
 use super::body::Body;
-use super::cache::{Inner, read_to_end};
+use super::cache::Inner;
 use super::plan::Plan;
 use super::send::{Incoming, SendError};
+use super::serve::read_to_end;
 use crate::counters::Counts;
 use crate::entry::{Entry, EntryId};
 use crate::policy::Part;
