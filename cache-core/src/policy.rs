@@ -25,6 +25,7 @@ pub(crate) use conditional::unconditional;
 pub use freshness::Freshness;
 pub use specification::Specification;
 pub use ttl::Ttl;
+pub(crate) use vary::varies_by_credential;
 
 use crate::entry::{Request, Response};
 use crate::store::Found;

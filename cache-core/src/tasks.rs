@@ -46,10 +46,12 @@ impl Tasks {
 
     /// As [`Self::spawn`], for what gives back something that others wait for: also once the cache is closed.
     pub(crate) fn give_back(&self, task: impl Future<Output = ()> + Send + 'static) {
-        if self.sets().is_some() {
-            self.spawn(task);
-        } else if let Ok(runtime) = Handle::try_current() {
-            runtime.spawn(tokio::time::timeout(GIVING_BACK, task));
+        let Ok(runtime) = Handle::try_current() else { return };
+        // Only tried: a runtime that is closing drops a task while it is being started, and what that gives back comes
+        // here with the lock held.
+        match self.0.try_lock().as_deref_mut() {
+            Ok(Some(sets)) => drop(sets.work.spawn_on(task, &runtime)),
+            _ => drop(runtime.spawn(tokio::time::timeout(GIVING_BACK, task))),
         }
     }
 

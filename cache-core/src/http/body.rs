@@ -11,7 +11,11 @@ use super::fetched::FetchError;
 use super::send::Incoming;
 
 /// A body: a stream of its pieces as they arrive. An error ends it: what came before is not the whole body.
-pub struct Body(Kind);
+pub struct Body {
+    kind: Kind,
+    /// It is stored while it is read.
+    is_recorded: bool,
+}
 
 enum Kind {
     /// Short enough to be here in one piece already; `None`: it was taken.
@@ -20,9 +24,18 @@ enum Kind {
 }
 
 impl Body {
+    /// A body that is, or is not, stored while it is read.
+    pub(super) fn passing(pieces: Incoming, is_recorded: bool) -> Self {
+        Self { kind: Kind::Pieces(pieces), is_recorded }
+    }
+
+    pub(super) fn is_recorded(&self) -> bool {
+        self.is_recorded
+    }
+
     /// Everything that is still to come, in one piece.
     pub async fn bytes(self) -> Result<Bytes, FetchError> {
-        let mut pieces = match self.0 {
+        let mut pieces = match self.kind {
             Kind::Whole(body) => return Ok(body.unwrap_or_default()),
             Kind::Pieces(pieces) => pieces,
         };
@@ -39,13 +52,13 @@ impl Body {
 
 impl From<Bytes> for Body {
     fn from(body: Bytes) -> Self {
-        Self(Kind::Whole(Some(body).filter(|body| !body.is_empty())))
+        Self { kind: Kind::Whole(Some(body).filter(|body| !body.is_empty())), is_recorded: false }
     }
 }
 
 impl From<Incoming> for Body {
     fn from(pieces: Incoming) -> Self {
-        Self(Kind::Pieces(pieces))
+        Self::passing(pieces, false)
     }
 }
 
@@ -53,7 +66,7 @@ impl Stream for Body {
     type Item = Result<Bytes, FetchError>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        match &mut self.0 {
+        match &mut self.kind {
             Kind::Whole(body) => Poll::Ready(body.take().map(Ok)),
             Kind::Pieces(pieces) => pieces.poll_next_unpin(context).map_err(FetchError::Origin),
         }
@@ -62,7 +75,7 @@ impl Stream for Body {
 
 impl fmt::Debug for Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
+        match &self.kind {
             Kind::Whole(body) => f.debug_tuple("Body").field(&body.as_ref().map_or(0, Bytes::len)).finish(),
             Kind::Pieces(_) => f.debug_tuple("Body").finish_non_exhaustive(),
         }

@@ -150,7 +150,9 @@ impl Inner {
                     let had_waited = waiting.has_waited();
                     let turn = self.core.flights.board(&plan.flight(), &mut waiting).await;
                     let waits = u64::from(waiting.has_waited() && !had_waited);
-                    self.count(Counts { waits, ..Counts::default() });
+                    if plan.is_counted() {
+                        self.count(Counts { waits, ..Counts::default() });
+                    }
                     match turn {
                         Turn::Alone => return self.forward(plan, &stored, forward, None).await,
                         Turn::Lead(seat) => lead = Some(seat),
@@ -175,7 +177,9 @@ impl Inner {
         let (key, refresh) = (&plan.key, plan.refresh().filter(|_| self.serves()));
         let found = self.store(key).ask("lookup", |store| async move { store.lookup(key, refresh).await }).await;
         let lookup_micros = started.elapsed().as_micros() as u64;
-        self.count(Counts { lookup_micros, ..Counts::default() });
+        if plan.is_counted() {
+            self.count(Counts { lookup_micros, ..Counts::default() });
+        }
         let mut found = found?;
         found.retain(|found| plan.is_answered_by(found));
         if let Some(judge) = plan.judge {

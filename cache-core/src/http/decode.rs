@@ -48,8 +48,8 @@ impl Coding {
     pub(super) fn is_on(self, start: &[u8]) -> bool {
         match self {
             Self::Gzip => start.starts_with(&[0x1f, 0x8b]),
-            Self::Deflate => is_zlib(start),
-            // Brotli has no mark of its own: stored text is text.
+            // These have no mark of their own, or one that text may begin with, too: stored text is text.
+            Self::Deflate => is_zlib(start) && !is_text(start),
             Self::Brotli => !start.is_empty() && !is_text(start),
         }
     }
@@ -119,7 +119,8 @@ impl Decoding {
             return decoder.push(input, out);
         }
         self.start.extend_from_slice(input);
-        if self.start.len() < 2 { Ok(()) } else { self.begin(out) }
+        let enough = if self.from == From::Origin { 2 } else { STEP };
+        if self.start.len() < enough { Ok(()) } else { self.begin(out) }
     }
 
     fn begin(&mut self, out: &mut Burst) -> io::Result<()> {

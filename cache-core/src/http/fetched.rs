@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, ETAG, LAST_MODIFIED};
-use http::{HeaderMap, HeaderName, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::de::DeserializeOwned;
 
 use super::body::Body;
@@ -167,6 +167,11 @@ pub(super) fn without_coding(fields: &mut HeaderMap) {
     fields.remove(http::header::CONTENT_LENGTH);
 }
 
+/// An entity tag without its mark of weakness (RFC 9110, 8.8.3.2).
+fn opaque(tag: &HeaderValue) -> &[u8] {
+    tag.as_bytes().strip_prefix(b"W/").unwrap_or(tag.as_bytes())
+}
+
 /// The coding that a stored response says its body has, or had.
 pub(super) fn coding(headers: &Headers) -> Option<&str> {
     headers.get("content-encoding")
@@ -195,12 +200,14 @@ impl Fetched {
     /// Whether it is this response once more, as far as their heads tell.
     pub(super) fn is_as(&self, other: &Response) -> bool {
         let (ours, theirs) = (self.headers(), fields::sent(&other.headers));
-        let is_same = |name: HeaderName| ours.get(&name) == theirs.get(&name);
-        let lengths = (ours.get(CONTENT_LENGTH), theirs.get(CONTENT_LENGTH));
+        let differ = |name: HeaderName| matches!((ours.get(&name), theirs.get(&name)), (Some(a), Some(b)) if a != b);
         // What was coded once had another length then.
-        let is_longer =
-            matches!(lengths, (Some(ours), Some(theirs)) if ours != theirs && coding(&other.headers).is_none());
-        self.status.as_u16() == other.status_code && is_same(ETAG) && is_same(LAST_MODIFIED) && !is_longer
+        let has_other_length = coding(&other.headers).is_none() && differ(CONTENT_LENGTH);
+        let is_same_version = match [ours, &theirs].map(|fields| fields.get(ETAG).map(opaque)) {
+            [None, None] => !differ(LAST_MODIFIED),
+            [ours, theirs] => ours == theirs,
+        };
+        self.status.as_u16() == other.status_code && is_same_version && !has_other_length
     }
 
     /// The body as a stream.
@@ -233,5 +240,33 @@ impl Fetched {
         *response.headers_mut() = self.head.fields.into_inner().unwrap_or_default();
         response.extensions_mut().insert(self.served);
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case::nothing_told(&[], &[], true)]
+    #[case::same_tag_whatever_else(&[("etag", "\"a\""), ("last-modified", "1")], &[("etag", "\"a\""), ("last-modified", "2")], true)]
+    #[case::weak(&[("etag", "\"a\"")], &[("etag", "W/\"a\"")], true)]
+    #[case::other_tag(&[("etag", "\"a\"")], &[("etag", "\"b\"")], false)]
+    #[case::tag_gone(&[("etag", "\"a\"")], &[], false)]
+    #[case::other_date(&[("last-modified", "1")], &[("last-modified", "2")], false)]
+    #[case::other_length(&[("content-length", "1")], &[("content-length", "2")], false)]
+    #[case::length_of_the_coded(&[("content-length", "1"), ("content-encoding", "gzip")], &[("content-length", "2")], true)]
+    fn a_response_is_known_again_by_its_head(
+        #[case] stored: &[(&str, &str)],
+        #[case] fetched: &[(&str, &str)],
+        #[case] expected: bool,
+    ) {
+        let of = |fields: &[(&str, &str)]| fields.iter().copied().collect::<Headers>();
+        let served = Served::by_origin(ServedFrom::Miss, CacheKey::new(*b"key"));
+        let fetched = Fetched::new(StatusCode::OK, fields::sent(&of(fetched)).into(), served, Body::from(Bytes::new()));
+        let stored = |status_code| Response { status_code, headers: of(stored), ..Response::default() };
+        assert_eq!(fetched.is_as(&stored(200)), expected);
+        assert!(!fetched.is_as(&stored(404)));
     }
 }

@@ -22,7 +22,7 @@ use crate::counters::Counts;
 use crate::entry::{Entry, EntryId, Request, Response};
 use crate::error::chain;
 use crate::key::CacheKey;
-use crate::policy::{Decision, Exchange, Forward, Outcome, Reply, Storing};
+use crate::policy::{Decision, Exchange, Forward, Outcome, Policy, Reply, Storing, varies_by_credential};
 use crate::store::Found;
 
 /// The origin's answer.
@@ -107,12 +107,10 @@ impl Inner {
         let fetched_in = now - requested_at;
         match outcome.reply {
             Reply::Origin(storing) => {
-                if plan.is_counted() {
-                    self.count(Counts { misses: 1, ..Counts::default() });
-                }
+                self.missed(plan);
                 let seconds = plan.started.elapsed().as_secs_f64();
                 tracing::debug!(service = %self.service, key = %plan.key, seconds, fetched_in, "miss");
-                let recording = match storing.filter(|storing| self.is_worth_storing(storing, &arrived)) {
+                let recording = match storing.filter(|storing| self.is_worth_storing(plan, &sent, storing, &arrived)) {
                     Some(storing) => Some(self.record(plan, stored, storing, lead)),
                     None => {
                         land(lead, false).await;
@@ -138,8 +136,15 @@ impl Inner {
                 {
                     return Ok(fetched);
                 }
+                self.missed(plan);
                 Ok(arrived.into_fetched(plan, ServedFrom::Miss, None).await)
             }
+        }
+    }
+
+    fn missed(&self, plan: &Plan) {
+        if plan.is_counted() {
+            self.count(Counts { misses: 1, ..Counts::default() });
         }
     }
 
@@ -161,8 +166,13 @@ impl Inner {
         }
     }
 
-    fn is_worth_storing(&self, storing: &Storing, arrived: &Arrived) -> bool {
-        !own_ttl(&storing.request).unwrap_or(storing.keep).is_zero()
+    fn is_worth_storing(&self, plan: &Plan, sent: &Request, storing: &Storing, arrived: &Arrived) -> bool {
+        // Credentials are not stored with what ignores the specification. Under a key that others share who do not
+        // ignore it, they would take it for theirs.
+        let is_exception = matches!(plan.policy, Policy::Ttl(_)) && !plan.decodes;
+        let is_for_all = !is_exception || !varies_by_credential(&sent.headers, &storing.response.headers);
+        is_for_all
+            && !own_ttl(&storing.request).unwrap_or(storing.keep).is_zero()
             && arrived.length.is_none_or(|length| length <= self.core.largest_entry)
     }
 
@@ -225,7 +235,8 @@ impl Arrived {
             }
             Body::from(Bytes::new())
         } else {
-            Body::from(passing(self.body, self.length, recording))
+            let is_recorded = recording.is_some();
+            Body::passing(passing(self.body, self.length, recording), is_recorded)
         };
         Fetched::new(self.status, self.fields.into(), Served::by_origin(from, plan.key.clone()), body)
     }

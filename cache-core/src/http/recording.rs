@@ -4,6 +4,7 @@
 //! and no reader ever sees it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
@@ -46,7 +47,6 @@ pub(super) struct Order {
 enum Piece {
     Part(Bytes),
     End,
-    TooLarge,
 }
 
 /// The caller's end of a body being stored.
@@ -57,6 +57,8 @@ pub(super) struct Recording {
     /// For how long the body may still be held up in all.
     budget: Duration,
     room: u64,
+    /// Nobody could store this body: it is too large, or the store too slow.
+    is_given_up: Arc<AtomicBool>,
 }
 
 impl Recording {
@@ -64,35 +66,37 @@ impl Recording {
     pub(super) fn begin(cache: &Arc<Inner>, order: Order) -> Self {
         let (pieces, incoming) = mpsc::channel(QUEUE);
         let (done, committed) = oneshot::channel();
-        cache.core.tasks.spawn(write(Arc::clone(cache), order, incoming, done));
+        let is_given_up = Arc::<AtomicBool>::default();
+        cache.core.tasks.spawn(write(Arc::clone(cache), order, incoming, Arc::clone(&is_given_up), done));
         let patience = cache.core.store.patience();
-        Self { pieces, committed, patience, budget: patience, room: cache.core.largest_entry }
+        Self { pieces, committed, patience, budget: patience, room: cache.core.largest_entry, is_given_up }
     }
 
     /// Hands on a piece; `None`: nobody stores this body any more.
     async fn push(mut self, piece: &Bytes) -> Option<Self> {
-        self.room = match self.room.checked_sub(piece.len() as u64) {
-            Some(room) => room,
-            None => {
-                let _ = timeout(self.budget, self.pieces.send(Piece::TooLarge)).await;
-                return None;
-            }
+        let Some(room) = self.room.checked_sub(piece.len() as u64) else {
+            self.is_given_up.store(true, Ordering::Release);
+            return None;
         };
+        self.room = room;
         self.budget += Duration::from_secs(1).mul_f64(piece.len() as f64 / SLOWEST);
         let start = Instant::now();
         let sent = timeout(self.budget, self.pieces.send(Piece::Part(piece.clone()))).await;
         self.budget = self.budget.saturating_sub(start.elapsed());
+        if sent.is_err() {
+            self.is_given_up.store(true, Ordering::Release);
+        }
         matches!(sent, Ok(Ok(()))).then_some(self)
     }
 
     /// The body has come to its end: it is in the store when this returns, or the store took too long.
     pub(super) async fn end(self) {
-        let _ = timeout(self.patience, async {
-            if self.pieces.send(Piece::End).await.is_ok() {
-                let _ = self.committed.await;
-            }
-        })
-        .await;
+        let (pieces, committed) = (self.pieces, self.committed);
+        match timeout(self.budget.max(self.patience), pieces.send(Piece::End)).await {
+            Ok(Ok(())) => drop(timeout(self.patience, committed).await),
+            Ok(Err(_)) => {}
+            Err(_) => self.is_given_up.store(true, Ordering::Release),
+        }
     }
 }
 
@@ -161,7 +165,13 @@ impl Judged {
     }
 }
 
-async fn write(cache: Arc<Inner>, order: Order, mut pieces: mpsc::Receiver<Piece>, done: oneshot::Sender<()>) {
+async fn write(
+    cache: Arc<Inner>,
+    order: Order,
+    mut pieces: mpsc::Receiver<Piece>,
+    is_given_up: Arc<AtomicBool>,
+    done: oneshot::Sender<()>,
+) {
     let Order { entry, keep, replaces, judge, mut lead } = order;
     let key = entry.cache_key.clone();
     let mut judged = judge.map(|judge| Judged {
@@ -195,7 +205,7 @@ async fn write(cache: Arc<Inner>, order: Order, mut pieces: mpsc::Receiver<Piece
                 }
                 Some(Piece::End) if judged.as_ref().is_some_and(|judged| !judged.is_good()) => break Ok(false),
                 Some(Piece::End) => break writer.commit().await.map(|_| true),
-                Some(Piece::TooLarge) => break Ok(false),
+                None if is_given_up.load(Ordering::Acquire) => break Ok(false),
                 // Cut off: it may still be stored, so the next of those who wait may try.
                 None => return,
             }

@@ -15,9 +15,8 @@ use super::body::Body;
 use super::cache::Inner;
 use super::plan::Plan;
 use super::send::{Incoming, SendError};
-use super::serve::read_to_end;
 use crate::counters::Counts;
-use crate::entry::{Entry, EntryId};
+use crate::entry::{EntryId, Response};
 use crate::policy::Part;
 
 /// This much of what was delivered is kept as it is: a body that is read to its end costs no hashing.
@@ -27,8 +26,8 @@ const UNHASHED: usize = 1 << 20;
 pub(super) struct Again {
     pub(super) cache: Arc<Inner>,
     pub(super) plan: Arc<Plan>,
-    /// The stored response, whose body it is.
-    pub(super) entry: Arc<Entry>,
+    /// The head of the response whose body it is.
+    pub(super) head: Response,
 }
 
 /// These bytes of a stored body.
@@ -121,8 +120,8 @@ impl Replay {
     async fn mend(&mut self, mut problem: SendError) -> Result<Incoming, SendError> {
         while let Some(lost) = self.source.take() {
             self.lost.push(lost);
-            let Again { cache, plan, entry } = &self.again;
-            let fetched = cache.answer_again(plan, &self.lost, &entry.response).await?;
+            let Again { cache, plan, head } = &self.again;
+            let fetched = cache.answer_again(plan, &self.lost, head).await?;
             self.source.clone_from(&fetched.served().entry);
             match self.rest_of(fetched.into_body()).await {
                 Ok(rest) => return Ok(rest),
@@ -150,10 +149,9 @@ impl Replay {
         }
         self.skip = 0;
         if hash.finalize()[..] != expected {
-            // So it would be the next time. What is the origin's is stored for those who come later.
-            if self.source.take().is_none() {
-                self.again.cache.core.tasks.spawn(read_to_end(body));
-            }
+            // So it would be the next time.
+            self.source = None;
+            self.again.cache.read_on(body);
             return Err(SendError::broken("the stored body was lost, and there is another one now"));
         }
         let rest = stream::iter((!rest.is_empty()).then_some(Ok(rest)));

@@ -1,5 +1,6 @@
 //! What the store has on its way to the caller, and what is done about it behind his back.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -15,8 +16,9 @@ use super::plan::Plan;
 use super::replay::{Again, replayed};
 use super::send::{Incoming, SendError};
 use crate::clock;
+use crate::codec;
 use crate::counters::Counts;
-use crate::entry::{EntryId, Response};
+use crate::entry::{EntryId, Headers, Response};
 use crate::policy::{Decision, Part, Serve};
 use crate::store::Found;
 
@@ -34,7 +36,7 @@ impl Inner {
         let status = StatusCode::from_u16(response.status_code).ok()?;
         let (body, is_decoded) = match serve.body {
             Part::None => (Body::from(Bytes::new()), plan.decodes && coding(&found.entry.response.headers).is_some()),
-            part => self.stored_body(plan, found, part).await?,
+            part => self.stored_body(plan, found, part, serve.response.as_ref()).await?,
         };
         let now = clock::now();
         let ttl_left = found.expires_at.map(|at| (at - now).max(0.0));
@@ -61,8 +63,15 @@ impl Inner {
         Some(Fetched::new(status, head, served, body))
     }
 
-    /// These bytes of a stored body, and whether its content coding is off them; `None`: it is gone.
-    async fn stored_body(self: &Arc<Self>, plan: &Arc<Plan>, found: &Found, part: Part) -> Option<(Body, bool)> {
+    /// These bytes of a stored body, and whether its content coding is off them; `None`: it is gone. `validated`: its
+    /// head, where that is a newer one than is stored with it.
+    async fn stored_body(
+        self: &Arc<Self>,
+        plan: &Arc<Plan>,
+        found: &Found,
+        part: Part,
+        validated: Option<&Response>,
+    ) -> Option<(Body, bool)> {
         let (start, rest) = match &found.body {
             Some(body) => (body.clone(), None),
             None => {
@@ -72,17 +81,23 @@ impl Inner {
             }
         };
         // The stored fields say how it was coded once.
-        let name = coding(&found.entry.response.headers);
-        let coding = name.and_then(Coding::of);
-        let is_coded = coding.is_some_and(|coding| coding.is_on(&start));
-        let is_belied = !plan.decodes && coding.is_some() && !is_coded && is_text(&start);
-        if is_belied && matches!(part, Part::Range(..)) {
+        let headers = &found.entry.response.headers;
+        let coding = coding(headers).and_then(Coding::of);
+        let is_belied = !plan.decodes && coding.is_some_and(|coding| is_belied(coding, headers, found, &start));
+        let is_range = matches!(part, Part::Range(..));
+        if is_belied && is_range {
             // The part was chosen by a length that is not the body's.
             return None;
         }
-        let is_decoded = plan.decodes && name.is_some() || is_belied;
-        if let (Some(body), false) = (&found.body, is_coded && plan.decodes) {
+        let is_decoded = plan.decodes && headers.get("content-encoding").is_some() || is_belied;
+        if let Some(body) = &found.body {
             let body = match part {
+                _ if plan.decodes && coding.is_some() => {
+                    match codec::body::decoded(body, headers.get("content-encoding")) {
+                        Cow::Borrowed(_) => body.clone(),
+                        Cow::Owned(decoded) => decoded.into(),
+                    }
+                }
                 Part::Range(first, last) => {
                     let (first, end) = (usize::try_from(first).ok()?, usize::try_from(last).ok()?.checked_add(1)?);
                     if first > end || end > body.len() {
@@ -103,7 +118,8 @@ impl Inner {
             pieces = decoded(pieces, coding, decode::From::Store);
         }
         if !plan.is_again() {
-            let again = Again { cache: Arc::clone(self), plan: Arc::clone(plan), entry: Arc::clone(&found.entry) };
+            let head = validated.filter(|_| !is_range).unwrap_or(&found.entry.response).clone();
+            let again = Again { cache: Arc::clone(self), plan: Arc::clone(plan), head };
             pieces = replayed(pieces, part, found.id.clone(), again);
         }
         Some((pieces.into(), is_decoded))
@@ -122,7 +138,7 @@ impl Inner {
                 return lead.land(true).await;
             };
             if let Ok(fetched) = cache.forward(&plan, &stored, forward, Some(lead)).await {
-                cache.read_on(fetched);
+                cache.read_on(fetched.into_body());
             }
         });
     }
@@ -140,20 +156,28 @@ impl Inner {
         if fetched.is_as(response) {
             return Ok(fetched);
         }
-        self.read_on(fetched);
+        self.read_on(fetched.into_body());
         Err(SendError::broken("the stored body was lost, and another response has come in its place"))
     }
 
     /// Reads an answer of the origin to its end, so that it is stored, though its caller has no use for it: else the
     /// next of those who wait for it would ask again.
-    fn read_on(&self, fetched: Fetched) {
-        if fetched.served().entry.is_none() {
-            self.core.tasks.spawn(read_to_end(fetched.into_body()));
+    pub(super) fn read_on(&self, body: Body) {
+        if body.is_recorded() {
+            self.core.tasks.spawn(async move {
+                let _ = body.try_for_each(|_| async { Ok(()) }).await;
+            });
         }
     }
 }
 
-/// Reads a body to its end for those who are at its other one.
-pub(super) async fn read_to_end(body: Body) {
-    let _ = body.try_for_each(|_| async { Ok(()) }).await;
+/// Whether a stored body that begins like this is not coded, though its fields say so: the pipeline stores its bodies
+/// decoded. Only gzip has a mark of its own; of the others a short body may happen to look like text.
+fn is_belied(coding: Coding, headers: &Headers, found: &Found, start: &[u8]) -> bool {
+    let has_its_length =
+        |body: &Bytes| headers.get("content-length").and_then(|told| told.parse().ok()) == Some(body.len());
+    match coding {
+        Coding::Gzip => !start.is_empty() && !coding.is_on(start),
+        Coding::Deflate | Coding::Brotli => is_text(start) && !found.body.as_ref().is_some_and(has_its_length),
+    }
 }

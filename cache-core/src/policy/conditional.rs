@@ -124,9 +124,14 @@ pub(super) fn identified(sent: &Headers, not_modified: &Headers, nominated: &[&R
     let is_meant = if sent.get("if-none-match").is_some() {
         tags(sent).all(|sent| tag == Some(sent)) && (new_date.is_none() || date.is_none())
     } else {
-        // RFC 9111, 4.3.4: without validators on either side it can only be this one.
-        new_date.is_none()
-            && (date.is_some_and(|date| sent.get("if-modified-since") == Some(date)) || !has_validator(&one.headers))
+        // RFC 9111, 4.3.4: without validators on either side it can only be this one. But the caller's own copy may be
+        // newer, and it is that which was not modified.
+        let since = sent.get("if-modified-since");
+        let is_old_enough = || {
+            let dates = (since.and_then(http_date), one.headers.get("date").and_then(http_date));
+            since.is_none() || matches!(dates, (Some(since), Some(made)) if since <= made)
+        };
+        new_date.is_none() && (date.is_some() && since == date || !has_validator(&one.headers) && is_old_enough())
     };
     if is_meant { vec![0] } else { Vec::new() }
 }
@@ -246,7 +251,10 @@ mod tests {
         let stored = response(&[]);
         let sent = validating(&request(&[("if-modified-since", DATE)]), &[&stored]);
         assert!(identified(&sent.headers, &headers(&[("last-modified", DATE)]), &[&stored]).is_empty());
-        assert_eq!(identified(&sent.headers, &headers(&[]), &[&stored]), [0], "RFC 9111, 4.3.4");
+        assert!(identified(&sent.headers, &headers(&[]), &[&stored]).is_empty(), "his may be newer");
+        let made = response(&[("date", LATER)]);
+        assert_eq!(identified(&sent.headers, &headers(&[]), &[&made]), [0], "RFC 9111, 4.3.4");
+        assert_eq!(identified(&headers(&[]), &headers(&[]), &[&stored]), [0], "RFC 9111, 4.3.4");
         let dated = response(&[("last-modified", LATER)]);
         assert!(identified(&request(&[("if-modified-since", DATE)]).headers, &headers(&[]), &[&dated]).is_empty());
     }

@@ -1,11 +1,17 @@
 //! Which stored responses answer a request, as far as `Vary` decides (RFC 9111, 4.1).
 
 use super::directives::members;
+use super::fields::is_credential;
 use crate::entry::Headers;
 
 /// The field names that a response nominates, as written.
 pub(super) fn nominated(response: &Headers) -> impl Iterator<Item = &str> {
     response.all("vary").flat_map(members)
+}
+
+/// Whether the response is for those alone who send the credentials that were sent for it.
+pub(crate) fn varies_by_credential(sent: &Headers, response: &Headers) -> bool {
+    nominated(response).map(str::to_ascii_lowercase).any(|name| is_credential(&name) && sent.get(&name).is_some())
 }
 
 /// `Vary: *` in any place: no later request ever matches.

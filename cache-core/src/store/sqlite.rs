@@ -118,7 +118,9 @@ impl Sqlite {
         if is_first {
             let renewals = Arc::clone(&self.renewals);
             self.writer.run_later("renewing TTLs", move |database| {
+                // Whatever becomes of them: the next hit begins anew.
                 let waiting = std::mem::take(&mut *renewals.lock().unwrap_or_else(PoisonError::into_inner));
+                let database = database?;
                 for (ttl, ids) in waiting {
                     write::touch(database, &ids.into_iter().collect::<Vec<_>>(), Some(ttl))?;
                 }

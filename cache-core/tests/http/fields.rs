@@ -76,6 +76,19 @@ async fn stored_as_if_coded(policy: PolicyName, body: &'static str, coding: &str
     (client, origin)
 }
 
+#[tokio::test]
+async fn a_coded_body_that_looks_like_text_stays_coded() {
+    // Nothing, in Brotli.
+    let fields = [("Cache-Control", "max-age=60"), ("Content-Encoding", "br")];
+    let origin = Origin::start(move |_| response(200, &fields, ";")).await;
+    let client = cache(PolicyName::Specification).client(Service::Jikan);
+    for from in [ServedFrom::Miss, ServedFrom::Hit] {
+        let fetched = client.get(origin.url("/")).send().await.unwrap();
+        assert_eq!((fetched.served().from, fetched.headers().contains_key("content-encoding")), (from, true));
+        assert_eq!(fetched.text().await.unwrap(), ";");
+    }
+}
+
 #[rstest]
 #[tokio::test]
 async fn a_body_that_is_not_coded_as_its_fields_say_is_served_whole(

@@ -122,6 +122,16 @@ async fn ignoring_the_specification_stores_neither_credentials_nor_fields_of_a_c
     assert_eq!(names(&found[0].entry.response.headers), ["x-own", "content-length"]);
 }
 
+#[tokio::test]
+async fn what_varies_by_a_credential_is_not_stored_without_it() {
+    let fields = [("Cache-Control", "max-age=60"), ("Vary", "Accept, Cookie")];
+    let origin = Origin::start(move |seen| response(200, &fields, seen.field("cookie").unwrap_or_default())).await;
+    let cache = cache(PolicyName::Specification);
+    let url = origin.url("/");
+    assert_eq!(read(&cache, &url, &[(SPEC_IGNORE, "1"), ("Cookie", "a=1")]).await.1, "a=1");
+    assert_eq!(read(&cache, &url, &[]).await, (ServedFrom::Miss, String::new()));
+}
+
 #[rstest]
 #[case::part("Range", "bytes=0-1", 206)]
 #[case::condition("If-None-Match", "\"a\"", 304)]

@@ -37,4 +37,19 @@ async fn hits_meanwhile_leave_one_write_to_be_done() {
     store.writer.run("waiting", |_| Ok(())).await.unwrap();
     let found = store.lookup(&CacheKey::new(*b"key"), None).await.unwrap();
     assert!(found[0].expires_at.unwrap() > crate::clock::now() + 1_000.0);
+
+    // Where the file is gone when its turn comes, that write is lost, but none after it.
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    store.writer.run_later("waiting", |database| Ok(drop(database?.change()?)));
+    let week = 7 * day;
+    store.lookup(&CacheKey::new(*b"key"), Some(week)).await.unwrap();
+    let elsewhere = directory.path().join("elsewhere");
+    std::fs::rename(&file, &elsewhere).unwrap();
+    other.execute_batch("COMMIT").unwrap();
+    store.writer.run("waiting", |_| Ok(())).await.unwrap_err();
+    std::fs::rename(&elsewhere, &file).unwrap();
+    store.lookup(&CacheKey::new(*b"key"), Some(week)).await.unwrap();
+    store.writer.run("waiting", |_| Ok(())).await.unwrap();
+    let found = store.lookup(&CacheKey::new(*b"key"), None).await.unwrap();
+    assert!(found[0].expires_at.unwrap() > crate::clock::now() + 2.0 * day.as_secs_f64());
 }

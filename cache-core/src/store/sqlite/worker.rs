@@ -113,14 +113,15 @@ impl Worker {
         outcome.map_err(|failure| failure.into_error(&self.backend, operation))
     }
 
-    /// Has `job` run on the thread some time, without waiting for it. Failing costs nothing but a chance.
+    /// Has `job` run on the thread some time, also without a database, and without waiting for it. Failing costs nothing
+    /// but a chance.
     pub(super) fn run_later<T>(
         &self,
         operation: &'static str,
-        job: impl FnOnce(&mut Database) -> Result<T, Failure> + Send + 'static,
+        job: impl FnOnce(Result<&mut Database, Failure>) -> Result<T, Failure> + Send + 'static,
     ) {
         let job: Job = Box::new(move |database| {
-            if let Err(failure) = database.and_then(job) {
+            if let Err(failure) = job(database) {
                 tracing::debug!(operation, %failure, "the file stays as it is");
             }
         });
