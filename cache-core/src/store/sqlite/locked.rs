@@ -40,7 +40,10 @@ async fn hits_meanwhile_leave_one_write_to_be_done() {
 
     // Where the file is gone when its turn comes, that write is lost, but none after it.
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
-    store.writer.run_later("waiting", |database| Ok(drop(database?.change()?)));
+    store.writer.run_later("waiting for the lock", |database| {
+        database?.change()?;
+        Ok(())
+    });
     let week = 7 * day;
     store.lookup(&CacheKey::new(*b"key"), Some(week)).await.unwrap();
     let elsewhere = directory.path().join("elsewhere");
