@@ -143,10 +143,26 @@ impl Error {
     /// The operation of a call that did not come as far as being sent.
     pub(crate) const CONNECTING: &'static str = "connecting";
 
+    /// Whether it may be about one entry alone, so that others can still be dealt with: a layout that cannot hold what
+    /// was asked, or a user who has the right to some keys only.
+    pub(crate) fn is_about_one_entry(&self) -> bool {
+        match self {
+            Self::Unsupported(_) => true,
+            Self::Refused { source, .. } => source.downcast_ref().is_some_and(lacks_right_to_keys),
+            _ => false,
+        }
+    }
+
     /// Whether the same call may succeed later without anybody doing anything; what retry and fallback ask.
     pub fn is_temporary(&self) -> bool {
         matches!(self, Self::Unavailable { .. } | Self::Timeout { .. })
     }
+}
+
+/// Whether a server refused a command for the keys in it; it may allow the same with others.
+pub(crate) fn lacks_right_to_keys(error: &redis::RedisError) -> bool {
+    // It says either "to run the 'x' command" or "to access one of the keys".
+    error.code() == Some("NOPERM") && error.detail().is_some_and(|detail| detail.contains(" key"))
 }
 
 /// An error with its causes in one line. Some drivers repeat in a message what its cause says: told once.

@@ -3,7 +3,7 @@
 use redis::{Connection, cmd};
 use serde_json::json;
 
-use crate::program::{HISHEL, PIPELINE, Program, empty, load_all};
+use crate::program::{HISHEL, PIPELINE, Program, dump, empty, load_all};
 use crate::redis_server::RedisServer;
 
 /// A server of its own that holds every layout, and the program as a user who lacks these rights.
@@ -36,6 +36,29 @@ fn who_may_not_unlink_deletes_and_every_key_is_counted() {
         assert_eq!(run.json()["deleted"], json!({"entries": 48, "keys": before}));
         assert_eq!(count(&mut redis), 0);
     }
+}
+
+#[test]
+fn a_flush_that_is_refused_leaves_every_key_as_it_was() {
+    let (_server, program, mut redis) = without_rights(&["-unlink", "-del"]);
+    let before = dump(&mut redis);
+    let run = program.run(&["flush", "--all", "--yes", "--json"]);
+    assert_eq!(run.code, Some(1), "{}", run.err);
+    assert_eq!((&run.json()["deleted"]["keys"], &run.json()["failed"]), (&json!(0), &json!(48)));
+    assert_eq!(dump(&mut redis), before);
+}
+
+#[test]
+fn who_may_change_some_keys_only_changes_those() {
+    let (_server, program, mut redis) = without_rights(&["resetkeys", "~result_cache:*", "%R~*"]);
+    let mut expected = dump(&mut redis);
+    expected.retain(|key, _| !key.starts_with(b"result_cache:"));
+    let run = program.run(&["ttl", "--all", "--set", "1h", "--yes", "--json"]);
+    assert_eq!((run.code, &run.json()["changed"], &run.json()["failed"]), (Some(4), &json!(10), &json!(38)));
+    let run = program.run(&["flush", "--all", "--yes", "--json"]);
+    assert_eq!(run.code, Some(4), "{}", run.err);
+    assert_eq!((&run.json()["deleted"], &run.json()["failed"]), (&json!({"entries": 10, "keys": 10}), &json!(38)));
+    assert_eq!(dump(&mut redis), expected);
 }
 
 #[test]

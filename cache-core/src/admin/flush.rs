@@ -7,7 +7,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use futures_util::TryStreamExt;
+use futures_util::stream::{self, StreamExt, TryStreamExt};
 
 use super::select::select;
 use crate::entry::{EntryId, Layout};
@@ -19,6 +19,9 @@ use crate::summary::Summary;
 
 /// How many entries one batch removes: small enough to stop soon, large enough that round trips do not count.
 pub const BATCH: usize = 1_000;
+
+/// How many entries are dealt with at the same time where each is by itself.
+pub(super) const AT_ONCE: usize = 32;
 
 /// What a flush would take.
 #[derive(Clone, Debug, PartialEq)]
@@ -144,16 +147,27 @@ pub async fn plan(
 pub struct Report {
     /// Entries and keys that were there and are gone.
     pub removed: Removed,
-    /// Entries that were not dealt with because of `error`.
+    /// Entries that were not dealt with because of an error.
     pub failed: u64,
-    /// The error that ended it.
+    /// The first error, or the one that ended it.
     pub error: Option<Error>,
     /// `stop` was set before the end.
     pub is_interrupted: bool,
 }
 
-/// Removes what a plan names, batch by batch. Stops behind the batch during which `stop` is set, and at the first
-/// error: who refuses one batch refuses the next.
+impl Report {
+    /// So many more could not be removed. Of two errors, the one that is about all is worth telling.
+    fn fail(&mut self, entries: u64, error: Error) {
+        self.failed += entries;
+        let is_wider = |known: &Error| known.is_about_one_entry() && !error.is_about_one_entry();
+        if self.error.as_ref().is_none_or(is_wider) {
+            self.error = Some(error);
+        }
+    }
+}
+
+/// Removes what a plan names, batch by batch. Stops behind the batch during which `stop` is set, and behind the one
+/// that met an error, unless that is about single entries only.
 pub async fn execute(
     store: &Arc<dyn Inspect>,
     plan: &Plan,
@@ -168,16 +182,35 @@ pub async fn execute(
             report.is_interrupted = true;
             break;
         }
-        match store.remove_on(&plan.backend, batch).await {
-            Ok(removed) => report.removed += removed,
-            Err(error) => {
-                report.failed = total - done;
-                report.error = Some(error);
-                break;
-            }
-        }
+        remove(store, &plan.backend, batch, &mut report).await;
         done += batch.len() as u64;
+        if report.error.as_ref().is_some_and(|error| !error.is_about_one_entry()) {
+            report.failed += total - done;
+            break;
+        }
         progress(Progress { done, total, entries: report.removed.entries });
     }
     report
+}
+
+/// Removes a batch, and what of it can be removed where not all can.
+async fn remove(store: &Arc<dyn Inspect>, on: &Backend, batch: &[EntryId], report: &mut Report) {
+    match store.remove_on(on, batch).await {
+        Ok(removed) => report.removed += removed,
+        Err(error) if batch.len() > 1 && error.is_about_one_entry() => {
+            let each: Vec<_> = batch.iter().map(|id| remove_one(Arc::clone(store), on.clone(), id.clone())).collect();
+            let mut outcomes = stream::iter(each).buffer_unordered(AT_ONCE);
+            while let Some(outcome) = outcomes.next().await {
+                match outcome {
+                    Ok(removed) => report.removed += removed,
+                    Err(error) => report.fail(1, error),
+                }
+            }
+        }
+        Err(error) => report.fail(batch.len() as u64, error),
+    }
+}
+
+async fn remove_one(store: Arc<dyn Inspect>, on: Backend, id: EntryId) -> Result<Removed> {
+    store.remove_on(&on, std::slice::from_ref(&id)).await
 }

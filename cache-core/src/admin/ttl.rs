@@ -6,14 +6,11 @@ use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt};
 
-use super::flush::{BATCH, Progress};
+use super::flush::{AT_ONCE, BATCH, Progress};
 use crate::clock;
 use crate::entry::EntryId;
 use crate::error::{Backend, Error, Result};
 use crate::store::Inspect;
-
-/// How many entries are changed at the same time where each is changed by itself.
-const AT_ONCE: usize = 32;
 
 /// The new TTL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,8 +60,7 @@ pub async fn change(
         let (changed, error) = touch(store, backend, batch, change).await;
         report.changed += changed;
         if let Some(error) = error {
-            // What one layout cannot hold, others can.
-            let is_last = !matches!(error, Error::Unsupported(_));
+            let is_last = !error.is_about_one_entry();
             report.failed += if is_last { total - done } else { batch.len() as u64 } - changed;
             report.error.get_or_insert(error);
             if is_last {

@@ -182,9 +182,22 @@ impl Connection {
     pub(super) async fn transaction(
         &self,
         operation: &'static str,
-        mut pipe: Pipeline,
+        pipe: Pipeline,
         may_repeat: bool,
     ) -> Result<Vec<Value>> {
+        let answers = self.all_or_none(operation, pipe, may_repeat).await?;
+        answers
+            .and_then(|answers| answers.into_iter().collect::<RedisResult<_>>())
+            .map_err(|error| self.explain(operation, error))
+    }
+
+    /// As [`Self::transaction`], with a refusal of all as an answer, and what fails only when it is run as another.
+    pub(super) async fn all_or_none(
+        &self,
+        operation: &'static str,
+        mut pipe: Pipeline,
+        may_repeat: bool,
+    ) -> Result<RedisResult<Vec<RedisResult<Value>>>> {
         pipe.cmd("EXEC");
         let mut answers = if may_repeat {
             self.pipeline(operation, &mut pipe).await?
@@ -192,14 +205,17 @@ impl Connection {
             self.pipeline_once(operation, &mut pipe).await?
         };
         let (executed, has_begun) = (answers.pop(), answers.remove(0).is_ok());
-        if has_begun && answers.iter().all(RedisResult::is_ok) {
-            answers = match executed {
-                Some(Ok(Value::Array(values))) => values.into_iter().map(Value::extract_error).collect(),
-                Some(Err(error)) => vec![Err(error)],
-                _ => Vec::new(),
-            };
+        if !has_begun {
+            return Ok(Ok(answers));
         }
-        answers.into_iter().collect::<RedisResult<_>>().map_err(|error| self.explain(operation, error))
+        if let Some(refused) = answers.into_iter().find_map(RedisResult::err) {
+            return Ok(Err(refused));
+        }
+        Ok(match executed {
+            Some(Ok(Value::Array(values))) => Ok(values.into_iter().map(Value::extract_error).collect()),
+            Some(Err(error)) => Err(error),
+            _ => Ok(Vec::new()),
+        })
     }
 
     /// The command that frees keys: `UNLINK`, or `DEL` on servers that do not know it.

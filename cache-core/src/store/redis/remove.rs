@@ -4,31 +4,83 @@ use std::collections::HashSet;
 
 use redis::{Pipeline, RedisError, RedisResult, Value};
 
-use super::connection::Connection;
+use super::connection::{Connection, multi};
 use super::layout::{self, Name};
 use super::reply;
 use super::scan::without_owner;
 use super::script::is_unknown_command;
 use crate::codec::{self, Facts};
 use crate::entry::{EntryId, Layout};
-use crate::error::Result;
+use crate::error::{Result, lacks_right_to_keys};
 use crate::key::CacheKey;
 use crate::store::Removed;
 
+/// Removes all of these or, where the server refuses one, none: an entry that stays must stay in its index.
 pub(super) async fn remove(connection: &Connection, ids: &[EntryId]) -> Result<Removed> {
     let ids = without_owned(connection, ids).await?;
     let keys = cache_keys(connection, &ids).await?;
-    let mut removed = Removed { keys: leave_indexes(connection, &ids, &keys).await?, ..Removed::default() };
-    let mut gone = unlink(connection, &ids).await?.into_iter();
-    for id in &ids {
-        let entries = gone.next().unwrap_or(0);
+    loop {
+        let unlink = connection.unlink();
+        let mut pipe = multi();
+        for (id, cache_key) in ids.iter().zip(&keys) {
+            if let Some((index, command, member)) = place(id, cache_key.as_ref()) {
+                pipe.cmd(command).arg(&index).arg(member);
+                pipe.cmd("EXISTS").arg(&index);
+            }
+            pipe.cmd(unlink).arg(&*id.redis_key());
+            if let EntryId::Http(layout, id) = id {
+                pipe.cmd(unlink).arg(&layout::parts(*layout, *id)[1..]);
+            }
+        }
+        let answers = connection.all_or_none("removing entries", pipe, true).await?.and_then(|answers| {
+            // An index of the wrong type holds nobody.
+            let is_refusal = |error: &&RedisError| error.code() != Some("WRONGTYPE");
+            match answers.iter().filter_map(|answer| answer.as_ref().err()).find(is_refusal) {
+                Some(error) => Err(error.clone()),
+                None => Ok(answers),
+            }
+        });
+        match answers {
+            Ok(answers) => return Ok(removed(&ids, &keys, numbers(answers))),
+            Err(error) if unlink == "UNLINK" && lacks_command(&error) => connection.has_no_unlink(),
+            Err(error) => return Err(connection.explain("removing entries", error)),
+        }
+    }
+}
+
+/// Old servers do not know `UNLINK`, and a user may be allowed no more than `DEL`.
+fn lacks_command(error: &RedisError) -> bool {
+    is_unknown_command(error) || (error.code() == Some("NOPERM") && !lacks_right_to_keys(error))
+}
+
+/// The index that an entry leaves, by which command, and the member that it is there.
+fn place(id: &EntryId, cache_key: Option<&CacheKey>) -> Option<(Vec<u8>, &'static str, String)> {
+    let EntryId::Http(layout, id) = id else { return None };
+    let command = if *layout == Layout::Hishel2 { "ZREM" } else { "SREM" };
+    Some((layout::index(*layout, cache_key?), command, layout.id_text(*id)))
+}
+
+/// What the numbers that the commands answered mean together.
+fn removed(ids: &[EntryId], keys: &[Option<CacheKey>], numbers: Vec<u64>) -> Removed {
+    let mut numbers = numbers.into_iter();
+    let mut next = || numbers.next().unwrap_or(0);
+    let mut removed = Removed::default();
+    for (id, cache_key) in ids.iter().zip(keys) {
+        if let EntryId::Http(..) = id
+            && cache_key.is_some()
+        {
+            // It left its index, which is gone with its last member.
+            let (left, is_there) = (next(), next());
+            removed.keys += u64::from(left == 1 && is_there == 0);
+        }
+        let entries = next();
         removed.entries += entries;
         removed.keys += entries;
         if let EntryId::Http(..) = id {
-            removed.keys += gone.next().unwrap_or(0);
+            removed.keys += next();
         }
     }
-    Ok(removed)
+    removed
 }
 
 /// All but the keys that had no owner when they were listed and have one now: they are part of an entry that nobody
@@ -47,48 +99,6 @@ async fn without_owned(connection: &Connection, ids: &[EntryId]) -> Result<Vec<E
     Ok(ids.iter().filter(is_meant).cloned().collect())
 }
 
-/// Takes entries out of their indexes; how many indexes were emptied by that.
-async fn leave_indexes(connection: &Connection, ids: &[EntryId], keys: &[Option<CacheKey>]) -> Result<u64> {
-    let mut pipe = Pipeline::with_capacity(ids.len() * 2);
-    for (id, cache_key) in ids.iter().zip(keys) {
-        if let (EntryId::Http(layout, id), Some(cache_key)) = (id, cache_key) {
-            let index = layout::index(*layout, cache_key);
-            let command = if *layout == Layout::Hishel2 { "ZREM" } else { "SREM" };
-            pipe.cmd(command).arg(&index).arg(layout.id_text(*id));
-            pipe.cmd("EXISTS").arg(&index);
-        }
-    }
-    let answers = connection.on_entries("removing entries", &mut pipe).await?;
-    Ok(numbers(answers).chunks_exact(2).filter(|answer| answer == &[1, 0]).count() as u64)
-}
-
-/// Frees the keys of entries: one number for each of their commands, how many keys were there.
-async fn unlink(connection: &Connection, ids: &[EntryId]) -> Result<Vec<u64>> {
-    loop {
-        let unlink = connection.unlink();
-        let mut pipe = Pipeline::with_capacity(ids.len() * 2);
-        for id in ids {
-            pipe.cmd(unlink).arg(&*id.redis_key());
-            if let EntryId::Http(layout, id) = id {
-                pipe.cmd(unlink).arg(&layout::parts(*layout, *id)[1..]);
-            }
-        }
-        let answers = connection.pipeline("removing entries", &mut pipe).await?;
-        // Old servers do not know `UNLINK`, and a user may be allowed no more than `DEL`.
-        let is_unusable = |error: &RedisError| is_unknown_command(error) || error.code() == Some("NOPERM");
-        if unlink == "UNLINK" && answers.iter().any(|answer| answer.as_ref().is_err_and(is_unusable)) {
-            connection.has_no_unlink();
-            continue;
-        }
-        return match answers.iter().find_map(|answer| answer.as_ref().err()) {
-            // A server that refuses one of these (a replica, a user without the right) refuses all.
-            Some(error) => Err(connection.explain("removing entries", error.clone())),
-            None => Ok(numbers(answers)),
-        };
-    }
-}
-
-/// The answers as numbers; an index of the wrong type holds nobody.
 fn numbers(answers: Vec<RedisResult<Value>>) -> Vec<u64> {
     answers.into_iter().map(|answer| answer.ok().as_ref().and_then(reply::int).unwrap_or(0) as u64).collect()
 }
