@@ -193,7 +193,8 @@ pub trait Inspect: Store {
     /// comes twice, and one that is there from the first page to the last is never left out.
     async fn scan(&self, filter: &Filter, from: Option<Cursor>, want: usize) -> Result<Page>;
 
-    /// [`Store::touch`] as it was planned on a storage: where another one answers now, nothing is done.
+    /// [`Store::touch`] as it was planned on a storage: where another one answers now, nothing is done. What was there
+    /// for ever only to name the entries, as an index in Redis is, now goes with the last of them.
     async fn touch_on(&self, backend: &Backend, ids: &[EntryId], ttl: Option<Duration>) -> Result<u64> {
         planned_on(backend, self.backend())?;
         self.touch(ids, ttl).await

@@ -129,6 +129,33 @@ fn an_index_that_others_share_is_never_shortened() {
 }
 
 #[test]
+fn an_index_that_was_there_for_ever_ends_with_the_last_of_its_entries() {
+    let (program, mut redis) = empty();
+    fill_all(&mut redis);
+    let keys: Vec<Vec<u8>> = cmd("KEYS").arg("hishel_cache:*").query(&mut redis).unwrap();
+    let persist = |redis: &mut Connection| keys.iter().for_each(|key| cmd("PERSIST").arg(key).exec(redis).unwrap());
+    let ttl = |redis: &mut Connection, key: &[u8]| cmd("TTL").arg(key).query::<i64>(redis).unwrap();
+    persist(&mut redis);
+    assert_eq!(program.run(&["ttl", "--all", "--set", "24h", "--yes"]).code, Some(0));
+    for key in &keys {
+        assert!((86_000..=86_580).contains(&ttl(&mut redis, key)), "{}", String::from_utf8_lossy(key));
+    }
+
+    // As long as an entry stays that it names, the index does, and then until the last of them goes.
+    persist(&mut redis);
+    let [one, other] = ["209662e2-e774-4be9-9d0b-1759981c933b", "e7b28522-26a3-4d5d-9ba7-6ee6562b98eb"];
+    let names = |key: &&Vec<u8>| {
+        key.starts_with(b"hishel_cache:key_index:") && cmd("SISMEMBER").arg(*key).arg(one).query(&mut redis).unwrap()
+    };
+    let index = keys.iter().find(names).unwrap();
+    cmd("SADD").arg(index).arg(other).exec(&mut redis).unwrap();
+    for (id, time, wanted) in [(one, "1h", -1..=-1), (other, "2h", -1..=-1), (one, "1h", 7_000..=7_200)] {
+        assert_eq!(program.run(&["ttl", "--id", id, "--set", time, "--yes"]).code, Some(0));
+        assert!(wanted.contains(&ttl(&mut redis, index)), "{time}");
+    }
+}
+
+#[test]
 fn a_server_without_the_newer_commands_serves_as_well() {
     let server = RedisServer::start(
         "--rename-command UNLINK '' --rename-command EVALSHA '' --rename-command SCRIPT '' \

@@ -254,7 +254,7 @@ impl Inspect for Fallback {
     }
 
     async fn touch_on(&self, backend: &Backend, ids: &[EntryId], ttl: Option<Duration>) -> Result<u64> {
-        self.ask_planned(Some(backend), |store| store.touch(ids, ttl)).await
+        self.ask_planned(Some(backend), |store| store.touch_on(backend, ids, ttl)).await
     }
 
     async fn remove_on(&self, backend: &Backend, ids: &[EntryId]) -> Result<Removed> {

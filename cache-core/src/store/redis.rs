@@ -38,7 +38,7 @@ pub use self::events::Events;
 use self::places::Places;
 use super::{
     Changes, Claim, Cursor, Found, Health, Info, Inspect, Inspected, Page, Position, Removed, Store, StoredBody,
-    StoredResult, Writer,
+    StoredResult, Writer, planned_on,
 };
 use crate::config::Config;
 use crate::counters::{Batch, Counted};
@@ -156,6 +156,15 @@ impl Inspect for Redis {
             Some(_) => return Err(Error::CursorExpired),
         };
         scan::page(&self.scans, &self.services, filter, progress, want).await
+    }
+
+    async fn touch_on(&self, backend: &Backend, ids: &[EntryId], ttl: Option<Duration>) -> Result<u64> {
+        planned_on(backend, self.backend())?;
+        let touched = self.touch(ids, ttl).await?;
+        if ttl.is_some() {
+            touch::end_indexes(&self.commands, ids).await?;
+        }
+        Ok(touched)
     }
 
     async fn inspect(&self, id: &EntryId) -> Result<Option<Inspected>> {

@@ -1,5 +1,6 @@
 //! Changing how long entries live.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use redis::{Pipeline, RedisResult, Value};
@@ -59,6 +60,55 @@ pub(super) async fn touch(connection: &Connection, ids: &[EntryId], ttl: Option<
     Ok(touched)
 }
 
+/// Lets the indexes of entries expire that are there for ever, with the last of the entries that they name: those who
+/// store and read keep a persistent index as it is, so that only somebody who sets TTLs can end it.
+pub(super) async fn end_indexes(connection: &Connection, ids: &[EntryId]) -> Result<()> {
+    let cache_keys = cache_keys(connection, ids).await?;
+    let ttls = index_ttls(connection, ids, &cache_keys).await?;
+    let indexes: BTreeSet<_> = (ids.iter().zip(&cache_keys).zip(ttls))
+        .filter(|(_, ttl)| *ttl == Some(-1))
+        .filter_map(|((id, cache_key), _)| Some((is_sorted(id), index(id, cache_key.as_ref())?)))
+        .collect();
+    let mut pipe = Pipeline::with_capacity(indexes.len());
+    for (is_sorted, index) in &indexes {
+        if *is_sorted {
+            pipe.cmd("ZRANGE").arg(&index[..]).arg(0).arg(-1);
+        } else {
+            pipe.cmd("SMEMBERS").arg(&index[..]);
+        }
+    }
+    let answers = connection.on_entries("reading indexes", &mut pipe).await?;
+    // An index of the wrong type names nobody, and nobody can tell when it may go.
+    let named: Vec<Vec<_>> = answers.into_iter().map(|answer| answer.map(owners).unwrap_or_default()).collect();
+    let mut pipe = Pipeline::new();
+    for entry in named.iter().flatten() {
+        pipe.cmd("PTTL").arg(entry);
+    }
+    let mut answers = connection.on_entries("PTTL", &mut pipe).await?.into_iter();
+    let mut pipe = Pipeline::with_capacity(indexes.len());
+    for ((_, index), entries) in indexes.iter().zip(&named) {
+        let left: Vec<i64> = answers.by_ref().take(entries.len()).map(|answer| int(answer).unwrap_or(-1)).collect();
+        if let Some(longest) = left.iter().max().filter(|longest| **longest > 0 && !left.contains(&-1)) {
+            pipe.cmd("PEXPIRE").arg(&index[..]).arg(longest);
+        }
+    }
+    connection.on_entries("changing TTLs", &mut pipe).await.map(drop)
+}
+
+fn is_sorted(id: &EntryId) -> bool {
+    matches!(id, EntryId::Http(Layout::Hishel2, _))
+}
+
+/// The keys of the entries that an index names.
+fn owners(members: Value) -> Vec<String> {
+    let parsed = reply::strings(members).into_iter().filter_map(|member| layout::parse_id(&member));
+    parsed.map(|(layout, id)| layout::entry(layout, id)).collect()
+}
+
+fn int(answer: RedisResult<Value>) -> Option<i64> {
+    answer.ok().as_ref().and_then(reply::int)
+}
+
 /// The commands that change the expiry which hishel's own layouts keep inside an entry, where there is one to change.
 async fn rewrite_expiry(
     connection: &Connection,
@@ -102,10 +152,7 @@ async fn index_ttls(
         pipe.cmd("PTTL").arg(&index[..]);
     }
     let mut answers = connection.on_entries("PTTL", &mut pipe).await?.into_iter();
-    Ok(indexes
-        .iter()
-        .map(|index| index.as_ref().and_then(|_| answers.next()?.ok().as_ref().and_then(reply::int)))
-        .collect())
+    Ok(indexes.iter().map(|index| index.as_ref().and_then(|_| int(answers.next()?))).collect())
 }
 
 fn index(id: &EntryId, cache_key: Option<&CacheKey>) -> Option<Vec<u8>> {
