@@ -243,7 +243,7 @@ pub struct WatchArgs {
 #[group(required = true, multiple = false)]
 pub struct TtlChange {
     /// Expire so long from now (12h)
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    #[arg(long, value_name = "DURATION", value_parser = lifetime)]
     pub set: Option<Duration>,
     /// Expire so much later than now planned (2h)
     #[arg(long, value_name = "DURATION", value_parser = duration)]
@@ -251,6 +251,15 @@ pub struct TtlChange {
     /// Never expire
     #[arg(long)]
     pub persist: bool,
+}
+
+/// A TTL that leaves an entry there: Redis deletes what gets none.
+fn lifetime(text: &str) -> Result<Duration, String> {
+    let lifetime = duration(text)?;
+    if lifetime < Duration::from_secs(1) {
+        return Err("the shortest TTL is 1s; `animecache flush` deletes".to_owned());
+    }
+    Ok(lifetime)
 }
 
 /// Options of `demo-upstream`.
