@@ -155,6 +155,9 @@ fn size(text: &str) -> Result<u64, String> {
 }
 
 fn regex(text: &str) -> Result<BodyPattern, String> {
+    if text.is_empty() {
+        return Err("an empty pattern matches everything; --all says that".into());
+    }
     BodyPattern::new(text).map_err(|error| error.to_string())
 }
 

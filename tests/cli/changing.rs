@@ -163,6 +163,7 @@ fn read_only_refuses_and_a_script_must_agree_first() {
         &["ttl", "--all", "--yes", "--set", "1h", "--persist"],
         &["ttl", "--all", "--yes", "--set", "0s"],
         &["ttl", "--all", "--yes", "--set", "1ns"],
+        &["flush", "--yes", "--body-match", ""],
     ] {
         let run = program.run(arguments);
         assert_eq!(run.code, Some(2), "{arguments:?} {}", run.err);
