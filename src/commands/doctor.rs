@@ -1,5 +1,6 @@
 //! `doctor`: every step of the troubleshooting list, checked, with what to type next beside what failed.
 
+mod again;
 mod backend;
 mod contents;
 mod report;
@@ -10,6 +11,7 @@ use std::sync::Arc;
 
 use cache_core::{Opened, Storage, WhenUnreachable};
 
+use self::again::Again;
 use self::report::{Check, Report};
 use super::{Cache, Session};
 use crate::demo;
@@ -41,6 +43,7 @@ pub(super) async fn run(session: &Session) -> anyhow::Result<Exit> {
             }
         }
     };
+    report.advise(&Again::of(&session.global));
     if session.global.json {
         output::write_json(&report)?;
     } else {

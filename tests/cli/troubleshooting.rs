@@ -165,11 +165,13 @@ fn doctor_finds_what_is_wrong_and_says_what_to_type() {
             .unwrap(),
     );
     assert_eq!(run.code, Some(4));
+    let [ttl, flush] = ["ttl --no-ttl", "flush --state corrupt"]
+        .map(|command| format!("animecache --redis {} {command}", program.url()));
     for (name, fix) in [
         ("enabled", "export ENABLE_HTTP_CACHE=true"),
         ("pipeline", "REDIS_CACHE_URL=redis://127.0.0.1"),
-        ("TTLs", "animecache ttl --no-ttl"),
-        ("corrupt", "animecache flush --state corrupt"),
+        ("TTLs", &ttl),
+        ("corrupt", &flush),
     ] {
         let check = check(&run, name);
         assert_eq!(check["status"], "warn", "{check}");

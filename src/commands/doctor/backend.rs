@@ -29,7 +29,7 @@ pub(super) async fn checks(cache: &Cache) -> Vec<Check> {
             checks.push(Check::ok("version", info.version.clone()));
             if backend.kind == BackendKind::Redis {
                 checks.push(Check::note("database", database(&backend.location)));
-                checks.push(memory(&info));
+                checks.push(memory(&info, &backend.location));
             } else {
                 checks.push(Check::note("size", bytes(info.memory_bytes)));
             }
@@ -47,7 +47,7 @@ fn database(location: &str) -> String {
     format!("number {} of the server; another one is another cache", number.unwrap_or("0"))
 }
 
-fn memory(info: &Info) -> Check {
+fn memory(info: &Info, location: &str) -> Check {
     let used = bytes(info.memory_bytes);
     let Some((limit, policy)) = &info.limit else {
         return Check::ok("memory", format!("{used} used, no limit"));
@@ -57,7 +57,7 @@ fn memory(info: &Info) -> Check {
     if policy.starts_with("allkeys-") {
         // Entry, body and index are three keys: evicted one by one, they leave hollow entries behind.
         let detail = format!("{detail}: it may throw away the body of an entry and keep the rest");
-        Check::warn("memory", detail, "redis-cli CONFIG SET maxmemory-policy volatile-ttl")
+        Check::warn("memory", detail, format!("redis-cli -u {location} CONFIG SET maxmemory-policy volatile-ttl"))
     } else if is_nearly_full {
         Check::warn("memory", format!("{detail}: nearly full"), "animecache flush --idle-for 12h")
     } else {

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use cache_core::Config;
 use serde::Serialize;
 
+use super::again::Again;
 use crate::config::{Origin, Setting, Settings};
 use crate::output::safe;
 use crate::output::style::Style;
@@ -76,6 +77,13 @@ impl Report {
             is_built_in: setting.origin == Origin::BuiltIn,
         };
         Self { checks: Vec::new(), settings: settings.all.iter().map(row).collect() }
+    }
+
+    /// Tells every command that is advised which cache is meant.
+    pub(super) fn advise(&mut self, again: &Again) {
+        for fix in self.checks.iter_mut().filter_map(|check| check.fix.as_mut()) {
+            *fix = again.told(fix);
+        }
     }
 
     pub(super) fn findings(&self) -> usize {
