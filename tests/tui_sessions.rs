@@ -78,7 +78,7 @@ async fn many(count: usize) -> Memory {
 }
 
 async fn keys_left(store: &Memory) -> u64 {
-    store.info().await.unwrap().keys
+    store.info().await.unwrap().keys.unwrap()
 }
 
 #[tokio::test]

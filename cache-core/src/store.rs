@@ -294,8 +294,8 @@ pub struct Info {
     pub memory_bytes: u64,
     /// The server's `maxmemory`, and what it does at the limit; `None`: no limit.
     pub limit: Option<(u64, String)>,
-    /// Keys in the whole database, ours or not; rows in SQLite.
-    pub keys: u64,
+    /// Keys in the whole database, ours or not; rows in SQLite. `None`: that may not be asked for.
+    pub keys: Option<u64>,
     /// The server's own `keyspace_hits` and `keyspace_misses` since its start, of everything it serves.
     pub keyspace: Option<(u64, u64)>,
 }

@@ -61,6 +61,6 @@ async fn examine(report: &mut Report, cache: &Cache) {
     report.checks.extend(backend::checks(cache).await);
     report.checks.extend(match super::stats::count(cache).await {
         Ok(tally) => contents::checks(&tally),
-        Err(error) => vec![Check::fail("entries", chain(&error), "animecache doctor -v")],
+        Err(error) => vec![Check::fail("entries", chain(&error), backend::advice(&error))],
     });
 }

@@ -78,6 +78,21 @@ fn what_may_not_be_read_is_refused_and_not_called_corrupt_or_gone() {
 }
 
 #[test]
+fn an_estimate_that_may_not_be_asked_for_is_done_without() {
+    let (_server, program, _redis) = without_rights(&["-dbsize"]);
+    assert_eq!(program.run(&["ls", "--json"]).rows().len(), 48);
+    let stats = program.run(&["stats", "--json"]).json();
+    assert_eq!(stats["scanned"], json!({"keys": stats["keys"], "complete": true}));
+    let [doctor, flush] = [&["doctor"][..], &["flush", "--all", "--yes"]].map(|arguments| program.run(arguments));
+    assert!(!doctor.out.contains("allow this user"), "{}", doctor.out);
+    assert_eq!(flush.code, Some(0), "{}", flush.err);
+
+    let (_server, program, _redis) = without_rights(&["-scan"]);
+    let doctor = program.run(&["doctor"]);
+    assert!(doctor.out.contains("allow this user the command SCAN"), "{}", doctor.out);
+}
+
+#[test]
 fn one_entry_that_cannot_be_changed_does_not_keep_its_neighbours_from_it() {
     let (program, mut redis) = empty();
     fill_all(&mut redis);

@@ -341,7 +341,7 @@ impl Inspect for Memory {
         Ok(Info {
             version: env!("CARGO_PKG_VERSION").into(),
             memory_bytes: items.all.values().map(|item| item.body.len() as u64).sum(),
-            keys: items.all.len() as u64,
+            keys: Some(items.all.len() as u64),
             ..Info::default()
         })
     }

@@ -262,7 +262,7 @@ impl Inspect for Sqlite {
             Ok(Info {
                 version: rusqlite::version().into(),
                 memory_bytes: bytes as u64,
-                keys: scan::total(&database.connection)?,
+                keys: Some(scan::total(&database.connection)?),
                 ..Info::default()
             })
         })

@@ -33,11 +33,23 @@ pub(super) async fn checks(cache: &Cache) -> Vec<Check> {
             } else {
                 checks.push(Check::note("size", bytes(info.memory_bytes)));
             }
-            checks.push(Check::note("keys", format!("{} in the whole database, ours or not", count(info.keys))));
+            if let Some(keys) = info.keys {
+                checks.push(Check::note("keys", format!("{} in the whole database, ours or not", count(keys))));
+            }
         }
-        Err(error) => checks.push(Check::warn("version", chain(&error), "allow this user the command INFO")),
+        Err(error) => checks.push(Check::warn("version", chain(&error), advice(&error))),
     }
     checks
+}
+
+/// What helps where one command failed though others are answered.
+pub(super) fn advice(error: &Error) -> String {
+    match error {
+        Error::Refused { operation, .. } if operation.bytes().all(|b| b.is_ascii_uppercase()) => {
+            format!("allow this user the command {operation}")
+        }
+        _ => "animecache doctor -v".to_owned(),
+    }
 }
 
 /// Which of the server's databases the URL names.

@@ -14,8 +14,8 @@ pub(super) async fn info(connection: &Connection) -> Result<Info> {
     pipe.cmd("DBSIZE");
     pipe.cmd("INFO");
     let mut answers = connection.pipeline("INFO", &mut pipe).await?.into_iter();
-    let keys = answers.next().transpose().map_err(|error| connection.explain("DBSIZE", error))?;
-    // A user may lack the right to ask for INFO: what it says is then unknown, and nothing else is.
+    // A user may lack the right to ask for either: what it says is then unknown, and nothing else is.
+    let keys = answers.next().and_then(RedisResult::ok);
     let text = answers.next().and_then(RedisResult::ok).map(text).unwrap_or_default();
     let fields: HashMap<&str, &str> = text.lines().filter_map(|line| line.trim_end().split_once(':')).collect();
     let number = |name: &str| fields.get(name).and_then(|value| value.parse::<u64>().ok());
@@ -25,7 +25,7 @@ pub(super) async fn info(connection: &Connection) -> Result<Info> {
         limit: number("maxmemory")
             .filter(|bytes| *bytes > 0)
             .map(|bytes| (bytes, fields.get("maxmemory_policy").unwrap_or(&"unknown").to_string())),
-        keys: keys.as_ref().and_then(reply::int).unwrap_or(0) as u64,
+        keys: keys.as_ref().and_then(reply::int).map(|keys| keys as u64),
         keyspace: number("keyspace_hits").zip(number("keyspace_misses")),
     })
 }

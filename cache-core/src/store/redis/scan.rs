@@ -31,8 +31,10 @@ pub(crate) struct Progress {
     /// Pages that were read ahead, so that server, decoding and whoever takes the pages work at the same time.
     ahead: mpsc::Receiver<Result<Batch>>,
     reader: AbortHandle,
-    /// Keys in the database when the scan began.
-    total: u64,
+    /// Keys in the database when the scan began; `None`: this user may not ask for it.
+    total: Option<u64>,
+    /// Keys under our prefixes so far.
+    found: u64,
     seen: Seen,
 }
 
@@ -123,7 +125,9 @@ pub(super) async fn page(
     // The reader ends only behind the batch with the last cursor, or an error, and then is not asked again.
     let Some(batch) = progress.ahead.recv().await else { return Err(Error::CursorExpired) };
     let Batch { next, keys, mut summaries, others } = batch?;
-    let mut page = Page { total: progress.total, keys, ..Page::default() };
+    progress.found += keys;
+    let total = progress.total.unwrap_or(progress.found);
+    let mut page = Page { total, keys, ..Page::default() };
     let now = clock::now();
     let seen = &mut progress.seen;
     summaries.retain(|summary| seen.is_new(&summary.id));
@@ -142,11 +146,11 @@ pub(super) async fn page(
         summaries.extend(orphans(connection, unknown, now).await?);
     }
     if next == 0 {
-        page.scanned = progress.total;
+        page.scanned = total;
         let waiting = std::mem::take(&mut progress.seen.waiting).into_values().map(Vec::from).collect();
         summaries.extend(orphans(connection, without_owner(connection, waiting).await?, now).await?);
     } else {
-        page.scanned = position(next, progress.total);
+        page.scanned = progress.total.map_or(total, |total| position(next, total));
         page.next = Some(Cursor(Position::Redis(progress)));
     }
     summaries.retain(|summary| filter.matches(summary, now));
@@ -155,12 +159,14 @@ pub(super) async fn page(
 }
 
 async fn start(connection: &Connection, services: &Services, filter: &Filter, want: usize) -> Result<Progress> {
-    let total = connection.query("DBSIZE", &cmd("DBSIZE")).await?;
+    // It only tells how far the scan is: who may not ask for it lists all the same.
+    let total = connection.answer("DBSIZE", &cmd("DBSIZE")).await?;
+    let total = total.ok().as_ref().and_then(reply::int).map(|total| total.max(0) as u64);
     let (batches, ahead) = mpsc::channel(AHEAD);
     let reader = read_ahead(connection.clone(), services.clone(), pattern(filter), want, batches);
     #[expect(clippy::disallowed_methods, reason = "the task belongs to the cursor and is aborted with it")]
     let reader = tokio::spawn(reader).abort_handle();
-    Ok(Progress { ahead, reader, total: reply::int(&total).unwrap_or(0).max(0) as u64, seen: Seen::default() })
+    Ok(Progress { ahead, reader, total, found: 0, seen: Seen::default() })
 }
 
 /// Reads one page after the other until the end, an error, or nobody wants more.
