@@ -137,7 +137,10 @@ fn stats_counts_what_is_there() {
     assert_eq!(stats["scanned"], json!({"keys": 53, "complete": true}));
     assert_eq!(stats["backend"]["kind"], "redis");
     assert_eq!(stats["backend"]["fallback"], false);
-    assert_eq!(stats["hit_source"], "server");
+    // The server counts our own reads, too: that is no hit rate.
+    assert_eq!(stats["hit_source"], "none");
+    assert_eq!([&stats["hits"], &stats["misses"], &stats["hit_rate"]], [&Value::Null; 3]);
+    assert!(program.run(&["stats"]).out.contains("hits     -  "));
     let service = stats["services"].as_array().unwrap().iter().find(|row| row["service"] == "anisearch").unwrap();
     assert_eq!(fields(service)[..5], ["service", "kind", "entries", "bytes", "ttl"]);
     assert_eq!(fields(service)[5..], COUNTED_FIELDS);

@@ -100,12 +100,12 @@ fn metrics(report: &Report) -> Vec<Metric> {
         gauge("animecache_service_ttl_seconds", "Remaining TTLs of a service's entries.", ttls(report)),
         counter(
             "animecache_server_hits_total",
-            "Hits of everything that the server answers since its start.",
+            "Keys that the server found since its start, whoever asked, this program too.",
             report.server.map(|(hits, _)| hits),
         ),
         counter(
             "animecache_server_misses_total",
-            "Misses of everything that the server answers since its start.",
+            "Keys that the server did not find since its start, whoever asked, this program too.",
             report.server.map(|(_, misses)| misses),
         ),
     ];

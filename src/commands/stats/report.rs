@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use cache_core::admin::stats::{ServiceTally, Tally};
-use cache_core::counters::{self, Counted, Counts, Scope, Window};
+use cache_core::counters::{Counted, Counts, Scope, Window};
 use cache_core::{Info, Kind, Service, clock};
 use serde::Serialize;
 
@@ -26,7 +26,7 @@ pub(super) struct Report {
     pub(super) since: Option<f64>,
     pub(super) result_prefixes: Vec<PrefixReport>,
     pub(super) scanned: Scanned,
-    /// Hits and misses of everything that the server answers since its start.
+    /// Keys that the server found and did not find since its start, whoever asked, this program too.
     #[serde(skip)]
     pub(super) server: Option<(u64, u64)>,
     #[serde(skip)]
@@ -120,15 +120,10 @@ impl Report {
     fn new(cache: &Cache, tally: &Tally, info: Info, counted: Counted, window: Window, now: f64) -> Self {
         let backend = cache.store.backend();
         let scopes = counted.within(window, now);
-        let (source, hits) = match info.keyspace {
-            _ if !scopes.is_empty() => {
-                let all: Counts = scopes.values().copied().sum();
-                ("counters", Some((all.hits, all.misses)))
-            }
-            Some(hits) => ("server", Some(hits)),
-            None => ("none", None),
-        };
-        let is_counted = source == "counters";
+        // What the server counts is every read of a key, and in a cache that is looked at more than it is used most of
+        // them are our own: that is no rate of the cache.
+        let is_counted = !scopes.is_empty();
+        let all: Option<Counts> = is_counted.then(|| scopes.values().copied().sum());
         Self {
             backend: BackendReport {
                 kind: backend.kind.name(),
@@ -148,10 +143,10 @@ impl Report {
             keys: tally.keys,
             bytes: tally.bytes,
             services: services(tally, &scopes, window),
-            hits: hits.map(|(hits, _)| hits),
-            misses: hits.map(|(_, misses)| misses),
-            hit_rate: hits.and_then(|(hits, misses)| counters::hit_rate(hits, misses)),
-            hit_source: source,
+            hits: all.map(|all| all.hits),
+            misses: all.map(|all| all.misses),
+            hit_rate: all.and_then(|all| all.hit_rate()),
+            hit_source: if is_counted { "counters" } else { "none" },
             window: is_counted.then(|| window.seconds()),
             since: is_counted.then(|| window.since(now)),
             result_prefixes: prefixes(&scopes, window),

@@ -9,6 +9,9 @@ use crate::output::human::{bytes, clip, count, latency, maybe_duration, share};
 use crate::output::safe;
 use crate::output::style::Style;
 
+/// Why a server's own figures are no hit rate.
+const UNCOUNTED: &str = "nobody counted here, and Redis counts every reader, this program too";
+
 pub(super) fn text(report: &Report, style: Style) -> String {
     let mut out = String::new();
     // Writing to a String cannot fail.
@@ -47,12 +50,11 @@ fn write(out: &mut String, report: &Report, style: Style) -> std::fmt::Result {
     }
     if let (Some(hits), Some(misses)) = (report.hits, report.misses) {
         let rate = report.hit_rate.map_or_else(|| "none yet".to_owned(), |rate| share(Some(rate)));
-        let of = match report.hit_source {
-            "counters" => format!("in the last {}, counted by the caches", report.chosen.name()),
-            _ => "of everything this server answers since its start".to_owned(),
-        };
-        let of = format!("({} of {}) {of}", count(hits), count(hits.saturating_add(misses)));
+        let all = count(hits.saturating_add(misses));
+        let of = format!("({} of {all}) in the last {}, counted by the caches", count(hits), report.chosen.name());
         writeln!(out, "  {}  {rate} {}", style.dim("hits   "), style.dim(&of))?;
+    } else if report.server.is_some() {
+        writeln!(out, "  {}  -  {}", style.dim("hits   "), style.dim(UNCOUNTED))?;
     }
     if !report.services.is_empty() {
         table(out, report, style)?;

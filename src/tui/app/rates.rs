@@ -1,4 +1,4 @@
-//! How often the cache had the answer, by service: what its store has counted, or what its server can tell.
+//! How often the cache had the answer, by service: what its store has counted.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -29,17 +29,21 @@ pub struct Rates {
     /// When the store is asked again; Unix seconds.
     pub ask_at: f64,
     scopes: BTreeMap<Scope, Windows>,
-    server: Option<Counts>,
+    has_server: bool,
 }
 
 /// One line.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "a frame has ten of them, and keeps none")]
 pub enum Rate {
     /// Of what the caches counted.
     Counted(&'static str, Windows),
-    /// Of everything that the server answers since its start.
-    Server(Counts),
+    /// Nobody counted, and this is a line of why there is no rate.
+    Uncounted(&'static str),
 }
+
+/// Why a server's own figures are none.
+const UNCOUNTED: [&str; 2] = ["- Redis counts every reader,", "  this program too"];
 
 impl Rates {
     /// Takes over an answer; `now` in Unix seconds.
@@ -50,7 +54,7 @@ impl Rates {
                 self.scopes.entry(scope).or_default()[at] = counts;
             }
         }
-        self.server = tally.server.map(|(hits, misses)| Counts { hits, misses, ..Counts::default() });
+        self.has_server = tally.server.is_some();
     }
 
     /// Forgets everything: another store answers now.
@@ -61,12 +65,13 @@ impl Rates {
     /// How many lines it takes to show everything: those of [`Self::lines`], below one with the windows' names.
     pub fn height(&self) -> usize {
         match self.services().len() {
-            0 => usize::from(self.server.is_some()),
+            0 if self.has_server => UNCOUNTED.len(),
+            0 => 0,
             services => 2 + services,
         }
     }
 
-    /// Whether they are those of the caches, not those of the server.
+    /// Whether the caches counted anything.
     pub fn are_counted(&self) -> bool {
         !self.scopes.is_empty()
     }
@@ -74,7 +79,8 @@ impl Rates {
     /// The lines, as many as there is room for: everything, and then the services of most requests, in their order.
     pub fn lines(&self, room: usize) -> Vec<Rate> {
         if self.scopes.is_empty() {
-            return self.server.map(Rate::Server).into_iter().take(room).collect();
+            let room = if self.has_server { room } else { 0 };
+            return UNCOUNTED.map(Rate::Uncounted).into_iter().take(room).collect();
         }
         let mut services: Vec<(Service, Windows)> = self.services().into_iter().collect();
         // A stable sort: of two with as many requests the first stays.

@@ -271,7 +271,7 @@ fn services_are_told_as_far_as_there_is_room_those_of_most_requests_first() {
     count(&mut app, tally());
     let names = |room| {
         let lines = app.rates.lines(room).into_iter();
-        lines.map(|line| if let Rate::Counted(name, _) = line { name } else { "server" }).collect::<Vec<_>>()
+        lines.map(|line| if let Rate::Counted(name, _) = line { name } else { "uncounted" }).collect::<Vec<_>>()
     };
     assert_eq!(names(9), ["all", "jikan", "kitsu", "anisearch"]);
     assert_eq!(names(3), ["all", "jikan", "kitsu"]);

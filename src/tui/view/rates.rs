@@ -25,7 +25,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, regions: &Regions, app: &App, theme: &
     if regions.rates.is_empty() {
         return;
     }
-    let source = if app.rates.are_counted() { " Hit rate (counters) " } else { " Hit rate (server) " };
+    let source = if app.rates.are_counted() { " Hit rate (counters) " } else { " Hit rate " };
     draw_frame(frame, regions.rates, Line::styled(source, theme.dim), regions.is_framed, false, theme);
     let inside = regions.inside(regions.rates);
     let width = usize::from(inside.width);
@@ -48,10 +48,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, regions: &Regions, app: &App, theme: &
     for (rate, row) in app.rates.lines(rows.len()).into_iter().zip(rows) {
         let line =
             match rate {
-                Rate::Server(counts) => Line::from(vec![
-                    Span::styled(format!(" {} ", human::share(counts.hit_rate())), tone(&counts, theme)),
-                    Span::styled("server-wide, since its start", theme.dim),
-                ]),
+                Rate::Uncounted(why) => Line::styled(format!(" {why}"), theme.dim),
                 Rate::Counted(name, windows) => {
                     let mut spans = vec![Span::styled(format!(" {}", left(name, label)), theme.text)];
                     spans.extend(windows.map(|counts| {

@@ -57,11 +57,11 @@ fn hit_rates(#[case] name: &str, #[case] width: u16, #[case] height: u16) {
 }
 
 #[test]
-fn a_server_that_counts_for_all_says_so() {
+fn what_a_server_counts_is_no_hit_rate() {
     let mut app = at(120, 40);
     count(&mut app, Tally { counted: Counted::default(), server: Some((2, 1)) });
     let screen = frame(&app, true).backend().to_string();
-    assert!(screen.contains("Hit rate (server)") && screen.contains("66.6 % server-wide"), "{screen}");
+    assert!(screen.contains("- Redis counts every reader,") && screen.contains("  this program too"), "{screen}");
 }
 
 #[test]
