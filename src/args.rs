@@ -148,6 +148,9 @@ pub struct LsArgs {
     /// At most so many
     #[arg(long, value_name = "N")]
     pub limit: Option<usize>,
+    /// Show tokens and passwords in URLs and keys too
+    #[arg(long)]
+    pub reveal: bool,
     #[command(flatten)]
     pub selectors: Selectors,
 }
@@ -173,7 +176,7 @@ pub struct ShowArgs {
     /// The headers alone
     #[arg(long, conflicts_with_all = ["body", "raw"])]
     pub headers: bool,
-    /// The body alone, with its content coding undone
+    /// The body alone, with its content coding undone and nothing hidden
     #[arg(long, conflicts_with_all = ["raw", "json"])]
     pub body: bool,
     /// The body alone, byte by byte as stored

@@ -10,6 +10,7 @@ use etcetera::BaseStrategy as _;
 
 use crate::args::Global;
 use crate::exit::Refused;
+use crate::output::secrets;
 
 /// Where a value came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,7 +102,8 @@ impl Settings {
             let (value, origin) = match layers.iter().rev().find_map(given) {
                 Some((value, origin)) => {
                     if let Err(error) = cache.set(&name, &value) {
-                        problems.push(format!("{} ({origin})", without_secrets(&error.to_string())));
+                        let problem = without_secrets(&secrets::field(&error.to_string()));
+                        problems.push(format!("{problem} ({origin})"));
                     }
                     (shown(&name, &value), origin)
                 }
@@ -120,7 +122,11 @@ impl Settings {
 
 /// A value without its secrets.
 fn shown(name: &str, value: &str) -> String {
-    if name.ends_with("_TOKEN") { "***".to_owned() } else { without_secrets(value) }
+    match name {
+        _ if name.ends_with("_TOKEN") => secrets::MASK.to_owned(),
+        "REDIS_CACHE_URL" => without_secrets(value),
+        _ => secrets::field(value).into_owned(),
+    }
 }
 
 /// What is in force where nobody says anything, as one would write it.

@@ -21,6 +21,11 @@ pub fn out() -> Out {
     BufWriter::with_capacity(64 << 10, stdout().lock())
 }
 
+/// A Redis key as text: safe, and without the credentials in it.
+pub fn shown_key(key: &[u8]) -> String {
+    safe::line(&secrets::key(&safe::bytes(key))).into_owned()
+}
+
 /// Writes a text to standard output.
 pub fn write(text: &[u8]) -> std::io::Result<()> {
     let mut out = stdout().lock();

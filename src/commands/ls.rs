@@ -20,7 +20,7 @@ const WIDE: usize = 120;
 /// Runs the command.
 pub(super) async fn run(session: &Session, args: &LsArgs) -> anyhow::Result<Exit> {
     let cache = session.open_to_read().await?;
-    let mut list = List::new(session, cache.store.backend().kind);
+    let mut list = List::new(session, cache.store.backend().kind, args.reveal);
     let mut left = args.limit.unwrap_or(usize::MAX);
     let mut sorted = Vec::new();
     let mut pages = std::pin::pin!(select(Arc::clone(&cache.store), args.selectors.filter()).await?);
@@ -78,6 +78,7 @@ struct List<'a> {
     session: &'a Session,
     backend: BackendKind,
     out: Out,
+    reveal: bool,
     /// Reused for every line.
     line: Vec<u8>,
     /// Columns of the terminal; `None`: not a terminal, nothing is cut off.
@@ -86,10 +87,10 @@ struct List<'a> {
 }
 
 impl<'a> List<'a> {
-    fn new(session: &'a Session, backend: BackendKind) -> Self {
+    fn new(session: &'a Session, backend: BackendKind, reveal: bool) -> Self {
         let columns =
             stdout().is_terminal().then(|| crossterm::terminal::size().map_or(80, |(columns, _)| usize::from(columns)));
-        Self { session, backend, out: output::out(), line: Vec::new(), columns, written: 0 }
+        Self { session, backend, out: output::out(), reveal, line: Vec::new(), columns, written: 0 }
     }
 
     fn write<'e>(&mut self, entries: impl Iterator<Item = &'e Summary>) -> anyhow::Result<()> {
@@ -97,7 +98,7 @@ impl<'a> List<'a> {
         for entry in entries {
             self.line.clear();
             if self.session.global.json {
-                json::line(&mut self.line, &Row::new(entry, self.backend, now, false))?;
+                json::line(&mut self.line, &Row::new(entry, self.backend, now, self.reveal))?;
             } else {
                 if self.written == 0 {
                     let heading = self.columns(["SERVICE", "STATUS", "SIZE", "AGE", "TTL"], "ID", "WHAT");
@@ -132,7 +133,7 @@ impl<'a> List<'a> {
             // A key says itself what it is; it stands in the last column.
             EntryId::Key(_) => "-".into(),
         };
-        self.columns(facts, &id, &what(entry))
+        self.columns(facts, &id, &what(entry, self.reveal))
     }
 
     fn columns(&self, [service, status, size, age, ttl]: [&str; 5], id: &str, what: &str) -> String {
@@ -148,10 +149,10 @@ impl<'a> List<'a> {
 }
 
 /// What an entry is about: method and URL, or the key, and why it cannot be read.
-pub(super) fn what(entry: &Summary) -> String {
+pub(super) fn what(entry: &Summary, reveal: bool) -> String {
     let name = match (&entry.http, &entry.id) {
         (Some(http), _) => {
-            let url = secrets::url(&http.url);
+            let url = if reveal { http.url.as_ref().into() } else { secrets::url(&http.url) };
             let name = format!("{} {}", safe::line(&http.method), safe::line(&url));
             match &http.title {
                 Some(title) => format!("{name}  ({})", safe::line(title)),
@@ -159,7 +160,7 @@ pub(super) fn what(entry: &Summary) -> String {
             }
         }
         (None, EntryId::Http(..)) => entry.id.text().into_owned(),
-        (None, EntryId::Key(key)) => safe::bytes(key).into_owned(),
+        (None, EntryId::Key(key)) => if reveal { safe::bytes(key).into_owned() } else { output::shown_key(key) },
     };
     match &entry.problem {
         Some(problem) => format!("{name}: {}", safe::line(problem)),

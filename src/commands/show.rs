@@ -53,7 +53,7 @@ pub(super) async fn run(session: &Session, args: &ShowArgs) -> anyhow::Result<Ex
 fn write_body(args: &ShowArgs, found: &Inspected, stored: &Bytes) -> anyhow::Result<()> {
     let decoded = if args.raw { stored.as_ref().into() } else { body::decoded(stored, encoding(found)) };
     if args.body && stdout().is_terminal() {
-        return Ok(output::write(text::readable(&decoded).as_bytes())?);
+        return Ok(output::write(text::readable(&decoded, true).as_bytes())?);
     }
     Ok(output::write(&decoded)?)
 }

@@ -6,7 +6,8 @@ use cache_core::{Event, Service};
 use serde::Serialize;
 
 use super::json::Text;
-use super::{safe, secrets};
+use super::row::Id;
+use super::{safe, secrets, shown_key};
 
 /// The name of the service, or that it is not known.
 pub fn service(service: Option<Service>) -> &'static str {
@@ -18,7 +19,7 @@ pub fn what(event: &Event) -> String {
     match (&event.request, &event.cache_key, &event.id) {
         (Some(asked), ..) => format!("{} {}", safe::line(&asked.method), safe::line(&secrets::url(&asked.url))),
         (None, Some(key), _) => safe::bytes(key.as_bytes()).into_owned(),
-        (None, None, Some(id)) => safe::bytes(&id.redis_key()).into_owned(),
+        (None, None, Some(id)) => shown_key(&id.redis_key()),
         (None, None, None) => String::new(),
     }
 }
@@ -30,7 +31,7 @@ pub struct Row<'a> {
     event: &'static str,
     kind: &'static str,
     service: Option<&'static str>,
-    key: Option<Text<'a>>,
+    key: Option<Id<'a>>,
     cache_key: Option<Text<'a>>,
     method: Option<&'a str>,
     url: Option<Cow<'a, str>>,
@@ -45,7 +46,7 @@ impl<'a> Row<'a> {
             event: event.kind.name(),
             kind: event.cache.name(),
             service: event.service.map(Service::name),
-            key: key.map(Text),
+            key: key.map(|key| Id::of_key(key, false)),
             cache_key: event.cache_key.as_ref().map(|key| Text(key.as_bytes())),
             method: asked.map(|asked| &*asked.method),
             url: asked.map(|asked| secrets::url(&asked.url)),

@@ -47,14 +47,14 @@ pub struct HttpRow<'a> {
 #[derive(Serialize)]
 pub struct ResultRow<'a> {
     kind: &'static str,
-    id: Text<'a>,
-    key: Text<'a>,
+    id: Id<'a>,
+    key: Id<'a>,
     layout: &'static str,
     service: &'static str,
     state: &'static str,
     prefix: Text<'a>,
     schema: Option<&'a str>,
-    arguments: Text<'a>,
+    arguments: Id<'a>,
     size: u64,
     ttl: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -80,9 +80,19 @@ pub struct UnreadableRow<'a> {
 /// An id or key that is text or, in a foreign key under our prefix, any bytes.
 #[derive(Serialize)]
 #[serde(untagged)]
-enum Id<'a> {
+pub enum Id<'a> {
     Name(Cow<'a, str>),
     Key(Text<'a>),
+}
+
+impl<'a> Id<'a> {
+    /// A Redis key or a part of it, without the credentials in it unless they are to be revealed.
+    pub fn of_key(key: &'a [u8], reveal: bool) -> Self {
+        match std::str::from_utf8(key) {
+            Ok(text) if !reveal => Self::Name(secrets::key(text)),
+            _ => Self::Key(Text(key)),
+        }
+    }
 }
 
 impl<'a> Row<'a> {
@@ -93,21 +103,21 @@ impl<'a> Row<'a> {
             (_, EntryId::Key(key)) => match entry.result_key() {
                 Some(parts) => Self::Result(ResultRow {
                     kind: entry.kind().name(),
-                    id: Text(key),
-                    key: Text(key),
+                    id: Id::of_key(key, reveal),
+                    key: Id::of_key(key, reveal),
                     layout: layout(&entry.id, backend),
                     service: entry.service.name(),
                     state: entry.state.name(),
                     prefix: Text(parts.prefix),
                     schema: parts.schema,
-                    arguments: Text(parts.arguments),
+                    arguments: Id::of_key(parts.arguments, reveal),
                     size: entry.size,
                     ttl: entry.ttl(now),
                     problem: entry.problem.as_deref(),
                 }),
-                None => Self::Unreadable(UnreadableRow::new(entry, backend, now)),
+                None => Self::Unreadable(UnreadableRow::new(entry, backend, now, reveal)),
             },
-            (None, EntryId::Http(..)) => Self::Unreadable(UnreadableRow::new(entry, backend, now)),
+            (None, EntryId::Http(..)) => Self::Unreadable(UnreadableRow::new(entry, backend, now, reveal)),
         }
     }
 }
@@ -140,10 +150,10 @@ impl<'a> HttpRow<'a> {
 }
 
 impl<'a> UnreadableRow<'a> {
-    fn new(entry: &'a Summary, backend: BackendKind, now: f64) -> Self {
+    fn new(entry: &'a Summary, backend: BackendKind, now: f64, reveal: bool) -> Self {
         let (id, key) = match &entry.id {
             EntryId::Http(..) => (Id::Name(entry.id.text()), Id::Name(key_name(&entry.id))),
-            EntryId::Key(key) => (Id::Key(Text(key)), Id::Key(Text(key))),
+            EntryId::Key(key) => (Id::of_key(key, reveal), Id::of_key(key, reveal)),
         };
         Self {
             kind: entry.kind().name(),

@@ -8,7 +8,7 @@ use cache_core::{Config, Redis, RedisUrl, Service, Store as _, clock};
 use redis::cmd;
 use serde_json::{Value, json};
 
-use crate::program::{Program, empty, expected, pipeline};
+use crate::program::{Program, Run, empty, expected, pipeline};
 
 const HTTP_FIELDS: [&str; 19] = [
     "kind",
@@ -122,6 +122,26 @@ fn secrets_are_shown_only_when_asked_for() {
     assert!(hidden.out.contains("set-cookie: ***"), "{}", hidden.out);
     let revealed = program.run(&["show", "/multi", "--reveal", "--headers"]);
     assert!(revealed.out.contains("set-cookie: a=1"), "{}", revealed.out);
+}
+
+#[test]
+fn no_credential_is_shown_wherever_it_stands_unless_it_is_asked_for() {
+    let (program, mut redis) = empty();
+    let key = "result_cache:tok:82fce6a05e45281a:1:access_token=S3CRET";
+    cmd("SET").arg(key).arg(r#"{"refresh_token": "S3CRET"}"#).exec(&mut redis).unwrap();
+    for arguments in [&["ls"][..], &["ls", "--json"], &["show", key], &["show", key, "--json"]] {
+        let run = program.run(arguments);
+        assert!(run.out.contains("access_token=***") && !run.out.contains("S3CRET"), "{}", run.out);
+        let run = program.run(&[arguments, &["--reveal"]].concat());
+        assert!(run.out.contains("access_token=S3CRET"), "{}", run.out);
+    }
+    assert!(program.run(&["show", key, "--body"]).out.contains("S3CRET"), "the body alone is what was asked for");
+
+    let url = "https://u:S3CRET@h/x?sig=S3CRET";
+    for arguments in [&["doctor", "--storage", "sqlite"][..], &["doctor", "--storage", "sqlite", "--json"]] {
+        let run = Run::of(&program.command().args(arguments).env("ANIMECACHE_JIKAN_URL", url).output().unwrap());
+        assert!(run.out.contains("https://***@h/x") && !run.out.contains("S3CRET"), "{}", run.out);
+    }
 }
 
 #[test]

@@ -8,8 +8,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::encoding;
-use crate::output::json::Text;
-use crate::output::row::Row;
+use crate::output::row::{Id, Row};
 use crate::output::secrets::{self, MASK};
 
 /// An entry whole.
@@ -37,7 +36,7 @@ struct Head {
 #[derive(Serialize)]
 struct RedisKey<'a> {
     #[serde(rename = "key")]
-    name: Text<'a>,
+    name: Id<'a>,
     #[serde(rename = "type")]
     kind: &'a str,
     ttl: Option<f64>,
@@ -58,17 +57,17 @@ impl<'a> Document<'a> {
             row: Row::new(&found.summary, backend, now, reveal),
             request: found.entry.as_ref().map(|entry| head(&entry.request.headers)),
             response: found.entry.as_ref().map(|entry| head(&entry.response.headers)),
-            body: stored.map(|stored| value(&body::decoded(stored, encoding(found)))),
+            body: stored.map(|stored| value(&body::decoded(stored, encoding(found)), reveal)),
             body_sha256: stored.map(sha256_hex),
             chunks: found.chunks,
-            redis_keys: found.keys.iter().map(RedisKey::of).collect(),
+            redis_keys: found.keys.iter().map(|fact| RedisKey::of(fact, reveal)).collect(),
         }
     }
 }
 
 impl<'a> RedisKey<'a> {
-    fn of(fact: &'a KeyFact) -> Self {
-        Self { name: Text(&fact.key), kind: &fact.kind, ttl: fact.ttl, bytes: fact.bytes }
+    fn of(fact: &'a KeyFact, reveal: bool) -> Self {
+        Self { name: Id::of_key(&fact.key, reveal), kind: &fact.kind, ttl: fact.ttl, bytes: fact.bytes }
     }
 }
 
@@ -76,17 +75,28 @@ impl<'a> RedisKey<'a> {
 fn fields(headers: &Headers, reveal: bool) -> Value {
     let values = |name: &str, values: &[String]| {
         let is_hidden = !reveal && secrets::is_secret_name(name);
-        values.iter().map(|value| if is_hidden { MASK.into() } else { value.as_str().into() }).collect::<Vec<Value>>()
+        let shown = |value: &String| match (is_hidden, reveal) {
+            (true, _) => MASK.into(),
+            (_, true) => value.as_str().into(),
+            _ => secrets::field(value).into(),
+        };
+        values.iter().map(shown).collect::<Vec<Value>>()
     };
     headers.iter().map(|(name, all)| (name.to_owned(), Value::Array(values(name, all)))).collect()
 }
 
 /// JSON as JSON, text as a string, anything else as base64.
-fn value(body: &[u8]) -> Value {
-    serde_json::from_slice(body).unwrap_or_else(|_| match std::str::from_utf8(body) {
+fn value(body: &[u8], reveal: bool) -> Value {
+    if let Ok(mut json) = serde_json::from_slice(body) {
+        if !reveal {
+            secrets::mask_members(&mut json);
+        }
+        return json;
+    }
+    match std::str::from_utf8(body) {
         Ok(text) => text.into(),
         Err(_) => json!({ "base64": base64::engine::general_purpose::STANDARD.encode(body) }),
-    })
+    }
 }
 
 #[cfg(test)]
@@ -95,10 +105,10 @@ mod tests {
 
     #[test]
     fn a_body_is_shown_as_what_it_is() {
-        assert_eq!(value(br#"{"b":1,"a":[null]}"#).to_string(), r#"{"b":1,"a":[null]}"#);
-        assert_eq!(value("<anime/> é".as_bytes()), json!("<anime/> é"));
-        assert_eq!(value(b"\xff"), json!({"base64": "/w=="}));
-        assert_eq!(value(&b"[".repeat(10_000)), json!("[".repeat(10_000)));
+        assert_eq!(value(br#"{"b":1,"a":[null]}"#, false).to_string(), r#"{"b":1,"a":[null]}"#);
+        assert_eq!(value("<anime/> é".as_bytes(), false), json!("<anime/> é"));
+        assert_eq!(value(b"\xff", false), json!({"base64": "/w=="}));
+        assert_eq!(value(&b"[".repeat(10_000), false), json!("[".repeat(10_000)));
     }
 
     #[test]

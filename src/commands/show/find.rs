@@ -92,7 +92,7 @@ async fn by_url(store: &dyn Inspect, wanted: &str) -> anyhow::Result<Option<Insp
     }
     let mut message = format!("{} entries have {} in their URL; name one by its id:", found.len(), safe::line(wanted));
     for entry in found.iter().take(NAMED) {
-        message.extend(["\n  ", &entry.id.text(), "  ", &what(entry)]);
+        message.extend(["\n  ", &entry.id.text(), "  ", &what(entry, false)]);
     }
     if found.len() > NAMED {
         message.push_str("\n  …");

@@ -4,13 +4,13 @@ use std::fmt::{Result, Write};
 
 use bytes::Bytes;
 use cache_core::codec::body;
-use cache_core::{Headers, Inspected};
+use cache_core::{EntryId, Headers, Inspected};
 
 use super::encoding;
 use crate::output::human::{bytes, count, duration, maybe_duration};
 use crate::output::secrets::{self, MASK};
 use crate::output::style::Style;
-use crate::output::{human, safe};
+use crate::output::{human, safe, shown_key};
 
 /// What is shown, and how much of it.
 pub(super) struct Shown<'a> {
@@ -48,14 +48,19 @@ impl Shown<'_> {
                     fact.ttl.map_or_else(|| "never expires".to_owned(), |ttl| format!("expires in {}", duration(ttl)));
                 let size = fact.bytes.map_or_else(String::new, |size| format!(", {}", bytes(size)));
                 let facts = style.dim(&format!("{}, {ttl}{size}", safe::line(&fact.kind)));
-                writeln!(out, "  {}  {facts}", safe::bytes(&fact.key))?;
+                writeln!(out, "  {}  {facts}", self.key(&fact.key))?;
             }
         }
         if let Some(stored) = self.body {
             writeln!(out, "\n{}", style.bold("Body"))?;
-            out.push_str(&readable(&body::decoded(stored, encoding(self.found))));
+            out.push_str(&readable(&body::decoded(stored, encoding(self.found)), self.reveal));
         }
         Ok(())
+    }
+
+    /// A Redis key, with its secrets if they are to be revealed.
+    fn key(&self, key: &[u8]) -> String {
+        if self.reveal { safe::bytes(key).into_owned() } else { shown_key(key) }
     }
 
     fn write_summary(&self, out: &mut String, style: Style) -> Result {
@@ -70,8 +75,11 @@ impl Shown<'_> {
                 fact("title", &safe::line(title))?;
             }
         }
-        fact("id", &safe::bytes(entry.id.text().as_bytes()))?;
-        fact("key", &safe::bytes(&entry.id.redis_key()))?;
+        match &entry.id {
+            EntryId::Http(..) => fact("id", &entry.id.text())?,
+            EntryId::Key(key) => fact("id", &self.key(key))?,
+        }
+        fact("key", &self.key(&entry.id.redis_key()))?;
         if let Some(http) = &entry.http {
             fact("cache key", &safe::bytes(http.cache_key.as_bytes()))?;
         }
@@ -115,7 +123,12 @@ impl Shown<'_> {
         for (name, values) in headers.iter() {
             let is_hidden = !self.reveal && secrets::is_secret_name(name);
             for value in values {
-                let value = if is_hidden { MASK.into() } else { safe::line(value) };
+                let value = match (is_hidden, self.reveal) {
+                    (true, _) => MASK.into(),
+                    (_, true) => safe::line(value),
+                    _ => secrets::field(value).into_owned().into(),
+                };
+                let value = safe::line(&value);
                 writeln!(out, "  {} {value}", style.dim(&format!("{}:", safe::line(name))))?;
             }
         }
@@ -124,9 +137,14 @@ impl Shown<'_> {
 }
 
 /// A body as text: JSON laid out, other text as it is, harmless either way; binary only named.
-pub(super) fn readable(decoded: &[u8]) -> String {
+pub(super) fn readable(decoded: &[u8], reveal: bool) -> String {
     let text = match (serde_json::from_slice::<serde_json::Value>(decoded), std::str::from_utf8(decoded)) {
-        (Ok(json), _) => serde_json::to_string_pretty(&json).unwrap_or_default(),
+        (Ok(mut json), _) => {
+            if !reveal {
+                secrets::mask_members(&mut json);
+            }
+            serde_json::to_string_pretty(&json).unwrap_or_default()
+        }
         (Err(_), Ok(text)) => text.to_owned(),
         (Err(_), Err(_)) => {
             return format!("{} that are no text; --raw writes them to a pipe\n", bytes(decoded.len() as u64));
@@ -146,8 +164,8 @@ mod tests {
 
     #[test]
     fn a_body_cannot_move_the_terminal() {
-        assert_eq!(readable(b"a\x1b[2J\r\nb"), "a␛[2J\nb\n");
-        assert_eq!(readable(br#"{"a":[1]}"#), "{\n  \"a\": [\n    1\n  ]\n}\n");
-        assert_eq!(readable(b"\xff\xfe"), "2 B that are no text; --raw writes them to a pipe\n");
+        assert_eq!(readable(b"a\x1b[2J\r\nb", false), "a␛[2J\nb\n");
+        assert_eq!(readable(br#"{"a":[1]}"#, false), "{\n  \"a\": [\n    1\n  ]\n}\n");
+        assert_eq!(readable(b"\xff\xfe", false), "2 B that are no text; --raw writes them to a pipe\n");
     }
 }
