@@ -179,7 +179,7 @@ pub struct ShowArgs {
     /// The body alone, with its content coding undone and nothing hidden
     #[arg(long, conflicts_with_all = ["raw", "json"])]
     pub body: bool,
-    /// The body alone, byte by byte as stored
+    /// The body alone, byte by byte as stored; not to a terminal
     #[arg(long, conflicts_with = "json")]
     pub raw: bool,
     /// Show authorisations, cookies, tokens and passwords too

@@ -18,6 +18,11 @@ use crate::output::{self, safe};
 
 /// Runs the command.
 pub(super) async fn run(session: &Session, args: &ShowArgs) -> anyhow::Result<Exit> {
+    if args.raw && stdout().is_terminal() {
+        let message = "--raw writes what is stored byte by byte, and a terminal would obey some of it: send it through a \
+                       pipe or into a file, or take --body, which is harmless";
+        return Err(Refused(message.to_owned()).into());
+    }
     let cache = session.open_to_read().await?;
     let Some(found) = find::entry(&*cache.store, args.entry.as_encoded_bytes()).await? else {
         session.note("nothing matched: `animecache ls` lists ids, keys and URLs");

@@ -56,6 +56,17 @@ fn only_a_yes_flushes() {
 }
 
 #[test]
+fn bytes_that_a_terminal_would_obey_are_not_written_to_it() {
+    let (program, mut redis) = empty();
+    cmd("SET").arg("result_cache:p:1").arg("\x1b]52;c;aGk=\x07").exec(&mut redis).unwrap();
+    let (status, screen) = run(&program, &["show", "result_cache:p:1", "--raw"], "pipe", "");
+    assert_eq!(status.exit_code(), 2, "{screen}");
+    assert!(!screen.contains("52;c"), "{screen}");
+    let piped = program.command().args(["show", "result_cache:p:1", "--raw"]).output().unwrap();
+    assert_eq!(piped.stdout, b"\x1b]52;c;aGk=\x07");
+}
+
+#[test]
 fn ctrl_c_is_an_answer_too_and_leaves_no_demo_behind() {
     let (program, mut redis) = pipeline();
     for change in [&["flush"][..], &["ttl", "--persist"]] {
