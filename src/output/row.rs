@@ -61,21 +61,33 @@ pub struct ResultRow<'a> {
     problem: Option<&'a str>,
 }
 
-/// What is known of an entry or key that cannot be read.
+/// What is known of an HTTP entry that cannot be read, or of a part of one, in the fields of those that can.
 #[derive(Serialize)]
 pub struct UnreadableRow<'a> {
     kind: &'static str,
     id: Id<'a>,
     key: Id<'a>,
     layout: &'static str,
+    cache_key: Unknown,
     service: &'static str,
     state: &'static str,
+    method: Unknown,
+    url: Unknown,
+    status: Unknown,
     size: u64,
     created_at: Option<f64>,
     age: Option<f64>,
     ttl: Option<f64>,
+    last_used: Option<f64>,
+    freshness_lifetime: Unknown,
+    fresh: Unknown,
+    content_type: Unknown,
+    title: Unknown,
     problem: Option<&'a str>,
 }
+
+/// Nobody can tell: `null`.
+type Unknown = ();
 
 /// An id or key that is text or, in a foreign key under our prefix, any bytes.
 #[derive(Serialize)]
@@ -160,12 +172,21 @@ impl<'a> UnreadableRow<'a> {
             id,
             key,
             layout: layout(&entry.id, backend),
+            cache_key: (),
             service: entry.service.name(),
             state: entry.state.name(),
+            method: (),
+            url: (),
+            status: (),
             size: entry.size,
             created_at: entry.created_at,
             age: entry.age(now),
             ttl: entry.ttl(now),
+            last_used: entry.last_used,
+            freshness_lifetime: (),
+            fresh: (),
+            content_type: (),
+            title: (),
             problem: entry.problem.as_deref(),
         }
     }

@@ -104,6 +104,15 @@ fn what_cannot_be_read_is_listed_and_flushed_without_its_neighbours() {
         assert!(!rows[broken]["problem"].as_str().unwrap().is_empty());
     }
     assert_eq!(rows.values().filter(|row| row["state"] == "live").count(), 11 + 10);
+    // What nobody can tell of them is null, and not left out.
+    let fields = |row: &serde_json::Value| {
+        row.as_object().unwrap().keys().filter(|name| *name != "problem").cloned().collect::<Vec<_>>()
+    };
+    let whole = rows.values().find(|row| row["kind"] == "http" && row["state"] == "live").unwrap();
+    for broken in [id, cut] {
+        assert_eq!(fields(&rows[broken]), fields(whole));
+        assert!(rows[broken]["url"].is_null());
+    }
     let shown = program.run(&["show", cut]);
     assert_eq!(shown.code, Some(0), "{}", shown.err);
     assert!(shown.out.contains("corrupt"), "{}", shown.out);
