@@ -8,6 +8,7 @@ pub mod row;
 pub mod safe;
 pub mod secrets;
 pub mod style;
+pub mod terminal;
 
 use std::io::{BufWriter, StdoutLock, Write as _, stderr, stdout};
 

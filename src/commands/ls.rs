@@ -1,7 +1,7 @@
 //! `ls`: one line an entry, written as the pages arrive.
 
 use std::cmp::Ordering;
-use std::io::{IsTerminal as _, Write as _, stdout};
+use std::io::Write as _;
 use std::sync::Arc;
 
 use cache_core::admin::select::select;
@@ -12,7 +12,7 @@ use super::Session;
 use crate::args::{LsArgs, SortBy};
 use crate::exit::Exit;
 use crate::output::row::Row;
-use crate::output::{self, Out, human, json, safe, secrets};
+use crate::output::{self, Out, human, json, safe, secrets, terminal};
 
 /// Below this many columns the id does not fit beside the URL; `show` takes the URL as well.
 const WIDE: usize = 120;
@@ -88,9 +88,7 @@ struct List<'a> {
 
 impl<'a> List<'a> {
     fn new(session: &'a Session, backend: BackendKind, reveal: bool) -> Self {
-        let columns =
-            stdout().is_terminal().then(|| crossterm::terminal::size().map_or(80, |(columns, _)| usize::from(columns)));
-        Self { session, backend, out: output::out(), reveal, line: Vec::new(), columns, written: 0 }
+        Self { session, backend, out: output::out(), reveal, line: Vec::new(), columns: terminal::columns(), written: 0 }
     }
 
     fn write<'e>(&mut self, entries: impl Iterator<Item = &'e Summary>) -> anyhow::Result<()> {

@@ -4,7 +4,7 @@
 
 mod report;
 
-use std::io::{IsTerminal as _, Write as _, stderr, stdin, stdout};
+use std::io::{IsTerminal as _, Write as _, stderr, stdin};
 use std::time::Duration;
 
 use cache_core::{Error, Event, Events, Inspect, Sample, Seen, Source, WhenUnreachable, clock};
@@ -16,7 +16,7 @@ use crate::args::WatchArgs;
 use crate::exit::{Exit, Refused, chain};
 use crate::output::event::{Row, service, what};
 use crate::output::human::duration;
-use crate::output::{self, Out, human, json, safe};
+use crate::output::{self, Out, human, json, safe, terminal};
 
 /// `MONITOR` halves what a server can do: it is asked for this long, unless said otherwise.
 const WINDOW: Duration = Duration::from_secs(10);
@@ -47,15 +47,8 @@ pub(super) async fn run(session: &Session, args: &WatchArgs) -> anyhow::Result<E
         }
     };
     announce(session, args, &events);
-    let mut watch = Watch {
-        session,
-        args,
-        out: output::out(),
-        columns: stdout()
-            .is_terminal()
-            .then(|| crossterm::terminal::size().map_or(80, |(columns, _)| usize::from(columns))),
-        sample: Sample::default(),
-    };
+    let mut watch =
+        Watch { session, args, out: output::out(), columns: terminal::columns(), sample: Sample::default() };
     watch.run(events, &mut signals).await
 }
 

@@ -12,7 +12,18 @@ const CTRL_C: &str = "\x03";
 
 /// Runs the program on a terminal; types `typed` as soon as `awaited` is on the screen.
 fn run(program: &Program, arguments: &[&str], awaited: &str, typed: &str) -> (ExitStatus, String) {
-    let size = PtySize { rows: 24, cols: 100, pixel_width: 0, pixel_height: 0 };
+    run_on((100, &[]), program, arguments, awaited, typed)
+}
+
+/// As [`run`], on a terminal of so many columns and with these variables.
+fn run_on(
+    (cols, variables): (u16, &[(&str, &str)]),
+    program: &Program,
+    arguments: &[&str],
+    awaited: &str,
+    typed: &str,
+) -> (ExitStatus, String) {
+    let size = PtySize { rows: 24, cols, pixel_width: 0, pixel_height: 0 };
     let terminal = native_pty_system().openpty(size).unwrap();
     let mut command = CommandBuilder::new(Program::path());
     command.args(arguments);
@@ -20,6 +31,11 @@ fn run(program: &Program, arguments: &[&str], awaited: &str, typed: &str) -> (Ex
     command.env("REDIS_CACHE_URL", program.url());
     command.env("TERM", "xterm-256color");
     command.env("TMPDIR", program.directory.path());
+    command.env_remove("COLUMNS");
+    command.env_remove("NO_COLOR");
+    for (name, value) in variables {
+        command.env(name, value);
+    }
     let mut process = terminal.slave.spawn_command(command).unwrap();
     // With our own end open, the reader would never see the end of the output.
     drop(terminal.slave);
@@ -64,6 +80,16 @@ fn bytes_that_a_terminal_would_obey_are_not_written_to_it() {
     assert!(!screen.contains("52;c"), "{screen}");
     let piped = program.command().args(["show", "result_cache:p:1", "--raw"]).output().unwrap();
     assert_eq!(piped.stdout, b"\x1b]52;c;aGk=\x07");
+}
+
+#[test]
+fn a_terminal_that_does_not_know_its_width_is_one_of_80_columns_or_what_is_set() {
+    let (program, _redis) = pipeline();
+    for (variables, columns) in [(&[][..], 80), (&[("COLUMNS", "60")], 60), (&[("COLUMNS", "wide")], 80)] {
+        let (_, screen) = run_on((0, variables), &program, &["ls", "--color", "never"], "SERVICE", "");
+        let widest = screen.lines().map(|line| line.chars().count()).max();
+        assert_eq!(widest, Some(columns), "{screen}");
+    }
 }
 
 #[test]

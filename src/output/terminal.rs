@@ -1,0 +1,15 @@
+//! What the terminal can show.
+
+use std::io::{IsTerminal as _, stdout};
+
+/// Columns of the terminal that standard output is; `None`: it is none, and nothing is cut off.
+pub fn columns() -> Option<usize> {
+    if !stdout().is_terminal() {
+        return None;
+    }
+    // One that does not know its size says 0.
+    let known = |columns: &usize| *columns > 0;
+    let told = crossterm::terminal::size().ok().map(|(columns, _)| usize::from(columns)).filter(known);
+    let set = || std::env::var("COLUMNS").ok()?.parse().ok().filter(known);
+    Some(told.or_else(set).unwrap_or(80))
+}
