@@ -10,7 +10,7 @@ use std::time::Duration;
 use cache_core::Service;
 use cache_core::counters::Window;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 pub use self::enriching::{EnrichArgs, IdArgs, IndexRange, ServiceArgs, WarmArgs};
@@ -24,6 +24,30 @@ pub struct Cli {
     pub global: Global,
     #[command(subcommand)]
     pub command: Command,
+}
+
+impl Cli {
+    /// What was typed; ends the program where that is wrong, or asks for help.
+    pub fn typed() -> Self {
+        let arguments: Vec<OsString> = std::env::args_os().collect();
+        let mut command = Self::command().color(color_of_help(&arguments));
+        let mut matches = command.clone().get_matches_from(arguments);
+        Self::from_arg_matches_mut(&mut matches).unwrap_or_else(|error| error.format(&mut command).exit())
+    }
+}
+
+/// What `--color` says, as far as that can be told of arguments that may be wrong: what is wrong with them is told in
+/// the colours that were asked for.
+fn color_of_help(arguments: &[OsString]) -> clap::ColorChoice {
+    let mut given = arguments.iter().enumerate().filter_map(|(at, argument)| match argument.to_str()? {
+        "--color" => arguments.get(at + 1)?.to_str(),
+        argument => argument.strip_prefix("--color="),
+    });
+    match given.next_back() {
+        Some("never") => clap::ColorChoice::Never,
+        Some("always") => clap::ColorChoice::Always,
+        _ => clap::ColorChoice::Auto,
+    }
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 fault, 2 usage or refused, 3 nothing matched, \
@@ -74,7 +98,7 @@ pub struct Global {
 /// When to colour.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum ColorChoice {
-    /// On a terminal, unless `NO_COLOR` is set
+    /// On a terminal, unless `NO_COLOR` is set or `TERM` is `dumb`
     #[default]
     Auto,
     /// Always
@@ -286,7 +310,6 @@ fn pace(text: &str) -> Result<f64, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory as _;
 
     #[test]
     fn the_command_line_is_consistent() {

@@ -1,20 +1,19 @@
 //! Parses, loads the configuration, runs the command, prints the error chain, sets the exit code.
 
-use std::io::{IsTerminal as _, stderr};
+use std::io::stderr;
 use std::process::ExitCode;
 
-use animecache::args::Cli;
+use animecache::args::{Cli, Global};
 use animecache::exit::{self, Exit};
-use animecache::output::{self, safe};
-use clap::Parser as _;
+use animecache::output::{self, safe, style};
 use tracing_subscriber::EnvFilter;
 
 /// The commands wait for one server most of the time; the second thread keeps Ctrl-C and progress alive.
 const THREADS: usize = 2;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    log_to_stderr(cli.global.verbose);
+    let cli = Cli::typed();
+    log_to_stderr(&cli.global);
     let outcome = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(THREADS)
         .enable_all()
@@ -29,8 +28,8 @@ fn main() -> ExitCode {
     outcome.unwrap_or_else(|error| report(&error)).into()
 }
 
-fn log_to_stderr(verbosity: u8) {
-    let level = match verbosity {
+fn log_to_stderr(global: &Global) {
+    let level = match global.verbose {
         0 => return,
         1 => "info",
         2 => "debug",
@@ -38,7 +37,8 @@ fn log_to_stderr(verbosity: u8) {
     };
     // Drivers may log what they send, passwords included.
     let ours = EnvFilter::new(format!("animecache={level},cache_core={level}"));
-    tracing_subscriber::fmt().with_env_filter(ours).with_ansi(stderr().is_terminal()).with_writer(stderr).init();
+    let is_coloured = style::is_wanted(global.color, &stderr());
+    tracing_subscriber::fmt().with_env_filter(ours).with_ansi(is_coloured).with_writer(stderr).init();
 }
 
 fn report(error: &anyhow::Error) -> Exit {

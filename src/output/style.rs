@@ -1,6 +1,6 @@
 //! A few colours, where they are wanted and can be shown.
 
-use std::io::IsTerminal as _;
+use std::io::IsTerminal;
 
 use crate::args::ColorChoice;
 
@@ -11,16 +11,9 @@ pub struct Style {
 }
 
 impl Style {
-    /// What the flag, `NO_COLOR` and standard output say together.
+    /// What the flag, the environment and standard output say together.
     pub fn new(choice: ColorChoice) -> Self {
-        let is_on = match choice {
-            ColorChoice::Always => true,
-            ColorChoice::Never => false,
-            ColorChoice::Auto => {
-                std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) && std::io::stdout().is_terminal()
-            }
-        };
-        Self { is_on }
+        Self { is_on: is_wanted(choice, &std::io::stdout()) }
     }
 
     /// Headings and names.
@@ -50,5 +43,18 @@ impl Style {
 
     fn paint(self, code: &str, text: &str) -> String {
         if self.is_on { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+}
+
+/// Whether to colour what is written there.
+pub fn is_wanted(choice: ColorChoice, out: &impl IsTerminal) -> bool {
+    match choice {
+        ColorChoice::Always => true,
+        ColorChoice::Never => false,
+        ColorChoice::Auto => {
+            let is_refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+            let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+            !is_refused && !is_dumb && out.is_terminal()
+        }
     }
 }

@@ -93,6 +93,22 @@ fn a_terminal_that_does_not_know_its_width_is_one_of_80_columns_or_what_is_set()
 }
 
 #[test]
+fn colours_are_left_out_where_they_are_not_wanted() {
+    let (program, _redis) = pipeline();
+    let dumb = (100, &[("TERM", "dumb")][..]);
+    for (terminal, arguments, awaited) in [
+        (dumb, &["stats"][..], "entries"),
+        ((100, &[]), &["--color", "never", "stats"], "entries"),
+        ((100, &[]), &["--color", "never", "lss"], "unrecognized"),
+        ((100, &[]), &["lss", "--color=never"], "unrecognized"),
+    ] {
+        let (_, screen) = run_on(terminal, &program, arguments, awaited, "");
+        assert!(!screen.contains('\x1b'), "{arguments:?} {screen:?}");
+    }
+    assert!(run(&program, &["stats"], "entries", "").1.contains('\x1b'));
+}
+
+#[test]
 fn ctrl_c_is_an_answer_too_and_leaves_no_demo_behind() {
     let (program, mut redis) = pipeline();
     for change in [&["flush"][..], &["ttl", "--persist"]] {
