@@ -14,7 +14,7 @@ use crate::args::ConsentArgs;
 use crate::exit::{Exit, Refused, chain};
 use crate::output::human::{bytes, count, duration};
 use crate::output::style::Style;
-use crate::output::{self, safe};
+use crate::output::{self, human, safe};
 use crate::selectors::Selectors;
 
 /// Refuses what cannot be meant or agreed to, before anything is opened.
@@ -96,9 +96,9 @@ impl Ending<'_> {
     /// Says what went wrong, and what that means for the exit code.
     pub(super) fn exit(&self, session: &Session) -> Exit {
         if let Some(error) = self.error {
-            let (failed, total, reason) = (count(self.failed), count(self.total), chain(error));
+            let (failed, total, reason) = (count(self.failed), human::entries(self.total), chain(error));
             let reason = safe::line(&reason);
-            output::tell(&format!("animecache: {failed} of {total} entries could not be {}: {reason}", self.verb));
+            output::tell(&format!("animecache: {failed} of {total} could not be {}: {reason}", self.verb));
             return if self.done == 0 { Exit::Fault } else { Exit::Partial };
         }
         if self.is_interrupted {
@@ -121,9 +121,9 @@ fn write_plan(out: &mut String, plan: &Plan, style: Style) -> std::fmt::Result {
     let entries = plan.targets.len() as u64;
     writeln!(
         out,
-        "{} entries, {} keys, {} in {}",
-        style.bold(&count(entries)),
-        count(plan.keys),
+        "{}, {}, {} in {}",
+        style.bold(&human::entries(entries)),
+        human::keys(plan.keys),
         bytes(plan.bytes),
         safe::line(&plan.backend.to_string())
     )?;

@@ -9,7 +9,7 @@ use super::Session;
 use super::consent::{self, Ending, Matched, OfService};
 use crate::args::FlushArgs;
 use crate::exit::Exit;
-use crate::output::progress::Bar;
+use crate::output::progress::{Bar, Unit};
 use crate::output::{self, human, safe};
 
 /// Runs the command.
@@ -19,7 +19,7 @@ pub(super) async fn run(session: &Session, args: &FlushArgs) -> anyhow::Result<E
     let cache = session.open_to_change().await?;
     let stop = consent::stop_on_interrupt();
     let plan = {
-        let bar = Bar::new("Planning", "keys", session.global.quiet);
+        let bar = Bar::new("Planning", Unit::Keys, session.global.quiet);
         let progress = |progress| bar.show(progress, "matched");
         flush::plan(&cache.store, &args.selectors.filter(), args.consent.limit, &stop, progress).await?
     };
@@ -38,15 +38,15 @@ pub(super) async fn run(session: &Session, args: &FlushArgs) -> anyhow::Result<E
     }
     if !args.consent.yes {
         output::tell(consent::text(&plan, session.style).trim_end());
-        let entries = human::count(plan.targets.len() as u64);
-        let question = format!("Flush these {entries} entries from {}?", plan.backend);
+        let entries = human::entries(plan.targets.len() as u64);
+        let question = format!("Flush {entries} from {}?", plan.backend);
         if let Some(exit) = consent::refusal(&question).await? {
             session.note("Nothing was flushed");
             return Ok(exit);
         }
     }
     let report = {
-        let bar = Bar::new("Flushing", "entries", session.global.quiet);
+        let bar = Bar::new("Flushing", Unit::Entries, session.global.quiet);
         flush::execute(&cache.store, &plan, &stop, |progress| bar.show(progress, "gone")).await
     };
     if session.global.json {
@@ -54,10 +54,10 @@ pub(super) async fn run(session: &Session, args: &FlushArgs) -> anyhow::Result<E
     } else {
         let removed = report.removed;
         let seconds = started.elapsed().as_secs_f64();
-        let (entries, keys) = (human::count(removed.entries), human::count(removed.keys));
+        let (entries, keys) = (human::entries(removed.entries), human::keys(removed.keys));
         let backend = plan.backend.to_string();
         let backend = safe::line(&backend);
-        let text = format!("Flushed {entries} entries ({keys} keys) from {backend} in {seconds:.2} s\n");
+        let text = format!("Flushed {entries} ({keys}) from {backend} in {seconds:.2} s\n");
         output::write(text.as_bytes())?;
     }
     let ending = Ending {

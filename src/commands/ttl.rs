@@ -15,7 +15,7 @@ use super::Session;
 use super::consent::{self, Ending, Matched, OfService};
 use crate::args::{TtlArgs, TtlChange};
 use crate::exit::Exit;
-use crate::output::progress::Bar;
+use crate::output::progress::{Bar, Unit};
 use crate::output::{self, human, safe};
 
 /// Runs the command.
@@ -27,7 +27,7 @@ pub(super) async fn run(session: &Session, args: &TtlArgs) -> anyhow::Result<Exi
     let limit = args.consent.limit.unwrap_or(usize::MAX);
     let mut entries: Vec<Summary> = Vec::new();
     {
-        let bar = Bar::new("Planning", "keys", session.global.quiet);
+        let bar = Bar::new("Planning", Unit::Keys, session.global.quiet);
         let mut pages = std::pin::pin!(select(Arc::clone(&cache.store), args.selectors.filter()).await?);
         while entries.len() < limit
             && let Some(page) = pages.try_next().await?
@@ -61,8 +61,8 @@ pub(super) async fn run(session: &Session, args: &TtlArgs) -> anyhow::Result<Exi
     }
     if !args.consent.yes {
         output::tell(consent::text(&plan, session.style).trim_end());
-        let matched = human::count(entries.len() as u64);
-        let question = format!("{} these {matched} entries of {}?", verb(args.change), plan.backend);
+        let matched = human::entries(entries.len() as u64);
+        let question = format!("{} {matched} of {}?", verb(args.change), plan.backend);
         if let Some(exit) = consent::refusal(&question).await? {
             session.note("Nothing was changed");
             return Ok(exit);
@@ -70,16 +70,16 @@ pub(super) async fn run(session: &Session, args: &TtlArgs) -> anyhow::Result<Exi
     }
     let targets: Vec<_> = entries.iter().map(|entry| (entry.id.clone(), entry.expires_at)).collect();
     let report = {
-        let bar = Bar::new("Changing", "entries", session.global.quiet);
+        let bar = Bar::new("Changing", Unit::Entries, session.global.quiet);
         let progress = |progress| bar.show(progress, "changed");
         ttl::change(&cache.store, &plan.backend, &targets, change(args.change), &stop, progress).await
     };
     if session.global.json {
         output::write_json(&answer(&report))?;
     } else {
-        let changed = human::count(report.changed);
+        let changed = human::entries(report.changed);
         let backend = plan.backend.to_string();
-        output::write(format!("Changed {changed} entries of {}\n", safe::line(&backend)).as_bytes())?;
+        output::write(format!("Changed {changed} of {}\n", safe::line(&backend)).as_bytes())?;
     }
     let ending = Ending {
         verb: "changed",

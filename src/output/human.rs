@@ -33,6 +33,16 @@ pub fn count(number: u64) -> String {
     out
 }
 
+/// `1 entry`, `1,234 entries`.
+pub fn entries(number: u64) -> String {
+    format!("{} {}", count(number), if number == 1 { "entry" } else { "entries" })
+}
+
+/// `1 key`, `1,234 keys`.
+pub fn keys(number: u64) -> String {
+    format!("{} {}", count(number), if number == 1 { "key" } else { "keys" })
+}
+
 /// A number, or a dash where it is not known.
 pub fn maybe_count(number: Option<u64>) -> String {
     number.map_or_else(|| "-".to_owned(), count)

@@ -1,44 +1,109 @@
 //! How far long work has come, on standard error, where that is a terminal.
 
 use std::io::IsTerminal as _;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use cache_core::admin::flush::Progress;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::human;
+
 /// Redrawn at most so often a second.
 const FRAMES: u8 = 10;
 
+/// What the work counts.
+#[derive(Clone, Copy, Debug)]
+pub enum Unit {
+    /// Keys of a whole database, of which there are about so many.
+    Keys,
+    /// Entries that were planned, all of which are known.
+    Entries,
+}
+
 /// A line that shows how far the work has come.
-pub struct Bar(ProgressBar);
+pub struct Bar {
+    verb: &'static str,
+    unit: Unit,
+    is_visible: bool,
+    /// There is nothing to show before the work knows how much there is to do.
+    line: OnceLock<ProgressBar>,
+}
 
 impl Bar {
-    /// A line for work called `verb` that counts `unit`; invisible in a pipe or when `quiet`.
-    pub fn new(verb: &'static str, unit: &str, quiet: bool) -> Self {
-        let is_visible = !quiet && std::io::stderr().is_terminal();
-        let target = if is_visible { ProgressDrawTarget::stderr_with_hz(FRAMES) } else { ProgressDrawTarget::hidden() };
-        let bar = ProgressBar::with_draw_target(Some(0), target);
-        let template = format!(
-            "{{prefix}} {{wide_bar:.dim}} {{human_pos}} of ~{{human_len}} {unit}, {{msg}}, {{per_sec}}, {{eta}} left"
-        );
-        if let Ok(style) = ProgressStyle::with_template(&template) {
-            bar.set_style(style);
-        }
-        bar.set_prefix(verb);
-        bar.enable_steady_tick(Duration::from_millis(200));
-        Self(bar)
+    /// A line for work called `verb`; invisible in a pipe or when `quiet`.
+    pub fn new(verb: &'static str, unit: Unit, quiet: bool) -> Self {
+        Self { verb, unit, is_visible: !quiet && std::io::stderr().is_terminal(), line: OnceLock::new() }
     }
 
     /// Shows where the work stands.
     pub fn show(&self, progress: Progress, what: &str) {
-        self.0.set_length(progress.total.max(progress.done));
-        self.0.set_position(progress.done);
-        self.0.set_message(format!("{} {what}", super::human::count(progress.entries)));
+        let total = progress.total.max(progress.done);
+        if !self.is_visible || total == 0 {
+            return;
+        }
+        let line = self.line.get_or_init(|| self.line(text(self.unit, progress, what, None)));
+        line.set_length(total);
+        line.set_position(progress.done);
+        let speed = Speed { a_second: line.per_sec(), left: line.eta() };
+        line.set_message(text(self.unit, progress, what, Some(&speed)));
+    }
+
+    fn line(&self, text: String) -> ProgressBar {
+        let target = ProgressDrawTarget::stderr_with_hz(FRAMES);
+        let line = ProgressBar::with_draw_target(None, target).with_message(text);
+        if let Ok(style) = ProgressStyle::with_template("{prefix} {wide_bar:.dim} {msg}") {
+            line.set_style(style);
+        }
+        line.set_prefix(self.verb);
+        line
+    }
+}
+
+/// How fast the work goes.
+struct Speed {
+    a_second: f64,
+    left: Duration,
+}
+
+/// As long as nothing is known of the speed, nothing is said of it.
+fn text(unit: Unit, progress: Progress, what: &str, speed: Option<&Speed>) -> String {
+    let (done, total) = (human::count(progress.done), progress.total.max(progress.done));
+    let total = match unit {
+        Unit::Keys => format!("~{}", human::keys(total)),
+        Unit::Entries => human::entries(total),
+    };
+    let text = format!("{done} of {total}, {} {what}", human::count(progress.entries));
+    match speed.filter(|speed| speed.a_second >= 1.0) {
+        None => text,
+        Some(Speed { a_second, left }) => {
+            let (a_second, left) = (human::count(*a_second as u64), human::duration(left.as_secs_f64().ceil()));
+            format!("{text}, {a_second}/s, {left} left")
+        }
     }
 }
 
 impl Drop for Bar {
     fn drop(&mut self) {
-        self.0.finish_and_clear();
+        if let Some(line) = self.line.get() {
+            line.finish_and_clear();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_whole_and_an_estimate_is_called_one() {
+        let speed = Speed { a_second: 24_671.75, left: Duration::from_millis(1_200) };
+        let progress = Progress { done: 2_000, total: 52_000, entries: 1 };
+        assert_eq!(
+            text(Unit::Keys, progress, "matched", Some(&speed)),
+            "2,000 of ~52,000 keys, 1 matched, 24,671/s, 2s left"
+        );
+        let progress = Progress { done: 0, total: 1, entries: 0 };
+        assert_eq!(text(Unit::Entries, progress, "gone", None), "0 of 1 entry, 0 gone");
     }
 }

@@ -69,6 +69,9 @@ fn only_a_yes_flushes() {
     let (status, screen) = run(&program, &["flush", "--kind", "result"], "[y/N]", "y\n");
     assert_eq!(status.exit_code(), 0, "{screen}");
     assert_eq!(keys(&mut redis), 42);
+    let (_, screen) = run(&program, &["flush", "--url", "*/multi"], "[y/N]", "y\n");
+    assert!(screen.contains(", 3 keys") && screen.contains("Flushed 1 entry (3 keys)"), "{screen}");
+    assert!(!screen.contains("~0 keys") && !screen.contains(", ,"), "{screen}");
 }
 
 #[test]
