@@ -90,7 +90,7 @@ pub struct Global {
     /// Tell on stderr what is done (-vv: more, -vvv: everything)
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
-    /// Write nothing to stderr but errors
+    /// Write nothing to stderr but errors, and that SQLite stands in for Redis
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
 }

@@ -115,7 +115,9 @@ impl Session {
         self.check_settings()?;
         let Opened { store, fallback } = cache_core::open(config, options).await.context(CannotOpen)?;
         if let Some(error) = &fallback {
-            self.note(&format!("Redis connection failed: {}. Falling back to SQLite", exit::chain(error)));
+            // Even who wants it quiet must know which cache he is told of.
+            let reason = exit::chain(error);
+            output::tell(&safe::line(&format!("Redis connection failed: {reason}. Falling back to SQLite")));
         }
         Ok(Cache { store, is_fallback: fallback.is_some(), _demo: None })
     }

@@ -30,6 +30,11 @@ fn reading_falls_back_to_sqlite_and_changing_does_not() {
     assert!(stats.err.starts_with("Redis connection failed: "), "{}", stats.err);
     assert!(stats.err.ends_with(". Falling back to SQLite\n"), "{}", stats.err);
     assert_eq!(stats.json()["backend"]["fallback"], true);
+    assert_eq!(stats.json()["backend"]["memory_bytes"], 0);
+    assert!(program.run(&["stats"]).out.contains("there is no such file yet"));
+    let quiet = program.run(&["ls", "-q"]);
+    assert_eq!(quiet.code, Some(3));
+    assert!(quiet.err.ends_with(". Falling back to SQLite\n"), "{}", quiet.err);
     for arguments in
         [&["stats", "--no-fallback"][..], &["flush", "--all", "--yes"], &["ttl", "--all", "--persist", "--yes"]]
     {

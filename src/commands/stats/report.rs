@@ -1,10 +1,11 @@
 //! What `stats` tells, in the fields and the order of the contract.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use cache_core::admin::stats::{ServiceTally, Tally};
 use cache_core::counters::{Counted, Counts, Scope, Window};
-use cache_core::{Info, Kind, Service, clock};
+use cache_core::{BackendKind, Info, Kind, Service, clock};
 use serde::Serialize;
 
 use super::Cache;
@@ -44,6 +45,9 @@ pub(super) struct BackendReport {
     pub(super) version: String,
     pub(super) fallback: bool,
     pub(super) memory_bytes: u64,
+    /// A SQLite file that stands in may not have been made yet.
+    #[serde(skip)]
+    pub(super) is_there: bool,
 }
 
 #[derive(Serialize)]
@@ -119,6 +123,7 @@ impl Report {
 
     fn new(cache: &Cache, tally: &Tally, info: Info, counted: Counted, window: Window, now: f64) -> Self {
         let backend = cache.store.backend();
+        let is_there = backend.kind != BackendKind::Sqlite || Path::new(&*backend.location).exists();
         let scopes = counted.within(window, now);
         // What the server counts is every read of a key, and in a cache that is looked at more than it is used most of
         // them are our own: that is no rate of the cache.
@@ -130,7 +135,8 @@ impl Report {
                 location: backend.location.to_string(),
                 version: info.version,
                 fallback: cache.is_fallback,
-                memory_bytes: info.memory_bytes,
+                memory_bytes: if is_there { info.memory_bytes } else { 0 },
+                is_there,
             },
             entries: Entries {
                 http: tally.http,

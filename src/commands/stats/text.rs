@@ -23,11 +23,8 @@ fn write(out: &mut String, report: &Report, style: Style) -> std::fmt::Result {
     let backend = &report.backend;
     let name = if backend.kind == "redis" { "Redis" } else { "SQLite" };
     write!(out, "{} {}", style.bold(name), safe::line(&backend.location))?;
-    write!(
-        out,
-        "{}",
-        style.dim(&format!("  version {}, {}", safe::line(&backend.version), bytes(backend.memory_bytes)))
-    )?;
+    let size = if backend.is_there { bytes(backend.memory_bytes) } else { "there is no such file yet".to_owned() };
+    write!(out, "{}", style.dim(&format!("  version {}, {size}", safe::line(&backend.version))))?;
     let stands_in = if backend.fallback { style.warn("  (Redis cannot be reached)") } else { String::new() };
     writeln!(out, "{stands_in}\n")?;
 
