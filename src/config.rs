@@ -73,6 +73,10 @@ struct Layer {
 impl Settings {
     /// Reads every layer. Fails where a file that was named is not there or no file can be read.
     pub fn load(global: &Global) -> anyhow::Result<Self> {
+        // Not by clap: either may stand before the command and the other behind it.
+        if global.redis.is_some() && global.sqlite.is_some() {
+            return Err(Refused("--redis and --sqlite name two caches: give one of them".to_owned()).into());
+        }
         let environment = Layer {
             values: Config::names().filter_map(|name| Some((name.clone(), std::env::var(name).ok()?))).collect(),
             origin: Origin::Environment,
@@ -159,7 +163,7 @@ fn flags(global: &Global) -> Vec<Layer> {
         origin: Origin::Flag(flag),
     };
     let mut layers = Vec::new();
-    // Who names a place wants it used: with both, Redis first and this SQLite file to fall back to.
+    // Who names a place wants it used.
     if let Some(path) = &global.sqlite {
         layers.push(one("--sqlite", "HTTP_CACHE_DIR", &path.to_string_lossy()));
         layers.push(one("--sqlite", "HTTP_CACHE_STORAGE", "sqlite"));

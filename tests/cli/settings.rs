@@ -133,3 +133,16 @@ fn the_example_file_is_one_that_can_be_used() {
     let found = report["settings"].as_array().unwrap().iter().find(|setting| setting["name"] == url).unwrap().clone();
     assert_eq!(found["origin"], "profile staging");
 }
+
+#[test]
+fn two_caches_are_not_one() {
+    let program = Program::bare();
+    for arguments in [
+        &["stats", "--redis", "redis://localhost:1", "--sqlite", "x.db"][..],
+        &["--redis", "redis://localhost:1", "stats", "--sqlite", "x.db"],
+    ] {
+        let run = program.run(arguments);
+        assert_eq!(run.code, Some(2), "{}", run.err);
+        assert!(run.err.contains("--redis and --sqlite"), "{}", run.err);
+    }
+}
