@@ -38,10 +38,7 @@ pub(super) async fn run(session: &Session, args: &LsArgs) -> anyhow::Result<Exit
     }
     if let Some(by) = args.sort {
         let now = clock::now();
-        sorted.sort_by(|a, b| compare(a, b, by, now));
-        if args.reverse {
-            sorted.reverse();
-        }
+        sorted.sort_by(|a, b| compare(a, b, by, args.reverse, now));
         list.write(sorted.iter().take(left))?;
         list.out.flush()?;
     }
@@ -52,25 +49,33 @@ pub(super) async fn run(session: &Session, args: &LsArgs) -> anyhow::Result<Exit
     Ok(Exit::Done)
 }
 
-/// The order of two entries; what is not known comes last.
-fn compare(a: &Summary, b: &Summary, by: SortBy, now: f64) -> Ordering {
-    let number = |a: Option<f64>, b: Option<f64>| a.unwrap_or(f64::INFINITY).total_cmp(&b.unwrap_or(f64::INFINITY));
+/// The order of two entries; what is not known comes last, whichever end the list begins with.
+fn compare(a: &Summary, b: &Summary, by: SortBy, is_reversed: bool, now: f64) -> Ordering {
+    let turned = |order: Ordering| if is_reversed { order.reverse() } else { order };
+    let status = |entry: &Summary| entry.http.as_ref().map(|http| http.status);
+    // What never expires does so last.
+    let ttl = |entry: &Summary| entry.ttl(now).unwrap_or(f64::INFINITY);
     let by_value = match by {
         SortBy::Key => Ordering::Equal,
-        SortBy::Url => match (&a.http, &b.http) {
-            (Some(a), Some(b)) => a.url.cmp(&b.url),
-            (a, b) => b.is_some().cmp(&a.is_some()),
-        },
-        SortBy::Service => a.service.cmp(&b.service),
-        SortBy::Size => a.size.cmp(&b.size),
-        SortBy::Age => number(a.age(now), b.age(now)),
-        SortBy::Ttl => number(a.ttl(now), b.ttl(now)),
-        SortBy::Status => {
-            let status = |entry: &Summary| entry.http.as_ref().map_or(u16::MAX, |http| http.status);
-            status(a).cmp(&status(b))
-        }
+        SortBy::Url => known_first(url(a), url(b), |a, b| turned(a.cmp(b))),
+        SortBy::Service => turned(a.service.name().cmp(b.service.name())),
+        SortBy::Size => turned(a.size.cmp(&b.size)),
+        SortBy::Age => known_first(a.age(now), b.age(now), |a, b| turned(a.total_cmp(b))),
+        SortBy::Ttl => turned(ttl(a).total_cmp(&ttl(b))),
+        SortBy::Status => known_first(status(a), status(b), |a, b| turned(a.cmp(b))),
     };
-    by_value.then_with(|| a.id.redis_key().cmp(&b.id.redis_key()))
+    by_value.then_with(|| turned(a.id.redis_key().cmp(&b.id.redis_key())))
+}
+
+fn url(entry: &Summary) -> Option<&str> {
+    entry.http.as_ref().map(|http| &*http.url)
+}
+
+fn known_first<T>(a: Option<T>, b: Option<T>, compare: impl Fn(&T, &T) -> Ordering) -> Ordering {
+    match (a, b) {
+        (Some(a), Some(b)) => compare(&a, &b),
+        (a, b) => b.is_some().cmp(&a.is_some()),
+    }
 }
 
 /// The list being written.

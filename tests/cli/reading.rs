@@ -267,6 +267,20 @@ fn entries_are_sorted_limited_and_selected() {
     assert_eq!(sizes(&["--status", "2xx", "--url", "*/empty"]), [0]);
     assert_eq!(sizes(&["--service", "anisearch", "--kind", "result"]), [79]);
     assert_eq!(sizes(&["--body-match", "zipped", "--sort", "size"]), [15, 35]);
+
+    // What is not known comes last, from either end; results do not tell these.
+    for field in ["age", "url", "status"] {
+        for reverse in [&[][..], &["--reverse"]] {
+            let run = program.run(&[&["ls", "--json", "--sort", field], reverse].concat());
+            let rows = run.out.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+            let is_known: Vec<_> = rows.map(|row| !row.get(field).is_none_or(Value::is_null)).collect();
+            assert!(is_known[0] && !is_known[is_known.len() - 1], "{field} {is_known:?}");
+            assert!(is_known.is_sorted_by(|a, b| a >= b), "{field} {is_known:?}");
+        }
+    }
+    let run = program.run(&["ls", "--json", "--sort", "service"]);
+    let rows = run.out.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["service"].to_string());
+    assert!(rows.is_sorted(), "{}", run.out);
     assert_eq!(sizes(&["--prefix", "hishel_cache"]).len(), 14);
     assert_eq!(sizes(&["--limit", "3"]).len(), 3);
     assert_eq!(sizes(&["--all"]).len(), 24);
