@@ -194,7 +194,7 @@ pub enum SortBy {
 /// Options of `show`.
 #[derive(Args, Debug)]
 pub struct ShowArgs {
-    /// An id as `ls` prints it, a Redis key, a URL, or a part of a URL that no other has
+    /// An id as `ls` prints it, short or whole, a Redis key, a URL, or a part of a URL that no other has
     #[arg(value_name = "ID|KEY|URL")]
     pub entry: OsString,
     /// The headers alone

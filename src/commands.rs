@@ -7,6 +7,7 @@ mod enrich;
 mod flush;
 mod ls;
 mod packaging;
+mod short_id;
 mod show;
 mod signals;
 mod stats;

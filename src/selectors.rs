@@ -70,7 +70,7 @@ pub struct Selectors {
     /// Decoded body matches this regular expression
     #[arg(long, value_name = "REGEX", value_parser = regex)]
     pub body_match: Option<BodyPattern>,
-    /// This entry: its id as `ls` prints it (repeatable)
+    /// This entry: its id as `ls` prints it, or a beginning of 8 characters or more that no other has (repeatable)
     #[arg(long, value_name = "ID")]
     pub id: Vec<String>,
     /// Everything

@@ -5,8 +5,8 @@ use std::time::Instant;
 use cache_core::admin::flush::{self, Plan, Report};
 use serde::Serialize;
 
-use super::Session;
 use super::consent::{self, Ending, Matched, OfService};
+use super::{Session, short_id};
 use crate::args::FlushArgs;
 use crate::exit::Exit;
 use crate::output::progress::{Bar, Unit};
@@ -21,7 +21,8 @@ pub(super) async fn run(session: &Session, args: &FlushArgs) -> anyhow::Result<E
     let plan = {
         let bar = Bar::new("Planning", Unit::Keys, session.global.quiet);
         let progress = |progress| bar.show(progress, "matched");
-        flush::plan(&cache.store, &args.selectors.filter(), args.consent.limit, &stop, progress).await?
+        let filter = short_id::filter(&*cache.store, &args.selectors).await?;
+        flush::plan(&cache.store, &filter, args.consent.limit, &stop, progress).await?
     };
     let Some(plan) = plan else {
         session.note("Interrupted while planning; nothing was flushed");

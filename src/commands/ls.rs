@@ -8,14 +8,15 @@ use cache_core::admin::select::select;
 use cache_core::{BackendKind, EntryId, State, Summary, clock};
 use futures_util::TryStreamExt as _;
 
-use super::Session;
+use super::{Session, short_id};
 use crate::args::{LsArgs, SortBy};
 use crate::exit::Exit;
 use crate::output::row::Row;
 use crate::output::{self, Out, human, json, safe, secrets, terminal};
 
-/// Below this many columns the id does not fit beside the URL; `show` takes the URL as well.
+/// Below this many columns the whole id does not fit beside the URL, and below the other the age does not either.
 const WIDE: usize = 120;
+const NARROW: usize = 100;
 
 /// Runs the command.
 pub(super) async fn run(session: &Session, args: &LsArgs) -> anyhow::Result<Exit> {
@@ -23,7 +24,8 @@ pub(super) async fn run(session: &Session, args: &LsArgs) -> anyhow::Result<Exit
     let mut list = List::new(session, cache.store.backend().kind, args.reveal);
     let mut left = args.limit.unwrap_or(usize::MAX);
     let mut sorted = Vec::new();
-    let mut pages = std::pin::pin!(select(Arc::clone(&cache.store), args.selectors.filter()).await?);
+    let filter = short_id::filter(&*cache.store, &args.selectors).await?;
+    let mut pages = std::pin::pin!(select(Arc::clone(&cache.store), filter).await?);
     while left > 0
         && let Some(page) = pages.try_next().await?
     {
@@ -93,7 +95,15 @@ struct List<'a> {
 
 impl<'a> List<'a> {
     fn new(session: &'a Session, backend: BackendKind, reveal: bool) -> Self {
-        Self { session, backend, out: output::out(), reveal, line: Vec::new(), columns: terminal::columns(), written: 0 }
+        Self {
+            session,
+            backend,
+            out: output::out(),
+            reveal,
+            line: Vec::new(),
+            columns: terminal::columns(),
+            written: 0,
+        }
     }
 
     fn write<'e>(&mut self, entries: impl Iterator<Item = &'e Summary>) -> anyhow::Result<()> {
@@ -140,14 +150,14 @@ impl<'a> List<'a> {
     }
 
     fn columns(&self, [service, status, size, age, ttl]: [&str; 5], id: &str, what: &str) -> String {
-        let facts = format!("{service:<13}  {status:<10}  {size:>8}  {age:>7}  {ttl:>7}");
-        match self.columns {
-            None => format!("{facts}  {id:<36}  {what}"),
-            Some(columns) if columns >= WIDE => {
-                human::clip(&format!("{facts}  {id:<36}  {what}"), columns).into_owned()
-            }
-            Some(columns) => human::clip(&format!("{facts}  {what}"), columns).into_owned(),
-        }
+        let facts = format!("{service:<13}  {status:<10}  {size:>8}");
+        let Some(columns) = self.columns.filter(|columns| *columns < WIDE) else {
+            let line = format!("{facts}  {age:>7}  {ttl:>7}  {id:<36}  {what}");
+            return human::clip(&line, self.columns.unwrap_or(usize::MAX)).into_owned();
+        };
+        let age = if columns < NARROW { String::new() } else { format!("  {age:>7}") };
+        let id = id.get(..short_id::LENGTH).unwrap_or(id);
+        human::clip(&format!("{facts}{age}  {ttl:>7}  {id:<8}  {what}"), columns).into_owned()
     }
 }
 
@@ -163,7 +173,13 @@ pub(super) fn what(entry: &Summary, reveal: bool) -> String {
             }
         }
         (None, EntryId::Http(..)) => entry.id.text().into_owned(),
-        (None, EntryId::Key(key)) => if reveal { safe::bytes(key).into_owned() } else { output::shown_key(key) },
+        (None, EntryId::Key(key)) => {
+            if reveal {
+                safe::bytes(key).into_owned()
+            } else {
+                output::shown_key(key)
+            }
+        }
     };
     match &entry.problem {
         Some(problem) => format!("{name}: {}", safe::line(problem)),

@@ -11,8 +11,8 @@ use cache_core::admin::ttl::{self, Change};
 use futures_util::TryStreamExt as _;
 use serde::Serialize;
 
-use super::Session;
 use super::consent::{self, Ending, Matched, OfService};
+use super::{Session, short_id};
 use crate::args::{TtlArgs, TtlChange};
 use crate::exit::Exit;
 use crate::output::progress::{Bar, Unit};
@@ -28,7 +28,8 @@ pub(super) async fn run(session: &Session, args: &TtlArgs) -> anyhow::Result<Exi
     let mut entries: Vec<Summary> = Vec::new();
     {
         let bar = Bar::new("Planning", Unit::Keys, session.global.quiet);
-        let mut pages = std::pin::pin!(select(Arc::clone(&cache.store), args.selectors.filter()).await?);
+        let filter = short_id::filter(&*cache.store, &args.selectors).await?;
+        let mut pages = std::pin::pin!(select(Arc::clone(&cache.store), filter).await?);
         while entries.len() < limit
             && let Some(page) = pages.try_next().await?
         {

@@ -112,6 +112,30 @@ fn colours_are_left_out_where_they_are_not_wanted() {
 }
 
 #[test]
+fn a_short_id_is_shown_where_there_is_no_room_and_means_its_entry() {
+    let (program, mut redis) = pipeline();
+    for columns in [80, 100] {
+        let (_, screen) = run_on((columns, &[]), &program, &["ls", "--url", "*/multi"], "SERVICE", "");
+        assert!(screen.contains("  209662e2  GET "), "{screen}");
+    }
+    assert!(program.run(&["show", "209662e2"]).out.contains("/multi"));
+    let ttl = program.run(&["ttl", "--id", "209662e2", "--persist", "--yes", "--json"]);
+    assert_eq!(ttl.json()["changed"], 1, "{}", ttl.err);
+    assert_eq!(program.run(&["flush", "--id", "00000000", "--yes"]).code, Some(3));
+
+    let other = "hishel_cache:entry:209662e2-0000-4000-8000-000000000000";
+    cmd("SET").arg(other).arg("junk").exec(&mut redis).unwrap();
+    for arguments in [&["show", "209662e2"][..], &["flush", "--id", "209662e2", "--yes"]] {
+        let run = program.run(arguments);
+        assert_eq!(run.code, Some(2), "{}", run.out);
+        assert!(run.err.contains("209662e2-0000-4000-8000-000000000000"), "{}", run.err);
+    }
+    cmd("DEL").arg(other).exec(&mut redis).unwrap();
+    let flush = program.run(&["flush", "--id", "209662e2", "--yes", "--json"]);
+    assert_eq!(flush.json()["deleted"], serde_json::json!({"entries": 1, "keys": 3}), "{}", flush.err);
+}
+
+#[test]
 fn ctrl_c_is_an_answer_too_and_leaves_no_demo_behind() {
     let (program, mut redis) = pipeline();
     for change in [&["flush"][..], &["ttl", "--persist"]] {

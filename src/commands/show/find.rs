@@ -1,18 +1,10 @@
 //! Which entry is meant by an id, a Redis key, a URL or a part of one.
 
 use cache_core::key::{HTTP_PREFIX, RESULT_PREFIX, unhex};
-use cache_core::{CacheKey, EntryId, Filter, Inspect, Inspected, Kind, Summary};
+use cache_core::{CacheKey, EntryId, Inspect, Inspected, Summary};
 
-use crate::commands::ls::what;
-use crate::exit::Refused;
-use crate::output::safe;
+use crate::commands::short_id::{self, search};
 use crate::selectors;
-
-/// How many keys one page looks at.
-const PAGE: usize = 2_000;
-
-/// How many entries are named when a part of a URL means several.
-const NAMED: usize = 10;
 
 /// The entry meant; `None`: there is none.
 pub(super) async fn entry(store: &dyn Inspect, text: &[u8]) -> anyhow::Result<Option<Inspected>> {
@@ -22,6 +14,17 @@ pub(super) async fn entry(store: &dyn Inspect, text: &[u8]) -> anyhow::Result<Op
     }
     if is_under(text, RESULT_PREFIX) || is_under(text, HTTP_PREFIX) {
         return by_key(store, text).await;
+    }
+    if let Some(short) = as_text.filter(|text| short_id::is_short(text)) {
+        match search(store, |entry| short_id::begins(entry, short)).await?.as_slice() {
+            // It may be a number in a URL.
+            [] => {}
+            [entry] => return first(store, [entry.id.clone()]).await,
+            several => {
+                let several: Vec<&Summary> = several.iter().collect();
+                return Err(short_id::ambiguous(&several, &format!("ids that begin with {short}")).into());
+            }
+        }
     }
     match as_text {
         Some(url) => by_url(store, url).await,
@@ -90,28 +93,8 @@ async fn by_url(store: &dyn Inspect, wanted: &str) -> anyhow::Result<Option<Insp
     if found.iter().all(|entry| url(entry) == url(newest)) {
         return first(store, [newest.id.clone()]).await;
     }
-    let mut message = format!("{} entries have {} in their URL; name one by its id:", found.len(), safe::line(wanted));
-    for entry in found.iter().take(NAMED) {
-        message.extend(["\n  ", &entry.id.text(), "  ", &what(entry, false)]);
-    }
-    if found.len() > NAMED {
-        message.push_str("\n  …");
-    }
-    Err(Refused(message).into())
-}
-
-async fn search(store: &dyn Inspect, is_meant: impl Fn(&Summary) -> bool) -> anyhow::Result<Vec<Summary>> {
-    let filter = Filter { kind: Some(Kind::Http), ..Filter::default() };
-    let mut found = Vec::new();
-    let mut from = None;
-    loop {
-        let page = store.scan(&filter, from, PAGE).await?;
-        found.extend(page.entries.into_iter().filter(&is_meant));
-        from = page.next;
-        if from.is_none() {
-            return Ok(found);
-        }
-    }
+    let several: Vec<&Summary> = found.iter().collect();
+    Err(short_id::ambiguous(&several, &format!("{wanted} in their URL")).into())
 }
 
 fn newest_first(mut entries: Vec<Summary>) -> Vec<Summary> {
@@ -122,6 +105,7 @@ fn newest_first(mut entries: Vec<Summary>) -> Vec<Summary> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::exit::Refused;
     use cache_core::{Entry, Layout, Memory, Request, Services, Store};
     use std::time::Duration;
     use uuid::Uuid;

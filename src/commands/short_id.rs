@@ -1,0 +1,78 @@
+//! Ids cut short, as `ls` prints them where there is no room for more, and the entries that they mean.
+
+use cache_core::{EntryId, Filter, Inspect, Kind, Summary};
+
+use super::ls::what;
+use crate::exit::Refused;
+use crate::output::safe;
+use crate::selectors::Selectors;
+
+/// Characters of a short id: those of a UUID before its first dash.
+pub(super) const LENGTH: usize = 8;
+
+/// How many keys one page looks at.
+const PAGE: usize = 2_000;
+
+/// How many entries are named when several may be meant.
+const NAMED: usize = 10;
+
+/// Whether a text may be the beginning of an id, and is not the whole of one.
+pub(super) fn is_short(text: &str) -> bool {
+    let is_of_id = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b) || b == b'-';
+    (LENGTH..36).contains(&text.len()) && text.bytes().all(is_of_id) && uuid::Uuid::try_parse(text).is_err()
+}
+
+/// The filter that selectors mean, with short ids made whole.
+pub(super) async fn filter(store: &dyn Inspect, selectors: &Selectors) -> anyhow::Result<Filter> {
+    let mut filter = selectors.filter();
+    let short: Vec<&str> = selectors.id.iter().map(String::as_str).filter(|id| is_short(id)).collect();
+    if short.is_empty() {
+        return Ok(filter);
+    }
+    let found = search(store, |entry| short.iter().any(|short| begins(entry, short))).await?;
+    for short in short {
+        let meant: Vec<&Summary> = found.iter().filter(|entry| begins(entry, short)).collect();
+        match meant.as_slice() {
+            // No entry has this for its key either: nothing matches.
+            [] => {}
+            [entry] => {
+                filter.ids.remove(&EntryId::key(short.as_bytes()));
+                filter.ids.insert(entry.id.clone());
+            }
+            several => return Err(ambiguous(several, &format!("ids that begin with {short}")).into()),
+        }
+    }
+    Ok(filter)
+}
+
+/// Whether the id of an HTTP entry begins so.
+pub(super) fn begins(entry: &Summary, short: &str) -> bool {
+    matches!(entry.id, EntryId::Http(..)) && entry.id.text().starts_with(short)
+}
+
+/// Says which entries have what was to tell one of them from the others.
+pub(super) fn ambiguous(entries: &[&Summary], what_they_have: &str) -> Refused {
+    let mut message = format!("{} entries have {}; name one by its id:", entries.len(), safe::line(what_they_have));
+    for entry in entries.iter().take(NAMED) {
+        message.extend(["\n  ", &entry.id.text(), "  ", &what(entry, false)]);
+    }
+    if entries.len() > NAMED {
+        message.push_str("\n  …");
+    }
+    Refused(message)
+}
+
+/// The HTTP entries of a whole cache that are meant.
+pub(super) async fn search(store: &dyn Inspect, is_meant: impl Fn(&Summary) -> bool) -> anyhow::Result<Vec<Summary>> {
+    let filter = Filter { kind: Some(Kind::Http), ..Filter::default() };
+    let mut found = Vec::new();
+    let mut from = None;
+    loop {
+        let page = store.scan(&filter, from, PAGE).await?;
+        found.extend(page.entries.into_iter().filter(&is_meant));
+        from = page.next;
+        if from.is_none() {
+            return Ok(found);
+        }
+    }
+}
