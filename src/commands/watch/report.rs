@@ -22,6 +22,8 @@ pub(super) struct Report {
     window: f64,
     #[serde(flatten)]
     all: Counts,
+    http: Counts,
+    result: Counts,
     gaps: u64,
     /// Seconds in which nothing was seen.
     unseen: f64,
@@ -67,6 +69,8 @@ impl Report {
             until,
             window: until - since,
             all: http.and(&results),
+            http,
+            result: results,
             gaps: sample.gaps,
             unseen: sample.unseen.as_secs_f64(),
             lost: sample.lost,
@@ -135,16 +139,15 @@ impl Counts {
         }
     }
 
-    /// Both together; the rate is that of those whose hits are known.
-    fn and(self, other: &Self) -> Self {
+    /// Both together. There is a rate only where the hits of all that missed are known: it is that of these figures.
+    fn and(&self, other: &Self) -> Self {
         let sum = |a: Option<u64>, b: Option<u64>| a.map(|a| a + b.unwrap_or(0)).or(b);
-        let misses_beside_hits = |counts: &Self| counts.hits.map_or(0, |_| counts.misses);
-        let hits = sum(self.hits, other.hits);
-        let misses = misses_beside_hits(&self) + misses_beside_hits(other);
+        let (hits, misses) = (sum(self.hits, other.hits), self.misses + other.misses);
+        let is_known = [self, other].iter().all(|counts| counts.hits.is_some() || counts.misses == 0);
         Self {
             hits,
-            misses: self.misses + other.misses,
-            hit_rate: hits.and_then(|hits| hit_rate(hits, misses)),
+            misses,
+            hit_rate: hits.filter(|_| is_known).and_then(|hits| hit_rate(hits, misses)),
             stores: self.stores + other.stores,
             refreshes: self.refreshes + other.refreshes,
             expiries: sum(self.expiries, other.expiries),
@@ -167,5 +170,23 @@ impl Shown {
             EventKind::Evict => style.bad(&name),
             EventKind::Refresh | EventKind::Expire | EventKind::Remove => style.dim(&name),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rate_is_that_of_the_figures_beside_it() {
+        let http = Counts { hits: Some(3), misses: 1, hit_rate: Some(0.75), ..Counts::default() };
+        let results = |hits| Counts { hits, misses: 4, ..Counts::default() };
+        let all = http.and(&results(Some(0)));
+        assert_eq!((all.hits, all.misses, all.hit_rate), (Some(3), 5, Some(0.375)));
+        // Hits of results that nobody told would make it another one.
+        let all = http.and(&results(None));
+        assert_eq!((all.hits, all.misses, all.hit_rate), (Some(3), 5, None));
+        let all = http.and(&Counts::default());
+        assert_eq!(all.hit_rate, Some(0.75));
     }
 }
