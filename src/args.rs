@@ -2,6 +2,7 @@
 #![expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 
 mod enriching;
+mod examples;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -18,7 +19,7 @@ use crate::selectors::{Selectors, duration, service};
 
 /// Shows, measures, checks and empties the cache of an anime enrichment pipeline.
 #[derive(Debug, Parser)]
-#[command(name = "animecache", version, max_term_width = 110, after_help = EXIT_CODES)]
+#[command(name = "animecache", version, max_term_width = 110, after_help = examples::PROGRAM)]
 pub struct Cli {
     #[command(flatten)]
     pub global: Global,
@@ -49,9 +50,6 @@ fn color_of_help(arguments: &[OsString]) -> clap::ColorChoice {
         _ => clap::ColorChoice::Auto,
     }
 }
-
-const EXIT_CODES: &str = "Exit codes: 0 done, 1 fault, 2 usage or refused, 3 nothing matched, \
-                          4 partial, interrupted or findings, 5 backend unreachable";
 
 /// Options that every command takes.
 #[derive(Args, Clone, Debug, Default)]
@@ -113,20 +111,26 @@ pub enum Command {
     /// The dashboard
     Tui,
     /// Entries, bytes, TTLs and hit rates, by kind and service
+    #[command(after_help = examples::STATS)]
     Stats(StatsArgs),
     /// One line an entry, streamed; with --json one object a line
+    #[command(after_help = examples::LS)]
     Ls(LsArgs),
     /// One entry whole: summary, headers, body, Redis keys
+    #[command(after_help = examples::SHOW)]
     Show(ShowArgs),
     /// Deletes what the selectors mean: shows the plan, asks, deletes in batches
+    #[command(after_help = examples::FLUSH)]
     Flush(FlushArgs),
     /// Changes the TTL of what the selectors mean
+    #[command(after_help = examples::TTL)]
     Ttl(TtlArgs),
     /// A test enrichment: one anime's data from all seven services, cold, then warm, compared
     Enrich(EnrichArgs),
     /// Fills the cache with the data of many anime, politely; what is cached already costs no time
     Warm(WarmArgs),
     /// Hits, misses, stores and ends as they happen, and their sum by service: a sample
+    #[command(after_help = examples::WATCH)]
     Watch(WatchArgs),
     /// Checks every step of the troubleshooting list and says what to type next
     Doctor,

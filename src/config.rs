@@ -1,6 +1,6 @@
 //! The settings and where each came from: built-in < `config.toml` < `.env` < environment < flags.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -243,8 +243,8 @@ fn layer(table: toml::Table, origin: Origin, path: &Path) -> anyhow::Result<Laye
     let mut values = HashMap::new();
     for (name, value) in table {
         if !Config::names().any(|known| known == name) {
-            let names = Config::names().collect::<Vec<_>>().join(", ");
-            return Err(Refused(format!("{}: there is no setting {name}; there are {names}", path.display())).into());
+            let near = nearest(&name).map_or_else(String::new, |near| format!("; did you mean {near}?"));
+            return Err(Refused(format!("{}: there is no setting {name}{near}", path.display())).into());
         }
         let value = match value {
             toml::Value::String(text) => text,
@@ -256,6 +256,17 @@ fn layer(table: toml::Table, origin: Origin, path: &Path) -> anyhow::Result<Laye
         values.insert(name, value);
     }
     Ok(Layer { values, origin })
+}
+
+/// The setting that is meant, perhaps: the one with the most pairs of characters in common, if it has half of them.
+fn nearest(name: &str) -> Option<String> {
+    let pairs = |name: &str| name.as_bytes().windows(2).map(<[u8]>::to_ascii_uppercase).collect::<HashSet<_>>();
+    let given = pairs(name);
+    let likeness = |known: &String| {
+        let known = pairs(known);
+        200 * known.intersection(&given).count() / (known.len() + given.len()).max(1)
+    };
+    Config::names().map(|known| (likeness(&known), known)).max().filter(|(half, _)| *half >= 50).map(|(_, known)| known)
 }
 
 fn default_config_file() -> Option<PathBuf> {
@@ -314,6 +325,13 @@ mod tests {
         let settings =
             Settings::from_layers(&[layer(Origin::DotEnv, &[("HTTP_CACHE_STORAGE", "disk")])], true, Vec::new());
         assert_eq!(settings.problems, ["HTTP_CACHE_STORAGE is \"disk\", but must be redis or sqlite (.env)"]);
+    }
+
+    #[test]
+    fn a_mistyped_name_is_recognised_and_another_is_not() {
+        assert_eq!(nearest("redis_cache_uri").as_deref(), Some("REDIS_CACHE_URL"));
+        assert_eq!(nearest("ANIMECACHE_TTL_JIKEN").as_deref(), Some("ANIMECACHE_TTL_JIKAN"));
+        assert_eq!(nearest("colour"), None);
     }
 
     #[test]

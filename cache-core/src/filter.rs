@@ -92,12 +92,12 @@ impl std::str::FromStr for StatusRange {
     /// `404`, `4xx` or `200-299`.
     fn from_str(text: &str) -> Result<Self> {
         let wrong = || Error::Config(format!("{text:?} is not a status; write 404, 4xx or 200-299"));
-        let code = |text: &str| text.parse().ok().filter(|code| (100..=999).contains(code)).ok_or_else(wrong);
+        let code = |text: &str| text.parse().ok().filter(|code| (100..=599).contains(code)).ok_or_else(wrong);
         if let Some((low, high)) = text.split_once('-') {
             let (low, high) = (code(low)?, code(high)?);
             return if low <= high { Ok(Self(low, high)) } else { Err(wrong()) };
         }
-        if let [class @ b'1'..=b'9', b'x' | b'X', b'x' | b'X'] = text.as_bytes() {
+        if let [class @ b'1'..=b'5', b'x' | b'X', b'x' | b'X'] = text.as_bytes() {
             let low = u16::from(class - b'0') * 100;
             return Ok(Self(low, low + 99));
         }

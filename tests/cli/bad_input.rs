@@ -13,6 +13,9 @@ fn a_mistyped_selector_is_refused_with_what_is_allowed() {
         (["--ttl-under", "5 parsecs"], "6h"),
         (["--larger-than", "big"], "1MiB"),
         (["--status", "teapot"], "404"),
+        (["--status", "9xx"], "404"),
+        (["--status", "200-600"], "404"),
+        (["--url", "[z-a]"], "backwards: z-a"),
         (["--match", "a[b"], "without ]"),
         (["--url", "a\\"], "backslash"),
         (["--body-match", "("], "unclosed group"),
@@ -33,6 +36,10 @@ fn a_mistyped_command_is_refused_and_help_is_not() {
     let help = program.run(&["flush", "--help"]);
     assert_eq!(help.code, Some(0));
     assert!(help.out.contains("--dry-run") && help.out.contains("--dead-schemas"), "{}", help.out);
+    for command in [&["--help"][..], &["ls", "--help"], &["show", "-h"], &["flush", "--help"], &["ttl", "--help"]] {
+        let help = program.run(command).out;
+        assert!(help.contains("Examples:\n  animecache "), "{help}");
+    }
 }
 
 #[test]
