@@ -1,5 +1,6 @@
 //! How things are written: text for people, JSON for scripts; safe for a terminal, and without secrets, either way.
 
+pub mod columns;
 pub mod event;
 pub mod human;
 pub mod json;

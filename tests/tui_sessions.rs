@@ -117,6 +117,17 @@ async fn everything_is_listed_and_one_entry_is_read() {
 }
 
 #[tokio::test]
+async fn a_screen_that_others_wrote_on_is_drawn_anew() {
+    let session = Session::open(Arc::new(small().await), Options::default()).await;
+    let screen = session.screen();
+    session.garble();
+    session.keys("j").settle().await;
+    assert_ne!(session.screen(), screen);
+    session.keys("k<ctrl-l>").settle().await;
+    assert_eq!(session.screen(), screen);
+}
+
+#[tokio::test]
 async fn bodies_are_searched_from_the_filter_line() {
     let session = Session::open(Arc::new(small().await), Options::default()).await;
     session.keys("/body-match:One.Piece").settle().await;

@@ -12,7 +12,7 @@ use super::{Session, short_id};
 use crate::args::{LsArgs, SortBy};
 use crate::exit::Exit;
 use crate::output::row::Row;
-use crate::output::{self, Out, human, json, safe, secrets, terminal};
+use crate::output::{self, Out, columns, human, json, safe, secrets, terminal};
 
 /// Below this many columns the whole id does not fit beside the URL, and below the other the age does not either.
 const WIDE: usize = 120;
@@ -153,11 +153,11 @@ impl<'a> List<'a> {
         let facts = format!("{service:<13}  {status:<10}  {size:>8}");
         let Some(columns) = self.columns.filter(|columns| *columns < WIDE) else {
             let line = format!("{facts}  {age:>7}  {ttl:>7}  {id:<36}  {what}");
-            return human::clip(&line, self.columns.unwrap_or(usize::MAX)).into_owned();
+            return columns::clip(&line, self.columns.unwrap_or(usize::MAX)).into_owned();
         };
         let age = if columns < NARROW { String::new() } else { format!("  {age:>7}") };
         let id = id.get(..short_id::LENGTH).unwrap_or(id);
-        human::clip(&format!("{facts}{age}  {ttl:>7}  {id:<8}  {what}"), columns).into_owned()
+        columns::clip(&format!("{facts}{age}  {ttl:>7}  {id:<8}  {what}"), columns).into_owned()
     }
 }
 

@@ -16,7 +16,7 @@ use crate::args::WatchArgs;
 use crate::exit::{Exit, Refused, chain};
 use crate::output::event::{Row, service, what};
 use crate::output::human::duration;
-use crate::output::{self, Out, human, json, safe, terminal};
+use crate::output::{self, Out, columns, human, json, safe, terminal};
 
 /// `MONITOR` halves what a server can do: it is asked for this long, unless said otherwise.
 const WINDOW: Duration = Duration::from_secs(10);
@@ -212,7 +212,7 @@ impl Watch<'_> {
             let (time, shown) = (human::time_of_day(event.at), Shown(event.kind));
             let text = format!("{:<13}  {:<6}  {}", service(event.service), event.cache.name(), what(event));
             let room = self.columns.map_or(usize::MAX, |columns| columns.saturating_sub(time.len() + 11));
-            writeln!(line, "{time}  {}  {}", shown.text(self.session.style), human::clip(&text, room))?;
+            writeln!(line, "{time}  {}  {}", shown.text(self.session.style), columns::clip(&text, room))?;
         }
         self.out.write_all(&line)?;
         Ok(self.out.flush()?)

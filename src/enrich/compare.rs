@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::meter::Touched;
 use super::run::Lap;
-use crate::output::human::clip;
+use crate::output::columns::clip;
 use crate::output::safe;
 
 /// Columns of a value that differs.

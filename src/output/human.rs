@@ -1,9 +1,5 @@
 //! Numbers as people read them.
 
-use std::borrow::Cow;
-
-use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
-
 /// `1.2 MiB`; whole bytes below 1 KiB.
 pub fn bytes(count: u64) -> String {
     const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
@@ -103,34 +99,9 @@ fn local(unix_seconds: f64, format: &str) -> String {
     )
 }
 
-/// The text in at most so many columns; `…` stands for what was cut off.
-pub fn clip(text: &str, columns: usize) -> Cow<'_, str> {
-    if text.len() <= columns || text.width() <= columns {
-        return Cow::Borrowed(text);
-    }
-    let mut out = String::new();
-    let mut width = 1;
-    for c in text.chars() {
-        width += c.width().unwrap_or(0);
-        if width > columns {
-            break;
-        }
-        out.push(c);
-    }
-    out.push('…');
-    Cow::Owned(out)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_long_text_is_clipped_by_columns() {
-        assert_eq!(clip("plain", 5), "plain");
-        assert_eq!(clip("ワンピース", 10), "ワンピース");
-        assert_eq!(clip("ワンピース", 6), "ワン…");
-    }
 
     #[test]
     fn numbers_are_short() {

@@ -5,12 +5,14 @@
 
 use std::borrow::Cow;
 
-/// The text with every control and formatting character made visible; line breaks and tabs included.
+/// The text with every control and formatting character made visible; line breaks and tabs included. What makes
+/// terminals disagree on the width of an emoji is left out, since a line that is wider than was thought garbles the
+/// screen.
 pub fn line(text: &str) -> Cow<'_, str> {
-    if text.chars().all(is_harmless) {
+    if text.chars().all(|c| shown(c) == Some(c)) {
         return Cow::Borrowed(text);
     }
-    Cow::Owned(text.chars().map(visible).collect())
+    Cow::Owned(text.chars().filter_map(shown).collect())
 }
 
 /// The bytes as [`line()`]; those that are not UTF-8 are shown as `\xNN`.
@@ -60,20 +62,27 @@ fn is_format(c: char) -> bool {
     )
 }
 
-fn visible(c: char) -> char {
-    match c {
-        c if is_harmless(c) => c,
+/// How a character is shown; `None`: not at all.
+fn shown(c: char) -> Option<char> {
+    Some(match c {
         // The control pictures: U+2400 and on for C0, U+2421 for DEL.
         '\0'..='\u{1f}' => char::from_u32(0x2400 + c as u32).unwrap_or('\u{fffd}'),
         '\u{7f}' => '\u{2421}',
+        // Emoji or text, on a keycap, and the colour of skin.
+        '\u{fe00}'..='\u{fe0f}' | '\u{20e3}' | '\u{1f3fb}'..='\u{1f3ff}' => return None,
+        // Half a flag is a letter.
+        '\u{1f1e6}'..='\u{1f1ff}' => char::from(b'A' + (c as u32 - 0x1f1e6) as u8),
+        c if is_harmless(c) => c,
         _ => '\u{fffd}',
-    }
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::output::columns;
     use proptest::prelude::*;
+    use proptest::sample::select;
 
     #[test]
     fn escape_sequences_become_visible() {
@@ -81,6 +90,7 @@ mod tests {
         assert_eq!(line("\x1b]52;c;aGk=\x07"), "␛]52;c;aGk=␇");
         assert_eq!(line("a\u{202e}b\u{9b}31m"), "a\u{fffd}b\u{fffd}31m");
         assert_eq!(bytes(b"k\xff\n"), "k\\xff␊");
+        assert_eq!(line("❤️ 1️⃣ 🇯🇵 👍🏽"), "❤ 1 JP 👍");
         assert_eq!(lines("a\tb\r\nc\x1b").collect::<Vec<_>>(), ["a    b", "c␛"]);
     }
 
@@ -90,6 +100,15 @@ mod tests {
             prop_assert!(line(&text).chars().all(is_harmless));
             prop_assert!(bytes(&raw).chars().all(is_harmless));
             prop_assert!(lines(&text).all(|line| line.chars().all(is_harmless)));
+        }
+
+        #[test]
+        fn every_terminal_agrees_on_the_width_of_an_emoji(
+            parts in proptest::collection::vec(
+                select(vec!["a", "ワ", "❤️", "1️⃣", "👨‍👩‍👧", "🇯🇵", "👍🏽", "☁\u{fe0e}", "\u{fe0f}", "\u{200d}", "\u{1f1ef}"]), 0..8),
+        ) {
+            let shown = line(&parts.concat()).into_owned();
+            prop_assert_eq!(columns::width(&shown), shown.chars().map(|c| columns::width(c.encode_utf8(&mut [0; 4]))).sum::<usize>());
         }
     }
 }

@@ -81,6 +81,7 @@ actions! {
     Accept => "done",
     ClearText => "clear the line",
     Help => "help",
+    Redraw => "draw the screen anew",
     Quit => "quit",
 }
 

@@ -40,6 +40,8 @@ pub enum Effect {
     Stop(Ticket),
     /// Put text on the clipboard.
     Copy(String),
+    /// Draw every cell of the screen again, whatever is known to be there.
+    Redraw,
     /// Leave.
     Quit,
 }

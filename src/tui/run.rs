@@ -79,10 +79,11 @@ async fn turn<B: Backend>(
             taken += 1;
             let is_last = message.is_heavy() || taken == MESSAGES_PER_FRAME;
             for effect in update(app, message) {
-                if effect == Effect::Quit {
-                    return Ok(times);
+                match effect {
+                    Effect::Quit => return Ok(times),
+                    Effect::Redraw => terminal.clear()?,
+                    other => runner.start(other),
                 }
-                runner.start(effect);
             }
             if !is_last {
                 next = waiting(input).await.or_else(|| inbox.try_recv().ok());

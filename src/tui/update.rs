@@ -75,8 +75,10 @@ fn paste(app: &mut App, text: &str) -> Vec<Effect> {
 }
 
 fn act(app: &mut App, action: Action) -> Vec<Effect> {
-    if action == Action::Quit {
-        return quit(app);
+    match action {
+        Action::Redraw => return vec![Effect::Redraw],
+        Action::Quit => return quit(app),
+        _ => {}
     }
     match app.mode() {
         Mode::Confirm | Mode::Input | Mode::Help => dialog::act(app, action),

@@ -81,16 +81,17 @@ impl Session {
         let mut rest = keys;
         while let Some(first) = rest.chars().next() {
             let named = rest.strip_prefix('<').and_then(|rest| rest.split_once('>')).and_then(|(name, rest)| {
-                let code = match name {
-                    "enter" => KeyCode::Enter,
-                    "esc" => KeyCode::Esc,
-                    "tab" => KeyCode::Tab,
+                let key = match name {
+                    "enter" => KeyCode::Enter.into(),
+                    "esc" => KeyCode::Esc.into(),
+                    "tab" => KeyCode::Tab.into(),
+                    "ctrl-l" => KeyEvent::new(KeyCode::Char('l'), KeyModifiers::CONTROL),
                     _ => return None,
                 };
-                Some((code, rest))
+                Some((key, rest))
             });
-            let (code, tail) = named.unwrap_or((KeyCode::Char(first), &rest[first.len_utf8()..]));
-            self.send(Message::Key(KeyEvent::new(code, KeyModifiers::NONE)));
+            let (key, tail) = named.unwrap_or((KeyCode::Char(first).into(), &rest[first.len_utf8()..]));
+            self.send(Message::Key(key));
             rest = tail;
         }
         self
@@ -125,6 +126,11 @@ impl Session {
     /// What is on the screen.
     pub fn screen(&self) -> String {
         self.screen.0.lock().unwrap().to_string()
+    }
+
+    /// Wipes the screen behind the dashboard's back.
+    pub fn garble(&self) {
+        self.screen.0.lock().unwrap().clear().unwrap();
     }
 
     /// What was put on the clipboard.

@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use cache_core::counters::{Counts, Scope, Window};
 
 use super::report::Report;
-use crate::output::human::{bytes, clip, count, latency, maybe_duration, share};
+use crate::output::columns::clip;
+use crate::output::human::{bytes, count, latency, maybe_duration, share};
 use crate::output::safe;
 use crate::output::style::Style;
 

@@ -2,7 +2,7 @@
 
 use crate::enrich::history::Run;
 use crate::enrich::report::{Pass, ServiceReport};
-use crate::output::safe;
+use crate::output::{columns, safe};
 use crate::tui::app::App;
 
 /// A line of the outcome.
@@ -92,27 +92,25 @@ fn bars(services: &[ServiceReport]) -> Vec<Line> {
 
 /// Splits a text at blanks into lines of at most so many columns; longer words are split anywhere.
 pub fn wrap(text: &str, width: usize) -> Vec<String> {
-    use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
     let width = width.max(8);
     let mut lines = vec![String::new()];
     let mut used = 0;
     for word in text.split_inclusive(' ') {
-        let columns = word.trim_end().width();
+        let columns = columns::width(word.trim_end());
         if used > 0 && used + columns > width && columns <= width {
             lines.push(String::new());
             used = 0;
         }
-        for character in word.chars() {
-            let columns = character.width().unwrap_or(0);
+        for (cluster, columns) in columns::clusters(word) {
             if used + columns > width {
-                if character == ' ' {
+                if cluster == " " {
                     continue;
                 }
                 lines.push(String::new());
                 used = 0;
             }
             if let Some(line) = lines.last_mut() {
-                line.push(character);
+                line.push_str(cluster);
             }
             used += columns;
         }

@@ -3,11 +3,10 @@
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
-use unicode_width::UnicodeWidthStr;
 
 use super::text::skip;
 use super::theme::Theme;
-use crate::output::{human, safe};
+use crate::output::{columns, human, safe};
 use crate::tui::app::body::{Body, BodyView};
 use crate::tui::app::json::{Document, Token, tokens};
 use crate::tui::app::{App, Focus};
@@ -49,7 +48,7 @@ fn note(frame: &mut Frame<'_>, pane: Rect, body: &Body, app: &App, theme: &Theme
     }
     text.push(' ');
     // The tabs come first.
-    let width = text.width() as u16;
+    let width = columns::width(&text) as u16;
     if pane.width >= width + 48 {
         let area = Rect { x: pane.right() - width - 2, width, height: 1, ..pane };
         frame.render_widget(Line::styled(text, theme.dim), area);

@@ -7,7 +7,6 @@ use ratatui::Frame;
 use ratatui::layout::{Alignment, Rect};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
-use unicode_width::UnicodeWidthStr;
 
 use super::draw_frame;
 use super::layout::Regions;
@@ -16,7 +15,7 @@ use super::theme::Theme;
 use crate::enrich::anime::Anime;
 use crate::enrich::history::Run;
 use crate::enrich::source::SERVICES;
-use crate::output::{human, safe};
+use crate::output::{columns, human, safe};
 use crate::tui::action::Action;
 use crate::tui::app::App;
 use crate::tui::app::enrich::{Pane, Place, Shown};
@@ -47,7 +46,7 @@ fn draw_search(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) {
         Loadable::Ready(_) => format!("{} of {} titles ", human::count(found as u64), human::count(all as u64)),
         _ => String::new(),
     };
-    let counts_width = (counts.width() as u16).min(area.width);
+    let counts_width = (columns::width(&counts) as u16).min(area.width);
     frame.render_widget(Span::styled(" / ", if enrich.is_searching { theme.title } else { theme.dim }), area);
     if area.width < 3 {
         return;

@@ -3,11 +3,10 @@
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
-use unicode_width::UnicodeWidthStr;
 
 use super::text::fit;
 use super::theme::Theme;
-use crate::output::{human, safe};
+use crate::output::{columns, human, safe};
 use crate::tui::action::Action;
 use crate::tui::app::{App, Job};
 use crate::tui::keymap::Mode;
@@ -118,7 +117,7 @@ fn hints<'a>(app: &App, width: usize, theme: &Theme) -> Line<'a> {
     let mut room = width;
     for (action, text) in wanted(mode) {
         let Some(key) = app.keymap.keys(mode, *action).first() else { continue };
-        let needed = key.width() + text.width() + 4;
+        let needed = columns::width(key) + columns::width(text) + 4;
         if app.options.is_read_only && action.is_change() || needed > room {
             continue;
         }

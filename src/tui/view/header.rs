@@ -4,11 +4,10 @@ use ratatui::Frame;
 use ratatui::layout::{Alignment, Position, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget;
-use unicode_width::UnicodeWidthStr;
 
 use super::text::fit;
 use super::theme::Theme;
-use crate::output::{human, safe};
+use crate::output::{columns, human, safe};
 use crate::tui::app::{App, Screen};
 
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) {
@@ -16,9 +15,9 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) 
     let badges = badges(app, theme);
     let badges_width: usize = badges.iter().map(|badge| badge.width() + 1).sum();
     let tabs = tabs(app);
-    let tabs_width: usize = tabs.iter().map(|(_, label)| label.width()).sum();
+    let tabs_width: usize = tabs.iter().map(|(_, label)| label.len()).sum();
     let name = name(area.width);
-    let room = usize::from(area.width).saturating_sub(name.width() + tabs_width + badges_width + scanned.width() + 4);
+    let room = usize::from(area.width).saturating_sub(name.len() + tabs_width + badges_width + scanned.len() + 4);
     let mut spans = vec![Span::styled(name, theme.title)];
     for (screen, label) in tabs {
         spans.push(Span::styled(label, if screen == app.screen { theme.tab_open } else { theme.tab }));
@@ -31,7 +30,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) 
     }
     // Where there is no room for all, the badges and the progress stay.
     frame.render_widget(Line::from(spans), area);
-    let width = (scanned.width() as u16 + 1).min(area.width);
+    let width = (scanned.len() as u16 + 1).min(area.width);
     let right = Rect { x: area.right() - width, width, ..area };
     Line::from(Span::styled(scanned, theme.dim)).render(right, frame.buffer_mut());
 }
@@ -53,9 +52,9 @@ fn tabs(app: &App) -> [(Screen, String); 2] {
 /// The tab at a place of the screen.
 pub fn screen_at(app: &App, at: Position) -> Option<Screen> {
     let header = app.regions().header;
-    let mut from = header.x + name(header.width).width() as u16;
+    let mut from = header.x + name(header.width).len() as u16;
     tabs(app).into_iter().find_map(|(screen, label)| {
-        let area = Rect::new(from, header.y, label.width() as u16, header.height);
+        let area = Rect::new(from, header.y, label.len() as u16, header.height);
         from = area.right();
         area.contains(at).then_some(screen)
     })
@@ -96,7 +95,7 @@ fn scanned(app: &App) -> String {
 pub(super) fn draw_filter(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) {
     let filter = &app.filter;
     let counts = counts(app);
-    let counts_width = (counts.width() as u16 + 1).min(area.width);
+    let counts_width = (columns::width(&counts) as u16 + 1).min(area.width);
     let prompt = if filter.is_active { theme.title } else { theme.dim };
     frame.render_widget(Span::styled(" / ", prompt), area);
     let mut text = Rect { x: area.x + 3, width: area.width.saturating_sub(3 + counts_width + 2), ..area };
@@ -105,7 +104,7 @@ pub(super) fn draw_filter(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &
     }
     if let Some(touched) = &filter.query.touched {
         let chip = format!(" {} ", fit(&format!("run of {}", touched.name), usize::from(text.width / 2)));
-        let width = (chip.width() as u16 + 1).min(text.width);
+        let width = (columns::width(&chip) as u16 + 1).min(text.width);
         frame.render_widget(Span::styled(chip, theme.badge_demo), Rect { width: width.saturating_sub(1), ..text });
         text = Rect { x: text.x + width, width: text.width - width, ..text };
     }
@@ -117,7 +116,7 @@ pub(super) fn draw_filter(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &
             line.set_cursor_style(theme.strong);
         }
         if let Some(problem) = &filter.problem {
-            let length: usize = filter.text.lines().iter().map(|line| line.width()).sum();
+            let length: usize = filter.text.lines().iter().map(|line| columns::width(line)).sum();
             let typed = (length as u16 + 2).min(text.width);
             let rest = Rect { x: text.x + typed, width: text.width - typed, ..text };
             let problem = fit(&safe::line(problem), rest.width.into()).into_owned();

@@ -4,13 +4,12 @@ use cache_core::{Headers, KeyFact, chain};
 use ratatui::Frame;
 use ratatui::layout::{Position, Rect};
 use ratatui::text::{Line, Span};
-use unicode_width::UnicodeWidthStr;
 
 use super::layout::Regions;
 use super::text::{fit, left, right, skip};
 use super::theme::Theme;
 use super::{body, draw_frame, summary};
-use crate::output::{human, safe, secrets};
+use crate::output::{columns, human, safe, secrets};
 use crate::tui::app::inspector::{Loadable, Tab};
 use crate::tui::app::{App, Focus};
 
@@ -32,7 +31,7 @@ pub fn tab_at(app: &App, at: Position) -> Option<Tab> {
     let pane = regions.inspector;
     let mut from = pane.x + u16::from(regions.is_framed);
     Tab::ALL.into_iter().find(|tab| {
-        let width = tab.name().width() as u16 + 2;
+        let width = tab.name().len() as u16 + 2;
         let area = Rect::new(from, pane.y, width, 1);
         from += width;
         area.contains(at)
@@ -104,7 +103,7 @@ fn draw_headers(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) {
         let status = entry.response.status_code;
         Line::styled(format!(" {status}"), super::table::status_style(status, theme).patch(theme.strong))
     };
-    let names = headers.iter().map(|(name, _)| safe::line(name).width()).max().unwrap_or(0).min(28);
+    let names = headers.iter().map(|(name, _)| columns::width(&safe::line(name))).max().unwrap_or(0).min(28);
     let fields = headers.iter().flat_map(|(name, values)| values.iter().map(move |value| (name, value)));
     let fields = fields.map(|(name, value)| {
         let (value, style) = if secrets::is_secret_name(name) {

@@ -7,13 +7,12 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
-use unicode_width::UnicodeWidthStr;
 
 use super::draw_frame;
 use super::layout::Regions;
 use super::text::{fit, left, right};
 use super::theme::Theme;
-use crate::output::{human, safe, secrets};
+use crate::output::{columns, human, safe, secrets};
 use crate::tui::app::rows::Row;
 use crate::tui::app::sort::Column;
 use crate::tui::app::{App, Focus};
@@ -212,7 +211,7 @@ fn push_name<'a>(spans: &mut Vec<Span<'a>>, entry: &'a Summary, width: usize, th
     let mut room = width;
     let mut push = |text: &str, style: Style| {
         let text = fit(text, room).into_owned();
-        room -= text.width();
+        room = room.saturating_sub(columns::width(&text));
         if !text.is_empty() {
             spans.push(Span::styled(text, style));
         }
@@ -221,25 +220,25 @@ fn push_name<'a>(spans: &mut Vec<Span<'a>>, entry: &'a Summary, width: usize, th
         let url = secrets::url(&http.url);
         let url = safe::line(url.split_once("://").map_or(&*url, |(_, rest)| rest));
         let (host, path) = url.split_at(url.find(['/', '?', '#']).unwrap_or(url.len()));
-        let title = http.title.as_deref().filter(|title| !title.is_empty());
+        let title = http.title.as_deref().filter(|title| !title.is_empty()).map(safe::line);
         let path = if path == "/" { "" } else { path };
         // Where there is little room, the host is the first to go: the tree tells it too.
-        let needed = url.width() + title.map_or(0, |title| title.width() + 1);
+        let needed = columns::width(&url) + title.as_deref().map_or(0, |title| columns::width(title) + 1);
         let has_host = needed <= width || width >= HOST_FROM || path.is_empty() && title.is_none();
         if has_host {
             push(host, theme.dim);
         }
         push(path, theme.text);
-        if let Some(title) = title {
+        if let Some(title) = &title {
             if has_host || !path.is_empty() {
                 push(" ", theme.text);
             }
-            push(&safe::line(title), theme.strong);
+            push(title, theme.strong);
         }
     } else if let Some(key) = entry.result_key() {
         let (prefix, arguments) = (safe::bytes(key.prefix), safe::bytes(key.arguments));
         // Where there is little room the arguments have it: the tree tells the prefix too.
-        let left_over = width.saturating_sub(arguments.width() + 1).max(width / 3);
+        let left_over = width.saturating_sub(columns::width(&arguments) + 1).max(width / 3);
         push(&fit(&prefix, left_over), theme.dim);
         push(" ", theme.dim);
         push(&arguments, theme.text);

@@ -1,5 +1,6 @@
 //! Frames: what a state looks like, on screens of three sizes.
 
+use cache_core::Service;
 use cache_core::counters::Counted;
 use insta::assert_snapshot;
 use ratatui::Terminal;
@@ -13,7 +14,7 @@ use super::theme::Theme;
 use crate::tui::app::App;
 use crate::tui::app::rates::Tally;
 use crate::tui::effect::Effect;
-use crate::tui::fixture::{NOW, blank, count, enriching, entries, listed, press, run, tallies, tally};
+use crate::tui::fixture::{NOW, blank, count, enriching, entries, http, listed, press, result, run, tallies, tally};
 use crate::tui::message::{Message, Outcome, Progress};
 use crate::tui::update::update;
 use crate::tui::{Options, THEME};
@@ -100,6 +101,26 @@ fn secrets_and_escape_sequences_are_on_no_screen() {
         press(&mut app, keys);
         let screen = frame(&app, true).backend().to_string();
         assert!(!screen.contains("token=secret") && !screen.contains('\u{1b}'), "{screen}");
+    }
+}
+
+#[test]
+fn emoji_that_are_written_in_several_characters_fit_at_every_size() {
+    let sequences = "❤️1️⃣👨‍👩‍👧🇯🇵👍🏽".repeat(9);
+    let mut entries = vec![
+        http(1, Service::Jikan, &format!("https://api.jikan.moe/{sequences}"), 60.0),
+        http(2, Service::AniList, "https://graphql.anilist.co/", 60.0),
+        result(&format!("❤️{sequences}:{sequences}"), 60.0),
+    ];
+    if let Some(http) = &mut entries[1].http {
+        http.title = Some(sequences.into());
+    }
+    for width in 0..130 {
+        for keys in ["", "j", "jj", "2", "5"] {
+            let mut app = listed(Size::new(width, 30), Options::default(), entries.clone());
+            press(&mut app, keys);
+            frame(&app, true);
+        }
     }
 }
 

@@ -2,13 +2,12 @@
 
 use ratatui::Frame;
 use ratatui::text::{Line, Span};
-use unicode_width::UnicodeWidthStr;
 
 use super::draw_frame;
 use super::layout::Regions;
 use super::text::{fit, right};
 use super::theme::Theme;
-use crate::output::human;
+use crate::output::{columns, human};
 use crate::tui::app::tree::{Node, ROOT};
 use crate::tui::app::{App, Focus};
 
@@ -50,7 +49,7 @@ fn line<'a>(node: &'a Node, width: usize, count: usize, theme: &Theme) -> Line<'
     let room = width.saturating_sub(numbers + indent + 2);
     let (label, rest) =
         if node.is_dead && room > 8 { (fit(&node.label, room - 5), " dead") } else { (fit(&node.label, room), "") };
-    let pad = room.saturating_sub(label.width() + rest.width());
+    let pad = room.saturating_sub(columns::width(&label) + rest.len());
     let mut spans = vec![
         Span::raw(" ".repeat(indent)),
         Span::styled(fold, theme.faint),

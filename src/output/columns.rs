@@ -1,0 +1,80 @@
+//! How wide a text is on a terminal, and what of it fits. By grapheme cluster, as the screen is filled: several
+//! characters that show as one (`1️⃣`) are as wide as what they show, which is not the sum of their widths.
+
+use std::borrow::Cow;
+
+use unicode_segmentation::UnicodeSegmentation as _;
+use unicode_width::UnicodeWidthStr as _;
+
+/// The columns that a text takes.
+pub fn width(text: &str) -> usize {
+    if text.is_ascii() { text.width() } else { clusters(text).map(|(_, columns)| columns).sum() }
+}
+
+/// What shows as one character each, with its columns.
+pub fn clusters(text: &str) -> impl Iterator<Item = (&str, usize)> {
+    text.graphemes(true).map(|cluster| (cluster, cluster.width()))
+}
+
+/// The text in at most so many columns; `…` stands for what was cut off.
+pub fn clip(text: &str, columns: usize) -> Cow<'_, str> {
+    // A text has at most as many columns as bytes: most are known to fit without being measured.
+    if text.len() <= columns || width(text) <= columns {
+        return Cow::Borrowed(text);
+    }
+    if columns == 0 {
+        return Cow::Borrowed("");
+    }
+    Cow::Owned(format!("{}…", start(text, columns - 1)))
+}
+
+/// The text from a column on.
+pub fn skip(text: &str, columns: usize) -> &str {
+    let mut passed = 0;
+    let skipped = clusters(text).take_while(|(_, width)| {
+        let is_before = passed < columns;
+        passed += width;
+        is_before
+    });
+    &text[skipped.map(|(cluster, _)| cluster.len()).sum()..]
+}
+
+/// As much of the start as there is room for.
+fn start(text: &str, columns: usize) -> &str {
+    let mut used = 0;
+    let fitting = clusters(text).take_while(|(_, width)| {
+        used += width;
+        used <= columns
+    });
+    &text[..fitting.map(|(cluster, _)| cluster.len()).sum()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use proptest::sample::select;
+
+    #[test]
+    fn a_text_is_cut_by_columns() {
+        assert_eq!([clip("plain", 5), clip("plain", 4), clip("plain", 0)], ["plain", "pla…", ""]);
+        assert_eq!([clip("ワンピース", 10), clip("ワンピース", 6)], ["ワンピース", "ワン…"]);
+        assert_eq!([clip("❤️❤️❤️", 6), clip("❤️❤️❤️", 5), clip("1️⃣2️⃣3️⃣", 4)], ["❤️❤️❤️", "❤️❤️…", "1️⃣…"]);
+        assert_eq!([skip("abcdef", 2), skip("ab", 5), skip("❤️❤️a", 4)], ["cdef", "", "a"]);
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_cut_fits_whatever_shows_as_one(
+            parts in proptest::collection::vec(
+                select(vec!["a", "ワ", "❤️", "1️⃣", "👨‍👩‍👧", "🇯🇵", "👍🏽", "e\u{301}", "لا", "\u{fe0f}", "\u{200d}", "\u{1f1ef}"]), 0..8),
+            columns in 0..20_usize,
+        ) {
+            let text = parts.concat();
+            let clipped = clip(&text, columns);
+            prop_assert!(width(&clipped) <= columns);
+            prop_assert_eq!(clipped == text, width(&text) <= columns);
+            prop_assert!(text.ends_with(skip(&text, columns)));
+        }
+    }
+}
