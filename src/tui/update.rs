@@ -104,6 +104,12 @@ fn quit(app: &mut App) -> Vec<Effect> {
 }
 
 fn browse(app: &mut App, action: Action) -> Vec<Effect> {
+    let is_meant = action.is_change() || matches!(action, Action::MarkShown | Action::InvertMarks);
+    if is_meant && app.filter.problem.is_some() {
+        // More is shown than was asked for.
+        app.complain("not with a filter that cannot be understood; Esc clears it");
+        return Vec::new();
+    }
     if action.is_change() {
         return change::ask(app, action);
     }

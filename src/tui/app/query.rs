@@ -4,9 +4,11 @@
 //! the method, the URL, the key (which holds a result's arguments) or the title.
 
 use std::collections::HashSet;
+use std::error::Error as _;
 use std::sync::Arc;
 
 use cache_core::{EntryId, Filter, Summary};
+use clap::error::ContextKind;
 use clap::{Args, Command, FromArgMatches};
 
 use crate::selectors::Selectors;
@@ -17,6 +19,8 @@ const ID_LETTERS: &[u8] = b"hishel_cache:entry:0123456789abcdef-";
 /// What the filter line says.
 #[derive(Clone, Debug, Default)]
 pub struct Query {
+    /// What was read.
+    pub text: String,
     /// The selectors.
     pub filter: Filter,
     /// The words, in lower case.
@@ -71,10 +75,10 @@ impl Query {
                 words.push(token.to_lowercase());
             }
         }
-        let matches = command.try_get_matches_from(&arguments).map_err(|error| first_line(&error.to_string()))?;
-        let selectors = Selectors::from_arg_matches(&matches).map_err(|error| first_line(&error.to_string()))?;
+        let matches = command.try_get_matches_from(&arguments).map_err(|error| problem(&error))?;
+        let selectors = Selectors::from_arg_matches(&matches).map_err(|error| problem(&error))?;
         let filter = selectors.filter();
-        Ok(Self { has_filter: !filter.is_everything(), filter, words, ..Self::default() })
+        Ok(Self { text: text.trim().to_owned(), has_filter: !filter.is_everything(), filter, words, ..Self::default() })
     }
 
     /// Whether everything matches.
@@ -166,9 +170,17 @@ fn tokens(text: &str) -> Vec<String> {
     tokens
 }
 
-/// Clap's message without its heading and its advice on usage.
-fn first_line(message: &str) -> String {
-    message.trim_start_matches("error: ").lines().next().unwrap_or_default().to_owned()
+/// Clap's message in as few words as the footer has room for, without its advice on usage.
+fn problem(error: &clap::Error) -> String {
+    let fact = |kind| error.get(kind).map(ToString::to_string).unwrap_or_default();
+    match error.source() {
+        Some(reason) => {
+            let argument = fact(ContextKind::InvalidArg);
+            let name = argument.split(' ').next().unwrap_or_default();
+            format!("{name} {}: {reason}", fact(ContextKind::InvalidValue))
+        }
+        None => error.to_string().trim_start_matches("error: ").lines().next().unwrap_or_default().to_owned(),
+    }
 }
 
 #[cfg(test)]

@@ -84,7 +84,7 @@ fn ask_flush(app: &mut App, is_everything_shown: bool) {
 /// What the table shows, in words.
 fn shown_name(app: &App) -> String {
     let touched = app.filter.query.touched.as_ref().map(|touched| format!("[{}] ", touched.name)).unwrap_or_default();
-    let text = format!("{touched}{}", app.filter.text.lines().join(" "));
+    let text = format!("{touched}{}", app.filter.query.text);
     match (app.tree.chosen, app.filter.query.is_everything()) {
         (ROOT, true) => "everything in the cache".to_owned(),
         (ROOT, false) => format!("what matches {text}"),

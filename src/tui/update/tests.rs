@@ -354,6 +354,28 @@ fn a_selector_half_typed_says_what_is_wrong_and_leaves_the_other_words_in_force(
     assert_eq!(app.rows.shown().len(), 1);
 }
 
+#[rstest]
+#[case("D")]
+#[case("*")]
+#[case("!")]
+#[case("t")]
+#[case("hd")]
+fn nothing_is_done_to_what_a_filter_shows_that_is_not_understood(#[case] keys: &str) {
+    let mut app = app();
+    press(&mut app, "/service:jikan status:abc<enter>");
+    assert_eq!(press(&mut app, keys), []);
+    assert!(app.dialog.is_none() && app.rows.marked() == 0);
+    assert!(app.notice.is_some_and(|notice| notice.is_error));
+}
+
+#[test]
+fn a_flush_names_the_filter_that_is_in_force() {
+    let mut app = app();
+    press(&mut app, "/service:jikan  <enter>D");
+    let Some(Dialog::Confirm(confirm)) = &app.dialog else { panic!("{:?}", app.dialog) };
+    assert_eq!(confirm.facts[1].1, "what matches service:jikan");
+}
+
 #[test]
 fn sorting_goes_round_the_columns_that_are_shown() {
     let mut app = app();

@@ -8,21 +8,19 @@ use super::text::fit;
 use super::theme::Theme;
 use crate::output::{columns, human, safe};
 use crate::tui::action::Action;
-use crate::tui::app::{App, Job};
+use crate::tui::app::{App, Job, Screen};
 use crate::tui::keymap::Mode;
 
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) {
-    let line = match (&app.notice, &app.job, app.lost()) {
-        (Some(notice), ..) => {
-            let style = if notice.is_error { theme.error } else { theme.good };
-            Line::styled(format!(" {}", fit(&notice.text, usize::from(area.width).saturating_sub(2))), style)
-        }
-        (None, Some(job), _) => progress(job, theme),
-        (None, None, Some(reason)) => {
-            let text = format!(" {}; trying again", safe::line(reason));
-            Line::styled(fit(&text, area.width.into()).into_owned(), theme.error)
-        }
-        (None, None, None) => hints(app, area.width.into(), theme),
+    let told =
+        |text: &str, style| Line::styled(format!(" {}", fit(text, usize::from(area.width).saturating_sub(2))), style);
+    let problem = app.filter.problem.as_ref().filter(|_| app.screen == Screen::Browse);
+    let line = match (&app.notice, problem, &app.job, app.lost()) {
+        (Some(notice), ..) => told(&notice.text, if notice.is_error { theme.error } else { theme.good }),
+        (None, Some(problem), ..) => told(&safe::line(problem), theme.error),
+        (None, None, Some(job), _) => progress(job, theme),
+        (None, None, None, Some(reason)) => told(&format!("{}; trying again", safe::line(reason)), theme.error),
+        (None, None, None, None) => hints(app, area.width.into(), theme),
     };
     frame.render_widget(line, area);
 }

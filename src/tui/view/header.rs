@@ -110,18 +110,12 @@ pub(super) fn draw_filter(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &
     }
     if filter.is_active || !filter.text.is_empty() {
         let mut line = filter.text.clone();
-        line.set_cursor_line_style(theme.strong);
-        line.set_style(theme.strong);
+        // What is wrong with it is told in the footer, where there is room.
+        let style = if filter.problem.is_some() { theme.bad } else { theme.strong };
+        line.set_cursor_line_style(style);
+        line.set_style(style);
         if !filter.is_active {
-            line.set_cursor_style(theme.strong);
-        }
-        if let Some(problem) = &filter.problem {
-            let length: usize = filter.text.lines().iter().map(|line| columns::width(line)).sum();
-            let typed = (length as u16 + 2).min(text.width);
-            let rest = Rect { x: text.x + typed, width: text.width - typed, ..text };
-            let problem = fit(&safe::line(problem), rest.width.into()).into_owned();
-            frame.render_widget(Span::styled(problem, theme.bad), rest);
-            text.width = typed;
+            line.set_cursor_style(style);
         }
         frame.render_widget(&line, text);
     } else {

@@ -125,6 +125,14 @@ fn emoji_that_are_written_in_several_characters_fit_at_every_size() {
 }
 
 #[test]
+fn what_is_wrong_with_a_filter_can_be_read() {
+    let mut app = at(80, 24);
+    press(&mut app, "/service:animeschedule status:abc<enter>");
+    let screen = frame(&app, true).backend().to_string();
+    assert!(screen.contains("--status abc: \"abc\" is not a status; write 404, 4xx or 200-299"), "{screen}");
+}
+
+#[test]
 fn ttls_count_down() {
     let mut app = at(120, 40);
     press(&mut app, "/kitsu<enter>");
