@@ -39,6 +39,34 @@ pub fn skip(text: &str, columns: usize) -> &str {
     &text[skipped.map(|(cluster, _)| cluster.len()).sum()..]
 }
 
+/// Splits a text at blanks into lines of at most so many columns; longer words are split anywhere.
+pub fn wrap(text: &str, columns: usize) -> Vec<String> {
+    let columns = columns.max(8);
+    let mut lines = vec![String::new()];
+    let mut used = 0;
+    for word in text.split_inclusive(' ') {
+        let width = width(word.trim_end());
+        if used > 0 && used + width > columns && width <= columns {
+            lines.push(String::new());
+            used = 0;
+        }
+        for (cluster, width) in clusters(word) {
+            if used + width > columns {
+                if cluster == " " {
+                    continue;
+                }
+                lines.push(String::new());
+                used = 0;
+            }
+            if let Some(line) = lines.last_mut() {
+                line.push_str(cluster);
+            }
+            used += width;
+        }
+    }
+    lines
+}
+
 /// As much of the start as there is room for.
 fn start(text: &str, columns: usize) -> &str {
     let mut used = 0;
@@ -61,6 +89,14 @@ mod tests {
         assert_eq!([clip("ワンピース", 10), clip("ワンピース", 6)], ["ワンピース", "ワン…"]);
         assert_eq!([clip("❤️❤️❤️", 6), clip("❤️❤️❤️", 5), clip("1️⃣2️⃣3️⃣", 4)], ["❤️❤️❤️", "❤️❤️…", "1️⃣…"]);
         assert_eq!([skip("abcdef", 2), skip("ab", 5), skip("❤️❤️a", 4)], ["cdef", "", "a"]);
+    }
+
+    #[test]
+    fn long_texts_are_wrapped_at_blanks_and_lose_nothing() {
+        assert_eq!(wrap("status 503 from the server", 10), ["status 503", "from the ", "server"]);
+        assert_eq!(wrap("abcdefghijklmno p", 10), ["abcdefghij", "klmno p"]);
+        assert_eq!(wrap("ワンピース ワン", 8), ["ワンピー", "ス ワン"]);
+        assert_eq!(wrap("", 10), [""]);
     }
 
     proptest! {

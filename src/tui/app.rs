@@ -103,6 +103,8 @@ pub struct Scan {
 pub struct Job {
     /// The request.
     pub ticket: Ticket,
+    /// Where.
+    pub on: Backend,
     /// What it does: `flushing`.
     pub verb: &'static str,
     /// Entries dealt with.

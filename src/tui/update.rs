@@ -5,6 +5,7 @@ mod dialog;
 mod enrich;
 mod filter;
 mod inspector;
+mod job;
 mod mouse;
 mod outcome;
 mod table;

@@ -17,6 +17,13 @@ pub enum Dialog {
     Confirm(Box<Confirm>),
     /// A new TTL is asked for.
     Ttl(Box<Ttl>),
+    /// What came of a change that was not done whole: it stays until somebody has seen it.
+    Failure {
+        /// What went wrong: `The flush failed`.
+        title: &'static str,
+        /// What was done, on which storage, and why it ended; safe to show.
+        facts: Vec<(String, String)>,
+    },
     /// The keys.
     Help {
         /// The first line on the screen.
@@ -69,7 +76,7 @@ impl Dialog {
         match self {
             Self::Confirm(confirm) if confirm.word.is_none() => Mode::Confirm,
             Self::Confirm(_) | Self::Ttl(_) => Mode::Input,
-            Self::Help { .. } => Mode::Help,
+            Self::Failure { .. } | Self::Help { .. } => Mode::Help,
         }
     }
 }

@@ -2,7 +2,8 @@
 
 use crate::enrich::history::Run;
 use crate::enrich::report::{Pass, ServiceReport};
-use crate::output::{columns, safe};
+use crate::output::columns::wrap;
+use crate::output::safe;
 use crate::tui::app::App;
 
 /// A line of the outcome.
@@ -88,45 +89,4 @@ fn bars(services: &[ServiceReport]) -> Vec<Line> {
         [bar(service.service.name(), false, service.cold.seconds), bar("", true, warm.seconds)]
     };
     std::iter::once(Line::Blank).chain(both.into_iter().flat_map(of)).collect()
-}
-
-/// Splits a text at blanks into lines of at most so many columns; longer words are split anywhere.
-pub fn wrap(text: &str, width: usize) -> Vec<String> {
-    let width = width.max(8);
-    let mut lines = vec![String::new()];
-    let mut used = 0;
-    for word in text.split_inclusive(' ') {
-        let columns = columns::width(word.trim_end());
-        if used > 0 && used + columns > width && columns <= width {
-            lines.push(String::new());
-            used = 0;
-        }
-        for (cluster, columns) in columns::clusters(word) {
-            if used + columns > width {
-                if cluster == " " {
-                    continue;
-                }
-                lines.push(String::new());
-                used = 0;
-            }
-            if let Some(line) = lines.last_mut() {
-                line.push_str(cluster);
-            }
-            used += columns;
-        }
-    }
-    lines
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn long_texts_are_wrapped_at_blanks_and_lose_nothing() {
-        assert_eq!(wrap("status 503 from the server", 10), ["status 503", "from the ", "server"]);
-        assert_eq!(wrap("abcdefghijklmno p", 10), ["abcdefghij", "klmno p"]);
-        assert_eq!(wrap("ワンピース ワン", 8), ["ワンピー", "ス ワン"]);
-        assert_eq!(wrap("", 10), [""]);
-    }
 }

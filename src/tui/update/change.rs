@@ -149,8 +149,9 @@ pub(super) fn change_ttl(app: &mut App, mut targets: Vec<Target>, change: Change
 
 /// Lets a change begin.
 pub(super) fn begin(app: &mut App, effect: Effect, (verb, total, then): (&'static str, u64, AfterJob)) -> Vec<Effect> {
-    if let Effect::Flush { ticket, .. } | Effect::ChangeTtl { ticket, .. } = effect {
-        app.job = Some(Job { ticket, verb, done: 0, total, elapsed: Duration::ZERO, is_stopping: false, then });
+    if let Effect::Flush { ticket, plan: Plan { backend: on, .. } } | Effect::ChangeTtl { ticket, on, .. } = &effect {
+        let (ticket, on) = (*ticket, on.clone());
+        app.job = Some(Job { ticket, on, verb, done: 0, total, elapsed: Duration::ZERO, is_stopping: false, then });
     }
     vec![effect]
 }

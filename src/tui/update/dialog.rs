@@ -50,6 +50,10 @@ pub(super) fn act(app: &mut App, action: Action) -> Vec<Effect> {
             app.dialog = Some(Dialog::Help { offset });
             Vec::new()
         }
+        (dialog @ Some(Dialog::Failure { .. }), action) if action != Action::Close => {
+            app.dialog = dialog;
+            Vec::new()
+        }
         (dialog @ Some(Dialog::Confirm(_) | Dialog::Ttl(_)), Action::ClearText) => {
             app.dialog = dialog;
             if let Some(text) = text(app) {

@@ -1,18 +1,16 @@
 //! What the runner reports, and what the clock brings.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use cache_core::admin::flush::Report;
-use cache_core::admin::ttl;
 use cache_core::{Error, Health, chain};
 
-use super::{enrich, filter, tree, watch};
-use crate::output::{human, safe};
+use super::{enrich, filter, job, tree, watch};
+use crate::output::safe;
 use crate::tui::app::body::BodyView;
+use crate::tui::app::dialog::Dialog;
 use crate::tui::app::inspector::Loadable;
 use crate::tui::app::rates::Tally;
-use crate::tui::app::{AfterJob, App, Failure, Job, Scan, Table};
+use crate::tui::app::{App, Failure, Scan, Table};
 use crate::tui::effect::Effect;
 use crate::tui::message::{Detail, Outcome, Progress, Ticket};
 
@@ -107,11 +105,11 @@ pub(super) fn done(app: &mut App, ticket: Ticket, outcome: Outcome) -> Vec<Effec
             take_health(app, health)
         }
         Outcome::Flushed(report, took) => match app.job.take_if(|job| job.ticket == ticket) {
-            Some(job) => end_flush(app, job, &report, took),
+            Some(job) => job::end_flush(app, job, &report, took),
             None => Vec::new(),
         },
         Outcome::TtlChanged(report) => match app.job.take_if(|job| job.ticket == ticket) {
-            Some(job) => end_ttl_change(app, job, &report),
+            Some(job) => job::end_ttl_change(app, job, &report),
             None => Vec::new(),
         },
         Outcome::Counted(result) if app.rates.ticket == Some(ticket) => {
@@ -175,7 +173,7 @@ fn end_scan(app: &mut App, result: Result<(), Error>) -> Vec<Effect> {
 }
 
 /// A request found out that the store does not answer, before the store was asked how it is.
-fn lose(app: &mut App, error: &Error) {
+pub(super) fn lose(app: &mut App, error: &Error) {
     if let Some(health) = app.health.as_mut().filter(|_| error.is_temporary()) {
         if health.problem.is_none() {
             health.problem = Some(chain(error));
@@ -190,11 +188,11 @@ pub(super) fn take_health(app: &mut App, health: Health) -> Vec<Effect> {
     app.ask_health_at = app.now + ASK_HEALTH_EVERY;
     app.health = Some(health);
     if is_other {
-        // Another cache: nothing of the old one may be taken for it, least of all by a dialog.
+        // Another cache: nothing of the old one may be taken for it, least of all by a question.
         app.rows.clear();
         app.tree.clear();
         app.rates.clear();
-        app.dialog = None;
+        app.dialog.take_if(|dialog| !matches!(dialog, Dialog::Failure { .. }));
         app.table = Table::default();
         app.scan = Scan { ticket: app.scan.ticket, ..Scan::default() };
         tree::keep_on_screen(app);
@@ -240,59 +238,5 @@ fn show_detail(app: &mut App, result: Result<Option<Box<Detail>>, Error>) {
             lose(app, &error);
             app.inspector.detail = Loadable::Failed(Arc::new(error));
         }
-    }
-}
-
-fn end_flush(app: &mut App, job: Job, report: &Report, took: Duration) -> Vec<Effect> {
-    let gone = format!(
-        "{} entries ({} keys) flushed in {:.1}s",
-        human::count(report.removed.entries),
-        human::count(report.removed.keys),
-        took.as_secs_f64()
-    );
-    if let Some(error) = &report.error {
-        lose(app, error);
-        let failed = human::count(report.failed);
-        app.complain(format!("{gone}, {failed} failed: {}", safe::line(&chain(error))));
-    } else if report.is_interrupted {
-        app.complain(format!("stopped: {gone}"));
-    } else {
-        app.notify(gone);
-    }
-    if app.is_leaving {
-        return vec![Effect::Quit];
-    }
-    match job.then {
-        AfterJob::Drop(ids) if report.error.is_none() && !report.is_interrupted => {
-            app.rows.remove(&ids, &mut app.tree);
-            app.settle_cursor();
-            Vec::new()
-        }
-        // What is left has to be looked up.
-        _ => begin_scan(app),
-    }
-}
-
-fn end_ttl_change(app: &mut App, job: Job, report: &ttl::Report) -> Vec<Effect> {
-    let is_whole = report.error.is_none() && !report.is_interrupted;
-    if let Some(error) = &report.error {
-        lose(app, error);
-        let failed = human::count(report.failed);
-        app.complain(format!("{failed} TTLs were not changed: {}", safe::line(&chain(error))));
-    } else {
-        app.notify(format!("TTL of {} entries changed", human::count(report.changed)));
-    }
-    if app.is_leaving {
-        return vec![Effect::Quit];
-    }
-    match job.then {
-        AfterJob::Expire(expiries) if is_whole => {
-            let expiries = expiries.iter().map(|(id, at)| (id, *at));
-            app.rows.set_expiry(expiries, &mut app.tree, &app.filter.query, app.now);
-            app.settle_cursor();
-            app.inspector.subject = None;
-            Vec::new()
-        }
-        _ => begin_scan(app),
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use cache_core::admin::flush::{Plan, Report};
 use cache_core::admin::ttl::{self, Change};
-use cache_core::{Error, Health, Page, Removed, Service};
+use cache_core::{Backend, Error, Health, Page, Removed, Service};
 use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::Size;
 use rstest::rstest;
@@ -151,6 +151,29 @@ fn a_flush_that_failed_in_part_is_looked_up_again() {
     let effects = update(&mut app, Message::Done(*ticket, Outcome::Flushed(report, Duration::ZERO)));
     scan_of(&effects);
     assert!(app.lost().is_some());
+}
+
+#[test]
+fn what_a_failed_flush_did_stays_on_the_screen_when_another_cache_stands_in() {
+    let mut app = app();
+    press(&mut app, "/jikan<enter>D");
+    let effects = press(&mut app, "y");
+    let Some(Effect::Flush { ticket, .. }) = effects.first() else { panic!("{effects:?}") };
+    let removed = Removed { entries: 1, keys: 3 };
+    let report = Report { removed, failed: 1, error: Some(unavailable()), ..Report::default() };
+    update(&mut app, Message::Done(*ticket, Outcome::Flushed(report, Duration::ZERO)));
+    let other = Backend { location: "/tmp/http_cache.db".into(), ..backend() };
+    update(&mut app, Message::Health(Health { backend: other, is_fallback: true, problem: Some("down".into()) }));
+    let Some(Dialog::Failure { facts, .. }) = &app.dialog else { panic!("{:?}", app.dialog) };
+    assert_eq!(
+        facts[..2],
+        [("on".to_owned(), backend().to_string()), ("asked for".to_owned(), "2 entries".to_owned())]
+    );
+    assert!(facts[2].1.starts_with("1 entries (3 keys) flushed") && facts[3].1.contains("refused"), "{facts:?}");
+    press(&mut app, "jd");
+    assert!(app.dialog.is_some(), "it is not typed away");
+    press(&mut app, "<enter>");
+    assert!(app.dialog.is_none());
 }
 
 #[test]

@@ -7,17 +7,23 @@ use ratatui::widgets::{Block, BorderType, Clear, Padding};
 use tui_textarea::TextArea;
 
 use super::help::{self, HelpLine};
-use super::text::{fit, left};
+use super::text::left;
 use super::theme::Theme;
+use crate::output::columns::wrap;
 use crate::output::{human, safe};
 use crate::tui::app::App;
 use crate::tui::app::dialog::{Confirm, Dialog, Ttl};
+
+/// Columns of a dialog with facts, and of their names.
+const WIDTH: u16 = 76;
+const NAME: usize = 15;
 
 pub(super) fn draw(frame: &mut Frame<'_>, screen: Rect, app: &App, theme: &Theme) {
     match &app.dialog {
         None => {}
         Some(Dialog::Confirm(confirm)) => draw_confirm(frame, screen, confirm, theme),
         Some(Dialog::Ttl(ttl)) => draw_ttl(frame, screen, ttl, theme),
+        Some(Dialog::Failure { title, facts }) => draw_failure(frame, screen, title, facts, theme),
         Some(Dialog::Help { offset }) => draw_help(frame, screen, app, *offset, theme),
     }
 }
@@ -39,19 +45,36 @@ fn open(frame: &mut Frame<'_>, screen: Rect, width: u16, lines: usize, title: &s
     inside
 }
 
+/// Names and values, the values wrapped: what is cut off may be what they differ in.
+fn facts<'a>(facts: &'a [(String, String)], screen: Rect, theme: &Theme) -> Vec<Line<'a>> {
+    let room = usize::from(WIDTH.min(screen.width)).saturating_sub(4 + NAME);
+    let of = |(name, value): &'a (String, String)| {
+        let names = std::iter::once(name.as_str()).chain(std::iter::repeat(""));
+        names.zip(wrap(&safe::line(value), room)).map(|(name, value)| {
+            Line::from(vec![Span::styled(left(name, NAME), theme.dim), Span::styled(value, theme.text)])
+        })
+    };
+    facts.iter().flat_map(of).collect()
+}
+
+fn draw_failure(frame: &mut Frame<'_>, screen: Rect, title: &str, told: &[(String, String)], theme: &Theme) {
+    let facts = facts(told, screen, theme);
+    let inside = open(frame, screen, WIDTH, facts.len() + 2, title, theme);
+    let answer = Line::from(vec![Span::styled("Enter", theme.key), Span::styled(" closes this", theme.text)]);
+    for (line, row) in facts.into_iter().chain([Line::default(), answer]).zip(inside.rows()) {
+        frame.render_widget(line, row);
+    }
+}
+
 fn draw_confirm(frame: &mut Frame<'_>, screen: Rect, confirm: &Confirm, theme: &Theme) {
     // The answer is always on the screen: facts give way.
     let answer = if confirm.word.is_some() { 2 } else { 1 };
-    let facts = confirm.facts.len().min(usize::from(screen.height).saturating_sub(answer + 3));
-    let inside = open(frame, screen, 76, facts + answer + 1, &confirm.title, theme);
+    let mut facts = facts(&confirm.facts, screen, theme);
+    facts.truncate(usize::from(screen.height).saturating_sub(answer + 3));
+    let inside = open(frame, screen, WIDTH, facts.len() + answer + 1, &confirm.title, theme);
     let mut rows = inside.rows();
-    for (name, value) in &confirm.facts[..facts] {
-        let Some(row) = rows.next() else { return };
-        let value = fit(&safe::line(value), usize::from(row.width).saturating_sub(15)).into_owned();
-        frame.render_widget(
-            Line::from(vec![Span::styled(left(name, 15), theme.dim), Span::styled(value, theme.text)]),
-            row,
-        );
+    for (fact, row) in facts.into_iter().zip(&mut rows) {
+        frame.render_widget(fact, row);
     }
     rows.next();
     let Some(row) = rows.next() else { return };

@@ -87,6 +87,15 @@ fn the_question_on_a_tiny_screen_keeps_its_answer() {
 }
 
 #[test]
+fn a_question_names_the_whole_address() {
+    let mut app = at(40, 10);
+    app.health.as_mut().unwrap().backend.location = "redis://cache.internal.example.org:6379/1".into();
+    press(&mut app, "jd");
+    let screen = frame(&app, true).backend().to_string();
+    assert!(screen.contains("Redis at redis://cach") && screen.contains("g:6379/1"), "{screen}");
+}
+
+#[test]
 fn the_help() {
     let options = Options { is_read_only: true, ..Options::default() };
     let mut app = listed(Size::new(80, 60), options, entries());

@@ -11,6 +11,7 @@ use super::super::theme::Theme;
 use super::moment;
 use crate::enrich::history::Run;
 use crate::enrich::report::{Pass, ServiceReport};
+use crate::output::columns::wrap;
 use crate::output::{human, safe};
 use crate::tui::app::App;
 use crate::tui::app::enrich::{Pane, PassTally, Running, ServiceTally, Shown, share_of};
@@ -59,7 +60,7 @@ fn idle<'a>(width: usize, theme: &Theme) -> Vec<Line<'a>> {
         "The first pass is cold where nothing is cached yet, and waits for the services' limits. The second must come \
          from the cache alone, and bring the same to the byte.",
     ];
-    texts.iter().flat_map(|text| outcome::wrap(text, width)).map(|text| Line::styled(text, theme.dim)).collect()
+    texts.iter().flat_map(|text| wrap(text, width)).map(|text| Line::styled(text, theme.dim)).collect()
 }
 
 fn live<'a>(running: &Running, now: f64, width: usize, theme: &Theme) -> Vec<Line<'a>> {
