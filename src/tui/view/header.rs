@@ -2,6 +2,7 @@
 
 use ratatui::Frame;
 use ratatui::layout::{Alignment, Position, Rect};
+use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget;
 
@@ -10,37 +11,71 @@ use super::theme::Theme;
 use crate::output::{columns, human, safe};
 use crate::tui::app::{App, Screen};
 
+/// The backend has so many columns before anything else has some: enough for its kind and for where it begins.
+const LOCATION: usize = 16;
+
 pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) {
-    let scanned = scanned(app);
-    let badges = badges(app, theme);
-    let badges_width: usize = badges.iter().map(|badge| badge.width() + 1).sum();
-    let tabs = tabs(app);
-    let tabs_width: usize = tabs.iter().map(|(_, label)| label.len()).sum();
-    let name = name(area.width);
-    let room = usize::from(area.width).saturating_sub(name.len() + tabs_width + badges_width + scanned.len() + 4);
-    let mut spans = vec![Span::styled(name, theme.title)];
-    for (screen, label) in tabs {
+    let parts = Parts::of(app);
+    let room = usize::from(area.width).saturating_sub(parts.width());
+    let mut spans = vec![Span::styled(parts.name, theme.title)];
+    for (screen, label) in parts.tabs {
         spans.push(Span::styled(label, if screen == app.screen { theme.tab_open } else { theme.tab }));
     }
     spans.push(Span::raw(" "));
     spans.push(Span::styled(fit(&location(app), room).into_owned(), theme.location));
-    for badge in badges {
+    for (badge, style) in parts.badges {
         spans.push(Span::raw(" "));
-        spans.push(badge);
+        spans.push(Span::styled(badge, style(theme)));
     }
-    // Where there is no room for all, the badges and the progress stay.
     frame.render_widget(Line::from(spans), area);
-    let width = (scanned.len() as u16 + 1).min(area.width);
+    let width = (parts.progress.len() as u16).min(area.width);
     let right = Rect { x: area.right() - width, width, ..area };
-    Line::from(Span::styled(scanned, theme.dim)).render(right, frame.buffer_mut());
+    Line::from(Span::styled(parts.progress, theme.dim)).render(right, frame.buffer_mut());
 }
 
-/// Before the tabs; on small screens the tabs say enough.
-fn name(width: u16) -> &'static str {
-    if width >= 60 { " animecache " } else { " " }
+/// A word in a colour of its own.
+type Badge = (&'static str, fn(&Theme) -> Style);
+
+/// What stands in the first line besides the backend, as far as there is room.
+struct Parts {
+    /// Before the tabs; on small screens the tabs say enough.
+    name: &'static str,
+    /// From left to right.
+    tabs: Vec<(Screen, String)>,
+    badges: Vec<Badge>,
+    /// How far the listing has come.
+    progress: String,
 }
 
-/// The tabs with their labels, from left to right. The one of a run under way says how far that is.
+impl Parts {
+    /// Nobody may be mistaken about which cache this is and what may be done to it: where there is no room for all,
+    /// the backend and the badges stay, the progress goes first, and then the tab that is not open.
+    fn of(app: &App) -> Self {
+        let width = usize::from(app.size.width);
+        let mut parts = Self {
+            name: if width >= 60 { " animecache " } else { " " },
+            tabs: tabs(app).into(),
+            badges: badges(app),
+            progress: format!("  {} ", scanned(app)),
+        };
+        if parts.width() + LOCATION > width {
+            parts.progress.clear();
+        }
+        if parts.width() + LOCATION > width {
+            parts.tabs.retain(|(screen, _)| *screen == app.screen);
+        }
+        parts
+    }
+
+    /// Columns of all of them, with a blank before the backend and before each badge.
+    fn width(&self) -> usize {
+        let tabs: usize = self.tabs.iter().map(|(_, label)| label.len()).sum();
+        let badges: usize = self.badges.iter().map(|(text, _)| text.len() + 1).sum();
+        self.name.len() + tabs + 1 + badges + self.progress.len()
+    }
+}
+
+/// The tabs with their labels. The one of a run under way says how far that is.
 fn tabs(app: &App) -> [(Screen, String); 2] {
     let enrich = match &app.enrich.running {
         Some(running) => format!(" Enrich {:.0}% ", (running.share() * 100.0).floor()),
@@ -52,8 +87,9 @@ fn tabs(app: &App) -> [(Screen, String); 2] {
 /// The tab at a place of the screen.
 pub fn screen_at(app: &App, at: Position) -> Option<Screen> {
     let header = app.regions().header;
-    let mut from = header.x + name(header.width).len() as u16;
-    tabs(app).into_iter().find_map(|(screen, label)| {
+    let parts = Parts::of(app);
+    let mut from = header.x + parts.name.len() as u16;
+    parts.tabs.into_iter().find_map(|(screen, label)| {
         let area = Rect::new(from, header.y, label.len() as u16, header.height);
         from = area.right();
         area.contains(at).then_some(screen)
@@ -67,19 +103,15 @@ fn location(app: &App) -> String {
     }
 }
 
-fn badges<'a>(app: &App, theme: &Theme) -> Vec<Span<'a>> {
-    let health = app.health.as_ref();
-    let is_fallback = health.is_some_and(|health| health.is_fallback);
-    [
-        (app.lost().is_some(), " LOST ", theme.badge_lost),
-        (is_fallback, " FALLBACK ", theme.badge_fallback),
-        (app.options.is_read_only, " READ-ONLY ", theme.badge_read_only),
-        (app.options.is_demo, " DEMO ", theme.badge_demo),
-    ]
-    .into_iter()
-    .filter(|(is_shown, ..)| *is_shown)
-    .map(|(_, text, style)| Span::styled(text, style))
-    .collect()
+fn badges(app: &App) -> Vec<Badge> {
+    let is_fallback = app.health.as_ref().is_some_and(|health| health.is_fallback);
+    let badges: [(bool, Badge); 4] = [
+        (app.lost().is_some(), (" LOST ", |theme| theme.badge_lost)),
+        (is_fallback, (" FALLBACK ", |theme| theme.badge_fallback)),
+        (app.options.is_read_only, (" READ-ONLY ", |theme| theme.badge_read_only)),
+        (app.options.is_demo, (" DEMO ", |theme| theme.badge_demo)),
+    ];
+    badges.into_iter().filter(|(is_shown, _)| *is_shown).map(|(_, badge)| badge).collect()
 }
 
 fn scanned(app: &App) -> String {

@@ -1,7 +1,7 @@
 //! Frames: what a state looks like, on screens of three sizes.
 
-use cache_core::Service;
 use cache_core::counters::Counted;
+use cache_core::{Backend, BackendKind, Service};
 use insta::assert_snapshot;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -93,6 +93,20 @@ fn a_question_names_the_whole_address() {
     press(&mut app, "jd");
     let screen = frame(&app, true).backend().to_string();
     assert!(screen.contains("Redis at redis://cach") && screen.contains("g:6379/1"), "{screen}");
+}
+
+#[rstest]
+#[case(40, "  Browse  SQLite…  FALLBACK   READ-ONLY ")]
+#[case(60, " animecache  Browse  SQLite at /tmp/…  FALLBACK   READ-ONLY ")]
+#[case(80, "Browse  Enrich  SQLite at /tmp/a/long/path/…  FALLBACK   READ-ONLY ")]
+fn badges_and_the_backend_are_in_the_header_of_every_screen(#[case] width: u16, #[case] expected: &str) {
+    let options = Options { is_read_only: true, ..Options::default() };
+    let mut app = listed(Size::new(width, 10), options, entries());
+    let health = app.health.as_mut().unwrap();
+    health.backend = Backend { kind: BackendKind::Sqlite, location: "/tmp/a/long/path/http_cache.db".into() };
+    health.is_fallback = true;
+    let screen = frame(&app, true).backend().to_string();
+    assert!(screen.lines().next().unwrap().contains(expected), "{screen}");
 }
 
 #[test]
