@@ -130,7 +130,7 @@ impl Filter {
             && self.url.as_ref().is_none_or(|glob| http.is_some_and(|http| glob.matches(http.url.as_bytes())))
             && holds(self.older_than, entry.stored_for(now), |age, limit| age >= limit)
             && holds(self.newer_than, entry.stored_for(now), |age, limit| age < limit)
-            && holds(self.idle_for, entry.last_used.map(|at| now - at), |idle, limit| idle >= limit)
+            && holds(self.idle_for, entry.last_used(now).map(|at| now - at), |idle, limit| idle >= limit)
             && holds(self.ttl_under, entry.ttl(now), |ttl, limit| ttl < limit)
             && self.ttl_over.is_none_or(|limit| entry.ttl(now).is_none_or(|ttl| ttl > limit))
             && (!self.is_without_ttl || entry.expires_at.is_none())

@@ -24,7 +24,8 @@ pub struct Summary {
     pub created_at: Option<f64>,
     /// When it expires; `None`: never.
     pub expires_at: Option<f64>,
-    /// When it was last served, as far as the remaining TTL tells.
+    /// When it was last served, as far as the remaining TTL tells: of a TTL that was changed by hand it is not true, and
+    /// may be a time to come. [`Summary::last_used`] is for showing.
     pub last_used: Option<f64>,
     /// What only HTTP entries have. `None` for results and for what cannot be read.
     pub http: Option<Box<HttpSummary>>,
@@ -79,6 +80,11 @@ impl Summary {
         Some(http.freshness.is_fresh(self.age(now)?))
     }
 
+    /// When it was last served; `None` where that is not known.
+    pub fn last_used(&self, now: f64) -> Option<f64> {
+        self.last_used.filter(|at| *at <= now + CLOCKS_DIFFER).map(|at| at.min(now))
+    }
+
     /// The parts of a result's key; `None` for HTTP entries.
     pub fn result_key(&self) -> Option<ResultKey<'_>> {
         match &self.id {
@@ -87,6 +93,9 @@ impl Summary {
         }
     }
 }
+
+/// By how much, in seconds, the clock of a server may be ahead of ours.
+const CLOCKS_DIFFER: f64 = 1.0;
 
 /// How much of a body is looked at for a title.
 pub(crate) const TITLE_WINDOW: usize = 2_048;
@@ -240,6 +249,17 @@ mod tests {
     use super::*;
     use crate::codec;
     use crate::entry::{Headers, Request, Response};
+
+    #[test]
+    fn an_entry_whose_ttl_was_made_longer_was_not_used_in_the_future() {
+        let mut summary = of_result(b"result_cache:p:1", 0, Some(100.0));
+        for (last_used, expected) in
+            [(None, None), (Some(40.0), Some(40.0)), (Some(50.5), Some(50.0)), (Some(60.0), None)]
+        {
+            summary.last_used = last_used;
+            assert_eq!(summary.last_used(50.0), expected);
+        }
+    }
 
     fn fields(names: &'static [&'static str]) -> impl Strategy<Value = Headers> {
         let value = prop_oneof![

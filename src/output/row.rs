@@ -151,7 +151,7 @@ impl<'a> HttpRow<'a> {
             created_at: entry.created_at,
             age: entry.age(now),
             ttl: entry.ttl(now),
-            last_used: entry.last_used,
+            last_used: entry.last_used(now),
             freshness_lifetime: http.freshness.lifetime,
             fresh: entry.is_fresh(now),
             content_type: http.content_type.as_deref(),

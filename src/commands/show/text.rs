@@ -94,7 +94,7 @@ impl Shown<'_> {
         fact("stored", &stored)?;
         fact("age", &maybe_duration(entry.age(self.now)))?;
         fact("ttl", &entry.ttl(self.now).map_or_else(|| "never expires".to_owned(), duration))?;
-        if let Some(at) = entry.last_used {
+        if let Some(at) = entry.last_used(self.now) {
             fact("last used", &format!("{} ago", duration(self.now - at)))?;
         }
         if let Some(http) = &entry.http {

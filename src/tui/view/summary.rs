@@ -86,7 +86,7 @@ pub(super) fn facts(app: &App) -> Vec<Fact> {
     if let Some(at) = entry.created_at {
         facts.push(Fact::new("stored", time(at, &app.zone)));
     }
-    if let Some(at) = entry.last_used {
+    if let Some(at) = entry.last_used(app.now) {
         let ago = human::duration(app.now - at);
         facts.push(Fact::new("last used", format!("{}, {ago} ago, by what is left of its TTL", time(at, &app.zone))));
     }
