@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use cache_core::Observed;
+use tokio::time::Instant;
 
 use super::problem::Problem;
 
@@ -15,11 +16,20 @@ pub struct Meter {
     hits: AtomicU64,
     upstream: AtomicU64,
     bytes: AtomicU64,
-    waited_micros: AtomicU64,
-    waiting: AtomicU64,
+    waits: Mutex<Waits>,
     expected: AtomicU64,
     touched: Mutex<Vec<Touched>>,
     missing: Mutex<Vec<String>>,
+}
+
+/// Waits for permission. Many requests may wait at the same time, which takes no longer than one of them.
+#[derive(Debug, Default)]
+struct Waits {
+    /// How many wait now, and since when there is one.
+    count: u64,
+    since: Option<Instant>,
+    /// How long there was one before that.
+    before: Duration,
 }
 
 /// What a meter shows.
@@ -33,7 +43,7 @@ pub struct Tally {
     pub upstream: u64,
     /// Bytes of the answers.
     pub bytes: u64,
-    /// Spent on waiting for permission.
+    /// For how long somebody waited for permission.
     pub waited: Duration,
     /// Whether somebody waits for permission now.
     pub is_waiting: bool,
@@ -55,13 +65,14 @@ impl Meter {
     pub fn tally(&self) -> Tally {
         let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let requests = of(&self.requests);
+        let waits = self.waits.lock().unwrap_or_else(PoisonError::into_inner);
         Tally {
             requests,
             hits: of(&self.hits),
             upstream: of(&self.upstream),
             bytes: of(&self.bytes),
-            waited: Duration::from_micros(of(&self.waited_micros)),
-            is_waiting: of(&self.waiting) > 0,
+            waited: waits.before + waits.since.map_or(Duration::ZERO, |since| since.elapsed()),
+            is_waiting: waits.count > 0,
             expected: of(&self.expected).max(requests),
         }
     }
@@ -116,20 +127,46 @@ impl Meter {
 
     /// Counts what is waited for permission until what this returns is dropped.
     pub fn waiting(&self) -> Waiting<'_> {
-        self.waiting.fetch_add(1, Ordering::Relaxed);
-        Waiting { meter: self, since: std::time::Instant::now() }
+        let mut waits = self.waits.lock().unwrap_or_else(PoisonError::into_inner);
+        waits.count += 1;
+        waits.since.get_or_insert_with(Instant::now);
+        Waiting(self)
     }
 }
 
 /// Somebody waits for permission.
-pub struct Waiting<'a> {
-    meter: &'a Meter,
-    since: std::time::Instant,
-}
+pub struct Waiting<'a>(&'a Meter);
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        self.meter.waiting.fetch_sub(1, Ordering::Relaxed);
-        self.meter.waited_micros.fetch_add(self.since.elapsed().as_micros() as u64, Ordering::Relaxed);
+        let mut waits = self.0.waits.lock().unwrap_or_else(PoisonError::into_inner);
+        waits.count -= 1;
+        if waits.count == 0
+            && let Some(since) = waits.since.take()
+        {
+            waits.before += since.elapsed();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::time::advance;
+
+    #[tokio::test(start_paused = true)]
+    async fn waits_at_the_same_time_are_not_added_up() {
+        let (meter, second) = (Meter::default(), Duration::from_secs(1));
+        let first = meter.waiting();
+        advance(second).await;
+        let other = meter.waiting();
+        advance(second).await;
+        drop(first);
+        advance(second).await;
+        assert_eq!((meter.tally().waited, meter.tally().is_waiting), (3 * second, true));
+        drop(other);
+        advance(second).await;
+        drop(meter.waiting());
+        assert_eq!((meter.tally().waited, meter.tally().is_waiting), (3 * second, false));
     }
 }

@@ -60,7 +60,7 @@ pub struct Pass {
     /// Requests that went to the service itself.
     pub upstream: u64,
     pub bytes: u64,
-    /// Seconds of waiting for permission.
+    /// Seconds during which somebody waited for permission.
     pub waited: f64,
 }
 

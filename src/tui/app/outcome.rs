@@ -69,9 +69,13 @@ fn notes(services: &[ServiceReport]) -> Vec<String> {
     if cold.clone().next().is_some() && cold.clone().all(|service| service.cold.is_warm()) {
         notes.push("The first pass came from the cache already; a fresh run shows a cold one.".to_owned());
     }
-    let waited: f64 = services.iter().map(|service| service.cold.waited).sum();
-    if waited >= 0.1 {
-        notes.push(format!("{waited:.1} s of the first pass were waits for the services' rate limits."));
+    // All are asked at once: what each of them waited cannot be added up.
+    let longest = services.iter().max_by(|a, b| a.cold.waited.total_cmp(&b.cold.waited));
+    if let Some(ServiceReport { service, cold, .. }) = longest.filter(|longest| longest.cold.waited >= 0.1) {
+        notes.push(format!(
+            "{service} waited {:.1} s of the first pass for its rate limit, longest of all.",
+            cold.waited
+        ));
     }
     notes
 }
