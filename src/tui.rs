@@ -29,6 +29,8 @@ use self::app::{App, Failure};
 use self::keymap::Keymap;
 use self::runner::Runner;
 use self::view::theme::Theme;
+use crate::exit::Exit;
+use crate::output;
 
 /// The bindings.
 pub const KEYMAP: &str = include_str!("../assets/keymap.toml");
@@ -49,7 +51,7 @@ pub struct Options {
     pub has_color: bool,
 }
 
-/// Shows the dashboard until the user leaves it. The first frame does not wait for `opening`. For `config` and
+/// Shows the dashboard until the user leaves it; what a change did that was under way then is said behind it. The first frame does not wait for `opening`. For `config` and
 /// `catalogue` see [`Runner::new`].
 ///
 /// # Errors
@@ -59,7 +61,7 @@ pub async fn run(
     config: Config,
     catalogue: Option<PathBuf>,
     options: Options,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Exit> {
     let keymap = Keymap::parse(KEYMAP)?;
     let theme = Theme::parse(THEME, options.has_color)?;
     let (runner, inbox) = Runner::new(opening, config, catalogue, Box::new(terminal::copy));
@@ -73,8 +75,13 @@ pub async fn run(
     if std::env::var_os(FRAME_TIMES).is_some() {
         report(times);
     }
+    let parting = app.take_parting();
+    if let Some(parting) = &parting {
+        output::tell(&format!("animecache: {}", parting.text));
+    }
     match app.failure {
-        None => Ok(()),
+        None if parting.is_some_and(|parting| !parting.is_whole) => Ok(Exit::Partial),
+        None => Ok(Exit::Done),
         Some(Failure::Opening(error)) => Err(error.into()),
         Some(Failure::Crash) => anyhow::bail!("the dashboard met a fault of its own; the message above says where"),
     }

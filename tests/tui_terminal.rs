@@ -4,12 +4,15 @@
 
 #[path = "harness/pty.rs"]
 mod pty;
+#[path = "../cache-core/tests/harness/redis_server.rs"]
+mod redis_server;
 
 use std::path::Path;
 
 use animecache::tui::{self, Options, terminal};
 use cache_core::Config;
 use pty::Pty;
+use redis_server::RedisServer;
 use rstest::rstest;
 use tempfile::tempdir;
 
@@ -93,6 +96,34 @@ fn a_filter_a_flush_and_its_report() {
     pty.wait_for("flushed in");
     pty.keys("q");
     assert_eq!(pty.end().0, 0);
+}
+
+#[rstest]
+#[case::quit("q")]
+#[case::ctrl_c("\u{3}")]
+fn leaving_in_the_middle_of_a_flush_says_what_was_done(#[case] key: &str) {
+    let server = RedisServer::start("");
+    let url = format!("redis://{}", server.address());
+    let mut redis = redis::Client::open(url.as_str()).unwrap().get_connection().unwrap();
+    let mut filling = redis::pipe();
+    for number in 0..1_500 {
+        filling.set(format!("result_cache:anisearch_anime:82fce6a05e45281a:{number}"), "{}").ignore();
+    }
+    filling.exec(&mut redis).unwrap();
+    let directory = tempdir().unwrap();
+    let program = Path::new(env!("CARGO_BIN_EXE_animecache"));
+    let mut pty = Pty::start(program, &["tui", "--redis", &url], directory.path());
+    pty.wait_for("1,500 entries");
+    // The first batch hangs until somebody wants to leave.
+    redis::cmd("CLIENT").arg(&["PAUSE", "60000", "WRITE"]).exec(&mut redis).unwrap();
+    pty.keys("D1500\r");
+    pty.wait_for("flushing");
+    pty.keys(key);
+    pty.wait_for("stopping");
+    redis::cmd("CLIENT").arg("UNPAUSE").exec(&mut redis).unwrap();
+    let (code, screen) = pty.end();
+    assert_eq!(code, 4, "{screen}");
+    assert!(screen.contains("1,000 entries (1,000 keys) flushed"), "{screen}");
 }
 
 #[test]

@@ -47,15 +47,14 @@ pub(super) async fn run(session: &Session) -> anyhow::Result<Exit> {
             let store = if options.is_read_only { super::read_only(demo) } else { Arc::clone(&demo.store) };
             Ok(Opened { store, fallback: None })
         };
-        tui::run(opening, config, None, options).await?;
+        let exit = tui::run(opening, config, None, options).await?;
         drop(kept);
-        return Ok(Exit::Done);
+        return Ok(exit);
     }
     let when = if session.global.no_fallback { WhenUnreachable::Fail } else { WhenUnreachable::UseSqliteMeanwhile };
     let how = session.options(when);
     let catalogue = PathBuf::from(PIPELINES_FILE);
     let catalogue = catalogue.is_file().then_some(catalogue);
     let opened = config.clone();
-    tui::run(async move { cache_core::open(&opened, how).await }, config, catalogue, options).await?;
-    Ok(Exit::Done)
+    tui::run(async move { cache_core::open(&opened, how).await }, config, catalogue, options).await
 }

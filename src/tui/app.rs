@@ -34,6 +34,7 @@ use super::keymap::{Keymap, Mode};
 use super::message::Ticket;
 use super::view::layout::enrich::Panes;
 use super::view::layout::{self, Regions, regions};
+use crate::output::{human, safe};
 
 /// The tabs of the dashboard.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -128,6 +129,15 @@ pub enum AfterJob {
     Expire(Vec<Target>),
 }
 
+/// What is said once the terminal is given back: a change was under way when somebody left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parting {
+    /// What was done, safe to show.
+    pub text: String,
+    /// It was all that was asked for.
+    pub is_whole: bool,
+}
+
 /// A line for the user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
@@ -185,6 +195,8 @@ pub struct App {
     pub notice: Option<Notice>,
     /// Leave as soon as the change under way has stopped.
     pub is_leaving: bool,
+    /// What that change did.
+    pub parting: Option<Parting>,
     /// Why the dashboard cannot go on.
     pub failure: Option<Failure>,
     tickets: u64,
@@ -226,6 +238,7 @@ impl App {
             job: None,
             notice: None,
             is_leaving: false,
+            parting: None,
             failure: None,
             tickets: 0,
         }
@@ -335,6 +348,20 @@ impl App {
         let Table { cursor, offset, .. } = &mut self.table;
         let last_offset = self.rows.shown().len().saturating_sub(height);
         *offset = (*offset).clamp((*cursor + 1).saturating_sub(height), *cursor).min(last_offset);
+    }
+
+    /// What is to be said behind the dashboard, also of a change whose end nobody waited for.
+    pub fn take_parting(&mut self) -> Option<Parting> {
+        let unfinished = |Job { verb, done, total, on, .. }: Job| Parting {
+            text: format!(
+                "cut short {verb}: at least {} of {} entries were done ({})",
+                human::count(done),
+                human::count(total),
+                safe::line(&on.to_string())
+            ),
+            is_whole: false,
+        };
+        self.parting.take().or_else(|| self.job.take().map(unfinished))
     }
 
     /// Tells the user something.

@@ -8,7 +8,7 @@ use cache_core::{Error, chain};
 use super::outcome::{begin_scan, lose};
 use crate::output::{human, safe};
 use crate::tui::app::dialog::Dialog;
-use crate::tui::app::{AfterJob, App, Job};
+use crate::tui::app::{AfterJob, App, Job, Parting};
 use crate::tui::effect::Effect;
 
 pub(super) fn end_flush(app: &mut App, job: Job, report: &flush::Report, took: Duration) -> Vec<Effect> {
@@ -61,7 +61,16 @@ fn tell(
     error: Option<&Error>,
     is_interrupted: bool,
 ) -> bool {
-    if let Some(error) = error {
+    let is_whole = error.is_none() && !is_interrupted;
+    if app.is_leaving {
+        let on = job.on.to_string();
+        let end = match error {
+            Some(error) => format!("; the rest was not: {}", chain(error)),
+            None if is_interrupted => "; the rest was left as it was".to_owned(),
+            None => String::new(),
+        };
+        app.parting = Some(Parting { text: safe::line(&format!("{done} on {on}{end}")).into_owned(), is_whole });
+    } else if let Some(error) = error {
         lose(app, error);
         let facts = [
             ("on", job.on.to_string()),
@@ -76,5 +85,5 @@ fn tell(
     } else {
         app.notify(done);
     }
-    error.is_none() && !is_interrupted
+    is_whole
 }

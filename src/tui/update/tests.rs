@@ -187,6 +187,22 @@ fn esc_stops_a_flush_and_leaving_waits_for_its_batch() {
     let report = Report { is_interrupted: true, ..Report::default() };
     let effects = update(&mut app, Message::Done(*ticket, Outcome::Flushed(report, Duration::ZERO)));
     assert_eq!(effects.last(), Some(&Effect::Quit));
+    let parting = app.take_parting().expect("it is said what was done");
+    assert!(!parting.is_whole && parting.text.contains("0 entries (0 keys) flushed"), "{parting:?}");
+}
+
+#[test]
+fn who_does_not_wait_for_the_end_of_a_flush_is_told_how_far_it_was() {
+    let mut app = app();
+    press(&mut app, "/jikan<enter>D");
+    let effects = press(&mut app, "y");
+    let Some(Effect::Flush { ticket, .. }) = effects.first() else { panic!("{effects:?}") };
+    let work = Progress::Work { done: 1, total: 2, elapsed: Duration::ZERO };
+    update(&mut app, Message::Progress(*ticket, work));
+    press(&mut app, "q");
+    assert_eq!(press(&mut app, "q"), [Effect::Quit]);
+    let parting = app.take_parting().expect("it is said what was done");
+    assert!(!parting.is_whole && parting.text.contains("at least 1 of 2 entries"), "{parting:?}");
 }
 
 #[rstest]
