@@ -13,6 +13,7 @@ use crate::enrich::meter::Tally;
 use crate::enrich::run::{Lap, Plan, Progress, TIME_LIMIT};
 use crate::enrich::source::SERVICES;
 use crate::enrich::way::Mode;
+use crate::output::safe;
 use crate::tui::message::Ticket;
 
 /// Which pane of the tab keys go to.
@@ -221,10 +222,24 @@ impl Enrich {
         }
     }
 
-    /// What a run would do now; `None`: no title is selected.
-    pub fn plan(&self, mode: Mode) -> Option<Plan> {
+    /// What a run would do now.
+    ///
+    /// # Errors
+    /// Why there is nothing to run, for people.
+    pub fn plan(&self, mode: Mode) -> Result<Plan, String> {
         let services = SERVICES.into_iter().filter(|service| self.is_ticked(*service)).collect();
-        Some(Plan { anime: self.selected()?.clone(), services, mode, time_limit: TIME_LIMIT })
+        Ok(Plan { anime: self.subject()?.clone(), services, mode, time_limit: TIME_LIMIT })
+    }
+
+    /// The title that keys are about: in front of a run it is that run's.
+    fn subject(&self) -> Result<&Anime, String> {
+        match (self.pane, self.shown()) {
+            (Pane::Runs | Pane::Outcome, Shown::Run(Run { report, .. })) => {
+                let same = self.titles().iter().find(|anime| anime.name() == report.title);
+                same.ok_or_else(|| format!("{} is not among the titles", safe::line(&report.title)))
+            }
+            _ => self.selected().ok_or_else(|| "no title is selected".to_owned()),
+        }
     }
 
     /// How many lines the list of runs has.

@@ -216,9 +216,12 @@ fn run(app: &mut App, mode: Mode) -> Vec<Effect> {
         app.complain("one enrichment at a time: Esc cancels the one under way");
         return Vec::new();
     }
-    let Some(plan) = app.enrich.plan(mode) else {
-        app.complain("no title is selected");
-        return Vec::new();
+    let plan = match app.enrich.plan(mode) {
+        Ok(plan) => plan,
+        Err(reason) => {
+            app.complain(reason);
+            return Vec::new();
+        }
     };
     if plan.asked().next().is_none() {
         app.complain("no service that is ticked knows this title");

@@ -8,6 +8,7 @@ use super::text::fit;
 use super::theme::Theme;
 use crate::output::{columns, human, safe};
 use crate::tui::action::Action;
+use crate::tui::app::enrich::Pane;
 use crate::tui::app::{App, Job, Screen};
 use crate::tui::keymap::Mode;
 
@@ -114,6 +115,10 @@ fn hints<'a>(app: &App, width: usize, theme: &Theme) -> Line<'a> {
     let mut spans = Vec::new();
     let mut room = width;
     for (action, text) in wanted(mode) {
+        let text = match action {
+            Action::Run if app.enrich.pane == Pane::Runs => "open",
+            _ => text,
+        };
         let Some(key) = app.keymap.keys(mode, *action).first() else { continue };
         let needed = columns::width(key) + columns::width(text) + 4;
         if app.options.is_read_only && action.is_change() || needed > room {

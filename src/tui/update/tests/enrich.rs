@@ -28,6 +28,15 @@ fn begun(effects: &[Effect]) -> (Ticket, &Plan) {
     }
 }
 
+#[test]
+fn a_run_whose_title_is_not_there_is_not_taken_for_another() {
+    let mut unknown = run();
+    unknown.report.title = "MAL 7".to_owned();
+    let mut app = enriching(Size::new(120, 40), vec![unknown]);
+    assert_eq!(press(&mut app, "jlf"), []);
+    assert_eq!(notice(&app), "MAL 7 is not among the titles");
+}
+
 fn notice(app: &App) -> &str {
     app.notice.as_ref().map_or("", |notice| &notice.text)
 }
@@ -47,6 +56,9 @@ fn click(app: &mut App, at: Rect, line: u16) -> Vec<Effect> {
 #[case("<tab><space>j<space><enter>", "Cowboy Bebop", Mode::Usual, &SERVICES[2..])]
 #[case("<tab>u<space><enter>", "Cowboy Bebop", Mode::Usual, &SERVICES[..1])]
 #[case("<tab>u*<enter>", "Cowboy Bebop", Mode::Usual, &SERVICES)]
+#[case("j<tab><tab>f", "Cowboy Bebop", Mode::Fresh, &SERVICES)]
+#[case("jlf", "Cowboy Bebop", Mode::Fresh, &SERVICES)]
+#[case("jl<enter>", "Cowboy Bebop", Mode::Usual, &SERVICES)]
 fn what_is_chosen_is_enriched(
     #[case] keys: &str,
     #[case] title: &str,
