@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use cache_core::{State, Summary};
+use cache_core::{Health, State, Summary};
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -12,6 +12,7 @@ use super::draw_frame;
 use super::layout::Regions;
 use super::text::{fit, left, right};
 use super::theme::Theme;
+use crate::output::columns::wrap;
 use crate::output::{columns, human, safe, secrets};
 use crate::tui::app::rows::Row;
 use crate::tui::app::sort::Column;
@@ -65,7 +66,10 @@ pub(super) fn draw(frame: &mut Frame<'_>, regions: &Regions, app: &App, theme: &
     frame.render_widget(head_line(&columns, app, theme), head);
     let rows = regions.table_rows();
     if app.rows.shown().is_empty() {
-        frame.render_widget(Line::styled(format!("  {}", nothing(app)), theme.dim), rows);
+        let room = usize::from(rows.width).saturating_sub(2 * usize::from(MARK));
+        for (text, row) in nothing(app).iter().flat_map(|text| wrap(text, room)).zip(rows.rows()) {
+            frame.render_widget(Line::styled(format!("  {text}"), theme.dim), row);
+        }
     }
     for (at, area) in (app.table.offset..).zip(rows.rows()) {
         let Some(row) = app.rows.shown().get(at).and_then(|row| app.rows.get(*row)) else { break };
@@ -93,15 +97,26 @@ fn title<'a>(app: &App, theme: &Theme) -> Line<'a> {
     Line::styled(format!(" {name} "), theme.dim)
 }
 
-fn nothing(app: &App) -> &'static str {
+/// Why there is nothing in the table. An empty cache that stands in for another is not that one's loss.
+fn nothing(app: &App) -> Vec<Cow<'_, str>> {
+    let stand_in = app.health.as_ref().filter(|health| health.is_fallback);
     if app.health.is_none() || app.scan.ticket.is_some() && app.rows.is_empty() {
-        "listing …"
+        vec!["listing …".into()]
     } else if app.rows.is_empty() && app.lost().is_some() {
-        "the cache does not answer"
+        vec!["the cache does not answer".into()]
+    } else if let (true, Some(Health { backend, problem, .. })) = (app.rows.is_empty(), stand_in) {
+        let problem = safe::line(problem.as_deref().unwrap_or("the cache that was asked for does not answer"));
+        let backend = safe::line(&backend.to_string()).into_owned();
+        vec![
+            problem,
+            "".into(),
+            format!("This is {backend}, which stands in meanwhile and is empty.").into(),
+            "The other is tried again and again.".into(),
+        ]
     } else if app.rows.is_empty() {
-        "the cache is empty"
+        vec!["the cache is empty".into()]
     } else {
-        "nothing matches; Esc clears the filter"
+        vec!["nothing matches; Esc clears the filter".into()]
     }
 }
 

@@ -1,7 +1,7 @@
 //! Frames: what a state looks like, on screens of three sizes.
 
 use cache_core::counters::Counted;
-use cache_core::{Backend, BackendKind, Service};
+use cache_core::{Backend, BackendKind, Health, Service};
 use insta::assert_snapshot;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -14,7 +14,9 @@ use super::theme::Theme;
 use crate::tui::app::App;
 use crate::tui::app::rates::Tally;
 use crate::tui::effect::Effect;
-use crate::tui::fixture::{NOW, blank, count, enriching, entries, http, listed, press, result, run, tallies, tally};
+use crate::tui::fixture::{
+    NOW, blank, count, enriching, entries, http, listed, press, result, run, scan_of, tallies, tally,
+};
 use crate::tui::message::{Message, Outcome, Progress};
 use crate::tui::update::update;
 use crate::tui::{Options, THEME};
@@ -93,6 +95,21 @@ fn a_question_names_the_whole_address() {
     press(&mut app, "jd");
     let screen = frame(&app, true).backend().to_string();
     assert!(screen.contains("Redis at redis://cach") && screen.contains("g:6379/1"), "{screen}");
+}
+
+#[test]
+fn an_empty_cache_that_stands_in_is_not_taken_for_the_one_that_was_asked_for() {
+    let mut app = at(80, 24);
+    let sqlite = Backend { kind: BackendKind::Sqlite, location: "/tmp/http_cache.db".into() };
+    let problem = Some("Redis at redis://localhost:6379/0 cannot be reached: connection refused".into());
+    let effects = update(&mut app, Message::Health(Health { backend: sqlite, is_fallback: true, problem }));
+    update(&mut app, Message::Done(scan_of(&effects), Outcome::Scanned(Ok(()))));
+    let screen = frame(&app, true).backend().to_string();
+    for part in
+        ["Redis at redis://localhost:6379/0 cannot be", "This is SQLite at /tmp/http_cache.db", "tried again"]
+    {
+        assert!(screen.contains(part), "{part}: {screen}");
+    }
 }
 
 #[rstest]
