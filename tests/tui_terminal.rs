@@ -49,6 +49,21 @@ fn a_signal_gives_the_terminal_back(#[case] signal: &str) {
 }
 
 #[test]
+fn ctrl_z_gives_the_terminal_back_until_the_shell_lets_it_go_on() {
+    let directory = tempdir().unwrap();
+    // A shell with job control goes on when its job stops.
+    let script = format!("'{}' tui --demo; stty -a; read -r _; fg", env!("CARGO_BIN_EXE_animecache"));
+    let mut pty = Pty::start(Path::new("/bin/sh"), &["-mc", &script], directory.path());
+    pty.wait_for("kitsu");
+    pty.keys("\u{1a}");
+    pty.wait_for("isig icanon");
+    pty.keys("\r");
+    pty.wait_for("kitsu");
+    pty.keys("q");
+    assert_eq!(pty.end().0, 0);
+}
+
+#[test]
 fn an_error_gives_the_terminal_back_and_is_told() {
     let directory = tempdir().unwrap();
     let arguments = ["tui", "--redis", "redis://127.0.0.1:1/0", "--no-fallback"];

@@ -81,6 +81,7 @@ actions! {
     Accept => "done",
     ClearText => "clear the line",
     Help => "help",
+    Suspend => "suspend; the shell's fg brings it back",
     Redraw => "draw the screen anew",
     Quit => "quit",
 }

@@ -42,6 +42,8 @@ pub enum Effect {
     Copy(String),
     /// Draw every cell of the screen again, whatever is known to be there.
     Redraw,
+    /// Stop the process until the shell lets it go on.
+    Suspend,
     /// Leave.
     Quit,
 }

@@ -14,6 +14,7 @@ use super::app::App;
 use super::effect::Effect;
 use super::message::Message;
 use super::runner::Runner;
+use super::terminal::suspend;
 use super::update::{start, update};
 use super::view::{self, theme::Theme};
 
@@ -81,7 +82,13 @@ async fn turn<B: Backend>(
             for effect in update(app, message) {
                 match effect {
                     Effect::Quit => return Ok(times),
-                    Effect::Redraw => terminal.clear()?,
+                    Effect::Redraw => redraw_all(terminal)?,
+                    Effect::Suspend => {
+                        if suspend().await.is_err() {
+                            return Ok(times);
+                        }
+                        redraw_all(terminal)?;
+                    }
                     other => runner.start(other),
                 }
             }
@@ -90,6 +97,13 @@ async fn turn<B: Backend>(
             }
         }
     }
+}
+
+/// Has the next frame draw every cell. `Terminal::clear` asks the terminal where its cursor is, and the answer would come
+/// among the keys.
+fn redraw_all<B: Backend>(terminal: &mut Terminal<B>) -> Result<(), B::Error> {
+    terminal.swap_buffers();
+    terminal.backend_mut().clear()
 }
 
 /// The next message if there is one already. Asked for in the name of this task: the terminal wakes only who asked

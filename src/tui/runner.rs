@@ -101,7 +101,7 @@ impl Runner {
         Arc::clone(&self.in_flight)
     }
 
-    /// Starts to carry out an effect; [`Effect::Redraw`] and [`Effect::Quit`] are the loop's own.
+    /// Starts to carry out an effect; [`Effect::Redraw`], [`Effect::Suspend`] and [`Effect::Quit`] are the loop's own.
     pub fn start(&mut self, effect: Effect) {
         match effect {
             Effect::Open(ticket) => {
@@ -182,7 +182,7 @@ impl Runner {
                 }
             }
             Effect::Copy(text) => (self.clipboard)(&text),
-            Effect::Redraw | Effect::Quit => {}
+            Effect::Redraw | Effect::Suspend | Effect::Quit => {}
         }
     }
 

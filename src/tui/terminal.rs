@@ -2,6 +2,7 @@
 
 use std::io::{self, Stdout, stdout};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use crossterm::clipboard::CopyToClipboard;
 use crossterm::event::{DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture};
@@ -9,6 +10,12 @@ use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_ra
 use crossterm::{cursor, execute};
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
+use rustix::process::{Signal, kill_current_process_group};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::timeout;
+
+/// How long it takes until a process has stopped, and more.
+const STOPPED_WITHIN: Duration = Duration::from_millis(100);
 
 static IS_TAKEN: AtomicBool = AtomicBool::new(false);
 
@@ -22,10 +29,32 @@ pub struct Guard(());
 pub fn enter() -> io::Result<(Guard, Terminal<CrosstermBackend<Stdout>>)> {
     install_panic_hook();
     let guard = Guard(());
+    take()?;
+    Ok((guard, Terminal::new(CrosstermBackend::new(stdout()))?))
+}
+
+fn take() -> io::Result<()> {
     IS_TAKEN.store(true, Ordering::SeqCst);
     enable_raw_mode()?;
-    execute!(stdout(), EnterAlternateScreen, EnableMouseCapture, EnableBracketedPaste, cursor::Hide)?;
-    Ok((guard, Terminal::new(CrosstermBackend::new(stdout()))?))
+    execute!(stdout(), EnterAlternateScreen, EnableMouseCapture, EnableBracketedPaste, cursor::Hide)
+}
+
+/// Does what Ctrl-Z does outside raw mode: gives the terminal back, stops whatever was started together with us, and
+/// takes the terminal again when the shell lets us go on. A terminal that was not taken is left alone.
+///
+/// # Errors
+/// The terminal's.
+pub async fn suspend() -> io::Result<()> {
+    if !IS_TAKEN.load(Ordering::SeqCst) {
+        return Ok(());
+    }
+    let mut continued = signal(SignalKind::from_raw(Signal::CONT.as_raw()))?;
+    restore();
+    kill_current_process_group(Signal::TSTP)?;
+    // Another thread may be the one that takes the signal, a moment later; and without a shell that could let us go on
+    // there is none to take.
+    let _ = timeout(STOPPED_WITHIN, continued.recv()).await;
+    take()
 }
 
 impl Drop for Guard {

@@ -78,6 +78,7 @@ fn paste(app: &mut App, text: &str) -> Vec<Effect> {
 fn act(app: &mut App, action: Action) -> Vec<Effect> {
     match action {
         Action::Redraw => return vec![Effect::Redraw],
+        Action::Suspend => return vec![Effect::Suspend],
         Action::Quit => return quit(app),
         _ => {}
     }
