@@ -28,6 +28,20 @@ pub fn clip(text: &str, columns: usize) -> Cow<'_, str> {
     Cow::Owned(format!("{}…", start(text, columns - 1)))
 }
 
+/// The text in at most so many columns; `…` stands for what was cut out of it. More is left of the end than of the
+/// start, since names that begin alike are told apart by their ends.
+pub fn squeeze(text: &str, columns: usize) -> Cow<'_, str> {
+    if text.len() <= columns || width(text) <= columns {
+        return Cow::Borrowed(text);
+    }
+    if columns == 0 {
+        return Cow::Borrowed("");
+    }
+    let head = start(text, (columns - 1) / 3);
+    let tail = skip(text, width(text) - (columns - 1 - width(head)));
+    Cow::Owned(format!("{head}…{tail}"))
+}
+
 /// The text from a column on.
 pub fn skip(text: &str, columns: usize) -> &str {
     let mut passed = 0;
@@ -92,6 +106,14 @@ mod tests {
     }
 
     #[test]
+    fn names_that_begin_alike_keep_their_ends() {
+        let of = |number: u32| format!("/httpapi?request=anime&client=enrich&clientver=1&protover=1&aid={number}");
+        assert_eq!(squeeze(&of(23), 28), "/httpapi?…&protover=1&aid=23");
+        assert_eq!([squeeze("/v4/anime/1/full", 16), squeeze("ワンピース", 6)], ["/v4/anime/1/full", "…ース"]);
+        assert_eq!([squeeze("abc", 2), squeeze("abc", 1), squeeze("abc", 0)], ["…c", "…", ""]);
+    }
+
+    #[test]
     fn long_texts_are_wrapped_at_blanks_and_lose_nothing() {
         assert_eq!(wrap("status 503 from the server", 10), ["status 503", "from the ", "server"]);
         assert_eq!(wrap("abcdefghijklmno p", 10), ["abcdefghij", "klmno p"]);
@@ -111,6 +133,9 @@ mod tests {
             prop_assert!(width(&clipped) <= columns);
             prop_assert_eq!(clipped == text, width(&text) <= columns);
             prop_assert!(text.ends_with(skip(&text, columns)));
+            let squeezed = squeeze(&text, columns);
+            prop_assert!(width(&squeezed) <= columns);
+            prop_assert_eq!(squeezed == text, width(&text) <= columns);
         }
     }
 }

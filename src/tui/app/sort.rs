@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use cache_core::{EntryId, Summary};
 
 /// A column that the table can be sorted by, in the order in which they stand on the screen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Column {
     /// The request's method.
     Method,

@@ -10,9 +10,9 @@ use ratatui::text::{Line, Span};
 
 use super::draw_frame;
 use super::layout::Regions;
-use super::text::{fit, left, right};
+use super::text::{left, right};
 use super::theme::Theme;
-use crate::output::columns::wrap;
+use crate::output::columns::{squeeze, wrap};
 use crate::output::{columns, human, safe, secrets};
 use crate::tui::app::rows::Row;
 use crate::tui::app::sort::Column;
@@ -23,23 +23,30 @@ const HOST_FROM: usize = 60;
 /// The mark and a blank.
 const MARK: u16 = 2;
 
+/// The columns besides the name, the most wanted first: how wide each is, and how wide the name must still be beside it.
+const COLUMNS: [(Column, u16, u16); 7] = [
+    (Column::Ttl, 8, 0),
+    (Column::State, 10, 10),
+    (Column::Size, 8, 20),
+    (Column::Age, 7, 22),
+    (Column::Status, 7, 34),
+    (Column::Method, 7, 38),
+    (Column::Service, 13, 40),
+];
+
 /// The columns for a width, with their own widths, from left to right. The name takes what is left.
 pub fn columns(width: u16) -> Vec<(Column, u16)> {
-    let fixed = [
-        (Column::Method, 6, 64),
-        (Column::Service, 13, 110),
-        (Column::Status, 6, 70),
-        (Column::Size, 8, 44),
-        (Column::Age, 7, 56),
-        (Column::Ttl, 8, 0),
-        (Column::State, 10, 32),
-    ];
-    let is_shown = |column: &(Column, u16, u16)| width >= column.2;
-    let taken: u16 = fixed.iter().filter(|column| is_shown(column)).map(|column| column.1 + 1).sum();
-    let mut columns: Vec<(Column, u16)> =
-        fixed.iter().filter(|column| is_shown(column)).map(|column| (column.0, column.1)).collect();
-    let place = columns.iter().take_while(|(column, _)| matches!(column, Column::Method | Column::Service)).count();
-    columns.insert(place, (Column::Name, width.saturating_sub(MARK + taken)));
+    let mut room = width.saturating_sub(MARK);
+    let mut columns = Vec::with_capacity(COLUMNS.len() + 1);
+    for (column, own, name) in COLUMNS {
+        if room < own + 1 + name {
+            break;
+        }
+        room -= own + 1;
+        columns.push((column, own));
+    }
+    columns.push((Column::Name, room));
+    columns.sort_unstable();
     columns
 }
 
@@ -221,11 +228,12 @@ pub(super) fn status_style(status: u16, theme: &Theme) -> Style {
     }
 }
 
-/// What the entry is about: the path of its URL, brighter than its host; its title; a result's arguments.
+/// What the entry is about: the path of its URL, brighter than its host; its title; a result's arguments. What does not
+/// fit is cut out of the middle.
 fn push_name<'a>(spans: &mut Vec<Span<'a>>, entry: &'a Summary, width: usize, theme: &Theme) {
     let mut room = width;
-    let mut push = |text: &str, style: Style| {
-        let text = fit(text, room).into_owned();
+    let mut push = |text: &str, most: usize, style: Style| {
+        let text = squeeze(text, room.min(most)).into_owned();
         room = room.saturating_sub(columns::width(&text));
         if !text.is_empty() {
             spans.push(Span::styled(text, style));
@@ -241,24 +249,24 @@ fn push_name<'a>(spans: &mut Vec<Span<'a>>, entry: &'a Summary, width: usize, th
         let needed = columns::width(&url) + title.as_deref().map_or(0, |title| columns::width(title) + 1);
         let has_host = needed <= width || width >= HOST_FROM || path.is_empty() && title.is_none();
         if has_host {
-            push(host, theme.dim);
+            push(host, width, theme.dim);
         }
-        push(path, theme.text);
+        push(path, if title.is_some() { width / 2 } else { width }, theme.text);
         if let Some(title) = &title {
             if has_host || !path.is_empty() {
-                push(" ", theme.text);
+                push(" ", 1, theme.text);
             }
-            push(title, theme.strong);
+            push(title, width, theme.strong);
         }
     } else if let Some(key) = entry.result_key() {
         let (prefix, arguments) = (safe::bytes(key.prefix), safe::bytes(key.arguments));
         // Where there is little room the arguments have it: the tree tells the prefix too.
-        let left_over = width.saturating_sub(columns::width(&arguments) + 1).max(width / 3);
-        push(&fit(&prefix, left_over), theme.dim);
-        push(" ", theme.dim);
-        push(&arguments, theme.text);
+        let left_over = width.saturating_sub(columns::width(&arguments) + 1).max(width / 2);
+        push(&prefix, left_over, theme.dim);
+        push(" ", 1, theme.dim);
+        push(&arguments, width, theme.text);
     } else {
-        push(&safe::bytes(&entry.id.redis_key()), theme.text);
+        push(&safe::bytes(&entry.id.redis_key()), width, theme.text);
     }
     spans.push(Span::raw(" ".repeat(room)));
 }

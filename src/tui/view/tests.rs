@@ -113,6 +113,34 @@ fn an_empty_cache_that_stands_in_is_not_taken_for_the_one_that_was_asked_for() {
 }
 
 #[rstest]
+#[case(80, 24)]
+#[case(100, 30)]
+#[case(120, 40)]
+fn rows_that_begin_alike_can_be_told_apart(#[case] width: u16, #[case] height: u16) {
+    let url = |id: u32| format!("http://api.anidb.net:9001/httpapi?request=anime&client=enrich&clientver=1&protover=1&aid={id}");
+    let entries = vec![
+        http(1, Service::AniDb, &url(23), 60.0),
+        http(2, Service::AniDb, &url(24), 60.0),
+        http(3, Service::Jikan, "https://api.jikan.moe/v4/anime/11061/episodes/3", 60.0),
+        result("animeplanet_characters:82fce6a05e45281a:death-note", 60.0),
+    ];
+    let screen = frame(&listed(Size::new(width, height), Options::default(), entries), true).backend().to_string();
+    for part in ["&aid=23 ", "&aid=24 ", "1061/episodes/3 ", "racters death-note "] {
+        assert!(screen.contains(part), "{part}: {screen}");
+    }
+}
+
+#[test]
+fn the_column_that_the_table_is_sorted_by_has_its_arrow() {
+    let mut app = at(160, 24);
+    for column in ["URL or arguments↑", "status↑", "size↑", "age↑", "TTL↑", "state↑", "method↑"] {
+        let screen = frame(&app, true).backend().to_string();
+        assert!(screen.contains(column), "{column}: {screen}");
+        press(&mut app, "s");
+    }
+}
+
+#[rstest]
 #[case(40, "  Browse  SQLite…  FALLBACK   READ-ONLY ")]
 #[case(60, " animecache  Browse  SQLite at /tmp/…  FALLBACK   READ-ONLY ")]
 #[case(80, "Browse  Enrich  SQLite at /tmp/a/long/path/…  FALLBACK   READ-ONLY ")]
