@@ -81,6 +81,11 @@ impl Report {
             services,
         }
     }
+
+    /// Whether the first pass came from the cache already, so that there is no cold one to compare with.
+    pub fn is_all_warm(&self) -> bool {
+        self.services.iter().all(|service| service.cold.is_warm())
+    }
 }
 
 impl ServiceReport {

@@ -75,7 +75,7 @@ fn overall(out: &mut String, report: &Report, style: Style) -> std::fmt::Result 
         bytes(report.services.iter().map(|service| service.cold.bytes).sum()),
         latency(Some(report.cold_seconds)),
         latency(report.warm_seconds),
-        speedup(report.speedup.filter(|_| report.services.iter().any(|service| !service.cold.is_warm()))),
+        speedup(report.speedup.filter(|_| !report.is_all_warm())),
     );
     writeln!(out, "{}{}", style.bold(&line), identical(report.identical, style))
 }

@@ -228,6 +228,7 @@ fn result(run: &Run, theme: &Theme) -> (String, Style) {
     let failed = run.report.services.iter().filter(|service| !service.ok).count();
     match (failed, run.report.identical, run.report.speedup) {
         (0, Some(false), _) => ("differs".to_owned(), theme.bad),
+        (0, ..) if run.report.is_all_warm() => ("cached".to_owned(), theme.dim),
         (0, _, Some(times)) => (outcome::times(times), theme.good),
         (0, ..) => ("done".to_owned(), theme.good),
         (failed, ..) => (format!("{failed} failed"), theme.bad),

@@ -274,6 +274,20 @@ fn an_enrichment_that_is_over(#[case] name: &str, #[case] width: u16, #[case] he
 }
 
 #[test]
+fn a_first_pass_that_came_from_the_cache_is_not_taken_for_a_cold_one() {
+    let mut cached = run();
+    cached.report.services.retain(|service| service.ok && service.identical == Some(true));
+    for service in &mut cached.report.services {
+        service.cold.hits = service.cold.requests;
+        service.speedup = Some(0.9);
+    }
+    (cached.report.speedup, cached.report.identical) = (Some(0.9), Some(true));
+    let screen = frame(&enriching(Size::new(120, 40), vec![cached]), true).backend().to_string();
+    assert!(!screen.contains("0.9x"), "{screen}");
+    assert_eq!(screen.lines().filter(|line| line.contains(" cached ")).count(), 7, "{screen}");
+}
+
+#[test]
 fn before_anything_was_enriched() {
     let mut app = enriching(Size::new(80, 24), Vec::new());
     press(&mut app, "jjj");

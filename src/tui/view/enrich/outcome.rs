@@ -129,10 +129,10 @@ fn line<'a>(part: &Part, run: &Run, width: usize, theme: &Theme) -> Line<'a> {
             let cells = [
                 human::count(sum(|pass| pass.requests)),
                 human::bytes(sum(|pass| pass.bytes)),
-                human::latency(Some(report.cold_seconds)),
+                cold(report.cold_seconds, report.is_all_warm()),
                 hits(&report.services.iter().filter_map(|service| service.warm).collect::<Vec<_>>()),
                 human::latency(report.warm_seconds),
-                report.speedup.map_or_else(|| "-".to_owned(), times),
+                report.speedup.filter(|_| !report.is_all_warm()).map_or_else(|| "-".to_owned(), times),
             ];
             spans(width, "all", cells, report.identical, theme, true)
         }
@@ -155,17 +155,25 @@ fn line<'a>(part: &Part, run: &Run, width: usize, theme: &Theme) -> Line<'a> {
 }
 
 fn of_service<'a>(service: &ServiceReport, width: usize, theme: &Theme) -> Line<'a> {
-    let Pass { requests, bytes, seconds, .. } = service.cold;
+    let Pass { requests, bytes, .. } = service.cold;
     let cells = [
         human::count(requests),
         human::bytes(bytes),
-        human::latency(Some(seconds)),
+        cold(service.cold.seconds, service.cold.is_warm()),
         hits(service.warm.as_slice()),
         human::latency(service.warm.map(|pass| pass.seconds)),
-        service.speedup.map_or_else(|| if service.ok { "-" } else { "failed" }.to_owned(), times),
+        match service.speedup.filter(|_| !service.cold.is_warm()) {
+            Some(speedup) => times(speedup),
+            None => if service.ok { "-" } else { "failed" }.to_owned(),
+        },
     ];
     let is_same = service.identical;
     spans(width, service.service.name(), cells, is_same, theme, service.ok)
+}
+
+/// How long a first pass took, unless the cache had everything already: then there was no cold one.
+fn cold(seconds: f64, is_warm: bool) -> String {
+    if is_warm { "cached".to_owned() } else { human::latency(Some(seconds)) }
 }
 
 /// `26/26`: how much of what was asked for came from the cache.
