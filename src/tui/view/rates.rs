@@ -25,9 +25,14 @@ pub(super) fn draw(frame: &mut Frame<'_>, regions: &Regions, app: &App, theme: &
     if regions.rates.is_empty() {
         return;
     }
-    let source = if app.rates.are_counted() { " Hit rate (counters) " } else { " Hit rate " };
-    draw_frame(frame, regions.rates, Line::styled(source, theme.dim), regions.is_framed, false, theme);
     let inside = regions.inside(regions.rates);
+    let hidden = app.rates.height().saturating_sub(inside.height.into());
+    let title = match (app.rates.are_counted(), hidden) {
+        (false, _) => " Hit rate ".to_owned(),
+        (true, 0) => " Hit rate (counters) ".to_owned(),
+        (true, hidden) => format!(" Hit rate · +{hidden} more "),
+    };
+    draw_frame(frame, regions.rates, Line::styled(title, theme.dim), regions.is_framed, false, theme);
     let width = usize::from(inside.width);
     let has_requests = width >= WIDE;
     let rate_width = RATE[usize::from(width < NARROW)];

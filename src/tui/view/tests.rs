@@ -60,6 +60,14 @@ fn hit_rates(#[case] name: &str, #[case] width: u16, #[case] height: u16) {
 }
 
 #[test]
+fn services_that_there_is_no_room_for_are_counted() {
+    let mut app = at(80, 14);
+    count(&mut app, tally());
+    let screen = frame(&app, true).backend().to_string();
+    assert!(screen.contains("Hit rate · +2 more") && screen.contains("jikan "), "{screen}");
+}
+
+#[test]
 fn what_a_server_counts_is_no_hit_rate() {
     let mut app = at(120, 40);
     count(&mut app, Tally { counted: Counted::default(), server: Some((2, 1)) });
