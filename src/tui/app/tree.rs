@@ -194,7 +194,9 @@ impl Tree {
     fn place(&mut self, entry: &Summary) -> NodeId {
         if let Some(key) = entry.result_key() {
             let kind = self.child(ROOT, b"result", || "results".into());
-            let prefix = self.child(kind, key.prefix, || safe::bytes(key.prefix).into());
+            let prefix = self.child(kind, key.prefix, || {
+                if key.prefix.is_empty() { "(empty)".into() } else { safe::bytes(key.prefix).into() }
+            });
             let hash = key.schema.unwrap_or_default();
             let leaf = self.child(prefix, hash.as_bytes(), || if hash.is_empty() { "no schema" } else { hash }.into());
             self.age_schema(prefix, leaf, entry.created_at.or(entry.expires_at).unwrap_or(0.0));

@@ -228,6 +228,15 @@ pub(super) fn status_style(status: u16, theme: &Theme) -> Style {
     }
 }
 
+/// Whether there is nothing to call it by but its key.
+fn is_nameless(entry: &Summary) -> bool {
+    match (&entry.http, entry.result_key()) {
+        (Some(http), _) => http.url.is_empty() && http.title.as_deref().is_none_or(str::is_empty),
+        (None, Some(key)) => key.prefix.is_empty() && key.arguments.is_empty(),
+        (None, None) => true,
+    }
+}
+
 /// What the entry is about: the path of its URL, brighter than its host; its title; a result's arguments. What does not
 /// fit is cut out of the middle.
 fn push_name<'a>(spans: &mut Vec<Span<'a>>, entry: &'a Summary, width: usize, theme: &Theme) {
@@ -239,7 +248,9 @@ fn push_name<'a>(spans: &mut Vec<Span<'a>>, entry: &'a Summary, width: usize, th
             spans.push(Span::styled(text, style));
         }
     };
-    if let Some(http) = &entry.http {
+    if is_nameless(entry) {
+        push(&safe::bytes(&entry.id.redis_key()), width, theme.text);
+    } else if let Some(http) = &entry.http {
         let url = secrets::url(&http.url);
         let url = safe::line(url.split_once("://").map_or(&*url, |(_, rest)| rest));
         let (host, path) = url.split_at(url.find(['/', '?', '#']).unwrap_or(url.len()));
@@ -265,8 +276,6 @@ fn push_name<'a>(spans: &mut Vec<Span<'a>>, entry: &'a Summary, width: usize, th
         push(&prefix, left_over, theme.dim);
         push(" ", 1, theme.dim);
         push(&arguments, width, theme.text);
-    } else {
-        push(&safe::bytes(&entry.id.redis_key()), width, theme.text);
     }
     spans.push(Span::raw(" ".repeat(room)));
 }

@@ -148,6 +148,15 @@ fn the_column_that_the_table_is_sorted_by_has_its_arrow() {
     }
 }
 
+#[test]
+fn what_has_no_name_is_shown_by_its_key() {
+    let entries = vec![http(1, Service::Other, "", 60.0), result("", 60.0)];
+    let screen = frame(&listed(Size::new(120, 40), Options::default(), entries), true).backend().to_string();
+    for part in ["00000001 ", "  result_cache: ", "(empty)"] {
+        assert!(screen.contains(part), "{part}: {screen}");
+    }
+}
+
 #[rstest]
 #[case(40, "  Browse  SQLite…  FALLBACK   READ-ONLY ")]
 #[case(60, " animecache  Browse  SQLite at /tmp/…  FALLBACK   READ-ONLY ")]
