@@ -200,7 +200,7 @@ async fn a_ttl_is_changed() {
     let store = small().await;
     let session = Session::open(Arc::new(store.clone()), Options::default()).await;
     session.keys("/one-piece<enter>tnever<enter>").settle().await;
-    assert!(session.screen().contains("TTL of 1 entries changed"), "{}", session.screen());
+    assert!(session.screen().contains("TTL of 1 entry changed"), "{}", session.screen());
     let page = store.scan(&cache_core::Filter::default(), None, 100).await.unwrap();
     assert_eq!(page.entries.iter().filter(|entry| entry.expires_at.is_none()).count(), 1);
 }
@@ -243,13 +243,13 @@ async fn a_real_redis_is_lost_and_found_again() {
     let store = Arc::new(Redis::new(&config).unwrap());
     store.put_result("result_cache:anisearch_anime:18878", "{}".into(), DAY).await.unwrap();
     let session = Session::open(Arc::clone(&store) as Arc<dyn Inspect>, Options::default()).await;
-    assert!(session.screen().contains("1 entries"), "{}", session.screen());
+    assert!(session.screen().contains("1 entry "), "{}", session.screen());
 
     let stopped = server.stop();
     session.send(Message::Tick(clock::now() + 10.0));
     session.settle().await;
     let screen = session.screen();
-    assert!(screen.contains(" LOST ") && screen.contains("1 entries"), "{screen}");
+    assert!(screen.contains(" LOST ") && screen.contains("1 entry "), "{screen}");
 
     let _server = stopped.start();
     store.put_result("result_cache:anisearch_anime:1", "{}".into(), DAY).await.unwrap();

@@ -109,6 +109,7 @@ mod tests {
             [bytes(0), bytes(999), bytes(1536), bytes(300_000), bytes(5 << 30)],
             ["0 B", "999 B", "1.5 KiB", "293 KiB", "5.0 GiB"]
         );
+        assert_eq!([entries(1), entries(1234), keys(0), keys(1)], ["1 entry", "1,234 entries", "0 keys", "1 key"]);
         assert_eq!([count(7), count(1234), count(1_234_567)], ["7", "1,234", "1,234,567"]);
         assert_eq!(
             [None, Some(0.0), Some(0.816), Some(0.9999), Some(1.0)].map(share),

@@ -72,7 +72,7 @@ actions! {
     Enrich => "test enrichments",
     Browse => "browse the cache",
     Search => "search titles",
-    Run => "enrich this title; in the list of runs: open this one",
+    Run => "enrich this title, or open this run",
     RunFresh => "the same, whatever is cached",
     OpenTouched => "browse what this run touched",
     ReadCommands => "read every command for 10 s (MONITOR)",

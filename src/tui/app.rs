@@ -139,12 +139,14 @@ pub struct Parting {
 }
 
 /// A line for the user.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Notice {
     /// The text, safe to show.
     pub text: String,
     /// It tells of a failure.
     pub is_error: bool,
+    /// Since when; Unix seconds.
+    pub since: f64,
 }
 
 /// Everything.
@@ -191,7 +193,7 @@ pub struct App {
     pub dialog: Option<Dialog>,
     /// A change under way.
     pub job: Option<Job>,
-    /// A line for the user, until the next key.
+    /// A line for the user, until the next key; one that is no failure, for some seconds.
     pub notice: Option<Notice>,
     /// Leave as soon as the change under way has stopped.
     pub is_leaving: bool,
@@ -366,11 +368,11 @@ impl App {
 
     /// Tells the user something.
     pub fn notify(&mut self, text: impl Into<String>) {
-        self.notice = Some(Notice { text: text.into(), is_error: false });
+        self.notice = Some(Notice { text: text.into(), is_error: false, since: self.now });
     }
 
     /// Tells the user of something that did not work.
     pub fn complain(&mut self, text: impl Into<String>) {
-        self.notice = Some(Notice { text: text.into(), is_error: true });
+        self.notice = Some(Notice { text: text.into(), is_error: true, since: self.now });
     }
 }

@@ -40,7 +40,7 @@ pub enum Mode {
 
 impl Mode {
     /// Where a key is looked up, first to last.
-    fn scopes(self) -> &'static [Mode] {
+    pub fn scopes(self) -> &'static [Mode] {
         match self {
             Self::Table => &[Self::Table, Self::Browse, Self::Everywhere],
             Self::Tree => &[Self::Tree, Self::Browse, Self::Everywhere],

@@ -116,7 +116,7 @@ fn browse(app: &mut App, action: Action) -> Vec<Effect> {
         return change::ask(app, action);
     }
     match action {
-        Action::Help => app.dialog = Some(Dialog::Help { offset: 0 }),
+        Action::Help => app.dialog = Some(Dialog::Help { mode: app.mode(), offset: 0 }),
         Action::Filter => app.filter.is_active = true,
         Action::Refresh => return outcome::begin_scan(app),
         Action::Watch => return watch::open(app),

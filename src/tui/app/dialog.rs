@@ -10,6 +10,9 @@ use crate::tui::effect::Effect;
 use crate::tui::keymap::Mode;
 use crate::tui::message::Ticket;
 
+/// What a dialog is about: names and values.
+pub type Facts = Vec<(String, String)>;
+
 /// A dialog.
 #[derive(Debug)]
 pub enum Dialog {
@@ -22,10 +25,12 @@ pub enum Dialog {
         /// What went wrong: `The flush failed`.
         title: &'static str,
         /// What was done, on which storage, and why it ended; safe to show.
-        facts: Vec<(String, String)>,
+        facts: Facts,
     },
     /// The keys.
     Help {
+        /// Where it was asked for.
+        mode: Mode,
         /// The first line on the screen.
         offset: usize,
     },
@@ -36,8 +41,8 @@ pub enum Dialog {
 pub struct Confirm {
     /// What is asked: `Flush 12 entries?`
     pub title: String,
-    /// What it is about: name and value.
-    pub facts: Vec<(String, String)>,
+    /// What it is about.
+    pub facts: Facts,
     /// What has to be typed, where yes is not enough.
     pub word: Option<String>,
     /// What was typed.
@@ -64,6 +69,10 @@ pub enum Held {
 pub struct Ttl {
     /// For these entries, which expire at these times.
     pub entries: Vec<Target>,
+    /// What it is about.
+    pub facts: Facts,
+    /// What has to be typed besides the TTL.
+    pub word: Option<String>,
     /// What was typed: `12h`, `+2h`, `never`.
     pub text: TextArea<'static>,
     /// What is wrong with it.

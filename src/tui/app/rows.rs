@@ -109,6 +109,11 @@ impl Rows {
         self.marked
     }
 
+    /// How many of the rows that are shown are marked.
+    pub fn marked_and_shown(&self) -> usize {
+        self.shown.iter().filter(|row| self.get(**row).is_some_and(|row| row.is_marked)).count()
+    }
+
     /// The marked entries.
     pub fn marked_entries(&self) -> impl Iterator<Item = &Summary> {
         self.slots.iter().flatten().filter(|row| row.is_marked).map(|row| &*row.entry)

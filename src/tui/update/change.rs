@@ -9,12 +9,12 @@ use tui_textarea::TextArea;
 
 use crate::output::human;
 use crate::tui::action::Action;
-use crate::tui::app::dialog::{Confirm, Dialog, Held, Ttl};
+use crate::tui::app::dialog::{Confirm, Dialog, Facts, Held, Ttl};
 use crate::tui::app::tree::ROOT;
 use crate::tui::app::{AfterJob, App, Focus, Job};
 use crate::tui::effect::Effect;
 
-/// Flushes of more entries than this need the number typed.
+/// Changes of more entries than this need the number typed.
 const TYPED_ABOVE: usize = 1_000;
 
 /// Opens the dialog of a change, or says why not.
@@ -36,47 +36,76 @@ pub(super) fn ask(app: &mut App, action: Action) -> Vec<Effect> {
     Vec::new()
 }
 
+/// The entries that a change is about.
+struct Meant<'a> {
+    entries: Vec<&'a Summary>,
+    /// In words.
+    name: String,
+    is_everything: bool,
+}
+
+impl<'a> Meant<'a> {
+    fn of(app: &'a App, is_everything_shown: bool) -> Self {
+        let (entries, name) = if is_everything_shown {
+            (app.rows.shown_entries().collect(), shown_name(app))
+        } else if app.rows.marked() > 0 {
+            (app.rows.marked_entries().collect(), marked_name(app))
+        } else {
+            (app.selected_entry().into_iter().collect(), "the selected entry".to_owned())
+        };
+        Self { entries, name, is_everything: is_everything_shown && app.shows_everything() }
+    }
+
+    /// What has to be typed before so much is changed.
+    fn word(&self) -> Option<String> {
+        let count = self.entries.len();
+        (count > TYPED_ABOVE || self.is_everything).then(|| count.to_string())
+    }
+
+    /// What it is about: on which storage, how much, and of which services.
+    fn facts(&self, app: &App, plan: &Plan) -> Facts {
+        let count = human::count(self.entries.len() as u64);
+        let mut facts = vec![
+            ("at".to_owned(), plan.backend.to_string()),
+            ("what".to_owned(), self.name.clone()),
+            ("entries".to_owned(), format!("{count}, at most {}", human::keys(plan.keys))),
+            ("bytes".to_owned(), human::bytes(plan.bytes)),
+        ];
+        if app.scan.ticket.is_some() || !app.scan.is_complete {
+            facts.push(("listed".to_owned(), "the scan has not ended: only what is listed by now".to_owned()));
+        }
+        facts.extend(plan.by_service.iter().map(|(service, (entries, bytes))| {
+            (service.name().to_owned(), format!("{:>9}  {:>9}", human::count(*entries), human::bytes(*bytes)))
+        }));
+        facts
+    }
+}
+
 fn ask_flush(app: &mut App, is_everything_shown: bool) {
     let Some(backend) = app.backend().cloned() else { return };
-    let (plan, what) = if is_everything_shown {
-        (Plan::of(backend, app.rows.shown_entries()), shown_name(app))
-    } else if app.rows.marked() > 0 {
-        (Plan::of(backend, app.rows.marked_entries()), "the marked entries".into())
-    } else {
-        (Plan::of(backend, app.selected_entry()), "the selected entry".into())
-    };
+    let meant = Meant::of(app, is_everything_shown);
+    let plan = Plan::of(backend, meant.entries.iter().copied());
     if plan.targets.is_empty() {
         return app.complain("there is nothing to flush");
     }
-    let count = plan.targets.len();
-    let is_everything = is_everything_shown && app.shows_everything();
-    let mut facts = vec![
-        ("from".to_owned(), plan.backend.to_string()),
-        ("what".to_owned(), what),
-        ("entries".to_owned(), format!("{}, at most {} keys", human::count(count as u64), human::count(plan.keys))),
-        ("bytes".to_owned(), human::bytes(plan.bytes)),
-    ];
-    if app.scan.ticket.is_some() || !app.scan.is_complete {
-        facts.push(("listed".to_owned(), "the scan has not ended: only what is listed by now".to_owned()));
-    }
-    for (service, (entries, bytes)) in &plan.by_service {
-        facts.push((service.name().to_owned(), format!("{:>9}  {:>9}", human::count(*entries), human::bytes(*bytes))));
-    }
+    let count = plan.targets.len() as u64;
+    let title = match (meant.is_everything, count) {
+        (true, _) => "Flush EVERYTHING?".to_owned(),
+        (false, 1) => "Flush this entry?".to_owned(),
+        (false, _) => format!("Flush {}?", human::entries(count)),
+    };
+    let (facts, word) = (meant.facts(app, &plan), meant.word());
     let ticket = app.ticket();
     app.dialog = Some(Dialog::Confirm(Box::new(Confirm {
-        title: match (is_everything, count) {
-            (true, _) => "Flush EVERYTHING?".to_owned(),
-            (false, 1) => "Flush this entry?".to_owned(),
-            (false, _) => format!("Flush {} entries?", human::count(count as u64)),
-        },
+        title,
         facts,
-        word: (count > TYPED_ABOVE || is_everything).then(|| count.to_string()),
+        word,
         typed: TextArea::default(),
         verb: "flush",
         refusal: "kept",
         holds: Held::Change(
             Box::new(Effect::Flush { ticket, plan: plan.clone() }),
-            ("flushing", count as u64, AfterJob::Drop(plan.targets)),
+            ("flushing", count, AfterJob::Drop(plan.targets)),
         ),
     })));
 }
@@ -93,19 +122,26 @@ fn shown_name(app: &App) -> String {
     }
 }
 
+/// The marked entries, in words: those that the filter hides are easily forgotten.
+fn marked_name(app: &App) -> String {
+    let marked = human::count(app.rows.marked() as u64);
+    match app.rows.marked() - app.rows.marked_and_shown() {
+        0 => "the marked entries".to_owned(),
+        hidden if hidden == app.rows.marked() => format!("{marked} marked, none of them shown by the filter"),
+        hidden => format!("{marked} marked, {} of them not shown by the filter", human::count(hidden as u64)),
+    }
+}
+
 fn ask_ttl(app: &mut App) {
-    let of = |entry: &Summary| (entry.id.clone(), entry.expires_at);
-    let entries: Vec<_> = if app.focus == Focus::Tree {
-        app.rows.shown_entries().map(of).collect()
-    } else if app.rows.marked() > 0 {
-        app.rows.marked_entries().map(of).collect()
-    } else {
-        app.selected_entry().map(of).into_iter().collect()
-    };
-    if entries.is_empty() {
+    let Some(backend) = app.backend().cloned() else { return };
+    let meant = Meant::of(app, app.focus == Focus::Tree);
+    if meant.entries.is_empty() {
         return app.complain("there is no entry");
     }
-    app.dialog = Some(Dialog::Ttl(Box::new(Ttl { entries, text: TextArea::default(), problem: None })));
+    let plan = Plan::of(backend, meant.entries.iter().copied());
+    let entries = meant.entries.iter().map(|entry| (entry.id.clone(), entry.expires_at)).collect();
+    let (facts, word) = (meant.facts(app, &plan), meant.word());
+    app.dialog = Some(Dialog::Ttl(Box::new(Ttl { entries, facts, word, text: TextArea::default(), problem: None })));
 }
 
 /// `12h`, `+2h` or `never`.
@@ -122,10 +158,11 @@ pub(super) fn parse_ttl(text: &str) -> Result<Change, String> {
     }
 }
 
-/// The effect of a new TTL, and when each entry expires then.
-pub(super) fn change_ttl(app: &mut App, mut targets: Vec<Target>, change: Change) -> Vec<Effect> {
+/// What becomes of a new TTL that was typed: it is set, or, as with a flush, the number of entries is asked for first.
+pub(super) fn change_ttl(app: &mut App, ttl: Ttl, change: Change) -> Vec<Effect> {
     let Some(on) = app.backend().cloned() else { return Vec::new() };
     let now = app.now;
+    let Ttl { entries: mut targets, mut facts, word, text, .. } = ttl;
     // What never expires cannot live longer.
     targets.retain(|(_, expires_at)| expires_at.is_some() || !matches!(change, Change::Extend(_)));
     if targets.is_empty() {
@@ -144,7 +181,21 @@ pub(super) fn change_ttl(app: &mut App, mut targets: Vec<Target>, change: Change
     let ticket = app.ticket();
     let total = expiries.len() as u64;
     let effect = Effect::ChangeTtl { ticket, on, targets, change };
-    begin(app, effect, ("changing TTLs", total, AfterJob::Expire(expiries)))
+    let job = ("changing TTLs", total, AfterJob::Expire(expiries));
+    if word.is_none() {
+        return begin(app, effect, job);
+    }
+    facts.insert(1, ("TTL".to_owned(), text.lines().join("")));
+    app.dialog = Some(Dialog::Confirm(Box::new(Confirm {
+        title: format!("Change the TTL of {}?", human::entries(total)),
+        facts,
+        word,
+        typed: TextArea::default(),
+        verb: "change it",
+        refusal: "left as it is",
+        holds: Held::Change(Box::new(effect), job),
+    })));
+    Vec::new()
 }
 
 /// Lets a change begin.

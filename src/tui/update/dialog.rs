@@ -31,23 +31,25 @@ pub(super) fn act(app: &mut App, action: Action) -> Vec<Effect> {
     match (app.dialog.take(), action) {
         (Some(Dialog::Confirm(confirm)), Action::Yes) if confirm.word.is_none() => release(app, *confirm),
         (Some(Dialog::Confirm(confirm)), Action::Accept) => {
-            if confirm.word.as_deref() == confirm.typed.lines().first().map(|line| line.trim()) {
+            // As it is written on the screen, too.
+            let typed = confirm.typed.lines().first().map(|line| line.trim().replace(',', ""));
+            if confirm.word == typed {
                 return release(app, *confirm);
             }
-            app.notify("kept: the number was not typed");
+            app.notify(format!("{}: the number was not typed", confirm.refusal));
             Vec::new()
         }
         (Some(Dialog::Ttl(ttl)), Action::Accept) => match change::parse_ttl(&ttl.text.lines().join("")) {
-            Ok(change) => change::change_ttl(app, ttl.entries, change),
+            Ok(change) => change::change_ttl(app, *ttl, change),
             Err(problem) => {
                 app.dialog = Some(Dialog::Ttl(Box::new(Ttl { problem: Some(problem), ..*ttl })));
                 Vec::new()
             }
         },
-        (Some(Dialog::Help { offset }), action) if action != Action::Close => {
+        (Some(Dialog::Help { mode, offset }), action) if action != Action::Close => {
             let page = app.size.height.saturating_sub(6).into();
-            let offset = moved(action, offset, help::lines(app).len(), page).unwrap_or(offset);
-            app.dialog = Some(Dialog::Help { offset });
+            let offset = moved(action, offset, help::lines(app, mode).len(), page).unwrap_or(offset);
+            app.dialog = Some(Dialog::Help { mode, offset });
             Vec::new()
         }
         (dialog @ Some(Dialog::Failure { .. }), action) if action != Action::Close => {

@@ -98,7 +98,7 @@ pub(super) fn search(app: &mut App, action: Action) -> Vec<Effect> {
 
 pub(super) fn act(app: &mut App, action: Action) -> Vec<Effect> {
     match action {
-        Action::Help => app.dialog = Some(Dialog::Help { offset: 0 }),
+        Action::Help => app.dialog = Some(Dialog::Help { mode: app.mode(), offset: 0 }),
         Action::Browse => return leave(app),
         Action::Search => {
             app.enrich.is_searching = true;
@@ -224,7 +224,9 @@ fn run(app: &mut App, mode: Mode) -> Vec<Effect> {
         }
     };
     if plan.asked().next().is_none() {
-        app.complain("no service that is ticked knows this title");
+        let is_any_ticked = SERVICES.into_iter().any(|service| app.enrich.is_ticked(service));
+        let reason = if is_any_ticked { "no service that is ticked knows this title" } else { "no service is ticked" };
+        app.complain(reason);
         return Vec::new();
     }
     let ticket = app.ticket();

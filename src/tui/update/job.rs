@@ -13,9 +13,9 @@ use crate::tui::effect::Effect;
 
 pub(super) fn end_flush(app: &mut App, job: Job, report: &flush::Report, took: Duration) -> Vec<Effect> {
     let done = format!(
-        "{} entries ({} keys) flushed in {:.1}s",
-        human::count(report.removed.entries),
-        human::count(report.removed.keys),
+        "{} ({}) flushed in {:.1}s",
+        human::entries(report.removed.entries),
+        human::keys(report.removed.keys),
         took.as_secs_f64()
     );
     let is_whole = tell(app, &job, "The flush failed", done, report.error.as_ref(), report.is_interrupted);
@@ -34,7 +34,7 @@ pub(super) fn end_flush(app: &mut App, job: Job, report: &flush::Report, took: D
 }
 
 pub(super) fn end_ttl_change(app: &mut App, job: Job, report: &ttl::Report) -> Vec<Effect> {
-    let done = format!("TTL of {} entries changed", human::count(report.changed));
+    let done = format!("TTL of {} changed", human::entries(report.changed));
     let is_whole = tell(app, &job, "The change of TTLs failed", done, report.error.as_ref(), report.is_interrupted);
     if app.is_leaving {
         return vec![Effect::Quit];
@@ -74,7 +74,7 @@ fn tell(
         lose(app, error);
         let facts = [
             ("on", job.on.to_string()),
-            ("asked for", format!("{} entries", human::count(job.total))),
+            ("asked for", human::entries(job.total)),
             ("done", done),
             ("then", safe::line(&chain(error)).into_owned()),
         ];

@@ -17,11 +17,15 @@ use crate::tui::message::{Detail, Outcome, Progress, Ticket};
 /// How often, in seconds, the store is asked how it is.
 const ASK_HEALTH_EVERY: f64 = 2.0;
 
+/// How long, in seconds, a notice stands where the keys are told. A failure waits until somebody has seen it.
+const NOTICE: f64 = 6.0;
+
 /// How often, in seconds, it is asked what was counted: the caches hand that over once a second.
 const COUNT_EVERY: f64 = 5.0;
 
 pub(super) fn tick(app: &mut App, now: f64) -> Vec<Effect> {
     app.now = now;
+    app.notice.take_if(|notice| !notice.is_error && now >= notice.since + NOTICE);
     if app.health.is_none() {
         return Vec::new();
     }

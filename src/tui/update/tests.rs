@@ -169,7 +169,7 @@ fn what_a_failed_flush_did_stays_on_the_screen_when_another_cache_stands_in() {
         facts[..2],
         [("on".to_owned(), backend().to_string()), ("asked for".to_owned(), "2 entries".to_owned())]
     );
-    assert!(facts[2].1.starts_with("1 entries (3 keys) flushed") && facts[3].1.contains("refused"), "{facts:?}");
+    assert!(facts[2].1.starts_with("1 entry (3 keys) flushed") && facts[3].1.contains("refused"), "{facts:?}");
     press(&mut app, "jd");
     assert!(app.dialog.is_some(), "it is not typed away");
     press(&mut app, "<enter>");
@@ -215,6 +215,34 @@ fn a_new_ttl_is_set(#[case] text: &str, #[case] expected: Change) {
     let effects = press(&mut app, &format!("{text}<enter>"));
     let Some(Effect::ChangeTtl { on, targets, change, .. }) = effects.first() else { panic!("{effects:?}") };
     assert_eq!((on, targets.len(), *change), (&backend(), 2, expected));
+}
+
+#[test]
+fn a_ttl_of_many_entries_needs_the_number_typed_as_a_flush_does() {
+    let mut app = listed(Size::new(120, 40), Options::default(), many(1_500));
+    assert_eq!(press(&mut app, "*t12h<enter>1499<enter>"), []);
+    assert!(app.dialog.is_none() && app.job.is_none());
+    let effects = press(&mut app, "t12h<enter>1,500<enter>");
+    let Some(Effect::ChangeTtl { targets, .. }) = effects.first() else { panic!("{effects:?}") };
+    assert_eq!(targets.len(), 1_500);
+}
+
+#[rstest]
+#[case("t")]
+#[case("d")]
+fn a_change_of_marked_entries_says_where_they_are_and_that_they_are_hidden(#[case] key: &str) {
+    let mut app = app();
+    press(&mut app, "/jikan<enter>*<esc>/kitsu<enter>");
+    press(&mut app, key);
+    let facts = match &app.dialog {
+        Some(Dialog::Confirm(confirm)) => &confirm.facts,
+        Some(Dialog::Ttl(ttl)) => &ttl.facts,
+        other => panic!("{other:?}"),
+    };
+    let of = |name: &str| facts.iter().find(|(of, _)| of == name).map(|(_, value)| value.trim());
+    assert_eq!(of("at"), Some(&*backend().to_string()));
+    assert_eq!(of("what"), Some("2 marked, none of them shown by the filter"));
+    assert!(of("jikan").is_some_and(|entries| entries.starts_with('2')), "{facts:?}");
 }
 
 #[test]

@@ -21,7 +21,7 @@ pub(super) fn act(app: &mut App, action: Action) -> Vec<Effect> {
     let page = app.regions().panes.height.saturating_sub(2).into();
     match (action, &mut app.watch) {
         (Action::Close, _) => return end(app),
-        (Action::Help, _) => app.dialog = Some(Dialog::Help { offset: 0 }),
+        (Action::Help, _) => app.dialog = Some(Dialog::Help { mode: app.mode(), offset: 0 }),
         (Action::ReadCommands, Some(_)) => ask_for_commands(app),
         (action, Some(watch)) => {
             watch.offset = moved(action, watch.offset, watch.events.len(), page).unwrap_or(watch.offset);

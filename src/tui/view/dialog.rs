@@ -12,7 +12,8 @@ use super::theme::Theme;
 use crate::output::columns::wrap;
 use crate::output::{human, safe};
 use crate::tui::app::App;
-use crate::tui::app::dialog::{Confirm, Dialog, Ttl};
+use crate::tui::app::dialog::{Confirm, Dialog, Facts, Ttl};
+use crate::tui::keymap::Mode;
 
 /// Columns of a dialog with facts, and of their names.
 const WIDTH: u16 = 76;
@@ -24,7 +25,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, screen: Rect, app: &App, theme: &Theme
         Some(Dialog::Confirm(confirm)) => draw_confirm(frame, screen, confirm, theme),
         Some(Dialog::Ttl(ttl)) => draw_ttl(frame, screen, ttl, theme),
         Some(Dialog::Failure { title, facts }) => draw_failure(frame, screen, title, facts, theme),
-        Some(Dialog::Help { offset }) => draw_help(frame, screen, app, *offset, theme),
+        Some(Dialog::Help { mode, offset }) => draw_help(frame, screen, (app, *mode), *offset, theme),
     }
 }
 
@@ -46,7 +47,7 @@ fn open(frame: &mut Frame<'_>, screen: Rect, width: u16, lines: usize, title: &s
 }
 
 /// Names and values, the values wrapped: what is cut off may be what they differ in.
-fn facts<'a>(facts: &'a [(String, String)], screen: Rect, theme: &Theme) -> Vec<Line<'a>> {
+fn facts<'a>(facts: &'a Facts, screen: Rect, theme: &Theme) -> Vec<Line<'a>> {
     let room = usize::from(WIDTH.min(screen.width)).saturating_sub(4 + NAME);
     let of = |(name, value): &'a (String, String)| {
         let names = std::iter::once(name.as_str()).chain(std::iter::repeat(""));
@@ -57,7 +58,7 @@ fn facts<'a>(facts: &'a [(String, String)], screen: Rect, theme: &Theme) -> Vec<
     facts.iter().flat_map(of).collect()
 }
 
-fn draw_failure(frame: &mut Frame<'_>, screen: Rect, title: &str, told: &[(String, String)], theme: &Theme) {
+fn draw_failure(frame: &mut Frame<'_>, screen: Rect, title: &str, told: &Facts, theme: &Theme) {
     let facts = facts(told, screen, theme);
     let inside = open(frame, screen, WIDTH, facts.len() + 2, title, theme);
     let answer = Line::from(vec![Span::styled("Enter", theme.key), Span::styled(" closes this", theme.text)]);
@@ -92,7 +93,7 @@ fn draw_confirm(frame: &mut Frame<'_>, screen: Rect, confirm: &Confirm, theme: &
             let question = vec![
                 Span::styled("type ", theme.text),
                 Span::styled(word.as_str(), theme.bad),
-                Span::styled(" and Enter to flush, Esc to keep", theme.text),
+                Span::styled(format!(" and Enter to {}, Esc to keep", confirm.verb), theme.text),
             ];
             frame.render_widget(Line::from(question), row);
             if let Some(row) = rows.next() {
@@ -113,10 +114,14 @@ fn draw_text(frame: &mut Frame<'_>, row: Rect, text: &TextArea<'static>, theme: 
 fn draw_ttl(frame: &mut Frame<'_>, screen: Rect, ttl: &Ttl, theme: &Theme) {
     let title = match ttl.entries.len() {
         1 => "TTL of this entry".to_owned(),
-        count => format!("TTL of {} entries", human::count(count as u64)),
+        count => format!("TTL of {}", human::entries(count as u64)),
     };
-    let inside = open(frame, screen, 60, 4, &title, theme);
-    let lines = [
+    // What is typed is always on the screen: facts give way.
+    let mut lines = facts(&ttl.facts, screen, theme);
+    lines.truncate(usize::from(screen.height).saturating_sub(6));
+    let inside = open(frame, screen, WIDTH, lines.len() + 4, &title, theme);
+    lines.extend([
+        Line::default(),
         Line::from(vec![
             Span::styled("12h", theme.key),
             Span::styled(" from now    ", theme.dim),
@@ -125,8 +130,7 @@ fn draw_ttl(frame: &mut Frame<'_>, screen: Rect, ttl: &Ttl, theme: &Theme) {
             Span::styled("never", theme.key),
             Span::styled(" expires", theme.dim),
         ]),
-        Line::default(),
-    ];
+    ]);
     let mut rows = inside.rows();
     for (line, row) in lines.into_iter().zip(&mut rows) {
         frame.render_widget(line, row);
@@ -139,10 +143,15 @@ fn draw_ttl(frame: &mut Frame<'_>, screen: Rect, ttl: &Ttl, theme: &Theme) {
     }
 }
 
-fn draw_help(frame: &mut Frame<'_>, screen: Rect, app: &App, offset: usize, theme: &Theme) {
-    let lines = help::lines(app);
-    let inside = open(frame, screen, 72, lines.len(), "Keys", theme);
-    let offset = offset.min(lines.len().saturating_sub(inside.height.into()));
+fn draw_help(frame: &mut Frame<'_>, screen: Rect, (app, mode): (&App, Mode), offset: usize, theme: &Theme) {
+    let lines = help::lines(app, mode);
+    let height = usize::from(screen.height).saturating_sub(2);
+    let offset = offset.min(lines.len().saturating_sub(height));
+    let title = match lines.len() {
+        count if count > height => format!("Keys · {}-{} of {count} lines", offset + 1, offset + height),
+        _ => "Keys".to_owned(),
+    };
+    let inside = open(frame, screen, 72, lines.len(), &title, theme);
     for (line, row) in lines.into_iter().skip(offset).zip(inside.rows()) {
         let line = match line {
             HelpLine::Blank => Line::default(),

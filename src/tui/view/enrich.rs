@@ -130,7 +130,7 @@ fn title<'a>(anime: &Anime, width: usize, theme: &Theme) -> Line<'a> {
     let episodes = match anime.episodes {
         Some(0 | 1) => String::new(),
         Some(count) => count.to_string(),
-        None => "…".to_owned(),
+        None => "–".to_owned(),
     };
     let kind = format!("{} {episodes:>4}", fit(&safe::line(kind), 5));
     let room = width.saturating_sub(KIND + 2);

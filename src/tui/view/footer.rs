@@ -84,11 +84,11 @@ fn wanted(mode: Mode) -> &'static [(Action, &'static str)] {
         Mode::Inspector => &[
             (Action::Help, "help"),
             (Action::Quit, "quit"),
+            (Action::Close, "back"),
             (Action::NextTab, "next tab"),
             (Action::Fold, "fold"),
             (Action::NextBodyView, "JSON/text/hex"),
             (Action::Zoom, "zoom"),
-            (Action::Close, "back"),
             (Action::CopyUrl, "copy URL"),
         ],
         _ => &[

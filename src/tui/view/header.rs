@@ -162,7 +162,7 @@ fn counts(app: &App) -> String {
     let rows = &app.rows;
     let (shown, all) = (rows.shown().len(), rows.len());
     let entries = if shown == all {
-        format!("{} entries", human::count(all as u64))
+        human::entries(all as u64)
     } else {
         format!("{} of {} entries", human::count(shown as u64), human::count(all as u64))
     };

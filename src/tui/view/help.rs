@@ -21,22 +21,27 @@ pub enum HelpLine {
     Blank,
 }
 
-/// Every line of the help.
-pub fn lines(app: &App) -> Vec<HelpLine> {
-    let groups = [
-        ("Everywhere", Mode::Everywhere),
-        ("In every pane", Mode::Browse),
-        ("In the table", Mode::Table),
-        ("In the tree", Mode::Tree),
-        ("In the inspector", Mode::Inspector),
-        ("In the watch", Mode::Watch),
-        ("On the Enrich tab", Mode::Enrich),
-        ("In its search line", Mode::Search),
-        ("In the filter line", Mode::Filter),
-        ("In dialogs", Mode::Confirm),
-        ("Typing into dialogs", Mode::Input),
-        ("In this help", Mode::Help),
-    ];
+const GROUPS: [(&str, Mode); 12] = [
+    ("Everywhere", Mode::Everywhere),
+    ("In every pane", Mode::Browse),
+    ("In the table", Mode::Table),
+    ("In the tree", Mode::Tree),
+    ("In the inspector", Mode::Inspector),
+    ("In the watch", Mode::Watch),
+    ("On the Enrich tab", Mode::Enrich),
+    ("In its search line", Mode::Search),
+    ("In the filter line", Mode::Filter),
+    ("In dialogs", Mode::Confirm),
+    ("Typing into dialogs", Mode::Input),
+    ("In this help", Mode::Help),
+];
+
+/// Every line of the help, what works in this mode first.
+pub fn lines(app: &App, mode: Mode) -> Vec<HelpLine> {
+    let scopes = mode.scopes();
+    let mut groups = GROUPS;
+    // A stable sort: all others keep their order.
+    groups.sort_by_key(|(_, group)| scopes.iter().position(|scope| scope == group).unwrap_or(scopes.len()));
     let mut lines = Vec::new();
     for (name, mode) in groups {
         if !lines.is_empty() {

@@ -61,10 +61,10 @@ fn hit_rates(#[case] name: &str, #[case] width: u16, #[case] height: u16) {
 
 #[test]
 fn services_that_there_is_no_room_for_are_counted() {
-    let mut app = at(80, 14);
+    let mut app = at(80, 18);
     count(&mut app, tally());
     let screen = frame(&app, true).backend().to_string();
-    assert!(screen.contains("Hit rate · +2 more") && screen.contains("jikan "), "{screen}");
+    assert!(screen.contains("Hit rate · +1 more") && screen.contains("jikan "), "{screen}");
 }
 
 #[test]
@@ -113,9 +113,7 @@ fn an_empty_cache_that_stands_in_is_not_taken_for_the_one_that_was_asked_for() {
     let effects = update(&mut app, Message::Health(Health { backend: sqlite, is_fallback: true, problem }));
     update(&mut app, Message::Done(scan_of(&effects), Outcome::Scanned(Ok(()))));
     let screen = frame(&app, true).backend().to_string();
-    for part in
-        ["Redis at redis://localhost:6379/0 cannot be", "This is SQLite at /tmp/http_cache.db", "tried again"]
-    {
+    for part in ["Redis at redis://localhost:6379/0 cannot be", "This is SQLite at /tmp/http_cache.db", "tried again"] {
         assert!(screen.contains(part), "{part}: {screen}");
     }
 }
@@ -125,7 +123,9 @@ fn an_empty_cache_that_stands_in_is_not_taken_for_the_one_that_was_asked_for() {
 #[case(100, 30)]
 #[case(120, 40)]
 fn rows_that_begin_alike_can_be_told_apart(#[case] width: u16, #[case] height: u16) {
-    let url = |id: u32| format!("http://api.anidb.net:9001/httpapi?request=anime&client=enrich&clientver=1&protover=1&aid={id}");
+    let url = |id: u32| {
+        format!("http://api.anidb.net:9001/httpapi?request=anime&client=enrich&clientver=1&protover=1&aid={id}")
+    };
     let entries = vec![
         http(1, Service::AniDb, &url(23), 60.0),
         http(2, Service::AniDb, &url(24), 60.0),
@@ -179,6 +179,19 @@ fn the_help() {
     assert_snapshot!(frame(&app, true).backend());
 }
 
+#[rstest]
+#[case("?", "In the table")]
+#[case("h?", "In the tree")]
+#[case("w?", "In the watch")]
+#[case("e?", "On the Enrich tab")]
+fn the_help_begins_where_the_keys_go(#[case] keys: &str, #[case] heading: &str) {
+    let mut app = at(80, 24);
+    press(&mut app, keys);
+    let screen = frame(&app, true).backend().to_string();
+    assert!(screen.lines().nth(1).unwrap().contains(heading), "{screen}");
+    assert!(screen.contains(" lines ─"), "it is seen that there is more: {screen}");
+}
+
 #[test]
 fn secrets_and_escape_sequences_are_on_no_screen() {
     let mut app = at(200, 50);
@@ -215,6 +228,21 @@ fn what_is_wrong_with_a_filter_can_be_read() {
     press(&mut app, "/service:animeschedule status:abc<enter>");
     let screen = frame(&app, true).backend().to_string();
     assert!(screen.contains("--status abc: \"abc\" is not a status; write 404, 4xx or 200-299"), "{screen}");
+}
+
+#[test]
+fn a_notice_makes_room_for_the_keys_and_a_failure_waits_for_one() {
+    let mut app = at(80, 24);
+    press(&mut app, "y");
+    update(&mut app, Message::Tick(NOW + 5.0));
+    assert!(frame(&app, true).backend().to_string().contains("id copied"));
+    update(&mut app, Message::Tick(NOW + 6.0));
+    assert!(frame(&app, true).backend().to_string().contains("? help"));
+    app.complain("something failed");
+    update(&mut app, Message::Tick(NOW + 600.0));
+    assert!(frame(&app, true).backend().to_string().contains("something failed"));
+    press(&mut app, "<enter>");
+    assert!(frame(&app, true).backend().to_string().contains("esc back"));
 }
 
 #[test]
@@ -302,6 +330,13 @@ fn a_first_pass_that_came_from_the_cache_is_not_taken_for_a_cold_one() {
     let screen = frame(&enriching(Size::new(120, 40), vec![cached]), true).backend().to_string();
     assert!(!screen.contains("0.9x"), "{screen}");
     assert_eq!(screen.lines().filter(|line| line.contains(" cached ")).count(), 7, "{screen}");
+}
+
+#[test]
+fn titles_are_whole_where_there_is_room_for_them() {
+    let screen = frame(&enriching(Size::new(200, 50), vec![run()]), true).backend().to_string();
+    assert!(screen.contains("Cowboy Bebop: Tengoku no Tobira "), "{screen}");
+    assert!(screen.contains("  TV    – "), "an unknown number of episodes is no cut: {screen}");
 }
 
 #[test]

@@ -32,7 +32,7 @@ pub fn panes(regions: &Regions, pane: Pane, is_zoomed: bool) -> Panes {
         return if pane == Pane::Outcome { only(pane, all) } else { column(all, pane, regions) };
     }
     let [left, outcome] =
-        Layout::horizontal([Constraint::Length((all.width * 3 / 10).clamp(28, 40)), Constraint::Min(0)]).areas(all);
+        Layout::horizontal([Constraint::Length((all.width * 3 / 10).clamp(28, 64)), Constraint::Min(0)]).areas(all);
     Panes { outcome, ..column(left, pane, regions) }
 }
 
