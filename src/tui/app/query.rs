@@ -1,7 +1,8 @@
 //! The filter line: the selectors of the command line, and words.
 //!
-//! A selector is written `--name value`, `name=value` or `name:value`; every other word must be found, in any case, in
-//! the method, the URL, the key (which holds a result's arguments) or the title.
+//! A selector is written `--name value`, `name=value` or `name:value`, one without a value `--name`, `name:` or
+//! `is:name`; every other word must be found, in any case, in the method, the URL, the key (which holds a result's
+//! arguments) or the title.
 
 use std::collections::HashSet;
 use std::error::Error as _;
@@ -23,6 +24,8 @@ pub struct Query {
     pub text: String,
     /// The selectors.
     pub filter: Filter,
+    /// The selector that one of the words may be meant for.
+    pub hint: Option<String>,
     /// The words, in lower case.
     words: Vec<String>,
     /// Saves asking a filter that says nothing, for every entry.
@@ -61,6 +64,7 @@ impl Query {
         let command = Selectors::augment_args(Command::new("filter").no_binary_name(true).disable_help_flag(true));
         let mut arguments = Vec::new();
         let mut words = Vec::new();
+        let mut hint = None;
         let mut is_value = false;
         for token in tokens(text) {
             let selector = as_selector(&command, &token);
@@ -72,13 +76,17 @@ impl Query {
             } else if token.starts_with("--") {
                 return Err(format!("there is no selector {token}"));
             } else {
+                if is_flag(&command, &token) {
+                    hint = Some(format!("--{token}"));
+                }
                 words.push(token.to_lowercase());
             }
         }
         let matches = command.try_get_matches_from(&arguments).map_err(|error| problem(&error))?;
         let selectors = Selectors::from_arg_matches(&matches).map_err(|error| problem(&error))?;
         let filter = selectors.filter();
-        Ok(Self { text: text.trim().to_owned(), has_filter: !filter.is_everything(), filter, words, ..Self::default() })
+        let text = text.trim().to_owned();
+        Ok(Self { text, has_filter: !filter.is_everything(), filter, words, hint, ..Self::default() })
     }
 
     /// Whether everything matches.
@@ -139,8 +147,16 @@ fn as_selector<'a>(command: &Command, token: &'a str) -> Option<(&'a str, Option
         return is_known(name).then_some((name, value));
     }
     let at = token.find([':', '='])?;
-    let name = &token[..at];
-    (is_known(name) && takes_value(command, name)).then_some((name, Some(&token[at + 1..])))
+    match (&token[..at], &token[at + 1..]) {
+        (name, value) if is_known(name) && takes_value(command, name) => Some((name, Some(value))),
+        (name, "") | ("is", name) if is_flag(command, name) => Some((name, None)),
+        _ => None,
+    }
+}
+
+/// Whether a selector of this name has no value.
+fn is_flag(command: &Command, name: &str) -> bool {
+    command.get_arguments().any(|argument| argument.get_long() == Some(name)) && !takes_value(command, name)
 }
 
 fn takes_value(command: &Command, name: &str) -> bool {
@@ -197,7 +213,10 @@ mod tests {
             assert!(query.words.is_empty());
         }
         assert_eq!(Query::parse("kind:result").unwrap().filter.kind, Some(Kind::Result));
-        assert_eq!(Query::parse("--stale").unwrap().filter.is_fresh, Some(false));
+        for text in ["--stale", "stale:", "is:stale"] {
+            assert_eq!(Query::parse(text).unwrap().filter.is_fresh, Some(false), "{text}");
+        }
+        assert!(Query::parse("no-ttl: dead-schemas:").unwrap().filter.is_without_ttl);
         assert_eq!(Query::parse("older-than:'2d 12h'").unwrap().filter.older_than, Some(216_000.0));
     }
 
@@ -207,6 +226,13 @@ mod tests {
         assert_eq!(query.words, ["https://kitsu.io/", "cowboy bebop", "a:b"]);
         assert!(!query.is_everything());
         assert!(Query::parse("  ").unwrap().is_everything());
+    }
+
+    #[test]
+    fn a_word_that_names_a_selector_is_searched_for_and_hinted_at() {
+        let query = Query::parse("Fresh precure no-ttl").unwrap();
+        assert_eq!((query.words.len(), query.hint.as_deref()), (3, Some("--no-ttl")));
+        assert_eq!(Query::parse("service:jikan freshness").unwrap().hint, None);
     }
 
     #[test]

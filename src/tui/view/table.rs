@@ -122,6 +122,8 @@ fn nothing(app: &App) -> Vec<Cow<'_, str>> {
         ]
     } else if app.rows.is_empty() {
         vec!["the cache is empty".into()]
+    } else if let Some(hint) = &app.filter.query.hint {
+        vec![format!("nothing matches; did you mean {hint}? Esc clears the filter").into()]
     } else {
         vec!["nothing matches; Esc clears the filter".into()]
     }

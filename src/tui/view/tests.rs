@@ -149,6 +149,14 @@ fn the_column_that_the_table_is_sorted_by_has_its_arrow() {
 }
 
 #[test]
+fn a_word_in_place_of_a_selector_is_hinted_at_where_nothing_matches() {
+    let mut app = at(80, 24);
+    press(&mut app, "/no-ttl");
+    let screen = frame(&app, true).backend().to_string();
+    assert!(screen.contains("did you mean --no-ttl?"), "{screen}");
+}
+
+#[test]
 fn what_has_no_name_is_shown_by_its_key() {
     let entries = vec![http(1, Service::Other, "", 60.0), result("", 60.0)];
     let screen = frame(&listed(Size::new(120, 40), Options::default(), entries), true).backend().to_string();
