@@ -1,0 +1,260 @@
+//! Changes: what is asked before one, what it takes, and what is said of it.
+
+use std::time::Duration;
+
+use cache_core::admin::flush::Report;
+use cache_core::admin::ttl::{self, Change};
+use cache_core::{Backend, Health, Removed, Service};
+use ratatui::layout::Size;
+use rstest::rstest;
+
+use super::{many, plan_of, unavailable};
+use crate::tui::Options;
+use crate::tui::app::Focus;
+use crate::tui::app::dialog::Dialog;
+use crate::tui::effect::Effect;
+use crate::tui::fixture::{NOW, app, backend, entries, listed, press, scan_of};
+use crate::tui::message::{Message, Outcome, Progress};
+use crate::tui::update::update;
+
+#[rstest]
+#[case("d", 1)]
+#[case("<space><space>d", 2)]
+#[case("VjjVd", 3)]
+#[case("!d", 9)]
+#[case("*!d", 1)]
+fn a_flush_waits_for_yes_and_takes_what_was_meant(#[case] keys: &str, #[case] count: usize) {
+    let mut app = app();
+    assert_eq!(press(&mut app, keys), [], "nothing happens before the answer");
+    assert!(matches!(app.dialog, Some(Dialog::Confirm(_))));
+    let effects = press(&mut app, "y");
+    let plan = plan_of(&effects).expect("a flush");
+    assert_eq!(plan.targets.len(), count);
+    assert_eq!(plan.backend, backend());
+}
+
+#[rstest]
+#[case("n")]
+#[case("<enter>")]
+#[case("<esc>")]
+#[case("q")]
+fn every_other_answer_keeps_everything(#[case] answer: &str) {
+    let mut app = app();
+    assert_eq!(press(&mut app, "d"), []);
+    assert_eq!(press(&mut app, answer), []);
+    assert!(app.dialog.is_none() && app.job.is_none());
+    assert_eq!(plan_of(&press(&mut app, "y")), None, "the question is gone");
+}
+
+#[test]
+fn everything_needs_the_number_typed() {
+    let mut app = app();
+    press(&mut app, "D");
+    assert_eq!(press(&mut app, "y<enter>"), []);
+    assert!(app.dialog.is_none(), "a wrong word is a no");
+    press(&mut app, "D");
+    let effects = press(&mut app, "9<enter>");
+    assert_eq!(plan_of(&effects).map(|plan| plan.targets.len()), Some(9));
+}
+
+#[test]
+fn many_entries_need_the_number_typed_also_when_filtered() {
+    let mut app = listed(Size::new(120, 40), Options::default(), many(1_500));
+    press(&mut app, "/jikan<enter>D");
+    assert_eq!(press(&mut app, "y<enter>"), []);
+    press(&mut app, "D");
+    assert!(plan_of(&press(&mut app, "1500<enter>")).is_some());
+}
+
+#[test]
+fn the_filtered_set_is_what_is_flushed() {
+    let mut app = app();
+    press(&mut app, "/service:jikan FULL<enter>D");
+    let effects = press(&mut app, "y");
+    let plan = plan_of(&effects).expect("a flush");
+    assert_eq!(plan.by_service.keys().collect::<Vec<_>>(), [&Service::Jikan]);
+    assert_eq!(plan.targets.len(), 2);
+}
+
+#[test]
+fn a_node_of_the_tree_is_flushed_whole() {
+    let mut app = app();
+    press(&mut app, "h");
+    assert_eq!(app.focus, Focus::Tree);
+    press(&mut app, "jjd");
+    let path = app.tree.path(app.tree.chosen);
+    let effects = press(&mut app, "y");
+    assert_eq!((path.as_str(), plan_of(&effects).map(|plan| plan.targets.len())), ("http › jikan", Some(2)));
+}
+
+#[rstest]
+#[case("d")]
+#[case("D")]
+#[case("t")]
+fn read_only_refuses_changes_and_says_so(#[case] key: &str) {
+    let options = Options { is_read_only: true, ..Options::default() };
+    let mut app = listed(Size::new(80, 24), options, entries());
+    assert_eq!(press(&mut app, key), []);
+    assert!(app.dialog.is_none());
+    assert!(app.notice.is_some_and(|notice| notice.text.contains("read-only")));
+}
+
+#[test]
+fn what_was_flushed_is_gone_from_the_table_and_the_tree() {
+    let mut app = app();
+    press(&mut app, "/jikan<enter>D");
+    let effects = press(&mut app, "y");
+    let Some(Effect::Flush { ticket, .. }) = effects.first() else { panic!("{effects:?}") };
+    let report = Report { removed: Removed { entries: 2, keys: 6 }, ..Report::default() };
+    update(&mut app, Message::Done(*ticket, Outcome::Flushed(report, Duration::from_millis(10))));
+    assert_eq!(app.rows.len(), entries().len() - 2);
+    assert_eq!(app.tree.get(0).entries, entries().len() as u64 - 2);
+    assert!(app.notice.is_some_and(|notice| notice.text.contains("2 entries (6 keys) flushed")));
+}
+
+#[test]
+fn a_flush_that_failed_in_part_is_looked_up_again() {
+    let mut app = app();
+    press(&mut app, "d");
+    let effects = press(&mut app, "y");
+    let Some(Effect::Flush { ticket, .. }) = effects.first() else { panic!("{effects:?}") };
+    let report = Report { failed: 1, error: Some(unavailable()), ..Report::default() };
+    let effects = update(&mut app, Message::Done(*ticket, Outcome::Flushed(report, Duration::ZERO)));
+    scan_of(&effects);
+    assert!(app.lost().is_some());
+}
+
+#[test]
+fn what_a_failed_flush_did_stays_on_the_screen_when_another_cache_stands_in() {
+    let mut app = app();
+    press(&mut app, "/jikan<enter>D");
+    let effects = press(&mut app, "y");
+    let Some(Effect::Flush { ticket, .. }) = effects.first() else { panic!("{effects:?}") };
+    let removed = Removed { entries: 1, keys: 3 };
+    let report = Report { removed, failed: 1, error: Some(unavailable()), ..Report::default() };
+    update(&mut app, Message::Done(*ticket, Outcome::Flushed(report, Duration::ZERO)));
+    let other = Backend { location: "/tmp/http_cache.db".into(), ..backend() };
+    update(&mut app, Message::Health(Health { backend: other, is_fallback: true, problem: Some("down".into()) }));
+    let Some(Dialog::Failure { facts, .. }) = &app.dialog else { panic!("{:?}", app.dialog) };
+    assert_eq!(
+        facts[..2],
+        [("on".to_owned(), backend().to_string()), ("asked for".to_owned(), "2 entries".to_owned())]
+    );
+    assert!(facts[2].1.starts_with("1 entry (3 keys) flushed") && facts[3].1.contains("refused"), "{facts:?}");
+    press(&mut app, "jd");
+    assert!(app.dialog.is_some(), "it is not typed away");
+    press(&mut app, "<enter>");
+    assert!(app.dialog.is_none());
+}
+
+#[test]
+fn esc_stops_a_flush_and_leaving_waits_for_its_batch() {
+    let mut app = app();
+    press(&mut app, "d");
+    let effects = press(&mut app, "y");
+    let Some(Effect::Flush { ticket, .. }) = effects.first() else { panic!("{effects:?}") };
+    assert_eq!(press(&mut app, "<esc>"), [Effect::Stop(*ticket)]);
+    assert_eq!(press(&mut app, "q"), [Effect::Stop(*ticket)]);
+    let report = Report { is_interrupted: true, ..Report::default() };
+    let effects = update(&mut app, Message::Done(*ticket, Outcome::Flushed(report, Duration::ZERO)));
+    assert_eq!(effects.last(), Some(&Effect::Quit));
+    let parting = app.take_parting().expect("it is said what was done");
+    assert!(!parting.is_whole && parting.text.contains("0 entries (0 keys) flushed"), "{parting:?}");
+}
+
+#[test]
+fn who_does_not_wait_for_the_end_of_a_flush_is_told_how_far_it_was() {
+    let mut app = app();
+    press(&mut app, "/jikan<enter>D");
+    let effects = press(&mut app, "y");
+    let Some(Effect::Flush { ticket, .. }) = effects.first() else { panic!("{effects:?}") };
+    let work = Progress::Work { done: 1, total: 2, elapsed: Duration::ZERO };
+    update(&mut app, Message::Progress(*ticket, work));
+    press(&mut app, "q");
+    assert_eq!(press(&mut app, "q"), [Effect::Quit]);
+    let parting = app.take_parting().expect("it is said what was done");
+    assert!(!parting.is_whole && parting.text.contains("at least 1 of 2 entries"), "{parting:?}");
+}
+
+#[rstest]
+#[case("12h", Change::Set(Duration::from_secs(43_200)))]
+#[case("+2h", Change::Extend(Duration::from_secs(7_200)))]
+#[case("never", Change::Persist)]
+fn a_new_ttl_is_set(#[case] text: &str, #[case] expected: Change) {
+    let mut app = app();
+    press(&mut app, "/jikan<enter>*t");
+    let effects = press(&mut app, &format!("{text}<enter>"));
+    let Some(Effect::ChangeTtl { on, targets, change, .. }) = effects.first() else { panic!("{effects:?}") };
+    assert_eq!((on, targets.len(), *change), (&backend(), 2, expected));
+}
+
+#[test]
+fn a_ttl_of_many_entries_needs_the_number_typed_as_a_flush_does() {
+    let mut app = listed(Size::new(120, 40), Options::default(), many(1_500));
+    assert_eq!(press(&mut app, "*t12h<enter>1499<enter>"), []);
+    assert!(app.dialog.is_none() && app.job.is_none());
+    let effects = press(&mut app, "t12h<enter>1,500<enter>");
+    let Some(Effect::ChangeTtl { targets, .. }) = effects.first() else { panic!("{effects:?}") };
+    assert_eq!(targets.len(), 1_500);
+}
+
+#[rstest]
+#[case("t")]
+#[case("d")]
+fn a_change_of_marked_entries_says_where_they_are_and_that_they_are_hidden(#[case] key: &str) {
+    let mut app = app();
+    press(&mut app, "/jikan<enter>*<esc>/kitsu<enter>");
+    press(&mut app, key);
+    let facts = match &app.dialog {
+        Some(Dialog::Confirm(confirm)) => &confirm.facts,
+        Some(Dialog::Ttl(ttl)) => &ttl.facts,
+        other => panic!("{other:?}"),
+    };
+    let of = |name: &str| facts.iter().find(|(of, _)| of == name).map(|(_, value)| value.trim());
+    assert_eq!(of("at"), Some(&*backend().to_string()));
+    assert_eq!(of("what"), Some("2 marked, none of them shown by the filter"));
+    assert!(of("jikan").is_some_and(|entries| entries.starts_with('2')), "{facts:?}");
+}
+
+#[test]
+fn an_extension_adds_to_what_each_entry_has_left() {
+    let mut app = app();
+    press(&mut app, "/jikan<enter>*t");
+    let effects = press(&mut app, "+2h<enter>");
+    let Some(Effect::ChangeTtl { ticket, .. }) = effects.first() else { panic!("{effects:?}") };
+    let report = ttl::Report { changed: 2, ..ttl::Report::default() };
+    update(&mut app, Message::Done(*ticket, Outcome::TtlChanged(report)));
+    let mut ttls: Vec<_> = app.rows.shown_entries().filter_map(|entry| entry.ttl(NOW)).collect();
+    ttls.sort_unstable_by(f64::total_cmp);
+    assert_eq!(ttls, [10_200.0, 93_200.0]);
+}
+
+#[test]
+fn a_ttl_that_is_none_is_asked_for_again() {
+    let mut app = app();
+    assert_eq!(press(&mut app, "t-5m<enter>"), []);
+    let Some(Dialog::Ttl(ttl)) = &app.dialog else { panic!("{:?}", app.dialog) };
+    assert!(ttl.problem.is_some());
+}
+
+#[rstest]
+#[case("D")]
+#[case("*")]
+#[case("!")]
+#[case("t")]
+#[case("hd")]
+fn nothing_is_done_to_what_a_filter_shows_that_is_not_understood(#[case] keys: &str) {
+    let mut app = app();
+    press(&mut app, "/service:jikan status:abc<enter>");
+    assert_eq!(press(&mut app, keys), []);
+    assert!(app.dialog.is_none() && app.rows.marked() == 0);
+    assert!(app.notice.is_some_and(|notice| notice.is_error));
+}
+
+#[test]
+fn a_flush_names_the_filter_that_is_in_force() {
+    let mut app = app();
+    press(&mut app, "/service:jikan  <enter>D");
+    let Some(Dialog::Confirm(confirm)) = &app.dialog else { panic!("{:?}", app.dialog) };
+    assert_eq!(confirm.facts[1].1, "what matches service:jikan");
+}
