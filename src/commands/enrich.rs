@@ -20,7 +20,7 @@ use crate::enrich::report::Report;
 use crate::enrich::run::{Plan, run as enrich};
 use crate::enrich::way::Mode;
 use crate::exit::{Exit, Refused, chain};
-use crate::output;
+use crate::output::{self, safe};
 
 /// Runs the command.
 pub(super) async fn run(session: &Session, args: &EnrichArgs) -> anyhow::Result<Exit> {
@@ -31,7 +31,8 @@ pub(super) async fn run(session: &Session, args: &EnrichArgs) -> anyhow::Result<
     let plan =
         Plan { anime, services: args.services.asked(), mode: args.mode(), time_limit: args.services.time_limit()? };
     if plan.asked().next().is_none() {
-        output::tell(&format!("animecache: nothing to ask: no id of {} at these services", plan.anime.name()));
+        let told = format!("animecache: nothing to ask: no id of {} at these services", plan.anime.name());
+        output::tell(&safe::line(&told));
         return Ok(Exit::NothingMatched);
     }
     if let Some(directory) = &args.out {

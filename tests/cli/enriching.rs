@@ -166,6 +166,22 @@ fn titles_are_found_and_what_may_be_several_is_told_with_its_index() {
 }
 
 #[test]
+fn titles_of_a_database_move_no_terminal_and_make_no_lines() {
+    let (program, upstream) = (Program::bare(), Upstream::start());
+    let titles = ["evil \u{1b}]0;x\u{7}", "evil\n     999  Fake"].map(|title| json!({"title": title}));
+    fs::write(program.directory.path().join("my.json"), json!({"data": titles}).to_string()).unwrap();
+    let enrich = |arguments: &[&str]| {
+        run(&program, &upstream, &[&["enrich", "--sqlite", "x.db", "--file", "my.json"], arguments].concat())
+    };
+    let nothing = enrich(&["--index", "0", "--only", "jikan"]);
+    assert_eq!(nothing.code, Some(3));
+    assert!(nothing.err.contains("no id of evil ␛]0;x␇ at"), "{}", nothing.err);
+    let several = enrich(&["--title", "evil"]);
+    assert_eq!((several.code, several.err.lines().count()), (Some(2), 3), "{}", several.err);
+    assert!(several.err.contains("\n       1  evil␊     999  Fake"), "{}", several.err);
+}
+
+#[test]
 fn ids_come_from_a_database_or_by_hand() {
     let (program, upstream) = (Program::bare(), Upstream::start());
     let enrich = |arguments: &[&str]| {

@@ -61,12 +61,11 @@ fn candidates(catalogue: &Catalogue, title: &str, indices: &[usize]) -> String {
     let mut text = format!("{} titles have {title:?} in them; say which by its --index:", indices.len());
     for index in indices.iter().take(LISTED) {
         if let Some(anime) = catalogue.anime().get(*index) {
-            let _ = write!(text, "\n  {index:>6}  {}", anime.title);
             let kind = [anime.kind.clone(), anime.episodes.map(|number| format!("{number} episodes"))];
             let kind: Vec<_> = kind.into_iter().flatten().collect();
-            if !kind.is_empty() {
-                let _ = write!(text, " ({})", kind.join(", "));
-            }
+            let kind = if kind.is_empty() { String::new() } else { format!(" ({})", kind.join(", ")) };
+            // A line break in a title must not make a line of its own.
+            let _ = write!(text, "\n  {index:>6}  {}", safe::line(&format!("{}{kind}", anime.title)));
         }
     }
     if indices.len() > LISTED {
