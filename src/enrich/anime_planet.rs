@@ -49,8 +49,8 @@ impl Source for AnimePlanet {
 )]
 async fn anime_page(way: &Way, anime: &str) -> Result<Value, Problem> {
     let url = address(Service::AnimePlanet, anime);
-    let html = page::page(way, &url, None).await?;
-    anime::read(&html, slug(&url))
+    let slug = slug(&url).to_owned();
+    page::page(way, &url, None, move |page| anime::read(page, &slug)).await
 }
 
 /// All characters, each with what its own page tells; `None` where nobody is known.
@@ -62,7 +62,7 @@ async fn anime_page(way: &Way, anime: &str) -> Result<Value, Problem> {
 )]
 async fn characters(way: &Way, anime: &str) -> Result<Option<Value>, Problem> {
     let url = under(&address(Service::AnimePlanet, anime), &["characters"]);
-    let mut characters = characters::read_list(&page::page(way, &url, None).await?)?;
+    let mut characters = page::page(way, &url, None, characters::read_list).await?;
     let urls: Vec<_> = characters.iter().map(|character| detail_url(way, character)).collect();
     let details = stream::iter(urls).map(|url| detail(way, url)).buffered(AT_ONCE);
     let details: Vec<_> = details.collect().await;
@@ -84,8 +84,7 @@ fn detail_url(way: &Way, character: &Value) -> Option<String> {
 
 /// What the page of a character tells; `None` where there is none, or none that can be read.
 async fn detail(way: &Way, url: Option<String>) -> Option<Value> {
-    let html = page::page(way, &url?, None).await.ok()?;
-    characters::read_detail(&html).ok()
+    page::page(way, &url?, None, characters::read_detail).await.ok()
 }
 
 /// The last part of an address.

@@ -10,6 +10,7 @@ use cache_core::{Service, cached_result};
 use serde_json::Value;
 
 use super::anime::Anime;
+use super::html::Document;
 use super::page::{self, Filled, address, argument, under};
 use super::problem::Problem;
 use super::source::Source;
@@ -59,16 +60,15 @@ impl Source for AniSearch {
 )]
 async fn anime_page(way: &Way, anime: &str) -> Result<Value, Problem> {
     let url = address(Service::AniSearch, anime);
-    let (mut fields, parts) = anime::read(&page::page(way, &url, None).await?, &url)?;
+    let asked = url.clone();
+    let (mut fields, parts) = page::page(way, &url, None, move |page| anime::read(page, &asked)).await?;
     let mut screenshots = Vec::new();
     if parts.has_screenshots {
-        screenshots =
-            part(way, &url, "screenshots", None).await?.map(|html| anime::screenshots(&html)).unwrap_or_default();
+        screenshots = part(way, &url, "screenshots", None, anime::screenshots).await?;
     }
     let mut relations = relations::Relations::default();
     if parts.has_relations {
-        let html = part(way, &url, "relations", Some(ALL_RELATIONS)).await?;
-        relations = html.map(|html| relations::read(&html)).unwrap_or_default();
+        relations = part(way, &url, "relations", Some(ALL_RELATIONS), relations::read).await?;
     }
     fields.set("screenshots", Some(screenshots));
     fields.set("anime_relations", Some(relations.anime));
@@ -85,7 +85,7 @@ async fn anime_page(way: &Way, anime: &str) -> Result<Value, Problem> {
 )]
 async fn episodes(way: &Way, anime: &str) -> Result<Value, Problem> {
     let url = under(&address(Service::AniSearch, anime), &["episodes"]);
-    episodes::read(&page::page(way, &url, None).await?)
+    page::page(way, &url, None, episodes::read).await
 }
 
 /// All characters.
@@ -97,13 +97,19 @@ async fn episodes(way: &Way, anime: &str) -> Result<Value, Problem> {
 )]
 async fn characters(way: &Way, anime: &str) -> Result<Value, Problem> {
     let url = under(&address(Service::AniSearch, anime), &["characters"]);
-    characters::read(&page::page(way, &url, None).await?)
+    page::page(way, &url, None, characters::read).await
 }
 
-/// Another page of an anime; `None` where it has none of this name.
-async fn part(way: &Way, url: &str, name: &str, filled: Option<Filled>) -> Result<Option<String>, Problem> {
-    match page::page(way, &under(url, &[name]), filled).await {
-        Err(Problem::NotFound) => Ok(None),
-        outcome => outcome.map(Some),
+/// What another page of an anime tells; nothing where it has none of this name.
+async fn part<T: Default + Send + 'static>(
+    way: &Way,
+    url: &str,
+    name: &str,
+    filled: Option<Filled>,
+    understand: fn(&Document) -> T,
+) -> Result<T, Problem> {
+    match page::page(way, &under(url, &[name]), filled, move |page| Ok(understand(page))).await {
+        Err(Problem::NotFound) => Ok(T::default()),
+        outcome => outcome,
     }
 }

@@ -185,7 +185,7 @@ async fn read(page: &Page, url: &str, filled: Option<Filled>) -> Result<Arrived,
         let all = answer.headers.inner().as_object().into_iter().flatten();
         fields = all.filter_map(|(name, value)| Some((name.parse().ok()?, value.as_str()?.parse().ok()?))).collect();
     }
-    if is_challenge(&page.content().await?)
+    if is_challenge(page.content().await?.into()).await?
         && let Ok(behind) = tokio::time::timeout(CHALLENGE_LIMIT, past_challenge(page)).await
     {
         (status, fields) = (Some(behind), HeaderMap::new());
@@ -196,7 +196,7 @@ async fn read(page: &Page, url: &str, filled: Option<Filled>) -> Result<Arrived,
     }
     // A status that is none is not the page that was asked for.
     let status = status.unwrap_or(StatusCode::BAD_GATEWAY);
-    Ok(Arrived { status, fields, html: page.content().await?, is_rendered: true })
+    Ok(Arrived { status, fields, html: page.content().await?.into(), is_rendered: true })
 }
 
 /// Waits until the browser has got past a challenge, and all of the page behind it is there; that page's status.
@@ -205,7 +205,7 @@ async fn past_challenge(page: &Page) -> StatusCode {
         tokio::time::sleep(CHALLENGE_PAUSE).await;
         // On its way from one page to the other it has no answers.
         let (Ok(html), Ok(status)) = (page.content().await, page.evaluate(STATUS).await) else { continue };
-        if !is_challenge(&html)
+        if let Ok(false) = is_challenge(html.into()).await
             && let Ok(status) = status.into_value()
             && let Ok(status) = StatusCode::from_u16(status)
         {

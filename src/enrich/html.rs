@@ -3,8 +3,15 @@
 //! By the rules of the pipeline's crawler: an element's text is all its text nodes, each without the space around it,
 //! one behind the other; a selector that matches nothing leaves its field out.
 
+mod bounded;
+
+use std::sync::Arc;
+
 use scraper::{ElementRef, Html, Selector};
 use serde_json::{Map, Value};
+use tokio::sync::oneshot;
+
+use super::problem::Problem;
 
 /// A page, or a part of one.
 pub(super) struct Document(Html);
@@ -17,9 +24,25 @@ pub(super) struct Element<'a>(ElementRef<'a>);
 #[derive(Default)]
 pub(super) struct Fields(Map<String, Value>);
 
+/// What `understand` makes of a page. It is parsed where that holds nobody up, and not to its end where nobody waits for
+/// it any more.
+pub(super) async fn read<T: Send + 'static>(
+    html: Arc<str>,
+    understand: impl FnOnce(&Document) -> Result<T, Problem> + Send + 'static,
+) -> Result<T, Problem> {
+    let (sender, receiver) = oneshot::channel();
+    tokio::task::spawn_blocking(move || {
+        let page = bounded::parse(&html, || !sender.is_closed());
+        // Whoever waited for it may be gone.
+        let _ = sender.send(page.and_then(|page| understand(&Document(page))));
+    });
+    receiver.await.unwrap_or_else(|_| Err(Problem::Unexpected("the page cannot be read".to_owned())))
+}
+
 impl Document {
-    pub(super) fn new(html: &str) -> Self {
-        Self(Html::parse_document(html))
+    /// A part of a page that is markup itself; `None`: it is nothing that a site would write.
+    pub(super) fn new(html: &str) -> Option<Self> {
+        bounded::parse(html, || true).ok().map(Self)
     }
 
     pub(super) fn root(&self) -> Element<'_> {
@@ -124,7 +147,8 @@ impl From<Fields> for Value {
 pub(super) fn unescaped(text: &str) -> String {
     // The text of a title is read so, up to its end.
     let text = text.replace("</title", "&lt;/title");
-    Document::new(&format!("<title>{text}</title>")).root().first("title").map(Element::source).unwrap_or_default()
+    let page = Document::new(&format!("<title>{text}</title>"));
+    page.and_then(|page| Some(page.root().first("title")?.source())).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -137,7 +161,8 @@ mod tests {
     fn texts_are_joined_as_the_pipeline_joins_them() {
         let page = Document::new(
             "<title>A page</title><div><b> Type: </b> Movie, 1 <i>(<time>83 min</time>)</i>\n<script>var x;</script></div>",
-        );
+        )
+        .unwrap();
         assert_eq!(page.title(), "A page");
         assert_eq!(page.root().text_of("div").unwrap(), "Type:Movie, 1(83 min)");
         assert_eq!(page.root().text_of("div.grey"), None);
@@ -146,7 +171,7 @@ mod tests {
 
     #[test]
     fn links_tell_what_they_have() {
-        let page = Document::new("<p><a href='/x?a=1&amp;b=2'>X</a> <a>Y</a></p>");
+        let page = Document::new("<p><a href='/x?a=1&amp;b=2'>X</a> <a>Y</a></p>").unwrap();
         assert_eq!(json!(page.root().links("p a")), json!([{"name": "X", "url": "/x?a=1&b=2"}, {"name": "Y"}]));
     }
 

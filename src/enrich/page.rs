@@ -3,6 +3,7 @@
 //! They come from the site itself, whatever is cached: what is made of them is. So a page that is in the way of the one
 //! that was asked for, as one that wants to see a browser, is an error, and nothing is made of it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use cache_core::{Service, Services, without_secrets};
@@ -10,7 +11,7 @@ use http::{HeaderMap, StatusCode};
 use url::Url;
 
 use super::answer::failure;
-use super::html::Document;
+use super::html::{self, Document};
 use super::problem::Problem;
 use super::request::AGENT;
 use super::retry::retried;
@@ -40,7 +41,7 @@ pub(super) struct Filled {
 pub(super) struct Arrived {
     pub(super) status: StatusCode,
     pub(super) fields: HeaderMap,
-    pub(super) html: String,
+    pub(super) html: Arc<str>,
     /// By a browser.
     pub(super) is_rendered: bool,
 }
@@ -70,8 +71,18 @@ pub(super) fn under(base: &str, segments: &[&str]) -> String {
     url.into()
 }
 
-/// The page at this address.
-pub(super) async fn page(way: &Way, url: &str, filled: Option<Filled>) -> Result<String, Problem> {
+/// What `understand` makes of the page at this address.
+pub(super) async fn page<T: Send + 'static>(
+    way: &Way,
+    url: &str,
+    filled: Option<Filled>,
+    understand: impl FnOnce(&Document) -> Result<T, Problem> + Send + 'static,
+) -> Result<T, Problem> {
+    html::read(source(way, url, filled).await?, understand).await
+}
+
+/// The page as it came.
+async fn source(way: &Way, url: &str, filled: Option<Filled>) -> Result<Arc<str>, Problem> {
     if way.mode() == Mode::Offline {
         let problem = Problem::NotCached(without_secrets(url));
         way.meter().lacks(&problem);
@@ -82,27 +93,27 @@ pub(super) async fn page(way: &Way, url: &str, filled: Option<Filled>) -> Result
 }
 
 /// The page, rendered where that is asked for or the site wants it.
-async fn acceptable(way: &Way, url: &str, filled: Option<Filled>) -> Result<String, Problem> {
+async fn acceptable(way: &Way, url: &str, filled: Option<Filled>) -> Result<Arc<str>, Problem> {
     if let Some(browser) = way.browser() {
-        return way.render(browser, url, filled).await?.accept();
+        return way.render(browser, url, filled).await?.accept().await;
     }
     let request = way.uncached().get(url).header("accept", ACCEPT).header("user-agent", AGENT);
     let fetched = request.timeout(TIME_LIMIT).send().await?;
     let (status, fields) = (fetched.status(), fetched.headers().clone());
-    let arrived = Arrived { status, fields, html: fetched.text().await?, is_rendered: false };
-    let outcome = arrived.accept();
+    let arrived = Arrived { status, fields, html: fetched.text().await?.into(), is_rendered: false };
+    let outcome = arrived.accept().await;
     if let Err(Problem::Challenge { .. }) = outcome
         && let Some(browser) = way.browser_where_needed()
     {
-        return way.render(browser, url, filled).await?.accept();
+        return way.render(browser, url, filled).await?.accept().await;
     }
     outcome
 }
 
 impl Arrived {
     /// The page, if it is one of the site's, and not one that is in its way.
-    fn accept(self) -> Result<String, Problem> {
-        if is_challenge(&self.html) {
+    async fn accept(self) -> Result<Arc<str>, Problem> {
+        if is_challenge(Arc::clone(&self.html)).await? {
             return Err(Problem::Challenge { is_rendered: self.is_rendered });
         }
         failure(self.status, &self.fields).map_or(Ok(self.html), Err)
@@ -110,12 +121,14 @@ impl Arrived {
 }
 
 /// Whether it is one of those pages that tell browsers from programs. They come with any status.
-pub(super) fn is_challenge(html: &str) -> bool {
-    let page = Document::new(html);
-    let title = page.title().to_lowercase();
-    title.starts_with("just a moment")
-        || title.starts_with("attention required!")
-        || page.root().first("#challenge-running, #challenge-form, #challenge-error-text").is_some()
+pub(super) async fn is_challenge(html: Arc<str>) -> Result<bool, Problem> {
+    html::read(html, |page| {
+        let title = page.title().to_lowercase();
+        Ok(title.starts_with("just a moment")
+            || title.starts_with("attention required!")
+            || page.root().first("#challenge-running, #challenge-form, #challenge-error-text").is_some())
+    })
+    .await
 }
 
 /// That a page came which is not the one that `wanted` names.
@@ -128,18 +141,18 @@ pub(super) fn another_page(wanted: &str, page: &Document) -> Problem {
 mod tests {
     use super::*;
 
-    #[test]
-    fn only_the_page_itself_is_accepted() {
+    #[tokio::test]
+    async fn only_the_page_itself_is_accepted() {
         let arrived = |status: u16, html: &str| {
             let status = StatusCode::from_u16(status).unwrap();
-            Arrived { status, fields: HeaderMap::new(), html: html.to_owned(), is_rendered: false }.accept()
+            Arrived { status, fields: HeaderMap::new(), html: html.into(), is_rendered: false }.accept()
         };
-        assert!(arrived(200, "<title>Cowboy Bebop</title>").is_ok());
-        assert!(matches!(arrived(404, ""), Err(Problem::NotFound)));
-        assert!(matches!(arrived(500, ""), Err(Problem::Status(500))));
+        assert!(arrived(200, "<title>Cowboy Bebop</title>").await.is_ok());
+        assert!(matches!(arrived(404, "").await, Err(Problem::NotFound)));
+        assert!(matches!(arrived(500, "").await, Err(Problem::Status(500))));
         for status in [200, 403, 503] {
             let html = "<title>Just a moment...</title><p>Checking your browser</p>";
-            assert!(matches!(arrived(status, html), Err(Problem::Challenge { .. })));
+            assert!(matches!(arrived(status, html).await, Err(Problem::Challenge { .. })));
         }
     }
 

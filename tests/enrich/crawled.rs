@@ -177,6 +177,16 @@ fn spirited_away() -> u64 {
     all.filter(|anime| anime["slug"] == "spirited-away").find_map(|anime| anime["anisearch"].as_u64()).unwrap()
 }
 
+#[rstest]
+#[tokio::test]
+async fn a_page_of_endless_depth_is_an_error(#[values("<div>", "<b>")] tag: &str) {
+    let site = Site::start(&[&tag.repeat(300_000)]).await;
+    let subject = subject_of(Service::AnimePlanet, &site).await;
+    let problem = subject.ask(Service::AnimePlanet, &anime("x", 1)).await.problem();
+    assert_eq!(problem, "the page is nested too deeply");
+    assert_eq!(keys(&subject).await, [""; 0]);
+}
+
 #[tokio::test]
 async fn a_busy_site_is_asked_again_when_it_says() {
     let busy = "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 0\r\nContent-Length: 0\r\n\r\n";

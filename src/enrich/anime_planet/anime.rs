@@ -32,15 +32,14 @@ const STUDIOS: usize = 5;
 static RANK: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"#([\d,]+)").expect("the pattern is a constant"));
 
 /// What the page tells; an error where it is another one: a title that the site does not know gets its search page.
-pub(super) fn read(html: &str, slug: &str) -> Result<Value, Problem> {
-    let document = Document::new(html);
+pub(super) fn read(document: &Document, slug: &str) -> Result<Value, Problem> {
     let page = document.root();
     let facts = facts(page);
     if facts.is_null() && page.first("h1[itemprop='name']").is_none() {
-        return Err(if is_search(&document) {
+        return Err(if is_search(document) {
             Problem::NotFound
         } else {
-            another_page(&format!("the page of the anime {slug}"), &document)
+            another_page(&format!("the page of the anime {slug}"), document)
         });
     }
     let mut fields = Fields::default()
@@ -164,12 +163,15 @@ mod tests {
 
     #[test]
     fn a_page_without_facts_has_what_its_text_has() {
-        let read = read("<h1 itemprop='name'>X</h1><div class='entryBar'><p class='pure-1'>Rank #1,234</p></div>", "x");
+        let page =
+            Document::new("<h1 itemprop='name'>X</h1><div class='entryBar'><p class='pure-1'>Rank #1,234</p></div>");
+        let read = read(&page.unwrap(), "x");
         assert_eq!(read.unwrap(), serde_json::json!({"slug": "x", "rank": 1_234, "status": "UNKNOWN"}));
     }
 
     #[test]
     fn other_pages_are_errors() {
+        let read = |page: &str, slug| read(&Document::new(page).unwrap(), slug);
         let search = read("<title>Search Results for x | Anime-Planet</title><h1>You searched for x</h1>", "x");
         assert!(matches!(search, Err(Problem::NotFound)));
         let other = read("<title>Moved</title>", "x").unwrap_err().to_string();

@@ -17,14 +17,13 @@ const LANGUAGES: [(&str, &str); 4] = [("jp", ".flagJP"), ("us", ".flagUS"), ("es
 const SHORTEST_DESCRIPTION: usize = 50;
 
 /// Everybody on the list.
-pub(super) fn read_list(html: &str) -> Result<Vec<Value>, Problem> {
-    let document = Document::new(html);
-    if is_search(&document) {
+pub(super) fn read_list(document: &Document) -> Result<Vec<Value>, Problem> {
+    if is_search(document) {
         return Err(Problem::NotFound);
     }
     let headings = document.root().all("h3.sub");
     if headings.is_empty() && document.root().first("h1").is_none() {
-        return Err(another_page("the list of characters", &document));
+        return Err(another_page("the list of characters", document));
     }
     let parts = headings.into_iter().zip(ROLES).filter_map(|(heading, usual)| {
         let text = heading.text();
@@ -60,11 +59,10 @@ fn listed(row: Element<'_>, role: &str) -> Option<Fields> {
 }
 
 /// What the page of a character adds to the list.
-pub(super) fn read_detail(html: &str) -> Result<Value, Problem> {
-    let document = Document::new(html);
+pub(super) fn read_detail(document: &Document) -> Result<Value, Problem> {
     let page = document.root();
     if page.first("h1[itemprop='name']").is_none() {
-        return Err(another_page("the page of a character", &document));
+        return Err(another_page("the page of a character", document));
     }
     let mut fields = Fields::default();
     for text in page.texts(".entryBar .pure-1") {
@@ -137,11 +135,13 @@ mod tests {
              "tags": ["Smoker"], "voice_actors": {"jp": [{"name": "K", "url": "/people/k"}]}},
             {"name": "X", "url": "/characters/x", "role": "Minor"},
         ]);
-        assert_eq!(json!(read_list(list).unwrap()), expected);
+        assert_eq!(json!(read_list(&Document::new(list).unwrap()).unwrap()), expected);
     }
 
     #[test]
     fn other_pages_are_no_lists() {
+        let read_list = |page| read_list(&Document::new(page).unwrap());
+        let read_detail = |page| read_detail(&Document::new(page).unwrap());
         assert!(matches!(read_list("<title>Anime search</title><h1>Anime</h1>"), Err(Problem::NotFound)));
         assert!(matches!(read_list("<p>Sorry</p>"), Err(Problem::Unexpected(_))));
         assert!(matches!(read_detail("<h1>Characters</h1>"), Err(Problem::Unexpected(_))));
@@ -161,6 +161,6 @@ mod tests {
             "description": "He flies a ship, smokes too much, and waits for a past that comes back.",
             "alternative_names": ["S"],
             "anime_roles": [{"anime_title": "Cowboy Bebop", "anime_url": "/anime/cowboy-bebop", "role": "Main"}]});
-        assert_eq!(read_detail(page).unwrap(), expected);
+        assert_eq!(read_detail(&Document::new(page).unwrap()).unwrap(), expected);
     }
 }

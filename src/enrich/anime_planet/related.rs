@@ -80,7 +80,8 @@ mod tests {
         let page = Document::new(&format!(
             "<a class='RelatedEntry' href='/{kind}/x?a'><p class='RelatedEntry__name'>X</p>\
              <ul class='RelatedEntry__metadata'>{about}</ul></a>"
-        ));
+        ))
+        .unwrap();
         let mut read = Value::from(read(page.root(), kind).unwrap());
         for common in ["title", "slug", "url", "relation_type"] {
             assert!(read.as_object_mut().unwrap().remove(common).is_some(), "{common}");
@@ -93,7 +94,8 @@ mod tests {
         let page = Document::new(
             "<p class='x'><a class='RelatedEntry' href='/manga/x'><b class='RelatedEntry__name'>X</b></a></p>\
              <p class='x'><a class='RelatedEntry' href='/anime/x'></a></p><p class='x'></p>",
-        );
+        )
+        .unwrap();
         assert!(related(page.root(), ".x", "anime").is_empty());
     }
 }

@@ -22,11 +22,10 @@ pub(super) struct Parts {
 }
 
 /// What the page tells.
-pub(super) fn read(html: &str, url: &str) -> Result<(Fields, Parts), Problem> {
-    let document = Document::new(html);
+pub(super) fn read(document: &Document, url: &str) -> Result<(Fields, Parts), Problem> {
     let page = document.root();
     let Some(information) = page.first("section#information") else {
-        return Err(another_page(&format!("the page of the anime {url}"), &document));
+        return Err(another_page(&format!("the page of the anime {url}"), document));
     };
     let (start, end) = dates(&labelled(information, "div.released").unwrap_or_default());
     let fields = Fields::default()
@@ -52,9 +51,8 @@ pub(super) fn read(html: &str, url: &str) -> Result<(Fields, Parts), Problem> {
 }
 
 /// The addresses of the screenshots.
-pub(super) fn screenshots(html: &str) -> Vec<Value> {
-    let links = Document::new(html);
-    let links = links.root().all("div#screenshots a.zoom, div#screenshots a.loupe");
+pub(super) fn screenshots(document: &Document) -> Vec<Value> {
+    let links = document.root().all("div#screenshots a.zoom, div#screenshots a.loupe");
     links.into_iter().filter_map(|link| link.attribute("href")).map(Value::from).collect()
 }
 
@@ -93,20 +91,21 @@ mod tests {
 
     #[test]
     fn only_the_label_goes() {
-        let page = Document::new("<div class='synonyms'><span class='header'>Synonyms:</span> Re: Zero</div>");
+        let page = Document::new("<div class='synonyms'><span class='header'>Synonyms:</span> Re: Zero</div>").unwrap();
         assert_eq!(labelled(page.root(), "div.synonyms").unwrap(), "Re: Zero");
         assert_eq!(labelled(page.root(), "div.type"), None);
     }
 
     #[test]
     fn another_page_is_an_error() {
-        let Err(problem) = read("<title>Log in - aniSearch</title>", "https://x/anime/1") else { panic!("no anime") };
+        let page = Document::new("<title>Log in - aniSearch</title>").unwrap();
+        let Err(problem) = read(&page, "https://x/anime/1") else { panic!("no anime") };
         assert!(problem.to_string().contains("\"Log in - aniSearch\""), "{problem}");
     }
 
     #[test]
     fn what_is_missing_is_left_out() {
-        let (fields, parts) = read("<section id='information'></section>", "").unwrap();
+        let (fields, parts) = read(&Document::new("<section id='information'></section>").unwrap(), "").unwrap();
         let expected = serde_json::json!({"staff": [], "websites": [], "publishers": [], "genres": [], "tags": [],
             "start_date": null, "end_date": null});
         assert_eq!(Value::from(fields), expected);

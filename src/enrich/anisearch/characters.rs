@@ -16,10 +16,9 @@ const SITE: &str = "https://www.anisearch.com/";
 const IMAGES: &str = "https://cdn.anisearch.com/images/";
 
 /// Everybody on the list.
-pub(super) fn read(html: &str) -> Result<Value, Problem> {
-    let document = Document::new(html);
+pub(super) fn read(document: &Document) -> Result<Value, Problem> {
     if document.root().first("body *").is_none() {
-        return Err(another_page("the list of characters", &document));
+        return Err(another_page("the list of characters", document));
     }
     let characters = document.root().all(PARTS).into_iter().flat_map(|part| {
         let role = part
@@ -69,6 +68,7 @@ mod tests {
             {"name": "Y", "url": "https://www.anisearch.com/character/2,y",
              "image": "https://cdn.anisearch.com/images/character/2.webp", "role": "Secondary"},
         ]});
+        let read = |page| read(&Document::new(page).unwrap());
         assert_eq!(read(page).unwrap(), expected);
         assert_eq!(read("<p>Nobody.</p>").unwrap(), json!({"characters": []}));
     }

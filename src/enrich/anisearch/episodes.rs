@@ -8,10 +8,9 @@ use crate::enrich::page::another_page;
 use crate::enrich::problem::Problem;
 
 /// Every episode that has anything to tell. A list without any is one, too: films have none.
-pub(super) fn read(html: &str) -> Result<Value, Problem> {
-    let document = Document::new(html);
+pub(super) fn read(document: &Document) -> Result<Value, Problem> {
     if document.root().first("body *").is_none() {
-        return Err(another_page("the list of episodes", &document));
+        return Err(another_page("the list of episodes", document));
     }
     let episodes = document.root().all("tr[data-episode='true']").into_iter().map(|row| {
         let counted = row.text_of("th[itemprop='episodeNumber']");
@@ -40,6 +39,7 @@ mod tests {
             <tr data-episode='true'><td></td></tr><tr><th itemprop='episodeNumber'>2</th></tr></tbody></table>";
         let expected =
             json!([{"episodeNumber": 1, "runtime": "23 min", "releaseDate": "04.10.2006", "title": "Rebirth"}]);
+        let read = |page| read(&Document::new(page).unwrap());
         assert_eq!(read(page).unwrap(), expected);
         assert_eq!(read("<p>None.</p>").unwrap(), json!([]));
         assert!(matches!(read(""), Err(Problem::Unexpected(_))));

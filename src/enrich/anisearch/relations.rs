@@ -12,15 +12,14 @@ pub(crate) struct Relations {
 }
 
 /// What the page tells.
-pub(super) fn read(html: &str) -> Relations {
-    let document = Document::new(html);
+pub(super) fn read(document: &Document) -> Relations {
     let rows = |selector: &str| document.root().all(selector).into_iter().map(related).collect();
     Relations { anime: rows("section#relations_anime tbody tr"), manga: rows("section#relations_manga tbody tr") }
 }
 
 fn related(row: Element<'_>) -> Value {
     // What would be shown beside the pointer is markup itself.
-    let shown = row.attribute_of("th[scope='row']", "data-tooltip").map(Document::new);
+    let shown = row.attribute_of("th[scope='row']", "data-tooltip").and_then(Document::new);
     let image = shown.as_ref().and_then(|shown| shown.root().attribute_of("img", "src"));
     let fields = Fields::default()
         .put("type", row.text_of("th span"))
@@ -47,7 +46,7 @@ mod tests {
             <td data-title='Type / Episodes / Year'>Movie, 1<span></span> (2004)</td><td data-title='Main genres'>Drama</td>
             <td class='rating'><div class='star0' title='3.81 Excellent'></div></td></tr>
             <tr><th><a href='anime/3'>Y</a></th></tr></tbody></table></section>";
-        let relations = read(page);
+        let relations = read(&Document::new(page).unwrap());
         let expected = json!([
             {"type": "Sequel", "title": "X", "url": "anime/2,x", "details": "Movie, 1(2004)", "genres": "Drama",
              "rating": "3.81 Excellent", "image": "https://cdn.invalid/2.webp"},
