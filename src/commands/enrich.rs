@@ -16,7 +16,7 @@ use super::Session;
 use super::signals::Signals;
 use crate::args::EnrichArgs;
 use crate::enrich::history::{self, Run};
-use crate::enrich::report::Report;
+use crate::enrich::report::{Report, ServiceReport};
 use crate::enrich::run::{Plan, run as enrich};
 use crate::enrich::way::Mode;
 use crate::exit::{Exit, Refused, chain};
@@ -79,7 +79,7 @@ fn exit(report: &Report, mode: Mode) -> Exit {
         Report { interrupted: true, .. } => Exit::Partial,
         Report { services, .. } if failed == services.len() && !finds_gaps => Exit::Fault,
         Report { identical: Some(false), .. } => Exit::Partial,
-        _ if failed > 0 || report.services.iter().any(|service| !service.missing.is_empty()) => Exit::Partial,
+        Report { services, .. } if failed > 0 || !services.iter().all(ServiceReport::is_whole) => Exit::Partial,
         _ => Exit::Done,
     }
 }

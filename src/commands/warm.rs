@@ -159,7 +159,8 @@ impl Warmed {
     fn new(report: Report) -> Self {
         let sum = |of: fn(&crate::enrich::report::Pass) -> u64| report.services.iter().map(|s| of(&s.cold)).sum();
         let failed = report.services.iter().filter_map(|service| {
-            Some(Failed { service: Some(service.service.name()), error: service.error.clone()? })
+            let error = service.error.clone().or_else(|| service.gaps())?;
+            Some(Failed { service: Some(service.service.name()), error })
         });
         let failed: Vec<_> = failed.collect();
         Self {
@@ -170,7 +171,7 @@ impl Warmed {
             upstream: sum(|pass| pass.upstream),
             bytes: sum(|pass| pass.bytes),
             seconds: report.cold_seconds,
-            brought: report.services.len() - failed.len(),
+            brought: report.services.iter().filter(|service| service.ok).count(),
             failed,
             title: report.title,
         }

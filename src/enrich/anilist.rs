@@ -42,7 +42,8 @@ impl Source for AniList {
 async fn edges(way: &Way, query: &str, name: &str, id: u64) -> Vec<Value> {
     let mut all = Vec::new();
     for page in 1.. {
-        let Ok(mut media) = ask(way, query, json!({ "id": id, "page": page })).await else { break };
+        let found = ask(way, query, json!({ "id": id, "page": page })).await;
+        let Some(mut media) = way.part(format!("{name}, page {page}"), found) else { break };
         let Value::Array(edges) = take(&mut media, &format!("/{name}/edges")) else { break };
         if edges.is_empty() {
             break;

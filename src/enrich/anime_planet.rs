@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::anime::Anime;
 use super::page::{self, address, argument, under};
-use super::problem::Problem;
+use super::problem::{Problem, as_far_as_had};
 use super::source::Source;
 use super::way::Way;
 
@@ -32,7 +32,8 @@ impl Source for AnimePlanet {
         way.meter().expect(2);
         let mut found = anime_page(way, &argument).await?;
         // Without them the anime is still worth having.
-        if let Ok(Some(mut cast)) = characters(way, &argument).await {
+        let cast = as_far_as_had(characters(way, &argument).await);
+        if let Some(Some(mut cast)) = way.part("characters", cast) {
             found["character_count"] = cast["total_count"].take();
             found["characters"] = cast["characters"].take();
         }
@@ -66,13 +67,16 @@ async fn characters(way: &Way, anime: &str) -> Result<Option<Value>, Problem> {
     let urls: Vec<_> = characters.iter().map(|character| detail_url(way, character)).collect();
     let details = stream::iter(urls).map(|url| detail(way, url)).buffered(AT_ONCE);
     let details: Vec<_> = details.collect().await;
+    let is_whole = !details.iter().any(|detail| detail.as_ref().is_err_and(Problem::leaves_a_gap));
     for (character, detail) in characters.iter_mut().zip(details) {
-        if let (Some(character), Some(Value::Object(detail))) = (character.as_object_mut(), detail) {
+        let name = format!("character {}", character["name"].as_str().unwrap_or_default());
+        if let (Some(character), Some(Value::Object(detail))) = (character.as_object_mut(), way.part(name, detail)) {
             character.extend(detail);
         }
     }
     let count = characters.len();
-    Ok((count > 0).then(|| json!({ "characters": characters, "total_count": count })))
+    let found = (count > 0).then(|| json!({ "characters": characters, "total_count": count }));
+    if is_whole { Ok(found) } else { Err(Problem::Incomplete(found.unwrap_or_default())) }
 }
 
 /// Where a character's own page is: whatever the link says, it is asked for where all else is.
@@ -82,9 +86,9 @@ fn detail_url(way: &Way, character: &Value) -> Option<String> {
     Some(under(way.url(), &["characters", slug]))
 }
 
-/// What the page of a character tells; `None` where there is none, or none that can be read.
-async fn detail(way: &Way, url: Option<String>) -> Option<Value> {
-    page::page(way, &url?, None, characters::read_detail).await.ok()
+/// What the page of a character tells.
+async fn detail(way: &Way, url: Option<String>) -> Result<Value, Problem> {
+    page::page(way, &url.ok_or(Problem::NotFound)?, None, characters::read_detail).await
 }
 
 /// The last part of an address.

@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::anime::Anime;
 use super::html::Document;
 use super::page::{self, Filled, address, argument, under};
-use super::problem::Problem;
+use super::problem::{Problem, as_far_as_had};
 use super::source::Source;
 use super::way::Way;
 
@@ -32,12 +32,12 @@ impl Source for AniSearch {
         let id = anime.ids.anisearch.ok_or(Problem::NotFound)?.to_string();
         let argument = argument(way, Service::AniSearch, &id);
         way.meter().expect(3);
-        let mut found = anime_page(way, &argument).await?;
+        let mut found = as_far_as_had(anime_page(way, &argument).await)?;
         // Without these the anime is still worth having.
-        if let Ok(episodes) = episodes(way, &argument).await {
+        if let Some(episodes) = way.part("episodes", episodes(way, &argument).await) {
             found["episodes"] = episodes;
         }
-        if let Ok(mut cast) = characters(way, &argument).await {
+        if let Some(mut cast) = way.part("characters", characters(way, &argument).await) {
             found["characters"] = cast["characters"].take();
         }
         for list in ["episodes", "characters"] {
@@ -62,18 +62,20 @@ async fn anime_page(way: &Way, anime: &str) -> Result<Value, Problem> {
     let url = address(Service::AniSearch, anime);
     let asked = url.clone();
     let (mut fields, parts) = page::page(way, &url, None, move |page| anime::read(page, &asked)).await?;
-    let mut screenshots = Vec::new();
+    let (mut screenshots, mut relations) = (Ok(Vec::new()), Ok(relations::Relations::default()));
     if parts.has_screenshots {
-        screenshots = part(way, &url, "screenshots", None, anime::screenshots).await?;
+        screenshots = part(way, &url, "screenshots", None, anime::screenshots).await;
     }
-    let mut relations = relations::Relations::default();
     if parts.has_relations {
-        relations = part(way, &url, "relations", Some(ALL_RELATIONS), relations::read).await?;
+        relations = part(way, &url, "relations", Some(ALL_RELATIONS), relations::read).await;
     }
+    let is_whole = screenshots.is_ok() && relations.is_ok();
+    let screenshots = way.part("screenshots", screenshots).unwrap_or_default();
+    let relations = way.part("relations", relations).unwrap_or_default();
     fields.set("screenshots", Some(screenshots));
     fields.set("anime_relations", Some(relations.anime));
     fields.set("manga_relations", Some(relations.manga));
-    Ok(fields.into())
+    if is_whole { Ok(fields.into()) } else { Err(Problem::Incomplete(fields.into())) }
 }
 
 /// All episodes.

@@ -38,7 +38,8 @@ impl Source for Jikan {
         way.meter().expect(2);
         let title = ask(way, &WAITS, || way.get(format!("{url}/full")).timeout(TIME_LIMIT)).await?;
         let listed = ask(way, &WAITS, || way.get(format!("{url}/characters")).timeout(TIME_LIMIT)).await;
-        let listed = listed.ok().and_then(|mut list| list.as_array_mut().map(std::mem::take)).unwrap_or_default();
+        let listed = way.part("characters", listed);
+        let listed = listed.and_then(|mut list| list.as_array_mut().map(std::mem::take)).unwrap_or_default();
 
         // Nobody knows how many a running show will have; the offline database may know how many it had.
         let episodes = title["episodes"].as_u64().or(anime.episodes).unwrap_or_default();
@@ -54,7 +55,8 @@ impl Source for Jikan {
 
 /// One episode; `None`: it cannot be had, and the others can.
 async fn episode(way: &Way, url: &str, number: u64) -> Option<Value> {
-    let found = ask(way, &WAITS_FOR_ITEMS, || way.get(format!("{url}/episodes/{number}"))).await.ok()?;
+    let found = ask(way, &WAITS_FOR_ITEMS, || way.get(format!("{url}/episodes/{number}"))).await;
+    let found = way.part(format!("episode {number}"), found)?;
     Some(json!({
         "episode_number": number,
         "url": found["url"],
@@ -74,7 +76,8 @@ async fn episode(way: &Way, url: &str, number: u64) -> Option<Value> {
 /// One character, as the list and as its own page tell of it.
 async fn character(way: &Way, listed: Value) -> Option<Value> {
     let id = listed["character"]["mal_id"].as_u64()?;
-    let found = ask(way, &WAITS_FOR_ITEMS, || way.get(format!("{}/characters/{id}", way.url()))).await.ok()?;
+    let found = ask(way, &WAITS_FOR_ITEMS, || way.get(format!("{}/characters/{id}", way.url()))).await;
+    let found = way.part(format!("character {id}"), found)?;
     let or = |value: &Value, default: Value| if value.is_null() { default } else { value.clone() };
     Some(json!({
         "character_id": id,

@@ -38,7 +38,7 @@ impl Source for Kitsu {
             episodes(way, &url),
             ask(way, way.get(format!("{url}/categories")))
         );
-        let categories = categories.and_then(Answer::data).unwrap_or_else(|_| json!([]));
+        let categories = way.part("categories", categories.and_then(Answer::data)).unwrap_or_else(|| json!([]));
         // Without the anime the pipeline still counts this as a success; whoever runs this wants to know.
         Ok(json!({ "anime": anime?.data()?, "episodes": episodes, "categories": categories }))
     }
@@ -57,10 +57,9 @@ async fn episodes(way: &Way, url: &str) -> Vec<Value> {
     let mut all: Vec<Value> = Vec::new();
     loop {
         let pages = [("page[limit]", PAGE.to_string()), ("page[offset]", all.len().to_string())];
-        let page = ask(way, way.get(format!("{url}/episodes")).params(pages)).await.and_then(Answer::json);
-        let Ok(mut page) = page else { return all };
-        let count = page["meta"]["count"].as_u64().unwrap_or_default() as usize;
-        let Value::Array(found) = take(&mut page, "/data") else { return all };
+        let page = ask(way, way.get(format!("{url}/episodes")).params(pages)).await;
+        let page = page.and_then(Answer::json).and_then(listed);
+        let Some((found, count)) = way.part(format!("episodes from {} on", all.len() + 1), page) else { return all };
         if all.is_empty() {
             way.meter().expect(count.div_ceil(PAGE).saturating_sub(1) as u64);
         }
@@ -69,6 +68,15 @@ async fn episodes(way: &Way, url: &str) -> Vec<Value> {
         if !is_full || all.len() >= count {
             return all;
         }
+    }
+}
+
+/// What is on a page, and how much there is on all.
+fn listed(mut page: Value) -> Result<(Vec<Value>, usize), Problem> {
+    let count = page["meta"]["count"].as_u64().unwrap_or_default() as usize;
+    match take(&mut page, "/data") {
+        Value::Array(found) => Ok((found, count)),
+        _ => Err(Problem::Unexpected("the answer has no data".to_owned())),
     }
 }
 

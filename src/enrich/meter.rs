@@ -4,7 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use cache_core::Observed;
+use cache_core::{Observed, chain};
+use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use super::problem::Problem;
@@ -20,6 +21,7 @@ pub struct Meter {
     expected: AtomicU64,
     touched: Mutex<Vec<Touched>>,
     missing: Mutex<Vec<String>>,
+    gaps: Mutex<Vec<Gap>>,
 }
 
 /// Waits for permission. Many requests may wait at the same time, which takes no longer than one of them.
@@ -60,6 +62,15 @@ pub struct Touched {
     pub sha256: Option<[u8; 32]>,
 }
 
+/// A part of what a service has of an anime that could not be had.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gap {
+    /// What it is: `episode 6`.
+    pub part: String,
+    /// Why.
+    pub problem: String,
+}
+
 impl Meter {
     /// What it shows now.
     pub fn tally(&self) -> Tally {
@@ -87,6 +98,11 @@ impl Meter {
         self.missing.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// The parts that could not be had, though nobody says that there are none.
+    pub fn gaps(&self) -> Vec<Gap> {
+        self.gaps.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// So many more requests are to come.
     pub fn expect(&self, more: u64) {
         self.expected.fetch_add(more, Ordering::Relaxed);
@@ -111,6 +127,12 @@ impl Meter {
         if let Problem::NotCached(url) = problem {
             self.missing.lock().unwrap_or_else(PoisonError::into_inner).push(url.clone());
         }
+    }
+
+    /// Takes note of a part that could not be had.
+    pub fn leaves_out(&self, part: impl Into<String>, problem: &Problem) {
+        let gap = Gap { part: part.into(), problem: chain(problem) };
+        self.gaps.lock().unwrap_or_else(PoisonError::into_inner).push(gap);
     }
 
     /// A function whose results are cached was called.

@@ -4,6 +4,7 @@ use std::error::Error as _;
 use std::time::Duration;
 
 use cache_core::FetchError;
+use serde_json::Value;
 
 /// Why a service, or one of its requests, brought nothing.
 #[derive(Debug, thiserror::Error)]
@@ -42,9 +43,27 @@ pub enum Problem {
     /// The browser that was to render a page did not.
     #[error("the browser failed: {0}")]
     Browser(String),
+    /// A part could not be had, which has been told; this is the rest. It is not to be stored.
+    #[error("a part of it could not be had")]
+    Incomplete(Value),
     /// It could not be asked, or its answer not be read.
     #[error(transparent)]
     Fetch(FetchError),
+}
+
+impl Problem {
+    /// Whether something is missing for it. What a service does not have is not missing.
+    pub(super) fn leaves_a_gap(&self) -> bool {
+        !matches!(self, Self::NotFound)
+    }
+}
+
+/// What there is of it, be it incomplete.
+pub(super) fn as_far_as_had<T: From<Value>>(outcome: Result<T, Problem>) -> Result<T, Problem> {
+    match outcome {
+        Err(Problem::Incomplete(rest)) => Ok(rest.into()),
+        outcome => outcome,
+    }
 }
 
 /// Why nobody was asked: what the way out says instead of an answer.

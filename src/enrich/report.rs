@@ -6,7 +6,11 @@ use cache_core::{Service, chain};
 use serde::{Deserialize, Serialize};
 
 use super::compare::{self, Comparison};
+use super::meter::Gap;
 use super::run::{Lap, Plan, Progress, ServiceProgress};
+
+/// So many missing parts are told in a line.
+const GAPS: usize = 3;
 
 /// The outcome of one enrichment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -46,6 +50,9 @@ pub struct ServiceReport {
     /// What was to be taken from the cache and is not in it: URLs.
     #[serde(default)]
     pub missing: Vec<String>,
+    /// The parts that could not be had: what it brought is without them.
+    #[serde(default)]
+    pub incomplete: Vec<Gap>,
     /// The entries that it touched, sorted: cache keys of responses, Redis keys of results.
     #[serde(default)]
     pub keys: Vec<String>,
@@ -114,9 +121,35 @@ impl ServiceReport {
                 _ => None,
             },
             missing: [of.cold.missing(), of.warm.missing()].concat(),
+            incomplete: gaps(of),
             keys: keys.into_iter().collect(),
         }
     }
+
+    /// Whether it brought all that there is.
+    pub fn is_whole(&self) -> bool {
+        self.ok && self.missing.is_empty() && self.incomplete.is_empty()
+    }
+
+    /// Which parts could not be had, and why, in a line; `None`: it brought all of them.
+    pub fn gaps(&self) -> Option<String> {
+        let told = self.incomplete.iter().take(GAPS).map(|gap| format!("{} ({})", gap.part, gap.problem));
+        let told = told.collect::<Vec<_>>().join(", ");
+        match self.incomplete.len() {
+            0 => None,
+            1 => Some(format!("1 part is missing: {told}")),
+            count if count <= GAPS => Some(format!("{count} parts are missing: {told}")),
+            count => Some(format!("{count} parts are missing: {told} and {} more", count - GAPS)),
+        }
+    }
+}
+
+/// The parts that either pass could not have, each once.
+fn gaps(of: &ServiceProgress) -> Vec<Gap> {
+    let mut gaps = of.cold.gaps();
+    let known: BTreeSet<_> = gaps.iter().map(|gap| gap.part.clone()).collect();
+    gaps.extend(of.warm.gaps().into_iter().filter(|gap| !known.contains(&gap.part)));
+    gaps
 }
 
 impl Pass {

@@ -9,7 +9,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::anime::Anime;
-use super::meter::{Meter, Tally, Touched};
+use super::meter::{Gap, Meter, Tally, Touched};
 use super::network::Network;
 use super::problem::Problem;
 use super::report::Report;
@@ -85,6 +85,11 @@ impl Lap {
     /// What was to be taken from the cache and is not in it: URLs.
     pub fn missing(&self) -> Vec<String> {
         self.meter.missing()
+    }
+
+    /// The parts that could not be had.
+    pub fn gaps(&self) -> Vec<Gap> {
+        self.meter.gaps()
     }
 
     /// How long it took; so far, where it is not over; `None` where it has not begun.

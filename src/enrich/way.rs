@@ -125,6 +125,20 @@ impl Way {
         &self.meter
     }
 
+    /// A part of what the service has. One that cannot be had is left out and told; one that the service does not have
+    /// is left out.
+    pub(super) fn part<T>(&self, name: impl Into<String>, outcome: Result<T, Problem>) -> Option<T> {
+        match outcome {
+            Ok(part) => Some(part),
+            // What is not cached is told by its URL.
+            Err(Problem::NotFound | Problem::NotCached(_)) => None,
+            Err(problem) => {
+                self.meter.leaves_out(name, &problem);
+                None
+            }
+        }
+    }
+
     /// Requests of the service, to be answered by [`Self::ask`].
     pub fn client(&self) -> &CachedClient {
         &self.client

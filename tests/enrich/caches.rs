@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use animecache::demo::upstream::Upstream;
 use animecache::enrich::anime::{Anime, Ids};
-use animecache::enrich::meter::{Meter, Tally, Touched};
+use animecache::enrich::meter::{Gap, Meter, Tally, Touched};
 use animecache::enrich::network::Network;
 use animecache::enrich::problem::Problem;
 use animecache::enrich::source::source;
@@ -39,6 +39,7 @@ pub struct Brought {
     pub outcome: Result<Value, Problem>,
     pub tally: Tally,
     pub touched: Vec<Touched>,
+    pub gaps: Vec<Gap>,
 }
 
 /// Settings under which the services are where the demo upstream is and allow everything, and patience for a busy machine.
@@ -79,7 +80,7 @@ impl Subject {
         let services = &self.config.services;
         let way = Way::new(&self.cache, &self.network, service, services, Mode::Usual, Arc::clone(&meter));
         let outcome = source(service).unwrap().fetch(anime, &way).await;
-        Brought { outcome, tally: meter.tally(), touched: meter.touched() }
+        Brought { outcome, tally: meter.tally(), touched: meter.touched(), gaps: meter.gaps() }
     }
 
     /// Everything that is stored.
@@ -94,6 +95,11 @@ impl Brought {
     /// The data of a service that brought some.
     pub fn data(&self) -> &Value {
         self.outcome.as_ref().unwrap()
+    }
+
+    /// What it could not have, each with the reason.
+    pub fn gaps(&self) -> Vec<String> {
+        self.gaps.iter().map(|gap| format!("{}: {}", gap.part, gap.problem)).collect()
     }
 
     /// Why it brought none.

@@ -209,8 +209,45 @@ async fn missing_parts_are_left_out() {
     assert_eq!(found.data()["type"], "TV");
     assert_eq!((&found.data()["screenshots"], &found.data()["anime_relations"]), (&json!([]), &json!([])));
     assert!(found.data().get("episodes").is_none() && found.data().get("characters").is_none());
+    assert_eq!(found.gaps(), ["episodes: status 500", "characters: status 500"], "no screenshots is no gap");
     assert_eq!(site.asked(), ["/anime/1", "/anime/1/screenshots", "/anime/1/episodes", "/anime/1/characters"]);
     assert_eq!(keys(&subject).await.len(), 1, "what failed is not stored");
+}
+
+const BROKEN: &str = "HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n";
+
+#[tokio::test]
+async fn a_list_of_characters_without_one_of_their_pages_is_told_and_not_stored() {
+    let list = "<h1>Characters</h1><h3 class='sub'>Main Characters</h3>
+        <table><tr><td><a class='name' href='/characters/y'>Y</a></td></tr></table>";
+    let character = "<h1 itemprop='name'>Y</h1><div class='entryBar'><p class='pure-1'>Gender: Male</p></div>";
+    let site = Site::start(&["<h1 itemprop='name'>X</h1>", list, BROKEN, list, character]).await;
+    let subject = subject_of(Service::AnimePlanet, &site).await;
+    let found = subject.ask(Service::AnimePlanet, &anime("x", 1)).await;
+    assert_eq!(found.gaps(), ["character Y: status 500"]);
+    assert_eq!((&found.data()["character_count"], &found.data()["characters"][0]["name"]), (&json!(1), &json!("Y")));
+    assert_eq!(keys(&subject).await.len(), 1);
+    let found = subject.ask(Service::AnimePlanet, &anime("x", 1)).await;
+    assert_eq!((found.gaps().len(), &found.data()["characters"][0]["gender"]), (0, &json!("Male")));
+    assert_eq!(keys(&subject).await.len(), 2);
+}
+
+#[tokio::test]
+async fn an_anime_without_its_relations_is_told_and_not_stored() {
+    let page = "<section id='information'></section><a href='/anime/1/relations'></a>";
+    let relations = "<section id='relations_anime'><table><tr><th><a href='anime/2'>Y</a></th></tr></table></section>";
+    let gone = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";
+    let site = Site::start(&[page, BROKEN, gone, gone, page, relations]).await;
+    let subject = subject_of(Service::AniSearch, &site).await;
+    let found = subject.ask(Service::AniSearch, &anime("x", 1)).await;
+    assert_eq!(
+        (found.gaps(), &found.data()["anime_relations"]),
+        (vec!["relations: status 500".to_owned()], &json!([]))
+    );
+    assert_eq!(keys(&subject).await.len(), 0);
+    let found = subject.ask(Service::AniSearch, &anime("x", 1)).await;
+    assert_eq!((found.gaps().len(), &found.data()["anime_relations"][0]["title"]), (0, &json!("Y")));
+    assert_eq!(keys(&subject).await.len(), 1);
 }
 
 /// Reads one recorded answer; `None`, and a word of it, where there are no recordings.

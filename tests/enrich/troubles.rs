@@ -103,6 +103,8 @@ async fn an_answer_that_is_none_is_a_problem_and_not_stored(
 const ANIDB: &str =
     "http://api.anidb.net:9001/httpapi?request=anime&aid=23&client=animeenrichment&clientver=1.0&protover=1";
 
+const EPISODES: &str = "https://kitsu.io/api/edge/anime/1/episodes?page%5Blimit%5D=20&page%5Boffset%5D=0";
+
 #[tokio::test]
 async fn a_part_that_cannot_be_had_leaves_the_rest() {
     let full = "{\"data\": {\"title\": \"Cowboy Bebop\", \"episodes\": 3}}";
@@ -114,8 +116,11 @@ async fn a_part_that_cannot_be_had_leaves_the_rest() {
         .with("https://api.jikan.moe/v4/anime/1/episodes/2", "<html>")
         .with("https://api.jikan.moe/v4/anime/1/episodes/3", episode)
         .with("https://kitsu.io/api/edge/anime/1", "{\"data\": {\"id\": \"1\"}}")
+        .with_status("https://kitsu.io/api/edge/anime/1/categories", 503, "")
+        .with(EPISODES, "{\"errors\": []}")
         .with("https://graphql.anilist.co/", "{\"data\": {\"Media\": {\"id\": 1, \"staff\": \"?\"}}}")
         .with("https://graphql.anilist.co/staff", "{\"data\": {\"Media\": {\"staff\": \"?\"}}}")
+        .with_status("https://graphql.anilist.co/airingSchedule", 500, "")
         .with(
             "https://graphql.anilist.co/characters",
             "{\"data\": {\"Media\": {\"characters\": {\"edges\": [{\"role\": \"MAIN\"}]}}}}",
@@ -126,13 +131,33 @@ async fn a_part_that_cannot_be_had_leaves_the_rest() {
     let numbers: Vec<_> = jikan.data()["episodes"].as_array().unwrap().iter().map(|of| &of["episode_number"]).collect();
     assert_eq!(numbers, [1, 3]);
     assert_eq!(jikan.data()["characters"], serde_json::json!([]));
+    assert_eq!(jikan.gaps(), ["characters: status 500", "episode 2: the answer is not JSON"]);
 
     let kitsu = subject.ask(Service::Kitsu, &cowboy_bebop()).await;
     assert_eq!(kitsu.data(), &serde_json::json!({"anime": {"id": "1"}, "episodes": [], "categories": []}));
+    assert_eq!(kitsu.gaps(), ["episodes from 1 on: the answer has no data", "categories: status 503"]);
 
     let anilist = subject.ask(Service::AniList, &cowboy_bebop()).await;
     let expected = serde_json::json!({"id": 1, "staff": "?", "characters": {"edges": [{"role": "MAIN"}]}});
     assert_eq!(anilist.data(), &expected);
+    assert_eq!(anilist.gaps(), ["airingSchedule, page 1: status 500"]);
+}
+
+#[tokio::test]
+async fn all_that_is_not_asked_for_any_more_is_told() {
+    let full = "{\"data\": {\"title\": \"Cowboy Bebop\", \"episodes\": 26}}";
+    let mut table = Table::default()
+        .with("https://api.jikan.moe/v4/anime/1/full", full)
+        .with("https://api.jikan.moe/v4/anime/1/characters", "{\"data\": []}");
+    for episode in 1..=26 {
+        let url = format!("https://api.jikan.moe/v4/anime/1/episodes/{episode}");
+        let (status, body) = if episode < 6 { (200, "{\"data\": {}}") } else { (500, "") };
+        table = table.with_status(&url, status, body);
+    }
+    let subject = Subject::open(On::Memory, settings(None), Network::over(Arc::new(table))).await;
+    let gaps = subject.ask(Service::Jikan, &cowboy_bebop()).await.gaps();
+    assert_eq!((gaps.len(), gaps[0].as_str()), (21, "episode 6: status 500"));
+    assert!(gaps[20].starts_with("episode 26: to be left alone for "), "{gaps:?}");
 }
 
 #[tokio::test]

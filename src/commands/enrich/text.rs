@@ -56,6 +56,9 @@ fn row(out: &mut String, service: &ServiceReport, style: Style) -> std::fmt::Res
         let missing = format!("{} not cached, the first: {first}", count(service.missing.len() as u64));
         writeln!(out, "    {}", style.warn(&safe::line(&missing)))?;
     }
+    if let Some(gaps) = service.gaps() {
+        writeln!(out, "    {}", style.warn(&safe::line(&gaps)))?;
+    }
     if let Some(error) = &service.error {
         writeln!(out, "    {}", style.bad(&safe::line(error)))?;
     }

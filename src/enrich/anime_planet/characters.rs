@@ -61,6 +61,9 @@ fn listed(row: Element<'_>, role: &str) -> Option<Fields> {
 /// What the page of a character adds to the list.
 pub(super) fn read_detail(document: &Document) -> Result<Value, Problem> {
     let page = document.root();
+    if is_search(document) {
+        return Err(Problem::NotFound);
+    }
     if page.first("h1[itemprop='name']").is_none() {
         return Err(another_page("the page of a character", document));
     }

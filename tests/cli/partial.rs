@@ -1,0 +1,71 @@
+//! `enrich` and `warm` where a service brings a part of what it has: what was got is kept, and what was not is told.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpListener;
+
+use serde_json::{Value, json};
+
+use crate::program::{Program, Run};
+
+/// A service on loopback that answers each path with a status and a body.
+fn service(answer: fn(&str) -> (u16, &'static str)) -> String {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut lines = BufReader::new(&stream).lines();
+            let first = lines.next().unwrap().unwrap();
+            while lines.next().is_some_and(|line| !line.unwrap().is_empty()) {}
+            let (status, body) = answer(first.split(' ').nth(1).unwrap());
+            let length = body.len();
+            let head = format!("HTTP/1.1 {status} X\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n");
+            // The client may be gone.
+            let _ = stream.write_all((head + body).as_bytes());
+        }
+    });
+    url
+}
+
+/// Kitsu on a day on which it gives out no episodes.
+fn kitsu() -> String {
+    service(|path| match path {
+        "/anime/1" => (200, "{\"data\": {\"id\": \"1\"}}"),
+        "/anime/1/categories" => (200, "{\"data\": []}"),
+        _ => (500, ""),
+    })
+}
+
+fn run(program: &Program, url: &str, arguments: &[&str]) -> Run {
+    let mut command = program.command();
+    command.env("ANIMECACHE_KITSU_URL", url).env("ANIMECACHE_LIMIT_KITSU", "none");
+    Run::of(&command.args(arguments).args(["--sqlite", "x.db", "--only", "kitsu"]).output().unwrap())
+}
+
+#[test]
+fn a_part_that_cannot_be_had_is_told_and_the_rest_is_kept() {
+    let (program, url) = (Program::bare(), kitsu());
+    let arguments = ["enrich", "--kitsu-id", "1", "--out", "out"];
+    let told = run(&program, &url, &arguments);
+    assert_eq!(told.code, Some(4), "{} {}", told.out, told.err);
+    assert!(told.out.contains("1 part is missing: episodes from 1 on (status 500)"), "{}", told.out);
+    let report = run(&program, &url, &[&arguments[..], &["--json"]].concat());
+    let kitsu = &report.json()["services"][0];
+    assert_eq!((report.code, &kitsu["ok"], &kitsu["error"]), (Some(4), &json!(true), &json!(null)));
+    assert_eq!(kitsu["incomplete"], json!([{"part": "episodes from 1 on", "problem": "status 500"}]));
+    let written = fs::read(program.directory.path().join("out/kitsu.json")).unwrap();
+    let written: Value = serde_json::from_slice(&written).unwrap();
+    assert_eq!(written, json!({"anime": {"id": "1"}, "episodes": [], "categories": []}));
+}
+
+#[test]
+fn a_title_of_which_a_part_cannot_be_had_is_not_warm() {
+    let (program, url) = (Program::bare(), kitsu());
+    let told = run(&program, &url, &["warm", "--index", "0", "--json"]);
+    let summary = told.json();
+    let title = &summary["titles"][0];
+    assert_eq!((told.code, &summary["done"], &summary["failed"]), (Some(4), &json!(0), &json!(1)), "{summary}");
+    assert_eq!((&title["ok"], &title["failed"][0]["service"]), (&json!(false), &json!("kitsu")));
+    assert!(title["failed"][0]["error"].as_str().unwrap().contains("episodes from 1 on (status 500)"), "{title}");
+}
