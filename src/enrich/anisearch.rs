@@ -102,15 +102,21 @@ async fn characters(way: &Way, anime: &str) -> Result<Value, Problem> {
     page::page(way, &url, None, characters::read).await
 }
 
+/// Whether this is a page that has what `marks` matches, or else one of the site's pages of an anime, on which there is
+/// nothing of it. Others, as the one to log in, come with status 200 too.
+fn is_meant(page: &Document, marks: &str) -> bool {
+    [marks, "body[data-pagetype^='anime']"].into_iter().any(|mark| page.root().first(mark).is_some())
+}
+
 /// What another page of an anime tells; nothing where it has none of this name.
 async fn part<T: Default + Send + 'static>(
     way: &Way,
     url: &str,
     name: &str,
     filled: Option<Filled>,
-    understand: fn(&Document) -> T,
+    understand: fn(&Document) -> Result<T, Problem>,
 ) -> Result<T, Problem> {
-    match page::page(way, &under(url, &[name]), filled, move |page| Ok(understand(page))).await {
+    match page::page(way, &under(url, &[name]), filled, understand).await {
         Err(Problem::NotFound) => Ok(T::default()),
         outcome => outcome,
     }

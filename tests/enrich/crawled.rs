@@ -188,6 +188,20 @@ async fn a_page_of_endless_depth_is_an_error(#[values("<div>", "<b>")] tag: &str
 }
 
 #[tokio::test]
+async fn pages_to_log_in_are_no_lists_and_not_stored() {
+    let page =
+        "<section id='information'></section><a href='/anime/1/screenshots'></a><a href='/anime/1/relations'></a>";
+    let other = "<title>Log in - aniSearch</title><h1>Please log in</h1>";
+    let site = Site::start(&[page, other, other, other, other]).await;
+    let subject = subject_of(Service::AniSearch, &site).await;
+    let gaps = subject.ask(Service::AniSearch, &anime("x", 1)).await.gaps();
+    let parts: Vec<_> = gaps.iter().map(|gap| gap.split_once(':').unwrap().0).collect();
+    assert_eq!(parts, ["screenshots", "relations", "episodes", "characters"]);
+    assert!(gaps.iter().all(|gap| gap.contains("another page came: \"Log in - aniSearch\"")), "{gaps:?}");
+    assert_eq!(keys(&subject).await, [""; 0]);
+}
+
+#[tokio::test]
 async fn a_busy_site_is_asked_again_when_it_says() {
     let busy = "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 0\r\nContent-Length: 0\r\n\r\n";
     let site = Site::start(&[busy, busy, "<h1 itemprop='name'>X</h1>"]).await;

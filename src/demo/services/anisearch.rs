@@ -12,22 +12,26 @@ pub(super) fn answer(asked: &Asked<'_>) -> Reply {
     let id = id.split(',').next().unwrap_or_default();
     let Some(anime) = CATALOGUE.iter().find(|anime| anime.anisearch.to_string() == id) else { return not_found() };
     if Trouble::of(anime) == Some(Trouble::Challenge) && !asked.is_browser {
-        return html("Just a moment...", &challenge());
+        return html("Just a moment...", "challenge", &challenge());
     }
     match rest {
-        [] => html(&anime.english, &information(anime)),
-        ["episodes"] => html(&anime.english, &episodes(anime)),
-        ["characters"] => html(&anime.english, &characters(anime)),
-        ["screenshots"] => html(&anime.english, &screenshots(anime)),
-        ["relations"] => html(&anime.english, &relations(anime)),
+        [] => of_anime(anime, &information(anime)),
+        ["episodes"] => of_anime(anime, &episodes(anime)),
+        ["characters"] => of_anime(anime, &characters(anime)),
+        ["screenshots"] => of_anime(anime, &screenshots(anime)),
+        ["relations"] => of_anime(anime, &relations(anime)),
         _ => not_found(),
     }
 }
 
-fn html(title: &str, body: &str) -> Reply {
+fn of_anime(anime: &Anime, body: &str) -> Reply {
+    html(&anime.english, "anime-details", body)
+}
+
+fn html(title: &str, kind: &str, body: &str) -> Reply {
     let page = format!(
         "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><base href=\"https://www.anisearch.com\">\
-         <title>{} - aniSearch</title></head>\n<body>\n{body}</body></html>\n",
+         <title>{} - aniSearch</title></head>\n<body data-pagetype=\"{kind}\">\n{body}</body></html>\n",
         escape(title)
     );
     Reply::new(200, "text/html; charset=UTF-8", page)
@@ -42,7 +46,7 @@ fn challenge() -> String {
 }
 
 fn not_found() -> Reply {
-    Reply { status: 404, ..html("404", "<h1>Page not found</h1>\n") }
+    Reply { status: 404, ..html("404", "error", "<h1>Page not found</h1>\n") }
 }
 
 fn information(anime: &Anime) -> String {

@@ -26,6 +26,18 @@ const FACTS: [(&str, &str); 10] = [
     ("aggregateRating", "aggregate_rating"),
 ];
 
+/// What an anime is, where a page states facts: the site's other pages state what they are themselves.
+const KINDS: [&str; 8] = [
+    "TVSeries",
+    "Movie",
+    "TVEpisode",
+    "TVSeason",
+    "CreativeWork",
+    "CreativeWorkSeries",
+    "VideoObject",
+    "MusicVideoObject",
+];
+
 /// How many studios are kept: behind them come those that only helped.
 const STUDIOS: usize = 5;
 
@@ -35,12 +47,11 @@ static RANK: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"#([\d,]+)").expect(
 pub(super) fn read(document: &Document, slug: &str) -> Result<Value, Problem> {
     let page = document.root();
     let facts = facts(page);
+    if is_search(document) {
+        return Err(Problem::NotFound);
+    }
     if facts.is_null() && page.first("h1[itemprop='name']").is_none() {
-        return Err(if is_search(document) {
-            Problem::NotFound
-        } else {
-            another_page(&format!("the page of the anime {slug}"), document)
-        });
+        return Err(another_page(&format!("the page of the anime {slug}"), document));
     }
     let mut fields = Fields::default()
         .put(
@@ -87,11 +98,11 @@ pub(super) fn year(date: &str) -> Option<u64> {
     (0..date.len()).find_map(digits)?.parse().ok()
 }
 
-/// What the page states as JSON-LD; null where it states nothing that can be read.
+/// What the page states of the anime as JSON-LD; null where it states nothing that can be read.
 fn facts(page: Element<'_>) -> Value {
     let scripts = page.all("script[type='application/ld+json']").into_iter();
     let stated = scripts.filter_map(|script| serde_json::from_str::<Value>(&script.source()).ok());
-    let Some(mut facts) = stated.into_iter().find(Value::is_object) else { return Value::Null };
+    let Some(mut facts) = stated.into_iter().find(is_of_anime) else { return Value::Null };
     if let Some(Value::String(description)) = facts.get_mut("description") {
         *description = unescaped(description);
     }
@@ -102,6 +113,10 @@ fn facts(page: Element<'_>) -> Value {
         *image = whole.to_owned();
     }
     facts
+}
+
+fn is_of_anime(stated: &Value) -> bool {
+    stated["@type"].as_str().is_some_and(|kind| KINDS.contains(&kind))
 }
 
 fn is_told(value: &Value) -> bool {
@@ -174,7 +189,11 @@ mod tests {
         let read = |page: &str, slug| read(&Document::new(page).unwrap(), slug);
         let search = read("<title>Search Results for x | Anime-Planet</title><h1>You searched for x</h1>", "x");
         assert!(matches!(search, Err(Problem::NotFound)));
-        let other = read("<title>Moved</title>", "x").unwrap_err().to_string();
+        let site = "<script type='application/ld+json'>{\"@type\": \"WebSite\", \"name\": \"Anime-Planet\"}</script>";
+        let search =
+            read(&format!("<title>Search Results for x | Anime-Planet</title>{site}<h1 itemprop='name'>x</h1>"), "x");
+        assert!(matches!(search, Err(Problem::NotFound)));
+        let other = read(&format!("<title>Moved</title>{site}"), "x").unwrap_err().to_string();
         assert!(other.contains("the anime x") && other.contains("\"Moved\""), "{other}");
     }
 }

@@ -22,7 +22,11 @@ pub(super) fn read_list(document: &Document) -> Result<Vec<Value>, Problem> {
         return Err(Problem::NotFound);
     }
     let headings = document.root().all("h3.sub");
-    if headings.is_empty() && document.root().first("h1").is_none() {
+    let is_meant = || {
+        let names = [Some(document.title()), document.root().text_of("h1")];
+        names.into_iter().flatten().any(|name| name.to_lowercase().contains("characters"))
+    };
+    if headings.is_empty() && !is_meant() {
         return Err(another_page("the list of characters", document));
     }
     let parts = headings.into_iter().zip(ROLES).filter_map(|(heading, usual)| {
@@ -146,7 +150,9 @@ mod tests {
         let read_list = |page| read_list(&Document::new(page).unwrap());
         let read_detail = |page| read_detail(&Document::new(page).unwrap());
         assert!(matches!(read_list("<title>Anime search</title><h1>Anime</h1>"), Err(Problem::NotFound)));
-        assert!(matches!(read_list("<p>Sorry</p>"), Err(Problem::Unexpected(_))));
+        for other in ["<p>Sorry</p>", "<title>Log in</title><h1>Please log in</h1>"] {
+            assert!(matches!(read_list(other), Err(Problem::Unexpected(_))), "{other}");
+        }
         assert!(matches!(read_detail("<h1>Characters</h1>"), Err(Problem::Unexpected(_))));
         assert!(read_list("<h1>X Characters</h1>").unwrap().is_empty());
     }

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 use serde_json::Value;
 
+use super::is_meant;
 use crate::enrich::html::{Document, Element, Fields};
 use crate::enrich::page::another_page;
 use crate::enrich::problem::Problem;
@@ -51,9 +52,12 @@ pub(super) fn read(document: &Document, url: &str) -> Result<(Fields, Parts), Pr
 }
 
 /// The addresses of the screenshots.
-pub(super) fn screenshots(document: &Document) -> Vec<Value> {
+pub(super) fn screenshots(document: &Document) -> Result<Vec<Value>, Problem> {
+    if !is_meant(document, "div#screenshots") {
+        return Err(another_page("the page of screenshots", document));
+    }
     let links = document.root().all("div#screenshots a.zoom, div#screenshots a.loupe");
-    links.into_iter().filter_map(|link| link.attribute("href")).map(Value::from).collect()
+    Ok(links.into_iter().filter_map(|link| link.attribute("href")).map(Value::from).collect())
 }
 
 /// The text of an element behind its label (`Status:`).

@@ -2,12 +2,16 @@
 
 use serde_json::{Value, json};
 
+use super::is_meant;
 use crate::enrich::html::{Document, Element, Fields};
 use crate::enrich::page::another_page;
 use crate::enrich::problem::Problem;
 
 /// The parts of the list: the fourth is not of characters.
 const PARTS: &str = "#chara1, #chara2, #chara3, #chara5, #chara6, #chara7";
+
+/// What only the list has.
+const MARKS: &str = "#chara1, #chara2, #chara3, #chara4, #chara5, #chara6, #chara7";
 
 /// What the addresses of characters stand behind.
 const SITE: &str = "https://www.anisearch.com/";
@@ -17,7 +21,7 @@ const IMAGES: &str = "https://cdn.anisearch.com/images/";
 
 /// Everybody on the list.
 pub(super) fn read(document: &Document) -> Result<Value, Problem> {
-    if document.root().first("body *").is_none() {
+    if !is_meant(document, MARKS) {
         return Err(another_page("the list of characters", document));
     }
     let characters = document.root().all(PARTS).into_iter().flat_map(|part| {
@@ -70,6 +74,8 @@ mod tests {
         ]});
         let read = |page| read(&Document::new(page).unwrap());
         assert_eq!(read(page).unwrap(), expected);
-        assert_eq!(read("<p>Nobody.</p>").unwrap(), json!({"characters": []}));
+        let nobody = "<body data-pagetype='anime-details'><p>Nobody.</p>";
+        assert_eq!(read(nobody).unwrap(), json!({"characters": []}));
+        assert!(matches!(read("<h1>Please log in</h1>"), Err(Problem::Unexpected(_))));
     }
 }

@@ -3,16 +3,20 @@
 use serde_json::Value;
 
 use super::characters::number;
+use super::is_meant;
 use crate::enrich::html::{Document, Fields};
 use crate::enrich::page::another_page;
 use crate::enrich::problem::Problem;
 
+/// What an episode is in.
+const ROW: &str = "tr[data-episode='true']";
+
 /// Every episode that has anything to tell. A list without any is one, too: films have none.
 pub(super) fn read(document: &Document) -> Result<Value, Problem> {
-    if document.root().first("body *").is_none() {
+    if !is_meant(document, ROW) {
         return Err(another_page("the list of episodes", document));
     }
-    let episodes = document.root().all("tr[data-episode='true']").into_iter().map(|row| {
+    let episodes = document.root().all(ROW).into_iter().map(|row| {
         let counted = row.text_of("th[itemprop='episodeNumber']");
         let counted = counted.map(|text| number(&text).map_or_else(|| Value::from(text), Value::from));
         Fields::default()
@@ -41,7 +45,9 @@ mod tests {
             json!([{"episodeNumber": 1, "runtime": "23 min", "releaseDate": "04.10.2006", "title": "Rebirth"}]);
         let read = |page| read(&Document::new(page).unwrap());
         assert_eq!(read(page).unwrap(), expected);
-        assert_eq!(read("<p>None.</p>").unwrap(), json!([]));
-        assert!(matches!(read(""), Err(Problem::Unexpected(_))));
+        assert_eq!(read("<body data-pagetype='anime-details'><p>None.</p>").unwrap(), json!([]));
+        for other in ["", "<title>Log in - aniSearch</title><h1>Please log in</h1>"] {
+            assert!(matches!(read(other), Err(Problem::Unexpected(_))), "{other}");
+        }
     }
 }

@@ -2,7 +2,10 @@
 
 use serde_json::Value;
 
+use super::is_meant;
 use crate::enrich::html::{Document, Element, Fields};
+use crate::enrich::page::another_page;
+use crate::enrich::problem::Problem;
 
 /// What an anime is related to.
 #[derive(Default)]
@@ -11,10 +14,16 @@ pub(crate) struct Relations {
     pub(super) manga: Vec<Value>,
 }
 
+/// What only their page has.
+const MARKS: &str = "section#relations, section#relations_anime, section#relations_manga, select.ofilter";
+
 /// What the page tells.
-pub(super) fn read(document: &Document) -> Relations {
+pub(super) fn read(document: &Document) -> Result<Relations, Problem> {
+    if !is_meant(document, MARKS) {
+        return Err(another_page("the page of relations", document));
+    }
     let rows = |selector: &str| document.root().all(selector).into_iter().map(related).collect();
-    Relations { anime: rows("section#relations_anime tbody tr"), manga: rows("section#relations_manga tbody tr") }
+    Ok(Relations { anime: rows("section#relations_anime tbody tr"), manga: rows("section#relations_manga tbody tr") })
 }
 
 fn related(row: Element<'_>) -> Value {
@@ -46,7 +55,7 @@ mod tests {
             <td data-title='Type / Episodes / Year'>Movie, 1<span></span> (2004)</td><td data-title='Main genres'>Drama</td>
             <td class='rating'><div class='star0' title='3.81 Excellent'></div></td></tr>
             <tr><th><a href='anime/3'>Y</a></th></tr></tbody></table></section>";
-        let relations = read(&Document::new(page).unwrap());
+        let relations = read(&Document::new(page).unwrap()).unwrap();
         let expected = json!([
             {"type": "Sequel", "title": "X", "url": "anime/2,x", "details": "Movie, 1(2004)", "genres": "Drama",
              "rating": "3.81 Excellent", "image": "https://cdn.invalid/2.webp"},
