@@ -80,6 +80,7 @@ fn exit(report: &Report, mode: Mode) -> Exit {
         Report { services, .. } if failed == services.len() && !finds_gaps => Exit::Fault,
         Report { identical: Some(false), .. } => Exit::Partial,
         Report { services, .. } if failed > 0 || !services.iter().all(ServiceReport::is_whole) => Exit::Partial,
+        Report { services, .. } if services.iter().any(|service| service.not_from_cache() > 0) => Exit::Partial,
         _ => Exit::Done,
     }
 }

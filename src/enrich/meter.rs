@@ -15,6 +15,7 @@ use super::problem::Problem;
 pub struct Meter {
     requests: AtomicU64,
     hits: AtomicU64,
+    absent: AtomicU64,
     upstream: AtomicU64,
     bytes: AtomicU64,
     waits: Mutex<Waits>,
@@ -41,6 +42,8 @@ pub struct Tally {
     pub requests: u64,
     /// Of these, answered from the cache.
     pub hits: u64,
+    /// Of these, answered with nothing that could be stored: not found.
+    pub absent: u64,
     /// Requests that went to the service.
     pub upstream: u64,
     /// Bytes of the answers.
@@ -80,6 +83,7 @@ impl Meter {
         Tally {
             requests,
             hits: of(&self.hits),
+            absent: of(&self.absent),
             upstream: of(&self.upstream),
             bytes: of(&self.bytes),
             waited: waits.before + waits.since.map_or(Duration::ZERO, |since| since.elapsed()),
@@ -116,6 +120,11 @@ impl Meter {
         self.touched.lock().unwrap_or_else(PoisonError::into_inner).extend(touched);
     }
 
+    /// What was asked for last is not there, and so it cannot be stored.
+    pub fn found_nothing(&self) {
+        self.absent.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// A request of the cache found no answer at all.
     pub fn failed(&self, problem: &Problem) {
         self.requests.fetch_add(1, Ordering::Relaxed);
@@ -139,6 +148,9 @@ impl Meter {
     pub fn called(&self, call: Observed<'_>) {
         let bytes = call.value.map_or(0, <[u8]>::len) as u64;
         let key = call.key.filter(|_| call.value.is_some());
+        if call.value.is_none() {
+            self.found_nothing();
+        }
         self.answered(call.is_hit, bytes, key.map(|key| Touched { key: key.to_owned(), sha256: None }));
     }
 

@@ -64,6 +64,9 @@ pub struct Pass {
     pub seconds: f64,
     pub requests: u64,
     pub hits: u64,
+    /// Of the requests, those answered with nothing that could be stored: not found.
+    #[serde(default)]
+    pub absent: u64,
     /// Requests that went to the service itself.
     pub upstream: u64,
     pub bytes: u64,
@@ -126,6 +129,12 @@ impl ServiceReport {
         }
     }
 
+    /// How many requests of the second pass were not answered from the cache, which that was to prove. Of what could not
+    /// be had, that is told already.
+    pub fn not_from_cache(&self) -> u64 {
+        self.warm.filter(|_| self.is_whole()).map_or(0, |warm| warm.not_from_cache())
+    }
+
     /// Whether it brought all that there is.
     pub fn is_whole(&self) -> bool {
         self.ok && self.missing.is_empty() && self.incomplete.is_empty()
@@ -159,10 +168,16 @@ impl Pass {
             seconds: time.as_secs_f64(),
             requests: tally.requests,
             hits: tally.hits,
+            absent: tally.absent,
             upstream: tally.upstream,
             bytes: tally.bytes,
             waited: tally.waited.as_secs_f64(),
         })
+    }
+
+    /// How many requests were not answered from the cache, though their answers could have been there.
+    pub fn not_from_cache(&self) -> u64 {
+        self.requests.saturating_sub(self.hits + self.absent)
     }
 
     /// Whether it was all in the cache.

@@ -178,6 +178,9 @@ impl Way {
         if !is_hit && is_ban(self.service, &body) {
             self.gate.shut();
         }
+        if !is_hit && matches!(status, StatusCode::NOT_FOUND | StatusCode::GONE) {
+            self.meter.found_nothing();
+        }
         let touched = Touched { key, sha256: Some(Sha256::digest(&body).into()) };
         self.meter.answered(is_hit, body.len() as u64, Some(touched));
         Ok(Answer { status, headers, body, is_hit })

@@ -60,6 +60,24 @@ fn a_part_that_cannot_be_had_is_told_and_the_rest_is_kept() {
 }
 
 #[test]
+fn a_second_pass_that_asked_the_service_again_proves_nothing() {
+    let url = service(|path| match path {
+        path if path.starts_with("/anime/1/episodes") => (404, ""),
+        "/anime/1/categories" => (200, "{\"data\": []}"),
+        _ => (200, "{\"data\": {\"id\": \"1\"}}"),
+    });
+    let program = Program::bare();
+    let arguments = ["enrich", "--kitsu-id", "1"];
+    let proven = run(&program, &url, &arguments);
+    assert_eq!(proven.code, Some(0), "what is not found cannot be stored: {} {}", proven.out, proven.err);
+    let mut command = program.command();
+    command.env("ANIMECACHE_KITSU_URL", &url).env("ENABLE_HTTP_CACHE", "false").args(arguments);
+    let again = Run::of(&command.args(["--sqlite", "y.db", "--only", "kitsu"]).output().unwrap());
+    assert_eq!(again.code, Some(4), "{} {}", again.out, again.err);
+    assert!(again.out.contains("2 of its second answers did not come from the cache"), "{}", again.out);
+}
+
+#[test]
 fn a_title_of_which_a_part_cannot_be_had_is_not_warm() {
     let (program, url) = (Program::bare(), kitsu());
     let told = run(&program, &url, &["warm", "--index", "0", "--json"]);
