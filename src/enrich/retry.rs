@@ -26,7 +26,8 @@ pub(super) async fn retried<T, F: Future<Output = Result<T, Problem>>>(
             Problem::TooMany(Some(wait)) => wait,
             _ => *usual,
         };
-        let waiting = way.meter().waiting();
+        // What had another reason is not what the service allows.
+        let waiting = too_many(&problem).then(|| way.meter().waiting());
         tokio::time::sleep(wait).await;
         drop(waiting);
         way.meter().expect(1);
