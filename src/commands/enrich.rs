@@ -51,9 +51,8 @@ pub(super) async fn run(session: &Session, args: &EnrichArgs) -> anyhow::Result<
         follow(work, &mut signals, || shown.update(&progress)).await
     };
     let report = done.unwrap_or_else(|| Report { interrupted: true, ..Report::new(&plan, &progress) });
-    if let Some(directory) = &args.out {
-        files::write(directory, &progress)?;
-    }
+    // Whatever becomes of the files, there is a report.
+    let written = args.out.as_ref().map_or(Ok(()), |directory| files::write(directory, &progress));
     if session.global.json {
         output::write_json(&report)?;
     } else {
@@ -67,6 +66,7 @@ pub(super) async fn run(session: &Session, args: &EnrichArgs) -> anyhow::Result<
         }
     }
     stage.close().await;
+    written?;
     Ok(exit)
 }
 

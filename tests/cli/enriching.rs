@@ -232,6 +232,21 @@ fn what_the_services_brought_is_written_without_secrets() {
 }
 
 #[test]
+fn what_cannot_be_written_is_known_at_once_or_told_behind_the_report() {
+    let ((program, mut redis), upstream) = (empty(), Upstream::start());
+    // Nobody can make a file there.
+    let refused = run(&program, &upstream, &[&BEBOP[..], &["--out", "/proc/self"]].concat());
+    assert_eq!((refused.code, total(&upstream)), (Some(1), 0), "{}", refused.err);
+    assert!(refused.err.contains("no file can be made in /proc/self"), "{}", refused.err);
+
+    fs::create_dir_all(program.directory.path().join("out/jikan.json")).unwrap();
+    let late = run(&program, &upstream, &[&BEBOP[..], &["--out", "out", "--json"]].concat());
+    assert_eq!((late.code, &late.json()["identical"]), (Some(1), &json!(true)), "{}", late.err);
+    assert!(late.err.contains("out/jikan.json cannot be written"), "{}", late.err);
+    assert!(cmd("EXISTS").arg("animecache:runs").query::<bool>(&mut redis).unwrap(), "the run is part of the history");
+}
+
+#[test]
 fn a_service_that_fails_is_told_and_fails_no_other() {
     let (program, upstream) = (Program::bare(), Upstream::start());
     let failed =

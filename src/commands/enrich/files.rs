@@ -5,12 +5,15 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use serde_json::Value;
+use tempfile::NamedTempFile;
 
 use crate::enrich::run::Progress;
 
-/// Makes the directory, before anything is fetched for it.
+/// Makes the directory, and sees to it that files can be made in it, before anything is fetched for them.
 pub(super) fn prepare(directory: &Path) -> anyhow::Result<()> {
-    std::fs::create_dir_all(directory).with_context(|| format!("{} cannot be made", directory.display()))
+    std::fs::create_dir_all(directory).with_context(|| format!("{} cannot be made", directory.display()))?;
+    draft(directory).with_context(|| format!("no file can be made in {}", directory.display()))?;
+    Ok(())
 }
 
 /// Writes a file for each service that brought something.
@@ -26,11 +29,16 @@ pub(super) fn write(directory: &Path, progress: &Progress) -> anyhow::Result<()>
 
 /// All of the file or nothing: a reader never sees half of it.
 fn write_whole(directory: &Path, file: &Path, value: &Value) -> anyhow::Result<()> {
-    let mut draft = tempfile::Builder::new().prefix(".enrich-").permissions(readable()).tempfile_in(directory)?;
+    let mut draft = draft(directory)?;
     serde_json::to_writer_pretty(&mut draft, value)?;
     draft.write_all(b"\n")?;
     draft.persist(file)?;
     Ok(())
+}
+
+/// A file that is gone unless it is kept.
+fn draft(directory: &Path) -> std::io::Result<NamedTempFile> {
+    tempfile::Builder::new().prefix(".enrich-").permissions(readable()).tempfile_in(directory)
 }
 
 /// As any file that is written, the user's mask applied: drafts are private otherwise.
