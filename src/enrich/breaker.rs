@@ -10,7 +10,7 @@ use tokio::time::Instant;
 const MOST_FAILURES: u32 = 5;
 
 /// How long a service is left alone, as in the pipeline.
-const REST: Duration = Duration::from_secs(300);
+pub(super) const REST: Duration = Duration::from_secs(300);
 
 /// What is known of one service.
 #[derive(Default)]

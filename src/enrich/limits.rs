@@ -81,7 +81,11 @@ impl Pace {
     /// Takes note of what an answer says of when to ask again, for everybody.
     pub(super) async fn heed(&self, store: &dyn Store, status: StatusCode, fields: &HeaderMap) {
         let Some(time) = wanted_pause(status, fields, clock::now()) else { return };
-        let time = time.min(LONGEST_HOLD);
+        self.hold(store, time.min(LONGEST_HOLD)).await;
+    }
+
+    /// Nobody asks from now on for so long, in whatever process.
+    pub(super) async fn hold(&self, store: &dyn Store, time: Duration) {
         {
             let mut held_until = self.held_until.lock().unwrap_or_else(PoisonError::into_inner);
             *held_until = (*held_until).max(Some(Instant::now() + time));

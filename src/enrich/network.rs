@@ -161,9 +161,11 @@ impl Gate {
         self.manners.wants_browser.store(true, Ordering::Relaxed);
     }
 
-    /// The service has sent us away, whatever the status of its answer.
-    pub(super) fn shut(&self) {
+    /// The service has sent us away, whatever the status of its answer: all processes that share the store, and those
+    /// that are started later.
+    pub(super) async fn shut(&self) {
         self.manners.breaker.open();
+        self.manners.pace.hold(&*self.store, breaker::REST).await;
     }
 }
 
@@ -173,7 +175,7 @@ impl Permit<'_> {
         let Self { gate, leave, .. } = self;
         match status.as_u16() {
             // AniDB's own, for those whom it has banned.
-            555 => gate.shut(),
+            555 => gate.shut().await,
             500.. => leave.failed(),
             _ => leave.worked(),
         }

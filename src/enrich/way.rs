@@ -176,7 +176,7 @@ impl Way {
         let (status, headers) = (fetched.status(), fetched.headers().clone());
         let body = fetched.bytes().await?;
         if !is_hit && is_ban(self.service, &body) {
-            self.gate.shut();
+            self.gate.shut().await;
         }
         if !is_hit && matches!(status, StatusCode::NOT_FOUND | StatusCode::GONE) {
             self.meter.found_nothing();

@@ -137,11 +137,16 @@ async fn a_service_that_fails_again_and_again_is_left_alone() {
 #[tokio::test]
 async fn whom_anidb_bans_asks_no_more() {
     let origin = Origin::start(|_| response(200, &[], "<error>Banned</error>")).await;
-    let process = Process::new(Arc::new(Memory::default()), Service::AniDb, &origin, "none");
-    let asking = process.asking(Mode::Usual);
+    let store: Arc<dyn Inspect> = Arc::new(Memory::default());
+    let process = || Process::new(Arc::clone(&store), Service::AniDb, &origin, "100/1s");
+    let asking = process().asking(Mode::Usual);
     assert_eq!(asking.text("?aid=1").await, "<error>Banned</error>");
     for path in ["?aid=1", "?aid=2"] {
         assert!(matches!(asking.ask(path).await, Err(Problem::LeftAlone(_))));
     }
+    let Err(Problem::LeftAlone(left)) = process().asking(Mode::Usual).ask("?aid=1").await else {
+        panic!("another process asked")
+    };
+    assert!((290.0..=300.0).contains(&left.as_secs_f64()), "{left:?}");
     assert_eq!(origin.count(), 1);
 }
