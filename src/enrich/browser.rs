@@ -122,7 +122,7 @@ impl Browser {
         let rendered = tokio::time::timeout(TIME_LIMIT, read(&page, url, filled)).await;
         // If it cannot be closed, it ends with the browser.
         let _ = page.close().await;
-        rendered.unwrap_or(Err(Problem::OutOfTime(TIME_LIMIT)))
+        rendered.unwrap_or(Err(Problem::SlowPage(TIME_LIMIT)))
     }
 
     async fn start(&self) -> Result<Running, Problem> {

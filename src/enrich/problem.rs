@@ -28,8 +28,14 @@ pub enum Problem {
     #[error("not cached: {0}")]
     NotCached(String),
     /// All its requests together took too long.
-    #[error("not done within {} s", .0.as_secs())]
+    #[error(
+        "not done within {} s: another run goes on from what is cached by now, and --timeout gives one longer",
+        .0.as_secs()
+    )]
     OutOfTime(Duration),
+    /// A page took the browser too long.
+    #[error("no page within {} s", .0.as_secs())]
+    SlowPage(Duration),
     /// The site wants to see a browser before it goes on.
     #[error(
         "a challenge page came, {}",

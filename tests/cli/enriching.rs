@@ -258,6 +258,14 @@ fn a_service_that_fails_is_told_and_fails_no_other() {
 }
 
 #[test]
+fn what_takes_too_long_goes_on_in_another_run() {
+    let (program, upstream) = (Program::bare(), Upstream::at_pace("100"));
+    let late = run(&program, &upstream, &[&BEBOP[..], &["--sqlite", "x.db", "--timeout", "100ms"]].concat());
+    assert_eq!(late.code, Some(1), "{}", late.err);
+    assert!(late.out.contains("another run goes on from what is cached by now, and --timeout"), "{}", late.out);
+}
+
+#[test]
 fn an_interrupt_ends_it_at_once_and_says_what_was_done() {
     let ((program, _redis), upstream) = (empty(), Upstream::at_pace("100"));
     let run = interrupt(start(&program, &upstream, &[&BEBOP[..], &["--json", "--out", "out"]].concat()), &upstream);
