@@ -29,5 +29,6 @@ mod jikan;
 mod kitsu;
 mod limits;
 mod page;
+mod redirect;
 mod request;
 mod retry;

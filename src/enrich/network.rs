@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use bytes::Bytes;
 use cache_core::{
-    Incoming, Inspect, Reqwest, ReqwestOptions, SendError, Sender, Service, Services, authority, without_secrets,
+    FinalUrl, Incoming, Inspect, Reqwest, SendError, Sender, Service, Services, authority, without_secrets,
 };
 use http::{HeaderMap, StatusCode};
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -17,6 +17,7 @@ use super::browser::Browser;
 use super::limits::Pace;
 use super::meter::Meter;
 use super::problem::Refusal;
+use super::redirect;
 
 /// The way out of a process. Clones share everything.
 #[derive(Clone)]
@@ -44,14 +45,10 @@ struct Manners {
     wants_browser: AtomicBool,
 }
 
-/// How many redirects are followed in a row.
-const REDIRECTS: usize = 10;
-
 impl Network {
     /// A way out.
     pub fn new() -> Self {
-        let options = ReqwestOptions { redirects: REDIRECTS, ..ReqwestOptions::default() };
-        Self::over(Arc::new(Reqwest::new(options)))
+        Self::over(Arc::new(Reqwest::default()))
     }
 
     /// A way out with the browser of this machine, if it has one, for those of the crawled sites that want to see it.
@@ -190,7 +187,23 @@ impl Permit<'_> {
 
 #[async_trait]
 impl Sender for Gate {
-    async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<Incoming>, SendError> {
+    async fn send(&self, mut request: http::Request<Bytes>) -> Result<http::Response<Incoming>, SendError> {
+        let mut answer = self.send_once(request.clone()).await?;
+        for _ in 0..redirect::MOST {
+            let Some(next) = redirect::next(&request, &answer) else { return Ok(answer) };
+            request = next;
+            answer = self.send_once(request.clone()).await?;
+            answer.extensions_mut().insert(FinalUrl(request.uri().to_string()));
+        }
+        if redirect::next(&request, &answer).is_some() {
+            return Err(SendError::broken("one redirect leads to another"));
+        }
+        Ok(answer)
+    }
+}
+
+impl Gate {
+    async fn send_once(&self, request: http::Request<Bytes>) -> Result<http::Response<Incoming>, SendError> {
         let permit = self.permit().await.map_err(SendError::connect)?;
         let answer = self.sender.send(request).await;
         match &answer {

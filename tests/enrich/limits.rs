@@ -76,6 +76,24 @@ async fn a_service_that_has_enough_is_let_be_by_all_processes() {
     assert!(answered[1..].iter().all(|at| *at - answered[0] >= Duration::from_secs(1)), "{answered:?}");
 }
 
+#[rstest]
+#[case::free("none", Some("well"), 2)]
+// There is no other turn within the hour, and nobody waits that long.
+#[case::limited("1/1h", None, 1)]
+#[tokio::test]
+async fn a_redirect_takes_a_turn(#[case] limit: &str, #[case] expected: Option<&str>, #[case] asked: u64) {
+    let origin = Origin::start(|seen| match seen.number {
+        0 => response(301, &[("Location", "/1,slug")], ""),
+        _ => response(200, &[], "well"),
+    })
+    .await;
+    let process = Process::new(Arc::new(Memory::default()), Service::Kitsu, &origin, limit);
+    let asking = process.asking(Mode::Usual);
+    let answer = asking.ask("/1").await.map(|answer| answer.body);
+    assert_eq!(answer.as_deref().ok(), expected.map(str::as_bytes));
+    assert_eq!((asking.meter.tally().upstream, origin.count() as u64), (asked, asked));
+}
+
 #[tokio::test]
 async fn hits_take_no_turn() {
     let origin = anything().await;
