@@ -94,7 +94,7 @@ impl Service {
     fn published_limit(self) -> &'static str {
         match self {
             Self::Jikan => "1/500ms,60/1m",
-            Self::AniList => "30/1m",
+            Self::AniList => "1/500ms,30/1m",
             Self::AniDb => "1/2s",
             Self::Kitsu => "1/100ms",
             Self::AnimeSchedule => "120/1m",

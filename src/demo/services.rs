@@ -121,7 +121,7 @@ pub(super) fn answer(service: Service, asked: &Asked<'_>) -> Reply {
 /// About how long a service takes to answer. The crawled sites are rendered by a browser, too.
 pub(super) fn delay(service: Service) -> Duration {
     Duration::from_millis(match service {
-        Service::Jikan => 350,
+        Service::Jikan => 150,
         Service::AniList => 450,
         Service::AniDb => 700,
         Service::Kitsu => 250,

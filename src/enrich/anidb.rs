@@ -22,8 +22,8 @@ pub struct AniDb;
 
 const TIME_LIMIT: Duration = Duration::from_secs(60);
 
-/// Seconds after which it is asked again.
-const WAITS: [f64; 3] = [1.0, 2.0, 4.0];
+/// Seconds after which it is asked again: ten for which AniDB is let be after a failure, and the pipeline's pauses.
+const WAITS: [f64; 3] = [11.0, 12.0, 14.0];
 
 /// What a compressed document may come to; it is some hundred KB.
 const LARGEST: u64 = 64 << 20;

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use cache_core::RequestBuilder;
-use futures_util::{StreamExt as _, stream};
 use serde_json::{Value, json};
 
 use super::anime::Anime;
@@ -26,10 +25,6 @@ const WAITS: [Duration; 1] = [Duration::from_secs(2)];
 /// The same for single episodes and characters.
 const WAITS_FOR_ITEMS: [Duration; 3] = [Duration::from_secs(5); 3];
 
-/// Single episodes or characters that are asked for at once: what Jikan allows in a second. How fast they go is for the
-/// limits to say.
-const AT_ONCE: usize = 3;
-
 #[async_trait]
 impl Source for Jikan {
     async fn fetch(&self, anime: &Anime, way: &Way) -> Result<Value, Problem> {
@@ -44,12 +39,17 @@ impl Source for Jikan {
         // Nobody knows how many a running show will have; the offline database may know how many it had.
         let episodes = title["episodes"].as_u64().or(anime.episodes).unwrap_or_default();
         way.meter().expect(episodes + listed.len() as u64);
-        let episodes = stream::iter(1..=episodes).map(|number| episode(way, &url, number));
-        let episodes: Vec<Value> = episodes.buffered(AT_ONCE).filter_map(std::future::ready).collect().await;
-        let characters = stream::iter(listed).map(|listed| character(way, listed));
-        let mut characters: Vec<Value> = characters.buffered(AT_ONCE).filter_map(std::future::ready).collect().await;
-        characters.sort_by_key(|character| character["character_id"].as_u64());
-        Ok(json!({ "anime": title, "episodes": episodes, "characters": characters }))
+        // One after the other, as in the pipeline: two at once would come no sooner, for Jikan's limit.
+        let mut found = Vec::new();
+        for number in 1..=episodes {
+            found.extend(episode(way, &url, number).await);
+        }
+        let mut characters = Vec::new();
+        for listed in listed {
+            characters.extend(character(way, listed).await);
+        }
+        characters.sort_by_key(|character: &Value| character["character_id"].as_u64());
+        Ok(json!({ "anime": title, "episodes": found, "characters": characters }))
     }
 }
 

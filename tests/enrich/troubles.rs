@@ -1,14 +1,17 @@
 //! What services do on bad days: an error is told, and never stored.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use animecache::demo::upstream::Upstream;
 use animecache::enrich::anime::{Anime, Ids};
 use animecache::enrich::network::Network;
-use cache_core::Service;
+use cache_core::{Sender, Service};
 use rstest::rstest;
+use tokio::time::Instant;
 
 use crate::caches::{On, Subject, cowboy_bebop, settings};
+use crate::site::Site;
 use crate::table::Table;
 
 fn anime(ids: Ids) -> Anime {
@@ -58,6 +61,28 @@ async fn a_ban_is_neither_stored_nor_made_longer() {
     let brought = subject.ask(Service::AniDb, &banned).await;
     assert_eq!((brought.problem().as_str(), brought.tally.upstream), ("Banned", 1));
     assert_eq!(subject.entries().await.len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn anidb_is_let_be_for_a_while_after_a_failure() {
+    let table = Arc::new(Table::default().with_status(ANIDB, 503, ""));
+    let subject = Subject::open(On::Memory, settings(None), Network::over(Arc::clone(&table) as Arc<dyn Sender>)).await;
+    let begun = Instant::now();
+    assert_eq!(subject.ask(Service::AniDb, &cowboy_bebop()).await.problem(), "status 503");
+    assert_eq!(table.fields().len(), 4);
+    assert!(begun.elapsed() >= Duration::from_secs(11 + 12 + 14));
+}
+
+#[tokio::test]
+async fn jikan_is_asked_for_one_thing_at_a_time_and_in_order() {
+    let item = "HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n";
+    let site = Site::start(&["{\"data\": {\"episodes\": 4}}", "{\"data\": []}", item, item, item, item]).await;
+    let mut config = settings(None);
+    config.services.set_url(Service::Jikan, &site.url());
+    let subject = Subject::open(On::Memory, config, Network::new()).await;
+    assert_eq!(subject.ask(Service::Jikan, &cowboy_bebop()).await.gaps().len(), 4);
+    let episodes = [1, 2, 3, 4].map(|number| format!("/anime/1/episodes/{number}"));
+    assert_eq!(site.asked()[2..], episodes);
 }
 
 // Errors with status 200, and pages that are no answers at all.
