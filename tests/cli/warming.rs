@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::enriching::{Cache, interrupt, run, start, total};
 use crate::program::{Program, Run, empty};
+use crate::pty::Pty;
 use crate::upstream::Upstream;
 
 const TITLES: &str = "\u{feff}# what is wanted\nCowboy Bebop\r\n\n# by a part\n  frieren\nno such title\nhi\n";
@@ -60,6 +61,24 @@ fn titles_come_from_a_file_standard_input_or_places_in_the_database() {
         let run = warm(arguments, input);
         assert_eq!(run.code, Some(code), "{arguments:?} {input} {} {}", run.out, run.err);
     }
+}
+
+#[test]
+fn a_terminal_is_shown_which_title_it_is_and_left_clean() {
+    let program = Program::bare();
+    fs::write(program.directory.path().join("titles"), "Cowboy Bebop\nDeath Note\n").unwrap();
+    let arguments = ["warm", "--demo", "--titles", "titles", "--only", "anime_planet,anisearch"];
+    let mut terminal = Pty::start(&Program::path(), &arguments, program.directory.path());
+    terminal.wait_for("1/2 Cowboy Bebop");
+    terminal.wait_for("anisearch ");
+    terminal.keys("\u{3}");
+    let (code, screen) = terminal.end();
+    assert_eq!(code, 4, "{screen}");
+    assert!(screen.contains("Interrupted, 1 titles were not begun"), "{screen}");
+    let is_bar = |line: &str| {
+        line.trim_end() == "1/2 Cowboy Bebop" || line.contains("\u{2588}") || line.starts_with("anisearch ")
+    };
+    assert!(!screen.lines().any(is_bar), "{screen}");
 }
 
 #[test]

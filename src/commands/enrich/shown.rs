@@ -60,7 +60,9 @@ pub(in crate::commands) enum Shown {
 /// For a terminal; they are gone when this is dropped.
 pub(in crate::commands) struct Bars {
     all: MultiProgress,
-    bars: Vec<ProgressBar>,
+    /// Which of many enrichments it is.
+    heading: Option<ProgressBar>,
+    services: Vec<ProgressBar>,
 }
 
 /// For a pipe.
@@ -77,7 +79,8 @@ impl Shown {
             (true, _) => Self::Nothing,
             (false, true) => Self::Bars(Bars {
                 all: MultiProgress::with_draw_target(ProgressDrawTarget::stderr()),
-                bars: Vec::new(),
+                heading: None,
+                services: Vec::new(),
             }),
             (false, false) => Self::Lines(Lines { names: names(mode), told: Vec::new() }),
         }
@@ -86,11 +89,12 @@ impl Shown {
     /// As [`Self::new`], for one of many enrichments, each of which has its line when it is done: a pipe is told no more.
     pub(in crate::commands) fn of_many(session: &Session, heading: &str) -> Self {
         match Self::new(session, Mode::Usual) {
-            Self::Bars(bars) => {
-                let heading = safe::line(heading).into_owned();
-                let bar = ProgressBar::new(0)
-                    .with_style(ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_bar()));
-                bars.all.add(bar).set_message(heading);
+            Self::Bars(mut bars) => {
+                let style = ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_bar());
+                let line = bars.all.add(ProgressBar::new(0).with_style(style));
+                line.set_message(safe::line(heading).into_owned());
+                // A bar that is dropped is gone.
+                bars.heading = Some(line);
                 Self::Bars(bars)
             }
             _ => Self::Nothing,
@@ -110,12 +114,12 @@ impl Shown {
 impl Bars {
     fn update(&mut self, progress: &Progress) {
         for (place, of) in progress.services.iter().enumerate() {
-            if place == self.bars.len() {
+            if place == self.services.len() {
                 let bar = ProgressBar::new(0).with_prefix(of.service.name());
                 let style = ProgressStyle::with_template(TEMPLATE).unwrap_or_else(|_| ProgressStyle::default_bar());
-                self.bars.push(self.all.add(bar.with_style(style)));
+                self.services.push(self.all.add(bar.with_style(style)));
             }
-            let (bar, lap) = (&self.bars[place], current(of));
+            let (bar, lap) = (&self.services[place], current(of));
             let tally = lap.tally();
             bar.set_length(tally.expected.max(1));
             bar.set_position(tally.requests);
@@ -131,8 +135,10 @@ impl Bars {
 
 impl Drop for Bars {
     fn drop(&mut self) {
-        // What is on the terminal is of no more use; and whether it can be cleared, of no consequence.
-        let _ = self.all.clear();
+        // What is on the terminal is of no more use. A bar that is dropped unfinished would be drawn once more.
+        for bar in self.services.iter().chain(&self.heading) {
+            bar.finish_and_clear();
+        }
     }
 }
 
