@@ -9,6 +9,10 @@ use super::compare::{self, Comparison};
 use super::meter::Gap;
 use super::run::{Lap, Plan, Progress, ServiceProgress};
 
+/// A cache that takes so many times longer than the next time, and so many seconds, was waiting for somebody to fill it.
+const SHARED: f64 = 20.0;
+const SHARED_SECONDS: f64 = 0.2;
+
 /// So many missing parts are told in a line.
 const GAPS: usize = 3;
 
@@ -135,6 +139,11 @@ impl ServiceReport {
         self.warm.filter(|_| self.is_whole()).map_or(0, |warm| warm.not_from_cache())
     }
 
+    /// Whether the first pass came from the cache, but only after a while: somebody else was fetching it.
+    pub fn is_shared(&self) -> bool {
+        self.cold.is_warm() && self.speedup.is_some_and(|times| times > SHARED) && self.cold.seconds > SHARED_SECONDS
+    }
+
     /// Whether it brought all that there is.
     pub fn is_whole(&self) -> bool {
         self.ok && self.missing.is_empty() && self.incomplete.is_empty()
@@ -207,5 +216,30 @@ mod name {
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Service, D::Error> {
         let name = String::deserialize(deserializer)?;
         Service::from_name(&name).ok_or_else(|| D::Error::custom("no such service"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_waited_for_another_had_it_from_the_cache_but_late() {
+        let service = |cold_seconds: f64| ServiceReport {
+            service: Service::Jikan,
+            strategy: "http".to_owned(),
+            ok: true,
+            error: None,
+            cold: Pass { seconds: cold_seconds, requests: 9, hits: 9, ..Pass::default() },
+            warm: Some(Pass { seconds: 0.002, requests: 9, hits: 9, ..Pass::default() }),
+            speedup: times(cold_seconds, 0.002),
+            identical: Some(true),
+            difference: None,
+            missing: Vec::new(),
+            incomplete: Vec::new(),
+            keys: Vec::new(),
+        };
+        assert!(service(17.0).is_shared());
+        assert!(!service(0.003).is_shared() && !service(0.1).is_shared());
     }
 }

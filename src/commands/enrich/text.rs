@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::shown::names;
-use crate::enrich::report::{Pass, Report, ServiceReport};
+use crate::enrich::report::{Report, ServiceReport};
 use crate::enrich::run::Plan;
 use crate::enrich::way::Mode;
 use crate::output::human::{bytes, count, latency};
@@ -48,7 +48,7 @@ fn row(out: &mut String, service: &ServiceReport, style: Style) -> std::fmt::Res
         bytes(shown.bytes),
         latency(Some(cold.seconds).filter(|seconds| *seconds > 0.0)),
         latency(warm.map(|pass| pass.seconds)),
-        speedup(service.speedup.filter(|_| !cold.is_warm())),
+        speedup(service.speedup.filter(|_| !cold.is_warm() || service.is_shared())),
         identical(service.identical, style),
     )?;
     // The error tells what is missing where that is all there is to tell.
@@ -83,7 +83,7 @@ fn overall(out: &mut String, report: &Report, style: Style) -> std::fmt::Result 
         bytes(report.services.iter().map(|service| service.cold.bytes).sum()),
         latency(Some(report.cold_seconds)),
         latency(report.warm_seconds),
-        speedup(report.speedup.filter(|_| !report.is_all_warm())),
+        speedup(report.speedup.filter(|_| !report.is_all_warm() || report.services.iter().any(|of| of.is_shared()))),
     );
     writeln!(out, "{}{}", style.bold(&line), identical(report.identical, style))
 }
@@ -93,8 +93,8 @@ fn remarks(out: &mut String, plan: &Plan, report: &Report, style: Style) -> std:
     let not_asked: Vec<_> =
         plan.services.iter().filter(|service| !plan.anime.is_at(**service)).map(|service| service.name()).collect();
     let waited: f64 = report.services.iter().map(|service| service.cold.waited).fold(0.0, f64::max);
-    let is_warm = |pass: &Pass| pass.is_warm();
-    let were_warm = report.services.iter().filter(|service| is_warm(&service.cold)).count();
+    let were_warm = report.services.iter().filter(|of| of.cold.is_warm() && !of.is_shared()).count();
+    let were_shared = report.services.iter().any(ServiceReport::is_shared);
     let mut remarks = Vec::new();
     if !not_asked.is_empty() {
         remarks.push(format!("not asked, for want of an id: {}", not_asked.join(", ")));
@@ -102,6 +102,9 @@ fn remarks(out: &mut String, plan: &Plan, report: &Report, style: Style) -> std:
     if plan.mode == Mode::Usual && were_warm > 0 {
         let which = if were_warm == report.services.len() { "all of it" } else { "a part of it" };
         remarks.push(format!("already cached, {which}: use --fresh to see a cold run"));
+    }
+    if plan.mode == Mode::Usual && were_shared {
+        remarks.push("fetched by somebody else meanwhile, who was waited for".to_owned());
     }
     if waited >= 0.1 {
         remarks.push(format!("waited {} for what the services allow", latency(Some(waited))));
