@@ -27,7 +27,7 @@ impl Source for AniList {
     async fn fetch(&self, anime: &Anime, way: &Way) -> Result<Value, Problem> {
         let id = anime.ids.anilist.ok_or(Problem::NotFound)?;
         way.meter().expect(1 + query::LISTS.len() as u64);
-        let mut media = ask(way, query::MEDIA, json!({ "id": id })).await?;
+        let mut media = ask(way, query::MEDIA, json!({ "id": id }), "the title").await?;
         for (name, query) in query::LISTS {
             let edges = edges(way, query, name, id).await;
             if !edges.is_empty() {
@@ -42,8 +42,9 @@ impl Source for AniList {
 async fn edges(way: &Way, query: &str, name: &str, id: u64) -> Vec<Value> {
     let mut all = Vec::new();
     for page in 1.. {
-        let found = ask(way, query, json!({ "id": id, "page": page })).await;
-        let Some(mut media) = way.part(format!("{name}, page {page}"), found) else { break };
+        let page_name = format!("{name}, page {page}");
+        let found = ask(way, query, json!({ "id": id, "page": page }), &page_name).await;
+        let Some(mut media) = way.part(page_name, found) else { break };
         let Value::Array(edges) = take(&mut media, &format!("/{name}/edges")) else { break };
         if edges.is_empty() {
             break;
@@ -58,10 +59,10 @@ async fn edges(way: &Way, query: &str, name: &str, id: u64) -> Vec<Value> {
 }
 
 /// The medium that a query asks for. The pipeline sets it no time limit.
-async fn ask(way: &Way, query: &str, variables: Value) -> Result<Value, Problem> {
+async fn ask(way: &Way, query: &str, variables: Value, name: &str) -> Result<Value, Problem> {
     let body = json!({ "query": query, "variables": variables });
     let request = || way.post(way.url(), &body).header("accept", "application/json");
-    retried(way, &WAITS, too_many, || async { medium(way.ask(request(), is_good).await?) }).await
+    retried(way, &WAITS, too_many, || async { medium(way.ask_by_name(request(), is_good, name).await?) }).await
 }
 
 fn medium(answer: Answer) -> Result<Value, Problem> {

@@ -162,7 +162,22 @@ impl Way {
     /// Answers one request, whatever its status. What `is_good` says no to is never stored; stored by somebody else, it
     /// is fetched again.
     pub async fn ask(&self, request: RequestBuilder, is_good: fn(&[u8]) -> bool) -> Result<Answer, Problem> {
-        let outcome = self.answer(request.stored_if(is_good)).await;
+        self.ask_by_name(request, is_good, "").await
+    }
+
+    /// As [`Self::ask`], where the URL does not say what is asked for: what is not cached is told by this name, too.
+    pub async fn ask_by_name(
+        &self,
+        request: RequestBuilder,
+        is_good: fn(&[u8]) -> bool,
+        name: &str,
+    ) -> Result<Answer, Problem> {
+        let mut outcome = self.answer(request.stored_if(is_good)).await;
+        if let Err(Problem::NotCached(what)) = &mut outcome
+            && !name.is_empty()
+        {
+            *what = format!("{what} ({name})");
+        }
         if let Err(problem) = &outcome {
             self.meter.failed(problem);
         }

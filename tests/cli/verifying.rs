@@ -105,3 +105,18 @@ fn offline_takes_what_is_cached_and_asks_nobody(#[values(Cache::Redis, Cache::Sq
     assert!(missing[0].as_str().unwrap().ends_with("/anime/1/episodes/3"), "{missing:?}");
     assert!(enrich(&["--offline"]).out.contains("1 not cached, the first: http"));
 }
+
+#[test]
+fn of_queries_to_one_url_the_missing_one_is_named() {
+    let ((program, _redis), upstream) = (empty(), Upstream::start());
+    let offline =
+        || run(&program, &upstream, &["enrich", "--anilist-id", "1", "--only", "anilist", "--offline", "--json"]);
+    let told = offline().json()["services"][0]["error"].as_str().unwrap().to_owned();
+    assert!(told.ends_with(" (the title)"), "{told}");
+    run(&program, &upstream, &["enrich", "--anilist-id", "1", "--only", "anilist", "-q"]);
+    assert_eq!(program.run(&["flush", "--yes", "--body-match", "\"airingSchedule\""]).code, Some(0));
+    let report = offline().json();
+    let missing: Vec<_> = report["services"][0]["missing"].as_array().unwrap().iter().collect();
+    assert_eq!(missing.len(), 1, "{report}");
+    assert!(missing[0].as_str().unwrap().ends_with(" (airingSchedule, page 1)"), "{report}");
+}
