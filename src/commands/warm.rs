@@ -86,7 +86,11 @@ fn wanted(catalogue: &Catalogue, args: &WarmArgs) -> anyhow::Result<Vec<Result<A
             let titles = titles.filter(|title| !title.is_empty() && !title.starts_with('#'));
             Ok(titles.map(|title| known(catalogue, title)).collect())
         }
-        (None, Some(range)) => Ok(all[range.within(all.len())].iter().cloned().map(Ok).collect()),
+        (None, Some(range)) => {
+            // What has no title is no anime: an entry that cannot be read.
+            let titled = all[range.within(all.len())].iter().filter(|anime| !anime.name().is_empty());
+            Ok(titled.cloned().map(Ok).collect())
+        }
         (None, None) => Err(Refused("warm what? Give --titles or --index".into()).into()),
     }
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::anime::{Anime, Ids};
 use crate::demo;
@@ -14,12 +15,18 @@ use crate::exit::Refused;
 /// Where the pipeline has its database, seen from its own directory.
 pub const PIPELINES_FILE: &str = "data/qdrant_storage/anime-offline-database.json";
 
+/// What such a file is.
+const EXPECTED: &str = "a JSON object with a list of anime under \"data\" is expected";
+
 /// The anime that one can choose from. Indices count from 0, as the pipeline's do.
 #[derive(Clone, Debug)]
 pub struct Catalogue {
     anime: Vec<Anime>,
     /// `None`: the one that ships inside.
     file: Option<PathBuf>,
+    /// Entries of the file that are none of anime. Each has its place, so that all others keep their index, and nothing
+    /// in it.
+    odd: usize,
 }
 
 /// What a title means.
@@ -39,8 +46,11 @@ struct Database {
 }
 
 #[derive(Deserialize)]
-#[serde(from = "Entry")]
-struct Listed(Anime);
+#[serde(untagged)]
+enum Listed {
+    Entry(Entry),
+    Odd(IgnoredAny),
+}
 
 #[derive(Deserialize)]
 struct Entry {
@@ -54,23 +64,23 @@ struct Entry {
     status: Option<String>,
 }
 
-impl From<Entry> for Listed {
+impl From<Entry> for Anime {
     fn from(entry: Entry) -> Self {
-        Self(Anime {
+        Self {
             ids: Ids::from_sources(&entry.sources),
             title: entry.title,
             kind: entry.kind,
             // 0 stands for not known.
             episodes: entry.episodes.filter(|number| *number > 0),
             status: entry.status,
-        })
+        }
     }
 }
 
 impl Catalogue {
     /// The small one that ships inside.
     pub fn demo() -> Self {
-        Self { anime: demo::anime(), file: None }
+        Self { anime: demo::anime(), file: None, odd: 0 }
     }
 
     /// Reads an anime-offline-database file.
@@ -78,8 +88,21 @@ impl Catalogue {
         let name = file.display();
         let content = File::open(file).with_context(|| Refused(format!("the anime database {name} cannot be read")))?;
         let database: Database = serde_json::from_reader(BufReader::with_capacity(256 << 10, content))
-            .with_context(|| Refused(format!("{name} is not an anime-offline-database")))?;
-        Ok(Self { anime: database.data.into_iter().map(|listed| listed.0).collect(), file: Some(file.to_owned()) })
+            .with_context(|| Refused(format!("{name} is not an anime-offline-database: {EXPECTED}")))?;
+        let mut odd = 0;
+        let anime = database.data.into_iter().map(|listed| match listed {
+            Listed::Entry(entry) => entry.into(),
+            Listed::Odd(_) => {
+                odd += 1;
+                Anime::default()
+            }
+        });
+        Ok(Self { anime: anime.collect(), file: Some(file.to_owned()), odd })
+    }
+
+    /// How many entries of its file cannot be read.
+    pub fn odd(&self) -> usize {
+        self.odd
     }
 
     /// All of them.
@@ -111,7 +134,7 @@ impl Catalogue {
 
     /// What it is, for messages.
     pub fn name(&self) -> String {
-        let number = self.anime.len();
+        let number = self.anime.len() - self.odd;
         match &self.file {
             Some(file) => format!("{} ({number} titles)", file.display()),
             None => format!("the built-in catalogue ({number} titles)"),
@@ -153,9 +176,19 @@ mod tests {
         let [first, second] = all.anime() else { panic!("{all:?}") };
         assert_eq!((first.kind.as_deref(), first.episodes, first.ids.anidb), (Some("TV"), Some(26), Some(23)));
         assert_eq!((second.episodes, second.ids.clone()), (None, Ids::default()));
-        for broken in ["", "[]", "{\"data\": 1}", "{\"data\": [{\"title\": 1}]}", "{\"data\": ["] {
-            assert!(catalogue(broken).is_err(), "{broken}");
+        for broken in ["", "[]", "{\"data\": 1}", "{\"data\": ["] {
+            let told = format!("{:#}", catalogue(broken).unwrap_err());
+            assert!(told.contains("a list of anime under \"data\" is expected"), "{broken}: {told}");
         }
+    }
+
+    #[test]
+    fn odd_entries_are_counted_and_change_no_index() {
+        let all = catalogue(
+            r#"{"data": [{"title": "A"}, {"title": 1}, {"title": "B", "episodes": 1.5}, 7, {"title": "A second"}]}"#,
+        );
+        let all = all.unwrap();
+        assert_eq!((all.odd(), all.find("second"), all.find("B")), (3, Meaning::One(4), Meaning::None));
     }
 
     #[test]

@@ -64,6 +64,19 @@ fn titles_come_from_a_file_standard_input_or_places_in_the_database() {
 }
 
 #[test]
+fn an_odd_entry_of_a_database_spoils_no_other() {
+    let (program, upstream) = (Program::bare(), Upstream::start());
+    let source = ["https://myanimelist.net/anime/1"];
+    let entries = json!([{"title": 1}, {"title": "Cowboy Bebop", "sources": source}]);
+    fs::write(program.directory.path().join("my.json"), json!({"data": entries}).to_string()).unwrap();
+    let warm = ["warm", "--file", "my.json", "--index", "0..2", "--only", "jikan", "--sqlite", "x.db"];
+    let warmed = run(&program, &upstream, &warm);
+    assert_eq!(warmed.code, Some(0), "{}", warmed.err);
+    assert!(warmed.err.contains("1 entry of my.json (1 titles) is left out"), "{}", warmed.err);
+    assert!(warmed.out.contains("1 titles warm"), "{}", warmed.out);
+}
+
+#[test]
 fn a_terminal_is_shown_which_title_it_is_and_left_clean() {
     let program = Program::bare();
     fs::write(program.directory.path().join("titles"), "Cowboy Bebop\nDeath Note\n").unwrap();

@@ -49,11 +49,17 @@ pub(in crate::commands) fn by_title<'a>(catalogue: &'a Catalogue, title: &str) -
 pub(in crate::commands) fn catalogue(session: &Session, args: &ServiceArgs) -> anyhow::Result<Catalogue> {
     let is_demo = session.global.demo || args.demo_upstream;
     let pipelines = Path::new(PIPELINES_FILE);
-    match &args.file {
-        Some(file) => Catalogue::open(file),
-        None if !is_demo && pipelines.is_file() => Catalogue::open(pipelines),
-        None => Ok(Catalogue::demo()),
+    let catalogue = match &args.file {
+        Some(file) => Catalogue::open(file)?,
+        None if !is_demo && pipelines.is_file() => Catalogue::open(pipelines)?,
+        None => Catalogue::demo(),
+    };
+    match catalogue.odd() {
+        0 => {}
+        1 => session.note(&format!("1 entry of {} is left out: it cannot be read", catalogue.name())),
+        odd => session.note(&format!("{odd} entries of {} are left out: they cannot be read", catalogue.name())),
     }
+    Ok(catalogue)
 }
 
 fn candidates(catalogue: &Catalogue, title: &str, indices: &[usize]) -> String {
