@@ -82,11 +82,11 @@ pub struct ServiceArgs {
     /// `data/qdrant_storage/anime-offline-database.json`, else a small one that is built in
     #[arg(long, value_name = "FILE")]
     pub file: Option<PathBuf>,
-    /// Only these services (repeatable, or with commas)
-    #[arg(long, value_name = "S", value_delimiter = ',', value_parser = asked_service, conflicts_with = "skip")]
+    /// Only these services (one or more)
+    #[arg(long, value_name = "S", num_args = 1.., value_delimiter = ',', value_parser = asked_service, conflicts_with = "skip")]
     pub only: Vec<Service>,
-    /// Not these services (repeatable, or with commas)
-    #[arg(long, value_name = "S", value_delimiter = ',', value_parser = asked_service)]
+    /// Not these services (one or more)
+    #[arg(long, value_name = "S", num_args = 1.., value_delimiter = ',', value_parser = asked_service)]
     pub skip: Vec<Service>,
     /// The longest that one service may take with one anime
     #[arg(long, value_name = "DURATION", default_value = "200s", value_parser = duration)]

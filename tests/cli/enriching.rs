@@ -200,6 +200,11 @@ fn ids_come_from_a_database_or_by_hand() {
         ("By file".into(), only_jikan.clone())
     );
     assert_eq!(enrich(&["--mal-id", "1"]), ("MAL 1".into(), only_jikan.clone()));
+    let ids = ["--mal-id", "1", "--kitsu-id", "1", "--anilist-id", "1"];
+    for two in [&["--only", "jikan", "kitsu"][..], &["--only", "jikan,kitsu"], &["--skip", "anilist", "animeschedule"]]
+    {
+        assert_eq!(enrich(&[&ids[..], two].concat()).1, "jikan kitsu", "{two:?}");
+    }
     // Where the pipeline has its own.
     let pipelines = program.directory.path().join("data/qdrant_storage");
     fs::create_dir_all(&pipelines).unwrap();
