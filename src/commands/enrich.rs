@@ -24,8 +24,9 @@ use crate::output::{self, safe};
 
 /// Runs the command.
 pub(super) async fn run(session: &Session, args: &EnrichArgs) -> anyhow::Result<Exit> {
-    if session.global.read_only && !args.offline {
-        return Err(Refused("`enrich` stores what it fetches: --read-only allows it with --offline only".into()).into());
+    if session.global.read_only && args.mode().stores() {
+        let refused = "`enrich` stores what it fetches: --read-only allows it with --offline or --verify only";
+        return Err(Refused(refused.into()).into());
     }
     let Some(anime) = choice::anime(session, args)? else { return Ok(Exit::NothingMatched) };
     let plan =
@@ -42,7 +43,7 @@ pub(super) async fn run(session: &Session, args: &EnrichArgs) -> anyhow::Result<
     let stage = tokio::select! {
         biased;
         () = signals.next() => return Ok(Exit::Partial),
-        stage = Stage::set(session, &args.services, !args.offline) => stage?,
+        stage = Stage::set(session, &args.services, args.mode()) => stage?,
     };
     let progress = plan.progress();
     let done = {

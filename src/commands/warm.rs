@@ -39,7 +39,7 @@ pub(super) async fn run(session: &Session, args: &WarmArgs) -> anyhow::Result<Ex
     let stage = tokio::select! {
         biased;
         () = signals.next() => return Ok(Exit::Partial),
-        stage = Stage::set(session, &args.services, true) => stage?,
+        stage = Stage::set(session, &args.services, Mode::Usual) => stage?,
     };
     let started = Instant::now();
     let mut summary = Summary::default();

@@ -28,6 +28,13 @@ pub enum Mode {
     Offline,
 }
 
+impl Mode {
+    /// Whether anything is stored.
+    pub fn stores(self) -> bool {
+        matches!(self, Self::Usual | Self::Fresh)
+    }
+}
+
 /// The way of one source in one pass. Clones share everything.
 #[derive(Clone)]
 pub struct Way {

@@ -42,7 +42,7 @@ fn what_is_cached_is_verified_against_what_the_services_say() {
 
     assert_eq!(enrich(&[]).code, Some(0));
     let (asked, keys) = (total(&upstream), cmd("DBSIZE").query::<u64>(&mut redis).unwrap());
-    let same = verify();
+    let same = enrich(&["--verify", "--read-only", "--json"]);
     assert_eq!((same.code, &same.json()["identical"]), (Some(0), &json!(true)), "{}", same.out);
     assert_eq!(total(&upstream), 2 * asked);
 

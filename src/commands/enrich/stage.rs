@@ -10,6 +10,7 @@ use crate::commands::{Cache, Session};
 use crate::demo::upstream::Upstream;
 use crate::enrich::browser::Browser;
 use crate::enrich::network::Network;
+use crate::enrich::way::Mode;
 
 /// All that is needed.
 pub(in crate::commands) struct Stage {
@@ -21,10 +22,10 @@ pub(in crate::commands) struct Stage {
 }
 
 impl Stage {
-    /// Sets it all up; nothing is fetched by one that does not store.
-    pub(in crate::commands) async fn set(session: &Session, args: &ServiceArgs, stores: bool) -> anyhow::Result<Self> {
+    /// Sets it all up.
+    pub(in crate::commands) async fn set(session: &Session, args: &ServiceArgs, mode: Mode) -> anyhow::Result<Self> {
         let mut config = session.settings.cache.clone();
-        let upstream = if args.demo_upstream || (session.global.demo && stores) {
+        let upstream = if args.demo_upstream || (session.global.demo && mode != Mode::Offline) {
             Some(Upstream::start(None, 1.0).await.context("the demo upstream cannot be started")?)
         } else {
             None
@@ -37,7 +38,7 @@ impl Stage {
             Some(program) => Network::new().with_browser(Browser::new(program.clone(), &config.services)?),
             None => Network::for_sites(&config.services),
         };
-        let opened = session.open_to_use(&config, stores).await?;
+        let opened = session.open_to_use(&config, mode.stores()).await?;
         if !config.enabled {
             session.note("The cache is off (ENABLE_HTTP_CACHE): nothing is looked up and nothing stored");
         }
