@@ -25,13 +25,21 @@ impl Source for AnimeSchedule {
             request = request.header("authorization", format!("Bearer {}", token.secret()));
         }
         let body = way.ask(request, is_good).await?.whole()?;
-        // What it did not find it tells in words.
-        let mut answer: Value = serde_json::from_slice(&body).map_err(|_| Problem::NotFound)?;
+        let mut answer: Value = serde_json::from_slice(&body).map_err(|_| no_json(&body))?;
         let Value::Array(mut found) = take(&mut answer, "/anime") else { return Err(Problem::NotFound) };
         match the_one(&found, anime) {
             Some(place) => Ok(found.swap_remove(place)),
             None => Err(Problem::NotFound),
         }
+    }
+}
+
+/// What an answer comes to that is not JSON. What it did not find it tells in words.
+fn no_json(body: &[u8]) -> Problem {
+    if body.trim_ascii_start().starts_with(b"Couldn't find") {
+        Problem::NotFound
+    } else {
+        Problem::Unexpected("the answer is not JSON".to_owned())
     }
 }
 

@@ -112,6 +112,12 @@ async fn jikan_is_asked_for_one_thing_at_a_time_and_in_order() {
     "{\"anime\": 1}",
     "not found"
 )]
+#[case(
+    Service::AnimeSchedule,
+    "https://animeschedule.net/api/v3/anime?q=Cowboy%20Bebop",
+    "<html><title>Maintenance</title>",
+    "the answer is not JSON"
+)]
 #[tokio::test]
 async fn an_answer_that_is_none_is_a_problem_and_not_stored(
     #[case] service: Service,
