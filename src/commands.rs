@@ -37,7 +37,8 @@ pub async fn run(cli: Cli) -> anyhow::Result<Exit> {
     }
     let session =
         Session { settings: Settings::load(&cli.global)?, style: Style::new(cli.global.color), global: cli.global };
-    let takes_signals = matches!(cli.command, Command::Tui | Command::Enrich(_) | Command::Warm(_));
+    let takes_signals =
+        matches!(cli.command, Command::Tui | Command::Enrich(_) | Command::Warm(_) | Command::DemoUpstream(_));
     let is_interruptible = session.global.demo && !takes_signals;
     let work = carry_out(&session, cli.command);
     if !is_interruptible {

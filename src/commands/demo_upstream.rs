@@ -4,13 +4,15 @@ use anyhow::Context as _;
 use serde_json::{Map, Value};
 
 use super::Session;
+use super::signals::Signals;
 use crate::args::DemoUpstreamArgs;
 use crate::demo::upstream::Upstream;
 use crate::exit::Exit;
 use crate::output;
 
-/// Serves until Ctrl-C.
+/// Serves until it is asked to end.
 pub(super) async fn run(session: &Session, args: &DemoUpstreamArgs) -> anyhow::Result<Exit> {
+    let mut signals = Signals::listen()?;
     let mut upstream = Upstream::start(args.port, args.pace).await.context("the demo upstream cannot be started")?;
     let settings = upstream
         .urls()
@@ -26,7 +28,7 @@ pub(super) async fn run(session: &Session, args: &DemoUpstreamArgs) -> anyhow::R
     }
     tokio::select! {
         () = upstream.run() => {}
-        interrupted = tokio::signal::ctrl_c() => interrupted?,
+        () = signals.next() => {}
     }
     for (service, requests) in upstream.requests().by_service() {
         session.note(&format!("{service}: {requests} requests"));

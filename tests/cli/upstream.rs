@@ -4,6 +4,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 
+use rstest::rstest;
 use serde_json::Value;
 
 use crate::program::Program;
@@ -151,8 +152,8 @@ fn bad_days_are_those_of_the_real_services() {
     assert_eq!(upstream.ask("ANILIST", "POST", "/", "no JSON").0, 400);
 }
 
-#[test]
-fn requests_are_counted_and_told_at_the_end() {
+#[rstest]
+fn requests_are_counted_and_told_at_the_end(#[values("-INT", "-TERM")] signal: &str) {
     let mut upstream = Upstream::start();
     upstream.get("JIKAN", "/anime/1/full");
     upstream.get("JIKAN", "/anime/1/full");
@@ -160,7 +161,7 @@ fn requests_are_counted_and_told_at_the_end() {
     assert_eq!(counts, r#"{"jikan":{"GET /v4/anime/1/full":2}}"#);
 
     let pid = upstream.process.id().to_string();
-    assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
     assert_eq!(upstream.process.wait().unwrap().code(), Some(0));
     let mut told = String::new();
     upstream.process.stderr.take().unwrap().read_to_string(&mut told).unwrap();
