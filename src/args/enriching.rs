@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use cache_core::Service;
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
 
 use crate::enrich::source::SERVICES;
 use crate::selectors::duration;
@@ -61,13 +62,13 @@ pub struct IdArgs {
     #[arg(long, value_name = "ID")]
     pub anilist_id: Option<u64>,
     /// Kitsu: a number or a slug
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
     pub kitsu_id: Option<String>,
     /// AniDB
     #[arg(long, value_name = "ID")]
     pub anidb_id: Option<u64>,
     /// Anime-Planet
-    #[arg(long, value_name = "SLUG")]
+    #[arg(long, value_name = "SLUG", value_parser = NonEmptyStringValueParser::new())]
     pub anime_planet_slug: Option<String>,
     /// AniSearch
     #[arg(long, value_name = "ID")]

@@ -8,7 +8,7 @@ use super::signals::Signals;
 use crate::args::DemoUpstreamArgs;
 use crate::demo::upstream::Upstream;
 use crate::exit::Exit;
-use crate::output;
+use crate::output::{self, human::counted};
 
 /// Serves until it is asked to end.
 pub(super) async fn run(session: &Session, args: &DemoUpstreamArgs) -> anyhow::Result<Exit> {
@@ -31,7 +31,7 @@ pub(super) async fn run(session: &Session, args: &DemoUpstreamArgs) -> anyhow::R
         () = signals.next() => {}
     }
     for (service, requests) in upstream.requests().by_service() {
-        session.note(&format!("{service}: {requests} requests"));
+        session.note(&format!("{service}: {}", counted(requests, "request")));
     }
     Ok(Exit::Done)
 }

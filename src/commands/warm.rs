@@ -21,7 +21,7 @@ use crate::enrich::report::Report;
 use crate::enrich::run::{Plan, fill};
 use crate::enrich::way::Mode;
 use crate::exit::{Exit, Refused};
-use crate::output::human::{bytes, count, duration, latency};
+use crate::output::human::{bytes, count, counted, duration, latency};
 use crate::output::{self, safe};
 
 /// Runs the command.
@@ -198,7 +198,8 @@ impl Warmed {
 
     fn line(&self) -> String {
         let time = latency(Some(self.seconds));
-        let mut line = format!("{}: {} requests, {} hits, {time}", self.title, count(self.requests), count(self.hits));
+        let (requests, hits) = (counted(self.requests, "request"), counted(self.hits, "hit"));
+        let mut line = format!("{}: {requests}, {hits}, {time}", self.title);
         if self.already_warm {
             line.push_str(", already warm");
         }
@@ -224,16 +225,18 @@ impl Summary {
 
     fn text(&self, wanted: usize) -> String {
         let left = wanted - self.titles.len();
-        let interrupted =
-            if self.interrupted { format!("Interrupted, {left} titles were not begun\n") } else { String::new() };
+        let interrupted = if self.interrupted {
+            format!("Interrupted, {} not begun\n", counted(left as u64, "title"))
+        } else {
+            String::new()
+        };
         format!(
-            "{interrupted}{} titles warm ({} of them already), {} with something that failed\n\
-             {} requests, {} hits, {} in {}\n",
-            count(self.done),
+            "{interrupted}{} warm ({} of them already), {} with something that failed\n{}, {}, {} in {}\n",
+            counted(self.done, "title"),
             count(self.already_warm),
             count(self.failed),
-            count(self.requests),
-            count(self.hits),
+            counted(self.requests, "request"),
+            counted(self.hits, "hit"),
             bytes(self.bytes),
             duration(self.seconds),
         )

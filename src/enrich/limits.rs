@@ -20,6 +20,9 @@ const LONGEST_WAIT: Duration = Duration::from_secs(200);
 /// A service is not held back for longer, whatever it says.
 const LONGEST_HOLD: Duration = Duration::from_secs(3_600);
 
+/// Nobody means more than a month.
+const LONGEST_WORD: Duration = Duration::from_secs(30 * 86_400);
+
 /// With fewer requests left in a service's window, it is let be until the next one (the pipeline's rule for AniList).
 const FEW: u64 = 5;
 
@@ -116,10 +119,10 @@ fn wanted_pause(status: StatusCode, fields: &HeaderMap, now: f64) -> Option<Dura
 pub(super) fn retry_after(fields: &HeaderMap, now: f64) -> Option<Duration> {
     let value = fields.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = value.parse() {
-        return Some(Duration::from_secs(seconds));
+        return Some(Duration::from_secs(seconds).min(LONGEST_WORD));
     }
     let date = httpdate::parse_http_date(value).ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
-    Duration::try_from_secs_f64(date.as_secs_f64() - now).ok()
+    Duration::try_from_secs_f64(date.as_secs_f64() - now).ok().map(|time| time.min(LONGEST_WORD))
 }
 
 #[cfg(test)]
@@ -140,6 +143,7 @@ mod tests {
             seconds(1_795_350_060 - 1_795_350_000)
         );
         assert_eq!(pause(503, &[("retry-after", "Sun, 22 Nov 2020 12:21:00 GMT")]), None);
+        assert_eq!(pause(429, &[("retry-after", "18446744073709551615")]), Some(LONGEST_WORD));
         assert_eq!(pause(429, &[("retry-after", "soon")]), None);
         assert_eq!(pause(429, &[]), None);
         assert_eq!(pause(200, &[("retry-after", "7")]), None);

@@ -82,7 +82,7 @@ impl Report {
     /// What there is to report now.
     pub fn new(plan: &Plan, progress: &Progress) -> Self {
         let services: Vec<_> = progress.services.iter().map(ServiceReport::new).collect();
-        let both = || services.iter().filter_map(|of| Some((of.cold, of.warm?)));
+        let both = || services.iter().filter(|of| of.speedup.is_some()).filter_map(|of| Some((of.cold, of.warm?)));
         let speedup = slowest(both().map(|(cold, _)| cold)).zip(slowest(both().map(|(_, warm)| warm)));
         let compared = || services.iter().filter_map(|of| of.identical);
         Self {

@@ -44,6 +44,11 @@ pub fn maybe_count(number: Option<u64>) -> String {
     number.map_or_else(|| "-".to_owned(), count)
 }
 
+/// `1 title`, `2 titles`.
+pub fn counted(number: u64, what: &str) -> String {
+    format!("{} {what}{}", count(number), if number == 1 { "" } else { "s" })
+}
+
 /// Two largest units, `23h 59m`, `4m 07s`, `12s`; never more than 7 columns.
 pub fn duration(seconds: f64) -> String {
     let total = seconds.max(0.0) as u64;
@@ -123,5 +128,6 @@ mod tests {
             [0.4, 59.9, 247.0, 86_399.0, 90_000.0, 1e9].map(duration),
             ["0s", "59s", "4m 07s", "23h 59m", "1d 01h", "11574d"]
         );
+        assert_eq!([counted(1, "title"), counted(1_234, "title")], ["1 title", "1,234 titles"]);
     }
 }

@@ -157,6 +157,7 @@ fn titles_are_found_and_what_may_be_several_is_told_with_its_index() {
         (&["--title", "x", "--fresh", "--verify"], "--verify"),
         (&["--title", "x", "--timeout", "0s"], "--timeout"),
         (&["--title", "x", "--file", "none.json"], "none.json"),
+        (&["--anime-planet-slug", ""], "--anime-planet-slug"),
     ] {
         let refused = enrich(wrong);
         assert_eq!(refused.code, Some(2), "{wrong:?} {}", refused.err);

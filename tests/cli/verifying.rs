@@ -39,6 +39,8 @@ fn what_is_cached_is_verified_against_what_the_services_say() {
     let nothing = verify();
     assert_eq!(nothing.code, Some(4), "{}", nothing.err);
     assert_eq!((&nothing.json()["identical"], total(&upstream)), (&json!(null), 0));
+    let shown = enrich(&["--verify"]).out;
+    assert!(!shown.contains("0 µs") && !shown.contains("0.0x"), "{shown}");
 
     assert_eq!(enrich(&[]).code, Some(0));
     let (asked, keys) = (total(&upstream), cmd("DBSIZE").query::<u64>(&mut redis).unwrap());

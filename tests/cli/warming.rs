@@ -73,7 +73,7 @@ fn an_odd_entry_of_a_database_spoils_no_other() {
     let warmed = run(&program, &upstream, &warm);
     assert_eq!(warmed.code, Some(0), "{}", warmed.err);
     assert!(warmed.err.contains("1 entry of my.json (1 titles) is left out"), "{}", warmed.err);
-    assert!(warmed.out.contains("1 titles warm"), "{}", warmed.out);
+    assert!(warmed.out.contains("1 title warm"), "{}", warmed.out);
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn a_terminal_is_shown_which_title_it_is_and_left_clean() {
     terminal.keys("\u{3}");
     let (code, screen) = terminal.end();
     assert_eq!(code, 4, "{screen}");
-    assert!(screen.contains("Interrupted, 1 titles were not begun"), "{screen}");
+    assert!(screen.contains("Interrupted, 1 title not begun"), "{screen}");
     let is_bar = |line: &str| {
         line.trim_end() == "1/2 Cowboy Bebop" || line.contains("\u{2588}") || line.starts_with("anisearch ")
     };
@@ -99,5 +99,5 @@ fn an_interrupt_ends_it_at_once_and_says_what_is_left() {
     let ((program, _redis), upstream) = (empty(), Upstream::at_pace("100"));
     let run = interrupt(start(&program, &upstream, &["warm", "--index", "0..3", "--only", "jikan"]), &upstream);
     assert_eq!(run.code, Some(4), "{}", run.err);
-    assert!(run.out.contains("Interrupted, 2 titles were not begun"), "{}", run.out);
+    assert!(run.out.contains("Interrupted, 2 titles not begun"), "{}", run.out);
 }

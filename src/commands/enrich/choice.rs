@@ -8,6 +8,7 @@ use crate::commands::Session;
 use crate::enrich::anime::{Anime, Ids};
 use crate::enrich::catalogue::{Catalogue, Meaning, PIPELINES_FILE};
 use crate::exit::Refused;
+use crate::output::human::counted;
 use crate::output::{self, safe};
 
 /// As many candidates are listed.
@@ -67,7 +68,7 @@ fn candidates(catalogue: &Catalogue, title: &str, indices: &[usize]) -> String {
     let mut text = format!("{} titles have {title:?} in them; say which by its --index:", indices.len());
     for index in indices.iter().take(LISTED) {
         if let Some(anime) = catalogue.anime().get(*index) {
-            let kind = [anime.kind.clone(), anime.episodes.map(|number| format!("{number} episodes"))];
+            let kind = [anime.kind.clone(), anime.episodes.map(|number| counted(number, "episode"))];
             let kind: Vec<_> = kind.into_iter().flatten().collect();
             let kind = if kind.is_empty() { String::new() } else { format!(" ({})", kind.join(", ")) };
             // A line break in a title must not make a line of its own.

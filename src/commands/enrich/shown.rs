@@ -11,7 +11,7 @@ use crate::commands::Session;
 use crate::commands::signals::Signals;
 use crate::enrich::run::{Lap, Progress, ServiceProgress};
 use crate::enrich::way::Mode;
-use crate::output::human::{bytes, count, latency};
+use crate::output::human::{bytes, counted, latency};
 use crate::output::{self, safe};
 
 /// Looked at so often.
@@ -126,8 +126,8 @@ impl Bars {
             bar.set_message(match lap.outcome() {
                 Some(Ok(_)) => format!("done in {}", latency(lap.time().map(|time| time.as_secs_f64()))),
                 Some(Err(problem)) => safe::line(&problem.to_string()).into_owned(),
-                None if tally.is_waiting => format!("{} hits, waits for its limit", count(tally.hits)),
-                None => format!("{} hits, {}", count(tally.hits), bytes(tally.bytes)),
+                None if tally.is_waiting => format!("{}, waits for its limit", counted(tally.hits, "hit")),
+                None => format!("{}, {}", counted(tally.hits, "hit"), bytes(tally.bytes)),
             });
         }
     }
@@ -150,9 +150,10 @@ impl Lines {
                 let Some(outcome) = lap.outcome().filter(|_| !*told) else { continue };
                 *told = true;
                 let (tally, time) = (lap.tally(), latency(lap.time().map(|time| time.as_secs_f64())));
-                let (requests, hits, size) = (count(tally.requests), count(tally.hits), bytes(tally.bytes));
+                let (requests, hits) = (counted(tally.requests, "request"), counted(tally.hits, "hit"));
+                let size = bytes(tally.bytes);
                 let failed = outcome.as_ref().err().map_or_else(String::new, |problem| format!("; failed: {problem}"));
-                let line = format!("{}: {name}, {requests} requests, {hits} hits, {size}, {time}{failed}", of.service);
+                let line = format!("{}: {name}, {requests}, {hits}, {size}, {time}{failed}", of.service);
                 output::tell(&safe::line(&line));
             }
         }

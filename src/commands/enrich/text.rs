@@ -6,7 +6,7 @@ use super::shown::names;
 use crate::enrich::report::{Report, ServiceReport};
 use crate::enrich::run::Plan;
 use crate::enrich::way::Mode;
-use crate::output::human::{bytes, count, latency};
+use crate::output::human::{bytes, count, counted, latency};
 use crate::output::safe;
 use crate::output::style::Style;
 
@@ -19,7 +19,7 @@ pub(super) fn text(plan: &Plan, report: &Report, style: Style) -> String {
 
 fn write(out: &mut String, plan: &Plan, report: &Report, style: Style) -> std::fmt::Result {
     let anime = &plan.anime;
-    let episodes = anime.episodes.map(|number| format!("{number} episodes"));
+    let episodes = anime.episodes.map(|number| counted(number, "episode"));
     let facts: Vec<_> = [anime.kind.clone(), episodes, anime.status.clone()].into_iter().flatten().collect();
     writeln!(out, "{}  {}\n", style.bold(&safe::line(&report.title)), style.dim(&safe::line(&facts.join(", "))))?;
     let [cold, warm] = names(plan.mode).map(str::to_uppercase);
@@ -81,7 +81,7 @@ fn overall(out: &mut String, report: &Report, style: Style) -> std::fmt::Result 
         sum(|service| service.cold.requests),
         sum(|service| service.warm.unwrap_or(service.cold).hits),
         bytes(report.services.iter().map(|service| service.cold.bytes).sum()),
-        latency(Some(report.cold_seconds)),
+        latency(Some(report.cold_seconds).filter(|seconds| *seconds > 0.0)),
         latency(report.warm_seconds),
         speedup(report.speedup.filter(|_| !report.is_all_warm() || report.services.iter().any(|of| of.is_shared()))),
     );
