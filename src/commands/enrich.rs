@@ -4,6 +4,7 @@ pub(super) mod choice;
 mod files;
 pub(super) mod shown;
 pub(super) mod stage;
+mod terminal;
 mod text;
 
 use std::time::Duration;

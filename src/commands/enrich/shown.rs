@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::terminal::Terminal;
 use crate::commands::Session;
 use crate::commands::signals::Signals;
 use crate::enrich::run::{Lap, Progress, ServiceProgress};
@@ -78,7 +79,7 @@ impl Shown {
         match (session.global.quiet, stderr().is_terminal()) {
             (true, _) => Self::Nothing,
             (false, true) => Self::Bars(Bars {
-                all: MultiProgress::with_draw_target(ProgressDrawTarget::stderr()),
+                all: MultiProgress::with_draw_target(ProgressDrawTarget::term_like(Box::new(Terminal::stderr()))),
                 heading: None,
                 services: Vec::new(),
             }),
