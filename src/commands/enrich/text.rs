@@ -83,7 +83,9 @@ fn overall(out: &mut String, report: &Report, style: Style) -> std::fmt::Result 
         bytes(report.services.iter().map(|service| service.cold.bytes).sum()),
         latency(Some(report.cold_seconds).filter(|seconds| *seconds > 0.0)),
         latency(report.warm_seconds),
-        speedup(report.speedup.filter(|_| !report.is_all_warm() || report.services.iter().any(|of| of.is_shared()))),
+        speedup(
+            report.speedup.filter(|_| !report.is_all_warm() || report.services.iter().any(ServiceReport::is_shared))
+        ),
     );
     writeln!(out, "{}{}", style.bold(&line), identical(report.identical, style))
 }
