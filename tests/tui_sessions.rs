@@ -53,16 +53,21 @@ async fn small() -> Memory {
             },
             response: Response {
                 status_code: 200,
-                headers: [("content-type", "application/json"), ("set-cookie", "session=very-secret")]
-                    .into_iter()
-                    .collect(),
+                headers: [
+                    ("content-type", "application/json"),
+                    ("set-cookie", "session=very-secret"),
+                    ("location", "https://kitsu.io/?token=very-secret"),
+                ]
+                .into_iter()
+                .collect(),
                 ..Response::default()
             },
             created_at: Some(clock::now()),
             deleted_at: None,
         };
         let mut writer = store.begin(entry, Some(DAY)).await.unwrap();
-        writer.push(br#"{"data": {"title": "Cowboy Bebop", "episodes": 26}}"#.to_vec().into()).await.unwrap();
+        let body = br#"{"data": {"title": "Cowboy Bebop", "episodes": 26, "access_token": "very-secret"}}"#;
+        writer.push(body.to_vec().into()).await.unwrap();
         writer.commit().await.unwrap();
     }
     store
@@ -137,9 +142,12 @@ async fn bodies_are_searched_from_the_filter_line() {
 }
 
 #[tokio::test]
-async fn secrets_in_headers_are_never_shown() {
-    let session = Session::open(Arc::new(small().await), Options::default()).await;
-    for tab in ["/kitsu<enter>2", "3"] {
+async fn secrets_are_never_shown() {
+    let store = small().await;
+    let called = "result_cache:anisearch_anime:82fce6a05e45281a:kitsu:access_token=very-secret";
+    store.put_result(called, "{}".into(), DAY).await.unwrap();
+    let session = Session::open(Arc::new(store), Options::default()).await;
+    for tab in ["/access<enter>", "<esc>/kitsu.io<enter>2", "3", "4"] {
         session.keys(tab).settle().await;
         let screen = session.screen();
         assert!(screen.contains("***") && !screen.contains("very-secret"), "{screen}");

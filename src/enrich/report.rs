@@ -149,6 +149,14 @@ impl ServiceReport {
         self.ok && self.missing.is_empty() && self.incomplete.is_empty()
     }
 
+    /// What is to be told though it did not fail.
+    pub fn warnings(&self) -> Vec<String> {
+        let asked_again = self.not_from_cache();
+        let proved =
+            (asked_again > 0).then(|| format!("{asked_again} of its second answers did not come from the cache"));
+        proved.into_iter().chain(self.gaps()).collect()
+    }
+
     /// Which parts could not be had, and why, in a line; `None`: it brought all of them.
     pub fn gaps(&self) -> Option<String> {
         let told = self.incomplete.iter().take(GAPS).map(|gap| format!("{} ({})", gap.part, gap.problem));

@@ -56,13 +56,8 @@ fn row(out: &mut String, service: &ServiceReport, style: Style) -> std::fmt::Res
         let missing = format!("{} not cached, the first: {first}", count(service.missing.len() as u64));
         writeln!(out, "    {}", style.warn(&safe::line(&missing)))?;
     }
-    let asked_again = service.not_from_cache();
-    if asked_again > 0 {
-        let told = format!("{} of its second answers did not come from the cache", count(asked_again));
-        writeln!(out, "    {}", style.warn(&told))?;
-    }
-    if let Some(gaps) = service.gaps() {
-        writeln!(out, "    {}", style.warn(&safe::line(&gaps)))?;
+    for warning in service.warnings() {
+        writeln!(out, "    {}", style.warn(&safe::line(&warning)))?;
     }
     if let Some(error) = &service.error {
         writeln!(out, "    {}", style.bad(&safe::line(error)))?;

@@ -48,9 +48,10 @@ pub fn lines(run: &Run, width: usize) -> Vec<Line> {
     }
     for service in &report.services {
         let name = service.service.name();
-        for problem in [&service.error, &service.difference].into_iter().flatten() {
+        let problems = [&service.error, &service.difference].into_iter().flatten().cloned();
+        for problem in problems.chain(service.warnings()) {
             let mut texts =
-                safe::lines(problem).flat_map(|text| wrap(&text, width.saturating_sub(NAME))).collect::<Vec<_>>();
+                safe::lines(&problem).flat_map(|text| wrap(&text, width.saturating_sub(NAME))).collect::<Vec<_>>();
             lines.push(Line::Blank);
             lines.push(Line::Problem(name, if texts.is_empty() { String::new() } else { texts.remove(0) }));
             lines.extend(texts.into_iter().map(Line::More));

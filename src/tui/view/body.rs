@@ -6,7 +6,7 @@ use ratatui::text::{Line, Span};
 
 use super::text::skip;
 use super::theme::Theme;
-use crate::output::{columns, human, safe};
+use crate::output::{columns, human, safe, secrets};
 use crate::tui::app::body::{Body, BodyView};
 use crate::tui::app::json::{Document, Token, tokens};
 use crate::tui::app::{App, Focus};
@@ -66,8 +66,12 @@ fn json_line<'a>(body: &Body, json: &Document, at: usize, app: &App, theme: &The
         (true, false) => "▾ ",
     };
     let mut spans = vec![Span::raw(" ".repeat(usize::from(line.depth).min(60) * 2)), Span::styled(fold, theme.faint)];
+    let mut is_secret = false;
     for (token, range) in tokens(&bytes[..bytes.len().min(LINE)]) {
         let text = &bytes[range];
+        if token == Token::Name {
+            is_secret = serde_json::from_slice(text).is_ok_and(|name: String| secrets::is_secret_name(&name));
+        }
         let style = match token {
             Token::Name => theme.json_name,
             Token::Text => theme.json_text,
@@ -76,6 +80,7 @@ fn json_line<'a>(body: &Body, json: &Document, at: usize, app: &App, theme: &The
             Token::Mark => theme.dim,
         };
         let shown = match token {
+            Token::Text if is_secret && text.len() > 2 => format!("\"{}\"", secrets::MASK),
             Token::Text | Token::Name => readable(text),
             _ => safe::bytes(text).into_owned(),
         };

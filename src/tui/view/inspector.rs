@@ -9,7 +9,7 @@ use super::layout::Regions;
 use super::text::{fit, left, right, skip};
 use super::theme::Theme;
 use super::{body, draw_frame, summary};
-use crate::output::{columns, human, safe, secrets};
+use crate::output::{columns, human, safe, secrets, shown_key};
 use crate::tui::app::inspector::{Loadable, Tab};
 use crate::tui::app::{App, Focus};
 
@@ -109,7 +109,7 @@ fn draw_headers(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) {
         let (value, style) = if secrets::is_secret_name(name) {
             (secrets::MASK.into(), theme.faint)
         } else {
-            (safe::line(skip(value, app.inspector.shift)).into_owned(), theme.text)
+            (safe::line(skip(&secrets::field(value), app.inspector.shift)).into_owned(), theme.text)
         };
         Line::from(vec![
             Span::styled(format!(" {}  ", left(&safe::line(name), names)), theme.dim),
@@ -130,7 +130,7 @@ fn keys<'a>(keys: &[KeyFact], width: u16, theme: &Theme) -> Vec<Line<'a>> {
         let ttl = key.ttl.map_or("never".to_owned(), human::duration);
         let memory = key.bytes.map_or("unknown".to_owned(), human::bytes);
         Line::from(vec![
-            Span::styled(format!(" {} ", left(&safe::bytes(&key.key), name)), theme.text),
+            Span::styled(format!(" {} ", left(&shown_key(&key.key), name)), theme.text),
             Span::styled(format!("{} ", left(&safe::line(&key.kind), 8)), theme.key),
             Span::styled(format!("{} {}", right(&ttl, 8), right(&memory, 10)), theme.dim),
         ])
