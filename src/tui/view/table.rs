@@ -258,9 +258,8 @@ fn push_name<'a>(spans: &mut Vec<Span<'a>>, entry: &'a Summary, width: usize, th
         let (host, path) = url.split_at(url.find(['/', '?', '#']).unwrap_or(url.len()));
         let title = http.title.as_deref().filter(|title| !title.is_empty()).map(safe::line);
         let path = if path == "/" { "" } else { path };
-        // Where there is little room, the host is the first to go: the tree tells it too.
-        let needed = columns::width(&url) + title.as_deref().map_or(0, |title| columns::width(title) + 1);
-        let has_host = needed <= width || width >= HOST_FROM || path.is_empty() && title.is_none();
+        // Where there is little room, the host is the first to go, of all rows: the tree tells it too.
+        let has_host = width >= HOST_FROM || path.is_empty() && title.is_none();
         if has_host {
             push(host, width, theme.dim);
         }
