@@ -18,7 +18,7 @@ use super::send::{Incoming, SendError};
 use crate::clock;
 use crate::codec;
 use crate::counters::Counts;
-use crate::entry::{EntryId, Headers, Response};
+use crate::entry::{EntryId, Response};
 use crate::policy::{Decision, Part, Serve};
 use crate::store::Found;
 
@@ -36,7 +36,11 @@ impl Inner {
         let status = StatusCode::from_u16(response.status_code).ok()?;
         let (body, is_decoded) = match serve.body {
             Part::None => (Body::from(Bytes::new()), plan.decodes && coding(&found.entry.response.headers).is_some()),
-            part => self.stored_body(plan, found, part, serve.response.as_ref()).await?,
+            part => match &found.body {
+                Some(body) => self.body_at_hand(plan, found, body, part)?,
+                // On the heap: most answers need no room for this.
+                None => Box::pin(self.body_in_pieces(plan, found, part, serve.response.as_ref())).await?,
+            },
         };
         let now = clock::now();
         let ttl_left = found.expires_at.map(|at| (at - now).max(0.0));
@@ -63,58 +67,51 @@ impl Inner {
         Some(Fetched::new(status, head, served, body))
     }
 
-    /// These bytes of a stored body, and whether its content coding is off them; `None`: it is gone. `validated`: its
-    /// head, where that is a newer one than is stored with it.
-    async fn stored_body(
+    /// These bytes of a stored body that is at hand, and whether its content coding is off them; `None`: there are no
+    /// such bytes.
+    fn body_at_hand(&self, plan: &Plan, found: &Found, body: &Bytes, part: Part) -> Option<(Body, bool)> {
+        let told = Told::of(plan, found, body);
+        let body = match part {
+            _ if plan.decodes && told.coding.is_some() => match codec::body::decoded(body, told.name) {
+                Cow::Borrowed(_) => body.clone(),
+                Cow::Owned(decoded) => decoded.into(),
+            },
+            // The part was chosen by a length that is not the body's.
+            Part::Range(..) if told.is_false => return None,
+            Part::Range(first, last) => {
+                let (first, end) = (usize::try_from(first).ok()?, usize::try_from(last).ok()?.checked_add(1)?);
+                if first > end || end > body.len() {
+                    return None;
+                }
+                body.slice(first..end)
+            }
+            _ => body.clone(),
+        };
+        if plan.is_counted() {
+            self.count(Counts { bytes: body.len() as u64, ..Counts::default() });
+        }
+        Some((body.into(), told.is_decoded))
+    }
+
+    /// As [`Self::body_at_hand`], for one that is read from the store while it is served; `None`: it is gone.
+    /// `validated`: its head, where that is a newer one than is stored with it.
+    async fn body_in_pieces(
         self: &Arc<Self>,
         plan: &Arc<Plan>,
         found: &Found,
         part: Part,
         validated: Option<&Response>,
     ) -> Option<(Body, bool)> {
-        let (start, rest) = match &found.body {
-            Some(body) => (body.clone(), None),
-            None => {
-                let mut pieces = self.store(&plan.key).body(&found.id).await?;
-                // Only now is it certain that there is a body to serve.
-                (pieces.try_next().await.ok()?.unwrap_or_default(), Some(pieces.map_err(SendError::broken)))
-            }
-        };
-        // The stored fields say how it was coded once.
-        let headers = &found.entry.response.headers;
-        let coding = coding(headers).and_then(Coding::of);
-        let is_belied = !plan.decodes && coding.is_some_and(|coding| is_belied(coding, headers, found, &start));
+        let mut pieces = self.store(&plan.key).body(&found.id).await?;
+        // Only now is it certain that there is a body to serve.
+        let start = pieces.try_next().await.ok()?.unwrap_or_default();
+        let told = Told::of(plan, found, &start);
         let is_range = matches!(part, Part::Range(..));
-        if is_belied && is_range {
-            // The part was chosen by a length that is not the body's.
+        if is_range && told.is_false {
             return None;
         }
-        let is_decoded = plan.decodes && headers.get("content-encoding").is_some() || is_belied;
-        if let Some(body) = &found.body {
-            let body = match part {
-                _ if plan.decodes && coding.is_some() => {
-                    match codec::body::decoded(body, headers.get("content-encoding")) {
-                        Cow::Borrowed(_) => body.clone(),
-                        Cow::Owned(decoded) => decoded.into(),
-                    }
-                }
-                Part::Range(first, last) => {
-                    let (first, end) = (usize::try_from(first).ok()?, usize::try_from(last).ok()?.checked_add(1)?);
-                    if first > end || end > body.len() {
-                        return None;
-                    }
-                    body.slice(first..end)
-                }
-                _ => body.clone(),
-            };
-            if plan.is_counted() {
-                self.count(Counts { bytes: body.len() as u64, ..Counts::default() });
-            }
-            return Some((body.into(), is_decoded));
-        }
-        let rest = stream::iter(rest).flatten();
-        let mut pieces: Incoming = Box::pin(stream::iter([Ok(start)]).chain(rest));
-        if let Some(coding) = coding.filter(|_| plan.decodes) {
+        let mut pieces: Incoming = Box::pin(stream::iter([Ok(start)]).chain(pieces.map_err(SendError::broken)));
+        if let Some(coding) = told.coding.filter(|_| plan.decodes) {
             pieces = decoded(pieces, coding, decode::From::Store);
         }
         if !plan.is_again() {
@@ -122,7 +119,7 @@ impl Inner {
             let again = Again { cache: Arc::clone(self), plan: Arc::clone(plan), head };
             pieces = replayed(pieces, part, found.id.clone(), again);
         }
-        Some((pieces.into(), is_decoded))
+        Some((pieces.into(), told.is_decoded))
     }
 
     /// RFC 5861, 3: what was served stale is validated behind the caller's back.
@@ -171,11 +168,30 @@ impl Inner {
     }
 }
 
-/// Whether a stored body that begins like this is not coded, though its fields say so: the pipeline stores its bodies
-/// decoded. Only gzip has a mark of its own; of the others a short body may happen to look like text.
-fn is_belied(coding: Coding, headers: &Headers, found: &Found, start: &[u8]) -> bool {
-    let has_its_length =
-        |body: &Bytes| headers.get("content-length").and_then(|told| told.parse().ok()) == Some(body.len());
+/// What the stored fields tell of how a body was coded once, and whether that is so.
+struct Told<'a> {
+    name: Option<&'a str>,
+    coding: Option<Coding>,
+    /// It is served as it is stored, and is not coded as they say: the pipeline stores its bodies decoded.
+    is_false: bool,
+    /// The coding is off what is served.
+    is_decoded: bool,
+}
+
+impl<'a> Told<'a> {
+    fn of(plan: &Plan, found: &'a Found, start: &[u8]) -> Self {
+        let name = coding(&found.entry.response.headers);
+        let coding = name.and_then(Coding::of);
+        let is_false = !plan.decodes && coding.is_some_and(|coding| is_belied(coding, found, start));
+        Self { name, coding, is_false, is_decoded: plan.decodes && name.is_some() || is_false }
+    }
+}
+
+/// Whether a stored body that begins like this is not coded. Only gzip has a mark of its own; of the others a short body
+/// may happen to look like text.
+fn is_belied(coding: Coding, found: &Found, start: &[u8]) -> bool {
+    let told = found.entry.response.headers.get("content-length");
+    let has_its_length = |body: &Bytes| told.and_then(|told| told.parse().ok()) == Some(body.len());
     match coding {
         Coding::Gzip => !start.is_empty() && !coding.is_on(start),
         Coding::Deflate | Coding::Brotli => is_text(start) && !found.body.as_ref().is_some_and(has_its_length),
