@@ -131,8 +131,8 @@ impl Cache {
         self.inspect.health().await
     }
 
-    /// Writes what is still to be written, and gives back what others wait for, for a few seconds at most; then every task
-    /// of the cache has ended.
+    /// Writes what is still to be written, and gives back what others wait for, for a few seconds at most; then every
+    /// task of the cache has ended.
     pub async fn close(self) {
         self.core.counters.stop();
         self.core.tasks.close(LAST_WORDS).await;
