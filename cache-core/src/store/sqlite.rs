@@ -1,7 +1,7 @@
 //! One SQLite file: hishel's own layouts C and E, and results in a table of our own beside them.
 //!
 //! hishel may have the same file open at the same time. One thread reads and another one writes, each with a connection
-//! of its own: a look-up does not wait for a write.
+//! of its own: a look-up does not wait for a write. Hits do without the thread while they are quick.
 
 mod bodies;
 mod counts;
@@ -21,8 +21,9 @@ mod writer;
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -61,6 +62,9 @@ pub enum Missing {
 /// Bodies come along with a look-up up to this size altogether, the newest first; bytes.
 const ALONG: u64 = 131_072;
 
+/// A hit that takes no longer is read in the caller's own thread: another one takes five times as long to wake.
+const QUICK: Duration = Duration::from_micros(200);
+
 /// A SQLite store. Clones share the connections.
 #[derive(Clone)]
 pub struct Sqlite {
@@ -68,6 +72,8 @@ pub struct Sqlite {
     writer: Arc<Worker>,
     backend: Backend,
     renewals: Renewals,
+    /// Whether the last hit or miss was [`QUICK`].
+    is_quick: Arc<AtomicBool>,
 }
 
 /// What the next write of new TTLs is to be for. One write takes all of them: behind another program's lock a write for
@@ -87,7 +93,7 @@ impl Sqlite {
         // The writer first: it may have to create the file.
         let writer = Arc::new(Worker::start(backend.clone(), open.clone(), None).await?);
         let reader = Arc::new(Worker::start(backend.clone(), open, Some(Arc::clone(&writer))).await?);
-        Ok(Self { reader, writer, backend, renewals: Renewals::default() })
+        Ok(Self { reader, writer, backend, renewals: Renewals::default(), is_quick: Arc::default() })
     }
 
     /// Runs `read` with a reader of the file as it is now.
@@ -96,12 +102,31 @@ impl Sqlite {
         operation: &'static str,
         read: impl FnOnce(&Database, &Reader<'_>) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T> {
-        let job = move |database: &mut Database| {
-            // One state of the file, whoever else is writing to it.
-            let _snapshot = database.connection.unchecked_transaction()?;
-            read(database, &database.reader())
+        self.reader.run(operation, move |database| snapshot(database, read)).await
+    }
+
+    /// [`Self::read`] for hits and misses. A slow disk must not hold up the caller's thread: as soon as it is one, the
+    /// reader's thread takes over until it is quick again.
+    async fn read_quickly<T: Send + 'static>(
+        &self,
+        operation: &'static str,
+        read: impl Fn(&Database, &Reader<'_>) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T> {
+        let is_quick = Arc::clone(&self.is_quick);
+        let timed = move |database: &mut Database| {
+            let begun = Instant::now();
+            let outcome = snapshot(database, &read);
+            is_quick.store(begun.elapsed() <= QUICK, Ordering::Relaxed);
+            outcome
         };
-        self.reader.run(operation, job).await
+        // Whoever reads one hit after the other lets other tasks have their turn.
+        tokio::task::consume_budget().await;
+        if self.is_quick.load(Ordering::Relaxed)
+            && let Some(outcome) = self.reader.run_here(operation, &timed)
+        {
+            return outcome;
+        }
+        self.reader.run(operation, timed).await
     }
 
     /// Lets a response live that long again, without waiting for the write.
@@ -144,7 +169,8 @@ impl Store for Sqlite {
 
     async fn lookup(&self, key: &CacheKey, refresh: Option<Duration>) -> Result<Vec<Found>> {
         let key = key.clone();
-        let mut found = self.read("looking up a key", move |database, reader| lookup(database, reader, &key)).await?;
+        let mut found =
+            self.read_quickly("looking up a key", move |database, reader| lookup(database, reader, &key)).await?;
         if let (Some(ttl), Some(first)) = (refresh, found.first_mut()) {
             self.renew(first, ttl);
         }
@@ -186,7 +212,7 @@ impl Store for Sqlite {
 
     async fn result(&self, key: &str) -> Result<Option<StoredResult>> {
         let key = key.to_owned();
-        self.read("reading a result", move |database, reader| {
+        self.read_quickly("reading a result", move |database, reader| {
             bodies::result(database, key.as_bytes(), Some(reader.now))
         })
         .await
@@ -272,6 +298,15 @@ impl Inspect for Sqlite {
     async fn counters(&self, since: f64) -> Result<Counted> {
         self.read("reading counters", move |_, reader| counts::read(reader.connection, since)).await
     }
+}
+
+/// Reads one state of the file, whoever else is writing to it.
+fn snapshot<T>(
+    database: &Database,
+    read: impl FnOnce(&Database, &Reader<'_>) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let _snapshot = database.connection.unchecked_transaction()?;
+    read(database, &database.reader())
 }
 
 /// The live and whole entries under a key, newest first, with bodies as long as they are short.

@@ -98,10 +98,15 @@ impl Database {
             if let Ok(database) = Self::open(&self.file, Missing::Fail, &self.services) {
                 *self = database;
             }
-        } else if identity(&self.file) != self.identity {
+        } else if !self.is_at_hand() {
             *self = Self::open(&self.file, Missing::Fail, &self.services)?;
         }
         Ok(self)
+    }
+
+    /// Whether the file is there, and still the one that was opened.
+    pub(super) fn is_at_hand(&self) -> bool {
+        !self.is_stand_in && identity(&self.file) == self.identity
     }
 
     /// Begins a change, which is undone unless it is committed.

@@ -1,12 +1,13 @@
 //! A thread that owns a connection: SQLite blocks, the callers do not.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, PoisonError, Weak, mpsc};
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use super::database::Database;
+use super::database::{BUSY_TIMEOUT, Database};
 use crate::error::{Backend, Error, Result};
 
 /// What went wrong on the thread, before it is known who asked for what.
@@ -53,6 +54,8 @@ type Job = Box<dyn FnOnce(Result<&mut Database, Failure>) + Send>;
 /// Sends work to a thread. The thread ends, and its connection is closed, when this is dropped.
 pub(super) struct Worker {
     jobs: mpsc::Sender<Job>,
+    /// The thread keeps it, so that it is the thread that closes it.
+    database: Weak<Mutex<Database>>,
     backend: Backend,
 }
 
@@ -67,16 +70,17 @@ impl Worker {
         let (jobs, queue) = mpsc::channel::<Job>();
         let (opened, is_open) = oneshot::channel();
         let thread = std::thread::Builder::new().name("sqlite".into()).spawn(move || {
-            let mut database = match open() {
-                Ok(database) => database,
+            let database = match open() {
+                Ok(database) => Arc::new(Mutex::new(database)),
                 Err(failure) => {
                     // Whoever asked may be gone; then nobody needs to know.
                     let _ = opened.send(Err(failure));
                     return;
                 }
             };
-            let _ = opened.send(Ok(()));
+            let _ = opened.send(Ok(Arc::downgrade(&database)));
             for job in queue {
+                let mut database = database.lock().unwrap_or_else(PoisonError::into_inner);
                 // One job that panics (its caller learns of it) must not be the end of all that come after it.
                 let _ = catch_unwind(AssertUnwindSafe(|| job(database.at_hand())));
             }
@@ -88,7 +92,7 @@ impl Worker {
             Err(error) => Err(error.into()),
         };
         match outcome {
-            Ok(()) => Ok(Self { jobs, backend }),
+            Ok(database) => Ok(Self { jobs, database, backend }),
             Err(failure) => Err(failure.into_error(&backend, "to be opened")),
         }
     }
@@ -111,6 +115,27 @@ impl Worker {
             Err(_) => Err(Failure::BrokeOff),
         };
         outcome.map_err(|failure| failure.into_error(&self.backend, operation))
+    }
+
+    /// Runs `job` here and now, without the thread. `None` where it would have to wait, whether for the thread or for
+    /// another program.
+    pub(super) fn run_here<T>(
+        &self,
+        operation: &'static str,
+        job: impl FnOnce(&mut Database) -> Result<T, Failure>,
+    ) -> Option<Result<T>> {
+        let database = self.database.upgrade()?;
+        let mut database = database.try_lock().ok()?;
+        if !database.is_at_hand() {
+            return None;
+        }
+        database.connection.busy_timeout(Duration::ZERO).ok()?;
+        let outcome = catch_unwind(AssertUnwindSafe(|| job(&mut database))).unwrap_or(Err(Failure::BrokeOff));
+        database.connection.busy_timeout(BUSY_TIMEOUT).ok()?;
+        match outcome {
+            Err(Failure::Sqlite(error)) if is_locked(&error) => None,
+            outcome => Some(outcome.map_err(|failure| failure.into_error(&self.backend, operation))),
+        }
     }
 
     /// Has `job` run on the thread some time, also without a database, and without waiting for it. Failing costs nothing
