@@ -37,10 +37,7 @@ impl Tasks {
     fn spawn_in(&self, set: fn(&mut Sets) -> &mut JoinSet<()>, task: impl Future<Output = ()> + Send + 'static) {
         let mut sets = self.sets();
         if let (Some(sets), Ok(runtime)) = (sets.as_mut(), Handle::try_current()) {
-            let set = set(sets);
-            // What has ended makes room.
-            while set.try_join_next().is_some() {}
-            set.spawn_on(task, &runtime);
+            start(set(sets), task, &runtime);
         }
     }
 
@@ -50,7 +47,7 @@ impl Tasks {
         // Only tried: a runtime that is closing drops a task while it is being started, and what that gives back comes
         // here with the lock held.
         match self.0.try_lock().as_deref_mut() {
-            Ok(Some(sets)) => drop(sets.work.spawn_on(task, &runtime)),
+            Ok(Some(sets)) => start(&mut sets.work, task, &runtime),
             _ => drop(runtime.spawn(tokio::time::timeout(GIVING_BACK, task))),
         }
     }
@@ -80,6 +77,12 @@ impl Tasks {
     fn sets(&self) -> MutexGuard<'_, Option<Sets>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn start(set: &mut JoinSet<()>, task: impl Future<Output = ()> + Send + 'static, runtime: &Handle) {
+    // What has ended makes room.
+    while set.try_join_next().is_some() {}
+    set.spawn_on(task, runtime);
 }
 
 impl Sets {
@@ -143,6 +146,16 @@ mod tests {
         while Handle::current().metrics().num_alive_tasks() > 0 {
             tokio::task::yield_now().await;
         }
+    }
+
+    #[tokio::test]
+    async fn what_has_ended_is_not_kept() {
+        let tasks = Tasks::new();
+        for _ in 0..100 {
+            tasks.give_back(async {});
+            tokio::task::yield_now().await;
+        }
+        assert!(tasks.sets().as_ref().unwrap().work.len() <= 2);
     }
 
     #[tokio::test(start_paused = true)]
