@@ -9,7 +9,7 @@ use brotli::DecompressorWriter;
 use bytes::Bytes;
 use flate2::write::MultiGzDecoder;
 use flate2::{Decompress, FlushDecompress, Status};
-use futures_util::{StreamExt as _, stream};
+use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream};
 
 use super::send::{Incoming, SendError};
 
@@ -53,6 +53,25 @@ impl Coding {
             Self::Brotli => !start.is_empty() && !is_text(start),
         }
     }
+
+    /// Whether a stored body that begins like this never had the coding, or has lost it. Only gzip has a mark of its own;
+    /// of the others a short body may happen to look like text, but then it has the length that was told.
+    pub(super) fn is_belied(self, start: &[u8], has_its_length: bool) -> bool {
+        match self {
+            Self::Gzip => !start.is_empty() && !self.is_on(start),
+            Self::Deflate | Self::Brotli => is_text(start) && !has_its_length,
+        }
+    }
+}
+
+/// The first bytes of a stored body, enough to tell what they are, and whether they are all that there are.
+pub(super) async fn start<E>(body: &mut (impl Stream<Item = Result<Bytes, E>> + Unpin)) -> Result<(Bytes, bool), E> {
+    let mut start = Bytes::new();
+    while start.len() < STEP {
+        let Some(piece) = body.try_next().await? else { return Ok((start, true)) };
+        start = if start.is_empty() { piece } else { [start, piece].concat().into() };
+    }
+    Ok((start, false))
 }
 
 /// Where a body comes from: what its header says of it is true, or was once.
@@ -253,7 +272,6 @@ mod tests {
     use super::*;
     use flate2::Compression;
     use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
-    use futures_util::TryStreamExt as _;
     use proptest::prelude::*;
 
     fn gzip(bytes: &[u8]) -> Vec<u8> {
@@ -337,6 +355,22 @@ mod tests {
                 assert_eq!(run(body, 5, coding, From::Store).unwrap(), body, "{coding:?}");
             }
         }
+    }
+
+    #[tokio::test]
+    async fn a_body_is_judged_by_more_than_a_short_first_piece() {
+        let body = brotli(&b"one piece of a body ".repeat(200));
+        let stored =
+            |pieces: [&[u8]; 3]| stream::iter(pieces.map(|piece| Ok::<_, SendError>(Bytes::copy_from_slice(piece))));
+        let (start, is_whole) = start(&mut stored([b"", &body[..1], &body[1..]])).await.unwrap();
+        assert_eq!((&start[..], is_whole), (&body[..], true));
+        assert!(is_text(&body[..1]) && !Coding::Brotli.is_belied(&start, false));
+
+        let long = [0; STEP];
+        let mut pieces = stored([b"1", &long, b"2"]);
+        let (start, is_whole) = super::start(&mut pieces).await.unwrap();
+        assert_eq!((start.len(), is_whole), (1 + STEP, false));
+        assert_eq!(pieces.try_next().await.unwrap().unwrap(), "2");
     }
 
     #[test]

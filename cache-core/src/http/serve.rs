@@ -35,7 +35,10 @@ impl Inner {
         let response = serve.response.as_ref().unwrap_or(&found.entry.response);
         let status = StatusCode::from_u16(response.status_code).ok()?;
         let (body, is_decoded) = match serve.body {
-            Part::None => (Body::from(Bytes::new()), plan.decodes && coding(&found.entry.response.headers).is_some()),
+            Part::None => {
+                let coding = coding(&found.entry.response.headers).and_then(Coding::of);
+                (Body::from(Bytes::new()), plan.decodes && coding.is_some())
+            }
             part => match &found.body {
                 Some(body) => self.body_at_hand(plan, found, body, part)?,
                 // On the heap: most answers need no room for this.
@@ -68,14 +71,16 @@ impl Inner {
     }
 
     /// These bytes of a stored body that is at hand, and whether its content coding is off them; `None`: there are no
-    /// such bytes.
+    /// such bytes, or its coding cannot be undone.
     fn body_at_hand(&self, plan: &Plan, found: &Found, body: &Bytes, part: Part) -> Option<(Body, bool)> {
-        let told = Told::of(plan, found, body);
+        let told = Told::of(plan, found, body, true);
         let body = match part {
-            _ if plan.decodes && told.coding.is_some() => match codec::body::decoded(body, told.name) {
-                Cow::Borrowed(_) => body.clone(),
-                Cow::Owned(decoded) => decoded.into(),
-            },
+            _ if plan.decodes && told.coding.is_some_and(|coding| coding.is_on(body)) => {
+                match codec::body::decoded(body, told.name) {
+                    Cow::Borrowed(_) => return None,
+                    Cow::Owned(decoded) => decoded.into(),
+                }
+            }
             // The part was chosen by a length that is not the body's.
             Part::Range(..) if told.is_false => return None,
             Part::Range(first, last) => {
@@ -104,8 +109,8 @@ impl Inner {
     ) -> Option<(Body, bool)> {
         let mut pieces = self.store(&plan.key).body(&found.id).await?;
         // Only now is it certain that there is a body to serve.
-        let start = pieces.try_next().await.ok()?.unwrap_or_default();
-        let told = Told::of(plan, found, &start);
+        let (start, is_whole) = decode::start(&mut pieces).await.ok()?;
+        let told = Told::of(plan, found, &start, is_whole);
         let is_range = matches!(part, Part::Range(..));
         if is_range && told.is_false {
             return None;
@@ -158,11 +163,17 @@ impl Inner {
     }
 
     /// Reads an answer of the origin to its end, so that it is stored, though its caller has no use for it: else the
-    /// next of those who wait for it would ask again.
-    pub(super) fn read_on(&self, body: Body) {
+    /// next of those who wait for it would ask again. One that gets too long to be stored is left.
+    pub(super) fn read_on(&self, mut body: Body) {
         if body.is_recorded() {
+            let largest = self.core.largest_entry;
             self.core.tasks.spawn(async move {
-                let _ = body.try_for_each(|_| async { Ok(()) }).await;
+                let mut read = 0;
+                while read <= largest
+                    && let Some(Ok(piece)) = body.next().await
+                {
+                    read += piece.len() as u64;
+                }
             });
         }
     }
@@ -179,21 +190,16 @@ struct Told<'a> {
 }
 
 impl<'a> Told<'a> {
-    fn of(plan: &Plan, found: &'a Found, start: &[u8]) -> Self {
-        let name = coding(&found.entry.response.headers);
+    /// `start`: the first bytes of the body, or all of them.
+    fn of(plan: &Plan, found: &'a Found, start: &[u8], is_whole: bool) -> Self {
+        let headers = &found.entry.response.headers;
+        let name = coding(headers);
         let coding = name.and_then(Coding::of);
-        let is_false = !plan.decodes && coding.is_some_and(|coding| is_belied(coding, found, start));
-        Self { name, coding, is_false, is_decoded: plan.decodes && name.is_some() || is_false }
-    }
-}
-
-/// Whether a stored body that begins like this is not coded. Only gzip has a mark of its own; of the others a short body
-/// may happen to look like text.
-fn is_belied(coding: Coding, found: &Found, start: &[u8]) -> bool {
-    let told = found.entry.response.headers.get("content-length");
-    let has_its_length = |body: &Bytes| told.and_then(|told| told.parse().ok()) == Some(body.len());
-    match coding {
-        Coding::Gzip => !start.is_empty() && !coding.is_on(start),
-        Coding::Deflate | Coding::Brotli => is_text(start) && !found.body.as_ref().is_some_and(has_its_length),
+        let length = headers.get("content-length").and_then(|length| length.parse().ok());
+        let has_its_length = is_whole && length == Some(start.len());
+        let is_false = !plan.decodes && coding.is_some_and(|coding| coding.is_belied(start, has_its_length));
+        // The pipeline's client may know more codings than we do.
+        let is_off = coding.is_some() || name.is_some() && is_text(start);
+        Self { name, coding, is_false, is_decoded: plan.decodes && is_off || is_false }
     }
 }

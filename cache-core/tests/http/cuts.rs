@@ -105,3 +105,29 @@ async fn a_body_over_the_limit_reaches_the_caller_and_not_the_store(#[case] is_a
     }
     assert!(cache.store().scan(&Filter::default(), None, 10).await.unwrap().entries.is_empty());
 }
+
+#[tokio::test]
+async fn a_refresh_in_the_background_is_left_when_it_is_over_the_limit() {
+    const LONG: u64 = 50 << 20;
+    let origin = Origin::start(|seen| {
+        let fields = [("Cache-Control", "max-age=0, stale-while-revalidate=600")];
+        match seen.number {
+            0 => response(200, &fields, "x"),
+            _ => vec![Step::Send(head(200, &fields)), Step::Stream(LONG)],
+        }
+    })
+    .await;
+    let config = Config { largest_entry: 1_000, ..settings(PolicyName::Specification) };
+    let cache = Cache::over(Arc::new(Memory::new(config.services.clone())), &config);
+    for from in [ServedFrom::Miss, ServedFrom::Stale] {
+        let fetched = cache.client(Service::Jikan).get(origin.url("/")).send().await.unwrap();
+        assert_eq!(fetched.served().from, from);
+        fetched.bytes().await.unwrap();
+    }
+    while origin.streamed() == 0 {
+        tokio::task::yield_now().await;
+    }
+    // Closing waits for what is under way.
+    cache.close().await;
+    assert!(origin.streamed() < LONG, "{}", origin.streamed());
+}

@@ -61,7 +61,7 @@ async fn a_validator_of_any_bytes_goes_back_to_the_origin_as_it_came() {
 }
 
 /// Stores this body, and then says of it in its fields that it is coded: as pipelines do that store what they decoded.
-async fn stored_as_if_coded(policy: PolicyName, body: &'static str, coding: &str) -> (CachedClient, Origin) {
+async fn stored_as_if_coded(policy: PolicyName, body: &'static [u8], coding: &str) -> (CachedClient, Origin) {
     let origin = Origin::start(move |_| response(200, &[("Cache-Control", "max-age=60")], body)).await;
     let cache = cache(policy);
     let client = cache.client(Service::Jikan);
@@ -91,13 +91,36 @@ async fn a_coded_body_that_looks_like_text_stays_coded() {
 
 #[rstest]
 #[tokio::test]
+async fn a_coding_that_nobody_here_knows_stays_on(
+    #[values(PolicyName::Ttl, PolicyName::Specification)] policy: PolicyName,
+) {
+    let body = b"\xf0\x9f\x00\xff";
+    let fields = [("Cache-Control", "max-age=60"), ("Content-Encoding", "x-ours")];
+    let origin = Origin::start(move |_| response(200, &fields, body)).await;
+    let client = cache(policy).client(Service::Jikan);
+    for from in [ServedFrom::Miss, ServedFrom::Hit] {
+        let fetched = client.get(origin.url("/")).send().await.unwrap();
+        assert_eq!((fetched.served().from, &fetched.headers()["content-encoding"]), (from, &"x-ours".parse().unwrap()));
+        assert_eq!(&fetched.bytes().await.unwrap()[..], body);
+    }
+}
+
+#[tokio::test]
+async fn a_coded_body_that_cannot_be_undone_is_a_miss() {
+    let (client, origin) = stored_as_if_coded(PolicyName::Ttl, b"\x1f\x8bbroken", "gzip").await;
+    let fetched = client.get(origin.url("/")).send().await.unwrap();
+    assert_eq!(fetched.served().from, ServedFrom::Miss);
+}
+
+#[rstest]
+#[tokio::test]
 async fn a_body_that_is_not_coded_as_its_fields_say_is_served_whole(
     #[values(PolicyName::Ttl, PolicyName::Specification)] policy: PolicyName,
     #[values("gzip", "deflate", "br")] coding: &str,
 ) {
     // Raw deflate would make one byte of it.
     let body = "{\n  \"data\": [1, 2, 3]}";
-    let (client, origin) = stored_as_if_coded(policy, body, coding).await;
+    let (client, origin) = stored_as_if_coded(policy, body.as_bytes(), coding).await;
     let fetched = client.get(origin.url("/")).send().await.unwrap();
     assert_eq!(fetched.served().from, ServedFrom::Hit);
     assert!(!fetched.headers().contains_key("content-encoding") && !fetched.headers().contains_key("content-length"));
