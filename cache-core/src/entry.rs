@@ -5,6 +5,7 @@
 mod octets;
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::fmt;
 
 use indexmap::IndexMap;
@@ -169,6 +170,11 @@ impl Entry {
     /// hishel's mark for a soft deletion.
     pub fn is_deleted(&self) -> bool {
         self.deleted_at.is_some_and(|at| at > 0.0)
+    }
+
+    /// The order of the responses under a key; those last of which it is not known when they were stored.
+    pub(crate) fn newest_first(&self, other: &Self) -> Ordering {
+        other.created_at.unwrap_or(0.0).total_cmp(&self.created_at.unwrap_or(0.0))
     }
 }
 

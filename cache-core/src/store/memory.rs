@@ -160,7 +160,7 @@ impl Store for Memory {
                 Some(Found { id: id.clone(), entry, expires_at: item.expires_at, body })
             })
             .collect();
-        found.sort_by(|a, b| b.entry.created_at.unwrap_or(0.0).total_cmp(&a.entry.created_at.unwrap_or(0.0)));
+        found.sort_by(|a, b| a.entry.newest_first(&b.entry));
         if let Some(first) = found.first_mut()
             && refresh.is_some()
             && first.entry.request.extra.ttl().is_none()

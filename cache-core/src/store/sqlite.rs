@@ -313,10 +313,7 @@ fn snapshot<T>(
 fn lookup(database: &Database, reader: &Reader<'_>, key: &CacheKey) -> Result<Vec<Found>, Failure> {
     let mut live = reader.live("e.cache_key = ?1", key.as_bytes())?;
     // Layout E does not say when an entry was stored; the order of rows does.
-    live.sort_by(|a, b| {
-        let at = |entry: &Entry| entry.created_at.unwrap_or(0.0);
-        at(&b.entry).total_cmp(&at(&a.entry)).then(b.rowid.cmp(&a.rowid))
-    });
+    live.sort_by(|a, b| a.entry.newest_first(&b.entry).then(b.rowid.cmp(&a.rowid)));
     let mut room = ALONG;
     let with_body = |rows::Live { entry, expires_at, size, .. }| {
         let body = match room.checked_sub(size) {

@@ -67,7 +67,7 @@ pub(super) async fn lookup(
     };
     let mut found: Vec<(Found, Seen)> =
         candidates.into_iter().filter_map(|candidate| candidate.live(key, now)).collect();
-    found.sort_by(|(a, _), (b, _)| b.entry.created_at.unwrap_or(0.0).total_cmp(&a.entry.created_at.unwrap_or(0.0)));
+    found.sort_by(|(a, _), (b, _)| a.entry.newest_first(&b.entry));
 
     let mut renewed_until = guessed.as_ref().map_or(0.0, |place| place.renewed_until);
     if let (Some(ttl), Some((first, seen))) = (refresh, found.first_mut())
