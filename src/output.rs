@@ -23,9 +23,10 @@ pub fn out() -> Out {
     BufWriter::with_capacity(64 << 10, stdout().lock())
 }
 
-/// A Redis key as text: safe, and without the credentials in it.
-pub fn shown_key(key: &[u8]) -> String {
-    safe::line(&secrets::key(&safe::bytes(key))).into_owned()
+/// A Redis key as text: safe, and without the credentials in it unless they are to be revealed.
+pub fn shown_key(key: &[u8], reveal: bool) -> String {
+    let key = safe::bytes(key);
+    if reveal { key.into_owned() } else { secrets::key(&key).into_owned() }
 }
 
 /// Writes a text to standard output.

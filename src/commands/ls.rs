@@ -173,13 +173,7 @@ pub(super) fn what(entry: &Summary, reveal: bool) -> String {
             }
         }
         (None, EntryId::Http(..)) => entry.id.text().into_owned(),
-        (None, EntryId::Key(key)) => {
-            if reveal {
-                safe::bytes(key).into_owned()
-            } else {
-                output::shown_key(key)
-            }
-        }
+        (None, EntryId::Key(key)) => output::shown_key(key, reveal),
     };
     match &entry.problem {
         Some(problem) => format!("{name}: {}", safe::line(problem)),

@@ -19,7 +19,7 @@ pub fn what(event: &Event) -> String {
     match (&event.request, &event.cache_key, &event.id) {
         (Some(asked), ..) => format!("{} {}", safe::line(&asked.method), safe::line(&secrets::url(&asked.url))),
         (None, Some(key), _) => safe::bytes(key.as_bytes()).into_owned(),
-        (None, None, Some(id)) => shown_key(&id.redis_key()),
+        (None, None, Some(id)) => shown_key(&id.redis_key(), false),
         (None, None, None) => String::new(),
     }
 }

@@ -20,18 +20,31 @@ pub fn is_secret_name(name: &str) -> bool {
         || ["token", "secret", "api-key", "api_key", "apikey", "password"].into_iter().any(contains)
 }
 
+/// The value of a header field with the credentials in it masked, which may be all of it.
+pub fn header<'a>(name: &str, value: &'a str) -> Cow<'a, str> {
+    if is_secret_name(name) { MASK.into() } else { field(value) }
+}
+
 /// The URL with the password in front of its host and the credentials among its parameters replaced by [`MASK`].
 pub fn url(url: &str) -> Cow<'_, str> {
     let host = url.find("://").map_or(0, |at| at + 3);
-    let path = url[host..].find(['/', '?', '#']).map_or(url.len(), |at| at + host);
+    match user_info(&url[host..]) {
+        Some(end) => [&url[..host], MASK, &parameters(&url[host + end..])].concat().into(),
+        None => parameters(url),
+    }
+}
+
+/// Where the user information ends in front of a host and the rest of its URL.
+fn user_info(url: &str) -> Option<usize> {
+    let authority = url.find(['/', '?', '#']).unwrap_or(url.len());
+    url[..authority].rfind('@')
+}
+
+/// The URL, or a part of one, with the credentials among its parameters masked.
+fn parameters(url: &str) -> Cow<'_, str> {
     let mut out = String::new();
     let mut kept = 0;
-    if let Some(at) = url[host..path].rfind('@').map(|at| at + host) {
-        out.push_str(&url[..host]);
-        out.push_str(MASK);
-        kept = at;
-    }
-    let query = url[path..].find(['?', '#']).map_or(url.len(), |at| at + path + 1);
+    let query = url.find(['?', '#']).map_or(url.len(), |at| at + 1);
     let mut start = query;
     for parameter in url[query..].split(['&', ';', '#']) {
         if let Some((name, value)) = parameter.split_once('=')
@@ -70,24 +83,45 @@ pub fn field(value: &str) -> Cow<'_, str> {
 
 /// A key of a result, or the arguments in one, with the credentials masked that the function was called with.
 pub fn key(key: &str) -> Cow<'_, str> {
-    if !key.contains('=') {
+    if !key.contains(['=', '@']) {
         return Cow::Borrowed(key);
     }
     let is_name = |name: &str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    let key = without_user_info(key);
     let mut parts: Vec<Cow<'_, str>> = Vec::new();
+    let mut last_name = "";
     let mut is_hidden = false;
     for part in key.split(':') {
-        match part.split_once('=').filter(|(name, _)| is_name(name)) {
-            Some((name, value)) => {
-                is_hidden = !value.is_empty() && is_secret_parameter(name);
-                parts.push(if is_hidden { format!("{name}={MASK}").into() } else { part.into() });
-            }
-            // Arguments by name come last: this is more of the value of one, in which there was a colon.
-            None if is_hidden => {}
-            None => parts.push(url(part)),
+        let named = part.split_once('=').filter(|(name, _)| is_name(name));
+        // A secret may have colons and end in Base64's padding: only what can be the next argument ends it, and
+        // arguments by name come last, sorted.
+        let is_next = |(name, value): (&str, &str)| name > last_name && !value.trim_matches('=').is_empty();
+        if is_hidden && !named.is_some_and(is_next) {
+            continue;
         }
+        last_name = named.map_or(last_name, |(name, _)| name);
+        let shown = match named {
+            Some((name, value)) if !value.is_empty() && is_secret_parameter(name) => format!("{name}={MASK}").into(),
+            _ => parameters(part),
+        };
+        is_hidden = matches!(&shown, Cow::Owned(masked) if masked.ends_with(MASK));
+        parts.push(shown);
     }
     Cow::Owned(parts.join(":"))
+}
+
+/// The text with the user information masked of every URL in it.
+fn without_user_info(text: &str) -> String {
+    let mut pieces = text.split("://");
+    let mut out = pieces.next().unwrap_or_default().to_owned();
+    for url in pieces {
+        out.push_str("://");
+        match user_info(url) {
+            Some(end) => out.extend([MASK, &url[end..]]),
+            None => out.push_str(url),
+        }
+    }
+    out
 }
 
 /// Masks the texts of members that are named as credentials are.
@@ -108,12 +142,8 @@ pub fn mask_members(json: &mut Value) {
 
 fn is_secret_parameter(name: &str) -> bool {
     // `k%65y` is `key` too.
-    if name.contains('%')
-        && let Some((plain, _)) = url::form_urlencoded::parse(name.as_bytes()).next()
-        && plain != name
-    {
-        return is_secret_parameter(&plain);
-    }
+    let decoded = name.contains('%').then(|| url::form_urlencoded::parse(name.as_bytes()).next()).flatten();
+    let name = decoded.as_ref().map_or(name, |(name, _)| name);
     is_secret_name(name) || PARAMETERS.iter().any(|known| name.eq_ignore_ascii_case(known))
 }
 
@@ -158,10 +188,28 @@ mod tests {
             ("result_cache:p:82fce6a05e45281a:18878:page=2", "result_cache:p:82fce6a05e45281a:18878:page=2"),
             ("result_cache:tok:1:access_token=S3:CRET:page=2", "result_cache:tok:1:access_token=***:page=2"),
             ("result_cache:p:https://h/x?token=S3CRET&a=b", "result_cache:p:https://h/x?token=***&a=b"),
+            (
+                "result_cache:p:82fce6a05e45281a:THE iDOLM@STER:page=2",
+                "result_cache:p:82fce6a05e45281a:THE iDOLM@STER:page=2",
+            ),
+            ("result_cache:f:1:https://user:S3:CRET@host/x", "result_cache:f:1:https://***@host/x"),
+            ("https://token@host/x:url=ftp://u:p@host:page=2", "https://***@host/x:url=ftp://***@host:page=2"),
+            ("f:https://h:80/x?token=123456:ABC-DEF", "f:https://h:80/x?token=***"),
+            ("f:x?token=1:23&a=b:page=2", "f:x?token=***:page=2"),
+            ("f:q=/x?token=1:23:a=b:url=c", "f:q=/x?token=***:url=c"),
+            ("f:token=user:cGFzcw==", "f:token=***"),
+            ("f:token=user:zGFzcw==:url=x", "f:token=***:url=x"),
+            ("f:x?token=user:cGFzcw=", "f:x?token=***"),
             ("a=b=c:api_key=", "a=b=c:api_key="),
         ] {
             assert_eq!(key(given), shown);
         }
+    }
+
+    #[test]
+    fn names_that_are_encoded_again_and_again_are_read_once() {
+        let url = format!("https://host/x?k%{}65y=a&k%65y=b", "25".repeat(200_000));
+        assert_eq!(super::url(&url), format!("{}***", url.strip_suffix('b').unwrap()));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::encoding;
 use crate::output::row::{Id, Row};
-use crate::output::secrets::{self, MASK};
+use crate::output::secrets;
 
 /// An entry whole.
 #[derive(Serialize)]
@@ -73,15 +73,8 @@ impl<'a> RedisKey<'a> {
 
 /// Name: values, in their stored order.
 fn fields(headers: &Headers, reveal: bool) -> Value {
-    let values = |name: &str, values: &[String]| {
-        let is_hidden = !reveal && secrets::is_secret_name(name);
-        let shown = |value: &String| match (is_hidden, reveal) {
-            (true, _) => MASK.into(),
-            (_, true) => value.as_str().into(),
-            _ => secrets::field(value).into(),
-        };
-        values.iter().map(shown).collect::<Vec<Value>>()
-    };
+    let shown = |name, value: &String| if reveal { value.as_str().into() } else { secrets::header(name, value).into() };
+    let values = |name, values: &[String]| values.iter().map(|value| shown(name, value)).collect();
     headers.iter().map(|(name, all)| (name.to_owned(), Value::Array(values(name, all)))).collect()
 }
 

@@ -7,10 +7,9 @@ use cache_core::codec::body;
 use cache_core::{EntryId, Headers, Inspected};
 
 use super::encoding;
-use crate::output::human::{bytes, count, duration, maybe_duration};
-use crate::output::secrets::{self, MASK};
+use crate::output::human::{bytes, counted, duration, maybe_duration};
 use crate::output::style::Style;
-use crate::output::{human, safe, shown_key};
+use crate::output::{human, safe, secrets, shown_key};
 
 /// What is shown, and how much of it.
 pub(super) struct Shown<'a> {
@@ -48,7 +47,7 @@ impl Shown<'_> {
                     fact.ttl.map_or_else(|| "never expires".to_owned(), |ttl| format!("expires in {}", duration(ttl)));
                 let size = fact.bytes.map_or_else(String::new, |size| format!(", {}", bytes(size)));
                 let facts = style.dim(&format!("{}, {ttl}{size}", safe::line(&fact.kind)));
-                writeln!(out, "  {}  {facts}", self.key(&fact.key))?;
+                writeln!(out, "  {}  {facts}", shown_key(&fact.key, self.reveal))?;
             }
         }
         if let Some(stored) = self.body {
@@ -56,11 +55,6 @@ impl Shown<'_> {
             out.push_str(&readable(&body::decoded(stored, encoding(self.found)), self.reveal));
         }
         Ok(())
-    }
-
-    /// A Redis key, with its secrets if they are to be revealed.
-    fn key(&self, key: &[u8]) -> String {
-        if self.reveal { safe::bytes(key).into_owned() } else { shown_key(key) }
     }
 
     fn write_summary(&self, out: &mut String, style: Style) -> Result {
@@ -77,9 +71,9 @@ impl Shown<'_> {
         }
         match &entry.id {
             EntryId::Http(..) => fact("id", &entry.id.text())?,
-            EntryId::Key(key) => fact("id", &self.key(key))?,
+            EntryId::Key(key) => fact("id", &shown_key(key, self.reveal))?,
         }
-        fact("key", &self.key(&entry.id.redis_key()))?;
+        fact("key", &shown_key(&entry.id.redis_key(), self.reveal))?;
         if let Some(http) = &entry.http {
             fact("cache key", &safe::bytes(http.cache_key.as_bytes()))?;
         }
@@ -88,8 +82,7 @@ impl Shown<'_> {
         if let Some(problem) = &entry.problem {
             fact("problem", &style.bad(&safe::line(problem)))?;
         }
-        let pieces = if self.found.chunks == 1 { "piece" } else { "pieces" };
-        fact("size", &format!("{} in {} {pieces}", bytes(entry.size), count(self.found.chunks)))?;
+        fact("size", &format!("{} in {}", bytes(entry.size), counted(self.found.chunks, "piece")))?;
         let stored = entry.created_at.map_or_else(|| "not known".to_owned(), human::moment);
         fact("stored", &stored)?;
         fact("age", &maybe_duration(entry.age(self.now)))?;
@@ -121,15 +114,9 @@ impl Shown<'_> {
     fn write_fields(&self, out: &mut String, heading: &str, headers: &Headers, style: Style) -> Result {
         writeln!(out, "\n{heading}")?;
         for (name, values) in headers.iter() {
-            let is_hidden = !self.reveal && secrets::is_secret_name(name);
             for value in values {
-                let value = match (is_hidden, self.reveal) {
-                    (true, _) => MASK.into(),
-                    (_, true) => safe::line(value),
-                    _ => secrets::field(value).into_owned().into(),
-                };
-                let value = safe::line(&value);
-                writeln!(out, "  {} {value}", style.dim(&format!("{}:", safe::line(name))))?;
+                let value = if self.reveal { value.into() } else { secrets::header(name, value) };
+                writeln!(out, "  {} {}", style.dim(&format!("{}:", safe::line(name))), safe::line(&value))?;
             }
         }
         Ok(())

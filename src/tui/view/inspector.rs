@@ -106,14 +106,11 @@ fn draw_headers(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) {
     let names = headers.iter().map(|(name, _)| columns::width(&safe::line(name))).max().unwrap_or(0).min(28);
     let fields = headers.iter().flat_map(|(name, values)| values.iter().map(move |value| (name, value)));
     let fields = fields.map(|(name, value)| {
-        let (value, style) = if secrets::is_secret_name(name) {
-            (secrets::MASK.into(), theme.faint)
-        } else {
-            (safe::line(skip(&secrets::field(value), app.inspector.shift)).into_owned(), theme.text)
-        };
+        let value = secrets::header(name, value);
+        let style = if value == secrets::MASK { theme.faint } else { theme.text };
         Line::from(vec![
             Span::styled(format!(" {}  ", left(&safe::line(name), names)), theme.dim),
-            Span::styled(value, style),
+            Span::styled(safe::line(skip(&value, app.inspector.shift)).into_owned(), style),
         ])
     });
     draw_lines(frame, area, app, [first, Line::default()].into_iter().chain(fields));
@@ -130,7 +127,7 @@ fn keys<'a>(keys: &[KeyFact], width: u16, theme: &Theme) -> Vec<Line<'a>> {
         let ttl = key.ttl.map_or("never".to_owned(), human::duration);
         let memory = key.bytes.map_or("unknown".to_owned(), human::bytes);
         Line::from(vec![
-            Span::styled(format!(" {} ", left(&shown_key(&key.key), name)), theme.text),
+            Span::styled(format!(" {} ", left(&shown_key(&key.key, false), name)), theme.text),
             Span::styled(format!("{} ", left(&safe::line(&key.kind), 8)), theme.key),
             Span::styled(format!("{} {}", right(&ttl, 8), right(&memory, 10)), theme.dim),
         ])

@@ -104,7 +104,7 @@ pub(super) fn facts(app: &App) -> Vec<Fact> {
         let of = format!("of the {requests} look-ups of {name} in the last 24h");
         facts.push(Fact::new("hit rate", human::share(day.hit_rate())).because(of));
     }
-    facts.push(Fact::new("key", shown_key(&entry.id.redis_key())));
+    facts.push(Fact::new("key", shown_key(&entry.id.redis_key(), false)));
     facts
 }
 
@@ -119,7 +119,7 @@ fn name(entry: &Summary, facts: &mut Vec<Fact>) {
         );
     } else if let Some(key) = entry.result_key() {
         facts.push(Fact::new("function", safe::bytes(key.prefix)).tone(Tone::Strong));
-        facts.push(Fact::new("arguments", shown_key(key.arguments)).tone(Tone::Strong));
+        facts.push(Fact::new("arguments", shown_key(key.arguments, false)).tone(Tone::Strong));
         facts.push(Fact::new("schema", key.schema.unwrap_or("none: an older key")));
     }
 }

@@ -251,7 +251,7 @@ fn push_name<'a>(spans: &mut Vec<Span<'a>>, entry: &'a Summary, width: usize, th
         }
     };
     if is_nameless(entry) {
-        push(&shown_key(&entry.id.redis_key()), width, theme.text);
+        push(&shown_key(&entry.id.redis_key(), false), width, theme.text);
     } else if let Some(http) = &entry.http {
         let url = secrets::url(&http.url);
         let url = safe::line(url.split_once("://").map_or(&*url, |(_, rest)| rest));
@@ -271,7 +271,7 @@ fn push_name<'a>(spans: &mut Vec<Span<'a>>, entry: &'a Summary, width: usize, th
             push(title, width, theme.strong);
         }
     } else if let Some(key) = entry.result_key() {
-        let (prefix, arguments) = (safe::bytes(key.prefix), shown_key(key.arguments));
+        let (prefix, arguments) = (safe::bytes(key.prefix), shown_key(key.arguments, false));
         // Where there is little room the arguments have it: the tree tells the prefix too.
         let left_over = width.saturating_sub(columns::width(&arguments) + 1).max(width / 2);
         push(&prefix, left_over, theme.dim);
