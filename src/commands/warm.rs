@@ -45,19 +45,24 @@ pub(super) async fn run(session: &Session, args: &WarmArgs) -> anyhow::Result<Ex
     let mut summary = Summary::default();
     for (place, one) in wanted.iter().enumerate() {
         let place = format!("{}/{}", place + 1, wanted.len());
-        let title = match one {
-            Err(unknown) => Warmed::unknown(unknown),
-            Ok(anime) => {
-                let services = args.services.asked();
-                let plan = Plan { anime: anime.clone(), services, mode: Mode::Usual, time_limit };
+        let plan = one.as_ref().map(|anime| {
+            let services = args.services.asked();
+            Plan { anime: anime.clone(), services, mode: Mode::Usual, time_limit }
+        });
+        let title = match &plan {
+            Err(unknown) => Warmed::unasked(&unknown.title, &unknown.error),
+            Ok(plan) if plan.asked().next().is_none() => {
+                Warmed::unasked(&plan.anime.name(), "no id of it at these services")
+            }
+            Ok(plan) => {
                 let progress = plan.progress();
                 let done = {
-                    let mut shown = Shown::of_many(session, &format!("{place} {}", anime.name()));
-                    let work = fill(&stage.cache, &stage.network, &stage.services, &plan, &progress);
+                    let mut shown = Shown::of_many(session, &format!("{place} {}", plan.anime.name()));
+                    let work = fill(&stage.cache, &stage.network, &stage.services, plan, &progress);
                     follow(work, &mut signals, || shown.update(&progress)).await
                 };
                 summary.interrupted = done.is_none();
-                Warmed::new(done.unwrap_or_else(|| Report::new(&plan, &progress)))
+                Warmed::new(done.unwrap_or_else(|| Report::new(plan, &progress)))
             }
         };
         session.note(&format!("{place} {}", title.line()));
@@ -138,7 +143,7 @@ struct Warmed {
 /// What failed of one title.
 #[derive(Serialize)]
 struct Failed {
-    /// `None`: there is no such anime.
+    /// `None`: none was asked.
     service: Option<&'static str>,
     error: String,
 }
@@ -181,9 +186,10 @@ impl Warmed {
         }
     }
 
-    fn unknown(unknown: &Unknown) -> Self {
+    /// A title about which nobody could be asked, and why.
+    fn unasked(title: &str, why: &str) -> Self {
         Self {
-            title: unknown.title.clone(),
+            title: title.to_owned(),
             ok: false,
             already_warm: false,
             requests: 0,
@@ -191,7 +197,7 @@ impl Warmed {
             upstream: 0,
             bytes: 0,
             seconds: 0.0,
-            failed: vec![Failed { service: None, error: unknown.error.clone() }],
+            failed: vec![Failed { service: None, error: why.to_owned() }],
             brought: 0,
         }
     }
@@ -205,7 +211,7 @@ impl Warmed {
         }
         for failed in &self.failed {
             // Writing to a String cannot fail.
-            let _ = write!(line, "; {}: {}", failed.service.unwrap_or("unknown"), failed.error);
+            let _ = write!(line, "; {}: {}", failed.service.unwrap_or("not asked"), failed.error);
         }
         safe::line(&line).into_owned()
     }
@@ -243,11 +249,11 @@ impl Summary {
     }
 
     fn exit(&self) -> Exit {
-        let are_unknown = || self.titles.iter().all(|title| title.failed.iter().any(|failed| failed.service.is_none()));
+        let is_unasked = |title: &Warmed| title.failed.iter().any(|failed| failed.service.is_none());
         match self {
             Self { interrupted: true, .. } => Exit::Partial,
             Self { failed: 0, .. } => Exit::Done,
-            _ if are_unknown() => Exit::NothingMatched,
+            Self { titles, .. } if titles.iter().all(is_unasked) => Exit::NothingMatched,
             Self { titles, .. } if titles.iter().all(|title| title.brought == 0) => Exit::Fault,
             _ => Exit::Partial,
         }

@@ -72,8 +72,27 @@ fn an_odd_entry_of_a_database_spoils_no_other() {
     let warm = ["warm", "--file", "my.json", "--index", "0..2", "--only", "jikan", "--sqlite", "x.db"];
     let warmed = run(&program, &upstream, &warm);
     assert_eq!(warmed.code, Some(0), "{}", warmed.err);
-    assert!(warmed.err.contains("1 entry of my.json (1 titles) is left out"), "{}", warmed.err);
+    assert!(warmed.err.contains("1 entry of my.json (1 titles) left out"), "{}", warmed.err);
     assert!(warmed.out.contains("1 title warm"), "{}", warmed.out);
+}
+
+#[test]
+fn a_title_about_which_nobody_is_asked_is_not_warm() {
+    let (program, upstream) = (Program::bare(), Upstream::start());
+    let titles = [("Bebop", "https://myanimelist.net/anime/1"), ("Elsewhere", "https://kitsu.io/anime/7")];
+    let entries = titles.map(|(title, source)| json!({"title": title, "sources": [source]}));
+    fs::write(program.directory.path().join("my.json"), json!({"data": entries}).to_string()).unwrap();
+    let warm = |range: &str| {
+        let warm = ["warm", "--file", "my.json", "--only", "jikan", "--sqlite", "x.db", "--json", "--index", range];
+        run(&program, &upstream, &warm)
+    };
+    let both = warm("0..2");
+    assert_eq!(both.code, Some(4), "{}", both.err);
+    assert!(both.err.contains("2/2 Elsewhere: ") && both.err.contains("no id of it at these services"), "{}", both.err);
+    let summary = both.json();
+    assert_eq!((&summary["done"], &summary["already_warm"], &summary["failed"]), (&json!(1), &json!(0), &json!(1)));
+    let nobody = warm("1..2");
+    assert_eq!((nobody.code, &nobody.json()["done"]), (Some(3), &json!(0)), "{}", nobody.err);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::commands::Session;
 use crate::enrich::anime::{Anime, Ids};
 use crate::enrich::catalogue::{Catalogue, Meaning, PIPELINES_FILE};
 use crate::exit::Refused;
-use crate::output::human::counted;
+use crate::output::human::{counted, entries};
 use crate::output::{self, safe};
 
 /// As many candidates are listed.
@@ -55,10 +55,8 @@ pub(in crate::commands) fn catalogue(session: &Session, args: &ServiceArgs) -> a
         None if !is_demo && pipelines.is_file() => Catalogue::open(pipelines)?,
         None => Catalogue::demo(),
     };
-    match catalogue.odd() {
-        0 => {}
-        1 => session.note(&format!("1 entry of {} is left out: it cannot be read", catalogue.name())),
-        odd => session.note(&format!("{odd} entries of {} are left out: they cannot be read", catalogue.name())),
+    if catalogue.odd() > 0 {
+        session.note(&format!("{} of {} left out as unreadable", entries(catalogue.odd() as u64), catalogue.name()));
     }
     Ok(catalogue)
 }
