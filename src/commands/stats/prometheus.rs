@@ -142,7 +142,7 @@ fn counters(report: &Report) -> impl Iterator<Item = Metric> {
 fn labels(scope: &Scope) -> Vec<(&'static str, String)> {
     let mut labels = vec![("service", scope.service().to_string()), ("kind", scope.kind().name().to_owned())];
     if let Scope::Result(prefix) = scope {
-        labels.push(("prefix", safe::line(prefix).into_owned()));
+        labels.push(("prefix", prefix.clone()));
     }
     labels
 }
@@ -172,9 +172,9 @@ fn write(out: &mut String, metric: &Metric) -> std::fmt::Result {
     Ok(())
 }
 
-/// A label value: backslash, quote and line feed are escaped.
+/// A label value: harmless to a terminal, and of what is left backslash and quote are escaped.
 fn escaped(value: &str) -> String {
-    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+    safe::line(value).replace('\\', "\\\\").replace('"', "\\\"")
 }
 
 #[cfg(test)]
@@ -182,13 +182,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn labels_are_escaped() {
+    fn labels_are_escaped_and_cannot_move_a_terminal() {
         let mut out = String::new();
-        let samples = vec![(vec![("location", "a\"b\\c\nd".to_owned())], 1.0)];
+        let samples = vec![(vec![("location", "a\"b\\c\n\x1b[2J".to_owned())], 1.0)];
         write(&mut out, &Metric { name: "animecache_x", kind: "gauge", help: "X.", samples }).unwrap();
         assert_eq!(
             out,
-            "# HELP animecache_x X.\n# TYPE animecache_x gauge\nanimecache_x{location=\"a\\\"b\\\\c\\nd\"} 1\n"
+            "# HELP animecache_x X.\n# TYPE animecache_x gauge\nanimecache_x{location=\"a\\\"b\\\\c␊␛[2J\"} 1\n"
         );
     }
 }
