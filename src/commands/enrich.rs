@@ -61,7 +61,7 @@ pub(super) async fn run(session: &Session, args: &EnrichArgs) -> anyhow::Result<
         output::write(text::text(&plan, &report, session.style).as_bytes())?;
     }
     let exit = exit(&report, plan.mode);
-    if matches!(plan.mode, Mode::Usual | Mode::Fresh) && !report.interrupted {
+    if session.settings.cache.enabled && matches!(plan.mode, Mode::Usual | Mode::Fresh) && !report.interrupted {
         let run = Run { at: clock::now(), report };
         if let Err(error) = history::add(&**stage.cache.store(), &run).await {
             session.note(&format!("the run is not added to the dashboard's history: {}", chain(&error)));

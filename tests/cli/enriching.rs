@@ -110,6 +110,16 @@ fn runs_are_told_to_all_who_share_the_cache() {
     assert_eq!(cold_hits, [0, 0], "the two that fetched, and no others: {kept}");
 }
 
+#[test]
+fn no_run_is_kept_where_the_cache_is_off() {
+    let ((program, mut redis), upstream) = (empty(), Upstream::start());
+    let mut command = program.command();
+    command.envs(upstream.settings()).env("ENABLE_HTTP_CACHE", "false").args(BEBOP);
+    let run = Run::of(&command.output().unwrap());
+    assert!(run.err.contains("The cache is off") && run.out.contains("Cowboy Bebop"), "{} {}", run.out, run.err);
+    assert!(!cmd("EXISTS").arg("animecache:runs").query::<bool>(&mut redis).unwrap());
+}
+
 #[rstest]
 fn all_seven_services_bring_everything_and_then_it_is_all_cached(#[values(Cache::Redis, Cache::Sqlite)] cache: Cache) {
     let (program, upstream) = (cache.program(), Upstream::start());
