@@ -1,6 +1,7 @@
 //! A cache that cannot be reached or is not well: what is told, and with which code.
 
 use std::net::TcpListener;
+use std::process::Command;
 
 use redis::cmd;
 use serde_json::Value;
@@ -121,6 +122,25 @@ fn a_sqlite_file_that_is_missing_or_something_else_is_told() {
     let doctor = program.run(&["doctor", "--sqlite", "text.db", "--json"]);
     assert_eq!(doctor.code, Some(5));
     assert_eq!(check(&doctor, "SQLite file")["status"], "fail");
+}
+
+#[test]
+fn what_doctor_says_to_type_is_quoted_for_a_shell() {
+    let program = Program::bare();
+    let directory = program.directory.path().join("it's animecache ours");
+    std::fs::create_dir(&directory).unwrap();
+    std::fs::write(directory.join("http_cache.db"), "not a database, and long enough to be looked at").unwrap();
+    let doctor = program.run(&["doctor", "--sqlite", directory.to_str().unwrap(), "--json"]);
+    for name in ["SQLite file", "pipeline"] {
+        let check = check(&doctor, name);
+        let fix = check["fix"].as_str().unwrap();
+        // Not carried out: only read by the shell, and printed a word a line.
+        let script = format!("set -- {fix}; printf '%s\\n' \"$@\"");
+        let words = Command::new("sh").args(["-c", &script]).output().unwrap().stdout;
+        let words = String::from_utf8(words).unwrap();
+        let is_path = |word: &str| word.trim_start_matches("HTTP_CACHE_DIR=").starts_with(directory.to_str().unwrap());
+        assert!(words.lines().any(is_path), "{fix} is read as {words}");
+    }
 }
 
 #[test]

@@ -50,7 +50,7 @@ impl Again {
 
     /// An advice in which each `animecache` is told the cache, unless it is told another one.
     pub(super) fn told(&self, advice: &str) -> String {
-        if !advice.contains("animecache ") || advice.contains("--sqlite") {
+        if !advice.starts_with("animecache ") || advice.contains("--sqlite") {
             return advice.to_owned();
         }
         let told = advice.replace("animecache ", &format!("animecache{} ", self.flags));
@@ -59,7 +59,7 @@ impl Again {
 }
 
 /// A word as a shell reads it.
-fn quoted(word: &str) -> String {
+pub(super) fn quoted(word: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "_./:@%+=,-".contains(c);
     if !word.is_empty() && word.chars().all(is_plain) {
         return word.to_owned();

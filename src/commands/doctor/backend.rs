@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use cache_core::{BackendKind, Error, Info};
 
+use super::again::quoted;
 use super::report::Check;
 use crate::commands::Cache;
 use crate::exit::chain;
@@ -69,7 +70,11 @@ fn memory(info: &Info, location: &str) -> Check {
     if policy.starts_with("allkeys-") {
         // Entry, body and index are three keys: evicted one by one, they leave hollow entries behind.
         let detail = format!("{detail}: it may throw away the body of an entry and keep the rest");
-        Check::warn("memory", detail, format!("redis-cli -u {location} CONFIG SET maxmemory-policy volatile-ttl"))
+        Check::warn(
+            "memory",
+            detail,
+            format!("redis-cli -u {} CONFIG SET maxmemory-policy volatile-ttl", quoted(location)),
+        )
     } else if is_nearly_full {
         Check::warn("memory", format!("{detail}: nearly full"), "animecache flush --idle-for 12h")
     } else {
@@ -94,7 +99,7 @@ pub(super) fn unreachable(error: &Error) -> Check {
             Check::fail("Redis", detail, "export REDIS_CACHE_URL=redis://USER:PASSWORD@HOST:6379/0")
         }
         Some((BackendKind::Redis, location)) if says(&["loading"]) => {
-            let fix = format!("wait, it reads its data: redis-cli -u {location} INFO persistence");
+            let fix = format!("wait, it reads its data: redis-cli -u {} INFO persistence", quoted(location));
             Check::fail("Redis", detail, fix)
         }
         Some((BackendKind::Redis, _)) if says(&["db index", "switch database"]) => {

@@ -2,6 +2,7 @@
 
 use cache_core::{Config, Storage};
 
+use super::again::quoted;
 use super::report::Check;
 use crate::config::Settings;
 
@@ -34,8 +35,12 @@ fn same_as_pipeline(ours: &Config, pipeline: &Config) -> Check {
     }
     let detail = format!("started here, the pipeline uses {}, not {}", place(pipeline), place(ours));
     let fix = match ours.storage {
-        Storage::Redis => format!("export HTTP_CACHE_STORAGE=redis REDIS_CACHE_URL={}", ours.redis_url),
-        Storage::Sqlite => format!("export HTTP_CACHE_STORAGE=sqlite HTTP_CACHE_DIR={}", ours.sqlite.display()),
+        Storage::Redis => {
+            format!("export HTTP_CACHE_STORAGE=redis REDIS_CACHE_URL={}", quoted(&ours.redis_url.to_string()))
+        }
+        Storage::Sqlite => {
+            format!("export HTTP_CACHE_STORAGE=sqlite HTTP_CACHE_DIR={}", quoted(&ours.sqlite.to_string_lossy()))
+        }
     };
     Check::warn("pipeline", detail, fix)
 }

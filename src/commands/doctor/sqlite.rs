@@ -4,6 +4,7 @@ use std::path::Path;
 
 use cache_core::{Inspect as _, Missing, Services, Sqlite};
 
+use super::again::quoted;
 use super::report::Check;
 use crate::exit::chain;
 
@@ -24,7 +25,8 @@ async fn opened(file: &Path, services: &Services) -> Check {
     match answer.await {
         Ok(info) => Check::ok("SQLite file", format!("{} is whole (SQLite {})", file.display(), info.version)),
         Err(error) => {
-            let fix = format!("mv '{0}' '{0}.broken'", file.display());
+            let file = file.to_string_lossy();
+            let fix = format!("mv {} {}", quoted(&file), quoted(&format!("{file}.broken")));
             Check::fail("SQLite file", chain(&error), fix)
         }
     }
@@ -43,7 +45,7 @@ fn directory(file: &Path) -> Check {
         Ok(_) => Check::ok("SQLite folder", format!("{} is writable", existing.display())),
         Err(error) => {
             let detail = format!("{} is not writable: {error}", existing.display());
-            Check::warn("SQLite folder", detail, format!("chmod u+w '{}'", existing.display()))
+            Check::warn("SQLite folder", detail, format!("chmod u+w {}", quoted(&existing.to_string_lossy())))
         }
     }
 }
