@@ -8,11 +8,11 @@ use anyhow::Context as _;
 use cache_core::{Error, Opened, WhenUnreachable};
 
 use super::Session;
-use crate::args::ColorChoice;
 use crate::demo;
 use crate::demo::upstream::Upstream;
 use crate::enrich::catalogue::PIPELINES_FILE;
 use crate::exit::{Exit, Refused};
+use crate::output::style;
 use crate::tui::{self, Options};
 
 /// Runs the dashboard.
@@ -26,11 +26,7 @@ pub(super) async fn run(session: &Session) -> anyhow::Result<Exit> {
     let options = Options {
         is_read_only: session.global.read_only,
         is_demo: session.global.demo,
-        has_color: match session.global.color {
-            ColorChoice::Always => true,
-            ColorChoice::Never => false,
-            ColorChoice::Auto => std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
-        },
+        has_color: style::is_wanted(session.global.color, &stdout()),
     };
     let mut config = session.settings.cache.clone();
     if session.global.demo {

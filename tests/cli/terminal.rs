@@ -109,6 +109,11 @@ fn colours_are_left_out_where_they_are_not_wanted() {
         assert!(!screen.contains('\x1b'), "{arguments:?} {screen:?}");
     }
     assert!(run(&program, &["stats"], "entries", "").1.contains('\x1b'));
+    // The dashboard moves the cursor all the same.
+    for (terminal, has_color) in [(dumb, false), ((100, &[]), true)] {
+        let (_, screen) = run_on(terminal, &program, &["tui", "--demo"], "kitsu", "q");
+        assert_eq!(screen.contains("\x1b[38;"), has_color, "{screen:?}");
+    }
 }
 
 #[test]
