@@ -21,7 +21,7 @@ pub(super) async fn run(session: &Session, args: &FlushArgs) -> anyhow::Result<E
     let plan = {
         let bar = Bar::new("Planning", Unit::Keys, session.global.quiet);
         let progress = |progress| bar.show(progress, "matched");
-        let filter = short_id::filter(&*cache.store, &args.selectors).await?;
+        let filter = short_id::filter(&cache.store, &args.selectors).await?;
         flush::plan(&cache.store, &filter, args.consent.limit, &stop, progress).await?
     };
     let Some(plan) = plan else {
@@ -55,7 +55,7 @@ pub(super) async fn run(session: &Session, args: &FlushArgs) -> anyhow::Result<E
     } else {
         let removed = report.removed;
         let seconds = started.elapsed().as_secs_f64();
-        let (entries, keys) = (human::entries(removed.entries), human::keys(removed.keys));
+        let (entries, keys) = (human::entries(removed.entries), human::counted(removed.keys, "key"));
         let backend = plan.backend.to_string();
         let backend = safe::line(&backend);
         let text = format!("Flushed {entries} ({keys}) from {backend} in {seconds:.2} s\n");

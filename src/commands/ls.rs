@@ -24,7 +24,7 @@ pub(super) async fn run(session: &Session, args: &LsArgs) -> anyhow::Result<Exit
     let mut list = List::new(session, cache.store.backend().kind, args.reveal);
     let mut left = args.limit.unwrap_or(usize::MAX);
     let mut sorted = Vec::new();
-    let filter = short_id::filter(&*cache.store, &args.selectors).await?;
+    let filter = short_id::filter(&cache.store, &args.selectors).await?;
     let mut pages = std::pin::pin!(select(Arc::clone(&cache.store), filter).await?);
     while left > 0
         && let Some(page) = pages.try_next().await?

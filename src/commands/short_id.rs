@@ -1,6 +1,9 @@
 //! Ids cut short, as `ls` prints them where there is no room for more, and the entries that they mean.
 
-use cache_core::{EntryId, Filter, Inspect, Kind, Summary};
+use std::sync::Arc;
+
+use cache_core::{EntryId, Filter, Inspect, Kind, Summary, pages};
+use futures_util::TryStreamExt as _;
 
 use super::ls::what;
 use crate::exit::Refused;
@@ -9,9 +12,6 @@ use crate::selectors::Selectors;
 
 /// Characters of a short id: those of a UUID before its first dash.
 pub(super) const LENGTH: usize = 8;
-
-/// How many keys one page looks at.
-const PAGE: usize = 2_000;
 
 /// How many entries are named when several may be meant.
 const NAMED: usize = 10;
@@ -23,7 +23,7 @@ pub(super) fn is_short(text: &str) -> bool {
 }
 
 /// The filter that selectors mean, with short ids made whole.
-pub(super) async fn filter(store: &dyn Inspect, selectors: &Selectors) -> anyhow::Result<Filter> {
+pub(super) async fn filter(store: &Arc<dyn Inspect>, selectors: &Selectors) -> anyhow::Result<Filter> {
     let mut filter = selectors.filter();
     let short: Vec<&str> = selectors.id.iter().map(String::as_str).filter(|id| is_short(id)).collect();
     if short.is_empty() {
@@ -63,16 +63,15 @@ pub(super) fn ambiguous(entries: &[&Summary], what_they_have: &str) -> Refused {
 }
 
 /// The HTTP entries of a whole cache that are meant.
-pub(super) async fn search(store: &dyn Inspect, is_meant: impl Fn(&Summary) -> bool) -> anyhow::Result<Vec<Summary>> {
+pub(super) async fn search(
+    store: &Arc<dyn Inspect>,
+    is_meant: impl Fn(&Summary) -> bool,
+) -> cache_core::Result<Vec<Summary>> {
     let filter = Filter { kind: Some(Kind::Http), ..Filter::default() };
     let mut found = Vec::new();
-    let mut from = None;
-    loop {
-        let page = store.scan(&filter, from, PAGE).await?;
+    let mut pages = std::pin::pin!(pages(Arc::clone(store), filter));
+    while let Some(page) = pages.try_next().await? {
         found.extend(page.entries.into_iter().filter(&is_meant));
-        from = page.next;
-        if from.is_none() {
-            return Ok(found);
-        }
     }
+    Ok(found)
 }

@@ -24,7 +24,7 @@ pub(super) async fn run(session: &Session, args: &ShowArgs) -> anyhow::Result<Ex
         return Err(Refused(message.to_owned()).into());
     }
     let cache = session.open_to_read().await?;
-    let Some(found) = find::entry(&*cache.store, args.entry.as_encoded_bytes()).await? else {
+    let Some(found) = find::entry(&cache.store, args.entry.as_encoded_bytes()).await? else {
         session.note("nothing matched: `animecache ls` lists ids, keys and URLs");
         return Ok(Exit::NothingMatched);
     };

@@ -28,7 +28,7 @@ pub(super) async fn run(session: &Session, args: &TtlArgs) -> anyhow::Result<Exi
     let mut entries: Vec<Summary> = Vec::new();
     {
         let bar = Bar::new("Planning", Unit::Keys, session.global.quiet);
-        let filter = short_id::filter(&*cache.store, &args.selectors).await?;
+        let filter = short_id::filter(&cache.store, &args.selectors).await?;
         let mut pages = std::pin::pin!(select(Arc::clone(&cache.store), filter).await?);
         while entries.len() < limit
             && let Some(page) = pages.try_next().await?

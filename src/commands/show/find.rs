@@ -1,5 +1,7 @@
 //! Which entry is meant by an id, a Redis key, a URL or a part of one.
 
+use std::sync::Arc;
+
 use cache_core::key::{HTTP_PREFIX, RESULT_PREFIX, unhex};
 use cache_core::{CacheKey, EntryId, Inspect, Inspected, Summary};
 
@@ -7,7 +9,7 @@ use crate::commands::short_id::{self, search};
 use crate::selectors;
 
 /// The entry meant; `None`: there is none.
-pub(super) async fn entry(store: &dyn Inspect, text: &[u8]) -> anyhow::Result<Option<Inspected>> {
+pub(super) async fn entry(store: &Arc<dyn Inspect>, text: &[u8]) -> anyhow::Result<Option<Inspected>> {
     let as_text = std::str::from_utf8(text).ok();
     if let Some(id) = as_text.filter(|text| uuid::Uuid::try_parse(text).is_ok()) {
         return first(store, selectors::ids(id)).await;
@@ -36,7 +38,7 @@ fn is_under(key: &[u8], prefix: &str) -> bool {
     key.strip_prefix(prefix.as_bytes()).is_some_and(|rest| rest.starts_with(b":"))
 }
 
-async fn first(store: &dyn Inspect, ids: impl IntoIterator<Item = EntryId>) -> anyhow::Result<Option<Inspected>> {
+async fn first(store: &Arc<dyn Inspect>, ids: impl IntoIterator<Item = EntryId>) -> anyhow::Result<Option<Inspected>> {
     for id in ids {
         if let Some(found) = store.inspect(&id).await? {
             return Ok(Some(found));
@@ -46,7 +48,7 @@ async fn first(store: &dyn Inspect, ids: impl IntoIterator<Item = EntryId>) -> a
 }
 
 /// The entry that a Redis key belongs to; the key alone where it belongs to none.
-async fn by_key(store: &dyn Inspect, key: &[u8]) -> anyhow::Result<Option<Inspected>> {
+async fn by_key(store: &Arc<dyn Inspect>, key: &[u8]) -> anyhow::Result<Option<Inspected>> {
     let itself = EntryId::key(key);
     let Some(rest) = key.strip_prefix(HTTP_PREFIX.as_bytes()).and_then(|rest| rest.strip_prefix(b":")) else {
         return first(store, [itself]).await;
@@ -67,7 +69,7 @@ async fn by_key(store: &dyn Inspect, key: &[u8]) -> anyhow::Result<Option<Inspec
 }
 
 /// The ids of what is stored under a cache key, newest first.
-async fn under_cache_key(store: &dyn Inspect, key: CacheKey) -> anyhow::Result<Vec<EntryId>> {
+async fn under_cache_key(store: &Arc<dyn Inspect>, key: CacheKey) -> anyhow::Result<Vec<EntryId>> {
     let found = store.lookup(&key, None).await?;
     if !found.is_empty() {
         let spellings = |id: uuid::Uuid| [id.hyphenated().to_string(), id.simple().to_string()];
@@ -83,7 +85,7 @@ async fn under_cache_key(store: &dyn Inspect, key: CacheKey) -> anyhow::Result<V
 }
 
 /// The newest entry with exactly this URL, else the newest of the only URL that contains it.
-async fn by_url(store: &dyn Inspect, wanted: &str) -> anyhow::Result<Option<Inspected>> {
+async fn by_url(store: &Arc<dyn Inspect>, wanted: &str) -> anyhow::Result<Option<Inspected>> {
     let url = |entry: &Summary| entry.http.as_ref().map(|http| http.url.clone());
     let found = newest_first(search(store, |entry| url(entry).is_some_and(|url| url.contains(wanted))).await?);
     if let Some(exact) = found.iter().find(|entry| url(entry).as_deref() == Some(wanted)) {
@@ -110,7 +112,7 @@ mod tests {
     use std::time::Duration;
     use uuid::Uuid;
 
-    async fn store(urls: &[(&str, f64)]) -> (Memory, Vec<Uuid>) {
+    async fn store(urls: &[(&str, f64)]) -> (Arc<dyn Inspect>, Vec<Uuid>) {
         let memory = Memory::new(Services::default());
         let mut ids = Vec::new();
         for (url, created_at) in urls {
@@ -123,10 +125,10 @@ mod tests {
             ids.push(id);
         }
         memory.put_result("result_cache:p:1", "1".into(), Duration::from_secs(9)).await.unwrap();
-        (memory, ids)
+        (Arc::new(memory), ids)
     }
 
-    async fn found(memory: &Memory, text: &str) -> Option<EntryId> {
+    async fn found(memory: &Arc<dyn Inspect>, text: &str) -> Option<EntryId> {
         entry(memory, text.as_bytes()).await.unwrap().map(|found| found.summary.id)
     }
 
