@@ -123,7 +123,7 @@ fn write_plan(out: &mut String, plan: &Plan, style: Style) -> std::fmt::Result {
         out,
         "{}, {}, {} in {}",
         style.bold(&human::entries(entries)),
-        human::keys(plan.keys),
+        human::counted(plan.keys, "key"),
         bytes(plan.bytes),
         safe::line(&plan.backend.to_string())
     )?;

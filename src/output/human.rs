@@ -34,17 +34,12 @@ pub fn entries(number: u64) -> String {
     format!("{} {}", count(number), if number == 1 { "entry" } else { "entries" })
 }
 
-/// `1 key`, `1,234 keys`.
-pub fn keys(number: u64) -> String {
-    format!("{} {}", count(number), if number == 1 { "key" } else { "keys" })
-}
-
 /// A number, or a dash where it is not known.
 pub fn maybe_count(number: Option<u64>) -> String {
     number.map_or_else(|| "-".to_owned(), count)
 }
 
-/// `1 title`, `2 titles`.
+/// `1 key`, `1,234 keys`.
 pub fn counted(number: u64, what: &str) -> String {
     format!("{} {what}{}", count(number), if number == 1 { "" } else { "s" })
 }
@@ -114,7 +109,7 @@ mod tests {
             [bytes(0), bytes(999), bytes(1536), bytes(300_000), bytes(5 << 30)],
             ["0 B", "999 B", "1.5 KiB", "293 KiB", "5.0 GiB"]
         );
-        assert_eq!([entries(1), entries(1234), keys(0), keys(1)], ["1 entry", "1,234 entries", "0 keys", "1 key"]);
+        assert_eq!([entries(1), entries(1234)], ["1 entry", "1,234 entries"]);
         assert_eq!([count(7), count(1234), count(1_234_567)], ["7", "1,234", "1,234,567"]);
         assert_eq!(
             [None, Some(0.0), Some(0.816), Some(0.9999), Some(1.0)].map(share),
@@ -128,6 +123,6 @@ mod tests {
             [0.4, 59.9, 247.0, 86_399.0, 90_000.0, 1e9].map(duration),
             ["0s", "59s", "4m 07s", "23h 59m", "1d 01h", "11574d"]
         );
-        assert_eq!([counted(1, "title"), counted(1_234, "title")], ["1 title", "1,234 titles"]);
+        assert_eq!([0, 1, 1_234].map(|number| counted(number, "key")), ["0 keys", "1 key", "1,234 keys"]);
     }
 }

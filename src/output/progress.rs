@@ -70,7 +70,7 @@ struct Speed {
 fn text(unit: Unit, progress: Progress, what: &str, speed: Option<&Speed>) -> String {
     let (done, total) = (human::count(progress.done), progress.total.max(progress.done));
     let total = match unit {
-        Unit::Keys => format!("~{}", human::keys(total)),
+        Unit::Keys => format!("~{}", human::counted(total, "key")),
         Unit::Entries => human::entries(total),
     };
     let text = format!("{done} of {total}, {} {what}", human::count(progress.entries));

@@ -3,15 +3,15 @@
 use cache_core::admin::stats::{ServiceTally, Tally};
 
 use super::report::Check;
-use crate::output::human::{bytes, count, duration};
+use crate::output::human::{self, bytes, count, counted, duration};
 
 pub(super) fn checks(tally: &Tally) -> Vec<Check> {
     let mut checks = vec![entries(tally)];
     checks.extend(ttls(tally));
     for (number, state, meaning) in [
         (tally.corrupt, "corrupt", "cannot be read"),
-        (tally.incomplete, "incomplete", "have no whole body: still being written, or cut short"),
-        (tally.orphans, "orphan", "belong to no entry"),
+        (tally.incomplete, "incomplete", "without a whole body: still being written, or cut short"),
+        (tally.orphans, "orphan", "that no entry owns"),
     ] {
         if number > 0 {
             let fix = format!("animecache ls --state {state}, then: animecache flush --state {state}");
@@ -29,17 +29,14 @@ fn entries(tally: &Tally) -> Check {
         let detail = "nothing is cached here: either nothing was fetched yet, or the pipeline uses another cache";
         return Check::warn("entries", detail, "python run_enrichment.py --title \"Test\" 2>&1 | grep -i cache");
     }
-    let (http, results) = (count(tally.http), count(tally.results));
-    Check::ok("entries", format!("{http} HTTP, {results} results, {}", bytes(tally.bytes)))
+    let (http, results) = (count(tally.http), counted(tally.results, "result"));
+    Check::ok("entries", format!("{http} HTTP, {results}, {}", bytes(tally.bytes)))
 }
 
 fn ttls(tally: &Tally) -> Option<Check> {
     let immortal: u64 = tally.services.values().map(|service| service.without_ttl).sum();
     if immortal > 0 {
-        let detail = match immortal {
-            1 => "1 entry never expires".to_owned(),
-            more => format!("{} entries never expire", count(more)),
-        };
+        let detail = format!("{} without a TTL", human::entries(immortal));
         return Some(Check::warn("TTLs", detail, "animecache ttl --no-ttl --set 24h"));
     }
     let spreads = || tally.services.values().filter_map(ServiceTally::ttl);

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::again::Again;
 use crate::config::{Origin, Setting, Settings};
+use crate::output::human::counted;
 use crate::output::safe;
 use crate::output::style::Style;
 
@@ -120,8 +121,7 @@ impl Report {
         }
         let findings = match self.findings() {
             0 => style.good("Everything is fine."),
-            1 => style.warn("1 finding."),
-            findings => style.warn(&format!("{findings} findings.")),
+            findings => style.warn(&format!("{}.", counted(findings as u64, "finding"))),
         };
         writeln!(out, "\n{findings}")
     }

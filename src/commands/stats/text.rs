@@ -6,7 +6,7 @@ use cache_core::counters::{Counts, Scope, Window};
 
 use super::report::Report;
 use crate::output::columns::clip;
-use crate::output::human::{bytes, count, latency, maybe_duration, share};
+use crate::output::human::{bytes, count, counted, latency, maybe_duration, share};
 use crate::output::safe;
 use crate::output::style::Style;
 
@@ -30,9 +30,9 @@ fn write(out: &mut String, report: &Report, style: Style) -> std::fmt::Result {
     writeln!(out, "{stands_in}\n")?;
 
     let entries = &report.entries;
-    let live = format!("{} HTTP, {} results", count(entries.http), count(entries.result));
+    let live = format!("{} HTTP, {}", count(entries.http), counted(entries.result, "result"));
     writeln!(out, "  {}  {live}", style.dim("entries"))?;
-    writeln!(out, "  {}  {} in {} keys", style.dim("stored "), bytes(report.bytes), count(report.keys))?;
+    writeln!(out, "  {}  {} in {}", style.dim("stored "), bytes(report.bytes), counted(report.keys, "key"))?;
     let unwell: Vec<String> = [
         (entries.incomplete, "incomplete"),
         (entries.deleted, "deleted"),

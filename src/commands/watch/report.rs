@@ -7,7 +7,7 @@ use cache_core::{EventKind, Happened, Kind, Sample, Service, Source};
 use serde::Serialize;
 
 use crate::output::event::service;
-use crate::output::human::{count, duration, maybe_count, share, time_of_day};
+use crate::output::human::{count, counted, duration, maybe_count, share, time_of_day};
 use crate::output::style::Style;
 
 /// The last line of `watch --json`.
@@ -90,11 +90,11 @@ impl Report {
         let about = format!("from {since} to {until}, by {}", self.source);
         writeln!(out, "\n{} {}", style.bold(&format!("A sample of {}", duration(self.window))), style.dim(&about))?;
         if self.gaps > 0 {
-            let text = format!("{} gaps, in which nothing was seen for {:.1} s", count(self.gaps), self.unseen);
-            writeln!(out, "{}", style.warn(&text))?;
+            let gaps = counted(self.gaps, "gap");
+            writeln!(out, "{}", style.warn(&format!("{gaps}: nothing was seen for {:.1} s", self.unseen)))?;
         }
         if self.lost > 0 {
-            writeln!(out, "{}", style.warn(&format!("{} signs were dropped", count(self.lost))))?;
+            writeln!(out, "{}", style.warn(&format!("{} dropped", counted(self.lost, "sign"))))?;
         }
         if self.services.is_empty() {
             return writeln!(out, "nothing happened");

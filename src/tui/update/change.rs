@@ -68,7 +68,7 @@ impl<'a> Meant<'a> {
         let mut facts = vec![
             ("at".to_owned(), plan.backend.to_string()),
             ("what".to_owned(), self.name.clone()),
-            ("entries".to_owned(), format!("{count}, at most {}", human::keys(plan.keys))),
+            ("entries".to_owned(), format!("{count}, at most {}", human::counted(plan.keys, "key"))),
             ("bytes".to_owned(), human::bytes(plan.bytes)),
         ];
         if app.scan.ticket.is_some() || !app.scan.is_complete {

@@ -15,7 +15,7 @@ pub(super) fn end_flush(app: &mut App, job: Job, report: &flush::Report, took: D
     let done = format!(
         "{} ({}) flushed in {:.1}s",
         human::entries(report.removed.entries),
-        human::keys(report.removed.keys),
+        human::counted(report.removed.keys, "key"),
         took.as_secs_f64()
     );
     let is_whole = tell(app, &job, "The flush failed", done, report.error.as_ref(), report.is_interrupted);
