@@ -35,7 +35,8 @@ impl Source for AniDb {
         way.meter().expect(1);
         // Up to a second more, as the pipeline has it, so that those who failed together do not come back together.
         let waits = WAITS.map(|wait| Duration::from_secs_f64(wait + clock::now().rem_euclid(1.0)));
-        let body = retried(way, &waits, passes, || async { way.ask(request(way, id), is_good).await?.whole() }).await?;
+        let body = || async { way.ask(request(way, id), is_good).await?.whole() };
+        let body = retried(way, &waits, passes, 1, body).await?;
         read(&body, |root| match root.tag_name().name() {
             "anime" => Ok(document::anime(root)),
             "error" => Err(refusal(root.text().unwrap_or_default())),
@@ -84,6 +85,12 @@ fn is_good(body: &[u8]) -> bool {
     read(body, |root| root.has_tag_name("anime")) == Some(true)
 }
 
+/// Whether AniDB says in this body that it answers us no more. It says so with status 200.
+pub(super) fn is_ban(body: &[u8]) -> bool {
+    let says_so = |error: Node<'_, '_>| error.text().unwrap_or_default().to_lowercase().contains("banned");
+    read(body, |root| root.has_tag_name("error") && says_so(root)) == Some(true)
+}
+
 /// What `understand` makes of a document; `None`: it is no XML.
 fn read<T>(body: &[u8], understand: impl FnOnce(Node<'_, '_>) -> T) -> Option<T> {
     let text = text(body);
@@ -101,4 +108,27 @@ fn text(body: &[u8]) -> String {
         return String::new();
     }
     String::from_utf8(bytes).unwrap_or_else(|error| error.into_bytes().into_iter().map(char::from).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
+    use super::*;
+
+    #[test]
+    fn a_ban_is_an_error_document_compressed_or_not() {
+        let mut packed = GzEncoder::new(Vec::new(), Compression::default());
+        packed.write_all(b"<error>Banned</error>").unwrap();
+        let packed = packed.finish().unwrap();
+        for ban in [&b"\n<error>Banned</error>"[..], b"<error code=\"500\">banned</error>", &packed] {
+            assert!(is_ban(ban), "{ban:?}");
+        }
+        for other in ["<error>Anime not found</error>", "<anime><title>Banned</title></anime>", "", "banned"] {
+            assert!(!is_ban(other.as_bytes()), "{other}");
+        }
+    }
 }

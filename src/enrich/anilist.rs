@@ -62,7 +62,7 @@ async fn edges(way: &Way, query: &str, name: &str, id: u64) -> Vec<Value> {
 async fn ask(way: &Way, query: &str, variables: Value, name: &str) -> Result<Value, Problem> {
     let body = json!({ "query": query, "variables": variables });
     let request = || way.post(way.url(), &body).header("accept", "application/json");
-    retried(way, &WAITS, too_many, || async { medium(way.ask_by_name(request(), is_good, name).await?) }).await
+    retried(way, &WAITS, too_many, 1, || async { medium(way.ask_by_name(request(), is_good, name).await?) }).await
 }
 
 fn medium(answer: Answer) -> Result<Value, Problem> {

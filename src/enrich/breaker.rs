@@ -3,7 +3,6 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use cache_core::Service;
 use tokio::time::Instant;
 
 /// The pipeline's threshold.
@@ -122,14 +121,6 @@ impl Drop for Leave<'_> {
     }
 }
 
-/// Whether AniDB says in this body that it answers us no more. It says so with status 200.
-pub(super) fn is_ban(service: Service, body: &[u8]) -> bool {
-    const BANNED: &[u8] = b"banned";
-    service == Service::AniDb
-        && body.trim_ascii_start().starts_with(b"<error")
-        && body.windows(BANNED.len()).any(|word| word.eq_ignore_ascii_case(BANNED))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -178,14 +169,5 @@ mod tests {
         works.worked();
         fails.failed();
         assert_eq!(breaker.left(), Some(REST));
-    }
-
-    #[test]
-    fn a_ban_is_an_error_document_of_anidb() {
-        assert!(is_ban(Service::AniDb, b"\n<error>Banned</error>"));
-        assert!(is_ban(Service::AniDb, b"<error code=\"500\">banned</error>"));
-        assert!(!is_ban(Service::AniDb, b"<error>Anime not found</error>"));
-        assert!(!is_ban(Service::AniDb, b"<anime><title>Banned</title></anime>"));
-        assert!(!is_ban(Service::Jikan, b"<error>Banned</error>"));
     }
 }

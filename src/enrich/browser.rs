@@ -1,12 +1,14 @@
 //! A headless Chromium on this machine, for pages that only their scripts complete.
 //!
-//! It is started when the first page is rendered, with a profile of its own that goes with it, and it ends with the
-//! process that started it, however that ends. It can reach the crawled sites, and nothing else.
+//! It is started when the first page is rendered, and again where it has gone since, with a profile of its own that goes
+//! with it, and it ends with the process that started it, however that ends. It can reach the crawled sites, and nothing
+//! else.
 
 use std::env;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 
 use cache_core::{Service, Services};
@@ -18,8 +20,8 @@ use futures_util::StreamExt as _;
 use http::{HeaderMap, StatusCode};
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::process::{ChildStderr, ChildStdin, Command};
-use tokio::sync::OnceCell;
-use tokio::task::JoinSet;
+use tokio::sync::{Mutex, oneshot};
+use tokio::task::{AbortHandle, JoinSet};
 use url::{Host, Url};
 
 use super::page::{Arrived, Filled, TIME_LIMIT, is_challenge};
@@ -78,10 +80,10 @@ const STATUS: &str =
     "document.readyState === 'complete' ? performance.getEntriesByType('navigation')[0].responseStatus : 0";
 
 /// There is no Chromium.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[error(
     "there is no Chromium: {0} was not found; install it (apt-get install chromium, brew install chromium, …), or say \
-     where it is with `--browser PATH` or CHROME"
+     where it is with CHROME"
 )]
 pub struct NoBrowser(String);
 
@@ -90,11 +92,13 @@ pub struct Browser {
     program: PathBuf,
     /// Which hosts it can reach, as `--host-resolver-rules` has it.
     reach: String,
-    running: OnceCell<Running>,
+    running: Mutex<Option<Arc<Running>>>,
 }
 
 struct Running {
     connection: Connection,
+    /// Is over once the browser has gone.
+    driver: AbortHandle,
     _tasks: JoinSet<()>,
     /// When it closes, the shell that watches over the browser ends it.
     _lifeline: ChildStdin,
@@ -112,17 +116,34 @@ impl Browser {
             }
         };
         let sites = [Service::AnimePlanet, Service::AniSearch].map(|service| services.url(service));
-        Ok(Self { program, reach: reach(sites), running: OnceCell::new() })
+        Ok(Self { program, reach: reach(sites), running: Mutex::default() })
     }
 
     /// The page at this address, after its scripts have run.
     pub(super) async fn render(&self, url: &str, filled: Option<Filled>) -> Result<Arrived, Problem> {
-        let running = self.running.get_or_try_init(|| self.start()).await?;
-        let page = running.connection.new_page("about:blank").await?;
-        let rendered = tokio::time::timeout(TIME_LIMIT, read(&page, url, filled)).await;
-        // If it cannot be closed, it ends with the browser.
-        let _ = page.close().await;
-        rendered.unwrap_or(Err(Problem::SlowPage(TIME_LIMIT)))
+        let (running, url) = (self.running().await?, url.to_owned());
+        let (mut sender, receiver) = oneshot::channel();
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "a tab is to be closed though nobody waits for its page any more"
+        )]
+        tokio::spawn(async move {
+            let rendered = running.render(&url, filled, sender.closed()).await;
+            // Whoever waited for it may be gone.
+            let _ = sender.send(rendered);
+        });
+        receiver.await.unwrap_or_else(|_| Err(Problem::Browser("it was ended".to_owned())))
+    }
+
+    /// The browser: started where there is none, or none any more.
+    async fn running(&self) -> Result<Arc<Running>, Problem> {
+        let mut running = self.running.lock().await;
+        if let Some(running) = running.as_ref().filter(|running| !running.driver.is_finished()) {
+            return Ok(Arc::clone(running));
+        }
+        let started = Arc::new(self.start().await?);
+        *running = Some(Arc::clone(&started));
+        Ok(started)
     }
 
     async fn start(&self) -> Result<Running, Problem> {
@@ -155,10 +176,36 @@ impl Browser {
             HandlerConfig { ignore_https_errors: false, request_timeout: TIME_LIMIT, ..HandlerConfig::default() };
         let (connection, mut events) = Connection::connect_with_config(address, config).await?;
         let mut tasks = JoinSet::new();
-        tasks.spawn(async move { while events.next().await.is_some() {} });
-        // The log is read to its end, so that the browser never waits for a reader.
-        tasks.spawn(async move { while let Ok(Some(_)) = log.next_line().await {} });
-        Ok(Running { connection, _tasks: tasks, _lifeline: lifeline })
+        let driver = tasks.spawn(async move {
+            let is_there = |event: Option<Result<(), CdpError>>| !matches!(event, None | Some(Err(CdpError::Ws(_))));
+            let driven = async { while is_there(events.next().await) {} };
+            // The log is read to its end, so that the browser never waits for a reader; with that it has gone.
+            let (mut log, mut nowhere) = (log.into_inner(), tokio::io::sink());
+            tokio::select! {
+                () = driven => {}
+                _ = tokio::io::copy(&mut log, &mut nowhere) => {}
+            }
+        });
+        Ok(Running { connection, driver, _tasks: tasks, _lifeline: lifeline })
+    }
+}
+
+impl Running {
+    /// The page in a tab of its own, which is closed whatever comes of it, and soon where the page is given up.
+    async fn render(
+        &self,
+        url: &str,
+        filled: Option<Filled>,
+        given_up: impl Future<Output = ()>,
+    ) -> Result<Arrived, Problem> {
+        let page = self.connection.new_page("about:blank").await?;
+        let rendered = tokio::select! {
+            rendered = tokio::time::timeout(TIME_LIMIT, read(&page, url, filled)) => rendered.ok(),
+            () = given_up => None,
+        };
+        // If it cannot be closed, it ends with the browser.
+        let _ = page.close().await;
+        rendered.unwrap_or(Err(Problem::SlowPage(TIME_LIMIT)))
     }
 }
 

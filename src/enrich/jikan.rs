@@ -95,5 +95,5 @@ async fn character(way: &Way, listed: Value) -> Option<Value> {
 
 /// The data of an answer.
 async fn ask(way: &Way, waits: &[Duration], request: impl Fn() -> RequestBuilder) -> Result<Value, Problem> {
-    retried(way, waits, too_many, || async { way.ask(request(), has_data).await?.data() }).await
+    retried(way, waits, too_many, 1, || async { way.ask(request(), has_data).await?.data() }).await
 }

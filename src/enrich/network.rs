@@ -13,7 +13,7 @@ use http::{HeaderMap, StatusCode};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::breaker::{self, Breaker};
-use super::browser::Browser;
+use super::browser::{Browser, NoBrowser};
 use super::limits::Pace;
 use super::meter::Meter;
 use super::problem::Refusal;
@@ -25,15 +25,20 @@ pub struct Network {
     sender: Arc<dyn Sender>,
     /// By host and port.
     manners: Arc<Mutex<HashMap<String, Arc<Manners>>>>,
-    renderer: Option<Renderer>,
+    renderer: Renderer,
 }
 
-/// What renders pages, and which.
+/// What renders pages of the crawled sites, and which.
 #[derive(Clone)]
-pub(super) struct Renderer {
-    pub(super) browser: Arc<Browser>,
-    /// All pages of the crawled sites, and not only those of a site that wants to see a browser.
-    pub(super) always: bool,
+pub(super) enum Renderer {
+    /// Nothing does.
+    Nothing,
+    /// This machine's browser would, but it has none.
+    Missing(NoBrowser),
+    /// Those of a site that wants to see a browser.
+    WhereNeeded(Arc<Browser>),
+    /// All of them.
+    Always(Arc<Browser>),
 }
 
 /// How one service is treated.
@@ -55,27 +60,27 @@ impl Network {
     pub fn for_sites(services: &Services) -> Self {
         match Browser::new(None, services) {
             Ok(browser) => Self::new().with_browser_where_needed(browser),
-            Err(_) => Self::new(),
+            Err(missing) => Self { renderer: Renderer::Missing(missing), ..Self::new() },
         }
     }
 
     /// A way out over a sender of one's own.
     pub fn over(sender: Arc<dyn Sender>) -> Self {
-        Self { sender, manners: Arc::default(), renderer: None }
+        Self { sender, manners: Arc::default(), renderer: Renderer::Nothing }
     }
 
     /// The same way out, on which the pages of the crawled sites are rendered.
     pub fn with_browser(self, browser: Browser) -> Self {
-        Self { renderer: Some(Renderer { browser: Arc::new(browser), always: true }), ..self }
+        Self { renderer: Renderer::Always(Arc::new(browser)), ..self }
     }
 
     /// The same way out, on which the pages of a crawled site are rendered once that has answered with a challenge.
     pub fn with_browser_where_needed(self, browser: Browser) -> Self {
-        Self { renderer: Some(Renderer { browser: Arc::new(browser), always: false }), ..self }
+        Self { renderer: Renderer::WhereNeeded(Arc::new(browser)), ..self }
     }
 
-    pub(super) fn renderer(&self) -> Option<&Renderer> {
-        self.renderer.as_ref()
+    pub(super) fn renderer(&self) -> &Renderer {
+        &self.renderer
     }
 
     /// The way out to one service in one pass. Processes that share the store keep to its limit together.
@@ -153,7 +158,7 @@ impl Gate {
         self.manners.wants_browser.load(Ordering::Relaxed)
     }
 
-    /// The service wants to see a browser.
+    /// The service wanted to see a browser, and was content with it.
     pub(super) fn will_see_browser(&self) {
         self.manners.wants_browser.store(true, Ordering::Relaxed);
     }

@@ -89,7 +89,8 @@ async fn source(way: &Way, url: &str, filled: Option<Filled>) -> Result<Arc<str>
         return Err(problem);
     }
     let passes = |problem: &Problem| matches!(problem, Problem::TooMany(_) | Problem::Status(503));
-    retried(way, &PAUSES, passes, || acceptable(way, url, filled)).await
+    // Whatever it takes, it is one call of a function.
+    retried(way, &PAUSES, passes, 0, || acceptable(way, url, filled)).await
 }
 
 /// The page, rendered where that is asked for or the site wants it.
@@ -101,13 +102,14 @@ async fn acceptable(way: &Way, url: &str, filled: Option<Filled>) -> Result<Arc<
     let fetched = request.timeout(TIME_LIMIT).send().await?;
     let (status, fields) = (fetched.status(), fetched.headers().clone());
     let arrived = Arrived { status, fields, html: fetched.text().await?.into(), is_rendered: false };
-    let outcome = arrived.accept().await;
-    if let Err(Problem::Challenge { .. }) = outcome
-        && let Some(browser) = way.browser_where_needed()
-    {
-        return way.render(browser, url, filled).await?.accept().await;
+    match arrived.accept().await {
+        Err(Problem::Challenge { .. }) => {
+            let page = way.render(way.browser_where_needed()?, url, filled).await?.accept().await?;
+            way.will_see_browser();
+            Ok(page)
+        }
+        outcome => outcome,
     }
-    outcome
 }
 
 impl Arrived {
@@ -131,10 +133,10 @@ pub(super) async fn is_challenge(html: Arc<str>) -> Result<bool, Problem> {
     .await
 }
 
-/// That a page came which is not the one that `wanted` names.
+/// That a page came which is not the one that `wanted` names, be it by its address.
 pub(super) fn another_page(wanted: &str, page: &Document) -> Problem {
     let title: String = page.title().chars().take(80).collect();
-    Problem::Unexpected(format!("{wanted} was asked for, and another page came: {title:?}"))
+    Problem::Unexpected(format!("{} was asked for, and another page came: {title:?}", without_secrets(wanted)))
 }
 
 #[cfg(test)]
@@ -154,6 +156,13 @@ mod tests {
             let html = "<title>Just a moment...</title><p>Checking your browser</p>";
             assert!(matches!(arrived(status, html).await, Err(Problem::Challenge { .. })));
         }
+    }
+
+    #[test]
+    fn another_page_is_told_without_the_password_of_its_site() {
+        let page = Document::new("<title>Log in</title>").unwrap();
+        let told = another_page("the page of the anime https://me:secret@mirror.example/anime/1", &page).to_string();
+        assert!(told.contains("mirror.example/anime/1") && !told.contains("secret"), "{told}");
     }
 
     #[test]

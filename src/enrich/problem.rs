@@ -6,6 +6,8 @@ use std::time::Duration;
 use cache_core::FetchError;
 use serde_json::Value;
 
+use super::browser::NoBrowser;
+
 /// Why a service, or one of its requests, brought nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum Problem {
@@ -28,10 +30,7 @@ pub enum Problem {
     #[error("not cached: {0}")]
     NotCached(String),
     /// All its requests together took too long.
-    #[error(
-        "not done within {} s: another run goes on from what is cached by now, and --timeout gives one longer",
-        .0.as_secs()
-    )]
+    #[error("not done within {} s: another run goes on from what is cached by now", .0.as_secs())]
     OutOfTime(Duration),
     /// A page took the browser too long.
     #[error("no page within {} s", .0.as_secs())]
@@ -39,13 +38,15 @@ pub enum Problem {
     /// The site wants to see a browser before it goes on.
     #[error(
         "a challenge page came, {}",
-        if *.is_rendered { "which Chromium did not get past, either" }
-        else { "which wants to see a browser: install Chromium, or say where it is with `--browser PATH` or CHROME" }
+        if *.is_rendered { "which Chromium did not get past, either" } else { "which wants to see a browser" }
     )]
     Challenge {
         /// It came though a browser asked.
         is_rendered: bool,
     },
+    /// The site wants to see one, and there is none.
+    #[error("a challenge page came, which wants to see a browser, and {0}")]
+    NoBrowser(NoBrowser),
     /// The browser that was to render a page did not.
     #[error("the browser failed: {0}")]
     Browser(String),

@@ -9,11 +9,12 @@ use super::way::Way;
 const LONGEST: Duration = Duration::from_secs(120);
 
 /// What an attempt brings, made again after each of `waits` while the problem is one that passes. Where the service says
-/// when to come back, that is when.
+/// when to come back, that is when. Each attempt after the first is so many `more` requests of the cache.
 pub(super) async fn retried<T, F: Future<Output = Result<T, Problem>>>(
     way: &Way,
     waits: &[Duration],
     passes: fn(&Problem) -> bool,
+    more: u64,
     attempt: impl Fn() -> F,
 ) -> Result<T, Problem> {
     for usual in waits {
@@ -30,7 +31,7 @@ pub(super) async fn retried<T, F: Future<Output = Result<T, Problem>>>(
         let waiting = too_many(&problem).then(|| way.meter().waiting());
         tokio::time::sleep(wait).await;
         drop(waiting);
-        way.meter().expect(1);
+        way.meter().expect(more);
     }
     attempt().await
 }

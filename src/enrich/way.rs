@@ -7,7 +7,7 @@ use cache_core::{Cache, CachedClient, RequestBuilder, ResultCache, Sender, Serve
 use http::{HeaderMap, StatusCode};
 use sha2::{Digest as _, Sha256};
 
-use super::breaker::is_ban;
+use super::anidb;
 use super::browser::Browser;
 use super::meter::{Meter, Touched};
 use super::network::{Gate, Network, Offline, Renderer};
@@ -41,7 +41,7 @@ pub struct Way {
     service: Service,
     gate: Gate,
     client: CachedClient,
-    renderer: Option<Renderer>,
+    renderer: Renderer,
     results: ResultCache,
     url: String,
     services: Arc<Services>,
@@ -82,7 +82,7 @@ impl Way {
             Mode::Uncached => (client.bypassed(), results.bypassed()),
         };
         let url = services.url(service).trim_end_matches('/').to_owned();
-        let (renderer, services) = (network.renderer().cloned(), Arc::new(services.clone()));
+        let (renderer, services) = (network.renderer().clone(), Arc::new(services.clone()));
         Self { service, gate, client, renderer, results, url, services, mode, meter }
     }
 
@@ -96,17 +96,27 @@ impl Way {
         &self.services
     }
 
-    /// What renders all pages of the service: where that was asked for, and where the service has wanted it before.
+    /// What renders all pages of the service: where that was asked for, and where it has helped before.
     pub(super) fn browser(&self) -> Option<&Browser> {
-        let renderer = self.renderer.as_ref()?;
-        (renderer.always || self.gate.wants_browser()).then_some(&renderer.browser)
+        match &self.renderer {
+            Renderer::Always(browser) => Some(browser),
+            Renderer::WhereNeeded(browser) if self.gate.wants_browser() => Some(browser),
+            _ => None,
+        }
     }
 
-    /// What renders the pages of a service that wants it: from now on, all of them.
-    pub(super) fn browser_where_needed(&self) -> Option<&Browser> {
-        let renderer = self.renderer.as_ref()?;
+    /// What renders a page of a service that wants to see a browser.
+    pub(super) fn browser_where_needed(&self) -> Result<&Browser, Problem> {
+        match &self.renderer {
+            Renderer::Always(browser) | Renderer::WhereNeeded(browser) => Ok(browser),
+            Renderer::Missing(missing) => Err(Problem::NoBrowser(missing.clone())),
+            Renderer::Nothing => Err(Problem::Challenge { is_rendered: false }),
+        }
+    }
+
+    /// A browser has helped: from now on, it renders all pages of the service.
+    pub(super) fn will_see_browser(&self) {
         self.gate.will_see_browser();
-        Some(&renderer.browser)
     }
 
     /// A page as the browser shows it, at the service's pace.
@@ -169,7 +179,7 @@ impl Way {
     /// Answers one request, whatever its status. What `is_good` says no to is never stored; stored by somebody else, it
     /// is fetched again.
     pub async fn ask(&self, request: RequestBuilder, is_good: fn(&[u8]) -> bool) -> Result<Answer, Problem> {
-        self.ask_by_name(request, is_good, "").await
+        self.answer(request.stored_if(is_good)).await.inspect_err(|problem| self.meter.failed(problem))
     }
 
     /// As [`Self::ask`], where the URL does not say what is asked for: what is not cached is told by this name, too.
@@ -179,16 +189,12 @@ impl Way {
         is_good: fn(&[u8]) -> bool,
         name: &str,
     ) -> Result<Answer, Problem> {
-        let mut outcome = self.answer(request.stored_if(is_good)).await;
-        if let Err(Problem::NotCached(what)) = &mut outcome
-            && !name.is_empty()
-        {
-            *what = format!("{what} ({name})");
-        }
-        if let Err(problem) = &outcome {
-            self.meter.failed(problem);
-        }
-        outcome
+        let named = |problem| match problem {
+            Problem::NotCached(what) => Problem::NotCached(format!("{what} ({name})")),
+            other => other,
+        };
+        let outcome = self.answer(request.stored_if(is_good)).await.map_err(named);
+        outcome.inspect_err(|problem| self.meter.failed(problem))
     }
 
     async fn answer(&self, request: RequestBuilder) -> Result<Answer, Problem> {
@@ -197,7 +203,7 @@ impl Way {
         let key = fetched.served().cache_key.to_string();
         let (status, headers) = (fetched.status(), fetched.headers().clone());
         let body = fetched.bytes().await?;
-        if !is_hit && is_ban(self.service, &body) {
+        if !is_hit && self.service == Service::AniDb && anidb::is_ban(&body) {
             self.gate.shut().await;
         }
         if !is_hit && matches!(status, StatusCode::NOT_FOUND | StatusCode::GONE) {

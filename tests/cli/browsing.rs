@@ -90,9 +90,19 @@ fn a_browser_that_is_not_there_is_said_before_anything_is_fetched() {
 #[test]
 fn where_a_site_wants_to_see_a_browser_and_there_is_none_that_is_said() {
     let (program, upstream) = (Program::bare(), Upstream::start());
-    let mut command = program.command();
-    command.envs(upstream.settings()).args(["enrich", "--title", "Sen to Chihiro", "--only", "anisearch"]);
-    let run = Run::of(&command.args(["--sqlite", "cache.db"]).output().unwrap());
-    assert_eq!(run.code, Some(1), "{}", run.err);
-    assert!(run.out.contains("a challenge page came") && run.out.contains("install Chromium"), "{}", run.out);
+    for (chrome, missing) in
+        [("", "google-chrome-stable was not found"), ("/typo/chromium", "/typo/chromium was not found")]
+    {
+        let mut command = program.command();
+        command.envs(upstream.settings()).env("CHROME", chrome);
+        command.args(["enrich", "--title", "Sen to Chihiro", "--only", "anisearch", "--sqlite", "cache.db"]);
+        let run = Run::of(&command.output().unwrap());
+        assert_eq!(run.code, Some(1), "{}", run.err);
+        assert!(
+            run.out.contains("a challenge page came") && run.out.contains("apt-get install chromium"),
+            "{}",
+            run.out
+        );
+        assert!(run.out.contains(missing), "{}", run.out);
+    }
 }

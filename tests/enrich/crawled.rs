@@ -4,39 +4,38 @@ use std::path::Path;
 
 use animecache::demo::upstream::Upstream;
 use animecache::enrich::anime::{Anime, Ids};
-use animecache::enrich::browser::Browser;
 use animecache::enrich::network::Network;
 use animecache::enrich::problem::Problem;
-use cache_core::{Config, Service};
+use cache_core::Service;
 use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::caches::{On, Subject, cowboy_bebop, settings};
 use crate::site::Site;
 
-const BOTH: [Service; 2] = [Service::AnimePlanet, Service::AniSearch];
+pub const BOTH: [Service; 2] = [Service::AnimePlanet, Service::AniSearch];
 
 /// An anime by its names on the two sites: they are asked by nothing else.
-fn anime(slug: &str, anisearch: u64) -> Anime {
+pub fn anime(slug: &str, anisearch: u64) -> Anime {
     let ids = Ids { anime_planet: Some(slug.to_owned()), anisearch: Some(anisearch), ..Ids::default() };
     Anime { ids, ..cowboy_bebop() }
 }
 
-fn death_note() -> Anime {
+pub fn death_note() -> Anime {
     anime("death-note", 3633)
 }
 
-async fn upstream() -> Upstream {
+pub async fn upstream() -> Upstream {
     Upstream::start(None, 0.0).await.unwrap()
 }
 
 /// How many requests a service of the demo upstream got.
-fn asked(upstream: &Upstream, service: Service) -> u64 {
+pub fn asked(upstream: &Upstream, service: Service) -> u64 {
     upstream.requests().by_service().get(&service).copied().unwrap_or_default()
 }
 
 /// The keys of all that is stored, sorted.
-async fn keys(subject: &Subject) -> Vec<String> {
+pub async fn keys(subject: &Subject) -> Vec<String> {
     let mut keys: Vec<_> = subject.entries().await.iter().map(|entry| entry.id.to_string()).collect();
     keys.sort();
     keys
@@ -171,7 +170,7 @@ async fn what_is_no_page_of_an_anime_is_an_error_and_not_stored(
 }
 
 /// The number of the title that is behind a challenge page.
-fn spirited_away() -> u64 {
+pub fn spirited_away() -> u64 {
     let catalogue: Value = serde_json::from_str(include_str!("../../assets/demo/anime.json")).unwrap();
     let all = catalogue.as_array().unwrap().iter();
     all.filter(|anime| anime["slug"] == "spirited-away").find_map(|anime| anime["anisearch"].as_u64()).unwrap()
@@ -208,6 +207,8 @@ async fn a_busy_site_is_asked_again_when_it_says() {
     let subject = subject_of(Service::AnimePlanet, &site).await;
     let found = subject.ask(Service::AnimePlanet, &anime("x", 1)).await;
     assert_eq!(found.data()["slug"], "x");
+    // An anime and its characters, however often it is asked for them.
+    assert_eq!((found.tally.requests, found.tally.expected), (2, 2));
     let paths = site.asked();
     assert_eq!(paths[..4], ["/anime/x", "/anime/x", "/anime/x", "/anime/x/characters"]);
 }
@@ -328,65 +329,4 @@ async fn recorded_pages_of_anisearch_are_read() {
     assert_eq!(named, expected.each_ref().map(|pair| (&pair[0], &pair[1])));
     assert_eq!(related[0]["image"], "https://cdn.anisearch.com/images/anime/cover/full/2/2753.webp");
     assert_eq!(related[0]["rating"], "3.81 Excellent");
-}
-
-/// A browser for the sites of a demo upstream; `None`, loudly, where there is none.
-fn browser(config: &Config) -> Option<Browser> {
-    let browser = Browser::new(None, &config.services);
-    if let Err(missing) = &browser {
-        eprintln!("SKIPPED, NOTHING IS RENDERED: {missing}");
-    }
-    browser.ok()
-}
-
-#[tokio::test]
-async fn a_rendered_page_has_what_the_plain_one_has_and_what_its_script_fills_in() {
-    let upstream = upstream().await;
-    let config = settings(Some(&upstream));
-    let Some(browser) = browser(&config) else { return };
-    let plain = Subject::open(On::Memory, config.clone(), Network::new()).await;
-    let rendering = Subject::open(On::Memory, config, Network::new().with_browser(browser)).await;
-    for service in BOTH {
-        let mut expected = plain.ask(service, &death_note()).await.data().clone();
-        let rendered = rendering.ask(service, &death_note()).await;
-        if service == Service::AniSearch {
-            expected["manga_relations"] = json!([{"type": "Adaptation", "title": "Death Note: Adaptation", "url": "manga/3635",
-                "details": "Manga, 3", "genres": "Supernatural, Suspense", "rating": "4.2 Excellent",
-                "image": "https://cdn.invalid/search/3635.webp"}]);
-        }
-        assert_eq!(rendered.data(), &expected, "{service}");
-        let before = asked(&upstream, service);
-        assert_eq!(rendering.ask(service, &death_note()).await.data(), &expected, "{service}");
-        assert_eq!(asked(&upstream, service), before, "a hit needs no browser: {service}");
-    }
-    let missing = rendering.ask(Service::AnimePlanet, &anime("no-such-anime", 1)).await;
-    assert!(matches!(missing.outcome, Err(Problem::NotFound)));
-}
-
-#[tokio::test]
-async fn a_site_that_wants_to_see_a_browser_is_shown_one() {
-    let upstream = upstream().await;
-    let config = settings(Some(&upstream));
-    let Some(browser) = browser(&config) else { return };
-    let subject = Subject::open(On::Memory, config, Network::new().with_browser_where_needed(browser)).await;
-    // Only a rendered page has these.
-    let has_manga = |found: &Value| !found["manga_relations"].as_array().unwrap().is_empty();
-    assert!(!has_manga(subject.ask(Service::AniSearch, &death_note()).await.data()));
-    let found = subject.ask(Service::AniSearch, &anime("x", spirited_away())).await;
-    assert!(has_manga(found.data()), "{}", found.data());
-    assert_eq!(found.data()["episodes"].as_array().map(Vec::len), Some(1));
-    let another = subject.ask(Service::AniSearch, &anime("x", 86)).await;
-    assert!(has_manga(another.data()), "a site that has wanted it once sees it from then on");
-}
-
-#[tokio::test]
-async fn a_challenge_that_no_browser_gets_past_is_an_error_and_not_stored() {
-    let site = Site::start(&["<title>Just a moment...</title>"; 4]).await;
-    let mut config = settings(None);
-    config.services.set_url(Service::AniSearch, &site.url());
-    let Some(browser) = browser(&config) else { return };
-    let subject = Subject::open(On::Memory, config, Network::new().with_browser_where_needed(browser)).await;
-    let outcome = subject.ask(Service::AniSearch, &anime("x", 1)).await.outcome;
-    assert!(matches!(outcome, Err(Problem::Challenge { is_rendered: true })), "{outcome:?}");
-    assert_eq!(keys(&subject).await, [""; 0]);
 }

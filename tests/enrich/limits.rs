@@ -1,17 +1,26 @@
 //! How often services are asked: never more often than they let it, whoever asks.
 
+use std::io::Write as _;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use animecache::enrich::problem::Problem;
 use animecache::enrich::way::Mode;
 use cache_core::{Inspect, Memory, Missing, Service, Services, Sqlite};
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use futures_util::future::join_all;
 use rstest::rstest;
 
 use crate::origin::{Origin, response};
 use crate::process::{Process, redis};
 use crate::redis_server::RedisServer;
+
+fn compressed(document: &[u8]) -> Vec<u8> {
+    let mut packed = GzEncoder::new(Vec::new(), Compression::default());
+    packed.write_all(document).unwrap();
+    packed.finish().unwrap()
+}
 
 async fn anything() -> Origin {
     Origin::start(|seen| response(200, &[], format!("no. {}", seen.number))).await
@@ -152,13 +161,21 @@ async fn a_service_that_fails_again_and_again_is_left_alone() {
     assert_eq!(origin.count(), 5);
 }
 
+// It compresses its documents, and its header fields do not always say so.
+#[rstest]
+#[case::plain(b"<error>Banned</error>".to_vec())]
+#[case::compressed(compressed(b"<error>Banned</error>"))]
 #[tokio::test]
-async fn whom_anidb_bans_asks_no_more() {
-    let origin = Origin::start(|_| response(200, &[], "<error>Banned</error>")).await;
+async fn whom_anidb_bans_asks_no_more(#[case] ban: Vec<u8>) {
+    let origin = Origin::start({
+        let ban = ban.clone();
+        move |_| response(200, &[], &ban)
+    })
+    .await;
     let store: Arc<dyn Inspect> = Arc::new(Memory::default());
     let process = || Process::new(Arc::clone(&store), Service::AniDb, &origin, "100/1s");
     let asking = process().asking(Mode::Usual);
-    assert_eq!(asking.text("?aid=1").await, "<error>Banned</error>");
+    assert_eq!(asking.ask("?aid=1").await.unwrap().body, ban);
     for path in ["?aid=1", "?aid=2"] {
         assert!(matches!(asking.ask(path).await, Err(Problem::LeftAlone(_))));
     }

@@ -12,6 +12,7 @@ mod process;
 mod recorded;
 #[path = "../../cache-core/tests/harness/redis_server.rs"]
 mod redis_server;
+mod rendered;
 mod services;
 mod site;
 mod table;

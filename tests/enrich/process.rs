@@ -43,10 +43,10 @@ impl Process {
 }
 
 impl Asking {
-    /// Asks for a path. A body that begins as an error is none that should be stored.
+    /// Asks for a path. A body that begins as an error, or as something compressed, is none that should be stored.
     pub async fn ask(&self, path: &str) -> Result<Answer, Problem> {
         let request = self.way.client().get(format!("{}{path}", self.way.url()));
-        self.way.ask(request, |body| !body.starts_with(b"<error")).await
+        self.way.ask(request, |body| !body.starts_with(b"<error") && !body.starts_with(&[0x1f, 0x8b])).await
     }
 
     pub async fn text(&self, path: &str) -> String {

@@ -1,0 +1,190 @@
+//! Pages of the crawled sites as a browser shows them, and what is left of the browser when something goes wrong.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use animecache::enrich::browser::Browser;
+use animecache::enrich::network::Network;
+use animecache::enrich::problem::Problem;
+use cache_core::{Config, Service};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
+
+use crate::caches::{On, Subject, settings};
+use crate::crawled::{BOTH, anime, asked, death_note, keys, spirited_away, upstream};
+use crate::origin::{Origin, Step, response};
+
+/// A browser for the sites of a demo upstream; `None`, loudly, where there is none.
+fn browser(config: &Config) -> Option<Browser> {
+    let browser = Browser::new(None, &config.services);
+    if let Err(missing) = &browser {
+        eprintln!("SKIPPED, NOTHING IS RENDERED: {missing}");
+    }
+    browser.ok()
+}
+
+#[tokio::test]
+async fn a_rendered_page_has_what_the_plain_one_has_and_what_its_script_fills_in() {
+    let upstream = upstream().await;
+    let config = settings(Some(&upstream));
+    let Some(browser) = browser(&config) else { return };
+    let plain = Subject::open(On::Memory, config.clone(), Network::new()).await;
+    let rendering = Subject::open(On::Memory, config, Network::new().with_browser(browser)).await;
+    for service in BOTH {
+        let mut expected = plain.ask(service, &death_note()).await.data().clone();
+        let rendered = rendering.ask(service, &death_note()).await;
+        if service == Service::AniSearch {
+            expected["manga_relations"] = json!([{"type": "Adaptation", "title": "Death Note: Adaptation", "url": "manga/3635",
+                "details": "Manga, 3", "genres": "Supernatural, Suspense", "rating": "4.2 Excellent",
+                "image": "https://cdn.invalid/search/3635.webp"}]);
+        }
+        assert_eq!(rendered.data(), &expected, "{service}");
+        let before = asked(&upstream, service);
+        assert_eq!(rendering.ask(service, &death_note()).await.data(), &expected, "{service}");
+        assert_eq!(asked(&upstream, service), before, "a hit needs no browser: {service}");
+    }
+    let missing = rendering.ask(Service::AnimePlanet, &anime("no-such-anime", 1)).await;
+    assert!(matches!(missing.outcome, Err(Problem::NotFound)));
+}
+
+#[tokio::test]
+async fn a_site_that_wants_to_see_a_browser_is_shown_one() {
+    let upstream = upstream().await;
+    let config = settings(Some(&upstream));
+    let Some(browser) = browser(&config) else { return };
+    let subject = Subject::open(On::Memory, config, Network::new().with_browser_where_needed(browser)).await;
+    // Only a rendered page has these.
+    let has_manga = |found: &Value| !found["manga_relations"].as_array().unwrap().is_empty();
+    assert!(!has_manga(subject.ask(Service::AniSearch, &death_note()).await.data()));
+    let found = subject.ask(Service::AniSearch, &anime("x", spirited_away())).await;
+    assert!(has_manga(found.data()), "{}", found.data());
+    assert_eq!(found.data()["episodes"].as_array().map(Vec::len), Some(1));
+    let another = subject.ask(Service::AniSearch, &anime("x", 86)).await;
+    assert!(has_manga(another.data()), "a site that has wanted it once sees it from then on");
+}
+
+#[tokio::test]
+async fn a_challenge_that_no_browser_gets_past_is_an_error_and_not_stored() {
+    let challenge = "<title>Just a moment...</title>";
+    // What this says depends on who asks.
+    let page = "<section id='information'><div class='type'>TV</div></section>
+        <script>document.querySelector('div.type').textContent = 'Rendered'</script>";
+    let is_past = Arc::new(AtomicBool::new(false));
+    let origin = Origin::start({
+        let is_past = Arc::clone(&is_past);
+        let fields = [("Content-Type", "text/html")];
+        move |_| response(200, &fields, if is_past.load(Ordering::Relaxed) { page } else { challenge })
+    })
+    .await;
+    let mut config = settings(None);
+    config.services.set_url(Service::AniSearch, &origin.url(""));
+    let Some(browser) = browser(&config) else { return };
+    let subject = Subject::open(On::Memory, config, Network::new().with_browser_where_needed(browser)).await;
+    let outcome = subject.ask(Service::AniSearch, &anime("x", 1)).await.outcome;
+    assert!(matches!(outcome, Err(Problem::Challenge { is_rendered: true })), "{outcome:?}");
+    assert_eq!(keys(&subject).await, [""; 0]);
+    is_past.store(true, Ordering::Relaxed);
+    // What did not help is not what all other pages are asked for with.
+    let found = subject.ask(Service::AniSearch, &anime("x", 1)).await;
+    assert_eq!(found.data()["type"], "TV");
+}
+
+/// A browser that leaves word of each of its starts.
+struct Observed {
+    directory: TempDir,
+}
+
+/// One start of a browser.
+struct Start {
+    id: String,
+    profile: PathBuf,
+}
+
+impl Observed {
+    /// As [`browser`].
+    fn browser(config: &Config) -> Option<(Self, Browser)> {
+        browser(config)?;
+        let directory = tempfile::tempdir().unwrap();
+        let program = directory.path().join("observed");
+        let script = "#!/bin/sh\n\
+            for argument; do case $argument in --user-data-dir=*) profile=${argument#*=};; esac; done\n\
+            echo \"$$ $profile\" >>\"${0%/*}/starts\"\n\
+            for name in \"$CHROME\" chromium chromium-browser google-chrome google-chrome-stable; do\n\
+            command -v \"$name\" >/dev/null && exec \"$name\" \"$@\"\n\
+            done\n";
+        std::fs::write(&program, script).unwrap();
+        assert!(Command::new("chmod").arg("+x").arg(&program).status().unwrap().success());
+        let browser = Browser::new(Some(program), &config.services).unwrap();
+        Some((Self { directory }, browser))
+    }
+
+    fn starts(&self) -> Vec<Start> {
+        let text = std::fs::read_to_string(self.directory.path().join("starts")).unwrap_or_default();
+        let starts = text.lines().filter_map(|line| line.split_once(' '));
+        starts.map(|(id, profile)| Start { id: id.to_owned(), profile: profile.into() }).collect()
+    }
+}
+
+/// How many tabs the browser with this profile has.
+async fn tabs(profile: &Path) -> usize {
+    let port = std::fs::read_to_string(profile.join("DevToolsActivePort")).unwrap();
+    let port = port.lines().next().unwrap().parse().unwrap();
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    stream.write_all(b"GET /json/list HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n").await.unwrap();
+    let mut answer = Vec::new();
+    while !answer.trim_ascii_end().ends_with(b"]") {
+        assert!(stream.read_buf(&mut answer).await.unwrap() > 0, "there is no list of tabs");
+    }
+    String::from_utf8(answer).unwrap().matches("\"type\": \"page\"").count()
+}
+
+#[tokio::test]
+async fn a_page_that_nobody_waits_for_any_more_leaves_no_tab() {
+    let never = Arc::new(Semaphore::new(0));
+    let origin = Origin::start(move |_| vec![Step::Await(Arc::clone(&never))]).await;
+    let mut config = settings(None);
+    config.services.set_url(Service::AniSearch, &origin.url(""));
+    let Some((observed, browser)) = Observed::browser(&config) else { return };
+    let subject = Subject::open(On::Memory, config, Network::new().with_browser(browser)).await;
+    let is_asked = async {
+        while origin.count() == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    let wanted = anime("x", 1);
+    tokio::select! {
+        _ = subject.ask(Service::AniSearch, &wanted) => panic!("there is no answer"),
+        () = is_asked => {}
+    }
+    let [Start { profile, .. }] = &observed.starts()[..] else { panic!("it was started once") };
+    // The tab that it begins with stays.
+    let is_closed = async {
+        while tabs(profile).await > 1 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), is_closed).await.expect("its tab is closed");
+}
+
+#[tokio::test]
+async fn a_browser_that_has_gone_is_started_again() {
+    let upstream = upstream().await;
+    let config = settings(Some(&upstream));
+    let Some((observed, browser)) = Observed::browser(&config) else { return };
+    let subject = Subject::open(On::Memory, config, Network::new().with_browser(browser)).await;
+    assert!(subject.ask(Service::AniSearch, &death_note()).await.outcome.is_ok());
+    let id = &observed.starts()[0].id;
+    assert!(Command::new("kill").args(["-9", id]).status().unwrap().success());
+    // The one page that finds that out may fail with it.
+    let another = anime("x", 86);
+    let _ = subject.ask(Service::AniSearch, &another).await;
+    let found = subject.ask(Service::AniSearch, &another).await;
+    assert!(found.outcome.is_ok() && found.gaps().is_empty(), "{:?} {:?}", found.outcome, found.gaps());
+    assert_eq!(observed.starts().len(), 2);
+}
