@@ -83,11 +83,11 @@ pub fn field(value: &str) -> Cow<'_, str> {
 
 /// A key of a result, or the arguments in one, with the credentials masked that the function was called with.
 pub fn key(key: &str) -> Cow<'_, str> {
-    if !key.contains(['=', '@']) {
+    if !key.contains(['=', '@', '"']) {
         return Cow::Borrowed(key);
     }
     let is_name = |name: &str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-    let key = without_user_info(key);
+    let key = without_secret_members(&without_user_info(key));
     let mut parts: Vec<Cow<'_, str>> = Vec::new();
     let mut last_name = "";
     let mut is_hidden = false;
@@ -122,6 +122,24 @@ fn without_user_info(text: &str) -> String {
         }
     }
     out
+}
+
+/// The text with the members masked of JSON in it that are named as credentials are.
+fn without_secret_members(text: &str) -> String {
+    let is_open = |piece: &str| piece.bytes().rev().take_while(|b| *b == b'\\').count() % 2 == 1;
+    let mut pieces: Vec<String> = Vec::new();
+    for piece in text.split('"') {
+        match pieces.last_mut().filter(|last| is_open(last)) {
+            Some(last) => last.extend(["\"", piece]),
+            None => pieces.push(piece.to_owned()),
+        }
+    }
+    for at in 2..pieces.len() {
+        if pieces[at - 1].trim() == ":" && is_secret_name(&pieces[at - 2]) {
+            MASK.clone_into(&mut pieces[at]);
+        }
+    }
+    pieces.join("\"")
 }
 
 /// Masks the texts of members that are named as credentials are.
@@ -201,6 +219,11 @@ mod tests {
             ("f:token=user:zGFzcw==:url=x", "f:token=***:url=x"),
             ("f:x?token=user:cGFzcw=", "f:x?token=***"),
             ("a=b=c:api_key=", "a=b=c:api_key="),
+            (
+                r#"f:say "hi:{"Authorization": "Bearer \"S3:CR=ET", "id": "5"}:page=2"#,
+                r#"f:say "hi:{"Authorization": "***", "id": "5"}:page=2"#,
+            ),
+            (r#"f:headers={"a": "\\", "cookie":"S3CRET"}"#, r#"f:headers={"a": "\\", "cookie":"***"}"#),
         ] {
             assert_eq!(key(given), shown);
         }
