@@ -83,7 +83,6 @@ pub(super) async fn run(session: &Session, args: &WarmArgs) -> anyhow::Result<Ex
 
 /// What is to be warmed, in order; what is no anime by its title and why.
 fn wanted(catalogue: &Catalogue, args: &WarmArgs) -> anyhow::Result<Vec<Result<Anime, Unknown>>> {
-    let all = catalogue.anime();
     match (&args.titles, args.index) {
         (Some(file), _) => {
             let text = read(file).with_context(|| Refused(format!("{} cannot be read", file.display())))?;
@@ -92,9 +91,9 @@ fn wanted(catalogue: &Catalogue, args: &WarmArgs) -> anyhow::Result<Vec<Result<A
             Ok(titles.map(|title| known(catalogue, title)).collect())
         }
         (None, Some(range)) => {
-            // What has no title is no anime: an entry that cannot be read.
-            let titled = all[range.within(all.len())].iter().filter(|anime| !anime.name().is_empty());
-            Ok(titled.cloned().map(Ok).collect())
+            let anime = range.within(catalogue.places()).filter_map(|index| catalogue.get(index));
+            // Of what has neither a title nor an id nothing can be asked.
+            Ok(anime.filter(|anime| !anime.name().is_empty()).cloned().map(Ok).collect())
         }
         (None, None) => Err(Refused("warm what? Give --titles or --index".into()).into()),
     }

@@ -21,13 +21,15 @@ const EXPECTED: &str = "a JSON object with a list of anime under \"data\" is exp
 /// The anime that one can choose from. Indices count from 0, as the pipeline's do.
 #[derive(Clone, Debug)]
 pub struct Catalogue {
-    anime: Vec<Anime>,
+    entries: Vec<Slot>,
     /// `None`: the one that ships inside.
     file: Option<PathBuf>,
-    /// Entries of the file that are none of anime. Each has its place, so that all others keep their index, and nothing
-    /// in it.
-    odd: usize,
 }
+
+/// The place of an entry: one that is none of an anime keeps it, so that all others have their index.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(from = "Listed")]
+struct Slot(Option<Anime>);
 
 /// What a title means.
 #[derive(Debug, PartialEq, Eq)]
@@ -42,7 +44,7 @@ pub enum Meaning {
 /// An anime-offline-database file, as far as it is read. Entries become anime one by one: the file is large.
 #[derive(Deserialize)]
 struct Database {
-    data: Vec<Listed>,
+    data: Vec<Slot>,
 }
 
 #[derive(Deserialize)]
@@ -77,10 +79,19 @@ impl From<Entry> for Anime {
     }
 }
 
+impl From<Listed> for Slot {
+    fn from(listed: Listed) -> Self {
+        Self(match listed {
+            Listed::Entry(entry) => Some(entry.into()),
+            Listed::Odd(_) => None,
+        })
+    }
+}
+
 impl Catalogue {
     /// The small one that ships inside.
     pub fn demo() -> Self {
-        Self { anime: demo::anime(), file: None, odd: 0 }
+        Self { entries: demo::anime().into_iter().map(|anime| Slot(Some(anime))).collect(), file: None }
     }
 
     /// Reads an anime-offline-database file.
@@ -89,32 +100,39 @@ impl Catalogue {
         let content = File::open(file).with_context(|| Refused(format!("the anime database {name} cannot be read")))?;
         let database: Database = serde_json::from_reader(BufReader::with_capacity(256 << 10, content))
             .with_context(|| Refused(format!("{name} is not an anime-offline-database: {EXPECTED}")))?;
-        let mut odd = 0;
-        let anime = database.data.into_iter().map(|listed| match listed {
-            Listed::Entry(entry) => entry.into(),
-            Listed::Odd(_) => {
-                odd += 1;
-                Anime::default()
-            }
-        });
-        Ok(Self { anime: anime.collect(), file: Some(file.to_owned()), odd })
+        Ok(Self { entries: database.data, file: Some(file.to_owned()) })
     }
 
     /// How many entries of its file cannot be read.
     pub fn odd(&self) -> usize {
-        self.odd
+        self.places() - self.anime().count()
     }
 
-    /// All of them.
-    pub fn anime(&self) -> &[Anime] {
-        &self.anime
+    /// How many entries there are, be they anime or not: every index is below.
+    pub fn places(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// The anime at an index.
+    pub fn get(&self, index: usize) -> Option<&Anime> {
+        self.entries.get(index)?.0.as_ref()
+    }
+
+    /// All anime.
+    pub fn anime(&self) -> impl Iterator<Item = &Anime> {
+        self.indexed().map(|(_, anime)| anime)
+    }
+
+    /// All anime, each with its index.
+    fn indexed(&self) -> impl Iterator<Item = (usize, &Anime)> {
+        self.entries.iter().enumerate().filter_map(|(index, entry)| Some((index, entry.0.as_ref()?)))
     }
 
     /// The anime that a title means: that of the same title, the first if there are more, or else the only one that
     /// has it as a part of its title; in any case.
     pub fn find(&self, title: &str) -> Meaning {
         let wanted = title.trim().to_lowercase();
-        if let Some(index) = self.anime.iter().position(|anime| anime.title.to_lowercase() == wanted) {
+        if let Some((index, _)) = self.indexed().find(|(_, anime)| anime.title.to_lowercase() == wanted) {
             return Meaning::One(index);
         }
         let matches: Vec<_> = self.search(&wanted).collect();
@@ -129,12 +147,12 @@ impl Catalogue {
     pub fn search(&self, part: &str) -> impl Iterator<Item = usize> {
         let part = part.to_lowercase();
         let has_it = move |anime: &Anime| anime.title.to_lowercase().contains(&part);
-        self.anime.iter().enumerate().filter(move |(_, anime)| has_it(anime)).map(|(index, _)| index)
+        self.indexed().filter(move |(_, anime)| has_it(anime)).map(|(index, _)| index)
     }
 
     /// What it is, for messages.
     pub fn name(&self) -> String {
-        let number = self.anime.len() - self.odd;
+        let number = self.anime().count();
         match &self.file {
             Some(file) => format!("{} ({number} titles)", file.display()),
             None => format!("the built-in catalogue ({number} titles)"),
@@ -173,7 +191,7 @@ mod tests {
                 {"title": "C", "episodes": 0}]}"#,
         )
         .unwrap();
-        let [first, second] = all.anime() else { panic!("{all:?}") };
+        let [first, second] = all.anime().collect::<Vec<_>>()[..] else { panic!("{all:?}") };
         assert_eq!((first.kind.as_deref(), first.episodes, first.ids.anidb), (Some("TV"), Some(26), Some(23)));
         assert_eq!((second.episodes, second.ids.clone()), (None, Ids::default()));
         for broken in ["", "[]", "{\"data\": 1}", "{\"data\": ["] {
@@ -189,6 +207,8 @@ mod tests {
         );
         let all = all.unwrap();
         assert_eq!((all.odd(), all.find("second"), all.find("B")), (3, Meaning::One(4), Meaning::None));
+        let titles: Vec<_> = all.anime().map(|anime| anime.title.as_str()).collect();
+        assert_eq!((titles, all.places(), all.get(1)), (vec!["A", "A second"], 5, None));
     }
 
     #[test]

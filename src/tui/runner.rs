@@ -327,7 +327,7 @@ async fn offer(file: Option<PathBuf>, services: &Services) -> Result<Offer, Stri
         tokio::task::spawn_blocking(move || file.map_or_else(|| Ok(Catalogue::demo()), |file| Catalogue::open(&file)));
     let catalogue = read.await.map_err(|error| error.to_string())?.map_err(|error| format!("{error:#}"))?;
     let hosts = Service::ALL.map(|service| (service, authority(services.url(service)).to_owned())).into();
-    Ok(Offer { titles: catalogue.anime().to_vec(), hosts })
+    Ok(Offer { titles: catalogue.anime().cloned().collect(), hosts })
 }
 
 async fn enrich(

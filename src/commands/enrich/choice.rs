@@ -26,7 +26,7 @@ pub(super) fn anime(session: &Session, args: &EnrichArgs) -> anyhow::Result<Opti
     }
     let catalogue = catalogue(session, &args.services)?;
     let anime = match args.index {
-        Some(index) => catalogue.anime().get(index),
+        Some(index) => catalogue.get(index),
         None => by_title(&catalogue, title)?,
     };
     if anime.is_none() {
@@ -41,7 +41,7 @@ pub(super) fn anime(session: &Session, args: &EnrichArgs) -> anyhow::Result<Opti
 pub(in crate::commands) fn by_title<'a>(catalogue: &'a Catalogue, title: &str) -> anyhow::Result<Option<&'a Anime>> {
     match catalogue.find(title) {
         Meaning::None => Ok(None),
-        Meaning::One(index) => Ok(catalogue.anime().get(index)),
+        Meaning::One(index) => Ok(catalogue.get(index)),
         Meaning::Several(indices) => Err(Refused(candidates(catalogue, title, &indices)).into()),
     }
 }
@@ -65,7 +65,7 @@ fn candidates(catalogue: &Catalogue, title: &str, indices: &[usize]) -> String {
     // Writing to a String cannot fail.
     let mut text = format!("{} titles have {title:?} in them; say which by its --index:", indices.len());
     for index in indices.iter().take(LISTED) {
-        if let Some(anime) = catalogue.anime().get(*index) {
+        if let Some(anime) = catalogue.get(*index) {
             let kind = [anime.kind.clone(), anime.episodes.map(|number| counted(number, "episode"))];
             let kind: Vec<_> = kind.into_iter().flatten().collect();
             let kind = if kind.is_empty() { String::new() } else { format!(" ({})", kind.join(", ")) };
