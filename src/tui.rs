@@ -69,12 +69,12 @@ pub async fn run(
     let input = event::messages().context("the terminal cannot be listened to")?;
     let size = terminal.size().context("the terminal has no size")?;
     let mut app = App::new(options, keymap, size, TimeZone::system(), clock::now());
-    let times = run::drive(&mut terminal, input, runner, inbox, &mut app, &theme).await;
+    let mut times = std::env::var_os(FRAME_TIMES).map(|_| Vec::new());
+    let observe = |time| times.iter_mut().for_each(|times: &mut Vec<_>| times.push(time));
+    let end = run::drive(&mut terminal, input, runner, inbox, &mut app, &theme, observe).await;
     drop(guard);
-    let times = times.context("the terminal failed")?;
-    if std::env::var_os(FRAME_TIMES).is_some() {
-        report(times);
-    }
+    end.context("the terminal failed")?;
+    times.into_iter().for_each(report);
     let parting = app.take_parting();
     if let Some(parting) = &parting {
         output::tell(&format!("animecache: {}", parting.text));

@@ -21,10 +21,8 @@ use super::view::{self, theme::Theme};
 /// So many messages go into one frame at most, so that a flood of them does not stop the screen.
 const MESSAGES_PER_FRAME: usize = 64;
 
-/// How long each turn of the loop worked, drawing included: what a key may have to wait for.
-pub type FrameTimes = Vec<Duration>;
-
-/// Runs the dashboard until it is left or the input ends.
+/// Runs the dashboard until it is left or the input ends. `observe` is told how long each turn of the loop worked,
+/// drawing included: what a key may have to wait for.
 ///
 /// # Errors
 /// The screen's.
@@ -35,10 +33,11 @@ pub async fn drive<B: Backend>(
     mut inbox: mpsc::Receiver<Message>,
     app: &mut App,
     theme: &Theme,
-) -> Result<FrameTimes, B::Error> {
-    let times = turn(terminal, &mut input, &mut runner, &mut inbox, app, theme).await;
+    observe: impl FnMut(Duration),
+) -> Result<(), B::Error> {
+    let end = turn(terminal, &mut input, &mut runner, &mut inbox, app, theme, observe).await;
     runner.close().await;
-    times
+    end
 }
 
 /// The loop itself.
@@ -49,8 +48,8 @@ async fn turn<B: Backend>(
     inbox: &mut mpsc::Receiver<Message>,
     app: &mut App,
     theme: &Theme,
-) -> Result<FrameTimes, B::Error> {
-    let mut times = FrameTimes::new();
+    mut observe: impl FnMut(Duration),
+) -> Result<(), B::Error> {
     let mut work = Instant::now();
     for effect in start(app) {
         runner.start(effect);
@@ -64,12 +63,12 @@ async fn turn<B: Backend>(
             }
         }
         terminal.draw(|frame| view::draw(frame, app, theme))?;
-        times.push(work.elapsed());
+        observe(work.elapsed());
         let mut next = tokio::select! {
             biased; // Keys first: Esc always gets through.
             message = input.next() => match message {
                 Some(message) => Some(message),
-                None => return Ok(times),
+                None => return Ok(()),
             },
             message = inbox.recv() => message,
         };
@@ -81,11 +80,11 @@ async fn turn<B: Backend>(
             let is_last = message.is_heavy() || taken == MESSAGES_PER_FRAME;
             for effect in update(app, message) {
                 match effect {
-                    Effect::Quit => return Ok(times),
+                    Effect::Quit => return Ok(()),
                     Effect::Redraw => redraw_all(terminal)?,
                     Effect::Suspend => {
                         if suspend().await.is_err() {
-                            return Ok(times);
+                            return Ok(());
                         }
                         redraw_all(terminal)?;
                     }

@@ -99,7 +99,7 @@ fn quit(app: &mut App) -> Vec<Effect> {
             job.is_stopping = true;
             app.is_leaving = true;
             app.dialog = None;
-            vec![Effect::Stop(app.job.as_ref().map(|job| job.ticket).unwrap_or_default())]
+            vec![Effect::Stop(job.ticket)]
         }
         _ => vec![Effect::Quit],
     }

@@ -70,7 +70,7 @@ impl Session {
             let theme = Theme::parse(THEME, true).unwrap();
             let mut app = App::new(options, keymap, Size::new(120, 40), TimeZone::UTC, clock::now());
             let mut terminal = Terminal::new(shared).unwrap();
-            drive(&mut terminal, input, runner, inbox, &mut app, &theme).await.unwrap();
+            drive(&mut terminal, input, runner, inbox, &mut app, &theme, |_| ()).await.unwrap();
             app
         });
         Self { screen, keyboard, copied, turns: AtomicUsize::new(0), task }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use cache_core::{EntryId, Filter, Summary};
 use clap::error::ContextKind;
-use clap::{Args, Command, FromArgMatches};
+use clap::{Arg, Args, Command, FromArgMatches};
 
 use crate::selectors::Selectors;
 
@@ -71,12 +71,12 @@ impl Query {
             if std::mem::take(&mut is_value) {
                 arguments.push(token);
             } else if let Some((name, value)) = selector {
-                is_value = value.is_none() && takes_value(&command, name);
+                is_value = value.is_none() && argument(&command, name).is_some_and(takes_value);
                 arguments.push(value.map_or_else(|| format!("--{name}"), |value| format!("--{name}={value}")));
             } else if token.starts_with("--") {
                 return Err(format!("there is no selector {token}"));
             } else {
-                if is_flag(&command, &token) {
+                if argument(&command, &token).is_some_and(is_flag) {
                     hint = Some(format!("--{token}"));
                 }
                 words.push(token.to_lowercase());
@@ -141,29 +141,29 @@ fn contains(text: &[u8], word: &str) -> bool {
 
 /// The name and value of a token that names a selector; `--name` alone has no value yet.
 fn as_selector<'a>(command: &Command, token: &'a str) -> Option<(&'a str, Option<&'a str>)> {
-    let is_known = |name: &str| command.get_arguments().any(|argument| argument.get_long() == Some(name));
     if let Some(name) = token.strip_prefix("--") {
         let (name, value) = name.split_once('=').map_or((name, None), |(name, value)| (name, Some(value)));
-        return is_known(name).then_some((name, value));
+        return argument(command, name).map(|_| (name, value));
     }
     let at = token.find([':', '='])?;
     match (&token[..at], &token[at + 1..]) {
-        (name, value) if is_known(name) && takes_value(command, name) => Some((name, Some(value))),
-        (name, "") | ("is", name) if is_flag(command, name) => Some((name, None)),
+        (name, value) if argument(command, name).is_some_and(takes_value) => Some((name, Some(value))),
+        (name, "") | ("is", name) if argument(command, name).is_some_and(is_flag) => Some((name, None)),
         _ => None,
     }
 }
 
-/// Whether a selector of this name has no value.
-fn is_flag(command: &Command, name: &str) -> bool {
-    command.get_arguments().any(|argument| argument.get_long() == Some(name)) && !takes_value(command, name)
+/// The selector of this name.
+fn argument<'a>(command: &'a Command, name: &str) -> Option<&'a Arg> {
+    command.get_arguments().find(|argument| argument.get_long() == Some(name))
 }
 
-fn takes_value(command: &Command, name: &str) -> bool {
-    command
-        .get_arguments()
-        .find(|argument| argument.get_long() == Some(name))
-        .is_some_and(|argument| argument.get_action().takes_values())
+fn takes_value(selector: &Arg) -> bool {
+    selector.get_action().takes_values()
+}
+
+fn is_flag(selector: &Arg) -> bool {
+    !takes_value(selector)
 }
 
 /// Words between blanks; quotes keep blanks together.
