@@ -15,7 +15,7 @@ pub mod watch;
 
 use std::time::Duration;
 
-use cache_core::admin::ttl::Target;
+use cache_core::admin::ttl::{Change, Target};
 use cache_core::{Backend, Error, Health, Summary};
 use jiff::tz::TimeZone;
 use ratatui::layout::Size;
@@ -125,8 +125,8 @@ pub struct Job {
 pub enum AfterJob {
     /// These entries are gone.
     Drop(Vec<cache_core::EntryId>),
-    /// These entries expire at these times.
-    Expire(Vec<Target>),
+    /// These entries, which expired at these times, have another TTL now.
+    Expire(Vec<Target>, Change),
 }
 
 /// What is said once the terminal is given back: a change was under way when somebody left.
@@ -368,11 +368,16 @@ impl App {
 
     /// Tells the user something.
     pub fn notify(&mut self, text: impl Into<String>) {
-        self.notice = Some(Notice { text: text.into(), is_error: false, since: self.now });
+        self.say(&text.into(), false);
     }
 
     /// Tells the user of something that did not work.
     pub fn complain(&mut self, text: impl Into<String>) {
-        self.notice = Some(Notice { text: text.into(), is_error: true, since: self.now });
+        self.say(&text.into(), true);
+    }
+
+    fn say(&mut self, text: &str, is_error: bool) {
+        let text = safe::line(text).into_owned();
+        self.notice = Some(Notice { text, is_error, since: self.now });
     }
 }

@@ -2,8 +2,7 @@
 
 use tui_textarea::TextArea;
 
-use cache_core::Source;
-use cache_core::admin::ttl::Target;
+use cache_core::{EntryId, Source};
 
 use super::AfterJob;
 use crate::tui::effect::Effect;
@@ -24,7 +23,7 @@ pub enum Dialog {
     Failure {
         /// What went wrong: `The flush failed`.
         title: &'static str,
-        /// What was done, on which storage, and why it ended; safe to show.
+        /// Why it ended, what was done, and on which storage.
         facts: Facts,
     },
     /// The keys.
@@ -67,12 +66,14 @@ pub enum Held {
 /// A new TTL is asked for.
 #[derive(Debug)]
 pub struct Ttl {
-    /// For these entries, which expire at these times.
-    pub entries: Vec<Target>,
+    /// For these entries.
+    pub entries: Vec<EntryId>,
+    /// Which these are, in words.
+    pub name: String,
+    /// They are all that is in the cache.
+    pub is_everything: bool,
     /// What it is about.
     pub facts: Facts,
-    /// What has to be typed besides the TTL.
-    pub word: Option<String>,
     /// What was typed: `12h`, `+2h`, `never`.
     pub text: TextArea<'static>,
     /// What is wrong with it.

@@ -69,6 +69,11 @@ impl Rows {
         self.slots.get(row as usize)?.as_ref()
     }
 
+    /// The entry with this id.
+    pub fn entry(&self, id: &EntryId) -> Option<&Summary> {
+        Some(&self.get(self.find(id)?.1)?.entry)
+    }
+
     /// How many entries there are in all.
     pub fn len(&self) -> usize {
         self.order.len()

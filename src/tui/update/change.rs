@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use cache_core::Summary;
 use cache_core::admin::flush::Plan;
 use cache_core::admin::ttl::{Change, Target};
+use cache_core::{Backend, Summary};
 use tui_textarea::TextArea;
 
 use crate::output::human;
@@ -62,6 +62,10 @@ impl<'a> Meant<'a> {
         (count > TYPED_ABOVE || self.is_everything).then(|| count.to_string())
     }
 
+    fn plan(&self, backend: Backend) -> Plan {
+        Plan::of(backend, self.entries.iter().copied())
+    }
+
     /// What it is about: on which storage, how much, and of which services.
     fn facts(&self, app: &App, plan: &Plan) -> Facts {
         let count = human::count(self.entries.len() as u64);
@@ -74,6 +78,12 @@ impl<'a> Meant<'a> {
         if app.scan.ticket.is_some() || !app.scan.is_complete {
             facts.push(("listed".to_owned(), "the scan has not ended: only what is listed by now".to_owned()));
         }
+        if app.filter.search.is_some() {
+            facts.push((
+                "searched".to_owned(),
+                "the search of bodies has not ended: only what is found by now".to_owned(),
+            ));
+        }
         facts.extend(plan.by_service.iter().map(|(service, (entries, bytes))| {
             (service.name().to_owned(), format!("{:>9}  {:>9}", human::count(*entries), human::bytes(*bytes)))
         }));
@@ -84,7 +94,7 @@ impl<'a> Meant<'a> {
 fn ask_flush(app: &mut App, is_everything_shown: bool) {
     let Some(backend) = app.backend().cloned() else { return };
     let meant = Meant::of(app, is_everything_shown);
-    let plan = Plan::of(backend, meant.entries.iter().copied());
+    let plan = meant.plan(backend);
     if plan.targets.is_empty() {
         return app.complain("there is nothing to flush");
     }
@@ -138,10 +148,11 @@ fn ask_ttl(app: &mut App) {
     if meant.entries.is_empty() {
         return app.complain("there is no entry");
     }
-    let plan = Plan::of(backend, meant.entries.iter().copied());
-    let entries = meant.entries.iter().map(|entry| (entry.id.clone(), entry.expires_at)).collect();
-    let (facts, word) = (meant.facts(app, &plan), meant.word());
-    app.dialog = Some(Dialog::Ttl(Box::new(Ttl { entries, facts, word, text: TextArea::default(), problem: None })));
+    let plan = meant.plan(backend);
+    let facts = meant.facts(app, &plan);
+    let Meant { name, is_everything, .. } = meant;
+    let (entries, text) = (plan.targets, TextArea::default());
+    app.dialog = Some(Dialog::Ttl(Box::new(Ttl { entries, name, is_everything, facts, text, problem: None })));
 }
 
 /// `12h`, `+2h` or `never`.
@@ -161,27 +172,21 @@ pub(super) fn parse_ttl(text: &str) -> Result<Change, String> {
 /// What becomes of a new TTL that was typed: it is set, or, as with a flush, the number of entries is asked for first.
 pub(super) fn change_ttl(app: &mut App, ttl: Ttl, change: Change) -> Vec<Effect> {
     let Some(on) = app.backend().cloned() else { return Vec::new() };
-    let now = app.now;
-    let Ttl { entries: mut targets, mut facts, word, text, .. } = ttl;
+    let Ttl { entries, name, is_everything, text, .. } = ttl;
+    let entries = entries.iter().filter_map(|id| app.rows.entry(id));
     // What never expires cannot live longer.
-    targets.retain(|(_, expires_at)| expires_at.is_some() || !matches!(change, Change::Extend(_)));
-    if targets.is_empty() {
-        app.notify("these entries never expire anyway");
+    let has_effect = |entry: &&Summary| entry.expires_at.is_some() || !matches!(change, Change::Extend(_));
+    let meant = Meant { entries: entries.filter(has_effect).collect(), name, is_everything };
+    if meant.entries.is_empty() {
+        app.notify("these entries never expire anyway, or are gone");
         return Vec::new();
     }
-    let then = |(id, expires_at): &Target| {
-        let at = match change {
-            Change::Persist => None,
-            Change::Set(ttl) => Some(now + ttl.as_secs_f64()),
-            Change::Extend(by) => expires_at.map(|at| at.max(now) + by.as_secs_f64()),
-        };
-        (id.clone(), at)
-    };
-    let expiries: Vec<Target> = targets.iter().map(then).collect();
+    let targets: Vec<Target> = meant.entries.iter().map(|entry| (entry.id.clone(), entry.expires_at)).collect();
+    let (mut facts, word) = (meant.facts(app, &meant.plan(on.clone())), meant.word());
     let ticket = app.ticket();
-    let total = expiries.len() as u64;
+    let total = targets.len() as u64;
+    let job = ("changing TTLs", total, AfterJob::Expire(targets.clone(), change));
     let effect = Effect::ChangeTtl { ticket, on, targets, change };
-    let job = ("changing TTLs", total, AfterJob::Expire(expiries));
     if word.is_none() {
         return begin(app, effect, job);
     }

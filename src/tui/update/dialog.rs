@@ -47,8 +47,9 @@ pub(super) fn act(app: &mut App, action: Action) -> Vec<Effect> {
             }
         },
         (Some(Dialog::Help { mode, offset }), action) if action != Action::Close => {
-            let page = app.size.height.saturating_sub(6).into();
-            let offset = moved(action, offset, help::lines(app, mode).len(), page).unwrap_or(offset);
+            let (shown, page) = (app.size.height.saturating_sub(2), app.size.height.saturating_sub(6));
+            let last = help::lines(app, mode).len().saturating_sub(shown.into());
+            let offset = moved(action, offset.min(last), last + 1, page.into()).unwrap_or(offset);
             app.dialog = Some(Dialog::Help { mode, offset });
             Vec::new()
         }

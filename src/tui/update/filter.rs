@@ -7,7 +7,6 @@ use crossterm::event::KeyEvent;
 use tui_textarea::TextArea;
 
 use super::{moved, table};
-use crate::output::safe;
 use crate::tui::action::Action;
 use crate::tui::app::query::{Query, Touched};
 use crate::tui::app::{App, Focus};
@@ -99,6 +98,6 @@ pub(super) fn searched(app: &mut App, ticket: Ticket, result: Result<(), Error>)
     if app.filter.search.take_if(|awaited| *awaited == ticket).is_some()
         && let Err(error) = result
     {
-        app.complain(format!("the search of bodies stopped: {}", safe::line(&chain(&error))));
+        app.complain(format!("the search of bodies stopped: {}", chain(&error)));
     }
 }

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use cache_core::admin::{flush, ttl};
+use cache_core::admin::flush;
+use cache_core::admin::ttl::{self, Change};
 use cache_core::{Error, chain};
 
 use super::outcome::{begin_scan, lose};
@@ -18,7 +19,8 @@ pub(super) fn end_flush(app: &mut App, job: Job, report: &flush::Report, took: D
         human::counted(report.removed.keys, "key"),
         took.as_secs_f64()
     );
-    let is_whole = tell(app, &job, "The flush failed", done, report.error.as_ref(), report.is_interrupted);
+    let end = End { error: report.error.as_ref(), failed: report.failed, is_interrupted: report.is_interrupted };
+    let is_whole = tell(app, &job, "The flush failed", done, &end);
     if app.is_leaving {
         return vec![Effect::Quit];
     }
@@ -35,13 +37,20 @@ pub(super) fn end_flush(app: &mut App, job: Job, report: &flush::Report, took: D
 
 pub(super) fn end_ttl_change(app: &mut App, job: Job, report: &ttl::Report) -> Vec<Effect> {
     let done = format!("TTL of {} changed", human::entries(report.changed));
-    let is_whole = tell(app, &job, "The change of TTLs failed", done, report.error.as_ref(), report.is_interrupted);
+    let end = End { error: report.error.as_ref(), failed: report.failed, is_interrupted: report.is_interrupted };
+    let is_whole = tell(app, &job, "The change of TTLs failed", done, &end);
     if app.is_leaving {
         return vec![Effect::Quit];
     }
     match job.then {
-        AfterJob::Expire(expiries) if is_whole => {
-            let expiries = expiries.iter().map(|(id, at)| (id, *at));
+        AfterJob::Expire(targets, change) if is_whole => {
+            let now = app.now;
+            let then = |expires_at: Option<f64>| match change {
+                Change::Persist => None,
+                Change::Set(ttl) => Some(now + ttl.as_secs_f64()),
+                Change::Extend(by) => expires_at.map(|at| at.max(now) + by.as_secs_f64()),
+            };
+            let expiries = targets.iter().map(|(id, expires_at)| (id, then(*expires_at)));
             app.rows.set_expiry(expiries, &mut app.tree, &app.filter.query, app.now);
             app.settle_cursor();
             app.inspector.subject = None;
@@ -51,16 +60,18 @@ pub(super) fn end_ttl_change(app: &mut App, job: Job, report: &ttl::Report) -> V
     }
 }
 
+/// How a change ended.
+struct End<'a> {
+    error: Option<&'a Error>,
+    /// Entries that were not dealt with for it.
+    failed: u64,
+    is_interrupted: bool,
+}
+
 /// Says what was done; whether it was all that was asked for. A failure waits until somebody has seen it: what else
 /// there is to say of a store that went away must not take its place.
-fn tell(
-    app: &mut App,
-    job: &Job,
-    title: &'static str,
-    done: String,
-    error: Option<&Error>,
-    is_interrupted: bool,
-) -> bool {
+fn tell(app: &mut App, job: &Job, title: &'static str, done: String, end: &End<'_>) -> bool {
+    let End { error, failed, is_interrupted } = *end;
     let is_whole = error.is_none() && !is_interrupted;
     if app.is_leaving {
         let on = job.on.to_string();
@@ -72,11 +83,13 @@ fn tell(
         app.parting = Some(Parting { text: safe::line(&format!("{done} on {on}{end}")).into_owned(), is_whole });
     } else if let Some(error) = error {
         lose(app, error);
+        // What matters most comes first: a low screen has no room for the rest.
         let facts = [
-            ("on", job.on.to_string()),
-            ("asked for", human::entries(job.total)),
+            ("why", chain(error)),
             ("done", done),
-            ("then", safe::line(&chain(error)).into_owned()),
+            ("failed", human::entries(failed)),
+            ("asked for", human::entries(job.total)),
+            ("on", job.on.to_string()),
         ];
         let facts = facts.map(|(name, value)| (name.to_owned(), value)).into();
         app.dialog = Some(Dialog::Failure { title, facts });

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use cache_core::{Error, Health, chain};
 
 use super::{enrich, filter, job, tree, watch};
-use crate::output::safe;
 use crate::tui::app::body::BodyView;
 use crate::tui::app::dialog::Dialog;
 use crate::tui::app::inspector::Loadable;
@@ -77,7 +76,7 @@ pub(super) fn done(app: &mut App, ticket: Ticket, outcome: Outcome) -> Vec<Effec
             if health.is_fallback
                 && let Some(problem) = &health.problem
             {
-                app.complain(format!("{} stands in: {}", health.backend, safe::line(problem)));
+                app.complain(format!("{} stands in: {problem}", health.backend));
             }
             app.health = Some(health);
             app.ask_health_at = app.now + ASK_HEALTH_EVERY;
@@ -170,7 +169,7 @@ fn end_scan(app: &mut App, result: Result<(), Error>) -> Vec<Effect> {
         Err(Error::CursorExpired) => begin_scan(app),
         Err(error) => {
             lose(app, &error);
-            app.complain(format!("the scan stopped: {}", safe::line(&chain(&error))));
+            app.complain(format!("the scan stopped: {}", chain(&error)));
             Vec::new()
         }
     }

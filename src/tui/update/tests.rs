@@ -14,11 +14,13 @@ use rstest::rstest;
 use super::update;
 use crate::tui::Options;
 use crate::tui::app::App;
+use crate::tui::app::dialog::Dialog;
 use crate::tui::app::rates::Rate;
 use crate::tui::app::sort::Column;
 use crate::tui::effect::Effect;
 use crate::tui::fixture::{NOW, app, backend, blank, count, entries, http, listed, press, scan_of, tally};
 use crate::tui::message::{Message, Outcome, Progress, Ticket};
+use crate::tui::view::help;
 
 fn urls(app: &App) -> Vec<String> {
     app.rows.shown_entries().map(|entry| entry.id.text().into_owned()).collect()
@@ -239,6 +241,23 @@ fn no_key_does_harm_at_any_size(#[values(0, 1, 3, 10, 40, 130)] width: u16, #[va
     {
         press(&mut app, keys);
     }
+}
+
+#[test]
+fn the_help_ends_where_its_last_line_is_seen() {
+    let mut app = listed(Size::new(80, 24), Options::default(), entries());
+    press(&mut app, &format!("?{}", "j".repeat(200)));
+    let Some(Dialog::Help { mode, offset }) = app.dialog else { panic!("{:?}", app.dialog) };
+    assert_eq!(offset, help::lines(&app, mode).len() - 22);
+}
+
+#[test]
+fn notices_are_safe_to_show() {
+    let mut app = app();
+    app.notify("\u{1b}[2Jdone");
+    assert_eq!(app.notice.as_ref().map(|notice| &*notice.text), Some("␛[2Jdone"));
+    app.complain("\u{202e}failed");
+    assert_eq!(app.notice.as_ref().map(|notice| &*notice.text), Some("\u{fffd}failed"));
 }
 
 #[test]

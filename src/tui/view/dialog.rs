@@ -58,26 +58,36 @@ fn facts<'a>(facts: &'a Facts, screen: Rect, theme: &Theme) -> Vec<Line<'a>> {
     facts.iter().flat_map(of).collect()
 }
 
-fn draw_failure(frame: &mut Frame<'_>, screen: Rect, title: &str, told: &Facts, theme: &Theme) {
-    let facts = facts(told, screen, theme);
-    let inside = open(frame, screen, WIDTH, facts.len() + 2, title, theme);
-    let answer = Line::from(vec![Span::styled("Enter", theme.key), Span::styled(" closes this", theme.text)]);
-    for (line, row) in facts.into_iter().chain([Line::default(), answer]).zip(inside.rows()) {
-        frame.render_widget(line, row);
-    }
-}
-
-fn draw_confirm(frame: &mut Frame<'_>, screen: Rect, confirm: &Confirm, theme: &Theme) {
-    // The answer is always on the screen: facts give way.
-    let answer = if confirm.word.is_some() { 2 } else { 1 };
-    let mut facts = facts(&confirm.facts, screen, theme);
+/// Opens a dialog with facts, and room for an answer of so many lines below: that is always on the screen, and facts
+/// give way, the last first. The rows of the answer.
+fn open_with_facts(
+    frame: &mut Frame<'_>,
+    screen: Rect,
+    title: &str,
+    told: &Facts,
+    answer: usize,
+    theme: &Theme,
+) -> impl Iterator<Item = Rect> + use<> {
+    let mut facts = facts(told, screen, theme);
     facts.truncate(usize::from(screen.height).saturating_sub(answer + 3));
-    let inside = open(frame, screen, WIDTH, facts.len() + answer + 1, &confirm.title, theme);
+    let inside = open(frame, screen, WIDTH, facts.len() + 1 + answer, title, theme);
     let mut rows = inside.rows();
     for (fact, row) in facts.into_iter().zip(&mut rows) {
         frame.render_widget(fact, row);
     }
-    rows.next();
+    rows.skip(1)
+}
+
+fn draw_failure(frame: &mut Frame<'_>, screen: Rect, title: &str, told: &Facts, theme: &Theme) {
+    let answer = Line::from(vec![Span::styled("Enter", theme.key), Span::styled(" closes this", theme.text)]);
+    if let Some(row) = open_with_facts(frame, screen, title, told, 1, theme).next() {
+        frame.render_widget(answer, row);
+    }
+}
+
+fn draw_confirm(frame: &mut Frame<'_>, screen: Rect, confirm: &Confirm, theme: &Theme) {
+    let answer = if confirm.word.is_some() { 2 } else { 1 };
+    let mut rows = open_with_facts(frame, screen, &confirm.title, &confirm.facts, answer, theme);
     let Some(row) = rows.next() else { return };
     match &confirm.word {
         None => frame.render_widget(
@@ -116,24 +126,17 @@ fn draw_ttl(frame: &mut Frame<'_>, screen: Rect, ttl: &Ttl, theme: &Theme) {
         1 => "TTL of this entry".to_owned(),
         count => format!("TTL of {}", human::entries(count as u64)),
     };
-    // What is typed is always on the screen: facts give way.
-    let mut lines = facts(&ttl.facts, screen, theme);
-    lines.truncate(usize::from(screen.height).saturating_sub(6));
-    let inside = open(frame, screen, WIDTH, lines.len() + 4, &title, theme);
-    lines.extend([
-        Line::default(),
-        Line::from(vec![
-            Span::styled("12h", theme.key),
-            Span::styled(" from now    ", theme.dim),
-            Span::styled("+2h", theme.key),
-            Span::styled(" more    ", theme.dim),
-            Span::styled("never", theme.key),
-            Span::styled(" expires", theme.dim),
-        ]),
+    let examples = Line::from(vec![
+        Span::styled("12h", theme.key),
+        Span::styled(" from now    ", theme.dim),
+        Span::styled("+2h", theme.key),
+        Span::styled(" more    ", theme.dim),
+        Span::styled("never", theme.key),
+        Span::styled(" expires", theme.dim),
     ]);
-    let mut rows = inside.rows();
-    for (line, row) in lines.into_iter().zip(&mut rows) {
-        frame.render_widget(line, row);
+    let mut rows = open_with_facts(frame, screen, &title, &ttl.facts, 3, theme);
+    if let Some(row) = rows.next() {
+        frame.render_widget(examples, row);
     }
     if let Some(row) = rows.next() {
         draw_text(frame, row, &ttl.text, theme);

@@ -10,8 +10,8 @@ use rstest::rstest;
 
 use super::{many, plan_of, unavailable};
 use crate::tui::Options;
-use crate::tui::app::Focus;
 use crate::tui::app::dialog::Dialog;
+use crate::tui::app::{App, Focus};
 use crate::tui::effect::Effect;
 use crate::tui::fixture::{NOW, app, backend, entries, listed, press, scan_of};
 use crate::tui::message::{Message, Outcome, Progress};
@@ -136,11 +136,9 @@ fn what_a_failed_flush_did_stays_on_the_screen_when_another_cache_stands_in() {
     let other = Backend { location: "/tmp/http_cache.db".into(), ..backend() };
     update(&mut app, Message::Health(Health { backend: other, is_fallback: true, problem: Some("down".into()) }));
     let Some(Dialog::Failure { facts, .. }) = &app.dialog else { panic!("{:?}", app.dialog) };
-    assert_eq!(
-        facts[..2],
-        [("on".to_owned(), backend().to_string()), ("asked for".to_owned(), "2 entries".to_owned())]
-    );
-    assert!(facts[2].1.starts_with("1 entry (3 keys) flushed") && facts[3].1.contains("refused"), "{facts:?}");
+    let of = |name: &str| facts.iter().find(|(of, _)| of == name).map_or("", |(_, value)| value);
+    assert_eq!((of("on"), of("asked for"), of("failed")), (&*backend().to_string(), "2 entries", "1 entry"));
+    assert!(of("done").starts_with("1 entry (3 keys) flushed") && of("why").contains("refused"), "{facts:?}");
     press(&mut app, "jd");
     assert!(app.dialog.is_some(), "it is not typed away");
     press(&mut app, "<enter>");
@@ -227,6 +225,65 @@ fn an_extension_adds_to_what_each_entry_has_left() {
     let mut ttls: Vec<_> = app.rows.shown_entries().filter_map(|entry| entry.ttl(NOW)).collect();
     ttls.sort_unstable_by(f64::total_cmp);
     assert_eq!(ttls, [10_200.0, 93_200.0]);
+}
+
+/// What the question before a change says of this.
+fn told<'a>(app: &'a App, name: &str) -> Option<&'a str> {
+    let Some(Dialog::Confirm(confirm)) = &app.dialog else { panic!("{:?}", app.dialog) };
+    confirm.facts.iter().find(|(of, _)| of == name).map(|(_, value)| value.trim())
+}
+
+#[test]
+fn what_never_expires_is_not_counted_among_what_lives_longer() {
+    let mut entries = many(1_500);
+    for entry in &mut entries[..300] {
+        entry.expires_at = None;
+    }
+    let mut app = listed(Size::new(120, 40), Options::default(), entries);
+    press(&mut app, "*t+2h<enter>");
+    assert!(told(&app, "entries").unwrap().starts_with("1,200, "), "{:?}", told(&app, "entries"));
+    assert!(told(&app, "jikan").unwrap().starts_with("1,200 "), "{:?}", told(&app, "jikan"));
+    let effects = press(&mut app, "1200<enter>");
+    let Some(Effect::ChangeTtl { targets, .. }) = effects.first() else { panic!("{effects:?}") };
+    assert_eq!(targets.len(), 1_200);
+}
+
+#[test]
+fn few_that_live_longer_among_many_that_never_expire_need_no_number() {
+    let mut entries = many(1_500);
+    for entry in &mut entries[1..] {
+        entry.expires_at = None;
+    }
+    let mut app = listed(Size::new(120, 40), Options::default(), entries);
+    let effects = press(&mut app, "*t+2h<enter>");
+    let Some(Effect::ChangeTtl { targets, .. }) = effects.first() else { panic!("{:?}", app.dialog) };
+    assert_eq!(targets.len(), 1);
+}
+
+#[test]
+fn a_ttl_counts_from_when_it_was_set_and_not_from_the_question() {
+    let mut app = listed(Size::new(120, 40), Options::default(), many(1_500));
+    press(&mut app, "*t12h<enter>");
+    update(&mut app, Message::Tick(NOW + 600.0));
+    let effects = press(&mut app, "1500<enter>");
+    let Some(Effect::ChangeTtl { ticket, .. }) = effects.first() else { panic!("{effects:?}") };
+    let report = ttl::Report { changed: 1_500, ..ttl::Report::default() };
+    update(&mut app, Message::Done(*ticket, Outcome::TtlChanged(report)));
+    assert!(app.rows.entries().all(|entry| entry.ttl(app.now) == Some(43_200.0)));
+}
+
+#[test]
+fn a_search_of_bodies_that_goes_on_is_told_before_a_flush_of_what_it_found() {
+    let mut app = app();
+    let effects = press(&mut app, "/body-match:bebop<enter>");
+    let Some(Effect::Search { ticket, ids, .. }) = effects.last() else { panic!("{effects:?}") };
+    update(&mut app, Message::Progress(*ticket, Progress::Found(ids[..1].to_vec())));
+    press(&mut app, "D");
+    assert!(told(&app, "searched").is_some_and(|told| told.contains("not ended")));
+    press(&mut app, "n");
+    update(&mut app, Message::Done(*ticket, Outcome::Searched(Ok(()))));
+    press(&mut app, "D");
+    assert_eq!(told(&app, "searched"), None);
 }
 
 #[test]
