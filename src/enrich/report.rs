@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use cache_core::{Service, chain};
 use serde::{Deserialize, Serialize};
 
+use super::anime::Ids;
 use super::compare::{self, Comparison};
 use super::meter::Gap;
 use super::run::{Lap, Plan, Progress, ServiceProgress};
@@ -20,6 +21,9 @@ const GAPS: usize = 3;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     pub title: String,
+    /// Which anime it is about: others may have the same title.
+    #[serde(default)]
+    pub ids: Ids,
     pub services: Vec<ServiceReport>,
     /// Of the slowest service: all are asked at once.
     pub cold_seconds: f64,
@@ -32,6 +36,21 @@ pub struct Report {
     /// Somebody ended it before it was done.
     #[serde(default)]
     pub interrupted: bool,
+}
+
+/// What came of an enrichment, in short.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// So many services brought nothing.
+    Failed(usize),
+    /// The second pass brought something else than the first.
+    Different,
+    /// So many services did not bring everything.
+    Incomplete(usize),
+    /// So many answers of the second pass did not come from the cache.
+    Unproved(u64),
+    /// All that there is, the second time from the cache.
+    Good,
 }
 
 /// The outcome at one service.
@@ -87,6 +106,7 @@ impl Report {
         let compared = || services.iter().filter_map(|of| of.identical);
         Self {
             title: plan.anime.name(),
+            ids: plan.anime.ids.clone(),
             cold_seconds: slowest(services.iter().map(|of| of.cold)).unwrap_or_default(),
             warm_seconds: slowest(services.iter().filter_map(|of| of.warm)),
             speedup: speedup.and_then(|(cold, warm)| times(cold, warm)),
@@ -96,9 +116,27 @@ impl Report {
         }
     }
 
-    /// Whether the first pass came from the cache already, so that there is no cold one to compare with.
-    pub fn is_all_warm(&self) -> bool {
-        self.services.iter().all(|service| service.cold.is_warm())
+    /// Whether all of it was cached already, so that there is no cold pass to compare with.
+    pub fn was_cached(&self) -> bool {
+        self.services.iter().all(ServiceReport::was_cached)
+    }
+
+    /// Cold over warm, where there was a cold pass.
+    pub fn shown_speedup(&self) -> Option<f64> {
+        self.speedup.filter(|_| !self.was_cached())
+    }
+
+    /// What came of it, the worst first.
+    pub fn verdict(&self) -> Verdict {
+        let count = |is_meant: fn(&ServiceReport) -> bool| self.services.iter().filter(|of| is_meant(of)).count();
+        let unproved = self.services.iter().map(ServiceReport::not_from_cache).sum();
+        match (count(|of| !of.ok), count(|of| !of.is_whole())) {
+            (0, _) if self.identical == Some(false) => Verdict::Different,
+            (0, 0) if unproved > 0 => Verdict::Unproved(unproved),
+            (0, 0) => Verdict::Good,
+            (0, incomplete) => Verdict::Incomplete(incomplete),
+            (failed, _) => Verdict::Failed(failed),
+        }
     }
 }
 
@@ -142,6 +180,16 @@ impl ServiceReport {
     /// Whether the first pass came from the cache, but only after a while: somebody else was fetching it.
     pub fn is_shared(&self) -> bool {
         self.cold.is_warm() && self.speedup.is_some_and(|times| times > SHARED) && self.cold.seconds > SHARED_SECONDS
+    }
+
+    /// Whether it was all cached already, and waited for nobody who was fetching it.
+    pub fn was_cached(&self) -> bool {
+        self.cold.is_warm() && !self.is_shared()
+    }
+
+    /// Cold over warm, where there was a cold pass.
+    pub fn shown_speedup(&self) -> Option<f64> {
+        self.speedup.filter(|_| !self.was_cached())
     }
 
     /// Whether it brought all that there is.
@@ -248,6 +296,7 @@ mod tests {
             keys: Vec::new(),
         };
         assert!(service(17.0).is_shared());
-        assert!(!service(0.003).is_shared() && !service(0.1).is_shared());
+        assert!(service(17.0).shown_speedup().is_some());
+        assert!(service(0.003).was_cached() && service(0.1).was_cached() && service(0.1).shown_speedup().is_none());
     }
 }

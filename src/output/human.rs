@@ -39,6 +39,11 @@ pub fn maybe_count(number: Option<u64>) -> String {
     number.map_or_else(|| "-".to_owned(), count)
 }
 
+/// `1,512x`; with a decimal below ten.
+pub fn times(times: f64) -> String {
+    if times < 9.95 { format!("{times:.1}x") } else { format!("{}x", count(times.round() as u64)) }
+}
+
 /// `1 key`, `1,234 keys`.
 pub fn counted(number: u64, what: &str) -> String {
     format!("{} {what}{}", count(number), if number == 1 { "" } else { "s" })
@@ -110,6 +115,7 @@ mod tests {
             ["0 B", "999 B", "1.5 KiB", "293 KiB", "5.0 GiB"]
         );
         assert_eq!([entries(1), entries(1234)], ["1 entry", "1,234 entries"]);
+        assert_eq!([times(0.94), times(9.96), times(1_511.7)], ["0.9x", "10x", "1,512x"]);
         assert_eq!([count(7), count(1234), count(1_234_567)], ["7", "1,234", "1,234,567"]);
         assert_eq!(
             [None, Some(0.0), Some(0.816), Some(0.9999), Some(1.0)].map(share),

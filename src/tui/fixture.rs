@@ -185,6 +185,18 @@ pub(crate) fn press(app: &mut App, keys: &str) -> Vec<Effect> {
     effects
 }
 
+/// What an anime is called that all services know.
+fn everywhere(id: u64) -> Ids {
+    Ids {
+        mal: Some(id),
+        anilist: Some(id),
+        kitsu: Some(id.to_string()),
+        anidb: Some(id),
+        anime_planet: Some("slug".to_owned()),
+        anisearch: Some(id),
+    }
+}
+
 /// What can be enriched: titles of all kinds, one of them unpleasant, one that only two services know.
 pub(crate) fn offer() -> Offer {
     let anime = |title: &str, kind: &str, episodes, ids| Anime {
@@ -193,14 +205,6 @@ pub(crate) fn offer() -> Offer {
         episodes,
         ids,
         ..Anime::default()
-    };
-    let everywhere = |id: u64| Ids {
-        mal: Some(id),
-        anilist: Some(id),
-        kitsu: Some(id.to_string()),
-        anidb: Some(id),
-        anime_planet: Some("slug".to_owned()),
-        anisearch: Some(id),
     };
     let titles = vec![
         anime("Cowboy Bebop", "TV", Some(26), everywhere(1)),
@@ -243,7 +247,7 @@ pub(crate) fn run() -> Run {
     services[5]["difference"] = "$.episodes[3].title: \"Asteroid Blues\" is \"Stray Dog Strut\" the second time".into();
     services[5]["keys"] = json!(["result_cache:anisearch_anime:82fce6a05e45281a:18878"]);
     services[0]["keys"] = json!(["1", "GET:not there any more"]);
-    let report = json!({"title": "Cowboy Bebop", "services": services, "cold_seconds": 9.1, "warm_seconds": 0.002,
+    let report = json!({"title": "Cowboy Bebop", "ids": everywhere(1), "services": services, "cold_seconds": 9.1, "warm_seconds": 0.002,
                         "speedup": 4_550.0, "identical": false});
     Run { at: NOW - 60.0, report: serde_json::from_value(report).unwrap() }
 }

@@ -3,12 +3,12 @@
 use std::fmt::Write as _;
 
 use super::shown::names;
-use crate::enrich::report::{Report, ServiceReport};
+use crate::enrich::report::{Pass, Report, ServiceReport};
 use crate::enrich::run::Plan;
 use crate::enrich::way::Mode;
 use crate::output::human::{bytes, count, counted, latency};
-use crate::output::safe;
 use crate::output::style::Style;
+use crate::output::{human, safe};
 
 pub(super) fn text(plan: &Plan, report: &Report, style: Style) -> String {
     let mut out = String::new();
@@ -48,7 +48,7 @@ fn row(out: &mut String, service: &ServiceReport, style: Style) -> std::fmt::Res
         bytes(shown.bytes),
         latency(Some(cold.seconds).filter(|seconds| *seconds > 0.0)),
         latency(warm.map(|pass| pass.seconds)),
-        speedup(service.speedup.filter(|_| !cold.is_warm() || service.is_shared())),
+        speedup(service.shown_speedup()),
         identical(service.identical, style),
     )?;
     // The error tells what is missing where that is all there is to tell.
@@ -78,9 +78,7 @@ fn overall(out: &mut String, report: &Report, style: Style) -> std::fmt::Result 
         bytes(report.services.iter().map(|service| service.cold.bytes).sum()),
         latency(Some(report.cold_seconds).filter(|seconds| *seconds > 0.0)),
         latency(report.warm_seconds),
-        speedup(
-            report.speedup.filter(|_| !report.is_all_warm() || report.services.iter().any(ServiceReport::is_shared))
-        ),
+        speedup(report.shown_speedup()),
     );
     writeln!(out, "{}{}", style.bold(&line), identical(report.identical, style))
 }
@@ -90,7 +88,7 @@ fn remarks(out: &mut String, plan: &Plan, report: &Report, style: Style) -> std:
     let not_asked: Vec<_> =
         plan.services.iter().filter(|service| !plan.anime.is_at(**service)).map(|service| service.name()).collect();
     let waited: f64 = report.services.iter().map(|service| service.cold.waited).fold(0.0, f64::max);
-    let were_warm = report.services.iter().filter(|of| of.cold.is_warm() && !of.is_shared()).count();
+    let were_warm = report.services.iter().filter(|of| of.was_cached()).count();
     let were_shared = report.services.iter().any(ServiceReport::is_shared);
     let mut remarks = Vec::new();
     if !not_asked.is_empty() {
@@ -106,6 +104,12 @@ fn remarks(out: &mut String, plan: &Plan, report: &Report, style: Style) -> std:
     if waited >= 0.1 {
         remarks.push(format!("waited {} for what the services allow", latency(Some(waited))));
     }
+    let is_too_long = |pass: &Pass| pass.seconds >= plan.time_limit.as_secs_f64();
+    let is_out_of_time =
+        |of: &ServiceReport| !of.ok && (is_too_long(&of.cold) || of.warm.as_ref().is_some_and(is_too_long));
+    if report.services.iter().any(is_out_of_time) {
+        remarks.push("--timeout gives each service longer".to_owned());
+    }
     if !remarks.is_empty() {
         writeln!(out)?;
     }
@@ -119,11 +123,7 @@ fn remarks(out: &mut String, plan: &Plan, report: &Report, style: Style) -> std:
 }
 
 fn speedup(times: Option<f64>) -> String {
-    match times {
-        None => "-".to_owned(),
-        Some(times) if times < 9.95 => format!("{times:.1}x"),
-        Some(times) => format!("{}x", count(times.round() as u64)),
-    }
+    times.map_or_else(|| "-".to_owned(), human::times)
 }
 
 fn identical(is_identical: Option<bool>, style: Style) -> String {

@@ -13,7 +13,6 @@ use crate::enrich::meter::Tally;
 use crate::enrich::run::{Lap, Plan, Progress, TIME_LIMIT};
 use crate::enrich::source::SERVICES;
 use crate::enrich::way::Mode;
-use crate::output::safe;
 use crate::tui::message::Ticket;
 
 /// Which pane of the tab keys go to.
@@ -232,11 +231,15 @@ impl Enrich {
     }
 
     /// The title that keys are about: in front of a run it is that run's.
-    fn subject(&self) -> Result<&Anime, String> {
+    ///
+    /// # Errors
+    /// Why there is none, for people.
+    pub fn subject(&self) -> Result<&Anime, String> {
         match (self.pane, self.shown()) {
             (Pane::Runs | Pane::Outcome, Shown::Run(Run { report, .. })) => {
-                let same = self.titles().iter().find(|anime| anime.name() == report.title);
-                same.ok_or_else(|| format!("{} is not among the titles", safe::line(&report.title)))
+                let is_same = |anime: &&Anime| anime.ids == report.ids && anime.name() == report.title;
+                let same = self.titles().iter().find(is_same);
+                same.ok_or_else(|| format!("{} is not among the titles", report.title))
             }
             _ => self.selected().ok_or_else(|| "no title is selected".to_owned()),
         }

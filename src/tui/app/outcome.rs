@@ -67,7 +67,7 @@ pub const NAME: usize = 14;
 fn notes(services: &[ServiceReport]) -> Vec<String> {
     let mut notes = Vec::new();
     let cold = services.iter().filter(|service| service.ok);
-    if cold.clone().next().is_some() && cold.clone().all(|service| service.cold.is_warm()) {
+    if cold.clone().next().is_some() && cold.clone().all(ServiceReport::was_cached) {
         notes.push("The first pass came from the cache already; a fresh run shows a cold one.".to_owned());
     }
     // All are asked at once: what each of them waited cannot be added up.

@@ -8,8 +8,10 @@ use tui_textarea::TextArea;
 
 use super::{filter, moved, outcome, tree};
 use crate::enrich::history::Run;
+use crate::enrich::report::{Report, Verdict};
 use crate::enrich::source::SERVICES;
 use crate::enrich::way::Mode;
+use crate::output::human::counted;
 use crate::output::safe;
 use crate::tui::action::Action;
 use crate::tui::app::dialog::Dialog;
@@ -244,7 +246,7 @@ fn close(app: &mut App) -> Vec<Effect> {
     if app.enrich.is_zoomed {
         app.enrich.is_zoomed = false;
     } else if let Some(running) = app.enrich.running.take() {
-        app.notify(format!("the enrichment of {} was cancelled", safe::line(&running.title)));
+        app.notify(format!("the enrichment of {} was cancelled", running.title));
         app.enrich.has_stored = true;
         keep_on_screen(app);
         return vec![Effect::Cancel(running.ticket)];
@@ -293,17 +295,23 @@ pub(super) fn done(app: &mut App, ticket: Ticket, run: Run, problem: Option<Erro
     if app.enrich.running.take_if(|running| running.ticket == ticket).is_none() {
         return Vec::new();
     }
-    let failed = run.report.services.iter().filter(|service| !service.ok).count();
-    let title = safe::line(&run.report.title).into_owned();
-    match problem {
-        Some(error) => app.complain(format!("the run is not kept: {}", safe::line(&chain(&error)))),
-        None if failed > 0 => {
-            app.complain(format!("{title}: {failed} of {} services failed", run.report.services.len()));
+    let Report { title, services, .. } = &run.report;
+    match (problem, run.report.verdict()) {
+        (Some(error), _) => app.complain(format!("the run is not kept: {}", chain(&error))),
+        (None, Verdict::Failed(failed)) => {
+            app.complain(format!("{title}: {failed} of {} services failed", services.len()));
         }
-        None if run.report.identical == Some(false) => {
-            app.complain(format!("{title}: the second pass brought something else"));
+        (None, Verdict::Different) => app.complain(format!("{title}: the second pass brought something else")),
+        (None, Verdict::Incomplete(of)) => {
+            app.complain(format!("{title}: {} did not bring everything", counted(of as u64, "service")));
         }
-        None => app.notify(format!("{title} is enriched")),
+        (None, Verdict::Unproved(answers)) => {
+            app.complain(format!(
+                "{title}: {} of the second pass did not come from the cache",
+                counted(answers, "answer")
+            ));
+        }
+        (None, Verdict::Good) => app.notify(format!("{title} is enriched")),
     }
     // It takes the line that it had while it was under way.
     app.enrich.runs.insert(0, run);

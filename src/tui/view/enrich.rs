@@ -14,6 +14,7 @@ use super::text::{fit, left, right};
 use super::theme::Theme;
 use crate::enrich::anime::Anime;
 use crate::enrich::history::Run;
+use crate::enrich::report::Verdict;
 use crate::enrich::source::SERVICES;
 use crate::output::{columns, human, safe};
 use crate::tui::action::Action;
@@ -145,9 +146,10 @@ fn title<'a>(anime: &Anime, width: usize, theme: &Theme) -> Line<'a> {
 fn draw_services(frame: &mut Frame<'_>, area: Rect, regions: &Regions, app: &App, theme: &Theme) {
     let enrich = &app.enrich;
     let list = ("Services", SERVICES.len(), enrich.service);
+    let subject = enrich.subject().ok();
     draw_list(frame, (Pane::Services, area), list, (regions, app, theme), |at, width| {
         let Some(service) = SERVICES.get(at).copied() else { return Line::default() };
-        let is_known = enrich.selected().is_none_or(|anime| anime.is_at(service));
+        let is_known = subject.is_none_or(|anime| anime.is_at(service));
         let mark =
             if enrich.is_ticked(service) { Span::styled("● ", theme.mark) } else { Span::styled("○ ", theme.dim) };
         let room = width.saturating_sub(outcome::NAME + 4);
@@ -225,12 +227,12 @@ fn when(at: f64, now: f64, zone: &TimeZone) -> String {
 
 /// What came of a run, in a word.
 fn result(run: &Run, theme: &Theme) -> (String, Style) {
-    let failed = run.report.services.iter().filter(|service| !service.ok).count();
-    match (failed, run.report.identical, run.report.speedup) {
-        (0, Some(false), _) => ("differs".to_owned(), theme.bad),
-        (0, ..) if run.report.is_all_warm() => ("cached".to_owned(), theme.dim),
-        (0, _, Some(times)) => (outcome::times(times), theme.good),
-        (0, ..) => ("done".to_owned(), theme.good),
-        (failed, ..) => (format!("{failed} failed"), theme.bad),
+    match run.report.verdict() {
+        Verdict::Failed(failed) => (format!("{failed} failed"), theme.bad),
+        Verdict::Different => ("differs".to_owned(), theme.bad),
+        Verdict::Incomplete(_) => ("partial".to_owned(), theme.bad),
+        Verdict::Unproved(_) => ("uncached".to_owned(), theme.bad),
+        Verdict::Good if run.report.was_cached() => ("cached".to_owned(), theme.dim),
+        Verdict::Good => (run.report.speedup.map_or_else(|| "done".to_owned(), human::times), theme.good),
     }
 }

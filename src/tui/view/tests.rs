@@ -1,5 +1,7 @@
 //! Frames: what a state looks like, on screens of three sizes.
 
+mod enrich;
+
 use cache_core::counters::Counted;
 use cache_core::{Backend, BackendKind, Health, Service};
 use insta::assert_snapshot;
@@ -12,6 +14,7 @@ use rstest::rstest;
 use super::draw;
 use super::theme::Theme;
 use crate::tui::app::App;
+use crate::tui::app::dialog::Dialog;
 use crate::tui::app::rates::Tally;
 use crate::tui::effect::Effect;
 use crate::tui::fixture::{
@@ -253,6 +256,17 @@ fn a_notice_makes_room_for_the_keys_and_a_failure_waits_for_one() {
     assert!(frame(&app, true).backend().to_string().contains("esc back"));
 }
 
+#[rstest]
+fn why_a_change_failed_and_how_to_go_on_are_on_the_lowest_screen(#[values(7, 10, 24)] height: u16) {
+    let mut app = at(80, height);
+    let fact = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let mut facts = vec![fact("why", "connection refused")];
+    facts.extend(["done", "failed", "asked for", "on"].map(|name| fact(name, "something")));
+    app.dialog = Some(Dialog::Failure { title: "The flush failed", facts });
+    let screen = frame(&app, true).backend().to_string();
+    assert!(screen.contains("connection refused") && screen.contains("Enter closes this"), "{screen}");
+}
+
 #[test]
 fn ttls_count_down() {
     let mut app = at(120, 40);
@@ -327,71 +341,8 @@ fn an_enrichment_that_is_over(#[case] name: &str, #[case] width: u16, #[case] he
 }
 
 #[test]
-fn a_first_pass_that_came_from_the_cache_is_not_taken_for_a_cold_one() {
-    let mut cached = run();
-    cached.report.services.retain(|service| service.ok && service.identical == Some(true));
-    for service in &mut cached.report.services {
-        service.cold.hits = service.cold.requests;
-        service.speedup = Some(0.9);
-    }
-    (cached.report.speedup, cached.report.identical) = (Some(0.9), Some(true));
-    let screen = frame(&enriching(Size::new(120, 40), vec![cached]), true).backend().to_string();
-    assert!(!screen.contains("0.9x"), "{screen}");
-    assert_eq!(screen.lines().filter(|line| line.contains(" cached ")).count(), 7, "{screen}");
-}
-
-#[test]
-fn titles_are_whole_where_there_is_room_for_them() {
-    let screen = frame(&enriching(Size::new(200, 50), vec![run()]), true).backend().to_string();
-    assert!(screen.contains("Cowboy Bebop: Tengoku no Tobira "), "{screen}");
-    assert!(screen.contains("  TV    – "), "an unknown number of episodes is no cut: {screen}");
-}
-
-#[test]
 fn before_anything_was_enriched() {
     let mut app = enriching(Size::new(80, 24), Vec::new());
     press(&mut app, "jjj");
     assert_snapshot!(frame(&app, true).backend());
-}
-
-#[test]
-fn what_cannot_be_had_for_enriching_is_said() {
-    let mut app = at(80, 24);
-    let effects = press(&mut app, "e");
-    let screen = frame(&app, true).backend().to_string();
-    assert!(screen.contains("reading the catalogue") && screen.contains("reading the runs"), "{screen}");
-    let [Effect::Offer(titles), Effect::LoadRuns(history)] = effects[..] else { panic!("{effects:?}") };
-    let problem = "no \u{1b}such file".to_owned();
-    update(&mut app, Message::Done(titles, Outcome::Offered(Err(problem))));
-    let error = cache_core::Error::Config("cannot be reached".to_owned());
-    update(&mut app, Message::Done(history, Outcome::Runs(Err(error))));
-    let screen = frame(&app, true).backend().to_string();
-    assert!(screen.contains("no ␛such file") && screen.contains("cannot be reached"), "{screen}");
-}
-
-#[test]
-fn every_problem_of_a_run_is_there_in_full() {
-    let mut app = enriching(Size::new(80, 24), vec![run()]);
-    press(&mut app, "lz");
-    let words = |app: &App| {
-        let screen = frame(app, true).backend().to_string();
-        screen.split(['"', '│', ' ', '\n']).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
-    };
-    let all = words(&app);
-    for part in [
-        "banned: ␛[2J leave AniDB alone for a day, it says, and whoever does not is banned for longer",
-        "$.episodes[3].title:",
-    ] {
-        assert!(all.contains(part), "{part}: {all}");
-    }
-    press(&mut app, "G");
-    assert!(words(&app).contains("200.0 ms") || words(&app).contains("220.0 ms"), "{}", words(&app));
-}
-
-#[test]
-fn what_a_run_touched_is_named_while_it_is_browsed() {
-    let mut app = enriching(Size::new(120, 40), vec![run()]);
-    press(&mut app, "o");
-    let screen = frame(&app, true).backend().to_string();
-    assert!(screen.contains(" run of Cowboy Bebop ") && screen.contains("2 of 9 entries"), "{screen}");
 }

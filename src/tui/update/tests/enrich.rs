@@ -5,11 +5,16 @@ use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::{Position, Rect, Size};
 use rstest::rstest;
 
+use crate::enrich::anime::Anime;
+use crate::enrich::history::Run;
+use crate::enrich::meter::Gap;
+use crate::enrich::report::{Pass, Report};
 use crate::enrich::run::Plan;
 use crate::enrich::source::SERVICES;
 use crate::enrich::way::Mode;
 use crate::tui::Options;
 use crate::tui::app::enrich::{Pane, Shown};
+use crate::tui::app::inspector::Loadable;
 use crate::tui::app::{App, Screen};
 use crate::tui::effect::Effect;
 use crate::tui::fixture::{NOW, backend, blank, enriching, entries, listed, offer, press, run, scan_of, tallies};
@@ -35,6 +40,50 @@ fn a_run_whose_title_is_not_there_is_not_taken_for_another() {
     let mut app = enriching(Size::new(120, 40), vec![unknown]);
     assert_eq!(press(&mut app, "jlf"), []);
     assert_eq!(notice(&app), "MAL 7 is not among the titles");
+}
+
+#[test]
+fn of_two_titles_that_are_called_the_same_the_runs_own_is_meant() {
+    let mut again = run();
+    again.report.ids.mal = Some(7);
+    let mut app = enriching(Size::new(120, 40), vec![again.clone()]);
+    assert_eq!(press(&mut app, "jlf"), [], "the one of this title is another anime");
+    let Loadable::Ready(offer) = &mut app.enrich.offer else { panic!("there are titles") };
+    let other = Anime { ids: again.report.ids, ..offer.titles[0].clone() };
+    offer.titles.push(other.clone());
+    let effects = press(&mut app, "f");
+    assert_eq!(begun(&effects).1.anime, other);
+}
+
+#[rstest]
+#[case(|report: &mut Report| report.services[0].ok = false, "1 of 7 services failed")]
+#[case(|report: &mut Report| report.identical = Some(false), "brought something else")]
+#[case(
+    |report: &mut Report| report.services[0].incomplete.push(Gap { part: "episode 6".into(), problem: "status 500".into() }),
+    "1 service did not bring everything"
+)]
+#[case(
+    |report: &mut Report| report.services[0].missing.push("https://api.jikan.moe/v4/anime/1".into()),
+    "1 service did not bring everything"
+)]
+#[case(|report: &mut Report| report.services[0].warm = Some(Pass { requests: 5, hits: 2, ..Pass::default() }), "3 answers of")]
+fn what_is_wrong_with_a_run_is_no_success(#[case] spoil: fn(&mut Report), #[case] told: &str) {
+    let mut good = run();
+    good.report.identical = Some(true);
+    for service in &mut good.report.services {
+        (service.ok, service.error, service.identical, service.difference) = (true, None, Some(true), None);
+    }
+    let end = |run: Run| {
+        let mut app = at_once();
+        let (ticket, _) = begun(&press(&mut app, "<enter>"));
+        update(&mut app, Message::Done(ticket, Outcome::Enriched(Box::new(run), None)));
+        app.notice.unwrap()
+    };
+    let notice = end(good.clone());
+    assert!(!notice.is_error && notice.text.contains("is enriched"), "{notice:?}");
+    spoil(&mut good.report);
+    let notice = end(good);
+    assert!(notice.is_error && notice.text.contains(told), "{notice:?}");
 }
 
 fn notice(app: &App) -> &str {

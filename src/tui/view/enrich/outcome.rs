@@ -129,10 +129,10 @@ fn line<'a>(part: &Part, run: &Run, width: usize, theme: &Theme) -> Line<'a> {
             let cells = [
                 human::count(sum(|pass| pass.requests)),
                 human::bytes(sum(|pass| pass.bytes)),
-                cold(report.cold_seconds, report.is_all_warm()),
+                cold(report.cold_seconds, report.was_cached()),
                 hits(&report.services.iter().filter_map(|service| service.warm).collect::<Vec<_>>()),
                 human::latency(report.warm_seconds),
-                report.speedup.filter(|_| !report.is_all_warm()).map_or_else(|| "-".to_owned(), times),
+                report.shown_speedup().map_or_else(|| "-".to_owned(), human::times),
             ];
             spans(width, "all", cells, report.identical, theme, true)
         }
@@ -159,11 +159,11 @@ fn of_service<'a>(service: &ServiceReport, width: usize, theme: &Theme) -> Line<
     let cells = [
         human::count(requests),
         human::bytes(bytes),
-        cold(service.cold.seconds, service.cold.is_warm()),
+        cold(service.cold.seconds, service.was_cached()),
         hits(service.warm.as_slice()),
         human::latency(service.warm.map(|pass| pass.seconds)),
-        match service.speedup.filter(|_| !service.cold.is_warm()) {
-            Some(speedup) => times(speedup),
+        match service.shown_speedup() {
+            Some(speedup) => human::times(speedup),
             None => if service.ok { "-" } else { "failed" }.to_owned(),
         },
     ];
@@ -172,8 +172,8 @@ fn of_service<'a>(service: &ServiceReport, width: usize, theme: &Theme) -> Line<
 }
 
 /// How long a first pass took, unless the cache had everything already: then there was no cold one.
-fn cold(seconds: f64, is_warm: bool) -> String {
-    if is_warm { "cached".to_owned() } else { human::latency(Some(seconds)) }
+fn cold(seconds: f64, was_cached: bool) -> String {
+    if was_cached { "cached".to_owned() } else { human::latency(Some(seconds)) }
 }
 
 /// `26/26`: how much of what was asked for came from the cache.
@@ -235,9 +235,4 @@ fn cells(width: usize, texts: [&str; 7]) -> impl Iterator<Item = String> {
 fn visible<T: Copy>(width: usize, styles: [T; 8]) -> impl Iterator<Item = T> {
     let is_shown = [NAME].into_iter().chain(widths(width));
     is_shown.zip(styles).filter(|(width, _)| *width > 0).map(|(_, style)| style).collect::<Vec<_>>().into_iter()
-}
-
-/// `1,512x`; with a decimal below ten.
-pub(super) fn times(times: f64) -> String {
-    if times < 10.0 { format!("{times:.1}x") } else { format!("{}x", human::count(times.round() as u64)) }
 }
