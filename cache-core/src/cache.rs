@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use crate::coalesce::Flights;
 use crate::config::Config;
-use crate::counters::Counters;
+use crate::counters::{Counted, Counters};
 use crate::error::Result;
 use crate::grace::Graceful;
 use crate::http::{CachedClient, HttpCache, Sender, Senders};
 use crate::result::ResultCache;
 use crate::service::{Service, Services};
 use crate::store::first_level::FirstLevel;
+use crate::store::memory::Memory;
 use crate::store::open::{OpenOptions, WhenUnreachable, open};
 use crate::store::{Health, Inspect};
 use crate::tasks::Tasks;
@@ -75,8 +76,12 @@ pub(crate) struct Core {
 
 impl Cache {
     /// Opens the cache that the settings name. Where Redis does not answer, SQLite stands in for as long as that
-    /// lasts. Fails where the settings cannot be used, or neither can be opened.
+    /// lasts; what is stored and counted there meanwhile stays there. Fails where the settings cannot be used, a wrong
+    /// password among them, or neither can be opened. A cache that is not enabled opens nothing.
     pub async fn open(config: &Config) -> Result<Self> {
+        if !config.enabled {
+            return Ok(Self::over(Arc::new(Memory::new(config.services.clone())), config));
+        }
         let options =
             OpenOptions { when_unreachable: WhenUnreachable::UseSqliteMeanwhile, is_read_only: false, creates: true };
         let opened = open(config, options).await?;
@@ -121,6 +126,11 @@ impl Cache {
         self.results.clone()
     }
 
+    /// What all programs that share this store have counted since then (Unix seconds); the last second may be missing.
+    pub async fn counted(&self, since: f64) -> Result<Counted> {
+        self.inspect.counters(since).await
+    }
+
     /// The store underneath, for administration.
     pub fn store(&self) -> &Arc<dyn Inspect> {
         &self.inspect
@@ -132,7 +142,7 @@ impl Cache {
     }
 
     /// Writes what is still to be written, and gives back what others wait for, for a few seconds at most; then every
-    /// task of the cache has ended.
+    /// task of the cache has ended, and its connections with the last clone and client of it.
     pub async fn close(self) {
         self.core.counters.stop();
         self.core.tasks.close(LAST_WORDS).await;

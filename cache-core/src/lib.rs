@@ -5,8 +5,8 @@
 //! layout, its `@cached_result` decorator), so that both sides hit what the other stored.
 //!
 //! ```
-//! use cache_core::{Cache, Config, ResultCache, ServedFrom, Service, cached_result};
-//! # use cache_core::Storage;
+//! use cache_core::{Cache, Config, ResultCache, Service, cached_result, clock};
+//! # use cache_core::{ServedFrom, Storage};
 //! # use std::{io::{Read as _, Write as _}, net::TcpListener, thread};
 //! # let directory = tempfile::tempdir()?;
 //! # let listener = TcpListener::bind(("127.0.0.1", 0))?;
@@ -25,11 +25,12 @@
 //! let config = Config::from_env(|name| std::env::var(name).ok());
 //! # let config = Config { storage: Storage::Sqlite, sqlite: directory.path().to_owned(), ..Config::default() };
 //! let cache = Cache::open(&config).await?; // Redis, or SQLite where Redis does not answer
-//! let jikan = cache.client(Service::Jikan);
-//! jikan.get(format!("{api}/anime/1")).send().await?.text().await?; // asks Jikan, and stores what it answers
-//! let anime = jikan.get(format!("{api}/anime/1")).send().await?;
-//! assert_eq!(anime.served().from, ServedFrom::Hit);
+//! let anime = cache.client(Service::Jikan).get(format!("{api}/anime/1")).send().await?; // stored for a day
+//! # assert_eq!((anime.served().from, anime.text().await?), (ServedFrom::Miss, "{}".into()));
+//! # let anime = cache.client(Service::Jikan).get(format!("{api}/anime/1")).send().await?;
+//! # assert_eq!(anime.served().from, ServedFrom::Hit);
 //! crawl(&cache.results(), 18878).await; // runs once in 24 hours, in whatever program
+//! let counted = cache.counted(clock::now() - 3_600.0).await?; // hits, misses and more of the last hour
 //! cache.close().await;
 //! # Ok::<(), Box<dyn std::error::Error>>(()) })?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -45,12 +46,12 @@
 //! | `hit` | debug | `service`, `key`, `ttl_left`, `age`, `stale`, `seconds` |
 //! | `miss` | debug | `service`, `key`, `seconds`, `fetched_in` |
 //! | `revalidate` | debug | `service`, `key`, `ttl_left`, `seconds` |
-//! | `store` | debug | `service`, `key`, `ttl` |
-//! | `error` | warn | `service`, `key`, `operation` (of the store) or `seconds` (of what the origin did not answer), `error` |
+//! | `store` | debug | `service`, `key`, `ttl`, `seconds` |
+//! | `error` | warn | `service`, `key`, `operation` (where it is the store's), `seconds`, `error` |
 //!
-//! Times are seconds: `seconds` since the caller asked, `fetched_in` what the origin took of them; `ttl_left` is not
-//! there for what never expires. Events of results also have their `prefix`, and `bytes` and `computed_in` in place of
-//! `age`, `stale` and `fetched_in`. No event has a URL or a header.
+//! Times are seconds: `seconds` since the caller asked, or what the store's operation took, `fetched_in` what the
+//! origin took of them; `ttl_left` is not there for what never expires. Events of results also have their `prefix`, and
+//! `bytes` and `computed_in` in place of `age`, `stale` and `fetched_in`. No event has a URL or a header.
 //!
 //! [`HttpCache`] puts another sender behind the same cache, [`Store`] and [`Inspect`] are the storage itself, and
 //! [`admin`] is what an administrator does with it.

@@ -8,7 +8,7 @@ use super::readonly::ReadOnly;
 use super::redis::Redis;
 use super::sqlite::{self, Sqlite};
 use crate::config::{Config, Storage};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, chain};
 
 /// What to do when Redis was asked for and does not answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,7 +64,14 @@ async fn open_redis(config: &Config, options: OpenOptions) -> Result<Opened> {
             Ok(Opened { store: Arc::new(sqlite), fallback: Some(error) })
         }
         (WhenUnreachable::UseSqliteMeanwhile, error) if error.as_ref().is_none_or(Error::is_temporary) => {
-            let sqlite = open_sqlite(config, missing_fallback(options)).await?;
+            let sqlite = match open_sqlite(config, missing_fallback(options)).await {
+                Ok(sqlite) => sqlite,
+                Err(problem) if error.is_none() => {
+                    tracing::warn!(problem = chain(&problem), "nothing will stand in for Redis");
+                    return Ok(Opened { store: Arc::new(redis), fallback: None });
+                }
+                Err(problem) => return Err(problem),
+            };
             // The rest is for SQLite.
             let patience = Some(config.store_patience * 3 / 5);
             let store = Fallback::with_patience(Arc::new(redis), Arc::new(sqlite), error.is_none(), patience);

@@ -35,9 +35,14 @@ fn over(config: &Config) -> Cache {
     Cache::over(Arc::new(Redis::new(config).unwrap()), config)
 }
 
-/// An origin whose bodies tell whether they are whole. `/length/name` asks for one of that length.
+/// An origin whose bodies tell whether they are whole. `/length/name` asks for one of that length, `/length/same/name`
+/// for one that is the same each time.
 async fn origin() -> Origin {
-    Origin::start(|seen| response(200, &[("Cache-Control", "max-age=600")], body(&seen.target, seen.number))).await
+    Origin::start(|seen| {
+        let number = if seen.target.contains("/same/") { 0 } else { seen.number };
+        response(200, &[("Cache-Control", "max-age=600")], body(&seen.target, number))
+    })
+    .await
 }
 
 /// A body that says in every line what it is the body of.

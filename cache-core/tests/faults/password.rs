@@ -1,6 +1,6 @@
 //! A server that does not let us in.
 
-use cache_core::{Config, RedisUrl, Service};
+use cache_core::{Cache, Config, RedisUrl, ServedFrom, Service};
 
 use crate::redis_server::{self, RedisServer};
 use crate::{cache, compute, get, origin};
@@ -29,9 +29,25 @@ async fn a_cache_is_not_opened_with_a_wrong_password() {
     let directory = tempfile::tempdir().unwrap();
     let url = RedisUrl::new(format!("redis://:hunter2@{}", server.address()));
     let config = Config { redis_url: url, sqlite: directory.path().into(), ..Config::default() };
-    let error = cache_core::Cache::open(&config).await.err().expect("nobody would notice otherwise");
+    let error = Cache::open(&config).await.err().expect("nobody would notice otherwise");
     let text = cache_core::chain(&error);
     assert!(text.contains("authentication failed") && !text.contains("hunter2"), "{text}");
+}
+
+#[tokio::test]
+async fn a_cache_that_is_not_enabled_asks_nobody_for_anything() {
+    let server = RedisServer::start("--requirepass right");
+    let directory = tempfile::tempdir().unwrap();
+    let sqlite = directory.path().join("cache");
+    let url = RedisUrl::new(format!("redis://:hunter2@{}", server.address()));
+    let config = Config { redis_url: url, sqlite: sqlite.clone(), enabled: false, ..Config::default() };
+    let cache = Cache::open(&config).await.unwrap();
+    let origin = origin().await;
+    for _ in 0..2 {
+        assert_eq!(get(&cache.client(Service::Jikan), &origin, "/200/anime").await, ServedFrom::Bypass);
+    }
+    cache.close().await;
+    assert!(!sqlite.exists());
 }
 
 #[tokio::test]

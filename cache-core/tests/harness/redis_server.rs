@@ -51,7 +51,7 @@ impl RedisServer {
     fn try_start(port: u16, arguments: &str) -> Option<Self> {
         let script = format!(
             "redis-server --port {port} --bind 127.0.0.1 --save '' --appendonly no --databases {DATABASES} {arguments} </dev/null &
-             read -r _; kill $!; wait"
+             read -r _; kill -9 $!; wait"
         );
         let mut shell = Command::new("sh")
             .args(["-c", &script])
