@@ -102,12 +102,13 @@ impl Store for FirstLevel {
     }
 
     async fn lookup(&self, key: &CacheKey, refresh: Option<Duration>) -> Result<Vec<Found>> {
-        if let Some(found) = self.kept.found(key, clock::now()) {
+        let now = clock::now();
+        if let Some(found) = self.kept.found(key, now) {
             return Ok(found.to_vec());
         }
         let since = self.kept.moment();
         let found = self.store.lookup(key, refresh).await?;
-        self.kept.keep_found(since, key, &found);
+        self.kept.keep_found(since, key, &found, now);
         Ok(found)
     }
 

@@ -40,8 +40,8 @@ pub(super) struct Kept {
 #[derive(Clone)]
 struct Response {
     found: Arc<[Found]>,
-    /// When the first of them expires; Unix seconds.
-    expires_at: f64,
+    /// When the store is asked again; Unix seconds.
+    until: f64,
 }
 
 /// The state of things when a read began.
@@ -78,7 +78,7 @@ impl Kept {
             return None;
         }
         let response = self.found.get(key)?;
-        (now < response.expires_at).then_some(response.found)
+        (now < response.until).then_some(response.found)
     }
 
     pub(super) fn result(&self, key: &str, now: f64) -> Option<StoredResult> {
@@ -88,18 +88,20 @@ impl Kept {
         self.results.get(key.as_bytes()).filter(|stored| stored.expires_at.is_none_or(|at| now < at))
     }
 
-    /// Keeps what was read since then, if nothing has changed and it may be had without asking for a body.
-    pub(super) fn keep_found(&self, since: Moment, key: &CacheKey, found: &[Found]) {
+    /// Keeps what was read since then, if nothing has changed and it may be had without asking for a body: for half of
+    /// the time that is left to it, so that the hits that let it live on reach the store before it expires.
+    pub(super) fn keep_found(&self, since: Moment, key: &CacheKey, found: &[Found], now: f64) {
         let is_short = |found: &Found| found.body.as_ref().is_some_and(|body| body.len() <= LARGEST);
         if !found.first().is_some_and(is_short) {
             return;
         }
         let expires_at = found.iter().filter_map(|found| found.expires_at).fold(f64::INFINITY, f64::min);
+        let until = now + (expires_at - now) / 2.0;
         self.keep(since, || {
             for found in found {
                 self.keys.insert(found.entry.id, key.clone());
             }
-            self.found.insert(key.clone(), Response { found: found.into(), expires_at });
+            self.found.insert(key.clone(), Response { found: found.into(), until });
         });
     }
 
@@ -184,5 +186,31 @@ impl Changes for Kept {
 
     fn of_everything(&self) {
         self.change(|| self.forget_everything());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entry::{Entry, Layout, Request, Response};
+
+    #[test]
+    fn the_store_is_asked_again_before_what_it_holds_expires() {
+        let kept = Kept::new(Duration::from_secs(3_600));
+        kept.only_its_time_counts();
+        let key = CacheKey::new(*b"key");
+        let entry = Entry {
+            id: Uuid::new_v4(),
+            cache_key: key.clone(),
+            request: Request::default(),
+            response: Response::default(),
+            created_at: None,
+            deleted_at: None,
+        };
+        let id = EntryId::Http(Layout::Pipeline, entry.id);
+        let found = Found { id, entry: Arc::new(entry), expires_at: Some(1_010.0), body: Some(Bytes::new()) };
+        kept.keep_found(kept.moment(), &key, &[found], 1_000.0);
+        assert!(kept.found(&key, 1_004.0).is_some());
+        assert!(kept.found(&key, 1_006.0).is_none());
     }
 }
