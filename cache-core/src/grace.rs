@@ -7,7 +7,7 @@ mod breaker;
 mod tests;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::{TryStreamExt as _, stream};
@@ -29,8 +29,8 @@ pub(crate) struct Graceful {
     on_failure: Option<Arc<OnFailure>>,
 }
 
-/// Takes note of an operation that failed, and why.
-type OnFailure = dyn Fn(&'static str, &Error) + Send + Sync;
+/// Takes note of an operation that failed, after what time and why.
+type OnFailure = dyn Fn(&'static str, Duration, &Error) + Send + Sync;
 
 impl Graceful {
     pub(crate) fn new(store: Arc<dyn Store>, patience: Duration, tasks: Tasks) -> Self {
@@ -38,7 +38,7 @@ impl Graceful {
     }
 
     /// The same store, which tells this one of every call that fails or takes too long. (Counts as an error.)
-    pub(crate) fn telling(&self, on_failure: impl Fn(&'static str, &Error) + Send + Sync + 'static) -> Self {
+    pub(crate) fn telling(&self, on_failure: impl Fn(&'static str, Duration, &Error) + Send + Sync + 'static) -> Self {
         Self { on_failure: Some(Arc::new(on_failure)), ..self.clone() }
     }
 
@@ -81,12 +81,13 @@ impl Graceful {
 
     /// Waits for the store's answer, but not too long, and learns from it how the store is.
     async fn bounded<T>(&self, operation: &'static str, answer: impl Future<Output = Result<T>>) -> Result<T> {
+        let started = Instant::now();
         let answer = tokio::time::timeout(self.patience, answer)
             .await
             .unwrap_or_else(|_| Err(Error::Timeout { backend: self.store.backend(), operation, limit: self.patience }));
         if let Err(error) = &answer {
             match &self.on_failure {
-                Some(tell) => tell(operation, error),
+                Some(tell) => tell(operation, started.elapsed(), error),
                 None => tracing::warn!(operation, error = chain(error), "error"),
             }
             if self.breaker.fails(error) {

@@ -203,12 +203,12 @@ async fn events_tell_what_happened_to_each_request() {
     let told = listener.0.lock().unwrap().clone();
     for (level, message, fields) in [
         (Level::DEBUG, "miss", &["service", "key", "seconds", "fetched_in"][..]),
-        (Level::DEBUG, "store", &["service", "key", "ttl"]),
+        (Level::DEBUG, "store", &["service", "key", "ttl", "seconds"]),
         (Level::DEBUG, "hit", &["service", "key", "ttl_left", "age", "stale", "seconds"]),
         (Level::DEBUG, "revalidate", &["service", "key", "ttl_left", "seconds"]),
         (Level::WARN, "error", &["service", "key", "seconds", "error"]),
         (Level::DEBUG, "miss", &["service", "prefix", "key", "seconds"]),
-        (Level::DEBUG, "store", &["service", "prefix", "key", "ttl", "bytes", "computed_in"]),
+        (Level::DEBUG, "store", &["service", "prefix", "key", "ttl", "bytes", "seconds", "computed_in"]),
         (Level::DEBUG, "hit", &["service", "prefix", "key", "ttl_left", "bytes", "seconds"]),
     ] {
         let event = (level, message.to_owned(), fields.iter().copied().collect());

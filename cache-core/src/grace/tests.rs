@@ -156,7 +156,7 @@ async fn every_failure_is_told_and_no_call_that_was_not_made() {
     let (store, _tasks) = over(&moody);
     let failures = Arc::new(AtomicU32::new(0));
     let told = Arc::clone(&failures);
-    let store = store.telling(move |_, _| {
+    let store = store.telling(move |_, _, _| {
         told.fetch_add(1, Ordering::Relaxed);
     });
     read(&store).await;

@@ -112,8 +112,9 @@ impl Inner {
     /// The store, whose failures are told, and counted, as those of this service and key.
     pub(super) fn store(&self, key: &CacheKey) -> Graceful {
         let (service, key, counters) = (self.service, key.clone(), Arc::clone(&self.core.counters));
-        self.core.store.telling(move |operation, error| {
-            tracing::warn!(%service, %key, operation, error = chain(error), "error");
+        self.core.store.telling(move |operation, time, error| {
+            let seconds = time.as_secs_f64();
+            tracing::warn!(%service, %key, operation, seconds, error = chain(error), "error");
             counters.count(&Scope::Http(service), Counts { errors: 1, ..Counts::default() });
         })
     }
@@ -140,7 +141,7 @@ impl Inner {
                     }
                     stored.remove(index);
                 }
-                Decision::Unsatisfiable => return Ok(unsatisfiable(plan)),
+                Decision::Unsatisfiable => return Ok(self.unsatisfiable(plan)),
                 Decision::Forward(forward) => {
                     // Without a store there is nothing that others could wait for.
                     let may_wait = is_answering && lead.is_none() && waiting.may_go_on(stored.is_empty());
@@ -212,10 +213,20 @@ impl Inner {
         }
         good
     }
-}
 
-/// RFC 9111, 5.2.1.7: only a stored response was wanted, and there is none.
-pub(super) fn unsatisfiable(plan: &Plan) -> Fetched {
-    let served = Served::by_origin(ServedFrom::Miss, plan.key.clone());
-    Fetched::new(StatusCode::GATEWAY_TIMEOUT, HeaderMap::new().into(), served, Bytes::new().into())
+    /// It was not stored, or could not answer.
+    pub(super) fn missed(&self, plan: &Plan, fetched_in: Option<f64>) {
+        if plan.is_counted() {
+            self.count(Counts { misses: 1, ..Counts::default() });
+        }
+        let seconds = plan.started.elapsed().as_secs_f64();
+        tracing::debug!(service = %self.service, key = %plan.key, seconds, fetched_in, "miss");
+    }
+
+    /// RFC 9111, 5.2.1.7: only a stored response was wanted, and there is none.
+    pub(super) fn unsatisfiable(&self, plan: &Plan) -> Fetched {
+        self.missed(plan, None);
+        let served = Served::by_origin(ServedFrom::Miss, plan.key.clone());
+        Fetched::new(StatusCode::GATEWAY_TIMEOUT, HeaderMap::new().into(), served, Bytes::new().into())
+    }
 }

@@ -9,7 +9,7 @@ use http::{HeaderMap, Method, StatusCode};
 use uuid::Uuid;
 
 use super::body::Body;
-use super::cache::{Inner, unsatisfiable};
+use super::cache::Inner;
 use super::decode::{self, Coding, decoded};
 use super::fetched::{FetchError, Fetched, Served, ServedFrom, without_coding};
 use super::fields;
@@ -107,9 +107,7 @@ impl Inner {
         let fetched_in = now - requested_at;
         match outcome.reply {
             Reply::Origin(storing) => {
-                self.missed(plan);
-                let seconds = plan.started.elapsed().as_secs_f64();
-                tracing::debug!(service = %self.service, key = %plan.key, seconds, fetched_in, "miss");
+                self.missed(plan, Some(fetched_in));
                 let recording = match storing.filter(|storing| self.is_worth_storing(plan, &sent, storing, &arrived)) {
                     Some(storing) => Some(self.record(plan, stored, storing, lead)),
                     None => {
@@ -136,15 +134,9 @@ impl Inner {
                 {
                     return Ok(fetched);
                 }
-                self.missed(plan);
+                self.missed(plan, Some(fetched_in));
                 Ok(arrived.into_fetched(plan, ServedFrom::Miss, None).await)
             }
-        }
-    }
-
-    fn missed(&self, plan: &Plan) {
-        if plan.is_counted() {
-            self.count(Counts { misses: 1, ..Counts::default() });
         }
     }
 
@@ -162,7 +154,7 @@ impl Inner {
     ) -> Result<Fetched, FetchError> {
         match plan.policy.decide(&plan.request, &[], clock::now()) {
             Decision::Forward(forward) => Box::pin(self.forward(plan, stored, forward, lead)).await,
-            _ => Ok(unsatisfiable(plan)),
+            _ => Ok(self.unsatisfiable(plan)),
         }
     }
 
@@ -186,7 +178,14 @@ impl Inner {
             deleted_at: None,
         };
         let keep = own_ttl(&entry.request).unwrap_or(storing.keep);
-        let order = Order { entry, keep, replaces: ids(stored, &storing.replaces), judge: plan.judge, lead };
+        let order = Order {
+            entry,
+            keep,
+            replaces: ids(stored, &storing.replaces),
+            judge: plan.judge,
+            started: plan.started,
+            lead,
+        };
         Recording::begin(self, order)
     }
 

@@ -40,6 +40,8 @@ pub(super) struct Order {
     pub(super) replaces: Vec<EntryId>,
     /// Must be content with the whole body before it is stored.
     pub(super) judge: Option<Judge>,
+    /// When the caller asked.
+    pub(super) started: Instant,
     /// Others wait for this.
     pub(super) lead: Option<Lead>,
 }
@@ -172,7 +174,7 @@ async fn write(
     is_given_up: Arc<AtomicBool>,
     done: oneshot::Sender<()>,
 ) {
-    let Order { entry, keep, replaces, judge, mut lead } = order;
+    let Order { entry, keep, replaces, judge, started, mut lead } = order;
     let key = entry.cache_key.clone();
     let mut judged = judge.map(|judge| Judged {
         judge,
@@ -214,7 +216,8 @@ async fn write(
     let was_stored = matches!(stored, Ok(true));
     if was_stored {
         cache.count(Counts { stores: 1, ..Counts::default() });
-        tracing::debug!(service = %cache.service, %key, ttl = keep.as_secs_f64(), "store");
+        let seconds = started.elapsed().as_secs_f64();
+        tracing::debug!(service = %cache.service, %key, ttl = keep.as_secs_f64(), seconds, "store");
     }
     if was_stored && !replaces.is_empty() {
         store.ask("remove", |store| async move { store.remove(&replaces).await }).await;

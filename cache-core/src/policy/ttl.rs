@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::date::http_date;
 use super::fields::is_credential;
 use super::storable::{is_of_resource, lasting};
 use super::{Decision, Exchange, Forward, Outcome, Part, Reply, Serve, Storing};
@@ -20,14 +21,19 @@ pub struct Ttl {
 impl Ttl {
     pub(super) fn decide(request: &Request, stored: &[Found], now: f64) -> Decision {
         match stored.first() {
-            Some(newest) => Decision::Serve(Serve {
-                index: 0,
-                response: None,
-                body: Part::Whole,
-                age: newest.entry.created_at.map_or(0.0, |at| (now - at).max(0.0)),
-                is_stale: false,
-                refresh: None,
-            }),
+            Some(newest) => {
+                // hishel 2 does not keep when it stored a response.
+                let date = || newest.entry.response.headers.get("date").and_then(http_date);
+                let age = newest.entry.created_at.or_else(date).map_or(0.0, |at| (now - at).max(0.0));
+                Decision::Serve(Serve {
+                    index: 0,
+                    response: None,
+                    body: Part::Whole,
+                    age,
+                    is_stale: false,
+                    refresh: None,
+                })
+            }
             None => Decision::Forward(Forward { request: request.clone(), can_be_shared: true }),
         }
     }

@@ -46,9 +46,9 @@ impl<'a> Lookup<'a> {
         let scope = Scope::Result(prefix.to_owned());
         let store = core.store.telling({
             let (counters, scope, key) = (Arc::clone(&core.counters), scope.clone(), key.to_owned());
-            move |operation, error| {
-                let (service, prefix) = (scope.service(), scope.prefix());
-                tracing::warn!(%service, prefix, ?key, operation, error = chain(error), "error");
+            move |operation, time, error| {
+                let (service, prefix, seconds) = (scope.service(), scope.prefix(), time.as_secs_f64());
+                tracing::warn!(%service, prefix, ?key, operation, seconds, error = chain(error), "error");
                 counters.count(&scope, Counts { errors: 1, ..Counts::default() });
             }
         });
@@ -113,7 +113,8 @@ impl<'a> Lookup<'a> {
         if is_stored {
             self.count(Counts { stores: 1, ..Counts::default() });
             let (ttl, computed_in) = (ttl.as_secs_f64(), computed_in.as_secs_f64());
-            tracing::debug!(service = %self.service(), prefix = self.prefix, key = ?self.key, ttl, bytes, computed_in, "store");
+            let seconds = self.started.elapsed().as_secs_f64();
+            tracing::debug!(service = %self.service(), prefix = self.prefix, key = ?self.key, ttl, bytes, seconds, computed_in, "store");
         }
         is_stored
     }
@@ -136,8 +137,10 @@ impl<'a> Lookup<'a> {
                     Answer::Found(value, stored.value)
                 }
                 _ => {
-                    let error = "the stored result cannot be read";
-                    tracing::warn!(service = %self.service(), prefix = self.prefix, key = ?self.key, error, "error");
+                    self.count(Counts { errors: 1, ..Counts::default() });
+                    let (error, seconds) = ("the stored result cannot be read", self.started.elapsed().as_secs_f64());
+                    let service = self.service();
+                    tracing::warn!(%service, prefix = self.prefix, key = ?self.key, seconds, error, "error");
                     Answer::Unreadable
                 }
             },
