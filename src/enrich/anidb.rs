@@ -15,15 +15,18 @@ use super::anime::Anime;
 use super::problem::Problem;
 use super::retry::retried;
 use super::source::Source;
-use super::way::Way;
+use super::way::{Answer, Way};
 
 /// AniDB.
 pub struct AniDb;
 
 const TIME_LIMIT: Duration = Duration::from_secs(60);
 
-/// Seconds after which it is asked again: ten for which AniDB is let be after a failure, and the pipeline's pauses.
-const WAITS: [f64; 3] = [11.0, 12.0, 14.0];
+/// How long AniDB is let be after a failure, whoever wants to ask it.
+const LET_BE: Duration = Duration::from_secs(10);
+
+/// Seconds after which it is asked for the same again: half as much more, as the pipeline has it.
+const WAITS: [f64; 3] = [15.0; 3];
 
 /// What a compressed document may come to; it is some hundred KB.
 const LARGEST: u64 = 64 << 20;
@@ -35,7 +38,13 @@ impl Source for AniDb {
         way.meter().expect(1);
         // Up to a second more, as the pipeline has it, so that those who failed together do not come back together.
         let waits = WAITS.map(|wait| Duration::from_secs_f64(wait + clock::now().rem_euclid(1.0)));
-        let body = || async { way.ask(request(way, id), is_good).await?.whole() };
+        let body = || async {
+            let body = way.ask(request(way, id), is_good).await.and_then(Answer::whole);
+            if body.as_ref().is_err_and(passes) {
+                way.let_be(LET_BE).await;
+            }
+            body
+        };
         let body = retried(way, &waits, passes, 1, body).await?;
         read(&body, |root| match root.tag_name().name() {
             "anime" => Ok(document::anime(root)),

@@ -3,11 +3,13 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use cache_core::{
-    FinalUrl, Incoming, Inspect, Reqwest, SendError, Sender, Service, Services, authority, without_secrets,
+    FinalUrl, Incoming, Inspect, Reqwest, ReqwestOptions, SendError, Sender, Service, Services, authority,
+    without_secrets,
 };
 use http::{HeaderMap, StatusCode};
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -18,6 +20,10 @@ use super::limits::Pace;
 use super::meter::Meter;
 use super::problem::Refusal;
 use super::redirect;
+use super::way::USUAL_TIME_LIMIT;
+
+/// The longest that connecting takes: the pipeline's limit for AniDB.
+const TO_CONNECT: Duration = Duration::from_secs(30);
 
 /// The way out of a process. Clones share everything.
 #[derive(Clone)]
@@ -53,7 +59,11 @@ struct Manners {
 impl Network {
     /// A way out.
     pub fn new() -> Self {
-        Self::over(Arc::new(Reqwest::default()))
+        Self::over(Arc::new(Reqwest::new(ReqwestOptions {
+            connect_timeout: TO_CONNECT,
+            read_timeout: USUAL_TIME_LIMIT,
+            ..ReqwestOptions::default()
+        })))
     }
 
     /// A way out with the browser of this machine, if it has one, for those of the crawled sites that want to see it.
@@ -167,7 +177,12 @@ impl Gate {
     /// that are started later.
     pub(super) async fn shut(&self) {
         self.manners.breaker.open();
-        self.manners.pace.hold(&*self.store, breaker::REST).await;
+        self.let_be(breaker::REST).await;
+    }
+
+    /// Nobody asks the service from now on for so long, in whatever process that shares the store.
+    pub(super) async fn let_be(&self, time: Duration) {
+        self.manners.pace.hold(&*self.store, time).await;
     }
 }
 
