@@ -58,7 +58,7 @@ async fn edges(way: &Way, query: &str, name: &str, id: u64) -> Vec<Value> {
     all
 }
 
-/// The medium that a query asks for. The pipeline sets it no time limit.
+/// The medium that a query asks for. The pipeline sets it no time limit; only a long silence ends it.
 async fn ask(way: &Way, query: &str, variables: Value, name: &str) -> Result<Value, Problem> {
     let body = json!({ "query": query, "variables": variables });
     let request = || way.post(way.url(), &body).header("accept", "application/json");

@@ -10,7 +10,7 @@ use super::anime::Anime;
 use super::answer::take;
 use super::problem::Problem;
 use super::source::Source;
-use super::way::Way;
+use super::way::{USUAL_TIME_LIMIT, Way};
 
 /// AnimeSchedule.
 pub struct AnimeSchedule;
@@ -19,7 +19,8 @@ pub struct AnimeSchedule;
 impl Source for AnimeSchedule {
     async fn fetch(&self, anime: &Anime, way: &Way) -> Result<Value, Problem> {
         way.meter().expect(1);
-        let mut request = way.get(format!("{}/anime?q={}", way.url(), parameter(&anime.title)));
+        let mut request =
+            way.get(format!("{}/anime?q={}", way.url(), parameter(&anime.title))).timeout(USUAL_TIME_LIMIT);
         // Of all that a request holds, credentials alone are not stored with its answer.
         if let Some(token) = way.services().token(Service::AnimeSchedule) {
             request = request.header("authorization", format!("Bearer {}", token.secret()));

@@ -11,12 +11,12 @@ use super::answer::has_data;
 use super::problem::Problem;
 use super::retry::{retried, too_many};
 use super::source::Source;
-use super::way::Way;
+use super::way::{USUAL_TIME_LIMIT, Way};
 
 /// Jikan.
 pub struct Jikan;
 
-/// For the title, and for the list of its characters. The pipeline has none for the rest.
+/// For the title, and for the list of its characters.
 const TIME_LIMIT: Duration = Duration::from_secs(10);
 
 /// After which the title, and the list of its characters, are asked for again where there were too many requests.
@@ -55,7 +55,8 @@ impl Source for Jikan {
 
 /// One episode; `None`: it cannot be had, and the others can.
 async fn episode(way: &Way, url: &str, number: u64) -> Option<Value> {
-    let found = ask(way, &WAITS_FOR_ITEMS, || way.get(format!("{url}/episodes/{number}"))).await;
+    let found =
+        ask(way, &WAITS_FOR_ITEMS, || way.get(format!("{url}/episodes/{number}")).timeout(USUAL_TIME_LIMIT)).await;
     let found = way.part(format!("episode {number}"), found)?;
     Some(json!({
         "episode_number": number,
@@ -76,7 +77,9 @@ async fn episode(way: &Way, url: &str, number: u64) -> Option<Value> {
 /// One character, as the list and as its own page tell of it.
 async fn character(way: &Way, listed: Value) -> Option<Value> {
     let id = listed["character"]["mal_id"].as_u64()?;
-    let found = ask(way, &WAITS_FOR_ITEMS, || way.get(format!("{}/characters/{id}", way.url()))).await;
+    let found =
+        ask(way, &WAITS_FOR_ITEMS, || way.get(format!("{}/characters/{id}", way.url())).timeout(USUAL_TIME_LIMIT))
+            .await;
     let found = way.part(format!("character {id}"), found)?;
     let or = |value: &Value, default: Value| if value.is_null() { default } else { value.clone() };
     Some(json!({

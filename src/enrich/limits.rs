@@ -17,8 +17,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Who would have to wait for longer is told so instead: he has not that much time himself.
 const LONGEST_WAIT: Duration = Duration::from_secs(200);
 
-/// A service is not held back for longer, whatever it says.
-const LONGEST_HOLD: Duration = Duration::from_secs(3_600);
+/// A service is not held back for longer, whatever it says: the longest for which any of them is known to send one away.
+const LONGEST_HOLD: Duration = Duration::from_secs(86_400);
 
 /// Nobody means more than a month.
 const LONGEST_WORD: Duration = Duration::from_secs(30 * 86_400);

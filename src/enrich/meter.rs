@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use cache_core::{Observed, chain};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use tokio::time::Instant;
 
 use super::problem::Problem;
@@ -61,8 +62,14 @@ pub struct Tally {
 pub struct Touched {
     /// A cache key (`GET:69ff…`), or the Redis key of a result.
     pub key: String,
-    /// Of the body; `None` for results, which are compared by value.
-    pub sha256: Option<[u8; 32]>,
+    /// Of the body, or of the result as it is stored.
+    pub sha256: [u8; 32],
+}
+
+impl Touched {
+    pub fn new(key: String, body: &[u8]) -> Self {
+        Self { key, sha256: Sha256::digest(body).into() }
+    }
 }
 
 /// A part of what a service has of an anime that could not be had.
@@ -147,11 +154,11 @@ impl Meter {
     /// A function whose results are cached was called.
     pub fn called(&self, call: Observed<'_>) {
         let bytes = call.value.map_or(0, <[u8]>::len) as u64;
-        let key = call.key.filter(|_| call.value.is_some());
+        let touched = call.key.zip(call.value).map(|(key, value)| Touched::new(key.to_owned(), value));
         if call.value.is_none() {
             self.found_nothing();
         }
-        self.answered(call.is_hit, bytes, key.map(|key| Touched { key: key.to_owned(), sha256: None }));
+        self.answered(call.is_hit, bytes, touched);
     }
 
     /// A request went to the service.

@@ -1,11 +1,11 @@
 //! A source's way to its service: through the cache, at the pace that the service allows, and metered.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use cache_core::{Cache, CachedClient, RequestBuilder, ResultCache, Sender, ServedFrom, Service, Services};
 use http::{HeaderMap, StatusCode};
-use sha2::{Digest as _, Sha256};
 
 use super::anidb;
 use super::browser::Browser;
@@ -13,6 +13,9 @@ use super::meter::{Meter, Touched};
 use super::network::{Gate, Network, Offline, Renderer};
 use super::page::{Arrived, Filled};
 use super::problem::Problem;
+
+/// The longest that a request takes where the pipeline sets it no limit of its own: its client's.
+pub(super) const USUAL_TIME_LIMIT: Duration = Duration::from_secs(300);
 
 /// What of the cache may answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -156,6 +159,11 @@ impl Way {
         }
     }
 
+    /// Nobody asks the service from now on for so long.
+    pub async fn let_be(&self, time: Duration) {
+        self.gate.let_be(time).await;
+    }
+
     /// Requests of the service, to be answered by [`Self::ask`].
     pub fn client(&self) -> &CachedClient {
         &self.client
@@ -209,7 +217,7 @@ impl Way {
         if !is_hit && matches!(status, StatusCode::NOT_FOUND | StatusCode::GONE) {
             self.meter.found_nothing();
         }
-        let touched = Touched { key, sha256: Some(Sha256::digest(&body).into()) };
+        let touched = Touched::new(key, &body);
         self.meter.answered(is_hit, body.len() as u64, Some(touched));
         Ok(Answer { status, headers, body, is_hit })
     }

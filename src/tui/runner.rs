@@ -162,10 +162,11 @@ impl Runner {
                         (Cache::over(Arc::clone(store), &self.config), Network::for_sites(&self.config.services))
                     })
                     .clone();
-                let services = self.config.services.clone();
-                self.spawn(ticket, move |reporter| async move {
-                    enrich(&cache, &network, &services, &plan, &reporter).await
-                });
+                let config = self.config.clone();
+                self.spawn(
+                    ticket,
+                    move |reporter| async move { enrich(&cache, &network, &config, &plan, &reporter).await },
+                );
             }
             Effect::CheckHealth(ticket) => {
                 self.on_store(ticket, |store, _| async move { Outcome::Health(store.health().await) });
@@ -330,17 +331,11 @@ async fn offer(file: Option<PathBuf>, services: &Services) -> Result<Offer, Stri
     Ok(Offer { titles: catalogue.anime().cloned().collect(), hosts })
 }
 
-async fn enrich(
-    cache: &Cache,
-    network: &Network,
-    services: &Services,
-    plan: &Enrichment,
-    reporter: &Reporter,
-) -> Outcome {
+async fn enrich(cache: &Cache, network: &Network, config: &Config, plan: &Enrichment, reporter: &Reporter) -> Outcome {
     let progress = plan.progress();
     let news = || Message::Progress(reporter.ticket, Progress::Enriching(ServiceTally::all(&progress)));
     let mut clock = tokio::time::interval(REPORT_EVERY);
-    let mut run = std::pin::pin!(enrich_twice(cache, network, services, plan, &progress));
+    let mut run = std::pin::pin!(enrich_twice(cache, network, &config.services, plan, &progress));
     let report = loop {
         tokio::select! {
             biased;
@@ -350,7 +345,7 @@ async fn enrich(
         }
     };
     let run = Run { at: cache_core::clock::now(), report };
-    let kept = history::add(&**cache.store(), &run).await;
+    let kept = if config.enabled { history::add(&**cache.store(), &run).await } else { Ok(()) };
     Outcome::Enriched(Box::new(run), kept.err())
 }
 

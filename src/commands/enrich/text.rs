@@ -10,6 +10,9 @@ use crate::output::human::{bytes, count, counted, latency};
 use crate::output::style::Style;
 use crate::output::{human, safe};
 
+/// How much of what is not cached is told by its URL.
+const MOST_MISSING: usize = 5;
+
 pub(super) fn text(plan: &Plan, report: &Report, style: Style) -> String {
     let mut out = String::new();
     // Writing to a String cannot fail.
@@ -52,9 +55,14 @@ fn row(out: &mut String, service: &ServiceReport, style: Style) -> std::fmt::Res
         identical(service.identical, style),
     )?;
     // The error tells what is missing where that is all there is to tell.
-    if let Some(first) = service.missing.first().filter(|_| service.ok) {
-        let missing = format!("{} not cached, the first: {first}", count(service.missing.len() as u64));
-        writeln!(out, "    {}", style.warn(&safe::line(&missing)))?;
+    if service.ok && !service.missing.is_empty() {
+        writeln!(out, "    {}", style.warn(&format!("{} not cached:", count(service.missing.len() as u64))))?;
+        for missing in service.missing.iter().take(MOST_MISSING) {
+            writeln!(out, "      {}", safe::line(missing))?;
+        }
+        if service.missing.len() > MOST_MISSING {
+            writeln!(out, "      … --json lists them all")?;
+        }
     }
     for warning in service.warnings() {
         writeln!(out, "    {}", style.warn(&safe::line(&warning)))?;
