@@ -36,7 +36,7 @@ const FRAMING: [HeaderName; 7] = [
 ];
 
 #[derive(Parser)]
-struct Args {
+pub struct Args {
     /// Where to listen; port 0: any free one
     #[arg(long, default_value = "127.0.0.1:8001")]
     listen: SocketAddr,
@@ -64,7 +64,13 @@ type Answer = Response<StreamBody<MapOk<Body, fn(Bytes) -> Frame<Bytes>>>>;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let args = Args::parse();
+    let (listener, proxy) = listen(Args::parse()).await?;
+    println!("{}", listener.local_addr()?);
+    serve(listener, proxy).await
+}
+
+/// Opens the cache and the port.
+pub async fn listen(args: Args) -> anyhow::Result<(TcpListener, Proxy)> {
     let mut config = Config::default();
     config.services.set_policy(
         Service::Other,
@@ -77,10 +83,14 @@ async fn main() -> anyhow::Result<()> {
     let cache = open(&args.store, config).await?;
     // An origin may close an idle connection at any moment, and a request lost to that must not be sent again.
     let sender = Reqwest::new(ReqwestOptions { idle_connections: 0, ..ReqwestOptions::default() });
-    let proxy = Arc::new(Proxy { cache: cache.http(Service::Other, Arc::new(sender)), origin: args.origin });
-
+    let proxy = Proxy { cache: cache.http(Service::Other, Arc::new(sender)), origin: args.origin };
     let listener = TcpListener::bind(args.listen).await.with_context(|| format!("cannot listen on {}", args.listen))?;
-    println!("{}", listener.local_addr()?);
+    Ok((listener, proxy))
+}
+
+/// Answers everybody, until it is dropped.
+pub async fn serve(listener: TcpListener, proxy: Proxy) -> anyhow::Result<()> {
+    let proxy = Arc::new(proxy);
     loop {
         let (connection, _) = listener.accept().await?;
         connection.set_nodelay(true)?;
@@ -115,7 +125,7 @@ async fn open(store: &str, mut config: Config) -> anyhow::Result<Cache> {
     Ok(Cache::over(opened.store, &config))
 }
 
-struct Proxy {
+pub struct Proxy {
     cache: HttpCache,
     origin: Uri,
 }

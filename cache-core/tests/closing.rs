@@ -1,4 +1,5 @@
-//! Nothing outlives its cache: no task, thread, connection, open file or claim, however it ends.
+//! What a cache holds: one connection, and nothing that outlives it, no task, thread, connection, open file or claim,
+//! however it ends.
 
 #![allow(clippy::unwrap_used)]
 
@@ -13,7 +14,7 @@ use std::time::Duration;
 
 use cache_core::{Cache, Call, Config, RedisUrl, Service, Storage};
 use futures_util::StreamExt as _;
-use origin::{Origin, Step, head};
+use origin::{Origin, Step, head, response};
 use redis_server::RedisServer;
 use rstest::rstest;
 use tokio::runtime::Handle;
@@ -115,4 +116,34 @@ async fn nothing_outlives_its_cache(
     eventually("a connection is open", || clients(&mut connection) == 0).await;
     let claims: Vec<String> = redis::cmd("KEYS").arg("animecache:claim:*").query(&mut connection).unwrap();
     assert_eq!(claims, [""; 0], "a claim is left");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_results_and_counters_share_one_connection() {
+    let server = RedisServer::start("");
+    let url = format!("redis://{}/0", server.address());
+    let mut connection = redis::Client::open(url.as_str()).unwrap().get_connection().unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let config = Config { redis_url: RedisUrl::new(url), sqlite: directory.path().to_owned(), ..Config::default() };
+    let cache = Cache::open(&config).await.unwrap();
+    let origin = Origin::start(|seen| response(200, &[], &seen.target)).await;
+    let mut callers = tokio::task::JoinSet::new();
+    for caller in 0..20_usize {
+        let (cache, url) = (cache.clone(), origin.url(&format!("/{caller}")));
+        callers.spawn(async move {
+            let client = cache.client(if caller.is_multiple_of(2) { Service::Jikan } else { Service::Kitsu });
+            client.get(url).send().await.unwrap().bytes().await.unwrap();
+            let call = Call::new("p", "0123456789abcdef").argument(caller);
+            cache.results().get_or_compute(&call, async || Some(1)).await;
+        });
+    }
+    callers.join_all().await;
+    eventually("nothing is counted", || {
+        let keys: Vec<String> = redis::cmd("KEYS").arg("animecache:{counters}:*").query(&mut connection).unwrap();
+        !keys.is_empty()
+    })
+    .await;
+    assert_eq!(clients(&mut connection), 1);
+    let stats: String = redis::cmd("INFO").arg("stats").query(&mut connection).unwrap();
+    assert!(stats.contains("total_connections_received:2\r\n"), "there was never another one: {stats}");
 }

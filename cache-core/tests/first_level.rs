@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "harness/origin.rs"]
+mod origin;
 #[path = "harness/redis_server.rs"]
 mod redis_server;
 
@@ -10,11 +12,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cache_core::{
-    CacheKey, Config, Entry, EntryId, FirstLevel, Inspect, Layout, Memory, Redis, RedisUrl, Request, Response,
-    Services, Store, clock,
+    Cache, CacheKey, Call, Config, Entry, EntryId, FirstLevel, Inspect, Layout, Memory, Redis, RedisUrl, Request,
+    Response, ServedFrom, Service, Services, Storage, Store, clock,
 };
+use origin::{Origin, response};
 use redis::cmd;
 use redis_server::RedisServer;
+use rstest::rstest;
 use uuid::Uuid;
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -90,6 +94,43 @@ async fn what_was_read_is_served_without_asking() {
             assert_eq!(result(&first).await.as_deref(), Some(b"1".as_slice()));
         }
         reads(&mut raw) == before
+    })
+    .await;
+}
+
+#[rstest]
+#[case(None, false)]
+#[case(Some(HOUR), true)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cache_has_one_where_the_settings_say_so(#[case] first_level: Option<Duration>, #[case] is_expected: bool) {
+    let (server, directory) = (RedisServer::start(""), tempfile::tempdir().unwrap());
+    let url = format!("redis://{}/0", server.address());
+    let config = Config {
+        storage: Storage::Redis,
+        redis_url: RedisUrl::new(url.as_str()),
+        sqlite: directory.path().to_owned(),
+        first_level,
+        ..Config::default()
+    };
+    let cache = Cache::open(&config).await.unwrap();
+    let origin = Origin::start(|_| response(200, &[], "body")).await;
+    let (client, call) = (cache.client(Service::Jikan), Call::new("p", "82fce6a05e45281a").argument(1));
+    let get = async || {
+        let fetched = client.get(origin.url("/")).send().await.unwrap();
+        let from = fetched.served().from;
+        assert_eq!(fetched.text().await.unwrap(), "body");
+        assert_eq!(cache.results().get_or_compute(&call, || async { 1 }).await, 1);
+        from
+    };
+    assert_eq!(get().await, ServedFrom::Miss);
+    let mut raw = raw(&url);
+    eventually(async || {
+        let before = reads(&mut raw);
+        for _ in 0..10 {
+            assert_eq!(get().await, ServedFrom::Hit);
+        }
+        let asked = reads(&mut raw) - before;
+        if is_expected { asked == 0 } else { asked >= 20 }
     })
     .await;
 }

@@ -352,6 +352,26 @@ async fn what_happened_is_counted_under_the_prefix(#[values(On::Memory, On::Redi
 }
 
 #[tokio::test]
+async fn those_who_wait_for_another_are_counted() {
+    let Subject { results, cache, store, _directory } = On::Memory.open().await;
+    let asked = (0..20).map(|_| {
+        let results = results.clone();
+        async move {
+            let computed = || async {
+                // The others come while this one computes.
+                tokio::task::yield_now().await;
+                anime()
+            };
+            results.get_or_compute(&call(), computed).await
+        }
+    });
+    assert_eq!(join_all(asked).await, vec![anime(); 20]);
+    cache.close().await;
+    let Counts { misses, hits, waits, .. } = store.counters(0.0).await.unwrap().hours[0].counts;
+    assert_eq!((misses, hits, waits), (1, 19, 19));
+}
+
+#[tokio::test]
 async fn without_a_store_everything_is_computed() {
     let server = RedisServer::start("");
     let url = format!("redis://{}/0", server.address());

@@ -57,3 +57,39 @@ impl Ttl {
         Outcome { reply: Reply::Origin(Some(storing)), ..Outcome::pass() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::entry::{Entry, EntryId, Layout};
+    use crate::key::CacheKey;
+
+    fn found(created_at: f64) -> Found {
+        let entry = Entry {
+            id: Uuid::new_v4(),
+            cache_key: CacheKey::hishel1(b"a"),
+            request: Request::default(),
+            response: Response { status_code: 200, ..Response::default() },
+            created_at: Some(created_at),
+            deleted_at: None,
+        };
+        let id = EntryId::Http(Layout::Pipeline, entry.id);
+        Found { id, entry: Arc::new(entry), expires_at: None, body: None }
+    }
+
+    #[test]
+    fn the_newest_is_served_and_a_newer_one_replaces_all() {
+        let (request, stored) = (Request::default(), [found(80.0), found(10.0)]);
+        let Decision::Serve(serve) = Ttl::decide(&request, &stored, 100.0) else { panic!("nothing is served") };
+        assert_eq!((serve.index, serve.age, serve.is_stale), (0, 20.0, false));
+        let policy = Ttl { ttl: Duration::from_secs(60), refresh_on_access: true };
+        let exchange = Exchange { request: &request, sent: &request, stored: &stored, requested_at: 99.0, now: 100.0 };
+        let outcome = policy.receive(exchange, &Response { status_code: 200, ..Response::default() });
+        let Reply::Origin(Some(storing)) = outcome.reply else { panic!("nothing is stored") };
+        assert_eq!((storing.replaces, storing.keep), (vec![0, 1], policy.ttl));
+    }
+}

@@ -53,6 +53,7 @@ macro_rules! all_promises {
             streaming::a_body_removed_while_it_is_read_is_whole_or_an_error
             streaming::a_body_stored_again_while_it_is_read_is_not_mixed
             streaming::a_large_body_dropped_half_written_leaves_nothing
+            streaming::a_large_body_whose_writer_was_killed_is_never_found
             streaming::two_writers_at_once_do_not_mix
             sharing::a_claim_has_one_holder
             sharing::of_many_claims_at_once_one_is_granted

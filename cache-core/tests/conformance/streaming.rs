@@ -1,12 +1,14 @@
 //! Bodies too large for the memory: written and read piece by piece, and whole or not at all.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use cache_core::key::sha256_hex;
-use cache_core::{EntryId, Filter, Inspect};
+use cache_core::{EntryId, Filter, Inspect, Missing, Services, Sqlite, State};
 use futures_util::StreamExt as _;
 
 use crate::samples::{DAY, body_of, entry, eventually, list};
-use crate::stores::Subject;
+use crate::stores::{Raw, Subject};
 
 const URL: &str = "https://api.jikan.moe/v4/anime/1/full";
 const MEGABYTE: usize = 1 << 20;
@@ -93,6 +95,31 @@ pub async fn a_large_body_dropped_half_written_leaves_nothing(s: Subject) {
     // Its place is free.
     let id = put(&*s.store, &entry, &pieces(2)).await;
     assert_eq!(body_of(&*s.store, &id).await.unwrap().len(), 2 * MEGABYTE);
+}
+
+pub async fn a_large_body_whose_writer_was_killed_is_never_found(s: Subject) {
+    let entry = entry(URL, 0.0);
+    let mut writer = s.store.begin(entry.clone(), Some(DAY)).await.unwrap();
+    for piece in pieces(5) {
+        writer.push(piece).await.unwrap();
+    }
+    // As a process that is killed: no destructor runs.
+    std::mem::forget(writer);
+    let mut stores = vec![Arc::clone(&s.store)];
+    if let Raw::Sqlite(file) = &s.raw {
+        stores.push(Arc::new(Sqlite::open(file, Services::default(), Missing::Create).await.unwrap()));
+    }
+    for store in &stores {
+        assert!(store.lookup(&entry.cache_key, None).await.unwrap().is_empty());
+        assert!(store.body(&EntryId::Http(s.layout, entry.id)).await.unwrap().is_none());
+        let found = list(store, &Filter::default(), 100).await;
+        assert!(found.iter().all(|summary| summary.state != State::Live), "{found:?}");
+    }
+    // Who stores it again has to do with nothing of that.
+    let id = put(&*s.store, &entry, &pieces(2)).await;
+    for store in &stores {
+        assert_eq!(body_of(&**store, &id).await.unwrap().len(), 2 * MEGABYTE);
+    }
 }
 
 pub async fn two_writers_at_once_do_not_mix(s: Subject) {

@@ -54,12 +54,13 @@ fn body(target: &str, number: usize) -> Vec<u8> {
     body
 }
 
-/// Neither short nor mixed of two, nor another's.
-fn assert_whole(target: &str, whole: &[u8]) {
+/// Neither short nor mixed of two, nor another's. Returns how many requests came before the one that it answers.
+fn assert_whole(target: &str, whole: &[u8]) -> usize {
     let first = whole.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let number = std::str::from_utf8(first).ok().and_then(|line| line.strip_prefix(target)?.trim().parse().ok());
     let number = number.unwrap_or_else(|| panic!("{target} got the body of another"));
     assert!(body(target, number) == whole, "{target}: {} bytes are not a whole body", whole.len());
+    number
 }
 
 /// Gets a target through the cache: whatever happens to the store, the body is whole.

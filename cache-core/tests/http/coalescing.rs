@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use cache_core::counters::Counts;
 use cache_core::{PolicyName, ServedFrom, Service};
 use futures_util::future::join_all;
 use rstest::rstest;
 use tokio::sync::Semaphore;
 
 use crate::cache;
+use crate::counting::counted;
 use crate::origin::{Origin, Step, response};
 
 /// An origin that answers with this status once a permit is there.
@@ -28,7 +30,8 @@ async fn gated(status: u16, gate: Arc<Semaphore>) -> Origin {
 async fn misses_of_one_key_become_one_request(#[case] policy: PolicyName) {
     let gate = Arc::new(Semaphore::new(0));
     let origin = gated(200, Arc::clone(&gate)).await;
-    let client = cache(policy).client(Service::Jikan);
+    let cache = cache(policy);
+    let client = cache.client(Service::Jikan);
     let asked = join_all((0..20).map(|_| {
         let request = client.get(origin.url("/"));
         async move {
@@ -49,6 +52,8 @@ async fn misses_of_one_key_become_one_request(#[case] policy: PolicyName) {
     assert!(answers.iter().all(|(_, body)| body == "body 0"));
     let of = |from| answers.iter().filter(|(other, _)| *other == from).count();
     assert_eq!((of(ServedFrom::Miss), of(ServedFrom::Hit)), (1, 19));
+    let Counts { misses, hits, waits, .. } = counted(cache).await;
+    assert_eq!((misses, hits, waits), (1, 19, 19));
 }
 
 #[tokio::test]

@@ -3,17 +3,22 @@
 use std::sync::Arc;
 
 use cache_core::counters::{Counts, Scope};
-use cache_core::{PolicyName, ServedFrom, Service};
+use cache_core::{Cache, PolicyName, ServedFrom, Service};
 
-use crate::cache;
 use crate::origin::{Origin, response};
+use crate::redis_server::RedisServer;
+use crate::{cache, redis_cache, redis_cache_at};
 
-/// What was counted for Jikan, times aside.
-async fn counted(cache: cache_core::Cache) -> Counts {
+/// What was counted for Jikan.
+pub async fn counted(cache: Cache) -> Counts {
     let store = Arc::clone(cache.store());
     cache.close().await;
-    let counted = store.counters(0.0).await.unwrap().ever;
-    Counts { lookup_micros: 0, ..counted[&Scope::Http(Service::Jikan)] }
+    store.counters(0.0).await.unwrap().ever[&Scope::Http(Service::Jikan)]
+}
+
+/// As [`counted`], times aside.
+async fn counted_but_times(cache: Cache) -> Counts {
+    Counts { lookup_micros: 0, ..counted(cache).await }
 }
 
 #[tokio::test]
@@ -29,7 +34,7 @@ async fn hits_misses_and_stores_are_counted_with_the_bytes_that_were_served() {
         fetched.bytes().await.unwrap();
     }
     let expected = Counts { hits: 2, misses: 3, stores: 1, bytes: 20, ..Counts::default() };
-    assert_eq!(counted(cache).await, expected);
+    assert_eq!(counted_but_times(cache).await, expected);
 }
 
 #[tokio::test]
@@ -45,7 +50,7 @@ async fn revalidations_are_neither_hits_nor_misses() {
         assert_eq!(fetched.text().await.unwrap(), "x");
     }
     let expected = Counts { misses: 1, stores: 1, revalidations: 2, bytes: 2, ..Counts::default() };
-    assert_eq!(counted(cache).await, expected);
+    assert_eq!(counted_but_times(cache).await, expected);
 }
 
 #[tokio::test]
@@ -63,5 +68,36 @@ async fn what_is_fetched_in_the_background_is_no_miss() {
     }
     // Closing waits for what is under way.
     let expected = Counts { hits: 1, stale: 1, misses: 1, stores: 2, bytes: 6, ..Counts::default() };
-    assert_eq!(counted(cache).await, expected);
+    assert_eq!(counted_but_times(cache).await, expected);
+}
+
+#[tokio::test]
+async fn the_time_of_look_ups_is_counted_for_each_service() {
+    let origin = Origin::start(|_| response(200, &[], "x")).await;
+    // A look-up across a connection takes more than a microsecond.
+    let (cache, _) = redis_cache(PolicyName::Ttl);
+    cache.client(Service::Jikan).get(origin.url("/")).send().await.unwrap().bytes().await.unwrap();
+    let store = Arc::clone(cache.store());
+    assert!(counted(cache).await.lookup_micros > 0);
+    let services: Vec<Scope> = store.counters(0.0).await.unwrap().ever.into_keys().collect();
+    assert_eq!(services, [Scope::Http(Service::Jikan)]);
+}
+
+#[tokio::test]
+async fn failures_of_the_store_are_counted_when_it_is_back() {
+    let server = RedisServer::start("");
+    let cache = redis_cache_at(&format!("redis://{}/0", server.address()), PolicyName::Ttl);
+    let origin = Origin::start(|_| response(404, &[], "x")).await;
+    let client = cache.client(Service::Jikan);
+    let get = async || {
+        let fetched = client.get(origin.url("/")).send().await.unwrap();
+        assert_eq!(fetched.text().await.unwrap(), "x");
+    };
+    let stopped = server.stop();
+    get().await;
+    let _server = stopped.start();
+    get().await;
+    // What failed was the look-up alone: without a store there is nobody to wait for, and a 404 is not stored.
+    let Counts { misses, errors, .. } = counted(cache).await;
+    assert_eq!((misses, errors), (2, 1));
 }

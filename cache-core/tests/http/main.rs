@@ -19,6 +19,7 @@ mod keys;
 mod mending;
 mod overrides;
 mod pipeline;
+mod reverse_proxy;
 mod specification;
 mod streaming;
 mod ttl;
@@ -26,8 +27,9 @@ mod ttl;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cache_core::{Cache, Config, Memory, PolicyName, Redis, RedisUrl, Service};
+use cache_core::{Cache, Config, Memory, Missing, PolicyName, Redis, RedisUrl, Service, Sqlite};
 use redis_server::RedisServer;
+use tempfile::TempDir;
 
 /// Settings with this policy for Jikan, and patience for a machine that is busy with other tests.
 fn settings(policy: PolicyName) -> Config {
@@ -45,6 +47,35 @@ fn cache(policy: PolicyName) -> Cache {
 /// A cache in a Redis database of its own, and its URL.
 fn redis_cache(policy: PolicyName) -> (Cache, String) {
     let url = RedisServer::fresh_database();
-    let config = Config { redis_url: RedisUrl::new(url.as_str()), ..settings(policy) };
-    (Cache::over(Arc::new(Redis::new(&config).unwrap()), &config), url)
+    (redis_cache_at(&url, policy), url)
+}
+
+fn redis_cache_at(url: &str, policy: PolicyName) -> Cache {
+    let config = Config { redis_url: RedisUrl::new(url), ..settings(policy) };
+    Cache::over(Arc::new(Redis::new(&config).unwrap()), &config)
+}
+
+/// What a cache stands on.
+enum On {
+    Memory,
+    Redis,
+    Sqlite,
+}
+
+impl On {
+    /// A cache on an empty store of its own, and the directory of its file.
+    async fn cache(self, policy: PolicyName) -> (Cache, TempDir) {
+        let directory = tempfile::tempdir().unwrap();
+        let cache = match self {
+            Self::Memory => cache(policy),
+            Self::Redis => redis_cache(policy).0,
+            Self::Sqlite => {
+                let config = settings(policy);
+                let file = directory.path().join("http_cache.db");
+                let store = Sqlite::open(&file, config.services.clone(), Missing::Create).await.unwrap();
+                Cache::over(Arc::new(store), &config)
+            }
+        };
+        (cache, directory)
+    }
 }

@@ -1,12 +1,14 @@
-//! RFC 9111 on the way: what the policy decides happens, and is counted for what it is.
+//! RFC 9111 on the way: what the policy decides happens, whatever the cache stands on.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use cache_core::{Cache, PolicyName, ServedFrom, Service};
+use http::Method;
+use rstest::rstest;
 
 use crate::origin::{Origin, response};
-use crate::{cache, redis_cache};
+use crate::{On, cache, redis_cache};
 
 /// Fetches and reads to the end; status, where it came from, and what was read.
 async fn get(cache: &Cache, url: &str, fields: &[(&str, &str)]) -> (u16, ServedFrom, String) {
@@ -34,8 +36,11 @@ async fn age(cache: &Cache, url: &str, seconds: f64) {
     }
 }
 
+#[rstest]
 #[tokio::test]
-async fn what_the_origin_says_is_still_good_is_served_and_good_again() {
+async fn what_the_origin_says_is_still_good_is_served_and_good_again(
+    #[values(On::Memory, On::Redis, On::Sqlite)] on: On,
+) {
     let origin = Origin::start(|seen| {
         let fields = [("Cache-Control", "max-age=60"), ("ETag", "\"1\"")];
         match seen.field("if-none-match").as_deref() {
@@ -44,7 +49,7 @@ async fn what_the_origin_says_is_still_good_is_served_and_good_again() {
         }
     })
     .await;
-    let (cache, _) = redis_cache(PolicyName::Specification);
+    let (cache, _directory) = on.cache(PolicyName::Specification).await;
     let url = origin.url("/");
     assert_eq!(get(&cache, &url, &[]).await, (200, ServedFrom::Miss, "a body".into()));
     assert_eq!(get(&cache, &url, &[]).await, (200, ServedFrom::Hit, "a body".into()));
@@ -57,13 +62,78 @@ async fn what_the_origin_says_is_still_good_is_served_and_good_again() {
     assert_eq!(origin.count(), 2);
 }
 
+#[rstest]
 #[tokio::test]
-async fn stale_while_revalidate_serves_at_once_and_refreshes_behind_the_callers_back() {
+async fn variants_are_told_apart_and_a_304_makes_the_one_good_again_that_it_names(
+    #[values(On::Memory, On::Redis, On::Sqlite)] on: On,
+) {
+    let origin = Origin::start(|seen| {
+        let asked = seen.field("accept-language").unwrap();
+        let (language, _) = asked.split_once('-').unwrap_or((&asked, ""));
+        let tag = format!("\"{language}\"");
+        let fields = [("Cache-Control", "max-age=60"), ("Vary", "Accept-Language"), ("ETag", &tag)];
+        match seen.field("if-none-match") {
+            Some(known) if known.contains(&tag) => response(304, &fields, ""),
+            _ => response(200, &fields, language),
+        }
+    })
+    .await;
+    let (cache, _directory) = on.cache(PolicyName::Specification).await;
+    let url = origin.url("/");
+    let get = async |language: &str| get(&cache, &url, &[("Accept-Language", language)]).await;
+    for from in [ServedFrom::Miss, ServedFrom::Hit] {
+        for language in ["en", "ja"] {
+            assert_eq!(get(language).await, (200, from, language.into()));
+        }
+    }
+    age(&cache, &url, 120.0).await;
+    // Nothing is stored for it, and the origin says that one of the two will do.
+    assert_eq!(get("en-GB").await, (200, ServedFrom::Revalidated, "en".into()));
+    assert_eq!(origin.seen()[2].field("if-none-match").unwrap(), "\"ja\", \"en\"");
+    assert_eq!(get("en").await, (200, ServedFrom::Hit, "en".into()));
+    assert_eq!(get("ja").await, (200, ServedFrom::Revalidated, "ja".into()));
+    assert_eq!(origin.seen()[3].field("if-none-match").unwrap(), "\"ja\"");
+    assert_eq!(origin.count(), 4);
+}
+
+#[rstest]
+#[tokio::test]
+async fn the_answer_to_a_head_makes_what_it_speaks_of_good_again_or_removes_it(
+    #[values(On::Memory, On::Redis, On::Sqlite)] on: On,
+) {
+    let origin = Origin::start(|seen| {
+        let tag = if seen.number < 2 { "\"1\"" } else { "\"2\"" };
+        let fields = [("Cache-Control", "max-age=60"), ("ETag", tag), ("Content-Length", "6")];
+        response(200, &fields, if seen.method == "HEAD" { "" } else { "a body" })
+    })
+    .await;
+    let (cache, _directory) = on.cache(PolicyName::Specification).await;
+    let url = origin.url("/");
+    let head = async || {
+        let fetched = cache.client(Service::Jikan).request(Method::HEAD, &url).send().await.unwrap();
+        (fetched.status().as_u16(), fetched.served().from)
+    };
+    get(&cache, &url, &[]).await;
+    age(&cache, &url, 120.0).await;
+    assert_eq!(head().await, (200, ServedFrom::Miss));
+    assert_eq!(get(&cache, &url, &[]).await, (200, ServedFrom::Hit, "a body".into()));
+    assert_eq!(origin.count(), 2);
+    age(&cache, &url, 120.0).await;
+    assert_eq!(head().await, (200, ServedFrom::Miss));
+    assert_eq!(get(&cache, &url, &[]).await, (200, ServedFrom::Miss, "a body".into()));
+    assert_eq!(origin.seen()[3].field("if-none-match"), None, "nothing is left to be validated");
+}
+
+#[rstest]
+#[tokio::test]
+async fn stale_while_revalidate_serves_at_once_and_refreshes_behind_the_callers_back(
+    #[values(On::Memory, On::Redis, On::Sqlite)] on: On,
+) {
     let origin = Origin::start(|seen| {
         response(200, &[("Cache-Control", "max-age=60, stale-while-revalidate=600")], format!("body {}", seen.number))
     })
     .await;
-    let cache = cache(PolicyName::Specification);
+    let (cache, _directory) = on.cache(PolicyName::Specification).await;
     let url = origin.url("/");
     get(&cache, &url, &[]).await;
     age(&cache, &url, 120.0).await;
@@ -81,10 +151,11 @@ async fn stale_while_revalidate_serves_at_once_and_refreshes_behind_the_callers_
     assert_eq!(origin.count(), 2);
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_stale_response_stands_in_for_an_origin_that_is_gone() {
+async fn a_stale_response_stands_in_for_an_origin_that_is_gone(#[values(On::Memory, On::Redis, On::Sqlite)] on: On) {
     let origin = Origin::start(|_| response(200, &[("Cache-Control", "max-age=60")], "a body")).await;
-    let cache = cache(PolicyName::Specification);
+    let (cache, _directory) = on.cache(PolicyName::Specification).await;
     let url = origin.url("/");
     get(&cache, &url, &[]).await;
     age(&cache, &url, 120.0).await;
@@ -92,14 +163,59 @@ async fn a_stale_response_stands_in_for_an_origin_that_is_gone() {
     assert_eq!(get(&cache, &url, &[]).await, (200, ServedFrom::Stale, "a body".into()));
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_change_by_post_invalidates_what_is_stored() {
+async fn a_stale_response_stands_in_for_an_error_where_that_is_allowed(
+    #[values(On::Memory, On::Redis, On::Sqlite)] on: On,
+) {
+    let origin = Origin::start(|seen| {
+        let allowed = if seen.target == "/allowed" { "max-age=60, stale-if-error=600" } else { "max-age=60" };
+        let (status, body) = if seen.number < 2 { (200, "a body") } else { (503, "an error") };
+        response(status, &[("Cache-Control", allowed)], body)
+    })
+    .await;
+    let (cache, _directory) = on.cache(PolicyName::Specification).await;
+    let stale = (200, ServedFrom::Stale, "a body".to_owned());
+    let error = (503, ServedFrom::Miss, "an error".to_owned());
+    let urls = ["/allowed", "/forbidden"].map(|path| origin.url(path));
+    for url in &urls {
+        get(&cache, url, &[]).await;
+        age(&cache, url, 120.0).await;
+    }
+    for (url, expected) in urls.iter().zip([stale, error]) {
+        assert_eq!(get(&cache, url, &[]).await, expected);
+    }
+    assert_eq!(origin.count(), 4);
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_change_by_post_invalidates_what_is_stored(#[values(On::Memory, On::Redis, On::Sqlite)] on: On) {
     let origin = Origin::start(|seen| response(200, &[("Cache-Control", "max-age=60")], seen.number.to_string())).await;
-    let cache = cache(PolicyName::Specification);
+    let (cache, _directory) = on.cache(PolicyName::Specification).await;
     let url = origin.url("/");
     assert_eq!(get(&cache, &url, &[]).await.2, "0");
     cache.client(Service::Jikan).post(&url).data("x").send().await.unwrap().bytes().await.unwrap();
     assert_eq!(get(&cache, &url, &[]).await, (200, ServedFrom::Miss, "2".into()));
+}
+
+#[rstest]
+#[tokio::test]
+async fn a_change_invalidates_what_its_answer_names(#[values(On::Memory, On::Redis, On::Sqlite)] on: On) {
+    let origin = Origin::start(|seen| match &*seen.method {
+        "POST" => response(201, &[("Location", "/new"), ("Content-Location", "described")], ""),
+        _ => response(200, &[("Cache-Control", "max-age=60")], &seen.target),
+    })
+    .await;
+    let (cache, _directory) = on.cache(PolicyName::Specification).await;
+    let paths = ["/new", "/list/described", "/described"];
+    for path in paths {
+        get(&cache, &origin.url(path), &[]).await;
+    }
+    cache.client(Service::Jikan).post(origin.url("/list/")).data("x").send().await.unwrap();
+    for (path, from) in paths.into_iter().zip([ServedFrom::Miss, ServedFrom::Miss, ServedFrom::Hit]) {
+        assert_eq!(get(&cache, &origin.url(path), &[]).await, (200, from, path.into()));
+    }
 }
 
 #[tokio::test]

@@ -1,0 +1,47 @@
+//! The example that the public test suite is run against, with the stores and policies that the suite does not try.
+
+#[path = "../../examples/reverse_proxy.rs"]
+#[allow(dead_code, reason = "its main is the example's")]
+mod example;
+
+use std::sync::Arc;
+
+use cache_core::{Cache, Config, Memory, Service};
+use clap::Parser as _;
+use rstest::rstest;
+use tokio::task::JoinSet;
+
+use crate::On;
+use crate::origin::{Origin, response};
+use crate::redis_server::RedisServer;
+
+#[rstest]
+#[tokio::test]
+async fn the_example_proxy_keeps_its_answers_where_it_is_told_to(
+    #[values(On::Memory, On::Redis, On::Sqlite)] on: On,
+    #[values("ttl", "specification")] policy: &str,
+) {
+    let origin = Origin::start(|_| response(200, &[("Cache-Control", "max-age=60")], "a body")).await;
+    let directory = tempfile::tempdir().unwrap();
+    let store = match on {
+        On::Memory => "memory".to_owned(),
+        On::Redis => RedisServer::fresh_database(),
+        On::Sqlite => directory.path().join("cache.db").to_str().unwrap().to_owned(),
+    };
+    let args = ["", "--listen", "127.0.0.1:0", "--origin", &origin.url(""), "--policy", policy, "--store", &store];
+    let off = Config { enabled: false, ..Config::default() };
+    let client = Cache::over(Arc::new(Memory::default()), &off).client(Service::Other);
+    let mut servers = JoinSet::new();
+    // What another process has stored is a hit, but where the store is the process's own.
+    for requests in [1, if matches!(on, On::Memory) { 2 } else { 1 }] {
+        let (listener, proxy) = example::listen(example::Args::parse_from(args)).await.unwrap();
+        let url = format!("http://{}/path?query", listener.local_addr().unwrap());
+        servers.spawn(example::serve(listener, proxy));
+        for _ in 0..2 {
+            let fetched = client.get(&url).send().await.unwrap();
+            assert_eq!((fetched.status().as_u16(), &*fetched.text().await.unwrap()), (200, "a body"));
+            assert_eq!(origin.count(), requests);
+        }
+    }
+    assert_eq!(origin.seen()[0].target, "/path?query");
+}
