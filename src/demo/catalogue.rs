@@ -48,7 +48,8 @@ impl Anime {
         anime::Anime {
             title: self.title.clone(),
             kind: Some(self.kind.to_uppercase()),
-            episodes: self.episodes,
+            // Of what still runs, the database knows how many there were when it was made.
+            episodes: Some(self.shown()),
             status: Some(if self.is_airing() { "ONGOING" } else { "FINISHED" }.to_owned()),
             ids: Ids {
                 mal: Some(self.mal),

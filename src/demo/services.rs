@@ -148,3 +148,63 @@ fn page<T>(items: Vec<T>, from: u64, size: u64) -> (Vec<T>, bool) {
     let has_more = items.len() as u64 > from + size;
     (items.into_iter().skip(from as usize).take(size as usize).collect(), has_more)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use scraper::{Html, Selector};
+    use url::Url;
+
+    use super::*;
+    use crate::demo::catalogue::CATALOGUE;
+
+    /// What of a page names another address.
+    const LINKS: [(&str, &str); 6] =
+        [("a", "href"), ("link", "href"), ("img", "src"), ("script", "src"), ("iframe", "src"), ("form", "action")];
+
+    /// The addresses that a page leads to, or loads.
+    fn links(at: &Url, page: &str) -> Vec<Url> {
+        let page = Html::parse_document(page);
+        let named = |element: &str, attribute: &str| -> Vec<String> {
+            let selector = Selector::parse(element).unwrap();
+            page.select(&selector).filter_map(|element| element.attr(attribute)).map(ToOwned::to_owned).collect()
+        };
+        let base = named("base", "href").first().map_or_else(|| at.clone(), |base| at.join(base).unwrap());
+        let all = LINKS.iter().flat_map(|(element, attribute)| named(element, attribute));
+        all.map(|link| base.join(&link).unwrap()).collect()
+    }
+
+    #[test]
+    fn pages_lead_to_their_own_site_and_to_no_real_one() {
+        let site = Url::parse("http://127.0.0.1:8106").unwrap();
+        for (service, parts) in
+            [(Service::AniSearch, ["", "/screenshots", "/relations"].as_slice()), (Service::AnimePlanet, &[""])]
+        {
+            let name = |anime: &Anime| match service {
+                Service::AniSearch => anime.anisearch.to_string(),
+                _ => anime.slug.clone(),
+            };
+            let first: Vec<_> = CATALOGUE.iter().map(|anime| format!("/anime/{}", name(anime))).collect();
+            let mut open: Vec<_> = first.iter().map(|path| site.join(path).unwrap()).collect();
+            let mut seen = BTreeMap::new();
+            while let Some(at) = open.pop() {
+                let reply = answer(service, &Asked { is_browser: true, ..Asked::get(at.path()) });
+                seen.insert(at.path().to_owned(), reply.status);
+                for link in links(&at, &String::from_utf8(reply.body).unwrap()) {
+                    let is_own = link.origin() == site.origin();
+                    assert!(
+                        is_own || link.host_str().unwrap().ends_with(".invalid"),
+                        "{service}: {at} leads to {link}"
+                    );
+                    if is_own && !seen.contains_key(link.path()) {
+                        open.push(link);
+                    }
+                }
+            }
+            for path in first.iter().flat_map(|path| parts.iter().map(move |part| format!("{path}{part}"))) {
+                assert_eq!(seen.get(&path), Some(&200), "{path} is not found by its link");
+            }
+        }
+    }
+}

@@ -30,7 +30,7 @@ fn of_anime(anime: &Anime, body: &str) -> Reply {
 
 fn html(title: &str, kind: &str, body: &str) -> Reply {
     let page = format!(
-        "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><base href=\"https://www.anisearch.com\">\
+        "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><base href=\"/\">\
          <title>{} - aniSearch</title></head>\n<body data-pagetype=\"{kind}\">\n{body}</body></html>\n",
         escape(title)
     );
