@@ -339,11 +339,20 @@ mod tests {
     #[test]
     fn a_limit_is_as_it_was_set_or_as_the_service_states() {
         let mut services = Services::default();
-        for service in Service::ALL {
-            assert_eq!(services.limit(service).to_string(), service.published_limit());
+        for (service, limit) in Service::ALL.into_iter().zip([
+            "1/500ms,60/1m",
+            "1/500ms,30/1m",
+            "1/2s",
+            "1/100ms",
+            "120/1m",
+            "1/1s",
+            "1/1s",
+            "none",
+        ]) {
+            assert_eq!(services.limit(service).to_string(), limit, "{service}");
         }
         services.set_url(Service::Jikan, "http://127.0.0.1:8999/v4");
-        assert_eq!(services.limit(Service::Jikan).to_string(), Service::Jikan.published_limit());
+        assert_eq!(services.limit(Service::Jikan).to_string(), "1/500ms,60/1m");
         services.set_limit(Service::Jikan, "3/1s".parse().unwrap());
         assert_eq!(services.limit(Service::Jikan).to_string(), "3/1s");
     }

@@ -128,11 +128,24 @@ mod tests {
 
     use super::*;
 
+    fn packed(document: &[u8]) -> Vec<u8> {
+        let mut packed = GzEncoder::new(Vec::new(), Compression::default());
+        packed.write_all(document).unwrap();
+        packed.finish().unwrap()
+    }
+
+    #[test]
+    fn documents_are_read_compressed_and_in_latin_1() {
+        let document = "<anime><title>Café</title></anime>";
+        let latin_1: Vec<_> = document.chars().map(|c| u8::try_from(c).unwrap()).collect();
+        for body in [document.as_bytes(), &packed(document.as_bytes()), &latin_1, &packed(&latin_1)] {
+            assert_eq!((text(body).as_str(), is_good(body)), (document, true), "{body:?}");
+        }
+    }
+
     #[test]
     fn a_ban_is_an_error_document_compressed_or_not() {
-        let mut packed = GzEncoder::new(Vec::new(), Compression::default());
-        packed.write_all(b"<error>Banned</error>").unwrap();
-        let packed = packed.finish().unwrap();
+        let packed = packed(b"<error>Banned</error>");
         for ban in [&b"\n<error>Banned</error>"[..], b"<error code=\"500\">banned</error>", &packed] {
             assert!(is_ban(ban), "{ban:?}");
         }

@@ -142,6 +142,40 @@ fn all_seven_services_bring_everything_and_then_it_is_all_cached(#[values(Cache:
 }
 
 #[test]
+fn every_built_in_title_is_complete_but_for_what_goes_wrong_with_some() {
+    let ((program, _redis), upstream) = (empty(), Upstream::start());
+    let mut failed = Vec::new();
+    for index in 0..12 {
+        let mut command = program.command();
+        // Which browsers this machine has must not matter.
+        command.envs(upstream.settings()).env("CHROME", "/nowhere/chromium");
+        let all = Run::of(&command.args(["enrich", "--json", "--index", &index.to_string()]).output().unwrap());
+        let report = all.json();
+        let (good, bad): (Vec<_>, Vec<_>) =
+            report["services"].as_array().unwrap().iter().partition(|of| of["ok"] == json!(true));
+        assert_eq!((good.len() + bad.len(), &report["identical"]), (7, &json!(true)), "{report}");
+        assert_eq!(all.code, Some(if bad.is_empty() { 0 } else { 4 }), "{report}");
+        for of in good {
+            assert_eq!((&of["incomplete"], &of["missing"], &of["identical"]), (&json!([]), &json!([]), &json!(true)));
+            assert_eq!((&of["warm"]["hits"], &of["warm"]["upstream"]), (&of["warm"]["requests"], &json!(0)), "{of}");
+        }
+        failed.extend(bad.into_iter().map(|of| {
+            let [title, service, error] =
+                [&report["title"], &of["service"], &of["error"]].map(|of| of.as_str().unwrap());
+            format!("{title}, {service}: {}", error.split(',').next().unwrap())
+        }));
+    }
+    let expected = [
+        "Sen to Chihiro no Kamikakushi, anisearch: a challenge page came",
+        "Hunter x Hunter (2011), anidb: Banned",
+        "Shirobako, jikan: not found",
+    ];
+    assert_eq!(failed, expected);
+    let requests = upstream.requests();
+    assert_eq!(requests["jikan"]["GET /v4/anime/457/full"], 2, "the first answer was to come again later");
+}
+
+#[test]
 fn titles_are_found_and_what_may_be_several_is_told_with_its_index() {
     let (program, upstream) = (Program::bare(), Upstream::start());
     let enrich = |arguments: &[&str]| {
@@ -210,7 +244,16 @@ fn ids_come_from_a_database_or_by_hand() {
         enrich(&["--title", "file", "--file", "my.json", "--skip", "animeschedule"]),
         ("By file".into(), only_jikan.clone())
     );
-    assert_eq!(enrich(&["--mal-id", "1"]), ("MAL 1".into(), only_jikan.clone()));
+    for (flag, id, title, service) in [
+        ("--mal-id", "1", "MAL 1", "jikan"),
+        ("--anilist-id", "1", "AniList 1", "anilist"),
+        ("--kitsu-id", "1", "Kitsu 1", "kitsu"),
+        ("--anidb-id", "23", "AniDB 23", "anidb"),
+        ("--anime-planet-slug", "cowboy-bebop", "cowboy-bebop", "anime_planet"),
+        ("--anisearch-id", "1572", "AniSearch 1572", "anisearch"),
+    ] {
+        assert_eq!(enrich(&[flag, id]), (title.into(), service.into()));
+    }
     let ids = ["--mal-id", "1", "--kitsu-id", "1", "--anilist-id", "1"];
     for two in [&["--only", "jikan", "kitsu"][..], &["--only", "jikan,kitsu"], &["--skip", "anilist", "animeschedule"]]
     {

@@ -1,13 +1,14 @@
 //! The demo upstream, as another program sees it: seven services over real HTTP.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use rstest::rstest;
 use serde_json::Value;
 
-use crate::program::Program;
+use crate::program::{Program, Run};
 
 /// The program serving, and where.
 pub struct Upstream {
@@ -23,15 +24,20 @@ impl Upstream {
 
     /// With delays so many times as long as realistic ones.
     pub fn at_pace(pace: &str) -> Self {
-        let mut process = Command::new(Program::path())
-            .args(["demo-upstream", "--pace", pace, "--json"])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        Self::with(&["--pace", pace]).unwrap_or_else(|run| panic!("{}", run.err))
+    }
+
+    /// With these arguments; it may refuse them.
+    fn with(arguments: &[&str]) -> Result<Self, Run> {
+        let mut command = Command::new(Program::path());
+        command.args(["demo-upstream", "--json"]).args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut process = command.spawn().unwrap();
         let mut line = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        Self { process, urls: serde_json::from_str(&line).unwrap() }
+        match serde_json::from_str(&line) {
+            Ok(urls) => Ok(Self { process, urls }),
+            Err(_) => Err(Run::of(&process.wait_with_output().unwrap())),
+        }
     }
 
     /// The settings that point a program here, and have it wait for no limit.
@@ -166,4 +172,60 @@ fn requests_are_counted_and_told_at_the_end(#[values("-INT", "-TERM")] signal: &
     let mut told = String::new();
     upstream.process.stderr.take().unwrap().read_to_string(&mut told).unwrap();
     assert!(told.contains("jikan: 2 requests"), "{told}");
+}
+
+#[test]
+fn ports_are_chosen_or_refused() {
+    // Between a look at seven ports and their use somebody else may take one.
+    let (upstream, first) = (0..20)
+        .find_map(|_| {
+            let first = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port().min(65_529);
+            Some((Upstream::with(&["--pace", "0", "--port", &first.to_string()]).ok()?, first))
+        })
+        .unwrap();
+    let bases = [
+        ("JIKAN", "/v4"),
+        ("ANILIST", ""),
+        ("ANIDB", "/httpapi"),
+        ("KITSU", "/api/edge"),
+        ("ANIMESCHEDULE", "/api/v3"),
+        ("ANIME_PLANET", ""),
+        ("ANISEARCH", ""),
+    ];
+    for ((service, base), port) in bases.into_iter().zip(first..) {
+        assert_eq!(upstream.urls[format!("ANIMECACHE_{service}_URL")], format!("http://127.0.0.1:{port}{base}"));
+    }
+    assert_eq!(upstream.get("JIKAN", "/anime/1/full").0, 200);
+
+    let last = (first + 6).to_string();
+    let Err(taken) = Upstream::with(&["--port", &last]) else { panic!("{last} is taken") };
+    assert_eq!(
+        (taken.code, taken.err.contains(&format!("port {last} cannot be used"))),
+        (Some(1), true),
+        "{}",
+        taken.err
+    );
+    for port in ["0", "65530", "http"] {
+        let Err(refused) = Upstream::with(&["--port", port]) else { panic!("{port} is none") };
+        assert_eq!((refused.code, refused.err.contains("--port")), (Some(2), true), "{}", refused.err);
+    }
+}
+
+#[test]
+fn answers_take_as_long_as_they_are_told_to() {
+    let upstream = Upstream::at_pace("0.1");
+    for (service, path, milliseconds) in [
+        ("JIKAN", "/anime/1/full", 150),
+        ("ANILIST", "/", 450),
+        ("ANIDB", "?request=anime&client=x&aid=23", 700),
+        ("KITSU", "/anime/1", 250),
+        ("ANIMESCHEDULE", "/anime?q=Mushishi", 300),
+        ("ANIME_PLANET", "/anime/mushishi", 1_800),
+        ("ANISEARCH", "/anime/2903", 2_200),
+    ] {
+        let begun = Instant::now();
+        upstream.get(service, path);
+        let least = Duration::from_millis(milliseconds) / 10;
+        assert!(begun.elapsed() >= least, "{service}: {:?}", begun.elapsed());
+    }
 }

@@ -41,6 +41,17 @@ pub async fn keys(subject: &Subject) -> Vec<String> {
     keys
 }
 
+/// The results that are stored, sorted: the prefix of each function, and what it was called with.
+pub async fn results(subject: &Subject) -> Vec<String> {
+    let keys = keys(subject).await;
+    let results = keys.iter().map(|key| {
+        let [prefix, function, schema, argument] = key.splitn(4, ':').collect::<Vec<_>>().try_into().unwrap();
+        assert_eq!((prefix, schema.len()), ("result_cache", 16), "{key}");
+        format!("{function} {argument}")
+    });
+    results.collect()
+}
+
 /// A cache in memory, on which one site answers for a service.
 async fn subject_of(service: Service, site: &Site) -> Subject {
     let mut config = settings(None);
@@ -73,13 +84,7 @@ async fn the_second_pass_is_equal_and_asks_nobody(#[case] on: On) {
         format!("anisearch_characters {search}/anime/3633"),
     ];
     expected.sort();
-    let stored = keys(&subject).await;
-    let stored = stored.iter().map(|key| {
-        let [prefix, function, schema, argument] = key.splitn(4, ':').collect::<Vec<_>>().try_into().unwrap();
-        assert_eq!((prefix, schema.len()), ("result_cache", 16), "{key}");
-        format!("{function} {argument}")
-    });
-    assert_eq!(stored.collect::<Vec<_>>(), expected, "nothing but results is stored");
+    assert_eq!(results(&subject).await, expected, "nothing but results is stored");
 }
 
 #[tokio::test]
@@ -197,6 +202,8 @@ async fn pages_to_log_in_are_no_lists_and_not_stored() {
     let parts: Vec<_> = gaps.iter().map(|gap| gap.split_once(':').unwrap().0).collect();
     assert_eq!(parts, ["screenshots", "relations", "episodes", "characters"]);
     assert!(gaps.iter().all(|gap| gap.contains("another page came: \"Log in - aniSearch\"")), "{gaps:?}");
+    let paths = ["", "/screenshots", "/relations", "/episodes", "/characters"].map(|rest| format!("/anime/1{rest}"));
+    assert_eq!(site.asked(), paths, "in the pipeline's order");
     assert_eq!(keys(&subject).await, [""; 0]);
 }
 

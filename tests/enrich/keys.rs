@@ -7,6 +7,7 @@ use cache_core::Service;
 use rstest::rstest;
 
 use crate::caches::{On, Subject, cowboy_bebop, settings};
+use crate::crawled::{anime, results};
 use crate::table::Table;
 
 // Computed with the pipeline's own code.
@@ -30,4 +31,25 @@ async fn the_real_services_are_asked_under_the_pipelines_keys(#[case] service: S
         let key = format!("GET:{key}");
         assert!(asked.iter().any(|touched| touched.key == key), "{key} is not among {asked:?}");
     }
+}
+
+#[rstest]
+#[case(Service::AnimePlanet, &["animeplanet_anime cowboy-bebop", "animeplanet_characters cowboy-bebop"])]
+#[case(Service::AniSearch, &["anisearch_anime 1572", "anisearch_characters 1572", "anisearch_episodes 1572"])]
+#[tokio::test]
+async fn results_of_the_real_sites_are_under_the_pipelines_prefixes_and_arguments(
+    #[case] service: Service,
+    #[case] expected: &[&str],
+) {
+    let cast = "<h3 class='sub'>Main Characters</h3><table><tr><td><a class='name' href='/characters/spike'>Spike</a>";
+    let list = "<body data-pagetype='anime'>";
+    let table = Table::default()
+        .with("https://www.anime-planet.com/anime/cowboy-bebop", "<h1 itemprop='name'>Cowboy Bebop</h1>")
+        .with("https://www.anime-planet.com/anime/cowboy-bebop/characters", cast)
+        .with("https://www.anisearch.com/anime/1572", "<section id='information'></section>")
+        .with("https://www.anisearch.com/anime/1572/episodes", list)
+        .with("https://www.anisearch.com/anime/1572/characters", list);
+    let subject = Subject::open(On::Memory, settings(None), Network::over(Arc::new(table))).await;
+    subject.ask(service, &anime("cowboy-bebop", 1572)).await.outcome.unwrap();
+    assert_eq!(results(&subject).await, expected);
 }

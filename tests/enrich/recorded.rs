@@ -1,9 +1,10 @@
 //! What real services once answered, read as it is read from them. The recordings are not part of the project.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use animecache::enrich::anime::{Anime, Ids};
+use animecache::enrich::catalogue::{Catalogue, Meaning};
 use animecache::enrich::network::Network;
 use cache_core::Service;
 use serde_json::{Value, json};
@@ -11,14 +12,18 @@ use serde_json::{Value, json};
 use crate::caches::{Brought, On, Subject, cowboy_bebop, settings};
 use crate::table::Table;
 
-/// A recording; `None`, and said so: there are none on this machine.
-fn recording(name: &str) -> Option<Vec<u8>> {
+/// The file of a recording; `None`, and said so: there are none on this machine.
+fn file(name: &str) -> Option<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/recordings");
     if !folder.is_dir() {
         eprintln!("skipped: there are no recordings at {}", folder.display());
         return None;
     }
-    Some(std::fs::read(folder.join(name)).unwrap())
+    Some(folder.join(name))
+}
+
+fn recording(name: &str) -> Option<Vec<u8>> {
+    Some(std::fs::read(file(name)?).unwrap())
 }
 
 /// The body of a recorded exchange, and its status.
@@ -185,4 +190,22 @@ async fn animeschedule() {
 
     let nothing = Table::default().with(url, recording("animeschedule/anime_not_found.txt").unwrap());
     assert_eq!(ask(nothing, Service::AnimeSchedule, &naruto).await.problem(), "not found");
+}
+
+#[test]
+fn an_anime_offline_database() {
+    let Some(file) = file("offline-database/anime-offline-database.sample.json") else { return };
+    let database = Catalogue::open(&file).unwrap();
+    assert_eq!((database.odd(), database.find("death note")), (0, Meaning::One(0)));
+    let ids = Ids {
+        mal: Some(1535),
+        anilist: Some(1535),
+        kitsu: Some("1376".to_owned()),
+        anidb: Some(4563),
+        anime_planet: Some("death-note".to_owned()),
+        anisearch: Some(3633),
+    };
+    let [kind, status] = ["TV", "FINISHED"].map(|text| Some(text.to_owned()));
+    let death_note = Anime { title: "Death Note".to_owned(), kind, episodes: Some(37), status, ids };
+    assert_eq!(database.anime().collect::<Vec<_>>(), [&death_note]);
 }

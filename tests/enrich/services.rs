@@ -10,6 +10,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::caches::{Brought, On, Subject, cowboy_bebop, settings};
+use crate::crawled::anime;
 use crate::table::Table;
 
 async fn cache(on: On, upstream: &Upstream) -> Subject {
@@ -79,11 +80,12 @@ async fn every_episode_and_character_of_jikan_is_kept_with_its_details() {
 async fn of_a_running_show_the_known_episodes_are_asked_for_and_lists_have_several_pages() {
     let upstream = Upstream::start(None, 0.0).await.unwrap();
     let subject = cache(On::Memory, &upstream).await;
-    let ids = Ids { mal: Some(21), anilist: Some(21), kitsu: Some("one-piece".to_owned()), ..Ids::default() };
-    let one_piece = Anime { title: "One Piece".to_owned(), episodes: Some(3), ids, ..Anime::default() };
+    let listed = animecache::demo::anime().into_iter().find(|anime| anime.title == "One Piece").unwrap();
+    let one_piece = Anime { ids: Ids { kitsu: Some("one-piece".to_owned()), ..listed.ids.clone() }, ..listed };
 
     let jikan = subject.ask(Service::Jikan, &one_piece).await;
-    assert_eq!((count(jikan.data(), "/episodes"), count(jikan.data(), "/characters")), (3, 45));
+    assert_eq!(jikan.data()["anime"]["episodes"], Value::Null);
+    assert_eq!((count(jikan.data(), "/episodes"), count(jikan.data(), "/characters")), (24, 45));
     let unknown = Anime { episodes: None, ..one_piece.clone() };
     assert_eq!(count(subject.ask(Service::Jikan, &unknown).await.data(), "/episodes"), 0);
 
@@ -144,4 +146,56 @@ async fn the_token_is_sent_and_not_stored(#[values(On::Redis, On::Sqlite)] on: O
     let entry = subject.store.inspect(&stored[0].id).await.unwrap().unwrap().entry.unwrap();
     assert!(!format!("{entry:?}").contains("hunter2"), "{entry:?}");
     assert_eq!(subject.ask(Service::AnimeSchedule, &cowboy_bebop()).await.tally.hits, 1);
+}
+
+#[tokio::test]
+async fn no_request_may_take_longer_than_the_pipelines() {
+    let full = "{\"data\": {\"episodes\": 1}}";
+    let cast = "{\"data\": [{\"character\": {\"mal_id\": 3}}]}";
+    let page = "<section id='information'></section><a href='/relations'></a><a href='/screenshots'></a>";
+    let table = Table::default()
+        .with("https://api.jikan.moe/v4/anime/1/full", full)
+        .with("https://api.jikan.moe/v4/anime/1/characters", cast)
+        .with("https://graphql.anilist.co/", "{\"data\": {\"Media\": {\"id\": 1}}}")
+        .with("https://kitsu.io/api/edge/anime?filter%5Bslug%5D=cowboy-bebop", "{\"data\": [{\"id\": \"1\"}]}")
+        .with("https://www.anime-planet.com/anime/cowboy-bebop", "<h1 itemprop='name'>Cowboy Bebop</h1>")
+        .with("https://www.anisearch.com/anime/1572", page);
+    let table = Arc::new(table);
+    let network = Network::over(Arc::clone(&table) as Arc<dyn Sender>);
+    let subject = Subject::open(On::Memory, settings(None), network).await;
+    let bebop = anime("cowboy-bebop", 1572);
+    let bebop = Anime { ids: Ids { kitsu: Some("cowboy-bebop".to_owned()), ..bebop.ids }, ..bebop };
+    let bebop = Anime { ids: Ids { mal: Some(1), anilist: Some(1), anidb: Some(23), ..bebop.ids }, ..bebop };
+    for service in Service::ALL.into_iter().filter(|service| *service != Service::Other) {
+        let _ = subject.ask(service, &bebop).await;
+    }
+    let time_limits: Vec<_> =
+        table.time_limits().into_iter().map(|(url, limit)| (url, limit.map(|limit| limit.as_secs()))).collect();
+    let expected = [
+        (
+            "http://api.anidb.net:9001/httpapi?request=anime&aid=23&client=animeenrichment&clientver=1.0&protover=1",
+            Some(60),
+        ),
+        ("https://animeschedule.net/api/v3/anime?q=Cowboy%20Bebop", None),
+        ("https://api.jikan.moe/v4/anime/1/characters", Some(10)),
+        ("https://api.jikan.moe/v4/anime/1/episodes/1", None),
+        ("https://api.jikan.moe/v4/anime/1/full", Some(10)),
+        ("https://api.jikan.moe/v4/characters/3", None),
+        ("https://graphql.anilist.co/", None),
+        ("https://graphql.anilist.co/airingSchedule", None),
+        ("https://graphql.anilist.co/characters", None),
+        ("https://graphql.anilist.co/staff", None),
+        ("https://kitsu.io/api/edge/anime/1", Some(30)),
+        ("https://kitsu.io/api/edge/anime/1/categories", Some(30)),
+        ("https://kitsu.io/api/edge/anime/1/episodes?page%5Blimit%5D=20&page%5Boffset%5D=0", Some(30)),
+        ("https://kitsu.io/api/edge/anime?filter%5Bslug%5D=cowboy-bebop", Some(30)),
+        ("https://www.anime-planet.com/anime/cowboy-bebop", Some(60)),
+        ("https://www.anime-planet.com/anime/cowboy-bebop/characters", Some(60)),
+        ("https://www.anisearch.com/anime/1572", Some(60)),
+        ("https://www.anisearch.com/anime/1572/characters", Some(60)),
+        ("https://www.anisearch.com/anime/1572/episodes", Some(60)),
+        ("https://www.anisearch.com/anime/1572/relations", Some(60)),
+        ("https://www.anisearch.com/anime/1572/screenshots", Some(60)),
+    ];
+    assert_eq!(time_limits, expected.map(|(url, limit)| (url.to_owned(), limit)));
 }

@@ -1,11 +1,12 @@
 //! A sender that answers from a table, at the real services' URLs, and never leaves this process.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Mutex;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use cache_core::{Incoming, SendError, Sender};
+use cache_core::{Incoming, SendError, Sender, Timeout};
 use futures_util::stream;
 use http::{HeaderMap, Request, Response};
 
@@ -15,6 +16,7 @@ use http::{HeaderMap, Request, Response};
 pub struct Table {
     answers: HashMap<String, (u16, Bytes)>,
     fields: Mutex<Vec<HeaderMap>>,
+    time_limits: Mutex<BTreeMap<String, Option<Duration>>>,
 }
 
 impl Table {
@@ -33,6 +35,11 @@ impl Table {
     pub fn fields(&self) -> Vec<HeaderMap> {
         self.fields.lock().unwrap().clone()
     }
+
+    /// What was asked, and how long that might take; `None`: as long as the sender gives it.
+    pub fn time_limits(&self) -> BTreeMap<String, Option<Duration>> {
+        self.time_limits.lock().unwrap().clone()
+    }
 }
 
 #[async_trait]
@@ -42,6 +49,8 @@ impl Sender for Table {
         let query = String::from_utf8_lossy(request.body()).into_owned();
         let list = ["characters(", "staff(", "airingSchedule("].into_iter().find(|list| query.contains(list));
         let asked = format!("{}{}", request.uri(), list.unwrap_or_default().trim_end_matches('('));
+        let time_limit = request.extensions().get::<Timeout>().map(|timeout| timeout.0);
+        self.time_limits.lock().unwrap().insert(asked.clone(), time_limit);
         let (status, body) = self.answers.get(&asked).cloned().unwrap_or((404, Bytes::new()));
         let body: Incoming = Box::pin(stream::once(async { Ok(body) }));
         let mut response = Response::new(body);

@@ -75,16 +75,50 @@ async fn anidb_is_let_be_for_a_while_after_a_failure() {
     assert!(begun.elapsed() >= Duration::from_secs(10));
 }
 
+#[rstest]
+#[case::anilist(Service::AniList, "https://graphql.anilist.co/", 3, 2 * 60)]
+#[case::jikan(Service::Jikan, "https://api.jikan.moe/v4/anime/1/full", 2, 2)]
+#[tokio::test(start_paused = true)]
+async fn where_it_is_not_said_when_to_come_again_it_is_tried_after_the_pipelines_pauses(
+    #[case] service: Service,
+    #[case] url: &str,
+    #[case] requests: usize,
+    #[case] seconds: u64,
+) {
+    let table = Arc::new(Table::default().with_status(url, 429, ""));
+    let subject = Subject::open(On::Memory, settings(None), Network::over(Arc::clone(&table) as Arc<dyn Sender>)).await;
+    let begun = Instant::now();
+    assert_eq!(subject.ask(service, &cowboy_bebop()).await.problem(), "too many requests");
+    assert_eq!((table.fields().len(), begun.elapsed().as_secs()), (requests, seconds));
+}
+
+#[tokio::test(start_paused = true)]
+async fn single_things_of_jikan_are_tried_more_often() {
+    let characters = "{\"data\": [{\"character\": {\"mal_id\": 3}}]}";
+    let table = Table::default()
+        .with("https://api.jikan.moe/v4/anime/1/full", "{\"data\": {\"episodes\": 1}}")
+        .with("https://api.jikan.moe/v4/anime/1/characters", characters)
+        .with_status("https://api.jikan.moe/v4/anime/1/episodes/1", 429, "")
+        .with_status("https://api.jikan.moe/v4/characters/3", 429, "");
+    let table = Arc::new(table);
+    let subject = Subject::open(On::Memory, settings(None), Network::over(Arc::clone(&table) as Arc<dyn Sender>)).await;
+    let begun = Instant::now();
+    let gaps = subject.ask(Service::Jikan, &cowboy_bebop()).await.gaps();
+    assert_eq!(gaps, ["episode 1: too many requests", "character 3: too many requests"]);
+    assert_eq!((table.fields().len(), begun.elapsed().as_secs()), (2 + 4 + 4, 2 * 3 * 5));
+}
+
 #[tokio::test]
 async fn jikan_is_asked_for_one_thing_at_a_time_and_in_order() {
-    let item = "HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n";
-    let site = Site::start(&["{\"data\": {\"episodes\": 4}}", "{\"data\": []}", item, item, item, item]).await;
+    let cast = "{\"data\": [{\"character\": {\"mal_id\": 7}}, {\"character\": {\"mal_id\": 3}}]}";
+    let site = Site::start(&["{\"data\": {\"episodes\": 4}}", cast]).await;
     let mut config = settings(None);
     config.services.set_url(Service::Jikan, &site.url());
     let subject = Subject::open(On::Memory, config, Network::new()).await;
-    assert_eq!(subject.ask(Service::Jikan, &cowboy_bebop()).await.gaps().len(), 4);
+    subject.ask(Service::Jikan, &cowboy_bebop()).await.outcome.unwrap();
     let episodes = [1, 2, 3, 4].map(|number| format!("/anime/1/episodes/{number}"));
-    assert_eq!(site.asked()[2..], episodes);
+    let characters = [7, 3].map(|id| format!("/characters/{id}"));
+    assert_eq!(site.asked()[2..], [&episodes[..], &characters].concat());
 }
 
 // Errors with status 200, and pages that are no answers at all.

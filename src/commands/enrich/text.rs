@@ -141,3 +141,82 @@ fn identical(is_identical: Option<bool>, style: Style) -> String {
         Some(false) => style.bad("no"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use cache_core::Service;
+
+    use super::*;
+    use crate::args::ColorChoice;
+    use crate::enrich::anime::{Anime, Ids};
+    use crate::enrich::meter::Gap;
+    use crate::enrich::run::TIME_LIMIT;
+
+    fn service(service: Service, cold: Pass, warm: Option<Pass>) -> ServiceReport {
+        ServiceReport {
+            service,
+            strategy: "http".to_owned(),
+            ok: warm.is_some(),
+            error: None,
+            cold,
+            warm,
+            speedup: warm.map(|warm| cold.seconds / warm.seconds),
+            identical: warm.map(|_| true),
+            difference: None,
+            missing: Vec::new(),
+            incomplete: Vec::new(),
+            keys: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn each_service_has_a_row_with_what_went_wrong_under_it() {
+        let cold = Pass { seconds: 5.2, requests: 34, upstream: 34, bytes: 14_438, waited: 3.4, ..Pass::default() };
+        let warm = Pass { seconds: 0.0104, hits: 34, upstream: 0, waited: 0.0, ..cold };
+        let gap = Gap { part: "episode 6".to_owned(), problem: "status 500".to_owned() };
+        let jikan = ServiceReport { incomplete: vec![gap], ..service(Service::Jikan, cold, Some(warm)) };
+        let cold = Pass { seconds: 0.75, requests: 1_200, upstream: 1_200, bytes: 3_072_000, ..Pass::default() };
+        let warm = Pass { seconds: 0.25, hits: 1_200, ..cold };
+        let difference = Some("/episodes/3/title: \"a\", then \"\u{1b}[2J\"".to_owned());
+        let kitsu = ServiceReport { identical: Some(false), difference, ..service(Service::Kitsu, cold, Some(warm)) };
+        let cold = Pass { seconds: 0.7, requests: 1, upstream: 1, bytes: 21, ..Pass::default() };
+        let anidb = ServiceReport { error: Some("Banned".to_owned()), ..service(Service::AniDb, cold, None) };
+        let report = Report {
+            title: "Cowboy\u{7} Bebop".to_owned(),
+            ids: Ids::default(),
+            services: vec![jikan, kitsu, anidb],
+            cold_seconds: 5.2,
+            warm_seconds: Some(0.25),
+            speedup: Some(20.8),
+            identical: Some(false),
+            interrupted: false,
+        };
+        let plan = Plan {
+            anime: Anime {
+                title: report.title.clone(),
+                kind: Some("TV".to_owned()),
+                episodes: Some(26),
+                ids: Ids { mal: Some(1), anidb: Some(23), kitsu: Some("1".to_owned()), ..Ids::default() },
+                ..Anime::default()
+            },
+            services: vec![Service::Jikan, Service::Kitsu, Service::AniDb, Service::AniSearch],
+            mode: Mode::Usual,
+            time_limit: TIME_LIMIT,
+        };
+        insta::assert_snapshot!(text(&plan, &report, Style::new(ColorChoice::Never)), @r#"
+        Cowboy␇ Bebop  TV, 26 episodes
+
+          SERVICE        REQUESTS    HITS      BYTES       COLD       WARM    SPEEDUP  IDENTICAL
+          jikan                34      34   14.1 KiB      5.2 s    10.4 ms       500x  yes
+            1 part is missing: episode 6 (status 500)
+          kitsu             1,200   1,200    2.9 MiB   750.0 ms   250.0 ms       3.0x  no
+            /episodes/3/title: "a", then "␛[2J"
+          anidb                 1       0       21 B   700.0 ms          -          -  -
+            Banned
+          all               1,235   1,234    2.9 MiB      5.2 s   250.0 ms        21x  no
+
+          not asked, for want of an id: anisearch
+          waited 3.4 s for what the services allow
+        "#);
+    }
+}
