@@ -76,6 +76,18 @@ pub struct ServiceTally {
     pub warm: PassTally,
 }
 
+impl ServiceTally {
+    /// Whether the second pass has begun.
+    pub fn is_warm(&self) -> bool {
+        self.warm.time.is_some()
+    }
+
+    /// The pass that is under way, or was the last.
+    pub fn latest(&self) -> &PassTally {
+        if self.is_warm() { &self.warm } else { &self.cold }
+    }
+}
+
 /// How far one pass over a service is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PassTally {
@@ -269,7 +281,7 @@ impl Enrich {
 impl Running {
     /// Whether the second pass has begun.
     pub fn is_warm(&self) -> bool {
-        self.services.iter().any(|of| of.warm.time.is_some())
+        self.services.iter().any(ServiceTally::is_warm)
     }
 
     /// How much of the first pass is done, as far as is known what there is to do: all services count alike.

@@ -30,7 +30,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, regions: &Regions, app: &App, theme: &
     let title = match (app.rates.are_counted(), hidden) {
         (false, _) => " Hit rate ".to_owned(),
         (true, 0) => " Hit rate (counters) ".to_owned(),
-        (true, hidden) => format!(" Hit rate · +{hidden} more "),
+        (true, hidden) => format!(" Counters · +{hidden} more "),
     };
     draw_frame(frame, regions.rates, Line::styled(title, theme.dim), regions.is_framed, false, theme);
     let width = usize::from(inside.width);

@@ -67,7 +67,7 @@ fn services_that_there_is_no_room_for_are_counted() {
     let mut app = at(80, 18);
     count(&mut app, tally());
     let screen = frame(&app, true).backend().to_string();
-    assert!(screen.contains("Hit rate · +1 more") && screen.contains("jikan "), "{screen}");
+    assert!(screen.contains("Counters · +1 more") && screen.contains("jikan "), "{screen}");
 }
 
 #[test]

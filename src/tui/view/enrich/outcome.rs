@@ -10,6 +10,7 @@ use super::super::text::{fit, left, right};
 use super::super::theme::Theme;
 use super::moment;
 use crate::enrich::history::Run;
+use crate::enrich::meter::Tally;
 use crate::enrich::report::{Pass, ServiceReport};
 use crate::output::columns::wrap;
 use crate::output::{human, safe};
@@ -40,7 +41,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, regions: &Regions, app: &A
     let width = outcome::width(app);
     let lines: Vec<Line<'_>> = match shown {
         Shown::Nothing => idle(width, theme),
-        Shown::Running(running) => live(running, app.now, width, theme),
+        Shown::Running(running) => live(running, app.now, width, regions.inside(area).height.into(), theme),
         Shown::Run(run) => {
             let parts = outcome::lines(run, width);
             parts.iter().skip(app.enrich.outcome_offset).map(|part| line(part, run, width, theme)).collect()
@@ -63,7 +64,7 @@ fn idle<'a>(width: usize, theme: &Theme) -> Vec<Line<'a>> {
     texts.iter().flat_map(|text| wrap(text, width)).map(|text| Line::styled(text, theme.dim)).collect()
 }
 
-fn live<'a>(running: &Running, now: f64, width: usize, theme: &Theme) -> Vec<Line<'a>> {
+fn live<'a>(running: &Running, now: f64, width: usize, height: usize, theme: &Theme) -> Vec<Line<'a>> {
     let pass = if running.is_warm() { "second pass, from the cache" } else { "first pass" };
     let mut lines = vec![
         Line::from(vec![
@@ -72,13 +73,30 @@ fn live<'a>(running: &Running, now: f64, width: usize, theme: &Theme) -> Vec<Lin
         ]),
         Line::default(),
     ];
-    lines.extend(running.services.iter().map(|of| service(of, width, theme)));
+    let facts_width = HITS + BYTES + TIME + 4;
+    let has_facts = width >= NAME + HITS + TIME + facts_width + 8;
+    let has_room_below = NAME + facts_width <= width && lines.len() + 2 * running.services.len() <= height;
+    for of in &running.services {
+        lines.push(service(of, width, has_facts, theme));
+        if !has_facts && has_room_below {
+            let indent = " ".repeat(NAME);
+            lines.push(Line::styled(indent + &facts(&of.latest().tally).concat(), theme.dim));
+        }
+    }
     lines
 }
 
-fn service<'a>(of: &ServiceTally, width: usize, theme: &Theme) -> Line<'a> {
-    let is_warm = of.warm.time.is_some();
-    let PassTally { tally, time, is_ok } = if is_warm { &of.warm } else { &of.cold };
+/// What a service brought so far: hits, bytes and waiting.
+fn facts(tally: &Tally) -> [String; 3] {
+    [
+        right(&format!("{} hits", human::count(tally.hits)), HITS),
+        right(&human::bytes(tally.bytes), BYTES),
+        right(&waited(tally.waited.as_secs_f64()), TIME + 4),
+    ]
+}
+
+fn service<'a>(of: &ServiceTally, width: usize, has_facts: bool, theme: &Theme) -> Line<'a> {
+    let PassTally { tally, time, is_ok } = of.latest();
     let (state, style) = match is_ok {
         Some(true) => (human::latency(time.map(|time| time.as_secs_f64())), theme.good),
         Some(false) => ("failed".to_owned(), theme.bad),
@@ -86,25 +104,17 @@ fn service<'a>(of: &ServiceTally, width: usize, theme: &Theme) -> Line<'a> {
         None => ("asking".to_owned(), theme.dim),
     };
     let requests = right(&format!("{}/{}", human::count(tally.requests), human::count(tally.expected)), HITS);
-    let facts = [
-        right(&format!("{} hits", human::count(tally.hits)), HITS),
-        right(&human::bytes(tally.bytes), BYTES),
-        right(&waited(tally.waited.as_secs_f64()), TIME + 4),
-    ];
-    let fixed = NAME + HITS + TIME;
-    let facts_width: usize = facts.iter().map(String::len).sum();
-    let has_facts = width >= fixed + facts_width + 8;
-    let room = width.saturating_sub(fixed + if has_facts { facts_width } else { 0 }).min(40);
+    let facts = if has_facts { facts(tally) } else { Default::default() };
+    let fixed = NAME + HITS + TIME + facts.iter().map(String::len).sum::<usize>();
+    let room = width.saturating_sub(fixed).min(40);
     let filled = ((share_of(tally) * room as f64) as usize).min(room);
     let mut spans = vec![
         Span::styled(left(of.service.name(), NAME), theme.text),
-        Span::styled("━".repeat(filled), if is_warm { theme.good } else { theme.note }),
+        Span::styled("━".repeat(filled), if of.is_warm() { theme.good } else { theme.note }),
         Span::styled("─".repeat(room - filled), theme.frame),
         Span::styled(requests, theme.text),
     ];
-    if has_facts {
-        spans.extend(facts.map(|fact| Span::styled(fact, theme.dim)));
-    }
+    spans.extend(facts.map(|fact| Span::styled(fact, theme.dim)));
     spans.push(Span::styled(right(&state, TIME), style));
     Line::from(spans)
 }
