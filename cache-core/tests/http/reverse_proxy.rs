@@ -21,7 +21,11 @@ async fn the_example_proxy_keeps_its_answers_where_it_is_told_to(
     #[values(On::Memory, On::Redis, On::Sqlite)] on: On,
     #[values("ttl", "specification")] policy: &str,
 ) {
-    let origin = Origin::start(|_| response(200, &[("Cache-Control", "max-age=60")], "a body")).await;
+    let origin = Origin::start(|seen| {
+        let fields = [("Cache-Control", if seen.target == "/forbidden" { "no-store" } else { "max-age=60" })];
+        response(200, &fields, &seen.target)
+    })
+    .await;
     let directory = tempfile::tempdir().unwrap();
     let store = match on {
         On::Memory => "memory".to_owned(),
@@ -33,15 +37,18 @@ async fn the_example_proxy_keeps_its_answers_where_it_is_told_to(
     let client = Cache::over(Arc::new(Memory::default()), &off).client(Service::Other);
     let mut servers = JoinSet::new();
     // What another process has stored is a hit, but where the store is the process's own.
-    for requests in [1, if matches!(on, On::Memory) { 2 } else { 1 }] {
+    for is_stored in [false, !matches!(on, On::Memory)] {
         let (listener, proxy) = example::listen(example::Args::parse_from(args)).await.unwrap();
-        let url = format!("http://{}/path?query", listener.local_addr().unwrap());
+        let proxy_url = format!("http://{}", listener.local_addr().unwrap());
         servers.spawn(example::serve(listener, proxy));
-        for _ in 0..2 {
-            let fetched = client.get(&url).send().await.unwrap();
-            assert_eq!((fetched.status().as_u16(), &*fetched.text().await.unwrap()), (200, "a body"));
-            assert_eq!(origin.count(), requests);
+        for (target, is_storable) in [("/path?query", true), ("/forbidden", policy == "ttl")] {
+            let before = origin.count();
+            for _ in 0..2 {
+                let fetched = client.get(format!("{proxy_url}{target}")).send().await.unwrap();
+                assert_eq!((fetched.status().as_u16(), &*fetched.text().await.unwrap()), (200, target));
+            }
+            let expected = if is_storable { usize::from(!is_stored) } else { 2 };
+            assert_eq!(origin.count() - before, expected, "{target}");
         }
     }
-    assert_eq!(origin.seen()[0].target, "/path?query");
 }
