@@ -68,13 +68,14 @@ mod tests {
     use crate::entry::{Entry, EntryId, Layout};
     use crate::key::CacheKey;
 
-    fn found(created_at: f64) -> Found {
+    fn found(created_at: Option<f64>, headers: &[(&str, &str)]) -> Found {
+        let headers = headers.iter().copied().collect();
         let entry = Entry {
             id: Uuid::new_v4(),
             cache_key: CacheKey::hishel1(b"a"),
             request: Request::default(),
-            response: Response { status_code: 200, ..Response::default() },
-            created_at: Some(created_at),
+            response: Response { status_code: 200, headers, ..Response::default() },
+            created_at,
             deleted_at: None,
         };
         let id = EntryId::Http(Layout::Pipeline, entry.id);
@@ -83,7 +84,7 @@ mod tests {
 
     #[test]
     fn the_newest_is_served_and_a_newer_one_replaces_all() {
-        let (request, stored) = (Request::default(), [found(80.0), found(10.0)]);
+        let (request, stored) = (Request::default(), [found(Some(80.0), &[]), found(Some(10.0), &[])]);
         let Decision::Serve(serve) = Ttl::decide(&request, &stored, 100.0) else { panic!("nothing is served") };
         assert_eq!((serve.index, serve.age, serve.is_stale), (0, 20.0, false));
         let policy = Ttl { ttl: Duration::from_secs(60), refresh_on_access: true };
@@ -91,5 +92,13 @@ mod tests {
         let outcome = policy.receive(exchange, &Response { status_code: 200, ..Response::default() });
         let Reply::Origin(Some(storing)) = outcome.reply else { panic!("nothing is stored") };
         assert_eq!((storing.replaces, storing.keep), (vec![0, 1], policy.ttl));
+    }
+    #[test]
+    fn the_age_of_what_does_not_say_when_it_was_stored_is_that_of_its_date() {
+        for (date, age) in [("Thu, 01 Jan 1970 00:01:00 GMT", 40.0), ("yesterday", 0.0)] {
+            let stored = [found(None, &[("date", date)])];
+            let Decision::Serve(serve) = Ttl::decide(&Request::default(), &stored, 100.0) else { panic!("{date}") };
+            assert_eq!(serve.age, age, "{date}");
+        }
     }
 }
