@@ -105,8 +105,8 @@ impl Sqlite {
         self.reader.run(operation, move |database| snapshot(database, read)).await
     }
 
-    /// [`Self::read`] for hits and misses. A slow disk must not hold up the caller's thread: as soon as it is one, the
-    /// reader's thread takes over until it is quick again.
+    /// [`Self::read`] for hits and misses. A slow disk holds up the caller's thread once at most: from then on the
+    /// reader's thread takes over, until it is quick again.
     async fn read_quickly<T: Send + 'static>(
         &self,
         operation: &'static str,

@@ -19,9 +19,11 @@ pub(super) fn reserve(
     let (change, _) = database.change()?;
     let now = clock::now();
     let mut turns = Turns { held_until: held_until(&change, name)?.unwrap_or(0.0), ..Turns::default() };
-    let mut statement =
-        change.prepare_cached("SELECT at FROM animecache_turns WHERE name = ?1 AND NOT is_hold ORDER BY at")?;
-    for at in statement.query_map([name], |row| row.get(0))? {
+    // Nobody is given a later turn: that one was taken by a clock which was put back since.
+    let latest = now + (longest + limit.longest_period()).as_secs_f64();
+    let mut statement = change
+        .prepare_cached("SELECT at FROM animecache_turns WHERE name = ?1 AND NOT is_hold AND at <= ?2 ORDER BY at")?;
+    for at in statement.query_map((name, latest), |row| row.get(0))? {
         turns.taken.push_back(at?);
     }
     drop(statement);
@@ -56,4 +58,25 @@ pub(super) fn hold_back(database: &mut Database, name: &str, time: Duration) -> 
 fn held_until(change: &Transaction<'_>, name: &str) -> Result<Option<f64>, Failure> {
     let mut statement = change.prepare_cached("SELECT at FROM animecache_turns WHERE name = ?1 AND is_hold")?;
     Ok(statement.query_row([name], |row| row.get(0)).optional()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::service::Services;
+    use crate::store::Store as _;
+    use crate::store::sqlite::{Missing, Sqlite};
+
+    #[tokio::test]
+    async fn a_clock_that_was_fast_holds_nobody_up() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("http_cache.db");
+        let store = Sqlite::open(&file, Services::default(), Missing::Create).await.unwrap();
+        let (limit, longest) = ("1/1m".parse().unwrap(), Duration::from_secs(200));
+        assert_eq!(store.reserve("host", &limit, longest).await.unwrap(), Duration::ZERO);
+        let other = rusqlite::Connection::open(&file).unwrap();
+        other.execute("UPDATE animecache_turns SET at = at + 7200", []).unwrap();
+        assert_eq!(store.reserve("host", &limit, longest).await.unwrap(), Duration::ZERO);
+        assert!(store.reserve("host", &limit, longest).await.unwrap() > Duration::from_secs(50));
+    }
 }

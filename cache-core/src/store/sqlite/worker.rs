@@ -1,4 +1,4 @@
-//! A thread that owns a connection: SQLite blocks, the callers do not.
+//! A thread that owns a connection: SQLite blocks, the callers do not, but for what is quick.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError, Weak, mpsc};
