@@ -131,7 +131,7 @@ impl Cache {
         self.inspect.counters(since).await
     }
 
-    /// The store underneath, for administration.
+    /// The store underneath, for administration. Of a cache that was opened but is not enabled it is an empty one.
     pub fn store(&self) -> &Arc<dyn Inspect> {
         &self.inspect
     }

@@ -48,9 +48,8 @@ impl Coding {
     pub(super) fn is_on(self, start: &[u8]) -> bool {
         match self {
             Self::Gzip => start.starts_with(&[0x1f, 0x8b]),
-            // These have no mark of their own, or one that text may begin with, too: stored text is text.
-            Self::Deflate => is_zlib(start) && !is_text(start),
-            Self::Brotli => !start.is_empty() && !is_text(start),
+            // These have no mark of their own, or one that is often left out: stored text is text.
+            Self::Deflate | Self::Brotli => !start.is_empty() && !is_text(start),
         }
     }
 

@@ -98,7 +98,7 @@ mod tests {
         for (date, age) in [("Thu, 01 Jan 1970 00:01:00 GMT", 40.0), ("yesterday", 0.0)] {
             let stored = [found(None, &[("date", date)])];
             let Decision::Serve(serve) = Ttl::decide(&Request::default(), &stored, 100.0) else { panic!("{date}") };
-            assert_eq!(serve.age, age, "{date}");
+            assert_eq!((serve.index, serve.age), (0, age), "{date}");
         }
     }
 }
