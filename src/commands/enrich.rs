@@ -17,7 +17,7 @@ use super::Session;
 use super::signals::Signals;
 use crate::args::EnrichArgs;
 use crate::enrich::history::{self, Run};
-use crate::enrich::report::{Report, ServiceReport};
+use crate::enrich::report::{Report, Verdict};
 use crate::enrich::run::{Plan, run as enrich};
 use crate::enrich::way::Mode;
 use crate::exit::{Exit, Refused, chain};
@@ -80,9 +80,7 @@ fn exit(report: &Report, mode: Mode) -> Exit {
     match report {
         Report { interrupted: true, .. } => Exit::Partial,
         Report { services, .. } if failed == services.len() && !finds_gaps => Exit::Fault,
-        Report { identical: Some(false), .. } => Exit::Partial,
-        Report { services, .. } if failed > 0 || !services.iter().all(ServiceReport::is_whole) => Exit::Partial,
-        Report { services, .. } if services.iter().any(|service| service.not_from_cache() > 0) => Exit::Partial,
+        report if report.verdict() != Verdict::Good => Exit::Partial,
         _ => Exit::Done,
     }
 }

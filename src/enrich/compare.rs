@@ -74,7 +74,8 @@ fn told(path: &str, before: Option<&Value>, after: Option<&Value>) -> String {
     format!("{}: {} fetched, {} cached", safe::line(path), side(before), side(after))
 }
 
-/// The first key of which both passes had a body or a result, and not the same to the byte. Where a request was repeated, its last body counts.
+/// The first key of which both passes had a body or a result, and not the same to the byte. Where a request was
+/// repeated, its last body counts.
 fn bodies(cold: Vec<Touched>, warm: Vec<Touched>) -> Option<String> {
     let warm: HashMap<_, _> = warm.into_iter().map(|touched| (touched.key, touched.sha256)).collect();
     let order: Vec<_> = cold.iter().map(|touched| touched.key.clone()).collect();

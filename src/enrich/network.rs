@@ -84,7 +84,8 @@ impl Network {
         Self { renderer: Renderer::Always(Arc::new(browser)), ..self }
     }
 
-    /// The same way out, on which the pages of a crawled site are rendered once that has answered with a challenge.
+    /// The same way out, on which pages of a crawled site are rendered where a challenge comes, and all of them once the
+    /// browser got past one.
     pub fn with_browser_where_needed(self, browser: Browser) -> Self {
         Self { renderer: Renderer::WhereNeeded(Arc::new(browser)), ..self }
     }
@@ -163,7 +164,7 @@ impl Gate {
         seats.acquire().await.ok()
     }
 
-    /// Whether the service has wanted to see a browser before.
+    /// Whether the service was content with a browser that it wanted to see.
     pub(super) fn wants_browser(&self) -> bool {
         self.manners.wants_browser.load(Ordering::Relaxed)
     }

@@ -104,9 +104,11 @@ async fn acceptable(way: &Way, url: &str, filled: Option<Filled>) -> Result<Arc<
     let arrived = Arrived { status, fields, html: fetched.text().await?.into(), is_rendered: false };
     match arrived.accept().await {
         Err(Problem::Challenge { .. }) => {
-            let page = way.render(way.browser_where_needed()?, url, filled).await?.accept().await?;
-            way.will_see_browser();
-            Ok(page)
+            let page = way.render(way.browser_where_needed()?, url, filled).await?.accept().await;
+            if !matches!(page, Err(Problem::Challenge { .. })) {
+                way.will_see_browser();
+            }
+            page
         }
         outcome => outcome,
     }

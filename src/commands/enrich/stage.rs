@@ -35,7 +35,9 @@ impl Stage {
             upstream.stand_in(&mut config.services);
         }
         let network = match &args.browser {
-            Some(program) => Network::new().with_browser(Browser::new(program.clone(), &config.services)?),
+            Some(program) => {
+                Network::new().with_browser(Browser::new(program.clone(), &config.services).context("--browser")?)
+            }
             None => Network::for_sites(&config.services),
         };
         let opened = session.open_to_use(&config, mode.stores()).await?;

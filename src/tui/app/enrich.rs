@@ -7,7 +7,7 @@ use cache_core::Service;
 use tui_textarea::TextArea;
 
 use super::inspector::Loadable;
-use crate::enrich::anime::Anime;
+use crate::enrich::anime::{Anime, Ids};
 use crate::enrich::history::Run;
 use crate::enrich::meter::Tally;
 use crate::enrich::run::{Lap, Plan, Progress, TIME_LIMIT};
@@ -249,8 +249,12 @@ impl Enrich {
     pub fn subject(&self) -> Result<&Anime, String> {
         match (self.pane, self.shown()) {
             (Pane::Runs | Pane::Outcome, Shown::Run(Run { report, .. })) => {
-                let is_same = |anime: &&Anime| anime.ids == report.ids && anime.name() == report.title;
-                let same = self.titles().iter().find(is_same);
+                let mut named = self.titles().iter().filter(|anime| anime.name() == report.title);
+                let same = match named.clone().count() {
+                    // Runs that were kept by older programs have no ids.
+                    1 if report.ids == Ids::default() => named.next(),
+                    _ => named.find(|anime| anime.ids == report.ids),
+                };
                 same.ok_or_else(|| format!("{} is not among the titles", report.title))
             }
             _ => self.selected().ok_or_else(|| "no title is selected".to_owned()),

@@ -172,11 +172,16 @@ pub(super) fn parse_ttl(text: &str) -> Result<Change, String> {
 /// What becomes of a new TTL that was typed: it is set, or, as with a flush, the number of entries is asked for first.
 pub(super) fn change_ttl(app: &mut App, ttl: Ttl, change: Change) -> Vec<Effect> {
     let Some(on) = app.backend().cloned() else { return Vec::new() };
-    let Ttl { entries, name, is_everything, text, .. } = ttl;
+    let Ttl { entries, mut name, is_everything, text, .. } = ttl;
+    let asked_for = entries.len();
     let entries = entries.iter().filter_map(|id| app.rows.entry(id));
     // What never expires cannot live longer.
     let has_effect = |entry: &&Summary| entry.expires_at.is_some() || !matches!(change, Change::Extend(_));
-    let meant = Meant { entries: entries.filter(has_effect).collect(), name, is_everything };
+    let entries: Vec<_> = entries.filter(has_effect).collect();
+    if entries.len() < asked_for {
+        name.push_str(", as far as they expire");
+    }
+    let meant = Meant { entries, name, is_everything };
     if meant.entries.is_empty() {
         app.notify("these entries never expire anyway, or are gone");
         return Vec::new();

@@ -5,7 +5,7 @@ use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::{Position, Rect, Size};
 use rstest::rstest;
 
-use crate::enrich::anime::Anime;
+use crate::enrich::anime::{Anime, Ids};
 use crate::enrich::history::Run;
 use crate::enrich::meter::Gap;
 use crate::enrich::report::{Pass, Report};
@@ -40,6 +40,15 @@ fn a_run_whose_title_is_not_there_is_not_taken_for_another() {
     let mut app = enriching(Size::new(120, 40), vec![unknown]);
     assert_eq!(press(&mut app, "jlf"), []);
     assert_eq!(notice(&app), "MAL 7 is not among the titles");
+}
+
+#[test]
+fn a_run_without_ids_is_known_by_its_title() {
+    let mut old = run();
+    old.report.ids = Ids::default();
+    let mut app = enriching(Size::new(120, 40), vec![old]);
+    let effects = press(&mut app, "jlf");
+    assert_eq!(begun(&effects).1.anime, app.enrich.titles()[0]);
 }
 
 #[test]
