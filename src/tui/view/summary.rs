@@ -101,7 +101,7 @@ pub(super) fn facts(app: &App) -> Vec<Fact> {
     facts.push(Fact::new("service", entry.service.name()));
     if let Some((name, [_, day, _])) = app.rates.of(entry) {
         let requests = human::count(day.hits.saturating_add(day.misses));
-        let of = format!("of the {requests} look-ups of {name} that were counted in the last 24h");
+        let of = format!("of {requests} look-ups of {name} counted in 24h");
         facts.push(Fact::new("hit rate", human::share(day.hit_rate())).because(of));
     }
     facts.push(Fact::new("key", shown_key(&entry.id.redis_key(), false)));
