@@ -17,6 +17,8 @@ pub(crate) struct Tasks(Arc<Mutex<Option<Sets>>>);
 struct Sets {
     work: JoinSet<()>,
     endless: JoinSet<()>,
+    /// These end by themselves within [`GIVING_BACK`].
+    giving_back: JoinSet<()>,
 }
 
 impl Tasks {
@@ -46,9 +48,10 @@ impl Tasks {
         let Ok(runtime) = Handle::try_current() else { return };
         // Only tried: a runtime that is closing drops a task while it is being started, and what that gives back comes
         // here with the lock held.
+        let task = async move { drop(tokio::time::timeout(GIVING_BACK, task).await) };
         match self.0.try_lock().as_deref_mut() {
-            Ok(Some(sets)) => start(&mut sets.work, task, &runtime),
-            _ => drop(runtime.spawn(tokio::time::timeout(GIVING_BACK, task))),
+            Ok(Some(sets)) => start(&mut sets.giving_back, task, &runtime),
+            _ => drop(runtime.spawn(task)),
         }
     }
 
@@ -64,9 +67,11 @@ impl Tasks {
         }
     }
 
-    /// Ends what is under way at once.
+    /// Ends what is under way at once, but for what is being given back.
     pub(crate) fn end(&self) {
-        drop(self.take());
+        if let Some(mut sets) = self.take() {
+            sets.giving_back.detach_all();
+        }
     }
 
     /// From here on nothing is started any more.
@@ -90,6 +95,7 @@ impl Sets {
         self.endless.shutdown().await;
         let _ = tokio::time::timeout(patience, async { while self.work.join_next().await.is_some() {} }).await;
         self.work.shutdown().await;
+        while self.giving_back.join_next().await.is_some() {}
     }
 }
 
@@ -155,7 +161,20 @@ mod tests {
             tasks.give_back(async {});
             tokio::task::yield_now().await;
         }
-        assert!(tasks.sets().as_ref().unwrap().work.len() <= 2);
+        assert!(tasks.sets().as_ref().unwrap().giving_back.len() <= 2);
+    }
+
+    #[tokio::test]
+    async fn what_is_being_given_back_is_not_ended() {
+        let (tasks, is_back) = (Tasks::new(), Arc::new(AtomicBool::new(false)));
+        let told = Arc::clone(&is_back);
+        tasks.give_back(async move { told.store(true, Ordering::Relaxed) });
+        // Before that had its first turn.
+        tasks.end();
+        while Handle::current().metrics().num_alive_tasks() > 0 {
+            tokio::task::yield_now().await;
+        }
+        assert!(is_back.load(Ordering::Relaxed));
     }
 
     #[tokio::test(start_paused = true)]
