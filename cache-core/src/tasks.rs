@@ -46,9 +46,9 @@ impl Tasks {
     /// As [`Self::spawn`], for what gives back something that others wait for: also once the cache is closed.
     pub(crate) fn give_back(&self, task: impl Future<Output = ()> + Send + 'static) {
         let Ok(runtime) = Handle::try_current() else { return };
+        let task = async move { drop(tokio::time::timeout(GIVING_BACK, task).await) };
         // Only tried: a runtime that is closing drops a task while it is being started, and what that gives back comes
         // here with the lock held.
-        let task = async move { drop(tokio::time::timeout(GIVING_BACK, task).await) };
         match self.0.try_lock().as_deref_mut() {
             Ok(Some(sets)) => start(&mut sets.giving_back, task, &runtime),
             _ => drop(runtime.spawn(task)),
