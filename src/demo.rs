@@ -3,27 +3,25 @@
 //! The titles are real; every answer was written for this purpose, in the shape of the seven services' own. Some of it
 //! is meant to be unpleasant: secrets in headers, escape sequences in a body, a response nobody can use any more.
 
-mod answers;
-mod catalogue;
-mod counters;
-mod oddities;
-mod services;
-pub mod upstream;
+pub(crate) mod catalogue;
+pub(crate) mod counters;
+pub(crate) mod edge_cases;
+pub mod model;
+pub(crate) mod responses;
+pub mod server;
+pub(crate) mod services;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use cache_core::{Entry, EntryId, Inspect, Missing, Request, Response, Services, Sqlite, Store, clock};
-use serde_json::Value;
+use cache_core::{Entry, EntryId, Inspect, Missing, Services, Sqlite, Store, clock};
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use self::catalogue::CATALOGUE;
-use crate::enrich::anime::Anime;
-
-/// How long the pipeline keeps everything.
-const DAY: f64 = 86_400.0;
+use crate::anime::Anime;
+use crate::demo::catalogue::CATALOGUE;
+use crate::demo::model::{Answer, DAY, Outcome};
 
 /// A filled SQLite cache that is gone when this is dropped.
 pub struct Demo {
@@ -47,49 +45,27 @@ pub async fn cache(services: Services) -> anyhow::Result<Demo> {
     Ok(Demo { store: Arc::new(store), _directory: directory })
 }
 
-/// A response to store, with the request that it answers and its two ages.
-struct Answer {
-    request: Request,
-    key: cache_core::CacheKey,
-    response: Response,
-    body: Vec<u8>,
-    /// Seconds since it was stored.
-    age: f64,
-    /// Seconds since it was last served, which gave it its full TTL again.
-    idle: f64,
-    /// Marked as deleted, not yet gone.
-    is_deleted: bool,
-}
-
-/// A result to store.
-struct Outcome {
-    key: String,
-    value: String,
-    /// Seconds since it was stored.
-    age: f64,
-}
-
 /// Puts everything into a store, as seen `now`.
 async fn fill(store: &dyn Store) -> anyhow::Result<()> {
     let now = clock::now();
     // First: a store takes what is put last for the newest, and these are of functions that have changed since.
-    for outcome in oddities::results() {
+    for outcome in edge_cases::results() {
         put_result(store, outcome).await?;
     }
     for (place, anime) in CATALOGUE.iter().enumerate() {
         // Each title was enriched in its own run, some of them while the one before was still cached.
         let run = 0.3 + 1.9 * place as f64;
-        for answer in answers::http(anime, now, run * 3_600.0) {
+        for answer in responses::http(anime, now, run * 3_600.0) {
             put(store, answer, now).await?;
         }
-        for outcome in answers::results(anime, run * 3_600.0) {
+        for outcome in responses::results(anime, run * 3_600.0) {
             put_result(store, outcome).await?;
         }
     }
-    for answer in oddities::http(now) {
+    for answer in edge_cases::http(now) {
         put(store, answer, now).await?;
     }
-    for key in oddities::IMMORTAL {
+    for key in edge_cases::IMMORTAL {
         store.touch(&[EntryId::key(key.as_bytes())], None).await?;
     }
     store.count(&counters::week(now)).await?;
@@ -121,11 +97,6 @@ async fn put_result(store: &dyn Store, outcome: Outcome) -> anyhow::Result<()> {
 /// What is left of a day; a little always is, or the demo would lose entries before it is seen.
 fn left(used: f64) -> Duration {
     Duration::from_secs_f64((DAY - used).max(90.0))
-}
-
-/// Text as JSON bodies have it.
-fn json(value: &Value) -> Vec<u8> {
-    value.to_string().into_bytes()
 }
 
 #[cfg(test)]

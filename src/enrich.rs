@@ -4,31 +4,27 @@
 //! through its [`way::Way`], which is where the cache, the limits of the service and the meter are. [`run`] sends all
 //! sources off at once, twice, and compares what they bring.
 
-pub mod anime;
 pub mod browser;
-pub mod catalogue;
+pub(crate) mod challenge;
+pub(crate) mod compare;
+pub mod error;
 pub mod history;
-pub mod meter;
+pub(crate) mod html;
+pub mod lookup;
+pub mod metrics;
+pub mod mode;
 pub mod network;
-pub mod problem;
+pub(crate) mod page;
+pub mod progress;
+pub(crate) mod rate_limiter;
+pub(crate) mod redirect;
+pub(crate) mod rendered_page;
 pub mod report;
+pub(crate) mod request_headers;
+pub mod response;
+pub(crate) mod retry;
 pub mod run;
+pub mod service_client;
+pub(crate) mod service_gate;
 pub mod source;
-pub mod way;
-
-mod anidb;
-mod anilist;
-mod anime_planet;
-mod animeschedule;
-mod anisearch;
-mod answer;
-mod breaker;
-mod compare;
-mod html;
-mod jikan;
-mod kitsu;
-mod limits;
-mod page;
-mod redirect;
-mod request;
-mod retry;
+pub mod sources;

@@ -1,10 +1,8 @@
 //! How the program ends: the exit codes that scripts rely on, and which error means which.
 
-use std::fmt;
-use std::io;
 use std::process::ExitCode;
+use std::{fmt, io};
 
-pub use cache_core::chain;
 use cache_core::{BackendKind, Error};
 
 /// The exit codes; a contract.

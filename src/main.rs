@@ -3,7 +3,7 @@
 use std::io::stderr;
 use std::process::ExitCode;
 
-use animecache::args::{Cli, Global};
+use animecache::cli::{Cli, Global};
 use animecache::exit::{self, Exit};
 use animecache::output::{self, safe, style};
 use tracing_subscriber::EnvFilter;
@@ -43,7 +43,7 @@ fn log_to_stderr(global: &Global) {
 
 fn report(error: &anyhow::Error) -> Exit {
     if !exit::is_closed_pipe(error) {
-        let message = exit::chain(error.as_ref());
+        let message = cache_core::chain(error.as_ref());
         output::tell(&format!("animecache: {}", safe::lines(&message).collect::<Vec<_>>().join("\n")));
         if let Some(advice) = exit::advice(error) {
             output::tell(&format!("  next: {advice}"));

@@ -23,12 +23,6 @@ pub fn out() -> Out {
     BufWriter::with_capacity(64 << 10, stdout().lock())
 }
 
-/// A Redis key as text: safe, and without the credentials in it unless they are to be revealed.
-pub fn shown_key(key: &[u8], reveal: bool) -> String {
-    let key = safe::bytes(key);
-    if reveal { key.into_owned() } else { secrets::key(&key).into_owned() }
-}
-
 /// Writes a text to standard output.
 pub fn write(text: &[u8]) -> std::io::Result<()> {
     let mut out = stdout().lock();

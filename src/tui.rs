@@ -10,10 +10,13 @@ pub mod event;
 #[cfg(test)]
 mod fixture;
 pub mod keymap;
+pub mod layout;
 pub mod message;
+pub mod options;
 pub mod run;
 pub mod runner;
 pub mod terminal;
+pub mod ticket;
 pub mod update;
 pub mod view;
 
@@ -25,31 +28,22 @@ use anyhow::Context;
 use cache_core::{Config, Opened, clock};
 use jiff::tz::TimeZone;
 
-use self::app::{App, Failure};
-use self::keymap::Keymap;
-use self::runner::Runner;
-use self::view::theme::Theme;
 use crate::exit::Exit;
 use crate::output;
+use crate::tui::app::{App, Failure};
+use crate::tui::keymap::Keymap;
+use crate::tui::options::Options;
+use crate::tui::runner::Runner;
+use crate::tui::view::theme::Theme;
 
 /// The bindings.
 pub const KEYMAP: &str = include_str!("../assets/keymap.toml");
+
 /// The colours.
 pub const THEME: &str = include_str!("../assets/theme.toml");
 
 /// Set to anything, it has the time that each frame took summed up on stderr at the end.
 const FRAME_TIMES: &str = "ANIMECACHE_FRAME_TIMES";
-
-/// How the dashboard is started.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Options {
-    /// Changes are refused (the store refuses them too).
-    pub is_read_only: bool,
-    /// A throw-away cache is shown.
-    pub is_demo: bool,
-    /// Colours may be used; `NO_COLOR` and `--color never` say no.
-    pub has_color: bool,
-}
 
 /// Shows the dashboard until the user leaves it; what a change did that was under way then is said behind it. The first frame does not wait for `opening`. For `config` and
 /// `catalogue` see [`Runner::new`].

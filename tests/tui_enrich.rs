@@ -12,9 +12,9 @@ mod session;
 use std::path::Path;
 use std::sync::Arc;
 
-use animecache::demo::upstream::Upstream;
+use animecache::demo::server::Upstream;
 use animecache::enrich::history::{self, Run};
-use animecache::tui::Options;
+use animecache::tui::options::Options;
 use cache_core::{Config, Opened, Redis, RedisUrl, Service};
 use futures_util::future::join_all;
 use pty::Pty;

@@ -12,9 +12,9 @@ mod session;
 use std::sync::Arc;
 use std::time::Duration;
 
-use animecache::tui::Options;
 use animecache::tui::app::Failure;
 use animecache::tui::message::Message;
+use animecache::tui::options::Options;
 use cache_core::counters::{Batch, Bucket, Counts, Scope};
 use cache_core::{
     CacheKey, Config, Entry, Error, Fallback, Inspect, Memory, ReadOnly, Redis, Request, Response, Service, Services,

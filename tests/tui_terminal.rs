@@ -9,7 +9,9 @@ mod redis_server;
 
 use std::path::Path;
 
-use animecache::tui::{self, Options, terminal};
+use animecache::tui;
+use animecache::tui::options::Options;
+use animecache::tui::terminal;
 use cache_core::Config;
 use pty::Pty;
 use redis_server::RedisServer;

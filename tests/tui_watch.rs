@@ -12,7 +12,7 @@ mod session;
 use std::path::Path;
 use std::sync::Arc;
 
-use animecache::tui::Options;
+use animecache::tui::options::Options;
 use cache_core::{Config, Memory, Redis, RedisUrl, Services};
 use pty::Pty;
 use redis::{Connection, cmd};

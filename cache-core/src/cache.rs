@@ -1,22 +1,26 @@
 //! The front door: one cache for a whole program, over one shared connection.
 
-use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::coalesce::Flights;
 use crate::config::Config;
-use crate::counters::{Counted, Counters};
 use crate::error::Result;
-use crate::grace::Graceful;
-use crate::http::{CachedClient, HttpCache, Sender, Senders};
-use crate::result::ResultCache;
-use crate::service::{Service, Services};
-use crate::store::first_level::FirstLevel;
+use crate::http::cache::HttpCache;
+use crate::http::client::CachedClient;
+use crate::model::inspection::Health;
+use crate::model::service::Service;
+use crate::model::window::Counted;
+use crate::results::cache::ResultCache;
+use crate::runtime::guarded_store::Graceful;
+use crate::runtime::shared::{Core, EndTasks, Hold};
+use crate::runtime::single_flight::Flights;
+use crate::runtime::tasks::Tasks;
+use crate::store::inspect::Inspect;
+use crate::store::layered::memory_tier::FirstLevel;
 use crate::store::memory::Memory;
 use crate::store::open::{OpenOptions, WhenUnreachable, open};
-use crate::store::{Health, Inspect};
-use crate::tasks::Tasks;
+use crate::transport::shared::Senders;
+use crate::transport::traits::Sender;
 
 /// How long [`Cache::close`] waits for what is under way.
 const LAST_WORDS: Duration = Duration::from_secs(2);
@@ -27,51 +31,6 @@ pub struct Cache {
     core: Hold,
     results: ResultCache,
     inspect: Arc<dyn Inspect>,
-}
-
-/// A program's hold on its cache: when the last one is gone, the cache's tasks end. The tasks themselves hold the
-/// [`Core`] alone.
-#[derive(Clone)]
-pub(crate) struct Hold(Arc<EndTasks>);
-
-struct EndTasks(Arc<Core>);
-
-impl Deref for Hold {
-    type Target = Arc<Core>;
-
-    fn deref(&self) -> &Arc<Core> {
-        &self.0.0
-    }
-}
-
-impl Drop for EndTasks {
-    fn drop(&mut self) {
-        self.0.tasks.end();
-    }
-}
-
-/// What a handle uses of the cache.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Usage {
-    Full,
-    /// Nothing that is stored answers, but answers are stored.
-    Anew,
-    /// Nothing: it neither answers nor stores.
-    Bypassed,
-}
-
-/// What both caches stand on.
-pub(crate) struct Core {
-    pub(crate) store: Arc<Graceful>,
-    pub(crate) flights: Flights,
-    pub(crate) counters: Arc<Counters>,
-    pub(crate) tasks: Tasks,
-    pub(crate) senders: Senders,
-    pub(crate) services: Services,
-    /// `ENABLE_HTTP_CACHE`: off, nothing is looked up and nothing stored.
-    pub(crate) is_enabled: bool,
-    /// Larger bodies are not stored; bytes.
-    pub(crate) largest_entry: u64,
 }
 
 impl Cache {

@@ -4,9 +4,10 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::entry::Layout;
 use crate::error::{Error, Result};
-use crate::service::{PolicyName, Service, Services, Token};
+use crate::model::entry::Layout;
+use crate::model::service::{PolicyName, Service, Services, Token};
+use crate::model::url::without_secrets;
 
 /// Which storage is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,28 +44,6 @@ impl fmt::Debug for RedisUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self}")
     }
-}
-
-/// A URL with its password replaced by `***`: the one in front of the host, and one given as a parameter.
-pub fn without_secrets(url: &str) -> String {
-    let mut out = url.to_owned();
-    // The scheme may be missing by mistake.
-    let start = out.find("://").map_or(0, |at| at + 3);
-    // A password may hold a slash or an `@` by mistake: hide up to the last `@`.
-    if let Some(at) = out[start..].rfind('@').map(|at| at + start)
-        && let Some(colon) = out[start..at].find(':').map(|colon| colon + start)
-    {
-        out.replace_range(colon + 1..at, "***");
-    }
-    for name in ["password=", "pass="] {
-        let mut from = 0;
-        while let Some(start) = out[from..].find(name).map(|at| from + at + name.len()) {
-            let end = out[start..].find('&').map_or(out.len(), |end| end + start);
-            out.replace_range(start..end, "***");
-            from = start;
-        }
-    }
-    out
 }
 
 /// All settings of the cache.

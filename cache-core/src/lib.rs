@@ -55,59 +55,91 @@
 //!
 //! [`HttpCache`] puts another sender behind the same cache, [`Store`] and [`Inspect`] are the storage itself, and
 //! [`admin`] is what an administrator does with it.
-
 #![deny(missing_docs)]
 
 pub mod admin;
 mod cache;
+mod circuit_breaker;
 pub mod clock;
-mod coalesce;
-pub mod codec;
 mod config;
-pub mod counters;
-mod entry;
 mod error;
-mod event;
-mod filter;
-mod glob;
-mod grace;
+mod format;
 mod http;
-pub mod key;
-mod limit;
+mod model;
 mod policy;
-mod python;
-mod result;
-mod service;
+mod results;
+mod runtime;
 mod store;
-mod summary;
-mod tasks;
+mod transport;
 
 pub use cache::Cache;
-pub use config::{Config, RedisUrl, Storage, without_secrets};
-pub use entry::{Entry, EntryId, Extra, Headers, Kind, Layout, Request, Response, State};
+pub use config::{Config, RedisUrl, Storage};
 pub use error::{Backend, BackendKind, BoxError, CodecError, Error, Result, chain};
-pub use event::{Asked, Event, EventKind, Happened, Sample, Seen, Source};
-pub use filter::{BodyPattern, Filter, StatusRange};
-pub use glob::Glob;
-pub use http::{
-    Body, CachedClient, FetchError, Fetched, FinalUrl, HttpCache, Incoming, RequestBuilder, Reqwest, ReqwestOptions,
-    SendError, Sender, Served, ServedFrom, Timeout,
-};
-pub use key::{Argument, CacheKey, Form, Payload, ResultKey};
-pub use limit::{Limit, Quota};
-pub use policy::{Freshness, Policy, Specification, Ttl};
-pub use result::{Call, Observed, ResultCache, cached_result};
-pub use service::{AniDbClient, DEFAULT_TTL, PolicyName, Service, Services, Token, authority};
-pub use store::fallback::Fallback;
-pub use store::first_level::FirstLevel;
+pub use format::http_key::{Form, Payload};
+pub use format::result_key::Argument;
+pub use http::body::Body;
+pub use http::cache::HttpCache;
+pub use http::cache_status::{Served, ServedFrom};
+pub use http::client::{CachedClient, RequestBuilder};
+pub use http::error::FetchError;
+pub use http::response::Fetched;
+pub use model::entry::{Entry, EntryId, Kind, Layout, Request, Response, State};
+pub use model::event::{Asked, Event, EventKind, Happened, Sample, Seen, Source};
+pub use model::filter::{BodyPattern, Filter, StatusRange};
+pub use model::freshness::Freshness;
+pub use model::glob::Glob;
+pub use model::headers::Headers;
+pub use model::inspection::{Health, Info, Inspected, KeyFact};
+pub use model::key::{CacheKey, ResultKey};
+pub use model::metadata::Extra;
+pub use model::rate_limit::{Limit, Quota};
+pub use model::service::{AniDbClient, DEFAULT_TTL, PolicyName, Service, Services, Token};
+pub use model::stored::{Claim, Found, Removed, StoredBody, StoredResult, whole};
+pub use model::summary::{HttpSummary, Summary};
+pub use model::url::{authority, without_secrets};
+pub use policy::dispatch::Policy;
+pub use policy::fixed_ttl::Ttl;
+pub use policy::rfc9111::Specification;
+pub use results::cache::{Observed, ResultCache};
+pub use results::call::Call;
+pub use results::macros::cached_result;
+pub use store::inspect::Inspect;
+pub use store::invalidation::Changes;
+pub use store::layered::fallback::Fallback;
+pub use store::layered::memory_tier::FirstLevel;
+pub use store::layered::read_only::ReadOnly;
 pub use store::memory::Memory;
 pub use store::open::{OpenOptions, Opened, WhenUnreachable, open};
-pub use store::readonly::ReadOnly;
-pub use store::redis::{Events, Redis};
-pub use store::scan::pages;
-pub use store::sqlite::{Missing, Sqlite};
-pub use store::{
-    Changes, Claim, Cursor, Found, Health, Info, Inspect, Inspected, KeyFact, Page, Removed, Store, StoredBody,
-    StoredResult, Writer, whole,
-};
-pub use summary::{HttpSummary, Summary};
+pub use store::page::{Cursor, Page};
+pub use store::paging::pages;
+pub use store::redis::events::feed::Events;
+pub use store::redis::store::Redis;
+pub use store::sqlite::if_missing::Missing;
+pub use store::sqlite::store::Sqlite;
+pub use store::traits::{Store, Writer};
+pub use transport::error::SendError;
+pub use transport::reqwest::{Reqwest, ReqwestOptions};
+pub use transport::traits::{FinalUrl, Incoming, Sender, Timeout};
+
+/// TEMPORARY
+pub mod codec {
+    pub use crate::format::msgpack::*;
+    /// TEMPORARY
+    pub mod body {
+        pub use crate::format::content_coding::*;
+        pub use crate::format::title::*;
+    }
+}
+/// TEMPORARY
+pub mod counters {
+    pub use crate::model::stats::*;
+    pub use crate::model::window::*;
+    pub use crate::runtime::stats_recorder::*;
+}
+/// TEMPORARY
+pub mod key {
+    pub use crate::format::hex::*;
+    pub use crate::format::http_key::*;
+    pub use crate::format::result_key::*;
+    pub use crate::model::key::*;
+}

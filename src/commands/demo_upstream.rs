@@ -3,15 +3,16 @@
 use anyhow::Context as _;
 use serde_json::{Map, Value};
 
-use super::Session;
-use super::signals::Signals;
-use crate::args::DemoUpstreamArgs;
-use crate::demo::upstream::Upstream;
+use crate::cli::DemoUpstreamArgs;
+use crate::commands::session::Session;
+use crate::commands::signals::Signals;
+use crate::demo::server::Upstream;
 use crate::exit::Exit;
-use crate::output::{self, human::counted};
+use crate::output;
+use crate::output::human::counted;
 
 /// Serves until it is asked to end.
-pub(super) async fn run(session: &Session, args: &DemoUpstreamArgs) -> anyhow::Result<Exit> {
+pub(crate) async fn run(session: &Session, args: &DemoUpstreamArgs) -> anyhow::Result<Exit> {
     let mut signals = Signals::listen()?;
     let mut upstream = Upstream::start(args.port, args.pace).await.context("the demo upstream cannot be started")?;
     let settings = upstream

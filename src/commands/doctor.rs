@@ -1,25 +1,25 @@
 //! `doctor`: every step of the troubleshooting list, checked, with what to type next beside what failed.
 
-mod again;
-mod backend;
-mod contents;
-mod report;
-mod settings;
-mod sqlite;
+pub(crate) mod backend;
+pub(crate) mod command_line;
+pub(crate) mod contents;
+pub(crate) mod report;
+pub(crate) mod settings;
+pub(crate) mod sqlite;
 
 use std::sync::Arc;
 
 use cache_core::{Opened, Storage, WhenUnreachable};
 
-use self::again::Again;
-use self::report::{Check, Report};
-use super::{Cache, Session};
-use crate::demo;
-use crate::exit::{Exit, chain};
-use crate::output;
+use crate::commands::doctor::command_line::Again;
+use crate::commands::doctor::report::{Check, Report};
+use crate::commands::session::{Cache, Session};
+use crate::exit::Exit;
+use crate::{demo, output};
+use cache_core::chain;
 
 /// Runs the command.
-pub(super) async fn run(session: &Session) -> anyhow::Result<Exit> {
+pub(crate) async fn run(session: &Session) -> anyhow::Result<Exit> {
     let mut report = Report::new(&session.settings);
     let is_reached = if session.global.demo {
         let demo = demo::cache(session.settings.cache.services.clone()).await?;
@@ -59,7 +59,7 @@ pub(super) async fn run(session: &Session) -> anyhow::Result<Exit> {
 /// What an open cache tells of itself.
 async fn examine(report: &mut Report, cache: &Cache) {
     report.checks.extend(backend::checks(cache).await);
-    report.checks.extend(match super::stats::count(cache).await {
+    report.checks.extend(match crate::commands::stats::count::count(cache).await {
         Ok(tally) => contents::checks(&tally),
         Err(error) => vec![Check::fail("entries", chain(&error), backend::advice(&error))],
     });

@@ -1,35 +1,39 @@
 //! `enrich`: one anime's data from all seven services through the cache, cold and then warm, compared.
 
-pub(super) mod choice;
-mod files;
-pub(super) mod shown;
-pub(super) mod stage;
-mod terminal;
-mod text;
+pub(crate) mod environment;
+pub(crate) mod files;
+pub(crate) mod progress;
+pub(crate) mod select;
+pub(crate) mod terminal;
+pub(crate) mod text;
 
 use std::time::Duration;
 
 use cache_core::clock;
 
-use self::shown::{Shown, follow};
-use self::stage::Stage;
-use super::Session;
-use super::signals::Signals;
-use crate::args::EnrichArgs;
-use crate::enrich::history::{self, Run};
+use crate::cli::enrich::EnrichArgs;
+use crate::commands::enrich::environment::Stage;
+use crate::commands::enrich::progress::{Shown, follow};
+use crate::commands::session::Session;
+use crate::commands::signals::Signals;
+use crate::enrich::history;
+use crate::enrich::history::Run;
+use crate::enrich::mode::Mode;
+use crate::enrich::progress::Plan;
 use crate::enrich::report::{Report, Verdict};
-use crate::enrich::run::{Plan, run as enrich};
-use crate::enrich::way::Mode;
-use crate::exit::{Exit, Refused, chain};
-use crate::output::{self, safe};
+use crate::enrich::run::run as enrich;
+use crate::exit::{Exit, Refused};
+use crate::output;
+use crate::output::safe;
+use cache_core::chain;
 
 /// Runs the command.
-pub(super) async fn run(session: &Session, args: &EnrichArgs) -> anyhow::Result<Exit> {
+pub(crate) async fn run(session: &Session, args: &EnrichArgs) -> anyhow::Result<Exit> {
     if session.global.read_only && args.mode().stores() {
         let refused = "`enrich` stores what it fetches: --read-only allows it with --offline or --verify only";
         return Err(Refused(refused.into()).into());
     }
-    let Some(anime) = choice::anime(session, args)? else { return Ok(Exit::NothingMatched) };
+    let Some(anime) = select::anime(session, args)? else { return Ok(Exit::NothingMatched) };
     let plan =
         Plan { anime, services: args.services.asked(), mode: args.mode(), time_limit: args.services.time_limit()? };
     if plan.asked().next().is_none() {
@@ -96,9 +100,9 @@ impl EnrichArgs {
     }
 }
 
-impl crate::args::ServiceArgs {
+impl crate::cli::enrich::ServiceArgs {
     /// The longest that one service may take.
-    pub(super) fn time_limit(&self) -> anyhow::Result<Duration> {
+    pub(crate) fn time_limit(&self) -> anyhow::Result<Duration> {
         if self.timeout.is_zero() {
             return Err(Refused("--timeout must leave some time".into()).into());
         }

@@ -2,22 +2,25 @@
 
 use std::time::Instant;
 
-use cache_core::admin::flush::{self, Plan, Report};
+use cache_core::admin::flush;
+use cache_core::admin::flush::{Plan, Report};
 use serde::Serialize;
 
-use super::consent::{self, Ending, Matched, OfService};
-use super::{Session, short_id};
-use crate::args::FlushArgs;
+use crate::cli::FlushArgs;
+use crate::commands::confirm::{Ending, Matched, OfService};
+use crate::commands::session::Session;
+use crate::commands::{confirm, short_id};
 use crate::exit::Exit;
+use crate::output;
 use crate::output::progress::{Bar, Unit};
-use crate::output::{self, human, safe};
+use crate::output::{human, safe};
 
 /// Runs the command.
-pub(super) async fn run(session: &Session, args: &FlushArgs) -> anyhow::Result<Exit> {
-    consent::check(session, "flush", &args.selectors, &args.consent)?;
+pub(crate) async fn run(session: &Session, args: &FlushArgs) -> anyhow::Result<Exit> {
+    confirm::check(session, "flush", &args.selectors, &args.consent)?;
     let started = Instant::now();
     let cache = session.open_to_change().await?;
-    let stop = consent::stop_on_interrupt();
+    let stop = confirm::stop_on_interrupt();
     let plan = {
         let bar = Bar::new("Planning", Unit::Keys, session.global.quiet);
         let progress = |progress| bar.show(progress, "matched");
@@ -33,15 +36,15 @@ pub(super) async fn run(session: &Session, args: &FlushArgs) -> anyhow::Result<E
         if session.global.json {
             output::write_json(&answer(&Report::default()))?;
         } else {
-            output::write(consent::text(&plan, session.style).as_bytes())?;
+            output::write(confirm::text(&plan, session.style).as_bytes())?;
         }
         return Ok(if plan.targets.is_empty() { Exit::NothingMatched } else { Exit::Done });
     }
     if !args.consent.yes {
-        output::tell(consent::text(&plan, session.style).trim_end());
+        output::tell(confirm::text(&plan, session.style).trim_end());
         let entries = human::entries(plan.targets.len() as u64);
         let question = format!("Flush {entries} from {}?", plan.backend);
-        if let Some(exit) = consent::refusal(&question).await? {
+        if let Some(exit) = confirm::refusal(&question).await? {
             session.note("Nothing was flushed");
             return Ok(exit);
         }
@@ -101,7 +104,7 @@ impl Answer {
             deleted: Deleted { entries: report.removed.entries, keys: report.removed.keys },
             failed: report.failed,
             undo_file: None,
-            by_service: consent::by_service(plan),
+            by_service: confirm::by_service(plan),
             oldest: plan.oldest,
             newest: plan.newest,
             interrupted: report.is_interrupted,

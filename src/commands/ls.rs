@@ -8,18 +8,22 @@ use cache_core::admin::select::select;
 use cache_core::{BackendKind, EntryId, State, Summary, clock};
 use futures_util::TryStreamExt as _;
 
-use super::{Session, short_id};
-use crate::args::{LsArgs, SortBy};
+use crate::cli::{LsArgs, SortBy};
+use crate::commands::entry_label::what;
+use crate::commands::session::Session;
+use crate::commands::short_id;
 use crate::exit::Exit;
+use crate::output;
 use crate::output::row::Row;
-use crate::output::{self, Out, columns, human, json, safe, secrets, terminal};
+use crate::output::{Out, columns, human, json, terminal};
 
 /// Below this many columns the whole id does not fit beside the URL, and below the other the age does not either.
 const WIDE: usize = 120;
+
 const NARROW: usize = 100;
 
 /// Runs the command.
-pub(super) async fn run(session: &Session, args: &LsArgs) -> anyhow::Result<Exit> {
+pub(crate) async fn run(session: &Session, args: &LsArgs) -> anyhow::Result<Exit> {
     let cache = session.open_to_read().await?;
     let mut list = List::new(session, cache.store.backend().kind, args.reveal);
     let mut left = args.limit.unwrap_or(usize::MAX);
@@ -69,7 +73,7 @@ fn compare(a: &Summary, b: &Summary, by: SortBy, is_reversed: bool, now: f64) ->
     by_value.then_with(|| turned(a.id.redis_key().cmp(&b.id.redis_key())))
 }
 
-fn url(entry: &Summary) -> Option<&str> {
+pub(crate) fn url(entry: &Summary) -> Option<&str> {
     entry.http.as_ref().map(|http| &*http.url)
 }
 
@@ -158,25 +162,5 @@ impl<'a> List<'a> {
         let age = if columns < NARROW { String::new() } else { format!("  {age:>7}") };
         let id = id.get(..short_id::LENGTH).unwrap_or(id);
         columns::clip(&format!("{facts}{age}  {ttl:>7}  {id:<8}  {what}"), columns).into_owned()
-    }
-}
-
-/// What an entry is about: method and URL, or the key, and why it cannot be read.
-pub(super) fn what(entry: &Summary, reveal: bool) -> String {
-    let name = match (&entry.http, &entry.id) {
-        (Some(http), _) => {
-            let url = if reveal { http.url.as_ref().into() } else { secrets::url(&http.url) };
-            let name = format!("{} {}", safe::line(&http.method), safe::line(&url));
-            match &http.title {
-                Some(title) => format!("{name}  ({})", safe::line(title)),
-                None => name,
-            }
-        }
-        (None, EntryId::Http(..)) => entry.id.text().into_owned(),
-        (None, EntryId::Key(key)) => output::shown_key(key, reveal),
-    };
-    match &entry.problem {
-        Some(problem) => format!("{name}: {}", safe::line(problem)),
-        None => name,
     }
 }

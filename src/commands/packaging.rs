@@ -3,12 +3,12 @@
 use clap::CommandFactory as _;
 use clap_complete::Shell;
 
-use crate::args::Cli;
+use crate::cli::Cli;
 use crate::exit::Exit;
 use crate::output;
 
 /// Writes the completions of a shell.
-pub(super) fn completions(shell: Shell) -> anyhow::Result<Exit> {
+pub(crate) fn completions(shell: Shell) -> anyhow::Result<Exit> {
     let mut text = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "animecache", &mut text);
     output::write(&text)?;
@@ -16,7 +16,7 @@ pub(super) fn completions(shell: Shell) -> anyhow::Result<Exit> {
 }
 
 /// Writes one manual page: the program's, followed by those of its commands.
-pub(super) fn manual() -> anyhow::Result<Exit> {
+pub(crate) fn manual() -> anyhow::Result<Exit> {
     let mut program = Cli::command();
     program.build();
     let mut text = Vec::new();

@@ -5,25 +5,25 @@ use std::sync::Arc;
 use cache_core::{EntryId, Filter, Inspect, Kind, Summary, pages};
 use futures_util::TryStreamExt as _;
 
-use super::ls::what;
+use crate::cli::selectors::Selectors;
+use crate::commands::entry_label::what;
 use crate::exit::Refused;
 use crate::output::safe;
-use crate::selectors::Selectors;
 
 /// Characters of a short id: those of a UUID before its first dash.
-pub(super) const LENGTH: usize = 8;
+pub(crate) const LENGTH: usize = 8;
 
 /// How many entries are named when several may be meant.
 const NAMED: usize = 10;
 
 /// Whether a text may be the beginning of an id, and is not the whole of one.
-pub(super) fn is_short(text: &str) -> bool {
+pub(crate) fn is_short(text: &str) -> bool {
     let is_of_id = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b) || b == b'-';
     (LENGTH..36).contains(&text.len()) && text.bytes().all(is_of_id) && uuid::Uuid::try_parse(text).is_err()
 }
 
 /// The filter that selectors mean, with short ids made whole.
-pub(super) async fn filter(store: &Arc<dyn Inspect>, selectors: &Selectors) -> anyhow::Result<Filter> {
+pub(crate) async fn filter(store: &Arc<dyn Inspect>, selectors: &Selectors) -> anyhow::Result<Filter> {
     let mut filter = selectors.filter();
     let short: Vec<&str> = selectors.id.iter().map(String::as_str).filter(|id| is_short(id)).collect();
     if short.is_empty() {
@@ -46,12 +46,12 @@ pub(super) async fn filter(store: &Arc<dyn Inspect>, selectors: &Selectors) -> a
 }
 
 /// Whether the id of an HTTP entry begins so.
-pub(super) fn begins(entry: &Summary, short: &str) -> bool {
+pub(crate) fn begins(entry: &Summary, short: &str) -> bool {
     matches!(entry.id, EntryId::Http(..)) && entry.id.text().starts_with(short)
 }
 
 /// Says which entries have what was to tell one of them from the others.
-pub(super) fn ambiguous(entries: &[&Summary], what_they_have: &str) -> Refused {
+pub(crate) fn ambiguous(entries: &[&Summary], what_they_have: &str) -> Refused {
     let mut message = format!("{} entries have {}; name one by its id:", entries.len(), safe::line(what_they_have));
     for entry in entries.iter().take(NAMED) {
         message.extend(["\n  ", &entry.id.text(), "  ", &what(entry, false)]);
@@ -63,7 +63,7 @@ pub(super) fn ambiguous(entries: &[&Summary], what_they_have: &str) -> Refused {
 }
 
 /// The HTTP entries of a whole cache that are meant.
-pub(super) async fn search(
+pub(crate) async fn search(
     store: &Arc<dyn Inspect>,
     is_meant: impl Fn(&Summary) -> bool,
 ) -> cache_core::Result<Vec<Summary>> {

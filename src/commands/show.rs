@@ -1,8 +1,9 @@
 //! `show`: one entry whole.
 
-mod document;
-mod find;
-mod text;
+pub(crate) mod document;
+pub(crate) mod encoding;
+pub(crate) mod find;
+pub(crate) mod text;
 
 use std::io::{IsTerminal as _, stdout};
 
@@ -10,14 +11,16 @@ use bytes::Bytes;
 use cache_core::codec::body;
 use cache_core::{Inspected, State, clock};
 
-use self::document::Document;
-use super::Session;
-use crate::args::ShowArgs;
+use crate::cli::ShowArgs;
+use crate::commands::session::Session;
+use crate::commands::show::document::Document;
+use crate::commands::show::encoding::encoding;
 use crate::exit::{Exit, Refused};
-use crate::output::{self, safe};
+use crate::output;
+use crate::output::safe;
 
 /// Runs the command.
-pub(super) async fn run(session: &Session, args: &ShowArgs) -> anyhow::Result<Exit> {
+pub(crate) async fn run(session: &Session, args: &ShowArgs) -> anyhow::Result<Exit> {
     if args.raw && stdout().is_terminal() {
         let message = "--raw writes what is stored byte by byte, and a terminal would obey some of it: send it through a \
                        pipe or into a file, or take --body, which is harmless";
@@ -61,9 +64,4 @@ fn write_body(args: &ShowArgs, found: &Inspected, stored: &Bytes) -> anyhow::Res
         return Ok(output::write(text::readable(&decoded, true).as_bytes())?);
     }
     Ok(output::write(&decoded)?)
-}
-
-/// What the stored headers say of the body's coding.
-fn encoding(found: &Inspected) -> Option<&str> {
-    found.entry.as_ref()?.response.headers.get("content-encoding")
 }

@@ -1,22 +1,19 @@
 //! `stats`: entries, bytes, TTLs and hit rates, as text, JSON or for Prometheus.
 
-mod prometheus;
-mod report;
-mod text;
+pub(crate) mod count;
+pub(crate) mod prometheus;
+pub(crate) mod report;
+pub(crate) mod text;
 
 use std::io::{IsTerminal as _, stdout};
-use std::sync::Arc;
 use std::time::Duration;
 
-use cache_core::admin::stats::Tally;
-use cache_core::{Filter, clock, pages};
-use futures_util::TryStreamExt as _;
-
-use self::report::Report;
-use super::{Cache, Session};
-use crate::args::StatsArgs;
+use crate::cli::StatsArgs;
+use crate::commands::session::Session;
+use crate::commands::stats::report::Report;
 use crate::exit::Exit;
-use crate::output::{self, json};
+use crate::output;
+use crate::output::json;
 
 /// Clears the terminal and starts in its upper left corner.
 const REPAINT: &[u8] = b"\x1b[H\x1b[2J";
@@ -25,7 +22,7 @@ const REPAINT: &[u8] = b"\x1b[H\x1b[2J";
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Runs the command.
-pub(super) async fn run(session: &Session, args: &StatsArgs) -> anyhow::Result<Exit> {
+pub(crate) async fn run(session: &Session, args: &StatsArgs) -> anyhow::Result<Exit> {
     let cache = session.open_to_read().await?;
     let Some(interval) = args.watch else {
         write(session, args, &Report::of(&cache, args.window).await?, false)?;
@@ -60,14 +57,4 @@ fn write(session: &Session, args: &StatsArgs, report: &Report, repaints: bool) -
         text.extend_from_slice(text::text(report, session.style).as_bytes());
     }
     Ok(output::write(&text)?)
-}
-
-/// Counts a whole cache.
-pub(super) async fn count(cache: &Cache) -> cache_core::Result<Tally> {
-    let mut tally = Tally::default();
-    let mut pages = std::pin::pin!(pages(Arc::clone(&cache.store), Filter::default()));
-    while let Some(page) = pages.try_next().await? {
-        tally.add(&page, clock::now());
-    }
-    Ok(tally)
 }

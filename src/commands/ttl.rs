@@ -5,25 +5,29 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use cache_core::Summary;
-use cache_core::admin::flush::{Plan, Progress};
+use cache_core::admin::batch::Progress;
+use cache_core::admin::flush::Plan;
 use cache_core::admin::select::select;
-use cache_core::admin::ttl::{self, Change};
+use cache_core::admin::ttl;
+use cache_core::admin::ttl::Change;
 use futures_util::TryStreamExt as _;
 use serde::Serialize;
 
-use super::consent::{self, Ending, Matched, OfService};
-use super::{Session, short_id};
-use crate::args::{TtlArgs, TtlChange};
+use crate::cli::{TtlArgs, TtlChange};
+use crate::commands::confirm::{Ending, Matched, OfService};
+use crate::commands::session::Session;
+use crate::commands::{confirm, short_id};
 use crate::exit::Exit;
+use crate::output;
 use crate::output::progress::{Bar, Unit};
-use crate::output::{self, human, safe};
+use crate::output::{human, safe};
 
 /// Runs the command.
-pub(super) async fn run(session: &Session, args: &TtlArgs) -> anyhow::Result<Exit> {
-    consent::check(session, "ttl", &args.selectors, &args.consent)?;
+pub(crate) async fn run(session: &Session, args: &TtlArgs) -> anyhow::Result<Exit> {
+    confirm::check(session, "ttl", &args.selectors, &args.consent)?;
     let started = Instant::now();
     let cache = session.open_to_change().await?;
-    let stop = consent::stop_on_interrupt();
+    let stop = confirm::stop_on_interrupt();
     let limit = args.consent.limit.unwrap_or(usize::MAX);
     let mut entries: Vec<Summary> = Vec::new();
     {
@@ -48,7 +52,7 @@ pub(super) async fn run(session: &Session, args: &TtlArgs) -> anyhow::Result<Exi
         matched: Matched::of(&plan),
         changed: report.changed,
         failed: report.failed,
-        by_service: consent::by_service(&plan),
+        by_service: confirm::by_service(&plan),
         interrupted: report.is_interrupted,
         elapsed: started.elapsed().as_secs_f64(),
     };
@@ -56,15 +60,15 @@ pub(super) async fn run(session: &Session, args: &TtlArgs) -> anyhow::Result<Exi
         if session.global.json {
             output::write_json(&answer(&ttl::Report::default()))?;
         } else {
-            output::write(consent::text(&plan, session.style).as_bytes())?;
+            output::write(confirm::text(&plan, session.style).as_bytes())?;
         }
         return Ok(if entries.is_empty() { Exit::NothingMatched } else { Exit::Done });
     }
     if !args.consent.yes {
-        output::tell(consent::text(&plan, session.style).trim_end());
+        output::tell(confirm::text(&plan, session.style).trim_end());
         let matched = human::entries(entries.len() as u64);
         let question = format!("{} {matched} of {}?", verb(args.change), plan.backend);
-        if let Some(exit) = consent::refusal(&question).await? {
+        if let Some(exit) = confirm::refusal(&question).await? {
             session.note("Nothing was changed");
             return Ok(exit);
         }
@@ -102,7 +106,7 @@ fn change(change: TtlChange) -> Change {
 }
 
 fn verb(change: TtlChange) -> String {
-    match self::change(change) {
+    match crate::commands::ttl::change(change) {
         Change::Set(ttl) => format!("Set a TTL of {} on", humantime::format_duration(ttl)),
         Change::Extend(by) => format!("Extend by {}", humantime::format_duration(by)),
         Change::Persist => "Keep for ever".to_owned(),

@@ -7,16 +7,16 @@ use std::sync::{Arc, OnceLock};
 use anyhow::Context as _;
 use cache_core::{Error, Opened, WhenUnreachable};
 
-use super::Session;
-use crate::demo;
-use crate::demo::upstream::Upstream;
-use crate::enrich::catalogue::PIPELINES_FILE;
+use crate::commands::session::Session;
+use crate::demo::server::Upstream;
+use crate::enrich::lookup::PIPELINES_FILE;
 use crate::exit::{Exit, Refused};
 use crate::output::style;
-use crate::tui::{self, Options};
+use crate::tui::options::Options;
+use crate::{demo, tui};
 
 /// Runs the dashboard.
-pub(super) async fn run(session: &Session) -> anyhow::Result<Exit> {
+pub(crate) async fn run(session: &Session) -> anyhow::Result<Exit> {
     if !stdin().is_terminal() || !stdout().is_terminal() {
         let message =
             "the dashboard needs a terminal; for scripts there are stats, ls, show, flush and ttl, with --json";
@@ -40,7 +40,8 @@ pub(super) async fn run(session: &Session) -> anyhow::Result<Exit> {
         let opening = async move {
             let demo = demo::cache(services).await.map_err(|error| Error::Config(format!("{error:#}")))?;
             let demo = keep.get_or_init(|| demo);
-            let store = if options.is_read_only { super::read_only(demo) } else { Arc::clone(&demo.store) };
+            let store =
+                if options.is_read_only { crate::commands::session::read_only(demo) } else { Arc::clone(&demo.store) };
             Ok(Opened { store, fallback: None })
         };
         let exit = tui::run(opening, config, None, options).await?;

@@ -9,28 +9,30 @@ use std::time::Instant;
 use anyhow::Context as _;
 use serde::Serialize;
 
-use super::Session;
-use super::enrich::choice;
-use super::enrich::shown::{Shown, follow};
-use super::enrich::stage::Stage;
-use super::signals::Signals;
-use crate::args::WarmArgs;
-use crate::enrich::anime::Anime;
-use crate::enrich::catalogue::Catalogue;
+use crate::anime::Anime;
+use crate::cli::enrich::WarmArgs;
+use crate::commands::enrich::environment::Stage;
+use crate::commands::enrich::progress::{Shown, follow};
+use crate::commands::enrich::select;
+use crate::commands::session::Session;
+use crate::commands::signals::Signals;
+use crate::enrich::lookup::Catalogue;
+use crate::enrich::mode::Mode;
+use crate::enrich::progress::Plan;
 use crate::enrich::report::Report;
-use crate::enrich::run::{Plan, fill};
-use crate::enrich::way::Mode;
+use crate::enrich::run::fill;
 use crate::exit::{Exit, Refused};
+use crate::output;
 use crate::output::human::{bytes, count, counted, duration, latency};
-use crate::output::{self, safe};
+use crate::output::safe;
 
 /// Runs the command.
-pub(super) async fn run(session: &Session, args: &WarmArgs) -> anyhow::Result<Exit> {
+pub(crate) async fn run(session: &Session, args: &WarmArgs) -> anyhow::Result<Exit> {
     if session.global.read_only {
         return Err(Refused("`warm` stores what it fetches: --read-only does not allow it".into()).into());
     }
     let time_limit = args.services.time_limit()?;
-    let wanted = wanted(&choice::catalogue(session, &args.services)?, args)?;
+    let wanted = wanted(&select::catalogue(session, &args.services)?, args)?;
     if wanted.is_empty() {
         output::tell("animecache: no titles to warm");
         return Ok(Exit::NothingMatched);
@@ -101,7 +103,7 @@ fn wanted(catalogue: &Catalogue, args: &WarmArgs) -> anyhow::Result<Vec<Result<A
 
 fn known(catalogue: &Catalogue, title: &str) -> Result<Anime, Unknown> {
     let unknown = |error: String| Unknown { title: title.to_owned(), error };
-    let found = choice::by_title(catalogue, title).map_err(|error| unknown(error.to_string().replace('\n', " ")))?;
+    let found = select::by_title(catalogue, title).map_err(|error| unknown(error.to_string().replace('\n', " ")))?;
     found.cloned().ok_or_else(|| unknown(format!("not in {}", catalogue.name())))
 }
 

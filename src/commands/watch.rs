@@ -2,30 +2,35 @@
 //!
 //! For caches whose programs count nothing. Whatever is changed at the server for it is asked for, said, and put back.
 
-mod report;
+pub(crate) mod report;
 
 use std::io::{IsTerminal as _, Write as _, stderr, stdin};
 use std::time::Duration;
 
 use cache_core::{Error, Event, Events, Inspect, Sample, Seen, Source, WhenUnreachable, clock};
 
-use self::report::{Report, Shown};
-use super::signals::Signals;
-use super::{Session, consent};
-use crate::args::WatchArgs;
-use crate::exit::{Exit, Refused, chain};
+use crate::cli::WatchArgs;
+use crate::commands::confirm;
+use crate::commands::session::Session;
+use crate::commands::signals::Signals;
+use crate::commands::watch::report::{Report, Shown};
+use crate::exit::{Exit, Refused};
+use crate::output;
 use crate::output::event::{Row, service, what};
 use crate::output::human::duration;
-use crate::output::{self, Out, columns, human, json, safe, terminal};
+use crate::output::{Out, columns, human, json, safe, terminal};
+use cache_core::chain;
 
 /// `MONITOR` halves what a server can do: it is asked for this long, unless said otherwise.
 const WINDOW: Duration = Duration::from_secs(10);
+
 /// And never for longer, or for more commands, than this.
 const LONGEST_WINDOW: Duration = Duration::from_secs(600);
+
 const MOST_COMMANDS: u64 = 5_000_000;
 
 /// Runs the command.
-pub(super) async fn run(session: &Session, args: &WatchArgs) -> anyhow::Result<Exit> {
+pub(crate) async fn run(session: &Session, args: &WatchArgs) -> anyhow::Result<Exit> {
     let source = source(args)?;
     // Listened for before anything is changed that would have to be put back.
     let mut signals = Signals::listen()?;
@@ -82,7 +87,7 @@ async fn begin(session: &Session, store: &dyn Inspect, source: Source) -> anyhow
                 "The server does not say what happens: its notify-keyspace-events lacks {missing}. Turn that on for as \
                  long as this runs?"
             );
-            if let Some(exit) = consent::refusal(&question).await? {
+            if let Some(exit) = confirm::refusal(&question).await? {
                 return Ok(Begun::Declined(exit));
             }
             Source::Notifications { enables: true }

@@ -4,47 +4,48 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
-use crate::enrich::anime::{self, Ids};
+use crate::anime;
+use crate::anime::Ids;
 
 /// One title, with its ids in the seven services.
 #[derive(Debug, Deserialize)]
-pub(super) struct Anime {
-    pub(super) title: String,
-    pub(super) english: String,
-    pub(super) native: String,
-    pub(super) mal: u64,
-    pub(super) anilist: u64,
-    pub(super) anidb: u64,
-    pub(super) kitsu: u64,
-    pub(super) slug: String,
-    pub(super) anisearch: u64,
+pub(crate) struct Anime {
+    pub(crate) title: String,
+    pub(crate) english: String,
+    pub(crate) native: String,
+    pub(crate) mal: u64,
+    pub(crate) anilist: u64,
+    pub(crate) anidb: u64,
+    pub(crate) kitsu: u64,
+    pub(crate) slug: String,
+    pub(crate) anisearch: u64,
     #[serde(rename = "type")]
-    pub(super) kind: String,
+    pub(crate) kind: String,
     /// `None`: still running.
-    pub(super) episodes: Option<u64>,
-    pub(super) start: String,
-    pub(super) season: String,
-    pub(super) studio: String,
-    pub(super) genres: Vec<String>,
-    pub(super) synopsis: String,
-    pub(super) characters: Vec<String>,
+    pub(crate) episodes: Option<u64>,
+    pub(crate) start: String,
+    pub(crate) season: String,
+    pub(crate) studio: String,
+    pub(crate) genres: Vec<String>,
+    pub(crate) synopsis: String,
+    pub(crate) characters: Vec<String>,
 }
 
 /// Every title.
-pub(super) static CATALOGUE: LazyLock<Vec<Anime>> = LazyLock::new(|| {
+pub(crate) static CATALOGUE: LazyLock<Vec<Anime>> = LazyLock::new(|| {
     serde_json::from_str(include_str!("../../assets/demo/anime.json")).expect("the catalogue that ships is JSON")
 });
 
 /// A character as the services tell of it.
-pub(super) struct Character {
-    pub(super) id: u64,
-    pub(super) name: String,
-    pub(super) is_main: bool,
+pub(crate) struct Character {
+    pub(crate) id: u64,
+    pub(crate) name: String,
+    pub(crate) is_main: bool,
 }
 
 impl Anime {
     /// As a catalogue of enrichments has it.
-    pub(super) fn to_enrich(&self) -> anime::Anime {
+    pub(crate) fn to_enrich(&self) -> anime::Anime {
         anime::Anime {
             title: self.title.clone(),
             kind: Some(self.kind.to_uppercase()),
@@ -63,7 +64,7 @@ impl Anime {
     }
 
     /// The characters that have names, and behind them those of long shows that only pass by.
-    pub(super) fn cast(&self) -> Vec<Character> {
+    pub(crate) fn cast(&self) -> Vec<Character> {
         let crowd = match self.episodes {
             None => 40,
             Some(100..) => 60,
@@ -75,20 +76,20 @@ impl Anime {
     }
 
     /// Episodes that have been shown.
-    pub(super) fn shown(&self) -> u64 {
+    pub(crate) fn shown(&self) -> u64 {
         self.episodes.unwrap_or(24)
     }
 
-    pub(super) fn is_airing(&self) -> bool {
+    pub(crate) fn is_airing(&self) -> bool {
         self.episodes.is_none()
     }
 
-    pub(super) fn year(&self) -> Option<u64> {
+    pub(crate) fn year(&self) -> Option<u64> {
         self.start.get(..4)?.parse().ok()
     }
 
     /// The last day of the year that it began in, where it has ended.
-    pub(super) fn end(&self) -> Option<String> {
+    pub(crate) fn end(&self) -> Option<String> {
         Some(format!("{}-12-31", self.year().filter(|_| !self.is_airing())?))
     }
 }

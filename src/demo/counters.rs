@@ -25,7 +25,7 @@ fn loads() -> Vec<Load> {
 }
 
 /// A week of runs, every third hour; `now` in Unix seconds.
-pub(super) fn week(now: f64) -> Batch {
+pub(crate) fn week(now: f64) -> Batch {
     let this_hour = (now / 3_600.0) as i64;
     let mut buckets = Vec::new();
     for ago in (0..168).step_by(3) {

@@ -24,8 +24,9 @@ use tokio::sync::{Mutex, oneshot};
 use tokio::task::{AbortHandle, JoinSet};
 use url::{Host, Url};
 
-use super::page::{Arrived, Filled, TIME_LIMIT, is_challenge};
-use super::problem::Problem;
+use crate::enrich::challenge::is_challenge;
+use crate::enrich::error::{NoBrowser, Problem};
+use crate::enrich::rendered_page::{Arrived, Filled};
 
 /// What Chromium is called on various systems.
 const PROGRAMS: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
@@ -79,14 +80,6 @@ const CHALLENGE_PAUSE: Duration = Duration::from_millis(100);
 const STATUS: &str =
     "document.readyState === 'complete' ? performance.getEntriesByType('navigation')[0].responseStatus : 0";
 
-/// There is no Chromium.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error(
-    "there is no Chromium: {0} was not found; install it (apt-get install chromium, brew install chromium, …), or say \
-     where it is with CHROME"
-)]
-pub struct NoBrowser(String);
-
 /// A Chromium that is started when it is first needed.
 pub struct Browser {
     program: PathBuf,
@@ -120,7 +113,7 @@ impl Browser {
     }
 
     /// The page at this address, after its scripts have run.
-    pub(super) async fn render(&self, url: &str, filled: Option<Filled>) -> Result<Arrived, Problem> {
+    pub(crate) async fn render(&self, url: &str, filled: Option<Filled>) -> Result<Arrived, Problem> {
         let (running, url) = (self.running().await?, url.to_owned());
         let (mut sender, receiver) = oneshot::channel();
         #[expect(
@@ -343,3 +336,6 @@ mod tests {
         assert_eq!(found(Path::new("no-such-program-anywhere")), None);
     }
 }
+
+/// The longest that one page may take.
+pub(crate) const TIME_LIMIT: Duration = Duration::from_secs(60);

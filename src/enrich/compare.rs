@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use super::meter::Touched;
-use super::run::Lap;
+use crate::enrich::metrics::Touched;
+use crate::enrich::progress::Lap;
 use crate::output::columns::clip;
 use crate::output::safe;
 
@@ -13,14 +13,14 @@ use crate::output::safe;
 const SHOWN: usize = 60;
 
 /// Two passes, compared.
-pub(super) enum Comparison {
+pub(crate) enum Comparison {
     Same,
     /// Where they differ first.
     Different(String),
 }
 
 /// Compares two passes; `None`: there are not two.
-pub(super) fn laps(cold: &Lap, warm: &Lap) -> Option<Comparison> {
+pub(crate) fn laps(cold: &Lap, warm: &Lap) -> Option<Comparison> {
     match (cold.outcome()?, warm.outcome()?) {
         (Ok(before), Ok(after)) => {
             let differs = values(before, after, &mut String::from("$"));

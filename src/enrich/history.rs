@@ -7,18 +7,22 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::report::Report;
+use crate::enrich::report::Report;
 
 /// Where it is kept: under none of the cache's prefixes, so that it is no entry.
 const KEY: &str = "animecache:runs";
+
 /// So many runs are kept.
 const KEPT: usize = 50;
+
 /// As long as they take no more bytes than this: the keys of a long series are many.
 const LARGEST: usize = 1 << 20;
+
 const TTL: Duration = Duration::from_secs(30 * 86_400);
 
 /// Several runs may end at once on one Redis, and each rewrites the whole list: longer than one of them takes.
 const TURN: Duration = Duration::from_secs(2);
+
 const ASK_AGAIN: Duration = Duration::from_millis(20);
 
 /// An enrichment that is over.

@@ -3,7 +3,7 @@
 //! By the rules of the pipeline's crawler: an element's text is all its text nodes, each without the space around it,
 //! one behind the other; a selector that matches nothing leaves its field out.
 
-mod bounded;
+pub(crate) mod limits;
 
 use std::sync::Arc;
 
@@ -11,28 +11,28 @@ use scraper::{ElementRef, Html, Selector};
 use serde_json::{Map, Value};
 use tokio::sync::oneshot;
 
-use super::problem::Problem;
+use crate::enrich::error::Problem;
 
 /// A page, or a part of one.
-pub(super) struct Document(Html);
+pub(crate) struct Document(Html);
 
 /// An element of a page.
 #[derive(Clone, Copy)]
-pub(super) struct Element<'a>(ElementRef<'a>);
+pub(crate) struct Element<'a>(ElementRef<'a>);
 
 /// An object of the fields that are there.
 #[derive(Default)]
-pub(super) struct Fields(Map<String, Value>);
+pub(crate) struct Fields(Map<String, Value>);
 
 /// What `understand` makes of a page. It is parsed where that holds nobody up, and not to its end where nobody waits for
 /// it any more.
-pub(super) async fn read<T: Send + 'static>(
+pub(crate) async fn read<T: Send + 'static>(
     html: Arc<str>,
     understand: impl FnOnce(&Document) -> Result<T, Problem> + Send + 'static,
 ) -> Result<T, Problem> {
     let (sender, receiver) = oneshot::channel();
     tokio::task::spawn_blocking(move || {
-        let page = bounded::parse(&html, || !sender.is_closed());
+        let page = limits::parse(&html, || !sender.is_closed());
         // Whoever waited for it may be gone.
         let _ = sender.send(page.and_then(|page| understand(&Document(page))));
     });
@@ -41,43 +41,43 @@ pub(super) async fn read<T: Send + 'static>(
 
 impl Document {
     /// A part of a page that is markup itself; `None`: it is nothing that a site would write.
-    pub(super) fn new(html: &str) -> Option<Self> {
-        bounded::parse(html, || true).ok().map(Self)
+    pub(crate) fn new(html: &str) -> Option<Self> {
+        limits::parse(html, || true).ok().map(Self)
     }
 
-    pub(super) fn root(&self) -> Element<'_> {
+    pub(crate) fn root(&self) -> Element<'_> {
         Element(self.0.root_element())
     }
 
     /// What the browser's window would be called.
-    pub(super) fn title(&self) -> String {
+    pub(crate) fn title(&self) -> String {
         self.root().text_of("head > title").unwrap_or_default()
     }
 }
 
 impl<'a> Element<'a> {
     /// Everything in it that matches.
-    pub(super) fn all(self, selector: &str) -> Vec<Self> {
+    pub(crate) fn all(self, selector: &str) -> Vec<Self> {
         let selector = Selector::parse(selector).expect("selectors are constants");
         self.0.select(&selector).map(Self).collect()
     }
 
     /// The first thing in it that matches.
-    pub(super) fn first(self, selector: &str) -> Option<Self> {
+    pub(crate) fn first(self, selector: &str) -> Option<Self> {
         self.all(selector).into_iter().next()
     }
 
     /// The element behind it.
-    pub(super) fn next(self) -> Option<Self> {
+    pub(crate) fn next(self) -> Option<Self> {
         self.0.next_siblings().find_map(ElementRef::wrap).map(Self)
     }
 
     /// Whether it is an element of this name.
-    pub(super) fn is(self, name: &str) -> bool {
+    pub(crate) fn is(self, name: &str) -> bool {
         self.0.value().name() == name
     }
 
-    pub(super) fn text(self) -> String {
+    pub(crate) fn text(self) -> String {
         let is_code = |name: &str| matches!(name, "script" | "style" | "template");
         let texts = self.0.descendants().filter(|node| {
             !node.parent().and_then(ElementRef::wrap).is_some_and(|parent| is_code(parent.value().name()))
@@ -86,53 +86,53 @@ impl<'a> Element<'a> {
     }
 
     /// The texts of everything that matches, as they are, but for those that are empty.
-    pub(super) fn texts(self, selector: &str) -> Vec<String> {
+    pub(crate) fn texts(self, selector: &str) -> Vec<String> {
         self.all(selector).into_iter().map(Self::text).filter(|text| !text.is_empty()).collect()
     }
 
-    pub(super) fn text_of(self, selector: &str) -> Option<String> {
+    pub(crate) fn text_of(self, selector: &str) -> Option<String> {
         self.first(selector).map(Self::text)
     }
 
     /// All that is in it, as it stands there: a script.
-    pub(super) fn source(self) -> String {
+    pub(crate) fn source(self) -> String {
         self.0.text().collect()
     }
 
-    pub(super) fn attribute(self, name: &str) -> Option<&'a str> {
+    pub(crate) fn attribute(self, name: &str) -> Option<&'a str> {
         self.0.attr(name)
     }
 
-    pub(super) fn attribute_of(self, selector: &str, name: &str) -> Option<&'a str> {
+    pub(crate) fn attribute_of(self, selector: &str, name: &str) -> Option<&'a str> {
         self.first(selector)?.attribute(name)
     }
 
     /// Names and addresses of the links that match.
-    pub(super) fn links(self, selector: &str) -> Vec<Value> {
+    pub(crate) fn links(self, selector: &str) -> Vec<Value> {
         let link = |a: Self| Fields::default().put("name", Some(a.text())).put("url", a.attribute("href"));
         self.all(selector).into_iter().map(|a| link(a).into()).collect()
     }
 }
 
 impl Fields {
-    pub(super) fn put(mut self, name: &str, value: Option<impl Into<Value>>) -> Self {
+    pub(crate) fn put(mut self, name: &str, value: Option<impl Into<Value>>) -> Self {
         self.set(name, value);
         self
     }
 
     /// The field, unless there is nothing in the list.
-    pub(super) fn put_some(self, name: &str, values: Vec<impl Into<Value>>) -> Self {
+    pub(crate) fn put_some(self, name: &str, values: Vec<impl Into<Value>>) -> Self {
         let values = Some(values).filter(|values| !values.is_empty());
         self.put(name, values.map(|values| values.into_iter().map(Into::into).collect::<Vec<Value>>()))
     }
 
-    pub(super) fn set(&mut self, name: &str, value: Option<impl Into<Value>>) {
+    pub(crate) fn set(&mut self, name: &str, value: Option<impl Into<Value>>) {
         if let Some(value) = value {
             self.0.insert(name.to_owned(), value.into());
         }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }
@@ -144,7 +144,7 @@ impl From<Fields> for Value {
 }
 
 /// Text with its character references (`&amp;`) resolved, and its tags left as they are.
-pub(super) fn unescaped(text: &str) -> String {
+pub(crate) fn unescaped(text: &str) -> String {
     // The text of a title is read so, up to its end.
     let text = text.replace("</title", "&lt;/title");
     let page = Document::new(&format!("<title>{text}</title>"));

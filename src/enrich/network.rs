@@ -14,13 +14,12 @@ use cache_core::{
 use http::{HeaderMap, StatusCode};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::breaker::{self, Breaker};
-use super::browser::{Browser, NoBrowser};
-use super::limits::Pace;
-use super::meter::Meter;
-use super::problem::Refusal;
-use super::redirect;
-use super::way::USUAL_TIME_LIMIT;
+use crate::enrich::browser::Browser;
+use crate::enrich::error::{NoBrowser, Refusal};
+use crate::enrich::metrics::Meter;
+use crate::enrich::rate_limiter::Pace;
+use crate::enrich::service_gate::Breaker;
+use crate::enrich::{redirect, service_gate};
 
 /// The longest that connecting takes: the pipeline's limit for AniDB.
 const TO_CONNECT: Duration = Duration::from_secs(30);
@@ -36,7 +35,7 @@ pub struct Network {
 
 /// What renders pages of the crawled sites, and which.
 #[derive(Clone)]
-pub(super) enum Renderer {
+pub(crate) enum Renderer {
     /// Nothing does.
     Nothing,
     /// This machine's browser would, but it has none.
@@ -90,12 +89,12 @@ impl Network {
         Self { renderer: Renderer::WhereNeeded(Arc::new(browser)), ..self }
     }
 
-    pub(super) fn renderer(&self) -> &Renderer {
+    pub(crate) fn renderer(&self) -> &Renderer {
         &self.renderer
     }
 
     /// The way out to one service in one pass. Processes that share the store keep to its limit together.
-    pub(super) fn gate(
+    pub(crate) fn gate(
         &self,
         service: Service,
         services: &Services,
@@ -126,7 +125,7 @@ impl Default for Network {
 
 /// The way out to one service: asks as often as that allows, and counts.
 #[derive(Clone)]
-pub(super) struct Gate {
+pub(crate) struct Gate {
     sender: Arc<dyn Sender>,
     manners: Arc<Manners>,
     store: Arc<dyn Inspect>,
@@ -134,15 +133,15 @@ pub(super) struct Gate {
 }
 
 /// Leave to ask a service once. Dropped, it is as if it had not been asked.
-pub(super) struct Permit<'a> {
+pub(crate) struct Permit<'a> {
     gate: &'a Gate,
-    leave: breaker::Leave<'a>,
+    leave: service_gate::Leave<'a>,
     _seat: Option<SemaphorePermit<'a>>,
 }
 
 impl Gate {
     /// Waits until the service may be asked.
-    pub(super) async fn permit(&self) -> Result<Permit<'_>, Refusal> {
+    pub(crate) async fn permit(&self) -> Result<Permit<'_>, Refusal> {
         let Manners { pace, breaker, .. } = &*self.manners;
         // Nobody need wait for what is not asked then.
         if let Some(left) = breaker.left() {
@@ -165,31 +164,31 @@ impl Gate {
     }
 
     /// Whether the service was content with a browser that it wanted to see.
-    pub(super) fn wants_browser(&self) -> bool {
+    pub(crate) fn wants_browser(&self) -> bool {
         self.manners.wants_browser.load(Ordering::Relaxed)
     }
 
     /// The service wanted to see a browser, and was content with it.
-    pub(super) fn will_see_browser(&self) {
+    pub(crate) fn will_see_browser(&self) {
         self.manners.wants_browser.store(true, Ordering::Relaxed);
     }
 
     /// The service has sent us away, whatever the status of its answer: all processes that share the store, and those
     /// that are started later.
-    pub(super) async fn shut(&self) {
+    pub(crate) async fn shut(&self) {
         self.manners.breaker.open();
-        self.let_be(breaker::REST).await;
+        self.let_be(service_gate::REST).await;
     }
 
     /// Nobody asks the service from now on for so long, in whatever process that shares the store.
-    pub(super) async fn let_be(&self, time: Duration) {
+    pub(crate) async fn let_be(&self, time: Duration) {
         self.manners.pace.hold(&*self.store, time).await;
     }
 }
 
 impl Permit<'_> {
     /// The service answered, whatever.
-    pub(super) async fn answered(self, status: StatusCode, fields: &HeaderMap) {
+    pub(crate) async fn answered(self, status: StatusCode, fields: &HeaderMap) {
         let Self { gate, leave, .. } = self;
         match status.as_u16() {
             // AniDB's own, for those whom it has banned.
@@ -201,7 +200,7 @@ impl Permit<'_> {
     }
 
     /// It did not answer.
-    pub(super) fn failed(self) {
+    pub(crate) fn failed(self) {
         self.leave.failed();
     }
 }
@@ -236,7 +235,7 @@ impl Gate {
 }
 
 /// Asks nobody.
-pub(super) struct Offline;
+pub(crate) struct Offline;
 
 #[async_trait]
 impl Sender for Offline {
@@ -244,3 +243,6 @@ impl Sender for Offline {
         Err(SendError::connect(Refusal::NotCached(without_secrets(&request.uri().to_string()))))
     }
 }
+
+/// The longest that a request takes where the pipeline sets it no limit of its own: its client's.
+pub(crate) const USUAL_TIME_LIMIT: Duration = Duration::from_secs(300);

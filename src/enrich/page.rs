@@ -7,54 +7,33 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cache_core::{Service, Services, without_secrets};
-use http::{HeaderMap, StatusCode};
 use url::Url;
 
-use super::answer::failure;
-use super::html::{self, Document};
-use super::problem::Problem;
-use super::request::AGENT;
-use super::retry::retried;
-use super::way::{Mode, Way};
+use crate::enrich::browser::TIME_LIMIT;
+use crate::enrich::error::Problem;
+use crate::enrich::html;
+use crate::enrich::html::Document;
+use crate::enrich::mode::Mode;
+use crate::enrich::rendered_page::{Arrived, Filled};
+use crate::enrich::request_headers::AGENT;
+use crate::enrich::retry::retried;
+use crate::enrich::service_client::Way;
 
 /// What is accepted, as browsers tell it.
 const ACCEPT: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
 
-/// The longest that one page may take.
-pub(super) const TIME_LIMIT: Duration = Duration::from_secs(60);
-
 /// Pauses before the tries after the first, where a site says that it has too much to do, and not for how long.
 const PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
 
-/// The part of a page that its scripts fill in once it is asked for. Where no browser renders it, it is left out.
-#[derive(Clone, Copy)]
-pub(super) struct Filled {
-    /// Where it is asked for.
-    pub(super) select: &'static str,
-    /// What is chosen there.
-    pub(super) option: &'static str,
-    /// Matches when the part is there.
-    pub(super) awaited: &'static str,
-}
-
-/// A page as it came, whatever it is.
-pub(super) struct Arrived {
-    pub(super) status: StatusCode,
-    pub(super) fields: HeaderMap,
-    pub(super) html: Arc<str>,
-    /// By a browser.
-    pub(super) is_rendered: bool,
-}
-
 /// What an anime is called in the keys of results: by its site's name for it, as the pipeline has it; where another
 /// site stands in for the real one, by the whole address of its page, so that neither ever answers for the other.
-pub(super) fn argument(way: &Way, service: Service, name: &str) -> String {
+pub(crate) fn argument(way: &Way, service: Service, name: &str) -> String {
     let is_real = way.url() == Services::default().url(service);
     if is_real { name.to_owned() } else { under(way.url(), &["anime", name]) }
 }
 
 /// The address of the page of an anime, by what it is called in keys.
-pub(super) fn address(service: Service, argument: &str) -> String {
+pub(crate) fn address(service: Service, argument: &str) -> String {
     if argument.contains("://") {
         argument.to_owned()
     } else {
@@ -63,7 +42,7 @@ pub(super) fn address(service: Service, argument: &str) -> String {
 }
 
 /// An address with more segments at its end. What is in them stays in them.
-pub(super) fn under(base: &str, segments: &[&str]) -> String {
+pub(crate) fn under(base: &str, segments: &[&str]) -> String {
     let Ok(mut url) = Url::parse(base) else { return format!("{base}/{}", segments.join("/")) };
     if let Ok(mut path) = url.path_segments_mut() {
         path.pop_if_empty().extend(segments);
@@ -72,7 +51,7 @@ pub(super) fn under(base: &str, segments: &[&str]) -> String {
 }
 
 /// What `understand` makes of the page at this address.
-pub(super) async fn page<T: Send + 'static>(
+pub(crate) async fn page<T: Send + 'static>(
     way: &Way,
     url: &str,
     filled: Option<Filled>,
@@ -114,35 +93,16 @@ async fn acceptable(way: &Way, url: &str, filled: Option<Filled>) -> Result<Arc<
     }
 }
 
-impl Arrived {
-    /// The page, if it is one of the site's, and not one that is in its way.
-    async fn accept(self) -> Result<Arc<str>, Problem> {
-        if is_challenge(Arc::clone(&self.html)).await? {
-            return Err(Problem::Challenge { is_rendered: self.is_rendered });
-        }
-        failure(self.status, &self.fields).map_or(Ok(self.html), Err)
-    }
-}
-
-/// Whether it is one of those pages that tell browsers from programs. They come with any status.
-pub(super) async fn is_challenge(html: Arc<str>) -> Result<bool, Problem> {
-    html::read(html, |page| {
-        let title = page.title().to_lowercase();
-        Ok(title.starts_with("just a moment")
-            || title.starts_with("attention required!")
-            || page.root().first("#challenge-running, #challenge-form, #challenge-error-text").is_some())
-    })
-    .await
-}
-
 /// That a page came which is not the one that `wanted` names, be it by its address.
-pub(super) fn another_page(wanted: &str, page: &Document) -> Problem {
+pub(crate) fn another_page(wanted: &str, page: &Document) -> Problem {
     let title: String = page.title().chars().take(80).collect();
     Problem::Unexpected(format!("{} was asked for, and another page came: {title:?}", without_secrets(wanted)))
 }
 
 #[cfg(test)]
 mod tests {
+    use http::{HeaderMap, StatusCode};
+
     use super::*;
 
     #[tokio::test]

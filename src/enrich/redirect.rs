@@ -7,10 +7,10 @@ use http::{Method, Request, Response};
 use url::Url;
 
 /// How many are followed in a row.
-pub(super) const MOST: usize = 10;
+pub(crate) const MOST: usize = 10;
 
 /// The request that an answer sends its asker on to; `None`: it is an answer like others.
-pub(super) fn next<B>(asked: &Request<Bytes>, answer: &Response<B>) -> Option<Request<Bytes>> {
+pub(crate) fn next<B>(asked: &Request<Bytes>, answer: &Response<B>) -> Option<Request<Bytes>> {
     let status = answer.status().as_u16();
     if !matches!(status, 301..=303 | 307 | 308) {
         return None;

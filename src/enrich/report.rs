@@ -5,13 +5,15 @@ use std::collections::BTreeSet;
 use cache_core::{Service, chain};
 use serde::{Deserialize, Serialize};
 
-use super::anime::Ids;
-use super::compare::{self, Comparison};
-use super::meter::Gap;
-use super::run::{Lap, Plan, Progress, ServiceProgress};
+use crate::anime::Ids;
+use crate::enrich::compare;
+use crate::enrich::compare::Comparison;
+use crate::enrich::metrics::Gap;
+use crate::enrich::progress::{Lap, Plan, Progress, ServiceProgress};
 
 /// A cache that takes so many times longer than the next time, and so many seconds, was waiting for somebody to fill it.
 const SHARED: f64 = 20.0;
+
 const SHARED_SECONDS: f64 = 0.2;
 
 /// So many missing parts are told in a line.
@@ -265,11 +267,11 @@ mod name {
     use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
 
     #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
-    pub(super) fn serialize<S: Serializer>(service: &Service, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(service: &Service, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(service.name())
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Service, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Service, D::Error> {
         let name = String::deserialize(deserializer)?;
         Service::from_name(&name).ok_or_else(|| D::Error::custom("no such service"))
     }

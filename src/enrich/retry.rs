@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use super::problem::Problem;
-use super::way::Way;
+use crate::enrich::error::Problem;
+use crate::enrich::service_client::Way;
 
 /// A service that wants to be left alone for longer has said no.
 const LONGEST: Duration = Duration::from_secs(120);
 
 /// What an attempt brings, made again after each of `waits` while the problem is one that passes. Where the service says
 /// when to come back, that is when. Each attempt after the first is so many `more` requests of the cache.
-pub(super) async fn retried<T, F: Future<Output = Result<T, Problem>>>(
+pub(crate) async fn retried<T, F: Future<Output = Result<T, Problem>>>(
     way: &Way,
     waits: &[Duration],
     passes: fn(&Problem) -> bool,
@@ -37,6 +37,6 @@ pub(super) async fn retried<T, F: Future<Output = Result<T, Problem>>>(
 }
 
 /// Whether a service was asked too often.
-pub(super) fn too_many(problem: &Problem) -> bool {
+pub(crate) fn too_many(problem: &Problem) -> bool {
     matches!(problem, Problem::TooMany(_))
 }

@@ -5,9 +5,10 @@ use std::borrow::Cow;
 use cache_core::{Event, Service};
 use serde::Serialize;
 
-use super::json::Text;
-use super::row::Id;
-use super::{safe, secrets, shown_key};
+use crate::output::json::Text;
+use crate::output::row::Id;
+use crate::output::secrets::shown_key;
+use crate::output::{safe, secrets};
 
 /// The name of the service, or that it is not known.
 pub fn service(service: Option<Service>) -> &'static str {

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use serde_json::ser::Formatter;
 
-use super::safe;
+use crate::output::safe;
 
 /// Writes a value and a line break behind what is in the buffer.
 pub fn line(out: &mut Vec<u8>, value: &impl Serialize) -> serde_json::Result<()> {

@@ -4,10 +4,10 @@ use std::io::IsTerminal as _;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use cache_core::admin::flush::Progress;
+use cache_core::admin::batch::Progress;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::human;
+use crate::output::human;
 
 /// Redrawn at most so often a second.
 const FRAMES: u8 = 10;

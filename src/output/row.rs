@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use cache_core::{BackendKind, EntryId, HttpSummary, Summary};
 use serde::Serialize;
 
-use super::json::Text;
-use super::secrets;
+use crate::output::json::Text;
+use crate::output::secrets;
 
 /// The fields of one entry, in the order of the contract.
 #[derive(Serialize)]

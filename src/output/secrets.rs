@@ -4,6 +4,14 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
+use crate::output::safe;
+
+/// A Redis key as text: safe, and without the credentials in it unless they are to be revealed.
+pub fn shown_key(key: &[u8], reveal: bool) -> String {
+    let key = safe::bytes(key);
+    if reveal { key.into_owned() } else { self::key(&key).into_owned() }
+}
+
 /// What stands in for a secret.
 pub const MASK: &str = "***";
 

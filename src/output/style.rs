@@ -2,7 +2,19 @@
 
 use std::io::IsTerminal;
 
-use crate::args::ColorChoice;
+use clap::ValueEnum;
+
+/// When to colour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ColorChoice {
+    /// On a terminal, unless `NO_COLOR` is set or `TERM` is `dumb`
+    #[default]
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
 
 /// Whether and how to colour standard output.
 #[derive(Clone, Copy, Debug)]

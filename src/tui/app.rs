@@ -1,62 +1,44 @@
 //! All state of the dashboard. Only [`update`](super::update::update) changes it, and drawing only reads it.
 
 pub mod body;
+pub mod detail;
 pub mod dialog;
 pub mod enrich;
+pub mod focus;
 pub mod inspector;
+pub mod job;
 pub mod json;
-pub mod outcome;
+pub mod loadable;
 pub mod query;
 pub mod rates;
 pub mod rows;
+pub mod run_report;
 pub mod sort;
 pub mod tree;
 pub mod watch;
 
-use std::time::Duration;
-
-use cache_core::admin::ttl::{Change, Target};
 use cache_core::{Backend, Error, Health, Summary};
 use jiff::tz::TimeZone;
 use ratatui::layout::Size;
 use tui_textarea::TextArea;
 
-use self::dialog::Dialog;
-use self::enrich::Enrich;
-use self::inspector::Inspector;
-use self::query::Query;
-use self::rates::Rates;
-use self::rows::{Choice, Row, RowId, Rows};
-use self::tree::Tree;
-use self::watch::Watch;
-use super::Options;
-use super::keymap::{Keymap, Mode};
-use super::message::Ticket;
-use super::view::layout::enrich::Panes;
-use super::view::layout::{self, Regions, regions};
 use crate::output::{human, safe};
-
-/// The tabs of the dashboard.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Screen {
-    /// What is in the cache.
-    #[default]
-    Browse,
-    /// Test enrichments.
-    Enrich,
-}
-
-/// Which pane keys go to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Focus {
-    /// The tree.
-    Tree,
-    /// The table.
-    #[default]
-    Table,
-    /// The inspector.
-    Inspector,
-}
+use crate::tui::app::dialog::Dialog;
+use crate::tui::app::enrich::Enrich;
+use crate::tui::app::focus::{Focus, Screen};
+use crate::tui::app::inspector::Inspector;
+use crate::tui::app::job::Job;
+use crate::tui::app::query::Query;
+use crate::tui::app::rates::Rates;
+use crate::tui::app::rows::{Choice, Row, RowId, Rows};
+use crate::tui::app::tree::Tree;
+use crate::tui::app::watch::Watch;
+use crate::tui::keymap::{Keymap, Mode};
+use crate::tui::layout::enrich::Panes;
+use crate::tui::layout::regions;
+use crate::tui::layout::regions::Regions;
+use crate::tui::options::Options;
+use crate::tui::ticket::Ticket;
 
 /// The table's own state.
 #[derive(Debug, Default)]
@@ -97,36 +79,6 @@ pub struct Scan {
     pub total: u64,
     /// It came to its end once.
     pub is_complete: bool,
-}
-
-/// A change under way.
-#[derive(Debug)]
-pub struct Job {
-    /// The request.
-    pub ticket: Ticket,
-    /// Where.
-    pub on: Backend,
-    /// What it does: `flushing`.
-    pub verb: &'static str,
-    /// Entries dealt with.
-    pub done: u64,
-    /// Of so many.
-    pub total: u64,
-    /// For so long.
-    pub elapsed: Duration,
-    /// It was asked to stop.
-    pub is_stopping: bool,
-    /// What is done once it has ended.
-    pub then: AfterJob,
-}
-
-/// What the end of a change means for the rows.
-#[derive(Debug)]
-pub enum AfterJob {
-    /// These entries are gone.
-    Drop(Vec<cache_core::EntryId>),
-    /// These entries, which expired at these times, have another TTL now.
-    Expire(Vec<Target>, Change),
 }
 
 /// What is said once the terminal is given back: a change was under way when somebody left.
@@ -272,7 +224,7 @@ impl App {
 
     /// Where everything of the Enrich tab is.
     pub fn enrich_panes(&self) -> Panes {
-        layout::enrich::panes(&self.regions(), self.enrich.pane, self.enrich.is_zoomed)
+        crate::tui::layout::enrich::panes(&self.regions(), self.enrich.pane, self.enrich.is_zoomed)
     }
 
     /// A ticket that no request had before.

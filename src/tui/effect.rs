@@ -4,10 +4,10 @@ use cache_core::admin::flush::Plan;
 use cache_core::admin::ttl::{Change, Target};
 use cache_core::{Backend, BodyPattern, EntryId, Source};
 
-use super::message::Ticket;
-use crate::enrich;
+use crate::enrich::progress;
+use crate::tui::ticket::Ticket;
 
-/// A wish, carried out by the [`Runner`](super::runner::Runner).
+/// A wish, carried out by the [`Runner`](crate::tui::runner::Runner).
 #[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
     /// Open the store.
@@ -31,7 +31,7 @@ pub enum Effect {
     /// Read the enrichments of late.
     LoadRuns(Ticket),
     /// Enrich an anime, twice, and compare.
-    Enrich { ticket: Ticket, plan: Box<enrich::run::Plan> },
+    Enrich { ticket: Ticket, plan: Box<progress::Plan> },
     /// Ask the store how it is.
     CheckHealth(Ticket),
     /// Forget a request at once; for reads, and for enrichments, which leave whole entries or none.

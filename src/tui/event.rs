@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use crossterm::event::{Event, EventStream, KeyEventKind, MouseEventKind};
-use futures_util::stream::{self, Stream, StreamExt};
+use futures_util::stream;
+use futures_util::stream::{Stream, StreamExt};
 use ratatui::layout::Size;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::message::Message;
+use crate::tui::message::Message;
 
 /// How often the TTLs on the screen count down.
 const TICK: Duration = Duration::from_secs(1);

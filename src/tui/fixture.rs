@@ -13,17 +13,19 @@ use ratatui::layout::Size;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::app::App;
-use super::app::enrich::{Offer, ServiceTally};
-use super::app::rates::Tally;
-use super::effect::Effect;
-use super::keymap::Keymap;
-use super::message::{Message, Outcome, Progress, Ticket};
-use super::update::{start, update};
-use super::{KEYMAP, Options};
-use crate::enrich::anime::{Anime, Ids};
+use crate::anime::{Anime, Ids};
 use crate::enrich::history::Run;
-use crate::enrich::source::SERVICES;
+use crate::services::SERVICES;
+use crate::tui::KEYMAP;
+use crate::tui::app::App;
+use crate::tui::app::enrich::{Offer, ServiceTally};
+use crate::tui::app::rates::Tally;
+use crate::tui::effect::Effect;
+use crate::tui::keymap::Keymap;
+use crate::tui::message::{Message, Outcome, Progress};
+use crate::tui::options::Options;
+use crate::tui::ticket::Ticket;
+use crate::tui::update::{start, update};
 
 /// 2026-11-22 12:20:00 UTC.
 pub(crate) const NOW: f64 = 1_795_350_000.0;

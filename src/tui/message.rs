@@ -1,22 +1,18 @@
 //! Everything that may change the [`App`](super::app::App); nothing else does.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use cache_core::admin::flush::Report;
 use cache_core::admin::ttl;
-use cache_core::{EntryId, Error, Health, Inspected, Page, Seen};
+use cache_core::{EntryId, Error, Health, Page, Seen};
 use crossterm::event::{KeyEvent, MouseEvent};
 use ratatui::layout::Size;
 
-use super::app::body::Body;
-use super::app::enrich::{Offer, ServiceTally};
-use super::app::rates::Tally;
 use crate::enrich::history::Run;
-
-/// Names one request, so that an answer that nobody waits for any more is known.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Ticket(pub u64);
+use crate::tui::app::detail::Detail;
+use crate::tui::app::enrich::{Offer, ServiceTally};
+use crate::tui::app::rates::Tally;
+use crate::tui::ticket::Ticket;
 
 /// Something that happened.
 #[derive(Debug)]
@@ -94,15 +90,6 @@ pub enum Outcome {
     Health(Health),
     /// The task panicked; the terminal has been given back already.
     Crashed,
-}
-
-/// Everything about one entry, for the inspector.
-#[derive(Clone, Debug)]
-pub struct Detail {
-    /// All but the body.
-    pub inspected: Inspected,
-    /// The body, made ready to be shown.
-    pub body: Arc<Body>,
 }
 
 impl Message {

@@ -10,13 +10,14 @@ use ratatui::Terminal;
 use ratatui::backend::Backend;
 use tokio::sync::mpsc;
 
-use super::app::App;
-use super::effect::Effect;
-use super::message::Message;
-use super::runner::Runner;
-use super::terminal::suspend;
-use super::update::{start, update};
-use super::view::{self, theme::Theme};
+use crate::tui::app::App;
+use crate::tui::effect::Effect;
+use crate::tui::message::Message;
+use crate::tui::runner::Runner;
+use crate::tui::terminal::suspend;
+use crate::tui::update::{start, update};
+use crate::tui::view;
+use crate::tui::view::theme::Theme;
 
 /// So many messages go into one frame at most, so that a flood of them does not stop the screen.
 const MESSAGES_PER_FRAME: usize = 64;

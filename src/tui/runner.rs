@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use cache_core::admin::flush::{self, Plan};
-use cache_core::admin::{select, ttl};
+use cache_core::admin::flush::Plan;
+use cache_core::admin::{flush, select, ttl};
 use cache_core::counters::Window;
 use cache_core::{
     BodyPattern, Cache, Config, EntryId, Error, Filter, Health, Inspect, Opened, Service, Services, Source, authority,
@@ -19,20 +19,26 @@ use futures_util::{FutureExt, StreamExt, TryStreamExt};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
-use super::app::body::{Body, PREVIEW};
-use super::app::enrich::{Offer, ServiceTally};
-use super::app::rates::Tally;
-use super::effect::Effect;
-use super::message::{Detail, Message, Outcome, Progress, Sight, Ticket};
-use crate::enrich::catalogue::Catalogue;
-use crate::enrich::history::{self, Run};
+use crate::enrich::history;
+use crate::enrich::history::Run;
+use crate::enrich::lookup::Catalogue;
 use crate::enrich::network::Network;
-use crate::enrich::run::{Plan as Enrichment, run as enrich_twice};
+use crate::enrich::progress::Plan as Enrichment;
+use crate::enrich::run::run as enrich_twice;
+use crate::tui::app::body::{Body, PREVIEW};
+use crate::tui::app::detail::Detail;
+use crate::tui::app::enrich::{Offer, ServiceTally};
+use crate::tui::app::rates::Tally;
+use crate::tui::effect::Effect;
+use crate::tui::message::{Message, Outcome, Progress, Sight};
+use crate::tui::ticket::Ticket;
 
 /// Few, since each may be a page: a scan faster than the screen waits here instead of filling the memory.
 const INBOX: usize = 8;
+
 /// At most ten reports a second.
 const REPORT_EVERY: Duration = Duration::from_millis(100);
+
 /// At most so many found entries in one message.
 const SEARCH_BATCH: usize = 1_000;
 
@@ -131,7 +137,8 @@ impl Runner {
             Effect::ChangeTtl { ticket, on, targets, change } => {
                 self.on_store(ticket, move |store, reporter| async move {
                     let mut report_work = reporter.work();
-                    let progress = |progress: flush::Progress| report_work(progress.done, progress.total);
+                    let progress =
+                        |progress: cache_core::admin::batch::Progress| report_work(progress.done, progress.total);
                     Outcome::TtlChanged(ttl::change(&store, &on, &targets, change, &reporter.stop, progress).await)
                 });
             }

@@ -1,6 +1,7 @@
 //! Takes the terminal and gives it back whole, however the program ends.
 
-use std::io::{self, Stdout, stdout};
+use std::io;
+use std::io::{Stdout, stdout};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 

@@ -12,31 +12,29 @@
 //! j down  k up  / filter  space mark  d flush  ? help  q quit
 //! ```
 
-mod body;
-mod dialog;
-mod enrich;
-mod footer;
+pub(crate) mod body;
+pub(crate) mod dialog;
+pub(crate) mod enrich;
+pub(crate) mod footer;
+pub mod frame;
 pub mod header;
 pub mod help;
 pub mod inspector;
-pub mod layout;
-mod rates;
-mod summary;
+pub(crate) mod rates;
+pub(crate) mod summary;
 pub mod table;
 #[cfg(test)]
 mod tests;
-mod text;
+pub(crate) mod text;
 pub mod theme;
-mod tree;
-mod watch;
+pub(crate) mod tree;
+pub(crate) mod watch;
 
 use ratatui::Frame;
-use ratatui::layout::Rect;
-use ratatui::text::Line;
-use ratatui::widgets::{Block, BorderType};
 
-use self::theme::Theme;
-use super::app::{App, Screen};
+use crate::tui::app::App;
+use crate::tui::app::focus::Screen;
+use crate::tui::view::theme::Theme;
 
 /// Draws one frame.
 pub fn draw(frame: &mut Frame<'_>, app: &App, theme: &Theme) {
@@ -55,14 +53,4 @@ pub fn draw(frame: &mut Frame<'_>, app: &App, theme: &Theme) {
     }
     footer::draw(frame, regions.footer, app, theme);
     dialog::draw(frame, frame.area(), app, theme);
-}
-
-/// A pane's frame with its title, or the title alone where frames are left out.
-fn draw_frame(frame: &mut Frame<'_>, pane: Rect, title: Line<'_>, is_framed: bool, is_focused: bool, theme: &Theme) {
-    if is_framed {
-        let style = if is_focused { theme.frame_focused } else { theme.frame };
-        frame.render_widget(Block::bordered().border_type(BorderType::Rounded).border_style(style).title(title), pane);
-    } else {
-        frame.render_widget(title, Rect { height: pane.height.min(1), ..pane });
-    }
 }

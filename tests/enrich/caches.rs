@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use animecache::demo::upstream::Upstream;
-use animecache::enrich::anime::{Anime, Ids};
-use animecache::enrich::meter::{Gap, Meter, Tally, Touched};
+use animecache::anime::{Anime, Ids};
+use animecache::demo::server::Upstream;
+use animecache::enrich::error::Problem;
+use animecache::enrich::metrics::{Gap, Meter, Tally, Touched};
+use animecache::enrich::mode::Mode;
 use animecache::enrich::network::Network;
-use animecache::enrich::problem::Problem;
-use animecache::enrich::source::source;
-use animecache::enrich::way::{Mode, Way};
+use animecache::enrich::service_client::Way;
+use animecache::enrich::sources::source;
 use cache_core::{Cache, Config, Filter, Inspect, Limit, Memory, Missing, Redis, RedisUrl, Service, Sqlite, Summary};
 use futures_util::TryStreamExt as _;
 use serde_json::Value;

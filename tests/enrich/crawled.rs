@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use animecache::demo::upstream::Upstream;
-use animecache::enrich::anime::{Anime, Ids};
+use animecache::anime::{Anime, Ids};
+use animecache::demo::server::Upstream;
+use animecache::enrich::error::Problem;
 use animecache::enrich::network::Network;
-use animecache::enrich::problem::Problem;
 use cache_core::Service;
 use rstest::rstest;
 use serde_json::{Value, json};

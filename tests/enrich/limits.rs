@@ -4,8 +4,8 @@ use std::io::Write as _;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use animecache::enrich::problem::Problem;
-use animecache::enrich::way::Mode;
+use animecache::enrich::error::Problem;
+use animecache::enrich::mode::Mode;
 use cache_core::{Inspect, Memory, Missing, Service, Services, Sqlite};
 use flate2::Compression;
 use flate2::write::GzEncoder;

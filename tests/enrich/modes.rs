@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use animecache::enrich::problem::Problem;
-use animecache::enrich::way::{Mode, Way};
+use animecache::enrich::error::Problem;
+use animecache::enrich::mode::Mode;
+use animecache::enrich::service_client::Way;
 use cache_core::{Memory, Service, cached_result};
 
 use crate::origin::{Origin, response};

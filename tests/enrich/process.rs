@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use animecache::enrich::meter::Meter;
+use animecache::enrich::error::Problem;
+use animecache::enrich::metrics::Meter;
+use animecache::enrich::mode::Mode;
 use animecache::enrich::network::Network;
-use animecache::enrich::problem::Problem;
-use animecache::enrich::way::{Answer, Mode, Way};
+use animecache::enrich::response::Answer;
+use animecache::enrich::service_client::Way;
 use cache_core::{Cache, Config, Inspect, Redis, RedisUrl, Service, Services};
 
 use crate::origin::Origin;

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use animecache::enrich::anime::{Anime, Ids};
-use animecache::enrich::catalogue::{Catalogue, Meaning};
+use animecache::anime::{Anime, Ids};
+use animecache::enrich::lookup::{Catalogue, Meaning};
 use animecache::enrich::network::Network;
 use cache_core::Service;
 use serde_json::{Value, json};

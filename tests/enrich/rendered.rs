@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use animecache::enrich::browser::Browser;
+use animecache::enrich::error::Problem;
 use animecache::enrich::network::Network;
-use animecache::enrich::problem::Problem;
 use cache_core::{Config, Service};
 use serde_json::{Value, json};
 use tempfile::TempDir;

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use animecache::demo::upstream::Upstream;
-use animecache::enrich::anime::{Anime, Ids};
+use animecache::anime::{Anime, Ids};
+use animecache::demo::server::Upstream;
 use animecache::enrich::network::Network;
 use cache_core::{Sender, Service, Token};
 use rstest::rstest;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use animecache::demo::upstream::Upstream;
-use animecache::enrich::anime::{Anime, Ids};
+use animecache::anime::{Anime, Ids};
+use animecache::demo::server::Upstream;
 use animecache::enrich::network::Network;
 use cache_core::{Sender, Service};
 use rstest::rstest;

@@ -7,21 +7,18 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use futures_util::stream::{self, StreamExt, TryStreamExt};
+use futures_util::stream;
+use futures_util::stream::{StreamExt, TryStreamExt};
 
-use super::select::select;
-use crate::entry::{EntryId, Layout};
+use crate::admin::batch::{AT_ONCE, BATCH, Progress};
+use crate::admin::select::select;
 use crate::error::{Backend, Error, Result};
-use crate::filter::Filter;
-use crate::service::Service;
-use crate::store::{Inspect, Removed};
-use crate::summary::Summary;
-
-/// How many entries one batch removes: small enough to stop soon, large enough that round trips do not count.
-pub const BATCH: usize = 1_000;
-
-/// How many entries are dealt with at the same time where each is by itself.
-pub(super) const AT_ONCE: usize = 32;
+use crate::model::entry::{EntryId, Layout};
+use crate::model::filter::Filter;
+use crate::model::service::Service;
+use crate::model::stored::Removed;
+use crate::model::summary::Summary;
+use crate::store::inspect::Inspect;
 
 /// What a flush would take.
 #[derive(Clone, Debug, PartialEq)]
@@ -102,17 +99,6 @@ impl Planner {
         }
         plan.targets.push(entry.id.clone());
     }
-}
-
-/// How far a plan or its execution has come.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Progress {
-    /// Keys looked at (planning) or entries dealt with (execution).
-    pub done: u64,
-    /// Of about so many.
-    pub total: u64,
-    /// Entries that matched so far (planning) or are gone (execution).
-    pub entries: u64,
 }
 
 /// Finds what a filter means, at most `limit` entries. `None`: `stop` was set meanwhile.

@@ -3,14 +3,17 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use futures_util::stream::{self, Stream, StreamExt, TryStreamExt};
+use futures_util::stream;
+use futures_util::stream::{Stream, StreamExt, TryStreamExt};
 
-use crate::codec::body;
-use crate::entry::{EntryId, Kind};
 use crate::error::Result;
-use crate::filter::{BodyPattern, Filter, stored};
-use crate::store::{Inspect, Page, scan};
-use crate::summary::Summary;
+use crate::format::content_coding;
+use crate::model::entry::{EntryId, Kind};
+use crate::model::filter::{BodyPattern, Filter, stored};
+use crate::model::summary::Summary;
+use crate::store::inspect::Inspect;
+use crate::store::page::Page;
+use crate::store::paging;
 
 /// How many bodies are read at the same time for `body`.
 const BODIES_AT_ONCE: usize = 16;
@@ -24,7 +27,7 @@ pub async fn select(
         filter.newest_schemas = newest_schemas(Arc::clone(&store)).await?;
     }
     let body = filter.body.clone();
-    let pages = scan::pages(Arc::clone(&store), filter);
+    let pages = paging::pages(Arc::clone(&store), filter);
     Ok(pages.and_then(move |mut page| {
         let (store, body) = (Arc::clone(&store), body.clone());
         async move {
@@ -58,14 +61,14 @@ pub fn search(
 async fn body_matches(store: &dyn Inspect, pattern: &BodyPattern, id: &EntryId) -> Result<bool> {
     let raw = store.raw_body(id, usize::MAX).await?;
     // Only the bytes tell whether a body is compressed, so no header is needed; brotli has no mark and is missed.
-    Ok(raw.is_some_and(|raw| pattern.matches(&body::decoded(&raw, None))))
+    Ok(raw.is_some_and(|raw| pattern.matches(&content_coding::decoded(&raw, None))))
 }
 
 /// The schema of each result prefix of which an entry was stored last, as far as that is known.
 async fn newest_schemas(store: Arc<dyn Inspect>) -> Result<HashMap<Vec<u8>, Option<String>>> {
     let results = Filter { kind: Some(Kind::Result), ..Filter::default() };
     let mut newest: HashMap<Vec<u8>, (f64, Option<String>)> = HashMap::new();
-    let mut pages = std::pin::pin!(scan::pages(store, results));
+    let mut pages = std::pin::pin!(paging::pages(store, results));
     while let Some(page) = pages.try_next().await? {
         for entry in page.entries {
             let Some(key) = entry.result_key() else { continue };

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::entry::{Kind, State};
-use crate::service::Service;
-use crate::store::Page;
-use crate::summary::Summary;
+use crate::model::entry::{Kind, State};
+use crate::model::service::Service;
+use crate::model::summary::Summary;
+use crate::store::page::Page;
 
 /// What is in a cache.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use futures_util::stream::{self, StreamExt};
+use futures_util::stream;
+use futures_util::stream::StreamExt;
 
-use super::flush::{AT_ONCE, BATCH, Progress};
+use crate::admin::batch::{AT_ONCE, BATCH, Progress};
 use crate::clock;
-use crate::entry::EntryId;
 use crate::error::{Backend, Error, Result};
-use crate::store::Inspect;
+use crate::model::entry::EntryId;
+use crate::store::inspect::Inspect;
 
 /// The new TTL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,7 +132,11 @@ async fn touch_one(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Filter, Memory, Services, Store, pages};
+    use crate::model::filter::Filter;
+    use crate::model::service::Services;
+    use crate::store::memory::Memory;
+    use crate::store::paging::pages;
+    use crate::store::traits::Store;
     use futures_util::TryStreamExt as _;
 
     async fn targets(store: &Arc<dyn Inspect>) -> Vec<Target> {

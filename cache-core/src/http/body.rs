@@ -7,8 +7,8 @@ use std::task::{Context, Poll};
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt as _};
 
-use super::fetched::FetchError;
-use super::send::Incoming;
+use crate::http::error::FetchError;
+use crate::transport::traits::Incoming;
 
 /// A body: a stream of its pieces as they arrive. An error ends it: what came before is not the whole body.
 pub struct Body {
@@ -25,11 +25,11 @@ enum Kind {
 
 impl Body {
     /// A body that is, or is not, stored while it is read.
-    pub(super) fn passing(pieces: Incoming, is_recorded: bool) -> Self {
+    pub(crate) fn passing(pieces: Incoming, is_recorded: bool) -> Self {
         Self { kind: Kind::Pieces(pieces), is_recorded }
     }
 
-    pub(super) fn is_recorded(&self) -> bool {
+    pub(crate) fn is_recorded(&self) -> bool {
         self.is_recorded
     }
 

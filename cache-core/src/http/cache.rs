@@ -6,20 +6,24 @@ use std::time::Instant;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 
-use super::fetched::{FetchError, Fetched, Served, ServedFrom, coding};
-use super::plan::{Asked, Judge, Plan, RequestBody};
-use super::send::Sender;
-use crate::cache::{Core, Hold, Usage};
 use crate::clock;
-use crate::coalesce::{Lead, Turn, Waiting};
-use crate::codec;
-use crate::counters::{Counts, Scope};
 use crate::error::chain;
-use crate::grace::Graceful;
-use crate::key::CacheKey;
-use crate::policy::{Decision, Policy};
-use crate::service::Service;
-use crate::store::{Found, whole};
+use crate::format::content_coding;
+use crate::http::cache_status::{Served, ServedFrom};
+use crate::http::error::FetchError;
+use crate::http::plan::Plan;
+use crate::http::request::{Asked, Judge, RequestBody};
+use crate::http::response::{Fetched, coding};
+use crate::model::key::CacheKey;
+use crate::model::service::Service;
+use crate::model::stats::{Counts, Scope};
+use crate::model::stored::{Found, whole};
+use crate::policy::decision::Decision;
+use crate::policy::dispatch::Policy;
+use crate::runtime::guarded_store::Graceful;
+use crate::runtime::shared::{Core, Hold, Usage};
+use crate::runtime::single_flight::{Lead, Turn, Waiting};
+use crate::transport::traits::Sender;
 
 /// The HTTP cache of one service: a policy, a store, and a sender for what they cannot answer. Clones share everything.
 #[derive(Clone)]
@@ -29,12 +33,12 @@ pub struct HttpCache {
     hold: Hold,
 }
 
-pub(super) struct Inner {
-    pub(super) core: Arc<Core>,
-    pub(super) service: Service,
-    pub(super) scope: Scope,
-    pub(super) policy: Policy,
-    pub(super) sender: Arc<dyn Sender>,
+pub(crate) struct Inner {
+    pub(crate) core: Arc<Core>,
+    pub(crate) service: Service,
+    pub(crate) scope: Scope,
+    pub(crate) policy: Policy,
+    pub(crate) sender: Arc<dyn Sender>,
     usage: Usage,
 }
 
@@ -88,7 +92,7 @@ impl HttpCache {
         self.answer(asked).await
     }
 
-    pub(super) async fn answer(&self, asked: Asked) -> Result<Fetched, FetchError> {
+    pub(crate) async fn answer(&self, asked: Asked) -> Result<Fetched, FetchError> {
         let inner = &self.inner;
         let ttl = inner.core.services.ttl(inner.service);
         let is_enabled = inner.core.is_enabled && inner.usage != Usage::Bypassed;
@@ -105,12 +109,12 @@ impl HttpCache {
 }
 
 impl Inner {
-    pub(super) fn count(&self, happened: Counts) {
+    pub(crate) fn count(&self, happened: Counts) {
         self.core.counters.count(&self.scope, happened);
     }
 
     /// The store, whose failures are told, and counted, as those of this service and key.
-    pub(super) fn store(&self, key: &CacheKey) -> Graceful {
+    pub(crate) fn store(&self, key: &CacheKey) -> Graceful {
         let (service, key, counters) = (self.service, key.clone(), Arc::clone(&self.core.counters));
         self.core.store.telling(move |operation, time, error| {
             let seconds = time.as_secs_f64();
@@ -119,7 +123,7 @@ impl Inner {
         })
     }
 
-    pub(super) async fn answer(self: &Arc<Self>, plan: &Arc<Plan>) -> Result<Fetched, FetchError> {
+    pub(crate) async fn answer(self: &Arc<Self>, plan: &Arc<Plan>) -> Result<Fetched, FetchError> {
         let found = self.look_up(plan).await;
         let mut is_answering = found.is_some();
         let mut stored = found.unwrap_or_default();
@@ -168,12 +172,12 @@ impl Inner {
     }
 
     /// Whether what is stored may answer.
-    pub(super) fn serves(&self) -> bool {
+    pub(crate) fn serves(&self) -> bool {
         self.usage == Usage::Full
     }
 
     /// What is stored under the key and may answer; `None` where the store does not say.
-    pub(super) async fn look_up(&self, plan: &Plan) -> Option<Vec<Found>> {
+    pub(crate) async fn look_up(&self, plan: &Plan) -> Option<Vec<Found>> {
         let started = Instant::now();
         let (key, refresh) = (&plan.key, plan.refresh().filter(|_| self.serves()));
         let found = self.store(key).ask("lookup", |store| async move { store.lookup(key, refresh).await }).await;
@@ -202,7 +206,7 @@ impl Inner {
             }
             // One whose body is gone cannot answer either.
             let Some(body) = &found.body else { continue };
-            if judge(&codec::body::decoded(body, coding(&found.entry.response.headers))) {
+            if judge(&content_coding::decoded(body, coding(&found.entry.response.headers))) {
                 good.push(found);
             } else {
                 bad.push(found.id);
@@ -215,7 +219,7 @@ impl Inner {
     }
 
     /// It was not stored, or could not answer.
-    pub(super) fn missed(&self, plan: &Plan, fetched_in: Option<f64>) {
+    pub(crate) fn missed(&self, plan: &Plan, fetched_in: Option<f64>) {
         if plan.is_counted() {
             self.count(Counts { misses: 1, ..Counts::default() });
         }
@@ -224,7 +228,7 @@ impl Inner {
     }
 
     /// RFC 9111, 5.2.1.7: only a stored response was wanted, and there is none.
-    pub(super) fn unsatisfiable(&self, plan: &Plan) -> Fetched {
+    pub(crate) fn unsatisfiable(&self, plan: &Plan) -> Fetched {
         self.missed(plan, None);
         let served = Served::by_origin(ServedFrom::Miss, plan.key.clone());
         Fetched::new(StatusCode::GATEWAY_TIMEOUT, HeaderMap::new().into(), served, Bytes::new().into())

@@ -7,13 +7,14 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde::Serialize;
 
-use super::cache::HttpCache;
-use super::fetched::{FetchError, Fetched};
-use super::plan::{Asked, RequestBody};
-use crate::cache::Hold;
-use crate::key::Form;
-use crate::policy::Policy;
-use crate::service::Service;
+use crate::format::http_key::Form;
+use crate::http::cache::HttpCache;
+use crate::http::error::FetchError;
+use crate::http::request::{Asked, RequestBody};
+use crate::http::response::Fetched;
+use crate::model::service::Service;
+use crate::policy::dispatch::Policy;
+use crate::runtime::shared::Hold;
 
 /// The HTTP client of one service, through the cache. Clones share everything.
 #[derive(Clone)]

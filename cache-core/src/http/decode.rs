@@ -3,7 +3,8 @@
 //! The pipeline stores bodies decoded and reads them as they are, so under its policy ours are decoded before they are
 //! stored. What is stored already is decided by its bytes: the pipeline keeps `Content-Encoding` on what it decoded.
 
-use std::io::{self, Write};
+use std::io;
+use std::io::Write;
 
 use brotli::DecompressorWriter;
 use bytes::Bytes;
@@ -11,10 +12,11 @@ use flate2::write::MultiGzDecoder;
 use flate2::{Decompress, FlushDecompress, Status};
 use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream};
 
-use super::send::{Incoming, SendError};
+use crate::transport::error::SendError;
+use crate::transport::traits::Incoming;
 
 /// What is sent to an origin whose answer will be decoded; aiohttp's default.
-pub(super) const ACCEPTED: &str = "gzip, deflate";
+pub(crate) const ACCEPTED: &str = "gzip, deflate";
 
 /// This much input is decoded at a time, so that a body made to burst is seen before it does.
 const STEP: usize = 1 << 10;
@@ -27,7 +29,7 @@ const BURST: usize = 8 << 20;
 
 /// A content coding that can be undone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Coding {
+pub(crate) enum Coding {
     Gzip,
     Deflate,
     Brotli,
@@ -35,7 +37,7 @@ pub(super) enum Coding {
 
 impl Coding {
     /// The coding of this name; `None`: there is none, or none that we know.
-    pub(super) fn of(content_encoding: &str) -> Option<Self> {
+    pub(crate) fn of(content_encoding: &str) -> Option<Self> {
         match content_encoding.trim().to_ascii_lowercase().as_str() {
             "gzip" | "x-gzip" => Some(Self::Gzip),
             "deflate" => Some(Self::Deflate),
@@ -45,7 +47,7 @@ impl Coding {
     }
 
     /// Whether a stored body that begins like this still has the coding.
-    pub(super) fn is_on(self, start: &[u8]) -> bool {
+    pub(crate) fn is_on(self, start: &[u8]) -> bool {
         match self {
             Self::Gzip => start.starts_with(&[0x1f, 0x8b]),
             // These have no mark of their own, or one that is often left out: stored text is text.
@@ -55,7 +57,7 @@ impl Coding {
 
     /// Whether a stored body that begins like this never had the coding, or has lost it. Only gzip has a mark of its own;
     /// of the others a short body may happen to look like text, but then it has the length that was told.
-    pub(super) fn is_belied(self, start: &[u8], has_its_length: bool) -> bool {
+    pub(crate) fn is_belied(self, start: &[u8], has_its_length: bool) -> bool {
         match self {
             Self::Gzip => !start.is_empty() && !self.is_on(start),
             Self::Deflate | Self::Brotli => is_text(start) && !has_its_length,
@@ -64,7 +66,7 @@ impl Coding {
 }
 
 /// The first bytes of a stored body, enough to tell what they are, and whether they are all that there are.
-pub(super) async fn start<E>(body: &mut (impl Stream<Item = Result<Bytes, E>> + Unpin)) -> Result<(Bytes, bool), E> {
+pub(crate) async fn start<E>(body: &mut (impl Stream<Item = Result<Bytes, E>> + Unpin)) -> Result<(Bytes, bool), E> {
     let mut start = Bytes::new();
     while start.len() < STEP {
         let Some(piece) = body.try_next().await? else { return Ok((start, true)) };
@@ -75,13 +77,13 @@ pub(super) async fn start<E>(body: &mut (impl Stream<Item = Result<Bytes, E>> + 
 
 /// Where a body comes from: what its header says of it is true, or was once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum From {
+pub(crate) enum From {
     Origin,
     Store,
 }
 
 /// A body without its content coding. One that breaks off within the coding ends with an error.
-pub(super) fn decoded(body: Incoming, coding: Coding, from: From) -> Incoming {
+pub(crate) fn decoded(body: Incoming, coding: Coding, from: From) -> Incoming {
     let decoding = Decoding { body: Some(body), input: Bytes::new(), coding, from, start: Vec::new(), decoder: None };
     Box::pin(stream::unfold(decoding, |mut decoding| async move {
         let piece = decoding.next().await?;
@@ -232,7 +234,7 @@ fn is_zlib(start: &[u8]) -> bool {
 }
 
 /// Whether a body begins as text.
-pub(super) fn is_text(body: &[u8]) -> bool {
+pub(crate) fn is_text(body: &[u8]) -> bool {
     // The last character may be cut.
     std::str::from_utf8(&body[..body.len().min(STEP)]).map_or_else(|error| error.error_len().is_none(), |_| true)
 }

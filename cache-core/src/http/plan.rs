@@ -4,132 +4,42 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, CONTENT_TYPE, RANGE};
-use http::{HeaderMap, HeaderValue, Method};
-use serde_json::Value;
+use http::{HeaderValue, Method};
 use sha2::{Digest as _, Sha256};
-use url::{Url, form_urlencoded};
 
-use super::decode;
-use super::fetched::FetchError;
-use super::fields;
-use super::overrides::Overrides;
-use super::send::Timeout;
-use crate::entry::{EntryId, Request};
-use crate::key::{CacheKey, Form, Payload, hex};
+use crate::format::hex::hex;
+use crate::http::error::FetchError;
+use crate::http::hishel_headers::Overrides;
+use crate::http::request::{Asked, Judge};
+use crate::http::{decode, header_map};
+use crate::model::entry::{EntryId, Request};
+use crate::model::key::CacheKey;
+use crate::model::stored::Found;
+use crate::policy::conditional::unconditional;
+use crate::policy::dispatch::Policy;
 use crate::policy::fields::is_condition;
-use crate::policy::{Policy, Ttl, unconditional};
-use crate::store::Found;
-
-/// A request as its caller wrote it.
-#[derive(Clone, Debug)]
-pub(super) struct Asked {
-    pub(super) method: Method,
-    /// Without the parameters given separately.
-    pub(super) url: String,
-    pub(super) params: Option<Form>,
-    pub(super) fields: HeaderMap,
-    pub(super) body: RequestBody,
-    pub(super) timeout: Option<Duration>,
-    pub(super) judge: Option<Judge>,
-}
-
-/// Says of a whole body, without its content coding, whether it may be stored and answer.
-pub(super) type Judge = fn(&[u8]) -> bool;
-
-/// What a request sends.
-#[derive(Clone, Debug)]
-pub(super) enum RequestBody {
-    Empty,
-    Raw(Bytes),
-    Json(Value),
-    Form(Form),
-}
-
-impl RequestBody {
-    /// The bytes, written only when they are needed: most requests are answered without them.
-    fn bytes(&self) -> Bytes {
-        match self {
-            Self::Empty => Bytes::new(),
-            Self::Raw(bytes) => bytes.clone(),
-            Self::Json(value) => value.to_string().into(),
-            Self::Form(Form::Bytes(bytes)) => Bytes::copy_from_slice(bytes),
-            Self::Form(Form::Text(text)) => text.clone().into(),
-            Self::Form(form) => {
-                form_urlencoded::Serializer::new(String::new()).extend_pairs(form.to_pairs()).finish().into()
-            }
-        }
-    }
-
-    fn content_type(&self) -> Option<HeaderValue> {
-        let name = match self {
-            Self::Empty | Self::Raw(_) => return None,
-            Self::Json(_) => "application/json",
-            Self::Form(Form::Bytes(_)) => "application/octet-stream",
-            Self::Form(Form::Text(_)) => "text/plain; charset=utf-8",
-            Self::Form(_) => "application/x-www-form-urlencoded",
-        };
-        Some(HeaderValue::from_static(name))
-    }
-}
-
-impl Asked {
-    /// The URL with the parameters given separately.
-    fn target(&self) -> Result<Url, FetchError> {
-        let mut url = Url::parse(&self.url).map_err(FetchError::request)?;
-        url.set_fragment(None);
-        match &self.params {
-            None => {}
-            Some(Form::Text(query)) => {
-                let query = url.query().map_or_else(|| query.clone(), |before| format!("{before}&{query}"));
-                url.set_query(Some(&query));
-            }
-            Some(form) => {
-                url.query_pairs_mut().extend_pairs(form.to_pairs());
-            }
-        }
-        Ok(url)
-    }
-
-    /// The pipeline's key.
-    fn pipeline_key(&self) -> CacheKey {
-        let raw;
-        let (json, data) = match &self.body {
-            RequestBody::Empty => (None, None),
-            RequestBody::Json(value) => (Some(value), None),
-            RequestBody::Form(form) => (None, Some(form)),
-            RequestBody::Raw(bytes) => {
-                raw = Form::Bytes(bytes.to_vec());
-                (None, Some(&raw).filter(|_| !bytes.is_empty()))
-            }
-        };
-        CacheKey::pipeline(self.method.as_str(), &self.url, &Payload { json, params: self.params.as_ref(), data })
-    }
-
-    /// Whether the pipeline's key tells this request from others: it knows of no method but these two.
-    fn has_pipeline_key(&self) -> bool {
-        matches!(self.method, Method::GET | Method::POST)
-    }
-}
+use crate::policy::fixed_ttl::Ttl;
+use crate::transport::traits::Timeout;
 
 /// How a request goes through the cache.
 #[derive(Clone)]
-pub(super) struct Plan {
+pub(crate) struct Plan {
     asked: Asked,
-    pub(super) key: CacheKey,
+    pub(crate) key: CacheKey,
     /// The store is neither asked nor told.
-    pub(super) is_bypass: bool,
-    pub(super) policy: Policy,
+    pub(crate) is_bypass: bool,
+    pub(crate) policy: Policy,
     /// The request as policies see it and as it is stored.
-    pub(super) request: Request,
+    pub(crate) request: Request,
     /// A hit lets its response live that long again, or, stored with a TTL of its own, as long as that.
-    pub(super) refreshes: bool,
+    pub(crate) refreshes: bool,
     /// Bodies pass the cache without their content coding.
-    pub(super) decodes: bool,
-    pub(super) judge: Option<Judge>,
+    pub(crate) decodes: bool,
+    pub(crate) judge: Option<Judge>,
     key_is: KeyIs,
     answers: Answers,
     /// When the caller asked.
-    pub(super) started: Instant,
+    pub(crate) started: Instant,
 }
 
 /// Whom an answer is for.
@@ -153,7 +63,7 @@ enum KeyIs {
 }
 
 impl Plan {
-    pub(super) fn new(
+    pub(crate) fn new(
         mut asked: Asked,
         usual: &Policy,
         service_ttl: Duration,
@@ -185,7 +95,7 @@ impl Plan {
             };
             (key, KeyIs::OfUrlOrBody { is_any_method: !overrides.ignores_specification })
         };
-        request.headers = fields::stored(&asked.fields);
+        request.headers = header_map::stored(&asked.fields);
         if let Some(ttl) = overrides.ttl {
             request.extra.set_ttl(ttl);
         }
@@ -216,12 +126,12 @@ impl Plan {
     }
 
     /// The same for the whole body, which is not to come from these stored responses: they lost theirs.
-    pub(super) fn again(&self, lost: &[EntryId]) -> Self {
+    pub(crate) fn again(&self, lost: &[EntryId]) -> Self {
         self.whole(Answers::Reader { lost: lost.to_vec() })
     }
 
     /// The same for nobody who waits for it: the whole response, as it is to be stored.
-    pub(super) fn in_background(&self) -> Self {
+    pub(crate) fn in_background(&self) -> Self {
         self.whole(Answers::Nobody)
     }
 
@@ -230,23 +140,23 @@ impl Plan {
     }
 
     /// Whether somebody waits for the answer.
-    pub(super) fn is_awaited(&self) -> bool {
+    pub(crate) fn is_awaited(&self) -> bool {
         !matches!(self.answers, Answers::Nobody)
     }
 
     /// Whether a caller asked just now: only of those is it counted how they were answered.
-    pub(super) fn is_counted(&self) -> bool {
+    pub(crate) fn is_counted(&self) -> bool {
         matches!(self.answers, Answers::Caller)
     }
 
     /// Whether this is for a caller who has the beginning of a body already, and sees to it himself that he gets the
     /// rest.
-    pub(super) fn is_again(&self) -> bool {
+    pub(crate) fn is_again(&self) -> bool {
         matches!(self.answers, Answers::Reader { .. })
     }
 
     /// What a look-up is to do with the TTL of what it finds.
-    pub(super) fn refresh(&self) -> Option<Duration> {
+    pub(crate) fn refresh(&self) -> Option<Duration> {
         match &self.policy {
             Policy::Ttl(policy) if self.refreshes => Some(policy.ttl),
             _ => None,
@@ -254,7 +164,7 @@ impl Plan {
     }
 
     /// Whether a stored response answers this request, as far as that is not for the policy to say.
-    pub(super) fn is_answered_by(&self, found: &Found) -> bool {
+    pub(crate) fn is_answered_by(&self, found: &Found) -> bool {
         if let Answers::Reader { lost } = &self.answers
             && lost.contains(&found.id)
         {
@@ -271,7 +181,7 @@ impl Plan {
 
     /// Requests of one flight get the same answer. Under RFC 9111 the fields may select another one, and a key that was
     /// made of the body does not tell URLs apart.
-    pub(super) fn flight(&self) -> String {
+    pub(crate) fn flight(&self) -> String {
         if self.decodes {
             return self.key.to_string();
         }
@@ -286,7 +196,7 @@ impl Plan {
     }
 
     /// The URL that the pipeline stores: with its parameters, as it is sent, without credentials.
-    pub(super) fn stored_url(&self) -> Result<String, FetchError> {
+    pub(crate) fn stored_url(&self) -> Result<String, FetchError> {
         let mut url = self.asked.target()?;
         // These fail for URLs without a host, which hold no credentials.
         let _ = url.set_username("");
@@ -295,9 +205,9 @@ impl Plan {
     }
 
     /// The request for the origin, with these fields in place of the caller's.
-    pub(super) fn to_origin(&self, sent: &Request) -> Result<http::Request<Bytes>, FetchError> {
+    pub(crate) fn to_origin(&self, sent: &Request) -> Result<http::Request<Bytes>, FetchError> {
         let url = self.asked.target()?;
-        let mut fields = fields::sent(&sent.headers);
+        let mut fields = header_map::sent(&sent.headers);
         if self.decodes {
             // A part of what is coded can be decoded by nobody.
             let accepted = if fields.contains_key(RANGE) { "identity" } else { decode::ACCEPTED };

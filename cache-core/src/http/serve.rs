@@ -7,24 +7,27 @@ use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use http::StatusCode;
 
-use super::body::Body;
-use super::cache::Inner;
-use super::decode::{self, Coding, decoded, is_text};
-use super::fetched::{Fetched, Head, Served, ServedFrom, coding};
-use super::origin::own_ttl;
-use super::plan::Plan;
-use super::replay::{Again, replayed};
-use super::send::{Incoming, SendError};
 use crate::clock;
-use crate::codec;
-use crate::counters::Counts;
-use crate::entry::{EntryId, Response};
-use crate::policy::{Decision, Part, Serve};
-use crate::store::Found;
+use crate::format::content_coding;
+use crate::http::body::Body;
+use crate::http::cache::Inner;
+use crate::http::cache_status::{Served, ServedFrom};
+use crate::http::decode;
+use crate::http::decode::{Coding, decoded, is_text};
+use crate::http::forward::own_ttl;
+use crate::http::plan::Plan;
+use crate::http::response::{Fetched, Head, coding};
+use crate::http::resumable_body::{Again, replayed};
+use crate::model::entry::{EntryId, Response};
+use crate::model::stats::Counts;
+use crate::model::stored::Found;
+use crate::policy::decision::{Decision, Part, Serve};
+use crate::transport::error::SendError;
+use crate::transport::traits::Incoming;
 
 impl Inner {
     /// Answers with a stored response; `None`: its body is gone.
-    pub(super) async fn serve(
+    pub(crate) async fn serve(
         self: &Arc<Self>,
         plan: &Arc<Plan>,
         stored: &[Found],
@@ -76,7 +79,7 @@ impl Inner {
         let told = Told::of(plan, found, body, true);
         let body = match part {
             _ if plan.decodes && told.coding.is_some_and(|coding| coding.is_on(body)) => {
-                match codec::body::decoded(body, told.name) {
+                match content_coding::decoded(body, told.name) {
                     Cow::Borrowed(_) => return None,
                     Cow::Owned(decoded) => decoded.into(),
                 }
@@ -147,7 +150,7 @@ impl Inner {
 
     /// The whole of a response again whose body was lost, in the store under all of these ids: one request for all who
     /// were reading it.
-    pub(super) async fn answer_again(
+    pub(crate) async fn answer_again(
         self: &Arc<Self>,
         plan: &Plan,
         lost: &[EntryId],
@@ -164,7 +167,7 @@ impl Inner {
 
     /// Reads an answer of the origin to its end, so that it is stored, though its caller has no use for it: else the
     /// next of those who wait for it would ask again. One that gets too long to be stored is left.
-    pub(super) fn read_on(&self, mut body: Body) {
+    pub(crate) fn read_on(&self, mut body: Body) {
         if body.is_recorded() {
             let largest = self.core.largest_entry;
             self.core.tasks.spawn(async move {

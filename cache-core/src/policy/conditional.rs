@@ -1,13 +1,14 @@
 //! Conditional requests (RFC 9110, 13; RFC 9111, 4.3): answering the caller's, asking the origin with the validators
 //! of stored responses, and telling which of them a 304 speaks of.
 
-use super::date::http_date;
-use super::directives::members;
-use super::fields::is_condition;
-use crate::entry::{Headers, Request, Response};
+use crate::format::http_date::http_date;
+use crate::model::entry::{Request, Response};
+use crate::model::headers::Headers;
+use crate::policy::directives::members;
+use crate::policy::fields::is_condition;
 
 /// RFC 9110, 8.8.3.2: both strong, and the same.
-pub(super) fn is_same_strong(one: &str, other: &str) -> bool {
+pub(crate) fn is_same_strong(one: &str, other: &str) -> bool {
     one == other && is_strong(one)
 }
 
@@ -29,17 +30,17 @@ fn tags(request: &Headers) -> impl Iterator<Item = &str> {
 }
 
 /// Whether a response can be validated at all.
-pub(super) fn has_validator(response: &Headers) -> bool {
+pub(crate) fn has_validator(response: &Headers) -> bool {
     response.get("etag").is_some() || response.get("last-modified").is_some()
 }
 
 /// The caller asks on conditions that only the origin may judge (RFC 9111, 4.3.2).
-pub(super) fn is_for_origin(request: &Headers) -> bool {
+pub(crate) fn is_for_origin(request: &Headers) -> bool {
     request.get("if-match").is_some() || request.get("if-unmodified-since").is_some()
 }
 
 /// The caller has a copy of his own that he wants to validate.
-pub(super) fn is_conditional(request: &Headers) -> bool {
+pub(crate) fn is_conditional(request: &Headers) -> bool {
     request.get("if-none-match").is_some() || request.get("if-modified-since").is_some()
 }
 
@@ -52,7 +53,7 @@ pub(crate) fn unconditional(request: &Request) -> Request {
 }
 
 /// Whether the caller's own copy is as good as the stored response: he gets a 304 (RFC 9111, 4.3.2).
-pub(super) fn is_not_modified(request: &Headers, stored: &Response, stored_at: Option<f64>) -> bool {
+pub(crate) fn is_not_modified(request: &Headers, stored: &Response, stored_at: Option<f64>) -> bool {
     // RFC 9110, 13.2.1: conditions are for what would be answered with success without them.
     if stored.status_code != 200 {
         return false;
@@ -69,7 +70,7 @@ pub(super) fn is_not_modified(request: &Headers, stored: &Response, stored_at: O
 }
 
 /// The caller's request with the validators of the stored responses that may answer it (RFC 9111, 4.3.1).
-pub(super) fn validating(request: &Request, nominated: &[&Response]) -> Request {
+pub(crate) fn validating(request: &Request, nominated: &[&Response]) -> Request {
     let mut sent = request.clone();
     let ours: Vec<&str> = nominated.iter().filter_map(|stored| stored.headers.get("etag")).collect();
     if request.headers.get("if-none-match").is_some() {
@@ -97,7 +98,7 @@ pub(super) fn validating(request: &Request, nominated: &[&Response]) -> Request 
 
 /// Which of the nominated responses a 304 speaks of (RFC 9111, 4.3.4), the one to serve first; none where it cannot be
 /// told.
-pub(super) fn identified(sent: &Headers, not_modified: &Headers, nominated: &[&Response]) -> Vec<usize> {
+pub(crate) fn identified(sent: &Headers, not_modified: &Headers, nominated: &[&Response]) -> Vec<usize> {
     let new_tag = not_modified.get("etag");
     let new_date = not_modified.get("last-modified");
     let position = |is: &dyn Fn(&Headers) -> bool| nominated.iter().position(|stored| is(&stored.headers));
@@ -137,7 +138,7 @@ pub(super) fn identified(sent: &Headers, not_modified: &Headers, nominated: &[&R
 }
 
 /// Whether a 304 with this entity tag may be meant for the caller's own copy.
-pub(super) fn is_asked_for(request: &Headers, not_modified: &Headers) -> bool {
+pub(crate) fn is_asked_for(request: &Headers, not_modified: &Headers) -> bool {
     let tag = not_modified.get("etag");
     tags(request).any(|asked| asked == "*" || tag.is_some_and(|tag| is_same(asked, tag)))
 }

@@ -2,13 +2,13 @@
 //!
 //! What cannot be read is taken for the more careful of its meanings; what is not known is ignored (5.2.3).
 
-use crate::entry::Headers;
+use crate::model::headers::Headers;
 
 /// RFC 9111, 1.2.2: a delta-seconds value that is too large counts as this many seconds.
-pub(super) const MAX_DELTA_SECONDS: f64 = 2_147_483_648.0;
+pub(crate) const MAX_DELTA_SECONDS: f64 = 2_147_483_648.0;
 
 /// The members of a list (RFC 9110, 5.6.1) without the empty ones; a comma in quotes parts nothing.
-pub(super) fn members(list: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn members(list: &str) -> impl Iterator<Item = &str> {
     let mut rest = Some(list);
     std::iter::from_fn(move || {
         loop {
@@ -49,7 +49,7 @@ fn directives<'a>(values: impl Iterator<Item = &'a str>) -> impl Iterator<Item =
 }
 
 /// RFC 9111, 1.2.2.
-pub(super) fn delta_seconds(text: &str) -> Option<f64> {
+pub(crate) fn delta_seconds(text: &str) -> Option<f64> {
     let text = text.trim();
     if text.is_empty() || !text.bytes().all(|b| b.is_ascii_digit()) {
         return None;
@@ -65,30 +65,30 @@ fn keep_first(seconds: &mut Option<f64>, argument: Option<&str>) {
 /// The directives of a response (RFC 9111, 5.2.2; RFC 5861; RFC 8246).
 #[derive(Debug, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a directive without an argument")]
-pub(super) struct ResponseDirectives<'a> {
-    pub(super) max_age: Option<f64>,
-    pub(super) s_maxage: Option<f64>,
+pub(crate) struct ResponseDirectives<'a> {
+    pub(crate) max_age: Option<f64>,
+    pub(crate) s_maxage: Option<f64>,
     /// `no-cache` for the whole response.
-    pub(super) no_cache: bool,
+    pub(crate) no_cache: bool,
     /// The lists of fields that `no-cache="…"` names.
-    pub(super) no_cache_fields: Vec<&'a str>,
+    pub(crate) no_cache_fields: Vec<&'a str>,
     /// `private` for the whole response.
-    pub(super) private: bool,
+    pub(crate) private: bool,
     /// The lists of fields that `private="…"` names.
-    pub(super) private_fields: Vec<&'a str>,
-    pub(super) no_store: bool,
-    pub(super) public: bool,
-    pub(super) must_revalidate: bool,
-    pub(super) proxy_revalidate: bool,
-    pub(super) must_understand: bool,
-    pub(super) immutable: bool,
-    pub(super) stale_while_revalidate: Option<f64>,
-    pub(super) stale_if_error: Option<f64>,
+    pub(crate) private_fields: Vec<&'a str>,
+    pub(crate) no_store: bool,
+    pub(crate) public: bool,
+    pub(crate) must_revalidate: bool,
+    pub(crate) proxy_revalidate: bool,
+    pub(crate) must_understand: bool,
+    pub(crate) immutable: bool,
+    pub(crate) stale_while_revalidate: Option<f64>,
+    pub(crate) stale_if_error: Option<f64>,
 }
 
 impl<'a> ResponseDirectives<'a> {
     /// Reads every value of the field.
-    pub(super) fn of(values: impl Iterator<Item = &'a str>) -> Self {
+    pub(crate) fn of(values: impl Iterator<Item = &'a str>) -> Self {
         let mut all = Self::default();
         for (name, argument) in directives(values) {
             let is = |known: &str| name.eq_ignore_ascii_case(known);
@@ -125,26 +125,26 @@ impl<'a> ResponseDirectives<'a> {
         all
     }
 
-    pub(super) fn of_headers(headers: &'a Headers) -> Self {
+    pub(crate) fn of_headers(headers: &'a Headers) -> Self {
         Self::of(headers.all("cache-control"))
     }
 }
 
 /// The directives of a request (RFC 9111, 5.2.1; RFC 5861, 4).
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct RequestDirectives {
-    pub(super) max_age: Option<f64>,
+pub(crate) struct RequestDirectives {
+    pub(crate) max_age: Option<f64>,
     /// Seconds past its lifetime that a response may be; infinite where no number is given.
-    pub(super) max_stale: Option<f64>,
-    pub(super) min_fresh: Option<f64>,
-    pub(super) no_cache: bool,
-    pub(super) no_store: bool,
-    pub(super) only_if_cached: bool,
-    pub(super) stale_if_error: Option<f64>,
+    pub(crate) max_stale: Option<f64>,
+    pub(crate) min_fresh: Option<f64>,
+    pub(crate) no_cache: bool,
+    pub(crate) no_store: bool,
+    pub(crate) only_if_cached: bool,
+    pub(crate) stale_if_error: Option<f64>,
 }
 
 impl RequestDirectives {
-    pub(super) fn of(headers: &Headers) -> Self {
+    pub(crate) fn of(headers: &Headers) -> Self {
         let mut all = Self::default();
         for (name, argument) in directives(headers.all("cache-control")) {
             let is = |known: &str| name.eq_ignore_ascii_case(known);

@@ -1,97 +1,17 @@
 //! How long a stored response is fresh (RFC 9111, 4.2), and how old it is.
 
-use super::date::http_date;
-use super::directives::{MAX_DELTA_SECONDS, ResponseDirectives, delta_seconds};
-use crate::codec::{HeaderFacts, Values};
-use crate::entry::Headers;
+use crate::format::http_date::http_date;
+use crate::format::msgpack::Values;
+use crate::policy::directives::MAX_DELTA_SECONDS;
 
 /// RFC 9111, 4.2.2: a heuristic is a tenth of the time since the last modification, and at most a week here.
-const HEURISTIC_FRACTION: f64 = 0.1;
-const HEURISTIC_LIMIT: f64 = 7.0 * 86_400.0;
+pub(crate) const HEURISTIC_FRACTION: f64 = 0.1;
 
-/// What the header fields of a stored response say about its freshness.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Freshness {
-    /// The freshness lifetime in seconds; `None` where nothing says or suggests one.
-    pub lifetime: Option<f64>,
-    /// RFC 9111, 4.2.3 `corrected_initial_age`: the age in seconds that it had when it was stored.
-    pub initial_age: f64,
-    /// `no-cache`: never served without asking the origin, however fresh.
-    pub is_no_cache: bool,
-}
-
-impl Freshness {
-    /// Whether a response of this age (seconds) may be served without asking the origin.
-    pub fn is_fresh(&self, age: f64) -> bool {
-        !self.is_no_cache && self.lifetime.is_some_and(|lifetime| lifetime > age)
-    }
-
-    /// Reads the fields of a response with this status, stored at this Unix time, for a private cache.
-    pub fn of(status: u16, headers: &Headers, stored_at: Option<f64>) -> Self {
-        Self::for_cache(status, headers, &ResponseDirectives::of_headers(headers), stored_at, false)
-    }
-
-    /// The same for a private or a shared cache.
-    ///
-    /// Counted from when the *request* was sent, the age is RFC 9111's to the digit: the sum of that time and of what
-    /// has passed since is never less than `apparent_age`, and holds the response delay.
-    pub(super) fn for_cache(
-        status: u16,
-        headers: &Headers,
-        directives: &ResponseDirectives<'_>,
-        stored_at: Option<f64>,
-        is_shared: bool,
-    ) -> Self {
-        let all = |name| headers.all(name).collect();
-        let fields = HeaderFacts {
-            age: all("age"),
-            date: all("date"),
-            expires: all("expires"),
-            last_modified: all("last-modified"),
-            ..HeaderFacts::default()
-        };
-        Self::calculate(status, &fields, directives, stored_at, is_shared)
-    }
-
-    pub(crate) fn of_fields(status: u16, fields: &HeaderFacts<'_>, stored_at: Option<f64>) -> Self {
-        Self::calculate(status, fields, &ResponseDirectives::of(fields.cache_control.iter()), stored_at, false)
-    }
-
-    fn calculate(
-        status: u16,
-        fields: &HeaderFacts<'_>,
-        directives: &ResponseDirectives<'_>,
-        stored_at: Option<f64>,
-        is_shared: bool,
-    ) -> Self {
-        let date = first_date(&fields.date);
-        // RFC 9111, 4.2.1: the first of these that is there, whatever it says.
-        let lifetime = directives
-            .s_maxage
-            .filter(|_| is_shared)
-            .or(directives.max_age)
-            .or_else(|| expires(&fields.expires, date.or(stored_at)))
-            .or_else(|| {
-                let age = date.or(stored_at)? - first_date(&fields.last_modified)?;
-                (is_heuristically_cacheable(status) || directives.public).then_some(())?;
-                (age > 0.0).then(|| (age * HEURISTIC_FRACTION).min(HEURISTIC_LIMIT))
-            });
-        let apparent_age = match (stored_at, date) {
-            (Some(stored_at), Some(date)) => (stored_at - date).max(0.0),
-            _ => 0.0,
-        };
-        // RFC 9111, 5.1: of a list the first member counts; what cannot be read is ignored.
-        let age_value = fields.age.first().and_then(|ages| ages.split(',').next()).and_then(delta_seconds);
-        let age_value = age_value.unwrap_or(0.0);
-        // Date has whole seconds: an apparent age below one second is rounding, not age.
-        let initial_age = if apparent_age < 1.0 { age_value } else { apparent_age.max(age_value) };
-        Self { lifetime, initial_age, is_no_cache: directives.no_cache }
-    }
-}
+pub(crate) const HEURISTIC_LIMIT: f64 = 7.0 * 86_400.0;
 
 /// The lifetime by `Expires`. RFC 9111, 5.3: an invalid date, "0" above all, is in the past, and of several the first
 /// counts.
-fn expires(values: &Values<'_>, date: Option<f64>) -> Option<f64> {
+pub(crate) fn expires(values: &Values<'_>, date: Option<f64>) -> Option<f64> {
     let expires = http_date(values.first()?);
     Some(match (expires, date) {
         (Some(expires), Some(date)) => (expires - date).clamp(0.0, MAX_DELTA_SECONDS),
@@ -100,16 +20,18 @@ fn expires(values: &Values<'_>, date: Option<f64>) -> Option<f64> {
 }
 
 /// RFC 9110, 15.1: the status codes that are heuristically cacheable.
-pub(super) fn is_heuristically_cacheable(status: u16) -> bool {
+pub(crate) fn is_heuristically_cacheable(status: u16) -> bool {
     matches!(status, 200 | 203 | 204 | 206 | 300 | 301 | 308 | 404 | 405 | 410 | 414 | 501)
 }
 
-fn first_date(values: &Values<'_>) -> Option<f64> {
+pub(crate) fn first_date(values: &Values<'_>) -> Option<f64> {
     values.first().and_then(http_date)
 }
 
 #[cfg(test)]
 mod tests {
+    use crate::model::freshness::Freshness;
+
     use super::*;
 
     const DATE: &str = "Sun, 06 Nov 1994 08:49:37 GMT";

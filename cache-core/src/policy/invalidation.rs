@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use crate::entry::{Request, Response};
+use crate::model::entry::{Request, Response};
 
 /// RFC 9110, 9.2.1. A method that is not known is not safe.
 fn is_safe(method: &str) -> bool {
@@ -11,7 +11,7 @@ fn is_safe(method: &str) -> bool {
 
 /// The URLs whose stored responses are good no more: the request's own, and those that the response names, as far as
 /// they are of the same origin (another one's could be denied service that way).
-pub(super) fn of(request: &Request, response: &Response) -> Vec<String> {
+pub(crate) fn of(request: &Request, response: &Response) -> Vec<String> {
     if is_safe(&request.method) || !(200..400).contains(&response.status_code) {
         return Vec::new();
     }
@@ -24,7 +24,7 @@ pub(super) fn of(request: &Request, response: &Response) -> Vec<String> {
 }
 
 /// The response is one to a GET of the same URL, too (RFC 9110, 9.3.3).
-pub(super) fn is_of_itself(request: &Request, response: &Response) -> bool {
+pub(crate) fn is_of_itself(request: &Request, response: &Response) -> bool {
     named(request, response, "content-location").is_some_and(|url| Url::parse(&request.url) == Ok(url))
 }
 

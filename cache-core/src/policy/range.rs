@@ -1,12 +1,12 @@
 //! Range requests answered from a whole stored response (RFC 9110, 14).
 
-use super::conditional::is_same_strong;
-use super::date::http_date;
-use crate::entry::Headers;
+use crate::format::http_date::http_date;
+use crate::model::headers::Headers;
+use crate::policy::conditional::is_same_strong;
 
 /// What of a stored body a request asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ranged {
+pub(crate) enum Ranged {
     /// All of it: no range was asked for, or none that is served. A server may ignore any of them (14.2).
     Whole,
     /// These bytes, both ends counted.
@@ -16,7 +16,7 @@ pub(super) enum Ranged {
 }
 
 /// What a request asks for of a stored response whose body has this length.
-pub(super) fn asked(request: &Headers, stored: &Headers, length: u64) -> Ranged {
+pub(crate) fn asked(request: &Headers, stored: &Headers, length: u64) -> Ranged {
     match request.get("range").and_then(|range| parse(range, length)) {
         Some(ranged) if is_current(request, stored) => ranged,
         _ => Ranged::Whole,

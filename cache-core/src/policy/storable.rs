@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use super::conditional::has_validator;
-use super::directives::{RequestDirectives, ResponseDirectives, members};
-use super::fields::{is_condition, is_credential, is_of_connection};
-use super::freshness::{Freshness, is_heuristically_cacheable};
-use super::{invalidation, vary};
-use crate::entry::{Headers, Request, Response};
+use crate::model::entry::{Request, Response};
+use crate::model::freshness::Freshness;
+use crate::model::headers::Headers;
+use crate::policy::conditional::has_validator;
+use crate::policy::directives::{RequestDirectives, ResponseDirectives, members};
+use crate::policy::fields::{is_condition, is_credential, is_of_connection};
+use crate::policy::freshness::is_heuristically_cacheable;
+use crate::policy::{invalidation, vary};
 
 /// How long a response is kept past its freshness lifetime, to be validated or to stand in for an origin that is gone.
 const KEPT_STALE: f64 = 7.0 * 86_400.0;
@@ -16,7 +18,7 @@ const KEPT_STALE: f64 = 7.0 * 86_400.0;
 const KEPT_UNSTORABLE: f64 = 60.0;
 
 /// RFC 9111, 3: whether a cache may store the response.
-pub(super) fn is_storable(
+pub(crate) fn is_storable(
     request: &Request,
     response: &Response,
     directives: &ResponseDirectives<'_>,
@@ -49,7 +51,7 @@ pub(super) fn is_storable(
 }
 
 /// Final and whole, and an answer about the resource: 206 is a part, 304, 412 and 416 are about the request.
-pub(super) fn is_of_resource(status: u16) -> bool {
+pub(crate) fn is_of_resource(status: u16) -> bool {
     status >= 200 && !matches!(status, 206 | 304 | 412 | 416)
 }
 
@@ -59,7 +61,7 @@ fn is_understood(status: u16) -> bool {
 }
 
 /// How long a response is worth keeping; `None` where it could never be served.
-pub(super) fn keep(
+pub(crate) fn keep(
     response: &Headers,
     directives: &ResponseDirectives<'_>,
     freshness: &Freshness,
@@ -78,7 +80,7 @@ pub(super) fn keep(
 }
 
 /// The fields of a response as they are stored (RFC 9111, 3.1).
-pub(super) fn fields(response: &Headers, directives: &ResponseDirectives<'_>, is_shared: bool) -> Headers {
+pub(crate) fn fields(response: &Headers, directives: &ResponseDirectives<'_>, is_shared: bool) -> Headers {
     let private: Vec<&str> =
         directives.private_fields.iter().copied().filter(|_| is_shared).flat_map(members).collect();
     let mut fields = lasting(response);
@@ -87,7 +89,7 @@ pub(super) fn fields(response: &Headers, directives: &ResponseDirectives<'_>, is
 }
 
 /// The fields of a response that are not for one connection only (RFC 9110, 7.6.1).
-pub(super) fn lasting(response: &Headers) -> Headers {
+pub(crate) fn lasting(response: &Headers) -> Headers {
     let options: Vec<&str> = response.all("connection").flat_map(members).collect();
     let mut fields = response.clone();
     fields.retain(|name| {
@@ -97,7 +99,7 @@ pub(super) fn lasting(response: &Headers) -> Headers {
     fields
 }
 
-pub(super) fn is_named(name: &str, names: &[&str]) -> bool {
+pub(crate) fn is_named(name: &str, names: &[&str]) -> bool {
     names.iter().any(|other| other.eq_ignore_ascii_case(name))
 }
 
@@ -108,7 +110,7 @@ fn is_for_everybody(name: &str) -> bool {
 }
 
 /// The request as it is stored: a later GET is compared with it by `Vary`, and nothing else.
-pub(super) fn request(request: &Request, response: &Headers) -> Request {
+pub(crate) fn request(request: &Request, response: &Headers) -> Request {
     let nominated: Vec<&str> = vary::nominated(response).collect();
     let mut stored = Request { method: "GET".into(), ..request.clone() };
     stored.headers.retain(|name| is_named(name, &nominated) || !(is_of_connection(name) || is_of_this_request(name)));

@@ -1,11 +1,13 @@
 //! New heads for stored responses: what a 304 or the response to a HEAD says of them (RFC 9111, 3.2, 4.3.4, 4.3.5).
 
-use super::directives::ResponseDirectives;
-use super::{date, storable};
-use crate::entry::{Headers, Response};
+use crate::format::http_date;
+use crate::model::entry::Response;
+use crate::model::headers::Headers;
+use crate::policy::directives::ResponseDirectives;
+use crate::policy::storable;
 
 /// The stored response with the fields of the new one (RFC 9111, 3.2), received at `now`.
-pub(super) fn updated(stored: &Response, new: &Headers, now: f64, is_shared: bool) -> Response {
+pub(crate) fn updated(stored: &Response, new: &Headers, now: f64, is_shared: bool) -> Response {
     let mut updated = stored.clone();
     // It was received anew: what it was old by then says nothing any more.
     updated.headers.set("age", None);
@@ -20,8 +22,8 @@ pub(super) fn updated(stored: &Response, new: &Headers, now: f64, is_shared: boo
 }
 
 /// RFC 9110, 6.6.1: what comes without a date gets that of its arrival where it is stored.
-pub(super) fn set_date(headers: &mut Headers, now: f64) {
-    if let Some(date) = date::format(now) {
+pub(crate) fn set_date(headers: &mut Headers, now: f64) {
+    if let Some(date) = http_date::format(now) {
         headers.set("date", [date]);
     }
 }
@@ -33,7 +35,7 @@ fn describes_body(name: &str) -> bool {
 
 /// Whether the response to a HEAD is of the stored representation (RFC 9111, 4.3.5): of these fields, those that it has
 /// are the same.
-pub(super) fn is_of_same_representation(stored: &Response, head: &Response) -> bool {
+pub(crate) fn is_of_same_representation(stored: &Response, head: &Response) -> bool {
     stored.status_code == head.status_code
         && ["etag", "last-modified", "content-length"]
             .into_iter()

@@ -1,11 +1,11 @@
 //! Which stored responses answer a request, as far as `Vary` decides (RFC 9111, 4.1).
 
-use super::directives::members;
-use super::fields::is_credential;
-use crate::entry::Headers;
+use crate::model::headers::Headers;
+use crate::policy::directives::members;
+use crate::policy::fields::is_credential;
 
 /// The field names that a response nominates, as written.
-pub(super) fn nominated(response: &Headers) -> impl Iterator<Item = &str> {
+pub(crate) fn nominated(response: &Headers) -> impl Iterator<Item = &str> {
     response.all("vary").flat_map(members)
 }
 
@@ -15,12 +15,12 @@ pub(crate) fn varies_by_credential(sent: &Headers, response: &Headers) -> bool {
 }
 
 /// `Vary: *` in any place: no later request ever matches.
-pub(super) fn is_anything(response: &Headers) -> bool {
+pub(crate) fn is_anything(response: &Headers) -> bool {
     nominated(response).any(|name| name == "*")
 }
 
 /// Whether the fields that the stored response nominates are in both requests the same, or in neither.
-pub(super) fn matches(stored: &Headers, stored_request: &Headers, request: &Headers) -> bool {
+pub(crate) fn matches(stored: &Headers, stored_request: &Headers, request: &Headers) -> bool {
     nominated(stored).all(|name| {
         let name = name.to_ascii_lowercase();
         name != "*" && normalized(&name, stored_request) == normalized(&name, request)

@@ -10,19 +10,22 @@ use bytes::{Bytes, BytesMut};
 use futures_util::stream;
 use uuid::Uuid;
 
-use super::{
-    Claim, Cursor, Found, Health, Info, Inspect, Inspected, Page, Position, Removed, Store, StoredBody, StoredResult,
-    Writer,
-};
 use crate::clock;
-use crate::counters::{Batch, Bucket, Counted, Counts, KEPT, Scope, hour_of};
-use crate::entry::{Entry, EntryId, Layout};
 use crate::error::{Backend, BackendKind, Error, Result};
-use crate::filter::Filter;
-use crate::key::{CacheKey, ResultKey};
-use crate::limit::{Limit, Turns};
-use crate::service::Services;
-use crate::summary::{self, Summary};
+use crate::model::entry::{Entry, EntryId, Layout};
+use crate::model::filter::Filter;
+use crate::model::inspection::{Health, Info, Inspected};
+use crate::model::key::{CacheKey, ResultKey};
+use crate::model::rate_limit::{Limit, Turns};
+use crate::model::service::Services;
+use crate::model::stats::{Batch, Bucket, Counts, KEPT, Scope, hour_of};
+use crate::model::stored::{Claim, Found, Removed, StoredBody, StoredResult};
+use crate::model::summary::Summary;
+use crate::model::window::Counted;
+use crate::store::inspect::Inspect;
+use crate::store::page::{Cursor, Page, Position};
+use crate::store::summarize;
+use crate::store::traits::{Store, Writer};
 
 /// The store. Clones share what is in it.
 #[derive(Clone, Default)]
@@ -114,10 +117,10 @@ impl Memory {
 
     fn summary(&self, id: &EntryId, item: &Item) -> Summary {
         match &item.entry {
-            Some(entry) => summary::of_entry(&self.services, Layout::Pipeline, entry, &item.body, item.expires_at),
+            Some(entry) => summarize::of_entry(&self.services, Layout::Pipeline, entry, &item.body, item.expires_at),
             None => {
                 let key = id.redis_key();
-                let mut summary = summary::of_result(&key, item.body.len() as u64, item.expires_at);
+                let mut summary = summarize::of_result(&key, item.body.len() as u64, item.expires_at);
                 summary.created_at = Some(item.created_at);
                 summary
             }

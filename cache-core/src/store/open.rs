@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use super::Inspect;
-use super::fallback::Fallback;
-use super::readonly::ReadOnly;
-use super::redis::Redis;
-use super::sqlite::{self, Sqlite};
 use crate::config::{Config, Storage};
 use crate::error::{Error, Result, chain};
+use crate::store::inspect::Inspect;
+use crate::store::layered::fallback::Fallback;
+use crate::store::layered::read_only::ReadOnly;
+use crate::store::redis::store::Redis;
+use crate::store::sqlite::store::Sqlite;
+use crate::store::sqlite::{if_missing, store};
 
 /// What to do when Redis was asked for and does not answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +45,7 @@ pub struct Opened {
 pub async fn open(config: &Config, options: OpenOptions) -> Result<Opened> {
     let mut opened = match config.storage {
         Storage::Sqlite => {
-            let missing = if options.creates { sqlite::Missing::Create } else { sqlite::Missing::Fail };
+            let missing = if options.creates { if_missing::Missing::Create } else { if_missing::Missing::Fail };
             Opened { store: Arc::new(open_sqlite(config, missing).await?), fallback: None }
         }
         Storage::Redis => open_redis(config, options).await?,
@@ -82,10 +83,10 @@ async fn open_redis(config: &Config, options: OpenOptions) -> Result<Opened> {
     }
 }
 
-fn missing_fallback(options: OpenOptions) -> sqlite::Missing {
-    if options.creates { sqlite::Missing::Create } else { sqlite::Missing::Empty }
+fn missing_fallback(options: OpenOptions) -> if_missing::Missing {
+    if options.creates { if_missing::Missing::Create } else { if_missing::Missing::Empty }
 }
 
-async fn open_sqlite(config: &Config, missing: sqlite::Missing) -> Result<Sqlite> {
+async fn open_sqlite(config: &Config, missing: if_missing::Missing) -> Result<Sqlite> {
     Sqlite::open(&config.sqlite_file(), config.services.clone(), missing).await
 }

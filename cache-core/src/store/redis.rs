@@ -1,189 +1,28 @@
-//! One Redis server: the layouts A, B and D side by side, and results.
-//!
-//! Which layout an entry has is told from what is there: the form of its id, the type of its index, the content of its
-//! `stream_done` key. New entries are written in the layout that the settings name.
+//! TODO
 
-mod bodies;
-mod claims;
-mod connection;
-mod counts;
-mod events;
-mod info;
-mod inspect;
-pub(super) mod layout;
-mod lookup;
-mod measure;
-mod places;
-mod read;
-mod remove;
-mod reply;
-mod results;
-pub(super) mod scan;
-mod script;
-mod touch;
-mod tracking;
-mod turns;
-mod write;
-
-use std::sync::Arc;
-use std::time::Duration;
-
-use async_trait::async_trait;
-use bytes::Bytes;
-use redis::cmd;
-use uuid::Uuid;
-
-use self::connection::Connection;
-pub use self::events::Events;
-use self::places::Places;
-use super::{
-    Changes, Claim, Cursor, Found, Health, Info, Inspect, Inspected, Page, Position, Removed, Store, StoredBody,
-    StoredResult, Writer, planned_on,
-};
-use crate::config::Config;
-use crate::counters::{Batch, Counted};
-use crate::entry::{Entry, EntryId, Layout};
-use crate::error::{Backend, Error, Result, chain};
-use crate::event::Source;
-use crate::filter::Filter;
-use crate::key::CacheKey;
-use crate::limit::Limit;
-use crate::service::Services;
-
-/// A cache in Redis.
-pub struct Redis {
-    /// For everything short. Shared by all callers, since Redis answers in order.
-    commands: Connection,
-    /// For scans: a page of thousands of keys would hold up whatever is asked behind it.
-    scans: Connection,
-    places: Places,
-    services: Services,
-    write_layout: Layout,
-}
-
-impl Redis {
-    /// A store for the server that the settings name; connects at the first call. Fails where the URL is unusable.
-    pub fn new(config: &Config) -> Result<Self> {
-        Ok(Self {
-            commands: Connection::new(config)?,
-            scans: Connection::new(config)?,
-            places: Places::new(),
-            services: config.services.clone(),
-            write_layout: config.write_layout,
-        })
-    }
-
-    /// Asks the server for an answer.
-    pub async fn ping(&self) -> Result<()> {
-        self.commands.query("PING", &cmd("PING")).await.map(drop)
-    }
-}
-
-#[async_trait]
-impl Store for Redis {
-    fn backend(&self) -> Backend {
-        self.commands.backend().clone()
-    }
-
-    async fn health(&self) -> Health {
-        let problem = self.ping().await.err().map(|error| chain(&error));
-        Health { backend: self.backend(), is_fallback: false, problem }
-    }
-
-    async fn lookup(&self, key: &CacheKey, refresh: Option<Duration>) -> Result<Vec<Found>> {
-        lookup::lookup(&self.commands, &self.places, key, refresh).await
-    }
-
-    async fn begin(&self, entry: Entry, ttl: Option<Duration>) -> Result<Box<dyn Writer>> {
-        Ok(Box::new(write::RedisWriter::new(self.commands.clone(), self.write_layout, entry, ttl)))
-    }
-
-    async fn body(&self, id: &EntryId) -> Result<Option<StoredBody>> {
-        bodies::body(&self.commands, &self.services, id).await
-    }
-
-    async fn replace(&self, id: &EntryId, entry: &Entry) -> Result<bool> {
-        write::replace(&self.commands, &self.services, id, entry).await
-    }
-
-    async fn touch(&self, ids: &[EntryId], ttl: Option<Duration>) -> Result<u64> {
-        touch::touch(&self.commands, ids, ttl).await
-    }
-
-    async fn remove(&self, ids: &[EntryId]) -> Result<Removed> {
-        remove::remove(&self.commands, ids).await
-    }
-
-    async fn result(&self, key: &str) -> Result<Option<StoredResult>> {
-        results::get(&self.commands, key).await
-    }
-
-    async fn put_result(&self, key: &str, value: Bytes, ttl: Duration) -> Result<()> {
-        results::put(&self.commands, key, &value, ttl).await
-    }
-
-    async fn claim(&self, name: &str, holder: Uuid, time: Duration) -> Result<Claim> {
-        claims::claim(&self.commands, name, holder, time).await
-    }
-
-    async fn release(&self, name: &str, holder: Uuid, alone: Option<Duration>) -> Result<()> {
-        claims::release(&self.commands, name, holder, alone).await
-    }
-
-    async fn reserve(&self, name: &str, limit: &Limit, longest: Duration) -> Result<Duration> {
-        turns::reserve(&self.commands, name, limit, longest).await
-    }
-
-    async fn hold_back(&self, name: &str, time: Duration) -> Result<()> {
-        turns::hold_back(&self.commands, name, time).await
-    }
-
-    fn tell(&self, changes: Arc<dyn Changes>) -> bool {
-        self.commands.tell(changes)
-    }
-
-    async fn count(&self, batch: &Batch) -> Result<()> {
-        counts::add(&self.commands, batch).await
-    }
-}
-
-#[async_trait]
-impl Inspect for Redis {
-    async fn scan(&self, filter: &Filter, from: Option<Cursor>, want: usize) -> Result<Page> {
-        let progress = match from.map(|cursor| cursor.0) {
-            None => None,
-            Some(Position::Redis(progress)) => Some(progress),
-            Some(_) => return Err(Error::CursorExpired),
-        };
-        scan::page(&self.scans, &self.services, filter, progress, want).await
-    }
-
-    async fn touch_on(&self, backend: &Backend, ids: &[EntryId], ttl: Option<Duration>) -> Result<u64> {
-        planned_on(backend, self.backend())?;
-        let touched = self.touch(ids, ttl).await?;
-        if ttl.is_some() {
-            touch::end_indexes(&self.commands, ids).await?;
-        }
-        Ok(touched)
-    }
-
-    async fn inspect(&self, id: &EntryId) -> Result<Option<Inspected>> {
-        inspect::inspect(&self.commands, &self.services, id).await
-    }
-
-    async fn raw_body(&self, id: &EntryId, limit: usize) -> Result<Option<Bytes>> {
-        bodies::raw_body(&self.commands, id, limit).await
-    }
-
-    async fn info(&self) -> Result<Info> {
-        info::info(&self.commands).await
-    }
-
-    async fn counters(&self, since: f64) -> Result<Counted> {
-        counts::read(&self.commands, since).await
-    }
-
-    async fn watch(&self, source: Source) -> Result<Option<Events>> {
-        events::watch(&self.scans, &self.services, source).await.map(Some)
-    }
-}
+pub(crate) mod bodies;
+pub(crate) mod candidate;
+pub(crate) mod client_tracking;
+pub(crate) mod commands;
+pub(crate) mod connection;
+pub(crate) mod driver_error;
+pub(crate) mod events;
+pub(crate) mod heads;
+pub(crate) mod info;
+pub(crate) mod inspect;
+pub(crate) mod layout;
+pub(crate) mod leases;
+pub(crate) mod location_cache;
+pub(crate) mod lookup;
+pub(crate) mod memory_usage;
+pub(crate) mod rate_limit;
+pub(crate) mod remove;
+pub(crate) mod reply;
+pub(crate) mod results;
+pub(crate) mod scan;
+pub(crate) mod script;
+pub(crate) mod session;
+pub(crate) mod stats;
+pub(crate) mod store;
+pub(crate) mod touch;
+pub(crate) mod write;

@@ -6,11 +6,13 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use uuid::Uuid;
 
-use super::{Claim, Found, Health, Removed, Store, StoredBody, StoredResult, Writer};
-use crate::counters::Batch;
-use crate::entry::{Entry, EntryId};
 use crate::error::{Backend, BackendKind, Result};
-use crate::key::CacheKey;
+use crate::model::entry::{Entry, EntryId};
+use crate::model::inspection::Health;
+use crate::model::key::CacheKey;
+use crate::model::stats::Batch;
+use crate::model::stored::{Claim, Found, Removed, StoredBody, StoredResult};
+use crate::store::traits::{Store, Writer};
 
 /// The part of a [`Store`] that a test needs.
 #[async_trait]

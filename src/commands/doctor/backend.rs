@@ -4,16 +4,16 @@ use std::time::Instant;
 
 use cache_core::{BackendKind, Error, Info};
 
-use super::again::quoted;
-use super::report::Check;
-use crate::commands::Cache;
-use crate::exit::chain;
+use crate::commands::doctor::command_line::quoted;
+use crate::commands::doctor::report::Check;
+use crate::commands::session::Cache;
 use crate::output::human::{bytes, count};
+use cache_core::chain;
 
 /// Above this share of the memory limit, entries are about to be refused or thrown away.
 const NEARLY_FULL: f64 = 0.9;
 
-pub(super) async fn checks(cache: &Cache) -> Vec<Check> {
+pub(crate) async fn checks(cache: &Cache) -> Vec<Check> {
     let backend = cache.store.backend();
     let name = if backend.kind == BackendKind::Redis { "Redis" } else { "SQLite" };
     let started = Instant::now();
@@ -44,7 +44,7 @@ pub(super) async fn checks(cache: &Cache) -> Vec<Check> {
 }
 
 /// What helps where one command failed though others are answered.
-pub(super) fn advice(error: &Error) -> String {
+pub(crate) fn advice(error: &Error) -> String {
     match error {
         Error::Refused { operation, .. } if operation.bytes().all(|b| b.is_ascii_uppercase()) => {
             format!("allow this user the command {operation}")
@@ -83,7 +83,7 @@ fn memory(info: &Info, location: &str) -> Check {
 }
 
 /// Why the cache could not be opened, and what helps.
-pub(super) fn unreachable(error: &Error) -> Check {
+pub(crate) fn unreachable(error: &Error) -> Check {
     let detail = chain(error);
     let lower = detail.to_lowercase();
     let says = |words: &[&str]| words.iter().any(|word| lower.contains(word));

@@ -2,10 +2,11 @@
 
 use cache_core::admin::stats::{ServiceTally, Tally};
 
-use super::report::Check;
-use crate::output::human::{self, bytes, count, counted, duration};
+use crate::commands::doctor::report::Check;
+use crate::output::human;
+use crate::output::human::{bytes, count, counted, duration};
 
-pub(super) fn checks(tally: &Tally) -> Vec<Check> {
+pub(crate) fn checks(tally: &Tally) -> Vec<Check> {
     let mut checks = vec![entries(tally)];
     checks.extend(ttls(tally));
     for (number, state, meaning) in [

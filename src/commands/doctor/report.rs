@@ -5,22 +5,22 @@ use std::fmt::Write as _;
 use cache_core::Config;
 use serde::Serialize;
 
-use super::again::Again;
-use crate::config::{Origin, Setting, Settings};
+use crate::commands::doctor::command_line::Again;
 use crate::output::human::counted;
 use crate::output::safe;
 use crate::output::style::Style;
+use crate::settings::{Origin, Setting, Settings};
 
 /// Everything found.
 #[derive(Serialize)]
-pub(super) struct Report {
-    pub(super) checks: Vec<Check>,
+pub(crate) struct Report {
+    pub(crate) checks: Vec<Check>,
     settings: Vec<SettingRow>,
 }
 
 /// One step.
 #[derive(Serialize)]
-pub(super) struct Check {
+pub(crate) struct Check {
     name: &'static str,
     status: Status,
     detail: String,
@@ -48,19 +48,19 @@ struct SettingRow {
 }
 
 impl Check {
-    pub(super) fn ok(name: &'static str, detail: impl Into<String>) -> Self {
+    pub(crate) fn ok(name: &'static str, detail: impl Into<String>) -> Self {
         Self { name, status: Status::Ok, detail: detail.into(), fix: None }
     }
 
-    pub(super) fn note(name: &'static str, detail: impl Into<String>) -> Self {
+    pub(crate) fn note(name: &'static str, detail: impl Into<String>) -> Self {
         Self { name, status: Status::Note, detail: detail.into(), fix: None }
     }
 
-    pub(super) fn warn(name: &'static str, detail: impl Into<String>, fix: impl Into<String>) -> Self {
+    pub(crate) fn warn(name: &'static str, detail: impl Into<String>, fix: impl Into<String>) -> Self {
         Self { name, status: Status::Warn, detail: detail.into(), fix: Some(fix.into()) }
     }
 
-    pub(super) fn fail(name: &'static str, detail: impl Into<String>, fix: impl Into<String>) -> Self {
+    pub(crate) fn fail(name: &'static str, detail: impl Into<String>, fix: impl Into<String>) -> Self {
         Self { name, status: Status::Fail, detail: detail.into(), fix: Some(fix.into()) }
     }
 
@@ -70,7 +70,7 @@ impl Check {
 }
 
 impl Report {
-    pub(super) fn new(settings: &Settings) -> Self {
+    pub(crate) fn new(settings: &Settings) -> Self {
         let row = |setting: &Setting| SettingRow {
             name: setting.name.clone(),
             value: setting.value.clone(),
@@ -81,17 +81,17 @@ impl Report {
     }
 
     /// Tells every command that is advised which cache is meant.
-    pub(super) fn advise(&mut self, again: &Again) {
+    pub(crate) fn advise(&mut self, again: &Again) {
         for fix in self.checks.iter_mut().filter_map(|check| check.fix.as_mut()) {
             *fix = again.told(fix);
         }
     }
 
-    pub(super) fn findings(&self) -> usize {
+    pub(crate) fn findings(&self) -> usize {
         self.checks.iter().filter(|check| check.is_finding()).count()
     }
 
-    pub(super) fn text(&self, style: Style) -> String {
+    pub(crate) fn text(&self, style: Style) -> String {
         let mut out = String::new();
         // Writing to a String cannot fail.
         let _ = self.write(&mut out, style);

@@ -2,11 +2,11 @@
 
 use cache_core::{Config, Storage};
 
-use super::again::quoted;
-use super::report::Check;
-use crate::config::Settings;
+use crate::commands::doctor::command_line::quoted;
+use crate::commands::doctor::report::Check;
+use crate::settings::Settings;
 
-pub(super) fn checks(settings: &Settings) -> Vec<Check> {
+pub(crate) fn checks(settings: &Settings) -> Vec<Check> {
     let mut checks = Vec::new();
     for problem in &settings.problems {
         checks.push(Check::fail("settings", problem, "correct it, or leave it out to use the default"));

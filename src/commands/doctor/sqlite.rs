@@ -4,11 +4,11 @@ use std::path::Path;
 
 use cache_core::{Inspect as _, Missing, Services, Sqlite};
 
-use super::again::quoted;
-use super::report::Check;
-use crate::exit::chain;
+use crate::commands::doctor::command_line::quoted;
+use crate::commands::doctor::report::Check;
+use cache_core::chain;
 
-pub(super) async fn checks(file: &Path, is_asked_for: bool, services: &Services) -> Vec<Check> {
+pub(crate) async fn checks(file: &Path, is_asked_for: bool, services: &Services) -> Vec<Check> {
     let mut checks = Vec::new();
     if file.exists() {
         checks.push(opened(file, services).await);

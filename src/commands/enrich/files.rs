@@ -7,17 +7,17 @@ use anyhow::Context as _;
 use serde_json::Value;
 use tempfile::NamedTempFile;
 
-use crate::enrich::run::Progress;
+use crate::enrich::progress::Progress;
 
 /// Makes the directory, and sees to it that files can be made in it, before anything is fetched for them.
-pub(super) fn prepare(directory: &Path) -> anyhow::Result<()> {
+pub(crate) fn prepare(directory: &Path) -> anyhow::Result<()> {
     std::fs::create_dir_all(directory).with_context(|| format!("{} cannot be made", directory.display()))?;
     draft(directory).with_context(|| format!("no file can be made in {}", directory.display()))?;
     Ok(())
 }
 
 /// Writes a file for each service that brought something.
-pub(super) fn write(directory: &Path, progress: &Progress) -> anyhow::Result<()> {
+pub(crate) fn write(directory: &Path, progress: &Progress) -> anyhow::Result<()> {
     for of in &progress.services {
         if let Some(value) = of.cold.value() {
             let file = directory.join(format!("{}.json", of.service.name()));

@@ -11,11 +11,11 @@ const ECHO: usize = 3;
 /// A terminal whose cursor does not rest at the end of the last line, which bars fill. What is shown of a key there goes
 /// to the next line, and whatever counts lines from the cursor would be wrong from then on: bars would be left behind.
 #[derive(Debug)]
-pub(super) struct Terminal(Term);
+pub(crate) struct Terminal(Term);
 
 impl Terminal {
     /// Standard error.
-    pub(super) fn stderr() -> Self {
+    pub(crate) fn stderr() -> Self {
         Self(Term::buffered_stderr())
     }
 }

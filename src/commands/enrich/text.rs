@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
-use super::shown::names;
+use crate::commands::enrich::progress::names;
+use crate::enrich::mode::Mode;
+use crate::enrich::progress::Plan;
 use crate::enrich::report::{Pass, Report, ServiceReport};
-use crate::enrich::run::Plan;
-use crate::enrich::way::Mode;
 use crate::output::human::{bytes, count, counted, latency};
 use crate::output::style::Style;
 use crate::output::{human, safe};
@@ -13,7 +13,7 @@ use crate::output::{human, safe};
 /// How much of what is not cached is told by its URL.
 const MOST_MISSING: usize = 5;
 
-pub(super) fn text(plan: &Plan, report: &Report, style: Style) -> String {
+pub(crate) fn text(plan: &Plan, report: &Report, style: Style) -> String {
     let mut out = String::new();
     // Writing to a String cannot fail.
     let _ = write(&mut out, plan, report, style);
@@ -147,10 +147,10 @@ mod tests {
     use cache_core::Service;
 
     use super::*;
-    use crate::args::ColorChoice;
-    use crate::enrich::anime::{Anime, Ids};
-    use crate::enrich::meter::Gap;
-    use crate::enrich::run::TIME_LIMIT;
+    use crate::anime::{Anime, Ids};
+    use crate::enrich::metrics::Gap;
+    use crate::enrich::progress::TIME_LIMIT;
+    use crate::output::style::ColorChoice;
 
     fn service(service: Service, cold: Pass, warm: Option<Pass>) -> ServiceReport {
         ServiceReport {

@@ -7,13 +7,13 @@ use cache_core::{BackendKind, Headers, Inspected, KeyFact};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::encoding;
+use crate::commands::show::encoding::encoding;
 use crate::output::row::{Id, Row};
 use crate::output::secrets;
 
 /// An entry whole.
 #[derive(Serialize)]
-pub(super) struct Document<'a> {
+pub(crate) struct Document<'a> {
     #[serde(flatten)]
     row: Row<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -45,7 +45,7 @@ struct RedisKey<'a> {
 
 impl<'a> Document<'a> {
     /// The entry with its stored body, where that was read; `now` in Unix seconds.
-    pub(super) fn new(
+    pub(crate) fn new(
         found: &'a Inspected,
         stored: Option<&[u8]>,
         backend: BackendKind,

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use cache_core::key::{HTTP_PREFIX, RESULT_PREFIX, unhex};
 use cache_core::{CacheKey, EntryId, Inspect, Inspected, Summary};
 
-use crate::commands::short_id::{self, search};
-use crate::selectors;
+use crate::cli::selectors;
+use crate::commands::short_id;
+use crate::commands::short_id::search;
 
 /// The entry meant; `None`: there is none.
-pub(super) async fn entry(store: &Arc<dyn Inspect>, text: &[u8]) -> anyhow::Result<Option<Inspected>> {
+pub(crate) async fn entry(store: &Arc<dyn Inspect>, text: &[u8]) -> anyhow::Result<Option<Inspected>> {
     let as_text = std::str::from_utf8(text).ok();
     if let Some(id) = as_text.filter(|text| uuid::Uuid::try_parse(text).is_ok()) {
         return first(store, selectors::ids(id)).await;

@@ -2,28 +2,29 @@
 
 use std::fmt::{Result, Write};
 
-use bytes::Bytes;
 use cache_core::codec::body;
 use cache_core::{EntryId, Headers, Inspected};
 
-use super::encoding;
+use crate::commands::show::encoding::encoding;
 use crate::output::human::{bytes, counted, duration, maybe_duration};
+use crate::output::secrets::shown_key;
 use crate::output::style::Style;
-use crate::output::{human, safe, secrets, shown_key};
+use crate::output::{human, safe, secrets};
+use bytes::Bytes;
 
 /// What is shown, and how much of it.
-pub(super) struct Shown<'a> {
-    pub(super) found: &'a Inspected,
+pub(crate) struct Shown<'a> {
+    pub(crate) found: &'a Inspected,
     /// The body as stored.
-    pub(super) body: Option<&'a Bytes>,
+    pub(crate) body: Option<&'a Bytes>,
     /// Unix seconds.
-    pub(super) now: f64,
-    pub(super) reveal: bool,
+    pub(crate) now: f64,
+    pub(crate) reveal: bool,
 }
 
 impl Shown<'_> {
     /// Everything.
-    pub(super) fn whole(&self, style: Style) -> String {
+    pub(crate) fn whole(&self, style: Style) -> String {
         let mut out = String::new();
         // Writing to a String cannot fail.
         let _ = self.write_whole(&mut out, style);
@@ -31,7 +32,7 @@ impl Shown<'_> {
     }
 
     /// The headers of the request and of the response.
-    pub(super) fn headers(&self, style: Style) -> String {
+    pub(crate) fn headers(&self, style: Style) -> String {
         let mut out = String::new();
         let _ = self.write_headers(&mut out, style);
         out
@@ -124,7 +125,7 @@ impl Shown<'_> {
 }
 
 /// A body as text: JSON laid out, other text as it is, harmless either way; binary only named.
-pub(super) fn readable(decoded: &[u8], reveal: bool) -> String {
+pub(crate) fn readable(decoded: &[u8], reveal: bool) -> String {
     let text = match (serde_json::from_slice::<serde_json::Value>(decoded), std::str::from_utf8(decoded)) {
         (Ok(mut json), _) => {
             if !reveal {

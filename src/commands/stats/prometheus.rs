@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use cache_core::counters::{Counts, Scope};
 
-use super::report::Report;
+use crate::commands::stats::report::Report;
 use crate::output::safe;
 
 /// A metric with its help text, and its samples: labels and value.
@@ -15,7 +15,7 @@ struct Metric {
     samples: Vec<(Vec<(&'static str, String)>, f64)>,
 }
 
-pub(super) fn text(report: &Report) -> String {
+pub(crate) fn text(report: &Report) -> String {
     let mut out = String::new();
     for metric in metrics(report).iter().filter(|metric| !metric.samples.is_empty()) {
         // Writing to a String cannot fail.
@@ -41,7 +41,7 @@ fn metrics(report: &Report) -> Vec<Metric> {
         help,
         samples: value.map(|value| (Vec::new(), value as f64)).into_iter().collect(),
     };
-    let by_service = |value: fn(&super::report::ServiceReport) -> f64| {
+    let by_service = |value: fn(&crate::commands::stats::report::ServiceReport) -> f64| {
         report
             .services
             .iter()

@@ -8,113 +8,113 @@ use cache_core::counters::{Counted, Counts, Scope, Window};
 use cache_core::{BackendKind, Info, Kind, Service, clock};
 use serde::Serialize;
 
-use super::Cache;
+use crate::commands::session::Cache;
 
 /// Everything that `stats` tells.
 #[derive(Serialize)]
-pub(super) struct Report {
-    pub(super) backend: BackendReport,
-    pub(super) entries: Entries,
-    pub(super) keys: u64,
-    pub(super) bytes: u64,
-    pub(super) services: Vec<ServiceReport>,
-    pub(super) hits: Option<u64>,
-    pub(super) misses: Option<u64>,
-    pub(super) hit_rate: Option<f64>,
-    pub(super) hit_source: &'static str,
-    pub(super) window: Option<f64>,
+pub(crate) struct Report {
+    pub(crate) backend: BackendReport,
+    pub(crate) entries: Entries,
+    pub(crate) keys: u64,
+    pub(crate) bytes: u64,
+    pub(crate) services: Vec<ServiceReport>,
+    pub(crate) hits: Option<u64>,
+    pub(crate) misses: Option<u64>,
+    pub(crate) hit_rate: Option<f64>,
+    pub(crate) hit_source: &'static str,
+    pub(crate) window: Option<f64>,
     /// Where the window begins: with a whole hour.
-    pub(super) since: Option<f64>,
-    pub(super) result_prefixes: Vec<PrefixReport>,
-    pub(super) scanned: Scanned,
+    pub(crate) since: Option<f64>,
+    pub(crate) result_prefixes: Vec<PrefixReport>,
+    pub(crate) scanned: Scanned,
     /// Keys that the server found and did not find since its start, whoever asked, this program too.
     #[serde(skip)]
-    pub(super) server: Option<(u64, u64)>,
+    pub(crate) server: Option<(u64, u64)>,
     #[serde(skip)]
-    pub(super) chosen: Window,
+    pub(crate) chosen: Window,
     #[serde(skip)]
-    pub(super) counted: Counted,
+    pub(crate) counted: Counted,
     #[serde(skip)]
-    pub(super) now: f64,
+    pub(crate) now: f64,
 }
 
 #[derive(Serialize)]
-pub(super) struct BackendReport {
-    pub(super) kind: &'static str,
-    pub(super) location: String,
-    pub(super) version: String,
-    pub(super) fallback: bool,
-    pub(super) memory_bytes: u64,
+pub(crate) struct BackendReport {
+    pub(crate) kind: &'static str,
+    pub(crate) location: String,
+    pub(crate) version: String,
+    pub(crate) fallback: bool,
+    pub(crate) memory_bytes: u64,
     /// A SQLite file that stands in may not have been made yet.
     #[serde(skip)]
-    pub(super) is_there: bool,
+    pub(crate) is_there: bool,
 }
 
 #[derive(Serialize)]
-pub(super) struct Entries {
-    pub(super) http: u64,
-    pub(super) result: u64,
-    pub(super) incomplete: u64,
-    pub(super) deleted: u64,
-    pub(super) corrupt: u64,
-    pub(super) orphan_keys: u64,
+pub(crate) struct Entries {
+    pub(crate) http: u64,
+    pub(crate) result: u64,
+    pub(crate) incomplete: u64,
+    pub(crate) deleted: u64,
+    pub(crate) corrupt: u64,
+    pub(crate) orphan_keys: u64,
 }
 
 #[derive(Serialize)]
-pub(super) struct ServiceReport {
-    pub(super) service: &'static str,
-    pub(super) kind: &'static str,
-    pub(super) entries: u64,
-    pub(super) bytes: u64,
-    pub(super) ttl: Ttl,
+pub(crate) struct ServiceReport {
+    pub(crate) service: &'static str,
+    pub(crate) kind: &'static str,
+    pub(crate) entries: u64,
+    pub(crate) bytes: u64,
+    pub(crate) ttl: Ttl,
     #[serde(flatten)]
-    pub(super) asked: Asked,
+    pub(crate) asked: Asked,
 }
 
 /// The results under one key prefix.
 #[derive(Serialize)]
-pub(super) struct PrefixReport {
-    pub(super) prefix: String,
-    pub(super) service: &'static str,
+pub(crate) struct PrefixReport {
+    pub(crate) prefix: String,
+    pub(crate) service: &'static str,
     #[serde(flatten)]
-    pub(super) asked: Asked,
+    pub(crate) asked: Asked,
 }
 
 /// What was counted in the window; `None`: nothing was.
 #[derive(Default, Serialize)]
-pub(super) struct Asked {
-    pub(super) hits: Option<u64>,
-    pub(super) misses: Option<u64>,
-    pub(super) hit_rate: Option<f64>,
-    pub(super) stores: Option<u64>,
-    pub(super) errors: Option<u64>,
-    pub(super) window: Option<f64>,
-    pub(super) revalidations: Option<u64>,
-    pub(super) stale: Option<u64>,
-    pub(super) waits: Option<u64>,
-    pub(super) served_bytes: Option<u64>,
+pub(crate) struct Asked {
+    pub(crate) hits: Option<u64>,
+    pub(crate) misses: Option<u64>,
+    pub(crate) hit_rate: Option<f64>,
+    pub(crate) stores: Option<u64>,
+    pub(crate) errors: Option<u64>,
+    pub(crate) window: Option<f64>,
+    pub(crate) revalidations: Option<u64>,
+    pub(crate) stale: Option<u64>,
+    pub(crate) waits: Option<u64>,
+    pub(crate) served_bytes: Option<u64>,
     /// Seconds, of hits and misses together.
-    pub(super) mean_lookup: Option<f64>,
+    pub(crate) mean_lookup: Option<f64>,
 }
 
 #[derive(Serialize)]
-pub(super) struct Ttl {
-    pub(super) min: Option<f64>,
-    pub(super) median: Option<f64>,
-    pub(super) max: Option<f64>,
-    pub(super) none: u64,
+pub(crate) struct Ttl {
+    pub(crate) min: Option<f64>,
+    pub(crate) median: Option<f64>,
+    pub(crate) max: Option<f64>,
+    pub(crate) none: u64,
 }
 
 #[derive(Serialize)]
-pub(super) struct Scanned {
-    pub(super) keys: u64,
-    pub(super) complete: bool,
+pub(crate) struct Scanned {
+    pub(crate) keys: u64,
+    pub(crate) complete: bool,
 }
 
 impl Report {
     /// Counts the cache, and sums up what was counted in the window.
-    pub(super) async fn of(cache: &Cache, window: Window) -> cache_core::Result<Self> {
-        let tally = super::count(cache).await?;
+    pub(crate) async fn of(cache: &Cache, window: Window) -> cache_core::Result<Self> {
+        let tally = crate::commands::stats::count::count(cache).await?;
         let info = cache.store.info().await?;
         let now = clock::now();
         let counted = cache.store.counters(Window::Week.since(now)).await?;

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use cache_core::counters::{Counts, Scope, Window};
 
-use super::report::Report;
+use crate::commands::stats::report::Report;
 use crate::output::columns::clip;
 use crate::output::human::{bytes, count, counted, latency, maybe_duration, share};
 use crate::output::safe;
@@ -13,7 +13,7 @@ use crate::output::style::Style;
 /// Why a server's own figures are no hit rate.
 const UNCOUNTED: &str = "nobody counted here, and Redis counts every reader, this program too";
 
-pub(super) fn text(report: &Report, style: Style) -> String {
+pub(crate) fn text(report: &Report, style: Style) -> String {
     let mut out = String::new();
     // Writing to a String cannot fail.
     let _ = write(&mut out, report, style);

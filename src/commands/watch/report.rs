@@ -12,7 +12,7 @@ use crate::output::style::Style;
 
 /// The last line of `watch --json`.
 #[derive(Serialize)]
-pub(super) struct Report {
+pub(crate) struct Report {
     event: &'static str,
     sample: bool,
     source: &'static str,
@@ -53,7 +53,7 @@ struct Counts {
 }
 
 impl Report {
-    pub(super) fn new(sample: &Sample, source: Source, since: f64, until: f64) -> Self {
+    pub(crate) fn new(sample: &Sample, source: Source, since: f64, until: f64) -> Self {
         let services = sample.of.iter().map(|((service, cache), happened)| OfService {
             service: service.map(Service::name),
             kind: cache.name(),
@@ -78,7 +78,7 @@ impl Report {
         }
     }
 
-    pub(super) fn text(&self, style: Style) -> String {
+    pub(crate) fn text(&self, style: Style) -> String {
         let mut out = String::new();
         // Writing to a String cannot fail.
         let _ = self.write(&mut out, style);
@@ -158,10 +158,10 @@ impl Counts {
 }
 
 /// A kind of event, in its colour and in a field of one width.
-pub(super) struct Shown(pub(super) EventKind);
+pub(crate) struct Shown(pub(crate) EventKind);
 
 impl Shown {
-    pub(super) fn text(&self, style: Style) -> String {
+    pub(crate) fn text(&self, style: Style) -> String {
         let name = format!("{:<7}", self.0.name());
         match self.0 {
             EventKind::Hit => style.good(&name),

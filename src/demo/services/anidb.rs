@@ -1,9 +1,9 @@
 //! AniDB's HTTP API: XML. Its errors come with status 200.
 
-use super::{Asked, Reply, Trouble, escape};
 use crate::demo::catalogue::{Anime, CATALOGUE};
+use crate::demo::services::exchange::{Asked, Reply, Trouble, escape};
 
-pub(super) fn answer(asked: &Asked<'_>) -> Reply {
+pub(crate) fn answer(asked: &Asked<'_>) -> Reply {
     let is_known =
         asked.param("request") == Some("anime") && asked.param("client").is_some_and(|client| !client.is_empty());
     let body = match CATALOGUE.iter().find(|anime| asked.number("aid") == Some(anime.anidb)) {

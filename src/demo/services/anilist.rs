@@ -5,13 +5,13 @@
 
 use serde_json::{Value, json};
 
-use super::{Asked, Reply, page};
 use crate::demo::catalogue::{Anime, CATALOGUE};
+use crate::demo::services::exchange::{Asked, Reply, page};
 
 /// Requests a minute, as the service says.
 const LIMIT: u64 = 30;
 
-pub(super) fn answer(asked: &Asked<'_>) -> Reply {
+pub(crate) fn answer(asked: &Asked<'_>) -> Reply {
     let query = asked.body.and_then(|body| body["query"].as_str());
     let variables = asked.body.map(|body| &body["variables"]);
     let (Some(query), Some(variables)) = (query, variables) else {

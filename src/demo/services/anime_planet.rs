@@ -4,10 +4,10 @@
 
 use serde_json::json;
 
-use super::{Asked, Reply, end, escape};
 use crate::demo::catalogue::{Anime, CATALOGUE, Character};
+use crate::demo::services::exchange::{Asked, Reply, end, escape};
 
-pub(super) fn answer(asked: &Asked<'_>) -> Reply {
+pub(crate) fn answer(asked: &Asked<'_>) -> Reply {
     let parts = asked.parts();
     let mut head = String::new();
     let (title, body) = match parts.as_slice() {

@@ -2,13 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::{Asked, Reply};
 use crate::demo::catalogue::{Anime, CATALOGUE};
+use crate::demo::services::exchange::{Asked, Reply};
 
 /// A date that is not known, as the service writes it.
 const NEVER: &str = "0001-01-01T00:00:00Z";
 
-pub(super) fn answer(asked: &Asked<'_>) -> Reply {
+pub(crate) fn answer(asked: &Asked<'_>) -> Reply {
     if asked.path != "/api/v3/anime" {
         return Reply::new(404, "text/plain", "404 page not found");
     }

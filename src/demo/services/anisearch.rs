@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 
-use super::{Asked, MET, Reply, Trouble, end, escape};
 use crate::demo::catalogue::{Anime, CATALOGUE};
+use crate::demo::services::exchange::{Asked, MET, Reply, Trouble, end, escape};
 
-pub(super) fn answer(asked: &Asked<'_>) -> Reply {
+pub(crate) fn answer(asked: &Asked<'_>) -> Reply {
     let parts = asked.parts();
     let ["anime", id, rest @ ..] = parts.as_slice() else { return not_found() };
     // `18878` and `18878,dandadan` are the same page.

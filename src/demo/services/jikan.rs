@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::{Asked, Reply, Trouble};
 use crate::demo::catalogue::{Anime, CATALOGUE, Character};
+use crate::demo::services::exchange::{Asked, Reply, Trouble};
 
-pub(super) fn answer(asked: &Asked<'_>) -> Reply {
+pub(crate) fn answer(asked: &Asked<'_>) -> Reply {
     let parts = asked.parts();
     let found = match parts.as_slice() {
         ["v4", "anime", id, rest @ ..] => {

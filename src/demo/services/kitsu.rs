@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::{Asked, Reply, page};
 use crate::demo::catalogue::{Anime, CATALOGUE};
+use crate::demo::services::exchange::{Asked, Reply, page};
 
-pub(super) fn answer(asked: &Asked<'_>) -> Reply {
+pub(crate) fn answer(asked: &Asked<'_>) -> Reply {
     let parts = asked.parts();
     let ["api", "edge", "anime", rest @ ..] = parts.as_slice() else { return not_found() };
     let [id, rest @ ..] = rest else {

@@ -4,10 +4,11 @@ use std::ops::Range;
 
 use cache_core::codec::body;
 
-use super::json::Document;
+use crate::tui::app::json::Document;
 
 /// How many stored bytes are read for the inspector; more would fill the memory, not the screen.
 pub const PREVIEW: usize = 4 << 20;
+
 /// How many decoded bytes are kept.
 const DECODED: usize = 16 << 20;
 

@@ -1,13 +1,12 @@
 //! What stands in front of everything else and takes the keys.
 
+use cache_core::{EntryId, Source};
 use tui_textarea::TextArea;
 
-use cache_core::{EntryId, Source};
-
-use super::AfterJob;
+use crate::tui::app::job::AfterJob;
 use crate::tui::effect::Effect;
 use crate::tui::keymap::Mode;
-use crate::tui::message::Ticket;
+use crate::tui::ticket::Ticket;
 
 /// What a dialog is about: names and values.
 pub type Facts = Vec<(String, String)>;

@@ -6,14 +6,14 @@ use std::time::Duration;
 use cache_core::Service;
 use tui_textarea::TextArea;
 
-use super::inspector::Loadable;
-use crate::enrich::anime::{Anime, Ids};
+use crate::anime::{Anime, Ids};
 use crate::enrich::history::Run;
-use crate::enrich::meter::Tally;
-use crate::enrich::run::{Lap, Plan, Progress, TIME_LIMIT};
-use crate::enrich::source::SERVICES;
-use crate::enrich::way::Mode;
-use crate::tui::message::Ticket;
+use crate::enrich::metrics::Tally;
+use crate::enrich::mode::Mode;
+use crate::enrich::progress::{Lap, Plan, Progress, TIME_LIMIT};
+use crate::services::SERVICES;
+use crate::tui::app::loadable::Loadable;
+use crate::tui::ticket::Ticket;
 
 /// Which pane of the tab keys go to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,26 +1,13 @@
 //! What is shown of the selected entry.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 
-use cache_core::{EntryId, Error};
+use cache_core::EntryId;
 
-use super::body::BodyView;
-use crate::tui::message::{Detail, Ticket};
-
-/// Something that has to be asked for.
-#[derive(Debug, Default)]
-pub enum Loadable<T, E = Arc<Error>> {
-    /// Nobody asked.
-    #[default]
-    Idle,
-    /// Asked for.
-    Loading(Ticket),
-    /// Here it is.
-    Ready(T),
-    /// It could not be had.
-    Failed(E),
-}
+use crate::tui::app::body::BodyView;
+use crate::tui::app::detail::Detail;
+use crate::tui::app::focus::Extent;
+use crate::tui::app::loadable::Loadable;
 
 /// A page of the inspector.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -57,18 +44,6 @@ impl Tab {
     pub fn step(self, by: usize) -> Self {
         Self::ALL[(self as usize + by) % Self::ALL.len()]
     }
-}
-
-/// How much of the screen the inspector takes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Extent {
-    /// Nothing.
-    Hidden,
-    /// A part, where there is room.
-    #[default]
-    Pane,
-    /// Everything between the filter line and the hints.
-    Full,
 }
 
 /// The inspector's state.

@@ -12,7 +12,7 @@ use cache_core::{EntryId, Filter, Summary};
 use clap::error::ContextKind;
 use clap::{Arg, Args, Command, FromArgMatches};
 
-use crate::selectors::Selectors;
+use crate::cli::selectors::Selectors;
 
 /// What the Redis key of an HTTP entry is made of.
 const ID_LETTERS: &[u8] = b"hishel_cache:entry:0123456789abcdef-";

@@ -7,7 +7,7 @@ use cache_core::counters::{Counted, Counts, Scope, Window};
 use cache_core::{Service, Summary};
 
 use crate::output::safe;
-use crate::tui::message::Ticket;
+use crate::tui::ticket::Ticket;
 
 /// What a store can tell of hits and misses.
 #[derive(Clone, Debug, Default, PartialEq)]

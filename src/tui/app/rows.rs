@@ -9,9 +9,9 @@ use std::hash::{BuildHasher, RandomState};
 
 use cache_core::{EntryId, Summary};
 
-use super::query::Query;
-use super::sort::{Rank, Sort};
-use super::tree::{NodeId, Tree};
+use crate::tui::app::query::Query;
+use crate::tui::app::sort::{Rank, Sort};
+use crate::tui::app::tree::{NodeId, Tree};
 
 /// The number of a row.
 pub type RowId = u32;

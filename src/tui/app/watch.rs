@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use cache_core::{Event, Sample, Seen, Source};
 
-use crate::tui::message::Ticket;
+use crate::tui::ticket::Ticket;
 
 /// So many of the latest events are kept.
 const KEPT: usize = 1_000;

@@ -9,16 +9,18 @@ use tui_textarea::TextArea;
 
 use crate::output::human;
 use crate::tui::action::Action;
+use crate::tui::app::App;
 use crate::tui::app::dialog::{Confirm, Dialog, Facts, Held, Ttl};
+use crate::tui::app::focus::Focus;
+use crate::tui::app::job::{AfterJob, Job};
 use crate::tui::app::tree::ROOT;
-use crate::tui::app::{AfterJob, App, Focus, Job};
 use crate::tui::effect::Effect;
 
 /// Changes of more entries than this need the number typed.
 const TYPED_ABOVE: usize = 1_000;
 
 /// Opens the dialog of a change, or says why not.
-pub(super) fn ask(app: &mut App, action: Action) -> Vec<Effect> {
+pub(crate) fn ask(app: &mut App, action: Action) -> Vec<Effect> {
     if app.options.is_read_only {
         app.complain("read-only: nothing can be changed");
     } else if app.backend().is_none() {
@@ -156,7 +158,7 @@ fn ask_ttl(app: &mut App) {
 }
 
 /// `12h`, `+2h` or `never`.
-pub(super) fn parse_ttl(text: &str) -> Result<Change, String> {
+pub(crate) fn parse_ttl(text: &str) -> Result<Change, String> {
     let text = text.trim();
     let duration = |text: &str| match humantime::parse_duration(text.trim()) {
         Ok(duration) if duration.as_millis() > 0 => Ok(duration),
@@ -170,7 +172,7 @@ pub(super) fn parse_ttl(text: &str) -> Result<Change, String> {
 }
 
 /// What becomes of a new TTL that was typed: it is set, or, as with a flush, the number of entries is asked for first.
-pub(super) fn change_ttl(app: &mut App, ttl: Ttl, change: Change) -> Vec<Effect> {
+pub(crate) fn change_ttl(app: &mut App, ttl: Ttl, change: Change) -> Vec<Effect> {
     let Some(on) = app.backend().cloned() else { return Vec::new() };
     let Ttl { entries, mut name, is_everything, text, .. } = ttl;
     let asked_for = entries.len();
@@ -209,7 +211,7 @@ pub(super) fn change_ttl(app: &mut App, ttl: Ttl, change: Change) -> Vec<Effect>
 }
 
 /// Lets a change begin.
-pub(super) fn begin(app: &mut App, effect: Effect, (verb, total, then): (&'static str, u64, AfterJob)) -> Vec<Effect> {
+pub(crate) fn begin(app: &mut App, effect: Effect, (verb, total, then): (&'static str, u64, AfterJob)) -> Vec<Effect> {
     if let Effect::Flush { ticket, plan: Plan { backend: on, .. } } | Effect::ChangeTtl { ticket, on, .. } = &effect {
         let (ticket, on) = (*ticket, on.clone());
         app.job = Some(Job { ticket, on, verb, done: 0, total, elapsed: Duration::ZERO, is_stopping: false, then });

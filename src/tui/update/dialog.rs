@@ -3,15 +3,15 @@
 use crossterm::event::KeyEvent;
 use tui_textarea::TextArea;
 
-use super::change;
-use super::{moved, watch};
 use crate::tui::action::Action;
 use crate::tui::app::App;
 use crate::tui::app::dialog::{Confirm, Dialog, Held, Ttl};
 use crate::tui::effect::Effect;
+use crate::tui::update::movement::moved;
+use crate::tui::update::{change, watch};
 use crate::tui::view::help;
 
-pub(super) fn press(app: &mut App, key: KeyEvent) -> Vec<Effect> {
+pub(crate) fn press(app: &mut App, key: KeyEvent) -> Vec<Effect> {
     if let Some(text) = text(app) {
         text.input(key);
     }
@@ -19,7 +19,7 @@ pub(super) fn press(app: &mut App, key: KeyEvent) -> Vec<Effect> {
     Vec::new()
 }
 
-pub(super) fn paste(app: &mut App, pasted: &str) -> Vec<Effect> {
+pub(crate) fn paste(app: &mut App, pasted: &str) -> Vec<Effect> {
     if let Some(text) = text(app) {
         text.insert_str(pasted);
     }
@@ -27,7 +27,7 @@ pub(super) fn paste(app: &mut App, pasted: &str) -> Vec<Effect> {
     Vec::new()
 }
 
-pub(super) fn act(app: &mut App, action: Action) -> Vec<Effect> {
+pub(crate) fn act(app: &mut App, action: Action) -> Vec<Effect> {
     match (app.dialog.take(), action) {
         (Some(Dialog::Confirm(confirm)), Action::Yes) if confirm.word.is_none() => release(app, *confirm),
         (Some(Dialog::Confirm(confirm)), Action::Accept) => {

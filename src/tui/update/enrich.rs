@@ -6,41 +6,43 @@ use cache_core::{Error, chain};
 use crossterm::event::KeyEvent;
 use tui_textarea::TextArea;
 
-use super::{filter, moved, outcome, tree};
 use crate::enrich::history::Run;
+use crate::enrich::mode::Mode;
 use crate::enrich::report::{Report, Verdict};
-use crate::enrich::source::SERVICES;
-use crate::enrich::way::Mode;
 use crate::output::human::counted;
 use crate::output::safe;
+use crate::services::SERVICES;
 use crate::tui::action::Action;
 use crate::tui::app::dialog::Dialog;
 use crate::tui::app::enrich::{Enrich, Offer, Pane, Place, Running, ServiceTally, Shown};
-use crate::tui::app::inspector::Loadable;
+use crate::tui::app::focus::{Focus, Screen};
+use crate::tui::app::loadable::Loadable;
 use crate::tui::app::query::Touched;
-use crate::tui::app::{App, Focus, Screen, outcome as lines};
+use crate::tui::app::{App, run_report as lines};
 use crate::tui::effect::Effect;
-use crate::tui::message::Ticket;
-use crate::tui::view::layout::Regions;
+use crate::tui::layout::regions::Regions;
+use crate::tui::ticket::Ticket;
+use crate::tui::update::movement::moved;
+use crate::tui::update::{filter, scan, tree};
 
 /// Shows the tab.
-pub(super) fn open(app: &mut App) -> Vec<Effect> {
+pub(crate) fn open(app: &mut App) -> Vec<Effect> {
     app.screen = Screen::Enrich;
     app.filter.is_active = false;
-    let mut effects = super::watch::end(app);
+    let mut effects = crate::tui::update::watch::end(app);
     effects.extend(load(app));
     effects
 }
 
 /// Goes back to browsing, where what was stored meanwhile is listed too.
-pub(super) fn leave(app: &mut App) -> Vec<Effect> {
+pub(crate) fn leave(app: &mut App) -> Vec<Effect> {
     app.screen = Screen::Browse;
     app.enrich.is_searching = false;
-    if std::mem::take(&mut app.enrich.has_stored) { outcome::begin_scan(app) } else { Vec::new() }
+    if std::mem::take(&mut app.enrich.has_stored) { scan::begin_scan(app) } else { Vec::new() }
 }
 
 /// Asks for what the tab shows and does not have yet.
-pub(super) fn load(app: &mut App) -> Vec<Effect> {
+pub(crate) fn load(app: &mut App) -> Vec<Effect> {
     let mut effects = Vec::new();
     if app.screen != Screen::Enrich {
         return effects;
@@ -59,21 +61,21 @@ pub(super) fn load(app: &mut App) -> Vec<Effect> {
 }
 
 /// Another store answers now, which keeps other runs.
-pub(super) fn move_to_other_store(app: &mut App) -> Vec<Effect> {
+pub(crate) fn move_to_other_store(app: &mut App) -> Vec<Effect> {
     app.enrich.runs.clear();
     app.enrich.history = Loadable::Idle;
     keep_on_screen(app);
     load(app)
 }
 
-pub(super) fn press(app: &mut App, key: KeyEvent) -> Vec<Effect> {
+pub(crate) fn press(app: &mut App, key: KeyEvent) -> Vec<Effect> {
     if app.enrich.search.input(key) {
         look_up(app);
     }
     Vec::new()
 }
 
-pub(super) fn paste(app: &mut App, text: &str) -> Vec<Effect> {
+pub(crate) fn paste(app: &mut App, text: &str) -> Vec<Effect> {
     app.enrich.search.insert_str(text);
     look_up(app);
     Vec::new()
@@ -85,7 +87,7 @@ fn look_up(app: &mut App) {
 }
 
 /// Keys in the search line.
-pub(super) fn search(app: &mut App, action: Action) -> Vec<Effect> {
+pub(crate) fn search(app: &mut App, action: Action) -> Vec<Effect> {
     match action {
         Action::Accept => app.enrich.is_searching = false,
         Action::Close | Action::ClearText => {
@@ -98,7 +100,7 @@ pub(super) fn search(app: &mut App, action: Action) -> Vec<Effect> {
     Vec::new()
 }
 
-pub(super) fn act(app: &mut App, action: Action) -> Vec<Effect> {
+pub(crate) fn act(app: &mut App, action: Action) -> Vec<Effect> {
     match action {
         Action::Help => app.dialog = Some(Dialog::Help { mode: app.mode(), offset: 0 }),
         Action::Browse => return leave(app),
@@ -134,14 +136,14 @@ pub(super) fn act(app: &mut App, action: Action) -> Vec<Effect> {
 }
 
 /// A service of the list is asked from now on, or no longer.
-pub(super) fn tick(app: &mut App, line: usize) {
+pub(crate) fn tick(app: &mut App, line: usize) {
     if let Some(service) = SERVICES.get(line) {
         app.enrich.tick(*service);
     }
 }
 
 /// Moves in the pane with the focus.
-pub(super) fn step(app: &mut App, action: Action) {
+pub(crate) fn step(app: &mut App, action: Action) {
     let pane = app.enrich.pane;
     let page = app.regions().inside(app.enrich_panes().of(pane)).height.into();
     let count = count(app, pane);
@@ -155,7 +157,7 @@ pub(super) fn step(app: &mut App, action: Action) {
 }
 
 /// Puts the cursor of a pane on a line, as near as there is one.
-pub(super) fn go_to(app: &mut App, pane: Pane, line: usize) {
+pub(crate) fn go_to(app: &mut App, pane: Pane, line: usize) {
     match place(&mut app.enrich, pane) {
         Some(place) => place.cursor = line,
         None => app.enrich.outcome_offset = line,
@@ -189,7 +191,7 @@ fn count(app: &App, pane: Pane) -> usize {
 }
 
 /// Scrolls as little as needed to have every cursor on the screen.
-pub(super) fn keep_on_screen(app: &mut App) {
+pub(crate) fn keep_on_screen(app: &mut App) {
     let (regions, panes): (Regions, _) = (app.regions(), app.enrich_panes());
     for pane in Pane::ALL {
         let (count, height) = (count(app, pane), usize::from(regions.inside(panes.of(pane)).height));
@@ -284,14 +286,14 @@ fn open_touched(app: &mut App) -> Vec<Effect> {
     effects
 }
 
-pub(super) fn progress(app: &mut App, ticket: Ticket, services: Vec<ServiceTally>) {
+pub(crate) fn progress(app: &mut App, ticket: Ticket, services: Vec<ServiceTally>) {
     if let Some(running) = app.enrich.running.as_mut().filter(|running| running.ticket == ticket) {
         running.services = services;
     }
 }
 
 /// A run is over; `problem`: why the store does not keep it.
-pub(super) fn done(app: &mut App, ticket: Ticket, run: Run, problem: Option<Error>) -> Vec<Effect> {
+pub(crate) fn done(app: &mut App, ticket: Ticket, run: Run, problem: Option<Error>) -> Vec<Effect> {
     if app.enrich.running.take_if(|running| running.ticket == ticket).is_none() {
         return Vec::new();
     }
@@ -321,7 +323,7 @@ pub(super) fn done(app: &mut App, ticket: Ticket, run: Run, problem: Option<Erro
     if app.screen == Screen::Browse { leave(app) } else { Vec::new() }
 }
 
-pub(super) fn offered(app: &mut App, ticket: Ticket, offer: Result<Offer, String>) {
+pub(crate) fn offered(app: &mut App, ticket: Ticket, offer: Result<Offer, String>) {
     if matches!(app.enrich.offer, Loadable::Loading(awaited) if awaited == ticket) {
         app.enrich.offer = match offer {
             Ok(offer) => Loadable::Ready(offer),
@@ -331,7 +333,7 @@ pub(super) fn offered(app: &mut App, ticket: Ticket, offer: Result<Offer, String
     }
 }
 
-pub(super) fn listed(app: &mut App, ticket: Ticket, runs: Result<Vec<Run>, Error>) {
+pub(crate) fn listed(app: &mut App, ticket: Ticket, runs: Result<Vec<Run>, Error>) {
     if !matches!(app.enrich.history, Loadable::Loading(awaited) if awaited == ticket) {
         return;
     }

@@ -6,23 +6,25 @@ use cache_core::{EntryId, Error, chain};
 use crossterm::event::KeyEvent;
 use tui_textarea::TextArea;
 
-use super::{moved, table};
 use crate::tui::action::Action;
+use crate::tui::app::App;
+use crate::tui::app::focus::Focus;
 use crate::tui::app::query::{Query, Touched};
-use crate::tui::app::{App, Focus};
 use crate::tui::effect::Effect;
-use crate::tui::message::Ticket;
+use crate::tui::ticket::Ticket;
+use crate::tui::update::movement::moved;
+use crate::tui::update::table;
 
-pub(super) fn press(app: &mut App, key: KeyEvent) -> Vec<Effect> {
+pub(crate) fn press(app: &mut App, key: KeyEvent) -> Vec<Effect> {
     if app.filter.text.input(key) { apply(app) } else { Vec::new() }
 }
 
-pub(super) fn paste(app: &mut App, text: &str) -> Vec<Effect> {
+pub(crate) fn paste(app: &mut App, text: &str) -> Vec<Effect> {
     app.filter.text.insert_str(text);
     apply(app)
 }
 
-pub(super) fn act(app: &mut App, action: Action) -> Vec<Effect> {
+pub(crate) fn act(app: &mut App, action: Action) -> Vec<Effect> {
     match action {
         Action::Accept => {
             app.filter.is_active = false;
@@ -43,7 +45,7 @@ pub(super) fn act(app: &mut App, action: Action) -> Vec<Effect> {
 }
 
 /// Clears the line; an empty one shows again what an enrichment did not touch.
-pub(super) fn clear(app: &mut App) -> Vec<Effect> {
+pub(crate) fn clear(app: &mut App) -> Vec<Effect> {
     if app.filter.text.is_empty() {
         app.filter.query.touched = None;
     }
@@ -52,7 +54,7 @@ pub(super) fn clear(app: &mut App) -> Vec<Effect> {
 }
 
 /// Shows only what an enrichment touched.
-pub(super) fn choose(app: &mut App, touched: Touched) -> Vec<Effect> {
+pub(crate) fn choose(app: &mut App, touched: Touched) -> Vec<Effect> {
     app.filter.text = TextArea::default();
     app.filter.query.touched = Some(Arc::new(touched));
     apply(app)
@@ -74,7 +76,7 @@ fn apply(app: &mut App) -> Vec<Effect> {
 }
 
 /// Asks for the bodies of what the rest of the filter means, in place of any search under way.
-pub(super) fn search(app: &mut App) -> Vec<Effect> {
+pub(crate) fn search(app: &mut App) -> Vec<Effect> {
     let mut effects: Vec<Effect> = app.filter.search.take().map(Effect::Cancel).into_iter().collect();
     let query = &app.filter.query;
     if let Some(pattern) = query.filter.body.clone() {
@@ -87,14 +89,14 @@ pub(super) fn search(app: &mut App) -> Vec<Effect> {
     effects
 }
 
-pub(super) fn found(app: &mut App, ticket: Ticket, ids: Vec<EntryId>) {
+pub(crate) fn found(app: &mut App, ticket: Ticket, ids: Vec<EntryId>) {
     if app.filter.search == Some(ticket) {
         app.filter.query.found.extend(ids);
         app.choose_rows();
     }
 }
 
-pub(super) fn searched(app: &mut App, ticket: Ticket, result: Result<(), Error>) {
+pub(crate) fn searched(app: &mut App, ticket: Ticket, result: Result<(), Error>) {
     if app.filter.search.take_if(|awaited| *awaited == ticket).is_some()
         && let Err(error) = result
     {

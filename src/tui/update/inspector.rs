@@ -1,16 +1,18 @@
 //! Keys in the inspector, and what it asks for.
 
-use super::moved;
 use crate::tui::action::Action;
+use crate::tui::app::App;
 use crate::tui::app::body::BodyView;
-use crate::tui::app::inspector::{Extent, Loadable, Tab};
+use crate::tui::app::focus::{Extent, Focus};
+use crate::tui::app::inspector::Tab;
 use crate::tui::app::json::Document;
-use crate::tui::app::{App, Focus};
+use crate::tui::app::loadable::Loadable;
 use crate::tui::effect::Effect;
+use crate::tui::update::movement::moved;
 use crate::tui::view::inspector::line_count;
 
 /// Asks for what is selected, where it is to be seen and is not there yet.
-pub(super) fn follow(app: &mut App) -> Vec<Effect> {
+pub(crate) fn follow(app: &mut App) -> Vec<Effect> {
     let is_seen = app.inspector.extent() != Extent::Hidden && !app.regions().inspector.is_empty();
     let wanted = app.selected_entry().filter(|_| is_seen && app.lost().is_none()).map(|entry| entry.id.clone());
     if wanted.is_none() || wanted == app.inspector.subject {
@@ -31,14 +33,14 @@ pub(super) fn follow(app: &mut App) -> Vec<Effect> {
 }
 
 /// Shows the selected entry and gives the inspector the keys.
-pub(super) fn open(app: &mut App) {
+pub(crate) fn open(app: &mut App) {
     app.table.held = app.selected_row();
     app.inspector.is_open = true;
     app.focus = Focus::Inspector;
     keep_on_screen(app);
 }
 
-pub(super) fn show(app: &mut App, action: Action) {
+pub(crate) fn show(app: &mut App, action: Action) {
     let tab = match action {
         Action::ShowRequest => Tab::Request,
         Action::ShowResponse => Tab::Response,
@@ -49,12 +51,12 @@ pub(super) fn show(app: &mut App, action: Action) {
     turn_to(app, tab);
 }
 
-pub(super) fn step_tab(app: &mut App, by: usize) {
+pub(crate) fn step_tab(app: &mut App, by: usize) {
     turn_to(app, app.inspector.tab.step(by));
 }
 
 /// Shows a page; what cannot be seen otherwise gets the focus.
-pub(super) fn turn_to(app: &mut App, tab: Tab) {
+pub(crate) fn turn_to(app: &mut App, tab: Tab) {
     if app.inspector.tab != tab {
         app.inspector.tab = tab;
         app.inspector.to_start();
@@ -65,7 +67,7 @@ pub(super) fn turn_to(app: &mut App, tab: Tab) {
     }
 }
 
-pub(super) fn act(app: &mut App, action: Action) {
+pub(crate) fn act(app: &mut App, action: Action) {
     let regions = app.regions();
     let page: usize = regions.inside(regions.inspector).height.into();
     let has_cursor = app.inspector.tab == Tab::Body && app.inspector.view == BodyView::Json;
@@ -151,7 +153,7 @@ fn to_parent(app: &mut App) {
 }
 
 /// Scrolls as little as needed.
-pub(super) fn keep_on_screen(app: &mut App) {
+pub(crate) fn keep_on_screen(app: &mut App) {
     let regions = app.regions();
     let height: usize = regions.inside(regions.inspector).height.max(1).into();
     let count = line_count(app);

@@ -2,17 +2,18 @@
 
 use std::time::Duration;
 
-use cache_core::admin::flush;
-use cache_core::admin::ttl::{self, Change};
+use cache_core::admin::ttl::Change;
+use cache_core::admin::{flush, ttl};
 use cache_core::{Error, chain};
 
-use super::outcome::{begin_scan, lose};
 use crate::output::{human, safe};
 use crate::tui::app::dialog::Dialog;
-use crate::tui::app::{AfterJob, App, Job, Parting};
+use crate::tui::app::job::{AfterJob, Job};
+use crate::tui::app::{App, Parting};
 use crate::tui::effect::Effect;
+use crate::tui::update::scan::{begin_scan, lose};
 
-pub(super) fn end_flush(app: &mut App, job: Job, report: &flush::Report, took: Duration) -> Vec<Effect> {
+pub(crate) fn end_flush(app: &mut App, job: Job, report: &flush::Report, took: Duration) -> Vec<Effect> {
     let done = format!(
         "{} ({}) flushed in {:.1}s",
         human::entries(report.removed.entries),
@@ -35,7 +36,7 @@ pub(super) fn end_flush(app: &mut App, job: Job, report: &flush::Report, took: D
     }
 }
 
-pub(super) fn end_ttl_change(app: &mut App, job: Job, report: &ttl::Report) -> Vec<Effect> {
+pub(crate) fn end_ttl_change(app: &mut App, job: Job, report: &ttl::Report) -> Vec<Effect> {
     let done = format!("TTL of {} changed", human::entries(report.changed));
     let end = End { error: report.error.as_ref(), failed: report.failed, is_interrupted: report.is_interrupted };
     let is_whole = tell(app, &job, "The change of TTLs failed", done, &end);

@@ -3,13 +3,15 @@
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::{Position, Rect};
 
-use super::{act, enrich, inspector, table, tree};
 use crate::tui::action::Action;
+use crate::tui::app::App;
 use crate::tui::app::body::BodyView;
 use crate::tui::app::enrich::Pane;
+use crate::tui::app::focus::{Focus, Screen};
 use crate::tui::app::inspector::Tab;
-use crate::tui::app::{App, Focus, Screen};
 use crate::tui::effect::Effect;
+use crate::tui::update::actions::act;
+use crate::tui::update::{enrich, inspector, table, tree};
 use crate::tui::view::header::screen_at;
 use crate::tui::view::inspector::tab_at;
 use crate::tui::view::table::column_at;
@@ -17,7 +19,7 @@ use crate::tui::view::table::column_at;
 /// Lines that one step of the wheel moves.
 const WHEEL: usize = 3;
 
-pub(super) fn happen(app: &mut App, mouse: MouseEvent) -> Vec<Effect> {
+pub(crate) fn happen(app: &mut App, mouse: MouseEvent) -> Vec<Effect> {
     if app.dialog.is_some() || app.watch.is_some() && app.screen == Screen::Browse {
         return match mouse.kind {
             MouseEventKind::ScrollDown => act(app, Action::Down),

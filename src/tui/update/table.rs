@@ -1,13 +1,15 @@
 //! Keys in the table of entries.
 
-use super::{inspector, moved};
 use crate::tui::action::Action;
+use crate::tui::app::App;
+use crate::tui::app::focus::Focus;
 use crate::tui::app::sort::{Column, Sort};
-use crate::tui::app::{App, Focus};
 use crate::tui::effect::Effect;
+use crate::tui::update::inspector;
+use crate::tui::update::movement::moved;
 use crate::tui::view::table::columns;
 
-pub(super) fn act(app: &mut App, action: Action) {
+pub(crate) fn act(app: &mut App, action: Action) {
     if matches!(action, Action::MarkDown | Action::MarkUp) {
         app.rows.mark(app.selected_row(), true);
     }
@@ -37,7 +39,7 @@ pub(super) fn act(app: &mut App, action: Action) {
 }
 
 /// Puts the cursor on a row, as near as there is one.
-pub(super) fn go_to(app: &mut App, at: usize) {
+pub(crate) fn go_to(app: &mut App, at: usize) {
     app.table.cursor = at.min(app.rows.shown().len().saturating_sub(1));
     app.table.held = app.selected_row();
     app.keep_cursor_on_screen();
@@ -52,7 +54,7 @@ fn mark_range(app: &mut App) {
     }
 }
 
-pub(super) fn sort_next(app: &mut App) {
+pub(crate) fn sort_next(app: &mut App) {
     let shown: Vec<Column> = columns(app.regions().table_rows().width).into_iter().map(|(column, _)| column).collect();
     let at = shown.iter().position(|column| *column == app.rows.sort().by).map_or(0, |at| at + 1);
     if let Some(by) = shown.get(at % shown.len().max(1)) {
@@ -60,13 +62,13 @@ pub(super) fn sort_next(app: &mut App) {
     }
 }
 
-pub(super) fn sort_reverse(app: &mut App) {
+pub(crate) fn sort_reverse(app: &mut App) {
     let sort = app.rows.sort();
     sort_by(app, Sort { is_reversed: !sort.is_reversed, ..sort });
 }
 
 /// A click on the name of a column: sorts by it, or turns the order around.
-pub(super) fn sort_by_column(app: &mut App, by: Column) {
+pub(crate) fn sort_by_column(app: &mut App, by: Column) {
     let sort = app.rows.sort();
     sort_by(app, Sort { by, is_reversed: sort.by == by && !sort.is_reversed });
 }
@@ -76,13 +78,13 @@ fn sort_by(app: &mut App, sort: Sort) {
     app.settle_cursor();
 }
 
-pub(super) fn copy_id(app: &mut App) -> Vec<Effect> {
+pub(crate) fn copy_id(app: &mut App) -> Vec<Effect> {
     let Some(text) = app.selected_entry().map(|entry| entry.id.text().into_owned()) else { return Vec::new() };
     app.notify("id copied");
     vec![Effect::Copy(text)]
 }
 
-pub(super) fn copy_url(app: &mut App) -> Vec<Effect> {
+pub(crate) fn copy_url(app: &mut App) -> Vec<Effect> {
     let Some(entry) = app.selected_entry() else { return Vec::new() };
     let (text, what) = match &entry.http {
         Some(http) => (http.url.to_string(), "URL copied"),

@@ -1,7 +1,7 @@
 //! Decisions: a state and a message make a state and effects; nothing else is needed to test them.
 
-mod change;
-mod enrich;
+pub(crate) mod change;
+pub(crate) mod enrich;
 
 use std::io;
 
@@ -11,30 +11,31 @@ use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::Size;
 use rstest::rstest;
 
-use super::update;
-use crate::tui::Options;
 use crate::tui::app::App;
 use crate::tui::app::dialog::Dialog;
 use crate::tui::app::rates::Rate;
 use crate::tui::app::sort::Column;
 use crate::tui::effect::Effect;
 use crate::tui::fixture::{NOW, app, backend, blank, count, entries, http, listed, press, scan_of, tally};
-use crate::tui::message::{Message, Outcome, Progress, Ticket};
+use crate::tui::message::{Message, Outcome, Progress};
+use crate::tui::options::Options;
+use crate::tui::ticket::Ticket;
+use crate::tui::update::update;
 use crate::tui::view::help;
 
 fn urls(app: &App) -> Vec<String> {
     app.rows.shown_entries().map(|entry| entry.id.text().into_owned()).collect()
 }
 
-fn plan_of(effects: &[Effect]) -> Option<&Plan> {
+pub(crate) fn plan_of(effects: &[Effect]) -> Option<&Plan> {
     effects.iter().find_map(|effect| if let Effect::Flush { plan, .. } = effect { Some(plan) } else { None })
 }
 
-fn unavailable() -> Error {
+pub(crate) fn unavailable() -> Error {
     Error::Unavailable { backend: backend(), source: io::Error::from(io::ErrorKind::ConnectionRefused).into() }
 }
 
-fn many(count: u128) -> Vec<cache_core::Summary> {
+pub(crate) fn many(count: u128) -> Vec<cache_core::Summary> {
     (0..count).map(|number| http(number, Service::Jikan, &format!("https://api.jikan.moe/{number:06}"), 1e4)).collect()
 }
 

@@ -1,11 +1,12 @@
 //! Keys in the tree.
 
-use super::moved;
 use crate::tui::action::Action;
+use crate::tui::app::App;
+use crate::tui::app::focus::Focus;
 use crate::tui::app::tree::NodeId;
-use crate::tui::app::{App, Focus};
+use crate::tui::update::movement::moved;
 
-pub(super) fn act(app: &mut App, action: Action) {
+pub(crate) fn act(app: &mut App, action: Action) {
     let lines = app.tree.lines();
     let at = lines.iter().position(|node| *node == app.tree.chosen).unwrap_or_default();
     let regions = app.regions();
@@ -29,7 +30,7 @@ pub(super) fn act(app: &mut App, action: Action) {
 }
 
 /// Shows the entries of a node in the table.
-pub(super) fn choose(app: &mut App, node: NodeId) {
+pub(crate) fn choose(app: &mut App, node: NodeId) {
     if app.tree.chosen != node {
         app.tree.chosen = node;
         app.table.anchor = None;
@@ -38,7 +39,7 @@ pub(super) fn choose(app: &mut App, node: NodeId) {
     keep_on_screen(app);
 }
 
-pub(super) fn keep_on_screen(app: &mut App) {
+pub(crate) fn keep_on_screen(app: &mut App) {
     let lines = app.tree.lines();
     let at = lines.iter().position(|node| *node == app.tree.chosen).unwrap_or_default();
     let regions = app.regions();

@@ -5,19 +5,20 @@ use std::time::Duration;
 use cache_core::{Error, Source, chain};
 use tui_textarea::TextArea;
 
-use super::moved;
 use crate::output::safe;
 use crate::tui::action::Action;
 use crate::tui::app::App;
 use crate::tui::app::dialog::{Confirm, Dialog, Held};
 use crate::tui::app::watch::{Stage, Watch};
 use crate::tui::effect::Effect;
-use crate::tui::message::{Sight, Ticket};
+use crate::tui::message::Sight;
+use crate::tui::ticket::Ticket;
+use crate::tui::update::movement::moved;
 
 /// Every command of the server is read for this long, and no more of them than that.
 const COMMANDS: Source = Source::Commands { window: Duration::from_secs(10), limit: 1_000_000 };
 
-pub(super) fn act(app: &mut App, action: Action) -> Vec<Effect> {
+pub(crate) fn act(app: &mut App, action: Action) -> Vec<Effect> {
     let page = app.regions().panes.height.saturating_sub(2).into();
     match (action, &mut app.watch) {
         (Action::Close, _) => return end(app),
@@ -32,7 +33,7 @@ pub(super) fn act(app: &mut App, action: Action) -> Vec<Effect> {
 }
 
 /// Opens the panel, over what the server tells without being changed.
-pub(super) fn open(app: &mut App) -> Vec<Effect> {
+pub(crate) fn open(app: &mut App) -> Vec<Effect> {
     if app.backend().is_none() {
         app.complain("the cache is still being opened");
         return Vec::new();
@@ -44,12 +45,12 @@ pub(super) fn open(app: &mut App) -> Vec<Effect> {
 }
 
 /// Closes the panel. The watch puts back what it changed when it is forgotten.
-pub(super) fn end(app: &mut App) -> Vec<Effect> {
+pub(crate) fn end(app: &mut App) -> Vec<Effect> {
     app.watch.take().map(|watch| Effect::Cancel(watch.ticket)).into_iter().collect()
 }
 
 /// A question was answered with yes: what it held begins.
-pub(super) fn begin(app: &mut App, ticket: Ticket, source: Source) -> Vec<Effect> {
+pub(crate) fn begin(app: &mut App, ticket: Ticket, source: Source) -> Vec<Effect> {
     let mut effects = end(app);
     app.watch = Some(Watch::new(ticket, source));
     effects.push(Effect::Watch { ticket, source });
@@ -91,7 +92,7 @@ fn ask_for_notifications(app: &mut App, missing: &str) {
     ask(app, "Let the server tell what happens?", &facts, "turn on", source);
 }
 
-pub(super) fn progress(app: &mut App, ticket: Ticket, sight: Sight) {
+pub(crate) fn progress(app: &mut App, ticket: Ticket, sight: Sight) {
     let Some(watch) = app.watch.as_mut().filter(|watch| watch.ticket == ticket) else { return };
     match sight {
         Sight::Began { since, was } => {
@@ -104,7 +105,7 @@ pub(super) fn progress(app: &mut App, ticket: Ticket, sight: Sight) {
 }
 
 /// The watch is over. `Ok(false)`: the storage cannot be watched.
-pub(super) fn done(app: &mut App, ticket: Ticket, outcome: Result<bool, Error>) {
+pub(crate) fn done(app: &mut App, ticket: Ticket, outcome: Result<bool, Error>) {
     let now = app.now as i64;
     let is_read_only = app.options.is_read_only;
     let Some(watch) = app.watch.as_mut().filter(|watch| watch.ticket == ticket) else { return };

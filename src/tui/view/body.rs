@@ -4,17 +4,18 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::text::skip;
-use super::theme::Theme;
+use crate::output::columns::skip;
 use crate::output::{columns, human, safe, secrets};
+use crate::tui::app::App;
 use crate::tui::app::body::{Body, BodyView};
+use crate::tui::app::focus::Focus;
 use crate::tui::app::json::{Document, Token, tokens};
-use crate::tui::app::{App, Focus};
+use crate::tui::view::theme::Theme;
 
 /// No more of one line than this is ever made into text.
 const LINE: usize = 4_096;
 
-pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, pane: Rect, app: &App, theme: &Theme) {
+pub(crate) fn draw(frame: &mut Frame<'_>, area: Rect, pane: Rect, app: &App, theme: &Theme) {
     let Some(detail) = app.inspector.detail() else { return };
     let body = &*detail.body;
     note(frame, pane, body, app, theme);

@@ -6,20 +6,22 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, BorderType, Clear, Padding};
 use tui_textarea::TextArea;
 
-use super::help::{self, HelpLine};
-use super::text::left;
-use super::theme::Theme;
 use crate::output::columns::wrap;
 use crate::output::{human, safe};
 use crate::tui::app::App;
 use crate::tui::app::dialog::{Confirm, Dialog, Facts, Ttl};
 use crate::tui::keymap::Mode;
+use crate::tui::view::help;
+use crate::tui::view::help::HelpLine;
+use crate::tui::view::text::left;
+use crate::tui::view::theme::Theme;
 
 /// Columns of a dialog with facts, and of their names.
 const WIDTH: u16 = 76;
+
 const NAME: usize = 15;
 
-pub(super) fn draw(frame: &mut Frame<'_>, screen: Rect, app: &App, theme: &Theme) {
+pub(crate) fn draw(frame: &mut Frame<'_>, screen: Rect, app: &App, theme: &Theme) {
     match &app.dialog {
         None => {}
         Some(Dialog::Confirm(confirm)) => draw_confirm(frame, screen, confirm, theme),

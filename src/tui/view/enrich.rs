@@ -1,42 +1,47 @@
 //! The Enrich tab: titles, services and runs on the left, and how one run goes or went.
 
-mod outcome;
+pub(crate) mod run_report;
+pub(crate) mod time;
 
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use ratatui::Frame;
 use ratatui::layout::{Alignment, Rect};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::draw_frame;
-use super::layout::Regions;
-use super::text::{fit, left, right};
-use super::theme::Theme;
-use crate::enrich::anime::Anime;
+use crate::anime::Anime;
 use crate::enrich::history::Run;
 use crate::enrich::report::Verdict;
-use crate::enrich::source::SERVICES;
+use crate::output::columns::clip;
 use crate::output::{columns, human, safe};
+use crate::services::SERVICES;
 use crate::tui::action::Action;
 use crate::tui::app::App;
 use crate::tui::app::enrich::{Pane, Place, Shown};
-use crate::tui::app::inspector::Loadable;
+use crate::tui::app::loadable::Loadable;
 use crate::tui::keymap::Mode;
+use crate::tui::layout::regions::Regions;
+use crate::tui::view::frame::draw_frame;
+use crate::tui::view::text::{left, right};
+use crate::tui::view::theme::Theme;
 
 /// Columns of what stands at the right of a title, with a blank.
 const KIND: usize = 11;
+
 /// With fewer columns than this for it, a service's host is left out.
 const HOST: usize = 14;
+
 /// Columns of what came of a run, with a blank.
 const RESULT: usize = 9;
 
-pub(super) fn draw(frame: &mut Frame<'_>, regions: &Regions, app: &App, theme: &Theme) {
+pub(crate) fn draw(frame: &mut Frame<'_>, regions: &Regions, app: &App, theme: &Theme) {
     draw_search(frame, regions.filter, app, theme);
     let panes = app.enrich_panes();
     draw_titles(frame, panes.titles, regions, app, theme);
     draw_services(frame, panes.services, regions, app, theme);
     draw_runs(frame, panes.runs, regions, app, theme);
-    outcome::draw(frame, panes.outcome, regions, app, theme);
+    run_report::draw(frame, panes.outcome, regions, app, theme);
 }
 
 fn draw_search(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) {
@@ -63,7 +68,7 @@ fn draw_search(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) {
         frame.render_widget(&line, text);
     } else {
         let hint = "part of a title";
-        frame.render_widget(Span::styled(fit(hint, text.width.into()), theme.faint), text);
+        frame.render_widget(Span::styled(clip(hint, text.width.into()), theme.faint), text);
     }
     let at = Rect { x: area.right() - counts_width, width: counts_width, ..area };
     frame.render_widget(Line::from(counts).style(theme.dim).alignment(Alignment::Right), at);
@@ -97,7 +102,7 @@ fn draw_list<'a>(
 fn say(frame: &mut Frame<'_>, area: Rect, regions: &Regions, texts: &[(String, Style)]) {
     let texts = texts.iter().zip(regions.inside(area).rows().skip(1));
     for ((text, style), row) in texts {
-        let text = fit(text, usize::from(row.width).saturating_sub(2)).into_owned();
+        let text = clip(text, usize::from(row.width).saturating_sub(2)).into_owned();
         frame.render_widget(Line::styled(format!(" {text}"), *style), row);
     }
 }
@@ -133,7 +138,7 @@ fn title<'a>(anime: &Anime, width: usize, theme: &Theme) -> Line<'a> {
         Some(count) => count.to_string(),
         None => "–".to_owned(),
     };
-    let kind = format!("{} {episodes:>4}", fit(&safe::line(kind), 5));
+    let kind = format!("{} {episodes:>4}", clip(&safe::line(kind), 5));
     let room = width.saturating_sub(KIND + 2);
     Line::from(vec![
         Span::raw(" "),
@@ -152,7 +157,7 @@ fn draw_services(frame: &mut Frame<'_>, area: Rect, regions: &Regions, app: &App
         let is_known = subject.is_none_or(|anime| anime.is_at(service));
         let mark =
             if enrich.is_ticked(service) { Span::styled("● ", theme.mark) } else { Span::styled("○ ", theme.dim) };
-        let room = width.saturating_sub(outcome::NAME + 4);
+        let room = width.saturating_sub(crate::tui::app::run_report::NAME + 4);
         let place = if is_known && room < HOST {
             String::new()
         } else if is_known {
@@ -160,7 +165,7 @@ fn draw_services(frame: &mut Frame<'_>, area: Rect, regions: &Regions, app: &App
         } else {
             "no id".to_owned()
         };
-        let name = left(service.name(), outcome::NAME);
+        let name = left(service.name(), crate::tui::app::run_report::NAME);
         Line::from(vec![
             Span::raw(" "),
             mark,
@@ -207,12 +212,6 @@ fn run_line<'a>((when, title): (&str, &str), (result, style): (&str, Style), wid
         Span::styled(right(result, RESULT), style),
         Span::raw(" "),
     ])
-}
-
-/// `2026-11-22 22:09`.
-fn moment(at: f64, zone: &TimeZone) -> String {
-    let at = Timestamp::from_second(at as i64).map(|at| at.to_zoned(zone.clone()));
-    at.map_or_else(|_| "no time".to_owned(), |at| at.strftime("%Y-%m-%d %H:%M").to_string())
 }
 
 /// The time of today, the date of other days.

@@ -4,17 +4,19 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::text::fit;
-use super::theme::Theme;
+use crate::output::columns::clip;
 use crate::output::{columns, human, safe};
 use crate::tui::action::Action;
+use crate::tui::app::App;
 use crate::tui::app::enrich::Pane;
-use crate::tui::app::{App, Job, Screen};
+use crate::tui::app::focus::Screen;
+use crate::tui::app::job::Job;
 use crate::tui::keymap::Mode;
+use crate::tui::view::theme::Theme;
 
-pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) {
+pub(crate) fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) {
     let told =
-        |text: &str, style| Line::styled(format!(" {}", fit(text, usize::from(area.width).saturating_sub(2))), style);
+        |text: &str, style| Line::styled(format!(" {}", clip(text, usize::from(area.width).saturating_sub(2))), style);
     let problem = app.filter.problem.as_ref().filter(|_| app.screen == Screen::Browse);
     let line = match (&app.notice, problem, &app.job, app.lost()) {
         (Some(notice), ..) => told(&notice.text, if notice.is_error { theme.error } else { theme.good }),

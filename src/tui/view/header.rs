@@ -6,15 +6,16 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget;
 
-use super::text::fit;
-use super::theme::Theme;
+use crate::output::columns::clip;
 use crate::output::{columns, human, safe};
-use crate::tui::app::{App, Screen};
+use crate::tui::app::App;
+use crate::tui::app::focus::Screen;
+use crate::tui::view::theme::Theme;
 
 /// The backend has so many columns before anything else has some: enough for its kind and for where it begins.
 const LOCATION: usize = 16;
 
-pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) {
+pub(crate) fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) {
     let parts = Parts::of(app);
     let room = usize::from(area.width).saturating_sub(parts.width());
     let mut spans = vec![Span::styled(parts.name, theme.title)];
@@ -22,7 +23,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) 
         spans.push(Span::styled(label, if screen == app.screen { theme.tab_open } else { theme.tab }));
     }
     spans.push(Span::raw(" "));
-    spans.push(Span::styled(fit(&location(app), room).into_owned(), theme.location));
+    spans.push(Span::styled(clip(&location(app), room).into_owned(), theme.location));
     for (badge, style) in parts.badges {
         spans.push(Span::raw(" "));
         spans.push(Span::styled(badge, style(theme)));
@@ -124,7 +125,7 @@ fn scanned(app: &App) -> String {
     }
 }
 
-pub(super) fn draw_filter(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) {
+pub(crate) fn draw_filter(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) {
     let filter = &app.filter;
     let counts = counts(app);
     let counts_width = (columns::width(&counts) as u16 + 1).min(area.width);
@@ -135,7 +136,7 @@ pub(super) fn draw_filter(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &
         return;
     }
     if let Some(touched) = &filter.query.touched {
-        let chip = format!(" {} ", fit(&format!("run of {}", touched.name), usize::from(text.width / 2)));
+        let chip = format!(" {} ", clip(&format!("run of {}", touched.name), usize::from(text.width / 2)));
         let width = (columns::width(&chip) as u16 + 1).min(text.width);
         frame.render_widget(Span::styled(chip, theme.badge_demo), Rect { width: width.saturating_sub(1), ..text });
         text = Rect { x: text.x + width, width: text.width - width, ..text };
@@ -152,7 +153,7 @@ pub(super) fn draw_filter(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &
         frame.render_widget(&line, text);
     } else {
         let hint = "words, or selectors as on the command line: service:jikan status:4xx ttl-under:1h";
-        frame.render_widget(Span::styled(fit(hint, text.width.into()), theme.faint), text);
+        frame.render_widget(Span::styled(clip(hint, text.width.into()), theme.faint), text);
     }
     let right = Rect { x: area.right() - counts_width, width: counts_width, ..area };
     frame.render_widget(Line::from(counts).style(theme.dim).alignment(Alignment::Left), right);

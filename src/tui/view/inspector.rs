@@ -5,13 +5,19 @@ use ratatui::Frame;
 use ratatui::layout::{Position, Rect};
 use ratatui::text::{Line, Span};
 
-use super::layout::Regions;
-use super::text::{fit, left, right, skip};
-use super::theme::Theme;
-use super::{body, draw_frame, summary};
-use crate::output::{columns, human, safe, secrets, shown_key};
-use crate::tui::app::inspector::{Loadable, Tab};
-use crate::tui::app::{App, Focus};
+use crate::output::columns::clip;
+use crate::output::columns::skip;
+use crate::output::secrets::shown_key;
+use crate::output::{columns, human, safe, secrets};
+use crate::tui::app::App;
+use crate::tui::app::focus::Focus;
+use crate::tui::app::inspector::Tab;
+use crate::tui::app::loadable::Loadable;
+use crate::tui::layout::regions::Regions;
+use crate::tui::view::frame::draw_frame;
+use crate::tui::view::text::{left, right};
+use crate::tui::view::theme::Theme;
+use crate::tui::view::{body, summary};
 
 /// How many lines the open page has.
 pub fn line_count(app: &App) -> usize {
@@ -38,7 +44,7 @@ pub fn tab_at(app: &App, at: Position) -> Option<Tab> {
     })
 }
 
-pub(super) fn draw(frame: &mut Frame<'_>, regions: &Regions, app: &App, theme: &Theme) {
+pub(crate) fn draw(frame: &mut Frame<'_>, regions: &Regions, app: &App, theme: &Theme) {
     if regions.inspector.is_empty() {
         return;
     }
@@ -74,7 +80,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, regions: &Regions, app: &App, theme: &
 }
 
 fn say(frame: &mut Frame<'_>, area: Rect, text: &str, theme: &Theme) {
-    frame.render_widget(Line::styled(format!(" {}", fit(text, area.width.into())), theme.dim), area);
+    frame.render_widget(Line::styled(format!(" {}", clip(text, area.width.into())), theme.dim), area);
 }
 
 fn draw_lines<'a>(frame: &mut Frame<'_>, area: Rect, app: &App, lines: impl Iterator<Item = Line<'a>>) {
@@ -101,7 +107,7 @@ fn draw_headers(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) {
         ])
     } else {
         let status = entry.response.status_code;
-        Line::styled(format!(" {status}"), super::table::status_style(status, theme).patch(theme.strong))
+        Line::styled(format!(" {status}"), crate::tui::view::table::status_style(status, theme).patch(theme.strong))
     };
     let names = headers.iter().map(|(name, _)| columns::width(&safe::line(name))).max().unwrap_or(0).min(28);
     let fields = headers.iter().flat_map(|(name, values)| values.iter().map(move |value| (name, value)));

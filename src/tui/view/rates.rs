@@ -5,23 +5,26 @@ use ratatui::Frame;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::draw_frame;
-use super::layout::Regions;
-use super::text::{left, right};
-use super::theme::Theme;
 use crate::output::human;
 use crate::tui::app::App;
 use crate::tui::app::rates::Rate;
+use crate::tui::layout::regions::Regions;
+use crate::tui::view::frame::draw_frame;
+use crate::tui::view::text::{left, right};
+use crate::tui::view::theme::Theme;
 
 /// Columns of a rate, with a blank or more, where there is room and where there is none.
 const RATE: [usize; 2] = [6, 4];
+
 /// Columns of a number of requests, with a blank.
 const REQUESTS: usize = 8;
+
 /// From this width on a service's name, its rates and its requests all fit; below the other, only just the rates.
 const WIDE: usize = 38;
+
 const NARROW: usize = 30;
 
-pub(super) fn draw(frame: &mut Frame<'_>, regions: &Regions, app: &App, theme: &Theme) {
+pub(crate) fn draw(frame: &mut Frame<'_>, regions: &Regions, app: &App, theme: &Theme) {
     if regions.rates.is_empty() {
         return;
     }
@@ -78,7 +81,7 @@ fn percent(rate: Option<f64>) -> String {
     rate.map_or_else(|| "-".to_owned(), |rate| format!("{:.0}%", (rate * 100.0 + 1e-9).floor()))
 }
 
-pub(super) fn tone(counts: &Counts, theme: &Theme) -> Style {
+pub(crate) fn tone(counts: &Counts, theme: &Theme) -> Style {
     match counts.hit_rate() {
         None => theme.faint,
         Some(rate) if rate >= 0.8 => theme.good,

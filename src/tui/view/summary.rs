@@ -7,10 +7,12 @@ use jiff::tz::TimeZone;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::text::{fit, left};
-use super::theme::Theme;
-use crate::output::{human, safe, secrets, shown_key};
+use crate::output::columns::clip;
+use crate::output::secrets::shown_key;
+use crate::output::{human, safe, secrets};
 use crate::tui::app::App;
+use crate::tui::view::text::left;
+use crate::tui::view::theme::Theme;
 
 /// What a fact is worth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +25,7 @@ enum Tone {
 }
 
 /// A line: a name, a value and why it is so.
-pub(super) struct Fact {
+pub(crate) struct Fact {
     name: &'static str,
     value: String,
     why: String,
@@ -43,7 +45,7 @@ impl Fact {
         Self { tone, ..self }
     }
 
-    pub(super) fn line<'a>(self, width: u16, theme: &Theme) -> Line<'a> {
+    pub(crate) fn line<'a>(self, width: u16, theme: &Theme) -> Line<'a> {
         let style: Style = match self.tone {
             Tone::Plain => theme.text,
             Tone::Strong => theme.strong,
@@ -54,17 +56,17 @@ impl Fact {
         // A value with a reason is a short one; the reasons stand below each other.
         let value = if self.why.is_empty() { self.value } else { left(&self.value, 9) };
         let room = usize::from(width).saturating_sub(13);
-        let why = fit(&self.why, room.saturating_sub(11)).into_owned();
+        let why = clip(&self.why, room.saturating_sub(11)).into_owned();
         Line::from(vec![
             Span::styled(format!(" {} ", left(self.name, 11)), theme.dim),
-            Span::styled(fit(&value, room).into_owned(), style),
+            Span::styled(clip(&value, room).into_owned(), style),
             Span::styled(format!("  {why}"), theme.dim),
         ])
     }
 }
 
 /// The facts about the selected entry.
-pub(super) fn facts(app: &App) -> Vec<Fact> {
+pub(crate) fn facts(app: &App) -> Vec<Fact> {
     let Some(entry) = app.selected_entry() else { return Vec::new() };
     let detail = app.inspector.detail().filter(|detail| detail.inspected.summary.id == entry.id);
     let mut facts = Vec::new();

@@ -8,18 +8,21 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::draw_frame;
-use super::layout::Regions;
-use super::text::{left, right};
-use super::theme::Theme;
 use crate::output::columns::{squeeze, wrap};
-use crate::output::{columns, human, safe, secrets, shown_key};
+use crate::output::secrets::shown_key;
+use crate::output::{columns, human, safe, secrets};
+use crate::tui::app::App;
+use crate::tui::app::focus::Focus;
 use crate::tui::app::rows::Row;
 use crate::tui::app::sort::Column;
-use crate::tui::app::{App, Focus};
+use crate::tui::layout::regions::Regions;
+use crate::tui::view::frame::draw_frame;
+use crate::tui::view::text::{left, right};
+use crate::tui::view::theme::Theme;
 
 /// From this width of the name on, hosts are shown even where the path has to be cut.
 const HOST_FROM: usize = 60;
+
 /// The mark and a blank.
 const MARK: u16 = 2;
 
@@ -60,7 +63,7 @@ pub fn column_at(head: Rect, x: u16) -> Option<Column> {
     })
 }
 
-pub(super) fn draw(frame: &mut Frame<'_>, regions: &Regions, app: &App, theme: &Theme) {
+pub(crate) fn draw(frame: &mut Frame<'_>, regions: &Regions, app: &App, theme: &Theme) {
     if regions.table.is_empty() {
         return;
     }
@@ -200,7 +203,7 @@ fn cell(column: Column, entry: &Summary, now: f64, theme: &Theme) -> (Cow<'stati
 }
 
 /// The remaining TTL, in the colour of its urgency.
-pub(super) fn ttl(entry: &Summary, now: f64, theme: &Theme) -> (Cow<'static, str>, Style) {
+pub(crate) fn ttl(entry: &Summary, now: f64, theme: &Theme) -> (Cow<'static, str>, Style) {
     match entry.ttl(now) {
         None => ("never".into(), theme.dim),
         Some(ttl) if ttl <= 0.0 => ("expired".into(), theme.faint),
@@ -211,7 +214,7 @@ pub(super) fn ttl(entry: &Summary, now: f64, theme: &Theme) -> (Cow<'static, str
 }
 
 /// Freshness, or the state where it is not live.
-pub(super) fn state(entry: &Summary, now: f64, theme: &Theme) -> (Cow<'static, str>, Style) {
+pub(crate) fn state(entry: &Summary, now: f64, theme: &Theme) -> (Cow<'static, str>, Style) {
     match (entry.state, entry.is_fresh(now)) {
         (State::Live, Some(true)) => ("fresh".into(), theme.good),
         (State::Live, Some(false)) => ("stale".into(), theme.note),
@@ -221,7 +224,7 @@ pub(super) fn state(entry: &Summary, now: f64, theme: &Theme) -> (Cow<'static, s
     }
 }
 
-pub(super) fn status_style(status: u16, theme: &Theme) -> Style {
+pub(crate) fn status_style(status: u16, theme: &Theme) -> Style {
     match status {
         200..=299 => theme.dim,
         300..=399 => theme.key,

@@ -1,6 +1,6 @@
 //! Frames: what a state looks like, on screens of three sizes.
 
-mod enrich;
+pub(crate) mod enrich;
 
 use cache_core::counters::Counted;
 use cache_core::{Backend, BackendKind, Health, Service};
@@ -11,8 +11,7 @@ use ratatui::layout::Size;
 use ratatui::style::Modifier;
 use rstest::rstest;
 
-use super::draw;
-use super::theme::Theme;
+use crate::tui::THEME;
 use crate::tui::app::App;
 use crate::tui::app::dialog::Dialog;
 use crate::tui::app::rates::Tally;
@@ -21,17 +20,19 @@ use crate::tui::fixture::{
     NOW, blank, count, enriching, entries, http, listed, press, result, run, scan_of, tallies, tally,
 };
 use crate::tui::message::{Message, Outcome, Progress};
+use crate::tui::options::Options;
 use crate::tui::update::update;
-use crate::tui::{Options, THEME};
+use crate::tui::view::draw;
+use crate::tui::view::theme::Theme;
 
-fn frame(app: &App, has_color: bool) -> Terminal<TestBackend> {
+pub(crate) fn frame(app: &App, has_color: bool) -> Terminal<TestBackend> {
     let theme = Theme::parse(THEME, has_color).unwrap();
     let mut terminal = Terminal::new(TestBackend::new(app.size.width, app.size.height)).unwrap();
     terminal.draw(|frame| draw(frame, app, &theme)).unwrap();
     terminal
 }
 
-fn at(width: u16, height: u16) -> App {
+pub(crate) fn at(width: u16, height: u16) -> App {
     listed(Size::new(width, height), Options::default(), entries())
 }
 

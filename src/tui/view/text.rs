@@ -1,17 +1,16 @@
 //! Text in a field of a fixed width.
 
-use crate::output::columns::width as columns;
-pub(super) use crate::output::columns::{clip as fit, skip};
+use crate::output::columns::{clip, width as columns};
 
 /// The text in a field of this width, at its right end.
-pub(super) fn right(text: &str, width: usize) -> String {
-    let text = fit(text, width);
+pub(crate) fn right(text: &str, width: usize) -> String {
+    let text = clip(text, width);
     format!("{}{text}", " ".repeat(width.saturating_sub(columns(&text))))
 }
 
 /// The text in a field of this width, at its left end.
-pub(super) fn left(text: &str, width: usize) -> String {
-    let text = fit(text, width);
+pub(crate) fn left(text: &str, width: usize) -> String {
+    let text = clip(text, width);
     let pad = width.saturating_sub(columns(&text));
     format!("{text}{}", " ".repeat(pad))
 }

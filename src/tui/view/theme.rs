@@ -29,6 +29,7 @@ theme! {
 
 /// Stands for "only where there are no colours" while a style is read; no role uses it otherwise.
 const REVERSED_WITHOUT_COLOR: Modifier = Modifier::SLOW_BLINK;
+
 const UNDERLINED_WITHOUT_COLOR: Modifier = Modifier::RAPID_BLINK;
 
 #[derive(Deserialize)]

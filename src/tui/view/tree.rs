@@ -3,20 +3,23 @@
 use ratatui::Frame;
 use ratatui::text::{Line, Span};
 
-use super::draw_frame;
-use super::layout::Regions;
-use super::text::{fit, right};
-use super::theme::Theme;
+use crate::output::columns::clip;
 use crate::output::{columns, human};
+use crate::tui::app::App;
+use crate::tui::app::focus::Focus;
 use crate::tui::app::tree::{Node, ROOT};
-use crate::tui::app::{App, Focus};
+use crate::tui::layout::regions::Regions;
+use crate::tui::view::frame::draw_frame;
+use crate::tui::view::text::right;
+use crate::tui::view::theme::Theme;
 
 /// Columns of the bytes, with a blank.
 const BYTES: usize = 6;
+
 /// Below this width the labels have the room that the bytes would take.
 const WIDE: usize = 28;
 
-pub(super) fn draw(frame: &mut Frame<'_>, regions: &Regions, app: &App, theme: &Theme) {
+pub(crate) fn draw(frame: &mut Frame<'_>, regions: &Regions, app: &App, theme: &Theme) {
     if regions.tree.is_empty() {
         return;
     }
@@ -48,7 +51,7 @@ fn line<'a>(node: &'a Node, width: usize, count: usize, theme: &Theme) -> Line<'
     let indent = usize::from(node.depth) * 2;
     let room = width.saturating_sub(numbers + indent + 2);
     let (label, rest) =
-        if node.is_dead && room > 8 { (fit(&node.label, room - 5), " dead") } else { (fit(&node.label, room), "") };
+        if node.is_dead && room > 8 { (clip(&node.label, room - 5), " dead") } else { (clip(&node.label, room), "") };
     let pad = room.saturating_sub(columns::width(&label) + rest.len());
     let mut spans = vec![
         Span::raw(" ".repeat(indent)),

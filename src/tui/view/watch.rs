@@ -7,21 +7,22 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::draw_frame;
-use super::layout::Regions;
-use super::text::{fit, left, right};
-use super::theme::Theme;
+use crate::output::columns::clip;
 use crate::output::event::{service, what};
 use crate::output::{human, safe};
 use crate::tui::action::Action;
 use crate::tui::app::App;
 use crate::tui::app::watch::{Stage, Watch};
 use crate::tui::keymap::Mode;
+use crate::tui::layout::regions::Regions;
+use crate::tui::view::frame::draw_frame;
+use crate::tui::view::text::{left, right};
+use crate::tui::view::theme::Theme;
 
 /// So many events are shown at least.
 const EVENTS: u16 = 3;
 
-pub(super) fn draw(frame: &mut Frame<'_>, regions: &Regions, app: &App, theme: &Theme) {
+pub(crate) fn draw(frame: &mut Frame<'_>, regions: &Regions, app: &App, theme: &Theme) {
     let Some(watch) = &app.watch else { return };
     let title = Line::styled(" Watch ", theme.heading_sorted);
     frame.render_widget(ratatui::widgets::Clear, regions.panes);
@@ -129,7 +130,7 @@ fn line<'a>(event: &Event, app: &App, width: u16, theme: &Theme) -> Line<'a> {
         Span::styled(left(event.kind.name(), 8), style(event.kind, theme)),
         Span::styled(left(service(event.service), 14), theme.text),
         Span::styled(left(event.cache.name(), 7), theme.dim),
-        Span::styled(fit(&what, room).into_owned(), theme.text),
+        Span::styled(clip(&what, room).into_owned(), theme.text),
     ])
 }
 

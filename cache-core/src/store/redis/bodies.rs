@@ -6,16 +6,17 @@ use bytes::{Bytes, BytesMut};
 use futures_util::stream;
 use redis::{Pipeline, RedisResult, cmd};
 
-use super::connection::Connection;
-use super::layout::{self, COMPLETE, Name};
-use super::read::live;
-use super::reply;
-use super::touch::millis;
-use crate::codec::{self, Facts};
-use crate::entry::{EntryId, Layout};
 use crate::error::{Error, Result};
-use crate::service::Services;
-use crate::store::StoredBody;
+use crate::format::msgpack;
+use crate::format::msgpack::Facts;
+use crate::model::entry::{EntryId, Layout};
+use crate::model::service::Services;
+use crate::model::stored::StoredBody;
+use crate::store::redis::commands::millis;
+use crate::store::redis::connection::Connection;
+use crate::store::redis::heads::live;
+use crate::store::redis::layout::{COMPLETE, Name};
+use crate::store::redis::{layout, reply};
 
 /// About how much of a body is read at once; bytes.
 const WINDOW: usize = 1 << 20;
@@ -42,7 +43,7 @@ struct Reading {
 }
 
 /// The body of an entry if it is live and whole: in one step where it is short, else window by window.
-pub(super) async fn body(connection: &Connection, services: &Services, id: &EntryId) -> Result<Option<StoredBody>> {
+pub(crate) async fn body(connection: &Connection, services: &Services, id: &EntryId) -> Result<Option<StoredBody>> {
     let EntryId::Http(layout, id) = id else { return Ok(None) };
     if *layout != Layout::Pipeline && live(connection, services, *layout, *id).await?.is_none() {
         return Ok(None);
@@ -64,7 +65,7 @@ pub(super) async fn body(connection: &Connection, services: &Services, id: &Entr
     let (Some(count), Some(chunks)) = (count, chunks.map(reply::strings)) else { return Ok(None) };
     let is_whole = match layout {
         Layout::Hishel2 => mark
-            .and_then(|done| codec::decode_done(&done).ok())
+            .and_then(|done| msgpack::decode_done(&done).ok())
             .is_some_and(|done| i64::try_from(done.chunk_count) == Ok(count)),
         Layout::Hishel1 => mark.is_some() && last.is_some_and(|last| last.is_empty()),
         _ => {
@@ -150,7 +151,7 @@ impl Reading {
 }
 
 /// What is there of a body or value, at least `limit` bytes if there are as many.
-pub(super) async fn raw_body(connection: &Connection, id: &EntryId, limit: usize) -> Result<Option<Bytes>> {
+pub(crate) async fn raw_body(connection: &Connection, id: &EntryId, limit: usize) -> Result<Option<Bytes>> {
     match id {
         EntryId::Http(layout, id) => match list(connection, layout::stream(*layout, *id).as_bytes(), limit).await? {
             // To Redis an empty list is none; the entry tells whether its body is empty or gone with it.

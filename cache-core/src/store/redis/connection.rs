@@ -2,7 +2,8 @@
 //!
 //! The driver's own manager holds callers up while it retries; an interface would rather know at once.
 
-mod in_use;
+#[cfg(test)]
+mod tests;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -11,45 +12,43 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use redis::aio::MultiplexedConnection;
 use redis::io::tcp::TcpSettings;
-use redis::{
-    Client, Cmd, ConnectionAddr, ErrorKind, IntoConnectionInfo, Pipeline, RedisError, RedisResult, ServerErrorKind,
-    Value,
-};
+use redis::{Client, Cmd, ConnectionAddr, IntoConnectionInfo, Pipeline, RedisError, RedisResult, Value};
 
-use self::in_use::Current;
 use crate::config::Config;
 use crate::error::{Backend, BackendKind, Error, Result};
-use crate::service::authority;
-use crate::store::Changes;
+use crate::model::url::authority;
+use crate::store::invalidation::Changes;
+use crate::store::redis::driver_error::{is_broken, is_temporary};
+use crate::store::redis::session::Current;
 
 /// Shared by its clones.
 #[derive(Clone)]
-pub(super) struct Connection(pub(super) Arc<Inner>);
+pub(crate) struct Connection(pub(crate) Arc<Inner>);
 
-pub(super) struct Inner {
-    pub(super) client: Client,
+pub(crate) struct Inner {
+    pub(crate) client: Client,
     backend: Backend,
-    connect_timeout: Duration,
-    timeout: Duration,
+    pub(crate) connect_timeout: Duration,
+    pub(crate) timeout: Duration,
     /// `REDIS_RETRY_ON_TIMEOUT`: what may be repeated is asked once more on a new connection.
     retries_timeouts: bool,
     /// `REDIS_HEALTH_CHECK_INTERVAL`: a connection that was idle so long must answer a `PING` before it is used.
-    health_check: Duration,
+    pub(crate) health_check: Duration,
     /// Who gives up waiting after so long does not do so for reasons of his own: the connection is stuck.
-    patience: Duration,
-    current: Mutex<Current>,
+    pub(crate) patience: Duration,
+    pub(crate) current: Mutex<Current>,
     /// Who is told of what others change; told by the connection in use and by no other.
-    pub(super) changes: OnceLock<Arc<dyn Changes>>,
+    pub(crate) changes: OnceLock<Arc<dyn Changes>>,
     /// A connection being made, for many callers. Who gives up waiting for it leaves it to the next: were each to begin
     /// anew, none would ever come to the end of it on a server that is slow to accept.
-    connecting: tokio::sync::Mutex<Option<BoxFuture<'static, RedisResult<MultiplexedConnection>>>>,
+    pub(crate) connecting: tokio::sync::Mutex<Option<BoxFuture<'static, RedisResult<MultiplexedConnection>>>>,
     /// `UNLINK` and scripts are not to be had everywhere; once refused they are not tried again.
     has_unlink: AtomicBool,
     has_scripts: AtomicBool,
 }
 
 impl Connection {
-    pub(super) fn new(config: &Config) -> Result<Self> {
+    pub(crate) fn new(config: &Config) -> Result<Self> {
         let url = config.redis_url.secret();
         for (scheme, what) in [("redis-cluster:", "a cluster"), ("redis-sentinel:", "Sentinel")] {
             if url.starts_with(scheme) {
@@ -97,17 +96,17 @@ impl Connection {
         })))
     }
 
-    pub(super) fn backend(&self) -> &Backend {
+    pub(crate) fn backend(&self) -> &Backend {
         &self.0.backend
     }
 
     /// Runs one command that may be repeated without harm.
-    pub(super) async fn query(&self, operation: &'static str, command: &Cmd) -> Result<Value> {
+    pub(crate) async fn query(&self, operation: &'static str, command: &Cmd) -> Result<Value> {
         self.answer(operation, command).await?.map_err(|error| self.explain(operation, error))
     }
 
     /// As [`Self::query`], with the server's refusal as an answer.
-    pub(super) async fn answer(&self, operation: &'static str, command: &Cmd) -> Result<RedisResult<Value>> {
+    pub(crate) async fn answer(&self, operation: &'static str, command: &Cmd) -> Result<RedisResult<Value>> {
         match self.answer_once(operation, command).await {
             Err(error) if self.is_worth_repeating(&error) => self.answer_once(operation, command).await,
             answer => answer,
@@ -123,7 +122,7 @@ impl Connection {
     }
 
     /// Runs many commands that may be repeated without harm in one round trip; each has its own answer.
-    pub(super) async fn pipeline(
+    pub(crate) async fn pipeline(
         &self,
         operation: &'static str,
         pipe: &mut Pipeline,
@@ -144,7 +143,7 @@ impl Connection {
 
     /// Runs many commands on entries, as [`Self::pipeline`] does. A key of the wrong type is an answer about its entry;
     /// any other refusal is one by the server, and must not make the entry look damaged or gone.
-    pub(super) async fn on_entries(
+    pub(crate) async fn on_entries(
         &self,
         operation: &'static str,
         pipe: &mut Pipeline,
@@ -158,7 +157,7 @@ impl Connection {
     }
 
     /// Runs many commands in one round trip, and never twice.
-    pub(super) async fn pipeline_once(
+    pub(crate) async fn pipeline_once(
         &self,
         operation: &'static str,
         pipe: &mut Pipeline,
@@ -179,7 +178,7 @@ impl Connection {
     /// Runs the commands of a [`multi`] all together or, where the connection breaks or the server refuses one of
     /// them, not at all. Behind a proxy that knows no transactions they are run one by one. What fails only when it is
     /// run fails alone, and is the error then. Only where it `may_repeat` it is asked again.
-    pub(super) async fn transaction(
+    pub(crate) async fn transaction(
         &self,
         operation: &'static str,
         pipe: Pipeline,
@@ -192,7 +191,7 @@ impl Connection {
     }
 
     /// As [`Self::transaction`], with a refusal of all as an answer, and what fails only when it is run as another.
-    pub(super) async fn all_or_none(
+    pub(crate) async fn all_or_none(
         &self,
         operation: &'static str,
         mut pipe: Pipeline,
@@ -219,34 +218,34 @@ impl Connection {
     }
 
     /// The command that frees keys: `UNLINK`, or `DEL` on servers that do not know it.
-    pub(super) fn unlink(&self) -> &'static str {
+    pub(crate) fn unlink(&self) -> &'static str {
         if self.0.has_unlink.load(Ordering::Relaxed) { "UNLINK" } else { "DEL" }
     }
 
-    pub(super) fn has_no_unlink(&self) {
+    pub(crate) fn has_no_unlink(&self) {
         self.0.has_unlink.store(false, Ordering::Relaxed);
     }
 
-    pub(super) fn has_scripts(&self) -> bool {
+    pub(crate) fn has_scripts(&self) -> bool {
         self.0.has_scripts.load(Ordering::Relaxed)
     }
 
-    pub(super) fn has_no_scripts(&self) {
+    pub(crate) fn has_no_scripts(&self) {
         self.0.has_scripts.store(false, Ordering::Relaxed);
     }
 
     /// For connections of another kind than this one.
-    pub(super) fn client(&self) -> &Client {
+    pub(crate) fn client(&self) -> &Client {
         &self.0.client
     }
 
     /// The number of the database.
-    pub(super) fn database(&self) -> i64 {
+    pub(crate) fn database(&self) -> i64 {
         self.0.client.get_connection_info().redis_settings().db()
     }
 
     /// A connection that blocks, for the last words of what has no runtime any more.
-    pub(super) fn blocking(&self) -> RedisResult<redis::Connection> {
+    pub(crate) fn blocking(&self) -> RedisResult<redis::Connection> {
         let connection = self.0.client.get_connection_with_timeout(self.0.connect_timeout)?;
         connection.set_read_timeout(Some(self.0.timeout))?;
         connection.set_write_timeout(Some(self.0.timeout))?;
@@ -254,7 +253,7 @@ impl Connection {
     }
 
     /// What makes a connection, given up when it takes too long.
-    pub(super) async fn within_connect_timeout<T>(
+    pub(crate) async fn within_connect_timeout<T>(
         &self,
         operation: &'static str,
         connecting: impl Future<Output = RedisResult<T>>,
@@ -267,7 +266,7 @@ impl Connection {
     }
 
     /// The driver's error as one of ours.
-    pub(super) fn explain(&self, operation: &'static str, error: RedisError) -> Error {
+    pub(crate) fn explain(&self, operation: &'static str, error: RedisError) -> Error {
         let backend = self.0.backend.clone();
         if error.is_timeout() {
             let limit = if operation == Error::CONNECTING { self.0.connect_timeout } else { self.0.timeout };
@@ -282,28 +281,8 @@ impl Connection {
 }
 
 /// The beginning of a [`Connection::transaction`].
-pub(super) fn multi() -> Pipeline {
+pub(crate) fn multi() -> Pipeline {
     let mut pipe = Pipeline::new();
     pipe.cmd("MULTI");
     pipe
 }
-
-pub(super) fn is_broken(error: &RedisError) -> bool {
-    error.is_unrecoverable_error() || error.is_timeout()
-}
-
-pub(super) fn is_temporary(error: &RedisError) -> bool {
-    matches!(
-        error.kind(),
-        ErrorKind::Io
-            | ErrorKind::Server(
-                ServerErrorKind::BusyLoading
-                    | ServerErrorKind::TryAgain
-                    | ServerErrorKind::MasterDown
-                    | ServerErrorKind::ClusterDown
-            )
-    )
-}
-
-#[cfg(test)]
-mod tests;

@@ -4,12 +4,12 @@ use std::collections::HashMap;
 
 use redis::{Pipeline, RedisResult};
 
-use super::connection::Connection;
-use super::reply;
 use crate::error::Result;
-use crate::store::Info;
+use crate::model::inspection::Info;
+use crate::store::redis::connection::Connection;
+use crate::store::redis::reply;
 
-pub(super) async fn info(connection: &Connection) -> Result<Info> {
+pub(crate) async fn info(connection: &Connection) -> Result<Info> {
     let mut pipe = Pipeline::new();
     pipe.cmd("DBSIZE");
     pipe.cmd("INFO");

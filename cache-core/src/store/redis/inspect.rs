@@ -2,20 +2,20 @@
 
 use redis::{Pipeline, RedisResult, cmd};
 
-use super::connection::Connection;
-use super::layout::{self, COMPLETE, Name};
-use super::measure::{self, Wanted};
-use super::read::{Item, entry, found, found_layout, summaries};
-use super::reply;
 use crate::clock;
-use crate::entry::{EntryId, Layout, State};
 use crate::error::Result;
-use crate::service::Services;
-use crate::store::{Inspected, KeyFact};
-use crate::summary;
+use crate::model::entry::{EntryId, Layout, State};
+use crate::model::inspection::{Inspected, KeyFact};
+use crate::model::service::Services;
+use crate::store::redis::connection::Connection;
+use crate::store::redis::heads::{Item, entry, found, found_layout, summaries};
+use crate::store::redis::layout::{COMPLETE, Name};
+use crate::store::redis::memory_usage::Wanted;
+use crate::store::redis::{layout, memory_usage, reply};
+use crate::store::summarize;
 
 /// Everything about one entry but its body.
-pub(super) async fn inspect(connection: &Connection, services: &Services, id: &EntryId) -> Result<Option<Inspected>> {
+pub(crate) async fn inspect(connection: &Connection, services: &Services, id: &EntryId) -> Result<Option<Inspected>> {
     let now = clock::now();
     let found = match id {
         EntryId::Http(layout, id) => Some(found(*layout, *id)),
@@ -29,8 +29,9 @@ pub(super) async fn inspect(connection: &Connection, services: &Services, id: &E
         Some(found) => summaries(connection, services, vec![found], now).await?.pop(),
         None => {
             let pttl = connection.query("PTTL", cmd("PTTL").arg(&*id.redis_key())).await?;
-            reply::expiry(&pttl, now)
-                .map(|expires_at| summary::of_problem(id.clone(), State::Orphan, expires_at, "no entry owns this key"))
+            reply::expiry(&pttl, now).map(|expires_at| {
+                summarize::of_problem(id.clone(), State::Orphan, expires_at, "no entry owns this key")
+            })
         }
     };
     let Some(summary) = summary else { return Ok(None) };
@@ -49,7 +50,7 @@ pub(super) async fn inspect(connection: &Connection, services: &Services, id: &E
     let chunks = match summary.id {
         EntryId::Http(layout, id) => {
             let wanted = Wanted { key: layout::stream(layout, id), start: 0, memory: None };
-            let measure = measure::measure(connection, &[wanted]).await?.pop().flatten().unwrap_or_default();
+            let measure = memory_usage::measure(connection, &[wanted]).await?.pop().flatten().unwrap_or_default();
             let marks = u64::from(match layout {
                 Layout::Pipeline => measure.last == COMPLETE,
                 Layout::Hishel1 => measure.count > 0 && measure.last.is_empty(),

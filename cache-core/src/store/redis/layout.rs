@@ -4,27 +4,28 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use crate::entry::Layout;
-use crate::key::{CacheKey, HTTP_PREFIX, hex, unhex};
+use crate::format::hex::{hex, unhex};
+use crate::model::entry::Layout;
+use crate::model::key::{CacheKey, HTTP_PREFIX};
 
 /// The last element of a whole body in layout A.
-pub(super) const COMPLETE: &[u8] = b"__STREAM_COMPLETE__";
+pub(crate) const COMPLETE: &[u8] = b"__STREAM_COMPLETE__";
 
 /// Layouts B and D keep their keys this many seconds longer than the entry counts.
-pub(super) const GRACE: f64 = 180.0;
+pub(crate) const GRACE: f64 = 180.0;
 
 /// The key that holds the heads.
-pub(super) fn entry(layout: Layout, id: Uuid) -> String {
+pub(crate) fn entry(layout: Layout, id: Uuid) -> String {
     part("entry", layout, id)
 }
 
 /// The list of the body's chunks.
-pub(super) fn stream(layout: Layout, id: Uuid) -> String {
+pub(crate) fn stream(layout: Layout, id: Uuid) -> String {
     part("stream", layout, id)
 }
 
 /// Layouts B and D: the key that says that the body is whole.
-pub(super) fn done(layout: Layout, id: Uuid) -> String {
+pub(crate) fn done(layout: Layout, id: Uuid) -> String {
     part("stream_done", layout, id)
 }
 
@@ -33,7 +34,7 @@ fn part(name: &str, layout: Layout, id: Uuid) -> String {
 }
 
 /// Every key that belongs to one entry alone: all but its index.
-pub(super) fn parts(layout: Layout, id: Uuid) -> Vec<String> {
+pub(crate) fn parts(layout: Layout, id: Uuid) -> Vec<String> {
     let mut parts = vec![entry(layout, id), stream(layout, id)];
     if layout != Layout::Pipeline {
         parts.push(done(layout, id));
@@ -42,13 +43,13 @@ pub(super) fn parts(layout: Layout, id: Uuid) -> Vec<String> {
 }
 
 /// How long the keys of an entry live: hishel's own layouts keep them longer than the entry counts.
-pub(super) fn kept(layout: Layout, ttl: Option<Duration>) -> Option<Duration> {
+pub(crate) fn kept(layout: Layout, ttl: Option<Duration>) -> Option<Duration> {
     let grace = if layout == Layout::Pipeline { 0.0 } else { GRACE };
     ttl.map(|ttl| ttl.saturating_add(Duration::from_secs_f64(grace)))
 }
 
 /// The ids stored under a cache key: a set, or a sorted set in layout D.
-pub(super) fn index(layout: Layout, key: &CacheKey) -> Vec<u8> {
+pub(crate) fn index(layout: Layout, key: &CacheKey) -> Vec<u8> {
     match layout {
         Layout::Hishel1 | Layout::Hishel2 => [HTTP_PREFIX.as_bytes(), b":idx:", key.as_bytes()].concat(),
         _ => format!("{HTTP_PREFIX}:key_index:{}", hex(key.as_bytes())).into_bytes(),
@@ -57,7 +58,7 @@ pub(super) fn index(layout: Layout, key: &CacheKey) -> Vec<u8> {
 
 /// What a Redis key of ours is, by its name alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::store) enum Name {
+pub(crate) enum Name {
     /// Heads of an entry; with a dashed id in layout A, else in B or D (`Hishel1` stands for both here).
     Entry(Layout, Uuid),
     Stream(Layout, Uuid),
@@ -72,11 +73,11 @@ pub(in crate::store) enum Name {
 }
 
 impl Name {
-    pub(in crate::store) fn parse(key: &[u8]) -> Self {
+    pub(crate) fn parse(key: &[u8]) -> Self {
         if let Some(rest) = key.strip_prefix(HTTP_PREFIX.as_bytes()).and_then(|rest| rest.strip_prefix(b":")) {
             return Self::parse_http(rest).unwrap_or(Self::Unknown);
         }
-        if crate::key::ResultKey::parse(key).is_some() { Self::Result } else { Self::Foreign }
+        if crate::model::key::ResultKey::parse(key).is_some() { Self::Result } else { Self::Foreign }
     }
 
     fn parse_http(rest: &[u8]) -> Option<Self> {
@@ -95,7 +96,7 @@ impl Name {
 }
 
 /// Ids are written in lower case, with dashes in layout A only; anything else is somebody else's key.
-pub(super) fn parse_id(text: &[u8]) -> Option<(Layout, Uuid)> {
+pub(crate) fn parse_id(text: &[u8]) -> Option<(Layout, Uuid)> {
     let layout = match text.len() {
         36 => Layout::Pipeline,
         32 => Layout::Hishel1,

@@ -7,18 +7,19 @@ use bytes::Bytes;
 use redis::{Pipeline, RedisResult, Value};
 use uuid::Uuid;
 
-use super::connection::Connection;
-use super::layout::{self, COMPLETE, GRACE};
-use super::places::{self, Guess, Known, Place, Places};
-use super::read::{self, Heads, ask_for_heads};
-use super::reply;
-use super::script::Script;
-use super::touch::{millis, touch};
 use crate::clock;
-use crate::entry::{EntryId, Layout};
 use crate::error::Result;
-use crate::key::CacheKey;
-use crate::store::Found;
+use crate::model::entry::{EntryId, Layout};
+use crate::model::key::CacheKey;
+use crate::model::stored::Found;
+use crate::store::redis::candidate::{Candidate, Seen};
+use crate::store::redis::commands::millis;
+use crate::store::redis::connection::Connection;
+use crate::store::redis::heads::{Heads, ask_for_heads};
+use crate::store::redis::location_cache::{Guess, Place, Places};
+use crate::store::redis::script::Script;
+use crate::store::redis::touch::touch;
+use crate::store::redis::{heads, layout, location_cache, reply};
 
 static LOOKUP: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("lookup.lua")));
 
@@ -26,22 +27,8 @@ static LOOKUP: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("loo
 /// more than 1 us for each KiB: beyond this length a second round trip costs less.
 const SHORT_BODY: usize = 16 << 10;
 
-/// What the server says of one entry under the cache key, whatever its state.
-pub(super) struct Candidate {
-    pub(super) heads: Heads,
-    /// Elements of the body, markers included.
-    pub(super) count: u64,
-    /// The last of them, where it is short.
-    pub(super) last: Option<Vec<u8>>,
-    /// All of them joined, where that is short.
-    pub(super) body: Option<Bytes>,
-    pub(super) is_refreshed: bool,
-    /// The entry, where its heads were decoded before.
-    pub(super) known: Option<Arc<Known>>,
-}
-
 /// The live and whole entries under a cache key, newest first, in whichever layout.
-pub(super) async fn lookup(
+pub(crate) async fn lookup(
     connection: &Connection,
     places: &Places,
     key: &CacheKey,
@@ -99,48 +86,6 @@ pub(super) async fn lookup(
         }
     }
     Ok(found.into_iter().map(|(found, _)| found).collect())
-}
-
-/// What is told of a candidate besides what was found.
-struct Seen {
-    is_refreshed: bool,
-    has_short_body: bool,
-    known: Arc<Known>,
-}
-
-impl Candidate {
-    fn live(self, key: &CacheKey, now: f64) -> Option<(Found, Seen)> {
-        // hishel keeps its keys longer than the entry counts.
-        let grace = if self.heads.layout == Layout::Pipeline { 0.0 } else { GRACE };
-        let mut expires_at = self.heads.expires_at.map(|at| at - grace);
-        let known = match self.known {
-            Some(known) => known,
-            None => {
-                let mut entry = self.heads.entry().ok()?;
-                if self.heads.layout == Layout::Hishel1 {
-                    let by_entry = entry.request.extra.ttl().zip(entry.created_at).map(|(ttl, at)| at + ttl);
-                    expires_at = [expires_at, by_entry].into_iter().flatten().reduce(f64::min);
-                }
-                entry.request.extra.take_kept();
-                Arc::new(Known { data: self.heads.data, entry: Arc::new(entry) })
-            }
-        };
-        let is_whole = match self.heads.layout {
-            Layout::Hishel2 => self.heads.done.as_ref().is_some_and(|done| done.chunk_count == self.count),
-            Layout::Hishel1 => self.heads.is_done && self.last.is_some_and(|last| last.is_empty()),
-            _ => self.last.as_deref() == Some(COMPLETE),
-        };
-        let entry = &known.entry;
-        let is_live = is_whole && !entry.is_deleted() && expires_at.is_none_or(|at| at > now);
-        let found = (is_live && entry.cache_key == *key).then(|| Found {
-            id: EntryId::Http(self.heads.layout, entry.id),
-            entry: Arc::clone(entry),
-            expires_at,
-            body: self.body.clone(),
-        })?;
-        let has_short_body = places::is_short(self.count, self.body.as_ref());
-        Some((found, Seen { is_refreshed: self.is_refreshed, has_short_body, known }))
-    }
 }
 
 /// One round trip; `None`: the server runs no scripts.
@@ -214,7 +159,7 @@ async fn step_by_step(connection: &Connection, key: &CacheKey, now: f64) -> Resu
     let mut answers = connection.on_entries("reading entries", &mut pipe).await?.into_iter();
     let mut candidates = Vec::with_capacity(ids.len());
     for (layout, id) in ids {
-        let heads = read::heads(layout, id, &mut answers, now);
+        let heads = heads::heads(layout, id, &mut answers, now);
         let last = answers.next().and_then(RedisResult::ok).and_then(reply::bytes);
         let count: Option<Value> = answers.next().and_then(RedisResult::ok);
         let Some(Ok(heads)) = heads else { continue };

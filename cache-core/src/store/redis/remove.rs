@@ -4,19 +4,20 @@ use std::collections::HashSet;
 
 use redis::{Pipeline, RedisError, RedisResult, Value};
 
-use super::connection::{Connection, multi};
-use super::layout::{self, Name};
-use super::reply;
-use super::scan::without_owner;
-use super::script::is_unknown_command;
-use crate::codec::{self, Facts};
-use crate::entry::{EntryId, Layout};
 use crate::error::{Result, lacks_right_to_keys};
-use crate::key::CacheKey;
-use crate::store::Removed;
+use crate::format::msgpack;
+use crate::format::msgpack::Facts;
+use crate::model::entry::{EntryId, Layout};
+use crate::model::key::CacheKey;
+use crate::model::stored::Removed;
+use crate::store::redis::connection::{Connection, multi};
+use crate::store::redis::layout::Name;
+use crate::store::redis::scan::without_owner;
+use crate::store::redis::script::is_unknown_command;
+use crate::store::redis::{layout, reply};
 
 /// Removes all of these or, where the server refuses one, none: an entry that stays must stay in its index.
-pub(super) async fn remove(connection: &Connection, ids: &[EntryId]) -> Result<Removed> {
+pub(crate) async fn remove(connection: &Connection, ids: &[EntryId]) -> Result<Removed> {
     let ids = without_owned(connection, ids).await?;
     let keys = cache_keys(connection, &ids).await?;
     loop {
@@ -104,7 +105,7 @@ fn numbers(answers: Vec<RedisResult<Value>>) -> Vec<u64> {
 }
 
 /// The key that each entry is indexed under, read now: it alone says where its place in the index is.
-pub(super) async fn cache_keys(connection: &Connection, ids: &[EntryId]) -> Result<Vec<Option<CacheKey>>> {
+pub(crate) async fn cache_keys(connection: &Connection, ids: &[EntryId]) -> Result<Vec<Option<CacheKey>>> {
     let mut pipe = Pipeline::with_capacity(ids.len());
     for id in ids {
         match id {
@@ -125,7 +126,7 @@ pub(super) async fn cache_keys(connection: &Connection, ids: &[EntryId]) -> Resu
     Ok(ids
         .iter()
         .map(|id| match id {
-            EntryId::Http(Layout::Hishel2, _) => codec::decode_done(&next()?).ok().map(|done| done.cache_key),
+            EntryId::Http(Layout::Hishel2, _) => msgpack::decode_done(&next()?).ok().map(|done| done.cache_key),
             EntryId::Http(Layout::Hishel1, _) => {
                 let data = next()?;
                 Facts::decode(&data).ok()?.cache_key.map(|key| CacheKey::new(&key[..]))

@@ -2,7 +2,7 @@
 
 use redis::Value;
 
-pub(super) fn bytes(value: Value) -> Option<Vec<u8>> {
+pub(crate) fn bytes(value: Value) -> Option<Vec<u8>> {
     match value {
         Value::BulkString(bytes) => Some(bytes),
         Value::SimpleString(text) => Some(text.into_bytes()),
@@ -11,11 +11,11 @@ pub(super) fn bytes(value: Value) -> Option<Vec<u8>> {
     }
 }
 
-pub(super) fn text(value: Value) -> Option<String> {
+pub(crate) fn text(value: Value) -> Option<String> {
     bytes(value).and_then(|bytes| String::from_utf8(bytes).ok())
 }
 
-pub(super) fn int(value: &Value) -> Option<i64> {
+pub(crate) fn int(value: &Value) -> Option<i64> {
     match value {
         Value::Int(number) => Some(*number),
         _ => None,
@@ -23,14 +23,14 @@ pub(super) fn int(value: &Value) -> Option<i64> {
 }
 
 /// A score or another number that Redis writes as text.
-pub(super) fn float(value: Value) -> Option<f64> {
+pub(crate) fn float(value: Value) -> Option<f64> {
     match value {
         Value::Double(number) => Some(number),
         other => text(other)?.parse().ok(),
     }
 }
 
-pub(super) fn list(value: Value) -> Vec<Value> {
+pub(crate) fn list(value: Value) -> Vec<Value> {
     match value {
         Value::Array(items) | Value::Set(items) => items,
         _ => Vec::new(),
@@ -38,13 +38,13 @@ pub(super) fn list(value: Value) -> Vec<Value> {
 }
 
 /// Byte strings in a list.
-pub(super) fn strings(value: Value) -> Vec<Vec<u8>> {
+pub(crate) fn strings(value: Value) -> Vec<Vec<u8>> {
     list(value).into_iter().filter_map(bytes).collect()
 }
 
 /// When a key expires, in Unix seconds, from the answer of `PTTL` at `now`. The outer `None`: there is no such key.
 #[expect(clippy::option_option, reason = "no key and no expiry are different answers")]
-pub(super) fn expiry(pttl: &Value, now: f64) -> Option<Option<f64>> {
+pub(crate) fn expiry(pttl: &Value, now: f64) -> Option<Option<f64>> {
     match int(pttl)? {
         -1 => Some(None),
         milliseconds if milliseconds >= 0 => Some(Some(now + milliseconds as f64 / 1e3)),

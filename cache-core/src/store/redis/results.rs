@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use redis::{Pipeline, RedisResult, cmd};
 
-use super::connection::Connection;
-use super::reply;
 use crate::clock;
 use crate::error::Result;
-use crate::store::StoredResult;
+use crate::model::stored::StoredResult;
+use crate::store::redis::connection::Connection;
+use crate::store::redis::reply;
 
 /// A value and its time, in one round trip.
-pub(super) async fn get(connection: &Connection, key: &str) -> Result<Option<StoredResult>> {
+pub(crate) async fn get(connection: &Connection, key: &str) -> Result<Option<StoredResult>> {
     let mut pipe = Pipeline::with_capacity(2);
     pipe.cmd("GET").arg(key);
     pipe.cmd("PTTL").arg(key);
@@ -30,7 +30,7 @@ pub(super) async fn get(connection: &Connection, key: &str) -> Result<Option<Sto
     Ok(Some(StoredResult { value: value.into(), expires_at }))
 }
 
-pub(super) async fn put(connection: &Connection, key: &str, value: &[u8], ttl: Duration) -> Result<()> {
+pub(crate) async fn put(connection: &Connection, key: &str, value: &[u8], ttl: Duration) -> Result<()> {
     let seconds = ttl.as_secs().max(1);
     connection.query("SETEX", cmd("SETEX").arg(key).arg(seconds).arg(value)).await.map(drop)
 }

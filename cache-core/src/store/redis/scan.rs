@@ -6,24 +6,26 @@
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, Hash, RandomState};
 
-use futures_util::stream::{self, StreamExt, TryStreamExt};
+use futures_util::stream;
+use futures_util::stream::{StreamExt, TryStreamExt};
 use redis::{Pipeline, RedisResult, Value, cmd};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
-use super::connection::Connection;
-use super::layout::{self, Name};
-use super::read::{self, Item};
-use super::reply;
 use crate::clock;
-use crate::entry::{EntryId, Kind, Layout, State};
 use crate::error::{Error, Result};
-use crate::filter::Filter;
-use crate::glob::Glob;
-use crate::key::{HTTP_PREFIX, RESULT_PREFIX};
-use crate::service::Services;
-use crate::store::{Cursor, Page, Position};
-use crate::summary::{self, Summary};
+use crate::model::entry::{EntryId, Kind, Layout, State};
+use crate::model::filter::Filter;
+use crate::model::glob::Glob;
+use crate::model::key::{HTTP_PREFIX, RESULT_PREFIX};
+use crate::model::service::Services;
+use crate::model::summary::Summary;
+use crate::store::page::{Cursor, Page, Position};
+use crate::store::redis::connection::Connection;
+use crate::store::redis::heads::Item;
+use crate::store::redis::layout::Name;
+use crate::store::redis::{heads, layout, reply};
+use crate::store::summarize;
 
 /// Where a scan of a Redis database stands.
 #[derive(Debug)]
@@ -62,6 +64,7 @@ const AHEAD: usize = 2;
 
 /// How many keys are read at a time, and how many times at once: the server works on some while others are decoded.
 const READ: usize = 250;
+
 const READS_AT_ONCE: usize = 8;
 
 /// What has been seen of a database so far. Only hashes and ids are kept: there may be millions.
@@ -111,7 +114,7 @@ impl Seen {
 }
 
 /// Reads one page, looking at about `want` keys.
-pub(super) async fn page(
+pub(crate) async fn page(
     connection: &Connection,
     services: &Services,
     filter: &Filter,
@@ -219,7 +222,7 @@ async fn read_batch(connection: &Connection, services: &Services, next: u64, nam
         parts.push(found.split_off(found.len().saturating_sub(READ)));
     }
     let now = clock::now();
-    let reads = stream::iter(parts).map(|part| read::summaries(connection, services, part, now));
+    let reads = stream::iter(parts).map(|part| heads::summaries(connection, services, part, now));
     batch.summaries = reads.buffer_unordered(READS_AT_ONCE).try_concat().await?;
     Ok(batch)
 }
@@ -257,7 +260,7 @@ fn position(cursor: u64, total: u64) -> u64 {
 }
 
 /// Those of the waiting parts whose entry is really not there: it may have come after its place was scanned.
-pub(super) async fn without_owner(connection: &Connection, parts: Vec<Vec<u8>>) -> Result<Vec<Vec<u8>>> {
+pub(crate) async fn without_owner(connection: &Connection, parts: Vec<Vec<u8>>) -> Result<Vec<Vec<u8>>> {
     let mut orphans = Vec::new();
     for parts in parts.chunks(1_000) {
         // What an index names, as a set and as a sorted set: one of the two is the wrong type.
@@ -321,7 +324,7 @@ async fn orphans(connection: &Connection, keys: Vec<Vec<u8>>, now: f64) -> Resul
                 Name::Index(..) => "an index without entries",
                 _ => "no part of any layout",
             };
-            Some(summary::of_problem(EntryId::key(key), State::Orphan, expiry(answer)?, problem))
+            Some(summarize::of_problem(EntryId::key(key), State::Orphan, expiry(answer)?, problem))
         })
         .collect())
 }

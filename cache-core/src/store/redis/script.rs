@@ -4,22 +4,22 @@
 
 use redis::{Cmd, RedisError, ServerErrorKind, Value, cmd};
 
-use super::connection::Connection;
 use crate::error::Result;
+use crate::store::redis::connection::Connection;
 
 /// A script, named by its hash, which the server remembers.
-pub(super) struct Script {
+pub(crate) struct Script {
     text: &'static str,
     hash: String,
 }
 
 impl Script {
-    pub(super) fn new(text: &'static str) -> Self {
+    pub(crate) fn new(text: &'static str) -> Self {
         Self { text, hash: redis::Script::new(text).get_hash().to_owned() }
     }
 
     /// Calls the script by its name; the server may have forgotten it (`NOSCRIPT`).
-    pub(super) fn by_hash(&self, keys: &[&[u8]], arguments: &[&[u8]]) -> Cmd {
+    pub(crate) fn by_hash(&self, keys: &[&[u8]], arguments: &[&[u8]]) -> Cmd {
         call("EVALSHA", &self.hash, keys, arguments)
     }
 
@@ -27,7 +27,7 @@ impl Script {
         call("EVAL", self.text, keys, arguments)
     }
 
-    pub(super) fn text(&self) -> &'static str {
+    pub(crate) fn text(&self) -> &'static str {
         self.text
     }
 }
@@ -39,21 +39,21 @@ fn call(command: &str, script: &str, keys: &[&[u8]], arguments: &[&[u8]]) -> Cmd
 }
 
 /// Whether the server runs no scripts for us, and will not the next time either.
-pub(super) fn is_denied(error: &RedisError) -> bool {
+pub(crate) fn is_denied(error: &RedisError) -> bool {
     error.code() == Some("NOPERM") || is_unknown_command(error)
 }
 
-pub(super) fn is_forgotten(error: &RedisError) -> bool {
+pub(crate) fn is_forgotten(error: &RedisError) -> bool {
     error.kind() == ServerErrorKind::NoScript.into()
 }
 
-pub(super) fn is_unknown_command(error: &RedisError) -> bool {
+pub(crate) fn is_unknown_command(error: &RedisError) -> bool {
     error.detail().is_some_and(|detail| detail.contains("unknown command"))
 }
 
 impl Connection {
     /// Runs a script that may be repeated without harm. `None`: the server would not, and the caller is to do without.
-    pub(super) async fn run(
+    pub(crate) async fn run(
         &self,
         operation: &'static str,
         script: &Script,

@@ -6,18 +6,19 @@ use std::time::Duration;
 use redis::{Pipeline, RedisResult, Value};
 use uuid::Uuid;
 
-use super::connection::Connection;
-use super::layout;
-use super::remove::cache_keys;
-use super::reply;
 use crate::clock;
-use crate::codec::{self, Done};
-use crate::entry::{EntryId, Layout};
 use crate::error::{Error, Result};
-use crate::key::CacheKey;
+use crate::format::msgpack;
+use crate::format::msgpack::Done;
+use crate::model::entry::{EntryId, Layout};
+use crate::model::key::CacheKey;
+use crate::store::redis::commands::{expire, millis};
+use crate::store::redis::connection::Connection;
+use crate::store::redis::remove::cache_keys;
+use crate::store::redis::{layout, reply};
 
 /// Lets entries live this much longer from now (`None`: for ever); how many were still there.
-pub(super) async fn touch(connection: &Connection, ids: &[EntryId], ttl: Option<Duration>) -> Result<u64> {
+pub(crate) async fn touch(connection: &Connection, ids: &[EntryId], ttl: Option<Duration>) -> Result<u64> {
     if ttl.is_none() && ids.iter().any(|id| matches!(id, EntryId::Http(Layout::Hishel1, _))) {
         return Err(Error::Unsupported("an entry in hishel 1's own layout always expires; give it a long TTL instead"));
     }
@@ -62,7 +63,7 @@ pub(super) async fn touch(connection: &Connection, ids: &[EntryId], ttl: Option<
 
 /// Lets the indexes of entries expire that are there for ever, with the last of the entries that they name: those who
 /// store and read keep a persistent index as it is, so that only somebody who sets TTLs can end it.
-pub(super) async fn end_indexes(connection: &Connection, ids: &[EntryId]) -> Result<()> {
+pub(crate) async fn end_indexes(connection: &Connection, ids: &[EntryId]) -> Result<()> {
     let cache_keys = cache_keys(connection, ids).await?;
     let ttls = index_ttls(connection, ids, &cache_keys).await?;
     let indexes: BTreeSet<_> = (ids.iter().zip(&cache_keys).zip(ttls))
@@ -125,17 +126,17 @@ async fn rewrite_expiry(
     let stored = connection.on_entries("GET", &mut get).await?.into_iter().next();
     let stored = stored.and_then(RedisResult::ok).and_then(reply::bytes).unwrap_or_default();
     if layout == Layout::Hishel2 {
-        let (Ok(done), Some(cache_key)) = (codec::decode_done(&stored), cache_key) else { return Ok(()) };
+        let (Ok(done), Some(cache_key)) = (msgpack::decode_done(&stored), cache_key) else { return Ok(()) };
         let deadline = ttl.map(|ttl| now + ttl.as_secs_f64());
         let done = Done { ttl_deadline: deadline, tti: None, ..done };
-        pipe.cmd("SET").arg(key).arg(codec::encode_done(&done)).arg("XX").arg("KEEPTTL");
+        pipe.cmd("SET").arg(key).arg(msgpack::encode_done(&done)).arg("XX").arg("KEEPTTL");
         let score = deadline.map_or("+inf".to_owned(), |at| at.to_string());
         pipe.cmd("ZADD").arg(layout::index(layout, cache_key)).arg("XX").arg(score).arg(layout.id_text(id));
     } else {
-        let Ok(mut entry) = codec::decode_pair(&stored) else { return Ok(()) };
+        let Ok(mut entry) = msgpack::decode_pair(&stored) else { return Ok(()) };
         let lived = now - entry.created_at.unwrap_or(now);
         entry.request.extra.set_kept(lived + ttl.unwrap_or_default().as_secs_f64());
-        pipe.cmd("SET").arg(key).arg(codec::encode_pair(&entry)).arg("XX").arg("KEEPTTL");
+        pipe.cmd("SET").arg(key).arg(msgpack::encode_pair(&entry)).arg("XX").arg("KEEPTTL");
     }
     Ok(())
 }
@@ -164,19 +165,6 @@ fn index(id: &EntryId, cache_key: Option<&CacheKey>) -> Option<Vec<u8>> {
 
 /// Whether something that is kept so long (`None`: for ever) outlives its index, of which `PTTL` says that it has `left`
 /// milliseconds (negative: it is persistent, or is not there).
-pub(super) fn outlives(kept: Option<Duration>, left: i64) -> bool {
+pub(crate) fn outlives(kept: Option<Duration>, left: i64) -> bool {
     left >= 0 && kept.is_none_or(|kept| left < millis(kept))
-}
-
-pub(super) fn expire(pipe: &mut Pipeline, key: &[u8], ttl: Option<Duration>) {
-    match ttl {
-        Some(ttl) => pipe.cmd("PEXPIRE").arg(key).arg(millis(ttl)),
-        None => pipe.cmd("PERSIST").arg(key),
-    };
-}
-
-/// Redis counts from 1970 in signed milliseconds: half of their range can be asked for at any time.
-pub(super) fn millis(ttl: Duration) -> i64 {
-    const LONGEST: i64 = i64::MAX / 2;
-    i64::try_from(ttl.as_millis()).map_or(LONGEST, |millis| millis.min(LONGEST))
 }

@@ -11,18 +11,19 @@ use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use redis::{Pipeline, Value, cmd};
 
-use super::connection::{Connection, multi};
-use super::layout::{self, COMPLETE};
-use super::read;
-use super::reply;
-use super::script::Script;
-use super::touch::{expire, millis, outlives};
 use crate::clock;
-use crate::codec::{self, Done};
-use crate::entry::{Entry, EntryId, Layout};
 use crate::error::{Error, Result};
-use crate::service::Services;
-use crate::store::Writer;
+use crate::format::msgpack;
+use crate::format::msgpack::Done;
+use crate::model::entry::{Entry, EntryId, Layout};
+use crate::model::service::Services;
+use crate::store::redis::commands::{expire, millis};
+use crate::store::redis::connection::{Connection, multi};
+use crate::store::redis::layout::COMPLETE;
+use crate::store::redis::script::Script;
+use crate::store::redis::touch::outlives;
+use crate::store::redis::{heads, layout, reply};
+use crate::store::traits::Writer;
 
 /// Bodies are stored in chunks of this size, as hishel 2 does; bytes.
 const CHUNK: usize = 131_072;
@@ -63,7 +64,7 @@ static REPLACE: LazyLock<Script> = LazyLock::new(|| {
 const TAKING_BACK: Duration = Duration::from_secs(1);
 
 /// An entry being stored in Redis.
-pub(super) struct RedisWriter {
+pub(crate) struct RedisWriter {
     connection: Connection,
     layout: Layout,
     entry: Entry,
@@ -79,7 +80,7 @@ pub(super) struct RedisWriter {
 }
 
 impl RedisWriter {
-    pub(super) fn new(connection: Connection, layout: Layout, mut entry: Entry, ttl: Option<Duration>) -> Self {
+    pub(crate) fn new(connection: Connection, layout: Layout, mut entry: Entry, ttl: Option<Duration>) -> Self {
         let now = clock::now();
         let expires_at = ttl.map(|ttl| now + ttl.as_secs_f64());
         let created_at = *entry.created_at.get_or_insert(now);
@@ -179,13 +180,13 @@ impl RedisWriter {
         match layout {
             Layout::Pipeline => {
                 let mut heads = cmd("HSET");
-                heads.arg(&key).arg("data").arg(codec::encode_pair(&self.entry));
+                heads.arg(&key).arg("data").arg(msgpack::encode_pair(&self.entry));
                 heads.arg("created_at").arg(created_at.to_string());
                 heads.arg("cache_key").arg(self.entry.cache_key.as_bytes());
                 pipe.add_command(heads);
             }
             Layout::Hishel1 => {
-                pipe.cmd("SET").arg(&key).arg(codec::encode_pair(&self.entry));
+                pipe.cmd("SET").arg(&key).arg(msgpack::encode_pair(&self.entry));
                 pipe.cmd("SET").arg(layout::done(layout, id)).arg("1");
             }
             _ => {
@@ -195,8 +196,8 @@ impl RedisWriter {
                     tti: None,
                     cache_key: self.entry.cache_key.clone(),
                 };
-                pipe.cmd("SET").arg(&key).arg(codec::encode_heads(&self.entry));
-                pipe.cmd("SET").arg(layout::done(layout, id)).arg(codec::encode_done(&done));
+                pipe.cmd("SET").arg(&key).arg(msgpack::encode_heads(&self.entry));
+                pipe.cmd("SET").arg(layout::done(layout, id)).arg(msgpack::encode_done(&done));
             }
         }
         for part in layout::parts(layout, id) {
@@ -277,14 +278,14 @@ impl Drop for RedisWriter {
 }
 
 /// Replaces the heads of an entry that is still there; its body and TTL stay.
-pub(super) async fn replace(connection: &Connection, services: &Services, id: &EntryId, entry: &Entry) -> Result<bool> {
+pub(crate) async fn replace(connection: &Connection, services: &Services, id: &EntryId, entry: &Entry) -> Result<bool> {
     let EntryId::Http(layout, id) = id else {
         return Err(Error::Unsupported("only HTTP entries have heads that can be replaced"));
     };
     let key = layout::entry(*layout, *id);
     let mut entry = Cow::Borrowed(entry);
     if *layout != Layout::Pipeline {
-        let Some(old) = read::live(connection, services, *layout, *id).await? else { return Ok(false) };
+        let Some(old) = heads::live(connection, services, *layout, *id).await? else { return Ok(false) };
         if let (Layout::Hishel1, Some(at)) = (layout, old.expires_at) {
             let stored_at = entry.created_at.or(old.created_at).unwrap_or(at);
             entry.to_mut().request.extra.set_kept(at - stored_at);
@@ -292,15 +293,15 @@ pub(super) async fn replace(connection: &Connection, services: &Services, id: &E
     }
     let command = match layout {
         Layout::Pipeline => return replace_pair(connection, &key, &entry).await,
-        Layout::Hishel2 => cmd("SET").arg(key).arg(codec::encode_heads(&entry)).arg("XX").arg("KEEPTTL").clone(),
-        _ => cmd("SET").arg(key).arg(codec::encode_pair(&entry)).arg("XX").arg("KEEPTTL").clone(),
+        Layout::Hishel2 => cmd("SET").arg(key).arg(msgpack::encode_heads(&entry)).arg("XX").arg("KEEPTTL").clone(),
+        _ => cmd("SET").arg(key).arg(msgpack::encode_pair(&entry)).arg("XX").arg("KEEPTTL").clone(),
     };
     let answer = connection.query("replacing an entry", &command).await?;
     Ok(answer != Value::Nil)
 }
 
 async fn replace_pair(connection: &Connection, key: &str, entry: &Entry) -> Result<bool> {
-    let (data, created_at) = (codec::encode_pair(entry), entry.created_at.unwrap_or(0.0).to_string());
+    let (data, created_at) = (msgpack::encode_pair(entry), entry.created_at.unwrap_or(0.0).to_string());
     let arguments = [&data[..], created_at.as_bytes()];
     if let Some(answer) = connection.run("replacing an entry", &REPLACE, &[key.as_bytes()], &arguments).await? {
         return Ok(reply::int(&answer) == Some(1));

@@ -2,18 +2,20 @@
 
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
-use futures_util::stream::{self, Stream, StreamExt as _, TryStreamExt as _};
+use futures_util::stream;
+use futures_util::stream::{Stream, StreamExt as _, TryStreamExt as _};
 use rusqlite::OptionalExtension;
 use uuid::Uuid;
 
-use super::database::Database;
-use super::rows::{self, Reader, bytes, number};
-use super::schema;
-use super::worker::{Failure, Worker};
-use crate::entry::EntryId;
 use crate::error::Result as StoreResult;
-use crate::store::StoredResult;
+use crate::model::entry::EntryId;
+use crate::model::stored::StoredResult;
+use crate::store::sqlite::database::Database;
+use crate::store::sqlite::failure::Failure;
+use crate::store::sqlite::rows::{Reader, bytes, number};
+use crate::store::sqlite::worker::Worker;
+use crate::store::sqlite::{rows, schema};
+use bytes::{Bytes, BytesMut};
 
 /// How much of a body is read at once; the thread is free for others in between.
 const WINDOW: usize = 262_144;
@@ -22,14 +24,14 @@ const WINDOW: usize = 262_144;
 ///
 /// Its rows' numbers were noted at the start: no other body gets them, so that one removed or stored again meanwhile
 /// is an error and never a mixture.
-pub(super) struct Reading {
+pub(crate) struct Reading {
     id: Uuid,
     rows: Arc<[i64]>,
     first: Vec<Bytes>,
 }
 
 impl Reading {
-    pub(super) fn begin(database: &Database, reader: &Reader<'_>, id: Uuid) -> Result<Option<Self>, Failure> {
+    pub(crate) fn begin(database: &Database, reader: &Reader<'_>, id: Uuid) -> Result<Option<Self>, Failure> {
         if reader.live("e.id = ?1", id.as_bytes())?.is_empty() {
             return Ok(None);
         }
@@ -41,7 +43,7 @@ impl Reading {
         Ok(Some(Self { id, rows, first }))
     }
 
-    pub(super) fn pieces(self, worker: Arc<Worker>) -> impl Stream<Item = StoreResult<Bytes>> + Send {
+    pub(crate) fn pieces(self, worker: Arc<Worker>) -> impl Stream<Item = StoreResult<Bytes>> + Send {
         let Self { id, rows, first } = self;
         let rest = stream::try_unfold(first.len(), move |from| {
             let (worker, rows) = (Arc::clone(&worker), Arc::clone(&rows));
@@ -84,7 +86,7 @@ fn window(database: &Database, id: Uuid, rows: &[i64], from: usize) -> Result<Ve
 }
 
 /// The body rows of an entry, in order, until `limit` bytes are reached; `None` where there are none.
-pub(super) fn stored(database: &Database, id: Uuid, limit: usize) -> Result<Option<Bytes>, Failure> {
+pub(crate) fn stored(database: &Database, id: Uuid, limit: usize) -> Result<Option<Bytes>, Failure> {
     let mut statement = database.connection.prepare_cached(
         "SELECT chunk_data FROM streams WHERE entry_id = ?1 AND chunk_number >= 0 ORDER BY chunk_number",
     )?;
@@ -101,7 +103,7 @@ pub(super) fn stored(database: &Database, id: Uuid, limit: usize) -> Result<Opti
 }
 
 /// What is stored of a body or value, in whatever state it is.
-pub(super) fn raw(database: &Database, id: &EntryId, limit: usize) -> Result<Option<Bytes>, Failure> {
+pub(crate) fn raw(database: &Database, id: &EntryId, limit: usize) -> Result<Option<Bytes>, Failure> {
     match id {
         EntryId::Http(layout, id) if *layout == database.layout => match stored(database, *id, limit)? {
             // An entry without body rows has an empty body so far; without a row it is not there.
@@ -120,7 +122,7 @@ pub(super) fn raw(database: &Database, id: &EntryId, limit: usize) -> Result<Opt
 }
 
 /// A result; `live_at`: only if it does not expire before that time (Unix seconds).
-pub(super) fn result(database: &Database, key: &[u8], live_at: Option<f64>) -> Result<Option<StoredResult>, Failure> {
+pub(crate) fn result(database: &Database, key: &[u8], live_at: Option<f64>) -> Result<Option<StoredResult>, Failure> {
     if !schema::has_own(&database.connection)? {
         return Ok(None);
     }

@@ -1,36 +1,33 @@
 //! The open file. Looking at it changes nothing in it: its journal mode and our own tables come with the first write.
 
 use std::fmt::Write as _;
-#[cfg(unix)]
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
-use super::rows::Reader;
-use super::sweep::Sweep;
-use super::worker::{Failure, is_locked};
-use super::{Missing, schema};
 use crate::clock;
-use crate::entry::Layout;
-use crate::service::Services;
-
-/// How long a call waits for another program's lock; hishel's own value.
-pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+use crate::model::entry::Layout;
+use crate::model::service::Services;
+use crate::store::sqlite::failure::{Failure, is_locked};
+use crate::store::sqlite::if_missing::Missing;
+use crate::store::sqlite::rows::Reader;
+use crate::store::sqlite::schema;
+use crate::store::sqlite::schema::BUSY_TIMEOUT;
+use crate::store::sqlite::sweep::Sweep;
 
 /// How many statements stay prepared: every one that there is.
 const STATEMENTS: usize = 32;
 
 /// An open file.
-pub(super) struct Database {
+pub(crate) struct Database {
     file: PathBuf,
     identity: Option<Identity>,
-    pub(super) connection: Connection,
-    pub(super) layout: Layout,
-    pub(super) services: Arc<Services>,
+    pub(crate) connection: Connection,
+    pub(crate) layout: Layout,
+    pub(crate) services: Arc<Services>,
     /// An empty database in memory stands in for a file that is not there (yet).
     is_stand_in: bool,
     is_prepared: bool,
@@ -38,7 +35,7 @@ pub(super) struct Database {
 }
 
 impl Database {
-    pub(super) fn open(file: &Path, missing: Missing, services: &Arc<Services>) -> Result<Self, Failure> {
+    pub(crate) fn open(file: &Path, missing: Missing, services: &Arc<Services>) -> Result<Self, Failure> {
         if !file.exists() {
             return match missing {
                 Missing::Fail => Err(Failure::Missing),
@@ -87,13 +84,13 @@ impl Database {
     }
 
     /// What reads entries as they are now.
-    pub(super) fn reader(&self) -> Reader<'_> {
+    pub(crate) fn reader(&self) -> Reader<'_> {
         Reader { connection: &self.connection, layout: self.layout, services: &self.services, now: clock::now() }
     }
 
     /// The database, if the file is still where it was: one that was deleted can be read and written for long, but
     /// nobody will ever find what is stored in it. One that another program has created meanwhile is opened.
-    pub(super) fn at_hand(&mut self) -> Result<&mut Self, Failure> {
+    pub(crate) fn at_hand(&mut self) -> Result<&mut Self, Failure> {
         if self.is_stand_in {
             if let Ok(database) = Self::open(&self.file, Missing::Fail, &self.services) {
                 *self = database;
@@ -105,12 +102,12 @@ impl Database {
     }
 
     /// Whether the file is there, and still the one that was opened.
-    pub(super) fn is_at_hand(&self) -> bool {
+    pub(crate) fn is_at_hand(&self) -> bool {
         !self.is_stand_in && identity(&self.file) == self.identity
     }
 
     /// Begins a change, which is undone unless it is committed.
-    pub(super) fn change(&mut self) -> Result<(Transaction<'_>, Layout), Failure> {
+    pub(crate) fn change(&mut self) -> Result<(Transaction<'_>, Layout), Failure> {
         if self.is_stand_in {
             return Err(Failure::Missing);
         }
@@ -124,7 +121,7 @@ impl Database {
     }
 
     /// Something was stored: a few dead rows make room for it, now and then.
-    pub(super) fn has_grown(&mut self) {
+    pub(crate) fn has_grown(&mut self) {
         if let Err(failure) = self.sweep.has_grown(&mut self.connection, self.layout, &self.services) {
             tracing::debug!(%failure, "dead rows stay for now");
         }

@@ -6,45 +6,48 @@ use rusqlite::types::ValueRef;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, ToSql};
 use uuid::Uuid;
 
-use super::worker::Failure;
-use crate::codec::{self, Facts};
-use crate::entry::{Entry, EntryId, Layout, Request, State};
 use crate::error::CodecError;
-use crate::key::CacheKey;
-use crate::service::Services;
-use crate::summary::{self, Stored, Summary, TITLE_WINDOW, needs_title};
+use crate::format::msgpack;
+use crate::format::msgpack::Facts;
+use crate::model::entry::{Entry, EntryId, Layout, Request, State};
+use crate::model::key::CacheKey;
+use crate::model::service::Services;
+use crate::model::summary::Summary;
+use crate::store::sqlite::failure::Failure;
+use crate::store::summarize;
+use crate::store::summarize::{Stored, TITLE_WINDOW, needs_title};
 
 /// Reads entries of one file at one time.
-pub(super) struct Reader<'a> {
-    pub(super) connection: &'a Connection,
-    pub(super) layout: Layout,
-    pub(super) services: &'a Services,
+pub(crate) struct Reader<'a> {
+    pub(crate) connection: &'a Connection,
+    pub(crate) layout: Layout,
+    pub(crate) services: &'a Services,
     /// Unix seconds.
-    pub(super) now: f64,
+    pub(crate) now: f64,
 }
 
 /// An entry's row.
-pub(super) struct Found {
-    pub(super) rowid: i64,
-    pub(super) summary: Summary,
+pub(crate) struct Found {
+    pub(crate) rowid: i64,
+    pub(crate) summary: Summary,
     /// How many rows the body has.
-    pub(super) chunks: u64,
+    pub(crate) chunks: u64,
     /// The request and response, where they were asked for and can be read.
-    pub(super) entry: Option<Entry>,
+    pub(crate) entry: Option<Entry>,
 }
 
 /// An entry that may be served.
-pub(super) struct Live {
-    pub(super) rowid: i64,
-    pub(super) entry: Entry,
-    pub(super) expires_at: Option<f64>,
+pub(crate) struct Live {
+    pub(crate) rowid: i64,
+    pub(crate) entry: Entry,
+    pub(crate) expires_at: Option<f64>,
     /// Bytes of the body.
-    pub(super) size: u64,
+    pub(crate) size: u64,
 }
 
 /// How much of an entry is read.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Depth {
+pub(crate) enum Depth {
     /// What lists show.
     Summary,
     /// The whole request and response.
@@ -53,7 +56,7 @@ pub(super) enum Depth {
 
 impl Reader<'_> {
     /// The first `limit` entries for which `which` holds, a condition on the row `e` with `?1` for `value`.
-    pub(super) fn entries(
+    pub(crate) fn entries(
         &self,
         which: &str,
         value: impl ToSql,
@@ -70,7 +73,7 @@ impl Reader<'_> {
     }
 
     /// The live and whole entries for which `which` holds.
-    pub(super) fn live(&self, which: &str, value: impl ToSql) -> Result<Vec<Live>, Failure> {
+    pub(crate) fn live(&self, which: &str, value: impl ToSql) -> Result<Vec<Live>, Failure> {
         let mut statement = self.statement(which)?;
         let mut rows = statement.query((value, u32::MAX))?;
         let mut found = Vec::new();
@@ -99,7 +102,7 @@ impl Reader<'_> {
     }
 
     /// The entry with this id, in whatever state it is.
-    pub(super) fn entry(&self, id: Uuid, depth: Depth) -> Result<Option<Found>, Failure> {
+    pub(crate) fn entry(&self, id: Uuid, depth: Depth) -> Result<Option<Found>, Failure> {
         Ok(self.entries("e.id = ?1", id.as_bytes(), 1, depth)?.pop())
     }
 
@@ -111,7 +114,7 @@ impl Reader<'_> {
         let chunks = body.chunks().max(0) as u64;
         let corrupt = |id: EntryId, problem: String| Found {
             rowid,
-            summary: Summary { size, ..summary::of_problem(id, State::Corrupt, None, problem) },
+            summary: Summary { size, ..summarize::of_problem(id, State::Corrupt, None, problem) },
             chunks,
             entry: None,
         };
@@ -144,7 +147,7 @@ impl Reader<'_> {
             cache_key,
             body_start: &body_start,
         };
-        let mut summary = summary::of_facts(self.services, &facts, &stored);
+        let mut summary = summarize::of_facts(self.services, &facts, &stored);
         if self.layout == Layout::Sqlite2 {
             summary.last_used = number(row.get_ref(5)?);
         }
@@ -176,12 +179,12 @@ impl Reader<'_> {
     /// What is stored of an entry, and when it expires in layout C.
     fn decode(&self, id: Uuid, cache_key: Option<&[u8]>, data: &[u8]) -> Result<(Entry, Option<f64>), CodecError> {
         if self.layout == Layout::Sqlite2 {
-            let (request, response) = codec::decode_heads(data)?;
+            let (request, response) = msgpack::decode_heads(data)?;
             let cache_key = CacheKey::new(cache_key.unwrap_or_default());
             return Ok((Entry { id, cache_key, request, response, created_at: None, deleted_at: None }, None));
         }
         // The row's id counts, whatever the pair says of itself.
-        let mut entry = Entry { id, ..codec::decode_pair(data)? };
+        let mut entry = Entry { id, ..msgpack::decode_pair(data)? };
         let Request { url, extra, .. } = &mut entry.request;
         let expires_at = self.expires_at(url, extra.ttl(), entry.created_at.unwrap_or(0.0));
         extra.take_kept();
@@ -189,7 +192,7 @@ impl Reader<'_> {
     }
 
     /// When an entry of layout C expires: hishel counts from its storing, with its own TTL or the configured one.
-    pub(super) fn expires_at(&self, url: &str, own_ttl: Option<f64>, created_at: f64) -> Option<f64> {
+    pub(crate) fn expires_at(&self, url: &str, own_ttl: Option<f64>, created_at: f64) -> Option<f64> {
         // hishel takes 0 for "not given".
         let ttl = own_ttl
             .filter(|ttl| *ttl != 0.0)
@@ -265,32 +268,33 @@ fn nameless(rowid: i64) -> EntryId {
 }
 
 const ROW: &str = "hishel_cache:row:";
+
 const STREAM: &str = "hishel_cache:stream:";
 
 /// The row that [`nameless`] named.
-pub(super) fn row_of(key: &[u8]) -> Option<i64> {
+pub(crate) fn row_of(key: &[u8]) -> Option<i64> {
     std::str::from_utf8(key).ok()?.strip_prefix(ROW)?.parse().ok()
 }
 
 /// The name of body rows that no entry owns: the pipeline's name for a body.
-pub(super) fn orphan(entry_id: &[u8]) -> Option<EntryId> {
+pub(crate) fn orphan(entry_id: &[u8]) -> Option<EntryId> {
     let id = Uuid::from_slice(entry_id).ok()?;
     Some(EntryId::key(format!("{STREAM}{id}").into_bytes()))
 }
 
 /// The id that [`orphan`] named.
-pub(super) fn orphan_of(key: &[u8]) -> Option<Uuid> {
+pub(crate) fn orphan_of(key: &[u8]) -> Option<Uuid> {
     std::str::from_utf8(key).ok()?.strip_prefix(STREAM)?.parse().ok()
 }
 
-pub(super) fn bytes(value: ValueRef<'_>) -> Option<&[u8]> {
+pub(crate) fn bytes(value: ValueRef<'_>) -> Option<&[u8]> {
     match value {
         ValueRef::Blob(bytes) | ValueRef::Text(bytes) => Some(bytes),
         _ => None,
     }
 }
 
-pub(super) fn number(value: ValueRef<'_>) -> Option<f64> {
+pub(crate) fn number(value: ValueRef<'_>) -> Option<f64> {
     match value {
         ValueRef::Real(number) => Some(number),
         ValueRef::Integer(number) => Some(number as f64),

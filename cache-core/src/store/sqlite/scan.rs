@@ -4,19 +4,20 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
-use super::rows::{self, Depth, Reader, bytes, number};
-use super::schema;
-use super::worker::Failure;
-use crate::entry::{EntryId, Kind, State};
-use crate::filter::Filter;
-use crate::store::{self, Cursor, Page};
-use crate::summary::{self, Summary};
+use crate::model::entry::{EntryId, Kind, State};
+use crate::model::filter::Filter;
+use crate::model::summary::Summary;
+use crate::store::page::{Cursor, Page};
+use crate::store::sqlite::failure::Failure;
+use crate::store::sqlite::rows::{Depth, Reader, bytes, number};
+use crate::store::sqlite::{rows, schema};
+use crate::store::{page, summarize};
 
 /// Where a scan stands.
 #[derive(Debug)]
 pub(crate) struct Position {
     /// The file that it is about.
-    pub(super) file: Arc<str>,
+    pub(crate) file: Arc<str>,
     at: At,
     scanned: u64,
     total: u64,
@@ -32,14 +33,14 @@ enum At {
 
 /// Which tables can hold what is wanted.
 #[derive(Clone, Copy)]
-pub(super) struct Wanted {
+pub(crate) struct Wanted {
     entries: bool,
     bodies: bool,
     results: bool,
 }
 
 impl Wanted {
-    pub(super) fn of(filter: &Filter) -> Self {
+    pub(crate) fn of(filter: &Filter) -> Self {
         Self { entries: filter.wants(Kind::Http), bodies: filter.wants_orphans(), results: filter.wants(Kind::Result) }
     }
 
@@ -55,13 +56,13 @@ impl Wanted {
 }
 
 impl Position {
-    pub(super) fn start(file: Arc<str>, connection: &Connection) -> Result<Self, Failure> {
+    pub(crate) fn start(file: Arc<str>, connection: &Connection) -> Result<Self, Failure> {
         Ok(Self { file, at: At::Entries(i64::MIN), scanned: 0, total: total(connection)? })
     }
 }
 
 /// How many rows there are of entries and results.
-pub(super) fn total(connection: &Connection) -> Result<u64, Failure> {
+pub(crate) fn total(connection: &Connection) -> Result<u64, Failure> {
     let count = |table: &str| -> Result<u64, Failure> {
         let mut statement = connection.prepare_cached(&format!("SELECT COUNT(*) FROM {table}"))?;
         Ok(statement.query_row([], |row| row.get::<_, i64>(0))? as u64)
@@ -71,7 +72,7 @@ pub(super) fn total(connection: &Connection) -> Result<u64, Failure> {
 }
 
 /// One page of everything from a position on; the caller filters it.
-pub(super) fn page(reader: &Reader<'_>, from: Position, mut wanted: Wanted, want: usize) -> Result<Page, Failure> {
+pub(crate) fn page(reader: &Reader<'_>, from: Position, mut wanted: Wanted, want: usize) -> Result<Page, Failure> {
     let want = u32::try_from(want).unwrap_or(u32::MAX).max(1);
     wanted.results = wanted.results && schema::has_own(reader.connection)?;
     let Some(at) = wanted.from(from.at) else { return Ok(Page::default()) };
@@ -88,7 +89,7 @@ pub(super) fn page(reader: &Reader<'_>, from: Position, mut wanted: Wanted, want
     let scanned = from.scanned + keys;
     let next = next
         .and_then(|at| wanted.from(at))
-        .map(|at| Cursor(store::Position::Sqlite(Position { file: from.file, at, scanned, total: from.total })));
+        .map(|at| Cursor(page::Position::Sqlite(Position { file: from.file, at, scanned, total: from.total })));
     Ok(Page { entries, next, scanned, total: from.total, keys })
 }
 
@@ -105,7 +106,7 @@ fn entries(reader: &Reader<'_>, after: i64, want: u32) -> Result<Listed, Failure
 
 /// Body rows without an entry, as hishel 1.0 leaves them behind: it does not ask SQLite to check foreign keys. With
 /// them, the last body looked at; `None`: there are no more.
-pub(super) fn orphans(
+pub(crate) fn orphans(
     connection: &Connection,
     after: &[u8],
     want: u32,
@@ -135,8 +136,8 @@ pub(super) fn orphans(
     Ok((found, end))
 }
 
-pub(super) fn orphan(id: EntryId, size: u64) -> Summary {
-    Summary { size, ..summary::of_problem(id, State::Orphan, None, "a body without an entry") }
+pub(crate) fn orphan(id: EntryId, size: u64) -> Summary {
+    Summary { size, ..summarize::of_problem(id, State::Orphan, None, "a body without an entry") }
 }
 
 /// Only what is under `result_cache:`; other values are what programs keep for themselves.
@@ -156,11 +157,11 @@ fn results(connection: &Connection, now: f64, after: i64, want: u32) -> Result<L
 }
 
 /// A result's summary from a row of `_, key, length, created_at, expires_at`.
-pub(super) fn result(now: f64, row: &rusqlite::Row<'_>) -> Result<Summary, Failure> {
+pub(crate) fn result(now: f64, row: &rusqlite::Row<'_>) -> Result<Summary, Failure> {
     let key = bytes(row.get_ref(1)?).unwrap_or_default();
     let expires_at = number(row.get_ref(4)?);
     let size = row.get::<_, Option<i64>>(2)?.unwrap_or(0) as u64;
-    let mut summary = summary::of_result(key, size, expires_at);
+    let mut summary = summarize::of_result(key, size, expires_at);
     summary.created_at = number(row.get_ref(3)?);
     if expires_at.is_some_and(|at| at <= now) {
         summary.state = State::Deleted;

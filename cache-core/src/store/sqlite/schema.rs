@@ -1,14 +1,19 @@
 //! The tables: which layout a file has, and what is created in a new one.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::time::Duration;
 
 use rusqlite::Connection;
 
-use super::worker::Failure;
-use crate::entry::Layout;
+use crate::model::entry::Layout;
+use crate::store::sqlite::failure::Failure;
+
+/// How long a call waits for another program's lock; hishel's own value.
+pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Results, counters and turns at services: tables of our own, which hishel neither sees nor minds in its file.
-pub(super) const RESULTS: &str = "animecache_results";
+pub(crate) const RESULTS: &str = "animecache_results";
 
 /// Layout C, exactly as hishel 1.3 creates it.
 const HISHEL_1: &str = "
@@ -53,12 +58,14 @@ const OWN: &str = "
     CREATE INDEX IF NOT EXISTS animecache_turns_by_name ON animecache_turns (name, at);";
 
 const COLUMNS_1: [&str; 5] = ["cache_key", "created_at", "data", "deleted_at", "id"];
+
 const COLUMNS_2: [&str; 8] =
     ["cache_key", "chunk_count", "data", "expires_at", "id", "last_accessed_at", "tti", "ttl_deadline"];
+
 const COLUMNS_OF_STREAMS: [&str; 3] = ["chunk_data", "chunk_number", "entry_id"];
 
 /// The layout of a file; `None` where it has no table `entries` at all.
-pub(super) fn layout(connection: &Connection) -> Result<Option<Layout>, Failure> {
+pub(crate) fn layout(connection: &Connection) -> Result<Option<Layout>, Failure> {
     let columns = columns(connection, "entries")?;
     let layout = if columns.is_empty() {
         return Ok(None);
@@ -69,7 +76,7 @@ pub(super) fn layout(connection: &Connection) -> Result<Option<Layout>, Failure>
     } else {
         return Err(Failure::NotACache("its table `entries` has other columns than hishel's"));
     };
-    if self::columns(connection, "streams")?.iter().ne(COLUMNS_OF_STREAMS.iter()) {
+    if crate::store::sqlite::schema::columns(connection, "streams")?.iter().ne(COLUMNS_OF_STREAMS.iter()) {
         return Err(Failure::NotACache("its table `streams` has other columns than hishel's"));
     }
     Ok(Some(layout))
@@ -82,12 +89,12 @@ fn columns(connection: &Connection, table: &str) -> Result<BTreeSet<String>, Fai
 }
 
 /// Whether our own tables are in this file: they come with our first write.
-pub(super) fn has_own(connection: &Connection) -> Result<bool, Failure> {
+pub(crate) fn has_own(connection: &Connection) -> Result<bool, Failure> {
     has_table(connection, RESULTS)
 }
 
 /// Whether anything was ever counted in this file; older versions did not.
-pub(super) fn has_counters(connection: &Connection) -> Result<bool, Failure> {
+pub(crate) fn has_counters(connection: &Connection) -> Result<bool, Failure> {
     has_table(connection, "animecache_counters")
 }
 
@@ -97,11 +104,11 @@ fn has_table(connection: &Connection, name: &str) -> Result<bool, Failure> {
 }
 
 /// Makes a new file one of layout C.
-pub(super) fn create(connection: &Connection) -> Result<(), Failure> {
+pub(crate) fn create(connection: &Connection) -> Result<(), Failure> {
     Ok(connection.execute_batch(HISHEL_1)?)
 }
 
 /// Adds what only we use.
-pub(super) fn create_own(connection: &Connection) -> Result<(), Failure> {
+pub(crate) fn create_own(connection: &Connection) -> Result<(), Failure> {
     Ok(connection.execute_batch(OWN)?)
 }

@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::database::BUSY_TIMEOUT;
-use super::rows::{Depth, Reader};
-use super::scan;
-use super::worker::Failure;
-use super::write::remove_from;
 use crate::clock;
-use crate::entry::{Layout, State};
-use crate::service::Services;
-use crate::summary::Summary;
+use crate::model::entry::{Layout, State};
+use crate::model::service::Services;
+use crate::model::summary::Summary;
+use crate::store::sqlite::delete::remove_from;
+use crate::store::sqlite::failure::Failure;
+use crate::store::sqlite::rows::{Depth, Reader};
+use crate::store::sqlite::scan;
+use crate::store::sqlite::schema::BUSY_TIMEOUT;
 
 /// A stretch is looked at behind so many writes.
 const WRITES: u32 = 32;
@@ -29,7 +29,7 @@ const GRACE: f64 = 180.0;
 const LONGEST_WRITE: f64 = 3_600.0;
 
 /// Where the sweep stands.
-pub(super) struct Sweep {
+pub(crate) struct Sweep {
     /// Writes since the last stretch.
     writes: u32,
     /// The last entry's row that was looked at.
@@ -47,7 +47,7 @@ impl Default for Sweep {
 
 impl Sweep {
     /// Counts a write, and looks at the next stretch of each table where it is time to.
-    pub(super) fn has_grown(
+    pub(crate) fn has_grown(
         &mut self,
         connection: &mut Connection,
         layout: Layout,

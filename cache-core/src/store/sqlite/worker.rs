@@ -5,54 +5,16 @@ use std::sync::{Arc, Mutex, PoisonError, Weak, mpsc};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use uuid::Uuid;
 
-use super::database::{BUSY_TIMEOUT, Database};
-use crate::error::{Backend, Error, Result};
-
-/// What went wrong on the thread, before it is known who asked for what.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Failure {
-    #[error(transparent)]
-    Sqlite(#[from] rusqlite::Error),
-    #[error(transparent)]
-    Io(#[from] std::io::Error),
-    #[error("not a cache: {0}")]
-    NotACache(&'static str),
-    #[error("there is no file")]
-    Missing,
-    #[error("{0}")]
-    Unsupported(&'static str),
-    #[error("the work on the file broke off")]
-    BrokeOff,
-    /// Body rows that were there are gone, or others stand in their place.
-    #[error("a part of the body of {0} is missing")]
-    BodyCut(Uuid),
-}
-
-impl Failure {
-    pub(super) fn into_error(self, backend: &Backend, operation: &'static str) -> Error {
-        let backend = backend.clone();
-        match self {
-            Self::Missing => Error::Missing { backend },
-            Self::Unsupported(what) => Error::Unsupported(what),
-            Self::BodyCut(id) => Error::Removed { backend, what: format!("a part of the body of {id}") },
-            // Another program holds the lock; every other failure stays until somebody does something.
-            Self::Sqlite(error) if is_locked(&error) => Error::Unavailable { backend, source: error.into() },
-            other => Error::Refused { backend, operation, source: other.into() },
-        }
-    }
-}
-
-pub(super) fn is_locked(error: &rusqlite::Error) -> bool {
-    use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked};
-    matches!(error.sqlite_error_code(), Some(DatabaseBusy | DatabaseLocked))
-}
+use crate::error::{Backend, Result};
+use crate::store::sqlite::database::Database;
+use crate::store::sqlite::failure::{Failure, is_locked};
+use crate::store::sqlite::schema::BUSY_TIMEOUT;
 
 type Job = Box<dyn FnOnce(Result<&mut Database, Failure>) + Send>;
 
 /// Sends work to a thread. The thread ends, and its connection is closed, when this is dropped.
-pub(super) struct Worker {
+pub(crate) struct Worker {
     jobs: mpsc::Sender<Job>,
     /// The thread keeps it, so that it is the thread that closes it.
     database: Weak<Mutex<Database>>,
@@ -62,7 +24,7 @@ pub(super) struct Worker {
 impl Worker {
     /// Starts a thread; `open` runs on it first. Its connection is closed before `other` is let go of: of two that are
     /// closed at once, each would leave it to the other to put the file in order.
-    pub(super) async fn start(
+    pub(crate) async fn start(
         backend: Backend,
         open: impl FnOnce() -> Result<Database, Failure> + Send + 'static,
         other: Option<Arc<Self>>,
@@ -98,7 +60,7 @@ impl Worker {
     }
 
     /// Runs `job` on the thread. `operation` names it in errors.
-    pub(super) async fn run<T: Send + 'static>(
+    pub(crate) async fn run<T: Send + 'static>(
         &self,
         operation: &'static str,
         job: impl FnOnce(&mut Database) -> Result<T, Failure> + Send + 'static,
@@ -119,7 +81,7 @@ impl Worker {
 
     /// Runs `job` here and now, without the thread. `None` where it would have to wait, whether for the thread or for
     /// another program.
-    pub(super) fn run_here<T>(
+    pub(crate) fn run_here<T>(
         &self,
         operation: &'static str,
         job: impl FnOnce(&mut Database) -> Result<T, Failure>,
@@ -140,7 +102,7 @@ impl Worker {
 
     /// Has `job` run on the thread some time, also without a database, and without waiting for it. Failing costs nothing
     /// but a chance.
-    pub(super) fn run_later<T>(
+    pub(crate) fn run_later<T>(
         &self,
         operation: &'static str,
         job: impl FnOnce(Result<&mut Database, Failure>) -> Result<T, Failure> + Send + 'static,
@@ -157,8 +119,9 @@ impl Worker {
 
 #[cfg(test)]
 mod tests {
-    use crate::service::Services;
-    use crate::store::sqlite::{Missing, Sqlite};
+    use crate::model::service::Services;
+    use crate::store::sqlite::if_missing::Missing;
+    use crate::store::sqlite::store::Sqlite;
 
     #[tokio::test]
     async fn work_that_panics_is_an_error_and_not_the_end_of_the_store() {

@@ -6,23 +6,24 @@ use std::time::Duration;
 use rusqlite::Transaction;
 use uuid::Uuid;
 
-use super::database::Database;
-use super::rows::{self, Depth, Reader};
-use super::worker::Failure;
 use crate::clock;
-use crate::codec;
-use crate::entry::{Entry, EntryId, Layout, State};
-use crate::store::Removed;
+use crate::format::msgpack;
+use crate::model::entry::{Entry, EntryId, Layout, State};
+use crate::model::stored::Removed;
+use crate::store::sqlite::database::Database;
+use crate::store::sqlite::delete::remove_from;
+use crate::store::sqlite::failure::Failure;
+use crate::store::sqlite::rows::{Depth, Reader};
 
-pub(super) const NO_END: &str = "hishel 1's SQLite layout cannot keep HTTP entries for ever; give a TTL";
+pub(crate) const NO_END: &str = "hishel 1's SQLite layout cannot keep HTTP entries for ever; give a TTL";
 
 /// Layout C counts an entry's TTL from its storing.
-pub(super) fn set_expiry(entry: &mut Entry, expires_at: f64) {
+pub(crate) fn set_expiry(entry: &mut Entry, expires_at: f64) {
     entry.request.extra.set_kept(expires_at - entry.created_at.unwrap_or(0.0));
 }
 
 /// Writes a new head; `false`: the entry was gone.
-pub(super) fn replace(database: &mut Database, id: Uuid, mut entry: Entry) -> Result<bool, Failure> {
+pub(crate) fn replace(database: &mut Database, id: Uuid, mut entry: Entry) -> Result<bool, Failure> {
     let services = Arc::clone(&database.services);
     let (change, layout) = database.change()?;
     let reader = Reader { connection: &change, layout, services: &services, now: clock::now() };
@@ -31,7 +32,7 @@ pub(super) fn replace(database: &mut Database, id: Uuid, mut entry: Entry) -> Re
     if layout == Layout::Sqlite2 {
         change.prepare_cached("UPDATE entries SET data = ?2, cache_key = ?3 WHERE id = ?1")?.execute((
             id.as_bytes(),
-            codec::encode_heads(&entry),
+            msgpack::encode_heads(&entry),
             entry.cache_key.as_bytes(),
         ))?;
     } else {
@@ -45,12 +46,12 @@ pub(super) fn replace(database: &mut Database, id: Uuid, mut entry: Entry) -> Re
     Ok(true)
 }
 
-pub(super) fn write_pair(change: &Transaction<'_>, entry: &Entry) -> Result<(), Failure> {
+pub(crate) fn write_pair(change: &Transaction<'_>, entry: &Entry) -> Result<(), Failure> {
     change
         .prepare_cached("UPDATE entries SET data = ?2, cache_key = ?3, created_at = ?4, deleted_at = ?5 WHERE id = ?1")?
         .execute((
             entry.id.as_bytes(),
-            codec::encode_pair(entry),
+            msgpack::encode_pair(entry),
             entry.cache_key.as_bytes(),
             entry.created_at,
             entry.deleted_at,
@@ -59,7 +60,7 @@ pub(super) fn write_pair(change: &Transaction<'_>, entry: &Entry) -> Result<(), 
 }
 
 /// Sets the time to live of what is still there.
-pub(super) fn touch(database: &mut Database, ids: &[EntryId], ttl: Option<Duration>) -> Result<u64, Failure> {
+pub(crate) fn touch(database: &mut Database, ids: &[EntryId], ttl: Option<Duration>) -> Result<u64, Failure> {
     let services = Arc::clone(&database.services);
     let (change, layout) = database.change()?;
     let now = clock::now();
@@ -99,53 +100,15 @@ pub(super) fn touch(database: &mut Database, ids: &[EntryId], ttl: Option<Durati
 }
 
 /// Removes entries and results with all that belongs to them. Their rows are counted, their bodies' are not.
-pub(super) fn remove(database: &mut Database, ids: &[EntryId]) -> Result<Removed, Failure> {
+pub(crate) fn remove(database: &mut Database, ids: &[EntryId]) -> Result<Removed, Failure> {
     let (change, layout) = database.change()?;
     let removed = remove_from(&change, layout, ids)?;
     change.commit()?;
     Ok(Removed { entries: removed, keys: removed })
 }
 
-pub(super) fn remove_from(change: &Transaction<'_>, layout: Layout, ids: &[EntryId]) -> Result<u64, Failure> {
-    let mut removed = 0;
-    for id in ids {
-        removed += match id {
-            EntryId::Http(of, id) if *of == layout => delete(change, *id)?,
-            EntryId::Http(..) => 0,
-            EntryId::Key(key) => delete_key(change, key)?,
-        };
-    }
-    Ok(removed)
-}
-
-pub(super) fn delete(change: &Transaction<'_>, id: Uuid) -> Result<u64, Failure> {
-    let gone = change.prepare_cached("DELETE FROM entries WHERE id = ?1")?.execute([id.as_bytes()])?;
-    // Not left to the foreign key: a body whose entry was gone before would stay.
-    change.prepare_cached("DELETE FROM streams WHERE entry_id = ?1")?.execute([id.as_bytes()])?;
-    Ok(gone as u64)
-}
-
-fn delete_key(change: &Transaction<'_>, key: &[u8]) -> Result<u64, Failure> {
-    if let Some(rowid) = rows::row_of(key) {
-        // Only a row that still has no proper id: row numbers may be given anew.
-        let gone = change
-            .prepare_cached("DELETE FROM entries WHERE rowid = ?1 AND (TYPEOF(id) <> 'blob' OR LENGTH(id) <> 16)")?
-            .execute([rowid])?;
-        return Ok(gone as u64);
-    }
-    if let Some(id) = rows::orphan_of(key) {
-        let gone = change
-            .prepare_cached(
-                "DELETE FROM streams WHERE entry_id = ?1 AND NOT EXISTS (SELECT 1 FROM entries WHERE id = ?1)",
-            )?
-            .execute([id.as_bytes()])?;
-        return Ok(u64::from(gone > 0));
-    }
-    Ok(change.prepare_cached("DELETE FROM animecache_results WHERE key = ?1")?.execute([key])? as u64)
-}
-
 /// Stores a result, over the one that is there.
-pub(super) fn put_result(database: &mut Database, key: &str, value: &[u8], ttl: Duration) -> Result<(), Failure> {
+pub(crate) fn put_result(database: &mut Database, key: &str, value: &[u8], ttl: Duration) -> Result<(), Failure> {
     let (change, _) = database.change()?;
     let now = clock::now();
     change

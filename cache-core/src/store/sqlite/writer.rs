@@ -11,14 +11,16 @@ use bytes::{Bytes, BytesMut};
 use rusqlite::Transaction;
 use uuid::Uuid;
 
-use super::database::Database;
-use super::worker::{Failure, Worker};
-use super::write::{NO_END, delete, set_expiry, write_pair};
 use crate::clock;
-use crate::codec;
-use crate::entry::{Entry, EntryId, Layout};
 use crate::error::Result;
-use crate::store::Writer;
+use crate::format::msgpack;
+use crate::model::entry::{Entry, EntryId, Layout};
+use crate::store::sqlite::database::Database;
+use crate::store::sqlite::delete::delete;
+use crate::store::sqlite::failure::Failure;
+use crate::store::sqlite::worker::Worker;
+use crate::store::sqlite::write::{NO_END, set_expiry, write_pair};
+use crate::store::traits::Writer;
 
 /// How much of a body one row holds; hishel 2's own value.
 const CHUNK: usize = 131_072;
@@ -27,7 +29,7 @@ const CHUNK: usize = 131_072;
 const IN_MEMORY: usize = 8 * CHUNK;
 
 /// A response to be stored.
-pub(super) struct SqliteWriter {
+pub(crate) struct SqliteWriter {
     worker: Arc<Worker>,
     entry: Entry,
     ttl: Option<Duration>,
@@ -46,7 +48,7 @@ struct Begun {
 }
 
 impl SqliteWriter {
-    pub(super) fn new(worker: Arc<Worker>, entry: Entry, ttl: Option<Duration>) -> Self {
+    pub(crate) fn new(worker: Arc<Worker>, entry: Entry, ttl: Option<Duration>) -> Self {
         Self { worker, entry, ttl, pending: BytesMut::new(), begun: None, has_leftovers: false }
     }
 }
@@ -127,7 +129,7 @@ fn begin(
                 row,
                 entry.id.as_bytes(),
                 entry.cache_key.as_bytes(),
-                codec::encode_heads(&entry),
+                msgpack::encode_heads(&entry),
                 expires_at,
                 now,
                 chunks,
@@ -147,7 +149,7 @@ fn begin(
                 row,
                 entry.id.as_bytes(),
                 entry.cache_key.as_bytes(),
-                codec::encode_pair(&entry),
+                msgpack::encode_pair(&entry),
                 created_at,
                 entry.deleted_at,
             ))?;

@@ -3,18 +3,20 @@
 use std::time::Duration;
 
 use cache_core::admin::flush::Report;
-use cache_core::admin::ttl::{self, Change};
+use cache_core::admin::ttl;
+use cache_core::admin::ttl::Change;
 use cache_core::{Backend, Health, Removed, Service};
 use ratatui::layout::Size;
 use rstest::rstest;
 
-use super::{many, plan_of, unavailable};
-use crate::tui::Options;
+use crate::tui::app::App;
 use crate::tui::app::dialog::Dialog;
-use crate::tui::app::{App, Focus};
+use crate::tui::app::focus::Focus;
 use crate::tui::effect::Effect;
 use crate::tui::fixture::{NOW, app, backend, entries, listed, press, scan_of};
 use crate::tui::message::{Message, Outcome, Progress};
+use crate::tui::options::Options;
+use crate::tui::update::tests::{many, plan_of, unavailable};
 use crate::tui::update::update;
 
 #[rstest]

@@ -5,20 +5,22 @@ use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::{Position, Rect, Size};
 use rstest::rstest;
 
-use crate::enrich::anime::{Anime, Ids};
+use crate::anime::{Anime, Ids};
 use crate::enrich::history::Run;
-use crate::enrich::meter::Gap;
+use crate::enrich::metrics::Gap;
+use crate::enrich::mode::Mode;
+use crate::enrich::progress::Plan;
 use crate::enrich::report::{Pass, Report};
-use crate::enrich::run::Plan;
-use crate::enrich::source::SERVICES;
-use crate::enrich::way::Mode;
-use crate::tui::Options;
+use crate::services::SERVICES;
+use crate::tui::app::App;
 use crate::tui::app::enrich::{Pane, Shown};
-use crate::tui::app::inspector::Loadable;
-use crate::tui::app::{App, Screen};
+use crate::tui::app::focus::Screen;
+use crate::tui::app::loadable::Loadable;
 use crate::tui::effect::Effect;
 use crate::tui::fixture::{NOW, backend, blank, enriching, entries, listed, offer, press, run, scan_of, tallies};
-use crate::tui::message::{Message, Outcome, Progress, Ticket};
+use crate::tui::message::{Message, Outcome, Progress};
+use crate::tui::options::Options;
+use crate::tui::ticket::Ticket;
 use crate::tui::update::{start, update};
 
 fn at_once() -> App {

@@ -3,13 +3,13 @@
 use ratatui::layout::Size;
 use rstest::rstest;
 
-use super::{at, frame};
-use crate::enrich::meter::Gap;
+use crate::enrich::metrics::Gap;
 use crate::tui::app::App;
 use crate::tui::effect::Effect;
 use crate::tui::fixture::{enriching, press, run};
 use crate::tui::message::{Message, Outcome};
 use crate::tui::update::update;
+use crate::tui::view::tests::{at, frame};
 
 #[test]
 fn a_first_pass_that_came_from_the_cache_is_not_taken_for_a_cold_one() {

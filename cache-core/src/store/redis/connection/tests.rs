@@ -1,9 +1,10 @@
 //! Servers that answer late or never, and URLs that name several.
 
-use super::*;
-use crate::RedisUrl;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+
+use crate::config::RedisUrl;
+use crate::store::redis::connection::*;
 
 /// Answers every command but, where it is `mute`, `PING`.
 async fn answer(mut stream: TcpStream, mute: bool) {

@@ -1,7 +1,7 @@
 //! The lines of `MONITOR`: which commands are signs. Values are never looked at: a line is read as far as its keys.
 
-use super::sign::{Deed, Sign};
-use crate::event::EventKind;
+use crate::model::event::EventKind;
+use crate::store::redis::events::signal::{Deed, Sign};
 
 /// What a command does to its keys, and how many of its arguments are keys.
 fn deed(command: &[u8]) -> Option<(Deed, usize)> {
@@ -24,7 +24,7 @@ fn deed(command: &[u8]) -> Option<(Deed, usize)> {
 
 /// The signs in a line such as `1795395939.519725 [0 127.0.0.1:48572] "smembers" "hishel_cache:key_index:6b"`. What came
 /// from the address `own` is no sign: the watch looks into entries itself.
-pub(super) fn signs(line: &[u8], database: i64, own: Option<&[u8]>) -> Vec<Sign> {
+pub(crate) fn signs(line: &[u8], database: i64, own: Option<&[u8]>) -> Vec<Sign> {
     let read = || {
         let open = line.iter().position(|byte| *byte == b'[')?;
         let rest = &line[open + 1..];
@@ -86,8 +86,8 @@ impl Iterator for Arguments<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::entry::Layout;
-    use crate::key::CacheKey;
+    use crate::model::entry::Layout;
+    use crate::model::key::CacheKey;
     use proptest::prelude::*;
 
     fn of(line: &str) -> Vec<Sign> {

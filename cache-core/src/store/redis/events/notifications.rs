@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use redis::{RedisResult, cmd};
 
-use super::sign::{Deed, Sign};
 use crate::error::{Error, Result};
-use crate::event::EventKind;
-use crate::key::{HTTP_PREFIX, RESULT_PREFIX};
+use crate::model::event::EventKind;
+use crate::model::key::{HTTP_PREFIX, RESULT_PREFIX};
 use crate::store::redis::connection::Connection;
+use crate::store::redis::events::signal::{Deed, Sign};
 use crate::store::redis::reply;
 
 /// The server's setting.
@@ -22,7 +22,7 @@ const NEEDED: &str = "Kgh$szxem";
 const ALL_CLASSES: &str = "g$lshztdxe";
 
 /// The patterns of the channels that tell of our keys. Bodies are left out: a long one would be told piece by piece.
-pub(super) fn patterns(database: i64) -> Vec<String> {
+pub(crate) fn patterns(database: i64) -> Vec<String> {
     ["entry", "key_index", "idx", "stream_done"]
         .map(|part| format!("{HTTP_PREFIX}:{part}"))
         .into_iter()
@@ -36,7 +36,7 @@ fn channel(database: i64) -> String {
 }
 
 /// What a notification is a sign of.
-pub(super) fn sign(channel: &[u8], event: &[u8]) -> Option<Sign> {
+pub(crate) fn sign(channel: &[u8], event: &[u8]) -> Option<Sign> {
     // The key may hold anything, the name of the channel before it no colon.
     let key = channel.iter().position(|byte| *byte == b':').map(|at| &channel[at + 1..])?;
     let deed = match event {
@@ -54,7 +54,7 @@ pub(super) fn sign(channel: &[u8], event: &[u8]) -> Option<Sign> {
 }
 
 /// The server's setting while a watch runs. Dropping it puts back what was there before.
-pub(super) struct Setting {
+pub(crate) struct Setting {
     connection: Connection,
     enables: bool,
     /// What was set before and what this has set.
@@ -63,7 +63,7 @@ pub(super) struct Setting {
 
 impl Setting {
     /// Sees to it that notifications are on, or says what is missing.
-    pub(super) async fn take(connection: &Connection, enables: bool) -> Result<Self> {
+    pub(crate) async fn take(connection: &Connection, enables: bool) -> Result<Self> {
         let mut setting = Self { connection: connection.clone(), enables, changed: None };
         setting.check().await?;
         Ok(setting)
@@ -71,7 +71,7 @@ impl Setting {
 
     /// Sees to it that notifications are still on: a server that was restarted, or another watch that has ended, may
     /// have turned them off.
-    pub(super) async fn check(&mut self) -> Result<()> {
+    pub(crate) async fn check(&mut self) -> Result<()> {
         let now = self.read().await?;
         let missing = missing(&now);
         if missing.is_empty() {
@@ -93,7 +93,7 @@ impl Setting {
     }
 
     /// What the server's setting was before it was changed, and what it is now.
-    pub(super) fn changed(&self) -> Option<(&str, &str)> {
+    pub(crate) fn changed(&self) -> Option<(&str, &str)> {
         self.changed.as_ref().map(|(before, during)| (&**before, &**during))
     }
 
@@ -104,7 +104,7 @@ impl Setting {
     }
 
     /// Puts the setting back, unless somebody else has changed it since. Blocks, over a connection of its own.
-    pub(super) fn put_back(&mut self) -> Result<()> {
+    pub(crate) fn put_back(&mut self) -> Result<()> {
         let Some((before, during)) = self.changed.take() else { return Ok(()) };
         let put_back = || -> RedisResult<()> {
             let mut connection = self.connection.blocking()?;

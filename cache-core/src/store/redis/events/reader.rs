@@ -9,21 +9,22 @@ use futures_util::stream::BoxStream;
 use redis::{RedisResult, Value, cmd};
 use tokio::sync::mpsc;
 
-use super::sign::Sign;
-use super::{commands, notifications};
 use crate::clock;
 use crate::error::Result;
-use crate::event::Source;
+use crate::model::event::Source;
 use crate::store::redis::connection::Connection;
+use crate::store::redis::events::signal::Sign;
+use crate::store::redis::events::{commands, notifications};
 use crate::store::redis::reply;
 
 /// The first pause before the server is asked again; each later one is twice as long.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
+
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// What the reader hands on.
 #[derive(Debug)]
-pub(super) enum News {
+pub(crate) enum News {
     /// A sign, and when it was read, in Unix seconds.
     Sign(f64, Sign),
     /// The connection was lost for so long.
@@ -32,11 +33,11 @@ pub(super) enum News {
 
 /// How many signs were dropped; shared by its clones.
 #[derive(Clone, Default)]
-pub(super) struct Dropped(Arc<AtomicU64>);
+pub(crate) struct Dropped(Arc<AtomicU64>);
 
 impl Dropped {
     /// How many it were since this was asked last.
-    pub(super) fn take(&self) -> Option<u64> {
+    pub(crate) fn take(&self) -> Option<u64> {
         Some(self.0.swap(0, Ordering::Relaxed)).filter(|dropped| *dropped > 0)
     }
 }
@@ -44,7 +45,7 @@ impl Dropped {
 /// The signs in one message of the server.
 type Messages = BoxStream<'static, Vec<Sign>>;
 
-pub(super) struct Reader {
+pub(crate) struct Reader {
     connection: Connection,
     source: Source,
     messages: Messages,
@@ -54,7 +55,7 @@ pub(super) struct Reader {
 
 impl Reader {
     /// Begins to listen.
-    pub(super) async fn open(
+    pub(crate) async fn open(
         connection: Connection,
         source: Source,
         news: mpsc::Sender<News>,
@@ -65,7 +66,7 @@ impl Reader {
     }
 
     /// Reads until nobody listens any more, or as much as was asked for.
-    pub(super) async fn run(mut self) {
+    pub(crate) async fn run(mut self) {
         let mut left = match self.source {
             Source::Commands { limit, .. } => limit,
             Source::Notifications { .. } => u64::MAX,

@@ -1,0 +1,10 @@
+//! TODO
+
+pub(crate) mod content_coding;
+pub(crate) mod hex;
+pub(crate) mod http_date;
+pub(crate) mod http_key;
+pub(crate) mod msgpack;
+pub(crate) mod python;
+pub(crate) mod result_key;
+pub(crate) mod title;

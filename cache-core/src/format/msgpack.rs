@@ -1,0 +1,265 @@
+//! hishel's "pair" to bytes and back: one MessagePack map an entry. Pure.
+//!
+//! Layouts A, B and C hold the whole pair; hishel 2 (D and E) holds only the two heads, and keeps the rest elsewhere.
+
+use std::borrow::Cow;
+
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
+use serde_bytes::Bytes;
+use uuid::Uuid;
+
+use crate::error::CodecError;
+use crate::model::entry::{Entry, Request, Response};
+use crate::model::key::CacheKey;
+use crate::model::metadata::Extra;
+
+/// What hishel 2 keeps beside the heads: the value of its `stream_done` key.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Done {
+    /// How many chunks the body has.
+    pub chunk_count: u64,
+    /// When it expires at the latest, in Unix seconds.
+    pub ttl_deadline: Option<f64>,
+    /// "Time to idle": seconds after its last use when it expires.
+    pub tti: Option<f64>,
+    /// The key that it is stored under.
+    pub cache_key: CacheKey,
+}
+
+#[derive(Deserialize)]
+struct PairIn<'a> {
+    #[serde(borrow)]
+    id: &'a Bytes,
+    request: Request,
+    response: Response,
+    meta: Meta,
+    #[serde(borrow)]
+    cache_key: &'a Bytes,
+}
+
+#[derive(Serialize)]
+struct PairOut<'a> {
+    id: &'a Bytes,
+    request: &'a Request,
+    response: &'a Response,
+    meta: Meta,
+    cache_key: &'a Bytes,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Meta {
+    created_at: f64,
+    #[serde(default)]
+    deleted_at: Option<f64>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Heads<Q, S> {
+    request: Q,
+    response: S,
+}
+
+/// Reads the pair of layouts A, B and C.
+pub fn decode_pair(bytes: &[u8]) -> Result<Entry, CodecError> {
+    let pair: PairIn<'_> = decode(bytes)?;
+    let id = Uuid::from_slice(pair.id).map_err(|_| CodecError::Pair("its id is not a UUID".into()))?;
+    Ok(Entry {
+        id,
+        cache_key: CacheKey::new(&pair.cache_key[..]),
+        request: pair.request,
+        response: pair.response,
+        created_at: Some(pair.meta.created_at),
+        deleted_at: pair.meta.deleted_at,
+    })
+}
+
+/// Writes the pair of layouts A, B and C, to the byte as hishel does.
+pub fn encode_pair(entry: &Entry) -> Vec<u8> {
+    encode(&PairOut {
+        id: Bytes::new(entry.id.as_bytes()),
+        request: &entry.request,
+        response: &entry.response,
+        meta: Meta { created_at: entry.created_at.unwrap_or(0.0), deleted_at: entry.deleted_at },
+        cache_key: Bytes::new(entry.cache_key.as_bytes()),
+    })
+}
+
+/// Reads the heads of layouts D and E.
+pub fn decode_heads(bytes: &[u8]) -> Result<(Request, Response), CodecError> {
+    let heads: Heads<Request, Response> = decode(bytes)?;
+    Ok((heads.request, heads.response))
+}
+
+/// Writes the heads of layouts D and E, which have no metadata.
+pub fn encode_heads(entry: &Entry) -> Vec<u8> {
+    let request = Request { extra: Extra::absent(), ..entry.request.clone() };
+    let response = Response { extra: Extra::absent(), ..entry.response.clone() };
+    encode(&Heads { request, response })
+}
+
+/// Whether these are heads without the rest of a pair (layouts D and E), which begin with a map of two.
+pub(crate) fn is_heads_only(bytes: &[u8]) -> bool {
+    bytes.first() == Some(&0x82)
+}
+
+/// Reads hishel 2's `stream_done` value.
+pub fn decode_done(bytes: &[u8]) -> Result<Done, CodecError> {
+    let (chunk_count, ttl_deadline, tti, cache_key): (u64, Option<f64>, Option<f64>, &Bytes) = decode(bytes)?;
+    Ok(Done { chunk_count, ttl_deadline, tti, cache_key: CacheKey::new(&cache_key[..]) })
+}
+
+/// Writes hishel 2's `stream_done` value.
+pub fn encode_done(done: &Done) -> Vec<u8> {
+    encode(&(done.chunk_count, done.ttl_deadline, done.tti, Bytes::new(done.cache_key.as_bytes())))
+}
+
+/// The few facts of a pair or of hishel 2's heads that lists show, read without copying the rest.
+#[derive(Deserialize)]
+pub(crate) struct Facts<'a> {
+    #[serde(borrow)]
+    pub(crate) request: RequestFacts<'a>,
+    #[serde(borrow)]
+    pub(crate) response: ResponseFacts<'a>,
+    /// `None` in hishel 2's layouts.
+    pub(crate) meta: Option<MetaFacts>,
+    #[serde(borrow, default)]
+    pub(crate) cache_key: Option<&'a Bytes>,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct RequestFacts<'a> {
+    #[serde(borrow)]
+    pub(crate) method: Cow<'a, str>,
+    #[serde(borrow)]
+    pub(crate) url: Cow<'a, str>,
+    /// Read only to be sure that the whole entry is what it should be.
+    #[serde(rename = "headers")]
+    _headers: IgnoredAny,
+    #[serde(default)]
+    pub(crate) extra: ExtraFacts,
+}
+
+#[derive(Default, Deserialize)]
+pub(crate) struct ExtraFacts {
+    pub(crate) hishel_ttl: Option<f64>,
+    /// [`crate::model::metadata::KEPT`].
+    animecache_kept: Option<IgnoredAny>,
+}
+
+impl ExtraFacts {
+    /// The TTL that the entry was stored with, where that was not its storage's.
+    pub(crate) fn own_ttl(&self) -> Option<f64> {
+        self.hishel_ttl.filter(|_| self.animecache_kept.is_none())
+    }
+}
+
+#[derive(Deserialize)]
+pub(crate) struct ResponseFacts<'a> {
+    pub(crate) status_code: u16,
+    #[serde(borrow)]
+    pub(crate) headers: HeaderFacts<'a>,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct MetaFacts {
+    pub(crate) created_at: f64,
+    pub(crate) deleted_at: Option<f64>,
+}
+
+/// The values of one header field. Nearly all have one, which then costs no allocation: lists read millions of fields.
+#[derive(Default)]
+pub(crate) struct Values<'a> {
+    first: Option<&'a str>,
+    rest: Vec<&'a str>,
+}
+
+impl<'a> Values<'a> {
+    pub(crate) fn first(&self) -> Option<&'a str> {
+        self.first
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &'a str> {
+        self.first.into_iter().chain(self.rest.iter().copied())
+    }
+}
+
+impl<'a> FromIterator<&'a str> for Values<'a> {
+    fn from_iter<I: IntoIterator<Item = &'a str>>(values: I) -> Self {
+        let mut values = values.into_iter();
+        Self { first: values.next(), rest: values.collect() }
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Values<'a> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl<'de> serde::de::Visitor<'de> for Visitor {
+            type Value = Values<'de>;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a list of texts")
+            }
+
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+                let mut values = Values { first: list.next_element()?, rest: Vec::new() };
+                while let Some(value) = list.next_element()? {
+                    values.rest.push(value);
+                }
+                Ok(values)
+            }
+        }
+        deserializer.deserialize_seq(Visitor)
+    }
+}
+
+/// The header fields that freshness and lists need.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct HeaderFacts<'a> {
+    #[serde(borrow, default)]
+    pub(crate) cache_control: Values<'a>,
+    #[serde(borrow, default)]
+    pub(crate) age: Values<'a>,
+    #[serde(borrow, default)]
+    pub(crate) date: Values<'a>,
+    #[serde(borrow, default)]
+    pub(crate) expires: Values<'a>,
+    #[serde(borrow, default)]
+    pub(crate) last_modified: Values<'a>,
+    #[serde(borrow, default)]
+    pub(crate) content_type: Values<'a>,
+}
+
+impl<'a> Facts<'a> {
+    /// hishel's mark for a soft deletion.
+    pub(crate) fn is_deleted(&self) -> bool {
+        self.meta.as_ref().and_then(|meta| meta.deleted_at).is_some_and(|at| at > 0.0)
+    }
+
+    pub(crate) fn decode(bytes: &'a [u8]) -> Result<Self, CodecError> {
+        decode(bytes)
+    }
+}
+
+/// Reads one value, and nothing behind it; texts are copied once, into their place.
+fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, CodecError> {
+    let mut deserializer = rmp_serde::Deserializer::from_read_ref(bytes);
+    let value = T::deserialize(&mut deserializer).map_err(|error| CodecError::Pair(error.to_string()))?;
+    // The reader does not say where it stands: only where nothing is left is there no further value to begin. A unit has
+    // no values within, whose beginning might be missing instead.
+    match <()>::deserialize(&mut deserializer) {
+        Err(rmp_serde::decode::Error::InvalidMarkerRead(_)) => Ok(value),
+        _ => Err(CodecError::Trailing),
+    }
+}
+
+fn encode<T: Serialize>(value: &T) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(1024);
+    // Named: structs become maps, as hishel writes them. Writing to a Vec fails only where a type cannot be
+    // represented, and ours can.
+    if let Err(error) = value.serialize(&mut rmp_serde::Serializer::new(&mut bytes).with_struct_map()) {
+        unreachable!("a plain value could not be encoded: {error}");
+    }
+    bytes
+}

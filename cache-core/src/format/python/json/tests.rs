@@ -1,0 +1,70 @@
+//! Writes of each kind, as Python writes them.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use crate::format::python::json::*;
+
+const KEY: Dumps = Dumps { ascii: true, compact: false, sorted: true };
+
+const VALUE: Dumps = Dumps { ascii: false, compact: false, sorted: false };
+
+const COMPACT: Dumps = Dumps { ascii: false, compact: true, sorted: true };
+
+fn written(value: &impl Serialize, how: Dumps) -> String {
+    dumps(value, how).unwrap().0
+}
+
+#[test]
+fn json_is_written_as_python_writes_it() {
+    let value = json!({"b": [1, 2.0, 1e22, null], "a": "é\u{7f}😀\n\"", "é": true});
+    assert_eq!(
+        written(&value, KEY),
+        r#"{"a": "\u00e9\u007f\ud83d\ude00\n\"", "b": [1, 2.0, 1e+22, null], "\u00e9": true}"#
+    );
+    assert_eq!(written(&value, COMPACT), "{\"a\":\"é\u{7f}😀\\n\\\"\",\"b\":[1,2.0,1e+22,null],\"é\":true}");
+    assert_eq!(written(&value, VALUE), "{\"b\": [1, 2.0, 1e+22, null], \"a\": \"é\u{7f}😀\\n\\\"\", \"é\": true}");
+}
+
+#[test]
+fn empty_lists_and_mappings_have_nothing_between_their_brackets() {
+    assert_eq!(written(&json!([[], {}, ""]), VALUE), r#"[[], {}, ""]"#);
+}
+
+#[test]
+fn infinities_are_written_although_json_has_none() {
+    assert_eq!(written(&[f64::NAN, f64::INFINITY, f64::NEG_INFINITY], VALUE), "[NaN, Infinity, -Infinity]");
+    assert_eq!(plain(&f64::NEG_INFINITY, KEY).unwrap().0, "-inf");
+}
+
+#[test]
+fn a_short_float_keeps_its_digits() {
+    assert_eq!(written(&[0.1_f32, 1e20, f32::INFINITY], VALUE), "[0.1, 1e+20, Infinity]");
+}
+
+#[test]
+fn names_are_sorted_by_their_kind() {
+    assert_eq!(written(&BTreeMap::from([(10, "b"), (9, "a")]), KEY), r#"{"9": "a", "10": "b"}"#);
+    assert_eq!(written(&BTreeMap::from([("10", 1), ("9", 2)]), KEY), r#"{"10": 1, "9": 2}"#);
+    assert_eq!(
+        dumps(&BTreeMap::from([((1, 2), 3)]), KEY).err().unwrap().to_string(),
+        "the names in a mapping must be texts or whole numbers"
+    );
+}
+
+#[test]
+fn types_look_as_serde_json_writes_them() {
+    #[derive(serde::Serialize)]
+    struct Wrapped(u8);
+    #[derive(serde::Serialize)]
+    enum Shape {
+        Unit,
+        Newtype(Wrapped),
+        Tuple(u8, char),
+        Struct { a: Option<u8>, b: () },
+    }
+    let shapes = [Shape::Unit, Shape::Newtype(Wrapped(1)), Shape::Tuple(2, 'é'), Shape::Struct { a: Some(3), b: () }];
+    let ours: serde_json::Value = serde_json::from_str(&written(&shapes, KEY)).unwrap();
+    assert_eq!(ours, serde_json::to_value(&shapes).unwrap());
+}

@@ -1,0 +1,146 @@
+//! The keys of function results: the recipe of the pipeline's `@cached_result`.
+
+use serde::Serialize;
+use sha2::Digest;
+
+use crate::format::hex::{hex, sha256_hex};
+use crate::format::python::json;
+use crate::format::python::json::{Dumps, Kind};
+use crate::model::key::RESULT_PREFIX;
+
+/// The schema hash of a function: the first 16 hexadecimal digits of the SHA-256 of its source text.
+pub fn schema_hash(source: &str) -> String {
+    let mut hex = sha256_hex(source.as_bytes());
+    hex.truncate(16);
+    hex
+}
+
+/// An argument of a function whose result is cached, as Python writes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Argument {
+    text: String,
+    /// Python's `None`, whose text is the one of JSON only among positional arguments.
+    is_none: bool,
+}
+
+impl Argument {
+    /// Texts, numbers and bools as Python's `str()` has them, anything else as its `json.dumps(sort_keys=True)`.
+    pub(crate) fn of(value: &(impl Serialize + ?Sized)) -> Result<Self, serde_json::Error> {
+        let (text, kind) = json::plain(value, Dumps { ascii: true, compact: false, sorted: true })?;
+        Ok(Self { text, is_none: kind == Kind::None })
+    }
+}
+
+impl From<&str> for Argument {
+    fn from(text: &str) -> Self {
+        Self { text: text.to_owned(), is_none: false }
+    }
+}
+
+/// The Redis key of a function's result: `result_cache:{prefix}:{schema}:{arguments joined with ":"}`.
+///
+/// Positional `None` is written `null`, as a keyword argument `None`. Where prefix, schema and arguments together
+/// have more than 200 characters, their SHA-256 stands in for the arguments.
+pub fn result_key(prefix: &str, schema: &str, positional: &[Argument], keyword: &[(&str, Argument)]) -> String {
+    let mut keyword: Vec<_> = keyword.iter().collect();
+    keyword.sort_by_key(|(name, _)| *name);
+    let mut whole = format!("{prefix}:{schema}");
+    for argument in positional {
+        whole.extend([":", &argument.text]);
+    }
+    for (name, argument) in keyword {
+        whole.extend([":", name, "=", if argument.is_none { "None" } else { &argument.text }]);
+    }
+    if whole.chars().count() > 200 {
+        format!("{RESULT_PREFIX}:{prefix}:{schema}:{}", sha256_hex(whole.as_bytes()))
+    } else {
+        format!("{RESULT_PREFIX}:{whole}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::model::key::ResultKey;
+
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn of(value: impl Serialize) -> Argument {
+        Argument::of(&value).unwrap()
+    }
+
+    #[test]
+    fn result_keys_are_the_recorded_ones() {
+        // The right sides are keys of fixtures/pipeline.ndjson.
+        let key = |positional: &[Argument], keyword: &[(&str, Argument)]| {
+            result_key("no_prefix", "ace6d8c92ebc96ea", positional, keyword)
+        };
+        assert_eq!(
+            key(&[of(1), of(2.0), of(true), of(Value::Null)], &[]),
+            "result_cache:no_prefix:ace6d8c92ebc96ea:1:2.0:True:null"
+        );
+        assert_eq!(key(&[of(json!(["t", 1]))], &[]), r#"result_cache:no_prefix:ace6d8c92ebc96ea:["t", 1]"#);
+        assert_eq!(
+            key(&[of(f64::INFINITY), of(1e22), of(-0.0), of(1e-7)], &[]),
+            "result_cache:no_prefix:ace6d8c92ebc96ea:inf:1e+22:-0.0:1e-07"
+        );
+        assert_eq!(
+            key(&["x".into()], &[("tags", of(json!(["a", "é"]))), ("deep", of(true)), ("opts", of(Value::Null))]),
+            r#"result_cache:no_prefix:ace6d8c92ebc96ea:x:deep=True:opts=None:tags=["a", "\u00e9"]"#
+        );
+        assert_eq!(
+            key(&["ワンピース:colon".into()], &[("z", of(1)), ("a", of(2))]),
+            "result_cache:no_prefix:ace6d8c92ebc96ea:ワンピース:colon:a=2:z=1"
+        );
+    }
+
+    #[test]
+    fn long_result_keys_are_hashed_by_characters_not_bytes() {
+        let exactly_200 = "ワ".repeat(200 - "p:ace6d8c92ebc96ea:".len());
+        let key = result_key("p", "ace6d8c92ebc96ea", &[exactly_200.as_str().into()], &[]);
+        assert!(key.ends_with(&exactly_200));
+        let longer = result_key("p", "ace6d8c92ebc96ea", &[format!("{exactly_200}x").as_str().into()], &[]);
+        assert_eq!(longer.len(), "result_cache:p:ace6d8c92ebc96ea:".len() + 64);
+    }
+
+    #[test]
+    fn a_result_key_comes_apart() {
+        let parse = |key: &'static str| {
+            let parsed = ResultKey::parse(key.as_bytes()).expect("a result key");
+            (std::str::from_utf8(parsed.prefix).unwrap(), parsed.schema, parsed.arguments_text().into_owned())
+        };
+        assert_eq!(
+            parse("result_cache:anisearch_anime:82fce6a05e45281a:18878:x"),
+            ("anisearch_anime", Some("82fce6a05e45281a"), "18878:x".to_owned())
+        );
+        assert_eq!(parse("result_cache:anisearch_anime:18878"), ("anisearch_anime", None, "18878".to_owned()));
+        assert_eq!(parse("result_cache:p"), ("p", None, String::new()));
+        assert_eq!(ResultKey::parse(b"result_cachet:p:1"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn a_result_key_tells_its_prefix_and_schema_whatever_its_arguments(
+            prefix in "[a-z_]{1,20}",
+            schema in "[0-9a-f]{16}",
+            positional in proptest::collection::vec(".{0,60}", 0..6),
+            keyword in ".{0,60}",
+        ) {
+            let arguments: Vec<Argument> = positional.iter().map(|text| text.as_str().into()).collect();
+            let key = result_key(&prefix, &schema, &arguments, &[("name", keyword.as_str().into())]);
+            let parts = ResultKey::parse(key.as_bytes()).expect("a result key");
+            prop_assert_eq!(parts.prefix, prefix.as_bytes());
+            prop_assert_eq!(parts.schema, Some(schema.as_str()));
+            prop_assert!(key.chars().count() <= RESULT_PREFIX.len() + 1 + 200);
+        }
+
+        #[test]
+        fn any_key_comes_apart_or_is_none_of_ours(key in proptest::collection::vec(any::<u8>(), 0..80)) {
+            let ours = [b"result_cache:", &key[..]].concat();
+            prop_assert!(ResultKey::parse(&ours).is_some());
+            prop_assert_eq!(ResultKey::parse(&key).is_some(), key.starts_with(b"result_cache:"));
+        }
+    }
+}

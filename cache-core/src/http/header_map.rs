@@ -1,0 +1,48 @@
+//! Header fields between HTTP's form and the stored one.
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::model::headers::Headers;
+
+/// The stored form: the values of a field keep their order and their bytes.
+pub(crate) fn stored(fields: &HeaderMap) -> Headers {
+    let mut headers = Headers::default();
+    for (name, value) in fields {
+        headers.append_line(name.as_str(), value.as_bytes());
+    }
+    headers
+}
+
+/// HTTP's form. What HTTP cannot carry, an entry written by somebody else may hold: it is left out.
+pub(crate) fn sent(headers: &Headers) -> HeaderMap {
+    let lines = headers.lines().filter_map(|(name, value)| {
+        Some((HeaderName::from_bytes(name.as_bytes()).ok()?, HeaderValue::from_bytes(&value).ok()?))
+    });
+    let mut fields = HeaderMap::with_capacity(headers.len());
+    for (name, value) in lines {
+        fields.append(name, value);
+    }
+    fields
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn order_and_bytes_of_a_fields_values_survive_storing() {
+        let mut fields = HeaderMap::new();
+        for (name, value) in [("set-cookie", &b"a=1"[..]), ("x-latin", b"caf\xe9"), ("set-cookie", b"b=2")] {
+            fields.append(name, HeaderValue::from_bytes(value).unwrap());
+        }
+        assert_eq!(sent(&stored(&fields)), fields);
+    }
+
+    #[test]
+    fn what_http_cannot_carry_is_left_out() {
+        let headers = [("x-ok", "1"), ("x y", "2"), ("x-split", "3\r\nx-injected: 4")].into_iter().collect();
+        let fields = sent(&headers);
+        assert_eq!(fields.len(), 1);
+        assert_eq!(fields["x-ok"], "1");
+    }
+}

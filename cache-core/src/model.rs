@@ -1,0 +1,19 @@
+//! TODO
+
+pub(crate) mod entry;
+pub(crate) mod event;
+pub(crate) mod filter;
+pub(crate) mod freshness;
+pub(crate) mod glob;
+pub(crate) mod headers;
+pub(crate) mod inspection;
+pub(crate) mod key;
+pub(crate) mod metadata;
+pub(crate) mod octets;
+pub(crate) mod rate_limit;
+pub(crate) mod service;
+pub(crate) mod stats;
+pub(crate) mod stored;
+pub(crate) mod summary;
+pub(crate) mod url;
+pub(crate) mod window;

@@ -1,0 +1,183 @@
+//! What happens in a cache while somebody watches it: for caches whose programs count nothing themselves.
+//!
+//! What is told is a sample: it begins and ends with the watch, and rests on what the server lets others see.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::model::entry::{EntryId, Kind};
+use crate::model::key::CacheKey;
+use crate::model::service::Service;
+use crate::model::stats::hit_rate;
+
+/// Where events are told from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The server's keyspace notifications, which cost it little. They tell expiries too, but no hit of a result, and
+    /// hits of HTTP entries only where each use refreshes the TTL (the pipeline's default).
+    Notifications {
+        /// Turns them on where they are off, and puts the server's setting back at the end.
+        enables: bool,
+    },
+    /// Every command that the server is given (`MONITOR`), which costs it dearly. Tells hits of both caches, but no
+    /// expiries.
+    Commands {
+        /// It ends after this time.
+        window: Duration,
+        /// It ends after so many commands.
+        limit: u64,
+    },
+}
+
+impl Source {
+    /// The name of what is asked of the server.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Notifications { .. } => "notifications",
+            Self::Commands { .. } => "monitor",
+        }
+    }
+
+    /// Whether this can be told of this cache at all.
+    pub fn tells(self, kind: EventKind, cache: Kind) -> bool {
+        match (self, kind) {
+            (Self::Notifications { .. }, EventKind::Hit) => cache == Kind::Http,
+            (Self::Commands { .. }, EventKind::Expire | EventKind::Evict) => false,
+            _ => true,
+        }
+    }
+}
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum EventKind {
+    /// A look-up found what it asked for.
+    Hit,
+    /// A look-up found nothing.
+    Miss,
+    /// A response or a result was stored.
+    Store,
+    /// What was stored was changed: its heads (as by a 304), or how long it lives.
+    Refresh,
+    /// It came to the end of its TTL.
+    Expire,
+    /// The server needed the memory.
+    Evict,
+    /// Somebody removed it.
+    Remove,
+}
+
+impl EventKind {
+    /// Every kind.
+    pub const ALL: [Self; 7] =
+        [Self::Hit, Self::Miss, Self::Store, Self::Refresh, Self::Expire, Self::Evict, Self::Remove];
+
+    /// The name in JSON and on screens.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Hit => "hit",
+            Self::Miss => "miss",
+            Self::Store => "store",
+            Self::Refresh => "refresh",
+            Self::Expire => "expire",
+            Self::Evict => "evict",
+            Self::Remove => "remove",
+        }
+    }
+}
+
+/// One thing that happened.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event {
+    /// When it was seen, in Unix seconds.
+    pub at: f64,
+    /// What happened.
+    pub kind: EventKind,
+    /// In which cache.
+    pub cache: Kind,
+    /// Whose it is. `None` where only the stored entry would tell and it is gone or was never stored.
+    pub service: Option<Service>,
+    /// The entry; `None` for a look-up that found none.
+    pub id: Option<EntryId>,
+    /// The key that an HTTP entry is looked up by, where that is known.
+    pub cache_key: Option<CacheKey>,
+    /// The request that an HTTP entry answers, where that is known.
+    pub request: Option<Arc<Asked>>,
+}
+
+/// What was asked for, of an HTTP entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// The method.
+    pub method: String,
+    /// The URL, secrets in its query included.
+    pub url: String,
+}
+
+/// What a watch tells.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Seen {
+    /// Something happened.
+    Event(Event),
+    /// The connection was lost, and nothing was seen for so long.
+    Gap(Duration),
+    /// More happened than could be followed: so many signs of it were dropped.
+    Lost(u64),
+}
+
+/// What a watch saw, added up.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Sample {
+    /// By service and cache; `None`: the service is not known.
+    pub of: BTreeMap<(Option<Service>, Kind), Happened>,
+    /// How often the connection was lost.
+    pub gaps: u64,
+    /// How long nothing was seen, in all.
+    pub unseen: Duration,
+    /// Signs of events that were dropped.
+    pub lost: u64,
+}
+
+/// How often each kind of event was seen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Happened([u64; EventKind::ALL.len()]);
+
+impl Happened {
+    /// How often this was seen.
+    pub fn of(&self, kind: EventKind) -> u64 {
+        self.0[kind as usize]
+    }
+
+    /// The share of hits among hits and misses; `None` where there were neither.
+    pub fn hit_rate(&self) -> Option<f64> {
+        hit_rate(self.of(EventKind::Hit), self.of(EventKind::Miss))
+    }
+}
+
+impl Sample {
+    /// Adds what was seen.
+    pub fn add(&mut self, seen: &Seen) {
+        match seen {
+            Seen::Event(event) => {
+                self.of.entry((event.service, event.cache)).or_default().0[event.kind as usize] += 1;
+            }
+            Seen::Gap(gap) => {
+                self.gaps += 1;
+                self.unseen += *gap;
+            }
+            Seen::Lost(signs) => self.lost += signs,
+        }
+    }
+
+    /// Everything of one cache together.
+    pub fn all_of(&self, cache: Kind) -> Happened {
+        let mut all = Happened::default();
+        for (_, happened) in self.of.iter().filter(|((_, of), _)| *of == cache) {
+            for (sum, count) in all.0.iter_mut().zip(happened.0) {
+                *sum += count;
+            }
+        }
+        all
+    }
+}

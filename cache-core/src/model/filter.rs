@@ -1,0 +1,239 @@
+//! Which entries are meant: the selectors of the command line and the dashboard as one value.
+//!
+//! A filter means the same on every backend. What a store does with it before [`Filter::matches`] only saves work.
+
+use std::collections::{HashMap, HashSet};
+
+use regex::bytes::Regex;
+
+use crate::error::{Error, Result};
+use crate::model::entry::{EntryId, Kind, State};
+use crate::model::glob::Glob;
+use crate::model::key::{HTTP_PREFIX, RESULT_PREFIX};
+use crate::model::service::Service;
+use crate::model::summary::Summary;
+
+/// A choice of entries: all given conditions must hold. The default chooses everything.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// The Redis key begins with this, literally.
+    pub prefix: Option<Vec<u8>>,
+    /// The Redis key matches.
+    pub key: Option<Glob>,
+    /// Of this cache.
+    pub kind: Option<Kind>,
+    /// Of one of these services; empty: of any.
+    pub services: Vec<Service>,
+    /// The URL matches; results have none.
+    pub url: Option<Glob>,
+    /// The request's method, in any case; results have none.
+    pub method: Option<String>,
+    /// The response's status; results have none.
+    pub status: Option<StatusRange>,
+    /// Stored at least this many seconds ago. An unknown time matches neither this nor the next.
+    pub older_than: Option<f64>,
+    /// Stored less than this many seconds ago.
+    pub newer_than: Option<f64>,
+    /// Not served for at least this many seconds.
+    pub idle_for: Option<f64>,
+    /// Expires in less than this many seconds.
+    pub ttl_under: Option<f64>,
+    /// Expires in more than this many seconds, or never.
+    pub ttl_over: Option<f64>,
+    /// Never expires.
+    pub is_without_ttl: bool,
+    /// The body is larger than this many bytes.
+    pub larger_than: Option<u64>,
+    /// Fresh (`true`) or stale by RFC 9111, as a private cache; results and unknown ages are neither.
+    pub is_fresh: Option<bool>,
+    /// In one of these states; empty: in any.
+    pub states: Vec<State>,
+    /// Results with this schema hash.
+    pub schema: Option<String>,
+    /// Results of all but the newest schema of their prefix, where it is known when they were stored; `select` fills
+    /// in which schemas are the newest.
+    pub dead_schemas: bool,
+    /// The decoded body matches; `select` checks it, since a summary has no body.
+    pub body: Option<BodyPattern>,
+    /// One of these entries; empty: any.
+    pub ids: HashSet<EntryId>,
+    /// The newest schema of each result prefix, for `dead_schemas`; `select` fills it in.
+    pub newest_schemas: HashMap<Vec<u8>, Option<String>>,
+}
+
+/// A regular expression over the bytes of a decoded body.
+#[derive(Clone, Debug)]
+pub struct BodyPattern(Regex);
+
+impl PartialEq for BodyPattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.as_str() == other.0.as_str()
+    }
+}
+
+impl BodyPattern {
+    /// A pattern; the error shows what is wrong with it.
+    pub fn new(pattern: &str) -> Result<Self> {
+        Regex::new(pattern).map(Self).map_err(|error| Error::Config(error.to_string()))
+    }
+
+    pub(crate) fn matches(&self, body: &[u8]) -> bool {
+        self.0.is_match(body)
+    }
+}
+
+/// Status codes from the first to the second, both included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StatusRange(pub u16, pub u16);
+
+impl std::str::FromStr for StatusRange {
+    type Err = Error;
+
+    /// `404`, `4xx` or `200-299`.
+    fn from_str(text: &str) -> Result<Self> {
+        let wrong = || Error::Config(format!("{text:?} is not a status; write 404, 4xx or 200-299"));
+        let code = |text: &str| text.parse().ok().filter(|code| (100..=599).contains(code)).ok_or_else(wrong);
+        if let Some((low, high)) = text.split_once('-') {
+            let (low, high) = (code(low)?, code(high)?);
+            return if low <= high { Ok(Self(low, high)) } else { Err(wrong()) };
+        }
+        if let [class @ b'1'..=b'5', b'x' | b'X', b'x' | b'X'] = text.as_bytes() {
+            let low = u16::from(class - b'0') * 100;
+            return Ok(Self(low, low + 99));
+        }
+        code(text).map(|code| Self(code, code))
+    }
+}
+
+/// A time that orders results by when they were stored. Redis does not say when that was; but results of one function
+/// have the same TTL and are not refreshed, so the last to expire was the last stored. `None`: nothing tells.
+pub(crate) fn stored(result: &Summary) -> Option<f64> {
+    result.created_at.or(result.expires_at)
+}
+
+impl Filter {
+    /// Whether an entry is meant, as far as its summary tells (all but `body`). `now` in Unix seconds.
+    pub fn matches(&self, entry: &Summary, now: f64) -> bool {
+        let http = entry.http.as_deref();
+        let holds = |wanted: Option<f64>, actual: Option<f64>, test: fn(f64, f64) -> bool| {
+            wanted.is_none_or(|wanted| actual.is_some_and(|actual| test(actual, wanted)))
+        };
+        self.kind.is_none_or(|kind| entry.kind() == kind)
+            && (self.services.is_empty() || self.services.contains(&entry.service))
+            && (self.states.is_empty() || self.states.contains(&entry.state))
+            && self.larger_than.is_none_or(|bytes| entry.size > bytes)
+            && self.status.is_none_or(|range| http.is_some_and(|http| (range.0..=range.1).contains(&http.status)))
+            && self
+                .method
+                .as_ref()
+                .is_none_or(|method| http.is_some_and(|http| http.method.eq_ignore_ascii_case(method)))
+            && self.url.as_ref().is_none_or(|glob| http.is_some_and(|http| glob.matches(http.url.as_bytes())))
+            && holds(self.older_than, entry.stored_for(now), |age, limit| age >= limit)
+            && holds(self.newer_than, entry.stored_for(now), |age, limit| age < limit)
+            && holds(self.idle_for, entry.last_used(now).map(|at| now - at), |idle, limit| idle >= limit)
+            && holds(self.ttl_under, entry.ttl(now), |ttl, limit| ttl < limit)
+            && self.ttl_over.is_none_or(|limit| entry.ttl(now).is_none_or(|ttl| ttl > limit))
+            && (!self.is_without_ttl || entry.expires_at.is_none())
+            && self.is_fresh.is_none_or(|fresh| entry.is_fresh(now) == Some(fresh))
+            && self
+                .schema
+                .as_ref()
+                .is_none_or(|schema| entry.result_key().is_some_and(|key| key.schema == Some(schema.as_str())))
+            && (!self.dead_schemas || self.is_of_dead_schema(entry))
+            && (self.ids.is_empty() || self.ids.contains(&entry.id))
+            && self.matches_key(&entry.id)
+    }
+
+    fn matches_key(&self, id: &EntryId) -> bool {
+        // The name of an HTTP entry is put together when it is asked for; every entry of a list comes here.
+        if self.prefix.is_none() && self.key.is_none() {
+            return true;
+        }
+        let key = id.redis_key();
+        self.prefix.as_ref().is_none_or(|prefix| key.starts_with(prefix))
+            && self.key.as_ref().is_none_or(|glob| glob.matches(&key))
+    }
+
+    fn is_of_dead_schema(&self, entry: &Summary) -> bool {
+        // What may be the newest of all is not given up.
+        stored(entry).is_some()
+            && entry.result_key().is_some_and(|key| {
+                self.newest_schemas.get(key.prefix).is_some_and(|newest| newest.as_deref() != key.schema)
+            })
+    }
+
+    /// Whether any entry of this cache can match; what cannot need not be scanned.
+    pub(crate) fn wants(&self, kind: Kind) -> bool {
+        let key_prefix = match kind {
+            Kind::Http => HTTP_PREFIX,
+            Kind::Result => RESULT_PREFIX,
+        };
+        let is_http_only =
+            self.url.is_some() || self.method.is_some() || self.status.is_some() || self.is_fresh.is_some();
+        let is_result_only = self.schema.is_some() || self.dead_schemas;
+        self.kind.is_none_or(|wanted| wanted == kind)
+            && self.prefix.as_ref().is_none_or(|prefix| {
+                prefix.starts_with(key_prefix.as_bytes()) || key_prefix.as_bytes().starts_with(prefix)
+            })
+            && !(is_http_only && kind == Kind::Result)
+            && !(is_result_only && kind == Kind::Http)
+    }
+
+    /// Whether a key without an owner can match: such a key has no service, URL, status or times.
+    pub(crate) fn wants_orphans(&self) -> bool {
+        self.wants(Kind::Http)
+            && (self.states.is_empty() || self.states.contains(&State::Orphan))
+            && (self.services.is_empty() || self.services.contains(&Service::Other))
+            && self.url.is_none()
+            && self.method.is_none()
+            && self.status.is_none()
+            && self.is_fresh.is_none()
+            && self.body.is_none()
+    }
+
+    /// Whether nothing at all is asked for, so that everything matches.
+    pub fn is_everything(&self) -> bool {
+        self.prefix.as_ref().is_none_or(Vec::is_empty)
+            && self.key.is_none()
+            && self.kind.is_none()
+            && self.services.is_empty()
+            && self.url.is_none()
+            && self.method.is_none()
+            && self.status.is_none()
+            && self.older_than.is_none()
+            && self.newer_than.is_none()
+            && self.idle_for.is_none()
+            && self.ttl_under.is_none()
+            && self.ttl_over.is_none()
+            && !self.is_without_ttl
+            && self.larger_than.is_none()
+            && self.is_fresh.is_none()
+            && self.states.is_empty()
+            && self.schema.is_none()
+            && !self.dead_schemas
+            && self.body.is_none()
+            && self.ids.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::summarize;
+
+    #[test]
+    fn a_result_of_unknown_age_is_of_no_dead_schema() {
+        let filter = Filter {
+            dead_schemas: true,
+            newest_schemas: [(b"p".to_vec(), Some("82fce6a05e45281a".to_owned()))].into(),
+            ..Filter::default()
+        };
+        let is_dead = |key: &[u8], expires_at| {
+            let result = summary::of_result(key, 1, expires_at);
+            filter.matches(&result, 0.0)
+        };
+        assert!(is_dead(b"result_cache:p:0d1f7c55aa3be902:1", Some(9.0)));
+        assert!(!is_dead(b"result_cache:p:0d1f7c55aa3be902:1", None));
+        assert!(!is_dead(b"result_cache:p:82fce6a05e45281a:1", Some(9.0)));
+    }
+}

@@ -1,0 +1,80 @@
+//! TODO
+
+use serde::{Deserialize, Serialize};
+
+/// Beside `hishel_ttl`: the storage wrote it. hishel keeps what it does not know.
+pub(crate) const KEPT: &str = "animecache_kept";
+
+/// hishel's metadata map, kept as it was read so that it is written back to the byte.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Extra(rmpv::Value);
+
+impl Default for Extra {
+    fn default() -> Self {
+        Self(rmpv::Value::Map(Vec::new()))
+    }
+}
+
+impl Extra {
+    /// hishel 2 stores no metadata at all.
+    pub(crate) fn absent() -> Self {
+        Self(rmpv::Value::Nil)
+    }
+
+    pub(crate) fn is_absent(&self) -> bool {
+        self.0.is_nil()
+    }
+
+    /// `hishel_ttl`: the entry's own TTL in seconds.
+    pub fn ttl(&self) -> Option<f64> {
+        let members = self.0.as_map()?;
+        let (_, value) = members.iter().find(|(name, _)| name.as_str() == Some("hishel_ttl"))?;
+        value.as_f64()
+    }
+
+    /// Sets `hishel_ttl`, in seconds.
+    pub fn set_ttl(&mut self, seconds: f64) {
+        self.set("hishel_ttl", seconds.into());
+    }
+
+    /// Writes down how long a storage keeps the entry in the one place where hishel 1 looks for it; with a mark that
+    /// this is no TTL of the entry's own, unless it had one.
+    pub(crate) fn set_kept(&mut self, seconds: f64) {
+        let is_own = self.ttl().is_some();
+        self.set_ttl(seconds);
+        if !is_own {
+            self.set(KEPT, true.into());
+        }
+    }
+
+    /// Takes out again what [`Extra::set_kept`] wrote.
+    pub(crate) fn take_kept(&mut self) {
+        if let rmpv::Value::Map(members) = &mut self.0
+            && members.iter().any(|(name, _)| name.as_str() == Some(KEPT))
+        {
+            members.retain(|(name, _)| !matches!(name.as_str(), Some(KEPT | "hishel_ttl")));
+        }
+    }
+
+    fn set(&mut self, member: &str, value: rmpv::Value) {
+        if !self.0.is_map() {
+            self.0 = rmpv::Value::Map(Vec::new());
+        }
+        if let rmpv::Value::Map(members) = &mut self.0 {
+            members.retain(|(name, _)| name.as_str() != Some(member));
+            members.push((member.into(), value));
+        }
+    }
+}
+
+impl Serialize for Extra {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Extra {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        rmpv::Value::deserialize(deserializer).map(Self)
+    }
+}

@@ -1,0 +1,164 @@
+//! How often a service may be asked, and when each who asks has his turn.
+//!
+//! A limit is kept to the letter: in no span of a quota's period, wherever it begins, are there more turns than the
+//! quota allows. (A token bucket lets through almost twice as many within a period: a full bucket, and its refill.) For
+//! that, as many turns are remembered as the largest quota counts.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// At most so many requests within any such span of time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quota {
+    /// How many; at least 1.
+    pub requests: u32,
+    /// The span; more than nothing.
+    pub period: Duration,
+}
+
+/// Quotas that all hold at once. Written as `3/1s,60/1m`; without any, `none`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Limit(Vec<Quota>);
+
+/// So many turns are remembered at most.
+const MOST_REQUESTS: u32 = 10_000;
+
+/// No period is longer.
+const LONGEST_PERIOD: Duration = Duration::from_secs(86_400);
+
+impl Limit {
+    /// What [`Self::from_str`] takes, in words.
+    pub(crate) const EXPECTED: &'static str = "quotas such as 3/1s,60/1m, or none";
+
+    /// Whether everybody may ask at any time.
+    pub fn is_none(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The quotas, as they were written.
+    pub fn quotas(&self) -> &[Quota] {
+        &self.0
+    }
+
+    /// How many of the last turns decide when the next one is.
+    pub(crate) fn memory(&self) -> usize {
+        self.0.iter().map(|quota| quota.requests as usize).max().unwrap_or(0)
+    }
+
+    /// How long a turn has a say in when others are.
+    pub(crate) fn longest_period(&self) -> Duration {
+        self.0.iter().map(|quota| quota.period).max().unwrap_or_default()
+    }
+}
+
+impl FromStr for Limit {
+    /// What is expected.
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.trim().eq_ignore_ascii_case("none") {
+            return Ok(Self::default());
+        }
+        let quota = |text: &str| {
+            let (requests, period) = text.split_once('/')?;
+            let requests = requests.trim().parse().ok().filter(|requests| (1..=MOST_REQUESTS).contains(requests))?;
+            let period = humantime::parse_duration(period.trim()).ok()?;
+            (!period.is_zero() && period <= LONGEST_PERIOD).then_some(Quota { requests, period })
+        };
+        text.split(',').map(quota).collect::<Option<_>>().map(Self).ok_or(Self::EXPECTED)
+    }
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_none() {
+            return f.write_str("none");
+        }
+        for (place, Quota { requests, period }) in self.0.iter().enumerate() {
+            let comma = if place == 0 { "" } else { "," };
+            write!(f, "{comma}{requests}/{}", humantime::format_duration(*period))?;
+        }
+        Ok(())
+    }
+}
+
+/// The turns that were given out under one name, and how long it is held back; Unix seconds.
+#[derive(Debug, Default)]
+pub(crate) struct Turns {
+    /// In their order. The last ones may be still to come.
+    pub(crate) taken: VecDeque<f64>,
+    pub(crate) held_until: f64,
+}
+
+impl Turns {
+    /// When the next turn is.
+    pub(crate) fn next(&self, limit: &Limit, now: f64) -> f64 {
+        let after = |quota: &Quota| {
+            let first = self.taken.len().checked_sub(quota.requests as usize)?;
+            Some(self.taken[first] + quota.period.as_secs_f64())
+        };
+        let last = self.taken.back().copied();
+        limit.quotas().iter().filter_map(after).chain(last).fold(now.max(self.held_until), f64::max)
+    }
+
+    /// Gives the turn `at` out.
+    pub(crate) fn take(&mut self, limit: &Limit, at: f64) {
+        self.taken.push_back(at);
+        let forgotten = self.taken.len().saturating_sub(limit.memory());
+        self.taken.drain(..forgotten);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_are_read_as_they_are_written() {
+        for text in ["3/1s,60/1m", "1/2s", "1/500ms", "120/1m", "none"] {
+            assert_eq!(text.parse::<Limit>().unwrap().to_string(), text);
+        }
+        assert_eq!(" 3 / 1s , 60/ 60s".parse(), "3/1s,60/1m".parse::<Limit>());
+        for text in
+            ["", "3", "3/", "0/1s", "-1/1s", "3/0s", "3/2days", "20000/1s", "3/1s,", "3/1s;60/1m", "None at all"]
+        {
+            assert_eq!(text.parse::<Limit>(), Err(Limit::EXPECTED), "{text}");
+        }
+    }
+
+    #[test]
+    fn no_span_of_a_period_has_more_turns_than_its_quota() {
+        let limit: Limit = "3/1s,10/10s".parse().unwrap();
+        let mut turns = Turns::default();
+        // Asked for in bursts, and now and then: what matters is when the turns are.
+        let asked = (0..100).map(|number| f64::from(number / 7) * 1.7);
+        let given: Vec<f64> = asked
+            .map(|now| {
+                let at = turns.next(&limit, now);
+                turns.take(&limit, at);
+                assert!(at >= now);
+                at
+            })
+            .collect();
+        for quota in limit.quotas() {
+            let spans = given.windows(quota.requests as usize + 1).map(|span| span[span.len() - 1] - span[0]);
+            assert!(spans.into_iter().all(|span| span >= quota.period.as_secs_f64() - 1e-9), "{quota:?}: {given:?}");
+        }
+        assert_eq!(given[..3], [0.0; 3]);
+        assert!(given[99] > 90.0, "ten in ten seconds, and no more");
+        assert!(turns.taken.len() <= 10);
+    }
+
+    #[test]
+    fn who_is_held_back_waits_and_then_keeps_the_limit() {
+        let limit: Limit = "1/2s".parse().unwrap();
+        let mut turns = Turns { held_until: 30.0, ..Turns::default() };
+        for expected in [30.0, 32.0, 34.0] {
+            let at = turns.next(&limit, 5.0);
+            turns.take(&limit, at);
+            assert!((at - expected).abs() < 1e-9);
+        }
+    }
+}

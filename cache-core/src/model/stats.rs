@@ -1,0 +1,212 @@
+//! What the caches did, counted by the hour: hits, misses and the rest, for each service and each result prefix.
+//!
+//! Every process counts for itself and hands over to the store, in the background, what was counted since the last
+//! time; the sums are the store's, and last as long as it does.
+
+use std::ops::AddAssign;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use uuid::Uuid;
+
+use crate::model::entry::Kind;
+use crate::model::service::Service;
+
+/// How long an hour's counters are kept, in seconds (7 days).
+pub const KEPT: f64 = 7.0 * 86_400.0;
+
+/// An hour, in seconds.
+pub(crate) const HOUR: f64 = 3_600.0;
+
+/// The hour of a time in Unix seconds.
+pub(crate) fn hour_of(time: f64) -> i64 {
+    (time / HOUR).floor() as i64
+}
+
+/// When what was counted in an hour is forgotten, in Unix seconds.
+pub(crate) fn forgotten_at(hour: i64) -> i64 {
+    (hour + 1) * HOUR as i64 + KEPT as i64
+}
+
+/// Whose counters.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Scope {
+    /// The HTTP cache of one service.
+    Http(Service),
+    /// The result cache under one key prefix.
+    Result(String),
+}
+
+macro_rules! counters {
+    ($($(#[doc = $doc:literal])* $name:ident,)*) => {
+        /// What was counted.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        pub struct Counts {
+            $($(#[doc = $doc])* pub $name: u64,)*
+        }
+
+        impl Counts {
+            /// Every counter with its name in the store and in JSON.
+            pub fn fields(&self) -> [(&'static str, u64); counters!(@number $($name)*)] {
+                [$((stringify!($name), self.$name)),*]
+            }
+
+            /// The counter of this name.
+            pub fn field_mut(&mut self, name: &str) -> Option<&mut u64> {
+                match name {
+                    $(stringify!($name) => Some(&mut self.$name),)*
+                    _ => None,
+                }
+            }
+        }
+
+        impl AddAssign for Counts {
+            fn add_assign(&mut self, other: Self) {
+                $(self.$name = self.$name.saturating_add(other.$name);)*
+            }
+        }
+
+        /// Counters that many tasks add to at once.
+        #[derive(Default)]
+        pub(crate) struct Cells {
+            $($name: AtomicU64,)*
+        }
+
+        impl Cells {
+            pub(crate) fn add(&self, counts: &Counts) {
+                $(if counts.$name > 0 {
+                    self.$name.fetch_add(counts.$name, Ordering::SeqCst);
+                })*
+            }
+
+            /// What was added since the last time.
+            pub(crate) fn take(&self) -> Counts {
+                Counts { $($name: self.$name.swap(0, Ordering::SeqCst)),* }
+            }
+        }
+    };
+    (@number) => { 0 };
+    (@number $name:ident $($rest:ident)*) => { 1 + counters!(@number $($rest)*) };
+}
+
+counters! {
+    /// Answers from the store that the origin was not asked about.
+    hits,
+    /// Answers that the origin, or the function, had to give.
+    misses,
+    /// Responses or results stored.
+    stores,
+    /// Stored responses that the origin said are still good (304): neither hits nor misses.
+    revalidations,
+    /// Hits that were stale.
+    stale,
+    /// Calls of the store that failed or took too long.
+    errors,
+    /// Requests that waited for another's fetch of the same key.
+    waits,
+    /// Bytes of bodies and values served from the store.
+    bytes,
+    /// Time spent looking up, in microseconds, of hits, misses and revalidations together.
+    lookup_micros,
+}
+
+/// The counters of one hour.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bucket {
+    /// When the hour began, in hours since the Unix epoch.
+    pub hour: i64,
+    /// Whose they are.
+    pub scope: Scope,
+    /// The counters.
+    pub counts: Counts,
+}
+
+/// What one process hands over at once. Where nobody knows what became of it, it is handed over again: a store adds
+/// a batch only if its number is higher than the last one's of the same process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Batch {
+    /// Who counted.
+    pub process: Uuid,
+    /// Grows with every batch of the process, from 1 on.
+    pub number: u64,
+    /// What was counted; each hour and scope at most once, the oldest hour first.
+    pub buckets: Vec<Bucket>,
+}
+
+impl Batch {
+    /// The only batch of somebody who counts once.
+    pub fn single(mut buckets: Vec<Bucket>) -> Self {
+        buckets.sort_by_key(|bucket| bucket.hour);
+        Self { process: Uuid::new_v4(), number: 1, buckets }
+    }
+}
+
+/// The share of hits among hits and misses; `None` where there were neither.
+pub fn hit_rate(hits: u64, misses: u64) -> Option<f64> {
+    let asked = hits.saturating_add(misses);
+    (asked > 0).then(|| hits as f64 / asked as f64)
+}
+
+impl Counts {
+    /// The share of hits among hits and misses; `None` where there were neither.
+    pub fn hit_rate(&self) -> Option<f64> {
+        hit_rate(self.hits, self.misses)
+    }
+
+    /// How long a look-up took on average, in seconds; `None` where there was none.
+    pub fn mean_lookup(&self) -> Option<f64> {
+        let asked = self.hits.saturating_add(self.misses).saturating_add(self.revalidations);
+        (asked > 0).then(|| self.lookup_micros as f64 / 1e6 / asked as f64)
+    }
+}
+
+impl std::iter::Sum for Counts {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        all.fold(Self::default(), |mut sum, counts| {
+            sum += counts;
+            sum
+        })
+    }
+}
+
+impl Scope {
+    /// The service that was asked, or that the results under the prefix are of.
+    pub fn service(&self) -> Service {
+        match self {
+            Self::Http(service) => *service,
+            Self::Result(prefix) => Service::of_result_prefix(prefix.as_bytes()),
+        }
+    }
+
+    /// The key prefix of results.
+    pub fn prefix(&self) -> Option<&str> {
+        match self {
+            Self::Http(_) => None,
+            Self::Result(prefix) => Some(prefix),
+        }
+    }
+
+    /// Which of the two caches.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Http(_) => Kind::Http,
+            Self::Result(_) => Kind::Result,
+        }
+    }
+
+    /// The name in the store: `http:jikan`, `result:anisearch_anime`.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Http(service) => format!("http:{service}"),
+            Self::Result(prefix) => format!("result:{prefix}"),
+        }
+    }
+
+    /// The scope of this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name.split_once(':')? {
+            ("http", service) => Service::from_name(service).map(Self::Http),
+            ("result", prefix) => Some(Self::Result(prefix.to_owned())),
+            _ => None,
+        }
+    }
+}

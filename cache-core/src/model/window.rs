@@ -1,0 +1,111 @@
+//! What a store has counted, and the sums of its last hours.
+
+use std::collections::BTreeMap;
+
+use crate::model::stats::{Bucket, Counts, HOUR, Scope, hour_of};
+
+/// How far back is looked.
+///
+/// Counters are kept by the hour, so a window begins with the whole hour that its edge falls into: 1 h at 14:20 is
+/// what was counted since 13:00. It is never shorter than its name says, and less than an hour longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Window {
+    /// The last hour.
+    Hour,
+    /// The last 24 hours.
+    Day,
+    /// The last 7 days; nothing is kept longer.
+    Week,
+}
+
+impl Window {
+    /// From the shortest to the longest.
+    pub const ALL: [Self; 3] = [Self::Hour, Self::Day, Self::Week];
+
+    /// `1h`, `24h` or `7d`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Hour => "1h",
+            Self::Day => "24h",
+            Self::Week => "7d",
+        }
+    }
+
+    /// The window of this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|window| window.name() == name)
+    }
+
+    /// Its length by its name, in seconds.
+    pub fn seconds(self) -> f64 {
+        match self {
+            Self::Hour => HOUR,
+            Self::Day => 24.0 * HOUR,
+            Self::Week => 7.0 * 24.0 * HOUR,
+        }
+    }
+
+    /// When the oldest hour in it begins; Unix seconds, as `now`.
+    pub fn since(self, now: f64) -> f64 {
+        hour_of(now - self.seconds()) as f64 * HOUR
+    }
+}
+
+/// What a store has counted, of all processes that use it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counted {
+    /// By the hour.
+    pub hours: Vec<Bucket>,
+    /// Since counting began. Only grows; Redis forgets it where nothing was counted for 7 days.
+    pub ever: BTreeMap<Scope, Counts>,
+}
+
+impl Counted {
+    /// The sums of a window that ends `now` (Unix seconds), by scope; what was not counted is not in it.
+    pub fn within(&self, window: Window, now: f64) -> BTreeMap<Scope, Counts> {
+        let first = hour_of(window.since(now));
+        let mut sums = BTreeMap::<Scope, Counts>::new();
+        for bucket in self.hours.iter().filter(|bucket| bucket.hour >= first) {
+            match sums.get_mut(&bucket.scope) {
+                Some(sum) => *sum += bucket.counts,
+                None => drop(sums.insert(bucket.scope.clone(), bucket.counts)),
+            }
+        }
+        sums
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::service::Service;
+
+    #[test]
+    fn a_window_begins_with_the_whole_hour_that_its_edge_falls_into() {
+        let hour = 495_000;
+        let start = hour as f64 * HOUR;
+        let bucket = |ago: i64, hits| Bucket {
+            hour: hour - ago,
+            scope: Scope::Http(Service::Jikan),
+            counts: Counts { hits, ..Counts::default() },
+        };
+        let counted = Counted {
+            hours: vec![
+                bucket(0, 1),
+                bucket(1, 10),
+                bucket(2, 100),
+                bucket(24, 1_000),
+                bucket(25, 10_000),
+                bucket(168, 100_000),
+                bucket(169, 1_000_000),
+            ],
+            ever: BTreeMap::new(),
+        };
+        for now in [start, start + 1_199.5, start + 3_599.9] {
+            let hits = |window| counted.within(window, now)[&Scope::Http(Service::Jikan)].hits;
+            assert_eq!(Window::ALL.map(hits), [11, 1_111, 111_111], "{now}");
+        }
+        assert!((Window::Hour.since(start + 1_200.0) - (start - HOUR)).abs() < f64::EPSILON);
+        assert!(counted.within(Window::Hour, start + 2.0 * 86_400.0).is_empty());
+    }
+}

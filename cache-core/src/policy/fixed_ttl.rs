@@ -1,0 +1,104 @@
+//! The pipeline's policy: a response below 400 is good for the service's TTL, whatever its header fields say.
+
+use std::time::Duration;
+
+use crate::format::http_date::http_date;
+use crate::model::entry::{Request, Response};
+use crate::model::stored::Found;
+use crate::policy::decision::{Decision, Exchange, Forward, Outcome, Part, Reply, Serve, Storing};
+use crate::policy::fields::is_credential;
+use crate::policy::storable::{is_of_resource, lasting};
+
+/// Everything that succeeded is stored for one time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ttl {
+    /// How long a response is served; its own `hishel_ttl` comes first.
+    pub ttl: Duration,
+    /// Whether a hit lets it live that long again.
+    pub refresh_on_access: bool,
+}
+
+impl Ttl {
+    pub(crate) fn decide(request: &Request, stored: &[Found], now: f64) -> Decision {
+        match stored.first() {
+            Some(newest) => {
+                // hishel 2 does not keep when it stored a response.
+                let date = || newest.entry.response.headers.get("date").and_then(http_date);
+                let age = newest.entry.created_at.or_else(date).map_or(0.0, |at| (now - at).max(0.0));
+                Decision::Serve(Serve {
+                    index: 0,
+                    response: None,
+                    body: Part::Whole,
+                    age,
+                    is_stale: false,
+                    refresh: None,
+                })
+            }
+            None => Decision::Forward(Forward { request: request.clone(), can_be_shared: true }),
+        }
+    }
+
+    pub(crate) fn receive(&self, exchange: Exchange<'_>, response: &Response) -> Outcome {
+        if response.status_code >= 400 || !is_of_resource(response.status_code) {
+            return Outcome::pass();
+        }
+        let mut request = exchange.sent.clone();
+        // The key knows nothing of these, and no other reader needs them.
+        request.headers.retain(|name| !is_credential(name));
+        let headers = lasting(&response.headers);
+        let ttl = exchange.request.extra.ttl().and_then(|ttl| Duration::try_from_secs_f64(ttl).ok());
+        let storing = Storing {
+            request,
+            response: Response { headers, ..response.clone() },
+            created_at: exchange.now,
+            keep: ttl.unwrap_or(self.ttl),
+            replaces: (0..exchange.stored.len()).collect(),
+        };
+        Outcome { reply: Reply::Origin(Some(storing)), ..Outcome::pass() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::model::entry::{Entry, EntryId, Layout};
+    use crate::model::key::CacheKey;
+
+    fn found(created_at: Option<f64>, headers: &[(&str, &str)]) -> Found {
+        let headers = headers.iter().copied().collect();
+        let entry = Entry {
+            id: Uuid::new_v4(),
+            cache_key: CacheKey::hishel1(b"a"),
+            request: Request::default(),
+            response: Response { status_code: 200, headers, ..Response::default() },
+            created_at,
+            deleted_at: None,
+        };
+        let id = EntryId::Http(Layout::Pipeline, entry.id);
+        Found { id, entry: Arc::new(entry), expires_at: None, body: None }
+    }
+
+    #[test]
+    fn the_newest_is_served_and_a_newer_one_replaces_all() {
+        let (request, stored) = (Request::default(), [found(Some(80.0), &[]), found(Some(10.0), &[])]);
+        let Decision::Serve(serve) = Ttl::decide(&request, &stored, 100.0) else { panic!("nothing is served") };
+        assert_eq!((serve.index, serve.age, serve.is_stale), (0, 20.0, false));
+        let policy = Ttl { ttl: Duration::from_secs(60), refresh_on_access: true };
+        let exchange = Exchange { request: &request, sent: &request, stored: &stored, requested_at: 99.0, now: 100.0 };
+        let outcome = policy.receive(exchange, &Response { status_code: 200, ..Response::default() });
+        let Reply::Origin(Some(storing)) = outcome.reply else { panic!("nothing is stored") };
+        assert_eq!((storing.replaces, storing.keep), (vec![0, 1], policy.ttl));
+    }
+    #[test]
+    fn the_age_of_what_does_not_say_when_it_was_stored_is_that_of_its_date() {
+        for (date, age) in [("Thu, 01 Jan 1970 00:01:00 GMT", 40.0), ("yesterday", 0.0)] {
+            let stored = [found(None, &[("date", date)])];
+            let Decision::Serve(serve) = Ttl::decide(&Request::default(), &stored, 100.0) else { panic!("{date}") };
+            assert_eq!((serve.index, serve.age), (0, age), "{date}");
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! The answer that is made of a stored response (RFC 9111, 4; RFC 9110, 13.2 and 14).
+
+use crate::model::entry::{Request, Response};
+use crate::policy::decision::Part;
+use crate::policy::directives::{MAX_DELTA_SECONDS, ResponseDirectives, members};
+use crate::policy::range::Ranged;
+use crate::policy::storable::is_named;
+use crate::policy::{conditional, range};
+
+/// Puts the age on a response that is served without validation, and takes off it the fields that must not be.
+pub(crate) fn unvalidated(stored: &Response, directives: &ResponseDirectives<'_>, age: f64) -> Response {
+    let mut response = stored.clone();
+    // RFC 9111, 5.2.2.4: the qualified form of `no-cache`.
+    let named: Vec<&str> = directives.no_cache_fields.iter().copied().flat_map(members).collect();
+    response.headers.retain(|name| !is_named(name, &named));
+    response.headers.set("age", [(age.min(MAX_DELTA_SECONDS) as u64).to_string()]);
+    response
+}
+
+/// Answers with a response whose body has this length, where that is known: as a 304, a part, or as it is.
+pub(crate) fn answer(
+    request: &Request,
+    mut response: Response,
+    length: Option<u64>,
+    stored_at: Option<f64>,
+) -> (Response, Part) {
+    if conditional::is_not_modified(&request.headers, &response, stored_at) {
+        // RFC 9110, 15.4.5: the caller has the representation, and what describes it.
+        response.headers.retain(|name| !name.starts_with("content-") || name == "content-location");
+        response.status_code = 304;
+        return (response, Part::None);
+    }
+    if request.method == "HEAD" {
+        return (response, Part::None);
+    }
+    let ranged = match length {
+        Some(length) if response.status_code == 200 => range::asked(&request.headers, &response.headers, length),
+        _ => Ranged::Whole,
+    };
+    let length = length.unwrap_or(0);
+    match ranged {
+        Ranged::Whole => (response, Part::Whole),
+        Ranged::Bytes(first, last) => {
+            response.status_code = 206;
+            response.headers.set("content-range", [format!("bytes {first}-{last}/{length}")]);
+            response.headers.set("content-length", [(last - first + 1).to_string()]);
+            (response, Part::Range(first, last))
+        }
+        Ranged::Unsatisfiable => {
+            response.headers.retain(|name| matches!(name, "date" | "age"));
+            response.status_code = 416;
+            response.headers.set("content-range", [format!("bytes */{length}")]);
+            response.headers.set("content-length", ["0".to_owned()]);
+            (response, Part::None)
+        }
+    }
+}

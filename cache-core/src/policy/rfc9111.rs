@@ -1,0 +1,202 @@
+//! RFC 9111: what each request and each answer leads to; the rules themselves are in the files beside this one.
+
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use crate::model::entry::{Request, Response};
+use crate::model::freshness::Freshness;
+use crate::model::stored::Found;
+use crate::policy::conditional::{has_validator, is_conditional};
+use crate::policy::decision::{Decision, Exchange, Forward, Outcome, Reply, Serve, Storing, Update};
+use crate::policy::directives::{RequestDirectives, ResponseDirectives};
+use crate::policy::reuse::{Reuse, Selected, matching, usable};
+use crate::policy::{conditional, invalidation, response, storable, update};
+
+/// HTTP caching as it is specified: RFC 9111, with the conditional requests of RFC 9110 and the stale answers of
+/// RFC 5861.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Specification {
+    /// A cache for several users: what is `private` or was asked for with credentials is not stored. Else private.
+    pub is_shared: bool,
+}
+
+/// The origin is sent the entity tags of at most so many variants.
+const MOST_NOMINATED: usize = 8;
+
+impl Specification {
+    pub(crate) fn decide(&self, request: &Request, stored: &[Found], now: f64) -> Decision {
+        let wanted = RequestDirectives::of(&request.headers);
+        if let Some(selected) = self.select(request, stored, now)
+            && let Some(reuse) = selected.reuse(&wanted)
+        {
+            return Decision::Serve(Serve {
+                is_stale: reuse != Reuse::Fresh,
+                refresh: (reuse == Reuse::StaleWhileRevalidate && request.method == "GET")
+                    .then(|| self.forward(&conditional::unconditional(request), stored)),
+                ..serve(request, &selected)
+            });
+        }
+        if wanted.only_if_cached { Decision::Unsatisfiable } else { Decision::Forward(self.forward(request, stored)) }
+    }
+
+    pub(crate) fn receive(&self, exchange: Exchange<'_>, response: &Response) -> Outcome {
+        let Exchange { request, stored, now, .. } = exchange;
+        match response.status_code {
+            304 => return self.validated(exchange, response),
+            // RFC 5861, 4.
+            500 | 502 | 503 | 504 => {
+                let wanted = RequestDirectives::of(&request.headers);
+                let selected = self.select(request, stored, now).filter(|stored| stored.may_replace_error(&wanted));
+                if let Some(selected) = selected {
+                    let reply = Reply::InsteadOfError(Serve { is_stale: true, ..serve(request, &selected) });
+                    return Outcome { reply, ..Outcome::pass() };
+                }
+            }
+            200 if request.method == "HEAD" => return self.head(exchange, response),
+            _ => {}
+        }
+        let storing = self.storing(exchange, response);
+        // RFC 9111, 4.3.3: a whole answer to a conditional request says that what was to be validated is good no more.
+        // Other variants, whose validators went along, are merely not what was asked for.
+        let is_whole = storable::is_of_resource(response.status_code) && response.status_code < 500;
+        let is_outdated = storing.is_none() && is_whole && is_validated(request);
+        let outdated = matching(request, stored)
+            .filter(|(_, found)| is_outdated && has_validator(&found.entry.response.headers))
+            .map(|(index, _)| index);
+        Outcome {
+            reply: Reply::Origin(storing),
+            updates: Vec::new(),
+            removals: outdated.collect(),
+            invalidated: invalidation::of(request, response),
+        }
+    }
+
+    pub(crate) fn unreachable(&self, exchange: Exchange<'_>) -> Option<Serve> {
+        let wanted = RequestDirectives::of(&exchange.request.headers);
+        let selected = self.select(exchange.request, exchange.stored, exchange.now)?;
+        let is_stale = !selected.is_fresh();
+        selected.may_stand_in(&wanted).then(|| Serve { is_stale, ..serve(exchange.request, &selected) })
+    }
+
+    /// The stored response that the request selects, where a cache may answer it at all.
+    fn select<'a>(&self, request: &Request, stored: &'a [Found], now: f64) -> Option<Selected<'a>> {
+        let is_answerable =
+            matches!(request.method.as_str(), "GET" | "HEAD") && !conditional::is_for_origin(&request.headers);
+        if is_answerable { Selected::of(request, stored, now, self.is_shared) } else { None }
+    }
+
+    fn forward(&self, request: &Request, stored: &[Found]) -> Forward {
+        let nominated: Vec<&Response> =
+            nominated(request, stored).into_iter().map(|index| &stored[index].entry.response).collect();
+        let wanted = RequestDirectives::of(&request.headers);
+        let has = |name| request.headers.get(name).is_some();
+        Forward {
+            request: conditional::validating(request, &nominated),
+            can_be_shared: request.method == "GET"
+                && !(wanted.no_store || wanted.no_cache)
+                && !(has("range") || is_conditional(&request.headers) || conditional::is_for_origin(&request.headers))
+                && !(self.is_shared && has("authorization")),
+        }
+    }
+
+    /// What to store of a response.
+    fn storing(&self, exchange: Exchange<'_>, response: &Response) -> Option<Storing> {
+        let Exchange { request, stored, requested_at, now, .. } = exchange;
+        let directives = ResponseDirectives::of_headers(&response.headers);
+        if !storable::is_storable(request, response, &directives, self.is_shared) {
+            return None;
+        }
+        let mut headers = storable::fields(&response.headers, &directives, self.is_shared);
+        if headers.get("date").is_none() {
+            update::set_date(&mut headers, now);
+        }
+        let response = Response { headers, ..response.clone() };
+        let (created_at, keep) = (requested_at, self.keep(&response, requested_at)?);
+        Some(Storing {
+            request: storable::request(request, &response.headers),
+            replaces: matching(request, stored).map(|(index, _)| index).collect(),
+            response,
+            created_at,
+            keep,
+        })
+    }
+
+    fn keep(&self, response: &Response, created_at: f64) -> Option<Duration> {
+        let directives = ResponseDirectives::of_headers(&response.headers);
+        let (status, headers) = (response.status_code, &response.headers);
+        let freshness = Freshness::for_cache(status, headers, &directives, Some(created_at), self.is_shared);
+        storable::keep(headers, &directives, &freshness, self.is_shared)
+    }
+
+    fn update(&self, exchange: Exchange<'_>, index: usize, new: &Response) -> Update {
+        let stored = &exchange.stored[index].entry.response;
+        let response = update::updated(stored, &new.headers, exchange.now, self.is_shared);
+        let created_at = exchange.requested_at;
+        Update { index, keep: self.keep(&response, created_at).unwrap_or_default(), response, created_at }
+    }
+
+    /// RFC 9111, 4.3.3 and 4.3.4: the origin said 304.
+    fn validated(&self, exchange: Exchange<'_>, not_modified: &Response) -> Outcome {
+        let Exchange { request, sent, stored, .. } = exchange;
+        let nominated = nominated(request, stored);
+        let responses: Vec<&Response> = nominated.iter().map(|index| &stored[*index].entry.response).collect();
+        let identified = conditional::identified(&sent.headers, &not_modified.headers, &responses);
+        let updates: Vec<Update> =
+            identified.into_iter().map(|place| self.update(exchange, nominated[place], not_modified)).collect();
+        let Some(first) = updates.first() else {
+            let is_the_caller_s = responses.iter().all(|stored| !has_validator(&stored.headers))
+                || conditional::is_asked_for(&request.headers, &not_modified.headers);
+            let reply = if is_the_caller_s { Reply::Origin(None) } else { Reply::Mismatch };
+            return Outcome { reply, ..Outcome::pass() };
+        };
+        let length = body_length(&stored[first.index]);
+        let (response, body) = response::answer(request, first.response.clone(), length, Some(first.created_at));
+        let age = (exchange.now - first.created_at).max(0.0);
+        let serve = Serve { index: first.index, response: Some(response), body, age, is_stale: false, refresh: None };
+        Outcome { reply: Reply::Validated(serve), updates, ..Outcome::pass() }
+    }
+
+    /// RFC 9111, 4.3.5: the response to a HEAD says whether what is stored of the resource is still good.
+    fn head(&self, exchange: Exchange<'_>, response: &Response) -> Outcome {
+        let (same, other): (Vec<usize>, Vec<usize>) = matching(exchange.request, exchange.stored)
+            .map(|(index, _)| index)
+            .partition(|index| update::is_of_same_representation(&exchange.stored[*index].entry.response, response));
+        let updates = same.into_iter().map(|index| self.update(exchange, index, response)).collect();
+        Outcome { updates, removals: other, ..Outcome::pass() }
+    }
+}
+
+/// Whether validators of stored responses may go along with a request.
+fn is_validated(request: &Request) -> bool {
+    request.method == "GET" && !conditional::is_for_origin(&request.headers)
+}
+
+/// The stored responses whose validators go to the origin (RFC 9111, 4.3.1): those that the request selects, or else
+/// every variant, since the answer may be one of them.
+fn nominated(request: &Request, stored: &[Found]) -> Vec<usize> {
+    if !is_validated(request) {
+        return Vec::new();
+    }
+    let has_tag = |index: &usize| stored[*index].entry.response.headers.get("etag").is_some();
+    let selected: Vec<usize> = matching(request, stored).map(|(index, _)| index).collect();
+    let all = if selected.is_empty() { usable(stored).map(|(index, _)| index).collect() } else { selected.clone() };
+    let mut tagged: Vec<usize> = all.into_iter().filter(has_tag).collect();
+    tagged.truncate(MOST_NOMINATED);
+    if tagged.is_empty() { selected.into_iter().take(1).collect() } else { tagged }
+}
+
+/// Serves a stored response without asking the origin.
+fn serve(request: &Request, selected: &Selected<'_>) -> Serve {
+    let entry = &selected.found.entry;
+    let response = response::unvalidated(&entry.response, &selected.directives, selected.age);
+    let (response, body) = response::answer(request, response, body_length(selected.found), entry.created_at);
+    Serve { index: selected.index, response: Some(response), body, age: selected.age, is_stale: false, refresh: None }
+}
+
+/// How long a stored body is, where that is known before it is read.
+fn body_length(found: &Found) -> Option<u64> {
+    let declared = || found.entry.response.headers.get("content-length")?.trim().parse().ok();
+    found.body.as_ref().map(|body| body.len() as u64).or_else(declared)
+}

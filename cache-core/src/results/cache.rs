@@ -1,0 +1,146 @@
+//! The result cache: what a function returned, by its arguments.
+//!
+//! Keys and values are the pipeline's to the byte, so that a function in Rust and one in Python can share what they
+//! computed.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Instant;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::results::call::Call;
+use crate::results::lookup::{Lookup, encode};
+use crate::runtime::shared::{Hold, Usage};
+
+/// The results of functions, in the pipeline's format. Clones share everything.
+///
+/// A result is anything that serde can write and read again. JSON's `null` is never stored, and so neither is
+/// [`None`].
+#[derive(Clone)]
+pub struct ResultCache {
+    core: Hold,
+    usage: Usage,
+    observer: Option<Arc<Observer>>,
+}
+
+/// Is told of every call.
+type Observer = dyn Fn(Observed<'_>) + Send + Sync;
+
+/// How a call of a function was answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Observed<'a> {
+    /// The Redis key of the result; `None` where nothing is cached.
+    pub key: Option<&'a str>,
+    /// Whether the result was stored, by this process or another one.
+    pub is_hit: bool,
+    /// The JSON of the result; `None`: it is an error or `null`, and was not stored.
+    pub value: Option<&'a [u8]>,
+}
+
+impl ResultCache {
+    pub(crate) fn new(core: Hold) -> Self {
+        Self { core, usage: Usage::Full, observer: None }
+    }
+
+    /// The same cache, on which every call computes: what is stored answers nothing, and is replaced.
+    pub fn anew(&self) -> Self {
+        Self { usage: Usage::Anew, ..self.clone() }
+    }
+
+    /// The same calls past the cache: it neither answers nor stores.
+    pub fn bypassed(&self) -> Self {
+        Self { usage: Usage::Bypassed, ..self.clone() }
+    }
+
+    /// The same cache, which tells `observer` of every call as soon as it is answered.
+    pub fn observed(&self, observer: impl Fn(Observed<'_>) + Send + Sync + 'static) -> Self {
+        Self { observer: Some(Arc::new(observer)), ..self.clone() }
+    }
+
+    /// The stored result of a call, or else what `compute` returns, which is then stored.
+    ///
+    /// Of many who ask for one call at once, one computes and the others wait for it, in this process and in all that
+    /// share the store. A store that fails is a miss. For functions that can fail there is
+    /// [`ResultCache::get_or_try_compute`].
+    ///
+    /// ```
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// use std::sync::Arc;
+    /// use cache_core::{Cache, Call, Config, Memory, Services};
+    ///
+    /// let cache = Cache::over(Arc::new(Memory::new(Services::default())), &Config::default());
+    /// let call = Call::new("title", "82fce6a05e45281a").argument(18878).keyword("language", "en");
+    /// for computed in ["Dan Da Dan", "never asked for"] {
+    ///     let title = cache.results().get_or_compute(&call, || async { computed.to_owned() }).await;
+    ///     assert_eq!(title, "Dan Da Dan");
+    /// }
+    /// # });
+    /// ```
+    pub async fn get_or_compute<T, F>(&self, call: &Call<'_>, compute: impl FnOnce() -> F) -> T
+    where
+        T: Serialize + DeserializeOwned,
+        F: Future<Output = T>,
+    {
+        let Ok(result) = self.get_or_try_compute(call, || async { Ok::<T, Infallible>(compute().await) }).await;
+        result
+    }
+
+    /// The stored result of a call, or else what `compute` returns, which is then stored unless it is an error.
+    pub async fn get_or_try_compute<T, E, F>(&self, call: &Call<'_>, compute: impl FnOnce() -> F) -> Result<T, E>
+    where
+        T: Serialize + DeserializeOwned,
+        F: Future<Output = Result<T, E>>,
+    {
+        let key = call.key();
+        let is_used = self.core.is_enabled && self.usage != Usage::Bypassed;
+        let Some(key) = key.as_deref().filter(|_| is_used) else {
+            let result = compute().await;
+            if self.observer.is_some() {
+                self.tell(key.as_deref(), false, result.as_ref().ok().and_then(encode).as_deref());
+            }
+            return result;
+        };
+        let mut lookup = Lookup::new(&self.core, call.prefix(), key);
+        let lead = match self.usage {
+            Usage::Full => match lookup.find().await {
+                Ok((value, json)) => {
+                    self.tell(Some(key), true, Some(&json));
+                    return Ok(value);
+                }
+                Err(lead) => lead,
+            },
+            Usage::Anew | Usage::Bypassed => {
+                lookup.missed();
+                None
+            }
+        };
+        let start = Instant::now();
+        let result = compute().await;
+        let time = start.elapsed();
+        let value = result.as_ref().ok().and_then(encode);
+        let json = value.clone();
+        let is_stored = match value {
+            Some(value) => lookup.store(value, call.time_to_live(), time).await,
+            None => false,
+        };
+        if let Some(lead) = lead {
+            lead.land(is_stored).await;
+        }
+        self.tell(Some(key), false, json.as_deref());
+        result
+    }
+
+    fn tell(&self, key: Option<&str>, is_hit: bool, value: Option<&[u8]>) {
+        if let Some(observer) = &self.observer {
+            observer(Observed { key, is_hit, value });
+        }
+    }
+}
+
+impl AsRef<Self> for ResultCache {
+    fn as_ref(&self) -> &Self {
+        self
+    }
+}

@@ -1,0 +1,193 @@
+//! A store that fails, stalls and comes back, as the caches see it.
+
+use std::pin::pin;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use async_trait::async_trait;
+use futures_util::{StreamExt as _, stream};
+use tokio::time::Instant;
+
+use crate::error::CodecError;
+use crate::model::stored::StoredResult;
+use crate::runtime::guarded_store::*;
+use crate::store::stub::Stub;
+
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// How the store is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Mood {
+    Well,
+    Down,
+    Mute,
+    /// Refuses to connect: a wrong password.
+    Closed,
+    /// Out of memory.
+    Full,
+    /// One entry cannot be read.
+    Damaged,
+}
+
+struct Moody {
+    mood: Mutex<Mood>,
+    asked: AtomicU32,
+}
+
+impl Moody {
+    fn new(mood: Mood) -> Arc<Self> {
+        Arc::new(Self { mood: Mutex::new(mood), asked: AtomicU32::new(0) })
+    }
+
+    fn becomes(&self, mood: Mood) {
+        *self.mood.lock().unwrap() = mood;
+    }
+
+    fn asked(&self) -> u32 {
+        self.asked.load(Ordering::Relaxed)
+    }
+
+    async fn answer<T>(&self, answer: T) -> Result<T> {
+        let backend = self.backend();
+        let refused = |operation| Err(Error::Refused { backend: self.backend(), operation, source: "no".into() });
+        let mood = *self.mood.lock().unwrap();
+        match mood {
+            Mood::Well => Ok(answer),
+            Mood::Down => Err(Error::Unavailable { backend, source: "down".into() }),
+            Mood::Mute => std::future::pending().await,
+            Mood::Closed => refused(Error::CONNECTING),
+            Mood::Full => refused("SETEX"),
+            Mood::Damaged => Err(Error::Corrupt { what: "it".into(), source: CodecError::Trailing }),
+        }
+    }
+}
+
+#[async_trait]
+impl Stub for Moody {
+    async fn problem(&self) -> Option<String> {
+        self.answer(()).await.err().map(|error| chain(&error))
+    }
+
+    async fn result(&self) -> Result<Option<StoredResult>> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        self.answer(Some(StoredResult { value: "value".into(), expires_at: None })).await
+    }
+
+    async fn body(&self) -> Result<Option<StoredBody>> {
+        // Two pieces, and then nothing for ever.
+        let pieces = stream::iter([Ok("one".into()), Ok("two".into())]).chain(stream::pending());
+        self.answer(Some(Box::pin(pieces) as StoredBody)).await
+    }
+}
+
+fn over(store: &Arc<Moody>) -> (Graceful, Tasks) {
+    let tasks = Tasks::new();
+    (Graceful::new(Arc::clone(store) as _, PATIENCE, tasks.clone()), tasks)
+}
+
+async fn read(store: &Graceful) -> Option<Bytes> {
+    store.ask("result", |store| async move { store.result("key").await }).await.flatten().map(|stored| stored.value)
+}
+
+/// Opens the breaker.
+async fn give_up(store: &Graceful) {
+    while !store.breaker.is_open() {
+        assert_eq!(read(store).await, None);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mute_store_is_waited_for_a_few_times_and_then_not_at_all() {
+    let moody = Moody::new(Mood::Mute);
+    let (store, _tasks) = over(&moody);
+    let started = Instant::now();
+    give_up(&store).await;
+    assert_eq!(started.elapsed(), PATIENCE * 3);
+    for _ in 0..100 {
+        assert_eq!(read(&store).await, None);
+    }
+    assert_eq!(started.elapsed(), PATIENCE * 3);
+    assert_eq!(moody.asked(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_is_asked_again_when_it_is_well_again() {
+    for mood in [Mood::Down, Mood::Mute, Mood::Closed] {
+        let moody = Moody::new(mood);
+        let (store, _tasks) = over(&moody);
+        give_up(&store).await;
+        // Not before.
+        tokio::time::sleep(Duration::from_secs(100)).await;
+        assert!(store.breaker.is_open(), "{mood:?}");
+        moody.becomes(Mood::Well);
+        tokio::time::sleep(Duration::from_secs(20)).await;
+        assert_eq!(read(&store).await.unwrap(), "value", "{mood:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_success_makes_up_for_failures() {
+    let moody = Moody::new(Mood::Well);
+    let (store, _tasks) = over(&moody);
+    for _ in 0..10 {
+        moody.becomes(Mood::Down);
+        assert_eq!(read(&store).await, None);
+        assert_eq!(read(&store).await, None);
+        moody.becomes(Mood::Well);
+        assert!(read(&store).await.is_some());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_wrong_with_one_entry_is_not_held_against_the_store() {
+    for mood in [Mood::Full, Mood::Damaged] {
+        let moody = Moody::new(mood);
+        let (store, _tasks) = over(&moody);
+        for _ in 0..10 {
+            assert_eq!(read(&store).await, None);
+        }
+        assert_eq!(moody.asked(), 10, "{mood:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_failure_is_told_and_no_call_that_was_not_made() {
+    let moody = Moody::new(Mood::Well);
+    let (store, _tasks) = over(&moody);
+    let failures = Arc::new(AtomicU32::new(0));
+    let told = Arc::clone(&failures);
+    let store = store.telling(move |_, _, _| {
+        told.fetch_add(1, Ordering::Relaxed);
+    });
+    read(&store).await;
+    assert_eq!(failures.load(Ordering::Relaxed), 0);
+    moody.becomes(Mood::Down);
+    give_up(&store).await;
+    read(&store).await;
+    assert_eq!(failures.load(Ordering::Relaxed), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_stalls_ends_in_an_error() {
+    let (store, _tasks) = over(&Moody::new(Mood::Well));
+    let mut body = pin!(store.body(&EntryId::key(*b"any")).await.unwrap());
+    assert_eq!(body.next().await.unwrap().unwrap(), "one");
+    // A slow caller is not the store's fault.
+    tokio::time::sleep(PATIENCE * 10).await;
+    assert_eq!(body.next().await.unwrap().unwrap(), "two");
+    let started = Instant::now();
+    assert!(matches!(body.next().await, Some(Err(Error::Timeout { .. }))));
+    assert_eq!(started.elapsed(), PATIENCE);
+    assert!(body.next().await.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_probe_ends_with_the_cache() {
+    let (store, tasks) = over(&Moody::new(Mood::Down));
+    give_up(&store).await;
+    let runtime = tokio::runtime::Handle::current().metrics();
+    assert_eq!(runtime.num_alive_tasks(), 1);
+    tasks.end();
+    tokio::task::yield_now().await;
+    assert_eq!(runtime.num_alive_tasks(), 0);
+}

@@ -1,0 +1,253 @@
+//! Flights in one process, and between processes that share a store of claims; on a clock of their own.
+
+use std::collections::HashMap;
+use std::future::{pending, poll_fn};
+use std::pin::Pin;
+use std::sync::atomic::AtomicUsize;
+use std::task::Poll;
+
+use async_trait::async_trait;
+
+use crate::error::Result;
+use crate::runtime::single_flight::*;
+use crate::store::stub::Stub;
+
+/// What several processes share: nothing but claims.
+#[derive(Default)]
+struct Claims {
+    /// Holder (`None`: alone) and expiry, by name.
+    table: Mutex<HashMap<String, (Option<Uuid>, Instant)>>,
+    /// It does not answer.
+    is_mute: AtomicBool,
+    asked: AtomicUsize,
+}
+
+impl Claims {
+    fn count(&self) -> usize {
+        self.table.lock().unwrap().values().filter(|(_, until)| *until > Instant::now()).count()
+    }
+}
+
+#[async_trait]
+impl Stub for Claims {
+    async fn claim(&self, name: &str, holder: Uuid, time: Duration) -> Result<Claim> {
+        if self.is_mute.load(Ordering::Relaxed) {
+            pending::<()>().await;
+        }
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        let now = Instant::now();
+        let mut table = self.table.lock().unwrap();
+        Ok(match table.get(name) {
+            Some((None, until)) if *until > now => Claim::Alone,
+            Some((Some(other), until)) if *until > now && *other != holder => Claim::Held,
+            _ => {
+                table.insert(name.to_owned(), (Some(holder), now + time));
+                Claim::Granted
+            }
+        })
+    }
+
+    async fn release(&self, name: &str, holder: Uuid, alone: Option<Duration>) -> Result<()> {
+        let mut table = self.table.lock().unwrap();
+        if table.get(name).is_some_and(|(current, _)| *current == Some(holder)) {
+            match alone {
+                Some(time) => table.insert(name.to_owned(), (None, Instant::now() + time)),
+                None => table.remove(name),
+            };
+        }
+        Ok(())
+    }
+}
+
+/// One process on the claims that all share.
+fn process(claims: &Arc<Claims>) -> (Flights, Tasks) {
+    let tasks = Tasks::new();
+    let store = Arc::new(Graceful::new(Arc::clone(claims) as _, Duration::from_millis(500), tasks.clone()));
+    (Flights::new(store, tasks.clone()), tasks)
+}
+
+type Boarding<'a> = Pin<Box<dyn Future<Output = (Turn, Waiting)> + Send + 'a>>;
+
+async fn board(flights: &Flights) -> (Turn, Waiting) {
+    let mut waiting = Waiting::default();
+    (flights.board("key", &mut waiting).await, waiting)
+}
+
+/// Boards, and waits.
+async fn waiting(flights: &Flights) -> Boarding<'_> {
+    let mut boarding: Boarding<'_> = Box::pin(board(flights));
+    poll_fn(|context| {
+        assert!(boarding.as_mut().poll(context).is_pending(), "it waits");
+        Poll::Ready(())
+    })
+    .await;
+    boarding
+}
+
+async fn lead(flights: &Flights) -> Lead {
+    match board(flights).await {
+        (Turn::Lead(lead), waiting) if !waiting.has_waited() => lead,
+        _ => panic!("nobody else fetches it"),
+    }
+}
+
+async fn led(boarding: Boarding<'_>) -> Lead {
+    match boarding.await {
+        (Turn::Lead(lead), waiting) if waiting.has_waited() => lead,
+        _ => panic!("it waits, and leads"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_looks_again_when_the_lead_has_stored() {
+    let (flights, _tasks) = process(&Arc::default());
+    let first = lead(&flights).await;
+    let (a, b) = (waiting(&flights).await, waiting(&flights).await);
+    first.land(true).await;
+    assert!(matches!(a.await, (Turn::LookAgain, _)));
+    assert!(matches!(b.await, (Turn::LookAgain, _)));
+    assert!(flights.0.table().is_empty());
+    lead(&flights).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_go_alone_at_once_when_nothing_was_stored() {
+    let claims = Arc::default();
+    let (flights, _tasks) = process(&claims);
+    let (elsewhere, _their_tasks) = process(&claims);
+    let first = lead(&flights).await;
+    let (a, b, c) = (waiting(&flights).await, waiting(&flights).await, waiting(&elsewhere).await);
+    let d = waiting(&elsewhere).await;
+    let started = Instant::now();
+    first.land(false).await;
+    for turn in [a.await, b.await] {
+        assert!(matches!(turn, (Turn::Alone, _)));
+    }
+    assert_eq!(started.elapsed(), Duration::ZERO);
+    for turn in [c.await, d.await] {
+        assert!(matches!(turn, (Turn::Alone, _)));
+    }
+    assert!(started.elapsed() <= LONGEST_PAUSE);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dropped_lead_hands_over_to_exactly_one() {
+    let (flights, _tasks) = process(&Arc::default());
+    let first = lead(&flights).await;
+    let (a, mut b, c) = (waiting(&flights).await, waiting(&flights).await, waiting(&flights).await);
+    drop(first);
+    let second = led(a).await;
+    poll_fn(|context| {
+        assert!(b.as_mut().poll(context).is_pending(), "only one leads");
+        Poll::Ready(())
+    })
+    .await;
+    // Who gives up waiting is passed over.
+    drop(b);
+    drop(second);
+    let third = led(c).await;
+    third.land(true).await;
+    assert!(flights.0.table().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flight_that_nobody_needs_leaves_neither_place_nor_claim() {
+    let claims = Arc::default();
+    let (flights, tasks) = process(&claims);
+    let first = lead(&flights).await;
+    let a = waiting(&flights).await;
+    drop(a);
+    assert_eq!(claims.count(), 1);
+    drop(first);
+    assert!(flights.0.table().is_empty());
+    tasks.close(Duration::from_secs(1)).await;
+    assert_eq!(claims.count(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_process_waits_and_finds_it_stored() {
+    let claims = Arc::default();
+    let ((here, _tasks), (there, _their_tasks)) = (process(&claims), process(&claims));
+    let first = lead(&here).await;
+    let (a, b) = (waiting(&there).await, waiting(&there).await);
+    // Longer than a claim stands: it is renewed meanwhile.
+    tokio::time::sleep(CLAIM * 2).await;
+    let landed = Instant::now();
+    first.land(true).await;
+    let second = led(a).await;
+    assert!(landed.elapsed() <= LONGEST_PAUSE);
+    second.land(true).await;
+    assert!(matches!(b.await, (Turn::LookAgain, _)));
+    assert_eq!(claims.count(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_a_dead_process_goes_on_by_itself() {
+    let claims = Arc::default();
+    let ((here, tasks), (there, _their_tasks)) = (process(&claims), process(&claims));
+    let first = lead(&here).await;
+    let boarding = waiting(&there).await;
+    // The process dies: nothing is renewed and nothing released.
+    tasks.end();
+    let died = Instant::now();
+    let second = led(boarding).await;
+    assert!(died.elapsed() <= CLAIM + LONGEST_PAUSE);
+    drop((first, second));
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_for_ever() {
+    let claims = Arc::default();
+    let ((here, _tasks), (there, _their_tasks)) = (process(&claims), process(&claims));
+    let _first = lead(&here).await;
+    let started = Instant::now();
+    let (turn, other) = tokio::join!(board(&here), board(&there));
+    assert!(matches!((turn, other), ((Turn::Alone, _), (Turn::Alone, _))));
+    assert!(started.elapsed() <= LONGEST_WAIT);
+}
+
+#[tokio::test(start_paused = true)]
+async fn waiting_again_makes_nobody_wait_longer() {
+    let (flights, _tasks) = process(&Arc::default());
+    let first = lead(&flights).await;
+    let (mut waiting, started) = (Waiting::default(), Instant::now());
+    let landing = async {
+        tokio::time::sleep(LONGEST_WAIT / 2).await;
+        first.land(true).await;
+        // It was flushed, and somebody fetches it again before the one who waited has looked.
+        lead(&flights).await
+    };
+    let (turn, _second) = tokio::join!(flights.board("key", &mut waiting), landing);
+    assert!(matches!(turn, Turn::LookAgain));
+    assert!(waiting.may_go_on(true) && !waiting.may_go_on(false));
+    assert!(matches!(flights.board("key", &mut waiting).await, Turn::Alone));
+    assert_eq!(started.elapsed(), LONGEST_WAIT);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_does_not_answer_holds_nobody_up() {
+    let claims = Arc::<Claims>::default();
+    claims.is_mute.store(true, Ordering::Relaxed);
+    let (flights, _tasks) = process(&claims);
+    let started = Instant::now();
+    let first = lead(&flights).await;
+    assert!(started.elapsed() <= Duration::from_millis(500));
+    let a = waiting(&flights).await;
+    // In one process they wait for each other all the same.
+    first.land(true).await;
+    assert!(matches!(a.await, (Turn::LookAgain, _)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_heartbeat_ends_with_the_lead() {
+    let claims = Arc::<Claims>::default();
+    let (flights, tasks) = process(&claims);
+    let first = lead(&flights).await;
+    first.land(true).await;
+    let asked = claims.asked.load(Ordering::Relaxed);
+    // Nothing is under way any more: closing waits for nothing.
+    let started = Instant::now();
+    tasks.close(Duration::from_secs(100)).await;
+    assert_eq!(started.elapsed(), Duration::ZERO);
+    assert_eq!(claims.asked.load(Ordering::Relaxed), asked);
+}

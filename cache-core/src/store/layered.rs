@@ -1,0 +1,5 @@
+//! TODO
+
+pub(crate) mod fallback;
+pub(crate) mod memory_tier;
+pub(crate) mod read_only;

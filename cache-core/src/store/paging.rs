@@ -1,0 +1,35 @@
+//! Pages made into a stream, for everything that reads a whole list.
+
+use std::sync::Arc;
+
+use futures_util::stream;
+use futures_util::stream::Stream;
+
+use crate::error::Result;
+use crate::model::filter::Filter;
+use crate::store::inspect::Inspect;
+use crate::store::page::Page;
+
+/// How many keys one page looks at: enough to make round trips cheap, few enough to let other clients in between.
+pub const PAGE: usize = 2_000;
+
+/// Every page of what matches. The stream ends behind the first error.
+pub fn pages(store: Arc<dyn Inspect>, filter: Filter) -> impl Stream<Item = Result<Page>> + Send {
+    enum Next {
+        Page(Option<crate::store::page::Cursor>),
+        End,
+    }
+    stream::unfold(Next::Page(None), move |next| {
+        let (store, filter) = (Arc::clone(&store), filter.clone());
+        async move {
+            let Next::Page(from) = next else { return None };
+            match store.scan(&filter, from, PAGE).await {
+                Ok(mut page) => {
+                    let next = page.next.take().map_or(Next::End, |cursor| Next::Page(Some(cursor)));
+                    Some((Ok(page), next))
+                }
+                Err(error) => Some((Err(error), Next::End)),
+            }
+        }
+    })
+}

@@ -1,0 +1,275 @@
+//! Reading entries: many as summaries in two round trips, or one whole.
+
+use redis::{Pipeline, RedisResult, Value};
+use uuid::Uuid;
+
+use crate::clock;
+use crate::error::{CodecError, Result};
+use crate::format::msgpack;
+use crate::format::msgpack::{Done, Facts};
+use crate::model::entry::{Entry, EntryId, Layout, State};
+use crate::model::key::CacheKey;
+use crate::model::service::Services;
+use crate::model::summary::Summary;
+use crate::store::redis::connection::Connection;
+use crate::store::redis::layout::{COMPLETE, GRACE};
+use crate::store::redis::memory_usage::{Measure, Wanted};
+use crate::store::redis::{layout, memory_usage, reply};
+use crate::store::summarize;
+use crate::store::summarize::{Stored, TITLE_WINDOW};
+
+/// Something that a scan found by its name and that is to be read.
+#[derive(Debug)]
+pub(crate) enum Item {
+    /// With `Hishel1` standing for layouts B and D.
+    Entry(Layout, Uuid),
+    Result(Vec<u8>),
+}
+
+/// An entry's bytes, whose body is still to be measured.
+pub(crate) struct Heads {
+    pub(crate) layout: Layout,
+    pub(crate) id: Uuid,
+    pub(crate) data: Vec<u8>,
+    pub(crate) done: Option<Done>,
+    /// Layout B: a `stream_done` key is there.
+    pub(crate) is_done: bool,
+    /// When the entry's key expires.
+    pub(crate) expires_at: Option<f64>,
+}
+
+/// The summaries of what a scan found, as far as it is still there.
+pub(crate) async fn summaries(
+    connection: &Connection,
+    services: &Services,
+    found: Vec<Item>,
+    now: f64,
+) -> Result<Vec<Summary>> {
+    let mut pipe = Pipeline::with_capacity(found.len() * 3);
+    // Apart from the rest, since not every server or user has it.
+    let mut memory = Pipeline::with_capacity(found.len());
+    for found in &found {
+        match found {
+            Item::Entry(layout, id) => {
+                ask_for_heads(&mut pipe, *layout, *id);
+                memory.cmd("MEMORY").arg("USAGE").arg(layout::stream(*layout, *id));
+            }
+            Item::Result(key) => {
+                pipe.cmd("STRLEN").arg(&key[..]);
+                pipe.cmd("PTTL").arg(&key[..]);
+            }
+        }
+    }
+    let (answers, memory) = tokio::try_join!(
+        connection.on_entries("reading entries", &mut pipe),
+        connection.pipeline("MEMORY USAGE", &mut memory)
+    )?;
+    let (mut answers, mut memory) = (answers.into_iter(), memory.into_iter());
+    let mut summaries = Vec::with_capacity(found.len());
+    let mut read = Vec::with_capacity(found.len());
+    for found in found {
+        match found {
+            Item::Entry(layout, id) => {
+                let heads = heads(layout, id, &mut answers, now);
+                let memory = memory.next().and_then(RedisResult::ok).and_then(|bytes| reply::int(&bytes));
+                match heads {
+                    Some(Ok(heads)) => read.push((heads, memory)),
+                    Some(Err(corrupt)) => summaries.push(corrupt),
+                    None => {}
+                }
+            }
+            Item::Result(key) => summaries.extend(result(key, &mut answers, now)),
+        }
+    }
+
+    // The second round trip: bodies, and for hishel's own layouts their place in the index.
+    let facts: Vec<Result<Facts<'_>, CodecError>> = read.iter().map(|(heads, _)| Facts::decode(&heads.data)).collect();
+    let mut bodies = Vec::with_capacity(read.len());
+    let mut places = Pipeline::new();
+    for ((heads, memory), facts) in read.iter().zip(&facts) {
+        if let Ok(facts) = facts {
+            let start = if summarize::needs_title(&facts.request.method) { TITLE_WINDOW } else { 0 };
+            bodies.push(Wanted { key: layout::stream(heads.layout, heads.id), start, memory: *memory });
+            ask_for_place(&mut places, heads, facts);
+        }
+    }
+    let mut measures = memory_usage::measure(connection, &bodies).await?.into_iter();
+    let mut places = connection.on_entries("reading indexes", &mut places).await?.into_iter();
+
+    for ((heads, _), facts) in read.iter().zip(facts) {
+        summaries.push(match facts {
+            Ok(facts) => of_heads(services, heads, &facts, measures.next().flatten(), &mut places, now),
+            Err(error) => corrupt(heads.layout, heads.id, heads.expires_at, &error.to_string()),
+        });
+    }
+    Ok(summaries)
+}
+
+pub(crate) fn ask_for_heads(pipe: &mut Pipeline, layout: Layout, id: Uuid) {
+    let key = layout::entry(layout, id);
+    if layout == Layout::Pipeline {
+        pipe.cmd("HGET").arg(&key).arg("data");
+        pipe.cmd("PTTL").arg(&key);
+    } else {
+        pipe.cmd("GET").arg(&key);
+        pipe.cmd("PTTL").arg(&key);
+        pipe.cmd("GET").arg(layout::done(layout, id));
+    }
+}
+
+/// What [`ask_for_heads`] was told of one entry; `None`: it is gone since it was named.
+pub(crate) fn heads(
+    layout: Layout,
+    id: Uuid,
+    answers: &mut impl Iterator<Item = RedisResult<Value>>,
+    now: f64,
+) -> Option<Result<Heads, Summary>> {
+    let data = answers.next()?;
+    let expires_at = answers.next()?.ok().and_then(|pttl| reply::expiry(&pttl, now));
+    let done = if layout == Layout::Pipeline { None } else { answers.next()?.ok().and_then(reply::bytes) };
+    let expires_at = expires_at?;
+    Some(match data.map(reply::bytes) {
+        Ok(Some(data)) => Ok(Heads::new(layout, id, data, done.as_deref(), expires_at)),
+        Ok(None) => Err(corrupt(layout, id, expires_at, "it has no field `data`")),
+        Err(_) if layout == Layout::Pipeline => Err(corrupt(layout, id, expires_at, "its key is not a hash")),
+        Err(_) => Err(corrupt(layout, id, expires_at, "its key is not a string")),
+    })
+}
+
+fn corrupt(layout: Layout, id: Uuid, expires_at: Option<f64>, problem: &str) -> Summary {
+    summarize::of_problem(EntryId::Http(layout, id), State::Corrupt, expires_at, problem)
+}
+
+fn result(key: Vec<u8>, answers: &mut impl Iterator<Item = RedisResult<Value>>, now: f64) -> Option<Summary> {
+    let length = answers.next()?;
+    let expires_at = answers.next()?.ok().and_then(|pttl| reply::expiry(&pttl, now))?;
+    Some(match length.map(|length| reply::int(&length).unwrap_or(0)) {
+        Ok(0) => summarize::of_problem(EntryId::key(key), State::Corrupt, expires_at, "its value is empty, not JSON"),
+        Ok(length) => summarize::of_result(&key, length as u64, expires_at),
+        Err(_) => summarize::of_problem(EntryId::key(key), State::Corrupt, expires_at, "its key is not a string"),
+    })
+}
+
+fn ask_for_place(pipe: &mut Pipeline, heads: &Heads, facts: &Facts<'_>) {
+    let id = heads.layout.id_text(heads.id);
+    match (heads.layout, &heads.done) {
+        (Layout::Hishel2, Some(done)) => {
+            pipe.cmd("ZSCORE").arg(layout::index(heads.layout, &done.cache_key)).arg(id);
+        }
+        (Layout::Hishel1, _) => {
+            let key = CacheKey::new(facts.cache_key.map(|key| &key[..]).unwrap_or_default());
+            pipe.cmd("SISMEMBER").arg(layout::index(heads.layout, &key)).arg(id);
+        }
+        _ => {}
+    }
+}
+
+fn of_heads(
+    services: &Services,
+    heads: &Heads,
+    facts: &Facts<'_>,
+    measure: Option<Measure>,
+    places: &mut impl Iterator<Item = RedisResult<Value>>,
+    now: f64,
+) -> Summary {
+    let Some(measure) = measure else {
+        return corrupt(heads.layout, heads.id, heads.expires_at, "its body is not a list");
+    };
+    let mut stored = Stored {
+        layout: heads.layout,
+        id: heads.id,
+        size: measure.size,
+        is_complete: false,
+        expires_at: heads.expires_at,
+        cache_key: heads.done.as_ref().map(|done| done.cache_key.as_bytes()),
+        body_start: &measure.start,
+    };
+    // In hishel's own layouts an entry that is not in its index, or past its time, is only kept for its readers.
+    let mut is_removed = false;
+    match heads.layout {
+        Layout::Hishel2 => {
+            stored.is_complete = heads.done.as_ref().is_some_and(|done| done.chunk_count == measure.count);
+            if heads.done.is_some() {
+                let score = places.next().and_then(RedisResult::ok).and_then(reply::float);
+                is_removed = score.is_none_or(|score| score <= now);
+                stored.expires_at = score.filter(|score| score.is_finite());
+            }
+        }
+        Layout::Hishel1 => {
+            stored.is_complete = heads.is_done;
+            let place = places.next().and_then(RedisResult::ok);
+            let by_key = heads.expires_at.map(|at| at - GRACE);
+            let by_entry =
+                facts.request.extra.hishel_ttl.zip(facts.meta.as_ref()).map(|(ttl, meta)| meta.created_at + ttl);
+            stored.expires_at = [by_key, by_entry].into_iter().flatten().reduce(f64::min);
+            is_removed = place.is_none_or(|place| reply::int(&place) != Some(1))
+                || stored.expires_at.is_some_and(|at| at <= now);
+        }
+        _ => {
+            stored.is_complete = measure.last == COMPLETE;
+            if stored.is_complete {
+                stored.size -= COMPLETE.len() as u64;
+            }
+        }
+    }
+    let mut summary = summarize::of_facts(services, facts, &stored);
+    if is_removed {
+        summary.state = State::Deleted;
+    }
+    summary
+}
+
+/// One entry whole: its heads, whatever its state.
+pub(crate) async fn entry(connection: &Connection, layout: Layout, id: Uuid) -> Result<Option<Entry>> {
+    let mut pipe = Pipeline::new();
+    ask_for_heads(&mut pipe, layout, id);
+    let mut answers = connection.on_entries("reading an entry", &mut pipe).await?.into_iter();
+    Ok(match heads(layout, id, &mut answers, clock::now()) {
+        Some(Ok(heads)) => heads.entry().ok().map(|mut entry| {
+            entry.request.extra.take_kept();
+            entry
+        }),
+        _ => None,
+    })
+}
+
+impl Heads {
+    /// `mark`: what is under the entry's `stream_done` key.
+    pub(crate) fn new(layout: Layout, id: Uuid, data: Vec<u8>, mark: Option<&[u8]>, expires_at: Option<f64>) -> Self {
+        // Layouts B and D differ in what the mark holds: `1`, or an array.
+        let done = mark.and_then(|mark| msgpack::decode_done(mark).ok());
+        let is_second = layout == Layout::Hishel1 && (done.is_some() || msgpack::is_heads_only(&data));
+        let layout = if is_second { Layout::Hishel2 } else { layout };
+        Self { layout, id, data, done, is_done: mark.is_some(), expires_at }
+    }
+
+    pub(crate) fn entry(&self) -> Result<Entry, CodecError> {
+        if self.layout != Layout::Hishel2 {
+            return msgpack::decode_pair(&self.data);
+        }
+        let (request, response) = msgpack::decode_heads(&self.data)?;
+        let cache_key = self.done.as_ref().map_or_else(|| CacheKey::new(*b""), |done| done.cache_key.clone());
+        Ok(Entry { id: self.id, cache_key, request, response, created_at: None, deleted_at: None })
+    }
+}
+
+/// The summary of an entry that may be served: hishel's own layouts keep what has expired or was removed for those
+/// who are reading it already.
+pub(crate) async fn live(
+    connection: &Connection,
+    services: &Services,
+    layout: Layout,
+    id: Uuid,
+) -> Result<Option<Summary>> {
+    let found = summaries(connection, services, vec![found(layout, id)], clock::now()).await?;
+    Ok(found.into_iter().find(|summary| summary.state == State::Live))
+}
+
+pub(crate) fn found(layout: Layout, id: Uuid) -> Item {
+    Item::Entry(found_layout(layout), id)
+}
+
+/// Names alone do not tell B from D: both are read as `Hishel1` and told apart by what they hold.
+pub(crate) fn found_layout(layout: Layout) -> Layout {
+    if layout == Layout::Hishel2 { Layout::Hishel1 } else { layout }
+}

@@ -1,0 +1,190 @@
+//! Where entries were found last, so that a key that is asked for again is read with plain commands in one round trip.
+//!
+//! Only a guess, and checked against the index in the same round trip: whatever else is there by then, the guess is
+//! forgotten and the key looked up anew. A script that does the same costs the server many times as much.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use moka::sync::Cache;
+use redis::{Cmd, Pipeline, RedisResult, Value};
+use uuid::Uuid;
+
+use crate::error::Result;
+use crate::model::entry::Layout;
+use crate::model::key::CacheKey;
+use crate::store::redis::candidate::{Candidate, FEW_ELEMENTS, Known};
+use crate::store::redis::commands::millis;
+use crate::store::redis::connection::Connection;
+use crate::store::redis::heads::Heads;
+use crate::store::redis::layout::COMPLETE;
+use crate::store::redis::{layout, reply};
+use crate::store::renewal::is_worth_renewing;
+
+/// How much memory all places take at most, about; bytes.
+const ROOM: u64 = 16 << 20;
+
+/// Keys with more entries are looked up anew each time.
+const MOST_MEMBERS: usize = 8;
+
+/// The entries under a cache key, in the pipeline's layout.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Place {
+    /// All that the index names, the newest first; some may have expired.
+    pub(crate) members: Box<[Uuid]>,
+    pub(crate) newest: Arc<Known>,
+    /// When the newest one's body and the index expire, as far as they were renewed from here; Unix seconds.
+    pub(crate) renewed_until: f64,
+    pub(crate) has_short_body: bool,
+}
+
+impl Place {
+    /// Whether a hit that lets the newest live until then is to renew its body and the index, too. They may expire a
+    /// little earlier than it does: it is not found then.
+    pub(crate) fn is_due(&self, until: f64) -> bool {
+        is_worth_renewing(Some(self.renewed_until), until)
+    }
+}
+
+/// What a guess was worth.
+pub(crate) enum Guess {
+    Right(Vec<Candidate>),
+    /// Others are there by now.
+    Wrong(Vec<Uuid>),
+    /// What is there has to be looked up.
+    Useless,
+}
+
+pub(crate) struct Places {
+    known: Cache<CacheKey, Arc<Place>>,
+    /// `PEXPIRE … GT` came with Redis 7.
+    has_greater_than: AtomicBool,
+}
+
+impl Places {
+    pub(crate) fn new() -> Self {
+        // Decoded heads take about four times as much as they do in the store.
+        let known = Cache::builder().max_capacity(ROOM).weigher(|_: &CacheKey, place: &Arc<Place>| {
+            u32::try_from(500 + 5 * place.newest.data.len()).unwrap_or(u32::MAX)
+        });
+        Self { known: known.build(), has_greater_than: AtomicBool::new(true) }
+    }
+
+    pub(crate) fn get(&self, key: &CacheKey) -> Option<Arc<Place>> {
+        self.known.get(key)
+    }
+
+    pub(crate) fn forget(&self, key: &CacheKey) {
+        self.known.invalidate(key);
+    }
+
+    pub(crate) fn remember(&self, key: &CacheKey, place: Place) {
+        if place.members.len() <= MOST_MEMBERS {
+            self.known.insert(key.clone(), Arc::new(place));
+        } else {
+            self.forget(key);
+        }
+    }
+
+    /// What is at a place, if the index still names the same.
+    pub(crate) async fn read(
+        &self,
+        connection: &Connection,
+        key: &CacheKey,
+        place: &Place,
+        refresh: Option<Duration>,
+        now: f64,
+    ) -> Result<Guess> {
+        let refresh = refresh.filter(|_| place.newest.entry.request.extra.ttl().is_none());
+        let is_due = refresh.is_some_and(|ttl| place.is_due(now + ttl.as_secs_f64()));
+        if is_due && !self.has_greater_than.load(Ordering::Relaxed) {
+            return Ok(Guess::Useless);
+        }
+        let index = layout::index(Layout::Pipeline, key);
+        let mut pipe = Pipeline::with_capacity(5 + 3 * place.members.len());
+        ask(&mut pipe, "SMEMBERS", &[&index]);
+        ask(&mut pipe, "EXISTS", &[&layout::index(Layout::Hishel1, key)]);
+        let few = FEW_ELEMENTS.to_string();
+        for (at, id) in place.members.iter().enumerate() {
+            let (entry, stream) = (layout::entry(Layout::Pipeline, *id), layout::stream(Layout::Pipeline, *id));
+            let (entry, stream) = (entry.as_bytes(), stream.as_bytes());
+            ask(&mut pipe, "HGET", &[entry, b"data"]);
+            ask(&mut pipe, "PTTL", &[entry]);
+            let has_body = at == 0 && place.has_short_body;
+            let (from, to) = if has_body { ("0", &*few) } else { ("-1", "-1") };
+            ask(&mut pipe, "LRANGE", &[stream, from.as_bytes(), to.as_bytes()]);
+        }
+        if let (Some(ttl), Some(first)) = (refresh, place.members.first()) {
+            let millis = millis(ttl).to_string();
+            ask(&mut pipe, "PEXPIRE", &[layout::entry(Layout::Pipeline, *first).as_bytes(), millis.as_bytes()]);
+            if is_due {
+                ask(&mut pipe, "PEXPIRE", &[layout::stream(Layout::Pipeline, *first).as_bytes(), millis.as_bytes()]);
+                // An index outlives what it names: it is extended, never shortened, and a persistent one stays so.
+                ask(&mut pipe, "PEXPIRE", &[&index, millis.as_bytes(), b"GT"]);
+            }
+        }
+        let mut answers = connection.pipeline("looking up", &mut pipe).await?.into_iter();
+        let mut next = || answers.next().and_then(RedisResult::ok);
+        let members = next().map(reply::strings).unwrap_or_default();
+        if next().as_ref().and_then(reply::int) != Some(0) {
+            return Ok(Guess::Useless);
+        }
+        let named: Option<Vec<Uuid>> = members
+            .iter()
+            .map(|id| layout::parse_id(id).filter(|(layout, _)| *layout == Layout::Pipeline).map(|(_, id)| id))
+            .collect();
+        let Some(named) = named else { return Ok(Guess::Useless) };
+        if named.len() != place.members.len() || !named.iter().all(|id| place.members.contains(id)) {
+            return Ok(Guess::Wrong(named));
+        }
+        let mut candidates = Vec::with_capacity(named.len());
+        for (at, id) in place.members.iter().enumerate() {
+            let (data, pttl, chunks) = (next().and_then(reply::bytes), next(), next().map(reply::strings));
+            let expires_at = pttl.and_then(|pttl| reply::expiry(&pttl, now));
+            let (Some(data), Some(expires_at), Some(mut chunks)) = (data, expires_at, chunks) else {
+                // Gone, or not readable: for the others that changes nothing.
+                continue;
+            };
+            let is_whole = chunks.pop().as_deref() == Some(COMPLETE);
+            let has_body = at == 0 && place.has_short_body;
+            if !is_whole && has_body {
+                // Longer than it was, perhaps.
+                return Ok(Guess::Useless);
+            }
+            if is_whole {
+                let count = if has_body { chunks.len() as u64 + 1 } else { FEW_ELEMENTS + 1 };
+                let body = has_body.then(|| match chunks.len() {
+                    1 => Bytes::from(chunks.remove(0)),
+                    _ => Bytes::from(chunks.concat()),
+                });
+                let known = Some(&place.newest).filter(|known| known.data == data).cloned();
+                let heads = Heads::new(Layout::Pipeline, *id, data, None, expires_at);
+                let last = Some(COMPLETE.to_vec());
+                candidates.push(Candidate { heads, count, last, body, is_refreshed: false, known });
+            }
+        }
+        if refresh.is_some() {
+            let (entry, index) = (answers.next(), answers.nth(1));
+            let is_extended = matches!(entry, Some(Ok(Value::Int(1))));
+            // Servers and users that only read refuse all of them, old servers only this one.
+            if is_extended && index.is_some_and(|index| index.is_err()) {
+                self.has_greater_than.store(false, Ordering::Relaxed);
+                return Ok(Guess::Useless);
+            }
+            if let Some(first) = candidates.first_mut().filter(|first| Some(&first.heads.id) == place.members.first()) {
+                first.is_refreshed = is_extended;
+            }
+        }
+        Ok(Guess::Right(candidates))
+    }
+}
+
+/// Adds a command, which does not grow as it is written: this is on every hit's path.
+fn ask(pipe: &mut Pipeline, name: &str, arguments: &[&[u8]]) {
+    let length = arguments.iter().map(|argument| argument.len()).sum::<usize>();
+    let mut command = Cmd::with_capacity(1 + arguments.len(), name.len() + length);
+    command.arg(name).arg(arguments);
+    pipe.add_command(command);
+}

@@ -1,0 +1,155 @@
+//! How long stored bodies are and how they end, told by the server instead of sending them over.
+//!
+//! Redis has no command for the length of a list's elements. The script only reads; where scripts are not allowed the
+//! bodies are fetched and measured here.
+
+use std::sync::LazyLock;
+
+use redis::{Pipeline, RedisResult, Value};
+
+use crate::error::Result;
+use crate::store::redis::connection::Connection;
+use crate::store::redis::reply;
+use crate::store::redis::script::{Script, is_denied, is_forgotten};
+
+/// `KEYS`: bodies; `ARGV`: for each, how many bytes of its start are wanted. Returns four values a body: its elements
+/// (-1: not a list), their bytes, the last element where it is short enough to be a marker, and the start.
+static MEASURE: LazyLock<Script> = LazyLock::new(|| Script::new(MEASURE_TEXT));
+
+const MEASURE_TEXT: &str = "\
+local found = {}
+for i, key in ipairs(KEYS) do
+  local from, count, size, last, start = 0, 0, 0, '', ''
+  repeat
+    local chunks = redis.pcall('LRANGE', key, from, from + 63)
+    if chunks.err then count = -1 break end
+    for _, chunk in ipairs(chunks) do
+      size = size + #chunk
+      last = chunk
+      if start == '' then start = string.sub(chunk, 1, tonumber(ARGV[i])) end
+    end
+    count = count + #chunks
+    from = from + 64
+  until #chunks < 64
+  if #last > 32 then last = '-' end
+  local at = #found
+  found[at + 1], found[at + 2], found[at + 3], found[at + 4] = count, size, last, start
+end
+return found";
+
+/// How many bodies one call measures. A call holds the server up, so they are few, and not one, since a call costs as
+/// much as measuring several small bodies.
+const AT_ONCE: usize = 16;
+
+/// Up to this much memory a body counts as short; bytes.
+const SMALL: i64 = 8_192;
+
+/// What a stored body looks like from outside.
+#[derive(Debug, Default)]
+pub(crate) struct Measure {
+    /// Elements of the list, markers included.
+    pub(crate) count: u64,
+    /// Bytes of all elements.
+    pub(crate) size: u64,
+    /// The last element, where it is short.
+    pub(crate) last: Vec<u8>,
+    /// The start of the first element.
+    pub(crate) start: Vec<u8>,
+}
+
+/// A body to be measured, and how many bytes of its start are wanted.
+pub(crate) struct Wanted {
+    pub(crate) key: String,
+    pub(crate) start: usize,
+    /// `MEMORY USAGE` of the key, where it is known.
+    pub(crate) memory: Option<i64>,
+}
+
+impl Wanted {
+    /// A short body is sent over sooner than a script has measured it.
+    fn is_small(&self) -> bool {
+        self.memory.is_some_and(|bytes| bytes <= SMALL)
+    }
+}
+
+/// Measures bodies. `None`: the key is not a list; a missing body has no elements.
+pub(crate) async fn measure(connection: &Connection, bodies: &[Wanted]) -> Result<Vec<Option<Measure>>> {
+    let (small, large): (Vec<&Wanted>, Vec<&Wanted>) = bodies.iter().partition(|body| body.is_small());
+    let (small, large) = tokio::try_join!(fetch(connection, &small), run(connection, &large))?;
+    let (mut small, mut large) = (small.into_iter(), large.into_iter());
+    Ok(bodies.iter().map(|body| if body.is_small() { small.next() } else { large.next() }.flatten()).collect())
+}
+
+/// Has the server measure bodies, or fetches them, a few at a time, where it runs no scripts.
+async fn run(connection: &Connection, bodies: &[&Wanted]) -> Result<Vec<Option<Measure>>> {
+    if connection.has_scripts() {
+        let mut answers = eval(connection, bodies).await?;
+        if answers.iter().any(|answer| answer.as_ref().is_err_and(is_forgotten)) {
+            let mut load = Pipeline::new();
+            load.cmd("SCRIPT").arg("LOAD").arg(MEASURE.text());
+            connection.pipeline("SCRIPT LOAD", &mut load).await?;
+            answers = eval(connection, bodies).await?;
+        }
+        if answers.iter().all(RedisResult::is_ok) {
+            return Ok(answers.into_iter().filter_map(RedisResult::ok).flat_map(from_script).collect());
+        }
+        tracing::debug!("the server runs no scripts: bodies are fetched to be measured");
+        if answers.iter().any(|answer| answer.as_ref().is_err_and(is_denied)) {
+            connection.has_no_scripts();
+        }
+    }
+    let mut measures = Vec::with_capacity(bodies.len());
+    for bodies in bodies.chunks(AT_ONCE) {
+        measures.extend(fetch(connection, bodies).await?);
+    }
+    Ok(measures)
+}
+
+/// Fetches bodies to measure them here.
+async fn fetch(connection: &Connection, bodies: &[&Wanted]) -> Result<Vec<Option<Measure>>> {
+    let mut pipe = Pipeline::with_capacity(bodies.len());
+    for body in bodies {
+        pipe.cmd("LRANGE").arg(&body.key).arg(0).arg(-1);
+    }
+    let answers = connection.on_entries("LRANGE", &mut pipe).await?;
+    Ok(answers.into_iter().zip(bodies).map(|(answer, body)| Some(from_chunks(answer.ok()?, body.start))).collect())
+}
+
+async fn eval(connection: &Connection, bodies: &[&Wanted]) -> Result<Vec<RedisResult<Value>>> {
+    let mut pipe = Pipeline::with_capacity(bodies.len().div_ceil(AT_ONCE));
+    for bodies in bodies.chunks(AT_ONCE) {
+        let keys: Vec<_> = bodies.iter().map(|body| body.key.as_bytes()).collect();
+        let starts: Vec<_> = bodies.iter().map(|body| body.start.to_string()).collect();
+        let starts: Vec<_> = starts.iter().map(String::as_bytes).collect();
+        pipe.add_command(MEASURE.by_hash(&keys, &starts));
+    }
+    connection.pipeline("EVALSHA", &mut pipe).await
+}
+
+fn from_script(answer: Value) -> Vec<Option<Measure>> {
+    let mut values = reply::list(answer).into_iter();
+    let mut measures = Vec::with_capacity(AT_ONCE);
+    while let (Some(count), Some(size), Some(last), Some(start)) =
+        (values.next(), values.next(), values.next(), values.next())
+    {
+        let number = |value: &Value| u64::try_from(reply::int(value).unwrap_or(-1)).ok();
+        measures.push(number(&count).map(|count| Measure {
+            count,
+            size: number(&size).unwrap_or(0),
+            last: reply::bytes(last).unwrap_or_default(),
+            start: reply::bytes(start).unwrap_or_default(),
+        }));
+    }
+    measures
+}
+
+fn from_chunks(value: Value, start: usize) -> Measure {
+    let chunks = reply::strings(value);
+    let first = chunks.iter().find(|chunk| !chunk.is_empty()).map_or(&[][..], |chunk| chunk);
+    Measure {
+        count: chunks.len() as u64,
+        size: chunks.iter().map(|chunk| chunk.len() as u64).sum(),
+        last: chunks.last().filter(|chunk| chunk.len() <= 32).cloned().unwrap_or_default(),
+        start: first[..first.len().min(start)].to_vec(),
+    }
+}

@@ -1,0 +1,122 @@
+//! The shared counters: one hash an hour, `animecache:{counters}:HOUR`, and one for all of them together; each expires
+//! when nobody asks for it any more. The braces are Redis' own: they keep the hashes together in a cluster.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use redis::{Pipeline, RedisResult, Value, cmd};
+
+use crate::clock;
+use crate::error::Result;
+use crate::model::stats::{Batch, Bucket, Counts, KEPT, Scope, forgotten_at, hour_of};
+use crate::model::window::Counted;
+use crate::store::redis::connection::{Connection, multi};
+use crate::store::redis::reply;
+use crate::store::redis::script::Script;
+
+const EVER: &str = "animecache:{counters}:ever";
+
+fn key(hour: i64) -> String {
+    format!("animecache:{{counters}}:{hour}")
+}
+
+/// Adds a batch whole, and once: a connection that breaks does not tell whether the server has got it.
+///
+/// `KEYS`: the hash of all hours, then those of some hours; `ARGV`: the field for the process's last batch in the first
+/// of these, the number of the batch, when each key expires, and then for each counter its hash, its field and what
+/// to add.
+static ADD: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        "local last = tonumber(redis.call('HGET', KEYS[2], ARGV[1]) or 0)
+         if last >= tonumber(ARGV[2]) then return 0 end
+         redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
+         for i = 3 + #KEYS, #ARGV, 3 do
+           redis.call('HINCRBY', KEYS[tonumber(ARGV[i])], ARGV[i + 1], ARGV[i + 2])
+           redis.call('HINCRBY', KEYS[1], ARGV[i + 1], ARGV[i + 2])
+         end
+         for i, key in ipairs(KEYS) do redis.call('EXPIREAT', key, ARGV[2 + i]) end
+         return 1",
+    )
+});
+
+pub(crate) async fn add(connection: &Connection, batch: &Batch) -> Result<()> {
+    let mut hours: Vec<i64> = batch.buckets.iter().map(|bucket| bucket.hour).collect();
+    hours.dedup();
+    let Some(newest) = hours.last() else { return Ok(()) };
+    let keys: Vec<String> = std::iter::once(EVER.to_owned()).chain(hours.iter().map(|hour| key(*hour))).collect();
+    let ends: Vec<i64> = std::iter::once(newest).chain(&hours).map(|hour| forgotten_at(*hour)).collect();
+    let last_batch = format!("batch:{}", batch.process);
+    // The place of the hash, the field and what to add. The first hash is the one of all hours.
+    let additions: Vec<(usize, String, u64)> = batch
+        .buckets
+        .iter()
+        .flat_map(|Bucket { hour, scope, counts }| {
+            let place = 1 + hours.partition_point(|other| other < hour);
+            let added = counts.fields().into_iter().filter(|(_, value)| *value > 0);
+            added.map(move |(field, value)| (place, format!("{}:{field}", scope.name()), value))
+        })
+        .collect();
+
+    let mut arguments = vec![last_batch.clone(), batch.number.to_string()];
+    arguments.extend(ends.iter().map(i64::to_string));
+    for (place, field, value) in &additions {
+        // Lua counts from 1.
+        arguments.extend([(place + 1).to_string(), field.clone(), value.to_string()]);
+    }
+    if connection.run("counting", &ADD, &slices(&keys), &slices(&arguments)).await?.is_some() {
+        return Ok(());
+    }
+
+    // Nobody else hands over batches of this process.
+    let last = connection.query("HGET", cmd("HGET").arg(&keys[1]).arg(&last_batch)).await?;
+    if reply::text(last).and_then(|last| last.parse().ok()).is_some_and(|last: u64| last >= batch.number) {
+        return Ok(());
+    }
+    let mut pipe = multi();
+    pipe.cmd("HSET").arg(&keys[1]).arg(last_batch).arg(batch.number);
+    for (place, field, value) in &additions {
+        pipe.cmd("HINCRBY").arg(&keys[*place]).arg(field).arg(value);
+        pipe.cmd("HINCRBY").arg(EVER).arg(field).arg(value);
+    }
+    for (key, end) in keys.iter().zip(ends) {
+        pipe.cmd("EXPIREAT").arg(key).arg(end);
+    }
+    connection.transaction("counting", pipe, false).await.map(drop)
+}
+
+fn slices(texts: &[String]) -> Vec<&[u8]> {
+    texts.iter().map(String::as_bytes).collect()
+}
+
+pub(crate) async fn read(connection: &Connection, since: f64) -> Result<Counted> {
+    let now = hour_of(clock::now());
+    // Older ones have expired.
+    let hours: Vec<i64> = (hour_of(since).max(now - hour_of(KEPT))..=now).collect();
+    let mut pipe = Pipeline::with_capacity(hours.len() + 1);
+    pipe.cmd("HGETALL").arg(EVER);
+    for hour in &hours {
+        pipe.cmd("HGETALL").arg(key(*hour));
+    }
+    let mut answers = connection.on_entries("reading counters", &mut pipe).await?.into_iter();
+    let ever = answers.next().and_then(RedisResult::ok).map(scopes).unwrap_or_default();
+    let mut counted = Counted { ever, hours: Vec::new() };
+    for (hour, answer) in hours.into_iter().zip(answers) {
+        let scopes = answer.map(scopes).unwrap_or_default();
+        counted.hours.extend(scopes.into_iter().map(|(scope, counts)| Bucket { hour, scope, counts }));
+    }
+    Ok(counted)
+}
+
+/// A hash of counters; what else is in it is not ours to understand.
+fn scopes(hash: Value) -> BTreeMap<Scope, Counts> {
+    let mut scopes = BTreeMap::<Scope, Counts>::new();
+    for pair in reply::strings(hash).chunks_exact(2) {
+        let (name, value) = (String::from_utf8_lossy(&pair[0]), String::from_utf8_lossy(&pair[1]));
+        let Some((scope, field)) = name.rsplit_once(':') else { continue };
+        let (Some(scope), Ok(value)) = (Scope::from_name(scope), value.parse()) else { continue };
+        if let Some(counter) = scopes.entry(scope).or_default().field_mut(field) {
+            *counter = value;
+        }
+    }
+    scopes
+}

@@ -1,0 +1,44 @@
+//! TODO
+
+use uuid::Uuid;
+
+use crate::error::{Backend, Error};
+
+/// What went wrong on the thread, before it is known who asked for what.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    #[error(transparent)]
+    Sqlite(#[from] rusqlite::Error),
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+    #[error("not a cache: {0}")]
+    NotACache(&'static str),
+    #[error("there is no file")]
+    Missing,
+    #[error("{0}")]
+    Unsupported(&'static str),
+    #[error("the work on the file broke off")]
+    BrokeOff,
+    /// Body rows that were there are gone, or others stand in their place.
+    #[error("a part of the body of {0} is missing")]
+    BodyCut(Uuid),
+}
+
+impl Failure {
+    pub(crate) fn into_error(self, backend: &Backend, operation: &'static str) -> Error {
+        let backend = backend.clone();
+        match self {
+            Self::Missing => Error::Missing { backend },
+            Self::Unsupported(what) => Error::Unsupported(what),
+            Self::BodyCut(id) => Error::Removed { backend, what: format!("a part of the body of {id}") },
+            // Another program holds the lock; every other failure stays until somebody does something.
+            Self::Sqlite(error) if is_locked(&error) => Error::Unavailable { backend, source: error.into() },
+            other => Error::Refused { backend, operation, source: other.into() },
+        }
+    }
+}
+
+pub(crate) fn is_locked(error: &rusqlite::Error) -> bool {
+    use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked};
+    matches!(error.sqlite_error_code(), Some(DatabaseBusy | DatabaseLocked))
+}

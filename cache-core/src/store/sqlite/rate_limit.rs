@@ -1,0 +1,83 @@
+//! Turns at a service, one row for each of the last ones, and one that says until when there are none.
+
+use std::time::Duration;
+
+use rusqlite::{OptionalExtension as _, Transaction};
+
+use crate::clock;
+use crate::model::rate_limit::{Limit, Turns};
+use crate::store::sqlite::database::Database;
+use crate::store::sqlite::failure::Failure;
+
+pub(crate) fn reserve(
+    database: &mut Database,
+    name: &str,
+    limit: &Limit,
+    longest: Duration,
+) -> Result<Duration, Failure> {
+    // Whoever else wants a turn waits here: the clock is read behind him.
+    let (change, _) = database.change()?;
+    let now = clock::now();
+    let mut turns = Turns { held_until: held_until(&change, name)?.unwrap_or(0.0), ..Turns::default() };
+    // Nobody is given a later turn: that one was taken by a clock which was put back since.
+    let latest = now + (longest + limit.longest_period()).as_secs_f64();
+    let mut statement = change
+        .prepare_cached("SELECT at FROM animecache_turns WHERE name = ?1 AND NOT is_hold AND at <= ?2 ORDER BY at")?;
+    for at in statement.query_map((name, latest), |row| row.get(0))? {
+        turns.taken.push_back(at?);
+    }
+    drop(statement);
+    let at = turns.next(limit, now);
+    let wait = Duration::try_from_secs_f64(at - now).unwrap_or(Duration::MAX);
+    if wait <= longest {
+        let forgotten = now - limit.longest_period().as_secs_f64();
+        change
+            .prepare_cached("DELETE FROM animecache_turns WHERE name = ?1 AND at < ?2")?
+            .execute((name, forgotten))?;
+        change
+            .prepare_cached("INSERT INTO animecache_turns (name, at, is_hold) VALUES (?1, ?2, FALSE)")?
+            .execute((name, at))?;
+        change.commit()?;
+    }
+    Ok(wait)
+}
+
+pub(crate) fn hold_back(database: &mut Database, name: &str, time: Duration) -> Result<(), Failure> {
+    let (change, _) = database.change()?;
+    let until = clock::now() + time.as_secs_f64();
+    if held_until(&change, name)?.is_none_or(|at| at < until) {
+        change.prepare_cached("DELETE FROM animecache_turns WHERE name = ?1 AND is_hold")?.execute([name])?;
+        change
+            .prepare_cached("INSERT INTO animecache_turns (name, at, is_hold) VALUES (?1, ?2, TRUE)")?
+            .execute((name, until))?;
+        change.commit()?;
+    }
+    Ok(())
+}
+
+fn held_until(change: &Transaction<'_>, name: &str) -> Result<Option<f64>, Failure> {
+    let mut statement = change.prepare_cached("SELECT at FROM animecache_turns WHERE name = ?1 AND is_hold")?;
+    Ok(statement.query_row([name], |row| row.get(0)).optional()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::service::Services;
+    use crate::store::sqlite::if_missing::Missing;
+    use crate::store::sqlite::store::Sqlite;
+    use crate::store::traits::Store as _;
+
+    #[tokio::test]
+    async fn a_clock_that_was_fast_holds_nobody_up() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("http_cache.db");
+        let store = Sqlite::open(&file, Services::default(), Missing::Create).await.unwrap();
+        let (limit, longest) = ("1/1m".parse().unwrap(), Duration::from_secs(200));
+        assert_eq!(store.reserve("host", &limit, longest).await.unwrap(), Duration::ZERO);
+        let other = rusqlite::Connection::open(&file).unwrap();
+        other.execute("UPDATE animecache_turns SET at = at + 7200", []).unwrap();
+        assert_eq!(store.reserve("host", &limit, longest).await.unwrap(), Duration::ZERO);
+        assert!(store.reserve("host", &limit, longest).await.unwrap() > Duration::from_secs(50));
+    }
+}

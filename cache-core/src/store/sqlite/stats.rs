@@ -1,0 +1,73 @@
+//! The shared counters, one row for each counter of each hour.
+
+use std::collections::BTreeMap;
+
+use rusqlite::{Connection, OptionalExtension as _};
+
+use crate::model::stats::{Batch, Bucket, Counts, KEPT, Scope, hour_of};
+use crate::model::window::Counted;
+use crate::store::sqlite::database::Database;
+use crate::store::sqlite::failure::Failure;
+use crate::store::sqlite::schema;
+
+/// Stands in the place of an hour for all of them together.
+const EVER: i64 = 0;
+
+/// Stands in the place of a scope for the number of each process's last batch.
+const LAST_BATCH: &str = "batch";
+
+pub(crate) fn add(database: &mut Database, batch: &Batch) -> Result<(), Failure> {
+    let (Some(first), Some(last)) = (batch.buckets.first(), batch.buckets.last()) else { return Ok(()) };
+    let (change, _) = database.change()?;
+    let process = batch.process.to_string();
+    let known: Option<i64> = change
+        .prepare_cached("SELECT value FROM animecache_counters WHERE hour = ?1 AND name = ?2 AND field = ?3")?
+        .query_row((first.hour, LAST_BATCH, &process), |row| row.get(0))
+        .optional()?;
+    if known.is_some_and(|number| number >= batch.number.cast_signed()) {
+        return Ok(());
+    }
+    change
+        .prepare_cached("REPLACE INTO animecache_counters (hour, name, field, value) VALUES (?1, ?2, ?3, ?4)")?
+        .execute((first.hour, LAST_BATCH, &process, batch.number.cast_signed()))?;
+    for Bucket { hour, scope, counts } in &batch.buckets {
+        let name = scope.name();
+        for (field, value) in counts.fields().into_iter().filter(|(_, value)| *value > 0) {
+            for hour in [*hour, EVER] {
+                change
+                    .prepare_cached(
+                        "INSERT INTO animecache_counters (hour, name, field, value) VALUES (?1, ?2, ?3, ?4)
+                         ON CONFLICT (hour, name, field) DO UPDATE SET value = value + excluded.value",
+                    )?
+                    .execute((hour, &name, field, value.cast_signed()))?;
+            }
+        }
+    }
+    let oldest = last.hour - hour_of(KEPT);
+    change.prepare_cached("DELETE FROM animecache_counters WHERE hour < ?1 AND hour <> ?2")?.execute((oldest, EVER))?;
+    change.commit()?;
+    Ok(())
+}
+
+pub(crate) fn read(connection: &Connection, since: f64) -> Result<Counted, Failure> {
+    let mut counted = Counted::default();
+    if !schema::has_counters(connection)? {
+        return Ok(counted);
+    }
+    let mut statement = connection
+        .prepare_cached("SELECT hour, name, field, value FROM animecache_counters WHERE hour >= ?1 OR hour = ?2")?;
+    let mut rows = statement.query((hour_of(since), EVER))?;
+    let mut hours = BTreeMap::<(i64, Scope), Counts>::new();
+    while let Some(row) = rows.next()? {
+        // What makes no sense is not ours to understand.
+        let Ok((hour, name, field, value)) = <(i64, String, String, i64)>::try_from(row) else { continue };
+        let (Some(scope), Ok(value)) = (Scope::from_name(&name), value.try_into()) else { continue };
+        let counts =
+            if hour == EVER { counted.ever.entry(scope).or_default() } else { hours.entry((hour, scope)).or_default() };
+        if let Some(counter) = counts.field_mut(&field) {
+            *counter = value;
+        }
+    }
+    counted.hours = hours.into_iter().map(|((hour, scope), counts)| Bucket { hour, scope, counts }).collect();
+    Ok(counted)
+}

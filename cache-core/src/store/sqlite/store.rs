@@ -1,0 +1,351 @@
+//! One SQLite file: hishel's own layouts C and E, and results in a table of our own beside them.
+//!
+//! hishel may have the same file open at the same time. One thread reads and another one writes, each with a connection
+//! of its own: a look-up does not wait for a write. Hits do without the thread while they are quick.
+
+#[cfg(test)]
+pub(crate) mod full;
+#[cfg(test)]
+pub(crate) mod locked;
+
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use uuid::Uuid;
+
+use crate::clock;
+use crate::error::{Backend, BackendKind, Error, Result, chain};
+use crate::model::entry::{Entry, EntryId};
+use crate::model::filter::Filter;
+use crate::model::inspection::{Health, Info, Inspected};
+use crate::model::key::CacheKey;
+use crate::model::rate_limit::Limit;
+use crate::model::service::Services;
+use crate::model::stats::Batch;
+use crate::model::stored::{Claim, Found, Removed, StoredBody, StoredResult};
+use crate::model::window::Counted;
+use crate::store::inspect::Inspect;
+use crate::store::page::{Cursor, Page};
+use crate::store::renewal::is_worth_renewing;
+use crate::store::sqlite::bodies::Reading;
+use crate::store::sqlite::database::Database;
+use crate::store::sqlite::failure::Failure;
+use crate::store::sqlite::if_missing::Missing;
+use crate::store::sqlite::rows::{Depth, Reader};
+use crate::store::sqlite::scan::Position;
+use crate::store::sqlite::worker::Worker;
+use crate::store::sqlite::writer::SqliteWriter;
+use crate::store::sqlite::{bodies, rate_limit, rows, scan, schema, stats, write};
+use crate::store::traits::{Store, Writer};
+
+/// Bodies come along with a look-up up to this size altogether, the newest first; bytes.
+const ALONG: u64 = 131_072;
+
+/// A hit that takes no longer is read in the caller's own thread: another one takes five times as long to wake.
+pub(crate) const QUICK: Duration = Duration::from_micros(200);
+
+/// A SQLite store. Clones share the connections.
+#[derive(Clone)]
+pub struct Sqlite {
+    reader: Arc<Worker>,
+    pub(crate) writer: Arc<Worker>,
+    backend: Backend,
+    renewals: Renewals,
+    /// Whether the last hit or miss was [`QUICK`].
+    is_quick: Arc<AtomicBool>,
+}
+
+/// What the next write of new TTLs is to be for. One write takes all of them: behind another program's lock a write for
+/// each hit would pile up.
+type Renewals = Arc<Mutex<HashMap<Duration, HashSet<EntryId>>>>;
+
+impl Sqlite {
+    /// Opens a file of layout C or E; a new one gets layout C.
+    ///
+    /// Fails where the file cannot be opened or holds something else than a cache. A write-protected file opens for
+    /// reading.
+    pub async fn open(file: &Path, services: Services, missing: Missing) -> Result<Self> {
+        let backend = Backend { kind: BackendKind::Sqlite, location: file.display().to_string().into() };
+        // Wherever the program goes meanwhile. A name that cannot be made absolute is not one of a file either.
+        let (file, services) = (std::path::absolute(file).unwrap_or_default(), Arc::new(services));
+        let open = move || Database::open(&file, missing, &services);
+        // The writer first: it may have to create the file.
+        let writer = Arc::new(Worker::start(backend.clone(), open.clone(), None).await?);
+        let reader = Arc::new(Worker::start(backend.clone(), open, Some(Arc::clone(&writer))).await?);
+        Ok(Self { reader, writer, backend, renewals: Renewals::default(), is_quick: Arc::default() })
+    }
+
+    /// Runs `read` with a reader of the file as it is now.
+    async fn read<T: Send + 'static>(
+        &self,
+        operation: &'static str,
+        read: impl FnOnce(&Database, &Reader<'_>) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T> {
+        self.reader.run(operation, move |database| snapshot(database, read)).await
+    }
+
+    /// [`Self::read`] for hits and misses. A slow disk holds up the caller's thread once at most: from then on the
+    /// reader's thread takes over, until it is quick again.
+    async fn read_quickly<T: Send + 'static>(
+        &self,
+        operation: &'static str,
+        read: impl Fn(&Database, &Reader<'_>) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T> {
+        let is_quick = Arc::clone(&self.is_quick);
+        let timed = move |database: &mut Database| {
+            let begun = Instant::now();
+            let outcome = snapshot(database, &read);
+            is_quick.store(begun.elapsed() <= QUICK, Ordering::Relaxed);
+            outcome
+        };
+        // Whoever reads one hit after the other lets other tasks have their turn.
+        tokio::task::consume_budget().await;
+        if self.is_quick.load(Ordering::Relaxed)
+            && let Some(outcome) = self.reader.run_here(operation, &timed)
+        {
+            return outcome;
+        }
+        self.reader.run(operation, timed).await
+    }
+
+    /// Lets a response live that long again, without waiting for the write.
+    fn renew(&self, first: &mut Found, ttl: Duration) {
+        let until = clock::now() + ttl.as_secs_f64();
+        if first.entry.request.extra.ttl().is_some() || !is_worth_renewing(first.expires_at, until) {
+            return;
+        }
+        first.expires_at = Some(until);
+        let mut waiting = self.renewals.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_first = waiting.is_empty();
+        waiting.entry(ttl).or_default().insert(first.id.clone());
+        drop(waiting);
+        if is_first {
+            let renewals = Arc::clone(&self.renewals);
+            self.writer.run_later("renewing TTLs", move |database| {
+                // Whatever becomes of them: the next hit begins anew.
+                let waiting = std::mem::take(&mut *renewals.lock().unwrap_or_else(PoisonError::into_inner));
+                let database = database?;
+                for (ttl, ids) in waiting {
+                    write::touch(database, &ids.into_iter().collect::<Vec<_>>(), Some(ttl))?;
+                }
+                Ok(())
+            });
+        }
+    }
+}
+
+#[async_trait]
+impl Store for Sqlite {
+    fn backend(&self) -> Backend {
+        self.backend.clone()
+    }
+
+    async fn health(&self) -> Health {
+        let asked = self.read("an answer", |database, _| schema::has_own(&database.connection)).await;
+        let problem = asked.err().map(|error| chain(&error));
+        Health { backend: self.backend(), is_fallback: false, problem }
+    }
+
+    async fn lookup(&self, key: &CacheKey, refresh: Option<Duration>) -> Result<Vec<Found>> {
+        let key = key.clone();
+        let mut found =
+            self.read_quickly("looking up a key", move |database, reader| lookup(database, reader, &key)).await?;
+        if let (Some(ttl), Some(first)) = (refresh, found.first_mut()) {
+            self.renew(first, ttl);
+        }
+        Ok(found)
+    }
+
+    async fn begin(&self, entry: Entry, ttl: Option<Duration>) -> Result<Box<dyn Writer>> {
+        Ok(Box::new(SqliteWriter::new(Arc::clone(&self.writer), entry, ttl)))
+    }
+
+    async fn body(&self, id: &EntryId) -> Result<Option<StoredBody>> {
+        let EntryId::Http(layout, id) = *id else { return Ok(None) };
+        let begin = move |database: &Database, reader: &Reader<'_>| {
+            if layout == database.layout { Reading::begin(database, reader, id) } else { Ok(None) }
+        };
+        let reading = self.read("reading a body", begin).await?;
+        Ok(reading.map(|reading| Box::pin(reading.pieces(Arc::clone(&self.reader))) as StoredBody))
+    }
+
+    async fn replace(&self, id: &EntryId, entry: &Entry) -> Result<bool> {
+        let EntryId::Http(layout, id) = *id else { return Ok(false) };
+        let entry = entry.clone();
+        self.writer
+            .run("replacing an entry", move |database| {
+                Ok(layout == database.layout && write::replace(database, id, entry)?)
+            })
+            .await
+    }
+
+    async fn touch(&self, ids: &[EntryId], ttl: Option<Duration>) -> Result<u64> {
+        let ids = ids.to_vec();
+        self.writer.run("changing a TTL", move |database| write::touch(database, &ids, ttl)).await
+    }
+
+    async fn remove(&self, ids: &[EntryId]) -> Result<Removed> {
+        let ids = ids.to_vec();
+        self.writer.run("removing entries", move |database| write::remove(database, &ids)).await
+    }
+
+    async fn result(&self, key: &str) -> Result<Option<StoredResult>> {
+        let key = key.to_owned();
+        self.read_quickly("reading a result", move |database, reader| {
+            bodies::result(database, key.as_bytes(), Some(reader.now))
+        })
+        .await
+    }
+
+    async fn put_result(&self, key: &str, value: Bytes, ttl: Duration) -> Result<()> {
+        let key = key.to_owned();
+        self.writer.run("storing a result", move |database| write::put_result(database, &key, &value, ttl)).await
+    }
+
+    async fn claim(&self, _name: &str, _holder: Uuid, _time: Duration) -> Result<Claim> {
+        Ok(Claim::Granted)
+    }
+
+    async fn release(&self, _name: &str, _holder: Uuid, _alone: Option<Duration>) -> Result<()> {
+        Ok(())
+    }
+
+    async fn reserve(&self, name: &str, limit: &Limit, longest: Duration) -> Result<Duration> {
+        let (name, limit) = (name.to_owned(), limit.clone());
+        self.writer
+            .run("giving out a turn", move |database| rate_limit::reserve(database, &name, &limit, longest))
+            .await
+    }
+
+    async fn hold_back(&self, name: &str, time: Duration) -> Result<()> {
+        let name = name.to_owned();
+        self.writer.run("holding turns back", move |database| rate_limit::hold_back(database, &name, time)).await
+    }
+
+    async fn count(&self, batch: &Batch) -> Result<()> {
+        let batch = batch.clone();
+        self.writer.run("counting", move |database| stats::add(database, &batch)).await
+    }
+}
+
+#[async_trait]
+impl Inspect for Sqlite {
+    async fn scan(&self, filter: &Filter, from: Option<Cursor>, want: usize) -> Result<Page> {
+        let file = &self.backend.location;
+        let from = match from.map(|cursor| cursor.0) {
+            None => None,
+            Some(crate::store::page::Position::Sqlite(position)) if position.file == *file => Some(position),
+            Some(_) => return Err(Error::CursorExpired),
+        };
+        let (wanted, file) = (scan::Wanted::of(filter), Arc::clone(file));
+        let mut page = self
+            .read("listing", move |database, reader| {
+                let from = match from {
+                    Some(position) => position,
+                    None => Position::start(file, &database.connection)?,
+                };
+                scan::page(reader, from, wanted, want)
+            })
+            .await?;
+        let now = clock::now();
+        page.entries.retain(|entry| filter.matches(entry, now));
+        Ok(page)
+    }
+
+    async fn inspect(&self, id: &EntryId) -> Result<Option<Inspected>> {
+        let id = id.clone();
+        self.read("reading an entry", move |database, reader| inspect(database, reader, &id)).await
+    }
+
+    async fn raw_body(&self, id: &EntryId, limit: usize) -> Result<Option<Bytes>> {
+        let id = id.clone();
+        self.read("reading a body", move |database, _| bodies::raw(database, &id, limit)).await
+    }
+
+    async fn info(&self) -> Result<Info> {
+        self.read("counting", |database, _| {
+            let bytes = "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()";
+            let bytes: i64 = database.connection.query_row(bytes, [], |row| row.get(0))?;
+            Ok(Info {
+                version: rusqlite::version().into(),
+                memory_bytes: bytes as u64,
+                keys: Some(scan::total(&database.connection)?),
+                ..Info::default()
+            })
+        })
+        .await
+    }
+
+    async fn counters(&self, since: f64) -> Result<Counted> {
+        self.read("reading counters", move |_, reader| stats::read(reader.connection, since)).await
+    }
+}
+
+/// Reads one state of the file, whoever else is writing to it.
+fn snapshot<T>(
+    database: &Database,
+    read: impl FnOnce(&Database, &Reader<'_>) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let _snapshot = database.connection.unchecked_transaction()?;
+    read(database, &database.reader())
+}
+
+/// The live and whole entries under a key, newest first, with bodies as long as they are short.
+fn lookup(database: &Database, reader: &Reader<'_>, key: &CacheKey) -> Result<Vec<Found>, Failure> {
+    let mut live = reader.live("e.cache_key = ?1", key.as_bytes())?;
+    // Layout E does not say when an entry was stored; the order of rows does.
+    live.sort_by(|a, b| a.entry.newest_first(&b.entry).then(b.rowid.cmp(&a.rowid)));
+    let mut room = ALONG;
+    let with_body = |rows::Live { entry, expires_at, size, .. }| {
+        let body = match room.checked_sub(size) {
+            Some(left) => {
+                room = left;
+                Some(bodies::stored(database, entry.id, usize::MAX)?.unwrap_or_default())
+            }
+            None => None,
+        };
+        Ok(Found { id: EntryId::Http(database.layout, entry.id), entry: Arc::new(entry), expires_at, body })
+    };
+    live.into_iter().map(with_body).collect()
+}
+
+fn inspect(database: &Database, reader: &Reader<'_>, id: &EntryId) -> Result<Option<Inspected>, Failure> {
+    let of_entry = |found: rows::Found| Inspected {
+        summary: found.summary,
+        entry: found.entry,
+        chunks: found.chunks,
+        keys: Vec::new(),
+    };
+    let of_value = |summary| Inspected { summary, entry: None, chunks: 1, keys: Vec::new() };
+    let key = match id {
+        EntryId::Http(layout, id) if *layout == database.layout => {
+            return Ok(reader.entry(*id, Depth::Entry)?.map(of_entry));
+        }
+        EntryId::Http(..) => return Ok(None),
+        EntryId::Key(key) => key,
+    };
+    if let Some(rowid) = rows::row_of(key) {
+        let found = reader.entries("e.rowid = ?1", rowid, 1, Depth::Entry)?.pop();
+        return Ok(found.filter(|found| found.summary.id == *id).map(of_entry));
+    }
+    if rows::orphan_of(key).is_some() {
+        let body = bodies::raw(database, id, usize::MAX)?;
+        return Ok(body.map(|body| of_value(scan::orphan(id.clone(), body.len() as u64))));
+    }
+    if !schema::has_own(reader.connection)? {
+        return Ok(None);
+    }
+    let mut statement = reader.connection.prepare_cached(
+        "SELECT rowid, key, LENGTH(value), created_at, expires_at FROM animecache_results WHERE key = ?1",
+    )?;
+    let mut rows = statement.query([&key[..]])?;
+    match rows.next()? {
+        Some(row) => Ok(Some(of_value(scan::result(reader.now, row)?))),
+        None => Ok(None),
+    }
+}

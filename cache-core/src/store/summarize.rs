@@ -1,0 +1,240 @@
+//! The short form of an entry, which lists show, made from what a store read. One place, so that every backend tells
+//! the same.
+
+use std::borrow::Cow;
+
+use crate::format::msgpack::Facts;
+use crate::format::{content_coding, title};
+use crate::model::entry::{Entry, EntryId, Layout, State};
+use crate::model::freshness::Freshness;
+use crate::model::key::{CacheKey, ResultKey};
+use crate::model::service::{Service, Services};
+use crate::model::summary::{HttpSummary, Summary};
+
+/// How much of a body is looked at for a title.
+pub(crate) const TITLE_WINDOW: usize = 2_048;
+
+/// What a store knows of an entry besides its encoded heads.
+pub(crate) struct Stored<'a> {
+    pub(crate) layout: Layout,
+    pub(crate) id: uuid::Uuid,
+    /// Bytes of the body.
+    pub(crate) size: u64,
+    pub(crate) is_complete: bool,
+    /// When the layout says that it expires; `None`: never.
+    pub(crate) expires_at: Option<f64>,
+    /// Where the layout keeps the cache key beside the heads.
+    pub(crate) cache_key: Option<&'a [u8]>,
+    /// The start of the body, where it was read for a title.
+    pub(crate) body_start: &'a [u8],
+}
+
+/// The summary of an entry whose heads were read as [`Facts`].
+pub(crate) fn of_facts(services: &Services, facts: &Facts<'_>, stored: &Stored<'_>) -> Summary {
+    let created_at = facts.meta.as_ref().map(|meta| meta.created_at);
+    let service = services.of_url(&facts.request.url);
+    let cache_key = stored.cache_key.or(facts.cache_key.map(|key| &key[..])).unwrap_or_default();
+    Summary {
+        id: EntryId::Http(stored.layout, stored.id),
+        state: state(facts.is_deleted(), stored.is_complete),
+        service,
+        size: stored.size,
+        created_at,
+        expires_at: stored.expires_at,
+        last_used: last_used(services, service, facts.request.extra.own_ttl(), created_at, stored.expires_at),
+        http: Some(Box::new(HttpSummary {
+            cache_key: CacheKey::new(cache_key),
+            method: method(&facts.request.method),
+            url: facts.request.url.as_ref().into(),
+            status: facts.response.status_code,
+            content_type: facts.response.headers.content_type.first().map(Into::into),
+            title: title(&facts.request.method, stored.body_start),
+            freshness: Freshness::of_fields(facts.response.status_code, &facts.response.headers, created_at),
+        })),
+        problem: None,
+    }
+}
+
+/// The summary of an entry that is there whole.
+pub(crate) fn of_entry(
+    services: &Services,
+    layout: Layout,
+    entry: &Entry,
+    body: &[u8],
+    expires_at: Option<f64>,
+) -> Summary {
+    let service = services.of_url(&entry.request.url);
+    Summary {
+        id: EntryId::Http(layout, entry.id),
+        state: state(entry.is_deleted(), true),
+        service,
+        size: body.len() as u64,
+        created_at: entry.created_at,
+        expires_at,
+        last_used: last_used(services, service, entry.request.extra.ttl(), entry.created_at, expires_at),
+        http: Some(Box::new(HttpSummary {
+            cache_key: entry.cache_key.clone(),
+            method: method(&entry.request.method),
+            url: entry.request.url.as_str().into(),
+            status: entry.response.status_code,
+            content_type: entry.response.headers.get("content-type").map(Into::into),
+            title: title(&entry.request.method, body),
+            freshness: Freshness::of(entry.response.status_code, &entry.response.headers, entry.created_at),
+        })),
+        problem: None,
+    }
+}
+
+/// The summary of a stored result.
+pub(crate) fn of_result(key: &[u8], size: u64, expires_at: Option<f64>) -> Summary {
+    let service = ResultKey::parse(key).map_or(Service::Other, |parts| Service::of_result_prefix(parts.prefix));
+    Summary {
+        id: EntryId::key(key),
+        state: State::Live,
+        service,
+        size,
+        created_at: None,
+        expires_at,
+        last_used: None,
+        http: None,
+        problem: None,
+    }
+}
+
+/// The summary of what cannot be read (`Corrupt`) or belongs to nothing (`Orphan`).
+pub(crate) fn of_problem(id: EntryId, state: State, expires_at: Option<f64>, problem: impl Into<Box<str>>) -> Summary {
+    Summary {
+        id,
+        state,
+        service: Service::Other,
+        size: 0,
+        created_at: None,
+        expires_at,
+        last_used: None,
+        http: None,
+        problem: Some(problem.into()),
+    }
+}
+
+pub(crate) fn state(is_deleted: bool, is_complete: bool) -> State {
+    match (is_deleted, is_complete) {
+        (true, _) => State::Deleted,
+        (false, true) => State::Live,
+        (false, false) => State::Incomplete,
+    }
+}
+
+/// The pipeline gives an entry its full TTL again whenever it serves it, so what is left tells when that was.
+pub(crate) fn last_used(
+    services: &Services,
+    service: Service,
+    own_ttl: Option<f64>,
+    created_at: Option<f64>,
+    expires_at: Option<f64>,
+) -> Option<f64> {
+    let ttl = own_ttl.unwrap_or_else(|| services.ttl(service).as_secs_f64());
+    // Never before it was stored: its TTL may have been changed by hand.
+    Some((expires_at? - ttl).max(created_at?))
+}
+
+pub(crate) fn method(text: &str) -> Cow<'static, str> {
+    match text {
+        "GET" => Cow::Borrowed("GET"),
+        "POST" => Cow::Borrowed("POST"),
+        other => Cow::Owned(other.to_owned()),
+    }
+}
+
+/// A URL says what its answer is about, except where the question is in the request's body, which is not stored.
+pub(crate) fn needs_title(method: &str) -> bool {
+    method != "GET" && method != "HEAD"
+}
+
+pub(crate) fn title(method: &str, body_start: &[u8]) -> Option<Box<str>> {
+    let window = &body_start[..body_start.len().min(TITLE_WINDOW)];
+    needs_title(method).then(|| title::title(window)).flatten().map(Into::into)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::format::msgpack;
+    use crate::model::entry::{Request, Response};
+    use crate::model::headers::Headers;
+
+    #[test]
+    fn an_entry_whose_ttl_was_made_longer_was_not_used_in_the_future() {
+        let mut summary = of_result(b"result_cache:p:1", 0, Some(100.0));
+        for (last_used, expected) in
+            [(None, None), (Some(40.0), Some(40.0)), (Some(50.5), Some(50.0)), (Some(60.0), None)]
+        {
+            summary.last_used = last_used;
+            assert_eq!(summary.last_used(50.0), expected);
+        }
+    }
+
+    fn fields(names: &'static [&'static str]) -> impl Strategy<Value = Headers> {
+        let value = prop_oneof![
+            "\\PC{0,12}",
+            Just("max-age=60, no-cache".to_owned()),
+            Just("Sun, 06 Nov 1994 08:49:37 GMT".to_owned()),
+        ];
+        vec((prop::sample::select(names), value), 0..8)
+            .prop_map(|fields| fields.iter().map(|(name, value)| (*name, value.as_str())).collect())
+    }
+
+    prop_compose! {
+        fn entry()(
+            (method, url) in (prop_oneof!["GET", "POST", "[A-Z]{1,6}"], "https://(kitsu.io|x.org)/\\PC{0,20}"),
+            asked in fields(&["accept", "cookie"]),
+            answered in fields(&["cache-control", "age", "date", "expires", "last-modified", "content-type", "etag"]),
+            status_code in any::<u16>(),
+            own_ttl in proptest::option::of(1.0..1e6),
+            created_at in 0.0..2e9,
+            deleted_at in proptest::option::of(0.0..2e9),
+        ) -> Entry {
+            let mut request = Request { method, url, headers: asked, ..Request::default() };
+            if let Some(ttl) = own_ttl {
+                request.extra.set_ttl(ttl);
+            }
+            Entry {
+                id: uuid::Uuid::from_u128(1),
+                cache_key: CacheKey::new(*b"key"),
+                request,
+                response: Response { status_code, headers: answered, ..Response::default() },
+                created_at: Some(created_at),
+                deleted_at,
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_few_facts_tell_the_same_as_the_whole_entry(
+            entry in entry(), body in "(\\PC{0,9}|\\{\"title\": \"t\"\\})", expires_at in proptest::option::of(0.0..2e9),
+        ) {
+            let services = Services::default();
+            let pair = codec::encode_pair(&entry);
+            let stored = Stored {
+                layout: Layout::Sqlite1,
+                id: entry.id,
+                size: body.len() as u64,
+                is_complete: true,
+                expires_at,
+                cache_key: None,
+                body_start: body.as_bytes(),
+            };
+            let facts = Facts::decode(&pair).unwrap();
+            for tail in [0x00, 0xc1, 0xdb] {
+                prop_assert!(Facts::decode(&[&pair[..], &[tail]].concat()).is_err());
+            }
+            prop_assert_eq!(
+                of_facts(&services, &facts, &stored),
+                of_entry(&services, Layout::Sqlite1, &entry, body.as_bytes(), expires_at)
+            );
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! TODO
+
+pub(crate) mod error;
+pub(crate) mod reqwest;
+pub(crate) mod shared;
+pub(crate) mod traits;

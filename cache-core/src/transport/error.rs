@@ -1,0 +1,68 @@
+//! TODO
+
+use std::fmt;
+
+use crate::error::BoxError;
+use crate::transport::traits::Timeout;
+
+/// Why the origin gave no answer, or not all of it.
+#[derive(Debug)]
+pub struct SendError {
+    problem: Problem,
+    source: BoxError,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Problem {
+    Timeout,
+    Connect,
+    Broken,
+}
+
+impl SendError {
+    /// The origin did not answer in time.
+    pub fn timeout(source: impl Into<BoxError>) -> Self {
+        Self { problem: Problem::Timeout, source: source.into() }
+    }
+
+    /// There is no connection to the origin.
+    pub fn connect(source: impl Into<BoxError>) -> Self {
+        Self { problem: Problem::Connect, source: source.into() }
+    }
+
+    /// The answer broke off or cannot be understood.
+    pub fn broken(source: impl Into<BoxError>) -> Self {
+        Self { problem: Problem::Broken, source: source.into() }
+    }
+
+    /// The body ended before its announced length.
+    pub(crate) fn cut() -> Self {
+        Self::broken("the body ended before its announced length")
+    }
+
+    /// Whether time ran out.
+    pub fn is_timeout(&self) -> bool {
+        self.problem == Problem::Timeout
+    }
+
+    /// Whether the origin could not be reached at all.
+    pub fn is_connect(&self) -> bool {
+        self.problem == Problem::Connect
+    }
+}
+
+impl fmt::Display for SendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.problem {
+            Problem::Timeout => "the origin did not answer in time",
+            Problem::Connect => "the origin cannot be reached",
+            Problem::Broken => "the origin's answer broke off",
+        })
+    }
+}
+
+impl std::error::Error for SendError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&*self.source)
+    }
+}

@@ -1,0 +1,171 @@
+//! What every command that changes entries does first: a selector, a plan, and a yes.
+
+use std::fmt::Write as _;
+use std::io::{BufRead as _, IsTerminal as _, Write as _, stderr, stdin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use cache_core::admin::flush::Plan;
+use cache_core::{Error, clock};
+use serde::Serialize;
+
+use crate::cli::ConsentArgs;
+use crate::cli::selectors::Selectors;
+use crate::commands::session::Session;
+use crate::exit::{Exit, Refused};
+use crate::output;
+use crate::output::human::{bytes, count, duration};
+use crate::output::style::Style;
+use crate::output::{human, safe};
+use cache_core::chain;
+
+/// Refuses what cannot be meant or agreed to, before anything is opened.
+pub(crate) fn check(session: &Session, verb: &str, selectors: &Selectors, args: &ConsentArgs) -> anyhow::Result<()> {
+    if selectors.is_empty() {
+        let message = format!(
+            "{verb} what? Give a selector such as --service jikan, --older-than 6h or --prefix result_cache; \
+             --all means everything"
+        );
+        return Err(Refused(message).into());
+    }
+    if session.global.read_only && !args.dry_run {
+        return Err(Refused(format!("--read-only allows `{verb}` with --dry-run only")).into());
+    }
+    let can_ask = stdin().is_terminal() && stderr().is_terminal();
+    if !(args.yes || args.dry_run || can_ask) {
+        let message =
+            format!("`{verb}` does not ask without a terminal: add --yes to do it, or --dry-run to see the plan");
+        return Err(Refused(message).into());
+    }
+    Ok(())
+}
+
+/// Shows a question on the terminal. Anything but yes is no, and then this is how to end.
+pub(crate) async fn refusal(question: &str) -> anyhow::Result<Option<Exit>> {
+    let question = format!("{} [y/N] ", safe::line(question));
+    tokio::select! {
+        // The signal is listened for before there is a question that it could answer.
+        biased;
+        _ = tokio::signal::ctrl_c() => {
+            output::tell("");
+            Ok(Some(Exit::Partial))
+        }
+        // On a thread of its own: a read that waits for a line would not end at Ctrl-C.
+        line = async { tokio::task::spawn_blocking(move || answer(&question)).await } => {
+            let is_yes = matches!(line??.trim().to_ascii_lowercase().as_str(), "y" | "yes");
+            Ok((!is_yes).then_some(Exit::Usage))
+        }
+    }
+}
+
+fn answer(question: &str) -> std::io::Result<String> {
+    let mut terminal = stderr().lock();
+    terminal.write_all(question.as_bytes())?;
+    terminal.flush()?;
+    drop(terminal);
+    let mut line = String::new();
+    stdin().lock().read_line(&mut line)?;
+    Ok(line)
+}
+
+/// A flag that Ctrl-C sets; work stops behind the batch that it is in. A second Ctrl-C ends the program at once.
+#[expect(clippy::disallowed_methods, reason = "it waits for signals beside the work, for as long as the program runs")]
+pub(crate) fn stop_on_interrupt() -> Arc<AtomicBool> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&stop);
+    tokio::spawn(async move {
+        while tokio::signal::ctrl_c().await.is_ok() {
+            if flag.swap(true, Ordering::Relaxed) {
+                std::process::exit(Exit::Partial as i32);
+            }
+        }
+    });
+    stop
+}
+
+/// How a change of many entries ended.
+pub(crate) struct Ending<'a> {
+    /// What was to be done to them: `flushed`.
+    pub(crate) verb: &'static str,
+    pub(crate) total: u64,
+    pub(crate) done: u64,
+    pub(crate) failed: u64,
+    pub(crate) error: Option<&'a Error>,
+    pub(crate) is_interrupted: bool,
+}
+
+impl Ending<'_> {
+    /// Says what went wrong, and what that means for the exit code.
+    pub(crate) fn exit(&self, session: &Session) -> Exit {
+        if let Some(error) = self.error {
+            let (failed, total, reason) = (count(self.failed), human::entries(self.total), chain(error));
+            let reason = safe::line(&reason);
+            output::tell(&format!("animecache: {failed} of {total} could not be {}: {reason}", self.verb));
+            return if self.done == 0 { Exit::Fault } else { Exit::Partial };
+        }
+        if self.is_interrupted {
+            session.note("Interrupted; the rest was left as it was");
+            return Exit::Partial;
+        }
+        Exit::Done
+    }
+}
+
+/// A plan for people.
+pub(crate) fn text(plan: &Plan, style: Style) -> String {
+    let mut out = String::new();
+    // Writing to a String cannot fail.
+    let _ = write_plan(&mut out, plan, style);
+    out
+}
+
+fn write_plan(out: &mut String, plan: &Plan, style: Style) -> std::fmt::Result {
+    let entries = plan.targets.len() as u64;
+    writeln!(
+        out,
+        "{}, {}, {} in {}",
+        style.bold(&human::entries(entries)),
+        human::counted(plan.keys, "key"),
+        bytes(plan.bytes),
+        safe::line(&plan.backend.to_string())
+    )?;
+    for (service, (entries, size)) in &plan.by_service {
+        writeln!(out, "  {:<13}  {:>9}  {:>9}", service.name(), count(*entries), bytes(*size))?;
+    }
+    if let (Some(oldest), Some(newest)) = (plan.oldest, plan.newest) {
+        let now = clock::now();
+        writeln!(out, "  stored between {} and {} ago", duration(now - oldest), duration(now - newest))?;
+    }
+    Ok(())
+}
+
+/// What a plan holds, as JSON.
+#[derive(Serialize)]
+pub(crate) struct Matched {
+    entries: u64,
+    keys: u64,
+    bytes: u64,
+}
+
+/// What a plan holds of one service, as JSON.
+#[derive(Serialize)]
+pub(crate) struct OfService {
+    service: &'static str,
+    entries: u64,
+    bytes: u64,
+}
+
+impl Matched {
+    pub(crate) fn of(plan: &Plan) -> Self {
+        Self { entries: plan.targets.len() as u64, keys: plan.keys, bytes: plan.bytes }
+    }
+}
+
+pub(crate) fn by_service(plan: &Plan) -> Vec<OfService> {
+    let of = |(service, (entries, bytes)): (&cache_core::Service, &(u64, u64))| OfService {
+        service: service.name(),
+        entries: *entries,
+        bytes: *bytes,
+    };
+    plan.by_service.iter().map(of).collect()
+}

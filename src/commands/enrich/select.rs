@@ -1,0 +1,94 @@
+//! Which anime is meant: by ids, by its place in the database, or by its title.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use crate::anime::{Anime, Ids};
+use crate::cli::enrich::{EnrichArgs, IdArgs, ServiceArgs};
+use crate::commands::session::Session;
+use crate::enrich::lookup::{Catalogue, Meaning, PIPELINES_FILE};
+use crate::exit::Refused;
+use crate::output;
+use crate::output::human::{counted, entries};
+use crate::output::safe;
+
+/// As many candidates are listed.
+const LISTED: usize = 20;
+
+/// The anime that is meant; `None`: there is none, which has been said.
+pub(crate) fn anime(session: &Session, args: &EnrichArgs) -> anyhow::Result<Option<Anime>> {
+    let title = args.title.as_deref().unwrap_or_default().trim();
+    if args.ids != IdArgs::default() {
+        return Ok(Some(Anime { title: title.to_owned(), ids: args.ids.clone().into(), ..Anime::default() }));
+    }
+    if title.is_empty() && args.index.is_none() {
+        let message = "enrich what? Give a --title, an --index or an id such as --mal-id";
+        return Err(Refused(message.into()).into());
+    }
+    let catalogue = catalogue(session, &args.services)?;
+    let anime = match args.index {
+        Some(index) => catalogue.get(index),
+        None => by_title(&catalogue, title)?,
+    };
+    if anime.is_none() {
+        let what = args.index.map_or_else(|| format!("has {title:?} in its title"), |index| format!("is no. {index}"));
+        let advice = if args.services.file.is_none() { "; --file names an anime-offline-database" } else { "" };
+        output::tell(&safe::line(&format!("animecache: no anime {what} in {}{advice}", catalogue.name())));
+    }
+    Ok(anime.cloned())
+}
+
+/// The anime that a title means; where it may mean several, they are told.
+pub(crate) fn by_title<'a>(catalogue: &'a Catalogue, title: &str) -> anyhow::Result<Option<&'a Anime>> {
+    match catalogue.find(title) {
+        Meaning::None => Ok(None),
+        Meaning::One(index) => Ok(catalogue.get(index)),
+        Meaning::Several(indices) => Err(Refused(candidates(catalogue, title, &indices)).into()),
+    }
+}
+
+/// The database that is meant.
+pub(crate) fn catalogue(session: &Session, args: &ServiceArgs) -> anyhow::Result<Catalogue> {
+    let is_demo = session.global.demo || args.demo_upstream;
+    let pipelines = Path::new(PIPELINES_FILE);
+    let catalogue = match &args.file {
+        Some(file) => Catalogue::open(file)?,
+        None if !is_demo && pipelines.is_file() => Catalogue::open(pipelines)?,
+        None => Catalogue::demo(),
+    };
+    if catalogue.odd() > 0 {
+        session.note(&format!("{} of {} left out as unreadable", entries(catalogue.odd() as u64), catalogue.name()));
+    }
+    Ok(catalogue)
+}
+
+fn candidates(catalogue: &Catalogue, title: &str, indices: &[usize]) -> String {
+    // Writing to a String cannot fail.
+    let mut text = format!("{} titles have {title:?} in them; say which by its --index:", indices.len());
+    for index in indices.iter().take(LISTED) {
+        if let Some(anime) = catalogue.get(*index) {
+            let kind = [anime.kind.clone(), anime.episodes.map(|number| counted(number, "episode"))];
+            let kind: Vec<_> = kind.into_iter().flatten().collect();
+            let kind = if kind.is_empty() { String::new() } else { format!(" ({})", kind.join(", ")) };
+            // A line break in a title must not make a line of its own.
+            let _ = write!(text, "\n  {index:>6}  {}", safe::line(&format!("{}{kind}", anime.title)));
+        }
+    }
+    if indices.len() > LISTED {
+        let _ = write!(text, "\n  … and {} more", indices.len() - LISTED);
+    }
+    text
+}
+
+impl From<IdArgs> for Ids {
+    fn from(args: IdArgs) -> Self {
+        Self {
+            mal: args.mal_id,
+            anilist: args.anilist_id,
+            kitsu: args.kitsu_id,
+            anidb: args.anidb_id,
+            anime_planet: args.anime_planet_slug,
+            anisearch: args.anisearch_id,
+        }
+    }
+}

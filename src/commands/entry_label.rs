@@ -1,0 +1,25 @@
+//! TODO
+
+use cache_core::{EntryId, Summary};
+
+use crate::output::{safe, secrets};
+
+/// What an entry is about: method and URL, or the key, and why it cannot be read.
+pub(crate) fn what(entry: &Summary, reveal: bool) -> String {
+    let name = match (&entry.http, &entry.id) {
+        (Some(http), _) => {
+            let url = if reveal { http.url.as_ref().into() } else { secrets::url(&http.url) };
+            let name = format!("{} {}", safe::line(&http.method), safe::line(&url));
+            match &http.title {
+                Some(title) => format!("{name}  ({})", safe::line(title)),
+                None => name,
+            }
+        }
+        (None, EntryId::Http(..)) => entry.id.text().into_owned(),
+        (None, EntryId::Key(key)) => secrets::shown_key(key, reveal),
+    };
+    match &entry.problem {
+        Some(problem) => format!("{name}: {}", safe::line(problem)),
+        None => name,
+    }
+}

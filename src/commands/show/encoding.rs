@@ -1,0 +1,8 @@
+//! TODO
+
+use cache_core::Inspected;
+
+/// What the stored headers say of the body's coding.
+pub(crate) fn encoding(found: &Inspected) -> Option<&str> {
+    found.entry.as_ref()?.response.headers.get("content-encoding")
+}

@@ -1,0 +1,107 @@
+//! What makes a real cache hard to look at: a huge body, a redirect, hostile text, dead schemas, results that never go.
+
+use cache_core::key::result_key;
+use serde_json::json;
+
+use crate::demo::model::{Answer, Outcome, json as text};
+use crate::demo::responses::{Ask, answer};
+
+/// Sets the clipboard and the window title, moves the cursor, and reads backwards, where it is printed as it is.
+const HOSTILE: &str =
+    "\u{1b}]52;c;cm0gLXJmIH4=\u{7}\u{1b}]0;owned\u{7}\u{1b}[2J\u{1b}[31mred\u{202e}txet sdrawkcab\u{9b}0m";
+
+/// A result key of the time before keys had a schema hash.
+const UNHASHED: &str = "result_cache:anisearch_anime:18878";
+
+/// Results that somebody stored without a TTL.
+pub(crate) const IMMORTAL: [&str; 1] = [UNHASHED];
+
+/// Single responses out of the ordinary.
+pub(crate) fn http(now: f64) -> Vec<Answer> {
+    let json_type = || [("content-type", "application/json")].into_iter().collect();
+
+    let extras: Vec<_> = (0..2_700)
+        .map(|i| {
+            json!({"character": {"mal_id": 500_000 + i, "name": format!("Passer-by no. {i}")}, "role": "Supporting",
+            "favorites": i % 7, "voice_actors": []})
+        })
+        .collect();
+    let url = "https://api.jikan.moe/v4/anime/21/characters?page=2";
+    let huge = answer(&Ask::get(url), now, 5_000.0, json_type(), text(&json!({"data": extras})));
+
+    let hostile_url = format!("https://api.jikan.moe/v4/anime?q={HOSTILE}");
+    let hostile = answer(
+        &Ask::get(&hostile_url),
+        now,
+        700.0,
+        [("content-type", "application/json"), ("x-note", HOSTILE)].into_iter().collect(),
+        text(&json!({"data": [{"title": HOSTILE, "synopsis": "Nothing of this reaches the terminal as it is."}]})),
+    );
+
+    let moved = [("location", "https://kitsu.io/api/edge/anime/1"), ("cache-control", "public, max-age=31536000")];
+    let mut redirect =
+        answer(&Ask::get("https://kitsu.app/api/edge/anime/1"), now, 40_000.0, moved.into_iter().collect(), Vec::new());
+    redirect.response.status_code = 301;
+
+    // AniDB answers errors with status 200, so the pipeline caches them for a day.
+    let banned = Ask {
+        params: &[
+            ("request", "anime"),
+            ("aid", "9999"),
+            ("client", "animeenrichment"),
+            ("clientver", "1.0"),
+            ("protover", "1"),
+        ],
+        ..Ask::get("http://api.anidb.net:9001/httpapi")
+    };
+    let banned = answer(
+        &banned,
+        now,
+        3_000.0,
+        [("content-type", "text/xml; charset=UTF-8")].into_iter().collect(),
+        b"<error>Banned</error>".to_vec(),
+    );
+
+    let secret = Ask {
+        headers: &[("cookie", "session=demo-cookie-that-is-nobodys"), ("x-api-key", "demo-key-that-opens-nothing")],
+        ..Ask::get("https://mirror.invalid/covers/1.png?access_token=demo-token-that-opens-nothing&size=64")
+    };
+    let picture = [("content-type", "image/png"), ("cache-control", "public, max-age=600"), ("age", "120")];
+    let pixel = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x06\0\0\0\x1f\x15\xc4\x89".to_vec();
+    let picture = answer(&secret, now, 300.0, picture.into_iter().collect(), pixel);
+
+    // About to expire: stored two days ago, last served almost a day ago.
+    let expiring = |mal: u64, left: f64| {
+        let url = format!("https://api.jikan.moe/v4/characters/{mal}");
+        let body = text(&json!({"data": {"mal_id": mal, "name": "Somebody", "nicknames": [], "about": null}}));
+        let mut answer = answer(&Ask::get(&url), now, 2.0 * crate::demo::model::DAY, json_type(), body);
+        answer.idle = crate::demo::model::DAY - left;
+        answer
+    };
+    let mut deleted = expiring(27, 80_000.0);
+    deleted.is_deleted = true;
+    let expiring = [(3, 100.0), (40, 170.0), (62, 600.0)].map(|(mal, left)| expiring(mal, left));
+    [huge, hostile, redirect, banned, picture, deleted].into_iter().chain(expiring).collect()
+}
+
+/// Results of functions that have changed since, and one that is not JSON.
+pub(crate) fn results() -> Vec<Outcome> {
+    let old = |prefix: &str, schema: &str, id: &str, hours: f64| Outcome {
+        key: result_key(prefix, schema, &[id.into()], &[]),
+        value: json!({"japanese_title": "…", "published": "before the function changed"}).to_string(),
+        age: hours * 3_600.0,
+    };
+    vec![
+        old("anisearch_anime", "82fce6a05e45281a", "18878", 23.1),
+        old("anisearch_anime", "82fce6a05e45281a", "3633", 23.3),
+        old("anisearch_anime", "82fce6a05e45281a", "2227", 23.6),
+        old("animeplanet_anime", "0d1f7c55aa3be902", "cowboy-bebop", 22.9),
+        old("animeplanet_anime", "0d1f7c55aa3be902", "death-note", 23.2),
+        Outcome { key: UNHASHED.into(), value: json!({"japanese_title": "Dandadan"}).to_string(), age: 0.0 },
+        Outcome {
+            key: result_key("anisearch_characters", "1e0040f9270ec447", &["18878,dan-da-dan".into()], &[]),
+            value: "<html>Just a moment…</html>".into(),
+            age: 9_000.0,
+        },
+    ]
+}

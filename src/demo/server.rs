@@ -1,0 +1,186 @@
+//! The seven services on loopback: a server for each, answering from the demo's catalogue after a realistic while.
+//!
+//! Each has a port of its own, since the service of a URL is told by its host and port. What was asked is counted, so
+//! that it can be proved what came from a cache: `GET /_demo/requests` on any of the ports.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::io::Write as _;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::Context as _;
+use bytes::Bytes;
+use cache_core::{Service, Services};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use hyper::header::{ACCEPT_ENCODING, CONTENT_ENCODING, COOKIE, HeaderValue};
+use hyper::service::service_fn;
+use hyper::{Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+use crate::demo::services;
+use crate::demo::services::exchange;
+use crate::demo::services::exchange::{Asked, Reply};
+
+/// Where the requests that were made are told.
+const COUNTS: &str = "/_demo/requests";
+
+/// The real 60 requests a minute would keep the demo's long shows from ending in the time that one service has.
+const JIKAN_LIMIT: &str = "10/1s";
+
+/// The seven servers. They end when this is dropped.
+pub struct Upstream {
+    urls: Vec<(Service, String)>,
+    requests: Arc<Requests>,
+    servers: JoinSet<()>,
+}
+
+/// How often each request was made: service, then method, path and body.
+#[derive(Default)]
+pub struct Requests(Mutex<BTreeMap<Service, BTreeMap<String, u64>>>);
+
+impl Requests {
+    /// Counts one, and tells how often it was made before.
+    fn count(&self, service: Service, request: String) -> u64 {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = all.entry(service).or_default().entry(request).or_default();
+        *count += 1;
+        *count - 1
+    }
+
+    /// How many requests each service got.
+    pub fn by_service(&self) -> BTreeMap<Service, u64> {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.iter().map(|(service, requests)| (*service, requests.values().sum())).collect()
+    }
+
+    /// Every request of every service with its number.
+    fn json(&self) -> serde_json::Value {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.iter().map(|(service, requests)| (service.name().to_owned(), serde_json::json!(requests))).collect()
+    }
+}
+
+impl Upstream {
+    /// Starts the servers on loopback: on ports from `first` on, or on free ones. `pace` multiplies the time that they
+    /// take to answer; 0: none.
+    pub async fn start(first: Option<u16>, pace: f64) -> anyhow::Result<Self> {
+        let requests = Arc::new(Requests::default());
+        let (mut urls, mut servers) = (Vec::new(), JoinSet::new());
+        for (service, place) in Service::ALL.into_iter().filter(|service| *service != Service::Other).zip(0..) {
+            let port = first.map_or(0, |first| first + place);
+            let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+            let listener = TcpListener::bind(address).await.with_context(|| format!("port {port} cannot be used"))?;
+            urls.push((service, format!("http://{}{}", listener.local_addr()?, base(service))));
+            servers.spawn(serve(listener, service, Arc::clone(&requests), pace));
+        }
+        Ok(Self { urls, requests, servers })
+    }
+
+    /// Where each service is: what its `ANIMECACHE_<SERVICE>_URL` is to be set to.
+    pub fn urls(&self) -> &[(Service, String)] {
+        &self.urls
+    }
+
+    /// Puts these servers in the place of the real services.
+    ///
+    /// They have the limits of the real ones, but for Jikan's.
+    pub fn stand_in(&self, services: &mut Services) {
+        for (service, url) in &self.urls {
+            services.set_url(*service, url);
+        }
+        if let Ok(limit) = JIKAN_LIMIT.parse()
+            && services.limit(Service::Jikan) == Services::default().limit(Service::Jikan)
+        {
+            services.set_limit(Service::Jikan, limit);
+        }
+    }
+
+    /// What was asked so far.
+    pub fn requests(&self) -> &Requests {
+        &self.requests
+    }
+
+    /// Waits for ever, or for a server to end, which none does by itself.
+    pub async fn run(&mut self) {
+        self.servers.join_next().await;
+    }
+}
+
+/// The path that a service's URLs begin with.
+fn base(service: Service) -> &'static str {
+    match service {
+        Service::Jikan => "/v4",
+        Service::AniDb => "/httpapi",
+        Service::Kitsu => "/api/edge",
+        Service::AnimeSchedule => "/api/v3",
+        _ => "",
+    }
+}
+
+async fn serve(listener: TcpListener, service: Service, requests: Arc<Requests>, pace: f64) {
+    let mut connections = JoinSet::new();
+    loop {
+        // A client that is gone before it was accepted is no reason to stop.
+        let Ok((stream, _)) = listener.accept().await else { continue };
+        while connections.try_join_next().is_some() {}
+        let requests = Arc::clone(&requests);
+        connections.spawn(async move {
+            let answer = service_fn(move |request| answer(request, service, Arc::clone(&requests), pace));
+            // An error here is the client's going away.
+            let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), answer).await;
+        });
+    }
+}
+
+async fn answer(
+    request: Request<Incoming>,
+    service: Service,
+    requests: Arc<Requests>,
+    pace: f64,
+) -> Result<Response<Full<Bytes>>, Infallible> {
+    let (head, body) = request.into_parts();
+    if head.uri.path() == COUNTS {
+        return Ok(Response::new(Full::new(requests.json().to_string().into())));
+    }
+    let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+    let query: Vec<(String, String)> =
+        url::form_urlencoded::parse(head.uri.query().unwrap_or_default().as_bytes()).into_owned().collect();
+    let name = format!("{} {} {}", head.method, head.uri, String::from_utf8_lossy(&body));
+    let before = requests.count(service, name.trim_end().to_owned());
+    let body = serde_json::from_slice(&body).ok();
+    let cookies = head.headers.get(COOKIE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let is_browser = cookies.split("; ").any(|cookie| cookie == exchange::MET);
+    let asked = Asked { path: head.uri.path(), query: &query, body: body.as_ref(), before, is_browser };
+    let reply = services::answer(service, &asked);
+    tokio::time::sleep(services::delay(service).mul_f64(pace)).await;
+    let accepts = head.headers.get(ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    Ok(response(reply, accepts.contains("gzip")))
+}
+
+fn response(reply: Reply, compress: bool) -> Response<Full<Bytes>> {
+    let packed = if compress { gzip(&reply.body) } else { None };
+    let is_packed = packed.is_some();
+    let mut response = Response::new(Full::new(packed.unwrap_or(reply.body).into()));
+    *response.status_mut() = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    for (name, value) in reply.headers {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            response.headers_mut().append(name, value);
+        }
+    }
+    if is_packed {
+        response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    response
+}
+
+fn gzip(body: &[u8]) -> Option<Vec<u8>> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(body).ok()?;
+    encoder.finish().ok()
+}

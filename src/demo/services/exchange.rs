@@ -1,0 +1,109 @@
+//! TODO
+
+use jiff::ToSpan as _;
+use jiff::civil::Date;
+use serde_json::Value;
+
+use crate::demo::catalogue::Anime;
+
+/// The cookie of those who have met a challenge.
+pub(crate) const MET: &str = "demo_challenge=met";
+
+/// A request, as far as answers depend on it.
+pub(crate) struct Asked<'a> {
+    /// Behind the service's own base, with its leading slash.
+    pub(crate) path: &'a str,
+    /// Decoded.
+    pub(crate) query: &'a [(String, String)],
+    /// A GraphQL request.
+    pub(crate) body: Option<&'a Value>,
+    /// How often this very request was made before.
+    pub(crate) before: u64,
+    /// The challenge was met: its cookie came along.
+    pub(crate) is_browser: bool,
+}
+
+/// An answer. Bodies are plain; whoever sends them compresses them.
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(&'static str, String)>,
+    pub(crate) body: Vec<u8>,
+}
+
+/// What goes wrong, and with which title: each service has one to show.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// Jikan does not know the title: 404.
+    NotFound,
+    /// Jikan first answers 429 with `Retry-After: 1`.
+    TooMany,
+    /// AniDB answers `<error>Banned</error>`, with status 200.
+    Banned,
+    /// AniSearch shows a challenge page, with status 200, until a browser has run what is on it.
+    Challenge,
+}
+
+impl Trouble {
+    /// What awaits this title.
+    pub(crate) fn of(anime: &Anime) -> Option<Self> {
+        match anime.slug.as_str() {
+            "shirobako" => Some(Self::NotFound),
+            "mushishi" => Some(Self::TooMany),
+            "hunter-x-hunter-2011" => Some(Self::Banned),
+            "spirited-away" => Some(Self::Challenge),
+            _ => None,
+        }
+    }
+}
+
+impl Reply {
+    pub(crate) fn new(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
+        Self { status, headers: vec![("content-type", content_type.to_owned())], body: body.into() }
+    }
+
+    pub(crate) fn json(body: &Value) -> Self {
+        Self::new(200, "application/json", body.to_string())
+    }
+
+    pub(crate) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+}
+
+impl<'a> Asked<'a> {
+    /// A plain GET.
+    pub(crate) fn get(path: &'a str) -> Self {
+        Self { path, query: &[], body: None, before: 0, is_browser: false }
+    }
+
+    pub(crate) fn param(&self, name: &str) -> Option<&str> {
+        self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    pub(crate) fn number(&self, name: &str) -> Option<u64> {
+        self.param(name)?.parse().ok()
+    }
+
+    /// The parts of the path.
+    pub(crate) fn parts(&self) -> Vec<&str> {
+        self.path.split('/').filter(|part| !part.is_empty()).collect()
+    }
+}
+
+/// The day of the last episode, of what has one: they come weekly.
+pub(crate) fn end(anime: &Anime) -> Option<Date> {
+    let start: Date = anime.start.parse().ok()?;
+    start.checked_add(i64::try_from(anime.episodes?.saturating_sub(1)).ok()?.weeks()).ok()
+}
+
+/// Text as HTML and XML have it.
+pub(crate) fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+/// One page of a list: from `from`, at most `size`.
+pub(crate) fn page<T>(items: Vec<T>, from: u64, size: u64) -> (Vec<T>, bool) {
+    let has_more = items.len() as u64 > from + size;
+    (items.into_iter().skip(from as usize).take(size as usize).collect(), has_more)
+}

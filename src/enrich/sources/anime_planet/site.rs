@@ -1,0 +1,20 @@
+//! TODO
+
+use futures_util::StreamExt as _;
+
+use crate::enrich::html::Document;
+
+/// The site whose addresses the data has, whoever stood in for it.
+pub(crate) const SITE: &str = "https://www.anime-planet.com";
+
+/// Whether it is the page of a search, which comes where a page is not found, with status 200.
+pub(crate) fn is_search(document: &Document) -> bool {
+    let title = document.title().to_lowercase();
+    title.starts_with("search results") || title.ends_with(" search")
+}
+
+/// The first year in a date.
+pub(crate) fn year(date: &str) -> Option<u64> {
+    let digits = |at: usize| date.get(at..at + 4).filter(|part| part.bytes().all(|byte| byte.is_ascii_digit()));
+    (0..date.len()).find_map(digits)?.parse().ok()
+}

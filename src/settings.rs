@@ -1,0 +1,349 @@
+//! The settings and where each came from: built-in < `config.toml` < `.env` < environment < flags.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use cache_core::{Config, without_secrets};
+use etcetera::BaseStrategy as _;
+
+use crate::cli::Global;
+use crate::exit::Refused;
+use crate::output::secrets;
+
+/// Where a value came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    BuiltIn,
+    /// The configuration file.
+    File(PathBuf),
+    /// A profile of the configuration file.
+    Profile(String),
+    /// `.env` in the working directory.
+    DotEnv,
+    Environment,
+    /// The flag of this name.
+    Flag(&'static str),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BuiltIn => f.write_str("built-in"),
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::Profile(name) => write!(f, "profile {name}"),
+            Self::DotEnv => f.write_str(".env"),
+            Self::Environment => f.write_str("environment"),
+            Self::Flag(name) => f.write_str(name),
+        }
+    }
+}
+
+/// One setting as it is in force.
+#[derive(Clone, Debug)]
+pub struct Setting {
+    /// Its name, as in the environment.
+    pub name: String,
+    /// Its value without secrets.
+    pub value: String,
+    pub origin: Origin,
+}
+
+/// All settings.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub cache: Config,
+    /// What the pipeline itself sees: built-in, `.env` and environment, but no file or flag of ours.
+    pub pipeline: Config,
+    /// Every setting with its origin.
+    pub all: Vec<Setting>,
+    /// Values that cannot be used. Nothing is opened while there are any: it might be the wrong cache.
+    pub problems: Vec<String>,
+    /// Whether there is a `.env` in the working directory.
+    pub has_dot_env: bool,
+}
+
+/// The values that one place gives.
+struct Layer {
+    values: HashMap<String, String>,
+    origin: Origin,
+}
+
+impl Settings {
+    /// Reads every layer. Fails where a file that was named is not there or no file can be read.
+    pub fn load(global: &Global) -> anyhow::Result<Self> {
+        // Not by clap: either may stand before the command and the other behind it.
+        if global.redis.is_some() && global.sqlite.is_some() {
+            return Err(Refused("--redis and --sqlite name two caches: give one of them".to_owned()).into());
+        }
+        let environment = Layer {
+            values: Config::names().filter_map(|name| Some((name.clone(), std::env::var(name).ok()?))).collect(),
+            origin: Origin::Environment,
+        };
+        let mut problems = Vec::new();
+        let dot_env = dot_env(Path::new(".env"), &mut problems)?;
+        let has_dot_env = dot_env.is_some();
+        let files = config_file(global)?;
+        let ours = files.into_iter().chain(dot_env).chain([environment]).chain(flags(global));
+        Ok(Self::from_layers(&ours.collect::<Vec<_>>(), has_dot_env, problems))
+    }
+
+    fn from_layers(layers: &[Layer], has_dot_env: bool, mut problems: Vec<String>) -> Self {
+        let (mut cache, mut pipeline) = (Config::default(), Config::default());
+        let mut all = Vec::new();
+        for name in Config::names() {
+            // An empty value counts as none, as in most shells' `${NAME:-default}`.
+            let given = |layer: &Layer| {
+                let value = layer.values.get(&name).filter(|value| !value.trim().is_empty())?;
+                Some((value.clone(), layer.origin.clone()))
+            };
+            let of_pipeline = |layer: &&Layer| matches!(layer.origin, Origin::DotEnv | Origin::Environment);
+            if let Some((value, _)) = layers.iter().rev().filter(of_pipeline).find_map(given) {
+                // The pipeline keeps its default where a value cannot be used.
+                let _ = pipeline.set(&name, &value);
+            }
+            let (value, origin) = match layers.iter().rev().find_map(given) {
+                Some((value, origin)) => {
+                    if let Err(error) = cache.set(&name, &value) {
+                        let problem = without_secrets(&secrets::field(&error.to_string()));
+                        problems.push(format!("{problem} ({origin})"));
+                    }
+                    (shown(&name, &value), origin)
+                }
+                None => (built_in(&name).to_owned(), Origin::BuiltIn),
+            };
+            all.push(Setting { name, value, origin });
+        }
+        Self { cache, pipeline, all, problems, has_dot_env }
+    }
+
+    /// The setting of a name.
+    pub fn get(&self, name: &str) -> Option<&Setting> {
+        self.all.iter().find(|setting| setting.name == name)
+    }
+}
+
+/// A value without its secrets.
+fn shown(name: &str, value: &str) -> String {
+    match name {
+        _ if name.ends_with("_TOKEN") => secrets::MASK.to_owned(),
+        "REDIS_CACHE_URL" => without_secrets(value),
+        _ => secrets::field(value).into_owned(),
+    }
+}
+
+/// What is in force where nobody says anything, as one would write it.
+fn built_in(name: &str) -> &'static str {
+    match name {
+        "ENABLE_HTTP_CACHE" | "REDIS_SOCKET_KEEPALIVE" | "REDIS_RETRY_ON_TIMEOUT" => "true",
+        "HTTP_CACHE_STORAGE" => "redis",
+        "REDIS_CACHE_URL" => "redis://localhost:6379/0",
+        "HTTP_CACHE_DIR" => "data/http_cache",
+        "REDIS_MAX_CONNECTIONS" => "100",
+        "REDIS_SOCKET_CONNECT_TIMEOUT" => "5",
+        "REDIS_SOCKET_TIMEOUT" => "10",
+        "REDIS_HEALTH_CHECK_INTERVAL" => "30",
+        "ANIMECACHE_STORE_PATIENCE" => "0.5",
+        "ANIMECACHE_LARGEST_ENTRY" => "67108864",
+        "ANIMECACHE_FIRST_LEVEL" => "0",
+        "ANIDB_CLIENT" => "animeenrichment",
+        "ANIDB_CLIENTVER" => "1.0",
+        "ANIDB_PROTOVER" => "1",
+        name if name.starts_with("ANIMECACHE_TTL_") => "24h",
+        name if name.starts_with("ANIMECACHE_POLICY_") => "ttl",
+        name if name.ends_with("_TOKEN") => "none",
+        _ => "the service's own",
+    }
+}
+
+fn flags(global: &Global) -> Vec<Layer> {
+    let one = |flag, name: &str, value: &str| Layer {
+        values: HashMap::from([(name.to_owned(), value.to_owned())]),
+        origin: Origin::Flag(flag),
+    };
+    let mut layers = Vec::new();
+    // Who names a place wants it used.
+    if let Some(path) = &global.sqlite {
+        layers.push(one("--sqlite", "HTTP_CACHE_DIR", &path.to_string_lossy()));
+        layers.push(one("--sqlite", "HTTP_CACHE_STORAGE", "sqlite"));
+    }
+    if let Some(url) = &global.redis {
+        layers.push(one("--redis", "REDIS_CACHE_URL", url));
+        layers.push(one("--redis", "HTTP_CACHE_STORAGE", "redis"));
+    }
+    if let Some(storage) = &global.storage {
+        layers.push(one("--storage", "HTTP_CACHE_STORAGE", storage));
+    }
+    layers
+}
+
+/// The values of a `.env` file; they are not put into this process's environment. `None`: there is no such file.
+fn dot_env(path: &Path, problems: &mut Vec<String>) -> anyhow::Result<Option<Layer>> {
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error).context(Refused(format!("{} cannot be read", path.display()))),
+    };
+    // Lines of other programs that cannot be read are none of our business.
+    let text = text.trim_start_matches('\u{feff}');
+    let values: HashMap<String, String> = dotenvy::from_read_iter(text.as_bytes()).filter_map(Result::ok).collect();
+    for name in Config::names().filter(|name| !values.contains_key(name)) {
+        let assigns = |line: &str| {
+            let line = line.trim_start();
+            let line = line.strip_prefix("export").map_or(line, str::trim_start);
+            line.strip_prefix(&name).is_some_and(|rest| rest.trim_start().starts_with('='))
+        };
+        if text.lines().any(assigns) {
+            problems.push(format!("the line with {name} cannot be read: put its value in quotes (.env)"));
+        }
+    }
+    Ok(Some(Layer { values, origin: Origin::DotEnv }))
+}
+
+/// The values of the configuration file, then those of the chosen profile.
+fn config_file(global: &Global) -> anyhow::Result<Vec<Layer>> {
+    let path = match &global.config {
+        Some(path) => Some(path.clone()),
+        None => default_config_file().filter(|path| path.is_file()),
+    };
+    let Some(path) = path else {
+        return match &global.profile {
+            None => Ok(Vec::new()),
+            Some(name) => Err(Refused(format!(
+                "there is no configuration file to take profile {name} from; name one with --config FILE"
+            ))
+            .into()),
+        };
+    };
+    let text = std::fs::read_to_string(&path)
+        .with_context(|| Refused(format!("the configuration file {} cannot be read", path.display())))?;
+    // The parser's message quotes the line, which may hold a password.
+    let mut table: toml::Table = text
+        .parse()
+        .map_err(|error: toml::de::Error| Refused(format!("{} is not TOML: {}", path.display(), error.message())))?;
+    let mut profiles = match table.remove("profile") {
+        None => toml::Table::new(),
+        Some(toml::Value::Table(profiles)) => profiles,
+        Some(_) => return Err(Refused(format!("{}: write profiles as [profile.NAME]", path.display())).into()),
+    };
+    let mut layers = vec![layer(table, Origin::File(path.clone()), &path)?];
+    if let Some(name) = &global.profile {
+        let Some(toml::Value::Table(profile)) = profiles.remove(name) else {
+            let names: Vec<_> = profiles.keys().map(String::as_str).collect();
+            let known = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+            return Err(Refused(format!("{} has no profile {name}; it has {known}", path.display())).into());
+        };
+        layers.push(layer(profile, Origin::Profile(name.clone()), &path)?);
+    }
+    Ok(layers)
+}
+
+fn layer(table: toml::Table, origin: Origin, path: &Path) -> anyhow::Result<Layer> {
+    let mut values = HashMap::new();
+    for (name, value) in table {
+        if !Config::names().any(|known| known == name) {
+            let near = nearest(&name).map_or_else(String::new, |near| format!("; did you mean {near}?"));
+            return Err(Refused(format!("{}: there is no setting {name}{near}", path.display())).into());
+        }
+        let value = match value {
+            toml::Value::String(text) => text,
+            toml::Value::Integer(number) => number.to_string(),
+            toml::Value::Float(number) => number.to_string(),
+            toml::Value::Boolean(flag) => flag.to_string(),
+            _ => return Err(Refused(format!("{}: {name} must be one value", path.display())).into()),
+        };
+        values.insert(name, value);
+    }
+    Ok(Layer { values, origin })
+}
+
+/// The setting that is meant, perhaps: the one with the most pairs of characters in common, if it has half of them.
+fn nearest(name: &str) -> Option<String> {
+    let pairs = |name: &str| name.as_bytes().windows(2).map(<[u8]>::to_ascii_uppercase).collect::<HashSet<_>>();
+    let given = pairs(name);
+    let likeness = |known: &String| {
+        let known = pairs(known);
+        200 * known.intersection(&given).count() / (known.len() + given.len()).max(1)
+    };
+    Config::names().map(|known| (likeness(&known), known)).max().filter(|(half, _)| *half >= 50).map(|(_, known)| known)
+}
+
+fn default_config_file() -> Option<PathBuf> {
+    let strategy = etcetera::choose_base_strategy().ok()?;
+    Some(strategy.config_dir().join("animecache").join("config.toml"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cache_core::Storage;
+
+    fn layer(origin: Origin, values: &[(&str, &str)]) -> Layer {
+        Layer { origin, values: values.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect() }
+    }
+
+    #[test]
+    fn the_built_in_values_are_the_defaults_of_the_cache() {
+        let mut config = Config::default();
+        let is_the_services_own =
+            |name: &String| name.ends_with("_URL") || name.ends_with("_TOKEN") || name.contains("_LIMIT_");
+        for name in Config::names().filter(|name| !is_the_services_own(name)) {
+            config.set(&name, built_in(&name)).unwrap();
+        }
+        assert_eq!(config, Config::default());
+    }
+
+    #[test]
+    fn the_stronger_layer_wins_and_is_remembered() {
+        let settings = Settings::from_layers(
+            &[
+                layer(Origin::File("config.toml".into()), &[("REDIS_SOCKET_TIMEOUT", "1"), ("HTTP_CACHE_DIR", "a")]),
+                layer(Origin::DotEnv, &[("REDIS_SOCKET_TIMEOUT", "2"), ("REDIS_CACHE_URL", "redis://:pw@a/1")]),
+                layer(Origin::Environment, &[("REDIS_SOCKET_TIMEOUT", " ")]),
+                layer(Origin::Flag("--sqlite"), &[("HTTP_CACHE_STORAGE", "sqlite")]),
+            ],
+            true,
+            Vec::new(),
+        );
+        let shown = |name| {
+            let setting = settings.get(name).unwrap();
+            (setting.value.as_str(), setting.origin.to_string())
+        };
+        assert_eq!(shown("REDIS_SOCKET_TIMEOUT"), ("2", ".env".into()));
+        assert_eq!(shown("REDIS_CACHE_URL"), ("redis://:***@a/1", ".env".into()));
+        assert_eq!(shown("HTTP_CACHE_STORAGE"), ("sqlite", "--sqlite".into()));
+        assert_eq!(shown("HTTP_CACHE_DIR"), ("a", "config.toml".into()));
+        assert_eq!(shown("ANIMECACHE_TTL_JIKAN"), ("24h", "built-in".into()));
+        assert_eq!(settings.cache.storage, Storage::Sqlite);
+        assert_eq!(settings.pipeline.storage, Storage::Redis);
+        assert_eq!(settings.pipeline.sqlite, Path::new("data/http_cache"));
+    }
+
+    #[test]
+    fn an_unusable_value_is_a_problem_with_its_origin() {
+        let settings =
+            Settings::from_layers(&[layer(Origin::DotEnv, &[("HTTP_CACHE_STORAGE", "disk")])], true, Vec::new());
+        assert_eq!(settings.problems, ["HTTP_CACHE_STORAGE is \"disk\", but must be redis or sqlite (.env)"]);
+    }
+
+    #[test]
+    fn a_mistyped_name_is_recognised_and_another_is_not() {
+        assert_eq!(nearest("redis_cache_uri").as_deref(), Some("REDIS_CACHE_URL"));
+        assert_eq!(nearest("ANIMECACHE_TTL_JIKEN").as_deref(), Some("ANIMECACHE_TTL_JIKAN"));
+        assert_eq!(nearest("colour"), None);
+    }
+
+    #[test]
+    fn a_dot_env_of_another_program_does_no_harm() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(".env");
+        std::fs::write(&path, "OTHER=two words\nexport HTTP_CACHE_STORAGE=sqlite\nREDIS_CACHE_URL=a b\n").unwrap();
+        let mut problems = Vec::new();
+        let layer = dot_env(&path, &mut problems).unwrap().unwrap();
+        assert_eq!(layer.values["HTTP_CACHE_STORAGE"], "sqlite");
+        assert_eq!(problems.len(), 1);
+        assert!(problems[0].contains("REDIS_CACHE_URL"), "{problems:?}");
+        assert!(dot_env(&dir.path().join("none"), &mut problems).unwrap().is_none());
+    }
+}

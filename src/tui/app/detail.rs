@@ -1,0 +1,16 @@
+//! TODO
+
+use std::sync::Arc;
+
+use cache_core::Inspected;
+
+use crate::tui::app::body::Body;
+
+/// Everything about one entry, for the inspector.
+#[derive(Clone, Debug)]
+pub struct Detail {
+    /// All but the body.
+    pub inspected: Inspected,
+    /// The body, made ready to be shown.
+    pub body: Arc<Body>,
+}

@@ -1,0 +1,18 @@
+//! TODO
+
+use crate::tui::action::Action;
+
+/// A place in a list of `count` after a movement; `None`: the action is no movement.
+pub(crate) fn moved(action: Action, at: usize, count: usize, page: usize) -> Option<usize> {
+    let last = count.saturating_sub(1);
+    let page = page.max(1);
+    Some(match action {
+        Action::Down | Action::MarkDown => (at + 1).min(last),
+        Action::Up | Action::MarkUp => at.saturating_sub(1),
+        Action::PageDown => (at + page).min(last),
+        Action::PageUp => at.saturating_sub(page),
+        Action::Top => 0,
+        Action::Bottom => last,
+        _ => return None,
+    })
+}

@@ -1,0 +1,209 @@
+//! What the runner reports, and what the clock brings.
+
+use std::sync::Arc;
+
+use cache_core::{Error, Health, chain};
+
+use crate::tui::app::body::BodyView;
+use crate::tui::app::detail::Detail;
+use crate::tui::app::dialog::Dialog;
+use crate::tui::app::loadable::Loadable;
+use crate::tui::app::rates::Tally;
+use crate::tui::app::{App, Failure, Scan, Table};
+use crate::tui::effect::Effect;
+use crate::tui::message::{Outcome, Progress};
+use crate::tui::ticket::Ticket;
+use crate::tui::update::scan::{ASK_HEALTH_EVERY, begin_scan, count, lose};
+use crate::tui::update::{enrich, filter, job, tree, watch};
+
+/// How long, in seconds, a notice stands where the keys are told. A failure waits until somebody has seen it.
+const NOTICE: f64 = 6.0;
+
+/// How often, in seconds, it is asked what was counted: the caches hand that over once a second.
+const COUNT_EVERY: f64 = 5.0;
+
+pub(crate) fn tick(app: &mut App, now: f64) -> Vec<Effect> {
+    app.now = now;
+    app.notice.take_if(|notice| !notice.is_error && now >= notice.since + NOTICE);
+    if app.health.is_none() {
+        return Vec::new();
+    }
+    let mut effects = Vec::new();
+    if app.health_ticket.is_none() && now >= app.ask_health_at {
+        let ticket = app.ticket();
+        app.health_ticket = Some(ticket);
+        effects.push(Effect::CheckHealth(ticket));
+    }
+    if app.lost().is_none() && now >= app.rates.ask_at {
+        effects.extend(count(app));
+    }
+    effects
+}
+
+pub(crate) fn progress(app: &mut App, ticket: Ticket, progress: Progress) -> Vec<Effect> {
+    match progress {
+        Progress::Page(page) if app.scan.ticket == Some(ticket) => {
+            (app.scan.scanned, app.scan.total) = (page.scanned, page.total);
+            app.rows.add(page.entries, &mut app.tree, &app.filter.query, app.now);
+            app.settle_cursor();
+        }
+        Progress::Found(ids) => filter::found(app, ticket, ids),
+        Progress::Work { done, total, elapsed } => {
+            if let Some(job) = app.job.as_mut().filter(|job| job.ticket == ticket) {
+                (job.done, job.total, job.elapsed) = (done, total, elapsed);
+            }
+        }
+        Progress::Watch(sight) => watch::progress(app, ticket, sight),
+        Progress::Enriching(services) => enrich::progress(app, ticket, services),
+        Progress::Page(_) => {}
+    }
+    Vec::new()
+}
+
+pub(crate) fn done(app: &mut App, ticket: Ticket, outcome: Outcome) -> Vec<Effect> {
+    match outcome {
+        Outcome::Opened(Ok(health)) => {
+            if health.is_fallback
+                && let Some(problem) = &health.problem
+            {
+                app.complain(format!("{} stands in: {problem}", health.backend));
+            }
+            app.health = Some(health);
+            app.ask_health_at = app.now + ASK_HEALTH_EVERY;
+            let mut effects = begin_scan(app);
+            effects.extend(enrich::load(app));
+            effects
+        }
+        Outcome::Opened(Err(error)) => {
+            app.failure = Some(Failure::Opening(error));
+            vec![Effect::Quit]
+        }
+        Outcome::Crashed => {
+            app.failure = Some(Failure::Crash);
+            vec![Effect::Quit]
+        }
+        Outcome::Scanned(result) if app.scan.ticket == Some(ticket) => end_scan(app, result),
+        Outcome::Searched(result) => {
+            filter::searched(app, ticket, result);
+            Vec::new()
+        }
+        Outcome::Loaded(result) => {
+            if matches!(app.inspector.detail, Loadable::Loading(awaited) if awaited == ticket) {
+                show_detail(app, result);
+            }
+            Vec::new()
+        }
+        Outcome::Health(health) if app.health_ticket == Some(ticket) => {
+            app.health_ticket = None;
+            take_health(app, health)
+        }
+        Outcome::Flushed(report, took) => match app.job.take_if(|job| job.ticket == ticket) {
+            Some(job) => job::end_flush(app, job, &report, took),
+            None => Vec::new(),
+        },
+        Outcome::TtlChanged(report) => match app.job.take_if(|job| job.ticket == ticket) {
+            Some(job) => job::end_ttl_change(app, job, &report),
+            None => Vec::new(),
+        },
+        Outcome::Counted(result) if app.rates.ticket == Some(ticket) => {
+            take_counts(app, result);
+            Vec::new()
+        }
+        Outcome::Watched(result) => {
+            watch::done(app, ticket, result);
+            Vec::new()
+        }
+        Outcome::Enriched(run, problem) => enrich::done(app, ticket, *run, problem),
+        Outcome::Offered(offer) => {
+            enrich::offered(app, ticket, offer);
+            Vec::new()
+        }
+        Outcome::Runs(runs) => {
+            enrich::listed(app, ticket, runs);
+            Vec::new()
+        }
+        Outcome::Scanned(_) | Outcome::Health(_) | Outcome::Counted(_) => Vec::new(),
+    }
+}
+
+fn end_scan(app: &mut App, result: Result<(), Error>) -> Vec<Effect> {
+    app.scan.ticket = None;
+    match result {
+        Ok(()) => {
+            app.scan.is_complete = true;
+            app.scan.total = app.scan.scanned;
+            app.rows.end_scan(&mut app.tree);
+            if app.filter.query.filter.dead_schemas {
+                app.choose_rows();
+            }
+            app.settle_cursor();
+            filter::search(app)
+        }
+        // The store changed under the scan.
+        Err(Error::CursorExpired) => begin_scan(app),
+        Err(error) => {
+            lose(app, &error);
+            app.complain(format!("the scan stopped: {}", chain(&error)));
+            Vec::new()
+        }
+    }
+}
+
+pub(crate) fn take_health(app: &mut App, health: Health) -> Vec<Effect> {
+    let was_lost = app.lost().is_some();
+    let is_other = app.health.as_ref().is_some_and(|known| known.backend != health.backend);
+    app.ask_health_at = app.now + ASK_HEALTH_EVERY;
+    app.health = Some(health);
+    if is_other {
+        // Another cache: nothing of the old one may be taken for it, least of all by a question.
+        app.rows.clear();
+        app.tree.clear();
+        app.rates.clear();
+        app.dialog.take_if(|dialog| !matches!(dialog, Dialog::Failure { .. }));
+        app.table = Table::default();
+        app.scan = Scan { ticket: app.scan.ticket, ..Scan::default() };
+        tree::keep_on_screen(app);
+        if let Some(backend) = app.backend().map(ToString::to_string) {
+            app.complain(format!("now on {backend}"));
+        }
+        let mut effects = watch::end(app);
+        effects.extend(begin_scan(app));
+        effects.extend(enrich::move_to_other_store(app));
+        return effects;
+    }
+    match (was_lost, app.lost().is_some()) {
+        (true, false) => {
+            app.notify("the cache answers again");
+            begin_scan(app)
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn take_counts(app: &mut App, result: Result<Tally, Error>) {
+    app.rates.ticket = None;
+    app.rates.ask_at = app.now + COUNT_EVERY;
+    match result {
+        Ok(tally) => {
+            app.rates.take(&tally, app.now);
+            // The tree has more room now, or less.
+            tree::keep_on_screen(app);
+        }
+        Err(error) => lose(app, &error),
+    }
+}
+
+fn show_detail(app: &mut App, result: Result<Option<Box<Detail>>, Error>) {
+    match result {
+        Ok(detail) => {
+            app.inspector.view = detail.as_ref().map_or(BodyView::default(), |detail| detail.body.natural_view());
+            app.inspector.detail = Loadable::Ready(detail);
+            app.inspector.folded.clear();
+            app.inspector.lay_out_json();
+        }
+        Err(error) => {
+            lose(app, &error);
+            app.inspector.detail = Loadable::Failed(Arc::new(error));
+        }
+    }
+}

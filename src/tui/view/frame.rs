@@ -1,0 +1,25 @@
+//! TODO
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::Line;
+use ratatui::widgets::{Block, BorderType};
+
+use crate::tui::view::theme::Theme;
+
+/// A pane's frame with its title, or the title alone where frames are left out.
+pub(crate) fn draw_frame(
+    frame: &mut Frame<'_>,
+    pane: Rect,
+    title: Line<'_>,
+    is_framed: bool,
+    is_focused: bool,
+    theme: &Theme,
+) {
+    if is_framed {
+        let style = if is_focused { theme.frame_focused } else { theme.frame };
+        frame.render_widget(Block::bordered().border_type(BorderType::Rounded).border_style(style).title(title), pane);
+    } else {
+        frame.render_widget(title, Rect { height: pane.height.min(1), ..pane });
+    }
+}
