@@ -195,7 +195,7 @@ fn draw_runs(frame: &mut Frame<'_>, area: Rect, regions: &Regions, app: &App, th
             let key = app.keymap.keys(Mode::Enrich, Action::Run).first().cloned().unwrap_or_default();
             vec![
                 ("No runs yet".to_owned(), theme.dim),
-                (format!("Press {key} to enrich the selected title"), theme.faint),
+                (format!("Press {key} to start one"), theme.faint),
             ]
         }
     };

@@ -45,7 +45,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, regions: &Regions, app: &App, theme: &
 fn about<'a>(app: &App, watch: &Watch, theme: &Theme) -> Vec<Line<'a>> {
     let (source, blind) = match watch.source {
         Source::Notifications { .. } => ("keyspace notifications", "result hits not visible"),
-        Source::Commands { .. } => ("MONITOR", "expirations not visible"),
+        Source::Commands { .. } => ("MONITOR", "expirations and evictions not visible"),
     };
     let until = match watch.stage {
         Stage::Over(at, _) => at as f64,
