@@ -193,10 +193,7 @@ fn draw_runs(frame: &mut Frame<'_>, area: Rect, regions: &Regions, app: &App, th
         Loadable::Failed(problem) => vec![(problem.clone(), theme.bad)],
         Loadable::Ready(()) => {
             let key = app.keymap.keys(Mode::Enrich, Action::Run).first().cloned().unwrap_or_default();
-            vec![
-                ("No runs yet".to_owned(), theme.dim),
-                (format!("Press {key} to start one"), theme.faint),
-            ]
+            vec![("No runs yet".to_owned(), theme.dim), (format!("Press {key} to start one"), theme.faint)]
         }
     };
     say(frame, area, regions, &words);
