@@ -1,32 +1,32 @@
-# What is done often. `just` alone lists it.
+# Common tasks. Run 'just' to list them.
 _default:
     @just --list --unsorted
 
-# The dashboard on the configured cache
+# Open the dashboard
 run *arguments:
     cargo run --release -- tui {{ arguments }}
 
-# The dashboard on a throw-away cache that is already filled
+# Open the dashboard with sample data
 demo:
     cargo run --release -- tui --demo
 
-# Does it compile? (the quick answer)
+# Check that the workspace compiles
 check:
     cargo check --workspace --all-targets
 
-# Every test; installs what they need
+# Run all tests (installs their dependencies)
 test:
     bash tests/run.sh
 
-# Speed, on a Redis of its own with a million keys
+# Run benchmarks on a temporary Redis with a million keys
 bench:
     bash tests/bench.sh
 
-# The public HTTP cache test suite (needs node 20; fetches the suite, or CACHE_TESTS=DIR)
+# Run the public HTTP cache test suite (requires Node.js 20; downloads it unless CACHE_TESTS=DIR is set)
 conformance *one:
     bash tests/conformance.sh {{ one }}
 
-# What a reviewer would find by machine
+# Run formatters, linters and dependency checks
 review:
     cargo fmt --all --check
     cargo clippy --workspace --all-targets -- -D warnings
@@ -35,4 +35,4 @@ review:
     @just _where-installed duplicates duplicates
 
 _where-installed program *command:
-    @if command -v {{ program }} >/dev/null; then echo '{{ command }}'; {{ command }}; else echo '{{ program }} is not installed: left out'; fi
+    @if command -v {{ program }} >/dev/null; then echo '{{ command }}'; {{ command }}; else echo 'skipped: {{ program }} is not installed'; fi

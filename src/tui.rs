@@ -59,25 +59,25 @@ pub async fn run(
     let keymap = Keymap::parse(KEYMAP)?;
     let theme = Theme::parse(THEME, options.has_color)?;
     let (runner, inbox) = Runner::new(opening, config, catalogue, Box::new(terminal::copy));
-    let (guard, mut terminal) = terminal::enter().context("the terminal cannot be used")?;
-    let input = event::messages().context("the terminal cannot be listened to")?;
-    let size = terminal.size().context("the terminal has no size")?;
+    let (guard, mut terminal) = terminal::enter().context("cannot set up the terminal")?;
+    let input = event::messages().context("cannot read terminal input")?;
+    let size = terminal.size().context("cannot determine the terminal size")?;
     let mut app = App::new(options, keymap, size, TimeZone::system(), clock::now());
     let mut times = std::env::var_os(FRAME_TIMES).map(|_| Vec::new());
     let observe = |time| times.iter_mut().for_each(|times: &mut Vec<_>| times.push(time));
     let end = run::drive(&mut terminal, input, runner, inbox, &mut app, &theme, observe).await;
     drop(guard);
-    end.context("the terminal failed")?;
+    end.context("terminal I/O failed")?;
     times.into_iter().for_each(report);
     let parting = app.take_parting();
     if let Some(parting) = &parting {
-        output::tell(&format!("animecache: {}", parting.text));
+        output::tell(&parting.text);
     }
     match app.failure {
         None if parting.is_some_and(|parting| !parting.is_whole) => Ok(Exit::Partial),
         None => Ok(Exit::Done),
         Some(Failure::Opening(error)) => Err(error.into()),
-        Some(Failure::Crash) => anyhow::bail!("the dashboard met a fault of its own; the message above says where"),
+        Some(Failure::Crash) => anyhow::bail!("internal error in the dashboard; see the message above"),
     }
 }
 
@@ -85,5 +85,5 @@ fn report(mut times: Vec<Duration>) {
     times.sort_unstable();
     let at =
         |part: f64| times.get(((times.len() as f64 * part) as usize).min(times.len() - 1)).copied().unwrap_or_default();
-    eprintln!("frames: {}, work: median {:?}, 95 % {:?}, most {:?}", times.len(), at(0.5), at(0.95), at(1.0));
+    eprintln!("frames: {}, render time: median {:?}, 95% {:?}, max {:?}", times.len(), at(0.5), at(0.95), at(1.0));
 }

@@ -58,7 +58,7 @@ async fn a_title_is_enriched_and_its_entries_are_browsed() {
     let (server, upstream) = (RedisServer::start(""), Upstream::start(None, 0.0).await.unwrap());
     let session = open(&server, &upstream).await;
     session.keys("e").settle().await;
-    assert!(session.screen().contains("none yet"), "{}", session.screen());
+    assert!(session.screen().contains("No runs yet"), "{}", session.screen());
     session.keys("/bebop<enter>").keys(JIKAN_ALONE).keys("<enter>").settle().await;
     let screen = session.screen();
     let requests = asked(&upstream);
@@ -66,15 +66,15 @@ async fn a_title_is_enriched_and_its_entries_are_browsed() {
 
     session.keys("o").settle().await;
     let screen = session.screen();
-    assert!(screen.contains("run of Cowboy Bebop") && screen.contains(&format!(" {requests} entries")), "{screen}");
+    assert!(screen.contains("run: Cowboy Bebop") && screen.contains(&format!(" {requests} entries")), "{screen}");
 
     // The run is kept, and its answers too: nobody is asked again.
     let other = open(&server, &upstream).await;
     assert!(other.screen().contains(&format!(" {requests} entries")), "{}", other.screen());
     other.keys("e").settle().await;
-    assert!(!other.screen().contains("none yet") && other.screen().contains("same"), "{}", other.screen());
+    assert!(!other.screen().contains("No runs yet") && other.screen().contains("same"), "{}", other.screen());
     other.keys("/bebop<enter>").keys(JIKAN_ALONE).keys("<enter>").settle().await;
-    assert!(other.screen().contains("came from the cache already"), "{}", other.screen());
+    assert!(other.screen().contains("was served from the cache"), "{}", other.screen());
     assert_eq!(asked(&upstream), requests);
     other.keys("f").settle().await;
     assert_eq!(asked(&upstream), 2 * requests, "{}", other.screen());
@@ -86,11 +86,11 @@ async fn a_run_is_cancelled_or_left_at_any_time() {
     let session = open(&server, &upstream).await;
     session.keys("e").settle().await;
     session.keys(JIKAN_ALONE).keys("<enter>");
-    until(&session, "first pass").await;
+    until(&session, "Cold pass").await;
     session.keys("<esc>").settle().await;
-    assert!(session.screen().contains("cancelled"), "{}", session.screen());
+    assert!(session.screen().contains("Canceled"), "{}", session.screen());
     session.keys("<enter>");
-    until(&session, "first pass").await;
+    until(&session, "Cold pass").await;
     session.keys("e");
     until(&session, "Enrich 0%").await;
     session.keys("q");
@@ -117,7 +117,7 @@ fn the_demo_enriches_on_a_terminal() {
     let mut terminal = Pty::start(Path::new(env!("CARGO_BIN_EXE_animecache")), &["tui", "--demo"], directory.path());
     terminal.wait_for("kitsu");
     terminal.keys("e");
-    terminal.wait_for("none yet");
+    terminal.wait_for("No runs yet");
     terminal.keys("\tuG \r");
     terminal.wait_for("Cowboy Bebop · ");
     terminal.keys("q");

@@ -163,7 +163,7 @@ async fn part_of_the_cache_is_flushed_and_the_rest_is_left() {
     assert_eq!(keys_left(&store).await, 5);
     session.keys("y").settle().await;
     assert_eq!(keys_left(&store).await, 3);
-    assert!(session.screen().contains("2 entries (2 keys) flushed"), "{}", session.screen());
+    assert!(session.screen().contains("Deleted 2 entries (2 keys)"), "{}", session.screen());
     session.keys("<esc>").settle().await;
     assert!(session.screen().contains("3 entries"), "{}", session.screen());
 }
@@ -192,14 +192,14 @@ async fn a_flush_stops_at_a_batch_and_says_what_it_did() {
         session.turn().await;
     }
     session.keys("<esc>");
-    while !session.screen().contains("stopping") {
+    while !session.screen().contains("Stopping") {
         session.turn().await;
     }
     store.allow_removals(1);
     session.settle().await;
     let screen = session.screen();
     assert_eq!(keys_left(&memory).await, 1_000, "{screen}");
-    assert!(screen.contains("stopped: 2,000 entries"), "{screen}");
+    assert!(screen.contains("Stopped: Deleted 2,000 entries"), "{screen}");
     assert!(screen.contains("scanned 1,000 of ~1,000"), "{screen}");
 }
 
@@ -208,7 +208,7 @@ async fn a_ttl_is_changed() {
     let store = small().await;
     let session = Session::open(Arc::new(store.clone()), Options::default()).await;
     session.keys("/one-piece<enter>tnever<enter>").settle().await;
-    assert!(session.screen().contains("TTL of 1 entry changed"), "{}", session.screen());
+    assert!(session.screen().contains("Changed the TTL of 1 entry"), "{}", session.screen());
     let page = store.scan(&cache_core::Filter::default(), None, 100).await.unwrap();
     assert_eq!(page.entries.iter().filter(|entry| entry.expires_at.is_none()).count(), 1);
 }
@@ -221,13 +221,13 @@ async fn losing_the_cache_is_shown_and_recovers_by_itself() {
     session.send(Message::Tick(clock::now() + 10.0));
     session.settle().await;
     let screen = session.screen();
-    assert!(screen.contains(" LOST ") && screen.contains("cannot be reached"), "{screen}");
+    assert!(screen.contains(" DISCONNECTED ") && screen.contains("cannot be reached"), "{screen}");
     assert!(screen.contains("5 entries"), "rows are kept: {screen}");
     store.set_down(false);
     session.send(Message::Tick(clock::now() + 20.0));
     session.settle().await;
     let screen = session.screen();
-    assert!(!screen.contains(" LOST ") && screen.contains("answers again"), "{screen}");
+    assert!(!screen.contains(" DISCONNECTED ") && screen.contains("Reconnected"), "{screen}");
 }
 
 #[tokio::test]
@@ -257,7 +257,7 @@ async fn a_real_redis_is_lost_and_found_again() {
     session.send(Message::Tick(clock::now() + 10.0));
     session.settle().await;
     let screen = session.screen();
-    assert!(screen.contains(" LOST ") && screen.contains("1 entry "), "{screen}");
+    assert!(screen.contains(" DISCONNECTED ") && screen.contains("1 entry "), "{screen}");
 
     let _server = stopped.start();
     store.put_result("result_cache:anisearch_anime:1", "{}".into(), DAY).await.unwrap();
@@ -265,7 +265,7 @@ async fn a_real_redis_is_lost_and_found_again() {
     session.send(Message::Tick(clock::now() + 20.0));
     session.settle().await;
     let screen = session.screen();
-    assert!(!screen.contains(" LOST ") && screen.contains("2 entries"), "{screen}");
+    assert!(!screen.contains(" DISCONNECTED ") && screen.contains("2 entries"), "{screen}");
 }
 
 #[tokio::test]
@@ -273,7 +273,7 @@ async fn a_scan_that_fails_is_shown_and_begun_again() {
     let store = Flaky::new(small().await);
     store.set_down(true);
     let session = Session::open(Arc::new(store.clone()), Options::default()).await;
-    assert!(session.screen().contains(" LOST "), "{}", session.screen());
+    assert!(session.screen().contains(" DISCONNECTED "), "{}", session.screen());
     store.set_down(false);
     session.send(Message::Tick(clock::now() + 20.0));
     session.settle().await;
@@ -296,7 +296,7 @@ async fn the_first_frame_does_not_wait_for_the_cache() {
     while !session.screen().contains("animecache") {
         session.turn().await;
     }
-    assert!(session.screen().contains("opening the cache"), "{}", session.screen());
+    assert!(session.screen().contains("Opening the cache…"), "{}", session.screen());
     session.keys("q");
     session.left().await;
 }

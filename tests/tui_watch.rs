@@ -49,28 +49,28 @@ async fn it_asks_shows_what_happens_and_puts_the_setting_back() {
     let mut redis = connect(&server);
     let session = open(&server, Options::default()).await;
     session.keys("w");
-    until(&session, "Let the server tell what happens?").await;
+    until(&session, "Enable keyspace notifications?").await;
     assert_eq!(setting(&mut redis), "");
     session.keys("n");
-    until(&session, "left as it is").await;
+    until(&session, "Canceled").await;
     assert_eq!(setting(&mut redis), "");
 
     session.keys("<esc>w");
-    until(&session, "Let the server tell what happens?").await;
+    until(&session, "Enable keyspace notifications?").await;
     session.keys("y");
-    until(&session, "is put back at the end").await;
+    until(&session, "and will be restored").await;
     assert_ne!(setting(&mut redis), "");
     cmd("GET").arg(RESULT).exec(&mut redis).unwrap();
     cmd("SETEX").arg(RESULT).arg(60).arg("{}").exec(&mut redis).unwrap();
     until(&session, "store").await;
     let screen = session.screen();
-    assert!(screen.contains("anisearch") && screen.contains("hits of results unseen"), "{screen}");
+    assert!(screen.contains("anisearch") && screen.contains("result hits not visible"), "{screen}");
 
     session.keys("<esc>");
     while !setting(&mut redis).is_empty() {
         session.turn().await;
     }
-    assert!(!session.screen().contains("sample since"), "{}", session.screen());
+    assert!(!session.screen().contains("Since "), "{}", session.screen());
 }
 
 #[tokio::test]
@@ -81,9 +81,9 @@ async fn leaving_the_dashboard_ends_the_watch_first() {
     let before = setting(&mut redis);
     let session = open(&server, Options::default()).await;
     session.keys("w");
-    until(&session, "Let the server tell what happens?").await;
+    until(&session, "Enable keyspace notifications?").await;
     session.keys("y");
-    until(&session, "is put back at the end").await;
+    until(&session, "and will be restored").await;
     assert_ne!(setting(&mut redis), before);
     session.keys("q");
     session.left().await;
@@ -97,13 +97,13 @@ async fn read_only_changes_nothing_and_still_reads_commands_when_asked() {
     cmd("SET").arg(RESULT).arg("{}").exec(&mut redis).unwrap();
     let session = open(&server, Options { is_read_only: true, ..Options::default() }).await;
     session.keys("w");
-    until(&session, "over: ").await;
+    until(&session, "Stopped: ").await;
     session.keys("m");
-    until(&session, "Read every command of the server?").await;
+    until(&session, "Watch all commands with MONITOR?").await;
     session.keys("y");
     until(&session, "by MONITOR").await;
     cmd("GET").arg(RESULT).exec(&mut redis).unwrap();
-    until(&session, "anisearch     result    100 %").await;
+    until(&session, "anisearch     result   100 %").await;
     assert_eq!(setting(&mut redis), "");
 }
 
@@ -111,9 +111,9 @@ async fn read_only_changes_nothing_and_still_reads_commands_when_asked() {
 async fn a_storage_that_cannot_be_watched_says_so() {
     let session = Session::open(Arc::new(Memory::new(Services::default())), Options::default()).await;
     session.keys("w");
-    until(&session, "tells nobody").await;
+    until(&session, "SQLite cannot be watched").await;
     session.keys("<esc>").settle().await;
-    assert!(session.screen().contains("the cache is empty"), "{}", session.screen());
+    assert!(session.screen().contains("The cache is empty"), "{}", session.screen());
 }
 
 #[rstest]
@@ -126,11 +126,11 @@ fn a_signal_puts_the_setting_back_too(#[case] signal: &str) {
     let url = format!("redis://{}", server.address());
     let program = Path::new(env!("CARGO_BIN_EXE_animecache"));
     let mut terminal = Pty::start(program, &["tui", "--redis", &url], directory.path());
-    terminal.wait_for("the cache is empty");
+    terminal.wait_for("The cache is empty");
     terminal.keys("w");
-    terminal.wait_for("Let the server tell");
+    terminal.wait_for("Enable keyspace");
     terminal.keys("y");
-    terminal.wait_for("is put back at the end");
+    terminal.wait_for("and will be restored");
     assert_ne!(setting(&mut redis), "");
     terminal.signal(signal);
     assert_eq!(terminal.end().0, 0);

@@ -306,11 +306,12 @@ impl App {
 
     /// What is to be said behind the dashboard, also of a change whose end nobody waited for.
     pub fn take_parting(&mut self) -> Option<Parting> {
-        let unfinished = |Job { verb, done, total, on, .. }: Job| Parting {
+        let unfinished = |Job { done, total, on, then, .. }: Job| Parting {
             text: format!(
-                "cut short {verb}: at least {} of {} entries were done ({})",
+                "Interrupted: {} or more of {} {} ({})",
                 human::count(done),
-                human::count(total),
+                human::entries(total),
+                if matches!(then, AfterJob::Drop(_)) { "deleted" } else { "changed" },
                 safe::line(&on.to_string())
             ),
             is_whole: false,

@@ -80,7 +80,7 @@ impl Chord {
                 "ctrl" => KeyModifiers::CONTROL,
                 "alt" => KeyModifiers::ALT,
                 "shift" => KeyModifiers::SHIFT,
-                _ => bail!("{text:?} has no modifier {name:?}"),
+                _ => bail!("unknown modifier '{name}' in '{text}'"),
             };
             rest = tail;
         }
@@ -102,7 +102,7 @@ impl Chord {
                 let mut characters = rest.chars();
                 match (characters.next(), characters.next()) {
                     (Some(character), None) => KeyCode::Char(character),
-                    _ => return Err(anyhow!("{text:?} is not a key")),
+                    _ => return Err(anyhow!("unknown key '{text}'")),
                 }
             }
         };
@@ -130,7 +130,7 @@ impl Keymap {
             for (action, keys) in bindings {
                 for key in &keys {
                     if let Some(other) = keymap.actions.insert((mode, Chord::parse(key)?), action) {
-                        bail!("keymap: {key:?} is bound to {action:?} and to {other:?} in {mode:?}");
+                        bail!("keymap: '{key}' is bound to both {action:?} and {other:?} in [{mode:?}]");
                     }
                 }
                 keymap.keys.insert((mode, action), keys);

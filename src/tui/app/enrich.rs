@@ -255,9 +255,9 @@ impl Enrich {
                     1 if report.ids == Ids::default() => named.next(),
                     _ => named.find(|anime| anime.ids == report.ids),
                 };
-                same.ok_or_else(|| format!("{} is not among the titles", report.title))
+                same.ok_or_else(|| format!("{} is not in the anime database", report.title))
             }
-            _ => self.selected().ok_or_else(|| "no title is selected".to_owned()),
+            _ => self.selected().ok_or_else(|| "No title selected".to_owned()),
         }
     }
 

@@ -74,7 +74,7 @@ impl Query {
                 is_value = value.is_none() && argument(&command, name).is_some_and(takes_value);
                 arguments.push(value.map_or_else(|| format!("--{name}"), |value| format!("--{name}={value}")));
             } else if token.starts_with("--") {
-                return Err(format!("there is no selector {token}"));
+                return Err(format!("Unknown selector '{token}'"));
             } else {
                 if argument(&command, &token).is_some_and(is_flag) {
                     hint = Some(format!("--{token}"));
@@ -193,7 +193,7 @@ fn problem(error: &clap::Error) -> String {
         Some(reason) => {
             let argument = fact(ContextKind::InvalidArg);
             let name = argument.split(' ').next().unwrap_or_default();
-            format!("{name} {}: {reason}", fact(ContextKind::InvalidValue))
+            format!("Invalid {name} '{}': {reason}", fact(ContextKind::InvalidValue))
         }
         None => error.to_string().trim_start_matches("error: ").lines().next().unwrap_or_default().to_owned(),
     }

@@ -43,7 +43,7 @@ pub enum Rate {
 }
 
 /// Why a server's own figures are none.
-const UNCOUNTED: [&str; 2] = ["- Redis counts every reader,", "  this program too"];
+const UNCOUNTED: [&str; 2] = ["No hit counters (see", "'animecache stats')"];
 
 impl Rates {
     /// Takes over an answer; `now` in Unix seconds.
@@ -89,7 +89,7 @@ impl Rates {
         services.sort_by_key(|(service, _)| *service);
         let all = self.scopes.values().fold(Windows::default(), sum);
         let lines = services.into_iter().map(|(service, windows)| Rate::Counted(service.name(), windows));
-        [Rate::Counted("all", all)].into_iter().chain(lines).take(room).collect()
+        [Rate::Counted("Total", all)].into_iter().chain(lines).take(room).collect()
     }
 
     /// What each service was asked, of both caches together.

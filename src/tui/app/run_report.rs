@@ -68,15 +68,12 @@ fn notes(services: &[ServiceReport]) -> Vec<String> {
     let mut notes = Vec::new();
     let cold = services.iter().filter(|service| service.ok);
     if cold.clone().next().is_some() && cold.clone().all(ServiceReport::was_cached) {
-        notes.push("The first pass came from the cache already; a fresh run shows a cold one.".to_owned());
+        notes.push("The cold pass was served from the cache; press f to run without the cache.".to_owned());
     }
     // All are asked at once: what each of them waited cannot be added up.
     let longest = services.iter().max_by(|a, b| a.cold.waited.total_cmp(&b.cold.waited));
     if let Some(ServiceReport { service, cold, .. }) = longest.filter(|longest| longest.cold.waited >= 0.1) {
-        notes.push(format!(
-            "{service} waited {:.1} s of the first pass for its rate limit, longest of all.",
-            cold.waited
-        ));
+        notes.push(format!("Longest rate limit wait in the cold pass: {service}, {:.1} s", cold.waited));
     }
     notes
 }

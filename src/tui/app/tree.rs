@@ -61,7 +61,7 @@ pub struct Tree {
 impl Default for Tree {
     fn default() -> Self {
         let mut tree = Self { nodes: Vec::new(), chosen: ROOT, offset: 0 };
-        tree.nodes.push(Node::new("all", ROOT, 0));
+        tree.nodes.push(Node::new("All", ROOT, 0));
         tree
     }
 }
@@ -158,7 +158,7 @@ impl Tree {
         self.get(self.chosen).parent
     }
 
-    /// The names from below the root to a node: `result › anisearch_anime`.
+    /// The names from below the root to a node: `Results › anisearch_anime`.
     pub fn path(&self, node: NodeId) -> String {
         let mut names = Vec::new();
         let mut at = node;
@@ -193,27 +193,28 @@ impl Tree {
 
     fn place(&mut self, entry: &Summary) -> NodeId {
         if let Some(key) = entry.result_key() {
-            let kind = self.child(ROOT, b"result", || "results".into());
+            let kind = self.child(ROOT, b"result", || "Results".into());
             let prefix = self.child(kind, key.prefix, || {
                 if key.prefix.is_empty() { "(empty)".into() } else { safe::bytes(key.prefix).into() }
             });
             let hash = key.schema.unwrap_or_default();
-            let leaf = self.child(prefix, hash.as_bytes(), || if hash.is_empty() { "no schema" } else { hash }.into());
+            let leaf =
+                self.child(prefix, hash.as_bytes(), || if hash.is_empty() { "no schema hash" } else { hash }.into());
             self.age_schema(prefix, leaf, entry.created_at.or(entry.expires_at).unwrap_or(0.0));
             self.nodes[leaf as usize]
                 .schema
                 .get_or_insert_with(|| Schema { prefix: key.prefix.to_vec(), hash: key.schema.map(str::to_owned) });
             leaf
         } else if let Some(http) = &entry.http {
-            let kind = self.child(ROOT, b"http", || "http".into());
+            let kind = self.child(ROOT, b"http", || "HTTP".into());
             let service = self.child(kind, &[entry.service as u8], || entry.service.name().into());
             let host = cache_core::authority(&http.url);
             self.child(service, host.as_bytes(), || {
-                if host.is_empty() { "no host".into() } else { safe::line(host).into() }
+                if host.is_empty() { "unknown host".into() } else { safe::line(host).into() }
             })
         } else {
-            let kind = self.child(ROOT, b"unreadable", || "without an entry".into());
-            let state = if entry.state == State::Orphan { "orphans" } else { "corrupt" };
+            let kind = self.child(ROOT, b"unreadable", || "Problems".into());
+            let state = if entry.state == State::Orphan { "orphan keys" } else { "corrupt" };
             self.child(kind, state.as_bytes(), || state.into())
         }
     }

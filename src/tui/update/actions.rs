@@ -43,7 +43,7 @@ fn browse(app: &mut App, action: Action) -> Vec<Effect> {
     let is_meant = action.is_change() || matches!(action, Action::MarkShown | Action::InvertMarks);
     if is_meant && app.filter.problem.is_some() {
         // More is shown than was asked for.
-        app.complain("not with a filter that cannot be understood; Esc clears it");
+        app.complain("The filter is invalid. Press Esc to clear it.");
         return Vec::new();
     }
     if action.is_change() {

@@ -22,13 +22,13 @@ const TYPED_ABOVE: usize = 1_000;
 /// Opens the dialog of a change, or says why not.
 pub(crate) fn ask(app: &mut App, action: Action) -> Vec<Effect> {
     if app.options.is_read_only {
-        app.complain("read-only: nothing can be changed");
+        app.complain("Read-only mode: changes are disabled");
     } else if app.backend().is_none() {
-        app.complain("the cache is still being opened");
-    } else if let Some(reason) = app.lost().map(|reason| format!("not now: {reason}")) {
+        app.complain("The cache is still opening");
+    } else if let Some(reason) = app.lost().map(|reason| format!("Cannot change entries: {reason}")) {
         app.complain(reason);
     } else if app.job.is_some() {
-        app.complain("one change at a time: Esc stops the one under way");
+        app.complain("Another change is in progress. Press Esc to stop it.");
     } else if action == Action::ChangeTtl {
         ask_ttl(app);
     } else {
@@ -53,7 +53,7 @@ impl<'a> Meant<'a> {
         } else if app.rows.marked() > 0 {
             (app.rows.marked_entries().collect(), marked_name(app))
         } else {
-            (app.selected_entry().into_iter().collect(), "the selected entry".to_owned())
+            (app.selected_entry().into_iter().collect(), "selected entry".to_owned())
         };
         Self { entries, name, is_everything: is_everything_shown && app.shows_everything() }
     }
@@ -72,18 +72,18 @@ impl<'a> Meant<'a> {
     fn facts(&self, app: &App, plan: &Plan) -> Facts {
         let count = human::count(self.entries.len() as u64);
         let mut facts = vec![
-            ("at".to_owned(), plan.backend.to_string()),
-            ("what".to_owned(), self.name.clone()),
-            ("entries".to_owned(), format!("{count}, at most {}", human::counted(plan.keys, "key"))),
-            ("bytes".to_owned(), human::bytes(plan.bytes)),
+            ("Backend".to_owned(), plan.backend.to_string()),
+            ("Selection".to_owned(), self.name.clone()),
+            ("Entries".to_owned(), format!("{count} (up to {})", human::counted(plan.keys, "key"))),
+            ("Size".to_owned(), human::bytes(plan.bytes)),
         ];
         if app.scan.ticket.is_some() || !app.scan.is_complete {
-            facts.push(("listed".to_owned(), "the scan has not ended: only what is listed by now".to_owned()));
+            facts.push(("Note".to_owned(), "scan in progress: only entries listed so far are included".to_owned()));
         }
         if app.filter.search.is_some() {
             facts.push((
-                "searched".to_owned(),
-                "the search of bodies has not ended: only what is found by now".to_owned(),
+                "Note".to_owned(),
+                "body search in progress: only entries found so far are included".to_owned(),
             ));
         }
         facts.extend(plan.by_service.iter().map(|(service, (entries, bytes))| {
@@ -98,11 +98,11 @@ fn ask_flush(app: &mut App, is_everything_shown: bool) {
     let meant = Meant::of(app, is_everything_shown);
     let plan = meant.plan(backend);
     if plan.targets.is_empty() {
-        return app.complain("there is nothing to flush");
+        return app.complain("No entries to flush");
     }
     let count = plan.targets.len() as u64;
     let title = match (meant.is_everything, count) {
-        (true, _) => "Flush EVERYTHING?".to_owned(),
+        (true, _) => "Flush all entries?".to_owned(),
         (false, 1) => "Flush this entry?".to_owned(),
         (false, _) => format!("Flush {}?", human::entries(count)),
     };
@@ -114,10 +114,10 @@ fn ask_flush(app: &mut App, is_everything_shown: bool) {
         word,
         typed: TextArea::default(),
         verb: "flush",
-        refusal: "kept",
+        refusal: "Canceled",
         holds: Held::Change(
             Box::new(Effect::Flush { ticket, plan: plan.clone() }),
-            ("flushing", count, AfterJob::Drop(plan.targets)),
+            ("Deleting", count, AfterJob::Drop(plan.targets)),
         ),
     })));
 }
@@ -127,10 +127,10 @@ fn shown_name(app: &App) -> String {
     let touched = app.filter.query.touched.as_ref().map(|touched| format!("[{}] ", touched.name)).unwrap_or_default();
     let text = format!("{touched}{}", app.filter.query.text);
     match (app.tree.chosen, app.filter.query.is_everything()) {
-        (ROOT, true) => "everything in the cache".to_owned(),
-        (ROOT, false) => format!("what matches {text}"),
-        (node, true) => format!("all of {}", app.tree.path(node)),
-        (node, false) => format!("what matches {text} in {}", app.tree.path(node)),
+        (ROOT, true) => "all entries in the cache".to_owned(),
+        (ROOT, false) => format!("entries matching '{text}'"),
+        (node, true) => format!("all entries in {}", app.tree.path(node)),
+        (node, false) => format!("entries matching '{text}' in {}", app.tree.path(node)),
     }
 }
 
@@ -138,9 +138,9 @@ fn shown_name(app: &App) -> String {
 fn marked_name(app: &App) -> String {
     let marked = human::count(app.rows.marked() as u64);
     match app.rows.marked() - app.rows.marked_and_shown() {
-        0 => "the marked entries".to_owned(),
-        hidden if hidden == app.rows.marked() => format!("{marked} marked, none of them shown by the filter"),
-        hidden => format!("{marked} marked, {} of them not shown by the filter", human::count(hidden as u64)),
+        0 => "marked entries".to_owned(),
+        hidden if hidden == app.rows.marked() => format!("{marked} marked, all hidden by the filter"),
+        hidden => format!("{marked} marked, {} hidden by the filter", human::count(hidden as u64)),
     }
 }
 
@@ -148,7 +148,7 @@ fn ask_ttl(app: &mut App) {
     let Some(backend) = app.backend().cloned() else { return };
     let meant = Meant::of(app, app.focus == Focus::Tree);
     if meant.entries.is_empty() {
-        return app.complain("there is no entry");
+        return app.complain("No entry selected");
     }
     let plan = meant.plan(backend);
     let facts = meant.facts(app, &plan);
@@ -162,7 +162,7 @@ pub(crate) fn parse_ttl(text: &str) -> Result<Change, String> {
     let text = text.trim();
     let duration = |text: &str| match humantime::parse_duration(text.trim()) {
         Ok(duration) if duration.as_millis() > 0 => Ok(duration),
-        _ => Err("write 12h, +2h or never".to_owned()),
+        _ => Err("Enter a duration such as 12h, +2h to extend, or never".to_owned()),
     };
     match text.strip_prefix('+') {
         Some(more) => duration(more).map(Change::Extend),
@@ -181,18 +181,18 @@ pub(crate) fn change_ttl(app: &mut App, ttl: Ttl, change: Change) -> Vec<Effect>
     let has_effect = |entry: &&Summary| entry.expires_at.is_some() || !matches!(change, Change::Extend(_));
     let entries: Vec<_> = entries.filter(has_effect).collect();
     if entries.len() < asked_for {
-        name.push_str(", as far as they expire");
+        name.push_str(" (only entries with a TTL)");
     }
     let meant = Meant { entries, name, is_everything };
     if meant.entries.is_empty() {
-        app.notify("these entries never expire anyway, or are gone");
+        app.notify("Nothing to change: the entries never expire or no longer exist");
         return Vec::new();
     }
     let targets: Vec<Target> = meant.entries.iter().map(|entry| (entry.id.clone(), entry.expires_at)).collect();
     let (mut facts, word) = (meant.facts(app, &meant.plan(on.clone())), meant.word());
     let ticket = app.ticket();
     let total = targets.len() as u64;
-    let job = ("changing TTLs", total, AfterJob::Expire(targets.clone(), change));
+    let job = ("Changing TTLs", total, AfterJob::Expire(targets.clone(), change));
     let effect = Effect::ChangeTtl { ticket, on, targets, change };
     if word.is_none() {
         return begin(app, effect, job);
@@ -203,8 +203,8 @@ pub(crate) fn change_ttl(app: &mut App, ttl: Ttl, change: Change) -> Vec<Effect>
         facts,
         word,
         typed: TextArea::default(),
-        verb: "change it",
-        refusal: "left as it is",
+        verb: "change",
+        refusal: "Canceled",
         holds: Held::Change(Box::new(effect), job),
     })));
     Vec::new()

@@ -209,15 +209,15 @@ fn step_pane(app: &mut App, by: usize) {
 
 fn run(app: &mut App, mode: Mode) -> Vec<Effect> {
     if app.options.is_read_only {
-        app.complain("read-only: an enrichment would store what it fetches");
+        app.complain("Read-only mode: enrichment is disabled");
         return Vec::new();
     }
     if app.backend().is_none() {
-        app.complain("the cache is still being opened");
+        app.complain("The cache is still opening");
         return Vec::new();
     }
     if app.enrich.running.is_some() {
-        app.complain("one enrichment at a time: Esc cancels the one under way");
+        app.complain("An enrichment is running. Press Esc to cancel it.");
         return Vec::new();
     }
     let plan = match app.enrich.plan(mode) {
@@ -229,7 +229,8 @@ fn run(app: &mut App, mode: Mode) -> Vec<Effect> {
     };
     if plan.asked().next().is_none() {
         let is_any_ticked = SERVICES.into_iter().any(|service| app.enrich.is_ticked(service));
-        let reason = if is_any_ticked { "no service that is ticked knows this title" } else { "no service is ticked" };
+        let reason =
+            if is_any_ticked { "The title has no ID for the selected services" } else { "No services selected" };
         app.complain(reason);
         return Vec::new();
     }
@@ -248,7 +249,7 @@ fn close(app: &mut App) -> Vec<Effect> {
     if app.enrich.is_zoomed {
         app.enrich.is_zoomed = false;
     } else if let Some(running) = app.enrich.running.take() {
-        app.notify(format!("the enrichment of {} was cancelled", running.title));
+        app.notify(format!("Canceled the enrichment of {}", running.title));
         app.enrich.has_stored = true;
         keep_on_screen(app);
         return vec![Effect::Cancel(running.ticket)];
@@ -267,13 +268,13 @@ fn close(app: &mut App) -> Vec<Effect> {
 /// Browses exactly what the run that is shown touched.
 fn open_touched(app: &mut App) -> Vec<Effect> {
     let Shown::Run(Run { report, .. }) = app.enrich.shown() else {
-        app.complain("no run that is over is selected");
+        app.complain("Select a finished run");
         return Vec::new();
     };
     let keys: HashSet<Vec<u8>> =
         report.services.iter().flat_map(|service| &service.keys).map(|key| key.clone().into_bytes()).collect();
     if keys.is_empty() {
-        app.complain("this run touched no entry");
+        app.complain("This run used no cache entries");
         return Vec::new();
     }
     let touched = Touched { name: safe::line(&report.title).into_owned(), keys };
@@ -299,21 +300,18 @@ pub(crate) fn done(app: &mut App, ticket: Ticket, run: Run, problem: Option<Erro
     }
     let Report { title, services, .. } = &run.report;
     match (problem, run.report.verdict()) {
-        (Some(error), _) => app.complain(format!("the run is not kept: {}", chain(&error))),
+        (Some(error), _) => app.complain(format!("Cannot save the run: {}", chain(&error))),
         (None, Verdict::Failed(failed)) => {
             app.complain(format!("{title}: {failed} of {} services failed", services.len()));
         }
-        (None, Verdict::Different) => app.complain(format!("{title}: the second pass brought something else")),
+        (None, Verdict::Different) => app.complain(format!("{title}: the passes returned different data")),
         (None, Verdict::Incomplete(of)) => {
-            app.complain(format!("{title}: {} did not bring everything", counted(of as u64, "service")));
+            app.complain(format!("{title}: {} returned incomplete data", counted(of as u64, "service")));
         }
         (None, Verdict::Unproved(answers)) => {
-            app.complain(format!(
-                "{title}: {} of the second pass did not come from the cache",
-                counted(answers, "answer")
-            ));
+            app.complain(format!("{title}: {} of the warm pass missed the cache", counted(answers, "request")));
         }
-        (None, Verdict::Good) => app.notify(format!("{title} is enriched")),
+        (None, Verdict::Good) => app.notify(format!("Enriched {title}")),
     }
     // It takes the line that it had while it was under way.
     app.enrich.runs.insert(0, run);

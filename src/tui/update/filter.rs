@@ -100,6 +100,6 @@ pub(crate) fn searched(app: &mut App, ticket: Ticket, result: Result<(), Error>)
     if app.filter.search.take_if(|awaited| *awaited == ticket).is_some()
         && let Err(error) = result
     {
-        app.complain(format!("the search of bodies stopped: {}", chain(&error)));
+        app.complain(format!("Body search failed: {}", chain(&error)));
     }
 }

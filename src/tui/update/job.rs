@@ -15,13 +15,13 @@ use crate::tui::update::scan::{begin_scan, lose};
 
 pub(crate) fn end_flush(app: &mut App, job: Job, report: &flush::Report, took: Duration) -> Vec<Effect> {
     let done = format!(
-        "{} ({}) flushed in {:.1}s",
+        "Deleted {} ({}) in {:.1} s",
         human::entries(report.removed.entries),
         human::counted(report.removed.keys, "key"),
         took.as_secs_f64()
     );
     let end = End { error: report.error.as_ref(), failed: report.failed, is_interrupted: report.is_interrupted };
-    let is_whole = tell(app, &job, "The flush failed", done, &end);
+    let is_whole = tell(app, &job, "Flush failed", done, &end);
     if app.is_leaving {
         return vec![Effect::Quit];
     }
@@ -37,9 +37,9 @@ pub(crate) fn end_flush(app: &mut App, job: Job, report: &flush::Report, took: D
 }
 
 pub(crate) fn end_ttl_change(app: &mut App, job: Job, report: &ttl::Report) -> Vec<Effect> {
-    let done = format!("TTL of {} changed", human::entries(report.changed));
+    let done = format!("Changed the TTL of {}", human::entries(report.changed));
     let end = End { error: report.error.as_ref(), failed: report.failed, is_interrupted: report.is_interrupted };
-    let is_whole = tell(app, &job, "The change of TTLs failed", done, &end);
+    let is_whole = tell(app, &job, "Changing TTLs failed", done, &end);
     if app.is_leaving {
         return vec![Effect::Quit];
     }
@@ -77,8 +77,8 @@ fn tell(app: &mut App, job: &Job, title: &'static str, done: String, end: &End<'
     if app.is_leaving {
         let on = job.on.to_string();
         let end = match error {
-            Some(error) => format!("; the rest was not: {}", chain(error)),
-            None if is_interrupted => "; the rest was left as it was".to_owned(),
+            Some(error) => format!("; the remaining entries failed: {}", chain(error)),
+            None if is_interrupted => "; the remaining entries were not changed".to_owned(),
             None => String::new(),
         };
         app.parting = Some(Parting { text: safe::line(&format!("{done} on {on}{end}")).into_owned(), is_whole });
@@ -86,16 +86,16 @@ fn tell(app: &mut App, job: &Job, title: &'static str, done: String, end: &End<'
         lose(app, error);
         // What matters most comes first: a low screen has no room for the rest.
         let facts = [
-            ("why", chain(error)),
-            ("done", done),
-            ("failed", human::entries(failed)),
-            ("asked for", human::entries(job.total)),
-            ("on", job.on.to_string()),
+            ("Error", chain(error)),
+            ("Done", done),
+            ("Failed", human::entries(failed)),
+            ("Requested", human::entries(job.total)),
+            ("Backend", job.on.to_string()),
         ];
         let facts = facts.map(|(name, value)| (name.to_owned(), value)).into();
         app.dialog = Some(Dialog::Failure { title, facts });
     } else if is_interrupted {
-        app.complain(format!("stopped: {done}"));
+        app.complain(format!("Stopped: {done}"));
     } else {
         app.notify(done);
     }

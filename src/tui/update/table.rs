@@ -80,15 +80,15 @@ fn sort_by(app: &mut App, sort: Sort) {
 
 pub(crate) fn copy_id(app: &mut App) -> Vec<Effect> {
     let Some(text) = app.selected_entry().map(|entry| entry.id.text().into_owned()) else { return Vec::new() };
-    app.notify("id copied");
+    app.notify("Copied ID");
     vec![Effect::Copy(text)]
 }
 
 pub(crate) fn copy_url(app: &mut App) -> Vec<Effect> {
     let Some(entry) = app.selected_entry() else { return Vec::new() };
     let (text, what) = match &entry.http {
-        Some(http) => (http.url.to_string(), "URL copied"),
-        None => (entry.id.text().into_owned(), "key copied"),
+        Some(http) => (http.url.to_string(), "Copied URL"),
+        None => (entry.id.text().into_owned(), "Copied key"),
     };
     app.notify(what);
     vec![Effect::Copy(text)]

@@ -121,9 +121,9 @@ fn services_are_told_as_far_as_there_is_room_those_of_most_requests_first() {
         let lines = app.rates.lines(room).into_iter();
         lines.map(|line| if let Rate::Counted(name, _) = line { name } else { "uncounted" }).collect::<Vec<_>>()
     };
-    assert_eq!(names(9), ["all", "jikan", "kitsu", "anisearch"]);
-    assert_eq!(names(3), ["all", "jikan", "kitsu"]);
-    assert_eq!((names(1), names(0)), (vec!["all"], vec![]));
+    assert_eq!(names(9), ["Total", "jikan", "kitsu", "anisearch"]);
+    assert_eq!(names(3), ["Total", "jikan", "kitsu"]);
+    assert_eq!((names(1), names(0)), (vec!["Total"], vec![]));
     let Rate::Counted(_, [hour, day, week]) = app.rates.lines(1)[0] else { panic!("no counters") };
     assert_eq!([hour, day, week].map(|counts| counts.hits + counts.misses), [10, 1_553, 1_603]);
 }
@@ -229,7 +229,7 @@ fn clicks_select_sort_and_turn_pages() {
     assert_eq!(app.rows.sort().by, Column::State);
     let tree = app.regions().tree;
     click(&mut app, tree.x + 4, tree.y + 3);
-    assert_eq!(app.tree.path(app.tree.chosen), "http › jikan");
+    assert_eq!(app.tree.path(app.tree.chosen), "HTTP › jikan");
     assert_eq!(app.rows.shown().len(), 2);
 }
 

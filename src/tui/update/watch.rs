@@ -35,7 +35,7 @@ pub(crate) fn act(app: &mut App, action: Action) -> Vec<Effect> {
 /// Opens the panel, over what the server tells without being changed.
 pub(crate) fn open(app: &mut App) -> Vec<Effect> {
     if app.backend().is_none() {
-        app.complain("the cache is still being opened");
+        app.complain("The cache is still opening");
         return Vec::new();
     }
     let ticket = app.ticket();
@@ -61,12 +61,12 @@ fn ask(app: &mut App, title: &str, facts: &[(&str, String)], verb: &'static str,
     let Some(backend) = app.backend().map(ToString::to_string) else { return };
     let ticket = app.ticket();
     let facts =
-        [("at", backend)].iter().chain(facts).map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+        [("Backend", backend)].iter().chain(facts).map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
     app.dialog = Some(Dialog::Confirm(Box::new(Confirm {
         title: title.to_owned(),
         facts,
         verb,
-        refusal: "left as it is",
+        refusal: "Canceled",
         word: None,
         typed: TextArea::default(),
         holds: Held::Watch(ticket, source),
@@ -75,21 +75,21 @@ fn ask(app: &mut App, title: &str, facts: &[(&str, String)], verb: &'static str,
 
 fn ask_for_commands(app: &mut App) {
     let facts = [
-        ("how", "MONITOR, for 10 seconds or 1,000,000 commands".to_owned()),
-        ("cost", "the server does noticeably less while it lasts".to_owned()),
-        ("tells", "hits of results too; no expiries".to_owned()),
+        ("Method", "MONITOR, up to 10 seconds or 1,000,000 commands".to_owned()),
+        ("Impact", "slows the server down while it runs".to_owned()),
+        ("Events", "includes hits of results, no expirations or evictions".to_owned()),
     ];
-    ask(app, "Read every command of the server?", &facts, "read them", COMMANDS);
+    ask(app, "Watch all commands with MONITOR?", &facts, "start", COMMANDS);
 }
 
 fn ask_for_notifications(app: &mut App, missing: &str) {
     let facts = [
-        ("setting", "notify-keyspace-events".to_owned()),
-        ("adds", format!("{missing}, for as long as the watch is open")),
-        ("then", "it is put back as it was".to_owned()),
+        ("Setting", "notify-keyspace-events".to_owned()),
+        ("Change", format!("add {missing} while watching")),
+        ("Afterwards", "restored".to_owned()),
     ];
     let source = Source::Notifications { enables: true };
-    ask(app, "Let the server tell what happens?", &facts, "turn on", source);
+    ask(app, "Enable keyspace notifications?", &facts, "enable", source);
 }
 
 pub(crate) fn progress(app: &mut App, ticket: Ticket, sight: Sight) {
@@ -111,9 +111,9 @@ pub(crate) fn done(app: &mut App, ticket: Ticket, outcome: Result<bool, Error>) 
     let Some(watch) = app.watch.as_mut().filter(|watch| watch.ticket == ticket) else { return };
     let enables = watch.source == Source::Notifications { enables: true };
     let reason = match &outcome {
-        Ok(true) => "the sample is complete".to_owned(),
-        Ok(false) => "this storage tells nobody what is done with it".to_owned(),
-        Err(Error::NotificationsOff { .. }) => "the server's notifications are off".to_owned(),
+        Ok(true) => "finished".to_owned(),
+        Ok(false) => "SQLite cannot be watched".to_owned(),
+        Err(Error::NotificationsOff { .. }) => "keyspace notifications are disabled".to_owned(),
         Err(error) => safe::line(&chain(error)).into_owned(),
     };
     watch.stage = Stage::Over(now, reason);

@@ -20,7 +20,7 @@ pub(crate) fn draw(frame: &mut Frame<'_>, area: Rect, pane: Rect, app: &App, the
     let body = &*detail.body;
     note(frame, pane, body, app, theme);
     if body.bytes.is_empty() {
-        frame.render_widget(Line::styled(" empty", theme.dim), area);
+        frame.render_widget(Line::styled(" (empty)", theme.dim), area);
         return;
     }
     for (at, row) in (app.inspector.offset..app.inspector.body_lines()).zip(area.rows()) {
@@ -42,10 +42,10 @@ pub(crate) fn draw(frame: &mut Frame<'_>, area: Rect, pane: Rect, app: &App, the
 fn note(frame: &mut Frame<'_>, pane: Rect, body: &Body, app: &App, theme: &Theme) {
     let mut text = format!(" {} · {}", app.inspector.view.name(), human::bytes(body.bytes.len() as u64));
     if body.was_encoded {
-        text.push_str(" unpacked");
+        text.push_str(" decompressed");
     }
     if body.is_cut {
-        text.push_str(" · cut");
+        text.push_str(" · truncated");
     }
     text.push(' ');
     // The tabs come first.

@@ -16,7 +16,7 @@ use crate::tui::view::help::HelpLine;
 use crate::tui::view::text::left;
 use crate::tui::view::theme::Theme;
 
-/// Columns of a dialog with facts, and of their names.
+/// Columns of a dialog, and of the names of facts.
 const WIDTH: u16 = 76;
 
 const NAME: usize = 15;
@@ -81,7 +81,7 @@ fn open_with_facts(
 }
 
 fn draw_failure(frame: &mut Frame<'_>, screen: Rect, title: &str, told: &Facts, theme: &Theme) {
-    let answer = Line::from(vec![Span::styled("Enter", theme.key), Span::styled(" closes this", theme.text)]);
+    let answer = Line::from(vec![Span::styled("Enter", theme.key), Span::styled(": close", theme.text)]);
     if let Some(row) = open_with_facts(frame, screen, title, told, 1, theme).next() {
         frame.render_widget(answer, row);
     }
@@ -95,17 +95,17 @@ fn draw_confirm(frame: &mut Frame<'_>, screen: Rect, confirm: &Confirm, theme: &
         None => frame.render_widget(
             Line::from(vec![
                 Span::styled("y", theme.bad),
-                Span::styled(format!(" {}    ", confirm.verb), theme.text),
-                Span::styled("any other answer", theme.key),
-                Span::styled(" keep (Enter, n, Esc)", theme.text),
+                Span::styled(format!(": {}    ", confirm.verb), theme.text),
+                Span::styled("n, Enter or Esc", theme.key),
+                Span::styled(": cancel", theme.text),
             ]),
             row,
         ),
         Some(word) => {
             let question = vec![
-                Span::styled("type ", theme.text),
+                Span::styled("Type ", theme.text),
                 Span::styled(word.as_str(), theme.bad),
-                Span::styled(format!(" and Enter to {}, Esc to keep", confirm.verb), theme.text),
+                Span::styled(format!(" and press Enter to {}, or Esc to cancel", confirm.verb), theme.text),
             ];
             frame.render_widget(Line::from(question), row);
             if let Some(row) = rows.next() {
@@ -125,16 +125,16 @@ fn draw_text(frame: &mut Frame<'_>, row: Rect, text: &TextArea<'static>, theme: 
 
 fn draw_ttl(frame: &mut Frame<'_>, screen: Rect, ttl: &Ttl, theme: &Theme) {
     let title = match ttl.entries.len() {
-        1 => "TTL of this entry".to_owned(),
-        count => format!("TTL of {}", human::entries(count as u64)),
+        1 => "Change TTL of this entry".to_owned(),
+        count => format!("Change TTL of {}", human::entries(count as u64)),
     };
     let examples = Line::from(vec![
         Span::styled("12h", theme.key),
-        Span::styled(" from now    ", theme.dim),
+        Span::styled(": expire in 12h   ", theme.dim),
         Span::styled("+2h", theme.key),
-        Span::styled(" more    ", theme.dim),
+        Span::styled(": extend by 2h   ", theme.dim),
         Span::styled("never", theme.key),
-        Span::styled(" expires", theme.dim),
+        Span::styled(": remove the TTL", theme.dim),
     ]);
     let mut rows = open_with_facts(frame, screen, &title, &ttl.facts, 3, theme);
     if let Some(row) = rows.next() {
@@ -153,10 +153,10 @@ fn draw_help(frame: &mut Frame<'_>, screen: Rect, (app, mode): (&App, Mode), off
     let height = usize::from(screen.height).saturating_sub(2);
     let offset = offset.min(lines.len().saturating_sub(height));
     let title = match lines.len() {
-        count if count > height => format!("Keys · {}-{} of {count} lines", offset + 1, offset + height),
-        _ => "Keys".to_owned(),
+        count if count > height => format!("Keyboard shortcuts · {}-{} of {count}", offset + 1, offset + height),
+        _ => "Keyboard shortcuts".to_owned(),
     };
-    let inside = open(frame, screen, 72, lines.len(), &title, theme);
+    let inside = open(frame, screen, WIDTH, lines.len(), &title, theme);
     for (line, row) in lines.into_iter().skip(offset).zip(inside.rows()) {
         let line = match line {
             HelpLine::Blank => Line::default(),
@@ -167,7 +167,7 @@ fn draw_help(frame: &mut Frame<'_>, screen: Rect, (app, mode): (&App, Mode), off
             HelpLine::Binding { keys, text, is_refused: true } => Line::from(vec![
                 Span::styled(left(&keys, 18), theme.faint),
                 Span::styled(text, theme.faint),
-                Span::styled("  read-only", theme.faint),
+                Span::styled("  (read-only)", theme.faint),
             ]),
         };
         frame.render_widget(line, row);

@@ -31,8 +31,7 @@ const KIND: usize = 11;
 
 /// With fewer columns than this for it, a service's host is left out.
 const HOST: usize = 14;
-
-/// Columns of what came of a run, with a blank.
+/// Columns of the result of a run, with a blank; more where it is longer.
 const RESULT: usize = 9;
 
 pub(crate) fn draw(frame: &mut Frame<'_>, regions: &Regions, app: &App, theme: &Theme) {
@@ -67,7 +66,7 @@ fn draw_search(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) {
         }
         frame.render_widget(&line, text);
     } else {
-        let hint = "part of a title";
+        let hint = "Search titles";
         frame.render_widget(Span::styled(clip(hint, text.width.into()), theme.faint), text);
     }
     let at = Rect { x: area.right() - counts_width, width: counts_width, ..area };
@@ -119,12 +118,12 @@ fn draw_titles(frame: &mut Frame<'_>, area: Rect, regions: &Regions, app: &App, 
             .unwrap_or_default()
     });
     let words = match &enrich.offer {
-        Loadable::Idle | Loadable::Loading(_) => vec![("reading the catalogue …".to_owned(), theme.dim)],
+        Loadable::Idle | Loadable::Loading(_) => vec![("Loading titles…".to_owned(), theme.dim)],
         Loadable::Failed(problem) => {
-            vec![("there is no catalogue:".to_owned(), theme.bad), (safe::line(problem).into_owned(), theme.bad)]
+            vec![("Cannot load titles:".to_owned(), theme.bad), (safe::line(problem).into_owned(), theme.bad)]
         }
         Loadable::Ready(_) if enrich.found.is_empty() => {
-            vec![("no title has all of these words".to_owned(), theme.dim)]
+            vec![("No titles match".to_owned(), theme.dim)]
         }
         Loadable::Ready(_) => Vec::new(),
     };
@@ -163,7 +162,7 @@ fn draw_services(frame: &mut Frame<'_>, area: Rect, regions: &Regions, app: &App
         } else if is_known {
             safe::line(enrich.host(service).unwrap_or_default()).into_owned()
         } else {
-            "no id".to_owned()
+            "no ID".to_owned()
         };
         let name = left(service.name(), crate::tui::app::run_report::NAME);
         Line::from(vec![
@@ -181,7 +180,7 @@ fn draw_runs(frame: &mut Frame<'_>, area: Rect, regions: &Regions, app: &App, th
     let list = ("Runs", enrich.run_count(), enrich.run);
     draw_list(frame, (Pane::Runs, area), list, (regions, app, theme), |at, width| match enrich.run_at(at) {
         Shown::Running(running) => {
-            let share = format!("{:.0} %", (running.share() * 100.0).floor());
+            let share = format!("{:.0}%", (running.share() * 100.0).floor());
             run_line(("now", &running.title), (&share, theme.note), width, theme)
         }
         Shown::Run(run) => {
@@ -194,22 +193,23 @@ fn draw_runs(frame: &mut Frame<'_>, area: Rect, regions: &Regions, app: &App, th
         return;
     }
     let words = match &enrich.history {
-        Loadable::Idle | Loadable::Loading(_) => vec![("reading the runs …".to_owned(), theme.dim)],
+        Loadable::Idle | Loadable::Loading(_) => vec![("Loading runs…".to_owned(), theme.dim)],
         Loadable::Failed(problem) => vec![(problem.clone(), theme.bad)],
         Loadable::Ready(()) => {
             let key = app.keymap.keys(Mode::Enrich, Action::Run).first().cloned().unwrap_or_default();
-            vec![("none yet".to_owned(), theme.dim), (format!("{key} enriches the title"), theme.faint)]
+            vec![("No runs yet".to_owned(), theme.dim), (format!("Press {key} to start one"), theme.faint)]
         }
     };
     say(frame, area, regions, &words);
 }
 
 fn run_line<'a>((when, title): (&str, &str), (result, style): (&str, Style), width: usize, theme: &Theme) -> Line<'a> {
-    let room = width.saturating_sub(7 + RESULT + 2);
+    let result_width = RESULT.max(columns::width(result) + 1);
+    let room = width.saturating_sub(7 + result_width + 2);
     Line::from(vec![
         Span::styled(format!(" {}", left(when, 7)), theme.dim),
         Span::raw(left(&safe::line(title), room)),
-        Span::styled(right(result, RESULT), style),
+        Span::styled(right(result, result_width), style),
         Span::raw(" "),
     ])
 }
@@ -229,8 +229,8 @@ fn result(run: &Run, theme: &Theme) -> (String, Style) {
     match run.report.verdict() {
         Verdict::Failed(failed) => (format!("{failed} failed"), theme.bad),
         Verdict::Different => ("differs".to_owned(), theme.bad),
-        Verdict::Incomplete(_) => ("partial".to_owned(), theme.bad),
-        Verdict::Unproved(_) => ("uncached".to_owned(), theme.bad),
+        Verdict::Incomplete(_) => ("incomplete".to_owned(), theme.bad),
+        Verdict::Unproved(_) => ("not cached".to_owned(), theme.bad),
         Verdict::Good if run.report.was_cached() => ("cached".to_owned(), theme.dim),
         Verdict::Good => (run.report.speedup.map_or_else(|| "done".to_owned(), human::times), theme.good),
     }

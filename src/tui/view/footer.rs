@@ -22,7 +22,7 @@ pub(crate) fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) 
         (Some(notice), ..) => told(&notice.text, if notice.is_error { theme.error } else { theme.good }),
         (None, Some(problem), ..) => told(&safe::line(problem), theme.error),
         (None, None, Some(job), _) => progress(job, theme),
-        (None, None, None, Some(reason)) => told(&format!("{}; trying again", safe::line(reason)), theme.error),
+        (None, None, None, Some(reason)) => told(&format!("{}. Reconnecting…", safe::line(reason)), theme.error),
         (None, None, None, None) => hints(app, area.width.into(), theme),
     };
     frame.render_widget(line, area);
@@ -33,7 +33,7 @@ fn progress<'a>(job: &Job, theme: &Theme) -> Line<'a> {
     let filled = (job.done * BAR).checked_div(job.total).unwrap_or(0).min(BAR) as usize;
     let seconds = job.elapsed.as_secs_f64();
     let rate = if seconds > 0.0 { (job.done as f64 / seconds) as u64 } else { 0 };
-    let end = if job.is_stopping { "stopping at the end of this batch" } else { "Esc stops" };
+    let end = if job.is_stopping { "Stopping after the current batch…" } else { "Esc to stop" };
     Line::from(vec![
         Span::styled(format!(" {} ", job.verb), theme.note),
         Span::styled("━".repeat(filled), theme.note),
@@ -48,28 +48,28 @@ fn progress<'a>(job: &Job, theme: &Theme) -> Line<'a> {
 /// The actions worth a hint, most wanted first.
 fn wanted(mode: Mode) -> &'static [(Action, &'static str)] {
     match mode {
-        Mode::Filter | Mode::Search => &[(Action::Accept, "keep"), (Action::Close, "clear"), (Action::Down, "next")],
+        Mode::Filter | Mode::Search => &[(Action::Accept, "apply"), (Action::Close, "cancel"), (Action::Down, "down")],
         Mode::Confirm => &[(Action::Yes, "yes"), (Action::No, "no")],
-        Mode::Input => &[(Action::Accept, "do it"), (Action::No, "leave it")],
+        Mode::Input => &[(Action::Accept, "confirm"), (Action::No, "cancel")],
         Mode::Help => &[(Action::Close, "close"), (Action::Down, "down"), (Action::Up, "up")],
         Mode::Enrich => &[
             (Action::Help, "help"),
             (Action::Quit, "quit"),
             (Action::Run, "enrich"),
-            (Action::RunFresh, "fresh"),
+            (Action::RunFresh, "enrich (no cache)"),
             (Action::Close, "back"),
             (Action::Search, "search"),
-            (Action::Mark, "tick"),
-            (Action::OpenTouched, "its entries"),
-            (Action::NextPane, "pane"),
+            (Action::Mark, "select"),
+            (Action::OpenTouched, "entries"),
+            (Action::NextPane, "next pane"),
             (Action::Browse, "browse"),
             (Action::Zoom, "zoom"),
         ],
         Mode::Watch => &[
             (Action::Help, "help"),
             (Action::Quit, "quit"),
-            (Action::Close, "end it"),
-            (Action::ReadCommands, "read commands"),
+            (Action::Close, "close"),
+            (Action::ReadCommands, "MONITOR"),
             (Action::Down, "older"),
             (Action::Up, "newer"),
         ],
@@ -77,10 +77,10 @@ fn wanted(mode: Mode) -> &'static [(Action, &'static str)] {
             (Action::Help, "help"),
             (Action::Quit, "quit"),
             (Action::Filter, "filter"),
-            (Action::FlushShown, "flush node"),
+            (Action::FlushShown, "flush group"),
             (Action::ChangeTtl, "TTL"),
             (Action::Fold, "fold"),
-            (Action::NextPane, "pane"),
+            (Action::NextPane, "next pane"),
             (Action::Refresh, "refresh"),
         ],
         Mode::Inspector => &[
@@ -100,11 +100,11 @@ fn wanted(mode: Mode) -> &'static [(Action, &'static str)] {
             (Action::Open, "open"),
             (Action::Mark, "mark"),
             (Action::Flush, "flush"),
-            (Action::FlushShown, "flush shown"),
+            (Action::FlushShown, "flush all shown"),
             (Action::ChangeTtl, "TTL"),
             (Action::SortNext, "sort"),
             (Action::Refresh, "refresh"),
-            (Action::NextPane, "pane"),
+            (Action::NextPane, "next pane"),
             (Action::Enrich, "enrich"),
             (Action::CopyUrl, "copy URL"),
             (Action::Watch, "watch"),

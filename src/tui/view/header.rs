@@ -100,14 +100,14 @@ pub fn screen_at(app: &App, at: Position) -> Option<Screen> {
 fn location(app: &App) -> String {
     match app.backend() {
         Some(backend) => safe::line(&backend.to_string()).into_owned(),
-        None => "opening the cache …".to_owned(),
+        None => "Opening the cache…".to_owned(),
     }
 }
 
 fn badges(app: &App) -> Vec<Badge> {
     let is_fallback = app.health.as_ref().is_some_and(|health| health.is_fallback);
     let badges: [(bool, Badge); 4] = [
-        (app.lost().is_some(), (" LOST ", |theme| theme.badge_lost)),
+        (app.lost().is_some(), (" DISCONNECTED ", |theme| theme.badge_lost)),
         (is_fallback, (" FALLBACK ", |theme| theme.badge_fallback)),
         (app.options.is_read_only, (" READ-ONLY ", |theme| theme.badge_read_only)),
         (app.options.is_demo, (" DEMO ", |theme| theme.badge_demo)),
@@ -136,7 +136,7 @@ pub(crate) fn draw_filter(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &
         return;
     }
     if let Some(touched) = &filter.query.touched {
-        let chip = format!(" {} ", clip(&format!("run of {}", touched.name), usize::from(text.width / 2)));
+        let chip = format!(" {} ", clip(&format!("run: {}", touched.name), usize::from(text.width / 2)));
         let width = (columns::width(&chip) as u16 + 1).min(text.width);
         frame.render_widget(Span::styled(chip, theme.badge_demo), Rect { width: width.saturating_sub(1), ..text });
         text = Rect { x: text.x + width, width: text.width - width, ..text };
@@ -152,7 +152,7 @@ pub(crate) fn draw_filter(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &
         }
         frame.render_widget(&line, text);
     } else {
-        let hint = "words, or selectors as on the command line: service:jikan status:4xx ttl-under:1h";
+        let hint = "Filter: words or selectors, e.g. service:jikan status:4xx ttl-under:1h";
         frame.render_widget(Span::styled(clip(hint, text.width.into()), theme.faint), text);
     }
     let right = Rect { x: area.right() - counts_width, width: counts_width, ..area };
@@ -169,7 +169,7 @@ fn counts(app: &App) -> String {
     };
     let bytes = human::bytes(rows.shown_bytes());
     match rows.marked() {
-        _ if app.filter.search.is_some() => format!("searching bodies … {entries} · {bytes}"),
+        _ if app.filter.search.is_some() => format!("searching bodies… {entries} · {bytes}"),
         0 => format!("{entries} · {bytes}"),
         marked => format!("{} marked · {entries} · {bytes}", human::count(marked as u64)),
     }

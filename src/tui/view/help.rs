@@ -22,18 +22,18 @@ pub enum HelpLine {
 }
 
 const GROUPS: [(&str, Mode); 12] = [
-    ("Everywhere", Mode::Everywhere),
-    ("In every pane", Mode::Browse),
-    ("In the table", Mode::Table),
-    ("In the tree", Mode::Tree),
-    ("In the inspector", Mode::Inspector),
-    ("In the watch", Mode::Watch),
-    ("On the Enrich tab", Mode::Enrich),
-    ("In its search line", Mode::Search),
-    ("In the filter line", Mode::Filter),
-    ("In dialogs", Mode::Confirm),
-    ("Typing into dialogs", Mode::Input),
-    ("In this help", Mode::Help),
+    ("Global", Mode::Everywhere),
+    ("All panes", Mode::Browse),
+    ("Table", Mode::Table),
+    ("Tree", Mode::Tree),
+    ("Inspector", Mode::Inspector),
+    ("Watch", Mode::Watch),
+    ("Enrich tab", Mode::Enrich),
+    ("Title search", Mode::Search),
+    ("Filter", Mode::Filter),
+    ("Dialogs", Mode::Confirm),
+    ("Text input", Mode::Input),
+    ("Help", Mode::Help),
 ];
 
 /// Every line of the help, what works in this mode first.

@@ -73,7 +73,7 @@ pub(crate) fn draw(frame: &mut Frame<'_>, regions: &Regions, app: &App, theme: &
             Tab::Body => body::draw(frame, inside, regions.inspector, app, theme),
             _ => draw_headers(frame, inside, app, theme),
         },
-        Loadable::Ready(None) => say(frame, inside, "it is gone", theme),
+        Loadable::Ready(None) => say(frame, inside, "This entry no longer exists", theme),
         Loadable::Failed(error) => say(frame, inside, &safe::line(&chain(error)), theme),
         Loadable::Loading(_) | Loadable::Idle => say(frame, inside, "…", theme),
     }
@@ -97,7 +97,7 @@ fn headers(app: &App) -> Option<&Headers> {
 fn draw_headers(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) {
     let entry = app.inspector.detail().and_then(|detail| detail.inspected.entry.as_ref());
     let (Some(entry), Some(headers)) = (entry, headers(app)) else {
-        return say(frame, area, "a result has no request and no response", theme);
+        return say(frame, area, "Results have no request or response", theme);
     };
     let first = if app.inspector.tab == Tab::Request {
         let url = secrets::url(&entry.request.url);
@@ -124,10 +124,10 @@ fn draw_headers(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) {
 
 fn keys<'a>(keys: &[KeyFact], width: u16, theme: &Theme) -> Vec<Line<'a>> {
     if keys.is_empty() {
-        return vec![Line::styled(" no Redis keys: this cache is in SQLite", theme.dim)];
+        return vec![Line::styled(" No Redis keys (SQLite backend)", theme.dim)];
     }
     let name = usize::from(width).saturating_sub(32).max(12);
-    let head = format!(" {} {} {} {}", left("key", name), left("type", 8), right("TTL", 8), right("memory", 10));
+    let head = format!(" {} {} {} {}", left("Key", name), left("Type", 8), right("TTL", 8), right("Memory", 10));
     let mut lines = vec![Line::styled(head, theme.heading)];
     lines.extend(keys.iter().map(|key| {
         let ttl = key.ttl.map_or("never".to_owned(), human::duration);

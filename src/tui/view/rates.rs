@@ -32,8 +32,8 @@ pub(crate) fn draw(frame: &mut Frame<'_>, regions: &Regions, app: &App, theme: &
     let hidden = app.rates.height().saturating_sub(inside.height.into());
     let title = match (app.rates.are_counted(), hidden) {
         (false, _) => " Hit rate ".to_owned(),
-        (true, 0) => " Hit rate (counters) ".to_owned(),
-        (true, hidden) => format!(" Counters · +{hidden} more "),
+        (true, 0) => " Hit rate ".to_owned(),
+        (true, hidden) => format!(" Hit rate · {hidden} more "),
     };
     draw_frame(frame, regions.rates, Line::styled(title, theme.dim), regions.is_framed, false, theme);
     let width = usize::from(inside.width);
@@ -48,7 +48,7 @@ pub(crate) fn draw(frame: &mut Frame<'_>, regions: &Regions, app: &App, theme: &
         let mut heading = " ".repeat(label + 1);
         heading.extend(Window::ALL.map(|window| right(window.name(), rate_width)));
         if has_requests {
-            heading.push_str(&right("of 24h", REQUESTS));
+            heading.push_str(&right("in 24h", REQUESTS));
         }
         frame.render_widget(Line::styled(heading, theme.heading), row);
     }

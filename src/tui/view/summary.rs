@@ -54,9 +54,9 @@ impl Fact {
             Tone::Bad => theme.bad,
         };
         // A value with a reason is a short one; the reasons stand below each other.
-        let value = if self.why.is_empty() { self.value } else { left(&self.value, 9) };
+        let value = if self.why.is_empty() { self.value } else { left(&self.value, 10) };
         let room = usize::from(width).saturating_sub(13);
-        let why = clip(&self.why, room.saturating_sub(11)).into_owned();
+        let why = clip(&self.why, room.saturating_sub(12)).into_owned();
         Line::from(vec![
             Span::styled(format!(" {} ", left(self.name, 11)), theme.dim),
             Span::styled(clip(&value, room).into_owned(), style),
@@ -72,7 +72,7 @@ pub(crate) fn facts(app: &App) -> Vec<Fact> {
     let mut facts = Vec::new();
     name(entry, &mut facts);
     if let Some(problem) = &entry.problem {
-        facts.push(Fact::new("problem", safe::line(problem)).tone(Tone::Bad));
+        facts.push(Fact::new("Problem", safe::line(problem)).tone(Tone::Bad));
     }
     facts.push(Fact::new("", ""));
     let response = detail.and_then(|detail| detail.inspected.entry.as_ref()).map(|entry| &entry.response.headers);
@@ -80,63 +80,66 @@ pub(crate) fn facts(app: &App) -> Vec<Fact> {
         facts.push(age(entry, app));
         facts.push(lifetime(entry, response));
     } else if let Some(stored_for) = entry.stored_for(app.now) {
-        facts.push(Fact::new("age", human::duration(stored_for)).because("since it was stored"));
+        facts.push(Fact::new("Age", human::duration(stored_for)).because("since stored"));
     }
     facts.push(ttl(entry, app));
     facts.push(state(entry, app.now));
     facts.push(Fact::new("", ""));
     if let Some(at) = entry.created_at {
-        facts.push(Fact::new("stored", time(at, &app.zone)));
+        facts.push(Fact::new("Stored", time(at, &app.zone)));
     }
     if let Some(at) = entry.last_used(app.now) {
         let ago = human::duration(app.now - at);
-        facts.push(Fact::new("last used", format!("{}, {ago} ago, by what is left of its TTL", time(at, &app.zone))));
+        facts.push(Fact::new(
+            "Last used",
+            format!("{} ({ago} ago, estimated from the remaining TTL)", time(at, &app.zone)),
+        ));
     }
     let chunks = detail.map(|detail| detail.inspected.chunks).filter(|chunks| *chunks > 1);
-    let chunks = chunks.map_or(String::new(), |chunks| format!(" in {} pieces", human::count(chunks)));
-    facts.push(Fact::new("size", format!("{}{chunks}", human::bytes(entry.size))));
+    let chunks = chunks.map_or(String::new(), |chunks| format!(" in {} chunks", human::count(chunks)));
+    facts.push(Fact::new("Size", format!("{}{chunks}", human::bytes(entry.size))));
     if let Some(http) = &entry.http {
-        let kind = http.content_type.as_deref().map_or("unknown type".into(), safe::line);
-        facts.push(Fact::new("status", format!("{}  {kind}", http.status)));
-        facts.push(Fact::new("cache key", safe::bytes(http.cache_key.as_bytes())));
+        let kind = http.content_type.as_deref().map_or("no content type".into(), safe::line);
+        facts.push(Fact::new("Status", format!("{}  {kind}", http.status)));
+        facts.push(Fact::new("Cache key", safe::bytes(http.cache_key.as_bytes())));
     }
-    facts.push(Fact::new("service", entry.service.name()));
+    facts.push(Fact::new("Service", entry.service.name()));
     if let Some((name, [_, day, _])) = app.rates.of(entry) {
         let requests = human::count(day.hits.saturating_add(day.misses));
-        let of = format!("of {requests} look-ups of {name} counted in 24h");
-        facts.push(Fact::new("hit rate", human::share(day.hit_rate())).because(of));
+        let of = format!("{name}, {requests} lookups in 24h");
+        facts.push(Fact::new("Hit rate", human::share(day.hit_rate())).because(of));
     }
-    facts.push(Fact::new("key", shown_key(&entry.id.redis_key(), false)));
+    facts.push(Fact::new("Key", shown_key(&entry.id.redis_key(), false)));
     facts
 }
 
 fn name(entry: &Summary, facts: &mut Vec<Fact>) {
     if let Some(http) = &entry.http {
         if let Some(title) = http.title.as_deref().filter(|title| !title.is_empty()) {
-            facts.push(Fact::new("title", safe::line(title)).tone(Tone::Strong));
+            facts.push(Fact::new("Title", safe::line(title)).tone(Tone::Strong));
         }
         let url = secrets::url(&http.url);
         facts.push(
-            Fact::new("request", format!("{} {}", safe::line(&http.method), safe::line(&url))).tone(Tone::Strong),
+            Fact::new("Request", format!("{} {}", safe::line(&http.method), safe::line(&url))).tone(Tone::Strong),
         );
     } else if let Some(key) = entry.result_key() {
-        facts.push(Fact::new("function", safe::bytes(key.prefix)).tone(Tone::Strong));
-        facts.push(Fact::new("arguments", shown_key(key.arguments, false)).tone(Tone::Strong));
-        facts.push(Fact::new("schema", key.schema.unwrap_or("none: an older key")));
+        facts.push(Fact::new("Function", safe::bytes(key.prefix)).tone(Tone::Strong));
+        facts.push(Fact::new("Arguments", shown_key(key.arguments, false)).tone(Tone::Strong));
+        facts.push(Fact::new("Schema", key.schema.unwrap_or("none (key without schema hash)")));
     }
 }
 
 fn age(entry: &Summary, app: &App) -> Fact {
     let Some(age) = entry.age(app.now) else {
-        return Fact::new("age", "unknown").because("this layout does not say when it was stored");
+        return Fact::new("Age", "unknown").because("not recorded by this layout");
     };
     let initial = entry.http.as_ref().map_or(0.0, |http| http.freshness.initial_age);
     let why = if initial >= 1.0 {
-        format!("it was {} old when it was stored", human::duration(initial))
+        format!("{} old when stored", human::duration(initial))
     } else {
-        "since the origin sent it".to_owned()
+        "since the response was generated".to_owned()
     };
-    Fact::new("age", human::duration(age)).because(why)
+    Fact::new("Age", human::duration(age)).because(why)
 }
 
 fn lifetime(entry: &Summary, response: Option<&Headers>) -> Fact {
@@ -146,12 +149,12 @@ fn lifetime(entry: &Summary, response: Option<&Headers>) -> Fact {
         headers.all("cache-control").any(|value| value.to_ascii_lowercase().contains("max-age"))
     });
     match freshness.lifetime {
-        None => Fact::new("lifetime", "none").because("no max-age, no Expires, no Last-Modified to guess from"),
-        Some(seconds) => Fact::new("lifetime", human::duration(seconds)).because(match response {
+        None => Fact::new("Freshness", "none").because("no max-age, Expires or Last-Modified"),
+        Some(seconds) => Fact::new("Freshness", human::duration(seconds)).because(match response {
             None => "",
-            Some(_) if has_max_age => "max-age of Cache-Control",
-            Some(_) if has("expires") => "Expires",
-            Some(_) => "a tenth of the time since Last-Modified",
+            Some(_) if has_max_age => "lifetime from Cache-Control: max-age",
+            Some(_) if has("expires") => "lifetime from Expires",
+            Some(_) => "heuristic lifetime (10% of the time since Last-Modified)",
         }),
     }
 }
@@ -164,43 +167,41 @@ fn ttl(entry: &Summary, app: &App) -> Fact {
                 ttl if ttl < 3_600.0 => Tone::Note,
                 _ => Tone::Plain,
             };
-            Fact::new("TTL", human::duration(ttl)).because(format!("kept until {}", time(at, &app.zone))).tone(tone)
+            Fact::new("TTL", human::duration(ttl)).because(format!("expires {}", time(at, &app.zone))).tone(tone)
         }
-        _ => Fact::new("TTL", "never").because("kept until somebody removes it"),
+        _ => Fact::new("TTL", "none").because("never expires"),
     }
 }
 
 fn state(entry: &Summary, now: f64) -> Fact {
     let freshness = entry.http.as_ref().map(|http| http.freshness).unwrap_or_default();
-    let fact = |value: &str, why: String, tone| Fact::new("state", value).because(why).tone(tone);
+    let fact = |value: &str, why: String, tone| Fact::new("State", value).because(why).tone(tone);
     match (entry.state, entry.is_fresh(now), entry.age(now), freshness.lifetime) {
         (State::Live, _, _, _) if freshness.is_no_cache => {
-            fact("stale", "no-cache: always to be asked for again".into(), Tone::Note)
+            fact("stale", "no-cache: requires validation".into(), Tone::Note)
         }
         (State::Live, Some(true), Some(age), Some(lifetime)) => {
-            fact("fresh", format!("for {} more (RFC 9111)", human::duration(lifetime - age)), Tone::Good)
+            fact("fresh", format!("for {} (RFC 9111)", human::duration(lifetime - age)), Tone::Good)
         }
         (State::Live, Some(false), Some(age), Some(lifetime)) => fact(
             "stale",
-            format!("since {} (RFC 9111); the pipeline serves it all the same", human::duration(age - lifetime)),
+            format!("for {} (RFC 9111); the pipeline still serves it", human::duration(age - lifetime)),
             Tone::Note,
         ),
         (State::Live, Some(false), ..) => {
-            fact("stale", "nothing says that it is fresh; the pipeline serves it all the same".into(), Tone::Note)
+            fact("stale", "no freshness information; the pipeline still serves it".into(), Tone::Note)
         }
-        (State::Live, ..) => Fact::new("state", "live"),
-        (State::Incomplete, ..) => {
-            fact("incomplete", "its body has no mark of its end: never served".into(), Tone::Bad)
-        }
-        (State::Deleted, ..) => fact("deleted", "marked as deleted: never served".into(), Tone::Plain),
-        (State::Corrupt, ..) => fact("corrupt", "it cannot be read: never served".into(), Tone::Bad),
-        (State::Orphan, ..) => fact("orphan", "it belongs to no entry".into(), Tone::Bad),
+        (State::Live, ..) => Fact::new("State", "live"),
+        (State::Incomplete, ..) => fact("incomplete", "body has no end marker; never served".into(), Tone::Bad),
+        (State::Deleted, ..) => fact("deleted", "marked as deleted; never served".into(), Tone::Plain),
+        (State::Corrupt, ..) => fact("corrupt", "cannot be decoded; never served".into(), Tone::Bad),
+        (State::Orphan, ..) => fact("orphan", "belongs to no entry".into(), Tone::Bad),
     }
 }
 
 fn time(at: f64, zone: &TimeZone) -> String {
     match Timestamp::from_second(at as i64) {
         Ok(time) => time.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string(),
-        Err(_) => "no time at all".to_owned(),
+        Err(_) => "invalid".to_owned(),
     }
 }

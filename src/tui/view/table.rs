@@ -111,24 +111,24 @@ fn title<'a>(app: &App, theme: &Theme) -> Line<'a> {
 fn nothing(app: &App) -> Vec<Cow<'_, str>> {
     let stand_in = app.health.as_ref().filter(|health| health.is_fallback);
     if app.health.is_none() || app.scan.ticket.is_some() && app.rows.is_empty() {
-        vec!["listing …".into()]
+        vec!["Loading…".into()]
     } else if app.rows.is_empty() && app.lost().is_some() {
-        vec!["the cache does not answer".into()]
+        vec!["Backend unreachable".into()]
     } else if let (true, Some(Health { backend, problem, .. })) = (app.rows.is_empty(), stand_in) {
-        let problem = safe::line(problem.as_deref().unwrap_or("the cache that was asked for does not answer"));
+        let problem = safe::line(problem.as_deref().unwrap_or("The configured backend is unreachable"));
         let backend = safe::line(&backend.to_string()).into_owned();
         vec![
             problem,
             "".into(),
-            format!("This is {backend}, which stands in meanwhile and is empty.").into(),
-            "The other is tried again and again.".into(),
+            format!("Using {backend} as a fallback; it is empty.").into(),
+            "Reconnecting to the configured backend…".into(),
         ]
     } else if app.rows.is_empty() {
-        vec!["the cache is empty".into()]
+        vec!["The cache is empty".into()]
     } else if let Some(hint) = &app.filter.query.hint {
-        vec![format!("nothing matches; did you mean {hint}? Esc clears the filter").into()]
+        vec![format!("No entries match. Did you mean {hint}? Press Esc to clear the filter.").into()]
     } else {
-        vec!["nothing matches; Esc clears the filter".into()]
+        vec!["No entries match. Press Esc to clear the filter.".into()]
     }
 }
 
@@ -138,14 +138,14 @@ fn head_line<'a>(columns: &[(Column, u16)], app: &App, theme: &Theme) -> Line<'a
     for (column, width) in columns {
         let is_sorted = sort.by == *column;
         let name = match column {
-            Column::Method => "method",
-            Column::Service => "service",
+            Column::Method => "Method",
+            Column::Service => "Service",
             Column::Name => "URL or arguments",
-            Column::Status => "status",
-            Column::Size => "size",
-            Column::Age => "age",
+            Column::Status => "Status",
+            Column::Size => "Size",
+            Column::Age => "Age",
             Column::Ttl => "TTL",
-            Column::State => "state",
+            Column::State => "State",
         };
         let arrow = match (is_sorted, sort.is_reversed) {
             (false, _) => "",

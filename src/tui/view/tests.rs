@@ -68,7 +68,7 @@ fn services_that_there_is_no_room_for_are_counted() {
     let mut app = at(80, 18);
     count(&mut app, tally());
     let screen = frame(&app, true).backend().to_string();
-    assert!(screen.contains("Counters · +1 more") && screen.contains("jikan "), "{screen}");
+    assert!(screen.contains("Hit rate · 1 more") && screen.contains("jikan "), "{screen}");
 }
 
 #[test]
@@ -76,7 +76,7 @@ fn what_a_server_counts_is_no_hit_rate() {
     let mut app = at(120, 40);
     count(&mut app, Tally { counted: Counted::default(), server: Some((2, 1)) });
     let screen = frame(&app, true).backend().to_string();
-    assert!(screen.contains("- Redis counts every reader,") && screen.contains("  this program too"), "{screen}");
+    assert!(screen.contains("No hit counters (see") && screen.contains("'animecache stats')"), "{screen}");
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn the_question_on_a_tiny_screen_keeps_its_answer() {
     let mut app = at(40, 10);
     press(&mut app, "jd");
     let screen = frame(&app, true).backend().to_string();
-    assert!(screen.contains("Flush this entry?") && screen.contains("y flush"), "{screen}");
+    assert!(screen.contains("Flush this entry?") && screen.contains("y: flush"), "{screen}");
 }
 
 #[test]
@@ -117,7 +117,9 @@ fn an_empty_cache_that_stands_in_is_not_taken_for_the_one_that_was_asked_for() {
     let effects = update(&mut app, Message::Health(Health { backend: sqlite, is_fallback: true, problem }));
     update(&mut app, Message::Done(scan_of(&effects), Outcome::Scanned(Ok(()))));
     let screen = frame(&app, true).backend().to_string();
-    for part in ["Redis at redis://localhost:6379/0 cannot be", "This is SQLite at /tmp/http_cache.db", "tried again"] {
+    for part in
+        ["Redis at redis://localhost:6379/0 cannot be", "Using SQLite at /tmp/http_cache.db as a", "Reconnecting"]
+    {
         assert!(screen.contains(part), "{part}: {screen}");
     }
 }
@@ -145,7 +147,7 @@ fn rows_that_begin_alike_can_be_told_apart(#[case] width: u16, #[case] height: u
 #[test]
 fn the_column_that_the_table_is_sorted_by_has_its_arrow() {
     let mut app = at(160, 24);
-    for column in ["URL or arguments↑", "status↑", "size↑", "age↑", "TTL↑", "state↑", "method↑"] {
+    for column in ["URL or arguments↑", "Status↑", "Size↑", "Age↑", "TTL↑", "State↑", "Method↑"] {
         let screen = frame(&app, true).backend().to_string();
         assert!(screen.contains(column), "{column}: {screen}");
         press(&mut app, "s");
@@ -157,7 +159,7 @@ fn a_word_in_place_of_a_selector_is_hinted_at_where_nothing_matches() {
     let mut app = at(80, 24);
     press(&mut app, "/no-ttl");
     let screen = frame(&app, true).backend().to_string();
-    assert!(screen.contains("did you mean --no-ttl?"), "{screen}");
+    assert!(screen.contains("Did you mean --no-ttl?"), "{screen}");
 }
 
 #[test]
@@ -192,16 +194,16 @@ fn the_help() {
 }
 
 #[rstest]
-#[case("?", "In the table")]
-#[case("h?", "In the tree")]
-#[case("w?", "In the watch")]
-#[case("e?", "On the Enrich tab")]
+#[case("?", "Table")]
+#[case("h?", "Tree")]
+#[case("w?", "Watch")]
+#[case("e?", "Enrich tab")]
 fn the_help_begins_where_the_keys_go(#[case] keys: &str, #[case] heading: &str) {
     let mut app = at(80, 24);
     press(&mut app, keys);
     let screen = frame(&app, true).backend().to_string();
     assert!(screen.lines().nth(1).unwrap().contains(heading), "{screen}");
-    assert!(screen.contains(" lines ─"), "it is seen that there is more: {screen}");
+    assert!(screen.contains("Keyboard shortcuts · 1-"), "it is seen that there is more: {screen}");
 }
 
 #[test]
@@ -239,7 +241,7 @@ fn what_is_wrong_with_a_filter_can_be_read() {
     let mut app = at(80, 24);
     press(&mut app, "/service:animeschedule status:abc<enter>");
     let screen = frame(&app, true).backend().to_string();
-    assert!(screen.contains("--status abc: \"abc\" is not a status; write 404, 4xx or 200-299"), "{screen}");
+    assert!(screen.contains("Invalid --status 'abc': \"abc\" is not a status; write 404, 4xx or 200-299"), "{screen}");
 }
 
 #[test]
@@ -247,7 +249,7 @@ fn a_notice_makes_room_for_the_keys_and_a_failure_waits_for_one() {
     let mut app = at(80, 24);
     press(&mut app, "y");
     update(&mut app, Message::Tick(NOW + 5.0));
-    assert!(frame(&app, true).backend().to_string().contains("id copied"));
+    assert!(frame(&app, true).backend().to_string().contains("Copied ID"));
     update(&mut app, Message::Tick(NOW + 6.0));
     assert!(frame(&app, true).backend().to_string().contains("? help"));
     app.complain("something failed");
@@ -261,11 +263,11 @@ fn a_notice_makes_room_for_the_keys_and_a_failure_waits_for_one() {
 fn why_a_change_failed_and_how_to_go_on_are_on_the_lowest_screen(#[values(7, 10, 24)] height: u16) {
     let mut app = at(80, height);
     let fact = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-    let mut facts = vec![fact("why", "connection refused")];
-    facts.extend(["done", "failed", "asked for", "on"].map(|name| fact(name, "something")));
-    app.dialog = Some(Dialog::Failure { title: "The flush failed", facts });
+    let mut facts = vec![fact("Error", "connection refused")];
+    facts.extend(["Done", "Failed", "Requested", "Backend"].map(|name| fact(name, "something")));
+    app.dialog = Some(Dialog::Failure { title: "Flush failed", facts });
     let screen = frame(&app, true).backend().to_string();
-    assert!(screen.contains("connection refused") && screen.contains("Enter closes this"), "{screen}");
+    assert!(screen.contains("connection refused") && screen.contains("Enter: close"), "{screen}");
 }
 
 #[test]

@@ -48,7 +48,7 @@ struct Words {
 fn style<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Style, D::Error> {
     let words = Words::deserialize(deserializer)?;
     let color = |name: Option<String>| {
-        name.map(|name| name.parse::<Color>().map_err(|_| serde::de::Error::custom(format!("{name:?} is no colour"))))
+        name.map(|name| name.parse::<Color>().map_err(|_| serde::de::Error::custom(format!("unknown color '{name}'"))))
             .transpose()
     };
     let mut style = Style { fg: color(words.fg)?, bg: color(words.bg)?, ..Style::default() };

@@ -45,8 +45,8 @@ pub(crate) fn draw(frame: &mut Frame<'_>, regions: &Regions, app: &App, theme: &
 /// What the numbers below are a sample of.
 fn about<'a>(app: &App, watch: &Watch, theme: &Theme) -> Vec<Line<'a>> {
     let (source, blind) = match watch.source {
-        Source::Notifications { .. } => ("notifications", "hits of results unseen"),
-        Source::Commands { .. } => ("MONITOR", "expiries unseen"),
+        Source::Notifications { .. } => ("keyspace notifications", "result hits not visible"),
+        Source::Commands { .. } => ("MONITOR", "expirations and evictions not visible"),
     };
     let until = match watch.stage {
         Stage::Over(at, _) => at as f64,
@@ -55,33 +55,37 @@ fn about<'a>(app: &App, watch: &Watch, theme: &Theme) -> Vec<Line<'a>> {
     let sample = match (watch.since, &watch.stage) {
         (Some(since), _) => {
             let (began, length) = (time(app, since), human::duration(until - since));
-            format!("sample since {began} ({length}) by {source}; {blind}")
+            format!("Since {began} ({length}), by {source}; {blind}")
         }
-        (None, Stage::Over(..)) => "nothing is watched".to_owned(),
-        (None, _) => "beginning to watch …".to_owned(),
+        (None, Stage::Over(..)) => "Not watching".to_owned(),
+        (None, _) => "Starting…".to_owned(),
     };
     let mut lines = vec![Line::styled(sample, theme.strong)];
     let mut second = Vec::new();
     match &watch.stage {
         Stage::Over(_, reason) => {
             let key = app.keymap.keys(Mode::Watch, Action::ReadCommands).first().cloned().unwrap_or_default();
-            second.push(Span::styled(format!("over: {reason}"), theme.note));
-            second.push(Span::styled(format!("; {key} reads commands for 10 s"), theme.dim));
+            second.push(Span::styled(format!("Stopped: {reason}."), theme.note));
+            second.push(Span::styled(format!(" Press {key} to use MONITOR for 10 s."), theme.dim));
         }
         _ => second.push(match &watch.was {
             Some(was) => {
-                let text = format!("notify-keyspace-events was {:?} and is put back at the end", safe::line(was));
+                let text =
+                    format!("notify-keyspace-events was changed from {:?} and will be restored", safe::line(was));
                 Span::styled(text, theme.note)
             }
-            None => Span::styled("nothing was changed at the server", theme.dim),
+            None => Span::styled("Server settings unchanged", theme.dim),
         }),
     }
     if watch.sample.gaps > 0 {
         let unseen = watch.sample.unseen.as_secs_f64();
-        second.push(Span::styled(format!("; {} gaps, {unseen:.1} s unseen", watch.sample.gaps), theme.bad));
+        second.push(Span::styled(
+            format!("; disconnected {} ({unseen:.1} s)", human::counted(watch.sample.gaps, "time")),
+            theme.bad,
+        ));
     }
     if watch.sample.lost > 0 {
-        second.push(Span::styled(format!("; {} signs dropped", human::count(watch.sample.lost)), theme.bad));
+        second.push(Span::styled(format!("; {} events dropped", human::count(watch.sample.lost)), theme.bad));
     }
     lines.push(Line::from(second));
     lines
@@ -89,11 +93,14 @@ fn about<'a>(app: &App, watch: &Watch, theme: &Theme) -> Vec<Line<'a>> {
 
 fn rates<'a>(watch: &Watch, theme: &Theme) -> Vec<Line<'a>> {
     if watch.sample.of.is_empty() {
-        let text = if watch.since.is_some() { "nothing has happened yet" } else { "" };
+        let text = if watch.since.is_some() { "No events yet" } else { "" };
         return vec![Line::styled(text, theme.dim)];
     }
-    let heading =
-        row("service", "kind", ["hit rate", "hits", "misses", "stores", "expired", "removed"].map(str::to_owned));
+    let heading = row(
+        "Service",
+        "Kind",
+        ["Hit rate", "Hits", "Misses", "Stores", "Expired", "Evicted", "Deleted"].map(str::to_owned),
+    );
     let mut lines = vec![Line::styled(heading, theme.heading)];
     let of = |((service, cache), happened): (&(Option<Service>, Kind), &Happened)| {
         rate(watch.source, *service, *cache, happened, theme)
@@ -105,21 +112,22 @@ fn rates<'a>(watch: &Watch, theme: &Theme) -> Vec<Line<'a>> {
 fn rate<'a>(source: Source, of: Option<Service>, cache: Kind, happened: &Happened, theme: &Theme) -> Line<'a> {
     let number = |kind| human::maybe_count(source.tells(kind, cache).then(|| happened.of(kind)));
     let rate = happened.hit_rate().filter(|_| source.tells(EventKind::Hit, cache));
-    let removed = happened.of(EventKind::Remove) + happened.of(EventKind::Evict);
     let numbers = [
         human::share(rate),
         number(EventKind::Hit),
         number(EventKind::Miss),
         number(EventKind::Store),
         number(EventKind::Expire),
-        human::count(removed),
+        number(EventKind::Evict),
+        number(EventKind::Remove),
     ];
     Line::styled(row(service(of), cache.name(), numbers), theme.text)
 }
 
-fn row(service: &str, kind: &str, numbers: [String; 6]) -> String {
-    let numbers = numbers.map(|number| right(&number, 8)).join(" ");
-    format!("{} {} {numbers}", left(service, 13), left(kind, 6))
+/// Exactly as wide as there is room for on a screen of 80 columns.
+fn row(service: &str, kind: &str, [rate, numbers @ ..]: [String; 7]) -> String {
+    let numbers = numbers.map(|number| right(&number, 8)).concat();
+    format!("{} {}{}{numbers}", left(service, 13), left(kind, 6), right(&rate, 8))
 }
 
 fn line<'a>(event: &Event, app: &App, width: u16, theme: &Theme) -> Line<'a> {
@@ -146,5 +154,5 @@ fn style(kind: EventKind, theme: &Theme) -> Style {
 
 fn time(app: &App, at: f64) -> String {
     Timestamp::from_second(at as i64)
-        .map_or_else(|_| "no time".to_owned(), |at| at.to_zoned(app.zone.clone()).strftime("%H:%M:%S").to_string())
+        .map_or_else(|_| "invalid".to_owned(), |at| at.to_zoned(app.zone.clone()).strftime("%H:%M:%S").to_string())
 }

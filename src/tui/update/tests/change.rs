@@ -86,7 +86,7 @@ fn a_node_of_the_tree_is_flushed_whole() {
     press(&mut app, "jjd");
     let path = app.tree.path(app.tree.chosen);
     let effects = press(&mut app, "y");
-    assert_eq!((path.as_str(), plan_of(&effects).map(|plan| plan.targets.len())), ("http › jikan", Some(2)));
+    assert_eq!((path.as_str(), plan_of(&effects).map(|plan| plan.targets.len())), ("HTTP › jikan", Some(2)));
 }
 
 #[rstest]
@@ -98,7 +98,7 @@ fn read_only_refuses_changes_and_says_so(#[case] key: &str) {
     let mut app = listed(Size::new(80, 24), options, entries());
     assert_eq!(press(&mut app, key), []);
     assert!(app.dialog.is_none());
-    assert!(app.notice.is_some_and(|notice| notice.text.contains("read-only")));
+    assert!(app.notice.is_some_and(|notice| notice.text.contains("Read-only")));
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn what_was_flushed_is_gone_from_the_table_and_the_tree() {
     update(&mut app, Message::Done(*ticket, Outcome::Flushed(report, Duration::from_millis(10))));
     assert_eq!(app.rows.len(), entries().len() - 2);
     assert_eq!(app.tree.get(0).entries, entries().len() as u64 - 2);
-    assert!(app.notice.is_some_and(|notice| notice.text.contains("2 entries (6 keys) flushed")));
+    assert!(app.notice.is_some_and(|notice| notice.text.contains("Deleted 2 entries (6 keys)")));
 }
 
 #[test]
@@ -139,8 +139,8 @@ fn what_a_failed_flush_did_stays_on_the_screen_when_another_cache_stands_in() {
     update(&mut app, Message::Health(Health { backend: other, is_fallback: true, problem: Some("down".into()) }));
     let Some(Dialog::Failure { facts, .. }) = &app.dialog else { panic!("{:?}", app.dialog) };
     let of = |name: &str| facts.iter().find(|(of, _)| of == name).map_or("", |(_, value)| value);
-    assert_eq!((of("on"), of("asked for"), of("failed")), (&*backend().to_string(), "2 entries", "1 entry"));
-    assert!(of("done").starts_with("1 entry (3 keys) flushed") && of("why").contains("refused"), "{facts:?}");
+    assert_eq!((of("Backend"), of("Requested"), of("Failed")), (&*backend().to_string(), "2 entries", "1 entry"));
+    assert!(of("Done").starts_with("Deleted 1 entry (3 keys)") && of("Error").contains("refused"), "{facts:?}");
     press(&mut app, "jd");
     assert!(app.dialog.is_some(), "it is not typed away");
     press(&mut app, "<enter>");
@@ -159,7 +159,7 @@ fn esc_stops_a_flush_and_leaving_waits_for_its_batch() {
     let effects = update(&mut app, Message::Done(*ticket, Outcome::Flushed(report, Duration::ZERO)));
     assert_eq!(effects.last(), Some(&Effect::Quit));
     let parting = app.take_parting().expect("it is said what was done");
-    assert!(!parting.is_whole && parting.text.contains("0 entries (0 keys) flushed"), "{parting:?}");
+    assert!(!parting.is_whole && parting.text.contains("Deleted 0 entries (0 keys)"), "{parting:?}");
 }
 
 #[test]
@@ -173,7 +173,7 @@ fn who_does_not_wait_for_the_end_of_a_flush_is_told_how_far_it_was() {
     press(&mut app, "q");
     assert_eq!(press(&mut app, "q"), [Effect::Quit]);
     let parting = app.take_parting().expect("it is said what was done");
-    assert!(!parting.is_whole && parting.text.contains("at least 1 of 2 entries"), "{parting:?}");
+    assert!(!parting.is_whole && parting.text.contains("1 or more of 2 entries deleted"), "{parting:?}");
 }
 
 #[rstest]
@@ -211,8 +211,8 @@ fn a_change_of_marked_entries_says_where_they_are_and_that_they_are_hidden(#[cas
         other => panic!("{other:?}"),
     };
     let of = |name: &str| facts.iter().find(|(of, _)| of == name).map(|(_, value)| value.trim());
-    assert_eq!(of("at"), Some(&*backend().to_string()));
-    assert_eq!(of("what"), Some("2 marked, none of them shown by the filter"));
+    assert_eq!(of("Backend"), Some(&*backend().to_string()));
+    assert_eq!(of("Selection"), Some("2 marked, all hidden by the filter"));
     assert!(of("jikan").is_some_and(|entries| entries.starts_with('2')), "{facts:?}");
 }
 
@@ -243,7 +243,7 @@ fn what_never_expires_is_not_counted_among_what_lives_longer() {
     }
     let mut app = listed(Size::new(120, 40), Options::default(), entries);
     press(&mut app, "*t+2h<enter>");
-    assert!(told(&app, "entries").unwrap().starts_with("1,200, "), "{:?}", told(&app, "entries"));
+    assert!(told(&app, "Entries").unwrap().starts_with("1,200 ("), "{:?}", told(&app, "Entries"));
     assert!(told(&app, "jikan").unwrap().starts_with("1,200 "), "{:?}", told(&app, "jikan"));
     let effects = press(&mut app, "1200<enter>");
     let Some(Effect::ChangeTtl { targets, .. }) = effects.first() else { panic!("{effects:?}") };
@@ -281,11 +281,11 @@ fn a_search_of_bodies_that_goes_on_is_told_before_a_flush_of_what_it_found() {
     let Some(Effect::Search { ticket, ids, .. }) = effects.last() else { panic!("{effects:?}") };
     update(&mut app, Message::Progress(*ticket, Progress::Found(ids[..1].to_vec())));
     press(&mut app, "D");
-    assert!(told(&app, "searched").is_some_and(|told| told.contains("not ended")));
+    assert!(told(&app, "Note").is_some_and(|told| told.contains("body search in progress")));
     press(&mut app, "n");
     update(&mut app, Message::Done(*ticket, Outcome::Searched(Ok(()))));
     press(&mut app, "D");
-    assert_eq!(told(&app, "searched"), None);
+    assert_eq!(told(&app, "Note"), None);
 }
 
 #[test]
@@ -315,5 +315,5 @@ fn a_flush_names_the_filter_that_is_in_force() {
     let mut app = app();
     press(&mut app, "/service:jikan  <enter>D");
     let Some(Dialog::Confirm(confirm)) = &app.dialog else { panic!("{:?}", app.dialog) };
-    assert_eq!(confirm.facts[1].1, "what matches service:jikan");
+    assert_eq!(confirm.facts[1].1, "entries matching 'service:jikan'");
 }

@@ -41,7 +41,7 @@ fn a_run_whose_title_is_not_there_is_not_taken_for_another() {
     unknown.report.title = "MAL 7".to_owned();
     let mut app = enriching(Size::new(120, 40), vec![unknown]);
     assert_eq!(press(&mut app, "jlf"), []);
-    assert_eq!(notice(&app), "MAL 7 is not among the titles");
+    assert_eq!(notice(&app), "MAL 7 is not in the anime database");
 }
 
 #[test]
@@ -68,16 +68,16 @@ fn of_two_titles_that_are_called_the_same_the_runs_own_is_meant() {
 
 #[rstest]
 #[case(|report: &mut Report| report.services[0].ok = false, "1 of 7 services failed")]
-#[case(|report: &mut Report| report.identical = Some(false), "brought something else")]
+#[case(|report: &mut Report| report.identical = Some(false), "returned different data")]
 #[case(
     |report: &mut Report| report.services[0].incomplete.push(Gap { part: "episode 6".into(), problem: "status 500".into() }),
-    "1 service did not bring everything"
+    "1 service returned incomplete data"
 )]
 #[case(
     |report: &mut Report| report.services[0].missing.push("https://api.jikan.moe/v4/anime/1".into()),
-    "1 service did not bring everything"
+    "1 service returned incomplete data"
 )]
-#[case(|report: &mut Report| report.services[0].warm = Some(Pass { requests: 5, hits: 2, ..Pass::default() }), "3 answers of")]
+#[case(|report: &mut Report| report.services[0].warm = Some(Pass { requests: 5, hits: 2, ..Pass::default() }), "3 requests of")]
 fn what_is_wrong_with_a_run_is_no_success(#[case] spoil: fn(&mut Report), #[case] told: &str) {
     let mut good = run();
     good.report.identical = Some(true);
@@ -91,7 +91,7 @@ fn what_is_wrong_with_a_run_is_no_success(#[case] spoil: fn(&mut Report), #[case
         app.notice.unwrap()
     };
     let notice = end(good.clone());
-    assert!(!notice.is_error && notice.text.contains("is enriched"), "{notice:?}");
+    assert!(!notice.is_error && notice.text.contains("Enriched "), "{notice:?}");
     spoil(&mut good.report);
     let notice = end(good);
     assert!(notice.is_error && notice.text.contains(told), "{notice:?}");
@@ -134,8 +134,8 @@ fn what_is_chosen_is_enriched(
 }
 
 #[rstest]
-#[case("/zzz<enter><enter>", "no title")]
-#[case("jjj<tab>uj<space><enter>", "no service")]
+#[case("/zzz<enter><enter>", "No title")]
+#[case("jjj<tab>uj<space><enter>", "no ID for the selected services")]
 fn what_cannot_be_enriched_is_said(#[case] keys: &str, #[case] reason: &str) {
     let mut app = at_once();
     assert_eq!(press(&mut app, keys), []);
@@ -152,7 +152,7 @@ fn read_only_enriches_nothing(#[case] key: &str) {
     let [Effect::Offer(titles), _] = effects[..] else { panic!("{effects:?}") };
     update(&mut app, Message::Done(titles, Outcome::Offered(Ok(offer()))));
     assert_eq!(press(&mut app, key), []);
-    assert!(notice(&app).contains("read-only"));
+    assert!(notice(&app).contains("Read-only"));
 }
 
 #[test]
@@ -200,7 +200,7 @@ fn esc_cancels_a_run_and_its_answers_are_not_waited_for() {
     let esc = crossterm::event::KeyCode::Esc;
     let effects = update(&mut app, Message::Key(crossterm::event::KeyEvent::new(esc, KeyModifiers::NONE)));
     assert_eq!(effects, [Effect::Cancel(ticket)]);
-    assert!(notice(&app).contains("cancelled"));
+    assert!(notice(&app).contains("Canceled"));
     update(&mut app, Message::Done(ticket, Outcome::Enriched(Box::new(run()), None)));
     assert_eq!((app.enrich.running.is_none(), app.enrich.runs.len()), (true, 1));
     begun(&press(&mut app, "<enter>"));

@@ -33,7 +33,7 @@ pub(crate) fn draw(frame: &mut Frame<'_>, area: Rect, regions: &Regions, app: &A
     let is_focused = app.enrich.pane == Pane::Outcome;
     let shown = app.enrich.shown();
     let title = match shown {
-        Shown::Nothing => " Outcome ".to_owned(),
+        Shown::Nothing => " Run ".to_owned(),
         Shown::Running(Running { title, .. }) => format!(" {} ", safe::line(title)),
         Shown::Run(run) => format!(" {} · {} ", safe::line(&run.report.title), moment(run.at, &app.zone)),
     };
@@ -56,21 +56,20 @@ pub(crate) fn draw(frame: &mut Frame<'_>, area: Rect, regions: &Regions, app: &A
 /// Before the first run.
 fn idle<'a>(width: usize, theme: &Theme) -> Vec<Line<'a>> {
     let texts = [
-        "An enrichment asks all services that are ticked for everything they have of the title, through the cache; and \
-         then a second time.",
+        "An enrichment run fetches everything about the title from the selected services through the cache, twice.",
         "",
-        "The first pass is cold where nothing is cached yet, and waits for the services' limits. The second must come \
-         from the cache alone, and bring the same to the byte.",
+        "The cold pass contacts the services and respects their rate limits. The warm pass must be served from the cache \
+         alone and return identical data.",
     ];
     texts.iter().flat_map(|text| wrap(text, width)).map(|text| Line::styled(text, theme.dim)).collect()
 }
 
 fn live<'a>(running: &Running, now: f64, width: usize, height: usize, theme: &Theme) -> Vec<Line<'a>> {
-    let pass = if running.is_warm() { "second pass, from the cache" } else { "first pass" };
+    let pass = if running.is_warm() { "Warm pass" } else { "Cold pass" };
     let mut lines = vec![
         Line::from(vec![
             Span::styled(pass, theme.strong),
-            Span::styled(format!(" · {} · Esc cancels", human::duration(running.time(now).as_secs_f64())), theme.dim),
+            Span::styled(format!(" · {} · Esc to cancel", human::duration(running.time(now).as_secs_f64())), theme.dim),
         ]),
         Line::default(),
     ];
@@ -102,7 +101,7 @@ fn service<'a>(of: &ServiceTally, width: usize, has_facts: bool, theme: &Theme) 
         Some(true) => (human::latency(time.map(|time| time.as_secs_f64())), theme.good),
         Some(false) => ("failed".to_owned(), theme.bad),
         None if tally.is_waiting => ("waiting".to_owned(), theme.note),
-        None => ("asking".to_owned(), theme.dim),
+        None => ("fetching".to_owned(), theme.dim),
     };
     let requests = right(&format!("{}/{}", human::count(tally.requests), human::count(tally.expected)), HITS);
     let facts = if has_facts { facts(tally) } else { Default::default() };
@@ -129,7 +128,7 @@ fn line<'a>(part: &Part, run: &Run, width: usize, theme: &Theme) -> Line<'a> {
     match part {
         Part::Blank => Line::default(),
         Part::Columns => Line::styled(
-            row(width, "service", ["asked", "bytes", "cold", "hits", "warm", "speedup", "second"]),
+            row(width, "Service", ["Requests", "Size", "Cold", "Hits", "Warm", "Speedup", "Data"]),
             theme.heading,
         ),
         Part::Service(at) => {
@@ -145,7 +144,7 @@ fn line<'a>(part: &Part, run: &Run, width: usize, theme: &Theme) -> Line<'a> {
                 human::latency(report.warm_seconds),
                 report.shown_speedup().map_or_else(|| "-".to_owned(), human::times),
             ];
-            spans(width, "all", cells, report.identical, theme, true)
+            spans(width, "Total", cells, report.identical, theme, true)
         }
         Part::Note(text) => Line::styled(text.clone(), theme.note),
         Part::Problem(name, text) => Line::from(vec![
@@ -211,7 +210,7 @@ fn spans<'a>(
         Some(false) => ("differs", theme.bad),
     };
     let styles = [
-        if name == "all" { theme.strong } else { theme.text },
+        if name == "Total" { theme.strong } else { theme.text },
         theme.dim,
         theme.dim,
         theme.note,
@@ -232,7 +231,7 @@ fn row(width: usize, name: &str, texts: [&str; 7]) -> String {
 
 /// The widths of the columns behind the name; those that matter less are left out where there is no room.
 fn widths(width: usize) -> [usize; 7] {
-    let all = [7, BYTES, TIME, HITS, TIME, 10, 9];
+    let all = [9, BYTES, TIME, HITS, TIME, 10, 8];
     let fits = |widths: [usize; 7]| NAME + widths.iter().sum::<usize>() <= width;
     let narrower = [all, [0, BYTES, TIME, HITS, TIME, 10, 9], [0, 0, TIME, HITS, TIME, 10, 9], [0, 0, 9, 0, 9, 8, 8]];
     narrower.into_iter().find(|widths| fits(*widths)).unwrap_or([0, 0, 0, 0, 0, 9, 8])

@@ -37,7 +37,7 @@ fn what_cannot_be_had_for_enriching_is_said() {
     let mut app = at(80, 24);
     let effects = press(&mut app, "e");
     let screen = frame(&app, true).backend().to_string();
-    assert!(screen.contains("reading the catalogue") && screen.contains("reading the runs"), "{screen}");
+    assert!(screen.contains("Loading titles…") && screen.contains("Loading runs…"), "{screen}");
     let [Effect::Offer(titles), Effect::LoadRuns(history)] = effects[..] else { panic!("{effects:?}") };
     let problem = "no \u{1b}such file".to_owned();
     update(&mut app, Message::Done(titles, Outcome::Offered(Err(problem))));
@@ -71,7 +71,7 @@ fn what_a_run_touched_is_named_while_it_is_browsed() {
     let mut app = enriching(Size::new(120, 40), vec![run()]);
     press(&mut app, "o");
     let screen = frame(&app, true).backend().to_string();
-    assert!(screen.contains(" run of Cowboy Bebop ") && screen.contains("2 of 9 entries"), "{screen}");
+    assert!(screen.contains(" run: Cowboy Bebop ") && screen.contains("2 of 9 entries"), "{screen}");
 }
 
 #[test]
@@ -82,14 +82,14 @@ fn who_was_waited_for_is_not_taken_for_a_cache() {
         (service.ok, service.error, service.cold.hits) = (true, None, service.cold.requests);
     }
     let screen = frame(&enriching(Size::new(120, 40), vec![shared]), true).backend().to_string();
-    assert!(screen.contains(" 4,550x") && !screen.contains("came from the cache already"), "{screen}");
+    assert!(screen.contains(" 4,550x") && !screen.contains("was served from the cache"), "{screen}");
     let jikan = screen.lines().find(|line| line.contains(" 26/26 ")).unwrap();
     assert!(jikan.contains(" 9.1 s ") && !jikan.contains("cached"), "{jikan}");
 }
 
 #[rstest]
-#[case(true, "partial")]
-#[case(false, "uncached")]
+#[case(true, "incomplete")]
+#[case(false, "not cached")]
 fn a_run_with_gaps_is_listed_as_such(#[case] has_gap: bool, #[case] word: &str) {
     let mut run = run();
     run.report.services.retain(|service| service.ok && service.identical == Some(true));
@@ -108,8 +108,8 @@ fn the_services_that_know_a_title_are_those_of_the_run_that_is_looked_at() {
     let mut app = enriching(Size::new(120, 40), vec![run()]);
     // One that MyAnimeList alone knows.
     press(&mut app, "jjj");
-    assert!(frame(&app, true).backend().to_string().contains("no id"));
+    assert!(frame(&app, true).backend().to_string().contains("no ID"));
     press(&mut app, "<tab><tab>");
     let screen = frame(&app, true).backend().to_string();
-    assert!(!screen.contains("no id"), "{screen}");
+    assert!(!screen.contains("no ID"), "{screen}");
 }
