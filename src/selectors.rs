@@ -139,7 +139,10 @@ fn glob(text: &str) -> Result<Glob, String> {
 }
 
 fn kind(text: &str) -> Result<Kind, String> {
-    [Kind::Http, Kind::Result].into_iter().find(|kind| kind.name() == text).ok_or_else(|| "expected http or result".into())
+    [Kind::Http, Kind::Result]
+        .into_iter()
+        .find(|kind| kind.name() == text)
+        .ok_or_else(|| "expected http or result".into())
 }
 
 /// The service of this name.

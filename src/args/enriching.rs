@@ -95,8 +95,10 @@ pub struct ServiceArgs {
     #[arg(long, value_name = "DURATION", default_value = "200s", value_parser = duration)]
     pub timeout: Duration,
     #[arg(long, value_name = "PATH", num_args = 0..=1)]
-    #[arg(help = "Render all Anime-Planet and AniSearch pages in headless Chromium, not only those behind a challenge \
-        page [default: $CHROME, or Chromium on the PATH]")]
+    #[arg(
+        help = "Render all Anime-Planet and AniSearch pages in headless Chromium, not only those behind a challenge \
+        page [default: $CHROME, or Chromium on the PATH]"
+    )]
     pub browser: Option<Option<PathBuf>>,
     /// Use simulated services on localhost (implied by --demo)
     #[arg(long)]
