@@ -1,5 +1,4 @@
 //! Options of `enrich` and `warm`: which anime, from which services.
-#![expect(clippy::doc_markdown, reason = "comments on options are printed as they are by --help")]
 
 use std::ops::Range;
 use std::path::PathBuf;
