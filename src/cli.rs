@@ -1,5 +1,6 @@
 //! What can be typed: commands, their options, and the options that every command takes.
 #![expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
+#![expect(clippy::doc_markdown, reason = "comments on options are printed as they are by --help")]
 
 pub(crate) mod enrich;
 pub(crate) mod examples;
@@ -19,9 +20,9 @@ use crate::cli::enrich::{EnrichArgs, WarmArgs};
 use crate::cli::selectors::{Selectors, duration, service};
 use crate::output::style::ColorChoice;
 
-/// Shows, measures, checks and empties the cache of an anime enrichment pipeline.
+/// Inspect and manage the HTTP and result caches of an anime enrichment pipeline
 #[derive(Debug, Parser)]
-#[command(name = "animecache", version, max_term_width = 110, after_help = examples::PROGRAM)]
+#[command(name = "animecache", version, max_term_width = 100, after_help = examples::PROGRAM)]
 pub struct Cli {
     #[command(flatten)]
     pub global: Global,
@@ -33,10 +34,23 @@ impl Cli {
     /// What was typed; ends the program where that is wrong, or asks for help.
     pub fn typed() -> Self {
         let arguments: Vec<OsString> = std::env::args_os().collect();
-        let mut command = Self::command().color(color_of_help(&arguments));
+        let mut command = compact(Self::command()).color(color_of_help(&arguments));
         let mut matches = command.clone().get_matches_from(arguments);
         Self::from_arg_matches_mut(&mut matches).unwrap_or_else(|error| error.format(&mut command).exit())
     }
+}
+
+/// The page of `--help` of a command with a long description.
+const DESCRIBED: &str = "{before-help}{usage-heading} {usage}\n\n{all-args}{after-help}";
+
+/// Lays `--help` out like `-h`, with the long descriptions of commands: Clap's own layout for long texts puts blank
+/// lines between all options. Long texts of options are left to the man pages.
+fn compact(command: clap::Command) -> clap::Command {
+    let mut command = command.mut_args(|arg| arg.long_help(None)).mut_subcommands(compact);
+    if let Some(description) = command.get_long_about().cloned() {
+        command = command.long_about(None).before_help(description).help_template(DESCRIBED);
+    }
+    command
 }
 
 /// What `--color` says, as far as that can be told of arguments that may be wrong: what is wrong with them is told in
@@ -57,40 +71,42 @@ fn color_of_help(arguments: &[OsString]) -> clap::ColorChoice {
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Global options")]
 pub struct Global {
-    /// Use Redis or SQLite (`HTTP_CACHE_STORAGE`)
     #[arg(long, global = true, value_name = "STORAGE", value_parser = ["redis", "sqlite"])]
+    #[arg(help = "Backend to use [env: HTTP_CACHE_STORAGE] [default: redis]")]
     pub storage: Option<String>,
-    /// Use this Redis (`REDIS_CACHE_URL`)
     #[arg(long, global = true, value_name = "URL")]
+    #[arg(help = "Redis server to use [env: REDIS_CACHE_URL] [default: redis://localhost:6379/0]")]
     pub redis: Option<String>,
-    /// Use this SQLite file, or the `http_cache.db` in this directory (`HTTP_CACHE_DIR`)
-    #[arg(long, global = true, value_name = "DIR-OR-FILE")]
+    #[arg(long, global = true, value_name = "PATH")]
+    #[arg(help = "SQLite file, or directory that contains http_cache.db [env: HTTP_CACHE_DIR]")]
     pub sqlite: Option<PathBuf>,
-    /// Use a throw-away SQLite cache, filled with examples
+    /// Use a temporary SQLite cache filled with sample data
     #[arg(long, global = true)]
     pub demo: bool,
-    /// Exit with 5 instead of using SQLite when Redis cannot be reached
+    /// Fail instead of falling back to SQLite if Redis is unreachable
     #[arg(long, global = true)]
     pub no_fallback: bool,
-    /// Refuse every change
+    /// Reject every operation that modifies the cache
     #[arg(long, global = true)]
     pub read_only: bool,
-    /// Write JSON
+    /// Print output as JSON (no effect on tui, completions and man)
     #[arg(long, global = true)]
     pub json: bool,
-    /// Colour the output
+    /// When to use color
+    ///
+    /// auto: on a terminal, unless NO_COLOR is set or TERM is dumb.
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto", value_enum)]
     pub color: ColorChoice,
-    /// Read the settings of this file instead of `animecache/config.toml` in the XDG configuration directory
     #[arg(long, global = true, value_name = "FILE")]
+    #[arg(help = "Configuration file [default: $XDG_CONFIG_HOME/animecache/config.toml]")]
     pub config: Option<PathBuf>,
-    /// Use the settings under `[profile.NAME]` of that file
     #[arg(long, global = true, value_name = "NAME")]
+    #[arg(help = "Use the settings in [profile.NAME] of the configuration file")]
     pub profile: Option<String>,
-    /// Tell on stderr what is done (-vv: more, -vvv: everything)
+    /// Log to stderr (-vv for debug, -vvv for trace)
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
-    /// Write nothing to stderr but errors, and that SQLite stands in for Redis
+    /// Print only errors and fallback warnings to stderr
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
 }
@@ -98,53 +114,83 @@ pub struct Global {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// The dashboard
+    /// Open the dashboard
+    #[command(after_help = examples::TUI)]
     Tui,
-    /// Entries, bytes, TTLs and hit rates, by kind and service
-    #[command(after_help = examples::STATS)]
-    Stats(StatsArgs),
-    /// One line an entry, streamed; with --json one object a line
-    #[command(after_help = examples::LS)]
+    /// List cache entries
+    ///
+    /// Prints one line per entry, or one JSON object per line with --json. Without --sort, entries are printed as they
+    /// are read.
+    #[command(override_usage = "animecache ls [OPTIONS] [SELECTORS]", after_help = examples::LS)]
     Ls(LsArgs),
-    /// One entry whole: summary, headers, body, Redis keys
+    /// Show one entry: summary, headers, Redis keys and body
     #[command(after_help = examples::SHOW)]
     Show(ShowArgs),
-    /// Deletes what the selectors mean: shows the plan, asks, deletes in batches
-    #[command(after_help = examples::FLUSH)]
-    Flush(FlushArgs),
-    /// Changes the TTL of what the selectors mean
-    #[command(after_help = examples::TTL)]
-    Ttl(TtlArgs),
-    /// A test enrichment: one anime's data from all seven services, cold, then warm, compared
-    Enrich(EnrichArgs),
-    /// Fills the cache with the data of many anime, politely; what is cached already costs no time
-    Warm(WarmArgs),
-    /// Hits, misses, stores and ends as they happen, and their sum by service: a sample
+    /// Show entry counts, sizes, TTLs and hit rates by service
+    #[command(after_help = examples::STATS)]
+    Stats(StatsArgs),
+    /// Watch hits, misses and changes as they happen
+    ///
+    /// Prints one line per event and totals by service at the end. Requires Redis. Keyspace notifications do not show
+    /// hits of results; MONITOR does not show expirations and evictions.
     #[command(after_help = examples::WATCH)]
     Watch(WatchArgs),
-    /// Checks every step of the troubleshooting list and says what to type next
+    /// Delete entries
+    ///
+    /// Shows the plan, asks for confirmation, then deletes the selected entries in batches. A response is deleted
+    /// together with its body and its index record. Never falls back to SQLite. Requires --yes or --dry-run if there is
+    /// no terminal.
+    #[command(override_usage = "animecache flush [OPTIONS] <SELECTORS>", after_help = examples::FLUSH)]
+    #[command(mut_arg("dry_run", |arg| arg.help("Show the plan without deleting anything")))]
+    #[command(mut_arg("limit", |arg| arg.help("Delete at most N entries")))]
+    Flush(FlushArgs),
+    /// Change the TTL of entries
+    ///
+    /// Shows the plan, asks for confirmation, then changes the selected entries in batches. Never falls back to SQLite.
+    /// Requires --yes or --dry-run if there is no terminal.
+    #[command(override_usage = examples::TTL_USAGE, after_help = examples::TTL)]
+    Ttl(TtlArgs),
+    /// Fetch one anime through the cache twice and compare the two passes
+    ///
+    /// The cold pass fetches what is not cached, within the rate limits of the services. The warm pass must be served
+    /// from the cache alone and return identical data. Exits with 4 if data is missing or the passes differ.
+    #[command(override_usage = examples::ENRICH_USAGE, after_help = examples::ENRICH)]
+    Enrich(EnrichArgs),
+    /// Fill the cache for a list of anime
+    ///
+    /// Fetches what is not cached, within the rate limits of the services. Run it again to continue after an
+    /// interruption.
+    #[command(after_help = examples::WARM)]
+    Warm(WarmArgs),
+    /// Check the settings, the backend and the cache, and suggest fixes
+    ///
+    /// Checks whether caching is enabled, whether the backend is reachable, its version and memory limit, and whether
+    /// entries are complete and expire. Prints every setting with its source. Does not fall back to SQLite and does not
+    /// modify the cache. Exits with 4 if there are problems, 5 if the backend is unreachable.
+    #[command(after_help = examples::DOCTOR)]
     Doctor,
-    /// Answers for all seven services on loopback, from a catalogue of its own, until Ctrl-C
+    /// Serve simulated responses of all seven services on localhost
+    #[command(after_help = examples::DEMO_UPSTREAM)]
     DemoUpstream(DemoUpstreamArgs),
-    /// Writes the completions of a shell
+    /// Generate shell completions
     Completions {
-        /// The shell
+        /// Shell to generate completions for
         shell: Shell,
     },
-    /// Writes the manual page
+    /// Generate the man pages
     Man,
 }
 
 /// Options of `stats`.
 #[derive(Args, Debug)]
 pub struct StatsArgs {
-    /// Again every so often, until Ctrl-C
+    /// Repeat every INTERVAL until interrupted
     #[arg(long, value_name = "INTERVAL", value_parser = duration)]
     pub watch: Option<Duration>,
-    /// How far back hits and misses are told
+    /// Time span for hits and misses
     #[arg(long, value_name = "WINDOW", default_value = "24h", value_parser = window())]
     pub window: Window,
-    /// Write Prometheus' text format
+    /// Print metrics in the Prometheus text format
     #[arg(long, conflicts_with = "json")]
     pub prometheus: bool,
 }
@@ -157,16 +203,16 @@ fn window() -> impl TypedValueParser<Value = Window> {
 /// Options of `ls`.
 #[derive(Args, Debug)]
 pub struct LsArgs {
-    /// Sort, smallest first; the whole list is read before the first line is written
+    /// Sort entries; reads the whole cache before printing
     #[arg(long, value_enum)]
     pub sort: Option<SortBy>,
-    /// Largest first
+    /// Reverse the sort order
     #[arg(long, requires = "sort")]
     pub reverse: bool,
-    /// At most so many
+    /// List at most N entries
     #[arg(long, value_name = "N")]
     pub limit: Option<usize>,
-    /// Show tokens and passwords in URLs and keys too
+    /// Show credentials in URLs and keys instead of masking them
     #[arg(long)]
     pub reveal: bool,
     #[command(flatten)]
@@ -188,19 +234,19 @@ pub enum SortBy {
 /// Options of `show`.
 #[derive(Args, Debug)]
 pub struct ShowArgs {
-    /// An id as `ls` prints it, short or whole, a Redis key, a URL, or a part of a URL that no other has
-    #[arg(value_name = "ID|KEY|URL")]
+    /// ID (full, or its first 8 or more characters), Redis key, URL, or unique part of a URL
+    #[arg(value_name = "ENTRY")]
     pub entry: OsString,
-    /// The headers alone
+    /// Print only the headers
     #[arg(long, conflicts_with_all = ["body", "raw"])]
     pub headers: bool,
-    /// The body alone, with its content coding undone and nothing hidden
+    /// Print only the decoded body, without masking credentials
     #[arg(long, conflicts_with_all = ["raw", "json"])]
     pub body: bool,
-    /// The body alone, byte by byte as stored; not to a terminal
+    /// Print only the stored bytes of the body (not to a terminal)
     #[arg(long, conflicts_with = "json")]
     pub raw: bool,
-    /// Show authorisations, cookies, tokens and passwords too
+    /// Show credentials instead of masking them
     #[arg(long)]
     pub reveal: bool,
 }
@@ -208,13 +254,13 @@ pub struct ShowArgs {
 /// How far a command that changes entries goes without asking.
 #[derive(Args, Debug)]
 pub struct ConsentArgs {
-    /// Only show what would be changed
+    /// Show the plan without changing anything
     #[arg(long)]
     pub dry_run: bool,
-    /// Do not ask
+    /// Skip the confirmation prompt
     #[arg(long, short)]
     pub yes: bool,
-    /// At most so many entries
+    /// Change at most N entries
     #[arg(long, value_name = "N")]
     pub limit: Option<usize>,
 }
@@ -224,8 +270,9 @@ pub struct ConsentArgs {
 pub struct FlushArgs {
     #[command(flatten)]
     pub consent: ConsentArgs,
-    /// Write no undo file
-    #[arg(long)]
+    /// Do not write an undo file
+    // Hidden, since no command writes one yet.
+    #[arg(long, hide = true)]
     pub no_undo: bool,
     #[command(flatten)]
     pub selectors: Selectors,
@@ -245,16 +292,16 @@ pub struct TtlArgs {
 /// Options of `watch`.
 #[derive(Args, Debug)]
 pub struct WatchArgs {
-    /// Of this service only (repeatable)
-    #[arg(long, value_name = "S", value_parser = service)]
+    /// Watch only this service (can be repeated)
+    #[arg(long, value_name = "SERVICE", value_parser = service)]
     pub service: Vec<Service>,
-    /// End after this time (default: at Ctrl-C, with --monitor after 10s)
     #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
+    #[arg(help = "Stop after this time [default: until interrupted; 10s with --monitor]")]
     pub window: Option<Duration>,
-    /// Turn on the notifications that it needs at the server, and put the setting back at the end
+    /// Enable keyspace notifications on the server while watching, then restore the setting
     #[arg(long)]
     pub enable_notifications: bool,
-    /// Read every command that the server is given, which slows it down, instead of its notifications
+    /// Use MONITOR instead of keyspace notifications (slows the server down)
     #[arg(long, conflicts_with = "enable_notifications")]
     pub monitor: bool,
 }
@@ -263,13 +310,13 @@ pub struct WatchArgs {
 #[derive(Args, Clone, Copy, Debug)]
 #[group(required = true, multiple = false)]
 pub struct TtlChange {
-    /// Expire so long from now (12h)
+    /// Set the TTL to DURATION from now (for example 12h)
     #[arg(long, value_name = "DURATION", value_parser = lifetime)]
     pub set: Option<Duration>,
-    /// Expire so much later than now planned (2h)
+    /// Extend the remaining TTL by DURATION (for example 2h)
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub extend: Option<Duration>,
-    /// Never expire
+    /// Remove the TTL: entries never expire
     #[arg(long)]
     pub persist: bool,
 }
@@ -278,7 +325,7 @@ pub struct TtlChange {
 fn lifetime(text: &str) -> Result<Duration, String> {
     let lifetime = duration(text)?;
     if lifetime < Duration::from_secs(1) {
-        return Err("the shortest TTL is 1s; `animecache flush` deletes".to_owned());
+        return Err("must be at least 1s; to delete entries use 'animecache flush'".to_owned());
     }
     Ok(lifetime)
 }
@@ -286,10 +333,10 @@ fn lifetime(text: &str) -> Result<Duration, String> {
 /// Options of `demo-upstream`.
 #[derive(Args, Debug)]
 pub struct DemoUpstreamArgs {
-    /// The first of seven ports, one a service; free ones by default
     #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..=65_529))]
+    #[arg(help = "First of seven consecutive ports, one for each service [default: any free ports]")]
     pub port: Option<u16>,
-    /// Multiplies the time that an answer takes; 0: none
+    /// Multiply response times by FACTOR (0 responds at once)
     #[arg(long, value_name = "FACTOR", default_value_t = 1.0, value_parser = pace)]
     pub pace: f64,
 }
@@ -297,7 +344,7 @@ pub struct DemoUpstreamArgs {
 fn pace(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(pace) if (0.0..=100.0).contains(&pace) => Ok(pace),
-        _ => Err("a number from 0 to 100".to_owned()),
+        _ => Err("must be a number from 0 to 100".to_owned()),
     }
 }
 

@@ -14,22 +14,22 @@ use crate::services::SERVICES;
 /// Options of `enrich`.
 #[derive(Args, Debug)]
 pub struct EnrichArgs {
-    /// The anime of this title, or the only one that has this in its title; with ids: the title to search by
-    #[arg(long, value_name = "T")]
+    /// Title of the anime, or a part that only one title contains; with ID options, the title to search for
+    #[arg(long, value_name = "TITLE")]
     pub title: Option<String>,
-    /// The anime at this place of the database, from 0
+    /// Index of the anime in the database, starting at 0
     #[arg(long, value_name = "N", conflicts_with_all = ["title", "IdArgs"])]
     pub index: Option<usize>,
-    /// Fetch everything anew, whatever is cached, and store it
+    /// Ignore cached entries: fetch everything and store it
     #[arg(long)]
     pub fresh: bool,
-    /// Compare what is cached with what the services say now; nothing is stored (exit 4: they differ)
+    /// Compare cached entries with the current responses without storing anything (exits with 4 if they differ)
     #[arg(long, conflicts_with = "fresh")]
     pub verify: bool,
-    /// Fetch nothing: take what is cached, and say what is not
+    /// Use only cached entries and report what is missing
     #[arg(long, conflicts_with_all = ["fresh", "verify", "demo_upstream"])]
     pub offline: bool,
-    /// Write what each service brought to `<service>.json` in this directory
+    /// Write the data of each service to DIR/SERVICE.json
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     #[command(flatten)]
@@ -40,63 +40,66 @@ pub struct EnrichArgs {
 
 /// Options of `warm`.
 #[derive(Args, Debug)]
+#[group(required = true, multiple = false)]
 pub struct WarmArgs {
-    /// The titles in this file, one a line (lines that begin with `#` are comments); `-`: standard input
-    #[arg(long, value_name = "FILE", required_unless_present = "index", conflicts_with = "index")]
+    /// File with one title per line (# starts a comment); - reads standard input
+    #[arg(long, value_name = "FILE")]
     pub titles: Option<PathBuf>,
-    /// The anime at these places of the database: 0..10 are the first ten, 10.. all others
-    #[arg(long, value_name = "A..B")]
+    /// Range of indexes in the database: 0..10 for the first ten, 10.. for the rest
+    #[arg(long, value_name = "RANGE")]
     pub index: Option<IndexRange>,
     #[command(flatten)]
     pub services: ServiceArgs,
 }
 
-/// Ids by hand: services without one are not asked.
+/// IDs in place of those in the database; services without one are not used.
 #[derive(Args, Clone, Debug, PartialEq, Default)]
-#[command(next_help_heading = "Ids by hand, instead of those of the database")]
+#[command(next_help_heading = "IDs (override those in the database)")]
 pub struct IdArgs {
-    /// MyAnimeList, for Jikan
+    /// MyAnimeList ID, used for Jikan
     #[arg(long, value_name = "ID")]
     pub mal_id: Option<u64>,
-    /// AniList
+    /// AniList ID
     #[arg(long, value_name = "ID")]
     pub anilist_id: Option<u64>,
-    /// Kitsu: a number or a slug
+    /// Kitsu ID or slug
     #[arg(long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
     pub kitsu_id: Option<String>,
-    /// AniDB
+    /// AniDB ID
     #[arg(long, value_name = "ID")]
     pub anidb_id: Option<u64>,
-    /// Anime-Planet
+    /// Anime-Planet slug
     #[arg(long, value_name = "SLUG", value_parser = NonEmptyStringValueParser::new())]
     pub anime_planet_slug: Option<String>,
-    /// AniSearch
+    /// AniSearch ID
     #[arg(long, value_name = "ID")]
     pub anisearch_id: Option<u64>,
 }
 
 /// Where the anime are told of, and who is asked for them.
 #[derive(Args, Clone, Debug)]
-#[command(next_help_heading = "Database and services")]
+#[command(next_help_heading = "Services")]
 pub struct ServiceArgs {
-    /// An anime-offline-database; by default the pipeline's, where there is one in
-    /// `data/qdrant_storage/anime-offline-database.json`, else a small one that is built in
     #[arg(long, value_name = "FILE")]
+    #[arg(help = "Anime database (anime-offline-database JSON) [default: \
+        data/qdrant_storage/anime-offline-database.json if it exists, else 12 built-in titles]")]
     pub file: Option<PathBuf>,
-    /// Only these services (one or more)
-    #[arg(long, value_name = "S", num_args = 1.., value_delimiter = ',', value_parser = asked_service, conflicts_with = "skip")]
+    /// Use only these services (comma-separated)
+    #[arg(long, value_name = "SERVICE", num_args = 1.., value_delimiter = ',', value_parser = asked_service, conflicts_with = "skip")]
     pub only: Vec<Service>,
-    /// Not these services (one or more)
-    #[arg(long, value_name = "S", num_args = 1.., value_delimiter = ',', value_parser = asked_service)]
+    /// Skip these services (comma-separated)
+    #[arg(long, value_name = "SERVICE", num_args = 1.., value_delimiter = ',', value_parser = asked_service)]
     pub skip: Vec<Service>,
-    /// The longest that one service may take with one anime
+    /// Time limit for one service and one anime
     #[arg(long, value_name = "DURATION", default_value = "200s", value_parser = duration)]
     pub timeout: Duration,
-    /// Render all pages of Anime-Planet and AniSearch with a headless Chromium: this one, or what CHROME names, or the
-    /// one on the PATH (else only where a site answers with a challenge page)
     #[arg(long, value_name = "PATH", num_args = 0..=1)]
+    #[arg(
+        help = "Render all Anime-Planet and AniSearch pages in headless Chromium, not only those behind a challenge \
+        page [default: $CHROME, or Chromium on the PATH]"
+    )]
     pub browser: Option<Option<PathBuf>>,
-    /// Ask no real service, but the demo's, started inside on loopback (with --demo always)
+    /// Use simulated services on localhost (implied by --demo)
     #[arg(long)]
     pub demo_upstream: bool,
 }
@@ -120,7 +123,7 @@ impl std::str::FromStr for IndexRange {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let number = |text: &str| text.parse().map_err(|_| "write a range such as 0..10, which has 0 but not 10");
+        let number = |text: &str| text.parse().map_err(|_| "expected a range such as 0..10 (10 excluded)");
         let Some((start, end)) = text.split_once("..") else {
             let only: usize = number(text)?;
             return Ok(Self { start: only, end: Some(only.saturating_add(1)) });
@@ -144,7 +147,7 @@ impl ServiceArgs {
 /// One of the seven.
 fn asked_service(name: &str) -> Result<Service, String> {
     let known = SERVICES.into_iter().find(|service| service.name() == name.trim());
-    known.ok_or_else(|| format!("the services are {}", SERVICES.map(Service::name).join(", ")))
+    known.ok_or_else(|| format!("expected one of {}", SERVICES.map(Service::name).join(", ")))
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The selectors: one set of options that means the same in `ls`, `flush`, `ttl` and in the dashboard's filter line.
 #![expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
+#![expect(clippy::doc_markdown, reason = "comments on options are printed as they are by --help")]
 
 use std::time::Duration;
 
@@ -8,72 +9,74 @@ use clap::Args;
 
 /// Which entries are meant; all given ones must hold.
 #[derive(Args, Clone, Debug, Default)]
-#[command(next_help_heading = "Selectors (all given ones must hold)")]
+#[command(next_help_heading = "Selectors (entries must match all of them)")]
 pub struct Selectors {
-    /// Redis key begins with this, literally: `result_cache`, `hishel_cache`, `result_cache:anisearch_anime`
-    #[arg(long, value_name = "P")]
+    /// Key starts with PREFIX, for example result_cache:anisearch_anime
+    #[arg(long, value_name = "PREFIX")]
     pub prefix: Option<String>,
-    /// Redis key matches this pattern (`*`, `?`, `[a-c]`, `\`)
     #[arg(long = "match", value_name = "GLOB", value_parser = glob)]
+    #[arg(help = r"Key matches GLOB (Redis syntax: *, ?, [a-c], \ to escape)")]
     pub key: Option<Glob>,
-    /// HTTP responses or function results
-    #[arg(long, value_name = "http|result", value_parser = kind)]
+    #[arg(long, value_name = "KIND", value_parser = kind)]
+    #[arg(help = "Kind of entry: responses (http) or function results (result) [possible values: http, result]")]
     pub kind: Option<Kind>,
-    /// Service: jikan, anilist, anidb, kitsu, animeschedule, `anime_planet`, anisearch, other (repeatable)
-    #[arg(long, value_name = "S", value_parser = service)]
+    #[arg(long, value_name = "SERVICE", value_parser = service)]
+    #[arg(help = "Service (can be repeated) [possible values: jikan, anilist, anidb, kitsu, animeschedule, \
+        anime_planet, anisearch, other]")]
     pub service: Vec<Service>,
-    /// URL matches this pattern
+    /// URL matches GLOB (responses only)
     #[arg(long, value_name = "GLOB", value_parser = glob)]
     pub url: Option<Glob>,
-    /// Request method
-    #[arg(long, value_name = "M")]
+    /// HTTP method (responses only)
+    #[arg(long, value_name = "METHOD")]
     pub method: Option<String>,
-    /// Response status: 404, 4xx or 200-299
+    /// HTTP status: 404, 4xx or 200-299 (responses only)
     #[arg(long, value_name = "STATUS")]
     pub status: Option<StatusRange>,
-    /// Stored at least this long ago (6h, 2d 12h)
+    /// Stored at least DURATION ago, for example 6h or '2d 12h' (not known for results in Redis)
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub older_than: Option<Duration>,
-    /// Stored less than this long ago
+    /// Stored less than DURATION ago (not known for results in Redis)
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub newer_than: Option<Duration>,
-    /// Not served for at least this long
+    /// Not used for at least DURATION, estimated from the TTL (responses only)
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub idle_for: Option<Duration>,
-    /// Expires in less than this
+    /// Expires within DURATION
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub ttl_under: Option<Duration>,
-    /// Expires in more than this, or never
+    /// Expires after more than DURATION, or never
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub ttl_over: Option<Duration>,
     /// Never expires
     #[arg(long)]
     pub no_ttl: bool,
-    /// Body or value is larger than this (1MiB, 300kB)
+    /// Body or value is larger than SIZE, for example 1MiB or 300kB
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub larger_than: Option<u64>,
-    /// Stale by RFC 9111, as a private cache sees it
+    /// Stale (RFC 9111, private cache; responses only)
     #[arg(long, conflicts_with = "fresh")]
     pub stale: bool,
-    /// Fresh by RFC 9111, as a private cache sees it
+    /// Fresh (RFC 9111, private cache; responses only)
     #[arg(long)]
     pub fresh: bool,
-    /// State: live, incomplete, deleted, corrupt or orphan (repeatable)
     #[arg(long, value_name = "STATE", value_parser = state)]
+    #[arg(help = "State (can be repeated) [possible values: live, incomplete, deleted, corrupt, orphan]")]
     pub state: Vec<State>,
-    /// Results with this schema hash
+    /// Result has this schema hash
     #[arg(long, value_name = "HASH")]
     pub schema: Option<String>,
-    /// Results of all but the newest schema of their prefix
     #[arg(long)]
+    #[arg(help = "Result of a dead schema (an older version of its function). Guessed: every schema except the one \
+        stored last; in Redis, except the one that expires last")]
     pub dead_schemas: bool,
-    /// Decoded body matches this regular expression
+    /// Decoded body matches REGEX
     #[arg(long, value_name = "REGEX", value_parser = regex)]
     pub body_match: Option<BodyPattern>,
-    /// This entry: its id as `ls` prints it, or a beginning of 8 characters or more that no other has (repeatable)
+    /// ID, or its first 8 or more characters if unique (can be repeated)
     #[arg(long, value_name = "ID")]
     pub id: Vec<String>,
-    /// Everything
+    /// All entries
     #[arg(long)]
     pub all: bool,
 }
@@ -128,7 +131,7 @@ pub fn ids(text: &str) -> Vec<EntryId> {
 
 /// A duration as humantime writes it.
 pub fn duration(text: &str) -> Result<Duration, String> {
-    humantime::parse_duration(text).map_err(|_| "write a duration such as 6h, 90m or 2d 12h".into())
+    humantime::parse_duration(text).map_err(|_| "expected a duration such as 6h, 90m or '2d 12h'".into())
 }
 
 fn glob(text: &str) -> Result<Glob, String> {
@@ -136,27 +139,30 @@ fn glob(text: &str) -> Result<Glob, String> {
 }
 
 fn kind(text: &str) -> Result<Kind, String> {
-    [Kind::Http, Kind::Result].into_iter().find(|kind| kind.name() == text).ok_or_else(|| "write http or result".into())
+    [Kind::Http, Kind::Result]
+        .into_iter()
+        .find(|kind| kind.name() == text)
+        .ok_or_else(|| "expected http or result".into())
 }
 
 /// The service of this name.
 pub fn service(text: &str) -> Result<Service, String> {
-    Service::from_name(text).ok_or_else(|| format!("the services are {}", Service::ALL.map(Service::name).join(", ")))
+    Service::from_name(text).ok_or_else(|| format!("expected one of {}", Service::ALL.map(Service::name).join(", ")))
 }
 
 fn state(text: &str) -> Result<State, String> {
-    State::from_name(text).ok_or_else(|| format!("the states are {}", State::ALL.map(State::name).join(", ")))
+    State::from_name(text).ok_or_else(|| format!("expected one of {}", State::ALL.map(State::name).join(", ")))
 }
 
 fn size(text: &str) -> Result<u64, String> {
     text.parse::<bytesize::ByteSize>()
         .map(|size| size.as_u64())
-        .map_err(|_| "write a size such as 1MiB or 300kB".into())
+        .map_err(|_| "expected a size such as 1MiB or 300kB".into())
 }
 
 fn regex(text: &str) -> Result<BodyPattern, String> {
     if text.is_empty() {
-        return Err("an empty pattern matches everything; --all says that".into());
+        return Err("the pattern is empty; to select all entries use --all".into());
     }
     BodyPattern::new(text).map_err(|error| error.to_string())
 }

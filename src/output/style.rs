@@ -4,15 +4,12 @@ use std::io::IsTerminal;
 
 use clap::ValueEnum;
 
-/// When to colour.
+/// When to use color. The values have no comments: clap would print each on a line of its own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum ColorChoice {
-    /// On a terminal, unless `NO_COLOR` is set or `TERM` is `dumb`
     #[default]
     Auto,
-    /// Always
     Always,
-    /// Never
     Never,
 }
 

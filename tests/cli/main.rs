@@ -6,6 +6,7 @@ mod browsing;
 mod changing;
 mod enriching;
 mod faults;
+mod help_style;
 mod partial;
 mod program;
 #[path = "../harness/pty.rs"]

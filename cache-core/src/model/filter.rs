@@ -91,7 +91,7 @@ impl std::str::FromStr for StatusRange {
 
     /// `404`, `4xx` or `200-299`.
     fn from_str(text: &str) -> Result<Self> {
-        let wrong = || Error::Config(format!("{text:?} is not a status; write 404, 4xx or 200-299"));
+        let wrong = || Error::Config("expected a status such as 404, 4xx or 200-299".into());
         let code = |text: &str| text.parse().ok().filter(|code| (100..=599).contains(code)).ok_or_else(wrong);
         if let Some((low, high)) = text.split_once('-') {
             let (low, high) = (code(low)?, code(high)?);

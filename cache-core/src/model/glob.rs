@@ -16,25 +16,19 @@ impl Glob {
         while at < bytes.len() {
             match bytes[at] {
                 b'\\' if at + 1 == bytes.len() => {
-                    return Err(Error::Config(format!(
-                        "the pattern {pattern:?} ends in a lone backslash; write \\\\ for one"
-                    )));
+                    return Err(Error::Config(r"trailing backslash in pattern; use \\ to match a backslash".into()));
                 }
                 b'\\' => at += 2,
                 b'[' => match class_end(bytes, at) {
                     Some(end) => {
                         if let Some((low, high)) = backward_range(&bytes[at + 1..end - 1]) {
                             let range = format!("{}-{}", char::from(low), char::from(high));
-                            return Err(Error::Config(format!(
-                                "the pattern {pattern:?} has a range that runs backwards: {range}"
-                            )));
+                            return Err(Error::Config(format!("invalid range in pattern: {range}")));
                         }
                         at = end;
                     }
                     None => {
-                        return Err(Error::Config(format!(
-                            "the pattern {pattern:?} has a [ without ]; write \\[ for a plain one"
-                        )));
+                        return Err(Error::Config(r"unclosed [ in pattern; use \[ to match a bracket".into()));
                     }
                 },
                 _ => at += 1,
