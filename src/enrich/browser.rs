@@ -81,10 +81,7 @@ const STATUS: &str =
 
 /// There is no Chromium.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error(
-    "there is no Chromium: {0} was not found; install it (apt-get install chromium, brew install chromium, …), or say \
-     where it is with CHROME"
-)]
+#[error("Chromium not found ({0}); install it (apt-get install chromium, brew install chromium) or set CHROME")]
 pub struct NoBrowser(String);
 
 /// A Chromium that is started when it is first needed.
@@ -132,7 +129,7 @@ impl Browser {
             // Whoever waited for it may be gone.
             let _ = sender.send(rendered);
         });
-        receiver.await.unwrap_or_else(|_| Err(Problem::Browser("it was ended".to_owned())))
+        receiver.await.unwrap_or_else(|_| Err(Problem::Browser("it was stopped".to_owned())))
     }
 
     /// The browser: started where there is none, or none any more.
@@ -162,11 +159,11 @@ impl Browser {
         let mut shell = shell.spawn().map_err(|e| failed(&e))?;
         let profile = profile.keep();
         let (Some(lifeline), Some(log)) = (shell.stdin.take(), shell.stderr.take()) else {
-            return Err(failed(&"no pipes"));
+            return Err(failed(&"cannot open its pipes"));
         };
         let mut log = BufReader::new(log).lines();
         let listening = tokio::time::timeout(START_LIMIT, address(&mut log)).await;
-        let listening = listening.unwrap_or_else(|_| Err("it does not start".to_owned()));
+        let listening = listening.unwrap_or_else(|_| Err("it did not start in time".to_owned()));
         let address = listening.map_err(|why| {
             // The shell does the same, unless it could not even be started.
             let _ = std::fs::remove_dir_all(&profile);
@@ -211,7 +208,7 @@ impl Running {
 
 /// Where a browser that starts can be driven; or the last that it said.
 async fn address(log: &mut Lines<BufReader<ChildStderr>>) -> Result<String, String> {
-    let mut last = "it ended at once".to_owned();
+    let mut last = "it exited immediately".to_owned();
     while let Ok(Some(line)) = log.next_line().await {
         if let Some(address) = line.strip_prefix("DevTools listening on ") {
             return Ok(address.to_owned());

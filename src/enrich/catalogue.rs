@@ -16,7 +16,7 @@ use crate::exit::Refused;
 pub const PIPELINES_FILE: &str = "data/qdrant_storage/anime-offline-database.json";
 
 /// What such a file is.
-const EXPECTED: &str = "a JSON object with a list of anime under \"data\" is expected";
+const EXPECTED: &str = "expected a JSON object with an array 'data'";
 
 /// The anime that one can choose from. Indices count from 0, as the pipeline's do.
 #[derive(Clone, Debug)]
@@ -97,9 +97,9 @@ impl Catalogue {
     /// Reads an anime-offline-database file.
     pub fn open(file: &Path) -> anyhow::Result<Self> {
         let name = file.display();
-        let content = File::open(file).with_context(|| Refused(format!("the anime database {name} cannot be read")))?;
+        let content = File::open(file).with_context(|| Refused(format!("cannot read anime database {name}")))?;
         let database: Database = serde_json::from_reader(BufReader::with_capacity(256 << 10, content))
-            .with_context(|| Refused(format!("{name} is not an anime-offline-database: {EXPECTED}")))?;
+            .with_context(|| Refused(format!("invalid anime database {name}: {EXPECTED}")))?;
         Ok(Self { entries: database.data, file: Some(file.to_owned()) })
     }
 
@@ -155,7 +155,7 @@ impl Catalogue {
         let number = self.anime().count();
         match &self.file {
             Some(file) => format!("{} ({number} titles)", file.display()),
-            None => format!("the built-in catalogue ({number} titles)"),
+            None => format!("the built-in database ({number} titles)"),
         }
     }
 }
@@ -196,7 +196,7 @@ mod tests {
         assert_eq!((second.episodes, second.ids.clone()), (None, Ids::default()));
         for broken in ["", "[]", "{\"data\": 1}", "{\"data\": ["] {
             let told = format!("{:#}", catalogue(broken).unwrap_err());
-            assert!(told.contains("a list of anime under \"data\" is expected"), "{broken}: {told}");
+            assert!(told.contains("expected a JSON object with an array 'data'"), "{broken}: {told}");
         }
     }
 
