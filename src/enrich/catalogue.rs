@@ -11,6 +11,7 @@ use serde::de::IgnoredAny;
 use super::anime::{Anime, Ids};
 use crate::demo;
 use crate::exit::Refused;
+use crate::output::human::counted;
 
 /// Where the pipeline has its database, seen from its own directory.
 pub const PIPELINES_FILE: &str = "data/qdrant_storage/anime-offline-database.json";
@@ -152,10 +153,10 @@ impl Catalogue {
 
     /// What it is, for messages.
     pub fn name(&self) -> String {
-        let number = self.anime().count();
+        let titles = counted(self.anime().count() as u64, "title");
         match &self.file {
-            Some(file) => format!("{} ({number} titles)", file.display()),
-            None => format!("the built-in database ({number} titles)"),
+            Some(file) => format!("{} ({titles})", file.display()),
+            None => format!("the built-in database ({titles})"),
         }
     }
 }

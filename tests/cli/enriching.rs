@@ -93,7 +93,7 @@ fn the_second_pass_comes_from_the_cache_and_is_the_same(#[values(Cache::Redis, C
     let again = run(&program, &upstream, &[&BEBOP[..], cache.arguments()].concat());
     assert_eq!(again.code, Some(0), "{}", again.err);
     assert!(again.out.contains("Already cached (all): use --fresh"), "{}", again.out);
-    assert!(again.err.contains("jikan: cold, ") && again.err.contains("jikan: warm, "), "{}", again.err);
+    assert!(again.err.contains("jikan: cold pass: ") && again.err.contains("jikan: warm pass: "), "{}", again.err);
     assert_eq!(total(&upstream), requests.as_u64().unwrap());
 }
 
@@ -321,7 +321,7 @@ fn what_takes_too_long_goes_on_in_another_run() {
     let (program, upstream) = (Program::bare(), Upstream::at_pace("100"));
     let late = run(&program, &upstream, &[&BEBOP[..], &["--sqlite", "x.db", "--timeout", "100ms"]].concat());
     assert_eq!(late.code, Some(1), "{}", late.err);
-    assert!(late.out.contains("another run goes on from what is cached by now"), "{}", late.out);
+    assert!(late.out.contains("run again to continue from the cached responses"), "{}", late.out);
     assert!(late.out.contains("Use --timeout to allow more time for each service"), "{}", late.out);
 }
 

@@ -72,8 +72,8 @@ fn an_odd_entry_of_a_database_spoils_no_other() {
     let warm = ["warm", "--file", "my.json", "--index", "0..2", "--only", "jikan", "--sqlite", "x.db"];
     let warmed = run(&program, &upstream, &warm);
     assert_eq!(warmed.code, Some(0), "{}", warmed.err);
-    assert!(warmed.err.contains("1 entry of my.json (1 titles) left out"), "{}", warmed.err);
-    assert!(warmed.out.contains("1 title warm"), "{}", warmed.out);
+    assert!(warmed.err.contains("skipped 1 invalid entry in my.json (1 title)"), "{}", warmed.err);
+    assert!(warmed.out.contains("Cached 1 title"), "{}", warmed.out);
 }
 
 #[test]

@@ -201,7 +201,7 @@ async fn pages_to_log_in_are_no_lists_and_not_stored() {
     let gaps = subject.ask(Service::AniSearch, &anime("x", 1)).await.gaps();
     let parts: Vec<_> = gaps.iter().map(|gap| gap.split_once(':').unwrap().0).collect();
     assert_eq!(parts, ["screenshots", "relations", "episodes", "characters"]);
-    assert!(gaps.iter().all(|gap| gap.contains("another page came: \"Log in - aniSearch\"")), "{gaps:?}");
+    assert!(gaps.iter().all(|gap| gap.contains("got the page 'Log in - aniSearch'")), "{gaps:?}");
     let paths = ["", "/screenshots", "/relations", "/episodes", "/characters"].map(|rest| format!("/anime/1{rest}"));
     assert_eq!(site.asked(), paths, "in the pipeline's order");
     assert_eq!(keys(&subject).await, [""; 0]);
