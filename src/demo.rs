@@ -37,11 +37,13 @@ pub fn anime() -> Vec<Anime> {
 
 /// Makes the cache and fills it. What stands in for a service is in `services`.
 pub async fn cache(services: Services) -> anyhow::Result<Demo> {
-    let directory =
-        tempfile::Builder::new().prefix("animecache-demo-").tempdir().context("no room for a demo cache")?;
+    let directory = tempfile::Builder::new()
+        .prefix("animecache-demo-")
+        .tempdir()
+        .context("cannot create a temporary directory for the demo cache")?;
     let file = directory.path().join("http_cache.db");
-    let store = Sqlite::open(&file, services, Missing::Create).await.context("no demo cache")?;
-    fill(&store).await.context("the demo cache could not be filled")?;
+    let store = Sqlite::open(&file, services, Missing::Create).await.context("cannot create the demo cache")?;
+    fill(&store).await.context("cannot fill the demo cache")?;
     Ok(Demo { store: Arc::new(store), _directory: directory })
 }
 

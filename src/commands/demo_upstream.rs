@@ -14,7 +14,7 @@ use crate::output::human::counted;
 /// Serves until it is asked to end.
 pub(crate) async fn run(session: &Session, args: &DemoUpstreamArgs) -> anyhow::Result<Exit> {
     let mut signals = Signals::listen()?;
-    let mut upstream = Upstream::start(args.port, args.pace).await.context("the demo upstream cannot be started")?;
+    let mut upstream = Upstream::start(args.port, args.pace).await.context("cannot start the demo services")?;
     let settings = upstream
         .urls()
         .iter()
@@ -25,7 +25,7 @@ pub(crate) async fn run(session: &Session, args: &DemoUpstreamArgs) -> anyhow::R
     } else {
         let lines: Vec<_> = settings.map(|(name, url)| format!("export {name}={url}\n")).collect();
         output::write(lines.concat().as_bytes())?;
-        session.note("The demo upstream answers until Ctrl-C.");
+        session.note("Demo services are running. Press Ctrl-C to stop.");
     }
     tokio::select! {
         () = upstream.run() => {}

@@ -30,14 +30,14 @@ use cache_core::chain;
 /// Runs the command.
 pub(crate) async fn run(session: &Session, args: &EnrichArgs) -> anyhow::Result<Exit> {
     if session.global.read_only && args.mode().stores() {
-        let refused = "`enrich` stores what it fetches: --read-only allows it with --offline or --verify only";
+        let refused = "enrich is not allowed with --read-only, except with --offline or --verify";
         return Err(Refused(refused.into()).into());
     }
     let Some(anime) = select::anime(session, args)? else { return Ok(Exit::NothingMatched) };
     let plan =
         Plan { anime, services: args.services.asked(), mode: args.mode(), time_limit: args.services.time_limit()? };
     if plan.asked().next().is_none() {
-        let told = format!("animecache: nothing to ask: no id of {} at these services", plan.anime.name());
+        let told = format!("error: {} has no ID for the selected services", plan.anime.name());
         output::tell(&safe::line(&told));
         return Ok(Exit::NothingMatched);
     }
@@ -68,7 +68,7 @@ pub(crate) async fn run(session: &Session, args: &EnrichArgs) -> anyhow::Result<
     if session.settings.cache.enabled && matches!(plan.mode, Mode::Usual | Mode::Fresh) && !report.interrupted {
         let run = Run { at: clock::now(), report };
         if let Err(error) = history::add(&**stage.cache.store(), &run).await {
-            session.note(&format!("the run is not added to the dashboard's history: {}", chain(&error)));
+            session.note(&format!("warning: could not save the run to the history: {}", chain(&error)));
         }
     }
     stage.close().await;
@@ -104,7 +104,7 @@ impl crate::cli::enrich::ServiceArgs {
     /// The longest that one service may take.
     pub(crate) fn time_limit(&self) -> anyhow::Result<Duration> {
         if self.timeout.is_zero() {
-            return Err(Refused("--timeout must leave some time".into()).into());
+            return Err(Refused("--timeout must be greater than 0".into()).into());
         }
         Ok(self.timeout)
     }

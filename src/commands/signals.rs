@@ -9,7 +9,7 @@ pub(crate) struct Signals([Signal; 3]);
 impl Signals {
     /// Listens from now on: none of them ends the program any more.
     pub(crate) fn listen() -> anyhow::Result<Self> {
-        let listen = |kind| signal(kind).context("signals cannot be listened to");
+        let listen = |kind| signal(kind).context("cannot install signal handlers");
         Ok(Self([listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?, listen(SignalKind::hangup())?]))
     }
 

@@ -33,7 +33,7 @@ pub(crate) async fn run(session: &Session) -> anyhow::Result<Exit> {
         // The first frame does not wait for the cache to be filled, and the cache stays until the last one.
         let kept = Arc::new(OnceLock::new());
         let keep = Arc::clone(&kept);
-        let upstream = Upstream::start(None, 1.0).await.context("the demo upstream cannot be started")?;
+        let upstream = Upstream::start(None, 1.0).await.context("cannot start the demo services")?;
         // Before the cache is opened: it tells the service of an entry by these.
         upstream.stand_in(&mut config.services);
         let services = config.services.clone();

@@ -29,12 +29,12 @@ use crate::output::safe;
 /// Runs the command.
 pub(crate) async fn run(session: &Session, args: &WarmArgs) -> anyhow::Result<Exit> {
     if session.global.read_only {
-        return Err(Refused("`warm` stores what it fetches: --read-only does not allow it".into()).into());
+        return Err(Refused("warm is not allowed with --read-only".into()).into());
     }
     let time_limit = args.services.time_limit()?;
     let wanted = wanted(&select::catalogue(session, &args.services)?, args)?;
     if wanted.is_empty() {
-        output::tell("animecache: no titles to warm");
+        output::tell("error: no titles selected");
         return Ok(Exit::NothingMatched);
     }
     let mut signals = Signals::listen()?;
@@ -54,7 +54,7 @@ pub(crate) async fn run(session: &Session, args: &WarmArgs) -> anyhow::Result<Ex
         let title = match &plan {
             Err(unknown) => Warmed::unasked(&unknown.title, &unknown.error),
             Ok(plan) if plan.asked().next().is_none() => {
-                Warmed::unasked(&plan.anime.name(), "no id of it at these services")
+                Warmed::unasked(&plan.anime.name(), "no ID for the selected services")
             }
             Ok(plan) => {
                 let progress = plan.progress();
@@ -87,7 +87,7 @@ pub(crate) async fn run(session: &Session, args: &WarmArgs) -> anyhow::Result<Ex
 fn wanted(catalogue: &Catalogue, args: &WarmArgs) -> anyhow::Result<Vec<Result<Anime, Unknown>>> {
     match (&args.titles, args.index) {
         (Some(file), _) => {
-            let text = read(file).with_context(|| Refused(format!("{} cannot be read", file.display())))?;
+            let text = read(file).with_context(|| Refused(format!("cannot read {}", file.display())))?;
             let titles = text.trim_start_matches('\u{feff}').lines().map(str::trim);
             let titles = titles.filter(|title| !title.is_empty() && !title.starts_with('#'));
             Ok(titles.map(|title| known(catalogue, title)).collect())
@@ -97,14 +97,14 @@ fn wanted(catalogue: &Catalogue, args: &WarmArgs) -> anyhow::Result<Vec<Result<A
             // Of what has neither a title nor an id nothing can be asked.
             Ok(anime.filter(|anime| !anime.name().is_empty()).cloned().map(Ok).collect())
         }
-        (None, None) => Err(Refused("warm what? Give --titles or --index".into()).into()),
+        (None, None) => Err(Refused("no titles selected: pass --titles or --index".into()).into()),
     }
 }
 
 fn known(catalogue: &Catalogue, title: &str) -> Result<Anime, Unknown> {
     let unknown = |error: String| Unknown { title: title.to_owned(), error };
     let found = select::by_title(catalogue, title).map_err(|error| unknown(error.to_string().replace('\n', " ")))?;
-    found.cloned().ok_or_else(|| unknown(format!("not in {}", catalogue.name())))
+    found.cloned().ok_or_else(|| unknown(format!("not found in {}", catalogue.name())))
 }
 
 fn read(file: &Path) -> std::io::Result<String> {
@@ -208,11 +208,11 @@ impl Warmed {
         let (requests, hits) = (counted(self.requests, "request"), counted(self.hits, "hit"));
         let mut line = format!("{}: {requests}, {hits}, {time}", self.title);
         if self.already_warm {
-            line.push_str(", already warm");
+            line.push_str(" (already cached)");
         }
         for failed in &self.failed {
             // Writing to a String cannot fail.
-            let _ = write!(line, "; {}: {}", failed.service.unwrap_or("not asked"), failed.error);
+            let _ = write!(line, "; {}: {}", failed.service.unwrap_or("skipped"), failed.error);
         }
         safe::line(&line).into_owned()
     }
@@ -233,12 +233,12 @@ impl Summary {
     fn text(&self, wanted: usize) -> String {
         let left = wanted - self.titles.len();
         let interrupted = if self.interrupted {
-            format!("Interrupted, {} not begun\n", counted(left as u64, "title"))
+            format!("Interrupted: {} not started\n", counted(left as u64, "title"))
         } else {
             String::new()
         };
         format!(
-            "{interrupted}{} warm ({} of them already), {} with something that failed\n{}, {}, {} in {}\n",
+            "{interrupted}Cached {} ({} already cached), {} with errors\n{}, {}, {} in {}\n",
             counted(self.done, "title"),
             count(self.already_warm),
             count(self.failed),

@@ -45,9 +45,8 @@ pub(crate) async fn run(session: &Session, args: &WatchArgs) -> anyhow::Result<E
         Begun::Declined(exit) => return Ok(exit),
         Begun::Blind => {
             let backend = cache.store.backend();
-            let message = format!(
-                "{backend} tells nobody what is done with it; `animecache stats` has the counters of programs that count"
-            );
+            let message =
+                format!("{backend} cannot be watched\nhint: run 'animecache stats' for hit and miss counters");
             return Err(Refused(message).into());
         }
     };
@@ -64,7 +63,9 @@ fn source(args: &WatchArgs) -> anyhow::Result<Source> {
     let window = args.window.unwrap_or(WINDOW);
     if window > LONGEST_WINDOW {
         let longest = LONGEST_WINDOW.as_secs() / 60;
-        return Err(Refused(format!("--monitor is for {longest} minutes at most: it costs the server dearly")).into());
+        return Err(
+            Refused(format!("--for must be at most {longest}m with --monitor, which slows the server down")).into()
+        );
     }
     Ok(Source::Commands { window, limit: MOST_COMMANDS })
 }
@@ -84,8 +85,7 @@ async fn begin(session: &Session, store: &dyn Inspect, source: Source) -> anyhow
             if !session.global.read_only && stdin().is_terminal() && stderr().is_terminal() =>
         {
             let question = format!(
-                "The server does not say what happens: its notify-keyspace-events lacks {missing}. Turn that on for as \
-                 long as this runs?"
+                "Keyspace notifications are disabled (notify-keyspace-events lacks {missing}). Enable them while watching?"
             );
             if let Some(exit) = confirm::refusal(&question).await? {
                 return Ok(Begun::Declined(exit));
@@ -101,18 +101,20 @@ async fn begin(session: &Session, store: &dyn Inspect, source: Source) -> anyhow
 fn announce(session: &Session, args: &WatchArgs, events: &Events) {
     if let Some((before, during)) = events.changed_setting() {
         session.note(&format!(
-            "notify-keyspace-events was {before:?} and is {during:?} until the end; if this is killed, put it back by \
-             redis-cli CONFIG SET notify-keyspace-events {before:?}"
+            "Changed notify-keyspace-events from {before:?} to {during:?} while watching. If animecache is killed, \
+             restore it with: redis-cli CONFIG SET notify-keyspace-events {before:?}"
         ));
     }
-    let until =
-        args.window.map_or("Ctrl-C".to_owned(), |window| format!("{} are over", duration(window.as_secs_f64())));
+    let (time, end) = match args.window {
+        Some(window) => (format!(" for {}", duration(window.as_secs_f64())), ""),
+        None => (String::new(), ". Press Ctrl-C to stop."),
+    };
     session.note(&match events.source() {
         Source::Notifications { .. } => {
-            format!("Watching the server's notifications until {until}: a sample, hits of results cannot be seen")
+            format!("Watching keyspace notifications{time} (hits of results are not visible){end}")
         }
         Source::Commands { window, .. } => format!(
-            "Watching every command of the server for {}, which costs it: a sample, expiries cannot be seen",
+            "Watching all commands (MONITOR) for {} (expirations and evictions are not visible)",
             duration(window.as_secs_f64())
         ),
     });
@@ -137,12 +139,12 @@ impl Watch<'_> {
         let closed = events.close().await;
         if let Err(error) = &closed {
             output::tell(&format!(
-                "animecache: {}; do it yourself: redis-cli CONFIG SET notify-keyspace-events {:?}",
+                "error: {}\nhint: restore the setting with: redis-cli CONFIG SET notify-keyspace-events {:?}",
                 safe::line(&chain(error)),
                 before.as_deref().unwrap_or_default()
             ));
         } else if before.is_some() {
-            self.session.note("notify-keyspace-events is as it was");
+            self.session.note("Restored notify-keyspace-events");
         }
         // Nobody is left to read a summary when the events could not be written.
         if !matches!(told, Err(Stopped::Writing(_))) {
@@ -155,7 +157,7 @@ impl Watch<'_> {
         }
         match told {
             Err(Stopped::Writing(error)) => Err(error),
-            Err(Stopped::Watching(error)) => Err(anyhow::Error::from(error).context("the watch ended early")),
+            Err(Stopped::Watching(error)) => Err(anyhow::Error::from(error).context("watching stopped")),
             Ok(()) if closed.is_err() => Ok(Exit::Partial),
             Ok(()) => Ok(Exit::Done),
         }
@@ -194,10 +196,11 @@ impl Watch<'_> {
             Seen::Event(event) if !self.is_wanted(event) => return Ok(()),
             Seen::Event(event) => self.write_event(event)?,
             Seen::Gap(gap) => {
-                self.session.note(&format!("The connection was lost: nothing was seen for {:.1} s", gap.as_secs_f64()));
+                let seconds = gap.as_secs_f64();
+                self.session.note(&format!("Connection lost for {seconds:.1} s: events in this time are missing"));
             }
             Seen::Lost(signs) => {
-                self.session.note(&format!("Too much happened: {} signs were dropped", human::count(*signs)));
+                self.session.note(&format!("{} dropped (too many to process)", human::counted(*signs, "event")));
             }
         }
         self.sample.add(seen);

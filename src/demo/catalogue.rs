@@ -70,7 +70,7 @@ impl Anime {
             Some(100..) => 60,
             Some(_) => 2,
         };
-        let passers_by = (1..=crowd).map(|number| format!("Passer-by no. {number}"));
+        let passers_by = (1..=crowd).map(|number| format!("Passerby {number}"));
         let names = self.characters.iter().cloned().chain(passers_by);
         names.zip(0..).map(|(name, place)| Character { id: self.mal * 100 + place, name, is_main: place < 2 }).collect()
     }

@@ -22,7 +22,7 @@ pub(crate) fn http(now: f64) -> Vec<Answer> {
 
     let extras: Vec<_> = (0..2_700)
         .map(|i| {
-            json!({"character": {"mal_id": 500_000 + i, "name": format!("Passer-by no. {i}")}, "role": "Supporting",
+            json!({"character": {"mal_id": 500_000 + i, "name": format!("Passerby {i}")}, "role": "Supporting",
             "favorites": i % 7, "voice_actors": []})
         })
         .collect();
@@ -35,7 +35,7 @@ pub(crate) fn http(now: f64) -> Vec<Answer> {
         now,
         700.0,
         [("content-type", "application/json"), ("x-note", HOSTILE)].into_iter().collect(),
-        text(&json!({"data": [{"title": HOSTILE, "synopsis": "Nothing of this reaches the terminal as it is."}]})),
+        text(&json!({"data": [{"title": HOSTILE, "synopsis": "Control characters in this entry are escaped."}]})),
     );
 
     let moved = [("location", "https://kitsu.io/api/edge/anime/1"), ("cache-control", "public, max-age=31536000")];
@@ -73,7 +73,7 @@ pub(crate) fn http(now: f64) -> Vec<Answer> {
     // About to expire: stored two days ago, last served almost a day ago.
     let expiring = |mal: u64, left: f64| {
         let url = format!("https://api.jikan.moe/v4/characters/{mal}");
-        let body = text(&json!({"data": {"mal_id": mal, "name": "Somebody", "nicknames": [], "about": null}}));
+        let body = text(&json!({"data": {"mal_id": mal, "name": "Unnamed character", "nicknames": [], "about": null}}));
         let mut answer = answer(&Ask::get(&url), now, 2.0 * crate::demo::model::DAY, json_type(), body);
         answer.idle = crate::demo::model::DAY - left;
         answer
@@ -88,7 +88,7 @@ pub(crate) fn http(now: f64) -> Vec<Answer> {
 pub(crate) fn results() -> Vec<Outcome> {
     let old = |prefix: &str, schema: &str, id: &str, hours: f64| Outcome {
         key: result_key(prefix, schema, &[id.into()], &[]),
-        value: json!({"japanese_title": "…", "published": "before the function changed"}).to_string(),
+        value: json!({"japanese_title": "…", "published": "result of an older function version"}).to_string(),
         age: hours * 3_600.0,
     };
     vec![

@@ -75,7 +75,7 @@ impl Upstream {
         for (service, place) in Service::ALL.into_iter().filter(|service| *service != Service::Other).zip(0..) {
             let port = first.map_or(0, |first| first + place);
             let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-            let listener = TcpListener::bind(address).await.with_context(|| format!("port {port} cannot be used"))?;
+            let listener = TcpListener::bind(address).await.with_context(|| format!("cannot listen on port {port}"))?;
             urls.push((service, format!("http://{}{}", listener.local_addr()?, base(service))));
             servers.spawn(serve(listener, service, Arc::clone(&requests), pace));
         }

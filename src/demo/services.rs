@@ -27,7 +27,7 @@ pub(crate) fn answer(service: Service, asked: &Asked<'_>) -> Reply {
         Service::AnimeSchedule => animeschedule::answer(asked),
         Service::AnimePlanet => anime_planet::answer(asked),
         Service::AniSearch => anisearch::answer(asked),
-        Service::Other => Reply::new(404, "text/plain", "No such service."),
+        Service::Other => Reply::new(404, "text/plain", "Unknown service"),
     }
 }
 

@@ -125,7 +125,7 @@ impl Browser {
             // Whoever waited for it may be gone.
             let _ = sender.send(rendered);
         });
-        receiver.await.unwrap_or_else(|_| Err(Problem::Browser("it was ended".to_owned())))
+        receiver.await.unwrap_or_else(|_| Err(Problem::Browser("it was stopped".to_owned())))
     }
 
     /// The browser: started where there is none, or none any more.
@@ -155,11 +155,11 @@ impl Browser {
         let mut shell = shell.spawn().map_err(|e| failed(&e))?;
         let profile = profile.keep();
         let (Some(lifeline), Some(log)) = (shell.stdin.take(), shell.stderr.take()) else {
-            return Err(failed(&"no pipes"));
+            return Err(failed(&"cannot open its pipes"));
         };
         let mut log = BufReader::new(log).lines();
         let listening = tokio::time::timeout(START_LIMIT, address(&mut log)).await;
-        let listening = listening.unwrap_or_else(|_| Err("it does not start".to_owned()));
+        let listening = listening.unwrap_or_else(|_| Err("it did not start in time".to_owned()));
         let address = listening.map_err(|why| {
             // The shell does the same, unless it could not even be started.
             let _ = std::fs::remove_dir_all(&profile);
@@ -204,7 +204,7 @@ impl Running {
 
 /// Where a browser that starts can be driven; or the last that it said.
 async fn address(log: &mut Lines<BufReader<ChildStderr>>) -> Result<String, String> {
-    let mut last = "it ended at once".to_owned();
+    let mut last = "it exited immediately".to_owned();
     while let Ok(Some(line)) = log.next_line().await {
         if let Some(address) = line.strip_prefix("DevTools listening on ") {
             return Ok(address.to_owned());

@@ -9,6 +9,9 @@ use crate::enrich::progress::Lap;
 use crate::output::columns::clip;
 use crate::output::safe;
 
+/// What the two passes are called in messages.
+pub(super) type Names = [&'static str; 2];
+
 /// Columns of a value that differs.
 const SHOWN: usize = 60;
 
@@ -19,27 +22,27 @@ pub(crate) enum Comparison {
     Different(String),
 }
 
-/// Compares two passes; `None`: there are not two.
-pub(crate) fn laps(cold: &Lap, warm: &Lap) -> Option<Comparison> {
+/// Compares two passes, which are called `names`; `None`: there are not two.
+pub(crate) fn laps(cold: &Lap, warm: &Lap, names: Names) -> Option<Comparison> {
     match (cold.outcome()?, warm.outcome()?) {
         (Ok(before), Ok(after)) => {
-            let differs = values(before, after, &mut String::from("$"));
+            let differs = values(before, after, &mut String::from("$"), names);
             let differs = differs.or_else(|| bodies(cold.touched(), warm.touched()));
             Some(differs.map_or(Comparison::Same, Comparison::Different))
         }
-        (Ok(_), Err(_)) => Some(Comparison::Different("the second pass failed".to_owned())),
+        (Ok(_), Err(_)) => Some(Comparison::Different(format!("{} pass failed", names[1]))),
         (Err(_), _) => None,
     }
 }
 
 /// The first difference in the order of the first value: its path (`$.episodes[3].title`) and both sides.
-fn values(before: &Value, after: &Value, path: &mut String) -> Option<String> {
+fn values(before: &Value, after: &Value, path: &mut String, names: Names) -> Option<String> {
     let length = path.len();
     let mut at = |step: String, before: Option<&Value>, after: Option<&Value>| {
         path.push_str(&step);
         let found = match (before, after) {
-            (Some(before), Some(after)) => values(before, after, path),
-            (before, after) => Some(told(path, before, after)),
+            (Some(before), Some(after)) => values(before, after, path, names),
+            (before, after) => Some(told(path, before, after, names)),
         };
         path.truncate(length);
         found
@@ -56,7 +59,7 @@ fn values(before: &Value, after: &Value, path: &mut String) -> Option<String> {
             (0..one.len().max(other.len())).find_map(|i| at(format!("[{i}]"), one.get(i), other.get(i)))
         }
         _ if before == after => None,
-        _ => Some(told(path, Some(before), Some(after))),
+        _ => Some(told(path, Some(before), Some(after), names)),
     }
 }
 
@@ -66,12 +69,12 @@ fn step(name: &str) -> String {
     if is_plain { format!(".{name}") } else { format!("[{}]", Value::from(name)) }
 }
 
-fn told(path: &str, before: Option<&Value>, after: Option<&Value>) -> String {
+fn told(path: &str, before: Option<&Value>, after: Option<&Value>, [cold, warm]: Names) -> String {
     let side = |value: Option<&Value>| match value {
         Some(value) => clip(&safe::line(&value.to_string()), SHOWN).into_owned(),
-        None => "nothing".to_owned(),
+        None => "(missing)".to_owned(),
     };
-    format!("{}: {} fetched, {} cached", safe::line(path), side(before), side(after))
+    format!("{}: {cold} {}, {warm} {}", safe::line(path), side(before), side(after))
 }
 
 /// The first key of which both passes had a body or a result, and not the same to the byte. Where a request was
@@ -82,7 +85,7 @@ fn bodies(cold: Vec<Touched>, warm: Vec<Touched>) -> Option<String> {
     let cold: HashMap<_, _> = cold.into_iter().map(|touched| (touched.key, touched.sha256)).collect();
     let differs = |key: &String| warm.get(key).is_some_and(|after| cold.get(key) != Some(after));
     let key = order.into_iter().find(differs)?;
-    Some(format!("another body of {}", safe::line(&key)))
+    Some(format!("body of {} differs", safe::line(&key)))
 }
 
 #[cfg(test)]
@@ -91,7 +94,7 @@ mod tests {
     use serde_json::json;
 
     fn first(before: &Value, after: &Value) -> Option<String> {
-        values(before, after, &mut String::from("$"))
+        values(before, after, &mut String::from("$"), ["cold", "warm"])
     }
 
     #[test]
@@ -103,13 +106,10 @@ mod tests {
             first(&before, &after).unwrap()
         };
         assert_eq!(first(&before, &before), None);
-        assert_eq!(with("/a/1/b", json!(2)), "$.a[1].b: \"x\\u001b[31m\" fetched, 2 cached");
-        assert_eq!(with("/c d", json!(0)), "$[\"c d\"]: null fetched, 0 cached");
-        assert_eq!(with("/a", json!([{"b": 1}])), "$.a[1]: {\"b\":\"x\\u001b[31m\"} fetched, nothing cached");
-        assert_eq!(
-            with("/e", json!({"\u{202e}": "\u{9b}"})),
-            "$.e[\"\u{fffd}\"]: nothing fetched, \"\u{fffd}\" cached"
-        );
+        assert_eq!(with("/a/1/b", json!(2)), "$.a[1].b: cold \"x\\u001b[31m\", warm 2");
+        assert_eq!(with("/c d", json!(0)), "$[\"c d\"]: cold null, warm 0");
+        assert_eq!(with("/a", json!([{"b": 1}])), "$.a[1]: cold {\"b\":\"x\\u001b[31m\"}, warm (missing)");
+        assert_eq!(with("/e", json!({"\u{202e}": "\u{9b}"})), "$.e[\"\u{fffd}\"]: cold (missing), warm \"\u{fffd}\"");
         let long = with("/e", json!("x".repeat(1_000)));
         assert!(long.len() < 200 && long.contains('…'), "{long}");
         // The order of members means nothing.
@@ -123,6 +123,6 @@ mod tests {
         let warm = vec![touched("b", 2), touched("a", 1), touched("c", 3)];
         assert_eq!(bodies(cold.clone(), warm), None);
         let warm = vec![touched("a", 1), touched("b", 7)];
-        assert_eq!(bodies(cold, warm).unwrap(), "another body of b");
+        assert_eq!(bodies(cold, warm).unwrap(), "body of b differs");
     }
 }

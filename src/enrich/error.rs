@@ -9,10 +9,7 @@ use serde_json::Value;
 
 /// There is no Chromium.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error(
-    "there is no Chromium: {0} was not found; install it (apt-get install chromium, brew install chromium, …), or say \
-     where it is with CHROME"
-)]
+#[error("Chromium not found ({0}); install it (apt-get install chromium, brew install chromium) or set CHROME")]
 pub struct NoBrowser(pub(crate) String);
 
 /// Why a service, or one of its requests, brought nothing.
@@ -22,43 +19,43 @@ pub enum Problem {
     #[error("not found")]
     NotFound,
     /// It answered with an error.
-    #[error("status {0}")]
+    #[error("HTTP status {0}")]
     Status(u16),
     /// It has had enough of us.
-    #[error("too many requests{}", .0.map(|time| format!(", to be asked again in {} s", time.as_secs())).unwrap_or_default())]
+    #[error("rate limited{}", .0.map(|time| format!("; retry in {} s", time.as_secs())).unwrap_or_default())]
     TooMany(Option<Duration>),
     /// It answered, but with an error in the body, or with another page than the one that was asked for.
     #[error("{0}")]
     Unexpected(String),
     /// It failed too often in a row, or wants it so: it is left alone for a while.
-    #[error("to be left alone for {} s", .0.as_secs())]
+    #[error("requests paused; retry in {} s", .0.as_secs())]
     LeftAlone(Duration),
     /// Only what is cached was asked for, and this is not.
     #[error("not cached: {0}")]
     NotCached(String),
     /// All its requests together took too long.
-    #[error("not done within {} s: another run goes on from what is cached by now", .0.as_secs())]
+    #[error("timed out after {} s; run again to continue from the cached responses", .0.as_secs())]
     OutOfTime(Duration),
     /// A page took the browser too long.
-    #[error("no page within {} s", .0.as_secs())]
+    #[error("page did not load within {} s", .0.as_secs())]
     SlowPage(Duration),
     /// The site wants to see a browser before it goes on.
     #[error(
-        "a challenge page came, {}",
-        if *.is_rendered { "which Chromium did not get past, either" } else { "which wants to see a browser" }
+        "blocked by a challenge page{}",
+        if *.is_rendered { ", also in Chromium" } else { " that requires a browser" }
     )]
     Challenge {
         /// It came though a browser asked.
         is_rendered: bool,
     },
     /// The site wants to see one, and there is none.
-    #[error("a challenge page came, which wants to see a browser, and {0}")]
+    #[error("blocked by a challenge page that requires a browser: {0}")]
     NoBrowser(NoBrowser),
     /// The browser that was to render a page did not.
-    #[error("the browser failed: {0}")]
+    #[error("Chromium failed: {0}")]
     Browser(String),
     /// A part could not be had, which has been told; this is the rest. It is not to be stored.
-    #[error("a part of it could not be had")]
+    #[error("incomplete")]
     Incomplete(Value),
     /// It could not be asked, or its answer not be read.
     #[error(transparent)]
@@ -87,7 +84,7 @@ pub(crate) enum Refusal {
     #[error("not cached: {0}")]
     NotCached(String),
     /// The service is left alone for so long.
-    #[error("to be left alone for {} s", .0.as_secs())]
+    #[error("requests paused; retry in {} s", .0.as_secs())]
     LeftAlone(Duration),
 }
 

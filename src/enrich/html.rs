@@ -36,7 +36,7 @@ pub(crate) async fn read<T: Send + 'static>(
         // Whoever waited for it may be gone.
         let _ = sender.send(page.and_then(|page| understand(&Document(page))));
     });
-    receiver.await.unwrap_or_else(|_| Err(Problem::Unexpected("the page cannot be read".to_owned())))
+    receiver.await.unwrap_or_else(|_| Err(Problem::Unexpected("cannot parse the page".to_owned())))
 }
 
 impl Document {

@@ -11,12 +11,13 @@ use serde::de::IgnoredAny;
 use crate::anime::{Anime, Ids};
 use crate::demo;
 use crate::exit::Refused;
+use crate::output::human::counted;
 
 /// Where the pipeline has its database, seen from its own directory.
 pub const PIPELINES_FILE: &str = "data/qdrant_storage/anime-offline-database.json";
 
 /// What such a file is.
-const EXPECTED: &str = "a JSON object with a list of anime under \"data\" is expected";
+const EXPECTED: &str = "expected a JSON object with an array 'data'";
 
 /// The anime that one can choose from. Indices count from 0, as the pipeline's do.
 #[derive(Clone, Debug)]
@@ -97,9 +98,9 @@ impl Catalogue {
     /// Reads an anime-offline-database file.
     pub fn open(file: &Path) -> anyhow::Result<Self> {
         let name = file.display();
-        let content = File::open(file).with_context(|| Refused(format!("the anime database {name} cannot be read")))?;
+        let content = File::open(file).with_context(|| Refused(format!("cannot read anime database {name}")))?;
         let database: Database = serde_json::from_reader(BufReader::with_capacity(256 << 10, content))
-            .with_context(|| Refused(format!("{name} is not an anime-offline-database: {EXPECTED}")))?;
+            .with_context(|| Refused(format!("invalid anime database {name}: {EXPECTED}")))?;
         Ok(Self { entries: database.data, file: Some(file.to_owned()) })
     }
 
@@ -152,10 +153,10 @@ impl Catalogue {
 
     /// What it is, for messages.
     pub fn name(&self) -> String {
-        let number = self.anime().count();
+        let titles = counted(self.anime().count() as u64, "title");
         match &self.file {
-            Some(file) => format!("{} ({number} titles)", file.display()),
-            None => format!("the built-in catalogue ({number} titles)"),
+            Some(file) => format!("{} ({titles})", file.display()),
+            None => format!("the built-in database ({titles})"),
         }
     }
 }
@@ -196,7 +197,7 @@ mod tests {
         assert_eq!((second.episodes, second.ids.clone()), (None, Ids::default()));
         for broken in ["", "[]", "{\"data\": 1}", "{\"data\": ["] {
             let told = format!("{:#}", catalogue(broken).unwrap_err());
-            assert!(told.contains("a list of anime under \"data\" is expected"), "{broken}: {told}");
+            assert!(told.contains("expected a JSON object with an array 'data'"), "{broken}: {told}");
         }
     }
 

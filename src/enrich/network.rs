@@ -216,7 +216,7 @@ impl Sender for Gate {
             answer.extensions_mut().insert(FinalUrl(request.uri().to_string()));
         }
         if redirect::next(&request, &answer).is_some() {
-            return Err(SendError::broken("one redirect leads to another"));
+            return Err(SendError::broken("too many redirects"));
         }
         Ok(answer)
     }

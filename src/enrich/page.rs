@@ -96,7 +96,7 @@ async fn acceptable(way: &Way, url: &str, filled: Option<Filled>) -> Result<Arc<
 /// That a page came which is not the one that `wanted` names, be it by its address.
 pub(crate) fn another_page(wanted: &str, page: &Document) -> Problem {
     let title: String = page.title().chars().take(80).collect();
-    Problem::Unexpected(format!("{} was asked for, and another page came: {title:?}", without_secrets(wanted)))
+    Problem::Unexpected(format!("expected {}, got the page '{title}'", without_secrets(wanted)))
 }
 
 #[cfg(test)]
@@ -123,7 +123,7 @@ mod tests {
     #[test]
     fn another_page_is_told_without_the_password_of_its_site() {
         let page = Document::new("<title>Log in</title>").unwrap();
-        let told = another_page("the page of the anime https://me:secret@mirror.example/anime/1", &page).to_string();
+        let told = another_page("anime page https://me:secret@mirror.example/anime/1", &page).to_string();
         assert!(told.contains("mirror.example/anime/1") && !told.contains("secret"), "{told}");
     }
 

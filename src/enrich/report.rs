@@ -9,6 +9,7 @@ use crate::anime::Ids;
 use crate::enrich::compare;
 use crate::enrich::compare::Comparison;
 use crate::enrich::metrics::Gap;
+use crate::enrich::mode::Mode;
 use crate::enrich::progress::{Lap, Plan, Progress, ServiceProgress};
 
 /// A cache that takes so many times longer than the next time, and so many seconds, was waiting for somebody to fill it.
@@ -102,7 +103,7 @@ pub struct Pass {
 impl Report {
     /// What there is to report now.
     pub fn new(plan: &Plan, progress: &Progress) -> Self {
-        let services: Vec<_> = progress.services.iter().map(ServiceReport::new).collect();
+        let services: Vec<_> = progress.services.iter().map(|of| ServiceReport::new(of, plan.mode)).collect();
         let both = || services.iter().filter(|of| of.speedup.is_some()).filter_map(|of| Some((of.cold, of.warm?)));
         let speedup = slowest(both().map(|(cold, _)| cold)).zip(slowest(both().map(|(_, warm)| warm)));
         let compared = || services.iter().filter_map(|of| of.identical);
@@ -143,7 +144,7 @@ impl Report {
 }
 
 impl ServiceReport {
-    fn new(of: &ServiceProgress) -> Self {
+    fn new(of: &ServiceProgress, mode: Mode) -> Self {
         let (cold, warm) = (Pass::new(&of.cold), Pass::new(&of.warm));
         let error = match (of.cold.outcome(), of.warm.outcome()) {
             (Some(Err(problem)), _) | (_, Some(Err(problem))) => Some(chain(problem)),
@@ -151,7 +152,8 @@ impl ServiceReport {
             (Some(Ok(_)), _) => None,
         };
         let keys: BTreeSet<_> = of.cold.touched().into_iter().map(|touched| touched.key).collect();
-        let comparison = compare::laps(&of.cold, &of.warm);
+        let names = if mode == Mode::Uncached { ["current", "cached"] } else { ["cold", "warm"] };
+        let comparison = compare::laps(&of.cold, &of.warm, names);
         let is_crawled = matches!(of.service, Service::AnimePlanet | Service::AniSearch);
         let both = cold.zip(warm).filter(|_| error.is_none());
         Self {
@@ -202,8 +204,9 @@ impl ServiceReport {
     /// What is to be told though it did not fail.
     pub fn warnings(&self) -> Vec<String> {
         let asked_again = self.not_from_cache();
+        let requests = if asked_again == 1 { "request was" } else { "requests were" };
         let proved =
-            (asked_again > 0).then(|| format!("{asked_again} of its second answers did not come from the cache"));
+            (asked_again > 0).then(|| format!("warm pass: {asked_again} {requests} not served from the cache"));
         proved.into_iter().chain(self.gaps()).collect()
     }
 
@@ -213,9 +216,9 @@ impl ServiceReport {
         let told = told.collect::<Vec<_>>().join(", ");
         match self.incomplete.len() {
             0 => None,
-            1 => Some(format!("1 part is missing: {told}")),
-            count if count <= GAPS => Some(format!("{count} parts are missing: {told}")),
-            count => Some(format!("{count} parts are missing: {told} and {} more", count - GAPS)),
+            1 => Some(format!("1 part missing: {told}")),
+            count if count <= GAPS => Some(format!("{count} parts missing: {told}")),
+            count => Some(format!("{count} parts missing: {told} and {} more", count - GAPS)),
         }
     }
 }
@@ -273,7 +276,7 @@ mod name {
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Service, D::Error> {
         let name = String::deserialize(deserializer)?;
-        Service::from_name(&name).ok_or_else(|| D::Error::custom("no such service"))
+        Service::from_name(&name).ok_or_else(|| D::Error::custom("unknown service"))
     }
 }
 

@@ -27,13 +27,14 @@ impl Answer {
 
     /// The JSON of a success.
     pub(crate) fn json(self) -> Result<Value, Problem> {
-        serde_json::from_slice(&self.whole()?).map_err(|_| Problem::Unexpected("the answer is not JSON".to_owned()))
+        serde_json::from_slice(&self.whole()?)
+            .map_err(|_| Problem::Unexpected("invalid JSON in the response".to_owned()))
     }
 
     /// The data of a success: [`has_data`].
     pub(crate) fn data(self) -> Result<Value, Problem> {
         match take(&mut self.json()?, "/data") {
-            Value::Null => Err(Problem::Unexpected("the answer has no data".to_owned())),
+            Value::Null => Err(Problem::Unexpected("response has no 'data'".to_owned())),
             data => Ok(data),
         }
     }
@@ -79,15 +80,17 @@ mod tests {
 
     #[test]
     fn an_error_is_told_by_its_status() {
-        for (status, expected) in [(404, "not found"), (500, "status 500"), (429, "too many requests")] {
+        for (status, expected) in [(404, "not found"), (500, "HTTP status 500"), (429, "rate limited")] {
             let problem = answer(status, &[], "{\"data\": 1}").json().unwrap_err();
             assert_eq!(problem.to_string(), expected);
         }
         for status in [429, 503] {
             let problem = answer(status, &[("retry-after", "3")], "").whole().unwrap_err();
-            assert_eq!(problem.to_string(), "too many requests, to be asked again in 3 s");
+            assert_eq!(problem.to_string(), "rate limited; retry in 3 s");
         }
-        for (body, expected) in [("<html>", "the answer is not JSON"), ("{\"data\": null}", "the answer has no data")] {
+        for (body, expected) in
+            [("<html>", "invalid JSON in the response"), ("{\"data\": null}", "response has no 'data'")]
+        {
             assert_eq!(answer(200, &[], body).data().unwrap_err().to_string(), expected);
         }
         assert_eq!(answer(200, &[], "{\"data\": [1]}").data().unwrap(), serde_json::json!([1]));

@@ -99,7 +99,7 @@ fn where_a_site_wants_to_see_a_browser_and_there_is_none_that_is_said() {
         let run = Run::of(&command.output().unwrap());
         assert_eq!(run.code, Some(1), "{}", run.err);
         assert!(
-            run.out.contains("a challenge page came") && run.out.contains("apt-get install chromium"),
+            run.out.contains("blocked by a challenge page") && run.out.contains("apt-get install chromium"),
             "{}",
             run.out
         );

@@ -92,8 +92,8 @@ fn the_second_pass_comes_from_the_cache_and_is_the_same(#[values(Cache::Redis, C
 
     let again = run(&program, &upstream, &[&BEBOP[..], cache.arguments()].concat());
     assert_eq!(again.code, Some(0), "{}", again.err);
-    assert!(again.out.contains("already cached, all of it: use --fresh"), "{}", again.out);
-    assert!(again.err.contains("jikan: cold, ") && again.err.contains("jikan: warm, "), "{}", again.err);
+    assert!(again.out.contains("Already cached (all): use --fresh"), "{}", again.out);
+    assert!(again.err.contains("jikan: cold pass: ") && again.err.contains("jikan: warm pass: "), "{}", again.err);
     assert_eq!(total(&upstream), requests.as_u64().unwrap());
 }
 
@@ -116,7 +116,7 @@ fn no_run_is_kept_where_the_cache_is_off() {
     let mut command = program.command();
     command.envs(upstream.settings()).env("ENABLE_HTTP_CACHE", "false").args(BEBOP);
     let run = Run::of(&command.output().unwrap());
-    assert!(run.err.contains("The cache is off") && run.out.contains("Cowboy Bebop"), "{} {}", run.out, run.err);
+    assert!(run.err.contains("caching is disabled") && run.out.contains("Cowboy Bebop"), "{} {}", run.out, run.err);
     assert!(!cmd("EXISTS").arg("animecache:runs").query::<bool>(&mut redis).unwrap());
 }
 
@@ -166,7 +166,7 @@ fn every_built_in_title_is_complete_but_for_what_goes_wrong_with_some() {
         }));
     }
     let expected = [
-        "Sen to Chihiro no Kamikakushi, anisearch: a challenge page came",
+        "Sen to Chihiro no Kamikakushi, anisearch: blocked by a challenge page",
         "Hunter x Hunter (2011), anidb: Banned",
         "Shirobako, jikan: not found",
     ];
@@ -189,7 +189,7 @@ fn titles_are_found_and_what_may_be_several_is_told_with_its_index() {
     for none in [&["--title", "Bleach"][..], &["--index", "12"]] {
         let none = enrich(none);
         assert_eq!(none.code, Some(3));
-        assert!(none.err.contains("the built-in catalogue (12 titles)"), "{}", none.err);
+        assert!(none.err.contains("the built-in database (12 titles)"), "{}", none.err);
     }
     for (wrong, told) in [
         (&[][..], "--mal-id"),
@@ -220,7 +220,7 @@ fn titles_of_a_database_move_no_terminal_and_make_no_lines() {
     };
     let nothing = enrich(&["--index", "0", "--only", "jikan"]);
     assert_eq!(nothing.code, Some(3));
-    assert!(nothing.err.contains("no id of evil ␛]0;x␇ at"), "{}", nothing.err);
+    assert!(nothing.err.contains("evil ␛]0;x␇ has no ID for"), "{}", nothing.err);
     let several = enrich(&["--title", "evil"]);
     assert_eq!((several.code, several.err.lines().count()), (Some(2), 3), "{}", several.err);
     assert!(several.err.contains("\n       1  evil␊     999  Fake"), "{}", several.err);
@@ -266,7 +266,7 @@ fn ids_come_from_a_database_or_by_hand() {
     assert_eq!(enrich(&["--index", "0", "--only", "jikan"]), ("By file".into(), only_jikan));
     let nothing = run(&program, &upstream, &["enrich", "--index", "0", "--only", "kitsu,anidb", "--sqlite", "x.db"]);
     assert_eq!(nothing.code, Some(3));
-    assert!(nothing.err.contains("no id of By file"), "{}", nothing.err);
+    assert!(nothing.err.contains("By file has no ID for"), "{}", nothing.err);
 }
 
 #[test]
@@ -296,12 +296,12 @@ fn what_cannot_be_written_is_known_at_once_or_told_behind_the_report() {
     // Nobody can make a file there.
     let refused = run(&program, &upstream, &[&BEBOP[..], &["--out", "/proc/self"]].concat());
     assert_eq!((refused.code, total(&upstream)), (Some(1), 0), "{}", refused.err);
-    assert!(refused.err.contains("no file can be made in /proc/self"), "{}", refused.err);
+    assert!(refused.err.contains("cannot create a file in /proc/self"), "{}", refused.err);
 
     fs::create_dir_all(program.directory.path().join("out/jikan.json")).unwrap();
     let late = run(&program, &upstream, &[&BEBOP[..], &["--out", "out", "--json"]].concat());
     assert_eq!((late.code, &late.json()["identical"]), (Some(1), &json!(true)), "{}", late.err);
-    assert!(late.err.contains("out/jikan.json cannot be written"), "{}", late.err);
+    assert!(late.err.contains("cannot write out/jikan.json"), "{}", late.err);
     assert!(cmd("EXISTS").arg("animecache:runs").query::<bool>(&mut redis).unwrap(), "the run is part of the history");
 }
 
@@ -321,8 +321,8 @@ fn what_takes_too_long_goes_on_in_another_run() {
     let (program, upstream) = (Program::bare(), Upstream::at_pace("100"));
     let late = run(&program, &upstream, &[&BEBOP[..], &["--sqlite", "x.db", "--timeout", "100ms"]].concat());
     assert_eq!(late.code, Some(1), "{}", late.err);
-    assert!(late.out.contains("another run goes on from what is cached by now"), "{}", late.out);
-    assert!(late.out.contains("--timeout gives each service longer"), "{}", late.out);
+    assert!(late.out.contains("run again to continue from the cached responses"), "{}", late.out);
+    assert!(late.out.contains("Use --timeout to allow more time for each service"), "{}", late.out);
 }
 
 #[test]

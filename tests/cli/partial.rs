@@ -49,11 +49,11 @@ fn a_part_that_cannot_be_had_is_told_and_the_rest_is_kept() {
     let arguments = ["enrich", "--kitsu-id", "1", "--out", "out"];
     let told = run(&program, &url, &arguments);
     assert_eq!(told.code, Some(4), "{} {}", told.out, told.err);
-    assert!(told.out.contains("1 part is missing: episodes from 1 on (status 500)"), "{}", told.out);
+    assert!(told.out.contains("1 part missing: episodes from 1 (HTTP status 500)"), "{}", told.out);
     let report = run(&program, &url, &[&arguments[..], &["--json"]].concat());
     let kitsu = &report.json()["services"][0];
     assert_eq!((report.code, &kitsu["ok"], &kitsu["error"]), (Some(4), &json!(true), &json!(null)));
-    assert_eq!(kitsu["incomplete"], json!([{"part": "episodes from 1 on", "problem": "status 500"}]));
+    assert_eq!(kitsu["incomplete"], json!([{"part": "episodes from 1", "problem": "HTTP status 500"}]));
     let written = fs::read(program.directory.path().join("out/kitsu.json")).unwrap();
     let written: Value = serde_json::from_slice(&written).unwrap();
     assert_eq!(written, json!({"anime": {"id": "1"}, "episodes": [], "categories": []}));
@@ -74,7 +74,7 @@ fn a_second_pass_that_asked_the_service_again_proves_nothing() {
     command.env("ANIMECACHE_KITSU_URL", &url).env("ENABLE_HTTP_CACHE", "false").args(arguments);
     let again = Run::of(&command.args(["--sqlite", "y.db", "--only", "kitsu"]).output().unwrap());
     assert_eq!(again.code, Some(4), "{} {}", again.out, again.err);
-    assert!(again.out.contains("2 of its second answers did not come from the cache"), "{}", again.out);
+    assert!(again.out.contains("warm pass: 2 requests were not served from the cache"), "{}", again.out);
 }
 
 #[test]
@@ -85,5 +85,5 @@ fn a_title_of_which_a_part_cannot_be_had_is_not_warm() {
     let title = &summary["titles"][0];
     assert_eq!((told.code, &summary["done"], &summary["failed"]), (Some(4), &json!(0), &json!(1)), "{summary}");
     assert_eq!((&title["ok"], &title["failed"][0]["service"]), (&json!(false), &json!("kitsu")));
-    assert!(title["failed"][0]["error"].as_str().unwrap().contains("episodes from 1 on (status 500)"), "{title}");
+    assert!(title["failed"][0]["error"].as_str().unwrap().contains("episodes from 1 (HTTP status 500)"), "{title}");
 }

@@ -179,5 +179,5 @@ fn an_enrichment_shows_its_services_and_ends_at_an_interrupt() {
     let arguments = ["enrich", "--title", "one piece", "--demo-upstream"];
     let (status, screen) = run(&program, &arguments, "anisearch", CTRL_C);
     assert_eq!(status.exit_code(), 4, "{screen}");
-    assert!(screen.contains("Interrupted; what was fetched is cached"), "{screen}");
+    assert!(screen.contains("Interrupted: responses fetched so far are cached"), "{screen}");
 }

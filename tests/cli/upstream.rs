@@ -200,7 +200,7 @@ fn ports_are_chosen_or_refused() {
     let last = (first + 6).to_string();
     let Err(taken) = Upstream::with(&["--port", &last]) else { panic!("{last} is taken") };
     assert_eq!(
-        (taken.code, taken.err.contains(&format!("port {last} cannot be used"))),
+        (taken.code, taken.err.contains(&format!("cannot listen on port {last}"))),
         (Some(1), true),
         "{}",
         taken.err

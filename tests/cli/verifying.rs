@@ -105,7 +105,7 @@ fn offline_takes_what_is_cached_and_asks_nobody(#[values(Cache::Redis, Cache::Sq
     let missing = report["services"][0]["missing"].as_array().unwrap();
     assert_eq!((gap.code, &report["services"][0]["ok"], missing.len()), (Some(4), &json!(true), 1), "{report}");
     assert!(missing[0].as_str().unwrap().ends_with("/anime/1/episodes/3"), "{missing:?}");
-    assert!(enrich(&["--offline"]).out.contains("1 not cached:\n      http"));
+    assert!(enrich(&["--offline"]).out.contains("1 request not cached:\n      http"));
 }
 
 #[test]

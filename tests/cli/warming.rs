@@ -21,13 +21,13 @@ fn run_again_it_goes_on_where_it_was(#[values(Cache::Redis, Cache::Sqlite)] cach
     };
     let first = warm("titles");
     assert_eq!(first.code, Some(4), "{}", first.err);
-    assert!(first.out.contains("2 titles warm (0 of them already), 2 with something that failed"), "{}", first.out);
+    assert!(first.out.contains("Cached 2 titles (0 already cached), 2 with errors"), "{}", first.out);
     assert!(first.err.contains("1/4 Cowboy Bebop: ") && first.err.contains("no such title"), "{}", first.err);
     assert!(first.err.contains("Naruto: Shippuuden"), "{}", first.err);
     let asked = total(&upstream);
     let second = warm("titles");
-    assert!(second.out.contains("2 titles warm (2 of them already), 2 with"), "{}", second.out);
-    assert!(second.err.contains("already warm"), "{}", second.err);
+    assert!(second.out.contains("Cached 2 titles (2 already cached), 2 with"), "{}", second.out);
+    assert!(second.err.contains("(already cached)"), "{}", second.err);
     assert_eq!(total(&upstream), asked);
 }
 
@@ -72,8 +72,8 @@ fn an_odd_entry_of_a_database_spoils_no_other() {
     let warm = ["warm", "--file", "my.json", "--index", "0..2", "--only", "jikan", "--sqlite", "x.db"];
     let warmed = run(&program, &upstream, &warm);
     assert_eq!(warmed.code, Some(0), "{}", warmed.err);
-    assert!(warmed.err.contains("1 entry of my.json (1 titles) left out"), "{}", warmed.err);
-    assert!(warmed.out.contains("1 title warm"), "{}", warmed.out);
+    assert!(warmed.err.contains("skipped 1 invalid entry in my.json (1 title)"), "{}", warmed.err);
+    assert!(warmed.out.contains("Cached 1 title"), "{}", warmed.out);
 }
 
 #[test]
@@ -88,7 +88,11 @@ fn a_title_about_which_nobody_is_asked_is_not_warm() {
     };
     let both = warm("0..2");
     assert_eq!(both.code, Some(4), "{}", both.err);
-    assert!(both.err.contains("2/2 Elsewhere: ") && both.err.contains("no id of it at these services"), "{}", both.err);
+    assert!(
+        both.err.contains("2/2 Elsewhere: ") && both.err.contains("no ID for the selected services"),
+        "{}",
+        both.err
+    );
     let summary = both.json();
     assert_eq!((&summary["done"], &summary["already_warm"], &summary["failed"]), (&json!(1), &json!(0), &json!(1)));
     let nobody = warm("1..2");
@@ -106,7 +110,7 @@ fn a_terminal_is_shown_which_title_it_is_and_left_clean() {
     terminal.keys("\u{3}");
     let (code, screen) = terminal.end();
     assert_eq!(code, 4, "{screen}");
-    assert!(screen.contains("Interrupted, 1 title not begun"), "{screen}");
+    assert!(screen.contains("Interrupted: 1 title not started"), "{screen}");
     // Bars fill their lines.
     assert!(!screen.contains("1/2 Cowboy Bebop  ") && !screen.contains("anisearch  "), "{screen}");
 }
@@ -116,5 +120,5 @@ fn an_interrupt_ends_it_at_once_and_says_what_is_left() {
     let ((program, _redis), upstream) = (empty(), Upstream::at_pace("100"));
     let run = interrupt(start(&program, &upstream, &["warm", "--index", "0..3", "--only", "jikan"]), &upstream);
     assert_eq!(run.code, Some(4), "{}", run.err);
-    assert!(run.out.contains("Interrupted, 2 titles not begun"), "{}", run.out);
+    assert!(run.out.contains("Interrupted: 2 titles not started"), "{}", run.out);
 }

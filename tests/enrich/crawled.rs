@@ -113,7 +113,7 @@ async fn anime_planet_tells_what_its_pages_have() {
         "image": "https://cdn.invalid/planet/153500.jpg", "tags": ["Traveller"],
         "voice_actors": {"jp": [{"name": "Voice of Light Yagami", "url": "/people/voice-153500"}]},
         "gender": null, "hair_color": "Black", "loved_rank": 1_234, "eye_color": "Brown",
-        "description": "Light Yagami is in it, and has been from the first scene to the last one.",
+        "description": "Light Yagami appears in every episode.",
         "anime_roles": [{"anime_title": "Death Note", "anime_url": "/anime/death-note", "role": "Main"}]});
     assert_eq!(found["characters"][0], first);
     assert_eq!(found["characters"][5]["role"], "Secondary");
@@ -187,7 +187,7 @@ async fn a_page_of_endless_depth_is_an_error(#[values("<div>", "<b>")] tag: &str
     let site = Site::start(&[&tag.repeat(300_000)]).await;
     let subject = subject_of(Service::AnimePlanet, &site).await;
     let problem = subject.ask(Service::AnimePlanet, &anime("x", 1)).await.problem();
-    assert_eq!(problem, "the page is nested too deeply");
+    assert_eq!(problem, "page nested too deeply");
     assert_eq!(keys(&subject).await, [""; 0]);
 }
 
@@ -201,7 +201,7 @@ async fn pages_to_log_in_are_no_lists_and_not_stored() {
     let gaps = subject.ask(Service::AniSearch, &anime("x", 1)).await.gaps();
     let parts: Vec<_> = gaps.iter().map(|gap| gap.split_once(':').unwrap().0).collect();
     assert_eq!(parts, ["screenshots", "relations", "episodes", "characters"]);
-    assert!(gaps.iter().all(|gap| gap.contains("another page came: \"Log in - aniSearch\"")), "{gaps:?}");
+    assert!(gaps.iter().all(|gap| gap.contains("got the page 'Log in - aniSearch'")), "{gaps:?}");
     let paths = ["", "/screenshots", "/relations", "/episodes", "/characters"].map(|rest| format!("/anime/1{rest}"));
     assert_eq!(site.asked(), paths, "in the pipeline's order");
     assert_eq!(keys(&subject).await, [""; 0]);
@@ -231,7 +231,7 @@ async fn missing_parts_are_left_out() {
     assert_eq!(found.data()["type"], "TV");
     assert_eq!((&found.data()["screenshots"], &found.data()["anime_relations"]), (&json!([]), &json!([])));
     assert!(found.data().get("episodes").is_none() && found.data().get("characters").is_none());
-    assert_eq!(found.gaps(), ["episodes: status 500", "characters: status 500"], "no screenshots is no gap");
+    assert_eq!(found.gaps(), ["episodes: HTTP status 500", "characters: HTTP status 500"], "no screenshots is no gap");
     assert_eq!(site.asked(), ["/anime/1", "/anime/1/screenshots", "/anime/1/episodes", "/anime/1/characters"]);
     assert_eq!(keys(&subject).await.len(), 1, "what failed is not stored");
 }
@@ -246,7 +246,7 @@ async fn a_list_of_characters_without_one_of_their_pages_is_told_and_not_stored(
     let site = Site::start(&["<h1 itemprop='name'>X</h1>", list, BROKEN, list, character]).await;
     let subject = subject_of(Service::AnimePlanet, &site).await;
     let found = subject.ask(Service::AnimePlanet, &anime("x", 1)).await;
-    assert_eq!(found.gaps(), ["character Y: status 500"]);
+    assert_eq!(found.gaps(), ["character Y: HTTP status 500"]);
     assert_eq!((&found.data()["character_count"], &found.data()["characters"][0]["name"]), (&json!(1), &json!("Y")));
     assert_eq!(keys(&subject).await.len(), 1);
     let found = subject.ask(Service::AnimePlanet, &anime("x", 1)).await;
@@ -264,7 +264,7 @@ async fn an_anime_without_its_relations_is_told_and_not_stored() {
     let found = subject.ask(Service::AniSearch, &anime("x", 1)).await;
     assert_eq!(
         (found.gaps(), &found.data()["anime_relations"]),
-        (vec!["relations: status 500".to_owned()], &json!([]))
+        (vec!["relations: HTTP status 500".to_owned()], &json!([]))
     );
     assert_eq!(keys(&subject).await.len(), 0);
     let found = subject.ask(Service::AniSearch, &anime("x", 1)).await;

@@ -85,7 +85,7 @@ async fn jikan() {
 async fn an_error_of_jikan() {
     let Some((status, body)) = exchange("jikan/error_500_upstream.exchange.json") else { return };
     let table = Table::default().with_status("https://api.jikan.moe/v4/anime/1/full", status, body);
-    assert_eq!(ask(table, Service::Jikan, &cowboy_bebop()).await.problem(), "status 500");
+    assert_eq!(ask(table, Service::Jikan, &cowboy_bebop()).await.problem(), "HTTP status 500");
 }
 
 #[tokio::test]

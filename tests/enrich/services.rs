@@ -71,7 +71,7 @@ async fn every_episode_and_character_of_jikan_is_kept_with_its_details() {
     let spike = &data["characters"][0];
     assert_eq!(
         [&spike["character_id"], &spike["name"], &spike["role"], &spike["about"]],
-        [&json!(100), &json!("Spike Spiegel"), &json!("Main"), &json!("Spike Spiegel is in it.")]
+        [&json!(100), &json!("Spike Spiegel"), &json!("Main"), &json!("Spike Spiegel appears in this anime.")]
     );
     assert_eq!(spike["voice_actors"][0]["person"]["name"], "Voice of Spike Spiegel");
 }
@@ -118,7 +118,7 @@ async fn anidb_is_read_with_its_official_titles() {
     assert_eq!(data["ratings"]["review"], json!({"value": 9.0, "count": 7}));
     assert_eq!(
         data["tags"][0],
-        json!({"id": "1", "name": "Action", "count": 0, "weight": 400, "description": "What the demo calls by this name."})
+        json!({"id": "1", "name": "Action", "count": 0, "weight": 400, "description": "Sample tag."})
     );
     let spike = &data["characters"][0];
     assert_eq!(

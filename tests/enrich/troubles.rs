@@ -66,7 +66,7 @@ async fn anidb_is_let_be_for_a_while_after_a_failure() {
     let table = Arc::new(Table::default().with_status(ANIDB, 503, ""));
     let subject = Subject::open(On::Memory, settings(None), Network::over(Arc::clone(&table) as Arc<dyn Sender>)).await;
     let begun = Instant::now();
-    assert_eq!(subject.ask(Service::AniDb, &cowboy_bebop()).await.problem(), "status 503");
+    assert_eq!(subject.ask(Service::AniDb, &cowboy_bebop()).await.problem(), "HTTP status 503");
     assert_eq!(table.fields().len(), 4);
     assert!(begun.elapsed() >= Duration::from_secs(3 * 15));
     // Whoever asks for another one lets it be, too.
@@ -88,7 +88,7 @@ async fn where_it_is_not_said_when_to_come_again_it_is_tried_after_the_pipelines
     let table = Arc::new(Table::default().with_status(url, 429, ""));
     let subject = Subject::open(On::Memory, settings(None), Network::over(Arc::clone(&table) as Arc<dyn Sender>)).await;
     let begun = Instant::now();
-    assert_eq!(subject.ask(service, &cowboy_bebop()).await.problem(), "too many requests");
+    assert_eq!(subject.ask(service, &cowboy_bebop()).await.problem(), "rate limited");
     assert_eq!((table.fields().len(), begun.elapsed().as_secs()), (requests, seconds));
 }
 
@@ -104,7 +104,7 @@ async fn single_things_of_jikan_are_tried_more_often() {
     let subject = Subject::open(On::Memory, settings(None), Network::over(Arc::clone(&table) as Arc<dyn Sender>)).await;
     let begun = Instant::now();
     let gaps = subject.ask(Service::Jikan, &cowboy_bebop()).await.gaps();
-    assert_eq!(gaps, ["episode 1: too many requests", "character 3: too many requests"]);
+    assert_eq!(gaps, ["episode 1: rate limited", "character 3: rate limited"]);
     assert_eq!((table.fields().len(), begun.elapsed().as_secs()), (2 + 4 + 4, 2 * 3 * 5));
 }
 
@@ -123,8 +123,8 @@ async fn jikan_is_asked_for_one_thing_at_a_time_and_in_order() {
 
 // Errors with status 200, and pages that are no answers at all.
 #[rstest]
-#[case(Service::Jikan, "https://api.jikan.moe/v4/anime/1/full", "{\"status\": 500}", "the answer has no data")]
-#[case(Service::Jikan, "https://api.jikan.moe/v4/anime/1/full", "<html>", "the answer is not JSON")]
+#[case(Service::Jikan, "https://api.jikan.moe/v4/anime/1/full", "{\"status\": 500}", "response has no 'data'")]
+#[case(Service::Jikan, "https://api.jikan.moe/v4/anime/1/full", "<html>", "invalid JSON in the response")]
 #[case(
     Service::AniList,
     "https://graphql.anilist.co/",
@@ -132,16 +132,16 @@ async fn jikan_is_asked_for_one_thing_at_a_time_and_in_order() {
     "Internal Server Error"
 )]
 #[case(Service::AniList, "https://graphql.anilist.co/", "[{\"data\": 1}]", "not found")]
-#[case(Service::Kitsu, "https://kitsu.io/api/edge/anime/1", "{\"errors\": []}", "the answer has no data")]
-#[case(Service::Kitsu, "https://kitsu.io/api/edge/anime/1", "[]", "the answer has no data")]
+#[case(Service::Kitsu, "https://kitsu.io/api/edge/anime/1", "{\"errors\": []}", "response has no 'data'")]
+#[case(Service::Kitsu, "https://kitsu.io/api/edge/anime/1", "[]", "response has no 'data'")]
 #[case(
     Service::AniDb,
     ANIDB,
     "<error code=\"302\">client version missing or invalid</error>",
     "client version missing or invalid"
 )]
-#[case(Service::AniDb, ANIDB, "<html/>", "the answer is not an anime")]
-#[case(Service::AniDb, ANIDB, "<anime id=\"23\">", "the answer is not XML")]
+#[case(Service::AniDb, ANIDB, "<html/>", "unexpected response: no <anime> element")]
+#[case(Service::AniDb, ANIDB, "<anime id=\"23\">", "invalid XML in the response")]
 #[case(
     Service::AnimeSchedule,
     "https://animeschedule.net/api/v3/anime?q=Cowboy%20Bebop",
@@ -152,7 +152,7 @@ async fn jikan_is_asked_for_one_thing_at_a_time_and_in_order() {
     Service::AnimeSchedule,
     "https://animeschedule.net/api/v3/anime?q=Cowboy%20Bebop",
     "<html><title>Maintenance</title>",
-    "the answer is not JSON"
+    "invalid JSON in the response"
 )]
 #[tokio::test]
 async fn an_answer_that_is_none_is_a_problem_and_not_stored(
@@ -198,16 +198,16 @@ async fn a_part_that_cannot_be_had_leaves_the_rest() {
     let numbers: Vec<_> = jikan.data()["episodes"].as_array().unwrap().iter().map(|of| &of["episode_number"]).collect();
     assert_eq!(numbers, [1, 3]);
     assert_eq!(jikan.data()["characters"], serde_json::json!([]));
-    assert_eq!(jikan.gaps(), ["characters: status 500", "episode 2: the answer is not JSON"]);
+    assert_eq!(jikan.gaps(), ["characters: HTTP status 500", "episode 2: invalid JSON in the response"]);
 
     let kitsu = subject.ask(Service::Kitsu, &cowboy_bebop()).await;
     assert_eq!(kitsu.data(), &serde_json::json!({"anime": {"id": "1"}, "episodes": [], "categories": []}));
-    assert_eq!(kitsu.gaps(), ["episodes from 1 on: the answer has no data", "categories: status 503"]);
+    assert_eq!(kitsu.gaps(), ["episodes from 1: response has no 'data'", "categories: HTTP status 503"]);
 
     let anilist = subject.ask(Service::AniList, &cowboy_bebop()).await;
     let expected = serde_json::json!({"id": 1, "staff": "?", "characters": {"edges": [{"role": "MAIN"}]}});
     assert_eq!(anilist.data(), &expected);
-    assert_eq!(anilist.gaps(), ["airingSchedule, page 1: status 500"]);
+    assert_eq!(anilist.gaps(), ["airingSchedule, page 1: HTTP status 500"]);
 }
 
 #[tokio::test]
@@ -223,8 +223,8 @@ async fn all_that_is_not_asked_for_any_more_is_told() {
     }
     let subject = Subject::open(On::Memory, settings(None), Network::over(Arc::new(table))).await;
     let gaps = subject.ask(Service::Jikan, &cowboy_bebop()).await.gaps();
-    assert_eq!((gaps.len(), gaps[0].as_str()), (21, "episode 6: status 500"));
-    assert!(gaps[20].starts_with("episode 26: to be left alone for "), "{gaps:?}");
+    assert_eq!((gaps.len(), gaps[0].as_str()), (21, "episode 6: HTTP status 500"));
+    assert!(gaps[20].starts_with("episode 26: requests paused; retry in "), "{gaps:?}");
 }
 
 #[tokio::test]

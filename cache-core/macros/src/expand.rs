@@ -13,7 +13,7 @@ pub fn expand(options: TokenStream, function: TokenStream) -> Result<TokenStream
     let options: Options = syn::parse2(options)?;
     let mut function: ItemFn = syn::parse2(function)?;
     if function.sig.asyncness.is_none() {
-        return Err(Error::new(function.sig.fn_token.span, "`cached_result` is for async functions"));
+        return Err(Error::new(function.sig.fn_token.span, "`#[cached_result]` requires an `async fn`"));
     }
     let output = returned(&function.sig)?;
     let arguments = arguments(&function.sig, &options)?;
@@ -54,14 +54,12 @@ pub fn expand(options: TokenStream, function: TokenStream) -> Result<TokenStream
 /// What is stored.
 fn returned(signature: &Signature) -> Result<&Type> {
     match &signature.output {
-        ReturnType::Default => {
-            Err(Error::new(signature.ident.span(), "there is nothing to cache: this returns nothing"))
-        }
+        ReturnType::Default => Err(Error::new(signature.ident.span(), "the function must return a value")),
         ReturnType::Type(_, output) => match &**output {
             Type::Tuple(tuple) if tuple.elems.is_empty() => {
-                Err(Error::new(output.span(), "there is nothing to cache: this returns nothing"))
+                Err(Error::new(output.span(), "the function must return a value"))
             }
-            Type::ImplTrait(_) => Err(Error::new(output.span(), "what is cached must have a type with a name")),
+            Type::ImplTrait(_) => Err(Error::new(output.span(), "`impl Trait` return types are not supported")),
             output => Ok(output),
         },
     }
@@ -84,8 +82,8 @@ fn arguments<'a>(signature: &'a Signature, options: &Options) -> Result<Vec<Argu
                 if skipped_in_vain.len() == before || options.prefix.is_none() || options.cache.is_none() {
                     return Err(Error::new(
                         receiver.span(),
-                        "`self` is no part of the key: if nothing that is returned depends on it, say so with \
-                         `skip(self)`, and give the method a `prefix = \"…\"` that no other type's has, and a `cache = …`",
+                        "`self` cannot be part of the key; if the result does not depend on it, add `skip(self)`, a \
+                         unique `prefix = \"…\"` and `cache = …`",
                     ));
                 }
             }
@@ -93,7 +91,7 @@ fn arguments<'a>(signature: &'a Signature, options: &Options) -> Result<Vec<Argu
                 let Pat::Ident(pattern) = &*typed.pat else {
                     return Err(Error::new(
                         typed.pat.span(),
-                        "give this argument a name: its value is part of the key",
+                        "arguments must be plain identifiers because their values are part of the key",
                     ));
                 };
                 skipped_in_vain.retain(|name| **name != pattern.ident);
@@ -102,7 +100,7 @@ fn arguments<'a>(signature: &'a Signature, options: &Options) -> Result<Vec<Argu
         }
     }
     match skipped_in_vain.first() {
-        Some(name) => Err(Error::new(name.span(), format!("there is no argument `{name}`"))),
+        Some(name) => Err(Error::new(name.span(), format!("no argument named `{name}`"))),
         None => Ok(arguments),
     }
 }
@@ -113,7 +111,7 @@ fn cache_among(arguments: &[Argument], signature: &Signature) -> Result<Expr> {
         Some(Argument { name, .. }) => Ok(parse_quote!(#name)),
         None => Err(Error::new(
             signature.paren_token.span.join(),
-            "which cache? Take a `&ResultCache` or a `&Cache`, or say where one is with `cache = …`",
+            "no cache: add an argument of type `&ResultCache` or `&Cache`, or the option `cache = …`",
         )),
     }
 }
@@ -159,7 +157,7 @@ fn not_a_result(output: &Type) -> TokenStream {
             }
             impl<T> Otherwise for Returned<T> {}
             const {
-                ::core::assert!(!Returned::<#output>::IS_RESULT, "write the return type as `Result<…>`, so that errors are not stored")
+                ::core::assert!(!Returned::<#output>::IS_RESULT, "spell the return type as `Result<…>`; through an alias, errors would be cached")
             }
         }
     }

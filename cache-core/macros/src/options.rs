@@ -27,7 +27,7 @@ impl Parse for Options {
         while !input.is_empty() {
             let name: Ident = input.parse()?;
             if seen.contains(&name) {
-                return Err(Error::new(name.span(), format!("`{name}` is given twice")));
+                return Err(Error::new(name.span(), format!("duplicate option `{name}`")));
             }
             options.parse_one(&name, input)?;
             seen.push(name);
@@ -49,8 +49,8 @@ impl Options {
             return Ok(());
         }
         if !["ttl", "prefix", "schema", "cache"].iter().any(|known| name == known) {
-            let known = "known are `ttl`, `prefix`, `schema`, `cache` and `skip(…)`";
-            return Err(Error::new(name.span(), format!("`{name}` is no option of `cached_result`: {known}")));
+            let known = "expected `ttl`, `prefix`, `schema`, `cache` or `skip(…)`";
+            return Err(Error::new(name.span(), format!("unknown option `{name}`; {known}")));
         }
         input.parse::<Token![=]>()?;
         if name == "cache" {
@@ -76,22 +76,27 @@ impl Options {
 
 fn duration(literal: &Lit) -> Result<TokenStream> {
     let Lit::Str(text) = literal else {
-        return Err(Error::new(literal.span(), "`ttl` is a duration such as \"24h\", or an expression that is one"));
+        return Err(Error::new(
+            literal.span(),
+            "`ttl` must be a duration such as \"24h\" or an expression of type `Duration`",
+        ));
     };
     match humantime::parse_duration(&text.value()) {
         Ok(duration) if duration.as_secs() > 0 => {
             let (seconds, nanoseconds) = (duration.as_secs(), duration.subsec_nanos());
             Ok(quote!(::core::time::Duration::new(#seconds, #nanoseconds)))
         }
-        Ok(_) => Err(Error::new(text.span(), "a result must live for a second at least")),
-        Err(error) => Err(Error::new(text.span(), format!("`ttl` is a duration such as \"24h\" or \"90m\": {error}"))),
+        Ok(_) => Err(Error::new(text.span(), "`ttl` must be at least 1 second")),
+        Err(error) => {
+            Err(Error::new(text.span(), format!("`ttl` must be a duration such as \"24h\" or \"90m\": {error}")))
+        }
     }
 }
 
 /// A colon would end it: what stands behind would count as an argument.
 fn prefix(text: LitStr) -> Result<LitStr> {
     if text.value().is_empty() || text.value().contains(':') {
-        return Err(Error::new(text.span(), "a prefix is a name without `:`"));
+        return Err(Error::new(text.span(), "`prefix` must not be empty or contain `:`"));
     }
     Ok(text)
 }
@@ -101,5 +106,5 @@ fn schema(text: LitStr) -> Result<LitStr> {
     if digits.len() == 16 && digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
         return Ok(text);
     }
-    Err(Error::new(text.span(), "a schema hash has 16 hexadecimal digits, in lower case"))
+    Err(Error::new(text.span(), "`schema` must be 16 lowercase hexadecimal digits"))
 }

@@ -198,7 +198,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Values<'a> {
             type Value = Values<'de>;
 
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a list of texts")
+                f.write_str("a list of strings")
             }
 
             fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {

@@ -257,7 +257,7 @@ impl Burst {
 impl Write for Burst {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.0.len() + bytes.len() > BURST {
-            return Err(io::Error::other("the body bursts when it is decoded"));
+            return Err(io::Error::other("decoded body exceeds the size limit"));
         }
         self.0.extend_from_slice(bytes);
         Ok(bytes.len())

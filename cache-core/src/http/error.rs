@@ -8,13 +8,13 @@ use crate::transport::error::SendError;
 #[non_exhaustive]
 pub enum FetchError {
     /// What was asked cannot be a request: its URL, a field, or a body that cannot be written as JSON.
-    #[error("the request cannot be sent")]
+    #[error("invalid request")]
     Request(#[source] BoxError),
     /// The origin did not answer, or not to the end.
     #[error(transparent)]
     Origin(#[from] SendError),
     /// The body is not the JSON that was asked for.
-    #[error("the body is not the JSON that was expected")]
+    #[error("cannot deserialize the body")]
     Json(#[source] BoxError),
 }
 

@@ -153,7 +153,7 @@ impl Replay {
             // So it would be the next time.
             self.source = None;
             self.again.cache.read_on(body);
-            return Err(SendError::broken("the stored body was lost, and there is another one now"));
+            return Err(SendError::broken("stored body was deleted and the origin now returns a different one"));
         }
         let rest = stream::iter((!rest.is_empty()).then_some(Ok(rest)));
         Ok(Box::pin(rest.chain(body.map_err(SendError::from))))

@@ -162,7 +162,7 @@ impl Inner {
             return Ok(fetched);
         }
         self.read_on(fetched.into_body());
-        Err(SendError::broken("the stored body was lost, and another response has come in its place"))
+        Err(SendError::broken("stored body was deleted and replaced by another response"))
     }
 
     /// Reads an answer of the origin to its end, so that it is stored, though its caller has no use for it: else the

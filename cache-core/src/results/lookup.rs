@@ -139,7 +139,8 @@ impl<'a> Lookup<'a> {
                 }
                 _ => {
                     self.count(Counts { errors: 1, ..Counts::default() });
-                    let (error, seconds) = ("the stored result cannot be read", self.started.elapsed().as_secs_f64());
+                    let (error, seconds) =
+                        ("cannot deserialize the stored result", self.started.elapsed().as_secs_f64());
                     let service = self.service();
                     tracing::warn!(%service, prefix = self.prefix, key = ?self.key, seconds, error, "error");
                     Answer::Unreadable

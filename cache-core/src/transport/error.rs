@@ -37,7 +37,7 @@ impl SendError {
 
     /// The body ended before its announced length.
     pub(crate) fn cut() -> Self {
-        Self::broken("the body ended before its announced length")
+        Self::broken("body shorter than Content-Length")
     }
 
     /// Whether time ran out.
@@ -54,9 +54,9 @@ impl SendError {
 impl fmt::Display for SendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.problem {
-            Problem::Timeout => "the origin did not answer in time",
-            Problem::Connect => "the origin cannot be reached",
-            Problem::Broken => "the origin's answer broke off",
+            Problem::Timeout => "request to the origin timed out",
+            Problem::Connect => "cannot connect to the origin",
+            Problem::Broken => "connection to the origin was interrupted",
         })
     }
 }

@@ -26,7 +26,7 @@ impl Stage {
     pub(crate) async fn set(session: &Session, args: &ServiceArgs, mode: Mode) -> anyhow::Result<Self> {
         let mut config = session.settings.cache.clone();
         let upstream = if args.demo_upstream || (session.global.demo && mode != Mode::Offline) {
-            Some(Upstream::start(None, 1.0).await.context("the demo upstream cannot be started")?)
+            Some(Upstream::start(None, 1.0).await.context("cannot start the demo services")?)
         } else {
             None
         };
@@ -42,7 +42,8 @@ impl Stage {
         };
         let opened = session.open_to_use(&config, mode.stores()).await?;
         if !config.enabled {
-            session.note("The cache is off (ENABLE_HTTP_CACHE): nothing is looked up and nothing stored");
+            session
+                .note("warning: caching is disabled (ENABLE_HTTP_CACHE): nothing is read from or written to the cache");
         }
         let cache = cache_core::Cache::over(Arc::clone(&opened.store), &config);
         Ok(Self { cache, network, services: config.services, _upstream: upstream, _opened: opened })

@@ -11,8 +11,8 @@ use crate::enrich::progress::Progress;
 
 /// Makes the directory, and sees to it that files can be made in it, before anything is fetched for them.
 pub(crate) fn prepare(directory: &Path) -> anyhow::Result<()> {
-    std::fs::create_dir_all(directory).with_context(|| format!("{} cannot be made", directory.display()))?;
-    draft(directory).with_context(|| format!("no file can be made in {}", directory.display()))?;
+    std::fs::create_dir_all(directory).with_context(|| format!("cannot create directory {}", directory.display()))?;
+    draft(directory).with_context(|| format!("cannot create a file in {}", directory.display()))?;
     Ok(())
 }
 
@@ -21,7 +21,7 @@ pub(crate) fn write(directory: &Path, progress: &Progress) -> anyhow::Result<()>
     for of in &progress.services {
         if let Some(value) = of.cold.value() {
             let file = directory.join(format!("{}.json", of.service.name()));
-            write_whole(directory, &file, value).with_context(|| format!("{} cannot be written", file.display()))?;
+            write_whole(directory, &file, value).with_context(|| format!("cannot write {}", file.display()))?;
         }
     }
     Ok(())

@@ -47,7 +47,7 @@ pub(crate) async fn follow<T>(
 pub(crate) fn names(mode: Mode) -> [&'static str; 2] {
     match mode {
         Mode::Usual | Mode::Fresh => ["cold", "warm"],
-        Mode::Uncached => ["fetched", "cached"],
+        Mode::Uncached => ["current", "cached"],
         Mode::Offline => ["cached", "-"],
     }
 }
@@ -128,7 +128,7 @@ impl Bars {
             bar.set_message(match lap.outcome() {
                 Some(Ok(_)) => format!("done in {}", latency(lap.time().map(|time| time.as_secs_f64()))),
                 Some(Err(problem)) => safe::line(&problem.to_string()).into_owned(),
-                None if tally.is_waiting => format!("{}, waits for its limit", counted(tally.hits, "hit")),
+                None if tally.is_waiting => format!("{}, waiting (rate limit)", counted(tally.hits, "hit")),
                 None => format!("{}, {}", counted(tally.hits, "hit"), bytes(tally.bytes)),
             });
         }
@@ -154,8 +154,8 @@ impl Lines {
                 let (tally, time) = (lap.tally(), latency(lap.time().map(|time| time.as_secs_f64())));
                 let (requests, hits) = (counted(tally.requests, "request"), counted(tally.hits, "hit"));
                 let size = bytes(tally.bytes);
-                let failed = outcome.as_ref().err().map_or_else(String::new, |problem| format!("; failed: {problem}"));
-                let line = format!("{}: {name}, {requests}, {hits}, {size}, {time}{failed}", of.service);
+                let failed = outcome.as_ref().err().map_or_else(String::new, |problem| format!("; error: {problem}"));
+                let line = format!("{}: {name} pass: {requests}, {hits}, {size}, {time}{failed}", of.service);
                 output::tell(&safe::line(&line));
             }
         }

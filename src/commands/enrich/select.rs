@@ -8,9 +8,8 @@ use crate::cli::enrich::{EnrichArgs, IdArgs, ServiceArgs};
 use crate::commands::session::Session;
 use crate::enrich::lookup::{Catalogue, Meaning, PIPELINES_FILE};
 use crate::exit::Refused;
-use crate::output;
-use crate::output::human::{counted, entries};
-use crate::output::safe;
+use crate::output::human::{count, counted};
+use crate::output::{self, safe};
 
 /// As many candidates are listed.
 const LISTED: usize = 20;
@@ -22,7 +21,7 @@ pub(crate) fn anime(session: &Session, args: &EnrichArgs) -> anyhow::Result<Opti
         return Ok(Some(Anime { title: title.to_owned(), ids: args.ids.clone().into(), ..Anime::default() }));
     }
     if title.is_empty() && args.index.is_none() {
-        let message = "enrich what? Give a --title, an --index or an id such as --mal-id";
+        let message = "no anime selected: pass --title, --index, or an ID option such as --mal-id";
         return Err(Refused(message.into()).into());
     }
     let catalogue = catalogue(session, &args.services)?;
@@ -31,9 +30,13 @@ pub(crate) fn anime(session: &Session, args: &EnrichArgs) -> anyhow::Result<Opti
         None => by_title(&catalogue, title)?,
     };
     if anime.is_none() {
-        let what = args.index.map_or_else(|| format!("has {title:?} in its title"), |index| format!("is no. {index}"));
-        let advice = if args.services.file.is_none() { "; --file names an anime-offline-database" } else { "" };
-        output::tell(&safe::line(&format!("animecache: no anime {what} in {}{advice}", catalogue.name())));
+        let what = args
+            .index
+            .map_or_else(|| format!("no title contains '{title}'"), |index| format!("no anime with index {index}"));
+        output::tell(&safe::line(&format!("error: {what} in {}", catalogue.name())));
+        if args.services.file.is_none() {
+            output::tell("hint: pass --file FILE to use an anime-offline-database");
+        }
     }
     Ok(anime.cloned())
 }
@@ -57,14 +60,15 @@ pub(crate) fn catalogue(session: &Session, args: &ServiceArgs) -> anyhow::Result
         None => Catalogue::demo(),
     };
     if catalogue.odd() > 0 {
-        session.note(&format!("{} of {} left out as unreadable", entries(catalogue.odd() as u64), catalogue.name()));
+        let (odd, what) = (catalogue.odd() as u64, if catalogue.odd() == 1 { "entry" } else { "entries" });
+        session.note(&format!("warning: skipped {} invalid {what} in {}", count(odd), catalogue.name()));
     }
     Ok(catalogue)
 }
 
 fn candidates(catalogue: &Catalogue, title: &str, indices: &[usize]) -> String {
     // Writing to a String cannot fail.
-    let mut text = format!("{} titles have {title:?} in them; say which by its --index:", indices.len());
+    let mut text = format!("'{}' matches {} titles; choose one with --index:", safe::line(title), indices.len());
     for index in indices.iter().take(LISTED) {
         if let Some(anime) = catalogue.get(*index) {
             let kind = [anime.kind.clone(), anime.episodes.map(|number| counted(number, "episode"))];

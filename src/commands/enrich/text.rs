@@ -56,12 +56,13 @@ fn row(out: &mut String, service: &ServiceReport, style: Style) -> std::fmt::Res
     )?;
     // The error tells what is missing where that is all there is to tell.
     if service.ok && !service.missing.is_empty() {
-        writeln!(out, "    {}", style.warn(&format!("{} not cached:", count(service.missing.len() as u64))))?;
+        let missing = counted(service.missing.len() as u64, "request");
+        writeln!(out, "    {}", style.warn(&format!("{missing} not cached:")))?;
         for missing in service.missing.iter().take(MOST_MISSING) {
             writeln!(out, "      {}", safe::line(missing))?;
         }
         if service.missing.len() > MOST_MISSING {
-            writeln!(out, "      … --json lists them all")?;
+            writeln!(out, "      … (use --json to list all)")?;
         }
     }
     for warning in service.warnings() {
@@ -80,7 +81,7 @@ fn overall(out: &mut String, report: &Report, style: Style) -> std::fmt::Result 
     let sum = |of: fn(&ServiceReport) -> u64| count(report.services.iter().map(of).sum());
     let line = format!(
         "  {:<13}  {:>8}  {:>6}  {:>9}  {:>9}  {:>9}  {:>9}  ",
-        "all",
+        "total",
         sum(|service| service.cold.requests),
         sum(|service| service.warm.unwrap_or(service.cold).hits),
         bytes(report.services.iter().map(|service| service.cold.bytes).sum()),
@@ -100,23 +101,23 @@ fn remarks(out: &mut String, plan: &Plan, report: &Report, style: Style) -> std:
     let were_shared = report.services.iter().any(ServiceReport::is_shared);
     let mut remarks = Vec::new();
     if !not_asked.is_empty() {
-        remarks.push(format!("not asked, for want of an id: {}", not_asked.join(", ")));
+        remarks.push(format!("Skipped (no ID): {}", not_asked.join(", ")));
     }
     if plan.mode == Mode::Usual && were_warm > 0 {
-        let which = if were_warm == report.services.len() { "all of it" } else { "a part of it" };
-        remarks.push(format!("already cached, {which}: use --fresh to see a cold run"));
+        let which = if were_warm == report.services.len() { "all" } else { "in part" };
+        remarks.push(format!("Already cached ({which}): use --fresh for a cold pass"));
     }
     if plan.mode == Mode::Usual && were_shared {
-        remarks.push("fetched by somebody else meanwhile, who was waited for".to_owned());
+        remarks.push("Some requests waited for another program that was fetching the same data".to_owned());
     }
     if waited >= 0.1 {
-        remarks.push(format!("waited {} for what the services allow", latency(Some(waited))));
+        remarks.push(format!("Waited {} for rate limits", latency(Some(waited))));
     }
     let is_too_long = |pass: &Pass| pass.seconds >= plan.time_limit.as_secs_f64();
     let is_out_of_time =
         |of: &ServiceReport| !of.ok && (is_too_long(&of.cold) || of.warm.as_ref().is_some_and(is_too_long));
     if report.services.iter().any(is_out_of_time) {
-        remarks.push("--timeout gives each service longer".to_owned());
+        remarks.push("Use --timeout to allow more time for each service".to_owned());
     }
     if !remarks.is_empty() {
         writeln!(out)?;
@@ -125,7 +126,8 @@ fn remarks(out: &mut String, plan: &Plan, report: &Report, style: Style) -> std:
         writeln!(out, "  {}", style.dim(&remark))?;
     }
     if report.interrupted {
-        writeln!(out, "\n{}", style.warn("Interrupted; what was fetched is cached"))?;
+        let note = if plan.mode.stores() { "Interrupted: responses fetched so far are cached" } else { "Interrupted" };
+        writeln!(out, "\n{}", style.warn(note))?;
     }
     Ok(())
 }
@@ -173,7 +175,7 @@ mod tests {
     fn each_service_has_a_row_with_what_went_wrong_under_it() {
         let cold = Pass { seconds: 5.2, requests: 34, upstream: 34, bytes: 14_438, waited: 3.4, ..Pass::default() };
         let warm = Pass { seconds: 0.0104, hits: 34, upstream: 0, waited: 0.0, ..cold };
-        let gap = Gap { part: "episode 6".to_owned(), problem: "status 500".to_owned() };
+        let gap = Gap { part: "episode 6".to_owned(), problem: "HTTP status 500".to_owned() };
         let jikan = ServiceReport { incomplete: vec![gap], ..service(Service::Jikan, cold, Some(warm)) };
         let cold = Pass { seconds: 0.75, requests: 1_200, upstream: 1_200, bytes: 3_072_000, ..Pass::default() };
         let warm = Pass { seconds: 0.25, hits: 1_200, ..cold };
@@ -208,15 +210,15 @@ mod tests {
 
           SERVICE        REQUESTS    HITS      BYTES       COLD       WARM    SPEEDUP  IDENTICAL
           jikan                34      34   14.1 KiB      5.2 s    10.4 ms       500x  yes
-            1 part is missing: episode 6 (status 500)
+            1 part missing: episode 6 (HTTP status 500)
           kitsu             1,200   1,200    2.9 MiB   750.0 ms   250.0 ms       3.0x  no
             /episodes/3/title: "a", then "␛[2J"
           anidb                 1       0       21 B   700.0 ms          -          -  -
             Banned
-          all               1,235   1,234    2.9 MiB      5.2 s   250.0 ms        21x  no
+          total             1,235   1,234    2.9 MiB      5.2 s   250.0 ms        21x  no
 
-          not asked, for want of an id: anisearch
-          waited 3.4 s for what the services allow
+          Skipped (no ID): anisearch
+          Waited 3.4 s for rate limits
         "#);
     }
 }

@@ -87,28 +87,30 @@ impl Report {
 
     fn write(&self, out: &mut String, style: Style) -> std::fmt::Result {
         let (since, until) = (time_of_day(self.since), time_of_day(self.until));
-        let about = format!("from {since} to {until}, by {}", self.source);
-        writeln!(out, "\n{} {}", style.bold(&format!("A sample of {}", duration(self.window))), style.dim(&about))?;
+        let source = if self.source == "monitor" { "MONITOR" } else { "keyspace notifications" };
+        let about = format!("({since} to {until}), source: {source}");
+        writeln!(out, "\n{} {}", style.bold(&format!("Watched {}", duration(self.window))), style.dim(&about))?;
         if self.gaps > 0 {
-            let gaps = counted(self.gaps, "gap");
-            writeln!(out, "{}", style.warn(&format!("{gaps}: nothing was seen for {:.1} s", self.unseen)))?;
+            let times = counted(self.gaps, "time");
+            writeln!(out, "{}", style.warn(&format!("Connection lost {times}, {:.1} s in total", self.unseen)))?;
         }
         if self.lost > 0 {
-            writeln!(out, "{}", style.warn(&format!("{} dropped", counted(self.lost, "sign"))))?;
+            let events = counted(self.lost, "event");
+            writeln!(out, "{}", style.warn(&format!("{events} dropped (too many to process)")))?;
         }
         if self.services.is_empty() {
-            return writeln!(out, "nothing happened");
+            return writeln!(out, "No events");
         }
         let heading = format!(
-            "  {:<13}  {:<6}  {:>8}  {:>8}  {:>8}  {:>8}  {:>8}  {:>8}",
-            "SERVICE", "KIND", "HIT RATE", "HITS", "MISSES", "STORES", "EXPIRED", "REMOVED"
+            "  {:<13}  {:<6}  {:>8}  {:>8}  {:>8}  {:>8}  {:>8}  {:>8}  {:>8}",
+            "SERVICE", "KIND", "HIT RATE", "HITS", "MISSES", "STORES", "EXPIRED", "EVICTED", "DELETED"
         );
         writeln!(out, "{}", style.bold(&heading))?;
         for of in &self.services {
             let counts = &of.counts;
             writeln!(
                 out,
-                "  {:<13}  {:<6}  {:>8}  {:>8}  {:>8}  {:>8}  {:>8}  {:>8}",
+                "  {:<13}  {:<6}  {:>8}  {:>8}  {:>8}  {:>8}  {:>8}  {:>8}  {:>8}",
                 of.service.unwrap_or(service(None)),
                 of.kind,
                 share(counts.hit_rate),
@@ -116,7 +118,8 @@ impl Report {
                 count(counts.misses),
                 count(counts.stores),
                 maybe_count(counts.expiries),
-                count(counts.removals + counts.evictions.unwrap_or(0)),
+                maybe_count(counts.evictions),
+                count(counts.removals),
             )?;
         }
         Ok(())

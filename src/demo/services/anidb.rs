@@ -33,7 +33,7 @@ fn document(anime: &Anime) -> String {
     let tags = anime.genres.iter().zip(1..).map(|(name, id)| {
         format!(
             "<tag id=\"{id}\" weight=\"400\" localspoiler=\"false\">\n<name>{}</name>\n\
-             <description>What the demo calls by this name.</description>\n</tag>\n",
+             <description>Sample tag.</description>\n</tag>\n",
             escape(name)
         )
     });
@@ -42,7 +42,7 @@ fn document(anime: &Anime) -> String {
         format!(
             "<character id=\"{}\" type=\"{kind}\" update=\"2024-01-01\">\n<rating votes=\"42\">8.4</rating>\n<name>{}</name>\n\
              <gender>unknown</gender>\n<charactertype id=\"1\">Character</charactertype>\n\
-             <description>{1} is in it.</description>\n<picture>{}.jpg</picture>\n\
+             <description>{1} appears in this anime.</description>\n<picture>{}.jpg</picture>\n\
              <seiyuu id=\"{}\" picture=\"{0}.jpg\">Voice of {1}</seiyuu>\n</character>\n",
             character.id,
             escape(&character.name),

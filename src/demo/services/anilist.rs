@@ -91,7 +91,7 @@ fn media(anime: &Anime) -> Value {
             "large": format!("https://cdn.invalid/cover/{}.jpg", anime.anilist), "medium": null, "color": "#a0b0c0"},
         "bannerImage": null, "trailer": null, "trending": 4,
         "averageScore": 84, "meanScore": 85, "popularity": 42_000, "favourites": 4_200, "genres": anime.genres, "synonyms": [],
-        "tags": [{"id": 1, "name": "Ensemble Cast", "description": "Nobody is alone in it.", "category": "Cast", "rank": 70,
+        "tags": [{"id": 1, "name": "Ensemble Cast", "description": "Features a large main cast.", "category": "Cast", "rank": 70,
             "isGeneralSpoiler": false, "isMediaSpoiler": false, "isAdult": false}],
         "relations": {"edges": [{"relationType": "SIDE_STORY", "node": {"id": anime.anilist * 10, "format": "SPECIAL", "status": "FINISHED",
             "title": {"romaji": format!("{}: A Special", anime.title), "english": null}}}]},

@@ -117,8 +117,8 @@ fn character_page(anime: &Anime, character: &Character) -> String {
         "<h1 itemprop=\"name\">{0}</h1>\n<section class=\"pure-g entryBar\">\n<div class=\"pure-1 md-1-5\">Gender: ?</div>\n\
          <div class=\"pure-1 md-1-5\">Hair Color: Black</div>\n<div class=\"pure-1\"><span class=\"fa-heart\"></span><a>#1,234</a></div>\n\
          </section>\n<div class=\"EntryMetadata__item\"><span class=\"EntryMetadata__title\">Eye Color</span>\
-         <span class=\"EntryMetadata__value\">Brown</span></div>\n<section class=\"entrySynopsis\"><p>{0} is in it, and has been from \
-         the first scene to the last one.</p></section>\n<h3>Anime Roles</h3>\n<table><tbody><tr>\
+         <span class=\"EntryMetadata__value\">Brown</span></div>\n<section class=\"entrySynopsis\"><p>{0} appears in every \
+         episode.</p></section>\n<h3>Anime Roles</h3>\n<table><tbody><tr>\
          <td><a href=\"/anime/{2}\">{1}</a></td><td>{3}</td></tr></tbody></table>\n",
         escape(&character.name),
         escape(&anime.english),

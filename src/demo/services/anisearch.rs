@@ -40,7 +40,7 @@ fn html(title: &str, kind: &str, body: &str) -> Reply {
 /// Looks at whoever asks for a moment, and lets him in if he runs its script.
 fn challenge() -> String {
     format!(
-        "<div id=\"challenge-running\">Checking your browser before you go on.</div>\n\
+        "<div id=\"challenge-running\">Checking your browser before accessing the site.</div>\n\
          <script>setTimeout(() => {{ document.cookie = '{MET}; path=/'; location.reload(); }}, 300);</script>\n"
     )
 }

@@ -76,7 +76,7 @@ fn episode(anime: &Anime, number: u64) -> Value {
         "mal_id": number, "url": format!("https://myanimelist.net/anime/{}/{}/episode/{number}", anime.mal, anime.slug),
         "title": format!("Episode {number}"), "title_japanese": format!("第{number}話"), "title_romanji": format!("Dai {number} wa"),
         "aired": format!("{}T00:00:00+09:00", anime.start), "filler": number.is_multiple_of(13), "recap": number.is_multiple_of(26),
-        "duration": 1_440, "synopsis": format!("What happens in part {number}: {}", anime.synopsis),
+        "duration": 1_440, "synopsis": format!("Synopsis of episode {number}: {}", anime.synopsis),
     })
 }
 
@@ -86,7 +86,7 @@ fn character(id: u64) -> Option<Reply> {
     data["name_kanji"] = Value::Null;
     data["nicknames"] = json!([]);
     data["favorites"] = json!(4_200 / (character.id % 100 + 1));
-    data["about"] = json!(format!("{} is in it.", character.name));
+    data["about"] = json!(format!("{} appears in this anime.", character.name));
     Some(stored(&data))
 }
 

@@ -23,9 +23,9 @@ const PIECE: usize = 8 << 10;
 
 /// The page, unless it breaks the bounds or nobody wants it any more.
 pub(crate) fn parse(html: &str, is_wanted: impl Fn() -> bool) -> Result<Html, Problem> {
-    let refused = |why: &str| Problem::Unexpected(format!("the page is {why}"));
+    let refused = |why: &str| Problem::Unexpected(why.to_owned());
     if html.len() > LARGEST {
-        return Err(refused("too long"));
+        return Err(refused("page too large"));
     }
     let mut parser = parse_document(HtmlTreeSink::new(Html::new_document()), ParseOpts::default());
     let mut depths = HashMap::new();
@@ -38,17 +38,17 @@ pub(crate) fn parse(html: &str, is_wanted: impl Fn() -> bool) -> Result<Html, Pr
         let page = parser.tokenizer.sink.sink.0.borrow();
         let nodes = page.tree.nodes();
         if nodes.len() > MOST_NODES {
-            return Err(refused("made of too many parts"));
+            return Err(refused("page has too many elements"));
         }
         if !is_wanted() {
-            return Err(refused("not wanted any more"));
+            return Err(refused("canceled"));
         }
         let fresh: Vec<_> = nodes.rev().take(page.tree.nodes().len() - depths.len()).collect();
         // In the order in which they were made: what a node is in comes first.
         for node in fresh.into_iter().rev() {
             let depth = node.parent().and_then(|parent| depths.get(&parent.id())).map_or(0, |depth| depth + 1);
             if depth > DEEPEST {
-                return Err(refused("nested too deeply"));
+                return Err(refused("page nested too deeply"));
             }
             depths.insert(node.id(), depth);
         }
@@ -73,10 +73,10 @@ mod tests {
     #[test]
     fn what_would_keep_a_parser_busy_is_refused() {
         for tag in ["<div>", "<b>", "<div><object></div></object>", "<span><div></span>"] {
-            assert_eq!(problem(&tag.repeat(300_000)), "the page is nested too deeply", "{tag}");
+            assert_eq!(problem(&tag.repeat(300_000)), "page nested too deeply", "{tag}");
         }
-        assert_eq!(problem(&"<p>".repeat(MOST_NODES + 1)), "the page is made of too many parts");
-        assert_eq!(problem(&" ".repeat(LARGEST + 1)), "the page is too long");
+        assert_eq!(problem(&"<p>".repeat(MOST_NODES + 1)), "page has too many elements");
+        assert_eq!(problem(&" ".repeat(LARGEST + 1)), "page too large");
         assert!(parse(&"<div>".repeat(DEEPEST / 2), || true).is_ok());
     }
 

@@ -50,9 +50,9 @@ impl Source for AniDb {
         read(&body, |root| match root.tag_name().name() {
             "anime" => Ok(document::anime(root)),
             "error" => Err(refusal(root.text().unwrap_or_default())),
-            _ => Err(Problem::Unexpected("the answer is not an anime".to_owned())),
+            _ => Err(Problem::Unexpected("unexpected response: no <anime> element".to_owned())),
         })
-        .unwrap_or_else(|| Err(Problem::Unexpected("the answer is not XML".to_owned())))
+        .unwrap_or_else(|| Err(Problem::Unexpected("invalid XML in the response".to_owned())))
     }
 }
 

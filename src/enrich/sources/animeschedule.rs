@@ -41,7 +41,7 @@ fn no_json(body: &[u8]) -> Problem {
     if body.trim_ascii_start().starts_with(b"Couldn't find") {
         Problem::NotFound
     } else {
-        Problem::Unexpected("the answer is not JSON".to_owned())
+        Problem::Unexpected("invalid JSON in the response".to_owned())
     }
 }
 

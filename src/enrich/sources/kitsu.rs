@@ -61,7 +61,7 @@ async fn episodes(way: &Way, url: &str) -> Vec<Value> {
         let pages = [("page[limit]", PAGE.to_string()), ("page[offset]", all.len().to_string())];
         let page = ask(way, way.get(format!("{url}/episodes")).params(pages)).await;
         let page = page.and_then(Answer::json).and_then(listed);
-        let Some((found, count)) = way.part(format!("episodes from {} on", all.len() + 1), page) else { return all };
+        let Some((found, count)) = way.part(format!("episodes from {}", all.len() + 1), page) else { return all };
         if all.is_empty() {
             way.meter().expect(count.map_or(0, |count| count.div_ceil(PAGE).saturating_sub(1)) as u64);
         }
@@ -78,7 +78,7 @@ fn listed(mut page: Value) -> Result<(Vec<Value>, Option<usize>), Problem> {
     let count = page["meta"]["count"].as_u64().map(|count| count as usize);
     match take(&mut page, "/data") {
         Value::Array(found) => Ok((found, count)),
-        _ => Err(Problem::Unexpected("the answer has no data".to_owned())),
+        _ => Err(Problem::Unexpected("response has no 'data'".to_owned())),
     }
 }
 

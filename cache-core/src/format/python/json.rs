@@ -325,13 +325,13 @@ impl ser::SerializeMap for Parts<'_> {
         self.name = Some(match plain(key, self.how)? {
             (text, Kind::Text) => Name::Text(text),
             (text, Kind::Int) => text.parse().map_or(Name::Text(text), Name::Int),
-            _ => return Err(Error::custom("the names in a mapping must be texts or whole numbers")),
+            _ => return Err(Error::custom("map keys must be strings or integers")),
         });
         Ok(())
     }
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
-        let name = self.name.take().ok_or_else(|| Error::custom("a value in a mapping comes after its name"))?;
+        let name = self.name.take().ok_or_else(|| Error::custom("map value without a key"))?;
         self.member(name, value)
     }
 

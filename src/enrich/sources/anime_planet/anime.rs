@@ -52,7 +52,7 @@ pub(crate) fn read(document: &Document, slug: &str) -> Result<Value, Problem> {
         return Err(Problem::NotFound);
     }
     if facts.is_null() && page.first("h1[itemprop='name']").is_none() {
-        return Err(another_page(&format!("the page of the anime {slug}"), document));
+        return Err(another_page(&format!("anime page {slug}"), document));
     }
     let mut fields = Fields::default()
         .put(
@@ -185,6 +185,6 @@ mod tests {
             read(&format!("<title>Search Results for x | Anime-Planet</title>{site}<h1 itemprop='name'>x</h1>"), "x");
         assert!(matches!(search, Err(Problem::NotFound)));
         let other = read(&format!("<title>Moved</title>{site}"), "x").unwrap_err().to_string();
-        assert!(other.contains("the anime x") && other.contains("\"Moved\""), "{other}");
+        assert!(other.contains("anime page x") && other.contains("'Moved'"), "{other}");
     }
 }

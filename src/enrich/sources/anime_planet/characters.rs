@@ -27,7 +27,7 @@ pub(crate) fn read_list(document: &Document) -> Result<Vec<Value>, Problem> {
         names.into_iter().flatten().any(|name| name.to_lowercase().contains("characters"))
     };
     if headings.is_empty() && !is_meant() {
-        return Err(another_page("the list of characters", document));
+        return Err(another_page("character list", document));
     }
     let parts = headings.into_iter().zip(ROLES).filter_map(|(heading, usual)| {
         let text = heading.text();
@@ -69,7 +69,7 @@ pub(crate) fn read_detail(document: &Document) -> Result<Value, Problem> {
         return Err(Problem::NotFound);
     }
     if page.first("h1[itemprop='name']").is_none() {
-        return Err(another_page("the page of a character", document));
+        return Err(another_page("character page", document));
     }
     let mut fields = Fields::default();
     for text in page.texts(".entryBar .pure-1") {

@@ -26,7 +26,7 @@ pub(crate) struct Parts {
 pub(crate) fn read(document: &Document, url: &str) -> Result<(Fields, Parts), Problem> {
     let page = document.root();
     let Some(information) = page.first("section#information") else {
-        return Err(another_page(&format!("the page of the anime {url}"), document));
+        return Err(another_page(&format!("anime page {url}"), document));
     };
     let (start, end) = dates(&labelled(information, "div.released").unwrap_or_default());
     let fields = Fields::default()
@@ -54,7 +54,7 @@ pub(crate) fn read(document: &Document, url: &str) -> Result<(Fields, Parts), Pr
 /// The addresses of the screenshots.
 pub(crate) fn screenshots(document: &Document) -> Result<Vec<Value>, Problem> {
     if !is_meant(document, "div#screenshots") {
-        return Err(another_page("the page of screenshots", document));
+        return Err(another_page("screenshots page", document));
     }
     let links = document.root().all("div#screenshots a.zoom, div#screenshots a.loupe");
     Ok(links.into_iter().filter_map(|link| link.attribute("href")).map(Value::from).collect())
@@ -104,7 +104,7 @@ mod tests {
     fn another_page_is_an_error() {
         let page = Document::new("<title>Log in - aniSearch</title>").unwrap();
         let Err(problem) = read(&page, "https://x/anime/1") else { panic!("no anime") };
-        assert!(problem.to_string().contains("\"Log in - aniSearch\""), "{problem}");
+        assert!(problem.to_string().contains("'Log in - aniSearch'"), "{problem}");
     }
 
     #[test]

@@ -22,7 +22,7 @@ const IMAGES: &str = "https://cdn.anisearch.com/images/";
 /// Everybody on the list.
 pub(crate) fn read(document: &Document) -> Result<Value, Problem> {
     if !is_meant(document, MARKS) {
-        return Err(another_page("the list of characters", document));
+        return Err(another_page("character list", document));
     }
     let characters = document.root().all(PARTS).into_iter().flat_map(|part| {
         let role = part

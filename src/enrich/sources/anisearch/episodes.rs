@@ -14,7 +14,7 @@ const ROW: &str = "tr[data-episode='true']";
 /// Every episode that has anything to tell. A list without any is one, too: films have none.
 pub(crate) fn read(document: &Document) -> Result<Value, Problem> {
     if !is_meant(document, ROW) {
-        return Err(another_page("the list of episodes", document));
+        return Err(another_page("episode list", document));
     }
     let episodes = document.root().all(ROW).into_iter().map(|row| {
         let counted = row.text_of("th[itemprop='episodeNumber']");

@@ -20,7 +20,7 @@ const MARKS: &str = "section#relations, section#relations_anime, section#relatio
 /// What the page tells.
 pub(crate) fn read(document: &Document) -> Result<Relations, Problem> {
     if !is_meant(document, MARKS) {
-        return Err(another_page("the page of relations", document));
+        return Err(another_page("relations page", document));
     }
     let rows = |selector: &str| document.root().all(selector).into_iter().map(related).collect();
     Ok(Relations { anime: rows("section#relations_anime tbody tr"), manga: rows("section#relations_manga tbody tr") })
