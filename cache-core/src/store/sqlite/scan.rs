@@ -136,7 +136,7 @@ pub(super) fn orphans(
 }
 
 pub(super) fn orphan(id: EntryId, size: u64) -> Summary {
-    Summary { size, ..summary::of_problem(id, State::Orphan, None, "a body without an entry") }
+    Summary { size, ..summary::of_problem(id, State::Orphan, None, "body without an entry") }
 }
 
 /// Only what is under `result_cache:`; other values are what programs keep for themselves.

@@ -17,16 +17,16 @@ pub(super) enum Failure {
     Sqlite(#[from] rusqlite::Error),
     #[error(transparent)]
     Io(#[from] std::io::Error),
-    #[error("not a cache: {0}")]
+    #[error("not a cache database: {0}")]
     NotACache(&'static str),
-    #[error("there is no file")]
+    #[error("file not found")]
     Missing,
     #[error("{0}")]
     Unsupported(&'static str),
-    #[error("the work on the file broke off")]
+    #[error("the database worker stopped unexpectedly")]
     BrokeOff,
     /// Body rows that were there are gone, or others stand in their place.
-    #[error("a part of the body of {0} is missing")]
+    #[error("the body of {0} is incomplete")]
     BodyCut(Uuid),
 }
 
@@ -93,7 +93,7 @@ impl Worker {
         };
         match outcome {
             Ok(database) => Ok(Self { jobs, database, backend }),
-            Err(failure) => Err(failure.into_error(&backend, "to be opened")),
+            Err(failure) => Err(failure.into_error(&backend, "opening the file")),
         }
     }
 
@@ -147,7 +147,7 @@ impl Worker {
     ) {
         let job: Job = Box::new(move |database| {
             if let Err(failure) = job(database) {
-                tracing::debug!(operation, %failure, "the file stays as it is");
+                tracing::debug!(operation, %failure, "background write failed");
             }
         });
         // A thread that has ended says so at the next call that waits for it.

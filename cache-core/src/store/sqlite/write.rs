@@ -14,7 +14,7 @@ use crate::codec;
 use crate::entry::{Entry, EntryId, Layout, State};
 use crate::store::Removed;
 
-pub(super) const NO_END: &str = "hishel 1's SQLite layout cannot keep HTTP entries for ever; give a TTL";
+pub(super) const NO_END: &str = "responses in the hishel 1 SQLite layout always expire; set a TTL";
 
 /// Layout C counts an entry's TTL from its storing.
 pub(super) fn set_expiry(entry: &mut Entry, expires_at: f64) {
