@@ -45,7 +45,7 @@ pub(super) async fn run(session: &Session, args: &LsArgs) -> anyhow::Result<Exit
         list.out.flush()?;
     }
     if list.written == 0 {
-        session.note("nothing matched");
+        session.note("No entries match");
         return Ok(Exit::NothingMatched);
     }
     Ok(Exit::Done)
@@ -114,7 +114,7 @@ impl<'a> List<'a> {
                 json::line(&mut self.line, &Row::new(entry, self.backend, now, self.reveal))?;
             } else {
                 if self.written == 0 {
-                    let heading = self.columns(["SERVICE", "STATUS", "SIZE", "AGE", "TTL"], "ID", "WHAT");
+                    let heading = self.columns(["SERVICE", "STATE", "SIZE", "AGE", "TTL"], "ID", "REQUEST OR KEY");
                     let heading = self.session.style.bold(&heading);
                     writeln!(self.line, "{heading}")?;
                 }
@@ -139,7 +139,7 @@ impl<'a> List<'a> {
             &status,
             &human::bytes(entry.size),
             &human::maybe_duration(entry.age(now)),
-            &human::maybe_duration(entry.ttl(now)),
+            &entry.ttl(now).map_or_else(|| "never".to_owned(), human::duration),
         ];
         let id = match &entry.id {
             EntryId::Http(..) => entry.id.text(),

@@ -7,7 +7,7 @@ use futures_util::TryStreamExt as _;
 
 use super::ls::what;
 use crate::exit::Refused;
-use crate::output::safe;
+use crate::output::{human, safe};
 use crate::selectors::Selectors;
 
 /// Characters of a short id: those of a UUID before its first dash.
@@ -39,7 +39,7 @@ pub(super) async fn filter(store: &Arc<dyn Inspect>, selectors: &Selectors) -> a
                 filter.ids.remove(&EntryId::key(short.as_bytes()));
                 filter.ids.insert(entry.id.clone());
             }
-            several => return Err(ambiguous(several, &format!("ids that begin with {short}")).into()),
+            several => return Err(ambiguous(several, &format!("ID '{short}'")).into()),
         }
     }
     Ok(filter)
@@ -50,14 +50,14 @@ pub(super) fn begins(entry: &Summary, short: &str) -> bool {
     matches!(entry.id, EntryId::Http(..)) && entry.id.text().starts_with(short)
 }
 
-/// Says which entries have what was to tell one of them from the others.
-pub(super) fn ambiguous(entries: &[&Summary], what_they_have: &str) -> Refused {
-    let mut message = format!("{} entries have {}; name one by its id:", entries.len(), safe::line(what_they_have));
+/// Refuses an ID or URL that several entries have, and lists them.
+pub(super) fn ambiguous(entries: &[&Summary], name: &str) -> Refused {
+    let mut message = format!("{} is ambiguous; it matches {}:", safe::line(name), human::entries(entries.len() as u64));
     for entry in entries.iter().take(NAMED) {
         message.extend(["\n  ", &entry.id.text(), "  ", &what(entry, false)]);
     }
     if entries.len() > NAMED {
-        message.push_str("\n  …");
+        message.push_str(&format!("\n  … and {} more", human::count((entries.len() - NAMED) as u64)));
     }
     Refused(message)
 }
