@@ -77,7 +77,7 @@ pub async fn run(
     times.into_iter().for_each(report);
     let parting = app.take_parting();
     if let Some(parting) = &parting {
-        output::tell(&format!("animecache: {}", parting.text));
+        output::tell(&parting.text);
     }
     match app.failure {
         None if parting.is_some_and(|parting| !parting.is_whole) => Ok(Exit::Partial),

@@ -166,7 +166,7 @@ mod tests {
         let file = directory.path().join("http_cache.db");
         let store = Sqlite::open(&file, Services::default(), Missing::Create).await.unwrap();
         let error = store.writer.run::<()>("panicking", |_| panic!("on purpose")).await.unwrap_err();
-        assert!(error.to_string().contains("refused panicking"), "{error}");
+        assert!(error.to_string().contains("rejected panicking"), "{error}");
         store.writer.run("going on", |_| Ok(())).await.unwrap();
     }
 }
