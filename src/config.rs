@@ -222,22 +222,24 @@ fn config_file(global: &Global) -> anyhow::Result<Vec<Layer>> {
     let Some(path) = path else {
         return match &global.profile {
             None => Ok(Vec::new()),
-            Some(name) => Err(Refused(format!(
-                "profile '{name}' not found: no configuration file\nhint: pass --config FILE"
-            ))
-            .into()),
+            Some(name) => {
+                Err(Refused(format!("profile '{name}' not found: no configuration file\nhint: pass --config FILE"))
+                    .into())
+            }
         };
     };
     let text = std::fs::read_to_string(&path)
         .with_context(|| Refused(format!("cannot read configuration file {}", path.display())))?;
     // The parser's message quotes the line, which may hold a password.
-    let mut table: toml::Table = text
-        .parse()
-        .map_err(|error: toml::de::Error| Refused(format!("invalid TOML in {}: {}", path.display(), error.message())))?;
+    let mut table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
+        Refused(format!("invalid TOML in {}: {}", path.display(), error.message()))
+    })?;
     let mut profiles = match table.remove("profile") {
         None => toml::Table::new(),
         Some(toml::Value::Table(profiles)) => profiles,
-        Some(_) => return Err(Refused(format!("{}: 'profile' must be a table ([profile.NAME])", path.display())).into()),
+        Some(_) => {
+            return Err(Refused(format!("{}: 'profile' must be a table ([profile.NAME])", path.display())).into());
+        }
     };
     let mut layers = vec![layer(table, Origin::File(path.clone()), &path)?];
     if let Some(name) = &global.profile {
@@ -336,7 +338,10 @@ mod tests {
     fn an_unusable_value_is_a_problem_with_its_origin() {
         let settings =
             Settings::from_layers(&[layer(Origin::DotEnv, &[("HTTP_CACHE_STORAGE", "disk")])], true, Vec::new());
-        assert_eq!(settings.problems, ["invalid value 'disk' for HTTP_CACHE_STORAGE: expected redis or sqlite (set in .env)"]);
+        assert_eq!(
+            settings.problems,
+            ["invalid value 'disk' for HTTP_CACHE_STORAGE: expected redis or sqlite (set in .env)"]
+        );
     }
 
     #[test]

@@ -191,8 +191,7 @@ impl Config {
             "REDIS_CACHE_URL" => self.redis_url = RedisUrl::new(value),
             "HTTP_CACHE_DIR" => self.sqlite = PathBuf::from(value),
             "REDIS_MAX_CONNECTIONS" => {
-                self.redis_max_connections =
-                    value.parse().map_err(|_| unusable(name, value, "an integer"))?;
+                self.redis_max_connections = value.parse().map_err(|_| unusable(name, value, "an integer"))?;
             }
             "REDIS_SOCKET_KEEPALIVE" => self.redis_socket_keepalive = boolean(name, value)?,
             "REDIS_SOCKET_CONNECT_TIMEOUT" => self.redis_connect_timeout = timeout(name, value)?,
@@ -310,7 +309,10 @@ mod tests {
         let error = Config::default().set("HTTP_CACHE_STORAGE", "disk").unwrap_err();
         assert_eq!(error.to_string(), "invalid value 'disk' for HTTP_CACHE_STORAGE: expected redis or sqlite");
         let error = Config::default().set("REDIS_SOCKET_TIMEOUT", "0").unwrap_err();
-        assert_eq!(error.to_string(), "invalid value '0' for REDIS_SOCKET_TIMEOUT: expected a number of seconds greater than 0");
+        assert_eq!(
+            error.to_string(),
+            "invalid value '0' for REDIS_SOCKET_TIMEOUT: expected a number of seconds greater than 0"
+        );
     }
 
     #[test]

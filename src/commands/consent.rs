@@ -29,8 +29,7 @@ pub(super) fn check(session: &Session, verb: &str, selectors: &Selectors, args: 
     }
     let can_ask = stdin().is_terminal() && stderr().is_terminal();
     if !(args.yes || args.dry_run || can_ask) {
-        let message =
-            "confirmation requires a terminal\nhint: add --yes to proceed, or --dry-run to see the plan";
+        let message = "confirmation requires a terminal\nhint: add --yes to proceed, or --dry-run to see the plan";
         return Err(Refused(message.to_owned()).into());
     }
     Ok(())

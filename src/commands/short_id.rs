@@ -52,7 +52,8 @@ pub(super) fn begins(entry: &Summary, short: &str) -> bool {
 
 /// Refuses an ID or URL that several entries have, and lists them.
 pub(super) fn ambiguous(entries: &[&Summary], name: &str) -> Refused {
-    let mut message = format!("{} is ambiguous; it matches {}:", safe::line(name), human::entries(entries.len() as u64));
+    let mut message =
+        format!("{} is ambiguous; it matches {}:", safe::line(name), human::entries(entries.len() as u64));
     for entry in entries.iter().take(NAMED) {
         message.extend(["\n  ", &entry.id.text(), "  ", &what(entry, false)]);
     }

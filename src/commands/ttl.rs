@@ -104,7 +104,9 @@ fn change(change: TtlChange) -> Change {
 fn question(change: TtlChange, entries: &str, backend: &str) -> String {
     match self::change(change) {
         Change::Set(ttl) => format!("Set the TTL of {entries} in {backend} to {}?", humantime::format_duration(ttl)),
-        Change::Extend(by) => format!("Extend the TTL of {entries} in {backend} by {}?", humantime::format_duration(by)),
+        Change::Extend(by) => {
+            format!("Extend the TTL of {entries} in {backend} by {}?", humantime::format_duration(by))
+        }
         Change::Persist => format!("Remove the TTL of {entries} in {backend}? They will never expire."),
     }
 }

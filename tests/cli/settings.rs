@@ -75,7 +75,8 @@ fn the_settings_of_the_caches_are_told_with_where_they_came_from() {
             without.iter().find(|line| line.starts_with(name)),
             built_in.map(|value| format!("{name} {value} (default)")).as_ref()
         );
-        let told = format!("fail settings invalid value '{bad}' for {name}: expected {allowed} (set in the environment)");
+        let told =
+            format!("fail settings invalid value '{bad}' for {name}: expected {allowed} (set in the environment)");
         assert!(doctor(name, bad).contains(&told), "{name}");
     }
 }
@@ -88,7 +89,11 @@ fn settings_that_cannot_be_used_stop_everything_but_doctor() {
     };
     let stats = run(&["stats"]);
     assert_eq!(stats.code, Some(2));
-    assert!(stats.err.contains("invalid value 'disk' for HTTP_CACHE_STORAGE: expected redis or sqlite"), "{}", stats.err);
+    assert!(
+        stats.err.contains("invalid value 'disk' for HTTP_CACHE_STORAGE: expected redis or sqlite"),
+        "{}",
+        stats.err
+    );
     assert!(run(&["doctor"]).out.contains("redis or sqlite"));
 
     let file = program.directory.path().join("my.toml");

@@ -233,7 +233,9 @@ impl Store for Sqlite {
 
     async fn reserve(&self, name: &str, limit: &Limit, longest: Duration) -> Result<Duration> {
         let (name, limit) = (name.to_owned(), limit.clone());
-        self.writer.run("reserving a rate limit slot", move |database| turns::reserve(database, &name, &limit, longest)).await
+        self.writer
+            .run("reserving a rate limit slot", move |database| turns::reserve(database, &name, &limit, longest))
+            .await
     }
 
     async fn hold_back(&self, name: &str, time: Duration) -> Result<()> {

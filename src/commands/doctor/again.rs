@@ -26,7 +26,8 @@ impl Again {
                 again.add("--redis", url);
             } else {
                 // A password belongs neither on a screen nor into the list of processes.
-                again.before = Some(format!("export REDIS_CACHE_URL={} && ", quoted(&shown).replace("***", "PASSWORD")));
+                again.before =
+                    Some(format!("export REDIS_CACHE_URL={} && ", quoted(&shown).replace("***", "PASSWORD")));
                 storage = storage.or(Some("redis"));
             }
         }

@@ -34,7 +34,10 @@ pub(super) async fn checks(cache: &Cache) -> Vec<Check> {
                 checks.push(Check::note("size", bytes(info.memory_bytes)));
             }
             if let Some(keys) = info.keys {
-                checks.push(Check::note("keys", format!("{} in the database, including keys of other applications", count(keys))));
+                checks.push(Check::note(
+                    "keys",
+                    format!("{} in the database, including keys of other applications", count(keys)),
+                ));
             }
         }
         Err(error) => checks.push(Check::warn("version", chain(&error), advice(&error))),
@@ -98,7 +101,8 @@ pub(super) fn unreachable(error: &Error) -> Check {
             Check::fail("Redis", detail, "export REDIS_CACHE_URL=redis://USER:PASSWORD@HOST:6379/0")
         }
         Some((BackendKind::Redis, location)) if says(&["loading"]) => {
-            let fix = format!("wait until Redis has loaded its data; see redis-cli -u {} INFO persistence", quoted(location));
+            let fix =
+                format!("wait until Redis has loaded its data; see redis-cli -u {} INFO persistence", quoted(location));
             Check::fail("Redis", detail, fix)
         }
         Some((BackendKind::Redis, _)) if says(&["db index", "switch database"]) => {

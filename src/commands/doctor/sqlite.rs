@@ -13,7 +13,8 @@ pub(super) async fn checks(file: &Path, is_asked_for: bool, services: &Services)
     if file.exists() {
         checks.push(opened(file, services).await);
     } else if !is_asked_for {
-        let detail = format!("{} does not exist; programs that cache create it if Redis is unreachable", file.display());
+        let detail =
+            format!("{} does not exist; programs that cache create it if Redis is unreachable", file.display());
         checks.push(Check::note("SQLite file", detail));
     }
     checks.push(directory(file));

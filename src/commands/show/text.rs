@@ -91,10 +91,10 @@ impl Shown<'_> {
             fact("last used", &format!("about {} ago (from the remaining TTL)", duration(self.now - at)))?;
         }
         if let Some(http) = &entry.http {
-            let lifetime = http
-                .freshness
-                .lifetime
-                .map_or_else(|| "no freshness lifetime".to_owned(), |given| format!("freshness lifetime {}", duration(given)));
+            let lifetime = http.freshness.lifetime.map_or_else(
+                || "no freshness lifetime".to_owned(),
+                |given| format!("freshness lifetime {}", duration(given)),
+            );
             let fresh = match entry.is_fresh(self.now) {
                 Some(true) => style.good("fresh"),
                 Some(false) => style.warn("stale"),

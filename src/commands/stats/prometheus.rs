@@ -86,7 +86,11 @@ fn metrics(report: &Report) -> Vec<Metric> {
         ),
         gauge("animecache_keys", "Number of keys that belong to the cache.", vec![(Vec::new(), report.keys as f64)]),
         gauge("animecache_bytes", "Size of all bodies and values.", vec![(Vec::new(), report.bytes as f64)]),
-        gauge("animecache_service_entries", "Number of live entries by service.", by_service(|service| service.entries as f64)),
+        gauge(
+            "animecache_service_entries",
+            "Number of live entries by service.",
+            by_service(|service| service.entries as f64),
+        ),
         gauge(
             "animecache_service_bytes",
             "Size of live entries by service.",
@@ -120,16 +124,12 @@ fn counters(report: &Report) -> impl Iterator<Item = Metric> {
         ("animecache_hits_total", "Requests served from the cache without contacting the origin.", |c| c.hits as f64),
         ("animecache_misses_total", "Requests served by the origin or by calling the function.", |c| c.misses as f64),
         ("animecache_stores_total", "Responses or results stored.", |c| c.stores as f64),
-        ("animecache_revalidations_total", "Stored responses validated by the origin.", |c| {
-            c.revalidations as f64
-        }),
+        ("animecache_revalidations_total", "Stored responses validated by the origin.", |c| c.revalidations as f64),
         ("animecache_stale_hits_total", "Hits served stale.", |c| c.stale as f64),
         ("animecache_store_errors_total", "Backend operations that failed or timed out.", |c| c.errors as f64),
         ("animecache_waits_total", "Requests that waited for a concurrent fetch of the same key.", |c| c.waits as f64),
         ("animecache_served_bytes_total", "Bytes of bodies and values served from the cache.", |c| c.bytes as f64),
-        ("animecache_lookup_seconds_total", "Total time spent on lookups.", |c| {
-            c.lookup_micros as f64 / 1e6
-        }),
+        ("animecache_lookup_seconds_total", "Total time spent on lookups.", |c| c.lookup_micros as f64 / 1e6),
     ];
     metrics.into_iter().map(|(name, help, value)| Metric {
         name,

@@ -11,7 +11,8 @@ use crate::output::safe;
 use crate::output::style::Style;
 
 /// Why a server's own figures are no hit rate.
-const UNCOUNTED: &str = "not available: no program has recorded hits in this cache, and Redis's own counters include all clients";
+const UNCOUNTED: &str =
+    "not available: no program has recorded hits in this cache, and Redis's own counters include all clients";
 
 pub(super) fn text(report: &Report, style: Style) -> String {
     let mut out = String::new();

@@ -60,9 +60,7 @@ impl Connection {
         }
         // A password may hold a comma, and so may the path of a socket.
         if authority(url).contains(',') {
-            return Err(Error::Config(
-                "multiple Redis hosts are not supported; use one: redis://HOST:6379/0".into(),
-            ));
+            return Err(Error::Config("multiple Redis hosts are not supported; use one: redis://HOST:6379/0".into()));
         }
         // The driver's message may quote the URL and the password in it.
         let unusable = |_| {

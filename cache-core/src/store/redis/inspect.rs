@@ -29,8 +29,9 @@ pub(super) async fn inspect(connection: &Connection, services: &Services, id: &E
         Some(found) => summaries(connection, services, vec![found], now).await?.pop(),
         None => {
             let pttl = connection.query("PTTL", cmd("PTTL").arg(&*id.redis_key())).await?;
-            reply::expiry(&pttl, now)
-                .map(|expires_at| summary::of_problem(id.clone(), State::Orphan, expires_at, "the key belongs to no entry"))
+            reply::expiry(&pttl, now).map(|expires_at| {
+                summary::of_problem(id.clone(), State::Orphan, expires_at, "the key belongs to no entry")
+            })
         }
     };
     let Some(summary) = summary else { return Ok(None) };

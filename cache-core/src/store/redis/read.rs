@@ -141,7 +141,9 @@ fn result(key: Vec<u8>, answers: &mut impl Iterator<Item = RedisResult<Value>>, 
     let length = answers.next()?;
     let expires_at = answers.next()?.ok().and_then(|pttl| reply::expiry(&pttl, now))?;
     Some(match length.map(|length| reply::int(&length).unwrap_or(0)) {
-        Ok(0) => summary::of_problem(EntryId::key(key), State::Corrupt, expires_at, "the value is empty (expected JSON)"),
+        Ok(0) => {
+            summary::of_problem(EntryId::key(key), State::Corrupt, expires_at, "the value is empty (expected JSON)")
+        }
         Ok(length) => summary::of_result(&key, length as u64, expires_at),
         Err(_) => summary::of_problem(EntryId::key(key), State::Corrupt, expires_at, "the key is not a string"),
     })
