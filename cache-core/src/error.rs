@@ -68,7 +68,7 @@ pub enum Error {
         source: BoxError,
     },
     /// No answer within the limit.
-    #[error("{backend}: timed out after {limit:?} {}", during(operation))]
+    #[error("{backend}: timed out after {limit:?} {}", during(.operation))]
     Timeout {
         /// The backend that was asked.
         backend: Backend,
@@ -78,7 +78,7 @@ pub enum Error {
         limit: Duration,
     },
     /// The backend answered with an error: a wrong password, no memory left, a read-only replica or file.
-    #[error("{backend} rejected {}", rejected(operation))]
+    #[error("{backend} rejected {}", rejected(.operation))]
     Refused {
         /// The backend that was asked.
         backend: Backend,
@@ -166,7 +166,7 @@ fn during(operation: &str) -> String {
 }
 
 /// An operation as the object of a rejection.
-fn rejected(operation: &'static str) -> &'static str {
+fn rejected(operation: &str) -> &str {
     if operation == Error::CONNECTING { "the connection" } else { operation }
 }
 

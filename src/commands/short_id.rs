@@ -58,7 +58,7 @@ pub(super) fn ambiguous(entries: &[&Summary], name: &str) -> Refused {
         message.extend(["\n  ", &entry.id.text(), "  ", &what(entry, false)]);
     }
     if entries.len() > NAMED {
-        message.push_str(&format!("\n  … and {} more", human::count((entries.len() - NAMED) as u64)));
+        message.extend(["\n  … and ", &human::count((entries.len() - NAMED) as u64), " more"]);
     }
     Refused(message)
 }
