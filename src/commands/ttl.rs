@@ -107,7 +107,7 @@ fn question(change: TtlChange, entries: &str, backend: &str) -> String {
         Change::Extend(by) => {
             format!("Extend the TTL of {entries} in {backend} by {}?", humantime::format_duration(by))
         }
-        Change::Persist => format!("Remove the TTL of {entries} in {backend}? They will never expire."),
+        Change::Persist => format!("Remove the TTL of {entries} in {backend}? Without a TTL, entries never expire."),
     }
 }
 
