@@ -43,7 +43,7 @@ pub struct CannotOpen;
 
 impl fmt::Display for CannotOpen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the cache cannot be opened")
+        f.write_str("cannot open the cache")
     }
 }
 
@@ -81,18 +81,18 @@ pub fn advice(error: &anyhow::Error) -> Option<&'static str> {
         _ => None,
     };
     match (error, kind) {
-        (Error::Missing { .. }, _) => Some("name the file with --sqlite FILE, or try `animecache doctor`"),
+        (Error::Missing { .. }, _) => Some("pass the file with --sqlite PATH, or run 'animecache doctor'"),
         (_, Some(BackendKind::Redis)) => {
-            Some("start Redis or name it with --redis URL, or use --storage sqlite; `animecache doctor` tells more")
+            Some("start Redis, pass --redis URL, or use --storage sqlite; run 'animecache doctor' for details")
         }
-        (Error::ReadOnly(_), _) => Some("leave out --read-only to change the cache"),
+        (Error::ReadOnly(_), _) => Some("run again without --read-only"),
         (Error::NotificationsOff { .. }, _) => Some(
-            "--enable-notifications turns them on for as long as it runs; --monitor reads every command for 10 s instead",
+            "pass --enable-notifications to enable them while watching, or --monitor to use MONITOR for 10 seconds",
         ),
         (Error::Refused { operation: "CONFIG GET" | "CONFIG SET", .. }, _) => {
-            Some("this user may not see or change settings; --monitor needs none")
+            Some("the Redis user lacks permission for CONFIG; --monitor does not need it")
         }
-        (Error::Refused { .. }, _) => Some("`animecache doctor` tells more"),
+        (Error::Refused { .. }, _) => Some("run 'animecache doctor' for details"),
         _ => None,
     }
 }

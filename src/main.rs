@@ -44,9 +44,9 @@ fn log_to_stderr(global: &Global) {
 fn report(error: &anyhow::Error) -> Exit {
     if !exit::is_closed_pipe(error) {
         let message = cache_core::chain(error.as_ref());
-        output::tell(&format!("animecache: {}", safe::lines(&message).collect::<Vec<_>>().join("\n")));
+        output::error(&safe::lines(&message).collect::<Vec<_>>().join("\n"));
         if let Some(advice) = exit::advice(error) {
-            output::tell(&format!("  next: {advice}"));
+            output::hint(advice);
         }
     }
     exit::of(error)

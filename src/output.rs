@@ -42,3 +42,18 @@ pub fn write_json(value: &impl Serialize) -> anyhow::Result<()> {
 pub fn tell(text: &str) {
     let _ = writeln!(stderr().lock(), "{text}");
 }
+
+/// Reports what failed.
+pub fn error(text: &str) {
+    tell(&format!("error: {text}"));
+}
+
+/// Reports what may be unexpected and stops nothing.
+pub fn warning(text: &str) {
+    tell(&format!("warning: {text}"));
+}
+
+/// Suggests what to do next.
+pub fn hint(text: &str) {
+    tell(&format!("hint: {text}"));
+}

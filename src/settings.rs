@@ -40,6 +40,18 @@ impl fmt::Display for Origin {
     }
 }
 
+impl Origin {
+    /// How a value was set, as a remark behind it.
+    pub fn described(&self) -> String {
+        match self {
+            Self::BuiltIn => "default".to_owned(),
+            Self::Environment => "set in the environment".to_owned(),
+            Self::Flag(name) => format!("set by {name}"),
+            Self::File(_) | Self::Profile(_) | Self::DotEnv => format!("set in {self}"),
+        }
+    }
+}
+
 /// One setting as it is in force.
 #[derive(Clone, Debug)]
 pub struct Setting {
@@ -75,7 +87,7 @@ impl Settings {
     pub fn load(global: &Global) -> anyhow::Result<Self> {
         // Not by clap: either may stand before the command and the other behind it.
         if global.redis.is_some() && global.sqlite.is_some() {
-            return Err(Refused("--redis and --sqlite name two caches: give one of them".to_owned()).into());
+            return Err(Refused("--redis and --sqlite cannot be used together".to_owned()).into());
         }
         let environment = Layer {
             values: Config::names().filter_map(|name| Some((name.clone(), std::env::var(name).ok()?))).collect(),
@@ -107,7 +119,7 @@ impl Settings {
                 Some((value, origin)) => {
                     if let Err(error) = cache.set(&name, &value) {
                         let problem = without_secrets(&secrets::field(&error.to_string()));
-                        problems.push(format!("{problem} ({origin})"));
+                        problems.push(format!("{problem} ({})", origin.described()));
                     }
                     (shown(&name, &value), origin)
                 }
@@ -152,8 +164,8 @@ fn built_in(name: &str) -> &'static str {
         "ANIDB_PROTOVER" => "1",
         name if name.starts_with("ANIMECACHE_TTL_") => "24h",
         name if name.starts_with("ANIMECACHE_POLICY_") => "ttl",
-        name if name.ends_with("_TOKEN") => "none",
-        _ => "the service's own",
+        name if name.ends_with("_TOKEN") => "not set",
+        _ => "service default",
     }
 }
 
@@ -183,7 +195,7 @@ fn dot_env(path: &Path, problems: &mut Vec<String>) -> anyhow::Result<Option<Lay
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error).context(Refused(format!("{} cannot be read", path.display()))),
+        Err(error) => return Err(error).context(Refused(format!("cannot read {}", path.display()))),
     };
     // Lines of other programs that cannot be read are none of our business.
     let text = text.trim_start_matches('\u{feff}');
@@ -195,7 +207,7 @@ fn dot_env(path: &Path, problems: &mut Vec<String>) -> anyhow::Result<Option<Lay
             line.strip_prefix(&name).is_some_and(|rest| rest.trim_start().starts_with('='))
         };
         if text.lines().any(assigns) {
-            problems.push(format!("the line with {name} cannot be read: put its value in quotes (.env)"));
+            problems.push(format!("cannot parse {name} in .env: quote the value"));
         }
     }
     Ok(Some(Layer { values, origin: Origin::DotEnv }))
@@ -210,29 +222,31 @@ fn config_file(global: &Global) -> anyhow::Result<Vec<Layer>> {
     let Some(path) = path else {
         return match &global.profile {
             None => Ok(Vec::new()),
-            Some(name) => Err(Refused(format!(
-                "there is no configuration file to take profile {name} from; name one with --config FILE"
-            ))
-            .into()),
+            Some(name) => {
+                Err(Refused(format!("profile '{name}' not found: no configuration file\nhint: pass --config FILE"))
+                    .into())
+            }
         };
     };
     let text = std::fs::read_to_string(&path)
-        .with_context(|| Refused(format!("the configuration file {} cannot be read", path.display())))?;
+        .with_context(|| Refused(format!("cannot read configuration file {}", path.display())))?;
     // The parser's message quotes the line, which may hold a password.
-    let mut table: toml::Table = text
-        .parse()
-        .map_err(|error: toml::de::Error| Refused(format!("{} is not TOML: {}", path.display(), error.message())))?;
+    let mut table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
+        Refused(format!("invalid TOML in {}: {}", path.display(), error.message()))
+    })?;
     let mut profiles = match table.remove("profile") {
         None => toml::Table::new(),
         Some(toml::Value::Table(profiles)) => profiles,
-        Some(_) => return Err(Refused(format!("{}: write profiles as [profile.NAME]", path.display())).into()),
+        Some(_) => {
+            return Err(Refused(format!("{}: 'profile' must be a table ([profile.NAME])", path.display())).into());
+        }
     };
     let mut layers = vec![layer(table, Origin::File(path.clone()), &path)?];
     if let Some(name) = &global.profile {
         let Some(toml::Value::Table(profile)) = profiles.remove(name) else {
             let names: Vec<_> = profiles.keys().map(String::as_str).collect();
             let known = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-            return Err(Refused(format!("{} has no profile {name}; it has {known}", path.display())).into());
+            return Err(Refused(format!("profile '{name}' not found in {}; available: {known}", path.display())).into());
         };
         layers.push(layer(profile, Origin::Profile(name.clone()), &path)?);
     }
@@ -243,15 +257,15 @@ fn layer(table: toml::Table, origin: Origin, path: &Path) -> anyhow::Result<Laye
     let mut values = HashMap::new();
     for (name, value) in table {
         if !Config::names().any(|known| known == name) {
-            let near = nearest(&name).map_or_else(String::new, |near| format!("; did you mean {near}?"));
-            return Err(Refused(format!("{}: there is no setting {name}{near}", path.display())).into());
+            let near = nearest(&name).map_or_else(String::new, |near| format!("; did you mean '{near}'?"));
+            return Err(Refused(format!("{}: unknown setting '{name}'{near}", path.display())).into());
         }
         let value = match value {
             toml::Value::String(text) => text,
             toml::Value::Integer(number) => number.to_string(),
             toml::Value::Float(number) => number.to_string(),
             toml::Value::Boolean(flag) => flag.to_string(),
-            _ => return Err(Refused(format!("{}: {name} must be one value", path.display())).into()),
+            _ => return Err(Refused(format!("{}: {name} must be a single value", path.display())).into()),
         };
         values.insert(name, value);
     }
@@ -324,7 +338,10 @@ mod tests {
     fn an_unusable_value_is_a_problem_with_its_origin() {
         let settings =
             Settings::from_layers(&[layer(Origin::DotEnv, &[("HTTP_CACHE_STORAGE", "disk")])], true, Vec::new());
-        assert_eq!(settings.problems, ["HTTP_CACHE_STORAGE is \"disk\", but must be redis or sqlite (.env)"]);
+        assert_eq!(
+            settings.problems,
+            ["invalid value 'disk' for HTTP_CACHE_STORAGE: expected redis or sqlite (set in .env)"]
+        );
     }
 
     #[test]

@@ -72,7 +72,7 @@ fn an_error_gives_the_terminal_back_and_is_told() {
     let pty = Pty::start(Path::new(env!("CARGO_BIN_EXE_animecache")), &arguments, directory.path());
     let (code, screen) = pty.end();
     assert_eq!(code, 5, "{screen}");
-    assert!(screen.contains("cannot be reached"), "{screen}");
+    assert!(screen.contains("is unreachable"), "{screen}");
 }
 
 #[test]

@@ -103,7 +103,7 @@ async fn read_only_changes_nothing_and_still_reads_commands_when_asked() {
     session.keys("y");
     until(&session, "by MONITOR").await;
     cmd("GET").arg(RESULT).exec(&mut redis).unwrap();
-    until(&session, "anisearch     result   100 %").await;
+    until(&session, "anisearch     result     100%").await;
     assert_eq!(setting(&mut redis), "");
 }
 

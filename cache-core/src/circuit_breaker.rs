@@ -41,17 +41,17 @@ impl Breaker {
         let is_enough = self.failures.fetch_add(1, Ordering::Relaxed) + 1 >= MOST_FAILURES;
         let opens = is_enough && !self.is_open.swap(true, Ordering::Relaxed);
         if opens {
-            tracing::warn!(error = chain(error), "the store is left alone until it is well again");
+            tracing::warn!(error = chain(error), "backend disabled after repeated failures");
         }
         opens
     }
 
-    /// Closes the breaker when the store is well again.
+    /// Closes the breaker when backend available again.
     pub(crate) async fn close(self: Arc<Self>, store: Arc<dyn Store>, patience: Duration) {
         recovered(&*store, Some(patience)).await;
         self.failures.store(0, Ordering::Relaxed);
         self.is_open.store(false, Ordering::Relaxed);
-        tracing::info!(backend = %store.backend(), "the store is well again");
+        tracing::info!(backend = %store.backend(), "backend available again");
     }
 }
 

@@ -149,7 +149,7 @@ impl Config {
             if let Some(value) = lookup(&name)
                 && let Err(error) = config.set(&name, &value)
             {
-                tracing::warn!(%error, "the default is used");
+                tracing::warn!(%error, "using the default value");
             }
         }
         config
@@ -170,8 +170,7 @@ impl Config {
             "REDIS_CACHE_URL" => self.redis_url = RedisUrl::new(value),
             "HTTP_CACHE_DIR" => self.sqlite = PathBuf::from(value),
             "REDIS_MAX_CONNECTIONS" => {
-                self.redis_max_connections =
-                    value.parse().map_err(|_| unusable(name, value, "a whole number of connections"))?;
+                self.redis_max_connections = value.parse().map_err(|_| unusable(name, value, "an integer"))?;
             }
             "REDIS_SOCKET_KEEPALIVE" => self.redis_socket_keepalive = boolean(name, value)?,
             "REDIS_SOCKET_CONNECT_TIMEOUT" => self.redis_connect_timeout = timeout(name, value)?,
@@ -180,7 +179,7 @@ impl Config {
             "REDIS_HEALTH_CHECK_INTERVAL" => self.redis_health_check_interval = seconds(name, value)?,
             "ANIMECACHE_STORE_PATIENCE" => self.store_patience = timeout(name, value)?,
             "ANIMECACHE_LARGEST_ENTRY" => {
-                self.largest_entry = value.parse().map_err(|_| unusable(name, value, "a whole number of bytes"))?;
+                self.largest_entry = value.parse().map_err(|_| unusable(name, value, "a size in bytes"))?;
             }
             "ANIMECACHE_FIRST_LEVEL" => {
                 self.first_level = Some(seconds(name, value)?).filter(|time| !time.is_zero());
@@ -194,7 +193,7 @@ impl Config {
     }
 
     fn set_of_service(&mut self, name: &str, value: &str) -> Result<()> {
-        let unknown = || Error::Config(format!("there is no setting {name}"));
+        let unknown = || Error::Config(format!("unknown setting '{name}'"));
         let rest = name.strip_prefix("ANIMECACHE_").ok_or_else(unknown)?;
         let service = |name: &str| Service::from_name(&name.to_lowercase()).ok_or_else(unknown);
         if let Some(of) = rest.strip_prefix("TTL_") {
@@ -228,7 +227,7 @@ impl Config {
 }
 
 fn unusable(name: &str, value: &str, allowed: &str) -> Error {
-    Error::Config(format!("{name} is {value:?}, but must be {allowed}"))
+    Error::Config(format!("invalid value '{}' for {name}: expected {allowed}", value.escape_debug()))
 }
 
 fn boolean(name: &str, value: &str) -> Result<bool> {
@@ -247,7 +246,7 @@ fn seconds(name: &str, value: &str) -> Result<Duration> {
 /// Seconds in which something may happen at all.
 fn timeout(name: &str, value: &str) -> Result<Duration> {
     let limit = seconds(name, value)?;
-    if limit.is_zero() { Err(unusable(name, value, "more than 0 seconds")) } else { Ok(limit) }
+    if limit.is_zero() { Err(unusable(name, value, "a number of seconds greater than 0")) } else { Ok(limit) }
 }
 
 /// `24h`, `90m` or a plain number of seconds.
@@ -287,9 +286,12 @@ mod tests {
     #[test]
     fn an_unusable_value_is_named_with_what_is_allowed() {
         let error = Config::default().set("HTTP_CACHE_STORAGE", "disk").unwrap_err();
-        assert_eq!(error.to_string(), "HTTP_CACHE_STORAGE is \"disk\", but must be redis or sqlite");
+        assert_eq!(error.to_string(), "invalid value 'disk' for HTTP_CACHE_STORAGE: expected redis or sqlite");
         let error = Config::default().set("REDIS_SOCKET_TIMEOUT", "0").unwrap_err();
-        assert_eq!(error.to_string(), "REDIS_SOCKET_TIMEOUT is \"0\", but must be more than 0 seconds");
+        assert_eq!(
+            error.to_string(),
+            "invalid value '0' for REDIS_SOCKET_TIMEOUT: expected a number of seconds greater than 0"
+        );
     }
 
     #[test]

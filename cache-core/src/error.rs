@@ -59,7 +59,7 @@ impl fmt::Display for Backend {
 #[non_exhaustive]
 pub enum Error {
     /// No connection, a broken connection, or a server that is still loading.
-    #[error("{backend} cannot be reached")]
+    #[error("{backend} is unreachable")]
     Unavailable {
         /// The backend that was asked.
         backend: Backend,
@@ -68,7 +68,7 @@ pub enum Error {
         source: BoxError,
     },
     /// No answer within the limit.
-    #[error("{backend} did not answer {operation} within {limit:?}")]
+    #[error("{backend}: timed out after {limit:?} {}", during(.operation))]
     Timeout {
         /// The backend that was asked.
         backend: Backend,
@@ -78,7 +78,7 @@ pub enum Error {
         limit: Duration,
     },
     /// The backend answered with an error: a wrong password, no memory left, a read-only replica or file.
-    #[error("{backend} refused {operation}")]
+    #[error("{backend} rejected {}", rejected(.operation))]
     Refused {
         /// The backend that was asked.
         backend: Backend,
@@ -95,7 +95,7 @@ pub enum Error {
         backend: Backend,
     },
     /// Stored bytes that cannot be understood.
-    #[error("{what} cannot be read")]
+    #[error("cannot decode {what}")]
     Corrupt {
         /// The entry or key, safe to print.
         what: String,
@@ -104,7 +104,7 @@ pub enum Error {
         source: CodecError,
     },
     /// What was being read or written was removed or evicted before that had come to its end, or was replaced.
-    #[error("{what} was removed from {backend} meanwhile")]
+    #[error("{what} was deleted from {backend} during the operation")]
     Removed {
         /// The backend that was asked.
         backend: Backend,
@@ -112,19 +112,19 @@ pub enum Error {
         what: String,
     },
     /// A page was asked for with a cursor of another backend or of an older list.
-    #[error("the list changed while it was read")]
+    #[error("the listing is no longer valid; start again")]
     CursorExpired,
     /// A change was planned for one backend and another one answers now.
-    #[error("the backend changed to {now} meanwhile")]
+    #[error("the backend changed to {now}; nothing was done there")]
     BackendChanged {
         /// The backend in use now.
         now: Backend,
     },
     /// A change was asked of a cache opened for reading only.
-    #[error("{0} was opened read-only")]
+    #[error("{0} is read-only")]
     ReadOnly(Backend),
     /// A server that does not tell what a watch needs to know, and nobody allowed to make it tell.
-    #[error("{backend} sends no notifications of all that happens: its notify-keyspace-events lacks {missing}")]
+    #[error("keyspace notifications are not enabled on {backend}: notify-keyspace-events lacks {missing}")]
     NotificationsOff {
         /// The backend that was asked.
         backend: Backend,
@@ -159,6 +159,17 @@ impl Error {
     }
 }
 
+/// An operation as a part of a sentence: a gerund, or the name of a Redis command.
+fn during(operation: &str) -> String {
+    let is_command = operation.starts_with(|first: char| first.is_ascii_uppercase());
+    format!("{} {operation}", if is_command { "in" } else { "while" })
+}
+
+/// An operation as the object of a rejection.
+fn rejected(operation: &str) -> &str {
+    if operation == Error::CONNECTING { "the connection" } else { operation }
+}
+
 /// Whether a server refused a command for the keys in it; it may allow the same with others.
 pub(crate) fn lacks_right_to_keys(error: &redis::RedisError) -> bool {
     // It says either "to run the 'x' command" or "to access one of the keys".
@@ -185,12 +196,12 @@ pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
 #[non_exhaustive]
 pub enum CodecError {
     /// Not the MessagePack map that hishel writes.
-    #[error("not an entry of hishel's: {0}")]
+    #[error("not a hishel entry: {0}")]
     Pair(String),
     /// Bytes are left over behind a complete value.
-    #[error("bytes are left over behind the entry")]
+    #[error("trailing bytes after the entry")]
     Trailing,
     /// A part of the entry is missing.
-    #[error("{0} is missing")]
+    #[error("missing {0}")]
     Missing(&'static str),
 }

@@ -22,20 +22,17 @@ use cache_core::chain;
 /// Refuses what cannot be meant or agreed to, before anything is opened.
 pub(crate) fn check(session: &Session, verb: &str, selectors: &Selectors, args: &ConsentArgs) -> anyhow::Result<()> {
     if selectors.is_empty() {
-        let message = format!(
-            "{verb} what? Give a selector such as --service jikan, --older-than 6h or --prefix result_cache; \
-             --all means everything"
-        );
-        return Err(Refused(message).into());
+        let message = "no entries selected: pass a selector such as --service jikan, or --all for all entries";
+        return Err(Refused(message.to_owned()).into());
     }
     if session.global.read_only && !args.dry_run {
-        return Err(Refused(format!("--read-only allows `{verb}` with --dry-run only")).into());
+        let message = format!("{verb} is not allowed with --read-only\nhint: add --dry-run to see the plan");
+        return Err(Refused(message).into());
     }
     let can_ask = stdin().is_terminal() && stderr().is_terminal();
     if !(args.yes || args.dry_run || can_ask) {
-        let message =
-            format!("`{verb}` does not ask without a terminal: add --yes to do it, or --dry-run to see the plan");
-        return Err(Refused(message).into());
+        let message = "confirmation requires a terminal\nhint: add --yes to proceed, or --dry-run to see the plan";
+        return Err(Refused(message.to_owned()).into());
     }
     Ok(())
 }
@@ -85,7 +82,7 @@ pub(crate) fn stop_on_interrupt() -> Arc<AtomicBool> {
 
 /// How a change of many entries ended.
 pub(crate) struct Ending<'a> {
-    /// What was to be done to them: `flushed`.
+    /// What was to be done to them: `deleted`.
     pub(crate) verb: &'static str,
     pub(crate) total: u64,
     pub(crate) done: u64,
@@ -100,41 +97,46 @@ impl Ending<'_> {
         if let Some(error) = self.error {
             let (failed, total, reason) = (count(self.failed), human::entries(self.total), chain(error));
             let reason = safe::line(&reason);
-            output::tell(&format!("animecache: {failed} of {total} could not be {}: {reason}", self.verb));
+            output::error(&format!("{failed} of {total} not {}: {reason}", self.verb));
             return if self.done == 0 { Exit::Fault } else { Exit::Partial };
         }
         if self.is_interrupted {
-            session.note("Interrupted; the rest was left as it was");
+            session.note("Interrupted: the remaining entries were not changed");
             return Exit::Partial;
         }
         Exit::Done
     }
 }
 
-/// A plan for people.
-pub(crate) fn text(plan: &Plan, style: Style) -> String {
+/// A plan for people; `action` is what it does to the entries: `delete`.
+pub(crate) fn text(plan: &Plan, action: &str, style: Style) -> String {
     let mut out = String::new();
     // Writing to a String cannot fail.
-    let _ = write_plan(&mut out, plan, style);
+    let _ = write_plan(&mut out, plan, action, style);
     out
 }
 
-fn write_plan(out: &mut String, plan: &Plan, style: Style) -> std::fmt::Result {
+fn write_plan(out: &mut String, plan: &Plan, action: &str, style: Style) -> std::fmt::Result {
     let entries = plan.targets.len() as u64;
+    if entries == 0 {
+        return writeln!(out, "No entries match");
+    }
     writeln!(
         out,
-        "{}, {}, {} in {}",
+        "Plan: {action} {} ({}, {}) in {}\n",
         style.bold(&human::entries(entries)),
         human::counted(plan.keys, "key"),
         bytes(plan.bytes),
         safe::line(&plan.backend.to_string())
     )?;
+    let heading = format!("  {:<13}  {:>9}  {:>9}", "SERVICE", "ENTRIES", "SIZE");
+    writeln!(out, "{}", style.bold(&heading))?;
     for (service, (entries, size)) in &plan.by_service {
         writeln!(out, "  {:<13}  {:>9}  {:>9}", service.name(), count(*entries), bytes(*size))?;
     }
     if let (Some(oldest), Some(newest)) = (plan.oldest, plan.newest) {
         let now = clock::now();
-        writeln!(out, "  stored between {} and {} ago", duration(now - oldest), duration(now - newest))?;
+        writeln!(out, "\n  Oldest: {} ago · newest: {} ago", duration(now - oldest), duration(now - newest))?;
     }
     Ok(())
 }

@@ -22,13 +22,13 @@ pub(crate) async fn run(session: &Session, args: &FlushArgs) -> anyhow::Result<E
     let cache = session.open_to_change().await?;
     let stop = confirm::stop_on_interrupt();
     let plan = {
-        let bar = Bar::new("Planning", Unit::Keys, session.global.quiet);
-        let progress = |progress| bar.show(progress, "matched");
+        let bar = Bar::new("Scanning", Unit::Keys, session.global.quiet);
+        let progress = |progress| bar.show(progress, "matching");
         let filter = short_id::filter(&cache.store, &args.selectors).await?;
         flush::plan(&cache.store, &filter, args.consent.limit, &stop, progress).await?
     };
     let Some(plan) = plan else {
-        session.note("Interrupted while planning; nothing was flushed");
+        session.note("Interrupted: nothing was deleted");
         return Ok(Exit::Partial);
     };
     let answer = |report: &Report| Answer::new(args, &plan, report, started);
@@ -36,36 +36,36 @@ pub(crate) async fn run(session: &Session, args: &FlushArgs) -> anyhow::Result<E
         if session.global.json {
             output::write_json(&answer(&Report::default()))?;
         } else {
-            output::write(confirm::text(&plan, session.style).as_bytes())?;
+            output::write(confirm::text(&plan, "delete", session.style).as_bytes())?;
         }
         return Ok(if plan.targets.is_empty() { Exit::NothingMatched } else { Exit::Done });
     }
     if !args.consent.yes {
-        output::tell(confirm::text(&plan, session.style).trim_end());
+        output::tell(confirm::text(&plan, "delete", session.style).trim_end());
         let entries = human::entries(plan.targets.len() as u64);
-        let question = format!("Flush {entries} from {}?", plan.backend);
+        let question = format!("Delete {entries} from {}?", plan.backend);
         if let Some(exit) = confirm::refusal(&question).await? {
-            session.note("Nothing was flushed");
+            session.note("Canceled: nothing was deleted");
             return Ok(exit);
         }
     }
     let report = {
-        let bar = Bar::new("Flushing", Unit::Entries, session.global.quiet);
-        flush::execute(&cache.store, &plan, &stop, |progress| bar.show(progress, "gone")).await
+        let bar = Bar::new("Deleting", Unit::Entries, session.global.quiet);
+        flush::execute(&cache.store, &plan, &stop, |progress| bar.show(progress, "deleted")).await
     };
     if session.global.json {
         output::write_json(&answer(&report))?;
     } else {
         let removed = report.removed;
-        let seconds = started.elapsed().as_secs_f64();
+        let elapsed = human::elapsed(started.elapsed());
         let (entries, keys) = (human::entries(removed.entries), human::counted(removed.keys, "key"));
         let backend = plan.backend.to_string();
         let backend = safe::line(&backend);
-        let text = format!("Flushed {entries} ({keys}) from {backend} in {seconds:.2} s\n");
+        let text = format!("Deleted {entries} ({keys}) from {backend} in {elapsed}\n");
         output::write(text.as_bytes())?;
     }
     let ending = Ending {
-        verb: "flushed",
+        verb: "deleted",
         total: plan.targets.len() as u64,
         done: report.removed.entries,
         failed: report.failed,

@@ -49,7 +49,7 @@ pub(crate) async fn run(session: &Session, args: &LsArgs) -> anyhow::Result<Exit
         list.out.flush()?;
     }
     if list.written == 0 {
-        session.note("nothing matched");
+        session.note("No entries match");
         return Ok(Exit::NothingMatched);
     }
     Ok(Exit::Done)
@@ -118,7 +118,7 @@ impl<'a> List<'a> {
                 json::line(&mut self.line, &Row::new(entry, self.backend, now, self.reveal))?;
             } else {
                 if self.written == 0 {
-                    let heading = self.columns(["SERVICE", "STATUS", "SIZE", "AGE", "TTL"], "ID", "WHAT");
+                    let heading = self.columns(["SERVICE", "STATE", "SIZE", "AGE", "TTL"], "ID", "REQUEST OR KEY");
                     let heading = self.session.style.bold(&heading);
                     writeln!(self.line, "{heading}")?;
                 }
@@ -143,7 +143,7 @@ impl<'a> List<'a> {
             &status,
             &human::bytes(entry.size),
             &human::maybe_duration(entry.age(now)),
-            &human::maybe_duration(entry.ttl(now)),
+            &entry.ttl(now).map_or_else(|| "never".to_owned(), human::duration),
         ];
         let id = match &entry.id {
             EntryId::Http(..) => entry.id.text(),

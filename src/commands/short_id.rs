@@ -39,7 +39,7 @@ pub(crate) async fn filter(store: &Arc<dyn Inspect>, selectors: &Selectors) -> a
                 filter.ids.remove(&EntryId::key(short.as_bytes()));
                 filter.ids.insert(entry.id.clone());
             }
-            several => return Err(ambiguous(several, &format!("ids that begin with {short}")).into()),
+            several => return Err(ambiguous(several, &format!("ID '{short}'")).into()),
         }
     }
     Ok(filter)
@@ -50,14 +50,15 @@ pub(crate) fn begins(entry: &Summary, short: &str) -> bool {
     matches!(entry.id, EntryId::Http(..)) && entry.id.text().starts_with(short)
 }
 
-/// Says which entries have what was to tell one of them from the others.
-pub(crate) fn ambiguous(entries: &[&Summary], what_they_have: &str) -> Refused {
-    let mut message = format!("{} entries have {}; name one by its id:", entries.len(), safe::line(what_they_have));
+/// Refuses an ID or URL that several entries have, and lists them.
+pub(crate) fn ambiguous(entries: &[&Summary], name: &str) -> Refused {
+    let mut message =
+        format!("{} is ambiguous; it matches {}:", safe::line(name), human::entries(entries.len() as u64));
     for entry in entries.iter().take(NAMED) {
         message.extend(["\n  ", &entry.id.text(), "  ", &what(entry, false)]);
     }
     if entries.len() > NAMED {
-        message.push_str("\n  …");
+        message.extend(["\n  … and ", &human::count((entries.len() - NAMED) as u64), " more"]);
     }
     Refused(message)
 }

@@ -22,13 +22,14 @@ use crate::output::safe;
 /// Runs the command.
 pub(crate) async fn run(session: &Session, args: &ShowArgs) -> anyhow::Result<Exit> {
     if args.raw && stdout().is_terminal() {
-        let message = "--raw writes what is stored byte by byte, and a terminal would obey some of it: send it through a \
-                       pipe or into a file, or take --body, which is harmless";
+        let message = "--raw does not write to a terminal because the bytes may contain control sequences\n\
+                       hint: redirect the output, or use --body";
         return Err(Refused(message.to_owned()).into());
     }
     let cache = session.open_to_read().await?;
     let Some(found) = find::entry(&cache.store, args.entry.as_encoded_bytes()).await? else {
-        session.note("nothing matched: `animecache ls` lists ids, keys and URLs");
+        session.note(&format!("No entry matches '{}'", args.entry.to_string_lossy()));
+        session.note("hint: run 'animecache ls' to list IDs, keys and URLs");
         return Ok(Exit::NothingMatched);
     };
     let body = if args.headers && !session.global.json {

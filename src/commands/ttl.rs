@@ -31,19 +31,19 @@ pub(crate) async fn run(session: &Session, args: &TtlArgs) -> anyhow::Result<Exi
     let limit = args.consent.limit.unwrap_or(usize::MAX);
     let mut entries: Vec<Summary> = Vec::new();
     {
-        let bar = Bar::new("Planning", Unit::Keys, session.global.quiet);
+        let bar = Bar::new("Scanning", Unit::Keys, session.global.quiet);
         let filter = short_id::filter(&cache.store, &args.selectors).await?;
         let mut pages = std::pin::pin!(select(Arc::clone(&cache.store), filter).await?);
         while entries.len() < limit
             && let Some(page) = pages.try_next().await?
         {
             if stop.load(Ordering::Relaxed) {
-                session.note("Interrupted while planning; nothing was changed");
+                session.note("Interrupted: nothing was changed");
                 return Ok(Exit::Partial);
             }
             entries.extend(page.entries.into_iter().take(limit - entries.len()));
             let (done, total) = (page.scanned, page.total);
-            bar.show(Progress { done, total, entries: entries.len() as u64 }, "matched");
+            bar.show(Progress { done, total, entries: entries.len() as u64 }, "matching");
         }
     }
     let plan = Plan::of(cache.store.backend(), &entries);
@@ -60,22 +60,22 @@ pub(crate) async fn run(session: &Session, args: &TtlArgs) -> anyhow::Result<Exi
         if session.global.json {
             output::write_json(&answer(&ttl::Report::default()))?;
         } else {
-            output::write(confirm::text(&plan, session.style).as_bytes())?;
+            output::write(confirm::text(&plan, "change the TTL of", session.style).as_bytes())?;
         }
         return Ok(if entries.is_empty() { Exit::NothingMatched } else { Exit::Done });
     }
     if !args.consent.yes {
-        output::tell(confirm::text(&plan, session.style).trim_end());
+        output::tell(confirm::text(&plan, "change the TTL of", session.style).trim_end());
         let matched = human::entries(entries.len() as u64);
-        let question = format!("{} {matched} of {}?", verb(args.change), plan.backend);
+        let question = question(args.change, &matched, &plan.backend.to_string());
         if let Some(exit) = confirm::refusal(&question).await? {
-            session.note("Nothing was changed");
+            session.note("Canceled: nothing was changed");
             return Ok(exit);
         }
     }
     let targets: Vec<_> = entries.iter().map(|entry| (entry.id.clone(), entry.expires_at)).collect();
     let report = {
-        let bar = Bar::new("Changing", Unit::Entries, session.global.quiet);
+        let bar = Bar::new("Changing TTLs", Unit::Entries, session.global.quiet);
         let progress = |progress| bar.show(progress, "changed");
         ttl::change(&cache.store, &plan.backend, &targets, change(args.change), &stop, progress).await
     };
@@ -84,7 +84,7 @@ pub(crate) async fn run(session: &Session, args: &TtlArgs) -> anyhow::Result<Exi
     } else {
         let changed = human::entries(report.changed);
         let backend = plan.backend.to_string();
-        output::write(format!("Changed {changed} of {}\n", safe::line(&backend)).as_bytes())?;
+        output::write(format!("Changed the TTL of {changed} in {}\n", safe::line(&backend)).as_bytes())?;
     }
     let ending = Ending {
         verb: "changed",
@@ -105,11 +105,13 @@ fn change(change: TtlChange) -> Change {
     }
 }
 
-fn verb(change: TtlChange) -> String {
+fn question(change: TtlChange, entries: &str, backend: &str) -> String {
     match crate::commands::ttl::change(change) {
-        Change::Set(ttl) => format!("Set a TTL of {} on", humantime::format_duration(ttl)),
-        Change::Extend(by) => format!("Extend by {}", humantime::format_duration(by)),
-        Change::Persist => "Keep for ever".to_owned(),
+        Change::Set(ttl) => format!("Set the TTL of {entries} in {backend} to {}?", humantime::format_duration(ttl)),
+        Change::Extend(by) => {
+            format!("Extend the TTL of {entries} in {backend} by {}?", humantime::format_duration(by))
+        }
+        Change::Persist => format!("Remove the TTL of {entries} in {backend}? Without a TTL, entries never expire."),
     }
 }
 

@@ -1,5 +1,7 @@
 //! Numbers as people read them.
 
+use std::time::Duration;
+
 /// `1.2 MiB`; whole bytes below 1 KiB.
 pub fn bytes(count: u64) -> String {
     const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
@@ -67,24 +69,28 @@ pub fn maybe_duration(seconds: Option<f64>) -> String {
     seconds.map_or_else(|| "-".to_owned(), duration)
 }
 
-/// A share as `81.6 %`, or a dash where there is none; `100 %` only where nothing is missing.
+/// A share as `81.6%`, or a dash where there is none; `100%` only where nothing is missing.
 pub fn share(part: Option<f64>) -> String {
     match part {
         None => "-".to_owned(),
-        Some(part) if part >= 1.0 => "100 %".to_owned(),
+        Some(part) if part >= 1.0 => "100%".to_owned(),
         // What is added makes up for what a decimal fraction loses.
-        Some(part) => format!("{:.1} %", (part * 1e3 + 1e-9).floor() / 10.0),
+        Some(part) => format!("{:.1}%", (part * 1e3 + 1e-9).floor() / 10.0),
     }
 }
 
-/// A short time, `84 µs`, `1.2 ms` or `3.4 s`, or a dash where there is none.
-pub fn latency(seconds: Option<f64>) -> String {
-    match seconds {
-        None => "-".to_owned(),
-        Some(seconds) if seconds < 999.5e-6 => format!("{:.0} µs", seconds * 1e6),
-        Some(seconds) if seconds < 0.9995 => format!("{:.1} ms", seconds * 1e3),
-        Some(seconds) => format!("{seconds:.1} s"),
+/// A short time, `84 µs`, `1.2 ms` or `3.4 s`.
+pub fn elapsed(time: Duration) -> String {
+    match time.as_secs_f64() {
+        seconds if seconds < 999.5e-6 => format!("{:.0} µs", seconds * 1e6),
+        seconds if seconds < 0.9995 => format!("{:.1} ms", seconds * 1e3),
+        seconds => format!("{seconds:.1} s"),
     }
+}
+
+/// A number of seconds as [`elapsed()`], or a dash where there is none.
+pub fn latency(seconds: Option<f64>) -> String {
+    seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()).map_or_else(|| "-".to_owned(), elapsed)
 }
 
 /// `2026-11-22 22:09:14`, local time.
@@ -99,7 +105,7 @@ pub fn time_of_day(unix_seconds: f64) -> String {
 
 fn local(unix_seconds: f64, format: &str) -> String {
     jiff::SignedDuration::try_from_secs_f64(unix_seconds).and_then(jiff::Timestamp::from_duration).map_or_else(
-        |_| "no time".to_owned(),
+        |_| "invalid".to_owned(),
         |at| at.to_zoned(jiff::tz::TimeZone::system()).strftime(format).to_string(),
     )
 }
@@ -119,7 +125,7 @@ mod tests {
         assert_eq!([count(7), count(1234), count(1_234_567)], ["7", "1,234", "1,234,567"]);
         assert_eq!(
             [None, Some(0.0), Some(0.816), Some(0.9999), Some(1.0)].map(share),
-            ["-", "0.0 %", "81.6 %", "99.9 %", "100 %"]
+            ["-", "0.0%", "81.6%", "99.9%", "100%"]
         );
         assert_eq!(
             [None, Some(8.4e-5), Some(0.9996e-3), Some(0.25), Some(3.44)].map(latency),

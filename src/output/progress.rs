@@ -100,10 +100,10 @@ mod tests {
         let speed = Speed { a_second: 24_671.75, left: Duration::from_millis(1_200) };
         let progress = Progress { done: 2_000, total: 52_000, entries: 1 };
         assert_eq!(
-            text(Unit::Keys, progress, "matched", Some(&speed)),
-            "2,000 of ~52,000 keys, 1 matched, 24,671/s, 2s left"
+            text(Unit::Keys, progress, "matching", Some(&speed)),
+            "2,000 of ~52,000 keys, 1 matching, 24,671/s, 2s left"
         );
         let progress = Progress { done: 0, total: 1, entries: 0 };
-        assert_eq!(text(Unit::Entries, progress, "gone", None), "0 of 1 entry, 0 gone");
+        assert_eq!(text(Unit::Entries, progress, "deleted", None), "0 of 1 entry, 0 deleted");
     }
 }

@@ -86,12 +86,12 @@ fn an_estimate_that_may_not_be_asked_for_is_done_without() {
     let stats = program.run(&["stats", "--json"]).json();
     assert_eq!(stats["scanned"], json!({"keys": stats["keys"], "complete": true}));
     let [doctor, flush] = [&["doctor"][..], &["flush", "--all", "--yes"]].map(|arguments| program.run(arguments));
-    assert!(!doctor.out.contains("allow this user"), "{}", doctor.out);
+    assert!(!doctor.out.contains("grant the Redis user permission"), "{}", doctor.out);
     assert_eq!(flush.code, Some(0), "{}", flush.err);
 
     let (_server, program, _redis) = without_rights(&["-scan"]);
     let doctor = program.run(&["doctor"]);
-    assert!(doctor.out.contains("allow this user the command SCAN"), "{}", doctor.out);
+    assert!(doctor.out.contains("grant the Redis user permission for SCAN"), "{}", doctor.out);
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn one_entry_that_cannot_be_changed_does_not_keep_its_neighbours_from_it() {
     // hishel 1's own layout knows no entry for ever.
     let run = program.run(&["ttl", "--all", "--persist", "--yes", "--json"]);
     assert_eq!(run.code, Some(4), "{}", run.err);
-    assert!(run.err.contains("hishel 1's own layout"), "{}", run.err);
+    assert!(run.err.contains("hishel 1 layout"), "{}", run.err);
     let (changed, failed) = (run.json()["changed"].as_u64().unwrap(), run.json()["failed"].as_u64().unwrap());
     assert_eq!((changed + failed, failed), (48, 10));
     assert_eq!(

@@ -64,8 +64,8 @@ fn the_settings_of_the_caches_are_told_with_where_they_came_from() {
         run.out.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect::<Vec<_>>()
     };
     for (name, value, built_in, bad, allowed) in [
-        ("ANIMECACHE_STORE_PATIENCE", "2", Some("0.5"), "0", "more than 0 seconds"),
-        ("ANIMECACHE_LARGEST_ENTRY", "1000", Some("67108864"), "big", "a whole number of bytes"),
+        ("ANIMECACHE_STORE_PATIENCE", "2", Some("0.5"), "0", "a number of seconds greater than 0"),
+        ("ANIMECACHE_LARGEST_ENTRY", "1000", Some("67108864"), "big", "a size in bytes"),
         ("ANIMECACHE_FIRST_LEVEL", "1.5", Some("0"), "soon", "a number of seconds"),
         ("ANIMECACHE_POLICY_KITSU", "Specification", None, "rfc", "ttl, specification or shared"),
     ] {
@@ -73,9 +73,10 @@ fn the_settings_of_the_caches_are_told_with_where_they_came_from() {
         let without = doctor("UNRELATED", "1");
         assert_eq!(
             without.iter().find(|line| line.starts_with(name)),
-            built_in.map(|value| format!("{name} {value} (built-in)")).as_ref()
+            built_in.map(|value| format!("{name} {value} (default)")).as_ref()
         );
-        let told = format!("FAIL settings {name} is \"{bad}\", but must be {allowed} (environment)");
+        let told =
+            format!("fail settings invalid value '{bad}' for {name}: expected {allowed} (set in the environment)");
         assert!(doctor(name, bad).contains(&told), "{name}");
     }
 }
@@ -88,7 +89,11 @@ fn settings_that_cannot_be_used_stop_everything_but_doctor() {
     };
     let stats = run(&["stats"]);
     assert_eq!(stats.code, Some(2));
-    assert!(stats.err.contains("HTTP_CACHE_STORAGE is \"disk\", but must be redis or sqlite"), "{}", stats.err);
+    assert!(
+        stats.err.contains("invalid value 'disk' for HTTP_CACHE_STORAGE: expected redis or sqlite"),
+        "{}",
+        stats.err
+    );
     assert!(run(&["doctor"]).out.contains("redis or sqlite"));
 
     let file = program.directory.path().join("my.toml");
@@ -97,11 +102,11 @@ fn settings_that_cannot_be_used_stop_everything_but_doctor() {
         program.run(&["stats", "--config", "my.toml", "--profile", "p"])
     };
     for (text, message) in [
-        ("REDIS_URL = 'redis://:hunter2@h'", "there is no setting REDIS_URL"),
-        ("REDIS_CACHE_URL = 'redis://:hunter2@h", "is not TOML"),
+        ("REDIS_URL = 'redis://:hunter2@h'", "unknown setting 'REDIS_URL'"),
+        ("REDIS_CACHE_URL = 'redis://:hunter2@h", "invalid TOML in "),
         ("profile = 1", "[profile.NAME]"),
-        ("[profile.q]", "it has q"),
-        ("HTTP_CACHE_DIR = []", "must be one value"),
+        ("[profile.q]", "available: q"),
+        ("HTTP_CACHE_DIR = []", "must be a single value"),
     ] {
         let refused = with_file(text);
         assert_eq!(refused.code, Some(2), "{text}");

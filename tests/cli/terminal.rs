@@ -63,14 +63,14 @@ fn only_a_yes_flushes() {
     for no in ["n\n", "\n", "what\n"] {
         let (status, screen) = run(&program, &["flush", "--kind", "result"], "[y/N]", no);
         assert_eq!(status.exit_code(), 2, "{screen}");
-        assert!(screen.contains("10 entries") && screen.contains("Nothing was flushed"), "{screen}");
+        assert!(screen.contains("10 entries") && screen.contains("Canceled: nothing was deleted"), "{screen}");
         assert_eq!(keys(&mut redis), 52);
     }
     let (status, screen) = run(&program, &["flush", "--kind", "result"], "[y/N]", "y\n");
     assert_eq!(status.exit_code(), 0, "{screen}");
     assert_eq!(keys(&mut redis), 42);
     let (_, screen) = run(&program, &["flush", "--url", "*/multi"], "[y/N]", "y\n");
-    assert!(screen.contains(", 3 keys") && screen.contains("Flushed 1 entry (3 keys)"), "{screen}");
+    assert!(screen.contains("(3 keys, ") && screen.contains("Deleted 1 entry (3 keys)"), "{screen}");
     assert!(!screen.contains("~0 keys") && !screen.contains(", ,"), "{screen}");
 }
 
@@ -78,7 +78,7 @@ fn only_a_yes_flushes() {
 fn bytes_that_a_terminal_would_obey_are_not_written_to_it() {
     let (program, mut redis) = empty();
     cmd("SET").arg("result_cache:p:1").arg("\x1b]52;c;aGk=\x07").exec(&mut redis).unwrap();
-    let (status, screen) = run(&program, &["show", "result_cache:p:1", "--raw"], "pipe", "");
+    let (status, screen) = run(&program, &["show", "result_cache:p:1", "--raw"], "redirect the output", "");
     assert_eq!(status.exit_code(), 2, "{screen}");
     assert!(!screen.contains("52;c"), "{screen}");
     let piped = program.command().args(["show", "result_cache:p:1", "--raw"]).output().unwrap();
@@ -158,9 +158,9 @@ fn an_interrupted_flush_stops_at_a_batch_and_says_what_was_done() {
     const ENTRIES: u32 = 400_000;
     let (program, mut redis) = empty();
     fill(&mut redis, ENTRIES);
-    let (status, screen) = run(&program, &["flush", "--all", "--yes"], "Flushing", CTRL_C);
+    let (status, screen) = run(&program, &["flush", "--all", "--yes"], "Deleting", CTRL_C);
     assert_eq!(status.exit_code(), 4, "{screen}");
-    assert!(screen.contains("Interrupted; the rest was left as it was"), "{screen}");
+    assert!(screen.contains("Interrupted: the remaining entries were not changed"), "{screen}");
     let left: u32 = cmd("DBSIZE").query(&mut redis).unwrap();
     // Whole batches, and maybe none: the key may be there before the first one.
     assert!(left > 0 && left.is_multiple_of(1_000), "{left} left");

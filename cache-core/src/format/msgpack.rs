@@ -63,7 +63,7 @@ struct Heads<Q, S> {
 /// Reads the pair of layouts A, B and C.
 pub fn decode_pair(bytes: &[u8]) -> Result<Entry, CodecError> {
     let pair: PairIn<'_> = decode(bytes)?;
-    let id = Uuid::from_slice(pair.id).map_err(|_| CodecError::Pair("its id is not a UUID".into()))?;
+    let id = Uuid::from_slice(pair.id).map_err(|_| CodecError::Pair("the ID is not a UUID".into()))?;
     Ok(Entry {
         id,
         cache_key: CacheKey::new(&pair.cache_key[..]),

@@ -30,7 +30,7 @@ const LONGEST_PERIOD: Duration = Duration::from_secs(86_400);
 
 impl Limit {
     /// What [`Self::from_str`] takes, in words.
-    pub(crate) const EXPECTED: &'static str = "quotas such as 3/1s,60/1m, or none";
+    pub(crate) const EXPECTED: &'static str = "rate limits such as 3/1s,60/1m, or none";
 
     /// Whether everybody may ask at any time.
     pub fn is_none(&self) -> bool {

@@ -69,7 +69,7 @@ impl<'a> Call<'a> {
         Argument::of(value)
             .inspect_err(|error| {
                 self.has_key = false;
-                tracing::warn!(prefix = self.prefix, %error, "a call with this argument is not cached");
+                tracing::warn!(prefix = self.prefix, %error, "argument cannot be serialized; not caching this call");
             })
             .ok()
     }

@@ -179,7 +179,7 @@ pub(crate) fn encode<T: Serialize + DeserializeOwned>(value: &T) -> Option<Bytes
         _ => serde_json::from_str::<T>(&text).map(|_| Some(text.into())),
     });
     checked.unwrap_or_else(|error| {
-        tracing::warn!(r#type = std::any::type_name::<T>(), %error, "a result of this type cannot be stored");
+        tracing::warn!(r#type = std::any::type_name::<T>(), %error, "cannot serialize the result; not caching it");
         None
     })
 }

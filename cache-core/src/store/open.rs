@@ -68,7 +68,7 @@ async fn open_redis(config: &Config, options: OpenOptions) -> Result<Opened> {
             let sqlite = match open_sqlite(config, missing_fallback(options)).await {
                 Ok(sqlite) => sqlite,
                 Err(problem) if error.is_none() => {
-                    tracing::warn!(problem = chain(&problem), "nothing will stand in for Redis");
+                    tracing::warn!(problem = chain(&problem), "no fallback available for Redis");
                     return Ok(Opened { store: Arc::new(redis), fallback: None });
                 }
                 Err(problem) => return Err(problem),

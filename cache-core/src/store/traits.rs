@@ -65,12 +65,12 @@ pub trait Store: Send + Sync + 'static {
     /// Gives out the next turn under a name among all processes that share the storage: how long until it comes. Where
     /// that is longer than `longest`, nobody gets it.
     async fn reserve(&self, _name: &str, _limit: &Limit, _longest: Duration) -> Result<Duration> {
-        Err(Error::Unsupported("this storage gives out no turns"))
+        Err(Error::Unsupported("this backend does not support rate limits"))
     }
 
     /// No turn under a name that is given out from now on comes within this time.
     async fn hold_back(&self, _name: &str, _time: Duration) -> Result<()> {
-        Err(Error::Unsupported("this storage gives out no turns"))
+        Err(Error::Unsupported("this backend does not support rate limits"))
     }
 
     /// Tells `changes` from now on of what others change; `false`: this storage cannot.

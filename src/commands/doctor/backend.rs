@@ -20,10 +20,9 @@ pub(crate) async fn checks(cache: &Cache) -> Vec<Check> {
     let health = cache.store.health().await;
     let took = started.elapsed();
     if let Some(problem) = health.problem {
-        return vec![Check::fail(name, problem, "animecache doctor -v")];
+        return vec![Check::fail(name, problem, "animecache -v ls --limit 1")];
     }
-    let signed_in = if backend.kind == BackendKind::Redis { ", is not loading and lets this user in" } else { "" };
-    let detail = format!("{backend} answers in {:.1} ms{signed_in}", took.as_secs_f64() * 1e3);
+    let detail = format!("connected to {} in {}", backend.location, elapsed(took));
     let mut checks = vec![Check::ok(name, detail)];
     match cache.store.info().await {
         Ok(info) => {
@@ -35,7 +34,10 @@ pub(crate) async fn checks(cache: &Cache) -> Vec<Check> {
                 checks.push(Check::note("size", bytes(info.memory_bytes)));
             }
             if let Some(keys) = info.keys {
-                checks.push(Check::note("keys", format!("{} in the whole database, ours or not", count(keys))));
+                checks.push(Check::note(
+                    "keys",
+                    format!("{} in the database, including keys of other applications", count(keys)),
+                ));
             }
         }
         Err(error) => checks.push(Check::warn("version", chain(&error), advice(&error))),
@@ -47,9 +49,9 @@ pub(crate) async fn checks(cache: &Cache) -> Vec<Check> {
 pub(crate) fn advice(error: &Error) -> String {
     match error {
         Error::Refused { operation, .. } if operation.bytes().all(|b| b.is_ascii_uppercase()) => {
-            format!("allow this user the command {operation}")
+            format!("grant the Redis user permission for {operation}: redis-cli ACL SETUSER USER +{operation}")
         }
-        _ => "animecache doctor -v".to_owned(),
+        _ => "animecache -v ls --limit 1".to_owned(),
     }
 }
 
@@ -57,26 +59,26 @@ pub(crate) fn advice(error: &Error) -> String {
 fn database(location: &str) -> String {
     let path = url::Url::parse(location).ok();
     let number = path.as_ref().map(|url| url.path().trim_matches('/')).filter(|path| !path.is_empty());
-    format!("number {} of the server; another one is another cache", number.unwrap_or("0"))
+    number.unwrap_or("0").to_owned()
 }
 
 fn memory(info: &Info, location: &str) -> Check {
     let used = bytes(info.memory_bytes);
     let Some((limit, policy)) = &info.limit else {
-        return Check::ok("memory", format!("{used} used, no limit"));
+        return Check::ok("memory", format!("{used} used, no maxmemory limit"));
     };
-    let detail = format!("{used} of {} used, policy {policy}", bytes(*limit));
+    let detail = format!("{used} of {} used, maxmemory-policy {policy}", bytes(*limit));
     let is_nearly_full = info.memory_bytes as f64 > *limit as f64 * NEARLY_FULL;
     if policy.starts_with("allkeys-") {
         // Entry, body and index are three keys: evicted one by one, they leave hollow entries behind.
-        let detail = format!("{detail}: it may throw away the body of an entry and keep the rest");
+        let detail = format!("{detail}: the server may evict the body of an entry but keep its metadata");
         Check::warn(
             "memory",
             detail,
             format!("redis-cli -u {} CONFIG SET maxmemory-policy volatile-ttl", quoted(location)),
         )
     } else if is_nearly_full {
-        Check::warn("memory", format!("{detail}: nearly full"), "animecache flush --idle-for 12h")
+        Check::warn("memory", format!("{detail}: almost full"), "animecache flush --idle-for 12h")
     } else {
         Check::ok("memory", detail)
     }
@@ -99,20 +101,21 @@ pub(crate) fn unreachable(error: &Error) -> Check {
             Check::fail("Redis", detail, "export REDIS_CACHE_URL=redis://USER:PASSWORD@HOST:6379/0")
         }
         Some((BackendKind::Redis, location)) if says(&["loading"]) => {
-            let fix = format!("wait, it reads its data: redis-cli -u {} INFO persistence", quoted(location));
+            let fix =
+                format!("wait until Redis has loaded its data; see redis-cli -u {} INFO persistence", quoted(location));
             Check::fail("Redis", detail, fix)
         }
         Some((BackendKind::Redis, _)) if says(&["db index", "switch database"]) => {
             Check::fail("Redis", detail, "export REDIS_CACHE_URL=redis://HOST:6379/0")
         }
         Some((BackendKind::Redis, _)) => {
-            let fix = "docker compose -f assets/compose.yaml up -d redis  (or: export HTTP_CACHE_STORAGE=sqlite)";
+            let fix = "docker compose -f assets/compose.yaml up -d redis, or: export HTTP_CACHE_STORAGE=sqlite";
             Check::fail("Redis", detail, fix)
         }
         Some((_, location)) if matches!(error, Error::Missing { .. }) => {
-            Check::fail("SQLite", format!("{location} does not exist"), "animecache doctor --sqlite DIR-OR-FILE")
+            Check::fail("SQLite", format!("{location} does not exist"), "animecache doctor --sqlite PATH")
         }
-        Some(_) => Check::fail("SQLite", detail, "animecache doctor --sqlite DIR-OR-FILE"),
-        None => Check::fail("cache", detail, "correct the setting above"),
+        Some(_) => Check::fail("SQLite", detail, "animecache doctor --sqlite PATH"),
+        None => Check::fail("cache", detail, "correct the setting reported above"),
     }
 }

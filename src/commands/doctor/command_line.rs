@@ -26,7 +26,8 @@ impl Again {
                 again.add("--redis", url);
             } else {
                 // A password belongs neither on a screen nor into the list of processes.
-                again.before = Some(format!("export REDIS_CACHE_URL={} with the password, then: ", quoted(&shown)));
+                again.before =
+                    Some(format!("export REDIS_CACHE_URL={} && ", quoted(&shown).replace("***", "PASSWORD")));
                 storage = storage.or(Some("redis"));
             }
         }
@@ -73,17 +74,17 @@ mod tests {
 
     #[test]
     fn what_was_given_is_told_again_and_no_password() {
-        let again = |global: &Global| Again::of(global).told("animecache ls, then: animecache flush");
-        assert_eq!(again(&Global::default()), "animecache ls, then: animecache flush");
+        let again = |global: &Global| Again::of(global).told("animecache ls && animecache flush");
+        assert_eq!(again(&Global::default()), "animecache ls && animecache flush");
         let global = Global { redis: Some("redis://h/5".into()), profile: Some("it's".into()), ..Global::default() };
         assert_eq!(
             again(&global),
-            r"animecache --redis redis://h/5 --profile 'it'\''s' ls, then: animecache --redis redis://h/5 --profile 'it'\''s' flush"
+            r"animecache --redis redis://h/5 --profile 'it'\''s' ls && animecache --redis redis://h/5 --profile 'it'\''s' flush"
         );
         let global = Global { redis: Some("redis://:pw@h/5".into()), ..Global::default() };
         assert_eq!(
             Again::of(&global).told("animecache ls"),
-            "export REDIS_CACHE_URL='redis://:***@h/5' with the password, then: animecache --storage redis ls"
+            "export REDIS_CACHE_URL='redis://:PASSWORD@h/5' && animecache --storage redis ls"
         );
     }
 }

@@ -69,6 +69,16 @@ impl Check {
     }
 }
 
+/// The printed name of a check; scripts rely on the name in JSON.
+fn label(name: &'static str) -> &'static str {
+    match name {
+        "enabled" => "cache",
+        "storage" | "cache" => "backend",
+        "SQLite folder" => "SQLite directory",
+        other => other,
+    }
+}
+
 impl Report {
     pub(crate) fn new(settings: &Settings) -> Self {
         let row = |setting: &Setting| SettingRow {
@@ -104,11 +114,11 @@ impl Report {
                 Status::Ok => style.good("ok  "),
                 Status::Note => style.dim("    "),
                 Status::Warn => style.warn("warn"),
-                Status::Fail => style.bad("FAIL"),
+                Status::Fail => style.bad("fail"),
             };
-            writeln!(out, "{mark}  {:<14}  {}", check.name, safe::line(&check.detail))?;
+            writeln!(out, "{mark}  {:<16}  {}", label(check.name), safe::line(&check.detail))?;
             if let Some(fix) = &check.fix {
-                writeln!(out, "      {:<14}  {} {}", "", style.dim("next:"), style.bold(&safe::line(fix)))?;
+                writeln!(out, "      {:<16}  {} {}", "", style.dim("fix:"), style.bold(&safe::line(fix)))?;
             }
         }
         writeln!(out, "\n{}", style.bold("Settings"))?;
@@ -116,12 +126,13 @@ impl Report {
         let is_telling = |setting: &&SettingRow| !setting.is_built_in || Config::NAMES.contains(&&*setting.name);
         for setting in self.settings.iter().filter(is_telling) {
             let value = safe::line(&setting.value);
-            let origin = format!("({})", safe::line(&setting.origin));
+            let origin = if setting.is_built_in { "default".into() } else { safe::line(&setting.origin) };
+            let origin = format!("({origin})");
             writeln!(out, "  {:<30}  {value}  {}", setting.name, style.dim(&origin))?;
         }
         let findings = match self.findings() {
-            0 => style.good("Everything is fine."),
-            findings => style.warn(&format!("{}.", counted(findings as u64, "finding"))),
+            0 => style.good("No problems found."),
+            findings => style.warn(&format!("{} found.", counted(findings as u64, "problem"))),
         };
         writeln!(out, "\n{findings}")
     }

@@ -6,23 +6,26 @@ use crate::commands::doctor::command_line::quoted;
 use crate::commands::doctor::report::Check;
 use crate::settings::Settings;
 
+/// Newer pipelines read other settings, which are not compared.
+const PIPELINE: &str = "a pipeline started in this directory that reads REDIS_CACHE_URL and HTTP_CACHE_DIR";
+
 pub(crate) fn checks(settings: &Settings) -> Vec<Check> {
     let mut checks = Vec::new();
     for problem in &settings.problems {
-        checks.push(Check::fail("settings", problem, "correct it, or leave it out to use the default"));
+        checks.push(Check::fail("settings", problem, "correct or remove the setting"));
     }
     checks.push(if settings.cache.enabled {
-        Check::ok("enabled", "ENABLE_HTTP_CACHE is true")
+        Check::ok("enabled", "enabled (ENABLE_HTTP_CACHE=true)")
     } else {
-        let detail = "ENABLE_HTTP_CACHE is false: the pipeline caches nothing";
+        let detail = "disabled (ENABLE_HTTP_CACHE=false): the pipeline does not cache";
         Check::warn("enabled", detail, "export ENABLE_HTTP_CACHE=true")
     });
-    let origin = settings.get("HTTP_CACHE_STORAGE").map(|setting| setting.origin.to_string()).unwrap_or_default();
+    let origin = settings.get("HTTP_CACHE_STORAGE").map(|setting| setting.origin.described()).unwrap_or_default();
     checks.push(Check::ok("storage", format!("{} ({origin})", place(&settings.cache))));
     checks.push(if settings.has_dot_env {
-        Check::note(".env", "found in the working directory")
+        Check::note(".env", "found in the current directory")
     } else {
-        Check::note(".env", "none in the working directory")
+        Check::note(".env", "not found in the current directory")
     });
     checks.push(same_as_pipeline(&settings.cache, &settings.pipeline));
     checks
@@ -31,9 +34,9 @@ pub(crate) fn checks(settings: &Settings) -> Vec<Check> {
 /// The pipeline knows `.env` and the environment, but no file or flag of ours.
 fn same_as_pipeline(ours: &Config, pipeline: &Config) -> Check {
     if is_same_place(ours, pipeline) {
-        return Check::ok("pipeline", "started here, the pipeline uses the same cache");
+        return Check::ok("pipeline", format!("{PIPELINE} uses the same cache"));
     }
-    let detail = format!("started here, the pipeline uses {}, not {}", place(pipeline), place(ours));
+    let detail = format!("{PIPELINE} uses {}, not {}", place(pipeline), place(ours));
     let fix = match ours.storage {
         Storage::Redis => {
             format!("export HTTP_CACHE_STORAGE=redis REDIS_CACHE_URL={}", quoted(&ours.redis_url.to_string()))

@@ -13,7 +13,8 @@ pub(crate) async fn checks(file: &Path, is_asked_for: bool, services: &Services)
     if file.exists() {
         checks.push(opened(file, services).await);
     } else if !is_asked_for {
-        let detail = format!("{} is not there yet: it is created when Redis cannot be reached", file.display());
+        let detail =
+            format!("{} does not exist; programs that cache create it if Redis is unreachable", file.display());
         checks.push(Check::note("SQLite file", detail));
     }
     checks.push(directory(file));
@@ -23,7 +24,7 @@ pub(crate) async fn checks(file: &Path, is_asked_for: bool, services: &Services)
 async fn opened(file: &Path, services: &Services) -> Check {
     let answer = async { Sqlite::open(file, services.clone(), Missing::Fail).await?.info().await };
     match answer.await {
-        Ok(info) => Check::ok("SQLite file", format!("{} is whole (SQLite {})", file.display(), info.version)),
+        Ok(info) => Check::ok("SQLite file", format!("{} is readable (SQLite {})", file.display(), info.version)),
         Err(error) => {
             let file = file.to_string_lossy();
             let fix = format!("mv {} {}", quoted(&file), quoted(&format!("{file}.broken")));
@@ -42,7 +43,11 @@ fn directory(file: &Path) -> Check {
     // The pipeline makes directories that are missing.
     let existing = wanted.ancestors().find(|path| path.is_dir()).unwrap_or(Path::new("."));
     match tempfile::tempfile_in(existing) {
-        Ok(_) => Check::ok("SQLite folder", format!("{} is writable", existing.display())),
+        Ok(_) if existing == wanted => Check::ok("SQLite folder", format!("{} is writable", wanted.display())),
+        Ok(_) => {
+            let detail = format!("{} can be created in {}", wanted.display(), existing.display());
+            Check::ok("SQLite folder", detail)
+        }
         Err(error) => {
             let detail = format!("{} is not writable: {error}", existing.display());
             Check::warn("SQLite folder", detail, format!("chmod u+w {}", quoted(&existing.to_string_lossy())))

@@ -25,7 +25,7 @@ pub(crate) async fn entry(store: &Arc<dyn Inspect>, text: &[u8]) -> anyhow::Resu
             [entry] => return first(store, [entry.id.clone()]).await,
             several => {
                 let several: Vec<&Summary> = several.iter().collect();
-                return Err(short_id::ambiguous(&several, &format!("ids that begin with {short}")).into());
+                return Err(short_id::ambiguous(&several, &format!("ID '{short}'")).into());
             }
         }
     }
@@ -97,7 +97,7 @@ async fn by_url(store: &Arc<dyn Inspect>, wanted: &str) -> anyhow::Result<Option
         return first(store, [newest.id.clone()]).await;
     }
     let several: Vec<&Summary> = found.iter().collect();
-    Err(short_id::ambiguous(&several, &format!("{wanted} in their URL")).into())
+    Err(short_id::ambiguous(&several, &format!("URL '{wanted}'")).into())
 }
 
 fn newest_first(mut entries: Vec<Summary>) -> Vec<Summary> {

@@ -71,8 +71,8 @@ impl Shown<'_> {
             }
         }
         match &entry.id {
-            EntryId::Http(..) => fact("id", &entry.id.text())?,
-            EntryId::Key(key) => fact("id", &shown_key(key, self.reveal))?,
+            EntryId::Http(..) => fact("ID", &entry.id.text())?,
+            EntryId::Key(key) => fact("ID", &shown_key(key, self.reveal))?,
         }
         fact("key", &shown_key(&entry.id.redis_key(), self.reveal))?;
         if let Some(http) = &entry.http {
@@ -83,25 +83,25 @@ impl Shown<'_> {
         if let Some(problem) = &entry.problem {
             fact("problem", &style.bad(&safe::line(problem)))?;
         }
-        fact("size", &format!("{} in {}", bytes(entry.size), counted(self.found.chunks, "piece")))?;
-        let stored = entry.created_at.map_or_else(|| "not known".to_owned(), human::moment);
+        fact("size", &format!("{} ({})", bytes(entry.size), counted(self.found.chunks, "chunk")))?;
+        let stored = entry.created_at.map_or_else(|| "unknown".to_owned(), human::moment);
         fact("stored", &stored)?;
         fact("age", &maybe_duration(entry.age(self.now)))?;
-        fact("ttl", &entry.ttl(self.now).map_or_else(|| "never expires".to_owned(), duration))?;
+        fact("TTL", &entry.ttl(self.now).map_or_else(|| "never expires".to_owned(), duration))?;
         if let Some(at) = entry.last_used(self.now) {
-            fact("last used", &format!("{} ago", duration(self.now - at)))?;
+            fact("last used", &format!("about {} ago (from the remaining TTL)", duration(self.now - at)))?;
         }
         if let Some(http) = &entry.http {
-            let lifetime = http
-                .freshness
-                .lifetime
-                .map_or_else(|| "no lifetime".to_owned(), |given| format!("lifetime {}", duration(given)));
+            let lifetime = http.freshness.lifetime.map_or_else(
+                || "no freshness lifetime".to_owned(),
+                |given| format!("freshness lifetime {}", duration(given)),
+            );
             let fresh = match entry.is_fresh(self.now) {
                 Some(true) => style.good("fresh"),
                 Some(false) => style.warn("stale"),
                 None => "unknown".to_owned(),
             };
-            fact("freshness", &format!("{fresh}, {lifetime} (RFC 9111)"))?;
+            fact("freshness", &format!("{fresh} ({lifetime})"))?;
         }
         Ok(())
     }
@@ -135,7 +135,7 @@ pub(crate) fn readable(decoded: &[u8], reveal: bool) -> String {
         }
         (Err(_), Ok(text)) => text.to_owned(),
         (Err(_), Err(_)) => {
-            return format!("{} that are no text; --raw writes them to a pipe\n", bytes(decoded.len() as u64));
+            return format!("(binary, {}; use --raw to write it to a file or pipe)\n", bytes(decoded.len() as u64));
         }
     };
     let mut out = String::with_capacity(text.len() + 1);
@@ -154,6 +154,6 @@ mod tests {
     fn a_body_cannot_move_the_terminal() {
         assert_eq!(readable(b"a\x1b[2J\r\nb", false), "a␛[2J\nb\n");
         assert_eq!(readable(br#"{"a":[1]}"#, false), "{\n  \"a\": [\n    1\n  ]\n}\n");
-        assert_eq!(readable(b"\xff\xfe", false), "2 B that are no text; --raw writes them to a pipe\n");
+        assert_eq!(readable(b"\xff\xfe", false), "(binary, 2 B; use --raw to write it to a file or pipe)\n");
     }
 }

@@ -54,7 +54,7 @@ fn metrics(report: &Report) -> Vec<Metric> {
     let mut metrics = vec![
         gauge(
             "animecache_backend_info",
-            "Which storage answers; always 1.",
+            "Backend in use; always 1.",
             vec![(
                 vec![
                     ("kind", backend.kind.to_owned()),
@@ -66,17 +66,17 @@ fn metrics(report: &Report) -> Vec<Metric> {
         ),
         gauge(
             "animecache_backend_fallback",
-            "Whether SQLite stands in for a Redis that cannot be reached.",
+            "Whether SQLite is used because Redis is unreachable.",
             vec![(Vec::new(), f64::from(u8::from(backend.fallback)))],
         ),
         gauge(
             "animecache_backend_memory_bytes",
-            "Memory of the whole server, or size of the file.",
+            "Memory used by the server, or size of the SQLite file.",
             vec![(Vec::new(), backend.memory_bytes as f64)],
         ),
         gauge(
             "animecache_entries",
-            "Entries by kind and state.",
+            "Number of entries by kind and state.",
             states
                 .into_iter()
                 .map(|(kind, state, value)| {
@@ -84,28 +84,32 @@ fn metrics(report: &Report) -> Vec<Metric> {
                 })
                 .collect(),
         ),
-        gauge("animecache_keys", "Keys under the cache's prefixes.", vec![(Vec::new(), report.keys as f64)]),
-        gauge("animecache_bytes", "Bytes of bodies and values.", vec![(Vec::new(), report.bytes as f64)]),
-        gauge("animecache_service_entries", "Live entries of a service.", by_service(|service| service.entries as f64)),
+        gauge("animecache_keys", "Number of keys that belong to the cache.", vec![(Vec::new(), report.keys as f64)]),
+        gauge("animecache_bytes", "Size of all bodies and values.", vec![(Vec::new(), report.bytes as f64)]),
+        gauge(
+            "animecache_service_entries",
+            "Number of live entries by service.",
+            by_service(|service| service.entries as f64),
+        ),
         gauge(
             "animecache_service_bytes",
-            "Bytes of a service's live entries.",
+            "Size of live entries by service.",
             by_service(|service| service.bytes as f64),
         ),
         gauge(
             "animecache_service_entries_without_ttl",
-            "Live entries of a service that never expire.",
+            "Number of live entries without a TTL by service.",
             by_service(|service| service.ttl.none as f64),
         ),
-        gauge("animecache_service_ttl_seconds", "Remaining TTLs of a service's entries.", ttls(report)),
+        gauge("animecache_service_ttl_seconds", "Remaining TTL of entries by service.", ttls(report)),
         counter(
             "animecache_server_hits_total",
-            "Keys that the server found since its start, whoever asked, this program too.",
+            "keyspace_hits of the server since its start (all clients).",
             report.server.map(|(hits, _)| hits),
         ),
         counter(
             "animecache_server_misses_total",
-            "Keys that the server did not find since its start, whoever asked, this program too.",
+            "keyspace_misses of the server since its start (all clients).",
             report.server.map(|(_, misses)| misses),
         ),
     ];
@@ -117,19 +121,15 @@ fn metrics(report: &Report) -> Vec<Metric> {
 fn counters(report: &Report) -> impl Iterator<Item = Metric> {
     type Value = fn(&Counts) -> f64;
     let metrics: [(&str, &str, Value); 9] = [
-        ("animecache_hits_total", "Answers from the cache that the origin was not asked about.", |c| c.hits as f64),
-        ("animecache_misses_total", "Answers that the origin, or the function, had to give.", |c| c.misses as f64),
+        ("animecache_hits_total", "Requests served from the cache without contacting the origin.", |c| c.hits as f64),
+        ("animecache_misses_total", "Requests served by the origin or by calling the function.", |c| c.misses as f64),
         ("animecache_stores_total", "Responses or results stored.", |c| c.stores as f64),
-        ("animecache_revalidations_total", "Stored responses that the origin said are still good.", |c| {
-            c.revalidations as f64
-        }),
-        ("animecache_stale_hits_total", "Hits that were stale.", |c| c.stale as f64),
-        ("animecache_store_errors_total", "Calls of the store that failed or took too long.", |c| c.errors as f64),
-        ("animecache_waits_total", "Requests that waited for another's fetch of the same key.", |c| c.waits as f64),
+        ("animecache_revalidations_total", "Stored responses validated by the origin.", |c| c.revalidations as f64),
+        ("animecache_stale_hits_total", "Hits served stale.", |c| c.stale as f64),
+        ("animecache_store_errors_total", "Backend operations that failed or timed out.", |c| c.errors as f64),
+        ("animecache_waits_total", "Requests that waited for a concurrent fetch of the same key.", |c| c.waits as f64),
         ("animecache_served_bytes_total", "Bytes of bodies and values served from the cache.", |c| c.bytes as f64),
-        ("animecache_lookup_seconds_total", "Time spent looking up, of hits and misses together.", |c| {
-            c.lookup_micros as f64 / 1e6
-        }),
+        ("animecache_lookup_seconds_total", "Total time spent on lookups.", |c| c.lookup_micros as f64 / 1e6),
     ];
     metrics.into_iter().map(|(name, help, value)| Metric {
         name,

@@ -11,7 +11,8 @@ use crate::output::safe;
 use crate::output::style::Style;
 
 /// Why a server's own figures are no hit rate.
-const UNCOUNTED: &str = "nobody counted here, and Redis counts every reader, this program too";
+const UNCOUNTED: &str =
+    "not available: no program has recorded hits in this cache, and Redis's own counters include all clients";
 
 pub(crate) fn text(report: &Report, style: Style) -> String {
     let mut out = String::new();
@@ -24,35 +25,39 @@ fn write(out: &mut String, report: &Report, style: Style) -> std::fmt::Result {
     let backend = &report.backend;
     let name = if backend.kind == "redis" { "Redis" } else { "SQLite" };
     write!(out, "{} {}", style.bold(name), safe::line(&backend.location))?;
-    let size = if backend.is_there { bytes(backend.memory_bytes) } else { "there is no such file yet".to_owned() };
+    let size = match (backend.is_there, backend.kind) {
+        (false, _) => "file does not exist".to_owned(),
+        (true, "redis") => format!("{} memory used", bytes(backend.memory_bytes)),
+        (true, _) => format!("file size {}", bytes(backend.memory_bytes)),
+    };
     write!(out, "{}", style.dim(&format!("  version {}, {size}", safe::line(&backend.version))))?;
-    let stands_in = if backend.fallback { style.warn("  (Redis cannot be reached)") } else { String::new() };
+    let stands_in = if backend.fallback { style.warn("  (fallback: Redis is unreachable)") } else { String::new() };
     writeln!(out, "{stands_in}\n")?;
 
     let entries = &report.entries;
-    let live = format!("{} HTTP, {}", count(entries.http), counted(entries.result, "result"));
-    writeln!(out, "  {}  {live}", style.dim("entries"))?;
-    writeln!(out, "  {}  {} in {}", style.dim("stored "), bytes(report.bytes), counted(report.keys, "key"))?;
+    let live = format!("{}, {}", counted(entries.http, "response"), counted(entries.result, "result"));
+    writeln!(out, "  {}  {live}", style.dim("entries "))?;
+    writeln!(out, "  {}  {} in {}", style.dim("size    "), bytes(report.bytes), counted(report.keys, "key"))?;
     let unwell: Vec<String> = [
         (entries.incomplete, "incomplete"),
         (entries.deleted, "deleted"),
         (entries.corrupt, "corrupt"),
-        (entries.orphan_keys, "without an owner"),
+        (entries.orphan_keys, if entries.orphan_keys == 1 { "orphan key" } else { "orphan keys" }),
     ]
     .into_iter()
     .filter(|(number, _)| *number > 0)
     .map(|(number, name)| format!("{} {name}", count(number)))
     .collect();
     if !unwell.is_empty() {
-        writeln!(out, "  {}  {}", style.dim("besides"), style.warn(&unwell.join(", ")))?;
+        writeln!(out, "  {}  {}", style.dim("other   "), style.warn(&unwell.join(", ")))?;
     }
     if let (Some(hits), Some(misses)) = (report.hits, report.misses) {
-        let rate = report.hit_rate.map_or_else(|| "none yet".to_owned(), |rate| share(Some(rate)));
-        let all = count(hits.saturating_add(misses));
-        let of = format!("({} of {all}) in the last {}, counted by the caches", count(hits), report.chosen.name());
-        writeln!(out, "  {}  {rate} {}", style.dim("hits   "), style.dim(&of))?;
+        let rate = report.hit_rate.map_or_else(|| "no lookups yet".to_owned(), |rate| share(Some(rate)));
+        let all = counted(hits.saturating_add(misses), "lookup");
+        let of = format!("({} of {all} in the last {})", count(hits), report.chosen.name());
+        writeln!(out, "  {}  {rate} {}", style.dim("hit rate"), style.dim(&of))?;
     } else if report.server.is_some() {
-        writeln!(out, "  {}  -  {}", style.dim("hits   "), style.dim(UNCOUNTED))?;
+        writeln!(out, "  {}  {}", style.dim("hit rate"), style.dim(UNCOUNTED))?;
     }
     if !report.services.is_empty() {
         table(out, report, style)?;
@@ -65,14 +70,14 @@ fn write(out: &mut String, report: &Report, style: Style) -> std::fmt::Result {
 
 fn table(out: &mut String, report: &Report, style: Style) -> std::fmt::Result {
     let heading = format!(
-        "  {:<13}  {:<6}  {:>9}  {:>9}  {:>9}  {:>9}  {:>9}  {:>7}",
-        "SERVICE", "KIND", "ENTRIES", "BYTES", "TTL MIN", "MEDIAN", "MAX", "NO TTL"
+        "  {:<13}  {:<6}  {:>9}  {:>9}  {:>9}  {:>10}  {:>9}  {:>7}",
+        "SERVICE", "KIND", "ENTRIES", "BYTES", "TTL MIN", "TTL MEDIAN", "TTL MAX", "NO TTL"
     );
     writeln!(out, "\n{}", style.bold(&heading))?;
     for service in &report.services {
         writeln!(
             out,
-            "  {:<13}  {:<6}  {:>9}  {:>9}  {:>9}  {:>9}  {:>9}  {:>7}",
+            "  {:<13}  {:<6}  {:>9}  {:>9}  {:>9}  {:>10}  {:>9}  {:>7}",
             service.service,
             service.kind,
             count(service.entries),
@@ -90,8 +95,8 @@ fn table(out: &mut String, report: &Report, style: Style) -> std::fmt::Result {
 /// counted in the chosen one.
 fn hits(out: &mut String, report: &Report, style: Style) -> std::fmt::Result {
     let heading = format!(
-        "  {:<24}  {:<6}  {:>7}  {:>7}  {:>7}  {:>9}  {:>9}  {:>6}  {:>8}",
-        "HIT RATE", "KIND", "1H", "24H", "7D", "HITS", "MISSES", "ERRORS", "LOOK-UP"
+        "  {:<24}  {:<6}  {:>7}  {:>7}  {:>7}  {:>9}  {:>9}  {:>6}  {:>10}",
+        "SERVICE OR FUNCTION", "KIND", "1H", "24H", "7D", "HITS", "MISSES", "ERRORS", "AVG LOOKUP"
     );
     writeln!(out, "\n{}", style.bold(&heading))?;
     let windows = Window::ALL.map(|window| report.counted.within(window, report.now));
@@ -107,7 +112,7 @@ fn hits(out: &mut String, report: &Report, style: Style) -> std::fmt::Result {
         };
         writeln!(
             out,
-            "  {:<24}  {:<6}  {hour:>7}  {day:>7}  {week:>7}  {:>9}  {:>9}  {:>6}  {:>8}",
+            "  {:<24}  {:<6}  {hour:>7}  {day:>7}  {week:>7}  {:>9}  {:>9}  {:>6}  {:>10}",
             clip(&name, 24),
             scope.kind().name(),
             count(counts.hits),

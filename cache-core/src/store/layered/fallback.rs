@@ -57,7 +57,7 @@ impl Fallback {
         is_up: bool,
         patience: Option<Duration>,
     ) -> Self {
-        let health = if is_up { up(&*first) } else { down(&*second, "it does not answer".into()) };
+        let health = if is_up { up(&*first) } else { down(&*second, "no response".into()) };
         let health = watch::Sender::new(health);
         let pings = tokio::spawn(bring_back(Arc::clone(&first), health.clone(), patience));
         Self { first, second, patience, health, pings }
@@ -80,7 +80,7 @@ impl Fallback {
             self.health.send_if_modified(|health| {
                 let was_up = !health.is_fallback;
                 if was_up {
-                    tracing::warn!(problem = down.problem, backend = %down.backend, "another store stands in");
+                    tracing::warn!(problem = down.problem, backend = %down.backend, "switched to the fallback backend");
                 }
                 *health = down;
                 was_up
@@ -110,7 +110,7 @@ impl Fallback {
             let outcome = match limit {
                 None => answer.await,
                 Some(limit) => tokio::time::timeout(limit, answer).await.unwrap_or_else(|_| {
-                    Err(Error::Timeout { backend: self.first.backend(), operation: "a cache", limit })
+                    Err(Error::Timeout { backend: self.first.backend(), operation: "responding to the cache", limit })
                 }),
             };
             self.note(&outcome);
@@ -171,7 +171,7 @@ async fn bring_back(first: Arc<dyn Inspect>, health: watch::Sender<Health>, pati
     let mut changes = health.subscribe();
     while changes.wait_for(|health| health.is_fallback).await.is_ok() {
         recovered(&*first, patience).await;
-        tracing::info!(backend = %first.backend(), "the store is back");
+        tracing::info!(backend = %first.backend(), "switched back to the primary backend");
         health.send_replace(up(&*first));
     }
 }

@@ -139,8 +139,8 @@ impl Reading {
             let mut pipe = Pipeline::new();
             // Only ever longer: somebody may have renewed it since its time was asked for.
             pipe.cmd("PEXPIRE").arg(self.key.as_bytes()).arg(millis(HELD)).arg("GT");
-            if let Err(error) = self.connection.pipeline("keeping a body", &mut pipe).await {
-                tracing::debug!(%error, "a body may expire while it is read");
+            if let Err(error) = self.connection.pipeline("extending the TTL of a body", &mut pipe).await {
+                tracing::debug!(%error, "could not extend the TTL of a body that is being read");
             }
         }
     }

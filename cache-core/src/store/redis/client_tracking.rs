@@ -59,7 +59,7 @@ impl Tracking {
             }
             Err(error) if is_broken(&error) || is_temporary(&error) => Err(error),
             Err(error) => {
-                tracing::debug!(%error, "the server tells of no changes");
+                tracing::debug!(%error, "client-side tracking unavailable");
                 changes.only_its_time_counts();
                 client.get_multiplexed_async_connection_with_config(&config).await
             }

@@ -53,20 +53,18 @@ impl Connection {
         for (scheme, what) in [("redis-cluster:", "a cluster"), ("redis-sentinel:", "Sentinel")] {
             if url.starts_with(scheme) {
                 return Err(Error::Config(format!(
-                    "{what} is not supported yet; name one server: redis://host:6379/0"
+                    "{what} is not supported; use a single server: redis://HOST:6379/0"
                 )));
             }
         }
         // A password may hold a comma, and so may the path of a socket.
         if authority(url).contains(',') {
-            return Err(Error::Config(
-                "several Redis hosts are not supported yet; name one: redis://host:6379/0".into(),
-            ));
+            return Err(Error::Config("multiple Redis hosts are not supported; use one: redis://HOST:6379/0".into()));
         }
         // The driver's message may quote the URL and the password in it.
         let unusable = |_| {
             Error::Config(format!(
-                "{} is not a Redis URL; write redis://[user:password@]host:6379/0, rediss://… or unix:///path",
+                "invalid Redis URL {}: expected redis://[USER:PASSWORD@]HOST:PORT/DB, rediss://… or unix:///PATH",
                 config.redis_url
             ))
         };

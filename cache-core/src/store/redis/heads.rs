@@ -130,9 +130,9 @@ pub(crate) fn heads(
     let expires_at = expires_at?;
     Some(match data.map(reply::bytes) {
         Ok(Some(data)) => Ok(Heads::new(layout, id, data, done.as_deref(), expires_at)),
-        Ok(None) => Err(corrupt(layout, id, expires_at, "it has no field `data`")),
-        Err(_) if layout == Layout::Pipeline => Err(corrupt(layout, id, expires_at, "its key is not a hash")),
-        Err(_) => Err(corrupt(layout, id, expires_at, "its key is not a string")),
+        Ok(None) => Err(corrupt(layout, id, expires_at, "field 'data' is missing")),
+        Err(_) if layout == Layout::Pipeline => Err(corrupt(layout, id, expires_at, "the key is not a hash")),
+        Err(_) => Err(corrupt(layout, id, expires_at, "the key is not a string")),
     })
 }
 
@@ -144,9 +144,11 @@ fn result(key: Vec<u8>, answers: &mut impl Iterator<Item = RedisResult<Value>>, 
     let length = answers.next()?;
     let expires_at = answers.next()?.ok().and_then(|pttl| reply::expiry(&pttl, now))?;
     Some(match length.map(|length| reply::int(&length).unwrap_or(0)) {
-        Ok(0) => summarize::of_problem(EntryId::key(key), State::Corrupt, expires_at, "its value is empty, not JSON"),
+        Ok(0) => {
+            summarize::of_problem(EntryId::key(key), State::Corrupt, expires_at, "the value is empty (expected JSON)")
+        }
         Ok(length) => summarize::of_result(&key, length as u64, expires_at),
-        Err(_) => summarize::of_problem(EntryId::key(key), State::Corrupt, expires_at, "its key is not a string"),
+        Err(_) => summarize::of_problem(EntryId::key(key), State::Corrupt, expires_at, "the key is not a string"),
     })
 }
 
@@ -173,7 +175,7 @@ fn of_heads(
     now: f64,
 ) -> Summary {
     let Some(measure) = measure else {
-        return corrupt(heads.layout, heads.id, heads.expires_at, "its body is not a list");
+        return corrupt(heads.layout, heads.id, heads.expires_at, "the body is not a list");
     };
     let mut stored = Stored {
         layout: heads.layout,

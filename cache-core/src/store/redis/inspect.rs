@@ -30,7 +30,7 @@ pub(crate) async fn inspect(connection: &Connection, services: &Services, id: &E
         None => {
             let pttl = connection.query("PTTL", cmd("PTTL").arg(&*id.redis_key())).await?;
             reply::expiry(&pttl, now).map(|expires_at| {
-                summarize::of_problem(id.clone(), State::Orphan, expires_at, "no entry owns this key")
+                summarize::of_problem(id.clone(), State::Orphan, expires_at, "the key belongs to no entry")
             })
         }
     };

@@ -125,7 +125,7 @@ impl Places {
                 ask(&mut pipe, "PEXPIRE", &[&index, millis.as_bytes(), b"GT"]);
             }
         }
-        let mut answers = connection.pipeline("looking up", &mut pipe).await?.into_iter();
+        let mut answers = connection.pipeline("looking up a response", &mut pipe).await?.into_iter();
         let mut next = || answers.next().and_then(RedisResult::ok);
         let members = next().map(reply::strings).unwrap_or_default();
         if next().as_ref().and_then(reply::int) != Some(0) {

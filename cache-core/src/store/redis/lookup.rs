@@ -99,7 +99,12 @@ async fn by_script(
     let refresh = refresh.map_or(0, millis).to_string();
     let arguments = [now.to_string(), SHORT_BODY.to_string(), refresh];
     let Some(answer) = connection
-        .run("looking up", &LOOKUP, &keys.each_ref().map(Vec::as_slice), &arguments.each_ref().map(String::as_bytes))
+        .run(
+            "looking up a response",
+            &LOOKUP,
+            &keys.each_ref().map(Vec::as_slice),
+            &arguments.each_ref().map(String::as_bytes),
+        )
         .await?
     else {
         return Ok(None);

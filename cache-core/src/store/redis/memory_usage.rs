@@ -93,7 +93,7 @@ async fn run(connection: &Connection, bodies: &[&Wanted]) -> Result<Vec<Option<M
         if answers.iter().all(RedisResult::is_ok) {
             return Ok(answers.into_iter().filter_map(RedisResult::ok).flat_map(from_script).collect());
         }
-        tracing::debug!("the server runs no scripts: bodies are fetched to be measured");
+        tracing::debug!("scripts unavailable; fetching bodies to measure them");
         if answers.iter().any(|answer| answer.as_ref().is_err_and(is_denied)) {
             connection.has_no_scripts();
         }

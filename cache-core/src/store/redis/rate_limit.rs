@@ -45,7 +45,7 @@ static HOLD_BACK: LazyLock<Script> = LazyLock::new(|| {
 });
 
 /// Turns must be given out one by one, and by the server's clock: no other way has both.
-const NEEDS_SCRIPTS: Error = Error::Unsupported("turns are given out by scripts, and this server runs none for us");
+const NEEDS_SCRIPTS: Error = Error::Unsupported("rate limits need scripts, which this server does not allow");
 
 fn key(name: &str) -> String {
     format!("animecache:limit:{{{name}}}")
@@ -62,7 +62,8 @@ pub(crate) async fn reserve(connection: &Connection, name: &str, limit: &Limit, 
     let arguments: Vec<&[u8]> = arguments.iter().map(String::as_bytes).collect();
     let (key, held) = (key(name), held(name));
     // Repeated where the connection breaks, it may take a turn that nobody uses.
-    let wait = connection.run("giving out a turn", &RESERVE, &[key.as_bytes(), held.as_bytes()], &arguments).await?;
+    let wait =
+        connection.run("reserving a rate limit slot", &RESERVE, &[key.as_bytes(), held.as_bytes()], &arguments).await?;
     let wait = wait.as_ref().and_then(reply::int).ok_or(NEEDS_SCRIPTS)?;
     Ok(Duration::from_micros(wait.max(0).cast_unsigned()))
 }
@@ -70,6 +71,7 @@ pub(crate) async fn reserve(connection: &Connection, name: &str, limit: &Limit, 
 pub(crate) async fn hold_back(connection: &Connection, name: &str, time: Duration) -> Result<()> {
     let micros = time.as_micros().to_string();
     let held = held(name);
-    let done = connection.run("holding turns back", &HOLD_BACK, &[held.as_bytes()], &[micros.as_bytes()]).await?;
+    let done =
+        connection.run("pausing requests to a service", &HOLD_BACK, &[held.as_bytes()], &[micros.as_bytes()]).await?;
     done.map(drop).ok_or(NEEDS_SCRIPTS)
 }

@@ -33,7 +33,7 @@ pub(crate) async fn remove(connection: &Connection, ids: &[EntryId]) -> Result<R
                 pipe.cmd(unlink).arg(&layout::parts(*layout, *id)[1..]);
             }
         }
-        let answers = connection.all_or_none("removing entries", pipe, true).await?.and_then(|answers| {
+        let answers = connection.all_or_none("deleting entries", pipe, true).await?.and_then(|answers| {
             // An index of the wrong type holds nobody.
             let is_refusal = |error: &&RedisError| error.code() != Some("WRONGTYPE");
             match answers.iter().filter_map(|answer| answer.as_ref().err()).find(is_refusal) {
@@ -44,7 +44,7 @@ pub(crate) async fn remove(connection: &Connection, ids: &[EntryId]) -> Result<R
         match answers {
             Ok(answers) => return Ok(removed(&ids, &keys, numbers(answers))),
             Err(error) if unlink == "UNLINK" && lacks_command(&error) => connection.has_no_unlink(),
-            Err(error) => return Err(connection.explain("removing entries", error)),
+            Err(error) => return Err(connection.explain("deleting entries", error)),
         }
     }
 }

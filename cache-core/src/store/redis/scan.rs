@@ -319,10 +319,10 @@ async fn orphans(connection: &Connection, keys: Vec<Vec<u8>>, now: f64) -> Resul
         .zip(answers)
         .filter_map(|(key, answer)| {
             let problem = match Name::parse(&key) {
-                Name::Stream(..) => "a body without its entry",
-                Name::Done(_) => "the mark of a whole body without its entry",
-                Name::Index(..) => "an index without entries",
-                _ => "no part of any layout",
+                Name::Stream(..) => "body without an entry",
+                Name::Done(_) => "end-of-body marker without an entry",
+                Name::Index(..) => "index without entries",
+                _ => "key of no known layout",
             };
             Some(summarize::of_problem(EntryId::key(key), State::Orphan, expiry(answer)?, problem))
         })

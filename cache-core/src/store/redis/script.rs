@@ -70,7 +70,7 @@ impl Connection {
         match answer {
             Ok(value) => Ok(Some(value)),
             Err(error) => {
-                tracing::debug!(%error, operation, "done without a script");
+                tracing::debug!(%error, operation, "scripts unavailable; using single commands");
                 if is_denied(&error) {
                     self.has_no_scripts();
                 }

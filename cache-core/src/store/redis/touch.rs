@@ -20,7 +20,7 @@ use crate::store::redis::{layout, reply};
 /// Lets entries live this much longer from now (`None`: for ever); how many were still there.
 pub(crate) async fn touch(connection: &Connection, ids: &[EntryId], ttl: Option<Duration>) -> Result<u64> {
     if ttl.is_none() && ids.iter().any(|id| matches!(id, EntryId::Http(Layout::Hishel1, _))) {
-        return Err(Error::Unsupported("an entry in hishel 1's own layout always expires; give it a long TTL instead"));
+        return Err(Error::Unsupported("entries in the hishel 1 layout always expire; set a long TTL instead"));
     }
     let cache_keys = cache_keys(connection, ids).await?;
     let index_ttls = index_ttls(connection, ids, &cache_keys).await?;

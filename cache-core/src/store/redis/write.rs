@@ -146,7 +146,7 @@ impl RedisWriter {
             return Ok(());
         }
         let backend = self.connection.backend().clone();
-        Err(Error::Removed { backend, what: format!("the beginning of the body of {}", self.entry.id) })
+        Err(Error::Removed { backend, what: format!("the first part of the body of {}", self.entry.id) })
     }
 
     /// What begins the body anew may be asked again.
@@ -217,7 +217,7 @@ impl RedisWriter {
         };
         let kept = self.kept().map_or(String::new(), |kept| millis(kept).to_string());
         let arguments = [member.as_bytes(), score.as_bytes(), kept.as_bytes()];
-        if self.connection.run("joining an index", &JOIN, &[&index], &arguments).await?.is_some() {
+        if self.connection.run("adding an entry to its index", &JOIN, &[&index], &arguments).await?.is_some() {
             return Ok(());
         }
         let before = self.connection.query("PTTL", cmd("PTTL").arg(&index)).await?;
@@ -268,10 +268,10 @@ impl Drop for RedisWriter {
         runtime.spawn(async move {
             let mut pipe = Pipeline::new();
             pipe.cmd(connection.unlink()).arg(&parts);
-            let taken_back = connection.pipeline("taking back an unfinished entry", &mut pipe);
+            let taken_back = connection.pipeline("deleting an unfinished entry", &mut pipe);
             // The store may be dropped by now, and must not live on for this.
             if !matches!(tokio::time::timeout(TAKING_BACK, taken_back).await, Ok(Ok(_))) {
-                tracing::debug!("an unfinished entry is left to expire");
+                tracing::debug!("could not delete an unfinished entry; it will expire");
             }
         });
     }
@@ -280,7 +280,7 @@ impl Drop for RedisWriter {
 /// Replaces the heads of an entry that is still there; its body and TTL stay.
 pub(crate) async fn replace(connection: &Connection, services: &Services, id: &EntryId, entry: &Entry) -> Result<bool> {
     let EntryId::Http(layout, id) = id else {
-        return Err(Error::Unsupported("only HTTP entries have heads that can be replaced"));
+        return Err(Error::Unsupported("only responses have metadata that can be replaced"));
     };
     let key = layout::entry(*layout, *id);
     let mut entry = Cow::Borrowed(entry);

@@ -48,7 +48,7 @@ impl Database {
             (Some(layout), _) => Ok(Self::new(file, connection, layout, services)),
             (None, Missing::Create) => Self::create(file, services),
             (None, Missing::Empty) => Self::stand_in(file, services),
-            (None, Missing::Fail) => Err(Failure::NotACache("it has no table `entries`")),
+            (None, Missing::Fail) => Err(Failure::NotACache("table 'entries' not found")),
         }
     }
 
@@ -123,7 +123,7 @@ impl Database {
     /// Something was stored: a few dead rows make room for it, now and then.
     pub(crate) fn has_grown(&mut self) {
         if let Err(failure) = self.sweep.has_grown(&mut self.connection, self.layout, &self.services) {
-            tracing::debug!(%failure, "dead rows stay for now");
+            tracing::debug!(%failure, "could not delete expired rows");
         }
     }
 }

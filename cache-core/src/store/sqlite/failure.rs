@@ -11,16 +11,16 @@ pub(crate) enum Failure {
     Sqlite(#[from] rusqlite::Error),
     #[error(transparent)]
     Io(#[from] std::io::Error),
-    #[error("not a cache: {0}")]
+    #[error("not a cache database: {0}")]
     NotACache(&'static str),
-    #[error("there is no file")]
+    #[error("file not found")]
     Missing,
     #[error("{0}")]
     Unsupported(&'static str),
-    #[error("the work on the file broke off")]
+    #[error("the database worker stopped unexpectedly")]
     BrokeOff,
     /// Body rows that were there are gone, or others stand in their place.
-    #[error("a part of the body of {0} is missing")]
+    #[error("the body of {0} is incomplete")]
     BodyCut(Uuid),
 }
 

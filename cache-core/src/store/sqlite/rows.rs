@@ -119,7 +119,7 @@ impl Reader<'_> {
             entry: None,
         };
         let Some(id) = id(row)? else {
-            return Ok(corrupt(nameless(rowid), "its id is not a UUID".into()));
+            return Ok(corrupt(nameless(rowid), "the ID is not a UUID".into()));
         };
         let entry_id = EntryId::Http(self.layout, id);
         let facts = match Facts::decode(data) {

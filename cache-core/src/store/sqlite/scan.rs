@@ -137,7 +137,7 @@ pub(crate) fn orphans(
 }
 
 pub(crate) fn orphan(id: EntryId, size: u64) -> Summary {
-    Summary { size, ..summarize::of_problem(id, State::Orphan, None, "a body without an entry") }
+    Summary { size, ..summarize::of_problem(id, State::Orphan, None, "body without an entry") }
 }
 
 /// Only what is under `result_cache:`; other values are what programs keep for themselves.

@@ -74,10 +74,10 @@ pub(crate) fn layout(connection: &Connection) -> Result<Option<Layout>, Failure>
     } else if columns.iter().eq(COLUMNS_2.iter()) {
         Layout::Sqlite2
     } else {
-        return Err(Failure::NotACache("its table `entries` has other columns than hishel's"));
+        return Err(Failure::NotACache("unexpected columns in table 'entries'"));
     };
     if crate::store::sqlite::schema::columns(connection, "streams")?.iter().ne(COLUMNS_OF_STREAMS.iter()) {
-        return Err(Failure::NotACache("its table `streams` has other columns than hishel's"));
+        return Err(Failure::NotACache("unexpected columns in table 'streams'"));
     }
     Ok(Some(layout))
 }

@@ -146,7 +146,7 @@ impl Store for Sqlite {
     }
 
     async fn health(&self) -> Health {
-        let asked = self.read("an answer", |database, _| schema::has_own(&database.connection)).await;
+        let asked = self.read("responding to the cache", |database, _| schema::has_own(&database.connection)).await;
         let problem = asked.err().map(|error| chain(&error));
         Health { backend: self.backend(), is_fallback: false, problem }
     }
@@ -154,7 +154,7 @@ impl Store for Sqlite {
     async fn lookup(&self, key: &CacheKey, refresh: Option<Duration>) -> Result<Vec<Found>> {
         let key = key.clone();
         let mut found =
-            self.read_quickly("looking up a key", move |database, reader| lookup(database, reader, &key)).await?;
+            self.read_quickly("looking up a response", move |database, reader| lookup(database, reader, &key)).await?;
         if let (Some(ttl), Some(first)) = (refresh, found.first_mut()) {
             self.renew(first, ttl);
         }
@@ -191,7 +191,7 @@ impl Store for Sqlite {
 
     async fn remove(&self, ids: &[EntryId]) -> Result<Removed> {
         let ids = ids.to_vec();
-        self.writer.run("removing entries", move |database| write::remove(database, &ids)).await
+        self.writer.run("deleting entries", move |database| write::remove(database, &ids)).await
     }
 
     async fn result(&self, key: &str) -> Result<Option<StoredResult>> {
@@ -218,13 +218,15 @@ impl Store for Sqlite {
     async fn reserve(&self, name: &str, limit: &Limit, longest: Duration) -> Result<Duration> {
         let (name, limit) = (name.to_owned(), limit.clone());
         self.writer
-            .run("giving out a turn", move |database| rate_limit::reserve(database, &name, &limit, longest))
+            .run("reserving a rate limit slot", move |database| rate_limit::reserve(database, &name, &limit, longest))
             .await
     }
 
     async fn hold_back(&self, name: &str, time: Duration) -> Result<()> {
         let name = name.to_owned();
-        self.writer.run("holding turns back", move |database| rate_limit::hold_back(database, &name, time)).await
+        self.writer
+            .run("pausing requests to a service", move |database| rate_limit::hold_back(database, &name, time))
+            .await
     }
 
     async fn count(&self, batch: &Batch) -> Result<()> {

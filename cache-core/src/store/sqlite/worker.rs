@@ -55,7 +55,7 @@ impl Worker {
         };
         match outcome {
             Ok(database) => Ok(Self { jobs, database, backend }),
-            Err(failure) => Err(failure.into_error(&backend, "to be opened")),
+            Err(failure) => Err(failure.into_error(&backend, "opening the file")),
         }
     }
 
@@ -109,7 +109,7 @@ impl Worker {
     ) {
         let job: Job = Box::new(move |database| {
             if let Err(failure) = job(database) {
-                tracing::debug!(operation, %failure, "the file stays as it is");
+                tracing::debug!(operation, %failure, "background write failed");
             }
         });
         // A thread that has ended says so at the next call that waits for it.
@@ -129,7 +129,7 @@ mod tests {
         let file = directory.path().join("http_cache.db");
         let store = Sqlite::open(&file, Services::default(), Missing::Create).await.unwrap();
         let error = store.writer.run::<()>("panicking", |_| panic!("on purpose")).await.unwrap_err();
-        assert!(error.to_string().contains("refused panicking"), "{error}");
+        assert!(error.to_string().contains("rejected panicking"), "{error}");
         store.writer.run("going on", |_| Ok(())).await.unwrap();
     }
 }

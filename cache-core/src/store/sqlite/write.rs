@@ -15,7 +15,7 @@ use crate::store::sqlite::delete::remove_from;
 use crate::store::sqlite::failure::Failure;
 use crate::store::sqlite::rows::{Depth, Reader};
 
-pub(crate) const NO_END: &str = "hishel 1's SQLite layout cannot keep HTTP entries for ever; give a TTL";
+pub(crate) const NO_END: &str = "responses in the hishel 1 SQLite layout always expire; set a TTL";
 
 /// Layout C counts an entry's TTL from its storing.
 pub(crate) fn set_expiry(entry: &mut Entry, expires_at: f64) {

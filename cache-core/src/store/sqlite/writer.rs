@@ -93,7 +93,7 @@ impl Drop for SqliteWriter {
     fn drop(&mut self) {
         if self.has_leftovers {
             let id = self.entry.id;
-            self.worker.run_later("taking back an unfinished response", move |database| take_back(database?, id));
+            self.worker.run_later("deleting an unfinished response", move |database| take_back(database?, id));
         }
     }
 }

@@ -246,7 +246,7 @@ impl Events {
         let entry = match heads::entry(&self.connection, layout, id).await {
             Ok(entry) => entry?,
             Err(error) => {
-                tracing::debug!(%error, "whose an entry is cannot be told");
+                tracing::debug!(%error, "cannot determine the service of an entry");
                 return None;
             }
         };

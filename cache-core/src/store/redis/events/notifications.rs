@@ -114,7 +114,7 @@ impl Setting {
             }
             Ok(())
         };
-        put_back().map_err(|error| self.connection.explain("putting notify-keyspace-events back", error))
+        put_back().map_err(|error| self.connection.explain("restoring notify-keyspace-events", error))
     }
 }
 
@@ -122,7 +122,7 @@ impl Drop for Setting {
     /// The last resort of a watch that was not closed: it was cancelled, or its task panicked.
     fn drop(&mut self) {
         if let Err(error) = self.put_back() {
-            tracing::warn!(%error, "notify-keyspace-events could not be put back");
+            tracing::warn!(%error, "could not restore notify-keyspace-events");
         }
     }
 }

@@ -98,7 +98,7 @@ async fn listen_again(connection: &Connection, source: Source) -> Messages {
     loop {
         match listen(connection, source).await {
             Ok(messages) => return messages,
-            Err(error) => tracing::debug!(%error, "the server cannot be watched at the moment"),
+            Err(error) => tracing::debug!(%error, "cannot read events; retrying"),
         }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
