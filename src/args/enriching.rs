@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use cache_core::Service;
-use clap::{ArgGroup, Args};
 use clap::builder::NonEmptyStringValueParser;
+use clap::{ArgGroup, Args};
 
 use crate::enrich::source::SERVICES;
 use crate::selectors::duration;
