@@ -204,7 +204,7 @@ fn window() -> impl TypedValueParser<Value = Window> {
 #[derive(Args, Debug)]
 pub struct LsArgs {
     /// Sort entries; reads the whole cache before printing
-    #[arg(long, value_enum)]
+    #[arg(long, value_name = "FIELD", value_enum)]
     pub sort: Option<SortBy>,
     /// Reverse the sort order
     #[arg(long, requires = "sort")]

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use cache_core::Service;
-use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
+use clap::{ArgGroup, Args};
 
 use crate::cli::selectors::duration;
 use crate::services::SERVICES;
@@ -40,7 +40,7 @@ pub struct EnrichArgs {
 
 /// Options of `warm`.
 #[derive(Args, Debug)]
-#[group(required = true, multiple = false)]
+#[command(group(ArgGroup::new("list").args(["titles", "index"]).required(true)))]
 pub struct WarmArgs {
     /// File with one title per line (# starts a comment); - reads standard input
     #[arg(long, value_name = "FILE")]

@@ -87,7 +87,7 @@ pub(super) const TTL_USAGE: &str =
 
 pub(super) const TTL: &str = "\
 Examples:
-  # Expire all entries that never expire
+  # Set a TTL of 24 hours on entries that never expire
   animecache ttl --no-ttl --set 24h
 
   # Show which entries would be extended

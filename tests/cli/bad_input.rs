@@ -33,6 +33,11 @@ fn a_mistyped_command_is_refused_and_help_is_not() {
     assert_eq!(program.run(&["list"]).code, Some(2));
     assert_eq!(program.run(&[]).code, Some(2));
     assert_eq!(program.run(&["stats", "--json", "--prometheus"]).code, Some(2));
+    for more in [&[][..], &["--titles", "x", "--index", "1"]] {
+        let warm = program.run(&[&["warm"], more].concat());
+        assert_eq!(warm.code, Some(2));
+        assert!(warm.err.contains("--titles <FILE>") && warm.err.contains("--index <RANGE>"), "{}", warm.err);
+    }
     let help = program.run(&["flush", "--help"]);
     assert_eq!(help.code, Some(0));
     assert!(help.out.contains("--dry-run") && help.out.contains("--dead-schemas"), "{}", help.out);
