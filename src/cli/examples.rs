@@ -71,7 +71,7 @@ Examples:
   # Print misses as JSON
   animecache watch --monitor --json | jq -c 'select(.event == \"miss\")'";
 
-pub(super) const FLUSH: &str = "\
+pub(crate) const FLUSH: &str = "\
 Examples:
   # Show what would be deleted
   animecache flush --service anisearch --dry-run
@@ -82,10 +82,10 @@ Examples:
   # Delete every function result without asking
   animecache flush --prefix result_cache --yes";
 
-pub(super) const TTL_USAGE: &str =
+pub(crate) const TTL_USAGE: &str =
     "animecache ttl [OPTIONS] <--set <DURATION>|--extend <DURATION>|--persist> <SELECTORS>";
 
-pub(super) const TTL: &str = "\
+pub(crate) const TTL: &str = "\
 Examples:
   # Set a TTL of 24 hours on entries that never expire
   animecache ttl --no-ttl --set 24h
@@ -96,9 +96,9 @@ Examples:
   # Keep one entry
   animecache ttl --id 209662e2 --persist";
 
-pub(super) const ENRICH_USAGE: &str = "animecache enrich [OPTIONS] <--title <TITLE>|--index <N>|ID OPTIONS>";
+pub(crate) const ENRICH_USAGE: &str = "animecache enrich [OPTIONS] <--title <TITLE>|--index <N>|ID OPTIONS>";
 
-pub(super) const ENRICH: &str = "\
+pub(crate) const ENRICH: &str = "\
 Examples:
   # Try it with simulated services and a temporary cache
   animecache enrich --title \"Cowboy Bebop\" --demo
@@ -109,7 +109,7 @@ Examples:
   # Check whether cached entries are still up to date
   animecache enrich --title \"Cowboy Bebop\" --verify";
 
-pub(super) const WARM: &str = "\
+pub(crate) const WARM: &str = "\
 Examples:
   # Fill the cache for the titles in a file
   animecache warm --titles watchlist.txt
@@ -117,7 +117,7 @@ Examples:
   # Fetch the first 100 anime from two services
   animecache warm --index 0..100 --only jikan,anilist";
 
-pub(super) const DOCTOR: &str = "\
+pub(crate) const DOCTOR: &str = "\
 Examples:
   # Check everything
   animecache doctor
@@ -125,7 +125,7 @@ Examples:
   # Print only the failed checks
   animecache doctor --json | jq '.checks[] | select(.status == \"fail\")'";
 
-pub(super) const DEMO_UPSTREAM: &str = "\
+pub(crate) const DEMO_UPSTREAM: &str = "\
 Examples:
   # Print the URLs as export lines for other programs
   animecache demo-upstream --port 8101 > demo.env";

@@ -200,7 +200,7 @@ mod tests {
             ("[table]\nfly = [\"f\"]", "fly"),
             ("[table]\nquit = [\"hyper-q\"]", "hyper"),
             ("[table]\nquit = [\"escape\"]", "escape"),
-            ("[table]\nquit = [\"q\"]\nhelp = [\"q\"]", "\"q\""),
+            ("[table]\nquit = [\"q\"]\nhelp = [\"q\"]", "'q'"),
         ] {
             let error = format!("{:#}", Keymap::parse(text).unwrap_err());
             assert!(error.contains(part), "{error}");

@@ -106,7 +106,7 @@ pub(crate) fn facts(app: &App) -> Vec<Fact> {
     facts.push(Fact::new("Service", entry.service.name()));
     if let Some((name, [_, day, _])) = app.rates.of(entry) {
         let requests = human::count(day.hits.saturating_add(day.misses));
-        let of = format!("{name}, {requests} lookups in 24h");
+        let of = format!("{requests} lookups in 24h ({name})");
         facts.push(Fact::new("Hit rate", human::share(day.hit_rate())).because(of));
     }
     facts.push(Fact::new("Key", shown_key(&entry.id.redis_key(), false)));

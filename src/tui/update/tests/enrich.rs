@@ -261,7 +261,7 @@ fn a_run_that_is_not_kept_is_shown_all_the_same() {
     let problem = Some(Error::Config("full".to_owned()));
     update(&mut app, Message::Done(ticket, Outcome::Enriched(Box::new(run()), problem)));
     assert_eq!(app.enrich.runs.len(), 2);
-    assert!(notice(&app).contains("not kept") && notice(&app).contains("full"));
+    assert!(notice(&app).contains("Cannot save the run") && notice(&app).contains("full"));
 }
 
 #[test]
