@@ -66,21 +66,22 @@ fn upward_imports(imports: &BTreeSet<Import>) -> Vec<String> {
     imports.iter().filter(is_upward).map(ToString::to_string).collect()
 }
 
+fn reachable<'a>(graph: &BTreeMap<&'a str, BTreeSet<&'a str>>, start: &'a str) -> BTreeSet<&'a str> {
+    let (mut seen, mut open) = (BTreeSet::new(), vec![start]);
+    while let Some(file) = open.pop() {
+        let next = graph.get(file).into_iter().flatten().copied();
+        open.extend(next.filter(|next| seen.insert(*next)));
+    }
+    seen
+}
+
 /// The imports that close a circle, one line each: all between files that reach each other.
 fn circles(imports: &BTreeSet<Import>) -> Vec<String> {
     let mut graph: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for import in imports {
         graph.entry(&import.from).or_default().insert(&import.to);
     }
-    let reached_from = |start: &str| {
-        let (mut seen, mut open) = (BTreeSet::new(), vec![start]);
-        while let Some(file) = open.pop() {
-            let next = graph.get(file).into_iter().flatten().copied();
-            open.extend(next.filter(|next| seen.insert(*next)));
-        }
-        seen
-    };
-    let reached: BTreeMap<&str, BTreeSet<&str>> = graph.keys().map(|file| (*file, reached_from(file))).collect();
+    let reached: BTreeMap<&str, BTreeSet<&str>> = graph.keys().map(|file| (*file, reachable(&graph, file))).collect();
     let reaches = |from: &str, to: &str| reached.get(from).is_some_and(|seen| seen.contains(to));
     imports.iter().filter(|import| reaches(&import.to, &import.from)).map(ToString::to_string).collect()
 }
