@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use cache_core::{
-    Cache, CacheKey, Call, Config, Entry, Headers, Inspect, Missing, Payload, Redis, RedisUrl, Request, Response,
-    ServedFrom, Service, Services, Sqlite, clock,
+    Cache, Call, Config, Entry, Headers, Inspect, Missing, Payload, Redis, RedisUrl, Request, Response, ServedFrom,
+    Service, Services, Sqlite, clock, pipeline_key,
 };
 use criterion::Criterion;
 use redis::aio::MultiplexedConnection;
@@ -79,7 +79,7 @@ fn entry(url: &str) -> Entry {
         [("host", "api.jikan.moe"), ("accept", "*/*"), ("accept-encoding", "gzip, deflate"), ("user-agent", "x/1")];
     Entry {
         id: Uuid::new_v4(),
-        cache_key: CacheKey::pipeline("GET", url, &Payload::default()),
+        cache_key: pipeline_key("GET", url, &Payload::default()),
         request: Request {
             method: "GET".into(),
             url: url.into(),
@@ -286,7 +286,7 @@ fn main() {
     };
     let cache = Cache::over(Arc::new(Redis::new(&config).unwrap()), &config);
     runtime.block_on(store(cache.store(), 200));
-    let key = CacheKey::pipeline("GET", &url, &Payload::default());
+    let key = pipeline_key("GET", &url, &Payload::default());
     let look_up = || async {
         assert_eq!(cache.store().lookup(&key, Some(DAY)).await.unwrap().len(), 1);
     };

@@ -45,7 +45,7 @@ pub(crate) struct Inner {
 impl HttpCache {
     pub(crate) fn new(hold: Hold, service: Service, sender: Arc<dyn Sender>) -> Self {
         let core = Arc::clone(&hold);
-        let policy = core.services.policy(service);
+        let policy = Policy::of(core.services.policy(service), core.services.ttl(service));
         let scope = Scope::Http(service);
         let inner = Inner { core, service, scope, policy, sender, usage: Usage::Full };
         Self { inner: Arc::new(inner), hold }

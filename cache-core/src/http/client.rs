@@ -25,7 +25,7 @@ pub struct CachedClient {
 impl CachedClient {
     pub(crate) fn new(hold: Hold, service: Service) -> Self {
         // Redirects are stored and followed by whom they concern; the pipeline's client follows them before storing.
-        let sender = match hold.services.policy(service) {
+        let sender = match Policy::of(hold.services.policy(service), hold.services.ttl(service)) {
             Policy::Ttl(_) => Arc::clone(&hold.senders.following),
             Policy::Specification(_) => Arc::clone(&hold.senders.direct),
         };

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::clock;
 use crate::error::chain;
+use crate::format::http_key::hishel1_key;
 use crate::http::body::Body;
 use crate::http::cache::Inner;
 use crate::http::cache_status::{Served, ServedFrom};
@@ -20,7 +21,6 @@ use crate::http::recorder::{Order, Recording, passing};
 use crate::http::response::{Fetched, without_coding};
 use crate::http::{decode, header_map};
 use crate::model::entry::{Entry, EntryId, Request, Response};
-use crate::model::key::CacheKey;
 use crate::model::stats::Counts;
 use crate::model::stored::Found;
 use crate::policy::decision::{Decision, Exchange, Forward, Outcome, Reply, Storing};
@@ -214,7 +214,7 @@ impl Inner {
         }
         let mut gone = ids(stored, &outcome.removals);
         for url in &outcome.invalidated {
-            let key = CacheKey::hishel1(url.as_bytes());
+            let key = hishel1_key(url.as_bytes());
             let found = store.ask("lookup", |store| async move { store.lookup(&key, None).await }).await;
             gone.extend(found.into_iter().flatten().map(|found| found.id));
         }

@@ -8,6 +8,7 @@ use http::{HeaderValue, Method};
 use sha2::{Digest as _, Sha256};
 
 use crate::format::hex::hex;
+use crate::format::http_key::hishel1_key;
 use crate::http::error::FetchError;
 use crate::http::hishel_headers::Overrides;
 use crate::http::request::{Asked, Judge};
@@ -89,9 +90,9 @@ impl Plan {
             is_bypass |= !url.username().is_empty() || url.password().is_some();
             request.url = url.into();
             let key = if overrides.has_body_key {
-                CacheKey::hishel1(&asked.body.bytes())
+                hishel1_key(&asked.body.bytes())
             } else {
-                CacheKey::hishel1(request.url.as_bytes())
+                hishel1_key(request.url.as_bytes())
             };
             (key, KeyIs::OfUrlOrBody { is_any_method: !overrides.ignores_specification })
         };

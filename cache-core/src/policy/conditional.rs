@@ -1,7 +1,7 @@
 //! Conditional requests (RFC 9110, 13; RFC 9111, 4.3): answering the caller's, asking the origin with the validators
 //! of stored responses, and telling which of them a 304 speaks of.
 
-use crate::format::http_date::http_date;
+use crate::format::http_date;
 use crate::model::entry::{Request, Response};
 use crate::model::headers::Headers;
 use crate::policy::directives::members;
@@ -63,9 +63,9 @@ pub(crate) fn is_not_modified(request: &Headers, stored: &Response, stored_at: O
         let tag = stored.headers.get("etag");
         return tags(request).any(|asked| asked == "*" || tag.is_some_and(|tag| is_same(asked, tag)));
     }
-    let date = |name| stored.headers.get(name).and_then(http_date);
+    let date = |name| stored.headers.get(name).and_then(http_date::parse);
     let modified = date("last-modified").or_else(|| date("date")).or(stored_at);
-    let since = request.get("if-modified-since").and_then(http_date);
+    let since = request.get("if-modified-since").and_then(http_date::parse);
     matches!((modified, since), (Some(modified), Some(since)) if modified <= since)
 }
 
@@ -129,7 +129,7 @@ pub(crate) fn identified(sent: &Headers, not_modified: &Headers, nominated: &[&R
         // newer, and it is that which was not modified.
         let since = sent.get("if-modified-since");
         let is_old_enough = || {
-            let dates = (since.and_then(http_date), one.headers.get("date").and_then(http_date));
+            let dates = (since.and_then(http_date::parse), one.headers.get("date").and_then(http_date::parse));
             since.is_none() || matches!(dates, (Some(since), Some(made)) if since <= made)
         };
         new_date.is_none() && (date.is_some() && since == date || !has_validator(&one.headers) && is_old_enough())

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::format::http_date::http_date;
+use crate::format::http_date;
 use crate::model::entry::{Request, Response};
 use crate::model::stored::Found;
 use crate::policy::decision::{Decision, Exchange, Forward, Outcome, Part, Reply, Serve, Storing};
@@ -23,7 +23,7 @@ impl Ttl {
         match stored.first() {
             Some(newest) => {
                 // hishel 2 does not keep when it stored a response.
-                let date = || newest.entry.response.headers.get("date").and_then(http_date);
+                let date = || newest.entry.response.headers.get("date").and_then(http_date::parse);
                 let age = newest.entry.created_at.or_else(date).map_or(0.0, |at| (now - at).max(0.0));
                 Decision::Serve(Serve {
                     index: 0,
@@ -65,14 +65,14 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::format::http_key::hishel1_key;
     use crate::model::entry::{Entry, EntryId, Layout};
-    use crate::model::key::CacheKey;
 
     fn found(created_at: Option<f64>, headers: &[(&str, &str)]) -> Found {
         let headers = headers.iter().copied().collect();
         let entry = Entry {
             id: Uuid::new_v4(),
-            cache_key: CacheKey::hishel1(b"a"),
+            cache_key: hishel1_key(b"a"),
             request: Request::default(),
             response: Response { status_code: 200, headers, ..Response::default() },
             created_at,

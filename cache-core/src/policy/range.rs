@@ -1,6 +1,6 @@
 //! Range requests answered from a whole stored response (RFC 9110, 14).
 
-use crate::format::http_date::http_date;
+use crate::format::http_date;
 use crate::model::headers::Headers;
 use crate::policy::conditional::is_same_strong;
 
@@ -57,12 +57,12 @@ fn position(digits: &str) -> Option<u64> {
 /// RFC 9110, 13.1.5: with `If-Range`, a part only of the very representation that the caller has parts of already.
 fn is_current(request: &Headers, stored: &Headers) -> bool {
     let Some(validator) = request.get("if-range") else { return true };
-    let Some(date) = http_date(validator) else {
+    let Some(date) = http_date::parse(validator) else {
         return stored.get("etag").is_some_and(|tag| is_same_strong(tag, validator.trim()));
     };
     // RFC 9110, 8.8.2.2: the date is a strong validator where the response was sent at least a second later.
-    let modified = stored.get("last-modified").and_then(http_date);
-    let sent = stored.get("date").and_then(http_date);
+    let modified = stored.get("last-modified").and_then(http_date::parse);
+    let sent = stored.get("date").and_then(http_date::parse);
     modified == Some(date) && sent.is_some_and(|sent| sent >= date + 1.0)
 }
 

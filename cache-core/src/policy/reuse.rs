@@ -1,10 +1,11 @@
 //! The stored response that answers a request (RFC 9111, 4), and whether it may.
 
-use crate::format::http_date::http_date;
+use crate::format::http_date;
 use crate::model::entry::Request;
 use crate::model::freshness::Freshness;
 use crate::model::stored::Found;
 use crate::policy::directives::{RequestDirectives, ResponseDirectives};
+use crate::policy::freshness::freshness_for_cache;
 use crate::policy::{storable, vary};
 
 /// A stored response that the request selects.
@@ -51,7 +52,7 @@ impl<'a> Selected<'a> {
     pub(crate) fn of(request: &Request, stored: &'a [Found], now: f64, is_shared: bool) -> Option<Self> {
         let rank = |found: &Found| {
             let headers = &found.entry.response.headers;
-            let date = headers.get("date").and_then(http_date).or(found.entry.created_at);
+            let date = headers.get("date").and_then(http_date::parse).or(found.entry.created_at);
             (headers.get("vary").is_some(), date.unwrap_or(0.0))
         };
         let compare = |one: &Found, other: &Found| {
@@ -70,9 +71,8 @@ impl<'a> Selected<'a> {
         let directives = ResponseDirectives::of_headers(&response.headers);
         // hishel 2 does not say when it stored a response, and what is stored may be damaged.
         let stored_at = found.entry.created_at.filter(|at| at.is_finite());
-        let stored_at = stored_at.or_else(|| response.headers.get("date").and_then(http_date));
-        let freshness =
-            Freshness::for_cache(response.status_code, &response.headers, &directives, stored_at, is_shared);
+        let stored_at = stored_at.or_else(|| response.headers.get("date").and_then(http_date::parse));
+        let freshness = freshness_for_cache(response.status_code, &response.headers, &directives, stored_at, is_shared);
         let age = stored_at.map_or(f64::INFINITY, |at| freshness.initial_age + (now - at).max(0.0));
         Self { index, found, directives, freshness, age, is_shared }
     }

@@ -6,11 +6,11 @@ mod tests;
 use std::time::Duration;
 
 use crate::model::entry::{Request, Response};
-use crate::model::freshness::Freshness;
 use crate::model::stored::Found;
 use crate::policy::conditional::{has_validator, is_conditional};
 use crate::policy::decision::{Decision, Exchange, Forward, Outcome, Reply, Serve, Storing, Update};
 use crate::policy::directives::{RequestDirectives, ResponseDirectives};
+use crate::policy::freshness::freshness_for_cache;
 use crate::policy::reuse::{Reuse, Selected, matching, usable};
 use crate::policy::{conditional, invalidation, response, storable, update};
 
@@ -126,7 +126,7 @@ impl Specification {
     fn keep(&self, response: &Response, created_at: f64) -> Option<Duration> {
         let directives = ResponseDirectives::of_headers(&response.headers);
         let (status, headers) = (response.status_code, &response.headers);
-        let freshness = Freshness::for_cache(status, headers, &directives, Some(created_at), self.is_shared);
+        let freshness = freshness_for_cache(status, headers, &directives, Some(created_at), self.is_shared);
         storable::keep(headers, &directives, &freshness, self.is_shared)
     }
 

@@ -10,8 +10,9 @@ use uuid::Uuid;
 
 use crate::clock;
 use crate::model::service::Service;
-use crate::model::stats::{Batch, Bucket, Cells, Counts, HOUR, KEPT, Scope, hour_of};
+use crate::model::stats::{Batch, Bucket, Counts, HOUR, KEPT, Scope, hour_of};
 use crate::runtime::guarded_store::Graceful;
+use crate::runtime::stats_cells::Cells;
 
 /// The store is handed something at most this often; what was counted since is lost with the process.
 const HAND_OVER_EVERY: Duration = Duration::from_secs(1);

@@ -10,9 +10,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use uuid::Uuid;
 
+use crate::format::http_key::hishel1_key;
 use crate::model::entry::{Entry, EntryId, Layout};
 use crate::model::headers::Headers;
-use crate::model::key::CacheKey;
 use crate::policy::decision::Part;
 use crate::policy::rfc9111::*;
 
@@ -71,7 +71,7 @@ impl Scene {
         let id = Uuid::new_v4();
         let entry = Entry {
             id,
-            cache_key: CacheKey::hishel1(b"a"),
+            cache_key: hishel1_key(b"a"),
             request: storing.request,
             response: storing.response,
             created_at: Some(storing.created_at),
