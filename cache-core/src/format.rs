@@ -8,3 +8,4 @@ pub(crate) mod msgpack;
 pub(crate) mod python;
 pub(crate) mod result_key;
 pub(crate) mod title;
+pub(crate) mod zstd;

@@ -137,7 +137,6 @@ pub mod codec {
 pub mod counters {
     pub use crate::model::stats::*;
     pub use crate::model::window::*;
-    pub use crate::runtime::stats_recorder::*;
 }
 /// TEMPORARY
 pub mod key {

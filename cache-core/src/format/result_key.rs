@@ -1,9 +1,8 @@
 //! The keys of function results: the recipe of the pipeline's `@cached_result`.
 
 use serde::Serialize;
-use sha2::Digest;
 
-use crate::format::hex::{hex, sha256_hex};
+use crate::format::hex::sha256_hex;
 use crate::format::python::json;
 use crate::format::python::json::{Dumps, Kind};
 use crate::model::key::RESULT_PREFIX;

@@ -74,8 +74,7 @@ fn calculate(
     Freshness { lifetime, initial_age, is_no_cache: directives.no_cache }
 }
 
-/// The lifetime by `Expires`. RFC 9111, 5.3: an invalid date, "0" above all, is in the past, and of several the first
-/// counts.
+/// The lifetime by `Expires`. RFC 9111, 5.3: an invalid date such as "0" is in the past, and the first of several counts.
 fn expires(values: &Values<'_>, date: Option<f64>) -> Option<f64> {
     let expires = http_date::parse(values.first()?);
     Some(match (expires, date) {
@@ -85,7 +84,7 @@ fn expires(values: &Values<'_>, date: Option<f64>) -> Option<f64> {
 }
 
 /// RFC 9110, 15.1: the status codes that are heuristically cacheable.
-fn is_heuristically_cacheable(status: u16) -> bool {
+pub(crate) fn is_heuristically_cacheable(status: u16) -> bool {
     matches!(status, 200 | 203 | 204 | 206 | 300 | 301 | 308 | 404 | 405 | 410 | 414 | 501)
 }
 
@@ -105,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn the_lifetime_comes_from_max_age_then_expires_then_the_heuristic() {
+    fn lifetime_is_max_age_then_expires_then_heuristic() {
         let later = ("expires", "Sun, 06 Nov 1994 08:59:37 GMT");
         let old = ("last-modified", "Sun, 06 Nov 1994 07:09:37 GMT");
         assert_eq!(of(&[("cache-control", "public, Max-Age=60"), later, old, ("date", DATE)]).lifetime, Some(60.0));
@@ -118,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn no_cache_is_never_fresh_and_its_qualified_form_is() {
+    fn no_cache_is_never_fresh_but_its_qualified_form_is() {
         assert!(!of(&[("cache-control", "no-cache, max-age=60")]).is_fresh(1.0));
         assert!(of(&[("cache-control", "no-cache=\"set-cookie, x\", max-age=60")]).is_fresh(1.0));
         assert!(!of(&[("cache-control", "max-age=60")]).is_fresh(60.0));
@@ -126,7 +125,7 @@ mod tests {
 
     #[test]
     #[expect(clippy::float_cmp, reason = "whole seconds are exact")]
-    fn the_initial_age_is_the_larger_of_apparent_age_and_age_value() {
+    fn initial_age_is_the_larger_of_apparent_age_and_age_value() {
         let older = "Sun, 06 Nov 1994 08:49:07 GMT";
         assert_eq!(of(&[("date", older)]).initial_age, 30.0);
         assert_eq!(of(&[("date", older), ("age", "100")]).initial_age, 100.0);

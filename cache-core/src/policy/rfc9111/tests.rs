@@ -1,4 +1,4 @@
-//! The policy as its cache sees it: exchanges with an origin, and what becomes of the next request.
+//! The policy with a cache of one key: exchanges with an origin, and the decisions for later requests.
 
 pub(crate) mod answers;
 pub(crate) mod any_input;
@@ -109,7 +109,7 @@ impl Scene {
         with(Exchange { request, sent: &sent, stored: &self.stored, requested_at: at, now: at })
     }
 
-    /// What comes of the origin's response `at` this Unix time.
+    /// The outcome of the origin's response `at` this Unix time.
     fn receive(&self, request: &Request, response: &Response, at: f64) -> Outcome {
         self.exchange(request, at, |exchange| self.policy.receive(exchange, response))
     }

@@ -1,4 +1,4 @@
-//! What holds whatever callers, origins and damaged stores say.
+//! Invariants for arbitrary requests, responses and damaged entries.
 
 use proptest::prelude::*;
 
@@ -27,7 +27,7 @@ const NAMES: [&str; 18] = [
 
 fn value() -> impl Strategy<Value = String> {
     prop_oneof![
-        // Directives and lists, whole and broken.
+        // Directives and lists, valid and invalid.
         proptest::collection::vec(
             prop_oneof![
                 Just("max-age=60"),
