@@ -126,12 +126,12 @@ mod tests {
     #[case("Sun, 06 Nov 1994 24:00:00 GMT", None)]
     #[case("Son, 06 Nov 1994 08:49:37 GMT", None)]
     #[case("Süü Nov  6 08:49:37 199", None)]
-    fn dates_are_read_by_the_grammar(#[case] text: &str, #[case] seconds: Option<f64>) {
+    fn dates_are_parsed_by_the_grammar(#[case] text: &str, #[case] seconds: Option<f64>) {
         assert_eq!(parse(text), seconds);
     }
 
     #[test]
-    fn what_is_written_is_read() {
+    fn formatted_dates_are_parsed() {
         for time in [0.0, TIME, 951_782_400.0, 253_402_300_799.0] {
             assert_eq!(parse(&format(time).unwrap()), Some(time));
         }

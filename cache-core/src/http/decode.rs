@@ -105,7 +105,7 @@ impl Decoding {
 
     fn begin(&mut self, out: &mut Vec<u8>) -> io::Result<()> {
         let start = std::mem::take(&mut self.start);
-        // What an origin sends without a magic number is believed to be as its header says.
+        // For codings without a magic number, the header of the origin decides.
         let has_magic = matches!(self.coding, ContentCoding::Gzip | ContentCoding::Zstd);
         let is_believed = self.from == From::Origin && !has_magic && !start.is_empty();
         let coding = Some(self.coding).filter(|coding| is_believed || coding.is_encoded(&start));

@@ -129,12 +129,12 @@ async fn on_unreachable(
     response.ok_or(error)
 }
 
-/// Whether a stored response may be served if the origin fails: in the background nobody waits for one.
+/// Whether a stored response may be served if the origin fails. A background request needs none.
 fn may_serve_on_error(context: &Context, plan: &Plan) -> bool {
     context.may_serve_stored() && plan.is_awaited()
 }
 
-/// As [`serve`], right after the origin was asked: there is nothing to revalidate in the background.
+/// As [`serve`], after a request to the origin: there is nothing to revalidate in the background.
 async fn serve_now(
     context: &Arc<Context>,
     plan: &Plan,

@@ -213,7 +213,7 @@ impl Plan {
     }
 }
 
-/// hishel's key of a request: of its URL, or of its body where the request asks for that.
+/// hishel's key of a request: of its URL, or of its body if the request has that override.
 fn hishel_key(asked: &Asked, overrides: &Overrides, url: &Url) -> CacheKey {
     if overrides.has_body_key { hishel1_key(&asked.body.bytes()) } else { hishel1_key(url.as_str().as_bytes()) }
 }

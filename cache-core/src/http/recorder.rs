@@ -171,7 +171,7 @@ impl Validation {
     }
 }
 
-/// Stores a body as its chunks arrive, and tells those who wait for it.
+/// Stores a body as its chunks arrive, and releases its waiters.
 async fn record(
     context: Arc<Context>,
     order: Order,
@@ -205,7 +205,7 @@ async fn record(
     }
     let _ = done.send(());
     if let Some(lead) = lead {
-        // A flush while the body was written says nothing of the response: one of the waiters fetches it for all.
+        // If the entry was flushed while the body was written, one of the waiters fetches it for all.
         lead.land(was_stored || matches!(stored, Err(Error::Removed { .. }))).await;
     }
 }

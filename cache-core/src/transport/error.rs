@@ -1,4 +1,4 @@
-//! [`SendError`]: why the origin could not be asked.
+//! [`SendError`]: why a request to the origin failed.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! The pipeline's policy: what succeeded is good for the service's TTL.
+//! The pipeline's policy: successful responses are served for the TTL of the service.
 
 use std::io::Write as _;
 
@@ -9,7 +9,7 @@ use crate::cache;
 use crate::origin::{Origin, Step, response};
 
 #[tokio::test]
-async fn what_succeeded_is_served_from_the_store_whatever_its_fields_say() {
+async fn successful_response_is_served_regardless_of_its_fields() {
     let origin = Origin::start(|seen| {
         response(200, &[("Cache-Control", "no-store"), ("X-Number", &seen.number.to_string())], "a body")
     })
@@ -44,7 +44,7 @@ async fn failures_are_never_stored() {
 }
 
 #[tokio::test]
-async fn bodies_and_parameters_tell_requests_apart() {
+async fn key_contains_body_and_parameters() {
     let origin = Origin::start(|seen| response(200, &[], [seen.target.as_bytes(), b" ", &seen.body].concat())).await;
     let client = cache(PolicyName::Ttl).client(Service::AniList);
     let post = |value: Value| client.post(origin.url("/graphql")).json(&value).send();
@@ -62,7 +62,7 @@ async fn bodies_and_parameters_tell_requests_apart() {
 }
 
 #[tokio::test]
-async fn what_the_key_does_not_know_goes_past_the_cache() {
+async fn request_that_the_key_cannot_identify_bypasses_the_cache() {
     let origin = Origin::start(|seen| response(200, &[], seen.number.to_string())).await;
     let client = cache(PolicyName::Ttl).client(Service::Jikan);
     let conditions = ["range", "if-none-match", "if-unmodified-since"].map(|field| ("GET", Some(field)));
@@ -81,7 +81,7 @@ async fn what_the_key_does_not_know_goes_past_the_cache() {
 }
 
 #[tokio::test]
-async fn a_part_of_a_body_is_never_decoded() {
+async fn partial_body_is_not_decoded() {
     let origin = Origin::start(|seen| match seen.field("accept-encoding").as_deref() {
         Some("identity") => response(206, &[("Content-Range", "bytes 2-4/9")], "art"),
         _ => response(206, &[("Content-Range", "bytes 2-4/9"), ("Content-Encoding", "gzip")], "\0\0\0"),
@@ -97,7 +97,7 @@ async fn a_part_of_a_body_is_never_decoded() {
 }
 
 #[tokio::test]
-async fn bodies_are_stored_decoded_as_the_pipeline_stores_them() {
+async fn bodies_are_stored_decoded_as_in_the_pipeline() {
     let origin = Origin::start(|_| {
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
         encoder.write_all(br#"{"title": "Cowboy Bebop"}"#).unwrap();
@@ -116,7 +116,7 @@ async fn bodies_are_stored_decoded_as_the_pipeline_stores_them() {
 }
 
 #[tokio::test]
-async fn redirects_are_followed_and_the_answer_is_stored_under_what_was_asked() {
+async fn redirected_response_is_stored_under_the_requested_url() {
     let origin = Origin::start(|seen| match seen.target.as_str() {
         "/old" => response(301, &[("Location", "/new")], ""),
         _ => response(200, &[], "here"),
@@ -136,7 +136,7 @@ async fn redirects_are_followed_and_the_answer_is_stored_under_what_was_asked() 
 }
 
 #[tokio::test]
-async fn neither_credentials_nor_fields_of_a_connection_are_stored() {
+async fn credentials_and_hop_by_hop_fields_are_not_stored() {
     let origin = Origin::start(|_| {
         let chunked =
             b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nKeep-Alive: timeout=5\r\nX-Own: 1\r\n\r\n0\r\n\r\n";

@@ -214,7 +214,7 @@ async fn waiting_again_makes_nobody_wait_longer() {
     let landing = async {
         tokio::time::sleep(LONGEST_WAIT / 2).await;
         first.land(true).await;
-        // It was flushed, and somebody fetches it again before the one who waited has looked.
+        // It was flushed, and another fetch begins before the waiter has looked up.
         lead(&flights).await
     };
     let (turn, _second) = tokio::join!(flights.board("key", &mut waiting), landing);
