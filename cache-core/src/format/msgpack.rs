@@ -1,5 +1,5 @@
-//! Serialization of entries as hishel does it (MessagePack). Layouts A to C store the whole entry; D and E store request
-//! and response metadata only.
+//! Serialization of entries as hishel does it (MessagePack). Layouts A to C store the whole entry; D and E store
+//! request and response metadata only.
 
 use std::borrow::Cow;
 
@@ -255,7 +255,8 @@ fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, CodecError> {
 
 fn encode<T: Serialize>(value: &T) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(1024);
-    // Named: structs become maps, as in hishel. Writing to a Vec fails only for types that MessagePack cannot represent.
+    // Named: structs become maps, as in hishel. Writing to a Vec fails only for types that MessagePack cannot
+    // represent.
     if let Err(error) = value.serialize(&mut rmp_serde::Serializer::new(&mut bytes).with_struct_map()) {
         unreachable!("a plain value could not be encoded: {error}");
     }

@@ -1,8 +1,8 @@
 //! Streaming of stored bodies, with recovery from a body that the store loses while it is read.
 //!
-//! What was delivered cannot be taken back. So the response is fetched again, once for all callers that were reading it.
-//! If the new body begins with what was delivered, the stream goes on with its rest; otherwise it ends with an error,
-//! never silently short.
+//! What was delivered cannot be taken back. So the response is fetched again, once for all callers that were reading
+//! it. If the new body begins with what was delivered, the stream goes on with its rest; otherwise it ends with an
+//! error, never silently short.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

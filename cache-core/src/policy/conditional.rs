@@ -122,8 +122,8 @@ pub(crate) fn identified(sent: &Headers, not_modified: &Headers, nominated: &[&R
     let is_meant = if sent.get("if-none-match").is_some() {
         tags(sent).all(|sent| tag == Some(sent)) && (new_date.is_none() || date.is_none())
     } else {
-        // RFC 9111, 4.3.4: without validators on either side it can only be this one. But if the caller's copy is newer,
-        // the 304 is about the caller's.
+        // RFC 9111, 4.3.4: without validators on either side it can only be this one. But if the caller's copy is
+        // newer, the 304 is about the caller's.
         let since = sent.get("if-modified-since");
         let is_old_enough = || {
             let dates = (since.and_then(http_date::parse), one.headers.get("date").and_then(http_date::parse));

@@ -106,8 +106,8 @@ pub(crate) enum Reply {
     Validated(Serve),
     /// A stored response in place of the origin's error (RFC 5861, 4: `stale-if-error`; RFC 9111, 4.2.4).
     InsteadOfError(Serve),
-    /// The origin sent a 304 for a representation that is neither stored nor the caller's: the request is to be sent again
-    /// without validators.
+    /// The origin sent a 304 for a representation that is neither stored nor the caller's: the request is to be sent
+    /// again without validators.
     Mismatch,
 }
 
@@ -118,7 +118,8 @@ pub(crate) struct Storing {
     pub(crate) request: Request,
     /// The head as stored: without hop-by-hop fields (RFC 9111, 3.1).
     pub(crate) response: Response,
-    /// [`crate::model::entry::Entry::created_at`]: when the request was sent, so that ages include the response delay; Unix seconds.
+    /// [`crate::model::entry::Entry::created_at`]: when the request was sent, so that ages include the response delay;
+    /// Unix seconds.
     pub(crate) created_at: f64,
     /// The TTL in the store: longer than it is fresh if it can be validated.
     pub(crate) keep: Duration,

@@ -74,7 +74,8 @@ fn calculate(
     Freshness { lifetime, initial_age, is_no_cache: directives.no_cache }
 }
 
-/// The lifetime by `Expires`. RFC 9111, 5.3: an invalid date such as "0" is in the past, and the first of several counts.
+/// The lifetime by `Expires`. RFC 9111, 5.3: an invalid date such as "0" is in the past, and the first of several
+/// counts.
 fn expires(values: &Values<'_>, date: Option<f64>) -> Option<f64> {
     let expires = http_date::parse(values.first()?);
     Some(match (expires, date) {

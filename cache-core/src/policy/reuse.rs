@@ -46,8 +46,8 @@ pub(crate) fn matching<'a>(request: &Request, stored: &'a [Found]) -> impl Itera
 }
 
 impl<'a> Selected<'a> {
-    /// RFC 9111, 4 and 4.1: the most recent by `Date`. Those with `Vary` precede those without it, which often lack it by
-    /// mistake.
+    /// RFC 9111, 4 and 4.1: the most recent by `Date`. Those with `Vary` precede those without it, which often lack it
+    /// by mistake.
     pub(crate) fn of(request: &Request, stored: &'a [Found], now: f64, is_shared: bool) -> Option<Self> {
         let rank = |found: &Found| {
             let headers = &found.entry.response.headers;

@@ -59,8 +59,8 @@ impl ResultCache {
 
     /// Returns the cached result of `call`, or calls `compute` and stores its result.
     ///
-    /// Concurrent calls compute once, within and across processes. Store failures are misses. For fallible functions see
-    /// [`ResultCache::get_or_try_compute`].
+    /// Concurrent calls compute once, within and across processes. Store failures are misses. For fallible functions
+    /// see [`ResultCache::get_or_try_compute`].
     ///
     /// ```
     /// # tokio::runtime::Runtime::new().unwrap().block_on(async {

@@ -9,8 +9,8 @@ use crate::model::service::DEFAULT_TTL;
 
 /// A function call to cache: function name, schema hash, arguments and TTL.
 ///
-/// The key has the pipeline's format, which joins the arguments as Python's `str()` or `json.dumps` writes them: `1` and
-/// `"1"` have the same key.
+/// The key has the pipeline's format, which joins the arguments as Python's `str()` or `json.dumps` writes them: `1`
+/// and `"1"` have the same key.
 #[derive(Clone, Debug)]
 pub struct Call<'a> {
     prefix: &'a str,

@@ -65,8 +65,8 @@ impl<'a> Lookup<'a> {
         }
     }
 
-    /// The stored result with its JSON; or, if it has to be computed, the leader of those who wait for it, if waiting is
-    /// possible.
+    /// The stored result with its JSON; or, if it has to be computed, the leader of those who wait for it, if waiting
+    /// is possible.
     pub(crate) async fn find<T: DeserializeOwned>(&mut self) -> Result<(T, Bytes), Option<Lead>> {
         let mut lead: Option<Lead> = None;
         loop {

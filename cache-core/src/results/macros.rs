@@ -20,8 +20,8 @@
 /// # });
 /// ```
 ///
-/// The function returns `T`, `Option<T>`, `Result<T, E>` or `Result<Option<T>, E>`, where `T` implements `Serialize` and
-/// `DeserializeOwned`. Neither [`None`] nor errors are stored. See
+/// The function returns `T`, `Option<T>`, `Result<T, E>` or `Result<Option<T>, E>`, where `T` implements `Serialize`
+/// and `DeserializeOwned`. Neither [`None`] nor errors are stored. See
 /// [`ResultCache::get_or_compute`](crate::ResultCache::get_or_compute) for details.
 ///
 /// The key contains the values of all arguments, in their order, in the format of the pipeline: they must implement

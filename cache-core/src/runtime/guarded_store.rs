@@ -1,4 +1,5 @@
-//! Fault tolerance: store failures and timeouts become cache misses. The caches call the store through [`Graceful`] only.
+//! Fault tolerance: store failures and timeouts become cache misses. The caches call the store through [`Graceful`]
+//! only.
 
 #[cfg(test)]
 mod tests;

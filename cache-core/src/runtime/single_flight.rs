@@ -74,7 +74,8 @@ pub(crate) struct Waiting {
     has_waited: bool,
 }
 
-/// The leader of a fetch that others wait for. If it is dropped before [`Self::land`], the next waiter becomes the leader.
+/// The leader of a fetch that others wait for. If it is dropped before [`Self::land`], the next waiter becomes the
+/// leader.
 pub(crate) struct Lead {
     flight: Arc<Flight>,
     /// Its owner is the leader; dropped, it goes to the next waiter.

@@ -47,8 +47,8 @@ impl Tasks {
     pub(crate) fn give_back(&self, task: impl Future<Output = ()> + Send + 'static) {
         let Ok(runtime) = Handle::try_current() else { return };
         let task = async move { drop(tokio::time::timeout(GIVING_BACK, task).await) };
-        // Only tried: a runtime that shuts down drops a task while it is being started, with the lock held, and the drop
-        // may call this.
+        // Only tried: a runtime that shuts down drops a task while it is being started, with the lock held, and the
+        // drop may call this.
         match self.0.try_lock().as_deref_mut() {
             Ok(Some(sets)) => start(&mut sets.giving_back, task, &runtime),
             _ => drop(runtime.spawn(task)),

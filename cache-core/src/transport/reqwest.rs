@@ -1,7 +1,7 @@
 //! A [`Sender`] based on reqwest, without any of its automatisms.
 //!
-//! A cache must see the response of the origin: bodies are not decoded (reqwest's features for that are off), proxies of
-//! the environment are ignored, cookies are not kept, and redirects are followed only if configured.
+//! A cache must see the response of the origin: bodies are not decoded (reqwest's features for that are off), proxies
+//! of the environment are ignored, cookies are not kept, and redirects are followed only if configured.
 
 use std::sync::OnceLock;
 use std::time::Duration;

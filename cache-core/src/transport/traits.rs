@@ -17,8 +17,8 @@ pub type Incoming = Pin<Box<dyn Stream<Item = Result<Bytes, SendError>> + Send>>
 pub trait Sender: Send + Sync + 'static {
     /// Sends a request; returns as soon as the head of the response arrives.
     ///
-    /// Implementations must not decode response bodies. A request may have a [`Timeout`], and the response of a redirect
-    /// that was followed a [`FinalUrl`], as extensions.
+    /// Implementations must not decode response bodies. A request may have a [`Timeout`], and the response of a
+    /// redirect that was followed a [`FinalUrl`], as extensions.
     async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<Incoming>, SendError>;
 }
 

@@ -11,8 +11,8 @@ pub(crate) fn float(number: f64) -> String {
     let shortest = format!("{number:e}");
     let (digits, exponent) = mantissa_and_exponent(&shortest);
     let decimals = digits.split_once('.').map_or(0, |(_, decimals)| decimals.len());
-    // Both print the fewest digits that read back as the same number. Of two equally near ones Python takes the even one;
-    // Rust does so only for a given number of digits.
+    // Both print the fewest digits that read back as the same number. Of two equally near ones Python takes the even
+    // one; Rust does so only for a given number of digits.
     if (-4..16).contains(&exponent) {
         let places = decimals.saturating_add_signed(-exponent).max(1);
         return format!("{number:.places$}");
