@@ -114,7 +114,7 @@ async fn encoded_body_that_cannot_be_decoded_is_a_miss() {
 #[tokio::test]
 async fn body_that_contradicts_its_coding_is_served_whole(
     #[values(PolicyName::Ttl, PolicyName::Specification)] policy: PolicyName,
-    #[values("gzip", "deflate", "br")] coding: &str,
+    #[values("gzip", "deflate", "br", "zstd")] coding: &str,
 ) {
     // As raw deflate it would be one byte.
     let body = "{\n  \"data\": [1, 2, 3]}";

@@ -3,6 +3,7 @@
 use std::io::Write as _;
 
 use cache_core::{Payload, PolicyName, ServedFrom, Service, pipeline_key};
+use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::cache;
@@ -96,12 +97,19 @@ async fn partial_body_is_not_decoded() {
     assert_eq!(coded.text().await.unwrap(), "\0\0\0");
 }
 
+#[rstest]
 #[tokio::test]
-async fn bodies_are_stored_decoded_as_in_the_pipeline() {
-    let origin = Origin::start(|_| {
-        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
-        encoder.write_all(br#"{"title": "Cowboy Bebop"}"#).unwrap();
-        response(200, &[("Content-Encoding", "gzip")], encoder.finish().unwrap())
+async fn bodies_are_stored_decoded_as_in_the_pipeline(#[values("gzip", "zstd")] coding: &'static str) {
+    let origin = Origin::start(move |_| {
+        let body = &br#"{"title": "Cowboy Bebop"}"#[..];
+        let encoded = if coding == "gzip" {
+            let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+            encoder.write_all(body).unwrap();
+            encoder.finish().unwrap()
+        } else {
+            ruzstd::encoding::compress_to_vec(body, ruzstd::encoding::CompressionLevel::Fastest)
+        };
+        response(200, &[("Content-Encoding", coding)], encoded)
     })
     .await;
     let client = cache(PolicyName::Ttl).client(Service::Jikan);
