@@ -1,6 +1,6 @@
 //! `json.dumps` and `str()` of Python for anything that serde can serialize.
 //!
-//! Keys and stored values must be the pipeline's to the byte. JSON of serde_json differs: in spaces, floats, infinities
+//! Keys and stored values must be the pipeline's to the byte. JSON of `serde_json` differs: in spaces, floats, infinities
 //! and the order of members.
 
 #[cfg(test)]
