@@ -1,5 +1,5 @@
-//! What a hit costs, next to a bare `GET` of as many bytes on a connection of the same kind: both in turn, in one run,
-//! so that whatever else the machine does slows both.
+//! The time of a hit, relative to a bare `GET` of as many bytes on a connection of the same kind. Both alternate in one
+//! run, so that other load of the machine affects both.
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use cache_core::{
-    Cache, CacheKey, Call, Config, Entry, Headers, Inspect, Missing, Payload, Redis, RedisUrl, Request, Response,
-    ServedFrom, Service, Services, Sqlite, clock,
+    Cache, Call, Config, Entry, Headers, Inspect, Missing, Payload, Redis, RedisUrl, Request, Response, ServedFrom,
+    Service, Services, Sqlite, clock, pipeline_key,
 };
 use criterion::Criterion;
 use redis::aio::MultiplexedConnection;
@@ -25,19 +25,19 @@ use uuid::Uuid;
 const DAY: Duration = Duration::from_secs(86_400);
 const URL: &str = "https://api.jikan.moe/v4/anime/1/full";
 
-/// How many operations of one kind run before those of the other.
+/// Operations of one kind in a row.
 const TURN: u64 = 20;
 
-/// What is compared in the end: measured, limit, unit.
+/// The results: measured value, limit, unit.
 #[derive(Default)]
 struct Report(RefCell<Vec<(String, f64, Limit)>>);
 
 enum Limit {
-    /// At most so many times as long as the bare `GET`.
+    /// At most so many times the time of the bare `GET`.
     Ratio(f64),
     /// At most so many microseconds.
     Micros(f64),
-    /// At least so much of redis-benchmark's throughput.
+    /// At least this share of redis-benchmark's throughput.
     Share(f64),
 }
 
@@ -59,7 +59,7 @@ impl Report {
     }
 }
 
-/// A response as an API sends it, with a body of so many bytes.
+/// A response of an API, with a body of this size.
 fn entry(url: &str) -> Entry {
     let fields = [
         ("date", "Mon, 23 Nov 2026 01:00:00 GMT"),
@@ -79,7 +79,7 @@ fn entry(url: &str) -> Entry {
         [("host", "api.jikan.moe"), ("accept", "*/*"), ("accept-encoding", "gzip, deflate"), ("user-agent", "x/1")];
     Entry {
         id: Uuid::new_v4(),
-        cache_key: CacheKey::pipeline("GET", url, &Payload::default()),
+        cache_key: pipeline_key("GET", url, &Payload::default()),
         request: Request {
             method: "GET".into(),
             url: url.into(),
@@ -142,7 +142,7 @@ async fn connect(location: &str) -> (Cache, MultiplexedConnection) {
     (cache, bare)
 }
 
-/// Lets criterion measure `hit`, and `bare` in turn with it; the median of how many times as long the first takes.
+/// Measures `hit` with criterion, alternating with `bare`; returns the median of the ratio.
 fn compare<H: Future<Output = ()>, B: Future<Output = ()>>(
     criterion: &mut Criterion,
     runtime: &Runtime,
@@ -201,7 +201,7 @@ fn micros<F: Future<Output = ()>>(
     median(samples)
 }
 
-/// Hits a second of 64 tasks on one client.
+/// Hits per second of 64 tasks on one client.
 fn concurrent_hits(runtime: &Runtime, cache: &Cache, each: usize) -> f64 {
     let start = Instant::now();
     runtime.block_on(async {
@@ -222,7 +222,7 @@ fn concurrent_hits(runtime: &Runtime, cache: &Cache, each: usize) -> f64 {
     64.0 * each as f64 / start.elapsed().as_secs_f64()
 }
 
-/// `GET`s a second of redis-benchmark's 64 clients.
+/// `GET`s per second of redis-benchmark's 64 clients.
 fn redis_benchmark(connection: &[&str]) -> f64 {
     let arguments = ["-c", "64", "-n", "200000", "-d", "200", "-t", "get", "--csv"];
     let output = Command::new("redis-benchmark").args(connection).args(arguments).output().unwrap();
@@ -232,7 +232,7 @@ fn redis_benchmark(connection: &[&str]) -> f64 {
 }
 
 fn main() {
-    // Test runners start every target, to ask for its tests or to run them: there are none.
+    // Test runners start every target: this one has no tests.
     if !std::env::args().any(|argument| argument == "--bench") {
         return;
     }
@@ -286,7 +286,7 @@ fn main() {
     };
     let cache = Cache::over(Arc::new(Redis::new(&config).unwrap()), &config);
     runtime.block_on(store(cache.store(), 200));
-    let key = CacheKey::pipeline("GET", &url, &Payload::default());
+    let key = pipeline_key("GET", &url, &Payload::default());
     let look_up = || async {
         assert_eq!(cache.store().lookup(&key, Some(DAY)).await.unwrap().len(), 1);
     };

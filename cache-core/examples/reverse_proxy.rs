@@ -1,7 +1,6 @@
-//! The HTTP cache in front of an origin, as a reverse proxy: what the public HTTP cache test suite is run against.
+//! A reverse proxy with the HTTP cache, for the public HTTP cache test suite.
 //!
-//! It takes out the fields that frame a message on its connection and hands everything else on as it came, so that
-//! what the cache does is all that is seen.
+//! It removes hop-by-hop fields and passes everything else on unchanged, so that the test suite sees the cache only.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -24,7 +23,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
-/// What is for one connection only (RFC 9110, 7.6.1).
+/// Hop-by-hop fields (RFC 9110, 7.6.1).
 const FRAMING: [HeaderName; 7] = [
     CONNECTION,
     HeaderName::from_static("keep-alive"),
@@ -81,14 +80,14 @@ pub async fn listen(args: Args) -> anyhow::Result<(TcpListener, Proxy)> {
         },
     );
     let cache = open(&args.store, config).await?;
-    // An origin may close an idle connection at any moment, and a request lost to that must not be sent again.
+    // An origin may close an idle connection at any time, and a request lost by that must not be sent again.
     let sender = Reqwest::new(ReqwestOptions { idle_connections: 0, ..ReqwestOptions::default() });
     let proxy = Proxy { cache: cache.http(Service::Other, Arc::new(sender)), origin: args.origin };
     let listener = TcpListener::bind(args.listen).await.with_context(|| format!("cannot listen on {}", args.listen))?;
     Ok((listener, proxy))
 }
 
-/// Answers everybody, until it is dropped.
+/// Serves connections until it is dropped.
 pub async fn serve(listener: TcpListener, proxy: Proxy) -> anyhow::Result<()> {
     let proxy = Arc::new(proxy);
     loop {
@@ -101,7 +100,7 @@ pub async fn serve(listener: TcpListener, proxy: Proxy) -> anyhow::Result<()> {
         });
         #[expect(clippy::disallowed_methods, reason = "a program of its own, which ends when it is killed")]
         tokio::spawn(async move {
-            // `Date` is the origin's to set.
+            // The origin sets `Date`.
             let mut server = hyper::server::conn::http1::Builder::new();
             let served = server.auto_date_header(false).serve_connection(TokioIo::new(connection), service).await;
             if let Err(error) = served {
@@ -148,7 +147,7 @@ impl Proxy {
         (url.scheme, url.authority) = (origin.scheme, origin.authority);
         head.uri = Uri::from_parts(url)?;
         without_framing(&mut head.headers);
-        // The origin's own name is what the sender says.
+        // The sender sets `Host` to the origin.
         head.headers.remove(HOST);
         let mut answer = self.cache.fetch(Request::from_parts(head, body)).await?.into_response();
         without_framing(answer.headers_mut());

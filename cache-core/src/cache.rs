@@ -1,4 +1,5 @@
-//! The front door: one cache for a whole program, over one shared connection.
+//! [`Cache`], the entry point of the crate. It connects a store with the HTTP cache and the result cache; nothing below
+//! imports it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,10 +23,11 @@ use crate::store::open::{OpenOptions, WhenUnreachable, open};
 use crate::transport::shared::Senders;
 use crate::transport::traits::Sender;
 
-/// How long [`Cache::close`] waits for what is under way.
+/// How long [`Cache::close`] waits for running tasks.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
-/// The caches of one program: the seed's singleton. Clones share everything; the last one dropped ends its tasks.
+/// An open HTTP and result cache. Cloning is cheap; clones share the connection, and background tasks end when the last
+/// clone is dropped.
 #[derive(Clone)]
 pub struct Cache {
     core: Hold,
@@ -34,9 +36,11 @@ pub struct Cache {
 }
 
 impl Cache {
-    /// Opens the cache that the settings name. Where Redis does not answer, SQLite stands in for as long as that
-    /// lasts; what is stored and counted there meanwhile stays there. Fails where the settings cannot be used, a wrong
-    /// password among them, or neither can be opened. A cache that is not enabled opens nothing.
+    /// Opens the configured cache. If Redis is unreachable, SQLite is used until it is available again; entries and
+    /// counters stored there are not copied back. If the cache is disabled, no backend is opened.
+    ///
+    /// # Errors
+    /// If the configuration is invalid, including a wrong password, or if no backend is usable.
     pub async fn open(config: &Config) -> Result<Self> {
         if !config.enabled {
             return Ok(Self::over(Arc::new(Memory::new(config.services.clone())), config));
@@ -47,7 +51,7 @@ impl Cache {
         Ok(Self::over(opened.store, config))
     }
 
-    /// A cache over a store that is open already.
+    /// Creates a cache on an open store.
     pub fn over(store: Arc<dyn Inspect>, config: &Config) -> Self {
         let store = match config.first_level {
             Some(time) => Arc::new(FirstLevel::new(store, time)),
@@ -70,38 +74,38 @@ impl Cache {
         Self { results: ResultCache::new(core.clone()), core, inspect: store }
     }
 
-    /// The HTTP client of one service, with its policy and TTL.
+    /// Returns an HTTP client for a service, with its policy and TTL.
     pub fn client(&self, service: Service) -> CachedClient {
         CachedClient::new(self.core.clone(), service)
     }
 
-    /// The HTTP cache of one service over a sender of one's own.
+    /// Returns the HTTP cache of a service with a custom [`Sender`].
     pub fn http(&self, service: Service, sender: Arc<dyn Sender>) -> HttpCache {
         HttpCache::new(self.core.clone(), service, sender)
     }
 
-    /// The cache of function results.
+    /// Returns the cache of function results.
     pub fn results(&self) -> ResultCache {
         self.results.clone()
     }
 
-    /// What all programs that share this store have counted since then (Unix seconds); the last second may be missing.
+    /// Returns the counters of all programs since `since` (Unix seconds). The last second may be missing.
     pub async fn counted(&self, since: f64) -> Result<Counted> {
         self.inspect.counters(since).await
     }
 
-    /// The store underneath, for administration. Of a cache that was opened but is not enabled it is an empty one.
+    /// Returns the underlying store, for administration. It is empty if the cache is disabled.
     pub fn store(&self) -> &Arc<dyn Inspect> {
         &self.inspect
     }
 
-    /// How the store is.
+    /// Checks the health of the store. Never fails: failures are reported in [`Health`].
     pub async fn health(&self) -> Health {
         self.inspect.health().await
     }
 
-    /// Writes what is still to be written, and gives back what others wait for, for a few seconds at most; then every
-    /// task of the cache has ended, and its connections with the last clone and client of it.
+    /// Finishes pending writes and releases leases, waiting a few seconds at most, then stops background tasks.
+    /// Connections are closed with the last clone and client.
     pub async fn close(self) {
         self.core.counters.stop();
         self.core.tasks.close(LAST_WORDS).await;

@@ -1,62 +1,263 @@
-//! What is known about the store: after a few failures in a row it is left alone until it is well again.
+//! A circuit breaker: after several failures in a row, calls are refused until the other side has recovered.
+//!
+//! Pure: the caller passes the time, and decides what counts as a failure.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
-use crate::error::{Error, chain};
-use crate::store::probe::recovered;
-use crate::store::traits::Store;
+/// How an open breaker closes again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recovery {
+    /// After this time one call is let through as a probe: its outcome closes the breaker, or opens it again.
+    Cooldown(Duration),
+    /// A probe outside of the breaker calls [`CircuitBreaker::close`].
+    ExternalProbe,
+}
 
-/// One failure may be bad luck; so many in a row are not.
-const MOST_FAILURES: u32 = 3;
-
-/// Closed while the store works; open while nobody is to wait for it.
-#[derive(Default)]
-pub(crate) struct Breaker {
-    is_open: AtomicBool,
-    /// Failures since the store answered last.
+/// Closed: calls pass. Open: calls are refused. Half-open: one call passes as a probe.
+#[derive(Debug)]
+pub struct CircuitBreaker {
+    /// So many consecutive failures open it.
+    threshold: u32,
+    recovery: Recovery,
+    state: Mutex<State>,
+    /// The failures of a closed breaker, or [`NOT_CLOSED`]: what calls read without the lock while all is well.
     failures: AtomicU32,
 }
 
-impl Breaker {
-    pub(crate) fn is_open(&self) -> bool {
-        self.is_open.load(Ordering::Relaxed)
-    }
+const NOT_CLOSED: u32 = u32::MAX;
 
-    /// The store answered.
-    pub(crate) fn works(&self) {
-        // Mostly nothing but a read: this is on every look-up's path.
-        if self.failures.load(Ordering::Relaxed) > 0 {
-            self.failures.store(0, Ordering::Relaxed);
-        }
-    }
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum State {
+    Closed {
+        failures: u32,
+    },
+    /// `until`: when a probe may start; `None`: not before [`CircuitBreaker::close`].
+    Open {
+        until: Option<Instant>,
+    },
+    /// `since`: when the probe started.
+    HalfOpen {
+        since: Instant,
+    },
+}
 
-    /// A call failed; `true`: this opened the breaker, and the caller sees to it that it is closed again.
-    pub(crate) fn fails(&self, error: &Error) -> bool {
-        if !is_of_the_store(error) {
-            self.works();
-            return false;
+impl State {
+    fn time_left(self, now: Instant) -> Option<Duration> {
+        match self {
+            Self::Closed { .. } => None,
+            Self::Open { until: None } => Some(Duration::MAX),
+            Self::Open { until: Some(until) } => {
+                Some(until.saturating_duration_since(now)).filter(|left| !left.is_zero())
+            }
+            Self::HalfOpen { .. } => Some(Duration::ZERO),
         }
-        let is_enough = self.failures.fetch_add(1, Ordering::Relaxed) + 1 >= MOST_FAILURES;
-        let opens = is_enough && !self.is_open.swap(true, Ordering::Relaxed);
-        if opens {
-            tracing::warn!(error = chain(error), "backend disabled after repeated failures");
-        }
-        opens
-    }
-
-    /// Closes the breaker when backend available again.
-    pub(crate) async fn close(self: Arc<Self>, store: Arc<dyn Store>, patience: Duration) {
-        recovered(&*store, Some(patience)).await;
-        self.failures.store(0, Ordering::Relaxed);
-        self.is_open.store(false, Ordering::Relaxed);
-        tracing::info!(backend = %store.backend(), "backend available again");
     }
 }
 
-/// Whether the next call will fail, too, whatever it asks for. A refusal is quick, and may be for one entry or for
-/// writing only; to be refused when connecting is for good.
-fn is_of_the_store(error: &Error) -> bool {
-    error.is_temporary() || matches!(error, Error::Refused { operation: Error::CONNECTING, .. })
+impl CircuitBreaker {
+    /// A closed breaker that opens after `threshold` failures in a row.
+    pub fn new(threshold: u32, recovery: Recovery) -> Self {
+        Self { threshold, recovery, state: Mutex::new(State::Closed { failures: 0 }), failures: AtomicU32::new(0) }
+    }
+
+    /// Whether it is open or half-open.
+    pub fn is_open(&self) -> bool {
+        self.failures.load(Ordering::Relaxed) == NOT_CLOSED
+    }
+
+    /// How long calls are still refused; `None` if a call may be made now. Zero while a probe runs, and
+    /// [`Duration::MAX`] where an external probe decides.
+    pub fn time_left(&self, now: Instant) -> Option<Duration> {
+        if self.is_open() { self.state().time_left(now) } else { None }
+    }
+
+    /// Permission for one call; else for how long calls are still refused, as [`Self::time_left`] has it.
+    pub fn try_acquire(&self, now: Instant) -> Result<CallPermit<'_>, Duration> {
+        if !self.is_open() {
+            return Ok(CallPermit { breaker: self, is_probe: false });
+        }
+        let mut state = self.state();
+        if let Some(left) = state.time_left(now) {
+            return Err(left);
+        }
+        let is_probe = !matches!(*state, State::Closed { .. });
+        if is_probe {
+            self.set(&mut state, State::HalfOpen { since: now });
+        }
+        drop(state);
+        Ok(CallPermit { breaker: self, is_probe })
+    }
+
+    /// A call succeeded. Changes nothing unless the breaker is closed: the call began before it opened.
+    pub fn record_success(&self) {
+        // Only a read in most cases: this is on the path of every lookup.
+        if self.failures.load(Ordering::Relaxed) != 0 {
+            self.transition(false, |_| State::Closed { failures: 0 });
+        }
+    }
+
+    /// A call failed; returns whether this opened the breaker. Changes nothing unless it is closed.
+    pub fn record_failure(&self, now: Instant) -> bool {
+        self.fail(false, now)
+    }
+
+    /// Opens it, whatever its state.
+    pub fn open(&self, now: Instant) {
+        let opened = self.opened(now);
+        self.set(&mut self.state(), opened);
+    }
+
+    /// Closes it, whatever its state.
+    pub fn close(&self) {
+        self.set(&mut self.state(), State::Closed { failures: 0 });
+    }
+
+    fn fail(&self, is_probe: bool, now: Instant) -> bool {
+        self.transition(is_probe, |failures| {
+            let failures = failures.saturating_add(1);
+            if failures < self.threshold { State::Closed { failures } } else { self.opened(now) }
+        })
+    }
+
+    fn opened(&self, now: Instant) -> State {
+        match self.recovery {
+            Recovery::Cooldown(time) => State::Open { until: Some(now + time) },
+            Recovery::ExternalProbe => State::Open { until: None },
+        }
+    }
+
+    /// Goes on to the next state, which follows from the number of failures; returns whether that is an open one.
+    fn transition(&self, is_probe: bool, next: impl FnOnce(u32) -> State) -> bool {
+        let mut state = self.state();
+        let next = match *state {
+            State::Closed { failures } => next(failures),
+            State::HalfOpen { .. } if is_probe => next(self.threshold),
+            // It opened after this call began: the outcome of the call is out of date.
+            State::Open { .. } | State::HalfOpen { .. } => return false,
+        };
+        self.set(&mut state, next);
+        matches!(next, State::Open { .. })
+    }
+
+    fn set(&self, state: &mut State, next: State) {
+        *state = next;
+        let failures = if let State::Closed { failures } = next { failures } else { NOT_CLOSED };
+        self.failures.store(failures, Ordering::Relaxed);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Permission for one call. Dropped without `record_…`, the breaker's state does not change.
+#[derive(Debug)]
+#[must_use = "a permit that is dropped records nothing"]
+pub struct CallPermit<'a> {
+    breaker: &'a CircuitBreaker,
+    is_probe: bool,
+}
+
+impl CallPermit<'_> {
+    /// The call succeeded: the breaker is closed, unless it opened after the call began.
+    pub fn record_success(mut self) {
+        let is_probe = std::mem::take(&mut self.is_probe);
+        if is_probe {
+            self.breaker.transition(true, |_| State::Closed { failures: 0 });
+        } else {
+            self.breaker.record_success();
+        }
+    }
+
+    /// The call failed; returns whether this opened the breaker.
+    pub fn record_failure(mut self, now: Instant) -> bool {
+        let is_probe = std::mem::take(&mut self.is_probe);
+        self.breaker.fail(is_probe, now)
+    }
+}
+
+impl Drop for CallPermit<'_> {
+    /// A cancelled probe: the next call may probe at once.
+    fn drop(&mut self) {
+        if self.is_probe {
+            let mut state = self.breaker.state();
+            if let State::HalfOpen { since } = *state {
+                self.breaker.set(&mut state, State::Open { until: Some(since) });
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COOLDOWN: Duration = Duration::from_secs(300);
+
+    fn with_cooldown() -> CircuitBreaker {
+        CircuitBreaker::new(5, Recovery::Cooldown(COOLDOWN))
+    }
+
+    fn fail(breaker: &CircuitBreaker, now: Instant, times: u32) {
+        for _ in 0..times {
+            breaker.try_acquire(now).expect("it is closed").record_failure(now);
+        }
+    }
+
+    #[test]
+    fn threshold_of_failures_opens_for_the_cooldown() {
+        let (breaker, now) = (with_cooldown(), Instant::now());
+        fail(&breaker, now, 4);
+        breaker.try_acquire(now).expect("four are below the threshold").record_success();
+        fail(&breaker, now, 5);
+        assert_eq!(breaker.try_acquire(now).err(), Some(COOLDOWN));
+        assert_eq!(breaker.time_left(now + COOLDOWN / 2), Some(COOLDOWN / 2));
+        assert!(breaker.is_open());
+    }
+
+    #[test]
+    fn one_probe_after_the_cooldown_decides() {
+        let (breaker, mut now) = (with_cooldown(), Instant::now());
+        breaker.open(now);
+        now += COOLDOWN;
+        let probe = breaker.try_acquire(now).expect("the cooldown is over");
+        assert_eq!(breaker.try_acquire(now).err(), Some(Duration::ZERO), "one probe at a time");
+        assert!(probe.record_failure(now));
+        assert_eq!(breaker.time_left(now), Some(COOLDOWN));
+
+        now += COOLDOWN;
+        drop(breaker.try_acquire(now));
+        breaker.try_acquire(now).expect("the probe before was cancelled").record_success();
+        fail(&breaker, now, 4);
+        assert_eq!(breaker.time_left(now), None);
+    }
+
+    #[test]
+    fn late_outcomes_change_nothing() {
+        let (breaker, now) = (with_cooldown(), Instant::now());
+        let late = [breaker.try_acquire(now), breaker.try_acquire(now)].map(|permit| permit.expect("it is closed"));
+        breaker.open(now);
+        let [success, failure] = late;
+        success.record_success();
+        assert!(!failure.record_failure(now));
+        breaker.record_success();
+        assert_eq!(breaker.time_left(now), Some(COOLDOWN));
+    }
+
+    #[test]
+    fn external_probe_alone_closes() {
+        let (breaker, now) = (CircuitBreaker::new(2, Recovery::ExternalProbe), Instant::now());
+        assert!(!breaker.record_failure(now));
+        breaker.record_success();
+        assert!(!breaker.record_failure(now));
+        assert!(breaker.record_failure(now), "the second in a row opens it");
+        assert!(!breaker.record_failure(now), "it was open already");
+        breaker.record_success();
+        assert_eq!(breaker.try_acquire(now + COOLDOWN).err(), Some(Duration::MAX));
+        breaker.close();
+        assert!(!breaker.is_open());
+        assert!(!breaker.record_failure(now), "counting starts from zero");
+    }
 }

@@ -73,9 +73,11 @@ mod store;
 mod transport;
 
 pub use cache::Cache;
+pub use circuit_breaker::{CallPermit, CircuitBreaker, Recovery};
 pub use config::{Config, RedisUrl, Storage};
 pub use error::{Backend, BackendKind, BoxError, CodecError, Error, Result, chain};
-pub use format::http_key::{Form, Payload};
+pub use format::http_date;
+pub use format::http_key::{Form, Payload, hishel1_key, pipeline_key};
 pub use format::result_key::Argument;
 pub use http::body::Body;
 pub use http::cache::HttpCache;
@@ -99,6 +101,7 @@ pub use model::summary::{HttpSummary, Summary};
 pub use model::url::{authority, without_secrets};
 pub use policy::dispatch::Policy;
 pub use policy::fixed_ttl::Ttl;
+pub use policy::freshness::freshness;
 pub use policy::rfc9111::Specification;
 pub use results::cache::{Observed, ResultCache};
 pub use results::call::Call;
@@ -134,7 +137,6 @@ pub mod codec {
 pub mod counters {
     pub use crate::model::stats::*;
     pub use crate::model::window::*;
-    pub use crate::runtime::stats_recorder::*;
 }
 /// TEMPORARY
 pub mod key {

@@ -1,4 +1,4 @@
-//! TODO
+//! Cache policies as pure functions: [`fixed_ttl`] (the pipeline's) and [`rfc9111`].
 
 pub(crate) mod conditional;
 pub(crate) mod decision;

@@ -1,7 +1,8 @@
-//! TODO
+//! What a running cache has besides its storage: fault tolerance, single flight, statistics and background tasks.
 
 pub(crate) mod guarded_store;
 pub(crate) mod shared;
 pub(crate) mod single_flight;
+pub(crate) mod stats_cells;
 pub(crate) mod stats_recorder;
 pub(crate) mod tasks;

@@ -1,4 +1,4 @@
-//! TODO
+//! Sending requests to an origin. Knows nothing of caches.
 
 pub(crate) mod error;
 pub(crate) mod reqwest;

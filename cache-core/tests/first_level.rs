@@ -13,7 +13,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use cache_core::{
     Cache, CacheKey, Call, Config, Entry, EntryId, FirstLevel, Inspect, Layout, Memory, Redis, RedisUrl, Request,
-    Response, ServedFrom, Service, Services, Storage, Store, clock,
+    Response, ServedFrom, Service, Services, Storage, Store, clock, hishel1_key,
 };
 use origin::{Origin, response};
 use redis::cmd;
@@ -35,7 +35,7 @@ fn raw(url: &str) -> redis::Connection {
 fn entry() -> Entry {
     Entry {
         id: Uuid::new_v4(),
-        cache_key: CacheKey::hishel1(b"https://api.jikan.moe/v4/anime/1"),
+        cache_key: hishel1_key(b"https://api.jikan.moe/v4/anime/1"),
         request: Request { method: "GET".into(), url: "https://api.jikan.moe/v4/anime/1".into(), ..Request::default() },
         response: Response { status_code: 200, ..Response::default() },
         created_at: Some(clock::now()),

@@ -13,8 +13,8 @@ use bytes::Bytes;
 use cache_core::counters::{Batch, Bucket, Counts, Scope};
 use cache_core::key::sha256_hex;
 use cache_core::{
-    CacheKey, Config, Entry, EntryId, Inspect as _, Layout, Redis, RedisUrl, Request, Response, Service, Store,
-    StoredResult, clock, whole,
+    Config, Entry, EntryId, Inspect as _, Layout, Redis, RedisUrl, Request, Response, Service, Store, StoredResult,
+    clock, hishel1_key, whole,
 };
 use futures_util::StreamExt as _;
 use redis::{ConnectionLike as _, cmd};
@@ -46,7 +46,7 @@ fn entry(name: &str) -> Entry {
     let url = format!("https://api.jikan.moe/v4/{name}");
     Entry {
         id: Uuid::new_v4(),
-        cache_key: CacheKey::hishel1(url.as_bytes()),
+        cache_key: hishel1_key(url.as_bytes()),
         request: Request { method: "GET".into(), url, ..Request::default() },
         response: Response { status_code: 200, ..Response::default() },
         created_at: Some(clock::now()),

@@ -60,7 +60,7 @@ pub(crate) async fn run(session: &Session, args: &ShowArgs) -> anyhow::Result<Ex
 
 /// The body alone. A terminal gets it harmless and with a line break at its end; a pipe gets the bytes.
 fn write_body(args: &ShowArgs, found: &Inspected, stored: &Bytes) -> anyhow::Result<()> {
-    let decoded = if args.raw { stored.as_ref().into() } else { body::decoded(stored, encoding(found)) };
+    let decoded = if args.raw { stored.as_ref().into() } else { body::decode_all(stored, encoding(found)) };
     if args.body && stdout().is_terminal() {
         return Ok(output::write(text::readable(&decoded, true).as_bytes())?);
     }

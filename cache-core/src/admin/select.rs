@@ -61,7 +61,7 @@ pub fn search(
 async fn body_matches(store: &dyn Inspect, pattern: &BodyPattern, id: &EntryId) -> Result<bool> {
     let raw = store.raw_body(id, usize::MAX).await?;
     // Only the bytes tell whether a body is compressed, so no header is needed; brotli has no mark and is missed.
-    Ok(raw.is_some_and(|raw| pattern.matches(&content_coding::decoded(&raw, None))))
+    Ok(raw.is_some_and(|raw| pattern.matches(&content_coding::decode_all(&raw, None))))
 }
 
 /// The schema of each result prefix of which an entry was stored last, as far as that is known.

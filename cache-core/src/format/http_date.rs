@@ -1,7 +1,7 @@
-//! HTTP dates (RFC 9110, 5.6.7), in Unix seconds.
+//! HTTP dates (RFC 9110, 5.6.7), read and written, in Unix seconds.
 //!
-//! Letters may be in any case, and a weekday need not be the date's: a date that is clear is worth more than a refetch.
-//! All else is as strict as the grammar, since an invalid `Expires` is a way of saying "stale".
+//! Letters of any case and a wrong weekday are accepted, since the date is unambiguous and a refetch costs more. All
+//! else is as strict as the grammar: an invalid `Expires` means "stale".
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -9,8 +9,8 @@ const DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday",
 
 const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
-/// Reads `Sun, 06 Nov 1994 08:49:37 GMT` or one of its two obsolete forms.
-pub(crate) fn http_date(text: &str) -> Option<f64> {
+/// Reads `Sun, 06 Nov 1994 08:49:37 GMT` or one of the two obsolete forms; returns `None` if it is no date.
+pub fn parse(text: &str) -> Option<f64> {
     let text = text.trim();
     let Some((weekday, rest)) = text.split_once(", ") else { return asctime(text) };
     let mut parts = rest.split(' ');
@@ -19,7 +19,7 @@ pub(crate) fn http_date(text: &str) -> Option<f64> {
         is_one_of(weekday, &DAYS).then_some(())?;
         let mut date = next()?.splitn(3, '-');
         let (day, month, year) = (number(date.next()?, 2)?, date.next()?, number(date.next()?, 2)?);
-        // A year of two digits: without a clock at hand, as POSIX reads it.
+        // A year of two digits is read as in POSIX: no clock is needed.
         let century = if year < 70 { 2_000 } else { 1_900 };
         midnight(century + year, month, day)? + time(next()?)?
     } else {
@@ -74,7 +74,7 @@ fn midnight(year: i64, month: &str, day: i64) -> Option<f64> {
     if !(1..=days).contains(&day) {
         return None;
     }
-    // Years that begin in March end with the leap day, which makes the days before each month a straight line.
+    // A year that begins in March ends with the leap day, so the days before each month follow a linear formula.
     let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
     let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
     let days = year * 365 + leap_days + (153 * month + 2) / 5 + day - 1;
@@ -84,8 +84,8 @@ fn midnight(year: i64, month: &str, day: i64) -> Option<f64> {
 /// From 1 March of the year 0.
 const DAYS_TO_1970: i64 = 719_468;
 
-/// Writes a time as `Sun, 06 Nov 1994 08:49:37 GMT`; `None` where it is in no year from 1970 to 9999.
-pub(crate) fn format(time: f64) -> Option<String> {
+/// Writes a time as `Sun, 06 Nov 1994 08:49:37 GMT`; returns `None` outside of the years 1970 to 9999.
+pub fn format(time: f64) -> Option<String> {
     const YEAR_10000: f64 = 253_402_300_800.0;
     let seconds = Duration::try_from_secs_f64(time).ok().filter(|_| time < YEAR_10000)?;
     Some(httpdate::fmt_http_date(UNIX_EPOCH + seconds))
@@ -126,14 +126,14 @@ mod tests {
     #[case("Sun, 06 Nov 1994 24:00:00 GMT", None)]
     #[case("Son, 06 Nov 1994 08:49:37 GMT", None)]
     #[case("Süü Nov  6 08:49:37 199", None)]
-    fn dates_are_read_by_the_grammar(#[case] text: &str, #[case] seconds: Option<f64>) {
-        assert_eq!(http_date(text), seconds);
+    fn dates_are_parsed_by_the_grammar(#[case] text: &str, #[case] seconds: Option<f64>) {
+        assert_eq!(parse(text), seconds);
     }
 
     #[test]
-    fn what_is_written_is_read() {
+    fn formatted_dates_are_parsed() {
         for time in [0.0, TIME, 951_782_400.0, 253_402_300_799.0] {
-            assert_eq!(http_date(&format(time).unwrap()), Some(time));
+            assert_eq!(parse(&format(time).unwrap()), Some(time));
         }
         for time in [-1.0, f64::NAN, f64::INFINITY, 253_402_300_800.0] {
             assert_eq!(format(time), None);

@@ -1,6 +1,5 @@
-//! hishel's "pair" to bytes and back: one MessagePack map an entry. Pure.
-//!
-//! Layouts A, B and C hold the whole pair; hishel 2 (D and E) holds only the two heads, and keeps the rest elsewhere.
+//! Serialization of entries as hishel does it (MessagePack). Layouts A to C store the whole entry; D and E store
+//! request and response metadata only.
 
 use std::borrow::Cow;
 
@@ -14,12 +13,12 @@ use crate::model::entry::{Entry, Request, Response};
 use crate::model::key::CacheKey;
 use crate::model::metadata::Extra;
 
-/// What hishel 2 keeps beside the heads: the value of its `stream_done` key.
+/// What hishel 2 stores beside the heads: the value of its `stream_done` key.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Done {
-    /// How many chunks the body has.
+    /// The number of chunks of the body.
     pub chunk_count: u64,
-    /// When it expires at the latest, in Unix seconds.
+    /// The latest expiry, in Unix seconds.
     pub ttl_deadline: Option<f64>,
     /// "Time to idle": seconds after its last use when it expires.
     pub tti: Option<f64>,
@@ -114,7 +113,7 @@ pub fn encode_done(done: &Done) -> Vec<u8> {
     encode(&(done.chunk_count, done.ttl_deadline, done.tti, Bytes::new(done.cache_key.as_bytes())))
 }
 
-/// The few facts of a pair or of hishel 2's heads that lists show, read without copying the rest.
+/// The fields of an entry that lists show, read without copying the rest.
 #[derive(Deserialize)]
 pub(crate) struct Facts<'a> {
     #[serde(borrow)]
@@ -133,7 +132,7 @@ pub(crate) struct RequestFacts<'a> {
     pub(crate) method: Cow<'a, str>,
     #[serde(borrow)]
     pub(crate) url: Cow<'a, str>,
-    /// Read only to be sure that the whole entry is what it should be.
+    /// Read only to validate the whole entry.
     #[serde(rename = "headers")]
     _headers: IgnoredAny,
     #[serde(default)]
@@ -148,7 +147,7 @@ pub(crate) struct ExtraFacts {
 }
 
 impl ExtraFacts {
-    /// The TTL that the entry was stored with, where that was not its storage's.
+    /// The TTL that the entry was stored with, unless it was the TTL of its storage.
     pub(crate) fn own_ttl(&self) -> Option<f64> {
         self.hishel_ttl.filter(|_| self.animecache_kept.is_none())
     }
@@ -242,12 +241,12 @@ impl<'a> Facts<'a> {
     }
 }
 
-/// Reads one value, and nothing behind it; texts are copied once, into their place.
+/// Reads one value that must fill the input. Texts are copied once.
 fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, CodecError> {
     let mut deserializer = rmp_serde::Deserializer::from_read_ref(bytes);
     let value = T::deserialize(&mut deserializer).map_err(|error| CodecError::Pair(error.to_string()))?;
-    // The reader does not say where it stands: only where nothing is left is there no further value to begin. A unit has
-    // no values within, whose beginning might be missing instead.
+    // The reader has no position: reading one more value fails at its first byte only if nothing is left. A unit has no
+    // inner values that could be missing instead.
     match <()>::deserialize(&mut deserializer) {
         Err(rmp_serde::decode::Error::InvalidMarkerRead(_)) => Ok(value),
         _ => Err(CodecError::Trailing),
@@ -256,8 +255,8 @@ fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, CodecError> {
 
 fn encode<T: Serialize>(value: &T) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(1024);
-    // Named: structs become maps, as hishel writes them. Writing to a Vec fails only where a type cannot be
-    // represented, and ours can.
+    // Named: structs become maps, as in hishel. Writing to a Vec fails only for types that MessagePack cannot
+    // represent.
     if let Err(error) = value.serialize(&mut rmp_serde::Serializer::new(&mut bytes).with_struct_map()) {
         unreachable!("a plain value could not be encoded: {error}");
     }

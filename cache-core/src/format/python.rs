@@ -1,4 +1,4 @@
-//! TODO
+//! Python-compatible formatting of values, where keys and results depend on it to the byte.
 
 pub(crate) mod json;
 pub(crate) mod repr;

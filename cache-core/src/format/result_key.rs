@@ -1,9 +1,8 @@
-//! The keys of function results: the recipe of the pipeline's `@cached_result`.
+//! Cache keys of function results, in the format of the pipeline's `@cached_result`.
 
 use serde::Serialize;
-use sha2::Digest;
 
-use crate::format::hex::{hex, sha256_hex};
+use crate::format::hex::sha256_hex;
 use crate::format::python::json;
 use crate::format::python::json::{Dumps, Kind};
 use crate::model::key::RESULT_PREFIX;
@@ -19,12 +18,12 @@ pub fn schema_hash(source: &str) -> String {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Argument {
     text: String,
-    /// Python's `None`, whose text is the one of JSON only among positional arguments.
+    /// Python's `None`, which is written `null` only as a positional argument.
     is_none: bool,
 }
 
 impl Argument {
-    /// Texts, numbers and bools as Python's `str()` has them, anything else as its `json.dumps(sort_keys=True)`.
+    /// Formats texts, numbers and bools as Python's `str()`, anything else as its `json.dumps(sort_keys=True)`.
     pub(crate) fn of(value: &(impl Serialize + ?Sized)) -> Result<Self, serde_json::Error> {
         let (text, kind) = json::plain(value, Dumps { ascii: true, compact: false, sorted: true })?;
         Ok(Self { text, is_none: kind == Kind::None })
@@ -39,8 +38,8 @@ impl From<&str> for Argument {
 
 /// The Redis key of a function's result: `result_cache:{prefix}:{schema}:{arguments joined with ":"}`.
 ///
-/// Positional `None` is written `null`, as a keyword argument `None`. Where prefix, schema and arguments together
-/// have more than 200 characters, their SHA-256 stands in for the arguments.
+/// `None` is written `null` as a positional argument and `None` as a keyword argument. If prefix, schema and arguments
+/// together have more than 200 characters, their SHA-256 replaces the arguments.
 pub fn result_key(prefix: &str, schema: &str, positional: &[Argument], keyword: &[(&str, Argument)]) -> String {
     let mut keyword: Vec<_> = keyword.iter().collect();
     keyword.sort_by_key(|(name, _)| *name);
@@ -72,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn result_keys_are_the_recorded_ones() {
+    fn result_keys_equal_recorded_ones() {
         // The right sides are keys of fixtures/pipeline.ndjson.
         let key = |positional: &[Argument], keyword: &[(&str, Argument)]| {
             result_key("no_prefix", "ace6d8c92ebc96ea", positional, keyword)
@@ -97,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn long_result_keys_are_hashed_by_characters_not_bytes() {
+    fn long_keys_are_hashed_by_characters_not_bytes() {
         let exactly_200 = "ワ".repeat(200 - "p:ace6d8c92ebc96ea:".len());
         let key = result_key("p", "ace6d8c92ebc96ea", &[exactly_200.as_str().into()], &[]);
         assert!(key.ends_with(&exactly_200));
@@ -106,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn a_result_key_comes_apart() {
+    fn result_key_is_parsed() {
         let parse = |key: &'static str| {
             let parsed = ResultKey::parse(key.as_bytes()).expect("a result key");
             (std::str::from_utf8(parsed.prefix).unwrap(), parsed.schema, parsed.arguments_text().into_owned())
@@ -122,7 +121,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_result_key_tells_its_prefix_and_schema_whatever_its_arguments(
+        fn result_key_is_parsed_for_any_arguments(
             prefix in "[a-z_]{1,20}",
             schema in "[0-9a-f]{16}",
             positional in proptest::collection::vec(".{0,60}", 0..6),
@@ -137,7 +136,7 @@ mod tests {
         }
 
         #[test]
-        fn any_key_comes_apart_or_is_none_of_ours(key in proptest::collection::vec(any::<u8>(), 0..80)) {
+        fn any_bytes_are_parsed_or_rejected(key in proptest::collection::vec(any::<u8>(), 0..80)) {
             let ours = [b"result_cache:", &key[..]].concat();
             prop_assert!(ResultKey::parse(&ours).is_some());
             prop_assert_eq!(ResultKey::parse(&key).is_some(), key.starts_with(b"result_cache:"));

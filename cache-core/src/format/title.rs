@@ -1,12 +1,12 @@
-//! TODO
+//! A title guessed from the beginning of a JSON body, for lists.
 
-/// What a JSON answer is about: the first text under a `title` or `name`, found even where the JSON is cut off.
+/// Returns the first text under a `title` or `name`, even if the JSON is truncated.
 pub fn title(start_of_json: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(start_of_json);
     ["\"title\"", "\"canonicalTitle\"", "\"name\""].into_iter().find_map(|field| {
         let (_, rest) = text.split_once(field)?;
         let rest = rest.trim_start().strip_prefix(':')?.trim_start();
-        // `{"romaji": "…"}` is AniList's way: the first member that is a text.
+        // An object of titles (`{"romaji": "…"}`) counts by its first member.
         let value = rest
             .strip_prefix('{')
             .map_or(Some(rest), |members| members.split_once(':').map(|(_, value)| value.trim_start()))?;
@@ -22,4 +22,21 @@ fn closing_quote(text: &str) -> Option<usize> {
         escaped = b == b'\\' && !escaped;
         closes
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn title_is_found_in_truncated_json() {
+        assert_eq!(
+            title(br#"{"data":{"Media":{"id":1,"title":{"romaji":"Cowboy \"Bebop\"","eng"#).as_deref(),
+            Some("Cowboy \"Bebop\"")
+        );
+        assert_eq!(title(br#"{"title": "One Piece"}"#).as_deref(), Some("One Piece"));
+        assert_eq!(title(br#"{"title": null, "name": "x"}"#).as_deref(), Some("x"));
+        assert_eq!(title(br#"{"title": "cut o"#), None);
+        assert_eq!(title(b""), None);
+    }
 }

@@ -1,4 +1,4 @@
-//! A response's body on its way to the caller.
+//! [`Body`] of a response, as the caller reads it.
 
 use std::fmt;
 use std::pin::Pin;
@@ -10,7 +10,7 @@ use futures_util::{Stream, StreamExt as _};
 use crate::http::error::FetchError;
 use crate::transport::traits::Incoming;
 
-/// A body: a stream of its pieces as they arrive. An error ends it: what came before is not the whole body.
+/// A stream of body chunks. If it ends with an error, the body is incomplete.
 pub struct Body {
     kind: Kind,
     /// It is stored while it is read.
@@ -18,32 +18,32 @@ pub struct Body {
 }
 
 enum Kind {
-    /// Short enough to be here in one piece already; `None`: it was taken.
+    /// In memory already; `None`: it was read.
     Whole(Option<Bytes>),
-    Pieces(Incoming),
+    Chunks(Incoming),
 }
 
 impl Body {
     /// A body that is, or is not, stored while it is read.
-    pub(crate) fn passing(pieces: Incoming, is_recorded: bool) -> Self {
-        Self { kind: Kind::Pieces(pieces), is_recorded }
+    pub(crate) fn passing(chunks: Incoming, is_recorded: bool) -> Self {
+        Self { kind: Kind::Chunks(chunks), is_recorded }
     }
 
     pub(crate) fn is_recorded(&self) -> bool {
         self.is_recorded
     }
 
-    /// Everything that is still to come, in one piece.
+    /// Collects the rest of the body.
     pub async fn bytes(self) -> Result<Bytes, FetchError> {
-        let mut pieces = match self.kind {
+        let mut chunks = match self.kind {
             Kind::Whole(body) => return Ok(body.unwrap_or_default()),
-            Kind::Pieces(pieces) => pieces,
+            Kind::Chunks(chunks) => chunks,
         };
-        let Some(first) = pieces.next().await.transpose()? else { return Ok(Bytes::new()) };
-        let Some(second) = pieces.next().await.transpose()? else { return Ok(first) };
+        let Some(first) = chunks.next().await.transpose()? else { return Ok(Bytes::new()) };
+        let Some(second) = chunks.next().await.transpose()? else { return Ok(first) };
         let mut all = BytesMut::from(first);
         all.extend_from_slice(&second);
-        while let Some(piece) = pieces.next().await.transpose()? {
+        while let Some(piece) = chunks.next().await.transpose()? {
             all.extend_from_slice(&piece);
         }
         Ok(all.freeze())
@@ -57,8 +57,8 @@ impl From<Bytes> for Body {
 }
 
 impl From<Incoming> for Body {
-    fn from(pieces: Incoming) -> Self {
-        Self::passing(pieces, false)
+    fn from(chunks: Incoming) -> Self {
+        Self::passing(chunks, false)
     }
 }
 
@@ -68,7 +68,7 @@ impl Stream for Body {
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         match &mut self.kind {
             Kind::Whole(body) => Poll::Ready(body.take().map(Ok)),
-            Kind::Pieces(pieces) => pieces.poll_next_unpin(context).map_err(FetchError::Origin),
+            Kind::Chunks(chunks) => chunks.poll_next_unpin(context).map_err(FetchError::Origin),
         }
     }
 }
@@ -77,7 +77,7 @@ impl fmt::Debug for Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kind {
             Kind::Whole(body) => f.debug_tuple("Body").field(&body.as_ref().map_or(0, Bytes::len)).finish(),
-            Kind::Pieces(_) => f.debug_tuple("Body").finish_non_exhaustive(),
+            Kind::Chunks(_) => f.debug_tuple("Body").finish_non_exhaustive(),
         }
     }
 }

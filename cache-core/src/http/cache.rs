@@ -1,83 +1,74 @@
-//! A request's way through the cache: look up, decide, wait for others, serve or forward.
+//! [`HttpCache`] and its loop, the only one: look up, decide, wait for others, serve or forward.
+//!
+//! ```text
+//! HttpCache::answer(request)
+//!  ├ Plan::new                     key, policy, name of the flight                            plan.rs
+//!  └ loop
+//!     ├ look_up(plan)              Found | Miss | Unavailable                                 lookup.rs
+//!     ├ policy.decide(…, now)      pure
+//!     ├ Serve         -> serve(…)  the response, and a request to revalidate it, started here serve.rs, revalidate.rs
+//!     ├ Forward       -> flights.board(…), then forward(…)                                    forward.rs
+//!     └ Unsatisfiable -> 504
+//! ```
+//!
+//! Every call goes down: none of these files imports this one. A body that was lost while it was read is fetched again
+//! through [`Refetch`], which is implemented here and handed down.
 
 use std::sync::Arc;
-use std::time::Instant;
 
+use async_trait::async_trait;
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
 
 use crate::clock;
-use crate::error::chain;
-use crate::format::content_coding;
-use crate::http::cache_status::{Served, ServedFrom};
+use crate::http::cache_status::ServedFrom;
+use crate::http::context::Context;
 use crate::http::error::FetchError;
+use crate::http::forward::{bypass, forward, forward_unconditional};
+use crate::http::lookup::look_up;
 use crate::http::plan::Plan;
-use crate::http::request::{Asked, Judge, RequestBody};
-use crate::http::response::{Fetched, coding};
-use crate::model::key::CacheKey;
+use crate::http::request::{Asked, RequestBody};
+use crate::http::response::Fetched;
+use crate::http::resumable_body::Refetch;
+use crate::http::revalidate::revalidate;
+use crate::http::serve::{ServedResponse, serve};
+use crate::model::entry::EntryId;
 use crate::model::service::Service;
-use crate::model::stats::{Counts, Scope};
-use crate::model::stored::{Found, whole};
+use crate::model::stats::Counts;
 use crate::policy::decision::Decision;
-use crate::policy::dispatch::Policy;
-use crate::runtime::guarded_store::Graceful;
-use crate::runtime::shared::{Core, Hold, Usage};
+use crate::runtime::shared::{Hold, Usage};
 use crate::runtime::single_flight::{Lead, Turn, Waiting};
 use crate::transport::traits::Sender;
 
-/// The HTTP cache of one service: a policy, a store, and a sender for what they cannot answer. Clones share everything.
+/// The HTTP cache of a service: a policy, a store and a [`Sender`]. Clones share everything.
 #[derive(Clone)]
 pub struct HttpCache {
-    inner: Arc<Inner>,
-    /// Tasks of the cache hold [`Inner`] alone, so that they do not keep it alive.
+    context: Arc<Context>,
     hold: Hold,
-}
-
-pub(crate) struct Inner {
-    pub(crate) core: Arc<Core>,
-    pub(crate) service: Service,
-    pub(crate) scope: Scope,
-    pub(crate) policy: Policy,
-    pub(crate) sender: Arc<dyn Sender>,
-    usage: Usage,
 }
 
 impl HttpCache {
     pub(crate) fn new(hold: Hold, service: Service, sender: Arc<dyn Sender>) -> Self {
-        let core = Arc::clone(&hold);
-        let policy = core.services.policy(service);
-        let scope = Scope::Http(service);
-        let inner = Inner { core, service, scope, policy, sender, usage: Usage::Full };
-        Self { inner: Arc::new(inner), hold }
+        Self { context: Arc::new(Context::new(Arc::clone(&hold), service, sender)), hold }
     }
 
-    /// The same cache, whose answers all come from the origin: what is stored answers nothing, and is replaced.
+    /// Returns a handle that ignores stored responses and replaces them.
     pub fn anew(&self) -> Self {
         self.with(Usage::Anew)
     }
 
-    /// The same requests past the cache: it neither answers nor stores.
+    /// Returns a handle that neither reads nor writes the cache.
     pub fn bypassed(&self) -> Self {
         self.with(Usage::Bypassed)
     }
 
     fn with(&self, usage: Usage) -> Self {
-        let Inner { core, service, scope, policy, sender, .. } = &*self.inner;
-        let inner = Inner {
-            core: Arc::clone(core),
-            service: *service,
-            scope: scope.clone(),
-            policy: policy.clone(),
-            sender: Arc::clone(sender),
-            usage,
-        };
-        Self { inner: Arc::new(inner), hold: self.hold.clone() }
+        Self { context: Arc::new(Context { usage, ..Context::clone(&self.context) }), hold: self.hold.clone() }
     }
 
-    /// Answers a request, from the store where the policy allows it. The body is asked for as it is; where the policy
-    /// is the pipeline's, it counts for the key as raw `data` does.
+    /// Sends a request through the cache. Under the pipeline's policy, the body is part of the key as raw `data` is.
     ///
-    /// Fails only where the request cannot be sent, or the origin does not answer.
+    /// # Errors
+    /// If the request is invalid, or the origin failed.
     pub async fn fetch(&self, request: http::Request<Bytes>) -> Result<Fetched, FetchError> {
         let (head, body) = request.into_parts();
         let asked = Asked {
@@ -93,144 +84,107 @@ impl HttpCache {
     }
 
     pub(crate) async fn answer(&self, asked: Asked) -> Result<Fetched, FetchError> {
-        let inner = &self.inner;
-        let ttl = inner.core.services.ttl(inner.service);
-        let is_enabled = inner.core.is_enabled && inner.usage != Usage::Bypassed;
-        let plan = Arc::new(Plan::new(asked, &inner.policy, ttl, is_enabled)?);
-        match inner.usage {
-            _ if plan.is_bypass => inner.bypass(&plan).await,
+        let context = &self.context;
+        let ttl = context.core.services.ttl(context.service);
+        let is_enabled = context.core.is_enabled && context.usage != Usage::Bypassed;
+        let plan = Plan::new(asked, &context.policy, ttl, is_enabled)?;
+        let usage = context.usage;
+        let request = Arc::new(PlannedRequest { context: Arc::clone(context), plan });
+        let PlannedRequest { context, plan } = &*request;
+        match usage {
+            _ if plan.is_bypass => bypass(context, plan).await,
             Usage::Anew => {
-                let stored = inner.look_up(&plan).await.unwrap_or_default();
-                inner.forward_anew(&plan, &stored, None).await
+                let stored = look_up(context, plan).await.into_stored();
+                forward_unconditional(context, plan, &stored, None, &request.refetch()).await
             }
-            Usage::Full | Usage::Bypassed => inner.answer(&plan).await,
+            Usage::Full | Usage::Bypassed => request.answer().await,
         }
     }
 }
 
-impl Inner {
-    pub(crate) fn count(&self, happened: Counts) {
-        self.core.counters.count(&self.scope, happened);
+/// A request on its way through the cache.
+struct PlannedRequest {
+    context: Arc<Context>,
+    plan: Plan,
+}
+
+impl PlannedRequest {
+    fn refetch(self: &Arc<Self>) -> Arc<dyn Refetch> {
+        Arc::clone(self) as _
     }
 
-    /// The store, whose failures are told, and counted, as those of this service and key.
-    pub(crate) fn store(&self, key: &CacheKey) -> Graceful {
-        let (service, key, counters) = (self.service, key.clone(), Arc::clone(&self.core.counters));
-        self.core.store.telling(move |operation, time, error| {
-            let seconds = time.as_secs_f64();
-            tracing::warn!(%service, %key, operation, seconds, error = chain(error), "error");
-            counters.count(&Scope::Http(service), Counts { errors: 1, ..Counts::default() });
-        })
-    }
-
-    pub(crate) async fn answer(self: &Arc<Self>, plan: &Arc<Plan>) -> Result<Fetched, FetchError> {
-        let found = self.look_up(plan).await;
-        let mut is_answering = found.is_some();
-        let mut stored = found.unwrap_or_default();
+    async fn answer(self: &Arc<Self>) -> Result<Fetched, FetchError> {
+        let (context, plan, refetch) = (&self.context, &self.plan, self.refetch());
+        let found = look_up(context, plan).await;
+        let mut is_available = !found.is_unavailable();
+        let mut stored = found.into_stored();
         let mut waiting = Waiting::default();
         let mut lead: Option<Lead> = None;
         loop {
             match plan.policy.decide(&plan.request, &stored, clock::now()) {
-                Decision::Serve(serve) => {
-                    let (index, from) = (serve.index, if serve.is_stale { ServedFrom::Stale } else { ServedFrom::Hit });
-                    if let Some(fetched) = self.serve(plan, &stored, serve, from).await {
+                Decision::Serve(decision) => {
+                    let index = decision.index;
+                    let from = if decision.is_stale { ServedFrom::Stale } else { ServedFrom::Hit };
+                    if let Some(served) = serve(context, plan, &stored, decision, from, &refetch).await {
+                        let response = self.revalidated_in_background(served);
                         if let Some(lead) = lead {
                             lead.land(true).await;
                         }
-                        return Ok(fetched);
+                        return Ok(response);
                     }
-                    // Its body is gone, so it is as if it were not stored.
+                    // The body is lost, so the response counts as not stored.
                     if index >= stored.len() {
-                        return self.bypass(plan).await;
+                        return bypass(context, plan).await;
                     }
                     stored.remove(index);
                 }
-                Decision::Unsatisfiable => return Ok(self.unsatisfiable(plan)),
-                Decision::Forward(forward) => {
-                    // Without a store there is nothing that others could wait for.
-                    let may_wait = is_answering && lead.is_none() && waiting.may_go_on(stored.is_empty());
-                    if !forward.can_be_shared || !may_wait {
-                        return self.forward(plan, &stored, forward, lead).await;
+                Decision::Unsatisfiable => return Ok(context.gateway_timeout(plan)),
+                Decision::Forward(decision) => {
+                    // Without a store there is nothing to wait for.
+                    let may_wait = is_available && lead.is_none() && waiting.may_go_on(stored.is_empty());
+                    if !decision.can_be_shared || !may_wait {
+                        return forward(context, plan, &stored, decision, lead, &refetch).await;
                     }
-                    let had_waited = waiting.has_waited();
-                    let turn = self.core.flights.board(&plan.flight(), &mut waiting).await;
-                    let waits = u64::from(waiting.has_waited() && !had_waited);
-                    if plan.is_counted() {
-                        self.count(Counts { waits, ..Counts::default() });
-                    }
-                    match turn {
-                        Turn::Alone => return self.forward(plan, &stored, forward, None).await,
-                        Turn::Lead(seat) => lead = Some(seat),
+                    match self.wait_for_others(&mut waiting).await {
+                        Turn::Alone => return forward(context, plan, &stored, decision, None, &refetch).await,
+                        Turn::Lead(granted) => lead = Some(granted),
                         Turn::LookAgain => {}
                     }
-                    let found = self.look_up(plan).await;
-                    is_answering = found.is_some();
-                    stored = found.unwrap_or_default();
+                    let found = look_up(context, plan).await;
+                    is_available = !found.is_unavailable();
+                    stored = found.into_stored();
                 }
             }
         }
     }
 
-    /// Whether what is stored may answer.
-    pub(crate) fn serves(&self) -> bool {
-        self.usage == Usage::Full
+    async fn wait_for_others(&self, waiting: &mut Waiting) -> Turn {
+        let had_waited = waiting.has_waited();
+        let turn = self.context.core.flights.board(&self.plan.flight(), waiting).await;
+        let waits = u64::from(waiting.has_waited() && !had_waited);
+        if self.plan.is_counted() {
+            self.context.count(Counts { waits, ..Counts::default() });
+        }
+        turn
     }
 
-    /// What is stored under the key and may answer; `None` where the store does not say.
-    pub(crate) async fn look_up(&self, plan: &Plan) -> Option<Vec<Found>> {
-        let started = Instant::now();
-        let (key, refresh) = (&plan.key, plan.refresh().filter(|_| self.serves()));
-        let found = self.store(key).ask("lookup", |store| async move { store.lookup(key, refresh).await }).await;
-        let lookup_micros = started.elapsed().as_micros() as u64;
-        if plan.is_counted() {
-            self.count(Counts { lookup_micros, ..Counts::default() });
+    /// The response; its revalidation, where it needs one, is started in the background.
+    fn revalidated_in_background(&self, served: ServedResponse) -> Fetched {
+        if let Some(plan) = served.revalidate {
+            let request = Arc::new(Self { context: Arc::clone(&self.context), plan });
+            self.context.core.tasks.spawn(async move {
+                revalidate(&request.context, &request.plan, &request.refetch()).await;
+            });
         }
-        let mut found = found?;
-        found.retain(|found| plan.is_answered_by(found));
-        if let Some(judge) = plan.judge {
-            found = self.judged(key, found, judge).await;
-        }
-        Some(found)
+        served.response
     }
+}
 
-    /// Those whose bodies the caller has nothing against. The others are removed.
-    async fn judged(&self, key: &CacheKey, found: Vec<Found>, judge: Judge) -> Vec<Found> {
-        let store = self.store(key);
-        let (mut good, mut bad) = (Vec::new(), Vec::new());
-        for mut found in found {
-            if found.body.is_none() {
-                found.body = match store.body(&found.id).await {
-                    Some(body) => whole(body).await.ok(),
-                    None => None,
-                };
-            }
-            // One whose body is gone cannot answer either.
-            let Some(body) = &found.body else { continue };
-            if judge(&content_coding::decoded(body, coding(&found.entry.response.headers))) {
-                good.push(found);
-            } else {
-                bad.push(found.id);
-            }
-        }
-        if !bad.is_empty() {
-            store.ask("remove", |store| async move { store.remove(&bad).await }).await;
-        }
-        good
-    }
-
-    /// It was not stored, or could not answer.
-    pub(crate) fn missed(&self, plan: &Plan, fetched_in: Option<f64>) {
-        if plan.is_counted() {
-            self.count(Counts { misses: 1, ..Counts::default() });
-        }
-        let seconds = plan.started.elapsed().as_secs_f64();
-        tracing::debug!(service = %self.service, key = %plan.key, seconds, fetched_in, "miss");
-    }
-
-    /// RFC 9111, 5.2.1.7: only a stored response was wanted, and there is none.
-    pub(crate) fn unsatisfiable(&self, plan: &Plan) -> Fetched {
-        self.missed(plan, None);
-        let served = Served::by_origin(ServedFrom::Miss, plan.key.clone());
-        Fetched::new(StatusCode::GATEWAY_TIMEOUT, HeaderMap::new().into(), served, Bytes::new().into())
+#[async_trait]
+impl Refetch for PlannedRequest {
+    /// One request for all callers that were reading the body.
+    async fn refetch(&self, lost: &[EntryId]) -> Result<Fetched, FetchError> {
+        let request = Self { context: Arc::clone(&self.context), plan: self.plan.for_refetch(lost) };
+        Arc::new(request).answer().await
     }
 }

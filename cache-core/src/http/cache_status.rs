@@ -1,20 +1,20 @@
-//! TODO
+//! How a response was served (RFC 9211: Cache-Status).
 
 use crate::model::entry::EntryId;
 use crate::model::key::CacheKey;
 
-/// Where a response came from.
+/// Source of a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ServedFrom {
-    /// The store, still good.
+    /// The cache (fresh).
     Hit,
-    /// The store, past its freshness lifetime.
+    /// The cache (stale).
     Stale,
-    /// The store, after the origin said that it is still good.
+    /// The cache, after validation by the origin.
     Revalidated,
-    /// The origin, since nothing stored could answer.
+    /// The origin; no stored response could be used.
     Miss,
-    /// The origin: the cache was not asked.
+    /// The origin; the cache was bypassed.
     Bypass,
 }
 
@@ -31,23 +31,23 @@ impl ServedFrom {
     }
 }
 
-/// How a request was answered.
+/// How a response was served.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Served {
-    /// Where the response came from.
+    /// The source of the response.
     pub from: ServedFrom,
     /// The key that it is, or would be, stored under.
     pub cache_key: CacheKey,
-    /// Seconds since the origin generated or validated it; `None` where it came just now.
+    /// Seconds since the origin generated or validated it; `None` if it was served by the origin.
     pub age: Option<f64>,
-    /// The stored response that was served.
+    /// The entry that was served.
     pub entry: Option<EntryId>,
-    /// How long the store keeps it, in seconds; `None`: for ever, or it was not served from there.
+    /// Remaining TTL in seconds; `None` if it never expires or was not served from the cache.
     pub ttl_left: Option<f64>,
 }
 
 impl Served {
-    /// Answered by the origin.
+    /// Served by the origin.
     pub(crate) fn by_origin(from: ServedFrom, cache_key: CacheKey) -> Self {
         Self { from, cache_key, age: None, entry: None, ttl_left: None }
     }

@@ -1,4 +1,4 @@
-//! The ready client of one service: requests written as the pipeline writes them.
+//! [`CachedClient`]: requests as the pipeline writes them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,11 +12,10 @@ use crate::http::cache::HttpCache;
 use crate::http::error::FetchError;
 use crate::http::request::{Asked, RequestBody};
 use crate::http::response::Fetched;
-use crate::model::service::Service;
-use crate::policy::dispatch::Policy;
+use crate::model::service::{PolicyName, Service};
 use crate::runtime::shared::Hold;
 
-/// The HTTP client of one service, through the cache. Clones share everything.
+/// An HTTP client for one service that uses the cache. Clones share everything.
 #[derive(Clone)]
 pub struct CachedClient {
     cache: HttpCache,
@@ -24,10 +23,10 @@ pub struct CachedClient {
 
 impl CachedClient {
     pub(crate) fn new(hold: Hold, service: Service) -> Self {
-        // Redirects are stored and followed by whom they concern; the pipeline's client follows them before storing.
+        // Under RFC 9111 redirects are stored like other responses; the pipeline's client follows them before storing.
         let sender = match hold.services.policy(service) {
-            Policy::Ttl(_) => Arc::clone(&hold.senders.following),
-            Policy::Specification(_) => Arc::clone(&hold.senders.direct),
+            PolicyName::Ttl => Arc::clone(&hold.senders.following),
+            PolicyName::Specification | PolicyName::Shared => Arc::clone(&hold.senders.direct),
         };
         Self { cache: HttpCache::new(hold, service, sender) }
     }
@@ -42,7 +41,7 @@ impl CachedClient {
         self.request(Method::POST, url)
     }
 
-    /// A request. Under the pipeline's policy the key is made from the URL as it is written here.
+    /// A request. Under the pipeline's policy the key contains the URL as it is written here.
     pub fn request(&self, method: Method, url: impl Into<String>) -> RequestBuilder {
         let asked = Asked {
             method,
@@ -56,30 +55,30 @@ impl CachedClient {
         RequestBuilder { cache: self.cache.clone(), asked: Ok(asked) }
     }
 
-    /// A client on the same cache that asks anew: [`HttpCache::anew`].
+    /// Returns a client that ignores stored responses: [`HttpCache::anew`].
     pub fn anew(&self) -> Self {
         Self { cache: self.cache.anew() }
     }
 
-    /// A client that asks the origin alone: [`HttpCache::bypassed`].
+    /// Returns a client that bypasses the cache: [`HttpCache::bypassed`].
     pub fn bypassed(&self) -> Self {
         Self { cache: self.cache.bypassed() }
     }
 
-    /// Answers a request of the `http` crate: [`HttpCache::fetch`].
+    /// Sends a request of the `http` crate: [`HttpCache::fetch`].
     pub async fn fetch(&self, request: http::Request<Bytes>) -> Result<Fetched, FetchError> {
         self.cache.fetch(request).await
     }
 }
 
 impl From<HttpCache> for CachedClient {
-    /// Requests for a cache with a sender of one's own.
+    /// A client for a cache with a custom sender.
     fn from(cache: HttpCache) -> Self {
         Self { cache }
     }
 }
 
-/// A request being written. What cannot be part of a request is told by [`Self::send`].
+/// A request builder. Invalid parts are reported by [`Self::send`].
 #[must_use = "nothing is sent before `send`"]
 pub struct RequestBuilder {
     cache: HttpCache,
@@ -87,9 +86,9 @@ pub struct RequestBuilder {
 }
 
 impl RequestBuilder {
-    /// Query parameters, which the key knows apart from the URL. A [`Form::Text`] is a query as it is sent.
+    /// Adds query parameters, which the key contains separately from the URL. A [`Form::Text`] is an encoded query.
     pub fn params(self, params: impl Into<Form>) -> Self {
-        // The pipeline's key does not know parameters that are none.
+        // The pipeline's key leaves empty parameters out.
         let params = Some(params.into()).filter(|params| !params.is_empty());
         self.and(|asked| {
             asked.params = params;
@@ -97,7 +96,7 @@ impl RequestBuilder {
         })
     }
 
-    /// A JSON body.
+    /// Sets a JSON body.
     pub fn json(self, value: &impl Serialize) -> Self {
         self.and(|asked| {
             asked.body = RequestBody::Json(serde_json::to_value(value).map_err(FetchError::request)?);
@@ -105,7 +104,7 @@ impl RequestBuilder {
         })
     }
 
-    /// A form, from pairs; or a body of any kind, from text or bytes.
+    /// Sets a form body, from pairs; or any body, from text or bytes.
     pub fn data(self, data: impl Into<Form>) -> Self {
         self.and(|asked| {
             asked.body = RequestBody::Form(data.into());
@@ -113,7 +112,7 @@ impl RequestBuilder {
         })
     }
 
-    /// Adds a header field; hishel's overrides (`X-Hishel-Ttl` and the like) are for the cache alone.
+    /// Adds a header field. hishel's overrides (`X-Hishel-Ttl` and the like) are not sent to the origin.
     pub fn header(self, name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Self {
         self.and(|asked| {
             let name = HeaderName::from_bytes(name.as_ref()).map_err(FetchError::request)?;
@@ -123,7 +122,7 @@ impl RequestBuilder {
         })
     }
 
-    /// The longest that the origin may take, its body included.
+    /// Sets the timeout for the whole response, including its body.
     pub fn timeout(self, time: Duration) -> Self {
         self.and(|asked| {
             asked.timeout = Some(time);
@@ -131,10 +130,10 @@ impl RequestBuilder {
         })
     }
 
-    /// Shows the whole body, without its content coding, to `judge` before it is stored, and before it answers from the
-    /// store. What is refused is not stored, or removed and fetched again: an error that came with status 200, say.
+    /// Stores and serves the response only if `judge` accepts the decoded body, so that an error with status 200 is not
+    /// cached. Rejected stored responses are deleted and fetched again.
     ///
-    /// The caller still gets what the origin answered, as it arrives; meanwhile the body is kept in memory.
+    /// The caller gets the origin's response in any case, while it arrives; the body is kept in memory meanwhile.
     pub fn stored_if(self, judge: fn(&[u8]) -> bool) -> Self {
         self.and(|asked| {
             asked.judge = Some(judge);
@@ -142,8 +141,10 @@ impl RequestBuilder {
         })
     }
 
-    /// Answers the request, from the store where the policy allows it. Fails only where the request cannot be sent, or
-    /// the origin does not answer.
+    /// Sends the request through the cache.
+    ///
+    /// # Errors
+    /// If the request is invalid, or the origin failed.
     pub async fn send(self) -> Result<Fetched, FetchError> {
         self.cache.answer(self.asked?).await
     }

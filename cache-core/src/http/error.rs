@@ -1,19 +1,19 @@
-//! TODO
+//! [`FetchError`]: why a request through the cache failed.
 
 use crate::error::BoxError;
 use crate::transport::error::SendError;
 
-/// Why a caller gets no response. That the cache cannot be used is never a reason.
+/// An error of a request. Cache failures are never reported here.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FetchError {
-    /// What was asked cannot be a request: its URL, a field, or a body that cannot be written as JSON.
+    /// The request is invalid: its URL, a header field, or a body that cannot be written as JSON.
     #[error("invalid request")]
     Request(#[source] BoxError),
-    /// The origin did not answer, or not to the end.
+    /// The origin did not respond, or its response was truncated.
     #[error(transparent)]
     Origin(#[from] SendError),
-    /// The body is not the JSON that was asked for.
+    /// The body is not the expected JSON.
     #[error("cannot deserialize the body")]
     Json(#[source] BoxError),
 }
@@ -23,13 +23,23 @@ impl FetchError {
         Self::Request(source.into())
     }
 
-    /// Whether time ran out.
+    /// Whether a timeout expired.
     pub fn is_timeout(&self) -> bool {
         matches!(self, Self::Origin(error) if error.is_timeout())
     }
 
-    /// Whether the origin could not be reached at all.
+    /// Whether the origin was unreachable.
     pub fn is_connect(&self) -> bool {
         matches!(self, Self::Origin(error) if error.is_connect())
+    }
+}
+
+impl From<FetchError> for SendError {
+    /// For a response that continues the body of another one.
+    fn from(error: FetchError) -> Self {
+        match error {
+            FetchError::Origin(error) => error,
+            other => Self::broken(other),
+        }
     }
 }

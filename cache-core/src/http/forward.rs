@@ -1,230 +1,274 @@
-//! What the store cannot answer goes to the origin, and what comes back goes to the caller, the store, or both.
+//! Forwarding a request to the origin: its response goes to the caller, to the store, or to both.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::CONTENT_LENGTH;
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use http::{HeaderMap, Method, StatusCode};
 use uuid::Uuid;
 
 use crate::clock;
 use crate::error::chain;
+use crate::format::content_coding::ContentCoding;
+use crate::format::http_key::hishel1_key;
 use crate::http::body::Body;
-use crate::http::cache::Inner;
 use crate::http::cache_status::{Served, ServedFrom};
-use crate::http::decode::{Coding, decoded};
+use crate::http::context::{Context, own_ttl};
+use crate::http::decode::decoded;
 use crate::http::error::FetchError;
 use crate::http::plan::Plan;
-use crate::http::recorder::{Order, Recording, passing};
+use crate::http::recorder::{Order, Recording, tee};
 use crate::http::response::{Fetched, without_coding};
+use crate::http::resumable_body::Refetch;
+use crate::http::serve::serve;
 use crate::http::{decode, header_map};
 use crate::model::entry::{Entry, EntryId, Request, Response};
-use crate::model::key::CacheKey;
 use crate::model::stats::Counts;
 use crate::model::stored::Found;
-use crate::policy::decision::{Decision, Exchange, Forward, Outcome, Reply, Storing};
+use crate::policy::decision::{Decision, Exchange, Forward, Outcome, Reply, Serve, Storing};
 use crate::policy::dispatch::Policy;
 use crate::policy::vary::varies_by_credential;
 use crate::runtime::single_flight::Lead;
 use crate::transport::traits::{FinalUrl, Incoming};
 
-/// The origin's answer.
-pub(crate) struct Arrived {
-    pub(crate) status: StatusCode,
-    pub(crate) fields: HeaderMap,
-    pub(crate) body: Incoming,
-    /// How many bytes the body has, where that is known.
+/// The origin's response.
+struct OriginResponse {
+    status: StatusCode,
+    fields: HeaderMap,
+    body: Incoming,
+    /// The length of the body, if it is known.
     length: Option<u64>,
-    /// The URL that answered, where redirects were followed.
+    /// The URL of the response, if redirects were followed.
     url: Option<String>,
 }
 
-impl Inner {
-    /// Asks the origin.
-    pub(crate) async fn send(&self, plan: &Plan, request: &Request) -> Result<Arrived, FetchError> {
-        let (head, body) = self.sender.send(plan.to_origin(request)?).await?.into_parts();
-        let mut fields = head.headers;
-        let url = head.extensions.get::<FinalUrl>().map(|FinalUrl(url)| url.clone());
-        let has_body = request.method != Method::HEAD.as_str()
-            && !matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
-        let announced = fields.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.trim().parse().ok());
-        let mut arrived = Arrived {
-            status: head.status,
-            length: if has_body { announced } else { Some(0) },
-            body,
-            fields: HeaderMap::new(),
-            url,
-        };
-        let coding = fields.get(http::header::CONTENT_ENCODING).and_then(|name| Coding::of(name.to_str().ok()?));
-        let is_part = head.status == StatusCode::PARTIAL_CONTENT;
-        if let Some(coding) = coding.filter(|_| plan.decodes && has_body && !is_part) {
-            // Before it is decoded: only there does the announced length say whether it was cut.
-            arrived.body = decoded(passing(arrived.body, arrived.length, None), coding, decode::From::Origin);
-            arrived.length = None;
-            without_coding(&mut fields);
-        }
-        arrived.fields = fields;
-        Ok(arrived)
+async fn send(context: &Context, plan: &Plan, request: &Request) -> Result<OriginResponse, FetchError> {
+    let (head, body) = context.sender.send(plan.to_origin(request)?).await?.into_parts();
+    let mut fields = head.headers;
+    let url = head.extensions.get::<FinalUrl>().map(|FinalUrl(url)| url.clone());
+    let has_body = request.method != Method::HEAD.as_str()
+        && !matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    let declared = fields.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.trim().parse().ok());
+    let mut response = OriginResponse {
+        status: head.status,
+        length: if has_body { declared } else { Some(0) },
+        body,
+        fields: HeaderMap::new(),
+        url,
+    };
+    let coding = fields.get(CONTENT_ENCODING).and_then(|name| ContentCoding::from_header(name.to_str().ok()?));
+    let is_part = head.status == StatusCode::PARTIAL_CONTENT;
+    if let Some(coding) = coding.filter(|_| plan.decodes && has_body && !is_part) {
+        // The declared length is the one of the encoded body: a truncation shows before decoding only.
+        response.body = decoded(tee(response.body, response.length, None), coding, decode::From::Origin);
+        response.length = None;
+        without_coding(&mut fields);
     }
+    response.fields = fields;
+    Ok(response)
+}
 
-    /// Answers a request without asking the store or telling it.
-    pub(crate) async fn bypass(&self, plan: &Plan) -> Result<Fetched, FetchError> {
-        let arrived = self.send(plan, &plan.request).await?;
-        Ok(arrived.into_fetched(plan, ServedFrom::Bypass, None).await)
-    }
+/// Sends a request past the cache.
+pub(crate) async fn bypass(context: &Context, plan: &Plan) -> Result<Fetched, FetchError> {
+    let response = send(context, plan, &plan.request).await?;
+    Ok(response.into_fetched(plan, ServedFrom::Bypass, None).await)
+}
 
-    /// Asks the origin and does what follows from its answer.
-    pub(crate) async fn forward(
-        self: &Arc<Self>,
-        plan: &Arc<Plan>,
-        stored: &[Found],
-        forward: Forward,
-        lead: Option<Lead>,
-    ) -> Result<Fetched, FetchError> {
-        let mut sent = forward.request;
-        let requested_at = clock::now();
-        let answer = self.send(plan, &sent).await;
-        let now = clock::now();
-        let arrived = match answer {
-            Ok(arrived) => arrived,
-            Err(error) => {
-                let seconds = plan.started.elapsed().as_secs_f64();
-                tracing::warn!(service = %self.service, key = %plan.key, seconds, error = chain(&error), "error");
-                // The others try for themselves, all at once: one after the other they would wait for ever.
-                land(lead, false).await;
-                let exchange = Exchange { request: &plan.request, sent: &sent, stored, requested_at, now };
-                let instead = match plan.policy.unreachable(exchange).filter(|_| self.may_stand_in(plan)) {
-                    Some(serve) => self.serve(plan, stored, serve, ServedFrom::Stale).await,
-                    None => None,
-                };
-                return instead.ok_or(error);
-            }
-        };
-        if plan.decodes {
-            sent.url = arrived.url.clone().map_or_else(|| plan.stored_url(), Ok)?;
+/// Sends a request to the origin, and applies the policy's outcome.
+pub(crate) async fn forward(
+    context: &Arc<Context>,
+    plan: &Plan,
+    stored: &[Found],
+    forward: Forward,
+    lead: Option<Lead>,
+    refetch: &Arc<dyn Refetch>,
+) -> Result<Fetched, FetchError> {
+    let mut sent = forward.request;
+    let requested_at = clock::now();
+    let response = send(context, plan, &sent).await;
+    let now = clock::now();
+    let response = match response {
+        Ok(response) => response,
+        Err(error) => {
+            let exchange = Exchange { request: &plan.request, sent: &sent, stored, requested_at, now };
+            return on_unreachable(context, plan, exchange, error, lead, refetch).await;
         }
-        let response = arrived.to_stored();
-        let exchange = Exchange { request: &plan.request, sent: &sent, stored, requested_at, now };
-        let outcome = plan.policy.receive(exchange, &response);
-        self.change(plan, stored, &outcome).await;
-        let fetched_in = now - requested_at;
-        match outcome.reply {
-            Reply::Origin(storing) => {
-                self.missed(plan, Some(fetched_in));
-                let recording = match storing.filter(|storing| self.is_worth_storing(plan, &sent, storing, &arrived)) {
-                    Some(storing) => Some(self.record(plan, stored, storing, lead)),
-                    None => {
-                        land(lead, false).await;
-                        None
-                    }
-                };
-                Ok(arrived.into_fetched(plan, ServedFrom::Miss, recording).await)
-            }
-            Reply::Validated(serve) => {
-                self.count(Counts { revalidations: 1, ..Counts::default() });
-                if let Some(fetched) = self.serve(plan, stored, serve, ServedFrom::Revalidated).await {
-                    land(lead, true).await;
-                    return Ok(fetched);
-                }
-                // It is good, but its body is gone.
-                self.forward_anew(plan, &[], lead).await
-            }
-            Reply::Mismatch => self.forward_anew(plan, &[], lead).await,
-            Reply::InsteadOfError(serve) => {
-                land(lead, false).await;
-                if self.may_stand_in(plan)
-                    && let Some(fetched) = self.serve(plan, stored, serve, ServedFrom::Stale).await
-                {
-                    return Ok(fetched);
-                }
-                self.missed(plan, Some(fetched_in));
-                Ok(arrived.into_fetched(plan, ServedFrom::Miss, None).await)
-            }
-        }
+    };
+    if plan.decodes {
+        sent.url = response.url.clone().map_or_else(|| plan.stored_url(), Ok)?;
     }
-
-    /// Whether what is stored may stand in for an origin that has no answer: not where nobody waits for one.
-    fn may_stand_in(&self, plan: &Plan) -> bool {
-        self.serves() && plan.is_awaited()
-    }
-
-    /// Asks the origin as if nothing were stored: with nothing to validate. The answer may replace what is `stored`.
-    pub(crate) async fn forward_anew(
-        self: &Arc<Self>,
-        plan: &Arc<Plan>,
-        stored: &[Found],
-        lead: Option<Lead>,
-    ) -> Result<Fetched, FetchError> {
-        match plan.policy.decide(&plan.request, &[], clock::now()) {
-            Decision::Forward(forward) => Box::pin(self.forward(plan, stored, forward, lead)).await,
-            _ => Ok(self.unsatisfiable(plan)),
-        }
-    }
-
-    fn is_worth_storing(&self, plan: &Plan, sent: &Request, storing: &Storing, arrived: &Arrived) -> bool {
-        // Credentials are not stored with what ignores the specification. Under a key that others share who do not
-        // ignore it, they would take it for theirs.
-        let is_exception = matches!(plan.policy, Policy::Ttl(_)) && !plan.decodes;
-        let is_for_all = !is_exception || !varies_by_credential(&sent.headers, &storing.response.headers);
-        is_for_all
-            && !own_ttl(&storing.request).unwrap_or(storing.keep).is_zero()
-            && arrived.length.is_none_or(|length| length <= self.core.largest_entry)
-    }
-
-    fn record(self: &Arc<Self>, plan: &Plan, stored: &[Found], storing: Storing, lead: Option<Lead>) -> Recording {
-        let entry = Entry {
-            id: Uuid::new_v4(),
-            cache_key: plan.key.clone(),
-            request: storing.request,
-            response: storing.response,
-            created_at: Some(storing.created_at),
-            deleted_at: None,
-        };
-        let keep = own_ttl(&entry.request).unwrap_or(storing.keep);
-        let order = Order {
-            entry,
-            keep,
-            replaces: ids(stored, &storing.replaces),
-            judge: plan.judge,
-            started: plan.started,
-            lead,
-        };
-        Recording::begin(self, order)
-    }
-
-    /// What an answer changes in the store besides what it adds: visible before the caller sees the answer.
-    async fn change(&self, plan: &Plan, stored: &[Found], outcome: &Outcome) {
-        let store = self.store(&plan.key);
-        for update in &outcome.updates {
-            let Some(found) = stored.get(update.index) else { continue };
-            let entry = Entry {
-                response: update.response.clone(),
-                created_at: Some(update.created_at),
-                ..Entry::clone(&found.entry)
-            };
-            // Nothing may be kept for no time at all, and somebody may be reading it.
-            let keep = own_ttl(&entry.request).unwrap_or(update.keep).max(Duration::from_secs(1));
-            store
-                .ask("replace", |store| async move {
-                    Ok(store.replace(&found.id, &entry).await?
-                        && store.touch(std::slice::from_ref(&found.id), Some(keep)).await? > 0)
-                })
-                .await;
-        }
-        let mut gone = ids(stored, &outcome.removals);
-        for url in &outcome.invalidated {
-            let key = CacheKey::hishel1(url.as_bytes());
-            let found = store.ask("lookup", |store| async move { store.lookup(&key, None).await }).await;
-            gone.extend(found.into_iter().flatten().map(|found| found.id));
-        }
-        if !gone.is_empty() {
-            store.ask("remove", |store| async move { store.remove(&gone).await }).await;
-        }
+    let exchange = Exchange { request: &plan.request, sent: &sent, stored, requested_at, now };
+    let outcome = plan.policy.receive(exchange, &response.to_stored());
+    update_store(context, plan, stored, &outcome).await;
+    let step = Received { context, plan, exchange, response, lead, refetch };
+    match outcome.reply {
+        Reply::Origin(storing) => Ok(step.pass_on(storing).await),
+        Reply::Validated(serve) => step.serve_validated(serve).await,
+        Reply::Mismatch => forward_unconditional(context, plan, &[], step.lead, refetch).await,
+        Reply::InsteadOfError(serve) => Ok(step.serve_instead_of_error(serve).await),
     }
 }
 
-impl Arrived {
+/// The origin did not respond: serves a stored response, where the policy allows it.
+async fn on_unreachable(
+    context: &Arc<Context>,
+    plan: &Plan,
+    exchange: Exchange<'_>,
+    error: FetchError,
+    lead: Option<Lead>,
+    refetch: &Arc<dyn Refetch>,
+) -> Result<Fetched, FetchError> {
+    let seconds = plan.started.elapsed().as_secs_f64();
+    tracing::warn!(service = %context.service, key = %plan.key, seconds, error = chain(&error), "error");
+    // The waiters fetch independently: one after the other, each would wait for the timeouts of all before it.
+    land(lead, false).await;
+    let instead = plan.policy.unreachable(exchange).filter(|_| may_serve_on_error(context, plan));
+    let Some(instead) = instead else { return Err(error) };
+    let response = serve_now(context, plan, exchange.stored, instead, ServedFrom::Stale, refetch).await;
+    response.ok_or(error)
+}
+
+/// Whether a stored response may be served if the origin fails. A background request needs none.
+fn may_serve_on_error(context: &Context, plan: &Plan) -> bool {
+    context.may_serve_stored() && plan.is_awaited()
+}
+
+/// As [`serve`], after a request to the origin: there is nothing to revalidate in the background.
+async fn serve_now(
+    context: &Arc<Context>,
+    plan: &Plan,
+    stored: &[Found],
+    decision: Serve,
+    from: ServedFrom,
+    refetch: &Arc<dyn Refetch>,
+) -> Option<Fetched> {
+    Some(serve(context, plan, stored, decision, from, refetch).await?.response)
+}
+
+/// A response of the origin, and what is needed to reply to the caller.
+struct Received<'a> {
+    context: &'a Arc<Context>,
+    plan: &'a Plan,
+    exchange: Exchange<'a>,
+    response: OriginResponse,
+    lead: Option<Lead>,
+    refetch: &'a Arc<dyn Refetch>,
+}
+
+impl Received<'_> {
+    /// Replies with the origin's response, which is stored while it streams, where that is allowed.
+    async fn pass_on(self, storing: Option<Storing>) -> Fetched {
+        let Self { context, plan, exchange, response, lead, .. } = self;
+        context.record_miss(plan, Some(exchange.now - exchange.requested_at));
+        let storing = storing.filter(|storing| should_store(context, plan, exchange.sent, storing, response.length));
+        let recording = match storing {
+            Some(storing) => Some(record(context, plan, exchange.stored, storing, lead)),
+            None => {
+                land(lead, false).await;
+                None
+            }
+        };
+        response.into_fetched(plan, ServedFrom::Miss, recording).await
+    }
+
+    /// Replies with the stored response that the origin validated.
+    async fn serve_validated(self, decision: Serve) -> Result<Fetched, FetchError> {
+        let Self { context, plan, exchange, lead, refetch, .. } = self;
+        context.count(Counts { revalidations: 1, ..Counts::default() });
+        let response = serve_now(context, plan, exchange.stored, decision, ServedFrom::Revalidated, refetch).await;
+        if let Some(response) = response {
+            land(lead, true).await;
+            return Ok(response);
+        }
+        // The stored response is valid, but its body is lost.
+        forward_unconditional(context, plan, &[], lead, refetch).await
+    }
+
+    /// Replies with a stored response in place of the origin's error, or else with the error.
+    async fn serve_instead_of_error(self, decision: Serve) -> Fetched {
+        let Self { context, plan, exchange, response, lead, refetch } = self;
+        land(lead, false).await;
+        if may_serve_on_error(context, plan)
+            && let Some(stored) = serve_now(context, plan, exchange.stored, decision, ServedFrom::Stale, refetch).await
+        {
+            return stored;
+        }
+        context.record_miss(plan, Some(exchange.now - exchange.requested_at));
+        response.into_fetched(plan, ServedFrom::Miss, None).await
+    }
+}
+
+/// Forwards without validators, as if nothing were stored. The response may replace those in `stored`.
+pub(crate) async fn forward_unconditional(
+    context: &Arc<Context>,
+    plan: &Plan,
+    stored: &[Found],
+    lead: Option<Lead>,
+    refetch: &Arc<dyn Refetch>,
+) -> Result<Fetched, FetchError> {
+    match plan.policy.decide(&plan.request, &[], clock::now()) {
+        Decision::Forward(decision) => Box::pin(forward(context, plan, stored, decision, lead, refetch)).await,
+        _ => Ok(context.gateway_timeout(plan)),
+    }
+}
+
+fn should_store(context: &Context, plan: &Plan, sent: &Request, storing: &Storing, length: Option<u64>) -> bool {
+    // A request that ignores RFC 9111 shares its key with requests that do not: they must not get a response that
+    // depends on its credentials.
+    let is_exception = matches!(plan.policy, Policy::Ttl(_)) && !plan.decodes;
+    let is_for_all = !is_exception || !varies_by_credential(&sent.headers, &storing.response.headers);
+    is_for_all
+        && !own_ttl(&storing.request).unwrap_or(storing.keep).is_zero()
+        && length.is_none_or(|length| length <= context.core.largest_entry)
+}
+
+fn record(context: &Arc<Context>, plan: &Plan, stored: &[Found], storing: Storing, lead: Option<Lead>) -> Recording {
+    let entry = Entry {
+        id: Uuid::new_v4(),
+        cache_key: plan.key.clone(),
+        request: storing.request,
+        response: storing.response,
+        created_at: Some(storing.created_at),
+        deleted_at: None,
+    };
+    let keep = own_ttl(&entry.request).unwrap_or(storing.keep);
+    let order =
+        Order { entry, keep, replaces: ids(stored, &storing.replaces), judge: plan.judge, started: plan.started, lead };
+    Recording::begin(context, order)
+}
+
+/// Updates and removes stored responses, before the caller sees the reply.
+async fn update_store(context: &Context, plan: &Plan, stored: &[Found], outcome: &Outcome) {
+    let store = context.store(&plan.key);
+    for update in &outcome.updates {
+        let Some(found) = stored.get(update.index) else { continue };
+        let entry = Entry {
+            response: update.response.clone(),
+            created_at: Some(update.created_at),
+            ..Entry::clone(&found.entry)
+        };
+        // A TTL of zero is not possible, and the response may be in use.
+        let keep = own_ttl(&entry.request).unwrap_or(update.keep).max(Duration::from_secs(1));
+        store
+            .ask("replace", |store| async move {
+                Ok(store.replace(&found.id, &entry).await?
+                    && store.touch(std::slice::from_ref(&found.id), Some(keep)).await? > 0)
+            })
+            .await;
+    }
+    let mut gone = ids(stored, &outcome.removals);
+    for url in &outcome.invalidated {
+        let key = hishel1_key(url.as_bytes());
+        let found = store.ask("lookup", |store| async move { store.lookup(&key, None).await }).await;
+        gone.extend(found.into_iter().flatten().map(|found| found.id));
+    }
+    if !gone.is_empty() {
+        store.ask("remove", |store| async move { store.remove(&gone).await }).await;
+    }
+}
+
+impl OriginResponse {
     fn to_stored(&self) -> Response {
         let headers = header_map::stored(&self.fields);
         Response { status_code: self.status.as_u16(), headers, ..Response::default() }
@@ -232,22 +276,17 @@ impl Arrived {
 
     async fn into_fetched(self, plan: &Plan, from: ServedFrom, recording: Option<Recording>) -> Fetched {
         let body = if self.length == Some(0) {
-            // Nobody need read what is empty for it to be stored.
+            // An empty body is stored even if the caller does not read it.
             if let Some(recording) = recording {
                 recording.end().await;
             }
             Body::from(Bytes::new())
         } else {
             let is_recorded = recording.is_some();
-            Body::passing(passing(self.body, self.length, recording), is_recorded)
+            Body::passing(tee(self.body, self.length, recording), is_recorded)
         };
         Fetched::new(self.status, self.fields.into(), Served::by_origin(from, plan.key.clone()), body)
     }
-}
-
-/// How long a response is to be stored by its request's own wish.
-pub(crate) fn own_ttl(request: &Request) -> Option<Duration> {
-    Duration::try_from_secs_f64(request.extra.ttl()?).ok()
 }
 
 async fn land(lead: Option<Lead>, is_storable: bool) {

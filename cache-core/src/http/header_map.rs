@@ -1,10 +1,10 @@
-//! Header fields between HTTP's form and the stored one.
+//! Conversion of header fields between the `http` crate and the stored form.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::model::headers::Headers;
 
-/// The stored form: the values of a field keep their order and their bytes.
+/// The stored form. The values of a field keep their order and their bytes.
 pub(crate) fn stored(fields: &HeaderMap) -> Headers {
     let mut headers = Headers::default();
     for (name, value) in fields {
@@ -13,7 +13,7 @@ pub(crate) fn stored(fields: &HeaderMap) -> Headers {
     headers
 }
 
-/// HTTP's form. What HTTP cannot carry, an entry written by somebody else may hold: it is left out.
+/// The form of the `http` crate. Fields that are invalid in HTTP are left out: other programs may have stored some.
 pub(crate) fn sent(headers: &Headers) -> HeaderMap {
     let lines = headers.lines().filter_map(|(name, value)| {
         Some((HeaderName::from_bytes(name.as_bytes()).ok()?, HeaderValue::from_bytes(&value).ok()?))
@@ -30,7 +30,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn order_and_bytes_of_a_fields_values_survive_storing() {
+    fn stored_values_keep_order_and_bytes() {
         let mut fields = HeaderMap::new();
         for (name, value) in [("set-cookie", &b"a=1"[..]), ("x-latin", b"caf\xe9"), ("set-cookie", b"b=2")] {
             fields.append(name, HeaderValue::from_bytes(value).unwrap());
@@ -39,7 +39,7 @@ mod tests {
     }
 
     #[test]
-    fn what_http_cannot_carry_is_left_out() {
+    fn invalid_fields_are_left_out() {
         let headers = [("x-ok", "1"), ("x y", "2"), ("x-split", "3\r\nx-injected: 4")].into_iter().collect();
         let fields = sent(&headers);
         assert_eq!(fields.len(), 1);

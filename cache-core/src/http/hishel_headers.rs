@@ -1,24 +1,22 @@
-//! hishel's overrides: header fields by which a request says how it is to be cached.
-//!
-//! They are for the cache alone: taken out of the request before it is looked up, sent or stored.
+//! hishel's request overrides (`X-Hishel-…`), removed before the request is looked up, sent or stored.
 
 use http::{HeaderMap, HeaderValue};
 
-/// What a request asks of the cache.
+/// The overrides of a request.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Overrides {
-    /// `X-Hishel-Ttl`: how long its response is stored, in seconds.
+    /// `X-Hishel-Ttl`: the TTL of the response, in seconds.
     pub(crate) ttl: Option<f64>,
-    /// `X-Hishel-Spec-Ignore`: its response is stored and served whatever RFC 9111 says.
+    /// `X-Hishel-Spec-Ignore`: the response is stored and served regardless of RFC 9111.
     pub(crate) ignores_specification: bool,
-    /// `X-Hishel-Refresh-Ttl-On-Access`: whether a hit lets the response live that long again.
+    /// `X-Hishel-Refresh-Ttl-On-Access`: whether a hit renews the TTL.
     pub(crate) refreshes: Option<bool>,
     /// `X-Hishel-Body-Key`: the key is made from the request's body.
     pub(crate) has_body_key: bool,
 }
 
 impl Overrides {
-    /// Takes them out of a request. What cannot be read counts as not said, as it does for hishel.
+    /// Removes the overrides from a request. Invalid values are ignored, as in hishel.
     pub(crate) fn take(fields: &mut HeaderMap) -> Self {
         if fields.is_empty() {
             return Self::default();
@@ -56,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn they_are_read_as_hishel_reads_them_and_taken_out() {
+    fn overrides_are_read_and_removed() {
         let (overrides, rest) = of(&[
             ("X-Hishel-Ttl", "1.5"),
             ("X-Hishel-Spec-Ignore", "Yes"),
@@ -71,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_was_not_said() {
+    fn invalid_overrides_are_ignored() {
         for ttl in ["soon", "-1", "inf", "nan", ""] {
             assert_eq!(of(&[("x-hishel-ttl", ttl), ("x-hishel-body-key", "maybe")]).0, Overrides::default(), "{ttl}");
         }

@@ -1,4 +1,4 @@
-//! What a caller asks, and what the cache makes of it: a key, a policy, a name for its flight.
+//! Preparation of a request: its cache key, its policy, and the key under which concurrent fetches are shared.
 
 use std::time::{Duration, Instant};
 
@@ -6,8 +6,10 @@ use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, CONTENT_TYPE, RANGE};
 use http::{HeaderValue, Method};
 use sha2::{Digest as _, Sha256};
+use url::Url;
 
 use crate::format::hex::hex;
+use crate::format::http_key::hishel1_key;
 use crate::http::error::FetchError;
 use crate::http::hishel_headers::Overrides;
 use crate::http::request::{Asked, Judge};
@@ -26,40 +28,41 @@ use crate::transport::traits::Timeout;
 pub(crate) struct Plan {
     asked: Asked,
     pub(crate) key: CacheKey,
-    /// The store is neither asked nor told.
+    /// The store is neither read nor written.
     pub(crate) is_bypass: bool,
     pub(crate) policy: Policy,
     /// The request as policies see it and as it is stored.
     pub(crate) request: Request,
-    /// A hit lets its response live that long again, or, stored with a TTL of its own, as long as that.
+    /// A hit renews the TTL of its response, or the one that the response was stored with.
     pub(crate) refreshes: bool,
-    /// Bodies pass the cache without their content coding.
+    /// Bodies are decoded on their way to the caller and the store.
     pub(crate) decodes: bool,
     pub(crate) judge: Option<Judge>,
-    key_is: KeyIs,
-    answers: Answers,
-    /// When the caller asked.
+    key_scope: KeyScope,
+    purpose: Purpose,
+    /// When the request arrived.
     pub(crate) started: Instant,
 }
 
-/// Whom an answer is for.
+/// What a response is for.
 #[derive(Clone)]
-enum Answers {
-    /// Who asked just now.
-    Caller,
-    /// Who has the beginning of a body already, which was lost under these ids while he read it.
-    Reader { lost: Vec<EntryId> },
-    /// Nobody: it is to be stored.
-    Nobody,
+enum Purpose {
+    /// A caller's new request.
+    Request,
+    /// A refetch for a caller that has received part of a body. `lost`: entries that must not be served again, since
+    /// their body is gone.
+    Refetch { lost: Vec<EntryId> },
+    /// A background request, whose response is only stored.
+    Background,
 }
 
-/// What a key tells of the responses under it.
+/// How far a key identifies the responses under it.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum KeyIs {
-    /// They answer this request.
-    Enough,
+enum KeyScope {
+    /// They all answer this request.
+    Request,
     /// They may be of other methods or URLs.
-    OfUrlOrBody { is_any_method: bool },
+    UrlOrBody { is_any_method: bool },
 }
 
 impl Plan {
@@ -74,38 +77,24 @@ impl Plan {
             asked.fields.entry(CONTENT_TYPE).or_insert(content_type);
         }
         let decodes = matches!(usual, Policy::Ttl(_));
-        let mut request = Request { method: asked.method.as_str().to_owned(), ..Request::default() };
-        let ignores_specification = decodes || overrides.ignores_specification;
-        // The answer to a condition, or to a wish for a part, would be taken for the whole.
-        let is_conditional = asked.fields.keys().any(|name| is_condition(name.as_str()));
-        let mut is_bypass =
-            !is_enabled || ignores_specification && is_conditional || decodes && !asked.has_pipeline_key();
-        let (key, key_is) = if decodes {
-            request.url.clone_from(&asked.url);
-            (asked.pipeline_key(), KeyIs::Enough)
+        let (key, key_scope, url) = if decodes {
+            (asked.pipeline_key(), KeyScope::Request, None)
         } else {
             let url = asked.target()?;
-            // Credentials that no policy sees: neither they nor what they open may be stored.
-            is_bypass |= !url.username().is_empty() || url.password().is_some();
-            request.url = url.into();
-            let key = if overrides.has_body_key {
-                CacheKey::hishel1(&asked.body.bytes())
-            } else {
-                CacheKey::hishel1(request.url.as_bytes())
-            };
-            (key, KeyIs::OfUrlOrBody { is_any_method: !overrides.ignores_specification })
+            let scope = KeyScope::UrlOrBody { is_any_method: !overrides.ignores_specification };
+            (hishel_key(&asked, &overrides, &url), scope, Some(url))
         };
-        request.headers = header_map::stored(&asked.fields);
+        let is_bypass = !is_enabled || is_bypass(&asked, &overrides, url.as_ref());
+        let mut request = Request {
+            method: asked.method.as_str().to_owned(),
+            url: url.map_or_else(|| asked.url.clone(), Into::into),
+            headers: header_map::stored(&asked.fields),
+            ..Request::default()
+        };
         if let Some(ttl) = overrides.ttl {
             request.extra.set_ttl(ttl);
         }
-        let mut policy = usual.clone();
-        if overrides.ignores_specification && !decodes {
-            policy = Policy::Ttl(Ttl { ttl: service_ttl, refresh_on_access: false });
-        }
-        if let (Policy::Ttl(policy), Some(refreshes)) = (&mut policy, overrides.refreshes) {
-            policy.refresh_on_access = refreshes;
-        }
+        let policy = policy(usual, &overrides, service_ttl);
         let refreshes = match &policy {
             Policy::Ttl(policy) => policy.refresh_on_access,
             Policy::Specification(_) => overrides.refreshes == Some(true),
@@ -119,43 +108,42 @@ impl Plan {
             request,
             refreshes,
             decodes,
-            key_is,
-            answers: Answers::Caller,
+            key_scope,
+            purpose: Purpose::Request,
             started: Instant::now(),
         })
     }
 
-    /// The same for the whole body, which is not to come from these stored responses: they lost theirs.
-    pub(crate) fn again(&self, lost: &[EntryId]) -> Self {
-        self.whole(Answers::Reader { lost: lost.to_vec() })
+    /// The same request for the whole body, which these stored responses have lost.
+    pub(crate) fn for_refetch(&self, lost: &[EntryId]) -> Self {
+        self.whole(Purpose::Refetch { lost: lost.to_vec() })
     }
 
-    /// The same for nobody who waits for it: the whole response, as it is to be stored.
+    /// The same request for the whole response, without a caller.
     pub(crate) fn in_background(&self) -> Self {
-        self.whole(Answers::Nobody)
+        self.whole(Purpose::Background)
     }
 
-    fn whole(&self, answers: Answers) -> Self {
-        Self { request: unconditional(&self.request), answers, started: Instant::now(), ..self.clone() }
+    fn whole(&self, purpose: Purpose) -> Self {
+        Self { request: unconditional(&self.request), purpose, started: Instant::now(), ..self.clone() }
     }
 
-    /// Whether somebody waits for the answer.
+    /// Whether a caller waits for the response.
     pub(crate) fn is_awaited(&self) -> bool {
-        !matches!(self.answers, Answers::Nobody)
+        !matches!(self.purpose, Purpose::Background)
     }
 
-    /// Whether a caller asked just now: only of those is it counted how they were answered.
+    /// Whether it is counted how this request is answered: a caller's new request is, its refetches are not.
     pub(crate) fn is_counted(&self) -> bool {
-        matches!(self.answers, Answers::Caller)
+        matches!(self.purpose, Purpose::Request)
     }
 
-    /// Whether this is for a caller who has the beginning of a body already, and sees to it himself that he gets the
-    /// rest.
-    pub(crate) fn is_again(&self) -> bool {
-        matches!(self.answers, Answers::Reader { .. })
+    /// Whether the caller resumes a body, and recovers it itself if it is lost once more.
+    pub(crate) fn is_refetch(&self) -> bool {
+        matches!(self.purpose, Purpose::Refetch { .. })
     }
 
-    /// What a look-up is to do with the TTL of what it finds.
+    /// The TTL that a lookup renews; `None`: none.
     pub(crate) fn refresh(&self) -> Option<Duration> {
         match &self.policy {
             Policy::Ttl(policy) if self.refreshes => Some(policy.ttl),
@@ -163,24 +151,24 @@ impl Plan {
         }
     }
 
-    /// Whether a stored response answers this request, as far as that is not for the policy to say.
+    /// Whether a stored response is of this request; whether it may be served is for the policy to decide.
     pub(crate) fn is_answered_by(&self, found: &Found) -> bool {
-        if let Answers::Reader { lost } = &self.answers
+        if let Purpose::Refetch { lost } = &self.purpose
             && lost.contains(&found.id)
         {
             return false;
         }
         let stored = &found.entry.request;
-        match self.key_is {
-            KeyIs::Enough => true,
-            KeyIs::OfUrlOrBody { is_any_method } => {
+        match self.key_scope {
+            KeyScope::Request => true,
+            KeyScope::UrlOrBody { is_any_method } => {
                 stored.url == self.request.url && (is_any_method || stored.method == self.request.method)
             }
         }
     }
 
-    /// Requests of one flight get the same answer. Under RFC 9111 the fields may select another one, and a key that was
-    /// made of the body does not tell URLs apart.
+    /// The key of the fetch: requests with the same one get the same response. Under RFC 9111 header fields may select
+    /// another response, and a key that was made of the body does not distinguish URLs.
     pub(crate) fn flight(&self) -> String {
         if self.decodes {
             return self.key.to_string();
@@ -195,7 +183,7 @@ impl Plan {
         format!("{} {}", self.key, hex(&hash.finalize()))
     }
 
-    /// The URL that the pipeline stores: with its parameters, as it is sent, without credentials.
+    /// The URL that the pipeline stores: with its parameters, without credentials.
     pub(crate) fn stored_url(&self) -> Result<String, FetchError> {
         let mut url = self.asked.target()?;
         // These fail for URLs without a host, which hold no credentials.
@@ -204,12 +192,12 @@ impl Plan {
         Ok(url.into())
     }
 
-    /// The request for the origin, with these fields in place of the caller's.
+    /// The request for the origin, with the header fields of `sent` in place of the caller's.
     pub(crate) fn to_origin(&self, sent: &Request) -> Result<http::Request<Bytes>, FetchError> {
         let url = self.asked.target()?;
         let mut fields = header_map::sent(&sent.headers);
         if self.decodes {
-            // A part of what is coded can be decoded by nobody.
+            // A part of an encoded body cannot be decoded.
             let accepted = if fields.contains_key(RANGE) { "identity" } else { decode::ACCEPTED };
             fields.entry(ACCEPT_ENCODING).or_insert(HeaderValue::from_static(accepted));
         }
@@ -223,4 +211,35 @@ impl Plan {
         }
         Ok(request)
     }
+}
+
+/// hishel's key of a request: of its URL, or of its body if the request has that override.
+fn hishel_key(asked: &Asked, overrides: &Overrides, url: &Url) -> CacheKey {
+    if overrides.has_body_key { hishel1_key(&asked.body.bytes()) } else { hishel1_key(url.as_str().as_bytes()) }
+}
+
+/// Whether a request cannot be cached. `url`: `None` under the pipeline's policy.
+fn is_bypass(asked: &Asked, overrides: &Overrides, url: Option<&Url>) -> bool {
+    // The response to a conditional or range request would be taken for the whole one.
+    let is_conditional = || asked.fields.keys().any(|name| is_condition(name.as_str()));
+    match url {
+        None => is_conditional() || !asked.has_pipeline_key(),
+        // Policies do not see these credentials, so the response that depends on them must not be stored.
+        Some(url) => {
+            overrides.ignores_specification && is_conditional()
+                || !url.username().is_empty()
+                || url.password().is_some()
+        }
+    }
+}
+
+/// The usual policy of the service with the overrides of the request.
+fn policy(usual: &Policy, overrides: &Overrides, service_ttl: Duration) -> Policy {
+    let ignores_rfc9111 = overrides.ignores_specification && !matches!(usual, Policy::Ttl(_));
+    let mut policy =
+        if ignores_rfc9111 { Policy::Ttl(Ttl { ttl: service_ttl, refresh_on_access: false }) } else { usual.clone() };
+    if let (Policy::Ttl(policy), Some(refreshes)) = (&mut policy, overrides.refreshes) {
+        policy.refresh_on_access = refreshes;
+    }
+    policy
 }

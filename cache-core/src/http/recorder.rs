@@ -1,7 +1,7 @@
-//! A body recorded while it passes: pieces go to a task that writes, and the caller is never slowed for long.
+//! Storing a body while it streams to the caller: a task writes its chunks, and delays the caller by a bounded time.
 //!
-//! Only a body that came to its end is committed. Cut off by the origin or dropped by the caller, its writer is dropped,
-//! and no reader ever sees it.
+//! Only a complete body is committed. If the origin cuts it off or the caller drops it, the writer is dropped, and the
+//! response is not visible.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,79 +12,82 @@ use futures_util::{StreamExt as _, stream};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::format::content_coding;
-use crate::http::cache::Inner;
+use crate::http::body::Body;
+use crate::http::context::Context;
 use crate::http::request::Judge;
 use crate::http::response::coding;
 use crate::model::entry::{Entry, EntryId};
+use crate::model::key::CacheKey;
 use crate::model::stats::Counts;
+use crate::runtime::guarded_store::GracefulWriter;
 use crate::runtime::single_flight::Lead;
 use crate::transport::error::SendError;
 use crate::transport::traits::Incoming;
 
-/// How many pieces may wait for the store.
+/// How many chunks may wait for the store.
 const QUEUE: usize = 8;
 
-/// A store that takes in less than this is not waited for: bytes a second.
+/// The caller waits for a store that writes at this rate or faster; bytes per second.
 const SLOWEST: f64 = (16 << 20) as f64;
 
-/// Who waits for a recording goes on without it where it pauses for longer: its reader may be in no hurry, or wait for
-/// the same response himself.
+/// Waiters stop waiting for a body that makes no progress for this long: its reader may be slow, or may itself be
+/// waiting for the same key (a deadlock).
 const PAUSE: Duration = Duration::from_secs(2);
 
-/// What is to be stored, and what comes with it.
+/// A response to be stored.
 pub(crate) struct Order {
     pub(crate) entry: Entry,
     pub(crate) keep: Duration,
-    /// Removed once the new entry is there.
+    /// Removed once the new entry is visible.
     pub(crate) replaces: Vec<EntryId>,
-    /// Must be content with the whole body before it is stored.
+    /// Must accept the whole body before it is stored.
     pub(crate) judge: Option<Judge>,
-    /// When the caller asked.
+    /// When the request arrived.
     pub(crate) started: Instant,
-    /// Others wait for this.
+    /// The fetch that others wait for.
     pub(crate) lead: Option<Lead>,
 }
 
-enum Piece {
-    Part(Bytes),
+enum Message {
+    Chunk(Bytes),
     End,
 }
 
-/// The caller's end of a body being stored.
+/// Sends a body to the task that stores it.
 pub(crate) struct Recording {
-    pieces: mpsc::Sender<Piece>,
+    messages: mpsc::Sender<Message>,
     committed: oneshot::Receiver<()>,
     patience: Duration,
-    /// For how long the body may still be held up in all.
+    /// How much longer the body may be delayed in all.
     budget: Duration,
     room: u64,
-    /// Nobody could store this body: it is too large, or the store too slow.
+    /// The body cannot be stored: it is too large, or the store is too slow.
     is_given_up: Arc<AtomicBool>,
 }
 
 impl Recording {
     /// Starts the task that writes.
-    pub(crate) fn begin(cache: &Arc<Inner>, order: Order) -> Self {
-        let (pieces, incoming) = mpsc::channel(QUEUE);
+    pub(crate) fn begin(context: &Arc<Context>, order: Order) -> Self {
+        let (messages, incoming) = mpsc::channel(QUEUE);
         let (done, committed) = oneshot::channel();
         let is_given_up = Arc::<AtomicBool>::default();
-        cache.core.tasks.spawn(write(Arc::clone(cache), order, incoming, Arc::clone(&is_given_up), done));
-        let patience = cache.core.store.patience();
-        Self { pieces, committed, patience, budget: patience, room: cache.core.largest_entry, is_given_up }
+        context.core.tasks.spawn(record(Arc::clone(context), order, incoming, Arc::clone(&is_given_up), done));
+        let patience = context.core.store.patience();
+        Self { messages, committed, patience, budget: patience, room: context.core.largest_entry, is_given_up }
     }
 
-    /// Hands on a piece; `None`: nobody stores this body any more.
-    async fn push(mut self, piece: &Bytes) -> Option<Self> {
-        let Some(room) = self.room.checked_sub(piece.len() as u64) else {
+    /// Sends a chunk; `None`: the body is not stored any more.
+    async fn push(mut self, chunk: &Bytes) -> Option<Self> {
+        let Some(room) = self.room.checked_sub(chunk.len() as u64) else {
             self.is_given_up.store(true, Ordering::Release);
             return None;
         };
         self.room = room;
-        self.budget += Duration::from_secs(1).mul_f64(piece.len() as f64 / SLOWEST);
+        self.budget += Duration::from_secs(1).mul_f64(chunk.len() as f64 / SLOWEST);
         let start = Instant::now();
-        let sent = timeout(self.budget, self.pieces.send(Piece::Part(piece.clone()))).await;
+        let sent = timeout(self.budget, self.messages.send(Message::Chunk(chunk.clone()))).await;
         self.budget = self.budget.saturating_sub(start.elapsed());
         if sent.is_err() {
             self.is_given_up.store(true, Ordering::Release);
@@ -92,10 +95,10 @@ impl Recording {
         matches!(sent, Ok(Ok(()))).then_some(self)
     }
 
-    /// The body has come to its end: it is in the store when this returns, or the store took too long.
+    /// The body is complete: when this returns it is stored, or the store timed out.
     pub(crate) async fn end(self) {
-        let (pieces, committed) = (self.pieces, self.committed);
-        match timeout(self.budget.max(self.patience), pieces.send(Piece::End)).await {
+        let (messages, committed) = (self.messages, self.committed);
+        match timeout(self.budget.max(self.patience), messages.send(Message::End)).await {
             Ok(Ok(())) => drop(timeout(self.patience, committed).await),
             Ok(Err(_)) => {}
             Err(_) => self.is_given_up.store(true, Ordering::Release),
@@ -103,31 +106,31 @@ impl Recording {
     }
 }
 
-/// A body that is stored while it passes, where somebody stores it. With its length announced, one that ends before
-/// ends with an error.
-pub(crate) fn passing(body: Incoming, length: Option<u64>, recording: Option<Recording>) -> Incoming {
-    Box::pin(stream::unfold(Passing { body: Some(body), left: length, recording }, |mut passing| async move {
-        let piece = passing.next().await?;
-        if piece.is_err() {
-            passing.body = None;
-            passing.recording = None;
+/// A body that is also sent to the recording, if there is one. It ends with an error if it is shorter or longer than
+/// its declared `length`.
+pub(crate) fn tee(body: Incoming, length: Option<u64>, recording: Option<Recording>) -> Incoming {
+    Box::pin(stream::unfold(Tee { body: Some(body), left: length, recording }, |mut tee| async move {
+        let chunk = tee.next().await?;
+        if chunk.is_err() {
+            tee.body = None;
+            tee.recording = None;
         }
-        Some((piece, passing))
+        Some((chunk, tee))
     }))
 }
 
-struct Passing {
+struct Tee {
     /// `None`: it ended with an error.
     body: Option<Incoming>,
-    /// What is still to come, where that was announced.
+    /// Bytes still to come, if the length was declared.
     left: Option<u64>,
     recording: Option<Recording>,
 }
 
-impl Passing {
+impl Tee {
     async fn next(&mut self) -> Option<Result<Bytes, SendError>> {
-        let piece = match self.body.as_mut()?.next().await {
-            Some(Ok(piece)) => piece,
+        let chunk = match self.body.as_mut()?.next().await {
+            Some(Ok(chunk)) => chunk,
             Some(Err(error)) => return Some(Err(error)),
             None if self.left.is_some_and(|left| left > 0) => return Some(Err(SendError::cut())),
             None => {
@@ -138,94 +141,129 @@ impl Passing {
             }
         };
         if let Some(recording) = self.recording.take() {
-            self.recording = recording.push(&piece).await;
+            self.recording = recording.push(&chunk).await;
         }
         if let Some(left) = &mut self.left {
-            // More than was announced is no body that anybody should keep.
-            let Some(rest) = left.checked_sub(piece.len() as u64) else { return Some(Err(SendError::cut())) };
+            // A body that is longer than declared is invalid.
+            let Some(rest) = left.checked_sub(chunk.len() as u64) else { return Some(Err(SendError::cut())) };
             *left = rest;
-            // Who was told the length knows that this is the end, and may ask again at once.
+            // A caller that knows the length may send its next request without polling for the end.
             if rest == 0
                 && let Some(recording) = self.recording.take()
             {
                 recording.end().await;
             }
         }
-        Some(Ok(piece))
+        Some(Ok(chunk))
     }
 }
 
-/// A body that is kept until it is known whether it may be stored.
-struct Judged {
+/// A body that is kept in memory until its validator has seen all of it.
+struct Validation {
     judge: Judge,
     coding: Option<String>,
     body: BytesMut,
 }
 
-impl Judged {
-    fn is_good(&self) -> bool {
-        (self.judge)(&content_coding::decoded(&self.body, self.coding.as_deref()))
+impl Validation {
+    fn is_valid(&self) -> bool {
+        (self.judge)(&content_coding::decode_all(&self.body, self.coding.as_deref()))
     }
 }
 
-async fn write(
-    cache: Arc<Inner>,
+/// Stores a body as its chunks arrive, and releases its waiters.
+async fn record(
+    context: Arc<Context>,
     order: Order,
-    mut pieces: mpsc::Receiver<Piece>,
+    mut messages: mpsc::Receiver<Message>,
     is_given_up: Arc<AtomicBool>,
     done: oneshot::Sender<()>,
 ) {
     let Order { entry, keep, replaces, judge, started, mut lead } = order;
     let key = entry.cache_key.clone();
-    let mut judged = judge.map(|judge| Judged {
+    let validation = judge.map(|judge| Validation {
         judge,
         coding: coding(&entry.response.headers).map(str::to_owned),
         body: BytesMut::new(),
     });
-    let store = cache.store(&key);
+    let store = context.store(&key);
     let stored = match store.begin(entry, Some(keep)).await {
         None => Ok(false),
-        Some(mut writer) => loop {
-            let next = pieces.recv();
-            let piece = match lead.take() {
-                None => next.await,
-                Some(leading) => match timeout(PAUSE, next).await {
-                    Err(_) => continue,
-                    Ok(piece) => {
-                        lead = Some(leading);
-                        piece
-                    }
-                },
-            };
-            match piece {
-                Some(Piece::Part(piece)) => {
-                    if let Some(judged) = &mut judged {
-                        judged.body.extend_from_slice(&piece);
-                    }
-                    if let Err(error) = writer.push(piece).await {
-                        break Err(error);
-                    }
-                }
-                Some(Piece::End) if judged.as_ref().is_some_and(|judged| !judged.is_good()) => break Ok(false),
-                Some(Piece::End) => break writer.commit().await.map(|_| true),
-                None if is_given_up.load(Ordering::Acquire) => break Ok(false),
-                // Cut off: it may still be stored, so the next of those who wait may try.
-                None => return,
-            }
+        Some(writer) => match write(writer, validation, &mut messages, &mut lead).await {
+            Some(stored) => stored,
+            None if is_given_up.load(Ordering::Acquire) => Ok(false),
+            // Cut off: the response may still be storable, so the next waiter becomes the leader.
+            None => return,
         },
     };
     let was_stored = matches!(stored, Ok(true));
     if was_stored {
-        cache.count(Counts { stores: 1, ..Counts::default() });
-        let seconds = started.elapsed().as_secs_f64();
-        tracing::debug!(service = %cache.service, %key, ttl = keep.as_secs_f64(), seconds, "store");
-    }
-    if was_stored && !replaces.is_empty() {
-        store.ask("remove", |store| async move { store.remove(&replaces).await }).await;
+        on_stored(&context, &key, keep, started);
+        if !replaces.is_empty() {
+            store.ask("remove", |store| async move { store.remove(&replaces).await }).await;
+        }
     }
     let _ = done.send(());
     if let Some(lead) = lead {
-        // A flush in the middle is nothing against the response: one of those who wait fetches it again for all.
+        // If the entry was flushed while the body was written, one of the waiters fetches it for all.
         lead.land(was_stored || matches!(stored, Err(Error::Removed { .. }))).await;
+    }
+}
+
+/// Writes the body and commits it, unless its validator rejects it; whether it was stored. `None`: it was cut off.
+async fn write(
+    mut writer: GracefulWriter,
+    mut validation: Option<Validation>,
+    messages: &mut mpsc::Receiver<Message>,
+    lead: &mut Option<Lead>,
+) -> Option<Result<bool>> {
+    loop {
+        match next_message(messages, lead).await? {
+            Message::Chunk(chunk) => {
+                if let Some(validation) = &mut validation {
+                    validation.body.extend_from_slice(&chunk);
+                }
+                if let Err(error) = writer.push(chunk).await {
+                    return Some(Err(error));
+                }
+            }
+            Message::End if validation.as_ref().is_some_and(|validation| !validation.is_valid()) => {
+                return Some(Ok(false));
+            }
+            Message::End => return Some(writer.commit().await.map(|_| true)),
+        }
+    }
+}
+
+/// The next message. Where it takes longer than [`PAUSE`], the waiters are released first.
+async fn next_message(messages: &mut mpsc::Receiver<Message>, lead: &mut Option<Lead>) -> Option<Message> {
+    if lead.is_some() {
+        match timeout(PAUSE, messages.recv()).await {
+            Ok(message) => return message,
+            Err(_) => drop(lead.take()),
+        }
+    }
+    messages.recv().await
+}
+
+fn on_stored(context: &Context, key: &CacheKey, keep: Duration, started: Instant) {
+    context.count(Counts { stores: 1, ..Counts::default() });
+    let seconds = started.elapsed().as_secs_f64();
+    tracing::debug!(service = %context.service, %key, ttl = keep.as_secs_f64(), seconds, "store");
+}
+
+/// Reads a recorded body to its end without a caller, so that it is stored and its waiters need not fetch it again.
+/// Stops where it becomes too long to be stored.
+pub(crate) fn drain(context: &Context, mut body: Body) {
+    if body.is_recorded() {
+        let largest = context.core.largest_entry;
+        context.core.tasks.spawn(async move {
+            let mut read = 0;
+            while read <= largest
+                && let Some(Ok(chunk)) = body.next().await
+            {
+                read += chunk.len() as u64;
+            }
+        });
     }
 }

@@ -1,23 +1,21 @@
-//! TODO
+//! A request as the caller wrote it, and the pipeline's key of it.
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method};
 use serde_json::Value;
-use sha2::Digest as _;
 use url::{Url, form_urlencoded};
 
-use crate::format::http_key::{Form, Payload};
+use crate::format::http_key::{Form, Payload, pipeline_key};
 use crate::http::error::FetchError;
-use crate::http::header_map;
 use crate::model::key::CacheKey;
 
-/// A request as its caller wrote it.
+/// A request as the caller wrote it.
 #[derive(Clone, Debug)]
 pub(crate) struct Asked {
     pub(crate) method: Method,
-    /// Without the parameters given separately.
+    /// Without `params`.
     pub(crate) url: String,
     pub(crate) params: Option<Form>,
     pub(crate) fields: HeaderMap,
@@ -26,10 +24,10 @@ pub(crate) struct Asked {
     pub(crate) judge: Option<Judge>,
 }
 
-/// Says of a whole body, without its content coding, whether it may be stored and answer.
+/// Decides by the whole decoded body whether a response may be stored and served.
 pub(crate) type Judge = fn(&[u8]) -> bool;
 
-/// What a request sends.
+/// The body of a request.
 #[derive(Clone, Debug)]
 pub(crate) enum RequestBody {
     Empty,
@@ -39,7 +37,7 @@ pub(crate) enum RequestBody {
 }
 
 impl RequestBody {
-    /// The bytes, written only when they are needed: most requests are answered without them.
+    /// The bytes. Serialized only when needed, since hits need them only for the key.
     pub(crate) fn bytes(&self) -> Bytes {
         match self {
             Self::Empty => Bytes::new(),
@@ -66,7 +64,7 @@ impl RequestBody {
 }
 
 impl Asked {
-    /// The URL with the parameters given separately.
+    /// The URL with `params`.
     pub(crate) fn target(&self) -> Result<Url, FetchError> {
         let mut url = Url::parse(&self.url).map_err(FetchError::request)?;
         url.set_fragment(None);
@@ -95,10 +93,10 @@ impl Asked {
                 (None, Some(&raw).filter(|_| !bytes.is_empty()))
             }
         };
-        CacheKey::pipeline(self.method.as_str(), &self.url, &Payload { json, params: self.params.as_ref(), data })
+        pipeline_key(self.method.as_str(), &self.url, &Payload { json, params: self.params.as_ref(), data })
     }
 
-    /// Whether the pipeline's key tells this request from others: it knows of no method but these two.
+    /// Whether the pipeline's key identifies this request: the pipeline uses no other methods.
     pub(crate) fn has_pipeline_key(&self) -> bool {
         matches!(self.method, Method::GET | Method::POST)
     }

@@ -1,4 +1,4 @@
-//! What a caller gets: a response, and where it came from.
+//! [`Fetched`]: a response, and how it was served.
 
 use std::sync::{Arc, OnceLock};
 
@@ -13,19 +13,8 @@ use crate::http::error::FetchError;
 use crate::http::header_map;
 use crate::model::entry::{Entry, Response};
 use crate::model::headers::Headers;
-use crate::transport::error::SendError;
 
-impl From<FetchError> for SendError {
-    /// For a response that is a part of another one's body.
-    fn from(error: FetchError) -> Self {
-        match error {
-            FetchError::Origin(error) => error,
-            other => Self::broken(other),
-        }
-    }
-}
-
-/// A response, and how the request was answered.
+/// A response with information about how it was served.
 #[derive(Debug)]
 pub struct Fetched {
     status: StatusCode,
@@ -34,12 +23,11 @@ pub struct Fetched {
     body: Body,
 }
 
-/// The head of a response. Stored ones are read into HTTP's form when somebody asks for their fields: many callers
-/// want the body only.
+/// The head of a response. The fields of a stored one are converted on first use: many callers read the body only.
 #[derive(Debug)]
 pub(crate) struct Head {
     stored: Option<Stored>,
-    /// The body is decoded, so these fields say nothing true of it any more.
+    /// The body is decoded, so the fields of its coding are removed.
     is_decoded: bool,
     fields: OnceLock<HeaderMap>,
 }
@@ -81,18 +69,18 @@ impl From<HeaderMap> for Head {
     }
 }
 
-/// Takes out what says how a body was coded, and how long it was then.
+/// Removes the fields that describe the encoded body.
 pub(crate) fn without_coding(fields: &mut HeaderMap) {
     fields.remove(http::header::CONTENT_ENCODING);
     fields.remove(http::header::CONTENT_LENGTH);
 }
 
-/// An entity tag without its mark of weakness (RFC 9110, 8.8.3.2).
+/// An entity tag for the weak comparison (RFC 9110, 8.8.3.2).
 fn opaque(tag: &HeaderValue) -> &[u8] {
     tag.as_bytes().strip_prefix(b"W/").unwrap_or(tag.as_bytes())
 }
 
-/// The coding that a stored response says its body has, or had.
+/// The content coding that a stored response declares.
 pub(crate) fn coding(headers: &Headers) -> Option<&str> {
     headers.get("content-encoding")
 }
@@ -112,16 +100,16 @@ impl Fetched {
         self.head.fields()
     }
 
-    /// Where it came from, with its age and its key.
+    /// How it was served, with its age and its key.
     pub fn served(&self) -> &Served {
         &self.served
     }
 
-    /// Whether it is this response once more, as far as their heads tell.
+    /// Whether the heads of both responses are of the same representation.
     pub(crate) fn is_as(&self, other: &Response) -> bool {
         let (ours, theirs) = (self.headers(), header_map::sent(&other.headers));
         let differ = |name: HeaderName| matches!((ours.get(&name), theirs.get(&name)), (Some(a), Some(b)) if a != b);
-        // What was coded once had another length then.
+        // The length of an encoded body differs from the one of the decoded body.
         let has_other_length = coding(&other.headers).is_none() && differ(CONTENT_LENGTH);
         let is_same_version = match [ours, &theirs].map(|fields| fields.get(ETAG).map(opaque)) {
             [None, None] => !differ(LAST_MODIFIED),
@@ -180,7 +168,7 @@ mod tests {
     #[case::other_date(&[("last-modified", "1")], &[("last-modified", "2")], false)]
     #[case::other_length(&[("content-length", "1")], &[("content-length", "2")], false)]
     #[case::length_of_the_coded(&[("content-length", "1"), ("content-encoding", "gzip")], &[("content-length", "2")], true)]
-    fn a_response_is_known_again_by_its_head(
+    fn same_representation_is_recognized_by_its_head(
         #[case] stored: &[(&str, &str)],
         #[case] fetched: &[(&str, &str)],
         #[case] expected: bool,

@@ -1,128 +1,143 @@
-//! A stored body on its way to the caller, mended where the store loses it in the middle.
+//! Streaming of stored bodies, with recovery from a body that the store loses while it is read.
 //!
-//! What the caller has got already cannot be taken back. So the response is fetched again, once for all who were reading
-//! it: where its beginning is what was delivered, its rest is the rest; else the body ends with an error, never silently
-//! short.
+//! What was delivered cannot be taken back. So the response is fetched again, once for all callers that were reading
+//! it. If the new body begins with what was delivered, the stream goes on with its rest; otherwise it ends with an
+//! error, never silently short.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use bytes::{Buf as _, Bytes};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use sha2::{Digest as _, Sha256};
 
 use crate::http::body::Body;
-use crate::http::cache::Inner;
-use crate::http::plan::Plan;
+use crate::http::context::Context;
+use crate::http::error::FetchError;
+use crate::http::recorder::drain;
+use crate::http::response::Fetched;
 use crate::model::entry::{EntryId, Response};
 use crate::model::stats::Counts;
 use crate::policy::decision::Part;
 use crate::transport::error::SendError;
 use crate::transport::traits::Incoming;
 
-/// This much of what was delivered is kept as it is: a body that is read to its end costs no hashing.
+/// So many of the delivered bytes are kept unhashed: a body that is read to its end costs no hashing.
 const UNHASHED: usize = 1 << 20;
 
-/// Whom to ask for a body again.
-pub(crate) struct Again {
-    pub(crate) cache: Arc<Inner>,
-    pub(crate) plan: Arc<Plan>,
-    /// The head of the response whose body it is.
-    pub(crate) head: Response,
+/// Fetches a response again whose body was lost while it was read.
+#[async_trait]
+pub(crate) trait Refetch: Send + Sync {
+    /// The whole response. `lost`: the stored responses that must not be served, since their bodies are lost.
+    async fn refetch(&self, lost: &[EntryId]) -> Result<Fetched, FetchError>;
 }
 
-/// These bytes of a stored body.
-pub(crate) fn replayed(pieces: Incoming, part: Part, id: EntryId, again: Again) -> Incoming {
+/// What a lost body is recovered with.
+pub(crate) struct Recovery {
+    pub(crate) context: Arc<Context>,
+    /// The head of the response whose body is read.
+    pub(crate) head: Response,
+    pub(crate) refetch: Arc<dyn Refetch>,
+}
+
+/// A part of a stored body.
+pub(crate) fn resumable(chunks: Incoming, part: Part, id: EntryId, recovery: Recovery) -> Incoming {
     let (first, left) = match part {
         Part::Whole => (0, None),
         Part::None => (0, Some(0)),
         Part::Range(first, last) => (first, Some((last + 1).saturating_sub(first))),
     };
-    let replay = Replay {
-        pieces: Some(pieces),
+    let body = ResumableBody {
+        chunks: Some(chunks),
         first,
         skip: first,
         left,
-        delivered: Delivered::default(),
+        delivered: DeliveredPrefix::default(),
         served: 0,
-        again,
+        recovery,
         source: Some(id),
         lost: Vec::new(),
     };
-    Box::pin(stream::unfold(replay, |mut replay| async move {
-        let piece = replay.next().await?;
-        if piece.is_err() {
-            replay.pieces = None;
+    Box::pin(stream::unfold(body, |mut body| async move {
+        let chunk = body.next().await?;
+        if chunk.is_err() {
+            body.chunks = None;
         }
-        Some((piece, replay))
+        Some((chunk, body))
     }))
 }
 
-struct Replay {
+struct ResumableBody {
     /// `None`: it has ended.
-    pieces: Option<Incoming>,
+    chunks: Option<Incoming>,
     /// Where the part begins.
     first: u64,
-    /// How much is still to be left out before it.
+    /// Bytes before the part that are still to be skipped.
     skip: u64,
-    /// How much of it is still to come, where that is known.
+    /// Bytes of the part that are still to come; `None`: all up to the end of the body.
     left: Option<u64>,
-    delivered: Delivered,
-    /// How much of that came from the store; bytes.
+    delivered: DeliveredPrefix,
+    /// Delivered bytes that came from the store.
     served: u64,
-    again: Again,
-    /// The stored response being read; `None`: what comes is the origin's, which nobody can mend.
+    recovery: Recovery,
+    /// The stored response being read; `None`: the body comes from the origin and cannot be resumed.
     source: Option<EntryId>,
-    /// Those that were, and were lost. Each was another one, so that this ends when nobody stores them any more.
+    /// Stored responses whose body was lost while it was read. A refetch never serves one of them again, which bounds
+    /// the number of refetches.
     lost: Vec<EntryId>,
 }
 
-impl Replay {
+impl ResumableBody {
     async fn next(&mut self) -> Option<Result<Bytes, SendError>> {
         loop {
             if self.left == Some(0) {
                 return None;
             }
-            let problem = match self.pieces.as_mut()?.next().await {
-                Some(Ok(piece)) => match self.part_of(piece) {
+            let problem = match self.chunks.as_mut()?.next().await {
+                Some(Ok(chunk)) => match self.part_of(chunk) {
                     None => continue,
-                    Some(piece) => {
-                        self.delivered.push(&piece);
+                    Some(chunk) => {
+                        self.delivered.push(&chunk);
                         if self.source.is_some() {
-                            self.served += piece.len() as u64;
+                            self.served += chunk.len() as u64;
                         }
-                        return Some(Ok(piece));
+                        return Some(Ok(chunk));
                     }
                 },
                 None if self.left.is_none() && self.skip == 0 => return None,
                 None => SendError::cut(),
                 Some(Err(problem)) => problem,
             };
-            match self.mend(problem).await {
-                Ok(rest) => self.pieces = Some(rest),
+            match self.resume(problem).await {
+                Ok(rest) => self.chunks = Some(rest),
                 Err(error) => return Some(Err(error)),
             }
         }
     }
 
-    /// What of a piece belongs to the part.
-    fn part_of(&mut self, mut piece: Bytes) -> Option<Bytes> {
-        let skipped = self.skip.min(piece.len() as u64);
+    /// The bytes of a chunk that belong to the part.
+    fn part_of(&mut self, mut chunk: Bytes) -> Option<Bytes> {
+        let skipped = self.skip.min(chunk.len() as u64);
         self.skip -= skipped;
-        piece.advance(skipped as usize);
+        chunk.advance(skipped as usize);
         if let Some(left) = &mut self.left {
-            piece.truncate((*left).min(piece.len() as u64) as usize);
-            *left -= piece.len() as u64;
+            chunk.truncate((*left).min(chunk.len() as u64) as usize);
+            *left -= chunk.len() as u64;
         }
-        (!piece.is_empty()).then_some(piece)
+        (!chunk.is_empty()).then_some(chunk)
     }
 
-    /// Asks for the body again until one comes whose beginning is what was delivered; what follows that.
-    async fn mend(&mut self, mut problem: SendError) -> Result<Incoming, SendError> {
+    /// Fetches the body again until one begins with what was delivered; returns its rest.
+    async fn resume(&mut self, mut problem: SendError) -> Result<Incoming, SendError> {
         while let Some(lost) = self.source.take() {
             self.lost.push(lost);
-            let Again { cache, plan, head } = &self.again;
-            let fetched = cache.answer_again(plan, &self.lost, head).await?;
+            let Recovery { context, head, refetch } = &self.recovery;
+            let fetched = refetch.refetch(&self.lost).await?;
+            if !fetched.is_as(head) {
+                drain(context, fetched.into_body());
+                return Err(SendError::broken("stored body was deleted and replaced by another response"));
+            }
             self.source.clone_from(&fetched.served().entry);
             match self.rest_of(fetched.into_body()).await {
                 Ok(rest) => return Ok(rest),
@@ -133,26 +148,26 @@ impl Replay {
     }
 
     async fn rest_of(&mut self, mut body: Body) -> Result<Incoming, SendError> {
-        // What lies before the part comes with it; nobody has seen that, so it need not be compared.
+        // The bytes before the part were not delivered, so they need not be compared.
         let (mut skip, mut compared) = (self.first, 0);
         let (length, expected) = self.delivered.digest();
         let mut hash = Sha256::new();
         let mut rest = Bytes::new();
         while skip > 0 || compared < length {
-            let Some(mut piece) = body.next().await.transpose()? else { return Err(SendError::cut()) };
-            let skipped = skip.min(piece.len() as u64);
+            let Some(mut chunk) = body.next().await.transpose()? else { return Err(SendError::cut()) };
+            let skipped = skip.min(chunk.len() as u64);
             skip -= skipped;
-            piece.advance(skipped as usize);
-            let same = (length - compared).min(piece.len() as u64);
-            hash.update(piece.split_to(same as usize));
+            chunk.advance(skipped as usize);
+            let same = (length - compared).min(chunk.len() as u64);
+            hash.update(chunk.split_to(same as usize));
             compared += same;
-            rest = piece;
+            rest = chunk;
         }
         self.skip = 0;
         if hash.finalize()[..] != expected {
-            // So it would be the next time.
+            // The next refetch would return the same body.
             self.source = None;
-            self.again.cache.read_on(body);
+            drain(&self.recovery.context, body);
             return Err(SendError::broken("stored body was deleted and the origin now returns a different one"));
         }
         let rest = stream::iter((!rest.is_empty()).then_some(Ok(rest)));
@@ -160,27 +175,27 @@ impl Replay {
     }
 }
 
-impl Drop for Replay {
+impl Drop for ResumableBody {
     fn drop(&mut self) {
         let bytes = self.served;
-        self.again.cache.count(Counts { bytes, ..Counts::default() });
+        self.recovery.context.count(Counts { bytes, ..Counts::default() });
     }
 }
 
-/// What the caller got so far: the hash of it, and its end as it is.
+/// What was delivered so far: its last bytes, and the hash of those before.
 #[derive(Default)]
-struct Delivered {
+struct DeliveredPrefix {
     length: u64,
     hash: Sha256,
     recent: VecDeque<Bytes>,
     recent_length: usize,
 }
 
-impl Delivered {
-    fn push(&mut self, piece: &Bytes) {
-        self.length += piece.len() as u64;
-        self.recent_length += piece.len();
-        self.recent.push_back(piece.clone());
+impl DeliveredPrefix {
+    fn push(&mut self, chunk: &Bytes) {
+        self.length += chunk.len() as u64;
+        self.recent_length += chunk.len();
+        self.recent.push_back(chunk.clone());
         while self.recent_length > UNHASHED
             && let Some(oldest) = self.recent.pop_front()
         {
@@ -191,8 +206,8 @@ impl Delivered {
 
     /// Its length and its hash.
     fn digest(&mut self) -> (u64, Vec<u8>) {
-        for piece in self.recent.drain(..) {
-            self.hash.update(&piece);
+        for chunk in self.recent.drain(..) {
+            self.hash.update(&chunk);
         }
         self.recent_length = 0;
         (self.length, self.hash.clone().finalize().to_vec())

@@ -1,4 +1,4 @@
-//! What the store has on its way to the caller, and what is done about it behind his back.
+//! Serving stored responses.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -8,201 +8,159 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use http::StatusCode;
 
 use crate::clock;
-use crate::format::content_coding;
+use crate::format::content_coding::{ContentCoding, decode_all, is_text};
 use crate::http::body::Body;
-use crate::http::cache::Inner;
 use crate::http::cache_status::{Served, ServedFrom};
+use crate::http::context::{Context, own_ttl};
 use crate::http::decode;
-use crate::http::decode::{Coding, decoded, is_text};
-use crate::http::forward::own_ttl;
+use crate::http::decode::decoded;
 use crate::http::plan::Plan;
 use crate::http::response::{Fetched, Head, coding};
-use crate::http::resumable_body::{Again, replayed};
-use crate::model::entry::{EntryId, Response};
+use crate::http::resumable_body::{Recovery, Refetch, resumable};
+use crate::model::entry::Response;
 use crate::model::stats::Counts;
 use crate::model::stored::Found;
-use crate::policy::decision::{Decision, Part, Serve};
+use crate::policy::decision::{Part, Serve};
 use crate::transport::error::SendError;
 use crate::transport::traits::Incoming;
 
-impl Inner {
-    /// Answers with a stored response; `None`: its body is gone.
-    pub(crate) async fn serve(
-        self: &Arc<Self>,
-        plan: &Arc<Plan>,
-        stored: &[Found],
-        serve: Serve,
-        from: ServedFrom,
-    ) -> Option<Fetched> {
-        let found = stored.get(serve.index)?;
-        let response = serve.response.as_ref().unwrap_or(&found.entry.response);
-        let status = StatusCode::from_u16(response.status_code).ok()?;
-        let (body, is_decoded) = match serve.body {
-            Part::None => {
-                let coding = coding(&found.entry.response.headers).and_then(Coding::of);
-                (Body::from(Bytes::new()), plan.decodes && coding.is_some())
-            }
-            part => match &found.body {
-                Some(body) => self.body_at_hand(plan, found, body, part)?,
-                // On the heap: most answers need no room for this.
-                None => Box::pin(self.body_in_pieces(plan, found, part, serve.response.as_ref())).await?,
-            },
-        };
-        let now = clock::now();
-        let ttl_left = found.expires_at.map(|at| (at - now).max(0.0));
-        let seconds = plan.started.elapsed().as_secs_f64();
-        if from == ServedFrom::Revalidated {
-            tracing::debug!(service = %self.service, key = %plan.key, ttl_left, seconds, "revalidate");
-        } else {
-            let (age, stale) = (serve.age, u64::from(from == ServedFrom::Stale));
-            if plan.is_counted() {
-                self.count(Counts { hits: 1, stale, ..Counts::default() });
-            }
-            tracing::debug!(service = %self.service, key = %plan.key, ttl_left, age, stale, seconds, "hit");
-        }
-        if let Some(own) = own_ttl(&found.entry.request).filter(|_| plan.refreshes) {
-            let id = std::slice::from_ref(&found.id);
-            self.store(&plan.key).ask("touch", |store| async move { store.touch(id, Some(own)).await }).await;
-        }
-        if serve.refresh.is_some() {
-            self.refresh_in_background(plan);
-        }
-        let served =
-            Served { from, cache_key: plan.key.clone(), age: Some(serve.age), entry: Some(found.id.clone()), ttl_left };
-        let head = Head::of_entry(Arc::clone(&found.entry), serve.response, is_decoded);
-        Some(Fetched::new(status, head, served, body))
-    }
-
-    /// These bytes of a stored body that is at hand, and whether its content coding is off them; `None`: there are no
-    /// such bytes, or its coding cannot be undone.
-    fn body_at_hand(&self, plan: &Plan, found: &Found, body: &Bytes, part: Part) -> Option<(Body, bool)> {
-        let told = Told::of(plan, found, body, true);
-        let body = match part {
-            _ if plan.decodes && told.coding.is_some_and(|coding| coding.is_on(body)) => {
-                match content_coding::decoded(body, told.name) {
-                    Cow::Borrowed(_) => return None,
-                    Cow::Owned(decoded) => decoded.into(),
-                }
-            }
-            // The part was chosen by a length that is not the body's.
-            Part::Range(..) if told.is_false => return None,
-            Part::Range(first, last) => {
-                let (first, end) = (usize::try_from(first).ok()?, usize::try_from(last).ok()?.checked_add(1)?);
-                if first > end || end > body.len() {
-                    return None;
-                }
-                body.slice(first..end)
-            }
-            _ => body.clone(),
-        };
-        if plan.is_counted() {
-            self.count(Counts { bytes: body.len() as u64, ..Counts::default() });
-        }
-        Some((body.into(), told.is_decoded))
-    }
-
-    /// As [`Self::body_at_hand`], for one that is read from the store while it is served; `None`: it is gone.
-    /// `validated`: its head, where that is a newer one than is stored with it.
-    async fn body_in_pieces(
-        self: &Arc<Self>,
-        plan: &Arc<Plan>,
-        found: &Found,
-        part: Part,
-        validated: Option<&Response>,
-    ) -> Option<(Body, bool)> {
-        let mut pieces = self.store(&plan.key).body(&found.id).await?;
-        // Only now is it certain that there is a body to serve.
-        let (start, is_whole) = decode::start(&mut pieces).await.ok()?;
-        let told = Told::of(plan, found, &start, is_whole);
-        let is_range = matches!(part, Part::Range(..));
-        if is_range && told.is_false {
-            return None;
-        }
-        let mut pieces: Incoming = Box::pin(stream::iter([Ok(start)]).chain(pieces.map_err(SendError::broken)));
-        if let Some(coding) = told.coding.filter(|_| plan.decodes) {
-            pieces = decoded(pieces, coding, decode::From::Store);
-        }
-        if !plan.is_again() {
-            let head = validated.filter(|_| !is_range).unwrap_or(&found.entry.response).clone();
-            let again = Again { cache: Arc::clone(self), plan: Arc::clone(plan), head };
-            pieces = replayed(pieces, part, found.id.clone(), again);
-        }
-        Some((pieces.into(), told.is_decoded))
-    }
-
-    /// RFC 5861, 3: what was served stale is validated behind the caller's back.
-    fn refresh_in_background(self: &Arc<Self>, plan: &Arc<Plan>) {
-        let (cache, plan) = (Arc::clone(self), Arc::new(plan.in_background()));
-        self.core.tasks.spawn(async move {
-            // Where somebody is at it already, that will do.
-            let Some(lead) = cache.core.flights.lead_if_free(&plan.flight()).await else { return };
-            let stored = cache.look_up(&plan).await.unwrap_or_default();
-            let Decision::Serve(Serve { refresh: Some(forward), .. }) =
-                plan.policy.decide(&plan.request, &stored, clock::now())
-            else {
-                return lead.land(true).await;
-            };
-            if let Ok(fetched) = cache.forward(&plan, &stored, forward, Some(lead)).await {
-                cache.read_on(fetched.into_body());
-            }
-        });
-    }
-
-    /// The whole of a response again whose body was lost, in the store under all of these ids: one request for all who
-    /// were reading it.
-    pub(crate) async fn answer_again(
-        self: &Arc<Self>,
-        plan: &Plan,
-        lost: &[EntryId],
-        response: &Response,
-    ) -> Result<Fetched, SendError> {
-        let plan = Arc::new(plan.again(lost));
-        let fetched = self.answer(&plan).await?;
-        if fetched.is_as(response) {
-            return Ok(fetched);
-        }
-        self.read_on(fetched.into_body());
-        Err(SendError::broken("stored body was deleted and replaced by another response"))
-    }
-
-    /// Reads an answer of the origin to its end, so that it is stored, though its caller has no use for it: else the
-    /// next of those who wait for it would ask again. One that gets too long to be stored is left.
-    pub(crate) fn read_on(&self, mut body: Body) {
-        if body.is_recorded() {
-            let largest = self.core.largest_entry;
-            self.core.tasks.spawn(async move {
-                let mut read = 0;
-                while read <= largest
-                    && let Some(Ok(piece)) = body.next().await
-                {
-                    read += piece.len() as u64;
-                }
-            });
-        }
-    }
+/// A stored response, as served.
+pub(crate) struct ServedResponse {
+    pub(crate) response: Fetched,
+    /// A background request that the caller is to start (RFC 5861, 3: `stale-while-revalidate`).
+    pub(crate) revalidate: Option<Plan>,
 }
 
-/// What the stored fields tell of how a body was coded once, and whether that is so.
-struct Told<'a> {
+/// Serves a stored response; `None`: its body is lost.
+pub(crate) async fn serve(
+    context: &Arc<Context>,
+    plan: &Plan,
+    stored: &[Found],
+    serve: Serve,
+    from: ServedFrom,
+    refetch: &Arc<dyn Refetch>,
+) -> Option<ServedResponse> {
+    let found = stored.get(serve.index)?;
+    let response = serve.response.as_ref().unwrap_or(&found.entry.response);
+    let status = StatusCode::from_u16(response.status_code).ok()?;
+    let (body, is_decoded) = match serve.body {
+        Part::None => {
+            let coding = coding(&found.entry.response.headers).and_then(ContentCoding::from_header);
+            (Body::from(Bytes::new()), plan.decodes && coding.is_some())
+        }
+        part => match &found.body {
+            Some(body) => body_in_memory(context, plan, found, body, part)?,
+            // Boxed, since most responses do not need this future.
+            None => Box::pin(streamed_body(context, plan, found, part, serve.response.as_ref(), refetch)).await?,
+        },
+    };
+    let ttl_left = found.expires_at.map(|at| (at - clock::now()).max(0.0));
+    record(context, plan, from, serve.age, ttl_left);
+    if let Some(own) = own_ttl(&found.entry.request).filter(|_| plan.refreshes) {
+        let id = std::slice::from_ref(&found.id);
+        context.store(&plan.key).ask("touch", |store| async move { store.touch(id, Some(own)).await }).await;
+    }
+    let revalidate = serve.refresh.is_some().then(|| plan.in_background());
+    let served =
+        Served { from, cache_key: plan.key.clone(), age: Some(serve.age), entry: Some(found.id.clone()), ttl_left };
+    let head = Head::of_entry(Arc::clone(&found.entry), serve.response, is_decoded);
+    Some(ServedResponse { response: Fetched::new(status, head, served, body), revalidate })
+}
+
+/// Counts and logs a hit, or logs a revalidation, which was counted when the origin answered.
+fn record(context: &Context, plan: &Plan, from: ServedFrom, age: f64, ttl_left: Option<f64>) {
+    let seconds = plan.started.elapsed().as_secs_f64();
+    if from == ServedFrom::Revalidated {
+        tracing::debug!(service = %context.service, key = %plan.key, ttl_left, seconds, "revalidate");
+        return;
+    }
+    let stale = u64::from(from == ServedFrom::Stale);
+    if plan.is_counted() {
+        context.count(Counts { hits: 1, stale, ..Counts::default() });
+    }
+    tracing::debug!(service = %context.service, key = %plan.key, ttl_left, age, stale, seconds, "hit");
+}
+
+/// A part of a body that came with the lookup, and whether its content coding is undone. `None`: there is no such part,
+/// or the coding cannot be undone.
+fn body_in_memory(context: &Context, plan: &Plan, found: &Found, body: &Bytes, part: Part) -> Option<(Body, bool)> {
+    let coding = BodyCoding::of(plan, found, body, true);
+    let body = match part {
+        _ if plan.decodes && coding.declared.is_some_and(|declared| declared.is_encoded(body)) => {
+            match decode_all(body, coding.name) {
+                Cow::Borrowed(_) => return None,
+                Cow::Owned(decoded) => decoded.into(),
+            }
+        }
+        // The range was chosen by a length that is not the length of the body.
+        Part::Range(..) if coding.is_contradicted => return None,
+        Part::Range(first, last) => {
+            let (first, end) = (usize::try_from(first).ok()?, usize::try_from(last).ok()?.checked_add(1)?);
+            if first > end || end > body.len() {
+                return None;
+            }
+            body.slice(first..end)
+        }
+        _ => body.clone(),
+    };
+    if plan.is_counted() {
+        context.count(Counts { bytes: body.len() as u64, ..Counts::default() });
+    }
+    Some((body.into(), coding.is_decoded))
+}
+
+/// As [`body_in_memory`], for a body that is read from the store while it is served; `None`: it is lost.
+/// `validated`: the head of the response, if it is newer than the stored one.
+async fn streamed_body(
+    context: &Arc<Context>,
+    plan: &Plan,
+    found: &Found,
+    part: Part,
+    validated: Option<&Response>,
+    refetch: &Arc<dyn Refetch>,
+) -> Option<(Body, bool)> {
+    let mut chunks = context.store(&plan.key).body(&found.id).await?;
+    // Only the first chunk proves that there is a body.
+    let (start, is_whole) = decode::start(&mut chunks).await.ok()?;
+    let coding = BodyCoding::of(plan, found, &start, is_whole);
+    let is_range = matches!(part, Part::Range(..));
+    if is_range && coding.is_contradicted {
+        return None;
+    }
+    let mut chunks: Incoming = Box::pin(stream::iter([Ok(start)]).chain(chunks.map_err(SendError::broken)));
+    if let Some(declared) = coding.declared.filter(|_| plan.decodes) {
+        chunks = decoded(chunks, declared, decode::From::Store);
+    }
+    if !plan.is_refetch() {
+        let head = validated.filter(|_| !is_range).unwrap_or(&found.entry.response).clone();
+        let recovery = Recovery { context: Arc::clone(context), head, refetch: Arc::clone(refetch) };
+        chunks = resumable(chunks, part, found.id.clone(), recovery);
+    }
+    Some((chunks.into(), coding.is_decoded))
+}
+
+/// The content coding that the stored header declares, and whether the bytes still have it.
+struct BodyCoding<'a> {
     name: Option<&'a str>,
-    coding: Option<Coding>,
-    /// It is served as it is stored, and is not coded as they say: the pipeline stores its bodies decoded.
-    is_false: bool,
-    /// The coding is off what is served.
+    declared: Option<ContentCoding>,
+    /// The body is served as stored, without the declared coding: the pipeline stores decoded bodies.
+    is_contradicted: bool,
+    /// The body is served without the coding.
     is_decoded: bool,
 }
 
-impl<'a> Told<'a> {
+impl<'a> BodyCoding<'a> {
     /// `start`: the first bytes of the body, or all of them.
     fn of(plan: &Plan, found: &'a Found, start: &[u8], is_whole: bool) -> Self {
         let headers = &found.entry.response.headers;
         let name = coding(headers);
-        let coding = name.and_then(Coding::of);
+        let declared = name.and_then(ContentCoding::from_header);
         let length = headers.get("content-length").and_then(|length| length.parse().ok());
-        let has_its_length = is_whole && length == Some(start.len());
-        let is_false = !plan.decodes && coding.is_some_and(|coding| coding.is_belied(start, has_its_length));
-        // The pipeline's client may know more codings than we do.
-        let is_off = coding.is_some() || name.is_some() && is_text(start);
-        Self { name, coding, is_false, is_decoded: plan.decodes && is_off || is_false }
+        let has_declared_length = is_whole && length == Some(start.len());
+        let is_contradicted =
+            !plan.decodes && declared.is_some_and(|coding| coding.contradicts_header(start, has_declared_length));
+        // The pipeline's client may have decoded a coding that is unknown here.
+        let is_undone = declared.is_some() || name.is_some() && is_text(start);
+        Self { name, declared, is_contradicted, is_decoded: plan.decodes && is_undone || is_contradicted }
     }
 }

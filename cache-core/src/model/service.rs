@@ -7,9 +7,6 @@ use std::time::Duration;
 
 use crate::model::rate_limit::Limit;
 use crate::model::url::{authority, is_host_or_below, without_port};
-use crate::policy::dispatch::Policy;
-use crate::policy::fixed_ttl::Ttl;
-use crate::policy::rfc9111::Specification;
 
 /// How long every service's entries live unless set otherwise (the seed: 24 hours for all).
 pub const DEFAULT_TTL: Duration = Duration::from_secs(86_400);
@@ -231,13 +228,9 @@ impl Services {
         self.ttls[service as usize] = ttl;
     }
 
-    /// How this service's HTTP cache decides.
-    pub fn policy(&self, service: Service) -> Policy {
-        match self.policies[service as usize] {
-            PolicyName::Ttl => Policy::Ttl(Ttl { ttl: self.ttl(service), refresh_on_access: true }),
-            PolicyName::Specification => Policy::Specification(Specification { is_shared: false }),
-            PolicyName::Shared => Policy::Specification(Specification { is_shared: true }),
-        }
+    /// The kind of policy of this service's HTTP cache.
+    pub fn policy(&self, service: Service) -> PolicyName {
+        self.policies[service as usize]
     }
 
     /// Sets the policy of one service.

@@ -4,7 +4,6 @@
 //! time; the sums are the store's, and last as long as it does.
 
 use std::ops::AddAssign;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use uuid::Uuid;
 
@@ -36,7 +35,35 @@ pub enum Scope {
     Result(String),
 }
 
+/// The names of the counters, as the input of another macro: [`Counts`] is made of them here, and the atomics in
+/// `runtime/stats_cells.rs`.
 macro_rules! counters {
+    ($define:ident) => {
+        $define! {
+            /// Responses and results served from the store without asking the origin.
+            hits,
+            /// Responses of the origin, and results that were computed.
+            misses,
+            /// Responses or results stored.
+            stores,
+            /// Stored responses that the origin validated (304): neither hits nor misses.
+            revalidations,
+            /// Hits that were stale.
+            stale,
+            /// Calls of the store that failed or timed out.
+            errors,
+            /// Requests that waited for another fetch of the same key.
+            waits,
+            /// Bytes of bodies and values served from the store.
+            bytes,
+            /// Time spent in lookups, in microseconds, of hits, misses and revalidations together.
+            lookup_micros,
+        }
+    };
+}
+pub(crate) use counters;
+
+macro_rules! define_counts {
     ($($(#[doc = $doc:literal])* $name:ident,)*) => {
         /// What was counted.
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,7 +73,7 @@ macro_rules! counters {
 
         impl Counts {
             /// Every counter with its name in the store and in JSON.
-            pub fn fields(&self) -> [(&'static str, u64); counters!(@number $($name)*)] {
+            pub fn fields(&self) -> [(&'static str, u64); define_counts!(@number $($name)*)] {
                 [$((stringify!($name), self.$name)),*]
             }
 
@@ -64,50 +91,12 @@ macro_rules! counters {
                 $(self.$name = self.$name.saturating_add(other.$name);)*
             }
         }
-
-        /// Counters that many tasks add to at once.
-        #[derive(Default)]
-        pub(crate) struct Cells {
-            $($name: AtomicU64,)*
-        }
-
-        impl Cells {
-            pub(crate) fn add(&self, counts: &Counts) {
-                $(if counts.$name > 0 {
-                    self.$name.fetch_add(counts.$name, Ordering::SeqCst);
-                })*
-            }
-
-            /// What was added since the last time.
-            pub(crate) fn take(&self) -> Counts {
-                Counts { $($name: self.$name.swap(0, Ordering::SeqCst)),* }
-            }
-        }
     };
     (@number) => { 0 };
-    (@number $name:ident $($rest:ident)*) => { 1 + counters!(@number $($rest)*) };
+    (@number $name:ident $($rest:ident)*) => { 1 + define_counts!(@number $($rest)*) };
 }
 
-counters! {
-    /// Answers from the store that the origin was not asked about.
-    hits,
-    /// Answers that the origin, or the function, had to give.
-    misses,
-    /// Responses or results stored.
-    stores,
-    /// Stored responses that the origin said are still good (304): neither hits nor misses.
-    revalidations,
-    /// Hits that were stale.
-    stale,
-    /// Calls of the store that failed or took too long.
-    errors,
-    /// Requests that waited for another's fetch of the same key.
-    waits,
-    /// Bytes of bodies and values served from the store.
-    bytes,
-    /// Time spent looking up, in microseconds, of hits, misses and revalidations together.
-    lookup_micros,
-}
+counters!(define_counts);
 
 /// The counters of one hour.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,13 +1,12 @@
-//! Conditional requests (RFC 9110, 13; RFC 9111, 4.3): answering the caller's, asking the origin with the validators
-//! of stored responses, and telling which of them a 304 speaks of.
+//! Conditional requests and validation (RFC 9110, 13; RFC 9111, 4.3).
 
-use crate::format::http_date::http_date;
+use crate::format::http_date;
 use crate::model::entry::{Request, Response};
 use crate::model::headers::Headers;
 use crate::policy::directives::members;
 use crate::policy::fields::is_condition;
 
-/// RFC 9110, 8.8.3.2: both strong, and the same.
+/// RFC 9110, 8.8.3.2: the strong comparison.
 pub(crate) fn is_same_strong(one: &str, other: &str) -> bool {
     one == other && is_strong(one)
 }
@@ -16,7 +15,7 @@ fn is_strong(tag: &str) -> bool {
     !tag.starts_with("W/")
 }
 
-/// RFC 9110, 8.8.3.2: the same, weak or not.
+/// RFC 9110, 8.8.3.2: the weak comparison.
 fn is_same(one: &str, other: &str) -> bool {
     opaque(one) == opaque(other)
 }
@@ -29,32 +28,31 @@ fn tags(request: &Headers) -> impl Iterator<Item = &str> {
     request.all("if-none-match").flat_map(members)
 }
 
-/// Whether a response can be validated at all.
+/// Whether a response has a validator.
 pub(crate) fn has_validator(response: &Headers) -> bool {
     response.get("etag").is_some() || response.get("last-modified").is_some()
 }
 
-/// The caller asks on conditions that only the origin may judge (RFC 9111, 4.3.2).
+/// Whether only the origin may evaluate the conditions of a request (RFC 9111, 4.3.2).
 pub(crate) fn is_for_origin(request: &Headers) -> bool {
     request.get("if-match").is_some() || request.get("if-unmodified-since").is_some()
 }
 
-/// The caller has a copy of his own that he wants to validate.
+/// Whether the caller validates a copy of its own.
 pub(crate) fn is_conditional(request: &Headers) -> bool {
     request.get("if-none-match").is_some() || request.get("if-modified-since").is_some()
 }
 
-/// The caller's request without what he has already, and without a part that he wants: what he would ask who has
-/// nothing.
+/// The request without its conditions and ranges.
 pub(crate) fn unconditional(request: &Request) -> Request {
     let mut whole = request.clone();
     whole.headers.retain(|name| !is_condition(name));
     whole
 }
 
-/// Whether the caller's own copy is as good as the stored response: he gets a 304 (RFC 9111, 4.3.2).
+/// Whether the conditions of a request are answered with a 304 by the stored response (RFC 9111, 4.3.2).
 pub(crate) fn is_not_modified(request: &Headers, stored: &Response, stored_at: Option<f64>) -> bool {
-    // RFC 9110, 13.2.1: conditions are for what would be answered with success without them.
+    // RFC 9110, 13.2.1: conditions apply to responses that would be successful without them.
     if stored.status_code != 200 {
         return false;
     }
@@ -63,9 +61,9 @@ pub(crate) fn is_not_modified(request: &Headers, stored: &Response, stored_at: O
         let tag = stored.headers.get("etag");
         return tags(request).any(|asked| asked == "*" || tag.is_some_and(|tag| is_same(asked, tag)));
     }
-    let date = |name| stored.headers.get(name).and_then(http_date);
+    let date = |name| stored.headers.get(name).and_then(http_date::parse);
     let modified = date("last-modified").or_else(|| date("date")).or(stored_at);
-    let since = request.get("if-modified-since").and_then(http_date);
+    let since = request.get("if-modified-since").and_then(http_date::parse);
     matches!((modified, since), (Some(modified), Some(since)) if modified <= since)
 }
 
@@ -74,7 +72,7 @@ pub(crate) fn validating(request: &Request, nominated: &[&Response]) -> Request 
     let mut sent = request.clone();
     let ours: Vec<&str> = nominated.iter().filter_map(|stored| stored.headers.get("etag")).collect();
     if request.headers.get("if-none-match").is_some() {
-        // RFC 9111, 4.3.2: the union of both lists, so that one answer does for the caller's copies and for ours.
+        // RFC 9111, 4.3.2: the union of both lists, so that one response validates the caller's and the stored copies.
         let mut all: Vec<&str> = tags(&request.headers).collect();
         if !ours.is_empty() && !all.contains(&"*") {
             all.extend(ours.into_iter().filter(|tag| !tags(&request.headers).any(|asked| asked == *tag)));
@@ -90,14 +88,13 @@ pub(crate) fn validating(request: &Request, nominated: &[&Response]) -> Request 
         sent.headers.set("if-none-match", [ours.join(", ")]);
     }
     if !ours.is_empty() || modified.is_some() {
-        // Ours in place of the caller's date: his can be judged by the stored response, once that is validated.
+        // The stored date replaces the caller's, which is evaluated by the stored response once that is validated.
         sent.headers.set("if-modified-since", modified.map(str::to_owned));
     }
     sent
 }
 
-/// Which of the nominated responses a 304 speaks of (RFC 9111, 4.3.4), the one to serve first; none where it cannot be
-/// told.
+/// The nominated responses that a 304 validates (RFC 9111, 4.3.4), the one to serve first; none if it identifies none.
 pub(crate) fn identified(sent: &Headers, not_modified: &Headers, nominated: &[&Response]) -> Vec<usize> {
     let new_tag = not_modified.get("etag");
     let new_date = not_modified.get("last-modified");
@@ -110,7 +107,7 @@ pub(crate) fn identified(sent: &Headers, not_modified: &Headers, nominated: &[&R
         if !strong.is_empty() {
             return strong;
         }
-        // An entity tag that none of them has speaks of none of them, unless it is the first that the origin sends.
+        // An unknown entity tag validates none of them, unless they have no entity tags: then it is new.
         let weak = position(&|stored| stored.get("etag").is_some_and(|tag| is_same(tag, new)));
         let undated = || position(&|stored| stored.get("etag").is_none() && stored.get("last-modified") == new_date);
         return weak.or_else(|| new_date.and_then(|_| undated())).into_iter().collect();
@@ -119,17 +116,17 @@ pub(crate) fn identified(sent: &Headers, not_modified: &Headers, nominated: &[&R
     if by_date.is_some() {
         return by_date.into_iter().collect();
     }
-    // Many origins leave the validator out. Then it is the one that was sent, where only one was.
+    // Many origins leave the validator out. If only one was sent, that one was validated.
     let [one] = nominated else { return Vec::new() };
     let (tag, date) = (one.headers.get("etag"), one.headers.get("last-modified"));
     let is_meant = if sent.get("if-none-match").is_some() {
         tags(sent).all(|sent| tag == Some(sent)) && (new_date.is_none() || date.is_none())
     } else {
-        // RFC 9111, 4.3.4: without validators on either side it can only be this one. But the caller's own copy may be
-        // newer, and it is that which was not modified.
+        // RFC 9111, 4.3.4: without validators on either side it can only be this one. But if the caller's copy is
+        // newer, the 304 is about the caller's.
         let since = sent.get("if-modified-since");
         let is_old_enough = || {
-            let dates = (since.and_then(http_date), one.headers.get("date").and_then(http_date));
+            let dates = (since.and_then(http_date::parse), one.headers.get("date").and_then(http_date::parse));
             since.is_none() || matches!(dates, (Some(since), Some(made)) if since <= made)
         };
         new_date.is_none() && (date.is_some() && since == date || !has_validator(&one.headers) && is_old_enough())
@@ -137,7 +134,7 @@ pub(crate) fn identified(sent: &Headers, not_modified: &Headers, nominated: &[&R
     if is_meant { vec![0] } else { Vec::new() }
 }
 
-/// Whether a 304 with this entity tag may be meant for the caller's own copy.
+/// Whether a 304 may validate the caller's own copy, by its entity tag.
 pub(crate) fn is_asked_for(request: &Headers, not_modified: &Headers) -> bool {
     let tag = not_modified.get("etag");
     tags(request).any(|asked| asked == "*" || tag.is_some_and(|tag| is_same(asked, tag)))
@@ -183,7 +180,7 @@ mod tests {
     #[case::newer_date_instead(&[("if-modified-since", EARLIER)], &[("date", DATE)], false)]
     #[case::invalid(&[("if-modified-since", "yesterday")], &[("last-modified", DATE)], false)]
     #[case::unconditional(&[], &[("etag", "\"a\""), ("last-modified", DATE)], false)]
-    fn the_caller_s_condition_is_judged_by_the_stored_response(
+    fn condition_of_the_caller_is_evaluated_by_the_stored_response(
         #[case] asked: &[(&str, &str)],
         #[case] stored: &[(&str, &str)],
         #[case] expected: bool,
@@ -193,7 +190,7 @@ mod tests {
         assert!(!is_not_modified(&headers(asked), &not_found, None), "RFC 9110, 13.2.1");
     }
 
-    /// Responses with these entity tags and dates; the empty ones are not there.
+    /// Responses with these entity tags and dates; empty ones are left out.
     fn tagged(validators: &[(&str, &str)]) -> Vec<Response> {
         let of = |(tag, date): &(&str, &str)| {
             let fields = [("etag", *tag), ("last-modified", *date)];
@@ -213,7 +210,7 @@ mod tests {
     #[case::our_date_for_the_callers(&[("if-modified-since", EARLIER)], &[("", DATE)], None, Some(DATE))]
     #[case::our_tag_for_the_callers_date(&[("if-modified-since", EARLIER)], &[("\"a\"", "")], Some("\"a\""), None)]
     #[case::the_callers_tag_beside_our_date(&[("if-none-match", "\"c\"")], &[("", DATE)], Some("\"c\""), None)]
-    fn the_origin_is_asked_with_stored_validators(
+    fn request_to_the_origin_has_stored_validators(
         #[case] asked: &[(&str, &str)],
         #[case] stored: &[(&str, &str)],
         #[case] tags: Option<&str>,
@@ -236,7 +233,7 @@ mod tests {
     #[case::nothing_of_one(("", ""), &[("\"a\"", "")], &[0])]
     #[case::nothing_of_one_by_date(("", ""), &[("", DATE)], &[0])]
     #[case::nothing_of_two(("", ""), &[("\"a\"", ""), ("\"b\"", "")], &[])]
-    fn a_304_identifies_stored_responses_by_their_validators(
+    fn not_modified_identifies_responses_by_validators(
         #[case] not_modified: (&str, &str),
         #[case] stored: &[(&str, &str)],
         #[case] expected: &[usize],
@@ -248,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn a_304_to_the_caller_s_own_date_says_nothing_of_what_has_none() {
+    fn not_modified_for_the_callers_date_validates_no_undated_response() {
         let stored = response(&[]);
         let sent = validating(&request(&[("if-modified-since", DATE)]), &[&stored]);
         assert!(identified(&sent.headers, &headers(&[("last-modified", DATE)]), &[&stored]).is_empty());
@@ -261,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn a_304_without_validators_may_be_the_caller_s_where_his_went_along() {
+    fn not_modified_without_validators_may_be_the_callers() {
         let stored = response(&[("etag", "\"a\"")]);
         let sent = validating(&request(&[("if-none-match", "\"mine\"")]), &[&stored]);
         assert!(identified(&sent.headers, &headers(&[]), &[&stored]).is_empty());

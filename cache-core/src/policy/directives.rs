@@ -1,13 +1,13 @@
-//! What `Cache-Control` says (RFC 9111, 5.2), in requests and in responses.
+//! `Cache-Control` directives (RFC 9111, 5.2) of requests and responses.
 //!
-//! What cannot be read is taken for the more careful of its meanings; what is not known is ignored (5.2.3).
+//! An invalid argument has its more restrictive meaning; unknown directives are ignored (5.2.3).
 
 use crate::model::headers::Headers;
 
 /// RFC 9111, 1.2.2: a delta-seconds value that is too large counts as this many seconds.
 pub(crate) const MAX_DELTA_SECONDS: f64 = 2_147_483_648.0;
 
-/// The members of a list (RFC 9110, 5.6.1) without the empty ones; a comma in quotes parts nothing.
+/// The non-empty members of a list (RFC 9110, 5.6.1). A comma in quotes does not separate members.
 pub(crate) fn members(list: &str) -> impl Iterator<Item = &str> {
     let mut rest = Some(list);
     std::iter::from_fn(move || {
@@ -23,8 +23,7 @@ pub(crate) fn members(list: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Where the first member of a list ends. A quote that is never closed is a character like any other: directives
-/// behind it still count.
+/// The end of the first member of a list. An unclosed quote is an ordinary character: the directives after it count.
 fn member_end(list: &str) -> usize {
     let mut at = 0;
     while let Some(found) = list[at..].find([',', '"']) {
@@ -40,7 +39,7 @@ fn member_end(list: &str) -> usize {
     list.len()
 }
 
-/// The directives of a field's values, each with its argument, quoted or not (RFC 9111, 5.2: both forms are one).
+/// The directives of a field with their arguments, quoted or not (RFC 9111, 5.2: both forms are equal).
 fn directives<'a>(values: impl Iterator<Item = &'a str>) -> impl Iterator<Item = (&'a str, Option<&'a str>)> {
     values.flat_map(members).map(|directive| match directive.split_once('=') {
         Some((name, argument)) => (name.trim(), Some(argument.trim().trim_matches('"'))),
@@ -57,7 +56,7 @@ pub(crate) fn delta_seconds(text: &str) -> Option<f64> {
     Some(text.parse::<f64>().map_or(MAX_DELTA_SECONDS, |seconds| seconds.min(MAX_DELTA_SECONDS)))
 }
 
-/// Keeps the first of duplicates; what cannot be read is zero: stale (RFC 9111, 4.2.1).
+/// Keeps the first of duplicates. An invalid value is zero: stale (RFC 9111, 4.2.1).
 fn keep_first(seconds: &mut Option<f64>, argument: Option<&str>) {
     seconds.get_or_insert_with(|| argument.and_then(delta_seconds).unwrap_or(0.0));
 }
@@ -87,12 +86,12 @@ pub(crate) struct ResponseDirectives<'a> {
 }
 
 impl<'a> ResponseDirectives<'a> {
-    /// Reads every value of the field.
+    /// Reads all values of the field.
     pub(crate) fn of(values: impl Iterator<Item = &'a str>) -> Self {
         let mut all = Self::default();
         for (name, argument) in directives(values) {
             let is = |known: &str| name.eq_ignore_ascii_case(known);
-            // Without names between its quotes, a directive that may name fields speaks of the whole response.
+            // A directive that may name fields concerns the whole response if its quotes are empty.
             let fields = argument.filter(|fields| members(fields).next().is_some());
             if is("max-age") {
                 keep_first(&mut all.max_age, argument);
@@ -134,7 +133,7 @@ impl<'a> ResponseDirectives<'a> {
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct RequestDirectives {
     pub(crate) max_age: Option<f64>,
-    /// Seconds past its lifetime that a response may be; infinite where no number is given.
+    /// `max-stale`: the staleness that is accepted, in seconds; infinite without an argument.
     pub(crate) max_stale: Option<f64>,
     pub(crate) min_fresh: Option<f64>,
     pub(crate) no_cache: bool,
@@ -167,7 +166,7 @@ impl RequestDirectives {
                 keep_first(&mut all.stale_if_error, argument);
             }
         }
-        // RFC 9111, 5.4: Pragma counts where there is no Cache-Control.
+        // RFC 9111, 5.4: `Pragma` counts only without `Cache-Control`.
         if headers.get("cache-control").is_none() {
             let mut pragma = headers.all("pragma").flat_map(members);
             all.no_cache = pragma.any(|directive| directive.eq_ignore_ascii_case("no-cache"));
@@ -190,7 +189,7 @@ mod tests {
     #[case(r#"a="x"", b"#, &[r#"a="x"""#, "b"])]
     #[case("é, ü", &["é", "ü"])]
     #[case("", &[])]
-    fn a_list_is_split_at_the_commas_outside_of_quotes(#[case] list: &str, #[case] expected: &[&str]) {
+    fn list_is_split_at_commas_outside_of_quotes(#[case] list: &str, #[case] expected: &[&str]) {
         assert_eq!(members(list).collect::<Vec<_>>(), expected);
     }
 
@@ -213,12 +212,12 @@ mod tests {
     #[case("max-age=60a", Some(0.0))]
     #[case("max-age", Some(0.0))]
     #[case("s-maxage=60", None)]
-    fn max_age_is_the_first_and_what_cannot_be_read_is_stale(#[case] value: &str, #[case] expected: Option<f64>) {
+    fn first_max_age_counts_and_an_invalid_one_is_stale(#[case] value: &str, #[case] expected: Option<f64>) {
         assert_eq!(response(value).max_age, expected);
     }
 
     #[test]
-    fn a_directive_that_names_fields_speaks_of_those_alone() {
+    fn directive_with_field_names_concerns_those_fields_only() {
         let named = response(r#"no-cache="Set-Cookie, x", Private=y, max-age=1"#);
         assert!(!named.no_cache && !named.private);
         assert_eq!((named.no_cache_fields, named.private_fields), (vec!["Set-Cookie, x"], vec!["y"]));
@@ -228,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_quote_hides_no_directive() {
+    fn unclosed_quote_hides_no_directive() {
         assert!(response(r#"private="x, no-store, max-age=60"#).no_store);
         assert!(response(r#"no-store="oops", must-revalidate=1"#).must_revalidate);
     }
@@ -247,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn pragma_counts_only_where_there_is_no_cache_control() {
+    fn pragma_counts_only_without_cache_control() {
         assert!(request(&[("pragma", "foo, No-Cache")]).no_cache);
         assert!(!request(&[("pragma", "no-cache"), ("cache-control", "x")]).no_cache);
         assert!(!request(&[("pragma", "foo")]).no_cache);

@@ -1,22 +1,34 @@
-//! TODO
+//! [`Policy`]: one of the two policies, chosen by configuration.
+
+use std::time::Duration;
 
 use crate::model::entry::{Request, Response};
+use crate::model::service::PolicyName;
 use crate::model::stored::Found;
 use crate::policy::decision::{Decision, Exchange, Outcome, Serve};
 use crate::policy::fixed_ttl::Ttl;
 use crate::policy::rfc9111::Specification;
 
-/// How the HTTP cache of a service decides.
+/// The caching policy of a service's HTTP cache.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Policy {
-    /// As the pipeline does: whatever succeeded is good for the service's TTL.
+    /// The pipeline's: every successful response is served for the TTL of the service.
     Ttl(Ttl),
-    /// By RFC 9111.
+    /// RFC 9111.
     Specification(Specification),
 }
 
 impl Policy {
-    /// What to do with a request, given what is stored under its key, newest first.
+    /// The policy of this kind, for a service with this TTL.
+    pub fn of(kind: PolicyName, ttl: Duration) -> Self {
+        match kind {
+            PolicyName::Ttl => Self::Ttl(Ttl { ttl, refresh_on_access: true }),
+            PolicyName::Specification => Self::Specification(Specification { is_shared: false }),
+            PolicyName::Shared => Self::Specification(Specification { is_shared: true }),
+        }
+    }
+
+    /// What to do with a request, given the stored responses under its key, newest first.
     pub(crate) fn decide(&self, request: &Request, stored: &[Found], now: f64) -> Decision {
         match self {
             Self::Ttl(_) => Ttl::decide(request, stored, now),
@@ -24,7 +36,7 @@ impl Policy {
         }
     }
 
-    /// What to do with the heads of the origin's response.
+    /// What to do with the head of the origin's response.
     pub(crate) fn receive(&self, exchange: Exchange<'_>, response: &Response) -> Outcome {
         match self {
             Self::Ttl(policy) => policy.receive(exchange, response),
@@ -32,7 +44,7 @@ impl Policy {
         }
     }
 
-    /// What to serve where the origin could not be reached; `None`: the caller gets the failure.
+    /// What to serve if the origin is unreachable; `None`: the caller gets the error.
     pub(crate) fn unreachable(&self, exchange: Exchange<'_>) -> Option<Serve> {
         match self {
             Self::Ttl(_) => None,

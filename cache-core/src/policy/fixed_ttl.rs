@@ -1,20 +1,21 @@
-//! The pipeline's policy: a response below 400 is good for the service's TTL, whatever its header fields say.
+//! The pipeline's policy: responses with a status below 400 are served for the TTL of the service, regardless of their
+//! header fields.
 
 use std::time::Duration;
 
-use crate::format::http_date::http_date;
+use crate::format::http_date;
 use crate::model::entry::{Request, Response};
 use crate::model::stored::Found;
 use crate::policy::decision::{Decision, Exchange, Forward, Outcome, Part, Reply, Serve, Storing};
 use crate::policy::fields::is_credential;
 use crate::policy::storable::{is_of_resource, lasting};
 
-/// Everything that succeeded is stored for one time.
+/// Stores every successful response for the same time.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ttl {
-    /// How long a response is served; its own `hishel_ttl` comes first.
+    /// How long a response is served, unless it has a TTL of its own (`hishel_ttl`).
     pub ttl: Duration,
-    /// Whether a hit lets it live that long again.
+    /// Whether a hit renews the TTL.
     pub refresh_on_access: bool,
 }
 
@@ -22,8 +23,8 @@ impl Ttl {
     pub(crate) fn decide(request: &Request, stored: &[Found], now: f64) -> Decision {
         match stored.first() {
             Some(newest) => {
-                // hishel 2 does not keep when it stored a response.
-                let date = || newest.entry.response.headers.get("date").and_then(http_date);
+                // hishel 2 does not record when it stored a response.
+                let date = || newest.entry.response.headers.get("date").and_then(http_date::parse);
                 let age = newest.entry.created_at.or_else(date).map_or(0.0, |at| (now - at).max(0.0));
                 Decision::Serve(Serve {
                     index: 0,
@@ -43,7 +44,7 @@ impl Ttl {
             return Outcome::pass();
         }
         let mut request = exchange.sent.clone();
-        // The key knows nothing of these, and no other reader needs them.
+        // Credentials are not part of the key, and no other reader needs them.
         request.headers.retain(|name| !is_credential(name));
         let headers = lasting(&response.headers);
         let ttl = exchange.request.extra.ttl().and_then(|ttl| Duration::try_from_secs_f64(ttl).ok());
@@ -65,14 +66,14 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::format::http_key::hishel1_key;
     use crate::model::entry::{Entry, EntryId, Layout};
-    use crate::model::key::CacheKey;
 
     fn found(created_at: Option<f64>, headers: &[(&str, &str)]) -> Found {
         let headers = headers.iter().copied().collect();
         let entry = Entry {
             id: Uuid::new_v4(),
-            cache_key: CacheKey::hishel1(b"a"),
+            cache_key: hishel1_key(b"a"),
             request: Request::default(),
             response: Response { status_code: 200, headers, ..Response::default() },
             created_at,
@@ -83,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_is_served_and_a_newer_one_replaces_all() {
+    fn newest_is_served_and_a_new_response_replaces_all() {
         let (request, stored) = (Request::default(), [found(Some(80.0), &[]), found(Some(10.0), &[])]);
         let Decision::Serve(serve) = Ttl::decide(&request, &stored, 100.0) else { panic!("nothing is served") };
         assert_eq!((serve.index, serve.age, serve.is_stale), (0, 20.0, false));
@@ -93,8 +94,9 @@ mod tests {
         let Reply::Origin(Some(storing)) = outcome.reply else { panic!("nothing is stored") };
         assert_eq!((storing.replaces, storing.keep), (vec![0, 1], policy.ttl));
     }
+
     #[test]
-    fn the_age_of_what_does_not_say_when_it_was_stored_is_that_of_its_date() {
+    fn age_without_storage_time_is_counted_from_date() {
         for (date, age) in [("Thu, 01 Jan 1970 00:01:00 GMT", 40.0), ("yesterday", 0.0)] {
             let stored = [found(None, &[("date", date)])];
             let Decision::Serve(serve) = Ttl::decide(&Request::default(), &stored, 100.0) else { panic!("{date}") };

@@ -1,16 +1,16 @@
-//! What an unsafe request makes invalid (RFC 9111, 4.4).
+//! Invalidation by unsafe requests (RFC 9111, 4.4).
 
 use url::Url;
 
 use crate::model::entry::{Request, Response};
 
-/// RFC 9110, 9.2.1. A method that is not known is not safe.
+/// RFC 9110, 9.2.1. An unknown method is not safe.
 fn is_safe(method: &str) -> bool {
     matches!(method, "GET" | "HEAD" | "OPTIONS" | "TRACE")
 }
 
-/// The URLs whose stored responses are good no more: the request's own, and those that the response names, as far as
-/// they are of the same origin (another one's could be denied service that way).
+/// The URLs whose stored responses are invalidated: the request's own, and those of the same origin that the response
+/// names. Other origins are excluded, since their service could be denied that way.
 pub(crate) fn of(request: &Request, response: &Response) -> Vec<String> {
     if is_safe(&request.method) || !(200..400).contains(&response.status_code) {
         return Vec::new();
@@ -23,7 +23,7 @@ pub(crate) fn of(request: &Request, response: &Response) -> Vec<String> {
     urls
 }
 
-/// The response is one to a GET of the same URL, too (RFC 9110, 9.3.3).
+/// Whether the response is also valid for a GET of the same URL (RFC 9110, 9.3.3).
 pub(crate) fn is_of_itself(request: &Request, response: &Response) -> bool {
     named(request, response, "content-location").is_some_and(|url| Url::parse(&request.url) == Ok(url))
 }
@@ -72,7 +72,7 @@ mod tests {
     #[case("http://example.com/d", None)]
     #[case("http://[/", None)]
     #[case("/a/b?c", None)]
-    fn what_it_names_goes_too_where_the_origin_is_the_same(#[case] location: &str, #[case] url: Option<&str>) {
+    fn named_urls_of_the_same_origin_are_invalidated(#[case] location: &str, #[case] url: Option<&str>) {
         for name in ["location", "content-location"] {
             let urls = invalidated("POST", 201, &[(name, location)]);
             assert_eq!(

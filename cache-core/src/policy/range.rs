@@ -1,21 +1,21 @@
 //! Range requests answered from a whole stored response (RFC 9110, 14).
 
-use crate::format::http_date::http_date;
+use crate::format::http_date;
 use crate::model::headers::Headers;
 use crate::policy::conditional::is_same_strong;
 
-/// What of a stored body a request asks for.
+/// The part of a stored body that a request is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ranged {
-    /// All of it: no range was asked for, or none that is served. A server may ignore any of them (14.2).
+    /// All of it: the request has no range, or none that is supported. A server may ignore ranges (14.2).
     Whole,
-    /// These bytes, both ends counted.
+    /// These bytes, both ends included.
     Bytes(u64, u64),
-    /// None of the bytes asked for are there.
+    /// The range lies beyond the body.
     Unsatisfiable,
 }
 
-/// What a request asks for of a stored response whose body has this length.
+/// The part that a request is for, of a stored response whose body has this length.
 pub(crate) fn asked(request: &Headers, stored: &Headers, length: u64) -> Ranged {
     match request.get("range").and_then(|range| parse(range, length)) {
         Some(ranged) if is_current(request, stored) => ranged,
@@ -23,7 +23,7 @@ pub(crate) fn asked(request: &Headers, stored: &Headers, length: u64) -> Ranged 
     }
 }
 
-/// One range of bytes; `None` for what is not one. Several would need a body of several parts: they get the whole.
+/// A single range of bytes; `None` for anything else. Several ranges would need a multipart body: the whole is served.
 fn parse(range: &str, length: u64) -> Option<Ranged> {
     let (unit, spec) = range.split_once('=')?;
     let (first, last) = spec.trim().split_once('-')?;
@@ -48,21 +48,21 @@ fn parse(range: &str, length: u64) -> Option<Ranged> {
     Some(ranged)
 }
 
-/// A number that is too large is past every end.
+/// A number that is too large is past the end of any body.
 fn position(digits: &str) -> Option<u64> {
     let is_number = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
     is_number.then(|| digits.parse().unwrap_or(u64::MAX))
 }
 
-/// RFC 9110, 13.1.5: with `If-Range`, a part only of the very representation that the caller has parts of already.
+/// RFC 9110, 13.1.5: whether `If-Range`, if present, names the stored representation.
 fn is_current(request: &Headers, stored: &Headers) -> bool {
     let Some(validator) = request.get("if-range") else { return true };
-    let Some(date) = http_date(validator) else {
+    let Some(date) = http_date::parse(validator) else {
         return stored.get("etag").is_some_and(|tag| is_same_strong(tag, validator.trim()));
     };
-    // RFC 9110, 8.8.2.2: the date is a strong validator where the response was sent at least a second later.
-    let modified = stored.get("last-modified").and_then(http_date);
-    let sent = stored.get("date").and_then(http_date);
+    // RFC 9110, 8.8.2.2: the date is a strong validator if the response was sent at least a second later.
+    let modified = stored.get("last-modified").and_then(http_date::parse);
+    let sent = stored.get("date").and_then(http_date::parse);
     modified == Some(date) && sent.is_some_and(|sent| sent >= date + 1.0)
 }
 

@@ -1,4 +1,4 @@
-//! The answer that is made of a stored response (RFC 9111, 4; RFC 9110, 13.2 and 14).
+//! Constructing a response from a stored one (RFC 9111, 4; RFC 9110, 13.2 and 14).
 
 use crate::model::entry::{Request, Response};
 use crate::policy::decision::Part;
@@ -7,7 +7,7 @@ use crate::policy::range::Ranged;
 use crate::policy::storable::is_named;
 use crate::policy::{conditional, range};
 
-/// Puts the age on a response that is served without validation, and takes off it the fields that must not be.
+/// A stored response for serving without validation: with `Age`, and without the fields that `no-cache` names.
 pub(crate) fn unvalidated(stored: &Response, directives: &ResponseDirectives<'_>, age: f64) -> Response {
     let mut response = stored.clone();
     // RFC 9111, 5.2.2.4: the qualified form of `no-cache`.
@@ -17,7 +17,7 @@ pub(crate) fn unvalidated(stored: &Response, directives: &ResponseDirectives<'_>
     response
 }
 
-/// Answers with a response whose body has this length, where that is known: as a 304, a part, or as it is.
+/// The response as a 304, as a part, or unchanged. `length`: the length of the body, if it is known.
 pub(crate) fn answer(
     request: &Request,
     mut response: Response,
@@ -25,7 +25,7 @@ pub(crate) fn answer(
     stored_at: Option<f64>,
 ) -> (Response, Part) {
     if conditional::is_not_modified(&request.headers, &response, stored_at) {
-        // RFC 9110, 15.4.5: the caller has the representation, and what describes it.
+        // RFC 9110, 15.4.5: the caller has the representation and the fields that describe it.
         response.headers.retain(|name| !name.starts_with("content-") || name == "content-location");
         response.status_code = 304;
         return (response, Part::None);

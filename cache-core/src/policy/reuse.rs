@@ -1,10 +1,11 @@
-//! The stored response that answers a request (RFC 9111, 4), and whether it may.
+//! Constructing responses from caches (RFC 9111, 4): selecting a stored response, and whether it may be served.
 
-use crate::format::http_date::http_date;
+use crate::format::http_date;
 use crate::model::entry::Request;
 use crate::model::freshness::Freshness;
 use crate::model::stored::Found;
 use crate::policy::directives::{RequestDirectives, ResponseDirectives};
+use crate::policy::freshness::freshness_for_cache;
 use crate::policy::{storable, vary};
 
 /// A stored response that the request selects.
@@ -13,23 +14,22 @@ pub(crate) struct Selected<'a> {
     pub(crate) found: &'a Found,
     pub(crate) directives: ResponseDirectives<'a>,
     pub(crate) freshness: Freshness,
-    /// RFC 9111, 4.2.3 `current_age`; infinite where nothing tells it.
+    /// RFC 9111, 4.2.3 `current_age`; infinite if unknown.
     pub(crate) age: f64,
     is_shared: bool,
 }
 
-/// How a stored response may be served without asking the origin.
+/// How a stored response may be served without validation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reuse {
     Fresh,
-    /// The caller takes it stale (RFC 9111, 5.2.1.2).
+    /// The caller accepts stale responses (RFC 9111, 5.2.1.2).
     Stale,
-    /// It is validated behind the caller's back (RFC 5861, 3).
+    /// It is validated in the background (RFC 5861, 3).
     StaleWhileRevalidate,
 }
 
-/// The stored responses that may answer a GET or HEAD; others than this policy may have stored some that it would not
-/// have.
+/// The stored responses that may answer a GET or HEAD: another policy may have stored others.
 pub(crate) fn usable(stored: &[Found]) -> impl Iterator<Item = (usize, &Found)> {
     stored.iter().enumerate().filter(|(_, found)| {
         let entry = &found.entry;
@@ -37,7 +37,7 @@ pub(crate) fn usable(stored: &[Found]) -> impl Iterator<Item = (usize, &Found)> 
     })
 }
 
-/// Those of them that the request selects by `Vary`.
+/// The stored responses that the request selects by `Vary`.
 pub(crate) fn matching<'a>(request: &Request, stored: &'a [Found]) -> impl Iterator<Item = (usize, &'a Found)> {
     usable(stored).filter(|(_, found)| {
         let entry = &found.entry;
@@ -46,19 +46,19 @@ pub(crate) fn matching<'a>(request: &Request, stored: &'a [Found]) -> impl Itera
 }
 
 impl<'a> Selected<'a> {
-    /// RFC 9111, 4 and 4.1: of several the most recent by `Date`, and those with a `Vary` before those that lack it,
-    /// often by mistake.
+    /// RFC 9111, 4 and 4.1: the most recent by `Date`. Those with `Vary` precede those without it, which often lack it
+    /// by mistake.
     pub(crate) fn of(request: &Request, stored: &'a [Found], now: f64, is_shared: bool) -> Option<Self> {
         let rank = |found: &Found| {
             let headers = &found.entry.response.headers;
-            let date = headers.get("date").and_then(http_date).or(found.entry.created_at);
+            let date = headers.get("date").and_then(http_date::parse).or(found.entry.created_at);
             (headers.get("vary").is_some(), date.unwrap_or(0.0))
         };
         let compare = |one: &Found, other: &Found| {
             let (one, other) = (rank(one), rank(other));
             one.0.cmp(&other.0).then(one.1.total_cmp(&other.1))
         };
-        // Those stored last come first, and win where dates are the same.
+        // Newer entries come first, and win if dates are equal.
         let all: Vec<_> = matching(request, stored).collect();
         let (index, found) = all.into_iter().rev().max_by(|(_, one), (_, other)| compare(one, other))?;
         Some(Self::at(index, found, now, is_shared))
@@ -68,11 +68,10 @@ impl<'a> Selected<'a> {
     pub(crate) fn at(index: usize, found: &'a Found, now: f64, is_shared: bool) -> Self {
         let response = &found.entry.response;
         let directives = ResponseDirectives::of_headers(&response.headers);
-        // hishel 2 does not say when it stored a response, and what is stored may be damaged.
+        // hishel 2 does not record when it stored a response, and entries may be damaged.
         let stored_at = found.entry.created_at.filter(|at| at.is_finite());
-        let stored_at = stored_at.or_else(|| response.headers.get("date").and_then(http_date));
-        let freshness =
-            Freshness::for_cache(response.status_code, &response.headers, &directives, stored_at, is_shared);
+        let stored_at = stored_at.or_else(|| response.headers.get("date").and_then(http_date::parse));
+        let freshness = freshness_for_cache(response.status_code, &response.headers, &directives, stored_at, is_shared);
         let age = stored_at.map_or(f64::INFINITY, |at| freshness.initial_age + (now - at).max(0.0));
         Self { index, found, directives, freshness, age, is_shared }
     }
@@ -86,25 +85,25 @@ impl<'a> Selected<'a> {
         (self.age - self.freshness.lifetime.unwrap_or(0.0)).max(0.0)
     }
 
-    /// RFC 9111, 5.2.2.4, and what a stored response may have become by a 304 that says not to store it.
+    /// RFC 9111, 5.2.2.4. `no-store` is possible, too: a 304 may have added it to the stored response.
     fn needs_validation(&self) -> bool {
         let forbids_storing = self.directives.no_store && !self.directives.must_understand;
         self.directives.no_cache || forbids_storing || self.is_shared && self.directives.private
     }
 
-    /// RFC 9111, 4.2.4: these directives forbid to serve it stale, whatever else is said.
+    /// RFC 9111, 4.2.4: whether directives forbid to serve it stale.
     fn forbids_stale(&self) -> bool {
         self.directives.must_revalidate
             || self.is_shared && (self.directives.proxy_revalidate || self.directives.s_maxage.is_some())
     }
 
-    /// Whether, and how, it may be served without asking the origin (RFC 9111, 4).
+    /// Whether and how it may be served without validation (RFC 9111, 4).
     pub(crate) fn reuse(&self, wanted: &RequestDirectives) -> Option<Reuse> {
         if self.needs_validation() || wanted.no_cache {
             return None;
         }
         let is_fresh = self.is_fresh();
-        // RFC 8246, 2: a reload (`max-age=0`) asks for nothing new of what does not change; `no-cache` still does.
+        // RFC 8246, 2: `max-age=0` does not validate an immutable response; `no-cache` does.
         let does_not_change = self.directives.immutable && is_fresh;
         if !does_not_change && wanted.max_age.is_some_and(|limit| self.age > limit) {
             return None;
@@ -126,7 +125,7 @@ impl<'a> Selected<'a> {
         is_within(self.directives.stale_while_revalidate).then_some(Reuse::StaleWhileRevalidate)
     }
 
-    /// Whether it may stand in where there is no origin to ask (RFC 9111, 4.2.4: "disconnected").
+    /// Whether it may be served if the origin is unreachable (RFC 9111, 4.2.4: "disconnected").
     pub(crate) fn may_stand_in(&self, wanted: &RequestDirectives) -> bool {
         let asks_for_better = wanted.no_cache || wanted.max_age.is_some() || wanted.min_fresh.is_some();
         let window = self.directives.stale_if_error.or(wanted.stale_if_error);
@@ -136,7 +135,7 @@ impl<'a> Selected<'a> {
             && window.is_none_or(|window| self.staleness() <= window)
     }
 
-    /// Whether it may stand in for the origin's error (RFC 5861, 4).
+    /// Whether it may be served in place of the origin's error (RFC 5861, 4).
     pub(crate) fn may_replace_error(&self, wanted: &RequestDirectives) -> bool {
         let is_allowed = self.directives.stale_if_error.or(wanted.stale_if_error).is_some();
         is_allowed && self.may_stand_in(wanted)

@@ -1,4 +1,4 @@
-//! RFC 9111: what each request and each answer leads to; the rules themselves are in the files beside this one.
+//! RFC 9111: the decisions for requests and responses. The rules stand in the files beside this one.
 
 #[cfg(test)]
 mod tests;
@@ -6,23 +6,23 @@ mod tests;
 use std::time::Duration;
 
 use crate::model::entry::{Request, Response};
-use crate::model::freshness::Freshness;
 use crate::model::stored::Found;
 use crate::policy::conditional::{has_validator, is_conditional};
 use crate::policy::decision::{Decision, Exchange, Forward, Outcome, Reply, Serve, Storing, Update};
 use crate::policy::directives::{RequestDirectives, ResponseDirectives};
+use crate::policy::freshness::freshness_for_cache;
 use crate::policy::reuse::{Reuse, Selected, matching, usable};
 use crate::policy::{conditional, invalidation, response, storable, update};
 
-/// HTTP caching as it is specified: RFC 9111, with the conditional requests of RFC 9110 and the stale answers of
-/// RFC 5861.
+/// HTTP caching by RFC 9111, with the conditional requests of RFC 9110 and the stale responses of RFC 5861.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Specification {
-    /// A cache for several users: what is `private` or was asked for with credentials is not stored. Else private.
+    /// Whether the cache is shared by several users: then `private` responses, and those to requests with credentials,
+    /// are not stored.
     pub is_shared: bool,
 }
 
-/// The origin is sent the entity tags of at most so many variants.
+/// At most so many entity tags are sent to the origin.
 const MOST_NOMINATED: usize = 8;
 
 impl Specification {
@@ -58,8 +58,8 @@ impl Specification {
             _ => {}
         }
         let storing = self.storing(exchange, response);
-        // RFC 9111, 4.3.3: a whole answer to a conditional request says that what was to be validated is good no more.
-        // Other variants, whose validators went along, are merely not what was asked for.
+        // RFC 9111, 4.3.3: a full response to a conditional request outdates the selected stored response. Other
+        // variants, whose validators were sent as well, stay valid.
         let is_whole = storable::is_of_resource(response.status_code) && response.status_code < 500;
         let is_outdated = storing.is_none() && is_whole && is_validated(request);
         let outdated = matching(request, stored)
@@ -80,7 +80,7 @@ impl Specification {
         selected.may_stand_in(&wanted).then(|| Serve { is_stale, ..serve(exchange.request, &selected) })
     }
 
-    /// The stored response that the request selects, where a cache may answer it at all.
+    /// The stored response that the request selects, if a cache may answer the request.
     fn select<'a>(&self, request: &Request, stored: &'a [Found], now: f64) -> Option<Selected<'a>> {
         let is_answerable =
             matches!(request.method.as_str(), "GET" | "HEAD") && !conditional::is_for_origin(&request.headers);
@@ -101,7 +101,7 @@ impl Specification {
         }
     }
 
-    /// What to store of a response.
+    /// What to store of a response, if anything.
     fn storing(&self, exchange: Exchange<'_>, response: &Response) -> Option<Storing> {
         let Exchange { request, stored, requested_at, now, .. } = exchange;
         let directives = ResponseDirectives::of_headers(&response.headers);
@@ -126,7 +126,7 @@ impl Specification {
     fn keep(&self, response: &Response, created_at: f64) -> Option<Duration> {
         let directives = ResponseDirectives::of_headers(&response.headers);
         let (status, headers) = (response.status_code, &response.headers);
-        let freshness = Freshness::for_cache(status, headers, &directives, Some(created_at), self.is_shared);
+        let freshness = freshness_for_cache(status, headers, &directives, Some(created_at), self.is_shared);
         storable::keep(headers, &directives, &freshness, self.is_shared)
     }
 
@@ -137,7 +137,7 @@ impl Specification {
         Update { index, keep: self.keep(&response, created_at).unwrap_or_default(), response, created_at }
     }
 
-    /// RFC 9111, 4.3.3 and 4.3.4: the origin said 304.
+    /// RFC 9111, 4.3.3 and 4.3.4: the origin sent a 304.
     fn validated(&self, exchange: Exchange<'_>, not_modified: &Response) -> Outcome {
         let Exchange { request, sent, stored, .. } = exchange;
         let nominated = nominated(request, stored);
@@ -146,9 +146,9 @@ impl Specification {
         let updates: Vec<Update> =
             identified.into_iter().map(|place| self.update(exchange, nominated[place], not_modified)).collect();
         let Some(first) = updates.first() else {
-            let is_the_caller_s = responses.iter().all(|stored| !has_validator(&stored.headers))
+            let is_for_the_caller = responses.iter().all(|stored| !has_validator(&stored.headers))
                 || conditional::is_asked_for(&request.headers, &not_modified.headers);
-            let reply = if is_the_caller_s { Reply::Origin(None) } else { Reply::Mismatch };
+            let reply = if is_for_the_caller { Reply::Origin(None) } else { Reply::Mismatch };
             return Outcome { reply, ..Outcome::pass() };
         };
         let length = body_length(&stored[first.index]);
@@ -158,7 +158,7 @@ impl Specification {
         Outcome { reply: Reply::Validated(serve), updates, ..Outcome::pass() }
     }
 
-    /// RFC 9111, 4.3.5: the response to a HEAD says whether what is stored of the resource is still good.
+    /// RFC 9111, 4.3.5: the response to a HEAD updates or outdates stored responses.
     fn head(&self, exchange: Exchange<'_>, response: &Response) -> Outcome {
         let (same, other): (Vec<usize>, Vec<usize>) = matching(exchange.request, exchange.stored)
             .map(|(index, _)| index)
@@ -168,13 +168,13 @@ impl Specification {
     }
 }
 
-/// Whether validators of stored responses may go along with a request.
+/// Whether validators of stored responses may be added to a request.
 fn is_validated(request: &Request) -> bool {
     request.method == "GET" && !conditional::is_for_origin(&request.headers)
 }
 
-/// The stored responses whose validators go to the origin (RFC 9111, 4.3.1): those that the request selects, or else
-/// every variant, since the answer may be one of them.
+/// The stored responses whose validators are sent to the origin (RFC 9111, 4.3.1): those that the request selects, or
+/// else all variants, since the response may be one of them.
 fn nominated(request: &Request, stored: &[Found]) -> Vec<usize> {
     if !is_validated(request) {
         return Vec::new();
@@ -187,7 +187,7 @@ fn nominated(request: &Request, stored: &[Found]) -> Vec<usize> {
     if tagged.is_empty() { selected.into_iter().take(1).collect() } else { tagged }
 }
 
-/// Serves a stored response without asking the origin.
+/// Serves a stored response without validation.
 fn serve(request: &Request, selected: &Selected<'_>) -> Serve {
     let entry = &selected.found.entry;
     let response = response::unvalidated(&entry.response, &selected.directives, selected.age);
@@ -195,7 +195,7 @@ fn serve(request: &Request, selected: &Selected<'_>) -> Serve {
     Serve { index: selected.index, response: Some(response), body, age: selected.age, is_stale: false, refresh: None }
 }
 
-/// How long a stored body is, where that is known before it is read.
+/// The length of a stored body, if it is known before it is read.
 fn body_length(found: &Found) -> Option<u64> {
     let declared = || found.entry.response.headers.get("content-length")?.trim().parse().ok();
     found.body.as_ref().map(|body| body.len() as u64).or_else(declared)

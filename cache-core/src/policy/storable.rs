@@ -1,4 +1,4 @@
-//! What may be stored of a response, and for how long (RFC 9111, 3).
+//! Storing responses in caches (RFC 9111, 3), and for how long.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use crate::policy::fields::{is_condition, is_credential, is_of_connection};
 use crate::policy::freshness::is_heuristically_cacheable;
 use crate::policy::{invalidation, vary};
 
-/// How long a response is kept past its freshness lifetime, to be validated or to stand in for an origin that is gone.
+/// How long a response is kept past its freshness lifetime: for validation, and for `stale-if-error`.
 const KEPT_STALE: f64 = 7.0 * 86_400.0;
 
-/// How long a stored response is kept that must not be stored any more: until those who read it are done.
+/// How long a stored response is kept that must not be stored any more: until its readers are done.
 const KEPT_UNSTORABLE: f64 = 60.0;
 
 /// RFC 9111, 3: whether a cache may store the response.
@@ -36,7 +36,7 @@ pub(crate) fn is_storable(
         }
         _ => false,
     };
-    // RFC 9111, 5.2.2.3: where the status is understood, `no-store` beside `must-understand` is for older caches.
+    // RFC 9111, 5.2.2.3: with `must-understand` and a known status, `no-store` is for older caches.
     let forbids = if directives.must_understand { !is_understood(status) } else { directives.no_store };
     // RFC 9111, 3.5.
     let is_for_one_user = request.headers.get("authorization").is_some()
@@ -50,7 +50,7 @@ pub(crate) fn is_storable(
         && !vary::is_anything(&response.headers)
 }
 
-/// Final and whole, and an answer about the resource: 206 is a part, 304, 412 and 416 are about the request.
+/// Whether a status is final and of the whole resource: 206 is a part, 304, 412 and 416 are about the request.
 pub(crate) fn is_of_resource(status: u16) -> bool {
     status >= 200 && !matches!(status, 206 | 304 | 412 | 416)
 }
@@ -60,7 +60,7 @@ fn is_understood(status: u16) -> bool {
     matches!(status, 200..=206 | 300..=305 | 307 | 308 | 400..=417 | 421 | 422 | 426 | 500..=505)
 }
 
-/// How long a response is worth keeping; `None` where it could never be served.
+/// How long a response is kept; `None` if it could never be served.
 pub(crate) fn keep(
     response: &Headers,
     directives: &ResponseDirectives<'_>,
@@ -79,7 +79,7 @@ pub(crate) fn keep(
     Some(Duration::from_secs_f64(is_left + windows.max(KEPT_STALE)))
 }
 
-/// The fields of a response as they are stored (RFC 9111, 3.1).
+/// The fields of a response to store (RFC 9111, 3.1).
 pub(crate) fn fields(response: &Headers, directives: &ResponseDirectives<'_>, is_shared: bool) -> Headers {
     let private: Vec<&str> =
         directives.private_fields.iter().copied().filter(|_| is_shared).flat_map(members).collect();
@@ -88,7 +88,7 @@ pub(crate) fn fields(response: &Headers, directives: &ResponseDirectives<'_>, is
     fields
 }
 
-/// The fields of a response that are not for one connection only (RFC 9110, 7.6.1).
+/// The fields of a response without the hop-by-hop ones (RFC 9110, 7.6.1).
 pub(crate) fn lasting(response: &Headers) -> Headers {
     let options: Vec<&str> = response.all("connection").flat_map(members).collect();
     let mut fields = response.clone();
@@ -103,13 +103,13 @@ pub(crate) fn is_named(name: &str, names: &[&str]) -> bool {
     names.iter().any(|other| other.eq_ignore_ascii_case(name))
 }
 
-/// RFC 9110, 7.6.1: "Cache-Control is never appropriate as a connection option". Left out, what it forbids would be
+/// RFC 9110, 7.6.1: "Cache-Control is never appropriate as a connection option". Without it, what it forbids would be
 /// allowed.
 fn is_for_everybody(name: &str) -> bool {
     matches!(name, "cache-control" | "vary")
 }
 
-/// The request as it is stored: a later GET is compared with it by `Vary`, and nothing else.
+/// The request as stored: only `Vary` compares a later GET with it.
 pub(crate) fn request(request: &Request, response: &Headers) -> Request {
     let nominated: Vec<&str> = vary::nominated(response).collect();
     let mut stored = Request { method: "GET".into(), ..request.clone() };
@@ -117,7 +117,7 @@ pub(crate) fn request(request: &Request, response: &Headers) -> Request {
     stored
 }
 
-/// Of this request, and no business of the next.
+/// Whether a field concerns this request only.
 fn is_of_this_request(name: &str) -> bool {
     is_condition(name) || is_credential(name) || matches!(name, "content-length" | "content-type")
 }
@@ -175,14 +175,14 @@ mod tests {
     #[case("max-age=1, must-revalidate", true)]
     #[case("s-maxage=1", true)]
     #[case("s-maxage=1, private", false)]
-    fn authorization_keeps_out_of_shared_caches(#[case] cache_control: &str, #[case] in_shared: bool) {
+    fn authorization_is_not_stored_in_shared_caches(#[case] cache_control: &str, #[case] in_shared: bool) {
         let request = get(&[("authorization", "Bearer x")]);
         assert_eq!(is_stored(&request, 200, &[("cache-control", cache_control)], true), in_shared);
         assert!(is_stored(&request, 200, &[("cache-control", "max-age=1")], false));
     }
 
     #[test]
-    fn what_the_caller_forbids_and_what_never_matches_is_not_stored() {
+    fn forbidden_and_never_matching_responses_are_not_stored() {
         assert!(!is_stored(&get(&[("cache-control", "x, No-Store")]), 200, &[("cache-control", "max-age=1")], false));
         assert!(!is_stored(&get(&[]), 200, &[("cache-control", "max-age=1"), ("vary", "a, *")], false));
     }
@@ -195,7 +195,7 @@ mod tests {
     #[case("POST", 500, &[("cache-control", "max-age=1"), ("content-location", "/")], false)]
     #[case("PUT", 200, &[("cache-control", "max-age=1"), ("content-location", "/")], false)]
     #[case("HEAD", 200, &[("cache-control", "max-age=1")], false)]
-    fn of_other_methods_only_what_a_get_would_have_got(
+    fn other_methods_are_stored_only_if_valid_for_get(
         #[case] method: &str,
         #[case] status: u16,
         #[case] fields: &[(&str, &str)],
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_of_the_connection_are_not_stored() {
+    fn hop_by_hop_fields_are_not_stored() {
         let response = headers(&[
             ("connection", "close, A"),
             ("connection", "b,Cache-Control"),
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn credentials_and_conditions_are_stored_only_where_the_response_varies_by_them() {
+    fn credentials_are_stored_only_if_the_response_varies_by_them() {
         let asked = get(&[
             ("accept", "*/*"),
             ("authorization", "Bearer x"),

@@ -1,4 +1,4 @@
-//! New heads for stored responses: what a 304 or the response to a HEAD says of them (RFC 9111, 3.2, 4.3.4, 4.3.5).
+//! Updating stored responses by a 304 or the response to a HEAD (RFC 9111, 3.2, 4.3.4, 4.3.5).
 
 use crate::format::http_date;
 use crate::model::entry::Response;
@@ -9,7 +9,7 @@ use crate::policy::storable;
 /// The stored response with the fields of the new one (RFC 9111, 3.2), received at `now`.
 pub(crate) fn updated(stored: &Response, new: &Headers, now: f64, is_shared: bool) -> Response {
     let mut updated = stored.clone();
-    // It was received anew: what it was old by then says nothing any more.
+    // `Age` and the like of the earlier response no longer apply.
     updated.headers.set("age", None);
     let fields = storable::fields(new, &ResponseDirectives::of_headers(new), is_shared);
     for (name, values) in fields.iter().filter(|(name, _)| !describes_body(name)) {
@@ -21,20 +21,20 @@ pub(crate) fn updated(stored: &Response, new: &Headers, now: f64, is_shared: boo
     updated
 }
 
-/// RFC 9110, 6.6.1: what comes without a date gets that of its arrival where it is stored.
+/// RFC 9110, 6.6.1: a stored response without `Date` gets the time of its arrival.
 pub(crate) fn set_date(headers: &mut Headers, now: f64) {
     if let Some(date) = http_date::format(now) {
         headers.set("date", [date]);
     }
 }
 
-/// RFC 9111, 3.2: the body stays as it is, and so does what it is read by.
+/// RFC 9111, 3.2: the body is not updated, nor are the fields that describe its encoding.
 fn describes_body(name: &str) -> bool {
     matches!(name, "content-length" | "content-encoding" | "content-range")
 }
 
-/// Whether the response to a HEAD is of the stored representation (RFC 9111, 4.3.5): of these fields, those that it has
-/// are the same.
+/// Whether the response to a HEAD is of the stored representation (RFC 9111, 4.3.5): the validators that it has are
+/// equal.
 pub(crate) fn is_of_same_representation(stored: &Response, head: &Response) -> bool {
     stored.status_code == head.status_code
         && ["etag", "last-modified", "content-length"]
@@ -52,7 +52,7 @@ mod tests {
     }
 
     #[test]
-    fn new_fields_replace_and_add_and_the_body_s_own_stay() {
+    fn new_fields_replace_all_but_those_of_the_body() {
         let stored = response(&[
             ("age", "7"),
             ("cache-control", "max-age=1"),
@@ -89,7 +89,7 @@ mod tests {
     #[case(&[("etag", "\"b\"")], false)]
     #[case(&[("content-length", "4")], false)]
     #[case(&[("last-modified", "Sun, 06 Nov 1994 08:49:37 GMT")], false)]
-    fn a_head_speaks_of_a_stored_response_by_its_validators(#[case] fields: &[(&str, &str)], #[case] expected: bool) {
+    fn head_response_identifies_the_representation(#[case] fields: &[(&str, &str)], #[case] expected: bool) {
         let stored = response(&[("etag", "\"a\""), ("content-length", "3")]);
         assert_eq!(is_of_same_representation(&stored, &response(fields)), expected);
         let gone = Response { status_code: 410, ..response(fields) };

@@ -1,4 +1,4 @@
-//! Which stored responses answer a request, as far as `Vary` decides (RFC 9111, 4.1).
+//! Selection of stored responses by `Vary` (RFC 9111, 4.1).
 
 use crate::model::headers::Headers;
 use crate::policy::directives::members;
@@ -9,17 +9,17 @@ pub(crate) fn nominated(response: &Headers) -> impl Iterator<Item = &str> {
     response.all("vary").flat_map(members)
 }
 
-/// Whether the response is for those alone who send the credentials that were sent for it.
+/// Whether the response varies by a credential that was sent.
 pub(crate) fn varies_by_credential(sent: &Headers, response: &Headers) -> bool {
     nominated(response).map(str::to_ascii_lowercase).any(|name| is_credential(&name) && sent.get(&name).is_some())
 }
 
-/// `Vary: *` in any place: no later request ever matches.
+/// Whether `Vary` contains `*`: no later request matches.
 pub(crate) fn is_anything(response: &Headers) -> bool {
     nominated(response).any(|name| name == "*")
 }
 
-/// Whether the fields that the stored response nominates are in both requests the same, or in neither.
+/// Whether both requests have equal values of the nominated fields, or lack them both.
 pub(crate) fn matches(stored: &Headers, stored_request: &Headers, request: &Headers) -> bool {
     nominated(stored).all(|name| {
         let name = name.to_ascii_lowercase();
@@ -27,9 +27,8 @@ pub(crate) fn matches(stored: &Headers, stored_request: &Headers, request: &Head
     })
 }
 
-/// A field's value without what makes no difference: how it is split into lines and the space between its members, and
-/// for languages case (RFC 5646, 2.1.1) and order (RFC 9110, 12.5.4: preference is told by weights, and that of order
-/// "cannot be relied upon").
+/// A field's value, normalized: lines and white space between members do not count, nor, for languages, case (RFC 5646,
+/// 2.1.1) and order (RFC 9110, 12.5.4: weights express preference, order "cannot be relied upon").
 fn normalized(name: &str, request: &Headers) -> Option<Vec<String>> {
     request.get(name)?;
     let values = request.all(name).flat_map(members);

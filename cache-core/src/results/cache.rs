@@ -1,7 +1,6 @@
-//! The result cache: what a function returned, by its arguments.
+//! [`ResultCache`]: look up, wait for others, compute, store.
 //!
-//! Keys and values are the pipeline's to the byte, so that a function in Rust and one in Python can share what they
-//! computed.
+//! Keys and values are the pipeline's to the byte, so that a function in Rust and one in Python share their results.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -14,10 +13,9 @@ use crate::results::call::Call;
 use crate::results::lookup::{Lookup, encode};
 use crate::runtime::shared::{Hold, Usage};
 
-/// The results of functions, in the pipeline's format. Clones share everything.
+/// A cache of function results, in the pipeline's format. Clones share everything.
 ///
-/// A result is anything that serde can write and read again. JSON's `null` is never stored, and so neither is
-/// [`None`].
+/// Results are values that implement [`Serialize`] and [`DeserializeOwned`]. [`None`] (JSON `null`) is never stored.
 #[derive(Clone)]
 pub struct ResultCache {
     core: Hold,
@@ -25,17 +23,17 @@ pub struct ResultCache {
     observer: Option<Arc<Observer>>,
 }
 
-/// Is told of every call.
+/// Called after every call.
 type Observer = dyn Fn(Observed<'_>) + Send + Sync;
 
-/// How a call of a function was answered.
+/// The outcome of a cached call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Observed<'a> {
-    /// The Redis key of the result; `None` where nothing is cached.
+    /// The Redis key of the result; `None` if the call is not cached.
     pub key: Option<&'a str>,
-    /// Whether the result was stored, by this process or another one.
+    /// Whether the result came from the cache.
     pub is_hit: bool,
-    /// The JSON of the result; `None`: it is an error or `null`, and was not stored.
+    /// The JSON of the result; `None` if it is an error or `null`, which are not stored.
     pub value: Option<&'a [u8]>,
 }
 
@@ -44,26 +42,25 @@ impl ResultCache {
         Self { core, usage: Usage::Full, observer: None }
     }
 
-    /// The same cache, on which every call computes: what is stored answers nothing, and is replaced.
+    /// Returns a handle that ignores stored results and replaces them.
     pub fn anew(&self) -> Self {
         Self { usage: Usage::Anew, ..self.clone() }
     }
 
-    /// The same calls past the cache: it neither answers nor stores.
+    /// Returns a handle that neither reads nor writes the cache.
     pub fn bypassed(&self) -> Self {
         Self { usage: Usage::Bypassed, ..self.clone() }
     }
 
-    /// The same cache, which tells `observer` of every call as soon as it is answered.
+    /// Returns a handle that calls `observer` after every call.
     pub fn observed(&self, observer: impl Fn(Observed<'_>) + Send + Sync + 'static) -> Self {
         Self { observer: Some(Arc::new(observer)), ..self.clone() }
     }
 
-    /// The stored result of a call, or else what `compute` returns, which is then stored.
+    /// Returns the cached result of `call`, or calls `compute` and stores its result.
     ///
-    /// Of many who ask for one call at once, one computes and the others wait for it, in this process and in all that
-    /// share the store. A store that fails is a miss. For functions that can fail there is
-    /// [`ResultCache::get_or_try_compute`].
+    /// Concurrent calls compute once, within and across processes. Store failures are misses. For fallible functions
+    /// see [`ResultCache::get_or_try_compute`].
     ///
     /// ```
     /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
@@ -87,7 +84,7 @@ impl ResultCache {
         result
     }
 
-    /// The stored result of a call, or else what `compute` returns, which is then stored unless it is an error.
+    /// As [`Self::get_or_compute`]; errors are returned and not stored.
     pub async fn get_or_try_compute<T, E, F>(&self, call: &Call<'_>, compute: impl FnOnce() -> F) -> Result<T, E>
     where
         T: Serialize + DeserializeOwned,

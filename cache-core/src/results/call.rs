@@ -1,4 +1,4 @@
-//! A call of a function: what its result is stored under, and for how long.
+//! [`Call`]: the key and the TTL of a function result.
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ use serde::Serialize;
 use crate::format::result_key::{Argument, result_key};
 use crate::model::service::DEFAULT_TTL;
 
-/// A call of a function whose result is cached: its key by the pipeline's recipe, and how long the result lives.
+/// A function call to cache: function name, schema hash, arguments and TTL.
 ///
-/// The recipe joins the arguments as Python's `str()` or `json.dumps` writes them, so `1` and `"1"` are one key, as in
-/// the pipeline.
+/// The key has the pipeline's format, which joins the arguments as Python's `str()` or `json.dumps` writes them: `1`
+/// and `"1"` have the same key.
 #[derive(Clone, Debug)]
 pub struct Call<'a> {
     prefix: &'a str,
@@ -22,15 +22,15 @@ pub struct Call<'a> {
 }
 
 impl<'a> Call<'a> {
-    /// A call without arguments, whose result lives for [`DEFAULT_TTL`].
+    /// A call without arguments and with a TTL of [`DEFAULT_TTL`].
     ///
-    /// `prefix` names the function; `schema` stands for its code: the first 16 hexadecimal digits of a SHA-256, which
-    /// change when the code does.
+    /// `prefix` names the function; `schema` identifies its code: the first 16 hexadecimal digits of a SHA-256, which
+    /// change with the code.
     pub fn new(prefix: &'a str, schema: &'a str) -> Self {
         Self { prefix, schema, positional: Vec::new(), keyword: Vec::new(), ttl: DEFAULT_TTL, has_key: true }
     }
 
-    /// The next positional argument. With one that serde cannot serialize, nothing is cached.
+    /// Adds a positional argument. One that cannot be serialized disables caching for the call.
     pub fn argument(mut self, value: impl Serialize) -> Self {
         if let Some(argument) = self.written(&value) {
             self.positional.push(argument);
@@ -38,7 +38,7 @@ impl<'a> Call<'a> {
         self
     }
 
-    /// A keyword argument; their order does not matter. With one that serde cannot serialize, nothing is cached.
+    /// Adds a keyword argument, in any order. One that cannot be serialized disables caching for the call.
     pub fn keyword(mut self, name: &'a str, value: impl Serialize) -> Self {
         if let Some(argument) = self.written(&value) {
             self.keyword.push((name, argument));
@@ -46,12 +46,12 @@ impl<'a> Call<'a> {
         self
     }
 
-    /// How long the result lives, in whole seconds; with zero, nothing is cached.
+    /// Sets the TTL, in whole seconds; zero disables caching.
     pub fn ttl(self, ttl: Duration) -> Self {
         Self { ttl, ..self }
     }
 
-    /// The Redis key of the result; `None` where nothing is cached.
+    /// The Redis key of the result; `None` if the call is not cached.
     pub fn key(&self) -> Option<String> {
         let is_cached = self.has_key && !self.ttl.is_zero();
         is_cached.then(|| result_key(self.prefix, self.schema, &self.positional, &self.keyword))

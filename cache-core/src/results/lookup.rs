@@ -1,4 +1,4 @@
-//! One look-up of a result: in the store, behind somebody else's computation, and its counters and events.
+//! Lookup of one result, waiting for a concurrent computation, and their counters and events.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,28 +17,28 @@ use crate::runtime::guarded_store::Graceful;
 use crate::runtime::shared::Core;
 use crate::runtime::single_flight::{Lead, Turn, Waiting};
 
-/// What is asked for, and what was learnt about it so far.
+/// The state of one lookup.
 pub(crate) struct Lookup<'a> {
     core: &'a Core,
-    /// The store, counting its failures as this function's.
+    /// The store; its failures are counted as those of this function.
     store: Graceful,
     scope: Scope,
     prefix: &'a str,
     key: &'a str,
     started: Instant,
-    /// Spent on asking the store.
+    /// Spent in the store.
     time: Duration,
     waiting: Waiting,
 }
 
-/// What the store knows.
+/// What the store has.
 enum Answer<T> {
     /// With its JSON.
     Found(T, Bytes),
     Missing,
-    /// Something that is not a result of this type.
+    /// The stored value is not a result of this type.
     Unreadable,
-    /// The store does not answer.
+    /// The store failed.
     Unknown,
 }
 
@@ -65,8 +65,8 @@ impl<'a> Lookup<'a> {
         }
     }
 
-    /// The stored result with its JSON; or, where it has to be computed, the lead of those who wait for it, if anybody
-    /// can wait.
+    /// The stored result with its JSON; or, if it has to be computed, the leader of those who wait for it, if waiting
+    /// is possible.
     pub(crate) async fn find<T: DeserializeOwned>(&mut self) -> Result<(T, Bytes), Option<Lead>> {
         let mut lead: Option<Lead> = None;
         loop {
@@ -79,7 +79,7 @@ impl<'a> Lookup<'a> {
                 }
                 Answer::Missing => true,
                 Answer::Unreadable => false,
-                // Without a store there is nothing that others could wait for.
+                // Without a store there is nothing to wait for.
                 Answer::Unknown => break,
             };
             if lead.is_some() || !self.waiting.may_go_on(has_nothing) {
@@ -95,14 +95,14 @@ impl<'a> Lookup<'a> {
         Err(lead)
     }
 
-    /// It has to be computed.
+    /// Counts and logs a miss.
     pub(crate) fn missed(&self) {
         self.count(Counts { misses: 1, ..self.so_far() });
         let seconds = self.started.elapsed().as_secs_f64();
         tracing::debug!(service = %self.service(), prefix = self.prefix, key = ?self.key, seconds, "miss");
     }
 
-    /// Stores what was computed within `computed_in`; whether that worked.
+    /// Stores a result that was computed within `computed_in`. Returns whether it was stored.
     pub(crate) async fn store(&self, value: Bytes, ttl: Duration, computed_in: Duration) -> bool {
         let bytes = value.len() as u64;
         if bytes > self.core.largest_entry {
@@ -170,8 +170,7 @@ fn is_null(json: &[u8]) -> bool {
     json.trim_ascii() == b"null"
 }
 
-/// The JSON of a result; `None` where it is `null`, or where nobody could read it again: those who wait for it would
-/// wait in vain.
+/// The JSON of a result; `None` if it is `null` or cannot be deserialized: waiters could not use it.
 pub(crate) fn encode<T: Serialize + DeserializeOwned>(value: &T) -> Option<Bytes> {
     let written = json::dumps(value, Dumps { ascii: false, compact: false, sorted: false });
     let checked = written.and_then(|(text, kind)| match kind {

@@ -1,6 +1,6 @@
-//! The attribute on functions, with its documentation: here, where what it promises can be compiled and run.
+//! The attribute [`cached_result`], with its documentation: its examples need this crate to compile.
 
-/// Caches what an async function returns.
+/// Caches the return value of an async function.
 ///
 /// ```
 /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
@@ -20,29 +20,29 @@
 /// # });
 /// ```
 ///
-/// The function returns `T`, `Option<T>`, `Result<T, E>` or `Result<Option<T>, E>`, where serde can write `T` and read
-/// it again. Neither [`None`] nor errors are stored. What else holds is said at
-/// [`ResultCache::get_or_compute`](crate::ResultCache::get_or_compute).
+/// The function returns `T`, `Option<T>`, `Result<T, E>` or `Result<Option<T>, E>`, where `T` implements `Serialize`
+/// and `DeserializeOwned`. Neither [`None`] nor errors are stored. See
+/// [`ResultCache::get_or_compute`](crate::ResultCache::get_or_compute) for details.
 ///
-/// The key has the values of all arguments, in their order, as the pipeline writes them: serde must be able to write
-/// those too.
+/// The key contains the values of all arguments, in their order, in the format of the pipeline: they must implement
+/// `Serialize`, too.
 ///
 /// # Options
-/// - `ttl = "24h"`: how long a result lives, as [humantime](https://docs.rs/humantime) has it; 24 hours unless given. Or
-///   an expression that is a [`Duration`](std::time::Duration), such as `ttl = services.ttl(Service::AniSearch)`, which
-///   sees the arguments; zero caches nothing.
-/// - `prefix = "anisearch_anime"`: the first part of the key, and the name in the counters; the function's name unless
-///   given.
-/// - `skip(client, depth)`: arguments that are no part of the key, since the result does not depend on them.
-/// - `cache = context.results()`: where the cache is, as anything that is `AsRef<ResultCache>`; the first argument that
-///   is a [`Cache`](crate::Cache) or a [`ResultCache`](crate::ResultCache) unless given, or a reference to one. That
-///   argument is no part of the key.
-/// - `schema = "82fce6a05e45281a"`: the schema hash, to share results with a function that was written elsewhere, in
-///   Python, say. Unless given, it is made of the function's code and of its module, so that results are left behind
-///   when the function changes: not when it is only laid out anew, nor when a function that it calls changes.
+/// - `ttl = "24h"`: the TTL, in the format of [humantime](https://docs.rs/humantime); 24 hours by default. Or an
+///   expression of type [`Duration`](std::time::Duration), such as `ttl = services.ttl(Service::AniSearch)`, which may
+///   use the arguments; zero disables caching.
+/// - `prefix = "anisearch_anime"`: the first part of the key, and the name in the counters; the name of the function by
+///   default.
+/// - `skip(client, depth)`: arguments that are not part of the key, since the result does not depend on them.
+/// - `cache = context.results()`: the cache, as a value that implements `AsRef<ResultCache>`; by default the first
+///   argument that is a [`Cache`](crate::Cache) or a [`ResultCache`](crate::ResultCache), or a reference to one. That
+///   argument is not part of the key.
+/// - `schema = "82fce6a05e45281a"`: the schema hash, to share results with a function in Python, say. By default it is
+///   the hash of the function's code and module, so that results are not used any more when the function changes.
+///   Formatting changes do not change the hash, nor do changes of functions that it calls.
 ///
 /// # Methods
-/// What a method returns may depend on `self`, which is no part of the key. Where it does not, say so:
+/// The result of a method may depend on `self`, which is not part of the key. If it does not, `self` is skipped:
 ///
 /// ```
 /// # use cache_core::{Cache, cached_result};
@@ -57,8 +57,9 @@
 /// }
 /// ```
 ///
-/// # Results under another name
-/// A [`Result`] is told by its name. What is one under another name does not compile, since its errors would be stored:
+/// # Type aliases of `Result`
+/// [`Result`] is recognized by its name. A type alias of it is rejected at compile time, because its errors would be
+/// cached:
 ///
 /// ```compile_fail,E0080
 /// # use cache_core::{ResultCache, cached_result};

@@ -1,6 +1,5 @@
-//! The store as the caches see it: it never fails and never takes long.
-//!
-//! A store that is down, slow, full or damaged makes a miss. The caches ask through [`Graceful`] and nowhere else.
+//! Fault tolerance: store failures and timeouts become cache misses. The caches call the store through [`Graceful`]
+//! only.
 
 #[cfg(test)]
 mod tests;
@@ -11,43 +10,48 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use futures_util::{TryStreamExt as _, stream};
 
-use crate::circuit_breaker::Breaker;
+use crate::circuit_breaker::{CircuitBreaker, Recovery};
 use crate::error::{Error, Result, chain};
 use crate::model::entry::{Entry, EntryId};
 use crate::model::stored::StoredBody;
 use crate::runtime::tasks::Tasks;
+use crate::store::probe::recovered;
 use crate::store::traits::{Store, Writer};
 
-/// A store whose every call ends within a bound. Clones share the store and what is known about it.
+/// So many failures in a row open the breaker: a single one may be a coincidence.
+const FAILURE_THRESHOLD: u32 = 3;
+
+/// A store whose every call is bounded by a timeout and a circuit breaker. Clones share both.
 #[derive(Clone)]
 pub(crate) struct Graceful {
     store: Arc<dyn Store>,
-    /// The longest that one call may take.
+    /// The timeout of one call.
     patience: Duration,
-    breaker: Arc<Breaker>,
+    breaker: Arc<CircuitBreaker>,
     tasks: Tasks,
     on_failure: Option<Arc<OnFailure>>,
 }
 
-/// Takes note of an operation that failed, after what time and why.
+/// Receives the name of a failed operation, its duration and its error.
 type OnFailure = dyn Fn(&'static str, Duration, &Error) + Send + Sync;
 
 impl Graceful {
     pub(crate) fn new(store: Arc<dyn Store>, patience: Duration, tasks: Tasks) -> Self {
-        Self { store, patience, breaker: Arc::default(), tasks, on_failure: None }
+        let breaker = Arc::new(CircuitBreaker::new(FAILURE_THRESHOLD, Recovery::ExternalProbe));
+        Self { store, patience, breaker, tasks, on_failure: None }
     }
 
-    /// The same store, which tells this one of every call that fails or takes too long. (Counts as an error.)
+    /// The same store with a hook that is called for every failure and timeout.
     pub(crate) fn telling(&self, on_failure: impl Fn(&'static str, Duration, &Error) + Send + Sync + 'static) -> Self {
         Self { on_failure: Some(Arc::new(on_failure)), ..self.clone() }
     }
 
-    /// The longest that one call may take.
+    /// The timeout of one call.
     pub(crate) fn patience(&self) -> Duration {
         self.patience
     }
 
-    /// Asks the store; `None` where it fails, takes too long, or is known to do so.
+    /// Calls the store. Returns `None` on failure, on timeout, and while the breaker is open.
     pub(crate) async fn ask<T, F>(
         &self,
         operation: &'static str,
@@ -62,8 +66,7 @@ impl Graceful {
         self.bounded(operation, question(Arc::clone(&self.store))).await.ok()
     }
 
-    /// A stored body, each piece of which comes within the bound; `None` where there is none, or as for
-    /// [`Self::ask`]. An error ends it, as it ends every [`StoredBody`].
+    /// A stored body, with the timeout for each of its chunks. `None` if there is none, or as in [`Self::ask`].
     pub(crate) async fn body(&self, id: &EntryId) -> Option<StoredBody> {
         let body = self.ask("body", |store| async move { store.body(id).await }).await??;
         let pieces = stream::try_unfold((self.clone(), body), |(store, mut body)| async move {
@@ -73,46 +76,62 @@ impl Graceful {
         Some(Box::pin(pieces))
     }
 
-    /// Starts writing a response, each step within the bound; `None`: as for [`Self::ask`].
+    /// Starts writing a response, with the timeout for each step. `None` as in [`Self::ask`].
     pub(crate) async fn begin(&self, entry: Entry, ttl: Option<Duration>) -> Option<GracefulWriter> {
         let writer = self.ask("begin", |store| async move { store.begin(entry, ttl).await }).await?;
         Some(GracefulWriter { store: self.clone(), writer })
     }
 
-    /// Waits for the store's answer, but not too long, and learns from it how the store is.
+    /// Awaits the store's answer within the timeout, and records the outcome in the breaker.
     async fn bounded<T>(&self, operation: &'static str, answer: impl Future<Output = Result<T>>) -> Result<T> {
         let started = Instant::now();
         let answer = tokio::time::timeout(self.patience, answer)
             .await
             .unwrap_or_else(|_| Err(Error::Timeout { backend: self.store.backend(), operation, limit: self.patience }));
-        if let Err(error) = &answer {
-            match &self.on_failure {
-                Some(tell) => tell(operation, started.elapsed(), error),
-                None => tracing::warn!(operation, error = chain(error), "error"),
-            }
-            if self.breaker.fails(error) {
-                self.tasks.spawn_endless(Arc::clone(&self.breaker).close(Arc::clone(&self.store), self.patience));
-            }
-        } else {
-            self.breaker.works();
+        let Err(error) = &answer else {
+            self.breaker.record_success();
+            return answer;
+        };
+        match &self.on_failure {
+            Some(hook) => hook(operation, started.elapsed(), error),
+            None => tracing::warn!(operation, error = chain(error), "error"),
+        }
+        if !is_store_failure(error) {
+            self.breaker.record_success();
+        } else if self.breaker.record_failure(Instant::now()) {
+            tracing::warn!(error = chain(error), "backend disabled after repeated failures");
+            let (breaker, store) = (Arc::clone(&self.breaker), Arc::clone(&self.store));
+            self.tasks.spawn_endless(close_when_recovered(breaker, store, self.patience));
         }
         answer
     }
 }
 
-/// A response being stored. Dropped before [`Self::commit`], no reader ever sees it.
+async fn close_when_recovered(breaker: Arc<CircuitBreaker>, store: Arc<dyn Store>, timeout: Duration) {
+    recovered(&*store, Some(timeout)).await;
+    breaker.close();
+    tracing::info!(backend = %store.backend(), "backend available again");
+}
+
+/// Whether the next call will fail, too, whatever it is for. A refusal is quick, and may concern one entry or writing
+/// only; one when connecting is permanent.
+fn is_store_failure(error: &Error) -> bool {
+    error.is_temporary() || matches!(error, Error::Refused { operation: Error::CONNECTING, .. })
+}
+
+/// A response being stored. It is discarded if this is dropped before [`Self::commit`].
 pub(crate) struct GracefulWriter {
     store: Graceful,
     writer: Box<dyn Writer>,
 }
 
 impl GracefulWriter {
-    /// Adds a piece of the body. After an error it is of no use to go on.
+    /// Appends a chunk of the body. After an error the writer is unusable.
     pub(crate) async fn push(&mut self, piece: Bytes) -> Result<()> {
         self.store.bounded("push", self.writer.push(piece)).await
     }
 
-    /// Makes the response visible. After an error nobody can tell whether it is.
+    /// Makes the response visible. After an error it is unknown whether it is.
     pub(crate) async fn commit(self) -> Result<EntryId> {
         self.store.bounded("commit", self.writer.commit()).await
     }

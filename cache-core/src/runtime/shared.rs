@@ -1,4 +1,4 @@
-//! TODO
+//! What both caches share, and the handles that keep it alive.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -10,8 +10,7 @@ use crate::runtime::stats_recorder::Counters;
 use crate::runtime::tasks::Tasks;
 use crate::transport::shared::Senders;
 
-/// A program's hold on its cache: when the last one is gone, the cache's tasks end. The tasks themselves hold the
-/// [`Core`] alone.
+/// A handle of a program to its cache: dropping the last one ends the background tasks, which hold [`Core`] only.
 #[derive(Clone)]
 pub(crate) struct Hold(pub(crate) Arc<EndTasks>);
 
@@ -31,17 +30,17 @@ impl Drop for EndTasks {
     }
 }
 
-/// What a handle uses of the cache.
+/// How a handle uses the cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Usage {
     Full,
-    /// Nothing that is stored answers, but answers are stored.
+    /// Stored responses and results are ignored and replaced.
     Anew,
-    /// Nothing: it neither answers nor stores.
+    /// The cache is neither read nor written.
     Bypassed,
 }
 
-/// What both caches stand on.
+/// What the HTTP cache and the result cache share.
 pub(crate) struct Core {
     pub(crate) store: Arc<Graceful>,
     pub(crate) flights: Flights,
@@ -49,8 +48,8 @@ pub(crate) struct Core {
     pub(crate) tasks: Tasks,
     pub(crate) senders: Senders,
     pub(crate) services: Services,
-    /// `ENABLE_HTTP_CACHE`: off, nothing is looked up and nothing stored.
+    /// If not, nothing is looked up or stored.
     pub(crate) is_enabled: bool,
-    /// Larger bodies are not stored; bytes.
+    /// The largest body to store, in bytes.
     pub(crate) largest_entry: u64,
 }

@@ -1,7 +1,8 @@
-//! One fetch for many: who misses a key while somebody fetches it waits, and finds it in the store.
+//! Request coalescing (single flight): concurrent misses of a key wait for one fetch, and read its response from the
+//! store.
 //!
-//! Within a process through a table of flights, across processes through claims in the store, which expire when their
-//! holder dies.
+//! Within a process through a table of in-flight fetches, across processes through leases in the store, which expire if
+//! their owner dies.
 
 #[cfg(test)]
 mod tests;
@@ -20,84 +21,86 @@ use crate::model::stored::Claim;
 use crate::runtime::guarded_store::Graceful;
 use crate::runtime::tasks::Tasks;
 
-/// How long a claim stands without being renewed: the longest that a holder's death holds others up.
+/// The TTL of a lease: so long the death of its owner delays others at most.
 const CLAIM: Duration = Duration::from_secs(10);
 
-/// How often a claim is renewed: one lost renewal does no harm.
+/// The interval of renewals: two may fail before the lease expires.
 const RENEWAL: Duration = Duration::from_secs(3);
 
-/// The first pause before another process's claim is looked at again; each later one is twice as long.
+/// The first pause before the lease of another process is checked again; each later one is twice as long.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
 
 const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 
-/// How long other processes are told not to wait: until each of those that wait has looked once.
+/// How long other processes do not wait after a response that could not be stored: each waiter checks within this time.
 const ALONE: Duration = Duration::from_millis(500);
 
-/// Nobody waits longer for another's fetch, however alive that is, nor for several of them together.
+/// The longest that a caller waits for other fetches, in all.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
-/// Who finds nothing stored after so many fetches of others waits for no other: the store keeps nothing, as a full one
-/// that evicts at once, and each would wait for all who are before him.
+/// A caller that finds nothing stored after so many other fetches does not wait any more: the store evicts at once, and
+/// callers would run one after the other.
 const MOST_FETCHES: u32 = 8;
 
-/// The fetches under way. Clones share them.
+/// The in-flight fetches. Clones share them.
 #[derive(Clone)]
 pub(crate) struct Flights(Arc<Shared>);
 
 struct Shared {
     store: Arc<Graceful>,
     tasks: Tasks,
-    /// By name; each takes itself out when it landed or nobody is aboard any more.
+    /// In-flight fetches by key. An entry is removed when its fetch completes or when its last waiter is dropped.
     table: Mutex<HashMap<String, Weak<Flight>>>,
 }
 
-/// What to do about a key that was missed.
+/// What to do after a miss.
 pub(crate) enum Turn {
-    /// Fetch it, after one more look into the store: somebody may have stored it since the caller looked.
+    /// Fetch for all waiters, after one more lookup: the response may have been stored since the last one.
     Lead(Lead),
-    /// Somebody else's fetch has ended: look into the store again.
+    /// Another fetch has completed: look up again.
     LookAgain,
-    /// Fetch it, and let nobody wait: its response cannot be stored, or the wait was too long.
+    /// Fetch independently: the leader's response could not be stored, or the wait timed out. Other callers do not wait
+    /// for this fetch.
     Alone,
 }
 
-/// One caller's waiting for the fetches of others.
+/// How long one caller may still wait for other fetches.
 #[derive(Default)]
 pub(crate) struct Waiting {
-    /// Of all his waiting; set when it begins.
+    /// Set when the first wait begins.
     deadline: Option<Instant>,
-    /// How many fetches ended whose response he was to find in the store.
+    /// Completed fetches whose response was to be found in the store.
     fetches: u32,
     has_waited: bool,
 }
 
-/// A fetch that others wait for. Dropped before it landed, the next of them leads.
+/// The leader of a fetch that others wait for. If it is dropped before [`Self::land`], the next waiter becomes the
+/// leader.
 pub(crate) struct Lead {
     flight: Arc<Flight>,
-    /// Whoever has it leads; the next one in line gets it when it is dropped.
+    /// Its owner is the leader; dropped, it goes to the next waiter.
     seat: OwnedSemaphorePermit,
     heartbeat: Heartbeat,
 }
 
-/// Renews a claim until this is dropped.
+/// Renews a lease until this is dropped.
 struct Heartbeat {
     stop: oneshot::Sender<()>,
-    /// Ends when no renewal is under way any more.
+    /// Ends when no renewal is in flight any more.
     stopped: oneshot::Receiver<()>,
 }
 
-/// One fetch and those who wait for it.
+/// One fetch and its waiters.
 struct Flight {
     shared: Arc<Shared>,
     name: String,
-    /// Of one permit: the lead's. Closed when the flight has landed.
+    /// One permit, the leader's. Closed when the fetch has completed.
     seat: Arc<Semaphore>,
-    /// Known when the flight has landed.
+    /// Known when the fetch has completed.
     is_storable: OnceLock<bool>,
-    /// Who holds the claim among all processes.
+    /// The owner of the lease among all processes.
     holder: Uuid,
-    /// The store granted the claim, or may have done so without our hearing of it.
+    /// The store granted the lease, or may have done so without a reply.
     may_be_claimed: AtomicBool,
 }
 
@@ -106,7 +109,7 @@ impl Flights {
         Self(Arc::new(Shared { store, tasks, table: Mutex::default() }))
     }
 
-    /// Waits for whoever fetches `name` already, or leads.
+    /// Waits for an in-flight fetch of `name`, or becomes the leader.
     pub(crate) async fn board(&self, name: &str, waiting: &mut Waiting) -> Turn {
         let deadline = waiting.deadline();
         let flight = self.flight(name);
@@ -125,7 +128,7 @@ impl Flights {
         flight.claim(seat, waiting).await
     }
 
-    /// Leads, unless somebody fetches `name` already.
+    /// Becomes the leader, unless a fetch of `name` is in flight.
     pub(crate) async fn lead_if_free(&self, name: &str) -> Option<Lead> {
         let flight = self.flight(name);
         let seat = Arc::clone(&flight.seat).try_acquire_owned().ok()?;
@@ -155,19 +158,19 @@ impl Flights {
 
 impl Shared {
     fn table(&self) -> MutexGuard<'_, HashMap<String, Weak<Flight>>> {
-        // Nothing is called while it is locked that could panic halfway.
+        // No code that runs under the lock can panic halfway.
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Flight {
-    /// Claims the name among all processes, or waits for the one that has it.
+    /// Acquires the lease among all processes, or waits for its owner.
     async fn claim(self: Arc<Self>, seat: OwnedSemaphorePermit, waiting: &mut Waiting) -> Turn {
         let deadline = waiting.deadline();
         let mut pause = SHORTEST_PAUSE;
         loop {
             match self.ask_for_claim().await {
-                // A store that does not answer holds nobody up.
+                // A store that fails delays no caller.
                 None | Some(Claim::Granted) => return Turn::Lead(self.lead(seat)),
                 Some(Claim::Alone) => {
                     self.end(false);
@@ -184,7 +187,7 @@ impl Flight {
     }
 
     async fn ask_for_claim(&self) -> Option<Claim> {
-        // Set first: a claim that we stop waiting for may be granted all the same.
+        // Set first: the store may grant a lease whose reply is not awaited.
         self.may_be_claimed.store(true, Ordering::Relaxed);
         let name = self.stored_name();
         let claim = self.shared.store.ask("claim", |store| async move { store.claim(&name, self.holder, CLAIM).await });
@@ -198,11 +201,11 @@ impl Flight {
         Lead { flight: self, seat, heartbeat }
     }
 
-    /// Renews the claim until what this returns is dropped.
+    /// Renews the lease until the returned value is dropped.
     fn keep_claimed(self: &Arc<Self>) -> Heartbeat {
         let (stop, ended) = oneshot::channel();
         let (beating, stopped) = oneshot::channel();
-        // Were it to hold the flight, the flight would not end with those aboard.
+        // Weak: the flight must end when its waiters are dropped.
         let flight = Arc::downgrade(self);
         self.shared.tasks.spawn_endless(async move {
             let _beating: oneshot::Sender<()> = beating;
@@ -222,7 +225,7 @@ impl Flight {
         Heartbeat { stop, stopped }
     }
 
-    /// Wakes all who wait. Who comes from now on starts another flight.
+    /// Wakes all waiters. Later callers start another flight.
     fn end(&self, is_storable: bool) {
         let _ = self.is_storable.set(is_storable);
         self.shared.table().remove(&self.name);
@@ -237,14 +240,14 @@ impl Flight {
         Turn::LookAgain
     }
 
-    /// Names may be long and hold secrets; the store only has to tell them apart.
+    /// The hash of the name, which may be long and contain secrets.
     fn stored_name(&self) -> String {
         sha256_hex(self.name.as_bytes())
     }
 }
 
 impl Drop for Flight {
-    /// Nobody is aboard any more.
+    /// The last waiter is gone.
     fn drop(&mut self) {
         let mut table = self.shared.table();
         // Another flight may have started under the name.
@@ -252,7 +255,7 @@ impl Drop for Flight {
             table.remove(&self.name);
         }
         drop(table);
-        // It ended without landing: whoever waits elsewhere need not wait for the claim to expire.
+        // It did not complete: other processes need not wait until the lease expires.
         if *self.may_be_claimed.get_mut() {
             let release = release(Arc::clone(&self.shared.store), self.stored_name(), self.holder, None);
             self.shared.tasks.give_back(release);
@@ -261,16 +264,16 @@ impl Drop for Flight {
 }
 
 impl Waiting {
-    /// Whether he waited for another's fetch. (Counts as a wait, once.)
+    /// Whether the caller waited for another fetch.
     pub(crate) fn has_waited(&self) -> bool {
         self.has_waited
     }
 
-    /// Whether he may wait for another's fetch, by what the store has under his key.
+    /// Whether the caller may wait for another fetch.
     ///
-    /// Where it has nothing after a fetch that he waited for, that was flushed before he looked, and one of those who
-    /// waited fetches for all of them again. What it has and is of no use to him would be so after the next fetch, too:
-    /// each would wait for all who are before him.
+    /// An empty lookup after a completed fetch means that the entry was flushed in between: wait again, up to
+    /// [`MOST_FETCHES`] times. A response that is stored but unusable (another `Vary`, say) would be unusable after the
+    /// next fetch, too: do not wait, or callers would run one after the other.
     pub(crate) fn may_go_on(&self, has_nothing: bool) -> bool {
         self.fetches == 0 || has_nothing && self.fetches < MOST_FETCHES
     }
@@ -281,13 +284,13 @@ impl Waiting {
 }
 
 impl Lead {
-    /// The fetch has ended. Those who wait look for its response in the store, and where somebody has removed that, one
-    /// of them fetches it again for all; where it cannot be stored, they go on by themselves, all at once.
+    /// The fetch has completed. The waiters look its response up, and if it was removed meanwhile, one of them fetches
+    /// again for all; if it cannot be stored, they all fetch independently.
     pub(crate) async fn land(self, is_storable: bool) {
         let Self { flight, seat, heartbeat, .. } = self;
         flight.end(is_storable);
         drop(seat);
-        // No renewal may come behind the release.
+        // No renewal may follow the release.
         drop(heartbeat.stop);
         let _ = heartbeat.stopped.await;
         let alone = (!is_storable).then_some(ALONE);
@@ -296,7 +299,7 @@ impl Lead {
     }
 }
 
-/// Gives a claim back.
+/// Releases a lease.
 async fn release(store: Arc<Graceful>, name: String, holder: Uuid, alone: Option<Duration>) {
     store.ask("release", |store| async move { store.release(&name, holder, alone).await }).await;
 }

@@ -1,4 +1,4 @@
-//! What this process counted and has not handed over to the store yet.
+//! Counters of this process that are not in the store yet, and flushing them in the background.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,38 +10,39 @@ use uuid::Uuid;
 
 use crate::clock;
 use crate::model::service::Service;
-use crate::model::stats::{Batch, Bucket, Cells, Counts, HOUR, KEPT, Scope, hour_of};
+use crate::model::stats::{Batch, Bucket, Counts, HOUR, KEPT, Scope, hour_of};
 use crate::runtime::guarded_store::Graceful;
+use crate::runtime::stats_cells::Cells;
 
-/// The store is handed something at most this often; what was counted since is lost with the process.
+/// The shortest interval between two flushes: so much is lost if the process dies.
 const HAND_OVER_EVERY: Duration = Duration::from_secs(1);
 
-/// So many prefixes are counted at most, lest made-up ones fill the memory; what comes on top is not counted.
+/// At most so many result prefixes are counted, since invented ones could fill the memory.
 const MOST_PREFIXES: usize = 1_000;
 
-/// So many buckets wait at most for a store that is down: those of the oldest hours go first.
+/// At most so many buckets are kept for a store that is down; those of the oldest hours are dropped first.
 const MOST_PENDING: usize = 20_000;
 
 /// The counters of one cache.
 ///
-/// Counting happens on every request, even on those answered from memory: for a service it is a few atomic additions,
-/// for a result prefix a look into a map besides. Everything else happens in a task.
+/// Counting is on the path of every request: a few atomic additions for a service, and a lookup in a map for a result
+/// prefix. Everything else happens in a task.
 pub(crate) struct Counters {
     http: [Cells; Service::ALL.len()],
     results: Mutex<HashMap<String, Counts>>,
-    /// Something was counted since the last look.
+    /// Something was counted since the last flush.
     has_news: AtomicBool,
     news: Notify,
     stop: Notify,
-    /// Held while the store is asked, so that one batch follows the other.
+    /// Locked during a flush, so that deltas are sent in order.
     ledger: AsyncMutex<Ledger>,
 }
 
-/// What is to be handed over.
+/// What is to be flushed.
 struct Ledger {
     process: Uuid,
     number: u64,
-    /// Handed over, perhaps: it goes out unchanged until the store has said that it has it.
+    /// Sent, but not acknowledged: it is sent unchanged until it is.
     under_way: Option<Batch>,
     pending: BTreeMap<(i64, Scope), Counts>,
 }
@@ -65,7 +66,7 @@ impl Default for Counters {
 }
 
 impl Counters {
-    /// Counts something that just happened.
+    /// Adds to the counters of a scope.
     pub(crate) fn count(&self, scope: &Scope, happened: Counts) {
         match scope {
             Scope::Http(service) => self.http[*service as usize].add(&happened),
@@ -78,13 +79,13 @@ impl Counters {
                 }
             }
         }
-        // Mostly nothing but a read: only the first news after a look wakes the task.
+        // Only a read in most cases: the first change after a flush wakes the task.
         if !self.has_news.load(Ordering::SeqCst) && !self.has_news.swap(true, Ordering::SeqCst) {
             self.news.notify_one();
         }
     }
 
-    /// Hands over what is counted from now on, a second after it was counted, until [`Self::stop`].
+    /// Flushes a second after something was counted, until [`Self::stop`].
     pub(crate) async fn hand_over_until_stopped(self: Arc<Self>, store: Arc<Graceful>) {
         let forever = async {
             loop {
@@ -103,12 +104,12 @@ impl Counters {
         }
     }
 
-    /// Ends [`Self::hand_over_until_stopped`]; what it has not handed over yet is left to the caller.
+    /// Ends [`Self::hand_over_until_stopped`]. The last flush is left to the caller.
     pub(crate) fn stop(&self) {
         self.stop.notify_one();
     }
 
-    /// Hands over everything that was counted until now; `false`: the store did not take it, and it is kept.
+    /// Flushes everything that was counted until now. Returns `false` if the store failed: it is kept.
     pub(crate) async fn hand_over(&self, store: &Graceful) -> bool {
         let mut ledger = self.ledger.lock().await;
         let hour = hour_of(clock::now());
@@ -123,9 +124,9 @@ impl Counters {
         true
     }
 
-    /// Enters into the ledger what was counted since the last time.
+    /// Moves what was counted since the last call to the pending deltas.
     fn collect(&self, ledger: &mut Ledger, hour: i64) {
-        // First: what is counted from here on is collected now, or announced again.
+        // First: what is counted from here on is collected now, or sets the flag again.
         self.has_news.store(false, Ordering::SeqCst);
         let results = std::mem::take(&mut *self.results.lock().unwrap_or_else(PoisonError::into_inner));
         let http = Service::ALL.into_iter().map(|service| (Scope::Http(service), self.http[service as usize].take()));
@@ -138,9 +139,9 @@ impl Counters {
 }
 
 impl Ledger {
-    /// The batch to be handed over next; `None`: there is nothing.
+    /// The next delta to send; `None`: there is none.
     fn next(&mut self, hour: i64) -> Option<Batch> {
-        // A store forgets what is older, with the number of the batch that it came in.
+        // A store drops older hours, with the numbers of their deltas.
         let oldest = hour - (KEPT / HOUR) as i64;
         self.under_way.take_if(|batch| batch.buckets.first().is_none_or(|bucket| bucket.hour < oldest));
         self.pending.retain(|(hour, _), _| *hour >= oldest);
@@ -172,13 +173,13 @@ mod tests {
     use crate::store::stub::{self, Stub};
     use crate::store::traits::Store as _;
 
-    /// A store in memory whose counters fail as they are told to.
+    /// A store in memory whose counters fail on demand.
     #[derive(Clone, Default)]
     struct Faulty {
         inner: Memory,
         asked: Arc<AtomicU64>,
         is_down: Arc<AtomicBool>,
-        /// It counts, but nobody learns of it.
+        /// It counts, but answers with a failure.
         is_mute: Arc<AtomicBool>,
     }
 
@@ -234,7 +235,7 @@ mod tests {
         graceful: Arc<Graceful>,
     }
 
-    /// Counters over a store. Patience is short: the tests' clock leaps.
+    /// Counters over a store, with a short timeout since the clock of the tests is paused.
     fn cache() -> Cache {
         let store = Faulty::default();
         let graceful = Arc::new(Graceful::new(Arc::new(store.clone()), Duration::from_millis(10), Tasks::new()));
@@ -253,7 +254,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_was_counted_goes_out_together_a_second_later_and_then_there_is_peace() {
+    async fn counters_are_flushed_together_after_a_second() {
         let cache = cache();
         cache.start();
         for _ in 0..100 {
@@ -274,7 +275,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_store_that_was_down_gets_everything_when_it_is_back() {
+    async fn unavailable_store_gets_all_counters_later() {
         let cache = cache();
         cache.start();
         cache.store.is_down.store(true, Ordering::SeqCst);
@@ -289,7 +290,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_the_store_may_have_is_not_counted_twice() {
+    async fn unacknowledged_delta_is_not_counted_twice() {
         let cache = cache();
         cache.start();
         cache.store.is_mute.store(true, Ordering::SeqCst);
@@ -304,7 +305,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn at_the_end_the_rest_goes_out_by_itself() {
+    async fn last_flush_sends_the_rest() {
         let cache = cache();
         cache.counters.count(&JIKAN, HIT);
         cache.counters.stop();
@@ -314,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn what_waits_is_bounded() {
+    fn pending_deltas_are_bounded() {
         let counters = Counters::default();
         let mut ledger = counters.ledger.try_lock().unwrap();
         for hour in 0..30 {
@@ -326,7 +327,7 @@ mod tests {
         }
         let hours: Vec<i64> = ledger.pending.keys().map(|(hour, _)| *hour).collect();
         assert_eq!((hours.len(), hours[0], hours[hours.len() - 1]), (MOST_PENDING, 10, 29));
-        // What a store would have forgotten by now is not told it any more.
+        // Hours that a store has dropped are not sent.
         assert_eq!(ledger.next(200), None);
     }
 

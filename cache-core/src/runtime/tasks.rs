@@ -1,4 +1,4 @@
-//! What a cache does in the background, and its end: no task outlives its cache.
+//! Background tasks, which end with their cache.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -6,10 +6,10 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
-/// How long giving something back may take at the end.
+/// The timeout of one cleanup task.
 const GIVING_BACK: Duration = Duration::from_secs(1);
 
-/// The tasks of one cache. Clones share them, so a task may start others; [`Tasks::end`] ends them all.
+/// The tasks of one cache. Clones share them, so that a task can start others; [`Tasks::end`] ends them all.
 #[derive(Clone)]
 pub(crate) struct Tasks(Arc<Mutex<Option<Sets>>>);
 
@@ -17,7 +17,7 @@ pub(crate) struct Tasks(Arc<Mutex<Option<Sets>>>);
 struct Sets {
     work: JoinSet<()>,
     endless: JoinSet<()>,
-    /// These end by themselves within [`GIVING_BACK`].
+    /// These end within [`GIVING_BACK`].
     giving_back: JoinSet<()>,
 }
 
@@ -26,12 +26,12 @@ impl Tasks {
         Self(Arc::new(Mutex::new(Some(Sets::default()))))
     }
 
-    /// Starts a task; nothing happens once the cache is closed or outside a runtime.
+    /// Starts a task, unless the cache is closed or there is no runtime.
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.spawn_in(|sets| &mut sets.work, task);
     }
 
-    /// As [`Self::spawn`], for a task that has nothing to bring to an end: closing does not wait for it.
+    /// As [`Self::spawn`], for a task that [`Self::close`] does not wait for.
     pub(crate) fn spawn_endless(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.spawn_in(|sets| &mut sets.endless, task);
     }
@@ -43,38 +43,38 @@ impl Tasks {
         }
     }
 
-    /// As [`Self::spawn`], for what gives back something that others wait for: also once the cache is closed.
+    /// As [`Self::spawn`], for the cleanup of something that others wait for, a lease say: also after closing.
     pub(crate) fn give_back(&self, task: impl Future<Output = ()> + Send + 'static) {
         let Ok(runtime) = Handle::try_current() else { return };
         let task = async move { drop(tokio::time::timeout(GIVING_BACK, task).await) };
-        // Only tried: a runtime that is closing drops a task while it is being started, and what that gives back comes
-        // here with the lock held.
+        // Only tried: a runtime that shuts down drops a task while it is being started, with the lock held, and the
+        // drop may call this.
         match self.0.try_lock().as_deref_mut() {
             Ok(Some(sets)) => start(&mut sets.giving_back, task, &runtime),
             _ => drop(runtime.spawn(task)),
         }
     }
 
-    /// Lets what is under way end, but no longer than this; then ends it.
+    /// Waits for running tasks up to this time, then ends them.
     pub(crate) async fn close(&self, patience: Duration) {
         let begun = self.sets().as_mut().map(std::mem::take);
         if let Some(sets) = begun {
             sets.close(patience).await;
         }
-        // What was ended there may have had something to give back.
+        // Ended tasks may have started a cleanup.
         if let Some(sets) = self.take() {
             sets.close(GIVING_BACK).await;
         }
     }
 
-    /// Ends what is under way at once, but for what is being given back.
+    /// Ends all tasks at once, except cleanups.
     pub(crate) fn end(&self) {
         if let Some(mut sets) = self.take() {
             sets.giving_back.detach_all();
         }
     }
 
-    /// From here on nothing is started any more.
+    /// From now on no task is started.
     fn take(&self) -> Option<Sets> {
         self.sets().take()
     }
@@ -85,7 +85,7 @@ impl Tasks {
 }
 
 fn start(set: &mut JoinSet<()>, task: impl Future<Output = ()> + Send + 'static, runtime: &Handle) {
-    // What has ended makes room.
+    // Finished tasks would accumulate in the set.
     while set.try_join_next().is_some() {}
     set.spawn_on(task, runtime);
 }
@@ -111,7 +111,7 @@ mod tests {
     const PATIENCE: Duration = Duration::from_secs(2);
 
     #[tokio::test(start_paused = true)]
-    async fn closing_waits_for_work_and_for_nothing_else() {
+    async fn close_waits_for_work_only() {
         let tasks = Tasks::new();
         let is_done = Arc::new(AtomicBool::new(false));
         let done = Arc::clone(&is_done);
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn no_task_is_alive_after_closing_and_none_is_started() {
+    async fn close_leaves_no_task_and_starts_none() {
         let tasks = Tasks::new();
         tasks.spawn(pending());
         tasks.spawn_endless(pending());
@@ -139,10 +139,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn ending_ends_all_at_once() {
+    async fn end_ends_all_tasks_at_once() {
         let tasks = Tasks::new();
         let inner = tasks.clone();
-        // A task that holds its own tasks keeps nothing alive.
+        // A task that holds the group does not keep it alive.
         tasks.spawn(async move {
             inner.spawn_endless(pending());
             pending::<()>().await;
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_has_ended_is_not_kept() {
+    async fn finished_tasks_are_removed() {
         let tasks = Tasks::new();
         for _ in 0..100 {
             tasks.give_back(async {});
@@ -165,11 +165,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_being_given_back_is_not_ended() {
+    async fn end_does_not_end_a_cleanup() {
         let (tasks, is_back) = (Tasks::new(), Arc::new(AtomicBool::new(false)));
         let told = Arc::clone(&is_back);
         tasks.give_back(async move { told.store(true, Ordering::Relaxed) });
-        // Before that had its first turn.
+        // Before the cleanup was polled.
         tasks.end();
         while Handle::current().metrics().num_alive_tasks() > 0 {
             tokio::task::yield_now().await;
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_is_ended_can_still_give_back() {
+    async fn ended_task_can_start_a_cleanup() {
         struct GivesBack(Tasks, Arc<AtomicBool>);
         impl Drop for GivesBack {
             fn drop(&mut self) {
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn outside_a_runtime_nothing_is_started() {
+    fn nothing_is_started_without_a_runtime() {
         let tasks = Tasks::new();
         tasks.spawn(async { unreachable!("there is nothing that could run it") });
         tasks.end();

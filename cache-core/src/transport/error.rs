@@ -1,11 +1,10 @@
-//! TODO
+//! [`SendError`]: why a request to the origin failed.
 
 use std::fmt;
 
 use crate::error::BoxError;
-use crate::transport::traits::Timeout;
 
-/// Why the origin gave no answer, or not all of it.
+/// An error while contacting the origin.
 #[derive(Debug)]
 pub struct SendError {
     problem: Problem,
@@ -20,17 +19,17 @@ enum Problem {
 }
 
 impl SendError {
-    /// The origin did not answer in time.
+    /// A timeout expired.
     pub fn timeout(source: impl Into<BoxError>) -> Self {
         Self { problem: Problem::Timeout, source: source.into() }
     }
 
-    /// There is no connection to the origin.
+    /// The origin is unreachable.
     pub fn connect(source: impl Into<BoxError>) -> Self {
         Self { problem: Problem::Connect, source: source.into() }
     }
 
-    /// The answer broke off or cannot be understood.
+    /// The response was truncated or invalid.
     pub fn broken(source: impl Into<BoxError>) -> Self {
         Self { problem: Problem::Broken, source: source.into() }
     }
@@ -40,12 +39,12 @@ impl SendError {
         Self::broken("body shorter than Content-Length")
     }
 
-    /// Whether time ran out.
+    /// Whether a timeout expired.
     pub fn is_timeout(&self) -> bool {
         self.problem == Problem::Timeout
     }
 
-    /// Whether the origin could not be reached at all.
+    /// Whether the origin was unreachable.
     pub fn is_connect(&self) -> bool {
         self.problem == Problem::Connect
     }

@@ -1,7 +1,7 @@
-//! The sender that the ready clients use: reqwest, told to do nothing by itself.
+//! A [`Sender`] based on reqwest, without any of its automatisms.
 //!
-//! A cache must see what the origin said: no content coding is undone (none of reqwest's features for that are on), no
-//! proxy is taken from the environment, no cookie is kept, and redirects are followed only where that is asked for.
+//! A cache must see the response of the origin: bodies are not decoded (reqwest's features for that are off), proxies
+//! of the environment are ignored, cookies are not kept, and redirects are followed only if configured.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -15,25 +15,25 @@ use reqwest::{Client, ClientBuilder};
 use crate::transport::error::SendError;
 use crate::transport::traits::{FinalUrl, Incoming, Sender, Timeout};
 
-/// Sends requests with reqwest. Built when it is used first, since only then it is known to be needed.
+/// A [`Sender`] based on reqwest. The client is built on first use.
 #[derive(Debug, Default)]
 pub struct Reqwest {
     options: ReqwestOptions,
     client: OnceLock<Client>,
 }
 
-/// How [`Reqwest`] sends.
+/// Options of [`Reqwest`].
 #[derive(Clone, Debug)]
 pub struct ReqwestOptions {
-    /// How many redirects are followed in a row; 0: none, they are answers like others.
+    /// Maximum number of redirects to follow; 0 returns them as responses.
     pub redirects: usize,
-    /// Whether the proxies named by the environment are used.
+    /// Whether the proxies of the environment are used.
     pub uses_proxies: bool,
-    /// How many idle connections to one host are kept for the next request.
+    /// Maximum number of idle connections to one host.
     pub idle_connections: usize,
-    /// The longest that connecting may take.
+    /// Timeout of connecting.
     pub connect_timeout: Duration,
-    /// The longest that the origin may be silent.
+    /// Timeout between two reads.
     pub read_timeout: Duration,
 }
 
@@ -59,9 +59,9 @@ impl Reqwest {
         if let Some(client) = self.client.get() {
             return Ok(client);
         }
-        // Somebody else may have installed one: then that one is used.
+        // If the program has installed a provider already, that one is used.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        // A machine without CA certificates can still do plain HTTP.
+        // Without CA certificates plain HTTP still works.
         let client = self
             .builder()
             .build()
@@ -89,7 +89,7 @@ impl Sender for Reqwest {
         let timeout = request.extensions().get::<Timeout>().copied();
         let asked = request.uri().to_string();
         let (head, body) = request.into_parts();
-        // Not as a whole: only its builder makes credentials of those in a URL.
+        // Built step by step: only the builder turns credentials in a URL into a header field.
         let mut request = self.client()?.request(head.method, &asked).headers(head.headers).body(body);
         if let Some(Timeout(time)) = timeout {
             request = request.timeout(time);
@@ -106,7 +106,7 @@ impl Sender for Reqwest {
     }
 }
 
-/// The error without its URL, which may hold secrets.
+/// The error without its URL, which may contain secrets.
 fn explain(error: reqwest::Error) -> SendError {
     let error = error.without_url();
     if error.is_timeout() {

@@ -1,8 +1,4 @@
-//! The HTTP cache: a policy, a store, and somebody who sends what they cannot answer.
-//!
-//! A request becomes a plan (key, policy), the store is looked into, the policy decides, and the answer comes from the
-//! store or from the origin; while the origin's body passes, it is recorded. The origin's failure is the only one that
-//! a caller sees.
+//! The two senders that all clients of a cache share.
 
 use std::sync::Arc;
 
@@ -11,7 +7,7 @@ use crate::transport::reqwest::{Reqwest, ReqwestOptions};
 /// How many redirects the pipeline's client follows.
 const REDIRECTS: usize = 10;
 
-/// The senders of the ready clients, shared among them with their connections.
+/// One sender that returns redirects, and one that follows them. Clients share their connections.
 pub(crate) struct Senders {
     pub(crate) direct: Arc<Reqwest>,
     pub(crate) following: Arc<Reqwest>,

@@ -1,4 +1,4 @@
-//! Whoever asks the origin what the cache cannot answer.
+//! The [`Sender`] trait, which sends requests to the origin.
 
 use std::pin::Pin;
 use std::time::Duration;
@@ -9,23 +9,23 @@ use futures_util::Stream;
 
 use crate::transport::error::SendError;
 
-/// A body as it arrives. An error ends it: what came before is not the whole body.
+/// A stream of body chunks. If it ends with an error, the body is incomplete.
 pub type Incoming = Pin<Box<dyn Stream<Item = Result<Bytes, SendError>> + Send>>;
 
-/// Sends requests to their origin.
+/// Sends requests to the origin.
 #[async_trait]
 pub trait Sender: Send + Sync + 'static {
-    /// Sends a request; ready when the head of the response is there.
+    /// Sends a request; returns as soon as the head of the response arrives.
     ///
-    /// Bodies must come as they were sent: a content coding is the cache's to undo. A request may carry a [`Timeout`],
-    /// and the response of a redirect that was followed a [`FinalUrl`], as extensions.
+    /// Implementations must not decode response bodies. A request may have a [`Timeout`], and the response of a
+    /// redirect that was followed a [`FinalUrl`], as extensions.
     async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<Incoming>, SendError>;
 }
 
-/// The longest that a request may take, its response's body included; an extension of a request.
+/// The timeout of a request, including the body of its response; an extension of a request.
 #[derive(Clone, Copy, Debug)]
 pub struct Timeout(pub Duration);
 
-/// The URL that answered, where redirects were followed; an extension of a response.
+/// The URL of the response, if redirects were followed; an extension of a response.
 #[derive(Clone, Debug)]
 pub struct FinalUrl(pub String);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cache_core::{
-    CacheKey, Cursor, Entry, EntryId, Filter, Headers, Inspect, Request, Response, Summary, clock, whole,
+    Cursor, Entry, EntryId, Filter, Headers, Inspect, Request, Response, Summary, clock, hishel1_key, whole,
 };
 use uuid::Uuid;
 
@@ -16,7 +16,7 @@ pub const DAY: Duration = Duration::from_secs(86_400);
 pub fn entry(url: &str, ago: f64) -> Entry {
     Entry {
         id: Uuid::new_v4(),
-        cache_key: CacheKey::hishel1(url.as_bytes()),
+        cache_key: hishel1_key(url.as_bytes()),
         request: Request {
             method: "GET".into(),
             url: url.into(),

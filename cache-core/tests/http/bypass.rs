@@ -1,4 +1,4 @@
-//! Caches that are off, or whose store does not answer: every request goes to the origin, and none fails.
+//! Disabled caches and unavailable stores: every request goes to the origin, and none fails.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::settings;
 #[case(PolicyName::Ttl)]
 #[case(PolicyName::Specification)]
 #[tokio::test]
-async fn a_cache_that_is_off_neither_looks_nor_stores(#[case] policy: PolicyName) {
+async fn disabled_cache_neither_reads_nor_stores(#[case] policy: PolicyName) {
     let origin = Origin::start(|_| response(200, &[("Cache-Control", "max-age=60")], "x")).await;
     let config = Config { enabled: false, ..settings(policy) };
     let cache = Cache::over(Arc::new(Memory::new(config.services.clone())), &config);
@@ -30,7 +30,7 @@ async fn a_cache_that_is_off_neither_looks_nor_stores(#[case] policy: PolicyName
 }
 
 #[tokio::test]
-async fn what_credentials_in_a_url_open_is_not_stored_under_rfc_9111() {
+async fn response_to_url_credentials_is_not_stored_under_rfc_9111() {
     let origin = Origin::start(|_| response(200, &[("Cache-Control", "max-age=60")], "x")).await;
     let cache = crate::cache(PolicyName::Shared);
     let url = origin.url("/").replace("//", "//user:hunter2@");
@@ -44,7 +44,7 @@ async fn what_credentials_in_a_url_open_is_not_stored_under_rfc_9111() {
 }
 
 #[tokio::test]
-async fn a_redis_that_is_gone_makes_misses() {
+async fn unreachable_redis_makes_misses() {
     let origin = Origin::start(|_| response(200, &[], "x")).await;
     let server = RedisServer::start("");
     let url = format!("redis://{}/0", server.address());
@@ -60,7 +60,7 @@ async fn a_redis_that_is_gone_makes_misses() {
 }
 
 #[tokio::test]
-async fn an_origin_that_is_gone_is_the_callers_error() {
+async fn unreachable_origin_is_an_error() {
     let origin = Origin::start(|_| response(200, &[], "x")).await;
     let url = origin.url("/");
     drop(origin);
@@ -70,7 +70,7 @@ async fn an_origin_that_is_gone_is_the_callers_error() {
 }
 
 #[tokio::test]
-async fn an_origin_that_is_silent_is_a_timeout() {
+async fn silent_origin_is_a_timeout() {
     let never = Arc::new(tokio::sync::Semaphore::new(0));
     let origin = Origin::start(move |_| vec![crate::origin::Step::Await(Arc::clone(&never))]).await;
     let request = crate::cache(PolicyName::Ttl).client(Service::Jikan).get(origin.url("/"));
@@ -79,7 +79,7 @@ async fn an_origin_that_is_silent_is_a_timeout() {
 }
 
 #[tokio::test]
-async fn errors_do_not_tell_what_a_url_hides() {
+async fn errors_do_not_reveal_secrets_of_a_url() {
     let origin = Origin::start(|_| response(200, &[], "x")).await;
     let url = origin.url("/?token=hunter2").replace("//", "//user:hunter3@");
     drop(origin);

@@ -1,4 +1,4 @@
-//! What the HTTP cache tells of itself, and what it does not.
+//! Events of the HTTP cache, and the secrets that they must not contain.
 
 use std::fmt::{Debug, Write as _};
 use std::sync::{Arc, Mutex};
@@ -11,7 +11,7 @@ use tracing::{Event, Metadata, Subscriber};
 use crate::origin::{Origin, response};
 use crate::{cache, settings};
 
-/// Writes down the events of this crate, one a line.
+/// Records the events of this crate, one per line.
 #[derive(Clone, Default)]
 struct Listener(Arc<Mutex<Vec<String>>>);
 
@@ -48,7 +48,7 @@ impl Subscriber for Listener {
 }
 
 #[tokio::test]
-async fn events_tell_service_key_and_times_and_no_secret() {
+async fn events_have_service_key_and_times_and_no_secret() {
     let listener = Listener::default();
     let _listening = tracing::subscriber::set_default(listener.clone());
     let origin = Origin::start(|_| response(200, &[("Set-Cookie", "session=hunter2")], "x")).await;
@@ -76,7 +76,7 @@ async fn events_tell_service_key_and_times_and_no_secret() {
 }
 
 #[tokio::test]
-async fn what_the_store_fails_at_is_told_with_the_key() {
+async fn store_failure_event_has_the_key() {
     let listener = Listener::default();
     let _listening = tracing::subscriber::set_default(listener.clone());
     let origin = Origin::start(|_| response(200, &[], "x")).await;

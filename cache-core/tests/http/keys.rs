@@ -1,4 +1,4 @@
-//! The keys of requests: byte-equal to the pipeline's, whatever the service.
+//! Cache keys of requests: byte-identical to the pipeline's, for every service.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use rstest::rstest;
 
 use crate::cache;
 
-/// Answers everything, and never leaves this process.
+/// Responds without a network.
 struct Nobody;
 
 #[async_trait]
@@ -40,11 +40,7 @@ impl Sender for Nobody {
     "fe580aee8a614dce869ab732d55a11eb5e80d1c6eeae9de1f62bc1d8a6420348"
 )]
 #[tokio::test]
-async fn a_client_asks_under_the_pipelines_keys(
-    #[case] url: &str,
-    #[case] params: &[(&str, &str)],
-    #[case] expected: &str,
-) {
+async fn client_uses_the_pipelines_keys(#[case] url: &str, #[case] params: &[(&str, &str)], #[case] expected: &str) {
     let client = CachedClient::from(cache(PolicyName::Ttl).http(Service::Jikan, Arc::new(Nobody)));
     let params: cache_core::Form = params.iter().copied().collect();
     let fetched = client.get(url).params(params).header("X-Hishel-Body-Key", "true").send().await.unwrap();

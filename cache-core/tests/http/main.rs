@@ -1,4 +1,4 @@
-//! The HTTP cache as a caller and an origin see it.
+//! The HTTP cache between a caller and an origin.
 
 #![allow(clippy::unwrap_used)]
 
@@ -7,21 +7,21 @@ mod origin;
 #[path = "../harness/redis_server.rs"]
 mod redis_server;
 
-mod anew;
+mod body_validation;
 mod bypass;
-mod coalescing;
-mod counting;
-mod cuts;
+mod cache_modes;
 mod events;
-mod fields;
-mod judging;
+mod headers;
 mod keys;
-mod mending;
 mod overrides;
 mod pipeline;
+mod resumed_bodies;
 mod reverse_proxy;
+mod single_flight;
 mod specification;
+mod stats;
 mod streaming;
+mod truncated_bodies;
 mod ttl;
 
 use std::sync::Arc;
@@ -31,7 +31,7 @@ use cache_core::{Cache, Config, Memory, Missing, PolicyName, Redis, RedisUrl, Se
 use redis_server::RedisServer;
 use tempfile::TempDir;
 
-/// Settings with this policy for Jikan, and patience for a machine that is busy with other tests.
+/// Settings with this policy for Jikan, and a timeout for a machine that is busy with other tests.
 fn settings(policy: PolicyName) -> Config {
     let mut config = Config { store_patience: Duration::from_secs(10), ..Config::default() };
     config.services.set_policy(Service::Jikan, policy);
@@ -55,7 +55,7 @@ fn redis_cache_at(url: &str, policy: PolicyName) -> Cache {
     Cache::over(Arc::new(Redis::new(&config).unwrap()), &config)
 }
 
-/// What a cache stands on.
+/// The store under test.
 enum On {
     Memory,
     Redis,
@@ -63,7 +63,7 @@ enum On {
 }
 
 impl On {
-    /// A cache on an empty store of its own, and the directory of its file.
+    /// A cache on a new store, and the directory of its file.
     async fn cache(self, policy: PolicyName) -> (Cache, TempDir) {
         let directory = tempfile::tempdir().unwrap();
         let cache = match self {

@@ -1,8 +1,8 @@
-//! hishel's overrides: `X-Hishel-…` fields of a request.
+//! hishel's request overrides (`X-Hishel-…`).
 
 use std::time::Duration;
 
-use cache_core::{Cache, CacheKey, Fetched, Headers, PolicyName, ServedFrom, Service};
+use cache_core::{Cache, Fetched, Headers, PolicyName, ServedFrom, Service, hishel1_key};
 use rstest::rstest;
 
 use crate::cache;
@@ -21,7 +21,7 @@ async fn get(cache: &Cache, url: &str, fields: &[(&str, &str)]) -> Fetched {
     request.send().await.unwrap()
 }
 
-/// Fetches and reads to the end; where it came from and what was read.
+/// Fetches and reads to the end; returns the source and the body.
 async fn read(cache: &Cache, url: &str, fields: &[(&str, &str)]) -> (ServedFrom, String) {
     let fetched = get(cache, url, fields).await;
     (fetched.served().from, fetched.text().await.unwrap())
@@ -35,7 +35,7 @@ fn ours(seen: &Seen) -> Vec<&(String, Vec<u8>)> {
 #[case(PolicyName::Ttl)]
 #[case(PolicyName::Specification)]
 #[tokio::test]
-async fn they_are_neither_sent_nor_stored(#[case] policy: PolicyName) {
+async fn overrides_are_neither_sent_nor_stored(#[case] policy: PolicyName) {
     let origin = Origin::start(|_| response(200, &[("Cache-Control", "max-age=60")], "x")).await;
     let cache = cache(policy);
     let fields = [(TTL, "600"), (SPEC_IGNORE, "false"), (REFRESH, "true"), (BODY_KEY, "no"), ("X-Own", "1")];
@@ -54,7 +54,7 @@ async fn they_are_neither_sent_nor_stored(#[case] policy: PolicyName) {
 #[case(PolicyName::Ttl)]
 #[case(PolicyName::Specification)]
 #[tokio::test]
-async fn a_ttl_of_its_own_is_how_long_a_response_is_stored(#[case] policy: PolicyName) {
+async fn ttl_override_sets_the_ttl_of_the_response(#[case] policy: PolicyName) {
     let origin = Origin::start(|_| response(200, &[("Cache-Control", "max-age=9000")], "x")).await;
     let cache = cache(policy);
     read(&cache, &origin.url("/"), &[(TTL, "600")]).await;
@@ -65,7 +65,7 @@ async fn a_ttl_of_its_own_is_how_long_a_response_is_stored(#[case] policy: Polic
 }
 
 #[tokio::test]
-async fn a_hit_refreshes_the_ttl_unless_it_is_told_not_to() {
+async fn hit_renews_the_ttl_unless_overridden() {
     let origin = Origin::start(|_| response(200, &[], "x")).await;
     let cache = cache(PolicyName::Ttl);
     let url = origin.url("/");
@@ -80,7 +80,7 @@ async fn a_hit_refreshes_the_ttl_unless_it_is_told_not_to() {
 }
 
 #[tokio::test]
-async fn what_has_a_ttl_of_its_own_is_refreshed_by_that() {
+async fn hit_renews_the_ttl_of_the_override() {
     let origin = Origin::start(|_| response(200, &[], "x")).await;
     let cache = cache(PolicyName::Ttl);
     let url = origin.url("/");
@@ -96,18 +96,18 @@ async fn what_has_a_ttl_of_its_own_is_refreshed_by_that() {
 }
 
 #[tokio::test]
-async fn the_specification_can_be_ignored_for_one_request() {
+async fn one_request_can_ignore_rfc_9111() {
     let origin = Origin::start(|seen| response(200, &[("Cache-Control", "no-store")], seen.number.to_string())).await;
     let cache = cache(PolicyName::Specification);
     let url = origin.url("/");
     assert_eq!(read(&cache, &url, &[]).await, (ServedFrom::Miss, "0".into()));
     assert_eq!(read(&cache, &url, &[(SPEC_IGNORE, "1")]).await, (ServedFrom::Miss, "1".into()));
     assert_eq!(read(&cache, &url, &[(SPEC_IGNORE, "true")]).await, (ServedFrom::Hit, "1".into()));
-    assert_eq!(get(&cache, &url, &[(SPEC_IGNORE, "on")]).await.served().cache_key, CacheKey::hishel1(url.as_bytes()));
+    assert_eq!(get(&cache, &url, &[(SPEC_IGNORE, "on")]).await.served().cache_key, hishel1_key(url.as_bytes()));
 }
 
 #[tokio::test]
-async fn ignoring_the_specification_stores_neither_credentials_nor_fields_of_a_connection() {
+async fn ignoring_rfc_9111_stores_no_credentials_or_hop_by_hop_fields() {
     let fields = [("Connection", "X-Hop"), ("X-Hop", "1"), ("Keep-Alive", "timeout=5"), ("X-Own", "1")];
     let origin = Origin::start(move |_| response(200, &fields, "body")).await;
     let cache = cache(PolicyName::Specification);
@@ -123,7 +123,7 @@ async fn ignoring_the_specification_stores_neither_credentials_nor_fields_of_a_c
 }
 
 #[tokio::test]
-async fn what_varies_by_a_credential_is_not_stored_without_it() {
+async fn response_that_varies_by_a_credential_is_not_stored() {
     let fields = [("Cache-Control", "max-age=60"), ("Vary", "Accept, Cookie")];
     let origin = Origin::start(move |seen| response(200, &fields, seen.field("cookie").unwrap_or_default())).await;
     let cache = cache(PolicyName::Specification);
@@ -136,7 +136,7 @@ async fn what_varies_by_a_credential_is_not_stored_without_it() {
 #[case::part("Range", "bytes=0-1", 206)]
 #[case::condition("If-None-Match", "\"a\"", 304)]
 #[tokio::test]
-async fn ignoring_the_specification_never_takes_a_part_for_the_whole(
+async fn ignoring_rfc_9111_stores_no_part_as_the_whole(
     #[case] field: &'static str,
     #[case] value: &str,
     #[case] status: u16,
@@ -153,7 +153,7 @@ async fn ignoring_the_specification_never_takes_a_part_for_the_whole(
 }
 
 #[tokio::test]
-async fn ignoring_the_specification_does_not_mix_methods_up() {
+async fn ignoring_rfc_9111_does_not_mix_methods() {
     let origin = Origin::start(|seen| response(200, &[], seen.method.as_str())).await;
     let client = cache(PolicyName::Specification).client(Service::Jikan);
     for _ in 0..2 {
@@ -166,7 +166,7 @@ async fn ignoring_the_specification_does_not_mix_methods_up() {
 }
 
 #[tokio::test]
-async fn a_body_can_be_the_key() {
+async fn body_can_be_the_key() {
     let origin = Origin::start(|seen| response(200, &[], [seen.target.as_bytes(), b" ", &seen.body].concat())).await;
     let cache = cache(PolicyName::Specification);
     let client = cache.client(Service::Jikan);
@@ -174,7 +174,7 @@ async fn a_body_can_be_the_key() {
         for (path, body) in [("/a", "one"), ("/a", "two"), ("/b", "one")] {
             let request = client.post(origin.url(path)).data(body).header(BODY_KEY, "true").header(SPEC_IGNORE, "true");
             let fetched = request.send().await.unwrap();
-            assert_eq!(fetched.served().cache_key, CacheKey::hishel1(body.as_bytes()));
+            assert_eq!(fetched.served().cache_key, hishel1_key(body.as_bytes()));
             assert_eq!(fetched.text().await.unwrap(), format!("{path} {body}"));
         }
     }

@@ -1,4 +1,4 @@
-//! One cache for two languages: what the Python pipeline stored is a hit here.
+//! Responses that the Python pipeline stored are hits.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -36,10 +36,10 @@ async fn load(url: &str) -> redis::aio::MultiplexedConnection {
 }
 
 #[tokio::test]
-async fn what_the_pipeline_stored_is_a_hit() {
+async fn response_stored_by_the_pipeline_is_a_hit() {
     let (cache, url) = redis_cache(PolicyName::Ttl);
     let mut connection = load(&url).await;
-    // Nothing listens there: what is no hit is an error.
+    // Nothing listens there: a miss is an error.
     let client = cache.client(Service::Other);
     for (path, params, sha256) in [
         ("/v4/anime/21/full", &[][..], None),

@@ -1,4 +1,4 @@
-//! The example that the public test suite is run against, with the stores and policies that the suite does not try.
+//! The reverse proxy example, with the stores and policies that the public test suite does not cover.
 
 #[path = "../../examples/reverse_proxy.rs"]
 #[allow(dead_code, reason = "its main is the example's")]
@@ -17,7 +17,7 @@ use crate::redis_server::RedisServer;
 
 #[rstest]
 #[tokio::test]
-async fn the_example_proxy_keeps_its_answers_where_it_is_told_to(
+async fn example_proxy_stores_in_the_configured_backend(
     #[values(On::Memory, On::Redis, On::Sqlite)] on: On,
     #[values("ttl", "specification")] policy: &str,
 ) {
@@ -36,7 +36,7 @@ async fn the_example_proxy_keeps_its_answers_where_it_is_told_to(
     let off = Config { enabled: false, ..Config::default() };
     let client = Cache::over(Arc::new(Memory::default()), &off).client(Service::Other);
     let mut servers = JoinSet::new();
-    // What another process has stored is a hit, but where the store is the process's own.
+    // A response of another process is a hit, unless the store is in memory.
     for is_stored in [false, !matches!(on, On::Memory)] {
         let (listener, proxy) = example::listen(example::Args::parse_from(args)).await.unwrap();
         let proxy_url = format!("http://{}", listener.local_addr().unwrap());

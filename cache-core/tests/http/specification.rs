@@ -1,4 +1,4 @@
-//! RFC 9111 on the way: what the policy decides happens, whatever the cache stands on.
+//! RFC 9111 end to end, on every store.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use rstest::rstest;
 use crate::origin::{Origin, response};
 use crate::{On, cache, redis_cache};
 
-/// Fetches and reads to the end; status, where it came from, and what was read.
+/// Fetches and reads to the end; returns status, source and body.
 async fn get(cache: &Cache, url: &str, fields: &[(&str, &str)]) -> (u16, ServedFrom, String) {
     let mut request = cache.client(Service::Jikan).get(url);
     for (name, value) in fields {
@@ -20,9 +20,9 @@ async fn get(cache: &Cache, url: &str, fields: &[(&str, &str)]) -> (u16, ServedF
     (fetched.status().as_u16(), fetched.served().from, fetched.text().await.unwrap())
 }
 
-/// Moves what is stored into the past, by this many seconds.
+/// Ages the stored responses by this many seconds.
 async fn age(cache: &Cache, url: &str, seconds: f64) {
-    let key = cache_core::CacheKey::hishel1(url.as_bytes());
+    let key = cache_core::hishel1_key(url.as_bytes());
     for found in cache.store().lookup(&key, None).await.unwrap() {
         let mut entry = cache_core::Entry::clone(&found.entry);
         entry.created_at = entry.created_at.map(|at| at - seconds);
@@ -38,9 +38,7 @@ async fn age(cache: &Cache, url: &str, seconds: f64) {
 
 #[rstest]
 #[tokio::test]
-async fn what_the_origin_says_is_still_good_is_served_and_good_again(
-    #[values(On::Memory, On::Redis, On::Sqlite)] on: On,
-) {
+async fn validated_response_is_served_and_fresh_again(#[values(On::Memory, On::Redis, On::Sqlite)] on: On) {
     let origin = Origin::start(|seen| {
         let fields = [("Cache-Control", "max-age=60"), ("ETag", "\"1\"")];
         match seen.field("if-none-match").as_deref() {
@@ -57,16 +55,14 @@ async fn what_the_origin_says_is_still_good_is_served_and_good_again(
     assert_eq!(get(&cache, &url, &[]).await, (200, ServedFrom::Revalidated, "a body".into()));
     assert_eq!(get(&cache, &url, &[]).await, (200, ServedFrom::Hit, "a body".into()));
     assert_eq!(origin.count(), 2);
-    // The caller's own condition is answered from the store.
+    // The condition of the caller is answered from the store.
     assert_eq!(get(&cache, &url, &[("If-None-Match", "\"1\"")]).await, (304, ServedFrom::Hit, String::new()));
     assert_eq!(origin.count(), 2);
 }
 
 #[rstest]
 #[tokio::test]
-async fn variants_are_told_apart_and_a_304_makes_the_one_good_again_that_it_names(
-    #[values(On::Memory, On::Redis, On::Sqlite)] on: On,
-) {
+async fn not_modified_freshens_the_variant_that_it_names(#[values(On::Memory, On::Redis, On::Sqlite)] on: On) {
     let origin = Origin::start(|seen| {
         let asked = seen.field("accept-language").unwrap();
         let (language, _) = asked.split_once('-').unwrap_or((&asked, ""));
@@ -87,7 +83,7 @@ async fn variants_are_told_apart_and_a_304_makes_the_one_good_again_that_it_name
         }
     }
     age(&cache, &url, 120.0).await;
-    // Nothing is stored for it, and the origin says that one of the two will do.
+    // Nothing is stored for it, and the origin validates one of the two.
     assert_eq!(get("en-GB").await, (200, ServedFrom::Revalidated, "en".into()));
     assert_eq!(origin.seen()[2].field("if-none-match").unwrap(), "\"ja\", \"en\"");
     assert_eq!(get("en").await, (200, ServedFrom::Hit, "en".into()));
@@ -98,9 +94,7 @@ async fn variants_are_told_apart_and_a_304_makes_the_one_good_again_that_it_name
 
 #[rstest]
 #[tokio::test]
-async fn the_answer_to_a_head_makes_what_it_speaks_of_good_again_or_removes_it(
-    #[values(On::Memory, On::Redis, On::Sqlite)] on: On,
-) {
+async fn response_to_head_updates_or_removes(#[values(On::Memory, On::Redis, On::Sqlite)] on: On) {
     let origin = Origin::start(|seen| {
         let tag = if seen.number < 2 { "\"1\"" } else { "\"2\"" };
         let fields = [("Cache-Control", "max-age=60"), ("ETag", tag), ("Content-Length", "6")];
@@ -126,7 +120,7 @@ async fn the_answer_to_a_head_makes_what_it_speaks_of_good_again_or_removes_it(
 
 #[rstest]
 #[tokio::test]
-async fn stale_while_revalidate_serves_at_once_and_refreshes_behind_the_callers_back(
+async fn stale_while_revalidate_serves_and_revalidates_in_background(
     #[values(On::Memory, On::Redis, On::Sqlite)] on: On,
 ) {
     let origin = Origin::start(|seen| {
@@ -153,7 +147,7 @@ async fn stale_while_revalidate_serves_at_once_and_refreshes_behind_the_callers_
 
 #[rstest]
 #[tokio::test]
-async fn a_stale_response_stands_in_for_an_origin_that_is_gone(#[values(On::Memory, On::Redis, On::Sqlite)] on: On) {
+async fn stale_response_is_served_if_the_origin_is_unreachable(#[values(On::Memory, On::Redis, On::Sqlite)] on: On) {
     let origin = Origin::start(|_| response(200, &[("Cache-Control", "max-age=60")], "a body")).await;
     let (cache, _directory) = on.cache(PolicyName::Specification).await;
     let url = origin.url("/");
@@ -165,9 +159,7 @@ async fn a_stale_response_stands_in_for_an_origin_that_is_gone(#[values(On::Memo
 
 #[rstest]
 #[tokio::test]
-async fn a_stale_response_stands_in_for_an_error_where_that_is_allowed(
-    #[values(On::Memory, On::Redis, On::Sqlite)] on: On,
-) {
+async fn stale_response_replaces_an_error_if_allowed(#[values(On::Memory, On::Redis, On::Sqlite)] on: On) {
     let origin = Origin::start(|seen| {
         let allowed = if seen.target == "/allowed" { "max-age=60, stale-if-error=600" } else { "max-age=60" };
         let (status, body) = if seen.number < 2 { (200, "a body") } else { (503, "an error") };
@@ -190,7 +182,7 @@ async fn a_stale_response_stands_in_for_an_error_where_that_is_allowed(
 
 #[rstest]
 #[tokio::test]
-async fn a_change_by_post_invalidates_what_is_stored(#[values(On::Memory, On::Redis, On::Sqlite)] on: On) {
+async fn post_invalidates_the_stored_response(#[values(On::Memory, On::Redis, On::Sqlite)] on: On) {
     let origin = Origin::start(|seen| response(200, &[("Cache-Control", "max-age=60")], seen.number.to_string())).await;
     let (cache, _directory) = on.cache(PolicyName::Specification).await;
     let url = origin.url("/");
@@ -201,7 +193,7 @@ async fn a_change_by_post_invalidates_what_is_stored(#[values(On::Memory, On::Re
 
 #[rstest]
 #[tokio::test]
-async fn a_change_invalidates_what_its_answer_names(#[values(On::Memory, On::Redis, On::Sqlite)] on: On) {
+async fn unsafe_request_invalidates_named_urls(#[values(On::Memory, On::Redis, On::Sqlite)] on: On) {
     let origin = Origin::start(|seen| match &*seen.method {
         "POST" => response(201, &[("Location", "/new"), ("Content-Location", "described")], ""),
         _ => response(200, &[("Cache-Control", "max-age=60")], &seen.target),
@@ -219,7 +211,7 @@ async fn a_change_invalidates_what_its_answer_names(#[values(On::Memory, On::Red
 }
 
 #[tokio::test]
-async fn only_if_cached_without_anything_cached_is_504() {
+async fn only_if_cached_without_a_stored_response_is_504() {
     let origin = Origin::start(|_| response(200, &[], "x")).await;
     let cache = cache(PolicyName::Specification);
     let answer = get(&cache, &origin.url("/"), &[("Cache-Control", "only-if-cached")]).await;
@@ -228,7 +220,7 @@ async fn only_if_cached_without_anything_cached_is_504() {
 }
 
 #[tokio::test]
-async fn a_range_is_served_from_a_whole_stored_response() {
+async fn range_is_served_from_the_whole_stored_response() {
     let origin = Origin::start(|_| response(200, &[("Cache-Control", "max-age=60")], "0123456789")).await;
     let cache = Arc::new(redis_cache(PolicyName::Specification).0);
     let url = origin.url("/");
@@ -238,7 +230,7 @@ async fn a_range_is_served_from_a_whole_stored_response() {
 }
 
 #[tokio::test]
-async fn redirects_are_answers_like_others() {
+async fn redirects_are_stored_and_returned() {
     let origin = Origin::start(|_| response(301, &[("Location", "/new"), ("Cache-Control", "max-age=60")], "")).await;
     let cache = cache(PolicyName::Specification);
     for from in [ServedFrom::Miss, ServedFrom::Hit] {

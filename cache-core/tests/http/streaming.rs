@@ -1,4 +1,4 @@
-//! Bodies reach the caller as they arrive, and memory does not grow with them.
+//! Bodies are delivered as they arrive, in bounded memory.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::origin::{Origin, Step, head};
 use crate::{cache, settings};
 
 #[tokio::test]
-async fn the_caller_gets_what_has_arrived_before_the_rest_is_sent() {
+async fn chunks_are_delivered_before_the_rest_is_sent() {
     let gate = Arc::new(Semaphore::new(0));
     let held = Arc::clone(&gate);
     let origin = Origin::start(move |_| {
@@ -25,7 +25,7 @@ async fn the_caller_gets_what_has_arrived_before_the_rest_is_sent() {
     let mut body = client.get(origin.url("/")).send().await.unwrap().into_body();
     assert_eq!(body.next().await.unwrap().unwrap(), "first");
     gate.add_permits(1);
-    // Who counts to the announced length knows that this is all: it is stored by then.
+    // At the declared length the body is complete, and stored by then.
     assert_eq!(body.next().await.unwrap().unwrap(), " last.");
     let hit = client.get(origin.url("/")).send().await.unwrap();
     assert_eq!(hit.served().from, ServedFrom::Hit);
@@ -34,9 +34,9 @@ async fn the_caller_gets_what_has_arrived_before_the_rest_is_sent() {
 }
 
 #[tokio::test]
-async fn a_body_of_any_size_is_stored_and_served_in_bounded_memory() {
+async fn body_of_any_size_is_stored_and_served_in_bounded_memory() {
     const SIZE: u64 = 200 << 20;
-    // What lies in the sockets' buffers, in the queue to the store, and in the caller's hands.
+    // Buffers of the sockets, the queue to the store, and the chunk of the caller.
     const AHEAD: u64 = 24 << 20;
     let origin =
         Origin::start(|_| vec![Step::Send(head(200, &[("Content-Length", &SIZE.to_string())])), Step::Stream(SIZE)])

@@ -1,15 +1,16 @@
-//! The pipeline's policy: what succeeded is good for the service's TTL.
+//! The pipeline's policy: successful responses are served for the TTL of the service.
 
 use std::io::Write as _;
 
-use cache_core::{CacheKey, Payload, PolicyName, ServedFrom, Service};
+use cache_core::{Payload, PolicyName, ServedFrom, Service, pipeline_key};
+use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::cache;
 use crate::origin::{Origin, Step, response};
 
 #[tokio::test]
-async fn what_succeeded_is_served_from_the_store_whatever_its_fields_say() {
+async fn successful_response_is_served_regardless_of_its_fields() {
     let origin = Origin::start(|seen| {
         response(200, &[("Cache-Control", "no-store"), ("X-Number", &seen.number.to_string())], "a body")
     })
@@ -22,7 +23,7 @@ async fn what_succeeded_is_served_from_the_store_whatever_its_fields_say() {
     assert_eq!(first.text().await.unwrap(), "a body");
     let second = client.get(&url).send().await.unwrap();
     assert_eq!(second.served().from, ServedFrom::Hit);
-    assert_eq!(second.served().cache_key, CacheKey::pipeline("GET", &url, &Payload::default()));
+    assert_eq!(second.served().cache_key, pipeline_key("GET", &url, &Payload::default()));
     assert!(second.served().age.unwrap() < 60.0);
     assert!(second.served().ttl_left.unwrap() > 86_000.0);
     assert!(second.served().entry.is_some());
@@ -44,7 +45,7 @@ async fn failures_are_never_stored() {
 }
 
 #[tokio::test]
-async fn bodies_and_parameters_tell_requests_apart() {
+async fn key_contains_body_and_parameters() {
     let origin = Origin::start(|seen| response(200, &[], [seen.target.as_bytes(), b" ", &seen.body].concat())).await;
     let client = cache(PolicyName::Ttl).client(Service::AniList);
     let post = |value: Value| client.post(origin.url("/graphql")).json(&value).send();
@@ -62,7 +63,7 @@ async fn bodies_and_parameters_tell_requests_apart() {
 }
 
 #[tokio::test]
-async fn what_the_key_does_not_know_goes_past_the_cache() {
+async fn request_that_the_key_cannot_identify_bypasses_the_cache() {
     let origin = Origin::start(|seen| response(200, &[], seen.number.to_string())).await;
     let client = cache(PolicyName::Ttl).client(Service::Jikan);
     let conditions = ["range", "if-none-match", "if-unmodified-since"].map(|field| ("GET", Some(field)));
@@ -81,7 +82,7 @@ async fn what_the_key_does_not_know_goes_past_the_cache() {
 }
 
 #[tokio::test]
-async fn a_part_of_a_body_is_never_decoded() {
+async fn partial_body_is_not_decoded() {
     let origin = Origin::start(|seen| match seen.field("accept-encoding").as_deref() {
         Some("identity") => response(206, &[("Content-Range", "bytes 2-4/9")], "art"),
         _ => response(206, &[("Content-Range", "bytes 2-4/9"), ("Content-Encoding", "gzip")], "\0\0\0"),
@@ -96,12 +97,19 @@ async fn a_part_of_a_body_is_never_decoded() {
     assert_eq!(coded.text().await.unwrap(), "\0\0\0");
 }
 
+#[rstest]
 #[tokio::test]
-async fn bodies_are_stored_decoded_as_the_pipeline_stores_them() {
-    let origin = Origin::start(|_| {
-        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
-        encoder.write_all(br#"{"title": "Cowboy Bebop"}"#).unwrap();
-        response(200, &[("Content-Encoding", "gzip")], encoder.finish().unwrap())
+async fn bodies_are_stored_decoded_as_in_the_pipeline(#[values("gzip", "zstd")] coding: &'static str) {
+    let origin = Origin::start(move |_| {
+        let body = &br#"{"title": "Cowboy Bebop"}"#[..];
+        let encoded = if coding == "gzip" {
+            let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+            encoder.write_all(body).unwrap();
+            encoder.finish().unwrap()
+        } else {
+            ruzstd::encoding::compress_to_vec(body, ruzstd::encoding::CompressionLevel::Fastest)
+        };
+        response(200, &[("Content-Encoding", coding)], encoded)
     })
     .await;
     let client = cache(PolicyName::Ttl).client(Service::Jikan);
@@ -116,7 +124,7 @@ async fn bodies_are_stored_decoded_as_the_pipeline_stores_them() {
 }
 
 #[tokio::test]
-async fn redirects_are_followed_and_the_answer_is_stored_under_what_was_asked() {
+async fn redirected_response_is_stored_under_the_requested_url() {
     let origin = Origin::start(|seen| match seen.target.as_str() {
         "/old" => response(301, &[("Location", "/new")], ""),
         _ => response(200, &[], "here"),
@@ -129,14 +137,14 @@ async fn redirects_are_followed_and_the_answer_is_stored_under_what_was_asked() 
         assert_eq!((fetched.status().as_u16(), fetched.served().from), (200, from));
         assert_eq!(fetched.text().await.unwrap(), "here");
     }
-    let key = CacheKey::pipeline("GET", &origin.url("/old"), &Payload::default());
+    let key = pipeline_key("GET", &origin.url("/old"), &Payload::default());
     let found = cache.store().lookup(&key, None).await.unwrap();
     assert_eq!(found[0].entry.request.url, origin.url("/new"));
     assert_eq!(origin.count(), 2);
 }
 
 #[tokio::test]
-async fn neither_credentials_nor_fields_of_a_connection_are_stored() {
+async fn credentials_and_hop_by_hop_fields_are_not_stored() {
     let origin = Origin::start(|_| {
         let chunked =
             b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nKeep-Alive: timeout=5\r\nX-Own: 1\r\n\r\n0\r\n\r\n";

@@ -57,7 +57,7 @@ impl<'a> Document<'a> {
             row: Row::new(&found.summary, backend, now, reveal),
             request: found.entry.as_ref().map(|entry| head(&entry.request.headers)),
             response: found.entry.as_ref().map(|entry| head(&entry.response.headers)),
-            body: stored.map(|stored| value(&body::decoded(stored, encoding(found)), reveal)),
+            body: stored.map(|stored| value(&body::decode_all(stored, encoding(found)), reveal)),
             body_sha256: stored.map(sha256_hex),
             chunks: found.chunks,
             redis_keys: found.keys.iter().map(|fact| RedisKey::of(fact, reveal)).collect(),

@@ -53,7 +53,7 @@ impl Shown<'_> {
         }
         if let Some(stored) = self.body {
             writeln!(out, "\n{}", style.bold("Body"))?;
-            out.push_str(&readable(&body::decoded(stored, encoding(self.found)), self.reveal));
+            out.push_str(&readable(&body::decode_all(stored, encoding(self.found)), self.reveal));
         }
         Ok(())
     }

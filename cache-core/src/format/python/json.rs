@@ -1,7 +1,7 @@
 //! `json.dumps` and `str()` of Python for anything that serde can serialize.
 //!
-//! Keys and stored values must be the pipeline's to the byte, and JSON as Rust writes it is not: other spaces, other
-//! floats, no infinities, no order of members.
+//! Keys and stored values must be the pipeline's to the byte. JSON of `serde_json` differs: in spaces, floats, infinities
+//! and the order of members.
 
 #[cfg(test)]
 mod tests;
@@ -25,7 +25,7 @@ pub(crate) struct Dumps {
     pub(crate) sorted: bool,
 }
 
-/// What kind of value was written.
+/// The kind of value that was written.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     None,
@@ -51,19 +51,19 @@ pub(crate) fn plain(value: &(impl Serialize + ?Sized), how: Dumps) -> Result<(St
 struct Writer<'a> {
     out: &'a mut String,
     how: Dumps,
-    /// A text, number or bool as `str()` has it.
+    /// A text, number or bool, as `str()` writes it.
     is_plain: bool,
 }
 
 impl<'a> Writer<'a> {
-    /// Something with parts, which are all JSON.
+    /// A list or a mapping, whose parts are JSON.
     fn open(self, opening: impl Display, closing: &'static str) -> Parts<'a> {
         // Writing to a String cannot fail.
         let _ = write!(self.out, "{opening}");
         Parts { out: self.out, how: self.how, closing, count: 0, members: Vec::new(), name: None }
     }
 
-    /// What stands before the content of an enum's variant.
+    /// Writes the prefix of an enum variant's content.
     fn variant(&self, name: &str, bracket: char) -> String {
         let mut opening = "{".to_owned();
         write_string(&mut opening, name, self.how.ascii);
@@ -107,7 +107,7 @@ impl<'a> ser::Serializer for Writer<'a> {
         Ok(self.put(&text, Kind::Other))
     }
 
-    /// Python has doubles only: the one that is written with the same digits.
+    /// Python has doubles only: the double with the same digits.
     fn serialize_f32(self, value: f32) -> Result<Kind, Error> {
         self.serialize_f64(value.to_string().parse().unwrap_or_else(|_| value.into()))
     }
@@ -223,7 +223,7 @@ struct Parts<'a> {
     how: Dumps,
     closing: &'static str,
     count: usize,
-    /// Members wait for the last one: their order may be by name.
+    /// Kept until the last member: they may be sorted by name.
     members: Vec<(Name, String)>,
     name: Option<Name>,
 }

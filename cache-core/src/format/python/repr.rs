@@ -1,6 +1,4 @@
-//! Python's way of writing values, where keys depend on it to the byte.
-//!
-//! `str()` of floats and bools here, `json.dumps` of anything below.
+//! Python's `str()` of floats and bools.
 
 /// `str(number)` of a Python float.
 pub(crate) fn float(number: f64) -> String {
@@ -13,14 +11,14 @@ pub(crate) fn float(number: f64) -> String {
     let shortest = format!("{number:e}");
     let (digits, exponent) = mantissa_and_exponent(&shortest);
     let decimals = digits.split_once('.').map_or(0, |(_, decimals)| decimals.len());
-    // Both print the fewest digits that read back as the same number. Where two such numbers are equally near, Python
-    // takes the even one; Rust does so only where it is told how many digits to print.
+    // Both print the fewest digits that read back as the same number. Of two equally near ones Python takes the even
+    // one; Rust does so only for a given number of digits.
     if (-4..16).contains(&exponent) {
         let places = decimals.saturating_add_signed(-exponent).max(1);
         return format!("{number:.places$}");
     }
     let nearest = format!("{number:.decimals$e}");
-    // Beside a power of two the nearest of so many digits may already read back as the neighbour.
+    // Next to a power of two, the nearest decimal may read back as the neighboring number.
     let (digits, exponent) = mantissa_and_exponent(if nearest.parse() == Ok(number) { &nearest } else { &shortest });
     let sign = if exponent < 0 { '-' } else { '+' };
     format!("{digits}e{sign}{:02}", exponent.abs())
@@ -41,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn floats_are_written_as_python_writes_them() {
+    fn floats_equal_python_str() {
         // Each right side was printed by `str(...)` of Python 3.
         for (value, text) in [
             (2.0, "2.0"),
@@ -59,7 +57,7 @@ mod tests {
             (f64::NEG_INFINITY, "-inf"),
             (f64::NAN, "nan"),
             (0.1 + 0.2, "0.30000000000000004"),
-            // Really …720.25 and …437.25.
+            // Exactly …720.25 and …437.25.
             (998_135_425_545_720.3, "998135425545720.2"),
             (-811_938_075_902_437.3, "-811938075902437.2"),
             (-0.1, "-0.1"),

@@ -1,4 +1,4 @@
-//! The policy as its cache sees it: exchanges with an origin, and what becomes of the next request.
+//! The policy with a cache of one key: exchanges with an origin, and the decisions for later requests.
 
 pub(crate) mod answers;
 pub(crate) mod any_input;
@@ -10,9 +10,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use uuid::Uuid;
 
+use crate::format::http_key::hishel1_key;
 use crate::model::entry::{Entry, EntryId, Layout};
 use crate::model::headers::Headers;
-use crate::model::key::CacheKey;
 use crate::policy::decision::Part;
 use crate::policy::rfc9111::*;
 
@@ -71,7 +71,7 @@ impl Scene {
         let id = Uuid::new_v4();
         let entry = Entry {
             id,
-            cache_key: CacheKey::hishel1(b"a"),
+            cache_key: hishel1_key(b"a"),
             request: storing.request,
             response: storing.response,
             created_at: Some(storing.created_at),
@@ -109,7 +109,7 @@ impl Scene {
         with(Exchange { request, sent: &sent, stored: &self.stored, requested_at: at, now: at })
     }
 
-    /// What comes of the origin's response `at` this Unix time.
+    /// The outcome of the origin's response `at` this Unix time.
     fn receive(&self, request: &Request, response: &Response, at: f64) -> Outcome {
         self.exchange(request, at, |exchange| self.policy.receive(exchange, response))
     }

@@ -1,4 +1,4 @@
-//! A store that fails, stalls and comes back, as the caches see it.
+//! A store that fails, stalls and recovers, behind its guard.
 
 use std::pin::pin;
 use std::sync::Mutex;
@@ -15,7 +15,7 @@ use crate::store::stub::Stub;
 
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// How the store is.
+/// How the store behaves.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Mood {
     Well,
@@ -74,7 +74,7 @@ impl Stub for Moody {
     }
 
     async fn body(&self) -> Result<Option<StoredBody>> {
-        // Two pieces, and then nothing for ever.
+        // Two chunks, and then nothing ever.
         let pieces = stream::iter([Ok("one".into()), Ok("two".into())]).chain(stream::pending());
         self.answer(Some(Box::pin(pieces) as StoredBody)).await
     }
@@ -97,7 +97,7 @@ async fn give_up(store: &Graceful) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_mute_store_is_waited_for_a_few_times_and_then_not_at_all() {
+async fn stalled_store_opens_the_breaker_after_three_timeouts() {
     let moody = Moody::new(Mood::Mute);
     let (store, _tasks) = over(&moody);
     let started = Instant::now();
@@ -111,7 +111,7 @@ async fn a_mute_store_is_waited_for_a_few_times_and_then_not_at_all() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_is_asked_again_when_it_is_well_again() {
+async fn recovered_store_is_called_again() {
     for mood in [Mood::Down, Mood::Mute, Mood::Closed] {
         let moody = Moody::new(mood);
         let (store, _tasks) = over(&moody);
@@ -126,7 +126,7 @@ async fn it_is_asked_again_when_it_is_well_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_success_makes_up_for_failures() {
+async fn success_resets_the_failures() {
     let moody = Moody::new(Mood::Well);
     let (store, _tasks) = over(&moody);
     for _ in 0..10 {
@@ -139,7 +139,7 @@ async fn one_success_makes_up_for_failures() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_wrong_with_one_entry_is_not_held_against_the_store() {
+async fn failure_of_one_entry_does_not_open_the_breaker() {
     for mood in [Mood::Full, Mood::Damaged] {
         let moody = Moody::new(mood);
         let (store, _tasks) = over(&moody);
@@ -151,7 +151,7 @@ async fn what_is_wrong_with_one_entry_is_not_held_against_the_store() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_failure_is_told_and_no_call_that_was_not_made() {
+async fn failure_hook_is_called_for_every_call_that_failed() {
     let moody = Moody::new(Mood::Well);
     let (store, _tasks) = over(&moody);
     let failures = Arc::new(AtomicU32::new(0));
@@ -168,11 +168,11 @@ async fn every_failure_is_told_and_no_call_that_was_not_made() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_stalls_ends_in_an_error() {
+async fn stalled_body_ends_with_an_error() {
     let (store, _tasks) = over(&Moody::new(Mood::Well));
     let mut body = pin!(store.body(&EntryId::key(*b"any")).await.unwrap());
     assert_eq!(body.next().await.unwrap().unwrap(), "one");
-    // A slow caller is not the store's fault.
+    // A slow caller causes no timeout.
     tokio::time::sleep(PATIENCE * 10).await;
     assert_eq!(body.next().await.unwrap().unwrap(), "two");
     let started = Instant::now();
@@ -182,7 +182,7 @@ async fn a_body_that_stalls_ends_in_an_error() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_probe_ends_with_the_cache() {
+async fn probe_ends_with_the_cache() {
     let (store, tasks) = over(&Moody::new(Mood::Down));
     give_up(&store).await;
     let runtime = tokio::runtime::Handle::current().metrics();

@@ -99,7 +99,7 @@ async fn led(boarding: Boarding<'_>) -> Lead {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_waits_looks_again_when_the_lead_has_stored() {
+async fn waiter_looks_up_again_after_the_leader_stored() {
     let (flights, _tasks) = process(&Arc::default());
     let first = lead(&flights).await;
     let (a, b) = (waiting(&flights).await, waiting(&flights).await);
@@ -111,7 +111,7 @@ async fn who_waits_looks_again_when_the_lead_has_stored() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn all_go_alone_at_once_when_nothing_was_stored() {
+async fn waiters_fetch_independently_if_nothing_was_stored() {
     let claims = Arc::default();
     let (flights, _tasks) = process(&claims);
     let (elsewhere, _their_tasks) = process(&claims);
@@ -131,7 +131,7 @@ async fn all_go_alone_at_once_when_nothing_was_stored() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dropped_lead_hands_over_to_exactly_one() {
+async fn dropped_leader_is_replaced_by_one_waiter() {
     let (flights, _tasks) = process(&Arc::default());
     let first = lead(&flights).await;
     let (a, mut b, c) = (waiting(&flights).await, waiting(&flights).await, waiting(&flights).await);
@@ -151,7 +151,7 @@ async fn a_dropped_lead_hands_over_to_exactly_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_flight_that_nobody_needs_leaves_neither_place_nor_claim() {
+async fn abandoned_flight_leaves_no_entry_and_no_lease() {
     let claims = Arc::default();
     let (flights, tasks) = process(&claims);
     let first = lead(&flights).await;
@@ -165,7 +165,7 @@ async fn a_flight_that_nobody_needs_leaves_neither_place_nor_claim() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn another_process_waits_and_finds_it_stored() {
+async fn other_process_waits_and_finds_it_stored() {
     let claims = Arc::default();
     let ((here, _tasks), (there, _their_tasks)) = (process(&claims), process(&claims));
     let first = lead(&here).await;
@@ -182,7 +182,7 @@ async fn another_process_waits_and_finds_it_stored() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_waits_for_a_dead_process_goes_on_by_itself() {
+async fn waiter_for_a_dead_process_fetches_independently() {
     let claims = Arc::default();
     let ((here, tasks), (there, _their_tasks)) = (process(&claims), process(&claims));
     let first = lead(&here).await;
@@ -214,7 +214,7 @@ async fn waiting_again_makes_nobody_wait_longer() {
     let landing = async {
         tokio::time::sleep(LONGEST_WAIT / 2).await;
         first.land(true).await;
-        // It was flushed, and somebody fetches it again before the one who waited has looked.
+        // It was flushed, and another fetch begins before the waiter has looked up.
         lead(&flights).await
     };
     let (turn, _second) = tokio::join!(flights.board("key", &mut waiting), landing);
@@ -225,7 +225,7 @@ async fn waiting_again_makes_nobody_wait_longer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_store_that_does_not_answer_holds_nobody_up() {
+async fn unavailable_store_delays_no_caller() {
     let claims = Arc::<Claims>::default();
     claims.is_mute.store(true, Ordering::Relaxed);
     let (flights, _tasks) = process(&claims);

@@ -17,7 +17,7 @@ fn written(value: &impl Serialize, how: Dumps) -> String {
 }
 
 #[test]
-fn json_is_written_as_python_writes_it() {
+fn json_equals_python_json_dumps() {
     let value = json!({"b": [1, 2.0, 1e22, null], "a": "é\u{7f}😀\n\"", "é": true});
     assert_eq!(
         written(&value, KEY),
@@ -28,23 +28,23 @@ fn json_is_written_as_python_writes_it() {
 }
 
 #[test]
-fn empty_lists_and_mappings_have_nothing_between_their_brackets() {
+fn empty_lists_and_mappings_have_no_spaces() {
     assert_eq!(written(&json!([[], {}, ""]), VALUE), r#"[[], {}, ""]"#);
 }
 
 #[test]
-fn infinities_are_written_although_json_has_none() {
+fn infinities_are_written() {
     assert_eq!(written(&[f64::NAN, f64::INFINITY, f64::NEG_INFINITY], VALUE), "[NaN, Infinity, -Infinity]");
     assert_eq!(plain(&f64::NEG_INFINITY, KEY).unwrap().0, "-inf");
 }
 
 #[test]
-fn a_short_float_keeps_its_digits() {
+fn short_float_keeps_its_digits() {
     assert_eq!(written(&[0.1_f32, 1e20, f32::INFINITY], VALUE), "[0.1, 1e+20, Infinity]");
 }
 
 #[test]
-fn names_are_sorted_by_their_kind() {
+fn names_are_sorted_by_kind() {
     assert_eq!(written(&BTreeMap::from([(10, "b"), (9, "a")]), KEY), r#"{"9": "a", "10": "b"}"#);
     assert_eq!(written(&BTreeMap::from([("10", 1), ("9", 2)]), KEY), r#"{"10": 1, "9": 2}"#);
     assert_eq!(
@@ -54,7 +54,7 @@ fn names_are_sorted_by_their_kind() {
 }
 
 #[test]
-fn types_look_as_serde_json_writes_them() {
+fn types_have_the_structure_of_serde_json() {
     #[derive(serde::Serialize)]
     struct Wrapped(u8);
     #[derive(serde::Serialize)]

@@ -1,4 +1,5 @@
-//! Answers to conditions and ranges (RFC 9111, 4.3.2; RFC 9110, 14), and stale ones (RFC 9111, 4.2.4; RFC 5861).
+//! Responses to conditional and range requests (RFC 9111, 4.3.2; RFC 9110, 14), and stale ones (RFC 9111, 4.2.4; RFC
+//! 5861).
 
 use rstest::rstest;
 
@@ -52,7 +53,7 @@ fn a_whole_response_answers_ranges(
 }
 
 #[test]
-fn a_range_of_what_is_not_known_to_be_whole_gets_the_whole() {
+fn range_of_a_body_of_unknown_length_gets_the_whole() {
     let mut scene = Scene::default().holding(&[], &[("cache-control", "max-age=60")]);
     scene.stored[0].body = None;
     assert_eq!(scene.served(&get(&[("range", "bytes=0-1")]), 1.0).unwrap().body, Part::Whole);
@@ -72,7 +73,7 @@ fn a_range_of_what_is_not_known_to_be_whole_gets_the_whole() {
 #[case::the_caller_s_window("max-age=1", "stale-if-error=5", false, false)]
 #[case::the_caller_wants_it_new("max-age=1", "no-cache", false, false)]
 #[case::the_caller_wants_it_young("max-age=1", "max-age=1", false, false)]
-fn a_stale_response_stands_in_for_an_origin_that_is_gone(
+fn stale_response_is_served_if_the_origin_is_unreachable(
     #[case] stored: &str,
     #[case] asked: &str,
     #[case] in_private: bool,
@@ -96,7 +97,7 @@ fn a_stale_response_stands_in_for_an_origin_that_is_gone(
 #[case("max-age=1, stale-if-error=5", "x", 503, false)]
 #[case("max-age=1, stale-if-error=60, must-revalidate", "x", 503, false)]
 #[case("max-age=1", "x", 503, false)]
-fn an_error_is_hidden_only_where_that_is_allowed(
+fn stale_response_replaces_an_error_only_if_allowed(
     #[case] stored: &str,
     #[case] asked: &str,
     #[case] status: u16,
@@ -108,7 +109,7 @@ fn an_error_is_hidden_only_where_that_is_allowed(
 }
 
 #[test]
-fn what_is_served_stale_is_validated_behind_the_caller_s_back() {
+fn response_served_stale_is_revalidated_in_background() {
     let fields = [("cache-control", "max-age=1, stale-while-revalidate=60"), ("etag", "\"a\"")];
     let scene = Scene::default().holding(&[], &fields);
     let asked = get(&[("authorization", "x"), ("if-none-match", "\"a\""), ("range", "bytes=0-1")]);

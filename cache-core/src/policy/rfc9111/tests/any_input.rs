@@ -1,4 +1,4 @@
-//! What holds whatever callers, origins and damaged stores say.
+//! Invariants for arbitrary requests, responses and damaged entries.
 
 use proptest::prelude::*;
 
@@ -27,7 +27,7 @@ const NAMES: [&str; 18] = [
 
 fn value() -> impl Strategy<Value = String> {
     prop_oneof![
-        // Directives and lists, whole and broken.
+        // Directives and lists, valid and invalid.
         proptest::collection::vec(
             prop_oneof![
                 Just("max-age=60"),
@@ -83,7 +83,7 @@ fn found() -> impl Strategy<Value = Found> {
     (asked(), answered(), proptest::option::of(time()), proptest::option::of(0..20_usize)).prop_map(
         |(request, response, created_at, length)| {
             let id = Uuid::nil();
-            let cache_key = CacheKey::hishel1(b"a");
+            let cache_key = hishel1_key(b"a");
             let entry = Entry { id, cache_key, request, response, created_at, deleted_at: None };
             let body = length.map(|length| Bytes::from(vec![0; length]));
             Found { id: EntryId::Http(Layout::Pipeline, id), entry: Arc::new(entry), expires_at: None, body }

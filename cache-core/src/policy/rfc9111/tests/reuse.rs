@@ -1,4 +1,4 @@
-//! Which stored response answers, and for how long (RFC 9111, 4, 4.1, 4.2 and 5.2.1).
+//! Selection and freshness of stored responses (RFC 9111, 4, 4.1, 4.2 and 5.2.1).
 
 use rstest::rstest;
 
@@ -44,7 +44,7 @@ fn s_maxage_is_for_shared_caches(#[case] scene: Scene, #[case] stored: &str, #[c
 }
 
 #[test]
-fn only_if_cached_gets_504_where_nothing_may_be_served() {
+fn only_if_cached_without_suitable_response_is_504() {
     let asked = get(&[("cache-control", "only-if-cached")]);
     assert_eq!(Scene::default().decide(&asked, 0.0), Decision::Unsatisfiable);
     let scene = Scene::default().holding(&[], &[("cache-control", "max-age=60")]);
@@ -53,7 +53,7 @@ fn only_if_cached_gets_504_where_nothing_may_be_served() {
 }
 
 #[test]
-fn a_reused_response_tells_its_age_and_leaves_its_date() {
+fn reused_response_has_age_and_keeps_its_date() {
     let fields = [("cache-control", "max-age=99"), ("age", "30"), ("date", DATE), ("x", "1"), ("x", "2")];
     let scene = Scene::default().holding(&[], &fields);
     let serve = scene.served(&get(&[]), 5.75).unwrap();
@@ -62,9 +62,9 @@ fn a_reused_response_tells_its_age_and_leaves_its_date() {
     assert_eq!((serve.age, serve.is_stale, serve.body), (35.75, false, Part::Whole));
 }
 
-/// RFC 9111, 4.2.3: the time that the response took counts.
+/// RFC 9111, 4.2.3: the response delay counts.
 #[test]
-fn the_age_holds_the_response_delay_and_the_apparent_age() {
+fn age_includes_response_delay_and_apparent_age() {
     for (date, age, at, expected) in [
         (DATE, "10", START, 10.0),
         (BEFORE, "10", START, 3_600.0),
@@ -75,7 +75,7 @@ fn the_age_holds_the_response_delay_and_the_apparent_age() {
         let fields = [("cache-control", "max-age=9999"), ("date", date), ("age", age)];
         let asked = get(&[]);
         let new = response(200, &fields);
-        // Sent at `at`; the response comes at START.
+        // Sent at `at`; the response arrives at START.
         let outcome = scene
             .policy
             .receive(Exchange { request: &asked, sent: &asked, stored: &[], requested_at: at, now: START }, &new);
@@ -86,7 +86,7 @@ fn the_age_holds_the_response_delay_and_the_apparent_age() {
 }
 
 #[test]
-fn fields_that_no_cache_names_are_served_only_after_validation() {
+fn fields_of_no_cache_are_served_only_after_validation() {
     let fields = [
         ("cache-control", "max-age=60, no-cache=\"Set-Cookie, b\""),
         ("set-cookie", "x"),
@@ -102,7 +102,7 @@ fn fields_that_no_cache_names_are_served_only_after_validation() {
 }
 
 #[test]
-fn heuristics_need_a_last_modified_and_a_status_that_allows_them() {
+fn heuristic_needs_last_modified_and_a_cacheable_status() {
     let fields = [("date", DATE), ("last-modified", BEFORE)];
     let scene = Scene::default().holding(&[], &fields);
     assert!(scene.served(&get(&[]), 359.0).is_some());
@@ -115,7 +115,7 @@ fn heuristics_need_a_last_modified_and_a_status_that_allows_them() {
 }
 
 #[test]
-fn what_could_never_be_served_is_not_stored() {
+fn response_that_could_never_be_served_is_not_stored() {
     assert!(!Scene::default().store(&get(&[]), &response(200, &[("date", DATE)]), START));
     assert!(!Scene::default().store(&get(&[]), &response(200, &[("cache-control", "max-age=0")]), START));
     assert!(Scene::default().store(&get(&[]), &response(200, &[("etag", "\"a\"")]), START));
@@ -143,7 +143,7 @@ fn of_several_the_most_recent_is_used() {
     let mut scene = Scene::default();
     for (date, at) in [(DATE, START), (BEFORE, START + 1.0)] {
         let fields = [("cache-control", "max-age=9999"), ("date", date)];
-        // As two processes would store them that know nothing of each other.
+        // As two processes would store them at the same time.
         let before = std::mem::take(&mut scene.stored);
         assert!(scene.store(&get(&[]), &response(200, &fields), at));
         scene.stored.extend(before);
@@ -152,7 +152,7 @@ fn of_several_the_most_recent_is_used() {
 }
 
 #[test]
-fn a_response_that_lacks_vary_gives_way_to_one_that_has_it() {
+fn response_with_vary_precedes_one_without() {
     let default = [("cache-control", "max-age=60"), ("date", DATE)];
     let mut scene = two_variants();
     let variants = std::mem::take(&mut scene.stored);
@@ -163,7 +163,7 @@ fn a_response_that_lacks_vary_gives_way_to_one_that_has_it() {
 }
 
 #[test]
-fn a_new_response_replaces_those_that_the_request_selected() {
+fn new_response_replaces_the_selected_ones() {
     let mut scene = two_variants();
     let fields = [("cache-control", "max-age=60"), ("vary", "Foo"), ("etag", "\"new\"")];
     assert!(scene.store(&get(&[("foo", "1")]), &response(200, &fields), START + 1.0));
@@ -177,7 +177,7 @@ fn a_new_response_replaces_those_that_the_request_selected() {
 #[case("get", &[])]
 #[case("GET", &[("if-match", "\"a\"")])]
 #[case("GET", &[("if-unmodified-since", DATE)])]
-fn what_only_the_origin_can_answer_goes_there_as_it_is(#[case] method: &str, #[case] fields: Fields<'_>) {
+fn request_for_the_origin_only_is_forwarded_unchanged(#[case] method: &str, #[case] fields: Fields<'_>) {
     let scene = Scene::default().holding(&[], &[("cache-control", "max-age=60"), ("etag", "\"a\"")]);
     let asked = request(method, fields);
     assert_eq!(scene.forwarded(&asked, 1.0), Forward { request: asked.clone(), can_be_shared: false });

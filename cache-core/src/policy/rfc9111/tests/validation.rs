@@ -1,4 +1,4 @@
-//! Asking the origin about what is stored (RFC 9111, 4.3), and what it changes without being asked (4.4).
+//! Validation (RFC 9111, 4.3) and invalidation (4.4).
 
 use rstest::rstest;
 
@@ -9,7 +9,7 @@ fn stale() -> Scene {
 }
 
 #[test]
-fn a_304_makes_the_stored_response_fresh_again() {
+fn not_modified_makes_the_stored_response_fresh() {
     let mut scene = stale();
     assert_eq!(scene.forwarded(&get(&[]), 2.0).request.headers, headers(&[("if-none-match", "\"a\"")]));
     let outcome = scene.receive(&get(&[]), &response(304, &[("cache-control", "max-age=60"), ("x", "2")]), START + 2.0);
@@ -29,7 +29,7 @@ fn a_304_makes_the_stored_response_fresh_again() {
 }
 
 #[test]
-fn the_caller_s_own_condition_is_judged_after_validation() {
+fn condition_of_the_caller_is_evaluated_after_validation() {
     let scene = stale();
     let asked = get(&[("if-none-match", "\"mine\", \"a\"")]);
     assert_eq!(scene.forwarded(&asked, 2.0).request.headers.get("if-none-match"), Some("\"mine\", \"a\""));
@@ -53,7 +53,7 @@ fn a_304_that_fits_nothing_is_asked_again() {
 }
 
 #[test]
-fn a_variant_not_seen_yet_may_be_one_of_those_stored() {
+fn unknown_variant_may_be_a_stored_one() {
     let scene = two_variants();
     let asked = get(&[("foo", "3")]);
     assert_eq!(scene.forwarded(&asked, 1.0).request.headers.get("if-none-match"), Some("\"two\", \"one\""));
@@ -64,7 +64,7 @@ fn a_variant_not_seen_yet_may_be_one_of_those_stored() {
 }
 
 #[test]
-fn a_whole_answer_outdates_what_was_to_be_validated() {
+fn full_response_outdates_the_one_to_be_validated() {
     let scene = stale();
     let outcome = scene.receive(&get(&[]), &response(404, &[]), START + 2.0);
     assert_eq!((outcome.reply, outcome.removals), (Reply::Origin(None), vec![0]));
@@ -78,7 +78,7 @@ fn a_whole_answer_outdates_what_was_to_be_validated() {
 }
 
 #[test]
-fn what_a_304_says_not_to_store_is_validated_for_each_use_from_then_on() {
+fn no_store_of_a_304_requires_validation_from_then_on() {
     let mut scene = Scene::default().holding(&[], &[("cache-control", "max-age=1"), ("etag", "\"a\"")]);
     let outcome = scene.receive(&get(&[]), &response(304, &[("cache-control", "no-store, max-age=60")]), START + 2.0);
     let [update] = <[Update; 1]>::try_from(outcome.updates).unwrap();
@@ -89,7 +89,7 @@ fn what_a_304_says_not_to_store_is_validated_for_each_use_from_then_on() {
 }
 
 #[test]
-fn a_head_is_answered_from_the_response_to_a_get() {
+fn head_is_answered_from_the_response_to_a_get() {
     let scene = Scene::default().holding(&[], &[("cache-control", "max-age=60"), ("content-length", "10")]);
     let serve = scene.served(&request("HEAD", &[("range", "bytes=0-1")]), 1.0).unwrap();
     assert_eq!(serve.body, Part::None);
@@ -100,7 +100,7 @@ fn a_head_is_answered_from_the_response_to_a_get() {
 }
 
 #[test]
-fn the_response_to_a_head_updates_or_outdates() {
+fn response_to_head_updates_or_outdates() {
     let mut scene = stale();
     let asked = request("HEAD", &[]);
     let same = response(200, &[("etag", "\"a\""), ("cache-control", "max-age=60"), ("x", "2")]);
@@ -116,7 +116,7 @@ fn the_response_to_a_head_updates_or_outdates() {
 }
 
 #[test]
-fn an_unsafe_method_invalidates_and_a_post_may_be_stored_for_get() {
+fn unsafe_method_invalidates_and_a_post_may_be_stored_for_get() {
     let asked = request("POST", &[("content-type", "text/plain")]);
     let fields = [("cache-control", "max-age=60"), ("content-location", "/a"), ("date", DATE)];
     let outcome = Scene::default().receive(&asked, &response(200, &fields), START);
@@ -134,7 +134,7 @@ fn an_unsafe_method_invalidates_and_a_post_may_be_stored_for_get() {
 #[case(&[("cache-control", "no-cache")], false)]
 #[case(&[("range", "bytes=0-1")], false)]
 #[case(&[("if-none-match", "\"a\"")], false)]
-fn others_wait_only_for_what_may_be_stored_for_them(#[case] fields: Fields<'_>, #[case] expected: bool) {
+fn waiting_is_allowed_only_for_storable_responses(#[case] fields: Fields<'_>, #[case] expected: bool) {
     assert_eq!(Scene::default().forwarded(&get(fields), 0.0).can_be_shared, expected);
     let with_credentials = get(&[fields, &[("authorization", "x")]].concat());
     assert_eq!(Scene::default().forwarded(&with_credentials, 0.0).can_be_shared, expected);

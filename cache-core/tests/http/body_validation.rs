@@ -1,4 +1,4 @@
-//! Bodies that must please their caller before they are stored, and before they answer from the store.
+//! Validation of bodies by the caller, before they are stored and before they are served.
 
 use std::io::Write as _;
 
@@ -26,7 +26,7 @@ fn ask(client: &CachedClient, url: String) -> RequestBuilder {
     client.get(url).stored_if(is_no_error)
 }
 
-/// Where the answer came from, and its body.
+/// The source of the response, and its body.
 async fn answer(request: RequestBuilder) -> (ServedFrom, String) {
     let fetched = request.send().await.unwrap();
     (fetched.served().from, fetched.text().await.unwrap())
@@ -36,7 +36,7 @@ async fn stored(cache: &Cache) -> usize {
     cache.store().scan(&Filter::default(), None, 100).await.unwrap().entries.len()
 }
 
-/// An origin that is out of sorts for as many requests.
+/// An origin whose first responses are errors.
 async fn recovering(bad: usize) -> Origin {
     Origin::start(move |seen| response(200, &[FOR_A_MINUTE], if seen.number < bad { BANNED } else { ANIME })).await
 }
@@ -45,7 +45,7 @@ async fn recovering(bad: usize) -> Origin {
 #[case(PolicyName::Ttl)]
 #[case(PolicyName::Specification)]
 #[tokio::test]
-async fn what_is_refused_reaches_its_caller_and_nobody_else(#[case] policy: PolicyName) {
+async fn rejected_body_is_returned_and_not_stored(#[case] policy: PolicyName) {
     let origin = recovering(1).await;
     let cache = cache(policy);
     let client = cache.client(Service::Jikan);
@@ -60,7 +60,7 @@ async fn what_is_refused_reaches_its_caller_and_nobody_else(#[case] policy: Poli
 #[case(PolicyName::Ttl)]
 #[case(PolicyName::Specification)]
 #[tokio::test]
-async fn what_somebody_else_stored_is_judged_too(#[case] policy: PolicyName) {
+async fn body_stored_by_another_program_is_validated(#[case] policy: PolicyName) {
     let origin = recovering(1).await;
     let cache = cache(policy);
     let client = cache.client(Service::Jikan);
@@ -75,7 +75,7 @@ async fn what_somebody_else_stored_is_judged_too(#[case] policy: PolicyName) {
 #[case(PolicyName::Ttl)]
 #[case(PolicyName::Specification)]
 #[tokio::test]
-async fn the_judge_sees_the_body_without_its_coding(#[case] policy: PolicyName) {
+async fn validator_gets_the_decoded_body(#[case] policy: PolicyName) {
     let origin = Origin::start(|seen| {
         let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
         gzip.write_all(if seen.number == 0 { BANNED } else { ANIME }.as_bytes()).unwrap();
@@ -99,7 +99,7 @@ async fn the_judge_sees_the_body_without_its_coding(#[case] policy: PolicyName) 
 #[case(true)]
 #[case(false)]
 #[tokio::test]
-async fn the_judge_sees_a_large_body_whole(#[case] is_good: bool) {
+async fn validator_gets_a_large_body_whole(#[case] is_good: bool) {
     const SIZE: usize = 3 << 20;
     let last = if is_good { b'!' } else { b'?' };
     let origin = Origin::start(move |_| response(200, &[], [vec![b'x'; SIZE], vec![last]].concat())).await;
@@ -116,7 +116,7 @@ async fn the_judge_sees_a_large_body_whole(#[case] is_good: bool) {
 }
 
 #[tokio::test]
-async fn who_waits_for_what_is_refused_asks_himself() {
+async fn waiter_for_a_rejected_body_fetches_itself() {
     let origin = recovering(usize::MAX).await;
     let cache = cache(PolicyName::Ttl);
     let client = cache.client(Service::Jikan);

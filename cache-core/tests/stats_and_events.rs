@@ -1,4 +1,4 @@
-//! What the caches tell of themselves: counters that survive their process, and events.
+//! Counters that survive their process, and events.
 
 #![allow(clippy::unwrap_used)]
 
@@ -46,7 +46,7 @@ async fn counted(store: &dyn Inspect, scope: &Scope) -> Counts {
     ever
 }
 
-/// Two caches with a connection of their own each, as two processes have.
+/// Two caches with separate connections, as in two processes.
 async fn two_caches_add_up(first: Arc<dyn Inspect>, second: Arc<dyn Inspect>) {
     let origin = Origin::start(|_| response(200, &[], "12345")).await;
     for store in [&first, &second] {
@@ -81,7 +81,7 @@ async fn caches_on_one_file_add_up() {
     two_caches_add_up(open().await, open().await).await;
 }
 
-/// Waits for counters as they are to be; what they are at the deadline.
+/// Waits for the expected counters; returns them as they are at the deadline.
 async fn until(store: &dyn Inspect, is_right: impl Fn(&Counts) -> bool) -> Counts {
     let mut seen = Counts::default();
     let right = async {
@@ -98,19 +98,19 @@ async fn until(store: &dyn Inspect, is_right: impl Fn(&Counts) -> bool) -> Count
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_counted_while_the_store_was_down_goes_out_once_when_it_is_back() {
+async fn counters_of_an_outage_are_sent_once_after_recovery() {
     let server = RedisServer::start("");
     let url = format!("redis://{}/0", server.address());
     let cache = cache(redis(&url));
     compute(&cache, 1).await;
-    // By itself, with nobody closing anything.
+    // In the background, without closing.
     assert_eq!(until(&*redis(&url), |counts| counts.stores == 1).await.misses, 1);
 
     let stopped = server.stop();
     for argument in 0..50 {
         compute(&cache, argument).await;
     }
-    // It has forgotten everything; what it is told from now on is what it had not been told.
+    // The new store is empty: what it gets is what was not acknowledged.
     let _server = stopped.start();
     let told = until(&*redis(&url), |counts| counts.misses >= 50).await;
     assert_eq!((told.hits, told.misses, told.stores), (0, 50, 0));
@@ -120,7 +120,7 @@ async fn what_was_counted_while_the_store_was_down_goes_out_once_when_it_is_back
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_is_handed_over_after_the_end() {
+async fn nothing_is_flushed_after_the_end() {
     let store = Memory::new(Services::default());
     let cache = cache(Arc::new(store.clone()));
     let results = cache.results();
@@ -131,10 +131,10 @@ async fn nothing_is_handed_over_after_the_end() {
     assert_eq!(counted(&store, &scope()).await, Counts::default());
 }
 
-/// What was told: level, message and names of the fields.
+/// Level, message and field names of an event.
 type Told = Vec<(Level, String, BTreeSet<&'static str>)>;
 
-/// Remembers every event of the caches.
+/// Records every event of the caches.
 #[derive(Clone, Default)]
 struct Listener(Arc<Mutex<Told>>);
 
@@ -174,9 +174,9 @@ impl Visit for Fields {
     }
 }
 
-/// On one thread, so that the listener hears the tasks too.
+/// On one thread, so that the subscriber also gets the events of tasks.
 #[tokio::test]
-async fn events_tell_what_happened_to_each_request() {
+async fn every_request_has_an_event() {
     let listener = Listener::default();
     let _listening = tracing::subscriber::set_default(listener.clone());
     let mut config = Config::default();

@@ -1,5 +1,4 @@
-//! What a cache holds: one connection, and nothing that outlives it, no task, thread, connection, open file or claim,
-//! however it ends.
+//! The resources of a cache: one connection, and no task, thread, connection, open file or lease outlives it.
 
 #![allow(clippy::unwrap_used)]
 
@@ -24,7 +23,7 @@ use tokio::sync::Semaphore;
 enum On {
     Redis,
     Sqlite,
-    /// Redis is there, and SQLite would stand in for it.
+    /// Redis with SQLite as fallback.
     Fallback,
 }
 
@@ -42,7 +41,7 @@ async fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
-/// How many connections the server has besides ours.
+/// The number of connections to the server, except this one.
 fn clients(connection: &mut redis::Connection) -> usize {
     let list: String = redis::cmd("CLIENT").arg("LIST").query(connection).unwrap();
     list.lines().count() - 1
@@ -69,7 +68,7 @@ async fn nothing_outlives_its_cache(
     let server = RedisServer::start("");
     let url = format!("redis://{}/0", server.address());
     let mut connection = redis::Client::open(url.as_str()).unwrap().get_connection().unwrap();
-    // An origin whose answers never end.
+    // An origin whose responses never end.
     let never = Arc::new(Semaphore::new(0));
     let gate = Arc::clone(&never);
     let origin = Origin::start(move |_| {
@@ -88,7 +87,7 @@ async fn nothing_outlives_its_cache(
     let cache = Cache::open(&config).await.unwrap();
     let call = Call::new("p", "0123456789abcdef").argument(1);
     cache.results().get_or_compute(&call, async || Some(1)).await;
-    // A response half-way, a fetch that others wait for, and one who waits.
+    // A response in progress, a fetch that others wait for, and a waiter.
     let url = origin.url("/");
     let mut body = cache.client(Service::Jikan).get(url.clone()).send().await.unwrap().into_body();
     body.next().await.unwrap().unwrap();

@@ -1,4 +1,4 @@
-//! Bodies that end before their end: never stored as whole, never served as whole.
+//! Truncated bodies are never stored or served as complete.
 
 use std::io::Write as _;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ fn gzip_without_its_end() -> Vec<u8> {
     bytes
 }
 
-/// The ways in which an origin breaks off.
+/// The ways in which an origin truncates a body.
 fn broken(how: &str) -> Vec<Step> {
     let start = match how {
         "length" => [head(200, &[("Content-Length", "100"), ("Cache-Control", "max-age=60")]), b"ten bytes.".into()],
@@ -47,7 +47,10 @@ fn broken(how: &str) -> Vec<Step> {
 #[case("chunked", PolicyName::Specification)]
 #[case("gzip", PolicyName::Ttl)]
 #[tokio::test]
-async fn a_body_cut_by_its_origin_is_an_error_and_not_stored(#[case] how: &'static str, #[case] policy: PolicyName) {
+async fn body_truncated_by_the_origin_is_an_error_and_not_stored(
+    #[case] how: &'static str,
+    #[case] policy: PolicyName,
+) {
     let origin =
         Origin::start(move |seen| if seen.number == 0 { broken(how) } else { response(200, &[], "whole") }).await;
     let cache = cache(policy);
@@ -59,7 +62,7 @@ async fn a_body_cut_by_its_origin_is_an_error_and_not_stored(#[case] how: &'stat
 }
 
 #[tokio::test]
-async fn a_body_dropped_by_its_caller_is_not_stored() {
+async fn body_dropped_by_the_caller_is_not_stored() {
     let gate = Arc::new(Semaphore::new(0));
     let held = Arc::clone(&gate);
     let origin = Origin::start(move |_| {
@@ -85,7 +88,7 @@ async fn a_body_dropped_by_its_caller_is_not_stored() {
 #[case::announced(true)]
 #[case::not_announced(false)]
 #[tokio::test]
-async fn a_body_over_the_limit_reaches_the_caller_and_not_the_store(#[case] is_announced: bool) {
+async fn body_over_the_limit_is_served_and_not_stored(#[case] is_announced: bool) {
     let body = "x".repeat(2_000);
     let sent = body.clone();
     let origin = Origin::start(move |_| {
@@ -107,7 +110,7 @@ async fn a_body_over_the_limit_reaches_the_caller_and_not_the_store(#[case] is_a
 }
 
 #[tokio::test]
-async fn a_refresh_in_the_background_is_left_when_it_is_over_the_limit() {
+async fn revalidation_stops_at_a_body_over_the_limit() {
     const LONG: u64 = 50 << 20;
     let origin = Origin::start(|seen| {
         let fields = [("Cache-Control", "max-age=0, stale-while-revalidate=600")];
@@ -127,7 +130,7 @@ async fn a_refresh_in_the_background_is_left_when_it_is_over_the_limit() {
     while origin.streamed() == 0 {
         tokio::task::yield_now().await;
     }
-    // Closing waits for what is under way.
+    // Closing waits for running tasks.
     cache.close().await;
     assert!(origin.streamed() < LONG, "{}", origin.streamed());
 }

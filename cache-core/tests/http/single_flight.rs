@@ -1,4 +1,4 @@
-//! One fetch for many who ask for the same at the same time.
+//! One fetch for concurrent requests of the same key.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,10 +10,10 @@ use rstest::rstest;
 use tokio::sync::Semaphore;
 
 use crate::cache;
-use crate::counting::counted;
 use crate::origin::{Origin, Step, response};
+use crate::stats::counted;
 
-/// An origin that answers with this status once a permit is there.
+/// An origin that responds with this status once it gets a permit.
 async fn gated(status: u16, gate: Arc<Semaphore>) -> Origin {
     Origin::start(move |seen| {
         let mut steps = vec![Step::Await(Arc::clone(&gate))];
@@ -40,7 +40,7 @@ async fn misses_of_one_key_become_one_request(#[case] policy: PolicyName) {
             (from, fetched.text().await.unwrap())
         }
     }));
-    // Everybody has asked before the first answer comes: they run on this thread, up to where they wait.
+    // All requests are waiting before the first response arrives: they run on this thread.
     let opened = async {
         while origin.count() == 0 {
             tokio::task::yield_now().await;
@@ -57,7 +57,7 @@ async fn misses_of_one_key_become_one_request(#[case] policy: PolicyName) {
 }
 
 #[tokio::test]
-async fn nobody_waits_in_line_for_what_cannot_be_stored() {
+async fn waiters_for_an_unstorable_response_fetch_at_once() {
     let gate = Arc::new(Semaphore::new(0));
     let origin = gated(500, Arc::clone(&gate)).await;
     let client = cache(PolicyName::Ttl).client(Service::Jikan);
@@ -70,7 +70,7 @@ async fn nobody_waits_in_line_for_what_cannot_be_stored() {
             tokio::task::yield_now().await;
         }
         gate.add_permits(1);
-        // The others come all at once: nobody lets them in before all are there.
+        // The others arrive together: the gate opens once all are there.
         while origin.count() < 5 {
             tokio::task::yield_now().await;
         }
@@ -81,11 +81,11 @@ async fn nobody_waits_in_line_for_what_cannot_be_stored() {
     assert!(answers.iter().all(|body| body.starts_with("body ")));
 }
 
-/// With this the response is gone before anybody looks for it, as if it had been flushed meanwhile.
+/// With this TTL the response expires before a waiter looks it up, as if it had been flushed.
 const GONE_AT_ONCE: (&str, &str) = ("X-Hishel-Ttl", "0.000000001");
 
 #[tokio::test]
-async fn who_waited_for_what_is_gone_again_waits_for_the_next_fetch() {
+async fn waiters_for_a_flushed_response_wait_for_the_next_fetch() {
     let gate = Arc::new(Semaphore::new(0));
     let origin = gated(200, Arc::clone(&gate)).await;
     let client = cache(PolicyName::Ttl).client(Service::Jikan);
@@ -107,7 +107,7 @@ async fn who_waited_for_what_is_gone_again_waits_for_the_next_fetch() {
 }
 
 #[tokio::test]
-async fn where_the_store_keeps_nothing_nobody_waits_for_all_before_him() {
+async fn waits_are_bounded_if_the_store_evicts_at_once() {
     let gate = Arc::new(Semaphore::new(0));
     let origin = gated(200, Arc::clone(&gate)).await;
     let client = cache(PolicyName::Ttl).client(Service::Jikan);
@@ -116,7 +116,7 @@ async fn where_the_store_keeps_nothing_nobody_waits_for_all_before_him() {
         async move { request.send().await.unwrap().text().await.unwrap() }
     }));
     let opened = async {
-        // One is let in after the other, until those who are left come all at once.
+        // The gate admits one after the other, until the rest arrives together.
         let mut in_turn = 0;
         while origin.count() < 40 {
             if origin.count() == in_turn + 1 {
@@ -133,7 +133,7 @@ async fn where_the_store_keeps_nothing_nobody_waits_for_all_before_him() {
     assert!((2..=10).contains(&in_turn), "{in_turn} waited for one another");
 }
 
-/// Gets the first, which waits at the gate, and the second, which passes it by. Each answers with its name.
+/// Requests the first, which waits at the gate, and the second, which does not. Each returns its name.
 async fn pass_by(origin: &Origin, gate: &Semaphore, get: impl AsyncFn(&str) -> String, [first, second]: [&str; 2]) {
     let passing = async {
         while origin.count() == 0 {
@@ -147,7 +147,7 @@ async fn pass_by(origin: &Origin, gate: &Semaphore, get: impl AsyncFn(&str) -> S
 }
 
 #[tokio::test]
-async fn who_asks_for_another_variant_does_not_wait() {
+async fn request_for_another_variant_does_not_wait() {
     let gate = Arc::new(Semaphore::new(0));
     let held = Arc::clone(&gate);
     let origin = Origin::start(move |seen| {
@@ -168,7 +168,7 @@ async fn who_asks_for_another_variant_does_not_wait() {
 }
 
 #[tokio::test]
-async fn who_asks_for_another_url_under_the_same_key_does_not_wait() {
+async fn request_for_another_url_with_the_same_key_does_not_wait() {
     let gate = Arc::new(Semaphore::new(0));
     let held = Arc::clone(&gate);
     let origin = Origin::start(move |seen| {
@@ -186,7 +186,7 @@ async fn who_asks_for_another_url_under_the_same_key_does_not_wait() {
 }
 
 #[tokio::test]
-async fn who_holds_a_body_unread_holds_nobody_up_for_long() {
+async fn unread_body_delays_waiters_for_a_bounded_time() {
     let origin = Origin::start(|_| response(200, &[], "a body")).await;
     let client = cache(PolicyName::Ttl).client(Service::Jikan);
     let unread = client.get(origin.url("/")).send().await.unwrap();

@@ -1,4 +1,4 @@
-//! A stored body that is lost while it is read: made whole from the origin, or an error, never silently short.
+//! Stored bodies that are lost while they are read: resumed from the origin, or an error, never silently short.
 
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ async fn stored(policy: PolicyName, origin: &Origin) -> (CachedClient, String, S
     (client, redis, url)
 }
 
-/// Reads a hit whose stored body goes while it is read.
+/// Reads a hit whose stored body is lost while it is read.
 async fn read_while_it_goes(redis: &str, request: RequestBuilder) -> Result<Vec<u8>, FetchError> {
     let reader = Reader::begin(request).await;
     flush(redis).await;
@@ -38,7 +38,7 @@ async fn flush(redis: &str) {
     redis::cmd("FLUSHDB").query_async::<()>(&mut connection).await.unwrap();
 }
 
-/// Somebody in the middle of a stored body.
+/// A reader in the middle of a stored body.
 struct Reader {
     read: Vec<u8>,
     body: Body,
@@ -66,7 +66,7 @@ impl Reader {
 }
 
 #[tokio::test]
-async fn the_rest_comes_from_the_origin_where_the_beginning_is_the_same() {
+async fn body_is_resumed_from_the_origin_if_its_beginning_is_equal() {
     let origin = Origin::start(|_| response(200, &[], body())).await;
     let (client, redis, url) = stored(PolicyName::Ttl, &origin).await;
     let read = read_while_it_goes(&redis, client.get(&url)).await.unwrap();
@@ -75,7 +75,7 @@ async fn the_rest_comes_from_the_origin_where_the_beginning_is_the_same() {
 }
 
 #[tokio::test]
-async fn all_who_were_reading_it_are_mended_by_one_request() {
+async fn all_readers_are_resumed_by_one_request() {
     let origin = Origin::start(|_| response(200, &[], body())).await;
     let (client, redis, url) = stored(PolicyName::Ttl, &origin).await;
     let mut readers = Vec::new();
@@ -87,7 +87,7 @@ async fn all_who_were_reading_it_are_mended_by_one_request() {
         assert!(read.unwrap() == body());
     }
     assert_eq!(origin.count(), 2);
-    // It is stored again, for those who come later.
+    // It is stored again for later requests.
     Reader::begin(client.get(&url)).await.end().await.unwrap();
     assert_eq!(origin.count(), 2);
 }
@@ -96,7 +96,7 @@ async fn all_who_were_reading_it_are_mended_by_one_request() {
 #[case::by_its_body(PolicyName::Ttl)]
 #[case::by_its_validator(PolicyName::Specification)]
 #[tokio::test]
-async fn where_it_has_changed_all_who_were_reading_it_learn_it_by_one_request(#[case] policy: PolicyName) {
+async fn changed_body_fails_all_readers_with_one_request(#[case] policy: PolicyName) {
     let origin = Origin::start(move |seen| {
         let mut body = body();
         body[100] ^= seen.number as u8;
@@ -116,7 +116,7 @@ async fn where_it_has_changed_all_who_were_reading_it_learn_it_by_one_request(#[
         read.unwrap_err();
     }
     assert_eq!(origin.count(), 2);
-    // The new one is stored, for those who come later.
+    // The new one is stored for later requests.
     Reader::begin(client.get(&url)).await.end().await.unwrap();
     assert_eq!(origin.count(), 2);
 }
@@ -125,7 +125,7 @@ async fn where_it_has_changed_all_who_were_reading_it_learn_it_by_one_request(#[
 #[case::its_date(&["Mon, 01 Jan 2024 00:00:00 GMT", "Tue, 02 Jan 2024 00:00:00 GMT"], SIZE)]
 #[case::its_length(&["Mon, 01 Jan 2024 00:00:00 GMT"], SIZE + 1)]
 #[tokio::test]
-async fn a_response_that_differs_only_behind_what_was_read_is_told_by_its_head(
+async fn change_behind_the_read_part_is_detected_by_the_head(
     #[case] dates: &'static [&'static str],
     #[case] length: usize,
 ) {
@@ -144,13 +144,13 @@ async fn a_response_that_differs_only_behind_what_was_read_is_told_by_its_head(
 }
 
 #[tokio::test]
-async fn it_may_go_as_often_as_it_is_stored_again() {
+async fn body_can_be_lost_repeatedly() {
     let origin = Origin::start(|_| response(200, &[], body())).await;
     let (client, redis, url) = stored(PolicyName::Ttl, &origin).await;
     let mut reader = Reader::begin(client.get(&url)).await;
     for request in 2..5 {
         flush(&redis).await;
-        // Somebody else fetches it, and the reader goes on with what is stored then.
+        // Another caller fetches it, and the reader resumes from the store.
         client.get(&url).send().await.unwrap().bytes().await.unwrap();
         assert_eq!(origin.count(), request);
         reader.piece().await;
@@ -161,7 +161,7 @@ async fn it_may_go_as_often_as_it_is_stored_again() {
 }
 
 #[tokio::test]
-async fn those_who_wait_for_a_body_that_goes_while_it_is_stored_wait_for_the_next() {
+async fn waiters_for_a_body_lost_while_stored_wait_for_the_next() {
     let gate = Arc::new(Semaphore::new(0));
     let held = Arc::clone(&gate);
     let origin = Origin::start(move |_| {
@@ -192,7 +192,7 @@ async fn those_who_wait_for_a_body_that_goes_while_it_is_stored_wait_for_the_nex
 }
 
 #[tokio::test]
-async fn another_body_is_an_error() {
+async fn different_body_is_an_error() {
     let origin = Origin::start(|seen| {
         let mut body = body();
         body[100] ^= seen.number as u8;
@@ -204,7 +204,7 @@ async fn another_body_is_an_error() {
 }
 
 #[tokio::test]
-async fn an_origin_that_is_gone_is_an_error() {
+async fn unreachable_origin_is_an_error() {
     let origin = Origin::start(|_| response(200, &[], body())).await;
     let (client, redis, url) = stored(PolicyName::Ttl, &origin).await;
     drop(origin);
@@ -212,7 +212,7 @@ async fn an_origin_that_is_gone_is_an_error() {
 }
 
 #[tokio::test]
-async fn a_part_of_a_body_is_mended_like_the_whole() {
+async fn range_of_a_body_is_resumed() {
     let fields = [("Cache-Control", "max-age=60"), ("ETag", "\"1\"")];
     let origin = Origin::start(move |_| response(200, &fields, body())).await;
     let (client, redis, url) = stored(PolicyName::Specification, &origin).await;
@@ -223,7 +223,7 @@ async fn a_part_of_a_body_is_mended_like_the_whole() {
 }
 
 #[tokio::test]
-async fn a_body_of_another_version_is_an_error_though_it_begins_alike() {
+async fn other_version_with_an_equal_beginning_is_an_error() {
     let origin = Origin::start(|seen| {
         let etag = format!("\"{}\"", seen.number);
         response(200, &[("Cache-Control", "max-age=60"), ("ETag", &etag)], body())

@@ -1,4 +1,4 @@
-//! What `#[cached_result]` makes of functions.
+//! Functions with `#[cached_result]`.
 
 #![allow(clippy::unwrap_used)]
 
@@ -18,7 +18,7 @@ fn cache() -> (Cache, Arc<Memory>) {
     (Cache::over(Arc::clone(&memory) as _, &Config::default()), memory)
 }
 
-/// The keys of all results, and the seconds that they have left.
+/// The keys of all results, and their remaining TTL in seconds.
 async fn stored(memory: &Memory) -> Vec<(String, f64)> {
     let page = memory.scan(&Filter::default(), None, 1_000).await.unwrap();
     let now = clock::now();
@@ -36,13 +36,13 @@ fn run(runs: &Runs) -> u32 {
 
 #[cached_result(ttl = "90m", prefix = "plain", schema = "82fce6a05e45281a", skip(runs))]
 async fn plain(results: &ResultCache, runs: &Runs, id: u32, title: &str, tags: Option<Vec<String>>, score: f64) -> u32 {
-    // The macro's own names are not seen here.
+    // The names of the macro are not visible here.
     let _: (&ResultCache, u32, &str, Option<Vec<String>>, f64) = (results, id, title, tags, score);
     run(runs)
 }
 
 #[tokio::test]
-async fn a_call_is_stored_under_the_pipelines_key_for_its_time() {
+async fn call_is_stored_under_the_pipelines_key_with_its_ttl() {
     let ((cache, memory), runs) = (cache(), Runs::default());
     let tags = || Some(vec!["café".to_owned()]);
     for _ in 0..2 {
@@ -69,7 +69,7 @@ async fn as_set(results: &ResultCache, settings: &Services, id: u32) -> u32 {
 }
 
 #[tokio::test]
-async fn the_time_may_be_a_setting() {
+async fn ttl_may_be_a_setting() {
     let (cache, memory) = cache();
     let mut settings = Services::default();
     settings.set_ttl(Service::AniSearch, Duration::from_secs(7_200));
@@ -93,7 +93,7 @@ async fn early(cache: &Cache, runs: &Runs, mut id: u32) -> Result<Option<u32>, s
 }
 
 #[tokio::test]
-async fn returns_and_question_marks_mean_what_they_meant() {
+async fn return_and_question_mark_keep_their_meaning() {
     let ((cache, _), runs) = (cache(), Runs::default());
     for _ in 0..2 {
         assert_eq!(early(&cache, &runs, 0).await, Ok(None));
@@ -111,7 +111,7 @@ async fn r#type<T: serde::Serialize>(results: ResultCache, r#where: T, call: &'s
 }
 
 #[tokio::test]
-async fn names_and_generics_are_no_obstacle() {
+async fn names_and_generics_are_supported() {
     let (cache, memory) = cache();
     assert_eq!(r#type(cache.results(), (1, "x"), "y").await.as_deref(), Some("y"));
     assert_eq!(r#type(cache.results(), [0.5], "y").await.as_deref(), Some("y"));
@@ -140,7 +140,7 @@ struct Self_ {
 }
 
 #[tokio::test]
-async fn a_method_is_cached_where_it_says_so() {
+async fn method_with_the_attribute_is_cached() {
     let (cache, memory) = cache();
     let site = AniSearch { cache, runs: Runs::default() };
     for _ in 0..2 {
@@ -150,7 +150,7 @@ async fn a_method_is_cached_where_it_says_so() {
 }
 
 #[tokio::test]
-async fn the_future_may_go_to_another_thread() {
+async fn future_is_send() {
     let (cache, _) = cache();
     let mut tasks = tokio::task::JoinSet::new();
     tasks.spawn(async move {
@@ -185,7 +185,7 @@ mod two {
 }
 
 #[tokio::test]
-async fn functions_of_other_code_or_place_share_nothing() {
+async fn functions_of_other_code_or_module_share_nothing() {
     let (cache, memory) = cache();
     let results = cache.results();
     assert_eq!(one::same(&results, 1).await, 1);

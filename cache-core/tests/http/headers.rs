@@ -29,17 +29,17 @@ async fn pass_unchanged(cache: Cache) {
 }
 
 #[tokio::test]
-async fn fields_and_body_come_out_of_memory_as_they_went_in() {
+async fn fields_and_body_in_memory_are_unchanged() {
     pass_unchanged(cache(PolicyName::Specification)).await;
 }
 
 #[tokio::test]
-async fn fields_and_body_come_out_of_redis_as_they_went_in() {
+async fn fields_and_body_in_redis_are_unchanged() {
     pass_unchanged(redis_cache(PolicyName::Specification).0).await;
 }
 
 #[tokio::test]
-async fn a_validator_of_any_bytes_goes_back_to_the_origin_as_it_came() {
+async fn validator_of_any_bytes_is_sent_back_unchanged() {
     let origin = Origin::start(|seen| {
         let answer = if seen.number == 0 {
             b"HTTP/1.1 200 OK\r\nCache-Control: no-cache\r\nETag: \"\xfc\"\r\nContent-Length: 1\r\n\r\nx".to_vec()
@@ -60,7 +60,7 @@ async fn a_validator_of_any_bytes_goes_back_to_the_origin_as_it_came() {
     assert_eq!(sent.1, b"\"\xfc\"");
 }
 
-/// Stores this body, and then says of it in its fields that it is coded: as pipelines do that store what they decoded.
+/// Stores this body with a header that declares a coding, as the pipeline stores decoded bodies.
 async fn stored_as_if_coded(policy: PolicyName, body: &'static [u8], coding: &str) -> (CachedClient, Origin) {
     let origin = Origin::start(move |_| response(200, &[("Cache-Control", "max-age=60")], body)).await;
     let cache = cache(policy);
@@ -77,8 +77,8 @@ async fn stored_as_if_coded(policy: PolicyName, body: &'static [u8], coding: &st
 }
 
 #[tokio::test]
-async fn a_coded_body_that_looks_like_text_stays_coded() {
-    // Nothing, in Brotli.
+async fn encoded_body_that_looks_like_text_stays_encoded() {
+    // An empty body in Brotli.
     let fields = [("Cache-Control", "max-age=60"), ("Content-Encoding", "br")];
     let origin = Origin::start(move |_| response(200, &fields, ";")).await;
     let client = cache(PolicyName::Specification).client(Service::Jikan);
@@ -91,9 +91,7 @@ async fn a_coded_body_that_looks_like_text_stays_coded() {
 
 #[rstest]
 #[tokio::test]
-async fn a_coding_that_nobody_here_knows_stays_on(
-    #[values(PolicyName::Ttl, PolicyName::Specification)] policy: PolicyName,
-) {
+async fn unknown_coding_is_passed_on(#[values(PolicyName::Ttl, PolicyName::Specification)] policy: PolicyName) {
     let body = b"\xf0\x9f\x00\xff";
     let fields = [("Cache-Control", "max-age=60"), ("Content-Encoding", "x-ours")];
     let origin = Origin::start(move |_| response(200, &fields, body)).await;
@@ -106,7 +104,7 @@ async fn a_coding_that_nobody_here_knows_stays_on(
 }
 
 #[tokio::test]
-async fn a_coded_body_that_cannot_be_undone_is_a_miss() {
+async fn encoded_body_that_cannot_be_decoded_is_a_miss() {
     let (client, origin) = stored_as_if_coded(PolicyName::Ttl, b"\x1f\x8bbroken", "gzip").await;
     let fetched = client.get(origin.url("/")).send().await.unwrap();
     assert_eq!(fetched.served().from, ServedFrom::Miss);
@@ -114,18 +112,18 @@ async fn a_coded_body_that_cannot_be_undone_is_a_miss() {
 
 #[rstest]
 #[tokio::test]
-async fn a_body_that_is_not_coded_as_its_fields_say_is_served_whole(
+async fn body_that_contradicts_its_coding_is_served_whole(
     #[values(PolicyName::Ttl, PolicyName::Specification)] policy: PolicyName,
-    #[values("gzip", "deflate", "br")] coding: &str,
+    #[values("gzip", "deflate", "br", "zstd")] coding: &str,
 ) {
-    // Raw deflate would make one byte of it.
+    // As raw deflate it would be one byte.
     let body = "{\n  \"data\": [1, 2, 3]}";
     let (client, origin) = stored_as_if_coded(policy, body.as_bytes(), coding).await;
     let fetched = client.get(origin.url("/")).send().await.unwrap();
     assert_eq!(fetched.served().from, ServedFrom::Hit);
     assert!(!fetched.headers().contains_key("content-encoding") && !fetched.headers().contains_key("content-length"));
     assert_eq!(fetched.text().await.unwrap(), body);
-    // A part that was chosen by the false length is none.
+    // A range chosen by the wrong length is not served.
     let part = client.get(origin.url("/")).header("Range", "bytes=0-3").send().await.unwrap();
     assert_ne!(part.served().from, ServedFrom::Hit);
 }

@@ -1,4 +1,4 @@
-//! What the HTTP cache did is in its store's counters.
+//! Counters of the HTTP cache.
 
 use std::sync::Arc;
 
@@ -9,20 +9,20 @@ use crate::origin::{Origin, response};
 use crate::redis_server::RedisServer;
 use crate::{cache, redis_cache, redis_cache_at};
 
-/// What was counted for Jikan.
+/// The counters of Jikan.
 pub async fn counted(cache: Cache) -> Counts {
     let store = Arc::clone(cache.store());
     cache.close().await;
     store.counters(0.0).await.unwrap().ever[&Scope::Http(Service::Jikan)]
 }
 
-/// As [`counted`], times aside.
+/// As [`counted`], without times.
 async fn counted_but_times(cache: Cache) -> Counts {
     Counts { lookup_micros: 0, ..counted(cache).await }
 }
 
 #[tokio::test]
-async fn hits_misses_and_stores_are_counted_with_the_bytes_that_were_served() {
+async fn hits_misses_stores_and_bytes_are_counted() {
     let origin = Origin::start(|seen| {
         let status = if seen.target == "/gone" { 404 } else { 200 };
         response(status, &[], "ten bytes.")
@@ -54,7 +54,7 @@ async fn revalidations_are_neither_hits_nor_misses() {
 }
 
 #[tokio::test]
-async fn what_is_fetched_in_the_background_is_no_miss() {
+async fn background_revalidation_is_no_miss() {
     let fields = [("Cache-Control", "max-age=0, stale-while-revalidate=600")];
     let origin = Origin::start(move |seen| response(200, &fields, format!("body {}", seen.number))).await;
     let cache = cache(PolicyName::Specification);
@@ -66,15 +66,15 @@ async fn what_is_fetched_in_the_background_is_no_miss() {
     while origin.count() < 2 {
         tokio::task::yield_now().await;
     }
-    // Closing waits for what is under way.
+    // Closing waits for running tasks.
     let expected = Counts { hits: 1, stale: 1, misses: 1, stores: 2, bytes: 6, ..Counts::default() };
     assert_eq!(counted_but_times(cache).await, expected);
 }
 
 #[tokio::test]
-async fn the_time_of_look_ups_is_counted_for_each_service() {
+async fn lookup_time_is_counted_by_service() {
     let origin = Origin::start(|_| response(200, &[], "x")).await;
-    // A look-up across a connection takes more than a microsecond.
+    // A lookup over a connection takes more than a microsecond.
     let (cache, _) = redis_cache(PolicyName::Ttl);
     cache.client(Service::Jikan).get(origin.url("/")).send().await.unwrap().bytes().await.unwrap();
     let store = Arc::clone(cache.store());
@@ -84,7 +84,7 @@ async fn the_time_of_look_ups_is_counted_for_each_service() {
 }
 
 #[tokio::test]
-async fn failures_of_the_store_are_counted_when_it_is_back() {
+async fn store_failures_are_counted_after_recovery() {
     let server = RedisServer::start("");
     let cache = redis_cache_at(&format!("redis://{}/0", server.address()), PolicyName::Ttl);
     let origin = Origin::start(|_| response(404, &[], "x")).await;
@@ -97,7 +97,7 @@ async fn failures_of_the_store_are_counted_when_it_is_back() {
     get().await;
     let _server = stopped.start();
     get().await;
-    // What failed was the look-up alone: without a store there is nobody to wait for, and a 404 is not stored.
+    // Only the lookup failed: without a store no caller waits, and a 404 is not stored.
     let Counts { misses, errors, .. } = counted(cache).await;
     assert_eq!((misses, errors), (2, 1));
 }

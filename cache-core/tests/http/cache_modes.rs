@@ -1,4 +1,4 @@
-//! Handles on a cache that use it in part: what is stored does not answer, or nothing is stored either.
+//! Handles that reload or bypass the cache.
 
 use cache_core::{Cache, CachedClient, Filter, PolicyName, ServedFrom, Service};
 use rstest::rstest;
@@ -6,7 +6,7 @@ use rstest::rstest;
 use crate::cache;
 use crate::origin::{Origin, response};
 
-/// An origin that never answers the same, whatever it is asked.
+/// An origin whose responses all differ.
 async fn counting() -> Origin {
     let fields = [("Cache-Control", "max-age=60, stale-if-error=60"), ("ETag", "\"always\"")];
     Origin::start(move |seen| response(200, &fields, format!("no. {}", seen.number))).await
@@ -25,7 +25,7 @@ async fn stored(cache: &Cache) -> usize {
 #[case(PolicyName::Ttl)]
 #[case(PolicyName::Specification)]
 #[tokio::test]
-async fn what_is_asked_anew_replaces_what_is_stored(#[case] policy: PolicyName) {
+async fn reload_replaces_the_stored_response(#[case] policy: PolicyName) {
     let origin = counting().await;
     let cache = cache(policy);
     let client = cache.client(Service::Jikan);
@@ -38,7 +38,7 @@ async fn what_is_asked_anew_replaces_what_is_stored(#[case] policy: PolicyName) 
 }
 
 #[tokio::test]
-async fn what_is_asked_anew_and_fails_is_no_old_answer() {
+async fn failed_reload_serves_no_stored_response() {
     let origin = Origin::start(|seen| {
         let fields = [("Cache-Control", "max-age=60, stale-if-error=60")];
         if seen.number == 0 { response(200, &fields, "good") } else { response(503, &[], "") }
@@ -57,7 +57,7 @@ async fn what_is_asked_anew_and_fails_is_no_old_answer() {
 #[case(PolicyName::Ttl)]
 #[case(PolicyName::Specification)]
 #[tokio::test]
-async fn what_goes_past_the_cache_neither_finds_nor_stores(#[case] policy: PolicyName) {
+async fn bypass_neither_reads_nor_stores(#[case] policy: PolicyName) {
     let origin = counting().await;
     let cache = cache(policy);
     let client = cache.client(Service::Jikan);

@@ -1,0 +1,77 @@
+//! The stored responses under a request's key, those of them that may answer it.
+
+use std::time::Instant;
+
+use crate::format::content_coding;
+use crate::http::context::Context;
+use crate::http::plan::Plan;
+use crate::http::request::Judge;
+use crate::http::response::coding;
+use crate::model::key::CacheKey;
+use crate::model::stats::Counts;
+use crate::model::stored::{Found, whole};
+
+/// What the store has.
+pub(crate) enum Lookup {
+    /// At least one response, newest first.
+    Found(Vec<Found>),
+    Miss,
+    /// The store failed.
+    Unavailable,
+}
+
+impl Lookup {
+    pub(crate) fn is_unavailable(&self) -> bool {
+        matches!(self, Self::Unavailable)
+    }
+
+    /// The stored responses; none on a miss or a failure.
+    pub(crate) fn into_stored(self) -> Vec<Found> {
+        match self {
+            Self::Found(stored) => stored,
+            Self::Miss | Self::Unavailable => Vec::new(),
+        }
+    }
+}
+
+/// Looks the request's key up in the store.
+pub(crate) async fn look_up(context: &Context, plan: &Plan) -> Lookup {
+    let started = Instant::now();
+    let (key, refresh) = (&plan.key, plan.refresh().filter(|_| context.may_serve_stored()));
+    let found = context.store(key).ask("lookup", |store| async move { store.lookup(key, refresh).await }).await;
+    let lookup_micros = started.elapsed().as_micros() as u64;
+    if plan.is_counted() {
+        context.count(Counts { lookup_micros, ..Counts::default() });
+    }
+    let Some(mut found) = found else { return Lookup::Unavailable };
+    found.retain(|found| plan.is_answered_by(found));
+    if let Some(judge) = plan.judge {
+        found = validated(context, key, found, judge).await;
+    }
+    if found.is_empty() { Lookup::Miss } else { Lookup::Found(found) }
+}
+
+/// Those whose decoded bodies the caller's validator accepts. The others are removed.
+async fn validated(context: &Context, key: &CacheKey, found: Vec<Found>, judge: Judge) -> Vec<Found> {
+    let store = context.store(key);
+    let (mut valid, mut invalid) = (Vec::new(), Vec::new());
+    for mut found in found {
+        if found.body.is_none() {
+            found.body = match store.body(&found.id).await {
+                Some(body) => whole(body).await.ok(),
+                None => None,
+            };
+        }
+        // A response whose body is lost cannot be served either.
+        let Some(body) = &found.body else { continue };
+        if judge(&content_coding::decode_all(body, coding(&found.entry.response.headers))) {
+            valid.push(found);
+        } else {
+            invalid.push(found.id);
+        }
+    }
+    if !invalid.is_empty() {
+        store.ask("remove", |store| async move { store.remove(&invalid).await }).await;
+    }
+    valid
+}

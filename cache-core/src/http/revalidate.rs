@@ -1,0 +1,26 @@
+//! Revalidation in the background (RFC 5861, 3: `stale-while-revalidate`).
+
+use std::sync::Arc;
+
+use crate::clock;
+use crate::http::context::Context;
+use crate::http::forward::forward;
+use crate::http::lookup::look_up;
+use crate::http::plan::Plan;
+use crate::http::recorder::drain;
+use crate::http::resumable_body::Refetch;
+use crate::policy::decision::{Decision, Serve};
+
+/// Validates a response that was served stale, unless another fetch of it is in flight.
+pub(crate) async fn revalidate(context: &Arc<Context>, plan: &Plan, refetch: &Arc<dyn Refetch>) {
+    let Some(lead) = context.core.flights.lead_if_free(&plan.flight()).await else { return };
+    let stored = look_up(context, plan).await.into_stored();
+    let Decision::Serve(Serve { refresh: Some(decision), .. }) =
+        plan.policy.decide(&plan.request, &stored, clock::now())
+    else {
+        return lead.land(true).await;
+    };
+    if let Ok(response) = forward(context, plan, &stored, decision, Some(lead), refetch).await {
+        drain(context, response.into_body());
+    }
+}

@@ -1,0 +1,71 @@
+//! Errors, unreadable results and unavailable stores.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cache_core::{Cache, Config, RedisUrl};
+use rstest::rstest;
+
+use crate::redis_server::RedisServer;
+use crate::{Function, On, anime, call, redis};
+
+#[rstest]
+#[tokio::test]
+async fn unreadable_result_is_computed_again_and_replaced(
+    #[values(On::Memory, On::Redis, On::Sqlite)] on: On,
+    #[values(&b""[..], b"null", b" null\n", b"{", b"{}", b"[1]", b"NaN", b"\xff\xfe", b"{\"title\": \"x\"} tail")]
+    damaged: &'static [u8],
+) {
+    let subject = on.open().await;
+    let function = Function::default();
+    let key = call().key().unwrap();
+    subject.store.put_result(&key, damaged.into(), Duration::from_secs(60)).await.unwrap();
+    for _ in 0..2 {
+        let result = subject.results.get_or_compute(&call(), || function.returns(Some(anime()))).await;
+        assert_eq!(result, Some(anime()));
+    }
+    assert_eq!(function.runs(), 1);
+}
+
+#[rstest]
+#[tokio::test]
+async fn error_is_returned_and_not_stored(#[values(On::Memory, On::Redis, On::Sqlite)] on: On) {
+    let subject = on.open().await;
+    let function = Function::default();
+    let answers = [Err("the site is down"), Err("still down"), Ok(anime())];
+    for answer in answers.clone() {
+        assert_eq!(subject.results.get_or_try_compute(&call(), || function.returns(answer.clone())).await, answer);
+    }
+    let stored = subject.results.get_or_try_compute(&call(), || function.returns(Err("down again"))).await;
+    assert_eq!(stored, Ok(anime()));
+    assert_eq!(function.runs(), 3);
+}
+
+#[tokio::test]
+async fn every_call_computes_without_a_store() {
+    let server = RedisServer::start("");
+    let url = format!("redis://{}/0", server.address());
+    let cache = Cache::over(Arc::new(redis(url)), &Config::default());
+    let function = Function::default();
+    cache.results().get_or_compute(&call(), || function.returns(1)).await;
+    assert_eq!(cache.results().get_or_compute(&call(), || function.returns(2)).await, 1);
+    let _stopped = server.stop();
+    for value in [3, 4] {
+        assert_eq!(cache.results().get_or_compute(&call(), || function.returns(value)).await, value);
+    }
+}
+
+#[tokio::test]
+async fn sqlite_is_used_if_redis_is_unreachable() {
+    let directory = tempfile::tempdir().unwrap();
+    let stopped = RedisServer::start("").stop();
+    let config =
+        Config { redis_url: RedisUrl::new(stopped.url()), sqlite: directory.path().to_owned(), ..Config::default() };
+    let function = Function::default();
+    for _ in 0..2 {
+        let cache = Cache::open(&config).await.unwrap();
+        assert_eq!(cache.results().get_or_compute(&call(), || function.returns(anime())).await, anime());
+        cache.close().await;
+    }
+    assert_eq!(function.runs(), 1);
+}
