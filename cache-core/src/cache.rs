@@ -16,7 +16,7 @@ use crate::runtime::shared::{Core, EndTasks, Hold};
 use crate::runtime::single_flight::Flights;
 use crate::runtime::tasks::Tasks;
 use crate::store::inspect::Inspect;
-use crate::store::layered::memory_tier::FirstLevel;
+use crate::store::layered::memory_tier::MemoryTier;
 use crate::store::memory::Memory;
 use crate::store::open::{OpenOptions, WhenUnreachable, open};
 use crate::transport::shared::Senders;
@@ -50,7 +50,7 @@ impl Cache {
     /// A cache over a store that is open already.
     pub fn over(store: Arc<dyn Inspect>, config: &Config) -> Self {
         let store = match config.first_level {
-            Some(time) => Arc::new(FirstLevel::new(store, time)),
+            Some(time) => Arc::new(MemoryTier::new(store, time)),
             None => store,
         };
         let tasks = Tasks::new();
@@ -87,7 +87,7 @@ impl Cache {
 
     /// What all programs that share this store have counted since then (Unix seconds); the last second may be missing.
     pub async fn counted(&self, since: f64) -> Result<Counted> {
-        self.inspect.counters(since).await
+        self.inspect.stats(since).await
     }
 
     /// The store underneath, for administration. Of a cache that was opened but is not enabled it is an empty one.

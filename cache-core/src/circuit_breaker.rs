@@ -51,7 +51,7 @@ impl Breaker {
         recovered(&*store, Some(patience)).await;
         self.failures.store(0, Ordering::Relaxed);
         self.is_open.store(false, Ordering::Relaxed);
-        tracing::info!(backend = %store.backend(), "the store is well again");
+        tracing::info!(backend = %store.id(), "the store is well again");
     }
 }
 

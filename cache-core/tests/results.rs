@@ -121,11 +121,11 @@ async fn a_result_is_stored_as_python_writes_it(#[values(On::Memory, On::Redis, 
     let key = call.key().unwrap();
     assert_eq!(key, "result_cache:anisearch_anime:82fce6a05e45281a:18878,dan-da-dan");
     assert_eq!(
-        subject.store.result(&key).await.unwrap().unwrap().value,
+        subject.store.get(&key).await.unwrap().unwrap().value,
         r#"{"title": "ダンダダン \"Dan Da Dan\"\n", "score": 8.0, "tags": ["science-fiction", "café"], "episodes": {"9": "Merge! Serpo Dover Demon Nessie!", "10": "Have You Ever Seen a Cattle Mutilation?"}}"#
     );
     let id = EntryId::Key(key.into_bytes().into());
-    let ttl = subject.store.inspect(&id).await.unwrap().unwrap().summary.ttl(clock::now()).unwrap();
+    let ttl = subject.store.details(&id).await.unwrap().unwrap().summary.ttl(clock::now()).unwrap();
     assert!((500.0..=600.0).contains(&ttl), "{ttl}");
 }
 
@@ -168,7 +168,7 @@ async fn what_cannot_be_read_is_computed_again_and_replaced(
     let subject = on.open().await;
     let function = Function::default();
     let key = call().key().unwrap();
-    subject.store.put_result(&key, damaged.into(), Duration::from_secs(60)).await.unwrap();
+    subject.store.set(&key, damaged.into(), Duration::from_secs(60)).await.unwrap();
     for _ in 0..2 {
         let result = subject.results.get_or_compute(&call(), || function.returns(Some(anime()))).await;
         assert_eq!(result, Some(anime()));
@@ -183,10 +183,10 @@ async fn what_could_not_be_read_back_is_not_stored(#[values(On::Memory, On::Redi
     let key = call().key().unwrap();
     let not_a_number = subject.results.get_or_compute(&call(), || async { f64::NAN }).await;
     assert!(not_a_number.is_nan());
-    assert_eq!(subject.store.result(&key).await.unwrap(), None);
+    assert_eq!(subject.store.get(&key).await.unwrap(), None);
     let nameless = BTreeMap::from([((1, 2), 3)]);
     assert_eq!(subject.results.get_or_compute(&call(), || async { nameless.clone() }).await, nameless);
-    assert_eq!(subject.store.result(&key).await.unwrap(), None);
+    assert_eq!(subject.store.get(&key).await.unwrap(), None);
 }
 
 #[rstest]
@@ -195,7 +195,7 @@ async fn what_is_too_large_is_not_stored(#[values(On::Memory, On::Redis, On::Sql
     let subject = on.open_with(Config { largest_entry: 10, ..Config::default() }).await;
     for (text, is_stored) in [("123456789", false), ("12345678", true)] {
         subject.results.get_or_compute(&call(), || async { text.to_owned() }).await;
-        assert_eq!(subject.store.result(&call().key().unwrap()).await.unwrap().is_some(), is_stored, "{text}");
+        assert_eq!(subject.store.get(&call().key().unwrap()).await.unwrap().is_some(), is_stored, "{text}");
     }
 }
 
@@ -206,8 +206,8 @@ async fn a_disabled_cache_always_computes(#[values(On::Memory, On::Redis, On::Sq
     let key = call().key().unwrap();
     let function = Function::default();
     subject.results.get_or_compute(&call(), || function.returns(1)).await;
-    assert_eq!(subject.store.result(&key).await.unwrap(), None);
-    subject.store.put_result(&key, "2".into(), Duration::from_secs(60)).await.unwrap();
+    assert_eq!(subject.store.get(&key).await.unwrap(), None);
+    subject.store.set(&key, "2".into(), Duration::from_secs(60)).await.unwrap();
     assert_eq!(subject.results.get_or_compute(&call(), || function.returns(1)).await, 1);
     assert_eq!(function.runs(), 2);
 }
@@ -336,7 +336,7 @@ async fn what_happened_is_counted_under_the_prefix(#[values(On::Memory, On::Redi
     }
     results.get_or_compute(&call(), || async { None::<u8> }).await;
     cache.close().await;
-    let counted = store.counters(0.0).await.unwrap().hours;
+    let counted = store.stats(0.0).await.unwrap().hours;
     assert_eq!(counted.len(), 1, "{counted:?}");
     assert_eq!(counted[0].scope, Scope::Result("anisearch_anime".into()));
     let Counts { lookup_micros, .. } = counted[0].counts;
@@ -367,7 +367,7 @@ async fn those_who_wait_for_another_are_counted() {
     });
     assert_eq!(join_all(asked).await, vec![anime(); 20]);
     cache.close().await;
-    let Counts { misses, hits, waits, .. } = store.counters(0.0).await.unwrap().hours[0].counts;
+    let Counts { misses, hits, waits, .. } = store.stats(0.0).await.unwrap().hours[0].counts;
     assert_eq!((misses, hits, waits), (1, 19, 19));
 }
 

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cache_core::{
-    CacheKey, Config, Entry, EntryId, Error, Event, EventKind, Events, Inspect, Kind, Layout, Memory, ReadOnly, Redis,
-    RedisUrl, Request, Response, Sample, Seen, Service, Services, Source, Store, clock, codec,
+    CacheKey, Config, Entry, EntryId, Error, Event, EventFeed, EventKind, Inspect, Kind, Layout, Memory, ReadOnly, Redis,
+    RedisUrl, Request, Response, Sample, Seen, Service, Services, Source, ResponseStore as _, clock, codec,
 };
 use futures_util::FutureExt as _;
 use redis::{Connection, cmd};
@@ -39,7 +39,7 @@ impl Watched {
         Self { store: Redis::new(&config).unwrap(), redis, server }
     }
 
-    async fn watch(&self, source: Source) -> Events {
+    async fn watch(&self, source: Source) -> Box<dyn EventFeed> {
         self.store.watch(source).await.unwrap().unwrap()
     }
 
@@ -53,7 +53,7 @@ impl Watched {
     }
 
     /// Everything that was seen of what was done before; ends the watch.
-    async fn all(&mut self, mut events: Events) -> Vec<Event> {
+    async fn all(&mut self, mut events: Box<dyn EventFeed>) -> Vec<Event> {
         cmd("GET").arg("result_cache:the_end").exec(&mut self.redis).unwrap();
         let mut all = Vec::new();
         loop {
@@ -79,11 +79,11 @@ fn connect(server: &RedisServer, database: u8) -> Connection {
     redis::Client::open(format!("redis://{}/{database}", server.address())).unwrap().get_connection().unwrap()
 }
 
-async fn seen(events: &mut Events) -> Result<Seen, Error> {
+async fn seen(events: &mut dyn EventFeed) -> Result<Seen, Error> {
     tokio::time::timeout(Duration::from_secs(30), events.next()).await.expect("something is seen").unwrap()
 }
 
-async fn next(events: &mut Events) -> Event {
+async fn next(events: &mut dyn EventFeed) -> Event {
     match seen(events).await.unwrap() {
         Seen::Event(event) => event,
         other => panic!("{other:?}"),
@@ -262,8 +262,8 @@ async fn what_this_crate_does_is_told_right(#[case] source: Source) {
         created_at: None,
         deleted_at: None,
     };
-    let mut writer = watched.store.begin(entry.clone(), day).await.unwrap();
-    writer.push("{}".into()).await.unwrap();
+    let mut writer = watched.store.insert(entry.clone(), day).await.unwrap();
+    writer.write("{}".into()).await.unwrap();
     let id = writer.commit().await.unwrap();
     for kind in [EventKind::Miss, EventKind::Store] {
         assert_eq!(next(&mut events).await.kind, kind);
@@ -342,7 +342,7 @@ async fn nothing_is_turned_on_unasked_or_where_nothing_may_be_changed() {
     assert!(Memory::new(Services::default()).watch(NOTIFICATIONS).await.unwrap().is_none());
 }
 
-async fn goes_on_after_a_gap(mut watched: Watched, mut events: Events) {
+async fn goes_on_after_a_gap(mut watched: Watched, mut events: Box<dyn EventFeed>) {
     assert!(matches!(seen(&mut events).await.unwrap(), Seen::Gap(_)));
     cmd("SET").arg(RESULT).arg("{}").exec(&mut watched.redis).unwrap();
     assert_eq!(next(&mut events).await.kind, EventKind::Store);

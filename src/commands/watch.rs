@@ -7,7 +7,7 @@ pub(crate) mod report;
 use std::io::{IsTerminal as _, Write as _, stderr, stdin};
 use std::time::Duration;
 
-use cache_core::{Error, Event, Events, Inspect, Sample, Seen, Source, WhenUnreachable, clock};
+use cache_core::{Error, Event, EventFeed, Inspect, Sample, Seen, Source, WhenUnreachable, clock};
 
 use crate::cli::WatchArgs;
 use crate::commands::confirm;
@@ -44,7 +44,7 @@ pub(crate) async fn run(session: &Session, args: &WatchArgs) -> anyhow::Result<E
         Begun::Watching(events) => events,
         Begun::Declined(exit) => return Ok(exit),
         Begun::Blind => {
-            let backend = cache.store.backend();
+            let backend = cache.store.id();
             let message = format!(
                 "{backend} tells nobody what is done with it; `animecache stats` has the counters of programs that count"
             );
@@ -71,7 +71,7 @@ fn source(args: &WatchArgs) -> anyhow::Result<Source> {
 
 /// How the beginning went.
 enum Begun {
-    Watching(Box<Events>),
+    Watching(Box<dyn EventFeed>),
     /// The user does not want what is needed.
     Declined(Exit),
     /// The storage cannot be watched.
@@ -98,7 +98,7 @@ async fn begin(session: &Session, store: &dyn Inspect, source: Source) -> anyhow
 }
 
 /// Says what is watched, and what was changed for it.
-fn announce(session: &Session, args: &WatchArgs, events: &Events) {
+fn announce(session: &Session, args: &WatchArgs, events: &dyn EventFeed) {
     if let Some((before, during)) = events.changed_setting() {
         session.note(&format!(
             "notify-keyspace-events was {before:?} and is {during:?} until the end; if this is killed, put it back by \
@@ -129,7 +129,7 @@ struct Watch<'a> {
 }
 
 impl Watch<'_> {
-    async fn run(&mut self, mut events: Box<Events>, signals: &mut Signals) -> anyhow::Result<Exit> {
+    async fn run(&mut self, mut events: Box<dyn EventFeed>, signals: &mut Signals) -> anyhow::Result<Exit> {
         let told = self.tell(&mut events, signals).await;
         let (source, since) = (events.source(), events.since());
         let before = events.changed_setting().map(|(before, _)| before.to_owned());
@@ -162,7 +162,7 @@ impl Watch<'_> {
     }
 
     /// Writes what happens until the time is over or somebody wants it to end.
-    async fn tell(&mut self, events: &mut Events, signals: &mut Signals) -> Result<(), Stopped> {
+    async fn tell(&mut self, events: &mut dyn EventFeed, signals: &mut Signals) -> Result<(), Stopped> {
         let over = async {
             match self.args.window {
                 Some(window) => tokio::time::sleep(window).await,

@@ -47,7 +47,7 @@ impl<'a> Ask<'a> {
     fn key(&self) -> CacheKey {
         let params = Form::pairs(self.params.iter().copied());
         let params = (!self.params.is_empty()).then_some(&params);
-        CacheKey::pipeline(self.method, self.url, &Payload { json: self.body, params, data: None })
+        cache_core::pipeline_key(self.method, self.url, &Payload { json: self.body, params, data: None })
     }
 }
 

@@ -1,4 +1,4 @@
-//! TODO
+//! Hexadecimal digits, and SHA-256 in them.
 
 use sha2::{Digest, Sha256};
 
@@ -29,4 +29,25 @@ pub fn unhex(digits: &[u8]) -> Option<Vec<u8>> {
         return None;
     }
     digits.chunks_exact(2).map(|pair| Some(nibble(pair[0])? << 4 | nibble(pair[1])?)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn hex_goes_there_and_back() {
+        assert_eq!(hex(&[0, 171, 255]), "00abff");
+        assert_eq!(unhex(b"00abff"), Some(vec![0, 171, 255]));
+        assert_eq!(unhex(b"0"), None);
+        assert_eq!(unhex(b"zz"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn hex_digits_give_the_bytes_back(bytes in proptest::collection::vec(any::<u8>(), 0..40)) {
+            prop_assert_eq!(unhex(hex(&bytes).as_bytes()), Some(bytes));
+        }
+    }
 }

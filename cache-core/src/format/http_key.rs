@@ -1,11 +1,33 @@
-//! TODO
+//! The cache keys of HTTP requests, as the pipeline and hishel derive them.
 
-use serde::Serialize;
-use serde_json::Value;
-use sha2::Digest;
-
+use crate::format::hex::sha256_hex;
 use crate::format::python::json::Dumps;
 use crate::format::python::{json, repr};
+use crate::model::key::CacheKey;
+use serde::Serialize;
+use serde_json::Value;
+
+/// The pipeline's key of a request: `METHOD:` and the SHA-256 of method, URL and payload.
+///
+/// `url` is the URL as the caller wrote it, without the parameters given separately.
+pub fn pipeline_key(method: &str, url: &str, payload: &Payload<'_>) -> CacheKey {
+    let mut parts = format!("{method}:{url}").into_bytes();
+    if let Some(json) = payload.json {
+        parts.push(b':');
+        parts.extend_from_slice(compact(json).as_bytes());
+    }
+    for (name, value) in [("params", payload.params), ("data", payload.data)] {
+        if let Some(value) = value {
+            parts.extend_from_slice(format!(":{name}={}", value.text()).as_bytes());
+        }
+    }
+    CacheKey::new(format!("{method}:{}", sha256_hex(&parts)).into_bytes())
+}
+
+/// hishel 1.x's key: SHA-256 of the URL, or of the request body where body keys are on.
+pub fn hishel1_key(url_or_body: &[u8]) -> CacheKey {
+    CacheKey::new(sha256_hex(url_or_body).into_bytes())
+}
 
 /// The JSON that the pipeline makes keys of.
 pub(crate) fn compact(value: &impl Serialize) -> String {
@@ -135,5 +157,65 @@ impl<K: Into<String>, V: Into<Self>, const N: usize> From<[(K, V); N]> for Form 
 impl<K: Into<String>, V: Into<Self>> FromIterator<(K, V)> for Form {
     fn from_iter<I: IntoIterator<Item = (K, V)>>(members: I) -> Self {
         Self::Map(members.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn pipeline_keys_are_the_recorded_ones() {
+        // The worked keys of the pipeline, computed with its own code.
+        let get = |url: &str, params: &[(&str, &str)]| {
+            let form = Form::pairs(params.iter().copied());
+            let payload = Payload { params: (!params.is_empty()).then_some(&form), ..Payload::default() };
+            pipeline_key("GET", url, &payload).to_string()
+        };
+        assert_eq!(
+            get("https://api.jikan.moe/v4/anime/1/full", &[]),
+            "GET:444dfee7563f94510277001649c36877b0832ca404d0cce8ebe7c498dd633bae"
+        );
+        assert_eq!(
+            get("https://kitsu.io/api/edge/anime/1/episodes", &[("page[offset]", "0"), ("page[limit]", "20")]),
+            "GET:1ee6ae4830b093817b18840667b839a063484e7f1a9dc3806487874ad2ee5582"
+        );
+        assert_eq!(
+            get(
+                "http://api.anidb.net:9001/httpapi",
+                &[
+                    ("request", "anime"),
+                    ("client", "animeenrichment"),
+                    ("clientver", "1.0"),
+                    ("protover", "1"),
+                    ("aid", "23")
+                ]
+            ),
+            "GET:45fd4be866ff306bb7cc30eb66d95353bc984b69ab483da731723f60a9175c16"
+        );
+        assert_eq!(
+            get("https://animeschedule.net/api/v3/anime?q=Cowboy Bebop", &[]),
+            "GET:fe580aee8a614dce869ab732d55a11eb5e80d1c6eeae9de1f62bc1d8a6420348"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn a_pipeline_key_does_not_depend_on_the_order_of_its_parameters(
+            url in ".{0,40}",
+            mut pairs in proptest::collection::vec((".{0,8}", ".{0,8}"), 1..6),
+        ) {
+            let key = |pairs: &[(String, String)]| {
+                let form = Form::pairs(pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+                pipeline_key("GET", &url, &Payload { params: Some(&form), ..Payload::default() })
+            };
+            let before = key(&pairs);
+            pairs.reverse();
+            prop_assert_eq!(&before, &key(&pairs));
+            prop_assert_eq!(before.as_bytes().len(), "GET:".len() + 64);
+            pairs.push(("one".into(), "more".into()));
+            prop_assert_ne!(before, key(&pairs));
+        }
     }
 }

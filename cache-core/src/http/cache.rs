@@ -17,7 +17,7 @@ use crate::http::response::{Fetched, coding};
 use crate::model::key::CacheKey;
 use crate::model::service::Service;
 use crate::model::stats::{Counts, Scope};
-use crate::model::stored::{Found, whole};
+use crate::model::stored::{StoredResponse, whole};
 use crate::policy::decision::Decision;
 use crate::policy::dispatch::Policy;
 use crate::runtime::guarded_store::Graceful;
@@ -177,7 +177,7 @@ impl Inner {
     }
 
     /// What is stored under the key and may answer; `None` where the store does not say.
-    pub(crate) async fn look_up(&self, plan: &Plan) -> Option<Vec<Found>> {
+    pub(crate) async fn look_up(&self, plan: &Plan) -> Option<Vec<StoredResponse>> {
         let started = Instant::now();
         let (key, refresh) = (&plan.key, plan.refresh().filter(|_| self.serves()));
         let found = self.store(key).ask("lookup", |store| async move { store.lookup(key, refresh).await }).await;
@@ -194,7 +194,7 @@ impl Inner {
     }
 
     /// Those whose bodies the caller has nothing against. The others are removed.
-    async fn judged(&self, key: &CacheKey, found: Vec<Found>, judge: Judge) -> Vec<Found> {
+    async fn judged(&self, key: &CacheKey, found: Vec<StoredResponse>, judge: Judge) -> Vec<StoredResponse> {
         let store = self.store(key);
         let (mut good, mut bad) = (Vec::new(), Vec::new());
         for mut found in found {

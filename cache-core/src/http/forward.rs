@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::clock;
 use crate::error::chain;
+use crate::format::http_key;
 use crate::http::body::Body;
 use crate::http::cache::Inner;
 use crate::http::cache_status::{Served, ServedFrom};
@@ -20,9 +21,8 @@ use crate::http::recorder::{Order, Recording, passing};
 use crate::http::response::{Fetched, without_coding};
 use crate::http::{decode, header_map};
 use crate::model::entry::{Entry, EntryId, Request, Response};
-use crate::model::key::CacheKey;
 use crate::model::stats::Counts;
-use crate::model::stored::Found;
+use crate::model::stored::StoredResponse;
 use crate::policy::decision::{Decision, Exchange, Forward, Outcome, Reply, Storing};
 use crate::policy::dispatch::Policy;
 use crate::policy::vary::varies_by_credential;
@@ -78,7 +78,7 @@ impl Inner {
     pub(crate) async fn forward(
         self: &Arc<Self>,
         plan: &Arc<Plan>,
-        stored: &[Found],
+        stored: &[StoredResponse],
         forward: Forward,
         lead: Option<Lead>,
     ) -> Result<Fetched, FetchError> {
@@ -153,7 +153,7 @@ impl Inner {
     pub(crate) async fn forward_anew(
         self: &Arc<Self>,
         plan: &Arc<Plan>,
-        stored: &[Found],
+        stored: &[StoredResponse],
         lead: Option<Lead>,
     ) -> Result<Fetched, FetchError> {
         match plan.policy.decide(&plan.request, &[], clock::now()) {
@@ -172,7 +172,13 @@ impl Inner {
             && arrived.length.is_none_or(|length| length <= self.core.largest_entry)
     }
 
-    fn record(self: &Arc<Self>, plan: &Plan, stored: &[Found], storing: Storing, lead: Option<Lead>) -> Recording {
+    fn record(
+        self: &Arc<Self>,
+        plan: &Plan,
+        stored: &[StoredResponse],
+        storing: Storing,
+        lead: Option<Lead>,
+    ) -> Recording {
         let entry = Entry {
             id: Uuid::new_v4(),
             cache_key: plan.key.clone(),
@@ -194,7 +200,7 @@ impl Inner {
     }
 
     /// What an answer changes in the store besides what it adds: visible before the caller sees the answer.
-    async fn change(&self, plan: &Plan, stored: &[Found], outcome: &Outcome) {
+    async fn change(&self, plan: &Plan, stored: &[StoredResponse], outcome: &Outcome) {
         let store = self.store(&plan.key);
         for update in &outcome.updates {
             let Some(found) = stored.get(update.index) else { continue };
@@ -207,14 +213,14 @@ impl Inner {
             let keep = own_ttl(&entry.request).unwrap_or(update.keep).max(Duration::from_secs(1));
             store
                 .ask("replace", |store| async move {
-                    Ok(store.replace(&found.id, &entry).await?
-                        && store.touch(std::slice::from_ref(&found.id), Some(keep)).await? > 0)
+                    Ok(store.update_head(&found.id, &entry).await?
+                        && store.expire(std::slice::from_ref(&found.id), Some(keep)).await? > 0)
                 })
                 .await;
         }
         let mut gone = ids(stored, &outcome.removals);
         for url in &outcome.invalidated {
-            let key = CacheKey::hishel1(url.as_bytes());
+            let key = http_key::hishel1_key(url.as_bytes());
             let found = store.ask("lookup", |store| async move { store.lookup(&key, None).await }).await;
             gone.extend(found.into_iter().flatten().map(|found| found.id));
         }
@@ -256,6 +262,6 @@ async fn land(lead: Option<Lead>, is_storable: bool) {
     }
 }
 
-fn ids(stored: &[Found], indexes: &[usize]) -> Vec<EntryId> {
+fn ids(stored: &[StoredResponse], indexes: &[usize]) -> Vec<EntryId> {
     indexes.iter().filter_map(|index| Some(stored.get(*index)?.id.clone())).collect()
 }

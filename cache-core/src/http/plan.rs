@@ -8,13 +8,14 @@ use http::{HeaderValue, Method};
 use sha2::{Digest as _, Sha256};
 
 use crate::format::hex::hex;
+use crate::format::http_key;
 use crate::http::error::FetchError;
 use crate::http::hishel_headers::Overrides;
 use crate::http::request::{Asked, Judge};
 use crate::http::{decode, header_map};
 use crate::model::entry::{EntryId, Request};
 use crate::model::key::CacheKey;
-use crate::model::stored::Found;
+use crate::model::stored::StoredResponse;
 use crate::policy::conditional::unconditional;
 use crate::policy::dispatch::Policy;
 use crate::policy::fields::is_condition;
@@ -89,9 +90,9 @@ impl Plan {
             is_bypass |= !url.username().is_empty() || url.password().is_some();
             request.url = url.into();
             let key = if overrides.has_body_key {
-                CacheKey::hishel1(&asked.body.bytes())
+                http_key::hishel1_key(&asked.body.bytes())
             } else {
-                CacheKey::hishel1(request.url.as_bytes())
+                http_key::hishel1_key(request.url.as_bytes())
             };
             (key, KeyIs::OfUrlOrBody { is_any_method: !overrides.ignores_specification })
         };
@@ -164,7 +165,7 @@ impl Plan {
     }
 
     /// Whether a stored response answers this request, as far as that is not for the policy to say.
-    pub(crate) fn is_answered_by(&self, found: &Found) -> bool {
+    pub(crate) fn is_answered_by(&self, found: &StoredResponse) -> bool {
         if let Answers::Reader { lost } = &self.answers
             && lost.contains(&found.id)
         {

@@ -9,6 +9,7 @@ use sha2::Digest as _;
 use url::{Url, form_urlencoded};
 
 use crate::format::http_key::{Form, Payload};
+use crate::format::http_key;
 use crate::http::error::FetchError;
 use crate::http::header_map;
 use crate::model::key::CacheKey;
@@ -95,7 +96,7 @@ impl Asked {
                 (None, Some(&raw).filter(|_| !bytes.is_empty()))
             }
         };
-        CacheKey::pipeline(self.method.as_str(), &self.url, &Payload { json, params: self.params.as_ref(), data })
+        http_key::pipeline_key(self.method.as_str(), &self.url, &Payload { json, params: self.params.as_ref(), data })
     }
 
     /// Whether the pipeline's key tells this request from others: it knows of no method but these two.

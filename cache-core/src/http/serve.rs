@@ -20,7 +20,7 @@ use crate::http::response::{Fetched, Head, coding};
 use crate::http::resumable_body::{Again, replayed};
 use crate::model::entry::{EntryId, Response};
 use crate::model::stats::Counts;
-use crate::model::stored::Found;
+use crate::model::stored::StoredResponse;
 use crate::policy::decision::{Decision, Part, Serve};
 use crate::transport::error::SendError;
 use crate::transport::traits::Incoming;
@@ -30,7 +30,7 @@ impl Inner {
     pub(crate) async fn serve(
         self: &Arc<Self>,
         plan: &Arc<Plan>,
-        stored: &[Found],
+        stored: &[StoredResponse],
         serve: Serve,
         from: ServedFrom,
     ) -> Option<Fetched> {
@@ -62,7 +62,7 @@ impl Inner {
         }
         if let Some(own) = own_ttl(&found.entry.request).filter(|_| plan.refreshes) {
             let id = std::slice::from_ref(&found.id);
-            self.store(&plan.key).ask("touch", |store| async move { store.touch(id, Some(own)).await }).await;
+            self.store(&plan.key).ask("touch", |store| async move { store.expire(id, Some(own)).await }).await;
         }
         if serve.refresh.is_some() {
             self.refresh_in_background(plan);
@@ -75,7 +75,7 @@ impl Inner {
 
     /// These bytes of a stored body that is at hand, and whether its content coding is off them; `None`: there are no
     /// such bytes, or its coding cannot be undone.
-    fn body_at_hand(&self, plan: &Plan, found: &Found, body: &Bytes, part: Part) -> Option<(Body, bool)> {
+    fn body_at_hand(&self, plan: &Plan, found: &StoredResponse, body: &Bytes, part: Part) -> Option<(Body, bool)> {
         let told = Told::of(plan, found, body, true);
         let body = match part {
             _ if plan.decodes && told.coding.is_some_and(|coding| coding.is_on(body)) => {
@@ -106,7 +106,7 @@ impl Inner {
     async fn body_in_pieces(
         self: &Arc<Self>,
         plan: &Arc<Plan>,
-        found: &Found,
+        found: &StoredResponse,
         part: Part,
         validated: Option<&Response>,
     ) -> Option<(Body, bool)> {
@@ -194,7 +194,7 @@ struct Told<'a> {
 
 impl<'a> Told<'a> {
     /// `start`: the first bytes of the body, or all of them.
-    fn of(plan: &Plan, found: &'a Found, start: &[u8], is_whole: bool) -> Self {
+    fn of(plan: &Plan, found: &'a StoredResponse, start: &[u8], is_whole: bool) -> Self {
         let headers = &found.entry.response.headers;
         let name = coding(headers);
         let coding = name.and_then(Coding::of);

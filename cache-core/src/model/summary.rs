@@ -1,4 +1,4 @@
-//! TODO
+//! The short form of an entry, which lists show.
 
 use std::borrow::Cow;
 
@@ -6,7 +6,6 @@ use crate::model::entry::{EntryId, Kind, State};
 use crate::model::freshness::Freshness;
 use crate::model::key::{CacheKey, ResultKey};
 use crate::model::service::Service;
-use crate::store::summarize::{last_used, method, state, title};
 
 /// One entry as lists show it: everything but headers and body.
 #[derive(Clone, Debug, PartialEq)]

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use crate::model::entry::{Request, Response};
-use crate::model::stored::Found;
+use crate::model::stored::StoredResponse;
 
 /// What to do with a request.
 #[derive(Clone, Debug, PartialEq)]
@@ -66,7 +66,7 @@ pub(crate) struct Exchange<'a> {
     /// The request that the origin was sent: [`Forward::request`].
     pub(crate) sent: &'a Request,
     /// What was stored under the key when the request was decided.
-    pub(crate) stored: &'a [Found],
+    pub(crate) stored: &'a [StoredResponse],
     /// When the request was sent; Unix seconds.
     pub(crate) requested_at: f64,
     /// When the response came, or failed to come; Unix seconds.

@@ -1,7 +1,7 @@
 //! TODO
 
 use crate::model::entry::{Request, Response};
-use crate::model::stored::Found;
+use crate::model::stored::StoredResponse;
 use crate::policy::decision::{Decision, Exchange, Outcome, Serve};
 use crate::policy::fixed_ttl::Ttl;
 use crate::policy::rfc9111::Specification;
@@ -17,7 +17,7 @@ pub enum Policy {
 
 impl Policy {
     /// What to do with a request, given what is stored under its key, newest first.
-    pub(crate) fn decide(&self, request: &Request, stored: &[Found], now: f64) -> Decision {
+    pub(crate) fn decide(&self, request: &Request, stored: &[StoredResponse], now: f64) -> Decision {
         match self {
             Self::Ttl(_) => Ttl::decide(request, stored, now),
             Self::Specification(policy) => policy.decide(request, stored, now),

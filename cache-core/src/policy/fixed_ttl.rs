@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::format::http_date::http_date;
 use crate::model::entry::{Request, Response};
-use crate::model::stored::Found;
+use crate::model::stored::StoredResponse;
 use crate::policy::decision::{Decision, Exchange, Forward, Outcome, Part, Reply, Serve, Storing};
 use crate::policy::fields::is_credential;
 use crate::policy::storable::{is_of_resource, lasting};
@@ -19,7 +19,7 @@ pub struct Ttl {
 }
 
 impl Ttl {
-    pub(crate) fn decide(request: &Request, stored: &[Found], now: f64) -> Decision {
+    pub(crate) fn decide(request: &Request, stored: &[StoredResponse], now: f64) -> Decision {
         match stored.first() {
             Some(newest) => {
                 // hishel 2 does not keep when it stored a response.
@@ -68,18 +68,18 @@ mod tests {
     use crate::model::entry::{Entry, EntryId, Layout};
     use crate::model::key::CacheKey;
 
-    fn found(created_at: Option<f64>, headers: &[(&str, &str)]) -> Found {
+    fn found(created_at: Option<f64>, headers: &[(&str, &str)]) -> StoredResponse {
         let headers = headers.iter().copied().collect();
         let entry = Entry {
             id: Uuid::new_v4(),
-            cache_key: CacheKey::hishel1(b"a"),
+            cache_key: crate::format::http_key::hishel1_key(b"a"),
             request: Request::default(),
             response: Response { status_code: 200, headers, ..Response::default() },
             created_at,
             deleted_at: None,
         };
         let id = EntryId::Http(Layout::Pipeline, entry.id);
-        Found { id, entry: Arc::new(entry), expires_at: None, body: None }
+        StoredResponse { id, entry: Arc::new(entry), expires_at: None, body: None }
     }
 
     #[test]

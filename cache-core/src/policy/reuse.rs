@@ -3,14 +3,15 @@
 use crate::format::http_date::http_date;
 use crate::model::entry::Request;
 use crate::model::freshness::Freshness;
-use crate::model::stored::Found;
+use crate::model::stored::StoredResponse;
 use crate::policy::directives::{RequestDirectives, ResponseDirectives};
+use crate::policy::freshness;
 use crate::policy::{storable, vary};
 
 /// A stored response that the request selects.
 pub(crate) struct Selected<'a> {
     pub(crate) index: usize,
-    pub(crate) found: &'a Found,
+    pub(crate) found: &'a StoredResponse,
     pub(crate) directives: ResponseDirectives<'a>,
     pub(crate) freshness: Freshness,
     /// RFC 9111, 4.2.3 `current_age`; infinite where nothing tells it.
@@ -30,7 +31,7 @@ pub(crate) enum Reuse {
 
 /// The stored responses that may answer a GET or HEAD; others than this policy may have stored some that it would not
 /// have.
-pub(crate) fn usable(stored: &[Found]) -> impl Iterator<Item = (usize, &Found)> {
+pub(crate) fn usable(stored: &[StoredResponse]) -> impl Iterator<Item = (usize, &StoredResponse)> {
     stored.iter().enumerate().filter(|(_, found)| {
         let entry = &found.entry;
         entry.request.method == "GET" && storable::is_of_resource(entry.response.status_code)
@@ -38,7 +39,10 @@ pub(crate) fn usable(stored: &[Found]) -> impl Iterator<Item = (usize, &Found)> 
 }
 
 /// Those of them that the request selects by `Vary`.
-pub(crate) fn matching<'a>(request: &Request, stored: &'a [Found]) -> impl Iterator<Item = (usize, &'a Found)> {
+pub(crate) fn matching<'a>(
+    request: &Request,
+    stored: &'a [StoredResponse],
+) -> impl Iterator<Item = (usize, &'a StoredResponse)> {
     usable(stored).filter(|(_, found)| {
         let entry = &found.entry;
         vary::matches(&entry.response.headers, &entry.request.headers, &request.headers)
@@ -48,13 +52,13 @@ pub(crate) fn matching<'a>(request: &Request, stored: &'a [Found]) -> impl Itera
 impl<'a> Selected<'a> {
     /// RFC 9111, 4 and 4.1: of several the most recent by `Date`, and those with a `Vary` before those that lack it,
     /// often by mistake.
-    pub(crate) fn of(request: &Request, stored: &'a [Found], now: f64, is_shared: bool) -> Option<Self> {
-        let rank = |found: &Found| {
+    pub(crate) fn of(request: &Request, stored: &'a [StoredResponse], now: f64, is_shared: bool) -> Option<Self> {
+        let rank = |found: &StoredResponse| {
             let headers = &found.entry.response.headers;
             let date = headers.get("date").and_then(http_date).or(found.entry.created_at);
             (headers.get("vary").is_some(), date.unwrap_or(0.0))
         };
-        let compare = |one: &Found, other: &Found| {
+        let compare = |one: &StoredResponse, other: &StoredResponse| {
             let (one, other) = (rank(one), rank(other));
             one.0.cmp(&other.0).then(one.1.total_cmp(&other.1))
         };
@@ -65,14 +69,14 @@ impl<'a> Selected<'a> {
     }
 
     /// One of the stored responses.
-    pub(crate) fn at(index: usize, found: &'a Found, now: f64, is_shared: bool) -> Self {
+    pub(crate) fn at(index: usize, found: &'a StoredResponse, now: f64, is_shared: bool) -> Self {
         let response = &found.entry.response;
         let directives = ResponseDirectives::of_headers(&response.headers);
         // hishel 2 does not say when it stored a response, and what is stored may be damaged.
         let stored_at = found.entry.created_at.filter(|at| at.is_finite());
         let stored_at = stored_at.or_else(|| response.headers.get("date").and_then(http_date));
         let freshness =
-            Freshness::for_cache(response.status_code, &response.headers, &directives, stored_at, is_shared);
+            freshness::for_cache(response.status_code, &response.headers, &directives, stored_at, is_shared);
         let age = stored_at.map_or(f64::INFINITY, |at| freshness.initial_age + (now - at).max(0.0));
         Self { index, found, directives, freshness, age, is_shared }
     }

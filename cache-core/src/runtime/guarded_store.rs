@@ -16,7 +16,7 @@ use crate::error::{Error, Result, chain};
 use crate::model::entry::{Entry, EntryId};
 use crate::model::stored::StoredBody;
 use crate::runtime::tasks::Tasks;
-use crate::store::traits::{Store, Writer};
+use crate::store::traits::{ResponseWriter, Store};
 
 /// A store whose every call ends within a bound. Clones share the store and what is known about it.
 #[derive(Clone)]
@@ -75,7 +75,7 @@ impl Graceful {
 
     /// Starts writing a response, each step within the bound; `None`: as for [`Self::ask`].
     pub(crate) async fn begin(&self, entry: Entry, ttl: Option<Duration>) -> Option<GracefulWriter> {
-        let writer = self.ask("begin", |store| async move { store.begin(entry, ttl).await }).await?;
+        let writer = self.ask("begin", |store| async move { store.insert(entry, ttl).await }).await?;
         Some(GracefulWriter { store: self.clone(), writer })
     }
 
@@ -84,7 +84,7 @@ impl Graceful {
         let started = Instant::now();
         let answer = tokio::time::timeout(self.patience, answer)
             .await
-            .unwrap_or_else(|_| Err(Error::Timeout { backend: self.store.backend(), operation, limit: self.patience }));
+            .unwrap_or_else(|_| Err(Error::Timeout { backend: self.store.id(), operation, limit: self.patience }));
         if let Err(error) = &answer {
             match &self.on_failure {
                 Some(tell) => tell(operation, started.elapsed(), error),
@@ -103,13 +103,13 @@ impl Graceful {
 /// A response being stored. Dropped before [`Self::commit`], no reader ever sees it.
 pub(crate) struct GracefulWriter {
     store: Graceful,
-    writer: Box<dyn Writer>,
+    writer: Box<dyn ResponseWriter>,
 }
 
 impl GracefulWriter {
     /// Adds a piece of the body. After an error it is of no use to go on.
     pub(crate) async fn push(&mut self, piece: Bytes) -> Result<()> {
-        self.store.bounded("push", self.writer.push(piece)).await
+        self.store.bounded("push", self.writer.write(piece)).await
     }
 
     /// Makes the response visible. After an error nobody can tell whether it is.

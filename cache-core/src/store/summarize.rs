@@ -4,12 +4,12 @@
 use std::borrow::Cow;
 
 use crate::format::msgpack::Facts;
-use crate::format::{content_coding, title};
+use crate::format::title;
 use crate::model::entry::{Entry, EntryId, Layout, State};
-use crate::model::freshness::Freshness;
 use crate::model::key::{CacheKey, ResultKey};
 use crate::model::service::{Service, Services};
 use crate::model::summary::{HttpSummary, Summary};
+use crate::policy::freshness;
 
 /// How much of a body is looked at for a title.
 pub(crate) const TITLE_WINDOW: usize = 2_048;
@@ -49,7 +49,7 @@ pub(crate) fn of_facts(services: &Services, facts: &Facts<'_>, stored: &Stored<'
             status: facts.response.status_code,
             content_type: facts.response.headers.content_type.first().map(Into::into),
             title: title(&facts.request.method, stored.body_start),
-            freshness: Freshness::of_fields(facts.response.status_code, &facts.response.headers, created_at),
+            freshness: freshness::from_fields(facts.response.status_code, &facts.response.headers, created_at),
         })),
         problem: None,
     }
@@ -79,7 +79,7 @@ pub(crate) fn of_entry(
             status: entry.response.status_code,
             content_type: entry.response.headers.get("content-type").map(Into::into),
             title: title(&entry.request.method, body),
-            freshness: Freshness::of(entry.response.status_code, &entry.response.headers, entry.created_at),
+            freshness: freshness::from_headers(entry.response.status_code, &entry.response.headers, entry.created_at),
         })),
         problem: None,
     }

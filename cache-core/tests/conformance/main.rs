@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::float_cmp)]
 
 mod fallback;
+#[path = "../harness/faulty_store.rs"]
+mod faulty_store;
 mod filters;
 mod listing;
 mod opening;

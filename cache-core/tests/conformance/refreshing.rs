@@ -12,7 +12,7 @@ const URL: &str = "https://api.jikan.moe/v4/anime/1/full";
 
 /// Seconds that an entry has left.
 async fn left(store: &dyn Inspect, id: &EntryId) -> Option<f64> {
-    store.inspect(id).await.unwrap()?.summary.ttl(clock::now())
+    store.details(id).await.unwrap()?.summary.ttl(clock::now())
 }
 
 pub async fn a_look_up_tells_id_expiry_and_body(s: Subject) {
@@ -47,7 +47,7 @@ pub async fn a_look_up_renews_the_newest_and_only_it(s: Subject) {
     assert!(is_about(left(&*s.store, &older_id).await, HOUR.as_secs_f64()));
     assert_eq!(body_of(&*s.store, &newer_id).await, Some(Bytes::from("newer")));
     // Every key of it, the index among them, lives as long.
-    let keys = s.store.inspect(&newer_id).await.unwrap().unwrap().keys;
+    let keys = s.store.details(&newer_id).await.unwrap().unwrap().keys;
     assert!(keys.iter().all(|key| key.ttl.is_some_and(|ttl| ttl > 2.0 * HOUR.as_secs_f64())), "{keys:?}");
 }
 
@@ -58,7 +58,7 @@ pub async fn a_renewal_to_less_shortens_no_other(s: Subject) {
     let found = s.store.lookup(&newer.cache_key, Some(HOUR)).await.unwrap();
     assert_eq!(found[0].id, newer_id);
     eventually(async || is_about(left(&*s.store, &newer_id).await, HOUR.as_secs_f64())).await;
-    let older = s.store.inspect(&older_id).await.unwrap().unwrap();
+    let older = s.store.details(&older_id).await.unwrap().unwrap();
     assert!(is_about(older.summary.ttl(clock::now()), DAY.as_secs_f64()), "{older:?}");
     assert!(older.keys.iter().all(|key| key.ttl.is_some_and(|ttl| ttl > 2.0 * HOUR.as_secs_f64())), "{older:?}");
 }

@@ -20,9 +20,9 @@ fn pieces(megabytes: usize) -> Vec<Bytes> {
 }
 
 async fn put(store: &dyn Inspect, entry: &cache_core::Entry, pieces: &[Bytes]) -> EntryId {
-    let mut writer = store.begin(entry.clone(), Some(DAY)).await.unwrap();
+    let mut writer = store.insert(entry.clone(), Some(DAY)).await.unwrap();
     for piece in pieces {
-        writer.push(piece.clone()).await.unwrap();
+        writer.write(piece.clone()).await.unwrap();
     }
     writer.commit().await.unwrap()
 }
@@ -84,9 +84,9 @@ pub async fn a_body_stored_again_while_it_is_read_is_not_mixed(s: Subject) {
 
 pub async fn a_large_body_dropped_half_written_leaves_nothing(s: Subject) {
     let entry = entry(URL, 0.0);
-    let mut writer = s.store.begin(entry.clone(), Some(DAY)).await.unwrap();
+    let mut writer = s.store.insert(entry.clone(), Some(DAY)).await.unwrap();
     for piece in pieces(5) {
-        writer.push(piece).await.unwrap();
+        writer.write(piece).await.unwrap();
     }
     assert!(s.store.lookup(&entry.cache_key, None).await.unwrap().is_empty());
     drop(writer);
@@ -104,9 +104,9 @@ pub async fn a_large_body_whose_writer_was_killed_is_never_found(s: Subject) {
     }
     for written in [1, 5] {
         let entry = entry(URL, 0.0);
-        let mut writer = s.store.begin(entry.clone(), Some(DAY)).await.unwrap();
+        let mut writer = s.store.insert(entry.clone(), Some(DAY)).await.unwrap();
         for piece in pieces(written) {
-            writer.push(piece).await.unwrap();
+            writer.write(piece).await.unwrap();
         }
         // As a process that is killed: no destructor runs.
         std::mem::forget(writer);
@@ -129,11 +129,11 @@ pub async fn two_writers_at_once_do_not_mix(s: Subject) {
     let (one, other) = (entry(URL, 10.0), entry(URL, 0.0));
     let mut writers = Vec::new();
     for entry in [&one, &other] {
-        writers.push((entry.id, s.store.begin(entry.clone(), Some(DAY)).await.unwrap()));
+        writers.push((entry.id, s.store.insert(entry.clone(), Some(DAY)).await.unwrap()));
     }
     for piece in 0..3 * MEGABYTE / 100_000 {
         for (id, writer) in &mut writers {
-            writer.push([id.as_bytes().as_slice(), &vec![piece as u8; 99_984]].concat().into()).await.unwrap();
+            writer.write([id.as_bytes().as_slice(), &vec![piece as u8; 99_984]].concat().into()).await.unwrap();
         }
     }
     for (id, writer) in writers {

@@ -195,7 +195,7 @@ async fn flush(url: &str, flushes: &mut usize) {
         match *flushes % 3 {
             0 => {
                 let go_on = AtomicBool::new(false);
-                let plan = admin::flush::plan(&store, &Filter::default(), None, &go_on, |_| {}).await.unwrap().unwrap();
+                let plan = admin::batch::plan(&store, &Filter::default(), None, &go_on, |_| {}).await.unwrap().unwrap();
                 let report = admin::flush::execute(&store, &plan, &go_on, |_| {}).await;
                 assert!(report.error.is_none(), "{:?}", report.error);
             }

@@ -158,7 +158,7 @@ async fn sqlite_answers_meanwhile() {
     assert_eq!(get(&client, &origin, "/200/other").await, ServedFrom::Hit);
     assert!(cache.health().await.is_fallback);
     let server = stopped.start();
-    let mut changes = cache.store().changes().unwrap();
+    let mut changes = cache.store().health_changes().unwrap();
     changes.wait_for(|health| !health.is_fallback).await.unwrap();
     assert_eq!(get(&client, &origin, "/200/other").await, ServedFrom::Miss, "nothing is copied back");
     assert_eq!(get(&client, &origin, "/200/other").await, ServedFrom::Hit);

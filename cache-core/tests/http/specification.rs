@@ -22,7 +22,7 @@ async fn get(cache: &Cache, url: &str, fields: &[(&str, &str)]) -> (u16, ServedF
 
 /// Moves what is stored into the past, by this many seconds.
 async fn age(cache: &Cache, url: &str, seconds: f64) {
-    let key = cache_core::CacheKey::hishel1(url.as_bytes());
+    let key = cache_core::hishel1_key(url.as_bytes());
     for found in cache.store().lookup(&key, None).await.unwrap() {
         let mut entry = cache_core::Entry::clone(&found.entry);
         entry.created_at = entry.created_at.map(|at| at - seconds);
@@ -32,7 +32,7 @@ async fn age(cache: &Cache, url: &str, seconds: f64) {
                 values.for_each(|value| headers.append(name, value));
                 headers
             });
-        assert!(cache.store().replace(&found.id, &entry).await.unwrap());
+        assert!(cache.store().update_head(&found.id, &entry).await.unwrap());
     }
 }
 

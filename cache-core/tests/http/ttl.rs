@@ -22,7 +22,7 @@ async fn what_succeeded_is_served_from_the_store_whatever_its_fields_say() {
     assert_eq!(first.text().await.unwrap(), "a body");
     let second = client.get(&url).send().await.unwrap();
     assert_eq!(second.served().from, ServedFrom::Hit);
-    assert_eq!(second.served().cache_key, CacheKey::pipeline("GET", &url, &Payload::default()));
+    assert_eq!(second.served().cache_key, cache_core::pipeline_key("GET", &url, &Payload::default()));
     assert!(second.served().age.unwrap() < 60.0);
     assert!(second.served().ttl_left.unwrap() > 86_000.0);
     assert!(second.served().entry.is_some());
@@ -129,7 +129,7 @@ async fn redirects_are_followed_and_the_answer_is_stored_under_what_was_asked() 
         assert_eq!((fetched.status().as_u16(), fetched.served().from), (200, from));
         assert_eq!(fetched.text().await.unwrap(), "here");
     }
-    let key = CacheKey::pipeline("GET", &origin.url("/old"), &Payload::default());
+    let key = cache_core::pipeline_key("GET", &origin.url("/old"), &Payload::default());
     let found = cache.store().lookup(&key, None).await.unwrap();
     assert_eq!(found[0].entry.request.url, origin.url("/new"));
     assert_eq!(origin.count(), 2);

@@ -1,4 +1,4 @@
-//! TODO
+//! An entry that a lookup read, before it is known to be live and complete.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::model::entry::{Entry, EntryId, Layout};
 use crate::model::key::CacheKey;
-use crate::model::stored::Found;
+use crate::model::stored::StoredResponse;
 use crate::store::redis::heads::Heads;
 use crate::store::redis::layout::{COMPLETE, GRACE};
 
@@ -32,7 +32,7 @@ pub(crate) struct Seen {
 }
 
 impl Candidate {
-    pub(crate) fn live(self, key: &CacheKey, now: f64) -> Option<(Found, Seen)> {
+    pub(crate) fn live(self, key: &CacheKey, now: f64) -> Option<(StoredResponse, Seen)> {
         // hishel keeps its keys longer than the entry counts.
         let grace = if self.heads.layout == Layout::Pipeline { 0.0 } else { GRACE };
         let mut expires_at = self.heads.expires_at.map(|at| at - grace);
@@ -55,7 +55,7 @@ impl Candidate {
         };
         let entry = &known.entry;
         let is_live = is_whole && !entry.is_deleted() && expires_at.is_none_or(|at| at > now);
-        let found = (is_live && entry.cache_key == *key).then(|| Found {
+        let found = (is_live && entry.cache_key == *key).then(|| StoredResponse {
             id: EntryId::Http(self.heads.layout, entry.id),
             entry: Arc::clone(entry),
             expires_at,

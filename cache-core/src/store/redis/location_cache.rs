@@ -21,7 +21,7 @@ use crate::store::redis::connection::Connection;
 use crate::store::redis::heads::Heads;
 use crate::store::redis::layout::COMPLETE;
 use crate::store::redis::{layout, reply};
-use crate::store::renewal::is_worth_renewing;
+use crate::store::renewal::should_renew;
 
 /// How much memory all places take at most, about; bytes.
 const ROOM: u64 = 16 << 20;
@@ -44,7 +44,7 @@ impl Place {
     /// Whether a hit that lets the newest live until then is to renew its body and the index, too. They may expire a
     /// little earlier than it does: it is not found then.
     pub(crate) fn is_due(&self, until: f64) -> bool {
-        is_worth_renewing(Some(self.renewed_until), until)
+        should_renew(Some(self.renewed_until), until)
     }
 }
 

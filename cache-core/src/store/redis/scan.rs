@@ -20,7 +20,7 @@ use crate::model::glob::Glob;
 use crate::model::key::{HTTP_PREFIX, RESULT_PREFIX};
 use crate::model::service::Services;
 use crate::model::summary::Summary;
-use crate::store::page::{Cursor, Page, Position};
+use crate::store::page::{Cursor, Page};
 use crate::store::redis::connection::Connection;
 use crate::store::redis::heads::Item;
 use crate::store::redis::layout::Name;
@@ -154,7 +154,7 @@ pub(crate) async fn page(
         summaries.extend(orphans(connection, without_owner(connection, waiting).await?, now).await?);
     } else {
         page.scanned = progress.total.map_or(total, |total| position(next, total));
-        page.next = Some(Cursor(Position::Redis(progress)));
+        page.next = Some(Cursor::new(progress));
     }
     summaries.retain(|summary| filter.matches(summary, now));
     page.entries = summaries;

@@ -12,13 +12,13 @@ use crate::format::msgpack;
 use crate::format::msgpack::Done;
 use crate::model::entry::{EntryId, Layout};
 use crate::model::key::CacheKey;
-use crate::store::redis::commands::{expire, millis};
+use crate::store::redis::commands::{millis, set_expiry};
 use crate::store::redis::connection::Connection;
 use crate::store::redis::remove::cache_keys;
 use crate::store::redis::{layout, reply};
 
 /// Lets entries live this much longer from now (`None`: for ever); how many were still there.
-pub(crate) async fn touch(connection: &Connection, ids: &[EntryId], ttl: Option<Duration>) -> Result<u64> {
+pub(crate) async fn expire(connection: &Connection, ids: &[EntryId], ttl: Option<Duration>) -> Result<u64> {
     if ttl.is_none() && ids.iter().any(|id| matches!(id, EntryId::Http(Layout::Hishel1, _))) {
         return Err(Error::Unsupported("an entry in hishel 1's own layout always expires; give it a long TTL instead"));
     }
@@ -38,16 +38,16 @@ pub(crate) async fn touch(connection: &Connection, ids: &[EntryId], ttl: Option<
                     rewrite_expiry(connection, &mut pipe, *layout, *id, cache_key.as_ref(), ttl).await?;
                 }
                 for part in layout::parts(*layout, *id) {
-                    expire(&mut pipe, part.as_bytes(), kept);
+                    set_expiry(&mut pipe, part.as_bytes(), kept);
                 }
                 // An index outlives what it names: it is extended, never shortened, and a persistent one stays so.
                 if let (Some(cache_key), Some(left)) = (cache_key, index_ttl)
                     && outlives(kept, left)
                 {
-                    expire(&mut pipe, &layout::index(*layout, cache_key), kept);
+                    set_expiry(&mut pipe, &layout::index(*layout, cache_key), kept);
                 }
             }
-            EntryId::Key(key) => expire(&mut pipe, key, ttl),
+            EntryId::Key(key) => set_expiry(&mut pipe, key, ttl),
         }
         answers_of.push(pipe.len() - before);
     }

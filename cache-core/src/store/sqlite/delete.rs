@@ -1,4 +1,4 @@
-//! TODO
+//! Deleting rows: of HTTP entries and of results.
 
 use rusqlite::Transaction;
 use uuid::Uuid;

@@ -9,7 +9,7 @@ use crate::model::rate_limit::{Limit, Turns};
 use crate::store::sqlite::database::Database;
 use crate::store::sqlite::failure::Failure;
 
-pub(crate) fn reserve(
+pub(crate) fn acquire_slot(
     database: &mut Database,
     name: &str,
     limit: &Limit,
@@ -42,7 +42,7 @@ pub(crate) fn reserve(
     Ok(wait)
 }
 
-pub(crate) fn hold_back(database: &mut Database, name: &str, time: Duration) -> Result<(), Failure> {
+pub(crate) fn block(database: &mut Database, name: &str, time: Duration) -> Result<(), Failure> {
     let (change, _) = database.change()?;
     let until = clock::now() + time.as_secs_f64();
     if held_until(&change, name)?.is_none_or(|at| at < until) {
@@ -74,10 +74,10 @@ mod tests {
         let file = directory.path().join("http_cache.db");
         let store = Sqlite::open(&file, Services::default(), Missing::Create).await.unwrap();
         let (limit, longest) = ("1/1m".parse().unwrap(), Duration::from_secs(200));
-        assert_eq!(store.reserve("host", &limit, longest).await.unwrap(), Duration::ZERO);
+        assert_eq!(store.acquire_slot("host", &limit, longest).await.unwrap(), Duration::ZERO);
         let other = rusqlite::Connection::open(&file).unwrap();
         other.execute("UPDATE animecache_turns SET at = at + 7200", []).unwrap();
-        assert_eq!(store.reserve("host", &limit, longest).await.unwrap(), Duration::ZERO);
-        assert!(store.reserve("host", &limit, longest).await.unwrap() > Duration::from_secs(50));
+        assert_eq!(store.acquire_slot("host", &limit, longest).await.unwrap(), Duration::ZERO);
+        assert!(store.acquire_slot("host", &limit, longest).await.unwrap() > Duration::from_secs(50));
     }
 }

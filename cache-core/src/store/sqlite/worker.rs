@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use crate::error::{Backend, Result};
+use crate::error::{BackendId, Result};
 use crate::store::sqlite::database::Database;
 use crate::store::sqlite::failure::{Failure, is_locked};
 use crate::store::sqlite::schema::BUSY_TIMEOUT;
@@ -18,14 +18,14 @@ pub(crate) struct Worker {
     jobs: mpsc::Sender<Job>,
     /// The thread keeps it, so that it is the thread that closes it.
     database: Weak<Mutex<Database>>,
-    backend: Backend,
+    backend: BackendId,
 }
 
 impl Worker {
     /// Starts a thread; `open` runs on it first. Its connection is closed before `other` is let go of: of two that are
     /// closed at once, each would leave it to the other to put the file in order.
     pub(crate) async fn start(
-        backend: Backend,
+        backend: BackendId,
         open: impl FnOnce() -> Result<Database, Failure> + Send + 'static,
         other: Option<Arc<Self>>,
     ) -> Result<Self> {

@@ -20,7 +20,7 @@ use crate::store::sqlite::delete::delete;
 use crate::store::sqlite::failure::Failure;
 use crate::store::sqlite::worker::Worker;
 use crate::store::sqlite::write::{NO_END, set_expiry, write_pair};
-use crate::store::traits::Writer;
+use crate::store::traits::ResponseWriter;
 
 /// How much of a body one row holds; hishel 2's own value.
 const CHUNK: usize = 131_072;
@@ -54,8 +54,8 @@ impl SqliteWriter {
 }
 
 #[async_trait]
-impl Writer for SqliteWriter {
-    async fn push(&mut self, chunk: Bytes) -> Result<()> {
+impl ResponseWriter for SqliteWriter {
+    async fn write(&mut self, chunk: Bytes) -> Result<()> {
         self.pending.extend_from_slice(&chunk);
         if self.pending.len() < IN_MEMORY {
             return Ok(());

@@ -1,5 +1,7 @@
 //! Servers that answer late or never, and URLs that name several.
 
+use std::time::Duration;
+
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 

@@ -30,7 +30,7 @@ async fn with_an_entry(file: &Path) -> Sqlite {
         created_at: None,
         deleted_at: None,
     };
-    let writer = store.begin(entry, Some(Duration::from_secs(100))).await.unwrap();
+    let writer = store.insert(entry, Some(Duration::from_secs(100))).await.unwrap();
     writer.commit().await.unwrap();
     store
 }

@@ -3,7 +3,10 @@
 use EventKind::{Evict, Hit, Miss, Refresh, Remove, Store};
 use rstest::rstest;
 
+use crate::model::event::Asked;
+use crate::model::service::Service;
 use crate::store::redis::events::interpreter::*;
+use crate::store::redis::events::pending::{JOINED_WITHIN, SERVICE_AWAITED};
 
 const KEY: &[u8] = b"GET:1";
 
