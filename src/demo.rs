@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use cache_core::{Entry, EntryId, Inspect, Missing, Services, Sqlite, Store, ResponseStore as _, ResultStore as _, StatsStore as _, clock};
+use cache_core::{Entry, EntryId, Inspect, Missing, Services, Sqlite, Store, clock};
 use tempfile::TempDir;
 use uuid::Uuid;
 

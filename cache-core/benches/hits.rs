@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use cache_core::{
-    Cache, CacheKey, Call, Config, Entry, Headers, Inspect, Missing, Payload, Redis, RedisUrl, Request, Response,
-    ServedFrom, Service, Services, Sqlite, clock,
+    Cache, Call, Config, Entry, Headers, Inspect, Missing, Payload, Redis, RedisUrl, Request, Response, ServedFrom,
+    Service, Services, Sqlite, clock,
 };
 use criterion::Criterion;
 use redis::aio::MultiplexedConnection;

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use cache_core::codec::encode_pair;
 use cache_core::key::result_key;
-use cache_core::{CacheKey, Entry, Form, Headers, Payload, Request, Response, clock};
+use cache_core::{Entry, Form, Headers, Payload, Request, Response, clock};
 use clap::Parser;
 use serde_json::{Value, json};
 

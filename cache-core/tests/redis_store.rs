@@ -13,8 +13,8 @@ use bytes::Bytes;
 use cache_core::counters::{Batch, Bucket, Counts, Scope};
 use cache_core::key::sha256_hex;
 use cache_core::{
-    CacheKey, Config, Entry, EntryId, Inspect as _, Layout, Redis, RedisUrl, Request, Response, Service, ResponseStore as _, ResultStore as _, StatsStore as _,
-    StoredResult, clock, whole,
+    Config, Entry, EntryId, Inspect as _, Layout, Redis, RedisUrl, Request, Response, ResponseStore as _,
+    ResultStore as _, Service, StatsStore as _, StoredResult, clock, whole,
 };
 use futures_util::StreamExt as _;
 use redis::{ConnectionLike as _, cmd};

@@ -51,7 +51,7 @@ pub(crate) async fn run(session: &Session, args: &WatchArgs) -> anyhow::Result<E
             return Err(Refused(message).into());
         }
     };
-    announce(session, args, &events);
+    announce(session, args, &*events);
     let mut watch =
         Watch { session, args, out: output::out(), columns: terminal::columns(), sample: Sample::default() };
     watch.run(events, &mut signals).await
@@ -92,9 +92,9 @@ async fn begin(session: &Session, store: &dyn Inspect, source: Source) -> anyhow
             }
             Source::Notifications { enables: true }
         }
-        outcome => return Ok(outcome?.map_or(Begun::Blind, |events| Begun::Watching(Box::new(events)))),
+        outcome => return Ok(outcome?.map_or(Begun::Blind, Begun::Watching)),
     };
-    Ok(store.watch(source).await?.map_or(Begun::Blind, |events| Begun::Watching(Box::new(events))))
+    Ok(store.watch(source).await?.map_or(Begun::Blind, Begun::Watching))
 }
 
 /// Says what is watched, and what was changed for it.
@@ -130,7 +130,7 @@ struct Watch<'a> {
 
 impl Watch<'_> {
     async fn run(&mut self, mut events: Box<dyn EventFeed>, signals: &mut Signals) -> anyhow::Result<Exit> {
-        let told = self.tell(&mut events, signals).await;
+        let told = self.tell(&mut *events, signals).await;
         let (source, since) = (events.source(), events.since());
         let before = events.changed_setting().map(|(before, _)| before.to_owned());
         // Whatever went wrong, this comes first.

@@ -79,7 +79,7 @@ async fn read(store: &dyn Store) -> cache_core::Result<Vec<Value>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cache_core::Memory;
+    use cache_core::{Memory, ResultStore as _};
     use serde_json::json;
 
     fn run(number: usize) -> Run {

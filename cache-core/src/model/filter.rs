@@ -229,7 +229,7 @@ mod tests {
             ..Filter::default()
         };
         let is_dead = |key: &[u8], expires_at| {
-            let result = summary::of_result(key, 1, expires_at);
+            let result = summarize::of_result(key, 1, expires_at);
             filter.matches(&result, 0.0)
         };
         assert!(is_dead(b"result_cache:p:0d1f7c55aa3be902:1", Some(9.0)));

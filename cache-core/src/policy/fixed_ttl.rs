@@ -66,7 +66,6 @@ mod tests {
 
     use super::*;
     use crate::model::entry::{Entry, EntryId, Layout};
-    use crate::model::key::CacheKey;
 
     fn found(created_at: Option<f64>, headers: &[(&str, &str)]) -> StoredResponse {
         let headers = headers.iter().copied().collect();

@@ -167,7 +167,6 @@ mod tests {
     use crate::error::{Error, Result};
     use crate::model::window::Counted;
     use crate::runtime::tasks::Tasks;
-    use crate::store::inspect::Inspect;
     use crate::store::memory::Memory;
     use crate::store::stub::{self, Stub};
     use crate::store::traits::StatsStore as _;

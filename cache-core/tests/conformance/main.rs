@@ -6,17 +6,17 @@ mod fallback;
 #[path = "../harness/faulty_store.rs"]
 mod faulty_store;
 mod filters;
-mod listing;
+mod leases_and_limits;
+mod lookup;
 mod opening;
 mod readonly;
 #[path = "../harness/redis_server.rs"]
 mod redis_server;
-mod refreshing;
 mod samples;
-mod sharing;
+mod scan;
+mod sqlite_sweep;
 mod stores;
 mod streaming;
-mod sweeping;
 mod writing;
 
 /// The whole suite for one constructor of [`stores`].
@@ -47,37 +47,37 @@ macro_rules! all_promises {
             writing::an_expired_response_is_a_miss
             writing::results_are_stored_and_overwritten
             writing::an_expired_result_is_a_miss
-            refreshing::a_look_up_tells_id_expiry_and_body
-            refreshing::a_look_up_renews_the_newest_and_only_it
-            refreshing::a_renewal_to_less_shortens_no_other
-            refreshing::a_ttl_of_its_own_is_not_renewed
+            lookup::a_look_up_tells_id_expiry_and_body
+            lookup::a_look_up_renews_the_newest_and_only_it
+            lookup::a_renewal_to_less_shortens_no_other
+            lookup::a_ttl_of_its_own_is_not_renewed
             streaming::a_large_body_comes_whole_in_bounded_pieces
             streaming::a_body_removed_while_it_is_read_is_whole_or_an_error
             streaming::a_body_stored_again_while_it_is_read_is_not_mixed
             streaming::a_large_body_dropped_half_written_leaves_nothing
             streaming::a_large_body_whose_writer_was_killed_is_never_found
             streaming::two_writers_at_once_do_not_mix
-            sharing::a_claim_has_one_holder
-            sharing::of_many_claims_at_once_one_is_granted
-            sharing::a_claim_ends_when_it_is_not_renewed
-            sharing::who_is_told_not_to_wait_is_told_so_for_a_while
-            sharing::counters_of_two_writers_add_up
-            sharing::a_batch_counts_once
-            sharing::counters_are_kept_for_seven_days
-            sharing::a_damaged_counter_costs_no_other
-            sharing::counters_are_no_entries
-            sharing::turns_keep_to_every_quota
-            sharing::turns_are_given_out_one_by_one
-            sharing::a_turn_that_is_too_far_off_is_not_taken
-            sharing::who_is_held_back_has_no_turn
-            sharing::turns_are_no_entries
-            listing::pages_joined_are_everything_once
-            listing::removing_between_pages_leaves_nothing_out
-            listing::a_cursor_of_another_store_expires
-            listing::keys_may_hold_anything
-            listing::one_entry_looks_as_in_the_list
-            listing::an_empty_store_lists_nothing
-            listing::what_programs_keep_for_themselves_is_no_entry
+            leases_and_limits::a_claim_has_one_holder
+            leases_and_limits::of_many_claims_at_once_one_is_granted
+            leases_and_limits::a_claim_ends_when_it_is_not_renewed
+            leases_and_limits::who_is_told_not_to_wait_is_told_so_for_a_while
+            leases_and_limits::counters_of_two_writers_add_up
+            leases_and_limits::a_batch_counts_once
+            leases_and_limits::counters_are_kept_for_seven_days
+            leases_and_limits::a_damaged_counter_costs_no_other
+            leases_and_limits::counters_are_no_entries
+            leases_and_limits::turns_keep_to_every_quota
+            leases_and_limits::turns_are_given_out_one_by_one
+            leases_and_limits::a_turn_that_is_too_far_off_is_not_taken
+            leases_and_limits::who_is_held_back_has_no_turn
+            leases_and_limits::turns_are_no_entries
+            scan::pages_joined_are_everything_once
+            scan::removing_between_pages_leaves_nothing_out
+            scan::a_cursor_of_another_store_expires
+            scan::keys_may_hold_anything
+            scan::one_entry_looks_as_in_the_list
+            scan::an_empty_store_lists_nothing
+            scan::what_programs_keep_for_themselves_is_no_entry
             filters::filters_choose_the_same_everywhere
         }
     };

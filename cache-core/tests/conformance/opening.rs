@@ -4,7 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use cache_core::{
-    BackendKind, EntryId, Error, Filter, Inspect, Layout, Missing, Services, Sqlite, State, Backend as _, ResponseStore as _, ResultStore as _, Summary, clock,
+    BackendKind, EntryId, Error, Filter, Inspect, Layout, Missing, ResultStore as _, Services, Sqlite, State, Summary,
+    clock,
 };
 use rusqlite::Connection;
 

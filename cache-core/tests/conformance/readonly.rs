@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cache_core::{Error, Filter, Inspect, ReadOnly, Backend as _, ResponseStore as _, ResultStore as _};
+use cache_core::{Backend as _, Error, Filter, Inspect, ReadOnly};
 
 use crate::samples::{DAY, body_of, entry, list, put};
 use crate::stores;

@@ -4,9 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use cache_core::{
-    CacheKey, Cursor, Entry, EntryId, Filter, Headers, Inspect, Request, Response, Summary, clock, whole,
-};
+use cache_core::{Cursor, Entry, EntryId, Filter, Headers, Inspect, Request, Response, Summary, clock, whole};
 use uuid::Uuid;
 
 pub const HOUR: Duration = Duration::from_secs(3_600);

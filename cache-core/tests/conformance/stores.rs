@@ -136,9 +136,9 @@ pub async fn fallback_with_its_first() -> Subject {
 
 pub async fn fallback_with_its_second() -> Subject {
     let first = FaultyStore::new(Arc::new(Memory::default()));
-    first.fail();
+    first.set_down(true);
     let second = sqlite1().await;
-    Subject { store: Arc::new(Fallback::new(first, Arc::clone(&second.store), false)), ..second }
+    Subject { store: Arc::new(Fallback::new(Arc::new(first), Arc::clone(&second.store), false)), ..second }
 }
 
 pub fn fixture(name: &str) -> PathBuf {

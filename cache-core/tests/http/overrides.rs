@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cache_core::{Cache, CacheKey, Fetched, Headers, PolicyName, ServedFrom, Service};
+use cache_core::{Cache, Fetched, Headers, PolicyName, ServedFrom, Service};
 use rstest::rstest;
 
 use crate::cache;

@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use cache_core::{CacheKey, Payload, PolicyName, ServedFrom, Service};
+use cache_core::{Payload, PolicyName, ServedFrom, Service};
 use serde_json::{Value, json};
 
 use crate::cache;

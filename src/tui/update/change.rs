@@ -154,7 +154,7 @@ fn ask_ttl(app: &mut App) {
     let plan = meant.plan(backend);
     let facts = meant.facts(app, &plan);
     let Meant { name, is_everything, .. } = meant;
-    let (entries, text) = (plan.targets, TextArea::default());
+    let (entries, text) = (plan.ids().cloned().collect(), TextArea::default());
     app.dialog = Some(Dialog::Ttl(Box::new(Ttl { entries, name, is_everything, facts, text, problem: None })));
 }
 

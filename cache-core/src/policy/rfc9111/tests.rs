@@ -12,7 +12,6 @@ use uuid::Uuid;
 
 use crate::model::entry::{Entry, EntryId, Layout};
 use crate::model::headers::Headers;
-use crate::model::key::CacheKey;
 use crate::policy::decision::Part;
 use crate::policy::rfc9111::*;
 

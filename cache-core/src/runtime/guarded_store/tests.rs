@@ -12,6 +12,7 @@ use crate::error::{CodecError, RefusalScope};
 use crate::model::stored::StoredResult;
 use crate::runtime::guarded_store::*;
 use crate::store::stub::Stub;
+use crate::store::traits::Backend as _;
 
 const PATIENCE: Duration = Duration::from_millis(500);
 

@@ -66,7 +66,7 @@ mod tests {
     use crate::model::service::Services;
     use crate::store::sqlite::if_missing::Missing;
     use crate::store::sqlite::store::Sqlite;
-    use crate::store::traits::Store as _;
+    use crate::store::traits::RateLimitStore as _;
 
     #[tokio::test]
     async fn a_clock_that_was_fast_holds_nobody_up() {

@@ -114,45 +114,11 @@ fn begin(
         )?
         .query_row([], |row| row.try_into())?;
     delete(&change, entry.id)?;
-    let now = clock::now();
     let begun = Begun { row, chunks: part.len().div_ceil(CHUNK) as u32 };
     if layout == Layout::Sqlite2 {
-        let deadline = ttl.map(|ttl| now + ttl.as_secs_f64());
-        let (expires_at, chunks) = if is_whole { (deadline, Some(begun.chunks)) } else { (Some(0.0), None) };
-        change
-            .prepare_cached(
-                "INSERT INTO entries
-                     (rowid, id, cache_key, data, expires_at, last_accessed_at, chunk_count, ttl_deadline)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-            )?
-            .execute((
-                row,
-                entry.id.as_bytes(),
-                entry.cache_key.as_bytes(),
-                msgpack::encode_heads(&entry),
-                expires_at,
-                now,
-                chunks,
-                deadline,
-            ))?;
+        insert_hishel2(&change, &entry, row, ttl, is_whole.then_some(begun.chunks))?;
     } else {
-        // One that has been incomplete for long is swept away, by us and by hishel, and an old one may be copied.
-        let created_at = entry.created_at.filter(|_| is_whole).unwrap_or(now);
-        entry.created_at = Some(created_at);
-        set_expiry(&mut entry, now + ttl.ok_or(Failure::Unsupported(NO_END))?.as_secs_f64());
-        change
-            .prepare_cached(
-                "INSERT INTO entries (rowid, id, cache_key, data, created_at, deleted_at)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            )?
-            .execute((
-                row,
-                entry.id.as_bytes(),
-                entry.cache_key.as_bytes(),
-                msgpack::encode_pair(&entry),
-                created_at,
-                entry.deleted_at,
-            ))?;
+        insert_hishel1(&change, &mut entry, row, ttl, is_whole)?;
     }
     insert(&change, entry.id, 0, part, Some(body_row))?;
     if is_whole && layout == Layout::Sqlite1 {
@@ -160,6 +126,64 @@ fn begin(
     }
     change.commit()?;
     Ok(begun)
+}
+
+/// `chunks`: of a complete body.
+fn insert_hishel2(
+    change: &Transaction<'_>,
+    entry: &Entry,
+    row: i64,
+    ttl: Option<Duration>,
+    chunks: Option<u32>,
+) -> Result<(), Failure> {
+    let now = clock::now();
+    let deadline = ttl.map(|ttl| now + ttl.as_secs_f64());
+    let expires_at = if chunks.is_some() { deadline } else { Some(0.0) };
+    change
+        .prepare_cached(
+            "INSERT INTO entries
+                 (rowid, id, cache_key, data, expires_at, last_accessed_at, chunk_count, ttl_deadline)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        )?
+        .execute((
+            row,
+            entry.id.as_bytes(),
+            entry.cache_key.as_bytes(),
+            msgpack::encode_heads(entry),
+            expires_at,
+            now,
+            chunks,
+            deadline,
+        ))?;
+    Ok(())
+}
+
+fn insert_hishel1(
+    change: &Transaction<'_>,
+    entry: &mut Entry,
+    row: i64,
+    ttl: Option<Duration>,
+    is_whole: bool,
+) -> Result<(), Failure> {
+    let now = clock::now();
+    // An entry that is incomplete for long is swept away, by us and by hishel, and an old one may be copied.
+    let created_at = entry.created_at.filter(|_| is_whole).unwrap_or(now);
+    entry.created_at = Some(created_at);
+    set_expiry(entry, now + ttl.ok_or(Failure::Unsupported(NO_END))?.as_secs_f64());
+    change
+        .prepare_cached(
+            "INSERT INTO entries (rowid, id, cache_key, data, created_at, deleted_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?
+        .execute((
+            row,
+            entry.id.as_bytes(),
+            entry.cache_key.as_bytes(),
+            msgpack::encode_pair(entry),
+            created_at,
+            entry.deleted_at,
+        ))?;
+    Ok(())
 }
 
 /// Adds to what was begun.

@@ -132,8 +132,8 @@ fn what_a_failed_flush_did_stays_on_the_screen_when_another_cache_stands_in() {
     press(&mut app, "/jikan<enter>D");
     let effects = press(&mut app, "y");
     let Some(Effect::Flush { ticket, .. }) = effects.first() else { panic!("{effects:?}") };
-    let removed = RemoveStats { entries: 1, keys: 3 };
-    let report = Report { removed, failed: 1, error: Some(unavailable()), ..Report::default() };
+    let done = RemoveStats { entries: 1, keys: 3 };
+    let report = Report { done, failed: 1, error: Some(unavailable()), ..Report::default() };
     update(&mut app, Message::Done(*ticket, Outcome::Flushed(report, Duration::ZERO)));
     let other = BackendId { location: "/tmp/http_cache.db".into(), ..backend() };
     update(&mut app, Message::Health(Health { backend: other, is_fallback: true, problem: Some("down".into()) }));

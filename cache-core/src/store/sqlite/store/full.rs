@@ -14,7 +14,7 @@ use crate::model::stored::whole;
 use crate::store::inspect::Inspect as _;
 use crate::store::sqlite::if_missing::Missing;
 use crate::store::sqlite::store::Sqlite;
-use crate::store::traits::Store as _;
+use crate::store::traits::{ResponseStore as _, ResultStore as _};
 
 const DAY: Duration = Duration::from_secs(86_400);
 

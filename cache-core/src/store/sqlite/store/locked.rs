@@ -17,7 +17,7 @@ use crate::store::sqlite::if_missing::Missing;
 use crate::store::sqlite::rows::Reader;
 use crate::store::sqlite::schema::BUSY_TIMEOUT;
 use crate::store::sqlite::store::{QUICK, Sqlite};
-use crate::store::traits::Store as _;
+use crate::store::traits::ResponseStore as _;
 
 /// A new file with one entry, whose key is `key`.
 async fn with_an_entry(file: &Path) -> Sqlite {

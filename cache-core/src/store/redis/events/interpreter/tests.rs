@@ -6,7 +6,6 @@ use rstest::rstest;
 use crate::model::event::Asked;
 use crate::model::service::Service;
 use crate::store::redis::events::interpreter::*;
-use crate::store::redis::events::pending::{JOINED_WITHIN, SERVICE_AWAITED};
 
 const KEY: &[u8] = b"GET:1";
 
@@ -157,13 +156,13 @@ fn the_end_of_what_was_marked_as_deleted_is_not_told_again() {
 #[test]
 fn a_flood_takes_no_more_memory_than_there_is_room_for() {
     let mut recogniser = Recogniser::new(false);
-    for number in 0..3 * AT_ONCE as u128 {
+    for number in 0..3 * MAX_PENDING as u128 {
         let key = CacheKey::new(number.to_be_bytes());
         recogniser.observe(0.0, Sign::IndexMissed(A, key), Context::default());
         recogniser.observe(0.0, Sign::HeadsWritten(A, id(number)), facts(number, false));
         recogniser.observe(0.0, Sign::ResultWritten(number.to_be_bytes().into()), Context::default());
         while recogniser.next().is_some() {}
     }
-    assert_eq!((recogniser.lookups.len(), recogniser.writes.len()), (AT_ONCE, AT_ONCE));
-    assert_eq!(recogniser.result_writes.len(), AT_ONCE);
+    assert_eq!((recogniser.pending.lookups.len(), recogniser.pending.writes.len()), (MAX_PENDING, MAX_PENDING));
+    assert_eq!(recogniser.pending.result_writes.len(), MAX_PENDING);
 }

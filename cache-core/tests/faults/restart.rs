@@ -122,7 +122,7 @@ async fn who_waits_for_a_process_that_is_killed_goes_on_by_itself() {
     .await;
     let target = "/200/anime";
     let mut process = tokio::process::Command::new(std::env::current_exe().unwrap());
-    process.args(["--exact", "killed::one_who_dies", "--ignored"]).env("FAULTS_REDIS", &redis);
+    process.args(["--exact", "restart::one_who_dies", "--ignored"]).env("FAULTS_REDIS", &redis);
     let mut process = process.env("FAULTS_URL", origin.url(target)).kill_on_drop(true).spawn().unwrap();
     has_asked.await.unwrap();
 

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use cache_core::{CacheKey, EntryId, Error, Filter, Inspect, Memory, Missing, Services, Sqlite, Backend as _, ResponseStore as _, ResultStore as _, clock};
+use cache_core::{
+    CacheKey, EntryId, Error, Filter, Inspect, Memory, Missing, ResultStore as _, Services, Sqlite, clock,
+};
 
 use crate::samples::{DAY, entry, list, put};
 use crate::stores::Subject;

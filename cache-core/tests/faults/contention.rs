@@ -92,7 +92,7 @@ async fn crowd(test: &str, url: &str, origin: &Origin) {
     let mut processes = JoinSet::new();
     for _ in 0..PROCESSES {
         let mut process = Command::new(std::env::current_exe().unwrap());
-        process.args(["--exact", &format!("crowd::{test}"), "--ignored", "--nocapture"]);
+        process.args(["--exact", &format!("contention::{test}"), "--ignored", "--nocapture"]);
         process.env(REDIS, url).env(ORIGIN, origin.url("")).kill_on_drop(true);
         processes.spawn(async move { process.status().await.unwrap() });
     }
