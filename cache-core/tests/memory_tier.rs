@@ -13,7 +13,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use cache_core::{
     Cache, CacheKey, Call, Config, Entry, EntryId, Inspect, Layout, Memory, MemoryTier, Redis, RedisUrl, Request,
-    Response, ServedFrom, Service, Services, Storage, Store, ResponseStore as _, ResultStore as _, clock,
+    Response, ResponseStore as _, ResultStore as _, ServedFrom, Service, Services, Storage, Store, clock,
 };
 use origin::{Origin, response};
 use redis::cmd;
@@ -77,7 +77,7 @@ fn reads(connection: &mut redis::Connection) -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_read_is_served_without_asking() {
+async fn a_repeated_read_is_served_from_memory() {
     let server = RedisServer::start("");
     let url = format!("redis://{}/0", server.address());
     let first = MemoryTier::new(redis(&url), HOUR);
@@ -102,7 +102,7 @@ async fn what_was_read_is_served_without_asking() {
 #[case(None, false)]
 #[case(Some(HOUR), true)]
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cache_has_one_where_the_settings_say_so(#[case] first_level: Option<Duration>, #[case] is_expected: bool) {
+async fn a_cache_has_a_memory_tier_when_configured(#[case] first_level: Option<Duration>, #[case] is_expected: bool) {
     let (server, directory) = (RedisServer::start(""), tempfile::tempdir().unwrap());
     let url = format!("redis://{}/0", server.address());
     let config = Config {
@@ -136,7 +136,7 @@ async fn a_cache_has_one_where_the_settings_say_so(#[case] first_level: Option<D
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_change_by_another_reaches_memory() {
+async fn a_change_by_another_process_invalidates_memory() {
     let url = RedisServer::fresh_database();
     let (first, other) = (MemoryTier::new(redis(&url), HOUR), redis(&url));
     let (older, newer) = (entry(), entry());
@@ -161,7 +161,7 @@ async fn a_change_by_another_reaches_memory() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_change_of_ones_own_is_seen_at_once() {
+async fn an_own_change_invalidates_memory_at_once() {
     let url = RedisServer::fresh_database();
     for store in [redis(&url) as Arc<dyn Inspect>, Arc::new(Memory::new(Services::default()))] {
         let first = MemoryTier::new(store, HOUR);
@@ -186,7 +186,7 @@ async fn a_change_of_ones_own_is_seen_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_is_served_from_memory_while_changes_may_go_untold() {
+async fn memory_serves_nothing_while_disconnected() {
     let server = RedisServer::start("");
     let url = format!("redis://{}/0", server.address());
     let first = MemoryTier::new(redis(&url), HOUR);
@@ -211,7 +211,7 @@ async fn nothing_is_served_from_memory_while_changes_may_go_untold() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn where_changes_are_never_told_time_alone_counts() {
+async fn without_invalidation_the_ttl_alone_bounds_memory() {
     let store = Arc::new(Memory::new(Services::default()));
     let first = MemoryTier::new(Arc::clone(&store) as _, Duration::from_millis(300));
     store.set(KEY, "1".into(), HOUR).await.unwrap();

@@ -132,7 +132,7 @@ fn times_set(connection: &mut redis::Connection) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_hits_of_a_key_extend_its_body_once_a_second() {
+async fn many_hits_renew_the_body_once_a_second() {
     let server = RedisServer::start("");
     let url = format!("redis://{}/0", server.address());
     let (store, mut raw) = (store(&url), raw(&url));
@@ -170,7 +170,7 @@ async fn many_hits_of_a_key_extend_its_body_once_a_second() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hit_tells_what_somebody_else_has_changed() {
+async fn a_hit_reflects_a_change_by_another_client() {
     let url = RedisServer::fresh_database();
     let (ours, theirs) = (store(&url), store(&url));
     let mut entry = entry("anime/1");
@@ -186,7 +186,7 @@ async fn a_hit_tells_what_somebody_else_has_changed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_body_is_one_element_unless_it_is_long_or_hishel_2s() {
+async fn short_bodies_are_one_element_except_in_hishel_2() {
     for layout in [Layout::Pipeline, Layout::Hishel1, Layout::Hishel2] {
         let url = RedisServer::fresh_database();
         let config = Config { redis_url: RedisUrl::new(&*url), write_layout: layout, ..Config::default() };
@@ -224,7 +224,7 @@ async fn a_result_and_its_time_take_one_round_trip() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hit_does_not_extend_what_has_a_time_of_its_own() {
+async fn a_hit_does_not_renew_an_entry_with_its_own_ttl() {
     let url = RedisServer::fresh_database();
     let store = store(&url);
     let mut own = entry("anime/1");
@@ -247,7 +247,7 @@ async fn a_hit_does_not_extend_what_has_a_time_of_its_own() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_may_only_read_still_hits() {
+async fn a_read_only_user_still_hits() {
     let url = RedisServer::fresh_database();
     let entry = entry("anime/1");
     put(&store(&url), &entry, noise(200), HOUR).await;
@@ -261,7 +261,7 @@ async fn who_may_only_read_still_hits() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_may_not_ask_for_a_time_gets_the_value() {
+async fn a_user_without_pttl_still_gets_the_value() {
     let url = RedisServer::fresh_database();
     store(&url).set(RESULT, "1".into(), HOUR).await.unwrap();
     let reader = store_of("getter", ["+get", "+@connection"], &url);
@@ -281,7 +281,7 @@ async fn a_long_body_comes_in_windows() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_body_that_goes_while_it_is_read_is_an_error_and_never_short() {
+async fn a_body_removed_while_read_ends_with_an_error() {
     let url = RedisServer::fresh_database();
     let store = store(&url);
     for goes in ["removed", "replaced by a shorter one", "replaced by one of the same length of list"] {
@@ -323,7 +323,7 @@ async fn a_body_does_not_expire_under_its_reader() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whatever_is_written_expires_even_when_it_is_never_finished() {
+async fn unfinished_writes_expire() {
     let url = RedisServer::fresh_database();
     for layout in [Layout::Pipeline, Layout::Hishel1, Layout::Hishel2] {
         let config = Config { redis_url: RedisUrl::new(&*url), write_layout: layout, ..Config::default() };

@@ -31,7 +31,7 @@ impl fmt::Display for CacheKey {
     }
 }
 
-/// The parts of a result key that can be told apart for certain.
+/// The parts of a result key that can be distinguished for certain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ResultKey<'a> {
     /// The key prefix or function name.

@@ -1,4 +1,4 @@
-//! The short form of an entry, which lists show, made from what a store read. One place, so that every backend tells
+//! The short form of an entry, which lists show, made from what a store read. One place, so that all backends return
 //! the same.
 
 use std::borrow::Cow;
@@ -14,7 +14,7 @@ use crate::policy::freshness;
 /// How much of a body is looked at for a title.
 pub(crate) const TITLE_WINDOW: usize = 2_048;
 
-/// What a store knows of an entry besides its encoded heads.
+/// What a store knows of an entry besides its encoded head.
 pub(crate) struct Stored<'a> {
     pub(crate) layout: Layout,
     pub(crate) id: uuid::Uuid,
@@ -23,13 +23,13 @@ pub(crate) struct Stored<'a> {
     pub(crate) is_complete: bool,
     /// When the layout says that it expires; `None`: never.
     pub(crate) expires_at: Option<f64>,
-    /// Where the layout keeps the cache key beside the heads.
+    /// Where the layout keeps the cache key beside the head.
     pub(crate) cache_key: Option<&'a [u8]>,
     /// The start of the body, where it was read for a title.
     pub(crate) body_start: &'a [u8],
 }
 
-/// The summary of an entry whose heads were read as [`Facts`].
+/// The summary of an entry whose head was read as [`Facts`].
 pub(crate) fn of_facts(services: &Services, facts: &Facts<'_>, stored: &Stored<'_>) -> Summary {
     let created_at = facts.meta.as_ref().map(|meta| meta.created_at);
     let service = services.of_url(&facts.request.url);
@@ -124,7 +124,7 @@ pub(crate) fn state(is_deleted: bool, is_complete: bool) -> State {
     }
 }
 
-/// The pipeline gives an entry its full TTL again whenever it serves it, so what is left tells when that was.
+/// The pipeline gives an entry its full TTL again whenever it serves it, so the remaining TTL gives the time of that.
 pub(crate) fn last_used(
     services: &Services,
     service: Service,
@@ -213,7 +213,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_few_facts_tell_the_same_as_the_whole_entry(
+        fn an_entry_view_gives_the_same_summary_as_the_entry(
             entry in entry(), body in "(\\PC{0,9}|\\{\"title\": \"t\"\\})", expires_at in proptest::option::of(0.0..2e9),
         ) {
             let services = Services::default();

@@ -32,7 +32,7 @@ pub trait Backend: Send + Sync + 'static {
 pub trait ResponseStore: Backend {
     /// The live, complete responses under a key, newest first.
     ///
-    /// With `renew`, the TTL of the first one starts anew, unless the entry has its own (`hishel_ttl`). A storage that
+    /// With `renew`, the TTL of the first one starts again, unless the entry has its own (`hishel_ttl`). A storage that
     /// cannot be written only reads.
     async fn lookup(&self, key: &CacheKey, renew: Option<Duration>) -> Result<Vec<StoredResponse>>;
 

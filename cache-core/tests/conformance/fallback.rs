@@ -31,7 +31,7 @@ async fn result(store: &dyn Inspect) -> Bytes {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_second_answers_until_the_first_is_back() {
+async fn the_second_responds_until_the_first_is_back() {
     let (first, second, both) = pair().await;
     let mut changes = both.health_changes().unwrap();
     assert_eq!(result(&*both).await, "of the first");
@@ -78,7 +78,7 @@ async fn pauses_between_pings_grow_and_end_with_the_store() {
 }
 
 #[tokio::test]
-async fn a_change_planned_on_the_first_is_never_made_to_the_second() {
+async fn a_change_of_the_first_is_never_made_on_the_second() {
     let (first, second, both) = pair().await;
     first.set_down(true);
     let id = [EntryId::key(KEY.as_bytes())];
@@ -97,7 +97,7 @@ async fn a_change_planned_on_the_first_is_never_made_to_the_second() {
 }
 
 #[tokio::test]
-async fn what_was_planned_on_the_first_is_refused_once_the_second_answers() {
+async fn a_plan_for_the_first_is_refused_by_the_second() {
     let (first, second, both) = pair().await;
     let (planned, id) = (both.id(), [EntryId::key(KEY.as_bytes())]);
     first.set_down(true);
@@ -115,7 +115,7 @@ async fn what_was_planned_on_the_first_is_refused_once_the_second_answers() {
 }
 
 #[tokio::test]
-async fn what_began_on_one_store_ends_there() {
+async fn an_operation_ends_on_the_store_it_began_on() {
     let (first, second, both) = pair().await;
     let both: Arc<dyn Inspect> = both;
     let (read, written) = (entry("https://api.jikan.moe/", 0.0), entry("https://kitsu.io/", 0.0));
@@ -142,7 +142,7 @@ async fn what_began_on_one_store_ends_there() {
 }
 
 #[tokio::test]
-async fn a_list_of_the_first_does_not_go_on_in_the_second() {
+async fn a_cursor_of_the_first_expires_in_the_second() {
     let (first, _second, both) = pair().await;
     let both: Arc<dyn Inspect> = both;
     put(&both, &entry("https://api.jikan.moe/", 0.0), "{}", DAY).await;
@@ -155,7 +155,7 @@ async fn a_list_of_the_first_does_not_go_on_in_the_second() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_an_error_is_no_reason_to_change() {
+async fn a_refusal_does_not_switch_to_the_second() {
     let first = stores::sqlite1().await;
     let readonly: Arc<dyn Inspect> = Arc::new(cache_core::ReadOnly::new(Arc::clone(&first.store)));
     let second: Arc<dyn Inspect> = Arc::new(Memory::default());

@@ -17,7 +17,7 @@ fn held(s: &Subject) -> LeaseState {
     if matches!(s.raw, Raw::Redis(_)) { LeaseState::HeldByOther } else { LeaseState::Acquired }
 }
 
-pub async fn a_claim_has_one_holder(s: Subject) {
+pub async fn a_lease_has_one_owner(s: Subject) {
     let (one, other) = (Uuid::new_v4(), Uuid::new_v4());
     assert_eq!(s.store.acquire("a", one, LONG).await.unwrap(), LeaseState::Acquired);
     assert_eq!(s.store.acquire("a", other, LONG).await.unwrap(), held(&s));
@@ -32,14 +32,14 @@ pub async fn a_claim_has_one_holder(s: Subject) {
     assert_eq!(s.store.acquire("a", one, LONG).await.unwrap(), held(&s));
 }
 
-pub async fn of_many_claims_at_once_one_is_granted(s: Subject) {
+pub async fn of_concurrent_acquires_one_succeeds(s: Subject) {
     let claims = (0..20).map(|_| s.store.acquire("a", Uuid::new_v4(), LONG));
     let outcomes = futures_util::future::join_all(claims).await;
     let granted = outcomes.iter().filter(|outcome| *outcome.as_ref().unwrap() == LeaseState::Acquired).count();
     assert_eq!(granted, if held(&s) == LeaseState::HeldByOther { 1 } else { 20 });
 }
 
-pub async fn a_claim_ends_when_it_is_not_renewed(s: Subject) {
+pub async fn a_lease_expires_unless_extended(s: Subject) {
     let (one, other) = (Uuid::new_v4(), Uuid::new_v4());
     let short = Duration::from_millis(200);
     assert_eq!(s.store.acquire("left", one, short).await.unwrap(), LeaseState::Acquired);
@@ -56,7 +56,7 @@ pub async fn a_claim_ends_when_it_is_not_renewed(s: Subject) {
     assert_eq!(s.store.acquire("renewed", other, LONG).await.unwrap(), held(&s));
 }
 
-pub async fn who_is_told_not_to_wait_is_told_so_for_a_while(s: Subject) {
+pub async fn an_uncacheable_lease_stays_so_for_its_time(s: Subject) {
     let (one, other) = (Uuid::new_v4(), Uuid::new_v4());
     let alone = if held(&s) == LeaseState::HeldByOther { LeaseState::Uncacheable } else { LeaseState::Acquired };
     assert_eq!(s.store.acquire("a", one, LONG).await.unwrap(), LeaseState::Acquired);
@@ -85,7 +85,7 @@ fn sorted(counted: Counted) -> Vec<Bucket> {
     buckets
 }
 
-pub async fn counters_of_two_writers_add_up(s: Subject) {
+pub async fn stats_of_two_processes_add_up(s: Subject) {
     let hour = (clock::now() / 3_600.0) as i64;
     let jikan = Scope::Http(Service::Jikan);
     let results = Scope::Result("p: of:any \u{1b}[31mkind, 鍵".into());
@@ -111,7 +111,7 @@ pub async fn counters_of_two_writers_add_up(s: Subject) {
     assert_eq!(none_yet.ever, [(jikan, [once; 20].into_iter().sum()), (results, sum(all))].into());
 }
 
-pub async fn a_batch_counts_once(s: Subject) {
+pub async fn a_delta_is_added_once(s: Subject) {
     let hour = (clock::now() / 3_600.0) as i64;
     let scope = Scope::Http(Service::AniDb);
     let hits = Counts { hits: 1, ..Counts::default() };
@@ -129,7 +129,7 @@ pub async fn a_batch_counts_once(s: Subject) {
     assert_eq!(sorted(counted), [bucket(hour - 1, &scope, sum), bucket(hour, &scope, sum)]);
 }
 
-pub async fn counters_are_kept_for_seven_days(s: Subject) {
+pub async fn stats_are_kept_for_seven_days(s: Subject) {
     let hour = (clock::now() / 3_600.0) as i64;
     let scope = Scope::Http(Service::Kitsu);
     let hits = Counts { hits: 1, ..Counts::default() };
@@ -142,7 +142,7 @@ pub async fn counters_are_kept_for_seven_days(s: Subject) {
     assert_eq!(sorted(s.store.stats(since).await.unwrap()), expected);
 }
 
-pub async fn a_damaged_counter_costs_no_other(s: Subject) {
+pub async fn a_damaged_counter_affects_no_other(s: Subject) {
     let hour = (clock::now() / 3_600.0) as i64;
     let expected = [bucket(hour, &Scope::Http(Service::Jikan), Counts { hits: u64::MAX >> 1, ..Counts::default() })];
     s.store.add_stats(&Batch::single(expected.to_vec())).await.unwrap();
@@ -167,7 +167,7 @@ pub async fn a_damaged_counter_costs_no_other(s: Subject) {
     assert_eq!(s.store.stats(0.0).await.unwrap().hours, expected);
 }
 
-pub async fn counters_are_no_entries(s: Subject) {
+pub async fn stats_are_not_listed_as_entries(s: Subject) {
     let hits = Counts { hits: 1, ..Counts::default() };
     let hour = (clock::now() / 3_600.0) as i64;
     s.store.add_stats(&Batch::single(vec![bucket(hour, &Scope::Http(Service::Jikan), hits)])).await.unwrap();
@@ -189,7 +189,7 @@ fn is_wait(wait: Duration, seconds: f64) -> bool {
     (seconds - 5.0..=seconds).contains(&wait.as_secs_f64())
 }
 
-pub async fn turns_keep_to_every_quota(s: Subject) {
+pub async fn slots_respect_every_quota(s: Subject) {
     let mut waits = Vec::new();
     for _ in 0..10 {
         let Some(wait) = reserved(&s, "api.example", "3/100s,6/1000s", DAY).await else { return };
@@ -200,7 +200,7 @@ pub async fn turns_keep_to_every_quota(s: Subject) {
     assert_eq!(reserved(&s, "api.other", "1/100s", DAY).await.unwrap(), Duration::ZERO);
 }
 
-pub async fn turns_are_given_out_one_by_one(s: Subject) {
+pub async fn slots_are_acquired_one_by_one(s: Subject) {
     let asking = (0..20).map(|_| reserved(&s, "api.example", "1/100s", DAY));
     let mut waits: Vec<_> = futures_util::future::join_all(asking).await.into_iter().flatten().collect();
     waits.sort();
@@ -208,7 +208,7 @@ pub async fn turns_are_given_out_one_by_one(s: Subject) {
     assert!(waits.iter().zip(0..).all(|(wait, place)| is_wait(*wait, f64::from(place) * 100.0)), "{waits:?}");
 }
 
-pub async fn a_turn_that_is_too_far_off_is_not_taken(s: Subject) {
+pub async fn a_slot_beyond_the_maximum_wait_is_not_taken(s: Subject) {
     let minute = Duration::from_secs(60);
     for (longest, seconds) in [(minute, 0.0), (minute, 100.0), (minute, 100.0), (DAY, 100.0), (minute, 200.0)] {
         let Some(wait) = reserved(&s, "api.example", "1/100s", longest).await else { return };
@@ -216,7 +216,7 @@ pub async fn a_turn_that_is_too_far_off_is_not_taken(s: Subject) {
     }
 }
 
-pub async fn who_is_held_back_has_no_turn(s: Subject) {
+pub async fn a_blocked_rate_limit_has_no_slot(s: Subject) {
     for seconds in [500, 900, 600] {
         match s.store.block("api.example", Duration::from_secs(seconds)).await {
             Err(Error::Unsupported(_)) if s.runs_no_scripts() => return,
@@ -233,7 +233,7 @@ pub async fn who_is_held_back_has_no_turn(s: Subject) {
     eventually(async || reserved(&s, "api.third", "1/1ms", Duration::ZERO).await == Some(Duration::ZERO)).await;
 }
 
-pub async fn turns_are_no_entries(s: Subject) {
+pub async fn rate_limits_are_not_listed_as_entries(s: Subject) {
     reserved(&s, "api.example", "1/100s", DAY).await;
     assert_eq!(crate::samples::list(&s.store, &cache_core::Filter::default(), 100).await, []);
 }

@@ -15,7 +15,7 @@ async fn left(store: &dyn Inspect, id: &EntryId) -> Option<f64> {
     store.details(id).await.unwrap()?.summary.ttl(clock::now())
 }
 
-pub async fn a_look_up_tells_id_expiry_and_body(s: Subject) {
+pub async fn a_lookup_returns_id_expiry_and_body(s: Subject) {
     let (short, long) = (entry(URL, 10.0), entry(URL, 0.0));
     let short_id = put(&s.store, &short, "short", HOUR).await;
     let long_id = put(&s.store, &long, &"long".repeat(500_000), DAY).await;
@@ -31,7 +31,7 @@ pub async fn a_look_up_tells_id_expiry_and_body(s: Subject) {
     assert!(found[0].body.is_none() || s.layout == Layout::Pipeline, "a body of 2 MB came along");
 }
 
-pub async fn a_look_up_renews_the_newest_and_only_it(s: Subject) {
+pub async fn a_lookup_renews_only_the_newest(s: Subject) {
     let (older, newer) = (entry(URL, 60.0), entry(URL, 0.0));
     let older_id = put(&s.store, &older, "older", HOUR).await;
     let newer_id = put(&s.store, &newer, "newer", HOUR + Duration::from_secs(60)).await;
@@ -63,7 +63,7 @@ pub async fn a_renewal_to_less_shortens_no_other(s: Subject) {
     assert!(older.keys.iter().all(|key| key.ttl.is_some_and(|ttl| ttl > 2.0 * HOUR.as_secs_f64())), "{older:?}");
 }
 
-pub async fn a_ttl_of_its_own_is_not_renewed(s: Subject) {
+pub async fn an_entry_with_its_own_ttl_is_not_renewed(s: Subject) {
     let mut own = entry(URL, 0.0);
     own.request.extra.set_ttl(HOUR.as_secs_f64());
     let id = put(&s.store, &own, "{}", HOUR).await;

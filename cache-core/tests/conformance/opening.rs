@@ -21,7 +21,7 @@ fn source(error: &Error) -> String {
 }
 
 #[tokio::test]
-async fn a_missing_file_is_an_error_or_an_empty_cache_and_is_not_created() {
+async fn a_missing_file_is_not_created_unless_asked() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("none.db");
     let error = open(&file, Missing::Fail).await.err().unwrap();
@@ -42,7 +42,7 @@ async fn a_missing_file_is_an_error_or_an_empty_cache_and_is_not_created() {
 }
 
 #[tokio::test]
-async fn looking_at_a_file_changes_nothing_in_it() {
+async fn reading_a_file_does_not_change_it() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("http_cache.db");
     std::fs::copy(stores::fixture("hishel-1.0.db"), &file).unwrap();
@@ -55,7 +55,7 @@ async fn looking_at_a_file_changes_nothing_in_it() {
 }
 
 #[tokio::test]
-async fn what_is_not_a_cache_is_refused_with_the_reason() {
+async fn a_file_that_is_no_cache_is_refused_with_a_reason() {
     let directory = tempfile::tempdir().unwrap();
     let text = directory.path().join("text.db");
     std::fs::write(&text, "not a database, but long enough to look like one. ".repeat(100)).unwrap();
@@ -96,7 +96,7 @@ async fn a_locked_file_is_a_temporary_error() {
 }
 
 #[tokio::test]
-async fn a_file_deleted_under_the_store_is_an_error_and_stays_deleted() {
+async fn a_deleted_file_is_an_error_and_stays_deleted() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("http_cache.db");
     let store: Arc<dyn Inspect> = Arc::new(open(&file, Missing::Create).await.unwrap());
@@ -116,7 +116,7 @@ async fn a_file_deleted_under_the_store_is_an_error_and_stays_deleted() {
 }
 
 #[tokio::test]
-async fn another_file_put_in_its_place_is_the_cache_from_then_on() {
+async fn a_replaced_file_is_reopened() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("http_cache.db");
     let store: Arc<dyn Inspect> = Arc::new(open(&file, Missing::Create).await.unwrap());
@@ -176,7 +176,7 @@ async fn damaged(sql: &str) -> (Arc<dyn Inspect>, EntryId, stores::Subject) {
 }
 
 #[tokio::test]
-async fn a_damaged_entry_is_shown_in_its_state_beside_its_whole_neighbour_and_can_be_removed() {
+async fn a_damaged_entry_is_listed_and_can_be_removed() {
     for (sql, state) in [
         ("UPDATE entries SET data = x'c1' WHERE rowid = 1", State::Corrupt),
         ("UPDATE entries SET data = x'' WHERE rowid = 1", State::Corrupt),
@@ -221,7 +221,7 @@ async fn a_damaged_entry_is_shown_in_its_state_beside_its_whole_neighbour_and_ca
 }
 
 #[tokio::test]
-async fn soft_deleted_and_hidden_entries_are_listed_as_deleted_and_not_served() {
+async fn soft_deleted_entries_are_listed_and_not_served() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("http_cache.db");
     std::fs::copy(stores::fixture("hishel-2.0.db"), &file).unwrap();

@@ -33,7 +33,7 @@ async fn reads_pass_and_changes_are_refused() {
 }
 
 #[tokio::test]
-async fn it_tells_of_a_fallback_below_it() {
+async fn health_changes_of_a_fallback_below_pass_through() {
     let below = stores::fallback_with_its_second().await;
     let store = ReadOnly::new(below.store);
     assert!(store.health_changes().unwrap().borrow().is_fallback);

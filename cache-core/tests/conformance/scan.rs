@@ -27,7 +27,7 @@ fn with_prefix(prefix: &str) -> Filter {
     Filter { prefix: Some(prefix.into()), ..Filter::default() }
 }
 
-pub async fn pages_joined_are_everything_once(s: Subject) {
+pub async fn pages_hold_every_entry_once(s: Subject) {
     let stored = fill(&s.store, 25).await;
     for want in [1, 7, 50, 100_000] {
         let found: Vec<EntryId> =
@@ -49,7 +49,7 @@ pub async fn pages_joined_are_everything_once(s: Subject) {
     assert!(scanned >= 50, "only {scanned} were looked at");
 }
 
-pub async fn removing_between_pages_leaves_nothing_out(s: Subject) {
+pub async fn removals_between_pages_skip_no_entry(s: Subject) {
     let stored = fill(&s.store, 20).await;
     let mut found = BTreeSet::new();
     let mut from = None;
@@ -133,7 +133,7 @@ pub async fn keys_may_hold_anything(s: Subject) {
     assert_eq!(left.filter(|id| *id != first).collect::<BTreeSet<_>>(), responses);
 }
 
-pub async fn one_entry_looks_as_in_the_list(s: Subject) {
+pub async fn details_match_the_summary_in_the_list(s: Subject) {
     let mut posted = entry("https://graphql.anilist.co", 100.0);
     posted.request.method = "POST".into();
     let body = r#"{"data": {"Media": {"title": {"romaji": "Cowboy Bebop"}}}}"#;
@@ -176,7 +176,7 @@ pub async fn an_empty_store_lists_nothing(s: Subject) {
     assert!(s.store.lookup(&CacheKey::new(&b"x"[..]), None).await.unwrap().is_empty());
 }
 
-pub async fn what_programs_keep_for_themselves_is_no_entry(s: Subject) {
+pub async fn private_data_of_programs_is_not_listed(s: Subject) {
     let key = "animecache:runs";
     s.store.set(key, "[1]".into(), DAY).await.unwrap();
     s.store.set(key, "[1, 2]".into(), DAY).await.unwrap();

@@ -113,7 +113,7 @@ async fn in_layout_e_too() {
 }
 
 #[tokio::test]
-async fn a_store_that_is_dropped_lets_go_of_its_file() {
+async fn a_dropped_store_closes_its_file() {
     let subject = stores::sqlite1().await;
     let file = file(&subject).to_owned();
     let stored = entry("https://kitsu.io/", 0.0);

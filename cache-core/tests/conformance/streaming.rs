@@ -27,7 +27,7 @@ async fn put(store: &dyn Inspect, entry: &cache_core::Entry, pieces: &[Bytes]) -
     writer.commit().await.unwrap()
 }
 
-pub async fn a_large_body_comes_whole_in_bounded_pieces(s: Subject) {
+pub async fn a_large_body_is_streamed_in_bounded_chunks(s: Subject) {
     let entry = entry(URL, 0.0);
     let written = pieces(5);
     let id = put(&*s.store, &entry, &written).await;
@@ -82,7 +82,7 @@ pub async fn a_body_stored_again_while_it_is_read_is_not_mixed(s: Subject) {
     assert_eq!(sha256_hex(&body_of(&*s.store, &id).await.unwrap()), sha256_hex(&others.concat()));
 }
 
-pub async fn a_large_body_dropped_half_written_leaves_nothing(s: Subject) {
+pub async fn a_dropped_writer_of_a_large_body_leaves_nothing(s: Subject) {
     let entry = entry(URL, 0.0);
     let mut writer = s.store.insert(entry.clone(), Some(DAY)).await.unwrap();
     for piece in pieces(5) {
@@ -97,7 +97,7 @@ pub async fn a_large_body_dropped_half_written_leaves_nothing(s: Subject) {
     assert_eq!(body_of(&*s.store, &id).await.unwrap().len(), 2 * MEGABYTE);
 }
 
-pub async fn a_large_body_whose_writer_was_killed_is_never_found(s: Subject) {
+pub async fn a_large_body_of_a_killed_writer_is_never_found(s: Subject) {
     let mut stores = vec![Arc::clone(&s.store)];
     if let Raw::Sqlite(file) = &s.raw {
         stores.push(Arc::new(Sqlite::open(file, Services::default(), Missing::Create).await.unwrap()));

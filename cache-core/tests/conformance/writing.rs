@@ -10,7 +10,7 @@ use crate::stores::Subject;
 
 const URL: &str = "https://api.jikan.moe/v4/anime/1/full";
 
-pub async fn a_response_is_found_with_its_body(s: Subject) {
+pub async fn a_stored_response_is_found_with_its_body(s: Subject) {
     let mut stored = entry(URL, 10.0);
     let id = put(&s.store, &stored, "{}", DAY).await;
     assert_eq!(id, EntryId::Http(s.layout, stored.id));
@@ -82,7 +82,7 @@ pub async fn an_empty_body_is_a_body(s: Subject) {
     assert_eq!(s.store.raw_body(&id, 100).await.unwrap(), Some(Bytes::new()));
 }
 
-pub async fn a_large_body_comes_back_whole(s: Subject) {
+pub async fn a_large_body_round_trips(s: Subject) {
     let entry = entry(URL, 0.0);
     let mut writer = s.store.insert(entry.clone(), Some(DAY)).await.unwrap();
     let mut whole = Vec::new();
@@ -123,7 +123,7 @@ pub async fn a_deleted_response_has_no_body(s: Subject) {
     assert_eq!(body_of(&*s.store, &id).await.is_none(), has_mark);
 }
 
-pub async fn removing_spares_what_has_got_an_owner(s: Subject) {
+pub async fn removal_spares_bodies_with_an_entry(s: Subject) {
     let entry = entry(URL, 0.0);
     let id = put(&s.store, &entry, "{}", DAY).await;
     let has_lost = s.lose_heads(&id);
@@ -137,7 +137,7 @@ pub async fn removing_spares_what_has_got_an_owner(s: Subject) {
     assert_eq!(body_of(&*s.store, &id).await.as_deref(), Some(b"{}".as_slice()));
 }
 
-pub async fn removing_takes_the_whole_entry(s: Subject) {
+pub async fn removal_deletes_every_key_of_an_entry(s: Subject) {
     let (gone, kept) = (entry(URL, 0.0), entry("https://kitsu.io/api/edge/anime/1", 0.0));
     let gone_id = put(&s.store, &gone, "{}", DAY).await;
     let kept_id = put(&s.store, &kept, "{}", DAY).await;
@@ -169,7 +169,7 @@ pub async fn responses_under_one_key_are_removed_apart(s: Subject) {
     assert_eq!(body.as_deref(), Some(b"older".as_slice()));
 }
 
-pub async fn touching_changes_the_time_to_live(s: Subject) {
+pub async fn expire_sets_the_ttl(s: Subject) {
     let id = put(&s.store, &entry(URL, 1_000.0), "{}", HOUR).await;
     s.store.set("result_cache:p:1", "1".into(), HOUR).await.unwrap();
     let result = EntryId::key(&b"result_cache:p:1"[..]);
@@ -185,7 +185,7 @@ pub async fn touching_changes_the_time_to_live(s: Subject) {
     assert_eq!(body_of(&*s.store, &id).await.as_deref(), Some(b"{}".as_slice()));
 }
 
-pub async fn touching_one_response_shortens_no_other(s: Subject) {
+pub async fn expire_shortens_no_other_response(s: Subject) {
     let short = put(&s.store, &entry(URL, 60.0), "{}", DAY).await;
     let long = put(&s.store, &entry(URL, 0.0), "{}", DAY).await;
     assert_eq!(s.store.expire(&[short], Some(Duration::from_secs(60))).await.unwrap(), 1);
@@ -195,7 +195,7 @@ pub async fn touching_one_response_shortens_no_other(s: Subject) {
     assert!(long.keys.iter().all(|key| key.ttl.is_some_and(|ttl| ttl > HOUR.as_secs_f64())), "{long:?}");
 }
 
-pub async fn results_can_be_kept_for_ever(s: Subject) {
+pub async fn results_can_be_persisted(s: Subject) {
     s.store.set("result_cache:p:1", "1".into(), HOUR).await.unwrap();
     let id = EntryId::key(&b"result_cache:p:1"[..]);
     assert_eq!(s.store.expire(std::slice::from_ref(&id), None).await.unwrap(), 1);
@@ -204,7 +204,7 @@ pub async fn results_can_be_kept_for_ever(s: Subject) {
     assert!(is_about(listed(&s.store, &id).await.unwrap().ttl(clock::now()), HOUR.as_secs_f64()));
 }
 
-pub async fn http_entries_can_be_kept_for_ever_or_it_says_why_not(s: Subject) {
+pub async fn http_entries_can_be_persisted_or_are_unsupported(s: Subject) {
     let id = put(&s.store, &entry(URL, 0.0), "{}", HOUR).await;
     let touched = s.store.expire(std::slice::from_ref(&id), None).await;
     let expires_at = listed(&s.store, &id).await.unwrap().expires_at;
@@ -217,7 +217,7 @@ pub async fn http_entries_can_be_kept_for_ever_or_it_says_why_not(s: Subject) {
     }
 }
 
-pub async fn replacing_keeps_body_and_time_to_live(s: Subject) {
+pub async fn update_head_keeps_body_and_ttl(s: Subject) {
     let old = entry(URL, 1_000.0);
     let id = put(&s.store, &old, "the body", HOUR).await;
     let mut new = old.clone();
@@ -234,7 +234,7 @@ pub async fn replacing_keeps_body_and_time_to_live(s: Subject) {
     assert!(is_about(left, HOUR.as_secs_f64()), "{left:?}");
 }
 
-pub async fn replacing_what_is_gone_says_so(s: Subject) {
+pub async fn update_head_of_a_missing_entry_returns_false(s: Subject) {
     let entry = entry(URL, 0.0);
     let id = put(&s.store, &entry, "{}", HOUR).await;
     s.store.remove(std::slice::from_ref(&id)).await.unwrap();

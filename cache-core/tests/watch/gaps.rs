@@ -14,7 +14,7 @@ async fn goes_on_after_a_gap(mut watched: Watched, mut events: Box<dyn EventFeed
 #[case::notifications(NOTIFICATIONS, "pubsub")]
 #[case::commands(COMMANDS, "normal")]
 #[tokio::test]
-async fn a_killed_connection_is_a_gap_and_the_watch_goes_on(#[case] source: Source, #[case] kind: &str) {
+async fn a_killed_connection_is_reported_as_a_gap(#[case] source: Source, #[case] kind: &str) {
     let mut watched = Watched::new();
     let events = watched.watch(source).await;
     cmd("CLIENT").arg(&["KILL", "TYPE", kind, "SKIPME", "yes"]).exec(&mut watched.redis).unwrap();
@@ -31,7 +31,7 @@ async fn a_server_that_was_restarted_is_watched_again() {
 }
 
 #[tokio::test]
-async fn a_gap_is_not_lost_on_a_caller_who_gives_up() {
+async fn a_gap_survives_a_canceled_call() {
     let mut watched = Watched::new();
     let mut events = watched.watch(NOTIFICATIONS).await;
     cmd("CLIENT").arg(&["KILL", "TYPE", "pubsub", "SKIPME", "yes"]).exec(&mut watched.redis).unwrap();

@@ -21,7 +21,7 @@ async fn a_watch_of_commands_ends_after_its_window_or_its_limit() {
 }
 
 #[tokio::test]
-async fn what_could_not_be_followed_is_told_at_the_end_too() {
+async fn dropped_events_are_reported_at_the_end_too() {
     const MANY: u64 = 20_000;
     let mut watched = Watched::new();
     let mut events = watched.watch(Source::Commands { window: Duration::from_secs(600), limit: MANY }).await;

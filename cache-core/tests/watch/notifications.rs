@@ -6,7 +6,7 @@ use crate::*;
 #[case::notifications(NOTIFICATIONS)]
 #[case::commands(COMMANDS)]
 #[tokio::test]
-async fn what_the_pipeline_does_is_told_right(#[case] source: Source) {
+async fn operations_of_the_pipeline_are_reported(#[case] source: Source) {
     let mut watched = Watched::new();
     let events = watched.watch(source).await;
     enrich(&mut watched.redis);
@@ -29,7 +29,7 @@ async fn what_the_pipeline_does_is_told_right(#[case] source: Source) {
 #[case::notifications(NOTIFICATIONS)]
 #[case::commands(COMMANDS)]
 #[tokio::test]
-async fn what_this_crate_does_is_told_right(#[case] source: Source) {
+async fn operations_of_this_crate_are_reported(#[case] source: Source) {
     let mut watched = Watched::new();
     let mut events = watched.watch(source).await;
     let key = CacheKey::new(*b"GET:1");
@@ -60,7 +60,7 @@ async fn what_this_crate_does_is_told_right(#[case] source: Source) {
 }
 
 #[tokio::test]
-async fn the_setting_is_put_back_exactly_however_the_watch_ends() {
+async fn the_setting_is_restored_however_the_watch_ends() {
     let mut watched = Watched::new();
     for before in ["", "Ex", "AKE", "Kglm"] {
         watched.set(before);
@@ -87,7 +87,7 @@ async fn the_setting_is_put_back_exactly_however_the_watch_ends() {
 }
 
 #[tokio::test]
-async fn what_is_on_already_is_left_as_it_is() {
+async fn a_sufficient_setting_is_not_changed() {
     let mut watched = Watched::new();
     watched.set("AKEm");
     let before = watched.setting();
@@ -98,7 +98,7 @@ async fn what_is_on_already_is_left_as_it_is() {
 }
 
 #[tokio::test]
-async fn what_somebody_else_has_set_meanwhile_is_his() {
+async fn a_setting_changed_by_others_is_not_restored() {
     let mut watched = Watched::new();
     let events = watched.watch(NOTIFICATIONS).await;
     watched.set("KEAm");
@@ -108,7 +108,7 @@ async fn what_somebody_else_has_set_meanwhile_is_his() {
 }
 
 #[tokio::test]
-async fn nothing_is_turned_on_unasked_or_where_nothing_may_be_changed() {
+async fn notifications_are_not_enabled_without_permission() {
     let mut watched = Watched::new();
     watched.set("AKE");
     match watched.store.watch(Source::Notifications { enables: false }).await {
@@ -124,7 +124,7 @@ async fn nothing_is_turned_on_unasked_or_where_nothing_may_be_changed() {
 }
 
 #[tokio::test]
-async fn a_watch_that_was_blinded_says_so() {
+async fn a_watch_fails_when_notifications_are_turned_off() {
     let mut watched = Watched::new();
     watched.set("AKEm");
     let mut events = watched.watch(Source::Notifications { enables: false }).await;
@@ -134,7 +134,7 @@ async fn a_watch_that_was_blinded_says_so() {
 }
 
 #[tokio::test]
-async fn ends_of_all_kinds_are_told_and_any_bytes_are_a_key() {
+async fn every_kind_of_end_is_reported_for_any_key_bytes() {
     const HOSTILE: &[u8] = b"result_cache:\xff\x1b]52;c;aGk=\x07:\xe2\x80\xae\n\"";
     let mut watched = Watched::new();
     let mut events = watched.watch(NOTIFICATIONS).await;

@@ -20,11 +20,11 @@ pub(crate) struct Candidate {
     /// All of them joined, where that is short.
     pub(crate) body: Option<Bytes>,
     pub(crate) is_refreshed: bool,
-    /// The entry, where its heads were decoded before.
+    /// The entry, where its head was decoded before.
     pub(crate) known: Option<Arc<Known>>,
 }
 
-/// What is told of a candidate besides what was found.
+/// What is known of a candidate besides the response.
 pub(crate) struct Seen {
     pub(crate) is_refreshed: bool,
     pub(crate) has_short_body: bool,
@@ -69,10 +69,10 @@ impl Candidate {
 /// Longer bodies do not come along, for they are better streamed; bytes.
 const LONGEST_BODY: usize = 1 << 20;
 
-/// As many elements are asked for before their length is known. Of the longest body ours have 128 KiB, others' have less.
+/// The elements that are read before their length is known. Of the longest body ours have 128 KiB, others' have less.
 pub(crate) const FEW_ELEMENTS: u64 = 9;
 
-/// An entry and the heads that it was decoded from: what has the same heads is the same entry.
+/// An entry and the head that it was decoded from: the same head is the same entry.
 #[derive(Debug)]
 pub(crate) struct Known {
     pub(crate) data: Vec<u8>,

@@ -26,7 +26,7 @@ pub(crate) enum Item {
     Result(Vec<u8>),
 }
 
-/// An entry's bytes, whose body is still to be measured.
+/// The encoded head of an entry; the size of its body is not known yet.
 pub(crate) struct Heads {
     pub(crate) layout: Layout,
     pub(crate) id: Uuid,
@@ -38,7 +38,7 @@ pub(crate) struct Heads {
     pub(crate) expires_at: Option<f64>,
 }
 
-/// The summaries of what a scan found, as far as it is still there.
+/// The summaries of what a scan found, as far as it still exists.
 pub(crate) async fn summaries(
     connection: &Connection,
     services: &Services,
@@ -144,7 +144,7 @@ pub(crate) fn ask_for_heads(pipe: &mut Pipeline, layout: Layout, id: Uuid) {
     }
 }
 
-/// What [`ask_for_heads`] was told of one entry; `None`: it is gone since it was named.
+/// The reply to [`ask_for_heads`] for one entry; `None`: it is gone since its key was read.
 pub(crate) fn heads(
     layout: Layout,
     id: Uuid,
@@ -246,7 +246,7 @@ fn of_heads(
     summary
 }
 
-/// One entry whole: its heads, whatever its state.
+/// The head of one entry, whatever its state.
 pub(crate) async fn entry(connection: &Connection, layout: Layout, id: Uuid) -> Result<Option<Entry>> {
     let mut pipe = Pipeline::new();
     ask_for_heads(&mut pipe, layout, id);
@@ -296,7 +296,7 @@ pub(crate) fn found(layout: Layout, id: Uuid) -> Item {
     Item::Entry(found_layout(layout), id)
 }
 
-/// Names alone do not tell B from D: both are read as `Hishel1` and told apart by what they hold.
+/// Names alone do not distinguish B from D: both are read as `Hishel1` and distinguished by their content.
 pub(crate) fn found_layout(layout: Layout) -> Layout {
     if layout == Layout::Hishel2 { Layout::Hishel1 } else { layout }
 }

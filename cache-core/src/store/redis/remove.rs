@@ -35,7 +35,7 @@ pub(crate) async fn remove(connection: &Connection, ids: &[EntryId]) -> Result<R
             }
         }
         let answers = connection.all_or_none("removing entries", pipe, true).await?.and_then(|answers| {
-            // An index of the wrong type holds nobody.
+            // An index of the wrong type holds no entry.
             let is_refusal = |error: &&RedisError| error.code() != Some("WRONGTYPE");
             match answers.iter().filter_map(|answer| answer.as_ref().err()).find(is_refusal) {
                 Some(error) => Err(error.clone()),

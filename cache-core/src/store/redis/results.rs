@@ -24,7 +24,7 @@ pub(crate) async fn get(connection: &Connection, key: &str) -> Result<Option<Sto
             // It expired between the two.
             None => return Ok(None),
         },
-        // A value is a value to those, too, who may not ask for its time.
+        // A user without the right to `PTTL` still gets the value.
         None => None,
     };
     Ok(Some(StoredResult { value: value.into(), expires_at }))

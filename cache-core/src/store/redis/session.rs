@@ -26,7 +26,7 @@ pub(crate) struct Session {
     /// Receives the changes that others make, from the current connection and from no other.
     listener: OnceLock<Arc<dyn InvalidationListener>>,
     /// A connection that is being made, for many callers. A caller that is canceled leaves it to the next one: if each
-    /// began anew, no connection would ever be made to a server that is slow to accept.
+    /// started over, no connection would ever be made to a server that is slow to accept.
     connecting: tokio::sync::Mutex<Option<BoxFuture<'static, RedisResult<MultiplexedConnection>>>>,
     /// This session, for connections that report their end.
     this: Weak<Session>,

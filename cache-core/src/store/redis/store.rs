@@ -1,6 +1,6 @@
 //! One Redis server: the layouts A, B and D side by side, and results.
 //!
-//! Which layout an entry has is told from what is there: the form of its id, the type of its index, the content of its
+//! The layout of an entry follows from what is stored: the form of its id, the type of its index, the content of its
 //! `stream_done` key. New entries are written in the layout that the settings name.
 
 use std::sync::Arc;

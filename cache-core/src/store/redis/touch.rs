@@ -17,7 +17,7 @@ use crate::store::redis::connection::Connection;
 use crate::store::redis::remove::cache_keys;
 use crate::store::redis::{layout, reply};
 
-/// Lets entries live this much longer from now (`None`: for ever); how many were still there.
+/// Sets the TTL of entries, from now on (`None`: no expiry). Returns how many existed.
 pub(crate) async fn expire(connection: &Connection, ids: &[EntryId], ttl: Option<Duration>) -> Result<u64> {
     if ttl.is_none() && ids.iter().any(|id| matches!(id, EntryId::Http(Layout::Hishel1, _))) {
         return Err(Error::Unsupported("an entry in hishel 1's own layout always expires; give it a long TTL instead"));
@@ -25,7 +25,7 @@ pub(crate) async fn expire(connection: &Connection, ids: &[EntryId], ttl: Option
     let cache_keys = cache_keys(connection, ids).await?;
     let index_ttls = index_ttls(connection, ids, &cache_keys).await?;
     let mut pipe = Pipeline::with_capacity(ids.len() * 3);
-    // How many answers each entry gets; the first of them tells whether it was there.
+    // How many replies each entry gets; the first of them says whether it existed.
     let mut answers_of = Vec::with_capacity(ids.len());
     for ((id, cache_key), index_ttl) in ids.iter().zip(&cache_keys).zip(index_ttls) {
         let before = pipe.len();
@@ -61,8 +61,8 @@ pub(crate) async fn expire(connection: &Connection, ids: &[EntryId], ttl: Option
     Ok(touched)
 }
 
-/// Lets the indexes of entries expire that are there for ever, with the last of the entries that they name: those who
-/// store and read keep a persistent index as it is, so that only somebody who sets TTLs can end it.
+/// Lets persistent indexes of entries expire with the last of the entries that they name: storing and reading keep a
+/// persistent index, so that only a change of TTLs can end it.
 pub(crate) async fn end_indexes(connection: &Connection, ids: &[EntryId]) -> Result<()> {
     let cache_keys = cache_keys(connection, ids).await?;
     let ttls = index_ttls(connection, ids, &cache_keys).await?;
@@ -79,7 +79,7 @@ pub(crate) async fn end_indexes(connection: &Connection, ids: &[EntryId]) -> Res
         }
     }
     let answers = connection.on_entries("reading indexes", &mut pipe).await?;
-    // An index of the wrong type names nobody, and nobody can tell when it may go.
+    // An index of the wrong type names no entry, so its end is unknown.
     let named: Vec<Vec<_>> = answers.into_iter().map(|answer| answer.map(owners).unwrap_or_default()).collect();
     let mut pipe = Pipeline::new();
     for entry in named.iter().flatten() {

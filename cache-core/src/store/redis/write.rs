@@ -1,4 +1,4 @@
-//! Storing an entry: body first, then its heads, then its place in the index.
+//! Storing an entry: first its body, then its head, then its member of the index.
 //!
 //! Until the last step no reader finds the entry, and whatever is written expires by itself, whenever the writer or the
 //! connection ends: a key and its time are set in one transaction.
@@ -28,7 +28,7 @@ use crate::store::traits::ResponseWriter;
 /// Bodies are stored in chunks of this size, as hishel 2 does; bytes.
 const CHUNK: usize = 131_072;
 
-/// A body shorter than this is one chunk, which nobody who reads it has to join; but not in hishel 2's layout.
+/// A body shorter than this is one chunk, which readers need not join; but not in hishel 2's layout.
 const SHORT: usize = 4 * CHUNK;
 
 /// A body that is still being written lives at least this long. Each chunk takes less, and finds the ones before it.
@@ -149,7 +149,7 @@ impl RedisWriter {
         Err(Error::Removed { backend, what: format!("the beginning of the body of {}", self.entry.id) })
     }
 
-    /// What begins the body anew may be asked again.
+    /// The command that begins the body may be repeated.
     async fn run(&mut self, pipe: Pipeline, may_repeat: bool) -> Result<Vec<Value>> {
         self.has_leftovers = true;
         self.connection.transaction("storing an entry", pipe, may_repeat).await
@@ -277,7 +277,7 @@ impl Drop for RedisWriter {
     }
 }
 
-/// Replaces the heads of an entry that is still there; its body and TTL stay.
+/// Replaces the head of an entry that still exists; its body and TTL stay.
 pub(crate) async fn update_head(
     connection: &Connection,
     services: &Services,

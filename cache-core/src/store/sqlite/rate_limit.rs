@@ -15,7 +15,7 @@ pub(crate) fn acquire_slot(
     limit: &Limit,
     longest: Duration,
 ) -> Result<Duration, Failure> {
-    // Whoever else wants a turn waits here: the clock is read behind him.
+    // Other callers wait here: the clock is read after the lock is taken.
     let (change, _) = database.change()?;
     let now = clock::now();
     let mut turns = Turns { held_until: held_until(&change, name)?.unwrap_or(0.0), ..Turns::default() };
@@ -69,7 +69,7 @@ mod tests {
     use crate::store::traits::RateLimitStore as _;
 
     #[tokio::test]
-    async fn a_clock_that_was_fast_holds_nobody_up() {
+    async fn a_slot_far_in_the_future_is_ignored() {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("http_cache.db");
         let store = Sqlite::open(&file, Services::default(), Missing::Create).await.unwrap();

@@ -1,7 +1,7 @@
 //! One SQLite file: hishel's own layouts C and E, and results in a table of our own beside them.
 //!
 //! hishel may have the same file open at the same time. One thread reads and another one writes, each with a connection
-//! of its own: a look-up does not wait for a write. Hits do without the thread while they are quick.
+//! of its own: a lookup does not wait for a write. Hits do without the thread while they are quick.
 
 #[cfg(test)]
 pub(crate) mod full;
@@ -45,7 +45,7 @@ use crate::store::traits::{
     Backend, LeaseStore, RateLimitStore, ResponseStore, ResponseWriter, ResultStore, StatsStore, Store,
 };
 
-/// Bodies come along with a look-up up to this size altogether, the newest first; bytes.
+/// Bodies come along with a lookup up to this size altogether, the newest first; bytes.
 const ALONG: u64 = 131_072;
 
 /// A hit that takes no longer is read in the caller's own thread: another one takes five times as long to wake.
@@ -73,7 +73,7 @@ impl Sqlite {
     /// reading.
     pub async fn open(file: &Path, services: Services, missing: Missing) -> Result<Self> {
         let backend = BackendId { kind: BackendKind::Sqlite, location: file.display().to_string().into() };
-        // Wherever the program goes meanwhile. A name that cannot be made absolute is not one of a file either.
+        // The working directory may change. A name that cannot be made absolute is no name of a file either.
         let (file, services) = (std::path::absolute(file).unwrap_or_default(), Arc::new(services));
         let open = move || Database::open(&file, missing, &services);
         // The writer first: it may have to create the file.
@@ -105,7 +105,7 @@ impl Sqlite {
             is_quick.store(begun.elapsed() <= QUICK, Ordering::Relaxed);
             outcome
         };
-        // Whoever reads one hit after the other lets other tasks have their turn.
+        // A task that reads one hit after the other must let other tasks run.
         tokio::task::consume_budget().await;
         if self.is_quick.load(Ordering::Relaxed)
             && let Some(outcome) = self.reader.run_here(operation, &timed)
@@ -115,7 +115,7 @@ impl Sqlite {
         self.reader.run(operation, timed).await
     }
 
-    /// Lets a response live that long again, without waiting for the write.
+    /// Renews the TTL of a response, without waiting for the write.
     fn renew(&self, first: &mut StoredResponse, ttl: Duration) {
         let until = clock::now() + ttl.as_secs_f64();
         if first.entry.request.extra.ttl().is_some() || !should_renew(first.expires_at, until) {
@@ -129,7 +129,7 @@ impl Sqlite {
         if is_first {
             let renewals = Arc::clone(&self.renewals);
             self.writer.run_later("renewing TTLs", move |database| {
-                // Whatever becomes of them: the next hit begins anew.
+                // Whether or not they succeed: the next hit starts a new set.
                 let waiting = std::mem::take(&mut *renewals.lock().unwrap_or_else(PoisonError::into_inner));
                 let database = database?;
                 for (ttl, ids) in waiting {
@@ -304,7 +304,7 @@ impl Inspect for Sqlite {
     }
 }
 
-/// Reads one state of the file, whoever else is writing to it.
+/// Reads one state of the file, even while another program is writing to it.
 fn snapshot<T>(
     database: &Database,
     read: impl FnOnce(&Database, &Reader<'_>) -> Result<T, Failure>,
@@ -313,7 +313,7 @@ fn snapshot<T>(
     read(database, &database.reader())
 }
 
-/// The live and whole entries under a key, newest first, with bodies as long as they are short.
+/// The live, complete entries under a key, newest first, with bodies as far as they are short.
 fn lookup(database: &Database, reader: &Reader<'_>, key: &CacheKey) -> Result<Vec<StoredResponse>, Failure> {
     let mut live = reader.live("e.cache_key = ?1", key.as_bytes())?;
     // Layout E does not say when an entry was stored; the order of rows does.

@@ -35,7 +35,7 @@ impl Worker {
             let database = match open() {
                 Ok(database) => Arc::new(Mutex::new(database)),
                 Err(failure) => {
-                    // Whoever asked may be gone; then nobody needs to know.
+                    // A caller that is gone needs no result.
                     let _ = opened.send(Err(failure));
                     return;
                 }
@@ -67,7 +67,7 @@ impl Worker {
     ) -> Result<T> {
         let (done, outcome) = oneshot::channel();
         let job: Job = Box::new(move |database| {
-            // What nobody waits for any more is left: behind another program's lock such jobs would pile up.
+            // Jobs of callers that are gone are skipped: behind another program's lock they would pile up.
             if !done.is_closed() {
                 let _ = done.send(database.and_then(job));
             }
@@ -124,7 +124,7 @@ mod tests {
     use crate::store::sqlite::store::Sqlite;
 
     #[tokio::test]
-    async fn work_that_panics_is_an_error_and_not_the_end_of_the_store() {
+    async fn panicking_work_is_an_error_and_the_store_goes_on() {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("http_cache.db");
         let store = Sqlite::open(&file, Services::default(), Missing::Create).await.unwrap();

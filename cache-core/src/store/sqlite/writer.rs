@@ -98,7 +98,7 @@ impl Drop for SqliteWriter {
     }
 }
 
-/// Puts a response in the place of the one with its id, or the part of it that there is so far.
+/// Replaces the response of this id, by the part of the new one that there is so far.
 fn begin(
     database: &mut Database,
     mut entry: Entry,
@@ -107,7 +107,7 @@ fn begin(
     is_whole: bool,
 ) -> Result<Begun, Failure> {
     let (change, layout) = database.change()?;
-    // Above those in use before the old ones are gone: who still reads the old body must not take the new for it.
+    // Above those in use before the old ones are gone: a reader of the old body must not take the new one for it.
     let (row, body_row): (i64, i64) = change
         .prepare_cached(
             "SELECT (SELECT COALESCE(MAX(rowid), 0) + 1 FROM entries), (SELECT COALESCE(MAX(rowid), 0) + 1 FROM streams)",
@@ -226,7 +226,7 @@ fn finish(
 
 impl Begun {
     fn add(self, change: &Transaction<'_>, id: Uuid, part: &[u8]) -> Result<Self, Failure> {
-        // It may have been removed meanwhile, or stored by somebody else.
+        // It may have been removed meanwhile, or stored by another program.
         let mut statement = change.prepare_cached("SELECT 1 FROM entries WHERE id = ?1 AND rowid = ?2")?;
         if !statement.exists((id.as_bytes(), self.row))? {
             return Err(Failure::BodyCut(id));
