@@ -68,9 +68,9 @@ async fn fill(store: &dyn Store) -> anyhow::Result<()> {
         put(store, answer, now).await?;
     }
     for key in edge_cases::IMMORTAL {
-        store.touch(&[EntryId::key(key.as_bytes())], None).await?;
+        store.expire(&[EntryId::key(key.as_bytes())], None).await?;
     }
-    store.count(&counters::week(now)).await?;
+    store.add_stats(&counters::week(now)).await?;
     Ok(())
 }
 
@@ -83,16 +83,16 @@ async fn put(store: &dyn Store, answer: Answer, now: f64) -> anyhow::Result<()> 
         created_at: Some(now - answer.age),
         deleted_at: answer.is_deleted.then_some(now - answer.idle),
     };
-    let mut writer = store.begin(entry, Some(left(answer.idle))).await?;
+    let mut writer = store.insert(entry, Some(left(answer.idle))).await?;
     for chunk in answer.body.chunks(64 * 1024) {
-        writer.push(chunk.to_vec().into()).await?;
+        writer.write(chunk.to_vec().into()).await?;
     }
     writer.commit().await?;
     Ok(())
 }
 
 async fn put_result(store: &dyn Store, outcome: Outcome) -> anyhow::Result<()> {
-    store.put_result(&outcome.key, outcome.value.into(), left(outcome.age)).await?;
+    store.set(&outcome.key, outcome.value.into(), left(outcome.age)).await?;
     Ok(())
 }
 
@@ -138,7 +138,7 @@ mod tests {
     #[tokio::test]
     async fn the_cache_is_a_file_that_goes_with_the_demo() {
         let demo = cache(Services::default()).await.unwrap();
-        let file = demo.store.backend().location.to_string();
+        let file = demo.store.id().location.to_string();
         let seen = all(Arc::clone(&demo.store)).await;
         assert_eq!(seen.len(), filled().await.len());
         let state = |state| seen.iter().filter(|entry| entry.state == state).count();

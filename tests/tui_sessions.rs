@@ -2,8 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
-#[path = "harness/flaky.rs"]
-mod flaky;
+#[path = "../cache-core/tests/harness/faulty_store.rs"]
+mod faulty_store;
 #[path = "../cache-core/tests/harness/redis_server.rs"]
 mod redis_server;
 #[path = "harness/session.rs"]
@@ -17,10 +17,10 @@ use animecache::tui::message::Message;
 use animecache::tui::options::Options;
 use cache_core::counters::{Batch, Bucket, Counts, Scope};
 use cache_core::{
-    CacheKey, Config, Entry, Error, Fallback, Inspect, Memory, ReadOnly, Redis, Request, Response, Service, Services,
-    Store, clock,
+    CacheKey, Config, Entry, Error, Fallback, Inspect, Memory, ReadOnly, Redis, Request, Response, ResponseStore as _,
+    ResultStore as _, Service, Services, StatsStore as _, clock,
 };
-use flaky::Flaky;
+use faulty_store::FaultyStore;
 use redis_server::RedisServer;
 use session::Session;
 use uuid::Uuid;
@@ -31,7 +31,7 @@ const DAY: Duration = Duration::from_secs(86_400);
 async fn small() -> Memory {
     let store = Memory::new(Services::default());
     for key in ["anisearch_anime:82fce6a05e45281a:18878", "animeplanet_anime:ace6d8c92ebc96ea:one-piece"] {
-        store.put_result(&format!("result_cache:{key}"), r#"{"title": "One Piece"}"#.into(), DAY).await.unwrap();
+        store.set(&format!("result_cache:{key}"), r#"{"title": "One Piece"}"#.into(), DAY).await.unwrap();
     }
     for (number, url) in [
         "https://api.jikan.moe/v4/anime/1/full",
@@ -65,9 +65,9 @@ async fn small() -> Memory {
             created_at: Some(clock::now()),
             deleted_at: None,
         };
-        let mut writer = store.begin(entry, Some(DAY)).await.unwrap();
+        let mut writer = store.insert(entry, Some(DAY)).await.unwrap();
         let body = br#"{"data": {"title": "Cowboy Bebop", "episodes": 26, "access_token": "very-secret"}}"#;
-        writer.push(body.to_vec().into()).await.unwrap();
+        writer.write(body.to_vec().into()).await.unwrap();
         writer.commit().await.unwrap();
     }
     store
@@ -77,7 +77,7 @@ async fn many(count: usize) -> Memory {
     let store = Memory::new(Services::default());
     for number in 0..count {
         let key = format!("result_cache:anisearch_anime:82fce6a05e45281a:{number}");
-        store.put_result(&key, "{}".into(), DAY).await.unwrap();
+        store.set(&key, "{}".into(), DAY).await.unwrap();
     }
     store
 }
@@ -93,7 +93,7 @@ async fn hit_rates_are_shown_and_follow_what_is_counted() {
         let counts = Counts { hits, misses, ..Counts::default() };
         let hour = (clock::now() / 3_600.0) as i64;
         let bucket = Bucket { hour, scope: Scope::Http(Service::Jikan), counts };
-        store.count(&Batch::single(vec![bucket])).await.unwrap();
+        store.add_stats(&Batch::single(vec![bucket])).await.unwrap();
     };
     count(3, 1).await;
     let session = Session::open(Arc::new(store.clone()), Options::default()).await;
@@ -145,7 +145,7 @@ async fn bodies_are_searched_from_the_filter_line() {
 async fn secrets_are_never_shown() {
     let store = small().await;
     let called = "result_cache:anisearch_anime:82fce6a05e45281a:kitsu:access_token=very-secret";
-    store.put_result(called, "{}".into(), DAY).await.unwrap();
+    store.set(called, "{}".into(), DAY).await.unwrap();
     let session = Session::open(Arc::new(store), Options::default()).await;
     for tab in ["/access<enter>", "<esc>/kitsu.io<enter>2", "3", "4"] {
         session.keys(tab).settle().await;
@@ -179,7 +179,7 @@ async fn a_no_flushes_nothing() {
 #[tokio::test]
 async fn a_flush_stops_at_a_batch_and_says_what_it_did() {
     let memory = many(3_000).await;
-    let store = Flaky::new(memory.clone());
+    let store = FaultyStore::new(Arc::new(memory.clone()));
     let session = Session::open(Arc::new(store.clone()), Options::default()).await;
     store.allow_removals(1);
     session.keys("D3000<enter>");
@@ -215,7 +215,7 @@ async fn a_ttl_is_changed() {
 
 #[tokio::test]
 async fn losing_the_cache_is_shown_and_recovers_by_itself() {
-    let store = Flaky::new(small().await);
+    let store = FaultyStore::new(Arc::new(small().await));
     let session = Session::open(Arc::new(store.clone()), Options::default()).await;
     store.set_down(true);
     session.send(Message::Tick(clock::now() + 10.0));
@@ -232,7 +232,7 @@ async fn losing_the_cache_is_shown_and_recovers_by_itself() {
 
 #[tokio::test]
 async fn the_store_that_stands_in_is_named_and_listed_at_once() {
-    let first = Flaky::new(small().await);
+    let first = FaultyStore::new(Arc::new(small().await));
     let both = Fallback::new(Arc::new(first.clone()), Arc::new(many(2).await), true);
     let session = Session::open(Arc::new(both), Options::default()).await;
     assert!(session.screen().contains("5 entries"), "{}", session.screen());
@@ -249,7 +249,7 @@ async fn a_real_redis_is_lost_and_found_again() {
     let mut config = Config::default();
     config.set("REDIS_CACHE_URL", &format!("redis://{}", server.address())).unwrap();
     let store = Arc::new(Redis::new(&config).unwrap());
-    store.put_result("result_cache:anisearch_anime:18878", "{}".into(), DAY).await.unwrap();
+    store.set("result_cache:anisearch_anime:18878", "{}".into(), DAY).await.unwrap();
     let session = Session::open(Arc::clone(&store) as Arc<dyn Inspect>, Options::default()).await;
     assert!(session.screen().contains("1 entry "), "{}", session.screen());
 
@@ -260,8 +260,8 @@ async fn a_real_redis_is_lost_and_found_again() {
     assert!(screen.contains(" DISCONNECTED ") && screen.contains("1 entry "), "{screen}");
 
     let _server = stopped.start();
-    store.put_result("result_cache:anisearch_anime:1", "{}".into(), DAY).await.unwrap();
-    store.put_result("result_cache:anisearch_anime:2", "{}".into(), DAY).await.unwrap();
+    store.set("result_cache:anisearch_anime:1", "{}".into(), DAY).await.unwrap();
+    store.set("result_cache:anisearch_anime:2", "{}".into(), DAY).await.unwrap();
     session.send(Message::Tick(clock::now() + 20.0));
     session.settle().await;
     let screen = session.screen();
@@ -270,7 +270,7 @@ async fn a_real_redis_is_lost_and_found_again() {
 
 #[tokio::test]
 async fn a_scan_that_fails_is_shown_and_begun_again() {
-    let store = Flaky::new(small().await);
+    let store = FaultyStore::new(Arc::new(small().await));
     store.set_down(true);
     let session = Session::open(Arc::new(store.clone()), Options::default()).await;
     assert!(session.screen().contains(" DISCONNECTED "), "{}", session.screen());

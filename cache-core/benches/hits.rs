@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use cache_core::{
     Cache, Call, Config, Entry, Headers, Inspect, Missing, Payload, Redis, RedisUrl, Request, Response, ServedFrom,
-    Service, Services, Sqlite, clock, pipeline_key,
+    Service, Services, Sqlite, clock,
 };
 use criterion::Criterion;
 use redis::aio::MultiplexedConnection;
@@ -79,7 +79,7 @@ fn entry(url: &str) -> Entry {
         [("host", "api.jikan.moe"), ("accept", "*/*"), ("accept-encoding", "gzip, deflate"), ("user-agent", "x/1")];
     Entry {
         id: Uuid::new_v4(),
-        cache_key: pipeline_key("GET", url, &Payload::default()),
+        cache_key: cache_core::pipeline_key("GET", url, &Payload::default()),
         request: Request {
             method: "GET".into(),
             url: url.into(),
@@ -97,8 +97,8 @@ fn url(size: usize) -> String {
 }
 
 async fn store(store: &Arc<dyn Inspect>, size: usize) {
-    let mut writer = store.begin(entry(&url(size)), Some(DAY)).await.unwrap();
-    writer.push(Bytes::from(vec![b'x'; size])).await.unwrap();
+    let mut writer = store.insert(entry(&url(size)), Some(DAY)).await.unwrap();
+    writer.write(Bytes::from(vec![b'x'; size])).await.unwrap();
     writer.commit().await.unwrap();
 }
 
@@ -286,7 +286,7 @@ fn main() {
     };
     let cache = Cache::over(Arc::new(Redis::new(&config).unwrap()), &config);
     runtime.block_on(store(cache.store(), 200));
-    let key = pipeline_key("GET", &url, &Payload::default());
+    let key = cache_core::pipeline_key("GET", &url, &Payload::default());
     let look_up = || async {
         assert_eq!(cache.store().lookup(&key, Some(DAY)).await.unwrap().len(), 1);
     };

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use cache_core::codec::encode_pair;
 use cache_core::key::result_key;
-use cache_core::{Entry, Form, Headers, Payload, Request, Response, clock, pipeline_key};
+use cache_core::{Entry, Form, Headers, Payload, Request, Response, clock};
 use clap::Parser;
 use serde_json::{Value, json};
 
@@ -164,7 +164,7 @@ fn exchange(n: u64, size: usize) -> Exchange {
 fn http(pipe: &mut redis::Pipeline, n: u64, size: usize, now: f64) {
     let exchange = exchange(n, size);
     let payload = Payload { json: exchange.json.as_ref(), params: exchange.params.as_ref(), data: None };
-    let cache_key = pipeline_key(exchange.method, &exchange.url, &payload);
+    let cache_key = cache_core::pipeline_key(exchange.method, &exchange.url, &payload);
     let idle = scattered(n) % DAY;
     let created_at = now - idle as f64 - (scattered(n + 1) % 1_000) as f64 / 1_000.0;
     let request_headers = [

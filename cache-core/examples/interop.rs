@@ -112,7 +112,7 @@ async fn main() -> anyhow::Result<()> {
         Action::Write => write(&*store).await,
         Action::WriteResults => {
             for (key, value) in serde_json::from_reader::<_, BTreeMap<String, String>>(std::io::stdin())? {
-                store.put_result(&key, value.into(), Duration::from_secs(3_600)).await?;
+                store.set(&key, value.into(), Duration::from_secs(3_600)).await?;
             }
             Ok(())
         }
@@ -154,9 +154,9 @@ async fn write(store: &dyn Inspect) -> anyhow::Result<()> {
             created_at: Some(clock::now()),
             deleted_at: None,
         };
-        let mut writer = store.begin(entry, exchange.ttl.map(Duration::from_secs_f64)).await?;
+        let mut writer = store.insert(entry, exchange.ttl.map(Duration::from_secs_f64)).await?;
         for chunk in exchange.chunks {
-            writer.push(STANDARD.decode(chunk)?.into()).await?;
+            writer.write(STANDARD.decode(chunk)?.into()).await?;
         }
         writer.commit().await?;
     }
@@ -166,7 +166,7 @@ async fn write(store: &dyn Inspect) -> anyhow::Result<()> {
 async fn read(store: &dyn Inspect) -> anyhow::Result<Vec<Exchange>> {
     let mut exchanges = Vec::new();
     for id in live(store).await? {
-        let found = store.inspect(&id).await?.with_context(|| format!("{id} is gone"))?;
+        let found = store.details(&id).await?.with_context(|| format!("{id} is gone"))?;
         let entry = found.entry.with_context(|| format!("{id} cannot be read"))?;
         let served = store.lookup(&entry.cache_key, None).await?;
         ensure!(served.iter().any(|other| other.id == id), "{id} is not found under its key");

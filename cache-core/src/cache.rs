@@ -17,7 +17,7 @@ use crate::runtime::shared::{Core, EndTasks, Hold};
 use crate::runtime::single_flight::Flights;
 use crate::runtime::tasks::Tasks;
 use crate::store::inspect::Inspect;
-use crate::store::layered::memory_tier::FirstLevel;
+use crate::store::layered::memory_tier::MemoryTier;
 use crate::store::memory::Memory;
 use crate::store::open::{OpenOptions, WhenUnreachable, open};
 use crate::transport::shared::Senders;
@@ -54,7 +54,7 @@ impl Cache {
     /// Creates a cache on an open store.
     pub fn over(store: Arc<dyn Inspect>, config: &Config) -> Self {
         let store = match config.first_level {
-            Some(time) => Arc::new(FirstLevel::new(store, time)),
+            Some(time) => Arc::new(MemoryTier::new(store, time)),
             None => store,
         };
         let tasks = Tasks::new();
@@ -91,7 +91,7 @@ impl Cache {
 
     /// Returns the counters of all programs since `since` (Unix seconds). The last second may be missing.
     pub async fn counted(&self, since: f64) -> Result<Counted> {
-        self.inspect.counters(since).await
+        self.inspect.stats(since).await
     }
 
     /// Returns the underlying store, for administration. It is empty if the cache is disabled.

@@ -1,6 +1,6 @@
-//! What can go wrong in a cache, told apart by what the caller should do next.
+//! The errors of a cache, by what the caller should do next.
 //!
-//! Driver errors are boxed, so that no driver's type is part of the public API.
+//! Driver errors are boxed, so that no type of a driver is part of the public API.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// A boxed cause.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Which kind of storage answers.
+/// A kind of storage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BackendKind {
     /// One Redis server.
@@ -34,16 +34,16 @@ impl BackendKind {
     }
 }
 
-/// The storage that a call went to, named so that a person recognises it. Never holds a password.
+/// Identifies the storage that a call went to, in a readable form. Never holds a password.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Backend {
+pub struct BackendId {
     /// The kind of storage.
     pub kind: BackendKind,
     /// Its URL without secrets, or its path.
     pub location: Arc<str>,
 }
 
-impl fmt::Display for Backend {
+impl fmt::Display for BackendId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = match self.kind {
             BackendKind::Redis => "Redis",
@@ -54,6 +54,15 @@ impl fmt::Display for Backend {
     }
 }
 
+/// What a refusal is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RefusalScope {
+    /// The operation, whatever the entry.
+    All,
+    /// The keys of some entries; others may be allowed.
+    Keys,
+}
+
 /// Why a call failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -61,29 +70,31 @@ pub enum Error {
     /// No connection, a broken connection, or a server that is still loading.
     #[error("{backend} is unreachable")]
     Unavailable {
-        /// The backend that was asked.
-        backend: Backend,
+        /// The backend that was called.
+        backend: BackendId,
         /// The driver's error.
         #[source]
         source: BoxError,
     },
-    /// No answer within the limit.
+    /// No response within the limit.
     #[error("{backend}: timed out after {limit:?} {}", during(.operation))]
     Timeout {
-        /// The backend that was asked.
-        backend: Backend,
-        /// What it was asked to do.
+        /// The backend that was called.
+        backend: BackendId,
+        /// The operation.
         operation: &'static str,
-        /// How long was waited.
+        /// The time limit.
         limit: Duration,
     },
-    /// The backend answered with an error: a wrong password, no memory left, a read-only replica or file.
+    /// The backend responded with an error: a wrong password, no memory left, a read-only replica or file.
     #[error("{backend} rejected {}", rejected(.operation))]
     Refused {
-        /// The backend that was asked.
-        backend: Backend,
-        /// What it was asked to do.
+        /// The backend that was called.
+        backend: BackendId,
+        /// The operation.
         operation: &'static str,
+        /// What else it would refuse.
+        scope: RefusalScope,
         /// The driver's error.
         #[source]
         source: BoxError,
@@ -91,8 +102,8 @@ pub enum Error {
     /// There is nothing to open at this place.
     #[error("{backend} does not exist")]
     Missing {
-        /// The backend that was asked.
-        backend: Backend,
+        /// The backend that was called.
+        backend: BackendId,
     },
     /// Stored bytes that cannot be understood.
     #[error("cannot decode {what}")]
@@ -103,60 +114,40 @@ pub enum Error {
         #[source]
         source: CodecError,
     },
-    /// What was being read or written was removed or evicted before that had come to its end, or was replaced.
+    /// An entry was removed, evicted or replaced while it was read or written.
     #[error("{what} was deleted from {backend} during the operation")]
     Removed {
-        /// The backend that was asked.
-        backend: Backend,
+        /// The backend that was called.
+        backend: BackendId,
         /// The part that is gone, safe to print.
         what: String,
     },
-    /// A page was asked for with a cursor of another backend or of an older list.
+    /// A page was requested with a cursor of another backend or of an older list.
     #[error("the listing is no longer valid; start again")]
     CursorExpired,
-    /// A change was planned for one backend and another one answers now.
+    /// A change was planned for one backend and another one responds now.
     #[error("the backend changed to {now}; nothing was done there")]
     BackendChanged {
         /// The backend in use now.
-        now: Backend,
+        now: BackendId,
     },
-    /// A change was asked of a cache opened for reading only.
+    /// A change was requested of a cache that was opened read-only.
     #[error("{0} is read-only")]
-    ReadOnly(Backend),
-    /// A server that does not tell what a watch needs to know, and nobody allowed to make it tell.
+    ReadOnly(BackendId),
+    /// The server sends too few notifications for a watch, and changing its setting was not allowed.
     #[error("keyspace notifications are not enabled on {backend}: notify-keyspace-events lacks {missing}")]
     NotificationsOff {
-        /// The backend that was asked.
-        backend: Backend,
+        /// The backend that was called.
+        backend: BackendId,
         /// The classes of events that are off, as the server's setting names them.
         missing: String,
     },
     /// The layout cannot hold what was asked.
     #[error("{0}")]
     Unsupported(&'static str),
-    /// A setting that cannot be used; says which and what is allowed.
+    /// A setting that cannot be used; names it and the values that are allowed.
     #[error("{0}")]
     Config(String),
-}
-
-impl Error {
-    /// The operation of a call that did not come as far as being sent.
-    pub(crate) const CONNECTING: &'static str = "connecting";
-
-    /// Whether it may be about one entry alone, so that others can still be dealt with: a layout that cannot hold what
-    /// was asked, or a user who has the right to some keys only.
-    pub(crate) fn is_about_one_entry(&self) -> bool {
-        match self {
-            Self::Unsupported(_) => true,
-            Self::Refused { source, .. } => source.downcast_ref().is_some_and(lacks_right_to_keys),
-            _ => false,
-        }
-    }
-
-    /// Whether the same call may succeed later without anybody doing anything; what retry and fallback ask.
-    pub fn is_temporary(&self) -> bool {
-        matches!(self, Self::Unavailable { .. } | Self::Timeout { .. })
-    }
 }
 
 /// An operation as a part of a sentence: a gerund, or the name of a Redis command.
@@ -170,13 +161,24 @@ fn rejected(operation: &str) -> &str {
     if operation == Error::CONNECTING { "the connection" } else { operation }
 }
 
-/// Whether a server refused a command for the keys in it; it may allow the same with others.
-pub(crate) fn lacks_right_to_keys(error: &redis::RedisError) -> bool {
-    // It says either "to run the 'x' command" or "to access one of the keys".
-    error.code() == Some("NOPERM") && error.detail().is_some_and(|detail| detail.contains(" key"))
+impl Error {
+    /// The operation of a call that failed before it was sent.
+    pub(crate) const CONNECTING: &'static str = "connecting";
+
+    /// Whether the same operation would fail for every other entry, too. It would not where a layout cannot hold what
+    /// was asked, or where the user has permission for some keys only.
+    pub(crate) fn concerns_all(&self) -> bool {
+        !matches!(self, Self::Unsupported(_) | Self::Refused { scope: RefusalScope::Keys, .. })
+    }
+
+    /// Whether the same call may succeed later although nothing is changed: what retry and fallback depend on.
+    pub fn is_temporary(&self) -> bool {
+        matches!(self, Self::Unavailable { .. } | Self::Timeout { .. })
+    }
 }
 
-/// An error with its causes in one line. Some drivers repeat in a message what its cause says: told once.
+/// An error and its causes in one line. Where a message ends with the text of its cause, as those of some drivers do,
+/// the text appears once.
 pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut next = error.source();

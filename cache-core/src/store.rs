@@ -1,6 +1,7 @@
-//! The promise that every storage keeps: what a cache needs ([`Store`]), and what an administrator needs on top
-//! ([`Inspect`]).
+//! The storage: what a cache needs of it ([`traits`]), what an administrator needs on top ([`inspect`]), and its
+//! implementations.
 
+pub(crate) mod events;
 pub(crate) mod inspect;
 pub(crate) mod invalidation;
 pub(crate) mod layered;

@@ -10,7 +10,8 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD as BASE64;
 use cache_core::key::sha256_hex;
 use cache_core::{
-    Entry, EntryId, Filter, Inspect, Inspected, Layout, Missing, Service, Services, Sqlite, State, clock, codec, pages,
+    Entry, EntryDetails, EntryId, Filter, Inspect, Layout, Missing, Service, Services, Sqlite, State, clock, codec,
+    pages,
 };
 use futures_util::TryStreamExt;
 use serde_json::{Value, json};
@@ -133,7 +134,7 @@ fn layout_d_decodes_and_encodes_as_hishel_2_does() {
 }
 
 /// Everything in a copy of a recorded file, with the bytes that it is stored as.
-async fn entries_of(name: &str) -> Vec<(Inspected, Vec<u8>, Vec<u8>)> {
+async fn entries_of(name: &str) -> Vec<(EntryDetails, Vec<u8>, Vec<u8>)> {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join(name);
     std::fs::copy(fixture(name), &file).unwrap();
@@ -145,7 +146,7 @@ async fn entries_of(name: &str) -> Vec<(Inspected, Vec<u8>, Vec<u8>)> {
     let pages: Vec<_> = pages(Arc::clone(&store), Filter::default()).try_collect().await.unwrap();
     let mut found = Vec::new();
     for summary in pages.into_iter().flat_map(|page| page.entries) {
-        let inspected = store.inspect(&summary.id).await.unwrap().unwrap();
+        let inspected = store.details(&summary.id).await.unwrap().unwrap();
         assert_eq!(inspected.summary, summary);
         let body = store.raw_body(&summary.id, usize::MAX).await.unwrap().unwrap();
         let EntryId::Http(_, id) = summary.id else { panic!("a recorded file holds HTTP entries only") };
@@ -164,7 +165,7 @@ fn essence(request: &Value, response: &Value, body_len: usize, sha256: &str) -> 
     json!([request["method"], request["url"], own_ttl, response["status_code"], headers, body_len, sha256]).to_string()
 }
 
-fn essences(entries: &[(Inspected, Vec<u8>, Vec<u8>)]) -> Vec<String> {
+fn essences(entries: &[(EntryDetails, Vec<u8>, Vec<u8>)]) -> Vec<String> {
     let mut all: Vec<String> = entries
         .iter()
         .map(|(found, _, body)| {

@@ -13,8 +13,8 @@ use bytes::Bytes;
 use cache_core::counters::{Batch, Bucket, Counts, Scope};
 use cache_core::key::sha256_hex;
 use cache_core::{
-    Config, Entry, EntryId, Inspect as _, Layout, Redis, RedisUrl, Request, Response, Service, Store, StoredResult,
-    clock, hishel1_key, whole,
+    Config, Entry, EntryId, Inspect as _, Layout, Redis, RedisUrl, Request, Response, ResponseStore as _,
+    ResultStore as _, Service, StatsStore as _, StoredResult, clock, whole,
 };
 use futures_util::StreamExt as _;
 use redis::{ConnectionLike as _, cmd};
@@ -46,7 +46,7 @@ fn entry(name: &str) -> Entry {
     let url = format!("https://api.jikan.moe/v4/{name}");
     Entry {
         id: Uuid::new_v4(),
-        cache_key: hishel1_key(url.as_bytes()),
+        cache_key: cache_core::hishel1_key(url.as_bytes()),
         request: Request { method: "GET".into(), url, ..Request::default() },
         response: Response { status_code: 200, ..Response::default() },
         created_at: Some(clock::now()),
@@ -60,8 +60,8 @@ fn noise(length: usize) -> Bytes {
 }
 
 async fn put(store: &Redis, entry: &Entry, body: Bytes, ttl: Duration) -> EntryId {
-    let mut writer = store.begin(entry.clone(), Some(ttl)).await.unwrap();
-    writer.push(body).await.unwrap();
+    let mut writer = store.insert(entry.clone(), Some(ttl)).await.unwrap();
+    writer.write(body).await.unwrap();
     writer.commit().await.unwrap()
 }
 
@@ -132,7 +132,7 @@ fn times_set(connection: &mut redis::Connection) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_hits_of_a_key_extend_its_body_once_a_second() {
+async fn many_hits_renew_the_body_once_a_second() {
     let server = RedisServer::start("");
     let url = format!("redis://{}/0", server.address());
     let (store, mut raw) = (store(&url), raw(&url));
@@ -170,14 +170,14 @@ async fn many_hits_of_a_key_extend_its_body_once_a_second() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hit_tells_what_somebody_else_has_changed() {
+async fn a_hit_reflects_a_change_by_another_client() {
     let url = RedisServer::fresh_database();
     let (ours, theirs) = (store(&url), store(&url));
     let mut entry = entry("anime/1");
     let id = put(&ours, &entry, noise(200), HOUR).await;
     for version in ["1", "2"] {
         entry.response.headers = [("version", version)].into_iter().collect();
-        assert!(theirs.replace(&id, &entry).await.unwrap());
+        assert!(theirs.update_head(&id, &entry).await.unwrap());
         for _ in 0..3 {
             let found = ours.lookup(&entry.cache_key, Some(DAY)).await.unwrap().remove(0);
             assert_eq!(*found.entry, entry);
@@ -186,20 +186,20 @@ async fn a_hit_tells_what_somebody_else_has_changed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_body_is_one_element_unless_it_is_long_or_hishel_2s() {
+async fn short_bodies_are_one_element_except_in_hishel_2() {
     for layout in [Layout::Pipeline, Layout::Hishel1, Layout::Hishel2] {
         let url = RedisServer::fresh_database();
         let config = Config { redis_url: RedisUrl::new(&*url), write_layout: layout, ..Config::default() };
         let store = Redis::new(&config).unwrap();
         for length in [131_072, 300_000, 524_287, 524_288, 700_000] {
             let entry = entry("anime/1");
-            let mut writer = store.begin(entry.clone(), Some(HOUR)).await.unwrap();
+            let mut writer = store.insert(entry.clone(), Some(HOUR)).await.unwrap();
             for piece in noise(length).chunks(100_000) {
-                writer.push(Bytes::copy_from_slice(piece)).await.unwrap();
+                writer.write(Bytes::copy_from_slice(piece)).await.unwrap();
             }
             let id = writer.commit().await.unwrap();
             let elements = if layout != Layout::Hishel2 && length < 524_288 { 1 } else { length.div_ceil(131_072) };
-            let stored = store.inspect(&id).await.unwrap().unwrap();
+            let stored = store.details(&id).await.unwrap().unwrap();
             assert_eq!(stored.chunks, elements as u64, "{layout:?} {length}");
             assert_eq!(whole(store.body(&id).await.unwrap().unwrap()).await.unwrap(), noise(length));
         }
@@ -211,20 +211,20 @@ async fn a_result_and_its_time_take_one_round_trip() {
     let url = RedisServer::fresh_database();
     let (proxy, turns) = counted(&url).await;
     let store = store(&proxy);
-    store.put_result(RESULT, "1".into(), HOUR).await.unwrap();
+    store.set(RESULT, "1".into(), HOUR).await.unwrap();
     let before = turns.load(Ordering::SeqCst);
-    let stored = store.result(RESULT).await.unwrap().unwrap();
+    let stored = store.get(RESULT).await.unwrap().unwrap();
     assert_eq!(turns.load(Ordering::SeqCst) - before, 1);
     assert_eq!(stored.value, "1");
     assert!((stored.expires_at.unwrap() - clock::now() - HOUR.as_secs_f64()).abs() < 5.0);
     // As another program may have stored it.
     cmd("PERSIST").arg(RESULT).exec(&mut raw(&url)).unwrap();
     let for_ever = Some(StoredResult { value: "1".into(), expires_at: None });
-    assert_eq!(store.result(RESULT).await.unwrap(), for_ever);
+    assert_eq!(store.get(RESULT).await.unwrap(), for_ever);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hit_does_not_extend_what_has_a_time_of_its_own() {
+async fn a_hit_does_not_renew_an_entry_with_its_own_ttl() {
     let url = RedisServer::fresh_database();
     let store = store(&url);
     let mut own = entry("anime/1");
@@ -240,14 +240,14 @@ async fn a_hit_does_not_extend_what_has_a_time_of_its_own() {
     put(&store, &newer, noise(200), HOUR).await;
     let found = store.lookup(&newer.cache_key, Some(DAY)).await.unwrap();
     assert_eq!(found.iter().map(|found| found.entry.id).collect::<Vec<_>>(), [newer.id, older.id]);
-    let older = store.inspect(&older_id).await.unwrap().unwrap();
+    let older = store.details(&older_id).await.unwrap().unwrap();
     assert!(older.keys[..2].iter().all(|key| key.ttl.unwrap() <= HOUR.as_secs_f64()), "{older:?}");
-    let newer = store.inspect(&EntryId::Http(Layout::Pipeline, newer.id)).await.unwrap().unwrap();
+    let newer = store.details(&EntryId::Http(Layout::Pipeline, newer.id)).await.unwrap().unwrap();
     assert!(newer.keys.iter().all(|key| key.ttl.unwrap() > HOUR.as_secs_f64()), "{newer:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_may_only_read_still_hits() {
+async fn a_read_only_user_still_hits() {
     let url = RedisServer::fresh_database();
     let entry = entry("anime/1");
     put(&store(&url), &entry, noise(200), HOUR).await;
@@ -261,11 +261,11 @@ async fn who_may_only_read_still_hits() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_may_not_ask_for_a_time_gets_the_value() {
+async fn a_user_without_pttl_still_gets_the_value() {
     let url = RedisServer::fresh_database();
-    store(&url).put_result(RESULT, "1".into(), HOUR).await.unwrap();
+    store(&url).set(RESULT, "1".into(), HOUR).await.unwrap();
     let reader = store_of("getter", ["+get", "+@connection"], &url);
-    assert_eq!(reader.result(RESULT).await.unwrap(), Some(StoredResult { value: "1".into(), expires_at: None }));
+    assert_eq!(reader.get(RESULT).await.unwrap(), Some(StoredResult { value: "1".into(), expires_at: None }));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -281,7 +281,7 @@ async fn a_long_body_comes_in_windows() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_body_that_goes_while_it_is_read_is_an_error_and_never_short() {
+async fn a_body_removed_while_read_ends_with_an_error() {
     let url = RedisServer::fresh_database();
     let store = store(&url);
     for goes in ["removed", "replaced by a shorter one", "replaced by one of the same length of list"] {
@@ -323,14 +323,14 @@ async fn a_body_does_not_expire_under_its_reader() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whatever_is_written_expires_even_when_it_is_never_finished() {
+async fn unfinished_writes_expire() {
     let url = RedisServer::fresh_database();
     for layout in [Layout::Pipeline, Layout::Hishel1, Layout::Hishel2] {
         let config = Config { redis_url: RedisUrl::new(&*url), write_layout: layout, ..Config::default() };
         let store = Redis::new(&config).unwrap();
         for ttl in [Some(HOUR), Some(Duration::from_secs(1)), None] {
-            let mut writer = store.begin(entry("anime/1"), ttl).await.unwrap();
-            writer.push(noise(600_000)).await.unwrap();
+            let mut writer = store.insert(entry("anime/1"), ttl).await.unwrap();
+            writer.write(noise(600_000)).await.unwrap();
             // As a process that is killed: no destructor runs.
             std::mem::forget(writer);
         }
@@ -348,10 +348,10 @@ async fn a_body_that_lost_its_beginning_is_never_served() {
         let store = Redis::new(&config).unwrap();
         for at_once in [100, 600_000] {
             let entry = entry("anime/1");
-            let mut writer = store.begin(entry.clone(), Some(HOUR)).await.unwrap();
-            writer.push(noise(600_000)).await.unwrap();
+            let mut writer = store.insert(entry.clone(), Some(HOUR)).await.unwrap();
+            writer.write(noise(600_000)).await.unwrap();
             cmd("FLUSHDB").exec(&mut raw(&url)).unwrap();
-            let outcome = writer.push(noise(at_once)).await;
+            let outcome = writer.write(noise(at_once)).await;
             assert!(outcome.is_err() == (at_once > 1_000), "{layout:?} {outcome:?}");
             let outcome = writer.commit().await;
             assert!(outcome.is_err(), "{layout:?} {at_once} {outcome:?}");
@@ -373,10 +373,10 @@ async fn a_connection_that_died_while_idle_is_not_used() {
     let counts = Counts { hits: 1, ..Counts::default() };
     let hour = (clock::now() / 3_600.0) as i64;
     let batch = || Batch::single(vec![Bucket { hour, scope: Scope::Http(Service::Jikan), counts }]);
-    store.count(&batch()).await.unwrap();
+    store.add_stats(&batch()).await.unwrap();
     let mut raw = raw(&url);
     cmd("CLIENT").arg("KILL").arg(&["TYPE", "normal", "SKIPME", "yes"]).exec(&mut raw).unwrap();
     assert!(raw.check_connection());
-    store.count(&batch()).await.unwrap();
-    assert_eq!(store.counters(0.0).await.unwrap().hours[0].counts.hits, 2);
+    store.add_stats(&batch()).await.unwrap();
+    assert_eq!(store.stats(0.0).await.unwrap().hours[0].counts.hits, 2);
 }

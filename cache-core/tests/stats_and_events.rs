@@ -40,7 +40,7 @@ async fn compute(cache: &Cache, argument: u64) {
 }
 
 async fn counted(store: &dyn Inspect, scope: &Scope) -> Counts {
-    let counted = store.counters(Window::Week.since(clock::now())).await.unwrap_or_default();
+    let counted = store.stats(Window::Week.since(clock::now())).await.unwrap_or_default();
     let ever = counted.ever.get(scope).copied().unwrap_or_default();
     assert_eq!(counted.within(Window::Day, clock::now()).get(scope).copied().unwrap_or_default(), ever);
     ever

@@ -5,7 +5,7 @@ use std::io::{BufRead as _, IsTerminal as _, Write as _, stderr, stdin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use cache_core::admin::flush::Plan;
+use cache_core::admin::batch::Plan;
 use cache_core::{Error, clock};
 use serde::Serialize;
 

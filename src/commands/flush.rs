@@ -2,8 +2,9 @@
 
 use std::time::Instant;
 
-use cache_core::admin::flush;
-use cache_core::admin::flush::{Plan, Report};
+use cache_core::admin::batch::Plan;
+use cache_core::admin::flush::Report;
+use cache_core::admin::{batch, flush};
 use serde::Serialize;
 
 use crate::cli::FlushArgs;
@@ -25,7 +26,7 @@ pub(crate) async fn run(session: &Session, args: &FlushArgs) -> anyhow::Result<E
         let bar = Bar::new("Scanning", Unit::Keys, session.global.quiet);
         let progress = |progress| bar.show(progress, "matching");
         let filter = short_id::filter(&cache.store, &args.selectors).await?;
-        flush::plan(&cache.store, &filter, args.consent.limit, &stop, progress).await?
+        batch::plan(&cache.store, &filter, args.consent.limit, &stop, progress).await?
     };
     let Some(plan) = plan else {
         session.note("Interrupted: nothing was deleted");
@@ -56,7 +57,7 @@ pub(crate) async fn run(session: &Session, args: &FlushArgs) -> anyhow::Result<E
     if session.global.json {
         output::write_json(&answer(&report))?;
     } else {
-        let removed = report.removed;
+        let removed = report.done;
         let elapsed = human::elapsed(started.elapsed());
         let (entries, keys) = (human::entries(removed.entries), human::counted(removed.keys, "key"));
         let backend = plan.backend.to_string();
@@ -67,7 +68,7 @@ pub(crate) async fn run(session: &Session, args: &FlushArgs) -> anyhow::Result<E
     let ending = Ending {
         verb: "deleted",
         total: plan.targets.len() as u64,
-        done: report.removed.entries,
+        done: report.done.entries,
         failed: report.failed,
         error: report.error.as_ref(),
         is_interrupted: report.is_interrupted,
@@ -101,7 +102,7 @@ impl Answer {
         Self {
             dry_run: args.consent.dry_run,
             matched: Matched::of(plan),
-            deleted: Deleted { entries: report.removed.entries, keys: report.removed.keys },
+            deleted: Deleted { entries: report.done.entries, keys: report.done.keys },
             failed: report.failed,
             undo_file: None,
             by_service: confirm::by_service(plan),

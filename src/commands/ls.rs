@@ -25,7 +25,7 @@ const NARROW: usize = 100;
 /// Runs the command.
 pub(crate) async fn run(session: &Session, args: &LsArgs) -> anyhow::Result<Exit> {
     let cache = session.open_to_read().await?;
-    let mut list = List::new(session, cache.store.backend().kind, args.reveal);
+    let mut list = List::new(session, cache.store.id().kind, args.reveal);
     let mut left = args.limit.unwrap_or(usize::MAX);
     let mut sorted = Vec::new();
     let filter = short_id::filter(&cache.store, &args.selectors).await?;

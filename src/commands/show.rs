@@ -9,7 +9,7 @@ use std::io::{IsTerminal as _, stdout};
 
 use bytes::Bytes;
 use cache_core::codec::body;
-use cache_core::{Inspected, State, clock};
+use cache_core::{EntryDetails, State, clock};
 
 use crate::cli::ShowArgs;
 use crate::commands::session::Session;
@@ -46,7 +46,7 @@ pub(crate) async fn run(session: &Session, args: &ShowArgs) -> anyhow::Result<Ex
         write_body(args, &found, &body)?;
         return Ok(Exit::Done);
     }
-    let backend = cache.store.backend();
+    let backend = cache.store.id();
     if session.global.json {
         let body = body.as_deref().filter(|_| !args.headers);
         output::write_json(&Document::new(&found, body, backend.kind, clock::now(), args.reveal))?;
@@ -59,7 +59,7 @@ pub(crate) async fn run(session: &Session, args: &ShowArgs) -> anyhow::Result<Ex
 }
 
 /// The body alone. A terminal gets it harmless and with a line break at its end; a pipe gets the bytes.
-fn write_body(args: &ShowArgs, found: &Inspected, stored: &Bytes) -> anyhow::Result<()> {
+fn write_body(args: &ShowArgs, found: &EntryDetails, stored: &Bytes) -> anyhow::Result<()> {
     let decoded = if args.raw { stored.as_ref().into() } else { body::decode_all(stored, encoding(found)) };
     if args.body && stdout().is_terminal() {
         return Ok(output::write(text::readable(&decoded, true).as_bytes())?);

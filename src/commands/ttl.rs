@@ -1,16 +1,9 @@
 //! `ttl`: plans, shows the plan, asks, changes the TTLs of exactly what was planned.
 
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use cache_core::Summary;
-use cache_core::admin::batch::Progress;
-use cache_core::admin::flush::Plan;
-use cache_core::admin::select::select;
-use cache_core::admin::ttl;
 use cache_core::admin::ttl::Change;
-use futures_util::TryStreamExt as _;
+use cache_core::admin::{batch, ttl};
 use serde::Serialize;
 
 use crate::cli::{TtlArgs, TtlChange};
@@ -28,68 +21,58 @@ pub(crate) async fn run(session: &Session, args: &TtlArgs) -> anyhow::Result<Exi
     let started = Instant::now();
     let cache = session.open_to_change().await?;
     let stop = confirm::stop_on_interrupt();
-    let limit = args.consent.limit.unwrap_or(usize::MAX);
-    let mut entries: Vec<Summary> = Vec::new();
-    {
+    let plan = {
         let bar = Bar::new("Scanning", Unit::Keys, session.global.quiet);
+        let progress = |progress| bar.show(progress, "matching");
         let filter = short_id::filter(&cache.store, &args.selectors).await?;
-        let mut pages = std::pin::pin!(select(Arc::clone(&cache.store), filter).await?);
-        while entries.len() < limit
-            && let Some(page) = pages.try_next().await?
-        {
-            if stop.load(Ordering::Relaxed) {
-                session.note("Interrupted: nothing was changed");
-                return Ok(Exit::Partial);
-            }
-            entries.extend(page.entries.into_iter().take(limit - entries.len()));
-            let (done, total) = (page.scanned, page.total);
-            bar.show(Progress { done, total, entries: entries.len() as u64 }, "matching");
-        }
-    }
-    let plan = Plan::of(cache.store.backend(), &entries);
+        batch::plan(&cache.store, &filter, args.consent.limit, &stop, progress).await?
+    };
+    let Some(plan) = plan else {
+        session.note("Interrupted: nothing was changed");
+        return Ok(Exit::Partial);
+    };
     let answer = |report: &ttl::Report| Answer {
         dry_run: args.consent.dry_run,
         matched: Matched::of(&plan),
-        changed: report.changed,
+        changed: report.done,
         failed: report.failed,
         by_service: confirm::by_service(&plan),
         interrupted: report.is_interrupted,
         elapsed: started.elapsed().as_secs_f64(),
     };
-    if entries.is_empty() || args.consent.dry_run {
+    if plan.targets.is_empty() || args.consent.dry_run {
         if session.global.json {
             output::write_json(&answer(&ttl::Report::default()))?;
         } else {
             output::write(confirm::text(&plan, "change the TTL of", session.style).as_bytes())?;
         }
-        return Ok(if entries.is_empty() { Exit::NothingMatched } else { Exit::Done });
+        return Ok(if plan.targets.is_empty() { Exit::NothingMatched } else { Exit::Done });
     }
     if !args.consent.yes {
         output::tell(confirm::text(&plan, "change the TTL of", session.style).trim_end());
-        let matched = human::entries(entries.len() as u64);
+        let matched = human::entries(plan.targets.len() as u64);
         let question = question(args.change, &matched, &plan.backend.to_string());
         if let Some(exit) = confirm::refusal(&question).await? {
             session.note("Canceled: nothing was changed");
             return Ok(exit);
         }
     }
-    let targets: Vec<_> = entries.iter().map(|entry| (entry.id.clone(), entry.expires_at)).collect();
     let report = {
         let bar = Bar::new("Changing TTLs", Unit::Entries, session.global.quiet);
         let progress = |progress| bar.show(progress, "changed");
-        ttl::change(&cache.store, &plan.backend, &targets, change(args.change), &stop, progress).await
+        ttl::change(&cache.store, &plan.backend, &plan.targets, change(args.change), &stop, progress).await
     };
     if session.global.json {
         output::write_json(&answer(&report))?;
     } else {
-        let changed = human::entries(report.changed);
+        let changed = human::entries(report.done);
         let backend = plan.backend.to_string();
         output::write(format!("Changed the TTL of {changed} in {}\n", safe::line(&backend)).as_bytes())?;
     }
     let ending = Ending {
         verb: "changed",
-        total: entries.len() as u64,
-        done: report.changed,
+        total: plan.targets.len() as u64,
+        done: report.done,
         failed: report.failed,
         error: report.error.as_ref(),
         is_interrupted: report.is_interrupted,

@@ -7,7 +7,7 @@ pub(crate) mod report;
 use std::io::{IsTerminal as _, Write as _, stderr, stdin};
 use std::time::Duration;
 
-use cache_core::{Error, Event, Events, Inspect, Sample, Seen, Source, WhenUnreachable, clock};
+use cache_core::{Error, Event, EventFeed, Inspect, Sample, Seen, Source, WhenUnreachable, clock};
 
 use crate::cli::WatchArgs;
 use crate::commands::confirm;
@@ -44,13 +44,13 @@ pub(crate) async fn run(session: &Session, args: &WatchArgs) -> anyhow::Result<E
         Begun::Watching(events) => events,
         Begun::Declined(exit) => return Ok(exit),
         Begun::Blind => {
-            let backend = cache.store.backend();
+            let backend = cache.store.id();
             let message =
                 format!("{backend} cannot be watched\nhint: run 'animecache stats' for hit and miss counters");
             return Err(Refused(message).into());
         }
     };
-    announce(session, args, &events);
+    announce(session, args, &*events);
     let mut watch =
         Watch { session, args, out: output::out(), columns: terminal::columns(), sample: Sample::default() };
     watch.run(events, &mut signals).await
@@ -72,7 +72,7 @@ fn source(args: &WatchArgs) -> anyhow::Result<Source> {
 
 /// How the beginning went.
 enum Begun {
-    Watching(Box<Events>),
+    Watching(Box<dyn EventFeed>),
     /// The user does not want what is needed.
     Declined(Exit),
     /// The storage cannot be watched.
@@ -92,13 +92,13 @@ async fn begin(session: &Session, store: &dyn Inspect, source: Source) -> anyhow
             }
             Source::Notifications { enables: true }
         }
-        outcome => return Ok(outcome?.map_or(Begun::Blind, |events| Begun::Watching(Box::new(events)))),
+        outcome => return Ok(outcome?.map_or(Begun::Blind, Begun::Watching)),
     };
-    Ok(store.watch(source).await?.map_or(Begun::Blind, |events| Begun::Watching(Box::new(events))))
+    Ok(store.watch(source).await?.map_or(Begun::Blind, Begun::Watching))
 }
 
 /// Says what is watched, and what was changed for it.
-fn announce(session: &Session, args: &WatchArgs, events: &Events) {
+fn announce(session: &Session, args: &WatchArgs, events: &dyn EventFeed) {
     if let Some((before, during)) = events.changed_setting() {
         session.note(&format!(
             "Changed notify-keyspace-events from {before:?} to {during:?} while watching. If animecache is killed, \
@@ -131,8 +131,8 @@ struct Watch<'a> {
 }
 
 impl Watch<'_> {
-    async fn run(&mut self, mut events: Box<Events>, signals: &mut Signals) -> anyhow::Result<Exit> {
-        let told = self.tell(&mut events, signals).await;
+    async fn run(&mut self, mut events: Box<dyn EventFeed>, signals: &mut Signals) -> anyhow::Result<Exit> {
+        let told = self.tell(&mut *events, signals).await;
         let (source, since) = (events.source(), events.since());
         let before = events.changed_setting().map(|(before, _)| before.to_owned());
         // Whatever went wrong, this comes first.
@@ -164,7 +164,7 @@ impl Watch<'_> {
     }
 
     /// Writes what happens until the time is over or somebody wants it to end.
-    async fn tell(&mut self, events: &mut Events, signals: &mut Signals) -> Result<(), Stopped> {
+    async fn tell(&mut self, events: &mut dyn EventFeed, signals: &mut Signals) -> Result<(), Stopped> {
         let over = async {
             match self.args.window {
                 Some(window) => tokio::time::sleep(window).await,

@@ -1,7 +1,7 @@
 //! What each of the seven services answers for one title, in the shape of its own answers.
 
 use cache_core::key::result_key;
-use cache_core::{CacheKey, Form, Headers, Payload, Request, Response, Service, pipeline_key};
+use cache_core::{CacheKey, Form, Headers, Payload, Request, Response, Service};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use url::Url;
@@ -47,7 +47,7 @@ impl<'a> Ask<'a> {
     fn key(&self) -> CacheKey {
         let params = Form::pairs(self.params.iter().copied());
         let params = (!self.params.is_empty()).then_some(&params);
-        pipeline_key(self.method, self.url, &Payload { json: self.body, params, data: None })
+        cache_core::pipeline_key(self.method, self.url, &Payload { json: self.body, params, data: None })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cache_core::{Claim, Store};
+use cache_core::{LeaseState, Store};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
@@ -44,7 +44,7 @@ pub async fn runs(store: &dyn Store) -> cache_core::Result<Vec<Run>> {
 pub async fn add(store: &dyn Store, run: &Run) -> cache_core::Result<()> {
     let holder = Uuid::new_v4();
     let turn = async {
-        while let Ok(Claim::Held) = store.claim(KEY, holder, TURN).await {
+        while let Ok(LeaseState::HeldByOther) = store.acquire(KEY, holder, TURN).await {
             tokio::time::sleep(ASK_AGAIN).await;
         }
     };
@@ -67,19 +67,19 @@ async fn rewrite(store: &dyn Store, run: &Run) -> cache_core::Result<()> {
         }
         texts.push(text);
     }
-    store.put_result(KEY, format!("[{}]", texts.join(",\n")).into(), TTL).await
+    store.set(KEY, format!("[{}]", texts.join(",\n")).into(), TTL).await
 }
 
 /// What is kept as it is, whoever wrote it; what is no list counts as none.
 async fn read(store: &dyn Store) -> cache_core::Result<Vec<Value>> {
-    let kept = store.result(KEY).await?;
+    let kept = store.get(KEY).await?;
     Ok(kept.and_then(|kept| serde_json::from_slice(&kept.value).ok()).unwrap_or_default())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cache_core::Memory;
+    use cache_core::{Memory, ResultStore as _};
     use serde_json::json;
 
     fn run(number: usize) -> Run {
@@ -118,7 +118,7 @@ mod tests {
     async fn what_cannot_be_read_is_left_out_and_left_alone() {
         let store = Memory::default();
         for (kept, others) in [("nonsense", 0), ("{}", 0), (r#"[{"at": 1, "of": "another version"}]"#, 1)] {
-            store.put_result(KEY, kept.into(), TTL).await.unwrap();
+            store.set(KEY, kept.into(), TTL).await.unwrap();
             assert_eq!(runs(&store).await.unwrap(), []);
             add(&store, &run(1)).await.unwrap();
             assert_eq!(runs(&store).await.unwrap(), [run(1)]);

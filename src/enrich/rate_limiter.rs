@@ -4,7 +4,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use cache_core::{Limit, Memory, Store, clock};
+use cache_core::{Limit, Memory, RateLimitStore, clock};
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, StatusCode};
 use tokio::time::{Instant, sleep, timeout};
@@ -47,7 +47,7 @@ impl Pace {
     }
 
     /// Waits for one's turn. Fails with the wait where that is too long.
-    pub(crate) async fn turn(&self, store: &dyn Store, meter: &Meter) -> Result<(), Duration> {
+    pub(crate) async fn turn(&self, store: &dyn RateLimitStore, meter: &Meter) -> Result<(), Duration> {
         let mut waiting = None;
         let _first = match self.line.try_lock() {
             Ok(first) => first,
@@ -70,32 +70,32 @@ impl Pace {
     }
 
     /// How long until the turn that is taken hereby.
-    async fn wait_for_turn(&self, store: &dyn Store) -> Duration {
+    async fn wait_for_turn(&self, store: &dyn RateLimitStore) -> Duration {
         if self.limit.is_none() {
             return Duration::ZERO;
         }
-        let own = self.own.reserve(&self.name, &self.limit, LONGEST_WAIT).await.unwrap_or_default();
-        let shared = timeout(PATIENCE, store.reserve(&self.name, &self.limit, LONGEST_WAIT)).await;
+        let own = self.own.acquire_slot(&self.name, &self.limit, LONGEST_WAIT).await.unwrap_or_default();
+        let shared = timeout(PATIENCE, store.acquire_slot(&self.name, &self.limit, LONGEST_WAIT)).await;
         let shared = shared.ok().and_then(Result::ok);
         // A wait that nobody can have asked for is the doing of a clock that was set.
         own.max(shared.filter(|wait| *wait <= LONGEST_HOLD + LONGEST_WAIT).unwrap_or_default())
     }
 
     /// Takes note of what an answer says of when to ask again, for everybody.
-    pub(crate) async fn heed(&self, store: &dyn Store, status: StatusCode, fields: &HeaderMap) {
+    pub(crate) async fn heed(&self, store: &dyn RateLimitStore, status: StatusCode, fields: &HeaderMap) {
         let Some(time) = wanted_pause(status, fields, clock::now()) else { return };
         self.hold(store, time.min(LONGEST_HOLD)).await;
     }
 
     /// Nobody asks from now on for so long, in whatever process.
-    pub(crate) async fn hold(&self, store: &dyn Store, time: Duration) {
+    pub(crate) async fn hold(&self, store: &dyn RateLimitStore, time: Duration) {
         {
             let mut held_until = self.held_until.lock().unwrap_or_else(PoisonError::into_inner);
             *held_until = (*held_until).max(Some(Instant::now() + time));
         }
         if !self.limit.is_none() {
             // A store that does not answer tells the others nothing; they will hear it from the service.
-            let _ = timeout(PATIENCE, store.hold_back(&self.name, time)).await;
+            let _ = timeout(PATIENCE, store.block(&self.name, time)).await;
         }
     }
 

@@ -17,7 +17,7 @@ pub mod sort;
 pub mod tree;
 pub mod watch;
 
-use cache_core::{Backend, Error, Health, Summary};
+use cache_core::{BackendId, Error, Health, Summary};
 use jiff::tz::TimeZone;
 use ratatui::layout::Size;
 use tui_textarea::TextArea;
@@ -234,7 +234,7 @@ impl App {
     }
 
     /// The store in use, once it is open.
-    pub fn backend(&self) -> Option<&Backend> {
+    pub fn backend(&self) -> Option<&BackendId> {
         self.health.as_ref().map(|health| &health.backend)
     }
 

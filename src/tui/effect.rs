@@ -1,8 +1,9 @@
 //! What `update` wants done. Plain data: a test compares it, a dialog holds it back until the answer is yes.
 
-use cache_core::admin::flush::Plan;
-use cache_core::admin::ttl::{Change, Target};
-use cache_core::{Backend, BodyPattern, EntryId, Source};
+use cache_core::admin::batch::Plan;
+use cache_core::admin::batch::Target;
+use cache_core::admin::ttl::Change;
+use cache_core::{BackendId, BodyPattern, EntryId, Source};
 
 use crate::enrich::progress;
 use crate::tui::ticket::Ticket;
@@ -21,7 +22,7 @@ pub enum Effect {
     /// Remove what the plan names, on the backend that it names.
     Flush { ticket: Ticket, plan: Plan },
     /// Change the TTLs of entries, on this backend only.
-    ChangeTtl { ticket: Ticket, on: Backend, targets: Vec<Target>, change: Change },
+    ChangeTtl { ticket: Ticket, on: BackendId, targets: Vec<Target>, change: Change },
     /// Read what the store can tell of hits and misses.
     Count(Ticket),
     /// Tell what others do with the cache, until it is cancelled.

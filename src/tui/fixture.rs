@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use cache_core::counters::{Bucket, Counted, Counts, Scope};
 use cache_core::{
-    Backend, BackendKind, CacheKey, EntryId, Freshness, Health, HttpSummary, Layout, Page, Service, State, Summary,
+    BackendId, BackendKind, CacheKey, EntryId, Freshness, Health, HttpSummary, Layout, Page, Service, State, Summary,
 };
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use jiff::tz::TimeZone;
@@ -30,8 +30,8 @@ use crate::tui::update::{start, update};
 /// 2026-11-22 12:20:00 UTC.
 pub(crate) const NOW: f64 = 1_795_350_000.0;
 
-pub(crate) fn backend() -> Backend {
-    Backend { kind: BackendKind::Redis, location: "redis://localhost:6379/0".into() }
+pub(crate) fn backend() -> BackendId {
+    BackendId { kind: BackendKind::Redis, location: "redis://localhost:6379/0".into() }
 }
 
 /// An HTTP entry, stored an hour ago, that expires in `ttl` seconds.

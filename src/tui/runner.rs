@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use cache_core::admin::flush::Plan;
+use cache_core::admin::batch::Plan;
 use cache_core::admin::{flush, select, ttl};
 use cache_core::counters::Window;
 use cache_core::{
@@ -258,11 +258,11 @@ async fn open(
 ) -> Result<Health, Error> {
     let opened = opening.await?;
     let health = Health {
-        backend: opened.store.backend(),
+        backend: opened.store.id(),
         is_fallback: opened.fallback.is_some(),
         problem: opened.fallback.as_ref().map(|error| chain(error)),
     };
-    if let Some(changes) = opened.store.changes() {
+    if let Some(changes) = opened.store.health_changes() {
         #[expect(clippy::disallowed_methods, reason = "the runner starts the dashboard's tasks")]
         tokio::spawn(follow(changes, inbox));
     }
@@ -292,7 +292,7 @@ async fn scan(store: Arc<dyn Inspect>, reporter: &Reporter) -> Result<(), Error>
 }
 
 async fn count(store: &dyn Inspect) -> Result<Tally, Error> {
-    let (counted, info) = tokio::try_join!(store.counters(Window::Week.since(clock::now())), store.info())?;
+    let (counted, info) = tokio::try_join!(store.stats(Window::Week.since(clock::now())), store.info())?;
     Ok(Tally { counted, server: info.keyspace })
 }
 
@@ -314,7 +314,7 @@ async fn search(
 }
 
 async fn load(store: &dyn Inspect, id: &EntryId) -> Result<Option<Box<Detail>>, Error> {
-    let (inspected, raw) = tokio::try_join!(store.inspect(id), store.raw_body(id, PREVIEW))?;
+    let (inspected, raw) = tokio::try_join!(store.details(id), store.raw_body(id, PREVIEW))?;
     let Some(inspected) = inspected else { return Ok(None) };
     let coding = inspected.entry.as_ref().and_then(|entry| entry.response.headers.get("content-encoding"));
     let body = Body::new(&raw.unwrap_or_default(), inspected.summary.size, coding);

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
 use cache_core::counters::{Batch, Bucket, Counts, Scope};
-use cache_core::{Config, Redis, RedisUrl, Service, Store as _, clock};
+use cache_core::{Config, Redis, RedisUrl, Service, StatsStore as _, clock};
 use redis::cmd;
 use serde_json::{Value, json};
 
@@ -201,7 +201,7 @@ async fn count(program: &Program) {
         bucket(20, &results, 3, 1),
         bucket(0, &hostile, 0, 1),
     ];
-    Redis::new(&config).unwrap().count(&Batch::single(buckets)).await.unwrap();
+    Redis::new(&config).unwrap().add_stats(&Batch::single(buckets)).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

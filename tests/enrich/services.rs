@@ -143,7 +143,7 @@ async fn the_token_is_sent_and_not_stored(#[values(On::Redis, On::Sqlite)] on: O
     assert_eq!(table.fields()[0]["authorization"], "Bearer hunter2");
 
     let stored = subject.entries().await;
-    let entry = subject.store.inspect(&stored[0].id).await.unwrap().unwrap().entry.unwrap();
+    let entry = subject.store.details(&stored[0].id).await.unwrap().unwrap().entry.unwrap();
     assert!(!format!("{entry:?}").contains("hunter2"), "{entry:?}");
     assert_eq!(subject.ask(Service::AnimeSchedule, &cowboy_bebop()).await.tally.hits, 1);
 }

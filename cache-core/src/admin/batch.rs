@@ -1,22 +1,245 @@
-//! TODO
+//! Planned changes of many entries: the plan, and its execution batch by batch.
+//!
+//! No entry that is not in the plan is ever changed, and none on another backend than the one planned on.
 
-use std::hash::BuildHasher;
+use std::collections::{BTreeMap, HashSet};
+use std::hash::{BuildHasher, RandomState};
+use std::ops::AddAssign;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use futures_util::stream;
 use futures_util::stream::{StreamExt, TryStreamExt};
 
-/// How many entries one batch removes: small enough to stop soon, large enough that round trips do not count.
+use crate::admin::select::select;
+use crate::error::{BackendId, Error, Result};
+use crate::model::entry::{EntryId, Layout};
+use crate::model::filter::Filter;
+use crate::model::service::Service;
+use crate::model::summary::Summary;
+use crate::store::inspect::Inspect;
+
+/// How many entries one batch changes: few enough to stop soon, enough to make round trips cheap.
 pub const BATCH: usize = 1_000;
 
-/// How many entries are dealt with at the same time where each is by itself.
-pub(crate) const AT_ONCE: usize = 32;
+/// How many entries are changed at the same time where each is changed by itself.
+const CONCURRENCY: usize = 32;
+
+/// An entry, and when it expires so far, in Unix seconds; `None`: never.
+pub type Target = (EntryId, Option<f64>);
 
 /// How far a plan or its execution has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Progress {
-    /// Keys looked at (planning) or entries dealt with (execution).
+    /// Keys that were read (planning) or entries that were processed (execution).
     pub done: u64,
     /// Of about so many.
     pub total: u64,
-    /// Entries that matched so far (planning) or are gone (execution).
+    /// Entries that matched so far (planning) or were changed (execution).
     pub entries: u64,
+}
+
+/// The entries that a change is for, as they were found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// Where it was planned: the only backend on which it may be executed.
+    pub backend: BackendId,
+    /// The entries, in the order found.
+    pub targets: Vec<Target>,
+    /// The Redis keys of these entries, at most: an index that other entries share stays.
+    pub keys: u64,
+    /// Bytes of bodies and values.
+    pub bytes: u64,
+    /// Entries and bytes by service.
+    pub by_service: BTreeMap<Service, (u64, u64)>,
+    /// When the oldest was stored, in Unix seconds, where that is known.
+    pub oldest: Option<f64>,
+    /// When the newest was stored.
+    pub newest: Option<f64>,
+}
+
+impl Plan {
+    /// An empty plan for a backend.
+    pub fn new(backend: BackendId) -> Self {
+        Self {
+            backend,
+            targets: Vec::new(),
+            keys: 0,
+            bytes: 0,
+            by_service: BTreeMap::new(),
+            oldest: None,
+            newest: None,
+        }
+    }
+
+    /// The ids of the entries.
+    pub fn ids(&self) -> impl Iterator<Item = &EntryId> {
+        self.targets.iter().map(|(id, _)| id)
+    }
+
+    /// A plan for these entries.
+    pub fn of<'a>(backend: BackendId, entries: impl IntoIterator<Item = &'a Summary>) -> Self {
+        let mut planner = Planner::new(backend);
+        for entry in entries {
+            planner.add(entry);
+        }
+        planner.plan
+    }
+}
+
+/// Builds a plan entry by entry.
+struct Planner {
+    plan: Plan,
+    /// Hashes of the cache keys seen: entries under one key share one index.
+    indexes: HashSet<u64>,
+    hasher: RandomState,
+}
+
+impl Planner {
+    fn new(backend: BackendId) -> Self {
+        Self { plan: Plan::new(backend), indexes: HashSet::new(), hasher: RandomState::new() }
+    }
+
+    fn add(&mut self, entry: &Summary) {
+        let plan = &mut self.plan;
+        plan.bytes += entry.size;
+        plan.keys += match entry.id {
+            EntryId::Http(Layout::Pipeline, _) => 2,
+            EntryId::Http(Layout::Hishel1 | Layout::Hishel2, _) => 3,
+            EntryId::Http(..) | EntryId::Key(_) => 1,
+        };
+        if let (Some(http), EntryId::Http(Layout::Pipeline | Layout::Hishel1 | Layout::Hishel2, _)) =
+            (&entry.http, &entry.id)
+            && self.indexes.insert(self.hasher.hash_one(&http.cache_key))
+        {
+            plan.keys += 1;
+        }
+        let of_service = plan.by_service.entry(entry.service).or_default();
+        of_service.0 += 1;
+        of_service.1 += entry.size;
+        if let Some(at) = entry.created_at {
+            plan.oldest = Some(plan.oldest.map_or(at, |oldest| oldest.min(at)));
+            plan.newest = Some(plan.newest.map_or(at, |newest| newest.max(at)));
+        }
+        plan.targets.push((entry.id.clone(), entry.expires_at));
+    }
+}
+
+/// Finds the entries that match a filter, at most `limit`. `None`: `stop` was set meanwhile.
+pub async fn plan(
+    store: &Arc<dyn Inspect>,
+    filter: &Filter,
+    limit: Option<usize>,
+    stop: &AtomicBool,
+    mut progress: impl FnMut(Progress),
+) -> Result<Option<Plan>> {
+    let limit = limit.unwrap_or(usize::MAX);
+    let mut planner = Planner::new(store.id());
+    let mut pages = std::pin::pin!(select(Arc::clone(store), filter.clone()).await?);
+    while let Some(page) = pages.try_next().await? {
+        if stop.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
+        let room = limit - planner.plan.targets.len();
+        for entry in page.entries.iter().take(room) {
+            planner.add(entry);
+        }
+        progress(Progress { done: page.scanned, total: page.total, entries: planner.plan.targets.len() as u64 });
+        if planner.plan.targets.len() >= limit {
+            break;
+        }
+    }
+    Ok(Some(planner.plan))
+}
+
+/// What the execution of a plan did.
+#[derive(Debug, Default)]
+pub struct BatchReport<T> {
+    /// The changes that were made.
+    pub done: T,
+    /// Entries that were not changed because of an error.
+    pub failed: u64,
+    /// The first error, or the one that ended the execution.
+    pub error: Option<Error>,
+    /// `stop` was set before the end.
+    pub is_interrupted: bool,
+}
+
+impl<T> BatchReport<T> {
+    /// Records entries that failed. Of two errors, the one that concerns all entries is kept.
+    fn fail(&mut self, entries: u64, error: Error) {
+        self.failed += entries;
+        let is_wider = |known: &Error| !known.concerns_all() && error.concerns_all();
+        if self.error.as_ref().is_none_or(is_wider) {
+            self.error = Some(error);
+        }
+    }
+}
+
+/// How an operation is applied to the entries of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Grouping {
+    /// To all at once; to each by itself where that fails because of some of them.
+    Together,
+    /// To each by itself.
+    Single,
+}
+
+/// Applies an operation to all targets, batch by batch. Stops after the batch during which `stop` is set, and after the
+/// one that met an error that concerns all entries.
+pub(crate) async fn run<T, F>(
+    targets: &[Target],
+    grouping: Grouping,
+    stop: &AtomicBool,
+    mut progress: impl FnMut(u64, u64, &T),
+    operation: impl Fn(Vec<Target>) -> F,
+) -> BatchReport<T>
+where
+    T: Default + AddAssign,
+    F: Future<Output = Result<T>>,
+{
+    let mut report = BatchReport::default();
+    let total = targets.len() as u64;
+    let mut done = 0;
+    for batch in targets.chunks(BATCH) {
+        if stop.load(Ordering::Relaxed) {
+            report.is_interrupted = true;
+            break;
+        }
+        apply(batch, grouping, &operation, &mut report).await;
+        done += batch.len() as u64;
+        if report.error.as_ref().is_some_and(Error::concerns_all) {
+            report.failed += total - done;
+            break;
+        }
+        progress(done, total, &report.done);
+    }
+    report
+}
+
+async fn apply<T, F>(
+    batch: &[Target],
+    grouping: Grouping,
+    operation: &impl Fn(Vec<Target>) -> F,
+    report: &mut BatchReport<T>,
+) where
+    T: AddAssign,
+    F: Future<Output = Result<T>>,
+{
+    if grouping == Grouping::Together {
+        match operation(batch.to_vec()).await {
+            Ok(done) => return report.done += done,
+            Err(error) if batch.len() == 1 || error.concerns_all() => return report.fail(batch.len() as u64, error),
+            // An entry that cannot be changed must not keep its neighbors from being changed.
+            Err(_) => {}
+        }
+    }
+    let each: Vec<_> = batch.iter().map(|target| operation(vec![target.clone()])).collect();
+    let mut outcomes = stream::iter(each).buffer_unordered(CONCURRENCY);
+    while let Some(outcome) = outcomes.next().await {
+        match outcome {
+            Ok(done) => report.done += done,
+            Err(error) => report.fail(1, error),
+        }
+    }
 }

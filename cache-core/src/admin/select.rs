@@ -1,4 +1,4 @@
-//! The entries that a filter means, page by page, with the two conditions that need more than a summary.
+//! The entries that match a filter, page by page, with the two conditions that need more than a summary.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::store::paging;
 /// How many bodies are read at the same time for `body`.
 const BODIES_AT_ONCE: usize = 16;
 
-/// Every page of what the filter means, all conditions included.
+/// Every page of the entries that match, all conditions included.
 pub async fn select(
     store: Arc<dyn Inspect>,
     mut filter: Filter,
@@ -45,7 +45,7 @@ async fn with_body(store: &dyn Inspect, pattern: &BodyPattern, entries: Vec<Summ
     checked.buffered(BODIES_AT_ONCE).try_filter_map(|entry| async move { Ok(entry) }).try_collect().await
 }
 
-/// Those of some entries whose decoded body matches, as they are found.
+/// Those of the entries whose decoded body matches, as they are found.
 pub fn search(
     store: Arc<dyn Inspect>,
     pattern: BodyPattern,
@@ -60,7 +60,7 @@ pub fn search(
 
 async fn body_matches(store: &dyn Inspect, pattern: &BodyPattern, id: &EntryId) -> Result<bool> {
     let raw = store.raw_body(id, usize::MAX).await?;
-    // Only the bytes tell whether a body is compressed, so no header is needed; brotli has no mark and is missed.
+    // The coding is detected by magic bytes, without a header: brotli and deflate have none and are missed.
     Ok(raw.is_some_and(|raw| pattern.matches(&content_coding::decode_all(&raw, None))))
 }
 

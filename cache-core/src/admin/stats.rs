@@ -14,7 +14,7 @@ pub struct Tally {
     pub http: u64,
     /// Live results.
     pub results: u64,
-    /// Entries whose body is not whole.
+    /// Entries whose body is not complete.
     pub incomplete: u64,
     /// Entries marked as deleted.
     pub deleted: u64,

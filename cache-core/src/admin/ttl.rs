@@ -1,15 +1,12 @@
-//! Changing TTLs, batch by batch.
+//! Changing the TTLs of exactly the entries of a plan.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use futures_util::stream;
-use futures_util::stream::StreamExt;
-
-use crate::admin::batch::{AT_ONCE, BATCH, Progress};
+use crate::admin::batch::{BatchReport, Grouping, Progress, Target, run};
 use crate::clock;
-use crate::error::{Backend, Error, Result};
+use crate::error::{BackendId, Result};
 use crate::model::entry::EntryId;
 use crate::store::inspect::Inspect;
 
@@ -18,115 +15,44 @@ use crate::store::inspect::Inspect;
 pub enum Change {
     /// Expire so long from now.
     Set(Duration),
-    /// Expire so much later than planned so far; what never expires stays so.
+    /// Expire so much later than before; entries without expiry stay so.
     Extend(Duration),
     /// Never expire.
     Persist,
 }
 
-/// An entry, and when it expires so far, in Unix seconds; `None`: never.
-pub type Target = (EntryId, Option<f64>);
+/// How many entries still existed and have the new TTL.
+pub type Report = BatchReport<u64>;
 
-/// What changing TTLs did.
-#[derive(Debug, Default)]
-pub struct Report {
-    /// Entries that were still there, and have the new TTL.
-    pub changed: u64,
-    /// Entries that were not dealt with because of `error`.
-    pub failed: u64,
-    /// The first error met.
-    pub error: Option<Error>,
-    /// `stop` was set before the end.
-    pub is_interrupted: bool,
-}
-
-/// Changes the TTLs of these entries of `backend`. Stops behind the batch during which `stop` is set, and
-/// behind the one that met an error, unless that is about single entries only.
+/// Changes the TTLs of these entries of `backend`. Stops after the batch during which `stop` is set, and after the one
+/// that met an error that concerns all entries.
 pub async fn change(
     store: &Arc<dyn Inspect>,
-    backend: &Backend,
-    entries: &[Target],
+    backend: &BackendId,
+    targets: &[Target],
     change: Change,
     stop: &AtomicBool,
     mut progress: impl FnMut(Progress),
 ) -> Report {
-    let mut report = Report::default();
-    let total = entries.len() as u64;
-    let mut done = 0;
-    for batch in entries.chunks(BATCH) {
-        if stop.load(Ordering::Relaxed) {
-            report.is_interrupted = true;
-            break;
-        }
-        let (changed, error) = touch(store, backend, batch, change).await;
-        report.changed += changed;
-        if let Some(error) = error {
-            let is_last = !error.is_about_one_entry();
-            report.failed += if is_last { total - done } else { batch.len() as u64 } - changed;
-            report.error.get_or_insert(error);
-            if is_last {
-                break;
-            }
-        }
-        done += batch.len() as u64;
-        progress(Progress { done, total, entries: report.changed });
-    }
-    report
-}
-
-/// How many were changed, and the first error.
-async fn touch(store: &Arc<dyn Inspect>, on: &Backend, batch: &[Target], change: Change) -> (u64, Option<Error>) {
-    let now = clock::now();
-    let together = match change {
-        Change::Set(ttl) => Some(Some(ttl)),
-        Change::Persist => Some(None),
-        Change::Extend(_) => None,
-    };
-    if let Some(ttl) = together {
-        let ids: Vec<EntryId> = batch.iter().map(|(id, _)| id.clone()).collect();
-        match store.touch_on(on, &ids, ttl).await {
-            Ok(changed) => return (changed, None),
-            Err(error) if batch.len() == 1 || is_about_all(&error) => {
-                return (0, Some(error));
-            }
-            // One that cannot be changed must not keep its neighbours from it.
-            Err(_) => {}
-        }
-    }
-    let each: Vec<_> =
-        batch.iter().map(|target| touch_one(Arc::clone(store), on.clone(), target.clone(), change, now)).collect();
-    stream::iter(each)
-        .buffer_unordered(AT_ONCE)
-        .fold((0, None), |(changed, error), outcome| async move {
-            match outcome {
-                Ok(more) => (changed + more, error),
-                Err(new) => (changed, error.or(Some(new))),
-            }
-        })
+    let report_progress = |done, total, changed: &u64| progress(Progress { done, total, entries: *changed });
+    // Each entry is extended by its own TTL.
+    let grouping = if matches!(change, Change::Extend(_)) { Grouping::Single } else { Grouping::Together };
+    run(targets, grouping, stop, report_progress, |batch| apply(Arc::clone(store), backend.clone(), batch, change))
         .await
 }
 
-/// Whether every other entry would meet the same error.
-fn is_about_all(error: &Error) -> bool {
-    error.is_temporary() || matches!(error, Error::ReadOnly(_) | Error::BackendChanged { .. })
-}
-
-async fn touch_one(
-    store: Arc<dyn Inspect>,
-    on: Backend,
-    (id, expires_at): Target,
-    change: Change,
-    now: f64,
-) -> Result<u64> {
-    let ttl = match change {
-        Change::Set(ttl) => Some(ttl),
-        Change::Persist => None,
-        Change::Extend(by) => {
-            let Some(left) = expires_at.map(|at| at - now) else { return Ok(0) };
-            Some(Duration::try_from_secs_f64(left.max(0.0)).unwrap_or_default().saturating_add(by))
+async fn apply(store: Arc<dyn Inspect>, backend: BackendId, batch: Vec<Target>, change: Change) -> Result<u64> {
+    let ttl = match (change, &batch[..]) {
+        (Change::Set(ttl), _) => Some(ttl),
+        (Change::Persist, _) => None,
+        (Change::Extend(by), [(_, Some(expires_at))]) => {
+            let left = (expires_at - clock::now()).max(0.0);
+            Some(Duration::try_from_secs_f64(left).unwrap_or_default().saturating_add(by))
         }
+        (Change::Extend(_), _) => return Ok(0),
     };
-    store.touch_on(&on, std::slice::from_ref(&id), ttl).await
+    let ids: Vec<EntryId> = batch.into_iter().map(|(id, _)| id).collect();
+    store.expire_on(&backend, &ids, ttl).await
 }
 
 #[cfg(test)]
@@ -136,7 +62,7 @@ mod tests {
     use crate::model::service::Services;
     use crate::store::memory::Memory;
     use crate::store::paging::pages;
-    use crate::store::traits::Store;
+    use crate::store::traits::ResultStore as _;
     use futures_util::TryStreamExt as _;
 
     async fn targets(store: &Arc<dyn Inspect>) -> Vec<Target> {
@@ -148,15 +74,15 @@ mod tests {
     async fn each_entry_is_extended_by_its_own_ttl() {
         let memory = Memory::new(Services::default());
         for (key, seconds) in [("result_cache:p:1", 100), ("result_cache:p:2", 1_000)] {
-            memory.put_result(key, "1".into(), Duration::from_secs(seconds)).await.unwrap();
+            memory.set(key, "1".into(), Duration::from_secs(seconds)).await.unwrap();
         }
         let store: Arc<dyn Inspect> = Arc::new(memory.clone());
         let run = async |how| {
             let before = targets(&store).await;
-            let report = change(&store, &store.backend(), &before, how, &AtomicBool::new(false), |_| ()).await;
+            let report = change(&store, &store.id(), &before, how, &AtomicBool::new(false), |_| ()).await;
             let now = clock::now();
             let ttls: Vec<_> = targets(&store).await.iter().map(|(_, at)| at.map(|at| (at - now).round())).collect();
-            (report.changed, ttls)
+            (report.done, ttls)
         };
         assert_eq!(run(Change::Extend(Duration::from_secs(50))).await, (2, vec![Some(150.0), Some(1_050.0)]));
         assert_eq!(run(Change::Set(Duration::from_secs(7))).await, (2, vec![Some(7.0), Some(7.0)]));
@@ -165,13 +91,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_stop_changes_nothing_more() {
+    async fn a_stopped_run_changes_nothing() {
         let memory = Memory::new(Services::default());
-        memory.put_result("result_cache:p:1", "1".into(), Duration::from_secs(100)).await.unwrap();
+        memory.set("result_cache:p:1", "1".into(), Duration::from_secs(100)).await.unwrap();
         let store: Arc<dyn Inspect> = Arc::new(memory);
         let all = targets(&store).await;
-        let report = change(&store, &store.backend(), &all, Change::Persist, &AtomicBool::new(true), |_| ()).await;
+        let report = change(&store, &store.id(), &all, Change::Persist, &AtomicBool::new(true), |_| ()).await;
         assert!(report.is_interrupted);
-        assert_eq!(report.changed, 0);
+        assert_eq!(report.done, 0);
     }
 }

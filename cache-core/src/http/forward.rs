@@ -25,7 +25,7 @@ use crate::http::serve::serve;
 use crate::http::{decode, header_map};
 use crate::model::entry::{Entry, EntryId, Request, Response};
 use crate::model::stats::Counts;
-use crate::model::stored::Found;
+use crate::model::stored::StoredResponse;
 use crate::policy::decision::{Decision, Exchange, Forward, Outcome, Reply, Serve, Storing};
 use crate::policy::dispatch::Policy;
 use crate::policy::vary::varies_by_credential;
@@ -79,7 +79,7 @@ pub(crate) async fn bypass(context: &Context, plan: &Plan) -> Result<Fetched, Fe
 pub(crate) async fn forward(
     context: &Arc<Context>,
     plan: &Plan,
-    stored: &[Found],
+    stored: &[StoredResponse],
     forward: Forward,
     lead: Option<Lead>,
     refetch: &Arc<dyn Refetch>,
@@ -138,7 +138,7 @@ fn may_serve_on_error(context: &Context, plan: &Plan) -> bool {
 async fn serve_now(
     context: &Arc<Context>,
     plan: &Plan,
-    stored: &[Found],
+    stored: &[StoredResponse],
     decision: Serve,
     from: ServedFrom,
     refetch: &Arc<dyn Refetch>,
@@ -203,7 +203,7 @@ impl Received<'_> {
 pub(crate) async fn forward_unconditional(
     context: &Arc<Context>,
     plan: &Plan,
-    stored: &[Found],
+    stored: &[StoredResponse],
     lead: Option<Lead>,
     refetch: &Arc<dyn Refetch>,
 ) -> Result<Fetched, FetchError> {
@@ -223,7 +223,13 @@ fn should_store(context: &Context, plan: &Plan, sent: &Request, storing: &Storin
         && length.is_none_or(|length| length <= context.core.largest_entry)
 }
 
-fn record(context: &Arc<Context>, plan: &Plan, stored: &[Found], storing: Storing, lead: Option<Lead>) -> Recording {
+fn record(
+    context: &Arc<Context>,
+    plan: &Plan,
+    stored: &[StoredResponse],
+    storing: Storing,
+    lead: Option<Lead>,
+) -> Recording {
     let entry = Entry {
         id: Uuid::new_v4(),
         cache_key: plan.key.clone(),
@@ -239,7 +245,7 @@ fn record(context: &Arc<Context>, plan: &Plan, stored: &[Found], storing: Storin
 }
 
 /// Updates and removes stored responses, before the caller sees the reply.
-async fn update_store(context: &Context, plan: &Plan, stored: &[Found], outcome: &Outcome) {
+async fn update_store(context: &Context, plan: &Plan, stored: &[StoredResponse], outcome: &Outcome) {
     let store = context.store(&plan.key);
     for update in &outcome.updates {
         let Some(found) = stored.get(update.index) else { continue };
@@ -252,8 +258,8 @@ async fn update_store(context: &Context, plan: &Plan, stored: &[Found], outcome:
         let keep = own_ttl(&entry.request).unwrap_or(update.keep).max(Duration::from_secs(1));
         store
             .ask("replace", |store| async move {
-                Ok(store.replace(&found.id, &entry).await?
-                    && store.touch(std::slice::from_ref(&found.id), Some(keep)).await? > 0)
+                Ok(store.update_head(&found.id, &entry).await?
+                    && store.expire(std::slice::from_ref(&found.id), Some(keep)).await? > 0)
             })
             .await;
     }
@@ -295,6 +301,6 @@ async fn land(lead: Option<Lead>, is_storable: bool) {
     }
 }
 
-fn ids(stored: &[Found], indexes: &[usize]) -> Vec<EntryId> {
+fn ids(stored: &[StoredResponse], indexes: &[usize]) -> Vec<EntryId> {
     indexes.iter().filter_map(|index| Some(stored.get(*index)?.id.clone())).collect()
 }

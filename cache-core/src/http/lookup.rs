@@ -9,12 +9,12 @@ use crate::http::request::Judge;
 use crate::http::response::coding;
 use crate::model::key::CacheKey;
 use crate::model::stats::Counts;
-use crate::model::stored::{Found, whole};
+use crate::model::stored::{StoredResponse, whole};
 
 /// What the store has.
 pub(crate) enum Lookup {
     /// At least one response, newest first.
-    Found(Vec<Found>),
+    Found(Vec<StoredResponse>),
     Miss,
     /// The store failed.
     Unavailable,
@@ -26,7 +26,7 @@ impl Lookup {
     }
 
     /// The stored responses; none on a miss or a failure.
-    pub(crate) fn into_stored(self) -> Vec<Found> {
+    pub(crate) fn into_stored(self) -> Vec<StoredResponse> {
         match self {
             Self::Found(stored) => stored,
             Self::Miss | Self::Unavailable => Vec::new(),
@@ -52,7 +52,7 @@ pub(crate) async fn look_up(context: &Context, plan: &Plan) -> Lookup {
 }
 
 /// Those whose decoded bodies the caller's validator accepts. The others are removed.
-async fn validated(context: &Context, key: &CacheKey, found: Vec<Found>, judge: Judge) -> Vec<Found> {
+async fn validated(context: &Context, key: &CacheKey, found: Vec<StoredResponse>, judge: Judge) -> Vec<StoredResponse> {
     let store = context.store(key);
     let (mut valid, mut invalid) = (Vec::new(), Vec::new());
     for mut found in found {

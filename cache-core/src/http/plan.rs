@@ -16,7 +16,7 @@ use crate::http::request::{Asked, Judge};
 use crate::http::{decode, header_map};
 use crate::model::entry::{EntryId, Request};
 use crate::model::key::CacheKey;
-use crate::model::stored::Found;
+use crate::model::stored::StoredResponse;
 use crate::policy::conditional::unconditional;
 use crate::policy::dispatch::Policy;
 use crate::policy::fields::is_condition;
@@ -152,7 +152,7 @@ impl Plan {
     }
 
     /// Whether a stored response is of this request; whether it may be served is for the policy to decide.
-    pub(crate) fn is_answered_by(&self, found: &Found) -> bool {
+    pub(crate) fn is_answered_by(&self, found: &StoredResponse) -> bool {
         if let Purpose::Refetch { lost } = &self.purpose
             && lost.contains(&found.id)
         {

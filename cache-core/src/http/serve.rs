@@ -19,7 +19,7 @@ use crate::http::response::{Fetched, Head, coding};
 use crate::http::resumable_body::{Recovery, Refetch, resumable};
 use crate::model::entry::Response;
 use crate::model::stats::Counts;
-use crate::model::stored::Found;
+use crate::model::stored::StoredResponse;
 use crate::policy::decision::{Part, Serve};
 use crate::transport::error::SendError;
 use crate::transport::traits::Incoming;
@@ -35,7 +35,7 @@ pub(crate) struct ServedResponse {
 pub(crate) async fn serve(
     context: &Arc<Context>,
     plan: &Plan,
-    stored: &[Found],
+    stored: &[StoredResponse],
     serve: Serve,
     from: ServedFrom,
     refetch: &Arc<dyn Refetch>,
@@ -58,7 +58,7 @@ pub(crate) async fn serve(
     record(context, plan, from, serve.age, ttl_left);
     if let Some(own) = own_ttl(&found.entry.request).filter(|_| plan.refreshes) {
         let id = std::slice::from_ref(&found.id);
-        context.store(&plan.key).ask("touch", |store| async move { store.touch(id, Some(own)).await }).await;
+        context.store(&plan.key).ask("touch", |store| async move { store.expire(id, Some(own)).await }).await;
     }
     let revalidate = serve.refresh.is_some().then(|| plan.in_background());
     let served =
@@ -83,7 +83,13 @@ fn record(context: &Context, plan: &Plan, from: ServedFrom, age: f64, ttl_left: 
 
 /// A part of a body that came with the lookup, and whether its content coding is undone. `None`: there is no such part,
 /// or the coding cannot be undone.
-fn body_in_memory(context: &Context, plan: &Plan, found: &Found, body: &Bytes, part: Part) -> Option<(Body, bool)> {
+fn body_in_memory(
+    context: &Context,
+    plan: &Plan,
+    found: &StoredResponse,
+    body: &Bytes,
+    part: Part,
+) -> Option<(Body, bool)> {
     let coding = BodyCoding::of(plan, found, body, true);
     let body = match part {
         _ if plan.decodes && coding.declared.is_some_and(|declared| declared.is_encoded(body)) => {
@@ -114,7 +120,7 @@ fn body_in_memory(context: &Context, plan: &Plan, found: &Found, body: &Bytes, p
 async fn streamed_body(
     context: &Arc<Context>,
     plan: &Plan,
-    found: &Found,
+    found: &StoredResponse,
     part: Part,
     validated: Option<&Response>,
     refetch: &Arc<dyn Refetch>,
@@ -151,7 +157,7 @@ struct BodyCoding<'a> {
 
 impl<'a> BodyCoding<'a> {
     /// `start`: the first bytes of the body, or all of them.
-    fn of(plan: &Plan, found: &'a Found, start: &[u8], is_whole: bool) -> Self {
+    fn of(plan: &Plan, found: &'a StoredResponse, start: &[u8], is_whole: bool) -> Self {
         let headers = &found.entry.response.headers;
         let name = coding(headers);
         let declared = name.and_then(ContentCoding::from_header);

@@ -1,6 +1,6 @@
-//! What happens in a cache while somebody watches it: for caches whose programs count nothing themselves.
+//! What happens in a cache while it is watched: for caches whose programs keep no statistics.
 //!
-//! What is told is a sample: it begins and ends with the watch, and rests on what the server lets others see.
+//! The events are a sample: it begins and ends with the watch, and depends on what the server reports of its clients.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,10 +11,10 @@ use crate::model::key::CacheKey;
 use crate::model::service::Service;
 use crate::model::stats::hit_rate;
 
-/// Where events are told from.
+/// What events are derived from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// The server's keyspace notifications, which cost it little. They tell expiries too, but no hit of a result, and
+    /// The server's keyspace notifications, which cost it little. They report expiries, too, but no hit of a result, and
     /// hits of HTTP entries only where each use refreshes the TTL (the pipeline's default).
     Notifications {
         /// Turns them on where they are off, and puts the server's setting back at the end.
@@ -39,7 +39,7 @@ impl Source {
         }
     }
 
-    /// Whether this can be told of this cache at all.
+    /// Whether this source can observe this of this cache at all.
     pub fn tells(self, kind: EventKind, cache: Kind) -> bool {
         match (self, kind) {
             (Self::Notifications { .. }, EventKind::Hit) => cache == Kind::Http,
@@ -52,13 +52,13 @@ impl Source {
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum EventKind {
-    /// A look-up found what it asked for.
+    /// A lookup found an entry.
     Hit,
-    /// A look-up found nothing.
+    /// A lookup found nothing.
     Miss,
     /// A response or a result was stored.
     Store,
-    /// What was stored was changed: its heads (as by a 304), or how long it lives.
+    /// A stored entry was changed: its head (as by a 304), or its TTL.
     Refresh,
     /// It came to the end of its TTL.
     Expire,
@@ -96,9 +96,9 @@ pub struct Event {
     pub kind: EventKind,
     /// In which cache.
     pub cache: Kind,
-    /// Whose it is. `None` where only the stored entry would tell and it is gone or was never stored.
+    /// Its service. `None` where only the stored entry has it and is gone or was never stored.
     pub service: Option<Service>,
-    /// The entry; `None` for a look-up that found none.
+    /// The entry; `None` for a lookup that found none.
     pub id: Option<EntryId>,
     /// The key that an HTTP entry is looked up by, where that is known.
     pub cache_key: Option<CacheKey>,
@@ -115,7 +115,7 @@ pub struct Asked {
     pub url: String,
 }
 
-/// What a watch tells.
+/// What a watch returns.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Seen {
     /// Something happened.

@@ -1,4 +1,4 @@
-//! TODO
+//! Header fields in their stored order.
 
 use std::borrow::Cow;
 

@@ -1,4 +1,4 @@
-//! Cache keys of requests and of function calls, as values. How they are made stands in `format/`.
+//! The keys of entries: of HTTP responses and of results.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -31,7 +31,7 @@ impl fmt::Display for CacheKey {
     }
 }
 
-/// The parts of a result key that can be told apart for certain.
+/// The parts of a result key that can be distinguished for certain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ResultKey<'a> {
     /// The key prefix or function name.

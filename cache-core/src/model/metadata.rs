@@ -1,4 +1,4 @@
-//! TODO
+//! The metadata that hishel keeps with an entry.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,8 +1,8 @@
-//! How often a service may be asked, and when each who asks has his turn.
+//! Rate limits: how many requests a service allows, and when the next one may be sent.
 //!
-//! A limit is kept to the letter: in no span of a quota's period, wherever it begins, are there more turns than the
-//! quota allows. (A token bucket lets through almost twice as many within a period: a full bucket, and its refill.) For
-//! that, as many turns are remembered as the largest quota counts.
+//! The algorithm is a sliding-window log: in no span of a quota's period, wherever it begins, are there more slots than
+//! the quota allows. (A token bucket lets through almost twice as many within a period: a full bucket, and its refill.)
+//! The log keeps as many slots as the largest quota counts.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -22,17 +22,17 @@ pub struct Quota {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Limit(Vec<Quota>);
 
-/// So many turns are remembered at most.
-const MOST_REQUESTS: u32 = 10_000;
+/// The most slots that a log keeps.
+const MAX_REQUESTS: u32 = 10_000;
 
-/// No period is longer.
-const LONGEST_PERIOD: Duration = Duration::from_secs(86_400);
+/// The longest period of a quota.
+const MAX_PERIOD: Duration = Duration::from_secs(86_400);
 
 impl Limit {
     /// What [`Self::from_str`] takes, in words.
     pub(crate) const EXPECTED: &'static str = "rate limits such as 3/1s,60/1m, or none";
 
-    /// Whether everybody may ask at any time.
+    /// Whether there is no limit.
     pub fn is_none(&self) -> bool {
         self.0.is_empty()
     }
@@ -42,12 +42,12 @@ impl Limit {
         &self.0
     }
 
-    /// How many of the last turns decide when the next one is.
+    /// How many of the last slots decide when the next one is.
     pub(crate) fn memory(&self) -> usize {
         self.0.iter().map(|quota| quota.requests as usize).max().unwrap_or(0)
     }
 
-    /// How long a turn has a say in when others are.
+    /// How long a slot affects later ones.
     pub(crate) fn longest_period(&self) -> Duration {
         self.0.iter().map(|quota| quota.period).max().unwrap_or_default()
     }
@@ -63,9 +63,9 @@ impl FromStr for Limit {
         }
         let quota = |text: &str| {
             let (requests, period) = text.split_once('/')?;
-            let requests = requests.trim().parse().ok().filter(|requests| (1..=MOST_REQUESTS).contains(requests))?;
+            let requests = requests.trim().parse().ok().filter(|requests| (1..=MAX_REQUESTS).contains(requests))?;
             let period = humantime::parse_duration(period.trim()).ok()?;
-            (!period.is_zero() && period <= LONGEST_PERIOD).then_some(Quota { requests, period })
+            (!period.is_zero() && period <= MAX_PERIOD).then_some(Quota { requests, period })
         };
         text.split(',').map(quota).collect::<Option<_>>().map(Self).ok_or(Self::EXPECTED)
     }
@@ -84,16 +84,16 @@ impl fmt::Display for Limit {
     }
 }
 
-/// The turns that were given out under one name, and how long it is held back; Unix seconds.
+/// The slots that were taken under one name, and until when it is blocked; Unix seconds.
 #[derive(Debug, Default)]
 pub(crate) struct Turns {
-    /// In their order. The last ones may be still to come.
+    /// In order. The last ones may be in the future.
     pub(crate) taken: VecDeque<f64>,
     pub(crate) held_until: f64,
 }
 
 impl Turns {
-    /// When the next turn is.
+    /// When the next slot is.
     pub(crate) fn next(&self, limit: &Limit, now: f64) -> f64 {
         let after = |quota: &Quota| {
             let first = self.taken.len().checked_sub(quota.requests as usize)?;
@@ -103,7 +103,7 @@ impl Turns {
         limit.quotas().iter().filter_map(after).chain(last).fold(now.max(self.held_until), f64::max)
     }
 
-    /// Gives the turn `at` out.
+    /// Takes the slot `at`.
     pub(crate) fn take(&mut self, limit: &Limit, at: f64) {
         self.taken.push_back(at);
         let forgotten = self.taken.len().saturating_sub(limit.memory());
@@ -116,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn limits_are_read_as_they_are_written() {
+    fn limits_round_trip_as_text() {
         for text in ["3/1s,60/1m", "1/2s", "1/500ms", "120/1m", "none"] {
             assert_eq!(text.parse::<Limit>().unwrap().to_string(), text);
         }
@@ -129,10 +129,10 @@ mod tests {
     }
 
     #[test]
-    fn no_span_of_a_period_has_more_turns_than_its_quota() {
+    fn no_period_has_more_slots_than_its_quota() {
         let limit: Limit = "3/1s,10/10s".parse().unwrap();
         let mut turns = Turns::default();
-        // Asked for in bursts, and now and then: what matters is when the turns are.
+        // Requested in bursts, and now and then: what matters is when the slots are.
         let asked = (0..100).map(|number| f64::from(number / 7) * 1.7);
         let given: Vec<f64> = asked
             .map(|now| {
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_held_back_waits_and_then_keeps_the_limit() {
+    fn a_blocked_log_waits_and_then_keeps_the_limit() {
         let limit: Limit = "1/2s".parse().unwrap();
         let mut turns = Turns { held_until: 30.0, ..Turns::default() };
         for expected in [30.0, 32.0, 34.0] {

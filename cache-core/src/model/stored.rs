@@ -1,4 +1,4 @@
-//! TODO
+//! What a store returns: responses, results, bodies, leases.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -9,10 +9,10 @@ use futures_util::{Stream, TryStreamExt as _};
 use crate::error::Result;
 use crate::model::entry::{Entry, EntryId};
 
-/// The pieces of a stored body. An error ends it: the rest is gone, and what came before is not the whole body.
+/// The chunks of a stored body. An error ends it: the rest is gone, and the chunks before are not the complete body.
 pub type StoredBody = Pin<Box<dyn Stream<Item = Result<Bytes>> + Send>>;
 
-/// Every piece of a stored body as one.
+/// Collects a stored body.
 pub async fn whole(body: StoredBody) -> Result<Bytes> {
     let mut pieces: Vec<Bytes> = body.try_collect().await?;
     match pieces.len() {
@@ -27,49 +27,50 @@ pub async fn whole(body: StoredBody) -> Result<Bytes> {
     }
 }
 
-/// A live and whole response that a look-up found.
+/// A live, complete response that a lookup returned.
 #[derive(Clone, Debug)]
-pub struct Found {
-    /// What names it.
+pub struct StoredResponse {
+    /// Its id.
     pub id: EntryId,
-    /// Its heads. Shared, since a first level in memory hands it out many times.
+    /// Its head. Shared, since a tier in memory returns it many times.
     pub entry: Arc<Entry>,
     /// When it expires, in Unix seconds; `None`: never.
     pub expires_at: Option<f64>,
-    /// Its whole body, where that came along (it is short); else ask [`Store::body`].
+    /// Its complete body, where it is short enough to come along; otherwise the store has it
+    /// ([`ResponseStore::body`](crate::ResponseStore::body)).
     pub body: Option<Bytes>,
 }
 
-/// A live result that was found.
+/// A live result.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StoredResult {
     /// Its JSON.
     pub value: Bytes,
-    /// When it expires, in Unix seconds; `None`: never, as far as the storage says.
+    /// When it expires, in Unix seconds; `None`: never, or unknown to the storage.
     pub expires_at: Option<f64>,
 }
 
-/// What became of a claim.
+/// The state of a lease after an attempt to acquire it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Claim {
-    /// It is the holder's.
-    Granted,
-    /// Another holder has it.
-    Held,
-    /// Nobody has it, and the last holder said that waiting for others is of no use.
-    Alone,
+pub enum LeaseState {
+    /// The caller owns it.
+    Acquired,
+    /// Another owner has it.
+    HeldByOther,
+    /// It has no owner, and the last one could not store the response: waiting for others is pointless.
+    Uncacheable,
 }
 
-/// What [`Store::remove`] did.
+/// What a removal removed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Removed {
-    /// Entries that were there and are gone now.
+pub struct RemoveStats {
+    /// Entries that existed and are gone.
     pub entries: u64,
-    /// Redis keys that are gone now (rows in SQLite): entries, bodies and emptied indexes.
+    /// Redis keys that are gone (rows in SQLite): entries, bodies and emptied indexes.
     pub keys: u64,
 }
 
-impl std::ops::AddAssign for Removed {
+impl std::ops::AddAssign for RemoveStats {
     fn add_assign(&mut self, other: Self) {
         self.entries += other.entries;
         self.keys += other.keys;

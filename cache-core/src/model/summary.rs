@@ -1,4 +1,4 @@
-//! TODO
+//! The short form of an entry, which lists show.
 
 use std::borrow::Cow;
 
@@ -6,16 +6,15 @@ use crate::model::entry::{EntryId, Kind, State};
 use crate::model::freshness::Freshness;
 use crate::model::key::{CacheKey, ResultKey};
 use crate::model::service::Service;
-use crate::store::summarize::{last_used, method, state, title};
 
 /// One entry as lists show it: everything but headers and body.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Summary {
-    /// What names it.
+    /// Its id.
     pub id: EntryId,
     /// Whether it can be served.
     pub state: State,
-    /// Whose it is.
+    /// Its service.
     pub service: Service,
     /// Bytes of the body as stored (HTTP) or of the value (results).
     pub size: u64,
@@ -23,7 +22,7 @@ pub struct Summary {
     pub created_at: Option<f64>,
     /// When it expires; `None`: never.
     pub expires_at: Option<f64>,
-    /// When it was last served, as far as the remaining TTL tells: of a TTL that was changed by hand it is not true, and
+    /// When it was last served, from the remaining TTL: wrong for a TTL that was changed by hand, and
     /// may be a time to come. [`Summary::last_used`] is for showing.
     pub last_used: Option<f64>,
     /// What only HTTP entries have. `None` for results and for what cannot be read.
@@ -45,7 +44,7 @@ pub struct HttpSummary {
     pub status: u16,
     /// The response's `Content-Type`.
     pub content_type: Option<Box<str>>,
-    /// What the answer is about, where the URL does not tell (`POST`, GraphQL).
+    /// What the response is about, where the URL does not show it (`POST`, GraphQL).
     pub title: Option<Box<str>>,
     /// Freshness by RFC 9111, as a private cache sees it.
     pub freshness: Freshness,
@@ -73,7 +72,7 @@ impl Summary {
         self.stored_for(now).map(|seconds| initial + seconds)
     }
 
-    /// RFC 9111 §4.2: whether it may be served without asking the origin; `None` where its age is unknown.
+    /// RFC 9111 §4.2: whether it may be served without validation; `None` where its age is unknown.
     pub fn is_fresh(&self, now: f64) -> Option<bool> {
         let http = self.http.as_ref()?;
         Some(http.freshness.is_fresh(self.age(now)?))

@@ -1,4 +1,4 @@
-//! TODO
+//! URLs: their authority, and their secrets.
 
 /// A URL with its password replaced by `***`: the one in front of the host, and one given as a parameter.
 pub fn without_secrets(url: &str) -> String {

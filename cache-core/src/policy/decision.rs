@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::model::entry::{Request, Response};
-use crate::model::stored::Found;
+use crate::model::stored::StoredResponse;
 
 /// What to do with a request.
 #[derive(Clone, Debug, PartialEq)]
@@ -63,7 +63,7 @@ pub(crate) struct Exchange<'a> {
     /// The forwarded request: [`Forward::request`].
     pub(crate) sent: &'a Request,
     /// The stored responses under the key when the request was forwarded.
-    pub(crate) stored: &'a [Found],
+    pub(crate) stored: &'a [StoredResponse],
     /// When the request was sent; Unix seconds.
     pub(crate) requested_at: f64,
     /// When the response or the failure arrived; Unix seconds.

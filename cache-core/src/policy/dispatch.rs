@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::model::entry::{Request, Response};
 use crate::model::service::PolicyName;
-use crate::model::stored::Found;
+use crate::model::stored::StoredResponse;
 use crate::policy::decision::{Decision, Exchange, Outcome, Serve};
 use crate::policy::fixed_ttl::Ttl;
 use crate::policy::rfc9111::Specification;
@@ -29,7 +29,7 @@ impl Policy {
     }
 
     /// What to do with a request, given the stored responses under its key, newest first.
-    pub(crate) fn decide(&self, request: &Request, stored: &[Found], now: f64) -> Decision {
+    pub(crate) fn decide(&self, request: &Request, stored: &[StoredResponse], now: f64) -> Decision {
         match self {
             Self::Ttl(_) => Ttl::decide(request, stored, now),
             Self::Specification(policy) => policy.decide(request, stored, now),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::format::http_date;
 use crate::model::entry::{Request, Response};
-use crate::model::stored::Found;
+use crate::model::stored::StoredResponse;
 use crate::policy::decision::{Decision, Exchange, Forward, Outcome, Part, Reply, Serve, Storing};
 use crate::policy::fields::is_credential;
 use crate::policy::storable::{is_of_resource, lasting};
@@ -20,7 +20,7 @@ pub struct Ttl {
 }
 
 impl Ttl {
-    pub(crate) fn decide(request: &Request, stored: &[Found], now: f64) -> Decision {
+    pub(crate) fn decide(request: &Request, stored: &[StoredResponse], now: f64) -> Decision {
         match stored.first() {
             Some(newest) => {
                 // hishel 2 does not record when it stored a response.
@@ -69,7 +69,7 @@ mod tests {
     use crate::format::http_key::hishel1_key;
     use crate::model::entry::{Entry, EntryId, Layout};
 
-    fn found(created_at: Option<f64>, headers: &[(&str, &str)]) -> Found {
+    fn found(created_at: Option<f64>, headers: &[(&str, &str)]) -> StoredResponse {
         let headers = headers.iter().copied().collect();
         let entry = Entry {
             id: Uuid::new_v4(),
@@ -80,7 +80,7 @@ mod tests {
             deleted_at: None,
         };
         let id = EntryId::Http(Layout::Pipeline, entry.id);
-        Found { id, entry: Arc::new(entry), expires_at: None, body: None }
+        StoredResponse { id, entry: Arc::new(entry), expires_at: None, body: None }
     }
 
     #[test]

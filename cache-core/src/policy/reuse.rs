@@ -3,7 +3,7 @@
 use crate::format::http_date;
 use crate::model::entry::Request;
 use crate::model::freshness::Freshness;
-use crate::model::stored::Found;
+use crate::model::stored::StoredResponse;
 use crate::policy::directives::{RequestDirectives, ResponseDirectives};
 use crate::policy::freshness::freshness_for_cache;
 use crate::policy::{storable, vary};
@@ -11,7 +11,7 @@ use crate::policy::{storable, vary};
 /// A stored response that the request selects.
 pub(crate) struct Selected<'a> {
     pub(crate) index: usize,
-    pub(crate) found: &'a Found,
+    pub(crate) found: &'a StoredResponse,
     pub(crate) directives: ResponseDirectives<'a>,
     pub(crate) freshness: Freshness,
     /// RFC 9111, 4.2.3 `current_age`; infinite if unknown.
@@ -30,7 +30,7 @@ pub(crate) enum Reuse {
 }
 
 /// The stored responses that may answer a GET or HEAD: another policy may have stored others.
-pub(crate) fn usable(stored: &[Found]) -> impl Iterator<Item = (usize, &Found)> {
+pub(crate) fn usable(stored: &[StoredResponse]) -> impl Iterator<Item = (usize, &StoredResponse)> {
     stored.iter().enumerate().filter(|(_, found)| {
         let entry = &found.entry;
         entry.request.method == "GET" && storable::is_of_resource(entry.response.status_code)
@@ -38,7 +38,10 @@ pub(crate) fn usable(stored: &[Found]) -> impl Iterator<Item = (usize, &Found)> 
 }
 
 /// The stored responses that the request selects by `Vary`.
-pub(crate) fn matching<'a>(request: &Request, stored: &'a [Found]) -> impl Iterator<Item = (usize, &'a Found)> {
+pub(crate) fn matching<'a>(
+    request: &Request,
+    stored: &'a [StoredResponse],
+) -> impl Iterator<Item = (usize, &'a StoredResponse)> {
     usable(stored).filter(|(_, found)| {
         let entry = &found.entry;
         vary::matches(&entry.response.headers, &entry.request.headers, &request.headers)
@@ -48,13 +51,13 @@ pub(crate) fn matching<'a>(request: &Request, stored: &'a [Found]) -> impl Itera
 impl<'a> Selected<'a> {
     /// RFC 9111, 4 and 4.1: the most recent by `Date`. Those with `Vary` precede those without it, which often lack it
     /// by mistake.
-    pub(crate) fn of(request: &Request, stored: &'a [Found], now: f64, is_shared: bool) -> Option<Self> {
-        let rank = |found: &Found| {
+    pub(crate) fn of(request: &Request, stored: &'a [StoredResponse], now: f64, is_shared: bool) -> Option<Self> {
+        let rank = |found: &StoredResponse| {
             let headers = &found.entry.response.headers;
             let date = headers.get("date").and_then(http_date::parse).or(found.entry.created_at);
             (headers.get("vary").is_some(), date.unwrap_or(0.0))
         };
-        let compare = |one: &Found, other: &Found| {
+        let compare = |one: &StoredResponse, other: &StoredResponse| {
             let (one, other) = (rank(one), rank(other));
             one.0.cmp(&other.0).then(one.1.total_cmp(&other.1))
         };
@@ -65,7 +68,7 @@ impl<'a> Selected<'a> {
     }
 
     /// One of the stored responses.
-    pub(crate) fn at(index: usize, found: &'a Found, now: f64, is_shared: bool) -> Self {
+    pub(crate) fn at(index: usize, found: &'a StoredResponse, now: f64, is_shared: bool) -> Self {
         let response = &found.entry.response;
         let directives = ResponseDirectives::of_headers(&response.headers);
         // hishel 2 does not record when it stored a response, and entries may be damaged.

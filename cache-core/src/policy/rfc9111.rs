@@ -6,7 +6,7 @@ mod tests;
 use std::time::Duration;
 
 use crate::model::entry::{Request, Response};
-use crate::model::stored::Found;
+use crate::model::stored::StoredResponse;
 use crate::policy::conditional::{has_validator, is_conditional};
 use crate::policy::decision::{Decision, Exchange, Forward, Outcome, Reply, Serve, Storing, Update};
 use crate::policy::directives::{RequestDirectives, ResponseDirectives};
@@ -26,7 +26,7 @@ pub struct Specification {
 const MOST_NOMINATED: usize = 8;
 
 impl Specification {
-    pub(crate) fn decide(&self, request: &Request, stored: &[Found], now: f64) -> Decision {
+    pub(crate) fn decide(&self, request: &Request, stored: &[StoredResponse], now: f64) -> Decision {
         let wanted = RequestDirectives::of(&request.headers);
         if let Some(selected) = self.select(request, stored, now)
             && let Some(reuse) = selected.reuse(&wanted)
@@ -81,13 +81,13 @@ impl Specification {
     }
 
     /// The stored response that the request selects, if a cache may answer the request.
-    fn select<'a>(&self, request: &Request, stored: &'a [Found], now: f64) -> Option<Selected<'a>> {
+    fn select<'a>(&self, request: &Request, stored: &'a [StoredResponse], now: f64) -> Option<Selected<'a>> {
         let is_answerable =
             matches!(request.method.as_str(), "GET" | "HEAD") && !conditional::is_for_origin(&request.headers);
         if is_answerable { Selected::of(request, stored, now, self.is_shared) } else { None }
     }
 
-    fn forward(&self, request: &Request, stored: &[Found]) -> Forward {
+    fn forward(&self, request: &Request, stored: &[StoredResponse]) -> Forward {
         let nominated: Vec<&Response> =
             nominated(request, stored).into_iter().map(|index| &stored[index].entry.response).collect();
         let wanted = RequestDirectives::of(&request.headers);
@@ -175,7 +175,7 @@ fn is_validated(request: &Request) -> bool {
 
 /// The stored responses whose validators are sent to the origin (RFC 9111, 4.3.1): those that the request selects, or
 /// else all variants, since the response may be one of them.
-fn nominated(request: &Request, stored: &[Found]) -> Vec<usize> {
+fn nominated(request: &Request, stored: &[StoredResponse]) -> Vec<usize> {
     if !is_validated(request) {
         return Vec::new();
     }
@@ -196,7 +196,7 @@ fn serve(request: &Request, selected: &Selected<'_>) -> Serve {
 }
 
 /// The length of a stored body, if it is known before it is read.
-fn body_length(found: &Found) -> Option<u64> {
+fn body_length(found: &StoredResponse) -> Option<u64> {
     let declared = || found.entry.response.headers.get("content-length")?.trim().parse().ok();
     found.body.as_ref().map(|body| body.len() as u64).or_else(declared)
 }

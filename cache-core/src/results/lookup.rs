@@ -109,7 +109,7 @@ impl<'a> Lookup<'a> {
             return false;
         }
         let key = self.key;
-        let stored = self.store.ask("put_result", |store| async move { store.put_result(key, value, ttl).await });
+        let stored = self.store.ask("put_result", |store| async move { store.set(key, value, ttl).await });
         let is_stored = stored.await.is_some();
         if is_stored {
             self.count(Counts { stores: 1, ..Counts::default() });
@@ -123,7 +123,7 @@ impl<'a> Lookup<'a> {
     async fn ask<T: DeserializeOwned>(&mut self) -> Answer<T> {
         let start = Instant::now();
         let key = self.key;
-        let answer = self.store.ask("result", |store| async move { store.result(key).await }).await;
+        let answer = self.store.ask("result", |store| async move { store.get(key).await }).await;
         self.time += start.elapsed();
         match answer {
             None => Answer::Unknown,

@@ -16,7 +16,7 @@ use crate::model::entry::{Entry, EntryId};
 use crate::model::stored::StoredBody;
 use crate::runtime::tasks::Tasks;
 use crate::store::probe::recovered;
-use crate::store::traits::{Store, Writer};
+use crate::store::traits::{ResponseWriter, Store};
 
 /// So many failures in a row open the breaker: a single one may be a coincidence.
 const FAILURE_THRESHOLD: u32 = 3;
@@ -78,7 +78,7 @@ impl Graceful {
 
     /// Starts writing a response, with the timeout for each step. `None` as in [`Self::ask`].
     pub(crate) async fn begin(&self, entry: Entry, ttl: Option<Duration>) -> Option<GracefulWriter> {
-        let writer = self.ask("begin", |store| async move { store.begin(entry, ttl).await }).await?;
+        let writer = self.ask("begin", |store| async move { store.insert(entry, ttl).await }).await?;
         Some(GracefulWriter { store: self.clone(), writer })
     }
 
@@ -87,7 +87,7 @@ impl Graceful {
         let started = Instant::now();
         let answer = tokio::time::timeout(self.patience, answer)
             .await
-            .unwrap_or_else(|_| Err(Error::Timeout { backend: self.store.backend(), operation, limit: self.patience }));
+            .unwrap_or_else(|_| Err(Error::Timeout { backend: self.store.id(), operation, limit: self.patience }));
         let Err(error) = &answer else {
             self.breaker.record_success();
             return answer;
@@ -110,7 +110,7 @@ impl Graceful {
 async fn close_when_recovered(breaker: Arc<CircuitBreaker>, store: Arc<dyn Store>, timeout: Duration) {
     recovered(&*store, Some(timeout)).await;
     breaker.close();
-    tracing::info!(backend = %store.backend(), "backend available again");
+    tracing::info!(backend = %store.id(), "backend available again");
 }
 
 /// Whether the next call will fail, too, whatever it is for. A refusal is quick, and may concern one entry or writing
@@ -122,13 +122,13 @@ fn is_store_failure(error: &Error) -> bool {
 /// A response being stored. It is discarded if this is dropped before [`Self::commit`].
 pub(crate) struct GracefulWriter {
     store: Graceful,
-    writer: Box<dyn Writer>,
+    writer: Box<dyn ResponseWriter>,
 }
 
 impl GracefulWriter {
     /// Appends a chunk of the body. After an error the writer is unusable.
     pub(crate) async fn push(&mut self, piece: Bytes) -> Result<()> {
-        self.store.bounded("push", self.writer.push(piece)).await
+        self.store.bounded("push", self.writer.write(piece)).await
     }
 
     /// Makes the response visible. After an error it is unknown whether it is.

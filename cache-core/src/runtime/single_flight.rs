@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::format::hex::sha256_hex;
-use crate::model::stored::Claim;
+use crate::model::stored::LeaseState;
 use crate::runtime::guarded_store::Graceful;
 use crate::runtime::tasks::Tasks;
 
@@ -133,8 +133,8 @@ impl Flights {
         let flight = self.flight(name);
         let seat = Arc::clone(&flight.seat).try_acquire_owned().ok()?;
         match flight.ask_for_claim().await {
-            None | Some(Claim::Granted) => Some(flight.lead(seat)),
-            Some(Claim::Held | Claim::Alone) => None,
+            None | Some(LeaseState::Acquired) => Some(flight.lead(seat)),
+            Some(LeaseState::HeldByOther | LeaseState::Uncacheable) => None,
         }
     }
 
@@ -171,13 +171,13 @@ impl Flight {
         loop {
             match self.ask_for_claim().await {
                 // A store that fails delays no caller.
-                None | Some(Claim::Granted) => return Turn::Lead(self.lead(seat)),
-                Some(Claim::Alone) => {
+                None | Some(LeaseState::Acquired) => return Turn::Lead(self.lead(seat)),
+                Some(LeaseState::Uncacheable) => {
                     self.end(false);
                     return Turn::Alone;
                 }
-                Some(Claim::Held) if Instant::now() + pause > deadline => return Turn::Alone,
-                Some(Claim::Held) => {
+                Some(LeaseState::HeldByOther) if Instant::now() + pause > deadline => return Turn::Alone,
+                Some(LeaseState::HeldByOther) => {
                     waiting.has_waited = true;
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(LONGEST_PAUSE);
@@ -186,13 +186,15 @@ impl Flight {
         }
     }
 
-    async fn ask_for_claim(&self) -> Option<Claim> {
+    async fn ask_for_claim(&self) -> Option<LeaseState> {
         // Set first: the store may grant a lease whose reply is not awaited.
         self.may_be_claimed.store(true, Ordering::Relaxed);
         let name = self.stored_name();
-        let claim = self.shared.store.ask("claim", |store| async move { store.claim(&name, self.holder, CLAIM).await });
+        let claim =
+            self.shared.store.ask("claim", |store| async move { store.acquire(&name, self.holder, CLAIM).await });
         let claim = claim.await;
-        self.may_be_claimed.store(!matches!(claim, Some(Claim::Held | Claim::Alone)), Ordering::Relaxed);
+        self.may_be_claimed
+            .store(!matches!(claim, Some(LeaseState::HeldByOther | LeaseState::Uncacheable)), Ordering::Relaxed);
         claim
     }
 

@@ -115,7 +115,7 @@ impl Counters {
         let hour = hour_of(clock::now());
         self.collect(&mut ledger, hour);
         while let Some(batch) = ledger.next(hour) {
-            let handed_over = store.ask("counting", |store| async move { store.count(&batch).await }).await;
+            let handed_over = store.ask("counting", |store| async move { store.add_stats(&batch).await }).await;
             if handed_over.is_none() {
                 return false;
             }
@@ -168,10 +168,9 @@ mod tests {
     use crate::error::{Error, Result};
     use crate::model::window::Counted;
     use crate::runtime::tasks::Tasks;
-    use crate::store::inspect::Inspect;
     use crate::store::memory::Memory;
     use crate::store::stub::{self, Stub};
-    use crate::store::traits::Store as _;
+    use crate::store::traits::StatsStore as _;
 
     /// A store in memory whose counters fail on demand.
     #[derive(Clone, Default)]
@@ -185,11 +184,11 @@ mod tests {
 
     impl Faulty {
         fn failed<T>() -> Result<T> {
-            Err(Error::Unavailable { backend: stub::backend(), source: "switched off".into() })
+            Err(Error::Unavailable { backend: stub::id(), source: "switched off".into() })
         }
 
         async fn counted(&self) -> Counted {
-            self.inner.counters(0.0).await.unwrap()
+            self.inner.stats(0.0).await.unwrap()
         }
 
         async fn hits(&self, scope: &Scope) -> u64 {
@@ -202,12 +201,12 @@ mod tests {
 
     #[async_trait]
     impl Stub for Faulty {
-        async fn count(&self, batch: &Batch) -> Result<()> {
+        async fn add_stats(&self, batch: &Batch) -> Result<()> {
             self.asked.fetch_add(1, Ordering::SeqCst);
             if self.is_down.load(Ordering::SeqCst) {
                 return Self::failed();
             }
-            self.inner.count(batch).await?;
+            self.inner.add_stats(batch).await?;
             if self.is_mute.load(Ordering::SeqCst) { Self::failed() } else { Ok(()) }
         }
     }

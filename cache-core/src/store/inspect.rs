@@ -1,67 +1,63 @@
-//! TODO
+//! What an administrator needs of a storage beyond what a cache needs.
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures_util::TryStreamExt as _;
 
-use crate::error::{Backend, Error, Result};
+use crate::error::{BackendId, Error, Result};
 use crate::model::entry::EntryId;
 use crate::model::event::Source;
 use crate::model::filter::Filter;
-use crate::model::inspection::{Health, Info, Inspected};
-use crate::model::stored::Removed;
-use crate::model::window::Counted;
+use crate::model::inspection::{EntryDetails, Health, ServerInfo};
+use crate::model::stored::RemoveStats;
+use crate::store::events::EventFeed;
 use crate::store::page::{Cursor, Page};
-use crate::store::redis::events::feed::Events;
 use crate::store::traits::Store;
 
-/// What an administrator needs on top. The caches cannot call these: they hold an `Arc<dyn Store>`.
+/// What an administrator needs on top. The caches cannot call these methods: they hold an `Arc<dyn Store>`.
 #[async_trait]
 pub trait Inspect: Store {
-    /// One page of what matches (all but `filter.body`), from `from` on (`None`: the start).
+    /// One page of the entries that match (all conditions but `filter.body`), after `from` (`None`: from the start).
     ///
-    /// `want` is a hint: how many keys to look at. A page may be empty; only `next: None` ends the list. No entry
-    /// comes twice, and one that is there from the first page to the last is never left out.
-    async fn scan(&self, filter: &Filter, from: Option<Cursor>, want: usize) -> Result<Page>;
+    /// `count` is a hint: how many keys to read. A page may be empty; only `next: None` ends the list. No entry comes
+    /// twice, and an entry that exists from the first page to the last is never left out.
+    async fn scan(&self, filter: &Filter, from: Option<Cursor>, count: usize) -> Result<Page>;
 
-    /// [`Store::touch`] as it was planned on a storage: where another one answers now, nothing is done. What was there
-    /// for ever only to name the entries, as an index in Redis is, now goes with the last of them.
-    async fn touch_on(&self, backend: &Backend, ids: &[EntryId], ttl: Option<Duration>) -> Result<u64> {
-        planned_on(backend, self.backend())?;
-        self.touch(ids, ttl).await
-    }
+    /// Everything about one entry but its body, whatever its state.
+    async fn details(&self, id: &EntryId) -> Result<Option<EntryDetails>>;
 
-    /// [`Store::remove`] as it was planned on a storage: where another one answers now, nothing is done.
-    async fn remove_on(&self, backend: &Backend, ids: &[EntryId]) -> Result<Removed> {
-        planned_on(backend, self.backend())?;
+    /// The first `limit` bytes or more of a stored body or value, as far as it exists, whatever the entry's state.
+    async fn raw_body(&self, id: &EntryId, limit: usize) -> Result<Option<Bytes>>;
+
+    /// The state of the server or the file.
+    async fn info(&self) -> Result<ServerInfo>;
+
+    /// Removes entries as planned on `backend`: fails with [`Error::BackendChanged`] where another one responds now.
+    async fn remove_on(&self, backend: &BackendId, ids: &[EntryId]) -> Result<RemoveStats> {
+        ensure_backend(backend, self.id())?;
         self.remove(ids).await
     }
 
-    /// Everything about one entry but its body, whatever its state.
-    async fn inspect(&self, id: &EntryId) -> Result<Option<Inspected>>;
+    /// Sets TTLs as planned on `backend`: fails with [`Error::BackendChanged`] where another one responds now. A
+    /// persistent index of Redis then expires with the last of its entries.
+    async fn expire_on(&self, backend: &BackendId, ids: &[EntryId], ttl: Option<Duration>) -> Result<u64> {
+        ensure_backend(backend, self.id())?;
+        self.expire(ids, ttl).await
+    }
 
-    /// The first `limit` bytes or more of a stored body or value, as far as it is there, whatever the entry's state.
-    async fn raw_body(&self, id: &EntryId, limit: usize) -> Result<Option<Bytes>>;
-
-    /// Facts about the server or the file.
-    async fn info(&self) -> Result<Info>;
-
-    /// What was counted, by the hour from the one that `since` (Unix seconds) falls into.
-    async fn counters(&self, since: f64) -> Result<Counted>;
-
-    /// Begins to tell what others do with the cache; `None`: nobody but they themselves could tell, as with a file.
-    async fn watch(&self, _source: Source) -> Result<Option<Events>> {
+    /// Starts to report what all clients do with the cache; `None`: this storage cannot, as with a file.
+    async fn watch(&self, _source: Source) -> Result<Option<Box<dyn EventFeed>>> {
         Ok(None)
     }
 
-    /// Every change of which storage answers; `None`: it is always the same.
-    fn changes(&self) -> Option<tokio::sync::watch::Receiver<Health>> {
+    /// Every change of the storage that responds; `None`: it is always the same.
+    fn health_changes(&self) -> Option<tokio::sync::watch::Receiver<Health>> {
         None
     }
 }
 
-pub(crate) fn planned_on(planned: &Backend, now: Backend) -> Result<()> {
+/// Fails where another backend responds now than the one that a change was planned on.
+pub(crate) fn ensure_backend(planned: &BackendId, now: BackendId) -> Result<()> {
     if now == *planned { Ok(()) } else { Err(Error::BackendChanged { now }) }
 }

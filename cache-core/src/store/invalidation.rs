@@ -1,19 +1,20 @@
-//! TODO
+//! Changes that others make in a store, as a cache in memory has to know them.
 
-/// Who is told of changes that others make in a store.
-pub trait Changes: Send + Sync + 'static {
-    /// From now on every change is told; what was kept before may be stale.
-    fn are_told(&self);
+/// Receives the changes that others make in a store.
+pub trait InvalidationListener: Send + Sync + 'static {
+    /// From now on every change is reported; what was kept before may be stale.
+    fn on_connected(&self);
 
-    /// Until told otherwise, changes may go untold.
-    fn are_not_told(&self);
+    /// Until [`Self::on_connected`], changes may go unreported.
+    fn on_disconnected(&self);
 
-    /// Changes are never told, and nobody waits for that.
-    fn only_its_time_counts(&self);
+    /// The server supports no client-side caching: no change will ever be reported. Entries are bounded by their time
+    /// alone.
+    fn on_unsupported(&self);
 
-    /// What is under a Redis key was changed or removed.
-    fn of_key(&self, key: &[u8]);
+    /// The value of a Redis key was changed or removed.
+    fn on_invalidate(&self, key: &[u8]);
 
     /// Everything was removed.
-    fn of_everything(&self);
+    fn on_invalidate_all(&self);
 }

@@ -1,4 +1,4 @@
-//! A map in this process that keeps the same promise as the real stores. For tests.
+//! A store in memory: for tests, and for a cache that is switched off.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
@@ -11,21 +11,23 @@ use futures_util::stream;
 use uuid::Uuid;
 
 use crate::clock;
-use crate::error::{Backend, BackendKind, Error, Result};
+use crate::error::{BackendId, BackendKind, Result};
 use crate::model::entry::{Entry, EntryId, Layout};
 use crate::model::filter::Filter;
-use crate::model::inspection::{Health, Info, Inspected};
+use crate::model::inspection::{EntryDetails, Health, ServerInfo};
 use crate::model::key::{CacheKey, ResultKey};
 use crate::model::rate_limit::{Limit, Turns};
 use crate::model::service::Services;
 use crate::model::stats::{Batch, Bucket, Counts, KEPT, Scope, hour_of};
-use crate::model::stored::{Claim, Found, Removed, StoredBody, StoredResult};
+use crate::model::stored::{LeaseState, RemoveStats, StoredBody, StoredResponse, StoredResult};
 use crate::model::summary::Summary;
 use crate::model::window::Counted;
 use crate::store::inspect::Inspect;
-use crate::store::page::{Cursor, Page, Position};
+use crate::store::page::{Cursor, Page};
 use crate::store::summarize;
-use crate::store::traits::{Store, Writer};
+use crate::store::traits::{
+    Backend, LeaseStore, RateLimitStore, ResponseStore, ResponseWriter, ResultStore, StatsStore, Store,
+};
 
 /// The store. Clones share what is in it.
 #[derive(Clone, Default)]
@@ -33,14 +35,14 @@ pub struct Memory {
     services: Services,
     items: Arc<Mutex<Items>>,
     counters: Arc<Mutex<Counters>>,
-    turns: Arc<Mutex<HashMap<String, Turns>>>,
+    request_logs: Arc<Mutex<HashMap<String, Turns>>>,
 }
 
 #[derive(Default)]
 struct Counters {
     hours: BTreeMap<(i64, Scope), Counts>,
     ever: BTreeMap<Scope, Counts>,
-    /// The number of each process's last batch.
+    /// The sequence number of each process's last delta.
     last: HashMap<Uuid, u64>,
 }
 
@@ -78,8 +80,8 @@ impl Items {
     }
 }
 
-/// How much of a body is read at once.
-const PIECE: usize = 131_072;
+/// Bodies are streamed in chunks of this size; bytes.
+const CHUNK: usize = 131_072;
 
 #[derive(Clone)]
 struct Item {
@@ -107,8 +109,8 @@ impl Memory {
         self.items.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn turns(&self) -> MutexGuard<'_, HashMap<String, Turns>> {
-        self.turns.lock().unwrap_or_else(PoisonError::into_inner)
+    fn request_logs(&self) -> MutexGuard<'_, HashMap<String, Turns>> {
+        self.request_logs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn live(&self, id: &EntryId) -> Option<Item> {
@@ -128,7 +130,7 @@ impl Memory {
     }
 }
 
-/// Values under other keys are what programs keep for themselves.
+/// Values under other keys are private data of programs.
 fn is_entry(id: &EntryId) -> bool {
     match id {
         EntryId::Http(..) => true,
@@ -141,54 +143,57 @@ fn expires_at(ttl: Option<Duration>) -> Option<f64> {
 }
 
 #[async_trait]
-impl Store for Memory {
-    fn backend(&self) -> Backend {
-        Backend { kind: BackendKind::Memory, location: "this process".into() }
+impl Backend for Memory {
+    fn id(&self) -> BackendId {
+        BackendId { kind: BackendKind::Memory, location: "this process".into() }
     }
 
     async fn health(&self) -> Health {
-        Health { backend: self.backend(), is_fallback: false, problem: None }
+        Health { backend: self.id(), is_fallback: false, problem: None }
     }
+}
 
-    async fn lookup(&self, key: &CacheKey, refresh: Option<Duration>) -> Result<Vec<Found>> {
+#[async_trait]
+impl ResponseStore for Memory {
+    async fn lookup(&self, key: &CacheKey, renew: Option<Duration>) -> Result<Vec<StoredResponse>> {
         let now = clock::now();
         let mut items = self.items();
         let Items { all, under } = &mut *items;
         let ids = under.get(key).into_iter().flatten();
         let live = ids.filter_map(|id| Some((id, all.get(id).filter(|item| item.is_live(now))?)));
-        let mut found: Vec<Found> = live
+        let mut found: Vec<StoredResponse> = live
             .filter_map(|(id, item)| {
                 let entry = item.entry.as_ref().filter(|entry| !entry.is_deleted())?;
                 let (entry, body) = (Arc::clone(entry), Some(item.body.clone()));
-                Some(Found { id: id.clone(), entry, expires_at: item.expires_at, body })
+                Some(StoredResponse { id: id.clone(), entry, expires_at: item.expires_at, body })
             })
             .collect();
         found.sort_by(|a, b| a.entry.newest_first(&b.entry));
         if let Some(first) = found.first_mut()
-            && refresh.is_some()
+            && renew.is_some()
             && first.entry.request.extra.ttl().is_none()
             && let Some(item) = all.get_mut(&first.id)
         {
-            item.expires_at = expires_at(refresh);
+            item.expires_at = expires_at(renew);
             first.expires_at = item.expires_at;
         }
         Ok(found)
     }
 
-    async fn begin(&self, entry: Entry, ttl: Option<Duration>) -> Result<Box<dyn Writer>> {
+    async fn insert(&self, entry: Entry, ttl: Option<Duration>) -> Result<Box<dyn ResponseWriter>> {
         Ok(Box::new(MemoryWriter { store: self.clone(), entry, ttl, body: BytesMut::new() }))
     }
 
     async fn body(&self, id: &EntryId) -> Result<Option<StoredBody>> {
         let item = self.live(id).filter(|item| item.entry.as_ref().is_some_and(|entry| !entry.is_deleted()));
         Ok(item.map(|Item { body, .. }| {
-            let pieces = (0..body.len()).step_by(PIECE);
-            let piece = move |from: usize| Ok(body.slice(from..body.len().min(from + PIECE)));
-            Box::pin(stream::iter(pieces.map(piece))) as StoredBody
+            let starts = (0..body.len()).step_by(CHUNK);
+            let chunk = move |from: usize| Ok(body.slice(from..body.len().min(from + CHUNK)));
+            Box::pin(stream::iter(starts.map(chunk))) as StoredBody
         }))
     }
 
-    async fn replace(&self, id: &EntryId, entry: &Entry) -> Result<bool> {
+    async fn update_head(&self, id: &EntryId, entry: &Entry) -> Result<bool> {
         let mut items = self.items();
         let Some(mut item) = items.live(id, clock::now()).cloned() else { return Ok(false) };
         item.entry = Some(Arc::new(entry.clone()));
@@ -196,7 +201,7 @@ impl Store for Memory {
         Ok(true)
     }
 
-    async fn touch(&self, ids: &[EntryId], ttl: Option<Duration>) -> Result<u64> {
+    async fn expire(&self, ids: &[EntryId], ttl: Option<Duration>) -> Result<u64> {
         let now = clock::now();
         let mut items = self.items();
         let mut touched = 0;
@@ -209,59 +214,71 @@ impl Store for Memory {
         Ok(touched)
     }
 
-    async fn remove(&self, ids: &[EntryId]) -> Result<Removed> {
+    async fn remove(&self, ids: &[EntryId]) -> Result<RemoveStats> {
         let mut items = self.items();
         let removed = ids.iter().filter(|id| items.remove(id).is_some()).count() as u64;
-        Ok(Removed { entries: removed, keys: removed })
+        Ok(RemoveStats { entries: removed, keys: removed })
     }
+}
 
-    async fn result(&self, key: &str) -> Result<Option<StoredResult>> {
+#[async_trait]
+impl ResultStore for Memory {
+    async fn get(&self, key: &str) -> Result<Option<StoredResult>> {
         Ok(self
             .live(&EntryId::key(key.as_bytes()))
             .map(|Item { body, expires_at, .. }| StoredResult { value: body, expires_at }))
     }
 
-    async fn put_result(&self, key: &str, value: Bytes, ttl: Duration) -> Result<()> {
+    async fn set(&self, key: &str, value: Bytes, ttl: Duration) -> Result<()> {
         let item = Item { entry: None, body: value, created_at: clock::now(), expires_at: expires_at(Some(ttl)) };
         self.items().insert(EntryId::key(key.as_bytes()), item);
         Ok(())
     }
+}
 
-    async fn claim(&self, _name: &str, _holder: Uuid, _time: Duration) -> Result<Claim> {
-        Ok(Claim::Granted)
+#[async_trait]
+impl LeaseStore for Memory {
+    async fn acquire(&self, _name: &str, _owner: Uuid, _ttl: Duration) -> Result<LeaseState> {
+        Ok(LeaseState::Acquired)
     }
 
-    async fn release(&self, _name: &str, _holder: Uuid, _alone: Option<Duration>) -> Result<()> {
+    async fn release(&self, _name: &str, _owner: Uuid, _uncacheable_for: Option<Duration>) -> Result<()> {
         Ok(())
     }
+}
 
-    async fn reserve(&self, name: &str, limit: &Limit, longest: Duration) -> Result<Duration> {
+#[async_trait]
+impl RateLimitStore for Memory {
+    async fn acquire_slot(&self, name: &str, limit: &Limit, max_wait: Duration) -> Result<Duration> {
         let now = clock::now();
-        let mut turns = self.turns();
-        let turns = turns.entry(name.to_owned()).or_default();
-        let at = turns.next(limit, now);
+        let mut logs = self.request_logs();
+        let log = logs.entry(name.to_owned()).or_default();
+        let at = log.next(limit, now);
         let wait = Duration::try_from_secs_f64(at - now).unwrap_or(Duration::MAX);
-        if wait <= longest {
-            turns.take(limit, at);
+        if wait <= max_wait {
+            log.take(limit, at);
         }
         Ok(wait)
     }
 
-    async fn hold_back(&self, name: &str, time: Duration) -> Result<()> {
+    async fn block(&self, name: &str, time: Duration) -> Result<()> {
         let until = clock::now() + time.as_secs_f64();
-        let mut turns = self.turns();
-        let turns = turns.entry(name.to_owned()).or_default();
-        turns.held_until = turns.held_until.max(until);
+        let mut logs = self.request_logs();
+        let log = logs.entry(name.to_owned()).or_default();
+        log.held_until = log.held_until.max(until);
         Ok(())
     }
+}
 
-    async fn count(&self, batch: &Batch) -> Result<()> {
+#[async_trait]
+impl StatsStore for Memory {
+    async fn add_stats(&self, delta: &Batch) -> Result<()> {
         let Counters { hours, ever, last } = &mut *self.counters.lock().unwrap_or_else(PoisonError::into_inner);
-        if last.get(&batch.process).is_some_and(|number| *number >= batch.number) {
+        if last.get(&delta.process).is_some_and(|number| *number >= delta.number) {
             return Ok(());
         }
-        last.insert(batch.process, batch.number);
-        for Bucket { hour, scope, counts } in &batch.buckets {
+        last.insert(delta.process, delta.number);
+        for Bucket { hour, scope, counts } in &delta.buckets {
             *hours.entry((*hour, scope.clone())).or_default() += *counts;
             *ever.entry(scope.clone()).or_default() += *counts;
         }
@@ -269,6 +286,25 @@ impl Store for Memory {
         hours.retain(|(hour, _), _| *hour >= oldest);
         Ok(())
     }
+
+    async fn stats(&self, since: f64) -> Result<Counted> {
+        let counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
+        let bucket = |((hour, scope), counts): (&(i64, Scope), &Counts)| Bucket {
+            hour: *hour,
+            scope: scope.clone(),
+            counts: *counts,
+        };
+        let hours = counters.hours.iter().filter(|((hour, _), _)| *hour >= hour_of(since));
+        Ok(Counted { hours: hours.map(bucket).collect(), ever: counters.ever.clone() })
+    }
+}
+
+impl Store for Memory {}
+
+/// Where a scan goes on.
+struct Position {
+    last: EntryId,
+    scanned: u64,
 }
 
 struct MemoryWriter {
@@ -279,8 +315,8 @@ struct MemoryWriter {
 }
 
 #[async_trait]
-impl Writer for MemoryWriter {
-    async fn push(&mut self, chunk: Bytes) -> Result<()> {
+impl ResponseWriter for MemoryWriter {
+    async fn write(&mut self, chunk: Bytes) -> Result<()> {
         self.body.extend_from_slice(&chunk);
         Ok(())
     }
@@ -300,21 +336,20 @@ impl Writer for MemoryWriter {
 
 #[async_trait]
 impl Inspect for Memory {
-    async fn scan(&self, filter: &Filter, from: Option<Cursor>, want: usize) -> Result<Page> {
+    async fn scan(&self, filter: &Filter, from: Option<Cursor>, count: usize) -> Result<Page> {
         let items = self.items();
-        let (after, before) = match from.map(|cursor| cursor.0) {
+        let (after, before) = match from.map(Cursor::into_position::<Position>).transpose()? {
             None => (Bound::Unbounded, 0),
-            Some(Position::Memory(last, scanned)) => (Bound::Excluded(last), scanned),
-            Some(_) => return Err(Error::CursorExpired),
+            Some(Position { last, scanned }) => (Bound::Excluded(last), scanned),
         };
         let now = clock::now();
         let mut rest = items.all.range((after, Bound::Unbounded));
-        let page: Vec<_> = rest.by_ref().take(want.max(1)).collect();
+        let page: Vec<_> = rest.by_ref().take(count.max(1)).collect();
         let scanned = before + page.len() as u64;
         let last = page.last().filter(|_| rest.next().is_some());
         Ok(Page {
             keys: page.len() as u64,
-            next: last.map(|(id, _)| Cursor(Position::Memory((*id).clone(), scanned))),
+            next: last.map(|(id, _)| Cursor::new(Position { last: (*id).clone(), scanned })),
             entries: page
                 .into_iter()
                 .filter(|(id, item)| item.is_live(now) && is_entry(id))
@@ -326,8 +361,8 @@ impl Inspect for Memory {
         })
     }
 
-    async fn inspect(&self, id: &EntryId) -> Result<Option<Inspected>> {
-        Ok(self.live(id).map(|item| Inspected {
+    async fn details(&self, id: &EntryId) -> Result<Option<EntryDetails>> {
+        Ok(self.live(id).map(|item| EntryDetails {
             summary: self.summary(id, &item),
             entry: item.entry.map(Arc::unwrap_or_clone),
             chunks: 1,
@@ -339,24 +374,13 @@ impl Inspect for Memory {
         Ok(self.live(id).map(|item| item.body))
     }
 
-    async fn info(&self) -> Result<Info> {
+    async fn info(&self) -> Result<ServerInfo> {
         let items = self.items();
-        Ok(Info {
+        Ok(ServerInfo {
             version: env!("CARGO_PKG_VERSION").into(),
             memory_bytes: items.all.values().map(|item| item.body.len() as u64).sum(),
             keys: Some(items.all.len() as u64),
-            ..Info::default()
+            ..ServerInfo::default()
         })
-    }
-
-    async fn counters(&self, since: f64) -> Result<Counted> {
-        let counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
-        let bucket = |((hour, scope), counts): (&(i64, Scope), &Counts)| Bucket {
-            hour: *hour,
-            scope: scope.clone(),
-            counts: *counts,
-        };
-        let hours = counters.hours.iter().filter(|((hour, _), _)| *hour >= hour_of(since));
-        Ok(Counted { hours: hours.map(bucket).collect(), ever: counters.ever.clone() })
     }
 }

@@ -8,8 +8,8 @@ use crate::store::inspect::Inspect;
 use crate::store::layered::fallback::Fallback;
 use crate::store::layered::read_only::ReadOnly;
 use crate::store::redis::store::Redis;
+use crate::store::sqlite::if_missing;
 use crate::store::sqlite::store::Sqlite;
-use crate::store::sqlite::{if_missing, store};
 
 /// What to do when Redis was asked for and does not answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,7 +75,7 @@ async fn open_redis(config: &Config, options: OpenOptions) -> Result<Opened> {
             };
             // The rest is for SQLite.
             let patience = Some(config.store_patience * 3 / 5);
-            let store = Fallback::with_patience(Arc::new(redis), Arc::new(sqlite), error.is_none(), patience);
+            let store = Fallback::with_timeout(Arc::new(redis), Arc::new(sqlite), error.is_none(), patience);
             Ok(Opened { store: Arc::new(store), fallback: error })
         }
         (_, Some(error)) => Err(error),

@@ -1,4 +1,4 @@
-//! Pages made into a stream, for everything that reads a whole list.
+//! Pages of a scan as a stream.
 
 use std::sync::Arc;
 
@@ -8,15 +8,15 @@ use futures_util::stream::Stream;
 use crate::error::Result;
 use crate::model::filter::Filter;
 use crate::store::inspect::Inspect;
-use crate::store::page::Page;
+use crate::store::page::{Cursor, Page};
 
-/// How many keys one page looks at: enough to make round trips cheap, few enough to let other clients in between.
+/// How many keys one page reads: enough to make round trips cheap, few enough to let other clients in between.
 pub const PAGE: usize = 2_000;
 
-/// Every page of what matches. The stream ends behind the first error.
+/// Every page of the entries that match. The stream ends after the first error.
 pub fn pages(store: Arc<dyn Inspect>, filter: Filter) -> impl Stream<Item = Result<Page>> + Send {
     enum Next {
-        Page(Option<crate::store::page::Cursor>),
+        Page(Option<Cursor>),
         End,
     }
     stream::unfold(Next::Page(None), move |next| {

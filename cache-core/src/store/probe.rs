@@ -1,38 +1,38 @@
-//! Waiting for a store that does not answer to be back.
+//! Waiting until a store that failed responds again.
 
 use std::time::Duration;
 
-use crate::store::traits::Store;
+use crate::store::traits::Backend;
 
-/// The first pause before a store is asked whether it is back; each later one is twice as long.
-const SHORTEST_PAUSE: Duration = Duration::from_millis(250);
+/// The pause before the first probe; each later one is twice as long.
+const MIN_PAUSE: Duration = Duration::from_millis(250);
 
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+const MAX_PAUSE: Duration = Duration::from_secs(10);
 
-/// How long a store may take that has to connect first, or to find out that its connection is dead.
-const LONGEST_PROBE: Duration = Duration::from_secs(5);
+/// How long a probe may take that has to connect first, or to find out that its connection is dead.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Ends when the store answers within `patience` again.
-pub(crate) async fn recovered(store: &dyn Store, patience: Option<Duration>) {
-    let mut pause = SHORTEST_PAUSE;
+/// Returns when the store responds within `timeout` again.
+pub(crate) async fn recovered<S: Backend + ?Sized>(store: &S, timeout: Option<Duration>) {
+    let mut pause = MIN_PAUSE;
     loop {
         tokio::time::sleep(pause).await;
-        if answers(store, patience).await {
+        if is_healthy(store, timeout).await {
             return;
         }
-        pause = (pause * 2).min(LONGEST_PAUSE);
+        pause = (pause * 2).min(MAX_PAUSE);
     }
 }
 
-async fn answers(store: &dyn Store, patience: Option<Duration>) -> bool {
-    let is_there = is_well_within(store, LONGEST_PROBE).await;
-    match patience {
-        Some(patience) => is_there && is_well_within(store, patience).await,
-        None => is_there,
+async fn is_healthy<S: Backend + ?Sized>(store: &S, timeout: Option<Duration>) -> bool {
+    let is_reachable = responds_within(store, PROBE_TIMEOUT).await;
+    match timeout {
+        Some(timeout) => is_reachable && responds_within(store, timeout).await,
+        None => is_reachable,
     }
 }
 
-async fn is_well_within(store: &dyn Store, limit: Duration) -> bool {
-    // With a fallback it is the second store that answers.
+async fn responds_within<S: Backend + ?Sized>(store: &S, limit: Duration) -> bool {
+    // A fallback reports the problem of its first store while the second one responds.
     tokio::time::timeout(limit, store.health()).await.is_ok_and(|health| health.problem.is_none() || health.is_fallback)
 }

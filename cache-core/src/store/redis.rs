@@ -1,4 +1,4 @@
-//! TODO
+//! Storage in one Redis server.
 
 pub(crate) mod bodies;
 pub(crate) mod candidate;

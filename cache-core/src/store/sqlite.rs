@@ -1,4 +1,4 @@
-//! TODO
+//! Storage in one SQLite file.
 
 pub(crate) mod bodies;
 pub(crate) mod database;

@@ -1,4 +1,4 @@
-//! Stores that tests need a part of: whatever they do not answer is not asked.
+//! Stores that unit tests need a part of: every other method panics.
 
 use std::time::Duration;
 
@@ -6,18 +6,22 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use uuid::Uuid;
 
-use crate::error::{Backend, BackendKind, Result};
+use crate::error::{BackendId, BackendKind, Result};
 use crate::model::entry::{Entry, EntryId};
 use crate::model::inspection::Health;
 use crate::model::key::CacheKey;
+use crate::model::rate_limit::Limit;
 use crate::model::stats::Batch;
-use crate::model::stored::{Claim, Found, Removed, StoredBody, StoredResult};
-use crate::store::traits::{Store, Writer};
+use crate::model::stored::{LeaseState, RemoveStats, StoredBody, StoredResponse, StoredResult};
+use crate::model::window::Counted;
+use crate::store::traits::{
+    Backend, LeaseStore, RateLimitStore, ResponseStore, ResponseWriter, ResultStore, StatsStore, Store,
+};
 
 /// The part of a [`Store`] that a test needs.
 #[async_trait]
 pub(crate) trait Stub: Send + Sync + 'static {
-    /// Why it does not answer; `None`: it does.
+    /// Why it does not respond; `None`: it does.
     async fn problem(&self) -> Option<String> {
         None
     }
@@ -26,42 +30,45 @@ pub(crate) trait Stub: Send + Sync + 'static {
         unreachable!()
     }
 
-    async fn result(&self) -> Result<Option<StoredResult>> {
+    async fn get(&self) -> Result<Option<StoredResult>> {
         unreachable!()
     }
 
-    async fn claim(&self, _name: &str, _holder: Uuid, _time: Duration) -> Result<Claim> {
+    async fn acquire(&self, _name: &str, _owner: Uuid, _ttl: Duration) -> Result<LeaseState> {
         unreachable!()
     }
 
-    async fn release(&self, _name: &str, _holder: Uuid, _alone: Option<Duration>) -> Result<()> {
+    async fn release(&self, _name: &str, _owner: Uuid, _uncacheable_for: Option<Duration>) -> Result<()> {
         unreachable!()
     }
 
-    async fn count(&self, _batch: &Batch) -> Result<()> {
+    async fn add_stats(&self, _delta: &Batch) -> Result<()> {
         unreachable!()
     }
 }
 
-pub(crate) fn backend() -> Backend {
-    Backend { kind: BackendKind::Memory, location: "stub".into() }
+pub(crate) fn id() -> BackendId {
+    BackendId { kind: BackendKind::Memory, location: "stub".into() }
 }
 
 #[async_trait]
-impl<T: Stub> Store for T {
-    fn backend(&self) -> Backend {
-        backend()
+impl<T: Stub> Backend for T {
+    fn id(&self) -> BackendId {
+        id()
     }
 
     async fn health(&self) -> Health {
-        Health { backend: backend(), is_fallback: false, problem: self.problem().await }
+        Health { backend: id(), is_fallback: false, problem: self.problem().await }
     }
+}
 
-    async fn lookup(&self, _: &CacheKey, _: Option<Duration>) -> Result<Vec<Found>> {
+#[async_trait]
+impl<T: Stub> ResponseStore for T {
+    async fn lookup(&self, _: &CacheKey, _: Option<Duration>) -> Result<Vec<StoredResponse>> {
         unreachable!()
     }
 
-    async fn begin(&self, _: Entry, _: Option<Duration>) -> Result<Box<dyn Writer>> {
+    async fn insert(&self, _: Entry, _: Option<Duration>) -> Result<Box<dyn ResponseWriter>> {
         unreachable!()
     }
 
@@ -69,35 +76,61 @@ impl<T: Stub> Store for T {
         Stub::body(self).await
     }
 
-    async fn replace(&self, _: &EntryId, _: &Entry) -> Result<bool> {
+    async fn update_head(&self, _: &EntryId, _: &Entry) -> Result<bool> {
         unreachable!()
     }
 
-    async fn touch(&self, _: &[EntryId], _: Option<Duration>) -> Result<u64> {
+    async fn expire(&self, _: &[EntryId], _: Option<Duration>) -> Result<u64> {
         unreachable!()
     }
 
-    async fn remove(&self, _: &[EntryId]) -> Result<Removed> {
+    async fn remove(&self, _: &[EntryId]) -> Result<RemoveStats> {
         unreachable!()
-    }
-
-    async fn result(&self, _: &str) -> Result<Option<StoredResult>> {
-        Stub::result(self).await
-    }
-
-    async fn put_result(&self, _: &str, _: Bytes, _: Duration) -> Result<()> {
-        unreachable!()
-    }
-
-    async fn claim(&self, name: &str, holder: Uuid, time: Duration) -> Result<Claim> {
-        Stub::claim(self, name, holder, time).await
-    }
-
-    async fn release(&self, name: &str, holder: Uuid, alone: Option<Duration>) -> Result<()> {
-        Stub::release(self, name, holder, alone).await
-    }
-
-    async fn count(&self, batch: &Batch) -> Result<()> {
-        Stub::count(self, batch).await
     }
 }
+
+#[async_trait]
+impl<T: Stub> ResultStore for T {
+    async fn get(&self, _: &str) -> Result<Option<StoredResult>> {
+        Stub::get(self).await
+    }
+
+    async fn set(&self, _: &str, _: Bytes, _: Duration) -> Result<()> {
+        unreachable!()
+    }
+}
+
+#[async_trait]
+impl<T: Stub> LeaseStore for T {
+    async fn acquire(&self, name: &str, owner: Uuid, ttl: Duration) -> Result<LeaseState> {
+        Stub::acquire(self, name, owner, ttl).await
+    }
+
+    async fn release(&self, name: &str, owner: Uuid, uncacheable_for: Option<Duration>) -> Result<()> {
+        Stub::release(self, name, owner, uncacheable_for).await
+    }
+}
+
+#[async_trait]
+impl<T: Stub> RateLimitStore for T {
+    async fn acquire_slot(&self, _: &str, _: &Limit, _: Duration) -> Result<Duration> {
+        unreachable!()
+    }
+
+    async fn block(&self, _: &str, _: Duration) -> Result<()> {
+        unreachable!()
+    }
+}
+
+#[async_trait]
+impl<T: Stub> StatsStore for T {
+    async fn add_stats(&self, delta: &Batch) -> Result<()> {
+        Stub::add_stats(self, delta).await
+    }
+
+    async fn stats(&self, _: f64) -> Result<Counted> {
+        unreachable!()
+    }
+}
+
+impl<T: Stub> Store for T {}

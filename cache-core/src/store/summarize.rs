@@ -1,4 +1,4 @@
-//! The short form of an entry, which lists show, made from what a store read. One place, so that every backend tells
+//! The short form of an entry, which lists show, made from what a store read. One place, so that all backends return
 //! the same.
 
 use std::borrow::Cow;
@@ -9,12 +9,12 @@ use crate::model::entry::{Entry, EntryId, Layout, State};
 use crate::model::key::{CacheKey, ResultKey};
 use crate::model::service::{Service, Services};
 use crate::model::summary::{HttpSummary, Summary};
-use crate::policy::freshness::{freshness, freshness_of_fields};
+use crate::policy::freshness;
 
 /// How much of a body is looked at for a title.
 pub(crate) const TITLE_WINDOW: usize = 2_048;
 
-/// What a store knows of an entry besides its encoded heads.
+/// What a store knows of an entry besides its encoded head.
 pub(crate) struct Stored<'a> {
     pub(crate) layout: Layout,
     pub(crate) id: uuid::Uuid,
@@ -23,13 +23,13 @@ pub(crate) struct Stored<'a> {
     pub(crate) is_complete: bool,
     /// When the layout says that it expires; `None`: never.
     pub(crate) expires_at: Option<f64>,
-    /// Where the layout keeps the cache key beside the heads.
+    /// Where the layout keeps the cache key beside the head.
     pub(crate) cache_key: Option<&'a [u8]>,
     /// The start of the body, where it was read for a title.
     pub(crate) body_start: &'a [u8],
 }
 
-/// The summary of an entry whose heads were read as [`Facts`].
+/// The summary of an entry whose head was read as [`Facts`].
 pub(crate) fn of_facts(services: &Services, facts: &Facts<'_>, stored: &Stored<'_>) -> Summary {
     let created_at = facts.meta.as_ref().map(|meta| meta.created_at);
     let service = services.of_url(&facts.request.url);
@@ -49,7 +49,7 @@ pub(crate) fn of_facts(services: &Services, facts: &Facts<'_>, stored: &Stored<'
             status: facts.response.status_code,
             content_type: facts.response.headers.content_type.first().map(Into::into),
             title: title(&facts.request.method, stored.body_start),
-            freshness: freshness_of_fields(facts.response.status_code, &facts.response.headers, created_at),
+            freshness: freshness::freshness_of_fields(facts.response.status_code, &facts.response.headers, created_at),
         })),
         problem: None,
     }
@@ -79,7 +79,7 @@ pub(crate) fn of_entry(
             status: entry.response.status_code,
             content_type: entry.response.headers.get("content-type").map(Into::into),
             title: title(&entry.request.method, body),
-            freshness: freshness(entry.response.status_code, &entry.response.headers, entry.created_at),
+            freshness: freshness::freshness(entry.response.status_code, &entry.response.headers, entry.created_at),
         })),
         problem: None,
     }
@@ -124,7 +124,7 @@ pub(crate) fn state(is_deleted: bool, is_complete: bool) -> State {
     }
 }
 
-/// The pipeline gives an entry its full TTL again whenever it serves it, so what is left tells when that was.
+/// The pipeline gives an entry its full TTL again whenever it serves it, so the remaining TTL gives the time of that.
 pub(crate) fn last_used(
     services: &Services,
     service: Service,
@@ -213,7 +213,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_few_facts_tell_the_same_as_the_whole_entry(
+        fn an_entry_view_gives_the_same_summary_as_the_entry(
             entry in entry(), body in "(\\PC{0,9}|\\{\"title\": \"t\"\\})", expires_at in proptest::option::of(0.0..2e9),
         ) {
             let services = Services::default();

@@ -1,93 +1,116 @@
-//! TODO
+//! The traits of a storage, one for each purpose: a caller takes the one that it needs.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures_util::TryStreamExt as _;
 use uuid::Uuid;
 
-use crate::error::{Backend, Error, Result};
+use crate::error::{BackendId, Result};
 use crate::model::entry::{Entry, EntryId};
 use crate::model::inspection::Health;
 use crate::model::key::CacheKey;
 use crate::model::rate_limit::Limit;
 use crate::model::stats::Batch;
-use crate::model::stored::{Claim, Found, Removed, StoredBody, StoredResult};
-use crate::store::invalidation::Changes;
+use crate::model::stored::{LeaseState, RemoveStats, StoredBody, StoredResponse, StoredResult};
+use crate::model::window::Counted;
+use crate::store::invalidation::InvalidationListener;
 
-/// What a cache needs. A miss is `None` or empty, never an error.
+/// Any storage: what it is, and how it is.
 #[async_trait]
-pub trait Store: Send + Sync + 'static {
-    /// Which storage answers now.
-    fn backend(&self) -> Backend;
+pub trait Backend: Send + Sync + 'static {
+    /// Which storage responds now.
+    fn id(&self) -> BackendId;
 
-    /// How the storage is. Cannot fail: failing is the answer.
+    /// How the storage is. Cannot fail: a failure is part of the value.
     async fn health(&self) -> Health;
-
-    /// The live and whole responses under a key, newest first.
-    ///
-    /// With `refresh`, the first of them lives that long again from now, unless it was stored with a TTL of its own
-    /// (`hishel_ttl`); a storage that cannot write then only reads.
-    async fn lookup(&self, key: &CacheKey, refresh: Option<Duration>) -> Result<Vec<Found>>;
-
-    /// Starts writing a response. It is visible at [`Writer::commit`]; dropped before that, no reader ever sees it.
-    async fn begin(&self, entry: Entry, ttl: Option<Duration>) -> Result<Box<dyn Writer>>;
-
-    /// The body of a live and whole response, read as it is asked for: memory does not grow with the body.
-    async fn body(&self, id: &EntryId) -> Result<Option<StoredBody>>;
-
-    /// Replaces what is stored of a response but its body and remaining TTL; `false`: it was gone.
-    async fn replace(&self, id: &EntryId, entry: &Entry) -> Result<bool>;
-
-    /// Lets entries live this much longer from now (`None`: for ever); how many were still there.
-    async fn touch(&self, ids: &[EntryId], ttl: Option<Duration>) -> Result<u64>;
-
-    /// Removes entries for good: out of the index, then the entry, then its body. What is gone already is no error.
-    async fn remove(&self, ids: &[EntryId]) -> Result<Removed>;
-
-    /// The stored result under a whole `result_cache:` key. Under any other key it is no entry: what a program keeps
-    /// for itself, beside the cache and unlisted.
-    async fn result(&self, key: &str) -> Result<Option<StoredResult>>;
-
-    /// Stores a result under a whole `result_cache:` key, or what is no entry under another ([`Store::result`]).
-    async fn put_result(&self, key: &str, value: Bytes, ttl: Duration) -> Result<()>;
-
-    /// Claims `name` for `holder` among all processes that share the storage, for this long; a holder that claims
-    /// again claims for longer. Storages of one process always grant it.
-    async fn claim(&self, name: &str, holder: Uuid, time: Duration) -> Result<Claim>;
-
-    /// Gives a claim back, if `holder` still has it. With `alone`, whoever claims the name within that time is told
-    /// not to wait for others.
-    async fn release(&self, name: &str, holder: Uuid, alone: Option<Duration>) -> Result<()>;
-
-    /// Gives out the next turn under a name among all processes that share the storage: how long until it comes. Where
-    /// that is longer than `longest`, nobody gets it.
-    async fn reserve(&self, _name: &str, _limit: &Limit, _longest: Duration) -> Result<Duration> {
-        Err(Error::Unsupported("this backend does not support rate limits"))
-    }
-
-    /// No turn under a name that is given out from now on comes within this time.
-    async fn hold_back(&self, _name: &str, _time: Duration) -> Result<()> {
-        Err(Error::Unsupported("this backend does not support rate limits"))
-    }
-
-    /// Tells `changes` from now on of what others change; `false`: this storage cannot.
-    fn tell(&self, _changes: Arc<dyn Changes>) -> bool {
-        false
-    }
-
-    /// Adds to the counters that all processes share; a batch that was added before is not added again.
-    async fn count(&self, batch: &Batch) -> Result<()>;
 }
 
-/// A response being stored.
+/// Stored HTTP responses. A miss is `None` or an empty list, never an error.
 #[async_trait]
-pub trait Writer: Send {
-    /// Adds a piece of the body.
-    async fn push(&mut self, chunk: Bytes) -> Result<()>;
+pub trait ResponseStore: Backend {
+    /// The live, complete responses under a key, newest first.
+    ///
+    /// With `renew`, the TTL of the first one starts again, unless the entry has its own (`hishel_ttl`). A storage that
+    /// cannot be written only reads.
+    async fn lookup(&self, key: &CacheKey, renew: Option<Duration>) -> Result<Vec<StoredResponse>>;
+
+    /// Starts writing a response. It is visible after [`ResponseWriter::commit`]; a writer that is dropped before leaves
+    /// nothing visible.
+    async fn insert(&self, entry: Entry, ttl: Option<Duration>) -> Result<Box<dyn ResponseWriter>>;
+
+    /// The body of a live, complete response, as a stream: memory does not grow with the body.
+    async fn body(&self, id: &EntryId) -> Result<Option<StoredBody>>;
+
+    /// Replaces head and metadata; body and remaining TTL stay. `false`: the entry no longer exists.
+    async fn update_head(&self, id: &EntryId, entry: &Entry) -> Result<bool>;
+
+    /// Sets the TTL of entries, from now on (`None`: no expiry). Returns how many existed.
+    async fn expire(&self, ids: &[EntryId], ttl: Option<Duration>) -> Result<u64>;
+
+    /// Removes entries: index member, entry, body, in this order. Missing entries are not an error.
+    async fn remove(&self, ids: &[EntryId]) -> Result<RemoveStats>;
+}
+
+/// A response that is being stored.
+#[async_trait]
+pub trait ResponseWriter: Send {
+    /// Adds a chunk of the body.
+    async fn write(&mut self, chunk: Bytes) -> Result<()>;
 
     /// Makes the response visible.
     async fn commit(self: Box<Self>) -> Result<EntryId>;
+}
+
+/// Values under whole Redis keys: results under `result_cache:`.
+///
+/// Keys without that prefix hold private data of a program: they are not entries, and are not listed, counted or
+/// flushed.
+#[async_trait]
+pub trait ResultStore: Backend {
+    /// The stored value, unless it has expired.
+    async fn get(&self, key: &str) -> Result<Option<StoredResult>>;
+
+    /// Stores a value.
+    async fn set(&self, key: &str, value: Bytes, ttl: Duration) -> Result<()>;
+}
+
+/// Leases among all processes that share the storage. In-process storages always grant them.
+#[async_trait]
+pub trait LeaseStore: Backend {
+    /// Acquires or extends the lease of `name` for `owner`.
+    async fn acquire(&self, name: &str, owner: Uuid, ttl: Duration) -> Result<LeaseState>;
+
+    /// Releases the lease if `owner` still holds it. With `uncacheable_for`, [`Self::acquire`] returns
+    /// [`LeaseState::Uncacheable`] for that long: the response could not be stored, so waiting is pointless.
+    async fn release(&self, name: &str, owner: Uuid, uncacheable_for: Option<Duration>) -> Result<()>;
+}
+
+/// Rate limits among all processes that share the storage: a sliding-window log for each name.
+#[async_trait]
+pub trait RateLimitStore: Backend {
+    /// Takes the next slot and returns the wait until it; takes none where the wait would exceed `max_wait`.
+    async fn acquire_slot(&self, name: &str, limit: &Limit, max_wait: Duration) -> Result<Duration>;
+
+    /// Allows no slot within this time (`Retry-After`).
+    async fn block(&self, name: &str, time: Duration) -> Result<()>;
+}
+
+/// Statistics of all processes that share the storage.
+#[async_trait]
+pub trait StatsStore: Backend {
+    /// Adds a delta once: one whose sequence number is known is ignored.
+    async fn add_stats(&self, delta: &Batch) -> Result<()>;
+
+    /// The counters of each hour, from the one that `since` (Unix seconds) falls into.
+    async fn stats(&self, since: f64) -> Result<Counted>;
+}
+
+/// Everything that a running cache needs.
+pub trait Store: ResponseStore + ResultStore + LeaseStore + RateLimitStore + StatsStore {
+    /// Subscribes to the changes that others make; `false`: this storage cannot report them.
+    fn subscribe(&self, _listener: Arc<dyn InvalidationListener>) -> bool {
+        false
+    }
 }

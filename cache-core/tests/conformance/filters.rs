@@ -35,7 +35,7 @@ async fn fill(store: &Arc<dyn Inspect>) {
         ("result_cache:animeplanet_anime:82fce6a05e45281a:one:piece", "\"text\""),
         ("result_cache:no_prefix:ace6d8c92ebc96ea:[x]*?", "1"),
     ] {
-        store.put_result(key, value.into(), HOUR).await.unwrap();
+        store.set(key, value.into(), HOUR).await.unwrap();
     }
 }
 

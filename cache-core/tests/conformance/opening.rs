@@ -4,7 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use cache_core::{
-    BackendKind, EntryId, Error, Filter, Inspect, Layout, Missing, Services, Sqlite, State, Store, Summary, clock,
+    BackendKind, EntryId, Error, Filter, Inspect, Layout, Missing, ResultStore as _, Services, Sqlite, State, Summary,
+    clock,
 };
 use rusqlite::Connection;
 
@@ -20,7 +21,7 @@ fn source(error: &Error) -> String {
 }
 
 #[tokio::test]
-async fn a_missing_file_is_an_error_or_an_empty_cache_and_is_not_created() {
+async fn a_missing_file_is_not_created_unless_asked() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("none.db");
     let error = open(&file, Missing::Fail).await.err().unwrap();
@@ -28,20 +29,20 @@ async fn a_missing_file_is_an_error_or_an_empty_cache_and_is_not_created() {
 
     let empty: Arc<dyn Inspect> = Arc::new(open(&file, Missing::Empty).await.unwrap());
     assert_eq!(list(&empty, &Filter::default(), 10).await, []);
-    assert_eq!(empty.result("result_cache:p:1").await.unwrap(), None);
+    assert_eq!(empty.get("result_cache:p:1").await.unwrap(), None);
     assert_eq!(empty.health().await.problem, None);
-    let refused = empty.put_result("result_cache:p:1", "1".into(), DAY).await;
+    let refused = empty.set("result_cache:p:1", "1".into(), DAY).await;
     assert!(matches!(refused, Err(Error::Missing { .. })), "{refused:?}");
     assert!(!file.exists());
 
     // Another program starts to use the file.
     let other = open(&file, Missing::Create).await.unwrap();
-    other.put_result("result_cache:p:1", "1".into(), DAY).await.unwrap();
-    assert!(empty.result("result_cache:p:1").await.unwrap().is_some());
+    other.set("result_cache:p:1", "1".into(), DAY).await.unwrap();
+    assert!(empty.get("result_cache:p:1").await.unwrap().is_some());
 }
 
 #[tokio::test]
-async fn looking_at_a_file_changes_nothing_in_it() {
+async fn reading_a_file_does_not_change_it() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("http_cache.db");
     std::fs::copy(stores::fixture("hishel-1.0.db"), &file).unwrap();
@@ -54,7 +55,7 @@ async fn looking_at_a_file_changes_nothing_in_it() {
 }
 
 #[tokio::test]
-async fn what_is_not_a_cache_is_refused_with_the_reason() {
+async fn a_file_that_is_no_cache_is_refused_with_a_reason() {
     let directory = tempfile::tempdir().unwrap();
     let text = directory.path().join("text.db");
     std::fs::write(&text, "not a database, but long enough to look like one. ".repeat(100)).unwrap();
@@ -85,37 +86,37 @@ async fn a_locked_file_is_a_temporary_error() {
     let store = open(&file, Missing::Create).await.unwrap();
     let other = Connection::open(&file).unwrap();
     other.execute_batch("BEGIN EXCLUSIVE").unwrap();
-    let error = store.put_result("result_cache:p:1", "1".into(), DAY).await.unwrap_err();
+    let error = store.set("result_cache:p:1", "1".into(), DAY).await.unwrap_err();
     assert!(error.is_temporary(), "{error:?}");
     assert!(source(&error).contains("locked"), "{}", source(&error));
     // Readers are not locked out by a writer.
-    assert_eq!(store.result("result_cache:p:1").await.unwrap(), None);
+    assert_eq!(store.get("result_cache:p:1").await.unwrap(), None);
     other.execute_batch("COMMIT").unwrap();
-    store.put_result("result_cache:p:1", "1".into(), DAY).await.unwrap();
+    store.set("result_cache:p:1", "1".into(), DAY).await.unwrap();
 }
 
 #[tokio::test]
-async fn a_file_deleted_under_the_store_is_an_error_and_stays_deleted() {
+async fn a_deleted_file_is_an_error_and_stays_deleted() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("http_cache.db");
     let store: Arc<dyn Inspect> = Arc::new(open(&file, Missing::Create).await.unwrap());
     let stored = entry("https://api.jikan.moe/v4/anime/1", 0.0);
     let id = put(&store, &stored, "{}", DAY).await;
-    let mut writer = store.begin(stored.clone(), Some(DAY)).await.unwrap();
-    writer.push("{}".into()).await.unwrap();
+    let mut writer = store.insert(stored.clone(), Some(DAY)).await.unwrap();
+    writer.write("{}".into()).await.unwrap();
     std::fs::remove_file(&file).unwrap();
 
     let is_missing = |error: Option<Error>| assert!(matches!(error, Some(Error::Missing { .. })), "{error:?}");
     is_missing(store.lookup(&stored.cache_key, Some(DAY)).await.err());
     is_missing(store.body(&id).await.err());
-    is_missing(store.put_result("result_cache:p:1", "1".into(), DAY).await.err());
+    is_missing(store.set("result_cache:p:1", "1".into(), DAY).await.err());
     is_missing(writer.commit().await.err());
     assert!(store.health().await.problem.is_some());
     assert!(!file.exists());
 }
 
 #[tokio::test]
-async fn another_file_put_in_its_place_is_the_cache_from_then_on() {
+async fn a_replaced_file_is_reopened() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("http_cache.db");
     let store: Arc<dyn Inspect> = Arc::new(open(&file, Missing::Create).await.unwrap());
@@ -156,7 +157,7 @@ async fn a_file_damaged_under_the_store_is_an_error() {
     for outcome in [
         store.lookup(&stored.cache_key, Some(DAY)).await.map(drop),
         store.scan(&Filter::default(), None, 1_000).await.map(drop),
-        store.begin(stored, Some(DAY)).await.unwrap().commit().await.map(drop),
+        store.insert(stored, Some(DAY)).await.unwrap().commit().await.map(drop),
     ] {
         assert!(matches!(&outcome, Err(Error::Refused { .. })), "{outcome:?}");
     }
@@ -175,7 +176,7 @@ async fn damaged(sql: &str) -> (Arc<dyn Inspect>, EntryId, stores::Subject) {
 }
 
 #[tokio::test]
-async fn a_damaged_entry_is_shown_in_its_state_beside_its_whole_neighbour_and_can_be_removed() {
+async fn a_damaged_entry_is_listed_and_can_be_removed() {
     for (sql, state) in [
         ("UPDATE entries SET data = x'c1' WHERE rowid = 1", State::Corrupt),
         ("UPDATE entries SET data = x'' WHERE rowid = 1", State::Corrupt),
@@ -207,7 +208,7 @@ async fn a_damaged_entry_is_shown_in_its_state_beside_its_whole_neighbour_and_ca
         assert!(found.len() == 2 || orphans == 1 && found.len() == 3, "{sql}: {found:?}");
 
         assert_eq!(body_of(&*store, &id).await, None, "{sql}");
-        let one = store.inspect(&odd[0].id).await.unwrap().unwrap();
+        let one = store.details(&odd[0].id).await.unwrap().unwrap();
         assert_eq!(one.summary.state, state, "{sql}");
         assert_eq!(one.summary.problem.is_some(), state != State::Incomplete, "{sql}");
         store.raw_body(&odd[0].id, 10).await.unwrap();
@@ -220,7 +221,7 @@ async fn a_damaged_entry_is_shown_in_its_state_beside_its_whole_neighbour_and_ca
 }
 
 #[tokio::test]
-async fn soft_deleted_and_hidden_entries_are_listed_as_deleted_and_not_served() {
+async fn soft_deleted_entries_are_listed_and_not_served() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("http_cache.db");
     std::fs::copy(stores::fixture("hishel-2.0.db"), &file).unwrap();
@@ -241,6 +242,6 @@ async fn soft_deleted_and_hidden_entries_are_listed_as_deleted_and_not_served() 
         assert!(matches!(summary.id, EntryId::Http(Layout::Sqlite2, _)));
         assert_eq!((summary.created_at, summary.last_used.is_some()), (None, true));
     }
-    assert_eq!(store.touch(&[found[0].id.clone()], Some(DAY)).await.unwrap(), 0);
+    assert_eq!(store.expire(&[found[0].id.clone()], Some(DAY)).await.unwrap(), 0);
     assert!(clock::now() < 4e9);
 }

@@ -4,9 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use cache_core::{
-    Cursor, Entry, EntryId, Filter, Headers, Inspect, Request, Response, Summary, clock, hishel1_key, whole,
-};
+use cache_core::{Cursor, Entry, EntryId, Filter, Headers, Inspect, Request, Response, Summary, clock, whole};
 use uuid::Uuid;
 
 pub const HOUR: Duration = Duration::from_secs(3_600);
@@ -16,7 +14,7 @@ pub const DAY: Duration = Duration::from_secs(86_400);
 pub fn entry(url: &str, ago: f64) -> Entry {
     Entry {
         id: Uuid::new_v4(),
-        cache_key: hishel1_key(url.as_bytes()),
+        cache_key: cache_core::hishel1_key(url.as_bytes()),
         request: Request {
             method: "GET".into(),
             url: url.into(),
@@ -40,8 +38,8 @@ pub fn entry(url: &str, ago: f64) -> Entry {
 
 /// Stores an entry with its body in one piece.
 pub async fn put(store: &Arc<dyn Inspect>, entry: &Entry, body: &str, ttl: Duration) -> EntryId {
-    let mut writer = store.begin(entry.clone(), Some(ttl)).await.unwrap();
-    writer.push(Bytes::copy_from_slice(body.as_bytes())).await.unwrap();
+    let mut writer = store.insert(entry.clone(), Some(ttl)).await.unwrap();
+    writer.write(Bytes::copy_from_slice(body.as_bytes())).await.unwrap();
     writer.commit().await.unwrap()
 }
 

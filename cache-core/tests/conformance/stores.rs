@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use cache_core::{Config, EntryId, Fallback, Inspect, Layout, Memory, Missing, Redis, RedisUrl, Services, Sqlite};
 
-use crate::fallback::Switch;
+use crate::faulty_store::FaultyStore;
 use crate::redis_server::RedisServer;
 
 /// An empty store under test.
@@ -34,10 +34,7 @@ impl Subject {
             Raw::None => false,
             Raw::Sqlite(file) => {
                 // The first result creates the table.
-                self.store
-                    .put_result("result_cache:first", "1".into(), std::time::Duration::from_secs(60))
-                    .await
-                    .unwrap();
+                self.store.set("result_cache:first", "1".into(), std::time::Duration::from_secs(60)).await.unwrap();
                 let sql = "INSERT INTO animecache_results (key, value, created_at) VALUES (?1, ?2, 0)";
                 rusqlite::Connection::open(file).unwrap().execute(sql, (key, value)).unwrap();
                 true
@@ -138,10 +135,10 @@ pub async fn fallback_with_its_first() -> Subject {
 }
 
 pub async fn fallback_with_its_second() -> Subject {
-    let first = Switch::new(Arc::new(Memory::default()));
-    first.fail();
+    let first = FaultyStore::new(Arc::new(Memory::default()));
+    first.set_down(true);
     let second = sqlite1().await;
-    Subject { store: Arc::new(Fallback::new(first, Arc::clone(&second.store), false)), ..second }
+    Subject { store: Arc::new(Fallback::new(Arc::new(first), Arc::clone(&second.store), false)), ..second }
 }
 
 pub fn fixture(name: &str) -> PathBuf {

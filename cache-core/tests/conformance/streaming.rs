@@ -20,14 +20,14 @@ fn pieces(megabytes: usize) -> Vec<Bytes> {
 }
 
 async fn put(store: &dyn Inspect, entry: &cache_core::Entry, pieces: &[Bytes]) -> EntryId {
-    let mut writer = store.begin(entry.clone(), Some(DAY)).await.unwrap();
+    let mut writer = store.insert(entry.clone(), Some(DAY)).await.unwrap();
     for piece in pieces {
-        writer.push(piece.clone()).await.unwrap();
+        writer.write(piece.clone()).await.unwrap();
     }
     writer.commit().await.unwrap()
 }
 
-pub async fn a_large_body_comes_whole_in_bounded_pieces(s: Subject) {
+pub async fn a_large_body_is_streamed_in_bounded_chunks(s: Subject) {
     let entry = entry(URL, 0.0);
     let written = pieces(5);
     let id = put(&*s.store, &entry, &written).await;
@@ -82,11 +82,11 @@ pub async fn a_body_stored_again_while_it_is_read_is_not_mixed(s: Subject) {
     assert_eq!(sha256_hex(&body_of(&*s.store, &id).await.unwrap()), sha256_hex(&others.concat()));
 }
 
-pub async fn a_large_body_dropped_half_written_leaves_nothing(s: Subject) {
+pub async fn a_dropped_writer_of_a_large_body_leaves_nothing(s: Subject) {
     let entry = entry(URL, 0.0);
-    let mut writer = s.store.begin(entry.clone(), Some(DAY)).await.unwrap();
+    let mut writer = s.store.insert(entry.clone(), Some(DAY)).await.unwrap();
     for piece in pieces(5) {
-        writer.push(piece).await.unwrap();
+        writer.write(piece).await.unwrap();
     }
     assert!(s.store.lookup(&entry.cache_key, None).await.unwrap().is_empty());
     drop(writer);
@@ -97,16 +97,16 @@ pub async fn a_large_body_dropped_half_written_leaves_nothing(s: Subject) {
     assert_eq!(body_of(&*s.store, &id).await.unwrap().len(), 2 * MEGABYTE);
 }
 
-pub async fn a_large_body_whose_writer_was_killed_is_never_found(s: Subject) {
+pub async fn a_large_body_of_a_killed_writer_is_never_found(s: Subject) {
     let mut stores = vec![Arc::clone(&s.store)];
     if let Raw::Sqlite(file) = &s.raw {
         stores.push(Arc::new(Sqlite::open(file, Services::default(), Missing::Create).await.unwrap()));
     }
     for written in [1, 5] {
         let entry = entry(URL, 0.0);
-        let mut writer = s.store.begin(entry.clone(), Some(DAY)).await.unwrap();
+        let mut writer = s.store.insert(entry.clone(), Some(DAY)).await.unwrap();
         for piece in pieces(written) {
-            writer.push(piece).await.unwrap();
+            writer.write(piece).await.unwrap();
         }
         // As a process that is killed: no destructor runs.
         std::mem::forget(writer);
@@ -129,11 +129,11 @@ pub async fn two_writers_at_once_do_not_mix(s: Subject) {
     let (one, other) = (entry(URL, 10.0), entry(URL, 0.0));
     let mut writers = Vec::new();
     for entry in [&one, &other] {
-        writers.push((entry.id, s.store.begin(entry.clone(), Some(DAY)).await.unwrap()));
+        writers.push((entry.id, s.store.insert(entry.clone(), Some(DAY)).await.unwrap()));
     }
     for piece in 0..3 * MEGABYTE / 100_000 {
         for (id, writer) in &mut writers {
-            writer.push([id.as_bytes().as_slice(), &vec![piece as u8; 99_984]].concat().into()).await.unwrap();
+            writer.write([id.as_bytes().as_slice(), &vec![piece as u8; 99_984]].concat().into()).await.unwrap();
         }
     }
     for (id, writer) in writers {

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use cache_core::key::sha256_hex;
-use cache_core::{EntryId, Error, Filter, Layout, Removed, State, clock};
+use cache_core::{EntryId, Error, Filter, Layout, RemoveStats, State, clock};
 use std::time::Duration;
 
 use crate::samples::{DAY, HOUR, body_of, entry, eventually, is_about, list, listed, put};
@@ -10,7 +10,7 @@ use crate::stores::Subject;
 
 const URL: &str = "https://api.jikan.moe/v4/anime/1/full";
 
-pub async fn a_response_is_found_with_its_body(s: Subject) {
+pub async fn a_stored_response_is_found_with_its_body(s: Subject) {
     let mut stored = entry(URL, 10.0);
     let id = put(&s.store, &stored, "{}", DAY).await;
     assert_eq!(id, EntryId::Http(s.layout, stored.id));
@@ -48,14 +48,14 @@ pub async fn newest_comes_first(s: Subject) {
 pub async fn nothing_is_visible_before_the_commit(s: Subject) {
     let entry = entry(URL, 0.0);
     let id = EntryId::Http(s.layout, entry.id);
-    let mut writer = s.store.begin(entry.clone(), Some(DAY)).await.unwrap();
-    writer.push(Bytes::from(vec![b'x'; 300_000])).await.unwrap();
+    let mut writer = s.store.insert(entry.clone(), Some(DAY)).await.unwrap();
+    writer.write(Bytes::from(vec![b'x'; 300_000])).await.unwrap();
     assert!(s.store.lookup(&entry.cache_key, None).await.unwrap().is_empty());
     assert_eq!(body_of(&*s.store, &id).await, None);
     let live = Filter { states: vec![State::Live], ..Filter::default() };
     assert_eq!(list(&s.store, &live, 100).await, []);
 
-    writer.push(Bytes::from("y")).await.unwrap();
+    writer.write(Bytes::from("y")).await.unwrap();
     assert_eq!(writer.commit().await.unwrap(), id);
     assert_eq!(s.store.lookup(&entry.cache_key, None).await.unwrap().len(), 1);
     assert_eq!(body_of(&*s.store, &id).await.unwrap().len(), 300_001);
@@ -63,8 +63,8 @@ pub async fn nothing_is_visible_before_the_commit(s: Subject) {
 
 pub async fn a_dropped_writer_leaves_nothing(s: Subject) {
     let entry = entry(URL, 0.0);
-    let mut writer = s.store.begin(entry.clone(), Some(DAY)).await.unwrap();
-    writer.push(Bytes::from(vec![b'x'; 300_000])).await.unwrap();
+    let mut writer = s.store.insert(entry.clone(), Some(DAY)).await.unwrap();
+    writer.write(Bytes::from(vec![b'x'; 300_000])).await.unwrap();
     drop(writer);
     assert!(s.store.lookup(&entry.cache_key, None).await.unwrap().is_empty());
     assert_eq!(body_of(&*s.store, &EntryId::Http(s.layout, entry.id)).await, None);
@@ -74,7 +74,7 @@ pub async fn a_dropped_writer_leaves_nothing(s: Subject) {
 pub async fn an_empty_body_is_a_body(s: Subject) {
     let mut entry = entry(URL, 0.0);
     entry.response.status_code = 204;
-    let id = s.store.begin(entry.clone(), Some(DAY)).await.unwrap().commit().await.unwrap();
+    let id = s.store.insert(entry.clone(), Some(DAY)).await.unwrap().commit().await.unwrap();
     assert_eq!(s.store.lookup(&entry.cache_key, None).await.unwrap()[0].entry.response.status_code, 204);
     assert_eq!(body_of(&*s.store, &id).await, Some(Bytes::new()));
     let summary = listed(&s.store, &id).await.unwrap();
@@ -82,15 +82,15 @@ pub async fn an_empty_body_is_a_body(s: Subject) {
     assert_eq!(s.store.raw_body(&id, 100).await.unwrap(), Some(Bytes::new()));
 }
 
-pub async fn a_large_body_comes_back_whole(s: Subject) {
+pub async fn a_large_body_round_trips(s: Subject) {
     let entry = entry(URL, 0.0);
-    let mut writer = s.store.begin(entry.clone(), Some(DAY)).await.unwrap();
+    let mut writer = s.store.insert(entry.clone(), Some(DAY)).await.unwrap();
     let mut whole = Vec::new();
     for number in 0..40_u32 {
         // Pieces of many sizes, an empty one among them, and no two with the same bytes.
         let piece: Vec<u8> = (0..number * 1_717).map(|at| (at.wrapping_mul(31) ^ number) as u8).collect();
         whole.extend_from_slice(&piece);
-        writer.push(piece.into()).await.unwrap();
+        writer.write(piece.into()).await.unwrap();
     }
     let id = writer.commit().await.unwrap();
     let body = body_of(&*s.store, &id).await.unwrap();
@@ -108,7 +108,7 @@ pub async fn an_entry_stored_again_replaces_the_old_one(s: Subject) {
         let id = put(&s.store, &entry, body, DAY).await;
         assert_eq!(s.store.lookup(&entry.cache_key, None).await.unwrap().len(), 1);
         assert_eq!(body_of(&*s.store, &id).await.as_deref(), Some(body.as_bytes()));
-        drop(s.store.begin(entry.clone(), Some(DAY)).await.unwrap());
+        drop(s.store.insert(entry.clone(), Some(DAY)).await.unwrap());
     }
     assert_eq!(list(&s.store, &Filter::default(), 100).await.len(), 1);
 }
@@ -123,7 +123,7 @@ pub async fn a_deleted_response_has_no_body(s: Subject) {
     assert_eq!(body_of(&*s.store, &id).await.is_none(), has_mark);
 }
 
-pub async fn removing_spares_what_has_got_an_owner(s: Subject) {
+pub async fn removal_spares_bodies_with_an_entry(s: Subject) {
     let entry = entry(URL, 0.0);
     let id = put(&s.store, &entry, "{}", DAY).await;
     let has_lost = s.lose_heads(&id);
@@ -132,16 +132,16 @@ pub async fn removing_spares_what_has_got_an_owner(s: Subject) {
     assert_eq!(!orphans.is_empty(), has_lost);
 
     put(&s.store, &entry, "{}", DAY).await;
-    assert_eq!(s.store.remove(&orphans).await.unwrap(), Removed::default());
+    assert_eq!(s.store.remove(&orphans).await.unwrap(), RemoveStats::default());
     assert_eq!(s.store.lookup(&entry.cache_key, None).await.unwrap().len(), 1);
     assert_eq!(body_of(&*s.store, &id).await.as_deref(), Some(b"{}".as_slice()));
 }
 
-pub async fn removing_takes_the_whole_entry(s: Subject) {
+pub async fn removal_deletes_every_key_of_an_entry(s: Subject) {
     let (gone, kept) = (entry(URL, 0.0), entry("https://kitsu.io/api/edge/anime/1", 0.0));
     let gone_id = put(&s.store, &gone, "{}", DAY).await;
     let kept_id = put(&s.store, &kept, "{}", DAY).await;
-    s.store.put_result("result_cache:p:1", "1".into(), DAY).await.unwrap();
+    s.store.set("result_cache:p:1", "1".into(), DAY).await.unwrap();
     let missing = EntryId::Http(s.layout, uuid::Uuid::new_v4());
 
     let ids = [gone_id.clone(), missing, EntryId::key(&b"result_cache:p:1"[..])];
@@ -151,11 +151,11 @@ pub async fn removing_takes_the_whole_entry(s: Subject) {
     assert!(s.store.lookup(&gone.cache_key, None).await.unwrap().is_empty());
     assert_eq!(body_of(&*s.store, &gone_id).await, None);
     assert_eq!(s.store.raw_body(&gone_id, 10).await.unwrap(), None);
-    assert_eq!(s.store.inspect(&gone_id).await.unwrap(), None);
-    assert_eq!(s.store.result("result_cache:p:1").await.unwrap(), None);
+    assert_eq!(s.store.details(&gone_id).await.unwrap(), None);
+    assert_eq!(s.store.get("result_cache:p:1").await.unwrap(), None);
     let left = list(&s.store, &Filter::default(), 100).await;
     assert_eq!(left.into_iter().map(|summary| summary.id).collect::<Vec<_>>(), [kept_id]);
-    assert_eq!(s.store.remove(&ids).await.unwrap(), Removed::default());
+    assert_eq!(s.store.remove(&ids).await.unwrap(), RemoveStats::default());
 }
 
 pub async fn responses_under_one_key_are_removed_apart(s: Subject) {
@@ -169,14 +169,14 @@ pub async fn responses_under_one_key_are_removed_apart(s: Subject) {
     assert_eq!(body.as_deref(), Some(b"older".as_slice()));
 }
 
-pub async fn touching_changes_the_time_to_live(s: Subject) {
+pub async fn expire_sets_the_ttl(s: Subject) {
     let id = put(&s.store, &entry(URL, 1_000.0), "{}", HOUR).await;
-    s.store.put_result("result_cache:p:1", "1".into(), HOUR).await.unwrap();
+    s.store.set("result_cache:p:1", "1".into(), HOUR).await.unwrap();
     let result = EntryId::key(&b"result_cache:p:1"[..]);
     let missing = EntryId::Http(s.layout, uuid::Uuid::new_v4());
     for ttl in [DAY, Duration::from_secs(60)] {
         let ids = [id.clone(), missing.clone(), result.clone(), EntryId::key(&b"result_cache:p:2"[..])];
-        assert_eq!(s.store.touch(&ids, Some(ttl)).await.unwrap(), 2);
+        assert_eq!(s.store.expire(&ids, Some(ttl)).await.unwrap(), 2);
         for id in [&id, &result] {
             let left = listed(&s.store, id).await.unwrap().ttl(clock::now());
             assert!(is_about(left, ttl.as_secs_f64()), "{left:?}");
@@ -185,28 +185,28 @@ pub async fn touching_changes_the_time_to_live(s: Subject) {
     assert_eq!(body_of(&*s.store, &id).await.as_deref(), Some(b"{}".as_slice()));
 }
 
-pub async fn touching_one_response_shortens_no_other(s: Subject) {
+pub async fn expire_shortens_no_other_response(s: Subject) {
     let short = put(&s.store, &entry(URL, 60.0), "{}", DAY).await;
     let long = put(&s.store, &entry(URL, 0.0), "{}", DAY).await;
-    assert_eq!(s.store.touch(&[short], Some(Duration::from_secs(60))).await.unwrap(), 1);
-    let long = s.store.inspect(&long).await.unwrap().unwrap();
+    assert_eq!(s.store.expire(&[short], Some(Duration::from_secs(60))).await.unwrap(), 1);
+    let long = s.store.details(&long).await.unwrap().unwrap();
     assert!(is_about(long.summary.ttl(clock::now()), DAY.as_secs_f64()), "{long:?}");
     // The index among them, which both share.
     assert!(long.keys.iter().all(|key| key.ttl.is_some_and(|ttl| ttl > HOUR.as_secs_f64())), "{long:?}");
 }
 
-pub async fn results_can_be_kept_for_ever(s: Subject) {
-    s.store.put_result("result_cache:p:1", "1".into(), HOUR).await.unwrap();
+pub async fn results_can_be_persisted(s: Subject) {
+    s.store.set("result_cache:p:1", "1".into(), HOUR).await.unwrap();
     let id = EntryId::key(&b"result_cache:p:1"[..]);
-    assert_eq!(s.store.touch(std::slice::from_ref(&id), None).await.unwrap(), 1);
+    assert_eq!(s.store.expire(std::slice::from_ref(&id), None).await.unwrap(), 1);
     assert_eq!(listed(&s.store, &id).await.unwrap().expires_at, None);
-    assert_eq!(s.store.touch(std::slice::from_ref(&id), Some(HOUR)).await.unwrap(), 1);
+    assert_eq!(s.store.expire(std::slice::from_ref(&id), Some(HOUR)).await.unwrap(), 1);
     assert!(is_about(listed(&s.store, &id).await.unwrap().ttl(clock::now()), HOUR.as_secs_f64()));
 }
 
-pub async fn http_entries_can_be_kept_for_ever_or_it_says_why_not(s: Subject) {
+pub async fn http_entries_can_be_persisted_or_are_unsupported(s: Subject) {
     let id = put(&s.store, &entry(URL, 0.0), "{}", HOUR).await;
-    let touched = s.store.touch(std::slice::from_ref(&id), None).await;
+    let touched = s.store.expire(std::slice::from_ref(&id), None).await;
     let expires_at = listed(&s.store, &id).await.unwrap().expires_at;
     // hishel 1 counts a TTL from every entry's storing.
     if matches!(s.layout, Layout::Sqlite1 | Layout::Hishel1) {
@@ -217,13 +217,13 @@ pub async fn http_entries_can_be_kept_for_ever_or_it_says_why_not(s: Subject) {
     }
 }
 
-pub async fn replacing_keeps_body_and_time_to_live(s: Subject) {
+pub async fn update_head_keeps_body_and_ttl(s: Subject) {
     let old = entry(URL, 1_000.0);
     let id = put(&s.store, &old, "the body", HOUR).await;
     let mut new = old.clone();
     new.created_at = Some(clock::now());
     new.response.headers.append("etag", "\"2\"");
-    assert!(s.store.replace(&id, &new).await.unwrap());
+    assert!(s.store.update_head(&id, &new).await.unwrap());
 
     let found = s.store.lookup(&old.cache_key, None).await.unwrap();
     assert_eq!(found.len(), 1);
@@ -234,11 +234,11 @@ pub async fn replacing_keeps_body_and_time_to_live(s: Subject) {
     assert!(is_about(left, HOUR.as_secs_f64()), "{left:?}");
 }
 
-pub async fn replacing_what_is_gone_says_so(s: Subject) {
+pub async fn update_head_of_a_missing_entry_returns_false(s: Subject) {
     let entry = entry(URL, 0.0);
     let id = put(&s.store, &entry, "{}", HOUR).await;
     s.store.remove(std::slice::from_ref(&id)).await.unwrap();
-    assert!(!s.store.replace(&id, &entry).await.unwrap());
+    assert!(!s.store.update_head(&id, &entry).await.unwrap());
     assert!(s.store.lookup(&entry.cache_key, None).await.unwrap().is_empty());
 }
 
@@ -251,15 +251,15 @@ pub async fn an_expired_response_is_a_miss(s: Subject) {
     eventually(async || body_of(&*s.store, &id).await.is_none()).await;
     let live = Filter { states: vec![State::Live], ..Filter::default() };
     assert_eq!(list(&s.store, &live, 100).await, []);
-    assert!(!s.store.replace(&id, &entry).await.unwrap());
+    assert!(!s.store.update_head(&id, &entry).await.unwrap());
 }
 
 pub async fn results_are_stored_and_overwritten(s: Subject) {
     let key = "result_cache:anisearch_anime:82fce6a05e45281a:18878";
-    assert_eq!(s.store.result(key).await.unwrap(), None);
-    s.store.put_result(key, "{\"a\": 1}".into(), HOUR).await.unwrap();
-    s.store.put_result(key, "[2]".into(), DAY).await.unwrap();
-    let stored = s.store.result(key).await.unwrap().unwrap();
+    assert_eq!(s.store.get(key).await.unwrap(), None);
+    s.store.set(key, "{\"a\": 1}".into(), HOUR).await.unwrap();
+    s.store.set(key, "[2]".into(), DAY).await.unwrap();
+    let stored = s.store.get(key).await.unwrap().unwrap();
     assert_eq!(stored.value, "[2]");
     assert!(is_about(stored.expires_at.map(|at| at - clock::now()), DAY.as_secs_f64()));
     let summary = listed(&s.store, &EntryId::key(key.as_bytes())).await.unwrap();
@@ -268,8 +268,8 @@ pub async fn results_are_stored_and_overwritten(s: Subject) {
 }
 
 pub async fn an_expired_result_is_a_miss(s: Subject) {
-    s.store.put_result("result_cache:p:1", "1".into(), Duration::from_secs(1)).await.unwrap();
-    eventually(async || s.store.result("result_cache:p:1").await.unwrap().is_none()).await;
+    s.store.set("result_cache:p:1", "1".into(), Duration::from_secs(1)).await.unwrap();
+    eventually(async || s.store.get("result_cache:p:1").await.unwrap().is_none()).await;
     let live = Filter { states: vec![State::Live], ..Filter::default() };
     assert_eq!(list(&s.store, &live, 100).await, []);
 }

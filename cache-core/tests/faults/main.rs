@@ -9,10 +9,10 @@ mod proxy;
 #[path = "../harness/redis_server.rs"]
 mod redis_server;
 
-mod crowd;
-mod full;
-mod killed;
+mod contention;
+mod out_of_memory;
 mod password;
+mod restart;
 mod slow;
 
 use std::sync::Arc;

@@ -35,7 +35,7 @@ async fn a_cache_is_not_opened_with_a_wrong_password() {
 }
 
 #[tokio::test]
-async fn a_cache_that_is_not_enabled_asks_nobody_for_anything() {
+async fn a_disabled_cache_opens_no_storage() {
     let server = RedisServer::start("--requirepass right");
     let directory = tempfile::tempdir().unwrap();
     let sqlite = directory.path().join("cache");
@@ -51,7 +51,7 @@ async fn a_cache_that_is_not_enabled_asks_nobody_for_anything() {
 }
 
 #[tokio::test]
-async fn a_password_that_is_changed_meanwhile_makes_misses_until_it_is_right_again() {
+async fn a_changed_password_makes_misses_until_corrected() {
     let server = RedisServer::start("--requirepass right");
     let origin = origin().await;
     let cache = cache(&format!("redis://:right@{}", server.address()));

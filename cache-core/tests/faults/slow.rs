@@ -30,7 +30,7 @@ async fn soon<T>(what: impl Future<Output = T>) -> T {
 }
 
 #[tokio::test]
-async fn a_server_that_stalls_makes_misses_and_is_used_again_when_it_goes_on() {
+async fn a_stalled_server_makes_misses_until_it_resumes() {
     for mode in [Mode::Stall, Mode::Delay(PATIENCE * 3), Mode::Cut] {
         let (proxy, cache, _) = behind_proxy().await;
         let origin = origin().await;
@@ -53,7 +53,7 @@ async fn a_server_that_stalls_makes_misses_and_is_used_again_when_it_goes_on() {
 }
 
 #[tokio::test]
-async fn a_connection_that_is_dead_without_a_word_is_made_anew() {
+async fn a_silently_dead_connection_is_replaced() {
     let (proxy, cache, _) = behind_proxy().await;
     let origin = origin().await;
     let client = cache.client(Service::Jikan);
@@ -79,7 +79,7 @@ async fn a_server_that_is_slow_to_accept_is_used_once_it_does() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stored_body_that_stops_coming_is_mended() {
+async fn a_stalled_stored_body_is_refetched() {
     for mode in [Mode::Stall, Mode::Cut] {
         let (proxy, cache, _) = behind_proxy().await;
         // The same body whenever it is asked for.
@@ -106,7 +106,7 @@ async fn a_stored_body_that_stops_coming_is_mended() {
 }
 
 #[tokio::test]
-async fn nothing_goes_on_behind_a_cache_that_is_gone() {
+async fn no_task_outlives_a_dropped_cache() {
     let tasks = tokio::runtime::Handle::current().metrics();
     for mode in [Mode::Pass, Mode::Stall, Mode::Cut] {
         for closes in [true, false] {

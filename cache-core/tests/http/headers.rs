@@ -72,7 +72,7 @@ async fn stored_as_if_coded(policy: PolicyName, body: &'static [u8], coding: &st
     let mut entry = Entry::clone(&found.entry);
     entry.response.headers =
         [("content-encoding", coding), ("content-length", "7"), ("cache-control", "max-age=60")].into_iter().collect();
-    assert!(cache.store().replace(&found.id, &entry).await.unwrap());
+    assert!(cache.store().update_head(&found.id, &entry).await.unwrap());
     (client, origin)
 }
 

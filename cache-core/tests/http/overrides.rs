@@ -71,7 +71,7 @@ async fn hit_renews_the_ttl_unless_overridden() {
     let url = origin.url("/");
     read(&cache, &url, &[]).await;
     let id = get(&cache, &url, &[]).await.served().entry.clone().unwrap();
-    cache.store().touch(&[id], Some(Duration::from_secs(100))).await.unwrap();
+    cache.store().expire(&[id], Some(Duration::from_secs(100))).await.unwrap();
 
     let kept = get(&cache, &url, &[(REFRESH, "false")]).await.served().ttl_left.unwrap();
     assert!(kept <= 100.0, "{kept}");
@@ -86,7 +86,7 @@ async fn hit_renews_the_ttl_of_the_override() {
     let url = origin.url("/");
     read(&cache, &url, &[(TTL, "600")]).await;
     let id = get(&cache, &url, &[(REFRESH, "false")]).await.served().entry.clone().unwrap();
-    cache.store().touch(&[id], Some(Duration::from_secs(100))).await.unwrap();
+    cache.store().expire(&[id], Some(Duration::from_secs(100))).await.unwrap();
 
     let kept = get(&cache, &url, &[(REFRESH, "false")]).await.served().ttl_left.unwrap();
     assert!(kept <= 100.0, "{kept}");

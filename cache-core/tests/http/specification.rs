@@ -32,7 +32,7 @@ async fn age(cache: &Cache, url: &str, seconds: f64) {
                 values.for_each(|value| headers.append(name, value));
                 headers
             });
-        assert!(cache.store().replace(&found.id, &entry).await.unwrap());
+        assert!(cache.store().update_head(&found.id, &entry).await.unwrap());
     }
 }
 

@@ -13,7 +13,7 @@ use crate::{cache, redis_cache, redis_cache_at};
 pub async fn counted(cache: Cache) -> Counts {
     let store = Arc::clone(cache.store());
     cache.close().await;
-    store.counters(0.0).await.unwrap().ever[&Scope::Http(Service::Jikan)]
+    store.stats(0.0).await.unwrap().ever[&Scope::Http(Service::Jikan)]
 }
 
 /// As [`counted`], without times.
@@ -79,7 +79,7 @@ async fn lookup_time_is_counted_by_service() {
     cache.client(Service::Jikan).get(origin.url("/")).send().await.unwrap().bytes().await.unwrap();
     let store = Arc::clone(cache.store());
     assert!(counted(cache).await.lookup_micros > 0);
-    let services: Vec<Scope> = store.counters(0.0).await.unwrap().ever.into_keys().collect();
+    let services: Vec<Scope> = store.stats(0.0).await.unwrap().ever.into_keys().collect();
     assert_eq!(services, [Scope::Http(Service::Jikan)]);
 }
 

@@ -19,7 +19,7 @@ async fn unreadable_result_is_computed_again_and_replaced(
     let subject = on.open().await;
     let function = Function::default();
     let key = call().key().unwrap();
-    subject.store.put_result(&key, damaged.into(), Duration::from_secs(60)).await.unwrap();
+    subject.store.set(&key, damaged.into(), Duration::from_secs(60)).await.unwrap();
     for _ in 0..2 {
         let result = subject.results.get_or_compute(&call(), || function.returns(Some(anime()))).await;
         assert_eq!(result, Some(anime()));

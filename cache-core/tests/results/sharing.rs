@@ -144,6 +144,6 @@ async fn waits_are_counted() {
     });
     assert_eq!(join_all(asked).await, vec![anime(); 20]);
     cache.close().await;
-    let Counts { misses, hits, waits, .. } = store.counters(0.0).await.unwrap().hours[0].counts;
+    let Counts { misses, hits, waits, .. } = store.stats(0.0).await.unwrap().hours[0].counts;
     assert_eq!((misses, hits, waits), (1, 19, 19));
 }

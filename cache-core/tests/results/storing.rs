@@ -32,11 +32,11 @@ async fn result_is_stored_as_python_writes_it(#[values(On::Memory, On::Redis, On
     let key = call.key().unwrap();
     assert_eq!(key, "result_cache:anisearch_anime:82fce6a05e45281a:18878,dan-da-dan");
     assert_eq!(
-        subject.store.result(&key).await.unwrap().unwrap().value,
+        subject.store.get(&key).await.unwrap().unwrap().value,
         r#"{"title": "ダンダダン \"Dan Da Dan\"\n", "score": 8.0, "tags": ["science-fiction", "café"], "episodes": {"9": "Merge! Serpo Dover Demon Nessie!", "10": "Have You Ever Seen a Cattle Mutilation?"}}"#
     );
     let id = EntryId::Key(key.into_bytes().into());
-    let ttl = subject.store.inspect(&id).await.unwrap().unwrap().summary.ttl(clock::now()).unwrap();
+    let ttl = subject.store.details(&id).await.unwrap().unwrap().summary.ttl(clock::now()).unwrap();
     assert!((500.0..=600.0).contains(&ttl), "{ttl}");
 }
 
@@ -62,10 +62,10 @@ async fn result_that_cannot_be_deserialized_is_not_stored(#[values(On::Memory, O
     let key = call().key().unwrap();
     let not_a_number = subject.results.get_or_compute(&call(), || async { f64::NAN }).await;
     assert!(not_a_number.is_nan());
-    assert_eq!(subject.store.result(&key).await.unwrap(), None);
+    assert_eq!(subject.store.get(&key).await.unwrap(), None);
     let nameless = BTreeMap::from([((1, 2), 3)]);
     assert_eq!(subject.results.get_or_compute(&call(), || async { nameless.clone() }).await, nameless);
-    assert_eq!(subject.store.result(&key).await.unwrap(), None);
+    assert_eq!(subject.store.get(&key).await.unwrap(), None);
 }
 
 #[rstest]
@@ -74,7 +74,7 @@ async fn result_over_the_limit_is_not_stored(#[values(On::Memory, On::Redis, On:
     let subject = on.open_with(Config { largest_entry: 10, ..Config::default() }).await;
     for (text, is_stored) in [("123456789", false), ("12345678", true)] {
         subject.results.get_or_compute(&call(), || async { text.to_owned() }).await;
-        assert_eq!(subject.store.result(&call().key().unwrap()).await.unwrap().is_some(), is_stored, "{text}");
+        assert_eq!(subject.store.get(&call().key().unwrap()).await.unwrap().is_some(), is_stored, "{text}");
     }
 }
 
@@ -85,8 +85,8 @@ async fn disabled_cache_always_computes(#[values(On::Memory, On::Redis, On::Sqli
     let key = call().key().unwrap();
     let function = Function::default();
     subject.results.get_or_compute(&call(), || function.returns(1)).await;
-    assert_eq!(subject.store.result(&key).await.unwrap(), None);
-    subject.store.put_result(&key, "2".into(), Duration::from_secs(60)).await.unwrap();
+    assert_eq!(subject.store.get(&key).await.unwrap(), None);
+    subject.store.set(&key, "2".into(), Duration::from_secs(60)).await.unwrap();
     assert_eq!(subject.results.get_or_compute(&call(), || function.returns(1)).await, 1);
     assert_eq!(function.runs(), 2);
 }
@@ -143,7 +143,7 @@ async fn calls_are_counted_by_prefix(#[values(On::Memory, On::Redis, On::Sqlite)
     }
     results.get_or_compute(&call(), || async { None::<u8> }).await;
     cache.close().await;
-    let counted = store.counters(0.0).await.unwrap().hours;
+    let counted = store.stats(0.0).await.unwrap().hours;
     assert_eq!(counted.len(), 1, "{counted:?}");
     assert_eq!(counted[0].scope, Scope::Result("anisearch_anime".into()));
     let Counts { lookup_micros, .. } = counted[0].counts;

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use cache_core::{BackendKind, Error, Info};
+use cache_core::{BackendKind, Error, ServerInfo};
 
 use crate::commands::doctor::command_line::quoted;
 use crate::commands::doctor::report::Check;
@@ -14,7 +14,7 @@ use cache_core::chain;
 const NEARLY_FULL: f64 = 0.9;
 
 pub(crate) async fn checks(cache: &Cache) -> Vec<Check> {
-    let backend = cache.store.backend();
+    let backend = cache.store.id();
     let name = if backend.kind == BackendKind::Redis { "Redis" } else { "SQLite" };
     let started = Instant::now();
     let health = cache.store.health().await;
@@ -62,7 +62,7 @@ fn database(location: &str) -> String {
     number.unwrap_or("0").to_owned()
 }
 
-fn memory(info: &Info, location: &str) -> Check {
+fn memory(info: &ServerInfo, location: &str) -> Check {
     let used = bytes(info.memory_bytes);
     let Some((limit, policy)) = &info.limit else {
         return Check::ok("memory", format!("{used} used, no maxmemory limit"));

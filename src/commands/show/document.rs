@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use cache_core::codec::body;
 use cache_core::key::sha256_hex;
-use cache_core::{BackendKind, Headers, Inspected, KeyFact};
+use cache_core::{BackendKind, EntryDetails, Headers, RedisKeyInfo};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -46,7 +46,7 @@ struct RedisKey<'a> {
 impl<'a> Document<'a> {
     /// The entry with its stored body, where that was read; `now` in Unix seconds.
     pub(crate) fn new(
-        found: &'a Inspected,
+        found: &'a EntryDetails,
         stored: Option<&[u8]>,
         backend: BackendKind,
         now: f64,
@@ -66,7 +66,7 @@ impl<'a> Document<'a> {
 }
 
 impl<'a> RedisKey<'a> {
-    fn of(fact: &'a KeyFact, reveal: bool) -> Self {
+    fn of(fact: &'a RedisKeyInfo, reveal: bool) -> Self {
         Self { name: Id::of_key(&fact.key, reveal), kind: &fact.kind, ttl: fact.ttl, bytes: fact.bytes }
     }
 }

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use cache_core::key::{HTTP_PREFIX, RESULT_PREFIX, unhex};
-use cache_core::{CacheKey, EntryId, Inspect, Inspected, Summary};
+use cache_core::{CacheKey, EntryDetails, EntryId, Inspect, Summary};
 
 use crate::cli::selectors;
 use crate::commands::short_id;
 use crate::commands::short_id::search;
 
 /// The entry meant; `None`: there is none.
-pub(crate) async fn entry(store: &Arc<dyn Inspect>, text: &[u8]) -> anyhow::Result<Option<Inspected>> {
+pub(crate) async fn entry(store: &Arc<dyn Inspect>, text: &[u8]) -> anyhow::Result<Option<EntryDetails>> {
     let as_text = std::str::from_utf8(text).ok();
     if let Some(id) = as_text.filter(|text| uuid::Uuid::try_parse(text).is_ok()) {
         return first(store, selectors::ids(id)).await;
@@ -39,9 +39,12 @@ fn is_under(key: &[u8], prefix: &str) -> bool {
     key.strip_prefix(prefix.as_bytes()).is_some_and(|rest| rest.starts_with(b":"))
 }
 
-async fn first(store: &Arc<dyn Inspect>, ids: impl IntoIterator<Item = EntryId>) -> anyhow::Result<Option<Inspected>> {
+async fn first(
+    store: &Arc<dyn Inspect>,
+    ids: impl IntoIterator<Item = EntryId>,
+) -> anyhow::Result<Option<EntryDetails>> {
     for id in ids {
-        if let Some(found) = store.inspect(&id).await? {
+        if let Some(found) = store.details(&id).await? {
             return Ok(Some(found));
         }
     }
@@ -49,7 +52,7 @@ async fn first(store: &Arc<dyn Inspect>, ids: impl IntoIterator<Item = EntryId>)
 }
 
 /// The entry that a Redis key belongs to; the key alone where it belongs to none.
-async fn by_key(store: &Arc<dyn Inspect>, key: &[u8]) -> anyhow::Result<Option<Inspected>> {
+async fn by_key(store: &Arc<dyn Inspect>, key: &[u8]) -> anyhow::Result<Option<EntryDetails>> {
     let itself = EntryId::key(key);
     let Some(rest) = key.strip_prefix(HTTP_PREFIX.as_bytes()).and_then(|rest| rest.strip_prefix(b":")) else {
         return first(store, [itself]).await;
@@ -86,7 +89,7 @@ async fn under_cache_key(store: &Arc<dyn Inspect>, key: CacheKey) -> anyhow::Res
 }
 
 /// The newest entry with exactly this URL, else the newest of the only URL that contains it.
-async fn by_url(store: &Arc<dyn Inspect>, wanted: &str) -> anyhow::Result<Option<Inspected>> {
+async fn by_url(store: &Arc<dyn Inspect>, wanted: &str) -> anyhow::Result<Option<EntryDetails>> {
     let url = |entry: &Summary| entry.http.as_ref().map(|http| http.url.clone());
     let found = newest_first(search(store, |entry| url(entry).is_some_and(|url| url.contains(wanted))).await?);
     if let Some(exact) = found.iter().find(|entry| url(entry).as_deref() == Some(wanted)) {
@@ -109,7 +112,7 @@ fn newest_first(mut entries: Vec<Summary>) -> Vec<Summary> {
 mod tests {
     use super::*;
     use crate::exit::Refused;
-    use cache_core::{Entry, Layout, Memory, Request, Services, Store};
+    use cache_core::{Entry, Layout, Memory, Request, ResponseStore as _, ResultStore as _, Services};
     use std::time::Duration;
     use uuid::Uuid;
 
@@ -122,10 +125,10 @@ mod tests {
             let cache_key = CacheKey::new(url.as_bytes());
             let response = cache_core::Response { status_code: 200, ..Default::default() };
             let entry = Entry { id, cache_key, request, response, created_at: Some(*created_at), deleted_at: None };
-            memory.begin(entry, None).await.unwrap().commit().await.unwrap();
+            memory.insert(entry, None).await.unwrap().commit().await.unwrap();
             ids.push(id);
         }
-        memory.put_result("result_cache:p:1", "1".into(), Duration::from_secs(9)).await.unwrap();
+        memory.set("result_cache:p:1", "1".into(), Duration::from_secs(9)).await.unwrap();
         (Arc::new(memory), ids)
     }
 

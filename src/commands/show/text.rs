@@ -3,7 +3,7 @@
 use std::fmt::{Result, Write};
 
 use cache_core::codec::body;
-use cache_core::{EntryId, Headers, Inspected};
+use cache_core::{EntryDetails, EntryId, Headers};
 
 use crate::commands::show::encoding::encoding;
 use crate::output::human::{bytes, counted, duration, maybe_duration};
@@ -14,7 +14,7 @@ use bytes::Bytes;
 
 /// What is shown, and how much of it.
 pub(crate) struct Shown<'a> {
-    pub(crate) found: &'a Inspected,
+    pub(crate) found: &'a EntryDetails,
     /// The body as stored.
     pub(crate) body: Option<&'a Bytes>,
     /// Unix seconds.

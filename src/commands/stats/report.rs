@@ -5,7 +5,7 @@ use std::path::Path;
 
 use cache_core::admin::stats::{ServiceTally, Tally};
 use cache_core::counters::{Counted, Counts, Scope, Window};
-use cache_core::{BackendKind, Info, Kind, Service, clock};
+use cache_core::{BackendKind, Kind, ServerInfo, Service, clock};
 use serde::Serialize;
 
 use crate::commands::session::Cache;
@@ -117,12 +117,12 @@ impl Report {
         let tally = crate::commands::stats::count::count(cache).await?;
         let info = cache.store.info().await?;
         let now = clock::now();
-        let counted = cache.store.counters(Window::Week.since(now)).await?;
+        let counted = cache.store.stats(Window::Week.since(now)).await?;
         Ok(Self::new(cache, &tally, info, counted, window, now))
     }
 
-    fn new(cache: &Cache, tally: &Tally, info: Info, counted: Counted, window: Window, now: f64) -> Self {
-        let backend = cache.store.backend();
+    fn new(cache: &Cache, tally: &Tally, info: ServerInfo, counted: Counted, window: Window, now: f64) -> Self {
+        let backend = cache.store.id();
         let is_there = backend.kind != BackendKind::Sqlite || Path::new(&*backend.location).exists();
         let scopes = counted.within(window, now);
         // What the server counts is every read of a key, and in a cache that is looked at more than it is used most of

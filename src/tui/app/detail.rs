@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cache_core::Inspected;
+use cache_core::EntryDetails;
 
 use crate::tui::app::body::Body;
 
@@ -10,7 +10,7 @@ use crate::tui::app::body::Body;
 #[derive(Clone, Debug)]
 pub struct Detail {
     /// All but the body.
-    pub inspected: Inspected,
+    pub inspected: EntryDetails,
     /// The body, made ready to be shown.
     pub body: Arc<Body>,
 }

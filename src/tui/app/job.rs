@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use cache_core::Backend;
-use cache_core::admin::ttl::{Change, Target};
+use cache_core::BackendId;
+use cache_core::admin::batch::Target;
+use cache_core::admin::ttl::Change;
 
 use crate::tui::ticket::Ticket;
 
@@ -13,7 +14,7 @@ pub struct Job {
     /// The request.
     pub ticket: Ticket,
     /// Where.
-    pub on: Backend,
+    pub on: BackendId,
     /// What it does: `flushing`.
     pub verb: &'static str,
     /// Entries dealt with.

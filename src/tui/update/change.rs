@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use cache_core::admin::flush::Plan;
-use cache_core::admin::ttl::{Change, Target};
-use cache_core::{Backend, Summary};
+use cache_core::admin::batch::Plan;
+use cache_core::admin::batch::Target;
+use cache_core::admin::ttl::Change;
+use cache_core::{BackendId, Summary};
 use tui_textarea::TextArea;
 
 use crate::output::human;
@@ -64,7 +65,7 @@ impl<'a> Meant<'a> {
         (count > TYPED_ABOVE || self.is_everything).then(|| count.to_string())
     }
 
-    fn plan(&self, backend: Backend) -> Plan {
+    fn plan(&self, backend: BackendId) -> Plan {
         Plan::of(backend, self.entries.iter().copied())
     }
 
@@ -117,7 +118,7 @@ fn ask_flush(app: &mut App, is_everything_shown: bool) {
         refusal: "Canceled",
         holds: Held::Change(
             Box::new(Effect::Flush { ticket, plan: plan.clone() }),
-            ("Deleting", count, AfterJob::Drop(plan.targets)),
+            ("Deleting", count, AfterJob::Drop(plan.ids().cloned().collect())),
         ),
     })));
 }
@@ -153,7 +154,7 @@ fn ask_ttl(app: &mut App) {
     let plan = meant.plan(backend);
     let facts = meant.facts(app, &plan);
     let Meant { name, is_everything, .. } = meant;
-    let (entries, text) = (plan.targets, TextArea::default());
+    let (entries, text) = (plan.ids().cloned().collect(), TextArea::default());
     app.dialog = Some(Dialog::Ttl(Box::new(Ttl { entries, name, is_everything, facts, text, problem: None })));
 }
 

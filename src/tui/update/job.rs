@@ -16,8 +16,8 @@ use crate::tui::update::scan::{begin_scan, lose};
 pub(crate) fn end_flush(app: &mut App, job: Job, report: &flush::Report, took: Duration) -> Vec<Effect> {
     let done = format!(
         "Deleted {} ({}) in {:.1} s",
-        human::entries(report.removed.entries),
-        human::counted(report.removed.keys, "key"),
+        human::entries(report.done.entries),
+        human::counted(report.done.keys, "key"),
         took.as_secs_f64()
     );
     let end = End { error: report.error.as_ref(), failed: report.failed, is_interrupted: report.is_interrupted };
@@ -37,7 +37,7 @@ pub(crate) fn end_flush(app: &mut App, job: Job, report: &flush::Report, took: D
 }
 
 pub(crate) fn end_ttl_change(app: &mut App, job: Job, report: &ttl::Report) -> Vec<Effect> {
-    let done = format!("Changed the TTL of {}", human::entries(report.changed));
+    let done = format!("Changed the TTL of {}", human::entries(report.done));
     let end = End { error: report.error.as_ref(), failed: report.failed, is_interrupted: report.is_interrupted };
     let is_whole = tell(app, &job, "Changing TTLs failed", done, &end);
     if app.is_leaving {

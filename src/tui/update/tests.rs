@@ -5,7 +5,7 @@ pub(crate) mod enrich;
 
 use std::io;
 
-use cache_core::admin::flush::Plan;
+use cache_core::admin::batch::Plan;
 use cache_core::{Error, Health, Page, Service};
 use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::Size;

@@ -1,6 +1,6 @@
 //! The inspector: its tabs, and the page that is open.
 
-use cache_core::{Headers, KeyFact, chain};
+use cache_core::{Headers, RedisKeyInfo, chain};
 use ratatui::Frame;
 use ratatui::layout::{Position, Rect};
 use ratatui::text::{Line, Span};
@@ -122,7 +122,7 @@ fn draw_headers(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) {
     draw_lines(frame, area, app, [first, Line::default()].into_iter().chain(fields));
 }
 
-fn keys<'a>(keys: &[KeyFact], width: u16, theme: &Theme) -> Vec<Line<'a>> {
+fn keys<'a>(keys: &[RedisKeyInfo], width: u16, theme: &Theme) -> Vec<Line<'a>> {
     if keys.is_empty() {
         return vec![Line::styled(" No Redis keys (SQLite backend)", theme.dim)];
     }

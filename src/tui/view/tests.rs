@@ -3,7 +3,7 @@
 pub(crate) mod enrich;
 
 use cache_core::counters::Counted;
-use cache_core::{Backend, BackendKind, Health, Service};
+use cache_core::{BackendId, BackendKind, Health, Service};
 use insta::assert_snapshot;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -112,7 +112,7 @@ fn a_question_names_the_whole_address() {
 #[test]
 fn an_empty_cache_that_stands_in_is_not_taken_for_the_one_that_was_asked_for() {
     let mut app = at(80, 24);
-    let sqlite = Backend { kind: BackendKind::Sqlite, location: "/tmp/http_cache.db".into() };
+    let sqlite = BackendId { kind: BackendKind::Sqlite, location: "/tmp/http_cache.db".into() };
     let problem = Some("Redis at redis://localhost:6379/0 cannot be reached: connection refused".into());
     let effects = update(&mut app, Message::Health(Health { backend: sqlite, is_fallback: true, problem }));
     update(&mut app, Message::Done(scan_of(&effects), Outcome::Scanned(Ok(()))));
@@ -179,7 +179,7 @@ fn badges_and_the_backend_are_in_the_header_of_every_screen(#[case] width: u16, 
     let options = Options { is_read_only: true, ..Options::default() };
     let mut app = listed(Size::new(width, 10), options, entries());
     let health = app.health.as_mut().unwrap();
-    health.backend = Backend { kind: BackendKind::Sqlite, location: "/tmp/a/long/path/http_cache.db".into() };
+    health.backend = BackendId { kind: BackendKind::Sqlite, location: "/tmp/a/long/path/http_cache.db".into() };
     health.is_fallback = true;
     let screen = frame(&app, true).backend().to_string();
     assert!(screen.lines().next().unwrap().contains(expected), "{screen}");

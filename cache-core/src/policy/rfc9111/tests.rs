@@ -29,7 +29,7 @@ type Fields<'a> = &'a [(&'a str, &'a str)];
 #[derive(Default)]
 struct Scene {
     policy: Specification,
-    stored: Vec<Found>,
+    stored: Vec<StoredResponse>,
 }
 
 fn request(method: &str, fields: Fields<'_>) -> Request {
@@ -82,7 +82,7 @@ impl Scene {
         for index in storing.replaces.into_iter().rev() {
             self.stored.remove(index);
         }
-        self.stored.insert(0, Found { id, entry: Arc::new(entry), expires_at: None, body });
+        self.stored.insert(0, StoredResponse { id, entry: Arc::new(entry), expires_at: None, body });
         true
     }
 

@@ -8,10 +8,11 @@ use async_trait::async_trait;
 use futures_util::{StreamExt as _, stream};
 use tokio::time::Instant;
 
-use crate::error::CodecError;
+use crate::error::{CodecError, RefusalScope};
 use crate::model::stored::StoredResult;
 use crate::runtime::guarded_store::*;
 use crate::store::stub::Stub;
+use crate::store::traits::Backend as _;
 
 const PATIENCE: Duration = Duration::from_millis(500);
 
@@ -48,8 +49,10 @@ impl Moody {
     }
 
     async fn answer<T>(&self, answer: T) -> Result<T> {
-        let backend = self.backend();
-        let refused = |operation| Err(Error::Refused { backend: self.backend(), operation, source: "no".into() });
+        let backend = self.id();
+        let refused = |operation| {
+            Err(Error::Refused { backend: self.id(), operation, scope: RefusalScope::All, source: "no".into() })
+        };
         let mood = *self.mood.lock().unwrap();
         match mood {
             Mood::Well => Ok(answer),
@@ -68,7 +71,7 @@ impl Stub for Moody {
         self.answer(()).await.err().map(|error| chain(&error))
     }
 
-    async fn result(&self) -> Result<Option<StoredResult>> {
+    async fn get(&self) -> Result<Option<StoredResult>> {
         self.asked.fetch_add(1, Ordering::Relaxed);
         self.answer(Some(StoredResult { value: "value".into(), expires_at: None })).await
     }
@@ -86,7 +89,7 @@ fn over(store: &Arc<Moody>) -> (Graceful, Tasks) {
 }
 
 async fn read(store: &Graceful) -> Option<Bytes> {
-    store.ask("result", |store| async move { store.result("key").await }).await.flatten().map(|stored| stored.value)
+    store.ask("result", |store| async move { store.get("key").await }).await.flatten().map(|stored| stored.value)
 }
 
 /// Opens the breaker.

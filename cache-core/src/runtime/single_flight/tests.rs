@@ -30,7 +30,7 @@ impl Claims {
 
 #[async_trait]
 impl Stub for Claims {
-    async fn claim(&self, name: &str, holder: Uuid, time: Duration) -> Result<Claim> {
+    async fn acquire(&self, name: &str, holder: Uuid, time: Duration) -> Result<LeaseState> {
         if self.is_mute.load(Ordering::Relaxed) {
             pending::<()>().await;
         }
@@ -38,11 +38,11 @@ impl Stub for Claims {
         let now = Instant::now();
         let mut table = self.table.lock().unwrap();
         Ok(match table.get(name) {
-            Some((None, until)) if *until > now => Claim::Alone,
-            Some((Some(other), until)) if *until > now && *other != holder => Claim::Held,
+            Some((None, until)) if *until > now => LeaseState::Uncacheable,
+            Some((Some(other), until)) if *until > now && *other != holder => LeaseState::HeldByOther,
             _ => {
                 table.insert(name.to_owned(), (Some(holder), now + time));
-                Claim::Granted
+                LeaseState::Acquired
             }
         })
     }

@@ -1,4 +1,4 @@
-//! A store that refuses every change: `--read-only`, under everything else.
+//! A store that refuses every change: `--read-only`, below all other layers.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,20 +7,20 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use uuid::Uuid;
 
-use crate::error::{Backend, Error, Result};
+use crate::error::{Error, Result};
 use crate::model::entry::{Entry, EntryId};
 use crate::model::event::Source;
 use crate::model::filter::Filter;
-use crate::model::inspection::{Health, Info, Inspected};
+use crate::model::inspection::{EntryDetails, Health, ServerInfo};
 use crate::model::key::CacheKey;
+use crate::model::rate_limit::Limit;
 use crate::model::stats::Batch;
-use crate::model::stored::{Claim, Found, Removed, StoredBody, StoredResult};
+use crate::model::stored::{LeaseState, RemoveStats, StoredBody, StoredResponse, StoredResult};
 use crate::model::window::Counted;
+use crate::store::events::EventFeed;
 use crate::store::inspect::Inspect;
-use crate::store::invalidation::Changes;
 use crate::store::page::{Cursor, Page};
-use crate::store::redis::events::feed::Events;
-use crate::store::traits::{Store, Writer};
+use crate::store::traits::{LeaseStore, RateLimitStore, ResponseStore, ResponseWriter, ResultStore, StatsStore};
 
 /// Passes reads on and refuses changes.
 pub struct ReadOnly(Arc<dyn Inspect>);
@@ -32,82 +32,112 @@ impl ReadOnly {
     }
 
     fn refuse<T>(&self) -> Result<T> {
-        Err(Error::ReadOnly(self.0.backend()))
+        Err(Error::ReadOnly(self.0.id()))
+    }
+}
+
+crate::delegate_to!(ReadOnly, |this| this.0; Backend, Store);
+
+/// Slots would be written to the storage, so that a caller keeps to a limit of its own process.
+#[async_trait]
+impl RateLimitStore for ReadOnly {
+    async fn acquire_slot(&self, _name: &str, _limit: &Limit, _max_wait: Duration) -> Result<Duration> {
+        Err(Error::Unsupported("a read-only cache shares no rate limits"))
+    }
+
+    async fn block(&self, _name: &str, _time: Duration) -> Result<()> {
+        Err(Error::Unsupported("a read-only cache shares no rate limits"))
     }
 }
 
 #[async_trait]
-impl Store for ReadOnly {
-    fn backend(&self) -> Backend {
-        self.0.backend()
-    }
-    async fn health(&self) -> Health {
-        self.0.health().await
-    }
-    async fn lookup(&self, key: &CacheKey, _refresh: Option<Duration>) -> Result<Vec<Found>> {
+impl ResponseStore for ReadOnly {
+    async fn lookup(&self, key: &CacheKey, _renew: Option<Duration>) -> Result<Vec<StoredResponse>> {
         self.0.lookup(key, None).await
     }
-    async fn begin(&self, _entry: Entry, _ttl: Option<Duration>) -> Result<Box<dyn Writer>> {
+
+    async fn insert(&self, _entry: Entry, _ttl: Option<Duration>) -> Result<Box<dyn ResponseWriter>> {
         self.refuse()
     }
+
     async fn body(&self, id: &EntryId) -> Result<Option<StoredBody>> {
         self.0.body(id).await
     }
-    async fn replace(&self, _id: &EntryId, _entry: &Entry) -> Result<bool> {
+
+    async fn update_head(&self, _id: &EntryId, _entry: &Entry) -> Result<bool> {
         self.refuse()
     }
-    async fn touch(&self, _ids: &[EntryId], _ttl: Option<Duration>) -> Result<u64> {
+
+    async fn expire(&self, _ids: &[EntryId], _ttl: Option<Duration>) -> Result<u64> {
         self.refuse()
     }
-    async fn remove(&self, _ids: &[EntryId]) -> Result<Removed> {
+
+    async fn remove(&self, _ids: &[EntryId]) -> Result<RemoveStats> {
         self.refuse()
     }
-    async fn result(&self, key: &str) -> Result<Option<StoredResult>> {
-        self.0.result(key).await
+}
+
+#[async_trait]
+impl ResultStore for ReadOnly {
+    async fn get(&self, key: &str) -> Result<Option<StoredResult>> {
+        self.0.get(key).await
     }
-    async fn put_result(&self, _key: &str, _value: Bytes, _ttl: Duration) -> Result<()> {
+
+    async fn set(&self, _key: &str, _value: Bytes, _ttl: Duration) -> Result<()> {
         self.refuse()
     }
-    /// Nothing can be stored for others to find, so nobody need wait for it.
-    async fn claim(&self, _name: &str, _holder: Uuid, _time: Duration) -> Result<Claim> {
-        Ok(Claim::Alone)
+}
+
+#[async_trait]
+impl LeaseStore for ReadOnly {
+    /// Nothing can be stored for others, so waiting is pointless.
+    async fn acquire(&self, _name: &str, _owner: Uuid, _ttl: Duration) -> Result<LeaseState> {
+        Ok(LeaseState::Uncacheable)
     }
-    async fn release(&self, _name: &str, _holder: Uuid, _alone: Option<Duration>) -> Result<()> {
+
+    async fn release(&self, _name: &str, _owner: Uuid, _uncacheable_for: Option<Duration>) -> Result<()> {
         Ok(())
     }
-    fn tell(&self, changes: Arc<dyn Changes>) -> bool {
-        self.0.tell(changes)
-    }
-    /// Nothing is counted; to refuse would make the cache try again and again.
-    async fn count(&self, _batch: &Batch) -> Result<()> {
+}
+
+#[async_trait]
+impl StatsStore for ReadOnly {
+    /// Drops the delta: after an error the cache would try again and again.
+    async fn add_stats(&self, _delta: &Batch) -> Result<()> {
         Ok(())
+    }
+
+    async fn stats(&self, since: f64) -> Result<Counted> {
+        self.0.stats(since).await
     }
 }
 
 #[async_trait]
 impl Inspect for ReadOnly {
-    async fn scan(&self, filter: &Filter, from: Option<Cursor>, want: usize) -> Result<Page> {
-        self.0.scan(filter, from, want).await
+    async fn scan(&self, filter: &Filter, from: Option<Cursor>, count: usize) -> Result<Page> {
+        self.0.scan(filter, from, count).await
     }
-    async fn inspect(&self, id: &EntryId) -> Result<Option<Inspected>> {
-        self.0.inspect(id).await
+
+    async fn details(&self, id: &EntryId) -> Result<Option<EntryDetails>> {
+        self.0.details(id).await
     }
+
     async fn raw_body(&self, id: &EntryId, limit: usize) -> Result<Option<Bytes>> {
         self.0.raw_body(id, limit).await
     }
-    async fn info(&self) -> Result<Info> {
+
+    async fn info(&self) -> Result<ServerInfo> {
         self.0.info().await
     }
-    async fn counters(&self, since: f64) -> Result<Counted> {
-        self.0.counters(since).await
-    }
-    async fn watch(&self, source: Source) -> Result<Option<Events>> {
+
+    async fn watch(&self, source: Source) -> Result<Option<Box<dyn EventFeed>>> {
         match source {
             Source::Notifications { enables: true } => self.refuse(),
             _ => self.0.watch(source).await,
         }
     }
-    fn changes(&self) -> Option<tokio::sync::watch::Receiver<Health>> {
-        self.0.changes()
+
+    fn health_changes(&self) -> Option<tokio::sync::watch::Receiver<Health>> {
+        self.0.health_changes()
     }
 }

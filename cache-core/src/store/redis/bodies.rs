@@ -137,7 +137,7 @@ impl Reading {
     async fn hold(&self, left: Option<i64>) {
         if self.read < self.count && left.is_some_and(|left| (0..HELD.as_millis() as i64 / 2).contains(&left)) {
             let mut pipe = Pipeline::new();
-            // Only ever longer: somebody may have renewed it since its time was asked for.
+            // Only ever longer: another client may have renewed it since its TTL was read.
             pipe.cmd("PEXPIRE").arg(self.key.as_bytes()).arg(millis(HELD)).arg("GT");
             if let Err(error) = self.connection.pipeline("extending the TTL of a body", &mut pipe).await {
                 tracing::debug!(%error, "could not extend the TTL of a body that is being read");
@@ -154,7 +154,7 @@ impl Reading {
 pub(crate) async fn raw_body(connection: &Connection, id: &EntryId, limit: usize) -> Result<Option<Bytes>> {
     match id {
         EntryId::Http(layout, id) => match list(connection, layout::stream(*layout, *id).as_bytes(), limit).await? {
-            // To Redis an empty list is none; the entry tells whether its body is empty or gone with it.
+            // Redis has no empty list; whether the entry exists decides between an empty body and a removed one.
             None => {
                 let exists = connection.query("EXISTS", cmd("EXISTS").arg(layout::entry(*layout, *id))).await?;
                 Ok((reply::int(&exists) == Some(1)).then(Bytes::new))

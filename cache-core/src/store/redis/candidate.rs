@@ -1,4 +1,4 @@
-//! TODO
+//! An entry that a lookup read, before it is known to be live and complete.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::model::entry::{Entry, EntryId, Layout};
 use crate::model::key::CacheKey;
-use crate::model::stored::Found;
+use crate::model::stored::StoredResponse;
 use crate::store::redis::heads::Heads;
 use crate::store::redis::layout::{COMPLETE, GRACE};
 
@@ -20,11 +20,11 @@ pub(crate) struct Candidate {
     /// All of them joined, where that is short.
     pub(crate) body: Option<Bytes>,
     pub(crate) is_refreshed: bool,
-    /// The entry, where its heads were decoded before.
+    /// The entry, where its head was decoded before.
     pub(crate) known: Option<Arc<Known>>,
 }
 
-/// What is told of a candidate besides what was found.
+/// What is known of a candidate besides the response.
 pub(crate) struct Seen {
     pub(crate) is_refreshed: bool,
     pub(crate) has_short_body: bool,
@@ -32,7 +32,7 @@ pub(crate) struct Seen {
 }
 
 impl Candidate {
-    pub(crate) fn live(self, key: &CacheKey, now: f64) -> Option<(Found, Seen)> {
+    pub(crate) fn live(self, key: &CacheKey, now: f64) -> Option<(StoredResponse, Seen)> {
         // hishel keeps its keys longer than the entry counts.
         let grace = if self.heads.layout == Layout::Pipeline { 0.0 } else { GRACE };
         let mut expires_at = self.heads.expires_at.map(|at| at - grace);
@@ -55,7 +55,7 @@ impl Candidate {
         };
         let entry = &known.entry;
         let is_live = is_whole && !entry.is_deleted() && expires_at.is_none_or(|at| at > now);
-        let found = (is_live && entry.cache_key == *key).then(|| Found {
+        let found = (is_live && entry.cache_key == *key).then(|| StoredResponse {
             id: EntryId::Http(self.heads.layout, entry.id),
             entry: Arc::clone(entry),
             expires_at,
@@ -69,10 +69,10 @@ impl Candidate {
 /// Longer bodies do not come along, for they are better streamed; bytes.
 const LONGEST_BODY: usize = 1 << 20;
 
-/// As many elements are asked for before their length is known. Of the longest body ours have 128 KiB, others' have less.
+/// The elements that are read before their length is known. Of the longest body ours have 128 KiB, others' have less.
 pub(crate) const FEW_ELEMENTS: u64 = 9;
 
-/// An entry and the heads that it was decoded from: what has the same heads is the same entry.
+/// An entry and the head that it was decoded from: the same head is the same entry.
 #[derive(Debug)]
 pub(crate) struct Known {
     pub(crate) data: Vec<u8>,

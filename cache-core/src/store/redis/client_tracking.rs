@@ -1,7 +1,7 @@
-//! Telling of what others change: Redis' client tracking, on the very connection that reads and writes.
+//! Client-side caching of Redis (`CLIENT TRACKING`), on the same connection that reads and writes.
 //!
-//! On the same connection news come in order with answers, and of what we change ourselves (`NOLOOP`) there are none: a
-//! hit that extends its entry's time must not count as a change.
+//! On one connection invalidations come in order with replies, and changes of our own cause none (`NOLOOP`): a hit that
+//! renews its entry's TTL must not count as a change.
 
 use std::sync::{Arc, Weak};
 
@@ -9,58 +9,40 @@ use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, ProtocolVersion, PushInfo, PushKind, RedisResult, Value, cmd};
 
 use crate::model::key::{HTTP_PREFIX, RESULT_PREFIX};
-use crate::store::invalidation::Changes;
-use crate::store::redis::connection::{Connection, Inner};
+use crate::store::invalidation::InvalidationListener;
 use crate::store::redis::driver_error::{is_broken, is_temporary};
 
-impl Connection {
-    /// Tells `changes` of what others change, whenever there is a connection that says so. One listener is enough.
-    pub(crate) fn tell(&self, changes: Arc<dyn Changes>) -> bool {
-        let is_first = self.0.changes.set(changes).is_ok();
-        if is_first {
-            // The connection in use is not tracked: the next one is.
-            self.drop_connection();
-        }
-        is_first
-    }
-
-    pub(crate) fn are_not_told(&self) {
-        if let Some(changes) = self.0.changes.get() {
-            changes.are_not_told();
-        }
-    }
-
-    /// What the connection of this number needs to tell whoever is to be told.
-    pub(crate) fn tracking(&self, number: u64) -> Option<Tracking> {
-        let changes = Arc::clone(self.0.changes.get()?);
-        Some(Tracking { number, inner: Arc::downgrade(&self.0), changes })
-    }
+/// Learns that a connection has ended.
+pub(crate) trait SessionObserver: Send + Sync {
+    /// The connection of this number has ended, perhaps long after its successor began, or before it was used.
+    fn on_ended(&self, number: u64);
 }
 
-/// How a connection is made that tells of changes.
-pub(crate) struct Tracking {
-    number: u64,
-    inner: Weak<Inner>,
-    changes: Arc<dyn Changes>,
+/// Makes a connection that reports changes to a listener.
+pub(crate) struct ClientTracking {
+    /// The number of the connection.
+    pub(crate) number: u64,
+    pub(crate) observer: Weak<dyn SessionObserver>,
+    pub(crate) listener: Arc<dyn InvalidationListener>,
 }
 
-impl Tracking {
-    /// A connection with tracking, or without it where the server knows none.
+impl ClientTracking {
+    /// A connection with tracking, or without it where the server does not support it.
     pub(crate) async fn connect(
         self,
         client: &Client,
         config: AsyncConnectionConfig,
     ) -> RedisResult<MultiplexedConnection> {
-        let changes = Arc::clone(&self.changes);
+        let listener = Arc::clone(&self.listener);
         match self.try_connect(client, config.clone()).await {
             Ok(connection) => {
-                changes.are_told();
+                listener.on_connected();
                 Ok(connection)
             }
             Err(error) if is_broken(&error) || is_temporary(&error) => Err(error),
             Err(error) => {
                 tracing::debug!(%error, "client-side tracking unavailable");
-                changes.only_its_time_counts();
+                listener.on_unsupported();
                 client.get_multiplexed_async_connection_with_config(&config).await
             }
         }
@@ -70,8 +52,8 @@ impl Tracking {
         let info = client.get_connection_info().clone();
         let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
         let client = Client::open(info.set_redis_settings(settings))?;
-        let config = config.set_push_sender(move |news: PushInfo| {
-            self.hear(&news);
+        let config = config.set_push_sender(move |push: PushInfo| {
+            self.receive(&push);
             Ok::<(), std::convert::Infallible>(())
         });
         let mut connection = client.get_multiplexed_async_connection_with_config(&config).await?;
@@ -82,23 +64,23 @@ impl Tracking {
         Ok(connection)
     }
 
-    /// Called by the connection itself, between two answers.
-    fn hear(&self, news: &PushInfo) {
-        match (&news.kind, news.data.first()) {
+    /// Called by the connection itself, between two replies.
+    fn receive(&self, push: &PushInfo) {
+        match (&push.kind, push.data.first()) {
             (PushKind::Disconnection, _) => {
-                if let Some(inner) = self.inner.upgrade() {
-                    Connection(inner).has_ended(self.number);
+                if let Some(observer) = self.observer.upgrade() {
+                    observer.on_ended(self.number);
                 }
             }
             (PushKind::Invalidate, Some(Value::Array(keys))) => {
                 for key in keys {
                     if let Value::BulkString(key) = key {
-                        self.changes.of_key(key);
+                        self.listener.on_invalidate(key);
                     }
                 }
             }
             // Everything was flushed.
-            (PushKind::Invalidate, _) => self.changes.of_everything(),
+            (PushKind::Invalidate, _) => self.listener.on_invalidate_all(),
             _ => {}
         }
     }

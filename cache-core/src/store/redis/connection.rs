@@ -1,47 +1,32 @@
-//! One connection that is made when it is needed and made again when it broke.
+//! Commands, pipelines and transactions on one connection, which is made when it is needed and again when it broke.
 //!
-//! The driver's own manager holds callers up while it retries; an interface would rather know at once.
+//! The driver's own manager makes callers wait while it retries; a user interface needs the failure at once.
 
 #[cfg(test)]
 mod tests;
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
-use std::time::Duration;
-
-use futures_util::future::BoxFuture;
 use redis::aio::MultiplexedConnection;
 use redis::io::tcp::TcpSettings;
 use redis::{Client, Cmd, ConnectionAddr, IntoConnectionInfo, Pipeline, RedisError, RedisResult, Value};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::config::Config;
-use crate::error::{Backend, BackendKind, Error, Result};
+use crate::error::{BackendId, BackendKind, Error, RefusalScope, Result};
 use crate::model::url::authority;
-use crate::store::invalidation::Changes;
-use crate::store::redis::driver_error::{is_broken, is_temporary};
-use crate::store::redis::session::Current;
+use crate::store::invalidation::InvalidationListener;
+use crate::store::redis::driver_error::{is_broken, is_temporary, lacks_right_to_keys};
+use crate::store::redis::session::Session;
 
 /// Shared by its clones.
 #[derive(Clone)]
-pub(crate) struct Connection(pub(crate) Arc<Inner>);
+pub(crate) struct Connection(Arc<Inner>);
 
-pub(crate) struct Inner {
-    pub(crate) client: Client,
-    backend: Backend,
-    pub(crate) connect_timeout: Duration,
-    pub(crate) timeout: Duration,
-    /// `REDIS_RETRY_ON_TIMEOUT`: what may be repeated is asked once more on a new connection.
+struct Inner {
+    session: Arc<Session>,
+    backend: BackendId,
+    /// `REDIS_RETRY_ON_TIMEOUT`: what may be repeated is sent once more on a new connection.
     retries_timeouts: bool,
-    /// `REDIS_HEALTH_CHECK_INTERVAL`: a connection that was idle so long must answer a `PING` before it is used.
-    pub(crate) health_check: Duration,
-    /// Who gives up waiting after so long does not do so for reasons of his own: the connection is stuck.
-    pub(crate) patience: Duration,
-    pub(crate) current: Mutex<Current>,
-    /// Who is told of what others change; told by the connection in use and by no other.
-    pub(crate) changes: OnceLock<Arc<dyn Changes>>,
-    /// A connection being made, for many callers. Who gives up waiting for it leaves it to the next: were each to begin
-    /// anew, none would ever come to the end of it on a server that is slow to accept.
-    pub(crate) connecting: tokio::sync::Mutex<Option<BoxFuture<'static, RedisResult<MultiplexedConnection>>>>,
     /// `UNLINK` and scripts are not to be had everywhere; once refused they are not tried again.
     has_unlink: AtomicBool,
     has_scripts: AtomicBool,
@@ -79,23 +64,21 @@ impl Connection {
         }
         let client = Client::open(info.set_tcp_settings(tcp)).map_err(unusable)?;
         Ok(Self(Arc::new(Inner {
-            client,
-            backend: Backend { kind: BackendKind::Redis, location: config.redis_url.to_string().into() },
-            connect_timeout: config.redis_connect_timeout,
-            timeout: config.redis_timeout,
+            session: Session::new(client, config),
+            backend: BackendId { kind: BackendKind::Redis, location: config.redis_url.to_string().into() },
             retries_timeouts: config.redis_retry_on_timeout,
-            health_check: config.redis_health_check_interval,
-            patience: config.store_patience / 2,
-            current: Mutex::new(Current::none()),
-            connecting: tokio::sync::Mutex::default(),
-            changes: OnceLock::new(),
             has_unlink: AtomicBool::new(true),
             has_scripts: AtomicBool::new(true),
         })))
     }
 
-    pub(crate) fn backend(&self) -> &Backend {
+    pub(crate) fn backend(&self) -> &BackendId {
         &self.0.backend
+    }
+
+    /// Reports changes to `listener`, whenever there is a connection that can; `false`: there is a listener already.
+    pub(crate) fn subscribe(&self, listener: Arc<dyn InvalidationListener>) -> bool {
+        self.0.session.subscribe(listener)
     }
 
     /// Runs one command that may be repeated without harm.
@@ -103,7 +86,7 @@ impl Connection {
         self.answer(operation, command).await?.map_err(|error| self.explain(operation, error))
     }
 
-    /// As [`Self::query`], with the server's refusal as an answer.
+    /// As [`Self::query`], with the server's refusal as a reply.
     pub(crate) async fn answer(&self, operation: &'static str, command: &Cmd) -> Result<RedisResult<Value>> {
         match self.answer_once(operation, command).await {
             Err(error) if self.is_worth_repeating(&error) => self.answer_once(operation, command).await,
@@ -111,9 +94,13 @@ impl Connection {
         }
     }
 
+    async fn get(&self) -> Result<(u64, MultiplexedConnection)> {
+        self.0.session.get().await.map_err(|error| self.explain(Error::CONNECTING, error))
+    }
+
     async fn answer_once(&self, operation: &'static str, command: &Cmd) -> Result<RedisResult<Value>> {
-        let (used, mut connection) = self.get().await?;
-        match self.watched(used, command.query_async(&mut connection)).await {
+        let (number, mut connection) = self.get().await?;
+        match self.0.session.watched(number, command.query_async(&mut connection)).await {
             Err(error) if is_broken(&error) || is_temporary(&error) => Err(self.explain(operation, error)),
             answer => Ok(answer),
         }
@@ -163,8 +150,8 @@ impl Connection {
         if pipe.is_empty() {
             return Ok(Vec::new());
         }
-        let (used, mut connection) = self.get().await?;
-        let answer = self.watched(used, pipe.ignore_errors().query_async(&mut connection)).await;
+        let (number, mut connection) = self.get().await?;
+        let answer = self.0.session.watched(number, pipe.ignore_errors().query_async(&mut connection)).await;
         let answers: Vec<RedisResult<Value>> = answer.map_err(|error| self.explain(operation, error))?;
         // A server that loads its data or is out of reach behind a proxy says so for every command.
         match answers.first() {
@@ -234,46 +221,51 @@ impl Connection {
 
     /// For connections of another kind than this one.
     pub(crate) fn client(&self) -> &Client {
-        &self.0.client
+        self.0.session.client()
     }
 
     /// The number of the database.
     pub(crate) fn database(&self) -> i64 {
-        self.0.client.get_connection_info().redis_settings().db()
+        self.0.session.client().get_connection_info().redis_settings().db()
     }
 
-    /// A connection that blocks, for the last words of what has no runtime any more.
+    /// A connection that blocks, for what is restored after the runtime has ended.
     pub(crate) fn blocking(&self) -> RedisResult<redis::Connection> {
-        let connection = self.0.client.get_connection_with_timeout(self.0.connect_timeout)?;
-        connection.set_read_timeout(Some(self.0.timeout))?;
-        connection.set_write_timeout(Some(self.0.timeout))?;
+        let connection = self.0.session.client().get_connection_with_timeout(self.0.session.connect_timeout())?;
+        connection.set_read_timeout(Some(self.0.session.timeout()))?;
+        connection.set_write_timeout(Some(self.0.session.timeout()))?;
         Ok(connection)
     }
 
-    /// What makes a connection, given up when it takes too long.
+    /// Awaits a connection, within the connect timeout.
     pub(crate) async fn within_connect_timeout<T>(
         &self,
         operation: &'static str,
         connecting: impl Future<Output = RedisResult<T>>,
     ) -> Result<T> {
-        let limit = self.0.connect_timeout;
+        let limit = self.0.session.connect_timeout();
         match tokio::time::timeout(limit, connecting).await {
             Ok(outcome) => outcome.map_err(|error| self.explain(operation, error)),
             Err(_) => Err(Error::Timeout { backend: self.0.backend.clone(), operation, limit }),
         }
     }
 
-    /// The driver's error as one of ours.
+    /// The driver's error as an [`Error`].
     pub(crate) fn explain(&self, operation: &'static str, error: RedisError) -> Error {
         let backend = self.0.backend.clone();
         if error.is_timeout() {
-            let limit = if operation == Error::CONNECTING { self.0.connect_timeout } else { self.0.timeout };
+            let limit = if operation == Error::CONNECTING {
+                self.0.session.connect_timeout()
+            } else {
+                self.0.session.timeout()
+            };
             return Error::Timeout { backend, operation, limit };
         }
         if is_temporary(&error) {
             Error::Unavailable { backend, source: error.into() }
         } else {
-            Error::Refused { backend, operation, source: error.into() }
+            let scope = if lacks_right_to_keys(&error) { RefusalScope::Keys } else { RefusalScope::All };
+            Error::Refused { backend, operation, scope, source: error.into() }
         }
     }
 }

@@ -1,6 +1,6 @@
-//! TODO
+//! What an error of the Redis driver means for the connection and for the caller.
 
-use redis::{ErrorKind, IntoConnectionInfo, RedisError, ServerErrorKind};
+use redis::{ErrorKind, RedisError, ServerErrorKind};
 
 pub(crate) fn is_broken(error: &RedisError) -> bool {
     error.is_unrecoverable_error() || error.is_timeout()
@@ -17,4 +17,10 @@ pub(crate) fn is_temporary(error: &RedisError) -> bool {
                     | ServerErrorKind::ClusterDown
             )
     )
+}
+
+/// Whether the server refused a command for the keys in it; it may allow the same command with other keys.
+pub(crate) fn lacks_right_to_keys(error: &RedisError) -> bool {
+    // The message says either "to run the 'x' command" or "to access one of the keys".
+    error.code() == Some("NOPERM") && error.detail().is_some_and(|detail| detail.contains(" key"))
 }

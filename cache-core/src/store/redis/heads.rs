@@ -26,7 +26,7 @@ pub(crate) enum Item {
     Result(Vec<u8>),
 }
 
-/// An entry's bytes, whose body is still to be measured.
+/// The encoded head of an entry; the size of its body is not known yet.
 pub(crate) struct Heads {
     pub(crate) layout: Layout,
     pub(crate) id: Uuid,
@@ -38,17 +38,29 @@ pub(crate) struct Heads {
     pub(crate) expires_at: Option<f64>,
 }
 
-/// The summaries of what a scan found, as far as it is still there.
+/// The summaries of what a scan found, as far as it still exists.
 pub(crate) async fn summaries(
     connection: &Connection,
     services: &Services,
     found: Vec<Item>,
     now: f64,
 ) -> Result<Vec<Summary>> {
+    let (mut pipe, mut memory) = request_heads(&found);
+    let (answers, memory) = tokio::try_join!(
+        connection.on_entries("reading entries", &mut pipe),
+        connection.pipeline("MEMORY USAGE", &mut memory)
+    )?;
+    let (mut summaries, read) = parse_heads(found, answers, memory, now);
+    add_sizes(connection, services, &read, &mut summaries, now).await?;
+    Ok(summaries)
+}
+
+/// The commands that read heads, and, apart from them, those that read the memory of bodies: some servers and users may
+/// not run the latter.
+fn request_heads(found: &[Item]) -> (Pipeline, Pipeline) {
     let mut pipe = Pipeline::with_capacity(found.len() * 3);
-    // Apart from the rest, since not every server or user has it.
     let mut memory = Pipeline::with_capacity(found.len());
-    for found in &found {
+    for found in found {
         match found {
             Item::Entry(layout, id) => {
                 ask_for_heads(&mut pipe, *layout, *id);
@@ -60,10 +72,16 @@ pub(crate) async fn summaries(
             }
         }
     }
-    let (answers, memory) = tokio::try_join!(
-        connection.on_entries("reading entries", &mut pipe),
-        connection.pipeline("MEMORY USAGE", &mut memory)
-    )?;
+    (pipe, memory)
+}
+
+/// Summaries of results and of corrupt entries, and the heads of the others with the memory of their bodies.
+fn parse_heads(
+    found: Vec<Item>,
+    answers: Vec<RedisResult<Value>>,
+    memory: Vec<RedisResult<Value>>,
+    now: f64,
+) -> (Vec<Summary>, Vec<(Heads, Option<i64>)>) {
     let (mut answers, mut memory) = (answers.into_iter(), memory.into_iter());
     let mut summaries = Vec::with_capacity(found.len());
     let mut read = Vec::with_capacity(found.len());
@@ -81,8 +99,17 @@ pub(crate) async fn summaries(
             Item::Result(key) => summaries.extend(result(key, &mut answers, now)),
         }
     }
+    (summaries, read)
+}
 
-    // The second round trip: bodies, and for hishel's own layouts their place in the index.
+/// The second round trip: bodies, and for hishel's own layouts the place in the index.
+async fn add_sizes(
+    connection: &Connection,
+    services: &Services,
+    read: &[(Heads, Option<i64>)],
+    summaries: &mut Vec<Summary>,
+    now: f64,
+) -> Result<()> {
     let facts: Vec<Result<Facts<'_>, CodecError>> = read.iter().map(|(heads, _)| Facts::decode(&heads.data)).collect();
     let mut bodies = Vec::with_capacity(read.len());
     let mut places = Pipeline::new();
@@ -102,7 +129,7 @@ pub(crate) async fn summaries(
             Err(error) => corrupt(heads.layout, heads.id, heads.expires_at, &error.to_string()),
         });
     }
-    Ok(summaries)
+    Ok(())
 }
 
 pub(crate) fn ask_for_heads(pipe: &mut Pipeline, layout: Layout, id: Uuid) {
@@ -117,7 +144,7 @@ pub(crate) fn ask_for_heads(pipe: &mut Pipeline, layout: Layout, id: Uuid) {
     }
 }
 
-/// What [`ask_for_heads`] was told of one entry; `None`: it is gone since it was named.
+/// The reply to [`ask_for_heads`] for one entry; `None`: it is gone since its key was read.
 pub(crate) fn heads(
     layout: Layout,
     id: Uuid,
@@ -221,7 +248,7 @@ fn of_heads(
     summary
 }
 
-/// One entry whole: its heads, whatever its state.
+/// The head of one entry, whatever its state.
 pub(crate) async fn entry(connection: &Connection, layout: Layout, id: Uuid) -> Result<Option<Entry>> {
     let mut pipe = Pipeline::new();
     ask_for_heads(&mut pipe, layout, id);
@@ -271,7 +298,7 @@ pub(crate) fn found(layout: Layout, id: Uuid) -> Item {
     Item::Entry(found_layout(layout), id)
 }
 
-/// Names alone do not tell B from D: both are read as `Hishel1` and told apart by what they hold.
+/// Names alone do not distinguish B from D: both are read as `Hishel1` and distinguished by their content.
 pub(crate) fn found_layout(layout: Layout) -> Layout {
     if layout == Layout::Hishel2 { Layout::Hishel1 } else { layout }
 }

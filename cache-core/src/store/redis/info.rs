@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use redis::{Pipeline, RedisResult};
 
 use crate::error::Result;
-use crate::model::inspection::Info;
+use crate::model::inspection::ServerInfo;
 use crate::store::redis::connection::Connection;
 use crate::store::redis::reply;
 
-pub(crate) async fn info(connection: &Connection) -> Result<Info> {
+pub(crate) async fn info(connection: &Connection) -> Result<ServerInfo> {
     let mut pipe = Pipeline::new();
     pipe.cmd("DBSIZE");
     pipe.cmd("INFO");
@@ -19,7 +19,7 @@ pub(crate) async fn info(connection: &Connection) -> Result<Info> {
     let text = answers.next().and_then(RedisResult::ok).map(text).unwrap_or_default();
     let fields: HashMap<&str, &str> = text.lines().filter_map(|line| line.trim_end().split_once(':')).collect();
     let number = |name: &str| fields.get(name).and_then(|value| value.parse::<u64>().ok());
-    Ok(Info {
+    Ok(ServerInfo {
         version: fields.get("redis_version").unwrap_or(&"unknown").to_string(),
         memory_bytes: number("used_memory").unwrap_or(0),
         limit: number("maxmemory")

@@ -5,7 +5,7 @@ use redis::{Pipeline, RedisResult, cmd};
 use crate::clock;
 use crate::error::Result;
 use crate::model::entry::{EntryId, Layout, State};
-use crate::model::inspection::{Inspected, KeyFact};
+use crate::model::inspection::{EntryDetails, RedisKeyInfo};
 use crate::model::service::Services;
 use crate::store::redis::connection::Connection;
 use crate::store::redis::heads::{Item, entry, found, found_layout, summaries};
@@ -15,7 +15,11 @@ use crate::store::redis::{layout, memory_usage, reply};
 use crate::store::summarize;
 
 /// Everything about one entry but its body.
-pub(crate) async fn inspect(connection: &Connection, services: &Services, id: &EntryId) -> Result<Option<Inspected>> {
+pub(crate) async fn details(
+    connection: &Connection,
+    services: &Services,
+    id: &EntryId,
+) -> Result<Option<EntryDetails>> {
     let now = clock::now();
     let found = match id {
         EntryId::Http(layout, id) => Some(found(*layout, *id)),
@@ -60,10 +64,10 @@ pub(crate) async fn inspect(connection: &Connection, services: &Services, id: &E
         }
         EntryId::Key(_) => 1,
     };
-    Ok(Some(Inspected { summary, entry, chunks, keys: key_facts(connection, keys).await? }))
+    Ok(Some(EntryDetails { summary, entry, chunks, keys: key_facts(connection, keys).await? }))
 }
 
-async fn key_facts(connection: &Connection, keys: Vec<Vec<u8>>) -> Result<Vec<KeyFact>> {
+async fn key_facts(connection: &Connection, keys: Vec<Vec<u8>>) -> Result<Vec<RedisKeyInfo>> {
     let mut pipe = Pipeline::new();
     for key in &keys {
         pipe.cmd("TYPE").arg(&key[..]);
@@ -77,7 +81,7 @@ async fn key_facts(connection: &Connection, keys: Vec<Vec<u8>>) -> Result<Vec<Ke
         let (kind, pttl, bytes) = (next(), next(), next());
         let kind = kind.and_then(reply::text).unwrap_or_default();
         if let Some(expires_at) = pttl.as_ref().and_then(|pttl| reply::expiry(pttl, 0.0)) {
-            facts.push(KeyFact {
+            facts.push(RedisKeyInfo {
                 key,
                 kind,
                 ttl: expires_at,

@@ -1,4 +1,5 @@
-//! Every key name of the three Redis layouts, in one place.
+//! Every key name in Redis: those of the three layouts, and our own under `animecache:`. Braces in a name keep the keys
+//! of one script together in a cluster.
 
 use std::time::Duration;
 
@@ -6,27 +7,66 @@ use uuid::Uuid;
 
 use crate::format::hex::{hex, unhex};
 use crate::model::entry::Layout;
-use crate::model::key::{CacheKey, HTTP_PREFIX};
+use crate::model::key::{CacheKey, HTTP_PREFIX, ResultKey};
 
-/// The last element of a whole body in layout A.
+/// The last element of a complete body in layout A.
 pub(crate) const COMPLETE: &[u8] = b"__STREAM_COMPLETE__";
 
-/// Layouts B and D keep their keys this many seconds longer than the entry counts.
+/// Layouts B and D keep their keys this many seconds longer than the entry is valid.
 pub(crate) const GRACE: f64 = 180.0;
 
-/// The key that holds the heads.
+/// The lease of a fetch.
+pub(crate) fn lease(name: &str) -> String {
+    format!("animecache:claim:{name}")
+}
+
+/// The last slots of a rate limit.
+pub(crate) fn slots(name: &str) -> String {
+    format!("animecache:limit:{{{name}}}")
+}
+
+/// The time until which a rate limit is blocked.
+pub(crate) fn block(name: &str) -> String {
+    slots(name) + ":held"
+}
+
+/// The counters of all hours together.
+pub(crate) const STATS_EVER: &str = "animecache:{counters}:ever";
+
+/// The counters of one hour.
+pub(crate) fn stats(hour: i64) -> String {
+    format!("animecache:{{counters}}:{hour}")
+}
+
+/// The text of a script with the names of keys in it: `@ENTRY@`, `@STREAM@` and `@DONE@` stand for what comes before an
+/// id, `@COMPLETE@` for the last element of a complete body.
+pub(crate) fn named(script: &str) -> String {
+    let complete = String::from_utf8_lossy(COMPLETE);
+    let prefix = |name| format!("{HTTP_PREFIX}:{name}:");
+    (script.replace("@ENTRY@", &prefix(ENTRY)).replace("@STREAM@", &prefix(STREAM)))
+        .replace("@DONE@", &prefix(DONE))
+        .replace("@COMPLETE@", &complete)
+}
+
+const ENTRY: &str = "entry";
+
+const STREAM: &str = "stream";
+
+const DONE: &str = "stream_done";
+
+/// The key that holds the head of an entry.
 pub(crate) fn entry(layout: Layout, id: Uuid) -> String {
-    part("entry", layout, id)
+    part(ENTRY, layout, id)
 }
 
 /// The list of the body's chunks.
 pub(crate) fn stream(layout: Layout, id: Uuid) -> String {
-    part("stream", layout, id)
+    part(STREAM, layout, id)
 }
 
-/// Layouts B and D: the key that says that the body is whole.
+/// Layouts B and D: the key that marks the body as complete.
 pub(crate) fn done(layout: Layout, id: Uuid) -> String {
-    part("stream_done", layout, id)
+    part(DONE, layout, id)
 }
 
 fn part(name: &str, layout: Layout, id: Uuid) -> String {
@@ -42,7 +82,7 @@ pub(crate) fn parts(layout: Layout, id: Uuid) -> Vec<String> {
     parts
 }
 
-/// How long the keys of an entry live: hishel's own layouts keep them longer than the entry counts.
+/// The TTL of an entry's keys: hishel's own layouts keep them longer than the entry is valid.
 pub(crate) fn kept(layout: Layout, ttl: Option<Duration>) -> Option<Duration> {
     let grace = if layout == Layout::Pipeline { 0.0 } else { GRACE };
     ttl.map(|ttl| ttl.saturating_add(Duration::from_secs_f64(grace)))
@@ -56,10 +96,10 @@ pub(crate) fn index(layout: Layout, key: &CacheKey) -> Vec<u8> {
     }
 }
 
-/// What a Redis key of ours is, by its name alone.
+/// What a Redis key is, by its name alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Name {
-    /// Heads of an entry; with a dashed id in layout A, else in B or D (`Hishel1` stands for both here).
+    /// The head of an entry; with a dashed id in layout A, else in B or D (`Hishel1` stands for both here).
     Entry(Layout, Uuid),
     Stream(Layout, Uuid),
     Done(Uuid),
@@ -77,7 +117,7 @@ impl Name {
         if let Some(rest) = key.strip_prefix(HTTP_PREFIX.as_bytes()).and_then(|rest| rest.strip_prefix(b":")) {
             return Self::parse_http(rest).unwrap_or(Self::Unknown);
         }
-        if crate::model::key::ResultKey::parse(key).is_some() { Self::Result } else { Self::Foreign }
+        if ResultKey::parse(key).is_some() { Self::Result } else { Self::Foreign }
     }
 
     fn parse_http(rest: &[u8]) -> Option<Self> {
@@ -95,7 +135,7 @@ impl Name {
     }
 }
 
-/// Ids are written in lower case, with dashes in layout A only; anything else is somebody else's key.
+/// Ids are written in lower case, with dashes in layout A only; any other key is foreign.
 pub(crate) fn parse_id(text: &[u8]) -> Option<(Layout, Uuid)> {
     let layout = match text.len() {
         36 => Layout::Pipeline,
@@ -111,7 +151,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_come_apart_as_they_were_put_together() {
+    fn key_names_round_trip() {
         let id = Uuid::from_u128(0x0123_4567_89ab_cdef_0123_4567_89ab_cdef);
         let key = CacheKey::new(*b"GET:\xff:x");
         for layout in [Layout::Pipeline, Layout::Hishel1] {

@@ -1,4 +1,4 @@
-//! Claims on a key's fetch: `animecache:claim:{name}`, which expires by itself when its holder dies.
+//! Leases: a key that expires by itself when its owner dies.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -7,26 +7,26 @@ use redis::{Value, cmd};
 use uuid::Uuid;
 
 use crate::error::Result;
-use crate::model::stored::Claim;
+use crate::model::stored::LeaseState;
 use crate::store::redis::commands::millis;
 use crate::store::redis::connection::Connection;
-use crate::store::redis::reply;
 use crate::store::redis::script::Script;
+use crate::store::redis::{layout, reply};
 
-/// What stands in the place of a holder when waiting for others is of no use.
-const ALONE: &str = "alone";
+/// The value of a lease in place of an owner: the response could not be stored, so waiting is pointless.
+const UNCACHEABLE: &str = "alone";
 
-/// `KEYS`: the claim; `ARGV`: who claims it, for how many milliseconds. Returns who has it then.
-static CLAIM: LazyLock<Script> = LazyLock::new(|| {
+/// `KEYS`: the lease; `ARGV`: the owner, the TTL in milliseconds. Returns the owner afterwards.
+static ACQUIRE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
-        "local holder = redis.call('GET', KEYS[1])
-         if holder and holder ~= ARGV[1] then return holder end
+        "local owner = redis.call('GET', KEYS[1])
+         if owner and owner ~= ARGV[1] then return owner end
          redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
          return ARGV[1]",
     )
 });
 
-/// `KEYS`: the claim; `ARGV`: whose it must be, what stands there from now on, for how many milliseconds (0: nothing).
+/// `KEYS`: the lease; `ARGV`: the expected owner, the new value, its TTL in milliseconds (0: delete the lease).
 static RELEASE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
@@ -36,55 +36,56 @@ static RELEASE: LazyLock<Script> = LazyLock::new(|| {
     )
 });
 
-fn key(name: &str) -> String {
-    format!("animecache:claim:{name}")
+/// Redis accepts no TTL of zero.
+fn at_least_one_milli(ttl: Duration) -> String {
+    millis(ttl).max(1).to_string()
 }
 
-/// Redis takes no time of nothing.
-fn lasting(time: Duration) -> String {
-    millis(time).max(1).to_string()
-}
-
-pub(crate) async fn claim(connection: &Connection, name: &str, holder: Uuid, time: Duration) -> Result<Claim> {
-    let (key, holder, time) = (key(name), holder.to_string(), lasting(time));
-    let arguments = [holder.as_bytes(), time.as_bytes()];
-    let current = match connection.run("claiming", &CLAIM, &[key.as_bytes()], &arguments).await? {
+pub(crate) async fn acquire(connection: &Connection, name: &str, owner: Uuid, ttl: Duration) -> Result<LeaseState> {
+    let (key, owner, ttl) = (layout::lease(name), owner.to_string(), at_least_one_milli(ttl));
+    let arguments = [owner.as_bytes(), ttl.as_bytes()];
+    let current = match ACQUIRE.run(connection, "claiming", &[key.as_bytes()], &arguments).await? {
         Some(current) => reply::bytes(current),
-        None => claim_step_by_step(connection, &key, &holder, &time).await?,
+        None => acquire_step_by_step(connection, &key, &owner, &ttl).await?,
     };
     Ok(match current {
-        Some(current) if current == holder.as_bytes() => Claim::Granted,
-        Some(current) if current == ALONE.as_bytes() => Claim::Alone,
-        _ => Claim::Held,
+        Some(current) if current == owner.as_bytes() => LeaseState::Acquired,
+        Some(current) if current == UNCACHEABLE.as_bytes() => LeaseState::Uncacheable,
+        _ => LeaseState::HeldByOther,
     })
 }
 
-/// Who has the claim then. In between it may expire, and is then another's: a fetch too many, and nothing worse.
-async fn claim_step_by_step(connection: &Connection, key: &str, holder: &str, time: &str) -> Result<Option<Vec<u8>>> {
-    let taken = connection.query("SET", cmd("SET").arg(key).arg(holder).arg("NX").arg("PX").arg(time)).await?;
+/// The owner afterwards. Between two steps the lease may expire and go to another owner: one fetch too many, at worst.
+async fn acquire_step_by_step(connection: &Connection, key: &str, owner: &str, ttl: &str) -> Result<Option<Vec<u8>>> {
+    let taken = connection.query("SET", cmd("SET").arg(key).arg(owner).arg("NX").arg("PX").arg(ttl)).await?;
     if taken != Value::Nil {
-        return Ok(Some(holder.into()));
+        return Ok(Some(owner.into()));
     }
     let current = reply::bytes(connection.query("GET", cmd("GET").arg(key)).await?);
-    if current.as_deref() == Some(holder.as_bytes()) {
-        connection.query("PEXPIRE", cmd("PEXPIRE").arg(key).arg(time)).await?;
+    if current.as_deref() == Some(owner.as_bytes()) {
+        connection.query("PEXPIRE", cmd("PEXPIRE").arg(key).arg(ttl)).await?;
     }
     Ok(current)
 }
 
-pub(crate) async fn release(connection: &Connection, name: &str, holder: Uuid, alone: Option<Duration>) -> Result<()> {
-    let (key, holder) = (key(name), holder.to_string());
-    let time = alone.map_or("0".to_owned(), lasting);
-    let arguments = [holder.as_bytes(), ALONE.as_bytes(), time.as_bytes()];
-    if connection.run("releasing", &RELEASE, &[key.as_bytes()], &arguments).await?.is_some() {
+pub(crate) async fn release(
+    connection: &Connection,
+    name: &str,
+    owner: Uuid,
+    uncacheable_for: Option<Duration>,
+) -> Result<()> {
+    let (key, owner) = (layout::lease(name), owner.to_string());
+    let ttl = uncacheable_for.map_or("0".to_owned(), at_least_one_milli);
+    let arguments = [owner.as_bytes(), UNCACHEABLE.as_bytes(), ttl.as_bytes()];
+    if RELEASE.run(connection, "releasing", &[key.as_bytes()], &arguments).await?.is_some() {
         return Ok(());
     }
     let current = reply::bytes(connection.query("GET", cmd("GET").arg(&key)).await?);
-    if current.as_deref() != Some(holder.as_bytes()) {
+    if current.as_deref() != Some(owner.as_bytes()) {
         return Ok(());
     }
-    let command = match alone {
-        Some(_) => cmd("SET").arg(&key).arg(ALONE).arg("PX").arg(time).clone(),
+    let command = match uncacheable_for {
+        Some(_) => cmd("SET").arg(&key).arg(UNCACHEABLE).arg("PX").arg(ttl).clone(),
         None => cmd("DEL").arg(&key).clone(),
     };
     connection.query("releasing", &command).await.map(drop)

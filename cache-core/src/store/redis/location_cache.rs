@@ -1,7 +1,7 @@
-//! Where entries were found last, so that a key that is asked for again is read with plain commands in one round trip.
+//! Where entries were found last, so that a key that is looked up again is read with plain commands in one round trip.
 //!
-//! Only a guess, and checked against the index in the same round trip: whatever else is there by then, the guess is
-//! forgotten and the key looked up anew. A script that does the same costs the server many times as much.
+//! A cached location is checked against the index in the same round trip: where they differ, the location is discarded
+//! and the key looked up by script. The script costs the server many times as much.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,13 +21,13 @@ use crate::store::redis::connection::Connection;
 use crate::store::redis::heads::Heads;
 use crate::store::redis::layout::COMPLETE;
 use crate::store::redis::{layout, reply};
-use crate::store::renewal::is_worth_renewing;
+use crate::store::renewal::should_renew;
 
-/// How much memory all places take at most, about; bytes.
-const ROOM: u64 = 16 << 20;
+/// About how much memory all locations take at most; bytes.
+const MAX_BYTES: u64 = 16 << 20;
 
-/// Keys with more entries are looked up anew each time.
-const MOST_MEMBERS: usize = 8;
+/// Keys with more entries are not cached.
+const MAX_MEMBERS: usize = 8;
 
 /// The entries under a cache key, in the pipeline's layout.
 #[derive(Debug, PartialEq)]
@@ -44,16 +44,16 @@ impl Place {
     /// Whether a hit that lets the newest live until then is to renew its body and the index, too. They may expire a
     /// little earlier than it does: it is not found then.
     pub(crate) fn is_due(&self, until: f64) -> bool {
-        is_worth_renewing(Some(self.renewed_until), until)
+        should_renew(Some(self.renewed_until), until)
     }
 }
 
-/// What a guess was worth.
+/// What the check of a cached location showed.
 pub(crate) enum Guess {
     Right(Vec<Candidate>),
-    /// Others are there by now.
+    /// The index names other entries.
     Wrong(Vec<Uuid>),
-    /// What is there has to be looked up.
+    /// The key has to be looked up.
     Useless,
 }
 
@@ -66,7 +66,7 @@ pub(crate) struct Places {
 impl Places {
     pub(crate) fn new() -> Self {
         // Decoded heads take about four times as much as they do in the store.
-        let known = Cache::builder().max_capacity(ROOM).weigher(|_: &CacheKey, place: &Arc<Place>| {
+        let known = Cache::builder().max_capacity(MAX_BYTES).weigher(|_: &CacheKey, place: &Arc<Place>| {
             u32::try_from(500 + 5 * place.newest.data.len()).unwrap_or(u32::MAX)
         });
         Self { known: known.build(), has_greater_than: AtomicBool::new(true) }
@@ -81,14 +81,14 @@ impl Places {
     }
 
     pub(crate) fn remember(&self, key: &CacheKey, place: Place) {
-        if place.members.len() <= MOST_MEMBERS {
+        if place.members.len() <= MAX_MEMBERS {
             self.known.insert(key.clone(), Arc::new(place));
         } else {
             self.forget(key);
         }
     }
 
-    /// What is at a place, if the index still names the same.
+    /// Reads the entries of a place, if the index still names the same.
     pub(crate) async fn read(
         &self,
         connection: &Connection,
@@ -102,29 +102,7 @@ impl Places {
         if is_due && !self.has_greater_than.load(Ordering::Relaxed) {
             return Ok(Guess::Useless);
         }
-        let index = layout::index(Layout::Pipeline, key);
-        let mut pipe = Pipeline::with_capacity(5 + 3 * place.members.len());
-        ask(&mut pipe, "SMEMBERS", &[&index]);
-        ask(&mut pipe, "EXISTS", &[&layout::index(Layout::Hishel1, key)]);
-        let few = FEW_ELEMENTS.to_string();
-        for (at, id) in place.members.iter().enumerate() {
-            let (entry, stream) = (layout::entry(Layout::Pipeline, *id), layout::stream(Layout::Pipeline, *id));
-            let (entry, stream) = (entry.as_bytes(), stream.as_bytes());
-            ask(&mut pipe, "HGET", &[entry, b"data"]);
-            ask(&mut pipe, "PTTL", &[entry]);
-            let has_body = at == 0 && place.has_short_body;
-            let (from, to) = if has_body { ("0", &*few) } else { ("-1", "-1") };
-            ask(&mut pipe, "LRANGE", &[stream, from.as_bytes(), to.as_bytes()]);
-        }
-        if let (Some(ttl), Some(first)) = (refresh, place.members.first()) {
-            let millis = millis(ttl).to_string();
-            ask(&mut pipe, "PEXPIRE", &[layout::entry(Layout::Pipeline, *first).as_bytes(), millis.as_bytes()]);
-            if is_due {
-                ask(&mut pipe, "PEXPIRE", &[layout::stream(Layout::Pipeline, *first).as_bytes(), millis.as_bytes()]);
-                // An index outlives what it names: it is extended, never shortened, and a persistent one stays so.
-                ask(&mut pipe, "PEXPIRE", &[&index, millis.as_bytes(), b"GT"]);
-            }
-        }
+        let mut pipe = request(key, place, refresh, is_due);
         let mut answers = connection.pipeline("looking up a response", &mut pipe).await?.into_iter();
         let mut next = || answers.next().and_then(RedisResult::ok);
         let members = next().map(reply::strings).unwrap_or_default();
@@ -139,32 +117,7 @@ impl Places {
         if named.len() != place.members.len() || !named.iter().all(|id| place.members.contains(id)) {
             return Ok(Guess::Wrong(named));
         }
-        let mut candidates = Vec::with_capacity(named.len());
-        for (at, id) in place.members.iter().enumerate() {
-            let (data, pttl, chunks) = (next().and_then(reply::bytes), next(), next().map(reply::strings));
-            let expires_at = pttl.and_then(|pttl| reply::expiry(&pttl, now));
-            let (Some(data), Some(expires_at), Some(mut chunks)) = (data, expires_at, chunks) else {
-                // Gone, or not readable: for the others that changes nothing.
-                continue;
-            };
-            let is_whole = chunks.pop().as_deref() == Some(COMPLETE);
-            let has_body = at == 0 && place.has_short_body;
-            if !is_whole && has_body {
-                // Longer than it was, perhaps.
-                return Ok(Guess::Useless);
-            }
-            if is_whole {
-                let count = if has_body { chunks.len() as u64 + 1 } else { FEW_ELEMENTS + 1 };
-                let body = has_body.then(|| match chunks.len() {
-                    1 => Bytes::from(chunks.remove(0)),
-                    _ => Bytes::from(chunks.concat()),
-                });
-                let known = Some(&place.newest).filter(|known| known.data == data).cloned();
-                let heads = Heads::new(Layout::Pipeline, *id, data, None, expires_at);
-                let last = Some(COMPLETE.to_vec());
-                candidates.push(Candidate { heads, count, last, body, is_refreshed: false, known });
-            }
-        }
+        let Some(mut candidates) = parse(place, &mut next, now) else { return Ok(Guess::Useless) };
         if refresh.is_some() {
             let (entry, index) = (answers.next(), answers.nth(1));
             let is_extended = matches!(entry, Some(Ok(Value::Int(1))));
@@ -179,6 +132,64 @@ impl Places {
         }
         Ok(Guess::Right(candidates))
     }
+}
+
+/// The commands that read a place and check it against the index.
+fn request(key: &CacheKey, place: &Place, refresh: Option<Duration>, is_due: bool) -> Pipeline {
+    let index = layout::index(Layout::Pipeline, key);
+    let mut pipe = Pipeline::with_capacity(5 + 3 * place.members.len());
+    ask(&mut pipe, "SMEMBERS", &[&index]);
+    ask(&mut pipe, "EXISTS", &[&layout::index(Layout::Hishel1, key)]);
+    let few = FEW_ELEMENTS.to_string();
+    for (at, id) in place.members.iter().enumerate() {
+        let (entry, stream) = (layout::entry(Layout::Pipeline, *id), layout::stream(Layout::Pipeline, *id));
+        let (entry, stream) = (entry.as_bytes(), stream.as_bytes());
+        ask(&mut pipe, "HGET", &[entry, b"data"]);
+        ask(&mut pipe, "PTTL", &[entry]);
+        let has_body = at == 0 && place.has_short_body;
+        let (from, to) = if has_body { ("0", &*few) } else { ("-1", "-1") };
+        ask(&mut pipe, "LRANGE", &[stream, from.as_bytes(), to.as_bytes()]);
+    }
+    if let (Some(ttl), Some(first)) = (refresh, place.members.first()) {
+        let millis = millis(ttl).to_string();
+        ask(&mut pipe, "PEXPIRE", &[layout::entry(Layout::Pipeline, *first).as_bytes(), millis.as_bytes()]);
+        if is_due {
+            ask(&mut pipe, "PEXPIRE", &[layout::stream(Layout::Pipeline, *first).as_bytes(), millis.as_bytes()]);
+            // An index outlives what it names: it is extended, never shortened, and a persistent one stays so.
+            ask(&mut pipe, "PEXPIRE", &[&index, millis.as_bytes(), b"GT"]);
+        }
+    }
+    pipe
+}
+
+/// The entries of a place, from the replies; `None`: a body is longer than it was.
+fn parse(place: &Place, mut next: impl FnMut() -> Option<Value>, now: f64) -> Option<Vec<Candidate>> {
+    let mut candidates = Vec::with_capacity(place.members.len());
+    for (at, id) in place.members.iter().enumerate() {
+        let (data, pttl, chunks) = (next().and_then(reply::bytes), next(), next().map(reply::strings));
+        let expires_at = pttl.and_then(|pttl| reply::expiry(&pttl, now));
+        let (Some(data), Some(expires_at), Some(mut chunks)) = (data, expires_at, chunks) else {
+            // Gone, or not readable: the others are not affected.
+            continue;
+        };
+        let is_whole = chunks.pop().as_deref() == Some(COMPLETE);
+        let has_body = at == 0 && place.has_short_body;
+        if !is_whole && has_body {
+            return None;
+        }
+        if is_whole {
+            let count = if has_body { chunks.len() as u64 + 1 } else { FEW_ELEMENTS + 1 };
+            let body = has_body.then(|| match chunks.len() {
+                1 => Bytes::from(chunks.remove(0)),
+                _ => Bytes::from(chunks.concat()),
+            });
+            let known = Some(&place.newest).filter(|known| known.data == data).cloned();
+            let heads = Heads::new(Layout::Pipeline, *id, data, None, expires_at);
+            let last = Some(COMPLETE.to_vec());
+            candidates.push(Candidate { heads, count, last, body, is_refreshed: false, known });
+        }
+    }
+    Some(candidates)
 }
 
 /// Adds a command, which does not grow as it is written: this is on every hit's path.

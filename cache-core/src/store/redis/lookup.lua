@@ -7,7 +7,7 @@
 --
 -- Every call is a `pcall`: a key of the wrong type is no entry, and a replica that may not extend a time still answers.
 local room, ttl = tonumber(ARGV[2]), tonumber(ARGV[3])
-local END = '__STREAM_COMPLETE__'
+local END = '@COMPLETE@'
 local found, lone, live = {}, nil, 0
 
 local function text(value)
@@ -35,10 +35,10 @@ end
 
 local function read(id)
   local is_pipelines = #id == 36
-  local entry, stream = 'hishel_cache:entry:' .. id, 'hishel_cache:stream:' .. id
+  local entry, stream = '@ENTRY@' .. id, '@STREAM@' .. id
   local heads = text(is_pipelines and redis.pcall('HGET', entry, 'data') or redis.pcall('GET', entry))
   if not heads then return end
-  local mark = not is_pipelines and text(redis.pcall('GET', 'hishel_cache:stream_done:' .. id))
+  local mark = not is_pipelines and text(redis.pcall('GET', '@DONE@' .. id))
   local count, last, whole = body(stream)
   if is_pipelines and last ~= END then return end
   if whole then room = room - #whole end

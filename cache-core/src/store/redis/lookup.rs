@@ -11,17 +11,17 @@ use crate::clock;
 use crate::error::Result;
 use crate::model::entry::{EntryId, Layout};
 use crate::model::key::CacheKey;
-use crate::model::stored::Found;
+use crate::model::stored::StoredResponse;
 use crate::store::redis::candidate::{Candidate, Seen};
 use crate::store::redis::commands::millis;
 use crate::store::redis::connection::Connection;
 use crate::store::redis::heads::{Heads, ask_for_heads};
 use crate::store::redis::location_cache::{Guess, Place, Places};
 use crate::store::redis::script::Script;
-use crate::store::redis::touch::touch;
-use crate::store::redis::{heads, layout, location_cache, reply};
+use crate::store::redis::touch::expire;
+use crate::store::redis::{heads, layout, reply};
 
-static LOOKUP: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("lookup.lua")));
+static LOOKUP: LazyLock<Script> = LazyLock::new(|| Script::new(layout::named(include_str!("lookup.lua"))));
 
 /// Bodies up to this length come along with their heads where the script reads them; bytes. A script costs the server
 /// more than 1 us for each KiB: beyond this length a second round trip costs less.
@@ -33,7 +33,7 @@ pub(crate) async fn lookup(
     places: &Places,
     key: &CacheKey,
     refresh: Option<Duration>,
-) -> Result<Vec<Found>> {
+) -> Result<Vec<StoredResponse>> {
     let now = clock::now();
     let guessed = places.get(key);
     let guess = match &guessed {
@@ -52,14 +52,14 @@ pub(crate) async fn lookup(
             None => step_by_step(connection, key, now).await?,
         },
     };
-    let mut found: Vec<(Found, Seen)> =
+    let mut found: Vec<(StoredResponse, Seen)> =
         candidates.into_iter().filter_map(|candidate| candidate.live(key, now)).collect();
     found.sort_by(|(a, _), (b, _)| a.entry.newest_first(&b.entry));
 
     let mut renewed_until = guessed.as_ref().map_or(0.0, |place| place.renewed_until);
     if let (Some(ttl), Some((first, seen))) = (refresh, found.first_mut())
         && first.entry.request.extra.ttl().is_none()
-        && (seen.is_refreshed || touch(connection, std::slice::from_ref(&first.id), Some(ttl)).await.is_ok())
+        && (seen.is_refreshed || expire(connection, std::slice::from_ref(&first.id), Some(ttl)).await.is_ok())
     {
         let until = now + ttl.as_secs_f64();
         first.expires_at = Some(until);
@@ -98,15 +98,8 @@ async fn by_script(
     let keys = [layout::index(Layout::Pipeline, key), layout::index(Layout::Hishel1, key)];
     let refresh = refresh.map_or(0, millis).to_string();
     let arguments = [now.to_string(), SHORT_BODY.to_string(), refresh];
-    let Some(answer) = connection
-        .run(
-            "looking up a response",
-            &LOOKUP,
-            &keys.each_ref().map(Vec::as_slice),
-            &arguments.each_ref().map(String::as_bytes),
-        )
-        .await?
-    else {
+    let (keys, arguments) = (keys.each_ref().map(Vec::as_slice), arguments.each_ref().map(String::as_bytes));
+    let Some(answer) = LOOKUP.run(connection, "looking up a response", &keys, &arguments).await? else {
         return Ok(None);
     };
     let mut values = reply::list(answer).into_iter();

@@ -1,4 +1,4 @@
-//! How long stored bodies are and how they end, told by the server instead of sending them over.
+//! How long stored bodies are and how they end, measured by the server instead of transferring them.
 //!
 //! Redis has no command for the length of a list's elements. The script only reads; where scripts are not allowed the
 //! bodies are fetched and measured here.

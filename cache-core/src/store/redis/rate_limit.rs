@@ -1,6 +1,5 @@
-//! Turns at a service: `animecache:limit:{name}`, a list of the last ones in microseconds of the server's clock, and
-//! `animecache:limit:{name}:held`, until when there are none. The braces are Redis' own: they keep both together in a
-//! cluster. They expire when they have no say any more.
+//! Rate limits: a list of the last slots, in microseconds of the server's clock, and the time until which slots are
+//! blocked. Both keys expire when they limit nothing any more.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -8,13 +7,13 @@ use std::time::Duration;
 use crate::error::{Error, Result};
 use crate::model::rate_limit::Limit;
 use crate::store::redis::connection::Connection;
-use crate::store::redis::reply;
 use crate::store::redis::script::Script;
+use crate::store::redis::{layout, reply};
 
-/// As `limit::Turns` does it. `KEYS`: the turns, the hold; `ARGV`: the longest wait, how many turns are remembered, for
-/// how long, and then the number and the period of each quota. Returns the wait. Times are microseconds; only what is
-/// written by `%.0f` keeps all its digits.
-static RESERVE: LazyLock<Script> = LazyLock::new(|| {
+/// The algorithm of [`Turns`](crate::model::rate_limit::Turns). `KEYS`: the slots, the block; `ARGV`: the longest wait,
+/// how many slots are kept, for how long, and then the number and the period of each quota. Returns the wait. Times are
+/// microseconds; only numbers written with `%.0f` keep all their digits.
+static ACQUIRE_SLOT: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         "local time = redis.call('TIME')
          local now = time[1] * 1000000 + time[2]
@@ -32,8 +31,8 @@ static RESERVE: LazyLock<Script> = LazyLock::new(|| {
     )
 });
 
-/// `KEYS`: the hold; `ARGV`: for how many microseconds.
-static HOLD_BACK: LazyLock<Script> = LazyLock::new(|| {
+/// `KEYS`: the block; `ARGV`: its time in microseconds.
+static BLOCK: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         "local time = redis.call('TIME')
          local ends = time[1] * 1000000 + time[2] + ARGV[1]
@@ -44,34 +43,30 @@ static HOLD_BACK: LazyLock<Script> = LazyLock::new(|| {
     )
 });
 
-/// Turns must be given out one by one, and by the server's clock: no other way has both.
+/// Only a script is atomic and has the server's clock.
 const NEEDS_SCRIPTS: Error = Error::Unsupported("rate limits need scripts, which this server does not allow");
 
-fn key(name: &str) -> String {
-    format!("animecache:limit:{{{name}}}")
-}
-
-fn held(name: &str) -> String {
-    key(name) + ":held"
-}
-
-pub(crate) async fn reserve(connection: &Connection, name: &str, limit: &Limit, longest: Duration) -> Result<Duration> {
+pub(crate) async fn acquire_slot(
+    connection: &Connection,
+    name: &str,
+    limit: &Limit,
+    max_wait: Duration,
+) -> Result<Duration> {
     let quotas = limit.quotas().iter().flat_map(|quota| [u128::from(quota.requests), quota.period.as_micros()]);
-    let remembered = [longest.as_micros(), limit.memory().max(1) as u128, limit.longest_period().as_micros()];
-    let arguments: Vec<String> = remembered.into_iter().chain(quotas).map(|number| number.to_string()).collect();
+    let kept = [max_wait.as_micros(), limit.memory().max(1) as u128, limit.longest_period().as_micros()];
+    let arguments: Vec<String> = kept.into_iter().chain(quotas).map(|number| number.to_string()).collect();
     let arguments: Vec<&[u8]> = arguments.iter().map(String::as_bytes).collect();
-    let (key, held) = (key(name), held(name));
-    // Repeated where the connection breaks, it may take a turn that nobody uses.
-    let wait =
-        connection.run("reserving a rate limit slot", &RESERVE, &[key.as_bytes(), held.as_bytes()], &arguments).await?;
+    let (slots, block) = (layout::slots(name), layout::block(name));
+    // Repeated after a broken connection, it may take a slot that stays unused.
+    let keys = [slots.as_bytes(), block.as_bytes()];
+    let wait = ACQUIRE_SLOT.run(connection, "reserving a rate limit slot", &keys, &arguments).await?;
     let wait = wait.as_ref().and_then(reply::int).ok_or(NEEDS_SCRIPTS)?;
     Ok(Duration::from_micros(wait.max(0).cast_unsigned()))
 }
 
-pub(crate) async fn hold_back(connection: &Connection, name: &str, time: Duration) -> Result<()> {
+pub(crate) async fn block(connection: &Connection, name: &str, time: Duration) -> Result<()> {
     let micros = time.as_micros().to_string();
-    let held = held(name);
-    let done =
-        connection.run("pausing requests to a service", &HOLD_BACK, &[held.as_bytes()], &[micros.as_bytes()]).await?;
+    let key = layout::block(name);
+    let done = BLOCK.run(connection, "pausing requests to a service", &[key.as_bytes()], &[micros.as_bytes()]).await?;
     done.map(drop).ok_or(NEEDS_SCRIPTS)
 }

@@ -4,20 +4,21 @@ use std::collections::HashSet;
 
 use redis::{Pipeline, RedisError, RedisResult, Value};
 
-use crate::error::{Result, lacks_right_to_keys};
+use crate::error::Result;
 use crate::format::msgpack;
 use crate::format::msgpack::Facts;
 use crate::model::entry::{EntryId, Layout};
 use crate::model::key::CacheKey;
-use crate::model::stored::Removed;
+use crate::model::stored::RemoveStats;
 use crate::store::redis::connection::{Connection, multi};
+use crate::store::redis::driver_error::lacks_right_to_keys;
 use crate::store::redis::layout::Name;
 use crate::store::redis::scan::without_owner;
 use crate::store::redis::script::is_unknown_command;
 use crate::store::redis::{layout, reply};
 
 /// Removes all of these or, where the server refuses one, none: an entry that stays must stay in its index.
-pub(crate) async fn remove(connection: &Connection, ids: &[EntryId]) -> Result<Removed> {
+pub(crate) async fn remove(connection: &Connection, ids: &[EntryId]) -> Result<RemoveStats> {
     let ids = without_owned(connection, ids).await?;
     let keys = cache_keys(connection, &ids).await?;
     loop {
@@ -34,7 +35,7 @@ pub(crate) async fn remove(connection: &Connection, ids: &[EntryId]) -> Result<R
             }
         }
         let answers = connection.all_or_none("deleting entries", pipe, true).await?.and_then(|answers| {
-            // An index of the wrong type holds nobody.
+            // An index of the wrong type holds no entry.
             let is_refusal = |error: &&RedisError| error.code() != Some("WRONGTYPE");
             match answers.iter().filter_map(|answer| answer.as_ref().err()).find(is_refusal) {
                 Some(error) => Err(error.clone()),
@@ -62,10 +63,10 @@ fn place(id: &EntryId, cache_key: Option<&CacheKey>) -> Option<(Vec<u8>, &'stati
 }
 
 /// What the numbers that the commands answered mean together.
-fn removed(ids: &[EntryId], keys: &[Option<CacheKey>], numbers: Vec<u64>) -> Removed {
+fn removed(ids: &[EntryId], keys: &[Option<CacheKey>], numbers: Vec<u64>) -> RemoveStats {
     let mut numbers = numbers.into_iter();
     let mut next = || numbers.next().unwrap_or(0);
-    let mut removed = Removed::default();
+    let mut removed = RemoveStats::default();
     for (id, cache_key) in ids.iter().zip(keys) {
         if let EntryId::Http(..) = id
             && cache_key.is_some()

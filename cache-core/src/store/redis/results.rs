@@ -24,13 +24,13 @@ pub(crate) async fn get(connection: &Connection, key: &str) -> Result<Option<Sto
             // It expired between the two.
             None => return Ok(None),
         },
-        // A value is a value to those, too, who may not ask for its time.
+        // A user without the right to `PTTL` still gets the value.
         None => None,
     };
     Ok(Some(StoredResult { value: value.into(), expires_at }))
 }
 
-pub(crate) async fn put(connection: &Connection, key: &str, value: &[u8], ttl: Duration) -> Result<()> {
+pub(crate) async fn set(connection: &Connection, key: &str, value: &[u8], ttl: Duration) -> Result<()> {
     let seconds = ttl.as_secs().max(1);
     connection.query("SETEX", cmd("SETEX").arg(key).arg(seconds).arg(value)).await.map(drop)
 }

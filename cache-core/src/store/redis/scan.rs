@@ -20,7 +20,7 @@ use crate::model::glob::Glob;
 use crate::model::key::{HTTP_PREFIX, RESULT_PREFIX};
 use crate::model::service::Services;
 use crate::model::summary::Summary;
-use crate::store::page::{Cursor, Page, Position};
+use crate::store::page::{Cursor, Page};
 use crate::store::redis::connection::Connection;
 use crate::store::redis::heads::Item;
 use crate::store::redis::layout::Name;
@@ -30,7 +30,7 @@ use crate::store::summarize;
 /// Where a scan of a Redis database stands.
 #[derive(Debug)]
 pub(crate) struct Progress {
-    /// Pages that were read ahead, so that server, decoding and whoever takes the pages work at the same time.
+    /// Pages that were read ahead, so that server, decoding and caller work at the same time.
     ahead: mpsc::Receiver<Result<Batch>>,
     reader: AbortHandle,
     /// Keys in the database when the scan began; `None`: this user may not ask for it.
@@ -154,7 +154,7 @@ pub(crate) async fn page(
         summaries.extend(orphans(connection, without_owner(connection, waiting).await?, now).await?);
     } else {
         page.scanned = progress.total.map_or(total, |total| position(next, total));
-        page.next = Some(Cursor(Position::Redis(progress)));
+        page.next = Some(Cursor::new(progress));
     }
     summaries.retain(|summary| filter.matches(summary, now));
     page.entries = summaries;
@@ -162,7 +162,7 @@ pub(crate) async fn page(
 }
 
 async fn start(connection: &Connection, services: &Services, filter: &Filter, want: usize) -> Result<Progress> {
-    // It only tells how far the scan is: who may not ask for it lists all the same.
+    // It is only for the progress of the scan: a user without the right to it still gets the list.
     let total = connection.answer("DBSIZE", &cmd("DBSIZE")).await?;
     let total = total.ok().as_ref().and_then(reply::int).map(|total| total.max(0) as u64);
     let (batches, ahead) = mpsc::channel(AHEAD);
@@ -172,7 +172,7 @@ async fn start(connection: &Connection, services: &Services, filter: &Filter, wa
     Ok(Progress { ahead, reader, total, found: 0, seen: Seen::default() })
 }
 
-/// Reads one page after the other until the end, an error, or nobody wants more.
+/// Reads one page after the other until the end, an error, or the caller drops the scan.
 async fn read_ahead(
     connection: Connection,
     services: Services,
@@ -259,7 +259,7 @@ fn position(cursor: u64, total: u64) -> u64 {
     ((part * total as f64) as u64).min(total)
 }
 
-/// Those of the waiting parts whose entry is really not there: it may have come after its place was scanned.
+/// Those of the waiting parts whose entry does not exist: it may have been stored after its place was scanned.
 pub(crate) async fn without_owner(connection: &Connection, parts: Vec<Vec<u8>>) -> Result<Vec<Vec<u8>>> {
     let mut orphans = Vec::new();
     for parts in parts.chunks(1_000) {

@@ -1,34 +1,64 @@
-//! Scripts that the server runs: several steps in one round trip, with nobody in between.
+//! Scripts that the server runs: several steps in one round trip, atomically.
 //!
-//! Not every server and user may run them, so each caller has another way.
+//! Some servers and users may not run them, so each caller has another way.
+
+use std::borrow::Cow;
 
 use redis::{Cmd, RedisError, ServerErrorKind, Value, cmd};
 
 use crate::error::Result;
 use crate::store::redis::connection::Connection;
 
-/// A script, named by its hash, which the server remembers.
+/// A script and its hash, by which the server calls it.
 pub(crate) struct Script {
-    text: &'static str,
+    text: Cow<'static, str>,
     hash: String,
 }
 
 impl Script {
-    pub(crate) fn new(text: &'static str) -> Self {
-        Self { text, hash: redis::Script::new(text).get_hash().to_owned() }
+    pub(crate) fn new(text: impl Into<Cow<'static, str>>) -> Self {
+        let text = text.into();
+        Self { hash: redis::Script::new(&text).get_hash().to_owned(), text }
     }
 
-    /// Calls the script by its name; the server may have forgotten it (`NOSCRIPT`).
+    /// Calls the script by its hash; the server may have forgotten it (`NOSCRIPT`).
     pub(crate) fn by_hash(&self, keys: &[&[u8]], arguments: &[&[u8]]) -> Cmd {
         call("EVALSHA", &self.hash, keys, arguments)
     }
 
     fn by_text(&self, keys: &[&[u8]], arguments: &[&[u8]]) -> Cmd {
-        call("EVAL", self.text, keys, arguments)
+        call("EVAL", &self.text, keys, arguments)
     }
 
-    pub(crate) fn text(&self) -> &'static str {
-        self.text
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Runs the script, which may be repeated without harm. `None`: the server refused, and the caller takes another way.
+    pub(crate) async fn run(
+        &self,
+        connection: &Connection,
+        operation: &'static str,
+        keys: &[&[u8]],
+        arguments: &[&[u8]],
+    ) -> Result<Option<Value>> {
+        if !connection.has_scripts() {
+            return Ok(None);
+        }
+        let mut answer = connection.answer(operation, &self.by_hash(keys, arguments)).await?;
+        if answer.as_ref().is_err_and(is_forgotten) {
+            answer = connection.answer(operation, &self.by_text(keys, arguments)).await?;
+        }
+        match answer {
+            Ok(value) => Ok(Some(value)),
+            Err(error) => {
+                tracing::debug!(%error, operation, "scripts unavailable; using single commands");
+                if is_denied(&error) {
+                    connection.has_no_scripts();
+                }
+                Ok(None)
+            }
+        }
     }
 }
 
@@ -49,33 +79,4 @@ pub(crate) fn is_forgotten(error: &RedisError) -> bool {
 
 pub(crate) fn is_unknown_command(error: &RedisError) -> bool {
     error.detail().is_some_and(|detail| detail.contains("unknown command"))
-}
-
-impl Connection {
-    /// Runs a script that may be repeated without harm. `None`: the server would not, and the caller is to do without.
-    pub(crate) async fn run(
-        &self,
-        operation: &'static str,
-        script: &Script,
-        keys: &[&[u8]],
-        arguments: &[&[u8]],
-    ) -> Result<Option<Value>> {
-        if !self.has_scripts() {
-            return Ok(None);
-        }
-        let mut answer = self.answer(operation, &script.by_hash(keys, arguments)).await?;
-        if answer.as_ref().is_err_and(is_forgotten) {
-            answer = self.answer(operation, &script.by_text(keys, arguments)).await?;
-        }
-        match answer {
-            Ok(value) => Ok(Some(value)),
-            Err(error) => {
-                tracing::debug!(%error, operation, "scripts unavailable; using single commands");
-                if is_denied(&error) {
-                    self.has_no_scripts();
-                }
-                Ok(None)
-            }
-        }
-    }
 }

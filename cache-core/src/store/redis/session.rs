@@ -1,69 +1,120 @@
-//! The connection in use: made, watched, and given up.
+//! The connection in use: made when it is needed, watched, and discarded when it broke.
 
-use std::sync::{MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
+use futures_util::future::BoxFuture;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, RedisResult, Value, cmd};
 
-use crate::error::{Error, Result};
-use crate::store::redis::client_tracking::Tracking;
-use crate::store::redis::connection::Connection;
+use crate::config::Config;
+use crate::store::invalidation::InvalidationListener;
+use crate::store::redis::client_tracking::{ClientTracking, SessionObserver};
 use crate::store::redis::driver_error::is_broken;
 
-/// The connection in use, numbered so that one failure is not answered by two reconnects.
-pub(crate) struct Current {
+/// One connection at a time to one server.
+pub(crate) struct Session {
+    client: Client,
+    connect_timeout: Duration,
+    timeout: Duration,
+    /// `REDIS_HEALTH_CHECK_INTERVAL`: a connection that was idle for so long must reply to a `PING` before it is used.
+    health_check_interval: Duration,
+    /// A caller that is canceled after waiting this long was canceled by its timeout. The connection counts as stuck
+    /// and is replaced.
+    stuck_after: Duration,
+    current: Mutex<CurrentConnection>,
+    /// Receives the changes that others make, from the current connection and from no other.
+    listener: OnceLock<Arc<dyn InvalidationListener>>,
+    /// A connection that is being made, for many callers. A caller that is canceled leaves it to the next one: if each
+    /// started over, no connection would ever be made to a server that is slow to accept.
+    connecting: tokio::sync::Mutex<Option<BoxFuture<'static, RedisResult<MultiplexedConnection>>>>,
+    /// This session, for connections that report their end.
+    this: Weak<Session>,
+}
+
+/// The connection in use, numbered so that one failure does not cause two reconnects.
+struct CurrentConnection {
     number: u64,
     connection: Option<MultiplexedConnection>,
     used: Instant,
 }
 
-impl Current {
-    /// None yet.
-    pub(crate) fn none() -> Self {
-        Self { number: 0, connection: None, used: Instant::now() }
+impl Session {
+    /// A session that connects at its first use.
+    pub(crate) fn new(client: Client, config: &Config) -> Arc<Self> {
+        Arc::new_cyclic(|this| Self {
+            client,
+            connect_timeout: config.redis_connect_timeout,
+            timeout: config.redis_timeout,
+            health_check_interval: config.redis_health_check_interval,
+            stuck_after: config.store_patience / 2,
+            current: Mutex::new(CurrentConnection { number: 0, connection: None, used: Instant::now() }),
+            listener: OnceLock::new(),
+            connecting: tokio::sync::Mutex::default(),
+            this: Weak::clone(this),
+        })
     }
-}
 
-impl Connection {
-    fn current(&self) -> MutexGuard<'_, Current> {
-        self.0.current.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
     }
 
-    /// The connection with its number; made first where there is none, or none that answers.
-    pub(crate) async fn get(&self) -> Result<(u64, MultiplexedConnection)> {
+    pub(crate) fn connect_timeout(&self) -> Duration {
+        self.connect_timeout
+    }
+
+    pub(crate) fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    fn current(&self) -> MutexGuard<'_, CurrentConnection> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reports changes to `listener` from the next connection on; `false`: there is a listener already.
+    pub(crate) fn subscribe(&self, listener: Arc<dyn InvalidationListener>) -> bool {
+        let is_first = self.listener.set(listener).is_ok();
+        if is_first {
+            // The current connection is not tracked: the next one is.
+            self.current().connection = None;
+        }
+        is_first
+    }
+
+    fn report_disconnected(&self) {
+        if let Some(listener) = self.listener.get() {
+            listener.on_disconnected();
+        }
+    }
+
+    fn tracking(&self, number: u64) -> Option<ClientTracking> {
+        let listener = Arc::clone(self.listener.get()?);
+        Some(ClientTracking { number, observer: Weak::clone(&self.this) as _, listener })
+    }
+
+    /// The connection and its number; made first where there is none that responds.
+    pub(crate) async fn get(&self) -> RedisResult<(u64, MultiplexedConnection)> {
         if let Some(ready) = self.ready() {
             return Ok(ready);
         }
-        let mut connecting = self.0.connecting.lock().await;
-        // Another caller may have seen to it meanwhile.
+        let mut connecting = self.connecting.lock().await;
+        // Another caller may have connected meanwhile.
         if let Some(ready) = self.ready() {
             return Ok(ready);
         }
-        let idle = {
-            let current = self.current();
-            current.connection.clone().map(|connection| (current.number, connection))
-        };
-        if let Some((number, mut connection)) = idle {
-            let ping = cmd("PING");
-            let pong = self.watched(number, ping.query_async::<Value>(&mut connection));
-            let pong = tokio::time::timeout(self.0.connect_timeout, pong).await;
-            if matches!(pong, Ok(Ok(_))) {
-                self.current().used = Instant::now();
-                return Ok((number, connection));
-            }
-            self.forget(number);
+        if let Some(ready) = self.check_idle().await {
+            return Ok(ready);
         }
         let number = self.current().number + 1;
         let connected = connecting
             .get_or_insert_with(|| {
-                let client = self.0.client.clone();
-                Box::pin(connect(client, self.0.connect_timeout, self.0.timeout, self.tracking(number)))
+                let client = self.client.clone();
+                Box::pin(connect(client, self.connect_timeout, self.timeout, self.tracking(number)))
             })
             .await;
         *connecting = None;
-        let connection = connected.map_err(|error| self.explain(Error::CONNECTING, error))?;
-        *self.current() = Current { number, connection: Some(connection.clone()), used: Instant::now() };
+        let connection = connected?;
+        *self.current() = CurrentConnection { number, connection: Some(connection.clone()), used: Instant::now() };
         Ok((number, connection))
     }
 
@@ -72,63 +123,76 @@ impl Connection {
         let mut current = self.current();
         let connection = current.connection.clone()?;
         let now = Instant::now();
-        let is_due = !self.0.health_check.is_zero() && now - current.used > self.0.health_check;
+        let is_due = !self.health_check_interval.is_zero() && now - current.used > self.health_check_interval;
         (!is_due).then(|| {
             current.used = now;
             (current.number, connection)
         })
     }
 
-    /// Waits for an answer, and gives the connection up where it is broken or stuck: behind an answer that does not
-    /// come every later one would have to wait.
-    pub(crate) async fn watched<T>(&self, number: u64, answer: impl Future<Output = RedisResult<T>>) -> RedisResult<T> {
-        let mut watch = Watch { connection: self, number, since: Instant::now(), is_over: false };
-        let answer = answer.await;
-        watch.is_over = true;
-        if answer.as_ref().is_err_and(is_broken) {
-            self.forget(number);
+    /// The connection that was idle, if it still responds.
+    async fn check_idle(&self) -> Option<(u64, MultiplexedConnection)> {
+        let (number, mut connection) = {
+            let current = self.current();
+            (current.number, current.connection.clone()?)
+        };
+        let ping = cmd("PING");
+        let pong = self.watched(number, ping.query_async::<Value>(&mut connection));
+        let pong = tokio::time::timeout(self.connect_timeout, pong).await;
+        if matches!(pong, Ok(Ok(_))) {
+            self.current().used = Instant::now();
+            return Some((number, connection));
         }
-        answer
+        self.discard(number);
+        None
     }
 
-    /// A connection has come to its end, perhaps long after its successor has begun, or before it was used.
-    pub(crate) fn has_ended(&self, number: u64) {
+    /// Waits for a reply, and discards the connection where it is broken or stuck: every later reply would have to wait
+    /// for the one that does not come.
+    pub(crate) async fn watched<T>(&self, number: u64, reply: impl Future<Output = RedisResult<T>>) -> RedisResult<T> {
+        let mut watch = StuckWatch { session: self, number, since: Instant::now(), is_over: false };
+        let reply = reply.await;
+        watch.is_over = true;
+        if reply.as_ref().is_err_and(is_broken) {
+            self.discard(number);
+        }
+        reply
+    }
+
+    fn discard(&self, number: u64) {
+        let mut current = self.current();
+        if current.number == number && current.connection.take().is_some() {
+            drop(current);
+            self.report_disconnected();
+        }
+    }
+}
+
+impl SessionObserver for Session {
+    fn on_ended(&self, number: u64) {
         let mut current = self.current();
         if number >= current.number {
             if number == current.number {
                 current.connection = None;
             }
             drop(current);
-            self.are_not_told();
-        }
-    }
-
-    /// The next caller makes a new connection.
-    pub(crate) fn drop_connection(&self) {
-        self.current().connection = None;
-    }
-
-    pub(crate) fn forget(&self, number: u64) {
-        let mut current = self.current();
-        if current.number == number && current.connection.take().is_some() {
-            drop(current);
-            self.are_not_told();
+            self.report_disconnected();
         }
     }
 }
 
-/// Notices callers who stop waiting before their answer has come.
-struct Watch<'a> {
-    connection: &'a Connection,
+/// Notices callers that are canceled before their reply has come.
+struct StuckWatch<'a> {
+    session: &'a Session,
     number: u64,
     since: Instant,
     is_over: bool,
 }
 
-impl Drop for Watch<'_> {
+impl Drop for StuckWatch<'_> {
     fn drop(&mut self) {
-        if !self.is_over && self.since.elapsed() >= self.connection.0.patience {
-            self.connection.forget(self.number);
+        if !self.is_over && self.since.elapsed() >= self.session.stuck_after {
+            self.session.discard(self.number);
         }
     }
 }
@@ -137,14 +201,14 @@ async fn connect(
     client: Client,
     limit: Duration,
     timeout: Duration,
-    tracking: Option<Tracking>,
+    tracking: Option<ClientTracking>,
 ) -> RedisResult<MultiplexedConnection> {
     let config = AsyncConnectionConfig::new().set_connection_timeout(Some(limit)).set_response_timeout(Some(timeout));
     let mut connection = match tracking {
         Some(tracking) => tracking.connect(&client, config).await?,
         None => client.get_multiplexed_async_connection_with_config(&config).await?,
     };
-    // A look at a key must not make it seem used, and administrators should see who is connected. Older servers
+    // Reading a key must not make it seem used, and administrators should see which program is connected. Older servers
     // and narrow permissions refuse both, which does no harm.
     let _: RedisResult<Vec<RedisResult<Value>>> = redis::pipe()
         .cmd("CLIENT")

@@ -1,5 +1,4 @@
-//! The shared counters: one hash an hour, `animecache:{counters}:HOUR`, and one for all of them together; each expires
-//! when nobody asks for it any more. The braces are Redis' own: they keep the hashes together in a cluster.
+//! Statistics: one hash for each hour, and one for all of them together. Each expires when no program reads it any more.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -11,20 +10,14 @@ use crate::error::Result;
 use crate::model::stats::{Batch, Bucket, Counts, KEPT, Scope, forgotten_at, hour_of};
 use crate::model::window::Counted;
 use crate::store::redis::connection::{Connection, multi};
-use crate::store::redis::reply;
 use crate::store::redis::script::Script;
+use crate::store::redis::{layout, reply};
 
-const EVER: &str = "animecache:{counters}:ever";
-
-fn key(hour: i64) -> String {
-    format!("animecache:{{counters}}:{hour}")
-}
-
-/// Adds a batch whole, and once: a connection that breaks does not tell whether the server has got it.
+/// Adds a delta as a whole, and once: after a broken connection it is unknown whether the server has received it.
 ///
-/// `KEYS`: the hash of all hours, then those of some hours; `ARGV`: the field for the process's last batch in the first
-/// of these, the number of the batch, when each key expires, and then for each counter its hash, its field and what
-/// to add.
+/// `KEYS`: the hash of all hours, then those of some hours; `ARGV`: the field for the process's last delta in the first
+/// of these, the sequence number of the delta, when each key expires, and then for each counter its hash, its field and
+/// what to add.
 static ADD: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         "local last = tonumber(redis.call('HGET', KEYS[2], ARGV[1]) or 0)
@@ -39,15 +32,16 @@ static ADD: LazyLock<Script> = LazyLock::new(|| {
     )
 });
 
-pub(crate) async fn add(connection: &Connection, batch: &Batch) -> Result<()> {
-    let mut hours: Vec<i64> = batch.buckets.iter().map(|bucket| bucket.hour).collect();
+pub(crate) async fn add(connection: &Connection, delta: &Batch) -> Result<()> {
+    let mut hours: Vec<i64> = delta.buckets.iter().map(|bucket| bucket.hour).collect();
     hours.dedup();
     let Some(newest) = hours.last() else { return Ok(()) };
-    let keys: Vec<String> = std::iter::once(EVER.to_owned()).chain(hours.iter().map(|hour| key(*hour))).collect();
+    let keys: Vec<String> =
+        std::iter::once(layout::STATS_EVER.to_owned()).chain(hours.iter().map(|hour| layout::stats(*hour))).collect();
     let ends: Vec<i64> = std::iter::once(newest).chain(&hours).map(|hour| forgotten_at(*hour)).collect();
-    let last_batch = format!("batch:{}", batch.process);
+    let last_delta = format!("batch:{}", delta.process);
     // The place of the hash, the field and what to add. The first hash is the one of all hours.
-    let additions: Vec<(usize, String, u64)> = batch
+    let additions: Vec<(usize, String, u64)> = delta
         .buckets
         .iter()
         .flat_map(|Bucket { hour, scope, counts }| {
@@ -57,26 +51,26 @@ pub(crate) async fn add(connection: &Connection, batch: &Batch) -> Result<()> {
         })
         .collect();
 
-    let mut arguments = vec![last_batch.clone(), batch.number.to_string()];
+    let mut arguments = vec![last_delta.clone(), delta.number.to_string()];
     arguments.extend(ends.iter().map(i64::to_string));
     for (place, field, value) in &additions {
         // Lua counts from 1.
         arguments.extend([(place + 1).to_string(), field.clone(), value.to_string()]);
     }
-    if connection.run("counting", &ADD, &slices(&keys), &slices(&arguments)).await?.is_some() {
+    if ADD.run(connection, "counting", &slices(&keys), &slices(&arguments)).await?.is_some() {
         return Ok(());
     }
 
-    // Nobody else hands over batches of this process.
-    let last = connection.query("HGET", cmd("HGET").arg(&keys[1]).arg(&last_batch)).await?;
-    if reply::text(last).and_then(|last| last.parse().ok()).is_some_and(|last: u64| last >= batch.number) {
+    // No other process adds deltas of this one.
+    let last = connection.query("HGET", cmd("HGET").arg(&keys[1]).arg(&last_delta)).await?;
+    if reply::text(last).and_then(|last| last.parse().ok()).is_some_and(|last: u64| last >= delta.number) {
         return Ok(());
     }
     let mut pipe = multi();
-    pipe.cmd("HSET").arg(&keys[1]).arg(last_batch).arg(batch.number);
+    pipe.cmd("HSET").arg(&keys[1]).arg(last_delta).arg(delta.number);
     for (place, field, value) in &additions {
         pipe.cmd("HINCRBY").arg(&keys[*place]).arg(field).arg(value);
-        pipe.cmd("HINCRBY").arg(EVER).arg(field).arg(value);
+        pipe.cmd("HINCRBY").arg(layout::STATS_EVER).arg(field).arg(value);
     }
     for (key, end) in keys.iter().zip(ends) {
         pipe.cmd("EXPIREAT").arg(key).arg(end);
@@ -93,9 +87,9 @@ pub(crate) async fn read(connection: &Connection, since: f64) -> Result<Counted>
     // Older ones have expired.
     let hours: Vec<i64> = (hour_of(since).max(now - hour_of(KEPT))..=now).collect();
     let mut pipe = Pipeline::with_capacity(hours.len() + 1);
-    pipe.cmd("HGETALL").arg(EVER);
+    pipe.cmd("HGETALL").arg(layout::STATS_EVER);
     for hour in &hours {
-        pipe.cmd("HGETALL").arg(key(*hour));
+        pipe.cmd("HGETALL").arg(layout::stats(*hour));
     }
     let mut answers = connection.on_entries("reading counters", &mut pipe).await?.into_iter();
     let ever = answers.next().and_then(RedisResult::ok).map(scopes).unwrap_or_default();
@@ -107,7 +101,7 @@ pub(crate) async fn read(connection: &Connection, since: f64) -> Result<Counted>
     Ok(counted)
 }
 
-/// A hash of counters; what else is in it is not ours to understand.
+/// The counters in a hash; other fields are ignored.
 fn scopes(hash: Value) -> BTreeMap<Scope, Counts> {
     let mut scopes = BTreeMap::<Scope, Counts>::new();
     for pair in reply::strings(hash).chunks_exact(2) {

@@ -1,6 +1,6 @@
 //! One Redis server: the layouts A, B and D side by side, and results.
 //!
-//! Which layout an entry has is told from what is there: the form of its id, the type of its index, the content of its
+//! The layout of an entry follows from what is stored: the form of its id, the type of its index, the content of its
 //! `stream_done` key. New entries are written in the layout that the settings name.
 
 use std::sync::Arc;
@@ -12,28 +12,30 @@ use redis::cmd;
 use uuid::Uuid;
 
 use crate::config::Config;
-use crate::error::{Backend, Error, Result, chain};
+use crate::error::{BackendId, Result, chain};
 use crate::model::entry::{Entry, EntryId, Layout};
 use crate::model::event::Source;
 use crate::model::filter::Filter;
-use crate::model::inspection::{Health, Info, Inspected};
+use crate::model::inspection::{EntryDetails, Health, ServerInfo};
 use crate::model::key::CacheKey;
 use crate::model::rate_limit::Limit;
 use crate::model::service::Services;
 use crate::model::stats::Batch;
-use crate::model::stored::{Claim, Found, Removed, StoredBody, StoredResult};
+use crate::model::stored::{LeaseState, RemoveStats, StoredBody, StoredResponse, StoredResult};
 use crate::model::window::Counted;
-use crate::store::inspect::{Inspect, planned_on};
-use crate::store::invalidation::Changes;
-use crate::store::page::{Cursor, Page, Position};
+use crate::store::events::EventFeed;
+use crate::store::inspect::{Inspect, ensure_backend};
+use crate::store::invalidation::InvalidationListener;
+use crate::store::page::{Cursor, Page};
 use crate::store::redis::connection::Connection;
-use crate::store::redis::events::feed;
-use crate::store::redis::events::feed::Events;
+use crate::store::redis::events::feed::RedisEventFeed;
 use crate::store::redis::location_cache::Places;
 use crate::store::redis::{
     bodies, info, inspect, leases, lookup, rate_limit, remove, results, scan, stats, touch, write,
 };
-use crate::store::traits::{Store, Writer};
+use crate::store::traits::{
+    Backend, LeaseStore, RateLimitStore, ResponseStore, ResponseWriter, ResultStore, StatsStore, Store,
+};
 
 /// A cache in Redis.
 pub struct Redis {
@@ -65,21 +67,24 @@ impl Redis {
 }
 
 #[async_trait]
-impl Store for Redis {
-    fn backend(&self) -> Backend {
+impl Backend for Redis {
+    fn id(&self) -> BackendId {
         self.commands.backend().clone()
     }
 
     async fn health(&self) -> Health {
         let problem = self.ping().await.err().map(|error| chain(&error));
-        Health { backend: self.backend(), is_fallback: false, problem }
+        Health { backend: self.id(), is_fallback: false, problem }
+    }
+}
+
+#[async_trait]
+impl ResponseStore for Redis {
+    async fn lookup(&self, key: &CacheKey, renew: Option<Duration>) -> Result<Vec<StoredResponse>> {
+        lookup::lookup(&self.commands, &self.places, key, renew).await
     }
 
-    async fn lookup(&self, key: &CacheKey, refresh: Option<Duration>) -> Result<Vec<Found>> {
-        lookup::lookup(&self.commands, &self.places, key, refresh).await
-    }
-
-    async fn begin(&self, entry: Entry, ttl: Option<Duration>) -> Result<Box<dyn Writer>> {
+    async fn insert(&self, entry: Entry, ttl: Option<Duration>) -> Result<Box<dyn ResponseWriter>> {
         Ok(Box::new(write::RedisWriter::new(self.commands.clone(), self.write_layout, entry, ttl)))
     }
 
@@ -87,88 +92,99 @@ impl Store for Redis {
         bodies::body(&self.commands, &self.services, id).await
     }
 
-    async fn replace(&self, id: &EntryId, entry: &Entry) -> Result<bool> {
-        write::replace(&self.commands, &self.services, id, entry).await
+    async fn update_head(&self, id: &EntryId, entry: &Entry) -> Result<bool> {
+        write::update_head(&self.commands, &self.services, id, entry).await
     }
 
-    async fn touch(&self, ids: &[EntryId], ttl: Option<Duration>) -> Result<u64> {
-        touch::touch(&self.commands, ids, ttl).await
+    async fn expire(&self, ids: &[EntryId], ttl: Option<Duration>) -> Result<u64> {
+        touch::expire(&self.commands, ids, ttl).await
     }
 
-    async fn remove(&self, ids: &[EntryId]) -> Result<Removed> {
+    async fn remove(&self, ids: &[EntryId]) -> Result<RemoveStats> {
         remove::remove(&self.commands, ids).await
     }
+}
 
-    async fn result(&self, key: &str) -> Result<Option<StoredResult>> {
+#[async_trait]
+impl ResultStore for Redis {
+    async fn get(&self, key: &str) -> Result<Option<StoredResult>> {
         results::get(&self.commands, key).await
     }
 
-    async fn put_result(&self, key: &str, value: Bytes, ttl: Duration) -> Result<()> {
-        results::put(&self.commands, key, &value, ttl).await
+    async fn set(&self, key: &str, value: Bytes, ttl: Duration) -> Result<()> {
+        results::set(&self.commands, key, &value, ttl).await
+    }
+}
+
+#[async_trait]
+impl LeaseStore for Redis {
+    async fn acquire(&self, name: &str, owner: Uuid, ttl: Duration) -> Result<LeaseState> {
+        leases::acquire(&self.commands, name, owner, ttl).await
     }
 
-    async fn claim(&self, name: &str, holder: Uuid, time: Duration) -> Result<Claim> {
-        leases::claim(&self.commands, name, holder, time).await
+    async fn release(&self, name: &str, owner: Uuid, uncacheable_for: Option<Duration>) -> Result<()> {
+        leases::release(&self.commands, name, owner, uncacheable_for).await
+    }
+}
+
+#[async_trait]
+impl RateLimitStore for Redis {
+    async fn acquire_slot(&self, name: &str, limit: &Limit, max_wait: Duration) -> Result<Duration> {
+        rate_limit::acquire_slot(&self.commands, name, limit, max_wait).await
     }
 
-    async fn release(&self, name: &str, holder: Uuid, alone: Option<Duration>) -> Result<()> {
-        leases::release(&self.commands, name, holder, alone).await
+    async fn block(&self, name: &str, time: Duration) -> Result<()> {
+        rate_limit::block(&self.commands, name, time).await
+    }
+}
+
+#[async_trait]
+impl StatsStore for Redis {
+    async fn add_stats(&self, delta: &Batch) -> Result<()> {
+        stats::add(&self.commands, delta).await
     }
 
-    async fn reserve(&self, name: &str, limit: &Limit, longest: Duration) -> Result<Duration> {
-        rate_limit::reserve(&self.commands, name, limit, longest).await
+    async fn stats(&self, since: f64) -> Result<Counted> {
+        stats::read(&self.commands, since).await
     }
+}
 
-    async fn hold_back(&self, name: &str, time: Duration) -> Result<()> {
-        rate_limit::hold_back(&self.commands, name, time).await
-    }
-
-    fn tell(&self, changes: Arc<dyn Changes>) -> bool {
-        self.commands.tell(changes)
-    }
-
-    async fn count(&self, batch: &Batch) -> Result<()> {
-        stats::add(&self.commands, batch).await
+impl Store for Redis {
+    fn subscribe(&self, listener: Arc<dyn InvalidationListener>) -> bool {
+        self.commands.subscribe(listener)
     }
 }
 
 #[async_trait]
 impl Inspect for Redis {
-    async fn scan(&self, filter: &Filter, from: Option<Cursor>, want: usize) -> Result<Page> {
-        let progress = match from.map(|cursor| cursor.0) {
-            None => None,
-            Some(Position::Redis(progress)) => Some(progress),
-            Some(_) => return Err(Error::CursorExpired),
-        };
-        scan::page(&self.scans, &self.services, filter, progress, want).await
+    async fn scan(&self, filter: &Filter, from: Option<Cursor>, count: usize) -> Result<Page> {
+        let progress = from.map(Cursor::into_position).transpose()?;
+        scan::page(&self.scans, &self.services, filter, progress, count).await
     }
 
-    async fn touch_on(&self, backend: &Backend, ids: &[EntryId], ttl: Option<Duration>) -> Result<u64> {
-        planned_on(backend, self.backend())?;
-        let touched = self.touch(ids, ttl).await?;
+    async fn expire_on(&self, backend: &BackendId, ids: &[EntryId], ttl: Option<Duration>) -> Result<u64> {
+        ensure_backend(backend, self.id())?;
+        let touched = self.expire(ids, ttl).await?;
         if ttl.is_some() {
             touch::end_indexes(&self.commands, ids).await?;
         }
         Ok(touched)
     }
 
-    async fn inspect(&self, id: &EntryId) -> Result<Option<Inspected>> {
-        inspect::inspect(&self.commands, &self.services, id).await
+    async fn details(&self, id: &EntryId) -> Result<Option<EntryDetails>> {
+        inspect::details(&self.commands, &self.services, id).await
     }
 
     async fn raw_body(&self, id: &EntryId, limit: usize) -> Result<Option<Bytes>> {
         bodies::raw_body(&self.commands, id, limit).await
     }
 
-    async fn info(&self) -> Result<Info> {
+    async fn info(&self) -> Result<ServerInfo> {
         info::info(&self.commands).await
     }
 
-    async fn counters(&self, since: f64) -> Result<Counted> {
-        stats::read(&self.commands, since).await
-    }
-
-    async fn watch(&self, source: Source) -> Result<Option<Events>> {
-        feed::watch(&self.scans, &self.services, source).await.map(Some)
+    async fn watch(&self, source: Source) -> Result<Option<Box<dyn EventFeed>>> {
+        let feed = RedisEventFeed::open(&self.scans, &self.services, source).await?;
+        Ok(Some(Box::new(feed)))
     }
 }

@@ -12,20 +12,20 @@ use crate::format::msgpack;
 use crate::format::msgpack::Done;
 use crate::model::entry::{EntryId, Layout};
 use crate::model::key::CacheKey;
-use crate::store::redis::commands::{expire, millis};
+use crate::store::redis::commands::{millis, set_expiry};
 use crate::store::redis::connection::Connection;
 use crate::store::redis::remove::cache_keys;
 use crate::store::redis::{layout, reply};
 
-/// Lets entries live this much longer from now (`None`: for ever); how many were still there.
-pub(crate) async fn touch(connection: &Connection, ids: &[EntryId], ttl: Option<Duration>) -> Result<u64> {
+/// Sets the TTL of entries, from now on (`None`: no expiry). Returns how many existed.
+pub(crate) async fn expire(connection: &Connection, ids: &[EntryId], ttl: Option<Duration>) -> Result<u64> {
     if ttl.is_none() && ids.iter().any(|id| matches!(id, EntryId::Http(Layout::Hishel1, _))) {
         return Err(Error::Unsupported("entries in the hishel 1 layout always expire; set a long TTL instead"));
     }
     let cache_keys = cache_keys(connection, ids).await?;
     let index_ttls = index_ttls(connection, ids, &cache_keys).await?;
     let mut pipe = Pipeline::with_capacity(ids.len() * 3);
-    // How many answers each entry gets; the first of them tells whether it was there.
+    // How many replies each entry gets; the first of them says whether it existed.
     let mut answers_of = Vec::with_capacity(ids.len());
     for ((id, cache_key), index_ttl) in ids.iter().zip(&cache_keys).zip(index_ttls) {
         let before = pipe.len();
@@ -38,16 +38,16 @@ pub(crate) async fn touch(connection: &Connection, ids: &[EntryId], ttl: Option<
                     rewrite_expiry(connection, &mut pipe, *layout, *id, cache_key.as_ref(), ttl).await?;
                 }
                 for part in layout::parts(*layout, *id) {
-                    expire(&mut pipe, part.as_bytes(), kept);
+                    set_expiry(&mut pipe, part.as_bytes(), kept);
                 }
                 // An index outlives what it names: it is extended, never shortened, and a persistent one stays so.
                 if let (Some(cache_key), Some(left)) = (cache_key, index_ttl)
                     && outlives(kept, left)
                 {
-                    expire(&mut pipe, &layout::index(*layout, cache_key), kept);
+                    set_expiry(&mut pipe, &layout::index(*layout, cache_key), kept);
                 }
             }
-            EntryId::Key(key) => expire(&mut pipe, key, ttl),
+            EntryId::Key(key) => set_expiry(&mut pipe, key, ttl),
         }
         answers_of.push(pipe.len() - before);
     }
@@ -61,8 +61,8 @@ pub(crate) async fn touch(connection: &Connection, ids: &[EntryId], ttl: Option<
     Ok(touched)
 }
 
-/// Lets the indexes of entries expire that are there for ever, with the last of the entries that they name: those who
-/// store and read keep a persistent index as it is, so that only somebody who sets TTLs can end it.
+/// Lets persistent indexes of entries expire with the last of the entries that they name: storing and reading keep a
+/// persistent index, so that only a change of TTLs can end it.
 pub(crate) async fn end_indexes(connection: &Connection, ids: &[EntryId]) -> Result<()> {
     let cache_keys = cache_keys(connection, ids).await?;
     let ttls = index_ttls(connection, ids, &cache_keys).await?;
@@ -79,7 +79,7 @@ pub(crate) async fn end_indexes(connection: &Connection, ids: &[EntryId]) -> Res
         }
     }
     let answers = connection.on_entries("reading indexes", &mut pipe).await?;
-    // An index of the wrong type names nobody, and nobody can tell when it may go.
+    // An index of the wrong type names no entry, so its end is unknown.
     let named: Vec<Vec<_>> = answers.into_iter().map(|answer| answer.map(owners).unwrap_or_default()).collect();
     let mut pipe = Pipeline::new();
     for entry in named.iter().flatten() {

@@ -1,4 +1,4 @@
-//! Storing an entry: body first, then its heads, then its place in the index.
+//! Storing an entry: first its body, then its head, then its member of the index.
 //!
 //! Until the last step no reader finds the entry, and whatever is written expires by itself, whenever the writer or the
 //! connection ends: a key and its time are set in one transaction.
@@ -17,18 +17,18 @@ use crate::format::msgpack;
 use crate::format::msgpack::Done;
 use crate::model::entry::{Entry, EntryId, Layout};
 use crate::model::service::Services;
-use crate::store::redis::commands::{expire, millis};
+use crate::store::redis::commands::{millis, set_expiry};
 use crate::store::redis::connection::{Connection, multi};
 use crate::store::redis::layout::COMPLETE;
 use crate::store::redis::script::Script;
 use crate::store::redis::touch::outlives;
 use crate::store::redis::{heads, layout, reply};
-use crate::store::traits::Writer;
+use crate::store::traits::ResponseWriter;
 
 /// Bodies are stored in chunks of this size, as hishel 2 does; bytes.
 const CHUNK: usize = 131_072;
 
-/// A body shorter than this is one chunk, which nobody who reads it has to join; but not in hishel 2's layout.
+/// A body shorter than this is one chunk, which readers need not join; but not in hishel 2's layout.
 const SHORT: usize = 4 * CHUNK;
 
 /// A body that is still being written lives at least this long. Each chunk takes less, and finds the ones before it.
@@ -134,7 +134,7 @@ impl RedisWriter {
         let mut pipe = multi();
         self.append(&mut pipe, &pending.chunks(CHUNK).collect::<Vec<_>>());
         if is_first {
-            expire(&mut pipe, self.stream().as_bytes(), Some(self.kept().unwrap_or_default().max(UNFINISHED)));
+            set_expiry(&mut pipe, self.stream().as_bytes(), Some(self.kept().unwrap_or_default().max(UNFINISHED)));
         }
         let answers = self.run(pipe, is_first).await?;
         let length = if is_first { answers.get(1) } else { answers.first() };
@@ -149,7 +149,7 @@ impl RedisWriter {
         Err(Error::Removed { backend, what: format!("the first part of the body of {}", self.entry.id) })
     }
 
-    /// What begins the body anew may be asked again.
+    /// The command that begins the body may be repeated.
     async fn run(&mut self, pipe: Pipeline, may_repeat: bool) -> Result<Vec<Value>> {
         self.has_leftovers = true;
         self.connection.transaction("storing an entry", pipe, may_repeat).await
@@ -201,7 +201,7 @@ impl RedisWriter {
             }
         }
         for part in layout::parts(layout, id) {
-            expire(&mut pipe, part.as_bytes(), kept);
+            set_expiry(&mut pipe, part.as_bytes(), kept);
         }
         let answers = self.run(pipe, is_first).await?;
         self.check_length(answers.get(length_at))
@@ -217,7 +217,7 @@ impl RedisWriter {
         };
         let kept = self.kept().map_or(String::new(), |kept| millis(kept).to_string());
         let arguments = [member.as_bytes(), score.as_bytes(), kept.as_bytes()];
-        if self.connection.run("adding an entry to its index", &JOIN, &[&index], &arguments).await?.is_some() {
+        if JOIN.run(&self.connection, "adding an entry to its index", &[&index], &arguments).await?.is_some() {
             return Ok(());
         }
         let before = self.connection.query("PTTL", cmd("PTTL").arg(&index)).await?;
@@ -229,15 +229,15 @@ impl RedisWriter {
         }
         let left = reply::int(&before).unwrap_or(-1);
         if left == -2 && self.ttl.is_some() || outlives(self.kept(), left) {
-            expire(&mut pipe, &index, self.kept());
+            set_expiry(&mut pipe, &index, self.kept());
         }
         self.run(pipe, true).await.map(drop)
     }
 }
 
 #[async_trait]
-impl Writer for RedisWriter {
-    async fn push(&mut self, mut chunk: Bytes) -> Result<()> {
+impl ResponseWriter for RedisWriter {
+    async fn write(&mut self, mut chunk: Bytes) -> Result<()> {
         while !chunk.is_empty() {
             let room = self.most_pending() - self.pending.len();
             self.pending.extend_from_slice(&chunk.split_to(room.min(chunk.len())));
@@ -277,8 +277,13 @@ impl Drop for RedisWriter {
     }
 }
 
-/// Replaces the heads of an entry that is still there; its body and TTL stay.
-pub(crate) async fn replace(connection: &Connection, services: &Services, id: &EntryId, entry: &Entry) -> Result<bool> {
+/// Replaces the head of an entry that still exists; its body and TTL stay.
+pub(crate) async fn update_head(
+    connection: &Connection,
+    services: &Services,
+    id: &EntryId,
+    entry: &Entry,
+) -> Result<bool> {
     let EntryId::Http(layout, id) = id else {
         return Err(Error::Unsupported("only responses have metadata that can be replaced"));
     };
@@ -303,7 +308,7 @@ pub(crate) async fn replace(connection: &Connection, services: &Services, id: &E
 async fn replace_pair(connection: &Connection, key: &str, entry: &Entry) -> Result<bool> {
     let (data, created_at) = (msgpack::encode_pair(entry), entry.created_at.unwrap_or(0.0).to_string());
     let arguments = [&data[..], created_at.as_bytes()];
-    if let Some(answer) = connection.run("replacing an entry", &REPLACE, &[key.as_bytes()], &arguments).await? {
+    if let Some(answer) = REPLACE.run(connection, "replacing an entry", &[key.as_bytes()], &arguments).await? {
         return Ok(reply::int(&answer) == Some(1));
     }
     let left = connection.query("PTTL", cmd("PTTL").arg(key)).await?;

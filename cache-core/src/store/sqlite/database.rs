@@ -89,7 +89,7 @@ impl Database {
     }
 
     /// The database, if the file is still where it was: one that was deleted can be read and written for long, but
-    /// nobody will ever find what is stored in it. One that another program has created meanwhile is opened.
+    /// no program will ever find what is stored in it. One that another program has created meanwhile is opened.
     pub(crate) fn at_hand(&mut self) -> Result<&mut Self, Failure> {
         if self.is_stand_in {
             if let Ok(database) = Self::open(&self.file, Missing::Fail, &self.services) {
@@ -128,7 +128,7 @@ impl Database {
     }
 }
 
-/// What tells a file from another one of the same name: its device and its number there.
+/// Distinguishes a file from another one of the same name: its device and its number there.
 type Identity = (u64, u64);
 
 /// `None`: there is no file.
@@ -145,7 +145,7 @@ fn identity(file: &Path) -> Option<Identity> {
 fn connect(file: &Path) -> Result<Connection, Failure> {
     let plain = OpenFlags::SQLITE_OPEN_NO_MUTEX;
     // SQLite itself opens a write-protected file for reading, but not one with a write-ahead log in a
-    // write-protected directory: nobody else can be writing to that one, so it may be read as it stands.
+    // write-protected directory: no other program can be writing to that one, so it may be read unlocked.
     let attempt = |name: &Path, flags| -> Result<Connection, Failure> {
         let connection = configured(Connection::open_with_flags(name, flags)?)?;
         connection.query_row("SELECT COUNT(*) FROM sqlite_schema", [], |_| Ok(()))?;
@@ -164,7 +164,7 @@ fn configured(connection: Connection) -> Result<Connection, Failure> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.pragma_update(None, "synchronous", "NORMAL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
-    // Else SQLite plans a statement anew for each value of its `LIMIT`, which takes longer than to run it.
+    // Otherwise SQLite plans a statement again for each value of its `LIMIT`, which takes longer than to run it.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     Ok(connection)
 }
@@ -182,7 +182,7 @@ fn is_about_access(error: &rusqlite::Error) -> bool {
     matches!(error.sqlite_error_code(), Some(CannotOpen | PermissionDenied | ReadOnly))
 }
 
-/// The file's name as a URI that promises SQLite that nobody changes it.
+/// The file's name as a URI that promises SQLite that the file does not change.
 fn immutable(file: &Path) -> PathBuf {
     let mut uri = String::from("file:");
     for byte in file.as_os_str().as_encoded_bytes() {

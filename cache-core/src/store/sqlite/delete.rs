@@ -1,4 +1,4 @@
-//! TODO
+//! Deleting rows: of HTTP entries and of results.
 
 use rusqlite::Transaction;
 use uuid::Uuid;
@@ -28,7 +28,7 @@ pub(crate) fn delete(change: &Transaction<'_>, id: Uuid) -> Result<u64, Failure>
 
 fn delete_key(change: &Transaction<'_>, key: &[u8]) -> Result<u64, Failure> {
     if let Some(rowid) = rows::row_of(key) {
-        // Only a row that still has no proper id: row numbers may be given anew.
+        // Only a row that still has no proper id: row numbers may be reused.
         let gone = change
             .prepare_cached("DELETE FROM entries WHERE rowid = ?1 AND (TYPEOF(id) <> 'blob' OR LENGTH(id) <> 16)")?
             .execute([rowid])?;

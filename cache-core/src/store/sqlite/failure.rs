@@ -1,10 +1,10 @@
-//! TODO
+//! What can go wrong on a thread of SQLite.
 
 use uuid::Uuid;
 
-use crate::error::{Backend, Error};
+use crate::error::{BackendId, Error, RefusalScope};
 
-/// What went wrong on the thread, before it is known who asked for what.
+/// A failure on the thread, before the operation and the backend are added.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
     #[error(transparent)]
@@ -25,15 +25,15 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    pub(crate) fn into_error(self, backend: &Backend, operation: &'static str) -> Error {
+    pub(crate) fn into_error(self, backend: &BackendId, operation: &'static str) -> Error {
         let backend = backend.clone();
         match self {
             Self::Missing => Error::Missing { backend },
             Self::Unsupported(what) => Error::Unsupported(what),
             Self::BodyCut(id) => Error::Removed { backend, what: format!("a part of the body of {id}") },
-            // Another program holds the lock; every other failure stays until somebody does something.
+            // Another program holds the lock; every other failure needs an intervention.
             Self::Sqlite(error) if is_locked(&error) => Error::Unavailable { backend, source: error.into() },
-            other => Error::Refused { backend, operation, source: other.into() },
+            other => Error::Refused { backend, operation, scope: RefusalScope::All, source: other.into() },
         }
     }
 }

@@ -1,4 +1,4 @@
-//! TODO
+//! The choice of what to do where there is no file.
 
 /// What to do where there is no file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

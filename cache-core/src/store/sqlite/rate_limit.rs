@@ -9,13 +9,13 @@ use crate::model::rate_limit::{Limit, Turns};
 use crate::store::sqlite::database::Database;
 use crate::store::sqlite::failure::Failure;
 
-pub(crate) fn reserve(
+pub(crate) fn acquire_slot(
     database: &mut Database,
     name: &str,
     limit: &Limit,
     longest: Duration,
 ) -> Result<Duration, Failure> {
-    // Whoever else wants a turn waits here: the clock is read behind him.
+    // Other callers wait here: the clock is read after the lock is taken.
     let (change, _) = database.change()?;
     let now = clock::now();
     let mut turns = Turns { held_until: held_until(&change, name)?.unwrap_or(0.0), ..Turns::default() };
@@ -42,7 +42,7 @@ pub(crate) fn reserve(
     Ok(wait)
 }
 
-pub(crate) fn hold_back(database: &mut Database, name: &str, time: Duration) -> Result<(), Failure> {
+pub(crate) fn block(database: &mut Database, name: &str, time: Duration) -> Result<(), Failure> {
     let (change, _) = database.change()?;
     let until = clock::now() + time.as_secs_f64();
     if held_until(&change, name)?.is_none_or(|at| at < until) {
@@ -66,18 +66,18 @@ mod tests {
     use crate::model::service::Services;
     use crate::store::sqlite::if_missing::Missing;
     use crate::store::sqlite::store::Sqlite;
-    use crate::store::traits::Store as _;
+    use crate::store::traits::RateLimitStore as _;
 
     #[tokio::test]
-    async fn a_clock_that_was_fast_holds_nobody_up() {
+    async fn a_slot_far_in_the_future_is_ignored() {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("http_cache.db");
         let store = Sqlite::open(&file, Services::default(), Missing::Create).await.unwrap();
         let (limit, longest) = ("1/1m".parse().unwrap(), Duration::from_secs(200));
-        assert_eq!(store.reserve("host", &limit, longest).await.unwrap(), Duration::ZERO);
+        assert_eq!(store.acquire_slot("host", &limit, longest).await.unwrap(), Duration::ZERO);
         let other = rusqlite::Connection::open(&file).unwrap();
         other.execute("UPDATE animecache_turns SET at = at + 7200", []).unwrap();
-        assert_eq!(store.reserve("host", &limit, longest).await.unwrap(), Duration::ZERO);
-        assert!(store.reserve("host", &limit, longest).await.unwrap() > Duration::from_secs(50));
+        assert_eq!(store.acquire_slot("host", &limit, longest).await.unwrap(), Duration::ZERO);
+        assert!(store.acquire_slot("host", &limit, longest).await.unwrap() > Duration::from_secs(50));
     }
 }

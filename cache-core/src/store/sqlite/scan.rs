@@ -11,7 +11,7 @@ use crate::store::page::{Cursor, Page};
 use crate::store::sqlite::failure::Failure;
 use crate::store::sqlite::rows::{Depth, Reader, bytes, number};
 use crate::store::sqlite::{rows, schema};
-use crate::store::{page, summarize};
+use crate::store::summarize;
 
 /// Where a scan stands.
 #[derive(Debug)]
@@ -89,7 +89,7 @@ pub(crate) fn page(reader: &Reader<'_>, from: Position, mut wanted: Wanted, want
     let scanned = from.scanned + keys;
     let next = next
         .and_then(|at| wanted.from(at))
-        .map(|at| Cursor(page::Position::Sqlite(Position { file: from.file, at, scanned, total: from.total })));
+        .map(|at| Cursor::new(Position { file: from.file, at, scanned, total: from.total }));
     Ok(Page { entries, next, scanned, total: from.total, keys })
 }
 

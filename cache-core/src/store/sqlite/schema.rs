@@ -1,7 +1,6 @@
 //! The tables: which layout a file has, and what is created in a new one.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use rusqlite::Connection;
@@ -76,7 +75,7 @@ pub(crate) fn layout(connection: &Connection) -> Result<Option<Layout>, Failure>
     } else {
         return Err(Failure::NotACache("unexpected columns in table 'entries'"));
     };
-    if crate::store::sqlite::schema::columns(connection, "streams")?.iter().ne(COLUMNS_OF_STREAMS.iter()) {
+    if self::columns(connection, "streams")?.iter().ne(COLUMNS_OF_STREAMS.iter()) {
         return Err(Failure::NotACache("unexpected columns in table 'streams'"));
     }
     Ok(Some(layout))

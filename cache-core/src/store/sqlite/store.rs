@@ -1,7 +1,7 @@
 //! One SQLite file: hishel's own layouts C and E, and results in a table of our own beside them.
 //!
 //! hishel may have the same file open at the same time. One thread reads and another one writes, each with a connection
-//! of its own: a look-up does not wait for a write. Hits do without the thread while they are quick.
+//! of its own: a lookup does not wait for a write. Hits do without the thread while they are quick.
 
 #[cfg(test)]
 pub(crate) mod full;
@@ -19,19 +19,19 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use crate::clock;
-use crate::error::{Backend, BackendKind, Error, Result, chain};
+use crate::error::{BackendId, BackendKind, Error, Result, chain};
 use crate::model::entry::{Entry, EntryId};
 use crate::model::filter::Filter;
-use crate::model::inspection::{Health, Info, Inspected};
+use crate::model::inspection::{EntryDetails, Health, ServerInfo};
 use crate::model::key::CacheKey;
 use crate::model::rate_limit::Limit;
 use crate::model::service::Services;
 use crate::model::stats::Batch;
-use crate::model::stored::{Claim, Found, Removed, StoredBody, StoredResult};
+use crate::model::stored::{LeaseState, RemoveStats, StoredBody, StoredResponse, StoredResult};
 use crate::model::window::Counted;
 use crate::store::inspect::Inspect;
 use crate::store::page::{Cursor, Page};
-use crate::store::renewal::is_worth_renewing;
+use crate::store::renewal::should_renew;
 use crate::store::sqlite::bodies::Reading;
 use crate::store::sqlite::database::Database;
 use crate::store::sqlite::failure::Failure;
@@ -41,9 +41,11 @@ use crate::store::sqlite::scan::Position;
 use crate::store::sqlite::worker::Worker;
 use crate::store::sqlite::writer::SqliteWriter;
 use crate::store::sqlite::{bodies, rate_limit, rows, scan, schema, stats, write};
-use crate::store::traits::{Store, Writer};
+use crate::store::traits::{
+    Backend, LeaseStore, RateLimitStore, ResponseStore, ResponseWriter, ResultStore, StatsStore, Store,
+};
 
-/// Bodies come along with a look-up up to this size altogether, the newest first; bytes.
+/// Bodies come along with a lookup up to this size altogether, the newest first; bytes.
 const ALONG: u64 = 131_072;
 
 /// A hit that takes no longer is read in the caller's own thread: another one takes five times as long to wake.
@@ -54,7 +56,7 @@ pub(crate) const QUICK: Duration = Duration::from_micros(200);
 pub struct Sqlite {
     reader: Arc<Worker>,
     pub(crate) writer: Arc<Worker>,
-    backend: Backend,
+    backend: BackendId,
     renewals: Renewals,
     /// Whether the last hit or miss was [`QUICK`].
     is_quick: Arc<AtomicBool>,
@@ -70,8 +72,8 @@ impl Sqlite {
     /// Fails where the file cannot be opened or holds something else than a cache. A write-protected file opens for
     /// reading.
     pub async fn open(file: &Path, services: Services, missing: Missing) -> Result<Self> {
-        let backend = Backend { kind: BackendKind::Sqlite, location: file.display().to_string().into() };
-        // Wherever the program goes meanwhile. A name that cannot be made absolute is not one of a file either.
+        let backend = BackendId { kind: BackendKind::Sqlite, location: file.display().to_string().into() };
+        // The working directory may change. A name that cannot be made absolute is no name of a file either.
         let (file, services) = (std::path::absolute(file).unwrap_or_default(), Arc::new(services));
         let open = move || Database::open(&file, missing, &services);
         // The writer first: it may have to create the file.
@@ -103,7 +105,7 @@ impl Sqlite {
             is_quick.store(begun.elapsed() <= QUICK, Ordering::Relaxed);
             outcome
         };
-        // Whoever reads one hit after the other lets other tasks have their turn.
+        // A task that reads one hit after the other must let other tasks run.
         tokio::task::consume_budget().await;
         if self.is_quick.load(Ordering::Relaxed)
             && let Some(outcome) = self.reader.run_here(operation, &timed)
@@ -113,10 +115,10 @@ impl Sqlite {
         self.reader.run(operation, timed).await
     }
 
-    /// Lets a response live that long again, without waiting for the write.
-    fn renew(&self, first: &mut Found, ttl: Duration) {
+    /// Renews the TTL of a response, without waiting for the write.
+    fn renew(&self, first: &mut StoredResponse, ttl: Duration) {
         let until = clock::now() + ttl.as_secs_f64();
-        if first.entry.request.extra.ttl().is_some() || !is_worth_renewing(first.expires_at, until) {
+        if first.entry.request.extra.ttl().is_some() || !should_renew(first.expires_at, until) {
             return;
         }
         first.expires_at = Some(until);
@@ -127,11 +129,11 @@ impl Sqlite {
         if is_first {
             let renewals = Arc::clone(&self.renewals);
             self.writer.run_later("renewing TTLs", move |database| {
-                // Whatever becomes of them: the next hit begins anew.
+                // Whether or not they succeed: the next hit starts a new set.
                 let waiting = std::mem::take(&mut *renewals.lock().unwrap_or_else(PoisonError::into_inner));
                 let database = database?;
                 for (ttl, ids) in waiting {
-                    write::touch(database, &ids.into_iter().collect::<Vec<_>>(), Some(ttl))?;
+                    write::expire(database, &ids.into_iter().collect::<Vec<_>>(), Some(ttl))?;
                 }
                 Ok(())
             });
@@ -140,28 +142,31 @@ impl Sqlite {
 }
 
 #[async_trait]
-impl Store for Sqlite {
-    fn backend(&self) -> Backend {
+impl Backend for Sqlite {
+    fn id(&self) -> BackendId {
         self.backend.clone()
     }
 
     async fn health(&self) -> Health {
         let asked = self.read("responding to the cache", |database, _| schema::has_own(&database.connection)).await;
         let problem = asked.err().map(|error| chain(&error));
-        Health { backend: self.backend(), is_fallback: false, problem }
+        Health { backend: self.id(), is_fallback: false, problem }
     }
+}
 
-    async fn lookup(&self, key: &CacheKey, refresh: Option<Duration>) -> Result<Vec<Found>> {
+#[async_trait]
+impl ResponseStore for Sqlite {
+    async fn lookup(&self, key: &CacheKey, renew: Option<Duration>) -> Result<Vec<StoredResponse>> {
         let key = key.clone();
         let mut found =
             self.read_quickly("looking up a response", move |database, reader| lookup(database, reader, &key)).await?;
-        if let (Some(ttl), Some(first)) = (refresh, found.first_mut()) {
+        if let (Some(ttl), Some(first)) = (renew, found.first_mut()) {
             self.renew(first, ttl);
         }
         Ok(found)
     }
 
-    async fn begin(&self, entry: Entry, ttl: Option<Duration>) -> Result<Box<dyn Writer>> {
+    async fn insert(&self, entry: Entry, ttl: Option<Duration>) -> Result<Box<dyn ResponseWriter>> {
         Ok(Box::new(SqliteWriter::new(Arc::clone(&self.writer), entry, ttl)))
     }
 
@@ -174,27 +179,30 @@ impl Store for Sqlite {
         Ok(reading.map(|reading| Box::pin(reading.pieces(Arc::clone(&self.reader))) as StoredBody))
     }
 
-    async fn replace(&self, id: &EntryId, entry: &Entry) -> Result<bool> {
+    async fn update_head(&self, id: &EntryId, entry: &Entry) -> Result<bool> {
         let EntryId::Http(layout, id) = *id else { return Ok(false) };
         let entry = entry.clone();
         self.writer
             .run("replacing an entry", move |database| {
-                Ok(layout == database.layout && write::replace(database, id, entry)?)
+                Ok(layout == database.layout && write::update_head(database, id, entry)?)
             })
             .await
     }
 
-    async fn touch(&self, ids: &[EntryId], ttl: Option<Duration>) -> Result<u64> {
+    async fn expire(&self, ids: &[EntryId], ttl: Option<Duration>) -> Result<u64> {
         let ids = ids.to_vec();
-        self.writer.run("changing a TTL", move |database| write::touch(database, &ids, ttl)).await
+        self.writer.run("changing a TTL", move |database| write::expire(database, &ids, ttl)).await
     }
 
-    async fn remove(&self, ids: &[EntryId]) -> Result<Removed> {
+    async fn remove(&self, ids: &[EntryId]) -> Result<RemoveStats> {
         let ids = ids.to_vec();
         self.writer.run("deleting entries", move |database| write::remove(database, &ids)).await
     }
+}
 
-    async fn result(&self, key: &str) -> Result<Option<StoredResult>> {
+#[async_trait]
+impl ResultStore for Sqlite {
+    async fn get(&self, key: &str) -> Result<Option<StoredResult>> {
         let key = key.to_owned();
         self.read_quickly("reading a result", move |database, reader| {
             bodies::result(database, key.as_bytes(), Some(reader.now))
@@ -202,48 +210,62 @@ impl Store for Sqlite {
         .await
     }
 
-    async fn put_result(&self, key: &str, value: Bytes, ttl: Duration) -> Result<()> {
+    async fn set(&self, key: &str, value: Bytes, ttl: Duration) -> Result<()> {
         let key = key.to_owned();
-        self.writer.run("storing a result", move |database| write::put_result(database, &key, &value, ttl)).await
-    }
-
-    async fn claim(&self, _name: &str, _holder: Uuid, _time: Duration) -> Result<Claim> {
-        Ok(Claim::Granted)
-    }
-
-    async fn release(&self, _name: &str, _holder: Uuid, _alone: Option<Duration>) -> Result<()> {
-        Ok(())
-    }
-
-    async fn reserve(&self, name: &str, limit: &Limit, longest: Duration) -> Result<Duration> {
-        let (name, limit) = (name.to_owned(), limit.clone());
-        self.writer
-            .run("reserving a rate limit slot", move |database| rate_limit::reserve(database, &name, &limit, longest))
-            .await
-    }
-
-    async fn hold_back(&self, name: &str, time: Duration) -> Result<()> {
-        let name = name.to_owned();
-        self.writer
-            .run("pausing requests to a service", move |database| rate_limit::hold_back(database, &name, time))
-            .await
-    }
-
-    async fn count(&self, batch: &Batch) -> Result<()> {
-        let batch = batch.clone();
-        self.writer.run("counting", move |database| stats::add(database, &batch)).await
+        self.writer.run("storing a result", move |database| write::set(database, &key, &value, ttl)).await
     }
 }
 
 #[async_trait]
+impl LeaseStore for Sqlite {
+    async fn acquire(&self, _name: &str, _owner: Uuid, _ttl: Duration) -> Result<LeaseState> {
+        Ok(LeaseState::Acquired)
+    }
+
+    async fn release(&self, _name: &str, _owner: Uuid, _uncacheable_for: Option<Duration>) -> Result<()> {
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl RateLimitStore for Sqlite {
+    async fn acquire_slot(&self, name: &str, limit: &Limit, max_wait: Duration) -> Result<Duration> {
+        let (name, limit) = (name.to_owned(), limit.clone());
+        self.writer
+            .run("reserving a rate limit slot", move |database| {
+                rate_limit::acquire_slot(database, &name, &limit, max_wait)
+            })
+            .await
+    }
+
+    async fn block(&self, name: &str, time: Duration) -> Result<()> {
+        let name = name.to_owned();
+        self.writer.run("pausing requests to a service", move |database| rate_limit::block(database, &name, time)).await
+    }
+}
+
+#[async_trait]
+impl StatsStore for Sqlite {
+    async fn add_stats(&self, delta: &Batch) -> Result<()> {
+        let delta = delta.clone();
+        self.writer.run("counting", move |database| stats::add(database, &delta)).await
+    }
+
+    async fn stats(&self, since: f64) -> Result<Counted> {
+        self.read("reading counters", move |_, reader| stats::read(reader.connection, since)).await
+    }
+}
+
+impl Store for Sqlite {}
+
+#[async_trait]
 impl Inspect for Sqlite {
-    async fn scan(&self, filter: &Filter, from: Option<Cursor>, want: usize) -> Result<Page> {
+    async fn scan(&self, filter: &Filter, from: Option<Cursor>, count: usize) -> Result<Page> {
         let file = &self.backend.location;
-        let from = match from.map(|cursor| cursor.0) {
-            None => None,
-            Some(crate::store::page::Position::Sqlite(position)) if position.file == *file => Some(position),
-            Some(_) => return Err(Error::CursorExpired),
-        };
+        let from = from.map(Cursor::into_position::<Position>).transpose()?;
+        if from.as_ref().is_some_and(|position| position.file != *file) {
+            return Err(Error::CursorExpired);
+        }
         let (wanted, file) = (scan::Wanted::of(filter), Arc::clone(file));
         let mut page = self
             .read("listing", move |database, reader| {
@@ -251,7 +273,7 @@ impl Inspect for Sqlite {
                     Some(position) => position,
                     None => Position::start(file, &database.connection)?,
                 };
-                scan::page(reader, from, wanted, want)
+                scan::page(reader, from, wanted, count)
             })
             .await?;
         let now = clock::now();
@@ -259,9 +281,9 @@ impl Inspect for Sqlite {
         Ok(page)
     }
 
-    async fn inspect(&self, id: &EntryId) -> Result<Option<Inspected>> {
+    async fn details(&self, id: &EntryId) -> Result<Option<EntryDetails>> {
         let id = id.clone();
-        self.read("reading an entry", move |database, reader| inspect(database, reader, &id)).await
+        self.read("reading an entry", move |database, reader| details(database, reader, &id)).await
     }
 
     async fn raw_body(&self, id: &EntryId, limit: usize) -> Result<Option<Bytes>> {
@@ -269,26 +291,22 @@ impl Inspect for Sqlite {
         self.read("reading a body", move |database, _| bodies::raw(database, &id, limit)).await
     }
 
-    async fn info(&self) -> Result<Info> {
+    async fn info(&self) -> Result<ServerInfo> {
         self.read("counting", |database, _| {
             let bytes = "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()";
             let bytes: i64 = database.connection.query_row(bytes, [], |row| row.get(0))?;
-            Ok(Info {
+            Ok(ServerInfo {
                 version: rusqlite::version().into(),
                 memory_bytes: bytes as u64,
                 keys: Some(scan::total(&database.connection)?),
-                ..Info::default()
+                ..ServerInfo::default()
             })
         })
         .await
     }
-
-    async fn counters(&self, since: f64) -> Result<Counted> {
-        self.read("reading counters", move |_, reader| stats::read(reader.connection, since)).await
-    }
 }
 
-/// Reads one state of the file, whoever else is writing to it.
+/// Reads one state of the file, even while another program is writing to it.
 fn snapshot<T>(
     database: &Database,
     read: impl FnOnce(&Database, &Reader<'_>) -> Result<T, Failure>,
@@ -297,8 +315,8 @@ fn snapshot<T>(
     read(database, &database.reader())
 }
 
-/// The live and whole entries under a key, newest first, with bodies as long as they are short.
-fn lookup(database: &Database, reader: &Reader<'_>, key: &CacheKey) -> Result<Vec<Found>, Failure> {
+/// The live, complete entries under a key, newest first, with bodies as far as they are short.
+fn lookup(database: &Database, reader: &Reader<'_>, key: &CacheKey) -> Result<Vec<StoredResponse>, Failure> {
     let mut live = reader.live("e.cache_key = ?1", key.as_bytes())?;
     // Layout E does not say when an entry was stored; the order of rows does.
     live.sort_by(|a, b| a.entry.newest_first(&b.entry).then(b.rowid.cmp(&a.rowid)));
@@ -311,19 +329,19 @@ fn lookup(database: &Database, reader: &Reader<'_>, key: &CacheKey) -> Result<Ve
             }
             None => None,
         };
-        Ok(Found { id: EntryId::Http(database.layout, entry.id), entry: Arc::new(entry), expires_at, body })
+        Ok(StoredResponse { id: EntryId::Http(database.layout, entry.id), entry: Arc::new(entry), expires_at, body })
     };
     live.into_iter().map(with_body).collect()
 }
 
-fn inspect(database: &Database, reader: &Reader<'_>, id: &EntryId) -> Result<Option<Inspected>, Failure> {
-    let of_entry = |found: rows::Found| Inspected {
+fn details(database: &Database, reader: &Reader<'_>, id: &EntryId) -> Result<Option<EntryDetails>, Failure> {
+    let of_entry = |found: rows::Found| EntryDetails {
         summary: found.summary,
         entry: found.entry,
         chunks: found.chunks,
         keys: Vec::new(),
     };
-    let of_value = |summary| Inspected { summary, entry: None, chunks: 1, keys: Vec::new() };
+    let of_value = |summary| EntryDetails { summary, entry: None, chunks: 1, keys: Vec::new() };
     let key = match id {
         EntryId::Http(layout, id) if *layout == database.layout => {
             return Ok(reader.entry(*id, Depth::Entry)?.map(of_entry));

@@ -1,6 +1,6 @@
 //! Dead rows leave the file a few at a time, behind the writes that would else let it grow for ever.
 //!
-//! hishel looks at every row once an hour; a short stretch behind every few writes takes as much out and holds nobody up.
+//! hishel looks at every row once an hour; a short stretch behind every few writes takes as much out and blocks no caller.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ const WRITES: u32 = 32;
 /// How many rows of each table a stretch has: twice as many as are added in between, so that it comes round.
 const STRETCH: u32 = 2 * WRITES;
 
-/// How long, in seconds, an expired entry stays for those who read it already; hishel's own value.
+/// How long, in seconds, an expired entry stays for its current readers; hishel's own value.
 const GRACE: f64 = 180.0;
 
 /// How long, in seconds, an entry may take to be written; hishel's own value.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use crate::error::{Backend, Result};
+use crate::error::{BackendId, Result};
 use crate::store::sqlite::database::Database;
 use crate::store::sqlite::failure::{Failure, is_locked};
 use crate::store::sqlite::schema::BUSY_TIMEOUT;
@@ -18,14 +18,14 @@ pub(crate) struct Worker {
     jobs: mpsc::Sender<Job>,
     /// The thread keeps it, so that it is the thread that closes it.
     database: Weak<Mutex<Database>>,
-    backend: Backend,
+    backend: BackendId,
 }
 
 impl Worker {
     /// Starts a thread; `open` runs on it first. Its connection is closed before `other` is let go of: of two that are
     /// closed at once, each would leave it to the other to put the file in order.
     pub(crate) async fn start(
-        backend: Backend,
+        backend: BackendId,
         open: impl FnOnce() -> Result<Database, Failure> + Send + 'static,
         other: Option<Arc<Self>>,
     ) -> Result<Self> {
@@ -35,7 +35,7 @@ impl Worker {
             let database = match open() {
                 Ok(database) => Arc::new(Mutex::new(database)),
                 Err(failure) => {
-                    // Whoever asked may be gone; then nobody needs to know.
+                    // A caller that is gone needs no result.
                     let _ = opened.send(Err(failure));
                     return;
                 }
@@ -67,7 +67,7 @@ impl Worker {
     ) -> Result<T> {
         let (done, outcome) = oneshot::channel();
         let job: Job = Box::new(move |database| {
-            // What nobody waits for any more is left: behind another program's lock such jobs would pile up.
+            // Jobs of callers that are gone are skipped: behind another program's lock they would pile up.
             if !done.is_closed() {
                 let _ = done.send(database.and_then(job));
             }
@@ -124,7 +124,7 @@ mod tests {
     use crate::store::sqlite::store::Sqlite;
 
     #[tokio::test]
-    async fn work_that_panics_is_an_error_and_not_the_end_of_the_store() {
+    async fn panicking_work_is_an_error_and_the_store_goes_on() {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("http_cache.db");
         let store = Sqlite::open(&file, Services::default(), Missing::Create).await.unwrap();

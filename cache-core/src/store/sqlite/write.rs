@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::clock;
 use crate::format::msgpack;
 use crate::model::entry::{Entry, EntryId, Layout, State};
-use crate::model::stored::Removed;
+use crate::model::stored::RemoveStats;
 use crate::store::sqlite::database::Database;
 use crate::store::sqlite::delete::remove_from;
 use crate::store::sqlite::failure::Failure;
@@ -23,7 +23,7 @@ pub(crate) fn set_expiry(entry: &mut Entry, expires_at: f64) {
 }
 
 /// Writes a new head; `false`: the entry was gone.
-pub(crate) fn replace(database: &mut Database, id: Uuid, mut entry: Entry) -> Result<bool, Failure> {
+pub(crate) fn update_head(database: &mut Database, id: Uuid, mut entry: Entry) -> Result<bool, Failure> {
     let services = Arc::clone(&database.services);
     let (change, layout) = database.change()?;
     let reader = Reader { connection: &change, layout, services: &services, now: clock::now() };
@@ -60,7 +60,7 @@ pub(crate) fn write_pair(change: &Transaction<'_>, entry: &Entry) -> Result<(), 
 }
 
 /// Sets the time to live of what is still there.
-pub(crate) fn touch(database: &mut Database, ids: &[EntryId], ttl: Option<Duration>) -> Result<u64, Failure> {
+pub(crate) fn expire(database: &mut Database, ids: &[EntryId], ttl: Option<Duration>) -> Result<u64, Failure> {
     let services = Arc::clone(&database.services);
     let (change, layout) = database.change()?;
     let now = clock::now();
@@ -100,15 +100,15 @@ pub(crate) fn touch(database: &mut Database, ids: &[EntryId], ttl: Option<Durati
 }
 
 /// Removes entries and results with all that belongs to them. Their rows are counted, their bodies' are not.
-pub(crate) fn remove(database: &mut Database, ids: &[EntryId]) -> Result<Removed, Failure> {
+pub(crate) fn remove(database: &mut Database, ids: &[EntryId]) -> Result<RemoveStats, Failure> {
     let (change, layout) = database.change()?;
     let removed = remove_from(&change, layout, ids)?;
     change.commit()?;
-    Ok(Removed { entries: removed, keys: removed })
+    Ok(RemoveStats { entries: removed, keys: removed })
 }
 
 /// Stores a result, over the one that is there.
-pub(crate) fn put_result(database: &mut Database, key: &str, value: &[u8], ttl: Duration) -> Result<(), Failure> {
+pub(crate) fn set(database: &mut Database, key: &str, value: &[u8], ttl: Duration) -> Result<(), Failure> {
     let (change, _) = database.change()?;
     let now = clock::now();
     change

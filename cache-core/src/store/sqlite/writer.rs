@@ -20,7 +20,7 @@ use crate::store::sqlite::delete::delete;
 use crate::store::sqlite::failure::Failure;
 use crate::store::sqlite::worker::Worker;
 use crate::store::sqlite::write::{NO_END, set_expiry, write_pair};
-use crate::store::traits::Writer;
+use crate::store::traits::ResponseWriter;
 
 /// How much of a body one row holds; hishel 2's own value.
 const CHUNK: usize = 131_072;
@@ -54,8 +54,8 @@ impl SqliteWriter {
 }
 
 #[async_trait]
-impl Writer for SqliteWriter {
-    async fn push(&mut self, chunk: Bytes) -> Result<()> {
+impl ResponseWriter for SqliteWriter {
+    async fn write(&mut self, chunk: Bytes) -> Result<()> {
         self.pending.extend_from_slice(&chunk);
         if self.pending.len() < IN_MEMORY {
             return Ok(());
@@ -98,7 +98,7 @@ impl Drop for SqliteWriter {
     }
 }
 
-/// Puts a response in the place of the one with its id, or the part of it that there is so far.
+/// Replaces the response of this id, by the part of the new one that there is so far.
 fn begin(
     database: &mut Database,
     mut entry: Entry,
@@ -107,52 +107,18 @@ fn begin(
     is_whole: bool,
 ) -> Result<Begun, Failure> {
     let (change, layout) = database.change()?;
-    // Above those in use before the old ones are gone: who still reads the old body must not take the new for it.
+    // Above those in use before the old ones are gone: a reader of the old body must not take the new one for it.
     let (row, body_row): (i64, i64) = change
         .prepare_cached(
             "SELECT (SELECT COALESCE(MAX(rowid), 0) + 1 FROM entries), (SELECT COALESCE(MAX(rowid), 0) + 1 FROM streams)",
         )?
         .query_row([], |row| row.try_into())?;
     delete(&change, entry.id)?;
-    let now = clock::now();
     let begun = Begun { row, chunks: part.len().div_ceil(CHUNK) as u32 };
     if layout == Layout::Sqlite2 {
-        let deadline = ttl.map(|ttl| now + ttl.as_secs_f64());
-        let (expires_at, chunks) = if is_whole { (deadline, Some(begun.chunks)) } else { (Some(0.0), None) };
-        change
-            .prepare_cached(
-                "INSERT INTO entries
-                     (rowid, id, cache_key, data, expires_at, last_accessed_at, chunk_count, ttl_deadline)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-            )?
-            .execute((
-                row,
-                entry.id.as_bytes(),
-                entry.cache_key.as_bytes(),
-                msgpack::encode_heads(&entry),
-                expires_at,
-                now,
-                chunks,
-                deadline,
-            ))?;
+        insert_hishel2(&change, &entry, row, ttl, is_whole.then_some(begun.chunks))?;
     } else {
-        // One that has been incomplete for long is swept away, by us and by hishel, and an old one may be copied.
-        let created_at = entry.created_at.filter(|_| is_whole).unwrap_or(now);
-        entry.created_at = Some(created_at);
-        set_expiry(&mut entry, now + ttl.ok_or(Failure::Unsupported(NO_END))?.as_secs_f64());
-        change
-            .prepare_cached(
-                "INSERT INTO entries (rowid, id, cache_key, data, created_at, deleted_at)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            )?
-            .execute((
-                row,
-                entry.id.as_bytes(),
-                entry.cache_key.as_bytes(),
-                msgpack::encode_pair(&entry),
-                created_at,
-                entry.deleted_at,
-            ))?;
+        insert_hishel1(&change, &mut entry, row, ttl, is_whole)?;
     }
     insert(&change, entry.id, 0, part, Some(body_row))?;
     if is_whole && layout == Layout::Sqlite1 {
@@ -160,6 +126,64 @@ fn begin(
     }
     change.commit()?;
     Ok(begun)
+}
+
+/// `chunks`: of a complete body.
+fn insert_hishel2(
+    change: &Transaction<'_>,
+    entry: &Entry,
+    row: i64,
+    ttl: Option<Duration>,
+    chunks: Option<u32>,
+) -> Result<(), Failure> {
+    let now = clock::now();
+    let deadline = ttl.map(|ttl| now + ttl.as_secs_f64());
+    let expires_at = if chunks.is_some() { deadline } else { Some(0.0) };
+    change
+        .prepare_cached(
+            "INSERT INTO entries
+                 (rowid, id, cache_key, data, expires_at, last_accessed_at, chunk_count, ttl_deadline)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        )?
+        .execute((
+            row,
+            entry.id.as_bytes(),
+            entry.cache_key.as_bytes(),
+            msgpack::encode_heads(entry),
+            expires_at,
+            now,
+            chunks,
+            deadline,
+        ))?;
+    Ok(())
+}
+
+fn insert_hishel1(
+    change: &Transaction<'_>,
+    entry: &mut Entry,
+    row: i64,
+    ttl: Option<Duration>,
+    is_whole: bool,
+) -> Result<(), Failure> {
+    let now = clock::now();
+    // An entry that is incomplete for long is swept away, by us and by hishel, and an old one may be copied.
+    let created_at = entry.created_at.filter(|_| is_whole).unwrap_or(now);
+    entry.created_at = Some(created_at);
+    set_expiry(entry, now + ttl.ok_or(Failure::Unsupported(NO_END))?.as_secs_f64());
+    change
+        .prepare_cached(
+            "INSERT INTO entries (rowid, id, cache_key, data, created_at, deleted_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?
+        .execute((
+            row,
+            entry.id.as_bytes(),
+            entry.cache_key.as_bytes(),
+            msgpack::encode_pair(entry),
+            created_at,
+            entry.deleted_at,
+        ))?;
+    Ok(())
 }
 
 /// Adds to what was begun.
@@ -202,7 +226,7 @@ fn finish(
 
 impl Begun {
     fn add(self, change: &Transaction<'_>, id: Uuid, part: &[u8]) -> Result<Self, Failure> {
-        // It may have been removed meanwhile, or stored by somebody else.
+        // It may have been removed meanwhile, or stored by another program.
         let mut statement = change.prepare_cached("SELECT 1 FROM entries WHERE id = ?1 AND rowid = ?2")?;
         if !statement.exists((id.as_bytes(), self.row))? {
             return Err(Failure::BodyCut(id));

@@ -5,7 +5,7 @@ use std::time::Duration;
 use cache_core::admin::flush::Report;
 use cache_core::admin::ttl;
 use cache_core::admin::ttl::Change;
-use cache_core::{Backend, Health, Removed, Service};
+use cache_core::{BackendId, Health, RemoveStats, Service};
 use ratatui::layout::Size;
 use rstest::rstest;
 
@@ -107,7 +107,7 @@ fn what_was_flushed_is_gone_from_the_table_and_the_tree() {
     press(&mut app, "/jikan<enter>D");
     let effects = press(&mut app, "y");
     let Some(Effect::Flush { ticket, .. }) = effects.first() else { panic!("{effects:?}") };
-    let report = Report { removed: Removed { entries: 2, keys: 6 }, ..Report::default() };
+    let report = Report { done: RemoveStats { entries: 2, keys: 6 }, ..Report::default() };
     update(&mut app, Message::Done(*ticket, Outcome::Flushed(report, Duration::from_millis(10))));
     assert_eq!(app.rows.len(), entries().len() - 2);
     assert_eq!(app.tree.get(0).entries, entries().len() as u64 - 2);
@@ -132,10 +132,10 @@ fn what_a_failed_flush_did_stays_on_the_screen_when_another_cache_stands_in() {
     press(&mut app, "/jikan<enter>D");
     let effects = press(&mut app, "y");
     let Some(Effect::Flush { ticket, .. }) = effects.first() else { panic!("{effects:?}") };
-    let removed = Removed { entries: 1, keys: 3 };
-    let report = Report { removed, failed: 1, error: Some(unavailable()), ..Report::default() };
+    let done = RemoveStats { entries: 1, keys: 3 };
+    let report = Report { done, failed: 1, error: Some(unavailable()), ..Report::default() };
     update(&mut app, Message::Done(*ticket, Outcome::Flushed(report, Duration::ZERO)));
-    let other = Backend { location: "/tmp/http_cache.db".into(), ..backend() };
+    let other = BackendId { location: "/tmp/http_cache.db".into(), ..backend() };
     update(&mut app, Message::Health(Health { backend: other, is_fallback: true, problem: Some("down".into()) }));
     let Some(Dialog::Failure { facts, .. }) = &app.dialog else { panic!("{:?}", app.dialog) };
     let of = |name: &str| facts.iter().find(|(of, _)| of == name).map_or("", |(_, value)| value);
@@ -222,7 +222,7 @@ fn an_extension_adds_to_what_each_entry_has_left() {
     press(&mut app, "/jikan<enter>*t");
     let effects = press(&mut app, "+2h<enter>");
     let Some(Effect::ChangeTtl { ticket, .. }) = effects.first() else { panic!("{effects:?}") };
-    let report = ttl::Report { changed: 2, ..ttl::Report::default() };
+    let report = ttl::Report { done: 2, ..ttl::Report::default() };
     update(&mut app, Message::Done(*ticket, Outcome::TtlChanged(report)));
     let mut ttls: Vec<_> = app.rows.shown_entries().filter_map(|entry| entry.ttl(NOW)).collect();
     ttls.sort_unstable_by(f64::total_cmp);
@@ -269,7 +269,7 @@ fn a_ttl_counts_from_when_it_was_set_and_not_from_the_question() {
     update(&mut app, Message::Tick(NOW + 600.0));
     let effects = press(&mut app, "1500<enter>");
     let Some(Effect::ChangeTtl { ticket, .. }) = effects.first() else { panic!("{effects:?}") };
-    let report = ttl::Report { changed: 1_500, ..ttl::Report::default() };
+    let report = ttl::Report { done: 1_500, ..ttl::Report::default() };
     update(&mut app, Message::Done(*ticket, Outcome::TtlChanged(report)));
     assert!(app.rows.entries().all(|entry| entry.ttl(app.now) == Some(43_200.0)));
 }

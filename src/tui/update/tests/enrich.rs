@@ -246,7 +246,7 @@ fn what_a_run_touched_is_browsed_alone_until_esc() {
 #[test]
 fn another_store_has_other_runs() {
     let mut app = at_once();
-    let other = cache_core::Backend { location: "elsewhere".into(), ..backend() };
+    let other = cache_core::BackendId { location: "elsewhere".into(), ..backend() };
     let health = Health { backend: other, is_fallback: true, problem: None };
     let effects = update(&mut app, Message::Health(health));
     assert!(app.enrich.runs.is_empty());

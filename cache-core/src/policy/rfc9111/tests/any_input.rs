@@ -79,19 +79,19 @@ fn time() -> impl Strategy<Value = f64> {
     prop_oneof![START - 100.0..START + 10_000.0, Just(0.0), Just(f64::NAN), Just(f64::INFINITY), any::<f64>()]
 }
 
-fn found() -> impl Strategy<Value = Found> {
+fn found() -> impl Strategy<Value = StoredResponse> {
     (asked(), answered(), proptest::option::of(time()), proptest::option::of(0..20_usize)).prop_map(
         |(request, response, created_at, length)| {
             let id = Uuid::nil();
             let cache_key = hishel1_key(b"a");
             let entry = Entry { id, cache_key, request, response, created_at, deleted_at: None };
             let body = length.map(|length| Bytes::from(vec![0; length]));
-            Found { id: EntryId::Http(Layout::Pipeline, id), entry: Arc::new(entry), expires_at: None, body }
+            StoredResponse { id: EntryId::Http(Layout::Pipeline, id), entry: Arc::new(entry), expires_at: None, body }
         },
     )
 }
 
-fn check_serve(serve: &Serve, request: &Request, stored: &[Found]) {
+fn check_serve(serve: &Serve, request: &Request, stored: &[StoredResponse]) {
     let found = &stored[serve.index];
     let served = serve.response.as_ref().expect("the heads always carry an age or are new");
     assert!(matches!(request.method.as_str(), "GET" | "HEAD"), "{request:?}");

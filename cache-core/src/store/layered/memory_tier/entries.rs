@@ -1,4 +1,4 @@
-//! What the first level keeps, and until when.
+//! The entries of the tier in memory, and until when each is served.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,59 +10,60 @@ use uuid::Uuid;
 
 use crate::model::entry::EntryId;
 use crate::model::key::CacheKey;
-use crate::model::stored::{Found, StoredResult};
-use crate::store::invalidation::Changes;
+use crate::model::stored::{StoredResponse, StoredResult};
+use crate::store::invalidation::InvalidationListener;
 use crate::store::redis::layout::Name;
 
-/// How much is kept at most, of responses and of results; bytes.
-const MOST: u64 = 32 << 20;
+/// The capacity for responses, and that for results; bytes.
+const MAX_BYTES: u64 = 32 << 20;
 
 /// Larger bodies and values are not kept; bytes.
-const LARGEST: usize = 1 << 20;
+const MAX_VALUE: usize = 1 << 20;
 
 /// About what an entry takes besides its body; bytes.
-const HEADS: usize = 2_048;
+const HEAD: usize = 2_048;
 
-pub(crate) struct Kept {
-    found: Cache<CacheKey, Response>,
+pub(crate) struct TierEntries {
+    responses: Cache<CacheKey, Responses>,
     results: Cache<Vec<u8>, StoredResult>,
-    /// The key that an entry was found under: changes are told by the entry's name.
+    /// The cache key of each entry: invalidations name the entry.
     keys: Cache<Uuid, CacheKey>,
-    /// Grows with every change: what was read before it is not kept after it.
+    /// Grows with every change: a value read before a change is not kept after it.
     changes: AtomicU64,
-    /// Off: nothing is served, and nothing kept.
+    /// Off: nothing is served, and nothing entries.
     is_on: AtomicBool,
-    /// Held while something is kept or forgotten, so that no change falls between the look at [`Self::changes`] and the
-    /// keeping.
+    /// Held while something is inserted or invalidated, so that no change falls between the check of [`Self::changes`]
+    /// and the insertion.
     keeping: Mutex<()>,
 }
 
 #[derive(Clone)]
-struct Response {
-    found: Arc<[Found]>,
-    /// When the store is asked again; Unix seconds.
+struct Responses {
+    found: Arc<[StoredResponse]>,
+    /// When the store is read again; Unix seconds.
     until: f64,
 }
 
-/// The state of things when a read began.
+/// The number of changes when a read began.
 #[derive(Clone, Copy)]
 pub(crate) struct Moment(u64);
 
-impl Kept {
+impl TierEntries {
     pub(crate) fn new(time: Duration) -> Self {
-        let found =
-            Cache::builder().time_to_live(time).max_capacity(MOST).weigher(|_: &CacheKey, response: &Response| {
-                let bodies: usize = response.found.iter().filter_map(|found| found.body.as_ref()).map(Bytes::len).sum();
-                u32::try_from(bodies + HEADS * response.found.len()).unwrap_or(u32::MAX)
-            });
-        let results =
-            Cache::builder().time_to_live(time).max_capacity(MOST).weigher(|key: &Vec<u8>, stored: &StoredResult| {
-                u32::try_from(key.len() + stored.value.len()).unwrap_or(u32::MAX)
-            });
+        let responses = Cache::builder().time_to_live(time).max_capacity(MAX_BYTES).weigher(
+            |_: &CacheKey, responses: &Responses| {
+                let bodies: usize =
+                    responses.found.iter().filter_map(|found| found.body.as_ref()).map(Bytes::len).sum();
+                u32::try_from(bodies + HEAD * responses.found.len()).unwrap_or(u32::MAX)
+            },
+        );
+        let results = Cache::builder().time_to_live(time).max_capacity(MAX_BYTES).weigher(
+            |key: &Vec<u8>, stored: &StoredResult| u32::try_from(key.len() + stored.value.len()).unwrap_or(u32::MAX),
+        );
         Self {
-            found: found.build(),
+            responses: responses.build(),
             results: results.build(),
-            keys: Cache::builder().time_to_live(time).max_capacity(MOST / HEADS as u64).build(),
+            keys: Cache::builder().time_to_live(time).max_capacity(MAX_BYTES / HEAD as u64).build(),
             changes: AtomicU64::new(0),
             is_on: AtomicBool::new(false),
             keeping: Mutex::new(()),
@@ -73,12 +74,12 @@ impl Kept {
         Moment(self.changes.load(Ordering::SeqCst))
     }
 
-    pub(crate) fn found(&self, key: &CacheKey, now: f64) -> Option<Arc<[Found]>> {
+    pub(crate) fn responses(&self, key: &CacheKey, now: f64) -> Option<Arc<[StoredResponse]>> {
         if !self.is_on.load(Ordering::SeqCst) {
             return None;
         }
-        let response = self.found.get(key)?;
-        (now < response.until).then_some(response.found)
+        let responses = self.responses.get(key)?;
+        (now < responses.until).then_some(responses.found)
     }
 
     pub(crate) fn result(&self, key: &str, now: f64) -> Option<StoredResult> {
@@ -88,10 +89,10 @@ impl Kept {
         self.results.get(key.as_bytes()).filter(|stored| stored.expires_at.is_none_or(|at| now < at))
     }
 
-    /// Keeps what was read since then, if nothing has changed and it may be had without asking for a body: for half of
-    /// the time that is left to it, so that the hits that let it live on reach the store before it expires.
-    pub(crate) fn keep_found(&self, since: Moment, key: &CacheKey, found: &[Found], now: f64) {
-        let is_short = |found: &Found| found.body.as_ref().is_some_and(|body| body.len() <= LARGEST);
+    /// Keeps responses that were read since then, if nothing has changed and the body of the first came along: for half
+    /// of their remaining TTL, so that hits reach the store, which renews it, before it expires.
+    pub(crate) fn keep_responses(&self, since: Moment, key: &CacheKey, found: &[StoredResponse], now: f64) {
+        let is_short = |found: &StoredResponse| found.body.as_ref().is_some_and(|body| body.len() <= MAX_VALUE);
         if !found.first().is_some_and(is_short) {
             return;
         }
@@ -101,31 +102,31 @@ impl Kept {
             for found in found {
                 self.keys.insert(found.entry.id, key.clone());
             }
-            self.found.insert(key.clone(), Response { found: found.into(), until });
+            self.responses.insert(key.clone(), Responses { found: found.into(), until });
         });
     }
 
     pub(crate) fn keep_result(&self, since: Moment, key: &str, stored: &StoredResult) {
-        if stored.value.len() <= LARGEST {
+        if stored.value.len() <= MAX_VALUE {
             self.keep(since, || self.results.insert(key.as_bytes().to_vec(), stored.clone()));
         }
     }
 
     fn keep(&self, since: Moment, insert: impl FnOnce()) {
-        let _alone = self.keeping.lock().unwrap_or_else(PoisonError::into_inner);
+        let _guard = self.keeping.lock().unwrap_or_else(PoisonError::into_inner);
         if self.is_on.load(Ordering::SeqCst) && self.changes.load(Ordering::SeqCst) == since.0 {
             insert();
         }
     }
 
     fn change(&self, drop: impl FnOnce()) {
-        let _alone = self.keeping.lock().unwrap_or_else(PoisonError::into_inner);
+        let _guard = self.keeping.lock().unwrap_or_else(PoisonError::into_inner);
         self.changes.fetch_add(1, Ordering::SeqCst);
         drop();
     }
 
     pub(crate) fn forget_key(&self, key: &CacheKey) {
-        self.change(|| self.found.invalidate(key));
+        self.change(|| self.responses.invalidate(key));
     }
 
     pub(crate) fn forget_result(&self, key: &[u8]) {
@@ -136,7 +137,7 @@ impl Kept {
         for id in ids {
             match id {
                 EntryId::Http(_, id) => self.forget_entry(*id),
-                EntryId::Key(key) => self.of_key(key),
+                EntryId::Key(key) => self.on_invalidate(key),
             }
         }
     }
@@ -144,38 +145,38 @@ impl Kept {
     fn forget_entry(&self, id: Uuid) {
         self.change(|| {
             if let Some(key) = self.keys.get(&id) {
-                self.found.invalidate(&key);
+                self.responses.invalidate(&key);
             }
         });
     }
 
-    fn forget_everything(&self) {
-        self.found.invalidate_all();
+    fn clear(&self) {
+        self.responses.invalidate_all();
         self.results.invalidate_all();
         self.keys.invalidate_all();
     }
 }
 
-impl Changes for Kept {
-    fn are_told(&self) {
+impl InvalidationListener for TierEntries {
+    fn on_connected(&self) {
         self.change(|| {
-            self.forget_everything();
+            self.clear();
             self.is_on.store(true, Ordering::SeqCst);
         });
     }
 
-    fn are_not_told(&self) {
+    fn on_disconnected(&self) {
         self.change(|| {
             self.is_on.store(false, Ordering::SeqCst);
-            self.forget_everything();
+            self.clear();
         });
     }
 
-    fn only_its_time_counts(&self) {
+    fn on_unsupported(&self) {
         self.is_on.store(true, Ordering::SeqCst);
     }
 
-    fn of_key(&self, key: &[u8]) {
+    fn on_invalidate(&self, key: &[u8]) {
         match Name::parse(key) {
             Name::Entry(_, id) | Name::Stream(_, id) | Name::Done(id) => self.forget_entry(id),
             Name::Index(_, key) => self.forget_key(&key),
@@ -184,8 +185,8 @@ impl Changes for Kept {
         }
     }
 
-    fn of_everything(&self) {
-        self.change(|| self.forget_everything());
+    fn on_invalidate_all(&self) {
+        self.change(|| self.clear());
     }
 }
 
@@ -195,9 +196,9 @@ mod tests {
     use crate::model::entry::{Entry, Layout, Request, Response};
 
     #[test]
-    fn the_store_is_asked_again_before_what_it_holds_expires() {
-        let kept = Kept::new(Duration::from_secs(3_600));
-        kept.only_its_time_counts();
+    fn responses_are_kept_for_half_of_their_ttl() {
+        let entries = TierEntries::new(Duration::from_secs(3_600));
+        entries.on_unsupported();
         let key = CacheKey::new(*b"key");
         let entry = Entry {
             id: Uuid::new_v4(),
@@ -208,9 +209,9 @@ mod tests {
             deleted_at: None,
         };
         let id = EntryId::Http(Layout::Pipeline, entry.id);
-        let found = Found { id, entry: Arc::new(entry), expires_at: Some(1_010.0), body: Some(Bytes::new()) };
-        kept.keep_found(kept.moment(), &key, &[found], 1_000.0);
-        assert!(kept.found(&key, 1_004.0).is_some());
-        assert!(kept.found(&key, 1_006.0).is_none());
+        let found = StoredResponse { id, entry: Arc::new(entry), expires_at: Some(1_010.0), body: Some(Bytes::new()) };
+        entries.keep_responses(entries.moment(), &key, &[found], 1_000.0);
+        assert!(entries.responses(&key, 1_004.0).is_some());
+        assert!(entries.responses(&key, 1_006.0).is_none());
     }
 }

@@ -1,5 +1,7 @@
 //! Servers that answer late or never, and URLs that name several.
 
+use std::time::Duration;
+
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -42,7 +44,7 @@ async fn ask_twice(settings: Config) -> (Result<Value>, Result<Value>) {
 }
 
 #[tokio::test]
-async fn a_connection_that_owes_an_answer_is_not_used_again() {
+async fn a_connection_with_a_late_reply_is_replaced() {
     let settings = Config {
         redis_timeout: Duration::from_millis(200),
         redis_retry_on_timeout: false,
@@ -55,7 +57,7 @@ async fn a_connection_that_owes_an_answer_is_not_used_again() {
 }
 
 #[tokio::test]
-async fn a_late_answer_is_asked_for_again_where_the_settings_say_so() {
+async fn a_late_reply_is_retried_when_configured() {
     let settings = Config {
         redis_timeout: Duration::from_millis(200),
         store_patience: Duration::from_secs(60),
@@ -65,7 +67,7 @@ async fn a_late_answer_is_asked_for_again_where_the_settings_say_so() {
 }
 
 #[tokio::test]
-async fn a_connection_that_a_caller_lost_patience_with_is_not_used_again() {
+async fn a_connection_that_a_timeout_left_is_replaced() {
     let settings = Config { store_patience: Duration::from_millis(200), ..Config::default() };
     let (late, again) = ask_twice(settings).await;
     assert!(matches!(late, Err(Error::Config(_))), "{late:?}");
@@ -73,7 +75,7 @@ async fn a_connection_that_a_caller_lost_patience_with_is_not_used_again() {
 }
 
 #[test]
-fn a_comma_names_several_hosts_only_among_them() {
+fn a_comma_means_several_hosts_only_in_the_authority() {
     let new = |url: &str| Connection::new(&Config { redis_url: RedisUrl::new(url), ..Config::default() });
     assert!(new("redis://a:1,b:2/0").is_err_and(|error| error.to_string().contains("several")));
     assert!(new("redis://:pass,word@localhost/0").is_ok());

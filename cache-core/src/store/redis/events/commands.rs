@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn commands_on_our_keys_are_signs() {
+    fn commands_on_cache_keys_are_signals() {
         let index = [Sign::IndexRead(Layout::Pipeline, CacheKey::new(*b"k"))];
         for client in ["127.0.0.1:48572", "lua", r#"unix:/run/a] b"c.sock"#] {
             assert_eq!(of(&format!(r#"1795395939.5 [0 {client}] "smembers" "hishel_cache:key_index:6b""#)), index);
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_else_is_none() {
+    fn other_lines_are_no_signals() {
         for line in [
             r#"1.0 [1 h:1] "get" "result_cache:of another database""#,
             r#"1.0 [0 h:1] "auth" "result_cache:secret""#,
@@ -126,7 +126,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_line_makes_it_panic(line in any::<Vec<u8>>(), tail in r#"[\[\] "\\x0-9a-f]{0,40}"#) {
+        fn no_line_panics(line in any::<Vec<u8>>(), tail in r#"[\[\] "\\x0-9a-f]{0,40}"#) {
             signs(&line, 0, None);
             signs(format!("1.0 [0 h:1] \"get\" \"result_cache:{tail}").as_bytes(), 0, None);
         }

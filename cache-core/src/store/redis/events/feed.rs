@@ -1,12 +1,12 @@
-//! What happens in a cache, told from outside: from keyspace notifications, or from the commands that the server is
-//! given.
+//! The events of a cache, from keyspace notifications or from the commands that the server receives (`MONITOR`).
 //!
-//! A task of its own reads what the server sends as fast as it comes, over a connection of its own: a reader that lags
-//! would make the server keep for it what it has not read. What cannot be followed is dropped and counted.
+//! A separate task reads what the server sends as fast as it comes, over a separate connection: the server buffers what a
+//! slow reader has not read. Signals that the feed cannot follow are dropped and counted.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 use redis::cmd;
@@ -19,39 +19,40 @@ use crate::error::Result;
 use crate::model::entry::{EntryId, Layout};
 use crate::model::event::{Asked, Seen, Source};
 use crate::model::service::Services;
+use crate::store::events::EventFeed;
 use crate::store::redis::connection::Connection;
-use crate::store::redis::events::interpreter::{Context, Facts, Recogniser};
+use crate::store::redis::events::interpreter::{Context, Recogniser};
 use crate::store::redis::events::notifications::Setting;
+use crate::store::redis::events::pending::Facts;
 use crate::store::redis::events::reader::{Dropped, News, Reader};
 use crate::store::redis::events::signal::Sign;
 use crate::store::redis::layout::Name;
 use crate::store::redis::{heads, layout, reply};
 
-/// Signs that are read and not yet followed; what comes when they are so many is dropped.
+/// The most signals that are read and not interpreted yet; further ones are dropped.
 const QUEUE: usize = 16_384;
 
-/// Of so many entries it is remembered what they are.
+/// The most entries that are remembered.
 const REMEMBERED: u64 = 10_000;
 
-/// How often it is looked whether something that was waited for has not come.
+/// How often pending operations are checked for timeouts.
 const TICK: Duration = Duration::from_millis(100);
 
-/// How often it is looked whether notifications are still on, seconds.
+/// How often the server's notifications setting is checked, seconds.
 const CHECK_EVERY: f64 = 5.0;
 
-/// What happens in a cache, as it happens. Ends when it is dropped; what was changed at the server is then put back,
-/// for which [`Events::close`] is the better way.
-pub struct Events {
+/// The events of a cache in Redis.
+pub(crate) struct RedisEventFeed {
     source: Source,
     since: f64,
-    /// When it ends by itself.
+    /// When the feed ends by itself.
     until: Option<f64>,
     connection: Connection,
     services: Services,
-    recogniser: Recogniser,
+    interpreter: Recogniser,
     known: Cache<Uuid, Arc<Facts>>,
     news: mpsc::Receiver<News>,
-    /// What is being looked into: kept here, so that a caller who stops waiting loses nothing.
+    /// The message that is being processed: kept here, so that a canceled call loses nothing.
     current: Option<News>,
     dropped: Dropped,
     ticked_at: f64,
@@ -61,104 +62,43 @@ pub struct Events {
     reader: JoinHandle<()>,
 }
 
-/// Begins to watch; what is asked for has been set up when this returns.
-pub(crate) async fn watch(connection: &Connection, services: &Services, source: Source) -> Result<Events> {
-    let setting = match source {
-        Source::Notifications { enables } => Some(Setting::take(connection, enables).await?),
-        Source::Commands { .. } => None,
-    };
-    let (signs, news) = mpsc::channel(QUEUE);
-    let dropped = Dropped::default();
-    let reader = Reader::open(connection.clone(), source, signs, dropped.clone()).await?;
-    let now = clock::now();
-    let until = match source {
-        Source::Commands { window, .. } => Some(now + window.as_secs_f64()),
-        Source::Notifications { .. } => None,
-    };
-    #[expect(clippy::disallowed_methods, reason = "the task ends with the watch")]
-    let reader = tokio::spawn(reader.run());
-    Ok(Events {
-        source,
-        since: now,
-        until,
-        connection: connection.clone(),
-        services: services.clone(),
-        recogniser: Recogniser::new(matches!(source, Source::Commands { .. })),
-        known: Cache::builder().max_capacity(REMEMBERED).eviction_policy(EvictionPolicy::lru()).build(),
-        news,
-        current: None,
-        dropped,
-        ticked_at: now,
-        checked_at: now,
-        is_over: false,
-        setting,
-        reader,
-    })
-}
-
-impl Events {
-    /// Where the events are told from.
-    pub fn source(&self) -> Source {
-        self.source
+impl RedisEventFeed {
+    /// Starts to watch; the server's settings are in place when this returns.
+    pub(crate) async fn open(connection: &Connection, services: &Services, source: Source) -> Result<Self> {
+        let setting = match source {
+            Source::Notifications { enables } => Some(Setting::take(connection, enables).await?),
+            Source::Commands { .. } => None,
+        };
+        let (signs, news) = mpsc::channel(QUEUE);
+        let dropped = Dropped::default();
+        let reader = Reader::open(connection.clone(), source, signs, dropped.clone()).await?;
+        let now = clock::now();
+        let until = match source {
+            Source::Commands { window, .. } => Some(now + window.as_secs_f64()),
+            Source::Notifications { .. } => None,
+        };
+        #[expect(clippy::disallowed_methods, reason = "the task ends with the watch")]
+        let reader = tokio::spawn(reader.run());
+        Ok(Self {
+            source,
+            since: now,
+            until,
+            connection: connection.clone(),
+            services: services.clone(),
+            interpreter: Recogniser::new(matches!(source, Source::Commands { .. })),
+            known: Cache::builder().max_capacity(REMEMBERED).eviction_policy(EvictionPolicy::lru()).build(),
+            news,
+            current: None,
+            dropped,
+            ticked_at: now,
+            checked_at: now,
+            is_over: false,
+            setting,
+            reader,
+        })
     }
 
-    /// When the watch began, in Unix seconds.
-    pub fn since(&self) -> f64 {
-        self.since
-    }
-
-    /// The server's `notify-keyspace-events` before the watch changed it, and while it lasts; `None`: it did not.
-    pub fn changed_setting(&self) -> Option<(&str, &str)> {
-        self.setting.as_ref()?.changed()
-    }
-
-    /// What is seen next; `None`: the watch is over. A call that is given up loses nothing.
-    ///
-    /// Fails where it cannot go on, as when somebody else has turned notifications off.
-    pub async fn next(&mut self) -> Option<Result<Seen>> {
-        loop {
-            if let Some(event) = self.recogniser.next() {
-                return Some(Ok(Seen::Event(event)));
-            }
-            // The end is no reason to make the numbers look whole.
-            if let Some(lost) = self.dropped.take() {
-                return Some(Ok(Seen::Lost(lost)));
-            }
-            if self.is_over {
-                return None;
-            }
-            match self.follow().await {
-                Ok(None) => {}
-                Ok(Some(gap)) => return Some(Ok(Seen::Gap(gap))),
-                Err(error) => {
-                    self.stop();
-                    return Some(Err(error));
-                }
-            }
-        }
-    }
-
-    /// Ends the watch: what was seen and not told yet is still told by [`Events::next`].
-    pub fn stop(&mut self) {
-        if !self.is_over {
-            self.is_over = true;
-            self.reader.abort();
-            self.recogniser.finish(clock::now());
-        }
-    }
-
-    /// Ends the watch, and puts back what was changed at the server; fails where that is not possible.
-    pub async fn close(mut self) -> Result<()> {
-        self.stop();
-        match self.setting.take() {
-            Some(mut setting) => {
-                tokio::task::spawn_blocking(move || setting.put_back()).await.unwrap_or_else(|_| Ok(()))
-            }
-            None => Ok(()),
-        }
-    }
-
-    /// Looks into one more sign, or into what has not come for too long. Some: nothing was seen for so long.
+    /// Processes one more message, or a timeout. `Some`: nothing was observed for this long.
     async fn follow(&mut self) -> Result<Option<Duration>> {
         let now = clock::now();
         if self.until.is_some_and(|until| now >= until) {
@@ -171,13 +111,13 @@ impl Events {
         if self.current.is_none() {
             let left = self.until.map_or(CHECK_EVERY, |until| until - now).clamp(0.0, CHECK_EVERY);
             let patience = Duration::from_secs_f64(left);
-            let patience = if self.recogniser.is_waiting() { patience.min(TICK) } else { patience };
+            let patience = if self.interpreter.is_waiting() { patience.min(TICK) } else { patience };
             match tokio::time::timeout(patience, self.news.recv()).await {
                 Ok(Some(news)) => self.current = Some(news),
                 Ok(None) => self.stop(),
                 Err(_) => {
                     self.ticked_at = clock::now();
-                    self.recogniser.tick(self.ticked_at);
+                    self.interpreter.tick(self.ticked_at);
                 }
             }
         }
@@ -187,12 +127,12 @@ impl Events {
                 let (at, sign) = (*at, sign.clone());
                 let context = self.look_into(&sign).await;
                 self.current = None;
-                // By the time of the signs: those that wait in the queue were not late.
+                // By the time of the signals: those that wait in the queue were not late.
                 if at - self.ticked_at >= TICK.as_secs_f64() {
                     self.ticked_at = at;
-                    self.recogniser.tick(at);
+                    self.interpreter.tick(at);
                 }
-                self.recogniser.observe(at, sign, context);
+                self.interpreter.observe(at, sign, context);
                 Ok(None)
             }
             Some(News::Gap(gap)) => {
@@ -209,7 +149,7 @@ impl Events {
         self.checked_at = now;
         match &mut self.setting {
             Some(setting) => match setting.check().await {
-                // The reader says when the server is back.
+                // The reader reports when the server is back.
                 Err(error) if error.is_temporary() => Ok(()),
                 outcome => outcome,
             },
@@ -217,14 +157,14 @@ impl Events {
         }
     }
 
-    /// Asks the server what a sign does not say itself, without leaving traces that would be signs again.
+    /// Reads from the server what a signal does not contain, with commands that cause no signals.
     async fn look_into(&mut self, sign: &Sign) -> Context {
         match sign {
             Sign::HeadsWritten(layout, id) => self.context_of(*layout, *id, true).await,
             Sign::BodyMarked(id) => self.context_of(Layout::Hishel1, *id, true).await,
             Sign::HeadsRead(layout, id) | Sign::TtlSet(layout, id) => self.context_of(*layout, *id, false).await,
             Sign::EntryGone(_, id, _) => Context { facts: self.known.remove(id), is_there: false },
-            // Somebody may ask for the indexes of all layouts, and find what he wants in one of them.
+            // A client may read the indexes of all layouts, and find the entry in one of them.
             Sign::IndexMissed(Layout::Hishel1, key) => {
                 Context { is_there: self.is_there(&layout::index(Layout::Pipeline, key)).await, facts: None }
             }
@@ -250,7 +190,7 @@ impl Events {
                 return None;
             }
         };
-        // Names alone do not tell hishel's layouts apart; only hishel 2 does not say when an entry was stored.
+        // Names alone do not tell hishel's layouts apart; only hishel 2 does not store when an entry was stored.
         let layout = if entry.created_at.is_none() { Layout::Hishel2 } else { layout };
         let facts = Arc::new(Facts {
             id: EntryId::Http(layout, id),
@@ -263,8 +203,7 @@ impl Events {
         Some(facts)
     }
 
-    /// Whether a key is there. Of the commands that tell, this one is not counted as a hit or a miss by the server and
-    /// causes no notification.
+    /// Whether a key exists. The server counts this command neither as a hit nor as a miss, and sends no notification.
     async fn is_there(&self, key: &[u8]) -> bool {
         debug_assert_ne!(Name::parse(key), Name::Foreign);
         let answer = self.connection.query("OBJECT ENCODING", cmd("OBJECT").arg("ENCODING").arg(key)).await;
@@ -272,7 +211,63 @@ impl Events {
     }
 }
 
-impl Drop for Events {
+#[async_trait]
+impl EventFeed for RedisEventFeed {
+    fn source(&self) -> Source {
+        self.source
+    }
+
+    fn since(&self) -> f64 {
+        self.since
+    }
+
+    fn changed_setting(&self) -> Option<(&str, &str)> {
+        self.setting.as_ref()?.changed()
+    }
+
+    async fn next(&mut self) -> Option<Result<Seen>> {
+        loop {
+            if let Some(event) = self.interpreter.next() {
+                return Some(Ok(Seen::Event(event)));
+            }
+            // Reported at the end, too: otherwise the numbers would look complete.
+            if let Some(lost) = self.dropped.take() {
+                return Some(Ok(Seen::Lost(lost)));
+            }
+            if self.is_over {
+                return None;
+            }
+            match self.follow().await {
+                Ok(None) => {}
+                Ok(Some(gap)) => return Some(Ok(Seen::Gap(gap))),
+                Err(error) => {
+                    self.stop();
+                    return Some(Err(error));
+                }
+            }
+        }
+    }
+
+    fn stop(&mut self) {
+        if !self.is_over {
+            self.is_over = true;
+            self.reader.abort();
+            self.interpreter.finish(clock::now());
+        }
+    }
+
+    async fn close(mut self: Box<Self>) -> Result<()> {
+        self.stop();
+        match self.setting.take() {
+            Some(mut setting) => {
+                tokio::task::spawn_blocking(move || setting.put_back()).await.unwrap_or_else(|_| Ok(()))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for RedisEventFeed {
     fn drop(&mut self) {
         self.reader.abort();
     }

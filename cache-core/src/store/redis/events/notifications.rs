@@ -21,7 +21,7 @@ const NEEDED: &str = "Kgh$szxem";
 /// What `A` stands for in the setting.
 const ALL_CLASSES: &str = "g$lshztdxe";
 
-/// The patterns of the channels that tell of our keys. Bodies are left out: a long one would be told piece by piece.
+/// The patterns of the channels of the caches' keys. Bodies are left out: a long one causes one notification a chunk.
 pub(crate) fn patterns(database: i64) -> Vec<String> {
     ["entry", "key_index", "idx", "stream_done"]
         .map(|part| format!("{HTTP_PREFIX}:{part}"))
@@ -103,7 +103,7 @@ impl Setting {
         Ok(String::from_utf8_lossy(&value).into_owned())
     }
 
-    /// Puts the setting back, unless somebody else has changed it since. Blocks, over a connection of its own.
+    /// Restores the setting, unless another client has changed it since. Blocks, over a separate connection.
     pub(crate) fn put_back(&mut self) -> Result<()> {
         let Some((before, during)) = self.changed.take() else { return Ok(()) };
         let put_back = || -> RedisResult<()> {
@@ -127,7 +127,7 @@ impl Drop for Setting {
     }
 }
 
-/// The classes that are on. The server tells them in an order of its own, and many of them as `A`.
+/// The classes that are on. The server returns them in any order, and many of them as `A`.
 fn classes(setting: &str) -> BTreeSet<char> {
     let all = if setting.contains('A') { ALL_CLASSES } else { "" };
     setting.chars().chain(all.chars()).filter(|class| *class != 'A').collect()
@@ -150,19 +150,19 @@ mod tests {
     #[case("AKEm", "")]
     #[case("g$shzxeKm", "")]
     #[case("Ex", "Kgh$szem")]
-    fn what_is_missing_is_named(#[case] setting: &str, #[case] expected: &str) {
+    fn missing_classes_are_named(#[case] setting: &str, #[case] expected: &str) {
         assert_eq!(missing(setting), expected);
     }
 
     #[test]
-    fn a_setting_is_the_same_however_it_is_written() {
+    fn settings_compare_by_classes() {
         assert_eq!(classes("Kgh$szxem"), classes("g$szhxeKm"));
         assert_eq!(classes("KEA"), classes("g$lshztdxeKE"));
         assert_ne!(classes("KEA"), classes("KEAm"));
     }
 
     #[test]
-    fn a_notification_is_read_whatever_is_in_its_key() {
+    fn a_notification_is_read_for_any_key_bytes() {
         let key = b"result_cache:x:\xff:\x1b[31m";
         let channel = [b"__keyspace@12__:", &key[..]].concat();
         assert_eq!(sign(&channel, b"keymiss"), Some(Sign::ResultMissed((&key[..]).into())));

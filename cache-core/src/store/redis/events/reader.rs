@@ -65,7 +65,7 @@ impl Reader {
         Ok(Self { connection, source, messages, news, dropped })
     }
 
-    /// Reads until nobody listens any more, or as much as was asked for.
+    /// Reads until the feed is dropped, or the limit is reached.
     pub(crate) async fn run(mut self) {
         let mut left = match self.source {
             Source::Commands { limit, .. } => limit,

@@ -17,9 +17,9 @@ pub(crate) enum Sign {
     /// An id came into an index, or went out of it.
     IndexJoined(CacheKey),
     IndexLeft(CacheKey),
-    /// The heads of an entry were read.
+    /// The head of an entry was read.
     HeadsRead(Layout, Uuid),
-    /// The heads of an entry were written.
+    /// The head of an entry was written.
     HeadsWritten(Layout, Uuid),
     /// hishel's own layouts: the body of an entry is marked as whole.
     BodyMarked(Uuid),

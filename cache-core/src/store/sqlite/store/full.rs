@@ -14,7 +14,7 @@ use crate::model::stored::whole;
 use crate::store::inspect::Inspect as _;
 use crate::store::sqlite::if_missing::Missing;
 use crate::store::sqlite::store::Sqlite;
-use crate::store::traits::Store as _;
+use crate::store::traits::{ResponseStore as _, ResultStore as _};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -30,9 +30,9 @@ fn entry(key: &str) -> Entry {
 }
 
 async fn put(store: &Sqlite, entry: &Entry, pieces: usize) -> Result<EntryId> {
-    let mut writer = store.begin(entry.clone(), Some(DAY)).await?;
+    let mut writer = store.insert(entry.clone(), Some(DAY)).await?;
     for _ in 0..pieces {
-        writer.push(Bytes::from(vec![b'x'; 500_000])).await?;
+        writer.write(Bytes::from(vec![b'x'; 500_000])).await?;
     }
     writer.commit().await
 }
@@ -61,7 +61,7 @@ async fn a_full_disk_is_an_error_until_something_is_removed() {
         assert!(source.to_string().contains("full"), "{source}");
     }
     let value = Bytes::from(vec![b'x'; 2_000_000]);
-    assert!(store.put_result("result_cache:p:1", value, DAY).await.is_err());
+    assert!(store.set("result_cache:p:1", value, DAY).await.is_err());
     // What is there is served, and what is small still fits.
     assert_eq!(whole(store.body(&kept_id).await.unwrap().unwrap()).await.unwrap().len(), 2_000_000);
     assert_eq!(store.lookup(&kept.cache_key, Some(2 * DAY)).await.unwrap().len(), 1);

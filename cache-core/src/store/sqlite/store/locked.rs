@@ -1,4 +1,4 @@
-//! Tests: who reads, and how long it waits, while another program is writing to the file.
+//! Tests of reads, and how long they wait, while another program is writing to the file.
 
 use std::path::Path;
 use std::pin::pin;
@@ -17,7 +17,7 @@ use crate::store::sqlite::if_missing::Missing;
 use crate::store::sqlite::rows::Reader;
 use crate::store::sqlite::schema::BUSY_TIMEOUT;
 use crate::store::sqlite::store::{QUICK, Sqlite};
-use crate::store::traits::Store as _;
+use crate::store::traits::ResponseStore as _;
 
 /// A new file with one entry, whose key is `key`.
 async fn with_an_entry(file: &Path) -> Sqlite {
@@ -30,7 +30,7 @@ async fn with_an_entry(file: &Path) -> Sqlite {
         created_at: None,
         deleted_at: None,
     };
-    let writer = store.begin(entry, Some(Duration::from_secs(100))).await.unwrap();
+    let writer = store.insert(entry, Some(Duration::from_secs(100))).await.unwrap();
     writer.commit().await.unwrap();
     store
 }
@@ -40,7 +40,7 @@ async fn a_hit_waits_for_the_lock_on_a_thread_of_its_own() {
     let directory = tempfile::tempdir().unwrap();
     let (ours, file) = (directory.path().join("ours.db"), directory.path().join("http_cache.db"));
     let _ours = with_an_entry(&ours).await;
-    // A copy has the mode of a file that hishel has made: nobody reads while somebody writes.
+    // A copy has the mode of a file that hishel has made: no program reads while another one writes.
     rusqlite::Connection::open(&ours).unwrap().execute("VACUUM INTO ?1", [file.to_str().unwrap()]).unwrap();
     let other = rusqlite::Connection::open(&file).unwrap();
     let store = Sqlite::open(&file, Services::default(), Missing::Fail).await.unwrap();

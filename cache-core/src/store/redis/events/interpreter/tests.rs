@@ -3,6 +3,8 @@
 use EventKind::{Evict, Hit, Miss, Refresh, Remove, Store};
 use rstest::rstest;
 
+use crate::model::event::Asked;
+use crate::model::service::Service;
 use crate::store::redis::events::interpreter::*;
 
 const KEY: &[u8] = b"GET:1";
@@ -69,7 +71,7 @@ fn deleted(at: f64, number: u128) -> (f64, Sign, Context) {
     (at, Sign::HeadsWritten(A, id(number)), facts(number, true))
 }
 
-/// What is told of signs, up to a time by which nothing is waited for any more.
+/// The events of signals, up to a time when nothing is pending any more.
 fn told(sees_reads: bool, signs: Vec<(f64, Sign, Context)>) -> Vec<(EventKind, Option<Service>)> {
     let mut recogniser = Recogniser::new(sees_reads);
     for (at, sign, context) in signs {
@@ -144,7 +146,7 @@ fn results(#[case] signs: Vec<(f64, bool, bool)>, #[case] expected: &[EventKind]
 }
 
 #[test]
-fn the_end_of_what_was_marked_as_deleted_is_not_told_again() {
+fn the_end_of_a_deleted_entry_is_reported_once() {
     let gone = |facts| (0.0, Sign::EntryGone(A, id(1), Evict), facts);
     assert_eq!(told(false, vec![gone(facts(1, true))]), []);
     assert_eq!(told(false, vec![gone(facts(1, false))]), [(Evict, Some(Service::Kitsu))]);
@@ -152,15 +154,15 @@ fn the_end_of_what_was_marked_as_deleted_is_not_told_again() {
 }
 
 #[test]
-fn a_flood_takes_no_more_memory_than_there_is_room_for() {
+fn a_flood_of_signals_is_bounded_in_memory() {
     let mut recogniser = Recogniser::new(false);
-    for number in 0..3 * AT_ONCE as u128 {
+    for number in 0..3 * MAX_PENDING as u128 {
         let key = CacheKey::new(number.to_be_bytes());
         recogniser.observe(0.0, Sign::IndexMissed(A, key), Context::default());
         recogniser.observe(0.0, Sign::HeadsWritten(A, id(number)), facts(number, false));
         recogniser.observe(0.0, Sign::ResultWritten(number.to_be_bytes().into()), Context::default());
         while recogniser.next().is_some() {}
     }
-    assert_eq!((recogniser.lookups.len(), recogniser.writes.len()), (AT_ONCE, AT_ONCE));
-    assert_eq!(recogniser.result_writes.len(), AT_ONCE);
+    assert_eq!((recogniser.pending.lookups.len(), recogniser.pending.writes.len()), (MAX_PENDING, MAX_PENDING));
+    assert_eq!(recogniser.pending.result_writes.len(), MAX_PENDING);
 }

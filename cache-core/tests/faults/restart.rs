@@ -100,14 +100,14 @@ async fn in_the_middle_of_a_body_being_stored() {
 /// A process that is killed while it fetches: started by the test below.
 #[tokio::test]
 #[ignore = "is started by another"]
-async fn one_who_dies() {
+async fn leader_that_dies() {
     let (redis, url) = (std::env::var("FAULTS_REDIS").unwrap(), std::env::var("FAULTS_URL").unwrap());
     let _ = cache(&redis).client(Service::Kitsu).get(url).send().await;
     unreachable!("the origin never answers");
 }
 
 #[tokio::test]
-async fn who_waits_for_a_process_that_is_killed_goes_on_by_itself() {
+async fn waiters_for_a_killed_process_go_on() {
     let redis = RedisServer::fresh_database();
     let (asked, has_asked) = tokio::sync::oneshot::channel();
     let asked = std::sync::Mutex::new(Some(asked));
@@ -122,7 +122,7 @@ async fn who_waits_for_a_process_that_is_killed_goes_on_by_itself() {
     .await;
     let target = "/200/anime";
     let mut process = tokio::process::Command::new(std::env::current_exe().unwrap());
-    process.args(["--exact", "killed::one_who_dies", "--ignored"]).env("FAULTS_REDIS", &redis);
+    process.args(["--exact", "restart::leader_that_dies", "--ignored"]).env("FAULTS_REDIS", &redis);
     let mut process = process.env("FAULTS_URL", origin.url(target)).kill_on_drop(true).spawn().unwrap();
     has_asked.await.unwrap();
 
@@ -158,7 +158,7 @@ async fn sqlite_answers_meanwhile() {
     assert_eq!(get(&client, &origin, "/200/other").await, ServedFrom::Hit);
     assert!(cache.health().await.is_fallback);
     let server = stopped.start();
-    let mut changes = cache.store().changes().unwrap();
+    let mut changes = cache.store().health_changes().unwrap();
     changes.wait_for(|health| !health.is_fallback).await.unwrap();
     assert_eq!(get(&client, &origin, "/200/other").await, ServedFrom::Miss, "nothing is copied back");
     assert_eq!(get(&client, &origin, "/200/other").await, ServedFrom::Hit);

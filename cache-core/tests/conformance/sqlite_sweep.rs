@@ -23,7 +23,7 @@ fn count(file: &Path, table: &str) -> u64 {
 /// Stores so much that every row has had its turn.
 async fn go_round(subject: &Subject, rows: u64) {
     for number in 0..rows {
-        subject.store.put_result(&format!("result_cache:p:{number}"), "1".into(), DAY).await.unwrap();
+        subject.store.set(&format!("result_cache:p:{number}"), "1".into(), DAY).await.unwrap();
     }
 }
 
@@ -32,7 +32,7 @@ async fn expired_results_make_room_for_new_ones() {
     let subject = stores::sqlite1().await;
     for number in 0..500 {
         let key = format!("result_cache:p:{number}");
-        subject.store.put_result(&key, "1".into(), Duration::ZERO).await.unwrap();
+        subject.store.set(&key, "1".into(), Duration::ZERO).await.unwrap();
     }
     assert!(count(file(&subject), "animecache_results") < 100);
 }
@@ -113,14 +113,14 @@ async fn in_layout_e_too() {
 }
 
 #[tokio::test]
-async fn a_store_that_is_dropped_lets_go_of_its_file() {
+async fn a_dropped_store_closes_its_file() {
     let subject = stores::sqlite1().await;
     let file = file(&subject).to_owned();
     let stored = entry("https://kitsu.io/", 0.0);
     let id = put(&subject.store, &stored, &"x".repeat(1_000_000), DAY).await;
     let body = subject.store.body(&id).await.unwrap();
-    let mut writer = subject.store.begin(entry("https://kitsu.io/2", 0.0), Some(DAY)).await.unwrap();
-    writer.push(vec![b'x'; 3_000_000].into()).await.unwrap();
+    let mut writer = subject.store.insert(entry("https://kitsu.io/2", 0.0), Some(DAY)).await.unwrap();
+    writer.write(vec![b'x'; 3_000_000].into()).await.unwrap();
     assert!(has_open(&file));
     let Subject { store, .. } = subject;
     drop((store, writer));

@@ -92,7 +92,7 @@ async fn crowd(test: &str, url: &str, origin: &Origin) {
     let mut processes = JoinSet::new();
     for _ in 0..PROCESSES {
         let mut process = Command::new(std::env::current_exe().unwrap());
-        process.args(["--exact", &format!("crowd::{test}"), "--ignored", "--nocapture"]);
+        process.args(["--exact", &format!("contention::{test}"), "--ignored", "--nocapture"]);
         process.env(REDIS, url).env(ORIGIN, origin.url("")).kill_on_drop(true);
         processes.spawn(async move { process.status().await.unwrap() });
     }
@@ -122,7 +122,7 @@ async fn each_key_is_fetched_once() {
 /// A process of those who ask for one key until they have seen it expire a few times.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "is started by others"]
-async fn one_of_those_who_see_it_expire() {
+async fn one_waiter_process() {
     let (url, origin) = (std::env::var(REDIS).unwrap(), std::env::var(ORIGIN).unwrap());
     let mut config = config(&url);
     config.services.set_ttl(Service::AniList, TTL);
@@ -158,7 +158,7 @@ async fn a_key_that_expires_is_fetched_once_each_time() {
         })
     }
     .await;
-    crowd("one_of_those_who_see_it_expire", &RedisServer::fresh_database(), &origin).await;
+    crowd("one_waiter_process", &RedisServer::fresh_database(), &origin).await;
     let asked = asked.lock().unwrap();
     assert!(asked.len() > 2, "nobody saw it expire");
     // However slow the machine is: what is stored was asked for before, and nobody asks while it is there. Redis counts
@@ -168,7 +168,7 @@ async fn a_key_that_expires_is_fetched_once_each_time() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn flushes_make_misses_and_nothing_worse() {
+async fn flushes_only_make_misses() {
     let server = RedisServer::start("");
     let url = format!("redis://{}", server.address());
     let origin = origin().await;
@@ -195,7 +195,7 @@ async fn flush(url: &str, flushes: &mut usize) {
         match *flushes % 3 {
             0 => {
                 let go_on = AtomicBool::new(false);
-                let plan = admin::flush::plan(&store, &Filter::default(), None, &go_on, |_| {}).await.unwrap().unwrap();
+                let plan = admin::batch::plan(&store, &Filter::default(), None, &go_on, |_| {}).await.unwrap().unwrap();
                 let report = admin::flush::execute(&store, &plan, &go_on, |_| {}).await;
                 assert!(report.error.is_none(), "{:?}", report.error);
             }

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use cache_core::{CacheKey, EntryId, Error, Filter, Inspect, Memory, Missing, Services, Sqlite, Store, clock};
+use cache_core::{
+    CacheKey, EntryId, Error, Filter, Inspect, Memory, Missing, ResultStore as _, Services, Sqlite, clock,
+};
 
 use crate::samples::{DAY, entry, list, put};
 use crate::stores::Subject;
@@ -15,7 +17,7 @@ async fn fill(store: &Arc<dyn Inspect>, each: usize) -> BTreeSet<EntryId> {
         let entry = entry(&format!("https://api.jikan.moe/v4/anime/{number}"), number as f64);
         ids.insert(put(store, &entry, &"x".repeat(number), DAY).await);
         let key = format!("result_cache:anisearch_anime:{number}");
-        store.put_result(&key, "{}".into(), DAY).await.unwrap();
+        store.set(&key, "{}".into(), DAY).await.unwrap();
         ids.insert(EntryId::key(key.into_bytes()));
     }
     ids
@@ -25,7 +27,7 @@ fn with_prefix(prefix: &str) -> Filter {
     Filter { prefix: Some(prefix.into()), ..Filter::default() }
 }
 
-pub async fn pages_joined_are_everything_once(s: Subject) {
+pub async fn pages_hold_every_entry_once(s: Subject) {
     let stored = fill(&s.store, 25).await;
     for want in [1, 7, 50, 100_000] {
         let found: Vec<EntryId> =
@@ -47,7 +49,7 @@ pub async fn pages_joined_are_everything_once(s: Subject) {
     assert!(scanned >= 50, "only {scanned} were looked at");
 }
 
-pub async fn removing_between_pages_leaves_nothing_out(s: Subject) {
+pub async fn removals_between_pages_skip_no_entry(s: Subject) {
     let stored = fill(&s.store, 20).await;
     let mut found = BTreeSet::new();
     let mut from = None;
@@ -80,7 +82,7 @@ pub async fn a_cursor_of_another_store_expires(s: Subject) {
     assert!(matches!(outcome, Err(Error::CursorExpired)), "{outcome:?}");
     // The memory store is the one that both of the above are not.
     let memory = Memory::default();
-    memory.put_result("result_cache:p:1", "1".into(), DAY).await.unwrap();
+    memory.set("result_cache:p:1", "1".into(), DAY).await.unwrap();
     let foreign = other.scan(&Filter::default(), None, 1).await.unwrap().next;
     assert!(matches!(memory.scan(&Filter::default(), foreign, 1).await, Err(Error::CursorExpired)));
 }
@@ -96,7 +98,7 @@ pub async fn keys_may_hold_anything(s: Subject) {
         "result_cache:p:\u{1b}[31mred",
     ];
     for key in keys {
-        s.store.put_result(key, key.to_owned().into(), DAY).await.unwrap();
+        s.store.set(key, key.to_owned().into(), DAY).await.unwrap();
     }
     let mut odd: BTreeSet<EntryId> = keys.iter().map(|key| EntryId::key(key.as_bytes())).collect();
     let not_utf8 = b"result_cache:p:\xff\x00\xfe";
@@ -113,7 +115,7 @@ pub async fn keys_may_hold_anything(s: Subject) {
     }
 
     for key in keys {
-        assert_eq!(s.store.result(key).await.unwrap().unwrap().value, key);
+        assert_eq!(s.store.get(key).await.unwrap().unwrap().value, key);
     }
     let listed = list(&s.store, &with_prefix("result_cache:p:"), 3).await;
     assert_eq!(listed.into_iter().map(|summary| summary.id).collect::<BTreeSet<_>>(), odd);
@@ -131,18 +133,18 @@ pub async fn keys_may_hold_anything(s: Subject) {
     assert_eq!(left.filter(|id| *id != first).collect::<BTreeSet<_>>(), responses);
 }
 
-pub async fn one_entry_looks_as_in_the_list(s: Subject) {
+pub async fn details_match_the_summary_in_the_list(s: Subject) {
     let mut posted = entry("https://graphql.anilist.co", 100.0);
     posted.request.method = "POST".into();
     let body = r#"{"data": {"Media": {"title": {"romaji": "Cowboy Bebop"}}}}"#;
     put(&s.store, &posted, body, DAY).await;
     put(&s.store, &entry("https://kitsu.io/api/edge/anime/1", 0.0), "{}", DAY).await;
-    s.store.put_result("result_cache:anisearch_anime:1", "\"v\"".into(), DAY).await.unwrap();
+    s.store.set("result_cache:anisearch_anime:1", "\"v\"".into(), DAY).await.unwrap();
 
     let listed = list(&s.store, &Filter::default(), 100).await;
     assert_eq!(listed.len(), 3);
     for summary in listed {
-        let one = s.store.inspect(&summary.id).await.unwrap().unwrap();
+        let one = s.store.details(&summary.id).await.unwrap().unwrap();
         // Redis tells what is left to live, not when it ends: two answers differ by the time between them.
         let (a, b) = (summary.expires_at.unwrap(), one.summary.expires_at.unwrap());
         assert!((a - b).abs() < 1.0);
@@ -162,7 +164,7 @@ pub async fn one_entry_looks_as_in_the_list(s: Subject) {
         }
     }
     let missing = EntryId::Http(s.layout, uuid::Uuid::new_v4());
-    assert_eq!(s.store.inspect(&missing).await.unwrap(), None);
+    assert_eq!(s.store.details(&missing).await.unwrap(), None);
     assert_eq!(s.store.raw_body(&missing, 10).await.unwrap(), None);
 }
 
@@ -170,16 +172,16 @@ pub async fn an_empty_store_lists_nothing(s: Subject) {
     assert_eq!(list(&s.store, &Filter::default(), 10).await, []);
     assert_eq!(s.store.info().await.unwrap().keys, Some(0));
     assert!(!s.store.info().await.unwrap().version.is_empty());
-    assert_eq!(s.store.health().await.backend, s.store.backend());
+    assert_eq!(s.store.health().await.backend, s.store.id());
     assert!(s.store.lookup(&CacheKey::new(&b"x"[..]), None).await.unwrap().is_empty());
 }
 
-pub async fn what_programs_keep_for_themselves_is_no_entry(s: Subject) {
+pub async fn private_data_of_programs_is_not_listed(s: Subject) {
     let key = "animecache:runs";
-    s.store.put_result(key, "[1]".into(), DAY).await.unwrap();
-    s.store.put_result(key, "[1, 2]".into(), DAY).await.unwrap();
+    s.store.set(key, "[1]".into(), DAY).await.unwrap();
+    s.store.set(key, "[1, 2]".into(), DAY).await.unwrap();
     let stored = fill(&s.store, 3).await;
-    assert_eq!(s.store.result(key).await.unwrap().unwrap().value, &b"[1, 2]"[..]);
+    assert_eq!(s.store.get(key).await.unwrap().unwrap().value, &b"[1, 2]"[..]);
     for want in [1, 100] {
         let listed = list(&s.store, &Filter::default(), want).await.into_iter().map(|summary| summary.id);
         assert_eq!(listed.collect::<BTreeSet<_>>(), stored, "in pages of {want}");
@@ -191,5 +193,5 @@ pub async fn what_programs_keep_for_themselves_is_no_entry(s: Subject) {
     }
     let ids: Vec<_> = stored.into_iter().collect();
     s.store.remove(&ids).await.unwrap();
-    assert!(s.store.result(key).await.unwrap().is_some(), "it outlives a flush of everything");
+    assert!(s.store.get(key).await.unwrap().is_some(), "it outlives a flush of everything");
 }

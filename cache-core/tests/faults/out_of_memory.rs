@@ -6,7 +6,7 @@ use crate::redis_server::RedisServer;
 use crate::{cache, compute, everlasting, get, origin, until_hit};
 
 #[tokio::test]
-async fn a_full_server_still_serves_what_it_has() {
+async fn a_full_server_still_serves_stored_entries() {
     let server = RedisServer::start("--maxmemory 8mb --maxmemory-policy noeviction");
     let url = format!("redis://{}", server.address());
     let (cache, origin) = (cache(&url), origin().await);
@@ -28,7 +28,7 @@ async fn a_full_server_still_serves_what_it_has() {
 }
 
 #[tokio::test]
-async fn a_server_that_evicts_never_makes_half_a_body() {
+async fn eviction_never_truncates_a_body() {
     let server = RedisServer::start("--maxmemory 6mb --maxmemory-policy allkeys-lru");
     let url = format!("redis://{}", server.address());
     let (cache, origin) = (cache(&url), origin().await);

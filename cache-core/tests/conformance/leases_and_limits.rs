@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use cache_core::counters::{Batch, Bucket, Counted, Counts, KEPT, Scope};
-use cache_core::{Claim, Error, Service, clock};
+use cache_core::{Error, LeaseState, Service, clock};
 use uuid::Uuid;
 
 use crate::samples::{DAY, eventually};
@@ -13,66 +13,66 @@ use crate::stores::{Raw, Subject};
 const LONG: Duration = Duration::from_secs(60);
 
 /// What somebody else's claim is told: storages of one process let everybody go on.
-fn held(s: &Subject) -> Claim {
-    if matches!(s.raw, Raw::Redis(_)) { Claim::Held } else { Claim::Granted }
+fn held(s: &Subject) -> LeaseState {
+    if matches!(s.raw, Raw::Redis(_)) { LeaseState::HeldByOther } else { LeaseState::Acquired }
 }
 
-pub async fn a_claim_has_one_holder(s: Subject) {
+pub async fn a_lease_has_one_owner(s: Subject) {
     let (one, other) = (Uuid::new_v4(), Uuid::new_v4());
-    assert_eq!(s.store.claim("a", one, LONG).await.unwrap(), Claim::Granted);
-    assert_eq!(s.store.claim("a", other, LONG).await.unwrap(), held(&s));
-    assert_eq!(s.store.claim("a", one, LONG).await.unwrap(), Claim::Granted);
-    assert_eq!(s.store.claim("b", other, LONG).await.unwrap(), Claim::Granted);
+    assert_eq!(s.store.acquire("a", one, LONG).await.unwrap(), LeaseState::Acquired);
+    assert_eq!(s.store.acquire("a", other, LONG).await.unwrap(), held(&s));
+    assert_eq!(s.store.acquire("a", one, LONG).await.unwrap(), LeaseState::Acquired);
+    assert_eq!(s.store.acquire("b", other, LONG).await.unwrap(), LeaseState::Acquired);
 
     // Only the holder can give it back.
     s.store.release("a", other, None).await.unwrap();
-    assert_eq!(s.store.claim("a", other, LONG).await.unwrap(), held(&s));
+    assert_eq!(s.store.acquire("a", other, LONG).await.unwrap(), held(&s));
     s.store.release("a", one, None).await.unwrap();
-    assert_eq!(s.store.claim("a", other, LONG).await.unwrap(), Claim::Granted);
-    assert_eq!(s.store.claim("a", one, LONG).await.unwrap(), held(&s));
+    assert_eq!(s.store.acquire("a", other, LONG).await.unwrap(), LeaseState::Acquired);
+    assert_eq!(s.store.acquire("a", one, LONG).await.unwrap(), held(&s));
 }
 
-pub async fn of_many_claims_at_once_one_is_granted(s: Subject) {
-    let claims = (0..20).map(|_| s.store.claim("a", Uuid::new_v4(), LONG));
+pub async fn of_concurrent_acquires_one_succeeds(s: Subject) {
+    let claims = (0..20).map(|_| s.store.acquire("a", Uuid::new_v4(), LONG));
     let outcomes = futures_util::future::join_all(claims).await;
-    let granted = outcomes.iter().filter(|outcome| *outcome.as_ref().unwrap() == Claim::Granted).count();
-    assert_eq!(granted, if held(&s) == Claim::Held { 1 } else { 20 });
+    let granted = outcomes.iter().filter(|outcome| *outcome.as_ref().unwrap() == LeaseState::Acquired).count();
+    assert_eq!(granted, if held(&s) == LeaseState::HeldByOther { 1 } else { 20 });
 }
 
-pub async fn a_claim_ends_when_it_is_not_renewed(s: Subject) {
+pub async fn a_lease_expires_unless_extended(s: Subject) {
     let (one, other) = (Uuid::new_v4(), Uuid::new_v4());
     let short = Duration::from_millis(200);
-    assert_eq!(s.store.claim("left", one, short).await.unwrap(), Claim::Granted);
-    eventually(async || s.store.claim("left", other, LONG).await.unwrap() == Claim::Granted).await;
+    assert_eq!(s.store.acquire("left", one, short).await.unwrap(), LeaseState::Acquired);
+    eventually(async || s.store.acquire("left", other, LONG).await.unwrap() == LeaseState::Acquired).await;
     // The first holder comes too late, and cannot take it from the second.
-    assert_eq!(s.store.claim("left", one, LONG).await.unwrap(), held(&s));
+    assert_eq!(s.store.acquire("left", one, LONG).await.unwrap(), held(&s));
     s.store.release("left", one, None).await.unwrap();
-    assert_eq!(s.store.claim("left", Uuid::new_v4(), LONG).await.unwrap(), held(&s));
+    assert_eq!(s.store.acquire("left", Uuid::new_v4(), LONG).await.unwrap(), held(&s));
 
     // Claimed again, it lasts as long as asked for now, not as long as at first.
-    assert_eq!(s.store.claim("renewed", one, short).await.unwrap(), Claim::Granted);
-    assert_eq!(s.store.claim("renewed", one, LONG).await.unwrap(), Claim::Granted);
+    assert_eq!(s.store.acquire("renewed", one, short).await.unwrap(), LeaseState::Acquired);
+    assert_eq!(s.store.acquire("renewed", one, LONG).await.unwrap(), LeaseState::Acquired);
     tokio::time::sleep(2 * short).await;
-    assert_eq!(s.store.claim("renewed", other, LONG).await.unwrap(), held(&s));
+    assert_eq!(s.store.acquire("renewed", other, LONG).await.unwrap(), held(&s));
 }
 
-pub async fn who_is_told_not_to_wait_is_told_so_for_a_while(s: Subject) {
+pub async fn an_uncacheable_lease_stays_so_for_its_time(s: Subject) {
     let (one, other) = (Uuid::new_v4(), Uuid::new_v4());
-    let alone = if held(&s) == Claim::Held { Claim::Alone } else { Claim::Granted };
-    assert_eq!(s.store.claim("a", one, LONG).await.unwrap(), Claim::Granted);
+    let alone = if held(&s) == LeaseState::HeldByOther { LeaseState::Uncacheable } else { LeaseState::Acquired };
+    assert_eq!(s.store.acquire("a", one, LONG).await.unwrap(), LeaseState::Acquired);
     s.store.release("a", other, Some(LONG)).await.unwrap();
-    assert_eq!(s.store.claim("a", other, LONG).await.unwrap(), held(&s));
+    assert_eq!(s.store.acquire("a", other, LONG).await.unwrap(), held(&s));
     s.store.release("a", one, Some(LONG)).await.unwrap();
     for holder in [one, other, Uuid::new_v4()] {
-        assert_eq!(s.store.claim("a", holder, LONG).await.unwrap(), alone);
+        assert_eq!(s.store.acquire("a", holder, LONG).await.unwrap(), alone);
     }
     // Nobody has it, so nobody can give it back.
     s.store.release("a", one, None).await.unwrap();
-    assert_eq!(s.store.claim("a", one, LONG).await.unwrap(), alone);
+    assert_eq!(s.store.acquire("a", one, LONG).await.unwrap(), alone);
 
-    assert_eq!(s.store.claim("b", one, LONG).await.unwrap(), Claim::Granted);
+    assert_eq!(s.store.acquire("b", one, LONG).await.unwrap(), LeaseState::Acquired);
     s.store.release("b", one, Some(Duration::from_millis(200))).await.unwrap();
-    eventually(async || s.store.claim("b", other, LONG).await.unwrap() == Claim::Granted).await;
+    eventually(async || s.store.acquire("b", other, LONG).await.unwrap() == LeaseState::Acquired).await;
 }
 
 fn bucket(hour: i64, scope: &Scope, counts: Counts) -> Bucket {
@@ -85,17 +85,17 @@ fn sorted(counted: Counted) -> Vec<Bucket> {
     buckets
 }
 
-pub async fn counters_of_two_writers_add_up(s: Subject) {
+pub async fn stats_of_two_processes_add_up(s: Subject) {
     let hour = (clock::now() / 3_600.0) as i64;
     let jikan = Scope::Http(Service::Jikan);
     let results = Scope::Result("p: of:any \u{1b}[31mkind, 鍵".into());
     let once = Counts { hits: 3, misses: 1, stores: 1, bytes: 5 << 30, lookup_micros: 77, ..Counts::default() };
     let all = Counts { revalidations: 1, stale: 2, errors: 3, waits: 4, ..once };
-    assert_eq!(s.store.counters(0.0).await.unwrap(), Counted::default());
+    assert_eq!(s.store.stats(0.0).await.unwrap(), Counted::default());
     let adding = (0..10).map(|_| {
         let buckets = vec![bucket(hour, &jikan, once), bucket(hour, &results, all), bucket(hour - 1, &jikan, once)];
         let store = &s.store;
-        async move { store.count(&Batch::single(buckets)).await }
+        async move { store.add_stats(&Batch::single(buckets)).await }
     });
     for outcome in futures_util::future::join_all(adding).await {
         outcome.unwrap();
@@ -104,14 +104,14 @@ pub async fn counters_of_two_writers_add_up(s: Subject) {
     let sum = |counts: Counts| std::iter::repeat_n(counts, 10).sum::<Counts>();
     let expected =
         [bucket(hour - 1, &jikan, sum(once)), bucket(hour, &jikan, sum(once)), bucket(hour, &results, sum(all))];
-    assert_eq!(sorted(s.store.counters(clock::now() - DAY.as_secs_f64()).await.unwrap()), expected);
-    assert_eq!(sorted(s.store.counters(hour as f64 * 3_600.0).await.unwrap()), expected[1..]);
-    let none_yet = s.store.counters((hour + 1) as f64 * 3_600.0).await.unwrap();
+    assert_eq!(sorted(s.store.stats(clock::now() - DAY.as_secs_f64()).await.unwrap()), expected);
+    assert_eq!(sorted(s.store.stats(hour as f64 * 3_600.0).await.unwrap()), expected[1..]);
+    let none_yet = s.store.stats((hour + 1) as f64 * 3_600.0).await.unwrap();
     assert_eq!(none_yet.hours, []);
     assert_eq!(none_yet.ever, [(jikan, [once; 20].into_iter().sum()), (results, sum(all))].into());
 }
 
-pub async fn a_batch_counts_once(s: Subject) {
+pub async fn a_delta_is_added_once(s: Subject) {
     let hour = (clock::now() / 3_600.0) as i64;
     let scope = Scope::Http(Service::AniDb);
     let hits = Counts { hits: 1, ..Counts::default() };
@@ -119,33 +119,33 @@ pub async fn a_batch_counts_once(s: Subject) {
     for number in [1, 1, 2, 1, 2] {
         for process in processes {
             let buckets = vec![bucket(hour - 1, &scope, hits), bucket(hour, &scope, hits)];
-            s.store.count(&Batch { process, number, buckets }).await.unwrap();
+            s.store.add_stats(&Batch { process, number, buckets }).await.unwrap();
         }
     }
-    s.store.count(&Batch { process: processes[0], number: 3, buckets: Vec::new() }).await.unwrap();
-    let counted = s.store.counters(clock::now() - KEPT).await.unwrap();
+    s.store.add_stats(&Batch { process: processes[0], number: 3, buckets: Vec::new() }).await.unwrap();
+    let counted = s.store.stats(clock::now() - KEPT).await.unwrap();
     let sum = [hits; 4].into_iter().sum::<Counts>();
     assert_eq!(counted.ever[&scope].hits, 8);
     assert_eq!(sorted(counted), [bucket(hour - 1, &scope, sum), bucket(hour, &scope, sum)]);
 }
 
-pub async fn counters_are_kept_for_seven_days(s: Subject) {
+pub async fn stats_are_kept_for_seven_days(s: Subject) {
     let hour = (clock::now() / 3_600.0) as i64;
     let scope = Scope::Http(Service::Kitsu);
     let hits = Counts { hits: 1, ..Counts::default() };
     let kept = KEPT as i64 / 3_600;
-    s.store.count(&Batch::single(vec![bucket(hour - kept - 2, &scope, hits)])).await.unwrap();
+    s.store.add_stats(&Batch::single(vec![bucket(hour - kept - 2, &scope, hits)])).await.unwrap();
     let buckets = vec![bucket(hour - kept + 1, &scope, hits), bucket(hour, &scope, hits)];
-    s.store.count(&Batch::single(buckets)).await.unwrap();
+    s.store.add_stats(&Batch::single(buckets)).await.unwrap();
     let since = clock::now() - 2.0 * KEPT;
     let expected = [bucket(hour - kept + 1, &scope, hits), bucket(hour, &scope, hits)];
-    assert_eq!(sorted(s.store.counters(since).await.unwrap()), expected);
+    assert_eq!(sorted(s.store.stats(since).await.unwrap()), expected);
 }
 
-pub async fn a_damaged_counter_costs_no_other(s: Subject) {
+pub async fn a_damaged_counter_affects_no_other(s: Subject) {
     let hour = (clock::now() / 3_600.0) as i64;
     let expected = [bucket(hour, &Scope::Http(Service::Jikan), Counts { hits: u64::MAX >> 1, ..Counts::default() })];
-    s.store.count(&Batch::single(expected.to_vec())).await.unwrap();
+    s.store.add_stats(&Batch::single(expected.to_vec())).await.unwrap();
     match &s.raw {
         Raw::None => {}
         Raw::Sqlite(file) => {
@@ -164,20 +164,20 @@ pub async fn a_damaged_counter_costs_no_other(s: Subject) {
             set.arg(b"\xff").arg("1").exec(&mut connection).unwrap();
         }
     }
-    assert_eq!(s.store.counters(0.0).await.unwrap().hours, expected);
+    assert_eq!(s.store.stats(0.0).await.unwrap().hours, expected);
 }
 
-pub async fn counters_are_no_entries(s: Subject) {
+pub async fn stats_are_not_listed_as_entries(s: Subject) {
     let hits = Counts { hits: 1, ..Counts::default() };
     let hour = (clock::now() / 3_600.0) as i64;
-    s.store.count(&Batch::single(vec![bucket(hour, &Scope::Http(Service::Jikan), hits)])).await.unwrap();
-    s.store.claim("http:GET:abc", Uuid::new_v4(), LONG).await.unwrap();
+    s.store.add_stats(&Batch::single(vec![bucket(hour, &Scope::Http(Service::Jikan), hits)])).await.unwrap();
+    s.store.acquire("http:GET:abc", Uuid::new_v4(), LONG).await.unwrap();
     assert_eq!(crate::samples::list(&s.store, &cache_core::Filter::default(), 100).await, []);
 }
 
 /// Of what needs scripts, a server that runs none says so.
 async fn reserved(s: &Subject, name: &str, limit: &str, longest: Duration) -> Option<Duration> {
-    match s.store.reserve(name, &limit.parse().unwrap(), longest).await {
+    match s.store.acquire_slot(name, &limit.parse().unwrap(), longest).await {
         Ok(wait) => Some(wait),
         Err(Error::Unsupported(_)) if s.runs_no_scripts() => None,
         Err(error) => panic!("{error}"),
@@ -189,7 +189,7 @@ fn is_wait(wait: Duration, seconds: f64) -> bool {
     (seconds - 5.0..=seconds).contains(&wait.as_secs_f64())
 }
 
-pub async fn turns_keep_to_every_quota(s: Subject) {
+pub async fn slots_respect_every_quota(s: Subject) {
     let mut waits = Vec::new();
     for _ in 0..10 {
         let Some(wait) = reserved(&s, "api.example", "3/100s,6/1000s", DAY).await else { return };
@@ -200,7 +200,7 @@ pub async fn turns_keep_to_every_quota(s: Subject) {
     assert_eq!(reserved(&s, "api.other", "1/100s", DAY).await.unwrap(), Duration::ZERO);
 }
 
-pub async fn turns_are_given_out_one_by_one(s: Subject) {
+pub async fn slots_are_acquired_one_by_one(s: Subject) {
     let asking = (0..20).map(|_| reserved(&s, "api.example", "1/100s", DAY));
     let mut waits: Vec<_> = futures_util::future::join_all(asking).await.into_iter().flatten().collect();
     waits.sort();
@@ -208,7 +208,7 @@ pub async fn turns_are_given_out_one_by_one(s: Subject) {
     assert!(waits.iter().zip(0..).all(|(wait, place)| is_wait(*wait, f64::from(place) * 100.0)), "{waits:?}");
 }
 
-pub async fn a_turn_that_is_too_far_off_is_not_taken(s: Subject) {
+pub async fn a_slot_beyond_the_maximum_wait_is_not_taken(s: Subject) {
     let minute = Duration::from_secs(60);
     for (longest, seconds) in [(minute, 0.0), (minute, 100.0), (minute, 100.0), (DAY, 100.0), (minute, 200.0)] {
         let Some(wait) = reserved(&s, "api.example", "1/100s", longest).await else { return };
@@ -216,9 +216,9 @@ pub async fn a_turn_that_is_too_far_off_is_not_taken(s: Subject) {
     }
 }
 
-pub async fn who_is_held_back_has_no_turn(s: Subject) {
+pub async fn a_blocked_rate_limit_has_no_slot(s: Subject) {
     for seconds in [500, 900, 600] {
-        match s.store.hold_back("api.example", Duration::from_secs(seconds)).await {
+        match s.store.block("api.example", Duration::from_secs(seconds)).await {
             Err(Error::Unsupported(_)) if s.runs_no_scripts() => return,
             outcome => outcome.unwrap(),
         }
@@ -229,11 +229,11 @@ pub async fn who_is_held_back_has_no_turn(s: Subject) {
     }
     assert_eq!(reserved(&s, "api.other", "1/100s", DAY).await.unwrap(), Duration::ZERO);
 
-    s.store.hold_back("api.third", Duration::from_millis(50)).await.unwrap();
+    s.store.block("api.third", Duration::from_millis(50)).await.unwrap();
     eventually(async || reserved(&s, "api.third", "1/1ms", Duration::ZERO).await == Some(Duration::ZERO)).await;
 }
 
-pub async fn turns_are_no_entries(s: Subject) {
+pub async fn rate_limits_are_not_listed_as_entries(s: Subject) {
     reserved(&s, "api.example", "1/100s", DAY).await;
     assert_eq!(crate::samples::list(&s.store, &cache_core::Filter::default(), 100).await, []);
 }

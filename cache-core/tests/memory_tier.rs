@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cache_core::{
-    Cache, CacheKey, Call, Config, Entry, EntryId, FirstLevel, Inspect, Layout, Memory, Redis, RedisUrl, Request,
-    Response, ServedFrom, Service, Services, Storage, Store, clock, hishel1_key,
+    Cache, CacheKey, Call, Config, Entry, EntryId, Inspect, Layout, Memory, MemoryTier, Redis, RedisUrl, Request,
+    Response, ResponseStore as _, ResultStore as _, ServedFrom, Service, Services, Storage, Store, clock,
 };
 use origin::{Origin, response};
 use redis::cmd;
@@ -35,7 +35,7 @@ fn raw(url: &str) -> redis::Connection {
 fn entry() -> Entry {
     Entry {
         id: Uuid::new_v4(),
-        cache_key: hishel1_key(b"https://api.jikan.moe/v4/anime/1"),
+        cache_key: cache_core::hishel1_key(b"https://api.jikan.moe/v4/anime/1"),
         request: Request { method: "GET".into(), url: "https://api.jikan.moe/v4/anime/1".into(), ..Request::default() },
         response: Response { status_code: 200, ..Response::default() },
         created_at: Some(clock::now()),
@@ -44,8 +44,8 @@ fn entry() -> Entry {
 }
 
 async fn put(store: &dyn Store, entry: &Entry, body: &'static str) -> EntryId {
-    let mut writer = store.begin(entry.clone(), Some(HOUR)).await.unwrap();
-    writer.push(Bytes::from(body)).await.unwrap();
+    let mut writer = store.insert(entry.clone(), Some(HOUR)).await.unwrap();
+    writer.write(Bytes::from(body)).await.unwrap();
     writer.commit().await.unwrap()
 }
 
@@ -54,7 +54,7 @@ async fn body(store: &dyn Store, key: &CacheKey) -> Option<Bytes> {
 }
 
 async fn result(store: &dyn Store) -> Option<Bytes> {
-    store.result(KEY).await.unwrap().map(|stored| stored.value)
+    store.get(KEY).await.unwrap().map(|stored| stored.value)
 }
 
 /// Asks again and again until the answer is `true`.
@@ -77,13 +77,13 @@ fn reads(connection: &mut redis::Connection) -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_read_is_served_without_asking() {
+async fn a_repeated_read_is_served_from_memory() {
     let server = RedisServer::start("");
     let url = format!("redis://{}/0", server.address());
-    let first = FirstLevel::new(redis(&url), HOUR);
+    let first = MemoryTier::new(redis(&url), HOUR);
     let entry = entry();
     put(&first, &entry, "body").await;
-    first.put_result(KEY, "1".into(), HOUR).await.unwrap();
+    first.set(KEY, "1".into(), HOUR).await.unwrap();
     let mut raw = raw(&url);
     assert_eq!((body(&first, &entry.cache_key).await, result(&first).await), (Some("body".into()), Some("1".into())));
     // What a script of ours has extended comes back as news, once.
@@ -102,7 +102,7 @@ async fn what_was_read_is_served_without_asking() {
 #[case(None, false)]
 #[case(Some(HOUR), true)]
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cache_has_one_where_the_settings_say_so(#[case] first_level: Option<Duration>, #[case] is_expected: bool) {
+async fn a_cache_has_a_memory_tier_when_configured(#[case] first_level: Option<Duration>, #[case] is_expected: bool) {
     let (server, directory) = (RedisServer::start(""), tempfile::tempdir().unwrap());
     let url = format!("redis://{}/0", server.address());
     let config = Config {
@@ -136,9 +136,9 @@ async fn a_cache_has_one_where_the_settings_say_so(#[case] first_level: Option<D
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_change_by_another_reaches_memory() {
+async fn a_change_by_another_process_invalidates_memory() {
     let url = RedisServer::fresh_database();
-    let (first, other) = (FirstLevel::new(redis(&url), HOUR), redis(&url));
+    let (first, other) = (MemoryTier::new(redis(&url), HOUR), redis(&url));
     let (older, newer) = (entry(), entry());
     let id = put(&*other, &older, "older").await;
     assert_eq!(body(&first, &older.cache_key).await, Some("older".into()));
@@ -152,32 +152,32 @@ async fn a_change_by_another_reaches_memory() {
     cmd("DEL").arg(&*id.redis_key()).exec(&mut raw(&url)).unwrap();
     eventually(async || body(&first, &older.cache_key).await.is_none()).await;
 
-    other.put_result(KEY, "1".into(), HOUR).await.unwrap();
+    other.set(KEY, "1".into(), HOUR).await.unwrap();
     assert_eq!(result(&first).await, Some("1".into()));
-    other.put_result(KEY, "2".into(), HOUR).await.unwrap();
+    other.set(KEY, "2".into(), HOUR).await.unwrap();
     eventually(async || result(&first).await == Some("2".into())).await;
     cmd("FLUSHDB").exec(&mut raw(&url)).unwrap();
     eventually(async || result(&first).await.is_none()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_change_of_ones_own_is_seen_at_once() {
+async fn an_own_change_invalidates_memory_at_once() {
     let url = RedisServer::fresh_database();
     for store in [redis(&url) as Arc<dyn Inspect>, Arc::new(Memory::new(Services::default()))] {
-        let first = FirstLevel::new(store, HOUR);
+        let first = MemoryTier::new(store, HOUR);
         for text in ["1", "2"] {
             let newest = entry();
             let id = put(&first, &newest, if text == "1" { "one" } else { "two" }).await;
             assert_eq!(body(&first, &newest.cache_key).await, Some(if text == "1" { "one" } else { "two" }.into()));
             let mut changed = newest.clone();
             changed.response.status_code = 203;
-            assert!(first.replace(&id, &changed).await.unwrap());
+            assert!(first.update_head(&id, &changed).await.unwrap());
             let found = first.lookup(&newest.cache_key, None).await.unwrap();
             assert_eq!(found[0].entry.response.status_code, 203);
             first.remove(&[id]).await.unwrap();
             assert_eq!(body(&first, &newest.cache_key).await, None);
 
-            first.put_result(KEY, text.into(), HOUR).await.unwrap();
+            first.set(KEY, text.into(), HOUR).await.unwrap();
             assert_eq!(result(&first).await, Some(text.into()));
         }
         first.remove(&[EntryId::key(KEY.as_bytes())]).await.unwrap();
@@ -186,11 +186,11 @@ async fn a_change_of_ones_own_is_seen_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_is_served_from_memory_while_changes_may_go_untold() {
+async fn memory_serves_nothing_while_disconnected() {
     let server = RedisServer::start("");
     let url = format!("redis://{}/0", server.address());
-    let first = FirstLevel::new(redis(&url), HOUR);
-    first.put_result(KEY, "1".into(), HOUR).await.unwrap();
+    let first = MemoryTier::new(redis(&url), HOUR);
+    first.set(KEY, "1".into(), HOUR).await.unwrap();
     assert_eq!(result(&first).await, Some("1".into()));
 
     // The connection is cut, and somebody else changes the value before there is a new one.
@@ -203,30 +203,30 @@ async fn nothing_is_served_from_memory_while_changes_may_go_untold() {
     eventually(async || result(&first).await == Some("3".into())).await;
 
     let stopped = server.stop();
-    eventually(async || first.result(KEY).await.is_err()).await;
+    eventually(async || first.get(KEY).await.is_err()).await;
     let _server = stopped.start();
-    eventually(async || first.result(KEY).await.is_ok_and(|value| value.is_none())).await;
+    eventually(async || first.get(KEY).await.is_ok_and(|value| value.is_none())).await;
     cmd("SET").arg(KEY).arg("4").exec(&mut raw(&url)).unwrap();
     assert_eq!(result(&first).await, Some("4".into()));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn where_changes_are_never_told_time_alone_counts() {
+async fn without_invalidation_the_ttl_alone_bounds_memory() {
     let store = Arc::new(Memory::new(Services::default()));
-    let first = FirstLevel::new(Arc::clone(&store) as _, Duration::from_millis(300));
-    store.put_result(KEY, "1".into(), HOUR).await.unwrap();
+    let first = MemoryTier::new(Arc::clone(&store) as _, Duration::from_millis(300));
+    store.set(KEY, "1".into(), HOUR).await.unwrap();
     assert_eq!(result(&first).await, Some("1".into()));
-    store.put_result(KEY, "2".into(), HOUR).await.unwrap();
+    store.set(KEY, "2".into(), HOUR).await.unwrap();
     eventually(async || result(&first).await == Some("2".into())).await;
 
     // And what is stored is served no longer than it lives.
-    let first = FirstLevel::new(Arc::clone(&store) as _, HOUR);
+    let first = MemoryTier::new(Arc::clone(&store) as _, HOUR);
     let entry = entry();
-    let mut writer = store.begin(entry.clone(), Some(Duration::from_secs(1))).await.unwrap();
-    writer.push(Bytes::from("body")).await.unwrap();
+    let mut writer = store.insert(entry.clone(), Some(Duration::from_secs(1))).await.unwrap();
+    writer.write(Bytes::from("body")).await.unwrap();
     writer.commit().await.unwrap();
     assert_eq!(first.lookup(&entry.cache_key, None).await.unwrap().len(), 1);
-    store.put_result(KEY, "3".into(), Duration::from_secs(1)).await.unwrap();
+    store.set(KEY, "3".into(), Duration::from_secs(1)).await.unwrap();
     assert_eq!(result(&first).await, Some("3".into()));
     eventually(async || first.lookup(&entry.cache_key, None).await.unwrap().is_empty()).await;
     eventually(async || result(&first).await.is_none()).await;

@@ -12,10 +12,10 @@ const URL: &str = "https://api.jikan.moe/v4/anime/1/full";
 
 /// Seconds that an entry has left.
 async fn left(store: &dyn Inspect, id: &EntryId) -> Option<f64> {
-    store.inspect(id).await.unwrap()?.summary.ttl(clock::now())
+    store.details(id).await.unwrap()?.summary.ttl(clock::now())
 }
 
-pub async fn a_look_up_tells_id_expiry_and_body(s: Subject) {
+pub async fn a_lookup_returns_id_expiry_and_body(s: Subject) {
     let (short, long) = (entry(URL, 10.0), entry(URL, 0.0));
     let short_id = put(&s.store, &short, "short", HOUR).await;
     let long_id = put(&s.store, &long, &"long".repeat(500_000), DAY).await;
@@ -31,7 +31,7 @@ pub async fn a_look_up_tells_id_expiry_and_body(s: Subject) {
     assert!(found[0].body.is_none() || s.layout == Layout::Pipeline, "a body of 2 MB came along");
 }
 
-pub async fn a_look_up_renews_the_newest_and_only_it(s: Subject) {
+pub async fn a_lookup_renews_only_the_newest(s: Subject) {
     let (older, newer) = (entry(URL, 60.0), entry(URL, 0.0));
     let older_id = put(&s.store, &older, "older", HOUR).await;
     let newer_id = put(&s.store, &newer, "newer", HOUR + Duration::from_secs(60)).await;
@@ -47,7 +47,7 @@ pub async fn a_look_up_renews_the_newest_and_only_it(s: Subject) {
     assert!(is_about(left(&*s.store, &older_id).await, HOUR.as_secs_f64()));
     assert_eq!(body_of(&*s.store, &newer_id).await, Some(Bytes::from("newer")));
     // Every key of it, the index among them, lives as long.
-    let keys = s.store.inspect(&newer_id).await.unwrap().unwrap().keys;
+    let keys = s.store.details(&newer_id).await.unwrap().unwrap().keys;
     assert!(keys.iter().all(|key| key.ttl.is_some_and(|ttl| ttl > 2.0 * HOUR.as_secs_f64())), "{keys:?}");
 }
 
@@ -58,12 +58,12 @@ pub async fn a_renewal_to_less_shortens_no_other(s: Subject) {
     let found = s.store.lookup(&newer.cache_key, Some(HOUR)).await.unwrap();
     assert_eq!(found[0].id, newer_id);
     eventually(async || is_about(left(&*s.store, &newer_id).await, HOUR.as_secs_f64())).await;
-    let older = s.store.inspect(&older_id).await.unwrap().unwrap();
+    let older = s.store.details(&older_id).await.unwrap().unwrap();
     assert!(is_about(older.summary.ttl(clock::now()), DAY.as_secs_f64()), "{older:?}");
     assert!(older.keys.iter().all(|key| key.ttl.is_some_and(|ttl| ttl > 2.0 * HOUR.as_secs_f64())), "{older:?}");
 }
 
-pub async fn a_ttl_of_its_own_is_not_renewed(s: Subject) {
+pub async fn an_entry_with_its_own_ttl_is_not_renewed(s: Subject) {
     let mut own = entry(URL, 0.0);
     own.request.extra.set_ttl(HOUR.as_secs_f64());
     let id = put(&s.store, &own, "{}", HOUR).await;

@@ -1,0 +1,151 @@
+//! What clients have begun and not ended yet, and the events that are known so far.
+
+use std::collections::{HashMap, VecDeque};
+use std::hash::Hash;
+use std::sync::Arc;
+
+use moka::policy::EvictionPolicy;
+use moka::sync::Cache;
+use uuid::Uuid;
+
+use crate::model::entry::{EntryId, Kind};
+use crate::model::event::{Asked, Event, EventKind};
+use crate::model::key::{CacheKey, ResultKey};
+use crate::model::service::Service;
+
+/// The commands of one lookup come within this time; seconds, as all of these.
+pub(crate) const TOGETHER: f64 = 0.1;
+
+/// The steps of one lookup, or of one store, come within this time.
+pub(crate) const ONE_ACT: f64 = 1.0;
+
+/// The head of a new entry joins the index within this time; otherwise it was only updated.
+pub(crate) const JOINED_WITHIN: f64 = 5.0;
+
+/// How long a miss waits for the response that tells its service.
+pub(crate) const SERVICE_AWAITED: f64 = 10.0;
+
+/// The most operations that are followed at a time. Further ones are reported as far as they are understood by then.
+pub(crate) const MAX_PENDING: usize = 4_096;
+
+/// The most cache keys whose service is remembered.
+const REMEMBERED: u64 = 10_000;
+
+/// What is known of a stored entry.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Facts {
+    pub(crate) id: EntryId,
+    pub(crate) service: Service,
+    pub(crate) request: Arc<Asked>,
+    /// Empty while hishel 2 is still writing the entry.
+    pub(crate) cache_key: CacheKey,
+    pub(crate) is_deleted: bool,
+}
+
+/// The open lookups of one cache key.
+#[derive(Default)]
+pub(crate) struct Lookups {
+    /// Lookups that are neither hits nor misses yet.
+    pub(crate) open: VecDeque<f64>,
+    pub(crate) misses: Vec<Miss>,
+    /// When the pipeline's index of it was last read.
+    pub(crate) last: f64,
+}
+
+impl Lookups {
+    pub(crate) fn unite_misses(&mut self) {
+        self.misses.dedup_by(|later, earlier| later.at - earlier.at <= TOGETHER);
+    }
+}
+
+pub(crate) struct Miss {
+    pub(crate) at: f64,
+    pub(crate) is_reported: bool,
+}
+
+pub(crate) struct Write {
+    pub(crate) at: f64,
+    pub(crate) facts: Arc<Facts>,
+    pub(crate) is_joined: bool,
+    pub(crate) has_ttl: bool,
+}
+
+/// The operations that are open, by what they are about.
+pub(crate) struct Pending {
+    pub(crate) lookups: HashMap<CacheKey, Lookups>,
+    pub(crate) writes: HashMap<Uuid, Write>,
+    /// When each entry was read, or counted as a hit, last.
+    pub(crate) used: HashMap<Uuid, f64>,
+    /// The entry that stands for all under its key, and when it was used.
+    pub(crate) leaders: HashMap<CacheKey, (Uuid, f64)>,
+    /// When an id left an index.
+    pub(crate) left: HashMap<CacheKey, f64>,
+    /// Reads of results that exist, which a write may still prove to have been misses.
+    pub(crate) result_reads: VecDeque<(Box<[u8]>, f64)>,
+    /// When each result was written.
+    pub(crate) result_writes: HashMap<Box<[u8]>, f64>,
+    /// The entry that was last seen under each cache key, for its service.
+    pub(crate) known: Cache<CacheKey, Arc<Facts>>,
+    pub(crate) events: VecDeque<Event>,
+}
+
+impl Pending {
+    pub(crate) fn new() -> Self {
+        Self {
+            lookups: HashMap::new(),
+            writes: HashMap::new(),
+            used: HashMap::new(),
+            leaders: HashMap::new(),
+            left: HashMap::new(),
+            result_reads: VecDeque::new(),
+            result_writes: HashMap::new(),
+            known: Cache::builder().max_capacity(REMEMBERED).eviction_policy(EvictionPolicy::lru()).build(),
+            events: VecDeque::new(),
+        }
+    }
+
+    pub(crate) fn emit(&mut self, at: f64, kind: EventKind, facts: &Facts) {
+        self.events.push_back(Event {
+            service: Some(facts.service),
+            id: Some(facts.id.clone()),
+            cache_key: Some(facts.cache_key.clone()),
+            request: Some(Arc::clone(&facts.request)),
+            ..unidentified(at, kind, Kind::Http)
+        });
+    }
+
+    pub(crate) fn emit_miss(&mut self, at: f64, key: CacheKey) {
+        let facts = self.known.get(&key);
+        self.events.push_back(Event {
+            service: facts.as_ref().map(|facts| facts.service),
+            request: facts.map(|facts| Arc::clone(&facts.request)),
+            cache_key: Some(key),
+            ..unidentified(at, EventKind::Miss, Kind::Http)
+        });
+    }
+
+    pub(crate) fn emit_result(&mut self, at: f64, kind: EventKind, key: Box<[u8]>) {
+        let service = ResultKey::parse(&key).map(|key| Service::of_result_prefix(key.prefix));
+        self.events.push_back(Event { service, id: Some(EntryId::Key(key)), ..unidentified(at, kind, Kind::Result) });
+    }
+}
+
+/// An event of an entry that is not known.
+pub(crate) fn unidentified(at: f64, kind: EventKind, cache: Kind) -> Event {
+    Event { at, kind, cache, service: None, id: None, cache_key: None, request: None }
+}
+
+/// Records a value, as long as there is room.
+pub(crate) fn note<K: Eq + Hash, V>(map: &mut HashMap<K, V>, key: K, value: V) {
+    if map.len() < MAX_PENDING || map.contains_key(&key) {
+        map.insert(key, value);
+    }
+}
+
+/// The operations under a key; `None`: there is no room for another key.
+pub(crate) fn slot(lookups: &mut HashMap<CacheKey, Lookups>, key: CacheKey) -> Option<&mut Lookups> {
+    if lookups.len() >= MAX_PENDING && !lookups.contains_key(&key) {
+        return None;
+    }
+    Some(lookups.entry(key).or_default())
+}

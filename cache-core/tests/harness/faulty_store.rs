@@ -1,0 +1,132 @@
+//! A store that stops responding on demand, as a server does that is restarted, or that hangs.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use cache_core::{
+    Backend, BackendId, CacheKey, Cursor, Entry, EntryDetails, EntryId, Error, Filter, Health, Inspect, Page,
+    RemoveStats, ResponseStore, ResponseWriter, Result, ServerInfo, Store, StoredBody, StoredResponse, delegate_to,
+};
+use tokio::sync::Semaphore;
+
+/// The store; clones are the same one.
+#[derive(Clone)]
+pub struct FaultyStore {
+    pub inner: Arc<dyn Inspect>,
+    state: Arc<State>,
+}
+
+struct State {
+    is_down: AtomicBool,
+    health_checks: AtomicU32,
+    /// A removal waits for a permit, once the number of removals is limited.
+    removals: Semaphore,
+}
+
+#[allow(dead_code, reason = "each test binary uses some of them")]
+impl FaultyStore {
+    pub fn new(inner: Arc<dyn Inspect>) -> Self {
+        let state = State {
+            is_down: AtomicBool::new(false),
+            health_checks: AtomicU32::new(0),
+            removals: Semaphore::new(Semaphore::MAX_PERMITS),
+        };
+        Self { inner, state: Arc::new(state) }
+    }
+
+    /// Stops responding, or responds again.
+    pub fn set_down(&self, is_down: bool) {
+        self.state.is_down.store(is_down, Ordering::SeqCst);
+    }
+
+    /// Lets only so many more batches be removed.
+    pub fn allow_removals(&self, batches: usize) {
+        self.state.removals.forget_permits(Semaphore::MAX_PERMITS);
+        self.state.removals.add_permits(batches);
+    }
+
+    pub fn health_checks(&self) -> u32 {
+        self.state.health_checks.load(Ordering::SeqCst)
+    }
+
+    /// How many clones there are.
+    pub fn clones(&self) -> usize {
+        Arc::strong_count(&self.state)
+    }
+
+    fn up(&self) -> Result<&dyn Inspect> {
+        if self.state.is_down.load(Ordering::SeqCst) {
+            let source = io::Error::new(io::ErrorKind::ConnectionRefused, "switched off").into();
+            return Err(Error::Unavailable { backend: self.inner.id(), source });
+        }
+        Ok(&*self.inner)
+    }
+}
+
+delegate_to!(FaultyStore, |this| this.up()?; ResultStore, LeaseStore, RateLimitStore, StatsStore);
+
+impl Store for FaultyStore {}
+
+#[async_trait]
+impl Backend for FaultyStore {
+    fn id(&self) -> BackendId {
+        self.inner.id()
+    }
+
+    async fn health(&self) -> Health {
+        self.state.health_checks.fetch_add(1, Ordering::SeqCst);
+        let problem = self.up().err().map(|error| error.to_string());
+        Health { backend: self.id(), is_fallback: false, problem }
+    }
+}
+
+#[async_trait]
+impl ResponseStore for FaultyStore {
+    async fn lookup(&self, key: &CacheKey, renew: Option<Duration>) -> Result<Vec<StoredResponse>> {
+        self.up()?.lookup(key, renew).await
+    }
+
+    async fn insert(&self, entry: Entry, ttl: Option<Duration>) -> Result<Box<dyn ResponseWriter>> {
+        self.up()?.insert(entry, ttl).await
+    }
+
+    async fn body(&self, id: &EntryId) -> Result<Option<StoredBody>> {
+        self.up()?.body(id).await
+    }
+
+    async fn update_head(&self, id: &EntryId, entry: &Entry) -> Result<bool> {
+        self.up()?.update_head(id, entry).await
+    }
+
+    async fn expire(&self, ids: &[EntryId], ttl: Option<Duration>) -> Result<u64> {
+        self.up()?.expire(ids, ttl).await
+    }
+
+    async fn remove(&self, ids: &[EntryId]) -> Result<RemoveStats> {
+        self.state.removals.acquire().await.expect("never closed").forget();
+        self.up()?.remove(ids).await
+    }
+}
+
+#[async_trait]
+impl Inspect for FaultyStore {
+    async fn scan(&self, filter: &Filter, from: Option<Cursor>, count: usize) -> Result<Page> {
+        self.up()?.scan(filter, from, count).await
+    }
+
+    async fn details(&self, id: &EntryId) -> Result<Option<EntryDetails>> {
+        self.up()?.details(id).await
+    }
+
+    async fn raw_body(&self, id: &EntryId, limit: usize) -> Result<Option<Bytes>> {
+        self.up()?.raw_body(id, limit).await
+    }
+
+    async fn info(&self) -> Result<ServerInfo> {
+        self.up()?.info().await
+    }
+}
