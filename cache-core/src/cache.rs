@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::http::cache::HttpCache;
 use crate::http::client::CachedClient;
 use crate::model::inspection::Health;
-use crate::model::service::Service;
+use crate::model::service::ServiceName;
 use crate::model::window::Counted;
 use crate::results::cache::ResultCache;
 use crate::runtime::guarded_store::Graceful;
@@ -71,12 +71,12 @@ impl Cache {
     }
 
     /// The HTTP client of one service, with its policy and TTL.
-    pub fn client(&self, service: Service) -> CachedClient {
+    pub fn client(&self, service: ServiceName) -> CachedClient {
         CachedClient::new(self.core.clone(), service)
     }
 
     /// The HTTP cache of one service over a sender of one's own.
-    pub fn http(&self, service: Service, sender: Arc<dyn Sender>) -> HttpCache {
+    pub fn http(&self, service: ServiceName, sender: Arc<dyn Sender>) -> HttpCache {
         HttpCache::new(self.core.clone(), service, sender)
     }
 

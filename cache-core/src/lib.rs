@@ -93,7 +93,7 @@ pub use model::inspection::{Health, Info, Inspected, KeyFact};
 pub use model::key::{CacheKey, ResultKey};
 pub use model::metadata::Extra;
 pub use model::rate_limit::{Limit, Quota};
-pub use model::service::{AniDbClient, DEFAULT_TTL, PolicyName, Service, Services, Token};
+pub use model::service::{DEFAULT_TTL, PolicyName, ServiceName, ServiceProfile, ServiceRegistry};
 pub use model::stored::{Claim, Found, Removed, StoredBody, StoredResult, whole};
 pub use model::summary::{HttpSummary, Summary};
 pub use model::url::{authority, without_secrets};

@@ -133,7 +133,7 @@ async fn touch_one(
 mod tests {
     use super::*;
     use crate::model::filter::Filter;
-    use crate::model::service::Services;
+    use crate::model::service::ServiceRegistry;
     use crate::store::memory::Memory;
     use crate::store::paging::pages;
     use crate::store::traits::Store;
@@ -146,7 +146,7 @@ mod tests {
 
     #[tokio::test]
     async fn each_entry_is_extended_by_its_own_ttl() {
-        let memory = Memory::new(Services::default());
+        let memory = Memory::new(ServiceRegistry::default());
         for (key, seconds) in [("result_cache:p:1", 100), ("result_cache:p:2", 1_000)] {
             memory.put_result(key, "1".into(), Duration::from_secs(seconds)).await.unwrap();
         }
@@ -166,7 +166,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_stop_changes_nothing_more() {
-        let memory = Memory::new(Services::default());
+        let memory = Memory::new(ServiceRegistry::default());
         memory.put_result("result_cache:p:1", "1".into(), Duration::from_secs(100)).await.unwrap();
         let store: Arc<dyn Inspect> = Arc::new(memory);
         let all = targets(&store).await;

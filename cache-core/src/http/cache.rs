@@ -1,7 +1,7 @@
 //! A request's way through the cache: look up, decide, wait for others, serve or forward.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
@@ -15,8 +15,8 @@ use crate::http::plan::Plan;
 use crate::http::request::{Asked, Judge, RequestBody};
 use crate::http::response::{Fetched, coding};
 use crate::model::key::CacheKey;
-use crate::model::service::Service;
-use crate::model::stats::{Counts, Scope};
+use crate::model::service::ServiceName;
+use crate::model::stats::{Cells, Counts};
 use crate::model::stored::{Found, whole};
 use crate::policy::decision::Decision;
 use crate::policy::dispatch::Policy;
@@ -35,19 +35,22 @@ pub struct HttpCache {
 
 pub(crate) struct Inner {
     pub(crate) core: Arc<Core>,
-    pub(crate) service: Service,
-    pub(crate) scope: Scope,
+    pub(crate) service: ServiceName,
+    /// The TTL of the service.
+    ttl: Duration,
+    cells: Arc<Cells>,
     pub(crate) policy: Policy,
     pub(crate) sender: Arc<dyn Sender>,
     usage: Usage,
 }
 
 impl HttpCache {
-    pub(crate) fn new(hold: Hold, service: Service, sender: Arc<dyn Sender>) -> Self {
+    pub(crate) fn new(hold: Hold, service: ServiceName, sender: Arc<dyn Sender>) -> Self {
         let core = Arc::clone(&hold);
-        let policy = core.services.policy(service);
-        let scope = Scope::Http(service);
-        let inner = Inner { core, service, scope, policy, sender, usage: Usage::Full };
+        let profile = core.services.get(service);
+        let (policy, ttl) = (Policy::for_profile(profile), profile.ttl);
+        let cells = core.counters.cells(service);
+        let inner = Inner { core, service, ttl, cells, policy, sender, usage: Usage::Full };
         Self { inner: Arc::new(inner), hold }
     }
 
@@ -62,11 +65,12 @@ impl HttpCache {
     }
 
     fn with(&self, usage: Usage) -> Self {
-        let Inner { core, service, scope, policy, sender, .. } = &*self.inner;
+        let Inner { core, service, ttl, cells, policy, sender, .. } = &*self.inner;
         let inner = Inner {
             core: Arc::clone(core),
             service: *service,
-            scope: scope.clone(),
+            ttl: *ttl,
+            cells: Arc::clone(cells),
             policy: policy.clone(),
             sender: Arc::clone(sender),
             usage,
@@ -94,9 +98,8 @@ impl HttpCache {
 
     pub(crate) async fn answer(&self, asked: Asked) -> Result<Fetched, FetchError> {
         let inner = &self.inner;
-        let ttl = inner.core.services.ttl(inner.service);
         let is_enabled = inner.core.is_enabled && inner.usage != Usage::Bypassed;
-        let plan = Arc::new(Plan::new(asked, &inner.policy, ttl, is_enabled)?);
+        let plan = Arc::new(Plan::new(asked, &inner.policy, inner.ttl, is_enabled)?);
         match inner.usage {
             _ if plan.is_bypass => inner.bypass(&plan).await,
             Usage::Anew => {
@@ -110,16 +113,17 @@ impl HttpCache {
 
 impl Inner {
     pub(crate) fn count(&self, happened: Counts) {
-        self.core.counters.count(&self.scope, happened);
+        self.core.counters.add(&self.cells, &happened);
     }
 
     /// The store, whose failures are told, and counted, as those of this service and key.
     pub(crate) fn store(&self, key: &CacheKey) -> Graceful {
-        let (service, key, counters) = (self.service, key.clone(), Arc::clone(&self.core.counters));
+        let (service, key) = (self.service, key.clone());
+        let (counters, cells) = (Arc::clone(&self.core.counters), Arc::clone(&self.cells));
         self.core.store.telling(move |operation, time, error| {
             let seconds = time.as_secs_f64();
             tracing::warn!(%service, %key, operation, seconds, error = chain(error), "error");
-            counters.count(&Scope::Http(service), Counts { errors: 1, ..Counts::default() });
+            counters.add(&cells, &Counts { errors: 1, ..Counts::default() });
         })
     }
 

@@ -12,7 +12,7 @@ use crate::http::cache::HttpCache;
 use crate::http::error::FetchError;
 use crate::http::request::{Asked, RequestBody};
 use crate::http::response::Fetched;
-use crate::model::service::Service;
+use crate::model::service::ServiceName;
 use crate::policy::dispatch::Policy;
 use crate::runtime::shared::Hold;
 
@@ -23,9 +23,9 @@ pub struct CachedClient {
 }
 
 impl CachedClient {
-    pub(crate) fn new(hold: Hold, service: Service) -> Self {
+    pub(crate) fn new(hold: Hold, service: ServiceName) -> Self {
         // Redirects are stored and followed by whom they concern; the pipeline's client follows them before storing.
-        let sender = match hold.services.policy(service) {
+        let sender = match Policy::for_profile(hold.services.get(service)) {
             Policy::Ttl(_) => Arc::clone(&hold.senders.following),
             Policy::Specification(_) => Arc::clone(&hold.senders.direct),
         };

@@ -1,6 +1,7 @@
 //! TODO
 
 use crate::model::entry::{Request, Response};
+use crate::model::service::{PolicyName, ServiceProfile};
 use crate::model::stored::Found;
 use crate::policy::decision::{Decision, Exchange, Outcome, Serve};
 use crate::policy::fixed_ttl::Ttl;
@@ -16,6 +17,15 @@ pub enum Policy {
 }
 
 impl Policy {
+    /// The policy that a service is configured with.
+    pub(crate) fn for_profile(profile: &ServiceProfile) -> Self {
+        match profile.policy {
+            PolicyName::Ttl => Self::Ttl(Ttl { ttl: profile.ttl, refresh_on_access: true }),
+            PolicyName::Specification => Self::Specification(Specification { is_shared: false }),
+            PolicyName::Shared => Self::Specification(Specification { is_shared: true }),
+        }
+    }
+
     /// What to do with a request, given what is stored under its key, newest first.
     pub(crate) fn decide(&self, request: &Request, stored: &[Found], now: f64) -> Decision {
         match self {

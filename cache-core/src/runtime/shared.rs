@@ -3,7 +3,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use crate::model::service::Services;
+use crate::model::service::ServiceRegistry;
 use crate::runtime::guarded_store::Graceful;
 use crate::runtime::single_flight::Flights;
 use crate::runtime::stats_recorder::Counters;
@@ -48,8 +48,8 @@ pub(crate) struct Core {
     pub(crate) counters: Arc<Counters>,
     pub(crate) tasks: Tasks,
     pub(crate) senders: Senders,
-    pub(crate) services: Services,
-    /// `ENABLE_HTTP_CACHE`: off, nothing is looked up and nothing stored.
+    pub(crate) services: ServiceRegistry,
+    /// Off: nothing is looked up and nothing stored.
     pub(crate) is_enabled: bool,
     /// Larger bodies are not stored; bytes.
     pub(crate) largest_entry: u64,

@@ -9,7 +9,7 @@ use crate::format::msgpack;
 use crate::format::msgpack::{Done, Facts};
 use crate::model::entry::{Entry, EntryId, Layout, State};
 use crate::model::key::CacheKey;
-use crate::model::service::Services;
+use crate::model::service::ServiceRegistry;
 use crate::model::summary::Summary;
 use crate::store::redis::connection::Connection;
 use crate::store::redis::layout::{COMPLETE, GRACE};
@@ -41,7 +41,7 @@ pub(crate) struct Heads {
 /// The summaries of what a scan found, as far as it is still there.
 pub(crate) async fn summaries(
     connection: &Connection,
-    services: &Services,
+    services: &ServiceRegistry,
     found: Vec<Item>,
     now: f64,
 ) -> Result<Vec<Summary>> {
@@ -78,7 +78,7 @@ pub(crate) async fn summaries(
                     None => {}
                 }
             }
-            Item::Result(key) => summaries.extend(result(key, &mut answers, now)),
+            Item::Result(key) => summaries.extend(result(services, key, &mut answers, now)),
         }
     }
 
@@ -140,12 +140,17 @@ fn corrupt(layout: Layout, id: Uuid, expires_at: Option<f64>, problem: &str) -> 
     summarize::of_problem(EntryId::Http(layout, id), State::Corrupt, expires_at, problem)
 }
 
-fn result(key: Vec<u8>, answers: &mut impl Iterator<Item = RedisResult<Value>>, now: f64) -> Option<Summary> {
+fn result(
+    services: &ServiceRegistry,
+    key: Vec<u8>,
+    answers: &mut impl Iterator<Item = RedisResult<Value>>,
+    now: f64,
+) -> Option<Summary> {
     let length = answers.next()?;
     let expires_at = answers.next()?.ok().and_then(|pttl| reply::expiry(&pttl, now))?;
     Some(match length.map(|length| reply::int(&length).unwrap_or(0)) {
         Ok(0) => summarize::of_problem(EntryId::key(key), State::Corrupt, expires_at, "its value is empty, not JSON"),
-        Ok(length) => summarize::of_result(&key, length as u64, expires_at),
+        Ok(length) => summarize::of_result(services, &key, length as u64, expires_at),
         Err(_) => summarize::of_problem(EntryId::key(key), State::Corrupt, expires_at, "its key is not a string"),
     })
 }
@@ -165,7 +170,7 @@ fn ask_for_place(pipe: &mut Pipeline, heads: &Heads, facts: &Facts<'_>) {
 }
 
 fn of_heads(
-    services: &Services,
+    services: &ServiceRegistry,
     heads: &Heads,
     facts: &Facts<'_>,
     measure: Option<Measure>,
@@ -257,7 +262,7 @@ impl Heads {
 /// who are reading it already.
 pub(crate) async fn live(
     connection: &Connection,
-    services: &Services,
+    services: &ServiceRegistry,
     layout: Layout,
     id: Uuid,
 ) -> Result<Option<Summary>> {

@@ -6,7 +6,7 @@ use crate::clock;
 use crate::error::Result;
 use crate::model::entry::{EntryId, Layout, State};
 use crate::model::inspection::{Inspected, KeyFact};
-use crate::model::service::Services;
+use crate::model::service::ServiceRegistry;
 use crate::store::redis::connection::Connection;
 use crate::store::redis::heads::{Item, entry, found, found_layout, summaries};
 use crate::store::redis::layout::{COMPLETE, Name};
@@ -15,7 +15,7 @@ use crate::store::redis::{layout, memory_usage, reply};
 use crate::store::summarize;
 
 /// Everything about one entry but its body.
-pub(crate) async fn inspect(connection: &Connection, services: &Services, id: &EntryId) -> Result<Option<Inspected>> {
+pub(crate) async fn inspect(connection: &Connection, services: &ServiceRegistry, id: &EntryId) -> Result<Option<Inspected>> {
     let now = clock::now();
     let found = match id {
         EntryId::Http(layout, id) => Some(found(*layout, *id)),

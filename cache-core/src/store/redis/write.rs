@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::format::msgpack;
 use crate::format::msgpack::Done;
 use crate::model::entry::{Entry, EntryId, Layout};
-use crate::model::service::Services;
+use crate::model::service::ServiceRegistry;
 use crate::store::redis::commands::{expire, millis};
 use crate::store::redis::connection::{Connection, multi};
 use crate::store::redis::layout::COMPLETE;
@@ -278,7 +278,7 @@ impl Drop for RedisWriter {
 }
 
 /// Replaces the heads of an entry that is still there; its body and TTL stay.
-pub(crate) async fn replace(connection: &Connection, services: &Services, id: &EntryId, entry: &Entry) -> Result<bool> {
+pub(crate) async fn replace(connection: &Connection, services: &ServiceRegistry, id: &EntryId, entry: &Entry) -> Result<bool> {
     let EntryId::Http(layout, id) = id else {
         return Err(Error::Unsupported("only HTTP entries have heads that can be replaced"));
     };

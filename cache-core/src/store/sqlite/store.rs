@@ -25,7 +25,7 @@ use crate::model::filter::Filter;
 use crate::model::inspection::{Health, Info, Inspected};
 use crate::model::key::CacheKey;
 use crate::model::rate_limit::Limit;
-use crate::model::service::Services;
+use crate::model::service::ServiceRegistry;
 use crate::model::stats::Batch;
 use crate::model::stored::{Claim, Found, Removed, StoredBody, StoredResult};
 use crate::model::window::Counted;
@@ -69,7 +69,7 @@ impl Sqlite {
     ///
     /// Fails where the file cannot be opened or holds something else than a cache. A write-protected file opens for
     /// reading.
-    pub async fn open(file: &Path, services: Services, missing: Missing) -> Result<Self> {
+    pub async fn open(file: &Path, services: ServiceRegistry, missing: Missing) -> Result<Self> {
         let backend = Backend { kind: BackendKind::Sqlite, location: file.display().to_string().into() };
         // Wherever the program goes meanwhile. A name that cannot be made absolute is not one of a file either.
         let (file, services) = (std::path::absolute(file).unwrap_or_default(), Arc::new(services));
@@ -345,7 +345,7 @@ fn inspect(database: &Database, reader: &Reader<'_>, id: &EntryId) -> Result<Opt
     )?;
     let mut rows = statement.query([&key[..]])?;
     match rows.next()? {
-        Some(row) => Ok(Some(of_value(scan::result(reader.now, row)?))),
+        Some(row) => Ok(Some(of_value(scan::result(reader.services, reader.now, row)?))),
         None => Ok(None),
     }
 }

@@ -18,7 +18,7 @@ use crate::clock;
 use crate::error::Result;
 use crate::model::entry::{EntryId, Layout};
 use crate::model::event::{Asked, Seen, Source};
-use crate::model::service::Services;
+use crate::model::service::ServiceRegistry;
 use crate::store::redis::connection::Connection;
 use crate::store::redis::events::interpreter::{Context, Facts, Recogniser};
 use crate::store::redis::events::notifications::Setting;
@@ -47,7 +47,7 @@ pub struct Events {
     /// When it ends by itself.
     until: Option<f64>,
     connection: Connection,
-    services: Services,
+    services: ServiceRegistry,
     recogniser: Recogniser,
     known: Cache<Uuid, Arc<Facts>>,
     news: mpsc::Receiver<News>,
@@ -62,7 +62,7 @@ pub struct Events {
 }
 
 /// Begins to watch; what is asked for has been set up when this returns.
-pub(crate) async fn watch(connection: &Connection, services: &Services, source: Source) -> Result<Events> {
+pub(crate) async fn watch(connection: &Connection, services: &ServiceRegistry, source: Source) -> Result<Events> {
     let setting = match source {
         Source::Notifications { enables } => Some(Setting::take(connection, enables).await?),
         Source::Commands { .. } => None,
@@ -83,7 +83,7 @@ pub(crate) async fn watch(connection: &Connection, services: &Services, source: 
         until,
         connection: connection.clone(),
         services: services.clone(),
-        recogniser: Recogniser::new(matches!(source, Source::Commands { .. })),
+        recogniser: Recogniser::new(matches!(source, Source::Commands { .. }), services.clone()),
         known: Cache::builder().max_capacity(REMEMBERED).eviction_policy(EvictionPolicy::lru()).build(),
         news,
         current: None,
@@ -254,7 +254,7 @@ impl Events {
         let layout = if entry.created_at.is_none() { Layout::Hishel2 } else { layout };
         let facts = Arc::new(Facts {
             id: EntryId::Http(layout, id),
-            service: self.services.of_url(&entry.request.url),
+            service: self.services.by_url(&entry.request.url),
             is_deleted: entry.is_deleted(),
             cache_key: entry.cache_key,
             request: Arc::new(Asked { method: entry.request.method, url: entry.request.url }),

@@ -28,7 +28,7 @@ use uuid::Uuid;
 use crate::model::entry::{EntryId, Kind, Layout};
 use crate::model::event::{Asked, Event, EventKind};
 use crate::model::key::{CacheKey, ResultKey};
-use crate::model::service::Service;
+use crate::model::service::{ServiceName, ServiceRegistry};
 use crate::store::redis::events::signal::Sign;
 
 /// Commands of one look-up come this close together; seconds, as all of these.
@@ -53,7 +53,7 @@ const REMEMBERED: u64 = 10_000;
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Facts {
     pub(crate) id: EntryId,
-    pub(crate) service: Service,
+    pub(crate) service: ServiceName,
     pub(crate) request: Arc<Asked>,
     /// Empty while hishel 2 is still writing the entry.
     pub(crate) cache_key: CacheKey,
@@ -73,6 +73,7 @@ pub(crate) struct Context {
 pub(crate) struct Recogniser {
     /// Reads are seen, not only what changes and what is missing.
     sees_reads: bool,
+    services: ServiceRegistry,
     pub(crate) lookups: HashMap<CacheKey, Lookups>,
     pub(crate) writes: HashMap<Uuid, Write>,
     /// When each entry was read, or counted as hit, last.
@@ -119,9 +120,10 @@ pub(crate) struct Write {
 }
 
 impl Recogniser {
-    pub(crate) fn new(sees_reads: bool) -> Self {
+    pub(crate) fn new(sees_reads: bool, services: ServiceRegistry) -> Self {
         Self {
             sees_reads,
+            services,
             lookups: HashMap::new(),
             writes: HashMap::new(),
             used: HashMap::new(),
@@ -327,7 +329,7 @@ impl Recogniser {
     }
 
     pub(crate) fn tell_result(&mut self, at: f64, kind: EventKind, key: Box<[u8]>) {
-        let service = ResultKey::parse(&key).map(|key| Service::of_result_prefix(key.prefix));
+        let service = ResultKey::parse(&key).map(|key| self.services.by_result_prefix(key.prefix));
         self.events.push_back(Event { service, id: Some(EntryId::Key(key)), ..nameless(at, kind, Kind::Result) });
     }
 }
