@@ -9,7 +9,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use cache_core::Service;
+use cache_core::ServiceName;
 use cache_core::counters::Window;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
@@ -246,8 +246,8 @@ pub struct TtlArgs {
 #[derive(Args, Debug)]
 pub struct WatchArgs {
     /// Of this service only (repeatable)
-    #[arg(long, value_name = "S", value_parser = service)]
-    pub service: Vec<Service>,
+    #[arg(long, value_name = "S", value_parser = service())]
+    pub service: Vec<ServiceName>,
     /// End after this time (default: at Ctrl-C, with --monitor after 10s)
     #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
     pub window: Option<Duration>,

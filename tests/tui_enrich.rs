@@ -15,7 +15,8 @@ use std::sync::Arc;
 use animecache::demo::server::Upstream;
 use animecache::enrich::history::{self, Run};
 use animecache::tui::options::Options;
-use cache_core::{Config, Opened, Redis, RedisUrl, Service};
+use animecache::services;
+use cache_core::{Config, Opened, Redis, RedisUrl, ServiceName};
 use futures_util::future::join_all;
 use pty::Pty;
 use redis_server::RedisServer;
@@ -50,7 +51,7 @@ async fn until(session: &Session, text: &str) {
 }
 
 fn asked(upstream: &Upstream) -> u64 {
-    upstream.requests().by_service().get(&Service::Jikan).copied().unwrap_or(0)
+    upstream.requests().by_service().get(&services::jikan()).copied().unwrap_or(0)
 }
 
 #[tokio::test]

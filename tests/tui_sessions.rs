@@ -15,11 +15,10 @@ use std::time::Duration;
 use animecache::tui::app::Failure;
 use animecache::tui::message::Message;
 use animecache::tui::options::Options;
+use animecache::services;
 use cache_core::counters::{Batch, Bucket, Counts, Scope};
-use cache_core::{
-    CacheKey, Config, Entry, Error, Fallback, Inspect, Memory, ReadOnly, Redis, Request, Response, Service, Services,
-    Store, clock,
-};
+use cache_core::{CacheKey, Config, Entry, Error, Fallback, Inspect, Memory, ReadOnly, Redis, Request, Response, ServiceName, Store, clock};
+use animecache::services::Services;
 use flaky::Flaky;
 use redis_server::RedisServer;
 use session::Session;
@@ -92,7 +91,7 @@ async fn hit_rates_are_shown_and_follow_what_is_counted() {
     let count = async |hits, misses| {
         let counts = Counts { hits, misses, ..Counts::default() };
         let hour = (clock::now() / 3_600.0) as i64;
-        let bucket = Bucket { hour, scope: Scope::Http(Service::Jikan), counts };
+        let bucket = Bucket { hour, scope: Scope::Http(services::jikan()), counts };
         store.count(&Batch::single(vec![bucket])).await.unwrap();
     };
     count(3, 1).await;

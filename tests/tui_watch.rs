@@ -13,7 +13,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use animecache::tui::options::Options;
-use cache_core::{Config, Memory, Redis, RedisUrl, Services};
+use cache_core::{Config, Memory, Redis, RedisUrl};
+use animecache::services::Services;
 use pty::Pty;
 use redis::{Connection, cmd};
 use redis_server::RedisServer;

@@ -13,7 +13,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use cache_core::{
     Cache, CacheKey, Call, Config, Entry, EntryId, FirstLevel, Inspect, Layout, Memory, Redis, RedisUrl, Request,
-    Response, ServedFrom, Service, Services, Storage, Store, clock,
+    Response, ServedFrom, ServiceName, ServiceRegistry, Storage, Store, clock,
 };
 use origin::{Origin, response};
 use redis::cmd;
@@ -114,7 +114,7 @@ async fn a_cache_has_one_where_the_settings_say_so(#[case] first_level: Option<D
     };
     let cache = Cache::open(&config).await.unwrap();
     let origin = Origin::start(|_| response(200, &[], "body")).await;
-    let (client, call) = (cache.client(Service::Jikan), Call::new("p", "82fce6a05e45281a").argument(1));
+    let (client, call) = (cache.client(ServiceName::new("jikan")), Call::new("p", "82fce6a05e45281a").argument(1));
     let get = async || {
         let fetched = client.get(origin.url("/")).send().await.unwrap();
         let from = fetched.served().from;
@@ -163,7 +163,7 @@ async fn a_change_by_another_reaches_memory() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_change_of_ones_own_is_seen_at_once() {
     let url = RedisServer::fresh_database();
-    for store in [redis(&url) as Arc<dyn Inspect>, Arc::new(Memory::new(Services::default()))] {
+    for store in [redis(&url) as Arc<dyn Inspect>, Arc::new(Memory::new(ServiceRegistry::default()))] {
         let first = FirstLevel::new(store, HOUR);
         for text in ["1", "2"] {
             let newest = entry();
@@ -212,7 +212,7 @@ async fn nothing_is_served_from_memory_while_changes_may_go_untold() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn where_changes_are_never_told_time_alone_counts() {
-    let store = Arc::new(Memory::new(Services::default()));
+    let store = Arc::new(Memory::new(ServiceRegistry::default()));
     let first = FirstLevel::new(Arc::clone(&store) as _, Duration::from_millis(300));
     store.put_result(KEY, "1".into(), HOUR).await.unwrap();
     assert_eq!(result(&first).await, Some("1".into()));

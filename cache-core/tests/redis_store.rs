@@ -13,7 +13,7 @@ use bytes::Bytes;
 use cache_core::counters::{Batch, Bucket, Counts, Scope};
 use cache_core::key::sha256_hex;
 use cache_core::{
-    CacheKey, Config, Entry, EntryId, Inspect as _, Layout, Redis, RedisUrl, Request, Response, Service, Store,
+    CacheKey, Config, Entry, EntryId, Inspect as _, Layout, Redis, RedisUrl, Request, Response, ServiceName, Store,
     StoredResult, clock, whole,
 };
 use futures_util::StreamExt as _;
@@ -372,7 +372,7 @@ async fn a_connection_that_died_while_idle_is_not_used() {
     let store = Redis::new(&config).unwrap();
     let counts = Counts { hits: 1, ..Counts::default() };
     let hour = (clock::now() / 3_600.0) as i64;
-    let batch = || Batch::single(vec![Bucket { hour, scope: Scope::Http(Service::Jikan), counts }]);
+    let batch = || Batch::single(vec![Bucket { hour, scope: Scope::Http(ServiceName::new("jikan")), counts }]);
     store.count(&batch()).await.unwrap();
     let mut raw = raw(&url);
     cmd("CLIENT").arg("KILL").arg(&["TYPE", "normal", "SKIPME", "yes"]).exec(&mut raw).unwrap();

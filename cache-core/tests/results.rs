@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use cache_core::counters::{Counts, Scope};
 use cache_core::{
-    Cache, Call, Config, EntryId, Inspect, Memory, Missing, Redis, RedisUrl, ResultCache, Services, Sqlite, clock,
+    Cache, Call, Config, EntryId, Inspect, Memory, Missing, Redis, RedisUrl, ResultCache, ServiceRegistry, Sqlite, clock,
 };
 use futures_util::future::join_all;
 use redis_server::RedisServer;
@@ -44,11 +44,11 @@ impl On {
     async fn open_with(self, config: Config) -> Subject {
         let directory = tempfile::tempdir().unwrap();
         let store: Arc<dyn Inspect> = match self {
-            Self::Memory => Arc::new(Memory::new(Services::default())),
+            Self::Memory => Arc::new(Memory::new(ServiceRegistry::default())),
             Self::Redis => Arc::new(redis(RedisServer::fresh_database())),
             Self::Sqlite => {
                 let file = directory.path().join("http_cache.db");
-                Arc::new(Sqlite::open(&file, Services::default(), Missing::Create).await.unwrap())
+                Arc::new(Sqlite::open(&file, ServiceRegistry::default(), Missing::Create).await.unwrap())
             }
         };
         let cache = Cache::over(Arc::clone(&store), &config);

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use cache_core::{
     CacheKey, Config, Entry, EntryId, Error, Event, EventKind, Events, Inspect, Kind, Layout, Memory, ReadOnly, Redis,
-    RedisUrl, Request, Response, Sample, Seen, Service, Services, Source, Store, clock, codec,
+    RedisUrl, Request, Response, Sample, Seen, ServiceName, ServiceRegistry, Source, Store, clock, codec,
 };
 use futures_util::FutureExt as _;
 use redis::{Connection, cmd};
@@ -216,7 +216,7 @@ fn sample(events: &[Event]) -> Sample {
 }
 
 /// Hits, misses, stores, refreshes, expiries, evictions, removals.
-fn counts(sample: &Sample, service: Option<Service>, cache: Kind) -> [u64; 7] {
+fn counts(sample: &Sample, service: Option<ServiceName>, cache: Kind) -> [u64; 7] {
     let happened = sample.of.get(&(service, cache)).copied().unwrap_or_default();
     EventKind::ALL.map(|kind| happened.of(kind))
 }
@@ -231,14 +231,14 @@ async fn what_the_pipeline_does_is_told_right(#[case] source: Source) {
     enrich(&mut watched.redis);
     let all = watched.all(events).await;
     let sample = sample(&all);
-    assert_eq!(counts(&sample, Some(Service::Jikan), Kind::Http), [2, 2, 2, 0, 0, 0, 0], "{all:#?}");
+    assert_eq!(counts(&sample, Some(ServiceName::new("jikan")), Kind::Http), [2, 2, 2, 0, 0, 0, 0], "{all:#?}");
     // The last two were stored without having been looked up.
     let unasked = u64::from(source != COMMANDS);
-    assert_eq!(counts(&sample, Some(Service::Kitsu), Kind::Http), [1, 1 + unasked, 3, 0, 0, 0, 1], "{all:#?}");
+    assert_eq!(counts(&sample, Some(ServiceName::new("kitsu")), Kind::Http), [1, 1 + unasked, 3, 0, 0, 0, 1], "{all:#?}");
     // Of commands, the last look-up was not known to be a miss when the watch ended.
     assert_eq!(counts(&sample, None, Kind::Http), [0, unasked, 0, 0, 0, 0, 0], "{all:#?}");
     let hits = if source.tells(EventKind::Hit, Kind::Result) { 3 } else { 0 };
-    assert_eq!(counts(&sample, Some(Service::AniSearch), Kind::Result), [hits, 1, 1, 0, 0, 0, 0], "{all:#?}");
+    assert_eq!(counts(&sample, Some(ServiceName::new("anisearch")), Kind::Result), [hits, 1, 1, 0, 0, 0, 0], "{all:#?}");
     let hit = all.iter().find(|event| event.kind == EventKind::Hit).unwrap();
     assert_eq!(hit.request.as_ref().unwrap().url, JIKAN);
     assert!(matches!(hit.id, Some(EntryId::Http(Layout::Pipeline, _))));
@@ -274,7 +274,7 @@ async fn what_this_crate_does_is_told_right(#[case] source: Source) {
     }
     watched.store.remove(std::slice::from_ref(&id)).await.unwrap();
     let removal = next(&mut events).await;
-    assert_eq!((removal.kind, removal.service, removal.id), (EventKind::Remove, Some(Service::Jikan), Some(id)));
+    assert_eq!((removal.kind, removal.service, removal.id), (EventKind::Remove, Some(ServiceName::new("jikan")), Some(id)));
     assert_eq!(watched.all(events).await, []);
 }
 
@@ -339,7 +339,7 @@ async fn nothing_is_turned_on_unasked_or_where_nothing_may_be_changed() {
     let store = ReadOnly::new(Arc::new(Redis::new(&config).unwrap()));
     assert!(matches!(store.watch(NOTIFICATIONS).await, Err(Error::ReadOnly(_))));
     assert!(store.watch(COMMANDS).await.is_ok_and(|events| events.is_some()));
-    assert!(Memory::new(Services::default()).watch(NOTIFICATIONS).await.unwrap().is_none());
+    assert!(Memory::new(ServiceRegistry::default()).watch(NOTIFICATIONS).await.unwrap().is_none());
 }
 
 async fn goes_on_after_a_gap(mut watched: Watched, mut events: Events) {

@@ -4,7 +4,8 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use cache_core::Service;
+use cache_core::ServiceName;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 
@@ -84,11 +85,11 @@ pub struct ServiceArgs {
     #[arg(long, value_name = "FILE")]
     pub file: Option<PathBuf>,
     /// Only these services (one or more)
-    #[arg(long, value_name = "S", num_args = 1.., value_delimiter = ',', value_parser = asked_service, conflicts_with = "skip")]
-    pub only: Vec<Service>,
+    #[arg(long, value_name = "S", num_args = 1.., value_delimiter = ',', value_parser = asked_service(), conflicts_with = "skip")]
+    pub only: Vec<ServiceName>,
     /// Not these services (one or more)
-    #[arg(long, value_name = "S", num_args = 1.., value_delimiter = ',', value_parser = asked_service)]
-    pub skip: Vec<Service>,
+    #[arg(long, value_name = "S", num_args = 1.., value_delimiter = ',', value_parser = asked_service())]
+    pub skip: Vec<ServiceName>,
     /// The longest that one service may take with one anime
     #[arg(long, value_name = "DURATION", default_value = "200s", value_parser = duration)]
     pub timeout: Duration,
@@ -133,18 +134,17 @@ impl std::str::FromStr for IndexRange {
 
 impl ServiceArgs {
     /// Those that are asked.
-    pub fn asked(&self) -> Vec<Service> {
-        let is_asked = |service: &Service| {
+    pub fn asked(&self) -> Vec<ServiceName> {
+        let is_asked = |service: &ServiceName| {
             if self.only.is_empty() { !self.skip.contains(service) } else { self.only.contains(service) }
         };
-        SERVICES.into_iter().filter(is_asked).collect()
+        SERVICES.iter().copied().filter(is_asked).collect()
     }
 }
 
-/// One of the seven.
-fn asked_service(name: &str) -> Result<Service, String> {
-    let known = SERVICES.into_iter().find(|service| service.name() == name.trim());
-    known.ok_or_else(|| format!("the services are {}", SERVICES.map(Service::name).join(", ")))
+/// One of the services of an enrichment.
+fn asked_service() -> impl TypedValueParser<Value = ServiceName> {
+    PossibleValuesParser::new(SERVICES.iter().map(|service| service.name())).map(|name| ServiceName::new(&name))
 }
 
 #[cfg(test)]

@@ -3,8 +3,11 @@
 
 use std::time::Duration;
 
-use cache_core::{BodyPattern, EntryId, Filter, Glob, Kind, Layout, Service, State, StatusRange};
+use cache_core::{BodyPattern, EntryId, Filter, Glob, Kind, Layout, ServiceName, State, StatusRange};
 use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+
+use crate::services;
 
 /// Which entries are meant; all given ones must hold.
 #[derive(Args, Clone, Debug, Default)]
@@ -19,9 +22,9 @@ pub struct Selectors {
     /// HTTP responses or function results
     #[arg(long, value_name = "http|result", value_parser = kind)]
     pub kind: Option<Kind>,
-    /// Service: jikan, anilist, anidb, kitsu, animeschedule, `anime_planet`, anisearch, other (repeatable)
-    #[arg(long, value_name = "S", value_parser = service)]
-    pub service: Vec<Service>,
+    /// ServiceName (repeatable)
+    #[arg(long, value_name = "S", value_parser = service())]
+    pub service: Vec<ServiceName>,
     /// URL matches this pattern
     #[arg(long, value_name = "GLOB", value_parser = glob)]
     pub url: Option<Glob>,
@@ -139,9 +142,9 @@ fn kind(text: &str) -> Result<Kind, String> {
     [Kind::Http, Kind::Result].into_iter().find(|kind| kind.name() == text).ok_or_else(|| "write http or result".into())
 }
 
-/// The service of this name.
-pub fn service(text: &str) -> Result<Service, String> {
-    Service::from_name(text).ok_or_else(|| format!("the services are {}", Service::ALL.map(Service::name).join(", ")))
+/// One of the services of the table, or `other`.
+pub fn service() -> impl TypedValueParser<Value = ServiceName> {
+    PossibleValuesParser::new(services::all().map(ServiceName::name)).map(|name| ServiceName::new(&name))
 }
 
 fn state(text: &str) -> Result<State, String> {

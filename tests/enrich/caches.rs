@@ -11,7 +11,7 @@ use animecache::enrich::mode::Mode;
 use animecache::enrich::network::Network;
 use animecache::enrich::service_client::Way;
 use animecache::enrich::sources::source;
-use cache_core::{Cache, Config, Filter, Inspect, Limit, Memory, Missing, Redis, RedisUrl, Service, Sqlite, Summary};
+use cache_core::{Cache, Config, Filter, Inspect, Limit, Memory, Missing, Redis, RedisUrl, ServiceName, Sqlite, Summary};
 use futures_util::TryStreamExt as _;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -76,7 +76,7 @@ impl Subject {
     }
 
     /// Asks one service for everything.
-    pub async fn ask(&self, service: Service, anime: &Anime) -> Brought {
+    pub async fn ask(&self, service: ServiceName, anime: &Anime) -> Brought {
         let meter = Arc::new(Meter::default());
         let services = &self.config.services;
         let way = Way::new(&self.cache, &self.network, service, services, Mode::Usual, Arc::clone(&meter));

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use cache_core::{
-    BackendKind, EntryId, Error, Filter, Inspect, Layout, Missing, Services, Sqlite, State, Store, Summary, clock,
+    BackendKind, EntryId, Error, Filter, Inspect, Layout, Missing, ServiceRegistry, Sqlite, State, Store, Summary, clock,
 };
 use rusqlite::Connection;
 
@@ -12,7 +12,7 @@ use crate::samples::{DAY, body_of, entry, eventually, list, put};
 use crate::stores;
 
 async fn open(file: &Path, missing: Missing) -> cache_core::Result<Sqlite> {
-    Sqlite::open(file, Services::default(), missing).await
+    Sqlite::open(file, ServiceRegistry::default(), missing).await
 }
 
 fn source(error: &Error) -> String {

@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use cache_core::{Form, PolicyName, ServedFrom, Service};
+use cache_core::{Form, PolicyName, ServedFrom, ServiceName};
 use serde_json::Value;
 
 use crate::{redis_cache, redis_server};
@@ -40,7 +40,7 @@ async fn what_the_pipeline_stored_is_a_hit() {
     let (cache, url) = redis_cache(PolicyName::Ttl);
     let mut connection = load(&url).await;
     // Nothing listens there: what is no hit is an error.
-    let client = cache.client(Service::Other);
+    let client = cache.client(ServiceName::OTHER);
     for (path, params, sha256) in [
         ("/v4/anime/21/full", &[][..], None),
         ("/v4/anime", &[("q", "One Piece"), ("limit", "1")], None),

@@ -6,7 +6,7 @@ mod example;
 
 use std::sync::Arc;
 
-use cache_core::{Cache, Config, Memory, Service};
+use cache_core::{Cache, Config, Memory, ServiceName};
 use clap::Parser as _;
 use rstest::rstest;
 use tokio::task::JoinSet;
@@ -34,7 +34,7 @@ async fn the_example_proxy_keeps_its_answers_where_it_is_told_to(
     };
     let args = ["", "--listen", "127.0.0.1:0", "--origin", &origin.url(""), "--policy", policy, "--store", &store];
     let off = Config { enabled: false, ..Config::default() };
-    let client = Cache::over(Arc::new(Memory::default()), &off).client(Service::Other);
+    let client = Cache::over(Arc::new(Memory::default()), &off).client(ServiceName::OTHER);
     let mut servers = JoinSet::new();
     // What another process has stored is a hit, but where the store is the process's own.
     for is_stored in [false, !matches!(on, On::Memory)] {

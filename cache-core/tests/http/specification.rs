@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cache_core::{Cache, PolicyName, ServedFrom, Service};
+use cache_core::{Cache, PolicyName, ServedFrom, ServiceName};
 use http::Method;
 use rstest::rstest;
 
@@ -12,7 +12,7 @@ use crate::{On, cache, redis_cache};
 
 /// Fetches and reads to the end; status, where it came from, and what was read.
 async fn get(cache: &Cache, url: &str, fields: &[(&str, &str)]) -> (u16, ServedFrom, String) {
-    let mut request = cache.client(Service::Jikan).get(url);
+    let mut request = cache.client(ServiceName::new("jikan")).get(url);
     for (name, value) in fields {
         request = request.header(name, value);
     }
@@ -110,7 +110,7 @@ async fn the_answer_to_a_head_makes_what_it_speaks_of_good_again_or_removes_it(
     let (cache, _directory) = on.cache(PolicyName::Specification).await;
     let url = origin.url("/");
     let head = async || {
-        let fetched = cache.client(Service::Jikan).request(Method::HEAD, &url).send().await.unwrap();
+        let fetched = cache.client(ServiceName::new("jikan")).request(Method::HEAD, &url).send().await.unwrap();
         (fetched.status().as_u16(), fetched.served().from)
     };
     get(&cache, &url, &[]).await;
@@ -195,7 +195,7 @@ async fn a_change_by_post_invalidates_what_is_stored(#[values(On::Memory, On::Re
     let (cache, _directory) = on.cache(PolicyName::Specification).await;
     let url = origin.url("/");
     assert_eq!(get(&cache, &url, &[]).await.2, "0");
-    cache.client(Service::Jikan).post(&url).data("x").send().await.unwrap().bytes().await.unwrap();
+    cache.client(ServiceName::new("jikan")).post(&url).data("x").send().await.unwrap().bytes().await.unwrap();
     assert_eq!(get(&cache, &url, &[]).await, (200, ServedFrom::Miss, "2".into()));
 }
 
@@ -212,7 +212,7 @@ async fn a_change_invalidates_what_its_answer_names(#[values(On::Memory, On::Red
     for path in paths {
         get(&cache, &origin.url(path), &[]).await;
     }
-    cache.client(Service::Jikan).post(origin.url("/list/")).data("x").send().await.unwrap();
+    cache.client(ServiceName::new("jikan")).post(origin.url("/list/")).data("x").send().await.unwrap();
     for (path, from) in paths.into_iter().zip([ServedFrom::Miss, ServedFrom::Miss, ServedFrom::Hit]) {
         assert_eq!(get(&cache, &origin.url(path), &[]).await, (200, from, path.into()));
     }

@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use cache_core::{CacheKey, Payload, PolicyName, ServedFrom, Service};
+use cache_core::{CacheKey, Payload, PolicyName, ServedFrom, ServiceName};
 use serde_json::{Value, json};
 
 use crate::cache;
@@ -14,7 +14,7 @@ async fn what_succeeded_is_served_from_the_store_whatever_its_fields_say() {
         response(200, &[("Cache-Control", "no-store"), ("X-Number", &seen.number.to_string())], "a body")
     })
     .await;
-    let client = cache(PolicyName::Ttl).client(Service::Jikan);
+    let client = cache(PolicyName::Ttl).client(ServiceName::new("jikan"));
     let url = origin.url("/v4/anime/1/full");
 
     let first = client.get(&url).send().await.unwrap();
@@ -34,7 +34,7 @@ async fn what_succeeded_is_served_from_the_store_whatever_its_fields_say() {
 #[tokio::test]
 async fn failures_are_never_stored() {
     let origin = Origin::start(|_| response(404, &[("Cache-Control", "max-age=600")], "nothing")).await;
-    let client = cache(PolicyName::Ttl).client(Service::Jikan);
+    let client = cache(PolicyName::Ttl).client(ServiceName::new("jikan"));
     for _ in 0..2 {
         let fetched = client.get(origin.url("/")).send().await.unwrap();
         assert_eq!((fetched.status().as_u16(), fetched.served().from), (404, ServedFrom::Miss));
@@ -46,7 +46,7 @@ async fn failures_are_never_stored() {
 #[tokio::test]
 async fn bodies_and_parameters_tell_requests_apart() {
     let origin = Origin::start(|seen| response(200, &[], [seen.target.as_bytes(), b" ", &seen.body].concat())).await;
-    let client = cache(PolicyName::Ttl).client(Service::AniList);
+    let client = cache(PolicyName::Ttl).client(ServiceName::new("anilist"));
     let post = |value: Value| client.post(origin.url("/graphql")).json(&value).send();
     for _ in 0..2 {
         assert_eq!(post(json!({"id": 1})).await.unwrap().text().await.unwrap(), r#"/graphql {"id":1}"#);
@@ -64,7 +64,7 @@ async fn bodies_and_parameters_tell_requests_apart() {
 #[tokio::test]
 async fn what_the_key_does_not_know_goes_past_the_cache() {
     let origin = Origin::start(|seen| response(200, &[], seen.number.to_string())).await;
-    let client = cache(PolicyName::Ttl).client(Service::Jikan);
+    let client = cache(PolicyName::Ttl).client(ServiceName::new("jikan"));
     let conditions = ["range", "if-none-match", "if-unmodified-since"].map(|field| ("GET", Some(field)));
     for (method, field) in [("DELETE", None), ("HEAD", None)].into_iter().chain(conditions) {
         for _ in 0..2 {
@@ -87,7 +87,7 @@ async fn a_part_of_a_body_is_never_decoded() {
         _ => response(206, &[("Content-Range", "bytes 2-4/9"), ("Content-Encoding", "gzip")], "\0\0\0"),
     })
     .await;
-    let client = cache(PolicyName::Ttl).client(Service::Jikan);
+    let client = cache(PolicyName::Ttl).client(ServiceName::new("jikan"));
     let plain = client.get(origin.url("/")).header("Range", "bytes=2-4").send().await.unwrap();
     assert_eq!(plain.text().await.unwrap(), "art");
     let request = client.get(origin.url("/")).header("Range", "bytes=2-4").header("Accept-Encoding", "gzip");
@@ -104,7 +104,7 @@ async fn bodies_are_stored_decoded_as_the_pipeline_stores_them() {
         response(200, &[("Content-Encoding", "gzip")], encoder.finish().unwrap())
     })
     .await;
-    let client = cache(PolicyName::Ttl).client(Service::Jikan);
+    let client = cache(PolicyName::Ttl).client(ServiceName::new("jikan"));
     for from in [ServedFrom::Miss, ServedFrom::Hit] {
         let fetched = client.get(origin.url("/")).send().await.unwrap();
         assert_eq!(fetched.served().from, from);
@@ -123,7 +123,7 @@ async fn redirects_are_followed_and_the_answer_is_stored_under_what_was_asked() 
     })
     .await;
     let cache = cache(PolicyName::Ttl);
-    let client = cache.client(Service::Jikan);
+    let client = cache.client(ServiceName::new("jikan"));
     for from in [ServedFrom::Miss, ServedFrom::Hit] {
         let fetched = client.get(origin.url("/old")).send().await.unwrap();
         assert_eq!((fetched.status().as_u16(), fetched.served().from), (200, from));
@@ -145,7 +145,7 @@ async fn neither_credentials_nor_fields_of_a_connection_are_stored() {
     .await;
     let cache = cache(PolicyName::Ttl);
     let url = origin.url("/?key=1").replace("//", "//user:hunter2@");
-    let request = cache.client(Service::Jikan).get(&url).header("Cookie", "a=1").header("Accept", "*/*");
+    let request = cache.client(ServiceName::new("jikan")).get(&url).header("Cookie", "a=1").header("Accept", "*/*");
     let fetched = request.send().await.unwrap();
     let key = fetched.served().cache_key.clone();
     fetched.bytes().await.unwrap();

@@ -72,7 +72,7 @@ impl Sort {
     fn number(self, entry: &Summary) -> u64 {
         let http = entry.http.as_deref();
         match self.by {
-            Column::Service => entry.service as u64,
+            Column::Service => u64::from(entry.service.place()),
             Column::Status => http.map_or(0, |http| u64::from(http.status)),
             Column::Size => entry.size,
             // The youngest first; an unknown age last.

@@ -206,7 +206,7 @@ impl Tree {
             leaf
         } else if let Some(http) = &entry.http {
             let kind = self.child(ROOT, b"http", || "http".into());
-            let service = self.child(kind, &[entry.service as u8], || entry.service.name().into());
+            let service = self.child(kind, &entry.service.place().to_be_bytes(), || entry.service.name().into());
             let host = cache_core::authority(&http.url);
             self.child(service, host.as_bytes(), || {
                 if host.is_empty() { "no host".into() } else { safe::line(host).into() }

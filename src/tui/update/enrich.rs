@@ -228,7 +228,7 @@ fn run(app: &mut App, mode: Mode) -> Vec<Effect> {
         }
     };
     if plan.asked().next().is_none() {
-        let is_any_ticked = SERVICES.into_iter().any(|service| app.enrich.is_ticked(service));
+        let is_any_ticked = SERVICES.iter().copied().any(|service| app.enrich.is_ticked(service));
         let reason = if is_any_ticked { "no service that is ticked knows this title" } else { "no service is ticked" };
         app.complain(reason);
         return Vec::new();

@@ -6,7 +6,7 @@ pub(crate) mod enrich;
 use std::io;
 
 use cache_core::admin::flush::Plan;
-use cache_core::{Error, Health, Page, Service};
+use cache_core::{Error, Health, Page, ServiceName};
 use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::Size;
 use rstest::rstest;
@@ -22,6 +22,7 @@ use crate::tui::options::Options;
 use crate::tui::ticket::Ticket;
 use crate::tui::update::update;
 use crate::tui::view::help;
+use crate::services;
 
 fn urls(app: &App) -> Vec<String> {
     app.rows.shown_entries().map(|entry| entry.id.text().into_owned()).collect()
@@ -36,7 +37,7 @@ pub(crate) fn unavailable() -> Error {
 }
 
 pub(crate) fn many(count: u128) -> Vec<cache_core::Summary> {
-    (0..count).map(|number| http(number, Service::Jikan, &format!("https://api.jikan.moe/{number:06}"), 1e4)).collect()
+    (0..count).map(|number| http(number, services::jikan(), &format!("https://api.jikan.moe/{number:06}"), 1e4)).collect()
 }
 
 #[test]
@@ -44,7 +45,7 @@ fn the_store_is_opened_then_listed_then_shown() {
     let app = app();
     assert_eq!(app.rows.len(), entries().len());
     assert!(app.scan.is_complete && app.scan.ticket.is_none());
-    assert_eq!(app.selected_entry().map(|entry| entry.service), Some(Service::AniSearch));
+    assert_eq!(app.selected_entry().map(|entry| entry.service), Some(services::anisearch()));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use cache_core::admin::flush::Report;
 use cache_core::admin::ttl;
 use cache_core::admin::ttl::Change;
-use cache_core::{Backend, Health, Removed, Service};
+use cache_core::{Backend, Health, Removed, ServiceName};
 use ratatui::layout::Size;
 use rstest::rstest;
 
@@ -18,6 +18,7 @@ use crate::tui::message::{Message, Outcome, Progress};
 use crate::tui::options::Options;
 use crate::tui::update::tests::{many, plan_of, unavailable};
 use crate::tui::update::update;
+use crate::services;
 
 #[rstest]
 #[case("d", 1)]
@@ -74,7 +75,7 @@ fn the_filtered_set_is_what_is_flushed() {
     press(&mut app, "/service:jikan FULL<enter>D");
     let effects = press(&mut app, "y");
     let plan = plan_of(&effects).expect("a flush");
-    assert_eq!(plan.by_service.keys().collect::<Vec<_>>(), [&Service::Jikan]);
+    assert_eq!(plan.by_service.keys().collect::<Vec<_>>(), [&services::jikan()]);
     assert_eq!(plan.targets.len(), 2);
 }
 

@@ -1,6 +1,6 @@
 //! Decisions on the Enrich tab.
 
-use cache_core::{Error, Health, Service};
+use cache_core::{Error, Health, ServiceName};
 use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::{Position, Rect, Size};
 use rstest::rstest;
@@ -123,7 +123,7 @@ fn what_is_chosen_is_enriched(
     #[case] keys: &str,
     #[case] title: &str,
     #[case] mode: Mode,
-    #[case] services: &[Service],
+    #[case] services: &[ServiceName],
 ) {
     let mut app = at_once();
     let effects = press(&mut app, keys);
