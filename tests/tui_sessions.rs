@@ -28,7 +28,7 @@ const DAY: Duration = Duration::from_secs(86_400);
 
 /// Two results and three responses.
 async fn small() -> Memory {
-    let store = Memory::new(Services::default());
+    let store = Memory::new(animecache::services::registry().clone());
     for key in ["anisearch_anime:82fce6a05e45281a:18878", "animeplanet_anime:ace6d8c92ebc96ea:one-piece"] {
         store.put_result(&format!("result_cache:{key}"), r#"{"title": "One Piece"}"#.into(), DAY).await.unwrap();
     }
@@ -73,7 +73,7 @@ async fn small() -> Memory {
 }
 
 async fn many(count: usize) -> Memory {
-    let store = Memory::new(Services::default());
+    let store = Memory::new(animecache::services::registry().clone());
     for number in 0..count {
         let key = format!("result_cache:anisearch_anime:82fce6a05e45281a:{number}");
         store.put_result(&key, "{}".into(), DAY).await.unwrap();

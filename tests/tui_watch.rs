@@ -110,7 +110,7 @@ async fn read_only_changes_nothing_and_still_reads_commands_when_asked() {
 
 #[tokio::test]
 async fn a_storage_that_cannot_be_watched_says_so() {
-    let session = Session::open(Arc::new(Memory::new(Services::default())), Options::default()).await;
+    let session = Session::open(Arc::new(Memory::new(animecache::services::registry().clone())), Options::default()).await;
     session.keys("w");
     until(&session, "tells nobody").await;
     session.keys("<esc>").settle().await;

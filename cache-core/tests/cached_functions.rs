@@ -62,7 +62,7 @@ async fn a_call_is_stored_under_the_pipelines_key_for_its_time() {
     assert!(stored.iter().all(|(_, ttl)| (5_300.0..=5_400.0).contains(ttl)), "{stored:?}");
 }
 
-#[cached_result(ttl = settings.ttl(ServiceName::new("anisearch")), skip(settings))]
+#[cached_result(ttl = settings.get(ServiceName::new("anisearch")).ttl, skip(settings))]
 async fn as_set(results: &ResultCache, settings: &ServiceRegistry, id: u32) -> u32 {
     let _ = (results, settings);
     id
@@ -72,10 +72,10 @@ async fn as_set(results: &ResultCache, settings: &ServiceRegistry, id: u32) -> u
 async fn the_time_may_be_a_setting() {
     let (cache, memory) = cache();
     let mut settings = ServiceRegistry::default();
-    settings.set_ttl(ServiceName::new("anisearch"), Duration::from_secs(7_200));
+    settings.get_mut(ServiceName::new("anisearch")).ttl = Duration::from_secs(7_200);
     as_set(&cache.results(), &settings, 1).await;
     assert!(matches!(&*stored(&memory).await, [(_, 7_100.0..=7_200.0)]));
-    settings.set_ttl(ServiceName::new("anisearch"), Duration::ZERO);
+    settings.get_mut(ServiceName::new("anisearch")).ttl = Duration::ZERO;
     as_set(&cache.results(), &settings, 2).await;
     assert_eq!(stored(&memory).await.len(), 1, "without time to live nothing is stored");
 }

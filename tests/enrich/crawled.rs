@@ -13,7 +13,9 @@ use serde_json::{Value, json};
 use crate::caches::{On, Subject, cowboy_bebop, settings};
 use crate::site::Site;
 
-pub const BOTH: [ServiceName; 2] = [animecache::services::anime_planet(), animecache::services::anisearch()];
+pub fn both() -> [ServiceName; 2] {
+    [animecache::services::anime_planet(), animecache::services::anisearch()]
+}
 
 /// An anime by its names on the two sites: they are asked by nothing else.
 pub fn anime(slug: &str, anisearch: u64) -> Anime {
@@ -75,7 +77,7 @@ async fn the_second_pass_is_equal_and_asks_nobody(#[case] on: On) {
         assert_eq!(warm.touched, cold.touched, "{service}");
         assert_eq!((asked(&upstream, service), warm.tally.upstream), (pages, 0), "{service}");
     }
-    let [planet, search] = BOTH.map(|service| subject.config.services.url(service).to_owned());
+    let [planet, search] = both().map(|service| subject.config.services.url(service).to_owned());
     let mut expected = [
         format!("animeplanet_anime {planet}/anime/death-note"),
         format!("animeplanet_characters {planet}/anime/death-note"),

@@ -43,7 +43,7 @@ async fn processes_keep_to_a_limit_together(#[values(On::Redis, On::Sqlite)] on:
     for _ in 0..2 {
         let store: Arc<dyn Inspect> = match on {
             On::Redis => redis(&url),
-            On::Sqlite => Arc::new(Sqlite::open(&file, Services::default(), Missing::Create).await.unwrap()),
+            On::Sqlite => Arc::new(Sqlite::open(&file, animecache::services::registry().clone(), Missing::Create).await.unwrap()),
         };
         processes.push(Process::new(store, animecache::services::jikan(), &origin, "3/300ms"));
     }

@@ -31,11 +31,11 @@ pub struct Asking {
 impl Process {
     /// Asks the service at `origin` with this limit.
     pub fn new(store: Arc<dyn Inspect>, service: ServiceName, origin: &Origin, limit: &str) -> Self {
-        let mut config = Config::default();
-        config.services.set_url(service, &origin.url(""));
-        config.services.set_limit(service, limit.parse().unwrap());
-        let cache = Cache::over(store, &config);
-        Self { cache, network: Network::new(), services: config.services, service }
+        let mut services = Services::default();
+        services.set_url(service, &origin.url(""));
+        services.set_limit(service, limit.parse().unwrap());
+        let cache = Cache::over(store, &services.config(&Config::default()));
+        Self { cache, network: Network::new(), services, service }
     }
 
     pub fn asking(&self, mode: Mode) -> Asking {

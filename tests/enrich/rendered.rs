@@ -9,7 +9,7 @@ use std::time::Duration;
 use animecache::enrich::browser::Browser;
 use animecache::enrich::error::Problem;
 use animecache::enrich::network::Network;
-use cache_core::{Config, ServiceName};
+use crate::caches::Settings;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -17,11 +17,11 @@ use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 
 use crate::caches::{On, Subject, settings};
-use crate::crawled::{BOTH, anime, asked, death_note, keys, spirited_away, upstream};
+use crate::crawled::{both, anime, asked, death_note, keys, spirited_away, upstream};
 use crate::origin::{Origin, Step, response};
 
 /// A browser for the sites of a demo upstream; `None`, loudly, where there is none.
-fn browser(config: &Config) -> Option<Browser> {
+fn browser(config: &Settings) -> Option<Browser> {
     let browser = Browser::new(None, &config.services);
     if let Err(missing) = &browser {
         eprintln!("SKIPPED, NOTHING IS RENDERED: {missing}");
@@ -36,7 +36,7 @@ async fn a_rendered_page_has_what_the_plain_one_has_and_what_its_script_fills_in
     let Some(browser) = browser(&config) else { return };
     let plain = Subject::open(On::Memory, config.clone(), Network::new()).await;
     let rendering = Subject::open(On::Memory, config, Network::new().with_browser(browser)).await;
-    for service in BOTH {
+    for service in both() {
         let mut expected = plain.ask(service, &death_note()).await.data().clone();
         let rendered = rendering.ask(service, &death_note()).await;
         if service == animecache::services::anisearch() {
@@ -108,7 +108,7 @@ struct Start {
 
 impl Observed {
     /// As [`browser`].
-    fn browser(config: &Config) -> Option<(Self, Browser)> {
+    fn browser(config: &Settings) -> Option<(Self, Browser)> {
         browser(config)?;
         let directory = tempfile::tempdir().unwrap();
         let program = directory.path().join("observed");

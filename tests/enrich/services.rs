@@ -5,7 +5,8 @@ use std::sync::Arc;
 use animecache::anime::{Anime, Ids};
 use animecache::demo::server::Upstream;
 use animecache::enrich::network::Network;
-use cache_core::{Sender, ServiceName, Token};
+use animecache::services::token::Token;
+use cache_core::{Sender, ServiceName};
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -102,7 +103,7 @@ async fn of_a_running_show_the_known_episodes_are_asked_for_and_lists_have_sever
 async fn anidb_is_read_with_its_official_titles() {
     let upstream = Upstream::start(None, 0.0).await.unwrap();
     let mut config = settings(Some(&upstream));
-    config.set("ANIDB_CLIENT", "another").unwrap();
+    config.services.anidb_client.name = "another".to_owned();
     let subject = Subject::open(On::Memory, config, Network::new()).await;
     let brought = subject.ask(animecache::services::anidb(), &cowboy_bebop()).await;
     let data = brought.data();
@@ -166,7 +167,7 @@ async fn no_request_may_take_longer_than_the_pipelines() {
     let bebop = anime("cowboy-bebop", 1572);
     let bebop = Anime { ids: Ids { kitsu: Some("cowboy-bebop".to_owned()), ..bebop.ids }, ..bebop };
     let bebop = Anime { ids: Ids { mal: Some(1), anilist: Some(1), anidb: Some(23), ..bebop.ids }, ..bebop };
-    for service in Service::ALL.into_iter().filter(|service| *service != ServiceName::OTHER) {
+    for service in animecache::services::all().filter(|service| *service != ServiceName::OTHER) {
         let _ = subject.ask(service, &bebop).await;
     }
     let time_limits: Vec<_> =

@@ -217,7 +217,7 @@ mod tests {
             entry in entry(), body in "(\\PC{0,9}|\\{\"title\": \"t\"\\})", expires_at in proptest::option::of(0.0..2e9),
         ) {
             let services = ServiceRegistry::default();
-            let pair = codec::encode_pair(&entry);
+            let pair = msgpack::encode_pair(&entry);
             let stored = Stored {
                 layout: Layout::Sqlite1,
                 id: entry.id,
