@@ -6,7 +6,7 @@ pub fn title(start_of_json: &[u8]) -> Option<String> {
     ["\"title\"", "\"canonicalTitle\"", "\"name\""].into_iter().find_map(|field| {
         let (_, rest) = text.split_once(field)?;
         let rest = rest.trim_start().strip_prefix(':')?.trim_start();
-        // `{"romaji": "…"}` is AniList's way: the first member that is a text.
+        // An object such as `{"romaji": "…"}`: its first member that is a text.
         let value = rest
             .strip_prefix('{')
             .map_or(Some(rest), |members| members.split_once(':').map(|(_, value)| value.trim_start()))?;

@@ -22,7 +22,7 @@ fn entry(key: &str) -> Entry {
     Entry {
         id: uuid::Uuid::new_v4(),
         cache_key: CacheKey::new(key.as_bytes()),
-        request: Request { method: "GET".into(), url: "https://api.jikan.moe/".into(), ..Request::default() },
+        request: Request { method: "GET".into(), url: "https://api.example.com/".into(), ..Request::default() },
         response: Response { status_code: 200, ..Response::default() },
         created_at: Some(clock::now()),
         deleted_at: None,

@@ -25,7 +25,7 @@ async fn with_an_entry(file: &Path) -> Sqlite {
     let entry = Entry {
         id: uuid::Uuid::new_v4(),
         cache_key: CacheKey::new(*b"key"),
-        request: Request { method: "GET".into(), url: "https://api.jikan.moe/".into(), ..Request::default() },
+        request: Request { method: "GET".into(), url: "https://api.example.com/".into(), ..Request::default() },
         response: Response { status_code: 200, ..Response::default() },
         created_at: None,
         deleted_at: None,
