@@ -246,7 +246,7 @@ async fn the_store_that_stands_in_is_named_and_listed_at_once() {
 async fn a_real_redis_is_lost_and_found_again() {
     let server = RedisServer::start("");
     let mut config = Config::default();
-    config.set("REDIS_CACHE_URL", &format!("redis://{}", server.address())).unwrap();
+    config.redis_url = cache_core::RedisUrl::new(format!("redis://{}", server.address()));
     let store = Arc::new(Redis::new(&config).unwrap());
     store.put_result("result_cache:anisearch_anime:18878", "{}".into(), DAY).await.unwrap();
     let session = Session::open(Arc::clone(&store) as Arc<dyn Inspect>, Options::default()).await;

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use cache_core::counters::{Counts, Scope, Window};
-use cache_core::{Cache, Call, Config, Inspect, Memory, Missing, Redis, RedisUrl, ServiceName, ServiceRegistry, Sqlite, clock};
+use cache_core::{Cache, Call, Config, Inspect, Memory, Missing, PolicyName, Redis, RedisUrl, ServiceName, ServiceRegistry, Sqlite, clock};
 use origin::{Origin, response};
 use redis_server::RedisServer;
 use tracing::field::{Field, Visit};
@@ -180,7 +180,7 @@ async fn events_tell_what_happened_to_each_request() {
     let listener = Listener::default();
     let _listening = tracing::subscriber::set_default(listener.clone());
     let mut config = Config::default();
-    config.set("ANIMECACHE_POLICY_KITSU", "specification").unwrap();
+    config.services.get_mut(ServiceName::new("kitsu")).policy = PolicyName::Specification;
     let cache = Cache::over(Arc::new(Memory::new(ServiceRegistry::default())), &config);
     let origin = Origin::start(|seen| match seen.field("if-none-match") {
         Some(_) => response(304, &[("ETag", "\"1\"")], ""),
