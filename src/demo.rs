@@ -15,8 +15,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use cache_core::{Entry, EntryId, Inspect, Missing, Sqlite, Store, clock};
 use cache_core::ServiceRegistry;
+use cache_core::{Entry, EntryId, Inspect, Missing, Sqlite, Store, clock};
 use tempfile::TempDir;
 use uuid::Uuid;
 

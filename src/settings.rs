@@ -312,8 +312,7 @@ pub fn extend_services(arguments: &[OsString]) {
 /// The `[[service]]` entries of a configuration file.
 fn extensions(services: toml::Value, path: &Path) -> anyhow::Result<Vec<Extension>> {
     let wrong = |what: &str| Refused(format!("{}: [[service]]: {what}", path.display()));
-    let services: Vec<Extension> =
-        services.try_into().map_err(|error: toml::de::Error| wrong(error.message()))?;
+    let services: Vec<Extension> = services.try_into().map_err(|error: toml::de::Error| wrong(error.message()))?;
     match services.iter().find_map(Extension::problem) {
         Some(problem) => Err(wrong(&problem).into()),
         None => Ok(services),

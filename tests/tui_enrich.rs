@@ -12,11 +12,11 @@ mod session;
 use std::path::Path;
 use std::sync::Arc;
 
-use animecache::services::Services;
 use animecache::demo::server::Upstream;
 use animecache::enrich::history::{self, Run};
-use animecache::tui::options::Options;
 use animecache::services;
+use animecache::services::Services;
+use animecache::tui::options::Options;
 use cache_core::{Config, Limit, Opened, Redis, RedisUrl};
 use futures_util::future::join_all;
 use pty::Pty;

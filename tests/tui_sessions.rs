@@ -12,13 +12,16 @@ mod session;
 use std::sync::Arc;
 use std::time::Duration;
 
+use animecache::services;
+use animecache::services::Services;
 use animecache::tui::app::Failure;
 use animecache::tui::message::Message;
 use animecache::tui::options::Options;
-use animecache::services;
 use cache_core::counters::{Batch, Bucket, Counts, Scope};
-use cache_core::{CacheKey, Config, Entry, Error, Fallback, Inspect, Memory, ReadOnly, Redis, Request, Response, ServiceName, Store, clock};
-use animecache::services::Services;
+use cache_core::{
+    CacheKey, Config, Entry, Error, Fallback, Inspect, Memory, ReadOnly, Redis, Request, Response, ServiceName, Store,
+    clock,
+};
 use flaky::Flaky;
 use redis_server::RedisServer;
 use session::Session;

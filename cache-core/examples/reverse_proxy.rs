@@ -73,10 +73,10 @@ async fn main() -> anyhow::Result<()> {
 pub async fn listen(args: Args) -> anyhow::Result<(TcpListener, Proxy)> {
     let mut config = Config::default();
     config.services.get_mut(ServiceName::OTHER).policy = match (args.policy, args.shared) {
-            (Policy::Ttl, _) => PolicyName::Ttl,
-            (Policy::Specification, false) => PolicyName::Specification,
-            (Policy::Specification, true) => PolicyName::Shared,
-        };
+        (Policy::Ttl, _) => PolicyName::Ttl,
+        (Policy::Specification, false) => PolicyName::Specification,
+        (Policy::Specification, true) => PolicyName::Shared,
+    };
     let cache = open(&args.store, config).await?;
     // An origin may close an idle connection at any moment, and a request lost to that must not be sent again.
     let sender = Reqwest::new(ReqwestOptions { idle_connections: 0, ..ReqwestOptions::default() });

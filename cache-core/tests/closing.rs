@@ -131,7 +131,11 @@ async fn clients_results_and_counters_share_one_connection() {
     for caller in 0..20_usize {
         let (cache, url) = (cache.clone(), origin.url(&format!("/{caller}")));
         callers.spawn(async move {
-            let client = cache.client(if caller.is_multiple_of(2) { ServiceName::new("jikan") } else { ServiceName::new("kitsu") });
+            let client = cache.client(if caller.is_multiple_of(2) {
+                ServiceName::new("jikan")
+            } else {
+                ServiceName::new("kitsu")
+            });
             client.get(url).send().await.unwrap().bytes().await.unwrap();
             let call = Call::new("p", "0123456789abcdef").argument(caller);
             cache.results().get_or_compute(&call, async || Some(1)).await;

@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use cache_core::counters::{Counts, Scope};
 use cache_core::{
-    Cache, Call, Config, EntryId, Inspect, Memory, Missing, Redis, RedisUrl, ResultCache, ServiceRegistry, Sqlite, clock,
+    Cache, Call, Config, EntryId, Inspect, Memory, Missing, Redis, RedisUrl, ResultCache, ServiceRegistry, Sqlite,
+    clock,
 };
 use futures_util::future::join_all;
 use redis_server::RedisServer;

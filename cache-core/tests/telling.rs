@@ -13,7 +13,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use cache_core::counters::{Counts, Scope, Window};
-use cache_core::{Cache, Call, Config, Inspect, Memory, Missing, PolicyName, Redis, RedisUrl, ServiceName, ServiceRegistry, Sqlite, clock};
+use cache_core::{
+    Cache, Call, Config, Inspect, Memory, Missing, PolicyName, Redis, RedisUrl, ServiceName, ServiceRegistry, Sqlite,
+    clock,
+};
 use origin::{Origin, response};
 use redis_server::RedisServer;
 use tracing::field::{Field, Visit};

@@ -156,7 +156,8 @@ fn anidb(anime: &Anime, now: f64, age: f64) -> Option<Answer> {
 
 fn animeschedule(anime: &Anime, now: f64, age: f64) -> Option<Answer> {
     let query = owned(&[("q", &anime.title)]);
-    let reply = services::answer(crate::services::animeschedule(), &Asked { query: &query, ..Asked::get("/api/v3/anime") });
+    let reply =
+        services::answer(crate::services::animeschedule(), &Asked { query: &query, ..Asked::get("/api/v3/anime") });
     // The pipeline puts the title into the URL as it is; the client encodes it, but not in the key.
     let url = format!("https://animeschedule.net/api/v3/anime?q={}", anime.title);
     let token = [("authorization", "Bearer demo-token-that-opens-nothing")];

@@ -9,10 +9,10 @@ use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::services::Services;
 use anyhow::Context as _;
 use bytes::Bytes;
-use cache_core::{ServiceName};
-use crate::services::Services;
+use cache_core::ServiceName;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use http_body_util::{BodyExt as _, Full};
@@ -73,7 +73,9 @@ impl Upstream {
     pub async fn start(first: Option<u16>, pace: f64) -> anyhow::Result<Self> {
         let requests = Arc::new(Requests::default());
         let (mut urls, mut servers) = (Vec::new(), JoinSet::new());
-        for (service, place) in crate::services::all().filter(|service| crate::services::SERVICES.contains(service)).zip(0..) {
+        for (service, place) in
+            crate::services::all().filter(|service| crate::services::SERVICES.contains(service)).zip(0..)
+        {
             let port = first.map_or(0, |first| first + place);
             let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
             let listener = TcpListener::bind(address).await.with_context(|| format!("port {port} cannot be used"))?;

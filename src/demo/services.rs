@@ -77,9 +77,10 @@ mod tests {
     #[test]
     fn pages_lead_to_their_own_site_and_to_no_real_one() {
         let site = Url::parse("http://127.0.0.1:8106").unwrap();
-        for (service, parts) in
-            [(crate::services::anisearch(), ["", "/screenshots", "/relations"].as_slice()), (crate::services::anime_planet(), &[""])]
-        {
+        for (service, parts) in [
+            (crate::services::anisearch(), ["", "/screenshots", "/relations"].as_slice()),
+            (crate::services::anime_planet(), &[""]),
+        ] {
             let name = |anime: &Anime| match service.name() {
                 "anisearch" => anime.anisearch.to_string(),
                 _ => anime.slug.clone(),

@@ -5,10 +5,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::services::Services;
 use async_trait::async_trait;
 use bytes::Bytes;
-use cache_core::{FinalUrl, Incoming, Inspect, Reqwest, ReqwestOptions, SendError, Sender, ServiceName, authority, without_secrets};
-use crate::services::Services;
+use cache_core::{
+    FinalUrl, Incoming, Inspect, Reqwest, ReqwestOptions, SendError, Sender, ServiceName, authority, without_secrets,
+};
 use http::{HeaderMap, StatusCode};
 use tokio::sync::{Semaphore, SemaphorePermit};
 

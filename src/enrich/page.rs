@@ -6,8 +6,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cache_core::{ServiceName, without_secrets};
 use crate::services::Services;
+use cache_core::{ServiceName, without_secrets};
 use url::Url;
 
 use crate::enrich::browser::TIME_LIMIT;

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use cache_core::{Cache, ServiceName};
 use crate::services::Services;
+use cache_core::{Cache, ServiceName};
 use futures_util::future::join_all;
 use tokio::time::Instant;
 

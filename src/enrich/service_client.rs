@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cache_core::{Cache, CachedClient, RequestBuilder, ResultCache, Sender, ServedFrom, ServiceName};
 use crate::services::Services;
+use cache_core::{Cache, CachedClient, RequestBuilder, ResultCache, Sender, ServedFrom, ServiceName};
 use http::StatusCode;
 
 use crate::enrich::browser::Browser;

@@ -106,7 +106,9 @@ impl Extension {
         let is_name = !self.name.is_empty() && self.name.chars().all(is_allowed);
         match self.name.as_str() {
             "other" => Some("`other` is what belongs to no service".to_owned()),
-            name if !is_name => Some(format!("a service's name has lowercase letters, digits and _ only, not {name:?}")),
+            name if !is_name => {
+                Some(format!("a service's name has lowercase letters, digits and _ only, not {name:?}"))
+            }
             _ => None,
         }
     }
@@ -136,8 +138,7 @@ impl Table {
             });
             let row = &mut self.0[place];
             row.hosts = extension.hosts.unwrap_or_else(|| std::mem::take(&mut row.hosts));
-            row.result_prefixes =
-                extension.result_prefixes.unwrap_or_else(|| std::mem::take(&mut row.result_prefixes));
+            row.result_prefixes = extension.result_prefixes.unwrap_or_else(|| std::mem::take(&mut row.result_prefixes));
         }
         self
     }
@@ -235,8 +236,7 @@ mod tests {
     #[test]
     fn the_table_is_in_the_pipelines_order() {
         let names: Vec<_> = all().map(ServiceName::name).collect();
-        let expected =
-            ["jikan", "anilist", "anidb", "kitsu", "animeschedule", "anime_planet", "anisearch", "other"];
+        let expected = ["jikan", "anilist", "anidb", "kitsu", "animeschedule", "anime_planet", "anisearch", "other"];
         assert_eq!(names, expected);
         assert!(all().is_sorted(), "names sort as the table does");
         let called: Vec<_> = SERVICES.iter().map(|service| service.name()).collect();

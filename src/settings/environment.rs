@@ -188,7 +188,8 @@ mod tests {
 
     #[test]
     fn a_token_is_kept_and_never_printed() {
-        let (config, services) = from_env(|name| (name == "ANIMECACHE_ANIME_PLANET_TOKEN").then(|| "hunter2".to_owned()));
+        let (config, services) =
+            from_env(|name| (name == "ANIMECACHE_ANIME_PLANET_TOKEN").then(|| "hunter2".to_owned()));
         assert_eq!(services.token(anime_planet()).unwrap().secret(), "hunter2");
         assert!(services.token(jikan()).is_none());
         assert!(!format!("{config:?}{services:?}").contains("hunter2"), "{config:?}{services:?}");

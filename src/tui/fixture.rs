@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use crate::anime::{Anime, Ids};
 use crate::enrich::history::Run;
+use crate::services;
 use crate::services::SERVICES;
 use crate::tui::KEYMAP;
 use crate::tui::app::App;
@@ -26,7 +27,6 @@ use crate::tui::message::{Message, Outcome, Progress};
 use crate::tui::options::Options;
 use crate::tui::ticket::Ticket;
 use crate::tui::update::{start, update};
-use crate::services;
 
 /// 2026-11-22 12:20:00 UTC.
 pub(crate) const NOW: f64 = 1_795_350_000.0;

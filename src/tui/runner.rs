@@ -7,11 +7,13 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use crate::services::Services;
 use cache_core::admin::flush::Plan;
 use cache_core::admin::{flush, select, ttl};
 use cache_core::counters::Window;
-use cache_core::{BodyPattern, Cache, Config, EntryId, Error, Filter, Health, Inspect, Opened, Source, authority, chain, clock, pages};
-use crate::services::Services;
+use cache_core::{
+    BodyPattern, Cache, Config, EntryId, Error, Filter, Health, Inspect, Opened, Source, authority, chain, clock, pages,
+};
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, TryStreamExt};
 use tokio::sync::{mpsc, watch};
@@ -23,6 +25,7 @@ use crate::enrich::lookup::Catalogue;
 use crate::enrich::network::Network;
 use crate::enrich::progress::Plan as Enrichment;
 use crate::enrich::run::run as enrich_twice;
+use crate::services;
 use crate::tui::app::body::{Body, PREVIEW};
 use crate::tui::app::detail::Detail;
 use crate::tui::app::enrich::{Offer, ServiceTally};
@@ -30,7 +33,6 @@ use crate::tui::app::rates::Tally;
 use crate::tui::effect::Effect;
 use crate::tui::message::{Message, Outcome, Progress, Sight};
 use crate::tui::ticket::Ticket;
-use crate::services;
 
 /// Few, since each may be a page: a scan faster than the screen waits here instead of filling the memory.
 const INBOX: usize = 8;
@@ -171,10 +173,9 @@ impl Runner {
                     })
                     .clone();
                 let (config, services) = (self.config.clone(), self.services.clone());
-                self.spawn(
-                    ticket,
-                    move |reporter| async move { enrich(&cache, &network, (&config, &services), &plan, &reporter).await },
-                );
+                self.spawn(ticket, move |reporter| async move {
+                    enrich(&cache, &network, (&config, &services), &plan, &reporter).await
+                });
             }
             Effect::CheckHealth(ticket) => {
                 self.on_store(ticket, |store, _| async move { Outcome::Health(store.health().await) });

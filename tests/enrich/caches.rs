@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use animecache::services::Services;
 use animecache::anime::{Anime, Ids};
 use animecache::demo::server::Upstream;
 use animecache::enrich::error::Problem;
@@ -12,7 +11,10 @@ use animecache::enrich::mode::Mode;
 use animecache::enrich::network::Network;
 use animecache::enrich::service_client::Way;
 use animecache::enrich::sources::source;
-use cache_core::{Cache, Config, Filter, Inspect, Limit, Memory, Missing, Redis, RedisUrl, ServiceName, Sqlite, Summary};
+use animecache::services::Services;
+use cache_core::{
+    Cache, Config, Filter, Inspect, Limit, Memory, Missing, Redis, RedisUrl, ServiceName, Sqlite, Summary,
+};
 use futures_util::TryStreamExt as _;
 use serde_json::Value;
 use tempfile::TempDir;

@@ -8,8 +8,8 @@ use animecache::enrich::mode::Mode;
 use animecache::enrich::network::Network;
 use animecache::enrich::response::Answer;
 use animecache::enrich::service_client::Way;
-use cache_core::{Cache, Config, Inspect, Redis, RedisUrl, ServiceName};
 use animecache::services::Services;
+use cache_core::{Cache, Config, Inspect, Redis, RedisUrl, ServiceName};
 
 use crate::origin::Origin;
 

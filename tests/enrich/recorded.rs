@@ -129,7 +129,8 @@ fn anidb_url(id: u64) -> String {
 #[tokio::test]
 async fn anidb() {
     let Some(document) = recording("anidb/anime_23.excerpt.xml") else { return };
-    let brought = ask(Table::default().with(&anidb_url(23), document), animecache::services::anidb(), &cowboy_bebop()).await;
+    let brought =
+        ask(Table::default().with(&anidb_url(23), document), animecache::services::anidb(), &cowboy_bebop()).await;
     let data = brought.data();
     let titles = &data["titles"];
     assert_eq!(

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use crate::caches::Settings;
 use animecache::enrich::browser::Browser;
 use animecache::enrich::error::Problem;
 use animecache::enrich::network::Network;
-use crate::caches::Settings;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -17,7 +17,7 @@ use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 
 use crate::caches::{On, Subject, settings};
-use crate::crawled::{both, anime, asked, death_note, keys, spirited_away, upstream};
+use crate::crawled::{anime, asked, both, death_note, keys, spirited_away, upstream};
 use crate::origin::{Origin, Step, response};
 
 /// A browser for the sites of a demo upstream; `None`, loudly, where there is none.

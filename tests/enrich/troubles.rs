@@ -29,7 +29,13 @@ async fn what_a_service_does_not_know_is_not_found_and_not_stored() {
     let nobody =
         Ids { mal: Some(25835), anilist: Some(4), anidb: Some(4), kitsu: Some("4000".to_owned()), ..Ids::default() };
     let slug = Ids { kitsu: Some("no-such-anime".to_owned()), ..Ids::default() };
-    for service in [animecache::services::jikan(), animecache::services::anilist(), animecache::services::anidb(), animecache::services::kitsu(), animecache::services::animeschedule()] {
+    for service in [
+        animecache::services::jikan(),
+        animecache::services::anilist(),
+        animecache::services::anidb(),
+        animecache::services::kitsu(),
+        animecache::services::animeschedule(),
+    ] {
         let brought = subject.ask(service, &anime(nobody.clone())).await;
         assert_eq!(brought.problem(), "not found", "{service}");
     }
@@ -123,7 +129,12 @@ async fn jikan_is_asked_for_one_thing_at_a_time_and_in_order() {
 
 // Errors with status 200, and pages that are no answers at all.
 #[rstest]
-#[case(animecache::services::jikan(), "https://api.jikan.moe/v4/anime/1/full", "{\"status\": 500}", "the answer has no data")]
+#[case(
+    animecache::services::jikan(),
+    "https://api.jikan.moe/v4/anime/1/full",
+    "{\"status\": 500}",
+    "the answer has no data"
+)]
 #[case(animecache::services::jikan(), "https://api.jikan.moe/v4/anime/1/full", "<html>", "the answer is not JSON")]
 #[case(
     animecache::services::anilist(),
@@ -132,7 +143,12 @@ async fn jikan_is_asked_for_one_thing_at_a_time_and_in_order() {
     "Internal Server Error"
 )]
 #[case(animecache::services::anilist(), "https://graphql.anilist.co/", "[{\"data\": 1}]", "not found")]
-#[case(animecache::services::kitsu(), "https://kitsu.io/api/edge/anime/1", "{\"errors\": []}", "the answer has no data")]
+#[case(
+    animecache::services::kitsu(),
+    "https://kitsu.io/api/edge/anime/1",
+    "{\"errors\": []}",
+    "the answer has no data"
+)]
 #[case(animecache::services::kitsu(), "https://kitsu.io/api/edge/anime/1", "[]", "the answer has no data")]
 #[case(
     animecache::services::anidb(),

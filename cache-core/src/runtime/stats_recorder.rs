@@ -148,7 +148,9 @@ impl Counters {
             let http = self.http.lock().unwrap_or_else(PoisonError::into_inner);
             http.iter().map(|(service, cells)| (Scope::Http(*service), cells.take())).collect()
         };
-        for (scope, counts) in http.into_iter().chain(results.into_iter().map(|(prefix, counts)| (Scope::Result(prefix), counts))) {
+        for (scope, counts) in
+            http.into_iter().chain(results.into_iter().map(|(prefix, counts)| (Scope::Result(prefix), counts)))
+        {
             if counts != Counts::default() {
                 *ledger.pending.entry((hour, scope)).or_default() += counts;
             }

@@ -69,7 +69,8 @@ pub async fn a_cursor_of_another_store_expires(s: Subject) {
     fill(&s.store, 5).await;
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("other.db");
-    let other: Arc<dyn Inspect> = Arc::new(Sqlite::open(&file, ServiceRegistry::default(), Missing::Create).await.unwrap());
+    let other: Arc<dyn Inspect> =
+        Arc::new(Sqlite::open(&file, ServiceRegistry::default(), Missing::Create).await.unwrap());
     fill(&other, 5).await;
     let foreign = other.scan(&Filter::default(), None, 1).await.unwrap().next.unwrap();
     let outcome = s.store.scan(&Filter::default(), Some(foreign), 1).await;

@@ -4,7 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use cache_core::{
-    BackendKind, EntryId, Error, Filter, Inspect, Layout, Missing, ServiceRegistry, Sqlite, State, Store, Summary, clock,
+    BackendKind, EntryId, Error, Filter, Inspect, Layout, Missing, ServiceRegistry, Sqlite, State, Store, Summary,
+    clock,
 };
 use rusqlite::Connection;
 

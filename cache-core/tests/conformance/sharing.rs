@@ -144,7 +144,8 @@ pub async fn counters_are_kept_for_seven_days(s: Subject) {
 
 pub async fn a_damaged_counter_costs_no_other(s: Subject) {
     let hour = (clock::now() / 3_600.0) as i64;
-    let expected = [bucket(hour, &Scope::Http(ServiceName::new("jikan")), Counts { hits: u64::MAX >> 1, ..Counts::default() })];
+    let expected =
+        [bucket(hour, &Scope::Http(ServiceName::new("jikan")), Counts { hits: u64::MAX >> 1, ..Counts::default() })];
     s.store.count(&Batch::single(expected.to_vec())).await.unwrap();
     match &s.raw {
         Raw::None => {}

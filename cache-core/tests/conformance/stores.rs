@@ -4,7 +4,9 @@ use std::any::Any;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use cache_core::{Config, EntryId, Fallback, Inspect, Layout, Memory, Missing, Redis, RedisUrl, ServiceRegistry, Sqlite};
+use cache_core::{
+    Config, EntryId, Fallback, Inspect, Layout, Memory, Missing, Redis, RedisUrl, ServiceRegistry, Sqlite,
+};
 
 use crate::fallback::Switch;
 use crate::redis_server::RedisServer;

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use anyhow::Context as _;
 use crate::services::Services;
+use anyhow::Context as _;
 
 use crate::cli::enrich::ServiceArgs;
 use crate::commands::session::{Cache, Session};

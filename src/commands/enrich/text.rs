@@ -147,11 +147,11 @@ mod tests {
     use cache_core::ServiceName;
 
     use super::*;
-    use crate::services;
     use crate::anime::{Anime, Ids};
     use crate::enrich::metrics::Gap;
     use crate::enrich::progress::TIME_LIMIT;
     use crate::output::style::ColorChoice;
+    use crate::services;
 
     fn service(service: ServiceName, cold: Pass, warm: Option<Pass>) -> ServiceReport {
         ServiceReport {
@@ -179,7 +179,8 @@ mod tests {
         let cold = Pass { seconds: 0.75, requests: 1_200, upstream: 1_200, bytes: 3_072_000, ..Pass::default() };
         let warm = Pass { seconds: 0.25, hits: 1_200, ..cold };
         let difference = Some("/episodes/3/title: \"a\", then \"\u{1b}[2J\"".to_owned());
-        let kitsu = ServiceReport { identical: Some(false), difference, ..service(services::kitsu(), cold, Some(warm)) };
+        let kitsu =
+            ServiceReport { identical: Some(false), difference, ..service(services::kitsu(), cold, Some(warm)) };
         let cold = Pass { seconds: 0.7, requests: 1, upstream: 1, bytes: 21, ..Pass::default() };
         let anidb = ServiceReport { error: Some("Banned".to_owned()), ..service(services::anidb(), cold, None) };
         let report = Report {

@@ -141,7 +141,8 @@ fn counters(report: &Report) -> impl Iterator<Item = Metric> {
 }
 
 fn labels(scope: &Scope) -> Vec<(&'static str, String)> {
-    let mut labels = vec![("service", scope.service(services::registry()).to_string()), ("kind", scope.kind().name().to_owned())];
+    let mut labels =
+        vec![("service", scope.service(services::registry()).to_string()), ("kind", scope.kind().name().to_owned())];
     if let Scope::Result(prefix) = scope {
         labels.push(("prefix", prefix.clone()));
     }

@@ -173,7 +173,8 @@ fn services(tally: &Tally, scopes: &BTreeMap<Scope, Counts>, window: Window) -> 
         rows.entry(*of).or_default().0 = tally.clone();
     }
     for (scope, counts) in scopes {
-        *rows.entry((scope.service(services::registry()), scope.kind())).or_default().1.get_or_insert_default() += *counts;
+        *rows.entry((scope.service(services::registry()), scope.kind())).or_default().1.get_or_insert_default() +=
+            *counts;
     }
     rows.into_iter().map(|(of, (tally, counts))| ServiceReport::new(of, &tally, counts, window)).collect()
 }

@@ -6,7 +6,7 @@ pub(crate) mod related;
 pub(crate) mod site;
 
 use async_trait::async_trait;
-use cache_core::{cached_result};
+use cache_core::cached_result;
 use futures_util::{StreamExt as _, stream};
 use serde_json::{Value, json};
 

@@ -7,7 +7,7 @@ pub(crate) mod relations;
 pub(crate) mod site;
 
 use async_trait::async_trait;
-use cache_core::{cached_result};
+use cache_core::cached_result;
 use serde_json::Value;
 
 use crate::anime::Anime;

@@ -7,8 +7,8 @@ use cache_core::counters::{Counted, Counts, Scope, Window};
 use cache_core::{ServiceName, Summary};
 
 use crate::output::safe;
-use crate::tui::ticket::Ticket;
 use crate::services;
+use crate::tui::ticket::Ticket;
 
 /// What a store can tell of hits and misses.
 #[derive(Clone, Debug, Default, PartialEq)]

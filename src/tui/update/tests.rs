@@ -11,6 +11,7 @@ use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::Size;
 use rstest::rstest;
 
+use crate::services;
 use crate::tui::app::App;
 use crate::tui::app::dialog::Dialog;
 use crate::tui::app::rates::Rate;
@@ -22,7 +23,6 @@ use crate::tui::options::Options;
 use crate::tui::ticket::Ticket;
 use crate::tui::update::update;
 use crate::tui::view::help;
-use crate::services;
 
 fn urls(app: &App) -> Vec<String> {
     app.rows.shown_entries().map(|entry| entry.id.text().into_owned()).collect()
@@ -37,7 +37,9 @@ pub(crate) fn unavailable() -> Error {
 }
 
 pub(crate) fn many(count: u128) -> Vec<cache_core::Summary> {
-    (0..count).map(|number| http(number, services::jikan(), &format!("https://api.jikan.moe/{number:06}"), 1e4)).collect()
+    (0..count)
+        .map(|number| http(number, services::jikan(), &format!("https://api.jikan.moe/{number:06}"), 1e4))
+        .collect()
 }
 
 #[test]

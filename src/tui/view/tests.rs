@@ -11,6 +11,7 @@ use ratatui::layout::Size;
 use ratatui::style::Modifier;
 use rstest::rstest;
 
+use crate::services;
 use crate::tui::THEME;
 use crate::tui::app::App;
 use crate::tui::app::dialog::Dialog;
@@ -24,7 +25,6 @@ use crate::tui::options::Options;
 use crate::tui::update::update;
 use crate::tui::view::draw;
 use crate::tui::view::theme::Theme;
-use crate::services;
 
 pub(crate) fn frame(app: &App, has_color: bool) -> Terminal<TestBackend> {
     let theme = Theme::parse(THEME, has_color).unwrap();

@@ -43,7 +43,11 @@ struct Reading {
 }
 
 /// The body of an entry if it is live and whole: in one step where it is short, else window by window.
-pub(crate) async fn body(connection: &Connection, services: &ServiceRegistry, id: &EntryId) -> Result<Option<StoredBody>> {
+pub(crate) async fn body(
+    connection: &Connection,
+    services: &ServiceRegistry,
+    id: &EntryId,
+) -> Result<Option<StoredBody>> {
     let EntryId::Http(layout, id) = id else { return Ok(None) };
     if *layout != Layout::Pipeline && live(connection, services, *layout, *id).await?.is_none() {
         return Ok(None);

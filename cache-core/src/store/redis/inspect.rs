@@ -15,7 +15,11 @@ use crate::store::redis::{layout, memory_usage, reply};
 use crate::store::summarize;
 
 /// Everything about one entry but its body.
-pub(crate) async fn inspect(connection: &Connection, services: &ServiceRegistry, id: &EntryId) -> Result<Option<Inspected>> {
+pub(crate) async fn inspect(
+    connection: &Connection,
+    services: &ServiceRegistry,
+    id: &EntryId,
+) -> Result<Option<Inspected>> {
     let now = clock::now();
     let found = match id {
         EntryId::Http(layout, id) => Some(found(*layout, *id)),

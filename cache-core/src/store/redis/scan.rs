@@ -205,7 +205,12 @@ async fn read_ahead(
     }
 }
 
-async fn read_batch(connection: &Connection, services: &ServiceRegistry, next: u64, names: Vec<Vec<u8>>) -> Result<Batch> {
+async fn read_batch(
+    connection: &Connection,
+    services: &ServiceRegistry,
+    next: u64,
+    names: Vec<Vec<u8>>,
+) -> Result<Batch> {
     let mut batch = Batch { next, keys: 0, summaries: Vec::new(), others: Vec::new() };
     let mut found = Vec::with_capacity(names.len());
     for name in names {

@@ -278,7 +278,12 @@ impl Drop for RedisWriter {
 }
 
 /// Replaces the heads of an entry that is still there; its body and TTL stay.
-pub(crate) async fn replace(connection: &Connection, services: &ServiceRegistry, id: &EntryId, entry: &Entry) -> Result<bool> {
+pub(crate) async fn replace(
+    connection: &Connection,
+    services: &ServiceRegistry,
+    id: &EntryId,
+    entry: &Entry,
+) -> Result<bool> {
     let EntryId::Http(layout, id) = id else {
         return Err(Error::Unsupported("only HTTP entries have heads that can be replaced"));
     };

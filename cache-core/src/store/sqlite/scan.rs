@@ -6,8 +6,8 @@ use rusqlite::Connection;
 
 use crate::model::entry::{EntryId, Kind, State};
 use crate::model::filter::Filter;
-use crate::model::summary::Summary;
 use crate::model::service::ServiceRegistry;
+use crate::model::summary::Summary;
 use crate::store::page::{Cursor, Page};
 use crate::store::sqlite::failure::Failure;
 use crate::store::sqlite::rows::{Depth, Reader, bytes, number};

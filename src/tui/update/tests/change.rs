@@ -9,6 +9,7 @@ use cache_core::{Backend, Health, Removed, ServiceName};
 use ratatui::layout::Size;
 use rstest::rstest;
 
+use crate::services;
 use crate::tui::app::App;
 use crate::tui::app::dialog::Dialog;
 use crate::tui::app::focus::Focus;
@@ -18,7 +19,6 @@ use crate::tui::message::{Message, Outcome, Progress};
 use crate::tui::options::Options;
 use crate::tui::update::tests::{many, plan_of, unavailable};
 use crate::tui::update::update;
-use crate::services;
 
 #[rstest]
 #[case("d", 1)]
