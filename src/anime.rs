@@ -1,6 +1,6 @@
 //! Which anime: its title, and what each service calls it.
 
-use cache_core::Service;
+use cache_core::ServiceName;
 use serde::{Deserialize, Serialize};
 
 /// An anime to enrich.
@@ -72,16 +72,16 @@ impl Anime {
     }
 
     /// Whether there is anything to ask this service for.
-    pub fn is_at(&self, service: Service) -> bool {
-        match service {
-            Service::Jikan => self.ids.mal.is_some(),
-            Service::AniList => self.ids.anilist.is_some(),
-            Service::Kitsu => self.ids.kitsu.is_some(),
-            Service::AniDb => self.ids.anidb.is_some(),
-            Service::AnimePlanet => self.ids.anime_planet.is_some(),
-            Service::AniSearch => self.ids.anisearch.is_some(),
-            Service::AnimeSchedule => !self.title.trim().is_empty(),
-            Service::Other => false,
+    pub fn is_at(&self, service: ServiceName) -> bool {
+        match service.name() {
+            "jikan" => self.ids.mal.is_some(),
+            "anilist" => self.ids.anilist.is_some(),
+            "kitsu" => self.ids.kitsu.is_some(),
+            "anidb" => self.ids.anidb.is_some(),
+            "anime_planet" => self.ids.anime_planet.is_some(),
+            "anisearch" => self.ids.anisearch.is_some(),
+            "animeschedule" => !self.title.trim().is_empty(),
+            _ => false,
         }
     }
 }

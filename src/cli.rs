@@ -10,7 +10,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use cache_core::Service;
+use cache_core::ServiceName;
 use cache_core::counters::Window;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
@@ -224,7 +224,7 @@ pub struct LsArgs {
 pub enum SortBy {
     Key,
     Url,
-    Service,
+    ServiceName,
     Size,
     Age,
     Ttl,
@@ -292,9 +292,10 @@ pub struct TtlArgs {
 /// Options of `watch`.
 #[derive(Args, Debug)]
 pub struct WatchArgs {
-    /// Watch only this service (can be repeated)
-    #[arg(long, value_name = "SERVICE", value_parser = service)]
-    pub service: Vec<Service>,
+    /// Of this service only (repeatable)
+    #[arg(long, value_name = "S", value_parser = service())]
+    pub service: Vec<ServiceName>,
+    /// End after this time (default: at Ctrl-C, with --monitor after 10s)
     #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
     #[arg(help = "Stop after this time [default: until interrupted; 10s with --monitor]")]
     pub window: Option<Duration>,

@@ -15,7 +15,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use cache_core::{Entry, EntryId, Inspect, Missing, Services, Sqlite, Store, clock};
+use cache_core::ServiceRegistry;
+use cache_core::{Entry, EntryId, Inspect, Missing, Sqlite, Store, clock};
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -36,7 +37,7 @@ pub fn anime() -> Vec<Anime> {
 }
 
 /// Makes the cache and fills it. What stands in for a service is in `services`.
-pub async fn cache(services: Services) -> anyhow::Result<Demo> {
+pub async fn cache(services: ServiceRegistry) -> anyhow::Result<Demo> {
     let directory = tempfile::Builder::new()
         .prefix("animecache-demo-")
         .tempdir()
@@ -104,7 +105,7 @@ fn left(used: f64) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cache_core::{Filter, Kind, Memory, Service, State, Summary};
+    use cache_core::{Filter, Kind, Memory, State, Summary};
     use futures_util::TryStreamExt as _;
     use std::collections::BTreeSet;
 
@@ -124,7 +125,7 @@ mod tests {
         let entries = filled().await;
         assert!((150..=300).contains(&entries.len()), "{}", entries.len());
         let services: BTreeSet<_> = entries.iter().map(|entry| entry.service).collect();
-        assert_eq!(services, Service::ALL.into_iter().collect());
+        assert_eq!(services, crate::services::all().collect());
         assert_eq!(entries.iter().filter(|entry| entry.state != State::Live).count(), 1);
         assert!(entries.iter().filter(|entry| entry.kind() == Kind::Result).count() > 50);
         let now = clock::now();
@@ -137,7 +138,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_cache_is_a_file_that_goes_with_the_demo() {
-        let demo = cache(Services::default()).await.unwrap();
+        let demo = cache(ServiceRegistry::default()).await.unwrap();
         let file = demo.store.id().location.to_string();
         let seen = all(Arc::clone(&demo.store)).await;
         assert_eq!(seen.len(), filled().await.len());
@@ -150,7 +151,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_results_of_changed_functions_are_the_dead_ones() {
-        let demo = cache(Services::default()).await.unwrap();
+        let demo = cache(crate::services::registry().clone()).await.unwrap();
         let filter = Filter { dead_schemas: true, ..Filter::default() };
         let pages = cache_core::admin::select::select(Arc::clone(&demo.store), filter).await.unwrap();
         let pages: Vec<_> = pages.try_collect().await.unwrap();

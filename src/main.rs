@@ -6,12 +6,14 @@ use std::process::ExitCode;
 use animecache::cli::{Cli, Global};
 use animecache::exit::{self, Exit};
 use animecache::output::{self, safe, style};
+use animecache::settings;
 use tracing_subscriber::EnvFilter;
 
 /// The commands wait for one server most of the time; the second thread keeps Ctrl-C and progress alive.
 const THREADS: usize = 2;
 
 fn main() -> ExitCode {
+    settings::extend_services(&std::env::args_os().collect::<Vec<_>>());
     let cli = Cli::typed();
     log_to_stderr(&cli.global);
     let outcome = tokio::runtime::Builder::new_multi_thread()

@@ -1,14 +1,11 @@
-//! TODO
+//! The services: one table, compiled in and extended by the configuration file.
 
-use cache_core::Service;
+pub mod anidb;
+pub mod configured;
+pub mod names;
+pub mod table;
+pub mod token;
 
-/// The seven, in the order in which the pipeline sends them off.
-pub const SERVICES: [Service; 7] = [
-    Service::Jikan,
-    Service::AniList,
-    Service::Kitsu,
-    Service::AniDb,
-    Service::AnimePlanet,
-    Service::AniSearch,
-    Service::AnimeSchedule,
-];
+pub use configured::Services;
+pub use names::*;
+pub use table::{registry, strategy};

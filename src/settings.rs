@@ -1,16 +1,22 @@
 //! The settings and where each came from: built-in < `config.toml` < `.env` < environment < flags.
 
+pub mod environment;
+
 use std::collections::{HashMap, HashSet};
+use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use cache_core::{Config, without_secrets};
+use cache_core::{Config, ServiceName, without_secrets};
 use etcetera::BaseStrategy as _;
 
 use crate::cli::Global;
 use crate::exit::Refused;
 use crate::output::secrets;
+use crate::services::Services;
+use crate::services::table::{Extension, extend, table};
+use crate::settings::environment::{names, set};
 
 /// Where a value came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,6 +72,8 @@ pub struct Setting {
 #[derive(Clone, Debug)]
 pub struct Settings {
     pub cache: Config,
+    /// The services, with what they ask for.
+    pub services: Services,
     /// What the pipeline itself sees: built-in, `.env` and environment, but no file or flag of ours.
     pub pipeline: Config,
     /// Every setting with its origin.
@@ -90,7 +98,7 @@ impl Settings {
             return Err(Refused("--redis and --sqlite cannot be used together".to_owned()).into());
         }
         let environment = Layer {
-            values: Config::names().filter_map(|name| Some((name.clone(), std::env::var(name).ok()?))).collect(),
+            values: names().filter_map(|name| Some((name.clone(), std::env::var(name).ok()?))).collect(),
             origin: Origin::Environment,
         };
         let mut problems = Vec::new();
@@ -102,9 +110,10 @@ impl Settings {
     }
 
     fn from_layers(layers: &[Layer], has_dot_env: bool, mut problems: Vec<String>) -> Self {
-        let (mut cache, mut pipeline) = (Config::default(), Config::default());
+        let (mut cache, mut services) = (Config::default(), Services::default());
+        let (mut pipeline, mut of_pipelines) = (Config::default(), Services::default());
         let mut all = Vec::new();
-        for name in Config::names() {
+        for name in names() {
             // An empty value counts as none, as in most shells' `${NAME:-default}`.
             let given = |layer: &Layer| {
                 let value = layer.values.get(&name).filter(|value| !value.trim().is_empty())?;
@@ -113,11 +122,11 @@ impl Settings {
             let of_pipeline = |layer: &&Layer| matches!(layer.origin, Origin::DotEnv | Origin::Environment);
             if let Some((value, _)) = layers.iter().rev().filter(of_pipeline).find_map(given) {
                 // The pipeline keeps its default where a value cannot be used.
-                let _ = pipeline.set(&name, &value);
+                let _ = set(&mut pipeline, &mut of_pipelines, &name, &value);
             }
             let (value, origin) = match layers.iter().rev().find_map(given) {
                 Some((value, origin)) => {
-                    if let Err(error) = cache.set(&name, &value) {
+                    if let Err(error) = set(&mut cache, &mut services, &name, &value) {
                         let problem = without_secrets(&secrets::field(&error.to_string()));
                         problems.push(format!("{problem} ({})", origin.described()));
                     }
@@ -127,7 +136,8 @@ impl Settings {
             };
             all.push(Setting { name, value, origin });
         }
-        Self { cache, pipeline, all, problems, has_dot_env }
+        let (cache, pipeline) = (services.config(&cache), of_pipelines.config(&pipeline));
+        Self { cache, services, pipeline, all, problems, has_dot_env }
     }
 
     /// The setting of a name.
@@ -145,7 +155,7 @@ fn shown(name: &str, value: &str) -> String {
     }
 }
 
-/// What is in force where nobody says anything, as one would write it.
+/// The default as it would be written.
 fn built_in(name: &str) -> &'static str {
     match name {
         "ENABLE_HTTP_CACHE" | "REDIS_SOCKET_KEEPALIVE" | "REDIS_RETRY_ON_TIMEOUT" => "true",
@@ -162,10 +172,17 @@ fn built_in(name: &str) -> &'static str {
         "ANIDB_CLIENT" => "animeenrichment",
         "ANIDB_CLIENTVER" => "1.0",
         "ANIDB_PROTOVER" => "1",
-        name if name.starts_with("ANIMECACHE_TTL_") => "24h",
-        name if name.starts_with("ANIMECACHE_POLICY_") => "ttl",
-        name if name.ends_with("_TOKEN") => "not set",
-        _ => "service default",
+        name if name.ends_with("_TOKEN") => "none",
+        name => in_table(name).unwrap_or("the service's own"),
+    }
+}
+
+/// The TTL or the policy of a service, as the table has it.
+fn in_table(name: &str) -> Option<&'static str> {
+    let row = |service: &str| table().row(ServiceName::find(&service.to_lowercase())?);
+    match name.strip_prefix("ANIMECACHE_TTL_") {
+        Some(service) => Some(&row(service)?.ttl),
+        None => Some(&row(name.strip_prefix("ANIMECACHE_POLICY_")?)?.policy),
     }
 }
 
@@ -200,7 +217,7 @@ fn dot_env(path: &Path, problems: &mut Vec<String>) -> anyhow::Result<Option<Lay
     // Lines of other programs that cannot be read are none of our business.
     let text = text.trim_start_matches('\u{feff}');
     let values: HashMap<String, String> = dotenvy::from_read_iter(text.as_bytes()).filter_map(Result::ok).collect();
-    for name in Config::names().filter(|name| !values.contains_key(name)) {
+    for name in names().filter(|name| !values.contains_key(name)) {
         let assigns = |line: &str| {
             let line = line.trim_start();
             let line = line.strip_prefix("export").map_or(line, str::trim_start);
@@ -215,11 +232,7 @@ fn dot_env(path: &Path, problems: &mut Vec<String>) -> anyhow::Result<Option<Lay
 
 /// The values of the configuration file, then those of the chosen profile.
 fn config_file(global: &Global) -> anyhow::Result<Vec<Layer>> {
-    let path = match &global.config {
-        Some(path) => Some(path.clone()),
-        None => default_config_file().filter(|path| path.is_file()),
-    };
-    let Some(path) = path else {
+    let Some(path) = config_path(global.config.as_deref()) else {
         return match &global.profile {
             None => Ok(Vec::new()),
             Some(name) => {
@@ -241,7 +254,14 @@ fn config_file(global: &Global) -> anyhow::Result<Vec<Layer>> {
             return Err(Refused(format!("{}: 'profile' must be a table ([profile.NAME])", path.display())).into());
         }
     };
-    let mut layers = vec![layer(table, Origin::File(path.clone()), &path)?];
+    let services = table.remove("service").map(|services| extensions(services, &path)).transpose()?;
+    let mut file = layer(table, Origin::File(path.clone()), &path)?;
+    for service in services.unwrap_or_default() {
+        for (name, value) in as_settings(service) {
+            file.values.entry(name).or_insert(value);
+        }
+    }
+    let mut layers = vec![file];
     if let Some(name) = &global.profile {
         let Some(toml::Value::Table(profile)) = profiles.remove(name) else {
             let names: Vec<_> = profiles.keys().map(String::as_str).collect();
@@ -256,9 +276,9 @@ fn config_file(global: &Global) -> anyhow::Result<Vec<Layer>> {
 fn layer(table: toml::Table, origin: Origin, path: &Path) -> anyhow::Result<Layer> {
     let mut values = HashMap::new();
     for (name, value) in table {
-        if !Config::names().any(|known| known == name) {
-            let near = nearest(&name).map_or_else(String::new, |near| format!("; did you mean '{near}'?"));
-            return Err(Refused(format!("{}: unknown setting '{name}'{near}", path.display())).into());
+        if !names().any(|known| known == name) {
+            let near = nearest(&name).map_or_else(String::new, |near| format!("; did you mean {near}?"));
+            return Err(Refused(format!("{}: there is no setting {name}{near}", path.display())).into());
         }
         let value = match value {
             toml::Value::String(text) => text,
@@ -280,7 +300,54 @@ fn nearest(name: &str) -> Option<String> {
         let known = pairs(known);
         200 * known.intersection(&given).count() / (known.len() + given.len()).max(1)
     };
-    Config::names().map(|known| (likeness(&known), known)).max().filter(|(half, _)| *half >= 50).map(|(_, known)| known)
+    names().map(|known| (likeness(&known), known)).max().filter(|(half, _)| *half >= 50).map(|(_, known)| known)
+}
+
+/// Puts the services of the configuration file that these arguments name into the table. What is wrong with the file is
+/// left to [`Settings::load`], which reads it again.
+pub fn extend_services(arguments: &[OsString]) {
+    let mut arguments = arguments.iter().take_while(|argument| *argument != "--");
+    let mut named = None;
+    while let Some(argument) = arguments.next() {
+        match argument.to_str() {
+            Some("--config") => named = arguments.next().map(PathBuf::from),
+            Some(argument) => named = argument.strip_prefix("--config=").map(PathBuf::from).or(named),
+            None => {}
+        }
+    }
+    let read = || {
+        let path = config_path(named.as_deref())?;
+        let mut table: toml::Table = std::fs::read_to_string(&path).ok()?.parse().ok()?;
+        extensions(table.remove("service")?, &path).ok()
+    };
+    extend(read().unwrap_or_default());
+}
+
+/// The `[[service]]` entries of a configuration file.
+fn extensions(services: toml::Value, path: &Path) -> anyhow::Result<Vec<Extension>> {
+    let wrong = |what: &str| Refused(format!("{}: [[service]]: {what}", path.display()));
+    let services: Vec<Extension> = services.try_into().map_err(|error: toml::de::Error| wrong(error.message()))?;
+    match services.iter().find_map(Extension::problem) {
+        Some(problem) => Err(wrong(&problem).into()),
+        None => Ok(services),
+    }
+}
+
+/// The values of a `[[service]]` under the names of the settings that they are short for.
+fn as_settings(service: Extension) -> impl Iterator<Item = (String, String)> {
+    let name = service.name.to_uppercase();
+    let values = [
+        (format!("ANIMECACHE_TTL_{name}"), service.ttl),
+        (format!("ANIMECACHE_POLICY_{name}"), service.policy),
+        (format!("ANIMECACHE_LIMIT_{name}"), service.rate_limit),
+        (format!("ANIMECACHE_{name}_URL"), service.base_url),
+    ];
+    values.into_iter().filter_map(|(name, value)| Some((name, value?)))
+}
+
+/// The configuration file: the one that was named, or else the usual one, if that is there.
+fn config_path(named: Option<&Path>) -> Option<PathBuf> {
+    named.map_or_else(|| default_config_file().filter(|path| path.is_file()), |path| Some(path.to_owned()))
 }
 
 fn default_config_file() -> Option<PathBuf> {
@@ -299,13 +366,13 @@ mod tests {
 
     #[test]
     fn the_built_in_values_are_the_defaults_of_the_cache() {
-        let mut config = Config::default();
+        let (mut config, mut services) = (Config::default(), Services::default());
         let is_the_services_own =
             |name: &String| name.ends_with("_URL") || name.ends_with("_TOKEN") || name.contains("_LIMIT_");
-        for name in Config::names().filter(|name| !is_the_services_own(name)) {
-            config.set(&name, built_in(&name)).unwrap();
+        for name in names().filter(|name| !is_the_services_own(name)) {
+            set(&mut config, &mut services, &name, built_in(&name)).unwrap();
         }
-        assert_eq!(config, Config::default());
+        assert_eq!((config, services), (Config::default(), Services::default()));
     }
 
     #[test]

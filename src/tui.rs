@@ -30,6 +30,7 @@ use jiff::tz::TimeZone;
 
 use crate::exit::Exit;
 use crate::output;
+use crate::services::Services;
 use crate::tui::app::{App, Failure};
 use crate::tui::keymap::Keymap;
 use crate::tui::options::Options;
@@ -45,20 +46,20 @@ pub const THEME: &str = include_str!("../assets/theme.toml");
 /// Set to anything, it has the time that each frame took summed up on stderr at the end.
 const FRAME_TIMES: &str = "ANIMECACHE_FRAME_TIMES";
 
-/// Shows the dashboard until the user leaves it; what a change did that was under way then is said behind it. The first frame does not wait for `opening`. For `config` and
+/// Shows the dashboard until the user leaves it; what a change did that was under way then is said behind it. The first frame does not wait for `opening`. For `settings` and
 /// `catalogue` see [`Runner::new`].
 ///
 /// # Errors
 /// The terminal's, and those of `opening`.
 pub async fn run(
     opening: impl Future<Output = cache_core::Result<Opened>> + Send + 'static,
-    config: Config,
+    settings: (Config, Services),
     catalogue: Option<PathBuf>,
     options: Options,
 ) -> anyhow::Result<Exit> {
     let keymap = Keymap::parse(KEYMAP)?;
     let theme = Theme::parse(THEME, options.has_color)?;
-    let (runner, inbox) = Runner::new(opening, config, catalogue, Box::new(terminal::copy));
+    let (runner, inbox) = Runner::new(opening, settings, catalogue, Box::new(terminal::copy));
     let (guard, mut terminal) = terminal::enter().context("cannot set up the terminal")?;
     let input = event::messages().context("cannot read terminal input")?;
     let size = terminal.size().context("cannot determine the terminal size")?;

@@ -14,8 +14,10 @@ use std::sync::Arc;
 
 use animecache::demo::server::Upstream;
 use animecache::enrich::history::{self, Run};
+use animecache::services;
+use animecache::services::Services;
 use animecache::tui::options::Options;
-use cache_core::{Config, Opened, Redis, RedisUrl, Service};
+use cache_core::{Config, Limit, Opened, Redis, RedisUrl};
 use futures_util::future::join_all;
 use pty::Pty;
 use redis_server::RedisServer;
@@ -25,20 +27,21 @@ use session::Session;
 /// All services but Jikan are left out.
 const JIKAN_ALONE: &str = "<tab>u ";
 
-fn config(server: &RedisServer, upstream: &Upstream) -> Config {
-    let mut config = Config { redis_url: RedisUrl::new(format!("redis://{}", server.address())), ..Config::default() };
+fn settings(server: &RedisServer, upstream: &Upstream) -> (Config, Services) {
+    let config = Config { redis_url: RedisUrl::new(format!("redis://{}", server.address())), ..Config::default() };
+    let mut services = Services::default();
     for (service, url) in upstream.urls() {
-        config.services.set_url(*service, url);
-        config.set(&format!("ANIMECACHE_LIMIT_{}", service.name().to_uppercase()), "none").unwrap();
+        services.set_url(*service, url);
+        services.set_limit(*service, Limit::default());
     }
-    config
+    (services.config(&config), services)
 }
 
 async fn open(server: &RedisServer, upstream: &Upstream) -> Session {
-    let config = config(server, upstream);
-    let store = Arc::new(Redis::new(&config).unwrap());
+    let settings = settings(server, upstream);
+    let store = Arc::new(Redis::new(&settings.0).unwrap());
     let opening = async move { Ok(Opened { store, fallback: None }) };
-    let session = Session::begin_with(opening, config, None, Options::default());
+    let session = Session::begin_with(opening, settings, None, Options::default());
     session.settle().await;
     session
 }
@@ -50,7 +53,7 @@ async fn until(session: &Session, text: &str) {
 }
 
 fn asked(upstream: &Upstream) -> u64 {
-    upstream.requests().by_service().get(&Service::Jikan).copied().unwrap_or(0)
+    upstream.requests().by_service().get(&services::jikan()).copied().unwrap_or(0)
 }
 
 #[tokio::test]
@@ -100,7 +103,7 @@ async fn a_run_is_cancelled_or_left_at_any_time() {
 #[tokio::test]
 async fn runs_that_end_at_once_are_all_kept() {
     let (server, upstream) = (RedisServer::start(""), Upstream::start(None, 0.0).await.unwrap());
-    let stores: Vec<_> = (0..8).map(|_| Redis::new(&config(&server, &upstream)).unwrap()).collect();
+    let stores: Vec<_> = (0..8).map(|_| Redis::new(&settings(&server, &upstream).0).unwrap()).collect();
     let adding = stores.iter().zip(0..).map(async |(store, number)| {
         let report = json!({"title": format!("no. {number}"), "services": [], "cold_seconds": 1.0, "warm_seconds": 1.0,
                             "speedup": 1.0, "identical": true});

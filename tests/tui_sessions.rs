@@ -12,13 +12,15 @@ mod session;
 use std::sync::Arc;
 use std::time::Duration;
 
+use animecache::services;
+use animecache::services::Services;
 use animecache::tui::app::Failure;
 use animecache::tui::message::Message;
 use animecache::tui::options::Options;
 use cache_core::counters::{Batch, Bucket, Counts, Scope};
 use cache_core::{
     CacheKey, Config, Entry, Error, Fallback, Inspect, Memory, ReadOnly, Redis, Request, Response, ResponseStore as _,
-    ResultStore as _, Service, Services, StatsStore as _, clock,
+    ResultStore as _, StatsStore as _, clock,
 };
 use faulty_store::FaultyStore;
 use redis_server::RedisServer;
@@ -29,7 +31,7 @@ const DAY: Duration = Duration::from_secs(86_400);
 
 /// Two results and three responses.
 async fn small() -> Memory {
-    let store = Memory::new(Services::default());
+    let store = Memory::new(animecache::services::registry().clone());
     for key in ["anisearch_anime:82fce6a05e45281a:18878", "animeplanet_anime:ace6d8c92ebc96ea:one-piece"] {
         store.set(&format!("result_cache:{key}"), r#"{"title": "One Piece"}"#.into(), DAY).await.unwrap();
     }
@@ -74,7 +76,7 @@ async fn small() -> Memory {
 }
 
 async fn many(count: usize) -> Memory {
-    let store = Memory::new(Services::default());
+    let store = Memory::new(animecache::services::registry().clone());
     for number in 0..count {
         let key = format!("result_cache:anisearch_anime:82fce6a05e45281a:{number}");
         store.set(&key, "{}".into(), DAY).await.unwrap();
@@ -92,7 +94,7 @@ async fn hit_rates_are_shown_and_follow_what_is_counted() {
     let count = async |hits, misses| {
         let counts = Counts { hits, misses, ..Counts::default() };
         let hour = (clock::now() / 3_600.0) as i64;
-        let bucket = Bucket { hour, scope: Scope::Http(Service::Jikan), counts };
+        let bucket = Bucket { hour, scope: Scope::Http(services::jikan()), counts };
         store.add_stats(&Batch::single(vec![bucket])).await.unwrap();
     };
     count(3, 1).await;
@@ -247,7 +249,7 @@ async fn the_store_that_stands_in_is_named_and_listed_at_once() {
 async fn a_real_redis_is_lost_and_found_again() {
     let server = RedisServer::start("");
     let mut config = Config::default();
-    config.set("REDIS_CACHE_URL", &format!("redis://{}", server.address())).unwrap();
+    config.redis_url = cache_core::RedisUrl::new(format!("redis://{}", server.address()));
     let store = Arc::new(Redis::new(&config).unwrap());
     store.set("result_cache:anisearch_anime:18878", "{}".into(), DAY).await.unwrap();
     let session = Session::open(Arc::clone(&store) as Arc<dyn Inspect>, Options::default()).await;

@@ -153,5 +153,12 @@ fn program_that_panics() {
 #[tokio::test]
 #[ignore = "a program that the tests above run on a pseudo-terminal"]
 async fn program_whose_task_panics() {
-    tui::run(async { panic!("on purpose") }, Config::default(), None, Options::default()).await.unwrap();
+    tui::run(
+        async { panic!("on purpose") },
+        (Config::default(), animecache::services::Services::default()),
+        None,
+        Options::default(),
+    )
+    .await
+    .unwrap();
 }

@@ -12,8 +12,9 @@ mod session;
 use std::path::Path;
 use std::sync::Arc;
 
+use animecache::services::Services;
 use animecache::tui::options::Options;
-use cache_core::{Config, Memory, Redis, RedisUrl, Services};
+use cache_core::{Config, Memory, Redis, RedisUrl};
 use pty::Pty;
 use redis::{Connection, cmd};
 use redis_server::RedisServer;
@@ -109,7 +110,8 @@ async fn read_only_changes_nothing_and_still_reads_commands_when_asked() {
 
 #[tokio::test]
 async fn a_storage_that_cannot_be_watched_says_so() {
-    let session = Session::open(Arc::new(Memory::new(Services::default())), Options::default()).await;
+    let session =
+        Session::open(Arc::new(Memory::new(animecache::services::registry().clone())), Options::default()).await;
     session.keys("w");
     until(&session, "SQLite cannot be watched").await;
     session.keys("<esc>").settle().await;

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use cache_core::{
     Cache, Call, Config, Entry, Headers, Inspect, Missing, Payload, Redis, RedisUrl, Request, Response, ServedFrom,
-    Service, Services, Sqlite, clock,
+    ServiceName, ServiceRegistry, Sqlite, clock,
 };
 use criterion::Criterion;
 use redis::aio::MultiplexedConnection;
@@ -104,7 +104,7 @@ async fn store(store: &Arc<dyn Inspect>, size: usize) {
 
 /// One hit through the whole client: key, store, policy, response, body.
 async fn http_hit(cache: &Cache, url: &str, size: usize) {
-    let fetched = cache.client(Service::Jikan).get(url).send().await.unwrap();
+    let fetched = cache.client(ServiceName::new("jikan")).get(url).send().await.unwrap();
     assert_eq!(fetched.served().from, ServedFrom::Hit);
     assert_eq!(fetched.bytes().await.unwrap().len(), size);
 }
@@ -271,7 +271,7 @@ fn main() {
 
     let config = Config::default();
     let file = directory.path().join("http_cache.db");
-    let sqlite = runtime.block_on(Sqlite::open(&file, Services::default(), Missing::Create)).unwrap();
+    let sqlite = runtime.block_on(Sqlite::open(&file, ServiceRegistry::default(), Missing::Create)).unwrap();
     let cache = Cache::over(Arc::new(sqlite), &config);
     runtime.block_on(store(cache.store(), 200));
     let (name, url) = ("HTTP hit, 200 B, SQLite", url(200));

@@ -13,7 +13,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use cache_core::{
     Cache, CacheKey, Call, Config, Entry, EntryId, Filter, Headers, Inspect, Layout, Missing, Redis, RedisUrl, Request,
-    Response, ResultCache, Services, Sqlite, State, clock, whole,
+    Response, ResultCache, ServiceRegistry, Sqlite, State, clock, whole,
 };
 use clap::{Parser, ValueEnum};
 use serde::{Deserialize, Serialize};
@@ -105,7 +105,7 @@ async fn main() -> anyhow::Result<()> {
             };
             Arc::new(Redis::new(&Config { redis_url: RedisUrl::new(url), write_layout, ..Config::default() })?)
         }
-        (None, Some(file)) => Arc::new(Sqlite::open(file, Services::default(), Missing::Create).await?),
+        (None, Some(file)) => Arc::new(Sqlite::open(file, ServiceRegistry::default(), Missing::Create).await?),
         (None, None) => unreachable!("clap requires one of them"),
     };
     match args.action {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use bytes::Bytes;
 use cache_core::{
-    Body, Cache, Config, HttpCache, Memory, OpenOptions, PolicyName, RedisUrl, Reqwest, ReqwestOptions, Service,
+    Body, Cache, Config, HttpCache, Memory, OpenOptions, PolicyName, RedisUrl, Reqwest, ReqwestOptions, ServiceName,
     Storage, WhenUnreachable,
 };
 use clap::{Parser, ValueEnum};
@@ -71,18 +71,15 @@ async fn main() -> anyhow::Result<()> {
 /// Opens the cache and the port.
 pub async fn listen(args: Args) -> anyhow::Result<(TcpListener, Proxy)> {
     let mut config = Config::default();
-    config.services.set_policy(
-        Service::Other,
-        match (args.policy, args.shared) {
-            (Policy::Ttl, _) => PolicyName::Ttl,
-            (Policy::Specification, false) => PolicyName::Specification,
-            (Policy::Specification, true) => PolicyName::Shared,
-        },
-    );
+    config.services.get_mut(ServiceName::OTHER).policy = match (args.policy, args.shared) {
+        (Policy::Ttl, _) => PolicyName::Ttl,
+        (Policy::Specification, false) => PolicyName::Specification,
+        (Policy::Specification, true) => PolicyName::Shared,
+    };
     let cache = open(&args.store, config).await?;
     // An origin may close an idle connection at any time, and a request lost by that must not be sent again.
     let sender = Reqwest::new(ReqwestOptions { idle_connections: 0, ..ReqwestOptions::default() });
-    let proxy = Proxy { cache: cache.http(Service::Other, Arc::new(sender)), origin: args.origin };
+    let proxy = Proxy { cache: cache.http(ServiceName::OTHER, Arc::new(sender)), origin: args.origin };
     let listener = TcpListener::bind(args.listen).await.with_context(|| format!("cannot listen on {}", args.listen))?;
     Ok((listener, proxy))
 }

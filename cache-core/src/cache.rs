@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::http::cache::HttpCache;
 use crate::http::client::CachedClient;
 use crate::model::inspection::Health;
-use crate::model::service::Service;
+use crate::model::service::ServiceName;
 use crate::model::window::Counted;
 use crate::results::cache::ResultCache;
 use crate::runtime::guarded_store::Graceful;
@@ -75,12 +75,12 @@ impl Cache {
     }
 
     /// Returns an HTTP client for a service, with its policy and TTL.
-    pub fn client(&self, service: Service) -> CachedClient {
+    pub fn client(&self, service: ServiceName) -> CachedClient {
         CachedClient::new(self.core.clone(), service)
     }
 
     /// Returns the HTTP cache of a service with a custom [`Sender`].
-    pub fn http(&self, service: Service, sender: Arc<dyn Sender>) -> HttpCache {
+    pub fn http(&self, service: ServiceName, sender: Arc<dyn Sender>) -> HttpCache {
         HttpCache::new(self.core.clone(), service, sender)
     }
 

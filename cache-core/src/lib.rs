@@ -1,11 +1,11 @@
-//! The cache of an anime enrichment pipeline: HTTP responses and function results, kept in Redis, or in SQLite
+//! A cache of HTTP responses and function results, kept in Redis, or in SQLite
 //! where there is no Redis, and shared with the pipeline's Python programs.
 //!
 //! What is in it is read and written in the formats that the Python programs use (hishel 1 and 2, the pipeline's own
 //! layout, its `@cached_result` decorator), so that both sides hit what the other stored.
 //!
 //! ```
-//! use cache_core::{Cache, Config, ResultCache, Service, cached_result, clock};
+//! use cache_core::{Cache, Config, ResultCache, ServiceName, cached_result, clock};
 //! # use cache_core::{ServedFrom, Storage};
 //! # use std::{io::{Read as _, Write as _}, net::TcpListener, thread};
 //! # let directory = tempfile::tempdir()?;
@@ -17,18 +17,18 @@
 //! #     let _ = connection.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}");
 //! # });
 //! # tokio::runtime::Runtime::new()?.block_on(async {
-//! #[cached_result(ttl = "24h", prefix = "anisearch_anime")]
+//! #[cached_result(ttl = "24h", prefix = "pages")]
 //! async fn crawl(results: &ResultCache, id: u32) -> Option<String> {
 //!     Some(format!("what a browser found at {id}"))
 //! }
 //!
-//! let config = Config::from_env(|name| std::env::var(name).ok());
+//! let config = Config::default();
 //! # let config = Config { storage: Storage::Sqlite, sqlite: directory.path().to_owned(), ..Config::default() };
 //! let cache = Cache::open(&config).await?; // Redis, or SQLite where Redis does not answer
-//! let anime = cache.client(Service::Jikan).get(format!("{api}/anime/1")).send().await?; // stored for a day
-//! # assert_eq!((anime.served().from, anime.text().await?), (ServedFrom::Miss, "{}".into()));
-//! # let anime = cache.client(Service::Jikan).get(format!("{api}/anime/1")).send().await?;
-//! # assert_eq!(anime.served().from, ServedFrom::Hit);
+//! let title = cache.client(ServiceName::new("catalog")).get(format!("{api}/titles/1")).send().await?; // stored for a day
+//! # assert_eq!((title.served().from, title.text().await?), (ServedFrom::Miss, "{}".into()));
+//! # let title = cache.client(ServiceName::new("catalog")).get(format!("{api}/titles/1")).send().await?;
+//! # assert_eq!(title.served().from, ServedFrom::Hit);
 //! crawl(&cache.results(), 18878).await; // runs once in 24 hours, in whatever program
 //! let counted = cache.counted(clock::now() - 3_600.0).await?; // hits, misses and more of the last hour
 //! cache.close().await;
@@ -95,7 +95,7 @@ pub use model::inspection::{EntryDetails, Health, RedisKeyInfo, ServerInfo};
 pub use model::key::{CacheKey, ResultKey};
 pub use model::metadata::Extra;
 pub use model::rate_limit::{Limit, Quota};
-pub use model::service::{AniDbClient, DEFAULT_TTL, PolicyName, Service, Services, Token};
+pub use model::service::{DEFAULT_TTL, PolicyName, ServiceName, ServiceProfile, ServiceRegistry};
 pub use model::stored::{LeaseState, RemoveStats, StoredBody, StoredResponse, StoredResult, whole};
 pub use model::summary::{HttpSummary, Summary};
 pub use model::url::{authority, without_secrets};

@@ -8,13 +8,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use cache_core::{
-    Cache, Config, EntryId, Filter, Inspect, Memory, ResultCache, Service, Services, cached_result, clock,
+    Cache, Config, EntryId, Filter, Inspect, Memory, ResultCache, ServiceName, ServiceRegistry, cached_result, clock,
 };
 
 type Runs = AtomicU32;
 
 fn cache() -> (Cache, Arc<Memory>) {
-    let memory = Arc::new(Memory::new(Services::default()));
+    let memory = Arc::new(Memory::new(ServiceRegistry::default()));
     (Cache::over(Arc::clone(&memory) as _, &Config::default()), memory)
 }
 
@@ -62,8 +62,8 @@ async fn call_is_stored_under_the_pipelines_key_with_its_ttl() {
     assert!(stored.iter().all(|(_, ttl)| (5_300.0..=5_400.0).contains(ttl)), "{stored:?}");
 }
 
-#[cached_result(ttl = settings.ttl(Service::AniSearch), skip(settings))]
-async fn as_set(results: &ResultCache, settings: &Services, id: u32) -> u32 {
+#[cached_result(ttl = settings.get(ServiceName::new("anisearch")).ttl, skip(settings))]
+async fn as_set(results: &ResultCache, settings: &ServiceRegistry, id: u32) -> u32 {
     let _ = (results, settings);
     id
 }
@@ -71,11 +71,11 @@ async fn as_set(results: &ResultCache, settings: &Services, id: u32) -> u32 {
 #[tokio::test]
 async fn ttl_may_be_a_setting() {
     let (cache, memory) = cache();
-    let mut settings = Services::default();
-    settings.set_ttl(Service::AniSearch, Duration::from_secs(7_200));
+    let mut settings = ServiceRegistry::default();
+    settings.get_mut(ServiceName::new("anisearch")).ttl = Duration::from_secs(7_200);
     as_set(&cache.results(), &settings, 1).await;
     assert!(matches!(&*stored(&memory).await, [(_, 7_100.0..=7_200.0)]));
-    settings.set_ttl(Service::AniSearch, Duration::ZERO);
+    settings.get_mut(ServiceName::new("anisearch")).ttl = Duration::ZERO;
     as_set(&cache.results(), &settings, 2).await;
     assert_eq!(stored(&memory).await.len(), 1, "without time to live nothing is stored");
 }

@@ -10,7 +10,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD as BASE64;
 use cache_core::key::sha256_hex;
 use cache_core::{
-    Entry, EntryDetails, EntryId, Filter, Inspect, Layout, Missing, Service, Services, Sqlite, State, clock, codec,
+    Entry, EntryDetails, EntryId, Filter, Inspect, Layout, Missing, ServiceName, ServiceRegistry, Sqlite, State, clock, codec,
     pages,
 };
 use futures_util::TryStreamExt;
@@ -139,9 +139,9 @@ async fn entries_of(name: &str) -> Vec<(EntryDetails, Vec<u8>, Vec<u8>)> {
     let file = directory.path().join(name);
     std::fs::copy(fixture(name), &file).unwrap();
     let connection = rusqlite::Connection::open(&file).unwrap();
-    let mut services = Services::default();
+    let mut services = ServiceRegistry::default();
     // The recordings grow older, and stay what they were.
-    services.set_ttl(Service::Other, std::time::Duration::from_secs(100 * 365 * 86_400));
+    services.get_mut(ServiceName::OTHER).ttl = std::time::Duration::from_secs(100 * 365 * 86_400);
     let store: Arc<dyn Inspect> = Arc::new(Sqlite::open(&file, services, Missing::Fail).await.unwrap());
     let pages: Vec<_> = pages(Arc::clone(&store), Filter::default()).try_collect().await.unwrap();
     let mut found = Vec::new();

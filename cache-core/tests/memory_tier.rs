@@ -13,7 +13,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use cache_core::{
     Cache, CacheKey, Call, Config, Entry, EntryId, Inspect, Layout, Memory, MemoryTier, Redis, RedisUrl, Request,
-    Response, ResponseStore as _, ResultStore as _, ServedFrom, Service, Services, Storage, Store, clock,
+    Response, ResponseStore as _, ResultStore as _, ServedFrom, ServiceName, ServiceRegistry, Storage, Store, clock,
 };
 use origin::{Origin, response};
 use redis::cmd;
@@ -114,7 +114,7 @@ async fn a_cache_has_a_memory_tier_when_configured(#[case] first_level: Option<D
     };
     let cache = Cache::open(&config).await.unwrap();
     let origin = Origin::start(|_| response(200, &[], "body")).await;
-    let (client, call) = (cache.client(Service::Jikan), Call::new("p", "82fce6a05e45281a").argument(1));
+    let (client, call) = (cache.client(ServiceName::new("jikan")), Call::new("p", "82fce6a05e45281a").argument(1));
     let get = async || {
         let fetched = client.get(origin.url("/")).send().await.unwrap();
         let from = fetched.served().from;
@@ -163,7 +163,7 @@ async fn a_change_by_another_process_invalidates_memory() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_own_change_invalidates_memory_at_once() {
     let url = RedisServer::fresh_database();
-    for store in [redis(&url) as Arc<dyn Inspect>, Arc::new(Memory::new(Services::default()))] {
+    for store in [redis(&url) as Arc<dyn Inspect>, Arc::new(Memory::new(ServiceRegistry::default()))] {
         let first = MemoryTier::new(store, HOUR);
         for text in ["1", "2"] {
             let newest = entry();
@@ -212,7 +212,7 @@ async fn memory_serves_nothing_while_disconnected() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_invalidation_the_ttl_alone_bounds_memory() {
-    let store = Arc::new(Memory::new(Services::default()));
+    let store = Arc::new(Memory::new(ServiceRegistry::default()));
     let first = MemoryTier::new(Arc::clone(&store) as _, Duration::from_millis(300));
     store.set(KEY, "1".into(), HOUR).await.unwrap();
     assert_eq!(result(&first).await, Some("1".into()));

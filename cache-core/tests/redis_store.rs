@@ -14,7 +14,7 @@ use cache_core::counters::{Batch, Bucket, Counts, Scope};
 use cache_core::key::sha256_hex;
 use cache_core::{
     Config, Entry, EntryId, Inspect as _, Layout, Redis, RedisUrl, Request, Response, ResponseStore as _,
-    ResultStore as _, Service, StatsStore as _, StoredResult, clock, whole,
+    ResultStore as _, ServiceName, StatsStore as _, StoredResult, clock, whole,
 };
 use futures_util::StreamExt as _;
 use redis::{ConnectionLike as _, cmd};
@@ -372,7 +372,7 @@ async fn a_connection_that_died_while_idle_is_not_used() {
     let store = Redis::new(&config).unwrap();
     let counts = Counts { hits: 1, ..Counts::default() };
     let hour = (clock::now() / 3_600.0) as i64;
-    let batch = || Batch::single(vec![Bucket { hour, scope: Scope::Http(Service::Jikan), counts }]);
+    let batch = || Batch::single(vec![Bucket { hour, scope: Scope::Http(ServiceName::new("jikan")), counts }]);
     store.add_stats(&batch()).await.unwrap();
     let mut raw = raw(&url);
     cmd("CLIENT").arg("KILL").arg(&["TYPE", "normal", "SKIPME", "yes"]).exec(&mut raw).unwrap();

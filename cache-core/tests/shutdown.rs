@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cache_core::{Cache, Call, Config, RedisUrl, Service, Storage};
+use cache_core::{Cache, Call, Config, RedisUrl, ServiceName, Storage};
 use futures_util::StreamExt as _;
 use origin::{Origin, Step, head, response};
 use redis_server::RedisServer;
@@ -89,7 +89,7 @@ async fn nothing_outlives_its_cache(
     cache.results().get_or_compute(&call, async || Some(1)).await;
     // A response in progress, a fetch that others wait for, and a waiter.
     let url = origin.url("/");
-    let mut body = cache.client(Service::Jikan).get(url.clone()).send().await.unwrap().into_body();
+    let mut body = cache.client(ServiceName::new("jikan")).get(url.clone()).send().await.unwrap().into_body();
     body.next().await.unwrap().unwrap();
     let mut slow = tokio::task::JoinSet::new();
     for _ in 0..2 {
@@ -130,7 +130,11 @@ async fn clients_results_and_counters_share_one_connection() {
     for caller in 0..20_usize {
         let (cache, url) = (cache.clone(), origin.url(&format!("/{caller}")));
         callers.spawn(async move {
-            let client = cache.client(if caller.is_multiple_of(2) { Service::Jikan } else { Service::Kitsu });
+            let client = cache.client(if caller.is_multiple_of(2) {
+                ServiceName::new("jikan")
+            } else {
+                ServiceName::new("kitsu")
+            });
             client.get(url).send().await.unwrap().bytes().await.unwrap();
             let call = Call::new("p", "0123456789abcdef").argument(caller);
             cache.results().get_or_compute(&call, async || Some(1)).await;

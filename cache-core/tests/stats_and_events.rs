@@ -13,7 +13,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use cache_core::counters::{Counts, Scope, Window};
-use cache_core::{Cache, Call, Config, Inspect, Memory, Missing, Redis, RedisUrl, Service, Services, Sqlite, clock};
+use cache_core::{
+    Cache, Call, Config, Inspect, Memory, Missing, PolicyName, Redis, RedisUrl, ServiceName, ServiceRegistry, Sqlite,
+    clock,
+};
 use origin::{Origin, response};
 use redis_server::RedisServer;
 use tracing::field::{Field, Visit};
@@ -55,7 +58,7 @@ async fn two_caches_add_up(first: Arc<dyn Inspect>, second: Arc<dyn Inspect>) {
             compute(&cache, argument).await;
         }
         for _ in 0..2 {
-            let client = cache.client(Service::Kitsu);
+            let client = cache.client(ServiceName::new("kitsu"));
             client.get(origin.url("/x")).send().await.unwrap().text().await.unwrap();
         }
         cache.close().await;
@@ -63,7 +66,7 @@ async fn two_caches_add_up(first: Arc<dyn Inspect>, second: Arc<dyn Inspect>) {
     let results = counted(&*second, &scope()).await;
     assert_eq!((results.hits, results.misses, results.stores, results.errors), (4, 2, 2, 0));
     assert!(results.lookup_micros > 0);
-    let http = counted(&*second, &Scope::Http(Service::Kitsu)).await;
+    let http = counted(&*second, &Scope::Http(ServiceName::new("kitsu"))).await;
     assert_eq!((http.hits, http.misses, http.stores, http.bytes), (3, 1, 1, 15));
 }
 
@@ -77,7 +80,7 @@ async fn caches_on_one_redis_add_up() {
 async fn caches_on_one_file_add_up() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("http_cache.db");
-    let open = async || Arc::new(Sqlite::open(&file, Services::default(), Missing::Create).await.unwrap());
+    let open = async || Arc::new(Sqlite::open(&file, ServiceRegistry::default(), Missing::Create).await.unwrap());
     two_caches_add_up(open().await, open().await).await;
 }
 
@@ -121,7 +124,7 @@ async fn counters_of_an_outage_are_sent_once_after_recovery() {
 
 #[tokio::test(start_paused = true)]
 async fn nothing_is_flushed_after_the_end() {
-    let store = Memory::new(Services::default());
+    let store = Memory::new(ServiceRegistry::default());
     let cache = cache(Arc::new(store.clone()));
     let results = cache.results();
     let call = Call::new("anisearch_anime", "82fce6a05e45281a").argument(1);
@@ -180,21 +183,21 @@ async fn every_request_has_an_event() {
     let listener = Listener::default();
     let _listening = tracing::subscriber::set_default(listener.clone());
     let mut config = Config::default();
-    config.set("ANIMECACHE_POLICY_KITSU", "specification").unwrap();
-    let cache = Cache::over(Arc::new(Memory::new(Services::default())), &config);
+    config.services.get_mut(ServiceName::new("kitsu")).policy = PolicyName::Specification;
+    let cache = Cache::over(Arc::new(Memory::new(ServiceRegistry::default())), &config);
     let origin = Origin::start(|seen| match seen.field("if-none-match") {
         Some(_) => response(304, &[("ETag", "\"1\"")], ""),
         None => response(200, &[("ETag", "\"1\""), ("Cache-Control", "no-cache")], "{}"),
     })
     .await;
-    for service in [Service::Jikan, Service::Kitsu] {
+    for service in [ServiceName::new("jikan"), ServiceName::new("kitsu")] {
         for _ in 0..2 {
             let request = cache.client(service).get(origin.url("/x?token=secret"));
             request.header("authorization", "secret").send().await.unwrap().text().await.unwrap();
         }
     }
     let nowhere = "http://127.0.0.1:1/secret";
-    assert!(cache.client(Service::AniDb).get(nowhere).send().await.is_err());
+    assert!(cache.client(ServiceName::new("anidb")).get(nowhere).send().await.is_err());
     for _ in 0..2 {
         compute(&cache, 1).await;
     }

@@ -4,9 +4,10 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use cache_core::Service;
-use clap::builder::NonEmptyStringValueParser;
+use cache_core::ServiceName;
 use clap::{ArgGroup, Args};
+use clap::builder::NonEmptyStringValueParser;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use crate::cli::selectors::duration;
 use crate::services::SERVICES;
@@ -78,19 +79,19 @@ pub struct IdArgs {
 
 /// Where the anime are told of, and who is asked for them.
 #[derive(Args, Clone, Debug)]
-#[command(next_help_heading = "Services")]
+#[command(next_help_heading = "ServiceRegistry")]
 pub struct ServiceArgs {
     #[arg(long, value_name = "FILE")]
     #[arg(help = "Anime database (anime-offline-database JSON) [default: \
         data/qdrant_storage/anime-offline-database.json if it exists, else 12 built-in titles]")]
     pub file: Option<PathBuf>,
-    /// Use only these services (comma-separated)
-    #[arg(long, value_name = "SERVICE", num_args = 1.., value_delimiter = ',', value_parser = asked_service, conflicts_with = "skip")]
-    pub only: Vec<Service>,
-    /// Skip these services (comma-separated)
-    #[arg(long, value_name = "SERVICE", num_args = 1.., value_delimiter = ',', value_parser = asked_service)]
-    pub skip: Vec<Service>,
-    /// Time limit for one service and one anime
+    /// Only these services (one or more)
+    #[arg(long, value_name = "S", num_args = 1.., value_delimiter = ',', value_parser = asked_service(), conflicts_with = "skip")]
+    pub only: Vec<ServiceName>,
+    /// Not these services (one or more)
+    #[arg(long, value_name = "S", num_args = 1.., value_delimiter = ',', value_parser = asked_service())]
+    pub skip: Vec<ServiceName>,
+    /// The longest that one service may take with one anime
     #[arg(long, value_name = "DURATION", default_value = "200s", value_parser = duration)]
     pub timeout: Duration,
     #[arg(long, value_name = "PATH", num_args = 0..=1)]
@@ -136,18 +137,17 @@ impl std::str::FromStr for IndexRange {
 
 impl ServiceArgs {
     /// Those that are asked.
-    pub fn asked(&self) -> Vec<Service> {
-        let is_asked = |service: &Service| {
+    pub fn asked(&self) -> Vec<ServiceName> {
+        let is_asked = |service: &ServiceName| {
             if self.only.is_empty() { !self.skip.contains(service) } else { self.only.contains(service) }
         };
-        SERVICES.into_iter().filter(is_asked).collect()
+        SERVICES.iter().copied().filter(is_asked).collect()
     }
 }
 
-/// One of the seven.
-fn asked_service(name: &str) -> Result<Service, String> {
-    let known = SERVICES.into_iter().find(|service| service.name() == name.trim());
-    known.ok_or_else(|| format!("expected one of {}", SERVICES.map(Service::name).join(", ")))
+/// One of the services of an enrichment.
+fn asked_service() -> impl TypedValueParser<Value = ServiceName> {
+    PossibleValuesParser::new(SERVICES.iter().map(|service| service.name())).map(|name| ServiceName::new(&name))
 }
 
 #[cfg(test)]

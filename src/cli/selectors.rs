@@ -4,8 +4,11 @@
 
 use std::time::Duration;
 
-use cache_core::{BodyPattern, EntryId, Filter, Glob, Kind, Layout, Service, State, StatusRange};
+use cache_core::{BodyPattern, EntryId, Filter, Glob, Kind, Layout, ServiceName, State, StatusRange};
 use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+
+use crate::services;
 
 /// Which entries are meant; all given ones must hold.
 #[derive(Args, Clone, Debug, Default)]
@@ -20,11 +23,10 @@ pub struct Selectors {
     #[arg(long, value_name = "KIND", value_parser = kind)]
     #[arg(help = "Kind of entry: responses (http) or function results (result) [possible values: http, result]")]
     pub kind: Option<Kind>,
-    #[arg(long, value_name = "SERVICE", value_parser = service)]
-    #[arg(help = "Service (can be repeated) [possible values: jikan, anilist, anidb, kitsu, animeschedule, \
-        anime_planet, anisearch, other]")]
-    pub service: Vec<Service>,
-    /// URL matches GLOB (responses only)
+    /// ServiceName (repeatable)
+    #[arg(long, value_name = "S", value_parser = service())]
+    pub service: Vec<ServiceName>,
+    /// URL matches this pattern
     #[arg(long, value_name = "GLOB", value_parser = glob)]
     pub url: Option<Glob>,
     /// HTTP method (responses only)
@@ -145,9 +147,9 @@ fn kind(text: &str) -> Result<Kind, String> {
         .ok_or_else(|| "expected http or result".into())
 }
 
-/// The service of this name.
-pub fn service(text: &str) -> Result<Service, String> {
-    Service::from_name(text).ok_or_else(|| format!("expected one of {}", Service::ALL.map(Service::name).join(", ")))
+/// One of the services of the table, or `other`.
+pub fn service() -> impl TypedValueParser<Value = ServiceName> {
+    PossibleValuesParser::new(services::all().map(ServiceName::name)).map(|name| ServiceName::new(&name))
 }
 
 fn state(text: &str) -> Result<State, String> {

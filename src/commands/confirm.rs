@@ -164,7 +164,7 @@ impl Matched {
 }
 
 pub(crate) fn by_service(plan: &Plan) -> Vec<OfService> {
-    let of = |(service, (entries, bytes)): (&cache_core::Service, &(u64, u64))| OfService {
+    let of = |(service, (entries, bytes)): (&cache_core::ServiceName, &(u64, u64))| OfService {
         service: service.name(),
         entries: *entries,
         bytes: *bytes,

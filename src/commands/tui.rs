@@ -29,22 +29,24 @@ pub(crate) async fn run(session: &Session) -> anyhow::Result<Exit> {
         has_color: style::is_wanted(session.global.color, &stdout()),
     };
     let mut config = session.settings.cache.clone();
+    let mut services = session.settings.services.clone();
     if session.global.demo {
         // The first frame does not wait for the cache to be filled, and the cache stays until the last one.
         let kept = Arc::new(OnceLock::new());
         let keep = Arc::clone(&kept);
         let upstream = Upstream::start(None, 1.0).await.context("cannot start the demo services")?;
         // Before the cache is opened: it tells the service of an entry by these.
-        upstream.stand_in(&mut config.services);
-        let services = config.services.clone();
+        upstream.stand_in(&mut services);
+        config = services.config(&config);
+        let registry = config.services.clone();
         let opening = async move {
-            let demo = demo::cache(services).await.map_err(|error| Error::Config(format!("{error:#}")))?;
+            let demo = demo::cache(registry).await.map_err(|error| Error::Config(format!("{error:#}")))?;
             let demo = keep.get_or_init(|| demo);
             let store =
                 if options.is_read_only { crate::commands::session::read_only(demo) } else { Arc::clone(&demo.store) };
             Ok(Opened { store, fallback: None })
         };
-        let exit = tui::run(opening, config, None, options).await?;
+        let exit = tui::run(opening, (config, services), None, options).await?;
         drop(kept);
         return Ok(exit);
     }
@@ -53,5 +55,5 @@ pub(crate) async fn run(session: &Session) -> anyhow::Result<Exit> {
     let catalogue = PathBuf::from(PIPELINES_FILE);
     let catalogue = catalogue.is_file().then_some(catalogue);
     let opened = config.clone();
-    tui::run(async move { cache_core::open(&opened, how).await }, config, catalogue, options).await
+    tui::run(async move { cache_core::open(&opened, how).await }, (config, services), catalogue, options).await
 }

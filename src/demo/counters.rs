@@ -1,6 +1,5 @@
 //! What the caches of the demo would have counted: a week of enrichment runs, of which every service saw its share.
 
-use cache_core::Service;
 use cache_core::counters::{Batch, Bucket, Counts, Scope};
 
 /// One service or prefix: requests of a busy hour, how many in a thousand were hits, microseconds of a look-up, and
@@ -11,11 +10,11 @@ fn loads() -> Vec<Load> {
     let http = Scope::Http;
     let result = |prefix: &str| Scope::Result(prefix.to_owned());
     vec![
-        (http(Service::Jikan), 240, 902, 210, 9_000),
-        (http(Service::AniList), 90, 871, 260, 14_000),
-        (http(Service::AniDb), 24, 968, 240, 22_000),
-        (http(Service::Kitsu), 130, 844, 230, 6_000),
-        (http(Service::AnimeSchedule), 28, 613, 190, 2_500),
+        (http(crate::services::jikan()), 240, 902, 210, 9_000),
+        (http(crate::services::anilist()), 90, 871, 260, 14_000),
+        (http(crate::services::anidb()), 24, 968, 240, 22_000),
+        (http(crate::services::kitsu()), 130, 844, 230, 6_000),
+        (http(crate::services::animeschedule()), 28, 613, 190, 2_500),
         (result("anisearch_anime"), 26, 931, 150, 1_800),
         (result("anisearch_characters"), 26, 925, 160, 3_100),
         (result("anisearch_episodes"), 26, 790, 150, 2_700),

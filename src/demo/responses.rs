@@ -1,7 +1,7 @@
 //! What each of the seven services answers for one title, in the shape of its own answers.
 
 use cache_core::key::result_key;
-use cache_core::{CacheKey, Form, Headers, Payload, Request, Response, Service};
+use cache_core::{CacheKey, Form, Headers, Payload, Request, Response};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use url::Url;
@@ -89,7 +89,7 @@ fn jikan(anime: &Anime, now: f64, age: f64) -> Vec<Answer> {
         .zip(0..)
         .filter_map(|(rest, place)| {
             let path = format!("{title}{rest}");
-            let reply = services::answer(Service::Jikan, &Asked { before: 1, ..Asked::get(&path) });
+            let reply = services::answer(crate::services::jikan(), &Asked { before: 1, ..Asked::get(&path) });
             let url = format!("https://api.jikan.moe{path}");
             stored(&Ask::get(&url), reply, now, age - 0.6 * f64::from(place))
         })
@@ -116,7 +116,7 @@ fn anilist(anime: &Anime, now: f64, age: f64) -> Vec<Answer> {
             let variables =
                 if place == 0 { json!({"id": anime.anilist}) } else { json!({"id": anime.anilist, "page": 1}) };
             let body = json!({"query": query, "variables": variables});
-            let reply = services::answer(Service::AniList, &Asked { body: Some(&body), ..Asked::get("/") });
+            let reply = services::answer(crate::services::anilist(), &Asked { body: Some(&body), ..Asked::get("/") });
             let ask =
                 Ask { method: "POST", body: Some(&body), headers: &headers, ..Ask::get("https://graphql.anilist.co") };
             stored(&ask, reply, now, age - 0.5 * f64::from(place))
@@ -136,7 +136,7 @@ fn kitsu(anime: &Anime, now: f64, age: f64) -> Vec<Answer> {
             let params = [("page[limit]", "20"), ("page[offset]", offset.as_str())];
             let params = if rest == "/episodes" { &params[..] } else { &[] };
             let query = owned(params);
-            let reply = services::answer(Service::Kitsu, &Asked { query: &query, ..Asked::get(&path) });
+            let reply = services::answer(crate::services::kitsu(), &Asked { query: &query, ..Asked::get(&path) });
             let url = format!("https://kitsu.io{path}");
             stored(&Ask { params, headers: &headers, ..Ask::get(&url) }, reply, now, age)
         })
@@ -148,7 +148,7 @@ fn anidb(anime: &Anime, now: f64, age: f64) -> Option<Answer> {
     let params =
         [("request", "anime"), ("client", "animeenrichment"), ("clientver", "1.0"), ("protover", "1"), ("aid", &id)];
     let query = owned(&params);
-    let reply = services::answer(Service::AniDb, &Asked { query: &query, ..Asked::get("/httpapi") });
+    let reply = services::answer(crate::services::anidb(), &Asked { query: &query, ..Asked::get("/httpapi") });
     let agent = [("cache-control", "no-cache")];
     let ask = Ask { params: &params, headers: &agent, ..Ask::get("http://api.anidb.net:9001/httpapi") };
     stored(&ask, reply, now, age)
@@ -156,7 +156,8 @@ fn anidb(anime: &Anime, now: f64, age: f64) -> Option<Answer> {
 
 fn animeschedule(anime: &Anime, now: f64, age: f64) -> Option<Answer> {
     let query = owned(&[("q", &anime.title)]);
-    let reply = services::answer(Service::AnimeSchedule, &Asked { query: &query, ..Asked::get("/api/v3/anime") });
+    let reply =
+        services::answer(crate::services::animeschedule(), &Asked { query: &query, ..Asked::get("/api/v3/anime") });
     // The pipeline puts the title into the URL as it is; the client encodes it, but not in the key.
     let url = format!("https://animeschedule.net/api/v3/anime?q={}", anime.title);
     let token = [("authorization", "Bearer demo-token-that-opens-nothing")];

@@ -9,9 +9,10 @@ use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::services::Services;
 use anyhow::Context as _;
 use bytes::Bytes;
-use cache_core::{Service, Services};
+use cache_core::ServiceName;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use http_body_util::{BodyExt as _, Full};
@@ -35,18 +36,18 @@ const JIKAN_LIMIT: &str = "10/1s";
 
 /// The seven servers. They end when this is dropped.
 pub struct Upstream {
-    urls: Vec<(Service, String)>,
+    urls: Vec<(ServiceName, String)>,
     requests: Arc<Requests>,
     servers: JoinSet<()>,
 }
 
 /// How often each request was made: service, then method, path and body.
 #[derive(Default)]
-pub struct Requests(Mutex<BTreeMap<Service, BTreeMap<String, u64>>>);
+pub struct Requests(Mutex<BTreeMap<ServiceName, BTreeMap<String, u64>>>);
 
 impl Requests {
     /// Counts one, and tells how often it was made before.
-    fn count(&self, service: Service, request: String) -> u64 {
+    fn count(&self, service: ServiceName, request: String) -> u64 {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let count = all.entry(service).or_default().entry(request).or_default();
         *count += 1;
@@ -54,7 +55,7 @@ impl Requests {
     }
 
     /// How many requests each service got.
-    pub fn by_service(&self) -> BTreeMap<Service, u64> {
+    pub fn by_service(&self) -> BTreeMap<ServiceName, u64> {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         all.iter().map(|(service, requests)| (*service, requests.values().sum())).collect()
     }
@@ -72,7 +73,9 @@ impl Upstream {
     pub async fn start(first: Option<u16>, pace: f64) -> anyhow::Result<Self> {
         let requests = Arc::new(Requests::default());
         let (mut urls, mut servers) = (Vec::new(), JoinSet::new());
-        for (service, place) in Service::ALL.into_iter().filter(|service| *service != Service::Other).zip(0..) {
+        for (service, place) in
+            crate::services::all().filter(|service| crate::services::SERVICES.contains(service)).zip(0..)
+        {
             let port = first.map_or(0, |first| first + place);
             let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
             let listener = TcpListener::bind(address).await.with_context(|| format!("cannot listen on port {port}"))?;
@@ -83,7 +86,7 @@ impl Upstream {
     }
 
     /// Where each service is: what its `ANIMECACHE_<SERVICE>_URL` is to be set to.
-    pub fn urls(&self) -> &[(Service, String)] {
+    pub fn urls(&self) -> &[(ServiceName, String)] {
         &self.urls
     }
 
@@ -95,9 +98,9 @@ impl Upstream {
             services.set_url(*service, url);
         }
         if let Ok(limit) = JIKAN_LIMIT.parse()
-            && services.limit(Service::Jikan) == Services::default().limit(Service::Jikan)
+            && services.limit(crate::services::jikan()) == Services::default().limit(crate::services::jikan())
         {
-            services.set_limit(Service::Jikan, limit);
+            services.set_limit(crate::services::jikan(), limit);
         }
     }
 
@@ -113,17 +116,17 @@ impl Upstream {
 }
 
 /// The path that a service's URLs begin with.
-fn base(service: Service) -> &'static str {
-    match service {
-        Service::Jikan => "/v4",
-        Service::AniDb => "/httpapi",
-        Service::Kitsu => "/api/edge",
-        Service::AnimeSchedule => "/api/v3",
+fn base(service: ServiceName) -> &'static str {
+    match service.name() {
+        "jikan" => "/v4",
+        "anidb" => "/httpapi",
+        "kitsu" => "/api/edge",
+        "animeschedule" => "/api/v3",
         _ => "",
     }
 }
 
-async fn serve(listener: TcpListener, service: Service, requests: Arc<Requests>, pace: f64) {
+async fn serve(listener: TcpListener, service: ServiceName, requests: Arc<Requests>, pace: f64) {
     let mut connections = JoinSet::new();
     loop {
         // A client that is gone before it was accepted is no reason to stop.
@@ -140,7 +143,7 @@ async fn serve(listener: TcpListener, service: Service, requests: Arc<Requests>,
 
 async fn answer(
     request: Request<Incoming>,
-    service: Service,
+    service: ServiceName,
     requests: Arc<Requests>,
     pace: f64,
 ) -> Result<Response<Full<Bytes>>, Infallible> {

@@ -13,35 +13,35 @@ pub(crate) mod kitsu;
 
 use std::time::Duration;
 
-use cache_core::Service;
+use cache_core::ServiceName;
 
 use crate::demo::services::exchange::{Asked, Reply};
 
 /// What a service answers.
-pub(crate) fn answer(service: Service, asked: &Asked<'_>) -> Reply {
-    match service {
-        Service::Jikan => jikan::answer(asked),
-        Service::AniList => anilist::answer(asked),
-        Service::AniDb => anidb::answer(asked),
-        Service::Kitsu => kitsu::answer(asked),
-        Service::AnimeSchedule => animeschedule::answer(asked),
-        Service::AnimePlanet => anime_planet::answer(asked),
-        Service::AniSearch => anisearch::answer(asked),
-        Service::Other => Reply::new(404, "text/plain", "Unknown service"),
+pub(crate) fn answer(service: ServiceName, asked: &Asked<'_>) -> Reply {
+    match service.name() {
+        "jikan" => jikan::answer(asked),
+        "anilist" => anilist::answer(asked),
+        "anidb" => anidb::answer(asked),
+        "kitsu" => kitsu::answer(asked),
+        "animeschedule" => animeschedule::answer(asked),
+        "anime_planet" => anime_planet::answer(asked),
+        "anisearch" => anisearch::answer(asked),
+        _ => Reply::new(404, "text/plain", "Unknown service"),
     }
 }
 
 /// About how long a service takes to answer. The crawled sites are rendered by a browser, too.
-pub(crate) fn delay(service: Service) -> Duration {
-    Duration::from_millis(match service {
-        Service::Jikan => 150,
-        Service::AniList => 450,
-        Service::AniDb => 700,
-        Service::Kitsu => 250,
-        Service::AnimeSchedule => 300,
-        Service::AnimePlanet => 1_800,
-        Service::AniSearch => 2_200,
-        Service::Other => 0,
+pub(crate) fn delay(service: ServiceName) -> Duration {
+    Duration::from_millis(match service.name() {
+        "jikan" => 150,
+        "anilist" => 450,
+        "anidb" => 700,
+        "kitsu" => 250,
+        "animeschedule" => 300,
+        "anime_planet" => 1_800,
+        "anisearch" => 2_200,
+        _ => 0,
     })
 }
 
@@ -76,11 +76,12 @@ mod tests {
     #[test]
     fn pages_lead_to_their_own_site_and_to_no_real_one() {
         let site = Url::parse("http://127.0.0.1:8106").unwrap();
-        for (service, parts) in
-            [(Service::AniSearch, ["", "/screenshots", "/relations"].as_slice()), (Service::AnimePlanet, &[""])]
-        {
-            let name = |anime: &Anime| match service {
-                Service::AniSearch => anime.anisearch.to_string(),
+        for (service, parts) in [
+            (crate::services::anisearch(), ["", "/screenshots", "/relations"].as_slice()),
+            (crate::services::anime_planet(), &[""]),
+        ] {
+            let name = |anime: &Anime| match service.name() {
+                "anisearch" => anime.anisearch.to_string(),
                 _ => anime.slug.clone(),
             };
             let first: Vec<_> = CATALOGUE.iter().map(|anime| format!("/anime/{}", name(anime))).collect();

@@ -11,7 +11,7 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cache_core::{Service, Services};
+use crate::services::Services;
 use chromiumoxide::cdp::js_protocol::runtime::EvaluateParams;
 use chromiumoxide::error::CdpError;
 use chromiumoxide::handler::HandlerConfig;
@@ -27,6 +27,7 @@ use url::{Host, Url};
 use crate::enrich::challenge::is_challenge;
 use crate::enrich::error::{NoBrowser, Problem};
 use crate::enrich::rendered_page::{Arrived, Filled};
+use crate::services;
 
 /// What Chromium is called on various systems.
 const PROGRAMS: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
@@ -108,7 +109,7 @@ impl Browser {
                 PROGRAMS.iter().find_map(|name| found(Path::new(name))).ok_or_else(|| NoBrowser(PROGRAMS.join(", ")))?
             }
         };
-        let sites = [Service::AnimePlanet, Service::AniSearch].map(|service| services.url(service));
+        let sites = [services::anime_planet(), services::anisearch()].map(|service| services.url(service));
         Ok(Self { program, reach: reach(sites), running: Mutex::default() })
     }
 

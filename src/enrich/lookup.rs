@@ -217,7 +217,7 @@ mod tests {
         let all = Catalogue::demo();
         assert_eq!(all.find("cowboy bebop"), Meaning::One(0));
         for anime in all.anime() {
-            assert!(crate::services::SERVICES.into_iter().all(|service| anime.is_at(service)), "{anime:?}");
+            assert!(crate::services::SERVICES.iter().copied().all(|service| anime.is_at(service)), "{anime:?}");
         }
     }
 }

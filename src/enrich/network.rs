@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::services::Services;
 use async_trait::async_trait;
 use bytes::Bytes;
 use cache_core::{
-    FinalUrl, Incoming, Inspect, Reqwest, ReqwestOptions, SendError, Sender, Service, Services, authority,
-    without_secrets,
+    FinalUrl, Incoming, Inspect, Reqwest, ReqwestOptions, SendError, Sender, ServiceName, authority, without_secrets,
 };
 use http::{HeaderMap, StatusCode};
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -20,6 +20,7 @@ use crate::enrich::metrics::Meter;
 use crate::enrich::rate_limiter::Pace;
 use crate::enrich::service_gate::Breaker;
 use crate::enrich::{redirect, service_gate};
+use crate::services;
 
 /// The longest that connecting takes: the pipeline's limit for AniDB.
 const TO_CONNECT: Duration = Duration::from_secs(30);
@@ -96,7 +97,7 @@ impl Network {
     /// The way out to one service in one pass. Processes that share the store keep to its limit together.
     pub(crate) fn gate(
         &self,
-        service: Service,
+        service: ServiceName,
         services: &Services,
         store: &Arc<dyn Inspect>,
         meter: &Arc<Meter>,
@@ -108,7 +109,7 @@ impl Network {
                 pace: Pace::new(name, services.limit(service)),
                 breaker: Breaker::default(),
                 // Its operators ask for that.
-                seats: (service == Service::AniDb).then(|| Semaphore::new(1)),
+                seats: (service == services::anidb()).then(|| Semaphore::new(1)),
                 wants_browser: AtomicBool::new(false),
             })
         });

@@ -6,7 +6,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cache_core::{Service, Services, without_secrets};
+use crate::services::Services;
+use cache_core::{ServiceName, without_secrets};
 use url::Url;
 
 use crate::enrich::browser::TIME_LIMIT;
@@ -27,13 +28,13 @@ const PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), D
 
 /// What an anime is called in the keys of results: by its site's name for it, as the pipeline has it; where another
 /// site stands in for the real one, by the whole address of its page, so that neither ever answers for the other.
-pub(crate) fn argument(way: &Way, service: Service, name: &str) -> String {
+pub(crate) fn argument(way: &Way, service: ServiceName, name: &str) -> String {
     let is_real = way.url() == Services::default().url(service);
     if is_real { name.to_owned() } else { under(way.url(), &["anime", name]) }
 }
 
 /// The address of the page of an anime, by what it is called in keys.
-pub(crate) fn address(service: Service, argument: &str) -> String {
+pub(crate) fn address(service: ServiceName, argument: &str) -> String {
     if argument.contains("://") {
         argument.to_owned()
     } else {
@@ -104,6 +105,7 @@ mod tests {
     use http::{HeaderMap, StatusCode};
 
     use super::*;
+    use crate::services;
 
     #[tokio::test]
     async fn only_the_page_itself_is_accepted() {
@@ -129,11 +131,11 @@ mod tests {
 
     #[test]
     fn a_name_stays_one_segment() {
-        let service = Service::AnimePlanet;
+        let service = services::anime_planet();
         assert_eq!(address(service, "cowboy-bebop"), "https://www.anime-planet.com/anime/cowboy-bebop");
         assert_eq!(address(service, "../a?b#c"), "https://www.anime-planet.com/anime/..%2Fa%3Fb%23c");
         assert_eq!(
-            under(&address(Service::AniSearch, "1572"), &["episodes"]),
+            under(&address(services::anisearch(), "1572"), &["episodes"]),
             "https://www.anisearch.com/anime/1572/episodes"
         );
         assert_eq!(address(service, "http://127.0.0.1:1/anime/x"), "http://127.0.0.1:1/anime/x");

@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use cache_core::Service;
+use cache_core::ServiceName;
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -21,7 +21,7 @@ pub const TIME_LIMIT: Duration = Duration::from_secs(200);
 pub struct Plan {
     pub anime: Anime,
     /// Those without an id of the anime are left out.
-    pub services: Vec<Service>,
+    pub services: Vec<ServiceName>,
     /// Usual and fresh: a cold pass, then a warm one. Uncached: what the cache has, then what the services say now.
     /// Offline: one pass over what the cache has.
     pub mode: Mode,
@@ -39,7 +39,7 @@ pub struct Progress {
 /// How far one service is.
 #[derive(Clone, Debug)]
 pub struct ServiceProgress {
-    pub service: Service,
+    pub service: ServiceName,
     /// What the service itself says, or, where nothing else is compared with it, the only pass.
     pub cold: Arc<Lap>,
     /// What the cache says.
@@ -56,8 +56,8 @@ pub struct Lap {
 
 impl Plan {
     /// The services that are asked, in the pipeline's order.
-    pub fn asked(&self) -> impl Iterator<Item = Service> {
-        SERVICES.into_iter().filter(|service| self.services.contains(service) && self.anime.is_at(*service))
+    pub fn asked(&self) -> impl Iterator<Item = ServiceName> {
+        SERVICES.iter().copied().filter(|service| self.services.contains(service) && self.anime.is_at(*service))
     }
 
     /// Meters for all that is to be done.

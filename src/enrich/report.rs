@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use cache_core::{Service, chain};
+use cache_core::{ServiceName, chain};
 use serde::{Deserialize, Serialize};
 
 use crate::anime::Ids;
@@ -11,6 +11,7 @@ use crate::enrich::compare::Comparison;
 use crate::enrich::metrics::Gap;
 use crate::enrich::mode::Mode;
 use crate::enrich::progress::{Lap, Plan, Progress, ServiceProgress};
+use crate::services;
 
 /// A cache that takes so many times longer than the next time, and so many seconds, was waiting for somebody to fill it.
 const SHARED: f64 = 20.0;
@@ -60,7 +61,7 @@ pub enum Verdict {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ServiceReport {
     #[serde(with = "name")]
-    pub service: Service,
+    pub service: ServiceName,
     /// `http` or `result`: which of the two caches it goes through.
     pub strategy: String,
     pub ok: bool,
@@ -154,11 +155,10 @@ impl ServiceReport {
         let keys: BTreeSet<_> = of.cold.touched().into_iter().map(|touched| touched.key).collect();
         let names = if mode == Mode::Uncached { ["current", "cached"] } else { ["cold", "warm"] };
         let comparison = compare::laps(&of.cold, &of.warm, names);
-        let is_crawled = matches!(of.service, Service::AnimePlanet | Service::AniSearch);
         let both = cold.zip(warm).filter(|_| error.is_none());
         Self {
             service: of.service,
-            strategy: if is_crawled { "result" } else { "http" }.to_owned(),
+            strategy: services::strategy(of.service).name().to_owned(),
             ok: error.is_none(),
             error,
             cold: cold.unwrap_or_default(),
@@ -266,17 +266,17 @@ fn times(cold: f64, warm: f64) -> Option<f64> {
 }
 
 mod name {
-    use cache_core::Service;
+    use cache_core::ServiceName;
     use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
 
     #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
-    pub(crate) fn serialize<S: Serializer>(service: &Service, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(service: &ServiceName, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(service.name())
     }
 
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Service, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ServiceName, D::Error> {
         let name = String::deserialize(deserializer)?;
-        Service::from_name(&name).ok_or_else(|| D::Error::custom("unknown service"))
+        crate::services::from_name(&name).ok_or_else(|| D::Error::custom("unknown service"))
     }
 }
 
@@ -287,7 +287,7 @@ mod tests {
     #[test]
     fn who_waited_for_another_had_it_from_the_cache_but_late() {
         let service = |cold_seconds: f64| ServiceReport {
-            service: Service::Jikan,
+            service: services::jikan(),
             strategy: "http".to_owned(),
             ok: true,
             error: None,

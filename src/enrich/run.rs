@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use cache_core::{Cache, Service, Services};
+use crate::services::Services;
+use cache_core::{Cache, ServiceName};
 use futures_util::future::join_all;
 use tokio::time::Instant;
 
@@ -48,7 +49,7 @@ async fn pass<'a>(
     network: &Network,
     services: &Services,
     plan: &Plan,
-    laps: impl Iterator<Item = (Service, &'a Lap)>,
+    laps: impl Iterator<Item = (ServiceName, &'a Lap)>,
     mode: Mode,
 ) {
     let fetches = laps.filter_map(|(service, lap)| Some((service, lap, source(service)?)));

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cache_core::{Cache, CachedClient, RequestBuilder, ResultCache, Sender, ServedFrom, Service, Services};
+use crate::services::Services;
+use cache_core::{Cache, CachedClient, RequestBuilder, ResultCache, Sender, ServedFrom, ServiceName};
 use http::StatusCode;
 
 use crate::enrich::browser::Browser;
@@ -14,11 +15,12 @@ use crate::enrich::network::{Gate, Network, Offline, Renderer};
 use crate::enrich::rendered_page::{Arrived, Filled};
 use crate::enrich::response::Answer;
 use crate::enrich::sources::anidb;
+use crate::services;
 
 /// The way of one source in one pass. Clones share everything.
 #[derive(Clone)]
 pub struct Way {
-    service: Service,
+    service: ServiceName,
     gate: Gate,
     client: CachedClient,
     renderer: Renderer,
@@ -34,7 +36,7 @@ impl Way {
     pub fn new(
         cache: &Cache,
         network: &Network,
-        service: Service,
+        service: ServiceName,
         services: &Services,
         mode: Mode,
         meter: Arc<Meter>,
@@ -179,7 +181,7 @@ impl Way {
         let key = fetched.served().cache_key.to_string();
         let (status, headers) = (fetched.status(), fetched.headers().clone());
         let body = fetched.bytes().await?;
-        if !is_hit && self.service == Service::AniDb && anidb::is_ban(&body) {
+        if !is_hit && self.service == services::anidb() && anidb::is_ban(&body) {
             self.gate.shut().await;
         }
         if !is_hit && matches!(status, StatusCode::NOT_FOUND | StatusCode::GONE) {

@@ -8,20 +8,20 @@ pub(crate) mod anisearch;
 pub(crate) mod jikan;
 pub(crate) mod kitsu;
 
-use cache_core::Service;
+use cache_core::ServiceName;
 
 use crate::enrich::source::Source;
 
 /// The source of a service.
-pub fn source(service: Service) -> Option<&'static dyn Source> {
-    Some(match service {
-        Service::Jikan => &jikan::Jikan,
-        Service::AniList => &anilist::AniList,
-        Service::AniDb => &anidb::AniDb,
-        Service::Kitsu => &kitsu::Kitsu,
-        Service::AnimeSchedule => &animeschedule::AnimeSchedule,
-        Service::AnimePlanet => &anime_planet::AnimePlanet,
-        Service::AniSearch => &anisearch::AniSearch,
-        Service::Other => return None,
+pub fn source(service: ServiceName) -> Option<&'static dyn Source> {
+    Some(match service.name() {
+        "jikan" => &jikan::Jikan,
+        "anilist" => &anilist::AniList,
+        "anidb" => &anidb::AniDb,
+        "kitsu" => &kitsu::Kitsu,
+        "animeschedule" => &animeschedule::AnimeSchedule,
+        "anime_planet" => &anime_planet::AnimePlanet,
+        "anisearch" => &anisearch::AniSearch,
+        _ => return None,
     })
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use cache_core::{Event, Service};
+use cache_core::{Event, ServiceName};
 use serde::Serialize;
 
 use crate::output::json::Text;
@@ -11,8 +11,8 @@ use crate::output::secrets::shown_key;
 use crate::output::{safe, secrets};
 
 /// The name of the service, or that it is not known.
-pub fn service(service: Option<Service>) -> &'static str {
-    service.map_or("unknown", Service::name)
+pub fn service(service: Option<ServiceName>) -> &'static str {
+    service.map_or("unknown", ServiceName::name)
 }
 
 /// What an event is about: method and URL, or the key; safe, and without secrets.
@@ -46,7 +46,7 @@ impl<'a> Row<'a> {
             at: event.at,
             event: event.kind.name(),
             kind: event.cache.name(),
-            service: event.service.map(Service::name),
+            service: event.service.map(ServiceName::name),
             key: key.map(|key| Id::of_key(key, false)),
             cache_key: event.cache_key.as_ref().map(|key| Text(key.as_bytes())),
             method: asked.map(|asked| &*asked.method),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use cache_core::counters::{Bucket, Counted, Counts, Scope};
 use cache_core::{
-    BackendId, BackendKind, CacheKey, EntryId, Freshness, Health, HttpSummary, Layout, Page, Service, State, Summary,
+    BackendId, BackendKind, CacheKey, EntryId, Freshness, Health, HttpSummary, Layout, Page, ServiceName, State, Summary,
 };
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use jiff::tz::TimeZone;
@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use crate::anime::{Anime, Ids};
 use crate::enrich::history::Run;
+use crate::services;
 use crate::services::SERVICES;
 use crate::tui::KEYMAP;
 use crate::tui::app::App;
@@ -35,7 +36,7 @@ pub(crate) fn backend() -> BackendId {
 }
 
 /// An HTTP entry, stored an hour ago, that expires in `ttl` seconds.
-pub(crate) fn http(number: u128, service: Service, url: &str, ttl: f64) -> Summary {
+pub(crate) fn http(number: u128, service: ServiceName, url: &str, ttl: f64) -> Summary {
     Summary {
         id: EntryId::Http(Layout::Pipeline, Uuid::from_u128(number)),
         state: State::Live,
@@ -62,7 +63,7 @@ pub(crate) fn result(key: &str, ttl: f64) -> Summary {
     Summary {
         id: EntryId::key(format!("result_cache:{key}").into_bytes()),
         state: State::Live,
-        service: Service::AniSearch,
+        service: services::anisearch(),
         size: 500,
         created_at: None,
         expires_at: Some(NOW + ttl),
@@ -75,11 +76,11 @@ pub(crate) fn result(key: &str, ttl: f64) -> Summary {
 pub(crate) fn entries() -> Vec<Summary> {
     let stale = Freshness { lifetime: Some(60.0), ..Freshness::default() };
     let mut list = vec![
-        http(1, Service::Jikan, "https://api.jikan.moe/v4/anime/1/full", 86_000.0),
-        http(2, Service::Jikan, "https://api.jikan.moe/v4/anime/21/full?token=secret", 3_000.0),
-        http(3, Service::Kitsu, "https://kitsu.io/api/edge/anime/1/episodes", 42.0),
-        http(4, Service::AniList, "https://graphql.anilist.co/", 80_000.0),
-        http(5, Service::AniDb, "http://api.anidb.net:9001/httpapi?request=anime&aid=23", 70_000.0),
+        http(1, services::jikan(), "https://api.jikan.moe/v4/anime/1/full", 86_000.0),
+        http(2, services::jikan(), "https://api.jikan.moe/v4/anime/21/full?token=secret", 3_000.0),
+        http(3, services::kitsu(), "https://kitsu.io/api/edge/anime/1/episodes", 42.0),
+        http(4, services::anilist(), "https://graphql.anilist.co/", 80_000.0),
+        http(5, services::anidb(), "http://api.anidb.net:9001/httpapi?request=anime&aid=23", 70_000.0),
         result("anisearch_anime:82fce6a05e45281a:18878", 60_000.0),
         result("anisearch_anime:ace6d8c92ebc96ea:18878", 10_000.0),
         result("anisearch_episodes:82fce6a05e45281a:ワンピース", 86_399.0),
@@ -94,7 +95,7 @@ pub(crate) fn entries() -> Vec<Summary> {
     list.push(Summary {
         id: EntryId::key(&b"hishel_cache:stream:\xff"[..]),
         state: State::Orphan,
-        service: Service::Other,
+        service: ServiceName::OTHER,
         size: 0,
         created_at: None,
         expires_at: None,
@@ -141,9 +142,9 @@ pub(crate) fn tally() -> Tally {
         counts: Counts { hits, misses, ..Counts::default() },
     };
     let hours = vec![
-        bucket(0.0, Scope::Http(Service::Jikan), 9, 1),
-        bucket(20.0, Scope::Http(Service::Jikan), 1_231, 300),
-        bucket(144.0, Scope::Http(Service::Kitsu), 0, 50),
+        bucket(0.0, Scope::Http(services::jikan()), 9, 1),
+        bucket(20.0, Scope::Http(services::jikan()), 1_231, 300),
+        bucket(144.0, Scope::Http(services::kitsu()), 0, 50),
         bucket(20.0, Scope::Result("anisearch_anime".into()), 3, 0),
         bucket(20.0, Scope::Result("anisearch_episodes".into()), 5, 4),
     ];
@@ -215,7 +216,7 @@ pub(crate) fn offer() -> Offer {
         anime("Kimi no Na wa.", "MOVIE", Some(1), Ids { mal: Some(32_281), ..Ids::default() }),
         anime("Cowboy Bebop: Tengoku no Tobira", "MOVIE", Some(1), everywhere(5)),
     ];
-    let hosts = SERVICES.map(|service| (service, format!("{service}.example"))).into();
+    let hosts = SERVICES.iter().map(|service| (*service, format!("{service}.example"))).collect();
     Offer { titles, hosts }
 }
 

@@ -11,8 +11,7 @@ use cache_core::admin::batch::Plan;
 use cache_core::admin::{flush, select, ttl};
 use cache_core::counters::Window;
 use cache_core::{
-    BodyPattern, Cache, Config, EntryId, Error, Filter, Health, Inspect, Opened, Service, Services, Source, authority,
-    chain, clock, pages,
+    BodyPattern, Cache, Config, EntryId, Error, Filter, Health, Inspect, Opened, Source, authority, chain, clock, pages,
 };
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, TryStreamExt};
@@ -25,6 +24,8 @@ use crate::enrich::lookup::Catalogue;
 use crate::enrich::network::Network;
 use crate::enrich::progress::Plan as Enrichment;
 use crate::enrich::run::run as enrich_twice;
+use crate::services;
+use crate::services::Services;
 use crate::tui::app::body::{Body, PREVIEW};
 use crate::tui::app::detail::Detail;
 use crate::tui::app::enrich::{Offer, ServiceTally};
@@ -54,6 +55,7 @@ pub struct Runner {
     opening: Option<BoxFuture<'static, cache_core::Result<Opened>>>,
     clipboard: Clipboard,
     config: Config,
+    services: Services,
     catalogue: Option<PathBuf>,
     /// What enrichments share: made for the first one.
     enriching: Option<(Cache, Network)>,
@@ -79,11 +81,11 @@ struct Reporter {
 
 impl Runner {
     /// A runner and where its messages arrive. `opening` is awaited by the first [`Effect::Open`]; `config` says how
-    /// enrichments use what it opens, and where the services are; `catalogue` is an anime-offline-database, in place
+    /// enrichments use what it opens, and `services` where the services are; `catalogue` is an anime-offline-database, in place
     /// of the one that ships inside.
     pub fn new(
         opening: impl Future<Output = cache_core::Result<Opened>> + Send + 'static,
-        config: Config,
+        (config, services): (Config, Services),
         catalogue: Option<PathBuf>,
         clipboard: Clipboard,
     ) -> (Self, mpsc::Receiver<Message>) {
@@ -93,6 +95,7 @@ impl Runner {
             opening: Some(opening.boxed()),
             clipboard,
             config,
+            services,
             catalogue,
             enriching: None,
             inbox,
@@ -155,7 +158,7 @@ impl Runner {
                 }
             }
             Effect::Offer(ticket) => {
-                let (file, services) = (self.catalogue.clone(), self.config.services.clone());
+                let (file, services) = (self.catalogue.clone(), self.services.clone());
                 self.spawn(ticket, move |_| async move { Outcome::Offered(offer(file, &services).await) });
             }
             Effect::LoadRuns(ticket) => {
@@ -166,14 +169,13 @@ impl Runner {
                 let (cache, network) = self
                     .enriching
                     .get_or_insert_with(|| {
-                        (Cache::over(Arc::clone(store), &self.config), Network::for_sites(&self.config.services))
+                        (Cache::over(Arc::clone(store), &self.config), Network::for_sites(&self.services))
                     })
                     .clone();
-                let config = self.config.clone();
-                self.spawn(
-                    ticket,
-                    move |reporter| async move { enrich(&cache, &network, &config, &plan, &reporter).await },
-                );
+                let (config, services) = (self.config.clone(), self.services.clone());
+                self.spawn(ticket, move |reporter| async move {
+                    enrich(&cache, &network, (&config, &services), &plan, &reporter).await
+                });
             }
             Effect::CheckHealth(ticket) => {
                 self.on_store(ticket, |store, _| async move { Outcome::Health(store.health().await) });
@@ -334,15 +336,21 @@ async fn offer(file: Option<PathBuf>, services: &Services) -> Result<Offer, Stri
     let read =
         tokio::task::spawn_blocking(move || file.map_or_else(|| Ok(Catalogue::demo()), |file| Catalogue::open(&file)));
     let catalogue = read.await.map_err(|error| error.to_string())?.map_err(|error| format!("{error:#}"))?;
-    let hosts = Service::ALL.map(|service| (service, authority(services.url(service)).to_owned())).into();
+    let hosts = services::all().map(|service| (service, authority(services.url(service)).to_owned())).collect();
     Ok(Offer { titles: catalogue.anime().cloned().collect(), hosts })
 }
 
-async fn enrich(cache: &Cache, network: &Network, config: &Config, plan: &Enrichment, reporter: &Reporter) -> Outcome {
+async fn enrich(
+    cache: &Cache,
+    network: &Network,
+    (config, services): (&Config, &Services),
+    plan: &Enrichment,
+    reporter: &Reporter,
+) -> Outcome {
     let progress = plan.progress();
     let news = || Message::Progress(reporter.ticket, Progress::Enriching(ServiceTally::all(&progress)));
     let mut clock = tokio::time::interval(REPORT_EVERY);
-    let mut run = std::pin::pin!(enrich_twice(cache, network, &config.services, plan, &progress));
+    let mut run = std::pin::pin!(enrich_twice(cache, network, services, plan, &progress));
     let report = loop {
         tokio::select! {
             biased;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use std::{env, fs, thread};
 
 use animecache::enrich::browser::Browser;
-use cache_core::Services;
+use animecache::services::Services;
 use serde_json::json;
 
 use crate::program::{Program, Run};

@@ -2,7 +2,7 @@
 //! `--help`.
 
 use animecache::cli::Cli;
-use cache_core::{Service, State};
+use cache_core::{ServiceName, State};
 use clap::{Arg, Command, CommandFactory as _};
 
 use crate::program::Program;
@@ -124,7 +124,7 @@ fn words_that_were_replaced_do_not_come_back() {
 fn values_written_out_in_the_help_are_those_that_are_taken() {
     let listed = |names: &[&str]| format!("[possible values: {}]", names.join(", "));
     for (option, names) in [
-        ("service", &Service::ALL.map(Service::name)[..]),
+        ("service", &ServiceName::ALL.map(ServiceName::name)[..]),
         ("state", &State::ALL.map(State::name)),
         ("kind", &["http", "result"]),
     ] {

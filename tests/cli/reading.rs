@@ -4,11 +4,12 @@ use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
 use cache_core::counters::{Batch, Bucket, Counts, Scope};
-use cache_core::{Config, Redis, RedisUrl, Service, StatsStore as _, clock};
+use cache_core::{Config, Redis, RedisUrl, ServiceName, Store as _, clock};
 use redis::cmd;
 use serde_json::{Value, json};
 
 use crate::program::{Program, Run, empty, expected, pipeline};
+use animecache::services;
 
 const HTTP_FIELDS: [&str; 19] = [
     "kind",
@@ -191,7 +192,7 @@ async fn count(program: &Program) {
             ..Counts::default()
         },
     };
-    let jikan = Scope::Http(Service::Jikan);
+    let jikan = Scope::Http(services::jikan());
     let results = Scope::Result("anisearch_anime".into());
     let hostile = Scope::Result("p\u{1b}[31m\"\n\u{202e}".into());
     let buckets = vec![

@@ -11,7 +11,10 @@ use animecache::enrich::mode::Mode;
 use animecache::enrich::network::Network;
 use animecache::enrich::service_client::Way;
 use animecache::enrich::sources::source;
-use cache_core::{Cache, Config, Filter, Inspect, Limit, Memory, Missing, Redis, RedisUrl, Service, Sqlite, Summary};
+use animecache::services::Services;
+use cache_core::{
+    Cache, Config, Filter, Inspect, Limit, Memory, Missing, Redis, RedisUrl, ServiceName, Sqlite, Summary,
+};
 use futures_util::TryStreamExt as _;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -28,7 +31,7 @@ pub enum On {
 
 /// A cache, and the way out of it.
 pub struct Subject {
-    pub config: Config,
+    pub config: Settings,
     pub store: Arc<dyn Inspect>,
     cache: Cache,
     network: Network,
@@ -43,10 +46,18 @@ pub struct Brought {
     pub gaps: Vec<Gap>,
 }
 
+/// The settings of a cache and of the services behind it.
+#[derive(Clone, Default)]
+pub struct Settings {
+    pub cache: Config,
+    pub services: Services,
+}
+
 /// Settings under which the services are where the demo upstream is and allow everything, and patience for a busy machine.
-pub fn settings(upstream: Option<&Upstream>) -> Config {
-    let mut config = Config { store_patience: Duration::from_secs(10), ..Config::default() };
-    for service in Service::ALL {
+pub fn settings(upstream: Option<&Upstream>) -> Settings {
+    let cache = Config { store_patience: Duration::from_secs(10), ..Config::default() };
+    let mut config = Settings { cache, ..Settings::default() };
+    for service in animecache::services::all() {
         config.services.set_limit(service, Limit::default());
     }
     for (service, url) in upstream.into_iter().flat_map(Upstream::urls) {
@@ -57,26 +68,27 @@ pub fn settings(upstream: Option<&Upstream>) -> Config {
 
 impl Subject {
     /// An empty cache.
-    pub async fn open(on: On, mut config: Config, network: Network) -> Self {
+    pub async fn open(on: On, mut config: Settings, network: Network) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let services = config.services.clone();
+        config.cache = config.services.config(&config.cache);
+        let services = config.cache.services.clone();
         let store: Arc<dyn Inspect> = match on {
             On::Memory => Arc::new(Memory::new(services)),
             On::Redis => {
-                config.redis_url = RedisUrl::new(RedisServer::fresh_database());
-                Arc::new(Redis::new(&config).unwrap())
+                config.cache.redis_url = RedisUrl::new(RedisServer::fresh_database());
+                Arc::new(Redis::new(&config.cache).unwrap())
             }
             On::Sqlite => {
                 let file = directory.path().join("http_cache.db");
                 Arc::new(Sqlite::open(&file, services, Missing::Create).await.unwrap())
             }
         };
-        let cache = Cache::over(Arc::clone(&store), &config);
+        let cache = Cache::over(Arc::clone(&store), &config.cache);
         Self { config, store, cache, network, _directory: directory }
     }
 
     /// Asks one service for everything.
-    pub async fn ask(&self, service: Service, anime: &Anime) -> Brought {
+    pub async fn ask(&self, service: ServiceName, anime: &Anime) -> Brought {
         let meter = Arc::new(Meter::default());
         let services = &self.config.services;
         let way = Way::new(&self.cache, &self.network, service, services, Mode::Usual, Arc::clone(&meter));

@@ -6,14 +6,16 @@ use animecache::anime::{Anime, Ids};
 use animecache::demo::server::Upstream;
 use animecache::enrich::error::Problem;
 use animecache::enrich::network::Network;
-use cache_core::Service;
+use cache_core::ServiceName;
 use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::caches::{On, Subject, cowboy_bebop, settings};
 use crate::site::Site;
 
-pub const BOTH: [Service; 2] = [Service::AnimePlanet, Service::AniSearch];
+pub fn both() -> [ServiceName; 2] {
+    [animecache::services::anime_planet(), animecache::services::anisearch()]
+}
 
 /// An anime by its names on the two sites: they are asked by nothing else.
 pub fn anime(slug: &str, anisearch: u64) -> Anime {
@@ -30,7 +32,7 @@ pub async fn upstream() -> Upstream {
 }
 
 /// How many requests a service of the demo upstream got.
-pub fn asked(upstream: &Upstream, service: Service) -> u64 {
+pub fn asked(upstream: &Upstream, service: ServiceName) -> u64 {
     upstream.requests().by_service().get(&service).copied().unwrap_or_default()
 }
 
@@ -53,7 +55,7 @@ pub async fn results(subject: &Subject) -> Vec<String> {
 }
 
 /// A cache in memory, on which one site answers for a service.
-async fn subject_of(service: Service, site: &Site) -> Subject {
+async fn subject_of(service: ServiceName, site: &Site) -> Subject {
     let mut config = settings(None);
     config.services.set_url(service, &site.url());
     Subject::open(On::Memory, config, Network::new()).await
@@ -66,7 +68,7 @@ async fn subject_of(service: Service, site: &Site) -> Subject {
 async fn the_second_pass_is_equal_and_asks_nobody(#[case] on: On) {
     let upstream = upstream().await;
     let subject = Subject::open(on, settings(Some(&upstream)), Network::new()).await;
-    for (service, pages) in [(Service::AnimePlanet, 2 + 6), (Service::AniSearch, 5)] {
+    for (service, pages) in [(animecache::services::anime_planet(), 2 + 6), (animecache::services::anisearch(), 5)] {
         let cold = subject.ask(service, &death_note()).await;
         assert_eq!(asked(&upstream, service), pages, "{service}");
         assert_eq!(cold.tally.upstream, pages, "{service}");
@@ -75,7 +77,7 @@ async fn the_second_pass_is_equal_and_asks_nobody(#[case] on: On) {
         assert_eq!(warm.touched, cold.touched, "{service}");
         assert_eq!((asked(&upstream, service), warm.tally.upstream), (pages, 0), "{service}");
     }
-    let [planet, search] = BOTH.map(|service| subject.config.services.url(service).to_owned());
+    let [planet, search] = both().map(|service| subject.config.services.url(service).to_owned());
     let mut expected = [
         format!("animeplanet_anime {planet}/anime/death-note"),
         format!("animeplanet_characters {planet}/anime/death-note"),
@@ -91,7 +93,7 @@ async fn the_second_pass_is_equal_and_asks_nobody(#[case] on: On) {
 async fn anime_planet_tells_what_its_pages_have() {
     let upstream = upstream().await;
     let subject = Subject::open(On::Memory, settings(Some(&upstream)), Network::new()).await;
-    let found = subject.ask(Service::AnimePlanet, &death_note()).await;
+    let found = subject.ask(animecache::services::anime_planet(), &death_note()).await;
     let found = found.data();
     let expected = json!({
         "type": "TVSeries", "title": "Death Note", "slug": "death-note", "url": "https://www.anime-planet.com/anime/death-note",
@@ -123,7 +125,7 @@ async fn anime_planet_tells_what_its_pages_have() {
 async fn anisearch_tells_what_its_pages_have() {
     let upstream = upstream().await;
     let subject = Subject::open(On::Memory, settings(Some(&upstream)), Network::new()).await;
-    let found = subject.ask(Service::AniSearch, &death_note()).await;
+    let found = subject.ask(animecache::services::anisearch(), &death_note()).await;
     let found = found.data();
     let expected = json!({
         "cover_image": "https://cdn.invalid/search/3633.webp", "japanese_title": "Death Note", "japanese_title_alt": "デスノート",
@@ -152,12 +154,12 @@ async fn anisearch_tells_what_its_pages_have() {
 }
 
 #[rstest]
-#[case::unknown_slug(Service::AnimePlanet, anime("no-such-anime", 1), "not found")]
-#[case::unknown_id(Service::AniSearch, anime("x", 999_999), "not found")]
-#[case::challenge(Service::AniSearch, anime("spirited-away", 0), "challenge page")]
+#[case::unknown_slug(animecache::services::anime_planet(), anime("no-such-anime", 1), "not found")]
+#[case::unknown_id(animecache::services::anisearch(), anime("x", 999_999), "not found")]
+#[case::challenge(animecache::services::anisearch(), anime("spirited-away", 0), "challenge page")]
 #[tokio::test]
 async fn what_is_no_page_of_an_anime_is_an_error_and_not_stored(
-    #[case] service: Service,
+    #[case] service: ServiceName,
     #[case] mut anime: Anime,
     #[case] told: &str,
 ) {
@@ -185,8 +187,8 @@ pub fn spirited_away() -> u64 {
 #[tokio::test]
 async fn a_page_of_endless_depth_is_an_error(#[values("<div>", "<b>")] tag: &str) {
     let site = Site::start(&[&tag.repeat(300_000)]).await;
-    let subject = subject_of(Service::AnimePlanet, &site).await;
-    let problem = subject.ask(Service::AnimePlanet, &anime("x", 1)).await.problem();
+    let subject = subject_of(animecache::services::anime_planet(), &site).await;
+    let problem = subject.ask(animecache::services::anime_planet(), &anime("x", 1)).await.problem();
     assert_eq!(problem, "page nested too deeply");
     assert_eq!(keys(&subject).await, [""; 0]);
 }
@@ -197,8 +199,8 @@ async fn pages_to_log_in_are_no_lists_and_not_stored() {
         "<section id='information'></section><a href='/anime/1/screenshots'></a><a href='/anime/1/relations'></a>";
     let other = "<title>Log in - aniSearch</title><h1>Please log in</h1>";
     let site = Site::start(&[page, other, other, other, other]).await;
-    let subject = subject_of(Service::AniSearch, &site).await;
-    let gaps = subject.ask(Service::AniSearch, &anime("x", 1)).await.gaps();
+    let subject = subject_of(animecache::services::anisearch(), &site).await;
+    let gaps = subject.ask(animecache::services::anisearch(), &anime("x", 1)).await.gaps();
     let parts: Vec<_> = gaps.iter().map(|gap| gap.split_once(':').unwrap().0).collect();
     assert_eq!(parts, ["screenshots", "relations", "episodes", "characters"]);
     assert!(gaps.iter().all(|gap| gap.contains("got the page 'Log in - aniSearch'")), "{gaps:?}");
@@ -211,8 +213,8 @@ async fn pages_to_log_in_are_no_lists_and_not_stored() {
 async fn a_busy_site_is_asked_again_when_it_says() {
     let busy = "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 0\r\nContent-Length: 0\r\n\r\n";
     let site = Site::start(&[busy, busy, "<h1 itemprop='name'>X</h1>"]).await;
-    let subject = subject_of(Service::AnimePlanet, &site).await;
-    let found = subject.ask(Service::AnimePlanet, &anime("x", 1)).await;
+    let subject = subject_of(animecache::services::anime_planet(), &site).await;
+    let found = subject.ask(animecache::services::anime_planet(), &anime("x", 1)).await;
     assert_eq!(found.data()["slug"], "x");
     // An anime and its characters, however often it is asked for them.
     assert_eq!((found.tally.requests, found.tally.expected), (2, 2));
@@ -226,8 +228,8 @@ async fn missing_parts_are_left_out() {
     let gone = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";
     let broken = "HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n";
     let site = Site::start(&[page, gone, broken, broken]).await;
-    let subject = subject_of(Service::AniSearch, &site).await;
-    let found = subject.ask(Service::AniSearch, &anime("x", 1)).await;
+    let subject = subject_of(animecache::services::anisearch(), &site).await;
+    let found = subject.ask(animecache::services::anisearch(), &anime("x", 1)).await;
     assert_eq!(found.data()["type"], "TV");
     assert_eq!((&found.data()["screenshots"], &found.data()["anime_relations"]), (&json!([]), &json!([])));
     assert!(found.data().get("episodes").is_none() && found.data().get("characters").is_none());
@@ -244,12 +246,12 @@ async fn a_list_of_characters_without_one_of_their_pages_is_told_and_not_stored(
         <table><tr><td><a class='name' href='/characters/y'>Y</a></td></tr></table>";
     let character = "<h1 itemprop='name'>Y</h1><div class='entryBar'><p class='pure-1'>Gender: Male</p></div>";
     let site = Site::start(&["<h1 itemprop='name'>X</h1>", list, BROKEN, list, character]).await;
-    let subject = subject_of(Service::AnimePlanet, &site).await;
-    let found = subject.ask(Service::AnimePlanet, &anime("x", 1)).await;
+    let subject = subject_of(animecache::services::anime_planet(), &site).await;
+    let found = subject.ask(animecache::services::anime_planet(), &anime("x", 1)).await;
     assert_eq!(found.gaps(), ["character Y: HTTP status 500"]);
     assert_eq!((&found.data()["character_count"], &found.data()["characters"][0]["name"]), (&json!(1), &json!("Y")));
     assert_eq!(keys(&subject).await.len(), 1);
-    let found = subject.ask(Service::AnimePlanet, &anime("x", 1)).await;
+    let found = subject.ask(animecache::services::anime_planet(), &anime("x", 1)).await;
     assert_eq!((found.gaps().len(), &found.data()["characters"][0]["gender"]), (0, &json!("Male")));
     assert_eq!(keys(&subject).await.len(), 2);
 }
@@ -260,14 +262,14 @@ async fn an_anime_without_its_relations_is_told_and_not_stored() {
     let relations = "<section id='relations_anime'><table><tr><th><a href='anime/2'>Y</a></th></tr></table></section>";
     let gone = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";
     let site = Site::start(&[page, BROKEN, gone, gone, page, relations]).await;
-    let subject = subject_of(Service::AniSearch, &site).await;
-    let found = subject.ask(Service::AniSearch, &anime("x", 1)).await;
+    let subject = subject_of(animecache::services::anisearch(), &site).await;
+    let found = subject.ask(animecache::services::anisearch(), &anime("x", 1)).await;
     assert_eq!(
         (found.gaps(), &found.data()["anime_relations"]),
         (vec!["relations: HTTP status 500".to_owned()], &json!([]))
     );
     assert_eq!(keys(&subject).await.len(), 0);
-    let found = subject.ask(Service::AniSearch, &anime("x", 1)).await;
+    let found = subject.ask(animecache::services::anisearch(), &anime("x", 1)).await;
     assert_eq!((found.gaps().len(), &found.data()["anime_relations"][0]["title"]), (0, &json!("Y")));
     assert_eq!(keys(&subject).await.len(), 1);
 }
@@ -286,8 +288,8 @@ fn recorded(name: &str) -> Option<String> {
 async fn a_recorded_page_of_anime_planet_is_read() {
     let Some(page) = recorded("anime-planet/fullmetal-alchemist-brotherhood.html") else { return };
     let site = Site::start(&[&page]).await;
-    let subject = subject_of(Service::AnimePlanet, &site).await;
-    let found = subject.ask(Service::AnimePlanet, &anime("fullmetal-alchemist-brotherhood", 1)).await;
+    let subject = subject_of(animecache::services::anime_planet(), &site).await;
+    let found = subject.ask(animecache::services::anime_planet(), &anime("fullmetal-alchemist-brotherhood", 1)).await;
     let found = found.data();
     let expected = json!({"rank": 5, "studios": ["Bones"], "type": "TVSeries", "start_date": "2009-04-05",
         "end_date": "2010-07-04", "episodes": 64, "year": 2009, "season": "SPRING", "status": "COMPLETED",
@@ -308,8 +310,8 @@ async fn a_recorded_page_of_anime_planet_is_read() {
 async fn a_recorded_search_page_is_refused() {
     let Some(page) = recorded("anime-planet/unknown-slug-search-page.html") else { return };
     let site = Site::start(&[&page]).await;
-    let subject = subject_of(Service::AnimePlanet, &site).await;
-    let outcome = subject.ask(Service::AnimePlanet, &anime("komi-san", 1)).await.outcome;
+    let subject = subject_of(animecache::services::anime_planet(), &site).await;
+    let outcome = subject.ask(animecache::services::anime_planet(), &anime("komi-san", 1)).await.outcome;
     assert!(matches!(outcome, Err(Problem::NotFound)));
     assert_eq!(keys(&subject).await, [""; 0]);
 }
@@ -319,8 +321,8 @@ async fn recorded_pages_of_anisearch_are_read() {
     let Some(page) = recorded("anisearch/4942-ghost-in-the-shell-2-0.html") else { return };
     let Some(relations) = recorded("anisearch/4942-ghost-in-the-shell-2-0.relations.html") else { return };
     let site = Site::start(&[&page, &page, &relations]).await;
-    let subject = subject_of(Service::AniSearch, &site).await;
-    let found = subject.ask(Service::AniSearch, &anime("x", 4942)).await;
+    let subject = subject_of(animecache::services::anisearch(), &site).await;
+    let found = subject.ask(animecache::services::anisearch(), &anime("x", 4942)).await;
     let found = found.data();
     let expected = json!({"japanese_title": "Koukaku Kidoutai 2.0", "type": "Movie, 1(~83\u{202f}min)", "status": "Completed",
         "studio": "Production I.G., Inc.", "source_material": "Manga", "synonyms": "GitS 2.0",

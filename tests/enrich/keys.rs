@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use animecache::enrich::network::Network;
-use cache_core::Service;
+use cache_core::ServiceName;
 use rstest::rstest;
 
 use crate::caches::{On, Subject, cowboy_bebop, settings};
@@ -12,18 +12,18 @@ use crate::table::Table;
 
 // Computed with the pipeline's own code.
 #[rstest]
-#[case(Service::Jikan, &["444dfee7563f94510277001649c36877b0832ca404d0cce8ebe7c498dd633bae"])]
+#[case(animecache::services::jikan(), &["444dfee7563f94510277001649c36877b0832ca404d0cce8ebe7c498dd633bae"])]
 #[case(
-    Service::Kitsu,
+    animecache::services::kitsu(),
     &[
         "2ed07e61068ff53a7ef7c04b607d35d3e4936d477b8960924647c89be3f817f0",
         "1ee6ae4830b093817b18840667b839a063484e7f1a9dc3806487874ad2ee5582",
     ]
 )]
-#[case(Service::AniDb, &["45fd4be866ff306bb7cc30eb66d95353bc984b69ab483da731723f60a9175c16"])]
-#[case(Service::AnimeSchedule, &["fe580aee8a614dce869ab732d55a11eb5e80d1c6eeae9de1f62bc1d8a6420348"])]
+#[case(animecache::services::anidb(), &["45fd4be866ff306bb7cc30eb66d95353bc984b69ab483da731723f60a9175c16"])]
+#[case(animecache::services::animeschedule(), &["fe580aee8a614dce869ab732d55a11eb5e80d1c6eeae9de1f62bc1d8a6420348"])]
 #[tokio::test]
-async fn the_real_services_are_asked_under_the_pipelines_keys(#[case] service: Service, #[case] keys: &[&str]) {
+async fn the_real_services_are_asked_under_the_pipelines_keys(#[case] service: ServiceName, #[case] keys: &[&str]) {
     let network = Network::over(Arc::new(Table::default()));
     let subject = Subject::open(On::Memory, settings(None), network).await;
     let asked = subject.ask(service, &cowboy_bebop()).await.touched;
@@ -34,11 +34,11 @@ async fn the_real_services_are_asked_under_the_pipelines_keys(#[case] service: S
 }
 
 #[rstest]
-#[case(Service::AnimePlanet, &["animeplanet_anime cowboy-bebop", "animeplanet_characters cowboy-bebop"])]
-#[case(Service::AniSearch, &["anisearch_anime 1572", "anisearch_characters 1572", "anisearch_episodes 1572"])]
+#[case(animecache::services::anime_planet(), &["animeplanet_anime cowboy-bebop", "animeplanet_characters cowboy-bebop"])]
+#[case(animecache::services::anisearch(), &["anisearch_anime 1572", "anisearch_characters 1572", "anisearch_episodes 1572"])]
 #[tokio::test]
 async fn results_of_the_real_sites_are_under_the_pipelines_prefixes_and_arguments(
-    #[case] service: Service,
+    #[case] service: ServiceName,
     #[case] expected: &[&str],
 ) {
     let cast = "<h3 class='sub'>Main Characters</h3><table><tr><td><a class='name' href='/characters/spike'>Spike</a>";

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use animecache::enrich::error::Problem;
 use animecache::enrich::mode::Mode;
-use cache_core::{Inspect, Memory, Missing, Service, Services, Sqlite};
+use animecache::services::Services;
+use cache_core::{Inspect, Memory, Missing, ServiceName, Sqlite};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use futures_util::future::join_all;
@@ -42,9 +43,11 @@ async fn processes_keep_to_a_limit_together(#[values(On::Redis, On::Sqlite)] on:
     for _ in 0..2 {
         let store: Arc<dyn Inspect> = match on {
             On::Redis => redis(&url),
-            On::Sqlite => Arc::new(Sqlite::open(&file, Services::default(), Missing::Create).await.unwrap()),
+            On::Sqlite => {
+                Arc::new(Sqlite::open(&file, animecache::services::registry().clone(), Missing::Create).await.unwrap())
+            }
         };
-        processes.push(Process::new(store, Service::Jikan, &origin, "3/300ms"));
+        processes.push(Process::new(store, animecache::services::jikan(), &origin, "3/300ms"));
     }
     let asking: Vec<_> = processes.iter().map(|process| process.asking(Mode::Usual)).collect();
     let begun = Instant::now();
@@ -75,7 +78,7 @@ async fn a_service_that_has_enough_is_let_be_by_all_processes() {
     })
     .await;
     let url = RedisServer::fresh_database();
-    let process = || Process::new(redis(&url), Service::Jikan, &origin, "100/1s");
+    let process = || Process::new(redis(&url), animecache::services::jikan(), &origin, "100/1s");
     let (one, other) = (process(), process());
     assert_eq!(one.asking(Mode::Usual).ask("/1").await.unwrap().status, 429);
     let asking = [one.asking(Mode::Usual), other.asking(Mode::Usual)];
@@ -96,7 +99,7 @@ async fn a_redirect_takes_a_turn(#[case] limit: &str, #[case] expected: Option<&
         _ => response(200, &[], "well"),
     })
     .await;
-    let process = Process::new(Arc::new(Memory::default()), Service::Kitsu, &origin, limit);
+    let process = Process::new(Arc::new(Memory::default()), animecache::services::kitsu(), &origin, limit);
     let asking = process.asking(Mode::Usual);
     let answer = asking.ask("/1").await.map(|answer| answer.body);
     assert_eq!(answer.as_deref().ok(), expected.map(str::as_bytes));
@@ -106,7 +109,7 @@ async fn a_redirect_takes_a_turn(#[case] limit: &str, #[case] expected: Option<&
 #[tokio::test]
 async fn hits_take_no_turn() {
     let origin = anything().await;
-    let process = Process::new(Arc::new(Memory::default()), Service::Kitsu, &origin, "1/1h");
+    let process = Process::new(Arc::new(Memory::default()), animecache::services::kitsu(), &origin, "1/1h");
     let asking = process.asking(Mode::Usual);
     for _ in 0..20 {
         assert_eq!(asking.text("/1").await, "no. 0");
@@ -123,7 +126,7 @@ async fn hits_take_no_turn() {
 async fn without_its_store_a_process_keeps_to_the_limit_alone() {
     let origin = anything().await;
     let gone = RedisServer::start("").stop();
-    let process = Process::new(redis(&gone.url()), Service::Kitsu, &origin, "1/1h");
+    let process = Process::new(redis(&gone.url()), animecache::services::kitsu(), &origin, "1/1h");
     assert_eq!(process.asking(Mode::Usual).text("/1").await, "no. 0");
     assert!(matches!(process.asking(Mode::Usual).ask("/1").await, Err(Problem::LeftAlone(_))));
 }
@@ -131,7 +134,7 @@ async fn without_its_store_a_process_keeps_to_the_limit_alone() {
 #[tokio::test]
 async fn who_gives_up_waiting_waits_no_more() {
     let origin = anything().await;
-    let process = Process::new(Arc::new(Memory::default()), Service::Kitsu, &origin, "1/1m");
+    let process = Process::new(Arc::new(Memory::default()), animecache::services::kitsu(), &origin, "1/1m");
     let asking = process.asking(Mode::Usual);
     asking.ask("/1").await.unwrap();
     {
@@ -152,7 +155,7 @@ async fn who_gives_up_waiting_waits_no_more() {
 #[tokio::test]
 async fn a_service_that_fails_again_and_again_is_left_alone() {
     let origin = Origin::start(|_| response(500, &[], "no")).await;
-    let process = Process::new(Arc::new(Memory::default()), Service::Kitsu, &origin, "none");
+    let process = Process::new(Arc::new(Memory::default()), animecache::services::kitsu(), &origin, "none");
     for _ in 0..5 {
         assert_eq!(process.asking(Mode::Usual).ask("/1").await.unwrap().status, 500);
     }
@@ -173,7 +176,7 @@ async fn whom_anidb_bans_asks_no_more(#[case] ban: Vec<u8>) {
     })
     .await;
     let store: Arc<dyn Inspect> = Arc::new(Memory::default());
-    let process = || Process::new(Arc::clone(&store), Service::AniDb, &origin, "100/1s");
+    let process = || Process::new(Arc::clone(&store), animecache::services::anidb(), &origin, "100/1s");
     let asking = process().asking(Mode::Usual);
     assert_eq!(asking.ask("?aid=1").await.unwrap().body, ban);
     for path in ["?aid=1", "?aid=2"] {

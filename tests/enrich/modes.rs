@@ -5,14 +5,14 @@ use std::sync::Arc;
 use animecache::enrich::error::Problem;
 use animecache::enrich::mode::Mode;
 use animecache::enrich::service_client::Way;
-use cache_core::{Memory, Service, cached_result};
+use cache_core::{Memory, ServiceName, cached_result};
 
 use crate::origin::{Origin, response};
 use crate::process::Process;
 
 async fn counting() -> (Origin, Process) {
     let origin = Origin::start(|seen| response(200, &[], format!("no. {}", seen.number))).await;
-    let process = Process::new(Arc::new(Memory::default()), Service::AniSearch, &origin, "none");
+    let process = Process::new(Arc::new(Memory::default()), animecache::services::anisearch(), &origin, "none");
     (origin, process)
 }
 
@@ -80,7 +80,7 @@ async fn what_is_not_cached_is_named_and_nobody_is_asked() {
 #[tokio::test]
 async fn what_a_source_finds_bad_is_not_stored() {
     let origin = Origin::start(|seen| response(200, &[], if seen.number == 0 { "<error>" } else { "<anime>" })).await;
-    let process = Process::new(Arc::new(Memory::default()), Service::Jikan, &origin, "none");
+    let process = Process::new(Arc::new(Memory::default()), animecache::services::jikan(), &origin, "none");
     let asking = process.asking(Mode::Usual);
     // As a program does that does not look into bodies.
     let unjudged = asking.way.client().get(format!("{}/1", asking.way.url())).send().await.unwrap();

@@ -8,7 +8,8 @@ use animecache::enrich::mode::Mode;
 use animecache::enrich::network::Network;
 use animecache::enrich::response::Answer;
 use animecache::enrich::service_client::Way;
-use cache_core::{Cache, Config, Inspect, Redis, RedisUrl, Service, Services};
+use animecache::services::Services;
+use cache_core::{Cache, Config, Inspect, Redis, RedisUrl, ServiceName};
 
 use crate::origin::Origin;
 
@@ -18,7 +19,7 @@ pub struct Process {
     pub cache: Cache,
     pub network: Network,
     pub services: Services,
-    pub service: Service,
+    pub service: ServiceName,
 }
 
 /// A way, and what it counts.
@@ -29,12 +30,12 @@ pub struct Asking {
 
 impl Process {
     /// Asks the service at `origin` with this limit.
-    pub fn new(store: Arc<dyn Inspect>, service: Service, origin: &Origin, limit: &str) -> Self {
-        let mut config = Config::default();
-        config.services.set_url(service, &origin.url(""));
-        config.services.set_limit(service, limit.parse().unwrap());
-        let cache = Cache::over(store, &config);
-        Self { cache, network: Network::new(), services: config.services, service }
+    pub fn new(store: Arc<dyn Inspect>, service: ServiceName, origin: &Origin, limit: &str) -> Self {
+        let mut services = Services::default();
+        services.set_url(service, &origin.url(""));
+        services.set_limit(service, limit.parse().unwrap());
+        let cache = Cache::over(store, &services.config(&Config::default()));
+        Self { cache, network: Network::new(), services, service }
     }
 
     pub fn asking(&self, mode: Mode) -> Asking {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use animecache::anime::{Anime, Ids};
 use animecache::enrich::lookup::{Catalogue, Meaning};
 use animecache::enrich::network::Network;
-use cache_core::Service;
+use cache_core::ServiceName;
 use serde_json::{Value, json};
 
 use crate::caches::{Brought, On, Subject, cowboy_bebop, settings};
@@ -33,7 +33,7 @@ fn exchange(name: &str) -> Option<(u16, Vec<u8>)> {
     Some((status, exchange["response"]["body_json"].to_string().into_bytes()))
 }
 
-async fn ask(table: Table, service: Service, anime: &Anime) -> Brought {
+async fn ask(table: Table, service: ServiceName, anime: &Anime) -> Brought {
     let subject = Subject::open(On::Memory, settings(None), Network::over(Arc::new(table))).await;
     subject.ask(service, anime).await
 }
@@ -61,7 +61,7 @@ async fn jikan() {
             404,
             recording("jikan/error_404_character.json").unwrap(),
         );
-    let brought = ask(table, Service::Jikan, &cowboy_bebop()).await;
+    let brought = ask(table, animecache::services::jikan(), &cowboy_bebop()).await;
     let data = brought.data();
     let full: Value = serde_json::from_slice(&full).unwrap();
     assert_eq!(data["anime"], full["data"]);
@@ -85,20 +85,20 @@ async fn jikan() {
 async fn an_error_of_jikan() {
     let Some((status, body)) = exchange("jikan/error_500_upstream.exchange.json") else { return };
     let table = Table::default().with_status("https://api.jikan.moe/v4/anime/1/full", status, body);
-    assert_eq!(ask(table, Service::Jikan, &cowboy_bebop()).await.problem(), "HTTP status 500");
+    assert_eq!(ask(table, animecache::services::jikan(), &cowboy_bebop()).await.problem(), "HTTP status 500");
 }
 
 #[tokio::test]
 async fn anilist() {
     let Some((_, media)) = exchange("anilist/media_1.exchange.json") else { return };
     let table = Table::default().with("https://graphql.anilist.co/", media.clone());
-    let brought = ask(table, Service::AniList, &cowboy_bebop()).await;
+    let brought = ask(table, animecache::services::anilist(), &cowboy_bebop()).await;
     let media: Value = serde_json::from_slice(&media).unwrap();
     assert_eq!(brought.data(), &media["data"]["Media"]);
 
     let (status, error) = exchange("anilist/error_404_media_not_found.exchange.json").unwrap();
     let table = Table::default().with_status("https://graphql.anilist.co/", status, error);
-    assert_eq!(ask(table, Service::AniList, &cowboy_bebop()).await.problem(), "not found");
+    assert_eq!(ask(table, animecache::services::anilist(), &cowboy_bebop()).await.problem(), "not found");
 }
 
 #[tokio::test]
@@ -114,12 +114,12 @@ async fn kitsu() {
         );
     let nobody = Anime { ids: Ids { kitsu: Some("none".to_owned()), ..Ids::default() }, ..Anime::default() };
     let subject = Subject::open(On::Memory, settings(None), Network::over(Arc::new(table))).await;
-    let brought = subject.ask(Service::Kitsu, &cowboy_bebop()).await;
+    let brought = subject.ask(animecache::services::kitsu(), &cowboy_bebop()).await;
     let resource: Value = serde_json::from_slice(&resource).unwrap();
     assert_eq!(brought.data()["anime"], resource["data"]);
     assert_eq!(len(&brought.data()["episodes"]), 5);
     assert_eq!(brought.data()["episodes"][0]["attributes"]["canonicalTitle"], "The Journey's End");
-    assert_eq!(subject.ask(Service::Kitsu, &nobody).await.problem(), "not found");
+    assert_eq!(subject.ask(animecache::services::kitsu(), &nobody).await.problem(), "not found");
 }
 
 fn anidb_url(id: u64) -> String {
@@ -129,7 +129,8 @@ fn anidb_url(id: u64) -> String {
 #[tokio::test]
 async fn anidb() {
     let Some(document) = recording("anidb/anime_23.excerpt.xml") else { return };
-    let brought = ask(Table::default().with(&anidb_url(23), document), Service::AniDb, &cowboy_bebop()).await;
+    let brought =
+        ask(Table::default().with(&anidb_url(23), document), animecache::services::anidb(), &cowboy_bebop()).await;
     let data = brought.data();
     let titles = &data["titles"];
     assert_eq!(
@@ -168,13 +169,13 @@ async fn anidb_without_a_review_and_anidb_that_had_enough() {
         return;
     };
     let gear = Anime { ids: Ids { anidb: Some(2322), ..Ids::default() }, ..Anime::default() };
-    let brought = ask(Table::default().with(&anidb_url(2322), document), Service::AniDb, &gear).await;
+    let brought = ask(Table::default().with(&anidb_url(2322), document), animecache::services::anidb(), &gear).await;
     let ratings = json!({"permanent": {"value": 3.37, "count": 67}, "temporary": {"value": 5.97, "count": 70}});
     assert_eq!(brought.data()["ratings"], ratings);
     assert_eq!(brought.data()["titles"]["japanese"], "激闘! クラッシュギアTURBO");
     assert_eq!(brought.data()["titles"].get("english"), None);
 
-    let banned = ask(Table::default().with(&anidb_url(2322), ban), Service::AniDb, &gear).await;
+    let banned = ask(Table::default().with(&anidb_url(2322), ban), animecache::services::anidb(), &gear).await;
     assert_eq!((banned.problem().as_str(), banned.tally.upstream), ("Banned", 1));
 }
 
@@ -183,13 +184,13 @@ async fn animeschedule() {
     let Some(found) = recording("animeschedule/anime_search_naruto_shippuuden.json") else { return };
     let naruto = Anime { title: "Naruto: Shippuuden".to_owned(), ..Anime::default() };
     let url = "https://animeschedule.net/api/v3/anime?q=Naruto:%20Shippuuden";
-    let brought = ask(Table::default().with(url, found.clone()), Service::AnimeSchedule, &naruto).await;
+    let brought = ask(Table::default().with(url, found.clone()), animecache::services::animeschedule(), &naruto).await;
     let found: Value = serde_json::from_slice(&found).unwrap();
     assert_eq!(brought.data(), &found["anime"][0]);
     assert_eq!(brought.data()["route"], "naruto-shippuuden");
 
     let nothing = Table::default().with(url, recording("animeschedule/anime_not_found.txt").unwrap());
-    assert_eq!(ask(nothing, Service::AnimeSchedule, &naruto).await.problem(), "not found");
+    assert_eq!(ask(nothing, animecache::services::animeschedule(), &naruto).await.problem(), "not found");
 }
 
 #[test]

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use crate::caches::Settings;
 use animecache::enrich::browser::Browser;
 use animecache::enrich::error::Problem;
 use animecache::enrich::network::Network;
-use cache_core::{Config, Service};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -17,11 +17,11 @@ use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 
 use crate::caches::{On, Subject, settings};
-use crate::crawled::{BOTH, anime, asked, death_note, keys, spirited_away, upstream};
+use crate::crawled::{anime, asked, both, death_note, keys, spirited_away, upstream};
 use crate::origin::{Origin, Step, response};
 
 /// A browser for the sites of a demo upstream; `None`, loudly, where there is none.
-fn browser(config: &Config) -> Option<Browser> {
+fn browser(config: &Settings) -> Option<Browser> {
     let browser = Browser::new(None, &config.services);
     if let Err(missing) = &browser {
         eprintln!("SKIPPED, NOTHING IS RENDERED: {missing}");
@@ -36,10 +36,10 @@ async fn a_rendered_page_has_what_the_plain_one_has_and_what_its_script_fills_in
     let Some(browser) = browser(&config) else { return };
     let plain = Subject::open(On::Memory, config.clone(), Network::new()).await;
     let rendering = Subject::open(On::Memory, config, Network::new().with_browser(browser)).await;
-    for service in BOTH {
+    for service in both() {
         let mut expected = plain.ask(service, &death_note()).await.data().clone();
         let rendered = rendering.ask(service, &death_note()).await;
-        if service == Service::AniSearch {
+        if service == animecache::services::anisearch() {
             expected["manga_relations"] = json!([{"type": "Adaptation", "title": "Death Note: Adaptation", "url": "manga/3635",
                 "details": "Manga, 3", "genres": "Supernatural, Suspense", "rating": "4.2 Excellent",
                 "image": "https://cdn.invalid/search/3635.webp"}]);
@@ -49,7 +49,7 @@ async fn a_rendered_page_has_what_the_plain_one_has_and_what_its_script_fills_in
         assert_eq!(rendering.ask(service, &death_note()).await.data(), &expected, "{service}");
         assert_eq!(asked(&upstream, service), before, "a hit needs no browser: {service}");
     }
-    let missing = rendering.ask(Service::AnimePlanet, &anime("no-such-anime", 1)).await;
+    let missing = rendering.ask(animecache::services::anime_planet(), &anime("no-such-anime", 1)).await;
     assert!(matches!(missing.outcome, Err(Problem::NotFound)));
 }
 
@@ -61,11 +61,11 @@ async fn a_site_that_wants_to_see_a_browser_is_shown_one() {
     let subject = Subject::open(On::Memory, config, Network::new().with_browser_where_needed(browser)).await;
     // Only a rendered page has these.
     let has_manga = |found: &Value| !found["manga_relations"].as_array().unwrap().is_empty();
-    assert!(!has_manga(subject.ask(Service::AniSearch, &death_note()).await.data()));
-    let found = subject.ask(Service::AniSearch, &anime("x", spirited_away())).await;
+    assert!(!has_manga(subject.ask(animecache::services::anisearch(), &death_note()).await.data()));
+    let found = subject.ask(animecache::services::anisearch(), &anime("x", spirited_away())).await;
     assert!(has_manga(found.data()), "{}", found.data());
     assert_eq!(found.data()["episodes"].as_array().map(Vec::len), Some(1));
-    let another = subject.ask(Service::AniSearch, &anime("x", 86)).await;
+    let another = subject.ask(animecache::services::anisearch(), &anime("x", 86)).await;
     assert!(has_manga(another.data()), "a site that has wanted it once sees it from then on");
 }
 
@@ -83,15 +83,15 @@ async fn a_challenge_that_no_browser_gets_past_is_an_error_and_not_stored() {
     })
     .await;
     let mut config = settings(None);
-    config.services.set_url(Service::AniSearch, &origin.url(""));
+    config.services.set_url(animecache::services::anisearch(), &origin.url(""));
     let Some(browser) = browser(&config) else { return };
     let subject = Subject::open(On::Memory, config, Network::new().with_browser_where_needed(browser)).await;
-    let outcome = subject.ask(Service::AniSearch, &anime("x", 1)).await.outcome;
+    let outcome = subject.ask(animecache::services::anisearch(), &anime("x", 1)).await.outcome;
     assert!(matches!(outcome, Err(Problem::Challenge { is_rendered: true })), "{outcome:?}");
     assert_eq!(keys(&subject).await, [""; 0]);
     is_past.store(true, Ordering::Relaxed);
     // What did not help is not what all other pages are asked for with.
-    let found = subject.ask(Service::AniSearch, &anime("x", 1)).await;
+    let found = subject.ask(animecache::services::anisearch(), &anime("x", 1)).await;
     assert_eq!(found.data()["type"], "TV");
 }
 
@@ -108,7 +108,7 @@ struct Start {
 
 impl Observed {
     /// As [`browser`].
-    fn browser(config: &Config) -> Option<(Self, Browser)> {
+    fn browser(config: &Settings) -> Option<(Self, Browser)> {
         browser(config)?;
         let directory = tempfile::tempdir().unwrap();
         let program = directory.path().join("observed");
@@ -149,7 +149,7 @@ async fn a_page_that_nobody_waits_for_any_more_leaves_no_tab() {
     let never = Arc::new(Semaphore::new(0));
     let origin = Origin::start(move |_| vec![Step::Await(Arc::clone(&never))]).await;
     let mut config = settings(None);
-    config.services.set_url(Service::AniSearch, &origin.url(""));
+    config.services.set_url(animecache::services::anisearch(), &origin.url(""));
     let Some((observed, browser)) = Observed::browser(&config) else { return };
     let subject = Subject::open(On::Memory, config, Network::new().with_browser(browser)).await;
     let is_asked = async {
@@ -159,7 +159,7 @@ async fn a_page_that_nobody_waits_for_any_more_leaves_no_tab() {
     };
     let wanted = anime("x", 1);
     tokio::select! {
-        _ = subject.ask(Service::AniSearch, &wanted) => panic!("there is no answer"),
+        _ = subject.ask(animecache::services::anisearch(), &wanted) => panic!("there is no answer"),
         () = is_asked => {}
     }
     let [Start { profile, .. }] = &observed.starts()[..] else { panic!("it was started once") };
@@ -178,13 +178,13 @@ async fn a_browser_that_has_gone_is_started_again() {
     let config = settings(Some(&upstream));
     let Some((observed, browser)) = Observed::browser(&config) else { return };
     let subject = Subject::open(On::Memory, config, Network::new().with_browser(browser)).await;
-    assert!(subject.ask(Service::AniSearch, &death_note()).await.outcome.is_ok());
+    assert!(subject.ask(animecache::services::anisearch(), &death_note()).await.outcome.is_ok());
     let id = &observed.starts()[0].id;
     assert!(Command::new("kill").args(["-9", id]).status().unwrap().success());
     // The one page that finds that out may fail with it.
     let another = anime("x", 86);
-    let _ = subject.ask(Service::AniSearch, &another).await;
-    let found = subject.ask(Service::AniSearch, &another).await;
+    let _ = subject.ask(animecache::services::anisearch(), &another).await;
+    let found = subject.ask(animecache::services::anisearch(), &another).await;
     assert!(found.outcome.is_ok() && found.gaps().is_empty(), "{:?} {:?}", found.outcome, found.gaps());
     assert_eq!(observed.starts().len(), 2);
 }

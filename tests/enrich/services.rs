@@ -5,7 +5,8 @@ use std::sync::Arc;
 use animecache::anime::{Anime, Ids};
 use animecache::demo::server::Upstream;
 use animecache::enrich::network::Network;
-use cache_core::{Sender, Service, Token};
+use animecache::services::token::Token;
+use cache_core::{Sender, ServiceName};
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -23,15 +24,15 @@ fn count(data: &Value, path: &str) -> usize {
 }
 
 #[rstest]
-#[case(Service::Jikan, 34, &[("/episodes", 26), ("/characters", 6)])]
-#[case(Service::AniList, 4, &[("/characters/edges", 6), ("/staff/edges", 4)])]
-#[case(Service::Kitsu, 4, &[("/episodes", 26), ("/categories", 2)])]
-#[case(Service::AniDb, 1, &[("/characters", 6), ("/creators", 1)])]
-#[case(Service::AnimeSchedule, 1, &[("/genres", 2)])]
+#[case(animecache::services::jikan(), 34, &[("/episodes", 26), ("/characters", 6)])]
+#[case(animecache::services::anilist(), 4, &[("/characters/edges", 6), ("/staff/edges", 4)])]
+#[case(animecache::services::kitsu(), 4, &[("/episodes", 26), ("/categories", 2)])]
+#[case(animecache::services::anidb(), 1, &[("/characters", 6), ("/creators", 1)])]
+#[case(animecache::services::animeschedule(), 1, &[("/genres", 2)])]
 #[tokio::test]
 async fn the_second_pass_comes_from_the_cache(
     #[values(On::Redis, On::Sqlite)] on: On,
-    #[case] service: Service,
+    #[case] service: ServiceName,
     #[case] requests: u64,
     #[case] counts: &[(&str, usize)],
 ) {
@@ -58,7 +59,7 @@ async fn the_second_pass_comes_from_the_cache(
 #[tokio::test]
 async fn every_episode_and_character_of_jikan_is_kept_with_its_details() {
     let upstream = Upstream::start(None, 0.0).await.unwrap();
-    let brought = cache(On::Memory, &upstream).await.ask(Service::Jikan, &cowboy_bebop()).await;
+    let brought = cache(On::Memory, &upstream).await.ask(animecache::services::jikan(), &cowboy_bebop()).await;
     let data = brought.data();
     assert_eq!(data["anime"]["title"], "Cowboy Bebop");
     let numbers: Vec<_> = data["episodes"].as_array().unwrap().iter().map(|of| of["episode_number"].as_u64()).collect();
@@ -83,28 +84,28 @@ async fn of_a_running_show_the_known_episodes_are_asked_for_and_lists_have_sever
     let listed = animecache::demo::anime().into_iter().find(|anime| anime.title == "One Piece").unwrap();
     let one_piece = Anime { ids: Ids { kitsu: Some("one-piece".to_owned()), ..listed.ids.clone() }, ..listed };
 
-    let jikan = subject.ask(Service::Jikan, &one_piece).await;
+    let jikan = subject.ask(animecache::services::jikan(), &one_piece).await;
     assert_eq!(jikan.data()["anime"]["episodes"], Value::Null);
     assert_eq!((count(jikan.data(), "/episodes"), count(jikan.data(), "/characters")), (24, 45));
     let unknown = Anime { episodes: None, ..one_piece.clone() };
-    assert_eq!(count(subject.ask(Service::Jikan, &unknown).await.data(), "/episodes"), 0);
+    assert_eq!(count(subject.ask(animecache::services::jikan(), &unknown).await.data(), "/episodes"), 0);
 
-    let anilist = subject.ask(Service::AniList, &one_piece).await;
+    let anilist = subject.ask(animecache::services::anilist(), &one_piece).await;
     assert_eq!((count(anilist.data(), "/characters/edges"), anilist.tally.requests), (45, 6));
     assert_eq!(count(anilist.data(), "/airingSchedule/edges"), 84);
 
-    let kitsu = subject.ask(Service::Kitsu, &one_piece).await;
+    let kitsu = subject.ask(animecache::services::kitsu(), &one_piece).await;
     assert_eq!((count(kitsu.data(), "/episodes"), kitsu.tally.requests), (24, 5));
-    assert_eq!(subject.ask(Service::Kitsu, &one_piece).await.tally.upstream, 0);
+    assert_eq!(subject.ask(animecache::services::kitsu(), &one_piece).await.tally.upstream, 0);
 }
 
 #[tokio::test]
 async fn anidb_is_read_with_its_official_titles() {
     let upstream = Upstream::start(None, 0.0).await.unwrap();
     let mut config = settings(Some(&upstream));
-    config.set("ANIDB_CLIENT", "another").unwrap();
+    config.services.anidb_client.name = "another".to_owned();
     let subject = Subject::open(On::Memory, config, Network::new()).await;
-    let brought = subject.ask(Service::AniDb, &cowboy_bebop()).await;
+    let brought = subject.ask(animecache::services::anidb(), &cowboy_bebop()).await;
     let data = brought.data();
     assert_eq!(
         data["titles"],
@@ -134,18 +135,18 @@ async fn anidb_is_read_with_its_official_titles() {
 #[tokio::test]
 async fn the_token_is_sent_and_not_stored(#[values(On::Redis, On::Sqlite)] on: On) {
     let mut config = settings(None);
-    config.services.set_token(Service::AnimeSchedule, Token::new("hunter2"));
+    config.services.set_token(animecache::services::animeschedule(), Token::new("hunter2"));
     let url = "https://animeschedule.net/api/v3/anime?q=Cowboy%20Bebop";
     let table = Arc::new(Table::default().with(url, "{\"anime\": [{\"title\": \"Cowboy Bebop\"}]}"));
     let subject = Subject::open(on, config, Network::over(Arc::clone(&table) as Arc<dyn Sender>)).await;
-    let brought = subject.ask(Service::AnimeSchedule, &cowboy_bebop()).await;
+    let brought = subject.ask(animecache::services::animeschedule(), &cowboy_bebop()).await;
     assert_eq!(brought.data()["title"], "Cowboy Bebop");
     assert_eq!(table.fields()[0]["authorization"], "Bearer hunter2");
 
     let stored = subject.entries().await;
     let entry = subject.store.details(&stored[0].id).await.unwrap().unwrap().entry.unwrap();
     assert!(!format!("{entry:?}").contains("hunter2"), "{entry:?}");
-    assert_eq!(subject.ask(Service::AnimeSchedule, &cowboy_bebop()).await.tally.hits, 1);
+    assert_eq!(subject.ask(animecache::services::animeschedule(), &cowboy_bebop()).await.tally.hits, 1);
 }
 
 #[tokio::test]
@@ -166,7 +167,7 @@ async fn no_request_may_take_longer_than_the_pipelines() {
     let bebop = anime("cowboy-bebop", 1572);
     let bebop = Anime { ids: Ids { kitsu: Some("cowboy-bebop".to_owned()), ..bebop.ids }, ..bebop };
     let bebop = Anime { ids: Ids { mal: Some(1), anilist: Some(1), anidb: Some(23), ..bebop.ids }, ..bebop };
-    for service in Service::ALL.into_iter().filter(|service| *service != Service::Other) {
+    for service in animecache::services::all().filter(|service| *service != ServiceName::OTHER) {
         let _ = subject.ask(service, &bebop).await;
     }
     let time_limits: Vec<_> =

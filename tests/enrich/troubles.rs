@@ -6,7 +6,7 @@ use std::time::Duration;
 use animecache::anime::{Anime, Ids};
 use animecache::demo::server::Upstream;
 use animecache::enrich::network::Network;
-use cache_core::{Sender, Service};
+use cache_core::{Sender, ServiceName};
 use rstest::rstest;
 use tokio::time::Instant;
 
@@ -29,11 +29,17 @@ async fn what_a_service_does_not_know_is_not_found_and_not_stored() {
     let nobody =
         Ids { mal: Some(25835), anilist: Some(4), anidb: Some(4), kitsu: Some("4000".to_owned()), ..Ids::default() };
     let slug = Ids { kitsu: Some("no-such-anime".to_owned()), ..Ids::default() };
-    for service in [Service::Jikan, Service::AniList, Service::AniDb, Service::Kitsu, Service::AnimeSchedule] {
+    for service in [
+        animecache::services::jikan(),
+        animecache::services::anilist(),
+        animecache::services::anidb(),
+        animecache::services::kitsu(),
+        animecache::services::animeschedule(),
+    ] {
         let brought = subject.ask(service, &anime(nobody.clone())).await;
         assert_eq!(brought.problem(), "not found", "{service}");
     }
-    assert_eq!(subject.ask(Service::Kitsu, &anime(slug)).await.problem(), "not found");
+    assert_eq!(subject.ask(animecache::services::kitsu(), &anime(slug)).await.problem(), "not found");
     assert_eq!(subject.entries().await.len(), 0);
 }
 
@@ -42,7 +48,7 @@ async fn where_there_were_too_many_requests_it_is_asked_again_when_the_service_s
     let upstream = Upstream::start(None, 0.0).await.unwrap();
     let subject = cache(&upstream).await;
     let mushishi = anime(Ids { mal: Some(457), ..Ids::default() });
-    let brought = subject.ask(Service::Jikan, &mushishi).await;
+    let brought = subject.ask(animecache::services::jikan(), &mushishi).await;
     assert_eq!(brought.data()["anime"]["title"], "Mushishi");
     let tally = brought.tally;
     assert_eq!((tally.upstream, tally.expected), (tally.requests, tally.requests));
@@ -56,7 +62,7 @@ async fn a_ban_is_neither_stored_nor_made_longer() {
     let upstream = Upstream::start(None, 0.0).await.unwrap();
     let subject = cache(&upstream).await;
     let banned = anime(Ids { anidb: Some(8550), ..Ids::default() });
-    let brought = subject.ask(Service::AniDb, &banned).await;
+    let brought = subject.ask(animecache::services::anidb(), &banned).await;
     assert_eq!((brought.problem().as_str(), brought.tally.upstream), ("Banned", 1));
     assert_eq!(subject.entries().await.len(), 0);
 }
@@ -66,21 +72,21 @@ async fn anidb_is_let_be_for_a_while_after_a_failure() {
     let table = Arc::new(Table::default().with_status(ANIDB, 503, ""));
     let subject = Subject::open(On::Memory, settings(None), Network::over(Arc::clone(&table) as Arc<dyn Sender>)).await;
     let begun = Instant::now();
-    assert_eq!(subject.ask(Service::AniDb, &cowboy_bebop()).await.problem(), "HTTP status 503");
+    assert_eq!(subject.ask(animecache::services::anidb(), &cowboy_bebop()).await.problem(), "HTTP status 503");
     assert_eq!(table.fields().len(), 4);
     assert!(begun.elapsed() >= Duration::from_secs(3 * 15));
     // Whoever asks for another one lets it be, too.
     let (begun, other) = (Instant::now(), Ids { anidb: Some(5), ..Ids::default() });
-    assert_eq!(subject.ask(Service::AniDb, &anime(other)).await.problem(), "not found");
+    assert_eq!(subject.ask(animecache::services::anidb(), &anime(other)).await.problem(), "not found");
     assert!(begun.elapsed() >= Duration::from_secs(10));
 }
 
 #[rstest]
-#[case::anilist(Service::AniList, "https://graphql.anilist.co/", 3, 2 * 60)]
-#[case::jikan(Service::Jikan, "https://api.jikan.moe/v4/anime/1/full", 2, 2)]
+#[case::anilist(animecache::services::anilist(), "https://graphql.anilist.co/", 3, 2 * 60)]
+#[case::jikan(animecache::services::jikan(), "https://api.jikan.moe/v4/anime/1/full", 2, 2)]
 #[tokio::test(start_paused = true)]
 async fn where_it_is_not_said_when_to_come_again_it_is_tried_after_the_pipelines_pauses(
-    #[case] service: Service,
+    #[case] service: ServiceName,
     #[case] url: &str,
     #[case] requests: usize,
     #[case] seconds: u64,
@@ -103,7 +109,7 @@ async fn single_things_of_jikan_are_tried_more_often() {
     let table = Arc::new(table);
     let subject = Subject::open(On::Memory, settings(None), Network::over(Arc::clone(&table) as Arc<dyn Sender>)).await;
     let begun = Instant::now();
-    let gaps = subject.ask(Service::Jikan, &cowboy_bebop()).await.gaps();
+    let gaps = subject.ask(animecache::services::jikan(), &cowboy_bebop()).await.gaps();
     assert_eq!(gaps, ["episode 1: rate limited", "character 3: rate limited"]);
     assert_eq!((table.fields().len(), begun.elapsed().as_secs()), (2 + 4 + 4, 2 * 3 * 5));
 }
@@ -113,9 +119,9 @@ async fn jikan_is_asked_for_one_thing_at_a_time_and_in_order() {
     let cast = "{\"data\": [{\"character\": {\"mal_id\": 7}}, {\"character\": {\"mal_id\": 3}}]}";
     let site = Site::start(&["{\"data\": {\"episodes\": 4}}", cast]).await;
     let mut config = settings(None);
-    config.services.set_url(Service::Jikan, &site.url());
+    config.services.set_url(animecache::services::jikan(), &site.url());
     let subject = Subject::open(On::Memory, config, Network::new()).await;
-    subject.ask(Service::Jikan, &cowboy_bebop()).await.outcome.unwrap();
+    subject.ask(animecache::services::jikan(), &cowboy_bebop()).await.outcome.unwrap();
     let episodes = [1, 2, 3, 4].map(|number| format!("/anime/1/episodes/{number}"));
     let characters = [7, 3].map(|id| format!("/characters/{id}"));
     assert_eq!(site.asked()[2..], [&episodes[..], &characters].concat());
@@ -123,40 +129,54 @@ async fn jikan_is_asked_for_one_thing_at_a_time_and_in_order() {
 
 // Errors with status 200, and pages that are no answers at all.
 #[rstest]
-#[case(Service::Jikan, "https://api.jikan.moe/v4/anime/1/full", "{\"status\": 500}", "response has no 'data'")]
-#[case(Service::Jikan, "https://api.jikan.moe/v4/anime/1/full", "<html>", "invalid JSON in the response")]
+#[case(animecache::services::jikan(), "https://api.jikan.moe/v4/anime/1/full", "{\"status\": 500}", "response has no 'data'")]
+#[case(animecache::services::jikan(), "https://api.jikan.moe/v4/anime/1/full", "<html>", "invalid JSON in the response")]
 #[case(
-    Service::AniList,
+    animecache::services::jikan(),
+    "https://api.jikan.moe/v4/anime/1/full",
+    "{\"status\": 500}",
+    "the answer has no data"
+)]
+#[case(animecache::services::jikan(), "https://api.jikan.moe/v4/anime/1/full", "<html>", "the answer is not JSON")]
+#[case(
+    animecache::services::anilist(),
     "https://graphql.anilist.co/",
     "{\"errors\": [{\"message\": \"Internal Server Error\"}], \"data\": {\"Media\": {\"id\": 1}}}",
     "Internal Server Error"
 )]
-#[case(Service::AniList, "https://graphql.anilist.co/", "[{\"data\": 1}]", "not found")]
-#[case(Service::Kitsu, "https://kitsu.io/api/edge/anime/1", "{\"errors\": []}", "response has no 'data'")]
-#[case(Service::Kitsu, "https://kitsu.io/api/edge/anime/1", "[]", "response has no 'data'")]
+#[case(animecache::services::anilist(), "https://graphql.anilist.co/", "[{\"data\": 1}]", "not found")]
+#[case(animecache::services::kitsu(), "https://kitsu.io/api/edge/anime/1", "{\"errors\": []}", "response has no 'data'")]
+#[case(animecache::services::kitsu(), "https://kitsu.io/api/edge/anime/1", "[]", "response has no 'data'")]
 #[case(
-    Service::AniDb,
+    animecache::services::kitsu(),
+    "https://kitsu.io/api/edge/anime/1",
+    "{\"errors\": []}",
+    "the answer has no data"
+)]
+#[case(animecache::services::kitsu(), "https://kitsu.io/api/edge/anime/1", "[]", "the answer has no data")]
+#[case(
+    animecache::services::anidb(),
     ANIDB,
     "<error code=\"302\">client version missing or invalid</error>",
     "client version missing or invalid"
 )]
-#[case(Service::AniDb, ANIDB, "<html/>", "unexpected response: no <anime> element")]
-#[case(Service::AniDb, ANIDB, "<anime id=\"23\">", "invalid XML in the response")]
+#[case(animecache::services::anidb(), ANIDB, "<html/>", "unexpected response: no <anime> element")]
+#[case(animecache::services::anidb(), ANIDB, "<anime id=\"23\">", "invalid XML in the response")]
 #[case(
-    Service::AnimeSchedule,
+    animecache::services::animeschedule(),
     "https://animeschedule.net/api/v3/anime?q=Cowboy%20Bebop",
     "{\"anime\": 1}",
     "not found"
 )]
 #[case(
-    Service::AnimeSchedule,
+    animecache::services::animeschedule(),
     "https://animeschedule.net/api/v3/anime?q=Cowboy%20Bebop",
     "<html><title>Maintenance</title>",
     "invalid JSON in the response"
 )]
 #[tokio::test]
 async fn an_answer_that_is_none_is_a_problem_and_not_stored(
-    #[case] service: Service,
+    #[case] service: ServiceName,
     #[case] url: &str,
     #[case] body: &'static str,
     #[case] problem: &str,
@@ -194,17 +214,17 @@ async fn a_part_that_cannot_be_had_leaves_the_rest() {
         );
     let subject = Subject::open(On::Memory, settings(None), Network::over(Arc::new(table))).await;
 
-    let jikan = subject.ask(Service::Jikan, &cowboy_bebop()).await;
+    let jikan = subject.ask(animecache::services::jikan(), &cowboy_bebop()).await;
     let numbers: Vec<_> = jikan.data()["episodes"].as_array().unwrap().iter().map(|of| &of["episode_number"]).collect();
     assert_eq!(numbers, [1, 3]);
     assert_eq!(jikan.data()["characters"], serde_json::json!([]));
     assert_eq!(jikan.gaps(), ["characters: HTTP status 500", "episode 2: invalid JSON in the response"]);
 
-    let kitsu = subject.ask(Service::Kitsu, &cowboy_bebop()).await;
+    let kitsu = subject.ask(animecache::services::kitsu(), &cowboy_bebop()).await;
     assert_eq!(kitsu.data(), &serde_json::json!({"anime": {"id": "1"}, "episodes": [], "categories": []}));
     assert_eq!(kitsu.gaps(), ["episodes from 1: response has no 'data'", "categories: HTTP status 503"]);
 
-    let anilist = subject.ask(Service::AniList, &cowboy_bebop()).await;
+    let anilist = subject.ask(animecache::services::anilist(), &cowboy_bebop()).await;
     let expected = serde_json::json!({"id": 1, "staff": "?", "characters": {"edges": [{"role": "MAIN"}]}});
     assert_eq!(anilist.data(), &expected);
     assert_eq!(anilist.gaps(), ["airingSchedule, page 1: HTTP status 500"]);
@@ -222,7 +242,7 @@ async fn all_that_is_not_asked_for_any_more_is_told() {
         table = table.with_status(&url, status, body);
     }
     let subject = Subject::open(On::Memory, settings(None), Network::over(Arc::new(table))).await;
-    let gaps = subject.ask(Service::Jikan, &cowboy_bebop()).await.gaps();
+    let gaps = subject.ask(animecache::services::jikan(), &cowboy_bebop()).await.gaps();
     assert_eq!((gaps.len(), gaps[0].as_str()), (21, "episode 6: HTTP status 500"));
     assert!(gaps[20].starts_with("episode 26: requests paused; retry in "), "{gaps:?}");
 }
@@ -234,7 +254,7 @@ async fn a_document_of_endless_depth_is_no_answer() {
     for body in [deep, closed] {
         let table = Table::default().with(ANIDB, body);
         let subject = Subject::open(On::Memory, settings(None), Network::over(Arc::new(table))).await;
-        let brought = subject.ask(Service::AniDb, &cowboy_bebop()).await;
+        let brought = subject.ask(animecache::services::anidb(), &cowboy_bebop()).await;
         assert!(brought.outcome.is_err() || brought.data()["titles"] == serde_json::json!({}));
     }
 }

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
+use animecache::services::Services;
 use animecache::tui::app::App;
 use animecache::tui::keymap::Keymap;
 use animecache::tui::message::Message;
@@ -48,20 +49,20 @@ impl Session {
 
     /// Opens a dashboard and waits for nothing.
     pub fn begin(opening: impl Future<Output = cache_core::Result<Opened>> + Send + 'static, options: Options) -> Self {
-        Self::begin_with(opening, Config::default(), None, options)
+        Self::begin_with(opening, (Config::default(), Services::default()), None, options)
     }
 
     /// The same with other settings, and with an anime database.
     pub fn begin_with(
         opening: impl Future<Output = cache_core::Result<Opened>> + Send + 'static,
-        config: Config,
+        settings: (Config, Services),
         catalogue: Option<PathBuf>,
         options: Options,
     ) -> Self {
         let copied: Arc<Mutex<Vec<String>>> = Arc::default();
         let clipboard = Arc::clone(&copied);
         let clipboard = Box::new(move |text: &str| clipboard.lock().unwrap().push(text.into()));
-        let (runner, inbox) = Runner::new(opening, config, catalogue, clipboard);
+        let (runner, inbox) = Runner::new(opening, settings, catalogue, clipboard);
         let screen = Screen(Arc::new(Mutex::new(TestBackend::new(120, 40))));
         let keyboard = Keyboard { keys: Arc::default(), in_flight: runner.in_flight() };
         let (shared, input) = (screen.clone(), keyboard.clone());

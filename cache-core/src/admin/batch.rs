@@ -15,7 +15,7 @@ use crate::admin::select::select;
 use crate::error::{BackendId, Error, Result};
 use crate::model::entry::{EntryId, Layout};
 use crate::model::filter::Filter;
-use crate::model::service::Service;
+use crate::model::service::ServiceName;
 use crate::model::summary::Summary;
 use crate::store::inspect::Inspect;
 
@@ -51,7 +51,7 @@ pub struct Plan {
     /// Bytes of bodies and values.
     pub bytes: u64,
     /// Entries and bytes by service.
-    pub by_service: BTreeMap<Service, (u64, u64)>,
+    pub by_service: BTreeMap<ServiceName, (u64, u64)>,
     /// When the oldest was stored, in Unix seconds, where that is known.
     pub oldest: Option<f64>,
     /// When the newest was stored.

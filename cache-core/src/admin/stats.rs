@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::model::entry::{Kind, State};
-use crate::model::service::Service;
+use crate::model::service::ServiceName;
 use crate::model::summary::Summary;
 use crate::store::page::Page;
 
@@ -27,7 +27,7 @@ pub struct Tally {
     /// Bytes of bodies and values.
     pub bytes: u64,
     /// By service and cache: what is live.
-    pub services: BTreeMap<(Service, Kind), ServiceTally>,
+    pub services: BTreeMap<(ServiceName, Kind), ServiceTally>,
     /// About how many keys of the database were looked at.
     pub scanned: u64,
 }

@@ -59,7 +59,7 @@ async fn apply(store: Arc<dyn Inspect>, backend: BackendId, batch: Vec<Target>, 
 mod tests {
     use super::*;
     use crate::model::filter::Filter;
-    use crate::model::service::Services;
+    use crate::model::service::ServiceRegistry;
     use crate::store::memory::Memory;
     use crate::store::paging::pages;
     use crate::store::traits::ResultStore as _;
@@ -72,7 +72,7 @@ mod tests {
 
     #[tokio::test]
     async fn each_entry_is_extended_by_its_own_ttl() {
-        let memory = Memory::new(Services::default());
+        let memory = Memory::new(ServiceRegistry::default());
         for (key, seconds) in [("result_cache:p:1", 100), ("result_cache:p:2", 1_000)] {
             memory.set(key, "1".into(), Duration::from_secs(seconds)).await.unwrap();
         }
@@ -92,7 +92,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_stopped_run_changes_nothing() {
-        let memory = Memory::new(Services::default());
+        let memory = Memory::new(ServiceRegistry::default());
         memory.set("result_cache:p:1", "1".into(), Duration::from_secs(100)).await.unwrap();
         let store: Arc<dyn Inspect> = Arc::new(memory);
         let all = targets(&store).await;

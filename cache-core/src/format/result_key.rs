@@ -111,10 +111,10 @@ mod tests {
             (std::str::from_utf8(parsed.prefix).unwrap(), parsed.schema, parsed.arguments_text().into_owned())
         };
         assert_eq!(
-            parse("result_cache:anisearch_anime:82fce6a05e45281a:18878:x"),
-            ("anisearch_anime", Some("82fce6a05e45281a"), "18878:x".to_owned())
+            parse("result_cache:crawled_page:82fce6a05e45281a:18878:x"),
+            ("crawled_page", Some("82fce6a05e45281a"), "18878:x".to_owned())
         );
-        assert_eq!(parse("result_cache:anisearch_anime:18878"), ("anisearch_anime", None, "18878".to_owned()));
+        assert_eq!(parse("result_cache:crawled_page:18878"), ("crawled_page", None, "18878".to_owned()));
         assert_eq!(parse("result_cache:p"), ("p", None, String::new()));
         assert_eq!(ResultKey::parse(b"result_cachet:p:1"), None);
     }

@@ -32,7 +32,7 @@ use crate::http::resumable_body::Refetch;
 use crate::http::revalidate::revalidate;
 use crate::http::serve::{ServedResponse, serve};
 use crate::model::entry::EntryId;
-use crate::model::service::Service;
+use crate::model::service::ServiceName;
 use crate::model::stats::Counts;
 use crate::policy::decision::Decision;
 use crate::runtime::shared::{Hold, Usage};
@@ -47,7 +47,7 @@ pub struct HttpCache {
 }
 
 impl HttpCache {
-    pub(crate) fn new(hold: Hold, service: Service, sender: Arc<dyn Sender>) -> Self {
+    pub(crate) fn new(hold: Hold, service: ServiceName, sender: Arc<dyn Sender>) -> Self {
         Self { context: Arc::new(Context::new(Arc::clone(&hold), service, sender)), hold }
     }
 
@@ -85,9 +85,8 @@ impl HttpCache {
 
     pub(crate) async fn answer(&self, asked: Asked) -> Result<Fetched, FetchError> {
         let context = &self.context;
-        let ttl = context.core.services.ttl(context.service);
         let is_enabled = context.core.is_enabled && context.usage != Usage::Bypassed;
-        let plan = Plan::new(asked, &context.policy, ttl, is_enabled)?;
+        let plan = Plan::new(asked, &context.policy, context.ttl, is_enabled)?;
         let usage = context.usage;
         let request = Arc::new(PlannedRequest { context: Arc::clone(context), plan });
         let PlannedRequest { context, plan } = &*request;

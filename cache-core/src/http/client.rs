@@ -12,7 +12,7 @@ use crate::http::cache::HttpCache;
 use crate::http::error::FetchError;
 use crate::http::request::{Asked, RequestBody};
 use crate::http::response::Fetched;
-use crate::model::service::{PolicyName, Service};
+use crate::model::service::{PolicyName, ServiceName};
 use crate::runtime::shared::Hold;
 
 /// An HTTP client for one service that uses the cache. Clones share everything.
@@ -22,9 +22,9 @@ pub struct CachedClient {
 }
 
 impl CachedClient {
-    pub(crate) fn new(hold: Hold, service: Service) -> Self {
+    pub(crate) fn new(hold: Hold, service: ServiceName) -> Self {
         // Under RFC 9111 redirects are stored like other responses; the pipeline's client follows them before storing.
-        let sender = match hold.services.policy(service) {
+        let sender = match hold.services.get(service).policy {
             PolicyName::Ttl => Arc::clone(&hold.senders.following),
             PolicyName::Specification | PolicyName::Shared => Arc::clone(&hold.senders.direct),
         };

@@ -12,41 +12,47 @@ use crate::http::plan::Plan;
 use crate::http::response::Fetched;
 use crate::model::entry::Request;
 use crate::model::key::CacheKey;
-use crate::model::service::Service;
-use crate::model::stats::{Counts, Scope};
+use crate::model::service::ServiceName;
+use crate::model::stats::Counts;
 use crate::policy::dispatch::Policy;
 use crate::runtime::guarded_store::Graceful;
 use crate::runtime::shared::{Core, Usage};
+use crate::runtime::stats_cells::Cells;
 use crate::transport::traits::Sender;
 
 /// Passed to every step. Background tasks hold it without a handle of the cache, so that they do not keep it open.
 #[derive(Clone)]
 pub(crate) struct Context {
     pub(crate) core: Arc<Core>,
-    pub(crate) service: Service,
-    pub(crate) scope: Scope,
+    pub(crate) service: ServiceName,
+    /// The TTL of the service.
+    pub(crate) ttl: Duration,
+    pub(crate) cells: Arc<Cells>,
     pub(crate) policy: Policy,
     pub(crate) sender: Arc<dyn Sender>,
     pub(crate) usage: Usage,
 }
 
 impl Context {
-    pub(crate) fn new(core: Arc<Core>, service: Service, sender: Arc<dyn Sender>) -> Self {
-        let policy = Policy::of(core.services.policy(service), core.services.ttl(service));
-        Self { core, service, scope: Scope::Http(service), policy, sender, usage: Usage::Full }
+    pub(crate) fn new(core: Arc<Core>, service: ServiceName, sender: Arc<dyn Sender>) -> Self {
+        let profile = core.services.get(service);
+        let (policy, ttl) = (Policy::of(profile.policy, profile.ttl), profile.ttl);
+        let cells = core.counters.cells(service);
+        Self { core, service, ttl, cells, policy, sender, usage: Usage::Full }
     }
 
     pub(crate) fn count(&self, happened: Counts) {
-        self.core.counters.count(&self.scope, happened);
+        self.core.counters.add(&self.cells, &happened);
     }
 
     /// The store; its failures are logged and counted as those of this service and key.
     pub(crate) fn store(&self, key: &CacheKey) -> Graceful {
-        let (service, key, counters) = (self.service, key.clone(), Arc::clone(&self.core.counters));
+        let (service, key) = (self.service, key.clone());
+        let (counters, cells) = (Arc::clone(&self.core.counters), Arc::clone(&self.cells));
         self.core.store.telling(move |operation, time, error| {
             let seconds = time.as_secs_f64();
             tracing::warn!(%service, %key, operation, seconds, error = chain(error), "error");
-            counters.count(&Scope::Http(service), Counts { errors: 1, ..Counts::default() });
+            counters.add(&cells, &Counts { errors: 1, ..Counts::default() });
         })
     }
 

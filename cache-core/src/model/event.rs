@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::model::entry::{EntryId, Kind};
 use crate::model::key::CacheKey;
-use crate::model::service::Service;
+use crate::model::service::ServiceName;
 use crate::model::stats::hit_rate;
 
 /// What events are derived from.
@@ -97,7 +97,7 @@ pub struct Event {
     /// In which cache.
     pub cache: Kind,
     /// Its service. `None` where only the stored entry has it and is gone or was never stored.
-    pub service: Option<Service>,
+    pub service: Option<ServiceName>,
     /// The entry; `None` for a lookup that found none.
     pub id: Option<EntryId>,
     /// The key that an HTTP entry is looked up by, where that is known.
@@ -130,7 +130,7 @@ pub enum Seen {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Sample {
     /// By service and cache; `None`: the service is not known.
-    pub of: BTreeMap<(Option<Service>, Kind), Happened>,
+    pub of: BTreeMap<(Option<ServiceName>, Kind), Happened>,
     /// How often the connection was lost.
     pub gaps: u64,
     /// How long nothing was seen, in all.

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::model::entry::{EntryId, Kind, State};
 use crate::model::glob::Glob;
 use crate::model::key::{HTTP_PREFIX, RESULT_PREFIX};
-use crate::model::service::Service;
+use crate::model::service::ServiceName;
 use crate::model::summary::Summary;
 
 /// A choice of entries: all given conditions must hold. The default chooses everything.
@@ -23,7 +23,7 @@ pub struct Filter {
     /// Of this cache.
     pub kind: Option<Kind>,
     /// Of one of these services; empty: of any.
-    pub services: Vec<Service>,
+    pub services: Vec<ServiceName>,
     /// The URL matches; results have none.
     pub url: Option<Glob>,
     /// The request's method, in any case; results have none.
@@ -183,7 +183,7 @@ impl Filter {
     pub(crate) fn wants_orphans(&self) -> bool {
         self.wants(Kind::Http)
             && (self.states.is_empty() || self.states.contains(&State::Orphan))
-            && (self.services.is_empty() || self.services.contains(&Service::Other))
+            && (self.services.is_empty() || self.services.contains(&ServiceName::OTHER))
             && self.url.is_none()
             && self.method.is_none()
             && self.status.is_none()
@@ -219,6 +219,7 @@ impl Filter {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::service::ServiceRegistry;
     use crate::store::summarize;
 
     #[test]
@@ -229,7 +230,7 @@ mod tests {
             ..Filter::default()
         };
         let is_dead = |key: &[u8], expires_at| {
-            let result = summarize::of_result(key, 1, expires_at);
+            let result = summarize::of_result(&ServiceRegistry::default(), key, 1, expires_at);
             filter.matches(&result, 0.0)
         };
         assert!(is_dead(b"result_cache:p:0d1f7c55aa3be902:1", Some(9.0)));

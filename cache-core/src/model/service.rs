@@ -1,166 +1,83 @@
-//! The seven services, and which of them an entry belongs to.
+//! ServiceRegistry: the names that entries are counted and listed under, and what a cache has to know of each.
 //!
-//! The service is not part of any key: it is told from the host of the URL, or from the prefix of a result key.
+//! The service is not part of any key: it follows from the host of the URL, or from the prefix of a result key.
 
 use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use crate::model::rate_limit::Limit;
 use crate::model::url::{authority, is_host_or_below, without_port};
 
-/// How long every service's entries live unless set otherwise (the seed: 24 hours for all).
+/// How long the entries of a service live unless set otherwise: 24 hours.
 pub const DEFAULT_TTL: Duration = Duration::from_secs(86_400);
 
-/// A source of the enrichment pipeline.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Service {
-    /// Jikan, an API over MyAnimeList.
-    Jikan,
-    /// AniList, GraphQL.
-    AniList,
-    /// AniDB, XML.
-    AniDb,
-    /// Kitsu, JSON:API.
-    Kitsu,
-    /// AnimeSchedule.
-    AnimeSchedule,
-    /// Anime-Planet, crawled.
-    AnimePlanet,
-    /// AniSearch, crawled.
-    AniSearch,
-    /// None of the seven.
-    Other,
+/// Names a service: the key of its settings, its counters and its selector.
+///
+/// Names are interned, so that they can be copied and compared at no cost: they are meant for settings, not for data,
+/// since the text of a new one stays in memory until the process ends. They sort in the order in which they were
+/// first made, `other` last.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ServiceName {
+    place: u32,
+    text: &'static str,
 }
 
-impl Service {
-    /// The seven, in the pipeline's order, and then `Other`.
-    pub const ALL: [Self; 8] = [
-        Self::Jikan,
-        Self::AniList,
-        Self::AniDb,
-        Self::Kitsu,
-        Self::AnimeSchedule,
-        Self::AnimePlanet,
-        Self::AniSearch,
-        Self::Other,
-    ];
+/// Every name made so far, at its place.
+static NAMES: RwLock<Vec<&'static str>> = RwLock::new(Vec::new());
 
-    /// The name in settings, selectors and JSON.
+impl ServiceName {
+    /// What belongs to no registered service.
+    pub const OTHER: Self = Self { place: u32::MAX, text: "other" };
+
+    /// The name with this text.
+    pub fn new(text: &str) -> Self {
+        if let Some(known) = Self::find(text) {
+            return known;
+        }
+        let mut names = NAMES.write().unwrap_or_else(PoisonError::into_inner);
+        // Another thread may have added it between the two locks.
+        if let Some(known) = Self::among(&names, text) {
+            return known;
+        }
+        let text: &'static str = Box::leak(text.into());
+        names.push(text);
+        Self { place: names.len() as u32 - 1, text }
+    }
+
+    /// The name with this text, if it was made before.
+    pub fn find(text: &str) -> Option<Self> {
+        if text == Self::OTHER.text {
+            return Some(Self::OTHER);
+        }
+        Self::among(&NAMES.read().unwrap_or_else(PoisonError::into_inner), text)
+    }
+
+    fn among(names: &[&'static str], text: &str) -> Option<Self> {
+        let place = names.iter().position(|name| *name == text)?;
+        Some(Self { place: place as u32, text: names[place] })
+    }
+
+    /// The text, as in settings, selectors and JSON.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Jikan => "jikan",
-            Self::AniList => "anilist",
-            Self::AniDb => "anidb",
-            Self::Kitsu => "kitsu",
-            Self::AnimeSchedule => "animeschedule",
-            Self::AnimePlanet => "anime_planet",
-            Self::AniSearch => "anisearch",
-            Self::Other => "other",
-        }
+        self.text
     }
 
-    /// The service of this name.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|service| service.name() == name)
-    }
-
-    /// The service that a result belongs to, by the prefix of its key.
-    pub fn of_result_prefix(prefix: &[u8]) -> Self {
-        if prefix.starts_with(b"animeplanet") || prefix.starts_with(b"anime_planet") {
-            Self::AnimePlanet
-        } else if prefix.starts_with(b"anisearch") {
-            Self::AniSearch
-        } else {
-            Self::Other
-        }
-    }
-
-    /// Where it answers; empty for `Other`.
-    fn url(self) -> &'static str {
-        match self {
-            Self::Jikan => "https://api.jikan.moe/v4",
-            Self::AniList => "https://graphql.anilist.co",
-            Self::AniDb => "http://api.anidb.net:9001/httpapi",
-            Self::Kitsu => "https://kitsu.io/api/edge",
-            Self::AnimeSchedule => "https://animeschedule.net/api/v3",
-            Self::AnimePlanet => "https://www.anime-planet.com",
-            Self::AniSearch => "https://www.anisearch.com",
-            Self::Other => "",
-        }
-    }
-
-    /// How often its operators let it be asked; for the APIs as they state it, AniList's as its answers have it, and
-    /// with the pipeline's pause between two requests where that is longer. The crawled sites state none.
-    fn published_limit(self) -> &'static str {
-        match self {
-            Self::Jikan => "1/500ms,60/1m",
-            Self::AniList => "1/500ms,30/1m",
-            Self::AniDb => "1/2s",
-            Self::Kitsu => "1/100ms",
-            Self::AnimeSchedule => "120/1m",
-            Self::AnimePlanet | Self::AniSearch => "1/1s",
-            Self::Other => "none",
-        }
-    }
-
-    /// The host names it answers under.
-    fn hosts(self) -> &'static [&'static str] {
-        match self {
-            Self::Jikan => &["api.jikan.moe"],
-            Self::AniList => &["graphql.anilist.co"],
-            Self::AniDb => &["api.anidb.net"],
-            Self::Kitsu => &["kitsu.io", "kitsu.app"],
-            Self::AnimeSchedule => &["animeschedule.net"],
-            Self::AnimePlanet => &["anime-planet.com"],
-            Self::AniSearch => &["anisearch.com"],
-            Self::Other => &[],
-        }
+    /// A number that sorts as the name does.
+    pub fn place(self) -> u32 {
+        self.place
     }
 }
 
-impl fmt::Display for Service {
+impl fmt::Display for ServiceName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
+        f.pad(self.text)
     }
 }
 
-/// What a service wants to see before it answers. Never printed.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Token(String);
-
-impl Token {
-    /// A token in plain text.
-    pub fn new(token: impl Into<String>) -> Self {
-        Self(token.into())
-    }
-
-    /// The token in plain text, for the request alone.
-    pub fn secret(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Token {
+impl fmt::Debug for ServiceName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
-    }
-}
-
-/// What AniDB knows a program by: it answers those that are registered there. Part of every URL, and so of every key.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AniDbClient {
-    /// The registered name.
-    pub name: String,
-    /// The registered version.
-    pub version: String,
-    /// The version of AniDB's HTTP API.
-    pub protocol: String,
-}
-
-impl Default for AniDbClient {
-    /// What the pipeline says of itself.
-    fn default() -> Self {
-        Self { name: "animeenrichment".to_owned(), version: "1.0".to_owned(), protocol: "1".to_owned() }
+        fmt::Debug::fmt(self.text, f)
     }
 }
 
@@ -178,7 +95,7 @@ pub enum PolicyName {
 
 impl PolicyName {
     /// What [`Self::from_name`] takes, in words.
-    pub(crate) const CHOICES: &'static str = "ttl, specification or shared";
+    pub const CHOICES: &'static str = "ttl, specification or shared";
 
     /// The policy of this name in settings.
     pub fn from_name(name: &str) -> Option<Self> {
@@ -191,101 +108,117 @@ impl PolicyName {
     }
 }
 
-/// What the settings say of the services: the TTL, policy and token of each, and hosts that stand in for the real ones.
+/// What a cache has to know of one service.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Services {
-    ttls: [Duration; Service::ALL.len()],
-    policies: [PolicyName; Service::ALL.len()],
-    tokens: [Option<Token>; Service::ALL.len()],
-    limits: [Option<Limit>; Service::ALL.len()],
-    /// Configured URLs, and whose each is.
-    overrides: Vec<(String, Service)>,
-    /// `ANIDB_CLIENT`, `ANIDB_CLIENTVER` and `ANIDB_PROTOVER`.
-    pub anidb_client: AniDbClient,
+pub struct ServiceProfile {
+    /// Its name.
+    pub name: ServiceName,
+    /// A URL belongs to the service when its host is one of these or below one.
+    pub hosts: Vec<String>,
+    /// A server that stands in for the service: a URL with its host and port belongs to the service as well.
+    pub base_url: Option<String>,
+    /// A result belongs to the service when the prefix of its key begins with one of these.
+    pub result_prefixes: Vec<String>,
+    /// The TTL that entries are stored with.
+    pub ttl: Duration,
+    /// How the HTTP cache decides.
+    pub policy: PolicyName,
+    /// How often the service may be called.
+    pub rate_limit: Limit,
 }
 
-impl Default for Services {
-    fn default() -> Self {
+impl ServiceProfile {
+    /// A service that no URL and no result belongs to yet, with the default TTL and policy and no rate limit.
+    pub fn new(name: ServiceName) -> Self {
         Self {
-            ttls: [DEFAULT_TTL; Service::ALL.len()],
-            policies: [PolicyName::default(); Service::ALL.len()],
-            tokens: [const { None }; Service::ALL.len()],
-            limits: [const { None }; Service::ALL.len()],
-            overrides: Vec::new(),
-            anidb_client: AniDbClient::default(),
+            name,
+            hosts: Vec::new(),
+            base_url: None,
+            result_prefixes: Vec::new(),
+            ttl: DEFAULT_TTL,
+            policy: PolicyName::default(),
+            rate_limit: Limit::default(),
         }
     }
 }
 
-impl Services {
-    /// The TTL that this service's entries are stored with.
-    pub fn ttl(&self, service: Service) -> Duration {
-        self.ttls[service as usize]
-    }
+/// The services of a program, in its order. Cheap to clone.
+///
+/// ```
+/// use cache_core::{ServiceName, ServiceProfile, ServiceRegistry};
+///
+/// let kitsu = ServiceName::new("kitsu");
+/// let services = ServiceRegistry::new([ServiceProfile { hosts: vec!["kitsu.io".into()], ..ServiceProfile::new(kitsu) }]);
+/// assert_eq!(services.by_url("https://kitsu.io/api/edge/anime/1"), kitsu);
+/// assert_eq!(services.by_url("https://example.org/"), ServiceName::OTHER);
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct ServiceRegistry(Arc<Profiles>);
 
-    /// Sets the TTL of one service.
-    pub fn set_ttl(&mut self, service: Service, ttl: Duration) {
-        self.ttls[service as usize] = ttl;
-    }
+#[derive(Clone, Debug, PartialEq)]
+struct Profiles {
+    services: Vec<ServiceProfile>,
+    other: ServiceProfile,
+}
 
-    /// The kind of policy of this service's HTTP cache.
-    pub fn policy(&self, service: Service) -> PolicyName {
-        self.policies[service as usize]
+impl Default for ServiceRegistry {
+    fn default() -> Self {
+        let other = ServiceProfile::new(ServiceName::OTHER);
+        Self(Arc::new(Profiles { services: Vec::new(), other }))
     }
+}
 
-    /// Sets the policy of one service.
-    pub fn set_policy(&mut self, service: Service, policy: PolicyName) {
-        self.policies[service as usize] = policy;
-    }
-
-    /// The token that this service asks for, where one was given.
-    pub fn token(&self, service: Service) -> Option<&Token> {
-        self.tokens[service as usize].as_ref()
-    }
-
-    /// Sets the token of one service.
-    pub fn set_token(&mut self, service: Service, token: Token) {
-        self.tokens[service as usize] = Some(token);
-    }
-
-    /// How often this service may be asked: as it was set, or as its operators state, wherever it is.
-    pub fn limit(&self, service: Service) -> Limit {
-        match &self.limits[service as usize] {
-            Some(limit) => limit.clone(),
-            None => service.published_limit().parse().unwrap_or_default(),
+impl ServiceRegistry {
+    /// These services, and what belongs to none of them under [`ServiceName::OTHER`].
+    pub fn new(profiles: impl IntoIterator<Item = ServiceProfile>) -> Self {
+        let mut registry = Self::default();
+        for profile in profiles {
+            let name = profile.name;
+            *registry.get_mut(name) = profile;
         }
+        registry
     }
 
-    /// Sets how often this service may be asked.
-    pub fn set_limit(&mut self, service: Service, limit: Limit) {
-        self.limits[service as usize] = Some(limit);
+    /// The profile of a service; of one that is not registered, that of [`ServiceName::OTHER`].
+    pub fn get(&self, name: ServiceName) -> &ServiceProfile {
+        self.0.services.iter().find(|profile| profile.name == name).unwrap_or(&self.0.other)
     }
 
-    /// Makes every URL with the host and port of `url` count as this service's.
-    pub fn set_url(&mut self, service: Service, url: &str) {
-        self.overrides.retain(|(_, other)| *other != service);
-        self.overrides.push((url.to_owned(), service));
-    }
-
-    /// Where this service answers: the configured URL, or its real one; empty for [`Service::Other`].
-    pub fn url(&self, service: Service) -> &str {
-        let configured = self.overrides.iter().find(|(_, other)| *other == service);
-        configured.map_or(service.url(), |(url, _)| url)
-    }
-
-    /// The service that a URL belongs to, by its host.
-    pub fn of_url(&self, url: &str) -> Service {
-        let authority = authority(url);
-        if let Some((_, service)) =
-            self.overrides.iter().find(|(url, _)| crate::model::url::authority(url).eq_ignore_ascii_case(authority))
-        {
-            return *service;
+    /// The profile of a service, which is registered if it was not.
+    pub fn get_mut(&mut self, name: ServiceName) -> &mut ServiceProfile {
+        let Profiles { services, other } = Arc::make_mut(&mut self.0);
+        if name == ServiceName::OTHER {
+            return other;
         }
-        let host = without_port(authority);
-        Service::ALL
-            .into_iter()
-            .find(|service| service.hosts().iter().any(|known| is_host_or_below(host, known)))
-            .unwrap_or(Service::Other)
+        let place = services.iter().position(|profile| profile.name == name).unwrap_or(services.len());
+        if place == services.len() {
+            services.push(ServiceProfile::new(name));
+        }
+        &mut services[place]
+    }
+
+    /// Every registered service, without [`ServiceName::OTHER`].
+    pub fn iter(&self) -> impl Iterator<Item = &ServiceProfile> {
+        self.0.services.iter()
+    }
+
+    /// The service that a URL belongs to.
+    pub fn by_url(&self, url: &str) -> ServiceName {
+        let authority_of_url = authority(url);
+        let stands_in = |profile: &&ServiceProfile| {
+            profile.base_url.as_deref().is_some_and(|base| authority(base).eq_ignore_ascii_case(authority_of_url))
+        };
+        let host = without_port(authority_of_url);
+        let is_host = |profile: &&ServiceProfile| profile.hosts.iter().any(|known| is_host_or_below(host, known));
+        let found = self.iter().find(stands_in).or_else(|| self.iter().find(is_host));
+        found.map_or(ServiceName::OTHER, |profile| profile.name)
+    }
+
+    /// The service that a result belongs to, by the prefix of its key.
+    pub fn by_result_prefix(&self, prefix: &[u8]) -> ServiceName {
+        let is_prefix = |known: &String| prefix.starts_with(known.as_bytes());
+        let found = self.iter().find(|profile| profile.result_prefixes.iter().any(is_prefix));
+        found.map_or(ServiceName::OTHER, |profile| profile.name)
     }
 }
 
@@ -293,49 +226,69 @@ impl Services {
 mod tests {
     use super::*;
 
+    fn registry() -> ServiceRegistry {
+        let profile = |name, hosts: &[&str], prefixes: &[&str]| ServiceProfile {
+            hosts: hosts.iter().map(ToString::to_string).collect(),
+            result_prefixes: prefixes.iter().map(ToString::to_string).collect(),
+            ..ServiceProfile::new(ServiceName::new(name))
+        };
+        ServiceRegistry::new([
+            profile("weather", &["api.example.com"], &[]),
+            profile("maps", &["maps.example", "maps.test"], &["map_", "tile"]),
+        ])
+    }
+
     #[test]
     fn a_url_belongs_to_the_service_of_its_host() {
-        let services = Services::default();
+        let (services, weather, maps) = (registry(), ServiceName::new("weather"), ServiceName::new("maps"));
         for (url, service) in [
-            ("https://api.jikan.moe/v4/anime/1/full", Service::Jikan),
-            ("http://api.anidb.net:9001/httpapi?aid=23", Service::AniDb),
-            ("https://kitsu.app/api/edge/anime/1", Service::Kitsu),
-            ("https://WWW.Anime-Planet.com/anime/x", Service::AnimePlanet),
-            ("https://user:secret@graphql.anilist.co", Service::AniList),
-            ("https://evil-kitsu.io/", Service::Other),
-            ("https://example.org/?u=https://kitsu.io/", Service::Other),
-            ("kitsu.io", Service::Other),
+            ("https://api.example.com/v4/days/1/full", weather),
+            ("http://api.example.com:9001/days?id=23", weather),
+            ("https://maps.test/api/tiles/1", maps),
+            ("https://WWW.Maps.Example/tiles/x", maps),
+            ("https://user:secret@api.example.com", weather),
+            ("https://evil-maps.test/", ServiceName::OTHER),
+            ("https://example.org/?u=https://maps.test/", ServiceName::OTHER),
+            ("maps.test", ServiceName::OTHER),
         ] {
-            assert_eq!(services.of_url(url), service, "{url}");
+            assert_eq!(services.by_url(url), service, "{url}");
         }
     }
 
     #[test]
-    fn a_limit_is_as_it_was_set_or_as_the_service_states() {
-        let mut services = Services::default();
-        for (service, limit) in Service::ALL.into_iter().zip([
-            "1/500ms,60/1m",
-            "1/500ms,30/1m",
-            "1/2s",
-            "1/100ms",
-            "120/1m",
-            "1/1s",
-            "1/1s",
-            "none",
-        ]) {
-            assert_eq!(services.limit(service).to_string(), limit, "{service}");
-        }
-        services.set_url(Service::Jikan, "http://127.0.0.1:8999/v4");
-        assert_eq!(services.limit(Service::Jikan).to_string(), "1/500ms,60/1m");
-        services.set_limit(Service::Jikan, "3/1s".parse().unwrap());
-        assert_eq!(services.limit(Service::Jikan).to_string(), "3/1s");
+    fn a_base_url_stands_in_for_the_real_host() {
+        let mut services = registry();
+        let weather = ServiceName::new("weather");
+        services.get_mut(weather).base_url = Some("http://127.0.0.1:8999/v4".to_owned());
+        assert_eq!(services.by_url("http://127.0.0.1:8999/v4/days/1"), weather);
+        assert_eq!(services.by_url("http://127.0.0.1:9000/v4/days/1"), ServiceName::OTHER);
     }
 
     #[test]
-    fn a_configured_url_stands_in_for_the_real_host() {
-        let mut services = Services::default();
-        services.set_url(Service::Jikan, "http://127.0.0.1:8999/v4");
-        assert_eq!(services.of_url("http://127.0.0.1:8999/v4/anime/1"), Service::Jikan);
-        assert_eq!(services.of_url("http://127.0.0.1:9000/v4/anime/1"), Service::Other);
+    fn a_result_belongs_to_the_service_of_its_prefix() {
+        let (services, maps) = (registry(), ServiceName::new("maps"));
+        assert_eq!(services.by_result_prefix(b"tiles"), maps);
+        assert_eq!(services.by_result_prefix(b"map_search"), maps);
+        assert_eq!(services.by_result_prefix(b"map"), ServiceName::OTHER);
+    }
+
+    #[test]
+    fn a_service_that_is_not_registered_has_the_profile_of_other() {
+        let mut services = registry();
+        services.get_mut(ServiceName::OTHER).ttl = Duration::from_secs(7);
+        assert_eq!(services.get(ServiceName::new("unregistered")).ttl, Duration::from_secs(7));
+        assert_eq!(services.get(ServiceName::new("maps")).ttl, DEFAULT_TTL);
+        assert_eq!(services.iter().count(), 2);
+    }
+
+    #[test]
+    fn names_are_found_again_and_sort_in_their_order() {
+        let first = ServiceName::new("sorted first, in spite of its text: z");
+        let second = ServiceName::new("sorted second, in spite of its text: a");
+        assert!(first < second && second < ServiceName::OTHER);
+        assert_eq!(ServiceName::new(first.name()), first);
+        assert_eq!(ServiceName::find(second.name()), Some(second));
+        assert_eq!(ServiceName::find("never made"), None);
+        assert_eq!((ServiceName::new("other"), first.to_string().as_str()), (ServiceName::OTHER, first.name()));
     }
 }

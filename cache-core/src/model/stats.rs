@@ -1,14 +1,14 @@
 //! What the caches did, counted by the hour: hits, misses and the rest, for each service and each result prefix.
 //!
-//! Every process counts for itself and hands over to the store, in the background, what was counted since the last
-//! time; the sums are the store's, and last as long as it does.
+//! Every process counts for itself and writes to the store, in the background, what was counted since the last
+//! write; the store keeps the sums.
 
 use std::ops::AddAssign;
 
 use uuid::Uuid;
 
 use crate::model::entry::Kind;
-use crate::model::service::Service;
+use crate::model::service::{ServiceName, ServiceRegistry};
 
 /// How long an hour's counters are kept, in seconds (7 days).
 pub const KEPT: f64 = 7.0 * 86_400.0;
@@ -26,11 +26,11 @@ pub(crate) fn forgotten_at(hour: i64) -> i64 {
     (hour + 1) * HOUR as i64 + KEPT as i64
 }
 
-/// Whose counters.
+/// What is counted together.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Scope {
     /// The HTTP cache of one service.
-    Http(Service),
+    Http(ServiceName),
     /// The result cache under one key prefix.
     Result(String),
 }
@@ -103,17 +103,17 @@ counters!(define_counts);
 pub struct Bucket {
     /// When the hour began, in hours since the Unix epoch.
     pub hour: i64,
-    /// Whose they are.
+    /// What they count.
     pub scope: Scope,
     /// The counters.
     pub counts: Counts,
 }
 
-/// What one process hands over at once. Where nobody knows what became of it, it is handed over again: a store adds
-/// a batch only if its number is higher than the last one's of the same process.
+/// What one process writes at once. A batch whose outcome is unknown is written again: a store adds a batch only if
+/// its number is higher than that of the last batch of the same process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Batch {
-    /// Who counted.
+    /// The process that counted.
     pub process: Uuid,
     /// Grows with every batch of the process, from 1 on.
     pub number: u64,
@@ -122,7 +122,7 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// The only batch of somebody who counts once.
+    /// The only batch of a process that counts once.
     pub fn single(mut buckets: Vec<Bucket>) -> Self {
         buckets.sort_by_key(|bucket| bucket.hour);
         Self { process: Uuid::new_v4(), number: 1, buckets }
@@ -158,11 +158,11 @@ impl std::iter::Sum for Counts {
 }
 
 impl Scope {
-    /// The service that was asked, or that the results under the prefix are of.
-    pub fn service(&self) -> Service {
+    /// The service that requests went to, or that the results under the prefix belong to.
+    pub fn service(&self, services: &ServiceRegistry) -> ServiceName {
         match self {
             Self::Http(service) => *service,
-            Self::Result(prefix) => Service::of_result_prefix(prefix.as_bytes()),
+            Self::Result(prefix) => services.by_result_prefix(prefix.as_bytes()),
         }
     }
 
@@ -182,7 +182,7 @@ impl Scope {
         }
     }
 
-    /// The name in the store: `http:jikan`, `result:anisearch_anime`.
+    /// The name in the store: `http:<service>`, `result:<prefix>`.
     pub fn name(&self) -> String {
         match self {
             Self::Http(service) => format!("http:{service}"),
@@ -190,10 +190,10 @@ impl Scope {
         }
     }
 
-    /// The scope of this name.
+    /// The scope of this name; `None` of a service that is not known to this process.
     pub fn from_name(name: &str) -> Option<Self> {
         match name.split_once(':')? {
-            ("http", service) => Service::from_name(service).map(Self::Http),
+            ("http", service) => ServiceName::find(service).map(Self::Http),
             ("result", prefix) => Some(Self::Result(prefix.to_owned())),
             _ => None,
         }

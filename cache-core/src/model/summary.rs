@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::model::entry::{EntryId, Kind, State};
 use crate::model::freshness::Freshness;
 use crate::model::key::{CacheKey, ResultKey};
-use crate::model::service::Service;
+use crate::model::service::ServiceName;
 
 /// One entry as lists show it: everything but headers and body.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,7 +15,7 @@ pub struct Summary {
     /// Whether it can be served.
     pub state: State,
     /// Its service.
-    pub service: Service,
+    pub service: ServiceName,
     /// Bytes of the body as stored (HTTP) or of the value (results).
     pub size: u64,
     /// When it was stored; `None` where the layout does not say.

@@ -78,7 +78,7 @@ impl Counted {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::service::Service;
+    use crate::model::service::ServiceName;
 
     #[test]
     fn a_window_begins_with_the_whole_hour_that_its_edge_falls_into() {
@@ -86,7 +86,7 @@ mod tests {
         let start = hour as f64 * HOUR;
         let bucket = |ago: i64, hits| Bucket {
             hour: hour - ago,
-            scope: Scope::Http(Service::Jikan),
+            scope: Scope::Http(ServiceName::OTHER),
             counts: Counts { hits, ..Counts::default() },
         };
         let counted = Counted {
@@ -102,7 +102,7 @@ mod tests {
             ever: BTreeMap::new(),
         };
         for now in [start, start + 1_199.5, start + 3_599.9] {
-            let hits = |window| counted.within(window, now)[&Scope::Http(Service::Jikan)].hits;
+            let hits = |window| counted.within(window, now)[&Scope::Http(ServiceName::OTHER)].hits;
             assert_eq!(Window::ALL.map(hits), [11, 1_111, 111_111], "{now}");
         }
         assert!((Window::Hour.since(start + 1_200.0) - (start - HOUR)).abs() < f64::EPSILON);

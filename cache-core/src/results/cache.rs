@@ -65,9 +65,9 @@ impl ResultCache {
     /// ```
     /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
     /// use std::sync::Arc;
-    /// use cache_core::{Cache, Call, Config, Memory, Services};
+    /// use cache_core::{Cache, Call, Config, Memory, ServiceRegistry};
     ///
-    /// let cache = Cache::over(Arc::new(Memory::new(Services::default())), &Config::default());
+    /// let cache = Cache::over(Arc::new(Memory::new(ServiceRegistry::default())), &Config::default());
     /// let call = Call::new("title", "82fce6a05e45281a").argument(18878).keyword("language", "en");
     /// for computed in ["Dan Da Dan", "never asked for"] {
     ///     let title = cache.results().get_or_compute(&call, || async { computed.to_owned() }).await;

@@ -11,7 +11,7 @@ use crate::clock;
 use crate::error::chain;
 use crate::format::python::json;
 use crate::format::python::json::{Dumps, Kind};
-use crate::model::service::Service;
+use crate::model::service::ServiceName;
 use crate::model::stats::{Counts, Scope};
 use crate::runtime::guarded_store::Graceful;
 use crate::runtime::shared::Core;
@@ -47,8 +47,9 @@ impl<'a> Lookup<'a> {
         let scope = Scope::Result(prefix.to_owned());
         let store = core.store.telling({
             let (counters, scope, key) = (Arc::clone(&core.counters), scope.clone(), key.to_owned());
+            let services = core.services.clone();
             move |operation, time, error| {
-                let (service, prefix, seconds) = (scope.service(), scope.prefix(), time.as_secs_f64());
+                let (service, prefix, seconds) = (scope.service(&services), scope.prefix(), time.as_secs_f64());
                 tracing::warn!(%service, prefix, ?key, operation, seconds, error = chain(error), "error");
                 counters.count(&scope, Counts { errors: 1, ..Counts::default() });
             }
@@ -133,8 +134,8 @@ impl<'a> Lookup<'a> {
                     let bytes = stored.value.len() as u64;
                     self.count(Counts { hits: 1, bytes, ..self.so_far() });
                     let ttl_left = stored.expires_at.map(|at| (at - clock::now()).max(0.0));
-                    let (service, seconds) = (self.service(), self.started.elapsed().as_secs_f64());
-                    tracing::debug!(%service, prefix = self.prefix, key = ?self.key, ttl_left, bytes, seconds, "hit");
+                    let seconds = self.started.elapsed().as_secs_f64();
+                    tracing::debug!(service = %self.service(), prefix = self.prefix, key = ?self.key, ttl_left, bytes, seconds, "hit");
                     Answer::Found(value, stored.value)
                 }
                 _ => {
@@ -149,8 +150,8 @@ impl<'a> Lookup<'a> {
         }
     }
 
-    fn service(&self) -> Service {
-        Service::of_result_prefix(self.prefix.as_bytes())
+    fn service(&self) -> ServiceName {
+        self.core.services.by_result_prefix(self.prefix.as_bytes())
     }
 
     fn so_far(&self) -> Counts {

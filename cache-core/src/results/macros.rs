@@ -5,18 +5,18 @@
 /// ```
 /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
 /// # use std::sync::Arc;
-/// use cache_core::{Cache, Config, Memory, ResultCache, Services, cached_result};
+/// use cache_core::{Cache, Config, Memory, ResultCache, ServiceRegistry, cached_result};
 ///
-/// #[cached_result(ttl = "24h", prefix = "anisearch_anime")]
-/// async fn fetch_anime(results: &ResultCache, id: u32) -> Option<String> {
+/// #[cached_result(ttl = "24h", prefix = "pages")]
+/// async fn fetch_page(results: &ResultCache, id: u32) -> Option<String> {
 ///     println!("crawling no. {id}");
 ///     Some("Dan Da Dan".to_owned())
 /// }
 ///
-/// let cache = Cache::over(Arc::new(Memory::new(Services::default())), &Config::default());
+/// let cache = Cache::over(Arc::new(Memory::new(ServiceRegistry::default())), &Config::default());
 /// let results = cache.results();
-/// assert_eq!(fetch_anime(&results, 18878).await.as_deref(), Some("Dan Da Dan")); // crawls
-/// assert_eq!(fetch_anime(&results, 18878).await.as_deref(), Some("Dan Da Dan")); // does not
+/// assert_eq!(fetch_page(&results, 18878).await.as_deref(), Some("Dan Da Dan")); // crawls
+/// assert_eq!(fetch_page(&results, 18878).await.as_deref(), Some("Dan Da Dan")); // does not
 /// # });
 /// ```
 ///
@@ -29,7 +29,7 @@
 ///
 /// # Options
 /// - `ttl = "24h"`: the TTL, in the format of [humantime](https://docs.rs/humantime); 24 hours by default. Or an
-///   expression of type [`Duration`](std::time::Duration), such as `ttl = services.ttl(Service::AniSearch)`, which may
+///   expression of type [`Duration`](std::time::Duration), such as `ttl = services.ttl(ServiceName::new("anisearch"))`, which may
 ///   use the arguments; zero disables caching.
 /// - `prefix = "anisearch_anime"`: the first part of the key, and the name in the counters; the name of the function by
 ///   default.
@@ -46,10 +46,10 @@
 ///
 /// ```
 /// # use cache_core::{Cache, cached_result};
-/// struct AniSearch { cache: Cache, pages: u32 }
+/// struct Site { cache: Cache, pages: u32 }
 ///
-/// impl AniSearch {
-///     #[cached_result(prefix = "anisearch_title", cache = self.cache, skip(self))]
+/// impl Site {
+///     #[cached_result(prefix = "page_title", cache = self.cache, skip(self))]
 ///     async fn title(&self, id: u32) -> Result<Option<String>, std::io::Error> {
 ///         # let _ = id;
 ///         Ok(None)

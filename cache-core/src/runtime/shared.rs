@@ -3,7 +3,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use crate::model::service::Services;
+use crate::model::service::ServiceRegistry;
 use crate::runtime::guarded_store::Graceful;
 use crate::runtime::single_flight::Flights;
 use crate::runtime::stats_recorder::Counters;
@@ -47,7 +47,7 @@ pub(crate) struct Core {
     pub(crate) counters: Arc<Counters>,
     pub(crate) tasks: Tasks,
     pub(crate) senders: Senders,
-    pub(crate) services: Services,
+    pub(crate) services: ServiceRegistry,
     /// If not, nothing is looked up or stored.
     pub(crate) is_enabled: bool,
     /// The largest body to store, in bytes.

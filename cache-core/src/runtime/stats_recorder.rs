@@ -9,7 +9,7 @@ use tokio::sync::{Mutex as AsyncMutex, Notify};
 use uuid::Uuid;
 
 use crate::clock;
-use crate::model::service::Service;
+use crate::model::service::ServiceName;
 use crate::model::stats::{Batch, Bucket, Counts, HOUR, KEPT, Scope, hour_of};
 use crate::runtime::guarded_store::Graceful;
 use crate::runtime::stats_cells::Cells;
@@ -28,7 +28,7 @@ const MOST_PENDING: usize = 20_000;
 /// Counting is on the path of every request: a few atomic additions for a service, and a lookup in a map for a result
 /// prefix. Everything else happens in a task.
 pub(crate) struct Counters {
-    http: [Cells; Service::ALL.len()],
+    http: Mutex<BTreeMap<ServiceName, Arc<Cells>>>,
     results: Mutex<HashMap<String, Counts>>,
     /// Something was counted since the last flush.
     has_news: AtomicBool,
@@ -50,7 +50,7 @@ struct Ledger {
 impl Default for Counters {
     fn default() -> Self {
         Self {
-            http: Default::default(),
+            http: Mutex::default(),
             results: Mutex::default(),
             has_news: AtomicBool::new(false),
             news: Notify::new(),
@@ -69,7 +69,7 @@ impl Counters {
     /// Adds to the counters of a scope.
     pub(crate) fn count(&self, scope: &Scope, happened: Counts) {
         match scope {
-            Scope::Http(service) => self.http[*service as usize].add(&happened),
+            Scope::Http(service) => self.cells(*service).add(&happened),
             Scope::Result(prefix) => {
                 let mut results = self.results.lock().unwrap_or_else(PoisonError::into_inner);
                 if let Some(counts) = results.get_mut(prefix) {
@@ -79,6 +79,22 @@ impl Counters {
                 }
             }
         }
+        self.announce();
+    }
+
+    /// The counters of a service, for [`Self::add`].
+    pub(crate) fn cells(&self, service: ServiceName) -> Arc<Cells> {
+        let mut http = self.http.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(http.entry(service).or_default())
+    }
+
+    /// Counts something that just happened, in [`Self::cells`] of this object.
+    pub(crate) fn add(&self, cells: &Cells, happened: &Counts) {
+        cells.add(happened);
+        self.announce();
+    }
+
+    fn announce(&self) {
         // Only a read in most cases: the first change after a flush wakes the task.
         if !self.has_news.load(Ordering::SeqCst) && !self.has_news.swap(true, Ordering::SeqCst) {
             self.news.notify_one();
@@ -129,8 +145,13 @@ impl Counters {
         // First: what is counted from here on is collected now, or sets the flag again.
         self.has_news.store(false, Ordering::SeqCst);
         let results = std::mem::take(&mut *self.results.lock().unwrap_or_else(PoisonError::into_inner));
-        let http = Service::ALL.into_iter().map(|service| (Scope::Http(service), self.http[service as usize].take()));
-        for (scope, counts) in http.chain(results.into_iter().map(|(prefix, counts)| (Scope::Result(prefix), counts))) {
+        let http: Vec<_> = {
+            let http = self.http.lock().unwrap_or_else(PoisonError::into_inner);
+            http.iter().map(|(service, cells)| (Scope::Http(*service), cells.take())).collect()
+        };
+        for (scope, counts) in
+            http.into_iter().chain(results.into_iter().map(|(prefix, counts)| (Scope::Result(prefix), counts)))
+        {
             if counts != Counts::default() {
                 *ledger.pending.entry((hour, scope)).or_default() += counts;
             }
@@ -211,7 +232,7 @@ mod tests {
         }
     }
 
-    const JIKAN: Scope = Scope::Http(Service::Jikan);
+    const OTHER: Scope = Scope::Http(ServiceName::OTHER);
     const HIT: Counts = Counts {
         hits: 1,
         misses: 0,
@@ -257,20 +278,20 @@ mod tests {
         let cache = cache();
         cache.start();
         for _ in 0..100 {
-            cache.counters.count(&JIKAN, HIT);
-            cache.counters.count(&result("anisearch_anime"), HIT);
+            cache.counters.count(&OTHER, HIT);
+            cache.counters.count(&result("maps"), HIT);
         }
         pass(Duration::from_millis(990)).await;
         assert_eq!(cache.store.asked.load(Ordering::SeqCst), 0);
         pass(Duration::from_millis(20)).await;
-        assert_eq!((cache.store.hits(&JIKAN).await, cache.store.hits(&result("anisearch_anime")).await), (100, 100));
-        assert_eq!(cache.store.counted().await.ever[&JIKAN].lookup_micros, 700);
+        assert_eq!((cache.store.hits(&OTHER).await, cache.store.hits(&result("maps")).await), (100, 100));
+        assert_eq!(cache.store.counted().await.ever[&OTHER].lookup_micros, 700);
 
         pass(Duration::from_secs(3_600)).await;
         assert_eq!(cache.store.asked.load(Ordering::SeqCst), 1);
-        cache.counters.count(&JIKAN, HIT);
+        cache.counters.count(&OTHER, HIT);
         pass(Duration::from_secs(2)).await;
-        assert_eq!(cache.store.hits(&JIKAN).await, 101);
+        assert_eq!(cache.store.hits(&OTHER).await, 101);
     }
 
     #[tokio::test(start_paused = true)]
@@ -279,13 +300,13 @@ mod tests {
         cache.start();
         cache.store.is_down.store(true, Ordering::SeqCst);
         for _ in 0..60 {
-            cache.counters.count(&JIKAN, HIT);
+            cache.counters.count(&OTHER, HIT);
             pass(Duration::from_secs(1)).await;
         }
-        assert_eq!(cache.store.hits(&JIKAN).await, 0);
+        assert_eq!(cache.store.hits(&OTHER).await, 0);
         cache.store.is_down.store(false, Ordering::SeqCst);
         pass(Duration::from_secs(60)).await;
-        assert_eq!(cache.store.hits(&JIKAN).await, 60);
+        assert_eq!(cache.store.hits(&OTHER).await, 60);
     }
 
     #[tokio::test(start_paused = true)]
@@ -293,24 +314,24 @@ mod tests {
         let cache = cache();
         cache.start();
         cache.store.is_mute.store(true, Ordering::SeqCst);
-        cache.counters.count(&JIKAN, HIT);
+        cache.counters.count(&OTHER, HIT);
         pass(Duration::from_secs(5)).await;
-        cache.counters.count(&JIKAN, HIT);
+        cache.counters.count(&OTHER, HIT);
         pass(Duration::from_secs(5)).await;
         assert!(cache.store.asked.load(Ordering::SeqCst) > 1);
         cache.store.is_mute.store(false, Ordering::SeqCst);
         pass(Duration::from_secs(60)).await;
-        assert_eq!(cache.store.hits(&JIKAN).await, 2);
+        assert_eq!(cache.store.hits(&OTHER).await, 2);
     }
 
     #[tokio::test(start_paused = true)]
     async fn last_flush_sends_the_rest() {
         let cache = cache();
-        cache.counters.count(&JIKAN, HIT);
+        cache.counters.count(&OTHER, HIT);
         cache.counters.stop();
         Arc::clone(&cache.counters).hand_over_until_stopped(Arc::clone(&cache.graceful)).await;
         assert!(cache.counters.hand_over(&cache.graceful).await);
-        assert_eq!(cache.store.hits(&JIKAN).await, 1);
+        assert_eq!(cache.store.hits(&OTHER).await, 1);
     }
 
     #[test]
@@ -337,7 +358,7 @@ mod tests {
             for _ in 0..4 {
                 scope.spawn(|| {
                     for _ in 0..10_000 {
-                        counters.count(&JIKAN, HIT);
+                        counters.count(&OTHER, HIT);
                         counters.count(&result("p"), HIT);
                     }
                 });

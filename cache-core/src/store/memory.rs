@@ -17,7 +17,7 @@ use crate::model::filter::Filter;
 use crate::model::inspection::{EntryDetails, Health, ServerInfo};
 use crate::model::key::{CacheKey, ResultKey};
 use crate::model::rate_limit::{Limit, Turns};
-use crate::model::service::Services;
+use crate::model::service::ServiceRegistry;
 use crate::model::stats::{Batch, Bucket, Counts, KEPT, Scope, hour_of};
 use crate::model::stored::{LeaseState, RemoveStats, StoredBody, StoredResponse, StoredResult};
 use crate::model::summary::Summary;
@@ -32,7 +32,7 @@ use crate::store::traits::{
 /// The store. Clones share what is in it.
 #[derive(Clone, Default)]
 pub struct Memory {
-    services: Services,
+    services: ServiceRegistry,
     items: Arc<Mutex<Items>>,
     counters: Arc<Mutex<Counters>>,
     request_logs: Arc<Mutex<HashMap<String, Turns>>>,
@@ -100,7 +100,7 @@ impl Item {
 
 impl Memory {
     /// An empty store.
-    pub fn new(services: Services) -> Self {
+    pub fn new(services: ServiceRegistry) -> Self {
         Self { services, ..Self::default() }
     }
 
@@ -122,7 +122,7 @@ impl Memory {
             Some(entry) => summarize::of_entry(&self.services, Layout::Pipeline, entry, &item.body, item.expires_at),
             None => {
                 let key = id.redis_key();
-                let mut summary = summarize::of_result(&key, item.body.len() as u64, item.expires_at);
+                let mut summary = summarize::of_result(&self.services, &key, item.body.len() as u64, item.expires_at);
                 summary.created_at = Some(item.created_at);
                 summary
             }

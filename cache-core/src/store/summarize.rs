@@ -7,7 +7,7 @@ use crate::format::msgpack::Facts;
 use crate::format::title;
 use crate::model::entry::{Entry, EntryId, Layout, State};
 use crate::model::key::{CacheKey, ResultKey};
-use crate::model::service::{Service, Services};
+use crate::model::service::{ServiceName, ServiceRegistry};
 use crate::model::summary::{HttpSummary, Summary};
 use crate::policy::freshness;
 
@@ -30,9 +30,9 @@ pub(crate) struct Stored<'a> {
 }
 
 /// The summary of an entry whose head was read as [`Facts`].
-pub(crate) fn of_facts(services: &Services, facts: &Facts<'_>, stored: &Stored<'_>) -> Summary {
+pub(crate) fn of_facts(services: &ServiceRegistry, facts: &Facts<'_>, stored: &Stored<'_>) -> Summary {
     let created_at = facts.meta.as_ref().map(|meta| meta.created_at);
-    let service = services.of_url(&facts.request.url);
+    let service = services.by_url(&facts.request.url);
     let cache_key = stored.cache_key.or(facts.cache_key.map(|key| &key[..])).unwrap_or_default();
     Summary {
         id: EntryId::Http(stored.layout, stored.id),
@@ -57,13 +57,13 @@ pub(crate) fn of_facts(services: &Services, facts: &Facts<'_>, stored: &Stored<'
 
 /// The summary of an entry that is there whole.
 pub(crate) fn of_entry(
-    services: &Services,
+    services: &ServiceRegistry,
     layout: Layout,
     entry: &Entry,
     body: &[u8],
     expires_at: Option<f64>,
 ) -> Summary {
-    let service = services.of_url(&entry.request.url);
+    let service = services.by_url(&entry.request.url);
     Summary {
         id: EntryId::Http(layout, entry.id),
         state: state(entry.is_deleted(), true),
@@ -86,8 +86,8 @@ pub(crate) fn of_entry(
 }
 
 /// The summary of a stored result.
-pub(crate) fn of_result(key: &[u8], size: u64, expires_at: Option<f64>) -> Summary {
-    let service = ResultKey::parse(key).map_or(Service::Other, |parts| Service::of_result_prefix(parts.prefix));
+pub(crate) fn of_result(services: &ServiceRegistry, key: &[u8], size: u64, expires_at: Option<f64>) -> Summary {
+    let service = ResultKey::parse(key).map_or(ServiceName::OTHER, |parts| services.by_result_prefix(parts.prefix));
     Summary {
         id: EntryId::key(key),
         state: State::Live,
@@ -106,7 +106,7 @@ pub(crate) fn of_problem(id: EntryId, state: State, expires_at: Option<f64>, pro
     Summary {
         id,
         state,
-        service: Service::Other,
+        service: ServiceName::OTHER,
         size: 0,
         created_at: None,
         expires_at,
@@ -126,13 +126,13 @@ pub(crate) fn state(is_deleted: bool, is_complete: bool) -> State {
 
 /// The pipeline gives an entry its full TTL again whenever it serves it, so the remaining TTL gives the time of that.
 pub(crate) fn last_used(
-    services: &Services,
-    service: Service,
+    services: &ServiceRegistry,
+    service: ServiceName,
     own_ttl: Option<f64>,
     created_at: Option<f64>,
     expires_at: Option<f64>,
 ) -> Option<f64> {
-    let ttl = own_ttl.unwrap_or_else(|| services.ttl(service).as_secs_f64());
+    let ttl = own_ttl.unwrap_or_else(|| services.get(service).ttl.as_secs_f64());
     // Never before it was stored: its TTL may have been changed by hand.
     Some((expires_at? - ttl).max(created_at?))
 }
@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn an_entry_whose_ttl_was_made_longer_was_not_used_in_the_future() {
-        let mut summary = of_result(b"result_cache:p:1", 0, Some(100.0));
+        let mut summary = of_result(&ServiceRegistry::default(), b"result_cache:p:1", 0, Some(100.0));
         for (last_used, expected) in
             [(None, None), (Some(40.0), Some(40.0)), (Some(50.5), Some(50.0)), (Some(60.0), None)]
         {
@@ -188,7 +188,7 @@ mod tests {
 
     prop_compose! {
         fn entry()(
-            (method, url) in (prop_oneof!["GET", "POST", "[A-Z]{1,6}"], "https://(kitsu.io|x.org)/\\PC{0,20}"),
+            (method, url) in (prop_oneof!["GET", "POST", "[A-Z]{1,6}"], "https://(maps.example|x.org)/\\PC{0,20}"),
             asked in fields(&["accept", "cookie"]),
             answered in fields(&["cache-control", "age", "date", "expires", "last-modified", "content-type", "etag"]),
             status_code in any::<u16>(),
@@ -216,7 +216,7 @@ mod tests {
         fn an_entry_view_gives_the_same_summary_as_the_entry(
             entry in entry(), body in "(\\PC{0,9}|\\{\"title\": \"t\"\\})", expires_at in proptest::option::of(0.0..2e9),
         ) {
-            let services = Services::default();
+            let services = ServiceRegistry::default();
             let pair = msgpack::encode_pair(&entry);
             let stored = Stored {
                 layout: Layout::Sqlite1,

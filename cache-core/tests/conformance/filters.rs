@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use cache_core::{Filter, Glob, Inspect, Kind, Layout, Memory, Service, State, StatusRange, Summary, clock};
+use cache_core::{Filter, Glob, Inspect, Kind, Layout, Memory, ServiceName, State, StatusRange, Summary, clock};
 
 use crate::samples::{DAY, HOUR, entry, list, put};
 use crate::stores::Subject;
@@ -69,8 +69,8 @@ fn timeless() -> Vec<Filter> {
         key("result_cache:*:82fce6a05e45281a:*"),
         Filter { kind: Some(Kind::Http), ..all() },
         Filter { kind: Some(Kind::Result), ..all() },
-        Filter { services: vec![Service::Jikan, Service::AniSearch], ..all() },
-        Filter { services: vec![Service::Other], ..all() },
+        Filter { services: vec![ServiceName::new("jikan"), ServiceName::new("anisearch")], ..all() },
+        Filter { services: vec![ServiceName::OTHER], ..all() },
         url("https://api.jikan.moe/*"),
         url("*q=*"),
         Filter { method: Some("post".into()), ..all() },

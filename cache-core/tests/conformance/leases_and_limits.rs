@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use cache_core::counters::{Batch, Bucket, Counted, Counts, KEPT, Scope};
-use cache_core::{Error, LeaseState, Service, clock};
+use cache_core::{Error, LeaseState, ServiceName, clock};
 use uuid::Uuid;
 
 use crate::samples::{DAY, eventually};
@@ -87,7 +87,7 @@ fn sorted(counted: Counted) -> Vec<Bucket> {
 
 pub async fn stats_of_two_processes_add_up(s: Subject) {
     let hour = (clock::now() / 3_600.0) as i64;
-    let jikan = Scope::Http(Service::Jikan);
+    let jikan = Scope::Http(ServiceName::new("jikan"));
     let results = Scope::Result("p: of:any \u{1b}[31mkind, 鍵".into());
     let once = Counts { hits: 3, misses: 1, stores: 1, bytes: 5 << 30, lookup_micros: 77, ..Counts::default() };
     let all = Counts { revalidations: 1, stale: 2, errors: 3, waits: 4, ..once };
@@ -113,7 +113,7 @@ pub async fn stats_of_two_processes_add_up(s: Subject) {
 
 pub async fn a_delta_is_added_once(s: Subject) {
     let hour = (clock::now() / 3_600.0) as i64;
-    let scope = Scope::Http(Service::AniDb);
+    let scope = Scope::Http(ServiceName::new("anidb"));
     let hits = Counts { hits: 1, ..Counts::default() };
     let processes = [Uuid::new_v4(), Uuid::new_v4()];
     for number in [1, 1, 2, 1, 2] {
@@ -131,7 +131,7 @@ pub async fn a_delta_is_added_once(s: Subject) {
 
 pub async fn stats_are_kept_for_seven_days(s: Subject) {
     let hour = (clock::now() / 3_600.0) as i64;
-    let scope = Scope::Http(Service::Kitsu);
+    let scope = Scope::Http(ServiceName::new("kitsu"));
     let hits = Counts { hits: 1, ..Counts::default() };
     let kept = KEPT as i64 / 3_600;
     s.store.add_stats(&Batch::single(vec![bucket(hour - kept - 2, &scope, hits)])).await.unwrap();
@@ -144,7 +144,8 @@ pub async fn stats_are_kept_for_seven_days(s: Subject) {
 
 pub async fn a_damaged_counter_affects_no_other(s: Subject) {
     let hour = (clock::now() / 3_600.0) as i64;
-    let expected = [bucket(hour, &Scope::Http(Service::Jikan), Counts { hits: u64::MAX >> 1, ..Counts::default() })];
+    let expected =
+        [bucket(hour, &Scope::Http(ServiceName::new("jikan")), Counts { hits: u64::MAX >> 1, ..Counts::default() })];
     s.store.add_stats(&Batch::single(expected.to_vec())).await.unwrap();
     match &s.raw {
         Raw::None => {}
@@ -170,7 +171,7 @@ pub async fn a_damaged_counter_affects_no_other(s: Subject) {
 pub async fn stats_are_not_listed_as_entries(s: Subject) {
     let hits = Counts { hits: 1, ..Counts::default() };
     let hour = (clock::now() / 3_600.0) as i64;
-    s.store.add_stats(&Batch::single(vec![bucket(hour, &Scope::Http(Service::Jikan), hits)])).await.unwrap();
+    s.store.add_stats(&Batch::single(vec![bucket(hour, &Scope::Http(ServiceName::new("jikan")), hits)])).await.unwrap();
     s.store.acquire("http:GET:abc", Uuid::new_v4(), LONG).await.unwrap();
     assert_eq!(crate::samples::list(&s.store, &cache_core::Filter::default(), 100).await, []);
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use cache_core::{
-    BackendKind, EntryId, Error, Filter, Inspect, Layout, Missing, ResultStore as _, Services, Sqlite, State, Summary,
+    BackendKind, EntryId, Error, Filter, Inspect, Layout, Missing, ResultStore as _, ServiceRegistry, Sqlite, State, Summary,
     clock,
 };
 use rusqlite::Connection;
@@ -13,7 +13,7 @@ use crate::samples::{DAY, body_of, entry, eventually, list, put};
 use crate::stores;
 
 async fn open(file: &Path, missing: Missing) -> cache_core::Result<Sqlite> {
-    Sqlite::open(file, Services::default(), missing).await
+    Sqlite::open(file, ServiceRegistry::default(), missing).await
 }
 
 fn source(error: &Error) -> String {

@@ -4,7 +4,9 @@ use std::any::Any;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use cache_core::{Config, EntryId, Fallback, Inspect, Layout, Memory, Missing, Redis, RedisUrl, Services, Sqlite};
+use cache_core::{
+    Config, EntryId, Fallback, Inspect, Layout, Memory, Missing, Redis, RedisUrl, ServiceRegistry, Sqlite,
+};
 
 use crate::faulty_store::FaultyStore;
 use crate::redis_server::RedisServer;
@@ -72,7 +74,7 @@ impl Subject {
 
 pub async fn memory() -> Subject {
     Subject {
-        store: Arc::new(Memory::new(Services::default())),
+        store: Arc::new(Memory::new(ServiceRegistry::default())),
         layout: Layout::Pipeline,
         raw: Raw::None,
         _keep: Box::new(()),
@@ -94,7 +96,7 @@ pub async fn sqlite2() -> Subject {
 }
 
 async fn sqlite(file: &Path, layout: Layout, directory: tempfile::TempDir) -> Subject {
-    let store = Sqlite::open(file, Services::default(), Missing::Create).await.unwrap();
+    let store = Sqlite::open(file, ServiceRegistry::default(), Missing::Create).await.unwrap();
     Subject { store: Arc::new(store), layout, raw: Raw::Sqlite(file.to_owned()), _keep: Box::new(directory) }
 }
 

@@ -263,7 +263,7 @@ pub async fn results_are_stored_and_overwritten(s: Subject) {
     assert_eq!(stored.value, "[2]");
     assert!(is_about(stored.expires_at.map(|at| at - clock::now()), DAY.as_secs_f64()));
     let summary = listed(&s.store, &EntryId::key(key.as_bytes())).await.unwrap();
-    assert_eq!((summary.size, summary.service), (3, cache_core::Service::AniSearch));
+    assert_eq!((summary.size, summary.service), (3, cache_core::ServiceName::new("anisearch")));
     assert!(is_about(summary.ttl(clock::now()), DAY.as_secs_f64()));
 }
 

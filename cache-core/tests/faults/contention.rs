@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use cache_core::{
-    Cache, CachedClient, Call, Config, Filter, Memory, PolicyName, Redis, RedisUrl, Service, Services, admin,
+    Cache, CachedClient, Call, Config, Filter, Memory, PolicyName, Redis, RedisUrl, ServiceName, ServiceRegistry, admin,
 };
 use tokio::process::Command;
 use tokio::task::JoinSet;
@@ -33,19 +33,19 @@ const ORIGIN: &str = "FAULTS_ORIGIN";
 fn config(url: &str) -> Config {
     let mut config =
         Config { redis_url: RedisUrl::new(url), store_patience: Duration::from_secs(20), ..Config::default() };
-    config.services.set_policy(Service::Kitsu, PolicyName::Specification);
+    config.services.get_mut(ServiceName::new("kitsu")).policy = PolicyName::Specification;
     config
 }
 
 /// The targets that all are after: small ones, and such as take several steps to be written and to be read.
-fn target(service: Service, number: usize) -> String {
+fn target(service: ServiceName, number: usize) -> String {
     let length = if number.is_multiple_of(KEYS) { 700_000 } else { 2_000 };
     format!("/{length}/{service}-{}", number % KEYS)
 }
 
 /// One caller, who begins somewhere else than the next one.
 async fn caller(cache: Cache, origin: String, start: usize) {
-    let service = if start.is_multiple_of(2) { Service::AniList } else { Service::Kitsu };
+    let service = if start.is_multiple_of(2) { ServiceName::new("anilist") } else { ServiceName::new("kitsu") };
     let client = cache.client(service);
     let direct = direct();
     for round in 0..ROUNDS {
@@ -63,7 +63,7 @@ async fn caller(cache: Cache, origin: String, start: usize) {
 /// A client that goes past every cache.
 fn direct() -> CachedClient {
     let config = Config { enabled: false, ..Config::default() };
-    Cache::over(Arc::new(Memory::new(Services::default())), &config).client(Service::AniList)
+    Cache::over(Arc::new(Memory::new(ServiceRegistry::default())), &config).client(ServiceName::new("anilist"))
 }
 
 async fn ask(direct: &CachedClient, origin: &str, number: usize) -> String {
@@ -125,11 +125,11 @@ async fn each_key_is_fetched_once() {
 async fn one_waiter_process() {
     let (url, origin) = (std::env::var(REDIS).unwrap(), std::env::var(ORIGIN).unwrap());
     let mut config = config(&url);
-    config.services.set_ttl(Service::AniList, TTL);
+    config.services.get_mut(ServiceName::new("anilist")).ttl = TTL;
     let cache = over(&config);
     let mut callers = JoinSet::new();
     for _ in 0..TASKS {
-        let (client, origin) = (cache.client(Service::AniList), origin.clone());
+        let (client, origin) = (cache.client(ServiceName::new("anilist")), origin.clone());
         callers.spawn(async move {
             let mut asked_before = 0;
             while asked_before < 2 {

@@ -1,6 +1,6 @@
 //! A server that has no memory left.
 
-use cache_core::{ServedFrom, Service};
+use cache_core::{ServedFrom, ServiceName};
 
 use crate::redis_server::RedisServer;
 use crate::{cache, compute, everlasting, get, origin, until_hit};
@@ -10,7 +10,7 @@ async fn a_full_server_still_serves_stored_entries() {
     let server = RedisServer::start("--maxmemory 8mb --maxmemory-policy noeviction");
     let url = format!("redis://{}", server.address());
     let (cache, origin) = (cache(&url), origin().await);
-    let client = cache.client(Service::Jikan);
+    let client = cache.client(ServiceName::new("jikan"));
     until_hit(&client, &origin, "/200/first").await;
     for number in 0..60 {
         get(&client, &origin, &format!("/300000/{number}")).await;
@@ -32,7 +32,7 @@ async fn eviction_never_truncates_a_body() {
     let server = RedisServer::start("--maxmemory 6mb --maxmemory-policy allkeys-lru");
     let url = format!("redis://{}", server.address());
     let (cache, origin) = (cache(&url), origin().await);
-    let client = cache.client(Service::Jikan);
+    let client = cache.client(ServiceName::new("jikan"));
     let mut hits = 0;
     for round in 0..2 {
         for number in 0..100 {

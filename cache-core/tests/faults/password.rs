@@ -1,6 +1,6 @@
 //! A server that does not let us in.
 
-use cache_core::{Cache, Config, RedisUrl, ServedFrom, Service};
+use cache_core::{Cache, Config, RedisUrl, ServedFrom, ServiceName};
 
 use crate::redis_server::{self, RedisServer};
 use crate::{cache, compute, get, origin};
@@ -11,7 +11,7 @@ async fn a_wrong_password_makes_misses() {
     let origin = origin().await;
     for user in [":hunter2@", ""] {
         let cache = cache(&format!("redis://{user}{}", server.address()));
-        let client = cache.client(Service::Jikan);
+        let client = cache.client(ServiceName::new("jikan"));
         for number in 0..20 {
             get(&client, &origin, "/200/anime").await;
             compute(&cache, number).await;
@@ -44,7 +44,7 @@ async fn a_disabled_cache_opens_no_storage() {
     let cache = Cache::open(&config).await.unwrap();
     let origin = origin().await;
     for _ in 0..2 {
-        assert_eq!(get(&cache.client(Service::Jikan), &origin, "/200/anime").await, ServedFrom::Bypass);
+        assert_eq!(get(&cache.client(ServiceName::new("jikan")), &origin, "/200/anime").await, ServedFrom::Bypass);
     }
     cache.close().await;
     assert!(!sqlite.exists());
@@ -55,7 +55,7 @@ async fn a_changed_password_makes_misses_until_corrected() {
     let server = RedisServer::start("--requirepass right");
     let origin = origin().await;
     let cache = cache(&format!("redis://:right@{}", server.address()));
-    let client = cache.client(Service::Jikan);
+    let client = cache.client(ServiceName::new("jikan"));
     crate::until_hit(&client, &origin, "/200/anime").await;
 
     let admin = redis_server::connection(&format!("redis://:right@{}", server.address())).await;

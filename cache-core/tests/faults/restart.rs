@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use cache_core::{Cache, Config, RedisUrl, ServedFrom, Service};
+use cache_core::{Cache, Config, RedisUrl, ServedFrom, ServiceName};
 use futures_util::StreamExt as _;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -24,7 +24,7 @@ async fn in_the_middle_of_reads_and_writes() {
         let (cache, origin) = (cache.clone(), Arc::clone(&origin));
         let (is_over, rounds) = (Arc::clone(&is_over), Arc::clone(&rounds));
         callers.spawn(async move {
-            let client = cache.client(Service::Kitsu);
+            let client = cache.client(ServiceName::new("kitsu"));
             for round in 0.. {
                 if is_over.load(Ordering::SeqCst) {
                     return;
@@ -42,7 +42,7 @@ async fn in_the_middle_of_reads_and_writes() {
         let stopped = server.stop();
         pass(&rounds, 200).await;
         server = stopped.start();
-        until_hit(&cache.client(Service::Kitsu), &origin, "/200/witness").await;
+        until_hit(&cache.client(ServiceName::new("kitsu")), &origin, "/200/witness").await;
     }
     is_over.store(true, Ordering::SeqCst);
     while let Some(outcome) = callers.join_next().await {
@@ -68,7 +68,7 @@ async fn in_the_middle_of_a_body_being_stored() {
     let server = RedisServer::start("");
     let url = format!("redis://{}", server.address());
     let cache = cache(&url);
-    let client = cache.client(Service::Kitsu);
+    let client = cache.client(ServiceName::new("kitsu"));
     let target = "/3000000/picture";
     let permits = Arc::new(Semaphore::new(0));
     let gate = Arc::clone(&permits);
@@ -102,7 +102,7 @@ async fn in_the_middle_of_a_body_being_stored() {
 #[ignore = "is started by another"]
 async fn leader_that_dies() {
     let (redis, url) = (std::env::var("FAULTS_REDIS").unwrap(), std::env::var("FAULTS_URL").unwrap());
-    let _ = cache(&redis).client(Service::Kitsu).get(url).send().await;
+    let _ = cache(&redis).client(ServiceName::new("kitsu")).get(url).send().await;
     unreachable!("the origin never answers");
 }
 
@@ -127,7 +127,7 @@ async fn waiters_for_a_killed_process_go_on() {
     has_asked.await.unwrap();
 
     let cache = cache(&redis);
-    let client = cache.client(Service::Kitsu);
+    let client = cache.client(ServiceName::new("kitsu"));
     let both = async { tokio::join!(get(&client, &origin, target), get(&client, &origin, target)) };
     let mut both = std::pin::pin!(both);
     assert!(tokio::time::timeout(PATIENCE, &mut both).await.is_err(), "they wait");
@@ -150,7 +150,7 @@ async fn sqlite_answers_meanwhile() {
         ..Config::default()
     };
     let (cache, origin) = (Cache::open(&config).await.unwrap(), origin().await);
-    let client = cache.client(Service::Kitsu);
+    let client = cache.client(ServiceName::new("kitsu"));
     until_hit(&client, &origin, "/200/anime").await;
     let stopped = server.stop();
     // The first call that fails is answered by SQLite already, and so is stored there.
@@ -177,7 +177,7 @@ async fn redis_answers_alone_where_sqlite_cannot() {
         ..Config::default()
     };
     let (cache, origin) = (Cache::open(&config).await.unwrap(), origin().await);
-    let client = cache.client(Service::Kitsu);
+    let client = cache.client(ServiceName::new("kitsu"));
     until_hit(&client, &origin, "/200/anime").await;
     server.stop();
     assert_eq!(get(&client, &origin, "/200/anime").await, ServedFrom::Miss);

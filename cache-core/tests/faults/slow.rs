@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cache_core::{Cache, Config, RedisUrl, ServedFrom, Service};
+use cache_core::{Cache, Config, RedisUrl, ServedFrom, ServiceName};
 use futures_util::StreamExt as _;
 
 use crate::proxy::{Mode, Proxy};
@@ -34,7 +34,7 @@ async fn a_stalled_server_makes_misses_until_it_resumes() {
     for mode in [Mode::Stall, Mode::Delay(PATIENCE * 3), Mode::Cut] {
         let (proxy, cache, _) = behind_proxy().await;
         let origin = origin().await;
-        let client = cache.client(Service::Jikan);
+        let client = cache.client(ServiceName::new("jikan"));
         until_hit(&client, &origin, "/200/anime").await;
         let before = origin.count();
         proxy.set(mode);
@@ -56,7 +56,7 @@ async fn a_stalled_server_makes_misses_until_it_resumes() {
 async fn a_silently_dead_connection_is_replaced() {
     let (proxy, cache, _) = behind_proxy().await;
     let origin = origin().await;
-    let client = cache.client(Service::Jikan);
+    let client = cache.client(ServiceName::new("jikan"));
     until_hit(&client, &origin, "/200/anime").await;
     proxy.strand();
     soon(async {
@@ -73,7 +73,7 @@ async fn a_server_that_is_slow_to_accept_is_used_once_it_does() {
     let (proxy, cache, _) = behind_proxy().await;
     proxy.set(Mode::Late(PATIENCE * 4));
     let origin = origin().await;
-    let client = cache.client(Service::Jikan);
+    let client = cache.client(ServiceName::new("jikan"));
     until_hit(&client, &origin, "/200/anime").await;
     assert_eq!(proxy.accepted(), 1, "who gives up waiting leaves the connection to the next");
 }
@@ -85,7 +85,7 @@ async fn a_stalled_stored_body_is_refetched() {
         // The same body whenever it is asked for.
         let origin =
             crate::origin::Origin::start(|seen| crate::origin::response(200, &[], crate::body(&seen.target, 0))).await;
-        let client = cache.client(Service::Jikan);
+        let client = cache.client(ServiceName::new("jikan"));
         let target = "/3500000/picture";
         until_hit(&client, &origin, target).await;
         let before = origin.count();
@@ -113,7 +113,7 @@ async fn no_task_outlives_a_dropped_cache() {
             let before = tasks.num_alive_tasks();
             let (proxy, cache, _) = behind_proxy().await;
             let origin = origin().await;
-            let client = cache.client(Service::Jikan);
+            let client = cache.client(ServiceName::new("jikan"));
             until_hit(&client, &origin, "/200/anime").await;
             // One body is being stored, one call waits for the store, and the breaker may be open.
             let fetched = client.get(origin.url("/3500000/picture")).send().await.unwrap();

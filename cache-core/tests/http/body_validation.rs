@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use bytes::Bytes;
-use cache_core::{Cache, CachedClient, Filter, PolicyName, RequestBuilder, ServedFrom, Service};
+use cache_core::{Cache, CachedClient, Filter, PolicyName, RequestBuilder, ServedFrom, ServiceName};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use futures_util::TryStreamExt as _;
@@ -48,7 +48,7 @@ async fn recovering(bad: usize) -> Origin {
 async fn rejected_body_is_returned_and_not_stored(#[case] policy: PolicyName) {
     let origin = recovering(1).await;
     let cache = cache(policy);
-    let client = cache.client(Service::Jikan);
+    let client = cache.client(ServiceName::new("jikan"));
     assert_eq!(answer(ask(&client, origin.url("/"))).await, (ServedFrom::Miss, BANNED.into()));
     assert_eq!(stored(&cache).await, 0);
     assert_eq!(answer(ask(&client, origin.url("/"))).await, (ServedFrom::Miss, ANIME.into()));
@@ -63,7 +63,7 @@ async fn rejected_body_is_returned_and_not_stored(#[case] policy: PolicyName) {
 async fn body_stored_by_another_program_is_validated(#[case] policy: PolicyName) {
     let origin = recovering(1).await;
     let cache = cache(policy);
-    let client = cache.client(Service::Jikan);
+    let client = cache.client(ServiceName::new("jikan"));
     assert_eq!(answer(client.get(origin.url("/"))).await, (ServedFrom::Miss, BANNED.into()));
     assert_eq!(answer(client.get(origin.url("/"))).await, (ServedFrom::Hit, BANNED.into()));
     assert_eq!(answer(ask(&client, origin.url("/"))).await, (ServedFrom::Miss, ANIME.into()));
@@ -83,7 +83,7 @@ async fn validator_gets_the_decoded_body(#[case] policy: PolicyName) {
     })
     .await;
     let cache = cache(policy);
-    let client = cache.client(Service::Jikan);
+    let client = cache.client(ServiceName::new("jikan"));
     let from = async || {
         let fetched = ask(&client, origin.url("/")).send().await.unwrap();
         let from = fetched.served().from;
@@ -104,7 +104,7 @@ async fn validator_gets_a_large_body_whole(#[case] is_good: bool) {
     let last = if is_good { b'!' } else { b'?' };
     let origin = Origin::start(move |_| response(200, &[], [vec![b'x'; SIZE], vec![last]].concat())).await;
     let (cache, _) = crate::redis_cache(PolicyName::Ttl);
-    let client = cache.client(Service::Jikan);
+    let client = cache.client(ServiceName::new("jikan"));
     for from in [ServedFrom::Miss, if is_good { ServedFrom::Hit } else { ServedFrom::Miss }] {
         let request = client.get(origin.url("/")).stored_if(|body| body.len() == SIZE + 1 && body.ends_with(b"!"));
         let fetched = request.send().await.unwrap();
@@ -119,7 +119,7 @@ async fn validator_gets_a_large_body_whole(#[case] is_good: bool) {
 async fn waiter_for_a_rejected_body_fetches_itself() {
     let origin = recovering(usize::MAX).await;
     let cache = cache(PolicyName::Ttl);
-    let client = cache.client(Service::Jikan);
+    let client = cache.client(ServiceName::new("jikan"));
     let answers = join_all((0..5).map(|_| answer(ask(&client, origin.url("/"))))).await;
     assert_eq!(answers, vec![(ServedFrom::Miss, BANNED.to_owned()); 5]);
     assert_eq!((origin.count(), stored(&cache).await), (5, 0));

@@ -1,6 +1,6 @@
 //! Handles that reload or bypass the cache.
 
-use cache_core::{Cache, CachedClient, Filter, PolicyName, ServedFrom, Service};
+use cache_core::{Cache, CachedClient, Filter, PolicyName, ServedFrom, ServiceName};
 use rstest::rstest;
 
 use crate::cache;
@@ -28,7 +28,7 @@ async fn stored(cache: &Cache) -> usize {
 async fn reload_replaces_the_stored_response(#[case] policy: PolicyName) {
     let origin = counting().await;
     let cache = cache(policy);
-    let client = cache.client(Service::Jikan);
+    let client = cache.client(ServiceName::new("jikan"));
     assert_eq!(get(&client, &origin).await, (ServedFrom::Miss, "no. 0".into()));
     assert_eq!(get(&client.anew(), &origin).await, (ServedFrom::Miss, "no. 1".into()));
     assert_eq!(get(&client.anew(), &origin).await, (ServedFrom::Miss, "no. 2".into()));
@@ -44,7 +44,7 @@ async fn failed_reload_serves_no_stored_response() {
         if seen.number == 0 { response(200, &fields, "good") } else { response(503, &[], "") }
     })
     .await;
-    let client = cache(PolicyName::Specification).client(Service::Jikan);
+    let client = cache(PolicyName::Specification).client(ServiceName::new("jikan"));
     get(&client, &origin).await;
     assert_eq!(client.anew().get(origin.url("/")).send().await.unwrap().status(), 503);
     assert_eq!(get(&client, &origin).await, (ServedFrom::Hit, "good".into()));
@@ -60,7 +60,7 @@ async fn failed_reload_serves_no_stored_response() {
 async fn bypass_neither_reads_nor_stores(#[case] policy: PolicyName) {
     let origin = counting().await;
     let cache = cache(policy);
-    let client = cache.client(Service::Jikan);
+    let client = cache.client(ServiceName::new("jikan"));
     assert_eq!(get(&client.bypassed(), &origin).await, (ServedFrom::Bypass, "no. 0".into()));
     assert_eq!(stored(&cache).await, 0);
     get(&client, &origin).await;

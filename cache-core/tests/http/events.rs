@@ -3,7 +3,7 @@
 use std::fmt::{Debug, Write as _};
 use std::sync::{Arc, Mutex};
 
-use cache_core::{Cache, Config, PolicyName, Redis, RedisUrl, Service};
+use cache_core::{Cache, Config, PolicyName, Redis, RedisUrl, ServiceName};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
@@ -53,7 +53,7 @@ async fn events_have_service_key_and_times_and_no_secret() {
     let _listening = tracing::subscriber::set_default(listener.clone());
     let origin = Origin::start(|_| response(200, &[("Set-Cookie", "session=hunter2")], "x")).await;
     let url = origin.url("/?token=hunter2");
-    let client = cache(PolicyName::Ttl).client(Service::Jikan);
+    let client = cache(PolicyName::Ttl).client(ServiceName::new("jikan"));
     let mut key = String::new();
     for _ in 0..2 {
         let fetched = client.get(&url).header("Authorization", "Bearer hunter2").send().await.unwrap();
@@ -82,7 +82,7 @@ async fn store_failure_event_has_the_key() {
     let origin = Origin::start(|_| response(200, &[], "x")).await;
     let config = Config { redis_url: RedisUrl::new("redis://127.0.0.1:1/0"), ..settings(PolicyName::Ttl) };
     let cache = Cache::over(Arc::new(Redis::new(&config).unwrap()), &config);
-    let fetched = cache.client(Service::Jikan).get(origin.url("/")).send().await.unwrap();
+    let fetched = cache.client(ServiceName::new("jikan")).get(origin.url("/")).send().await.unwrap();
     let key = fetched.served().cache_key.to_string();
     let told = listener.0.lock().unwrap().clone();
     let expected = format!("service=jikan key={key} operation=\"lookup\" ");

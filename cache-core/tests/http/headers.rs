@@ -1,6 +1,6 @@
 //! Header fields and bodies pass the cache unchanged, to the byte.
 
-use cache_core::{Cache, CachedClient, Entry, PolicyName, ServedFrom, Service};
+use cache_core::{Cache, CachedClient, Entry, PolicyName, ServedFrom, ServiceName};
 use rstest::rstest;
 
 use crate::origin::{Origin, Step, response};
@@ -13,7 +13,7 @@ const RESPONSE: &[u8] = b"HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nSet-Co
 async fn pass_unchanged(cache: Cache) {
     let origin = Origin::start(|_| vec![Step::Send(RESPONSE.into())]).await;
     for from in [ServedFrom::Miss, ServedFrom::Hit] {
-        let fetched = cache.client(Service::Jikan).get(origin.url("/")).send().await.unwrap();
+        let fetched = cache.client(ServiceName::new("jikan")).get(origin.url("/")).send().await.unwrap();
         assert_eq!(fetched.served().from, from);
         let fields = fetched.headers().clone();
         let values = |name| fields.get_all(name).iter().map(http::HeaderValue::as_bytes).collect::<Vec<_>>();
@@ -49,7 +49,7 @@ async fn validator_of_any_bytes_is_sent_back_unchanged() {
         vec![Step::Send(answer)]
     })
     .await;
-    let client = cache(PolicyName::Specification).client(Service::Jikan);
+    let client = cache(PolicyName::Specification).client(ServiceName::new("jikan"));
     for from in [ServedFrom::Miss, ServedFrom::Revalidated] {
         let fetched = client.get(origin.url("/")).send().await.unwrap();
         assert_eq!((fetched.served().from, fetched.status().as_u16()), (from, 200));
@@ -64,7 +64,7 @@ async fn validator_of_any_bytes_is_sent_back_unchanged() {
 async fn stored_as_if_coded(policy: PolicyName, body: &'static [u8], coding: &str) -> (CachedClient, Origin) {
     let origin = Origin::start(move |_| response(200, &[("Cache-Control", "max-age=60")], body)).await;
     let cache = cache(policy);
-    let client = cache.client(Service::Jikan);
+    let client = cache.client(ServiceName::new("jikan"));
     let fetched = client.get(origin.url("/")).send().await.unwrap();
     let key = fetched.served().cache_key.clone();
     fetched.bytes().await.unwrap();
@@ -81,7 +81,7 @@ async fn encoded_body_that_looks_like_text_stays_encoded() {
     // An empty body in Brotli.
     let fields = [("Cache-Control", "max-age=60"), ("Content-Encoding", "br")];
     let origin = Origin::start(move |_| response(200, &fields, ";")).await;
-    let client = cache(PolicyName::Specification).client(Service::Jikan);
+    let client = cache(PolicyName::Specification).client(ServiceName::new("jikan"));
     for from in [ServedFrom::Miss, ServedFrom::Hit] {
         let fetched = client.get(origin.url("/")).send().await.unwrap();
         assert_eq!((fetched.served().from, fetched.headers().contains_key("content-encoding")), (from, true));
@@ -95,7 +95,7 @@ async fn unknown_coding_is_passed_on(#[values(PolicyName::Ttl, PolicyName::Speci
     let body = b"\xf0\x9f\x00\xff";
     let fields = [("Cache-Control", "max-age=60"), ("Content-Encoding", "x-ours")];
     let origin = Origin::start(move |_| response(200, &fields, body)).await;
-    let client = cache(policy).client(Service::Jikan);
+    let client = cache(policy).client(ServiceName::new("jikan"));
     for from in [ServedFrom::Miss, ServedFrom::Hit] {
         let fetched = client.get(origin.url("/")).send().await.unwrap();
         assert_eq!((fetched.served().from, &fetched.headers()["content-encoding"]), (from, &"x-ours".parse().unwrap()));

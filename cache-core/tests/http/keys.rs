@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use cache_core::{CachedClient, Incoming, PolicyName, SendError, Sender, Service};
+use cache_core::{CachedClient, Incoming, PolicyName, SendError, Sender, ServiceName};
 use futures_util::stream;
 use rstest::rstest;
 
@@ -41,7 +41,7 @@ impl Sender for Nobody {
 )]
 #[tokio::test]
 async fn client_uses_the_pipelines_keys(#[case] url: &str, #[case] params: &[(&str, &str)], #[case] expected: &str) {
-    let client = CachedClient::from(cache(PolicyName::Ttl).http(Service::Jikan, Arc::new(Nobody)));
+    let client = CachedClient::from(cache(PolicyName::Ttl).http(ServiceName::new("jikan"), Arc::new(Nobody)));
     let params: cache_core::Form = params.iter().copied().collect();
     let fetched = client.get(url).params(params).header("X-Hishel-Body-Key", "true").send().await.unwrap();
     assert_eq!(fetched.served().cache_key.to_string(), format!("GET:{expected}"));

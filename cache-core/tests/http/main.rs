@@ -27,14 +27,14 @@ mod ttl;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cache_core::{Cache, Config, Memory, Missing, PolicyName, Redis, RedisUrl, Service, Sqlite};
+use cache_core::{Cache, Config, Memory, Missing, PolicyName, Redis, RedisUrl, ServiceName, Sqlite};
 use redis_server::RedisServer;
 use tempfile::TempDir;
 
 /// Settings with this policy for Jikan, and a timeout for a machine that is busy with other tests.
 fn settings(policy: PolicyName) -> Config {
     let mut config = Config { store_patience: Duration::from_secs(10), ..Config::default() };
-    config.services.set_policy(Service::Jikan, policy);
+    config.services.get_mut(ServiceName::new("jikan")).policy = policy;
     config
 }
 

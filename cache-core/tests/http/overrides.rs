@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cache_core::{Cache, Fetched, Headers, PolicyName, ServedFrom, Service, hishel1_key};
+use cache_core::{Cache, Fetched, Headers, PolicyName, ServedFrom, ServiceName, hishel1_key};
 use rstest::rstest;
 
 use crate::cache;
@@ -14,7 +14,7 @@ const REFRESH: &str = "X-Hishel-Refresh-Ttl-On-Access";
 const BODY_KEY: &str = "X-Hishel-Body-Key";
 
 async fn get(cache: &Cache, url: &str, fields: &[(&str, &str)]) -> Fetched {
-    let mut request = cache.client(Service::Jikan).get(url);
+    let mut request = cache.client(ServiceName::new("jikan")).get(url);
     for (name, value) in fields {
         request = request.header(name, value);
     }
@@ -155,7 +155,7 @@ async fn ignoring_rfc_9111_stores_no_part_as_the_whole(
 #[tokio::test]
 async fn ignoring_rfc_9111_does_not_mix_methods() {
     let origin = Origin::start(|seen| response(200, &[], seen.method.as_str())).await;
-    let client = cache(PolicyName::Specification).client(Service::Jikan);
+    let client = cache(PolicyName::Specification).client(ServiceName::new("jikan"));
     for _ in 0..2 {
         for method in ["GET", "POST"] {
             let request = client.request(method.parse().unwrap(), origin.url("/")).header(SPEC_IGNORE, "1");
@@ -169,7 +169,7 @@ async fn ignoring_rfc_9111_does_not_mix_methods() {
 async fn body_can_be_the_key() {
     let origin = Origin::start(|seen| response(200, &[], [seen.target.as_bytes(), b" ", &seen.body].concat())).await;
     let cache = cache(PolicyName::Specification);
-    let client = cache.client(Service::Jikan);
+    let client = cache.client(ServiceName::new("jikan"));
     for _ in 0..2 {
         for (path, body) in [("/a", "one"), ("/a", "two"), ("/b", "one")] {
             let request = client.post(origin.url(path)).data(body).header(BODY_KEY, "true").header(SPEC_IGNORE, "true");

@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use cache_core::{Form, PolicyName, ServedFrom, Service};
+use cache_core::{Form, PolicyName, ServedFrom, ServiceName};
 use serde_json::Value;
 
 use crate::{redis_cache, redis_server};
@@ -39,8 +39,8 @@ async fn load(url: &str) -> redis::aio::MultiplexedConnection {
 async fn response_stored_by_the_pipeline_is_a_hit() {
     let (cache, url) = redis_cache(PolicyName::Ttl);
     let mut connection = load(&url).await;
-    // Nothing listens there: a miss is an error.
-    let client = cache.client(Service::Other);
+    // Nothing listens there: what is no hit is an error.
+    let client = cache.client(ServiceName::OTHER);
     for (path, params, sha256) in [
         ("/v4/anime/21/full", &[][..], None),
         ("/v4/anime", &[("q", "One Piece"), ("limit", "1")], None),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cache_core::{Body, CachedClient, FetchError, PolicyName, RequestBuilder, ServedFrom, Service};
+use cache_core::{Body, CachedClient, FetchError, PolicyName, RequestBuilder, ServedFrom, ServiceName};
 use futures_util::TryStreamExt as _;
 use futures_util::future::join_all;
 use rstest::rstest;
@@ -21,7 +21,7 @@ fn body() -> Vec<u8> {
 /// A client on Redis, the URL of that, and a URL whose response is stored there.
 async fn stored(policy: PolicyName, origin: &Origin) -> (CachedClient, String, String) {
     let (cache, redis) = redis_cache(policy);
-    let (client, url) = (cache.client(Service::Jikan), origin.url("/"));
+    let (client, url) = (cache.client(ServiceName::new("jikan")), origin.url("/"));
     client.get(&url).send().await.unwrap().bytes().await.unwrap();
     (client, redis, url)
 }
@@ -172,7 +172,7 @@ async fn waiters_for_a_body_lost_while_stored_wait_for_the_next() {
     })
     .await;
     let (cache, redis) = redis_cache(PolicyName::Ttl);
-    let client = cache.client(Service::Jikan);
+    let client = cache.client(ServiceName::new("jikan"));
     let asked = join_all((0..5).map(|_| {
         let request = client.get(origin.url("/"));
         async move { request.send().await.unwrap().bytes().await.unwrap() }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cache_core::counters::Counts;
-use cache_core::{PolicyName, ServedFrom, Service};
+use cache_core::{PolicyName, ServedFrom, ServiceName};
 use futures_util::future::join_all;
 use rstest::rstest;
 use tokio::sync::Semaphore;
@@ -31,7 +31,7 @@ async fn misses_of_one_key_become_one_request(#[case] policy: PolicyName) {
     let gate = Arc::new(Semaphore::new(0));
     let origin = gated(200, Arc::clone(&gate)).await;
     let cache = cache(policy);
-    let client = cache.client(Service::Jikan);
+    let client = cache.client(ServiceName::new("jikan"));
     let asked = join_all((0..20).map(|_| {
         let request = client.get(origin.url("/"));
         async move {
@@ -60,7 +60,7 @@ async fn misses_of_one_key_become_one_request(#[case] policy: PolicyName) {
 async fn waiters_for_an_unstorable_response_fetch_at_once() {
     let gate = Arc::new(Semaphore::new(0));
     let origin = gated(500, Arc::clone(&gate)).await;
-    let client = cache(PolicyName::Ttl).client(Service::Jikan);
+    let client = cache(PolicyName::Ttl).client(ServiceName::new("jikan"));
     let asked = join_all((0..5).map(|_| {
         let request = client.get(origin.url("/"));
         async move { request.send().await.unwrap().text().await.unwrap() }
@@ -88,7 +88,7 @@ const GONE_AT_ONCE: (&str, &str) = ("X-Hishel-Ttl", "0.000000001");
 async fn waiters_for_a_flushed_response_wait_for_the_next_fetch() {
     let gate = Arc::new(Semaphore::new(0));
     let origin = gated(200, Arc::clone(&gate)).await;
-    let client = cache(PolicyName::Ttl).client(Service::Jikan);
+    let client = cache(PolicyName::Ttl).client(ServiceName::new("jikan"));
     let asked = join_all((0..20).map(|number| {
         let request = client.get(origin.url("/"));
         let request = if number == 0 { request.header(GONE_AT_ONCE.0, GONE_AT_ONCE.1) } else { request };
@@ -110,7 +110,7 @@ async fn waiters_for_a_flushed_response_wait_for_the_next_fetch() {
 async fn waits_are_bounded_if_the_store_evicts_at_once() {
     let gate = Arc::new(Semaphore::new(0));
     let origin = gated(200, Arc::clone(&gate)).await;
-    let client = cache(PolicyName::Ttl).client(Service::Jikan);
+    let client = cache(PolicyName::Ttl).client(ServiceName::new("jikan"));
     let asked = join_all((0..40).map(|_| {
         let request = client.get(origin.url("/")).header(GONE_AT_ONCE.0, GONE_AT_ONCE.1);
         async move { request.send().await.unwrap().text().await.unwrap() }
@@ -157,7 +157,7 @@ async fn request_for_another_variant_does_not_wait() {
         steps
     })
     .await;
-    let client = cache(PolicyName::Specification).client(Service::Jikan);
+    let client = cache(PolicyName::Specification).client(ServiceName::new("jikan"));
     let get = |language: &str| client.get(origin.url("/")).header("Accept-Language", language).send();
     pass_by(&origin, &gate, async |language| get(language).await.unwrap().text().await.unwrap(), ["en", "ja"]).await;
     for language in ["en", "ja"] {
@@ -177,7 +177,7 @@ async fn request_for_another_url_with_the_same_key_does_not_wait() {
         steps
     })
     .await;
-    let client = cache(PolicyName::Specification).client(Service::Jikan);
+    let client = cache(PolicyName::Specification).client(ServiceName::new("jikan"));
     let get = async |path: &str| {
         let request = client.get(origin.url(path)).header("X-Hishel-Body-Key", "true").data("the key");
         request.send().await.unwrap().text().await.unwrap()
@@ -188,7 +188,7 @@ async fn request_for_another_url_with_the_same_key_does_not_wait() {
 #[tokio::test]
 async fn unread_body_delays_waiters_for_a_bounded_time() {
     let origin = Origin::start(|_| response(200, &[], "a body")).await;
-    let client = cache(PolicyName::Ttl).client(Service::Jikan);
+    let client = cache(PolicyName::Ttl).client(ServiceName::new("jikan"));
     let unread = client.get(origin.url("/")).send().await.unwrap();
     let second = tokio::time::timeout(Duration::from_secs(30), client.get(origin.url("/")).send());
     assert_eq!(second.await.unwrap().unwrap().text().await.unwrap(), "a body");

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cache_core::{Cache, PolicyName, ServedFrom, Service};
+use cache_core::{Cache, PolicyName, ServedFrom, ServiceName};
 use http::Method;
 use rstest::rstest;
 
@@ -12,7 +12,7 @@ use crate::{On, cache, redis_cache};
 
 /// Fetches and reads to the end; returns status, source and body.
 async fn get(cache: &Cache, url: &str, fields: &[(&str, &str)]) -> (u16, ServedFrom, String) {
-    let mut request = cache.client(Service::Jikan).get(url);
+    let mut request = cache.client(ServiceName::new("jikan")).get(url);
     for (name, value) in fields {
         request = request.header(name, value);
     }
@@ -104,7 +104,7 @@ async fn response_to_head_updates_or_removes(#[values(On::Memory, On::Redis, On:
     let (cache, _directory) = on.cache(PolicyName::Specification).await;
     let url = origin.url("/");
     let head = async || {
-        let fetched = cache.client(Service::Jikan).request(Method::HEAD, &url).send().await.unwrap();
+        let fetched = cache.client(ServiceName::new("jikan")).request(Method::HEAD, &url).send().await.unwrap();
         (fetched.status().as_u16(), fetched.served().from)
     };
     get(&cache, &url, &[]).await;
@@ -187,7 +187,7 @@ async fn post_invalidates_the_stored_response(#[values(On::Memory, On::Redis, On
     let (cache, _directory) = on.cache(PolicyName::Specification).await;
     let url = origin.url("/");
     assert_eq!(get(&cache, &url, &[]).await.2, "0");
-    cache.client(Service::Jikan).post(&url).data("x").send().await.unwrap().bytes().await.unwrap();
+    cache.client(ServiceName::new("jikan")).post(&url).data("x").send().await.unwrap().bytes().await.unwrap();
     assert_eq!(get(&cache, &url, &[]).await, (200, ServedFrom::Miss, "2".into()));
 }
 
@@ -204,7 +204,7 @@ async fn unsafe_request_invalidates_named_urls(#[values(On::Memory, On::Redis, O
     for path in paths {
         get(&cache, &origin.url(path), &[]).await;
     }
-    cache.client(Service::Jikan).post(origin.url("/list/")).data("x").send().await.unwrap();
+    cache.client(ServiceName::new("jikan")).post(origin.url("/list/")).data("x").send().await.unwrap();
     for (path, from) in paths.into_iter().zip([ServedFrom::Miss, ServedFrom::Miss, ServedFrom::Hit]) {
         assert_eq!(get(&cache, &origin.url(path), &[]).await, (200, from, path.into()));
     }

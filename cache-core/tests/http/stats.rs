@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use cache_core::counters::{Counts, Scope};
-use cache_core::{Cache, PolicyName, ServedFrom, Service};
+use cache_core::{Cache, PolicyName, ServedFrom, ServiceName};
 
 use crate::origin::{Origin, response};
 use crate::redis_server::RedisServer;
@@ -13,7 +13,7 @@ use crate::{cache, redis_cache, redis_cache_at};
 pub async fn counted(cache: Cache) -> Counts {
     let store = Arc::clone(cache.store());
     cache.close().await;
-    store.stats(0.0).await.unwrap().ever[&Scope::Http(Service::Jikan)]
+    store.stats(0.0).await.unwrap().ever[&Scope::Http(ServiceName::new("jikan"))]
 }
 
 /// As [`counted`], without times.
@@ -30,7 +30,7 @@ async fn hits_misses_stores_and_bytes_are_counted() {
     .await;
     let cache = cache(PolicyName::Ttl);
     for path in ["/", "/", "/", "/gone", "/gone"] {
-        let fetched = cache.client(Service::Jikan).get(origin.url(path)).send().await.unwrap();
+        let fetched = cache.client(ServiceName::new("jikan")).get(origin.url(path)).send().await.unwrap();
         fetched.bytes().await.unwrap();
     }
     let expected = Counts { hits: 2, misses: 3, stores: 1, bytes: 20, ..Counts::default() };
@@ -46,7 +46,7 @@ async fn revalidations_are_neither_hits_nor_misses() {
     .await;
     let cache = cache(PolicyName::Specification);
     for _ in 0..3 {
-        let fetched = cache.client(Service::Jikan).get(origin.url("/")).send().await.unwrap();
+        let fetched = cache.client(ServiceName::new("jikan")).get(origin.url("/")).send().await.unwrap();
         assert_eq!(fetched.text().await.unwrap(), "x");
     }
     let expected = Counts { misses: 1, stores: 1, revalidations: 2, bytes: 2, ..Counts::default() };
@@ -58,7 +58,7 @@ async fn background_revalidation_is_no_miss() {
     let fields = [("Cache-Control", "max-age=0, stale-while-revalidate=600")];
     let origin = Origin::start(move |seen| response(200, &fields, format!("body {}", seen.number))).await;
     let cache = cache(PolicyName::Specification);
-    let client = cache.client(Service::Jikan);
+    let client = cache.client(ServiceName::new("jikan"));
     client.get(origin.url("/")).send().await.unwrap().bytes().await.unwrap();
     let stale = client.get(origin.url("/")).send().await.unwrap();
     assert_eq!(stale.served().from, ServedFrom::Stale);
@@ -76,11 +76,11 @@ async fn lookup_time_is_counted_by_service() {
     let origin = Origin::start(|_| response(200, &[], "x")).await;
     // A lookup over a connection takes more than a microsecond.
     let (cache, _) = redis_cache(PolicyName::Ttl);
-    cache.client(Service::Jikan).get(origin.url("/")).send().await.unwrap().bytes().await.unwrap();
+    cache.client(ServiceName::new("jikan")).get(origin.url("/")).send().await.unwrap().bytes().await.unwrap();
     let store = Arc::clone(cache.store());
     assert!(counted(cache).await.lookup_micros > 0);
     let services: Vec<Scope> = store.stats(0.0).await.unwrap().ever.into_keys().collect();
-    assert_eq!(services, [Scope::Http(Service::Jikan)]);
+    assert_eq!(services, [Scope::Http(ServiceName::new("jikan"))]);
 }
 
 #[tokio::test]
@@ -88,7 +88,7 @@ async fn store_failures_are_counted_after_recovery() {
     let server = RedisServer::start("");
     let cache = redis_cache_at(&format!("redis://{}/0", server.address()), PolicyName::Ttl);
     let origin = Origin::start(|_| response(404, &[], "x")).await;
-    let client = cache.client(Service::Jikan);
+    let client = cache.client(ServiceName::new("jikan"));
     let get = async || {
         let fetched = client.get(origin.url("/")).send().await.unwrap();
         assert_eq!(fetched.text().await.unwrap(), "x");

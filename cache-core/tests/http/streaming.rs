@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cache_core::{Cache, Config, Missing, PolicyName, ServedFrom, Service, Sqlite};
+use cache_core::{Cache, Config, Missing, PolicyName, ServedFrom, ServiceName, Sqlite};
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use tokio::sync::Semaphore;
 
@@ -21,7 +21,7 @@ async fn chunks_are_delivered_before_the_rest_is_sent() {
         ]
     })
     .await;
-    let client = cache(PolicyName::Ttl).client(Service::Jikan);
+    let client = cache(PolicyName::Ttl).client(ServiceName::new("jikan"));
     let mut body = client.get(origin.url("/")).send().await.unwrap().into_body();
     assert_eq!(body.next().await.unwrap().unwrap(), "first");
     gate.add_permits(1);
@@ -47,7 +47,7 @@ async fn body_of_any_size_is_stored_and_served_in_bounded_memory() {
         Sqlite::open(&directory.path().join("cache.db"), config.services.clone(), Missing::Create).await.unwrap();
     let cache = Cache::over(Arc::new(store), &config);
     for from in [ServedFrom::Miss, ServedFrom::Hit] {
-        let fetched = cache.client(Service::Jikan).get(origin.url("/")).send().await.unwrap();
+        let fetched = cache.client(ServiceName::new("jikan")).get(origin.url("/")).send().await.unwrap();
         assert_eq!(fetched.served().from, from);
         let mut body = fetched.into_body();
         let mut read = 0;

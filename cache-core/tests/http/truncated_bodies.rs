@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::sync::Arc;
 
-use cache_core::{Cache, Config, Filter, Memory, PolicyName, ServedFrom, Service};
+use cache_core::{Cache, Config, Filter, Memory, PolicyName, ServedFrom, ServiceName};
 use futures_util::StreamExt as _;
 use rstest::rstest;
 use tokio::sync::Semaphore;
@@ -54,7 +54,7 @@ async fn body_truncated_by_the_origin_is_an_error_and_not_stored(
     let origin =
         Origin::start(move |seen| if seen.number == 0 { broken(how) } else { response(200, &[], "whole") }).await;
     let cache = cache(policy);
-    let client = cache.client(Service::Jikan);
+    let client = cache.client(ServiceName::new("jikan"));
     client.get(origin.url("/")).send().await.unwrap().bytes().await.unwrap_err();
     let again = client.get(origin.url("/")).send().await.unwrap();
     assert_eq!(again.served().from, ServedFrom::Miss);
@@ -73,7 +73,7 @@ async fn body_dropped_by_the_caller_is_not_stored() {
         ]
     })
     .await;
-    let client = cache(PolicyName::Ttl).client(Service::Jikan);
+    let client = cache(PolicyName::Ttl).client(ServiceName::new("jikan"));
     let mut body = client.get(origin.url("/")).send().await.unwrap().into_body();
     assert_eq!(body.next().await.unwrap().unwrap(), "first");
     drop(body);
@@ -102,7 +102,7 @@ async fn body_over_the_limit_is_served_and_not_stored(#[case] is_announced: bool
     let config = Config { largest_entry: 1_000, ..settings(PolicyName::Ttl) };
     let cache = Cache::over(Arc::new(Memory::new(config.services.clone())), &config);
     for _ in 0..2 {
-        let fetched = cache.client(Service::Jikan).get(origin.url("/")).send().await.unwrap();
+        let fetched = cache.client(ServiceName::new("jikan")).get(origin.url("/")).send().await.unwrap();
         assert_eq!(fetched.served().from, ServedFrom::Miss);
         assert_eq!(fetched.text().await.unwrap(), body);
     }
@@ -123,7 +123,7 @@ async fn revalidation_stops_at_a_body_over_the_limit() {
     let config = Config { largest_entry: 1_000, ..settings(PolicyName::Specification) };
     let cache = Cache::over(Arc::new(Memory::new(config.services.clone())), &config);
     for from in [ServedFrom::Miss, ServedFrom::Stale] {
-        let fetched = cache.client(Service::Jikan).get(origin.url("/")).send().await.unwrap();
+        let fetched = cache.client(ServiceName::new("jikan")).get(origin.url("/")).send().await.unwrap();
         assert_eq!(fetched.served().from, from);
         fetched.bytes().await.unwrap();
     }

@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use cache_core::{Payload, PolicyName, ServedFrom, Service, pipeline_key};
+use cache_core::{Payload, PolicyName, ServedFrom, ServiceName, pipeline_key};
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -15,7 +15,7 @@ async fn successful_response_is_served_regardless_of_its_fields() {
         response(200, &[("Cache-Control", "no-store"), ("X-Number", &seen.number.to_string())], "a body")
     })
     .await;
-    let client = cache(PolicyName::Ttl).client(Service::Jikan);
+    let client = cache(PolicyName::Ttl).client(ServiceName::new("jikan"));
     let url = origin.url("/v4/anime/1/full");
 
     let first = client.get(&url).send().await.unwrap();
@@ -35,7 +35,7 @@ async fn successful_response_is_served_regardless_of_its_fields() {
 #[tokio::test]
 async fn failures_are_never_stored() {
     let origin = Origin::start(|_| response(404, &[("Cache-Control", "max-age=600")], "nothing")).await;
-    let client = cache(PolicyName::Ttl).client(Service::Jikan);
+    let client = cache(PolicyName::Ttl).client(ServiceName::new("jikan"));
     for _ in 0..2 {
         let fetched = client.get(origin.url("/")).send().await.unwrap();
         assert_eq!((fetched.status().as_u16(), fetched.served().from), (404, ServedFrom::Miss));
@@ -47,7 +47,7 @@ async fn failures_are_never_stored() {
 #[tokio::test]
 async fn key_contains_body_and_parameters() {
     let origin = Origin::start(|seen| response(200, &[], [seen.target.as_bytes(), b" ", &seen.body].concat())).await;
-    let client = cache(PolicyName::Ttl).client(Service::AniList);
+    let client = cache(PolicyName::Ttl).client(ServiceName::new("anilist"));
     let post = |value: Value| client.post(origin.url("/graphql")).json(&value).send();
     for _ in 0..2 {
         assert_eq!(post(json!({"id": 1})).await.unwrap().text().await.unwrap(), r#"/graphql {"id":1}"#);
@@ -65,7 +65,7 @@ async fn key_contains_body_and_parameters() {
 #[tokio::test]
 async fn request_that_the_key_cannot_identify_bypasses_the_cache() {
     let origin = Origin::start(|seen| response(200, &[], seen.number.to_string())).await;
-    let client = cache(PolicyName::Ttl).client(Service::Jikan);
+    let client = cache(PolicyName::Ttl).client(ServiceName::new("jikan"));
     let conditions = ["range", "if-none-match", "if-unmodified-since"].map(|field| ("GET", Some(field)));
     for (method, field) in [("DELETE", None), ("HEAD", None)].into_iter().chain(conditions) {
         for _ in 0..2 {
@@ -88,7 +88,7 @@ async fn partial_body_is_not_decoded() {
         _ => response(206, &[("Content-Range", "bytes 2-4/9"), ("Content-Encoding", "gzip")], "\0\0\0"),
     })
     .await;
-    let client = cache(PolicyName::Ttl).client(Service::Jikan);
+    let client = cache(PolicyName::Ttl).client(ServiceName::new("jikan"));
     let plain = client.get(origin.url("/")).header("Range", "bytes=2-4").send().await.unwrap();
     assert_eq!(plain.text().await.unwrap(), "art");
     let request = client.get(origin.url("/")).header("Range", "bytes=2-4").header("Accept-Encoding", "gzip");
@@ -112,7 +112,7 @@ async fn bodies_are_stored_decoded_as_in_the_pipeline(#[values("gzip", "zstd")] 
         response(200, &[("Content-Encoding", coding)], encoded)
     })
     .await;
-    let client = cache(PolicyName::Ttl).client(Service::Jikan);
+    let client = cache(PolicyName::Ttl).client(ServiceName::new("jikan"));
     for from in [ServedFrom::Miss, ServedFrom::Hit] {
         let fetched = client.get(origin.url("/")).send().await.unwrap();
         assert_eq!(fetched.served().from, from);
@@ -131,7 +131,7 @@ async fn redirected_response_is_stored_under_the_requested_url() {
     })
     .await;
     let cache = cache(PolicyName::Ttl);
-    let client = cache.client(Service::Jikan);
+    let client = cache.client(ServiceName::new("jikan"));
     for from in [ServedFrom::Miss, ServedFrom::Hit] {
         let fetched = client.get(origin.url("/old")).send().await.unwrap();
         assert_eq!((fetched.status().as_u16(), fetched.served().from), (200, from));
@@ -153,7 +153,7 @@ async fn credentials_and_hop_by_hop_fields_are_not_stored() {
     .await;
     let cache = cache(PolicyName::Ttl);
     let url = origin.url("/?key=1").replace("//", "//user:hunter2@");
-    let request = cache.client(Service::Jikan).get(&url).header("Cookie", "a=1").header("Accept", "*/*");
+    let request = cache.client(ServiceName::new("jikan")).get(&url).header("Cookie", "a=1").header("Accept", "*/*");
     let fetched = request.send().await.unwrap();
     let key = fetched.served().cache_key.clone();
     fetched.bytes().await.unwrap();

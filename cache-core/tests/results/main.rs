@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use cache_core::{Cache, Call, Config, Inspect, Memory, Missing, Redis, RedisUrl, ResultCache, Services, Sqlite};
+use cache_core::{Cache, Call, Config, Inspect, Memory, Missing, Redis, RedisUrl, ResultCache, ServiceRegistry, Sqlite};
 use redis_server::RedisServer;
 use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
@@ -40,11 +40,11 @@ impl On {
     async fn open_with(self, config: Config) -> Subject {
         let directory = tempfile::tempdir().unwrap();
         let store: Arc<dyn Inspect> = match self {
-            Self::Memory => Arc::new(Memory::new(Services::default())),
+            Self::Memory => Arc::new(Memory::new(ServiceRegistry::default())),
             Self::Redis => Arc::new(redis(RedisServer::fresh_database())),
             Self::Sqlite => {
                 let file = directory.path().join("http_cache.db");
-                Arc::new(Sqlite::open(&file, Services::default(), Missing::Create).await.unwrap())
+                Arc::new(Sqlite::open(&file, ServiceRegistry::default(), Missing::Create).await.unwrap())
             }
         };
         let cache = Cache::over(Arc::clone(&store), &config);

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use cache_core::{
     CacheKey, Config, Entry, EntryId, Error, Event, EventFeed, EventKind, Inspect, Kind, Layout, Memory, ReadOnly,
-    Redis, RedisUrl, Request, Response, ResponseStore as _, Sample, Seen, Service, Services, Source, clock, codec,
+    Redis, RedisUrl, Request, Response, ResponseStore as _, Sample, Seen, ServiceName, ServiceRegistry, Source, clock, codec,
 };
 use futures_util::FutureExt as _;
 use redis::{Connection, cmd};
@@ -219,7 +219,7 @@ fn sample(events: &[Event]) -> Sample {
 }
 
 /// Hits, misses, stores, refreshes, expiries, evictions, removals.
-fn counts(sample: &Sample, service: Option<Service>, cache: Kind) -> [u64; 7] {
+fn counts(sample: &Sample, service: Option<ServiceName>, cache: Kind) -> [u64; 7] {
     let happened = sample.of.get(&(service, cache)).copied().unwrap_or_default();
     EventKind::ALL.map(|kind| happened.of(kind))
 }

@@ -12,14 +12,22 @@ async fn operations_of_the_pipeline_are_reported(#[case] source: Source) {
     enrich(&mut watched.redis);
     let all = watched.all(events).await;
     let sample = sample(&all);
-    assert_eq!(counts(&sample, Some(Service::Jikan), Kind::Http), [2, 2, 2, 0, 0, 0, 0], "{all:#?}");
+    assert_eq!(counts(&sample, Some(ServiceName::new("jikan")), Kind::Http), [2, 2, 2, 0, 0, 0, 0], "{all:#?}");
     // The last two were stored without having been looked up.
     let unasked = u64::from(source != COMMANDS);
-    assert_eq!(counts(&sample, Some(Service::Kitsu), Kind::Http), [1, 1 + unasked, 3, 0, 0, 0, 1], "{all:#?}");
+    assert_eq!(
+        counts(&sample, Some(ServiceName::new("kitsu")), Kind::Http),
+        [1, 1 + unasked, 3, 0, 0, 0, 1],
+        "{all:#?}"
+    );
     // Of commands, the last look-up was not known to be a miss when the watch ended.
     assert_eq!(counts(&sample, None, Kind::Http), [0, unasked, 0, 0, 0, 0, 0], "{all:#?}");
     let hits = if source.tells(EventKind::Hit, Kind::Result) { 3 } else { 0 };
-    assert_eq!(counts(&sample, Some(Service::AniSearch), Kind::Result), [hits, 1, 1, 0, 0, 0, 0], "{all:#?}");
+    assert_eq!(
+        counts(&sample, Some(ServiceName::new("anisearch")), Kind::Result),
+        [hits, 1, 1, 0, 0, 0, 0],
+        "{all:#?}"
+    );
     let hit = all.iter().find(|event| event.kind == EventKind::Hit).unwrap();
     assert_eq!(hit.request.as_ref().unwrap().url, JIKAN);
     assert!(matches!(hit.id, Some(EntryId::Http(Layout::Pipeline, _))));
@@ -55,7 +63,10 @@ async fn operations_of_this_crate_are_reported(#[case] source: Source) {
     }
     watched.store.remove(std::slice::from_ref(&id)).await.unwrap();
     let removal = next(&mut *events).await;
-    assert_eq!((removal.kind, removal.service, removal.id), (EventKind::Remove, Some(Service::Jikan), Some(id)));
+    assert_eq!(
+        (removal.kind, removal.service, removal.id),
+        (EventKind::Remove, Some(ServiceName::new("jikan")), Some(id))
+    );
     assert_eq!(watched.all(events).await, []);
 }
 
@@ -120,7 +131,7 @@ async fn notifications_are_not_enabled_without_permission() {
     let store = ReadOnly::new(Arc::new(Redis::new(&config).unwrap()));
     assert!(matches!(store.watch(NOTIFICATIONS).await, Err(Error::ReadOnly(_))));
     assert!(store.watch(COMMANDS).await.is_ok_and(|events| events.is_some()));
-    assert!(Memory::new(Services::default()).watch(NOTIFICATIONS).await.unwrap().is_none());
+    assert!(Memory::new(ServiceRegistry::default()).watch(NOTIFICATIONS).await.unwrap().is_none());
 }
 
 #[tokio::test]

@@ -2,13 +2,13 @@
 
 use std::fmt::Write as _;
 
-use cache_core::Config;
 use serde::Serialize;
 
 use crate::commands::doctor::command_line::Again;
 use crate::output::human::counted;
 use crate::output::safe;
 use crate::output::style::Style;
+use crate::settings::environment::NAMES;
 use crate::settings::{Origin, Setting, Settings};
 
 /// Everything found.
@@ -123,7 +123,7 @@ impl Report {
         }
         writeln!(out, "\n{}", style.bold("Settings"))?;
         // Dozens of lines that say that nothing was set for a service help nobody.
-        let is_telling = |setting: &&SettingRow| !setting.is_built_in || Config::NAMES.contains(&&*setting.name);
+        let is_telling = |setting: &&SettingRow| !setting.is_built_in || NAMES.contains(&&*setting.name);
         for setting in self.settings.iter().filter(is_telling) {
             let value = safe::line(&setting.value);
             let origin = if setting.is_built_in { "default".into() } else { safe::line(&setting.origin) };

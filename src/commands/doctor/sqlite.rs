@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use cache_core::{Inspect as _, Missing, Services, Sqlite};
+use cache_core::{Inspect as _, Missing, ServiceRegistry, Sqlite};
 
 use crate::commands::doctor::command_line::quoted;
 use crate::commands::doctor::report::Check;
 use cache_core::chain;
 
-pub(crate) async fn checks(file: &Path, is_asked_for: bool, services: &Services) -> Vec<Check> {
+pub(crate) async fn checks(file: &Path, is_asked_for: bool, services: &ServiceRegistry) -> Vec<Check> {
     let mut checks = Vec::new();
     if file.exists() {
         checks.push(opened(file, services).await);
@@ -21,7 +21,7 @@ pub(crate) async fn checks(file: &Path, is_asked_for: bool, services: &Services)
     checks
 }
 
-async fn opened(file: &Path, services: &Services) -> Check {
+async fn opened(file: &Path, services: &ServiceRegistry) -> Check {
     let answer = async { Sqlite::open(file, services.clone(), Missing::Fail).await?.info().await };
     match answer.await {
         Ok(info) => Check::ok("SQLite file", format!("{} is readable (SQLite {})", file.display(), info.version)),

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::services::Services;
 use anyhow::Context as _;
-use cache_core::Services;
 
 use crate::cli::enrich::ServiceArgs;
 use crate::commands::session::{Cache, Session};
@@ -24,7 +24,7 @@ pub(crate) struct Stage {
 impl Stage {
     /// Sets it all up.
     pub(crate) async fn set(session: &Session, args: &ServiceArgs, mode: Mode) -> anyhow::Result<Self> {
-        let mut config = session.settings.cache.clone();
+        let mut services = session.settings.services.clone();
         let upstream = if args.demo_upstream || (session.global.demo && mode != Mode::Offline) {
             Some(Upstream::start(None, 1.0).await.context("cannot start the demo services")?)
         } else {
@@ -32,13 +32,14 @@ impl Stage {
         };
         // Before the cache is opened: it tells the service of an entry by these.
         if let Some(upstream) = &upstream {
-            upstream.stand_in(&mut config.services);
+            upstream.stand_in(&mut services);
         }
+        let config = services.config(&session.settings.cache);
         let network = match &args.browser {
             Some(program) => {
-                Network::new().with_browser(Browser::new(program.clone(), &config.services).context("--browser")?)
+                Network::new().with_browser(Browser::new(program.clone(), &services).context("--browser")?)
             }
-            None => Network::for_sites(&config.services),
+            None => Network::for_sites(&services),
         };
         let opened = session.open_to_use(&config, mode.stores()).await?;
         if !config.enabled {
@@ -46,7 +47,7 @@ impl Stage {
                 .note("warning: caching is disabled (ENABLE_HTTP_CACHE): nothing is read from or written to the cache");
         }
         let cache = cache_core::Cache::over(Arc::clone(&opened.store), &config);
-        Ok(Self { cache, network, services: config.services, _upstream: upstream, _opened: opened })
+        Ok(Self { cache, network, services, _upstream: upstream, _opened: opened })
     }
 
     /// Lets the cache write what it still has to write.

@@ -146,15 +146,16 @@ fn identical(is_identical: Option<bool>, style: Style) -> String {
 
 #[cfg(test)]
 mod tests {
-    use cache_core::Service;
+    use cache_core::ServiceName;
 
     use super::*;
     use crate::anime::{Anime, Ids};
     use crate::enrich::metrics::Gap;
     use crate::enrich::progress::TIME_LIMIT;
     use crate::output::style::ColorChoice;
+    use crate::services;
 
-    fn service(service: Service, cold: Pass, warm: Option<Pass>) -> ServiceReport {
+    fn service(service: ServiceName, cold: Pass, warm: Option<Pass>) -> ServiceReport {
         ServiceReport {
             service,
             strategy: "http".to_owned(),
@@ -176,13 +177,14 @@ mod tests {
         let cold = Pass { seconds: 5.2, requests: 34, upstream: 34, bytes: 14_438, waited: 3.4, ..Pass::default() };
         let warm = Pass { seconds: 0.0104, hits: 34, upstream: 0, waited: 0.0, ..cold };
         let gap = Gap { part: "episode 6".to_owned(), problem: "HTTP status 500".to_owned() };
-        let jikan = ServiceReport { incomplete: vec![gap], ..service(Service::Jikan, cold, Some(warm)) };
+        let jikan = ServiceReport { incomplete: vec![gap], ..service(services::jikan(), cold, Some(warm)) };
         let cold = Pass { seconds: 0.75, requests: 1_200, upstream: 1_200, bytes: 3_072_000, ..Pass::default() };
         let warm = Pass { seconds: 0.25, hits: 1_200, ..cold };
         let difference = Some("/episodes/3/title: \"a\", then \"\u{1b}[2J\"".to_owned());
-        let kitsu = ServiceReport { identical: Some(false), difference, ..service(Service::Kitsu, cold, Some(warm)) };
+        let kitsu =
+            ServiceReport { identical: Some(false), difference, ..service(services::kitsu(), cold, Some(warm)) };
         let cold = Pass { seconds: 0.7, requests: 1, upstream: 1, bytes: 21, ..Pass::default() };
-        let anidb = ServiceReport { error: Some("Banned".to_owned()), ..service(Service::AniDb, cold, None) };
+        let anidb = ServiceReport { error: Some("Banned".to_owned()), ..service(services::anidb(), cold, None) };
         let report = Report {
             title: "Cowboy\u{7} Bebop".to_owned(),
             ids: Ids::default(),
@@ -201,7 +203,7 @@ mod tests {
                 ids: Ids { mal: Some(1), anidb: Some(23), kitsu: Some("1".to_owned()), ..Ids::default() },
                 ..Anime::default()
             },
-            services: vec![Service::Jikan, Service::Kitsu, Service::AniDb, Service::AniSearch],
+            services: vec![services::jikan(), services::kitsu(), services::anidb(), services::anisearch()],
             mode: Mode::Usual,
             time_limit: TIME_LIMIT,
         };

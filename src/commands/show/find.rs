@@ -112,12 +112,13 @@ fn newest_first(mut entries: Vec<Summary>) -> Vec<Summary> {
 mod tests {
     use super::*;
     use crate::exit::Refused;
-    use cache_core::{Entry, Layout, Memory, Request, ResponseStore as _, ResultStore as _, Services};
+    use crate::services::registry;
+    use cache_core::{Entry, Layout, Memory, Request, ResponseStore as _, ResultStore as _};
     use std::time::Duration;
     use uuid::Uuid;
 
     async fn store(urls: &[(&str, f64)]) -> (Arc<dyn Inspect>, Vec<Uuid>) {
-        let memory = Memory::new(Services::default());
+        let memory = Memory::new(registry().clone());
         let mut ids = Vec::new();
         for (url, created_at) in urls {
             let id = Uuid::new_v4();

@@ -6,6 +6,7 @@ use cache_core::counters::{Counts, Scope};
 
 use crate::commands::stats::report::Report;
 use crate::output::safe;
+use crate::services;
 
 /// A metric with its help text, and its samples: labels and value.
 struct Metric {
@@ -140,7 +141,8 @@ fn counters(report: &Report) -> impl Iterator<Item = Metric> {
 }
 
 fn labels(scope: &Scope) -> Vec<(&'static str, String)> {
-    let mut labels = vec![("service", scope.service().to_string()), ("kind", scope.kind().name().to_owned())];
+    let mut labels =
+        vec![("service", scope.service(services::registry()).to_string()), ("kind", scope.kind().name().to_owned())];
     if let Scope::Result(prefix) = scope {
         labels.push(("prefix", prefix.clone()));
     }

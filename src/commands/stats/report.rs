@@ -5,10 +5,11 @@ use std::path::Path;
 
 use cache_core::admin::stats::{ServiceTally, Tally};
 use cache_core::counters::{Counted, Counts, Scope, Window};
-use cache_core::{BackendKind, Kind, ServerInfo, Service, clock};
+use cache_core::{BackendKind, Kind, ServerInfo, ServiceName, clock};
 use serde::Serialize;
 
 use crate::commands::session::Cache;
+use crate::services;
 
 /// Everything that `stats` tells.
 #[derive(Serialize)]
@@ -167,12 +168,13 @@ impl Report {
 
 /// Every service that has entries or was asked, once for each of the two caches.
 fn services(tally: &Tally, scopes: &BTreeMap<Scope, Counts>, window: Window) -> Vec<ServiceReport> {
-    let mut rows = BTreeMap::<(Service, Kind), (ServiceTally, Option<Counts>)>::new();
+    let mut rows = BTreeMap::<(ServiceName, Kind), (ServiceTally, Option<Counts>)>::new();
     for (of, tally) in &tally.services {
         rows.entry(*of).or_default().0 = tally.clone();
     }
     for (scope, counts) in scopes {
-        *rows.entry((scope.service(), scope.kind())).or_default().1.get_or_insert_default() += *counts;
+        *rows.entry((scope.service(services::registry()), scope.kind())).or_default().1.get_or_insert_default() +=
+            *counts;
     }
     rows.into_iter().map(|(of, (tally, counts))| ServiceReport::new(of, &tally, counts, window)).collect()
 }
@@ -182,7 +184,7 @@ fn prefixes(scopes: &BTreeMap<Scope, Counts>, window: Window) -> Vec<PrefixRepor
         Scope::Http(_) => None,
         Scope::Result(prefix) => Some(PrefixReport {
             prefix: prefix.clone(),
-            service: scope.service().name(),
+            service: scope.service(services::registry()).name(),
             asked: Asked::new(*counts, window),
         }),
     };
@@ -190,7 +192,7 @@ fn prefixes(scopes: &BTreeMap<Scope, Counts>, window: Window) -> Vec<PrefixRepor
 }
 
 impl ServiceReport {
-    fn new((service, kind): (Service, Kind), tally: &ServiceTally, counts: Option<Counts>, window: Window) -> Self {
+    fn new((service, kind): (ServiceName, Kind), tally: &ServiceTally, counts: Option<Counts>, window: Window) -> Self {
         let ttl = tally.ttl();
         Self {
             service: service.name(),

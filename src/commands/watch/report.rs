@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use cache_core::counters::hit_rate;
-use cache_core::{EventKind, Happened, Kind, Sample, Service, Source};
+use cache_core::{EventKind, Happened, Kind, Sample, ServiceName, Source};
 use serde::Serialize;
 
 use crate::output::event::service;
@@ -55,7 +55,7 @@ struct Counts {
 impl Report {
     pub(crate) fn new(sample: &Sample, source: Source, since: f64, until: f64) -> Self {
         let services = sample.of.iter().map(|((service, cache), happened)| OfService {
-            service: service.map(Service::name),
+            service: service.map(ServiceName::name),
             kind: cache.name(),
             counts: Counts::new(happened, source, *cache),
         });

@@ -6,7 +6,7 @@ pub(crate) mod related;
 pub(crate) mod site;
 
 use async_trait::async_trait;
-use cache_core::{Service, cached_result};
+use cache_core::cached_result;
 use futures_util::{StreamExt as _, stream};
 use serde_json::{Value, json};
 
@@ -16,6 +16,7 @@ use crate::enrich::page;
 use crate::enrich::page::{address, argument, under};
 use crate::enrich::service_client::Way;
 use crate::enrich::source::Source;
+use crate::services;
 
 /// How many pages of characters are asked for at once, as far as the site allows it.
 const AT_ONCE: usize = 4;
@@ -27,7 +28,7 @@ pub struct AnimePlanet;
 impl Source for AnimePlanet {
     async fn fetch(&self, anime: &Anime, way: &Way) -> Result<Value, Problem> {
         let slug = anime.ids.anime_planet.as_deref().ok_or(Problem::NotFound)?;
-        let argument = argument(way, Service::AnimePlanet, slug);
+        let argument = argument(way, services::anime_planet(), slug);
         way.meter().expect(2);
         let mut found = anime_page(way, &argument).await?;
         // Without them the anime is still worth having.
@@ -42,26 +43,26 @@ impl Source for AnimePlanet {
 
 /// What the page of an anime tells.
 #[cached_result(
-    ttl = way.services().ttl(Service::AnimePlanet),
+    ttl = way.services().ttl(services::anime_planet()),
     prefix = "animeplanet_anime",
     cache = way.results(),
     skip(way)
 )]
 async fn anime_page(way: &Way, anime: &str) -> Result<Value, Problem> {
-    let url = address(Service::AnimePlanet, anime);
+    let url = address(services::anime_planet(), anime);
     let slug = slug(&url).to_owned();
     page::page(way, &url, None, move |page| anime::read(page, &slug)).await
 }
 
 /// All characters, each with what its own page tells; `None` where nobody is known.
 #[cached_result(
-    ttl = way.services().ttl(Service::AnimePlanet),
+    ttl = way.services().ttl(services::anime_planet()),
     prefix = "animeplanet_characters",
     cache = way.results(),
     skip(way)
 )]
 async fn characters(way: &Way, anime: &str) -> Result<Option<Value>, Problem> {
-    let url = under(&address(Service::AnimePlanet, anime), &["characters"]);
+    let url = under(&address(services::anime_planet(), anime), &["characters"]);
     let mut characters = page::page(way, &url, None, characters::read_list).await?;
     let urls: Vec<_> = characters.iter().map(|character| detail_url(way, character)).collect();
     let details = stream::iter(urls).map(|url| detail(way, url)).buffered(AT_ONCE);

@@ -1,7 +1,6 @@
 //! AnimeSchedule: one search by title.
 
 use async_trait::async_trait;
-use cache_core::Service;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::Value;
@@ -12,6 +11,7 @@ use crate::enrich::network::USUAL_TIME_LIMIT;
 use crate::enrich::response::take;
 use crate::enrich::service_client::Way;
 use crate::enrich::source::Source;
+use crate::services;
 
 /// AnimeSchedule.
 pub struct AnimeSchedule;
@@ -23,7 +23,7 @@ impl Source for AnimeSchedule {
         let mut request =
             way.get(format!("{}/anime?q={}", way.url(), parameter(&anime.title))).timeout(USUAL_TIME_LIMIT);
         // Of all that a request holds, credentials alone are not stored with its answer.
-        if let Some(token) = way.services().token(Service::AnimeSchedule) {
+        if let Some(token) = way.services().token(services::animeschedule()) {
             request = request.header("authorization", format!("Bearer {}", token.secret()));
         }
         let body = way.ask(request, is_good).await?.whole()?;

@@ -7,7 +7,7 @@ pub(crate) mod relations;
 pub(crate) mod site;
 
 use async_trait::async_trait;
-use cache_core::{Service, cached_result};
+use cache_core::cached_result;
 use serde_json::Value;
 
 use crate::anime::Anime;
@@ -18,6 +18,7 @@ use crate::enrich::page::{address, argument, under};
 use crate::enrich::rendered_page::Filled;
 use crate::enrich::service_client::Way;
 use crate::enrich::source::Source;
+use crate::services;
 
 /// The list of relations to manga comes when all relations are asked for.
 const ALL_RELATIONS: Filled = Filled {
@@ -33,7 +34,7 @@ pub struct AniSearch;
 impl Source for AniSearch {
     async fn fetch(&self, anime: &Anime, way: &Way) -> Result<Value, Problem> {
         let id = anime.ids.anisearch.ok_or(Problem::NotFound)?.to_string();
-        let argument = argument(way, Service::AniSearch, &id);
+        let argument = argument(way, services::anisearch(), &id);
         way.meter().expect(3);
         let mut found = as_far_as_had(anime_page(way, &argument).await)?;
         // Without these the anime is still worth having.
@@ -56,13 +57,13 @@ impl Source for AniSearch {
 
 /// What the page of an anime tells, with its screenshots and relations, which have pages of their own.
 #[cached_result(
-    ttl = way.services().ttl(Service::AniSearch),
+    ttl = way.services().ttl(services::anisearch()),
     prefix = "anisearch_anime",
     cache = way.results(),
     skip(way)
 )]
 async fn anime_page(way: &Way, anime: &str) -> Result<Value, Problem> {
-    let url = address(Service::AniSearch, anime);
+    let url = address(services::anisearch(), anime);
     let asked = url.clone();
     let (mut fields, parts) = page::page(way, &url, None, move |page| anime::read(page, &asked)).await?;
     let (mut screenshots, mut relations) = (Ok(Vec::new()), Ok(relations::Relations::default()));
@@ -83,25 +84,25 @@ async fn anime_page(way: &Way, anime: &str) -> Result<Value, Problem> {
 
 /// All episodes.
 #[cached_result(
-    ttl = way.services().ttl(Service::AniSearch),
+    ttl = way.services().ttl(services::anisearch()),
     prefix = "anisearch_episodes",
     cache = way.results(),
     skip(way)
 )]
 async fn episodes(way: &Way, anime: &str) -> Result<Value, Problem> {
-    let url = under(&address(Service::AniSearch, anime), &["episodes"]);
+    let url = under(&address(services::anisearch(), anime), &["episodes"]);
     page::page(way, &url, None, episodes::read).await
 }
 
 /// All characters.
 #[cached_result(
-    ttl = way.services().ttl(Service::AniSearch),
+    ttl = way.services().ttl(services::anisearch()),
     prefix = "anisearch_characters",
     cache = way.results(),
     skip(way)
 )]
 async fn characters(way: &Way, anime: &str) -> Result<Value, Problem> {
-    let url = under(&address(Service::AniSearch, anime), &["characters"]);
+    let url = under(&address(services::anisearch(), anime), &["characters"]);
     page::page(way, &url, None, characters::read).await
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cache_core::Service;
+use cache_core::ServiceName;
 use tui_textarea::TextArea;
 
 use crate::anime::{Anime, Ids};
@@ -22,7 +22,7 @@ pub enum Pane {
     #[default]
     Titles,
     /// The services that are asked.
-    Services,
+    ServiceRegistry,
     /// The runs of late.
     Runs,
     /// How one of them goes, or what came of it.
@@ -31,7 +31,7 @@ pub enum Pane {
 
 impl Pane {
     /// All panes, in the order in which they are stepped through.
-    pub const ALL: [Self; 4] = [Self::Titles, Self::Services, Self::Runs, Self::Outcome];
+    pub const ALL: [Self; 4] = [Self::Titles, Self::ServiceRegistry, Self::Runs, Self::Outcome];
 }
 
 /// What can be enriched, and where.
@@ -40,7 +40,7 @@ pub struct Offer {
     /// The titles.
     pub titles: Vec<Anime>,
     /// The host of each service.
-    pub hosts: Vec<(Service, String)>,
+    pub hosts: Vec<(ServiceName, String)>,
 }
 
 /// A cursor in a list that may be longer than its pane.
@@ -69,7 +69,7 @@ pub struct Running {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServiceTally {
     /// The service.
-    pub service: Service,
+    pub service: ServiceName,
     /// The first pass.
     pub cold: PassTally,
     /// The second.
@@ -128,7 +128,7 @@ pub struct Enrich {
     /// Where in them.
     pub title: Place,
     /// The services that are left out.
-    pub unticked: Vec<Service>,
+    pub unticked: Vec<ServiceName>,
     /// Where among the services.
     pub service: Place,
     /// Whether the runs of late were read.
@@ -202,7 +202,7 @@ impl Enrich {
     }
 
     /// Where a service answers, once that is known.
-    pub fn host(&self, service: Service) -> Option<&str> {
+    pub fn host(&self, service: ServiceName) -> Option<&str> {
         let Loadable::Ready(offer) = &self.offer else { return None };
         offer.hosts.iter().find(|(of, _)| *of == service).map(|(_, host)| host.as_str())
     }
@@ -220,12 +220,12 @@ impl Enrich {
     }
 
     /// Whether a service is asked.
-    pub fn is_ticked(&self, service: Service) -> bool {
+    pub fn is_ticked(&self, service: ServiceName) -> bool {
         !self.unticked.contains(&service)
     }
 
     /// Asks a service, or no longer.
-    pub fn tick(&mut self, service: Service) {
+    pub fn tick(&mut self, service: ServiceName) {
         let before = self.unticked.len();
         self.unticked.retain(|other| *other != service);
         if self.unticked.len() == before {
@@ -238,7 +238,7 @@ impl Enrich {
     /// # Errors
     /// Why there is nothing to run, for people.
     pub fn plan(&self, mode: Mode) -> Result<Plan, String> {
-        let services = SERVICES.into_iter().filter(|service| self.is_ticked(*service)).collect();
+        let services = SERVICES.iter().copied().filter(|service| self.is_ticked(*service)).collect();
         Ok(Plan { anime: self.subject()?.clone(), services, mode, time_limit: TIME_LIMIT })
     }
 

@@ -202,13 +202,14 @@ fn problem(error: &clap::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cache_core::{Kind, Service, StatusRange};
+    use crate::services;
+    use cache_core::{Kind, StatusRange};
 
     #[test]
     fn selectors_are_those_of_the_command_line_in_three_spellings() {
         for text in ["--service jikan --status 4xx", "service=jikan status=4xx", "service:jikan status:400-499"] {
             let query = Query::parse(text).unwrap();
-            assert_eq!(query.filter.services, [Service::Jikan], "{text}");
+            assert_eq!(query.filter.services, [services::jikan()], "{text}");
             assert_eq!(query.filter.status, Some(StatusRange(400, 499)), "{text}");
             assert!(query.words.is_empty());
         }

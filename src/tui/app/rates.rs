@@ -4,9 +4,10 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use cache_core::counters::{Counted, Counts, Scope, Window};
-use cache_core::{Service, Summary};
+use cache_core::{ServiceName, Summary};
 
 use crate::output::safe;
+use crate::services;
 use crate::tui::ticket::Ticket;
 
 /// What a store can tell of hits and misses.
@@ -82,7 +83,7 @@ impl Rates {
             let room = if self.has_server { room } else { 0 };
             return UNCOUNTED.map(Rate::Uncounted).into_iter().take(room).collect();
         }
-        let mut services: Vec<(Service, Windows)> = self.services().into_iter().collect();
+        let mut services: Vec<(ServiceName, Windows)> = self.services().into_iter().collect();
         // A stable sort: of two with as many requests the first stays.
         services.sort_by_key(|(_, [.., week])| Reverse(week.hits.saturating_add(week.misses)));
         services.truncate(room.saturating_sub(1));
@@ -93,10 +94,10 @@ impl Rates {
     }
 
     /// What each service was asked, of both caches together.
-    fn services(&self) -> BTreeMap<Service, Windows> {
-        let mut services = BTreeMap::<Service, Windows>::new();
+    fn services(&self) -> BTreeMap<ServiceName, Windows> {
+        let mut services = BTreeMap::<ServiceName, Windows>::new();
         for (scope, windows) in &self.scopes {
-            let of = services.entry(scope.service()).or_default();
+            let of = services.entry(scope.service(services::registry())).or_default();
             *of = sum(*of, windows);
         }
         services

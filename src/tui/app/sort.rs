@@ -10,7 +10,7 @@ pub enum Column {
     /// The request's method.
     Method,
     /// Whose it is.
-    Service,
+    ServiceName,
     /// URL or arguments.
     Name,
     /// The response's status.
@@ -28,7 +28,7 @@ pub enum Column {
 impl Column {
     /// All columns, from left to right.
     pub const ALL: [Self; 8] =
-        [Self::Method, Self::Service, Self::Name, Self::Status, Self::Size, Self::Age, Self::Ttl, Self::State];
+        [Self::Method, Self::ServiceName, Self::Name, Self::Status, Self::Size, Self::Age, Self::Ttl, Self::State];
 }
 
 /// By which column, and which way round.
@@ -72,7 +72,7 @@ impl Sort {
     fn number(self, entry: &Summary) -> u64 {
         let http = entry.http.as_deref();
         match self.by {
-            Column::Service => entry.service as u64,
+            Column::ServiceName => u64::from(entry.service.place()),
             Column::Status => http.map_or(0, |http| u64::from(http.status)),
             Column::Size => entry.size,
             // The youngest first; an unknown age last.

@@ -207,7 +207,7 @@ impl Tree {
             leaf
         } else if let Some(http) = &entry.http {
             let kind = self.child(ROOT, b"http", || "HTTP".into());
-            let service = self.child(kind, &[entry.service as u8], || entry.service.name().into());
+            let service = self.child(kind, &entry.service.place().to_be_bytes(), || entry.service.name().into());
             let host = cache_core::authority(&http.url);
             self.child(service, host.as_bytes(), || {
                 if host.is_empty() { "unknown host".into() } else { safe::line(host).into() }

@@ -55,7 +55,7 @@ fn only(pane: Pane, area: Rect) -> Panes {
     let mut panes = Panes::default();
     *match pane {
         Pane::Titles => &mut panes.titles,
-        Pane::Services => &mut panes.services,
+        Pane::ServiceRegistry => &mut panes.services,
         Pane::Runs => &mut panes.runs,
         Pane::Outcome => &mut panes.outcome,
     } = area;
@@ -67,7 +67,7 @@ impl Panes {
     pub fn of(&self, pane: Pane) -> Rect {
         match pane {
             Pane::Titles => self.titles,
-            Pane::Services => self.services,
+            Pane::ServiceRegistry => self.services,
             Pane::Runs => self.runs,
             Pane::Outcome => self.outcome,
         }

@@ -125,7 +125,7 @@ pub(crate) fn act(app: &mut App, action: Action) -> Vec<Effect> {
         Action::PreviousPane => step_pane(app, Pane::ALL.len() - 1),
         Action::Left => app.enrich.pane = Pane::Titles,
         Action::Right => app.enrich.pane = Pane::Outcome,
-        Action::Mark if app.enrich.pane == Pane::Services => tick(app, app.enrich.service.cursor),
+        Action::Mark if app.enrich.pane == Pane::ServiceRegistry => tick(app, app.enrich.service.cursor),
         Action::MarkShown => app.enrich.unticked.clear(),
         Action::ClearMarks => app.enrich.unticked = SERVICES.to_vec(),
         Action::Zoom => app.enrich.is_zoomed = !app.enrich.is_zoomed,
@@ -171,7 +171,7 @@ pub(crate) fn go_to(app: &mut App, pane: Pane, line: usize) {
 fn place(enrich: &mut Enrich, pane: Pane) -> Option<&mut Place> {
     match pane {
         Pane::Titles => Some(&mut enrich.title),
-        Pane::Services => Some(&mut enrich.service),
+        Pane::ServiceRegistry => Some(&mut enrich.service),
         Pane::Runs => Some(&mut enrich.run),
         Pane::Outcome => None,
     }
@@ -181,7 +181,7 @@ fn place(enrich: &mut Enrich, pane: Pane) -> Option<&mut Place> {
 fn count(app: &App, pane: Pane) -> usize {
     match pane {
         Pane::Titles => app.enrich.found.len(),
-        Pane::Services => SERVICES.len(),
+        Pane::ServiceRegistry => SERVICES.len(),
         Pane::Runs => app.enrich.run_count(),
         Pane::Outcome => match app.enrich.shown() {
             Shown::Run(run) => lines::lines(run, lines::width(app)).len(),
@@ -228,7 +228,7 @@ fn run(app: &mut App, mode: Mode) -> Vec<Effect> {
         }
     };
     if plan.asked().next().is_none() {
-        let is_any_ticked = SERVICES.into_iter().any(|service| app.enrich.is_ticked(service));
+        let is_any_ticked = SERVICES.iter().copied().any(|service| app.enrich.is_ticked(service));
         let reason =
             if is_any_ticked { "The title has no ID for the selected services" } else { "No services selected" };
         app.complain(reason);

@@ -62,7 +62,7 @@ fn happen_on_enrich(app: &mut App, kind: MouseEventKind, at: Position) {
             match pane {
                 Pane::Titles => enrich::go_to(app, pane, app.enrich.title.offset + line),
                 Pane::Runs => enrich::go_to(app, pane, app.enrich.run.offset + line),
-                Pane::Services => {
+                Pane::ServiceRegistry => {
                     let line = app.enrich.service.offset + line;
                     enrich::go_to(app, pane, line);
                     enrich::tick(app, line);

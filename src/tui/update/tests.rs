@@ -6,11 +6,12 @@ pub(crate) mod enrich;
 use std::io;
 
 use cache_core::admin::batch::Plan;
-use cache_core::{Error, Health, Page, Service};
+use cache_core::{Error, Health, Page};
 use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::Size;
 use rstest::rstest;
 
+use crate::services;
 use crate::tui::app::App;
 use crate::tui::app::dialog::Dialog;
 use crate::tui::app::rates::Rate;
@@ -36,7 +37,9 @@ pub(crate) fn unavailable() -> Error {
 }
 
 pub(crate) fn many(count: u128) -> Vec<cache_core::Summary> {
-    (0..count).map(|number| http(number, Service::Jikan, &format!("https://api.jikan.moe/{number:06}"), 1e4)).collect()
+    (0..count)
+        .map(|number| http(number, services::jikan(), &format!("https://api.jikan.moe/{number:06}"), 1e4))
+        .collect()
 }
 
 #[test]
@@ -44,7 +47,7 @@ fn the_store_is_opened_then_listed_then_shown() {
     let app = app();
     assert_eq!(app.rows.len(), entries().len());
     assert!(app.scan.is_complete && app.scan.ticket.is_none());
-    assert_eq!(app.selected_entry().map(|entry| entry.service), Some(Service::AniSearch));
+    assert_eq!(app.selected_entry().map(|entry| entry.service), Some(services::anisearch()));
 }
 
 #[test]

@@ -149,9 +149,9 @@ fn title<'a>(anime: &Anime, width: usize, theme: &Theme) -> Line<'a> {
 
 fn draw_services(frame: &mut Frame<'_>, area: Rect, regions: &Regions, app: &App, theme: &Theme) {
     let enrich = &app.enrich;
-    let list = ("Services", SERVICES.len(), enrich.service);
+    let list = ("ServiceRegistry", SERVICES.len(), enrich.service);
     let subject = enrich.subject().ok();
-    draw_list(frame, (Pane::Services, area), list, (regions, app, theme), |at, width| {
+    draw_list(frame, (Pane::ServiceRegistry, area), list, (regions, app, theme), |at, width| {
         let Some(service) = SERVICES.get(at).copied() else { return Line::default() };
         let is_known = subject.is_none_or(|anime| anime.is_at(service));
         let mark =

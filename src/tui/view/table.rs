@@ -34,7 +34,7 @@ const COLUMNS: [(Column, u16, u16); 7] = [
     (Column::Age, 7, 22),
     (Column::Status, 7, 34),
     (Column::Method, 7, 38),
-    (Column::Service, 13, 40),
+    (Column::ServiceName, 13, 40),
 ];
 
 /// The columns for a width, with their own widths, from left to right. The name takes what is left.
@@ -139,7 +139,7 @@ fn head_line<'a>(columns: &[(Column, u16)], app: &App, theme: &Theme) -> Line<'a
         let is_sorted = sort.by == *column;
         let name = match column {
             Column::Method => "Method",
-            Column::Service => "Service",
+            Column::ServiceName => "Service",
             Column::Name => "URL or arguments",
             Column::Status => "Status",
             Column::Size => "Size",
@@ -186,7 +186,7 @@ fn cell(column: Column, entry: &Summary, now: f64, theme: &Theme) -> (Cow<'stati
     let http = entry.http.as_deref();
     match column {
         Column::Method => (http.map_or("".into(), |http| safe::line(&http.method).into_owned().into()), theme.dim),
-        Column::Service => (entry.service.name().into(), theme.dim),
+        Column::ServiceName => (entry.service.name().into(), theme.dim),
         Column::Status => match http {
             Some(http) => (http.status.to_string().into(), status_style(http.status, theme)),
             None => ("".into(), theme.dim),

@@ -3,7 +3,7 @@
 pub(crate) mod enrich;
 
 use cache_core::counters::Counted;
-use cache_core::{BackendId, BackendKind, Health, Service};
+use cache_core::{BackendId, BackendKind, Health, ServiceName};
 use insta::assert_snapshot;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -11,6 +11,7 @@ use ratatui::layout::Size;
 use ratatui::style::Modifier;
 use rstest::rstest;
 
+use crate::services;
 use crate::tui::THEME;
 use crate::tui::app::App;
 use crate::tui::app::dialog::Dialog;
@@ -133,9 +134,9 @@ fn rows_that_begin_alike_can_be_told_apart(#[case] width: u16, #[case] height: u
         format!("http://api.anidb.net:9001/httpapi?request=anime&client=enrich&clientver=1&protover=1&aid={id}")
     };
     let entries = vec![
-        http(1, Service::AniDb, &url(23), 60.0),
-        http(2, Service::AniDb, &url(24), 60.0),
-        http(3, Service::Jikan, "https://api.jikan.moe/v4/anime/11061/episodes/3", 60.0),
+        http(1, services::anidb(), &url(23), 60.0),
+        http(2, services::anidb(), &url(24), 60.0),
+        http(3, services::jikan(), "https://api.jikan.moe/v4/anime/11061/episodes/3", 60.0),
         result("animeplanet_characters:82fce6a05e45281a:death-note", 60.0),
     ];
     let screen = frame(&listed(Size::new(width, height), Options::default(), entries), true).backend().to_string();
@@ -164,7 +165,7 @@ fn a_word_in_place_of_a_selector_is_hinted_at_where_nothing_matches() {
 
 #[test]
 fn what_has_no_name_is_shown_by_its_key() {
-    let entries = vec![http(1, Service::Other, "", 60.0), result("", 60.0)];
+    let entries = vec![http(1, ServiceName::OTHER, "", 60.0), result("", 60.0)];
     let screen = frame(&listed(Size::new(120, 40), Options::default(), entries), true).backend().to_string();
     for part in ["00000001 ", "  result_cache: ", "(empty)"] {
         assert!(screen.contains(part), "{part}: {screen}");
@@ -220,8 +221,8 @@ fn secrets_and_escape_sequences_are_on_no_screen() {
 fn emoji_that_are_written_in_several_characters_fit_at_every_size() {
     let sequences = "❤️1️⃣👨‍👩‍👧🇯🇵👍🏽".repeat(9);
     let mut entries = vec![
-        http(1, Service::Jikan, &format!("https://api.jikan.moe/{sequences}"), 60.0),
-        http(2, Service::AniList, "https://graphql.anilist.co/", 60.0),
+        http(1, services::jikan(), &format!("https://api.jikan.moe/{sequences}"), 60.0),
+        http(2, services::anilist(), "https://graphql.anilist.co/", 60.0),
         result(&format!("❤️{sequences}:{sequences}"), 60.0),
     ];
     if let Some(http) = &mut entries[1].http {

@@ -1,6 +1,6 @@
 //! The watch: what it is a sample of, the rates by service, and the events as they came.
 
-use cache_core::{Event, EventKind, Happened, Kind, Service, Source};
+use cache_core::{Event, EventKind, Happened, Kind, ServiceName, Source};
 use jiff::Timestamp;
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -102,14 +102,14 @@ fn rates<'a>(watch: &Watch, theme: &Theme) -> Vec<Line<'a>> {
         ["Hit rate", "Hits", "Misses", "Stores", "Expired", "Evicted", "Deleted"].map(str::to_owned),
     );
     let mut lines = vec![Line::styled(heading, theme.heading)];
-    let of = |((service, cache), happened): (&(Option<Service>, Kind), &Happened)| {
+    let of = |((service, cache), happened): (&(Option<ServiceName>, Kind), &Happened)| {
         rate(watch.source, *service, *cache, happened, theme)
     };
     lines.extend(watch.sample.of.iter().map(of));
     lines
 }
 
-fn rate<'a>(source: Source, of: Option<Service>, cache: Kind, happened: &Happened, theme: &Theme) -> Line<'a> {
+fn rate<'a>(source: Source, of: Option<ServiceName>, cache: Kind, happened: &Happened, theme: &Theme) -> Line<'a> {
     let number = |kind| human::maybe_count(source.tells(kind, cache).then(|| happened.of(kind)));
     let rate = happened.hit_rate().filter(|_| source.tells(EventKind::Hit, cache));
     let numbers = [

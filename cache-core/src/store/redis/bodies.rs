@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::format::msgpack;
 use crate::format::msgpack::Facts;
 use crate::model::entry::{EntryId, Layout};
-use crate::model::service::Services;
+use crate::model::service::ServiceRegistry;
 use crate::model::stored::StoredBody;
 use crate::store::redis::commands::millis;
 use crate::store::redis::connection::Connection;
@@ -43,7 +43,11 @@ struct Reading {
 }
 
 /// The body of an entry if it is live and whole: in one step where it is short, else window by window.
-pub(crate) async fn body(connection: &Connection, services: &Services, id: &EntryId) -> Result<Option<StoredBody>> {
+pub(crate) async fn body(
+    connection: &Connection,
+    services: &ServiceRegistry,
+    id: &EntryId,
+) -> Result<Option<StoredBody>> {
     let EntryId::Http(layout, id) = id else { return Ok(None) };
     if *layout != Layout::Pipeline && live(connection, services, *layout, *id).await?.is_none() {
         return Ok(None);

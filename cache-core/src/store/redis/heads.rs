@@ -9,7 +9,7 @@ use crate::format::msgpack;
 use crate::format::msgpack::{Done, Facts};
 use crate::model::entry::{Entry, EntryId, Layout, State};
 use crate::model::key::CacheKey;
-use crate::model::service::Services;
+use crate::model::service::ServiceRegistry;
 use crate::model::summary::Summary;
 use crate::store::redis::connection::Connection;
 use crate::store::redis::layout::{COMPLETE, GRACE};
@@ -41,7 +41,7 @@ pub(crate) struct Heads {
 /// The summaries of what a scan found, as far as it still exists.
 pub(crate) async fn summaries(
     connection: &Connection,
-    services: &Services,
+    services: &ServiceRegistry,
     found: Vec<Item>,
     now: f64,
 ) -> Result<Vec<Summary>> {
@@ -50,7 +50,7 @@ pub(crate) async fn summaries(
         connection.on_entries("reading entries", &mut pipe),
         connection.pipeline("MEMORY USAGE", &mut memory)
     )?;
-    let (mut summaries, read) = parse_heads(found, answers, memory, now);
+    let (mut summaries, read) = parse_heads(services, found, answers, memory, now);
     add_sizes(connection, services, &read, &mut summaries, now).await?;
     Ok(summaries)
 }
@@ -77,6 +77,7 @@ fn request_heads(found: &[Item]) -> (Pipeline, Pipeline) {
 
 /// Summaries of results and of corrupt entries, and the heads of the others with the memory of their bodies.
 fn parse_heads(
+    services: &ServiceRegistry,
     found: Vec<Item>,
     answers: Vec<RedisResult<Value>>,
     memory: Vec<RedisResult<Value>>,
@@ -96,7 +97,7 @@ fn parse_heads(
                     None => {}
                 }
             }
-            Item::Result(key) => summaries.extend(result(key, &mut answers, now)),
+            Item::Result(key) => summaries.extend(result(services, key, &mut answers, now)),
         }
     }
     (summaries, read)
@@ -105,7 +106,7 @@ fn parse_heads(
 /// The second round trip: bodies, and for hishel's own layouts the place in the index.
 async fn add_sizes(
     connection: &Connection,
-    services: &Services,
+    services: &ServiceRegistry,
     read: &[(Heads, Option<i64>)],
     summaries: &mut Vec<Summary>,
     now: f64,
@@ -167,14 +168,19 @@ fn corrupt(layout: Layout, id: Uuid, expires_at: Option<f64>, problem: &str) -> 
     summarize::of_problem(EntryId::Http(layout, id), State::Corrupt, expires_at, problem)
 }
 
-fn result(key: Vec<u8>, answers: &mut impl Iterator<Item = RedisResult<Value>>, now: f64) -> Option<Summary> {
+fn result(
+    services: &ServiceRegistry,
+    key: Vec<u8>,
+    answers: &mut impl Iterator<Item = RedisResult<Value>>,
+    now: f64,
+) -> Option<Summary> {
     let length = answers.next()?;
     let expires_at = answers.next()?.ok().and_then(|pttl| reply::expiry(&pttl, now))?;
     Some(match length.map(|length| reply::int(&length).unwrap_or(0)) {
         Ok(0) => {
             summarize::of_problem(EntryId::key(key), State::Corrupt, expires_at, "the value is empty (expected JSON)")
         }
-        Ok(length) => summarize::of_result(&key, length as u64, expires_at),
+        Ok(length) => summarize::of_result(services, &key, length as u64, expires_at),
         Err(_) => summarize::of_problem(EntryId::key(key), State::Corrupt, expires_at, "the key is not a string"),
     })
 }
@@ -194,7 +200,7 @@ fn ask_for_place(pipe: &mut Pipeline, heads: &Heads, facts: &Facts<'_>) {
 }
 
 fn of_heads(
-    services: &Services,
+    services: &ServiceRegistry,
     heads: &Heads,
     facts: &Facts<'_>,
     measure: Option<Measure>,
@@ -286,7 +292,7 @@ impl Heads {
 /// who are reading it already.
 pub(crate) async fn live(
     connection: &Connection,
-    services: &Services,
+    services: &ServiceRegistry,
     layout: Layout,
     id: Uuid,
 ) -> Result<Option<Summary>> {

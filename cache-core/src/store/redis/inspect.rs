@@ -6,7 +6,7 @@ use crate::clock;
 use crate::error::Result;
 use crate::model::entry::{EntryId, Layout, State};
 use crate::model::inspection::{EntryDetails, RedisKeyInfo};
-use crate::model::service::Services;
+use crate::model::service::ServiceRegistry;
 use crate::store::redis::connection::Connection;
 use crate::store::redis::heads::{Item, entry, found, found_layout, summaries};
 use crate::store::redis::layout::{COMPLETE, Name};
@@ -17,7 +17,7 @@ use crate::store::summarize;
 /// Everything about one entry but its body.
 pub(crate) async fn details(
     connection: &Connection,
-    services: &Services,
+    services: &ServiceRegistry,
     id: &EntryId,
 ) -> Result<Option<EntryDetails>> {
     let now = clock::now();

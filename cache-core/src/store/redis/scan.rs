@@ -18,7 +18,7 @@ use crate::model::entry::{EntryId, Kind, Layout, State};
 use crate::model::filter::Filter;
 use crate::model::glob::Glob;
 use crate::model::key::{HTTP_PREFIX, RESULT_PREFIX};
-use crate::model::service::Services;
+use crate::model::service::ServiceRegistry;
 use crate::model::summary::Summary;
 use crate::store::page::{Cursor, Page};
 use crate::store::redis::connection::Connection;
@@ -116,7 +116,7 @@ impl Seen {
 /// Reads one page, looking at about `want` keys.
 pub(crate) async fn page(
     connection: &Connection,
-    services: &Services,
+    services: &ServiceRegistry,
     filter: &Filter,
     progress: Option<Box<Progress>>,
     want: usize,
@@ -161,7 +161,7 @@ pub(crate) async fn page(
     Ok(page)
 }
 
-async fn start(connection: &Connection, services: &Services, filter: &Filter, want: usize) -> Result<Progress> {
+async fn start(connection: &Connection, services: &ServiceRegistry, filter: &Filter, want: usize) -> Result<Progress> {
     // It is only for the progress of the scan: a user without the right to it still gets the list.
     let total = connection.answer("DBSIZE", &cmd("DBSIZE")).await?;
     let total = total.ok().as_ref().and_then(reply::int).map(|total| total.max(0) as u64);
@@ -175,7 +175,7 @@ async fn start(connection: &Connection, services: &Services, filter: &Filter, wa
 /// Reads one page after the other until the end, an error, or the caller drops the scan.
 async fn read_ahead(
     connection: Connection,
-    services: Services,
+    services: ServiceRegistry,
     pattern: Vec<u8>,
     want: usize,
     batches: mpsc::Sender<Result<Batch>>,
@@ -205,7 +205,12 @@ async fn read_ahead(
     }
 }
 
-async fn read_batch(connection: &Connection, services: &Services, next: u64, names: Vec<Vec<u8>>) -> Result<Batch> {
+async fn read_batch(
+    connection: &Connection,
+    services: &ServiceRegistry,
+    next: u64,
+    names: Vec<Vec<u8>>,
+) -> Result<Batch> {
     let mut batch = Batch { next, keys: 0, summaries: Vec::new(), others: Vec::new() };
     let mut found = Vec::with_capacity(names.len());
     for name in names {

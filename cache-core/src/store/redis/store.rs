@@ -19,7 +19,7 @@ use crate::model::filter::Filter;
 use crate::model::inspection::{EntryDetails, Health, ServerInfo};
 use crate::model::key::CacheKey;
 use crate::model::rate_limit::Limit;
-use crate::model::service::Services;
+use crate::model::service::ServiceRegistry;
 use crate::model::stats::Batch;
 use crate::model::stored::{LeaseState, RemoveStats, StoredBody, StoredResponse, StoredResult};
 use crate::model::window::Counted;
@@ -44,7 +44,7 @@ pub struct Redis {
     /// For scans: a page of thousands of keys would hold up whatever is asked behind it.
     scans: Connection,
     places: Places,
-    services: Services,
+    services: ServiceRegistry,
     write_layout: Layout,
 }
 

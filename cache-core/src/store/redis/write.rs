@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::format::msgpack;
 use crate::format::msgpack::Done;
 use crate::model::entry::{Entry, EntryId, Layout};
-use crate::model::service::Services;
+use crate::model::service::ServiceRegistry;
 use crate::store::redis::commands::{millis, set_expiry};
 use crate::store::redis::connection::{Connection, multi};
 use crate::store::redis::layout::COMPLETE;
@@ -280,7 +280,7 @@ impl Drop for RedisWriter {
 /// Replaces the head of an entry that still exists; its body and TTL stay.
 pub(crate) async fn update_head(
     connection: &Connection,
-    services: &Services,
+    services: &ServiceRegistry,
     id: &EntryId,
     entry: &Entry,
 ) -> Result<bool> {

@@ -10,7 +10,7 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 use crate::clock;
 use crate::model::entry::Layout;
-use crate::model::service::Services;
+use crate::model::service::ServiceRegistry;
 use crate::store::sqlite::failure::{Failure, is_locked};
 use crate::store::sqlite::if_missing::Missing;
 use crate::store::sqlite::rows::Reader;
@@ -27,7 +27,7 @@ pub(crate) struct Database {
     identity: Option<Identity>,
     pub(crate) connection: Connection,
     pub(crate) layout: Layout,
-    pub(crate) services: Arc<Services>,
+    pub(crate) services: Arc<ServiceRegistry>,
     /// An empty database in memory stands in for a file that is not there (yet).
     is_stand_in: bool,
     is_prepared: bool,
@@ -35,7 +35,7 @@ pub(crate) struct Database {
 }
 
 impl Database {
-    pub(crate) fn open(file: &Path, missing: Missing, services: &Arc<Services>) -> Result<Self, Failure> {
+    pub(crate) fn open(file: &Path, missing: Missing, services: &Arc<ServiceRegistry>) -> Result<Self, Failure> {
         if !file.exists() {
             return match missing {
                 Missing::Fail => Err(Failure::Missing),
@@ -52,7 +52,7 @@ impl Database {
         }
     }
 
-    fn new(file: &Path, connection: Connection, layout: Layout, services: &Arc<Services>) -> Self {
+    fn new(file: &Path, connection: Connection, layout: Layout, services: &Arc<ServiceRegistry>) -> Self {
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
         Self {
             file: file.to_owned(),
@@ -66,7 +66,7 @@ impl Database {
         }
     }
 
-    fn create(file: &Path, services: &Arc<Services>) -> Result<Self, Failure> {
+    fn create(file: &Path, services: &Arc<ServiceRegistry>) -> Result<Self, Failure> {
         if let Some(directory) = file.parent() {
             std::fs::create_dir_all(directory)?;
         }
@@ -77,7 +77,7 @@ impl Database {
         Ok(Self::new(file, connection, Layout::Sqlite1, services))
     }
 
-    fn stand_in(file: &Path, services: &Arc<Services>) -> Result<Self, Failure> {
+    fn stand_in(file: &Path, services: &Arc<ServiceRegistry>) -> Result<Self, Failure> {
         let connection = Connection::open_in_memory()?;
         schema::create(&connection)?;
         Ok(Self { is_stand_in: true, ..Self::new(file, connection, Layout::Sqlite1, services) })

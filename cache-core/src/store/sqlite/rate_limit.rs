@@ -63,7 +63,7 @@ fn held_until(change: &Transaction<'_>, name: &str) -> Result<Option<f64>, Failu
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::service::Services;
+    use crate::model::service::ServiceRegistry;
     use crate::store::sqlite::if_missing::Missing;
     use crate::store::sqlite::store::Sqlite;
     use crate::store::traits::RateLimitStore as _;
@@ -72,7 +72,7 @@ mod tests {
     async fn a_slot_far_in_the_future_is_ignored() {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("http_cache.db");
-        let store = Sqlite::open(&file, Services::default(), Missing::Create).await.unwrap();
+        let store = Sqlite::open(&file, ServiceRegistry::default(), Missing::Create).await.unwrap();
         let (limit, longest) = ("1/1m".parse().unwrap(), Duration::from_secs(200));
         assert_eq!(store.acquire_slot("host", &limit, longest).await.unwrap(), Duration::ZERO);
         let other = rusqlite::Connection::open(&file).unwrap();

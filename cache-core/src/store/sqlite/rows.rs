@@ -11,7 +11,7 @@ use crate::format::msgpack;
 use crate::format::msgpack::Facts;
 use crate::model::entry::{Entry, EntryId, Layout, Request, State};
 use crate::model::key::CacheKey;
-use crate::model::service::Services;
+use crate::model::service::ServiceRegistry;
 use crate::model::summary::Summary;
 use crate::store::sqlite::failure::Failure;
 use crate::store::summarize;
@@ -21,7 +21,7 @@ use crate::store::summarize::{Stored, TITLE_WINDOW, needs_title};
 pub(crate) struct Reader<'a> {
     pub(crate) connection: &'a Connection,
     pub(crate) layout: Layout,
-    pub(crate) services: &'a Services,
+    pub(crate) services: &'a ServiceRegistry,
     /// Unix seconds.
     pub(crate) now: f64,
 }
@@ -196,7 +196,7 @@ impl Reader<'_> {
         // hishel takes 0 for "not given".
         let ttl = own_ttl
             .filter(|ttl| *ttl != 0.0)
-            .unwrap_or_else(|| self.services.ttl(self.services.of_url(url)).as_secs_f64());
+            .unwrap_or_else(|| self.services.get(self.services.by_url(url)).ttl.as_secs_f64());
         Some(created_at + ttl).filter(|at| at.is_finite())
     }
 

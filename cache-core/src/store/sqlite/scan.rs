@@ -6,6 +6,7 @@ use rusqlite::Connection;
 
 use crate::model::entry::{EntryId, Kind, State};
 use crate::model::filter::Filter;
+use crate::model::service::ServiceRegistry;
 use crate::model::summary::Summary;
 use crate::store::page::{Cursor, Page};
 use crate::store::sqlite::failure::Failure;
@@ -83,7 +84,7 @@ pub(crate) fn page(reader: &Reader<'_>, from: Position, mut wanted: Wanted, want
             let (found, end) = orphans(reader.connection, &after, want)?;
             (found, Some(end.map_or(At::Results(i64::MIN), At::Bodies)))
         }
-        At::Results(after) => results(reader.connection, reader.now, after, want)?,
+        At::Results(after) => results(reader, after, want)?,
     };
     let keys = if is_orphans { 0 } else { entries.len() as u64 };
     let scanned = from.scanned + keys;
@@ -141,8 +142,8 @@ pub(crate) fn orphan(id: EntryId, size: u64) -> Summary {
 }
 
 /// Only what is under `result_cache:`; other values are what programs keep for themselves.
-fn results(connection: &Connection, now: f64, after: i64, want: u32) -> Result<Listed, Failure> {
-    let mut statement = connection.prepare_cached(
+fn results(reader: &Reader<'_>, after: i64, want: u32) -> Result<Listed, Failure> {
+    let mut statement = reader.connection.prepare_cached(
         "SELECT rowid, key, LENGTH(value), created_at, expires_at FROM animecache_results
          WHERE rowid > ?1 AND SUBSTR(key, 1, 13) = x'726573756c745f63616368653a' ORDER BY rowid LIMIT ?2",
     )?;
@@ -150,18 +151,18 @@ fn results(connection: &Connection, now: f64, after: i64, want: u32) -> Result<L
     let (mut found, mut last) = (Vec::new(), after);
     while let Some(row) = rows.next()? {
         last = row.get(0)?;
-        found.push(result(now, row)?);
+        found.push(result(reader.services, reader.now, row)?);
     }
     let next = (found.len() == want as usize).then_some(At::Results(last));
     Ok((found, next))
 }
 
 /// A result's summary from a row of `_, key, length, created_at, expires_at`.
-pub(crate) fn result(now: f64, row: &rusqlite::Row<'_>) -> Result<Summary, Failure> {
+pub(crate) fn result(services: &ServiceRegistry, now: f64, row: &rusqlite::Row<'_>) -> Result<Summary, Failure> {
     let key = bytes(row.get_ref(1)?).unwrap_or_default();
     let expires_at = number(row.get_ref(4)?);
     let size = row.get::<_, Option<i64>>(2)?.unwrap_or(0) as u64;
-    let mut summary = summarize::of_result(key, size, expires_at);
+    let mut summary = summarize::of_result(services, key, size, expires_at);
     summary.created_at = number(row.get_ref(3)?);
     if expires_at.is_some_and(|at| at <= now) {
         summary.state = State::Deleted;

@@ -25,7 +25,7 @@ use crate::model::filter::Filter;
 use crate::model::inspection::{EntryDetails, Health, ServerInfo};
 use crate::model::key::CacheKey;
 use crate::model::rate_limit::Limit;
-use crate::model::service::Services;
+use crate::model::service::ServiceRegistry;
 use crate::model::stats::Batch;
 use crate::model::stored::{LeaseState, RemoveStats, StoredBody, StoredResponse, StoredResult};
 use crate::model::window::Counted;
@@ -71,7 +71,7 @@ impl Sqlite {
     ///
     /// Fails where the file cannot be opened or holds something else than a cache. A write-protected file opens for
     /// reading.
-    pub async fn open(file: &Path, services: Services, missing: Missing) -> Result<Self> {
+    pub async fn open(file: &Path, services: ServiceRegistry, missing: Missing) -> Result<Self> {
         let backend = BackendId { kind: BackendKind::Sqlite, location: file.display().to_string().into() };
         // The working directory may change. A name that cannot be made absolute is no name of a file either.
         let (file, services) = (std::path::absolute(file).unwrap_or_default(), Arc::new(services));
@@ -365,7 +365,7 @@ fn details(database: &Database, reader: &Reader<'_>, id: &EntryId) -> Result<Opt
     )?;
     let mut rows = statement.query([&key[..]])?;
     match rows.next()? {
-        Some(row) => Ok(Some(of_value(scan::result(reader.now, row)?))),
+        Some(row) => Ok(Some(of_value(scan::result(reader.services, reader.now, row)?))),
         None => Ok(None),
     }
 }

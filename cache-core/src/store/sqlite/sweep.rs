@@ -8,7 +8,7 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use crate::clock;
 use crate::model::entry::{Layout, State};
-use crate::model::service::Services;
+use crate::model::service::ServiceRegistry;
 use crate::model::summary::Summary;
 use crate::store::sqlite::delete::remove_from;
 use crate::store::sqlite::failure::Failure;
@@ -51,7 +51,7 @@ impl Sweep {
         &mut self,
         connection: &mut Connection,
         layout: Layout,
-        services: &Services,
+        services: &ServiceRegistry,
     ) -> Result<(), Failure> {
         self.writes += 1;
         if self.writes < WRITES {
@@ -65,7 +65,7 @@ impl Sweep {
         swept
     }
 
-    fn step(&mut self, connection: &mut Connection, layout: Layout, services: &Services) -> Result<(), Failure> {
+    fn step(&mut self, connection: &mut Connection, layout: Layout, services: &ServiceRegistry) -> Result<(), Failure> {
         let now = clock::now();
         let change = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let reader = Reader { connection: &change, layout, services, now };

@@ -119,7 +119,7 @@ impl Worker {
 
 #[cfg(test)]
 mod tests {
-    use crate::model::service::Services;
+    use crate::model::service::ServiceRegistry;
     use crate::store::sqlite::if_missing::Missing;
     use crate::store::sqlite::store::Sqlite;
 
@@ -127,7 +127,7 @@ mod tests {
     async fn panicking_work_is_an_error_and_the_store_goes_on() {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("http_cache.db");
-        let store = Sqlite::open(&file, Services::default(), Missing::Create).await.unwrap();
+        let store = Sqlite::open(&file, ServiceRegistry::default(), Missing::Create).await.unwrap();
         let error = store.writer.run::<()>("panicking", |_| panic!("on purpose")).await.unwrap_err();
         assert!(error.to_string().contains("rejected panicking"), "{error}");
         store.writer.run("going on", |_| Ok(())).await.unwrap();

@@ -5,10 +5,11 @@ use std::time::Duration;
 use cache_core::admin::flush::Report;
 use cache_core::admin::ttl;
 use cache_core::admin::ttl::Change;
-use cache_core::{BackendId, Health, RemoveStats, Service};
+use cache_core::{BackendId, Health, RemoveStats};
 use ratatui::layout::Size;
 use rstest::rstest;
 
+use crate::services;
 use crate::tui::app::App;
 use crate::tui::app::dialog::Dialog;
 use crate::tui::app::focus::Focus;
@@ -74,7 +75,7 @@ fn the_filtered_set_is_what_is_flushed() {
     press(&mut app, "/service:jikan FULL<enter>D");
     let effects = press(&mut app, "y");
     let plan = plan_of(&effects).expect("a flush");
-    assert_eq!(plan.by_service.keys().collect::<Vec<_>>(), [&Service::Jikan]);
+    assert_eq!(plan.by_service.keys().collect::<Vec<_>>(), [&services::jikan()]);
     assert_eq!(plan.targets.len(), 2);
 }
 

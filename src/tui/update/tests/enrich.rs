@@ -1,6 +1,6 @@
 //! Decisions on the Enrich tab.
 
-use cache_core::{Error, Health, Service};
+use cache_core::{Error, Health, ServiceName};
 use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::{Position, Rect, Size};
 use rstest::rstest;
@@ -123,7 +123,7 @@ fn what_is_chosen_is_enriched(
     #[case] keys: &str,
     #[case] title: &str,
     #[case] mode: Mode,
-    #[case] services: &[Service],
+    #[case] services: &[ServiceName],
 ) {
     let mut app = at_once();
     let effects = press(&mut app, keys);
@@ -220,7 +220,7 @@ fn esc_goes_back_step_by_step() {
     press(&mut app, "<esc>");
     assert!(!app.enrich.is_zoomed && !app.enrich.search.is_empty());
     press(&mut app, "<esc>");
-    assert!(app.enrich.search.is_empty() && app.enrich.pane == Pane::Services);
+    assert!(app.enrich.search.is_empty() && app.enrich.pane == Pane::ServiceRegistry);
     press(&mut app, "<esc>");
     assert_eq!((app.enrich.pane, app.screen), (Pane::Titles, Screen::Enrich));
     press(&mut app, "<esc>");
@@ -275,7 +275,7 @@ fn the_mouse_turns_to_tabs_selects_and_ticks() {
     click(&mut app, panes.titles, 2);
     assert_eq!(app.enrich.selected().map(|anime| anime.title.as_str()), Some("Sousou no Frieren"));
     click(&mut app, panes.services, 1);
-    assert!(!app.enrich.is_ticked(SERVICES[0]) && app.enrich.pane == Pane::Services);
+    assert!(!app.enrich.is_ticked(SERVICES[0]) && app.enrich.pane == Pane::ServiceRegistry);
     let browse = Rect::new(13, 0, 4, 1);
     click(&mut app, browse, 0);
     assert_eq!(app.screen, Screen::Browse);

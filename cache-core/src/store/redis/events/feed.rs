@@ -18,7 +18,7 @@ use crate::clock;
 use crate::error::Result;
 use crate::model::entry::{EntryId, Layout};
 use crate::model::event::{Asked, Seen, Source};
-use crate::model::service::Services;
+use crate::model::service::ServiceRegistry;
 use crate::store::events::EventFeed;
 use crate::store::redis::connection::Connection;
 use crate::store::redis::events::interpreter::{Context, Recogniser};
@@ -48,7 +48,7 @@ pub(crate) struct RedisEventFeed {
     /// When the feed ends by itself.
     until: Option<f64>,
     connection: Connection,
-    services: Services,
+    services: ServiceRegistry,
     interpreter: Recogniser,
     known: Cache<Uuid, Arc<Facts>>,
     news: mpsc::Receiver<News>,
@@ -64,7 +64,7 @@ pub(crate) struct RedisEventFeed {
 
 impl RedisEventFeed {
     /// Starts to watch; the server's settings are in place when this returns.
-    pub(crate) async fn open(connection: &Connection, services: &Services, source: Source) -> Result<Self> {
+    pub(crate) async fn open(connection: &Connection, services: &ServiceRegistry, source: Source) -> Result<Self> {
         let setting = match source {
             Source::Notifications { enables } => Some(Setting::take(connection, enables).await?),
             Source::Commands { .. } => None,
@@ -85,7 +85,7 @@ impl RedisEventFeed {
             until,
             connection: connection.clone(),
             services: services.clone(),
-            interpreter: Recogniser::new(matches!(source, Source::Commands { .. })),
+            interpreter: Recogniser::new(matches!(source, Source::Commands { .. }), services.clone()),
             known: Cache::builder().max_capacity(REMEMBERED).eviction_policy(EvictionPolicy::lru()).build(),
             news,
             current: None,
@@ -194,7 +194,7 @@ impl RedisEventFeed {
         let layout = if entry.created_at.is_none() { Layout::Hishel2 } else { layout };
         let facts = Arc::new(Facts {
             id: EntryId::Http(layout, id),
-            service: self.services.of_url(&entry.request.url),
+            service: self.services.by_url(&entry.request.url),
             is_deleted: entry.is_deleted(),
             cache_key: entry.cache_key,
             request: Arc::new(Asked { method: entry.request.method, url: entry.request.url }),

@@ -27,6 +27,7 @@ use crate::model::key::CacheKey;
 use crate::store::redis::events::pending::{
     Facts, MAX_PENDING, Miss, ONE_ACT, Pending, TOGETHER, Write, note, slot, unidentified,
 };
+use crate::model::service::ServiceRegistry;
 use crate::store::redis::events::signal::Sign;
 use crate::store::redis::events::timeouts;
 
@@ -47,8 +48,8 @@ pub(crate) struct Recogniser {
 }
 
 impl Recogniser {
-    pub(crate) fn new(sees_reads: bool) -> Self {
-        Self { sees_reads, pending: Pending::new() }
+    pub(crate) fn new(sees_reads: bool, services: ServiceRegistry) -> Self {
+        Self { sees_reads, pending: Pending::new(services) }
     }
 
     /// The next event, if there is one.

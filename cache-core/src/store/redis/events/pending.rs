@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::model::entry::{EntryId, Kind};
 use crate::model::event::{Asked, Event, EventKind};
 use crate::model::key::{CacheKey, ResultKey};
-use crate::model::service::Service;
+use crate::model::service::{ServiceName, ServiceRegistry};
 
 /// The commands of one lookup come within this time; seconds, as all of these.
 pub(crate) const TOGETHER: f64 = 0.1;
@@ -35,7 +35,7 @@ const REMEMBERED: u64 = 10_000;
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Facts {
     pub(crate) id: EntryId,
-    pub(crate) service: Service,
+    pub(crate) service: ServiceName,
     pub(crate) request: Arc<Asked>,
     /// Empty while hishel 2 is still writing the entry.
     pub(crate) cache_key: CacheKey,
@@ -87,10 +87,11 @@ pub(crate) struct Pending {
     /// The entry that was last seen under each cache key, for its service.
     pub(crate) known: Cache<CacheKey, Arc<Facts>>,
     pub(crate) events: VecDeque<Event>,
+    services: ServiceRegistry,
 }
 
 impl Pending {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(services: ServiceRegistry) -> Self {
         Self {
             lookups: HashMap::new(),
             writes: HashMap::new(),
@@ -101,6 +102,7 @@ impl Pending {
             result_writes: HashMap::new(),
             known: Cache::builder().max_capacity(REMEMBERED).eviction_policy(EvictionPolicy::lru()).build(),
             events: VecDeque::new(),
+            services,
         }
     }
 
@@ -125,7 +127,7 @@ impl Pending {
     }
 
     pub(crate) fn emit_result(&mut self, at: f64, kind: EventKind, key: Box<[u8]>) {
-        let service = ResultKey::parse(&key).map(|key| Service::of_result_prefix(key.prefix));
+        let service = ResultKey::parse(&key).map(|key| self.services.by_result_prefix(key.prefix));
         self.events.push_back(Event { service, id: Some(EntryId::Key(key)), ..unidentified(at, kind, Kind::Result) });
     }
 }

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::model::entry::{Entry, EntryId, Request, Response};
 use crate::model::filter::Filter;
 use crate::model::key::CacheKey;
-use crate::model::service::Services;
+use crate::model::service::ServiceRegistry;
 use crate::model::stored::whole;
 use crate::store::inspect::Inspect as _;
 use crate::store::sqlite::if_missing::Missing;
@@ -22,7 +22,7 @@ fn entry(key: &str) -> Entry {
     Entry {
         id: uuid::Uuid::new_v4(),
         cache_key: CacheKey::new(key.as_bytes()),
-        request: Request { method: "GET".into(), url: "https://api.jikan.moe/".into(), ..Request::default() },
+        request: Request { method: "GET".into(), url: "https://api.example.com/".into(), ..Request::default() },
         response: Response { status_code: 200, ..Response::default() },
         created_at: Some(clock::now()),
         deleted_at: None,
@@ -41,7 +41,7 @@ async fn put(store: &Sqlite, entry: &Entry, pieces: usize) -> Result<EntryId> {
 async fn a_full_disk_is_an_error_until_something_is_removed() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("http_cache.db");
-    let store = Sqlite::open(&file, Services::default(), Missing::Create).await.unwrap();
+    let store = Sqlite::open(&file, ServiceRegistry::default(), Missing::Create).await.unwrap();
     let (kept, small) = (entry("kept"), entry("small"));
     let kept_id = put(&store, &kept, 4).await.unwrap();
     // Room for about 1 MB more.

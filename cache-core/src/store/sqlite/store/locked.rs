@@ -11,7 +11,7 @@ use futures_util::FutureExt as _;
 
 use crate::model::entry::{Entry, Request, Response};
 use crate::model::key::CacheKey;
-use crate::model::service::Services;
+use crate::model::service::ServiceRegistry;
 use crate::store::sqlite::database::Database;
 use crate::store::sqlite::if_missing::Missing;
 use crate::store::sqlite::rows::Reader;
@@ -21,11 +21,11 @@ use crate::store::traits::ResponseStore as _;
 
 /// A new file with one entry, whose key is `key`.
 async fn with_an_entry(file: &Path) -> Sqlite {
-    let store = Sqlite::open(file, Services::default(), Missing::Create).await.unwrap();
+    let store = Sqlite::open(file, ServiceRegistry::default(), Missing::Create).await.unwrap();
     let entry = Entry {
         id: uuid::Uuid::new_v4(),
         cache_key: CacheKey::new(*b"key"),
-        request: Request { method: "GET".into(), url: "https://api.jikan.moe/".into(), ..Request::default() },
+        request: Request { method: "GET".into(), url: "https://api.example.com/".into(), ..Request::default() },
         response: Response { status_code: 200, ..Response::default() },
         created_at: None,
         deleted_at: None,
@@ -43,7 +43,7 @@ async fn a_hit_waits_for_the_lock_on_a_thread_of_its_own() {
     // A copy has the mode of a file that hishel has made: no program reads while another one writes.
     rusqlite::Connection::open(&ours).unwrap().execute("VACUUM INTO ?1", [file.to_str().unwrap()]).unwrap();
     let other = rusqlite::Connection::open(&file).unwrap();
-    let store = Sqlite::open(&file, Services::default(), Missing::Fail).await.unwrap();
+    let store = Sqlite::open(&file, ServiceRegistry::default(), Missing::Fail).await.unwrap();
     let key = CacheKey::new(*b"key");
     assert_eq!(store.lookup(&key, None).await.unwrap().len(), 1);
 

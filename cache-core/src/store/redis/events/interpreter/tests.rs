@@ -3,13 +3,22 @@
 use EventKind::{Evict, Hit, Miss, Refresh, Remove, Store};
 use rstest::rstest;
 
+use crate::model::service::ServiceProfile;
 use crate::model::event::Asked;
-use crate::model::service::Service;
+use crate::model::service::ServiceName;
 use crate::store::redis::events::interpreter::*;
 
 const KEY: &[u8] = b"GET:1";
 
-const RESULT: &[u8] = b"result_cache:anisearch_anime:x";
+const RESULT: &[u8] = b"result_cache:maps_tile:x";
+
+fn maps() -> ServiceName {
+    ServiceName::new("maps")
+}
+
+fn services() -> ServiceRegistry {
+    ServiceRegistry::new([ServiceProfile { result_prefixes: vec!["maps_".to_owned()], ..ServiceProfile::new(maps()) }])
+}
 
 fn key() -> CacheKey {
     CacheKey::new(KEY)
@@ -20,9 +29,9 @@ fn id(number: u128) -> Uuid {
 }
 
 fn facts(number: u128, is_deleted: bool) -> Context {
-    let request = Arc::new(Asked { method: "GET".into(), url: "https://kitsu.io/".into() });
+    let request = Arc::new(Asked { method: "GET".into(), url: "https://maps.example/".into() });
     let id = EntryId::Http(Layout::Pipeline, id(number));
-    let facts = Facts { id, service: Service::Kitsu, request, cache_key: key(), is_deleted };
+    let facts = Facts { id, service: maps(), request, cache_key: key(), is_deleted };
     Context { facts: Some(Arc::new(facts)), is_there: true }
 }
 
@@ -72,8 +81,8 @@ fn deleted(at: f64, number: u128) -> (f64, Sign, Context) {
 }
 
 /// The events of signals, up to a time when nothing is pending any more.
-fn told(sees_reads: bool, signs: Vec<(f64, Sign, Context)>) -> Vec<(EventKind, Option<Service>)> {
-    let mut recogniser = Recogniser::new(sees_reads);
+fn told(sees_reads: bool, signs: Vec<(f64, Sign, Context)>) -> Vec<(EventKind, Option<ServiceName>)> {
+    let mut recogniser = Recogniser::new(sees_reads, services());
     for (at, sign, context) in signs {
         recogniser.tick(at);
         recogniser.observe(at, sign, context);
@@ -85,7 +94,7 @@ fn told(sees_reads: bool, signs: Vec<(f64, Sign, Context)>) -> Vec<(EventKind, O
     std::iter::from_fn(|| recogniser.next()).map(|event| (event.kind, event.service)).collect()
 }
 
-fn kinds(told: &[(EventKind, Option<Service>)]) -> Vec<EventKind> {
+fn kinds(told: &[(EventKind, Option<ServiceName>)]) -> Vec<EventKind> {
     told.iter().map(|(kind, _)| *kind).collect()
 }
 
@@ -125,8 +134,8 @@ fn commands(#[case] signs: Vec<(f64, Sign, Context)>, #[case] expected: &[EventK
 #[test]
 fn a_miss_is_its_services_once_something_is_stored_for_it() {
     let signs = vec![missed(0.0), written(3.0, 1), joined(3.0), missed(60.0)];
-    let kitsu = Some(Service::Kitsu);
-    assert_eq!(told(false, signs), [(Miss, kitsu), (Store, kitsu), (Miss, kitsu)]);
+    let maps = Some(maps());
+    assert_eq!(told(false, signs), [(Miss, maps), (Store, maps), (Miss, maps)]);
     assert_eq!(told(false, vec![missed(0.0)]), [(Miss, None)]);
 }
 
@@ -142,20 +151,20 @@ fn results(#[case] signs: Vec<(f64, bool, bool)>, #[case] expected: &[EventKind]
     };
     let told = told(true, signs.into_iter().map(sign).collect());
     assert_eq!(kinds(&told), expected);
-    assert!(told.iter().all(|(_, service)| *service == Some(Service::AniSearch)));
+    assert!(told.iter().all(|(_, service)| *service == Some(maps())));
 }
 
 #[test]
 fn the_end_of_a_deleted_entry_is_reported_once() {
     let gone = |facts| (0.0, Sign::EntryGone(A, id(1), Evict), facts);
     assert_eq!(told(false, vec![gone(facts(1, true))]), []);
-    assert_eq!(told(false, vec![gone(facts(1, false))]), [(Evict, Some(Service::Kitsu))]);
+    assert_eq!(told(false, vec![gone(facts(1, false))]), [(Evict, Some(maps()))]);
     assert_eq!(told(false, vec![gone(Context::default())]), [(Evict, None)]);
 }
 
 #[test]
 fn a_flood_of_signals_is_bounded_in_memory() {
-    let mut recogniser = Recogniser::new(false);
+    let mut recogniser = Recogniser::new(false, services());
     for number in 0..3 * MAX_PENDING as u128 {
         let key = CacheKey::new(number.to_be_bytes());
         recogniser.observe(0.0, Sign::IndexMissed(A, key), Context::default());

@@ -1,0 +1,197 @@
+//! The names of the settings, as in the pipeline's environment, and how their values are read.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use cache_core::{Config, Error, PolicyName, RedisUrl, Result, Storage};
+
+use crate::services::table::table;
+use crate::services::token::Token;
+use crate::services::{Services, from_name};
+
+/// The settings that a service has, with its name in capitals for `*`.
+const OF_A_SERVICE: [&str; 5] =
+    ["ANIMECACHE_TTL_*", "ANIMECACHE_POLICY_*", "ANIMECACHE_LIMIT_*", "ANIMECACHE_*_URL", "ANIMECACHE_*_TOKEN"];
+
+/// The names that [`set`] knows, besides those with a service in them.
+pub const NAMES: [&str; 16] = [
+    "ENABLE_HTTP_CACHE",
+    "HTTP_CACHE_STORAGE",
+    "REDIS_CACHE_URL",
+    "HTTP_CACHE_DIR",
+    "REDIS_MAX_CONNECTIONS",
+    "REDIS_SOCKET_KEEPALIVE",
+    "REDIS_SOCKET_CONNECT_TIMEOUT",
+    "REDIS_SOCKET_TIMEOUT",
+    "REDIS_RETRY_ON_TIMEOUT",
+    "REDIS_HEALTH_CHECK_INTERVAL",
+    "ANIMECACHE_STORE_PATIENCE",
+    "ANIMECACHE_LARGEST_ENTRY",
+    "ANIMECACHE_FIRST_LEVEL",
+    "ANIDB_CLIENT",
+    "ANIDB_CLIENTVER",
+    "ANIDB_PROTOVER",
+];
+
+/// Every name that [`set`] knows.
+pub fn names() -> impl Iterator<Item = String> {
+    let of_services = table().rows().flat_map(|row| {
+        let name = row.name.name().to_uppercase();
+        OF_A_SERVICE.map(|setting| setting.replace('*', &name))
+    });
+    NAMES.into_iter().map(str::to_owned).chain(of_services)
+}
+
+/// Sets one value by its name. The error says what is allowed.
+pub fn set(cache: &mut Config, services: &mut Services, name: &str, value: &str) -> Result<()> {
+    let value = value.trim();
+    match name {
+        "ENABLE_HTTP_CACHE" => cache.enabled = boolean(name, value)?,
+        "HTTP_CACHE_STORAGE" => {
+            cache.storage = match value.to_ascii_lowercase().as_str() {
+                "redis" => Storage::Redis,
+                "sqlite" => Storage::Sqlite,
+                _ => return Err(unusable(name, value, "redis or sqlite")),
+            }
+        }
+        "REDIS_CACHE_URL" => cache.redis_url = RedisUrl::new(value),
+        "HTTP_CACHE_DIR" => cache.sqlite = PathBuf::from(value),
+        "REDIS_MAX_CONNECTIONS" => {
+            cache.redis_max_connections =
+                value.parse().map_err(|_| unusable(name, value, "a whole number of connections"))?;
+        }
+        "REDIS_SOCKET_KEEPALIVE" => cache.redis_socket_keepalive = boolean(name, value)?,
+        "REDIS_SOCKET_CONNECT_TIMEOUT" => cache.redis_connect_timeout = timeout(name, value)?,
+        "REDIS_SOCKET_TIMEOUT" => cache.redis_timeout = timeout(name, value)?,
+        "REDIS_RETRY_ON_TIMEOUT" => cache.redis_retry_on_timeout = boolean(name, value)?,
+        "REDIS_HEALTH_CHECK_INTERVAL" => cache.redis_health_check_interval = seconds(name, value)?,
+        "ANIMECACHE_STORE_PATIENCE" => cache.store_patience = timeout(name, value)?,
+        "ANIMECACHE_LARGEST_ENTRY" => {
+            cache.largest_entry = value.parse().map_err(|_| unusable(name, value, "a whole number of bytes"))?;
+        }
+        "ANIMECACHE_FIRST_LEVEL" => {
+            cache.first_level = Some(seconds(name, value)?).filter(|time| !time.is_zero());
+        }
+        "ANIDB_CLIENT" => value.clone_into(&mut services.anidb_client.name),
+        "ANIDB_CLIENTVER" => value.clone_into(&mut services.anidb_client.version),
+        "ANIDB_PROTOVER" => value.clone_into(&mut services.anidb_client.protocol),
+        _ => return set_of_service(services, name, value),
+    }
+    Ok(())
+}
+
+fn set_of_service(services: &mut Services, name: &str, value: &str) -> Result<()> {
+    let unknown = || Error::Config(format!("there is no setting {name}"));
+    let rest = name.strip_prefix("ANIMECACHE_").ok_or_else(unknown)?;
+    let service = |name: &str| from_name(&name.to_lowercase()).ok_or_else(unknown);
+    if let Some(of) = rest.strip_prefix("TTL_") {
+        services.set_ttl(service(of)?, duration(name, value)?);
+    } else if let Some(of) = rest.strip_prefix("POLICY_") {
+        let policy = PolicyName::from_name(&value.to_ascii_lowercase());
+        let policy = policy.ok_or_else(|| unusable(name, value, PolicyName::CHOICES))?;
+        services.set_policy(service(of)?, policy);
+    } else if let Some(of) = rest.strip_prefix("LIMIT_") {
+        let limit = value.parse().map_err(|expected| unusable(name, value, expected))?;
+        services.set_limit(service(of)?, limit);
+    } else if let Some(of) = rest.strip_suffix("_URL") {
+        services.set_url(service(of)?, value);
+    } else if let Some(of) = rest.strip_suffix("_TOKEN") {
+        services.set_token(service(of)?, Token::new(value));
+    } else {
+        return Err(unknown());
+    }
+    Ok(())
+}
+
+fn unusable(name: &str, value: &str, allowed: &str) -> Error {
+    Error::Config(format!("{name} is {value:?}, but must be {allowed}"))
+}
+
+fn boolean(name: &str, value: &str) -> Result<bool> {
+    match value.to_ascii_lowercase().as_str() {
+        "true" | "1" | "yes" => Ok(true),
+        "false" | "0" | "no" => Ok(false),
+        _ => Err(unusable(name, value, "true or false")),
+    }
+}
+
+fn seconds(name: &str, value: &str) -> Result<Duration> {
+    let number: f64 = value.parse().map_err(|_| unusable(name, value, "a number of seconds"))?;
+    Duration::try_from_secs_f64(number).map_err(|_| unusable(name, value, "a number of seconds"))
+}
+
+/// Seconds in which something may happen at all.
+fn timeout(name: &str, value: &str) -> Result<Duration> {
+    let limit = seconds(name, value)?;
+    if limit.is_zero() { Err(unusable(name, value, "more than 0 seconds")) } else { Ok(limit) }
+}
+
+/// `24h`, `90m` or a plain number of seconds.
+fn duration(name: &str, value: &str) -> Result<Duration> {
+    seconds(name, value).or_else(|_| {
+        humantime::parse_duration(value).map_err(|_| unusable(name, value, "a duration such as 24h or 90m"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::services::{anidb, anime_planet, jikan};
+
+    fn fails(name: &str, value: &str) -> Error {
+        set(&mut Config::default(), &mut Services::default(), name, value).unwrap_err()
+    }
+
+    /// The settings of an environment; an unusable value keeps the default.
+    fn from_env(lookup: impl Fn(&str) -> Option<String>) -> (Config, Services) {
+        let (mut cache, mut services) = (Config::default(), Services::default());
+        for name in names() {
+            if let Some(value) = lookup(&name) {
+                let _ = set(&mut cache, &mut services, &name, &value);
+            }
+        }
+        (services.config(&cache), services)
+    }
+
+    #[test]
+    fn the_environment_overrides_the_defaults() {
+        let (config, services) = from_env(|name| {
+            Some(
+                match name {
+                    "ENABLE_HTTP_CACHE" => "False",
+                    "REDIS_SOCKET_TIMEOUT" => "2.5",
+                    "REDIS_MAX_CONNECTIONS" => "many",
+                    "ANIMECACHE_TTL_ANIDB" => "7d",
+                    "ANIMECACHE_JIKAN_URL" => "http://127.0.0.1:8999",
+                    _ => return None,
+                }
+                .to_owned(),
+            )
+        });
+        assert!(!config.enabled);
+        assert_eq!(config.redis_timeout, Duration::from_millis(2500));
+        assert_eq!(config.redis_max_connections, 100);
+        assert_eq!(services.ttl(anidb()), Duration::from_secs(7 * 86_400));
+        assert_eq!(config.services.by_url("http://127.0.0.1:8999/v4"), jikan());
+        let (config, services) = from_env(|_| None);
+        assert_eq!(services, Services::default());
+        assert_eq!(config, services.config(&Config::default()));
+    }
+
+    #[test]
+    fn an_unusable_value_is_named_with_what_is_allowed() {
+        let error = fails("HTTP_CACHE_STORAGE", "disk");
+        assert_eq!(error.to_string(), "HTTP_CACHE_STORAGE is \"disk\", but must be redis or sqlite");
+        let error = fails("REDIS_SOCKET_TIMEOUT", "0");
+        assert_eq!(error.to_string(), "REDIS_SOCKET_TIMEOUT is \"0\", but must be more than 0 seconds");
+    }
+
+    #[test]
+    fn a_token_is_kept_and_never_printed() {
+        let (config, services) =
+            from_env(|name| (name == "ANIMECACHE_ANIME_PLANET_TOKEN").then(|| "hunter2".to_owned()));
+        assert_eq!(services.token(anime_planet()).unwrap().secret(), "hunter2");
+        assert!(services.token(jikan()).is_none());
+        assert!(!format!("{config:?}{services:?}").contains("hunter2"), "{config:?}{services:?}");
+    }
+}
