@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 use crate::anime::Anime;
 use crate::demo::catalogue::CATALOGUE;
-use crate::demo::model::{Answer, DAY, Outcome};
+use crate::demo::model::{StoredExample, DAY, Outcome};
 
 /// A filled SQLite cache that is gone when this is dropped.
 pub struct Demo {
@@ -74,7 +74,7 @@ async fn fill(store: &dyn Store) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn put(store: &dyn Store, answer: Answer, now: f64) -> anyhow::Result<()> {
+async fn put(store: &dyn Store, answer: StoredExample, now: f64) -> anyhow::Result<()> {
     let entry = Entry {
         id: Uuid::new_v4(),
         cache_key: answer.key,

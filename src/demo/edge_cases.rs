@@ -3,7 +3,7 @@
 use cache_core::key::result_key;
 use serde_json::json;
 
-use crate::demo::model::{Answer, Outcome, json as text};
+use crate::demo::model::{StoredExample, Outcome, json as text};
 use crate::demo::responses::{Ask, answer};
 
 /// Sets the clipboard and the window title, moves the cursor, and reads backwards, where it is printed as it is.
@@ -17,7 +17,7 @@ const UNHASHED: &str = "result_cache:anisearch_anime:18878";
 pub(crate) const IMMORTAL: [&str; 1] = [UNHASHED];
 
 /// Single responses out of the ordinary.
-pub(crate) fn http(now: f64) -> Vec<Answer> {
+pub(crate) fn http(now: f64) -> Vec<StoredExample> {
     let json_type = || [("content-type", "application/json")].into_iter().collect();
 
     let extras: Vec<_> = (0..2_700)

@@ -7,7 +7,7 @@ use serde_json::Value;
 pub(crate) const DAY: f64 = 86_400.0;
 
 /// A response to store, with the request that it answers and its two ages.
-pub(crate) struct Answer {
+pub(crate) struct StoredExample {
     pub(crate) request: Request,
     pub(crate) key: cache_core::CacheKey,
     pub(crate) response: Response,

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use crate::demo::catalogue::Anime;
-use crate::demo::model::{Answer, Outcome};
+use crate::demo::model::{StoredExample, Outcome};
 use crate::demo::services;
 use crate::demo::services::exchange::{Asked, Reply};
 
@@ -52,15 +52,15 @@ impl<'a> Ask<'a> {
 }
 
 /// The answer to a request, stored at `now - age`.
-pub(crate) fn answer(ask: &Ask<'_>, now: f64, age: f64, headers: Headers, body: Vec<u8>) -> Answer {
+pub(crate) fn answer(ask: &Ask<'_>, now: f64, age: f64, headers: Headers, body: Vec<u8>) -> StoredExample {
     let mut all = headers;
     all.append("date", http_date(now - age));
     let response = Response { status_code: 200, headers: all, ..Response::default() };
-    Answer { request: ask.request(), key: ask.key(), response, body, age, idle: age, is_deleted: false }
+    StoredExample { request: ask.request(), key: ask.key(), response, body, age, idle: age, is_deleted: false }
 }
 
 /// Every HTTP answer of one run of the pipeline over one title.
-pub(crate) fn http(anime: &Anime, now: f64, age: f64) -> Vec<Answer> {
+pub(crate) fn http(anime: &Anime, now: f64, age: f64) -> Vec<StoredExample> {
     let mut all = jikan(anime, now, age);
     all.extend(anilist(anime, now, age - 20.0));
     all.extend(kitsu(anime, now, age - 4.0));
@@ -74,13 +74,13 @@ pub(crate) fn http(anime: &Anime, now: f64, age: f64) -> Vec<Answer> {
 }
 
 /// What the pipeline would have stored of an answer: nothing of an error, and everything decoded.
-fn stored(ask: &Ask<'_>, reply: Reply, now: f64, age: f64) -> Option<Answer> {
+fn stored(ask: &Ask<'_>, reply: Reply, now: f64, age: f64) -> Option<StoredExample> {
     let mut headers: Headers = reply.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
     headers.append("content-encoding", "gzip");
     (reply.status < 400).then(|| answer(ask, now, age, headers, reply.body))
 }
 
-fn jikan(anime: &Anime, now: f64, age: f64) -> Vec<Answer> {
+fn jikan(anime: &Anime, now: f64, age: f64) -> Vec<StoredExample> {
     let title = format!("/v4/anime/{}", anime.mal);
     let episodes = (1..=anime.shown().min(4)).map(|number| format!("/episodes/{number}"));
     ["/full".to_owned(), "/characters".to_owned()]
@@ -96,7 +96,7 @@ fn jikan(anime: &Anime, now: f64, age: f64) -> Vec<Answer> {
         .collect()
 }
 
-fn anilist(anime: &Anime, now: f64, age: f64) -> Vec<Answer> {
+fn anilist(anime: &Anime, now: f64, age: f64) -> Vec<StoredExample> {
     let headers = [("content-type", "application/json"), ("accept", "application/json")];
     let page = |field: &str| {
         format!(
@@ -124,7 +124,7 @@ fn anilist(anime: &Anime, now: f64, age: f64) -> Vec<Answer> {
         .collect()
 }
 
-fn kitsu(anime: &Anime, now: f64, age: f64) -> Vec<Answer> {
+fn kitsu(anime: &Anime, now: f64, age: f64) -> Vec<StoredExample> {
     let title = format!("/api/edge/anime/{}", anime.kitsu);
     let headers = [("content-type", "application/vnd.api+json")];
     let pages = (0..anime.shown().min(40)).step_by(20).map(|offset| ("/episodes", Some(offset.to_string())));
@@ -143,7 +143,7 @@ fn kitsu(anime: &Anime, now: f64, age: f64) -> Vec<Answer> {
         .collect()
 }
 
-fn anidb(anime: &Anime, now: f64, age: f64) -> Option<Answer> {
+fn anidb(anime: &Anime, now: f64, age: f64) -> Option<StoredExample> {
     let id = anime.anidb.to_string();
     let params =
         [("request", "anime"), ("client", "animeenrichment"), ("clientver", "1.0"), ("protover", "1"), ("aid", &id)];
@@ -154,7 +154,7 @@ fn anidb(anime: &Anime, now: f64, age: f64) -> Option<Answer> {
     stored(&ask, reply, now, age)
 }
 
-fn animeschedule(anime: &Anime, now: f64, age: f64) -> Option<Answer> {
+fn animeschedule(anime: &Anime, now: f64, age: f64) -> Option<StoredExample> {
     let query = owned(&[("q", &anime.title)]);
     let reply = services::answer(Service::AnimeSchedule, &Asked { query: &query, ..Asked::get("/api/v3/anime") });
     // The pipeline puts the title into the URL as it is; the client encodes it, but not in the key.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use animecache::anime::{Anime, Ids};
 use animecache::demo::server::Upstream;
-use animecache::enrich::error::Problem;
+use animecache::enrich::error::FetchFailure;
 use animecache::enrich::network::Network;
 use cache_core::Service;
 use rstest::rstest;
@@ -72,7 +72,7 @@ async fn the_second_pass_is_equal_and_asks_nobody(#[case] on: On) {
         assert_eq!(cold.tally.upstream, pages, "{service}");
         let warm = subject.ask(service, &death_note()).await;
         assert_eq!(warm.data(), cold.data(), "{service}");
-        assert_eq!(warm.touched, cold.touched, "{service}");
+        assert_eq!(warm.digests, cold.digests, "{service}");
         assert_eq!((asked(&upstream, service), warm.tally.upstream), (pages, 0), "{service}");
     }
     let [planet, search] = BOTH.map(|service| subject.config.services.url(service).to_owned());
@@ -310,7 +310,7 @@ async fn a_recorded_search_page_is_refused() {
     let site = Site::start(&[&page]).await;
     let subject = subject_of(Service::AnimePlanet, &site).await;
     let outcome = subject.ask(Service::AnimePlanet, &anime("komi-san", 1)).await.outcome;
-    assert!(matches!(outcome, Err(Problem::NotFound)));
+    assert!(matches!(outcome, Err(FetchFailure::NotFound)));
     assert_eq!(keys(&subject).await, [""; 0]);
 }
 

@@ -26,10 +26,10 @@ use crate::table::Table;
 async fn the_real_services_are_asked_under_the_pipelines_keys(#[case] service: Service, #[case] keys: &[&str]) {
     let network = Network::over(Arc::new(Table::default()));
     let subject = Subject::open(On::Memory, settings(None), network).await;
-    let asked = subject.ask(service, &cowboy_bebop()).await.touched;
+    let asked = subject.ask(service, &cowboy_bebop()).await.digests;
     for key in keys {
         let key = format!("GET:{key}");
-        assert!(asked.iter().any(|touched| touched.key == key), "{key} is not among {asked:?}");
+        assert!(asked.iter().any(|digests| digests.key == key), "{key} is not among {asked:?}");
     }
 }
 

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use animecache::enrich::error::Problem;
-use animecache::enrich::metrics::Meter;
+use animecache::enrich::error::FetchFailure;
+use animecache::enrich::metrics::Metrics;
 use animecache::enrich::mode::Mode;
 use animecache::enrich::network::Network;
 use animecache::enrich::response::Answer;
-use animecache::enrich::service_client::Way;
+use animecache::enrich::service_client::ServiceClient;
 use cache_core::{Cache, Config, Inspect, Redis, RedisUrl, Service, Services};
 
 use crate::origin::Origin;
@@ -23,8 +23,8 @@ pub struct Process {
 
 /// A way, and what it counts.
 pub struct Asking {
-    pub way: Way,
-    pub meter: Arc<Meter>,
+    pub client: ServiceClient,
+    pub metrics: Arc<Metrics>,
 }
 
 impl Process {
@@ -38,17 +38,17 @@ impl Process {
     }
 
     pub fn asking(&self, mode: Mode) -> Asking {
-        let meter = Arc::<Meter>::default();
-        let way = Way::new(&self.cache, &self.network, self.service, &self.services, mode, Arc::clone(&meter));
-        Asking { way, meter }
+        let metrics = Arc::<Metrics>::default();
+        let client = ServiceClient::new(&self.cache, &self.network, self.service, &self.services, mode, Arc::clone(&metrics));
+        Asking { client, metrics }
     }
 }
 
 impl Asking {
     /// Asks for a path. A body that begins as an error, or as something compressed, is none that should be stored.
-    pub async fn ask(&self, path: &str) -> Result<Answer, Problem> {
-        let request = self.way.client().get(format!("{}{path}", self.way.url()));
-        self.way.ask(request, |body| !body.starts_with(b"<error") && !body.starts_with(&[0x1f, 0x8b])).await
+    pub async fn ask(&self, path: &str) -> Result<Answer, FetchFailure> {
+        let request = self.client.http().get(format!("{}{path}", self.client.url()));
+        self.client.ask(request, |body| !body.starts_with(b"<error") && !body.starts_with(&[0x1f, 0x8b])).await
     }
 
     pub async fn text(&self, path: &str) -> String {

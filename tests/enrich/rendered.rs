@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use animecache::enrich::browser::Browser;
-use animecache::enrich::error::Problem;
+use animecache::enrich::error::FetchFailure;
 use animecache::enrich::network::Network;
 use cache_core::{Config, Service};
 use serde_json::{Value, json};
@@ -50,7 +50,7 @@ async fn a_rendered_page_has_what_the_plain_one_has_and_what_its_script_fills_in
         assert_eq!(asked(&upstream, service), before, "a hit needs no browser: {service}");
     }
     let missing = rendering.ask(Service::AnimePlanet, &anime("no-such-anime", 1)).await;
-    assert!(matches!(missing.outcome, Err(Problem::NotFound)));
+    assert!(matches!(missing.outcome, Err(FetchFailure::NotFound)));
 }
 
 #[tokio::test]
@@ -87,7 +87,7 @@ async fn a_challenge_that_no_browser_gets_past_is_an_error_and_not_stored() {
     let Some(browser) = browser(&config) else { return };
     let subject = Subject::open(On::Memory, config, Network::new().with_browser_where_needed(browser)).await;
     let outcome = subject.ask(Service::AniSearch, &anime("x", 1)).await.outcome;
-    assert!(matches!(outcome, Err(Problem::Challenge { is_rendered: true })), "{outcome:?}");
+    assert!(matches!(outcome, Err(FetchFailure::Challenge { is_rendered: true })), "{outcome:?}");
     assert_eq!(keys(&subject).await, [""; 0]);
     is_past.store(true, Ordering::Relaxed);
     // What did not help is not what all other pages are asked for with.

@@ -49,7 +49,7 @@ async fn the_second_pass_comes_from_the_cache(
     assert_eq!(tally(&warm), (requests, requests, 0, requests));
     assert_eq!(warm.data(), cold.data());
     assert_eq!(upstream.requests().by_service()[&service], requests);
-    let (mut before, mut after) = (cold.touched, warm.touched);
+    let (mut before, mut after) = (cold.digests, warm.digests);
     before.sort_by(|a, b| a.key.cmp(&b.key));
     after.sort_by(|a, b| a.key.cmp(&b.key));
     assert_eq!(after, before);

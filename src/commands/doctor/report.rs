@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use cache_core::Config;
 use serde::Serialize;
 
-use crate::commands::doctor::command_line::Again;
+use crate::commands::doctor::command_line::CommandLine;
 use crate::output::human::counted;
 use crate::output::safe;
 use crate::output::style::Style;
@@ -13,7 +13,7 @@ use crate::settings::{Origin, Setting, Settings};
 
 /// Everything found.
 #[derive(Serialize)]
-pub(crate) struct Report {
+pub(crate) struct DoctorReport {
     pub(crate) checks: Vec<Check>,
     settings: Vec<SettingRow>,
 }
@@ -79,7 +79,7 @@ fn label(name: &'static str) -> &'static str {
     }
 }
 
-impl Report {
+impl DoctorReport {
     pub(crate) fn new(settings: &Settings) -> Self {
         let row = |setting: &Setting| SettingRow {
             name: setting.name.clone(),
@@ -91,7 +91,7 @@ impl Report {
     }
 
     /// Tells every command that is advised which cache is meant.
-    pub(crate) fn advise(&mut self, again: &Again) {
+    pub(crate) fn advise(&mut self, again: &CommandLine) {
         for fix in self.checks.iter_mut().filter_map(|check| check.fix.as_mut()) {
             *fix = again.told(fix);
         }

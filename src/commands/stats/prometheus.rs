@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use cache_core::counters::{Counts, Scope};
 
-use crate::commands::stats::report::Report;
+use crate::commands::stats::report::StatsReport;
 use crate::output::safe;
 
 /// A metric with its help text, and its samples: labels and value.
@@ -15,7 +15,7 @@ struct Metric {
     samples: Vec<(Vec<(&'static str, String)>, f64)>,
 }
 
-pub(crate) fn text(report: &Report) -> String {
+pub(crate) fn text(report: &StatsReport) -> String {
     let mut out = String::new();
     for metric in metrics(report).iter().filter(|metric| !metric.samples.is_empty()) {
         // Writing to a String cannot fail.
@@ -24,7 +24,7 @@ pub(crate) fn text(report: &Report) -> String {
     out
 }
 
-fn metrics(report: &Report) -> Vec<Metric> {
+fn metrics(report: &StatsReport) -> Vec<Metric> {
     let entries = &report.entries;
     let states = [
         ("http", "live", entries.http),
@@ -118,7 +118,7 @@ fn metrics(report: &Report) -> Vec<Metric> {
 }
 
 /// What the caches counted since counting began, which only grows; the last hours are Prometheus' to work out.
-fn counters(report: &Report) -> impl Iterator<Item = Metric> {
+fn counters(report: &StatsReport) -> impl Iterator<Item = Metric> {
     type Value = fn(&Counts) -> f64;
     let metrics: [(&str, &str, Value); 9] = [
         ("animecache_hits_total", "Requests served from the cache without contacting the origin.", |c| c.hits as f64),
@@ -147,7 +147,7 @@ fn labels(scope: &Scope) -> Vec<(&'static str, String)> {
     labels
 }
 
-fn ttls(report: &Report) -> Vec<(Vec<(&'static str, String)>, f64)> {
+fn ttls(report: &StatsReport) -> Vec<(Vec<(&'static str, String)>, f64)> {
     let mut samples = Vec::new();
     for service in &report.services {
         let ttl = &service.ttl;

@@ -8,11 +8,11 @@ use cache_core::counters::{Counted, Counts, Scope, Window};
 use cache_core::{BackendKind, Info, Kind, Service, clock};
 use serde::Serialize;
 
-use crate::commands::session::Cache;
+use crate::commands::session::OpenCache;
 
 /// Everything that `stats` tells.
 #[derive(Serialize)]
-pub(crate) struct Report {
+pub(crate) struct StatsReport {
     pub(crate) backend: BackendReport,
     pub(crate) entries: Entries,
     pub(crate) keys: u64,
@@ -111,9 +111,9 @@ pub(crate) struct Scanned {
     pub(crate) complete: bool,
 }
 
-impl Report {
+impl StatsReport {
     /// Counts the cache, and sums up what was counted in the window.
-    pub(crate) async fn of(cache: &Cache, window: Window) -> cache_core::Result<Self> {
+    pub(crate) async fn of(cache: &OpenCache, window: Window) -> cache_core::Result<Self> {
         let tally = crate::commands::stats::count::count(cache).await?;
         let info = cache.store.info().await?;
         let now = clock::now();
@@ -121,7 +121,7 @@ impl Report {
         Ok(Self::new(cache, &tally, info, counted, window, now))
     }
 
-    fn new(cache: &Cache, tally: &Tally, info: Info, counted: Counted, window: Window, now: f64) -> Self {
+    fn new(cache: &OpenCache, tally: &Tally, info: Info, counted: Counted, window: Window, now: f64) -> Self {
         let backend = cache.store.backend();
         let is_there = backend.kind != BackendKind::Sqlite || Path::new(&*backend.location).exists();
         let scopes = counted.within(window, now);

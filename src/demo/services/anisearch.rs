@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::demo::catalogue::{Anime, CATALOGUE};
-use crate::demo::services::exchange::{Asked, MET, Reply, Trouble, end, escape};
+use crate::demo::services::exchange::{Asked, MET, Reply, Misbehavior, end, escape};
 
 pub(crate) fn answer(asked: &Asked<'_>) -> Reply {
     let parts = asked.parts();
@@ -11,7 +11,7 @@ pub(crate) fn answer(asked: &Asked<'_>) -> Reply {
     // `18878` and `18878,dandadan` are the same page.
     let id = id.split(',').next().unwrap_or_default();
     let Some(anime) = CATALOGUE.iter().find(|anime| anime.anisearch.to_string() == id) else { return not_found() };
-    if Trouble::of(anime) == Some(Trouble::Challenge) && !asked.is_browser {
+    if Misbehavior::of(anime) == Some(Misbehavior::Challenge) && !asked.is_browser {
         return html("Just a moment...", "challenge", &challenge());
     }
     match rest {

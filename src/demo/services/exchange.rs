@@ -32,7 +32,7 @@ pub(crate) struct Reply {
 
 /// What goes wrong, and with which title: each service has one to show.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Trouble {
+pub(crate) enum Misbehavior {
     /// Jikan does not know the title: 404.
     NotFound,
     /// Jikan first answers 429 with `Retry-After: 1`.
@@ -43,7 +43,7 @@ pub(crate) enum Trouble {
     Challenge,
 }
 
-impl Trouble {
+impl Misbehavior {
     /// What awaits this title.
     pub(crate) fn of(anime: &Anime) -> Option<Self> {
         match anime.slug.as_str() {
