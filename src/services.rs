@@ -1,8 +1,8 @@
-//! TODO
+//! The services that enrichments use.
 
 use cache_core::Service;
 
-/// The seven, in the order in which the pipeline sends them off.
+/// In the pipeline's order.
 pub const SERVICES: [Service; 7] = [
     Service::Jikan,
     Service::AniList,

@@ -66,7 +66,7 @@ pub(crate) async fn run(session: &Session, args: &EnrichArgs) -> anyhow::Result<
     if session.settings.cache.enabled && matches!(plan.mode, Mode::Usual | Mode::Fresh) && !report.interrupted {
         let run = Run { at: clock::now(), report };
         if let Err(error) = history::add(&**environment.cache.store(), &run).await {
-            output::warning(&safe::line(&format!("could not save the run to the history: {}", chain(&error))));
+            session.warn(&format!("could not save the run to the history: {}", chain(&error)));
         }
     }
     environment.close().await;

@@ -79,6 +79,13 @@ impl Session {
         }
     }
 
+    /// Prints a warning on standard error, unless --quiet.
+    pub(crate) fn warn(&self, text: &str) {
+        if !self.global.quiet {
+            output::warning(&safe::line(text));
+        }
+    }
+
     /// Prints a notice on standard error, unless --quiet.
     pub(crate) fn note(&self, text: &str) {
         if !self.global.quiet {

@@ -1,4 +1,4 @@
-//! What each of the seven services answers for one title, in the shape of its own answers.
+//! The stored responses of the seven services for one title, in the shape of real ones.
 
 use cache_core::key::result_key;
 use cache_core::{CacheKey, Form, Headers, Payload, Request, Response, Service};
@@ -11,7 +11,7 @@ use crate::demo::model::{StoredExample, Outcome};
 use crate::demo::services;
 use crate::demo::services::exchange::{Asked, Reply};
 
-/// What the pipeline sends with every request.
+/// Headers that the pipeline sends with every request.
 const CLIENT: [(&str, &str); 4] = [
     ("x-hishel-body-key", "true"),
     ("accept", "*/*"),
@@ -19,7 +19,7 @@ const CLIENT: [(&str, &str); 4] = [
     ("user-agent", "Python/3.12 aiohttp/3.12.13"),
 ];
 
-/// A request as the pipeline makes it.
+/// A request of the pipeline.
 pub(crate) struct Ask<'a> {
     pub(crate) method: &'a str,
     pub(crate) url: &'a str,
@@ -51,7 +51,7 @@ impl<'a> Ask<'a> {
     }
 }
 
-/// The answer to a request, stored at `now - age`.
+/// The response to a request, stored at `now - age`.
 pub(crate) fn answer(ask: &Ask<'_>, now: f64, age: f64, headers: Headers, body: Vec<u8>) -> StoredExample {
     let mut all = headers;
     all.append("date", http_date(now - age));
@@ -157,7 +157,7 @@ fn anidb(anime: &Anime, now: f64, age: f64) -> Option<StoredExample> {
 fn animeschedule(anime: &Anime, now: f64, age: f64) -> Option<StoredExample> {
     let query = owned(&[("q", &anime.title)]);
     let reply = services::answer(Service::AnimeSchedule, &Asked { query: &query, ..Asked::get("/api/v3/anime") });
-    // The pipeline puts the title into the URL as it is; the client encodes it, but not in the key.
+    // The pipeline puts the title into the URL as it is: the URL is percent-encoded, the key is not.
     let url = format!("https://animeschedule.net/api/v3/anime?q={}", anime.title);
     let token = [("authorization", "Bearer demo-token-that-opens-nothing")];
     let mut answer = stored(&Ask { headers: &token, ..Ask::get(&url) }, reply, now, age)?;
@@ -171,7 +171,7 @@ fn owned(params: &[(&str, &str)]) -> Vec<(String, String)> {
     params.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
-/// Every result that the crawlers leave of one title.
+/// The results of the crawlers for one title.
 pub(crate) fn results(anime: &Anime, age: f64) -> Vec<Outcome> {
     let id = anime.anisearch.to_string();
     let characters: Vec<_> =
@@ -206,7 +206,7 @@ pub(crate) fn results(anime: &Anime, age: f64) -> Vec<Outcome> {
     .collect()
 }
 
-/// A time as header fields have it.
+/// An HTTP date.
 pub(crate) fn http_date(unix: f64) -> String {
     Timestamp::from_second(unix as i64).unwrap_or_default().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }

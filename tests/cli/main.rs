@@ -3,21 +3,21 @@
 
 mod bad_input;
 mod browsing;
-mod changing;
+mod flush_and_ttl;
 mod enriching;
 mod faults;
 mod help_style;
-mod partial;
+mod partial_results;
 mod program;
 #[path = "../harness/pty.rs"]
 mod pty;
-mod reading;
+mod stats_ls_show;
 #[path = "../../cache-core/tests/harness/redis_server.rs"]
 mod redis_server;
 mod settings;
 mod terminal;
-mod troubleshooting;
+mod doctor;
 mod upstream;
-mod verifying;
-mod warming;
+mod enrich_modes;
+mod warm;
 mod watching;

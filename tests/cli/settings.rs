@@ -54,7 +54,7 @@ fn a_token_is_accepted_and_never_shown() {
 }
 
 #[test]
-fn the_settings_of_the_caches_are_told_with_where_they_came_from() {
+fn settings_of_caches_are_listed_with_their_source() {
     let program = Program::bare();
     let doctor = |name: &str, value: &str| {
         let mut command = program.command();

@@ -26,7 +26,7 @@ pub enum On {
     Sqlite,
 }
 
-/// A cache, and the way out of it.
+/// A cache and a network.
 pub struct Subject {
     pub config: Config,
     pub store: Arc<dyn Inspect>,
@@ -79,8 +79,10 @@ impl Subject {
     pub async fn ask(&self, service: Service, anime: &Anime) -> Brought {
         let metrics = Arc::new(Metrics::default());
         let services = &self.config.services;
-        let client = ServiceClient::new(&self.cache, &self.network, service, services, Mode::Usual, Arc::clone(&metrics));
-        let outcome = source(service).unwrap().fetch(anime, &client).await;
+        let source = source(service).unwrap();
+        let client = ServiceClient::new(&self.cache, &self.network, service, services, Mode::Usual, Arc::clone(&metrics))
+            .with_ban_check(source.is_ban());
+        let outcome = source.fetch(anime, &client).await;
         Brought { outcome, tally: metrics.snapshot(), digests: metrics.digests(), gaps: metrics.gaps() }
     }
 

@@ -11,7 +11,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::caches::{On, Subject, cowboy_bebop, settings};
-use crate::site::Site;
+use crate::scripted_site::Site;
 
 pub const BOTH: [Service; 2] = [Service::AnimePlanet, Service::AniSearch];
 
@@ -63,7 +63,7 @@ async fn subject_of(service: Service, site: &Site) -> Subject {
 #[case::redis(On::Redis)]
 #[case::sqlite(On::Sqlite)]
 #[tokio::test]
-async fn the_second_pass_is_equal_and_asks_nobody(#[case] on: On) {
+async fn second_pass_is_equal_without_requests(#[case] on: On) {
     let upstream = upstream().await;
     let subject = Subject::open(on, settings(Some(&upstream)), Network::new()).await;
     for (service, pages) in [(Service::AnimePlanet, 2 + 6), (Service::AniSearch, 5)] {
@@ -183,7 +183,7 @@ pub fn spirited_away() -> u64 {
 
 #[rstest]
 #[tokio::test]
-async fn a_page_of_endless_depth_is_an_error(#[values("<div>", "<b>")] tag: &str) {
+async fn page_nested_too_deeply_is_an_error(#[values("<div>", "<b>")] tag: &str) {
     let site = Site::start(&[&tag.repeat(300_000)]).await;
     let subject = subject_of(Service::AnimePlanet, &site).await;
     let problem = subject.ask(Service::AnimePlanet, &anime("x", 1)).await.problem();
@@ -239,7 +239,7 @@ async fn missing_parts_are_left_out() {
 const BROKEN: &str = "HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n";
 
 #[tokio::test]
-async fn a_list_of_characters_without_one_of_their_pages_is_told_and_not_stored() {
+async fn character_list_with_missing_page_is_reported_not_stored() {
     let list = "<h1>Characters</h1><h3 class='sub'>Main Characters</h3>
         <table><tr><td><a class='name' href='/characters/y'>Y</a></td></tr></table>";
     let character = "<h1 itemprop='name'>Y</h1><div class='entryBar'><p class='pure-1'>Gender: Male</p></div>";

@@ -8,7 +8,7 @@ use rstest::rstest;
 
 use crate::caches::{On, Subject, cowboy_bebop, settings};
 use crate::crawled::{anime, results};
-use crate::table::Table;
+use crate::table_transport::Table;
 
 // Computed with the pipeline's own code.
 #[rstest]
@@ -37,7 +37,7 @@ async fn the_real_services_are_asked_under_the_pipelines_keys(#[case] service: S
 #[case(Service::AnimePlanet, &["animeplanet_anime cowboy-bebop", "animeplanet_characters cowboy-bebop"])]
 #[case(Service::AniSearch, &["anisearch_anime 1572", "anisearch_characters 1572", "anisearch_episodes 1572"])]
 #[tokio::test]
-async fn results_of_the_real_sites_are_under_the_pipelines_prefixes_and_arguments(
+async fn results_of_real_sites_have_pipeline_prefixes_and_arguments(
     #[case] service: Service,
     #[case] expected: &[&str],
 ) {

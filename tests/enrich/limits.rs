@@ -13,7 +13,7 @@ use futures_util::future::join_all;
 use rstest::rstest;
 
 use crate::origin::{Origin, response};
-use crate::process::{Process, redis};
+use crate::limit_process::{Process, redis};
 use crate::redis_server::RedisServer;
 
 fn compressed(document: &[u8]) -> Vec<u8> {
@@ -64,7 +64,7 @@ async fn processes_keep_to_a_limit_together(#[values(On::Redis, On::Sqlite)] on:
 }
 
 #[tokio::test]
-async fn a_service_that_has_enough_is_let_be_by_all_processes() {
+async fn service_with_retry_after_is_blocked_in_all_processes() {
     let answered = Arc::new(Mutex::new(Vec::new()));
     let origin = Origin::start({
         let answered = Arc::clone(&answered);
@@ -150,7 +150,7 @@ async fn who_gives_up_waiting_waits_no_more() {
 }
 
 #[tokio::test]
-async fn a_service_that_fails_again_and_again_is_left_alone() {
+async fn service_failing_repeatedly_gets_no_requests() {
     let origin = Origin::start(|_| response(500, &[], "no")).await;
     let process = Process::new(Arc::new(Memory::default()), Service::Kitsu, &origin, "none");
     for _ in 0..5 {

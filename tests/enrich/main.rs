@@ -8,12 +8,12 @@ mod limits;
 mod modes;
 #[path = "../../cache-core/tests/harness/origin.rs"]
 mod origin;
-mod process;
+mod limit_process;
 mod recorded;
 #[path = "../../cache-core/tests/harness/redis_server.rs"]
 mod redis_server;
 mod rendered;
 mod services;
-mod site;
-mod table;
-mod troubles;
+mod scripted_site;
+mod table_transport;
+mod upstream_errors;

@@ -8,7 +8,7 @@ use animecache::enrich::service_client::ServiceClient;
 use cache_core::{Memory, Service, cached_result};
 
 use crate::origin::{Origin, response};
-use crate::process::Process;
+use crate::limit_process::Process;
 
 async fn counting() -> (Origin, Process) {
     let origin = Origin::start(|seen| response(200, &[], format!("no. {}", seen.number))).await;
@@ -66,7 +66,7 @@ async fn functions_follow_the_mode_and_are_counted() {
 }
 
 #[tokio::test]
-async fn what_is_not_cached_is_named_and_nobody_is_asked() {
+async fn offline_names_urls_that_are_not_cached() {
     let (origin, process) = counting().await;
     let asking = process.asking(Mode::Offline);
     let Err(FetchFailure::NotCached(url)) = asking.ask("/1?page=2").await else { panic!("it is not cached") };

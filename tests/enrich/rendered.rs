@@ -30,7 +30,7 @@ fn browser(config: &Config) -> Option<Browser> {
 }
 
 #[tokio::test]
-async fn a_rendered_page_has_what_the_plain_one_has_and_what_its_script_fills_in() {
+async fn rendered_page_has_plain_content_and_lazy_sections() {
     let upstream = upstream().await;
     let config = settings(Some(&upstream));
     let Some(browser) = browser(&config) else { return };
@@ -54,7 +54,7 @@ async fn a_rendered_page_has_what_the_plain_one_has_and_what_its_script_fills_in
 }
 
 #[tokio::test]
-async fn a_site_that_wants_to_see_a_browser_is_shown_one() {
+async fn site_with_challenge_page_is_rendered_by_browser() {
     let upstream = upstream().await;
     let config = settings(Some(&upstream));
     let Some(browser) = browser(&config) else { return };
@@ -70,7 +70,7 @@ async fn a_site_that_wants_to_see_a_browser_is_shown_one() {
 }
 
 #[tokio::test]
-async fn a_challenge_that_no_browser_gets_past_is_an_error_and_not_stored() {
+async fn challenge_not_passed_by_browser_is_not_stored() {
     let challenge = "<title>Just a moment...</title>";
     // What this says depends on who asks.
     let page = "<section id='information'><div class='type'>TV</div></section>
@@ -145,7 +145,7 @@ async fn tabs(profile: &Path) -> usize {
 }
 
 #[tokio::test]
-async fn a_page_that_nobody_waits_for_any_more_leaves_no_tab() {
+async fn canceled_page_leaves_no_tab() {
     let never = Arc::new(Semaphore::new(0));
     let origin = Origin::start(move |_| vec![Step::Await(Arc::clone(&never))]).await;
     let mut config = settings(None);

@@ -13,7 +13,6 @@ use crate::enrich::browser::Browser;
 use crate::enrich::mode::Mode;
 use crate::enrich::network::Network;
 use crate::exit::Refused;
-use crate::output;
 
 /// The environment of one run.
 pub(crate) struct Environment {
@@ -44,7 +43,7 @@ impl Environment {
         };
         let opened = session.open_to_use(&config, mode.stores()).await?;
         if !config.enabled {
-            output::warning("caching is disabled (ENABLE_HTTP_CACHE): nothing is read from or written to the cache");
+            session.warn("caching is disabled (ENABLE_HTTP_CACHE): nothing is read from or written to the cache");
         }
         let cache = cache_core::Cache::over(Arc::clone(&opened.store), &config);
         Ok(Self { cache, network, services: config.services, _upstream: upstream, _opened: opened })

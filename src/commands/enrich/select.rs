@@ -62,9 +62,7 @@ pub(crate) fn catalogue(session: &Session, args: &ServiceArgs) -> anyhow::Result
     };
     if catalogue.odd() > 0 {
         let (odd, what) = (catalogue.odd() as u64, if catalogue.odd() == 1 { "entry" } else { "entries" });
-        if !session.global.quiet {
-            output::warning(&safe::line(&format!("skipped {} invalid {what} in {}", count(odd), catalogue.name())));
-        }
+        session.warn(&format!("skipped {} invalid {what} in {}", count(odd), catalogue.name()));
     }
     Ok(catalogue)
 }

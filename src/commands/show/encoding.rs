@@ -1,4 +1,4 @@
-//! TODO
+//! The content coding of a body, for display.
 
 use cache_core::Inspected;
 

@@ -1,4 +1,4 @@
-//! TODO
+//! Counts the entries of a cache.
 
 use std::sync::Arc;
 

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::demo::catalogue::{Anime, CATALOGUE};
-use crate::demo::services::exchange::{Asked, MET, Reply, Misbehavior, end, escape};
+use crate::demo::services::exchange::{Asked, CHALLENGE_COOKIE, Reply, Misbehavior, end, escape};
 
 pub(crate) fn answer(asked: &Asked<'_>) -> Reply {
     let parts = asked.parts();
@@ -41,7 +41,7 @@ fn html(title: &str, kind: &str, body: &str) -> Reply {
 fn challenge() -> String {
     format!(
         "<div id=\"challenge-running\">Checking your browser before accessing the site.</div>\n\
-         <script>setTimeout(() => {{ document.cookie = '{MET}; path=/'; location.reload(); }}, 300);</script>\n"
+         <script>setTimeout(() => {{ document.cookie = '{CHALLENGE_COOKIE}; path=/'; location.reload(); }}, 300);</script>\n"
     )
 }
 

@@ -1,4 +1,4 @@
-//! A process that asks one service, as far as caches and limits can tell.
+//! A process that sends requests to one service, with its own cache handle and network.
 
 use std::sync::Arc;
 
@@ -8,6 +8,8 @@ use animecache::enrich::mode::Mode;
 use animecache::enrich::network::Network;
 use animecache::enrich::response::Answer;
 use animecache::enrich::service_client::ServiceClient;
+use animecache::enrich::source::Source;
+use animecache::enrich::sources::source;
 use cache_core::{Cache, Config, Inspect, Redis, RedisUrl, Service, Services};
 
 use crate::origin::Origin;
@@ -21,7 +23,7 @@ pub struct Process {
     pub service: Service,
 }
 
-/// A way, and what it counts.
+/// A client, and its metrics.
 pub struct Asking {
     pub client: ServiceClient,
     pub metrics: Arc<Metrics>,
@@ -39,7 +41,8 @@ impl Process {
 
     pub fn asking(&self, mode: Mode) -> Asking {
         let metrics = Arc::<Metrics>::default();
-        let client = ServiceClient::new(&self.cache, &self.network, self.service, &self.services, mode, Arc::clone(&metrics));
+        let client = ServiceClient::new(&self.cache, &self.network, self.service, &self.services, mode, Arc::clone(&metrics))
+            .with_ban_check(source(self.service).and_then(Source::is_ban));
         Asking { client, metrics }
     }
 }

@@ -44,7 +44,7 @@ fn run(program: &Program, url: &str, arguments: &[&str]) -> Run {
 }
 
 #[test]
-fn a_part_that_cannot_be_had_is_told_and_the_rest_is_kept() {
+fn missing_part_is_reported_and_rest_is_kept() {
     let (program, url) = (Program::bare(), kitsu());
     let arguments = ["enrich", "--kitsu-id", "1", "--out", "out"];
     let told = run(&program, &url, &arguments);
@@ -78,7 +78,7 @@ fn a_second_pass_that_asked_the_service_again_proves_nothing() {
 }
 
 #[test]
-fn a_title_of_which_a_part_cannot_be_had_is_not_warm() {
+fn title_with_missing_part_is_not_warm() {
     let (program, url) = (Program::bare(), kitsu());
     let told = run(&program, &url, &["warm", "--index", "0", "--json"]);
     let summary = told.json();

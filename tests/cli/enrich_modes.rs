@@ -68,7 +68,7 @@ fn dump_of_bodies(redis: &mut redis::Connection) -> Vec<u8> {
 }
 
 #[rstest]
-fn offline_takes_what_is_cached_and_asks_nobody(#[values(Cache::Redis, Cache::Sqlite)] cache: Cache) {
+fn offline_uses_cached_responses_without_requests(#[values(Cache::Redis, Cache::Sqlite)] cache: Cache) {
     let (program, upstream) = (cache.program(), Upstream::start());
     let enrich = |more: &[&str]| run(&program, &upstream, &[&BEBOP[..], cache.arguments(), more].concat());
     if matches!(cache, Cache::Sqlite) {
