@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 use crate::anime::Anime;
 use crate::demo::catalogue::CATALOGUE;
-use crate::demo::model::{StoredExample, DAY, Outcome};
+use crate::demo::model::{DAY, Outcome, StoredExample};
 
 /// A filled SQLite cache that is deleted when dropped.
 pub struct Demo {

@@ -32,8 +32,12 @@ pub(crate) async fn run(session: &Session, args: &EnrichArgs) -> anyhow::Result<
         return Err(Refused(refused.into()).into());
     }
     let Some(anime) = select::anime(session, args)? else { return Ok(Exit::NothingMatched) };
-    let plan =
-        EnrichPlan { anime, services: args.services.asked(), mode: mode(args), time_limit: time_limit(&args.services)? };
+    let plan = EnrichPlan {
+        anime,
+        services: args.services.asked(),
+        mode: mode(args),
+        time_limit: time_limit(&args.services)?,
+    };
     if plan.asked().next().is_none() {
         let message = format!("{} has no ID for the selected services", plan.anime.name());
         output::error(&safe::line(&message));

@@ -40,8 +40,7 @@ pub(crate) async fn run(session: &Session) -> anyhow::Result<Exit> {
         let opening = async move {
             let demo = demo::cache(services).await.map_err(|error| Error::Config(format!("{error:#}")))?;
             let demo = keep.get_or_init(|| demo);
-            let store =
-                if options.is_read_only { read_only(demo) } else { Arc::clone(&demo.store) };
+            let store = if options.is_read_only { read_only(demo) } else { Arc::clone(&demo.store) };
             Ok(Opened { store, fallback: None })
         };
         let exit = tui::run(opening, config, None, options).await?;

@@ -45,8 +45,7 @@ fn huge(now: f64) -> StoredExample {
 fn hostile(now: f64) -> StoredExample {
     let url = format!("https://api.jikan.moe/v4/anime?q={HOSTILE}");
     let headers = [("content-type", "application/json"), ("x-note", HOSTILE)].into_iter().collect();
-    let body =
-        json!({"data": [{"title": HOSTILE, "synopsis": "Control characters in this entry are escaped."}]});
+    let body = json!({"data": [{"title": HOSTILE, "synopsis": "Control characters in this entry are escaped."}]});
     answer(&Ask::get(&url), now, 700.0, headers, text(&body))
 }
 
@@ -60,13 +59,8 @@ fn redirect(now: f64) -> StoredExample {
 
 /// AniDB sends errors with status 200, so the pipeline caches them for a day.
 fn banned(now: f64) -> StoredExample {
-    let params = [
-        ("request", "anime"),
-        ("aid", "9999"),
-        ("client", "animeenrichment"),
-        ("clientver", "1.0"),
-        ("protover", "1"),
-    ];
+    let params =
+        [("request", "anime"), ("aid", "9999"), ("client", "animeenrichment"), ("clientver", "1.0"), ("protover", "1")];
     let ask = Ask { params: &params, ..Ask::get("http://api.anidb.net:9001/httpapi") };
     let headers = [("content-type", "text/xml; charset=UTF-8")].into_iter().collect();
     answer(&ask, now, 3_000.0, headers, b"<error>Banned</error>".to_vec())

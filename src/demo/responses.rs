@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use crate::demo::catalogue::Anime;
-use crate::demo::model::{StoredExample, Outcome};
+use crate::demo::model::{Outcome, StoredExample};
 use crate::demo::services;
 use crate::demo::services::exchange::{Asked, Reply};
 

@@ -24,7 +24,7 @@ use tokio::task::{AbortHandle, JoinSet};
 use url::{Host, Url};
 
 use crate::enrich::challenge::is_challenge;
-use crate::enrich::error::{NoBrowser, FetchFailure};
+use crate::enrich::error::{FetchFailure, NoBrowser};
 use crate::enrich::rendered_page::{FetchedPage, LazySection};
 
 /// Names of the Chromium program on various systems.
@@ -115,10 +115,7 @@ impl Browser {
     pub(crate) async fn render(&self, url: &str, section: Option<LazySection>) -> Result<FetchedPage, FetchFailure> {
         let (running, url) = (self.running().await?, url.to_owned());
         let (mut sender, receiver) = oneshot::channel();
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "the tab must be closed even if the caller is canceled"
-        )]
+        #[expect(clippy::disallowed_methods, reason = "the tab must be closed even if the caller is canceled")]
         tokio::spawn(async move {
             let rendered = running.render(&url, section, sender.closed()).await;
             // The caller may have been canceled.
@@ -139,7 +136,8 @@ impl Browser {
     }
 
     async fn start(&self) -> Result<Running, FetchFailure> {
-        let failed = |error: &dyn std::fmt::Display| FetchFailure::Browser(format!("{}: {error}", self.program.display()));
+        let failed =
+            |error: &dyn std::fmt::Display| FetchFailure::Browser(format!("{}: {error}", self.program.display()));
         let profile = tempfile::Builder::new().prefix("animecache-browser-").tempdir().map_err(|e| failed(&e))?;
         // Chromium refuses to run as root without this.
         let is_root = profile.path().metadata().is_ok_and(|metadata| metadata.uid() == 0);

@@ -43,7 +43,13 @@ pub(crate) struct RateLimiter {
 
 impl RateLimiter {
     pub(crate) fn new(name: String, limit: Limit) -> Self {
-        Self { name, limit, own: Memory::default(), queue: tokio::sync::Mutex::default(), blocked_until: Mutex::default() }
+        Self {
+            name,
+            limit,
+            own: Memory::default(),
+            queue: tokio::sync::Mutex::default(),
+            blocked_until: Mutex::default(),
+        }
     }
 
     /// Waits for a slot. Fails with the wait if it is too long.
@@ -158,7 +164,8 @@ mod tests {
 
     #[tokio::test]
     async fn acquire_with_too_long_block_fails_with_wait() {
-        let (limiter, metrics) = (RateLimiter::new("api.example".to_owned(), "1/1s".parse().unwrap()), Metrics::default());
+        let (limiter, metrics) =
+            (RateLimiter::new("api.example".to_owned(), "1/1s".parse().unwrap()), Metrics::default());
         let store = Memory::default();
         limiter.acquire(&store, &metrics).await.unwrap();
         let fields = [("retry-after".parse().unwrap(), "900".parse().unwrap())].into_iter().collect();

@@ -10,7 +10,7 @@ use crate::enrich::compare;
 use crate::enrich::compare::Comparison;
 use crate::enrich::metrics::Gap;
 use crate::enrich::mode::Mode;
-use crate::enrich::progress::{Pass, EnrichPlan, EnrichProgress, ServiceProgress};
+use crate::enrich::progress::{EnrichPlan, EnrichProgress, Pass, ServiceProgress};
 
 /// A pass from the cache that is so many times slower than the next, and takes so many seconds, waited for another
 /// program that was fetching the same data.

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use crate::enrich::error::FetchFailure;
 use crate::enrich::mode::Mode;
 use crate::enrich::network::Network;
-use crate::enrich::progress::{Pass, EnrichPlan, EnrichProgress, ServiceProgress};
+use crate::enrich::progress::{EnrichPlan, EnrichProgress, Pass, ServiceProgress};
 use crate::enrich::report::EnrichReport;
 use crate::enrich::service_client::ServiceClient;
 use crate::enrich::sources::source;
@@ -18,7 +18,13 @@ use crate::enrich::sources::source;
 type Which = fn(&ServiceProgress) -> &Pass;
 
 /// Runs both passes. Never fails: failures are part of the report.
-pub async fn run(cache: &Cache, network: &Network, services: &Services, plan: &EnrichPlan, progress: &EnrichProgress) -> EnrichReport {
+pub async fn run(
+    cache: &Cache,
+    network: &Network,
+    services: &Services,
+    plan: &EnrichPlan,
+    progress: &EnrichProgress,
+) -> EnrichReport {
     let (first, then): (Which, Which) =
         if plan.mode == Mode::Uncached { (|of| &of.warm, |of| &of.cold) } else { (|of| &of.cold, |of| &of.warm) };
     let modes = match plan.mode {
@@ -36,7 +42,13 @@ pub async fn run(cache: &Cache, network: &Network, services: &Services, plan: &E
 }
 
 /// Fetches what is not cached, once, and compares nothing.
-pub async fn fill(cache: &Cache, network: &Network, services: &Services, plan: &EnrichPlan, progress: &EnrichProgress) -> EnrichReport {
+pub async fn fill(
+    cache: &Cache,
+    network: &Network,
+    services: &Services,
+    plan: &EnrichPlan,
+    progress: &EnrichProgress,
+) -> EnrichReport {
     let passes = progress.services.iter().map(|of| (of.service, &*of.cold));
     run_pass(cache, network, services, plan, passes, plan.mode).await;
     EnrichReport::new(plan, progress)

@@ -7,8 +7,8 @@ use redis::cmd;
 use serde_json::Value;
 
 use crate::program::{Program, Run, empty, pipeline};
-use crate::stats_ls_show::fill;
 use crate::redis_server::RedisServer;
+use crate::stats_ls_show::fill;
 
 /// A port on which nobody listens.
 fn dead() -> String {

@@ -80,8 +80,9 @@ impl Subject {
         let metrics = Arc::new(Metrics::default());
         let services = &self.config.services;
         let source = source(service).unwrap();
-        let client = ServiceClient::new(&self.cache, &self.network, service, services, Mode::Usual, Arc::clone(&metrics))
-            .with_ban_check(source.is_ban());
+        let client =
+            ServiceClient::new(&self.cache, &self.network, service, services, Mode::Usual, Arc::clone(&metrics))
+                .with_ban_check(source.is_ban());
         let outcome = source.fetch(anime, &client).await;
         Brought { outcome, tally: metrics.snapshot(), digests: metrics.digests(), gaps: metrics.gaps() }
     }

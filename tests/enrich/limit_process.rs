@@ -41,8 +41,9 @@ impl Process {
 
     pub fn asking(&self, mode: Mode) -> Asking {
         let metrics = Arc::<Metrics>::default();
-        let client = ServiceClient::new(&self.cache, &self.network, self.service, &self.services, mode, Arc::clone(&metrics))
-            .with_ban_check(source(self.service).and_then(Source::is_ban));
+        let client =
+            ServiceClient::new(&self.cache, &self.network, self.service, &self.services, mode, Arc::clone(&metrics))
+                .with_ban_check(source(self.service).and_then(Source::is_ban));
         Asking { client, metrics }
     }
 }

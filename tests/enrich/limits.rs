@@ -12,8 +12,8 @@ use flate2::write::GzEncoder;
 use futures_util::future::join_all;
 use rstest::rstest;
 
-use crate::origin::{Origin, response};
 use crate::limit_process::{Process, redis};
+use crate::origin::{Origin, response};
 use crate::redis_server::RedisServer;
 
 fn compressed(document: &[u8]) -> Vec<u8> {
@@ -156,7 +156,9 @@ async fn service_failing_repeatedly_gets_no_requests() {
     for _ in 0..5 {
         assert_eq!(process.asking(Mode::Usual).ask("/1").await.unwrap().status, 500);
     }
-    let Err(FetchFailure::BackingOff(left)) = process.asking(Mode::Fresh).ask("/2").await else { panic!("it was asked") };
+    let Err(FetchFailure::BackingOff(left)) = process.asking(Mode::Fresh).ask("/2").await else {
+        panic!("it was asked")
+    };
     assert!((290.0..=300.0).contains(&left.as_secs_f64()), "{left:?}");
     assert_eq!(origin.count(), 5);
 }

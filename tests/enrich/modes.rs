@@ -7,8 +7,8 @@ use animecache::enrich::mode::Mode;
 use animecache::enrich::service_client::ServiceClient;
 use cache_core::{Memory, Service, cached_result};
 
-use crate::origin::{Origin, response};
 use crate::limit_process::Process;
+use crate::origin::{Origin, response};
 
 async fn counting() -> (Origin, Process) {
     let origin = Origin::start(|seen| response(200, &[], format!("no. {}", seen.number))).await;

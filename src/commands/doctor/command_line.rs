@@ -25,8 +25,7 @@ impl CommandLine {
                 line.add("--redis", url);
             } else {
                 // A password must not be shown, nor be in the list of processes.
-                line.before =
-                    Some(format!("export REDIS_CACHE_URL={} && ", quoted(&shown).replace("***", "PASSWORD")));
+                line.before = Some(format!("export REDIS_CACHE_URL={} && ", quoted(&shown).replace("***", "PASSWORD")));
                 storage = storage.or(Some("redis"));
             }
         }

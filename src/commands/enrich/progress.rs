@@ -11,7 +11,7 @@ use crate::commands::enrich::terminal::Terminal;
 use crate::commands::session::Session;
 use crate::commands::signals::Signals;
 use crate::enrich::mode::Mode;
-use crate::enrich::progress::{Pass, EnrichProgress, ServiceProgress};
+use crate::enrich::progress::{EnrichProgress, Pass, ServiceProgress};
 use crate::output;
 use crate::output::human::{bytes, counted, latency};
 use crate::output::safe;

@@ -8,8 +8,8 @@ use crate::cli::enrich::{EnrichArgs, IdArgs, ServiceArgs};
 use crate::commands::session::Session;
 use crate::enrich::lookup::{Catalogue, Meaning, PIPELINES_FILE};
 use crate::exit::Refused;
-use crate::output::human::{count, counted};
 use crate::output;
+use crate::output::human::{count, counted};
 use crate::output::safe;
 
 /// Candidates that are listed.

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::commands::enrich::progress::names;
 use crate::enrich::mode::Mode;
 use crate::enrich::progress::EnrichPlan;
-use crate::enrich::report::{PassReport, EnrichReport, ServiceReport};
+use crate::enrich::report::{EnrichReport, PassReport, ServiceReport};
 use crate::output::human::{bytes, count, counted, latency};
 use crate::output::style::Style;
 use crate::output::{human, safe};
@@ -173,11 +173,19 @@ mod tests {
 
     #[test]
     fn each_service_has_a_row_with_what_went_wrong_under_it() {
-        let cold = PassReport { seconds: 5.2, requests: 34, upstream: 34, bytes: 14_438, waited: 3.4, ..PassReport::default() };
+        let cold = PassReport {
+            seconds: 5.2,
+            requests: 34,
+            upstream: 34,
+            bytes: 14_438,
+            waited: 3.4,
+            ..PassReport::default()
+        };
         let warm = PassReport { seconds: 0.0104, hits: 34, upstream: 0, waited: 0.0, ..cold };
         let gap = Gap { part: "episode 6".to_owned(), problem: "HTTP status 500".to_owned() };
         let jikan = ServiceReport { incomplete: vec![gap], ..service(Service::Jikan, cold, Some(warm)) };
-        let cold = PassReport { seconds: 0.75, requests: 1_200, upstream: 1_200, bytes: 3_072_000, ..PassReport::default() };
+        let cold =
+            PassReport { seconds: 0.75, requests: 1_200, upstream: 1_200, bytes: 3_072_000, ..PassReport::default() };
         let warm = PassReport { seconds: 0.25, hits: 1_200, ..cold };
         let difference = Some("/episodes/3/title: \"a\", then \"\u{1b}[2J\"".to_owned());
         let kitsu = ServiceReport { identical: Some(false), difference, ..service(Service::Kitsu, cold, Some(warm)) };

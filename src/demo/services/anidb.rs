@@ -1,7 +1,7 @@
 //! AniDB's HTTP API: XML. Its errors come with status 200.
 
 use crate::demo::catalogue::{Anime, CATALOGUE};
-use crate::demo::services::exchange::{Asked, Reply, Misbehavior, escape};
+use crate::demo::services::exchange::{Asked, Misbehavior, Reply, escape};
 
 pub(crate) fn answer(asked: &Asked<'_>) -> Reply {
     let is_known =

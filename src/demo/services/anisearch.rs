@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::demo::catalogue::{Anime, CATALOGUE};
-use crate::demo::services::exchange::{Asked, CHALLENGE_COOKIE, Reply, Misbehavior, end, escape};
+use crate::demo::services::exchange::{Asked, CHALLENGE_COOKIE, Misbehavior, Reply, end, escape};
 
 pub(crate) fn answer(asked: &Asked<'_>) -> Reply {
     let parts = asked.parts();

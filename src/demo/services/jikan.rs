@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::demo::catalogue::{Anime, CATALOGUE, Character};
-use crate::demo::services::exchange::{Asked, Reply, Misbehavior};
+use crate::demo::services::exchange::{Asked, Misbehavior, Reply};
 
 pub(crate) fn answer(asked: &Asked<'_>) -> Reply {
     let parts = asked.parts();

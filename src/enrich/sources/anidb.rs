@@ -69,7 +69,8 @@ fn request(client: &ServiceClient, id: u64) -> RequestBuilder {
         ("clientver", &identity.version),
         ("protover", &identity.protocol),
     ];
-    client.http()
+    client
+        .http()
         .get(client.url())
         .params(params)
         .header("user-agent", format!("{}/{}", identity.name, identity.version))

@@ -108,7 +108,8 @@ mod tests {
             json!({"title": "?", "websites": {"mal": "myanimelist.net/anime/1735/Naruto__Shippuuden"}}),
             json!({"title": "?", "websites": {"anidb": "anidb.net/anime/4880"}}),
         ];
-        let best_match = |title: &str, ids| best_match(&found, &Anime { title: title.to_owned(), ids, ..Anime::default() });
+        let best_match =
+            |title: &str, ids| best_match(&found, &Anime { title: title.to_owned(), ids, ..Anime::default() });
         assert_eq!(best_match("Naruto", Ids { mal: Some(1735), ..Ids::default() }), Some(2));
         assert_eq!(best_match("Naruto", Ids { anidb: Some(4880), ..Ids::default() }), Some(3));
         assert_eq!(best_match("Naruto Shippuden", Ids { mal: Some(1), ..Ids::default() }), Some(1));

@@ -57,7 +57,8 @@ impl Source for Jikan {
 /// One episode; `None`: it failed, which is recorded.
 async fn episode(client: &ServiceClient, url: &str, number: u64) -> Option<Value> {
     let found =
-        ask(client, &WAITS_FOR_ITEMS, || client.get(format!("{url}/episodes/{number}")).timeout(USUAL_TIME_LIMIT)).await;
+        ask(client, &WAITS_FOR_ITEMS, || client.get(format!("{url}/episodes/{number}")).timeout(USUAL_TIME_LIMIT))
+            .await;
     let found = client.part(format!("episode {number}"), found)?;
     Some(json!({
         "episode_number": number,
@@ -78,9 +79,10 @@ async fn episode(client: &ServiceClient, url: &str, number: u64) -> Option<Value
 /// One character, with the data of the list and of its own page.
 async fn character(client: &ServiceClient, listed: Value) -> Option<Value> {
     let id = listed["character"]["mal_id"].as_u64()?;
-    let found =
-        ask(client, &WAITS_FOR_ITEMS, || client.get(format!("{}/characters/{id}", client.url())).timeout(USUAL_TIME_LIMIT))
-            .await;
+    let found = ask(client, &WAITS_FOR_ITEMS, || {
+        client.get(format!("{}/characters/{id}", client.url())).timeout(USUAL_TIME_LIMIT)
+    })
+    .await;
     let found = client.part(format!("character {id}"), found)?;
     let or = |value: &Value, default: Value| if value.is_null() { default } else { value.clone() };
     Some(json!({
@@ -98,6 +100,10 @@ async fn character(client: &ServiceClient, listed: Value) -> Option<Value> {
 }
 
 /// The data of a response.
-async fn ask(client: &ServiceClient, waits: &[Duration], request: impl Fn() -> RequestBuilder) -> Result<Value, FetchFailure> {
+async fn ask(
+    client: &ServiceClient,
+    waits: &[Duration],
+    request: impl Fn() -> RequestBuilder,
+) -> Result<Value, FetchFailure> {
     retried(client, waits, too_many, 1, || async { client.ask(request(), has_data).await?.data() }).await
 }

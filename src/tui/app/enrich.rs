@@ -10,7 +10,7 @@ use crate::anime::{Anime, Ids};
 use crate::enrich::history::Run;
 use crate::enrich::metrics::PassMetrics;
 use crate::enrich::mode::Mode;
-use crate::enrich::progress::{Pass, EnrichPlan, EnrichProgress, TIME_LIMIT};
+use crate::enrich::progress::{EnrichPlan, EnrichProgress, Pass, TIME_LIMIT};
 use crate::services::SERVICES;
 use crate::tui::app::loadable::Loadable;
 use crate::tui::ticket::Ticket;

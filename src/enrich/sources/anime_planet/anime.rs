@@ -97,9 +97,7 @@ fn facts(page: Element<'_>) -> Value {
     }
     // The site prefixes absolute URLs with its own.
     if let Some(Value::String(image)) = facts.get_mut("image")
-        && let Some(whole) = image
-            .strip_prefix(SITE)
-            .filter(|rest| rest.starts_with("https://"))
+        && let Some(whole) = image.strip_prefix(SITE).filter(|rest| rest.starts_with("https://"))
     {
         *image = whole.to_owned();
     }

@@ -32,14 +32,7 @@ fn read(entry: Element<'_>, kind: &str) -> Option<Fields> {
     let fields = Fields::default()
         .put("title", Some(title))
         .put("slug", Some(slug))
-        .put(
-            "url",
-            Some(if url.starts_with("http") {
-                url.to_owned()
-            } else {
-                format!("{SITE}{url}")
-            }),
-        )
+        .put("url", Some(if url.starts_with("http") { url.to_owned() } else { format!("{SITE}{url}") }))
         .put("relation_type", Some("same_franchise"))
         .put(
             "relation_subtype",

@@ -10,7 +10,7 @@ use crate::enrich::history::Run;
 use crate::enrich::metrics::Gap;
 use crate::enrich::mode::Mode;
 use crate::enrich::progress::EnrichPlan;
-use crate::enrich::report::{PassReport, EnrichReport};
+use crate::enrich::report::{EnrichReport, PassReport};
 use crate::services::SERVICES;
 use crate::tui::app::App;
 use crate::tui::app::enrich::{Pane, Shown};

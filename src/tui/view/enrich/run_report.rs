@@ -135,7 +135,8 @@ fn line<'a>(part: &Part, run: &Run, width: usize, theme: &Theme) -> Line<'a> {
             report.services.get(*at).map(|service| of_service(service, width, theme)).unwrap_or_default()
         }
         Part::All => {
-            let sum = |pick: fn(&PassReport) -> u64| report.services.iter().map(|service| pick(&service.cold)).sum::<u64>();
+            let sum =
+                |pick: fn(&PassReport) -> u64| report.services.iter().map(|service| pick(&service.cold)).sum::<u64>();
             let cells = [
                 human::count(sum(|pass| pass.requests)),
                 human::bytes(sum(|pass| pass.bytes)),
