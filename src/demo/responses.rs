@@ -66,7 +66,7 @@ pub(crate) fn http(anime: &Anime, now: f64, age: f64) -> Vec<StoredExample> {
     all.extend(kitsu(anime, now, age - 4.0));
     all.extend(anidb(anime, now, age - 7.0));
     all.extend(animeschedule(anime, now, age - 2.0));
-    // The title page was asked for again later, and stays that much longer.
+    // The page of the title was requested again later, which renewed its TTL.
     if let Some(first) = all.first_mut() {
         first.age += 5.0 * crate::demo::model::DAY;
     }

@@ -75,9 +75,9 @@ fn settings_of_caches_are_listed_with_their_source() {
             without.iter().find(|line| line.starts_with(name)),
             built_in.map(|value| format!("{name} {value} (default)")).as_ref()
         );
-        let told =
+        let message =
             format!("fail settings invalid value '{bad}' for {name}: expected {allowed} (set in the environment)");
-        assert!(doctor(name, bad).contains(&told), "{name}");
+        assert!(doctor(name, bad).contains(&message), "{name}");
     }
 }
 

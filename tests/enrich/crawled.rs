@@ -159,7 +159,7 @@ async fn anisearch_tells_what_its_pages_have() {
 async fn what_is_no_page_of_an_anime_is_an_error_and_not_stored(
     #[case] service: Service,
     #[case] mut anime: Anime,
-    #[case] told: &str,
+    #[case] message: &str,
 ) {
     let upstream = upstream().await;
     let subject = Subject::open(On::Memory, settings(Some(&upstream)), Network::new()).await;
@@ -168,7 +168,7 @@ async fn what_is_no_page_of_an_anime_is_an_error_and_not_stored(
     }
     for tries in 1..=2 {
         let problem = subject.ask(service, &anime).await.problem();
-        assert!(problem.contains(told), "{problem}");
+        assert!(problem.contains(message), "{problem}");
         assert_eq!(asked(&upstream, service), tries, "it is asked for again");
     }
     assert_eq!(keys(&subject).await, [""; 0]);

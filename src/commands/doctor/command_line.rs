@@ -47,13 +47,13 @@ impl CommandLine {
         self.flags.extend([" ", flag, " ", &quoted(value)]);
     }
 
-    /// An advice in which each `animecache` is told the cache, unless it is told another one.
-    pub(crate) fn told(&self, advice: &str) -> String {
+    /// Adds the flags to each `animecache` of an advice, unless it names another cache.
+    pub(crate) fn complete(&self, advice: &str) -> String {
         if !advice.starts_with("animecache ") || advice.contains("--sqlite") {
             return advice.to_owned();
         }
-        let told = advice.replace("animecache ", &format!("animecache{} ", self.flags));
-        format!("{}{told}", self.before.as_deref().unwrap_or_default())
+        let completed = advice.replace("animecache ", &format!("animecache{} ", self.flags));
+        format!("{}{completed}", self.before.as_deref().unwrap_or_default())
     }
 }
 
@@ -72,7 +72,7 @@ mod tests {
 
     #[test]
     fn what_was_given_is_told_again_and_no_password() {
-        let again = |global: &Global| CommandLine::of(global).told("animecache ls && animecache flush");
+        let again = |global: &Global| CommandLine::of(global).complete("animecache ls && animecache flush");
         assert_eq!(again(&Global::default()), "animecache ls && animecache flush");
         let global = Global { redis: Some("redis://h/5".into()), profile: Some("it's".into()), ..Global::default() };
         assert_eq!(
@@ -81,7 +81,7 @@ mod tests {
         );
         let global = Global { redis: Some("redis://:pw@h/5".into()), ..Global::default() };
         assert_eq!(
-            CommandLine::of(&global).told("animecache ls"),
+            CommandLine::of(&global).complete("animecache ls"),
             "export REDIS_CACHE_URL='redis://:PASSWORD@h/5' && animecache --storage redis ls"
         );
     }

@@ -93,7 +93,7 @@ impl DoctorReport {
     /// Tells every command that is advised which cache is meant.
     pub(crate) fn advise(&mut self, again: &CommandLine) {
         for fix in self.checks.iter_mut().filter_map(|check| check.fix.as_mut()) {
-            *fix = again.told(fix);
+            *fix = again.complete(fix);
         }
     }
 
@@ -122,7 +122,7 @@ impl DoctorReport {
             }
         }
         writeln!(out, "\n{}", style.bold("Settings"))?;
-        // Dozens of lines that say that nothing was set for a service help nobody.
+        // Defaults of services are left out: dozens of lines without information.
         let is_telling = |setting: &&SettingRow| !setting.is_built_in || Config::NAMES.contains(&&*setting.name);
         for setting in self.settings.iter().filter(is_telling) {
             let value = safe::line(&setting.value);

@@ -10,7 +10,7 @@ use crate::output::human::{bytes, count, counted, latency};
 use crate::output::style::Style;
 use crate::output::{human, safe};
 
-/// How much of what is not cached is told by its URL.
+/// URLs that are not cached, at most so many.
 const MOST_MISSING: usize = 5;
 
 pub(crate) fn text(plan: &EnrichPlan, report: &EnrichReport, style: Style) -> String {
@@ -40,7 +40,7 @@ fn write(out: &mut String, plan: &EnrichPlan, report: &EnrichReport, style: Styl
 
 fn row(out: &mut String, service: &ServiceReport, style: Style) -> std::fmt::Result {
     let (cold, warm) = (service.cold, service.warm);
-    // Of a service that was not asked twice, the only pass.
+    // The only pass, if there is one.
     let (shown, last) = (if cold.requests > 0 { cold } else { warm.unwrap_or(cold) }, warm.unwrap_or(cold));
     writeln!(
         out,
@@ -54,7 +54,7 @@ fn row(out: &mut String, service: &ServiceReport, style: Style) -> std::fmt::Res
         speedup(service.shown_speedup()),
         identical(service.identical, style),
     )?;
-    // The error tells what is missing where that is all there is to tell.
+    // If the service failed, the error names what is missing.
     if service.ok && !service.missing.is_empty() {
         let missing = counted(service.missing.len() as u64, "request");
         writeln!(out, "    {}", style.warn(&format!("{missing} not cached:")))?;
@@ -92,7 +92,7 @@ fn overall(out: &mut String, report: &EnrichReport, style: Style) -> std::fmt::R
     writeln!(out, "{}{}", style.bold(&line), identical(report.identical, style))
 }
 
-/// What the table does not say.
+/// Remarks below the table.
 fn remarks(out: &mut String, plan: &EnrichPlan, report: &EnrichReport, style: Style) -> std::fmt::Result {
     let not_asked: Vec<_> =
         plan.services.iter().filter(|service| !plan.anime.is_at(**service)).map(|service| service.name()).collect();

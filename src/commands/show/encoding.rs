@@ -2,7 +2,7 @@
 
 use cache_core::Inspected;
 
-/// What the stored headers say of the body's coding.
+/// The content coding in the stored headers.
 pub(crate) fn encoding(found: &Inspected) -> Option<&str> {
     found.entry.as_ref()?.response.headers.get("content-encoding")
 }

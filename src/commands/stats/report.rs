@@ -1,4 +1,4 @@
-//! What `stats` tells, in the fields and the order of the contract.
+//! The report of `stats`. Its fields and their order are a contract.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::commands::session::OpenCache;
 
-/// Everything that `stats` tells.
+/// The report of `stats`.
 #[derive(Serialize)]
 pub(crate) struct StatsReport {
     pub(crate) backend: BackendReport,
@@ -27,7 +27,7 @@ pub(crate) struct StatsReport {
     pub(crate) since: Option<f64>,
     pub(crate) result_prefixes: Vec<PrefixReport>,
     pub(crate) scanned: Scanned,
-    /// Keys that the server found and did not find since its start, whoever asked, this program too.
+    /// Hits and misses of keys since the start of the server, of all clients.
     #[serde(skip)]
     pub(crate) server: Option<(u64, u64)>,
     #[serde(skip)]
@@ -45,7 +45,7 @@ pub(crate) struct BackendReport {
     pub(crate) version: String,
     pub(crate) fallback: bool,
     pub(crate) memory_bytes: u64,
-    /// A SQLite file that stands in may not have been made yet.
+    /// The SQLite file of a fallback may not exist yet.
     #[serde(skip)]
     pub(crate) is_there: bool,
 }
@@ -165,7 +165,7 @@ impl StatsReport {
     }
 }
 
-/// Every service that has entries or was asked, once for each of the two caches.
+/// Every service that has entries or requests, once for each of the two caches.
 fn services(tally: &Tally, scopes: &BTreeMap<Scope, Counts>, window: Window) -> Vec<ServiceReport> {
     let mut rows = BTreeMap::<(Service, Kind), (ServiceTally, Option<Counts>)>::new();
     for (of, tally) in &tally.services {

@@ -37,7 +37,7 @@ fn html(title: &str, kind: &str, body: &str) -> Reply {
     Reply::new(200, "text/html; charset=UTF-8", page)
 }
 
-/// Looks at whoever asks for a moment, and lets him in if he runs its script.
+/// The challenge page: a browser passes it by running its script.
 fn challenge() -> String {
     format!(
         "<div id=\"challenge-running\">Checking your browser before accessing the site.</div>\n\
@@ -126,7 +126,7 @@ fn screenshots(anime: &Anime) -> String {
     format!("<div id=\"screenshots\">\n{}</div>\n", (1..=3).map(one).collect::<Vec<_>>().concat())
 }
 
-/// The relations to manga are filled in by the page's script, once all relations are asked for, as there.
+/// The relations to manga are loaded by the script of the page once all relations are selected.
 fn relations(anime: &Anime) -> String {
     let row = |kind: &str, name: &str, id: u64, about: &str| {
         format!(
