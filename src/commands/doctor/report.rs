@@ -91,9 +91,9 @@ impl DoctorReport {
     }
 
     /// Tells every command that is advised which cache is meant.
-    pub(crate) fn advise(&mut self, again: &CommandLine) {
+    pub(crate) fn advise(&mut self, command_line: &CommandLine) {
         for fix in self.checks.iter_mut().filter_map(|check| check.fix.as_mut()) {
-            *fix = again.complete(fix);
+            *fix = command_line.complete(fix);
         }
     }
 
