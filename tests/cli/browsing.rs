@@ -90,9 +90,10 @@ fn missing_browser_is_reported_before_anything_is_fetched() {
 #[test]
 fn challenge_page_without_browser_is_reported() {
     let (program, upstream) = (Program::bare(), Upstream::start());
-    for (chrome, missing) in
-        [("", "google-chrome-stable was not found"), ("/typo/chromium", "/typo/chromium was not found")]
-    {
+    for (chrome, missing) in [
+        ("", "Chromium not found (chromium, chromium-browser, google-chrome, google-chrome-stable)"),
+        ("/typo/chromium", "Chromium not found (/typo/chromium)"),
+    ] {
         let mut command = program.command();
         command.envs(upstream.settings()).env("CHROME", chrome);
         command.args(["enrich", "--title", "Sen to Chihiro", "--only", "anisearch", "--sqlite", "cache.db"]);

@@ -166,7 +166,8 @@ fn built_in_titles_are_complete_except_simulated_errors() {
         }));
     }
     let expected = [
-        "Sen to Chihiro no Kamikakushi, anisearch: blocked by a challenge page",
+        "Sen to Chihiro no Kamikakushi, anisearch: blocked by a challenge page that requires a browser: Chromium not found \
+         (/nowhere/chromium); install it (apt-get install chromium",
         "Hunter x Hunter (2011), anidb: Banned",
         "Shirobako, jikan: not found",
     ];

@@ -74,7 +74,7 @@ const AVOIDED: &[&str] = &[
     "a line ",
     "an entry,",
     "our ",
-    "ours ",
+    " ours ",
     "whole list",
     "be it",
     "must not make",

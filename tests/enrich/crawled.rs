@@ -113,7 +113,7 @@ async fn anime_planet_tells_what_its_pages_have() {
         "image": "https://cdn.invalid/planet/153500.jpg", "tags": ["Traveller"],
         "voice_actors": {"jp": [{"name": "Voice of Light Yagami", "url": "/people/voice-153500"}]},
         "gender": null, "hair_color": "Black", "loved_rank": 1_234, "eye_color": "Brown",
-        "description": "Light Yagami appears in every episode.",
+        "description": "Light Yagami appears in every episode. This description is part of the demo data.",
         "anime_roles": [{"anime_title": "Death Note", "anime_url": "/anime/death-note", "role": "Main"}]});
     assert_eq!(found["characters"][0], first);
     assert_eq!(found["characters"][5]["role"], "Secondary");
