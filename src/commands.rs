@@ -1,4 +1,4 @@
-//! The commands, one file each, and what they share: the settings, and the cache opened as the command may use it.
+//! The commands, one file each.
 
 pub(crate) mod confirm;
 pub(crate) mod demo_upstream;
@@ -8,6 +8,7 @@ pub(crate) mod entry_label;
 pub(crate) mod flush;
 pub(crate) mod ls;
 pub(crate) mod packaging;
+pub(crate) mod plan_and_confirm;
 pub mod session;
 pub(crate) mod short_id;
 pub(crate) mod show;
@@ -24,7 +25,7 @@ use crate::exit::Exit;
 use crate::output::style::Style;
 use crate::settings::Settings;
 
-/// Runs what was typed.
+/// Runs the command.
 pub async fn run(cli: Cli) -> anyhow::Result<Exit> {
     match &cli.command {
         Command::Completions { shell } => return packaging::completions(*shell),
@@ -40,7 +41,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<Exit> {
     if !is_interruptible {
         return work.await;
     }
-    // A signal that ends the program at once would leave the throw-away cache behind.
+    // A signal that ended the program at once would leave the temporary cache behind.
     tokio::select! {
         biased;
         outcome = work => outcome,

@@ -1,7 +1,7 @@
-//! A throw-away cache, filled: what a newcomer sees before there is a real one.
+//! A temporary cache with sample entries, and simulated services.
 //!
-//! The titles are real; every answer was written for this purpose, in the shape of the seven services' own. Some of it
-//! is meant to be unpleasant: secrets in headers, escape sequences in a body, a response nobody can use any more.
+//! The titles are real; the responses are made up, in the shape of those of the seven services. Some are unpleasant on
+//! purpose: secrets in headers, escape sequences in a body, a response that cannot be used any more.
 
 pub(crate) mod catalogue;
 pub(crate) mod counters;
@@ -22,21 +22,21 @@ use uuid::Uuid;
 
 use crate::anime::Anime;
 use crate::demo::catalogue::CATALOGUE;
-use crate::demo::model::{Answer, DAY, Outcome};
+use crate::demo::model::{DAY, Outcome, StoredExample};
 
-/// A filled SQLite cache that is gone when this is dropped.
+/// A filled SQLite cache that is deleted when dropped.
 pub struct Demo {
     /// The cache.
     pub store: Arc<dyn Inspect>,
     _directory: TempDir,
 }
 
-/// The titles that the demo knows.
+/// The titles of the demo.
 pub fn anime() -> Vec<Anime> {
     CATALOGUE.iter().map(catalogue::Anime::to_enrich).collect()
 }
 
-/// Makes the cache and fills it. What stands in for a service is in `services`.
+/// Creates and fills the cache. `services` has the URLs of simulated services.
 pub async fn cache(services: ServiceRegistry) -> anyhow::Result<Demo> {
     let directory = tempfile::Builder::new()
         .prefix("animecache-demo-")
@@ -48,15 +48,15 @@ pub async fn cache(services: ServiceRegistry) -> anyhow::Result<Demo> {
     Ok(Demo { store: Arc::new(store), _directory: directory })
 }
 
-/// Puts everything into a store, as seen `now`.
+/// Fills a store.
 async fn fill(store: &dyn Store) -> anyhow::Result<()> {
     let now = clock::now();
-    // First: a store takes what is put last for the newest, and these are of functions that have changed since.
+    // First: the result that is stored last counts as the newest, and these are of older function versions.
     for outcome in edge_cases::results() {
         put_result(store, outcome).await?;
     }
     for (place, anime) in CATALOGUE.iter().enumerate() {
-        // Each title was enriched in its own run, some of them while the one before was still cached.
+        // Each title was enriched in a run of its own.
         let run = 0.3 + 1.9 * place as f64;
         for answer in responses::http(anime, now, run * 3_600.0) {
             put(store, answer, now).await?;
@@ -75,7 +75,7 @@ async fn fill(store: &dyn Store) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn put(store: &dyn Store, answer: Answer, now: f64) -> anyhow::Result<()> {
+async fn put(store: &dyn Store, answer: StoredExample, now: f64) -> anyhow::Result<()> {
     let entry = Entry {
         id: Uuid::new_v4(),
         cache_key: answer.key,
@@ -97,7 +97,7 @@ async fn put_result(store: &dyn Store, outcome: Outcome) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What is left of a day; a little always is, or the demo would lose entries before it is seen.
+/// The rest of a day, at least 90 seconds: entries must not expire before the demo is seen.
 fn left(used: f64) -> Duration {
     Duration::from_secs_f64((DAY - used).max(90.0))
 }
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn every_service_is_there_with_both_kinds_and_many_ages() {
+    async fn demo_has_all_services_both_kinds_and_many_ages() {
         let entries = filled().await;
         assert!((150..=300).contains(&entries.len()), "{}", entries.len());
         let services: BTreeSet<_> = entries.iter().map(|entry| entry.service).collect();
@@ -137,8 +137,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_cache_is_a_file_that_goes_with_the_demo() {
-        let demo = cache(ServiceRegistry::default()).await.unwrap();
+    async fn demo_cache_file_is_deleted_on_drop() {
+        let demo = cache(crate::services::registry().clone()).await.unwrap();
         let file = demo.store.id().location.to_string();
         let seen = all(Arc::clone(&demo.store)).await;
         assert_eq!(seen.len(), filled().await.len());
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_results_of_changed_functions_are_the_dead_ones() {
+    async fn results_of_older_function_versions_have_dead_schemas() {
         let demo = cache(crate::services::registry().clone()).await.unwrap();
         let filter = Filter { dead_schemas: true, ..Filter::default() };
         let pages = cache_core::admin::select::select(Arc::clone(&demo.store), filter).await.unwrap();
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn keys_are_the_pipelines() {
+    async fn keys_of_demo_equal_those_of_pipeline() {
         let entries = filled().await;
         let of = |url: &str| {
             let entry = entries.iter().filter_map(|entry| entry.http.as_ref()).find(|http| &*http.url == url).unwrap();

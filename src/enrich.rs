@@ -1,8 +1,8 @@
 //! Test enrichments: one anime's data from all seven services, through the cache, cold and then warm.
 //!
-//! A [`source::Source`] knows one service: which requests, in which order, and what to keep of the answers. It asks
-//! through its [`way::Way`], which is where the cache, the limits of the service and the meter are. [`run`] sends all
-//! sources off at once, twice, and compares what they bring.
+//! A [`source::Source`] knows one service: its requests, their order, and what to keep of the responses. It sends them
+//! through a [`service_client::ServiceClient`], which adds the cache, the limits of the service and the metrics.
+//! [`run`] runs all sources at once, in two passes, and compares the results.
 
 pub mod browser;
 pub(crate) mod challenge;

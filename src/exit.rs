@@ -1,11 +1,11 @@
-//! How the program ends: the exit codes that scripts rely on, and which error means which.
+//! Exit codes, and the errors that they stand for.
 
 use std::process::ExitCode;
 use std::{fmt, io};
 
 use cache_core::{BackendKind, Error};
 
-/// The exit codes; a contract.
+/// The exit codes. Scripts rely on them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
     Done = 0,
@@ -25,7 +25,7 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// What was asked cannot be done as asked; says what to do instead.
+/// A refusal, with what to do instead.
 #[derive(Debug)]
 pub struct Refused(pub String);
 
@@ -37,7 +37,7 @@ impl fmt::Display for Refused {
 
 impl std::error::Error for Refused {}
 
-/// The cache could not be opened, whatever the reason: what its cause chain says.
+/// The cache could not be opened; its source has the reason.
 #[derive(Debug)]
 pub struct CannotOpen;
 
@@ -63,7 +63,7 @@ pub fn of(error: &anyhow::Error) -> Exit {
     }
 }
 
-/// Whether the reader of our output went away (`| head`), which is no error of ours.
+/// Whether the reader of the output closed the pipe (`| head`), which is not an error.
 pub fn is_closed_pipe(error: &anyhow::Error) -> bool {
     error
         .chain()
@@ -71,7 +71,7 @@ pub fn is_closed_pipe(error: &anyhow::Error) -> bool {
         .any(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
 }
 
-/// What to try next, where an error suggests it.
+/// What to try next.
 pub fn advice(error: &anyhow::Error) -> Option<&'static str> {
     let error = error.downcast_ref::<Error>()?;
     let kind = match error {
@@ -103,7 +103,7 @@ mod tests {
     use anyhow::Context as _;
 
     #[test]
-    fn an_error_means_its_code_whatever_context_was_added() {
+    fn exit_code_ignores_added_context() {
         let code = |error: anyhow::Error| of(&error.context("while doing something"));
         assert_eq!(code(Refused("no".into()).into()), Exit::Usage);
         assert_eq!(code(Error::Config("no".into()).into()), Exit::Usage);

@@ -1,4 +1,4 @@
-//! The modules of the program, so that the tests can drive it as it is.
+//! The modules of the program, as a library for its tests.
 
 pub mod anime;
 pub mod cli;

@@ -10,8 +10,8 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD as BASE64;
 use cache_core::key::sha256_hex;
 use cache_core::{
-    Entry, EntryDetails, EntryId, Filter, Inspect, Layout, Missing, ServiceName, ServiceRegistry, Sqlite, State, clock, codec,
-    pages,
+    Entry, EntryDetails, EntryId, Filter, Inspect, Layout, Missing, ServiceName, ServiceRegistry, Sqlite, State, clock,
+    codec, pages,
 };
 use futures_util::TryStreamExt;
 use serde_json::{Value, json};

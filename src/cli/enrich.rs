@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use cache_core::ServiceName;
-use clap::{ArgGroup, Args};
 use clap::builder::NonEmptyStringValueParser;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{ArgGroup, Args};
 
 use crate::cli::selectors::duration;
 use crate::services::SERVICES;

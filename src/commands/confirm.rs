@@ -1,4 +1,4 @@
-//! What every command that changes entries does first: a selector, a plan, and a yes.
+//! Questions to the user, and a plan as text and as JSON.
 
 use std::fmt::Write as _;
 use std::io::{BufRead as _, IsTerminal as _, Write as _, stderr, stdin};
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use cache_core::admin::batch::Plan;
-use cache_core::{Error, clock};
+use cache_core::clock;
 use serde::Serialize;
 
 use crate::cli::ConsentArgs;
@@ -17,9 +17,8 @@ use crate::output;
 use crate::output::human::{bytes, count, duration};
 use crate::output::style::Style;
 use crate::output::{human, safe};
-use cache_core::chain;
 
-/// Refuses what cannot be meant or agreed to, before anything is opened.
+/// Refuses a change without selectors, with --read-only or without a terminal to ask on, before the cache is opened.
 pub(crate) fn check(session: &Session, verb: &str, selectors: &Selectors, args: &ConsentArgs) -> anyhow::Result<()> {
     if selectors.is_empty() {
         let message = "no entries selected: pass a selector such as --service jikan, or --all for all entries";
@@ -37,25 +36,32 @@ pub(crate) fn check(session: &Session, verb: &str, selectors: &Selectors, args: 
     Ok(())
 }
 
-/// Shows a question on the terminal. Anything but yes is no, and then this is how to end.
-pub(crate) async fn refusal(question: &str) -> anyhow::Result<Option<Exit>> {
+/// The answer to a question.
+pub(crate) enum Answer {
+    Yes,
+    /// The command ends with this exit code.
+    No(Exit),
+}
+
+/// Asks on the terminal. Anything but yes is no.
+pub(crate) async fn ask(question: &str) -> anyhow::Result<Answer> {
     let question = format!("{} [y/N] ", safe::line(question));
     tokio::select! {
-        // The signal is listened for before there is a question that it could answer.
+        // First: Ctrl-C must be handled once the question is visible.
         biased;
         _ = tokio::signal::ctrl_c() => {
             output::tell("");
-            Ok(Some(Exit::Partial))
+            Ok(Answer::No(Exit::Partial))
         }
-        // On a thread of its own: a read that waits for a line would not end at Ctrl-C.
-        line = async { tokio::task::spawn_blocking(move || answer(&question)).await } => {
+        // On a blocking thread: a read that waits for a line does not end at Ctrl-C.
+        line = async { tokio::task::spawn_blocking(move || read_answer(&question)).await } => {
             let is_yes = matches!(line??.trim().to_ascii_lowercase().as_str(), "y" | "yes");
-            Ok((!is_yes).then_some(Exit::Usage))
+            Ok(if is_yes { Answer::Yes } else { Answer::No(Exit::Usage) })
         }
     }
 }
 
-fn answer(question: &str) -> std::io::Result<String> {
+fn read_answer(question: &str) -> std::io::Result<String> {
     let mut terminal = stderr().lock();
     terminal.write_all(question.as_bytes())?;
     terminal.flush()?;
@@ -65,7 +71,7 @@ fn answer(question: &str) -> std::io::Result<String> {
     Ok(line)
 }
 
-/// A flag that Ctrl-C sets; work stops behind the batch that it is in. A second Ctrl-C ends the program at once.
+/// A flag that Ctrl-C sets: work stops after the current batch. A second Ctrl-C ends the program at once.
 #[expect(clippy::disallowed_methods, reason = "it waits for signals beside the work, for as long as the program runs")]
 pub(crate) fn stop_on_interrupt() -> Arc<AtomicBool> {
     let stop = Arc::new(AtomicBool::new(false));
@@ -80,35 +86,7 @@ pub(crate) fn stop_on_interrupt() -> Arc<AtomicBool> {
     stop
 }
 
-/// How a change of many entries ended.
-pub(crate) struct Ending<'a> {
-    /// What was to be done to them: `deleted`.
-    pub(crate) verb: &'static str,
-    pub(crate) total: u64,
-    pub(crate) done: u64,
-    pub(crate) failed: u64,
-    pub(crate) error: Option<&'a Error>,
-    pub(crate) is_interrupted: bool,
-}
-
-impl Ending<'_> {
-    /// Says what went wrong, and what that means for the exit code.
-    pub(crate) fn exit(&self, session: &Session) -> Exit {
-        if let Some(error) = self.error {
-            let (failed, total, reason) = (count(self.failed), human::entries(self.total), chain(error));
-            let reason = safe::line(&reason);
-            output::error(&format!("{failed} of {total} not {}: {reason}", self.verb));
-            return if self.done == 0 { Exit::Fault } else { Exit::Partial };
-        }
-        if self.is_interrupted {
-            session.note("Interrupted: the remaining entries were not changed");
-            return Exit::Partial;
-        }
-        Exit::Done
-    }
-}
-
-/// A plan for people; `action` is what it does to the entries: `delete`.
+/// A plan as text; `action` is what it does to the entries: `delete`.
 pub(crate) fn text(plan: &Plan, action: &str, style: Style) -> String {
     let mut out = String::new();
     // Writing to a String cannot fail.
@@ -141,7 +119,7 @@ fn write_plan(out: &mut String, plan: &Plan, action: &str, style: Style) -> std:
     Ok(())
 }
 
-/// What a plan holds, as JSON.
+/// The entries of a plan, as JSON.
 #[derive(Serialize)]
 pub(crate) struct Matched {
     entries: u64,
@@ -149,7 +127,7 @@ pub(crate) struct Matched {
     bytes: u64,
 }
 
-/// What a plan holds of one service, as JSON.
+/// The entries of one service in a plan, as JSON.
 #[derive(Serialize)]
 pub(crate) struct OfService {
     service: &'static str,

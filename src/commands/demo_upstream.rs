@@ -1,4 +1,4 @@
-//! `demo-upstream`: the seven services on loopback, for other programs to be pointed at.
+//! `demo-upstream`: the simulated services on localhost, for other programs.
 
 use anyhow::Context as _;
 use serde_json::{Map, Value};
@@ -11,7 +11,7 @@ use crate::exit::Exit;
 use crate::output;
 use crate::output::human::counted;
 
-/// Serves until it is asked to end.
+/// Serves until a signal arrives.
 pub(crate) async fn run(session: &Session, args: &DemoUpstreamArgs) -> anyhow::Result<Exit> {
     let mut signals = Signals::listen()?;
     let mut upstream = Upstream::start(args.port, args.pace).await.context("cannot start the demo services")?;

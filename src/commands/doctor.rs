@@ -1,4 +1,4 @@
-//! `doctor`: every step of the troubleshooting list, checked, with what to type next beside what failed.
+//! `doctor`: checks settings, storage and contents, with advice for what failed.
 
 pub(crate) mod backend;
 pub(crate) mod command_line;
@@ -11,30 +11,30 @@ use std::sync::Arc;
 
 use cache_core::{Opened, Storage, WhenUnreachable};
 
-use crate::commands::doctor::command_line::Again;
-use crate::commands::doctor::report::{Check, Report};
-use crate::commands::session::{Cache, Session};
+use crate::commands::doctor::command_line::CommandLine;
+use crate::commands::doctor::report::{Check, DoctorReport};
+use crate::commands::session::{OpenCache, Session};
 use crate::exit::Exit;
 use crate::{demo, output};
 use cache_core::chain;
 
 /// Runs the command.
 pub(crate) async fn run(session: &Session) -> anyhow::Result<Exit> {
-    let mut report = Report::new(&session.settings);
+    let mut report = DoctorReport::new(&session.settings);
     let is_reached = if session.global.demo {
         let demo = demo::cache(session.settings.cache.services.clone()).await?;
         let store = Arc::clone(&demo.store);
-        examine(&mut report, &Cache { store, is_fallback: false, _demo: Some(demo) }).await;
+        examine(&mut report, &OpenCache { store, is_fallback: false, _demo: Some(demo) }).await;
         true
     } else {
         report.checks.extend(settings::checks(&session.settings));
         let file = session.settings.cache.sqlite_file();
         let is_asked_for = session.settings.cache.storage == Storage::Sqlite;
         report.checks.extend(sqlite::checks(&file, is_asked_for, &session.settings.cache.services).await);
-        // Standing in would hide what is to be found out.
+        // Without a fallback, which would hide the error.
         match cache_core::open(&session.settings.cache, session.options(WhenUnreachable::Fail)).await {
             Ok(Opened { store, .. }) => {
-                examine(&mut report, &Cache { store, is_fallback: false, _demo: None }).await;
+                examine(&mut report, &OpenCache { store, is_fallback: false, _demo: None }).await;
                 true
             }
             Err(error) => {
@@ -43,7 +43,7 @@ pub(crate) async fn run(session: &Session) -> anyhow::Result<Exit> {
             }
         }
     };
-    report.advise(&Again::of(&session.global));
+    report.advise(&CommandLine::of(&session.global));
     if session.global.json {
         output::write_json(&report)?;
     } else {
@@ -56,8 +56,8 @@ pub(crate) async fn run(session: &Session) -> anyhow::Result<Exit> {
     })
 }
 
-/// What an open cache tells of itself.
-async fn examine(report: &mut Report, cache: &Cache) {
+/// The checks that need an open cache.
+async fn examine(report: &mut DoctorReport, cache: &OpenCache) {
     report.checks.extend(backend::checks(cache).await);
     report.checks.extend(match crate::commands::stats::count::count(cache).await {
         Ok(tally) => contents::checks(&tally),

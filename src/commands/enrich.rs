@@ -7,20 +7,18 @@ pub(crate) mod select;
 pub(crate) mod terminal;
 pub(crate) mod text;
 
-use std::time::Duration;
-
 use cache_core::clock;
 
 use crate::cli::enrich::EnrichArgs;
-use crate::commands::enrich::environment::Stage;
-use crate::commands::enrich::progress::{Shown, follow};
+use crate::commands::enrich::environment::{Environment, time_limit};
+use crate::commands::enrich::progress::{ProgressView, follow};
 use crate::commands::session::Session;
 use crate::commands::signals::Signals;
 use crate::enrich::history;
 use crate::enrich::history::Run;
 use crate::enrich::mode::Mode;
-use crate::enrich::progress::Plan;
-use crate::enrich::report::{Report, Verdict};
+use crate::enrich::progress::EnrichPlan;
+use crate::enrich::report::{EnrichReport, Verdict};
 use crate::enrich::run::run as enrich;
 use crate::exit::{Exit, Refused};
 use crate::output;
@@ -29,35 +27,39 @@ use cache_core::chain;
 
 /// Runs the command.
 pub(crate) async fn run(session: &Session, args: &EnrichArgs) -> anyhow::Result<Exit> {
-    if session.global.read_only && args.mode().stores() {
+    if session.global.read_only && mode(args).stores() {
         let refused = "enrich is not allowed with --read-only, except with --offline or --verify";
         return Err(Refused(refused.into()).into());
     }
     let Some(anime) = select::anime(session, args)? else { return Ok(Exit::NothingMatched) };
-    let plan =
-        Plan { anime, services: args.services.asked(), mode: args.mode(), time_limit: args.services.time_limit()? };
+    let plan = EnrichPlan {
+        anime,
+        services: args.services.asked(),
+        mode: mode(args),
+        time_limit: time_limit(&args.services)?,
+    };
     if plan.asked().next().is_none() {
-        let told = format!("error: {} has no ID for the selected services", plan.anime.name());
-        output::tell(&safe::line(&told));
+        let message = format!("{} has no ID for the selected services", plan.anime.name());
+        output::error(&safe::line(&message));
         return Ok(Exit::NothingMatched);
     }
     if let Some(directory) = &args.out {
         files::prepare(directory)?;
     }
     let mut signals = Signals::listen()?;
-    let stage = tokio::select! {
+    let environment = tokio::select! {
         biased;
         () = signals.next() => return Ok(Exit::Partial),
-        stage = Stage::set(session, &args.services, args.mode()) => stage?,
+        environment = Environment::new(session, &args.services, mode(args)) => environment?,
     };
     let progress = plan.progress();
     let done = {
-        let mut shown = Shown::new(session, plan.mode);
-        let work = enrich(&stage.cache, &stage.network, &stage.services, &plan, &progress);
-        follow(work, &mut signals, || shown.update(&progress)).await
+        let mut view = ProgressView::new(session, plan.mode);
+        let work = enrich(&environment.cache, &environment.network, &environment.services, &plan, &progress);
+        follow(work, &mut signals, || view.update(&progress)).await
     };
-    let report = done.unwrap_or_else(|| Report { interrupted: true, ..Report::new(&plan, &progress) });
-    // Whatever becomes of the files, there is a report.
+    let report = done.unwrap_or_else(|| EnrichReport { interrupted: true, ..EnrichReport::new(&plan, &progress) });
+    // The report is printed even if the files could not be written.
     let written = args.out.as_ref().map_or(Ok(()), |directory| files::write(directory, &progress));
     if session.global.json {
         output::write_json(&report)?;
@@ -67,45 +69,33 @@ pub(crate) async fn run(session: &Session, args: &EnrichArgs) -> anyhow::Result<
     let exit = exit(&report, plan.mode);
     if session.settings.cache.enabled && matches!(plan.mode, Mode::Usual | Mode::Fresh) && !report.interrupted {
         let run = Run { at: clock::now(), report };
-        if let Err(error) = history::add(&**stage.cache.store(), &run).await {
-            session.note(&format!("warning: could not save the run to the history: {}", chain(&error)));
+        if let Err(error) = history::add(&**environment.cache.store(), &run).await {
+            session.warn(&format!("could not save the run to the history: {}", chain(&error)));
         }
     }
-    stage.close().await;
+    environment.close().await;
     written?;
     Ok(exit)
 }
 
-/// What an outcome means.
-fn exit(report: &Report, mode: Mode) -> Exit {
+/// The exit code.
+fn exit(report: &EnrichReport, mode: Mode) -> Exit {
     let failed = report.services.iter().filter(|service| !service.ok).count();
-    // That something is not cached is what was to be found out.
+    // In these modes, missing data is a finding.
     let finds_gaps = matches!(mode, Mode::Offline | Mode::Uncached);
     match report {
-        Report { interrupted: true, .. } => Exit::Partial,
-        Report { services, .. } if failed == services.len() && !finds_gaps => Exit::Fault,
+        EnrichReport { interrupted: true, .. } => Exit::Partial,
+        EnrichReport { services, .. } if failed == services.len() && !finds_gaps => Exit::Fault,
         report if report.verdict() != Verdict::Good => Exit::Partial,
         _ => Exit::Done,
     }
 }
 
-impl EnrichArgs {
-    fn mode(&self) -> Mode {
-        match self {
-            Self { fresh: true, .. } => Mode::Fresh,
-            Self { verify: true, .. } => Mode::Uncached,
-            Self { offline: true, .. } => Mode::Offline,
-            _ => Mode::Usual,
-        }
-    }
-}
-
-impl crate::cli::enrich::ServiceArgs {
-    /// The longest that one service may take.
-    pub(crate) fn time_limit(&self) -> anyhow::Result<Duration> {
-        if self.timeout.is_zero() {
-            return Err(Refused("--timeout must be greater than 0".into()).into());
-        }
-        Ok(self.timeout)
+fn mode(args: &EnrichArgs) -> Mode {
+    match args {
+        EnrichArgs { fresh: true, .. } => Mode::Fresh,
+        EnrichArgs { verify: true, .. } => Mode::Uncached,
+        EnrichArgs { offline: true, .. } => Mode::Offline,
+        _ => Mode::Usual,
     }
 }

@@ -1,10 +1,10 @@
-//! TODO
+//! The label of an entry in lists.
 
 use cache_core::{EntryId, Summary};
 
 use crate::output::{safe, secrets};
 
-/// What an entry is about: method and URL, or the key, and why it cannot be read.
+/// Method, URL and title of an entry, or its key, and why it cannot be read.
 pub(crate) fn what(entry: &Summary, reveal: bool) -> String {
     let name = match (&entry.http, &entry.id) {
         (Some(http), _) => {

@@ -147,7 +147,7 @@ impl<'a> List<'a> {
         ];
         let id = match &entry.id {
             EntryId::Http(..) => entry.id.text(),
-            // A key says itself what it is; it stands in the last column.
+            // The key is in the last column.
             EntryId::Key(_) => "-".into(),
         };
         self.columns(facts, &id, &what(entry, self.reveal))

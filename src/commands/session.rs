@@ -1,4 +1,4 @@
-//! TODO
+//! The session of a command: settings, style, and the cache opened as the command needs it.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::output::style::Style;
 use crate::settings::Settings;
 use crate::{demo, output};
 
-/// What every command is given.
+/// What every command gets.
 pub(crate) struct Session {
     pub(crate) global: Global,
     pub(crate) settings: Settings,
@@ -21,58 +21,57 @@ pub(crate) struct Session {
 }
 
 /// An open cache.
-pub(crate) struct Cache {
+pub(crate) struct OpenCache {
     pub(crate) store: Arc<dyn Inspect>,
-    /// SQLite stands in for a Redis that cannot be reached.
+    /// SQLite is used because Redis cannot be reached.
     pub(crate) is_fallback: bool,
-    /// Deletes the throw-away cache when dropped.
+    /// Deletes the demo cache when dropped.
     pub(crate) _demo: Option<Demo>,
 }
 
 impl Session {
-    /// Opens the cache to look at it: SQLite may stand in for Redis.
-    pub(crate) async fn open_to_read(&self) -> anyhow::Result<Cache> {
+    /// Opens the cache for reading, with SQLite as fallback.
+    pub(crate) async fn open_to_read(&self) -> anyhow::Result<OpenCache> {
         let when = if self.global.no_fallback { WhenUnreachable::Fail } else { WhenUnreachable::UseSqlite };
         self.open(when).await
     }
 
-    /// Opens the cache to change it: nobody deletes from a cache that he did not name.
-    pub(crate) async fn open_to_change(&self) -> anyhow::Result<Cache> {
+    /// Opens the cache for changes, without a fallback: they must not hit another cache than the named one.
+    pub(crate) async fn open_to_change(&self) -> anyhow::Result<OpenCache> {
         self.open(WhenUnreachable::Fail).await
     }
 
-    /// Opens the cache as a program that uses it does: SQLite may stand in, and is made where it is not there, unless
-    /// nothing is to be stored.
-    pub(crate) async fn open_to_use(&self, config: &Config, stores: bool) -> anyhow::Result<Cache> {
+    /// Opens the cache for use, with SQLite as fallback, which is created if something will be stored.
+    pub(crate) async fn open_to_use(&self, config: &Config, stores: bool) -> anyhow::Result<OpenCache> {
         let when = if self.global.no_fallback { WhenUnreachable::Fail } else { WhenUnreachable::UseSqlite };
         self.open_as(config, OpenOptions { creates: stores, ..self.options(when) }).await
     }
 
-    pub(crate) async fn open(&self, when_unreachable: WhenUnreachable) -> anyhow::Result<Cache> {
+    pub(crate) async fn open(&self, when_unreachable: WhenUnreachable) -> anyhow::Result<OpenCache> {
         self.open_as(&self.settings.cache, self.options(when_unreachable)).await
     }
 
-    async fn open_as(&self, config: &Config, options: OpenOptions) -> anyhow::Result<Cache> {
+    async fn open_as(&self, config: &Config, options: OpenOptions) -> anyhow::Result<OpenCache> {
         if self.global.demo {
             let demo = demo::cache(config.services.clone()).await?;
             let store = if self.global.read_only { read_only(&demo) } else { Arc::clone(&demo.store) };
-            return Ok(Cache { store, is_fallback: false, _demo: Some(demo) });
+            return Ok(OpenCache { store, is_fallback: false, _demo: Some(demo) });
         }
         self.check_settings()?;
         let Opened { store, fallback } = cache_core::open(config, options).await.context(CannotOpen)?;
         if let Some(error) = &fallback {
-            // Even who wants it quiet must know which cache he is told of.
+            // Even with --quiet: the output is about another cache than the configured one.
             let reason = cache_core::chain(error);
             output::tell(&safe::line(&format!("Redis connection failed: {reason}. Falling back to SQLite")));
         }
-        Ok(Cache { store, is_fallback: fallback.is_some(), _demo: None })
+        Ok(OpenCache { store, is_fallback: fallback.is_some(), _demo: None })
     }
 
     pub(crate) fn options(&self, when_unreachable: WhenUnreachable) -> OpenOptions {
         OpenOptions { when_unreachable, is_read_only: self.global.read_only, creates: false }
     }
 
-    /// Refuses to go on with settings that cannot be used: the default might be another cache than the one meant.
+    /// Refuses invalid settings: a default might name another cache than the intended one.
     pub(crate) fn check_settings(&self) -> anyhow::Result<()> {
         match self.settings.problems.as_slice() {
             [] => Ok(()),
@@ -80,7 +79,14 @@ impl Session {
         }
     }
 
-    /// Tells the user something that is no result.
+    /// Prints a warning on standard error, unless --quiet.
+    pub(crate) fn warn(&self, text: &str) {
+        if !self.global.quiet {
+            output::warning(&safe::line(text));
+        }
+    }
+
+    /// Prints a notice on standard error, unless --quiet.
     pub(crate) fn note(&self, text: &str) {
         if !self.global.quiet {
             output::tell(&safe::line(text));
@@ -88,7 +94,7 @@ impl Session {
     }
 }
 
-/// The throw-away cache, protected.
+/// The demo cache, read-only.
 pub(crate) fn read_only(demo: &Demo) -> Arc<dyn Inspect> {
     Arc::new(ReadOnly::new(Arc::clone(&demo.store)))
 }

@@ -1,4 +1,4 @@
-//! Ids cut short, as `ls` prints them where there is no room for more, and the entries that they mean.
+//! Short IDs, as `ls` prints them on narrow terminals, and the entries that they match.
 
 use std::sync::Arc;
 
@@ -10,19 +10,19 @@ use crate::commands::entry_label::what;
 use crate::exit::Refused;
 use crate::output::{human, safe};
 
-/// Characters of a short id: those of a UUID before its first dash.
+/// Characters of a short ID: those of a UUID before its first dash.
 pub(crate) const LENGTH: usize = 8;
 
-/// How many entries are named when several may be meant.
-const NAMED: usize = 10;
+/// Entries that are listed for an ambiguous ID.
+const MAX_LISTED: usize = 10;
 
-/// Whether a text may be the beginning of an id, and is not the whole of one.
+/// Whether a text may be the start of an ID, and is not a full one.
 pub(crate) fn is_short(text: &str) -> bool {
     let is_of_id = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b) || b == b'-';
     (LENGTH..36).contains(&text.len()) && text.bytes().all(is_of_id) && uuid::Uuid::try_parse(text).is_err()
 }
 
-/// The filter that selectors mean, with short ids made whole.
+/// The filter of selectors, with short IDs resolved.
 pub(crate) async fn filter(store: &Arc<dyn Inspect>, selectors: &Selectors) -> anyhow::Result<Filter> {
     let mut filter = selectors.filter();
     let short: Vec<&str> = selectors.id.iter().map(String::as_str).filter(|id| is_short(id)).collect();
@@ -33,7 +33,7 @@ pub(crate) async fn filter(store: &Arc<dyn Inspect>, selectors: &Selectors) -> a
     for short in short {
         let meant: Vec<&Summary> = found.iter().filter(|entry| begins(entry, short)).collect();
         match meant.as_slice() {
-            // No entry has this for its key either: nothing matches.
+            // The filter still has it as a key, which matches nothing.
             [] => {}
             [entry] => {
                 filter.ids.remove(&EntryId::key(short.as_bytes()));
@@ -45,7 +45,7 @@ pub(crate) async fn filter(store: &Arc<dyn Inspect>, selectors: &Selectors) -> a
     Ok(filter)
 }
 
-/// Whether the id of an HTTP entry begins so.
+/// Whether an HTTP entry has an ID that starts with this.
 pub(crate) fn begins(entry: &Summary, short: &str) -> bool {
     matches!(entry.id, EntryId::Http(..)) && entry.id.text().starts_with(short)
 }
@@ -54,16 +54,16 @@ pub(crate) fn begins(entry: &Summary, short: &str) -> bool {
 pub(crate) fn ambiguous(entries: &[&Summary], name: &str) -> Refused {
     let mut message =
         format!("{} is ambiguous; it matches {}:", safe::line(name), human::entries(entries.len() as u64));
-    for entry in entries.iter().take(NAMED) {
+    for entry in entries.iter().take(MAX_LISTED) {
         message.extend(["\n  ", &entry.id.text(), "  ", &what(entry, false)]);
     }
-    if entries.len() > NAMED {
-        message.extend(["\n  … and ", &human::count((entries.len() - NAMED) as u64), " more"]);
+    if entries.len() > MAX_LISTED {
+        message.extend(["\n  … and ", &human::count((entries.len() - MAX_LISTED) as u64), " more"]);
     }
     Refused(message)
 }
 
-/// The HTTP entries of a whole cache that are meant.
+/// The HTTP entries of the whole cache for which `is_meant` holds.
 pub(crate) async fn search(
     store: &Arc<dyn Inspect>,
     is_meant: impl Fn(&Summary) -> bool,

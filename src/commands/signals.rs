@@ -1,19 +1,19 @@
-//! What others send to end a program; a command that listens ends in its own way.
+//! Signals that end a program, for commands that clean up first.
 
 use anyhow::Context as _;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// The three that ask for an end.
+/// SIGINT, SIGTERM and SIGHUP.
 pub(crate) struct Signals([Signal; 3]);
 
 impl Signals {
-    /// Listens from now on: none of them ends the program any more.
+    /// Handles the signals from now on: none of them ends the program by itself.
     pub(crate) fn listen() -> anyhow::Result<Self> {
         let listen = |kind| signal(kind).context("cannot install signal handlers");
         Ok(Self([listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?, listen(SignalKind::hangup())?]))
     }
 
-    /// Waits for one.
+    /// Waits for a signal.
     pub(crate) async fn next(&mut self) {
         let [interrupt, terminate, hangup] = &mut self.0;
         tokio::select! {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::cli::StatsArgs;
 use crate::commands::session::Session;
-use crate::commands::stats::report::Report;
+use crate::commands::stats::report::StatsReport;
 use crate::exit::Exit;
 use crate::output;
 use crate::output::json;
@@ -25,7 +25,7 @@ const SHORTEST_INTERVAL: Duration = Duration::from_millis(100);
 pub(crate) async fn run(session: &Session, args: &StatsArgs) -> anyhow::Result<Exit> {
     let cache = session.open_to_read().await?;
     let Some(interval) = args.watch else {
-        write(session, args, &Report::of(&cache, args.window).await?, false)?;
+        write(session, args, &StatsReport::of(&cache, args.window).await?, false)?;
         return Ok(Exit::Done);
     };
     let repaints = stdout().is_terminal() && !session.global.json && !args.prometheus;
@@ -34,7 +34,7 @@ pub(crate) async fn run(session: &Session, args: &StatsArgs) -> anyhow::Result<E
         tokio::select! {
             biased;
             _ = &mut interrupt => return Ok(Exit::Done),
-            report = Report::of(&cache, args.window) => write(session, args, &report?, repaints)?,
+            report = StatsReport::of(&cache, args.window) => write(session, args, &report?, repaints)?,
         }
         tokio::select! {
             biased;
@@ -44,7 +44,7 @@ pub(crate) async fn run(session: &Session, args: &StatsArgs) -> anyhow::Result<E
     }
 }
 
-fn write(session: &Session, args: &StatsArgs, report: &Report, repaints: bool) -> anyhow::Result<()> {
+fn write(session: &Session, args: &StatsArgs, report: &StatsReport, repaints: bool) -> anyhow::Result<()> {
     let mut text = Vec::new();
     if repaints {
         text.extend_from_slice(REPAINT);

@@ -1,19 +1,22 @@
-//! `ttl`: plans, shows the plan, asks, changes the TTLs of exactly what was planned.
+//! `ttl`: changes the TTLs of exactly the planned entries.
 
 use std::time::Instant;
 
-use cache_core::admin::ttl::Change;
-use cache_core::admin::{batch, ttl};
+use cache_core::admin::batch::Plan;
+use cache_core::admin::ttl;
+use cache_core::admin::ttl::{Change, Report};
 use serde::Serialize;
 
 use crate::cli::{TtlArgs, TtlChange};
-use crate::commands::confirm::{Ending, Matched, OfService};
+use crate::commands::confirm::{Matched, OfService};
+use crate::commands::plan_and_confirm::{ChangeSummary, Words};
 use crate::commands::session::Session;
-use crate::commands::{confirm, short_id};
+use crate::commands::{confirm, plan_and_confirm};
 use crate::exit::Exit;
-use crate::output;
+use crate::output::human;
 use crate::output::progress::{Bar, Unit};
-use crate::output::{human, safe};
+
+const WORDS: Words = Words { action: "change the TTL of", done: "changed" };
 
 /// Runs the command.
 pub(crate) async fn run(session: &Session, args: &TtlArgs) -> anyhow::Result<Exit> {
@@ -21,63 +24,32 @@ pub(crate) async fn run(session: &Session, args: &TtlArgs) -> anyhow::Result<Exi
     let started = Instant::now();
     let cache = session.open_to_change().await?;
     let stop = confirm::stop_on_interrupt();
-    let plan = {
-        let bar = Bar::new("Scanning", Unit::Keys, session.global.quiet);
-        let progress = |progress| bar.show(progress, "matching");
-        let filter = short_id::filter(&cache.store, &args.selectors).await?;
-        batch::plan(&cache.store, &filter, args.consent.limit, &stop, progress).await?
+    let selected = (&args.selectors, args.consent.limit);
+    let plan = match plan_and_confirm::plan(session, &cache.store, selected, &stop, WORDS).await? {
+        Ok(plan) => plan,
+        Err(exit) => return Ok(exit),
     };
-    let Some(plan) = plan else {
-        session.note("Interrupted: nothing was changed");
-        return Ok(Exit::Partial);
-    };
-    let answer = |report: &ttl::Report| Answer {
-        dry_run: args.consent.dry_run,
-        matched: Matched::of(&plan),
-        changed: report.done,
-        failed: report.failed,
-        by_service: confirm::by_service(&plan),
-        interrupted: report.is_interrupted,
-        elapsed: started.elapsed().as_secs_f64(),
-    };
-    if plan.targets.is_empty() || args.consent.dry_run {
-        if session.global.json {
-            output::write_json(&answer(&ttl::Report::default()))?;
-        } else {
-            output::write(confirm::text(&plan, "change the TTL of", session.style).as_bytes())?;
-        }
-        return Ok(if plan.targets.is_empty() { Exit::NothingMatched } else { Exit::Done });
-    }
-    if !args.consent.yes {
-        output::tell(confirm::text(&plan, "change the TTL of", session.style).trim_end());
-        let matched = human::entries(plan.targets.len() as u64);
-        let question = question(args.change, &matched, &plan.backend.to_string());
-        if let Some(exit) = confirm::refusal(&question).await? {
-            session.note("Canceled: nothing was changed");
-            return Ok(exit);
-        }
+    let change = change(args.change);
+    let question = question(change, &human::entries(plan.targets.len() as u64), &plan.backend.to_string());
+    let unchanged = TtlOutput::new(args, &plan, &Report::default(), started);
+    let end = plan_and_confirm::confirm(session, &plan, &args.consent, WORDS, &question, &unchanged).await?;
+    if let Some(exit) = end {
+        return Ok(exit);
     }
     let report = {
         let bar = Bar::new("Changing TTLs", Unit::Entries, session.global.quiet);
         let progress = |progress| bar.show(progress, "changed");
-        ttl::change(&cache.store, &plan.backend, &plan.targets, change(args.change), &stop, progress).await
+        ttl::change(&cache.store, &plan.backend, &plan.targets, change, &stop, progress).await
     };
-    if session.global.json {
-        output::write_json(&answer(&report))?;
-    } else {
-        let changed = human::entries(report.done);
-        let backend = plan.backend.to_string();
-        output::write(format!("Changed the TTL of {changed} in {}\n", safe::line(&backend)).as_bytes())?;
-    }
-    let ending = Ending {
-        verb: "changed",
+    let line = format!("Changed the TTL of {} in {}", human::entries(report.done), plan.backend);
+    let summary = ChangeSummary {
         total: plan.targets.len() as u64,
         done: report.done,
         failed: report.failed,
         error: report.error.as_ref(),
         is_interrupted: report.is_interrupted,
     };
-    Ok(ending.exit(session))
+    plan_and_confirm::finish(session, &TtlOutput::new(args, &plan, &report, started), &line, &summary, WORDS)
 }
 
 fn change(change: TtlChange) -> Change {
@@ -88,8 +60,8 @@ fn change(change: TtlChange) -> Change {
     }
 }
 
-fn question(change: TtlChange, entries: &str, backend: &str) -> String {
-    match crate::commands::ttl::change(change) {
+fn question(change: Change, entries: &str, backend: &str) -> String {
+    match change {
         Change::Set(ttl) => format!("Set the TTL of {entries} in {backend} to {}?", humantime::format_duration(ttl)),
         Change::Extend(by) => {
             format!("Extend the TTL of {entries} in {backend} by {}?", humantime::format_duration(by))
@@ -100,7 +72,7 @@ fn question(change: TtlChange, entries: &str, backend: &str) -> String {
 
 /// `ttl --json`.
 #[derive(Serialize)]
-struct Answer {
+struct TtlOutput {
     dry_run: bool,
     matched: Matched,
     changed: u64,
@@ -108,4 +80,18 @@ struct Answer {
     by_service: Vec<OfService>,
     interrupted: bool,
     elapsed: f64,
+}
+
+impl TtlOutput {
+    fn new(args: &TtlArgs, plan: &Plan, report: &Report, started: Instant) -> Self {
+        Self {
+            dry_run: args.consent.dry_run,
+            matched: Matched::of(plan),
+            changed: report.done,
+            failed: report.failed,
+            by_service: confirm::by_service(plan),
+            interrupted: report.is_interrupted,
+            elapsed: started.elapsed().as_secs_f64(),
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! `tui`: the dashboard, for people only.
+//! `tui`: the dashboard.
 
 use std::io::{IsTerminal as _, stdin, stdout};
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use anyhow::Context as _;
 use cache_core::{Error, Opened, WhenUnreachable};
 
-use crate::commands::session::Session;
+use crate::commands::session::{Session, read_only};
 use crate::demo::server::Upstream;
 use crate::enrich::lookup::PIPELINES_FILE;
 use crate::exit::{Exit, Refused};
@@ -31,19 +31,18 @@ pub(crate) async fn run(session: &Session) -> anyhow::Result<Exit> {
     let mut config = session.settings.cache.clone();
     let mut services = session.settings.services.clone();
     if session.global.demo {
-        // The first frame does not wait for the cache to be filled, and the cache stays until the last one.
+        // The cache is filled after the first frame, and must outlive the dashboard.
         let kept = Arc::new(OnceLock::new());
         let keep = Arc::clone(&kept);
         let upstream = Upstream::start(None, 1.0).await.context("cannot start the demo services")?;
-        // Before the cache is opened: it tells the service of an entry by these.
+        // Before the cache is opened: it recognizes the service of an entry by these URLs.
         upstream.stand_in(&mut services);
         config = services.config(&config);
         let registry = config.services.clone();
         let opening = async move {
             let demo = demo::cache(registry).await.map_err(|error| Error::Config(format!("{error:#}")))?;
             let demo = keep.get_or_init(|| demo);
-            let store =
-                if options.is_read_only { crate::commands::session::read_only(demo) } else { Arc::clone(&demo.store) };
+            let store = if options.is_read_only { read_only(demo) } else { Arc::clone(&demo.store) };
             Ok(Opened { store, fallback: None })
         };
         let exit = tui::run(opening, (config, services), None, options).await?;

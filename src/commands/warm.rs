@@ -1,5 +1,4 @@
-//! `warm`: fills the cache with the data of many anime. To go on where it was ended, it is run again: what is cached
-//! costs no time.
+//! `warm`: fills the cache with the data of many anime. Running it again continues: cached data costs no time.
 
 use std::fmt::Write as _;
 use std::io::Read as _;
@@ -11,15 +10,15 @@ use serde::Serialize;
 
 use crate::anime::Anime;
 use crate::cli::enrich::WarmArgs;
-use crate::commands::enrich::environment::Stage;
-use crate::commands::enrich::progress::{Shown, follow};
+use crate::commands::enrich::environment::{Environment, time_limit};
+use crate::commands::enrich::progress::{ProgressView, follow};
 use crate::commands::enrich::select;
 use crate::commands::session::Session;
 use crate::commands::signals::Signals;
 use crate::enrich::lookup::Catalogue;
 use crate::enrich::mode::Mode;
-use crate::enrich::progress::Plan;
-use crate::enrich::report::Report;
+use crate::enrich::progress::EnrichPlan;
+use crate::enrich::report::EnrichReport;
 use crate::enrich::run::fill;
 use crate::exit::{Exit, Refused};
 use crate::output;
@@ -31,17 +30,17 @@ pub(crate) async fn run(session: &Session, args: &WarmArgs) -> anyhow::Result<Ex
     if session.global.read_only {
         return Err(Refused("warm is not allowed with --read-only".into()).into());
     }
-    let time_limit = args.services.time_limit()?;
+    let time_limit = time_limit(&args.services)?;
     let wanted = wanted(&select::catalogue(session, &args.services)?, args)?;
     if wanted.is_empty() {
-        output::tell("error: no titles selected");
+        output::error("no titles selected");
         return Ok(Exit::NothingMatched);
     }
     let mut signals = Signals::listen()?;
-    let stage = tokio::select! {
+    let environment = tokio::select! {
         biased;
         () = signals.next() => return Ok(Exit::Partial),
-        stage = Stage::set(session, &args.services, Mode::Usual) => stage?,
+        environment = Environment::new(session, &args.services, Mode::Usual) => environment?,
     };
     let started = Instant::now();
     let mut summary = Summary::default();
@@ -49,22 +48,22 @@ pub(crate) async fn run(session: &Session, args: &WarmArgs) -> anyhow::Result<Ex
         let place = format!("{}/{}", place + 1, wanted.len());
         let plan = one.as_ref().map(|anime| {
             let services = args.services.asked();
-            Plan { anime: anime.clone(), services, mode: Mode::Usual, time_limit }
+            EnrichPlan { anime: anime.clone(), services, mode: Mode::Usual, time_limit }
         });
         let title = match &plan {
-            Err(unknown) => Warmed::unasked(&unknown.title, &unknown.error),
+            Err(unknown) => Warmed::skipped(&unknown.title, &unknown.error),
             Ok(plan) if plan.asked().next().is_none() => {
-                Warmed::unasked(&plan.anime.name(), "no ID for the selected services")
+                Warmed::skipped(&plan.anime.name(), "no ID for the selected services")
             }
             Ok(plan) => {
                 let progress = plan.progress();
                 let done = {
-                    let mut shown = Shown::of_many(session, &format!("{place} {}", plan.anime.name()));
-                    let work = fill(&stage.cache, &stage.network, &stage.services, plan, &progress);
-                    follow(work, &mut signals, || shown.update(&progress)).await
+                    let mut view = ProgressView::of_many(session, &format!("{place} {}", plan.anime.name()));
+                    let work = fill(&environment.cache, &environment.network, &environment.services, plan, &progress);
+                    follow(work, &mut signals, || view.update(&progress)).await
                 };
                 summary.interrupted = done.is_none();
-                Warmed::new(done.unwrap_or_else(|| Report::new(plan, &progress)))
+                Warmed::new(done.unwrap_or_else(|| EnrichReport::new(plan, &progress)))
             }
         };
         session.note(&format!("{place} {}", title.line()));
@@ -79,11 +78,11 @@ pub(crate) async fn run(session: &Session, args: &WarmArgs) -> anyhow::Result<Ex
     } else {
         output::write(summary.text(wanted.len()).as_bytes())?;
     }
-    stage.close().await;
+    environment.close().await;
     Ok(summary.exit())
 }
 
-/// What is to be warmed, in order; what is no anime by its title and why.
+/// The anime to warm, in order, and the titles that match none.
 fn wanted(catalogue: &Catalogue, args: &WarmArgs) -> anyhow::Result<Vec<Result<Anime, Unknown>>> {
     match (&args.titles, args.index) {
         (Some(file), _) => {
@@ -94,10 +93,11 @@ fn wanted(catalogue: &Catalogue, args: &WarmArgs) -> anyhow::Result<Vec<Result<A
         }
         (None, Some(range)) => {
             let anime = range.within(catalogue.places()).filter_map(|index| catalogue.get(index));
-            // Of what has neither a title nor an id nothing can be asked.
+            // An entry with neither title nor ID cannot be requested.
             Ok(anime.filter(|anime| !anime.name().is_empty()).cloned().map(Ok).collect())
         }
-        (None, None) => Err(Refused("no titles selected: pass --titles or --index".into()).into()),
+        // The command line requires one of the two.
+        (None, None) => Ok(Vec::new()),
     }
 }
 
@@ -116,18 +116,18 @@ fn read(file: &Path) -> std::io::Result<String> {
     Ok(text)
 }
 
-/// A title that means no anime.
+/// A title that matches no anime.
 struct Unknown {
     title: String,
     error: String,
 }
 
-/// What came of one title.
+/// The outcome of one title.
 #[derive(Serialize)]
 struct Warmed {
     title: String,
     ok: bool,
-    /// It was all in the cache.
+    /// Everything was cached already.
     already_warm: bool,
     requests: u64,
     hits: u64,
@@ -136,26 +136,26 @@ struct Warmed {
     bytes: u64,
     seconds: f64,
     failed: Vec<Failed>,
-    /// How many services brought something.
+    /// Services that returned data.
     #[serde(skip)]
-    brought: usize,
+    succeeded: usize,
 }
 
-/// What failed of one title.
+/// A failure of one title.
 #[derive(Serialize)]
 struct Failed {
-    /// `None`: none was asked.
+    /// `None`: no service was requested.
     service: Option<&'static str>,
     error: String,
 }
 
-/// What came of all titles.
+/// The outcome of all titles.
 #[derive(Default, Serialize)]
 struct Summary {
     titles: Vec<Warmed>,
     done: u64,
     already_warm: u64,
-    /// Titles of which something failed.
+    /// Titles with failures.
     failed: u64,
     interrupted: bool,
     requests: u64,
@@ -166,8 +166,8 @@ struct Summary {
 }
 
 impl Warmed {
-    fn new(report: Report) -> Self {
-        let sum = |of: fn(&crate::enrich::report::Pass) -> u64| report.services.iter().map(|s| of(&s.cold)).sum();
+    fn new(report: EnrichReport) -> Self {
+        let sum = |of: fn(&crate::enrich::report::PassReport) -> u64| report.services.iter().map(|s| of(&s.cold)).sum();
         let failed = report.services.iter().filter_map(|service| {
             let error = service.error.clone().or_else(|| service.gaps())?;
             Some(Failed { service: Some(service.service.name()), error })
@@ -181,14 +181,14 @@ impl Warmed {
             upstream: sum(|pass| pass.upstream),
             bytes: sum(|pass| pass.bytes),
             seconds: report.cold_seconds,
-            brought: report.services.iter().filter(|service| service.ok).count(),
+            succeeded: report.services.iter().filter(|service| service.ok).count(),
             failed,
             title: report.title,
         }
     }
 
-    /// A title about which nobody could be asked, and why.
-    fn unasked(title: &str, why: &str) -> Self {
+    /// A title for which no service could be requested, and why.
+    fn skipped(title: &str, why: &str) -> Self {
         Self {
             title: title.to_owned(),
             ok: false,
@@ -199,7 +199,7 @@ impl Warmed {
             bytes: 0,
             seconds: 0.0,
             failed: vec![Failed { service: None, error: why.to_owned() }],
-            brought: 0,
+            succeeded: 0,
         }
     }
 
@@ -250,12 +250,12 @@ impl Summary {
     }
 
     fn exit(&self) -> Exit {
-        let is_unasked = |title: &Warmed| title.failed.iter().any(|failed| failed.service.is_none());
+        let is_skipped = |title: &Warmed| title.failed.iter().any(|failed| failed.service.is_none());
         match self {
             Self { interrupted: true, .. } => Exit::Partial,
             Self { failed: 0, .. } => Exit::Done,
-            Self { titles, .. } if titles.iter().all(is_unasked) => Exit::NothingMatched,
-            Self { titles, .. } if titles.iter().all(|title| title.brought == 0) => Exit::Fault,
+            Self { titles, .. } if titles.iter().all(is_skipped) => Exit::NothingMatched,
+            Self { titles, .. } if titles.iter().all(|title| title.succeeded == 0) => Exit::Fault,
             _ => Exit::Partial,
         }
     }

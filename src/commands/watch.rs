@@ -1,6 +1,6 @@
-//! `watch`: what happens in the cache, as it happens, and what it comes to by service.
+//! `watch`: events of the cache as they happen, and totals by service.
 //!
-//! For caches whose programs count nothing. Whatever is changed at the server for it is asked for, said, and put back.
+//! Works for programs that keep no statistics. A setting of the server is changed only on request, and restored.
 
 pub(crate) mod report;
 
@@ -10,10 +10,10 @@ use std::time::Duration;
 use cache_core::{Error, Event, EventFeed, Inspect, Sample, Seen, Source, WhenUnreachable, clock};
 
 use crate::cli::WatchArgs;
-use crate::commands::confirm;
+use crate::commands::confirm::{Answer, ask};
 use crate::commands::session::Session;
 use crate::commands::signals::Signals;
-use crate::commands::watch::report::{Report, Shown};
+use crate::commands::watch::report::{EventLabel, WatchReport};
 use crate::exit::{Exit, Refused};
 use crate::output;
 use crate::output::event::{Row, service, what};
@@ -21,18 +21,18 @@ use crate::output::human::duration;
 use crate::output::{Out, columns, human, json, safe, terminal};
 use cache_core::chain;
 
-/// `MONITOR` halves what a server can do: it is asked for this long, unless said otherwise.
-const WINDOW: Duration = Duration::from_secs(10);
+/// Short by default: `MONITOR` halves the throughput of a server.
+const DEFAULT_WINDOW: Duration = Duration::from_secs(10);
 
-/// And never for longer, or for more commands, than this.
-const LONGEST_WINDOW: Duration = Duration::from_secs(600);
+/// Limits of `MONITOR`, in time and in commands.
+const MAX_WINDOW: Duration = Duration::from_secs(600);
 
-const MOST_COMMANDS: u64 = 5_000_000;
+const MAX_COMMANDS: u64 = 5_000_000;
 
 /// Runs the command.
 pub(crate) async fn run(session: &Session, args: &WatchArgs) -> anyhow::Result<Exit> {
     let source = source(args)?;
-    // Listened for before anything is changed that would have to be put back.
+    // Before a setting is changed that has to be restored.
     let mut signals = Signals::listen()?;
     let cache = session.open(WhenUnreachable::Fail).await?;
     let opened = tokio::select! {
@@ -43,7 +43,7 @@ pub(crate) async fn run(session: &Session, args: &WatchArgs) -> anyhow::Result<E
     let events = match opened {
         Begun::Watching(events) => events,
         Begun::Declined(exit) => return Ok(exit),
-        Begun::Blind => {
+        Begun::Unsupported => {
             let backend = cache.store.id();
             let message =
                 format!("{backend} cannot be watched\nhint: run 'animecache stats' for hit and miss counters");
@@ -60,23 +60,23 @@ fn source(args: &WatchArgs) -> anyhow::Result<Source> {
     if !args.monitor {
         return Ok(Source::Notifications { enables: args.enable_notifications });
     }
-    let window = args.window.unwrap_or(WINDOW);
-    if window > LONGEST_WINDOW {
-        let longest = LONGEST_WINDOW.as_secs() / 60;
+    let window = args.window.unwrap_or(DEFAULT_WINDOW);
+    if window > MAX_WINDOW {
+        let longest = MAX_WINDOW.as_secs() / 60;
         return Err(
             Refused(format!("--for must be at most {longest}m with --monitor, which slows the server down")).into()
         );
     }
-    Ok(Source::Commands { window, limit: MOST_COMMANDS })
+    Ok(Source::Commands { window, limit: MAX_COMMANDS })
 }
 
-/// How the beginning went.
+/// How the watch began.
 enum Begun {
     Watching(Box<dyn EventFeed>),
-    /// The user does not want what is needed.
+    /// The user answered no.
     Declined(Exit),
     /// The storage cannot be watched.
-    Blind,
+    Unsupported,
 }
 
 async fn begin(session: &Session, store: &dyn Inspect, source: Source) -> anyhow::Result<Begun> {
@@ -87,17 +87,17 @@ async fn begin(session: &Session, store: &dyn Inspect, source: Source) -> anyhow
             let question = format!(
                 "Keyspace notifications are disabled (notify-keyspace-events lacks {missing}). Enable them while watching?"
             );
-            if let Some(exit) = confirm::refusal(&question).await? {
+            if let Answer::No(exit) = ask(&question).await? {
                 return Ok(Begun::Declined(exit));
             }
             Source::Notifications { enables: true }
         }
-        outcome => return Ok(outcome?.map_or(Begun::Blind, Begun::Watching)),
+        outcome => return Ok(outcome?.map_or(Begun::Unsupported, Begun::Watching)),
     };
-    Ok(store.watch(source).await?.map_or(Begun::Blind, Begun::Watching))
+    Ok(store.watch(source).await?.map_or(Begun::Unsupported, Begun::Watching))
 }
 
-/// Says what is watched, and what was changed for it.
+/// Prints what is watched, and which setting was changed for it.
 fn announce(session: &Session, args: &WatchArgs, events: &dyn EventFeed) {
     if let Some((before, during)) = events.changed_setting() {
         session.note(&format!(
@@ -120,7 +120,7 @@ fn announce(session: &Session, args: &WatchArgs, events: &dyn EventFeed) {
     });
 }
 
-/// A watch under way.
+/// A running watch.
 struct Watch<'a> {
     session: &'a Session,
     args: &'a WatchArgs,
@@ -132,30 +132,28 @@ struct Watch<'a> {
 
 impl Watch<'_> {
     async fn run(&mut self, mut events: Box<dyn EventFeed>, signals: &mut Signals) -> anyhow::Result<Exit> {
-        let told = self.tell(&mut *events, signals).await;
+        let outcome = self.write_events(&mut *events, signals).await;
         let (source, since) = (events.source(), events.since());
         let before = events.changed_setting().map(|(before, _)| before.to_owned());
-        // Whatever went wrong, this comes first.
+        // The setting is restored even if writing failed.
         let closed = events.close().await;
         if let Err(error) = &closed {
-            output::tell(&format!(
-                "error: {}\nhint: restore the setting with: redis-cli CONFIG SET notify-keyspace-events {:?}",
-                safe::line(&chain(error)),
-                before.as_deref().unwrap_or_default()
-            ));
+            output::error(&safe::line(&chain(error)));
+            let before = before.as_deref().unwrap_or_default();
+            output::hint(&format!("restore the setting with: redis-cli CONFIG SET notify-keyspace-events {before:?}"));
         } else if before.is_some() {
             self.session.note("Restored notify-keyspace-events");
         }
-        // Nobody is left to read a summary when the events could not be written.
-        if !matches!(told, Err(Stopped::Writing(_))) {
-            let report = Report::new(&self.sample, source, since, clock::now());
+        // If events could not be written, the summary cannot be either.
+        if !matches!(outcome, Err(Stopped::Writing(_))) {
+            let report = WatchReport::new(&self.sample, source, since, clock::now());
             if self.session.global.json {
                 output::write_json(&report)?;
             } else {
                 output::write(report.text(self.session.style).as_bytes())?;
             }
         }
-        match told {
+        match outcome {
             Err(Stopped::Writing(error)) => Err(error),
             Err(Stopped::Watching(error)) => Err(anyhow::Error::from(error).context("watching stopped")),
             Ok(()) if closed.is_err() => Ok(Exit::Partial),
@@ -163,8 +161,8 @@ impl Watch<'_> {
         }
     }
 
-    /// Writes what happens until the time is over or somebody wants it to end.
-    async fn tell(&mut self, events: &mut dyn EventFeed, signals: &mut Signals) -> Result<(), Stopped> {
+    /// Writes events until the time is over or a signal arrives.
+    async fn write_events(&mut self, events: &mut dyn EventFeed, signals: &mut Signals) -> Result<(), Stopped> {
         let over = async {
             match self.args.window {
                 Some(window) => tokio::time::sleep(window).await,
@@ -217,17 +215,17 @@ impl Watch<'_> {
             let key = event.id.as_ref().map(|id| id.redis_key());
             json::line(&mut line, &Row::new(event, key.as_deref()))?;
         } else {
-            let (time, shown) = (human::time_of_day(event.at), Shown(event.kind));
+            let (time, label) = (human::time_of_day(event.at), EventLabel(event.kind));
             let text = format!("{:<13}  {:<6}  {}", service(event.service), event.cache.name(), what(event));
             let room = self.columns.map_or(usize::MAX, |columns| columns.saturating_sub(time.len() + 11));
-            writeln!(line, "{time}  {}  {}", shown.text(self.session.style), columns::clip(&text, room))?;
+            writeln!(line, "{time}  {}  {}", label.text(self.session.style), columns::clip(&text, room))?;
         }
         self.out.write_all(&line)?;
         Ok(self.out.flush()?)
     }
 }
 
-/// Why a watch ended before its time.
+/// Why a watch ended early.
 enum Stopped {
     Watching(Error),
     Writing(anyhow::Error),

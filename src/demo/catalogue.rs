@@ -1,4 +1,4 @@
-//! The demo's anime: real titles and ids, everything else written for this purpose.
+//! The anime of the demo: real titles and IDs, everything else made up.
 
 use std::sync::LazyLock;
 
@@ -7,7 +7,7 @@ use serde::Deserialize;
 use crate::anime;
 use crate::anime::Ids;
 
-/// One title, with its ids in the seven services.
+/// One title, with its IDs at the seven services.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Anime {
     pub(crate) title: String,
@@ -36,7 +36,7 @@ pub(crate) static CATALOGUE: LazyLock<Vec<Anime>> = LazyLock::new(|| {
     serde_json::from_str(include_str!("../../assets/demo/anime.json")).expect("the catalogue that ships is JSON")
 });
 
-/// A character as the services tell of it.
+/// A character.
 pub(crate) struct Character {
     pub(crate) id: u64,
     pub(crate) name: String,
@@ -44,12 +44,11 @@ pub(crate) struct Character {
 }
 
 impl Anime {
-    /// As a catalogue of enrichments has it.
     pub(crate) fn to_enrich(&self) -> anime::Anime {
         anime::Anime {
             title: self.title.clone(),
             kind: Some(self.kind.to_uppercase()),
-            // Of what still runs, the database knows how many there were when it was made.
+            // Of a running show, the number when the database was made.
             episodes: Some(self.shown()),
             status: Some(if self.is_airing() { "ONGOING" } else { "FINISHED" }.to_owned()),
             ids: Ids {
@@ -63,7 +62,7 @@ impl Anime {
         }
     }
 
-    /// The characters that have names, and behind them those of long shows that only pass by.
+    /// The named characters, and further ones for long shows.
     pub(crate) fn cast(&self) -> Vec<Character> {
         let crowd = match self.episodes {
             None => 40,
@@ -75,7 +74,7 @@ impl Anime {
         names.zip(0..).map(|(name, place)| Character { id: self.mal * 100 + place, name, is_main: place < 2 }).collect()
     }
 
-    /// Episodes that have been shown.
+    /// Episodes that have aired.
     pub(crate) fn shown(&self) -> u64 {
         self.episodes.unwrap_or(24)
     }
@@ -88,7 +87,7 @@ impl Anime {
         self.start.get(..4)?.parse().ok()
     }
 
-    /// The last day of the year that it began in, where it has ended.
+    /// The last day of its first year, if it has ended.
     pub(crate) fn end(&self) -> Option<String> {
         Some(format!("{}-12-31", self.year().filter(|_| !self.is_airing())?))
     }

@@ -1,4 +1,4 @@
-//! What the caches of the demo would have counted: a week of enrichment runs, of which every service saw its share.
+//! The statistics of the demo: a week of enrichment runs.
 
 use cache_core::counters::{Batch, Bucket, Counts, Scope};
 
@@ -28,10 +28,10 @@ pub(crate) fn week(now: f64) -> Batch {
     let this_hour = (now / 3_600.0) as i64;
     let mut buckets = Vec::new();
     for ago in (0..168).step_by(3) {
-        // A cache that was flushed four days ago had to learn everything again.
+        // The cache was flushed four days ago: more misses after that.
         let learned = if (88..=96).contains(&ago) { 480 } else { 1_000 - ago };
         for (place, (scope, requests, of_thousand, micros, size)) in (0..).zip(loads()) {
-            // Runs differ, but the demo always looks the same.
+            // Runs differ, but the demo is reproducible.
             let requests = requests * (60 + (ago * 37 + place * 11) % 41) / 100;
             let hits = requests * of_thousand * learned / 1_000_000;
             let misses = requests - hits;

@@ -1,25 +1,36 @@
-//! What makes a real cache hard to look at: a huge body, a redirect, hostile text, dead schemas, results that never go.
+//! Edge cases of real caches: a huge body, a redirect, control characters, dead schemas, results that never expire.
 
+use cache_core::Headers;
 use cache_core::key::result_key;
 use serde_json::json;
 
-use crate::demo::model::{Answer, Outcome, json as text};
+use crate::demo::model::{DAY, Outcome, StoredExample, json as text};
 use crate::demo::responses::{Ask, answer};
 
-/// Sets the clipboard and the window title, moves the cursor, and reads backwards, where it is printed as it is.
+/// Printed unescaped, it sets the clipboard and the window title, moves the cursor, and reverses text.
 const HOSTILE: &str =
     "\u{1b}]52;c;cm0gLXJmIH4=\u{7}\u{1b}]0;owned\u{7}\u{1b}[2J\u{1b}[31mred\u{202e}txet sdrawkcab\u{9b}0m";
 
-/// A result key of the time before keys had a schema hash.
+/// A result key without a schema hash, as older versions wrote it.
 const UNHASHED: &str = "result_cache:anisearch_anime:18878";
 
-/// Results that somebody stored without a TTL.
+/// Results without a TTL.
 pub(crate) const IMMORTAL: [&str; 1] = [UNHASHED];
 
-/// Single responses out of the ordinary.
-pub(crate) fn http(now: f64) -> Vec<Answer> {
-    let json_type = || [("content-type", "application/json")].into_iter().collect();
+/// Unusual responses.
+pub(crate) fn http(now: f64) -> Vec<StoredExample> {
+    let mut deleted = expiring(now, 27, 80_000.0);
+    deleted.is_deleted = true;
+    let expiring = [(3, 100.0), (40, 170.0), (62, 600.0)].map(|(mal, left)| expiring(now, mal, left));
+    [huge(now), hostile(now), redirect(now), banned(now), picture(now), deleted].into_iter().chain(expiring).collect()
+}
 
+fn json_type() -> Headers {
+    [("content-type", "application/json")].into_iter().collect()
+}
+
+/// A body of several hundred KB.
+fn huge(now: f64) -> StoredExample {
     let extras: Vec<_> = (0..2_700)
         .map(|i| {
             json!({"character": {"mal_id": 500_000 + i, "name": format!("Passerby {i}")}, "role": "Supporting",
@@ -27,64 +38,55 @@ pub(crate) fn http(now: f64) -> Vec<Answer> {
         })
         .collect();
     let url = "https://api.jikan.moe/v4/anime/21/characters?page=2";
-    let huge = answer(&Ask::get(url), now, 5_000.0, json_type(), text(&json!({"data": extras})));
+    answer(&Ask::get(url), now, 5_000.0, json_type(), text(&json!({"data": extras})))
+}
 
-    let hostile_url = format!("https://api.jikan.moe/v4/anime?q={HOSTILE}");
-    let hostile = answer(
-        &Ask::get(&hostile_url),
-        now,
-        700.0,
-        [("content-type", "application/json"), ("x-note", HOSTILE)].into_iter().collect(),
-        text(&json!({"data": [{"title": HOSTILE, "synopsis": "Control characters in this entry are escaped."}]})),
-    );
+/// Control characters in URL, header and body.
+fn hostile(now: f64) -> StoredExample {
+    let url = format!("https://api.jikan.moe/v4/anime?q={HOSTILE}");
+    let headers = [("content-type", "application/json"), ("x-note", HOSTILE)].into_iter().collect();
+    let body = json!({"data": [{"title": HOSTILE, "synopsis": "Control characters in this entry are escaped."}]});
+    answer(&Ask::get(&url), now, 700.0, headers, text(&body))
+}
 
+fn redirect(now: f64) -> StoredExample {
     let moved = [("location", "https://kitsu.io/api/edge/anime/1"), ("cache-control", "public, max-age=31536000")];
-    let mut redirect =
-        answer(&Ask::get("https://kitsu.app/api/edge/anime/1"), now, 40_000.0, moved.into_iter().collect(), Vec::new());
+    let url = "https://kitsu.app/api/edge/anime/1";
+    let mut redirect = answer(&Ask::get(url), now, 40_000.0, moved.into_iter().collect(), Vec::new());
     redirect.response.status_code = 301;
+    redirect
+}
 
-    // AniDB answers errors with status 200, so the pipeline caches them for a day.
-    let banned = Ask {
-        params: &[
-            ("request", "anime"),
-            ("aid", "9999"),
-            ("client", "animeenrichment"),
-            ("clientver", "1.0"),
-            ("protover", "1"),
-        ],
-        ..Ask::get("http://api.anidb.net:9001/httpapi")
-    };
-    let banned = answer(
-        &banned,
-        now,
-        3_000.0,
-        [("content-type", "text/xml; charset=UTF-8")].into_iter().collect(),
-        b"<error>Banned</error>".to_vec(),
-    );
+/// AniDB sends errors with status 200, so the pipeline caches them for a day.
+fn banned(now: f64) -> StoredExample {
+    let params =
+        [("request", "anime"), ("aid", "9999"), ("client", "animeenrichment"), ("clientver", "1.0"), ("protover", "1")];
+    let ask = Ask { params: &params, ..Ask::get("http://api.anidb.net:9001/httpapi") };
+    let headers = [("content-type", "text/xml; charset=UTF-8")].into_iter().collect();
+    answer(&ask, now, 3_000.0, headers, b"<error>Banned</error>".to_vec())
+}
 
+/// An image, requested with credentials.
+fn picture(now: f64) -> StoredExample {
     let secret = Ask {
         headers: &[("cookie", "session=demo-cookie-that-is-nobodys"), ("x-api-key", "demo-key-that-opens-nothing")],
         ..Ask::get("https://mirror.invalid/covers/1.png?access_token=demo-token-that-opens-nothing&size=64")
     };
-    let picture = [("content-type", "image/png"), ("cache-control", "public, max-age=600"), ("age", "120")];
+    let headers = [("content-type", "image/png"), ("cache-control", "public, max-age=600"), ("age", "120")];
     let pixel = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x06\0\0\0\x1f\x15\xc4\x89".to_vec();
-    let picture = answer(&secret, now, 300.0, picture.into_iter().collect(), pixel);
-
-    // About to expire: stored two days ago, last served almost a day ago.
-    let expiring = |mal: u64, left: f64| {
-        let url = format!("https://api.jikan.moe/v4/characters/{mal}");
-        let body = text(&json!({"data": {"mal_id": mal, "name": "Unnamed character", "nicknames": [], "about": null}}));
-        let mut answer = answer(&Ask::get(&url), now, 2.0 * crate::demo::model::DAY, json_type(), body);
-        answer.idle = crate::demo::model::DAY - left;
-        answer
-    };
-    let mut deleted = expiring(27, 80_000.0);
-    deleted.is_deleted = true;
-    let expiring = [(3, 100.0), (40, 170.0), (62, 600.0)].map(|(mal, left)| expiring(mal, left));
-    [huge, hostile, redirect, banned, picture, deleted].into_iter().chain(expiring).collect()
+    answer(&secret, now, 300.0, headers.into_iter().collect(), pixel)
 }
 
-/// Results of functions that have changed since, and one that is not JSON.
+/// About to expire: stored two days ago, last served almost a day ago.
+fn expiring(now: f64, mal: u64, left: f64) -> StoredExample {
+    let url = format!("https://api.jikan.moe/v4/characters/{mal}");
+    let body = text(&json!({"data": {"mal_id": mal, "name": "Unnamed character", "nicknames": [], "about": null}}));
+    let mut answer = answer(&Ask::get(&url), now, 2.0 * DAY, json_type(), body);
+    answer.idle = DAY - left;
+    answer
+}
+
+/// Results of older function versions, and one that is not JSON.
 pub(crate) fn results() -> Vec<Outcome> {
     let old = |prefix: &str, schema: &str, id: &str, hours: f64| Outcome {
         key: result_key(prefix, schema, &[id.into()], &[]),

@@ -1,4 +1,4 @@
-//! What each of the seven services answers for one title, in the shape of its own answers.
+//! The stored responses of the seven services for one title, in the shape of real ones.
 
 use cache_core::key::result_key;
 use cache_core::{CacheKey, Form, Headers, Payload, Request, Response};
@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 use url::Url;
 
 use crate::demo::catalogue::Anime;
-use crate::demo::model::{Answer, Outcome};
+use crate::demo::model::{Outcome, StoredExample};
 use crate::demo::services;
 use crate::demo::services::exchange::{Asked, Reply};
 
-/// What the pipeline sends with every request.
+/// Headers that the pipeline sends with every request.
 const CLIENT: [(&str, &str); 4] = [
     ("x-hishel-body-key", "true"),
     ("accept", "*/*"),
@@ -19,7 +19,7 @@ const CLIENT: [(&str, &str); 4] = [
     ("user-agent", "Python/3.12 aiohttp/3.12.13"),
 ];
 
-/// A request as the pipeline makes it.
+/// A request of the pipeline.
 pub(crate) struct Ask<'a> {
     pub(crate) method: &'a str,
     pub(crate) url: &'a str,
@@ -51,22 +51,22 @@ impl<'a> Ask<'a> {
     }
 }
 
-/// The answer to a request, stored at `now - age`.
-pub(crate) fn answer(ask: &Ask<'_>, now: f64, age: f64, headers: Headers, body: Vec<u8>) -> Answer {
+/// The response to a request, stored at `now - age`.
+pub(crate) fn answer(ask: &Ask<'_>, now: f64, age: f64, headers: Headers, body: Vec<u8>) -> StoredExample {
     let mut all = headers;
     all.append("date", http_date(now - age));
     let response = Response { status_code: 200, headers: all, ..Response::default() };
-    Answer { request: ask.request(), key: ask.key(), response, body, age, idle: age, is_deleted: false }
+    StoredExample { request: ask.request(), key: ask.key(), response, body, age, idle: age, is_deleted: false }
 }
 
 /// Every HTTP answer of one run of the pipeline over one title.
-pub(crate) fn http(anime: &Anime, now: f64, age: f64) -> Vec<Answer> {
+pub(crate) fn http(anime: &Anime, now: f64, age: f64) -> Vec<StoredExample> {
     let mut all = jikan(anime, now, age);
     all.extend(anilist(anime, now, age - 20.0));
     all.extend(kitsu(anime, now, age - 4.0));
     all.extend(anidb(anime, now, age - 7.0));
     all.extend(animeschedule(anime, now, age - 2.0));
-    // The title page was asked for again later, and stays that much longer.
+    // The page of the title was requested again later, which renewed its TTL.
     if let Some(first) = all.first_mut() {
         first.age += 5.0 * crate::demo::model::DAY;
     }
@@ -74,13 +74,13 @@ pub(crate) fn http(anime: &Anime, now: f64, age: f64) -> Vec<Answer> {
 }
 
 /// What the pipeline would have stored of an answer: nothing of an error, and everything decoded.
-fn stored(ask: &Ask<'_>, reply: Reply, now: f64, age: f64) -> Option<Answer> {
+fn stored(ask: &Ask<'_>, reply: Reply, now: f64, age: f64) -> Option<StoredExample> {
     let mut headers: Headers = reply.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
     headers.append("content-encoding", "gzip");
     (reply.status < 400).then(|| answer(ask, now, age, headers, reply.body))
 }
 
-fn jikan(anime: &Anime, now: f64, age: f64) -> Vec<Answer> {
+fn jikan(anime: &Anime, now: f64, age: f64) -> Vec<StoredExample> {
     let title = format!("/v4/anime/{}", anime.mal);
     let episodes = (1..=anime.shown().min(4)).map(|number| format!("/episodes/{number}"));
     ["/full".to_owned(), "/characters".to_owned()]
@@ -96,7 +96,7 @@ fn jikan(anime: &Anime, now: f64, age: f64) -> Vec<Answer> {
         .collect()
 }
 
-fn anilist(anime: &Anime, now: f64, age: f64) -> Vec<Answer> {
+fn anilist(anime: &Anime, now: f64, age: f64) -> Vec<StoredExample> {
     let headers = [("content-type", "application/json"), ("accept", "application/json")];
     let page = |field: &str| {
         format!(
@@ -124,7 +124,7 @@ fn anilist(anime: &Anime, now: f64, age: f64) -> Vec<Answer> {
         .collect()
 }
 
-fn kitsu(anime: &Anime, now: f64, age: f64) -> Vec<Answer> {
+fn kitsu(anime: &Anime, now: f64, age: f64) -> Vec<StoredExample> {
     let title = format!("/api/edge/anime/{}", anime.kitsu);
     let headers = [("content-type", "application/vnd.api+json")];
     let pages = (0..anime.shown().min(40)).step_by(20).map(|offset| ("/episodes", Some(offset.to_string())));
@@ -143,7 +143,7 @@ fn kitsu(anime: &Anime, now: f64, age: f64) -> Vec<Answer> {
         .collect()
 }
 
-fn anidb(anime: &Anime, now: f64, age: f64) -> Option<Answer> {
+fn anidb(anime: &Anime, now: f64, age: f64) -> Option<StoredExample> {
     let id = anime.anidb.to_string();
     let params =
         [("request", "anime"), ("client", "animeenrichment"), ("clientver", "1.0"), ("protover", "1"), ("aid", &id)];
@@ -154,11 +154,11 @@ fn anidb(anime: &Anime, now: f64, age: f64) -> Option<Answer> {
     stored(&ask, reply, now, age)
 }
 
-fn animeschedule(anime: &Anime, now: f64, age: f64) -> Option<Answer> {
+fn animeschedule(anime: &Anime, now: f64, age: f64) -> Option<StoredExample> {
     let query = owned(&[("q", &anime.title)]);
     let reply =
         services::answer(crate::services::animeschedule(), &Asked { query: &query, ..Asked::get("/api/v3/anime") });
-    // The pipeline puts the title into the URL as it is; the client encodes it, but not in the key.
+    // The pipeline puts the title into the URL as it is: the URL is percent-encoded, the key is not.
     let url = format!("https://animeschedule.net/api/v3/anime?q={}", anime.title);
     let token = [("authorization", "Bearer demo-token-that-opens-nothing")];
     let mut answer = stored(&Ask { headers: &token, ..Ask::get(&url) }, reply, now, age)?;
@@ -172,7 +172,7 @@ fn owned(params: &[(&str, &str)]) -> Vec<(String, String)> {
     params.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
-/// Every result that the crawlers leave of one title.
+/// The results of the crawlers for one title.
 pub(crate) fn results(anime: &Anime, age: f64) -> Vec<Outcome> {
     let id = anime.anisearch.to_string();
     let characters: Vec<_> =
@@ -207,7 +207,7 @@ pub(crate) fn results(anime: &Anime, age: f64) -> Vec<Outcome> {
     .collect()
 }
 
-/// A time as header fields have it.
+/// An HTTP date.
 pub(crate) fn http_date(unix: f64) -> String {
     Timestamp::from_second(unix as i64).unwrap_or_default().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }

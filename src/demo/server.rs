@@ -1,7 +1,7 @@
-//! The seven services on loopback: a server for each, answering from the demo's catalogue after a realistic while.
+//! The simulated services on localhost: one server for each, with realistic delays.
 //!
-//! Each has a port of its own, since the service of a URL is told by its host and port. What was asked is counted, so
-//! that it can be proved what came from a cache: `GET /_demo/requests` on any of the ports.
+//! Each has its own port, because the service of a URL is recognized by host and port. Requests are counted, so that
+//! tests can prove what came from a cache: `GET /_demo/requests` on any of the ports.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -28,25 +28,25 @@ use crate::demo::services;
 use crate::demo::services::exchange;
 use crate::demo::services::exchange::{Asked, Reply};
 
-/// Where the requests that were made are told.
+/// The path of the request counts.
 const COUNTS: &str = "/_demo/requests";
 
-/// The real 60 requests a minute would keep the demo's long shows from ending in the time that one service has.
+/// With the real limit of 60 requests a minute, long shows would exceed the time limit of a service.
 const JIKAN_LIMIT: &str = "10/1s";
 
-/// The seven servers. They end when this is dropped.
+/// The servers. They stop when this is dropped.
 pub struct Upstream {
     urls: Vec<(ServiceName, String)>,
     requests: Arc<Requests>,
     servers: JoinSet<()>,
 }
 
-/// How often each request was made: service, then method, path and body.
+/// Counts of requests: by service, then by method, path and body.
 #[derive(Default)]
 pub struct Requests(Mutex<BTreeMap<ServiceName, BTreeMap<String, u64>>>);
 
 impl Requests {
-    /// Counts one, and tells how often it was made before.
+    /// Counts a request; how often it was made before.
     fn count(&self, service: ServiceName, request: String) -> u64 {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let count = all.entry(service).or_default().entry(request).or_default();
@@ -54,13 +54,13 @@ impl Requests {
         *count - 1
     }
 
-    /// How many requests each service got.
+    /// Requests of each service.
     pub fn by_service(&self) -> BTreeMap<ServiceName, u64> {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         all.iter().map(|(service, requests)| (*service, requests.values().sum())).collect()
     }
 
-    /// Every request of every service with its number.
+    /// All counts.
     fn json(&self) -> serde_json::Value {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         all.iter().map(|(service, requests)| (service.name().to_owned(), serde_json::json!(requests))).collect()
@@ -68,8 +68,8 @@ impl Requests {
 }
 
 impl Upstream {
-    /// Starts the servers on loopback: on ports from `first` on, or on free ones. `pace` multiplies the time that they
-    /// take to answer; 0: none.
+    /// Starts the servers on localhost: on ports from `first` on, or on free ones. `pace` multiplies their delays; 0: no
+    /// delay.
     pub async fn start(first: Option<u16>, pace: f64) -> anyhow::Result<Self> {
         let requests = Arc::new(Requests::default());
         let (mut urls, mut servers) = (Vec::new(), JoinSet::new());
@@ -85,14 +85,14 @@ impl Upstream {
         Ok(Self { urls, requests, servers })
     }
 
-    /// Where each service is: what its `ANIMECACHE_<SERVICE>_URL` is to be set to.
+    /// The URL of each service, for its `ANIMECACHE_<SERVICE>_URL`.
     pub fn urls(&self) -> &[(ServiceName, String)] {
         &self.urls
     }
 
-    /// Puts these servers in the place of the real services.
+    /// Replaces the URLs of the real services.
     ///
-    /// They have the limits of the real ones, but for Jikan's.
+    /// Limits stay those of the real services, except Jikan's.
     pub fn stand_in(&self, services: &mut Services) {
         for (service, url) in &self.urls {
             services.set_url(*service, url);
@@ -104,18 +104,18 @@ impl Upstream {
         }
     }
 
-    /// What was asked so far.
+    /// The requests so far.
     pub fn requests(&self) -> &Requests {
         &self.requests
     }
 
-    /// Waits for ever, or for a server to end, which none does by itself.
+    /// Runs until it is dropped: no server ends by itself.
     pub async fn run(&mut self) {
         self.servers.join_next().await;
     }
 }
 
-/// The path that a service's URLs begin with.
+/// The path prefix of a service.
 fn base(service: ServiceName) -> &'static str {
     match service.name() {
         "jikan" => "/v4",
@@ -129,13 +129,13 @@ fn base(service: ServiceName) -> &'static str {
 async fn serve(listener: TcpListener, service: ServiceName, requests: Arc<Requests>, pace: f64) {
     let mut connections = JoinSet::new();
     loop {
-        // A client that is gone before it was accepted is no reason to stop.
+        // The client may disconnect before it is accepted.
         let Ok((stream, _)) = listener.accept().await else { continue };
         while connections.try_join_next().is_some() {}
         let requests = Arc::clone(&requests);
         connections.spawn(async move {
             let answer = service_fn(move |request| answer(request, service, Arc::clone(&requests), pace));
-            // An error here is the client's going away.
+            // An error means that the client disconnected.
             let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), answer).await;
         });
     }
@@ -158,7 +158,7 @@ async fn answer(
     let before = requests.count(service, name.trim_end().to_owned());
     let body = serde_json::from_slice(&body).ok();
     let cookies = head.headers.get(COOKIE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let is_browser = cookies.split("; ").any(|cookie| cookie == exchange::MET);
+    let is_browser = cookies.split("; ").any(|cookie| cookie == exchange::CHALLENGE_COOKIE);
     let asked = Asked { path: head.uri.path(), query: &query, body: body.as_ref(), before, is_browser };
     let reply = services::answer(service, &asked);
     tokio::time::sleep(services::delay(service).mul_f64(pace)).await;

@@ -1,6 +1,6 @@
-//! What the seven services answer, in the shape of their own answers: one file each.
+//! The responses of the simulated services, one file each, in the shape of real ones.
 //!
-//! A few titles meet what real services do on bad days: see [`Trouble`].
+//! A few titles show errors of real services: see [`exchange::Misbehavior`].
 
 pub(crate) mod anidb;
 pub(crate) mod anilist;
@@ -17,7 +17,7 @@ use cache_core::ServiceName;
 
 use crate::demo::services::exchange::{Asked, Reply};
 
-/// What a service answers.
+/// The response of a service.
 pub(crate) fn answer(service: ServiceName, asked: &Asked<'_>) -> Reply {
     match service.name() {
         "jikan" => jikan::answer(asked),
@@ -31,7 +31,7 @@ pub(crate) fn answer(service: ServiceName, asked: &Asked<'_>) -> Reply {
     }
 }
 
-/// About how long a service takes to answer. The crawled sites are rendered by a browser, too.
+/// The usual delay of a service, for the crawled sites with rendering.
 pub(crate) fn delay(service: ServiceName) -> Duration {
     Duration::from_millis(match service.name() {
         "jikan" => 150,
@@ -57,11 +57,11 @@ mod tests {
     use super::*;
     use crate::demo::catalogue::CATALOGUE;
 
-    /// What of a page names another address.
+    /// Elements and attributes with URLs.
     const LINKS: [(&str, &str); 6] =
         [("a", "href"), ("link", "href"), ("img", "src"), ("script", "src"), ("iframe", "src"), ("form", "action")];
 
-    /// The addresses that a page leads to, or loads.
+    /// The URLs that a page links to or loads.
     fn links(at: &Url, page: &str) -> Vec<Url> {
         let page = Html::parse_document(page);
         let named = |element: &str, attribute: &str| -> Vec<String> {
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn pages_lead_to_their_own_site_and_to_no_real_one() {
+    fn pages_link_to_their_own_site_only() {
         let site = Url::parse("http://127.0.0.1:8106").unwrap();
         for (service, parts) in [
             (crate::services::anisearch(), ["", "/screenshots", "/relations"].as_slice()),

@@ -1,8 +1,7 @@
 //! A headless Chromium on this machine, for pages that only their scripts complete.
 //!
-//! It is started when the first page is rendered, and again where it has gone since, with a profile of its own that goes
-//! with it, and it ends with the process that started it, however that ends. It can reach the crawled sites, and nothing
-//! else.
+//! It starts when the first page is rendered, and again if it has exited since. Its profile is temporary, and it ends
+//! with the process that started it, even if that is killed. It can reach the crawled sites only.
 
 use std::env;
 use std::os::unix::fs::MetadataExt as _;
@@ -25,14 +24,13 @@ use tokio::task::{AbortHandle, JoinSet};
 use url::{Host, Url};
 
 use crate::enrich::challenge::is_challenge;
-use crate::enrich::error::{NoBrowser, Problem};
-use crate::enrich::rendered_page::{Arrived, Filled};
-use crate::services;
+use crate::enrich::error::{FetchFailure, NoBrowser};
+use crate::enrich::rendered_page::{FetchedPage, LazySection};
 
-/// What Chromium is called on various systems.
+/// Names of the Chromium program on various systems.
 const PROGRAMS: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 
-/// No window, no traffic of its own, and no pictures, which nobody sees.
+/// No window, no traffic of its own, and no images: only the text is read.
 const FLAGS: [&str; 19] = [
     "--headless=new",
     "--remote-debugging-port=0",
@@ -55,7 +53,7 @@ const FLAGS: [&str; 19] = [
     "--mute-audio",
 ];
 
-/// Runs a program until the standard input ends, and then ends it and removes its profile: the first argument.
+/// Runs a program until standard input closes, then ends it and removes its profile (the first argument).
 const WATCH: &str = r#"
 profile=$1; shift
 "$@" </dev/null & browser=$!
@@ -66,16 +64,16 @@ rm -rf "$profile" || { sleep 1; rm -rf "$profile"; }
 "#;
 
 /// The longest that starting may take.
-const START_LIMIT: Duration = Duration::from_secs(30);
+const START_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The longest that a part of a page is waited for; then the page is read as it is.
-const FILL_LIMIT: Duration = Duration::from_secs(5);
+/// The longest wait for a lazily loaded section; then the page is read without it.
+const SECTION_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The longest that a challenge may keep the browser; then the page is read as it is.
-const CHALLENGE_LIMIT: Duration = Duration::from_secs(15);
+/// The longest wait for a challenge page to pass; then the challenge page is the result.
+const CHALLENGE_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Between two looks at a challenge.
-const CHALLENGE_PAUSE: Duration = Duration::from_millis(100);
+/// Between two checks for a challenge page.
+const CHALLENGE_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The status of a page that is complete; 0 until it is.
 const STATUS: &str =
@@ -84,23 +82,23 @@ const STATUS: &str =
 /// A Chromium that is started when it is first needed.
 pub struct Browser {
     program: PathBuf,
-    /// Which hosts it can reach, as `--host-resolver-rules` has it.
+    /// The hosts that it can reach, as `--host-resolver-rules`.
     reach: String,
     running: Mutex<Option<Arc<Running>>>,
 }
 
 struct Running {
     connection: Connection,
-    /// Is over once the browser has gone.
+    /// Finished once the browser has exited.
     driver: AbortHandle,
     _tasks: JoinSet<()>,
-    /// When it closes, the shell that watches over the browser ends it.
+    /// Standard input of the shell: the browser ends when it closes.
     _lifeline: ChildStdin,
 }
 
 impl Browser {
-    /// A browser for the crawled sites that `services` names: `program`, or else what the variable `CHROME` names, or
-    /// else the first Chromium on the `PATH`.
+    /// A browser for the crawled sites that `services` names: `program`, else the variable `CHROME`, else the first
+    /// Chromium on the `PATH`.
     pub fn new(program: Option<PathBuf>, services: &Services) -> Result<Self, NoBrowser> {
         let named = program.or_else(|| env::var_os("CHROME").filter(|name| !name.is_empty()).map(PathBuf::from));
         let program = match &named {
@@ -109,28 +107,26 @@ impl Browser {
                 PROGRAMS.iter().find_map(|name| found(Path::new(name))).ok_or_else(|| NoBrowser(PROGRAMS.join(", ")))?
             }
         };
-        let sites = [services::anime_planet(), services::anisearch()].map(|service| services.url(service));
+        let sites =
+            [crate::services::anime_planet(), crate::services::anisearch()].map(|service| services.url(service));
         Ok(Self { program, reach: reach(sites), running: Mutex::default() })
     }
 
     /// The page at this address, after its scripts have run.
-    pub(crate) async fn render(&self, url: &str, filled: Option<Filled>) -> Result<Arrived, Problem> {
+    pub(crate) async fn render(&self, url: &str, section: Option<LazySection>) -> Result<FetchedPage, FetchFailure> {
         let (running, url) = (self.running().await?, url.to_owned());
         let (mut sender, receiver) = oneshot::channel();
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "a tab is to be closed though nobody waits for its page any more"
-        )]
+        #[expect(clippy::disallowed_methods, reason = "the tab must be closed even if the caller is canceled")]
         tokio::spawn(async move {
-            let rendered = running.render(&url, filled, sender.closed()).await;
-            // Whoever waited for it may be gone.
+            let rendered = running.render(&url, section, sender.closed()).await;
+            // The caller may have been canceled.
             let _ = sender.send(rendered);
         });
-        receiver.await.unwrap_or_else(|_| Err(Problem::Browser("it was stopped".to_owned())))
+        receiver.await.unwrap_or_else(|_| Err(FetchFailure::Browser("it was stopped".to_owned())))
     }
 
-    /// The browser: started where there is none, or none any more.
-    async fn running(&self) -> Result<Arc<Running>, Problem> {
+    /// The running browser, started if there is none.
+    async fn running(&self) -> Result<Arc<Running>, FetchFailure> {
         let mut running = self.running.lock().await;
         if let Some(running) = running.as_ref().filter(|running| !running.driver.is_finished()) {
             return Ok(Arc::clone(running));
@@ -140,8 +136,9 @@ impl Browser {
         Ok(started)
     }
 
-    async fn start(&self) -> Result<Running, Problem> {
-        let failed = |error: &dyn std::fmt::Display| Problem::Browser(format!("{}: {error}", self.program.display()));
+    async fn start(&self) -> Result<Running, FetchFailure> {
+        let failed =
+            |error: &dyn std::fmt::Display| FetchFailure::Browser(format!("{}: {error}", self.program.display()));
         let profile = tempfile::Builder::new().prefix("animecache-browser-").tempdir().map_err(|e| failed(&e))?;
         // Chromium refuses to run as root without this.
         let is_root = profile.path().metadata().is_ok_and(|metadata| metadata.uid() == 0);
@@ -149,9 +146,9 @@ impl Browser {
         shell.args(["-c", WATCH, "sh"]).arg(profile.path()).arg(&self.program).args(FLAGS);
         shell.arg(format!("--user-data-dir={}", profile.path().display())).arg(&self.reach);
         shell.args(is_root.then_some("--no-sandbox")).arg("about:blank");
-        // Chromium leaves more there than it takes away.
+        // Chromium leaves temporary files behind.
         shell.env("TMPDIR", profile.path());
-        // A group of its own: what ends this program by the terminal must not end the shell before it has cleaned up.
+        // A process group of its own: Ctrl-C on the terminal must not end the shell before it has cleaned up.
         shell.process_group(0).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut shell = shell.spawn().map_err(|e| failed(&e))?;
         let profile = profile.keep();
@@ -159,10 +156,10 @@ impl Browser {
             return Err(failed(&"cannot open its pipes"));
         };
         let mut log = BufReader::new(log).lines();
-        let listening = tokio::time::timeout(START_LIMIT, address(&mut log)).await;
+        let listening = tokio::time::timeout(START_TIMEOUT, address(&mut log)).await;
         let listening = listening.unwrap_or_else(|_| Err("it did not start in time".to_owned()));
         let address = listening.map_err(|why| {
-            // The shell does the same, unless it could not even be started.
+            // The shell does this too, unless it failed to start.
             let _ = std::fs::remove_dir_all(&profile);
             failed(&why)
         })?;
@@ -173,7 +170,7 @@ impl Browser {
         let driver = tasks.spawn(async move {
             let is_there = |event: Option<Result<(), CdpError>>| !matches!(event, None | Some(Err(CdpError::Ws(_))));
             let driven = async { while is_there(events.next().await) {} };
-            // The log is read to its end, so that the browser never waits for a reader; with that it has gone.
+            // Reading the log keeps the browser from blocking on a full pipe; its end means that the browser exited.
             let (mut log, mut nowhere) = (log.into_inner(), tokio::io::sink());
             tokio::select! {
                 () = driven => {}
@@ -185,25 +182,25 @@ impl Browser {
 }
 
 impl Running {
-    /// The page in a tab of its own, which is closed whatever comes of it, and soon where the page is given up.
+    /// The page in a tab of its own, which is always closed, and at once if the caller is canceled.
     async fn render(
         &self,
         url: &str,
-        filled: Option<Filled>,
+        section: Option<LazySection>,
         given_up: impl Future<Output = ()>,
-    ) -> Result<Arrived, Problem> {
+    ) -> Result<FetchedPage, FetchFailure> {
         let page = self.connection.new_page("about:blank").await?;
         let rendered = tokio::select! {
-            rendered = tokio::time::timeout(TIME_LIMIT, read(&page, url, filled)) => rendered.ok(),
+            rendered = tokio::time::timeout(TIME_LIMIT, read(&page, url, section)) => rendered.ok(),
             () = given_up => None,
         };
-        // If it cannot be closed, it ends with the browser.
+        // A tab that cannot be closed ends with the browser.
         let _ = page.close().await;
-        rendered.unwrap_or(Err(Problem::SlowPage(TIME_LIMIT)))
+        rendered.unwrap_or(Err(FetchFailure::SlowPage(TIME_LIMIT)))
     }
 }
 
-/// Where a browser that starts can be driven; or the last that it said.
+/// The address of the DevTools of a starting browser, or the last line of its log.
 async fn address(log: &mut Lines<BufReader<ChildStderr>>) -> Result<String, String> {
     let mut last = "it exited immediately".to_owned();
     while let Ok(Some(line)) = log.next_line().await {
@@ -217,7 +214,7 @@ async fn address(log: &mut Lines<BufReader<ChildStderr>>) -> Result<String, Stri
     Err(last)
 }
 
-async fn read(page: &Page, url: &str, filled: Option<Filled>) -> Result<Arrived, Problem> {
+async fn read(page: &Page, url: &str, section: Option<LazySection>) -> Result<FetchedPage, FetchFailure> {
     page.goto(url).await?;
     let answer = page.wait_for_navigation_response().await?.and_then(|request| request.response.clone());
     let (mut status, mut fields) = (Some(StatusCode::OK), HeaderMap::new());
@@ -227,24 +224,24 @@ async fn read(page: &Page, url: &str, filled: Option<Filled>) -> Result<Arrived,
         fields = all.filter_map(|(name, value)| Some((name.parse().ok()?, value.as_str()?.parse().ok()?))).collect();
     }
     if is_challenge(page.content().await?.into()).await?
-        && let Ok(behind) = tokio::time::timeout(CHALLENGE_LIMIT, past_challenge(page)).await
+        && let Ok(behind) = tokio::time::timeout(CHALLENGE_TIMEOUT, past_challenge(page)).await
     {
         (status, fields) = (Some(behind), HeaderMap::new());
     }
-    if let Some(filled) = filled {
-        // The page may go on to another one meanwhile: then that is the one that is read.
-        let _ = page.evaluate(fill(filled)).await;
+    if let Some(section) = section {
+        // A page that navigates meanwhile fails this; the page it leads to is read.
+        let _ = page.evaluate(fill(section)).await;
     }
-    // A status that is none is not the page that was asked for.
+    // A status that is not valid means that the page did not load.
     let status = status.unwrap_or(StatusCode::BAD_GATEWAY);
-    Ok(Arrived { status, fields, html: page.content().await?.into(), is_rendered: true })
+    Ok(FetchedPage { status, fields, html: page.content().await?.into(), is_rendered: true })
 }
 
-/// Waits until the browser has got past a challenge, and all of the page behind it is there; that page's status.
+/// Waits until the page behind a challenge is complete; its status.
 async fn past_challenge(page: &Page) -> StatusCode {
     loop {
-        tokio::time::sleep(CHALLENGE_PAUSE).await;
-        // On its way from one page to the other it has no answers.
+        tokio::time::sleep(CHALLENGE_INTERVAL).await;
+        // Evaluation fails during navigation.
         let (Ok(html), Ok(status)) = (page.content().await, page.evaluate(STATUS).await) else { continue };
         if let Ok(false) = is_challenge(html.into()).await
             && let Ok(status) = status.into_value()
@@ -255,11 +252,11 @@ async fn past_challenge(page: &Page) -> StatusCode {
     }
 }
 
-/// Chooses what is to be chosen, and waits until what is awaited is there.
-fn fill(filled: Filled) -> EvaluateParams {
+/// The script that selects the option and waits for the section.
+fn fill(section: LazySection) -> EvaluateParams {
     let [select, option, awaited] =
-        [filled.select, filled.option, filled.awaited].map(|text| serde_json::Value::from(text).to_string());
-    let limit = FILL_LIMIT.as_millis();
+        [section.select, section.option, section.awaited].map(|text| serde_json::Value::from(text).to_string());
+    let limit = SECTION_TIMEOUT.as_millis();
     let script = format!(
         "new Promise(done => {{
             const select = document.querySelector({select});
@@ -278,7 +275,7 @@ fn fill(filled: Filled) -> EvaluateParams {
     evaluate
 }
 
-/// A program that is there: at a path, or by its name on the `PATH`.
+/// The file of a program: a path, or a name on the `PATH`.
 fn found(program: &Path) -> Option<PathBuf> {
     if program.components().count() > 1 {
         return program.is_file().then(|| program.to_owned());
@@ -287,7 +284,7 @@ fn found(program: &Path) -> Option<PathBuf> {
     env::split_paths(&paths).map(|directory| directory.join(program)).find(|path| path.is_file())
 }
 
-/// No name is known but those of the sites, whatever their pages load.
+/// Resolver rules under which only the names of these sites resolve.
 fn reach<'a>(sites: impl IntoIterator<Item = &'a str>) -> String {
     let mut rules = "--host-resolver-rules=MAP * ~NOTFOUND".to_owned();
     for site in sites {
@@ -304,7 +301,7 @@ fn reach<'a>(sites: impl IntoIterator<Item = &'a str>) -> String {
     rules
 }
 
-impl From<CdpError> for Problem {
+impl From<CdpError> for FetchFailure {
     fn from(error: CdpError) -> Self {
         Self::Browser(error.to_string())
     }
@@ -315,7 +312,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_reaches_the_sites_and_nothing_else() {
+    fn reach_of_sites_excludes_all_other_hosts() {
         assert_eq!(
             reach(["https://www.anisearch.com", "http://127.0.0.1:8080/x", "no url"]),
             "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE anisearch.com, EXCLUDE *.anisearch.com, EXCLUDE 127.0.0.1"
@@ -323,12 +320,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_named_with_the_way_to_get_it() {
+    fn missing_browser_is_named_with_install_hint() {
         let Err(missing) = Browser::new(Some("/nowhere/chromium".into()), &Services::default()) else {
-            panic!("there is nothing there")
+            panic!("there is no such program")
         };
-        let told = missing.to_string();
-        assert!(told.contains("/nowhere/chromium") && told.contains("apt-get install chromium"), "{told}");
+        let message = missing.to_string();
+        assert!(message.contains("/nowhere/chromium") && message.contains("apt-get install chromium"), "{message}");
     }
 
     #[test]

@@ -1,12 +1,12 @@
-//! TODO
+//! Challenge pages: what a site answers to find out whether a browser asks.
 
 use std::sync::Arc;
 
-use crate::enrich::error::Problem;
+use crate::enrich::error::FetchFailure;
 use crate::enrich::html;
 
-/// Whether it is one of those pages that tell browsers from programs. They come with any status.
-pub(crate) async fn is_challenge(html: Arc<str>) -> Result<bool, Problem> {
+/// Whether a page is a challenge page. They come with any status.
+pub(crate) async fn is_challenge(html: Arc<str>) -> Result<bool, FetchFailure> {
     html::read(html, |page| {
         let title = page.title().to_lowercase();
         Ok(title.starts_with("just a moment")

@@ -1,15 +1,15 @@
-//! Whether two passes brought the same: what they made of the answers, and the answers to the byte.
+//! Whether two passes agree: their data, and the stored bodies to the byte.
 
 use std::collections::HashMap;
 
 use serde_json::Value;
 
-use crate::enrich::metrics::Touched;
-use crate::enrich::progress::Lap;
+use crate::enrich::metrics::ResponseDigest;
+use crate::enrich::progress::Pass;
 use crate::output::columns::clip;
 use crate::output::safe;
 
-/// What the two passes are called in messages.
+/// Names of the two passes in messages.
 pub(super) type Names = [&'static str; 2];
 
 /// Columns of a value that differs.
@@ -22,12 +22,12 @@ pub(crate) enum Comparison {
     Different(String),
 }
 
-/// Compares two passes, which are called `names`; `None`: there are not two.
-pub(crate) fn laps(cold: &Lap, warm: &Lap, names: Names) -> Option<Comparison> {
+/// Compares two passes; `None`: there are not two.
+pub(crate) fn compare_passes(cold: &Pass, warm: &Pass, names: Names) -> Option<Comparison> {
     match (cold.outcome()?, warm.outcome()?) {
         (Ok(before), Ok(after)) => {
             let differs = values(before, after, &mut String::from("$"), names);
-            let differs = differs.or_else(|| bodies(cold.touched(), warm.touched()));
+            let differs = differs.or_else(|| bodies(cold.digests(), warm.digests()));
             Some(differs.map_or(Comparison::Same, Comparison::Different))
         }
         (Ok(_), Err(_)) => Some(Comparison::Different(format!("{} pass failed", names[1]))),
@@ -42,7 +42,7 @@ fn values(before: &Value, after: &Value, path: &mut String, names: Names) -> Opt
         path.push_str(&step);
         let found = match (before, after) {
             (Some(before), Some(after)) => values(before, after, path, names),
-            (before, after) => Some(told(path, before, after, names)),
+            (before, after) => Some(describe(path, before, after, names)),
         };
         path.truncate(length);
         found
@@ -59,17 +59,17 @@ fn values(before: &Value, after: &Value, path: &mut String, names: Names) -> Opt
             (0..one.len().max(other.len())).find_map(|i| at(format!("[{i}]"), one.get(i), other.get(i)))
         }
         _ if before == after => None,
-        _ => Some(told(path, Some(before), Some(after), names)),
+        _ => Some(describe(path, Some(before), Some(after), names)),
     }
 }
 
-/// A member as a path has it.
+/// A member as a step of a path.
 fn step(name: &str) -> String {
     let is_plain = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     if is_plain { format!(".{name}") } else { format!("[{}]", Value::from(name)) }
 }
 
-fn told(path: &str, before: Option<&Value>, after: Option<&Value>, [cold, warm]: Names) -> String {
+fn describe(path: &str, before: Option<&Value>, after: Option<&Value>, [cold, warm]: Names) -> String {
     let side = |value: Option<&Value>| match value {
         Some(value) => clip(&safe::line(&value.to_string()), SHOWN).into_owned(),
         None => "(missing)".to_owned(),
@@ -77,12 +77,12 @@ fn told(path: &str, before: Option<&Value>, after: Option<&Value>, [cold, warm]:
     format!("{}: {cold} {}, {warm} {}", safe::line(path), side(before), side(after))
 }
 
-/// The first key of which both passes had a body or a result, and not the same to the byte. Where a request was
-/// repeated, its last body counts.
-fn bodies(cold: Vec<Touched>, warm: Vec<Touched>) -> Option<String> {
-    let warm: HashMap<_, _> = warm.into_iter().map(|touched| (touched.key, touched.sha256)).collect();
-    let order: Vec<_> = cold.iter().map(|touched| touched.key.clone()).collect();
-    let cold: HashMap<_, _> = cold.into_iter().map(|touched| (touched.key, touched.sha256)).collect();
+/// The first key under which both passes have a body or a result, with different bytes. Of a repeated request, the
+/// last body counts.
+fn bodies(cold: Vec<ResponseDigest>, warm: Vec<ResponseDigest>) -> Option<String> {
+    let warm: HashMap<_, _> = warm.into_iter().map(|digest| (digest.key, digest.sha256)).collect();
+    let order: Vec<_> = cold.iter().map(|digest| digest.key.clone()).collect();
+    let cold: HashMap<_, _> = cold.into_iter().map(|digest| (digest.key, digest.sha256)).collect();
     let differs = |key: &String| warm.get(key).is_some_and(|after| cold.get(key) != Some(after));
     let key = order.into_iter().find(differs)?;
     Some(format!("body of {} differs", safe::line(&key)))
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_difference_is_told_by_its_path_with_both_sides() {
+    fn first_difference_is_described_by_path_and_both_values() {
         let before = json!({"a": [{"b": 1}, {"b": "x\u{1b}[31m"}], "c d": null, "e": {}});
         let with = |path: &str, value: Value| {
             let mut after = before.clone();
@@ -117,12 +117,12 @@ mod tests {
     }
 
     #[test]
-    fn bodies_are_compared_by_key_and_the_last_one_counts() {
-        let touched = |key: &str, body: u8| Touched::new(key.to_owned(), &[body]);
-        let cold = vec![touched("a", 9), touched("a", 1), touched("b", 2)];
-        let warm = vec![touched("b", 2), touched("a", 1), touched("c", 3)];
+    fn bodies_of_repeated_request_compare_the_last_one() {
+        let digest = |key: &str, body: u8| ResponseDigest::new(key.to_owned(), &[body]);
+        let cold = vec![digest("a", 9), digest("a", 1), digest("b", 2)];
+        let warm = vec![digest("b", 2), digest("a", 1), digest("c", 3)];
         assert_eq!(bodies(cold.clone(), warm), None);
-        let warm = vec![touched("a", 1), touched("b", 7)];
+        let warm = vec![digest("a", 1), digest("b", 7)];
         assert_eq!(bodies(cold, warm).unwrap(), "body of b differs");
     }
 }

@@ -1,4 +1,4 @@
-//! Why a service brought nothing. One failed service fails no other, so these are told, not thrown.
+//! Why a service returned no data. A failed service fails no other: failures become part of the report.
 
 use std::error::Error as _;
 use std::time::Duration;
@@ -6,99 +6,99 @@ use std::time::Duration;
 use cache_core::FetchError;
 use serde_json::Value;
 
-/// There is no Chromium.
+/// No Chromium is installed.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("Chromium not found ({0}); install it (apt-get install chromium, brew install chromium) or set CHROME")]
 pub struct NoBrowser(pub(crate) String);
 
-/// Why a service, or one of its requests, brought nothing.
+/// Why a service, or one of its requests, returned no data.
 #[derive(Debug, thiserror::Error)]
-pub enum Problem {
-    /// It does not know the anime.
+pub enum FetchFailure {
+    /// The service does not have it.
     #[error("not found")]
     NotFound,
-    /// It answered with an error.
+    /// An error status.
     #[error("HTTP status {0}")]
     Status(u16),
-    /// It has had enough of us.
+    /// Too many requests, with the time after which to retry.
     #[error("rate limited{}", .0.map(|time| format!("; retry in {} s", time.as_secs())).unwrap_or_default())]
     TooMany(Option<Duration>),
-    /// It answered, but with an error in the body, or with another page than the one that was asked for.
+    /// A success whose body is an error, or another page than the requested one.
     #[error("{0}")]
     Unexpected(String),
-    /// It failed too often in a row, or wants it so: it is left alone for a while.
+    /// No request is sent for so long: the service failed too often in a row, or asked for it.
     #[error("requests paused; retry in {} s", .0.as_secs())]
-    LeftAlone(Duration),
-    /// Only what is cached was asked for, and this is not.
+    BackingOff(Duration),
+    /// Offline, and this URL is not cached.
     #[error("not cached: {0}")]
     NotCached(String),
-    /// All its requests together took too long.
+    /// The time limit of the service is over.
     #[error("timed out after {} s; run again to continue from the cached responses", .0.as_secs())]
     OutOfTime(Duration),
-    /// A page took the browser too long.
+    /// A page did not load in the browser in time.
     #[error("page did not load within {} s", .0.as_secs())]
     SlowPage(Duration),
-    /// The site wants to see a browser before it goes on.
+    /// The site answered with a challenge page.
     #[error(
         "blocked by a challenge page{}",
         if *.is_rendered { ", also in Chromium" } else { " that requires a browser" }
     )]
     Challenge {
-        /// It came though a browser asked.
+        /// A browser asked.
         is_rendered: bool,
     },
-    /// The site wants to see one, and there is none.
+    /// The site answered with a challenge page, and no browser is installed.
     #[error("blocked by a challenge page that requires a browser: {0}")]
     NoBrowser(NoBrowser),
-    /// The browser that was to render a page did not.
+    /// The browser failed.
     #[error("Chromium failed: {0}")]
     Browser(String),
-    /// A part could not be had, which has been told; this is the rest. It is not to be stored.
+    /// The data without the parts that failed, which are recorded already. It must not be stored.
     #[error("incomplete")]
     Incomplete(Value),
-    /// It could not be asked, or its answer not be read.
+    /// No response, or its body could not be read.
     #[error(transparent)]
     Fetch(FetchError),
 }
 
-impl Problem {
-    /// Whether something is missing for it. What a service does not have is not missing.
+impl FetchFailure {
+    /// Whether data is missing because of it. What a service does not have is not missing.
     pub(crate) fn leaves_a_gap(&self) -> bool {
         !matches!(self, Self::NotFound)
     }
 }
 
-/// What there is of it, be it incomplete.
-pub(crate) fn as_far_as_had<T: From<Value>>(outcome: Result<T, Problem>) -> Result<T, Problem> {
+/// Takes incomplete data for a success.
+pub(crate) fn allow_partial<T: From<Value>>(outcome: Result<T, FetchFailure>) -> Result<T, FetchFailure> {
     match outcome {
-        Err(Problem::Incomplete(rest)) => Ok(rest.into()),
+        Err(FetchFailure::Incomplete(rest)) => Ok(rest.into()),
         outcome => outcome,
     }
 }
 
-/// Why nobody was asked: what the way out says instead of an answer.
+/// Why a request was not sent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Refusal {
-    /// Nobody may be asked for this URL.
+    /// Offline, and this URL is not cached.
     #[error("not cached: {0}")]
     NotCached(String),
-    /// The service is left alone for so long.
+    /// No request is sent for so long.
     #[error("requests paused; retry in {} s", .0.as_secs())]
-    LeftAlone(Duration),
+    BackingOff(Duration),
 }
 
-impl From<Refusal> for Problem {
+impl From<Refusal> for FetchFailure {
     fn from(refusal: Refusal) -> Self {
         match refusal {
             Refusal::NotCached(url) => Self::NotCached(url),
-            Refusal::LeftAlone(left) => Self::LeftAlone(left),
+            Refusal::BackingOff(left) => Self::BackingOff(left),
         }
     }
 }
 
-impl From<FetchError> for Problem {
+impl From<FetchError> for FetchFailure {
     fn from(error: FetchError) -> Self {
-        // The cache hands on what its sender said.
+        // The cache wraps the error of its transport.
         let refusal = match &error {
             FetchError::Origin(sent) => sent.source().and_then(|source| source.downcast_ref::<Refusal>()),
             _ => None,

@@ -1,4 +1,4 @@
-//! What was enriched of late, kept in the store, so that everybody who shares the cache sees it.
+//! The latest runs, kept in the store: all programs that share the cache see them.
 
 use std::time::Duration;
 
@@ -7,34 +7,33 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::enrich::report::Report;
+use crate::enrich::report::EnrichReport;
 
-/// Where it is kept: under none of the cache's prefixes, so that it is no entry.
+/// Under none of the cache's prefixes: not an entry.
 const KEY: &str = "animecache:runs";
 
-/// So many runs are kept.
-const KEPT: usize = 50;
+const MAX_RUNS: usize = 50;
 
-/// As long as they take no more bytes than this: the keys of a long series are many.
-const LARGEST: usize = 1 << 20;
+/// A run of a long series has many keys.
+const MAX_BYTES: usize = 1 << 20;
 
 const TTL: Duration = Duration::from_secs(30 * 86_400);
 
-/// Several runs may end at once on one Redis, and each rewrites the whole list: longer than one of them takes.
-const TURN: Duration = Duration::from_secs(2);
+/// Longer than rewriting the list takes: runs that end at once take turns.
+const LEASE_TTL: Duration = Duration::from_secs(2);
 
-const ASK_AGAIN: Duration = Duration::from_millis(20);
+const RETRY_INTERVAL: Duration = Duration::from_millis(20);
 
-/// An enrichment that is over.
+/// A finished enrichment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Run {
     /// When it ended, in Unix seconds.
     pub at: f64,
     #[serde(flatten)]
-    pub report: Report,
+    pub report: EnrichReport,
 }
 
-/// The runs of late, newest first. What another version wrote, and cannot be read, is left out.
+/// The latest runs, newest first, without those that another version wrote and this one cannot read.
 pub async fn runs(store: &dyn Store) -> cache_core::Result<Vec<Run>> {
     let kept = read(store).await?.into_iter();
     Ok(kept.filter_map(|run| serde_json::from_value(run).ok()).collect())
@@ -42,17 +41,17 @@ pub async fn runs(store: &dyn Store) -> cache_core::Result<Vec<Run>> {
 
 /// Adds a run. Fails where the store cannot be written.
 pub async fn add(store: &dyn Store, run: &Run) -> cache_core::Result<()> {
-    let holder = Uuid::new_v4();
-    let turn = async {
-        while let Ok(LeaseState::HeldByOther) = store.acquire(KEY, holder, TURN).await {
-            tokio::time::sleep(ASK_AGAIN).await;
+    let owner = Uuid::new_v4();
+    let lease = async {
+        while let Ok(LeaseState::HeldByOther) = store.acquire(KEY, owner, LEASE_TTL).await {
+            tokio::time::sleep(RETRY_INTERVAL).await;
         }
     };
-    // Whoever has the turn and does not give it back is gone: better two at once than a run that is not told of.
-    let _ = tokio::time::timeout(2 * TURN, turn).await;
+    // A lease that is not released belongs to a killed program: overwriting its run is better than losing this one.
+    let _ = tokio::time::timeout(2 * LEASE_TTL, lease).await;
     let is_added = rewrite(store, run).await;
-    // It ends by itself too.
-    let _ = store.release(KEY, holder, None).await;
+    // An error is harmless: the lease expires.
+    let _ = store.release(KEY, owner, None).await;
     is_added
 }
 
@@ -60,9 +59,9 @@ async fn rewrite(store: &dyn Store, run: &Run) -> cache_core::Result<()> {
     let kept = read(store).await?;
     let mut texts = Vec::with_capacity(kept.len() + 1);
     let mut size = 0;
-    for text in serde_json::to_string(run).into_iter().chain(kept.iter().map(Value::to_string)).take(KEPT) {
+    for text in serde_json::to_string(run).into_iter().chain(kept.iter().map(Value::to_string)).take(MAX_RUNS) {
         size += text.len();
-        if size > LARGEST && !texts.is_empty() {
+        if size > MAX_BYTES && !texts.is_empty() {
             break;
         }
         texts.push(text);
@@ -70,7 +69,7 @@ async fn rewrite(store: &dyn Store, run: &Run) -> cache_core::Result<()> {
     store.set(KEY, format!("[{}]", texts.join(",\n")).into(), TTL).await
 }
 
-/// What is kept as it is, whoever wrote it; what is no list counts as none.
+/// The stored list, of whatever version; anything else counts as empty.
 async fn read(store: &dyn Store) -> cache_core::Result<Vec<Value>> {
     let kept = store.get(KEY).await?;
     Ok(kept.and_then(|kept| serde_json::from_slice(&kept.value).ok()).unwrap_or_default())
@@ -89,33 +88,33 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_newest_fifty_are_kept() {
+    async fn history_keeps_newest_fifty_runs() {
         let store = Memory::default();
         assert_eq!(runs(&store).await.unwrap(), []);
         for number in 0..60 {
             add(&store, &run(number)).await.unwrap();
         }
         let kept = runs(&store).await.unwrap();
-        assert_eq!(kept.len(), KEPT);
-        assert_eq!((&kept[0], &kept[KEPT - 1]), (&run(59), &run(10)));
+        assert_eq!(kept.len(), MAX_RUNS);
+        assert_eq!((&kept[0], &kept[MAX_RUNS - 1]), (&run(59), &run(10)));
     }
 
     #[tokio::test]
-    async fn a_list_of_huge_runs_stays_bearable() {
+    async fn history_of_huge_runs_is_limited_in_bytes() {
         let store = Memory::default();
         let mut huge = run(1);
-        huge.report.title = "x".repeat(LARGEST / 2);
+        huge.report.title = "x".repeat(MAX_BYTES / 2);
         for _ in 0..5 {
             add(&store, &huge).await.unwrap();
         }
         assert_eq!(runs(&store).await.unwrap().len(), 1, "two do not fit");
-        huge.report.title = "x".repeat(2 * LARGEST);
+        huge.report.title = "x".repeat(2 * MAX_BYTES);
         add(&store, &huge).await.unwrap();
         assert_eq!(runs(&store).await.unwrap(), [huge], "the newest is always kept");
     }
 
     #[tokio::test]
-    async fn what_cannot_be_read_is_left_out_and_left_alone() {
+    async fn unreadable_runs_are_skipped_and_kept() {
         let store = Memory::default();
         for (kept, others) in [("nonsense", 0), ("{}", 0), (r#"[{"at": 1, "of": "another version"}]"#, 1)] {
             store.set(KEY, kept.into(), TTL).await.unwrap();

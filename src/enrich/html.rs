@@ -1,7 +1,7 @@
-//! What selectors find on a page.
+//! Reading pages by CSS selectors, by the rules of the pipeline's crawler.
 //!
-//! By the rules of the pipeline's crawler: an element's text is all its text nodes, each without the space around it,
-//! one behind the other; a selector that matches nothing leaves its field out.
+//! The text of an element is all its text nodes, each trimmed, joined without a space; a selector that matches nothing
+//! leaves its field out.
 
 pub(crate) mod limits;
 
@@ -11,7 +11,7 @@ use scraper::{ElementRef, Html, Selector};
 use serde_json::{Map, Value};
 use tokio::sync::oneshot;
 
-use crate::enrich::error::Problem;
+use crate::enrich::error::FetchFailure;
 
 /// A page, or a part of one.
 pub(crate) struct Document(Html);
@@ -20,27 +20,26 @@ pub(crate) struct Document(Html);
 #[derive(Clone, Copy)]
 pub(crate) struct Element<'a>(ElementRef<'a>);
 
-/// An object of the fields that are there.
+/// A JSON object of the fields that were found.
 #[derive(Default)]
 pub(crate) struct Fields(Map<String, Value>);
 
-/// What `understand` makes of a page. It is parsed where that holds nobody up, and not to its end where nobody waits for
-/// it any more.
+/// What `understand` makes of a page. Parsing runs on a blocking thread, and stops early if the caller is canceled.
 pub(crate) async fn read<T: Send + 'static>(
     html: Arc<str>,
-    understand: impl FnOnce(&Document) -> Result<T, Problem> + Send + 'static,
-) -> Result<T, Problem> {
+    understand: impl FnOnce(&Document) -> Result<T, FetchFailure> + Send + 'static,
+) -> Result<T, FetchFailure> {
     let (sender, receiver) = oneshot::channel();
     tokio::task::spawn_blocking(move || {
         let page = limits::parse(&html, || !sender.is_closed());
-        // Whoever waited for it may be gone.
+        // The caller may have been canceled.
         let _ = sender.send(page.and_then(|page| understand(&Document(page))));
     });
-    receiver.await.unwrap_or_else(|_| Err(Problem::Unexpected("cannot parse the page".to_owned())))
+    receiver.await.unwrap_or_else(|_| Err(FetchFailure::Unexpected("cannot parse the page".to_owned())))
 }
 
 impl Document {
-    /// A part of a page that is markup itself; `None`: it is nothing that a site would write.
+    /// Markup from an attribute or text of a page; `None`: it exceeds the limits.
     pub(crate) fn new(html: &str) -> Option<Self> {
         limits::parse(html, || true).ok().map(Self)
     }
@@ -49,7 +48,6 @@ impl Document {
         Element(self.0.root_element())
     }
 
-    /// What the browser's window would be called.
     pub(crate) fn title(&self) -> String {
         self.root().text_of("head > title").unwrap_or_default()
     }
@@ -67,7 +65,7 @@ impl<'a> Element<'a> {
         self.all(selector).into_iter().next()
     }
 
-    /// The element behind it.
+    /// The next sibling element.
     pub(crate) fn next(self) -> Option<Self> {
         self.0.next_siblings().find_map(ElementRef::wrap).map(Self)
     }
@@ -85,7 +83,7 @@ impl<'a> Element<'a> {
         texts.filter_map(|node| node.value().as_text()).map(|text| text.trim()).collect()
     }
 
-    /// The texts of everything that matches, as they are, but for those that are empty.
+    /// The texts of all matches that are not empty.
     pub(crate) fn texts(self, selector: &str) -> Vec<String> {
         self.all(selector).into_iter().map(Self::text).filter(|text| !text.is_empty()).collect()
     }
@@ -94,7 +92,7 @@ impl<'a> Element<'a> {
         self.first(selector).map(Self::text)
     }
 
-    /// All that is in it, as it stands there: a script.
+    /// Its text, untrimmed: of a script.
     pub(crate) fn source(self) -> String {
         self.0.text().collect()
     }
@@ -107,7 +105,7 @@ impl<'a> Element<'a> {
         self.first(selector)?.attribute(name)
     }
 
-    /// Names and addresses of the links that match.
+    /// Names and URLs of the links that match.
     pub(crate) fn links(self, selector: &str) -> Vec<Value> {
         let link = |a: Self| Fields::default().put("name", Some(a.text())).put("url", a.attribute("href"));
         self.all(selector).into_iter().map(|a| link(a).into()).collect()
@@ -120,7 +118,7 @@ impl Fields {
         self
     }
 
-    /// The field, unless there is nothing in the list.
+    /// Puts the field unless the list is empty.
     pub(crate) fn put_some(self, name: &str, values: Vec<impl Into<Value>>) -> Self {
         let values = Some(values).filter(|values| !values.is_empty());
         self.put(name, values.map(|values| values.into_iter().map(Into::into).collect::<Vec<Value>>()))
@@ -145,7 +143,7 @@ impl From<Fields> for Value {
 
 /// Text with its character references (`&amp;`) resolved, and its tags left as they are.
 pub(crate) fn unescaped(text: &str) -> String {
-    // The text of a title is read so, up to its end.
+    // A parser resolves references in a title, and reads tags in it as text.
     let text = text.replace("</title", "&lt;/title");
     let page = Document::new(&format!("<title>{text}</title>"));
     page.and_then(|page| Some(page.root().first("title")?.source())).unwrap_or_default()
@@ -158,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn texts_are_joined_as_the_pipeline_joins_them() {
+    fn element_text_joins_trimmed_text_nodes() {
         let page = Document::new(
             "<title>A page</title><div><b> Type: </b> Movie, 1 <i>(<time>83 min</time>)</i>\n<script>var x;</script></div>",
         )
@@ -170,13 +168,13 @@ mod tests {
     }
 
     #[test]
-    fn links_tell_what_they_have() {
+    fn links_without_url_have_name_only() {
         let page = Document::new("<p><a href='/x?a=1&amp;b=2'>X</a> <a>Y</a></p>").unwrap();
         assert_eq!(json!(page.root().links("p a")), json!([{"name": "X", "url": "/x?a=1&b=2"}, {"name": "Y"}]));
     }
 
     #[test]
-    fn only_references_are_resolved() {
+    fn unescaped_resolves_references_and_keeps_tags() {
         assert_eq!(unescaped("Al&#039;s <br> &amp; Ed </title> &quot;"), "Al's <br> & Ed </title> \"");
     }
 }

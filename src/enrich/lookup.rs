@@ -1,4 +1,4 @@
-//! From a title or an index to an anime: in an anime-offline-database file, or in the demo's own catalogue.
+//! Anime by title or index: in an anime-offline-database file, or in the catalogue of the demo.
 
 use std::fs::File;
 use std::io::BufReader;
@@ -13,36 +13,35 @@ use crate::demo;
 use crate::exit::Refused;
 use crate::output::human::counted;
 
-/// Where the pipeline has its database, seen from its own directory.
+/// The database of the pipeline, relative to its directory.
 pub const PIPELINES_FILE: &str = "data/qdrant_storage/anime-offline-database.json";
 
-/// What such a file is.
 const EXPECTED: &str = "expected a JSON object with an array 'data'";
 
-/// The anime that one can choose from. Indices count from 0, as the pipeline's do.
+/// A catalogue of anime. Indices count from 0, as in the pipeline.
 #[derive(Clone, Debug)]
 pub struct Catalogue {
     entries: Vec<Slot>,
-    /// `None`: the one that ships inside.
+    /// `None`: the built-in one.
     file: Option<PathBuf>,
 }
 
-/// The place of an entry: one that is none of an anime keeps it, so that all others have their index.
+/// An entry of the database; an invalid one stays as `None`, so that the others keep their index.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(from = "Listed")]
 struct Slot(Option<Anime>);
 
-/// What a title means.
+/// The matches of a title.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Meaning {
     /// The anime at this index.
     One(usize),
-    /// A part of several titles.
+    /// These titles contain it.
     Several(Vec<usize>),
     None,
 }
 
-/// An anime-offline-database file, as far as it is read. Entries become anime one by one: the file is large.
+/// An anime-offline-database file. Entries become anime one by one, because the file is large.
 #[derive(Deserialize)]
 struct Database {
     data: Vec<Slot>,
@@ -73,7 +72,7 @@ impl From<Entry> for Anime {
             ids: Ids::from_sources(&entry.sources),
             title: entry.title,
             kind: entry.kind,
-            // 0 stands for not known.
+            // 0 means unknown.
             episodes: entry.episodes.filter(|number| *number > 0),
             status: entry.status,
         }
@@ -90,7 +89,7 @@ impl From<Listed> for Slot {
 }
 
 impl Catalogue {
-    /// The small one that ships inside.
+    /// The built-in one.
     pub fn demo() -> Self {
         Self { entries: demo::anime().into_iter().map(|anime| Slot(Some(anime))).collect(), file: None }
     }
@@ -104,12 +103,12 @@ impl Catalogue {
         Ok(Self { entries: database.data, file: Some(file.to_owned()) })
     }
 
-    /// How many entries of its file cannot be read.
+    /// The number of invalid entries.
     pub fn odd(&self) -> usize {
         self.places() - self.anime().count()
     }
 
-    /// How many entries there are, be they anime or not: every index is below.
+    /// The number of entries, including invalid ones: every index is below.
     pub fn places(&self) -> usize {
         self.entries.len()
     }
@@ -129,8 +128,7 @@ impl Catalogue {
         self.entries.iter().enumerate().filter_map(|(index, entry)| Some((index, entry.0.as_ref()?)))
     }
 
-    /// The anime that a title means: that of the same title, the first if there are more, or else the only one that
-    /// has it as a part of its title; in any case.
+    /// The first anime of this title, else the only one whose title contains it; case is ignored.
     pub fn find(&self, title: &str) -> Meaning {
         let wanted = title.trim().to_lowercase();
         if let Some((index, _)) = self.indexed().find(|(_, anime)| anime.title.to_lowercase() == wanted) {
@@ -144,14 +142,14 @@ impl Catalogue {
         }
     }
 
-    /// The indices of those that have this in their title, in any case.
+    /// Indices of the anime whose title contains this; case is ignored.
     pub fn search(&self, part: &str) -> impl Iterator<Item = usize> {
         let part = part.to_lowercase();
         let has_it = move |anime: &Anime| anime.title.to_lowercase().contains(&part);
         self.indexed().filter(move |(_, anime)| has_it(anime)).map(|(index, _)| index)
     }
 
-    /// What it is, for messages.
+    /// Its name in messages.
     pub fn name(&self) -> String {
         let titles = counted(self.anime().count() as u64, "title");
         match &self.file {
@@ -172,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_title_means_the_same_title_or_the_only_one_that_has_it() {
+    fn title_matches_same_title_or_only_title_containing_it() {
         let titles = ["Naruto", "Naruto: Shippuuden", "NARUTO", "Ōkami", "Mushishi"];
         let data: Vec<_> = titles.iter().map(|title| serde_json::json!({"title": title})).collect();
         let all = catalogue(&serde_json::json!({"data": data}).to_string()).unwrap();
@@ -184,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_database_is_read_as_far_as_it_matters() {
+    fn database_is_read_and_broken_ones_are_refused() {
         let all = catalogue(
             r#"{"license": {"name": "x"}, "data": [
                 {"title": "A", "type": "TV", "episodes": 26, "status": "FINISHED", "synonyms": ["B"],
@@ -196,13 +194,13 @@ mod tests {
         assert_eq!((first.kind.as_deref(), first.episodes, first.ids.anidb), (Some("TV"), Some(26), Some(23)));
         assert_eq!((second.episodes, second.ids.clone()), (None, Ids::default()));
         for broken in ["", "[]", "{\"data\": 1}", "{\"data\": ["] {
-            let told = format!("{:#}", catalogue(broken).unwrap_err());
-            assert!(told.contains("expected a JSON object with an array 'data'"), "{broken}: {told}");
+            let message = format!("{:#}", catalogue(broken).unwrap_err());
+            assert!(message.contains("expected a JSON object with an array 'data'"), "{broken}: {message}");
         }
     }
 
     #[test]
-    fn odd_entries_are_counted_and_change_no_index() {
+    fn invalid_entries_are_counted_and_keep_indices() {
         let all = catalogue(
             r#"{"data": [{"title": "A"}, {"title": 1}, {"title": "B", "episodes": 1.5}, 7, {"title": "A second"}]}"#,
         );
@@ -213,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn the_built_in_titles_are_at_all_seven_services() {
+    fn built_in_titles_have_ids_for_all_services() {
         let all = Catalogue::demo();
         assert_eq!(all.find("cowboy bebop"), Meaning::One(0));
         for anime in all.anime() {

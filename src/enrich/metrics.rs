@@ -1,4 +1,4 @@
-//! What a service was asked, counted while it happens: for the progress, and for the report.
+//! Metrics of one service in one pass, for the progress and for the report.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -9,11 +9,11 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use tokio::time::Instant;
 
-use crate::enrich::error::Problem;
+use crate::enrich::error::FetchFailure;
 
-/// The counts of one service in one pass. Whoever shows progress reads them as often as he likes.
+/// Counters that are updated during the pass and may be read at any time.
 #[derive(Debug, Default)]
-pub struct Meter {
+pub struct Metrics {
     requests: AtomicU64,
     hits: AtomicU64,
     absent: AtomicU64,
@@ -21,73 +21,73 @@ pub struct Meter {
     bytes: AtomicU64,
     waits: Mutex<Waits>,
     expected: AtomicU64,
-    touched: Mutex<Vec<Touched>>,
+    digests: Mutex<Vec<ResponseDigest>>,
     missing: Mutex<Vec<String>>,
     gaps: Mutex<Vec<Gap>>,
 }
 
-/// Waits for permission. Many requests may wait at the same time, which takes no longer than one of them.
+/// Waits for a rate limit. Overlapping waits count once.
 #[derive(Debug, Default)]
 struct Waits {
-    /// How many wait now, and since when there is one.
+    /// Requests that wait now, and since when there is one.
     count: u64,
     since: Option<Instant>,
-    /// How long there was one before that.
+    /// Time of the waits that are over.
     before: Duration,
 }
 
-/// What a meter shows.
+/// The values of [`Metrics`] at one time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// Asked of the cache: HTTP requests, or calls of functions whose results are cached.
+pub struct PassMetrics {
+    /// Requests to the cache: HTTP requests, or calls of functions whose results are cached.
     pub requests: u64,
     /// Of these, answered from the cache.
     pub hits: u64,
-    /// Of these, answered with nothing that could be stored: not found.
+    /// Of these, not found: nothing that could be stored.
     pub absent: u64,
     /// Requests that went to the service.
     pub upstream: u64,
-    /// Bytes of the answers.
+    /// Bytes of bodies and results.
     pub bytes: u64,
-    /// For how long somebody waited for permission.
+    /// Time spent waiting for rate limits.
     pub waited: Duration,
-    /// Whether somebody waits for permission now.
+    /// Whether a request waits for a rate limit now.
     pub is_waiting: bool,
-    /// How many requests there will be in all, as far as is known by now.
+    /// Requests that will be made in all, as far as is known.
     pub expected: u64,
 }
 
-/// An entry of the cache that answered, or was stored.
+/// The digest of a body or result that was read from the cache, or stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Touched {
+pub struct ResponseDigest {
     /// A cache key (`GET:69ff…`), or the Redis key of a result.
     pub key: String,
-    /// Of the body, or of the result as it is stored.
+    /// Of the body, or of the stored result.
     pub sha256: [u8; 32],
 }
 
-impl Touched {
+impl ResponseDigest {
     pub fn new(key: String, body: &[u8]) -> Self {
         Self { key, sha256: Sha256::digest(body).into() }
     }
 }
 
-/// A part of what a service has of an anime that could not be had.
+/// A part of the data that could not be fetched.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Gap {
-    /// What it is: `episode 6`.
+    /// For instance `episode 6`.
     pub part: String,
     /// Why.
     pub problem: String,
 }
 
-impl Meter {
-    /// What it shows now.
-    pub fn tally(&self) -> Tally {
+impl Metrics {
+    /// The current values.
+    pub fn snapshot(&self) -> PassMetrics {
         let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let requests = of(&self.requests);
         let waits = self.waits.lock().unwrap_or_else(PoisonError::into_inner);
-        Tally {
+        PassMetrics {
             requests,
             hits: of(&self.hits),
             absent: of(&self.absent),
@@ -99,74 +99,74 @@ impl Meter {
         }
     }
 
-    /// What was asked for, in the order of the answers.
-    pub fn touched(&self) -> Vec<Touched> {
-        self.touched.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// Digests of the responses, in their order.
+    pub fn digests(&self) -> Vec<ResponseDigest> {
+        self.digests.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The URLs that nobody may be asked for, and that are not cached.
+    /// URLs that are not cached, of an offline pass.
     pub fn missing(&self) -> Vec<String> {
         self.missing.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The parts that could not be had, though nobody says that there are none.
+    /// The parts that could not be fetched.
     pub fn gaps(&self) -> Vec<Gap> {
         self.gaps.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// So many more requests are to come.
+    /// Announces so many more requests.
     pub fn expect(&self, more: u64) {
         self.expected.fetch_add(more, Ordering::Relaxed);
     }
 
-    /// A request of the cache was answered.
-    pub fn answered(&self, is_hit: bool, bytes: u64, touched: Option<Touched>) {
+    /// Counts a response of the cache.
+    pub fn answered(&self, is_hit: bool, bytes: u64, digest: Option<ResponseDigest>) {
         self.requests.fetch_add(1, Ordering::Relaxed);
         self.hits.fetch_add(is_hit.into(), Ordering::Relaxed);
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
-        self.touched.lock().unwrap_or_else(PoisonError::into_inner).extend(touched);
+        self.digests.lock().unwrap_or_else(PoisonError::into_inner).extend(digest);
     }
 
-    /// What was asked for last is not there, and so it cannot be stored.
+    /// Counts a response that was not found and cannot be stored.
     pub fn found_nothing(&self) {
         self.absent.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// A request of the cache found no answer at all.
-    pub fn failed(&self, problem: &Problem) {
+    /// Counts a request without a response.
+    pub fn failed(&self, problem: &FetchFailure) {
         self.requests.fetch_add(1, Ordering::Relaxed);
-        self.lacks(problem);
+        self.record_missing(problem);
     }
 
-    /// Takes note of a URL that is not cached, if that is the problem.
-    pub fn lacks(&self, problem: &Problem) {
-        if let Problem::NotCached(url) = problem {
+    /// Records the URL, if it is one that is not cached.
+    pub fn record_missing(&self, problem: &FetchFailure) {
+        if let FetchFailure::NotCached(url) = problem {
             self.missing.lock().unwrap_or_else(PoisonError::into_inner).push(url.clone());
         }
     }
 
-    /// Takes note of a part that could not be had.
-    pub fn leaves_out(&self, part: impl Into<String>, problem: &Problem) {
+    /// Records a part that could not be fetched.
+    pub fn record_gap(&self, part: impl Into<String>, problem: &FetchFailure) {
         let gap = Gap { part: part.into(), problem: chain(problem) };
         self.gaps.lock().unwrap_or_else(PoisonError::into_inner).push(gap);
     }
 
-    /// A function whose results are cached was called.
+    /// Counts a call of a function whose results are cached.
     pub fn called(&self, call: Observed<'_>) {
         let bytes = call.value.map_or(0, <[u8]>::len) as u64;
-        let touched = call.key.zip(call.value).map(|(key, value)| Touched::new(key.to_owned(), value));
+        let digest = call.key.zip(call.value).map(|(key, value)| ResponseDigest::new(key.to_owned(), value));
         if call.value.is_none() {
             self.found_nothing();
         }
-        self.answered(call.is_hit, bytes, touched);
+        self.answered(call.is_hit, bytes, digest);
     }
 
-    /// A request went to the service.
+    /// Counts a request to the service.
     pub fn went_upstream(&self) {
         self.upstream.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Counts what is waited for permission until what this returns is dropped.
+    /// Measures a wait for a rate limit until the guard is dropped.
     pub fn waiting(&self) -> Waiting<'_> {
         let mut waits = self.waits.lock().unwrap_or_else(PoisonError::into_inner);
         waits.count += 1;
@@ -175,8 +175,8 @@ impl Meter {
     }
 }
 
-/// Somebody waits for permission.
-pub struct Waiting<'a>(&'a Meter);
+/// Guard of a wait for a rate limit.
+pub struct Waiting<'a>(&'a Metrics);
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
@@ -196,18 +196,18 @@ mod tests {
     use tokio::time::advance;
 
     #[tokio::test(start_paused = true)]
-    async fn waits_at_the_same_time_are_not_added_up() {
-        let (meter, second) = (Meter::default(), Duration::from_secs(1));
-        let first = meter.waiting();
+    async fn overlapping_waits_count_once() {
+        let (metrics, second) = (Metrics::default(), Duration::from_secs(1));
+        let first = metrics.waiting();
         advance(second).await;
-        let other = meter.waiting();
+        let other = metrics.waiting();
         advance(second).await;
         drop(first);
         advance(second).await;
-        assert_eq!((meter.tally().waited, meter.tally().is_waiting), (3 * second, true));
+        assert_eq!((metrics.snapshot().waited, metrics.snapshot().is_waiting), (3 * second, true));
         drop(other);
         advance(second).await;
-        drop(meter.waiting());
-        assert_eq!((meter.tally().waited, meter.tally().is_waiting), (3 * second, false));
+        drop(metrics.waiting());
+        assert_eq!((metrics.snapshot().waited, metrics.snapshot().is_waiting), (3 * second, false));
     }
 }

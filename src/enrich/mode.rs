@@ -1,16 +1,16 @@
-//! TODO
+//! How an enrichment uses the cache.
 
-/// What of the cache may answer.
+/// How the cache is used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mode {
-    /// Whatever is in it; what is not is fetched and stored.
+    /// Cached responses are used; others are fetched and stored.
     #[default]
     Usual,
-    /// Nothing: everything is fetched and stored anew.
+    /// Everything is fetched and stored again.
     Fresh,
-    /// Nothing, and nothing is stored: what the services say now.
+    /// Everything is fetched, and nothing is stored.
     Uncached,
-    /// Only what is in it: nothing is fetched.
+    /// Cached responses only: nothing is fetched.
     Offline,
 }
 

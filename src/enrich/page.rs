@@ -1,7 +1,7 @@
 //! Pages of the crawled sites, as text: fetched, or rendered by a browser.
 //!
-//! They come from the site itself, whatever is cached: what is made of them is. So a page that is in the way of the one
-//! that was asked for, as one that wants to see a browser, is an error, and nothing is made of it.
+//! Pages are not cached; the results that are read from them are. So a challenge page, or another page than the
+//! requested one, is an error: no result may be read from it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,29 +11,29 @@ use cache_core::{ServiceName, without_secrets};
 use url::Url;
 
 use crate::enrich::browser::TIME_LIMIT;
-use crate::enrich::error::Problem;
+use crate::enrich::error::FetchFailure;
 use crate::enrich::html;
 use crate::enrich::html::Document;
 use crate::enrich::mode::Mode;
-use crate::enrich::rendered_page::{Arrived, Filled};
+use crate::enrich::rendered_page::{FetchedPage, LazySection};
 use crate::enrich::request_headers::AGENT;
 use crate::enrich::retry::retried;
-use crate::enrich::service_client::Way;
+use crate::enrich::service_client::ServiceClient;
 
-/// What is accepted, as browsers tell it.
+/// As browsers send it.
 const ACCEPT: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
 
-/// Pauses before the tries after the first, where a site says that it has too much to do, and not for how long.
+/// Delays before retries where a busy site names none.
 const PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
 
-/// What an anime is called in the keys of results: by its site's name for it, as the pipeline has it; where another
-/// site stands in for the real one, by the whole address of its page, so that neither ever answers for the other.
-pub(crate) fn argument(way: &Way, service: ServiceName, name: &str) -> String {
-    let is_real = way.url() == Services::default().url(service);
-    if is_real { name.to_owned() } else { under(way.url(), &["anime", name]) }
+/// The argument in the keys of results: the ID on the site, as in the pipeline. For a simulated site it is the URL of
+/// the page, so that its results never stand for those of the real site.
+pub(crate) fn argument(client: &ServiceClient, service: ServiceName, name: &str) -> String {
+    let is_real = client.url() == Services::default().url(service);
+    if is_real { name.to_owned() } else { under(client.url(), &["anime", name]) }
 }
 
-/// The address of the page of an anime, by what it is called in keys.
+/// The URL of the page of an anime, from the argument in the keys of results.
 pub(crate) fn address(service: ServiceName, argument: &str) -> String {
     if argument.contains("://") {
         argument.to_owned()
@@ -42,7 +42,7 @@ pub(crate) fn address(service: ServiceName, argument: &str) -> String {
     }
 }
 
-/// An address with more segments at its end. What is in them stays in them.
+/// A URL with more path segments, which are percent-encoded.
 pub(crate) fn under(base: &str, segments: &[&str]) -> String {
     let Ok(mut url) = Url::parse(base) else { return format!("{base}/{}", segments.join("/")) };
     if let Ok(mut path) = url.path_segments_mut() {
@@ -51,42 +51,42 @@ pub(crate) fn under(base: &str, segments: &[&str]) -> String {
     url.into()
 }
 
-/// What `understand` makes of the page at this address.
+/// What `understand` makes of the page at this URL.
 pub(crate) async fn page<T: Send + 'static>(
-    way: &Way,
+    client: &ServiceClient,
     url: &str,
-    filled: Option<Filled>,
-    understand: impl FnOnce(&Document) -> Result<T, Problem> + Send + 'static,
-) -> Result<T, Problem> {
-    html::read(source(way, url, filled).await?, understand).await
+    section: Option<LazySection>,
+    understand: impl FnOnce(&Document) -> Result<T, FetchFailure> + Send + 'static,
+) -> Result<T, FetchFailure> {
+    html::read(source(client, url, section).await?, understand).await
 }
 
-/// The page as it came.
-async fn source(way: &Way, url: &str, filled: Option<Filled>) -> Result<Arc<str>, Problem> {
-    if way.mode() == Mode::Offline {
-        let problem = Problem::NotCached(without_secrets(url));
-        way.meter().lacks(&problem);
+/// The text of the page.
+async fn source(client: &ServiceClient, url: &str, section: Option<LazySection>) -> Result<Arc<str>, FetchFailure> {
+    if client.mode() == Mode::Offline {
+        let problem = FetchFailure::NotCached(without_secrets(url));
+        client.metrics().record_missing(&problem);
         return Err(problem);
     }
-    let passes = |problem: &Problem| matches!(problem, Problem::TooMany(_) | Problem::Status(503));
-    // Whatever it takes, it is one call of a function.
-    retried(way, &PAUSES, passes, 0, || acceptable(way, url, filled)).await
+    let passes = |problem: &FetchFailure| matches!(problem, FetchFailure::TooMany(_) | FetchFailure::Status(503));
+    // All retries are one call of a cached function: none counts as another request.
+    retried(client, &PAUSES, passes, 0, || acceptable(client, url, section)).await
 }
 
-/// The page, rendered where that is asked for or the site wants it.
-async fn acceptable(way: &Way, url: &str, filled: Option<Filled>) -> Result<Arc<str>, Problem> {
-    if let Some(browser) = way.browser() {
-        return way.render(browser, url, filled).await?.accept().await;
+/// The page, rendered if that was asked for or the site answers with a challenge page.
+async fn acceptable(client: &ServiceClient, url: &str, section: Option<LazySection>) -> Result<Arc<str>, FetchFailure> {
+    if let Some(browser) = client.browser() {
+        return client.render(browser, url, section).await?.accept().await;
     }
-    let request = way.uncached().get(url).header("accept", ACCEPT).header("user-agent", AGENT);
+    let request = client.uncached().get(url).header("accept", ACCEPT).header("user-agent", AGENT);
     let fetched = request.timeout(TIME_LIMIT).send().await?;
     let (status, fields) = (fetched.status(), fetched.headers().clone());
-    let arrived = Arrived { status, fields, html: fetched.text().await?.into(), is_rendered: false };
-    match arrived.accept().await {
-        Err(Problem::Challenge { .. }) => {
-            let page = way.render(way.browser_where_needed()?, url, filled).await?.accept().await;
-            if !matches!(page, Err(Problem::Challenge { .. })) {
-                way.will_see_browser();
+    let fetched_page = FetchedPage { status, fields, html: fetched.text().await?.into(), is_rendered: false };
+    match fetched_page.accept().await {
+        Err(FetchFailure::Challenge { .. }) => {
+            let page = client.render(client.browser_where_needed()?, url, section).await?.accept().await;
+            if !matches!(page, Err(FetchFailure::Challenge { .. })) {
+                client.set_needs_browser();
             }
             page
         }
@@ -94,10 +94,10 @@ async fn acceptable(way: &Way, url: &str, filled: Option<Filled>) -> Result<Arc<
     }
 }
 
-/// That a page came which is not the one that `wanted` names, be it by its address.
-pub(crate) fn another_page(wanted: &str, page: &Document) -> Problem {
+/// The failure for another page than `wanted`, a name or a URL.
+pub(crate) fn unexpected_page(wanted: &str, page: &Document) -> FetchFailure {
     let title: String = page.title().chars().take(80).collect();
-    Problem::Unexpected(format!("expected {}, got the page '{title}'", without_secrets(wanted)))
+    FetchFailure::Unexpected(format!("expected {}, got the page '{title}'", without_secrets(wanted)))
 }
 
 #[cfg(test)]
@@ -108,29 +108,29 @@ mod tests {
     use crate::services;
 
     #[tokio::test]
-    async fn only_the_page_itself_is_accepted() {
-        let arrived = |status: u16, html: &str| {
+    async fn error_and_challenge_pages_are_refused() {
+        let fetched_page = |status: u16, html: &str| {
             let status = StatusCode::from_u16(status).unwrap();
-            Arrived { status, fields: HeaderMap::new(), html: html.into(), is_rendered: false }.accept()
+            FetchedPage { status, fields: HeaderMap::new(), html: html.into(), is_rendered: false }.accept()
         };
-        assert!(arrived(200, "<title>Cowboy Bebop</title>").await.is_ok());
-        assert!(matches!(arrived(404, "").await, Err(Problem::NotFound)));
-        assert!(matches!(arrived(500, "").await, Err(Problem::Status(500))));
+        assert!(fetched_page(200, "<title>Cowboy Bebop</title>").await.is_ok());
+        assert!(matches!(fetched_page(404, "").await, Err(FetchFailure::NotFound)));
+        assert!(matches!(fetched_page(500, "").await, Err(FetchFailure::Status(500))));
         for status in [200, 403, 503] {
             let html = "<title>Just a moment...</title><p>Checking your browser</p>";
-            assert!(matches!(arrived(status, html).await, Err(Problem::Challenge { .. })));
+            assert!(matches!(fetched_page(status, html).await, Err(FetchFailure::Challenge { .. })));
         }
     }
 
     #[test]
-    fn another_page_is_told_without_the_password_of_its_site() {
+    fn unexpected_page_message_hides_password() {
         let page = Document::new("<title>Log in</title>").unwrap();
-        let told = another_page("anime page https://me:secret@mirror.example/anime/1", &page).to_string();
-        assert!(told.contains("mirror.example/anime/1") && !told.contains("secret"), "{told}");
+        let message = unexpected_page("anime page https://me:secret@mirror.example/anime/1", &page).to_string();
+        assert!(message.contains("mirror.example/anime/1") && !message.contains("secret"), "{message}");
     }
 
     #[test]
-    fn a_name_stays_one_segment() {
+    fn segments_of_url_are_percent_encoded() {
         let service = services::anime_planet();
         assert_eq!(address(service, "cowboy-bebop"), "https://www.anime-planet.com/anime/cowboy-bebop");
         assert_eq!(address(service, "../a?b#c"), "https://www.anime-planet.com/anime/..%2Fa%3Fb%23c");

@@ -1,4 +1,4 @@
-//! TODO
+//! The plan of an enrichment, and how far it is: shared between the run and the view of its progress.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -8,30 +8,30 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::anime::Anime;
-use crate::enrich::error::Problem;
-use crate::enrich::metrics::{Gap, Meter, Tally, Touched};
+use crate::enrich::error::FetchFailure;
+use crate::enrich::metrics::{Gap, Metrics, PassMetrics, ResponseDigest};
 use crate::enrich::mode::Mode;
 use crate::services::SERVICES;
 
 /// How long one service may take in all (the pipeline's `API_TIMEOUT`).
 pub const TIME_LIMIT: Duration = Duration::from_secs(200);
 
-/// What is to be done.
+/// What to enrich, and how.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Plan {
+pub struct EnrichPlan {
     pub anime: Anime,
-    /// Those without an id of the anime are left out.
+    /// Services without an ID of the anime are skipped.
     pub services: Vec<ServiceName>,
-    /// Usual and fresh: a cold pass, then a warm one. Uncached: what the cache has, then what the services say now.
-    /// Offline: one pass over what the cache has.
+    /// Usual and fresh: a cold pass, then a warm one. Uncached: the cached data, then the current data. Offline: one
+    /// pass over the cached data.
     pub mode: Mode,
     /// For each service.
     pub time_limit: Duration,
 }
 
-/// How far an enrichment is, and what it brought so far. Shared with whoever shows it.
+/// How far an enrichment is, and its data so far.
 #[derive(Debug)]
-pub struct Progress {
+pub struct EnrichProgress {
     /// In the pipeline's order.
     pub services: Vec<ServiceProgress>,
 }
@@ -40,66 +40,66 @@ pub struct Progress {
 #[derive(Clone, Debug)]
 pub struct ServiceProgress {
     pub service: ServiceName,
-    /// What the service itself says, or, where nothing else is compared with it, the only pass.
-    pub cold: Arc<Lap>,
-    /// What the cache says.
-    pub warm: Arc<Lap>,
+    /// The data of the service itself, or the only pass.
+    pub cold: Arc<Pass>,
+    /// The data of the cache.
+    pub warm: Arc<Pass>,
 }
 
 /// One pass over one service.
 #[derive(Debug, Default)]
-pub struct Lap {
-    pub(crate) meter: Arc<Meter>,
+pub struct Pass {
+    pub(crate) metrics: Arc<Metrics>,
     pub(crate) begun: OnceLock<Instant>,
-    pub(crate) over: OnceLock<(Duration, Result<Value, Problem>)>,
+    pub(crate) over: OnceLock<(Duration, Result<Value, FetchFailure>)>,
 }
 
-impl Plan {
-    /// The services that are asked, in the pipeline's order.
+impl EnrichPlan {
+    /// The services to request, in the pipeline's order.
     pub fn asked(&self) -> impl Iterator<Item = ServiceName> {
         SERVICES.iter().copied().filter(|service| self.services.contains(service) && self.anime.is_at(*service))
     }
 
-    /// Meters for all that is to be done.
-    pub fn progress(&self) -> Progress {
+    /// The progress of a run that has not begun.
+    pub fn progress(&self) -> EnrichProgress {
         let services =
             self.asked().map(|service| ServiceProgress { service, cold: Arc::default(), warm: Arc::default() });
-        Progress { services: services.collect() }
+        EnrichProgress { services: services.collect() }
     }
 }
 
-impl Lap {
-    /// What its meter shows now.
-    pub fn tally(&self) -> Tally {
-        self.meter.tally()
+impl Pass {
+    /// Its current metrics.
+    pub fn snapshot(&self) -> PassMetrics {
+        self.metrics.snapshot()
     }
 
-    /// What was asked of the cache, in the order of the answers.
-    pub fn touched(&self) -> Vec<Touched> {
-        self.meter.touched()
+    /// Digests of the responses, in their order.
+    pub fn digests(&self) -> Vec<ResponseDigest> {
+        self.metrics.digests()
     }
 
-    /// What was to be taken from the cache and is not in it: URLs.
+    /// URLs that are not cached, of an offline pass.
     pub fn missing(&self) -> Vec<String> {
-        self.meter.missing()
+        self.metrics.missing()
     }
 
-    /// The parts that could not be had.
+    /// The parts that could not be fetched.
     pub fn gaps(&self) -> Vec<Gap> {
-        self.meter.gaps()
+        self.metrics.gaps()
     }
 
-    /// How long it took; so far, where it is not over; `None` where it has not begun.
+    /// How long it took, or so far if it is not over; `None`: it has not begun.
     pub fn time(&self) -> Option<Duration> {
         self.over.get().map(|(time, _)| *time).or_else(|| Some(self.begun.get()?.elapsed()))
     }
 
-    /// What it brought; `None`: it is not over.
-    pub fn outcome(&self) -> Option<&Result<Value, Problem>> {
+    /// Its data, or why there is none; `None`: it is not over.
+    pub fn outcome(&self) -> Option<&Result<Value, FetchFailure>> {
         self.over.get().map(|(_, outcome)| outcome)
     }
 
-    /// What it brought where all went well.
+    /// Its data, if it succeeded.
     pub fn value(&self) -> Option<&Value> {
         self.outcome()?.as_ref().ok()
     }

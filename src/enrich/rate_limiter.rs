@@ -1,5 +1,4 @@
-//! When a service may be asked: as often as its operators let it, counted over all processes that share a store, and
-//! not before the time that it named itself.
+//! The rate limiter of a service: its published limit, shared by all processes on one store, and `Retry-After`.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -9,109 +8,116 @@ use http::header::RETRY_AFTER;
 use http::{HeaderMap, StatusCode};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::enrich::metrics::Meter;
+use crate::enrich::metrics::Metrics;
 
-/// The longest that the store may take to give out a turn: then the process's own limit has to do.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// A store that takes longer is not waited for: the limit of this process applies alone.
+const STORE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Who would have to wait for longer is told so instead: he has not that much time himself.
-const LONGEST_WAIT: Duration = Duration::from_secs(200);
+/// A longer wait fails at once: it would exceed the time limit of the service.
+const MAX_WAIT: Duration = Duration::from_secs(200);
 
-/// A service is not held back for longer, whatever it says: the longest for which any of them is known to send one away.
-const LONGEST_HOLD: Duration = Duration::from_secs(86_400);
+/// The longest time for which a service is blocked: the longest ban that any of them is known for.
+const MAX_BLOCK: Duration = Duration::from_secs(86_400);
 
-/// Nobody means more than a month.
-const LONGEST_WORD: Duration = Duration::from_secs(30 * 86_400);
+/// The largest `Retry-After` that is believed; a larger one is a mistake of the service.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(30 * 86_400);
 
-/// With fewer requests left in a service's window, it is let be until the next one (the pipeline's rule for AniList).
-const FEW: u64 = 5;
+/// With fewer requests left in the window of a service, the next request waits for the next window (the pipeline's
+/// rule for AniList).
+const LOW_REMAINING: u64 = 5;
 
-/// The window of services that say how many requests are left in it.
+/// The window of services that send `X-RateLimit-Remaining`.
 const WINDOW: Duration = Duration::from_secs(60);
 
-/// The pace at one service.
-pub(crate) struct Pace {
-    /// Its host and port: whoever asks the same one shares the limit.
+/// The rate limiter of one service.
+pub(crate) struct RateLimiter {
+    /// Host and port: all clients of one server share its limit.
     name: String,
     limit: Limit,
-    /// Turns of this process, kept to even where the store does not answer.
+    /// The slots of this process, which apply even if the store does not respond.
     own: Memory,
-    /// One waits for a turn at a time: of those who give up waiting, one leaves a turn unused.
-    line: tokio::sync::Mutex<()>,
-    held_until: Mutex<Option<Instant>>,
+    /// One request waits for a slot at a time: of several that are canceled, one slot at most stays unused.
+    queue: tokio::sync::Mutex<()>,
+    blocked_until: Mutex<Option<Instant>>,
 }
 
-impl Pace {
+impl RateLimiter {
     pub(crate) fn new(name: String, limit: Limit) -> Self {
-        Self { name, limit, own: Memory::default(), line: tokio::sync::Mutex::default(), held_until: Mutex::default() }
+        Self {
+            name,
+            limit,
+            own: Memory::default(),
+            queue: tokio::sync::Mutex::default(),
+            blocked_until: Mutex::default(),
+        }
     }
 
-    /// Waits for one's turn. Fails with the wait where that is too long.
-    pub(crate) async fn turn(&self, store: &dyn RateLimitStore, meter: &Meter) -> Result<(), Duration> {
+    /// Waits for a slot. Fails with the wait if it is too long.
+    pub(crate) async fn acquire(&self, store: &dyn RateLimitStore, metrics: &Metrics) -> Result<(), Duration> {
         let mut waiting = None;
-        let _first = match self.line.try_lock() {
+        let _first = match self.queue.try_lock() {
             Ok(first) => first,
             Err(_) => {
-                waiting = Some(meter.waiting());
-                self.line.lock().await
+                waiting = Some(metrics.waiting());
+                self.queue.lock().await
             }
         };
-        // The service may name a time while this one waits for its turn.
-        let mut wait = self.wait_for_turn(store).await.max(self.held());
+        // The service may block requests while this one waits.
+        let mut wait = self.next_slot(store).await.max(self.blocked_for());
         while !wait.is_zero() {
-            if wait > LONGEST_WAIT {
+            if wait > MAX_WAIT {
                 return Err(wait);
             }
-            waiting.get_or_insert_with(|| meter.waiting());
+            waiting.get_or_insert_with(|| metrics.waiting());
             sleep(wait).await;
-            wait = self.held();
+            wait = self.blocked_for();
         }
         Ok(())
     }
 
-    /// How long until the turn that is taken hereby.
-    async fn wait_for_turn(&self, store: &dyn RateLimitStore) -> Duration {
+    /// Takes the next slot; the wait until it.
+    async fn next_slot(&self, store: &dyn RateLimitStore) -> Duration {
         if self.limit.is_none() {
             return Duration::ZERO;
         }
-        let own = self.own.acquire_slot(&self.name, &self.limit, LONGEST_WAIT).await.unwrap_or_default();
-        let shared = timeout(PATIENCE, store.acquire_slot(&self.name, &self.limit, LONGEST_WAIT)).await;
+        let own = self.own.acquire_slot(&self.name, &self.limit, MAX_WAIT).await.unwrap_or_default();
+        let shared = timeout(STORE_TIMEOUT, store.acquire_slot(&self.name, &self.limit, MAX_WAIT)).await;
         let shared = shared.ok().and_then(Result::ok);
-        // A wait that nobody can have asked for is the doing of a clock that was set.
-        own.max(shared.filter(|wait| *wait <= LONGEST_HOLD + LONGEST_WAIT).unwrap_or_default())
+        // A longer wait than any that is possible comes from a clock that was set.
+        own.max(shared.filter(|wait| *wait <= MAX_BLOCK + MAX_WAIT).unwrap_or_default())
     }
 
-    /// Takes note of what an answer says of when to ask again, for everybody.
-    pub(crate) async fn heed(&self, store: &dyn RateLimitStore, status: StatusCode, fields: &HeaderMap) {
-        let Some(time) = wanted_pause(status, fields, clock::now()) else { return };
-        self.hold(store, time.min(LONGEST_HOLD)).await;
+    /// Blocks requests for as long as a response asks for, in all processes.
+    pub(crate) async fn observe(&self, store: &dyn RateLimitStore, status: StatusCode, fields: &HeaderMap) {
+        let Some(time) = retry_delay(status, fields, clock::now()) else { return };
+        self.block(store, time.min(MAX_BLOCK)).await;
     }
 
-    /// Nobody asks from now on for so long, in whatever process.
-    pub(crate) async fn hold(&self, store: &dyn RateLimitStore, time: Duration) {
+    /// Sends no request for so long, in any process.
+    pub(crate) async fn block(&self, store: &dyn RateLimitStore, time: Duration) {
         {
-            let mut held_until = self.held_until.lock().unwrap_or_else(PoisonError::into_inner);
-            *held_until = (*held_until).max(Some(Instant::now() + time));
+            let mut blocked_until = self.blocked_until.lock().unwrap_or_else(PoisonError::into_inner);
+            *blocked_until = (*blocked_until).max(Some(Instant::now() + time));
         }
         if !self.limit.is_none() {
-            // A store that does not answer tells the others nothing; they will hear it from the service.
-            let _ = timeout(PATIENCE, store.block(&self.name, time)).await;
+            // If the store fails, the other processes learn it from the service.
+            let _ = timeout(STORE_TIMEOUT, store.block(&self.name, time)).await;
         }
     }
 
-    fn held(&self) -> Duration {
-        let held_until = *self.held_until.lock().unwrap_or_else(PoisonError::into_inner);
-        held_until.map_or(Duration::ZERO, |until| until.saturating_duration_since(Instant::now()))
+    fn blocked_for(&self) -> Duration {
+        let blocked_until = *self.blocked_until.lock().unwrap_or_else(PoisonError::into_inner);
+        blocked_until.map_or(Duration::ZERO, |until| until.saturating_duration_since(Instant::now()))
     }
 }
 
-/// How long a service wants to be let be; `now` in Unix seconds.
-fn wanted_pause(status: StatusCode, fields: &HeaderMap, now: f64) -> Option<Duration> {
+/// How long to wait before the next request; `now` in Unix seconds.
+fn retry_delay(status: StatusCode, fields: &HeaderMap, now: f64) -> Option<Duration> {
     let text = |name: &str| fields.get(name)?.to_str().ok().map(str::trim);
     let is_busy = matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
     let asked_for = if is_busy { retry_after(fields, now) } else { None };
     let is_running_out =
-        text("x-ratelimit-remaining").and_then(|left| left.parse().ok()).is_some_and(|left: u64| left < FEW);
+        text("x-ratelimit-remaining").and_then(|left| left.parse().ok()).is_some_and(|left: u64| left < LOW_REMAINING);
     asked_for.max(is_running_out.then_some(WINDOW))
 }
 
@@ -119,10 +125,10 @@ fn wanted_pause(status: StatusCode, fields: &HeaderMap, now: f64) -> Option<Dura
 pub(crate) fn retry_after(fields: &HeaderMap, now: f64) -> Option<Duration> {
     let value = fields.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = value.parse() {
-        return Some(Duration::from_secs(seconds).min(LONGEST_WORD));
+        return Some(Duration::from_secs(seconds).min(MAX_RETRY_AFTER));
     }
     let date = httpdate::parse_http_date(value).ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
-    Duration::try_from_secs_f64(date.as_secs_f64() - now).ok().map(|time| time.min(LONGEST_WORD))
+    Duration::try_from_secs_f64(date.as_secs_f64() - now).ok().map(|time| time.min(MAX_RETRY_AFTER))
 }
 
 #[cfg(test)]
@@ -131,11 +137,11 @@ mod tests {
 
     fn pause(status: u16, fields: &[(&'static str, &str)]) -> Option<Duration> {
         let fields = fields.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
-        wanted_pause(StatusCode::from_u16(status).unwrap(), &fields, 1_795_350_000.0)
+        retry_delay(StatusCode::from_u16(status).unwrap(), &fields, 1_795_350_000.0)
     }
 
     #[test]
-    fn a_busy_service_says_when_to_ask_again() {
+    fn retry_after_of_busy_service_is_read() {
         let seconds = |seconds| Some(Duration::from_secs(seconds));
         assert_eq!(pause(429, &[("retry-after", "7")]), seconds(7));
         assert_eq!(
@@ -143,34 +149,35 @@ mod tests {
             seconds(1_795_350_060 - 1_795_350_000)
         );
         assert_eq!(pause(503, &[("retry-after", "Sun, 22 Nov 2020 12:21:00 GMT")]), None);
-        assert_eq!(pause(429, &[("retry-after", "18446744073709551615")]), Some(LONGEST_WORD));
+        assert_eq!(pause(429, &[("retry-after", "18446744073709551615")]), Some(MAX_RETRY_AFTER));
         assert_eq!(pause(429, &[("retry-after", "soon")]), None);
         assert_eq!(pause(429, &[]), None);
         assert_eq!(pause(200, &[("retry-after", "7")]), None);
     }
 
     #[test]
-    fn a_service_with_few_requests_left_is_let_be_for_its_window() {
+    fn low_remaining_requests_wait_for_next_window() {
         assert_eq!(pause(200, &[("x-ratelimit-remaining", "5")]), None);
         assert_eq!(pause(200, &[("x-ratelimit-remaining", "4")]), Some(WINDOW));
         assert_eq!(pause(429, &[("x-ratelimit-remaining", "0"), ("retry-after", "90")]), Some(Duration::from_secs(90)));
     }
 
     #[tokio::test]
-    async fn a_pause_that_is_too_long_is_told() {
-        let (pace, meter) = (Pace::new("api.example".to_owned(), "1/1s".parse().unwrap()), Meter::default());
+    async fn acquire_with_too_long_block_fails_with_wait() {
+        let (limiter, metrics) =
+            (RateLimiter::new("api.example".to_owned(), "1/1s".parse().unwrap()), Metrics::default());
         let store = Memory::default();
-        pace.turn(&store, &meter).await.unwrap();
+        limiter.acquire(&store, &metrics).await.unwrap();
         let fields = [("retry-after".parse().unwrap(), "900".parse().unwrap())].into_iter().collect();
-        pace.heed(&store, StatusCode::SERVICE_UNAVAILABLE, &fields).await;
-        let left = pace.turn(&store, &meter).await.unwrap_err();
+        limiter.observe(&store, StatusCode::SERVICE_UNAVAILABLE, &fields).await;
+        let left = limiter.acquire(&store, &metrics).await.unwrap_err();
         assert!((890.0..=900.0).contains(&left.as_secs_f64()), "{left:?}");
-        assert!(!meter.tally().is_waiting);
+        assert!(!metrics.snapshot().is_waiting);
 
-        // Another process hears it from the store.
-        let other = Pace::new("api.example".to_owned(), "1/1s".parse().unwrap());
-        assert!(other.turn(&store, &meter).await.is_err());
-        // Elsewhere nobody is held back.
-        Pace::new("api.other".to_owned(), "1/1s".parse().unwrap()).turn(&store, &meter).await.unwrap();
+        // Another process reads it from the store.
+        let other = RateLimiter::new("api.example".to_owned(), "1/1s".parse().unwrap());
+        assert!(other.acquire(&store, &metrics).await.is_err());
+        // Other services are not blocked.
+        RateLimiter::new("api.other".to_owned(), "1/1s".parse().unwrap()).acquire(&store, &metrics).await.unwrap();
     }
 }

@@ -1,15 +1,13 @@
-//! Redirects. Each is a request like others, and waits for its turn as they do: so it is followed here, and not by who
-//! sends it.
+//! Redirects. They are followed above the transport, because each of them counts for the rate limit.
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, LOCATION, PROXY_AUTHORIZATION};
 use http::{Method, Request, Response};
 use url::Url;
 
-/// How many are followed in a row.
-pub(crate) const MOST: usize = 10;
+pub(crate) const MAX_REDIRECTS: usize = 10;
 
-/// The request that an answer sends its asker on to; `None`: it is an answer like others.
+/// The next request of a redirect; `None`: the response is not a redirect.
 pub(crate) fn next<B>(asked: &Request<Bytes>, answer: &Response<B>) -> Option<Request<Bytes>> {
     let status = answer.status().as_u16();
     if !matches!(status, 301..=303 | 307 | 308) {
@@ -23,7 +21,7 @@ pub(crate) fn next<B>(asked: &Request<Bytes>, answer: &Response<B>) -> Option<Re
     }
     let mut next = asked.clone();
     *next.uri_mut() = to.as_str().parse().ok()?;
-    // Only the last two of them say that a POST stays one.
+    // A POST stays one for 307 and 308 only.
     if status == 303 || status < 303 && asked.method() == Method::POST {
         *next.method_mut() = Method::GET;
         *next.body_mut() = Bytes::new();
@@ -52,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn it_goes_on_where_it_is_sent_without_secrets_for_others() {
+    fn redirect_to_other_origin_drops_credentials() {
         let to = |method: &str, url: &str, secret, body| Some((method.to_owned(), url.to_owned(), secret, body));
         assert_eq!(sent_on("GET", 301, "2,slug#top"), to("GET", "https://a.example/x/2,slug", true, 4));
         assert_eq!(sent_on("POST", 302, "/y"), to("GET", "https://a.example/y", true, 0));

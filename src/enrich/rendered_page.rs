@@ -1,38 +1,37 @@
-//! TODO
+//! A page of a crawled site, fetched or rendered, before it is known to be the requested one.
 
 use std::sync::Arc;
 
 use http::{HeaderMap, StatusCode};
 
 use crate::enrich::challenge::is_challenge;
-use crate::enrich::error::Problem;
+use crate::enrich::error::FetchFailure;
 use crate::enrich::response::failure;
 
-/// The part of a page that its scripts fill in once it is asked for. Where no browser renders it, it is left out.
+/// A part of a page that its scripts load on demand. Without a browser it is left out.
 #[derive(Clone, Copy)]
-pub(crate) struct Filled {
-    /// Where it is asked for.
+pub(crate) struct LazySection {
+    /// Selector of the control that loads it.
     pub(crate) select: &'static str,
-    /// What is chosen there.
+    /// The option to select.
     pub(crate) option: &'static str,
-    /// Matches when the part is there.
+    /// Selector that matches once it is loaded.
     pub(crate) awaited: &'static str,
 }
 
-/// A page as it came, whatever it is.
-pub(crate) struct Arrived {
+/// A page with its status, be it an error or a challenge.
+pub(crate) struct FetchedPage {
     pub(crate) status: StatusCode,
     pub(crate) fields: HeaderMap,
     pub(crate) html: Arc<str>,
-    /// By a browser.
     pub(crate) is_rendered: bool,
 }
 
-impl Arrived {
-    /// The page, if it is one of the site's, and not one that is in its way.
-    pub(crate) async fn accept(self) -> Result<Arc<str>, Problem> {
+impl FetchedPage {
+    /// The page, unless it is an error or a challenge page.
+    pub(crate) async fn accept(self) -> Result<Arc<str>, FetchFailure> {
         if is_challenge(Arc::clone(&self.html)).await? {
-            return Err(Problem::Challenge { is_rendered: self.is_rendered });
+            return Err(FetchFailure::Challenge { is_rendered: self.is_rendered });
         }
         failure(self.status, &self.fields).map_or(Ok(self.html), Err)
     }

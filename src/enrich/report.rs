@@ -1,4 +1,4 @@
-//! What an enrichment came to, as `enrich --json` writes it.
+//! The report of an enrichment, as `enrich --json` writes it.
 
 use std::collections::BTreeSet;
 
@@ -10,100 +10,99 @@ use crate::enrich::compare;
 use crate::enrich::compare::Comparison;
 use crate::enrich::metrics::Gap;
 use crate::enrich::mode::Mode;
-use crate::enrich::progress::{Lap, Plan, Progress, ServiceProgress};
-use crate::services;
+use crate::enrich::progress::{EnrichPlan, EnrichProgress, Pass, ServiceProgress};
 
-/// A cache that takes so many times longer than the next time, and so many seconds, was waiting for somebody to fill it.
+/// A pass from the cache that is so many times slower than the next, and takes so many seconds, waited for another
+/// program that was fetching the same data.
 const SHARED: f64 = 20.0;
 
 const SHARED_SECONDS: f64 = 0.2;
 
-/// So many missing parts are told in a line.
-const GAPS: usize = 3;
+/// Missing parts that are listed in a line.
+const MAX_LISTED_GAPS: usize = 3;
 
-/// The outcome of one enrichment.
+/// The report of one enrichment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Report {
+pub struct EnrichReport {
     pub title: String,
-    /// Which anime it is about: others may have the same title.
+    /// IDs of the anime: others may have the same title.
     #[serde(default)]
     pub ids: Ids,
     pub services: Vec<ServiceReport>,
-    /// Of the slowest service: all are asked at once.
+    /// Of the slowest service: all run at once.
     pub cold_seconds: f64,
     /// `None`: there was no warm pass.
     pub warm_seconds: Option<f64>,
-    /// Cold over warm, of what has both.
+    /// Cold over warm, of the services that have both.
     pub speedup: Option<f64>,
     /// `None`: nothing was compared.
     pub identical: Option<bool>,
-    /// Somebody ended it before it was done.
     #[serde(default)]
     pub interrupted: bool,
 }
 
-/// What came of an enrichment, in short.
+/// The verdict on an enrichment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// So many services brought nothing.
+    /// So many services returned no data.
     Failed(usize),
-    /// The second pass brought something else than the first.
+    /// The two passes differ.
     Different,
-    /// So many services did not bring everything.
+    /// The data of so many services is incomplete.
     Incomplete(usize),
-    /// So many answers of the second pass did not come from the cache.
+    /// So many requests of the second pass were not served from the cache.
     Unproved(u64),
-    /// All that there is, the second time from the cache.
+    /// Complete, and the second pass was served from the cache.
     Good,
 }
 
-/// The outcome at one service.
+/// The report of one service.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ServiceReport {
     #[serde(with = "name")]
     pub service: ServiceName,
-    /// `http` or `result`: which of the two caches it goes through.
+    /// The cache that it uses: `http` or `result`.
     pub strategy: String,
     pub ok: bool,
     pub error: Option<String>,
-    pub cold: Pass,
+    pub cold: PassReport,
     /// `None`: there was none.
-    pub warm: Option<Pass>,
+    pub warm: Option<PassReport>,
     pub speedup: Option<f64>,
     /// `None`: the two passes cannot be compared.
     pub identical: Option<bool>,
     /// Where the two passes differ first: a path into the data with both values, or the key of a body.
     pub difference: Option<String>,
-    /// What was to be taken from the cache and is not in it: URLs.
+    /// URLs that are not cached, of an offline pass.
     #[serde(default)]
     pub missing: Vec<String>,
-    /// The parts that could not be had: what it brought is without them.
+    /// The parts that could not be fetched.
     #[serde(default)]
     pub incomplete: Vec<Gap>,
-    /// The entries that it touched, sorted: cache keys of responses, Redis keys of results.
+    /// The entries that it used, sorted: cache keys of responses, Redis keys of results.
     #[serde(default)]
     pub keys: Vec<String>,
 }
 
 /// One pass over one service.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Pass {
+pub struct PassReport {
     pub seconds: f64,
     pub requests: u64,
     pub hits: u64,
-    /// Of the requests, those answered with nothing that could be stored: not found.
+    /// Of the requests, not found: nothing that could be stored.
     #[serde(default)]
     pub absent: u64,
-    /// Requests that went to the service itself.
+    /// Requests to the service itself.
     pub upstream: u64,
     pub bytes: u64,
-    /// Seconds during which somebody waited for permission.
+    /// Seconds spent waiting for rate limits.
     pub waited: f64,
 }
 
-impl Report {
-    /// What there is to report now.
-    pub fn new(plan: &Plan, progress: &Progress) -> Self {
+impl EnrichReport {
+    /// The report of what is done so far.
+    pub fn new(plan: &EnrichPlan, progress: &EnrichProgress) -> Self {
         let services: Vec<_> = progress.services.iter().map(|of| ServiceReport::new(of, plan.mode)).collect();
         let both = || services.iter().filter(|of| of.speedup.is_some()).filter_map(|of| Some((of.cold, of.warm?)));
         let speedup = slowest(both().map(|(cold, _)| cold)).zip(slowest(both().map(|(_, warm)| warm)));
@@ -120,7 +119,7 @@ impl Report {
         }
     }
 
-    /// Whether all of it was cached already, so that there is no cold pass to compare with.
+    /// Whether everything was cached already: there is no cold pass to compare with.
     pub fn was_cached(&self) -> bool {
         self.services.iter().all(ServiceReport::was_cached)
     }
@@ -130,7 +129,7 @@ impl Report {
         self.speedup.filter(|_| !self.was_cached())
     }
 
-    /// What came of it, the worst first.
+    /// The worst finding.
     pub fn verdict(&self) -> Verdict {
         let count = |is_meant: fn(&ServiceReport) -> bool| self.services.iter().filter(|of| is_meant(of)).count();
         let unproved = self.services.iter().map(ServiceReport::not_from_cache).sum();
@@ -146,19 +145,19 @@ impl Report {
 
 impl ServiceReport {
     fn new(of: &ServiceProgress, mode: Mode) -> Self {
-        let (cold, warm) = (Pass::new(&of.cold), Pass::new(&of.warm));
+        let (cold, warm) = (PassReport::new(&of.cold), PassReport::new(&of.warm));
         let error = match (of.cold.outcome(), of.warm.outcome()) {
             (Some(Err(problem)), _) | (_, Some(Err(problem))) => Some(chain(problem)),
             (None, _) => Some("interrupted".to_owned()),
             (Some(Ok(_)), _) => None,
         };
-        let keys: BTreeSet<_> = of.cold.touched().into_iter().map(|touched| touched.key).collect();
+        let keys: BTreeSet<_> = of.cold.digests().into_iter().map(|digest| digest.key).collect();
         let names = if mode == Mode::Uncached { ["current", "cached"] } else { ["cold", "warm"] };
-        let comparison = compare::laps(&of.cold, &of.warm, names);
+        let comparison = compare::compare_passes(&of.cold, &of.warm, names);
         let both = cold.zip(warm).filter(|_| error.is_none());
         Self {
             service: of.service,
-            strategy: services::strategy(of.service).name().to_owned(),
+            strategy: crate::services::strategy(of.service).name().to_owned(),
             ok: error.is_none(),
             error,
             cold: cold.unwrap_or_default(),
@@ -175,18 +174,18 @@ impl ServiceReport {
         }
     }
 
-    /// How many requests of the second pass were not answered from the cache, which that was to prove. Of what could not
-    /// be had, that is told already.
+    /// Requests of the second pass that were not served from the cache; 0 for incomplete data, which is reported
+    /// separately.
     pub fn not_from_cache(&self) -> u64 {
         self.warm.filter(|_| self.is_whole()).map_or(0, |warm| warm.not_from_cache())
     }
 
-    /// Whether the first pass came from the cache, but only after a while: somebody else was fetching it.
+    /// Whether the first pass waited for another program that was fetching the same data.
     pub fn is_shared(&self) -> bool {
         self.cold.is_warm() && self.speedup.is_some_and(|times| times > SHARED) && self.cold.seconds > SHARED_SECONDS
     }
 
-    /// Whether it was all cached already, and waited for nobody who was fetching it.
+    /// Whether everything was cached already, without waiting for another program.
     pub fn was_cached(&self) -> bool {
         self.cold.is_warm() && !self.is_shared()
     }
@@ -196,12 +195,12 @@ impl ServiceReport {
         self.speedup.filter(|_| !self.was_cached())
     }
 
-    /// Whether it brought all that there is.
+    /// Whether the data is complete.
     pub fn is_whole(&self) -> bool {
         self.ok && self.missing.is_empty() && self.incomplete.is_empty()
     }
 
-    /// What is to be told though it did not fail.
+    /// Findings that are not failures.
     pub fn warnings(&self) -> Vec<String> {
         let asked_again = self.not_from_cache();
         let requests = if asked_again == 1 { "request was" } else { "requests were" };
@@ -210,20 +209,20 @@ impl ServiceReport {
         proved.into_iter().chain(self.gaps()).collect()
     }
 
-    /// Which parts could not be had, and why, in a line; `None`: it brought all of them.
+    /// The missing parts, with reasons, in a line; `None`: no part is missing.
     pub fn gaps(&self) -> Option<String> {
-        let told = self.incomplete.iter().take(GAPS).map(|gap| format!("{} ({})", gap.part, gap.problem));
-        let told = told.collect::<Vec<_>>().join(", ");
+        let listed = self.incomplete.iter().take(MAX_LISTED_GAPS).map(|gap| format!("{} ({})", gap.part, gap.problem));
+        let listed = listed.collect::<Vec<_>>().join(", ");
         match self.incomplete.len() {
             0 => None,
-            1 => Some(format!("1 part missing: {told}")),
-            count if count <= GAPS => Some(format!("{count} parts missing: {told}")),
-            count => Some(format!("{count} parts missing: {told} and {} more", count - GAPS)),
+            1 => Some(format!("1 part missing: {listed}")),
+            count if count <= MAX_LISTED_GAPS => Some(format!("{count} parts missing: {listed}")),
+            count => Some(format!("{count} parts missing: {listed} and {} more", count - MAX_LISTED_GAPS)),
         }
     }
 }
 
-/// The parts that either pass could not have, each once.
+/// The parts that are missing in either pass, each once.
 fn gaps(of: &ServiceProgress) -> Vec<Gap> {
     let mut gaps = of.cold.gaps();
     let known: BTreeSet<_> = gaps.iter().map(|gap| gap.part.clone()).collect();
@@ -231,9 +230,9 @@ fn gaps(of: &ServiceProgress) -> Vec<Gap> {
     gaps
 }
 
-impl Pass {
-    fn new(lap: &Lap) -> Option<Self> {
-        let (time, tally) = (lap.time()?, lap.tally());
+impl PassReport {
+    fn new(pass: &Pass) -> Option<Self> {
+        let (time, tally) = (pass.time()?, pass.snapshot());
         Some(Self {
             seconds: time.as_secs_f64(),
             requests: tally.requests,
@@ -245,19 +244,18 @@ impl Pass {
         })
     }
 
-    /// How many requests were not answered from the cache, though their answers could have been there.
+    /// Requests that were not served from the cache, though they could have been.
     pub fn not_from_cache(&self) -> u64 {
         self.requests.saturating_sub(self.hits + self.absent)
     }
 
-    /// Whether it was all in the cache.
+    /// Whether all requests were served from the cache.
     pub fn is_warm(&self) -> bool {
         self.requests > 0 && self.hits == self.requests
     }
 }
 
-/// Seconds of the slowest.
-fn slowest(passes: impl Iterator<Item = Pass>) -> Option<f64> {
+fn slowest(passes: impl Iterator<Item = PassReport>) -> Option<f64> {
     passes.map(|pass| pass.seconds).max_by(f64::total_cmp)
 }
 
@@ -285,14 +283,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_waited_for_another_had_it_from_the_cache_but_late() {
+    fn slow_pass_from_cache_counts_as_shared() {
         let service = |cold_seconds: f64| ServiceReport {
-            service: services::jikan(),
+            service: crate::services::jikan(),
             strategy: "http".to_owned(),
             ok: true,
             error: None,
-            cold: Pass { seconds: cold_seconds, requests: 9, hits: 9, ..Pass::default() },
-            warm: Some(Pass { seconds: 0.002, requests: 9, hits: 9, ..Pass::default() }),
+            cold: PassReport { seconds: cold_seconds, requests: 9, hits: 9, ..PassReport::default() },
+            warm: Some(PassReport { seconds: 0.002, requests: 9, hits: 9, ..PassReport::default() }),
             speedup: times(cold_seconds, 0.002),
             identical: Some(true),
             difference: None,

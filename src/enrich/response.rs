@@ -1,4 +1,4 @@
-//! What an answer comes to: the data that was asked for, or why there is none.
+//! A response of a service, and its data or why there is none.
 
 use bytes::Bytes;
 use cache_core::clock;
@@ -7,56 +7,55 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
-use crate::enrich::error::Problem;
+use crate::enrich::error::FetchFailure;
 use crate::enrich::rate_limiter::retry_after;
 
-/// What a request brought.
+/// A response, whatever its status.
 pub struct Answer {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub body: Bytes,
-    /// Nobody was asked for it but the cache.
+    /// Served from the cache.
     pub is_hit: bool,
 }
 
 impl Answer {
     /// The body of a success.
-    pub(crate) fn whole(self) -> Result<Bytes, Problem> {
+    pub(crate) fn whole(self) -> Result<Bytes, FetchFailure> {
         failure(self.status, &self.headers).map_or(Ok(self.body), Err)
     }
 
     /// The JSON of a success.
-    pub(crate) fn json(self) -> Result<Value, Problem> {
+    pub(crate) fn json(self) -> Result<Value, FetchFailure> {
         serde_json::from_slice(&self.whole()?)
-            .map_err(|_| Problem::Unexpected("invalid JSON in the response".to_owned()))
+            .map_err(|_| FetchFailure::Unexpected("invalid JSON in the response".to_owned()))
     }
 
     /// The data of a success: [`has_data`].
-    pub(crate) fn data(self) -> Result<Value, Problem> {
+    pub(crate) fn data(self) -> Result<Value, FetchFailure> {
         match take(&mut self.json()?, "/data") {
-            Value::Null => Err(Problem::Unexpected("response has no 'data'".to_owned())),
+            Value::Null => Err(FetchFailure::Unexpected("response has no 'data'".to_owned())),
             data => Ok(data),
         }
     }
 }
 
-/// Why an answer with this status is no success; `None`: it is one.
-pub(crate) fn failure(status: StatusCode, fields: &HeaderMap) -> Option<Problem> {
+/// Why a response with this status is not a success; `None`: it is one.
+pub(crate) fn failure(status: StatusCode, fields: &HeaderMap) -> Option<FetchFailure> {
     match (status.as_u16(), retry_after(fields, clock::now())) {
         (200..=299, _) => None,
-        (404 | 410, _) => Some(Problem::NotFound),
-        (429, time) | (503, time @ Some(_)) => Some(Problem::TooMany(time)),
-        (status, _) => Some(Problem::Status(status)),
+        (404 | 410, _) => Some(FetchFailure::NotFound),
+        (429, time) | (503, time @ Some(_)) => Some(FetchFailure::TooMany(time)),
+        (status, _) => Some(FetchFailure::Status(status)),
     }
 }
 
-/// Takes out what is at a JSON pointer, whatever is around it; `null` where there is nothing.
+/// Takes the value at a JSON pointer; `null` if there is none.
 pub(crate) fn take(value: &mut Value, pointer: &str) -> Value {
     value.pointer_mut(pointer).map(Value::take).unwrap_or_default()
 }
 
-/// Whether a body is a JSON object with data: what Jikan and JSON:API answer, and what takes their place in an error has
-/// not.
+/// Whether a body is a JSON object with `data`, as of Jikan and JSON:API; errors have none.
 pub(crate) fn has_data(body: &[u8]) -> bool {
     #[derive(Deserialize)]
     struct Document {
@@ -79,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_is_told_by_its_status() {
+    fn error_message_depends_on_status() {
         for (status, expected) in [(404, "not found"), (500, "HTTP status 500"), (429, "rate limited")] {
             let problem = answer(status, &[], "{\"data\": 1}").json().unwrap_err();
             assert_eq!(problem.to_string(), expected);
@@ -97,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn only_an_object_with_data_has_data() {
+    fn has_data_is_true_for_object_with_data_only() {
         assert!(has_data(b"{\"data\": [], \"meta\": {}}") && has_data(b"{\"data\": {\"data\": null}}"));
         for body in ["", "[]", "{}", "{\"data\": null}", "{\"errors\": [{\"data\": 1}]}", "{\"data\": [", "<html>"] {
             assert!(!has_data(body.as_bytes()), "{body}");

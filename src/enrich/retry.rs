@@ -1,42 +1,42 @@
-//! Asking again what a service had no time for.
+//! Retries of requests that failed for a passing reason.
 
 use std::time::Duration;
 
-use crate::enrich::error::Problem;
-use crate::enrich::service_client::Way;
+use crate::enrich::error::FetchFailure;
+use crate::enrich::service_client::ServiceClient;
 
-/// A service that wants to be left alone for longer has said no.
-const LONGEST: Duration = Duration::from_secs(120);
+/// A longer `Retry-After` is not waited for: the request fails.
+const MAX_WAIT: Duration = Duration::from_secs(120);
 
-/// What an attempt brings, made again after each of `waits` while the problem is one that passes. Where the service says
-/// when to come back, that is when. Each attempt after the first is so many `more` requests of the cache.
-pub(crate) async fn retried<T, F: Future<Output = Result<T, Problem>>>(
-    way: &Way,
+/// The outcome of an attempt, which is retried after each of `waits` while `passes` holds for its failure. A
+/// `Retry-After` replaces the wait. Each retry counts as so many `more` requests to the cache.
+pub(crate) async fn retried<T, F: Future<Output = Result<T, FetchFailure>>>(
+    client: &ServiceClient,
     waits: &[Duration],
-    passes: fn(&Problem) -> bool,
+    passes: fn(&FetchFailure) -> bool,
     more: u64,
     attempt: impl Fn() -> F,
-) -> Result<T, Problem> {
+) -> Result<T, FetchFailure> {
     for usual in waits {
         let problem = match attempt().await {
             Err(problem) if passes(&problem) => problem,
             outcome => return outcome,
         };
         let wait = match problem {
-            Problem::TooMany(Some(wait)) if wait > LONGEST => return Err(problem),
-            Problem::TooMany(Some(wait)) => wait,
+            FetchFailure::TooMany(Some(wait)) if wait > MAX_WAIT => return Err(problem),
+            FetchFailure::TooMany(Some(wait)) => wait,
             _ => *usual,
         };
-        // What had another reason is not what the service allows.
-        let waiting = too_many(&problem).then(|| way.meter().waiting());
+        // Only rate limits count as waiting for the service.
+        let waiting = too_many(&problem).then(|| client.metrics().waiting());
         tokio::time::sleep(wait).await;
         drop(waiting);
-        way.meter().expect(more);
+        client.metrics().expect(more);
     }
     attempt().await
 }
 
-/// Whether a service was asked too often.
-pub(crate) fn too_many(problem: &Problem) -> bool {
-    matches!(problem, Problem::TooMany(_))
+/// Whether the service refused because of too many requests.
+pub(crate) fn too_many(problem: &FetchFailure) -> bool {
+    matches!(problem, FetchFailure::TooMany(_))
 }

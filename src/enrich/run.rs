@@ -7,19 +7,25 @@ use cache_core::{Cache, ServiceName};
 use futures_util::future::join_all;
 use tokio::time::Instant;
 
-use crate::enrich::error::Problem;
+use crate::enrich::error::FetchFailure;
 use crate::enrich::mode::Mode;
 use crate::enrich::network::Network;
-use crate::enrich::progress::{Lap, Plan, Progress, ServiceProgress};
-use crate::enrich::report::Report;
-use crate::enrich::service_client::Way;
+use crate::enrich::progress::{EnrichPlan, EnrichProgress, Pass, ServiceProgress};
+use crate::enrich::report::EnrichReport;
+use crate::enrich::service_client::ServiceClient;
 use crate::enrich::sources::source;
 
 /// One of a service's two passes.
-type Which = fn(&ServiceProgress) -> &Lap;
+type Which = fn(&ServiceProgress) -> &Pass;
 
-/// Does what was planned. Fails never: what fails is part of the report.
-pub async fn run(cache: &Cache, network: &Network, services: &Services, plan: &Plan, progress: &Progress) -> Report {
+/// Runs both passes. Never fails: failures are part of the report.
+pub async fn run(
+    cache: &Cache,
+    network: &Network,
+    services: &Services,
+    plan: &EnrichPlan,
+    progress: &EnrichProgress,
+) -> EnrichReport {
     let (first, then): (Which, Which) =
         if plan.mode == Mode::Uncached { (|of| &of.warm, |of| &of.cold) } else { (|of| &of.cold, |of| &of.warm) };
     let modes = match plan.mode {
@@ -27,39 +33,46 @@ pub async fn run(cache: &Cache, network: &Network, services: &Services, plan: &P
         Mode::Offline => (Mode::Offline, None),
         mode => (mode, Some(Mode::Usual)),
     };
-    pass(cache, network, services, plan, progress.services.iter().map(|of| (of.service, first(of))), modes.0).await;
+    run_pass(cache, network, services, plan, progress.services.iter().map(|of| (of.service, first(of))), modes.0).await;
     if let Some(mode) = modes.1 {
-        // What failed has nothing to be compared with.
+        // A failed pass has nothing to be compared with.
         let again = progress.services.iter().filter(|of| first(of).value().is_some());
-        pass(cache, network, services, plan, again.map(|of| (of.service, then(of))), mode).await;
+        run_pass(cache, network, services, plan, again.map(|of| (of.service, then(of))), mode).await;
     }
-    Report::new(plan, progress)
+    EnrichReport::new(plan, progress)
 }
 
 /// Fetches what is not cached, once, and compares nothing.
-pub async fn fill(cache: &Cache, network: &Network, services: &Services, plan: &Plan, progress: &Progress) -> Report {
-    let laps = progress.services.iter().map(|of| (of.service, &*of.cold));
-    pass(cache, network, services, plan, laps, plan.mode).await;
-    Report::new(plan, progress)
-}
-
-/// All services at once, each within its time.
-async fn pass<'a>(
+pub async fn fill(
     cache: &Cache,
     network: &Network,
     services: &Services,
-    plan: &Plan,
-    laps: impl Iterator<Item = (ServiceName, &'a Lap)>,
+    plan: &EnrichPlan,
+    progress: &EnrichProgress,
+) -> EnrichReport {
+    let passes = progress.services.iter().map(|of| (of.service, &*of.cold));
+    run_pass(cache, network, services, plan, passes, plan.mode).await;
+    EnrichReport::new(plan, progress)
+}
+
+/// Runs one pass of all services at once, each within the time limit.
+async fn run_pass<'a>(
+    cache: &Cache,
+    network: &Network,
+    services: &Services,
+    plan: &EnrichPlan,
+    passes: impl Iterator<Item = (ServiceName, &'a Pass)>,
     mode: Mode,
 ) {
-    let fetches = laps.filter_map(|(service, lap)| Some((service, lap, source(service)?)));
-    let fetches = fetches.map(|(service, lap, source)| async move {
-        let way = Way::new(cache, network, service, services, mode, Arc::clone(&lap.meter));
-        let begun = *lap.begun.get_or_init(Instant::now);
-        let outcome = tokio::time::timeout(plan.time_limit, source.fetch(&plan.anime, &way)).await;
-        let outcome = outcome.unwrap_or(Err(Problem::OutOfTime(plan.time_limit)));
-        // Each lap is run once.
-        let _ = lap.over.set((begun.elapsed(), outcome));
+    let fetches = passes.filter_map(|(service, pass)| Some((service, pass, source(service)?)));
+    let fetches = fetches.map(|(service, pass, source)| async move {
+        let client = ServiceClient::new(cache, network, service, services, mode, Arc::clone(&pass.metrics))
+            .with_ban_check(source.is_ban());
+        let begun = *pass.begun.get_or_init(Instant::now);
+        let outcome = tokio::time::timeout(plan.time_limit, source.fetch(&plan.anime, &client)).await;
+        let outcome = outcome.unwrap_or(Err(FetchFailure::OutOfTime(plan.time_limit)));
+        // Each pass runs once.
+        let _ = pass.over.set((begun.elapsed(), outcome));
     });
     join_all(fetches).await;
 }

@@ -1,4 +1,4 @@
-//! A source's way to its service: through the cache, at the pace that the service allows, and metered.
+//! The client of a source: requests go through the cache, within the limits of the service, and are counted.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,189 +6,207 @@ use std::time::Duration;
 use crate::services::Services;
 use cache_core::{Cache, CachedClient, RequestBuilder, ResultCache, Sender, ServedFrom, ServiceName};
 use http::StatusCode;
+use serde_json::Value;
 
 use crate::enrich::browser::Browser;
-use crate::enrich::error::Problem;
-use crate::enrich::metrics::{Meter, Touched};
+use crate::enrich::error::FetchFailure;
+use crate::enrich::metrics::{Metrics, ResponseDigest};
 use crate::enrich::mode::Mode;
-use crate::enrich::network::{Gate, Network, Offline, Renderer};
-use crate::enrich::rendered_page::{Arrived, Filled};
+use crate::enrich::network::{Network, Offline, Renderer};
+use crate::enrich::rendered_page::{FetchedPage, LazySection};
+use crate::enrich::request_headers::AGENT;
 use crate::enrich::response::Answer;
-use crate::enrich::sources::anidb;
-use crate::services;
+use crate::enrich::service_gate::ServiceGate;
 
-/// The way of one source in one pass. Clones share everything.
+/// The client of one source in one pass. Clones share everything.
 #[derive(Clone)]
-pub struct Way {
-    service: ServiceName,
-    gate: Gate,
-    client: CachedClient,
+pub struct ServiceClient {
+    gate: ServiceGate,
+    http: CachedClient,
     renderer: Renderer,
     results: ResultCache,
     url: String,
     services: Arc<Services>,
     mode: Mode,
-    meter: Arc<Meter>,
+    metrics: Arc<Metrics>,
+    is_ban: Option<fn(&[u8]) -> bool>,
 }
 
-impl Way {
-    /// The way to a service, which answers where `services` says.
+impl ServiceClient {
+    /// A client of the service at the URL in `services`.
     pub fn new(
         cache: &Cache,
         network: &Network,
         service: ServiceName,
         services: &Services,
         mode: Mode,
-        meter: Arc<Meter>,
+        metrics: Arc<Metrics>,
     ) -> Self {
-        let gate = network.gate(service, services, cache.store(), &meter);
+        let gate = network.gate(service, services, cache.store(), &metrics);
         let sender: Arc<dyn Sender> = match mode {
             Mode::Offline => Arc::new(Offline),
             Mode::Usual | Mode::Fresh | Mode::Uncached => Arc::new(gate.clone()),
         };
-        let client = CachedClient::from(cache.http(service, sender));
-        let observed = Arc::clone(&meter);
+        let http = CachedClient::from(cache.http(service, sender));
+        let observed = Arc::clone(&metrics);
         let results = cache.results().observed(move |call| observed.called(call));
-        let (client, results) = match mode {
-            Mode::Usual | Mode::Offline => (client, results),
-            Mode::Fresh => (client.anew(), results.anew()),
-            Mode::Uncached => (client.bypassed(), results.bypassed()),
+        let (http, results) = match mode {
+            Mode::Usual | Mode::Offline => (http, results),
+            Mode::Fresh => (http.anew(), results.anew()),
+            Mode::Uncached => (http.bypassed(), results.bypassed()),
         };
         let url = services.url(service).trim_end_matches('/').to_owned();
         let (renderer, services) = (network.renderer().clone(), Arc::new(services.clone()));
-        Self { service, gate, client, renderer, results, url, services, mode, meter }
+        Self { gate, http, renderer, results, url, services, mode, metrics, is_ban: None }
     }
 
-    /// Where the service answers, without a slash at the end.
+    /// Stops all requests once the service sends a body for which `is_ban` holds.
+    pub fn with_ban_check(self, is_ban: Option<fn(&[u8]) -> bool>) -> Self {
+        Self { is_ban, ..self }
+    }
+
+    /// The base URL of the service, without a slash at the end.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// What the settings say of the services: tokens, and who asks.
+    /// The settings of services: tokens, and the name of the AniDB client.
     pub fn services(&self) -> &Services {
         &self.services
     }
 
-    /// What renders all pages of the service: where that was asked for, and where it has helped before.
+    /// The browser for all pages of the service: if it was asked for, or got past a challenge page before.
     pub(crate) fn browser(&self) -> Option<&Browser> {
         match &self.renderer {
             Renderer::Always(browser) => Some(browser),
-            Renderer::WhereNeeded(browser) if self.gate.wants_browser() => Some(browser),
+            Renderer::WhereNeeded(browser) if self.gate.needs_browser() => Some(browser),
             _ => None,
         }
     }
 
-    /// What renders a page of a service that wants to see a browser.
-    pub(crate) fn browser_where_needed(&self) -> Result<&Browser, Problem> {
+    /// The browser for a page behind a challenge page.
+    pub(crate) fn browser_where_needed(&self) -> Result<&Browser, FetchFailure> {
         match &self.renderer {
             Renderer::Always(browser) | Renderer::WhereNeeded(browser) => Ok(browser),
-            Renderer::Missing(missing) => Err(Problem::NoBrowser(missing.clone())),
-            Renderer::Nothing => Err(Problem::Challenge { is_rendered: false }),
+            Renderer::Missing(missing) => Err(FetchFailure::NoBrowser(missing.clone())),
+            Renderer::Nothing => Err(FetchFailure::Challenge { is_rendered: false }),
         }
     }
 
-    /// A browser has helped: from now on, it renders all pages of the service.
-    pub(crate) fn will_see_browser(&self) {
-        self.gate.will_see_browser();
+    /// Records that the browser got past a challenge page: from now on it renders all pages of the service.
+    pub(crate) fn set_needs_browser(&self) {
+        self.gate.set_needs_browser();
     }
 
-    /// A page as the browser shows it, at the service's pace.
+    /// A page rendered by the browser, within the limits of the service.
     pub(crate) async fn render(
         &self,
         browser: &Browser,
         url: &str,
-        filled: Option<Filled>,
-    ) -> Result<Arrived, Problem> {
+        section: Option<LazySection>,
+    ) -> Result<FetchedPage, FetchFailure> {
         let permit = self.gate.permit().await?;
-        let rendered = browser.render(url, filled).await;
+        let rendered = browser.render(url, section).await;
         match &rendered {
-            Ok(arrived) => permit.answered(arrived.status, &arrived.fields).await,
-            // That says nothing of the service.
-            Err(Problem::Browser(_)) => drop(permit),
+            Ok(fetched_page) => permit.answered(fetched_page.status, &fetched_page.fields).await,
+            // A failure of the browser says nothing about the service.
+            Err(FetchFailure::Browser(_)) => drop(permit),
             Err(_) => permit.failed(),
         }
         rendered
     }
 
-    /// What counts, to be told how much more is to come.
-    pub fn meter(&self) -> &Meter {
-        &self.meter
+    /// The metrics, for announcing more requests.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
-    /// A part of what the service has. One that cannot be had is left out and told; one that the service does not have
-    /// is left out.
-    pub(crate) fn part<T>(&self, name: impl Into<String>, outcome: Result<T, Problem>) -> Option<T> {
+    /// A part of the data; `None`: the service does not have it, or it failed, which is recorded.
+    pub(crate) fn part<T>(&self, name: impl Into<String>, outcome: Result<T, FetchFailure>) -> Option<T> {
         match outcome {
             Ok(part) => Some(part),
-            // What is not cached is told by its URL.
-            Err(Problem::NotFound | Problem::NotCached(_)) => None,
+            // URLs that are not cached are recorded by the request.
+            Err(FetchFailure::NotFound | FetchFailure::NotCached(_)) => None,
             Err(problem) => {
-                self.meter.leaves_out(name, &problem);
+                self.metrics.record_gap(name, &problem);
                 None
             }
         }
     }
 
-    /// Nobody asks the service from now on for so long.
-    pub async fn let_be(&self, time: Duration) {
-        self.gate.let_be(time).await;
+    /// Sends no request for so long, in any process that shares the store.
+    pub async fn back_off(&self, time: Duration) {
+        self.gate.back_off(time).await;
     }
 
-    /// Requests of the service, to be answered by [`Self::ask`].
-    pub fn client(&self) -> &CachedClient {
-        &self.client
+    /// Builds requests for [`Self::ask`].
+    pub fn http(&self) -> &CachedClient {
+        &self.http
     }
 
-    /// Requests of the service whose answers are not cached as they are, but what is made of them.
+    /// A GET; under the pipeline's policy the key is made of the URL as it is written here.
+    pub(crate) fn get(&self, url: impl Into<String>) -> RequestBuilder {
+        self.http.get(url).header("user-agent", AGENT)
+    }
+
+    /// A POST of JSON, which is part of the key.
+    ///
+    /// The pipeline sends `x-hishel-body-key` with every request. Its own policy does not need it, and under RFC 9111
+    /// it makes the key of the body alone: right for a query, but all GETs of a service would share one key.
+    pub(crate) fn post(&self, url: impl Into<String>, body: &Value) -> RequestBuilder {
+        self.http.post(url).json(body).header("user-agent", AGENT).header("x-hishel-body-key", "true")
+    }
+
+    /// Builds requests whose responses are not cached, because the results made of them are.
     pub fn uncached(&self) -> CachedClient {
-        self.client.bypassed()
+        self.http.bypassed()
     }
 
-    /// The cache of what functions return, which counts what it is asked.
+    /// The cache of results of functions, which counts its calls.
     pub fn results(&self) -> &ResultCache {
         &self.results
     }
 
-    /// What may answer.
+    /// How the cache is used.
     pub fn mode(&self) -> Mode {
         self.mode
     }
 
-    /// Answers one request, whatever its status. What `is_good` says no to is never stored; stored by somebody else, it
-    /// is fetched again.
-    pub async fn ask(&self, request: RequestBuilder, is_good: fn(&[u8]) -> bool) -> Result<Answer, Problem> {
-        self.answer(request.stored_if(is_good)).await.inspect_err(|problem| self.meter.failed(problem))
+    /// Sends a request and returns the response, whatever its status. A body for which `is_good` is false is never
+    /// stored, and fetched again if another program stored it.
+    pub async fn ask(&self, request: RequestBuilder, is_good: fn(&[u8]) -> bool) -> Result<Answer, FetchFailure> {
+        self.answer(request.stored_if(is_good)).await.inspect_err(|problem| self.metrics.failed(problem))
     }
 
-    /// As [`Self::ask`], where the URL does not say what is asked for: what is not cached is told by this name, too.
+    /// As [`Self::ask`], for a URL that does not tell requests apart: one that is not cached is reported with this name.
     pub async fn ask_by_name(
         &self,
         request: RequestBuilder,
         is_good: fn(&[u8]) -> bool,
         name: &str,
-    ) -> Result<Answer, Problem> {
+    ) -> Result<Answer, FetchFailure> {
         let named = |problem| match problem {
-            Problem::NotCached(what) => Problem::NotCached(format!("{what} ({name})")),
+            FetchFailure::NotCached(what) => FetchFailure::NotCached(format!("{what} ({name})")),
             other => other,
         };
         let outcome = self.answer(request.stored_if(is_good)).await.map_err(named);
-        outcome.inspect_err(|problem| self.meter.failed(problem))
+        outcome.inspect_err(|problem| self.metrics.failed(problem))
     }
 
-    async fn answer(&self, request: RequestBuilder) -> Result<Answer, Problem> {
+    async fn answer(&self, request: RequestBuilder) -> Result<Answer, FetchFailure> {
         let fetched = request.send().await?;
         let is_hit = matches!(fetched.served().from, ServedFrom::Hit | ServedFrom::Stale);
         let key = fetched.served().cache_key.to_string();
         let (status, headers) = (fetched.status(), fetched.headers().clone());
         let body = fetched.bytes().await?;
-        if !is_hit && self.service == services::anidb() && anidb::is_ban(&body) {
-            self.gate.shut().await;
+        if !is_hit && self.is_ban.is_some_and(|is_ban| is_ban(&body)) {
+            self.gate.ban().await;
         }
         if !is_hit && matches!(status, StatusCode::NOT_FOUND | StatusCode::GONE) {
-            self.meter.found_nothing();
+            self.metrics.found_nothing();
         }
-        let touched = Touched::new(key, &body);
-        self.meter.answered(is_hit, body.len() as u64, Some(touched));
+        let digest = ResponseDigest::new(key, &body);
+        self.metrics.answered(is_hit, body.len() as u64, Some(digest));
         Ok(Answer { status, headers, body, is_hit })
     }
 }

@@ -1,173 +1,157 @@
-//! Which services are left alone: those that failed several times in a row, and those that sent us away.
+//! The gate to one service: its circuit breaker, its rate limit and how many requests may be in flight at once.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+pub(crate) mod circuit_breaker;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tokio::time::Instant;
+use async_trait::async_trait;
+use bytes::Bytes;
+use cache_core::{FinalUrl, Incoming, Inspect, Limit, SendError, Sender};
+use http::{HeaderMap, StatusCode};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
-/// The pipeline's threshold.
-const MOST_FAILURES: u32 = 5;
+use crate::enrich::error::Refusal;
+use crate::enrich::metrics::Metrics;
+use crate::enrich::rate_limiter::RateLimiter;
+use crate::enrich::redirect;
+use crate::enrich::service_gate::circuit_breaker::{COOLDOWN, CallPermit, CircuitBreaker};
 
-/// How long a service is left alone, as in the pipeline.
-pub(crate) const REST: Duration = Duration::from_secs(300);
-
-/// What is known of one service.
-#[derive(Default)]
-pub(crate) struct Breaker(Mutex<State>);
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum State {
-    /// Asked by everybody; it failed so many times in a row.
-    Closed { failures: u32 },
-    /// Asked by nobody until then, and then by one.
-    Open { until: Instant },
-    /// Asked by one, who is to find out how it is.
-    Probed,
+/// What limits the requests to one service, shared by all passes of this process.
+pub(crate) struct ServiceLimits {
+    rate_limiter: RateLimiter,
+    breaker: CircuitBreaker,
+    /// How many requests may be in flight at once, where that is limited.
+    concurrency: Option<Semaphore>,
+    needs_browser: AtomicBool,
 }
 
-impl Default for State {
-    fn default() -> Self {
-        Self::Closed { failures: 0 }
-    }
-}
-
-impl State {
-    fn left(self) -> Option<Duration> {
-        match self {
-            Self::Closed { .. } => None,
-            Self::Open { until } => {
-                Some(until.saturating_duration_since(Instant::now())).filter(|left| !left.is_zero())
-            }
-            Self::Probed => Some(Duration::ZERO),
+impl ServiceLimits {
+    /// The limits of the service at this host and port.
+    pub(crate) fn new(name: String, limit: Limit, max_in_flight: Option<usize>) -> Self {
+        Self {
+            rate_limiter: RateLimiter::new(name, limit),
+            breaker: CircuitBreaker::default(),
+            concurrency: max_in_flight.map(Semaphore::new),
+            needs_browser: AtomicBool::new(false),
         }
     }
 }
 
-/// Leave to ask once. Dropped without a word, nothing was learnt.
-pub(crate) struct Leave<'a> {
-    breaker: &'a Breaker,
-    is_probe: bool,
+/// Sends requests to one service within its limits, and counts them.
+#[derive(Clone)]
+pub(crate) struct ServiceGate {
+    sender: Arc<dyn Sender>,
+    limits: Arc<ServiceLimits>,
+    store: Arc<dyn Inspect>,
+    metrics: Arc<Metrics>,
 }
 
-impl Breaker {
-    /// How long the service is left alone from now on, if it is.
-    pub(crate) fn left(&self) -> Option<Duration> {
-        self.state().left()
+/// Permission for one request. Dropped without an outcome, the request counts as never sent.
+pub(crate) struct Permit<'a> {
+    gate: &'a ServiceGate,
+    call: CallPermit<'a>,
+    _in_flight: Option<SemaphorePermit<'a>>,
+}
+
+impl ServiceGate {
+    pub(crate) fn new(
+        sender: Arc<dyn Sender>,
+        limits: Arc<ServiceLimits>,
+        store: Arc<dyn Inspect>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        Self { sender, limits, store, metrics }
     }
 
-    /// Leave to ask the service now; else for how long it is left alone.
-    pub(crate) fn leave(&self) -> Result<Leave<'_>, Duration> {
-        let mut state = self.state();
-        if let Some(left) = state.left() {
-            return Err(left);
+    /// Waits until a request may be sent.
+    pub(crate) async fn permit(&self) -> Result<Permit<'_>, Refusal> {
+        let ServiceLimits { rate_limiter, breaker, .. } = &*self.limits;
+        // Before waiting: an open breaker would refuse the request afterwards.
+        if let Some(left) = breaker.cooldown_left() {
+            return Err(Refusal::BackingOff(left));
         }
-        let is_probe = !matches!(*state, State::Closed { .. });
-        if is_probe {
-            *state = State::Probed;
+        let in_flight = self.in_flight().await;
+        rate_limiter.acquire(&*self.store, &self.metrics).await.map_err(Refusal::BackingOff)?;
+        let call = breaker.try_acquire().map_err(Refusal::BackingOff)?;
+        self.metrics.went_upstream();
+        Ok(Permit { gate: self, call, _in_flight: in_flight })
+    }
+
+    async fn in_flight(&self) -> Option<SemaphorePermit<'_>> {
+        let concurrency = self.limits.concurrency.as_ref()?;
+        if let Ok(permit) = concurrency.try_acquire() {
+            return Some(permit);
         }
-        drop(state);
-        Ok(Leave { breaker: self, is_probe })
+        let _waiting = self.metrics.waiting();
+        concurrency.acquire().await.ok()
     }
 
-    /// The service wants to be left alone.
-    pub(crate) fn open(&self) {
-        *self.state() = State::Open { until: Instant::now() + REST };
+    /// Whether a browser got past a challenge page of this service before.
+    pub(crate) fn needs_browser(&self) -> bool {
+        self.limits.needs_browser.load(Ordering::Relaxed)
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Records that a browser got past a challenge page: from now on it renders all pages of the service.
+    pub(crate) fn set_needs_browser(&self) {
+        self.limits.needs_browser.store(true, Ordering::Relaxed);
+    }
+
+    /// The service banned this client: stops all processes that share the store, and those that are started later.
+    pub(crate) async fn ban(&self) {
+        self.limits.breaker.open();
+        self.back_off(COOLDOWN).await;
+    }
+
+    /// Sends no request for so long, in any process that shares the store.
+    pub(crate) async fn back_off(&self, time: Duration) {
+        self.limits.rate_limiter.block(&*self.store, time).await;
+    }
+
+    async fn send_once(&self, request: http::Request<Bytes>) -> Result<http::Response<Incoming>, SendError> {
+        let permit = self.permit().await.map_err(SendError::connect)?;
+        let response = self.sender.send(request).await;
+        match &response {
+            Ok(response) => permit.answered(response.status(), response.headers()).await,
+            Err(_) => permit.failed(),
+        }
+        response
     }
 }
 
-impl Leave<'_> {
-    /// The service answered.
-    pub(crate) fn worked(self) {
-        self.learnt(|_| State::default());
+impl Permit<'_> {
+    /// Records the response, whatever its status.
+    pub(crate) async fn answered(self, status: StatusCode, fields: &HeaderMap) {
+        let Self { gate, call, .. } = self;
+        match status.as_u16() {
+            // AniDB's status for a banned client.
+            555 => gate.ban().await,
+            500.. => call.record_failure(),
+            _ => call.record_success(),
+        }
+        gate.limits.rate_limiter.observe(&*gate.store, status, fields).await;
     }
 
-    /// The service failed.
+    /// Records that no response came.
     pub(crate) fn failed(self) {
-        self.learnt(|failures| {
-            if failures + 1 < MOST_FAILURES {
-                State::Closed { failures: failures + 1 }
-            } else {
-                State::Open { until: Instant::now() + REST }
-            }
-        });
-    }
-
-    /// What follows, by how often the service had failed.
-    fn learnt(mut self, next: impl FnOnce(u32) -> State) {
-        let was_probe = std::mem::take(&mut self.is_probe);
-        let mut state = self.breaker.state();
-        *state = match *state {
-            State::Closed { failures } => next(failures),
-            State::Probed if was_probe => next(MOST_FAILURES),
-            // Opened since this was asked: what it learnt is out of date.
-            state => state,
-        };
+        self.call.record_failure();
     }
 }
 
-impl Drop for Leave<'_> {
-    /// A probe that was given up: the next one may try.
-    fn drop(&mut self) {
-        if self.is_probe {
-            let mut state = self.breaker.state();
-            if *state == State::Probed {
-                *state = State::Open { until: Instant::now() };
-            }
+#[async_trait]
+impl Sender for ServiceGate {
+    async fn send(&self, mut request: http::Request<Bytes>) -> Result<http::Response<Incoming>, SendError> {
+        let mut response = self.send_once(request.clone()).await?;
+        for _ in 0..redirect::MAX_REDIRECTS {
+            let Some(next) = redirect::next(&request, &response) else { return Ok(response) };
+            request = next;
+            response = self.send_once(request.clone()).await?;
+            response.extensions_mut().insert(FinalUrl(request.uri().to_string()));
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn fail(breaker: &Breaker, times: u32) {
-        for _ in 0..times {
-            breaker.leave().expect("it is closed").failed();
+        if redirect::next(&request, &response).is_some() {
+            return Err(SendError::broken("too many redirects"));
         }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn five_failures_in_a_row_open_it_for_five_minutes() {
-        let breaker = Breaker::default();
-        fail(&breaker, 4);
-        breaker.leave().expect("four are not enough").worked();
-        fail(&breaker, 5);
-        assert_eq!(breaker.leave().err(), Some(REST));
-        tokio::time::advance(REST / 2).await;
-        assert_eq!(breaker.left(), Some(REST / 2));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn one_finds_out_whether_the_service_is_back() {
-        let breaker = Breaker::default();
-        breaker.open();
-        tokio::time::advance(REST).await;
-        let probe = breaker.leave().expect("its time is over");
-        assert_eq!(breaker.leave().err(), Some(Duration::ZERO), "one is enough");
-        probe.failed();
-        assert_eq!(breaker.left(), Some(REST));
-
-        tokio::time::advance(REST).await;
-        drop(breaker.leave());
-        let probe = breaker.leave().expect("the one before gave up");
-        probe.worked();
-        fail(&breaker, 4);
-        assert_eq!(breaker.left(), None);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn late_answers_change_nothing() {
-        let breaker = Breaker::default();
-        let late = [breaker.leave(), breaker.leave()].map(|leave| leave.expect("it is closed"));
-        breaker.open();
-        let [works, fails] = late;
-        works.worked();
-        fails.failed();
-        assert_eq!(breaker.left(), Some(REST));
+        Ok(response)
     }
 }

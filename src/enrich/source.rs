@@ -1,15 +1,20 @@
-//! What every service's source is: a way from an anime to everything that the service has of it.
+//! The trait of all sources: from an anime to everything that a service has of it.
 
 use async_trait::async_trait;
 use serde_json::Value;
 
 use crate::anime::Anime;
-use crate::enrich::error::Problem;
-use crate::enrich::service_client::Way;
+use crate::enrich::error::FetchFailure;
+use crate::enrich::service_client::ServiceClient;
 
-/// One service.
+/// Fetches the data of one service.
 #[async_trait]
 pub trait Source: Send + Sync {
-    /// Everything that the service has of an anime, as the pipeline has it.
-    async fn fetch(&self, anime: &Anime, way: &Way) -> Result<Value, Problem>;
+    /// Everything that the service has of an anime, in the shape of the pipeline.
+    async fn fetch(&self, anime: &Anime, client: &ServiceClient) -> Result<Value, FetchFailure>;
+
+    /// Recognizes a body that bans this client, for services that send one with a success status.
+    fn is_ban(&self) -> Option<fn(&[u8]) -> bool> {
+        None
+    }
 }

@@ -1,4 +1,4 @@
-//! TODO
+//! The sources, one file a service.
 
 pub(crate) mod anidb;
 pub(crate) mod anilist;

@@ -32,7 +32,7 @@ pub enum Effect {
     /// Read the enrichments of late.
     LoadRuns(Ticket),
     /// Enrich an anime, twice, and compare.
-    Enrich { ticket: Ticket, plan: Box<progress::Plan> },
+    Enrich { ticket: Ticket, plan: Box<progress::EnrichPlan> },
     /// Ask the store how it is.
     CheckHealth(Ticket),
     /// Forget a request at once; for reads, and for enrichments, which leave whole entries or none.

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use cache_core::counters::{Bucket, Counted, Counts, Scope};
 use cache_core::{
-    BackendId, BackendKind, CacheKey, EntryId, Freshness, Health, HttpSummary, Layout, Page, ServiceName, State, Summary,
+    BackendId, BackendKind, CacheKey, EntryId, Freshness, Health, HttpSummary, Layout, Page, ServiceName, State,
+    Summary,
 };
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use jiff::tz::TimeZone;

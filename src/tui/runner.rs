@@ -22,7 +22,7 @@ use crate::enrich::history;
 use crate::enrich::history::Run;
 use crate::enrich::lookup::Catalogue;
 use crate::enrich::network::Network;
-use crate::enrich::progress::Plan as Enrichment;
+use crate::enrich::progress::EnrichPlan as Enrichment;
 use crate::enrich::run::run as enrich_twice;
 use crate::services;
 use crate::services::Services;

@@ -48,7 +48,7 @@ fn a_mistyped_command_is_refused_and_help_is_not() {
 }
 
 #[test]
-fn the_dashboard_needs_a_terminal_and_names_the_commands_for_scripts() {
+fn dashboard_without_terminal_names_commands_for_scripts() {
     let run = Program::bare().run(&["tui"]);
     assert_eq!(run.code, Some(2));
     assert!(run.err.contains("stats, ls, show, flush"), "{}", run.err);

@@ -78,7 +78,7 @@ fn the_browser_ends_with_a_program_that_is_killed() {
 }
 
 #[test]
-fn a_browser_that_is_not_there_is_said_before_anything_is_fetched() {
+fn missing_browser_is_reported_before_anything_is_fetched() {
     let (program, upstream) = (Program::bare(), Upstream::start());
     let mut command = program.command();
     let run = Run::of(&command.envs(upstream.settings()).args(RENDERED).arg("/nowhere/chromium").output().unwrap());
@@ -88,11 +88,12 @@ fn a_browser_that_is_not_there_is_said_before_anything_is_fetched() {
 }
 
 #[test]
-fn where_a_site_wants_to_see_a_browser_and_there_is_none_that_is_said() {
+fn challenge_page_without_browser_is_reported() {
     let (program, upstream) = (Program::bare(), Upstream::start());
-    for (chrome, missing) in
-        [("", "google-chrome-stable was not found"), ("/typo/chromium", "/typo/chromium was not found")]
-    {
+    for (chrome, missing) in [
+        ("", "Chromium not found (chromium, chromium-browser, google-chrome, google-chrome-stable)"),
+        ("/typo/chromium", "Chromium not found (/typo/chromium)"),
+    ] {
         let mut command = program.command();
         command.envs(upstream.settings()).env("CHROME", chrome);
         command.args(["enrich", "--title", "Sen to Chihiro", "--only", "anisearch", "--sqlite", "cache.db"]);

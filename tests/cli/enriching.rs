@@ -121,7 +121,7 @@ fn no_run_is_kept_where_the_cache_is_off() {
 }
 
 #[rstest]
-fn all_seven_services_bring_everything_and_then_it_is_all_cached(#[values(Cache::Redis, Cache::Sqlite)] cache: Cache) {
+fn all_services_are_complete_and_cached_afterwards(#[values(Cache::Redis, Cache::Sqlite)] cache: Cache) {
     let (program, upstream) = (cache.program(), Upstream::start());
     let arguments = [&["enrich", "--title", "cowboy bebop", "--json"], cache.arguments()].concat();
     let all = run(&program, &upstream, &arguments);
@@ -142,7 +142,7 @@ fn all_seven_services_bring_everything_and_then_it_is_all_cached(#[values(Cache:
 }
 
 #[test]
-fn every_built_in_title_is_complete_but_for_what_goes_wrong_with_some() {
+fn built_in_titles_are_complete_except_simulated_errors() {
     let ((program, _redis), upstream) = (empty(), Upstream::start());
     let mut failed = Vec::new();
     for index in 0..12 {
@@ -166,7 +166,8 @@ fn every_built_in_title_is_complete_but_for_what_goes_wrong_with_some() {
         }));
     }
     let expected = [
-        "Sen to Chihiro no Kamikakushi, anisearch: blocked by a challenge page",
+        "Sen to Chihiro no Kamikakushi, anisearch: blocked by a challenge page that requires a browser: Chromium not found \
+         (/nowhere/chromium); install it (apt-get install chromium",
         "Hunter x Hunter (2011), anidb: Banned",
         "Shirobako, jikan: not found",
     ];
@@ -176,7 +177,7 @@ fn every_built_in_title_is_complete_but_for_what_goes_wrong_with_some() {
 }
 
 #[test]
-fn titles_are_found_and_what_may_be_several_is_told_with_its_index() {
+fn title_with_several_matches_lists_them_with_index() {
     let (program, upstream) = (Program::bare(), Upstream::start());
     let enrich = |arguments: &[&str]| {
         run(&program, &upstream, &[&["enrich", "--sqlite", "x.db", "--only", "jikan", "--json"], arguments].concat())
@@ -291,7 +292,7 @@ fn what_the_services_brought_is_written_without_secrets() {
 }
 
 #[test]
-fn what_cannot_be_written_is_known_at_once_or_told_behind_the_report() {
+fn unwritable_files_fail_early_or_after_the_report() {
     let ((program, mut redis), upstream) = (empty(), Upstream::start());
     // Nobody can make a file there.
     let refused = run(&program, &upstream, &[&BEBOP[..], &["--out", "/proc/self"]].concat());
@@ -317,7 +318,7 @@ fn a_service_that_fails_is_told_and_fails_no_other() {
 }
 
 #[test]
-fn what_takes_too_long_goes_on_in_another_run() {
+fn run_after_time_limit_continues_from_cache() {
     let (program, upstream) = (Program::bare(), Upstream::at_pace("100"));
     let late = run(&program, &upstream, &[&BEBOP[..], &["--sqlite", "x.db", "--timeout", "100ms"]].concat());
     assert_eq!(late.code, Some(1), "{}", late.err);
@@ -365,7 +366,7 @@ fn processes_that_run_at_once_share_what_they_fetch() {
 }
 
 #[test]
-fn the_demo_needs_nobody_and_leaves_nothing() {
+fn demo_needs_no_server_and_leaves_no_files() {
     let program = Program::bare();
     let mut command = program.command();
     command.env("TMPDIR", program.directory.path()).env("REDIS_CACHE_URL", "redis://127.0.0.1:1/0");

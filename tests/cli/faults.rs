@@ -64,7 +64,7 @@ fn who_may_change_some_keys_only_changes_those() {
 }
 
 #[test]
-fn what_may_not_be_read_is_refused_and_not_called_corrupt_or_gone() {
+fn entry_without_read_permission_is_refused_not_corrupt() {
     for rights in [&["-lrange"][..], &["-hget"], &["-pttl"], &["-zscore"], &["resetkeys", "~result_cache:*"]] {
         let (_server, program, mut redis) = without_rights(rights);
         let before = count(&mut redis);
@@ -95,7 +95,7 @@ fn an_estimate_that_may_not_be_asked_for_is_done_without() {
 }
 
 #[test]
-fn one_entry_that_cannot_be_changed_does_not_keep_its_neighbours_from_it() {
+fn failure_of_one_entry_does_not_stop_the_others() {
     let (program, mut redis) = empty();
     fill_all(&mut redis);
     // hishel 1's own layout knows no entry for ever.
@@ -146,7 +146,7 @@ fn an_index_that_others_share_is_never_shortened() {
 }
 
 #[test]
-fn an_index_that_was_there_for_ever_ends_with_the_last_of_its_entries() {
+fn index_without_ttl_expires_with_its_last_entry() {
     let (program, mut redis) = empty();
     fill_all(&mut redis);
     let keys: Vec<Vec<u8>> = cmd("KEYS").arg("hishel_cache:*").query(&mut redis).unwrap();

@@ -74,7 +74,7 @@ const AVOIDED: &[&str] = &[
     "a line ",
     "an entry,",
     "our ",
-    "ours ",
+    " ours ",
     "whole list",
     "be it",
     "must not make",
@@ -90,7 +90,7 @@ const AVOIDED: &[&str] = &[
 ];
 
 #[test]
-fn commands_and_options_are_described_in_the_imperative_without_a_final_period() {
+fn help_texts_are_imperative_without_final_period() {
     let mut wrong = Vec::new();
     for command in commands() {
         let name = command.get_name();
@@ -137,7 +137,7 @@ fn values_written_out_in_the_help_are_those_that_are_taken() {
 }
 
 #[test]
-fn every_command_has_examples_with_a_comment_each_and_one_page_of_help() {
+fn help_of_commands_has_commented_examples_on_one_page() {
     let program = Program::bare();
     for command in commands() {
         let name = command.get_name();

@@ -3,21 +3,21 @@
 
 mod bad_input;
 mod browsing;
-mod changing;
+mod doctor;
+mod enrich_modes;
 mod enriching;
 mod faults;
+mod flush_and_ttl;
 mod help_style;
-mod partial;
+mod partial_results;
 mod program;
 #[path = "../harness/pty.rs"]
 mod pty;
-mod reading;
 #[path = "../../cache-core/tests/harness/redis_server.rs"]
 mod redis_server;
 mod settings;
+mod stats_ls_show;
 mod terminal;
-mod troubleshooting;
 mod upstream;
-mod verifying;
-mod warming;
+mod warm;
 mod watching;

@@ -54,7 +54,7 @@ fn a_token_is_accepted_and_never_shown() {
 }
 
 #[test]
-fn the_settings_of_the_caches_are_told_with_where_they_came_from() {
+fn settings_of_caches_are_listed_with_their_source() {
     let program = Program::bare();
     let doctor = |name: &str, value: &str| {
         let mut command = program.command();
@@ -75,9 +75,9 @@ fn the_settings_of_the_caches_are_told_with_where_they_came_from() {
             without.iter().find(|line| line.starts_with(name)),
             built_in.map(|value| format!("{name} {value} (default)")).as_ref()
         );
-        let told =
+        let message =
             format!("fail settings invalid value '{bad}' for {name}: expected {allowed} (set in the environment)");
-        assert!(doctor(name, bad).contains(&told), "{name}");
+        assert!(doctor(name, bad).contains(&message), "{name}");
     }
 }
 

@@ -6,7 +6,7 @@ use portable_pty::{CommandBuilder, ExitStatus, PtySize, native_pty_system};
 use redis::cmd;
 
 use crate::program::{Program, empty, pipeline};
-use crate::reading::fill;
+use crate::stats_ls_show::fill;
 
 const CTRL_C: &str = "\x03";
 
@@ -86,7 +86,7 @@ fn bytes_that_a_terminal_would_obey_are_not_written_to_it() {
 }
 
 #[test]
-fn a_terminal_that_does_not_know_its_width_is_one_of_80_columns_or_what_is_set() {
+fn terminal_of_unknown_width_has_80_columns_or_columns_variable() {
     let (program, _redis) = pipeline();
     for (variables, columns) in [(&[][..], 80), (&[("COLUMNS", "60")], 60), (&[("COLUMNS", "wide")], 80)] {
         let (_, screen) = run_on((0, variables), &program, &["ls", "--color", "never"], "SERVICE", "");
@@ -117,7 +117,7 @@ fn colours_are_left_out_where_they_are_not_wanted() {
 }
 
 #[test]
-fn a_short_id_is_shown_where_there_is_no_room_and_means_its_entry() {
+fn short_id_on_narrow_terminal_selects_its_entry() {
     let (program, mut redis) = pipeline();
     for columns in [80, 100] {
         let (_, screen) = run_on((columns, &[]), &program, &["ls", "--url", "*/multi"], "SERVICE", "");
@@ -141,7 +141,7 @@ fn a_short_id_is_shown_where_there_is_no_room_and_means_its_entry() {
 }
 
 #[test]
-fn ctrl_c_is_an_answer_too_and_leaves_no_demo_behind() {
+fn ctrl_c_at_question_leaves_no_demo_cache() {
     let (program, mut redis) = pipeline();
     for change in [&["flush"][..], &["ttl", "--persist"]] {
         for demo in [&[][..], &["--demo"]] {

@@ -141,7 +141,7 @@ fn long_lists_have_pages_that_end() {
 }
 
 #[test]
-fn bad_days_are_those_of_the_real_services() {
+fn simulated_errors_match_real_services() {
     let upstream = Upstream::start();
     let (status, _, body) = upstream.get("JIKAN", "/anime/25835/full");
     assert_eq!((status, body.contains("HttpException")), (404, true));

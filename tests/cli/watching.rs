@@ -90,7 +90,7 @@ fn without_notifications_it_says_what_to_do_and_changes_nothing() {
 }
 
 #[test]
-fn every_signal_ends_it_with_a_summary_and_the_setting_as_it_was() {
+fn watch_on_signal_prints_summary_and_restores_setting() {
     let (_server, program, mut redis) = server();
     cmd("CONFIG").arg(&["SET", SETTING, "Elx"]).exec(&mut redis).unwrap();
     let before = setting(&mut redis);

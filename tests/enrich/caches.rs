@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use animecache::anime::{Anime, Ids};
 use animecache::demo::server::Upstream;
-use animecache::enrich::error::Problem;
-use animecache::enrich::metrics::{Gap, Meter, Tally, Touched};
+use animecache::enrich::error::FetchFailure;
+use animecache::enrich::metrics::{Gap, Metrics, PassMetrics, ResponseDigest};
 use animecache::enrich::mode::Mode;
 use animecache::enrich::network::Network;
-use animecache::enrich::service_client::Way;
+use animecache::enrich::service_client::ServiceClient;
 use animecache::enrich::sources::source;
 use animecache::services::Services;
 use cache_core::{
@@ -29,7 +29,7 @@ pub enum On {
     Sqlite,
 }
 
-/// A cache, and the way out of it.
+/// A cache and a network.
 pub struct Subject {
     pub config: Settings,
     pub store: Arc<dyn Inspect>,
@@ -40,9 +40,9 @@ pub struct Subject {
 
 /// What one pass over one service brought.
 pub struct Brought {
-    pub outcome: Result<Value, Problem>,
-    pub tally: Tally,
-    pub touched: Vec<Touched>,
+    pub outcome: Result<Value, FetchFailure>,
+    pub tally: PassMetrics,
+    pub digests: Vec<ResponseDigest>,
     pub gaps: Vec<Gap>,
 }
 
@@ -89,11 +89,14 @@ impl Subject {
 
     /// Asks one service for everything.
     pub async fn ask(&self, service: ServiceName, anime: &Anime) -> Brought {
-        let meter = Arc::new(Meter::default());
+        let metrics = Arc::new(Metrics::default());
         let services = &self.config.services;
-        let way = Way::new(&self.cache, &self.network, service, services, Mode::Usual, Arc::clone(&meter));
-        let outcome = source(service).unwrap().fetch(anime, &way).await;
-        Brought { outcome, tally: meter.tally(), touched: meter.touched(), gaps: meter.gaps() }
+        let source = source(service).unwrap();
+        let client =
+            ServiceClient::new(&self.cache, &self.network, service, services, Mode::Usual, Arc::clone(&metrics))
+                .with_ban_check(source.is_ban());
+        let outcome = source.fetch(anime, &client).await;
+        Brought { outcome, tally: metrics.snapshot(), digests: metrics.digests(), gaps: metrics.gaps() }
     }
 
     /// Everything that is stored.

@@ -4,14 +4,14 @@ use std::path::Path;
 
 use animecache::anime::{Anime, Ids};
 use animecache::demo::server::Upstream;
-use animecache::enrich::error::Problem;
+use animecache::enrich::error::FetchFailure;
 use animecache::enrich::network::Network;
 use cache_core::ServiceName;
 use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::caches::{On, Subject, cowboy_bebop, settings};
-use crate::site::Site;
+use crate::scripted_site::Site;
 
 pub fn both() -> [ServiceName; 2] {
     [animecache::services::anime_planet(), animecache::services::anisearch()]
@@ -65,7 +65,7 @@ async fn subject_of(service: ServiceName, site: &Site) -> Subject {
 #[case::redis(On::Redis)]
 #[case::sqlite(On::Sqlite)]
 #[tokio::test]
-async fn the_second_pass_is_equal_and_asks_nobody(#[case] on: On) {
+async fn second_pass_is_equal_without_requests(#[case] on: On) {
     let upstream = upstream().await;
     let subject = Subject::open(on, settings(Some(&upstream)), Network::new()).await;
     for (service, pages) in [(animecache::services::anime_planet(), 2 + 6), (animecache::services::anisearch(), 5)] {
@@ -74,7 +74,7 @@ async fn the_second_pass_is_equal_and_asks_nobody(#[case] on: On) {
         assert_eq!(cold.tally.upstream, pages, "{service}");
         let warm = subject.ask(service, &death_note()).await;
         assert_eq!(warm.data(), cold.data(), "{service}");
-        assert_eq!(warm.touched, cold.touched, "{service}");
+        assert_eq!(warm.digests, cold.digests, "{service}");
         assert_eq!((asked(&upstream, service), warm.tally.upstream), (pages, 0), "{service}");
     }
     let [planet, search] = both().map(|service| subject.config.services.url(service).to_owned());
@@ -115,7 +115,7 @@ async fn anime_planet_tells_what_its_pages_have() {
         "image": "https://cdn.invalid/planet/153500.jpg", "tags": ["Traveller"],
         "voice_actors": {"jp": [{"name": "Voice of Light Yagami", "url": "/people/voice-153500"}]},
         "gender": null, "hair_color": "Black", "loved_rank": 1_234, "eye_color": "Brown",
-        "description": "Light Yagami appears in every episode.",
+        "description": "Light Yagami appears in every episode. This description is part of the demo data.",
         "anime_roles": [{"anime_title": "Death Note", "anime_url": "/anime/death-note", "role": "Main"}]});
     assert_eq!(found["characters"][0], first);
     assert_eq!(found["characters"][5]["role"], "Secondary");
@@ -161,7 +161,7 @@ async fn anisearch_tells_what_its_pages_have() {
 async fn what_is_no_page_of_an_anime_is_an_error_and_not_stored(
     #[case] service: ServiceName,
     #[case] mut anime: Anime,
-    #[case] told: &str,
+    #[case] message: &str,
 ) {
     let upstream = upstream().await;
     let subject = Subject::open(On::Memory, settings(Some(&upstream)), Network::new()).await;
@@ -170,7 +170,7 @@ async fn what_is_no_page_of_an_anime_is_an_error_and_not_stored(
     }
     for tries in 1..=2 {
         let problem = subject.ask(service, &anime).await.problem();
-        assert!(problem.contains(told), "{problem}");
+        assert!(problem.contains(message), "{problem}");
         assert_eq!(asked(&upstream, service), tries, "it is asked for again");
     }
     assert_eq!(keys(&subject).await, [""; 0]);
@@ -185,7 +185,7 @@ pub fn spirited_away() -> u64 {
 
 #[rstest]
 #[tokio::test]
-async fn a_page_of_endless_depth_is_an_error(#[values("<div>", "<b>")] tag: &str) {
+async fn page_nested_too_deeply_is_an_error(#[values("<div>", "<b>")] tag: &str) {
     let site = Site::start(&[&tag.repeat(300_000)]).await;
     let subject = subject_of(animecache::services::anime_planet(), &site).await;
     let problem = subject.ask(animecache::services::anime_planet(), &anime("x", 1)).await.problem();
@@ -241,7 +241,7 @@ async fn missing_parts_are_left_out() {
 const BROKEN: &str = "HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n";
 
 #[tokio::test]
-async fn a_list_of_characters_without_one_of_their_pages_is_told_and_not_stored() {
+async fn character_list_with_missing_page_is_reported_not_stored() {
     let list = "<h1>Characters</h1><h3 class='sub'>Main Characters</h3>
         <table><tr><td><a class='name' href='/characters/y'>Y</a></td></tr></table>";
     let character = "<h1 itemprop='name'>Y</h1><div class='entryBar'><p class='pure-1'>Gender: Male</p></div>";
@@ -312,7 +312,7 @@ async fn a_recorded_search_page_is_refused() {
     let site = Site::start(&[&page]).await;
     let subject = subject_of(animecache::services::anime_planet(), &site).await;
     let outcome = subject.ask(animecache::services::anime_planet(), &anime("komi-san", 1)).await.outcome;
-    assert!(matches!(outcome, Err(Problem::NotFound)));
+    assert!(matches!(outcome, Err(FetchFailure::NotFound)));
     assert_eq!(keys(&subject).await, [""; 0]);
 }
 

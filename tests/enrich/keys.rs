@@ -8,7 +8,7 @@ use rstest::rstest;
 
 use crate::caches::{On, Subject, cowboy_bebop, settings};
 use crate::crawled::{anime, results};
-use crate::table::Table;
+use crate::table_transport::Table;
 
 // Computed with the pipeline's own code.
 #[rstest]
@@ -26,10 +26,10 @@ use crate::table::Table;
 async fn the_real_services_are_asked_under_the_pipelines_keys(#[case] service: ServiceName, #[case] keys: &[&str]) {
     let network = Network::over(Arc::new(Table::default()));
     let subject = Subject::open(On::Memory, settings(None), network).await;
-    let asked = subject.ask(service, &cowboy_bebop()).await.touched;
+    let asked = subject.ask(service, &cowboy_bebop()).await.digests;
     for key in keys {
         let key = format!("GET:{key}");
-        assert!(asked.iter().any(|touched| touched.key == key), "{key} is not among {asked:?}");
+        assert!(asked.iter().any(|digests| digests.key == key), "{key} is not among {asked:?}");
     }
 }
 
@@ -37,7 +37,7 @@ async fn the_real_services_are_asked_under_the_pipelines_keys(#[case] service: S
 #[case(animecache::services::anime_planet(), &["animeplanet_anime cowboy-bebop", "animeplanet_characters cowboy-bebop"])]
 #[case(animecache::services::anisearch(), &["anisearch_anime 1572", "anisearch_characters 1572", "anisearch_episodes 1572"])]
 #[tokio::test]
-async fn results_of_the_real_sites_are_under_the_pipelines_prefixes_and_arguments(
+async fn results_of_real_sites_have_pipeline_prefixes_and_arguments(
     #[case] service: ServiceName,
     #[case] expected: &[&str],
 ) {

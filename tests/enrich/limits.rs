@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use animecache::enrich::error::Problem;
+use animecache::enrich::error::FetchFailure;
 use animecache::enrich::mode::Mode;
 use animecache::services::Services;
 use cache_core::{Inspect, Memory, Missing, ServiceName, Sqlite};
@@ -13,8 +13,8 @@ use flate2::write::GzEncoder;
 use futures_util::future::join_all;
 use rstest::rstest;
 
+use crate::limit_process::{Process, redis};
 use crate::origin::{Origin, response};
-use crate::process::{Process, redis};
 use crate::redis_server::RedisServer;
 
 fn compressed(document: &[u8]) -> Vec<u8> {
@@ -60,14 +60,14 @@ async fn processes_keep_to_a_limit_together(#[values(On::Redis, On::Sqlite)] on:
     assert!(begun.elapsed() >= Duration::from_millis(900), "{:?}", begun.elapsed());
     assert_eq!(origin.count(), 12);
     for asking in &asking {
-        let tally = asking.meter.tally();
+        let tally = asking.metrics.snapshot();
         assert_eq!((tally.upstream, tally.requests, tally.is_waiting), (6, 6, false));
         assert!(tally.waited > Duration::ZERO);
     }
 }
 
 #[tokio::test]
-async fn a_service_that_has_enough_is_let_be_by_all_processes() {
+async fn service_with_retry_after_is_blocked_in_all_processes() {
     let answered = Arc::new(Mutex::new(Vec::new()));
     let origin = Origin::start({
         let answered = Arc::clone(&answered);
@@ -103,7 +103,7 @@ async fn a_redirect_takes_a_turn(#[case] limit: &str, #[case] expected: Option<&
     let asking = process.asking(Mode::Usual);
     let answer = asking.ask("/1").await.map(|answer| answer.body);
     assert_eq!(answer.as_deref().ok(), expected.map(str::as_bytes));
-    assert_eq!((asking.meter.tally().upstream, origin.count() as u64), (asked, asked));
+    assert_eq!((asking.metrics.snapshot().upstream, origin.count() as u64), (asked, asked));
 }
 
 #[tokio::test]
@@ -114,10 +114,10 @@ async fn hits_take_no_turn() {
     for _ in 0..20 {
         assert_eq!(asking.text("/1").await, "no. 0");
     }
-    let tally = asking.meter.tally();
+    let tally = asking.metrics.snapshot();
     assert_eq!((tally.requests, tally.hits, tally.upstream, tally.waited), (20, 19, 1, Duration::ZERO));
     // There is no other turn within the hour, and nobody waits that long.
-    let Err(Problem::LeftAlone(left)) = asking.ask("/2").await else { panic!("it was asked too often") };
+    let Err(FetchFailure::BackingOff(left)) = asking.ask("/2").await else { panic!("it was asked too often") };
     assert!(left > Duration::from_secs(3_000), "{left:?}");
     assert_eq!(asking.text("/1").await, "no. 0");
 }
@@ -128,7 +128,7 @@ async fn without_its_store_a_process_keeps_to_the_limit_alone() {
     let gone = RedisServer::start("").stop();
     let process = Process::new(redis(&gone.url()), animecache::services::kitsu(), &origin, "1/1h");
     assert_eq!(process.asking(Mode::Usual).text("/1").await, "no. 0");
-    assert!(matches!(process.asking(Mode::Usual).ask("/1").await, Err(Problem::LeftAlone(_))));
+    assert!(matches!(process.asking(Mode::Usual).ask("/1").await, Err(FetchFailure::BackingOff(_))));
 }
 
 #[tokio::test]
@@ -139,7 +139,7 @@ async fn who_gives_up_waiting_waits_no_more() {
     asking.ask("/1").await.unwrap();
     {
         let waits = async {
-            while !asking.meter.tally().is_waiting {
+            while !asking.metrics.snapshot().is_waiting {
                 tokio::task::yield_now().await;
             }
         };
@@ -148,18 +148,20 @@ async fn who_gives_up_waiting_waits_no_more() {
             () = waits => {}
         }
     }
-    let tally = asking.meter.tally();
+    let tally = asking.metrics.snapshot();
     assert!(!tally.is_waiting && tally.waited > Duration::ZERO && tally.upstream == 1, "{tally:?}");
 }
 
 #[tokio::test]
-async fn a_service_that_fails_again_and_again_is_left_alone() {
+async fn service_failing_repeatedly_gets_no_requests() {
     let origin = Origin::start(|_| response(500, &[], "no")).await;
     let process = Process::new(Arc::new(Memory::default()), animecache::services::kitsu(), &origin, "none");
     for _ in 0..5 {
         assert_eq!(process.asking(Mode::Usual).ask("/1").await.unwrap().status, 500);
     }
-    let Err(Problem::LeftAlone(left)) = process.asking(Mode::Fresh).ask("/2").await else { panic!("it was asked") };
+    let Err(FetchFailure::BackingOff(left)) = process.asking(Mode::Fresh).ask("/2").await else {
+        panic!("it was asked")
+    };
     assert!((290.0..=300.0).contains(&left.as_secs_f64()), "{left:?}");
     assert_eq!(origin.count(), 5);
 }
@@ -180,9 +182,9 @@ async fn whom_anidb_bans_asks_no_more(#[case] ban: Vec<u8>) {
     let asking = process().asking(Mode::Usual);
     assert_eq!(asking.ask("?aid=1").await.unwrap().body, ban);
     for path in ["?aid=1", "?aid=2"] {
-        assert!(matches!(asking.ask(path).await, Err(Problem::LeftAlone(_))));
+        assert!(matches!(asking.ask(path).await, Err(FetchFailure::BackingOff(_))));
     }
-    let Err(Problem::LeftAlone(left)) = process().asking(Mode::Usual).ask("?aid=1").await else {
+    let Err(FetchFailure::BackingOff(left)) = process().asking(Mode::Usual).ask("?aid=1").await else {
         panic!("another process asked")
     };
     assert!((290.0..=300.0).contains(&left.as_secs_f64()), "{left:?}");

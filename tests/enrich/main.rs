@@ -4,16 +4,16 @@
 mod caches;
 mod crawled;
 mod keys;
+mod limit_process;
 mod limits;
 mod modes;
 #[path = "../../cache-core/tests/harness/origin.rs"]
 mod origin;
-mod process;
 mod recorded;
 #[path = "../../cache-core/tests/harness/redis_server.rs"]
 mod redis_server;
 mod rendered;
+mod scripted_site;
 mod services;
-mod site;
-mod table;
-mod troubles;
+mod table_transport;
+mod upstream_errors;

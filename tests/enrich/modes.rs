@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use animecache::enrich::error::Problem;
+use animecache::enrich::error::FetchFailure;
 use animecache::enrich::mode::Mode;
-use animecache::enrich::service_client::Way;
+use animecache::enrich::service_client::ServiceClient;
 use cache_core::{Memory, ServiceName, cached_result};
 
+use crate::limit_process::Process;
 use crate::origin::{Origin, response};
-use crate::process::Process;
 
 async fn counting() -> (Origin, Process) {
     let origin = Origin::start(|seen| response(200, &[], format!("no. {}", seen.number))).await;
@@ -16,9 +16,9 @@ async fn counting() -> (Origin, Process) {
     (origin, process)
 }
 
-#[cached_result(prefix = "anisearch_anime", cache = way.results(), skip(way))]
-async fn crawl(way: &Way, id: u32) -> Result<String, Problem> {
-    let fetched = way.uncached().get(format!("{}/{id}", way.url())).send().await?;
+#[cached_result(prefix = "anisearch_anime", cache = client.results(), skip(client))]
+async fn crawl(client: &ServiceClient, id: u32) -> Result<String, FetchFailure> {
+    let fetched = client.uncached().get(format!("{}/{id}", client.url())).send().await?;
     Ok(fetched.text().await?)
 }
 
@@ -37,7 +37,7 @@ async fn each_mode_uses_its_part_of_the_cache() {
         let asking = process.asking(mode);
         let answer = asking.ask("/1").await.unwrap();
         assert_eq!((&answer.body[..], answer.is_hit), (expected.as_bytes(), is_hit), "{mode:?}");
-        let tally = asking.meter.tally();
+        let tally = asking.metrics.snapshot();
         assert_eq!((tally.requests, tally.hits, tally.upstream), (1, is_hit.into(), (!is_hit).into()), "{mode:?}");
     }
     assert_eq!(origin.count(), 3);
@@ -55,26 +55,26 @@ async fn functions_follow_the_mode_and_are_counted() {
     ];
     for (mode, expected, is_hit) in modes {
         let asking = process.asking(mode);
-        assert_eq!(crawl(&asking.way, 1).await.unwrap(), expected, "{mode:?}");
-        let tally = asking.meter.tally();
+        assert_eq!(crawl(&asking.client, 1).await.unwrap(), expected, "{mode:?}");
+        let tally = asking.metrics.snapshot();
         assert_eq!((tally.requests, tally.hits, tally.upstream), (1, is_hit.into(), (!is_hit).into()), "{mode:?}");
         assert_eq!(tally.bytes, expected.len() as u64 + 2, "its JSON");
-        let touched = asking.meter.touched();
-        assert!(touched[0].key.starts_with("result_cache:anisearch_anime:") && touched[0].key.ends_with(":1"));
+        let digests = asking.metrics.digests();
+        assert!(digests[0].key.starts_with("result_cache:anisearch_anime:") && digests[0].key.ends_with(":1"));
     }
     assert_eq!(origin.count(), 3);
 }
 
 #[tokio::test]
-async fn what_is_not_cached_is_named_and_nobody_is_asked() {
+async fn offline_names_urls_that_are_not_cached() {
     let (origin, process) = counting().await;
     let asking = process.asking(Mode::Offline);
-    let Err(Problem::NotCached(url)) = asking.ask("/1?page=2").await else { panic!("it is not cached") };
+    let Err(FetchFailure::NotCached(url)) = asking.ask("/1?page=2").await else { panic!("it is not cached") };
     assert_eq!(url, origin.url("/1?page=2"));
-    assert!(matches!(crawl(&asking.way, 1).await, Err(Problem::NotCached(_))));
-    let tally = asking.meter.tally();
+    assert!(matches!(crawl(&asking.client, 1).await, Err(FetchFailure::NotCached(_))));
+    let tally = asking.metrics.snapshot();
     assert_eq!((tally.requests, tally.hits, tally.upstream, origin.count()), (2, 0, 0, 0));
-    assert!(asking.meter.touched().is_empty());
+    assert!(asking.metrics.digests().is_empty());
 }
 
 #[tokio::test]
@@ -83,7 +83,7 @@ async fn what_a_source_finds_bad_is_not_stored() {
     let process = Process::new(Arc::new(Memory::default()), animecache::services::jikan(), &origin, "none");
     let asking = process.asking(Mode::Usual);
     // As a program does that does not look into bodies.
-    let unjudged = asking.way.client().get(format!("{}/1", asking.way.url())).send().await.unwrap();
+    let unjudged = asking.client.http().get(format!("{}/1", asking.client.url())).send().await.unwrap();
     assert_eq!(unjudged.text().await.unwrap(), "<error>");
     let answer = asking.ask("/1").await.unwrap();
     assert_eq!((&answer.body[..], answer.is_hit), (&b"<anime>"[..], false));

@@ -10,7 +10,7 @@ use cache_core::ServiceName;
 use serde_json::{Value, json};
 
 use crate::caches::{Brought, On, Subject, cowboy_bebop, settings};
-use crate::table::Table;
+use crate::table_transport::Table;
 
 /// The file of a recording; `None`, and said so: there are none on this machine.
 fn file(name: &str) -> Option<PathBuf> {
@@ -164,7 +164,7 @@ async fn anidb() {
 }
 
 #[tokio::test]
-async fn anidb_without_a_review_and_anidb_that_had_enough() {
+async fn anidb_without_review_and_anidb_ban_are_read() {
     let (Some(document), Some(ban)) = (recording("anidb/anime_2322.xml"), recording("anidb/error_banned.xml")) else {
         return;
     };

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::caches::Settings;
 use animecache::enrich::browser::Browser;
-use animecache::enrich::error::Problem;
+use animecache::enrich::error::FetchFailure;
 use animecache::enrich::network::Network;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -30,7 +30,7 @@ fn browser(config: &Settings) -> Option<Browser> {
 }
 
 #[tokio::test]
-async fn a_rendered_page_has_what_the_plain_one_has_and_what_its_script_fills_in() {
+async fn rendered_page_has_plain_content_and_lazy_sections() {
     let upstream = upstream().await;
     let config = settings(Some(&upstream));
     let Some(browser) = browser(&config) else { return };
@@ -50,11 +50,11 @@ async fn a_rendered_page_has_what_the_plain_one_has_and_what_its_script_fills_in
         assert_eq!(asked(&upstream, service), before, "a hit needs no browser: {service}");
     }
     let missing = rendering.ask(animecache::services::anime_planet(), &anime("no-such-anime", 1)).await;
-    assert!(matches!(missing.outcome, Err(Problem::NotFound)));
+    assert!(matches!(missing.outcome, Err(FetchFailure::NotFound)));
 }
 
 #[tokio::test]
-async fn a_site_that_wants_to_see_a_browser_is_shown_one() {
+async fn site_with_challenge_page_is_rendered_by_browser() {
     let upstream = upstream().await;
     let config = settings(Some(&upstream));
     let Some(browser) = browser(&config) else { return };
@@ -70,7 +70,7 @@ async fn a_site_that_wants_to_see_a_browser_is_shown_one() {
 }
 
 #[tokio::test]
-async fn a_challenge_that_no_browser_gets_past_is_an_error_and_not_stored() {
+async fn challenge_not_passed_by_browser_is_not_stored() {
     let challenge = "<title>Just a moment...</title>";
     // What this says depends on who asks.
     let page = "<section id='information'><div class='type'>TV</div></section>
@@ -87,7 +87,7 @@ async fn a_challenge_that_no_browser_gets_past_is_an_error_and_not_stored() {
     let Some(browser) = browser(&config) else { return };
     let subject = Subject::open(On::Memory, config, Network::new().with_browser_where_needed(browser)).await;
     let outcome = subject.ask(animecache::services::anisearch(), &anime("x", 1)).await.outcome;
-    assert!(matches!(outcome, Err(Problem::Challenge { is_rendered: true })), "{outcome:?}");
+    assert!(matches!(outcome, Err(FetchFailure::Challenge { is_rendered: true })), "{outcome:?}");
     assert_eq!(keys(&subject).await, [""; 0]);
     is_past.store(true, Ordering::Relaxed);
     // What did not help is not what all other pages are asked for with.
@@ -145,7 +145,7 @@ async fn tabs(profile: &Path) -> usize {
 }
 
 #[tokio::test]
-async fn a_page_that_nobody_waits_for_any_more_leaves_no_tab() {
+async fn canceled_page_leaves_no_tab() {
     let never = Arc::new(Semaphore::new(0));
     let origin = Origin::start(move |_| vec![Step::Await(Arc::clone(&never))]).await;
     let mut config = settings(None);

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::caches::{Brought, On, Subject, cowboy_bebop, settings};
 use crate::crawled::anime;
-use crate::table::Table;
+use crate::table_transport::Table;
 
 async fn cache(on: On, upstream: &Upstream) -> Subject {
     Subject::open(on, settings(Some(upstream)), Network::new()).await
@@ -50,14 +50,14 @@ async fn the_second_pass_comes_from_the_cache(
     assert_eq!(tally(&warm), (requests, requests, 0, requests));
     assert_eq!(warm.data(), cold.data());
     assert_eq!(upstream.requests().by_service()[&service], requests);
-    let (mut before, mut after) = (cold.touched, warm.touched);
+    let (mut before, mut after) = (cold.digests, warm.digests);
     before.sort_by(|a, b| a.key.cmp(&b.key));
     after.sort_by(|a, b| a.key.cmp(&b.key));
     assert_eq!(after, before);
 }
 
 #[tokio::test]
-async fn every_episode_and_character_of_jikan_is_kept_with_its_details() {
+async fn jikan_keeps_details_of_episodes_and_characters() {
     let upstream = Upstream::start(None, 0.0).await.unwrap();
     let brought = cache(On::Memory, &upstream).await.ask(animecache::services::jikan(), &cowboy_bebop()).await;
     let data = brought.data();
@@ -78,7 +78,7 @@ async fn every_episode_and_character_of_jikan_is_kept_with_its_details() {
 }
 
 #[tokio::test]
-async fn of_a_running_show_the_known_episodes_are_asked_for_and_lists_have_several_pages() {
+async fn running_show_requests_known_episodes_and_all_list_pages() {
     let upstream = Upstream::start(None, 0.0).await.unwrap();
     let subject = cache(On::Memory, &upstream).await;
     let listed = animecache::demo::anime().into_iter().find(|anime| anime.title == "One Piece").unwrap();

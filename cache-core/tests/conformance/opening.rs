@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use cache_core::{
-    BackendKind, EntryId, Error, Filter, Inspect, Layout, Missing, ResultStore as _, ServiceRegistry, Sqlite, State, Summary,
-    clock,
+    BackendKind, EntryId, Error, Filter, Inspect, Layout, Missing, ResultStore as _, ServiceRegistry, Sqlite, State,
+    Summary, clock,
 };
 use rusqlite::Connection;
 

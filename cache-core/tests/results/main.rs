@@ -13,7 +13,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use cache_core::{Cache, Call, Config, Inspect, Memory, Missing, Redis, RedisUrl, ResultCache, ServiceRegistry, Sqlite};
+use cache_core::{
+    Cache, Call, Config, Inspect, Memory, Missing, Redis, RedisUrl, ResultCache, ServiceRegistry, Sqlite,
+};
 use redis_server::RedisServer;
 use serde::{Deserialize, Serialize};
 use tempfile::TempDir;

@@ -13,7 +13,8 @@ use std::time::Duration;
 
 use cache_core::{
     CacheKey, Config, Entry, EntryId, Error, Event, EventFeed, EventKind, Inspect, Kind, Layout, Memory, ReadOnly,
-    Redis, RedisUrl, Request, Response, ResponseStore as _, Sample, Seen, ServiceName, ServiceRegistry, Source, clock, codec,
+    Redis, RedisUrl, Request, Response, ResponseStore as _, Sample, Seen, ServiceName, ServiceRegistry, Source, clock,
+    codec,
 };
 use futures_util::FutureExt as _;
 use redis::{Connection, cmd};

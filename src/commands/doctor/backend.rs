@@ -6,14 +6,14 @@ use cache_core::{BackendKind, Error, ServerInfo};
 
 use crate::commands::doctor::command_line::quoted;
 use crate::commands::doctor::report::Check;
-use crate::commands::session::Cache;
+use crate::commands::session::OpenCache;
 use crate::output::human::{bytes, count, elapsed};
 use cache_core::chain;
 
 /// Above this share of the memory limit, entries are about to be refused or thrown away.
 const NEARLY_FULL: f64 = 0.9;
 
-pub(crate) async fn checks(cache: &Cache) -> Vec<Check> {
+pub(crate) async fn checks(cache: &OpenCache) -> Vec<Check> {
     let backend = cache.store.id();
     let name = if backend.kind == BackendKind::Redis { "Redis" } else { "SQLite" };
     let started = Instant::now();

@@ -1,61 +1,59 @@
-//! The flags that name the cache, as they are to be typed again: what is advised must act on the cache that was looked
-//! at.
+//! The flags that name the cache, for advised commands: they must act on the same cache.
 
 use cache_core::without_secrets;
 
 use crate::cli::Global;
 
-/// What every command that is advised needs.
-pub(crate) struct Again {
-    /// In front of the command: what cannot be typed again as it was given.
+/// The flags of every advised command.
+pub(crate) struct CommandLine {
+    /// Before the command: a variable for a URL with a password.
     before: Option<String>,
-    /// Behind `animecache`.
+    /// After `animecache`.
     flags: String,
 }
 
-impl Again {
+impl CommandLine {
     pub(crate) fn of(global: &Global) -> Self {
-        let mut again = Self { before: None, flags: String::new() };
+        let mut line = Self { before: None, flags: String::new() };
         if global.demo {
-            again.flags.push_str(" --demo");
+            line.flags.push_str(" --demo");
         }
         let mut storage = global.storage.as_deref();
         if let Some(url) = &global.redis {
             let shown = without_secrets(url);
             if shown == *url {
-                again.add("--redis", url);
+                line.add("--redis", url);
             } else {
-                // A password belongs neither on a screen nor into the list of processes.
-                again.before =
-                    Some(format!("export REDIS_CACHE_URL={} && ", quoted(&shown).replace("***", "PASSWORD")));
+                // A password must not be shown, nor be in the list of processes.
+                line.before = Some(format!("export REDIS_CACHE_URL={} && ", quoted(&shown).replace("***", "PASSWORD")));
                 storage = storage.or(Some("redis"));
             }
         }
         if let Some(path) = &global.sqlite {
-            again.add("--sqlite", &path.to_string_lossy());
+            line.add("--sqlite", &path.to_string_lossy());
         }
         if let Some(path) = &global.config {
-            again.add("--config", &path.to_string_lossy());
+            line.add("--config", &path.to_string_lossy());
         }
         for (flag, value) in [("--storage", storage), ("--profile", global.profile.as_deref())] {
             if let Some(value) = value {
-                again.add(flag, value);
+                line.add(flag, value);
             }
         }
-        again
+        line
     }
 
     fn add(&mut self, flag: &str, value: &str) {
         self.flags.extend([" ", flag, " ", &quoted(value)]);
     }
 
-    /// An advice in which each `animecache` is told the cache, unless it is told another one.
-    pub(crate) fn told(&self, advice: &str) -> String {
+    /// Adds the flags to each `animecache` of an advice, unless it names another cache.
+    pub(crate) fn complete(&self, advice: &str) -> String {
         if !advice.starts_with("animecache ") || advice.contains("--sqlite") {
             return advice.to_owned();
         }
-        let told = advice.replace("animecache ", &format!("animecache{} ", self.flags));
-        format!("{}{told}", self.before.as_deref().unwrap_or_default())
+        let completed = advice.replace("animecache ", &format!("animecache{} ", self.flags));
+        format!("{}{completed}", self.before.as_deref().unwrap_or_default())
     }
 }
 
@@ -74,7 +72,7 @@ mod tests {
 
     #[test]
     fn what_was_given_is_told_again_and_no_password() {
-        let again = |global: &Global| Again::of(global).told("animecache ls && animecache flush");
+        let again = |global: &Global| CommandLine::of(global).complete("animecache ls && animecache flush");
         assert_eq!(again(&Global::default()), "animecache ls && animecache flush");
         let global = Global { redis: Some("redis://h/5".into()), profile: Some("it's".into()), ..Global::default() };
         assert_eq!(
@@ -83,7 +81,7 @@ mod tests {
         );
         let global = Global { redis: Some("redis://:pw@h/5".into()), ..Global::default() };
         assert_eq!(
-            Again::of(&global).told("animecache ls"),
+            CommandLine::of(&global).complete("animecache ls"),
             "export REDIS_CACHE_URL='redis://:PASSWORD@h/5' && animecache --storage redis ls"
         );
     }

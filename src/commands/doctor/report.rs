@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use crate::commands::doctor::command_line::Again;
+use crate::commands::doctor::command_line::CommandLine;
 use crate::output::human::counted;
 use crate::output::safe;
 use crate::output::style::Style;
@@ -13,7 +13,7 @@ use crate::settings::{Origin, Setting, Settings};
 
 /// Everything found.
 #[derive(Serialize)]
-pub(crate) struct Report {
+pub(crate) struct DoctorReport {
     pub(crate) checks: Vec<Check>,
     settings: Vec<SettingRow>,
 }
@@ -79,7 +79,7 @@ fn label(name: &'static str) -> &'static str {
     }
 }
 
-impl Report {
+impl DoctorReport {
     pub(crate) fn new(settings: &Settings) -> Self {
         let row = |setting: &Setting| SettingRow {
             name: setting.name.clone(),
@@ -91,9 +91,9 @@ impl Report {
     }
 
     /// Tells every command that is advised which cache is meant.
-    pub(crate) fn advise(&mut self, again: &Again) {
+    pub(crate) fn advise(&mut self, command_line: &CommandLine) {
         for fix in self.checks.iter_mut().filter_map(|check| check.fix.as_mut()) {
-            *fix = again.told(fix);
+            *fix = command_line.complete(fix);
         }
     }
 
@@ -122,7 +122,7 @@ impl Report {
             }
         }
         writeln!(out, "\n{}", style.bold("Settings"))?;
-        // Dozens of lines that say that nothing was set for a service help nobody.
+        // Defaults of services are left out: dozens of lines without information.
         let is_telling = |setting: &&SettingRow| !setting.is_built_in || NAMES.contains(&&*setting.name);
         for setting in self.settings.iter().filter(is_telling) {
             let value = safe::line(&setting.value);

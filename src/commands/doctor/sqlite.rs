@@ -1,4 +1,4 @@
-//! The SQLite file, which is used where it was asked for or where Redis cannot be reached: there, whole, writable.
+//! Checks of the SQLite file, which is the storage or the fallback: present, intact, writable.
 
 use std::path::Path;
 

@@ -1,36 +1,37 @@
-//! What enrichments need around them: the cache as a program uses it, the way out, and, for the demo, the services.
+//! The environment of enrichments: the cache, the network, and, for the demo, the simulated services.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::services::Services;
 use anyhow::Context as _;
 
 use crate::cli::enrich::ServiceArgs;
-use crate::commands::session::{Cache, Session};
+use crate::commands::session::{OpenCache, Session};
 use crate::demo::server::Upstream;
 use crate::enrich::browser::Browser;
 use crate::enrich::mode::Mode;
 use crate::enrich::network::Network;
+use crate::exit::Refused;
 
-/// All that is needed.
-pub(crate) struct Stage {
+/// The environment of one run.
+pub(crate) struct Environment {
     pub(crate) cache: cache_core::Cache,
     pub(crate) network: Network,
     pub(crate) services: Services,
     _upstream: Option<Upstream>,
-    _opened: Cache,
+    _opened: OpenCache,
 }
 
-impl Stage {
-    /// Sets it all up.
-    pub(crate) async fn set(session: &Session, args: &ServiceArgs, mode: Mode) -> anyhow::Result<Self> {
+impl Environment {
+    pub(crate) async fn new(session: &Session, args: &ServiceArgs, mode: Mode) -> anyhow::Result<Self> {
         let mut services = session.settings.services.clone();
         let upstream = if args.demo_upstream || (session.global.demo && mode != Mode::Offline) {
             Some(Upstream::start(None, 1.0).await.context("cannot start the demo services")?)
         } else {
             None
         };
-        // Before the cache is opened: it tells the service of an entry by these.
+        // Before the cache is opened: it recognizes the service of an entry by these URLs.
         if let Some(upstream) = &upstream {
             upstream.stand_in(&mut services);
         }
@@ -43,15 +44,22 @@ impl Stage {
         };
         let opened = session.open_to_use(&config, mode.stores()).await?;
         if !config.enabled {
-            session
-                .note("warning: caching is disabled (ENABLE_HTTP_CACHE): nothing is read from or written to the cache");
+            session.warn("caching is disabled (ENABLE_HTTP_CACHE): nothing is read from or written to the cache");
         }
         let cache = cache_core::Cache::over(Arc::clone(&opened.store), &config);
         Ok(Self { cache, network, services, _upstream: upstream, _opened: opened })
     }
 
-    /// Lets the cache write what it still has to write.
+    /// Waits until the cache has written everything.
     pub(crate) async fn close(self) {
         self.cache.close().await;
     }
+}
+
+/// The time limit of one service.
+pub(crate) fn time_limit(args: &ServiceArgs) -> anyhow::Result<Duration> {
+    if args.timeout.is_zero() {
+        return Err(Refused("--timeout must be greater than 0".into()).into());
+    }
+    Ok(args.timeout)
 }

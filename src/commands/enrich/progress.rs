@@ -1,5 +1,5 @@
-//! How far enrichments have come, on standard error: a bar for each service on a terminal, a line for each finished
-//! pass in a pipe.
+//! The progress of enrichments on standard error: a bar for each service on a terminal, else a line for each finished
+//! pass.
 
 use std::io::{IsTerminal as _, stderr};
 use std::pin::pin;
@@ -11,25 +11,25 @@ use crate::commands::enrich::terminal::Terminal;
 use crate::commands::session::Session;
 use crate::commands::signals::Signals;
 use crate::enrich::mode::Mode;
-use crate::enrich::progress::{Lap, Progress, ServiceProgress};
+use crate::enrich::progress::{EnrichProgress, Pass, ServiceProgress};
 use crate::output;
 use crate::output::human::{bytes, counted, latency};
 use crate::output::safe;
 
-/// Looked at so often.
-const FRAME: Duration = Duration::from_millis(100);
+/// Between two updates.
+const FRAME_INTERVAL: Duration = Duration::from_millis(100);
 
-/// A bar: the service, how many of the requests that are known of are answered, and how that goes.
+/// A bar: the service, requests done and expected, and a message.
 const TEMPLATE: &str = "{prefix:13} {wide_bar:.dim} {pos:>5} of {len:<5} {msg:32!}";
 
-/// Goes on with work until it is done, and shows meanwhile how far it is; `None`: somebody wants it to end.
+/// Runs the work and shows its progress; `None`: a signal arrived.
 pub(crate) async fn follow<T>(
     work: impl Future<Output = T>,
     signals: &mut Signals,
     mut show: impl FnMut(),
 ) -> Option<T> {
     let mut work = pin!(work);
-    let mut frames = tokio::time::interval(FRAME);
+    let mut frames = tokio::time::interval(FRAME_INTERVAL);
     loop {
         tokio::select! {
             biased;
@@ -43,7 +43,7 @@ pub(crate) async fn follow<T>(
     }
 }
 
-/// What each pass is called.
+/// Names of the two passes.
 pub(crate) fn names(mode: Mode) -> [&'static str; 2] {
     match mode {
         Mode::Usual | Mode::Fresh => ["cold", "warm"],
@@ -52,17 +52,17 @@ pub(crate) fn names(mode: Mode) -> [&'static str; 2] {
     }
 }
 
-/// What is shown of one enrichment.
-pub(crate) enum Shown {
+/// How the progress of one enrichment is shown.
+pub(crate) enum ProgressView {
     Bars(Bars),
     Lines(Lines),
     Nothing,
 }
 
-/// For a terminal; they are gone when this is dropped.
+/// For a terminal; cleared when dropped.
 pub(crate) struct Bars {
     all: MultiProgress,
-    /// Which of many enrichments it is.
+    /// Title of the enrichment, one of many.
     heading: Option<ProgressBar>,
     services: Vec<ProgressBar>,
 }
@@ -70,12 +70,11 @@ pub(crate) struct Bars {
 /// For a pipe.
 pub(crate) struct Lines {
     names: [&'static str; 2],
-    /// Whether each pass of each service has been told.
-    told: Vec<[bool; 2]>,
+    /// Which passes of each service have been printed.
+    printed: Vec<[bool; 2]>,
 }
 
-impl Shown {
-    /// What suits standard error.
+impl ProgressView {
     pub(crate) fn new(session: &Session, mode: Mode) -> Self {
         match (session.global.quiet, stderr().is_terminal()) {
             (true, _) => Self::Nothing,
@@ -84,18 +83,18 @@ impl Shown {
                 heading: None,
                 services: Vec::new(),
             }),
-            (false, false) => Self::Lines(Lines { names: names(mode), told: Vec::new() }),
+            (false, false) => Self::Lines(Lines { names: names(mode), printed: Vec::new() }),
         }
     }
 
-    /// As [`Self::new`], for one of many enrichments, each of which has its line when it is done: a pipe is told no more.
+    /// As [`Self::new`], for one of many enrichments: the caller prints a line for each, so a pipe gets no more.
     pub(crate) fn of_many(session: &Session, heading: &str) -> Self {
         match Self::new(session, Mode::Usual) {
             Self::Bars(mut bars) => {
                 let style = ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_bar());
                 let line = bars.all.add(ProgressBar::new(0).with_style(style));
                 line.set_message(safe::line(heading).into_owned());
-                // A bar that is dropped is gone.
+                // Kept, because a bar is cleared when dropped.
                 bars.heading = Some(line);
                 Self::Bars(bars)
             }
@@ -103,8 +102,7 @@ impl Shown {
         }
     }
 
-    /// Shows how far it is now.
-    pub(crate) fn update(&mut self, progress: &Progress) {
+    pub(crate) fn update(&mut self, progress: &EnrichProgress) {
         match self {
             Self::Bars(bars) => bars.update(progress),
             Self::Lines(lines) => lines.update(progress),
@@ -114,19 +112,19 @@ impl Shown {
 }
 
 impl Bars {
-    fn update(&mut self, progress: &Progress) {
+    fn update(&mut self, progress: &EnrichProgress) {
         for (place, of) in progress.services.iter().enumerate() {
             if place == self.services.len() {
                 let bar = ProgressBar::new(0).with_prefix(of.service.name());
                 let style = ProgressStyle::with_template(TEMPLATE).unwrap_or_else(|_| ProgressStyle::default_bar());
                 self.services.push(self.all.add(bar.with_style(style)));
             }
-            let (bar, lap) = (&self.services[place], current(of));
-            let tally = lap.tally();
+            let (bar, pass) = (&self.services[place], current(of));
+            let tally = pass.snapshot();
             bar.set_length(tally.expected.max(1));
             bar.set_position(tally.requests);
-            bar.set_message(match lap.outcome() {
-                Some(Ok(_)) => format!("done in {}", latency(lap.time().map(|time| time.as_secs_f64()))),
+            bar.set_message(match pass.outcome() {
+                Some(Ok(_)) => format!("done in {}", latency(pass.time().map(|time| time.as_secs_f64()))),
                 Some(Err(problem)) => safe::line(&problem.to_string()).into_owned(),
                 None if tally.is_waiting => format!("{}, waiting (rate limit)", counted(tally.hits, "hit")),
                 None => format!("{}, {}", counted(tally.hits, "hit"), bytes(tally.bytes)),
@@ -137,7 +135,7 @@ impl Bars {
 
 impl Drop for Bars {
     fn drop(&mut self) {
-        // What is on the terminal is of no more use. A bar that is dropped unfinished would be drawn once more.
+        // A bar that is dropped unfinished would be drawn once more.
         for bar in self.services.iter().chain(&self.heading) {
             bar.finish_and_clear();
         }
@@ -145,13 +143,13 @@ impl Drop for Bars {
 }
 
 impl Lines {
-    fn update(&mut self, progress: &Progress) {
-        self.told.resize(progress.services.len(), [false; 2]);
-        for (of, told) in progress.services.iter().zip(&mut self.told) {
-            for ((lap, name), told) in [&of.cold, &of.warm].into_iter().zip(self.names).zip(told) {
-                let Some(outcome) = lap.outcome().filter(|_| !*told) else { continue };
-                *told = true;
-                let (tally, time) = (lap.tally(), latency(lap.time().map(|time| time.as_secs_f64())));
+    fn update(&mut self, progress: &EnrichProgress) {
+        self.printed.resize(progress.services.len(), [false; 2]);
+        for (of, printed) in progress.services.iter().zip(&mut self.printed) {
+            for ((pass, name), printed) in [&of.cold, &of.warm].into_iter().zip(self.names).zip(printed) {
+                let Some(outcome) = pass.outcome().filter(|_| !*printed) else { continue };
+                *printed = true;
+                let (tally, time) = (pass.snapshot(), latency(pass.time().map(|time| time.as_secs_f64())));
                 let (requests, hits) = (counted(tally.requests, "request"), counted(tally.hits, "hit"));
                 let size = bytes(tally.bytes);
                 let failed = outcome.as_ref().err().map_or_else(String::new, |problem| format!("; error: {problem}"));
@@ -162,8 +160,8 @@ impl Lines {
     }
 }
 
-/// The pass that is under way, or was the last.
-fn current(of: &ServiceProgress) -> &Lap {
+/// The running pass, or the last.
+fn current(of: &ServiceProgress) -> &Pass {
     let (cold, warm) = (of.cold.time().is_some(), of.warm.time().is_some());
     if warm && (!cold || of.cold.outcome().is_some()) { &of.warm } else { &of.cold }
 }

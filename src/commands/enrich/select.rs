@@ -1,4 +1,4 @@
-//! Which anime is meant: by ids, by its place in the database, or by its title.
+//! Selects anime by IDs, index or title.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -8,13 +8,14 @@ use crate::cli::enrich::{EnrichArgs, IdArgs, ServiceArgs};
 use crate::commands::session::Session;
 use crate::enrich::lookup::{Catalogue, Meaning, PIPELINES_FILE};
 use crate::exit::Refused;
+use crate::output;
 use crate::output::human::{count, counted};
-use crate::output::{self, safe};
+use crate::output::safe;
 
-/// As many candidates are listed.
-const LISTED: usize = 20;
+/// Candidates that are listed.
+const MAX_LISTED: usize = 20;
 
-/// The anime that is meant; `None`: there is none, which has been said.
+/// The selected anime; `None`: there is none, which has been reported.
 pub(crate) fn anime(session: &Session, args: &EnrichArgs) -> anyhow::Result<Option<Anime>> {
     let title = args.title.as_deref().unwrap_or_default().trim();
     if args.ids != IdArgs::default() {
@@ -33,15 +34,15 @@ pub(crate) fn anime(session: &Session, args: &EnrichArgs) -> anyhow::Result<Opti
         let what = args
             .index
             .map_or_else(|| format!("no title contains '{title}'"), |index| format!("no anime with index {index}"));
-        output::tell(&safe::line(&format!("error: {what} in {}", catalogue.name())));
+        output::error(&safe::line(&format!("{what} in {}", catalogue.name())));
         if args.services.file.is_none() {
-            output::tell("hint: pass --file FILE to use an anime-offline-database");
+            output::hint("pass --file FILE to use an anime-offline-database");
         }
     }
     Ok(anime.cloned())
 }
 
-/// The anime that a title means; where it may mean several, they are told.
+/// The anime that a title matches; fails with a list if it matches several.
 pub(crate) fn by_title<'a>(catalogue: &'a Catalogue, title: &str) -> anyhow::Result<Option<&'a Anime>> {
     match catalogue.find(title) {
         Meaning::None => Ok(None),
@@ -50,7 +51,7 @@ pub(crate) fn by_title<'a>(catalogue: &'a Catalogue, title: &str) -> anyhow::Res
     }
 }
 
-/// The database that is meant.
+/// The selected database.
 pub(crate) fn catalogue(session: &Session, args: &ServiceArgs) -> anyhow::Result<Catalogue> {
     let is_demo = session.global.demo || args.demo_upstream;
     let pipelines = Path::new(PIPELINES_FILE);
@@ -61,7 +62,7 @@ pub(crate) fn catalogue(session: &Session, args: &ServiceArgs) -> anyhow::Result
     };
     if catalogue.odd() > 0 {
         let (odd, what) = (catalogue.odd() as u64, if catalogue.odd() == 1 { "entry" } else { "entries" });
-        session.note(&format!("warning: skipped {} invalid {what} in {}", count(odd), catalogue.name()));
+        session.warn(&format!("skipped {} invalid {what} in {}", count(odd), catalogue.name()));
     }
     Ok(catalogue)
 }
@@ -69,17 +70,17 @@ pub(crate) fn catalogue(session: &Session, args: &ServiceArgs) -> anyhow::Result
 fn candidates(catalogue: &Catalogue, title: &str, indices: &[usize]) -> String {
     // Writing to a String cannot fail.
     let mut text = format!("'{}' matches {} titles; choose one with --index:", safe::line(title), indices.len());
-    for index in indices.iter().take(LISTED) {
+    for index in indices.iter().take(MAX_LISTED) {
         if let Some(anime) = catalogue.get(*index) {
             let kind = [anime.kind.clone(), anime.episodes.map(|number| counted(number, "episode"))];
             let kind: Vec<_> = kind.into_iter().flatten().collect();
             let kind = if kind.is_empty() { String::new() } else { format!(" ({})", kind.join(", ")) };
-            // A line break in a title must not make a line of its own.
+            // A line break in a title must not start a new line.
             let _ = write!(text, "\n  {index:>6}  {}", safe::line(&format!("{}{kind}", anime.title)));
         }
     }
-    if indices.len() > LISTED {
-        let _ = write!(text, "\n  … and {} more", indices.len() - LISTED);
+    if indices.len() > MAX_LISTED {
+        let _ = write!(text, "\n  … and {} more", indices.len() - MAX_LISTED);
     }
     text
 }

@@ -1,15 +1,15 @@
-//! A terminal as bars are drawn on it.
+//! The terminal on which progress bars are drawn.
 
 use std::io;
 
 use console::Term;
 use indicatif::TermLike;
 
-/// Columns of what a terminal shows of Ctrl-C: `^C`, and the cursor behind it.
+/// Columns that the echo of Ctrl-C takes: `^C` and the cursor.
 const ECHO: usize = 3;
 
-/// A terminal whose cursor does not rest at the end of the last line, which bars fill. What is shown of a key there goes
-/// to the next line, and whatever counts lines from the cursor would be wrong from then on: bars would be left behind.
+/// A terminal that leaves room for the echo of a key at the end of the last line. An echo that wrapped to the next line
+/// would break the count of lines, and old bars would stay on the screen.
 #[derive(Debug)]
 pub(crate) struct Terminal(Term);
 

@@ -4,23 +4,23 @@ use std::fmt::Write as _;
 
 use crate::commands::enrich::progress::names;
 use crate::enrich::mode::Mode;
-use crate::enrich::progress::Plan;
-use crate::enrich::report::{Pass, Report, ServiceReport};
+use crate::enrich::progress::EnrichPlan;
+use crate::enrich::report::{EnrichReport, PassReport, ServiceReport};
 use crate::output::human::{bytes, count, counted, latency};
 use crate::output::style::Style;
 use crate::output::{human, safe};
 
-/// How much of what is not cached is told by its URL.
+/// URLs that are not cached, at most so many.
 const MOST_MISSING: usize = 5;
 
-pub(crate) fn text(plan: &Plan, report: &Report, style: Style) -> String {
+pub(crate) fn text(plan: &EnrichPlan, report: &EnrichReport, style: Style) -> String {
     let mut out = String::new();
     // Writing to a String cannot fail.
     let _ = write(&mut out, plan, report, style);
     out
 }
 
-fn write(out: &mut String, plan: &Plan, report: &Report, style: Style) -> std::fmt::Result {
+fn write(out: &mut String, plan: &EnrichPlan, report: &EnrichReport, style: Style) -> std::fmt::Result {
     let anime = &plan.anime;
     let episodes = anime.episodes.map(|number| counted(number, "episode"));
     let facts: Vec<_> = [anime.kind.clone(), episodes, anime.status.clone()].into_iter().flatten().collect();
@@ -40,7 +40,7 @@ fn write(out: &mut String, plan: &Plan, report: &Report, style: Style) -> std::f
 
 fn row(out: &mut String, service: &ServiceReport, style: Style) -> std::fmt::Result {
     let (cold, warm) = (service.cold, service.warm);
-    // Of a service that was not asked twice, the only pass.
+    // The only pass, if there is one.
     let (shown, last) = (if cold.requests > 0 { cold } else { warm.unwrap_or(cold) }, warm.unwrap_or(cold));
     writeln!(
         out,
@@ -54,7 +54,7 @@ fn row(out: &mut String, service: &ServiceReport, style: Style) -> std::fmt::Res
         speedup(service.shown_speedup()),
         identical(service.identical, style),
     )?;
-    // The error tells what is missing where that is all there is to tell.
+    // If the service failed, the error names what is missing.
     if service.ok && !service.missing.is_empty() {
         let missing = counted(service.missing.len() as u64, "request");
         writeln!(out, "    {}", style.warn(&format!("{missing} not cached:")))?;
@@ -77,7 +77,7 @@ fn row(out: &mut String, service: &ServiceReport, style: Style) -> std::fmt::Res
     Ok(())
 }
 
-fn overall(out: &mut String, report: &Report, style: Style) -> std::fmt::Result {
+fn overall(out: &mut String, report: &EnrichReport, style: Style) -> std::fmt::Result {
     let sum = |of: fn(&ServiceReport) -> u64| count(report.services.iter().map(of).sum());
     let line = format!(
         "  {:<13}  {:>8}  {:>6}  {:>9}  {:>9}  {:>9}  {:>9}  ",
@@ -92,8 +92,8 @@ fn overall(out: &mut String, report: &Report, style: Style) -> std::fmt::Result 
     writeln!(out, "{}{}", style.bold(&line), identical(report.identical, style))
 }
 
-/// What the table does not say.
-fn remarks(out: &mut String, plan: &Plan, report: &Report, style: Style) -> std::fmt::Result {
+/// Remarks below the table.
+fn remarks(out: &mut String, plan: &EnrichPlan, report: &EnrichReport, style: Style) -> std::fmt::Result {
     let not_asked: Vec<_> =
         plan.services.iter().filter(|service| !plan.anime.is_at(**service)).map(|service| service.name()).collect();
     let waited: f64 = report.services.iter().map(|service| service.cold.waited).fold(0.0, f64::max);
@@ -113,7 +113,7 @@ fn remarks(out: &mut String, plan: &Plan, report: &Report, style: Style) -> std:
     if waited >= 0.1 {
         remarks.push(format!("Waited {} for rate limits", latency(Some(waited))));
     }
-    let is_too_long = |pass: &Pass| pass.seconds >= plan.time_limit.as_secs_f64();
+    let is_too_long = |pass: &PassReport| pass.seconds >= plan.time_limit.as_secs_f64();
     let is_out_of_time =
         |of: &ServiceReport| !of.ok && (is_too_long(&of.cold) || of.warm.as_ref().is_some_and(is_too_long));
     if report.services.iter().any(is_out_of_time) {
@@ -155,7 +155,7 @@ mod tests {
     use crate::output::style::ColorChoice;
     use crate::services;
 
-    fn service(service: ServiceName, cold: Pass, warm: Option<Pass>) -> ServiceReport {
+    fn service(service: ServiceName, cold: PassReport, warm: Option<PassReport>) -> ServiceReport {
         ServiceReport {
             service,
             strategy: "http".to_owned(),
@@ -174,18 +174,26 @@ mod tests {
 
     #[test]
     fn each_service_has_a_row_with_what_went_wrong_under_it() {
-        let cold = Pass { seconds: 5.2, requests: 34, upstream: 34, bytes: 14_438, waited: 3.4, ..Pass::default() };
-        let warm = Pass { seconds: 0.0104, hits: 34, upstream: 0, waited: 0.0, ..cold };
+        let cold = PassReport {
+            seconds: 5.2,
+            requests: 34,
+            upstream: 34,
+            bytes: 14_438,
+            waited: 3.4,
+            ..PassReport::default()
+        };
+        let warm = PassReport { seconds: 0.0104, hits: 34, upstream: 0, waited: 0.0, ..cold };
         let gap = Gap { part: "episode 6".to_owned(), problem: "HTTP status 500".to_owned() };
         let jikan = ServiceReport { incomplete: vec![gap], ..service(services::jikan(), cold, Some(warm)) };
-        let cold = Pass { seconds: 0.75, requests: 1_200, upstream: 1_200, bytes: 3_072_000, ..Pass::default() };
-        let warm = Pass { seconds: 0.25, hits: 1_200, ..cold };
+        let cold =
+            PassReport { seconds: 0.75, requests: 1_200, upstream: 1_200, bytes: 3_072_000, ..PassReport::default() };
+        let warm = PassReport { seconds: 0.25, hits: 1_200, ..cold };
         let difference = Some("/episodes/3/title: \"a\", then \"\u{1b}[2J\"".to_owned());
         let kitsu =
             ServiceReport { identical: Some(false), difference, ..service(services::kitsu(), cold, Some(warm)) };
-        let cold = Pass { seconds: 0.7, requests: 1, upstream: 1, bytes: 21, ..Pass::default() };
+        let cold = PassReport { seconds: 0.7, requests: 1, upstream: 1, bytes: 21, ..PassReport::default() };
         let anidb = ServiceReport { error: Some("Banned".to_owned()), ..service(services::anidb(), cold, None) };
-        let report = Report {
+        let report = EnrichReport {
             title: "Cowboy\u{7} Bebop".to_owned(),
             ids: Ids::default(),
             services: vec![jikan, kitsu, anidb],
@@ -195,7 +203,7 @@ mod tests {
             identical: Some(false),
             interrupted: false,
         };
-        let plan = Plan {
+        let plan = EnrichPlan {
             anime: Anime {
                 title: report.title.clone(),
                 kind: Some("TV".to_owned()),

@@ -27,7 +27,7 @@ pub(crate) struct Document<'a> {
     redis_keys: Vec<RedisKey<'a>>,
 }
 
-/// The part of a request or response that the row does not tell.
+/// The part of a request or response that the row does not have.
 #[derive(Serialize)]
 struct Head {
     headers: Value,

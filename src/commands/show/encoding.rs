@@ -1,8 +1,8 @@
-//! TODO
+//! The content coding of a body, for display.
 
 use cache_core::EntryDetails;
 
-/// What the stored headers say of the body's coding.
+/// The content coding in the stored headers.
 pub(crate) fn encoding(found: &EntryDetails) -> Option<&str> {
     found.entry.as_ref()?.response.headers.get("content-encoding")
 }

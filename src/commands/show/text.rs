@@ -124,7 +124,7 @@ impl Shown<'_> {
     }
 }
 
-/// A body as text: JSON laid out, other text as it is, harmless either way; binary only named.
+/// A body as text: JSON indented, other text unchanged, both escaped for a terminal; binary only named.
 pub(crate) fn readable(decoded: &[u8], reveal: bool) -> String {
     let text = match (serde_json::from_slice::<serde_json::Value>(decoded), std::str::from_utf8(decoded)) {
         (Ok(mut json), _) => {

@@ -1,4 +1,4 @@
-//! TODO
+//! Counts the entries of a cache.
 
 use std::sync::Arc;
 
@@ -6,10 +6,10 @@ use cache_core::admin::stats::Tally;
 use cache_core::{Filter, clock, pages};
 use futures_util::TryStreamExt as _;
 
-use crate::commands::session::Cache;
+use crate::commands::session::OpenCache;
 
 /// Counts a whole cache.
-pub(crate) async fn count(cache: &Cache) -> cache_core::Result<Tally> {
+pub(crate) async fn count(cache: &OpenCache) -> cache_core::Result<Tally> {
     let mut tally = Tally::default();
     let mut pages = std::pin::pin!(pages(Arc::clone(&cache.store), Filter::default()));
     while let Some(page) = pages.try_next().await? {

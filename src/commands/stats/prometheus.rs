@@ -1,22 +1,25 @@
-//! `stats` for Prometheus: its text exposition format, version 0.0.4.
+//! `stats` in the text exposition format of Prometheus, version 0.0.4.
 
 use std::fmt::Write as _;
 
 use cache_core::counters::{Counts, Scope};
 
-use crate::commands::stats::report::Report;
+use crate::commands::stats::report::{ServiceReport, StatsReport};
 use crate::output::safe;
 use crate::services;
 
-/// A metric with its help text, and its samples: labels and value.
+/// Labels and a value.
+type Sample = (Vec<(&'static str, String)>, f64);
+
+/// A metric with its help text and its samples.
 struct Metric {
     name: &'static str,
     kind: &'static str,
     help: &'static str,
-    samples: Vec<(Vec<(&'static str, String)>, f64)>,
+    samples: Vec<Sample>,
 }
 
-pub(crate) fn text(report: &Report) -> String {
+pub(crate) fn text(report: &StatsReport) -> String {
     let mut out = String::new();
     for metric in metrics(report).iter().filter(|metric| !metric.samples.is_empty()) {
         // Writing to a String cannot fail.
@@ -25,34 +28,18 @@ pub(crate) fn text(report: &Report) -> String {
     out
 }
 
-fn metrics(report: &Report) -> Vec<Metric> {
-    let entries = &report.entries;
-    let states = [
-        ("http", "live", entries.http),
-        ("result", "live", entries.result),
-        ("any", "incomplete", entries.incomplete),
-        ("any", "deleted", entries.deleted),
-        ("any", "corrupt", entries.corrupt),
-        ("any", "orphan", entries.orphan_keys),
-    ];
-    let gauge = |name, help, samples| Metric { name, kind: "gauge", help, samples };
-    let counter = |name, help, value: Option<u64>| Metric {
-        name,
-        kind: "counter",
-        help,
-        samples: value.map(|value| (Vec::new(), value as f64)).into_iter().collect(),
-    };
-    let by_service = |value: fn(&crate::commands::stats::report::ServiceReport) -> f64| {
-        report
-            .services
-            .iter()
-            .map(|service| {
-                (vec![("service", service.service.to_owned()), ("kind", service.kind.to_owned())], value(service))
-            })
-            .collect()
-    };
+fn metrics(report: &StatsReport) -> Vec<Metric> {
+    let parts = [backend(report), entries(report), services(report), server(report), counters(report)];
+    parts.into_iter().flatten().collect()
+}
+
+fn gauge(name: &'static str, help: &'static str, samples: Vec<Sample>) -> Metric {
+    Metric { name, kind: "gauge", help, samples }
+}
+
+fn backend(report: &StatsReport) -> Vec<Metric> {
     let backend = &report.backend;
-    let mut metrics = vec![
+    vec![
         gauge(
             "animecache_backend_info",
             "Backend in use; always 1.",
@@ -75,6 +62,20 @@ fn metrics(report: &Report) -> Vec<Metric> {
             "Memory used by the server, or size of the SQLite file.",
             vec![(Vec::new(), backend.memory_bytes as f64)],
         ),
+    ]
+}
+
+fn entries(report: &StatsReport) -> Vec<Metric> {
+    let entries = &report.entries;
+    let states = [
+        ("http", "live", entries.http),
+        ("result", "live", entries.result),
+        ("any", "incomplete", entries.incomplete),
+        ("any", "deleted", entries.deleted),
+        ("any", "corrupt", entries.corrupt),
+        ("any", "orphan", entries.orphan_keys),
+    ];
+    vec![
         gauge(
             "animecache_entries",
             "Number of entries by kind and state.",
@@ -87,6 +88,20 @@ fn metrics(report: &Report) -> Vec<Metric> {
         ),
         gauge("animecache_keys", "Number of keys that belong to the cache.", vec![(Vec::new(), report.keys as f64)]),
         gauge("animecache_bytes", "Size of all bodies and values.", vec![(Vec::new(), report.bytes as f64)]),
+    ]
+}
+
+fn services(report: &StatsReport) -> Vec<Metric> {
+    let by_service = |value: fn(&ServiceReport) -> f64| {
+        report
+            .services
+            .iter()
+            .map(|service| {
+                (vec![("service", service.service.to_owned()), ("kind", service.kind.to_owned())], value(service))
+            })
+            .collect()
+    };
+    vec![
         gauge(
             "animecache_service_entries",
             "Number of live entries by service.",
@@ -103,6 +118,17 @@ fn metrics(report: &Report) -> Vec<Metric> {
             by_service(|service| service.ttl.none as f64),
         ),
         gauge("animecache_service_ttl_seconds", "Remaining TTL of entries by service.", ttls(report)),
+    ]
+}
+
+fn server(report: &StatsReport) -> Vec<Metric> {
+    let counter = |name, help, value: Option<u64>| Metric {
+        name,
+        kind: "counter",
+        help,
+        samples: value.map(|value| (Vec::new(), value as f64)).into_iter().collect(),
+    };
+    vec![
         counter(
             "animecache_server_hits_total",
             "keyspace_hits of the server since its start (all clients).",
@@ -113,15 +139,13 @@ fn metrics(report: &Report) -> Vec<Metric> {
             "keyspace_misses of the server since its start (all clients).",
             report.server.map(|(_, misses)| misses),
         ),
-    ];
-    metrics.extend(counters(report));
-    metrics
+    ]
 }
 
-/// What the caches counted since counting began, which only grows; the last hours are Prometheus' to work out.
-fn counters(report: &Report) -> impl Iterator<Item = Metric> {
+/// Totals since counting began, which only grow: Prometheus computes rates itself.
+fn counters(report: &StatsReport) -> Vec<Metric> {
     type Value = fn(&Counts) -> f64;
-    let metrics: [(&str, &str, Value); 9] = [
+    let metrics: [(&'static str, &'static str, Value); 9] = [
         ("animecache_hits_total", "Requests served from the cache without contacting the origin.", |c| c.hits as f64),
         ("animecache_misses_total", "Requests served by the origin or by calling the function.", |c| c.misses as f64),
         ("animecache_stores_total", "Responses or results stored.", |c| c.stores as f64),
@@ -132,12 +156,13 @@ fn counters(report: &Report) -> impl Iterator<Item = Metric> {
         ("animecache_served_bytes_total", "Bytes of bodies and values served from the cache.", |c| c.bytes as f64),
         ("animecache_lookup_seconds_total", "Total time spent on lookups.", |c| c.lookup_micros as f64 / 1e6),
     ];
-    metrics.into_iter().map(|(name, help, value)| Metric {
+    let metric = |(name, help, value): (&'static str, &'static str, Value)| Metric {
         name,
         kind: "counter",
         help,
         samples: report.counted.ever.iter().map(|(scope, counts)| (labels(scope), value(counts))).collect(),
-    })
+    };
+    metrics.into_iter().map(metric).collect()
 }
 
 fn labels(scope: &Scope) -> Vec<(&'static str, String)> {
@@ -149,7 +174,7 @@ fn labels(scope: &Scope) -> Vec<(&'static str, String)> {
     labels
 }
 
-fn ttls(report: &Report) -> Vec<(Vec<(&'static str, String)>, f64)> {
+fn ttls(report: &StatsReport) -> Vec<Sample> {
     let mut samples = Vec::new();
     for service in &report.services {
         let ttl = &service.ttl;

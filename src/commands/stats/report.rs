@@ -1,4 +1,4 @@
-//! What `stats` tells, in the fields and the order of the contract.
+//! The report of `stats`. Its fields and their order are a contract.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,12 +8,11 @@ use cache_core::counters::{Counted, Counts, Scope, Window};
 use cache_core::{BackendKind, Kind, ServerInfo, ServiceName, clock};
 use serde::Serialize;
 
-use crate::commands::session::Cache;
-use crate::services;
+use crate::commands::session::OpenCache;
 
-/// Everything that `stats` tells.
+/// The report of `stats`.
 #[derive(Serialize)]
-pub(crate) struct Report {
+pub(crate) struct StatsReport {
     pub(crate) backend: BackendReport,
     pub(crate) entries: Entries,
     pub(crate) keys: u64,
@@ -28,7 +27,7 @@ pub(crate) struct Report {
     pub(crate) since: Option<f64>,
     pub(crate) result_prefixes: Vec<PrefixReport>,
     pub(crate) scanned: Scanned,
-    /// Keys that the server found and did not find since its start, whoever asked, this program too.
+    /// Hits and misses of keys since the start of the server, of all clients.
     #[serde(skip)]
     pub(crate) server: Option<(u64, u64)>,
     #[serde(skip)]
@@ -46,7 +45,7 @@ pub(crate) struct BackendReport {
     pub(crate) version: String,
     pub(crate) fallback: bool,
     pub(crate) memory_bytes: u64,
-    /// A SQLite file that stands in may not have been made yet.
+    /// The SQLite file of a fallback may not exist yet.
     #[serde(skip)]
     pub(crate) is_there: bool,
 }
@@ -112,9 +111,9 @@ pub(crate) struct Scanned {
     pub(crate) complete: bool,
 }
 
-impl Report {
+impl StatsReport {
     /// Counts the cache, and sums up what was counted in the window.
-    pub(crate) async fn of(cache: &Cache, window: Window) -> cache_core::Result<Self> {
+    pub(crate) async fn of(cache: &OpenCache, window: Window) -> cache_core::Result<Self> {
         let tally = crate::commands::stats::count::count(cache).await?;
         let info = cache.store.info().await?;
         let now = clock::now();
@@ -122,7 +121,7 @@ impl Report {
         Ok(Self::new(cache, &tally, info, counted, window, now))
     }
 
-    fn new(cache: &Cache, tally: &Tally, info: ServerInfo, counted: Counted, window: Window, now: f64) -> Self {
+    fn new(cache: &OpenCache, tally: &Tally, info: ServerInfo, counted: Counted, window: Window, now: f64) -> Self {
         let backend = cache.store.id();
         let is_there = backend.kind != BackendKind::Sqlite || Path::new(&*backend.location).exists();
         let scopes = counted.within(window, now);
@@ -166,15 +165,18 @@ impl Report {
     }
 }
 
-/// Every service that has entries or was asked, once for each of the two caches.
+/// Every service that has entries or requests, once for each of the two caches.
 fn services(tally: &Tally, scopes: &BTreeMap<Scope, Counts>, window: Window) -> Vec<ServiceReport> {
     let mut rows = BTreeMap::<(ServiceName, Kind), (ServiceTally, Option<Counts>)>::new();
     for (of, tally) in &tally.services {
         rows.entry(*of).or_default().0 = tally.clone();
     }
     for (scope, counts) in scopes {
-        *rows.entry((scope.service(services::registry()), scope.kind())).or_default().1.get_or_insert_default() +=
-            *counts;
+        *rows
+            .entry((scope.service(crate::services::registry()), scope.kind()))
+            .or_default()
+            .1
+            .get_or_insert_default() += *counts;
     }
     rows.into_iter().map(|(of, (tally, counts))| ServiceReport::new(of, &tally, counts, window)).collect()
 }
@@ -184,7 +186,7 @@ fn prefixes(scopes: &BTreeMap<Scope, Counts>, window: Window) -> Vec<PrefixRepor
         Scope::Http(_) => None,
         Scope::Result(prefix) => Some(PrefixReport {
             prefix: prefix.clone(),
-            service: scope.service(services::registry()).name(),
+            service: scope.service(crate::services::registry()).name(),
             asked: Asked::new(*counts, window),
         }),
     };

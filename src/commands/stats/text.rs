@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use cache_core::counters::{Counts, Scope, Window};
 
-use crate::commands::stats::report::Report;
+use crate::commands::stats::report::StatsReport;
 use crate::output::columns::clip;
 use crate::output::human::{bytes, count, counted, latency, maybe_duration, share};
 use crate::output::safe;
@@ -14,14 +14,14 @@ use crate::output::style::Style;
 const UNCOUNTED: &str =
     "not available: no program has recorded hits in this cache, and Redis's own counters include all clients";
 
-pub(crate) fn text(report: &Report, style: Style) -> String {
+pub(crate) fn text(report: &StatsReport, style: Style) -> String {
     let mut out = String::new();
     // Writing to a String cannot fail.
     let _ = write(&mut out, report, style);
     out
 }
 
-fn write(out: &mut String, report: &Report, style: Style) -> std::fmt::Result {
+fn write(out: &mut String, report: &StatsReport, style: Style) -> std::fmt::Result {
     let backend = &report.backend;
     let name = if backend.kind == "redis" { "Redis" } else { "SQLite" };
     write!(out, "{} {}", style.bold(name), safe::line(&backend.location))?;
@@ -68,7 +68,7 @@ fn write(out: &mut String, report: &Report, style: Style) -> std::fmt::Result {
     Ok(())
 }
 
-fn table(out: &mut String, report: &Report, style: Style) -> std::fmt::Result {
+fn table(out: &mut String, report: &StatsReport, style: Style) -> std::fmt::Result {
     let heading = format!(
         "  {:<13}  {:<6}  {:>9}  {:>9}  {:>9}  {:>10}  {:>9}  {:>7}",
         "SERVICE", "KIND", "ENTRIES", "BYTES", "TTL MIN", "TTL MEDIAN", "TTL MAX", "NO TTL"
@@ -93,7 +93,7 @@ fn table(out: &mut String, report: &Report, style: Style) -> std::fmt::Result {
 
 /// What the caches counted, each service and each prefix of results on its own: rates of every window, and what was
 /// counted in the chosen one.
-fn hits(out: &mut String, report: &Report, style: Style) -> std::fmt::Result {
+fn hits(out: &mut String, report: &StatsReport, style: Style) -> std::fmt::Result {
     let heading = format!(
         "  {:<24}  {:<6}  {:>7}  {:>7}  {:>7}  {:>9}  {:>9}  {:>6}  {:>10}",
         "SERVICE OR FUNCTION", "KIND", "1H", "24H", "7D", "HITS", "MISSES", "ERRORS", "AVG LOOKUP"

@@ -1,4 +1,4 @@
-//! What a watch comes to, as text and as JSON. Always with its window and its source: it is a sample.
+//! The totals of a watch, as text and as JSON, with window and source: they are a sample.
 
 use std::fmt::Write as _;
 
@@ -12,7 +12,7 @@ use crate::output::style::Style;
 
 /// The last line of `watch --json`.
 #[derive(Serialize)]
-pub(crate) struct Report {
+pub(crate) struct WatchReport {
     event: &'static str,
     sample: bool,
     source: &'static str,
@@ -25,7 +25,7 @@ pub(crate) struct Report {
     http: Counts,
     result: Counts,
     gaps: u64,
-    /// Seconds in which nothing was seen.
+    /// Seconds without a connection.
     unseen: f64,
     lost: u64,
     services: Vec<OfService>,
@@ -39,7 +39,7 @@ struct OfService {
     counts: Counts,
 }
 
-/// What cannot be told from the source is `None`.
+/// `None`: the source cannot observe it.
 #[derive(Default, Serialize)]
 struct Counts {
     hits: Option<u64>,
@@ -52,7 +52,7 @@ struct Counts {
     removals: u64,
 }
 
-impl Report {
+impl WatchReport {
     pub(crate) fn new(sample: &Sample, source: Source, since: f64, until: f64) -> Self {
         let services = sample.of.iter().map(|((service, cache), happened)| OfService {
             service: service.map(ServiceName::name),
@@ -128,21 +128,21 @@ impl Report {
 
 impl Counts {
     fn new(happened: &Happened, source: Source, cache: Kind) -> Self {
-        let told = |kind| source.tells(kind, cache).then(|| happened.of(kind));
-        let hits = told(EventKind::Hit);
+        let observed = |kind| source.tells(kind, cache).then(|| happened.of(kind));
+        let hits = observed(EventKind::Hit);
         Self {
             hits,
             misses: happened.of(EventKind::Miss),
             hit_rate: hits.and(happened.hit_rate()),
             stores: happened.of(EventKind::Store),
             refreshes: happened.of(EventKind::Refresh),
-            expiries: told(EventKind::Expire),
-            evictions: told(EventKind::Evict),
+            expiries: observed(EventKind::Expire),
+            evictions: observed(EventKind::Evict),
             removals: happened.of(EventKind::Remove),
         }
     }
 
-    /// Both together. There is a rate only where the hits of all that missed are known: it is that of these figures.
+    /// The sum of both. It has a hit rate only if the hits of both are known.
     fn and(&self, other: &Self) -> Self {
         let sum = |a: Option<u64>, b: Option<u64>| a.map(|a| a + b.unwrap_or(0)).or(b);
         let (hits, misses) = (sum(self.hits, other.hits), self.misses + other.misses);
@@ -160,10 +160,10 @@ impl Counts {
     }
 }
 
-/// A kind of event, in its colour and in a field of one width.
-pub(crate) struct Shown(pub(crate) EventKind);
+/// A kind of event, colored and padded.
+pub(crate) struct EventLabel(pub(crate) EventKind);
 
-impl Shown {
+impl EventLabel {
     pub(crate) fn text(&self, style: Style) -> String {
         let name = format!("{:<7}", self.0.name());
         match self.0 {
@@ -181,12 +181,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_rate_is_that_of_the_figures_beside_it() {
+    fn sum_has_hit_rate_only_with_known_hits() {
         let http = Counts { hits: Some(3), misses: 1, hit_rate: Some(0.75), ..Counts::default() };
         let results = |hits| Counts { hits, misses: 4, ..Counts::default() };
         let all = http.and(&results(Some(0)));
         assert_eq!((all.hits, all.misses, all.hit_rate), (Some(3), 5, Some(0.375)));
-        // Hits of results that nobody told would make it another one.
+        // Unknown hits of results would make the rate wrong.
         let all = http.and(&results(None));
         assert_eq!((all.hits, all.misses, all.hit_rate), (Some(3), 5, None));
         let all = http.and(&Counts::default());

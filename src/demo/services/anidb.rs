@@ -1,7 +1,7 @@
 //! AniDB's HTTP API: XML. Its errors come with status 200.
 
 use crate::demo::catalogue::{Anime, CATALOGUE};
-use crate::demo::services::exchange::{Asked, Reply, Trouble, escape};
+use crate::demo::services::exchange::{Asked, Misbehavior, Reply, escape};
 
 pub(crate) fn answer(asked: &Asked<'_>) -> Reply {
     let is_known =
@@ -10,7 +10,7 @@ pub(crate) fn answer(asked: &Asked<'_>) -> Reply {
         _ if asked.path != "/httpapi" => return Reply::new(404, "text/html", "<h1>404</h1>"),
         _ if !is_known => error("Parameter missing or unknown client"),
         None => error("Anime not found"),
-        Some(anime) if Trouble::of(anime) == Some(Trouble::Banned) => error("Banned"),
+        Some(anime) if Misbehavior::of(anime) == Some(Misbehavior::Banned) => error("Banned"),
         Some(anime) => document(anime),
     };
     Reply::new(200, "text/xml; charset=UTF-8", body)

@@ -1,14 +1,14 @@
 //! AniList: GraphQL over POST.
 //!
 //! It knows four questions: the title itself, and one page of its characters, its staff or its airing schedule. Which is
-//! meant is told by the field that the query names.
+//! meant depends on the field that the query names.
 
 use serde_json::{Value, json};
 
 use crate::demo::catalogue::{Anime, CATALOGUE};
 use crate::demo::services::exchange::{Asked, Reply, page};
 
-/// Requests a minute, as the service says.
+/// Requests a minute, as in its headers.
 const LIMIT: u64 = 30;
 
 pub(crate) fn answer(asked: &Asked<'_>) -> Reply {

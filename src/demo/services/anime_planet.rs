@@ -118,7 +118,7 @@ fn character_page(anime: &Anime, character: &Character) -> String {
          <div class=\"pure-1 md-1-5\">Hair Color: Black</div>\n<div class=\"pure-1\"><span class=\"fa-heart\"></span><a>#1,234</a></div>\n\
          </section>\n<div class=\"EntryMetadata__item\"><span class=\"EntryMetadata__title\">Eye Color</span>\
          <span class=\"EntryMetadata__value\">Brown</span></div>\n<section class=\"entrySynopsis\"><p>{0} appears in every \
-         episode.</p></section>\n<h3>Anime Roles</h3>\n<table><tbody><tr>\
+         episode. This description is part of the demo data.</p></section>\n<h3>Anime Roles</h3>\n<table><tbody><tr>\
          <td><a href=\"/anime/{2}\">{1}</a></td><td>{3}</td></tr></tbody></table>\n",
         escape(&character.name),
         escape(&anime.english),

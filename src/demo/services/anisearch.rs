@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::demo::catalogue::{Anime, CATALOGUE};
-use crate::demo::services::exchange::{Asked, MET, Reply, Trouble, end, escape};
+use crate::demo::services::exchange::{Asked, CHALLENGE_COOKIE, Misbehavior, Reply, end, escape};
 
 pub(crate) fn answer(asked: &Asked<'_>) -> Reply {
     let parts = asked.parts();
@@ -11,7 +11,7 @@ pub(crate) fn answer(asked: &Asked<'_>) -> Reply {
     // `18878` and `18878,dandadan` are the same page.
     let id = id.split(',').next().unwrap_or_default();
     let Some(anime) = CATALOGUE.iter().find(|anime| anime.anisearch.to_string() == id) else { return not_found() };
-    if Trouble::of(anime) == Some(Trouble::Challenge) && !asked.is_browser {
+    if Misbehavior::of(anime) == Some(Misbehavior::Challenge) && !asked.is_browser {
         return html("Just a moment...", "challenge", &challenge());
     }
     match rest {
@@ -37,11 +37,11 @@ fn html(title: &str, kind: &str, body: &str) -> Reply {
     Reply::new(200, "text/html; charset=UTF-8", page)
 }
 
-/// Looks at whoever asks for a moment, and lets him in if he runs its script.
+/// The challenge page: a browser passes it by running its script.
 fn challenge() -> String {
     format!(
         "<div id=\"challenge-running\">Checking your browser before accessing the site.</div>\n\
-         <script>setTimeout(() => {{ document.cookie = '{MET}; path=/'; location.reload(); }}, 300);</script>\n"
+         <script>setTimeout(() => {{ document.cookie = '{CHALLENGE_COOKIE}; path=/'; location.reload(); }}, 300);</script>\n"
     )
 }
 
@@ -126,7 +126,7 @@ fn screenshots(anime: &Anime) -> String {
     format!("<div id=\"screenshots\">\n{}</div>\n", (1..=3).map(one).collect::<Vec<_>>().concat())
 }
 
-/// The relations to manga are filled in by the page's script, once all relations are asked for, as there.
+/// The relations to manga are loaded by the script of the page once all relations are selected.
 fn relations(anime: &Anime) -> String {
     let row = |kind: &str, name: &str, id: u64, about: &str| {
         format!(

@@ -1,4 +1,4 @@
-//! TODO
+//! Requests and replies of the simulated services, and helpers for their bodies.
 
 use jiff::ToSpan as _;
 use jiff::civil::Date;
@@ -6,45 +6,45 @@ use serde_json::Value;
 
 use crate::demo::catalogue::Anime;
 
-/// The cookie of those who have met a challenge.
-pub(crate) const MET: &str = "demo_challenge=met";
+/// The cookie of a browser that has passed the challenge page.
+pub(crate) const CHALLENGE_COOKIE: &str = "demo_challenge=met";
 
-/// A request, as far as answers depend on it.
+/// A request, as far as replies depend on it.
 pub(crate) struct Asked<'a> {
-    /// Behind the service's own base, with its leading slash.
+    /// With a leading slash.
     pub(crate) path: &'a str,
     /// Decoded.
     pub(crate) query: &'a [(String, String)],
     /// A GraphQL request.
     pub(crate) body: Option<&'a Value>,
-    /// How often this very request was made before.
+    /// How often the same request was made before.
     pub(crate) before: u64,
-    /// The challenge was met: its cookie came along.
+    /// The request has the cookie of a browser that passed the challenge page.
     pub(crate) is_browser: bool,
 }
 
-/// An answer. Bodies are plain; whoever sends them compresses them.
+/// A reply, before it is compressed.
 pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(&'static str, String)>,
     pub(crate) body: Vec<u8>,
 }
 
-/// What goes wrong, and with which title: each service has one to show.
+/// A simulated error: each is shown by one title.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Trouble {
-    /// Jikan does not know the title: 404.
+pub(crate) enum Misbehavior {
+    /// Jikan does not have the title: 404.
     NotFound,
     /// Jikan first answers 429 with `Retry-After: 1`.
     TooMany,
     /// AniDB answers `<error>Banned</error>`, with status 200.
     Banned,
-    /// AniSearch shows a challenge page, with status 200, until a browser has run what is on it.
+    /// AniSearch sends a challenge page, with status 200, until a browser has run its script.
     Challenge,
 }
 
-impl Trouble {
-    /// What awaits this title.
+impl Misbehavior {
+    /// The error of this title.
     pub(crate) fn of(anime: &Anime) -> Option<Self> {
         match anime.slug.as_str() {
             "shirobako" => Some(Self::NotFound),
@@ -91,13 +91,13 @@ impl<'a> Asked<'a> {
     }
 }
 
-/// The day of the last episode, of what has one: they come weekly.
+/// The day of the last episode, if the number is known: they air weekly.
 pub(crate) fn end(anime: &Anime) -> Option<Date> {
     let start: Date = anime.start.parse().ok()?;
     start.checked_add(i64::try_from(anime.episodes?.saturating_sub(1)).ok()?.weeks()).ok()
 }
 
-/// Text as HTML and XML have it.
+/// Escapes text for HTML and XML.
 pub(crate) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::demo::catalogue::{Anime, CATALOGUE, Character};
-use crate::demo::services::exchange::{Asked, Reply, Trouble};
+use crate::demo::services::exchange::{Asked, Misbehavior, Reply};
 
 pub(crate) fn answer(asked: &Asked<'_>) -> Reply {
     let parts = asked.parts();
@@ -18,9 +18,9 @@ pub(crate) fn answer(asked: &Asked<'_>) -> Reply {
 }
 
 fn of_anime(anime: &Anime, rest: &[&str], asked: &Asked<'_>) -> Option<Reply> {
-    match Trouble::of(anime) {
-        Some(Trouble::NotFound) => return None,
-        Some(Trouble::TooMany) if asked.before == 0 && rest == ["full"] => return Some(too_many()),
+    match Misbehavior::of(anime) {
+        Some(Misbehavior::NotFound) => return None,
+        Some(Misbehavior::TooMany) if asked.before == 0 && rest == ["full"] => return Some(too_many()),
         _ => {}
     }
     let data = match rest {

@@ -10,26 +10,26 @@ use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
 use crate::anime::Anime;
-use crate::enrich::error::Problem;
+use crate::enrich::error::FetchFailure;
 use crate::enrich::response::{Answer, take};
 use crate::enrich::retry::{retried, too_many};
-use crate::enrich::service_client::Way;
+use crate::enrich::service_client::ServiceClient;
 use crate::enrich::source::Source;
 
 /// AniList.
 pub struct AniList;
 
-/// After which it is asked again where there were too many requests and it did not say when: it counts by the minute.
+/// Delays before retries without `Retry-After`: AniList limits requests by the minute.
 const WAITS: [Duration; 2] = [Duration::from_secs(60); 2];
 
 #[async_trait]
 impl Source for AniList {
-    async fn fetch(&self, anime: &Anime, way: &Way) -> Result<Value, Problem> {
-        let id = anime.ids.anilist.ok_or(Problem::NotFound)?;
-        way.meter().expect(1 + query::LISTS.len() as u64);
-        let mut media = ask(way, query::MEDIA, json!({ "id": id }), "the title").await?;
+    async fn fetch(&self, anime: &Anime, client: &ServiceClient) -> Result<Value, FetchFailure> {
+        let id = anime.ids.anilist.ok_or(FetchFailure::NotFound)?;
+        client.metrics().expect(1 + query::LISTS.len() as u64);
+        let mut media = ask(client, query::MEDIA, json!({ "id": id }), "the title").await?;
         for (name, query) in query::LISTS {
-            let edges = edges(way, query, name, id).await;
+            let edges = edges(client, query, name, id).await;
             if !edges.is_empty() {
                 media[name] = json!({ "edges": edges });
             }
@@ -38,13 +38,13 @@ impl Source for AniList {
     }
 }
 
-/// Those of all pages of one list, as far as these can be read.
-async fn edges(way: &Way, query: &str, name: &str, id: u64) -> Vec<Value> {
+/// The edges of all pages of one list, up to the first page that fails.
+async fn edges(client: &ServiceClient, query: &str, name: &str, id: u64) -> Vec<Value> {
     let mut all = Vec::new();
     for page in 1.. {
         let page_name = format!("{name}, page {page}");
-        let found = ask(way, query, json!({ "id": id, "page": page }), &page_name).await;
-        let Some(mut media) = way.part(page_name, found) else { break };
+        let found = ask(client, query, json!({ "id": id, "page": page }), &page_name).await;
+        let Some(mut media) = client.part(page_name, found) else { break };
         let Value::Array(edges) = take(&mut media, &format!("/{name}/edges")) else { break };
         if edges.is_empty() {
             break;
@@ -53,30 +53,30 @@ async fn edges(way: &Way, query: &str, name: &str, id: u64) -> Vec<Value> {
         if media[name]["pageInfo"]["hasNextPage"] != true {
             break;
         }
-        way.meter().expect(1);
+        client.metrics().expect(1);
     }
     all
 }
 
-/// The medium that a query asks for. The pipeline sets it no time limit; only a long silence ends it.
-async fn ask(way: &Way, query: &str, variables: Value, name: &str) -> Result<Value, Problem> {
+/// The media of a query. As in the pipeline, there is no time limit but the read timeout.
+async fn ask(client: &ServiceClient, query: &str, variables: Value, name: &str) -> Result<Value, FetchFailure> {
     let body = json!({ "query": query, "variables": variables });
-    let request = || way.post(way.url(), &body).header("accept", "application/json");
-    retried(way, &WAITS, too_many, 1, || async { medium(way.ask_by_name(request(), is_good, name).await?) }).await
+    let request = || client.post(client.url(), &body).header("accept", "application/json");
+    retried(client, &WAITS, too_many, 1, || async { medium(client.ask_by_name(request(), is_good, name).await?) }).await
 }
 
-fn medium(answer: Answer) -> Result<Value, Problem> {
+fn medium(answer: Answer) -> Result<Value, FetchFailure> {
     let mut answer = answer.json()?;
     if let Some(message) = answer["errors"][0]["message"].as_str() {
-        return Err(Problem::Unexpected(message.chars().take(200).collect()));
+        return Err(FetchFailure::Unexpected(message.chars().take(200).collect()));
     }
     match take(&mut answer, "/data/Media") {
         medium @ Value::Object(_) => Ok(medium),
-        _ => Err(Problem::NotFound),
+        _ => Err(FetchFailure::NotFound),
     }
 }
 
-/// A medium without errors. Errors come with status 200 where something else was found (GraphQL, 7.1).
+/// Whether there are media and no errors. Partial results come with status 200 and errors (GraphQL, 7.1).
 fn is_good(body: &[u8]) -> bool {
     #[derive(Deserialize)]
     struct Answer {
@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_with_errors_is_not_good() {
+    fn response_with_errors_is_not_stored() {
         assert!(is_good(br#"{"data": {"Media": {"id": 1}}}"#));
         for body in [
             r#"{"errors": [{"message": "Not Found."}], "data": {"Media": null}}"#,

@@ -11,17 +11,17 @@ use cache_core::cached_result;
 use serde_json::Value;
 
 use crate::anime::Anime;
-use crate::enrich::error::{Problem, as_far_as_had};
+use crate::enrich::error::{FetchFailure, allow_partial};
 use crate::enrich::html::Document;
 use crate::enrich::page;
 use crate::enrich::page::{address, argument, under};
-use crate::enrich::rendered_page::Filled;
-use crate::enrich::service_client::Way;
+use crate::enrich::rendered_page::LazySection;
+use crate::enrich::service_client::ServiceClient;
 use crate::enrich::source::Source;
 use crate::services;
 
-/// The list of relations to manga comes when all relations are asked for.
-const ALL_RELATIONS: Filled = Filled {
+/// The relations to manga are loaded when all relations are selected.
+const ALL_RELATIONS: LazySection = LazySection {
     select: "select.ofilter[data-param='show']",
     option: "overall",
     awaited: "section#relations_manga tbody tr",
@@ -32,16 +32,16 @@ pub struct AniSearch;
 
 #[async_trait]
 impl Source for AniSearch {
-    async fn fetch(&self, anime: &Anime, way: &Way) -> Result<Value, Problem> {
-        let id = anime.ids.anisearch.ok_or(Problem::NotFound)?.to_string();
-        let argument = argument(way, services::anisearch(), &id);
-        way.meter().expect(3);
-        let mut found = as_far_as_had(anime_page(way, &argument).await)?;
-        // Without these the anime is still worth having.
-        if let Some(episodes) = way.part("episodes", episodes(way, &argument).await) {
+    async fn fetch(&self, anime: &Anime, client: &ServiceClient) -> Result<Value, FetchFailure> {
+        let id = anime.ids.anisearch.ok_or(FetchFailure::NotFound)?.to_string();
+        let argument = argument(client, crate::services::anisearch(), &id);
+        client.metrics().expect(3);
+        let mut found = allow_partial(anime_page(client, &argument).await)?;
+        // The anime without these is still useful.
+        if let Some(episodes) = client.part("episodes", episodes(client, &argument).await) {
             found["episodes"] = episodes;
         }
-        if let Some(mut cast) = way.part("characters", characters(way, &argument).await) {
+        if let Some(mut cast) = client.part("characters", characters(client, &argument).await) {
             found["characters"] = cast["characters"].take();
         }
         for list in ["episodes", "characters"] {
@@ -55,67 +55,67 @@ impl Source for AniSearch {
     }
 }
 
-/// What the page of an anime tells, with its screenshots and relations, which have pages of their own.
+/// The data of the page of an anime, with screenshots and relations, which have their own pages.
 #[cached_result(
-    ttl = way.services().ttl(services::anisearch()),
+    ttl = client.services().ttl(crate::services::anisearch()),
     prefix = "anisearch_anime",
-    cache = way.results(),
-    skip(way)
+    cache = client.results(),
+    skip(client)
 )]
-async fn anime_page(way: &Way, anime: &str) -> Result<Value, Problem> {
+async fn anime_page(client: &ServiceClient, anime: &str) -> Result<Value, FetchFailure> {
     let url = address(services::anisearch(), anime);
-    let asked = url.clone();
-    let (mut fields, parts) = page::page(way, &url, None, move |page| anime::read(page, &asked)).await?;
+    let requested = url.clone();
+    let (mut fields, parts) = page::page(client, &url, None, move |page| anime::read(page, &requested)).await?;
     let (mut screenshots, mut relations) = (Ok(Vec::new()), Ok(relations::Relations::default()));
     if parts.has_screenshots {
-        screenshots = part(way, &url, "screenshots", None, anime::screenshots).await;
+        screenshots = part(client, &url, "screenshots", None, anime::screenshots).await;
     }
     if parts.has_relations {
-        relations = part(way, &url, "relations", Some(ALL_RELATIONS), relations::read).await;
+        relations = part(client, &url, "relations", Some(ALL_RELATIONS), relations::read).await;
     }
     let is_whole = screenshots.is_ok() && relations.is_ok();
-    let screenshots = way.part("screenshots", screenshots).unwrap_or_default();
-    let relations = way.part("relations", relations).unwrap_or_default();
+    let screenshots = client.part("screenshots", screenshots).unwrap_or_default();
+    let relations = client.part("relations", relations).unwrap_or_default();
     fields.set("screenshots", Some(screenshots));
     fields.set("anime_relations", Some(relations.anime));
     fields.set("manga_relations", Some(relations.manga));
-    if is_whole { Ok(fields.into()) } else { Err(Problem::Incomplete(fields.into())) }
+    if is_whole { Ok(fields.into()) } else { Err(FetchFailure::Incomplete(fields.into())) }
 }
 
 /// All episodes.
 #[cached_result(
-    ttl = way.services().ttl(services::anisearch()),
+    ttl = client.services().ttl(crate::services::anisearch()),
     prefix = "anisearch_episodes",
-    cache = way.results(),
-    skip(way)
+    cache = client.results(),
+    skip(client)
 )]
-async fn episodes(way: &Way, anime: &str) -> Result<Value, Problem> {
+async fn episodes(client: &ServiceClient, anime: &str) -> Result<Value, FetchFailure> {
     let url = under(&address(services::anisearch(), anime), &["episodes"]);
-    page::page(way, &url, None, episodes::read).await
+    page::page(client, &url, None, episodes::read).await
 }
 
 /// All characters.
 #[cached_result(
-    ttl = way.services().ttl(services::anisearch()),
+    ttl = client.services().ttl(crate::services::anisearch()),
     prefix = "anisearch_characters",
-    cache = way.results(),
-    skip(way)
+    cache = client.results(),
+    skip(client)
 )]
-async fn characters(way: &Way, anime: &str) -> Result<Value, Problem> {
+async fn characters(client: &ServiceClient, anime: &str) -> Result<Value, FetchFailure> {
     let url = under(&address(services::anisearch(), anime), &["characters"]);
-    page::page(way, &url, None, characters::read).await
+    page::page(client, &url, None, characters::read).await
 }
 
-/// What another page of an anime tells; nothing where it has none of this name.
+/// The data of another page of an anime; empty if there is no such page.
 async fn part<T: Default + Send + 'static>(
-    way: &Way,
+    client: &ServiceClient,
     url: &str,
     name: &str,
-    filled: Option<Filled>,
-    understand: fn(&Document) -> Result<T, Problem>,
-) -> Result<T, Problem> {
-    match page::page(way, &under(url, &[name]), filled, understand).await {
-        Err(Problem::NotFound) => Ok(T::default()),
+    section: Option<LazySection>,
+    understand: fn(&Document) -> Result<T, FetchFailure>,
+) -> Result<T, FetchFailure> {
+    match page::page(client, &under(url, &[name]), section, understand).await {
+        Err(FetchFailure::NotFound) => Ok(T::default()),
         outcome => outcome,
     }
 }

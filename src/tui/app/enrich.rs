@@ -8,9 +8,9 @@ use tui_textarea::TextArea;
 
 use crate::anime::{Anime, Ids};
 use crate::enrich::history::Run;
-use crate::enrich::metrics::Tally;
+use crate::enrich::metrics::PassMetrics;
 use crate::enrich::mode::Mode;
-use crate::enrich::progress::{Lap, Plan, Progress, TIME_LIMIT};
+use crate::enrich::progress::{EnrichPlan, EnrichProgress, Pass, TIME_LIMIT};
 use crate::services::SERVICES;
 use crate::tui::app::loadable::Loadable;
 use crate::tui::ticket::Ticket;
@@ -92,7 +92,7 @@ impl ServiceTally {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PassTally {
     /// What was asked and answered by now.
-    pub tally: Tally,
+    pub tally: PassMetrics,
     /// How long it took, or has taken; `None`: it has not begun.
     pub time: Option<Duration>,
     /// Whether it went well; `None`: it is not over.
@@ -169,11 +169,11 @@ impl Default for Enrich {
 
 impl ServiceTally {
     /// How far all services are now.
-    pub fn all(progress: &Progress) -> Vec<Self> {
-        let of = |lap: &Arc<Lap>| PassTally {
-            tally: lap.tally(),
-            time: lap.time(),
-            is_ok: lap.outcome().map(Result::is_ok),
+    pub fn all(progress: &EnrichProgress) -> Vec<Self> {
+        let of = |pass: &Arc<Pass>| PassTally {
+            tally: pass.snapshot(),
+            time: pass.time(),
+            is_ok: pass.outcome().map(Result::is_ok),
         };
         let services = progress.services.iter();
         services.map(|each| Self { service: each.service, cold: of(&each.cold), warm: of(&each.warm) }).collect()
@@ -237,9 +237,9 @@ impl Enrich {
     ///
     /// # Errors
     /// Why there is nothing to run, for people.
-    pub fn plan(&self, mode: Mode) -> Result<Plan, String> {
+    pub fn plan(&self, mode: Mode) -> Result<EnrichPlan, String> {
         let services = SERVICES.iter().copied().filter(|service| self.is_ticked(*service)).collect();
-        Ok(Plan { anime: self.subject()?.clone(), services, mode, time_limit: TIME_LIMIT })
+        Ok(EnrichPlan { anime: self.subject()?.clone(), services, mode, time_limit: TIME_LIMIT })
     }
 
     /// The title that keys are about: in front of a run it is that run's.
@@ -301,6 +301,6 @@ impl Running {
 }
 
 /// How much is done of what is known that there is to do.
-pub fn share_of(tally: &Tally) -> f64 {
+pub fn share_of(tally: &PassMetrics) -> f64 {
     if tally.expected > 0 { tally.requests as f64 / tally.expected as f64 } else { 0.0 }
 }

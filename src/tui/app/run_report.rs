@@ -1,7 +1,7 @@
 //! What came of a run, line by line: the table, then every problem in full, then both passes drawn to scale.
 
 use crate::enrich::history::Run;
-use crate::enrich::report::{Pass, ServiceReport};
+use crate::enrich::report::{PassReport, ServiceReport};
 use crate::output::columns::wrap;
 use crate::output::safe;
 use crate::tui::app::App;
@@ -80,14 +80,14 @@ fn notes(services: &[ServiceReport]) -> Vec<String> {
 
 /// Both passes of each service that has both, the longest as long as there is room.
 fn bars(services: &[ServiceReport]) -> Vec<Line> {
-    let both: Vec<(&ServiceReport, &Pass)> =
+    let both: Vec<(&ServiceReport, &PassReport)> =
         services.iter().filter_map(|service| Some((service, service.warm.as_ref()?))).collect();
     let longest = both.iter().map(|(service, warm)| service.cold.seconds.max(warm.seconds)).fold(0.0, f64::max);
     if longest <= 0.0 {
         return Vec::new();
     }
     let bar = |name, is_warm, seconds: f64| Line::Bar { name, is_warm, seconds, share: seconds / longest };
-    let of = |(service, warm): (&ServiceReport, &Pass)| {
+    let of = |(service, warm): (&ServiceReport, &PassReport)| {
         [bar(service.service.name(), false, service.cold.seconds), bar("", true, warm.seconds)]
     };
     std::iter::once(Line::Blank).chain(both.into_iter().flat_map(of)).collect()

@@ -8,6 +8,7 @@ use cache_core::admin::ttl::Change;
 use cache_core::{BackendId, Summary};
 use tui_textarea::TextArea;
 
+use crate::cli::selectors;
 use crate::output::human;
 use crate::tui::action::Action;
 use crate::tui::app::App;
@@ -161,7 +162,7 @@ fn ask_ttl(app: &mut App) {
 /// `12h`, `+2h` or `never`.
 pub(crate) fn parse_ttl(text: &str) -> Result<Change, String> {
     let text = text.trim();
-    let duration = |text: &str| match humantime::parse_duration(text.trim()) {
+    let duration = |text: &str| match selectors::duration(text.trim()) {
         Ok(duration) if duration.as_millis() > 0 => Ok(duration),
         _ => Err("Enter a duration such as 12h, +2h to extend, or never".to_owned()),
     };

@@ -8,7 +8,7 @@ use tui_textarea::TextArea;
 
 use crate::enrich::history::Run;
 use crate::enrich::mode::Mode;
-use crate::enrich::report::{Report, Verdict};
+use crate::enrich::report::{EnrichReport, Verdict};
 use crate::output::human::counted;
 use crate::output::safe;
 use crate::services::SERVICES;
@@ -298,7 +298,7 @@ pub(crate) fn done(app: &mut App, ticket: Ticket, run: Run, problem: Option<Erro
     if app.enrich.running.take_if(|running| running.ticket == ticket).is_none() {
         return Vec::new();
     }
-    let Report { title, services, .. } = &run.report;
+    let EnrichReport { title, services, .. } = &run.report;
     match (problem, run.report.verdict()) {
         (Some(error), _) => app.complain(format!("Cannot save the run: {}", chain(&error))),
         (None, Verdict::Failed(failed)) => {

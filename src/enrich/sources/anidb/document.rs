@@ -1,5 +1,5 @@
-//! What is kept of an anime's document. Names and shapes are the pipeline's, but for the official titles, which it looks
-//! for under a name that XML's namespaces do not have.
+//! Reads the document of an anime. Names and shapes are those of the pipeline, except the official titles: it looks them
+//! up by a name without a namespace, and finds none.
 
 use roxmltree::Node;
 use serde_json::{Map, Value, json};
@@ -74,7 +74,7 @@ fn ratings(root: Node<'_, '_>) -> Value {
     Value::Object(kept.collect())
 }
 
-/// What documents had before there were tags.
+/// Documents before tags were introduced have categories.
 fn category(category: Node<'_, '_>) -> Option<Value> {
     Some(json!({
         "id": category.attribute("id"),
@@ -88,7 +88,7 @@ fn creator(name: Node<'_, '_>) -> Value {
     json!({ "id": name.attribute("id"), "name": name.text(), "type": name.attribute("type") })
 }
 
-/// A character; of what may be missing, the keys are too.
+/// A character; keys of missing fields are missing, too.
 fn character(character: Node<'_, '_>) -> Value {
     let mut kept = json!({
         "id": character.attribute("id"),
@@ -127,7 +127,7 @@ fn children<'a, 'i>(node: Node<'a, 'i>, list: &str, name: &'static str) -> impl 
     child(node, list).into_iter().flat_map(|list| list.children()).filter(move |child| child.has_tag_name(name))
 }
 
-/// An attribute that counts something; 0 where it is missing, as for the pipeline.
+/// A number in an attribute; 0 if it is missing, as in the pipeline.
 fn count(node: Node<'_, '_>, name: &str) -> i64 {
     node.attribute(name).and_then(|number| number.trim().parse().ok()).unwrap_or_default()
 }

@@ -1,7 +1,7 @@
-//! What AniList is asked. The fields are those that the pipeline asks for, the words are not its own: a key is made of
-//! every byte of the query, so that its entries and ours are apart whatever we do.
+//! The queries for AniList, with the fields that the pipeline requests. Their text differs, and so do the keys of the
+//! entries: a key is made of every byte of the query.
 
-/// The lists of a title that come by pages: their names in an answer, and their queries.
+/// The paged lists of a title: their names in a response, and their queries.
 pub(crate) const LISTS: [(&str, &str); 3] = [
     (
         "characters",

@@ -1,4 +1,4 @@
-//! The page of an anime on Anime-Planet: the facts that it states for search engines, and what only its text has.
+//! The page of an anime on Anime-Planet: the JSON-LD for search engines, and what only its text has.
 
 use std::sync::LazyLock;
 
@@ -7,13 +7,13 @@ use jiff::Timestamp;
 use regex::Regex;
 use serde_json::Value;
 
-use crate::enrich::error::Problem;
+use crate::enrich::error::FetchFailure;
 use crate::enrich::html::{Document, Element, Fields, unescaped};
-use crate::enrich::page::another_page;
+use crate::enrich::page::unexpected_page;
 use crate::enrich::sources::anime_planet::related::related;
-use crate::enrich::sources::anime_planet::site::{is_search, year};
+use crate::enrich::sources::anime_planet::site::{SITE, is_search, year};
 
-/// The facts, and what they are called here.
+/// Members of the JSON-LD, and their names in the data.
 const FACTS: [(&str, &str); 10] = [
     ("@type", "type"),
     ("name", "title"),
@@ -27,7 +27,7 @@ const FACTS: [(&str, &str); 10] = [
     ("aggregateRating", "aggregate_rating"),
 ];
 
-/// What an anime is, where a page states facts: the site's other pages state what they are themselves.
+/// Types of an anime in JSON-LD: the other pages of the site have other types.
 const KINDS: [&str; 8] = [
     "TVSeries",
     "Movie",
@@ -39,20 +39,20 @@ const KINDS: [&str; 8] = [
     "MusicVideoObject",
 ];
 
-/// How many studios are kept: behind them come those that only helped.
+/// Studios that are kept: those that only contributed come last.
 const STUDIOS: usize = 5;
 
 static RANK: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"#([\d,]+)").expect("the pattern is a constant"));
 
-/// What the page tells; an error where it is another one: a title that the site does not know gets its search page.
-pub(crate) fn read(document: &Document, slug: &str) -> Result<Value, Problem> {
+/// The data of the page; fails for another page: for an unknown title the site sends its search page.
+pub(crate) fn read(document: &Document, slug: &str) -> Result<Value, FetchFailure> {
     let page = document.root();
     let facts = facts(page);
     if is_search(document) {
-        return Err(Problem::NotFound);
+        return Err(FetchFailure::NotFound);
     }
     if facts.is_null() && page.first("h1[itemprop='name']").is_none() {
-        return Err(another_page(&format!("anime page {slug}"), document));
+        return Err(unexpected_page(&format!("anime page {slug}"), document));
     }
     let mut fields = Fields::default()
         .put(
@@ -61,7 +61,7 @@ pub(crate) fn read(document: &Document, slug: &str) -> Result<Value, Problem> {
         )
         .put("poster", page.attribute_of("meta[property='og:image']", "content"));
     for (fact, name) in FACTS {
-        fields.set(name, Some(facts[fact].clone()).filter(is_told));
+        fields.set(name, Some(facts[fact].clone()).filter(is_present));
     }
     fields.set("slug", Some(slug));
     fields.set("rank", page.texts(".entryBar .pure-1").iter().find_map(|text| rank(text)));
@@ -87,7 +87,7 @@ pub(crate) fn read(document: &Document, slug: &str) -> Result<Value, Problem> {
         .into())
 }
 
-/// What the page states of the anime as JSON-LD; null where it states nothing that can be read.
+/// The JSON-LD of the anime; null if there is none.
 fn facts(page: Element<'_>) -> Value {
     let scripts = page.all("script[type='application/ld+json']").into_iter();
     let stated = scripts.filter_map(|script| serde_json::from_str::<Value>(&script.source()).ok());
@@ -95,11 +95,9 @@ fn facts(page: Element<'_>) -> Value {
     if let Some(Value::String(description)) = facts.get_mut("description") {
         *description = unescaped(description);
     }
-    // The site puts its own address before addresses that are whole.
+    // The site prefixes absolute URLs with its own.
     if let Some(Value::String(image)) = facts.get_mut("image")
-        && let Some(whole) = image
-            .strip_prefix(crate::enrich::sources::anime_planet::site::SITE)
-            .filter(|rest| rest.starts_with("https://"))
+        && let Some(whole) = image.strip_prefix(SITE).filter(|rest| rest.starts_with("https://"))
     {
         *image = whole.to_owned();
     }
@@ -110,7 +108,7 @@ fn is_of_anime(stated: &Value) -> bool {
     stated["@type"].as_str().is_some_and(|kind| KINDS.contains(&kind))
 }
 
-fn is_told(value: &Value) -> bool {
+fn is_present(value: &Value) -> bool {
     match value {
         Value::Null => false,
         Value::String(text) => !text.is_empty(),
@@ -151,7 +149,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_has_ended_is_completed() {
+    fn status_depends_on_start_and_end_dates() {
         let on = |start, end| status(start, end, "2026-11-23T04:00:00Z");
         assert_eq!(on(None, None), "UNKNOWN");
         assert_eq!(on(Some("2009-04-05"), Some("2010-07-04")), "COMPLETED");
@@ -161,14 +159,14 @@ mod tests {
     }
 
     #[test]
-    fn dates_tell_year_and_season() {
+    fn year_and_season_are_read_from_date() {
         assert_eq!((year("2009-04-05"), season("2009-04-05")), (Some(2009), Some("SPRING")));
         assert_eq!((year("in 1998"), season("1998")), (Some(1998), None));
         assert_eq!((year("ü199"), season("199ü-1ü")), (None, None));
     }
 
     #[test]
-    fn a_page_without_facts_has_what_its_text_has() {
+    fn page_without_json_ld_is_read_from_text() {
         let page =
             Document::new("<h1 itemprop='name'>X</h1><div class='entryBar'><p class='pure-1'>Rank #1,234</p></div>");
         let read = read(&page.unwrap(), "x");
@@ -176,14 +174,14 @@ mod tests {
     }
 
     #[test]
-    fn other_pages_are_errors() {
+    fn search_and_other_pages_are_errors() {
         let read = |page: &str, slug| read(&Document::new(page).unwrap(), slug);
         let search = read("<title>Search Results for x | Anime-Planet</title><h1>You searched for x</h1>", "x");
-        assert!(matches!(search, Err(Problem::NotFound)));
+        assert!(matches!(search, Err(FetchFailure::NotFound)));
         let site = "<script type='application/ld+json'>{\"@type\": \"WebSite\", \"name\": \"Anime-Planet\"}</script>";
         let search =
             read(&format!("<title>Search Results for x | Anime-Planet</title>{site}<h1 itemprop='name'>x</h1>"), "x");
-        assert!(matches!(search, Err(Problem::NotFound)));
+        assert!(matches!(search, Err(FetchFailure::NotFound)));
         let other = read(&format!("<title>Moved</title>{site}"), "x").unwrap_err().to_string();
         assert!(other.contains("anime page x") && other.contains("'Moved'"), "{other}");
     }

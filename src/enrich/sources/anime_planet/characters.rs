@@ -2,24 +2,24 @@
 
 use serde_json::{Value, json};
 
-use crate::enrich::error::Problem;
+use crate::enrich::error::FetchFailure;
 use crate::enrich::html::{Document, Element, Fields};
-use crate::enrich::page::another_page;
+use crate::enrich::page::unexpected_page;
 use crate::enrich::sources::anime_planet::site::is_search;
 
-/// The parts of the list, in the order in which the site has them.
+/// The sections of the list, in the order of the site.
 const ROLES: [&str; 3] = ["Main", "Secondary", "Minor"];
 
 /// The languages of voices, and their flags.
 const LANGUAGES: [(&str, &str); 4] = [("jp", ".flagJP"), ("us", ".flagUS"), ("es", ".flagES"), ("fr", ".flagFR")];
 
-/// Shorter paragraphs are no descriptions.
+/// Shorter paragraphs are not descriptions.
 const SHORTEST_DESCRIPTION: usize = 50;
 
-/// Everybody on the list.
-pub(crate) fn read_list(document: &Document) -> Result<Vec<Value>, Problem> {
+/// All characters on the list.
+pub(crate) fn read_list(document: &Document) -> Result<Vec<Value>, FetchFailure> {
     if is_search(document) {
-        return Err(Problem::NotFound);
+        return Err(FetchFailure::NotFound);
     }
     let headings = document.root().all("h3.sub");
     let is_meant = || {
@@ -27,7 +27,7 @@ pub(crate) fn read_list(document: &Document) -> Result<Vec<Value>, Problem> {
         names.into_iter().flatten().any(|name| name.to_lowercase().contains("characters"))
     };
     if headings.is_empty() && !is_meant() {
-        return Err(another_page("character list", document));
+        return Err(unexpected_page("character list", document));
     }
     let parts = headings.into_iter().zip(ROLES).filter_map(|(heading, usual)| {
         let text = heading.text();
@@ -49,7 +49,7 @@ fn listed(row: Element<'_>, role: &str) -> Option<Fields> {
         let actors = row.links(&format!(".tableActors {flag} a"));
         voices = voices.put_some(language, actors.into_iter().filter(|actor| actor["name"] != "").collect());
     }
-    // Before a script has run, some images are only announced.
+    // Until a script has run, lazily loaded images are in `data-src`.
     let shown = row.attribute_of("img", "src").filter(|src| !src.is_empty() && !src.starts_with("/inc/"));
     Some(
         Fields::default()
@@ -62,14 +62,14 @@ fn listed(row: Element<'_>, role: &str) -> Option<Fields> {
     )
 }
 
-/// What the page of a character adds to the list.
-pub(crate) fn read_detail(document: &Document) -> Result<Value, Problem> {
+/// The data that the page of a character adds to the list.
+pub(crate) fn read_detail(document: &Document) -> Result<Value, FetchFailure> {
     let page = document.root();
     if is_search(document) {
-        return Err(Problem::NotFound);
+        return Err(FetchFailure::NotFound);
     }
     if page.first("h1[itemprop='name']").is_none() {
-        return Err(another_page("character page", document));
+        return Err(unexpected_page("character page", document));
     }
     let mut fields = Fields::default();
     for text in page.texts(".entryBar .pure-1") {
@@ -97,7 +97,7 @@ pub(crate) fn read_detail(document: &Document) -> Result<Value, Problem> {
     Ok(fields.into())
 }
 
-/// What is `?` on the site is unknown.
+/// `?` means unknown on the site.
 fn known(value: &str) -> Value {
     if value == "?" { Value::Null } else { json!(value) }
 }
@@ -106,7 +106,7 @@ fn rank(page: Element<'_>, selector: &str) -> Option<u64> {
     page.text_of(selector)?.replace(['#', ','], "").parse().ok()
 }
 
-/// Where else the character is in: the table behind the heading that says so.
+/// Other anime or manga with the character: the table after the heading.
 fn roles(page: Element<'_>, kind: &str) -> Vec<Fields> {
     let heading = format!("{kind} roles");
     let headings = page.all("h3").into_iter().filter(|h3| h3.text().to_lowercase().contains(&heading));
@@ -130,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_list_tells_roles_and_voices() {
+    fn list_has_roles_and_voice_actors() {
         let list = "<h1>Characters</h1><div><h3 class='sub'>Main Characters</h3><table><tr>\
             <td><img src='/inc/img/blank.gif' data-src='https://cdn.invalid/1.jpg'></td>\
             <td><a class='name' href='/characters/spike'>Spike</a><div class='tags'><a>Smoker</a> <a></a></div></td>\
@@ -146,19 +146,19 @@ mod tests {
     }
 
     #[test]
-    fn other_pages_are_no_lists() {
+    fn search_and_other_pages_are_errors() {
         let read_list = |page| read_list(&Document::new(page).unwrap());
         let read_detail = |page| read_detail(&Document::new(page).unwrap());
-        assert!(matches!(read_list("<title>Anime search</title><h1>Anime</h1>"), Err(Problem::NotFound)));
+        assert!(matches!(read_list("<title>Anime search</title><h1>Anime</h1>"), Err(FetchFailure::NotFound)));
         for other in ["<p>Sorry</p>", "<title>Log in</title><h1>Please log in</h1>"] {
-            assert!(matches!(read_list(other), Err(Problem::Unexpected(_))), "{other}");
+            assert!(matches!(read_list(other), Err(FetchFailure::Unexpected(_))), "{other}");
         }
-        assert!(matches!(read_detail("<h1>Characters</h1>"), Err(Problem::Unexpected(_))));
+        assert!(matches!(read_detail("<h1>Characters</h1>"), Err(FetchFailure::Unexpected(_))));
         assert!(read_list("<h1>X Characters</h1>").unwrap().is_empty());
     }
 
     #[test]
-    fn a_character_is_told_with_where_else_it_is() {
+    fn character_page_has_roles_in_other_anime() {
         let page = "<h1 itemprop='name'>Spike</h1><div class='entryBar'><div class='pure-1'>Gender: Male</div>\
             <div class='pure-1'>Hair Color: ?</div><div class='pure-1'><i class='fa-heart'></i><a>#1,234</a></div></div>\
             <div class='EntryMetadata__item'><b class='EntryMetadata__title'>Eye Color</b><b class='EntryMetadata__value'>Brown</b></div>\

@@ -6,7 +6,7 @@ use regex::{Captures, Regex};
 use serde_json::Value;
 
 use crate::enrich::html::{Element, Fields};
-use crate::enrich::sources::anime_planet::site::year;
+use crate::enrich::sources::anime_planet::site::{SITE, year};
 
 static KIND: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"(?i)(Web|TV Special|TV|OVA|Movie|Special|ONA|Music\s*Video)(?:\s*:\s*(\d+)\+?\s*ep)?"));
@@ -15,7 +15,7 @@ static VOLUMES: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?i)Vol:\s*(\d+)"))
 
 static CHAPTERS: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?i)Ch:\s*(\d+)"));
 
-/// Everything at `selector` that is an `anime` or a `manga`. What has no name or no address is left out.
+/// All related `anime` or `manga` at `selector`, without those that have no name or URL.
 pub(crate) fn related(page: Element<'_>, selector: &str, kind: &str) -> Vec<Fields> {
     page.all(selector).into_iter().filter_map(|entry| read(entry, kind)).collect()
 }
@@ -32,14 +32,7 @@ fn read(entry: Element<'_>, kind: &str) -> Option<Fields> {
     let fields = Fields::default()
         .put("title", Some(title))
         .put("slug", Some(slug))
-        .put(
-            "url",
-            Some(if url.starts_with("http") {
-                url.to_owned()
-            } else {
-                format!("{}{url}", crate::enrich::sources::anime_planet::site::SITE)
-            }),
-        )
+        .put("url", Some(if url.starts_with("http") { url.to_owned() } else { format!("{SITE}{url}") }))
         .put("relation_type", Some("same_franchise"))
         .put(
             "relation_subtype",
@@ -51,10 +44,10 @@ fn read(entry: Element<'_>, kind: &str) -> Option<Fields> {
         .put("year", start.or(end).and_then(year));
     let about = entry.text_of(".RelatedEntry__metadata").unwrap_or_default();
     Some(if kind == "anime" {
-        let told = KIND.captures(&about);
+        let kind = KIND.captures(&about);
         fields
-            .put("type", told.as_ref().map(|told| told[1].to_uppercase()))
-            .put("episodes", told.and_then(|told| number(&told, 2)))
+            .put("type", kind.as_ref().map(|kind| kind[1].to_uppercase()))
+            .put("episodes", kind.and_then(|kind| number(&kind, 2)))
     } else {
         let first = |pattern: &Regex| number(&pattern.captures(&about)?, 1);
         fields.put("volumes", first(&VOLUMES)).put("chapters", first(&CHAPTERS))
@@ -85,7 +78,7 @@ mod tests {
     #[case::both("manga", "Vol: 27 - Ch: 108", json!({"volumes": 27, "chapters": 108}))]
     #[case::still_running("manga", "Vol: ? - Ch: 45+", json!({"chapters": 45}))]
     #[case::neither("manga", "One Shot", json!({}))]
-    fn the_line_below_the_name_is_read(#[case] kind: &str, #[case] about: &str, #[case] expected: Value) {
+    fn metadata_of_related_entry_is_read(#[case] kind: &str, #[case] about: &str, #[case] expected: Value) {
         let page = Document::new(&format!(
             "<a class='RelatedEntry' href='/{kind}/x?a'><p class='RelatedEntry__name'>X</p>\
              <ul class='RelatedEntry__metadata'>{about}</ul></a>"
@@ -99,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn what_leads_nowhere_is_left_out() {
+    fn related_entries_without_name_or_url_are_skipped() {
         let page = Document::new(
             "<p class='x'><a class='RelatedEntry' href='/manga/x'><b class='RelatedEntry__name'>X</b></a></p>\
              <p class='x'><a class='RelatedEntry' href='/anime/x'></a></p><p class='x'></p>",

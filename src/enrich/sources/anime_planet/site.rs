@@ -1,11 +1,11 @@
-//! TODO
+//! What all pages of Anime-Planet have in common.
 
 use crate::enrich::html::Document;
 
-/// The site whose addresses the data has, whoever stood in for it.
+/// The base of URLs in the data, also if the site is simulated.
 pub(crate) const SITE: &str = "https://www.anime-planet.com";
 
-/// Whether it is the page of a search, which comes where a page is not found, with status 200.
+/// Whether it is a search page, which the site sends with status 200 for a page that is not found.
 pub(crate) fn is_search(document: &Document) -> bool {
     let title = document.title().to_lowercase();
     title.starts_with("search results") || title.ends_with(" search")

@@ -5,9 +5,9 @@ use std::sync::LazyLock;
 use regex::Regex;
 use serde_json::Value;
 
-use crate::enrich::error::Problem;
+use crate::enrich::error::FetchFailure;
 use crate::enrich::html::{Document, Element, Fields};
-use crate::enrich::page::another_page;
+use crate::enrich::page::unexpected_page;
 use crate::enrich::sources::anisearch::site::is_meant;
 
 /// A day, or two with a dash between them: the site writes U+2011.
@@ -16,17 +16,17 @@ static DATES: LazyLock<Regex> = LazyLock::new(|| {
         .expect("the pattern is a constant")
 });
 
-/// What else there is of an anime.
+/// Which other pages an anime has.
 pub(crate) struct Parts {
     pub(crate) has_screenshots: bool,
     pub(crate) has_relations: bool,
 }
 
-/// What the page tells.
-pub(crate) fn read(document: &Document, url: &str) -> Result<(Fields, Parts), Problem> {
+/// The data of the page.
+pub(crate) fn read(document: &Document, url: &str) -> Result<(Fields, Parts), FetchFailure> {
     let page = document.root();
     let Some(information) = page.first("section#information") else {
-        return Err(another_page(&format!("anime page {url}"), document));
+        return Err(unexpected_page(&format!("anime page {url}"), document));
     };
     let (start, end) = dates(&labelled(information, "div.released").unwrap_or_default());
     let fields = Fields::default()
@@ -46,21 +46,21 @@ pub(crate) fn read(document: &Document, url: &str) -> Result<(Fields, Parts), Pr
         .put("tags", Some(page.texts("section#genres-tags ul.cloud a.gt")))
         .put("start_date", Some(Value::from(start)))
         .put("end_date", Some(Value::from(end)));
-    // Links to pages with nothing on them are marked as such.
+    // Links to empty pages have the class `empty`.
     let has = |name: &str| page.first(&format!("a[href*='/{name}']:not(.empty)")).is_some();
     Ok((fields, Parts { has_screenshots: has("screenshots"), has_relations: has("relations") }))
 }
 
-/// The addresses of the screenshots.
-pub(crate) fn screenshots(document: &Document) -> Result<Vec<Value>, Problem> {
+/// The URLs of the screenshots.
+pub(crate) fn screenshots(document: &Document) -> Result<Vec<Value>, FetchFailure> {
     if !is_meant(document, "div#screenshots") {
-        return Err(another_page("screenshots page", document));
+        return Err(unexpected_page("screenshots page", document));
     }
     let links = document.root().all("div#screenshots a.zoom, div#screenshots a.loupe");
     Ok(links.into_iter().filter_map(|link| link.attribute("href")).map(Value::from).collect())
 }
 
-/// The text of an element behind its label (`Status:`).
+/// The text of an element after its label (`Status:`).
 fn labelled(page: Element<'_>, selector: &str) -> Option<String> {
     let element = page.first(selector)?;
     let text = element.text();
@@ -68,7 +68,7 @@ fn labelled(page: Element<'_>, selector: &str) -> Option<String> {
     Some(text.strip_prefix(&label).unwrap_or(&text).trim().to_owned())
 }
 
-/// First and last day, as they are written: `04.10.2006`.
+/// First and last day, as on the page: `04.10.2006`.
 fn dates(published: &str) -> (Option<String>, Option<String>) {
     let Some(found) = DATES.captures(published) else { return (None, None) };
     let day = |group| found.get(group).map(|day| day.as_str().to_owned());
@@ -88,27 +88,27 @@ mod tests {
     #[case("12.07.2008", Some("12.07.2008"), None)]
     #[case("04.10.2024 ‑ ?", Some("04.10.2024"), None)]
     #[case("?", None, None)]
-    fn ranges_of_dates_are_read(#[case] published: &str, #[case] start: Option<&str>, #[case] end: Option<&str>) {
+    fn date_ranges_are_read(#[case] published: &str, #[case] start: Option<&str>, #[case] end: Option<&str>) {
         let (first, last) = dates(published);
         assert_eq!((first.as_deref(), last.as_deref()), (start, end));
     }
 
     #[test]
-    fn only_the_label_goes() {
+    fn labelled_text_has_no_label() {
         let page = Document::new("<div class='synonyms'><span class='header'>Synonyms:</span> Re: Zero</div>").unwrap();
         assert_eq!(labelled(page.root(), "div.synonyms").unwrap(), "Re: Zero");
         assert_eq!(labelled(page.root(), "div.type"), None);
     }
 
     #[test]
-    fn another_page_is_an_error() {
+    fn unexpected_page_is_an_error() {
         let page = Document::new("<title>Log in - aniSearch</title>").unwrap();
         let Err(problem) = read(&page, "https://x/anime/1") else { panic!("no anime") };
         assert!(problem.to_string().contains("'Log in - aniSearch'"), "{problem}");
     }
 
     #[test]
-    fn what_is_missing_is_left_out() {
+    fn missing_fields_are_left_out() {
         let (fields, parts) = read(&Document::new("<section id='information'></section>").unwrap(), "").unwrap();
         let expected = serde_json::json!({"staff": [], "websites": [], "publishers": [], "genres": [], "tags": [],
             "start_date": null, "end_date": null});

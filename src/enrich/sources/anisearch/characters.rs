@@ -2,27 +2,27 @@
 
 use serde_json::{Value, json};
 
-use crate::enrich::error::Problem;
+use crate::enrich::error::FetchFailure;
 use crate::enrich::html::{Document, Element, Fields};
-use crate::enrich::page::another_page;
+use crate::enrich::page::unexpected_page;
 use crate::enrich::sources::anisearch::site::is_meant;
 
-/// The parts of the list: the fourth is not of characters.
+/// The sections of the list: the fourth has no characters.
 const PARTS: &str = "#chara1, #chara2, #chara3, #chara5, #chara6, #chara7";
 
-/// What only the list has.
+/// Found on the list only.
 const MARKS: &str = "#chara1, #chara2, #chara3, #chara4, #chara5, #chara6, #chara7";
 
-/// What the addresses of characters stand behind.
+/// The base of URLs of characters.
 const SITE: &str = "https://www.anisearch.com/";
 
-/// What the addresses of images stand behind until a script has made styles of them.
+/// The base of URLs of images in `data-bg`, which a script turns into styles.
 const IMAGES: &str = "https://cdn.anisearch.com/images/";
 
-/// Everybody on the list.
-pub(crate) fn read(document: &Document) -> Result<Value, Problem> {
+/// All characters on the list.
+pub(crate) fn read(document: &Document) -> Result<Value, FetchFailure> {
     if !is_meant(document, MARKS) {
-        return Err(another_page("character list", document));
+        return Err(unexpected_page("character list", document));
     }
     let characters = document.root().all(PARTS).into_iter().flat_map(|part| {
         let role = part
@@ -42,7 +42,7 @@ fn listed(item: Element<'_>) -> Fields {
         .put("image", image.or_else(|| item.attribute_of("a", "data-bg").map(|path| format!("{IMAGES}{path}"))))
 }
 
-/// The address in a style.
+/// The URL in a style.
 fn image(style: &str) -> Option<&str> {
     let (_, behind) = style.split_once("url(")?;
     let (address, _) = behind.split_once(')')?;
@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn everybody_has_the_role_of_his_part() {
+    fn characters_have_role_of_their_section() {
         let page = "<section id='chara1'><h2>Main Character</h2><ul><li>
               <a href='character/1,x' style='background-image: url(\"https://cdn.invalid/1.webp\")'>
               <span class='title'>X</span><span class='favorites'>1 ❤</span></a></li></ul></section>
@@ -76,6 +76,6 @@ mod tests {
         assert_eq!(read(page).unwrap(), expected);
         let nobody = "<body data-pagetype='anime-details'><p>Nobody.</p>";
         assert_eq!(read(nobody).unwrap(), json!({"characters": []}));
-        assert!(matches!(read("<h1>Please log in</h1>"), Err(Problem::Unexpected(_))));
+        assert!(matches!(read("<h1>Please log in</h1>"), Err(FetchFailure::Unexpected(_))));
     }
 }

@@ -2,19 +2,19 @@
 
 use serde_json::Value;
 
-use crate::enrich::error::Problem;
+use crate::enrich::error::FetchFailure;
 use crate::enrich::html::{Document, Fields};
-use crate::enrich::page::another_page;
+use crate::enrich::page::unexpected_page;
 use crate::enrich::sources::anisearch::characters::number;
 use crate::enrich::sources::anisearch::site::is_meant;
 
-/// What an episode is in.
+/// A row of an episode.
 const ROW: &str = "tr[data-episode='true']";
 
-/// Every episode that has anything to tell. A list without any is one, too: films have none.
-pub(crate) fn read(document: &Document) -> Result<Value, Problem> {
+/// All episodes with data. The list may be empty: movies have none.
+pub(crate) fn read(document: &Document) -> Result<Value, FetchFailure> {
     if !is_meant(document, ROW) {
-        return Err(another_page("episode list", document));
+        return Err(unexpected_page("episode list", document));
     }
     let episodes = document.root().all(ROW).into_iter().map(|row| {
         let counted = row.text_of("th[itemprop='episodeNumber']");
@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_are_read() {
+    fn episode_rows_are_read() {
         let page = "<table><tbody>
             <tr data-episode='true'><th itemprop='episodeNumber'>01</th><td data-title='Runtime'><div lang='en'>23 min</div></td>
               <td data-title='Date of Original Release'><div lang='de'>x</div><div lang='en'>04.10.2006</div></td>
@@ -47,7 +47,7 @@ mod tests {
         assert_eq!(read(page).unwrap(), expected);
         assert_eq!(read("<body data-pagetype='anime-details'><p>None.</p>").unwrap(), json!([]));
         for other in ["", "<title>Log in - aniSearch</title><h1>Please log in</h1>"] {
-            assert!(matches!(read(other), Err(Problem::Unexpected(_))), "{other}");
+            assert!(matches!(read(other), Err(FetchFailure::Unexpected(_))), "{other}");
         }
     }
 }

@@ -2,32 +2,32 @@
 
 use serde_json::Value;
 
-use crate::enrich::error::Problem;
+use crate::enrich::error::FetchFailure;
 use crate::enrich::html::{Document, Element, Fields};
-use crate::enrich::page::another_page;
+use crate::enrich::page::unexpected_page;
 use crate::enrich::sources::anisearch::site::is_meant;
 
-/// What an anime is related to.
+/// Related anime and manga.
 #[derive(Default)]
 pub(crate) struct Relations {
     pub(crate) anime: Vec<Value>,
     pub(crate) manga: Vec<Value>,
 }
 
-/// What only their page has.
+/// Found on the page of relations only.
 const MARKS: &str = "section#relations, section#relations_anime, section#relations_manga, select.ofilter";
 
-/// What the page tells.
-pub(crate) fn read(document: &Document) -> Result<Relations, Problem> {
+/// The data of the page.
+pub(crate) fn read(document: &Document) -> Result<Relations, FetchFailure> {
     if !is_meant(document, MARKS) {
-        return Err(another_page("relations page", document));
+        return Err(unexpected_page("relations page", document));
     }
     let rows = |selector: &str| document.root().all(selector).into_iter().map(related).collect();
     Ok(Relations { anime: rows("section#relations_anime tbody tr"), manga: rows("section#relations_manga tbody tr") })
 }
 
 fn related(row: Element<'_>) -> Value {
-    // What would be shown beside the pointer is markup itself.
+    // The tooltip is markup.
     let shown = row.attribute_of("th[scope='row']", "data-tooltip").and_then(Document::new);
     let image = shown.as_ref().and_then(|shown| shown.root().attribute_of("img", "src"));
     let fields = Fields::default()
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_are_read_with_their_pictures() {
+    fn relation_rows_are_read_with_images() {
         let page = "<section id='relations_anime'><table><tbody><tr><th scope='row'
             data-tooltip='&lt;img src=&quot;https://cdn.invalid/2.webp&quot;&gt;&lt;div&gt;X&lt;/div&gt;'>
             <a href='anime/2,x'>X</a><br><span>Sequel</span></th>

@@ -1,9 +1,9 @@
-//! TODO
+//! What all pages of AniSearch have in common.
 
 use crate::enrich::html::Document;
 
-/// Whether this is a page that has what `marks` matches, or else one of the site's pages of an anime, on which there is
-/// nothing of it. Others, as the one to log in, come with status 200 too.
+/// Whether the page has what `marks` matches, or is a page of an anime without it. Other pages, as the login page, come
+/// with status 200, too.
 pub(crate) fn is_meant(page: &Document, marks: &str) -> bool {
     [marks, "body[data-pagetype^='anime']"].into_iter().any(|mark| page.root().first(mark).is_some())
 }

@@ -9,8 +9,8 @@ use crate::anime::{Anime, Ids};
 use crate::enrich::history::Run;
 use crate::enrich::metrics::Gap;
 use crate::enrich::mode::Mode;
-use crate::enrich::progress::Plan;
-use crate::enrich::report::{Pass, Report};
+use crate::enrich::progress::EnrichPlan;
+use crate::enrich::report::{EnrichReport, PassReport};
 use crate::services::SERVICES;
 use crate::tui::app::App;
 use crate::tui::app::enrich::{Pane, Shown};
@@ -28,7 +28,7 @@ fn at_once() -> App {
 }
 
 /// The one enrichment that is to begin.
-fn begun(effects: &[Effect]) -> (Ticket, &Plan) {
+fn begun(effects: &[Effect]) -> (Ticket, &EnrichPlan) {
     match effects {
         [Effect::Enrich { ticket, plan }] => (*ticket, plan),
         other => panic!("{other:?}"),
@@ -67,18 +67,18 @@ fn of_two_titles_that_are_called_the_same_the_runs_own_is_meant() {
 }
 
 #[rstest]
-#[case(|report: &mut Report| report.services[0].ok = false, "1 of 7 services failed")]
-#[case(|report: &mut Report| report.identical = Some(false), "returned different data")]
+#[case(|report: &mut EnrichReport| report.services[0].ok = false, "1 of 7 services failed")]
+#[case(|report: &mut EnrichReport| report.identical = Some(false), "returned different data")]
 #[case(
-    |report: &mut Report| report.services[0].incomplete.push(Gap { part: "episode 6".into(), problem: "status 500".into() }),
+    |report: &mut EnrichReport| report.services[0].incomplete.push(Gap { part: "episode 6".into(), problem: "status 500".into() }),
     "1 service returned incomplete data"
 )]
 #[case(
-    |report: &mut Report| report.services[0].missing.push("https://api.jikan.moe/v4/anime/1".into()),
+    |report: &mut EnrichReport| report.services[0].missing.push("https://api.jikan.moe/v4/anime/1".into()),
     "1 service returned incomplete data"
 )]
-#[case(|report: &mut Report| report.services[0].warm = Some(Pass { requests: 5, hits: 2, ..Pass::default() }), "3 requests of")]
-fn what_is_wrong_with_a_run_is_no_success(#[case] spoil: fn(&mut Report), #[case] told: &str) {
+#[case(|report: &mut EnrichReport| report.services[0].warm = Some(PassReport { requests: 5, hits: 2, ..PassReport::default() }), "3 requests of")]
+fn what_is_wrong_with_a_run_is_no_success(#[case] spoil: fn(&mut EnrichReport), #[case] told: &str) {
     let mut good = run();
     good.report.identical = Some(true);
     for service in &mut good.report.services {

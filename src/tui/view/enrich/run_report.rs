@@ -5,8 +5,8 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use crate::enrich::history::Run;
-use crate::enrich::metrics::Tally;
-use crate::enrich::report::{Pass, ServiceReport};
+use crate::enrich::metrics::PassMetrics;
+use crate::enrich::report::{PassReport, ServiceReport};
 use crate::output::columns::clip;
 use crate::output::columns::wrap;
 use crate::output::{human, safe};
@@ -87,7 +87,7 @@ fn live<'a>(running: &Running, now: f64, width: usize, height: usize, theme: &Th
 }
 
 /// What a service brought so far: hits, bytes and waiting.
-fn facts(tally: &Tally) -> [String; 3] {
+fn facts(tally: &PassMetrics) -> [String; 3] {
     [
         right(&format!("{} hits", human::count(tally.hits)), HITS),
         right(&human::bytes(tally.bytes), BYTES),
@@ -135,7 +135,8 @@ fn line<'a>(part: &Part, run: &Run, width: usize, theme: &Theme) -> Line<'a> {
             report.services.get(*at).map(|service| of_service(service, width, theme)).unwrap_or_default()
         }
         Part::All => {
-            let sum = |pick: fn(&Pass) -> u64| report.services.iter().map(|service| pick(&service.cold)).sum::<u64>();
+            let sum =
+                |pick: fn(&PassReport) -> u64| report.services.iter().map(|service| pick(&service.cold)).sum::<u64>();
             let cells = [
                 human::count(sum(|pass| pass.requests)),
                 human::bytes(sum(|pass| pass.bytes)),
@@ -166,7 +167,7 @@ fn line<'a>(part: &Part, run: &Run, width: usize, theme: &Theme) -> Line<'a> {
 }
 
 fn of_service<'a>(service: &ServiceReport, width: usize, theme: &Theme) -> Line<'a> {
-    let Pass { requests, bytes, .. } = service.cold;
+    let PassReport { requests, bytes, .. } = service.cold;
     let cells = [
         human::count(requests),
         human::bytes(bytes),
@@ -188,11 +189,11 @@ fn cold(seconds: f64, was_cached: bool) -> String {
 }
 
 /// `26/26`: how much of what was asked for came from the cache.
-fn hits(passes: &[Pass]) -> String {
+fn hits(passes: &[PassReport]) -> String {
     if passes.is_empty() {
         return "-".to_owned();
     }
-    let sum = |pick: fn(&Pass) -> u64| human::count(passes.iter().map(pick).sum());
+    let sum = |pick: fn(&PassReport) -> u64| human::count(passes.iter().map(pick).sum());
     format!("{}/{}", sum(|pass| pass.hits), sum(|pass| pass.requests))
 }
 

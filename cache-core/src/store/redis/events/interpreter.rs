@@ -24,10 +24,10 @@ use uuid::Uuid;
 use crate::model::entry::{EntryId, Kind, Layout};
 use crate::model::event::{Event, EventKind};
 use crate::model::key::CacheKey;
+use crate::model::service::ServiceRegistry;
 use crate::store::redis::events::pending::{
     Facts, MAX_PENDING, Miss, ONE_ACT, Pending, TOGETHER, Write, note, slot, unidentified,
 };
-use crate::model::service::ServiceRegistry;
 use crate::store::redis::events::signal::Sign;
 use crate::store::redis::events::timeouts;
 

@@ -3,9 +3,9 @@
 use EventKind::{Evict, Hit, Miss, Refresh, Remove, Store};
 use rstest::rstest;
 
-use crate::model::service::ServiceProfile;
 use crate::model::event::Asked;
 use crate::model::service::ServiceName;
+use crate::model::service::ServiceProfile;
 use crate::store::redis::events::interpreter::*;
 
 const KEY: &[u8] = b"GET:1";

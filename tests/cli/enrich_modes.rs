@@ -52,11 +52,11 @@ fn what_is_cached_is_verified_against_what_the_services_say() {
     let before: Vec<u8> = dump_of_bodies(&mut redis);
     let differs = verify();
     assert_eq!((differs.code, &differs.json()["identical"]), (Some(4), &json!(false)));
-    let told = differs.json()["services"][0]["difference"].as_str().unwrap().to_owned();
-    assert!(told.starts_with("$.anime.") && told.contains("Cowboy Bebop"), "{told}");
+    let message = differs.json()["services"][0]["difference"].as_str().unwrap().to_owned();
+    assert!(message.starts_with("$.anime.") && message.contains("Cowboy Bebop"), "{message}");
     assert_eq!((dump_of_bodies(&mut redis), cmd("DBSIZE").query::<u64>(&mut redis).unwrap()), (before, keys));
     let shown = enrich(&["--verify"]);
-    assert!(shown.out.contains(&told) && !shown.out.contains('\u{1b}'), "{}", shown.out);
+    assert!(shown.out.contains(&message) && !shown.out.contains('\u{1b}'), "{}", shown.out);
 
     assert_eq!(enrich(&["--fresh"]).code, Some(0));
     assert_eq!(verify().code, Some(0));
@@ -68,7 +68,7 @@ fn dump_of_bodies(redis: &mut redis::Connection) -> Vec<u8> {
 }
 
 #[rstest]
-fn offline_takes_what_is_cached_and_asks_nobody(#[values(Cache::Redis, Cache::Sqlite)] cache: Cache) {
+fn offline_uses_cached_responses_without_requests(#[values(Cache::Redis, Cache::Sqlite)] cache: Cache) {
     let (program, upstream) = (cache.program(), Upstream::start());
     let enrich = |more: &[&str]| run(&program, &upstream, &[&BEBOP[..], cache.arguments(), more].concat());
     if matches!(cache, Cache::Sqlite) {
@@ -82,8 +82,8 @@ fn offline_takes_what_is_cached_and_asks_nobody(#[values(Cache::Redis, Cache::Sq
     let missing = enrich(&["--offline", "--json"]);
     let report = missing.json();
     assert_eq!((missing.code, &report["services"][0]["ok"]), (Some(4), &json!(false)), "{report}");
-    let told = report["services"][0]["error"].as_str().unwrap();
-    assert!(told.starts_with("not cached: ") && told.ends_with("/anime/1/full"), "{told}");
+    let message = report["services"][0]["error"].as_str().unwrap();
+    assert!(message.starts_with("not cached: ") && message.ends_with("/anime/1/full"), "{message}");
     assert_eq!(total(&upstream), before);
 
     let cached = enrich(&["--json"]).json();
@@ -96,7 +96,7 @@ fn offline_takes_what_is_cached_and_asks_nobody(#[values(Cache::Redis, Cache::Sq
     assert_eq!(total(&upstream), before);
     assert!(program.directory.path().join("out/jikan.json").is_file());
 
-    // A part that is gone is told, and the rest taken.
+    // A missing part is reported, and the rest is used.
     let episode = "*/anime/1/episodes/3";
     let flushed = program.run(&[&["flush", "--yes", "--url", episode], cache.arguments()].concat());
     assert_eq!(flushed.code, Some(0), "{}", flushed.err);
@@ -113,8 +113,8 @@ fn of_queries_to_one_url_the_missing_one_is_named() {
     let ((program, _redis), upstream) = (empty(), Upstream::start());
     let offline =
         || run(&program, &upstream, &["enrich", "--anilist-id", "1", "--only", "anilist", "--offline", "--json"]);
-    let told = offline().json()["services"][0]["error"].as_str().unwrap().to_owned();
-    assert!(told.ends_with(" (the title)"), "{told}");
+    let message = offline().json()["services"][0]["error"].as_str().unwrap().to_owned();
+    assert!(message.ends_with(" (the title)"), "{message}");
     run(&program, &upstream, &["enrich", "--anilist-id", "1", "--only", "anilist", "-q"]);
     assert_eq!(program.run(&["flush", "--yes", "--body-match", "\"airingSchedule\""]).code, Some(0));
     let report = offline().json();

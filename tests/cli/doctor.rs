@@ -7,8 +7,8 @@ use redis::cmd;
 use serde_json::Value;
 
 use crate::program::{Program, Run, empty, pipeline};
-use crate::reading::fill;
 use crate::redis_server::RedisServer;
+use crate::stats_ls_show::fill;
 
 /// A port on which nobody listens.
 fn dead() -> String {
@@ -65,7 +65,7 @@ fn a_wrong_password_is_told_as_one() {
 }
 
 #[test]
-fn a_server_that_hangs_is_given_up() {
+fn hanging_server_times_out() {
     let server = RedisServer::start("");
     let url = format!("redis://{}/0", server.address());
     let mut redis = redis::Client::open(url.as_str()).unwrap().get_connection().unwrap();

@@ -1,15 +1,16 @@
-//! A process that asks one service, as far as caches and limits can tell.
+//! A process that sends requests to one service, with its own cache handle and network.
 
 use std::sync::Arc;
 
-use animecache::enrich::error::Problem;
-use animecache::enrich::metrics::Meter;
+use animecache::enrich::error::FetchFailure;
+use animecache::enrich::metrics::Metrics;
 use animecache::enrich::mode::Mode;
 use animecache::enrich::network::Network;
 use animecache::enrich::response::Answer;
-use animecache::enrich::service_client::Way;
-use animecache::services::Services;
-use cache_core::{Cache, Config, Inspect, Redis, RedisUrl, ServiceName};
+use animecache::enrich::service_client::ServiceClient;
+use animecache::enrich::source::Source;
+use animecache::enrich::sources::source;
+use cache_core::{Cache, Config, Inspect, Redis, RedisUrl, ServiceName, Services};
 
 use crate::origin::Origin;
 
@@ -22,10 +23,10 @@ pub struct Process {
     pub service: ServiceName,
 }
 
-/// A way, and what it counts.
+/// A client, and its metrics.
 pub struct Asking {
-    pub way: Way,
-    pub meter: Arc<Meter>,
+    pub client: ServiceClient,
+    pub metrics: Arc<Metrics>,
 }
 
 impl Process {
@@ -39,17 +40,19 @@ impl Process {
     }
 
     pub fn asking(&self, mode: Mode) -> Asking {
-        let meter = Arc::<Meter>::default();
-        let way = Way::new(&self.cache, &self.network, self.service, &self.services, mode, Arc::clone(&meter));
-        Asking { way, meter }
+        let metrics = Arc::<Metrics>::default();
+        let client =
+            ServiceClient::new(&self.cache, &self.network, self.service, &self.services, mode, Arc::clone(&metrics))
+                .with_ban_check(source(self.service).and_then(Source::is_ban));
+        Asking { client, metrics }
     }
 }
 
 impl Asking {
     /// Asks for a path. A body that begins as an error, or as something compressed, is none that should be stored.
-    pub async fn ask(&self, path: &str) -> Result<Answer, Problem> {
-        let request = self.way.client().get(format!("{}{path}", self.way.url()));
-        self.way.ask(request, |body| !body.starts_with(b"<error") && !body.starts_with(&[0x1f, 0x8b])).await
+    pub async fn ask(&self, path: &str) -> Result<Answer, FetchFailure> {
+        let request = self.client.http().get(format!("{}{path}", self.client.url()));
+        self.client.ask(request, |body| !body.starts_with(b"<error") && !body.starts_with(&[0x1f, 0x8b])).await
     }
 
     pub async fn text(&self, path: &str) -> String {

@@ -13,7 +13,7 @@ use crate::upstream::Upstream;
 const TITLES: &str = "\u{feff}# what is wanted\nCowboy Bebop\r\n\n# by a part\n  frieren\nno such title\nhi\n";
 
 #[rstest]
-fn run_again_it_goes_on_where_it_was(#[values(Cache::Redis, Cache::Sqlite)] cache: Cache) {
+fn warm_again_continues_where_it_stopped(#[values(Cache::Redis, Cache::Sqlite)] cache: Cache) {
     let (program, upstream) = (cache.program(), Upstream::start());
     fs::write(program.directory.path().join("titles"), TITLES).unwrap();
     let warm = |titles: &str| {
@@ -32,7 +32,7 @@ fn run_again_it_goes_on_where_it_was(#[values(Cache::Redis, Cache::Sqlite)] cach
 }
 
 #[test]
-fn titles_come_from_a_file_standard_input_or_places_in_the_database() {
+fn titles_are_read_from_file_standard_input_or_index_range() {
     let (program, upstream) = (Program::bare(), Upstream::start());
     let warm = |arguments: &[&str], input: &'static str| {
         let mut command = program.command();
@@ -77,7 +77,7 @@ fn an_odd_entry_of_a_database_spoils_no_other() {
 }
 
 #[test]
-fn a_title_about_which_nobody_is_asked_is_not_warm() {
+fn title_without_requested_service_is_not_warm() {
     let (program, upstream) = (Program::bare(), Upstream::start());
     let titles = [("Bebop", "https://myanimelist.net/anime/1"), ("Elsewhere", "https://kitsu.io/anime/7")];
     let entries = titles.map(|(title, source)| json!({"title": title, "sources": [source]}));

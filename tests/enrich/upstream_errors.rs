@@ -11,8 +11,8 @@ use rstest::rstest;
 use tokio::time::Instant;
 
 use crate::caches::{On, Subject, cowboy_bebop, settings};
-use crate::site::Site;
-use crate::table::Table;
+use crate::scripted_site::Site;
+use crate::table_transport::Table;
 
 fn anime(ids: Ids) -> Anime {
     Anime { title: "No such anime".to_owned(), ids, ..Anime::default() }
@@ -44,7 +44,7 @@ async fn what_a_service_does_not_know_is_not_found_and_not_stored() {
 }
 
 #[tokio::test]
-async fn where_there_were_too_many_requests_it_is_asked_again_when_the_service_says() {
+async fn too_many_requests_with_retry_after_is_retried_then() {
     let upstream = Upstream::start(None, 0.0).await.unwrap();
     let subject = cache(&upstream).await;
     let mushishi = anime(Ids { mal: Some(457), ..Ids::default() });
@@ -58,7 +58,7 @@ async fn where_there_were_too_many_requests_it_is_asked_again_when_the_service_s
 }
 
 #[tokio::test]
-async fn a_ban_is_neither_stored_nor_made_longer() {
+async fn ban_is_neither_stored_nor_extended() {
     let upstream = Upstream::start(None, 0.0).await.unwrap();
     let subject = cache(&upstream).await;
     let banned = anime(Ids { anidb: Some(8550), ..Ids::default() });
@@ -68,7 +68,7 @@ async fn a_ban_is_neither_stored_nor_made_longer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn anidb_is_let_be_for_a_while_after_a_failure() {
+async fn anidb_after_failure_is_blocked_for_a_while() {
     let table = Arc::new(Table::default().with_status(ANIDB, 503, ""));
     let subject = Subject::open(On::Memory, settings(None), Network::over(Arc::clone(&table) as Arc<dyn Sender>)).await;
     let begun = Instant::now();
@@ -85,7 +85,7 @@ async fn anidb_is_let_be_for_a_while_after_a_failure() {
 #[case::anilist(animecache::services::anilist(), "https://graphql.anilist.co/", 3, 2 * 60)]
 #[case::jikan(animecache::services::jikan(), "https://api.jikan.moe/v4/anime/1/full", 2, 2)]
 #[tokio::test(start_paused = true)]
-async fn where_it_is_not_said_when_to_come_again_it_is_tried_after_the_pipelines_pauses(
+async fn too_many_requests_without_retry_after_uses_pipeline_delays(
     #[case] service: ServiceName,
     #[case] url: &str,
     #[case] requests: usize,
@@ -129,8 +129,18 @@ async fn jikan_is_asked_for_one_thing_at_a_time_and_in_order() {
 
 // Errors with status 200, and pages that are no answers at all.
 #[rstest]
-#[case(animecache::services::jikan(), "https://api.jikan.moe/v4/anime/1/full", "{\"status\": 500}", "response has no 'data'")]
-#[case(animecache::services::jikan(), "https://api.jikan.moe/v4/anime/1/full", "<html>", "invalid JSON in the response")]
+#[case(
+    animecache::services::jikan(),
+    "https://api.jikan.moe/v4/anime/1/full",
+    "{\"status\": 500}",
+    "response has no 'data'"
+)]
+#[case(
+    animecache::services::jikan(),
+    "https://api.jikan.moe/v4/anime/1/full",
+    "<html>",
+    "invalid JSON in the response"
+)]
 #[case(
     animecache::services::jikan(),
     "https://api.jikan.moe/v4/anime/1/full",
@@ -145,7 +155,12 @@ async fn jikan_is_asked_for_one_thing_at_a_time_and_in_order() {
     "Internal Server Error"
 )]
 #[case(animecache::services::anilist(), "https://graphql.anilist.co/", "[{\"data\": 1}]", "not found")]
-#[case(animecache::services::kitsu(), "https://kitsu.io/api/edge/anime/1", "{\"errors\": []}", "response has no 'data'")]
+#[case(
+    animecache::services::kitsu(),
+    "https://kitsu.io/api/edge/anime/1",
+    "{\"errors\": []}",
+    "response has no 'data'"
+)]
 #[case(animecache::services::kitsu(), "https://kitsu.io/api/edge/anime/1", "[]", "response has no 'data'")]
 #[case(
     animecache::services::kitsu(),
@@ -193,7 +208,7 @@ const ANIDB: &str =
 const EPISODES: &str = "https://kitsu.io/api/edge/anime/1/episodes?page%5Blimit%5D=20&page%5Boffset%5D=0";
 
 #[tokio::test]
-async fn a_part_that_cannot_be_had_leaves_the_rest() {
+async fn missing_part_leaves_the_rest() {
     let full = "{\"data\": {\"title\": \"Cowboy Bebop\", \"episodes\": 3}}";
     let episode = "{\"data\": {\"title\": \"Session\", \"filler\": null}}";
     let table = Table::default()
@@ -248,7 +263,7 @@ async fn all_that_is_not_asked_for_any_more_is_told() {
 }
 
 #[tokio::test]
-async fn a_document_of_endless_depth_is_no_answer() {
+async fn xml_nested_too_deeply_is_refused() {
     let deep = "<anime>".repeat(300_000);
     let closed = deep.clone() + &"</anime>".repeat(300_000);
     for body in [deep, closed] {

@@ -1,4 +1,4 @@
-//! `enrich` and `warm` where a service brings a part of what it has: what was got is kept, and what was not is told.
+//! `enrich` and `warm` where a service returns a part of its data: the part is kept, and the rest is reported.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -44,12 +44,12 @@ fn run(program: &Program, url: &str, arguments: &[&str]) -> Run {
 }
 
 #[test]
-fn a_part_that_cannot_be_had_is_told_and_the_rest_is_kept() {
+fn missing_part_is_reported_and_rest_is_kept() {
     let (program, url) = (Program::bare(), kitsu());
     let arguments = ["enrich", "--kitsu-id", "1", "--out", "out"];
-    let told = run(&program, &url, &arguments);
-    assert_eq!(told.code, Some(4), "{} {}", told.out, told.err);
-    assert!(told.out.contains("1 part missing: episodes from 1 (HTTP status 500)"), "{}", told.out);
+    let output = run(&program, &url, &arguments);
+    assert_eq!(output.code, Some(4), "{} {}", output.out, output.err);
+    assert!(output.out.contains("1 part missing: episodes from 1 (HTTP status 500)"), "{}", output.out);
     let report = run(&program, &url, &[&arguments[..], &["--json"]].concat());
     let kitsu = &report.json()["services"][0];
     assert_eq!((report.code, &kitsu["ok"], &kitsu["error"]), (Some(4), &json!(true), &json!(null)));
@@ -78,12 +78,12 @@ fn a_second_pass_that_asked_the_service_again_proves_nothing() {
 }
 
 #[test]
-fn a_title_of_which_a_part_cannot_be_had_is_not_warm() {
+fn title_with_missing_part_is_not_warm() {
     let (program, url) = (Program::bare(), kitsu());
-    let told = run(&program, &url, &["warm", "--index", "0", "--json"]);
-    let summary = told.json();
+    let output = run(&program, &url, &["warm", "--index", "0", "--json"]);
+    let summary = output.json();
     let title = &summary["titles"][0];
-    assert_eq!((told.code, &summary["done"], &summary["failed"]), (Some(4), &json!(0), &json!(1)), "{summary}");
+    assert_eq!((output.code, &summary["done"], &summary["failed"]), (Some(4), &json!(0), &json!(1)), "{summary}");
     assert_eq!((&title["ok"], &title["failed"][0]["service"]), (&json!(false), &json!("kitsu")));
     assert!(title["failed"][0]["error"].as_str().unwrap().contains("episodes from 1 (HTTP status 500)"), "{title}");
 }

@@ -86,7 +86,7 @@ fn ls_lists_every_entry_as_the_reference_decoder_reads_it() {
 }
 
 #[test]
-fn show_tells_headers_and_body_as_the_reference_decoder_reads_them() {
+fn show_prints_headers_and_body_as_reference_decoder_does() {
     let (program, _redis) = pipeline();
     for expected in expected() {
         let id = expected["redis_key"].as_str().unwrap().strip_prefix("hishel_cache:entry:").unwrap();
@@ -126,7 +126,7 @@ fn secrets_are_shown_only_when_asked_for() {
 }
 
 #[test]
-fn no_credential_is_shown_wherever_it_stands_unless_it_is_asked_for() {
+fn credentials_are_hidden_unless_revealed() {
     let (program, mut redis) = empty();
     let key = "result_cache:tok:82fce6a05e45281a:1:access_token=S3CRET";
     cmd("SET").arg(key).arg(r#"{"refresh_token": "S3CRET"}"#).exec(&mut redis).unwrap();

@@ -52,7 +52,7 @@ fn a_dry_run_changes_nothing_and_tells_what_a_flush_would_take() {
 }
 
 #[test]
-fn a_flush_takes_whole_entries_and_leaves_every_other_key_as_it_was() {
+fn flush_deletes_whole_entries_and_no_other_key() {
     let (program, mut redis) = pipeline();
     set(&mut redis, &FOREIGN);
     set(&mut redis, &NASTY);
@@ -90,7 +90,7 @@ fn a_limit_holds() {
 }
 
 #[test]
-fn what_cannot_be_read_is_listed_and_flushed_without_its_neighbours() {
+fn corrupt_entries_are_listed_and_flushed_alone() {
     let (program, mut redis) = pipeline();
     let id = "209662e2-e774-4be9-9d0b-1759981c933b";
     let cut = "e7b28522-26a3-4d5d-9ba7-6ee6562b98eb";
