@@ -4,7 +4,6 @@ pub mod body;
 pub mod detail;
 pub mod dialog;
 pub mod enrich;
-pub mod focus;
 pub mod inspector;
 pub mod job;
 pub mod json;
@@ -25,7 +24,6 @@ use tui_textarea::TextArea;
 use crate::output::{human, safe};
 use crate::tui::app::dialog::Dialog;
 use crate::tui::app::enrich::Enrich;
-use crate::tui::app::focus::{Focus, Screen};
 use crate::tui::app::inspector::Inspector;
 use crate::tui::app::job::Job;
 use crate::tui::app::query::Query;
@@ -33,6 +31,7 @@ use crate::tui::app::rates::Rates;
 use crate::tui::app::rows::{Choice, Row, RowId, Rows};
 use crate::tui::app::tree::Tree;
 use crate::tui::app::watch::Watch;
+use crate::tui::focus::{Focus, Screen};
 use crate::tui::keymap::{Keymap, Mode};
 use crate::tui::layout::enrich::Panes;
 use crate::tui::layout::regions;
@@ -83,7 +82,7 @@ pub struct Scan {
 
 /// What is said once the terminal is given back: a change was under way when somebody left.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Parting {
+pub struct ExitSummary {
     /// What was done, safe to show.
     pub text: String,
     /// It was all that was asked for.
@@ -150,7 +149,7 @@ pub struct App {
     /// Leave as soon as the change under way has stopped.
     pub is_leaving: bool,
     /// What that change did.
-    pub parting: Option<Parting>,
+    pub exit_summary: Option<ExitSummary>,
     /// Why the dashboard cannot go on.
     pub failure: Option<Failure>,
     tickets: u64,
@@ -192,7 +191,7 @@ impl App {
             job: None,
             notice: None,
             is_leaving: false,
-            parting: None,
+            exit_summary: None,
             failure: None,
             tickets: 0,
         }
@@ -305,8 +304,8 @@ impl App {
     }
 
     /// What is to be said behind the dashboard, also of a change whose end nobody waited for.
-    pub fn take_parting(&mut self) -> Option<Parting> {
-        let unfinished = |Job { done, total, on, then, .. }: Job| Parting {
+    pub fn take_exit_summary(&mut self) -> Option<ExitSummary> {
+        let unfinished = |Job { done, total, on, then, .. }: Job| ExitSummary {
             text: format!(
                 "Interrupted: {} or more of {} {} ({})",
                 human::count(done),
@@ -316,20 +315,20 @@ impl App {
             ),
             is_whole: false,
         };
-        self.parting.take().or_else(|| self.job.take().map(unfinished))
+        self.exit_summary.take().or_else(|| self.job.take().map(unfinished))
     }
 
     /// Tells the user something.
-    pub fn notify(&mut self, text: impl Into<String>) {
-        self.say(&text.into(), false);
+    pub fn show_notice(&mut self, text: impl Into<String>) {
+        self.notice(&text.into(), false);
     }
 
     /// Tells the user of something that did not work.
-    pub fn complain(&mut self, text: impl Into<String>) {
-        self.say(&text.into(), true);
+    pub fn show_error(&mut self, text: impl Into<String>) {
+        self.notice(&text.into(), true);
     }
 
-    fn say(&mut self, text: &str, is_error: bool) {
+    fn notice(&mut self, text: &str, is_error: bool) {
         let text = safe::line(text).into_owned();
         self.notice = Some(Notice { text, is_error, since: self.now });
     }

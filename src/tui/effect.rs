@@ -27,7 +27,7 @@ pub enum Effect {
     /// Tell what others do with the cache, until it is cancelled.
     Watch { ticket: Ticket, source: Source },
     /// Find out what can be enriched.
-    Offer(Ticket),
+    LoadTitles(Ticket),
     /// Read the enrichments of late.
     LoadRuns(Ticket),
     /// Enrich an anime, twice, and compare.

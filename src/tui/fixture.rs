@@ -16,12 +16,11 @@ use uuid::Uuid;
 use crate::anime::{Anime, Ids};
 use crate::enrich::history::Run;
 use crate::services::SERVICES;
-use crate::tui::KEYMAP;
 use crate::tui::app::App;
-use crate::tui::app::enrich::{Offer, ServiceTally};
+use crate::tui::app::enrich::{ServiceTally, TitleList};
 use crate::tui::app::rates::Tally;
 use crate::tui::effect::Effect;
-use crate::tui::keymap::Keymap;
+use crate::tui::keymap::{KEYMAP, Keymap};
 use crate::tui::message::{Message, Outcome, Progress};
 use crate::tui::options::Options;
 use crate::tui::ticket::Ticket;
@@ -200,7 +199,7 @@ fn everywhere(id: u64) -> Ids {
 }
 
 /// What can be enriched: titles of all kinds, one of them unpleasant, one that only two services know.
-pub(crate) fn offer() -> Offer {
+pub(crate) fn title_list() -> TitleList {
     let anime = |title: &str, kind: &str, episodes, ids| Anime {
         title: title.to_owned(),
         kind: Some(kind.to_owned()),
@@ -216,7 +215,7 @@ pub(crate) fn offer() -> Offer {
         anime("Cowboy Bebop: Tengoku no Tobira", "MOVIE", Some(1), everywhere(5)),
     ];
     let hosts = SERVICES.map(|service| (service, format!("{service}.example"))).into();
-    Offer { titles, hosts }
+    TitleList { titles, hosts }
 }
 
 /// A run of all services: one failed, one brought something else the second time.
@@ -258,8 +257,8 @@ pub(crate) fn run() -> Run {
 pub(crate) fn enriching(size: Size, runs: Vec<Run>) -> App {
     let mut app = listed(size, Options { has_color: true, ..Options::default() }, entries());
     let effects = press(&mut app, "e");
-    let [Effect::Offer(titles), Effect::LoadRuns(history)] = effects[..] else { panic!("{effects:?}") };
-    update(&mut app, Message::Done(titles, Outcome::Offered(Ok(offer()))));
+    let [Effect::LoadTitles(titles), Effect::LoadRuns(history)] = effects[..] else { panic!("{effects:?}") };
+    update(&mut app, Message::Done(titles, Outcome::TitlesLoaded(Ok(title_list()))));
     update(&mut app, Message::Done(history, Outcome::Runs(Ok(runs))));
     app
 }

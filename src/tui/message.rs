@@ -10,7 +10,7 @@ use ratatui::layout::Size;
 
 use crate::enrich::history::Run;
 use crate::tui::app::detail::Detail;
-use crate::tui::app::enrich::{Offer, ServiceTally};
+use crate::tui::app::enrich::{ServiceTally, TitleList};
 use crate::tui::app::rates::Tally;
 use crate::tui::ticket::Ticket;
 
@@ -47,14 +47,14 @@ pub enum Progress {
     /// So many of so many entries were dealt with, this long after the start.
     Work { done: u64, total: u64, elapsed: Duration },
     /// Of a watch.
-    Watch(Sight),
+    Watch(WatchUpdate),
     /// How far each service of an enrichment is.
     Enriching(Vec<ServiceTally>),
 }
 
 /// What a watch reports.
 #[derive(Debug)]
-pub enum Sight {
+pub enum WatchUpdate {
     /// It began at this time (Unix seconds); what the server's `notify-keyspace-events` was, where it was changed.
     Began { since: f64, was: Option<String> },
     /// What was seen since the last report.
@@ -83,7 +83,7 @@ pub enum Outcome {
     /// What an enrichment came to, and why it is not among the runs that the store keeps.
     Enriched(Box<Run>, Option<Error>),
     /// What can be enriched, or why that is not known.
-    Offered(Result<Offer, String>),
+    TitlesLoaded(Result<TitleList, String>),
     /// The enrichments of late.
     Runs(Result<Vec<Run>, Error>),
     /// How the store is.

@@ -3,7 +3,7 @@
 use ratatui::layout::{Constraint, Layout, Rect};
 
 use crate::services::SERVICES;
-use crate::tui::app::enrich::Pane;
+use crate::tui::focus::Pane;
 use crate::tui::layout::regions::{Regions, WIDE};
 
 /// Below this height the left column has room for one pane only.
@@ -79,8 +79,7 @@ mod tests {
     use ratatui::layout::Size;
 
     use super::*;
-    use crate::tui::app::focus::Extent;
-    use crate::tui::app::focus::Focus;
+    use crate::tui::focus::{Extent, Focus};
     use crate::tui::layout::regions;
 
     #[test]

@@ -9,7 +9,7 @@ use cache_core::{Error, chain};
 use crate::output::{human, safe};
 use crate::tui::app::dialog::Dialog;
 use crate::tui::app::job::{AfterJob, Job};
-use crate::tui::app::{App, Parting};
+use crate::tui::app::{App, ExitSummary};
 use crate::tui::effect::Effect;
 use crate::tui::update::scan::{begin_scan, lose};
 
@@ -81,7 +81,8 @@ fn tell(app: &mut App, job: &Job, title: &'static str, done: String, end: &End<'
             None if is_interrupted => "; the remaining entries were not changed".to_owned(),
             None => String::new(),
         };
-        app.parting = Some(Parting { text: safe::line(&format!("{done} on {on}{end}")).into_owned(), is_whole });
+        app.exit_summary =
+            Some(ExitSummary { text: safe::line(&format!("{done} on {on}{end}")).into_owned(), is_whole });
     } else if let Some(error) = error {
         lose(app, error);
         // What matters most comes first: a low screen has no room for the rest.
@@ -95,9 +96,9 @@ fn tell(app: &mut App, job: &Job, title: &'static str, done: String, end: &End<'
         let facts = facts.map(|(name, value)| (name.to_owned(), value)).into();
         app.dialog = Some(Dialog::Failure { title, facts });
     } else if is_interrupted {
-        app.complain(format!("Stopped: {done}"));
+        app.show_error(format!("Stopped: {done}"));
     } else {
-        app.notify(done);
+        app.show_notice(done);
     }
     is_whole
 }

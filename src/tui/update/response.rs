@@ -66,7 +66,7 @@ pub(crate) fn done(app: &mut App, ticket: Ticket, outcome: Outcome) -> Vec<Effec
             if health.is_fallback
                 && let Some(problem) = &health.problem
             {
-                app.complain(format!("Using {} as a fallback: {problem}", health.backend));
+                app.show_error(format!("Using {} as a fallback: {problem}", health.backend));
             }
             app.health = Some(health);
             app.ask_health_at = app.now + ASK_HEALTH_EVERY;
@@ -114,8 +114,8 @@ pub(crate) fn done(app: &mut App, ticket: Ticket, outcome: Outcome) -> Vec<Effec
             Vec::new()
         }
         Outcome::Enriched(run, problem) => enrich::done(app, ticket, *run, problem),
-        Outcome::Offered(offer) => {
-            enrich::offered(app, ticket, offer);
+        Outcome::TitlesLoaded(offer) => {
+            enrich::titles_loaded(app, ticket, offer);
             Vec::new()
         }
         Outcome::Runs(runs) => {
@@ -143,7 +143,7 @@ fn end_scan(app: &mut App, result: Result<(), Error>) -> Vec<Effect> {
         Err(Error::CursorExpired) => begin_scan(app),
         Err(error) => {
             lose(app, &error);
-            app.complain(format!("Scan failed: {}", chain(&error)));
+            app.show_error(format!("Scan failed: {}", chain(&error)));
             Vec::new()
         }
     }
@@ -164,7 +164,7 @@ pub(crate) fn take_health(app: &mut App, health: Health) -> Vec<Effect> {
         app.scan = Scan { ticket: app.scan.ticket, ..Scan::default() };
         tree::keep_on_screen(app);
         if let Some(backend) = app.backend().map(ToString::to_string) {
-            app.complain(format!("Switched to {backend}"));
+            app.show_error(format!("Switched to {backend}"));
         }
         let mut effects = watch::end(app);
         effects.extend(begin_scan(app));
@@ -173,7 +173,7 @@ pub(crate) fn take_health(app: &mut App, health: Health) -> Vec<Effect> {
     }
     match (was_lost, app.lost().is_some()) {
         (true, false) => {
-            app.notify("Reconnected");
+            app.show_notice("Reconnected");
             begin_scan(app)
         }
         _ => Vec::new(),

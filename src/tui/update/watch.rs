@@ -11,7 +11,7 @@ use crate::tui::app::App;
 use crate::tui::app::dialog::{Confirm, Dialog, Held};
 use crate::tui::app::watch::{Stage, Watch};
 use crate::tui::effect::Effect;
-use crate::tui::message::Sight;
+use crate::tui::message::WatchUpdate;
 use crate::tui::ticket::Ticket;
 use crate::tui::update::movement::moved;
 
@@ -35,7 +35,7 @@ pub(crate) fn act(app: &mut App, action: Action) -> Vec<Effect> {
 /// Opens the panel, over what the server tells without being changed.
 pub(crate) fn open(app: &mut App) -> Vec<Effect> {
     if app.backend().is_none() {
-        app.complain("The cache is still opening");
+        app.show_error("The cache is still opening");
         return Vec::new();
     }
     let ticket = app.ticket();
@@ -92,15 +92,15 @@ fn ask_for_notifications(app: &mut App, missing: &str) {
     ask(app, "Enable keyspace notifications?", &facts, "enable", source);
 }
 
-pub(crate) fn progress(app: &mut App, ticket: Ticket, sight: Sight) {
+pub(crate) fn progress(app: &mut App, ticket: Ticket, update: WatchUpdate) {
     let Some(watch) = app.watch.as_mut().filter(|watch| watch.ticket == ticket) else { return };
-    match sight {
-        Sight::Began { since, was } => {
+    match update {
+        WatchUpdate::Began { since, was } => {
             watch.stage = Stage::Watching;
             watch.since = Some(since);
             watch.was = was;
         }
-        Sight::Seen(seen) => seen.into_iter().for_each(|seen| watch.add(seen)),
+        WatchUpdate::Seen(seen) => seen.into_iter().for_each(|seen| watch.add(seen)),
     }
 }
 

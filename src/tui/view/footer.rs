@@ -8,9 +8,8 @@ use crate::output::columns::clip;
 use crate::output::{columns, human, safe};
 use crate::tui::action::Action;
 use crate::tui::app::App;
-use crate::tui::app::enrich::Pane;
-use crate::tui::app::focus::Screen;
 use crate::tui::app::job::Job;
+use crate::tui::focus::{Pane, Screen};
 use crate::tui::keymap::Mode;
 use crate::tui::view::theme::Theme;
 

@@ -9,7 +9,7 @@ use ratatui::widgets::Widget;
 use crate::output::columns::clip;
 use crate::output::{columns, human, safe};
 use crate::tui::app::App;
-use crate::tui::app::focus::Screen;
+use crate::tui::focus::Screen;
 use crate::tui::view::theme::Theme;
 
 /// The backend has so many columns before anything else has some: enough for its kind and for where it begins.

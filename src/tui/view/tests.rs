@@ -11,7 +11,6 @@ use ratatui::layout::Size;
 use ratatui::style::Modifier;
 use rstest::rstest;
 
-use crate::tui::THEME;
 use crate::tui::app::App;
 use crate::tui::app::dialog::Dialog;
 use crate::tui::app::rates::Tally;
@@ -23,7 +22,7 @@ use crate::tui::message::{Message, Outcome, Progress};
 use crate::tui::options::Options;
 use crate::tui::update::update;
 use crate::tui::view::draw;
-use crate::tui::view::theme::Theme;
+use crate::tui::view::theme::{THEME, Theme};
 
 pub(crate) fn frame(app: &App, has_color: bool) -> Terminal<TestBackend> {
     let theme = Theme::parse(THEME, has_color).unwrap();
@@ -252,7 +251,7 @@ fn a_notice_makes_room_for_the_keys_and_a_failure_waits_for_one() {
     assert!(frame(&app, true).backend().to_string().contains("Copied ID"));
     update(&mut app, Message::Tick(NOW + 6.0));
     assert!(frame(&app, true).backend().to_string().contains("? help"));
-    app.complain("something failed");
+    app.show_error("something failed");
     update(&mut app, Message::Tick(NOW + 600.0));
     assert!(frame(&app, true).backend().to_string().contains("something failed"));
     press(&mut app, "<enter>");
