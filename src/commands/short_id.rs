@@ -8,7 +8,7 @@ use futures_util::TryStreamExt as _;
 use crate::cli::selectors::Selectors;
 use crate::commands::entry_label::what;
 use crate::exit::Refused;
-use crate::output::safe;
+use crate::output::{human, safe};
 
 /// Characters of a short id: those of a UUID before its first dash.
 pub(crate) const LENGTH: usize = 8;

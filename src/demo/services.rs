@@ -48,7 +48,6 @@ pub(crate) fn delay(service: Service) -> Duration {
 #[cfg(test)]
 mod tests {
     use crate::demo::catalogue::Anime;
-    use crate::demo::services::exchange::page;
 
     use std::collections::BTreeMap;
 

@@ -4,7 +4,6 @@ use std::error::Error as _;
 use std::time::Duration;
 
 use cache_core::FetchError;
-use futures_util::StreamExt as _;
 use serde_json::Value;
 
 /// There is no Chromium.

@@ -25,7 +25,7 @@ use crate::output::{human, safe};
 use crate::tui::app::dialog::Dialog;
 use crate::tui::app::enrich::Enrich;
 use crate::tui::app::inspector::Inspector;
-use crate::tui::app::job::Job;
+use crate::tui::app::job::{AfterJob, Job};
 use crate::tui::app::query::Query;
 use crate::tui::app::rates::Rates;
 use crate::tui::app::rows::{Choice, Row, RowId, Rows};

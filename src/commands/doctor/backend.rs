@@ -7,7 +7,7 @@ use cache_core::{BackendKind, Error, Info};
 use crate::commands::doctor::command_line::quoted;
 use crate::commands::doctor::report::Check;
 use crate::commands::session::Cache;
-use crate::output::human::{bytes, count};
+use crate::output::human::{bytes, count, elapsed};
 use cache_core::chain;
 
 /// Above this share of the memory limit, entries are about to be refused or thrown away.

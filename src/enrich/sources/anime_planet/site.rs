@@ -1,7 +1,5 @@
 //! TODO
 
-use futures_util::StreamExt as _;
-
 use crate::enrich::html::Document;
 
 /// The site whose addresses the data has, whoever stood in for it.
