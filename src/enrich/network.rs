@@ -9,7 +9,6 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use cache_core::{
     FinalUrl, Incoming, Inspect, Reqwest, ReqwestOptions, SendError, Sender, Service, Services, authority,
-    without_secrets,
 };
 use http::{HeaderMap, StatusCode};
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -20,6 +19,7 @@ use crate::enrich::metrics::Meter;
 use crate::enrich::rate_limiter::Pace;
 use crate::enrich::service_gate::Breaker;
 use crate::enrich::{redirect, service_gate};
+use crate::output::secrets;
 
 /// The longest that connecting takes: the pipeline's limit for AniDB.
 const TO_CONNECT: Duration = Duration::from_secs(30);
@@ -240,7 +240,7 @@ pub(crate) struct Offline;
 #[async_trait]
 impl Sender for Offline {
     async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<Incoming>, SendError> {
-        Err(SendError::connect(Refusal::NotCached(without_secrets(&request.uri().to_string()))))
+        Err(SendError::connect(Refusal::NotCached(secrets::url(&request.uri().to_string()).into_owned())))
     }
 }
 

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cache_core::{Service, Services, without_secrets};
+use cache_core::{Service, Services};
 use url::Url;
 
 use crate::enrich::browser::TIME_LIMIT;
@@ -18,6 +18,7 @@ use crate::enrich::rendered_page::{Arrived, Filled};
 use crate::enrich::request_headers::AGENT;
 use crate::enrich::retry::retried;
 use crate::enrich::service_client::Way;
+use crate::output::secrets;
 
 /// What is accepted, as browsers tell it.
 const ACCEPT: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
@@ -63,7 +64,7 @@ pub(crate) async fn page<T: Send + 'static>(
 /// The page as it came.
 async fn source(way: &Way, url: &str, filled: Option<Filled>) -> Result<Arc<str>, Problem> {
     if way.mode() == Mode::Offline {
-        let problem = Problem::NotCached(without_secrets(url));
+        let problem = Problem::NotCached(secrets::url(url).into_owned());
         way.meter().lacks(&problem);
         return Err(problem);
     }
@@ -96,7 +97,7 @@ async fn acceptable(way: &Way, url: &str, filled: Option<Filled>) -> Result<Arc<
 /// That a page came which is not the one that `wanted` names, be it by its address.
 pub(crate) fn another_page(wanted: &str, page: &Document) -> Problem {
     let title: String = page.title().chars().take(80).collect();
-    Problem::Unexpected(format!("expected {}, got the page '{title}'", without_secrets(wanted)))
+    Problem::Unexpected(format!("expected {}, got the page '{title}'", secrets::url(wanted)))
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ use crate::enrich::history::Run;
 use crate::services::SERVICES;
 use crate::tui::app::App;
 use crate::tui::app::enrich::{ServiceTally, TitleList};
-use crate::tui::app::rates::Tally;
+use crate::tui::app::rates::RateTable;
 use crate::tui::effect::Effect;
 use crate::tui::keymap::{KEYMAP, Keymap};
 use crate::tui::message::{Message, Outcome, Progress};
@@ -133,7 +133,7 @@ pub(crate) fn scan_of(effects: &[Effect]) -> Ticket {
 }
 
 /// What the caches counted of two services and a prefix, this hour, yesterday and six days ago.
-pub(crate) fn tally() -> Tally {
+pub(crate) fn tally() -> RateTable {
     let bucket = |hours: f64, scope, hits, misses| Bucket {
         hour: (NOW / 3_600.0 - hours) as i64,
         scope,
@@ -146,11 +146,11 @@ pub(crate) fn tally() -> Tally {
         bucket(20.0, Scope::Result("anisearch_anime".into()), 3, 0),
         bucket(20.0, Scope::Result("anisearch_episodes".into()), 5, 4),
     ];
-    Tally { counted: Counted { hours, ..Counted::default() }, server: Some((7, 3)) }
+    RateTable { counted: Counted { hours, ..Counted::default() }, server: Some((7, 3)) }
 }
 
 /// The dashboard learns what was counted.
-pub(crate) fn count(app: &mut App, tally: Tally) {
+pub(crate) fn count(app: &mut App, tally: RateTable) {
     let ticket = app.rates.ticket.expect("it was asked what was counted");
     update(app, Message::Done(ticket, Outcome::Counted(Ok(tally))));
 }
@@ -263,7 +263,7 @@ pub(crate) fn enriching(size: Size, runs: Vec<Run>) -> App {
     app
 }
 
-/// What a run tells while it is under way: one service is done, one failed, one waits, the others go on.
+/// The progress of a run under way: one service is done, one failed, one waits, the others go on.
 pub(crate) fn tallies(app: &App) -> Vec<ServiceTally> {
     let mut services = app.enrich.running.as_ref().expect("a run is under way").services.clone();
     for (place, of) in (0..).zip(&mut services) {

@@ -4,6 +4,7 @@
 use cache_core::without_secrets;
 
 use crate::cli::Global;
+use crate::output::secrets;
 
 /// What every command that is advised needs.
 pub(crate) struct Again {
@@ -27,7 +28,7 @@ impl Again {
             } else {
                 // A password belongs neither on a screen nor into the list of processes.
                 again.before =
-                    Some(format!("export REDIS_CACHE_URL={} && ", quoted(&shown).replace("***", "PASSWORD")));
+                    Some(format!("export REDIS_CACHE_URL={} && ", quoted(&shown).replace(secrets::MASK, "PASSWORD")));
                 storage = storage.or(Some("redis"));
             }
         }

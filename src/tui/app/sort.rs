@@ -9,7 +9,7 @@ use cache_core::{EntryId, Summary};
 pub enum Column {
     /// The request's method.
     Method,
-    /// Whose it is.
+    /// The service of the entry.
     Service,
     /// URL or arguments.
     Name,
@@ -46,8 +46,8 @@ impl Default for Sort {
     }
 }
 
-/// What a row is compared by first. Kept beside the rows, since following four pointers into memory that nobody has
-/// touched for a while is what comparing costs. Long enough to tell most names of one host apart.
+/// What a row is compared by first. Kept beside the rows, since comparing would otherwise follow four pointers
+/// into cold memory. Long enough to tell most names of one host apart.
 pub type Rank = [u8; 40];
 
 impl Sort {

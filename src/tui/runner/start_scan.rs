@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::tui::app::body::{Body, PREVIEW};
 use crate::tui::app::detail::Detail;
-use crate::tui::app::rates::Tally;
+use crate::tui::app::rates::RateTable;
 use crate::tui::message::{Message, Outcome, Progress};
 use crate::tui::runner::reporter::Reporter;
 use crate::tui::runner::tasks::Tasks;
@@ -116,9 +116,9 @@ pub(crate) fn start_count(tasks: &mut Tasks, ticket: Ticket) {
     tasks.spawn_on_store(ticket, |store, _| async move { Outcome::Counted(count(&*store).await) });
 }
 
-async fn count(store: &dyn Inspect) -> Result<Tally, Error> {
+async fn count(store: &dyn Inspect) -> Result<RateTable, Error> {
     let (counted, info) = tokio::try_join!(store.counters(Window::Week.since(clock::now())), store.info())?;
-    Ok(Tally { counted, server: info.keyspace })
+    Ok(RateTable { counted, server: info.keyspace })
 }
 
 /// Checks the health of the store.

@@ -1,4 +1,4 @@
-//! TODO
+//! What an action does in the current mode.
 
 use crate::tui::action::Action;
 use crate::tui::app::App;

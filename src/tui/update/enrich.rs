@@ -334,7 +334,7 @@ pub(crate) fn titles_loaded(app: &mut App, ticket: Ticket, list: Result<TitleLis
     }
 }
 
-pub(crate) fn listed(app: &mut App, ticket: Ticket, runs: Result<Vec<Run>, Error>) {
+pub(crate) fn runs_loaded(app: &mut App, ticket: Ticket, runs: Result<Vec<Run>, Error>) {
     if !matches!(app.enrich.history, Loadable::Loading(awaited) if awaited == ticket) {
         return;
     }

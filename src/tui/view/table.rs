@@ -261,7 +261,7 @@ fn push_name<'a>(spans: &mut Vec<Span<'a>>, entry: &'a Summary, width: usize, th
         let (host, path) = url.split_at(url.find(['/', '?', '#']).unwrap_or(url.len()));
         let title = http.title.as_deref().filter(|title| !title.is_empty()).map(safe::line);
         let path = if path == "/" { "" } else { path };
-        // Where there is little room, the host is the first to go, of all rows: the tree tells it too.
+        // Where there is little room, the host is the first to go, of all rows: the tree shows it, too.
         let has_host = width >= HOST_FROM || path.is_empty() && title.is_none();
         if has_host {
             push(host, width, theme.dim);
@@ -275,7 +275,7 @@ fn push_name<'a>(spans: &mut Vec<Span<'a>>, entry: &'a Summary, width: usize, th
         }
     } else if let Some(key) = entry.result_key() {
         let (prefix, arguments) = (safe::bytes(key.prefix), shown_key(key.arguments, false));
-        // Where there is little room the arguments have it: the tree tells the prefix too.
+        // Where there is little room the arguments have it: the tree shows the prefix, too.
         let left_over = width.saturating_sub(columns::width(&arguments) + 1).max(width / 2);
         push(&prefix, left_over, theme.dim);
         push(" ", 1, theme.dim);

@@ -13,7 +13,7 @@ use rstest::rstest;
 
 use crate::tui::app::App;
 use crate::tui::app::dialog::Dialog;
-use crate::tui::app::rates::Tally;
+use crate::tui::app::rates::RateTable;
 use crate::tui::effect::Effect;
 use crate::tui::fixture::{
     NOW, blank, count, enriching, entries, http, listed, press, result, run, scan_of, tallies, tally,
@@ -73,7 +73,7 @@ fn services_that_there_is_no_room_for_are_counted() {
 #[test]
 fn what_a_server_counts_is_no_hit_rate() {
     let mut app = at(120, 40);
-    count(&mut app, Tally { counted: Counted::default(), server: Some((2, 1)) });
+    count(&mut app, RateTable { counted: Counted::default(), server: Some((2, 1)) });
     let screen = frame(&app, true).backend().to_string();
     assert!(screen.contains("No hit counters (see") && screen.contains("'animecache stats')"), "{screen}");
 }

@@ -68,7 +68,7 @@ fn style<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Style, D::
 }
 
 impl Theme {
-    /// Reads a theme; without colours only what else tells roles apart is left of it.
+    /// Reads a theme; without colors only the other attributes are left.
     ///
     /// # Errors
     /// Missing and unknown roles, and what is no colour.

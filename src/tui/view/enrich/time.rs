@@ -1,4 +1,4 @@
-//! TODO
+//! Timestamps of runs.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;

@@ -1,24 +1,15 @@
 //! Watching from the dashboard: asked before the server is changed, and put back however it ends.
 
-#![allow(clippy::unwrap_used)]
-
-#[path = "harness/pty.rs"]
-mod pty;
-#[path = "../cache-core/tests/harness/redis_server.rs"]
-mod redis_server;
-#[path = "harness/session.rs"]
-mod session;
-
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::pty::Pty;
+use crate::redis_server::RedisServer;
+use crate::session::Session;
 use animecache::tui::options::Options;
 use cache_core::{Config, Memory, Redis, RedisUrl, Services};
-use pty::Pty;
 use redis::{Connection, cmd};
-use redis_server::RedisServer;
 use rstest::rstest;
-use session::Session;
 
 const SETTING: &str = "notify-keyspace-events";
 const RESULT: &str = "result_cache:anisearch_anime:82fce6a05e45281a:18878";

@@ -1,17 +1,11 @@
 //! Sessions in front of the dashboard: the true loop and runner over a store in memory.
 
-#![allow(clippy::unwrap_used)]
-
-#[path = "harness/flaky.rs"]
-mod flaky;
-#[path = "../cache-core/tests/harness/redis_server.rs"]
-mod redis_server;
-#[path = "harness/session.rs"]
-mod session;
-
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::flaky::Flaky;
+use crate::redis_server::RedisServer;
+use crate::session::Session;
 use animecache::tui::app::Failure;
 use animecache::tui::message::Message;
 use animecache::tui::options::Options;
@@ -20,9 +14,6 @@ use cache_core::{
     CacheKey, Config, Entry, Error, Fallback, Inspect, Memory, ReadOnly, Redis, Request, Response, Service, Services,
     Store, clock,
 };
-use flaky::Flaky;
-use redis_server::RedisServer;
-use session::Session;
 use uuid::Uuid;
 
 const DAY: Duration = Duration::from_secs(86_400);
