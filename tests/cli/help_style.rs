@@ -1,7 +1,7 @@
 //! The help of every command keeps to one style: imperatives, no final period, plain words, and one page for `-h` and
 //! `--help`.
 
-use animecache::args::Cli;
+use animecache::cli::Cli;
 use cache_core::{Service, State};
 use clap::{Arg, Command, CommandFactory as _};
 

@@ -212,7 +212,7 @@ async fn losing_the_cache_is_shown_and_recovers_by_itself() {
     session.send(Message::Tick(clock::now() + 10.0));
     session.settle().await;
     let screen = session.screen();
-    assert!(screen.contains(" DISCONNECTED ") && screen.contains("cannot be reached"), "{screen}");
+    assert!(screen.contains(" DISCONNECTED ") && screen.contains("is unreachable"), "{screen}");
     assert!(screen.contains("5 entries"), "rows are kept: {screen}");
     store.set_down(false);
     session.send(Message::Tick(clock::now() + 20.0));

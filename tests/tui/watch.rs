@@ -53,7 +53,7 @@ async fn it_asks_shows_what_happens_and_puts_the_setting_back() {
     assert_ne!(setting(&mut redis), "");
     cmd("GET").arg(RESULT).exec(&mut redis).unwrap();
     cmd("SETEX").arg(RESULT).arg(60).arg("{}").exec(&mut redis).unwrap();
-    until(&session, "store").await;
+    until(&session, " store ").await;
     let screen = session.screen();
     assert!(screen.contains("anisearch") && screen.contains("result hits not visible"), "{screen}");
 
@@ -94,7 +94,7 @@ async fn read_only_changes_nothing_and_still_reads_commands_when_asked() {
     session.keys("y");
     until(&session, "by MONITOR").await;
     cmd("GET").arg(RESULT).exec(&mut redis).unwrap();
-    until(&session, "anisearch     result     100%").await;
+    until(&session, "anisearch     result    100%").await;
     assert_eq!(setting(&mut redis), "");
 }
 
