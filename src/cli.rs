@@ -224,7 +224,7 @@ pub struct LsArgs {
 pub enum SortBy {
     Key,
     Url,
-    ServiceName,
+    Service,
     Size,
     Age,
     Ttl,
@@ -292,10 +292,9 @@ pub struct TtlArgs {
 /// Options of `watch`.
 #[derive(Args, Debug)]
 pub struct WatchArgs {
-    /// Of this service only (repeatable)
-    #[arg(long, value_name = "S", value_parser = service())]
+    /// Watch only this service (can be repeated)
+    #[arg(long, value_name = "SERVICE", value_parser = service())]
     pub service: Vec<ServiceName>,
-    /// End after this time (default: at Ctrl-C, with --monitor after 10s)
     #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
     #[arg(help = "Stop after this time [default: until interrupted; 10s with --monitor]")]
     pub window: Option<Duration>,

@@ -37,8 +37,8 @@ pub fn write_json(value: &impl Serialize) -> anyhow::Result<()> {
     Ok(write(&line)?)
 }
 
-/// Says something on standard error. Nobody may be listening, which is no reason to stop (or, as `eprintln!` would, to
-/// panic).
+/// Writes a line to standard error. Standard error may be closed, which is no reason to stop (or, as `eprintln!` would,
+/// to panic).
 pub fn tell(text: &str) {
     let _ = writeln!(stderr().lock(), "{text}");
 }

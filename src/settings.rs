@@ -172,8 +172,8 @@ fn built_in(name: &str) -> &'static str {
         "ANIDB_CLIENT" => "animeenrichment",
         "ANIDB_CLIENTVER" => "1.0",
         "ANIDB_PROTOVER" => "1",
-        name if name.ends_with("_TOKEN") => "none",
-        name => in_table(name).unwrap_or("the service's own"),
+        name if name.ends_with("_TOKEN") => "not set",
+        name => in_table(name).unwrap_or("service default"),
     }
 }
 
@@ -277,8 +277,8 @@ fn layer(table: toml::Table, origin: Origin, path: &Path) -> anyhow::Result<Laye
     let mut values = HashMap::new();
     for (name, value) in table {
         if !names().any(|known| known == name) {
-            let near = nearest(&name).map_or_else(String::new, |near| format!("; did you mean {near}?"));
-            return Err(Refused(format!("{}: there is no setting {name}{near}", path.display())).into());
+            let near = nearest(&name).map_or_else(String::new, |near| format!("; did you mean '{near}'?"));
+            return Err(Refused(format!("{}: unknown setting '{name}'{near}", path.display())).into());
         }
         let value = match value {
             toml::Value::String(text) => text,

@@ -79,19 +79,19 @@ pub struct IdArgs {
 
 /// Where the anime are told of, and who is asked for them.
 #[derive(Args, Clone, Debug)]
-#[command(next_help_heading = "ServiceRegistry")]
+#[command(next_help_heading = "Services")]
 pub struct ServiceArgs {
     #[arg(long, value_name = "FILE")]
     #[arg(help = "Anime database (anime-offline-database JSON) [default: \
         data/qdrant_storage/anime-offline-database.json if it exists, else 12 built-in titles]")]
     pub file: Option<PathBuf>,
-    /// Only these services (one or more)
-    #[arg(long, value_name = "S", num_args = 1.., value_delimiter = ',', value_parser = asked_service(), conflicts_with = "skip")]
+    /// Use only these services (comma-separated)
+    #[arg(long, value_name = "SERVICE", num_args = 1.., value_delimiter = ',', value_parser = asked_service(), conflicts_with = "skip")]
     pub only: Vec<ServiceName>,
-    /// Not these services (one or more)
-    #[arg(long, value_name = "S", num_args = 1.., value_delimiter = ',', value_parser = asked_service())]
+    /// Skip these services (comma-separated)
+    #[arg(long, value_name = "SERVICE", num_args = 1.., value_delimiter = ',', value_parser = asked_service())]
     pub skip: Vec<ServiceName>,
-    /// The longest that one service may take with one anime
+    /// Time limit for one service and one anime
     #[arg(long, value_name = "DURATION", default_value = "200s", value_parser = duration)]
     pub timeout: Duration,
     #[arg(long, value_name = "PATH", num_args = 0..=1)]

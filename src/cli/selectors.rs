@@ -23,10 +23,10 @@ pub struct Selectors {
     #[arg(long, value_name = "KIND", value_parser = kind)]
     #[arg(help = "Kind of entry: responses (http) or function results (result) [possible values: http, result]")]
     pub kind: Option<Kind>,
-    /// ServiceName (repeatable)
-    #[arg(long, value_name = "S", value_parser = service())]
+    /// Service (can be repeated)
+    #[arg(long, value_name = "SERVICE", value_parser = service())]
     pub service: Vec<ServiceName>,
-    /// URL matches this pattern
+    /// URL matches GLOB (responses only)
     #[arg(long, value_name = "GLOB", value_parser = glob)]
     pub url: Option<Glob>,
     /// HTTP method (responses only)

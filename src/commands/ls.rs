@@ -64,7 +64,7 @@ fn compare(a: &Summary, b: &Summary, by: SortBy, is_reversed: bool, now: f64) ->
     let by_value = match by {
         SortBy::Key => Ordering::Equal,
         SortBy::Url => known_first(url(a), url(b), |a, b| turned(a.cmp(b))),
-        SortBy::ServiceName => turned(a.service.name().cmp(b.service.name())),
+        SortBy::Service => turned(a.service.name().cmp(b.service.name())),
         SortBy::Size => turned(a.size.cmp(&b.size)),
         SortBy::Age => known_first(a.age(now), b.age(now), |a, b| turned(a.total_cmp(b))),
         SortBy::Ttl => turned(ttl(a).total_cmp(&ttl(b))),

@@ -29,7 +29,9 @@ pub(crate) async fn run(session: &Session, args: &ShowArgs) -> anyhow::Result<Ex
     let cache = session.open_to_read().await?;
     let Some(found) = find::entry(&cache.store, args.entry.as_encoded_bytes()).await? else {
         session.note(&format!("No entry matches '{}'", args.entry.to_string_lossy()));
-        session.note("hint: run 'animecache ls' to list IDs, keys and URLs");
+        if !session.global.quiet {
+            output::hint("run 'animecache ls' to list IDs, keys and URLs");
+        }
         return Ok(Exit::NothingMatched);
     };
     let body = if args.headers && !session.global.json {

@@ -7,14 +7,13 @@ use std::time::Duration;
 use crate::services::Services;
 use async_trait::async_trait;
 use bytes::Bytes;
-use cache_core::{
-    Incoming, Inspect, Reqwest, ReqwestOptions, SendError, Sender, ServiceName, authority, without_secrets,
-};
+use cache_core::{Incoming, Inspect, Reqwest, ReqwestOptions, SendError, Sender, ServiceName, authority};
 
 use crate::enrich::browser::Browser;
 use crate::enrich::error::{NoBrowser, Refusal};
 use crate::enrich::metrics::Metrics;
 use crate::enrich::service_gate::{ServiceGate, ServiceLimits};
+use crate::output::secrets;
 
 /// The longest that a request takes where the pipeline sets no limit of its own: the limit of its HTTP client.
 pub(crate) const USUAL_TIME_LIMIT: Duration = Duration::from_secs(300);
@@ -112,6 +111,6 @@ pub(crate) struct Offline;
 #[async_trait]
 impl Sender for Offline {
     async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<Incoming>, SendError> {
-        Err(SendError::connect(Refusal::NotCached(without_secrets(&request.uri().to_string()))))
+        Err(SendError::connect(Refusal::NotCached(secrets::url(&request.uri().to_string()).into_owned())))
     }
 }

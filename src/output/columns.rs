@@ -29,7 +29,7 @@ pub fn clip(text: &str, columns: usize) -> Cow<'_, str> {
 }
 
 /// The text in at most so many columns; `…` stands for what was cut out of it. More is left of the end than of the
-/// start, since names that begin alike are told apart by their ends.
+/// start, since names with the same start differ at their ends.
 pub fn squeeze(text: &str, columns: usize) -> Cow<'_, str> {
     if text.len() <= columns || width(text) <= columns {
         return Cow::Borrowed(text);

@@ -94,7 +94,7 @@ pub fn latency(seconds: Option<f64>) -> String {
 }
 
 /// `2026-11-22 22:09:14`, local time.
-pub fn moment(unix_seconds: f64) -> String {
+pub fn format_timestamp(unix_seconds: f64) -> String {
     local(unix_seconds, "%Y-%m-%d %H:%M:%S")
 }
 

@@ -86,7 +86,7 @@ pub struct UnreadableRow<'a> {
     problem: Option<&'a str>,
 }
 
-/// Nobody can tell: `null`.
+/// Unknown: `null`.
 type Unknown = ();
 
 /// An id or key that is text or, in a foreign key under our prefix, any bytes.
@@ -200,7 +200,7 @@ fn key_name(id: &EntryId) -> Cow<'_, str> {
     }
 }
 
-/// A key alone does not tell the Redis layout; results have only one there.
+/// A key alone does not determine the Redis layout; results have only one there.
 fn layout(id: &EntryId, backend: BackendKind) -> &'static str {
     match (id, backend) {
         (EntryId::Http(layout, _), _) => layout.name(),

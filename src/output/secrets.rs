@@ -1,4 +1,4 @@
-//! What is never shown unasked: credentials in header fields, in URLs, in keys of results and in JSON.
+//! Masks credentials in header fields, URLs, keys of results and JSON: the one table of secrets in the program.
 
 use std::borrow::Cow;
 
@@ -16,7 +16,7 @@ pub fn shown_key(key: &[u8], reveal: bool) -> String {
 pub const MASK: &str = "***";
 
 /// Query parameters whose value is a credential, besides those that [`is_secret_name`] finds.
-const PARAMETERS: [&str; 4] = ["key", "auth", "sig", "signature"];
+const PARAMETERS: [&str; 5] = ["key", "auth", "pass", "sig", "signature"];
 
 /// Whether a header field or parameter of this name holds a credential.
 pub fn is_secret_name(name: &str) -> bool {
@@ -191,6 +191,7 @@ mod tests {
             ("https://host/x#token=b", "https://host/x#token=***"),
             ("no url?password=1", "no url?password=***"),
             ("https://host/x?sig=a&design=b", "https://host/x?sig=***&design=b"),
+            ("https://host/x?pass=a&bypass=b", "https://host/x?pass=***&bypass=b"),
         ] {
             assert_eq!(url(given), shown);
         }

@@ -1,4 +1,4 @@
-//! A few colours, where they are wanted and can be shown.
+//! A few colors, where they are wanted and can be shown.
 
 use std::io::IsTerminal;
 

@@ -9,7 +9,7 @@ pub fn columns() -> Option<usize> {
     }
     // One that does not know its size says 0.
     let known = |columns: &usize| *columns > 0;
-    let told = crossterm::terminal::size().ok().map(|(columns, _)| usize::from(columns)).filter(known);
+    let reported = crossterm::terminal::size().ok().map(|(columns, _)| usize::from(columns)).filter(known);
     let set = || std::env::var("COLUMNS").ok()?.parse().ok().filter(known);
-    Some(told.or_else(set).unwrap_or(80))
+    Some(reported.or_else(set).unwrap_or(80))
 }

@@ -57,8 +57,7 @@ pub fn set(cache: &mut Config, services: &mut Services, name: &str, value: &str)
         "REDIS_CACHE_URL" => cache.redis_url = RedisUrl::new(value),
         "HTTP_CACHE_DIR" => cache.sqlite = PathBuf::from(value),
         "REDIS_MAX_CONNECTIONS" => {
-            cache.redis_max_connections =
-                value.parse().map_err(|_| unusable(name, value, "a whole number of connections"))?;
+            cache.redis_max_connections = value.parse().map_err(|_| unusable(name, value, "an integer"))?;
         }
         "REDIS_SOCKET_KEEPALIVE" => cache.redis_socket_keepalive = boolean(name, value)?,
         "REDIS_SOCKET_CONNECT_TIMEOUT" => cache.redis_connect_timeout = timeout(name, value)?,
@@ -67,7 +66,7 @@ pub fn set(cache: &mut Config, services: &mut Services, name: &str, value: &str)
         "REDIS_HEALTH_CHECK_INTERVAL" => cache.redis_health_check_interval = seconds(name, value)?,
         "ANIMECACHE_STORE_PATIENCE" => cache.store_patience = timeout(name, value)?,
         "ANIMECACHE_LARGEST_ENTRY" => {
-            cache.largest_entry = value.parse().map_err(|_| unusable(name, value, "a whole number of bytes"))?;
+            cache.largest_entry = value.parse().map_err(|_| unusable(name, value, "a size in bytes"))?;
         }
         "ANIMECACHE_FIRST_LEVEL" => {
             cache.first_level = Some(seconds(name, value)?).filter(|time| !time.is_zero());
@@ -81,7 +80,7 @@ pub fn set(cache: &mut Config, services: &mut Services, name: &str, value: &str)
 }
 
 fn set_of_service(services: &mut Services, name: &str, value: &str) -> Result<()> {
-    let unknown = || Error::Config(format!("there is no setting {name}"));
+    let unknown = || Error::Config(format!("unknown setting '{name}'"));
     let rest = name.strip_prefix("ANIMECACHE_").ok_or_else(unknown)?;
     let service = |name: &str| from_name(&name.to_lowercase()).ok_or_else(unknown);
     if let Some(of) = rest.strip_prefix("TTL_") {
@@ -104,7 +103,7 @@ fn set_of_service(services: &mut Services, name: &str, value: &str) -> Result<()
 }
 
 fn unusable(name: &str, value: &str, allowed: &str) -> Error {
-    Error::Config(format!("{name} is {value:?}, but must be {allowed}"))
+    Error::Config(format!("invalid value '{}' for {name}: expected {allowed}", value.escape_debug()))
 }
 
 fn boolean(name: &str, value: &str) -> Result<bool> {
@@ -123,7 +122,7 @@ fn seconds(name: &str, value: &str) -> Result<Duration> {
 /// Seconds in which something may happen at all.
 fn timeout(name: &str, value: &str) -> Result<Duration> {
     let limit = seconds(name, value)?;
-    if limit.is_zero() { Err(unusable(name, value, "more than 0 seconds")) } else { Ok(limit) }
+    if limit.is_zero() { Err(unusable(name, value, "a number of seconds greater than 0")) } else { Ok(limit) }
 }
 
 /// `24h`, `90m` or a plain number of seconds.
@@ -181,9 +180,12 @@ mod tests {
     #[test]
     fn an_unusable_value_is_named_with_what_is_allowed() {
         let error = fails("HTTP_CACHE_STORAGE", "disk");
-        assert_eq!(error.to_string(), "HTTP_CACHE_STORAGE is \"disk\", but must be redis or sqlite");
+        assert_eq!(error.to_string(), "invalid value 'disk' for HTTP_CACHE_STORAGE: expected redis or sqlite");
         let error = fails("REDIS_SOCKET_TIMEOUT", "0");
-        assert_eq!(error.to_string(), "REDIS_SOCKET_TIMEOUT is \"0\", but must be more than 0 seconds");
+        assert_eq!(
+            error.to_string(),
+            "invalid value '0' for REDIS_SOCKET_TIMEOUT: expected a number of seconds greater than 0"
+        );
     }
 
     #[test]

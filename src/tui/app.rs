@@ -1,10 +1,9 @@
-//! All state of the dashboard. Only [`update`](super::update::update) changes it, and drawing only reads it.
+//! The state of the dashboard. Only `update` changes it, and `view` only reads it.
 
 pub mod body;
 pub mod detail;
 pub mod dialog;
 pub mod enrich;
-pub mod focus;
 pub mod inspector;
 pub mod job;
 pub mod json;
@@ -25,7 +24,6 @@ use tui_textarea::TextArea;
 use crate::output::{human, safe};
 use crate::tui::app::dialog::Dialog;
 use crate::tui::app::enrich::Enrich;
-use crate::tui::app::focus::{Focus, Screen};
 use crate::tui::app::inspector::Inspector;
 use crate::tui::app::job::{AfterJob, Job};
 use crate::tui::app::query::Query;
@@ -33,6 +31,7 @@ use crate::tui::app::rates::Rates;
 use crate::tui::app::rows::{Choice, Row, RowId, Rows};
 use crate::tui::app::tree::Tree;
 use crate::tui::app::watch::Watch;
+use crate::tui::focus::{Focus, Screen};
 use crate::tui::keymap::{Keymap, Mode};
 use crate::tui::layout::enrich::Panes;
 use crate::tui::layout::regions;
@@ -49,7 +48,7 @@ pub struct Table {
     pub offset: usize,
     /// Where a range began.
     pub anchor: Option<RowId>,
-    /// The selected row. `None` until somebody has moved: then the first row is, whichever that is.
+    /// The selected row. `None` before the first movement: then the first row is selected, whichever it is.
     pub held: Option<RowId>,
 }
 
@@ -68,7 +67,7 @@ pub struct FilterLine {
     pub search: Option<Ticket>,
 }
 
-/// How far the listing has come.
+/// The progress of the scan.
 #[derive(Debug, Default)]
 pub struct Scan {
     /// The request under way.
@@ -77,16 +76,16 @@ pub struct Scan {
     pub scanned: u64,
     /// Of about so many.
     pub total: u64,
-    /// It came to its end once.
+    /// A scan has completed once.
     pub is_complete: bool,
 }
 
-/// What is said once the terminal is given back: a change was under way when somebody left.
+/// Printed after the terminal is restored, if a change was under way when the dashboard was left.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Parting {
+pub struct ExitSummary {
     /// What was done, safe to show.
     pub text: String,
-    /// It was all that was asked for.
+    /// All that was requested was done.
     pub is_whole: bool,
 }
 
@@ -95,13 +94,13 @@ pub struct Parting {
 pub struct Notice {
     /// The text, safe to show.
     pub text: String,
-    /// It tells of a failure.
+    /// It is about a failure.
     pub is_error: bool,
     /// Since when; Unix seconds.
     pub since: f64,
 }
 
-/// Everything.
+/// The state of the dashboard.
 pub struct App {
     /// Unix seconds.
     pub now: f64,
@@ -117,19 +116,19 @@ pub struct App {
     pub screen: Screen,
     /// Which pane keys go to.
     pub focus: Focus,
-    /// How the store is; `None`: it is still being opened.
+    /// The health of the store; `None`: it is still being opened.
     pub health: Option<Health>,
-    /// When the store is asked again how it is.
+    /// When the health is checked next.
     pub ask_health_at: f64,
-    /// Whether it is being asked.
+    /// The health check under way.
     pub health_ticket: Option<Ticket>,
-    /// How far the listing has come.
+    /// The progress of the scan.
     pub scan: Scan,
     /// What was listed.
     pub rows: Rows,
     /// The same, as a tree.
     pub tree: Tree,
-    /// How often the cache had the answer.
+    /// The hit rates.
     pub rates: Rates,
     /// The table's own state.
     pub table: Table,
@@ -137,7 +136,7 @@ pub struct App {
     pub filter: FilterLine,
     /// The inspector.
     pub inspector: Inspector,
-    /// What others do with the cache, while the panel is open.
+    /// The watch, while its panel is open.
     pub watch: Option<Watch>,
     /// The Enrich tab.
     pub enrich: Enrich,
@@ -149,8 +148,8 @@ pub struct App {
     pub notice: Option<Notice>,
     /// Leave as soon as the change under way has stopped.
     pub is_leaving: bool,
-    /// What that change did.
-    pub parting: Option<Parting>,
+    /// The summary of that change.
+    pub exit_summary: Option<ExitSummary>,
     /// Why the dashboard cannot go on.
     pub failure: Option<Failure>,
     tickets: u64,
@@ -192,7 +191,7 @@ impl App {
             job: None,
             notice: None,
             is_leaving: false,
-            parting: None,
+            exit_summary: None,
             failure: None,
             tickets: 0,
         }
@@ -227,7 +226,7 @@ impl App {
         crate::tui::layout::enrich::panes(&self.regions(), self.enrich.pane, self.enrich.is_zoomed)
     }
 
-    /// A ticket that no request had before.
+    /// A new ticket.
     pub fn ticket(&mut self) -> Ticket {
         self.tickets += 1;
         Ticket(self.tickets)
@@ -238,7 +237,7 @@ impl App {
         self.health.as_ref().map(|health| &health.backend)
     }
 
-    /// Why the store does not answer, while none stands in for it.
+    /// Why the store is unreachable, unless a fallback is in use.
     pub fn lost(&self) -> Option<&str> {
         self.health.as_ref().filter(|health| !health.is_fallback)?.problem.as_deref()
     }
@@ -304,9 +303,9 @@ impl App {
         *offset = (*offset).clamp((*cursor + 1).saturating_sub(height), *cursor).min(last_offset);
     }
 
-    /// What is to be said behind the dashboard, also of a change whose end nobody waited for.
-    pub fn take_parting(&mut self) -> Option<Parting> {
-        let unfinished = |Job { done, total, on, then, .. }: Job| Parting {
+    /// Takes the summary to print at exit, also of a change that has not ended.
+    pub fn take_exit_summary(&mut self) -> Option<ExitSummary> {
+        let unfinished = |Job { done, total, on, then, .. }: Job| ExitSummary {
             text: format!(
                 "Interrupted: {} or more of {} {} ({})",
                 human::count(done),
@@ -316,20 +315,20 @@ impl App {
             ),
             is_whole: false,
         };
-        self.parting.take().or_else(|| self.job.take().map(unfinished))
+        self.exit_summary.take().or_else(|| self.job.take().map(unfinished))
     }
 
-    /// Tells the user something.
-    pub fn notify(&mut self, text: impl Into<String>) {
-        self.say(&text.into(), false);
+    /// Shows a notice.
+    pub fn show_notice(&mut self, text: impl Into<String>) {
+        self.notice(&text.into(), false);
     }
 
-    /// Tells the user of something that did not work.
-    pub fn complain(&mut self, text: impl Into<String>) {
-        self.say(&text.into(), true);
+    /// Shows an error.
+    pub fn show_error(&mut self, text: impl Into<String>) {
+        self.notice(&text.into(), true);
     }
 
-    fn say(&mut self, text: &str, is_error: bool) {
+    fn notice(&mut self, text: &str, is_error: bool) {
         let text = safe::line(text).into_owned();
         self.notice = Some(Notice { text, is_error, since: self.now });
     }

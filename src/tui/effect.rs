@@ -1,4 +1,4 @@
-//! What `update` wants done. Plain data: a test compares it, a dialog holds it back until the answer is yes.
+//! Effects: what `update` requests. Plain data, so that tests can compare it and dialogs can hold it until confirmed.
 
 use cache_core::admin::batch::Plan;
 use cache_core::admin::batch::Target;
@@ -8,42 +8,42 @@ use cache_core::{BackendId, BodyPattern, EntryId, Source};
 use crate::enrich::progress;
 use crate::tui::ticket::Ticket;
 
-/// A wish, carried out by the [`Runner`](crate::tui::runner::Runner).
+/// A request, carried out by the runner.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
     /// Open the store.
     Open(Ticket),
     /// Read every entry's summary, page by page.
     Scan(Ticket),
-    /// Find those of these entries whose body matches a regular expression.
+    /// Search the bodies of these entries for a regular expression.
     Search { ticket: Ticket, pattern: BodyPattern, ids: Vec<EntryId> },
     /// Read everything about one entry.
     Load { ticket: Ticket, id: EntryId },
-    /// Remove what the plan names, on the backend that it names.
+    /// Delete the entries of the plan from its backend.
     Flush { ticket: Ticket, plan: Plan },
     /// Change the TTLs of entries, on this backend only.
     ChangeTtl { ticket: Ticket, on: BackendId, targets: Vec<Target>, change: Change },
-    /// Read what the store can tell of hits and misses.
+    /// Read the statistics of hits and misses.
     Count(Ticket),
-    /// Tell what others do with the cache, until it is cancelled.
+    /// Watch cache events until canceled.
     Watch { ticket: Ticket, source: Source },
-    /// Find out what can be enriched.
-    Offer(Ticket),
-    /// Read the enrichments of late.
+    /// Load the titles that can be enriched.
+    LoadTitles(Ticket),
+    /// Load the recent runs.
     LoadRuns(Ticket),
-    /// Enrich an anime, twice, and compare.
+    /// Enrich a title twice and compare both passes.
     Enrich { ticket: Ticket, plan: Box<progress::EnrichPlan> },
-    /// Ask the store how it is.
+    /// Check the health of the store.
     CheckHealth(Ticket),
-    /// Forget a request at once; for reads, and for enrichments, which leave whole entries or none.
+    /// Abort a request at once; for reads, and for enrichments, which store complete entries only.
     Cancel(Ticket),
-    /// End a change behind the batch that is under way.
+    /// End a change after the current batch.
     Stop(Ticket),
     /// Put text on the clipboard.
     Copy(String),
-    /// Draw every cell of the screen again, whatever is known to be there.
+    /// Draw every cell of the screen again.
     Redraw,
-    /// Stop the process until the shell lets it go on.
+    /// Suspend the process until the shell resumes it.
     Suspend,
     /// Leave.
     Quit,

@@ -18,12 +18,11 @@ use crate::anime::{Anime, Ids};
 use crate::enrich::history::Run;
 use crate::services;
 use crate::services::SERVICES;
-use crate::tui::KEYMAP;
 use crate::tui::app::App;
-use crate::tui::app::enrich::{Offer, ServiceTally};
-use crate::tui::app::rates::Tally;
+use crate::tui::app::enrich::{ServiceTally, TitleList};
+use crate::tui::app::rates::RateTable;
 use crate::tui::effect::Effect;
-use crate::tui::keymap::Keymap;
+use crate::tui::keymap::{KEYMAP, Keymap};
 use crate::tui::message::{Message, Outcome, Progress};
 use crate::tui::options::Options;
 use crate::tui::ticket::Ticket;
@@ -136,7 +135,7 @@ pub(crate) fn scan_of(effects: &[Effect]) -> Ticket {
 }
 
 /// What the caches counted of two services and a prefix, this hour, yesterday and six days ago.
-pub(crate) fn tally() -> Tally {
+pub(crate) fn tally() -> RateTable {
     let bucket = |hours: f64, scope, hits, misses| Bucket {
         hour: (NOW / 3_600.0 - hours) as i64,
         scope,
@@ -149,11 +148,11 @@ pub(crate) fn tally() -> Tally {
         bucket(20.0, Scope::Result("anisearch_anime".into()), 3, 0),
         bucket(20.0, Scope::Result("anisearch_episodes".into()), 5, 4),
     ];
-    Tally { counted: Counted { hours, ..Counted::default() }, server: Some((7, 3)) }
+    RateTable { counted: Counted { hours, ..Counted::default() }, server: Some((7, 3)) }
 }
 
 /// The dashboard learns what was counted.
-pub(crate) fn count(app: &mut App, tally: Tally) {
+pub(crate) fn count(app: &mut App, tally: RateTable) {
     let ticket = app.rates.ticket.expect("it was asked what was counted");
     update(app, Message::Done(ticket, Outcome::Counted(Ok(tally))));
 }
@@ -202,7 +201,7 @@ fn everywhere(id: u64) -> Ids {
 }
 
 /// What can be enriched: titles of all kinds, one of them unpleasant, one that only two services know.
-pub(crate) fn offer() -> Offer {
+pub(crate) fn title_list() -> TitleList {
     let anime = |title: &str, kind: &str, episodes, ids| Anime {
         title: title.to_owned(),
         kind: Some(kind.to_owned()),
@@ -218,7 +217,7 @@ pub(crate) fn offer() -> Offer {
         anime("Cowboy Bebop: Tengoku no Tobira", "MOVIE", Some(1), everywhere(5)),
     ];
     let hosts = SERVICES.iter().map(|service| (*service, format!("{service}.example"))).collect();
-    Offer { titles, hosts }
+    TitleList { titles, hosts }
 }
 
 /// A run of all services: one failed, one brought something else the second time.
@@ -260,13 +259,13 @@ pub(crate) fn run() -> Run {
 pub(crate) fn enriching(size: Size, runs: Vec<Run>) -> App {
     let mut app = listed(size, Options { has_color: true, ..Options::default() }, entries());
     let effects = press(&mut app, "e");
-    let [Effect::Offer(titles), Effect::LoadRuns(history)] = effects[..] else { panic!("{effects:?}") };
-    update(&mut app, Message::Done(titles, Outcome::Offered(Ok(offer()))));
+    let [Effect::LoadTitles(titles), Effect::LoadRuns(history)] = effects[..] else { panic!("{effects:?}") };
+    update(&mut app, Message::Done(titles, Outcome::TitlesLoaded(Ok(title_list()))));
     update(&mut app, Message::Done(history, Outcome::Runs(Ok(runs))));
     app
 }
 
-/// What a run tells while it is under way: one service is done, one failed, one waits, the others go on.
+/// The progress of a run under way: one service is done, one failed, one waits, the others go on.
 pub(crate) fn tallies(app: &App) -> Vec<ServiceTally> {
     let mut services = app.enrich.running.as_ref().expect("a run is under way").services.clone();
     for (place, of) in (0..).zip(&mut services) {

@@ -8,7 +8,10 @@ use serde::Deserialize;
 
 use crate::tui::action::Action;
 
-/// What keys mean at the moment.
+/// The bindings.
+pub const KEYMAP: &str = include_str!("../../assets/keymap.toml");
+
+/// The mode that decides which bindings apply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mode {
@@ -163,11 +166,9 @@ impl Keymap {
 mod tests {
     use super::*;
 
-    const ASSET: &str = include_str!("../../assets/keymap.toml");
-
     #[test]
     fn every_action_has_a_key_and_a_text() {
-        let keymap = Keymap::parse(ASSET).unwrap();
+        let keymap = Keymap::parse(KEYMAP).unwrap();
         for action in Action::ALL {
             assert!(!action.help().is_empty());
             assert!(keymap.keys.keys().any(|(_, bound)| bound == action), "{action:?} has no key");
@@ -176,7 +177,7 @@ mod tests {
 
     #[test]
     fn every_binding_resolves_to_its_action() {
-        let keymap = Keymap::parse(ASSET).unwrap();
+        let keymap = Keymap::parse(KEYMAP).unwrap();
         for ((mode, action), keys) in &keymap.keys {
             for key in keys {
                 let Chord(code, modifiers) = Chord::parse(key).unwrap();
@@ -187,7 +188,7 @@ mod tests {
 
     #[test]
     fn nothing_is_flushed_by_a_chord_that_reloads_or_saves_elsewhere() {
-        let keymap = Keymap::parse(ASSET).unwrap();
+        let keymap = Keymap::parse(KEYMAP).unwrap();
         for ((_, action), keys) in &keymap.keys {
             let is_habit = |key: &String| ["ctrl-r", "ctrl-s", "ctrl-k", "ctrl-d", "ctrl-w"].contains(&key.as_str());
             assert!(!action.is_change() || !keys.iter().any(is_habit), "{action:?} on {keys:?}");

@@ -5,7 +5,7 @@ pub mod regions;
 
 use ratatui::layout::{Constraint, Layout, Rect, Size};
 
-use crate::tui::app::focus::{Extent, Focus};
+use crate::tui::focus::{Extent, Focus};
 use crate::tui::layout::regions::{Regions, WIDE};
 
 /// From this width on the inspector stands beside the table.

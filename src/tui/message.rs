@@ -1,4 +1,4 @@
-//! Everything that may change the [`App`](super::app::App); nothing else does.
+//! Messages: input, time and responses. Nothing else changes the state.
 
 use std::time::Duration;
 
@@ -10,8 +10,8 @@ use ratatui::layout::Size;
 
 use crate::enrich::history::Run;
 use crate::tui::app::detail::Detail;
-use crate::tui::app::enrich::{Offer, ServiceTally};
-use crate::tui::app::rates::Tally;
+use crate::tui::app::enrich::{ServiceTally, TitleList};
+use crate::tui::app::rates::RateTable;
 use crate::tui::ticket::Ticket;
 
 /// Something that happened.
@@ -37,27 +37,27 @@ pub enum Message {
     Done(Ticket, Outcome),
 }
 
-/// News of a request that goes on.
+/// Progress of a request.
 #[derive(Debug)]
 pub enum Progress {
     /// One more page of the scan.
     Page(Page),
     /// Entries whose body matches.
     Found(Vec<EntryId>),
-    /// So many of so many entries were dealt with, this long after the start.
+    /// How many entries of a change are done, and the time since its start.
     Work { done: u64, total: u64, elapsed: Duration },
-    /// Of a watch.
-    Watch(Sight),
-    /// How far each service of an enrichment is.
+    /// An update of a watch.
+    Watch(WatchUpdate),
+    /// The progress of each service of an enrichment.
     Enriching(Vec<ServiceTally>),
 }
 
-/// What a watch reports.
+/// An update of a watch.
 #[derive(Debug)]
-pub enum Sight {
-    /// It began at this time (Unix seconds); what the server's `notify-keyspace-events` was, where it was changed.
+pub enum WatchUpdate {
+    /// It began at this time (Unix seconds); `was` is the old value of `notify-keyspace-events` if it was changed.
     Began { since: f64, was: Option<String> },
-    /// What was seen since the last report.
+    /// The events since the last update.
     Seen(Vec<Seen>),
 }
 
@@ -76,24 +76,24 @@ pub enum Outcome {
     Flushed(Report, Duration),
     /// What a change of TTLs did.
     TtlChanged(ttl::Report),
-    /// What the store can tell of hits and misses.
-    Counted(Result<Tally, Error>),
-    /// A watch is over, or why it could not be; `false`: the storage cannot be watched.
+    /// The statistics of hits and misses.
+    Counted(Result<RateTable, Error>),
+    /// A watch has ended, or why it failed; `false`: the storage cannot be watched.
     Watched(Result<bool, Error>),
     /// What an enrichment came to, and why it is not among the runs that the store keeps.
     Enriched(Box<Run>, Option<Error>),
-    /// What can be enriched, or why that is not known.
-    Offered(Result<Offer, String>),
-    /// The enrichments of late.
+    /// The titles that can be enriched, or why they could not be loaded.
+    TitlesLoaded(Result<TitleList, String>),
+    /// The recent runs.
     Runs(Result<Vec<Run>, Error>),
     /// How the store is.
     Health(Health),
-    /// The task panicked; the terminal has been given back already.
+    /// The task panicked; the terminal has been restored already.
     Crashed,
 }
 
 impl Message {
-    /// Whether it takes a noticeable part of a frame's time, so that one frame should not hold several.
+    /// Whether it takes a noticeable part of a frame's time: a frame handles only one such message.
     pub fn is_heavy(&self) -> bool {
         matches!(self, Self::Progress(_, Progress::Page(_)))
     }

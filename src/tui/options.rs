@@ -1,4 +1,4 @@
-//! TODO
+//! How the dashboard is started.
 
 /// How the dashboard is started.
 #[derive(Clone, Copy, Debug, Default)]

@@ -22,8 +22,8 @@ use crate::tui::view::theme::Theme;
 /// So many messages go into one frame at most, so that a flood of them does not stop the screen.
 const MESSAGES_PER_FRAME: usize = 64;
 
-/// Runs the dashboard until it is left or the input ends. `observe` is told how long each turn of the loop worked,
-/// drawing included: what a key may have to wait for.
+/// Runs the dashboard until it is left or the input ends. `observe` receives the time that each turn of the loop took,
+/// drawing included: the latency of a key.
 ///
 /// # Errors
 /// The screen's.
@@ -56,7 +56,7 @@ async fn turn<B: Backend>(
         runner.start(effect);
     }
     loop {
-        // Of a key and a new size at the same moment the terminal's stream tells only one: the screen itself is asked.
+        // The terminal's stream yields only one of a key and a resize at the same moment: ask the screen itself.
         let size = terminal.size()?;
         if size != app.size {
             for effect in update(app, Message::Resized(size)) {
@@ -106,8 +106,8 @@ fn redraw_all<B: Backend>(terminal: &mut Terminal<B>) -> Result<(), B::Error> {
     terminal.backend_mut().clear()
 }
 
-/// The next message if there is one already. Asked for in the name of this task: the terminal wakes only who asked
-/// first, and somebody who has turned away meanwhile would leave the next key waiting for the clock.
+/// The next message if there is one already. Polled with the waker of this task: the terminal wakes only the first
+/// waker, and that of a dropped future would leave the next key waiting for the clock.
 async fn waiting(input: &mut (impl Stream<Item = Message> + Unpin)) -> Option<Message> {
     poll_fn(|context| match input.poll_next_unpin(context) {
         Poll::Ready(message) => Poll::Ready(message),

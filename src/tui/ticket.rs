@@ -1,5 +1,5 @@
-//! TODO
+//! Tickets, which tell responses to current requests from outdated ones.
 
-/// Names one request, so that an answer that nobody waits for any more is known.
+/// Identifies one request, so that outdated responses can be ignored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Ticket(pub u64);

@@ -1,4 +1,4 @@
-//! Decides what a message means: changes the state and says what is to be done. Synchronous; touches nothing else.
+//! Handles messages: changes the state and returns effects. Synchronous; touches nothing else.
 
 pub mod actions;
 pub(crate) mod change;
@@ -25,12 +25,12 @@ use crate::tui::keymap::Mode;
 use crate::tui::message::Message;
 use crate::tui::update::actions::act;
 
-/// What is to be done before anything has happened.
+/// The effects at the start.
 pub fn start(app: &mut App) -> Vec<Effect> {
     vec![Effect::Open(app.ticket())]
 }
 
-/// Decides what a message means.
+/// Handles a message.
 pub fn update(app: &mut App, message: Message) -> Vec<Effect> {
     let mut effects = match message {
         Message::Key(key) => press(app, key),

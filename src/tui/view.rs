@@ -33,7 +33,7 @@ pub(crate) mod watch;
 use ratatui::Frame;
 
 use crate::tui::app::App;
-use crate::tui::app::focus::Screen;
+use crate::tui::focus::Screen;
 use crate::tui::view::theme::Theme;
 
 /// Draws one frame.

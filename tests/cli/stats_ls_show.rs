@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
 use cache_core::counters::{Batch, Bucket, Counts, Scope};
-use cache_core::{Config, Redis, RedisUrl, ServiceName, Store as _, clock};
+use cache_core::{Config, Redis, RedisUrl, StatsStore as _, clock};
 use redis::cmd;
 use serde_json::{Value, json};
 

@@ -10,7 +10,8 @@ use animecache::enrich::response::Answer;
 use animecache::enrich::service_client::ServiceClient;
 use animecache::enrich::source::Source;
 use animecache::enrich::sources::source;
-use cache_core::{Cache, Config, Inspect, Redis, RedisUrl, ServiceName, Services};
+use animecache::services::Services;
+use cache_core::{Cache, Config, Inspect, Redis, RedisUrl, ServiceName};
 
 use crate::origin::Origin;
 

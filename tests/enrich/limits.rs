@@ -6,8 +6,7 @@ use std::time::{Duration, Instant};
 
 use animecache::enrich::error::FetchFailure;
 use animecache::enrich::mode::Mode;
-use animecache::services::Services;
-use cache_core::{Inspect, Memory, Missing, ServiceName, Sqlite};
+use cache_core::{Inspect, Memory, Missing, Sqlite};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use futures_util::future::join_all;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use animecache::enrich::error::FetchFailure;
 use animecache::enrich::mode::Mode;
 use animecache::enrich::service_client::ServiceClient;
-use cache_core::{Memory, ServiceName, cached_result};
+use cache_core::{Memory, cached_result};
 
 use crate::limit_process::Process;
 use crate::origin::{Origin, response};

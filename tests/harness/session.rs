@@ -12,13 +12,12 @@ use std::task::{Context, Poll, Waker};
 
 use animecache::services::Services;
 use animecache::tui::app::App;
-use animecache::tui::keymap::Keymap;
+use animecache::tui::keymap::{KEYMAP, Keymap};
 use animecache::tui::message::Message;
 use animecache::tui::options::Options;
 use animecache::tui::run::drive;
 use animecache::tui::runner::Runner;
-use animecache::tui::view::theme::Theme;
-use animecache::tui::{KEYMAP, THEME};
+use animecache::tui::view::theme::{THEME, Theme};
 use cache_core::{Config, Inspect, Opened, clock};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use futures_util::Stream;

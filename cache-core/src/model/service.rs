@@ -1,4 +1,4 @@
-//! ServiceRegistry: the names that entries are counted and listed under, and what a cache has to know of each.
+//! Services: the names that entries are counted and listed under, and what a cache has to know of each.
 //!
 //! The service is not part of any key: it follows from the host of the URL, or from the prefix of a result key.
 

@@ -29,7 +29,7 @@
 ///
 /// # Options
 /// - `ttl = "24h"`: the TTL, in the format of [humantime](https://docs.rs/humantime); 24 hours by default. Or an
-///   expression of type [`Duration`](std::time::Duration), such as `ttl = services.ttl(ServiceName::new("anisearch"))`, which may
+///   expression of type [`Duration`](std::time::Duration), such as `ttl = services.get(name).ttl`, which may
 ///   use the arguments; zero disables caching.
 /// - `prefix = "anisearch_anime"`: the first part of the key, and the name in the counters; the name of the function by
 ///   default.

@@ -3,6 +3,7 @@
 use cache_core::without_secrets;
 
 use crate::cli::Global;
+use crate::output::secrets;
 
 /// The flags of every advised command.
 pub(crate) struct CommandLine {
@@ -24,8 +25,9 @@ impl CommandLine {
             if shown == *url {
                 line.add("--redis", url);
             } else {
-                // A password must not be shown, nor be in the list of processes.
-                line.before = Some(format!("export REDIS_CACHE_URL={} && ", quoted(&shown).replace("***", "PASSWORD")));
+                // A password belongs neither on a screen nor into the list of processes.
+                line.before =
+                    Some(format!("export REDIS_CACHE_URL={} && ", quoted(&shown).replace(secrets::MASK, "PASSWORD")));
                 storage = storage.or(Some("redis"));
             }
         }

@@ -84,7 +84,7 @@ impl Shown<'_> {
             fact("problem", &style.bad(&safe::line(problem)))?;
         }
         fact("size", &format!("{} ({})", bytes(entry.size), counted(self.found.chunks, "chunk")))?;
-        let stored = entry.created_at.map_or_else(|| "unknown".to_owned(), human::moment);
+        let stored = entry.created_at.map_or_else(|| "unknown".to_owned(), human::format_timestamp);
         fact("stored", &stored)?;
         fact("age", &maybe_duration(entry.age(self.now)))?;
         fact("TTL", &entry.ttl(self.now).map_or_else(|| "never expires".to_owned(), duration))?;

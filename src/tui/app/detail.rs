@@ -1,4 +1,4 @@
-//! TODO
+//! Everything about one entry, for the inspector.
 
 use std::sync::Arc;
 

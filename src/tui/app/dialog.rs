@@ -14,11 +14,11 @@ pub type Facts = Vec<(String, String)>;
 /// A dialog.
 #[derive(Debug)]
 pub enum Dialog {
-    /// A question whose answer releases what it holds.
+    /// A question that releases what it holds when confirmed.
     Confirm(Box<Confirm>),
     /// A new TTL is asked for.
     Ttl(Box<Ttl>),
-    /// What came of a change that was not done whole: it stays until somebody has seen it.
+    /// The result of a change that was not completed: shown until closed.
     Failure {
         /// What went wrong: `The flush failed`.
         title: &'static str,
@@ -34,7 +34,7 @@ pub enum Dialog {
     },
 }
 
-/// A question whose answer releases what it holds. Nothing else can release it.
+/// A question that releases what it holds when confirmed. Nothing else can release it.
 #[derive(Debug)]
 pub struct Confirm {
     /// What is asked: `Flush 12 entries?`

@@ -13,30 +13,12 @@ use crate::enrich::mode::Mode;
 use crate::enrich::progress::{EnrichPlan, EnrichProgress, Pass, TIME_LIMIT};
 use crate::services::SERVICES;
 use crate::tui::app::loadable::Loadable;
+use crate::tui::focus::Pane;
 use crate::tui::ticket::Ticket;
-
-/// Which pane of the tab keys go to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Pane {
-    /// The titles.
-    #[default]
-    Titles,
-    /// The services that are asked.
-    ServiceRegistry,
-    /// The runs of late.
-    Runs,
-    /// How one of them goes, or what came of it.
-    Outcome,
-}
-
-impl Pane {
-    /// All panes, in the order in which they are stepped through.
-    pub const ALL: [Self; 4] = [Self::Titles, Self::ServiceRegistry, Self::Runs, Self::Outcome];
-}
 
 /// What can be enriched, and where.
 #[derive(Debug, PartialEq)]
-pub struct Offer {
+pub struct TitleList {
     /// The titles.
     pub titles: Vec<Anime>,
     /// The host of each service.
@@ -118,12 +100,12 @@ pub struct Enrich {
     /// It has the screen for itself.
     pub is_zoomed: bool,
     /// What can be enriched.
-    pub offer: Loadable<Offer, String>,
+    pub title_list: Loadable<TitleList, String>,
     /// What is looked for among the titles.
     pub search: TextArea<'static>,
     /// Keys go to that line.
     pub is_searching: bool,
-    /// The titles that were found, by their places in the offer.
+    /// The titles that were found, as indices into the title list.
     pub found: Vec<usize>,
     /// Where in them.
     pub title: Place,
@@ -150,7 +132,7 @@ impl Default for Enrich {
         Self {
             pane: Pane::default(),
             is_zoomed: false,
-            offer: Loadable::Idle,
+            title_list: Loadable::Idle,
             search: TextArea::default(),
             is_searching: false,
             found: Vec::new(),
@@ -193,7 +175,7 @@ impl Place {
 impl Enrich {
     /// The titles that there are.
     pub fn titles(&self) -> &[Anime] {
-        if let Loadable::Ready(offer) = &self.offer { &offer.titles } else { &[] }
+        if let Loadable::Ready(list) = &self.title_list { &list.titles } else { &[] }
     }
 
     /// The selected title.
@@ -203,8 +185,8 @@ impl Enrich {
 
     /// Where a service answers, once that is known.
     pub fn host(&self, service: ServiceName) -> Option<&str> {
-        let Loadable::Ready(offer) = &self.offer else { return None };
-        offer.hosts.iter().find(|(of, _)| *of == service).map(|(_, host)| host.as_str())
+        let Loadable::Ready(list) = &self.title_list else { return None };
+        list.hosts.iter().find(|(of, _)| *of == service).map(|(_, host)| host.as_str())
     }
 
     /// Finds the titles with all words of the search line in them, in any case.

@@ -6,8 +6,8 @@ use cache_core::EntryId;
 
 use crate::tui::app::body::BodyView;
 use crate::tui::app::detail::Detail;
-use crate::tui::app::focus::Extent;
 use crate::tui::app::loadable::Loadable;
+use crate::tui::focus::Extent;
 
 /// A page of the inspector.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

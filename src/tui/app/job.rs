@@ -1,4 +1,4 @@
-//! TODO
+//! A change of the cache under way.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! TODO
+//! A value that is loaded on request.
 
 use std::sync::Arc;
 
@@ -6,16 +6,16 @@ use cache_core::Error;
 
 use crate::tui::ticket::Ticket;
 
-/// Something that has to be asked for.
+/// A value that is loaded on request.
 #[derive(Debug, Default)]
 pub enum Loadable<T, E = Arc<Error>> {
-    /// Nobody asked.
+    /// Not requested.
     #[default]
     Idle,
-    /// Asked for.
+    /// Requested.
     Loading(Ticket),
-    /// Here it is.
+    /// Loaded.
     Ready(T),
-    /// It could not be had.
+    /// Loading failed.
     Failed(E),
 }

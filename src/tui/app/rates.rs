@@ -10,9 +10,9 @@ use crate::output::safe;
 use crate::services;
 use crate::tui::ticket::Ticket;
 
-/// What a store can tell of hits and misses.
+/// The statistics of a store about hits and misses.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Tally {
+pub struct RateTable {
     /// What the caches counted.
     pub counted: Counted,
     /// Hits and misses of everything that the server answers since its start.
@@ -39,7 +39,7 @@ pub struct Rates {
 pub enum Rate {
     /// Of what the caches counted.
     Counted(&'static str, Windows),
-    /// Nobody counted, and this is a line of why there is no rate.
+    /// Nothing was counted: a line that says why there is no rate.
     Uncounted(&'static str),
 }
 
@@ -48,7 +48,7 @@ const UNCOUNTED: [&str; 2] = ["No hit counters (see", "'animecache stats')"];
 
 impl Rates {
     /// Takes over an answer; `now` in Unix seconds.
-    pub fn take(&mut self, tally: &Tally, now: f64) {
+    pub fn take(&mut self, tally: &RateTable, now: f64) {
         self.scopes.clear();
         for (at, window) in Window::ALL.into_iter().enumerate() {
             for (scope, counts) in tally.counted.within(window, now) {

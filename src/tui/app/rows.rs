@@ -1,6 +1,6 @@
 //! Every entry listed so far, in order, and those of them that are shown.
 //!
-//! A page is merged into the sorted list, never sorted into it anew, so that a frame costs the same with a hundred
+//! A page is merged into the sorted list, never sorted again, so that a frame costs the same with a hundred
 //! entries and with half a million. A row is named by a number that stays its own for as long as the entry is there.
 
 use std::cmp::Ordering;

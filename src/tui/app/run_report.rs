@@ -4,7 +4,6 @@ use crate::enrich::history::Run;
 use crate::enrich::report::{PassReport, ServiceReport};
 use crate::output::columns::wrap;
 use crate::output::safe;
-use crate::tui::app::App;
 
 /// A line of the outcome.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,9 +29,9 @@ pub enum Line {
     Blank,
 }
 
-/// Columns of the pane that are for text.
-pub fn width(app: &App) -> usize {
-    usize::from(app.regions().inside(app.enrich_panes().outcome).width).saturating_sub(2)
+/// The columns for text in a pane that is `inside` columns wide within its frame.
+pub fn width(inside: u16) -> usize {
+    usize::from(inside).saturating_sub(2)
 }
 
 /// All lines about a run, texts wrapped to a width in columns.

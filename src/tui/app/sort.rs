@@ -9,8 +9,8 @@ use cache_core::{EntryId, Summary};
 pub enum Column {
     /// The request's method.
     Method,
-    /// Whose it is.
-    ServiceName,
+    /// The service of the entry.
+    Service,
     /// URL or arguments.
     Name,
     /// The response's status.
@@ -28,7 +28,7 @@ pub enum Column {
 impl Column {
     /// All columns, from left to right.
     pub const ALL: [Self; 8] =
-        [Self::Method, Self::ServiceName, Self::Name, Self::Status, Self::Size, Self::Age, Self::Ttl, Self::State];
+        [Self::Method, Self::Service, Self::Name, Self::Status, Self::Size, Self::Age, Self::Ttl, Self::State];
 }
 
 /// By which column, and which way round.
@@ -46,8 +46,8 @@ impl Default for Sort {
     }
 }
 
-/// What a row is compared by first. Kept beside the rows, since following four pointers into memory that nobody has
-/// touched for a while is what comparing costs. Long enough to tell most names of one host apart.
+/// What a row is compared by first. Kept beside the rows, since comparing would otherwise follow four pointers
+/// into cold memory. Long enough to tell most names of one host apart.
 pub type Rank = [u8; 40];
 
 impl Sort {
@@ -72,7 +72,7 @@ impl Sort {
     fn number(self, entry: &Summary) -> u64 {
         let http = entry.http.as_deref();
         match self.by {
-            Column::ServiceName => u64::from(entry.service.place()),
+            Column::Service => u64::from(entry.service.place()),
             Column::Status => http.map_or(0, |http| u64::from(http.status)),
             Column::Size => entry.size,
             // The youngest first; an unknown age last.

@@ -14,7 +14,7 @@ const KEPT: usize = 1_000;
 pub struct Watch {
     /// The request under way, or the last one.
     pub ticket: Ticket,
-    /// Where events are told from.
+    /// The source of the events.
     pub source: Source,
     /// How far it is.
     pub stage: Stage,
@@ -62,7 +62,7 @@ impl Watch {
         if let Seen::Event(event) = seen {
             self.events.push_front(event);
             self.events.truncate(KEPT);
-            // Who looks at older events keeps them on the screen.
+            // Older events that are being read stay on the screen.
             if self.offset > 0 {
                 self.offset = (self.offset + 1).min(self.events.len() - 1);
             }

@@ -3,7 +3,7 @@
 use ratatui::layout::{Constraint, Layout, Rect};
 
 use crate::services::SERVICES;
-use crate::tui::app::enrich::Pane;
+use crate::tui::focus::Pane;
 use crate::tui::layout::regions::{Regions, WIDE};
 
 /// Below this height the left column has room for one pane only.
@@ -55,7 +55,7 @@ fn only(pane: Pane, area: Rect) -> Panes {
     let mut panes = Panes::default();
     *match pane {
         Pane::Titles => &mut panes.titles,
-        Pane::ServiceRegistry => &mut panes.services,
+        Pane::Services => &mut panes.services,
         Pane::Runs => &mut panes.runs,
         Pane::Outcome => &mut panes.outcome,
     } = area;
@@ -67,7 +67,7 @@ impl Panes {
     pub fn of(&self, pane: Pane) -> Rect {
         match pane {
             Pane::Titles => self.titles,
-            Pane::ServiceRegistry => self.services,
+            Pane::Services => self.services,
             Pane::Runs => self.runs,
             Pane::Outcome => self.outcome,
         }
@@ -79,8 +79,7 @@ mod tests {
     use ratatui::layout::Size;
 
     use super::*;
-    use crate::tui::app::focus::Extent;
-    use crate::tui::app::focus::Focus;
+    use crate::tui::focus::{Extent, Focus};
     use crate::tui::layout::regions;
 
     #[test]

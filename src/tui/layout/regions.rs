@@ -1,4 +1,4 @@
-//! TODO
+//! The regions of the screen.
 
 use ratatui::layout::Rect;
 

@@ -1,11 +1,11 @@
-//! TODO
+//! What an action does in the current mode.
 
 use crate::tui::action::Action;
 use crate::tui::app::App;
 use crate::tui::app::dialog::Dialog;
-use crate::tui::app::focus::{Extent, Focus};
 use crate::tui::app::inspector::Tab;
 use crate::tui::effect::Effect;
+use crate::tui::focus::{Extent, Focus};
 use crate::tui::keymap::Mode;
 use crate::tui::update::{change, dialog, enrich, filter, inspector, scan, table, tree, watch};
 
@@ -43,7 +43,7 @@ fn browse(app: &mut App, action: Action) -> Vec<Effect> {
     let is_meant = action.is_change() || matches!(action, Action::MarkShown | Action::InvertMarks);
     if is_meant && app.filter.problem.is_some() {
         // More is shown than was asked for.
-        app.complain("The filter is invalid. Press Esc to clear it.");
+        app.show_error("The filter is invalid. Press Esc to clear it.");
         return Vec::new();
     }
     if action.is_change() {

@@ -13,10 +13,10 @@ use crate::output::human;
 use crate::tui::action::Action;
 use crate::tui::app::App;
 use crate::tui::app::dialog::{Confirm, Dialog, Facts, Held, Ttl};
-use crate::tui::app::focus::Focus;
 use crate::tui::app::job::{AfterJob, Job};
 use crate::tui::app::tree::ROOT;
 use crate::tui::effect::Effect;
+use crate::tui::focus::Focus;
 
 /// Changes of more entries than this need the number typed.
 const TYPED_ABOVE: usize = 1_000;
@@ -24,13 +24,13 @@ const TYPED_ABOVE: usize = 1_000;
 /// Opens the dialog of a change, or says why not.
 pub(crate) fn ask(app: &mut App, action: Action) -> Vec<Effect> {
     if app.options.is_read_only {
-        app.complain("Read-only mode: changes are disabled");
+        app.show_error("Read-only mode: changes are disabled");
     } else if app.backend().is_none() {
-        app.complain("The cache is still opening");
+        app.show_error("The cache is still opening");
     } else if let Some(reason) = app.lost().map(|reason| format!("Cannot change entries: {reason}")) {
-        app.complain(reason);
+        app.show_error(reason);
     } else if app.job.is_some() {
-        app.complain("Another change is in progress. Press Esc to stop it.");
+        app.show_error("Another change is in progress. Press Esc to stop it.");
     } else if action == Action::ChangeTtl {
         ask_ttl(app);
     } else {
@@ -100,7 +100,7 @@ fn ask_flush(app: &mut App, is_everything_shown: bool) {
     let meant = Meant::of(app, is_everything_shown);
     let plan = meant.plan(backend);
     if plan.targets.is_empty() {
-        return app.complain("No entries to flush");
+        return app.show_error("No entries to flush");
     }
     let count = plan.targets.len() as u64;
     let title = match (meant.is_everything, count) {
@@ -150,7 +150,7 @@ fn ask_ttl(app: &mut App) {
     let Some(backend) = app.backend().cloned() else { return };
     let meant = Meant::of(app, app.focus == Focus::Tree);
     if meant.entries.is_empty() {
-        return app.complain("No entry selected");
+        return app.show_error("No entry selected");
     }
     let plan = meant.plan(backend);
     let facts = meant.facts(app, &plan);
@@ -187,7 +187,7 @@ pub(crate) fn change_ttl(app: &mut App, ttl: Ttl, change: Change) -> Vec<Effect>
     }
     let meant = Meant { entries, name, is_everything };
     if meant.entries.is_empty() {
-        app.notify("Nothing to change: the entries never expire or no longer exist");
+        app.show_notice("Nothing to change: the entries never expire or no longer exist");
         return Vec::new();
     }
     let targets: Vec<Target> = meant.entries.iter().map(|entry| (entry.id.clone(), entry.expires_at)).collect();

@@ -36,7 +36,7 @@ pub(crate) fn act(app: &mut App, action: Action) -> Vec<Effect> {
             if confirm.word == typed {
                 return release(app, *confirm);
             }
-            app.notify(format!("{}: the number did not match", confirm.refusal));
+            app.show_notice(format!("{}: the number did not match", confirm.refusal));
             Vec::new()
         }
         (Some(Dialog::Ttl(ttl)), Action::Accept) => match change::parse_ttl(&ttl.text.lines().join("")) {
@@ -65,7 +65,7 @@ pub(crate) fn act(app: &mut App, action: Action) -> Vec<Effect> {
             Vec::new()
         }
         (Some(Dialog::Confirm(confirm)), _) => {
-            app.notify(confirm.refusal);
+            app.show_notice(confirm.refusal);
             Vec::new()
         }
         _ => Vec::new(),

@@ -14,12 +14,12 @@ use crate::output::safe;
 use crate::services::SERVICES;
 use crate::tui::action::Action;
 use crate::tui::app::dialog::Dialog;
-use crate::tui::app::enrich::{Enrich, Offer, Pane, Place, Running, ServiceTally, Shown};
-use crate::tui::app::focus::{Focus, Screen};
+use crate::tui::app::enrich::{Enrich, Place, Running, ServiceTally, Shown, TitleList};
 use crate::tui::app::loadable::Loadable;
 use crate::tui::app::query::Touched;
-use crate::tui::app::{App, run_report as lines};
+use crate::tui::app::{App, run_report};
 use crate::tui::effect::Effect;
+use crate::tui::focus::{Focus, Pane, Screen};
 use crate::tui::layout::regions::Regions;
 use crate::tui::ticket::Ticket;
 use crate::tui::update::movement::moved;
@@ -47,10 +47,10 @@ pub(crate) fn load(app: &mut App) -> Vec<Effect> {
     if app.screen != Screen::Enrich {
         return effects;
     }
-    if matches!(app.enrich.offer, Loadable::Idle) {
+    if matches!(app.enrich.title_list, Loadable::Idle) {
         let ticket = app.ticket();
-        app.enrich.offer = Loadable::Loading(ticket);
-        effects.push(Effect::Offer(ticket));
+        app.enrich.title_list = Loadable::Loading(ticket);
+        effects.push(Effect::LoadTitles(ticket));
     }
     if matches!(app.enrich.history, Loadable::Idle) && app.backend().is_some() {
         let ticket = app.ticket();
@@ -116,8 +116,8 @@ pub(crate) fn act(app: &mut App, action: Action) -> Vec<Effect> {
         Action::Close => return close(app),
         Action::Refresh => {
             app.enrich.history = Loadable::Idle;
-            if matches!(app.enrich.offer, Loadable::Failed(_)) {
-                app.enrich.offer = Loadable::Idle;
+            if matches!(app.enrich.title_list, Loadable::Failed(_)) {
+                app.enrich.title_list = Loadable::Idle;
             }
             return load(app);
         }
@@ -125,7 +125,7 @@ pub(crate) fn act(app: &mut App, action: Action) -> Vec<Effect> {
         Action::PreviousPane => step_pane(app, Pane::ALL.len() - 1),
         Action::Left => app.enrich.pane = Pane::Titles,
         Action::Right => app.enrich.pane = Pane::Outcome,
-        Action::Mark if app.enrich.pane == Pane::ServiceRegistry => tick(app, app.enrich.service.cursor),
+        Action::Mark if app.enrich.pane == Pane::Services => tick(app, app.enrich.service.cursor),
         Action::MarkShown => app.enrich.unticked.clear(),
         Action::ClearMarks => app.enrich.unticked = SERVICES.to_vec(),
         Action::Zoom => app.enrich.is_zoomed = !app.enrich.is_zoomed,
@@ -171,7 +171,7 @@ pub(crate) fn go_to(app: &mut App, pane: Pane, line: usize) {
 fn place(enrich: &mut Enrich, pane: Pane) -> Option<&mut Place> {
     match pane {
         Pane::Titles => Some(&mut enrich.title),
-        Pane::ServiceRegistry => Some(&mut enrich.service),
+        Pane::Services => Some(&mut enrich.service),
         Pane::Runs => Some(&mut enrich.run),
         Pane::Outcome => None,
     }
@@ -181,10 +181,13 @@ fn place(enrich: &mut Enrich, pane: Pane) -> Option<&mut Place> {
 fn count(app: &App, pane: Pane) -> usize {
     match pane {
         Pane::Titles => app.enrich.found.len(),
-        Pane::ServiceRegistry => SERVICES.len(),
+        Pane::Services => SERVICES.len(),
         Pane::Runs => app.enrich.run_count(),
         Pane::Outcome => match app.enrich.shown() {
-            Shown::Run(run) => lines::lines(run, lines::width(app)).len(),
+            Shown::Run(run) => {
+                let inside = app.regions().inside(app.enrich_panes().outcome);
+                run_report::lines(run, run_report::width(inside.width)).len()
+            }
             Shown::Running(_) | Shown::Nothing => 0,
         },
     }
@@ -209,21 +212,21 @@ fn step_pane(app: &mut App, by: usize) {
 
 fn run(app: &mut App, mode: Mode) -> Vec<Effect> {
     if app.options.is_read_only {
-        app.complain("Read-only mode: enrichment is disabled");
+        app.show_error("Read-only mode: enrichment is disabled");
         return Vec::new();
     }
     if app.backend().is_none() {
-        app.complain("The cache is still opening");
+        app.show_error("The cache is still opening");
         return Vec::new();
     }
     if app.enrich.running.is_some() {
-        app.complain("An enrichment is running. Press Esc to cancel it.");
+        app.show_error("An enrichment is running. Press Esc to cancel it.");
         return Vec::new();
     }
     let plan = match app.enrich.plan(mode) {
         Ok(plan) => plan,
         Err(reason) => {
-            app.complain(reason);
+            app.show_error(reason);
             return Vec::new();
         }
     };
@@ -231,7 +234,7 @@ fn run(app: &mut App, mode: Mode) -> Vec<Effect> {
         let is_any_ticked = SERVICES.iter().copied().any(|service| app.enrich.is_ticked(service));
         let reason =
             if is_any_ticked { "The title has no ID for the selected services" } else { "No services selected" };
-        app.complain(reason);
+        app.show_error(reason);
         return Vec::new();
     }
     let ticket = app.ticket();
@@ -249,7 +252,7 @@ fn close(app: &mut App) -> Vec<Effect> {
     if app.enrich.is_zoomed {
         app.enrich.is_zoomed = false;
     } else if let Some(running) = app.enrich.running.take() {
-        app.notify(format!("Canceled the enrichment of {}", running.title));
+        app.show_notice(format!("Canceled the enrichment of {}", running.title));
         app.enrich.has_stored = true;
         keep_on_screen(app);
         return vec![Effect::Cancel(running.ticket)];
@@ -268,13 +271,13 @@ fn close(app: &mut App) -> Vec<Effect> {
 /// Browses exactly what the run that is shown touched.
 fn open_touched(app: &mut App) -> Vec<Effect> {
     let Shown::Run(Run { report, .. }) = app.enrich.shown() else {
-        app.complain("Select a finished run");
+        app.show_error("Select a finished run");
         return Vec::new();
     };
     let keys: HashSet<Vec<u8>> =
         report.services.iter().flat_map(|service| &service.keys).map(|key| key.clone().into_bytes()).collect();
     if keys.is_empty() {
-        app.complain("This run used no cache entries");
+        app.show_error("This run used no cache entries");
         return Vec::new();
     }
     let touched = Touched { name: safe::line(&report.title).into_owned(), keys };
@@ -300,18 +303,18 @@ pub(crate) fn done(app: &mut App, ticket: Ticket, run: Run, problem: Option<Erro
     }
     let EnrichReport { title, services, .. } = &run.report;
     match (problem, run.report.verdict()) {
-        (Some(error), _) => app.complain(format!("Cannot save the run: {}", chain(&error))),
+        (Some(error), _) => app.show_error(format!("Cannot save the run: {}", chain(&error))),
         (None, Verdict::Failed(failed)) => {
-            app.complain(format!("{title}: {failed} of {} services failed", services.len()));
+            app.show_error(format!("{title}: {failed} of {} services failed", services.len()));
         }
-        (None, Verdict::Different) => app.complain(format!("{title}: the passes returned different data")),
+        (None, Verdict::Different) => app.show_error(format!("{title}: the passes returned different data")),
         (None, Verdict::Incomplete(of)) => {
-            app.complain(format!("{title}: {} returned incomplete data", counted(of as u64, "service")));
+            app.show_error(format!("{title}: {} returned incomplete data", counted(of as u64, "service")));
         }
         (None, Verdict::Unproved(answers)) => {
-            app.complain(format!("{title}: {} of the warm pass missed the cache", counted(answers, "request")));
+            app.show_error(format!("{title}: {} of the warm pass missed the cache", counted(answers, "request")));
         }
-        (None, Verdict::Good) => app.notify(format!("Enriched {title}")),
+        (None, Verdict::Good) => app.show_notice(format!("Enriched {title}")),
     }
     // It takes the line that it had while it was under way.
     app.enrich.runs.insert(0, run);
@@ -321,17 +324,17 @@ pub(crate) fn done(app: &mut App, ticket: Ticket, run: Run, problem: Option<Erro
     if app.screen == Screen::Browse { leave(app) } else { Vec::new() }
 }
 
-pub(crate) fn offered(app: &mut App, ticket: Ticket, offer: Result<Offer, String>) {
-    if matches!(app.enrich.offer, Loadable::Loading(awaited) if awaited == ticket) {
-        app.enrich.offer = match offer {
-            Ok(offer) => Loadable::Ready(offer),
+pub(crate) fn titles_loaded(app: &mut App, ticket: Ticket, list: Result<TitleList, String>) {
+    if matches!(app.enrich.title_list, Loadable::Loading(awaited) if awaited == ticket) {
+        app.enrich.title_list = match list {
+            Ok(list) => Loadable::Ready(list),
             Err(problem) => Loadable::Failed(problem),
         };
         look_up(app);
     }
 }
 
-pub(crate) fn listed(app: &mut App, ticket: Ticket, runs: Result<Vec<Run>, Error>) {
+pub(crate) fn runs_loaded(app: &mut App, ticket: Ticket, runs: Result<Vec<Run>, Error>) {
     if !matches!(app.enrich.history, Loadable::Loading(awaited) if awaited == ticket) {
         return;
     }

@@ -8,9 +8,9 @@ use tui_textarea::TextArea;
 
 use crate::tui::action::Action;
 use crate::tui::app::App;
-use crate::tui::app::focus::Focus;
 use crate::tui::app::query::{Query, Touched};
 use crate::tui::effect::Effect;
+use crate::tui::focus::Focus;
 use crate::tui::ticket::Ticket;
 use crate::tui::update::movement::moved;
 use crate::tui::update::table;
@@ -100,6 +100,6 @@ pub(crate) fn searched(app: &mut App, ticket: Ticket, result: Result<(), Error>)
     if app.filter.search.take_if(|awaited| *awaited == ticket).is_some()
         && let Err(error) = result
     {
-        app.complain(format!("Body search failed: {}", chain(&error)));
+        app.show_error(format!("Body search failed: {}", chain(&error)));
     }
 }

@@ -3,11 +3,11 @@
 use crate::tui::action::Action;
 use crate::tui::app::App;
 use crate::tui::app::body::BodyView;
-use crate::tui::app::focus::{Extent, Focus};
 use crate::tui::app::inspector::Tab;
 use crate::tui::app::json::Document;
 use crate::tui::app::loadable::Loadable;
 use crate::tui::effect::Effect;
+use crate::tui::focus::{Extent, Focus};
 use crate::tui::update::movement::moved;
 use crate::tui::view::inspector::line_count;
 

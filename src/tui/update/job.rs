@@ -1,4 +1,4 @@
-//! What came of a change.
+//! The end of a change.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use cache_core::{Error, chain};
 use crate::output::{human, safe};
 use crate::tui::app::dialog::Dialog;
 use crate::tui::app::job::{AfterJob, Job};
-use crate::tui::app::{App, Parting};
+use crate::tui::app::{App, ExitSummary};
 use crate::tui::effect::Effect;
 use crate::tui::update::scan::{begin_scan, lose};
 
@@ -21,7 +21,7 @@ pub(crate) fn end_flush(app: &mut App, job: Job, report: &flush::Report, took: D
         took.as_secs_f64()
     );
     let end = End { error: report.error.as_ref(), failed: report.failed, is_interrupted: report.is_interrupted };
-    let is_whole = tell(app, &job, "Flush failed", done, &end);
+    let is_whole = show_end(app, &job, "Flush failed", done, &end);
     if app.is_leaving {
         return vec![Effect::Quit];
     }
@@ -31,7 +31,7 @@ pub(crate) fn end_flush(app: &mut App, job: Job, report: &flush::Report, took: D
             app.settle_cursor();
             Vec::new()
         }
-        // What is left has to be looked up.
+        // The remaining entries are unknown: list them.
         _ => begin_scan(app),
     }
 }
@@ -39,7 +39,7 @@ pub(crate) fn end_flush(app: &mut App, job: Job, report: &flush::Report, took: D
 pub(crate) fn end_ttl_change(app: &mut App, job: Job, report: &ttl::Report) -> Vec<Effect> {
     let done = format!("Changed the TTL of {}", human::entries(report.done));
     let end = End { error: report.error.as_ref(), failed: report.failed, is_interrupted: report.is_interrupted };
-    let is_whole = tell(app, &job, "Changing TTLs failed", done, &end);
+    let is_whole = show_end(app, &job, "Changing TTLs failed", done, &end);
     if app.is_leaving {
         return vec![Effect::Quit];
     }
@@ -64,14 +64,14 @@ pub(crate) fn end_ttl_change(app: &mut App, job: Job, report: &ttl::Report) -> V
 /// How a change ended.
 struct End<'a> {
     error: Option<&'a Error>,
-    /// Entries that were not dealt with for it.
+    /// Entries that were not changed because of it.
     failed: u64,
     is_interrupted: bool,
 }
 
-/// Says what was done; whether it was all that was asked for. A failure waits until somebody has seen it: what else
-/// there is to say of a store that went away must not take its place.
-fn tell(app: &mut App, job: &Job, title: &'static str, done: String, end: &End<'_>) -> bool {
+/// Shows what was done, and returns whether it was all that was requested. A failure is shown as a dialog, since a
+/// notice would be replaced by the next notice about an unreachable store.
+fn show_end(app: &mut App, job: &Job, title: &'static str, done: String, end: &End<'_>) -> bool {
     let End { error, failed, is_interrupted } = *end;
     let is_whole = error.is_none() && !is_interrupted;
     if app.is_leaving {
@@ -81,10 +81,11 @@ fn tell(app: &mut App, job: &Job, title: &'static str, done: String, end: &End<'
             None if is_interrupted => "; the remaining entries were not changed".to_owned(),
             None => String::new(),
         };
-        app.parting = Some(Parting { text: safe::line(&format!("{done} on {on}{end}")).into_owned(), is_whole });
+        app.exit_summary =
+            Some(ExitSummary { text: safe::line(&format!("{done} on {on}{end}")).into_owned(), is_whole });
     } else if let Some(error) = error {
         lose(app, error);
-        // What matters most comes first: a low screen has no room for the rest.
+        // The most important fact comes first: a low screen has no room for the rest.
         let facts = [
             ("Error", chain(error)),
             ("Done", done),
@@ -95,9 +96,9 @@ fn tell(app: &mut App, job: &Job, title: &'static str, done: String, end: &End<'
         let facts = facts.map(|(name, value)| (name.to_owned(), value)).into();
         app.dialog = Some(Dialog::Failure { title, facts });
     } else if is_interrupted {
-        app.complain(format!("Stopped: {done}"));
+        app.show_error(format!("Stopped: {done}"));
     } else {
-        app.notify(done);
+        app.show_notice(done);
     }
     is_whole
 }

@@ -6,10 +6,9 @@ use ratatui::layout::{Position, Rect};
 use crate::tui::action::Action;
 use crate::tui::app::App;
 use crate::tui::app::body::BodyView;
-use crate::tui::app::enrich::Pane;
-use crate::tui::app::focus::{Focus, Screen};
 use crate::tui::app::inspector::Tab;
 use crate::tui::effect::Effect;
+use crate::tui::focus::{Focus, Pane, Screen};
 use crate::tui::update::actions::act;
 use crate::tui::update::{enrich, inspector, table, tree};
 use crate::tui::view::header::screen_at;
@@ -62,7 +61,7 @@ fn happen_on_enrich(app: &mut App, kind: MouseEventKind, at: Position) {
             match pane {
                 Pane::Titles => enrich::go_to(app, pane, app.enrich.title.offset + line),
                 Pane::Runs => enrich::go_to(app, pane, app.enrich.run.offset + line),
-                Pane::ServiceRegistry => {
+                Pane::Services => {
                     let line = app.enrich.service.offset + line;
                     enrich::go_to(app, pane, line);
                     enrich::tick(app, line);

@@ -1,4 +1,4 @@
-//! TODO
+//! Moving in a list.
 
 use crate::tui::action::Action;
 

@@ -1,14 +1,16 @@
 //! What the runner reports, and what the clock brings.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use cache_core::admin::{flush, ttl};
 use cache_core::{Error, Health, chain};
 
 use crate::tui::app::body::BodyView;
 use crate::tui::app::detail::Detail;
 use crate::tui::app::dialog::Dialog;
 use crate::tui::app::loadable::Loadable;
-use crate::tui::app::rates::Tally;
+use crate::tui::app::rates::RateTable;
 use crate::tui::app::{App, Failure, Scan, Table};
 use crate::tui::effect::Effect;
 use crate::tui::message::{Outcome, Progress};
@@ -16,10 +18,10 @@ use crate::tui::ticket::Ticket;
 use crate::tui::update::scan::{ASK_HEALTH_EVERY, begin_scan, count, lose};
 use crate::tui::update::{enrich, filter, job, tree, watch};
 
-/// How long, in seconds, a notice stands where the keys are told. A failure waits until somebody has seen it.
+/// How long, in seconds, a notice replaces the hints. An error stays until the next key.
 const NOTICE: f64 = 6.0;
 
-/// How often, in seconds, it is asked what was counted: the caches hand that over once a second.
+/// How often, in seconds, the statistics are read: caches write them once a second.
 const COUNT_EVERY: f64 = 5.0;
 
 pub(crate) fn tick(app: &mut App, now: f64) -> Vec<Effect> {
@@ -53,7 +55,7 @@ pub(crate) fn progress(app: &mut App, ticket: Ticket, progress: Progress) -> Vec
                 (job.done, job.total, job.elapsed) = (done, total, elapsed);
             }
         }
-        Progress::Watch(sight) => watch::progress(app, ticket, sight),
+        Progress::Watch(update) => watch::progress(app, ticket, update),
         Progress::Enriching(services) => enrich::progress(app, ticket, services),
         Progress::Page(_) => {}
     }
@@ -62,71 +64,72 @@ pub(crate) fn progress(app: &mut App, ticket: Ticket, progress: Progress) -> Vec
 
 pub(crate) fn done(app: &mut App, ticket: Ticket, outcome: Outcome) -> Vec<Effect> {
     match outcome {
-        Outcome::Opened(Ok(health)) => {
-            if health.is_fallback
-                && let Some(problem) = &health.problem
-            {
-                app.complain(format!("Using {} as a fallback: {problem}", health.backend));
-            }
-            app.health = Some(health);
-            app.ask_health_at = app.now + ASK_HEALTH_EVERY;
-            let mut effects = begin_scan(app);
-            effects.extend(enrich::load(app));
-            effects
-        }
-        Outcome::Opened(Err(error)) => {
-            app.failure = Some(Failure::Opening(error));
-            vec![Effect::Quit]
-        }
-        Outcome::Crashed => {
-            app.failure = Some(Failure::Crash);
-            vec![Effect::Quit]
-        }
-        Outcome::Scanned(result) if app.scan.ticket == Some(ticket) => end_scan(app, result),
-        Outcome::Searched(result) => {
-            filter::searched(app, ticket, result);
-            Vec::new()
-        }
-        Outcome::Loaded(result) => {
-            if matches!(app.inspector.detail, Loadable::Loading(awaited) if awaited == ticket) {
-                show_detail(app, result);
-            }
-            Vec::new()
-        }
-        Outcome::Health(health) if app.health_ticket == Some(ticket) => {
-            app.health_ticket = None;
-            take_health(app, health)
-        }
-        Outcome::Flushed(report, took) => match app.job.take_if(|job| job.ticket == ticket) {
-            Some(job) => job::end_flush(app, job, &report, took),
-            None => Vec::new(),
-        },
-        Outcome::TtlChanged(report) => match app.job.take_if(|job| job.ticket == ticket) {
-            Some(job) => job::end_ttl_change(app, job, &report),
-            None => Vec::new(),
-        },
-        Outcome::Counted(result) if app.rates.ticket == Some(ticket) => {
-            take_counts(app, result);
-            Vec::new()
-        }
-        Outcome::Watched(result) => {
-            watch::done(app, ticket, result);
-            Vec::new()
-        }
-        Outcome::Enriched(run, problem) => enrich::done(app, ticket, *run, problem),
-        Outcome::Offered(offer) => {
-            enrich::offered(app, ticket, offer);
-            Vec::new()
-        }
-        Outcome::Runs(runs) => {
-            enrich::listed(app, ticket, runs);
-            Vec::new()
-        }
-        Outcome::Scanned(_) | Outcome::Health(_) | Outcome::Counted(_) => Vec::new(),
+        Outcome::Opened(result) => return opened(app, result),
+        Outcome::Crashed => return fail(app, Failure::Crash),
+        Outcome::Scanned(result) => return scanned(app, ticket, result),
+        Outcome::Health(health) => return health_checked(app, ticket, health),
+        Outcome::Flushed(report, took) => return flushed(app, ticket, &report, took),
+        Outcome::TtlChanged(report) => return ttl_changed(app, ticket, &report),
+        Outcome::Enriched(run, problem) => return enrich::done(app, ticket, *run, problem),
+        Outcome::Searched(result) => filter::searched(app, ticket, result),
+        Outcome::Loaded(result) => loaded(app, ticket, result),
+        Outcome::Counted(result) => counted(app, ticket, result),
+        Outcome::Watched(result) => watch::done(app, ticket, result),
+        Outcome::TitlesLoaded(list) => enrich::titles_loaded(app, ticket, list),
+        Outcome::Runs(runs) => enrich::runs_loaded(app, ticket, runs),
+    }
+    Vec::new()
+}
+
+fn opened(app: &mut App, result: Result<Health, Error>) -> Vec<Effect> {
+    let health = match result {
+        Ok(health) => health,
+        Err(error) => return fail(app, Failure::Opening(error)),
+    };
+    if health.is_fallback
+        && let Some(problem) = &health.problem
+    {
+        app.show_error(format!("Using {} as a fallback: {problem}", health.backend));
+    }
+    app.health = Some(health);
+    app.ask_health_at = app.now + ASK_HEALTH_EVERY;
+    let mut effects = begin_scan(app);
+    effects.extend(enrich::load(app));
+    effects
+}
+
+/// Leaves the dashboard with a failure.
+fn fail(app: &mut App, failure: Failure) -> Vec<Effect> {
+    app.failure = Some(failure);
+    vec![Effect::Quit]
+}
+
+fn health_checked(app: &mut App, ticket: Ticket, health: Health) -> Vec<Effect> {
+    if app.health_ticket != Some(ticket) {
+        return Vec::new();
+    }
+    app.health_ticket = None;
+    take_health(app, health)
+}
+
+fn flushed(app: &mut App, ticket: Ticket, report: &flush::Report, took: Duration) -> Vec<Effect> {
+    match app.job.take_if(|job| job.ticket == ticket) {
+        Some(job) => job::end_flush(app, job, report, took),
+        None => Vec::new(),
     }
 }
 
-fn end_scan(app: &mut App, result: Result<(), Error>) -> Vec<Effect> {
+fn ttl_changed(app: &mut App, ticket: Ticket, report: &ttl::Report) -> Vec<Effect> {
+    match app.job.take_if(|job| job.ticket == ticket) {
+        Some(job) => job::end_ttl_change(app, job, report),
+        None => Vec::new(),
+    }
+}
+
+fn scanned(app: &mut App, ticket: Ticket, result: Result<(), Error>) -> Vec<Effect> {
+    if app.scan.ticket != Some(ticket) {
+        return Vec::new();
+    }
     app.scan.ticket = None;
     match result {
         Ok(()) => {
@@ -143,7 +146,7 @@ fn end_scan(app: &mut App, result: Result<(), Error>) -> Vec<Effect> {
         Err(Error::CursorExpired) => begin_scan(app),
         Err(error) => {
             lose(app, &error);
-            app.complain(format!("Scan failed: {}", chain(&error)));
+            app.show_error(format!("Scan failed: {}", chain(&error)));
             Vec::new()
         }
     }
@@ -155,7 +158,7 @@ pub(crate) fn take_health(app: &mut App, health: Health) -> Vec<Effect> {
     app.ask_health_at = app.now + ASK_HEALTH_EVERY;
     app.health = Some(health);
     if is_other {
-        // Another cache: nothing of the old one may be taken for it, least of all by a question.
+        // Another cache: nothing of the old one may be shown as its content, least of all by a question.
         app.rows.clear();
         app.tree.clear();
         app.rates.clear();
@@ -164,7 +167,7 @@ pub(crate) fn take_health(app: &mut App, health: Health) -> Vec<Effect> {
         app.scan = Scan { ticket: app.scan.ticket, ..Scan::default() };
         tree::keep_on_screen(app);
         if let Some(backend) = app.backend().map(ToString::to_string) {
-            app.complain(format!("Switched to {backend}"));
+            app.show_error(format!("Switched to {backend}"));
         }
         let mut effects = watch::end(app);
         effects.extend(begin_scan(app));
@@ -173,14 +176,17 @@ pub(crate) fn take_health(app: &mut App, health: Health) -> Vec<Effect> {
     }
     match (was_lost, app.lost().is_some()) {
         (true, false) => {
-            app.notify("Reconnected");
+            app.show_notice("Reconnected");
             begin_scan(app)
         }
         _ => Vec::new(),
     }
 }
 
-fn take_counts(app: &mut App, result: Result<Tally, Error>) {
+fn counted(app: &mut App, ticket: Ticket, result: Result<RateTable, Error>) {
+    if app.rates.ticket != Some(ticket) {
+        return;
+    }
     app.rates.ticket = None;
     app.rates.ask_at = app.now + COUNT_EVERY;
     match result {
@@ -193,7 +199,10 @@ fn take_counts(app: &mut App, result: Result<Tally, Error>) {
     }
 }
 
-fn show_detail(app: &mut App, result: Result<Option<Box<Detail>>, Error>) {
+fn loaded(app: &mut App, ticket: Ticket, result: Result<Option<Box<Detail>>, Error>) {
+    if !matches!(app.inspector.detail, Loadable::Loading(awaited) if awaited == ticket) {
+        return;
+    }
     match result {
         Ok(detail) => {
             app.inspector.view = detail.as_ref().map_or(BodyView::default(), |detail| detail.body.natural_view());

@@ -1,14 +1,14 @@
-//! TODO
+//! Starting a scan and reading statistics, and noting that the store is unreachable.
 
 use cache_core::{Error, chain};
 
 use crate::tui::app::{App, Scan};
 use crate::tui::effect::Effect;
 
-/// How often, in seconds, the store is asked how it is.
+/// How often, in seconds, the health of the store is checked.
 pub(crate) const ASK_HEALTH_EVERY: f64 = 2.0;
 
-/// Asks what was counted, unless that is being asked.
+/// Reads the statistics, unless that is under way.
 pub(crate) fn count(app: &mut App) -> Option<Effect> {
     if app.rates.ticket.is_some() {
         return None;
@@ -18,7 +18,7 @@ pub(crate) fn count(app: &mut App) -> Option<Effect> {
     Some(Effect::Count(ticket))
 }
 
-/// Lists everything anew; what is listed stays until it is seen that it is gone.
+/// Starts a scan; rows stay until the scan shows that their entries are gone.
 pub(crate) fn begin_scan(app: &mut App) -> Vec<Effect> {
     if app.health.is_none() {
         return Vec::new();
@@ -27,14 +27,14 @@ pub(crate) fn begin_scan(app: &mut App) -> Vec<Effect> {
     let ticket = app.ticket();
     app.scan = Scan { ticket: Some(ticket), is_complete: app.scan.is_complete, ..Scan::default() };
     app.rows.begin_scan();
-    // What is seen of the selected entry may be old too.
+    // The inspector may show an outdated entry, too.
     app.inspector.subject = None;
     effects.push(Effect::Scan(ticket));
     effects.extend(count(app));
     effects
 }
 
-/// A request found out that the store does not answer, before the store was asked how it is.
+/// Notes that the store is unreachable, if a request failed before the next health check.
 pub(crate) fn lose(app: &mut App, error: &Error) {
     if let Some(health) = app.health.as_mut().filter(|_| error.is_temporary()) {
         if health.problem.is_none() {

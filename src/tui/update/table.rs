@@ -2,9 +2,9 @@
 
 use crate::tui::action::Action;
 use crate::tui::app::App;
-use crate::tui::app::focus::Focus;
 use crate::tui::app::sort::{Column, Sort};
 use crate::tui::effect::Effect;
+use crate::tui::focus::Focus;
 use crate::tui::update::inspector;
 use crate::tui::update::movement::moved;
 use crate::tui::view::table::columns;
@@ -80,7 +80,7 @@ fn sort_by(app: &mut App, sort: Sort) {
 
 pub(crate) fn copy_id(app: &mut App) -> Vec<Effect> {
     let Some(text) = app.selected_entry().map(|entry| entry.id.text().into_owned()) else { return Vec::new() };
-    app.notify("Copied ID");
+    app.show_notice("Copied ID");
     vec![Effect::Copy(text)]
 }
 
@@ -90,6 +90,6 @@ pub(crate) fn copy_url(app: &mut App) -> Vec<Effect> {
         Some(http) => (http.url.to_string(), "Copied URL"),
         None => (entry.id.text().into_owned(), "Copied key"),
     };
-    app.notify(what);
+    app.show_notice(what);
     vec![Effect::Copy(text)]
 }

@@ -258,9 +258,9 @@ fn the_help_ends_where_its_last_line_is_seen() {
 #[test]
 fn notices_are_safe_to_show() {
     let mut app = app();
-    app.notify("\u{1b}[2Jdone");
+    app.show_notice("\u{1b}[2Jdone");
     assert_eq!(app.notice.as_ref().map(|notice| &*notice.text), Some("␛[2Jdone"));
-    app.complain("\u{202e}failed");
+    app.show_error("\u{202e}failed");
     assert_eq!(app.notice.as_ref().map(|notice| &*notice.text), Some("\u{fffd}failed"));
 }
 

@@ -2,8 +2,8 @@
 
 use crate::tui::action::Action;
 use crate::tui::app::App;
-use crate::tui::app::focus::Focus;
 use crate::tui::app::tree::NodeId;
+use crate::tui::focus::Focus;
 use crate::tui::update::movement::moved;
 
 pub(crate) fn act(app: &mut App, action: Action) {

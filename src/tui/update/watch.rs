@@ -1,4 +1,4 @@
-//! The watch: begun and ended here, and never a change at the server without an answer.
+//! The watch: started and ended here. The server is never changed without confirmation.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::tui::app::App;
 use crate::tui::app::dialog::{Confirm, Dialog, Held};
 use crate::tui::app::watch::{Stage, Watch};
 use crate::tui::effect::Effect;
-use crate::tui::message::Sight;
+use crate::tui::message::WatchUpdate;
 use crate::tui::ticket::Ticket;
 use crate::tui::update::movement::moved;
 
@@ -32,10 +32,10 @@ pub(crate) fn act(app: &mut App, action: Action) -> Vec<Effect> {
     Vec::new()
 }
 
-/// Opens the panel, over what the server tells without being changed.
+/// Opens the panel, with the events that the server sends as configured.
 pub(crate) fn open(app: &mut App) -> Vec<Effect> {
     if app.backend().is_none() {
-        app.complain("The cache is still opening");
+        app.show_error("The cache is still opening");
         return Vec::new();
     }
     let ticket = app.ticket();
@@ -44,12 +44,12 @@ pub(crate) fn open(app: &mut App) -> Vec<Effect> {
     vec![Effect::Watch { ticket, source }]
 }
 
-/// Closes the panel. The watch puts back what it changed when it is forgotten.
+/// Closes the panel. The watch restores the setting that it changed when it is canceled.
 pub(crate) fn end(app: &mut App) -> Vec<Effect> {
     app.watch.take().map(|watch| Effect::Cancel(watch.ticket)).into_iter().collect()
 }
 
-/// A question was answered with yes: what it held begins.
+/// A question was confirmed: the watch that it held begins.
 pub(crate) fn begin(app: &mut App, ticket: Ticket, source: Source) -> Vec<Effect> {
     let mut effects = end(app);
     app.watch = Some(Watch::new(ticket, source));
@@ -92,19 +92,19 @@ fn ask_for_notifications(app: &mut App, missing: &str) {
     ask(app, "Enable keyspace notifications?", &facts, "enable", source);
 }
 
-pub(crate) fn progress(app: &mut App, ticket: Ticket, sight: Sight) {
+pub(crate) fn progress(app: &mut App, ticket: Ticket, update: WatchUpdate) {
     let Some(watch) = app.watch.as_mut().filter(|watch| watch.ticket == ticket) else { return };
-    match sight {
-        Sight::Began { since, was } => {
+    match update {
+        WatchUpdate::Began { since, was } => {
             watch.stage = Stage::Watching;
             watch.since = Some(since);
             watch.was = was;
         }
-        Sight::Seen(seen) => seen.into_iter().for_each(|seen| watch.add(seen)),
+        WatchUpdate::Seen(seen) => seen.into_iter().for_each(|seen| watch.add(seen)),
     }
 }
 
-/// The watch is over. `Ok(false)`: the storage cannot be watched.
+/// The watch has ended. `Ok(false)`: the storage cannot be watched.
 pub(crate) fn done(app: &mut App, ticket: Ticket, outcome: Result<bool, Error>) {
     let now = app.now as i64;
     let is_read_only = app.options.is_read_only;

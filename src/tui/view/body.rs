@@ -8,8 +8,8 @@ use crate::output::columns::skip;
 use crate::output::{columns, human, safe, secrets};
 use crate::tui::app::App;
 use crate::tui::app::body::{Body, BodyView};
-use crate::tui::app::focus::Focus;
 use crate::tui::app::json::{Document, Token, tokens};
+use crate::tui::focus::Focus;
 use crate::tui::view::theme::Theme;
 
 /// No more of one line than this is ever made into text.

@@ -18,8 +18,10 @@ use crate::output::{columns, human, safe};
 use crate::services::SERVICES;
 use crate::tui::action::Action;
 use crate::tui::app::App;
-use crate::tui::app::enrich::{Pane, Place, Shown};
+use crate::tui::app::enrich::{Place, Shown};
 use crate::tui::app::loadable::Loadable;
+use crate::tui::app::run_report::NAME;
+use crate::tui::focus::Pane;
 use crate::tui::keymap::Mode;
 use crate::tui::layout::regions::Regions;
 use crate::tui::view::frame::draw_frame;
@@ -46,7 +48,7 @@ pub(crate) fn draw(frame: &mut Frame<'_>, regions: &Regions, app: &App, theme: &
 fn draw_search(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) {
     let enrich = &app.enrich;
     let (found, all) = (enrich.found.len(), enrich.titles().len());
-    let counts = match &enrich.offer {
+    let counts = match &enrich.title_list {
         Loadable::Ready(_) if found == all => format!("{} titles ", human::count(all as u64)),
         Loadable::Ready(_) => format!("{} of {} titles ", human::count(found as u64), human::count(all as u64)),
         _ => String::new(),
@@ -98,7 +100,7 @@ fn draw_list<'a>(
 }
 
 /// What is said where a list has nothing to show.
-fn say(frame: &mut Frame<'_>, area: Rect, regions: &Regions, texts: &[(String, Style)]) {
+fn draw_messages(frame: &mut Frame<'_>, area: Rect, regions: &Regions, texts: &[(String, Style)]) {
     let texts = texts.iter().zip(regions.inside(area).rows().skip(1));
     for ((text, style), row) in texts {
         let text = clip(text, usize::from(row.width).saturating_sub(2)).into_owned();
@@ -117,7 +119,7 @@ fn draw_titles(frame: &mut Frame<'_>, area: Rect, regions: &Regions, app: &App, 
             .map(|anime| title(anime, width, theme))
             .unwrap_or_default()
     });
-    let words = match &enrich.offer {
+    let words = match &enrich.title_list {
         Loadable::Idle | Loadable::Loading(_) => vec![("Loading titles…".to_owned(), theme.dim)],
         Loadable::Failed(problem) => {
             vec![("Cannot load titles:".to_owned(), theme.bad), (safe::line(problem).into_owned(), theme.bad)]
@@ -127,7 +129,7 @@ fn draw_titles(frame: &mut Frame<'_>, area: Rect, regions: &Regions, app: &App, 
         }
         Loadable::Ready(_) => Vec::new(),
     };
-    say(frame, area, regions, &words);
+    draw_messages(frame, area, regions, &words);
 }
 
 fn title<'a>(anime: &Anime, width: usize, theme: &Theme) -> Line<'a> {
@@ -149,14 +151,14 @@ fn title<'a>(anime: &Anime, width: usize, theme: &Theme) -> Line<'a> {
 
 fn draw_services(frame: &mut Frame<'_>, area: Rect, regions: &Regions, app: &App, theme: &Theme) {
     let enrich = &app.enrich;
-    let list = ("ServiceRegistry", SERVICES.len(), enrich.service);
+    let list = ("Services", SERVICES.len(), enrich.service);
     let subject = enrich.subject().ok();
-    draw_list(frame, (Pane::ServiceRegistry, area), list, (regions, app, theme), |at, width| {
+    draw_list(frame, (Pane::Services, area), list, (regions, app, theme), |at, width| {
         let Some(service) = SERVICES.get(at).copied() else { return Line::default() };
         let is_known = subject.is_none_or(|anime| anime.is_at(service));
         let mark =
             if enrich.is_ticked(service) { Span::styled("● ", theme.mark) } else { Span::styled("○ ", theme.dim) };
-        let room = width.saturating_sub(crate::tui::app::run_report::NAME + 4);
+        let room = width.saturating_sub(NAME + 4);
         let place = if is_known && room < HOST {
             String::new()
         } else if is_known {
@@ -164,7 +166,7 @@ fn draw_services(frame: &mut Frame<'_>, area: Rect, regions: &Regions, app: &App
         } else {
             "no ID".to_owned()
         };
-        let name = left(service.name(), crate::tui::app::run_report::NAME);
+        let name = left(service.name(), NAME);
         Line::from(vec![
             Span::raw(" "),
             mark,
@@ -200,7 +202,7 @@ fn draw_runs(frame: &mut Frame<'_>, area: Rect, regions: &Regions, app: &App, th
             vec![("No runs yet".to_owned(), theme.dim), (format!("Press {key} to start one"), theme.faint)]
         }
     };
-    say(frame, area, regions, &words);
+    draw_messages(frame, area, regions, &words);
 }
 
 fn run_line<'a>((when, title): (&str, &str), (result, style): (&str, Style), width: usize, theme: &Theme) -> Line<'a> {

@@ -1,4 +1,4 @@
-//! The last line: a change under way, a notice, or what keys do here.
+//! The last line: the progress of a change, a notice, or the keys of the mode.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -8,21 +8,20 @@ use crate::output::columns::clip;
 use crate::output::{columns, human, safe};
 use crate::tui::action::Action;
 use crate::tui::app::App;
-use crate::tui::app::enrich::Pane;
-use crate::tui::app::focus::Screen;
 use crate::tui::app::job::Job;
+use crate::tui::focus::{Pane, Screen};
 use crate::tui::keymap::Mode;
 use crate::tui::view::theme::Theme;
 
 pub(crate) fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) {
-    let told =
+    let message =
         |text: &str, style| Line::styled(format!(" {}", clip(text, usize::from(area.width).saturating_sub(2))), style);
     let problem = app.filter.problem.as_ref().filter(|_| app.screen == Screen::Browse);
     let line = match (&app.notice, problem, &app.job, app.lost()) {
-        (Some(notice), ..) => told(&notice.text, if notice.is_error { theme.error } else { theme.good }),
-        (None, Some(problem), ..) => told(&safe::line(problem), theme.error),
+        (Some(notice), ..) => message(&notice.text, if notice.is_error { theme.error } else { theme.good }),
+        (None, Some(problem), ..) => message(&safe::line(problem), theme.error),
         (None, None, Some(job), _) => progress(job, theme),
-        (None, None, None, Some(reason)) => told(&format!("{}. Reconnecting…", safe::line(reason)), theme.error),
+        (None, None, None, Some(reason)) => message(&format!("{}. Reconnecting…", safe::line(reason)), theme.error),
         (None, None, None, None) => hints(app, area.width.into(), theme),
     };
     frame.render_widget(line, area);
@@ -45,70 +44,91 @@ fn progress<'a>(job: &Job, theme: &Theme) -> Line<'a> {
     ])
 }
 
-/// The actions worth a hint, most wanted first.
-fn wanted(mode: Mode) -> &'static [(Action, &'static str)] {
+/// An action and its text in the footer.
+type Hint = (Action, &'static str);
+
+// The hints of each mode, most important first: what does not fit is left out.
+const LINE: &[Hint] = &[(Action::Accept, "apply"), (Action::Close, "cancel"), (Action::Down, "down")];
+
+const CONFIRM: &[Hint] = &[(Action::Yes, "yes"), (Action::No, "no")];
+
+const INPUT: &[Hint] = &[(Action::Accept, "confirm"), (Action::No, "cancel")];
+
+const HELP: &[Hint] = &[(Action::Close, "close"), (Action::Down, "down"), (Action::Up, "up")];
+
+const ENRICH: &[Hint] = &[
+    (Action::Help, "help"),
+    (Action::Quit, "quit"),
+    (Action::Run, "enrich"),
+    (Action::RunFresh, "enrich (no cache)"),
+    (Action::Close, "back"),
+    (Action::Search, "search"),
+    (Action::Mark, "select"),
+    (Action::OpenTouched, "entries"),
+    (Action::NextPane, "next pane"),
+    (Action::Browse, "browse"),
+    (Action::Zoom, "zoom"),
+];
+
+const WATCH: &[Hint] = &[
+    (Action::Help, "help"),
+    (Action::Quit, "quit"),
+    (Action::Close, "close"),
+    (Action::ReadCommands, "MONITOR"),
+    (Action::Down, "older"),
+    (Action::Up, "newer"),
+];
+
+const TREE: &[Hint] = &[
+    (Action::Help, "help"),
+    (Action::Quit, "quit"),
+    (Action::Filter, "filter"),
+    (Action::FlushShown, "flush group"),
+    (Action::ChangeTtl, "TTL"),
+    (Action::Fold, "fold"),
+    (Action::NextPane, "next pane"),
+    (Action::Refresh, "refresh"),
+];
+
+const INSPECTOR: &[Hint] = &[
+    (Action::Help, "help"),
+    (Action::Quit, "quit"),
+    (Action::Close, "back"),
+    (Action::NextTab, "next tab"),
+    (Action::Fold, "fold"),
+    (Action::NextBodyView, "JSON/text/hex"),
+    (Action::Zoom, "zoom"),
+    (Action::CopyUrl, "copy URL"),
+];
+
+const TABLE: &[Hint] = &[
+    (Action::Help, "help"),
+    (Action::Quit, "quit"),
+    (Action::Filter, "filter"),
+    (Action::Open, "open"),
+    (Action::Mark, "mark"),
+    (Action::Flush, "flush"),
+    (Action::FlushShown, "flush all shown"),
+    (Action::ChangeTtl, "TTL"),
+    (Action::SortNext, "sort"),
+    (Action::Refresh, "refresh"),
+    (Action::NextPane, "next pane"),
+    (Action::Enrich, "enrich"),
+    (Action::CopyUrl, "copy URL"),
+    (Action::Watch, "watch"),
+];
+
+fn hints_of(mode: Mode) -> &'static [Hint] {
     match mode {
-        Mode::Filter | Mode::Search => &[(Action::Accept, "apply"), (Action::Close, "cancel"), (Action::Down, "down")],
-        Mode::Confirm => &[(Action::Yes, "yes"), (Action::No, "no")],
-        Mode::Input => &[(Action::Accept, "confirm"), (Action::No, "cancel")],
-        Mode::Help => &[(Action::Close, "close"), (Action::Down, "down"), (Action::Up, "up")],
-        Mode::Enrich => &[
-            (Action::Help, "help"),
-            (Action::Quit, "quit"),
-            (Action::Run, "enrich"),
-            (Action::RunFresh, "enrich (no cache)"),
-            (Action::Close, "back"),
-            (Action::Search, "search"),
-            (Action::Mark, "select"),
-            (Action::OpenTouched, "entries"),
-            (Action::NextPane, "next pane"),
-            (Action::Browse, "browse"),
-            (Action::Zoom, "zoom"),
-        ],
-        Mode::Watch => &[
-            (Action::Help, "help"),
-            (Action::Quit, "quit"),
-            (Action::Close, "close"),
-            (Action::ReadCommands, "MONITOR"),
-            (Action::Down, "older"),
-            (Action::Up, "newer"),
-        ],
-        Mode::Tree => &[
-            (Action::Help, "help"),
-            (Action::Quit, "quit"),
-            (Action::Filter, "filter"),
-            (Action::FlushShown, "flush group"),
-            (Action::ChangeTtl, "TTL"),
-            (Action::Fold, "fold"),
-            (Action::NextPane, "next pane"),
-            (Action::Refresh, "refresh"),
-        ],
-        Mode::Inspector => &[
-            (Action::Help, "help"),
-            (Action::Quit, "quit"),
-            (Action::Close, "back"),
-            (Action::NextTab, "next tab"),
-            (Action::Fold, "fold"),
-            (Action::NextBodyView, "JSON/text/hex"),
-            (Action::Zoom, "zoom"),
-            (Action::CopyUrl, "copy URL"),
-        ],
-        _ => &[
-            (Action::Help, "help"),
-            (Action::Quit, "quit"),
-            (Action::Filter, "filter"),
-            (Action::Open, "open"),
-            (Action::Mark, "mark"),
-            (Action::Flush, "flush"),
-            (Action::FlushShown, "flush all shown"),
-            (Action::ChangeTtl, "TTL"),
-            (Action::SortNext, "sort"),
-            (Action::Refresh, "refresh"),
-            (Action::NextPane, "next pane"),
-            (Action::Enrich, "enrich"),
-            (Action::CopyUrl, "copy URL"),
-            (Action::Watch, "watch"),
-        ],
+        Mode::Filter | Mode::Search => LINE,
+        Mode::Confirm => CONFIRM,
+        Mode::Input => INPUT,
+        Mode::Help => HELP,
+        Mode::Enrich => ENRICH,
+        Mode::Watch => WATCH,
+        Mode::Tree => TREE,
+        Mode::Inspector => INSPECTOR,
+        Mode::Table | Mode::Browse | Mode::Everywhere => TABLE,
     }
 }
 
@@ -116,7 +136,7 @@ fn hints<'a>(app: &App, width: usize, theme: &Theme) -> Line<'a> {
     let mode = app.mode();
     let mut spans = Vec::new();
     let mut room = width;
-    for (action, text) in wanted(mode) {
+    for (action, text) in hints_of(mode) {
         let text = match action {
             Action::Run if app.enrich.pane == Pane::Runs => "open",
             _ => text,

@@ -1,4 +1,4 @@
-//! TODO
+//! The frame of a pane.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;

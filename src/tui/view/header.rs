@@ -9,7 +9,7 @@ use ratatui::widgets::Widget;
 use crate::output::columns::clip;
 use crate::output::{columns, human, safe};
 use crate::tui::app::App;
-use crate::tui::app::focus::Screen;
+use crate::tui::focus::Screen;
 use crate::tui::view::theme::Theme;
 
 /// The backend has so many columns before anything else has some: enough for its kind and for where it begins.
@@ -49,8 +49,7 @@ struct Parts {
 }
 
 impl Parts {
-    /// Nobody may be mistaken about which cache this is and what may be done to it: where there is no room for all,
-    /// the backend and the badges stay, the progress goes first, and then the tab that is not open.
+    /// It must be clear which cache this is and whether it may be changed: where there is no room for all, the backend and the badges stay, the progress goes first, and then the tab that is not open.
     fn of(app: &App) -> Self {
         let width = usize::from(app.size.width);
         let mut parts = Self {
@@ -143,7 +142,7 @@ pub(crate) fn draw_filter(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &
     }
     if filter.is_active || !filter.text.is_empty() {
         let mut line = filter.text.clone();
-        // What is wrong with it is told in the footer, where there is room.
+        // The footer shows the problem, where there is room.
         let style = if filter.problem.is_some() { theme.bad } else { theme.strong };
         line.set_cursor_line_style(style);
         line.set_style(style);

@@ -10,9 +10,9 @@ use crate::output::columns::skip;
 use crate::output::secrets::shown_key;
 use crate::output::{columns, human, safe, secrets};
 use crate::tui::app::App;
-use crate::tui::app::focus::Focus;
 use crate::tui::app::inspector::Tab;
 use crate::tui::app::loadable::Loadable;
+use crate::tui::focus::Focus;
 use crate::tui::layout::regions::Regions;
 use crate::tui::view::frame::draw_frame;
 use crate::tui::view::text::{left, right};
@@ -73,13 +73,13 @@ pub(crate) fn draw(frame: &mut Frame<'_>, regions: &Regions, app: &App, theme: &
             Tab::Body => body::draw(frame, inside, regions.inspector, app, theme),
             _ => draw_headers(frame, inside, app, theme),
         },
-        Loadable::Ready(None) => say(frame, inside, "This entry no longer exists", theme),
-        Loadable::Failed(error) => say(frame, inside, &safe::line(&chain(error)), theme),
-        Loadable::Loading(_) | Loadable::Idle => say(frame, inside, "…", theme),
+        Loadable::Ready(None) => draw_message(frame, inside, "This entry no longer exists", theme),
+        Loadable::Failed(error) => draw_message(frame, inside, &safe::line(&chain(error)), theme),
+        Loadable::Loading(_) | Loadable::Idle => draw_message(frame, inside, "…", theme),
     }
 }
 
-fn say(frame: &mut Frame<'_>, area: Rect, text: &str, theme: &Theme) {
+fn draw_message(frame: &mut Frame<'_>, area: Rect, text: &str, theme: &Theme) {
     frame.render_widget(Line::styled(format!(" {}", clip(text, area.width.into())), theme.dim), area);
 }
 
@@ -97,7 +97,7 @@ fn headers(app: &App) -> Option<&Headers> {
 fn draw_headers(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) {
     let entry = app.inspector.detail().and_then(|detail| detail.inspected.entry.as_ref());
     let (Some(entry), Some(headers)) = (entry, headers(app)) else {
-        return say(frame, area, "Results have no request or response", theme);
+        return draw_message(frame, area, "Results have no request or response", theme);
     };
     let first = if app.inspector.tab == Tab::Request {
         let url = secrets::url(&entry.request.url);

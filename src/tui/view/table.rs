@@ -12,9 +12,9 @@ use crate::output::columns::{squeeze, wrap};
 use crate::output::secrets::shown_key;
 use crate::output::{columns, human, safe, secrets};
 use crate::tui::app::App;
-use crate::tui::app::focus::Focus;
 use crate::tui::app::rows::Row;
 use crate::tui::app::sort::Column;
+use crate::tui::focus::Focus;
 use crate::tui::layout::regions::Regions;
 use crate::tui::view::frame::draw_frame;
 use crate::tui::view::text::{left, right};
@@ -34,7 +34,7 @@ const COLUMNS: [(Column, u16, u16); 7] = [
     (Column::Age, 7, 22),
     (Column::Status, 7, 34),
     (Column::Method, 7, 38),
-    (Column::ServiceName, 13, 40),
+    (Column::Service, 13, 40),
 ];
 
 /// The columns for a width, with their own widths, from left to right. The name takes what is left.
@@ -139,7 +139,7 @@ fn head_line<'a>(columns: &[(Column, u16)], app: &App, theme: &Theme) -> Line<'a
         let is_sorted = sort.by == *column;
         let name = match column {
             Column::Method => "Method",
-            Column::ServiceName => "Service",
+            Column::Service => "Service",
             Column::Name => "URL or arguments",
             Column::Status => "Status",
             Column::Size => "Size",
@@ -186,7 +186,7 @@ fn cell(column: Column, entry: &Summary, now: f64, theme: &Theme) -> (Cow<'stati
     let http = entry.http.as_deref();
     match column {
         Column::Method => (http.map_or("".into(), |http| safe::line(&http.method).into_owned().into()), theme.dim),
-        Column::ServiceName => (entry.service.name().into(), theme.dim),
+        Column::Service => (entry.service.name().into(), theme.dim),
         Column::Status => match http {
             Some(http) => (http.status.to_string().into(), status_style(http.status, theme)),
             None => ("".into(), theme.dim),
@@ -261,7 +261,7 @@ fn push_name<'a>(spans: &mut Vec<Span<'a>>, entry: &'a Summary, width: usize, th
         let (host, path) = url.split_at(url.find(['/', '?', '#']).unwrap_or(url.len()));
         let title = http.title.as_deref().filter(|title| !title.is_empty()).map(safe::line);
         let path = if path == "/" { "" } else { path };
-        // Where there is little room, the host is the first to go, of all rows: the tree tells it too.
+        // Where there is little room, the host is the first to go, of all rows: the tree shows it, too.
         let has_host = width >= HOST_FROM || path.is_empty() && title.is_none();
         if has_host {
             push(host, width, theme.dim);
@@ -275,7 +275,7 @@ fn push_name<'a>(spans: &mut Vec<Span<'a>>, entry: &'a Summary, width: usize, th
         }
     } else if let Some(key) = entry.result_key() {
         let (prefix, arguments) = (safe::bytes(key.prefix), shown_key(key.arguments, false));
-        // Where there is little room the arguments have it: the tree tells the prefix too.
+        // Where there is little room the arguments have it: the tree shows the prefix, too.
         let left_over = width.saturating_sub(columns::width(&arguments) + 1).max(width / 2);
         push(&prefix, left_over, theme.dim);
         push(" ", 1, theme.dim);

@@ -12,10 +12,9 @@ use ratatui::style::Modifier;
 use rstest::rstest;
 
 use crate::services;
-use crate::tui::THEME;
 use crate::tui::app::App;
 use crate::tui::app::dialog::Dialog;
-use crate::tui::app::rates::Tally;
+use crate::tui::app::rates::RateTable;
 use crate::tui::effect::Effect;
 use crate::tui::fixture::{
     NOW, blank, count, enriching, entries, http, listed, press, result, run, scan_of, tallies, tally,
@@ -24,7 +23,7 @@ use crate::tui::message::{Message, Outcome, Progress};
 use crate::tui::options::Options;
 use crate::tui::update::update;
 use crate::tui::view::draw;
-use crate::tui::view::theme::Theme;
+use crate::tui::view::theme::{THEME, Theme};
 
 pub(crate) fn frame(app: &App, has_color: bool) -> Terminal<TestBackend> {
     let theme = Theme::parse(THEME, has_color).unwrap();
@@ -75,7 +74,7 @@ fn services_that_there_is_no_room_for_are_counted() {
 #[test]
 fn what_a_server_counts_is_no_hit_rate() {
     let mut app = at(120, 40);
-    count(&mut app, Tally { counted: Counted::default(), server: Some((2, 1)) });
+    count(&mut app, RateTable { counted: Counted::default(), server: Some((2, 1)) });
     let screen = frame(&app, true).backend().to_string();
     assert!(screen.contains("No hit counters (see") && screen.contains("'animecache stats')"), "{screen}");
 }
@@ -253,7 +252,7 @@ fn a_notice_makes_room_for_the_keys_and_a_failure_waits_for_one() {
     assert!(frame(&app, true).backend().to_string().contains("Copied ID"));
     update(&mut app, Message::Tick(NOW + 6.0));
     assert!(frame(&app, true).backend().to_string().contains("? help"));
-    app.complain("something failed");
+    app.show_error("something failed");
     update(&mut app, Message::Tick(NOW + 600.0));
     assert!(frame(&app, true).backend().to_string().contains("something failed"));
     press(&mut app, "<enter>");

@@ -4,6 +4,9 @@ use anyhow::{Context, Result};
 use ratatui::style::{Color, Modifier, Style};
 use serde::Deserialize;
 
+/// The colors.
+pub const THEME: &str = include_str!("../../../assets/theme.toml");
+
 macro_rules! theme {
     ($($role:ident,)*) => {
         /// A style for each role.
@@ -65,7 +68,7 @@ fn style<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Style, D::
 }
 
 impl Theme {
-    /// Reads a theme; without colours only what else tells roles apart is left of it.
+    /// Reads a theme; without colors only the other attributes are left.
     ///
     /// # Errors
     /// Missing and unknown roles, and what is no colour.
@@ -94,13 +97,11 @@ impl Theme {
 mod tests {
     use super::*;
 
-    const ASSET: &str = include_str!("../../../assets/theme.toml");
-
     #[test]
     fn the_selection_is_seen_with_and_without_colours() {
-        let colored = Theme::parse(ASSET, true).unwrap();
+        let colored = Theme::parse(THEME, true).unwrap();
         assert!(colored.selected.bg.is_some() && !colored.selected.add_modifier.contains(Modifier::REVERSED));
-        let plain = Theme::parse(ASSET, false).unwrap();
+        let plain = Theme::parse(THEME, false).unwrap();
         assert_eq!((plain.selected.fg, plain.selected.bg), (None, None));
         assert!(plain.selected.add_modifier.contains(Modifier::REVERSED));
     }

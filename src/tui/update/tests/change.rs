@@ -12,9 +12,9 @@ use rstest::rstest;
 use crate::services;
 use crate::tui::app::App;
 use crate::tui::app::dialog::Dialog;
-use crate::tui::app::focus::Focus;
 use crate::tui::effect::Effect;
 use crate::tui::fixture::{NOW, app, backend, entries, listed, press, scan_of};
+use crate::tui::focus::Focus;
 use crate::tui::message::{Message, Outcome, Progress};
 use crate::tui::options::Options;
 use crate::tui::update::tests::{many, plan_of, unavailable};
@@ -159,8 +159,8 @@ fn esc_stops_a_flush_and_leaving_waits_for_its_batch() {
     let report = Report { is_interrupted: true, ..Report::default() };
     let effects = update(&mut app, Message::Done(*ticket, Outcome::Flushed(report, Duration::ZERO)));
     assert_eq!(effects.last(), Some(&Effect::Quit));
-    let parting = app.take_parting().expect("it is said what was done");
-    assert!(!parting.is_whole && parting.text.contains("Deleted 0 entries (0 keys)"), "{parting:?}");
+    let exit_summary = app.take_exit_summary().expect("it is said what was done");
+    assert!(!exit_summary.is_whole && exit_summary.text.contains("Deleted 0 entries (0 keys)"), "{exit_summary:?}");
 }
 
 #[test]
@@ -173,8 +173,8 @@ fn who_does_not_wait_for_the_end_of_a_flush_is_told_how_far_it_was() {
     update(&mut app, Message::Progress(*ticket, work));
     press(&mut app, "q");
     assert_eq!(press(&mut app, "q"), [Effect::Quit]);
-    let parting = app.take_parting().expect("it is said what was done");
-    assert!(!parting.is_whole && parting.text.contains("1 or more of 2 entries deleted"), "{parting:?}");
+    let exit_summary = app.take_exit_summary().expect("it is said what was done");
+    assert!(!exit_summary.is_whole && exit_summary.text.contains("1 or more of 2 entries deleted"), "{exit_summary:?}");
 }
 
 #[rstest]

@@ -13,11 +13,11 @@ use crate::enrich::progress::EnrichPlan;
 use crate::enrich::report::{EnrichReport, PassReport};
 use crate::services::SERVICES;
 use crate::tui::app::App;
-use crate::tui::app::enrich::{Pane, Shown};
-use crate::tui::app::focus::Screen;
+use crate::tui::app::enrich::Shown;
 use crate::tui::app::loadable::Loadable;
 use crate::tui::effect::Effect;
-use crate::tui::fixture::{NOW, backend, blank, enriching, entries, listed, offer, press, run, scan_of, tallies};
+use crate::tui::fixture::{NOW, backend, blank, enriching, entries, listed, press, run, scan_of, tallies, title_list};
+use crate::tui::focus::{Pane, Screen};
 use crate::tui::message::{Message, Outcome, Progress};
 use crate::tui::options::Options;
 use crate::tui::ticket::Ticket;
@@ -59,9 +59,9 @@ fn of_two_titles_that_are_called_the_same_the_runs_own_is_meant() {
     again.report.ids.mal = Some(7);
     let mut app = enriching(Size::new(120, 40), vec![again.clone()]);
     assert_eq!(press(&mut app, "jlf"), [], "the one of this title is another anime");
-    let Loadable::Ready(offer) = &mut app.enrich.offer else { panic!("there are titles") };
-    let other = Anime { ids: again.report.ids, ..offer.titles[0].clone() };
-    offer.titles.push(other.clone());
+    let Loadable::Ready(list) = &mut app.enrich.title_list else { panic!("there are titles") };
+    let other = Anime { ids: again.report.ids, ..list.titles[0].clone() };
+    list.titles.push(other.clone());
     let effects = press(&mut app, "f");
     assert_eq!(begun(&effects).1.anime, other);
 }
@@ -149,8 +149,8 @@ fn read_only_enriches_nothing(#[case] key: &str) {
     let options = Options { is_read_only: true, ..Options::default() };
     let mut app = listed(Size::new(120, 40), options, entries());
     let effects = press(&mut app, "e");
-    let [Effect::Offer(titles), _] = effects[..] else { panic!("{effects:?}") };
-    update(&mut app, Message::Done(titles, Outcome::Offered(Ok(offer()))));
+    let [Effect::LoadTitles(titles), _] = effects[..] else { panic!("{effects:?}") };
+    update(&mut app, Message::Done(titles, Outcome::TitlesLoaded(Ok(title_list()))));
     assert_eq!(press(&mut app, key), []);
     assert!(notice(&app).contains("Read-only"));
 }
@@ -161,7 +161,7 @@ fn it_is_shown_before_the_cache_is_open_and_reads_the_runs_then() {
     let opening = start(&mut app);
     let [Effect::Open(opening)] = opening[..] else { panic!("{opening:?}") };
     let effects = press(&mut app, "e");
-    assert!(matches!(effects[..], [Effect::Offer(_)]), "{effects:?}");
+    assert!(matches!(effects[..], [Effect::LoadTitles(_)]), "{effects:?}");
     assert_eq!(press(&mut app, "<enter>"), []);
     let health = Health { backend: backend(), is_fallback: false, problem: None };
     let effects = update(&mut app, Message::Done(opening, Outcome::Opened(Ok(health))));
@@ -220,7 +220,7 @@ fn esc_goes_back_step_by_step() {
     press(&mut app, "<esc>");
     assert!(!app.enrich.is_zoomed && !app.enrich.search.is_empty());
     press(&mut app, "<esc>");
-    assert!(app.enrich.search.is_empty() && app.enrich.pane == Pane::ServiceRegistry);
+    assert!(app.enrich.search.is_empty() && app.enrich.pane == Pane::Services);
     press(&mut app, "<esc>");
     assert_eq!((app.enrich.pane, app.screen), (Pane::Titles, Screen::Enrich));
     press(&mut app, "<esc>");
@@ -275,7 +275,7 @@ fn the_mouse_turns_to_tabs_selects_and_ticks() {
     click(&mut app, panes.titles, 2);
     assert_eq!(app.enrich.selected().map(|anime| anime.title.as_str()), Some("Sousou no Frieren"));
     click(&mut app, panes.services, 1);
-    assert!(!app.enrich.is_ticked(SERVICES[0]) && app.enrich.pane == Pane::ServiceRegistry);
+    assert!(!app.enrich.is_ticked(SERVICES[0]) && app.enrich.pane == Pane::Services);
     let browse = Rect::new(13, 0, 4, 1);
     click(&mut app, browse, 0);
     assert_eq!(app.screen, Screen::Browse);

@@ -10,11 +10,12 @@ use crate::enrich::report::{PassReport, ServiceReport};
 use crate::output::columns::clip;
 use crate::output::columns::wrap;
 use crate::output::{human, safe};
-use crate::tui::app::enrich::{Pane, PassTally, Running, ServiceTally, Shown, share_of};
+use crate::tui::app::enrich::{PassTally, Running, ServiceTally, Shown, share_of};
 use crate::tui::app::run_report::{Line as Part, NAME};
 use crate::tui::app::{App, run_report};
+use crate::tui::focus::Pane;
 use crate::tui::layout::regions::Regions;
-use crate::tui::view::enrich::time::moment;
+use crate::tui::view::enrich::time::format_timestamp;
 use crate::tui::view::frame::draw_frame;
 use crate::tui::view::text::{left, right};
 use crate::tui::view::theme::Theme;
@@ -35,11 +36,11 @@ pub(crate) fn draw(frame: &mut Frame<'_>, area: Rect, regions: &Regions, app: &A
     let title = match shown {
         Shown::Nothing => " Run ".to_owned(),
         Shown::Running(Running { title, .. }) => format!(" {} ", safe::line(title)),
-        Shown::Run(run) => format!(" {} · {} ", safe::line(&run.report.title), moment(run.at, &app.zone)),
+        Shown::Run(run) => format!(" {} · {} ", safe::line(&run.report.title), format_timestamp(run.at, &app.zone)),
     };
     let title = clip(&title, usize::from(area.width).saturating_sub(4)).into_owned();
     draw_frame(frame, area, Line::styled(title, theme.heading_sorted), regions.is_framed, is_focused, theme);
-    let width = run_report::width(app);
+    let width = run_report::width(regions.inside(area).width);
     let lines: Vec<Line<'_>> = match shown {
         Shown::Nothing => idle(width, theme),
         Shown::Running(running) => live(running, app.now, width, regions.inside(area).height.into(), theme),

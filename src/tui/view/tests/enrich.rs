@@ -38,9 +38,9 @@ fn what_cannot_be_had_for_enriching_is_said() {
     let effects = press(&mut app, "e");
     let screen = frame(&app, true).backend().to_string();
     assert!(screen.contains("Loading titles…") && screen.contains("Loading runs…"), "{screen}");
-    let [Effect::Offer(titles), Effect::LoadRuns(history)] = effects[..] else { panic!("{effects:?}") };
+    let [Effect::LoadTitles(titles), Effect::LoadRuns(history)] = effects[..] else { panic!("{effects:?}") };
     let problem = "no \u{1b}such file".to_owned();
-    update(&mut app, Message::Done(titles, Outcome::Offered(Err(problem))));
+    update(&mut app, Message::Done(titles, Outcome::TitlesLoaded(Err(problem))));
     let error = cache_core::Error::Config("cannot be reached".to_owned());
     update(&mut app, Message::Done(history, Outcome::Runs(Err(error))));
     let screen = frame(&app, true).backend().to_string();

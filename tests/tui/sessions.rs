@@ -1,19 +1,11 @@
 //! Sessions in front of the dashboard: the true loop and runner over a store in memory.
 
-#![allow(clippy::unwrap_used)]
-
-#[path = "../cache-core/tests/harness/faulty_store.rs"]
-mod faulty_store;
-#[path = "../cache-core/tests/harness/redis_server.rs"]
-mod redis_server;
-#[path = "harness/session.rs"]
-mod session;
-
 use std::sync::Arc;
 use std::time::Duration;
 
-use animecache::services;
-use animecache::services::Services;
+use crate::faulty_store::FaultyStore;
+use crate::redis_server::RedisServer;
+use crate::session::Session;
 use animecache::tui::app::Failure;
 use animecache::tui::message::Message;
 use animecache::tui::options::Options;
@@ -22,9 +14,6 @@ use cache_core::{
     CacheKey, Config, Entry, Error, Fallback, Inspect, Memory, ReadOnly, Redis, Request, Response, ResponseStore as _,
     ResultStore as _, StatsStore as _, clock,
 };
-use faulty_store::FaultyStore;
-use redis_server::RedisServer;
-use session::Session;
 use uuid::Uuid;
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -94,7 +83,7 @@ async fn hit_rates_are_shown_and_follow_what_is_counted() {
     let count = async |hits, misses| {
         let counts = Counts { hits, misses, ..Counts::default() };
         let hour = (clock::now() / 3_600.0) as i64;
-        let bucket = Bucket { hour, scope: Scope::Http(services::jikan()), counts };
+        let bucket = Bucket { hour, scope: Scope::Http(animecache::services::jikan()), counts };
         store.add_stats(&Batch::single(vec![bucket])).await.unwrap();
     };
     count(3, 1).await;
@@ -223,7 +212,7 @@ async fn losing_the_cache_is_shown_and_recovers_by_itself() {
     session.send(Message::Tick(clock::now() + 10.0));
     session.settle().await;
     let screen = session.screen();
-    assert!(screen.contains(" DISCONNECTED ") && screen.contains("cannot be reached"), "{screen}");
+    assert!(screen.contains(" DISCONNECTED ") && screen.contains("is unreachable"), "{screen}");
     assert!(screen.contains("5 entries"), "rows are kept: {screen}");
     store.set_down(false);
     session.send(Message::Tick(clock::now() + 20.0));

@@ -1,17 +1,11 @@
 //! Enriching from the dashboard: the true loop and runner, a real Redis, and the demo upstream in place of the services.
 
-#![allow(clippy::unwrap_used)]
-
-#[path = "harness/pty.rs"]
-mod pty;
-#[path = "../cache-core/tests/harness/redis_server.rs"]
-mod redis_server;
-#[path = "harness/session.rs"]
-mod session;
-
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::pty::Pty;
+use crate::redis_server::RedisServer;
+use crate::session::Session;
 use animecache::demo::server::Upstream;
 use animecache::enrich::history::{self, Run};
 use animecache::services;
@@ -19,10 +13,7 @@ use animecache::services::Services;
 use animecache::tui::options::Options;
 use cache_core::{Config, Limit, Opened, Redis, RedisUrl};
 use futures_util::future::join_all;
-use pty::Pty;
-use redis_server::RedisServer;
 use serde_json::json;
-use session::Session;
 
 /// All services but Jikan are left out.
 const JIKAN_ALONE: &str = "<tab>u ";

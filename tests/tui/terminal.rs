@@ -1,20 +1,13 @@
 //! The program on a pseudo-terminal: it starts, shows the cache, and gives the terminal back whole however it ends.
 
-#![allow(clippy::unwrap_used)]
-
-#[path = "harness/pty.rs"]
-mod pty;
-#[path = "../cache-core/tests/harness/redis_server.rs"]
-mod redis_server;
-
 use std::path::Path;
 
+use crate::pty::Pty;
+use crate::redis_server::RedisServer;
 use animecache::tui;
 use animecache::tui::options::Options;
 use animecache::tui::terminal;
 use cache_core::Config;
-use pty::Pty;
-use redis_server::RedisServer;
 use rstest::rstest;
 use tempfile::tempdir;
 
@@ -28,7 +21,7 @@ fn demo() -> (Pty, tempfile::TempDir) {
 /// This very test program, running one of the programs below.
 fn this(test: &str) -> Pty {
     let program = std::env::current_exe().unwrap();
-    Pty::start(&program, &["--exact", test, "--ignored", "--nocapture"], Path::new("/"))
+    Pty::start(&program, &["--exact", &format!("terminal::{test}"), "--ignored", "--nocapture"], Path::new("/"))
 }
 
 #[rstest]

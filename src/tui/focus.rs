@@ -1,4 +1,4 @@
-//! TODO
+//! The screens and panes of the dashboard: below both the layout and the state, which need them.
 
 /// The tabs of the dashboard.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,4 +32,23 @@ pub enum Extent {
     Pane,
     /// Everything between the filter line and the hints.
     Full,
+}
+
+/// Which pane of the Enrich tab keys go to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Pane {
+    /// The titles.
+    #[default]
+    Titles,
+    /// The services that are asked.
+    Services,
+    /// The runs of late.
+    Runs,
+    /// How one of them goes, or what came of it.
+    Outcome,
+}
+
+impl Pane {
+    /// All panes, in the order in which they are stepped through.
+    pub const ALL: [Self; 4] = [Self::Titles, Self::Services, Self::Runs, Self::Outcome];
 }
