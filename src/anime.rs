@@ -35,7 +35,9 @@ impl Ids {
     /// first URL that matches.
     pub fn from_sources<T: AsRef<str>>(sources: &[T]) -> Self {
         let first = |markers: &[&str], is_part: fn(char) -> bool| {
-            sources.iter().find_map(|source| markers.iter().find_map(|marker| behind(source.as_ref(), marker, is_part)))
+            sources
+                .iter()
+                .find_map(|source| markers.iter().find_map(|marker| id_after(source.as_ref(), marker, is_part)))
         };
         let number = |markers: &[&str]| first(markers, |c| c.is_ascii_digit())?.parse().ok();
         let slug = |markers: &[&str]| Some(first(markers, |c| !matches!(c, '/' | '?'))?.trim().to_owned());
@@ -51,7 +53,7 @@ impl Ids {
 }
 
 /// What of a URL follows the marker, in any case, as long as it is a part of the id; `None` where that is blank.
-fn behind<'a>(url: &'a str, marker: &str, is_part: fn(char) -> bool) -> Option<&'a str> {
+fn id_after<'a>(url: &'a str, marker: &str, is_part: fn(char) -> bool) -> Option<&'a str> {
     // ASCII in another case is as long as it was.
     let start = url.to_ascii_lowercase().find(marker)? + marker.len();
     let id = url[start..].split(|c| !is_part(c)).next()?;

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use cache_core::ServiceName;
-use cache_core::counters::Window;
+use cache_core::StatsWindow;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
@@ -189,15 +189,16 @@ pub struct StatsArgs {
     pub watch: Option<Duration>,
     /// Time span for hits and misses
     #[arg(long, value_name = "WINDOW", default_value = "24h", value_parser = window())]
-    pub window: Window,
+    pub window: StatsWindow,
     /// Print metrics in the Prometheus text format
     #[arg(long, conflicts_with = "json")]
     pub prometheus: bool,
 }
 
 /// `1h`, `24h` or `7d`.
-fn window() -> impl TypedValueParser<Value = Window> {
-    PossibleValuesParser::new(Window::ALL.map(Window::name)).map(|name| Window::from_name(&name).unwrap_or(Window::Day))
+fn window() -> impl TypedValueParser<Value = StatsWindow> {
+    PossibleValuesParser::new(StatsWindow::ALL.map(StatsWindow::name))
+        .map(|name| StatsWindow::from_name(&name).unwrap_or(StatsWindow::Day))
 }
 
 /// Options of `ls`.
@@ -253,7 +254,7 @@ pub struct ShowArgs {
 
 /// How far a command that changes entries goes without asking.
 #[derive(Args, Debug)]
-pub struct ConsentArgs {
+pub struct ConfirmArgs {
     /// Show the plan without changing anything
     #[arg(long)]
     pub dry_run: bool,
@@ -269,7 +270,7 @@ pub struct ConsentArgs {
 #[derive(Args, Debug)]
 pub struct FlushArgs {
     #[command(flatten)]
-    pub consent: ConsentArgs,
+    pub confirm: ConfirmArgs,
     /// Do not write an undo file
     // Hidden, since no command writes one yet.
     #[arg(long, hide = true)]
@@ -284,7 +285,7 @@ pub struct TtlArgs {
     #[command(flatten)]
     pub change: TtlChange,
     #[command(flatten)]
-    pub consent: ConsentArgs,
+    pub confirm: ConfirmArgs,
     #[command(flatten)]
     pub selectors: Selectors,
 }
@@ -337,11 +338,11 @@ pub struct DemoUpstreamArgs {
     #[arg(help = "First of seven consecutive ports, one for each service [default: any free ports]")]
     pub port: Option<u16>,
     /// Multiply response times by FACTOR (0 responds at once)
-    #[arg(long, value_name = "FACTOR", default_value_t = 1.0, value_parser = pace)]
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0, value_parser = positive_factor)]
     pub pace: f64,
 }
 
-fn pace(text: &str) -> Result<f64, String> {
+fn positive_factor(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(pace) if (0.0..=100.0).contains(&pace) => Ok(pace),
         _ => Err("must be a number from 0 to 100".to_owned()),

@@ -37,7 +37,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<Exit> {
     let takes_signals =
         matches!(cli.command, Command::Tui | Command::Enrich(_) | Command::Warm(_) | Command::DemoUpstream(_));
     let is_interruptible = session.global.demo && !takes_signals;
-    let work = carry_out(&session, cli.command);
+    let work = dispatch(&session, cli.command);
     if !is_interruptible {
         return work.await;
     }
@@ -49,7 +49,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<Exit> {
     }
 }
 
-async fn carry_out(session: &Session, command: Command) -> anyhow::Result<Exit> {
+async fn dispatch(session: &Session, command: Command) -> anyhow::Result<Exit> {
     match command {
         Command::Tui => tui::run(session).await,
         Command::Stats(args) => stats::run(session, &args).await,

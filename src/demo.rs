@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use cache_core::ServiceRegistry;
-use cache_core::{Entry, EntryId, Inspect, Missing, Sqlite, Store, clock};
+use cache_core::{Entry, EntryId, IfMissing, Inspect, Sqlite, Store, clock};
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -43,7 +43,7 @@ pub async fn cache(services: ServiceRegistry) -> anyhow::Result<Demo> {
         .tempdir()
         .context("cannot create a temporary directory for the demo cache")?;
     let file = directory.path().join("http_cache.db");
-    let store = Sqlite::open(&file, services, Missing::Create).await.context("cannot create the demo cache")?;
+    let store = Sqlite::open(&file, services, IfMissing::Create).await.context("cannot create the demo cache")?;
     fill(&store).await.context("cannot fill the demo cache")?;
     Ok(Demo { store: Arc::new(store), _directory: directory })
 }
@@ -53,7 +53,7 @@ async fn fill(store: &dyn Store) -> anyhow::Result<()> {
     let now = clock::now();
     // First: the result that is stored last counts as the newest, and these are of older function versions.
     for outcome in edge_cases::results() {
-        put_result(store, outcome).await?;
+        set_result(store, outcome).await?;
     }
     for (place, anime) in CATALOGUE.iter().enumerate() {
         // Each title was enriched in a run of its own.
@@ -62,7 +62,7 @@ async fn fill(store: &dyn Store) -> anyhow::Result<()> {
             put(store, answer, now).await?;
         }
         for outcome in responses::results(anime, run * 3_600.0) {
-            put_result(store, outcome).await?;
+            set_result(store, outcome).await?;
         }
     }
     for answer in edge_cases::http(now) {
@@ -84,7 +84,7 @@ async fn put(store: &dyn Store, answer: StoredExample, now: f64) -> anyhow::Resu
         created_at: Some(now - answer.age),
         deleted_at: answer.is_deleted.then_some(now - answer.idle),
     };
-    let mut writer = store.insert(entry, Some(left(answer.idle))).await?;
+    let mut writer = store.insert(entry, Some(remaining(answer.idle))).await?;
     for chunk in answer.body.chunks(64 * 1024) {
         writer.write(chunk.to_vec().into()).await?;
     }
@@ -92,20 +92,20 @@ async fn put(store: &dyn Store, answer: StoredExample, now: f64) -> anyhow::Resu
     Ok(())
 }
 
-async fn put_result(store: &dyn Store, outcome: Outcome) -> anyhow::Result<()> {
-    store.set(&outcome.key, outcome.value.into(), left(outcome.age)).await?;
+async fn set_result(store: &dyn Store, outcome: Outcome) -> anyhow::Result<()> {
+    store.set(&outcome.key, outcome.value.into(), remaining(outcome.age)).await?;
     Ok(())
 }
 
 /// The rest of a day, at least 90 seconds: entries must not expire before the demo is seen.
-fn left(used: f64) -> Duration {
+fn remaining(used: f64) -> Duration {
     Duration::from_secs_f64((DAY - used).max(90.0))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cache_core::{Filter, Kind, Memory, State, Summary};
+    use cache_core::{CacheKind, EntryState, Filter, Memory, Summary};
     use futures_util::TryStreamExt as _;
     use std::collections::BTreeSet;
 
@@ -126,8 +126,8 @@ mod tests {
         assert!((150..=300).contains(&entries.len()), "{}", entries.len());
         let services: BTreeSet<_> = entries.iter().map(|entry| entry.service).collect();
         assert_eq!(services, crate::services::all().collect());
-        assert_eq!(entries.iter().filter(|entry| entry.state != State::Live).count(), 1);
-        assert!(entries.iter().filter(|entry| entry.kind() == Kind::Result).count() > 50);
+        assert_eq!(entries.iter().filter(|entry| entry.state != EntryState::Live).count(), 1);
+        assert!(entries.iter().filter(|entry| entry.kind() == CacheKind::Result).count() > 50);
         let now = clock::now();
         let freshness: BTreeSet<_> = entries.iter().filter_map(|entry| entry.is_fresh(now)).collect();
         assert_eq!(freshness.len(), 2);
@@ -143,7 +143,7 @@ mod tests {
         let seen = all(Arc::clone(&demo.store)).await;
         assert_eq!(seen.len(), filled().await.len());
         let state = |state| seen.iter().filter(|entry| entry.state == state).count();
-        assert_eq!((state(State::Deleted), state(State::Live)), (1, seen.len() - 1));
+        assert_eq!((state(EntryState::Deleted), state(EntryState::Live)), (1, seen.len() - 1));
         assert!(std::path::Path::new(&file).is_file());
         drop(demo);
         assert!(!std::path::Path::new(&file).exists());

@@ -48,7 +48,7 @@ impl fmt::Display for CannotOpen {
 }
 
 /// The exit code that an error means.
-pub fn of(error: &anyhow::Error) -> Exit {
+pub fn exit_code(error: &anyhow::Error) -> Exit {
     if is_closed_pipe(error) {
         return Exit::Done;
     }
@@ -104,7 +104,7 @@ mod tests {
 
     #[test]
     fn exit_code_ignores_added_context() {
-        let code = |error: anyhow::Error| of(&error.context("while doing something"));
+        let code = |error: anyhow::Error| exit_code(&error.context("while doing something"));
         assert_eq!(code(Refused("no".into()).into()), Exit::Usage);
         assert_eq!(code(Error::Config("no".into()).into()), Exit::Usage);
         assert_eq!(code(io::Error::from(io::ErrorKind::BrokenPipe).into()), Exit::Done);

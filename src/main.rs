@@ -45,11 +45,11 @@ fn log_to_stderr(global: &Global) {
 
 fn report(error: &anyhow::Error) -> Exit {
     if !exit::is_closed_pipe(error) {
-        let message = cache_core::chain(error.as_ref());
+        let message = cache_core::error_chain(error.as_ref());
         output::error(&safe::lines(&message).collect::<Vec<_>>().join("\n"));
         if let Some(advice) = exit::advice(error) {
             output::hint(advice);
         }
     }
-    exit::of(error)
+    exit::exit_code(error)
 }

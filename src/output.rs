@@ -39,21 +39,21 @@ pub fn write_json(value: &impl Serialize) -> anyhow::Result<()> {
 
 /// Writes a line to standard error. Standard error may be closed, which is no reason to stop (or, as `eprintln!` would,
 /// to panic).
-pub fn tell(text: &str) {
+pub fn print_error(text: &str) {
     let _ = writeln!(stderr().lock(), "{text}");
 }
 
 /// Reports what failed.
 pub fn error(text: &str) {
-    tell(&format!("error: {text}"));
+    print_error(&format!("error: {text}"));
 }
 
 /// Reports what may be unexpected and stops nothing.
 pub fn warning(text: &str) {
-    tell(&format!("warning: {text}"));
+    print_error(&format!("warning: {text}"));
 }
 
 /// Suggests what to do next.
 pub fn hint(text: &str) {
-    tell(&format!("hint: {text}"));
+    print_error(&format!("hint: {text}"));
 }

@@ -8,7 +8,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use cache_core::{Config, ServiceName, without_secrets};
+use cache_core::{Config, ServiceName, redact};
 use etcetera::BaseStrategy as _;
 
 use crate::cli::Global;
@@ -127,10 +127,10 @@ impl Settings {
             let (value, origin) = match layers.iter().rev().find_map(given) {
                 Some((value, origin)) => {
                     if let Err(error) = set(&mut cache, &mut services, &name, &value) {
-                        let problem = without_secrets(&secrets::field(&error.to_string()));
+                        let problem = redact(&secrets::field(&error.to_string()));
                         problems.push(format!("{problem} ({})", origin.described()));
                     }
-                    (shown(&name, &value), origin)
+                    (displayed(&name, &value), origin)
                 }
                 None => (built_in(&name).to_owned(), Origin::BuiltIn),
             };
@@ -147,10 +147,10 @@ impl Settings {
 }
 
 /// A value without its secrets.
-fn shown(name: &str, value: &str) -> String {
+fn displayed(name: &str, value: &str) -> String {
     match name {
         _ if name.ends_with("_TOKEN") => secrets::MASK.to_owned(),
-        "REDIS_CACHE_URL" => without_secrets(value),
+        "REDIS_CACHE_URL" => redact(value),
         _ => secrets::field(value).into_owned(),
     }
 }

@@ -67,10 +67,10 @@ pub async fn run(
     times.report();
     let summary = app.take_exit_summary();
     if let Some(summary) = &summary {
-        output::tell(&summary.text);
+        output::print_error(&summary.text);
     }
     match app.failure {
-        None if summary.is_some_and(|summary| !summary.is_whole) => Ok(Exit::Partial),
+        None if summary.is_some_and(|summary| !summary.is_complete) => Ok(Exit::Partial),
         None => Ok(Exit::Done),
         Some(Failure::Opening(error)) => Err(error.into()),
         Some(Failure::Crash) => anyhow::bail!("internal error in the dashboard; see the message above"),

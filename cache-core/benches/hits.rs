@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use cache_core::{
-    Cache, Call, Config, Entry, Headers, Inspect, Missing, Payload, Redis, RedisUrl, Request, Response, ServedFrom,
-    ServiceName, ServiceRegistry, Sqlite, clock,
+    Cache, CacheOutcome, Call, Config, Entry, Headers, IfMissing, Inspect, Redis, RedisUrl, Request, RequestPayload,
+    Response, ServiceName, ServiceRegistry, Sqlite, clock,
 };
 use criterion::Criterion;
 use redis::aio::MultiplexedConnection;
@@ -26,7 +26,7 @@ const DAY: Duration = Duration::from_secs(86_400);
 const URL: &str = "https://api.jikan.moe/v4/anime/1/full";
 
 /// Operations of one kind in a row.
-const TURN: u64 = 20;
+const LOCK: u64 = 20;
 
 /// The results: measured value, limit, unit.
 #[derive(Default)]
@@ -79,7 +79,7 @@ fn entry(url: &str) -> Entry {
         [("host", "api.jikan.moe"), ("accept", "*/*"), ("accept-encoding", "gzip, deflate"), ("user-agent", "x/1")];
     Entry {
         id: Uuid::new_v4(),
-        cache_key: cache_core::pipeline_key("GET", url, &Payload::default()),
+        cache_key: cache_core::pipeline_key("GET", url, &RequestPayload::default()),
         request: Request {
             method: "GET".into(),
             url: url.into(),
@@ -105,7 +105,7 @@ async fn store(store: &Arc<dyn Inspect>, size: usize) {
 /// One hit through the whole client: key, store, policy, response, body.
 async fn http_hit(cache: &Cache, url: &str, size: usize) {
     let fetched = cache.client(ServiceName::new("jikan")).get(url).send().await.unwrap();
-    assert_eq!(fetched.served().from, ServedFrom::Hit);
+    assert_eq!(fetched.cache_status().from, CacheOutcome::Hit);
     assert_eq!(fetched.bytes().await.unwrap().len(), size);
 }
 
@@ -126,7 +126,7 @@ async fn bare_get(connection: &mut MultiplexedConnection, key: &str, size: usize
 /// A cache over Redis, and a bare connection of the same kind.
 async fn connect(location: &str) -> (Cache, MultiplexedConnection) {
     let config = Config { redis_url: RedisUrl::new(location), ..Config::default() };
-    let cache = Cache::over(Arc::new(Redis::new(&config).unwrap()), &config);
+    let cache = Cache::with_store(Arc::new(Redis::new(&config).unwrap()), &config);
     let info = redis::IntoConnectionInfo::into_connection_info(location).unwrap();
     let info = info.set_tcp_settings(redis::io::tcp::TcpSettings::default().set_nodelay(true));
     let mut bare = redis::Client::open(info).unwrap().get_multiplexed_async_connection().await.unwrap();
@@ -157,7 +157,7 @@ fn compare<H: Future<Output = ()>, B: Future<Output = ()>>(
                 let (mut of_hits, mut of_bare) = (Duration::ZERO, Duration::ZERO);
                 let mut left = iterations;
                 while left > 0 {
-                    let turn = left.min(TURN);
+                    let turn = left.min(LOCK);
                     of_bare += timed(turn, &mut bare).await;
                     of_hits += timed(turn, &mut hit).await;
                     left -= turn;
@@ -271,22 +271,19 @@ fn main() {
 
     let config = Config::default();
     let file = directory.path().join("http_cache.db");
-    let sqlite = runtime.block_on(Sqlite::open(&file, ServiceRegistry::default(), Missing::Create)).unwrap();
-    let cache = Cache::over(Arc::new(sqlite), &config);
+    let sqlite = runtime.block_on(Sqlite::open(&file, ServiceRegistry::default(), IfMissing::Create)).unwrap();
+    let cache = Cache::with_store(Arc::new(sqlite), &config);
     runtime.block_on(store(cache.store(), 200));
     let (name, url) = ("HTTP hit, 200 B, SQLite", url(200));
     let time = micros(&mut criterion, &runtime, name, || http_hit(&cache, &url, 200));
     report.add(name, time, Limit::Micros(100.0));
     runtime.block_on(cache.close());
 
-    let config = Config {
-        redis_url: RedisUrl::new(format!("redis://{address}/1")),
-        first_level: Some(DAY),
-        ..Config::default()
-    };
-    let cache = Cache::over(Arc::new(Redis::new(&config).unwrap()), &config);
+    let config =
+        Config { redis_url: RedisUrl::new(format!("redis://{address}/1")), memory_ttl: Some(DAY), ..Config::default() };
+    let cache = Cache::with_store(Arc::new(Redis::new(&config).unwrap()), &config);
     runtime.block_on(store(cache.store(), 200));
-    let key = cache_core::pipeline_key("GET", &url, &Payload::default());
+    let key = cache_core::pipeline_key("GET", &url, &RequestPayload::default());
     let look_up = || async {
         assert_eq!(cache.store().lookup(&key, Some(DAY)).await.unwrap().len(), 1);
     };

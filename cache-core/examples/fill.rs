@@ -6,9 +6,9 @@
 use std::error::Error;
 use std::ops::Range;
 
-use cache_core::codec::encode_pair;
-use cache_core::key::result_key;
-use cache_core::{Entry, Form, Headers, Payload, Request, Response, clock};
+use cache_core::msgpack::encode_pair;
+use cache_core::result_key::result_key;
+use cache_core::{Entry, FormValue, Headers, Request, RequestPayload, Response, clock};
 use clap::Parser;
 use serde_json::{Value, json};
 
@@ -86,7 +86,7 @@ fn batches(
 struct Exchange {
     method: &'static str,
     url: String,
-    params: Option<Form>,
+    params: Option<FormValue>,
     json: Option<Value>,
     content_type: &'static str,
     cache_control: Option<&'static str>,
@@ -137,7 +137,7 @@ fn exchange(n: u64, size: usize) -> Exchange {
         part @ 16..=17 => {
             let (limit, offset) = ("20", (part * 20 - 320).to_string());
             Exchange {
-                params: Some(Form::pairs([("page[limit]", limit), ("page[offset]", offset.as_str())])),
+                params: Some(FormValue::pairs([("page[limit]", limit), ("page[offset]", offset.as_str())])),
                 ..get(
                     format!("https://kitsu.io/api/edge/anime/{anime}/episodes"),
                     "application/vnd.api+json",
@@ -163,7 +163,7 @@ fn exchange(n: u64, size: usize) -> Exchange {
 
 fn http(pipe: &mut redis::Pipeline, n: u64, size: usize, now: f64) {
     let exchange = exchange(n, size);
-    let payload = Payload { json: exchange.json.as_ref(), params: exchange.params.as_ref(), data: None };
+    let payload = RequestPayload { json: exchange.json.as_ref(), params: exchange.params.as_ref(), data: None };
     let cache_key = cache_core::pipeline_key(exchange.method, &exchange.url, &payload);
     let idle = scattered(n) % DAY;
     let created_at = now - idle as f64 - (scattered(n + 1) % 1_000) as f64 / 1_000.0;

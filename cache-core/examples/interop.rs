@@ -12,8 +12,8 @@ use anyhow::{Context as _, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use cache_core::{
-    Cache, CacheKey, Call, Config, Entry, EntryId, Filter, Headers, Inspect, Layout, Missing, Redis, RedisUrl, Request,
-    Response, ResultCache, ServiceRegistry, Sqlite, State, clock, whole,
+    Cache, CacheKey, Call, Config, Entry, EntryId, EntryState, Filter, Headers, IfMissing, Inspect, Redis, RedisUrl,
+    Request, Response, ResultCache, ServiceRegistry, Sqlite, StorageLayout, clock, collect_body,
 };
 use clap::{Parser, ValueEnum};
 use serde::{Deserialize, Serialize};
@@ -99,13 +99,13 @@ async fn main() -> anyhow::Result<()> {
     let store: Arc<dyn Inspect> = match (&args.redis, &args.sqlite) {
         (Some(url), _) => {
             let write_layout = match args.layout {
-                WriteLayout::Pipeline => Layout::Pipeline,
-                WriteLayout::Hishel1 => Layout::Hishel1,
-                WriteLayout::Hishel2 => Layout::Hishel2,
+                WriteLayout::Pipeline => StorageLayout::Pipeline,
+                WriteLayout::Hishel1 => StorageLayout::Hishel1,
+                WriteLayout::Hishel2 => StorageLayout::Hishel2,
             };
             Arc::new(Redis::new(&Config { redis_url: RedisUrl::new(url), write_layout, ..Config::default() })?)
         }
-        (None, Some(file)) => Arc::new(Sqlite::open(file, ServiceRegistry::default(), Missing::Create).await?),
+        (None, Some(file)) => Arc::new(Sqlite::open(file, ServiceRegistry::default(), IfMissing::Create).await?),
         (None, None) => unreachable!("clap requires one of them"),
     };
     match args.action {
@@ -117,7 +117,7 @@ async fn main() -> anyhow::Result<()> {
             Ok(())
         }
         Action::Call => {
-            let cache = Cache::over(store, &Config::default());
+            let cache = Cache::with_store(store, &Config::default());
             println!("{}", serde_json::to_string(&call(&cache.results()).await?)?);
             cache.close().await;
             Ok(())
@@ -170,7 +170,7 @@ async fn read(store: &dyn Inspect) -> anyhow::Result<Vec<Exchange>> {
         let entry = found.entry.with_context(|| format!("{id} cannot be read"))?;
         let served = store.lookup(&entry.cache_key, None).await?;
         ensure!(served.iter().any(|other| other.id == id), "{id} is not found under its key");
-        let body = whole(store.body(&id).await?.with_context(|| format!("{id} has no body"))?).await?;
+        let body = collect_body(store.body(&id).await?.with_context(|| format!("{id} has no body"))?).await?;
         exchanges.push(Exchange {
             key: entry.cache_key.to_string(),
             method: entry.request.method,
@@ -212,7 +212,7 @@ async fn call(results: &ResultCache) -> anyhow::Result<Vec<Answer>> {
 }
 
 async fn live(store: &dyn Inspect) -> anyhow::Result<Vec<EntryId>> {
-    let filter = Filter { states: vec![State::Live], ..Filter::default() };
+    let filter = Filter { states: vec![EntryState::Live], ..Filter::default() };
     let mut ids = Vec::new();
     let mut from = None;
     loop {

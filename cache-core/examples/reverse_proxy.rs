@@ -9,8 +9,8 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use bytes::Bytes;
 use cache_core::{
-    Body, Cache, Config, HttpCache, Memory, OpenOptions, PolicyName, RedisUrl, Reqwest, ReqwestOptions, ServiceName,
-    Storage, WhenUnreachable,
+    Body, Cache, Config, HttpCache, Memory, OpenOptions, PolicyKind, RedisUrl, ReqwestOptions, ReqwestTransport,
+    ServiceName, Storage, WhenUnreachable,
 };
 use clap::{Parser, ValueEnum};
 use futures_util::TryStreamExt as _;
@@ -72,13 +72,13 @@ async fn main() -> anyhow::Result<()> {
 pub async fn listen(args: Args) -> anyhow::Result<(TcpListener, Proxy)> {
     let mut config = Config::default();
     config.services.get_mut(ServiceName::OTHER).policy = match (args.policy, args.shared) {
-        (Policy::Ttl, _) => PolicyName::Ttl,
-        (Policy::Specification, false) => PolicyName::Specification,
-        (Policy::Specification, true) => PolicyName::Shared,
+        (Policy::Ttl, _) => PolicyKind::FixedTtl,
+        (Policy::Specification, false) => PolicyKind::Rfc9111,
+        (Policy::Specification, true) => PolicyKind::Shared,
     };
     let cache = open(&args.store, config).await?;
     // An origin may close an idle connection at any time, and a request lost by that must not be sent again.
-    let sender = Reqwest::new(ReqwestOptions { idle_connections: 0, ..ReqwestOptions::default() });
+    let sender = ReqwestTransport::new(ReqwestOptions { idle_connections: 0, ..ReqwestOptions::default() });
     let proxy = Proxy { cache: cache.http(ServiceName::OTHER, Arc::new(sender)), origin: args.origin };
     let listener = TcpListener::bind(args.listen).await.with_context(|| format!("cannot listen on {}", args.listen))?;
     Ok((listener, proxy))
@@ -109,7 +109,7 @@ pub async fn serve(listener: TcpListener, proxy: Proxy) -> anyhow::Result<()> {
 
 async fn open(store: &str, mut config: Config) -> anyhow::Result<Cache> {
     if store == "memory" {
-        return Ok(Cache::over(Arc::new(Memory::new(config.services.clone())), &config));
+        return Ok(Cache::with_store(Arc::new(Memory::new(config.services.clone())), &config));
     }
     if store.contains("://") {
         (config.storage, config.redis_url) = (Storage::Redis, RedisUrl::new(store));
@@ -118,7 +118,7 @@ async fn open(store: &str, mut config: Config) -> anyhow::Result<Cache> {
     }
     let options = OpenOptions { when_unreachable: WhenUnreachable::Fail, is_read_only: false, creates: true };
     let opened = cache_core::open(&config, options).await?;
-    Ok(Cache::over(opened.store, &config))
+    Ok(Cache::with_store(opened.store, &config))
 }
 
 pub struct Proxy {

@@ -10,27 +10,27 @@ use crate::http::cache::HttpCache;
 use crate::http::client::CachedClient;
 use crate::model::inspection::Health;
 use crate::model::service::ServiceName;
-use crate::model::window::Counted;
+use crate::model::window::StatsSnapshot;
 use crate::results::cache::ResultCache;
-use crate::runtime::guarded_store::Graceful;
-use crate::runtime::shared::{Core, EndTasks, Hold};
-use crate::runtime::single_flight::Flights;
-use crate::runtime::tasks::Tasks;
+use crate::runtime::guarded_store::GuardedStore;
+use crate::runtime::shared::{CacheHandle, CacheShared, ShutdownGuard};
+use crate::runtime::single_flight::SingleFlight;
+use crate::runtime::tasks::TaskGroup;
 use crate::store::inspect::Inspect;
 use crate::store::layered::memory_tier::MemoryTier;
 use crate::store::memory::Memory;
 use crate::store::open::{OpenOptions, WhenUnreachable, open};
-use crate::transport::shared::Senders;
-use crate::transport::traits::Sender;
+use crate::transport::shared::SharedTransports;
+use crate::transport::traits::Transport;
 
 /// How long [`Cache::close`] waits for running tasks.
-const LAST_WORDS: Duration = Duration::from_secs(2);
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// An open HTTP and result cache. Cloning is cheap; clones share the connection, and background tasks end when the last
 /// clone is dropped.
 #[derive(Clone)]
 pub struct Cache {
-    core: Hold,
+    core: CacheHandle,
     results: ResultCache,
     inspect: Arc<dyn Inspect>,
 }
@@ -43,34 +43,34 @@ impl Cache {
     /// If the configuration is invalid, including a wrong password, or if no backend is usable.
     pub async fn open(config: &Config) -> Result<Self> {
         if !config.enabled {
-            return Ok(Self::over(Arc::new(Memory::new(config.services.clone())), config));
+            return Ok(Self::with_store(Arc::new(Memory::new(config.services.clone())), config));
         }
         let options =
             OpenOptions { when_unreachable: WhenUnreachable::UseSqliteMeanwhile, is_read_only: false, creates: true };
         let opened = open(config, options).await?;
-        Ok(Self::over(opened.store, config))
+        Ok(Self::with_store(opened.store, config))
     }
 
     /// Creates a cache on an open store.
-    pub fn over(store: Arc<dyn Inspect>, config: &Config) -> Self {
-        let store = match config.first_level {
+    pub fn with_store(store: Arc<dyn Inspect>, config: &Config) -> Self {
+        let store = match config.memory_ttl {
             Some(time) => Arc::new(MemoryTier::new(store, time)),
             None => store,
         };
-        let tasks = Tasks::new();
-        let graceful = Arc::new(Graceful::new(Arc::clone(&store) as _, config.store_patience, tasks.clone()));
-        let core = Core {
-            flights: Flights::new(Arc::clone(&graceful), tasks.clone()),
-            counters: Arc::default(),
+        let tasks = TaskGroup::new();
+        let graceful = Arc::new(GuardedStore::new(Arc::clone(&store) as _, config.store_timeout, tasks.clone()));
+        let core = CacheShared {
+            single_flight: SingleFlight::new(Arc::clone(&graceful), tasks.clone()),
+            stats: Arc::default(),
             tasks,
-            senders: Senders::default(),
+            transports: SharedTransports::default(),
             store: graceful,
             services: config.services.clone(),
             is_enabled: config.enabled,
             largest_entry: config.largest_entry,
         };
-        core.tasks.spawn(Arc::clone(&core.counters).hand_over_until_stopped(Arc::clone(&core.store)));
-        let core = Hold(Arc::new(EndTasks(Arc::new(core))));
+        core.tasks.spawn(Arc::clone(&core.stats).run(Arc::clone(&core.store)));
+        let core = CacheHandle(Arc::new(ShutdownGuard(Arc::new(core))));
         Self { results: ResultCache::new(core.clone()), core, inspect: store }
     }
 
@@ -79,9 +79,9 @@ impl Cache {
         CachedClient::new(self.core.clone(), service)
     }
 
-    /// Returns the HTTP cache of a service with a custom [`Sender`].
-    pub fn http(&self, service: ServiceName, sender: Arc<dyn Sender>) -> HttpCache {
-        HttpCache::new(self.core.clone(), service, sender)
+    /// Returns the HTTP cache of a service with a custom [`Transport`].
+    pub fn http(&self, service: ServiceName, transport: Arc<dyn Transport>) -> HttpCache {
+        HttpCache::new(self.core.clone(), service, transport)
     }
 
     /// Returns the cache of function results.
@@ -90,7 +90,7 @@ impl Cache {
     }
 
     /// Returns the counters of all programs since `since` (Unix seconds). The last second may be missing.
-    pub async fn counted(&self, since: f64) -> Result<Counted> {
+    pub async fn counted(&self, since: f64) -> Result<StatsSnapshot> {
         self.inspect.stats(since).await
     }
 
@@ -107,9 +107,9 @@ impl Cache {
     /// Finishes pending writes and releases leases, waiting a few seconds at most, then stops background tasks.
     /// Connections are closed with the last clone and client.
     pub async fn close(self) {
-        self.core.counters.stop();
-        self.core.tasks.close(LAST_WORDS).await;
-        self.core.counters.hand_over(&self.core.store).await;
+        self.core.stats.stop();
+        self.core.tasks.close(SHUTDOWN_TIMEOUT).await;
+        self.core.stats.flush(&self.core.store).await;
     }
 }
 

@@ -4,9 +4,9 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::model::entry::Layout;
+use crate::model::entry::StorageLayout;
 use crate::model::service::ServiceRegistry;
-use crate::model::url::without_secrets;
+use crate::model::url::redact;
 
 /// Which storage a cache uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +35,7 @@ impl RedisUrl {
 
 impl fmt::Display for RedisUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&without_secrets(&self.0))
+        f.write_str(&redact(&self.0))
     }
 }
 
@@ -75,13 +75,13 @@ pub struct Config {
     /// A connection that was idle for longer must answer a `PING` before it is used; zero turns this off.
     pub redis_health_check_interval: Duration,
     /// How long a cache waits for one reply of its store.
-    pub store_patience: Duration,
+    pub store_timeout: Duration,
     /// Larger bodies are not stored; bytes.
     pub largest_entry: u64,
     /// How long what was read may be served from memory; `None`: never.
-    pub first_level: Option<Duration>,
+    pub memory_ttl: Option<Duration>,
     /// The Redis layout that new HTTP entries are written in.
-    pub write_layout: Layout,
+    pub write_layout: StorageLayout,
     /// The services, and how the cache of each behaves.
     pub services: ServiceRegistry,
 }
@@ -99,10 +99,10 @@ impl Default for Config {
             redis_timeout: Duration::from_secs(10),
             redis_retry_on_timeout: true,
             redis_health_check_interval: Duration::from_secs(30),
-            store_patience: Duration::from_millis(500),
+            store_timeout: Duration::from_millis(500),
             largest_entry: 64 << 20,
-            first_level: None,
-            write_layout: Layout::Pipeline,
+            memory_ttl: None,
+            write_layout: StorageLayout::Pipeline,
             services: ServiceRegistry::default(),
         }
     }

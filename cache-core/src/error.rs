@@ -179,7 +179,7 @@ impl Error {
 
 /// An error and its causes in one line. Where a message ends with the text of its cause, as those of some drivers do,
 /// the text appears once.
-pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+pub fn error_chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(cause) = next {

@@ -1,11 +1,11 @@
 //! Formats: bytes to values and back, without I/O.
 
-pub(crate) mod content_coding;
-pub(crate) mod hex;
+pub mod content_coding;
+pub mod hex;
 pub mod http_date;
 pub(crate) mod http_key;
-pub(crate) mod msgpack;
+pub mod msgpack;
 pub(crate) mod python;
-pub(crate) mod result_key;
-pub(crate) mod title;
+pub mod result_key;
+pub mod title;
 pub(crate) mod zstd;

@@ -6,7 +6,7 @@
 //!
 //! ```
 //! use cache_core::{Cache, Config, ResultCache, ServiceName, cached_result, clock};
-//! # use cache_core::{ServedFrom, Storage};
+//! # use cache_core::{CacheOutcome, Storage};
 //! # use std::{io::{Read as _, Write as _}, net::TcpListener, thread};
 //! # let directory = tempfile::tempdir()?;
 //! # let listener = TcpListener::bind(("127.0.0.1", 0))?;
@@ -26,9 +26,9 @@
 //! # let config = Config { storage: Storage::Sqlite, sqlite: directory.path().to_owned(), ..Config::default() };
 //! let cache = Cache::open(&config).await?; // Redis, or SQLite where Redis does not answer
 //! let title = cache.client(ServiceName::new("catalog")).get(format!("{api}/titles/1")).send().await?; // stored for a day
-//! # assert_eq!((title.served().from, title.text().await?), (ServedFrom::Miss, "{}".into()));
+//! # assert_eq!((title.served().from, title.text().await?), (CacheOutcome::Miss, "{}".into()));
 //! # let title = cache.client(ServiceName::new("catalog")).get(format!("{api}/titles/1")).send().await?;
-//! # assert_eq!(title.served().from, ServedFrom::Hit);
+//! # assert_eq!(title.served().from, CacheOutcome::Hit);
 //! crawl(&cache.results(), 18878).await; // runs once in 24 hours, in whatever program
 //! let counted = cache.counted(clock::now() - 3_600.0).await?; // hits, misses and more of the last hour
 //! cache.close().await;
@@ -75,34 +75,36 @@ mod transport;
 pub use cache::Cache;
 pub use circuit_breaker::{CallPermit, CircuitBreaker, Recovery};
 pub use config::{Config, RedisUrl, Storage};
-pub use error::{BackendId, BackendKind, BoxError, CodecError, Error, RefusalScope, Result, chain};
-pub use format::http_date;
-pub use format::http_key::{Form, Payload, hishel1_key, pipeline_key};
+pub use error::{BackendId, BackendKind, BoxError, CodecError, Error, RefusalScope, Result, error_chain};
+pub use format::http_key::{FormValue, RequestPayload, hishel1_key, pipeline_key};
 pub use format::result_key::Argument;
+pub use format::{content_coding, hex, http_date, msgpack, result_key, title};
 pub use http::body::Body;
 pub use http::cache::HttpCache;
-pub use http::cache_status::{Served, ServedFrom};
+pub use http::cache_status::{CacheOutcome, CacheStatus};
 pub use http::client::{CachedClient, RequestBuilder};
 pub use http::error::FetchError;
-pub use http::response::Fetched;
-pub use model::entry::{Entry, EntryId, Kind, Layout, Request, Response, State};
-pub use model::event::{Asked, Event, EventKind, Happened, Sample, Seen, Source};
+pub use http::response::CachedResponse;
+pub use model::entry::{CacheKind, Entry, EntryId, EntryState, Request, Response, StorageLayout};
+pub use model::event::{CacheEvent, EventCounts, EventKind, EventSource, EventTotals, Observation, RequestLine};
 pub use model::filter::{BodyPattern, Filter, StatusRange};
 pub use model::freshness::Freshness;
 pub use model::glob::Glob;
 pub use model::headers::Headers;
 pub use model::inspection::{EntryDetails, Health, RedisKeyInfo, ServerInfo};
-pub use model::key::{CacheKey, ResultKey};
-pub use model::metadata::Extra;
-pub use model::rate_limit::{Limit, Quota};
-pub use model::service::{DEFAULT_TTL, PolicyName, ServiceName, ServiceProfile, ServiceRegistry};
-pub use model::stored::{LeaseState, RemoveStats, StoredBody, StoredResponse, StoredResult, whole};
+pub use model::key::{CacheKey, HTTP_PREFIX, RESULT_PREFIX, ResultKey};
+pub use model::metadata::HishelMetadata;
+pub use model::rate_limit::{Quota, RateLimit};
+pub use model::service::{DEFAULT_TTL, PolicyKind, ServiceName, ServiceProfile, ServiceRegistry};
+pub use model::stats::{Counters, HourlyCounters, RETENTION, Scope, StatsDelta, hit_rate};
+pub use model::stored::{LeaseState, RemoveStats, StoredBody, StoredResponse, StoredResult, collect_body};
 pub use model::summary::{HttpSummary, Summary};
-pub use model::url::{authority, without_secrets};
+pub use model::url::{authority, redact};
+pub use model::window::{StatsSnapshot, StatsWindow};
 pub use policy::dispatch::Policy;
-pub use policy::fixed_ttl::Ttl;
+pub use policy::fixed_ttl::FixedTtl;
 pub use policy::freshness::freshness;
-pub use policy::rfc9111::Specification;
+pub use policy::rfc9111::Rfc9111;
 pub use results::cache::{Observed, ResultCache};
 pub use results::call::Call;
 pub use results::macros::cached_result;
@@ -117,33 +119,11 @@ pub use store::open::{OpenOptions, Opened, WhenUnreachable, open};
 pub use store::page::{Cursor, Page};
 pub use store::paging::pages;
 pub use store::redis::store::Redis;
-pub use store::sqlite::if_missing::Missing;
+pub use store::sqlite::if_missing::IfMissing;
 pub use store::sqlite::store::Sqlite;
 pub use store::traits::{
     Backend, LeaseStore, RateLimitStore, ResponseStore, ResponseWriter, ResultStore, StatsStore, Store,
 };
-pub use transport::error::SendError;
-pub use transport::reqwest::{Reqwest, ReqwestOptions};
-pub use transport::traits::{FinalUrl, Incoming, Sender, Timeout};
-
-/// TEMPORARY
-pub mod codec {
-    pub use crate::format::msgpack::*;
-    /// TEMPORARY
-    pub mod body {
-        pub use crate::format::content_coding::*;
-        pub use crate::format::title::*;
-    }
-}
-/// TEMPORARY
-pub mod counters {
-    pub use crate::model::stats::*;
-    pub use crate::model::window::*;
-}
-/// TEMPORARY
-pub mod key {
-    pub use crate::format::hex::*;
-    pub use crate::format::http_key::*;
-    pub use crate::format::result_key::*;
-    pub use crate::model::key::*;
-}
+pub use transport::error::TransportError;
+pub use transport::reqwest::{ReqwestOptions, ReqwestTransport};
+pub use transport::traits::{BodyStream, FinalUrl, RequestTimeout, Transport};

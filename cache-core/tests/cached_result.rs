@@ -15,7 +15,7 @@ type Runs = AtomicU32;
 
 fn cache() -> (Cache, Arc<Memory>) {
     let memory = Arc::new(Memory::new(ServiceRegistry::default()));
-    (Cache::over(Arc::clone(&memory) as _, &Config::default()), memory)
+    (Cache::with_store(Arc::clone(&memory) as _, &Config::default()), memory)
 }
 
 /// The keys of all results, and their remaining TTL in seconds.

@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD as BASE64;
-use cache_core::key::sha256_hex;
+use cache_core::hex::sha256_hex;
 use cache_core::{
-    Entry, EntryDetails, EntryId, Filter, Inspect, Layout, Missing, ServiceName, ServiceRegistry, Sqlite, State, clock,
-    codec, pages,
+    Entry, EntryDetails, EntryId, EntryState, Filter, IfMissing, Inspect, ServiceName, ServiceRegistry, Sqlite,
+    StorageLayout, clock, msgpack, pages,
 };
 use futures_util::TryStreamExt;
 use serde_json::{Value, json};
@@ -76,9 +76,9 @@ fn layout_a_decodes_and_encodes_as_the_pipeline_does() {
     for expected in expected("pipeline") {
         let key = expected["redis_key"].as_str().unwrap();
         let data = bytes(&recorded[key]["data"]);
-        let entry = codec::decode_pair(&data).unwrap();
+        let entry = msgpack::decode_pair(&data).unwrap();
         assert_eq!(pair(&entry), expected["pair"], "{key}");
-        assert_eq!(codec::encode_pair(&entry), data, "{key}");
+        assert_eq!(msgpack::encode_pair(&entry), data, "{key}");
         assert_eq!(bytes(&recorded[key]["cache_key"]), entry.cache_key.as_bytes());
         assert_eq!(recorded[key].get("deleted_at").is_some(), entry.is_deleted(), "{key}");
 
@@ -94,9 +94,9 @@ fn layout_b_decodes_and_encodes_as_hishel_1_does() {
     for expected in expected("hishel-1.3.redis") {
         let key = expected["redis_key"].as_str().unwrap();
         let data = bytes(&recorded[key]);
-        let entry = codec::decode_pair(&data).unwrap();
+        let entry = msgpack::decode_pair(&data).unwrap();
         assert_eq!(pair(&entry), expected["pair"], "{key}");
-        assert_eq!(codec::encode_pair(&entry), data, "{key}");
+        assert_eq!(msgpack::encode_pair(&entry), data, "{key}");
 
         let is_done = recorded.contains_key(&key.replace(":entry:", ":stream_done:"));
         assert_eq!(is_done, expected["complete"], "{key}");
@@ -110,12 +110,12 @@ fn layout_d_decodes_and_encodes_as_hishel_2_does() {
     for expected in expected("hishel-2.0.redis") {
         let key = expected["redis_key"].as_str().unwrap();
         let data = bytes(&recorded[key]);
-        let (request, response) = codec::decode_heads(&data).unwrap();
+        let (request, response) = msgpack::decode_head(&data).unwrap();
         assert_eq!(json!({ "request": bare(&request), "response": bare(&response) }), expected["pair"], "{key}");
 
         let mark = bytes(&recorded[&key.replace(":entry:", ":stream_done:")]);
-        let done = codec::decode_done(&mark).unwrap();
-        assert_eq!(codec::encode_done(&done), mark, "{key}");
+        let done = msgpack::decode_done(&mark).unwrap();
+        assert_eq!(msgpack::encode_done(&done), mark, "{key}");
         let of_done = json!({
             "chunk_count": done.chunk_count,
             "ttl_deadline": done.ttl_deadline,
@@ -125,7 +125,7 @@ fn layout_d_decodes_and_encodes_as_hishel_2_does() {
         assert_eq!(of_done, expected["done"], "{key}");
         let id = key.rsplit(':').next().unwrap().parse().unwrap();
         let entry = Entry { id, cache_key: done.cache_key, request, response, created_at: None, deleted_at: None };
-        assert_eq!(codec::encode_heads(&entry), data, "{key}");
+        assert_eq!(msgpack::encode_head(&entry), data, "{key}");
 
         let chunks = elements(recorded.get(&key.replace(":entry:", ":stream:")));
         assert_eq!(done.chunk_count == chunks.len() as u64, expected["complete"], "{key}");
@@ -142,7 +142,7 @@ async fn entries_of(name: &str) -> Vec<(EntryDetails, Vec<u8>, Vec<u8>)> {
     let mut services = ServiceRegistry::default();
     // The recordings grow older, and stay what they were.
     services.get_mut(ServiceName::OTHER).ttl = std::time::Duration::from_secs(100 * 365 * 86_400);
-    let store: Arc<dyn Inspect> = Arc::new(Sqlite::open(&file, services, Missing::Fail).await.unwrap());
+    let store: Arc<dyn Inspect> = Arc::new(Sqlite::open(&file, services, IfMissing::Fail).await.unwrap());
     let pages: Vec<_> = pages(Arc::clone(&store), Filter::default()).try_collect().await.unwrap();
     let mut found = Vec::new();
     for summary in pages.into_iter().flat_map(|page| page.entries) {
@@ -195,11 +195,11 @@ async fn layout_c_holds_what_hishel_1_stored_in_redis_too() {
     assert_eq!(essences(&entries), expected_essences("hishel-1.3.redis"));
     for (found, data, _) in entries.iter().chain(&entries_of("hishel-1.0.db").await) {
         let entry = found.entry.as_ref().unwrap();
-        assert_eq!(codec::encode_pair(entry), *data);
-        assert_eq!(found.summary.id, EntryId::Http(Layout::Sqlite1, entry.id));
+        assert_eq!(msgpack::encode_pair(entry), *data);
+        assert_eq!(found.summary.id, EntryId::Http(StorageLayout::Sqlite1, entry.id));
         // One has a TTL of its own, which has passed since it was recorded.
         let is_over = found.summary.expires_at.is_some_and(|at| at <= clock::now());
-        assert_eq!(found.summary.state, if is_over { State::Deleted } else { State::Live });
+        assert_eq!(found.summary.state, if is_over { EntryState::Deleted } else { EntryState::Live });
     }
 }
 
@@ -222,8 +222,8 @@ async fn layout_e_holds_what_hishel_2_stored_in_redis_too() {
     assert_eq!(essences(&entries), expected_essences("hishel-2.0.redis"));
     for (found, data, _) in &entries {
         let entry = found.entry.as_ref().unwrap();
-        assert_eq!(codec::encode_heads(entry), *data);
-        assert_eq!(found.summary.id, EntryId::Http(Layout::Sqlite2, entry.id));
+        assert_eq!(msgpack::encode_head(entry), *data);
+        assert_eq!(found.summary.id, EntryId::Http(StorageLayout::Sqlite2, entry.id));
         assert_eq!((entry.created_at, found.summary.created_at), (None, None));
         assert!(found.summary.last_used.is_some() && found.summary.expires_at.is_some());
         assert!(!entry.cache_key.as_bytes().is_empty());

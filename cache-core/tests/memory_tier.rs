@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cache_core::{
-    Cache, CacheKey, Call, Config, Entry, EntryId, Inspect, Layout, Memory, MemoryTier, Redis, RedisUrl, Request,
-    Response, ResponseStore as _, ResultStore as _, ServedFrom, ServiceName, ServiceRegistry, Storage, Store, clock,
+    Cache, CacheKey, CacheOutcome, Call, Config, Entry, EntryId, Inspect, Memory, MemoryTier, Redis, RedisUrl, Request,
+    Response, ResponseStore as _, ResultStore as _, ServiceName, ServiceRegistry, Storage, StorageLayout, Store, clock,
 };
 use origin::{Origin, response};
 use redis::cmd;
@@ -102,14 +102,14 @@ async fn a_repeated_read_is_served_from_memory() {
 #[case(None, false)]
 #[case(Some(HOUR), true)]
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cache_has_a_memory_tier_when_configured(#[case] first_level: Option<Duration>, #[case] is_expected: bool) {
+async fn a_cache_has_a_memory_tier_when_configured(#[case] memory_ttl: Option<Duration>, #[case] is_expected: bool) {
     let (server, directory) = (RedisServer::start(""), tempfile::tempdir().unwrap());
     let url = format!("redis://{}/0", server.address());
     let config = Config {
         storage: Storage::Redis,
         redis_url: RedisUrl::new(url.as_str()),
         sqlite: directory.path().to_owned(),
-        first_level,
+        memory_ttl,
         ..Config::default()
     };
     let cache = Cache::open(&config).await.unwrap();
@@ -117,17 +117,17 @@ async fn a_cache_has_a_memory_tier_when_configured(#[case] first_level: Option<D
     let (client, call) = (cache.client(ServiceName::new("jikan")), Call::new("p", "82fce6a05e45281a").argument(1));
     let get = async || {
         let fetched = client.get(origin.url("/")).send().await.unwrap();
-        let from = fetched.served().from;
+        let from = fetched.cache_status().from;
         assert_eq!(fetched.text().await.unwrap(), "body");
         assert_eq!(cache.results().get_or_compute(&call, || async { 1 }).await, 1);
         from
     };
-    assert_eq!(get().await, ServedFrom::Miss);
+    assert_eq!(get().await, CacheOutcome::Miss);
     let mut raw = raw(&url);
     eventually(async || {
         let before = reads(&mut raw);
         for _ in 0..10 {
-            assert_eq!(get().await, ServedFrom::Hit);
+            assert_eq!(get().await, CacheOutcome::Hit);
         }
         let asked = reads(&mut raw) - before;
         if is_expected { asked == 0 } else { asked >= 20 }
@@ -146,7 +146,7 @@ async fn a_change_by_another_process_invalidates_memory() {
     put(&*other, &newer, "newer").await;
     eventually(async || body(&first, &older.cache_key).await == Some("newer".into())).await;
     // Removed.
-    other.remove(&[EntryId::Http(Layout::Pipeline, newer.id)]).await.unwrap();
+    other.remove(&[EntryId::Http(StorageLayout::Pipeline, newer.id)]).await.unwrap();
     eventually(async || body(&first, &older.cache_key).await == Some("older".into())).await;
     // By a program that knows nothing of us.
     cmd("DEL").arg(&*id.redis_key()).exec(&mut raw(&url)).unwrap();

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use cache_core::codec::{self, Done};
+use cache_core::msgpack::{self, Done};
 use cache_core::{CacheKey, Entry, Headers, Request, Response};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -56,38 +56,38 @@ prop_compose! {
 
 /// Whether any of the decoders takes the bytes; none of them may panic.
 fn is_accepted(bytes: &[u8]) -> bool {
-    codec::decode_pair(bytes).is_ok() || codec::decode_heads(bytes).is_ok() || codec::decode_done(bytes).is_ok()
+    msgpack::decode_pair(bytes).is_ok() || msgpack::decode_head(bytes).is_ok() || msgpack::decode_done(bytes).is_ok()
 }
 
 proptest! {
     #[test]
     fn a_pair_comes_back(entry in entry()) {
-        let bytes = codec::encode_pair(&entry);
-        prop_assert_eq!(codec::decode_pair(&bytes).unwrap(), entry);
+        let bytes = msgpack::encode_pair(&entry);
+        prop_assert_eq!(msgpack::decode_pair(&bytes).unwrap(), entry);
     }
 
     #[test]
     fn heads_come_back_without_metadata(entry in entry()) {
-        let bytes = codec::encode_heads(&entry);
-        let (request, response) = codec::decode_heads(&bytes).unwrap();
+        let bytes = msgpack::encode_head(&entry);
+        let (request, response) = msgpack::decode_head(&bytes).unwrap();
         prop_assert_eq!((&request.method, &request.url, &request.headers),
             (&entry.request.method, &entry.request.url, &entry.request.headers));
         prop_assert_eq!((response.status_code, &response.headers),
             (entry.response.status_code, &entry.response.headers));
         let again = Entry { request, response, ..entry };
-        prop_assert_eq!(codec::encode_heads(&again), bytes);
+        prop_assert_eq!(msgpack::encode_head(&again), bytes);
     }
 
     #[test]
     fn the_mark_comes_back(done in done()) {
-        prop_assert_eq!(codec::decode_done(&codec::encode_done(&done)).unwrap(), done);
+        prop_assert_eq!(msgpack::decode_done(&msgpack::encode_done(&done)).unwrap(), done);
     }
 
     #[test]
     fn what_is_cut_short_or_has_a_tail_is_refused(
         entry in entry(), done in done(), cut in any::<prop::sample::Index>(), tail in vec(any::<u8>(), 1..20),
     ) {
-        for whole in [codec::encode_pair(&entry), codec::encode_heads(&entry), codec::encode_done(&done)] {
+        for whole in [msgpack::encode_pair(&entry), msgpack::encode_head(&entry), msgpack::encode_done(&done)] {
             prop_assert!(is_accepted(&whole));
             prop_assert!(!is_accepted(&whole[..cut.index(whole.len())]));
             prop_assert!(!is_accepted(&[&whole[..], &tail].concat()));
@@ -101,7 +101,7 @@ proptest! {
 
     #[test]
     fn a_changed_byte_is_an_entry_or_an_error(entry in entry(), at in any::<prop::sample::Index>(), byte in any::<u8>()) {
-        for mut bytes in [codec::encode_pair(&entry), codec::encode_heads(&entry)] {
+        for mut bytes in [msgpack::encode_pair(&entry), msgpack::encode_head(&entry)] {
             let at = at.index(bytes.len());
             bytes[at] = byte;
             is_accepted(&bytes);

@@ -10,12 +10,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use cache_core::counters::{Batch, Bucket, Counts, Scope};
-use cache_core::key::sha256_hex;
+use cache_core::hex::sha256_hex;
 use cache_core::{
-    Config, Entry, EntryId, Inspect as _, Layout, Redis, RedisUrl, Request, Response, ResponseStore as _,
-    ResultStore as _, ServiceName, StatsStore as _, StoredResult, clock, whole,
+    Config, Entry, EntryId, Inspect as _, Redis, RedisUrl, Request, Response, ResponseStore as _, ResultStore as _,
+    ServiceName, StatsStore as _, StorageLayout, StoredResult, clock, collect_body,
 };
+use cache_core::{Counters, HourlyCounters, Scope, StatsDelta};
 use futures_util::StreamExt as _;
 use redis::{ConnectionLike as _, cmd};
 use redis_server::RedisServer;
@@ -187,7 +187,7 @@ async fn a_hit_reflects_a_change_by_another_client() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn short_bodies_are_one_element_except_in_hishel_2() {
-    for layout in [Layout::Pipeline, Layout::Hishel1, Layout::Hishel2] {
+    for layout in [StorageLayout::Pipeline, StorageLayout::Hishel1, StorageLayout::Hishel2] {
         let url = RedisServer::fresh_database();
         let config = Config { redis_url: RedisUrl::new(&*url), write_layout: layout, ..Config::default() };
         let store = Redis::new(&config).unwrap();
@@ -198,10 +198,11 @@ async fn short_bodies_are_one_element_except_in_hishel_2() {
                 writer.write(Bytes::copy_from_slice(piece)).await.unwrap();
             }
             let id = writer.commit().await.unwrap();
-            let elements = if layout != Layout::Hishel2 && length < 524_288 { 1 } else { length.div_ceil(131_072) };
+            let elements =
+                if layout != StorageLayout::Hishel2 && length < 524_288 { 1 } else { length.div_ceil(131_072) };
             let stored = store.details(&id).await.unwrap().unwrap();
             assert_eq!(stored.chunks, elements as u64, "{layout:?} {length}");
-            assert_eq!(whole(store.body(&id).await.unwrap().unwrap()).await.unwrap(), noise(length));
+            assert_eq!(collect_body(store.body(&id).await.unwrap().unwrap()).await.unwrap(), noise(length));
         }
     }
 }
@@ -242,7 +243,7 @@ async fn a_hit_does_not_renew_an_entry_with_its_own_ttl() {
     assert_eq!(found.iter().map(|found| found.entry.id).collect::<Vec<_>>(), [newer.id, older.id]);
     let older = store.details(&older_id).await.unwrap().unwrap();
     assert!(older.keys[..2].iter().all(|key| key.ttl.unwrap() <= HOUR.as_secs_f64()), "{older:?}");
-    let newer = store.details(&EntryId::Http(Layout::Pipeline, newer.id)).await.unwrap().unwrap();
+    let newer = store.details(&EntryId::Http(StorageLayout::Pipeline, newer.id)).await.unwrap().unwrap();
     assert!(newer.keys.iter().all(|key| key.ttl.unwrap() > HOUR.as_secs_f64()), "{newer:?}");
 }
 
@@ -256,7 +257,7 @@ async fn a_read_only_user_still_hits() {
         let found = reader.lookup(&entry.cache_key, Some(DAY)).await.unwrap().remove(0);
         assert!(found.expires_at.unwrap() <= clock::now() + HOUR.as_secs_f64() + 1.0, "{found:?}");
         let body = reader.body(&found.id).await.unwrap().unwrap();
-        assert_eq!(whole(body).await.unwrap(), noise(200));
+        assert_eq!(collect_body(body).await.unwrap(), noise(200));
     }
 }
 
@@ -325,7 +326,7 @@ async fn a_body_does_not_expire_under_its_reader() {
 #[tokio::test(flavor = "multi_thread")]
 async fn unfinished_writes_expire() {
     let url = RedisServer::fresh_database();
-    for layout in [Layout::Pipeline, Layout::Hishel1, Layout::Hishel2] {
+    for layout in [StorageLayout::Pipeline, StorageLayout::Hishel1, StorageLayout::Hishel2] {
         let config = Config { redis_url: RedisUrl::new(&*url), write_layout: layout, ..Config::default() };
         let store = Redis::new(&config).unwrap();
         for ttl in [Some(HOUR), Some(Duration::from_secs(1)), None] {
@@ -343,7 +344,7 @@ async fn unfinished_writes_expire() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_body_that_lost_its_beginning_is_never_served() {
     let url = RedisServer::fresh_database();
-    for layout in [Layout::Pipeline, Layout::Hishel1, Layout::Hishel2] {
+    for layout in [StorageLayout::Pipeline, StorageLayout::Hishel1, StorageLayout::Hishel2] {
         let config = Config { redis_url: RedisUrl::new(&*url), write_layout: layout, ..Config::default() };
         let store = Redis::new(&config).unwrap();
         for at_once in [100, 600_000] {
@@ -370,9 +371,10 @@ async fn a_connection_that_died_while_idle_is_not_used() {
         ..Config::default()
     };
     let store = Redis::new(&config).unwrap();
-    let counts = Counts { hits: 1, ..Counts::default() };
+    let counts = Counters { hits: 1, ..Counters::default() };
     let hour = (clock::now() / 3_600.0) as i64;
-    let batch = || Batch::single(vec![Bucket { hour, scope: Scope::Http(ServiceName::new("jikan")), counts }]);
+    let batch =
+        || StatsDelta::single(vec![HourlyCounters { hour, scope: Scope::Http(ServiceName::new("jikan")), counts }]);
     store.add_stats(&batch()).await.unwrap();
     let mut raw = raw(&url);
     cmd("CLIENT").arg("KILL").arg(&["TYPE", "normal", "SKIPME", "yes"]).exec(&mut raw).unwrap();

@@ -12,11 +12,11 @@ use std::fmt::Debug;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use cache_core::counters::{Counts, Scope, Window};
 use cache_core::{
-    Cache, Call, Config, Inspect, Memory, Missing, PolicyName, Redis, RedisUrl, ServiceName, ServiceRegistry, Sqlite,
+    Cache, Call, Config, IfMissing, Inspect, Memory, PolicyKind, Redis, RedisUrl, ServiceName, ServiceRegistry, Sqlite,
     clock,
 };
+use cache_core::{Counters, Scope, StatsWindow};
 use origin::{Origin, response};
 use redis_server::RedisServer;
 use tracing::field::{Field, Visit};
@@ -30,7 +30,7 @@ fn redis(url: &str) -> Arc<dyn Inspect> {
 }
 
 fn cache(store: Arc<dyn Inspect>) -> Cache {
-    Cache::over(store, &Config::default())
+    Cache::with_store(store, &Config::default())
 }
 
 fn scope() -> Scope {
@@ -42,10 +42,10 @@ async fn compute(cache: &Cache, argument: u64) {
     cache.results().get_or_compute(&call, || async { argument }).await;
 }
 
-async fn counted(store: &dyn Inspect, scope: &Scope) -> Counts {
-    let counted = store.stats(Window::Week.since(clock::now())).await.unwrap_or_default();
+async fn counted(store: &dyn Inspect, scope: &Scope) -> Counters {
+    let counted = store.stats(StatsWindow::Week.since(clock::now())).await.unwrap_or_default();
     let ever = counted.ever.get(scope).copied().unwrap_or_default();
-    assert_eq!(counted.within(Window::Day, clock::now()).get(scope).copied().unwrap_or_default(), ever);
+    assert_eq!(counted.within(StatsWindow::Day, clock::now()).get(scope).copied().unwrap_or_default(), ever);
     ever
 }
 
@@ -80,13 +80,13 @@ async fn caches_on_one_redis_add_up() {
 async fn caches_on_one_file_add_up() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("http_cache.db");
-    let open = async || Arc::new(Sqlite::open(&file, ServiceRegistry::default(), Missing::Create).await.unwrap());
+    let open = async || Arc::new(Sqlite::open(&file, ServiceRegistry::default(), IfMissing::Create).await.unwrap());
     two_caches_add_up(open().await, open().await).await;
 }
 
 /// Waits for the expected counters; returns them as they are at the deadline.
-async fn until(store: &dyn Inspect, is_right: impl Fn(&Counts) -> bool) -> Counts {
-    let mut seen = Counts::default();
+async fn until(store: &dyn Inspect, is_right: impl Fn(&Counters) -> bool) -> Counters {
+    let mut seen = Counters::default();
     let right = async {
         loop {
             seen = counted(store, &scope()).await;
@@ -115,9 +115,9 @@ async fn counters_of_an_outage_are_sent_once_after_recovery() {
     }
     // The new store is empty: what it gets is what was not acknowledged.
     let _server = stopped.start();
-    let told = until(&*redis(&url), |counts| counts.misses >= 50).await;
-    assert_eq!((told.hits, told.misses, told.stores), (0, 50, 0));
-    assert!(told.errors > 0);
+    let message = until(&*redis(&url), |counts| counts.misses >= 50).await;
+    assert_eq!((message.hits, message.misses, message.stores), (0, 50, 0));
+    assert!(message.errors > 0);
     cache.close().await;
     assert_eq!(counted(&*redis(&url), &scope()).await.misses, 50);
 }
@@ -131,15 +131,15 @@ async fn nothing_is_flushed_after_the_end() {
     cache.close().await;
     results.get_or_compute(&call, || async { 1 }).await;
     tokio::time::sleep(Duration::from_secs(60)).await;
-    assert_eq!(counted(&store, &scope()).await, Counts::default());
+    assert_eq!(counted(&store, &scope()).await, Counters::default());
 }
 
 /// Level, message and field names of an event.
-type Told = Vec<(Level, String, BTreeSet<&'static str>)>;
+type BodyCoding = Vec<(Level, String, BTreeSet<&'static str>)>;
 
 /// Records every event of the caches.
 #[derive(Clone, Default)]
-struct Listener(Arc<Mutex<Told>>);
+struct Listener(Arc<Mutex<BodyCoding>>);
 
 impl Subscriber for Listener {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
@@ -183,8 +183,8 @@ async fn every_request_has_an_event() {
     let listener = Listener::default();
     let _listening = tracing::subscriber::set_default(listener.clone());
     let mut config = Config::default();
-    config.services.get_mut(ServiceName::new("kitsu")).policy = PolicyName::Specification;
-    let cache = Cache::over(Arc::new(Memory::new(ServiceRegistry::default())), &config);
+    config.services.get_mut(ServiceName::new("kitsu")).policy = PolicyKind::Rfc9111;
+    let cache = Cache::with_store(Arc::new(Memory::new(ServiceRegistry::default())), &config);
     let origin = Origin::start(|seen| match seen.field("if-none-match") {
         Some(_) => response(304, &[("ETag", "\"1\"")], ""),
         None => response(200, &[("ETag", "\"1\""), ("Cache-Control", "no-cache")], "{}"),

@@ -86,10 +86,10 @@ pub struct ServiceArgs {
         data/qdrant_storage/anime-offline-database.json if it exists, else 12 built-in titles]")]
     pub file: Option<PathBuf>,
     /// Use only these services (comma-separated)
-    #[arg(long, value_name = "SERVICE", num_args = 1.., value_delimiter = ',', value_parser = asked_service(), conflicts_with = "skip")]
+    #[arg(long, value_name = "SERVICE", num_args = 1.., value_delimiter = ',', value_parser = parse_service(), conflicts_with = "skip")]
     pub only: Vec<ServiceName>,
     /// Skip these services (comma-separated)
-    #[arg(long, value_name = "SERVICE", num_args = 1.., value_delimiter = ',', value_parser = asked_service())]
+    #[arg(long, value_name = "SERVICE", num_args = 1.., value_delimiter = ',', value_parser = parse_service())]
     pub skip: Vec<ServiceName>,
     /// Time limit for one service and one anime
     #[arg(long, value_name = "DURATION", default_value = "200s", value_parser = duration)]
@@ -137,7 +137,7 @@ impl std::str::FromStr for IndexRange {
 
 impl ServiceArgs {
     /// Those that are asked.
-    pub fn asked(&self) -> Vec<ServiceName> {
+    pub fn selected(&self) -> Vec<ServiceName> {
         let is_asked = |service: &ServiceName| {
             if self.only.is_empty() { !self.skip.contains(service) } else { self.only.contains(service) }
         };
@@ -146,7 +146,7 @@ impl ServiceArgs {
 }
 
 /// One of the services of an enrichment.
-fn asked_service() -> impl TypedValueParser<Value = ServiceName> {
+fn parse_service() -> impl TypedValueParser<Value = ServiceName> {
     PossibleValuesParser::new(SERVICES.iter().map(|service| service.name())).map(|name| ServiceName::new(&name))
 }
 

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use cache_core::{BodyPattern, EntryId, Filter, Glob, Kind, Layout, ServiceName, State, StatusRange};
+use cache_core::{BodyPattern, CacheKind, EntryId, EntryState, Filter, Glob, ServiceName, StatusRange, StorageLayout};
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
@@ -22,7 +22,7 @@ pub struct Selectors {
     pub key: Option<Glob>,
     #[arg(long, value_name = "KIND", value_parser = kind)]
     #[arg(help = "Kind of entry: responses (http) or function results (result) [possible values: http, result]")]
-    pub kind: Option<Kind>,
+    pub kind: Option<CacheKind>,
     /// Service (can be repeated)
     #[arg(long, value_name = "SERVICE", value_parser = service())]
     pub service: Vec<ServiceName>,
@@ -64,7 +64,7 @@ pub struct Selectors {
     pub fresh: bool,
     #[arg(long, value_name = "STATE", value_parser = state)]
     #[arg(help = "State (can be repeated) [possible values: live, incomplete, deleted, corrupt, orphan]")]
-    pub state: Vec<State>,
+    pub state: Vec<EntryState>,
     /// Result has this schema hash
     #[arg(long, value_name = "HASH")]
     pub schema: Option<String>,
@@ -120,9 +120,9 @@ impl Selectors {
 
 /// The entries that an id as `ls` prints it may mean: a UUID alone does not tell the layout.
 pub fn ids(text: &str) -> Vec<EntryId> {
-    let layouts: &[Layout] = match text.len() {
-        36 => &[Layout::Pipeline, Layout::Sqlite1, Layout::Sqlite2],
-        32 => &[Layout::Hishel1, Layout::Hishel2],
+    let layouts: &[StorageLayout] = match text.len() {
+        36 => &[StorageLayout::Pipeline, StorageLayout::Sqlite1, StorageLayout::Sqlite2],
+        32 => &[StorageLayout::Hishel1, StorageLayout::Hishel2],
         _ => &[],
     };
     match uuid::Uuid::try_parse(text) {
@@ -140,8 +140,8 @@ fn glob(text: &str) -> Result<Glob, String> {
     Glob::new(text).map_err(|error| error.to_string())
 }
 
-fn kind(text: &str) -> Result<Kind, String> {
-    [Kind::Http, Kind::Result]
+fn kind(text: &str) -> Result<CacheKind, String> {
+    [CacheKind::Http, CacheKind::Result]
         .into_iter()
         .find(|kind| kind.name() == text)
         .ok_or_else(|| "expected http or result".into())
@@ -152,8 +152,9 @@ pub fn service() -> impl TypedValueParser<Value = ServiceName> {
     PossibleValuesParser::new(services::all().map(ServiceName::name)).map(|name| ServiceName::new(&name))
 }
 
-fn state(text: &str) -> Result<State, String> {
-    State::from_name(text).ok_or_else(|| format!("expected one of {}", State::ALL.map(State::name).join(", ")))
+fn state(text: &str) -> Result<EntryState, String> {
+    EntryState::from_name(text)
+        .ok_or_else(|| format!("expected one of {}", EntryState::ALL.map(EntryState::name).join(", ")))
 }
 
 fn size(text: &str) -> Result<u64, String> {
@@ -218,7 +219,7 @@ mod tests {
         assert_eq!(ids(&id.hyphenated().to_string()).len(), 3);
         assert_eq!(
             ids(&id.simple().to_string()),
-            [EntryId::Http(Layout::Hishel1, id), EntryId::Http(Layout::Hishel2, id)]
+            [EntryId::Http(StorageLayout::Hishel1, id), EntryId::Http(StorageLayout::Hishel2, id)]
         );
         assert_eq!(ids("result_cache:p:1"), [EntryId::key(*b"result_cache:p:1")]);
         let long = format!("result_cache:{}", "p".repeat(23));

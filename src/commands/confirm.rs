@@ -5,11 +5,11 @@ use std::io::{BufRead as _, IsTerminal as _, Write as _, stderr, stdin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use cache_core::admin::batch::Plan;
+use cache_core::admin::batch::FlushPlan;
 use cache_core::clock;
 use serde::Serialize;
 
-use crate::cli::ConsentArgs;
+use crate::cli::ConfirmArgs;
 use crate::cli::selectors::Selectors;
 use crate::commands::session::Session;
 use crate::exit::{Exit, Refused};
@@ -19,7 +19,12 @@ use crate::output::style::Style;
 use crate::output::{human, safe};
 
 /// Refuses a change without selectors, with --read-only or without a terminal to ask on, before the cache is opened.
-pub(crate) fn check(session: &Session, verb: &str, selectors: &Selectors, args: &ConsentArgs) -> anyhow::Result<()> {
+pub(crate) fn check_request(
+    session: &Session,
+    verb: &str,
+    selectors: &Selectors,
+    args: &ConfirmArgs,
+) -> anyhow::Result<()> {
     if selectors.is_empty() {
         let message = "no entries selected: pass a selector such as --service jikan, or --all for all entries";
         return Err(Refused(message.to_owned()).into());
@@ -50,7 +55,7 @@ pub(crate) async fn ask(question: &str) -> anyhow::Result<Answer> {
         // First: Ctrl-C must be handled once the question is visible.
         biased;
         _ = tokio::signal::ctrl_c() => {
-            output::tell("");
+            output::print_error("");
             Ok(Answer::No(Exit::Partial))
         }
         // On a blocking thread: a read that waits for a line does not end at Ctrl-C.
@@ -87,14 +92,14 @@ pub(crate) fn stop_on_interrupt() -> Arc<AtomicBool> {
 }
 
 /// A plan as text; `action` is what it does to the entries: `delete`.
-pub(crate) fn text(plan: &Plan, action: &str, style: Style) -> String {
+pub(crate) fn text(plan: &FlushPlan, action: &str, style: Style) -> String {
     let mut out = String::new();
     // Writing to a String cannot fail.
     let _ = write_plan(&mut out, plan, action, style);
     out
 }
 
-fn write_plan(out: &mut String, plan: &Plan, action: &str, style: Style) -> std::fmt::Result {
+fn write_plan(out: &mut String, plan: &FlushPlan, action: &str, style: Style) -> std::fmt::Result {
     let entries = plan.targets.len() as u64;
     if entries == 0 {
         return writeln!(out, "No entries match");
@@ -136,12 +141,12 @@ pub(crate) struct OfService {
 }
 
 impl Matched {
-    pub(crate) fn of(plan: &Plan) -> Self {
+    pub(crate) fn from_plan(plan: &FlushPlan) -> Self {
         Self { entries: plan.targets.len() as u64, keys: plan.keys, bytes: plan.bytes }
     }
 }
 
-pub(crate) fn by_service(plan: &Plan) -> Vec<OfService> {
+pub(crate) fn by_service(plan: &FlushPlan) -> Vec<OfService> {
     let of = |(service, (entries, bytes)): (&cache_core::ServiceName, &(u64, u64))| OfService {
         service: service.name(),
         entries: *entries,

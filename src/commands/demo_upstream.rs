@@ -13,7 +13,7 @@ use crate::output::human::counted;
 
 /// Serves until a signal arrives.
 pub(crate) async fn run(session: &Session, args: &DemoUpstreamArgs) -> anyhow::Result<Exit> {
-    let mut signals = Signals::listen()?;
+    let mut signals = Signals::new()?;
     let mut upstream = Upstream::start(args.port, args.pace).await.context("cannot start the demo services")?;
     let settings = upstream
         .urls()

@@ -16,7 +16,7 @@ use crate::commands::doctor::report::{Check, DoctorReport};
 use crate::commands::session::{OpenCache, Session};
 use crate::exit::Exit;
 use crate::{demo, output};
-use cache_core::chain;
+use cache_core::error_chain;
 
 /// Runs the command.
 pub(crate) async fn run(session: &Session) -> anyhow::Result<Exit> {
@@ -43,7 +43,7 @@ pub(crate) async fn run(session: &Session) -> anyhow::Result<Exit> {
             }
         }
     };
-    report.advise(&CommandLine::of(&session.global));
+    report.advise(&CommandLine::new(&session.global));
     if session.global.json {
         output::write_json(&report)?;
     } else {
@@ -61,6 +61,6 @@ async fn examine(report: &mut DoctorReport, cache: &OpenCache) {
     report.checks.extend(backend::checks(cache).await);
     report.checks.extend(match crate::commands::stats::count::count(cache).await {
         Ok(tally) => contents::checks(&tally),
-        Err(error) => vec![Check::fail("entries", chain(&error), backend::advice(&error))],
+        Err(error) => vec![Check::fail("entries", error_chain(&error), backend::advice(&error))],
     });
 }

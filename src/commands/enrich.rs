@@ -11,7 +11,7 @@ use cache_core::clock;
 
 use crate::cli::enrich::EnrichArgs;
 use crate::commands::enrich::environment::{Environment, time_limit};
-use crate::commands::enrich::progress::{ProgressView, follow};
+use crate::commands::enrich::progress::{ProgressView, run_with_progress};
 use crate::commands::session::Session;
 use crate::commands::signals::Signals;
 use crate::enrich::history;
@@ -23,7 +23,7 @@ use crate::enrich::run::run as enrich;
 use crate::exit::{Exit, Refused};
 use crate::output;
 use crate::output::safe;
-use cache_core::chain;
+use cache_core::error_chain;
 
 /// Runs the command.
 pub(crate) async fn run(session: &Session, args: &EnrichArgs) -> anyhow::Result<Exit> {
@@ -34,11 +34,11 @@ pub(crate) async fn run(session: &Session, args: &EnrichArgs) -> anyhow::Result<
     let Some(anime) = select::anime(session, args)? else { return Ok(Exit::NothingMatched) };
     let plan = EnrichPlan {
         anime,
-        services: args.services.asked(),
+        services: args.services.selected(),
         mode: mode(args),
-        time_limit: time_limit(&args.services)?,
+        timeout: time_limit(&args.services)?,
     };
-    if plan.asked().next().is_none() {
+    if plan.services().next().is_none() {
         let message = format!("{} has no ID for the selected services", plan.anime.name());
         output::error(&safe::line(&message));
         return Ok(Exit::NothingMatched);
@@ -46,7 +46,7 @@ pub(crate) async fn run(session: &Session, args: &EnrichArgs) -> anyhow::Result<
     if let Some(directory) = &args.out {
         files::prepare(directory)?;
     }
-    let mut signals = Signals::listen()?;
+    let mut signals = Signals::new()?;
     let environment = tokio::select! {
         biased;
         () = signals.next() => return Ok(Exit::Partial),
@@ -56,7 +56,7 @@ pub(crate) async fn run(session: &Session, args: &EnrichArgs) -> anyhow::Result<
     let done = {
         let mut view = ProgressView::new(session, plan.mode);
         let work = enrich(&environment.cache, &environment.network, &environment.services, &plan, &progress);
-        follow(work, &mut signals, || view.update(&progress)).await
+        run_with_progress(work, &mut signals, || view.update(&progress)).await
     };
     let report = done.unwrap_or_else(|| EnrichReport { interrupted: true, ..EnrichReport::new(&plan, &progress) });
     // The report is printed even if the files could not be written.
@@ -70,7 +70,7 @@ pub(crate) async fn run(session: &Session, args: &EnrichArgs) -> anyhow::Result<
     if session.settings.cache.enabled && matches!(plan.mode, Mode::Usual | Mode::Fresh) && !report.interrupted {
         let run = Run { at: clock::now(), report };
         if let Err(error) = history::add(&**environment.cache.store(), &run).await {
-            session.warn(&format!("could not save the run to the history: {}", chain(&error)));
+            session.warn(&format!("could not save the run to the history: {}", error_chain(&error)));
         }
     }
     environment.close().await;

@@ -5,10 +5,10 @@ use cache_core::{EntryId, Summary};
 use crate::output::{safe, secrets};
 
 /// Method, URL and title of an entry, or its key, and why it cannot be read.
-pub(crate) fn what(entry: &Summary, reveal: bool) -> String {
+pub(crate) fn entry_label(entry: &Summary, reveal: bool) -> String {
     let name = match (&entry.http, &entry.id) {
         (Some(http), _) => {
-            let url = if reveal { http.url.as_ref().into() } else { secrets::url(&http.url) };
+            let url = if reveal { http.url.as_ref().into() } else { secrets::redact_url(&http.url) };
             let name = format!("{} {}", safe::line(&http.method), safe::line(&url));
             match &http.title {
                 Some(title) => format!("{name}  ({})", safe::line(title)),
@@ -16,7 +16,7 @@ pub(crate) fn what(entry: &Summary, reveal: bool) -> String {
             }
         }
         (None, EntryId::Http(..)) => entry.id.text().into_owned(),
-        (None, EntryId::Key(key)) => secrets::shown_key(key, reveal),
+        (None, EntryId::Key(key)) => secrets::displayed_key(key, reveal),
     };
     match &entry.problem {
         Some(problem) => format!("{name}: {}", safe::line(problem)),

@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
-use cache_core::admin::batch::Plan;
+use cache_core::admin::batch::FlushPlan;
 use cache_core::admin::flush;
-use cache_core::admin::flush::Report;
+use cache_core::admin::flush::FlushReport;
 use serde::Serialize;
 
 use crate::cli::FlushArgs;
@@ -20,19 +20,19 @@ const WORDS: Words = Words { action: "delete", done: "deleted" };
 
 /// Runs the command.
 pub(crate) async fn run(session: &Session, args: &FlushArgs) -> anyhow::Result<Exit> {
-    confirm::check(session, "flush", &args.selectors, &args.consent)?;
+    confirm::check_request(session, "flush", &args.selectors, &args.confirm)?;
     let started = Instant::now();
     let cache = session.open_to_change().await?;
     let stop = confirm::stop_on_interrupt();
-    let selected = (&args.selectors, args.consent.limit);
+    let selected = (&args.selectors, args.confirm.limit);
     let plan = match plan_and_confirm::plan(session, &cache.store, selected, &stop, WORDS).await? {
         Ok(plan) => plan,
         Err(exit) => return Ok(exit),
     };
     let entries = human::entries(plan.targets.len() as u64);
     let question = format!("Delete {entries} from {}?", plan.backend);
-    let unchanged = FlushOutput::new(args, &plan, &Report::default(), started);
-    let end = plan_and_confirm::confirm(session, &plan, &args.consent, WORDS, &question, &unchanged).await?;
+    let unchanged = FlushOutput::new(args, &plan, &FlushReport::default(), started);
+    let end = plan_and_confirm::confirm(session, &plan, &args.confirm, WORDS, &question, &unchanged).await?;
     if let Some(exit) = end {
         return Ok(exit);
     }
@@ -76,10 +76,10 @@ struct Deleted {
 }
 
 impl FlushOutput {
-    fn new(args: &FlushArgs, plan: &Plan, report: &Report, started: Instant) -> Self {
+    fn new(args: &FlushArgs, plan: &FlushPlan, report: &FlushReport, started: Instant) -> Self {
         Self {
-            dry_run: args.consent.dry_run,
-            matched: Matched::of(plan),
+            dry_run: args.confirm.dry_run,
+            matched: Matched::from_plan(plan),
             deleted: Deleted { entries: report.done.entries, keys: report.done.keys },
             failed: report.failed,
             undo_file: None,

@@ -5,11 +5,11 @@ use std::io::Write as _;
 use std::sync::Arc;
 
 use cache_core::admin::select::select;
-use cache_core::{BackendKind, EntryId, State, Summary, clock};
+use cache_core::{BackendKind, EntryId, EntryState, Summary, clock};
 use futures_util::TryStreamExt as _;
 
 use crate::cli::{LsArgs, SortBy};
-use crate::commands::entry_label::what;
+use crate::commands::entry_label::entry_label;
 use crate::commands::session::Session;
 use crate::commands::short_id;
 use crate::exit::Exit;
@@ -63,12 +63,12 @@ fn compare(a: &Summary, b: &Summary, by: SortBy, is_reversed: bool, now: f64) ->
     let ttl = |entry: &Summary| entry.ttl(now).unwrap_or(f64::INFINITY);
     let by_value = match by {
         SortBy::Key => Ordering::Equal,
-        SortBy::Url => known_first(url(a), url(b), |a, b| turned(a.cmp(b))),
+        SortBy::Url => compare_known_first(url(a), url(b), |a, b| turned(a.cmp(b))),
         SortBy::Service => turned(a.service.name().cmp(b.service.name())),
         SortBy::Size => turned(a.size.cmp(&b.size)),
-        SortBy::Age => known_first(a.age(now), b.age(now), |a, b| turned(a.total_cmp(b))),
+        SortBy::Age => compare_known_first(a.age(now), b.age(now), |a, b| turned(a.total_cmp(b))),
         SortBy::Ttl => turned(ttl(a).total_cmp(&ttl(b))),
-        SortBy::Status => known_first(status(a), status(b), |a, b| turned(a.cmp(b))),
+        SortBy::Status => compare_known_first(status(a), status(b), |a, b| turned(a.cmp(b))),
     };
     by_value.then_with(|| turned(a.id.redis_key().cmp(&b.id.redis_key())))
 }
@@ -77,7 +77,7 @@ pub(crate) fn url(entry: &Summary) -> Option<&str> {
     entry.http.as_ref().map(|http| &*http.url)
 }
 
-fn known_first<T>(a: Option<T>, b: Option<T>, compare: impl Fn(&T, &T) -> Ordering) -> Ordering {
+fn compare_known_first<T>(a: Option<T>, b: Option<T>, compare: impl Fn(&T, &T) -> Ordering) -> Ordering {
     match (a, b) {
         (Some(a), Some(b)) => compare(&a, &b),
         (a, b) => b.is_some().cmp(&a.is_some()),
@@ -91,7 +91,7 @@ struct List<'a> {
     out: Out,
     reveal: bool,
     /// Reused for every line.
-    line: Vec<u8>,
+    buffer: Vec<u8>,
     /// Columns of the terminal; `None`: not a terminal, nothing is cut off.
     columns: Option<usize>,
     written: usize,
@@ -104,7 +104,7 @@ impl<'a> List<'a> {
             backend,
             out: output::out(),
             reveal,
-            line: Vec::new(),
+            buffer: Vec::new(),
             columns: terminal::columns(),
             written: 0,
         }
@@ -113,19 +113,19 @@ impl<'a> List<'a> {
     fn write<'e>(&mut self, entries: impl Iterator<Item = &'e Summary>) -> anyhow::Result<()> {
         let now = clock::now();
         for entry in entries {
-            self.line.clear();
+            self.buffer.clear();
             if self.session.global.json {
-                json::line(&mut self.line, &Row::new(entry, self.backend, now, self.reveal))?;
+                json::line(&mut self.buffer, &Row::new(entry, self.backend, now, self.reveal))?;
             } else {
                 if self.written == 0 {
                     let heading = self.columns(["SERVICE", "STATE", "SIZE", "AGE", "TTL"], "ID", "REQUEST OR KEY");
                     let heading = self.session.style.bold(&heading);
-                    writeln!(self.line, "{heading}")?;
+                    writeln!(self.buffer, "{heading}")?;
                 }
                 let text = self.text(entry, now);
-                writeln!(self.line, "{text}")?;
+                writeln!(self.buffer, "{text}")?;
             }
-            self.out.write_all(&self.line)?;
+            self.out.write_all(&self.buffer)?;
             self.written += 1;
         }
         Ok(())
@@ -134,8 +134,8 @@ impl<'a> List<'a> {
     fn text(&self, entry: &Summary, now: f64) -> String {
         let http = entry.http.as_deref();
         let status = match (entry.state, http) {
-            (State::Live, Some(http)) => http.status.to_string(),
-            (State::Live, None) => "result".to_owned(),
+            (EntryState::Live, Some(http)) => http.status.to_string(),
+            (EntryState::Live, None) => "result".to_owned(),
             (state, _) => state.name().to_owned(),
         };
         let facts = [
@@ -150,7 +150,7 @@ impl<'a> List<'a> {
             // The key is in the last column.
             EntryId::Key(_) => "-".into(),
         };
-        self.columns(facts, &id, &what(entry, self.reveal))
+        self.columns(facts, &id, &entry_label(entry, self.reveal))
     }
 
     fn columns(&self, [service, status, size, age, ttl]: [&str; 5], id: &str, what: &str) -> String {

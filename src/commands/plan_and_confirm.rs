@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use cache_core::admin::batch;
-use cache_core::admin::batch::Plan;
-use cache_core::{Error, Inspect, chain};
+use cache_core::admin::batch::FlushPlan;
+use cache_core::{Error, Inspect, error_chain};
 use serde::Serialize;
 
-use crate::cli::ConsentArgs;
+use crate::cli::ConfirmArgs;
 use crate::cli::selectors::Selectors;
 use crate::commands::confirm;
 use crate::commands::confirm::{Answer, ask};
@@ -44,7 +44,7 @@ pub(crate) async fn plan(
     (selectors, limit): (&Selectors, Option<usize>),
     stop: &AtomicBool,
     words: Words,
-) -> anyhow::Result<Result<Plan, Exit>> {
+) -> anyhow::Result<Result<FlushPlan, Exit>> {
     let plan = {
         let bar = Bar::new("Scanning", Unit::Keys, session.global.quiet);
         let progress = |progress| bar.show(progress, "matching");
@@ -60,8 +60,8 @@ pub(crate) async fn plan(
 /// Shows the plan and asks; `Some`: the command ends here, without a change. `unchanged` is its output as JSON.
 pub(crate) async fn confirm(
     session: &Session,
-    plan: &Plan,
-    args: &ConsentArgs,
+    plan: &FlushPlan,
+    args: &ConfirmArgs,
     words: Words,
     question: &str,
     unchanged: &impl Serialize,
@@ -78,7 +78,7 @@ pub(crate) async fn confirm(
     if args.yes {
         return Ok(None);
     }
-    output::tell(confirm::text(plan, words.action, session.style).trim_end());
+    output::print_error(confirm::text(plan, words.action, session.style).trim_end());
     Ok(match ask(question).await? {
         Answer::Yes => None,
         Answer::No(exit) => {
@@ -108,7 +108,7 @@ impl ChangeSummary<'_> {
     /// Reports errors and the interruption; the exit code.
     fn exit(&self, session: &Session, words: Words) -> Exit {
         if let Some(error) = self.error {
-            let (failed, total, reason) = (count(self.failed), human::entries(self.total), chain(error));
+            let (failed, total, reason) = (count(self.failed), human::entries(self.total), error_chain(error));
             output::error(&format!("{failed} of {total} not {}: {}", words.done, safe::line(&reason)));
             return if self.done == 0 { Exit::Fault } else { Exit::Partial };
         }

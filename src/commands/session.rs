@@ -61,8 +61,8 @@ impl Session {
         let Opened { store, fallback } = cache_core::open(config, options).await.context(CannotOpen)?;
         if let Some(error) = &fallback {
             // Even with --quiet: the output is about another cache than the configured one.
-            let reason = cache_core::chain(error);
-            output::tell(&safe::line(&format!("Redis connection failed: {reason}. Falling back to SQLite")));
+            let reason = cache_core::error_chain(error);
+            output::print_error(&safe::line(&format!("Redis connection failed: {reason}. Falling back to SQLite")));
         }
         Ok(OpenCache { store, is_fallback: fallback.is_some(), _demo: None })
     }
@@ -89,7 +89,7 @@ impl Session {
     /// Prints a notice on standard error, unless --quiet.
     pub(crate) fn note(&self, text: &str) {
         if !self.global.quiet {
-            output::tell(&safe::line(text));
+            output::print_error(&safe::line(text));
         }
     }
 }

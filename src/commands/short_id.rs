@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use cache_core::{EntryId, Filter, Inspect, Kind, Summary, pages};
+use cache_core::{CacheKind, EntryId, Filter, Inspect, Summary, pages};
 use futures_util::TryStreamExt as _;
 
 use crate::cli::selectors::Selectors;
-use crate::commands::entry_label::what;
+use crate::commands::entry_label::entry_label;
 use crate::exit::Refused;
 use crate::output::{human, safe};
 
@@ -55,7 +55,7 @@ pub(crate) fn ambiguous(entries: &[&Summary], name: &str) -> Refused {
     let mut message =
         format!("{} is ambiguous; it matches {}:", safe::line(name), human::entries(entries.len() as u64));
     for entry in entries.iter().take(MAX_LISTED) {
-        message.extend(["\n  ", &entry.id.text(), "  ", &what(entry, false)]);
+        message.extend(["\n  ", &entry.id.text(), "  ", &entry_label(entry, false)]);
     }
     if entries.len() > MAX_LISTED {
         message.extend(["\n  … and ", &human::count((entries.len() - MAX_LISTED) as u64), " more"]);
@@ -68,7 +68,7 @@ pub(crate) async fn search(
     store: &Arc<dyn Inspect>,
     is_meant: impl Fn(&Summary) -> bool,
 ) -> cache_core::Result<Vec<Summary>> {
-    let filter = Filter { kind: Some(Kind::Http), ..Filter::default() };
+    let filter = Filter { kind: Some(CacheKind::Http), ..Filter::default() };
     let mut found = Vec::new();
     let mut pages = std::pin::pin!(pages(Arc::clone(store), filter));
     while let Some(page) = pages.try_next().await? {

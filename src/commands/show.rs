@@ -8,8 +8,8 @@ pub(crate) mod text;
 use std::io::{IsTerminal as _, stdout};
 
 use bytes::Bytes;
-use cache_core::codec::body;
-use cache_core::{EntryDetails, State, clock};
+use cache_core::content_coding;
+use cache_core::{EntryDetails, EntryState, clock};
 
 use crate::cli::ShowArgs;
 use crate::commands::session::Session;
@@ -39,7 +39,7 @@ pub(crate) async fn run(session: &Session, args: &ShowArgs) -> anyhow::Result<Ex
     } else {
         let stored = cache.store.raw_body(&found.summary.id, usize::MAX).await?;
         // hishel 2 keeps nothing at all for an empty body.
-        stored.or_else(|| (found.summary.state == State::Live).then(Bytes::new))
+        stored.or_else(|| (found.summary.state == EntryState::Live).then(Bytes::new))
     };
     if args.body || args.raw {
         let Some(body) = body else {
@@ -53,8 +53,8 @@ pub(crate) async fn run(session: &Session, args: &ShowArgs) -> anyhow::Result<Ex
         let body = body.as_deref().filter(|_| !args.headers);
         output::write_json(&Document::new(&found, body, backend.kind, clock::now(), args.reveal))?;
     } else {
-        let shown = text::Shown { found: &found, body: body.as_ref(), now: clock::now(), reveal: args.reveal };
-        let text = if args.headers { shown.headers(session.style) } else { shown.whole(session.style) };
+        let shown = text::EntryText { found: &found, body: body.as_ref(), now: clock::now(), reveal: args.reveal };
+        let text = if args.headers { shown.headers(session.style) } else { shown.all(session.style) };
         output::write(text.as_bytes())?;
     }
     Ok(Exit::Done)
@@ -62,7 +62,7 @@ pub(crate) async fn run(session: &Session, args: &ShowArgs) -> anyhow::Result<Ex
 
 /// The body alone. A terminal gets it harmless and with a line break at its end; a pipe gets the bytes.
 fn write_body(args: &ShowArgs, found: &EntryDetails, stored: &Bytes) -> anyhow::Result<()> {
-    let decoded = if args.raw { stored.as_ref().into() } else { body::decode_all(stored, encoding(found)) };
+    let decoded = if args.raw { stored.as_ref().into() } else { content_coding::decode_all(stored, encoding(found)) };
     if args.body && stdout().is_terminal() {
         return Ok(output::write(text::readable(&decoded, true).as_bytes())?);
     }

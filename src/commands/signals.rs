@@ -8,7 +8,7 @@ pub(crate) struct Signals([Signal; 3]);
 
 impl Signals {
     /// Handles the signals from now on: none of them ends the program by itself.
-    pub(crate) fn listen() -> anyhow::Result<Self> {
+    pub(crate) fn new() -> anyhow::Result<Self> {
         let listen = |kind| signal(kind).context("cannot install signal handlers");
         Ok(Self([listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?, listen(SignalKind::hangup())?]))
     }

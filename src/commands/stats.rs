@@ -19,13 +19,13 @@ use crate::output::json;
 const REPAINT: &[u8] = b"\x1b[H\x1b[2J";
 
 /// Counting again without a pause would only keep the server busy.
-const SHORTEST_INTERVAL: Duration = Duration::from_millis(100);
+const MIN_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Runs the command.
 pub(crate) async fn run(session: &Session, args: &StatsArgs) -> anyhow::Result<Exit> {
     let cache = session.open_to_read().await?;
     let Some(interval) = args.watch else {
-        write(session, args, &StatsReport::of(&cache, args.window).await?, false)?;
+        write(session, args, &StatsReport::count(&cache, args.window).await?, false)?;
         return Ok(Exit::Done);
     };
     let repaints = stdout().is_terminal() && !session.global.json && !args.prometheus;
@@ -34,12 +34,12 @@ pub(crate) async fn run(session: &Session, args: &StatsArgs) -> anyhow::Result<E
         tokio::select! {
             biased;
             _ = &mut interrupt => return Ok(Exit::Done),
-            report = StatsReport::of(&cache, args.window) => write(session, args, &report?, repaints)?,
+            report = StatsReport::count(&cache, args.window) => write(session, args, &report?, repaints)?,
         }
         tokio::select! {
             biased;
             _ = &mut interrupt => return Ok(Exit::Done),
-            () = tokio::time::sleep(interval.max(SHORTEST_INTERVAL)) => {}
+            () = tokio::time::sleep(interval.max(MIN_INTERVAL)) => {}
         }
     }
 }

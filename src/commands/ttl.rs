@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
-use cache_core::admin::batch::Plan;
+use cache_core::admin::batch::FlushPlan;
 use cache_core::admin::ttl;
-use cache_core::admin::ttl::{Change, Report};
+use cache_core::admin::ttl::{ExpiryChange, TtlReport};
 use serde::Serialize;
 
 use crate::cli::{TtlArgs, TtlChange};
@@ -20,19 +20,19 @@ const WORDS: Words = Words { action: "change the TTL of", done: "changed" };
 
 /// Runs the command.
 pub(crate) async fn run(session: &Session, args: &TtlArgs) -> anyhow::Result<Exit> {
-    confirm::check(session, "ttl", &args.selectors, &args.consent)?;
+    confirm::check_request(session, "ttl", &args.selectors, &args.confirm)?;
     let started = Instant::now();
     let cache = session.open_to_change().await?;
     let stop = confirm::stop_on_interrupt();
-    let selected = (&args.selectors, args.consent.limit);
+    let selected = (&args.selectors, args.confirm.limit);
     let plan = match plan_and_confirm::plan(session, &cache.store, selected, &stop, WORDS).await? {
         Ok(plan) => plan,
         Err(exit) => return Ok(exit),
     };
     let change = change(args.change);
     let question = question(change, &human::entries(plan.targets.len() as u64), &plan.backend.to_string());
-    let unchanged = TtlOutput::new(args, &plan, &Report::default(), started);
-    let end = plan_and_confirm::confirm(session, &plan, &args.consent, WORDS, &question, &unchanged).await?;
+    let unchanged = TtlOutput::new(args, &plan, &TtlReport::default(), started);
+    let end = plan_and_confirm::confirm(session, &plan, &args.confirm, WORDS, &question, &unchanged).await?;
     if let Some(exit) = end {
         return Ok(exit);
     }
@@ -52,21 +52,25 @@ pub(crate) async fn run(session: &Session, args: &TtlArgs) -> anyhow::Result<Exi
     plan_and_confirm::finish(session, &TtlOutput::new(args, &plan, &report, started), &line, &summary, WORDS)
 }
 
-fn change(change: TtlChange) -> Change {
+fn change(change: TtlChange) -> ExpiryChange {
     match change {
-        TtlChange { set: Some(ttl), .. } => Change::Set(ttl),
-        TtlChange { extend: Some(by), .. } => Change::Extend(by),
-        TtlChange { .. } => Change::Persist,
+        TtlChange { set: Some(ttl), .. } => ExpiryChange::Set(ttl),
+        TtlChange { extend: Some(by), .. } => ExpiryChange::Extend(by),
+        TtlChange { .. } => ExpiryChange::Persist,
     }
 }
 
-fn question(change: Change, entries: &str, backend: &str) -> String {
+fn question(change: ExpiryChange, entries: &str, backend: &str) -> String {
     match change {
-        Change::Set(ttl) => format!("Set the TTL of {entries} in {backend} to {}?", humantime::format_duration(ttl)),
-        Change::Extend(by) => {
+        ExpiryChange::Set(ttl) => {
+            format!("Set the TTL of {entries} in {backend} to {}?", humantime::format_duration(ttl))
+        }
+        ExpiryChange::Extend(by) => {
             format!("Extend the TTL of {entries} in {backend} by {}?", humantime::format_duration(by))
         }
-        Change::Persist => format!("Remove the TTL of {entries} in {backend}? Without a TTL, entries never expire."),
+        ExpiryChange::Persist => {
+            format!("Remove the TTL of {entries} in {backend}? Without a TTL, entries never expire.")
+        }
     }
 }
 
@@ -83,10 +87,10 @@ struct TtlOutput {
 }
 
 impl TtlOutput {
-    fn new(args: &TtlArgs, plan: &Plan, report: &Report, started: Instant) -> Self {
+    fn new(args: &TtlArgs, plan: &FlushPlan, report: &TtlReport, started: Instant) -> Self {
         Self {
-            dry_run: args.consent.dry_run,
-            matched: Matched::of(plan),
+            dry_run: args.confirm.dry_run,
+            matched: Matched::from_plan(plan),
             changed: report.done,
             failed: report.failed,
             by_service: confirm::by_service(plan),

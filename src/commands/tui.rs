@@ -36,7 +36,7 @@ pub(crate) async fn run(session: &Session) -> anyhow::Result<Exit> {
         let keep = Arc::clone(&kept);
         let upstream = Upstream::start(None, 1.0).await.context("cannot start the demo services")?;
         // Before the cache is opened: it recognizes the service of an entry by these URLs.
-        upstream.stand_in(&mut services);
+        upstream.configure(&mut services);
         config = services.config(&config);
         let registry = config.services.clone();
         let opening = async move {

@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::anime::Anime;
 use crate::cli::enrich::WarmArgs;
 use crate::commands::enrich::environment::{Environment, time_limit};
-use crate::commands::enrich::progress::{ProgressView, follow};
+use crate::commands::enrich::progress::{ProgressView, run_with_progress};
 use crate::commands::enrich::select;
 use crate::commands::session::Session;
 use crate::commands::signals::Signals;
@@ -31,12 +31,12 @@ pub(crate) async fn run(session: &Session, args: &WarmArgs) -> anyhow::Result<Ex
         return Err(Refused("warm is not allowed with --read-only".into()).into());
     }
     let time_limit = time_limit(&args.services)?;
-    let wanted = wanted(&select::catalogue(session, &args.services)?, args)?;
+    let wanted = requested_titles(&select::catalogue(session, &args.services)?, args)?;
     if wanted.is_empty() {
         output::error("no titles selected");
         return Ok(Exit::NothingMatched);
     }
-    let mut signals = Signals::listen()?;
+    let mut signals = Signals::new()?;
     let environment = tokio::select! {
         biased;
         () = signals.next() => return Ok(Exit::Partial),
@@ -47,20 +47,20 @@ pub(crate) async fn run(session: &Session, args: &WarmArgs) -> anyhow::Result<Ex
     for (place, one) in wanted.iter().enumerate() {
         let place = format!("{}/{}", place + 1, wanted.len());
         let plan = one.as_ref().map(|anime| {
-            let services = args.services.asked();
-            EnrichPlan { anime: anime.clone(), services, mode: Mode::Usual, time_limit }
+            let services = args.services.selected();
+            EnrichPlan { anime: anime.clone(), services, mode: Mode::Usual, timeout: time_limit }
         });
         let title = match &plan {
             Err(unknown) => Warmed::skipped(&unknown.title, &unknown.error),
-            Ok(plan) if plan.asked().next().is_none() => {
+            Ok(plan) if plan.services().next().is_none() => {
                 Warmed::skipped(&plan.anime.name(), "no ID for the selected services")
             }
             Ok(plan) => {
                 let progress = plan.progress();
                 let done = {
-                    let mut view = ProgressView::of_many(session, &format!("{place} {}", plan.anime.name()));
+                    let mut view = ProgressView::for_many(session, &format!("{place} {}", plan.anime.name()));
                     let work = fill(&environment.cache, &environment.network, &environment.services, plan, &progress);
-                    follow(work, &mut signals, || view.update(&progress)).await
+                    run_with_progress(work, &mut signals, || view.update(&progress)).await
                 };
                 summary.interrupted = done.is_none();
                 Warmed::new(done.unwrap_or_else(|| EnrichReport::new(plan, &progress)))
@@ -83,7 +83,7 @@ pub(crate) async fn run(session: &Session, args: &WarmArgs) -> anyhow::Result<Ex
 }
 
 /// The anime to warm, in order, and the titles that match none.
-fn wanted(catalogue: &Catalogue, args: &WarmArgs) -> anyhow::Result<Vec<Result<Anime, Unknown>>> {
+fn requested_titles(catalogue: &Catalogue, args: &WarmArgs) -> anyhow::Result<Vec<Result<Anime, Unknown>>> {
     match (&args.titles, args.index) {
         (Some(file), _) => {
             let text = read(file).with_context(|| Refused(format!("cannot read {}", file.display())))?;

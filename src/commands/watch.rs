@@ -7,7 +7,9 @@ pub(crate) mod report;
 use std::io::{IsTerminal as _, Write as _, stderr, stdin};
 use std::time::Duration;
 
-use cache_core::{Error, Event, EventFeed, Inspect, Sample, Seen, Source, WhenUnreachable, clock};
+use cache_core::{
+    CacheEvent, Error, EventFeed, EventSource, EventTotals, Inspect, Observation, WhenUnreachable, clock,
+};
 
 use crate::cli::WatchArgs;
 use crate::commands::confirm::{Answer, ask};
@@ -19,7 +21,7 @@ use crate::output;
 use crate::output::event::{Row, service, what};
 use crate::output::human::duration;
 use crate::output::{Out, columns, human, json, safe, terminal};
-use cache_core::chain;
+use cache_core::error_chain;
 
 /// Short by default: `MONITOR` halves the throughput of a server.
 const DEFAULT_WINDOW: Duration = Duration::from_secs(10);
@@ -33,7 +35,7 @@ const MAX_COMMANDS: u64 = 5_000_000;
 pub(crate) async fn run(session: &Session, args: &WatchArgs) -> anyhow::Result<Exit> {
     let source = source(args)?;
     // Before a setting is changed that has to be restored.
-    let mut signals = Signals::listen()?;
+    let mut signals = Signals::new()?;
     let cache = session.open(WhenUnreachable::Fail).await?;
     let opened = tokio::select! {
         biased;
@@ -41,9 +43,9 @@ pub(crate) async fn run(session: &Session, args: &WatchArgs) -> anyhow::Result<E
         events = begin(session, &*cache.store, source) => events?,
     };
     let events = match opened {
-        Begun::Watching(events) => events,
-        Begun::Declined(exit) => return Ok(exit),
-        Begun::Unsupported => {
+        WatchStart::Watching(events) => events,
+        WatchStart::Declined(exit) => return Ok(exit),
+        WatchStart::Unsupported => {
             let backend = cache.store.id();
             let message =
                 format!("{backend} cannot be watched\nhint: run 'animecache stats' for hit and miss counters");
@@ -52,13 +54,13 @@ pub(crate) async fn run(session: &Session, args: &WatchArgs) -> anyhow::Result<E
     };
     announce(session, args, &*events);
     let mut watch =
-        Watch { session, args, out: output::out(), columns: terminal::columns(), sample: Sample::default() };
+        Watch { session, args, out: output::out(), columns: terminal::columns(), sample: EventTotals::default() };
     watch.run(events, &mut signals).await
 }
 
-fn source(args: &WatchArgs) -> anyhow::Result<Source> {
+fn source(args: &WatchArgs) -> anyhow::Result<EventSource> {
     if !args.monitor {
-        return Ok(Source::Notifications { enables: args.enable_notifications });
+        return Ok(EventSource::Notifications { enables: args.enable_notifications });
     }
     let window = args.window.unwrap_or(DEFAULT_WINDOW);
     if window > MAX_WINDOW {
@@ -67,11 +69,11 @@ fn source(args: &WatchArgs) -> anyhow::Result<Source> {
             Refused(format!("--for must be at most {longest}m with --monitor, which slows the server down")).into()
         );
     }
-    Ok(Source::Commands { window, limit: MAX_COMMANDS })
+    Ok(EventSource::Commands { window, limit: MAX_COMMANDS })
 }
 
 /// How the watch began.
-enum Begun {
+enum WatchStart {
     Watching(Box<dyn EventFeed>),
     /// The user answered no.
     Declined(Exit),
@@ -79,7 +81,7 @@ enum Begun {
     Unsupported,
 }
 
-async fn begin(session: &Session, store: &dyn Inspect, source: Source) -> anyhow::Result<Begun> {
+async fn begin(session: &Session, store: &dyn Inspect, source: EventSource) -> anyhow::Result<WatchStart> {
     let source = match store.watch(source).await {
         Err(Error::NotificationsOff { missing, .. })
             if !session.global.read_only && stdin().is_terminal() && stderr().is_terminal() =>
@@ -88,13 +90,13 @@ async fn begin(session: &Session, store: &dyn Inspect, source: Source) -> anyhow
                 "Keyspace notifications are disabled (notify-keyspace-events lacks {missing}). Enable them while watching?"
             );
             if let Answer::No(exit) = ask(&question).await? {
-                return Ok(Begun::Declined(exit));
+                return Ok(WatchStart::Declined(exit));
             }
-            Source::Notifications { enables: true }
+            EventSource::Notifications { enables: true }
         }
-        outcome => return Ok(outcome?.map_or(Begun::Unsupported, Begun::Watching)),
+        outcome => return Ok(outcome?.map_or(WatchStart::Unsupported, WatchStart::Watching)),
     };
-    Ok(store.watch(source).await?.map_or(Begun::Unsupported, Begun::Watching))
+    Ok(store.watch(source).await?.map_or(WatchStart::Unsupported, WatchStart::Watching))
 }
 
 /// Prints what is watched, and which setting was changed for it.
@@ -110,10 +112,10 @@ fn announce(session: &Session, args: &WatchArgs, events: &dyn EventFeed) {
         None => (String::new(), ". Press Ctrl-C to stop."),
     };
     session.note(&match events.source() {
-        Source::Notifications { .. } => {
+        EventSource::Notifications { .. } => {
             format!("Watching keyspace notifications{time} (hits of results are not visible){end}")
         }
-        Source::Commands { window, .. } => format!(
+        EventSource::Commands { window, .. } => format!(
             "Watching all commands (MONITOR) for {} (expirations and evictions are not visible)",
             duration(window.as_secs_f64())
         ),
@@ -127,7 +129,7 @@ struct Watch<'a> {
     out: Out,
     /// Columns of the terminal; `None`: not a terminal, nothing is cut off.
     columns: Option<usize>,
-    sample: Sample,
+    sample: EventTotals,
 }
 
 impl Watch<'_> {
@@ -138,14 +140,14 @@ impl Watch<'_> {
         // The setting is restored even if writing failed.
         let closed = events.close().await;
         if let Err(error) = &closed {
-            output::error(&safe::line(&chain(error)));
+            output::error(&safe::line(&error_chain(error)));
             let before = before.as_deref().unwrap_or_default();
             output::hint(&format!("restore the setting with: redis-cli CONFIG SET notify-keyspace-events {before:?}"));
         } else if before.is_some() {
             self.session.note("Restored notify-keyspace-events");
         }
         // If events could not be written, the summary cannot be either.
-        if !matches!(outcome, Err(Stopped::Writing(_))) {
+        if !matches!(outcome, Err(WatchEnd::Writing(_))) {
             let report = WatchReport::new(&self.sample, source, since, clock::now());
             if self.session.global.json {
                 output::write_json(&report)?;
@@ -154,15 +156,15 @@ impl Watch<'_> {
             }
         }
         match outcome {
-            Err(Stopped::Writing(error)) => Err(error),
-            Err(Stopped::Watching(error)) => Err(anyhow::Error::from(error).context("watching stopped")),
+            Err(WatchEnd::Writing(error)) => Err(error),
+            Err(WatchEnd::Watching(error)) => Err(anyhow::Error::from(error).context("watching stopped")),
             Ok(()) if closed.is_err() => Ok(Exit::Partial),
             Ok(()) => Ok(Exit::Done),
         }
     }
 
     /// Writes events until the time is over or a signal arrives.
-    async fn write_events(&mut self, events: &mut dyn EventFeed, signals: &mut Signals) -> Result<(), Stopped> {
+    async fn write_events(&mut self, events: &mut dyn EventFeed, signals: &mut Signals) -> Result<(), WatchEnd> {
         let over = async {
             match self.args.window {
                 Some(window) => tokio::time::sleep(window).await,
@@ -178,26 +180,26 @@ impl Watch<'_> {
                 seen = events.next() => seen,
             };
             match seen {
-                Some(seen) => self.write(&seen.map_err(Stopped::Watching)?).map_err(Stopped::Writing)?,
+                Some(seen) => self.write(&seen.map_err(WatchEnd::Watching)?).map_err(WatchEnd::Writing)?,
                 None => return Ok(()),
             }
         }
         events.stop();
         while let Some(Ok(seen)) = events.next().await {
-            self.write(&seen).map_err(Stopped::Writing)?;
+            self.write(&seen).map_err(WatchEnd::Writing)?;
         }
         Ok(())
     }
 
-    fn write(&mut self, seen: &Seen) -> anyhow::Result<()> {
+    fn write(&mut self, seen: &Observation) -> anyhow::Result<()> {
         match seen {
-            Seen::Event(event) if !self.is_wanted(event) => return Ok(()),
-            Seen::Event(event) => self.write_event(event)?,
-            Seen::Gap(gap) => {
+            Observation::Event(event) if !self.is_wanted(event) => return Ok(()),
+            Observation::Event(event) => self.write_event(event)?,
+            Observation::Gap(gap) => {
                 let seconds = gap.as_secs_f64();
                 self.session.note(&format!("Connection lost for {seconds:.1} s: events in this time are missing"));
             }
-            Seen::Lost(signs) => {
+            Observation::Lost(signs) => {
                 self.session.note(&format!("{} dropped (too many to process)", human::counted(*signs, "event")));
             }
         }
@@ -205,11 +207,11 @@ impl Watch<'_> {
         Ok(())
     }
 
-    fn is_wanted(&self, event: &Event) -> bool {
+    fn is_wanted(&self, event: &CacheEvent) -> bool {
         self.args.service.is_empty() || event.service.is_some_and(|service| self.args.service.contains(&service))
     }
 
-    fn write_event(&mut self, event: &Event) -> anyhow::Result<()> {
+    fn write_event(&mut self, event: &CacheEvent) -> anyhow::Result<()> {
         let mut line = Vec::new();
         if self.session.global.json {
             let key = event.id.as_ref().map(|id| id.redis_key());
@@ -226,7 +228,7 @@ impl Watch<'_> {
 }
 
 /// Why a watch ended early.
-enum Stopped {
+enum WatchEnd {
     Watching(Error),
     Writing(anyhow::Error),
 }

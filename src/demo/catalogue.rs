@@ -49,7 +49,7 @@ impl Anime {
             title: self.title.clone(),
             kind: Some(self.kind.to_uppercase()),
             // Of a running show, the number when the database was made.
-            episodes: Some(self.shown()),
+            episodes: Some(self.displayed_titles()),
             status: Some(if self.is_airing() { "ONGOING" } else { "FINISHED" }.to_owned()),
             ids: Ids {
                 mal: Some(self.mal),
@@ -75,7 +75,7 @@ impl Anime {
     }
 
     /// Episodes that have aired.
-    pub(crate) fn shown(&self) -> u64 {
+    pub(crate) fn displayed_titles(&self) -> u64 {
         self.episodes.unwrap_or(24)
     }
 

@@ -1,6 +1,6 @@
 //! The statistics of the demo: a week of enrichment runs.
 
-use cache_core::counters::{Batch, Bucket, Counts, Scope};
+use cache_core::{Counters, HourlyCounters, Scope, StatsDelta};
 
 /// One service or prefix: requests of a busy hour, how many in a thousand were hits, microseconds of a look-up, and
 /// bytes of a body.
@@ -24,7 +24,7 @@ fn loads() -> Vec<Load> {
 }
 
 /// A week of runs, every third hour; `now` in Unix seconds.
-pub(crate) fn week(now: f64) -> Batch {
+pub(crate) fn week(now: f64) -> StatsDelta {
     let this_hour = (now / 3_600.0) as i64;
     let mut buckets = Vec::new();
     for ago in (0..168).step_by(3) {
@@ -36,7 +36,7 @@ pub(crate) fn week(now: f64) -> Batch {
             let hits = requests * of_thousand * learned / 1_000_000;
             let misses = requests - hits;
             let has_failed = ago == 93;
-            let counts = Counts {
+            let counts = Counters {
                 hits,
                 misses,
                 stores: misses - misses / 9,
@@ -47,8 +47,8 @@ pub(crate) fn week(now: f64) -> Batch {
                 bytes: hits * size,
                 lookup_micros: requests * (micros + ago % 23),
             };
-            buckets.push(Bucket { hour: this_hour - ago.cast_signed(), scope, counts });
+            buckets.push(HourlyCounters { hour: this_hour - ago.cast_signed(), scope, counts });
         }
     }
-    Batch::single(buckets)
+    StatsDelta::single(buckets)
 }

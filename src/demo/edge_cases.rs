@@ -1,11 +1,11 @@
 //! Edge cases of real caches: a huge body, a redirect, control characters, dead schemas, results that never expire.
 
 use cache_core::Headers;
-use cache_core::key::result_key;
+use cache_core::result_key::result_key;
 use serde_json::json;
 
 use crate::demo::model::{DAY, Outcome, StoredExample, json as text};
-use crate::demo::responses::{Ask, answer};
+use crate::demo::responses::{ExampleRequest, example};
 
 /// Printed unescaped, it sets the clipboard and the window title, moves the cursor, and reverses text.
 const HOSTILE: &str =
@@ -38,7 +38,7 @@ fn huge(now: f64) -> StoredExample {
         })
         .collect();
     let url = "https://api.jikan.moe/v4/anime/21/characters?page=2";
-    answer(&Ask::get(url), now, 5_000.0, json_type(), text(&json!({"data": extras})))
+    example(&ExampleRequest::get(url), now, 5_000.0, json_type(), text(&json!({"data": extras})))
 }
 
 /// Control characters in URL, header and body.
@@ -46,13 +46,13 @@ fn hostile(now: f64) -> StoredExample {
     let url = format!("https://api.jikan.moe/v4/anime?q={HOSTILE}");
     let headers = [("content-type", "application/json"), ("x-note", HOSTILE)].into_iter().collect();
     let body = json!({"data": [{"title": HOSTILE, "synopsis": "Control characters in this entry are escaped."}]});
-    answer(&Ask::get(&url), now, 700.0, headers, text(&body))
+    example(&ExampleRequest::get(&url), now, 700.0, headers, text(&body))
 }
 
 fn redirect(now: f64) -> StoredExample {
     let moved = [("location", "https://kitsu.io/api/edge/anime/1"), ("cache-control", "public, max-age=31536000")];
     let url = "https://kitsu.app/api/edge/anime/1";
-    let mut redirect = answer(&Ask::get(url), now, 40_000.0, moved.into_iter().collect(), Vec::new());
+    let mut redirect = example(&ExampleRequest::get(url), now, 40_000.0, moved.into_iter().collect(), Vec::new());
     redirect.response.status_code = 301;
     redirect
 }
@@ -61,27 +61,27 @@ fn redirect(now: f64) -> StoredExample {
 fn banned(now: f64) -> StoredExample {
     let params =
         [("request", "anime"), ("aid", "9999"), ("client", "animeenrichment"), ("clientver", "1.0"), ("protover", "1")];
-    let ask = Ask { params: &params, ..Ask::get("http://api.anidb.net:9001/httpapi") };
+    let ask = ExampleRequest { params: &params, ..ExampleRequest::get("http://api.anidb.net:9001/httpapi") };
     let headers = [("content-type", "text/xml; charset=UTF-8")].into_iter().collect();
-    answer(&ask, now, 3_000.0, headers, b"<error>Banned</error>".to_vec())
+    example(&ask, now, 3_000.0, headers, b"<error>Banned</error>".to_vec())
 }
 
 /// An image, requested with credentials.
 fn picture(now: f64) -> StoredExample {
-    let secret = Ask {
+    let secret = ExampleRequest {
         headers: &[("cookie", "session=demo-cookie-that-is-nobodys"), ("x-api-key", "demo-key-that-opens-nothing")],
-        ..Ask::get("https://mirror.invalid/covers/1.png?access_token=demo-token-that-opens-nothing&size=64")
+        ..ExampleRequest::get("https://mirror.invalid/covers/1.png?access_token=demo-token-that-opens-nothing&size=64")
     };
     let headers = [("content-type", "image/png"), ("cache-control", "public, max-age=600"), ("age", "120")];
     let pixel = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x06\0\0\0\x1f\x15\xc4\x89".to_vec();
-    answer(&secret, now, 300.0, headers.into_iter().collect(), pixel)
+    example(&secret, now, 300.0, headers.into_iter().collect(), pixel)
 }
 
 /// About to expire: stored two days ago, last served almost a day ago.
 fn expiring(now: f64, mal: u64, left: f64) -> StoredExample {
     let url = format!("https://api.jikan.moe/v4/characters/{mal}");
     let body = text(&json!({"data": {"mal_id": mal, "name": "Unnamed character", "nicknames": [], "about": null}}));
-    let mut answer = answer(&Ask::get(&url), now, 2.0 * DAY, json_type(), body);
+    let mut answer = example(&ExampleRequest::get(&url), now, 2.0 * DAY, json_type(), body);
     answer.idle = DAY - left;
     answer
 }

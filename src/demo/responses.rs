@@ -1,7 +1,7 @@
 //! The stored responses of the seven services for one title, in the shape of real ones.
 
-use cache_core::key::result_key;
-use cache_core::{CacheKey, Form, Headers, Payload, Request, Response};
+use cache_core::result_key::result_key;
+use cache_core::{CacheKey, FormValue, Headers, Request, RequestPayload, Response};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use url::Url;
@@ -9,7 +9,7 @@ use url::Url;
 use crate::demo::catalogue::Anime;
 use crate::demo::model::{Outcome, StoredExample};
 use crate::demo::services;
-use crate::demo::services::exchange::{Asked, Reply};
+use crate::demo::services::exchange::{DemoReply, DemoRequest};
 
 /// Headers that the pipeline sends with every request.
 const CLIENT: [(&str, &str); 4] = [
@@ -20,7 +20,7 @@ const CLIENT: [(&str, &str); 4] = [
 ];
 
 /// A request of the pipeline.
-pub(crate) struct Ask<'a> {
+pub(crate) struct ExampleRequest<'a> {
     pub(crate) method: &'a str,
     pub(crate) url: &'a str,
     pub(crate) params: &'a [(&'a str, &'a str)],
@@ -28,7 +28,7 @@ pub(crate) struct Ask<'a> {
     pub(crate) headers: &'a [(&'a str, &'a str)],
 }
 
-impl<'a> Ask<'a> {
+impl<'a> ExampleRequest<'a> {
     pub(crate) fn get(url: &'a str) -> Self {
         Self { method: "GET", url, params: &[], body: None, headers: &[] }
     }
@@ -45,14 +45,14 @@ impl<'a> Ask<'a> {
     }
 
     fn key(&self) -> CacheKey {
-        let params = Form::pairs(self.params.iter().copied());
+        let params = FormValue::pairs(self.params.iter().copied());
         let params = (!self.params.is_empty()).then_some(&params);
-        cache_core::pipeline_key(self.method, self.url, &Payload { json: self.body, params, data: None })
+        cache_core::pipeline_key(self.method, self.url, &RequestPayload { json: self.body, params, data: None })
     }
 }
 
 /// The response to a request, stored at `now - age`.
-pub(crate) fn answer(ask: &Ask<'_>, now: f64, age: f64, headers: Headers, body: Vec<u8>) -> StoredExample {
+pub(crate) fn example(ask: &ExampleRequest<'_>, now: f64, age: f64, headers: Headers, body: Vec<u8>) -> StoredExample {
     let mut all = headers;
     all.append("date", http_date(now - age));
     let response = Response { status_code: 200, headers: all, ..Response::default() };
@@ -74,24 +74,25 @@ pub(crate) fn http(anime: &Anime, now: f64, age: f64) -> Vec<StoredExample> {
 }
 
 /// What the pipeline would have stored of an answer: nothing of an error, and everything decoded.
-fn stored(ask: &Ask<'_>, reply: Reply, now: f64, age: f64) -> Option<StoredExample> {
+fn stored(ask: &ExampleRequest<'_>, reply: DemoReply, now: f64, age: f64) -> Option<StoredExample> {
     let mut headers: Headers = reply.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
     headers.append("content-encoding", "gzip");
-    (reply.status < 400).then(|| answer(ask, now, age, headers, reply.body))
+    (reply.status < 400).then(|| example(ask, now, age, headers, reply.body))
 }
 
 fn jikan(anime: &Anime, now: f64, age: f64) -> Vec<StoredExample> {
     let title = format!("/v4/anime/{}", anime.mal);
-    let episodes = (1..=anime.shown().min(4)).map(|number| format!("/episodes/{number}"));
+    let episodes = (1..=anime.displayed_titles().min(4)).map(|number| format!("/episodes/{number}"));
     ["/full".to_owned(), "/characters".to_owned()]
         .into_iter()
         .chain(episodes)
         .zip(0..)
         .filter_map(|(rest, place)| {
             let path = format!("{title}{rest}");
-            let reply = services::answer(crate::services::jikan(), &Asked { before: 1, ..Asked::get(&path) });
+            let reply =
+                services::respond(crate::services::jikan(), &DemoRequest { before: 1, ..DemoRequest::get(&path) });
             let url = format!("https://api.jikan.moe{path}");
-            stored(&Ask::get(&url), reply, now, age - 0.6 * f64::from(place))
+            stored(&ExampleRequest::get(&url), reply, now, age - 0.6 * f64::from(place))
         })
         .collect()
 }
@@ -116,9 +117,16 @@ fn anilist(anime: &Anime, now: f64, age: f64) -> Vec<StoredExample> {
             let variables =
                 if place == 0 { json!({"id": anime.anilist}) } else { json!({"id": anime.anilist, "page": 1}) };
             let body = json!({"query": query, "variables": variables});
-            let reply = services::answer(crate::services::anilist(), &Asked { body: Some(&body), ..Asked::get("/") });
-            let ask =
-                Ask { method: "POST", body: Some(&body), headers: &headers, ..Ask::get("https://graphql.anilist.co") };
+            let reply = services::respond(
+                crate::services::anilist(),
+                &DemoRequest { body: Some(&body), ..DemoRequest::get("/") },
+            );
+            let ask = ExampleRequest {
+                method: "POST",
+                body: Some(&body),
+                headers: &headers,
+                ..ExampleRequest::get("https://graphql.anilist.co")
+            };
             stored(&ask, reply, now, age - 0.5 * f64::from(place))
         })
         .collect()
@@ -127,7 +135,7 @@ fn anilist(anime: &Anime, now: f64, age: f64) -> Vec<StoredExample> {
 fn kitsu(anime: &Anime, now: f64, age: f64) -> Vec<StoredExample> {
     let title = format!("/api/edge/anime/{}", anime.kitsu);
     let headers = [("content-type", "application/vnd.api+json")];
-    let pages = (0..anime.shown().min(40)).step_by(20).map(|offset| ("/episodes", Some(offset.to_string())));
+    let pages = (0..anime.displayed_titles().min(40)).step_by(20).map(|offset| ("/episodes", Some(offset.to_string())));
     [("", None), ("/categories", None)]
         .into_iter()
         .chain(pages)
@@ -135,10 +143,11 @@ fn kitsu(anime: &Anime, now: f64, age: f64) -> Vec<StoredExample> {
             let (path, offset) = (format!("{title}{rest}"), offset.unwrap_or_default());
             let params = [("page[limit]", "20"), ("page[offset]", offset.as_str())];
             let params = if rest == "/episodes" { &params[..] } else { &[] };
-            let query = owned(params);
-            let reply = services::answer(crate::services::kitsu(), &Asked { query: &query, ..Asked::get(&path) });
+            let query = owned_pairs(params);
+            let reply =
+                services::respond(crate::services::kitsu(), &DemoRequest { query: &query, ..DemoRequest::get(&path) });
             let url = format!("https://kitsu.io{path}");
-            stored(&Ask { params, headers: &headers, ..Ask::get(&url) }, reply, now, age)
+            stored(&ExampleRequest { params, headers: &headers, ..ExampleRequest::get(&url) }, reply, now, age)
         })
         .collect()
 }
@@ -147,28 +156,32 @@ fn anidb(anime: &Anime, now: f64, age: f64) -> Option<StoredExample> {
     let id = anime.anidb.to_string();
     let params =
         [("request", "anime"), ("client", "animeenrichment"), ("clientver", "1.0"), ("protover", "1"), ("aid", &id)];
-    let query = owned(&params);
-    let reply = services::answer(crate::services::anidb(), &Asked { query: &query, ..Asked::get("/httpapi") });
+    let query = owned_pairs(&params);
+    let reply =
+        services::respond(crate::services::anidb(), &DemoRequest { query: &query, ..DemoRequest::get("/httpapi") });
     let agent = [("cache-control", "no-cache")];
-    let ask = Ask { params: &params, headers: &agent, ..Ask::get("http://api.anidb.net:9001/httpapi") };
+    let ask =
+        ExampleRequest { params: &params, headers: &agent, ..ExampleRequest::get("http://api.anidb.net:9001/httpapi") };
     stored(&ask, reply, now, age)
 }
 
 fn animeschedule(anime: &Anime, now: f64, age: f64) -> Option<StoredExample> {
-    let query = owned(&[("q", &anime.title)]);
-    let reply =
-        services::answer(crate::services::animeschedule(), &Asked { query: &query, ..Asked::get("/api/v3/anime") });
+    let query = owned_pairs(&[("q", &anime.title)]);
+    let reply = services::respond(
+        crate::services::animeschedule(),
+        &DemoRequest { query: &query, ..DemoRequest::get("/api/v3/anime") },
+    );
     // The pipeline puts the title into the URL as it is: the URL is percent-encoded, the key is not.
     let url = format!("https://animeschedule.net/api/v3/anime?q={}", anime.title);
     let token = [("authorization", "Bearer demo-token-that-opens-nothing")];
-    let mut answer = stored(&Ask { headers: &token, ..Ask::get(&url) }, reply, now, age)?;
+    let mut answer = stored(&ExampleRequest { headers: &token, ..ExampleRequest::get(&url) }, reply, now, age)?;
     if let Ok(sent) = Url::parse(&url) {
         answer.request.url = sent.into();
     }
     Some(answer)
 }
 
-fn owned(params: &[(&str, &str)]) -> Vec<(String, String)> {
+fn owned_pairs(params: &[(&str, &str)]) -> Vec<(String, String)> {
     params.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 

@@ -26,7 +26,7 @@ use tokio::task::JoinSet;
 
 use crate::demo::services;
 use crate::demo::services::exchange;
-use crate::demo::services::exchange::{Asked, Reply};
+use crate::demo::services::exchange::{DemoReply, DemoRequest};
 
 /// The path of the request counts.
 const COUNTS: &str = "/_demo/requests";
@@ -93,7 +93,7 @@ impl Upstream {
     /// Replaces the URLs of the real services.
     ///
     /// Limits stay those of the real services, except Jikan's.
-    pub fn stand_in(&self, services: &mut Services) {
+    pub fn configure(&self, services: &mut Services) {
         for (service, url) in &self.urls {
             services.set_url(*service, url);
         }
@@ -134,14 +134,14 @@ async fn serve(listener: TcpListener, service: ServiceName, requests: Arc<Reques
         while connections.try_join_next().is_some() {}
         let requests = Arc::clone(&requests);
         connections.spawn(async move {
-            let answer = service_fn(move |request| answer(request, service, Arc::clone(&requests), pace));
+            let answer = service_fn(move |request| respond(request, service, Arc::clone(&requests), pace));
             // An error means that the client disconnected.
             let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), answer).await;
         });
     }
 }
 
-async fn answer(
+async fn respond(
     request: Request<Incoming>,
     service: ServiceName,
     requests: Arc<Requests>,
@@ -159,14 +159,14 @@ async fn answer(
     let body = serde_json::from_slice(&body).ok();
     let cookies = head.headers.get(COOKIE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let is_browser = cookies.split("; ").any(|cookie| cookie == exchange::CHALLENGE_COOKIE);
-    let asked = Asked { path: head.uri.path(), query: &query, body: body.as_ref(), before, is_browser };
-    let reply = services::answer(service, &asked);
+    let asked = DemoRequest { path: head.uri.path(), query: &query, body: body.as_ref(), before, is_browser };
+    let reply = services::respond(service, &asked);
     tokio::time::sleep(services::delay(service).mul_f64(pace)).await;
     let accepts = head.headers.get(ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or_default();
     Ok(response(reply, accepts.contains("gzip")))
 }
 
-fn response(reply: Reply, compress: bool) -> Response<Full<Bytes>> {
+fn response(reply: DemoReply, compress: bool) -> Response<Full<Bytes>> {
     let packed = if compress { gzip(&reply.body) } else { None };
     let is_packed = packed.is_some();
     let mut response = Response::new(Full::new(packed.unwrap_or(reply.body).into()));

@@ -15,19 +15,19 @@ use std::time::Duration;
 
 use cache_core::ServiceName;
 
-use crate::demo::services::exchange::{Asked, Reply};
+use crate::demo::services::exchange::{DemoReply, DemoRequest};
 
 /// The response of a service.
-pub(crate) fn answer(service: ServiceName, asked: &Asked<'_>) -> Reply {
+pub(crate) fn respond(service: ServiceName, asked: &DemoRequest<'_>) -> DemoReply {
     match service.name() {
-        "jikan" => jikan::answer(asked),
-        "anilist" => anilist::answer(asked),
-        "anidb" => anidb::answer(asked),
-        "kitsu" => kitsu::answer(asked),
-        "animeschedule" => animeschedule::answer(asked),
-        "anime_planet" => anime_planet::answer(asked),
-        "anisearch" => anisearch::answer(asked),
-        _ => Reply::new(404, "text/plain", "Unknown service"),
+        "jikan" => jikan::respond(asked),
+        "anilist" => anilist::respond(asked),
+        "anidb" => anidb::respond(asked),
+        "kitsu" => kitsu::respond(asked),
+        "animeschedule" => animeschedule::respond(asked),
+        "anime_planet" => anime_planet::respond(asked),
+        "anisearch" => anisearch::respond(asked),
+        _ => DemoReply::new(404, "text/plain", "Unknown service"),
     }
 }
 
@@ -88,7 +88,7 @@ mod tests {
             let mut open: Vec<_> = first.iter().map(|path| site.join(path).unwrap()).collect();
             let mut seen = BTreeMap::new();
             while let Some(at) = open.pop() {
-                let reply = answer(service, &Asked { is_browser: true, ..Asked::get(at.path()) });
+                let reply = respond(service, &DemoRequest { is_browser: true, ..DemoRequest::get(at.path()) });
                 seen.insert(at.path().to_owned(), reply.status);
                 for link in links(&at, &String::from_utf8(reply.body).unwrap()) {
                     let is_own = link.origin() == site.origin();

@@ -115,12 +115,12 @@ impl Browser {
     /// The page at this address, after its scripts have run.
     pub(crate) async fn render(&self, url: &str, section: Option<LazySection>) -> Result<FetchedPage, FetchFailure> {
         let (running, url) = (self.running().await?, url.to_owned());
-        let (mut sender, receiver) = oneshot::channel();
+        let (mut transport, receiver) = oneshot::channel();
         #[expect(clippy::disallowed_methods, reason = "the tab must be closed even if the caller is canceled")]
         tokio::spawn(async move {
-            let rendered = running.render(&url, section, sender.closed()).await;
+            let rendered = running.render(&url, section, transport.closed()).await;
             // The caller may have been canceled.
-            let _ = sender.send(rendered);
+            let _ = transport.send(rendered);
         });
         receiver.await.unwrap_or_else(|_| Err(FetchFailure::Browser("it was stopped".to_owned())))
     }
@@ -164,7 +164,7 @@ impl Browser {
             failed(&why)
         })?;
         let config =
-            HandlerConfig { ignore_https_errors: false, request_timeout: TIME_LIMIT, ..HandlerConfig::default() };
+            HandlerConfig { ignore_https_errors: false, request_timeout: PAGE_TIMEOUT, ..HandlerConfig::default() };
         let (connection, mut events) = Connection::connect_with_config(address, config).await?;
         let mut tasks = JoinSet::new();
         let driver = tasks.spawn(async move {
@@ -191,12 +191,12 @@ impl Running {
     ) -> Result<FetchedPage, FetchFailure> {
         let page = self.connection.new_page("about:blank").await?;
         let rendered = tokio::select! {
-            rendered = tokio::time::timeout(TIME_LIMIT, read(&page, url, section)) => rendered.ok(),
+            rendered = tokio::time::timeout(PAGE_TIMEOUT, read(&page, url, section)) => rendered.ok(),
             () = given_up => None,
         };
         // A tab that cannot be closed ends with the browser.
         let _ = page.close().await;
-        rendered.unwrap_or(Err(FetchFailure::SlowPage(TIME_LIMIT)))
+        rendered.unwrap_or(Err(FetchFailure::SlowPage(PAGE_TIMEOUT)))
     }
 }
 
@@ -336,4 +336,4 @@ mod tests {
 }
 
 /// The longest that one page may take.
-pub(crate) const TIME_LIMIT: Duration = Duration::from_secs(60);
+pub(crate) const PAGE_TIMEOUT: Duration = Duration::from_secs(60);

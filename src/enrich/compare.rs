@@ -13,7 +13,7 @@ use crate::output::safe;
 pub(super) type Names = [&'static str; 2];
 
 /// Columns of a value that differs.
-const SHOWN: usize = 60;
+const MAX_WIDTH: usize = 60;
 
 /// Two passes, compared.
 pub(crate) enum Comparison {
@@ -71,7 +71,7 @@ fn step(name: &str) -> String {
 
 fn describe(path: &str, before: Option<&Value>, after: Option<&Value>, [cold, warm]: Names) -> String {
     let side = |value: Option<&Value>| match value {
-        Some(value) => clip(&safe::line(&value.to_string()), SHOWN).into_owned(),
+        Some(value) => clip(&safe::line(&value.to_string()), MAX_WIDTH).into_owned(),
         None => "(missing)".to_owned(),
     };
     format!("{}: {cold} {}, {warm} {}", safe::line(path), side(before), side(after))

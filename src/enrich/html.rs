@@ -29,11 +29,11 @@ pub(crate) async fn read<T: Send + 'static>(
     html: Arc<str>,
     understand: impl FnOnce(&Document) -> Result<T, FetchFailure> + Send + 'static,
 ) -> Result<T, FetchFailure> {
-    let (sender, receiver) = oneshot::channel();
+    let (transport, receiver) = oneshot::channel();
     tokio::task::spawn_blocking(move || {
-        let page = limits::parse(&html, || !sender.is_closed());
+        let page = limits::parse(&html, || !transport.is_closed());
         // The caller may have been canceled.
-        let _ = sender.send(page.and_then(|page| understand(&Document(page))));
+        let _ = transport.send(page.and_then(|page| understand(&Document(page))));
     });
     receiver.await.unwrap_or_else(|_| Err(FetchFailure::Unexpected("cannot parse the page".to_owned())))
 }

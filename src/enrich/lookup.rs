@@ -33,7 +33,7 @@ struct Slot(Option<Anime>);
 
 /// The matches of a title.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Meaning {
+pub enum TitleMatch {
     /// The anime at this index.
     One(usize),
     /// These titles contain it.
@@ -51,7 +51,7 @@ struct Database {
 #[serde(untagged)]
 enum Listed {
     Entry(Entry),
-    Odd(IgnoredAny),
+    Invalid(IgnoredAny),
 }
 
 #[derive(Deserialize)]
@@ -83,7 +83,7 @@ impl From<Listed> for Slot {
     fn from(listed: Listed) -> Self {
         Self(match listed {
             Listed::Entry(entry) => Some(entry.into()),
-            Listed::Odd(_) => None,
+            Listed::Invalid(_) => None,
         })
     }
 }
@@ -104,7 +104,7 @@ impl Catalogue {
     }
 
     /// The number of invalid entries.
-    pub fn odd(&self) -> usize {
+    pub fn invalid(&self) -> usize {
         self.places() - self.anime().count()
     }
 
@@ -129,16 +129,16 @@ impl Catalogue {
     }
 
     /// The first anime of this title, else the only one whose title contains it; case is ignored.
-    pub fn find(&self, title: &str) -> Meaning {
+    pub fn find(&self, title: &str) -> TitleMatch {
         let wanted = title.trim().to_lowercase();
         if let Some((index, _)) = self.indexed().find(|(_, anime)| anime.title.to_lowercase() == wanted) {
-            return Meaning::One(index);
+            return TitleMatch::One(index);
         }
         let matches: Vec<_> = self.search(&wanted).collect();
         match matches.as_slice() {
-            [] => Meaning::None,
-            [index] => Meaning::One(*index),
-            _ => Meaning::Several(matches),
+            [] => TitleMatch::None,
+            [index] => TitleMatch::One(*index),
+            _ => TitleMatch::Several(matches),
         }
     }
 
@@ -174,11 +174,11 @@ mod tests {
         let titles = ["Naruto", "Naruto: Shippuuden", "NARUTO", "Ōkami", "Mushishi"];
         let data: Vec<_> = titles.iter().map(|title| serde_json::json!({"title": title})).collect();
         let all = catalogue(&serde_json::json!({"data": data}).to_string()).unwrap();
-        assert_eq!(all.find("naruto"), Meaning::One(0));
-        assert_eq!(all.find("ōKAMI "), Meaning::One(3));
-        assert_eq!(all.find("shish"), Meaning::One(4));
-        assert_eq!(all.find("aru"), Meaning::Several(vec![0, 1, 2]));
-        assert_eq!(all.find("Bleach"), Meaning::None);
+        assert_eq!(all.find("naruto"), TitleMatch::One(0));
+        assert_eq!(all.find("ōKAMI "), TitleMatch::One(3));
+        assert_eq!(all.find("shish"), TitleMatch::One(4));
+        assert_eq!(all.find("aru"), TitleMatch::Several(vec![0, 1, 2]));
+        assert_eq!(all.find("Bleach"), TitleMatch::None);
     }
 
     #[test]
@@ -205,7 +205,7 @@ mod tests {
             r#"{"data": [{"title": "A"}, {"title": 1}, {"title": "B", "episodes": 1.5}, 7, {"title": "A second"}]}"#,
         );
         let all = all.unwrap();
-        assert_eq!((all.odd(), all.find("second"), all.find("B")), (3, Meaning::One(4), Meaning::None));
+        assert_eq!((all.invalid(), all.find("second"), all.find("B")), (3, TitleMatch::One(4), TitleMatch::None));
         let titles: Vec<_> = all.anime().map(|anime| anime.title.as_str()).collect();
         assert_eq!((titles, all.places(), all.get(1)), (vec!["A", "A second"], 5, None));
     }
@@ -213,7 +213,7 @@ mod tests {
     #[test]
     fn built_in_titles_have_ids_for_all_services() {
         let all = Catalogue::demo();
-        assert_eq!(all.find("cowboy bebop"), Meaning::One(0));
+        assert_eq!(all.find("cowboy bebop"), TitleMatch::One(0));
         for anime in all.anime() {
             assert!(crate::services::SERVICES.iter().copied().all(|service| anime.is_at(service)), "{anime:?}");
         }

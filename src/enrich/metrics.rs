@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use cache_core::{Observed, chain};
+use cache_core::{Observed, error_chain};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use tokio::time::Instant;
@@ -120,7 +120,7 @@ impl Metrics {
     }
 
     /// Counts a response of the cache.
-    pub fn answered(&self, is_hit: bool, bytes: u64, digest: Option<ResponseDigest>) {
+    pub fn record_response(&self, is_hit: bool, bytes: u64, digest: Option<ResponseDigest>) {
         self.requests.fetch_add(1, Ordering::Relaxed);
         self.hits.fetch_add(is_hit.into(), Ordering::Relaxed);
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
@@ -128,12 +128,12 @@ impl Metrics {
     }
 
     /// Counts a response that was not found and cannot be stored.
-    pub fn found_nothing(&self) {
+    pub fn record_absent(&self) {
         self.absent.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Counts a request without a response.
-    pub fn failed(&self, problem: &FetchFailure) {
+    pub fn record_failure(&self, problem: &FetchFailure) {
         self.requests.fetch_add(1, Ordering::Relaxed);
         self.record_missing(problem);
     }
@@ -147,38 +147,38 @@ impl Metrics {
 
     /// Records a part that could not be fetched.
     pub fn record_gap(&self, part: impl Into<String>, problem: &FetchFailure) {
-        let gap = Gap { part: part.into(), problem: chain(problem) };
+        let gap = Gap { part: part.into(), problem: error_chain(problem) };
         self.gaps.lock().unwrap_or_else(PoisonError::into_inner).push(gap);
     }
 
     /// Counts a call of a function whose results are cached.
-    pub fn called(&self, call: Observed<'_>) {
+    pub fn record_call(&self, call: Observed<'_>) {
         let bytes = call.value.map_or(0, <[u8]>::len) as u64;
         let digest = call.key.zip(call.value).map(|(key, value)| ResponseDigest::new(key.to_owned(), value));
         if call.value.is_none() {
-            self.found_nothing();
+            self.record_absent();
         }
-        self.answered(call.is_hit, bytes, digest);
+        self.record_response(call.is_hit, bytes, digest);
     }
 
     /// Counts a request to the service.
-    pub fn went_upstream(&self) {
+    pub fn record_upstream(&self) {
         self.upstream.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Measures a wait for a rate limit until the guard is dropped.
-    pub fn waiting(&self) -> Waiting<'_> {
+    pub fn start_wait(&self) -> WaitGuard<'_> {
         let mut waits = self.waits.lock().unwrap_or_else(PoisonError::into_inner);
         waits.count += 1;
         waits.since.get_or_insert_with(Instant::now);
-        Waiting(self)
+        WaitGuard(self)
     }
 }
 
 /// Guard of a wait for a rate limit.
-pub struct Waiting<'a>(&'a Metrics);
+pub struct WaitGuard<'a>(&'a Metrics);
 
-impl Drop for Waiting<'_> {
+impl Drop for WaitGuard<'_> {
     fn drop(&mut self) {
         let mut waits = self.0.waits.lock().unwrap_or_else(PoisonError::into_inner);
         waits.count -= 1;
@@ -198,16 +198,16 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn overlapping_waits_count_once() {
         let (metrics, second) = (Metrics::default(), Duration::from_secs(1));
-        let first = metrics.waiting();
+        let first = metrics.start_wait();
         advance(second).await;
-        let other = metrics.waiting();
+        let other = metrics.start_wait();
         advance(second).await;
         drop(first);
         advance(second).await;
         assert_eq!((metrics.snapshot().waited, metrics.snapshot().is_waiting), (3 * second, true));
         drop(other);
         advance(second).await;
-        drop(metrics.waiting());
+        drop(metrics.start_wait());
         assert_eq!((metrics.snapshot().waited, metrics.snapshot().is_waiting), (3 * second, false));
     }
 }

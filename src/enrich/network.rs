@@ -7,7 +7,9 @@ use std::time::Duration;
 use crate::services::Services;
 use async_trait::async_trait;
 use bytes::Bytes;
-use cache_core::{Incoming, Inspect, Reqwest, ReqwestOptions, SendError, Sender, ServiceName, authority};
+use cache_core::{
+    BodyStream, Inspect, ReqwestOptions, ReqwestTransport, ServiceName, Transport, TransportError, authority,
+};
 
 use crate::enrich::browser::Browser;
 use crate::enrich::error::{NoBrowser, Refusal};
@@ -16,7 +18,7 @@ use crate::enrich::service_gate::{ServiceGate, ServiceLimits};
 use crate::output::secrets;
 
 /// The longest that a request takes where the pipeline sets no limit of its own: the limit of its HTTP client.
-pub(crate) const USUAL_TIME_LIMIT: Duration = Duration::from_secs(300);
+pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// As in the pipeline for AniDB.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -24,7 +26,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 /// Connections, browser and limits of services. Clones share everything.
 #[derive(Clone)]
 pub struct Network {
-    sender: Arc<dyn Sender>,
+    transport: Arc<dyn Transport>,
     /// By host and port.
     limits: Arc<Mutex<HashMap<String, Arc<ServiceLimits>>>>,
     renderer: Renderer,
@@ -46,9 +48,9 @@ pub(crate) enum Renderer {
 impl Network {
     /// A network without a browser.
     pub fn new() -> Self {
-        Self::over(Arc::new(Reqwest::new(ReqwestOptions {
+        Self::with_transport(Arc::new(ReqwestTransport::new(ReqwestOptions {
             connect_timeout: CONNECT_TIMEOUT,
-            read_timeout: USUAL_TIME_LIMIT,
+            read_timeout: DEFAULT_TIMEOUT,
             ..ReqwestOptions::default()
         })))
     }
@@ -62,8 +64,8 @@ impl Network {
     }
 
     /// A network over another transport than reqwest.
-    pub fn over(sender: Arc<dyn Sender>) -> Self {
-        Self { sender, limits: Arc::default(), renderer: Renderer::Nothing }
+    pub fn with_transport(transport: Arc<dyn Transport>) -> Self {
+        Self { transport, limits: Arc::default(), renderer: Renderer::Nothing }
     }
 
     /// Renders all pages of the crawled sites.
@@ -95,7 +97,7 @@ impl Network {
             let max_in_flight = (service == crate::services::anidb()).then_some(1);
             Arc::new(ServiceLimits::new(name, services.limit(service), max_in_flight))
         });
-        ServiceGate::new(Arc::clone(&self.sender), Arc::clone(limits), Arc::clone(store), Arc::clone(metrics))
+        ServiceGate::new(Arc::clone(&self.transport), Arc::clone(limits), Arc::clone(store), Arc::clone(metrics))
     }
 }
 
@@ -109,8 +111,8 @@ impl Default for Network {
 pub(crate) struct Offline;
 
 #[async_trait]
-impl Sender for Offline {
-    async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<Incoming>, SendError> {
-        Err(SendError::connect(Refusal::NotCached(secrets::url(&request.uri().to_string()).into_owned())))
+impl Transport for Offline {
+    async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<BodyStream>, TransportError> {
+        Err(TransportError::connect(Refusal::NotCached(secrets::redact_url(&request.uri().to_string()).into_owned())))
     }
 }

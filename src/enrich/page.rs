@@ -7,24 +7,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::services::Services;
-use cache_core::{ServiceName, without_secrets};
+use cache_core::{ServiceName, redact};
 use url::Url;
 
-use crate::enrich::browser::TIME_LIMIT;
+use crate::enrich::browser::PAGE_TIMEOUT;
 use crate::enrich::error::FetchFailure;
 use crate::enrich::html;
 use crate::enrich::html::Document;
 use crate::enrich::mode::Mode;
 use crate::enrich::rendered_page::{FetchedPage, LazySection};
 use crate::enrich::request_headers::AGENT;
-use crate::enrich::retry::retried;
+use crate::enrich::retry::with_retries;
 use crate::enrich::service_client::ServiceClient;
 
 /// As browsers send it.
 const ACCEPT: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
 
 /// Delays before retries where a busy site names none.
-const PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
+const RETRY_DELAYS: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
 
 /// The argument in the keys of results: the ID on the site, as in the pipeline. For a simulated site it is the URL of
 /// the page, so that its results never stand for those of the real site.
@@ -64,13 +64,13 @@ pub(crate) async fn page<T: Send + 'static>(
 /// The text of the page.
 async fn source(client: &ServiceClient, url: &str, section: Option<LazySection>) -> Result<Arc<str>, FetchFailure> {
     if client.mode() == Mode::Offline {
-        let problem = FetchFailure::NotCached(without_secrets(url));
+        let problem = FetchFailure::NotCached(redact(url));
         client.metrics().record_missing(&problem);
         return Err(problem);
     }
     let passes = |problem: &FetchFailure| matches!(problem, FetchFailure::TooMany(_) | FetchFailure::Status(503));
     // All retries are one call of a cached function: none counts as another request.
-    retried(client, &PAUSES, passes, 0, || acceptable(client, url, section)).await
+    with_retries(client, &RETRY_DELAYS, passes, 0, || acceptable(client, url, section)).await
 }
 
 /// The page, rendered if that was asked for or the site answers with a challenge page.
@@ -79,7 +79,7 @@ async fn acceptable(client: &ServiceClient, url: &str, section: Option<LazySecti
         return client.render(browser, url, section).await?.accept().await;
     }
     let request = client.uncached().get(url).header("accept", ACCEPT).header("user-agent", AGENT);
-    let fetched = request.timeout(TIME_LIMIT).send().await?;
+    let fetched = request.timeout(PAGE_TIMEOUT).send().await?;
     let (status, fields) = (fetched.status(), fetched.headers().clone());
     let fetched_page = FetchedPage { status, fields, html: fetched.text().await?.into(), is_rendered: false };
     match fetched_page.accept().await {
@@ -97,7 +97,7 @@ async fn acceptable(client: &ServiceClient, url: &str, section: Option<LazySecti
 /// The failure for another page than `wanted`, a name or a URL.
 pub(crate) fn unexpected_page(wanted: &str, page: &Document) -> FetchFailure {
     let title: String = page.title().chars().take(80).collect();
-    FetchFailure::Unexpected(format!("expected {}, got the page '{title}'", without_secrets(wanted)))
+    FetchFailure::Unexpected(format!("expected {}, got the page '{title}'", redact(wanted)))
 }
 
 #[cfg(test)]

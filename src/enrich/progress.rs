@@ -14,7 +14,7 @@ use crate::enrich::mode::Mode;
 use crate::services::SERVICES;
 
 /// How long one service may take in all (the pipeline's `API_TIMEOUT`).
-pub const TIME_LIMIT: Duration = Duration::from_secs(200);
+pub const SERVICE_TIMEOUT: Duration = Duration::from_secs(200);
 
 /// What to enrich, and how.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,7 +26,7 @@ pub struct EnrichPlan {
     /// pass over the cached data.
     pub mode: Mode,
     /// For each service.
-    pub time_limit: Duration,
+    pub timeout: Duration,
 }
 
 /// How far an enrichment is, and its data so far.
@@ -56,14 +56,14 @@ pub struct Pass {
 
 impl EnrichPlan {
     /// The services to request, in the pipeline's order.
-    pub fn asked(&self) -> impl Iterator<Item = ServiceName> {
+    pub fn services(&self) -> impl Iterator<Item = ServiceName> {
         SERVICES.iter().copied().filter(|service| self.services.contains(service) && self.anime.is_at(*service))
     }
 
     /// The progress of a run that has not begun.
     pub fn progress(&self) -> EnrichProgress {
         let services =
-            self.asked().map(|service| ServiceProgress { service, cold: Arc::default(), warm: Arc::default() });
+            self.services().map(|service| ServiceProgress { service, cold: Arc::default(), warm: Arc::default() });
         EnrichProgress { services: services.collect() }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use cache_core::{Limit, Memory, RateLimitStore, clock};
+use cache_core::{Memory, RateLimit, RateLimitStore, clock};
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, StatusCode};
 use tokio::time::{Instant, sleep, timeout};
@@ -33,7 +33,7 @@ const WINDOW: Duration = Duration::from_secs(60);
 pub(crate) struct RateLimiter {
     /// Host and port: all clients of one server share its limit.
     name: String,
-    limit: Limit,
+    limit: RateLimit,
     /// The slots of this process, which apply even if the store does not respond.
     own: Memory,
     /// One request waits for a slot at a time: of several that are canceled, one slot at most stays unused.
@@ -42,7 +42,7 @@ pub(crate) struct RateLimiter {
 }
 
 impl RateLimiter {
-    pub(crate) fn new(name: String, limit: Limit) -> Self {
+    pub(crate) fn new(name: String, limit: RateLimit) -> Self {
         Self {
             name,
             limit,
@@ -58,7 +58,7 @@ impl RateLimiter {
         let _first = match self.queue.try_lock() {
             Ok(first) => first,
             Err(_) => {
-                waiting = Some(metrics.waiting());
+                waiting = Some(metrics.start_wait());
                 self.queue.lock().await
             }
         };
@@ -68,7 +68,7 @@ impl RateLimiter {
             if wait > MAX_WAIT {
                 return Err(wait);
             }
-            waiting.get_or_insert_with(|| metrics.waiting());
+            waiting.get_or_insert_with(|| metrics.start_wait());
             sleep(wait).await;
             wait = self.blocked_for();
         }

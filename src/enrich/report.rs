@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use cache_core::{ServiceName, chain};
+use cache_core::{ServiceName, error_chain};
 use serde::{Deserialize, Serialize};
 
 use crate::anime::Ids;
@@ -51,7 +51,7 @@ pub enum Verdict {
     /// The data of so many services is incomplete.
     Incomplete(usize),
     /// So many requests of the second pass were not served from the cache.
-    Unproved(u64),
+    Unverified(u64),
     /// Complete, and the second pass was served from the cache.
     Good,
 }
@@ -125,7 +125,7 @@ impl EnrichReport {
     }
 
     /// Cold over warm, where there was a cold pass.
-    pub fn shown_speedup(&self) -> Option<f64> {
+    pub fn displayed_speedup(&self) -> Option<f64> {
         self.speedup.filter(|_| !self.was_cached())
     }
 
@@ -133,9 +133,9 @@ impl EnrichReport {
     pub fn verdict(&self) -> Verdict {
         let count = |is_meant: fn(&ServiceReport) -> bool| self.services.iter().filter(|of| is_meant(of)).count();
         let unproved = self.services.iter().map(ServiceReport::not_from_cache).sum();
-        match (count(|of| !of.ok), count(|of| !of.is_whole())) {
+        match (count(|of| !of.ok), count(|of| !of.is_complete())) {
             (0, _) if self.identical == Some(false) => Verdict::Different,
-            (0, 0) if unproved > 0 => Verdict::Unproved(unproved),
+            (0, 0) if unproved > 0 => Verdict::Unverified(unproved),
             (0, 0) => Verdict::Good,
             (0, incomplete) => Verdict::Incomplete(incomplete),
             (failed, _) => Verdict::Failed(failed),
@@ -147,7 +147,7 @@ impl ServiceReport {
     fn new(of: &ServiceProgress, mode: Mode) -> Self {
         let (cold, warm) = (PassReport::new(&of.cold), PassReport::new(&of.warm));
         let error = match (of.cold.outcome(), of.warm.outcome()) {
-            (Some(Err(problem)), _) | (_, Some(Err(problem))) => Some(chain(problem)),
+            (Some(Err(problem)), _) | (_, Some(Err(problem))) => Some(error_chain(problem)),
             (None, _) => Some("interrupted".to_owned()),
             (Some(Ok(_)), _) => None,
         };
@@ -177,7 +177,7 @@ impl ServiceReport {
     /// Requests of the second pass that were not served from the cache; 0 for incomplete data, which is reported
     /// separately.
     pub fn not_from_cache(&self) -> u64 {
-        self.warm.filter(|_| self.is_whole()).map_or(0, |warm| warm.not_from_cache())
+        self.warm.filter(|_| self.is_complete()).map_or(0, |warm| warm.not_from_cache())
     }
 
     /// Whether the first pass waited for another program that was fetching the same data.
@@ -191,12 +191,12 @@ impl ServiceReport {
     }
 
     /// Cold over warm, where there was a cold pass.
-    pub fn shown_speedup(&self) -> Option<f64> {
+    pub fn displayed_speedup(&self) -> Option<f64> {
         self.speedup.filter(|_| !self.was_cached())
     }
 
     /// Whether the data is complete.
-    pub fn is_whole(&self) -> bool {
+    pub fn is_complete(&self) -> bool {
         self.ok && self.missing.is_empty() && self.incomplete.is_empty()
     }
 
@@ -299,7 +299,7 @@ mod tests {
             keys: Vec::new(),
         };
         assert!(service(17.0).is_shared());
-        assert!(service(17.0).shown_speedup().is_some());
-        assert!(service(0.003).was_cached() && service(0.1).was_cached() && service(0.1).shown_speedup().is_none());
+        assert!(service(17.0).displayed_speedup().is_some());
+        assert!(service(0.003).was_cached() && service(0.1).was_cached() && service(0.1).displayed_speedup().is_none());
     }
 }

@@ -11,7 +11,7 @@ use crate::enrich::error::FetchFailure;
 use crate::enrich::rate_limiter::retry_after;
 
 /// A response, whatever its status.
-pub struct Answer {
+pub struct ServiceResponse {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub body: Bytes,
@@ -19,15 +19,15 @@ pub struct Answer {
     pub is_hit: bool,
 }
 
-impl Answer {
+impl ServiceResponse {
     /// The body of a success.
-    pub(crate) fn whole(self) -> Result<Bytes, FetchFailure> {
+    pub(crate) fn ok(self) -> Result<Bytes, FetchFailure> {
         failure(self.status, &self.headers).map_or(Ok(self.body), Err)
     }
 
     /// The JSON of a success.
     pub(crate) fn json(self) -> Result<Value, FetchFailure> {
-        serde_json::from_slice(&self.whole()?)
+        serde_json::from_slice(&self.ok()?)
             .map_err(|_| FetchFailure::Unexpected("invalid JSON in the response".to_owned()))
     }
 
@@ -68,8 +68,8 @@ pub(crate) fn has_data(body: &[u8]) -> bool {
 mod tests {
     use super::*;
 
-    fn answer(status: u16, headers: &[(&'static str, &str)], body: &'static str) -> Answer {
-        Answer {
+    fn answer(status: u16, headers: &[(&'static str, &str)], body: &'static str) -> ServiceResponse {
+        ServiceResponse {
             status: StatusCode::from_u16(status).unwrap(),
             headers: headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect(),
             body: Bytes::from_static(body.as_bytes()),
@@ -84,7 +84,7 @@ mod tests {
             assert_eq!(problem.to_string(), expected);
         }
         for status in [429, 503] {
-            let problem = answer(status, &[("retry-after", "3")], "").whole().unwrap_err();
+            let problem = answer(status, &[("retry-after", "3")], "").ok().unwrap_err();
             assert_eq!(problem.to_string(), "rate limited; retry in 3 s");
         }
         for (body, expected) in

@@ -10,7 +10,7 @@ const MAX_WAIT: Duration = Duration::from_secs(120);
 
 /// The outcome of an attempt, which is retried after each of `waits` while `passes` holds for its failure. A
 /// `Retry-After` replaces the wait. Each retry counts as so many `more` requests to the cache.
-pub(crate) async fn retried<T, F: Future<Output = Result<T, FetchFailure>>>(
+pub(crate) async fn with_retries<T, F: Future<Output = Result<T, FetchFailure>>>(
     client: &ServiceClient,
     waits: &[Duration],
     passes: fn(&FetchFailure) -> bool,
@@ -28,7 +28,7 @@ pub(crate) async fn retried<T, F: Future<Output = Result<T, FetchFailure>>>(
             _ => *usual,
         };
         // Only rate limits count as waiting for the service.
-        let waiting = too_many(&problem).then(|| client.metrics().waiting());
+        let waiting = too_many(&problem).then(|| client.metrics().start_wait());
         tokio::time::sleep(wait).await;
         drop(waiting);
         client.metrics().expect(more);

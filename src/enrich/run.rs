@@ -69,8 +69,8 @@ async fn run_pass<'a>(
         let client = ServiceClient::new(cache, network, service, services, mode, Arc::clone(&pass.metrics))
             .with_ban_check(source.is_ban());
         let begun = *pass.begun.get_or_init(Instant::now);
-        let outcome = tokio::time::timeout(plan.time_limit, source.fetch(&plan.anime, &client)).await;
-        let outcome = outcome.unwrap_or(Err(FetchFailure::OutOfTime(plan.time_limit)));
+        let outcome = tokio::time::timeout(plan.timeout, source.fetch(&plan.anime, &client)).await;
+        let outcome = outcome.unwrap_or(Err(FetchFailure::OutOfTime(plan.timeout)));
         // Each pass runs once.
         let _ = pass.over.set((begun.elapsed(), outcome));
     });

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::services::Services;
-use cache_core::{Cache, CachedClient, RequestBuilder, ResultCache, Sender, ServedFrom, ServiceName};
+use cache_core::{Cache, CacheOutcome, CachedClient, RequestBuilder, ResultCache, ServiceName, Transport};
 use http::StatusCode;
 use serde_json::Value;
 
@@ -15,7 +15,7 @@ use crate::enrich::mode::Mode;
 use crate::enrich::network::{Network, Offline, Renderer};
 use crate::enrich::rendered_page::{FetchedPage, LazySection};
 use crate::enrich::request_headers::AGENT;
-use crate::enrich::response::Answer;
+use crate::enrich::response::ServiceResponse;
 use crate::enrich::service_gate::ServiceGate;
 
 /// The client of one source in one pass. Clones share everything.
@@ -43,16 +43,16 @@ impl ServiceClient {
         metrics: Arc<Metrics>,
     ) -> Self {
         let gate = network.gate(service, services, cache.store(), &metrics);
-        let sender: Arc<dyn Sender> = match mode {
+        let transport: Arc<dyn Transport> = match mode {
             Mode::Offline => Arc::new(Offline),
             Mode::Usual | Mode::Fresh | Mode::Uncached => Arc::new(gate.clone()),
         };
-        let http = CachedClient::from(cache.http(service, sender));
+        let http = CachedClient::from(cache.http(service, transport));
         let observed = Arc::clone(&metrics);
-        let results = cache.results().observed(move |call| observed.called(call));
+        let results = cache.results().observed(move |call| observed.record_call(call));
         let (http, results) = match mode {
             Mode::Usual | Mode::Offline => (http, results),
-            Mode::Fresh => (http.anew(), results.anew()),
+            Mode::Fresh => (http.reload(), results.reload()),
             Mode::Uncached => (http.bypassed(), results.bypassed()),
         };
         let url = services.url(service).trim_end_matches('/').to_owned();
@@ -108,10 +108,10 @@ impl ServiceClient {
         let permit = self.gate.permit().await?;
         let rendered = browser.render(url, section).await;
         match &rendered {
-            Ok(fetched_page) => permit.answered(fetched_page.status, &fetched_page.fields).await,
+            Ok(fetched_page) => permit.record_success(fetched_page.status, &fetched_page.fields).await,
             // A failure of the browser says nothing about the service.
             Err(FetchFailure::Browser(_)) => drop(permit),
-            Err(_) => permit.failed(),
+            Err(_) => permit.record_failure(),
         }
         rendered
     }
@@ -139,7 +139,7 @@ impl ServiceClient {
         self.gate.back_off(time).await;
     }
 
-    /// Builds requests for [`Self::ask`].
+    /// Builds requests for [`Self::request`].
     pub fn http(&self) -> &CachedClient {
         &self.http
     }
@@ -174,39 +174,43 @@ impl ServiceClient {
 
     /// Sends a request and returns the response, whatever its status. A body for which `is_good` is false is never
     /// stored, and fetched again if another program stored it.
-    pub async fn ask(&self, request: RequestBuilder, is_good: fn(&[u8]) -> bool) -> Result<Answer, FetchFailure> {
-        self.answer(request.stored_if(is_good)).await.inspect_err(|problem| self.metrics.failed(problem))
+    pub async fn request(
+        &self,
+        request: RequestBuilder,
+        is_good: fn(&[u8]) -> bool,
+    ) -> Result<ServiceResponse, FetchFailure> {
+        self.response(request.store_if(is_good)).await.inspect_err(|problem| self.metrics.record_failure(problem))
     }
 
-    /// As [`Self::ask`], for a URL that does not tell requests apart: one that is not cached is reported with this name.
-    pub async fn ask_by_name(
+    /// As [`Self::request`], for a URL that does not tell requests apart: one that is not cached is reported with this name.
+    pub async fn request_by_name(
         &self,
         request: RequestBuilder,
         is_good: fn(&[u8]) -> bool,
         name: &str,
-    ) -> Result<Answer, FetchFailure> {
+    ) -> Result<ServiceResponse, FetchFailure> {
         let named = |problem| match problem {
             FetchFailure::NotCached(what) => FetchFailure::NotCached(format!("{what} ({name})")),
             other => other,
         };
-        let outcome = self.answer(request.stored_if(is_good)).await.map_err(named);
-        outcome.inspect_err(|problem| self.metrics.failed(problem))
+        let outcome = self.response(request.store_if(is_good)).await.map_err(named);
+        outcome.inspect_err(|problem| self.metrics.record_failure(problem))
     }
 
-    async fn answer(&self, request: RequestBuilder) -> Result<Answer, FetchFailure> {
+    async fn response(&self, request: RequestBuilder) -> Result<ServiceResponse, FetchFailure> {
         let fetched = request.send().await?;
-        let is_hit = matches!(fetched.served().from, ServedFrom::Hit | ServedFrom::Stale);
-        let key = fetched.served().cache_key.to_string();
+        let is_hit = matches!(fetched.cache_status().from, CacheOutcome::Hit | CacheOutcome::Stale);
+        let key = fetched.cache_status().cache_key.to_string();
         let (status, headers) = (fetched.status(), fetched.headers().clone());
         let body = fetched.bytes().await?;
         if !is_hit && self.is_ban.is_some_and(|is_ban| is_ban(&body)) {
             self.gate.ban().await;
         }
         if !is_hit && matches!(status, StatusCode::NOT_FOUND | StatusCode::GONE) {
-            self.metrics.found_nothing();
+            self.metrics.record_absent();
         }
         let digest = ResponseDigest::new(key, &body);
-        self.metrics.answered(is_hit, body.len() as u64, Some(digest));
-        Ok(Answer { status, headers, body, is_hit })
+        self.metrics.record_response(is_hit, body.len() as u64, Some(digest));
+        Ok(ServiceResponse { status, headers, body, is_hit })
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use cache_core::{FinalUrl, Incoming, Inspect, Limit, SendError, Sender};
+use cache_core::{BodyStream, FinalUrl, Inspect, RateLimit, Transport, TransportError};
 use http::{HeaderMap, StatusCode};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
@@ -29,7 +29,7 @@ pub(crate) struct ServiceLimits {
 
 impl ServiceLimits {
     /// The limits of the service at this host and port.
-    pub(crate) fn new(name: String, limit: Limit, max_in_flight: Option<usize>) -> Self {
+    pub(crate) fn new(name: String, limit: RateLimit, max_in_flight: Option<usize>) -> Self {
         Self {
             rate_limiter: RateLimiter::new(name, limit),
             breaker: CircuitBreaker::default(),
@@ -42,7 +42,7 @@ impl ServiceLimits {
 /// Sends requests to one service within its limits, and counts them.
 #[derive(Clone)]
 pub(crate) struct ServiceGate {
-    sender: Arc<dyn Sender>,
+    transport: Arc<dyn Transport>,
     limits: Arc<ServiceLimits>,
     store: Arc<dyn Inspect>,
     metrics: Arc<Metrics>,
@@ -57,12 +57,12 @@ pub(crate) struct Permit<'a> {
 
 impl ServiceGate {
     pub(crate) fn new(
-        sender: Arc<dyn Sender>,
+        transport: Arc<dyn Transport>,
         limits: Arc<ServiceLimits>,
         store: Arc<dyn Inspect>,
         metrics: Arc<Metrics>,
     ) -> Self {
-        Self { sender, limits, store, metrics }
+        Self { transport, limits, store, metrics }
     }
 
     /// Waits until a request may be sent.
@@ -75,7 +75,7 @@ impl ServiceGate {
         let in_flight = self.in_flight().await;
         rate_limiter.acquire(&*self.store, &self.metrics).await.map_err(Refusal::BackingOff)?;
         let call = breaker.try_acquire().map_err(Refusal::BackingOff)?;
-        self.metrics.went_upstream();
+        self.metrics.record_upstream();
         Ok(Permit { gate: self, call, _in_flight: in_flight })
     }
 
@@ -84,7 +84,7 @@ impl ServiceGate {
         if let Ok(permit) = concurrency.try_acquire() {
             return Some(permit);
         }
-        let _waiting = self.metrics.waiting();
+        let _waiting = self.metrics.start_wait();
         concurrency.acquire().await.ok()
     }
 
@@ -109,12 +109,12 @@ impl ServiceGate {
         self.limits.rate_limiter.block(&*self.store, time).await;
     }
 
-    async fn send_once(&self, request: http::Request<Bytes>) -> Result<http::Response<Incoming>, SendError> {
-        let permit = self.permit().await.map_err(SendError::connect)?;
-        let response = self.sender.send(request).await;
+    async fn send_once(&self, request: http::Request<Bytes>) -> Result<http::Response<BodyStream>, TransportError> {
+        let permit = self.permit().await.map_err(TransportError::connect)?;
+        let response = self.transport.send(request).await;
         match &response {
-            Ok(response) => permit.answered(response.status(), response.headers()).await,
-            Err(_) => permit.failed(),
+            Ok(response) => permit.record_success(response.status(), response.headers()).await,
+            Err(_) => permit.record_failure(),
         }
         response
     }
@@ -122,7 +122,7 @@ impl ServiceGate {
 
 impl Permit<'_> {
     /// Records the response, whatever its status.
-    pub(crate) async fn answered(self, status: StatusCode, fields: &HeaderMap) {
+    pub(crate) async fn record_success(self, status: StatusCode, fields: &HeaderMap) {
         let Self { gate, call, .. } = self;
         match status.as_u16() {
             // AniDB's status for a banned client.
@@ -134,14 +134,14 @@ impl Permit<'_> {
     }
 
     /// Records that no response came.
-    pub(crate) fn failed(self) {
+    pub(crate) fn record_failure(self) {
         self.call.record_failure();
     }
 }
 
 #[async_trait]
-impl Sender for ServiceGate {
-    async fn send(&self, mut request: http::Request<Bytes>) -> Result<http::Response<Incoming>, SendError> {
+impl Transport for ServiceGate {
+    async fn send(&self, mut request: http::Request<Bytes>) -> Result<http::Response<BodyStream>, TransportError> {
         let mut response = self.send_once(request.clone()).await?;
         for _ in 0..redirect::MAX_REDIRECTS {
             let Some(next) = redirect::next(&request, &response) else { return Ok(response) };
@@ -150,7 +150,7 @@ impl Sender for ServiceGate {
             response.extensions_mut().insert(FinalUrl(request.uri().to_string()));
         }
         if redirect::next(&request, &response).is_some() {
-            return Err(SendError::broken("too many redirects"));
+            return Err(TransportError::broken("too many redirects"));
         }
         Ok(response)
     }

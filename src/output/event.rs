@@ -2,12 +2,12 @@
 
 use std::borrow::Cow;
 
-use cache_core::{Event, ServiceName};
+use cache_core::{CacheEvent, ServiceName};
 use serde::Serialize;
 
 use crate::output::json::Text;
 use crate::output::row::Id;
-use crate::output::secrets::shown_key;
+use crate::output::secrets::displayed_key;
 use crate::output::{safe, secrets};
 
 /// The name of the service, or that it is not known.
@@ -16,11 +16,11 @@ pub fn service(service: Option<ServiceName>) -> &'static str {
 }
 
 /// What an event is about: method and URL, or the key; safe, and without secrets.
-pub fn what(event: &Event) -> String {
+pub fn what(event: &CacheEvent) -> String {
     match (&event.request, &event.cache_key, &event.id) {
-        (Some(asked), ..) => format!("{} {}", safe::line(&asked.method), safe::line(&secrets::url(&asked.url))),
+        (Some(asked), ..) => format!("{} {}", safe::line(&asked.method), safe::line(&secrets::redact_url(&asked.url))),
         (None, Some(key), _) => safe::bytes(key.as_bytes()).into_owned(),
-        (None, None, Some(id)) => shown_key(&id.redis_key(), false),
+        (None, None, Some(id)) => displayed_key(&id.redis_key(), false),
         (None, None, None) => String::new(),
     }
 }
@@ -40,17 +40,17 @@ pub struct Row<'a> {
 
 impl<'a> Row<'a> {
     /// Of this event; `key` is its Redis key, kept by the caller.
-    pub fn new(event: &'a Event, key: Option<&'a [u8]>) -> Self {
+    pub fn new(event: &'a CacheEvent, key: Option<&'a [u8]>) -> Self {
         let asked = event.request.as_deref();
         Self {
             at: event.at,
             event: event.kind.name(),
             kind: event.cache.name(),
             service: event.service.map(ServiceName::name),
-            key: key.map(|key| Id::of_key(key, false)),
+            key: key.map(|key| Id::from_key(key, false)),
             cache_key: event.cache_key.as_ref().map(|key| Text(key.as_bytes())),
             method: asked.map(|asked| &*asked.method),
-            url: asked.map(|asked| secrets::url(&asked.url)),
+            url: asked.map(|asked| secrets::redact_url(&asked.url)),
         }
     }
 }
@@ -59,23 +59,23 @@ impl<'a> Row<'a> {
 mod tests {
     use std::sync::Arc;
 
-    use cache_core::{Asked, EntryId, EventKind, Kind};
+    use cache_core::{CacheKind, EntryId, EventKind, RequestLine};
 
     use super::*;
 
     #[test]
     fn nothing_from_the_cache_reaches_the_terminal_as_it_is_and_no_secret_at_all() {
-        let mut event = Event {
+        let mut event = CacheEvent {
             at: 0.0,
             kind: EventKind::Miss,
-            cache: Kind::Result,
+            cache: CacheKind::Result,
             service: None,
             id: Some(EntryId::key(*b"result_cache:\xff\x1b]52;c;aGk=\x07")),
             cache_key: None,
             request: None,
         };
         assert_eq!(what(&event), "result_cache:\\xff␛]52;c;aGk=␇");
-        let asked = Asked { method: "GET\x1b".into(), url: "https://u:p@h/x?token=abc\x1b[31m".into() };
+        let asked = RequestLine { method: "GET\x1b".into(), url: "https://u:p@h/x?token=abc\x1b[31m".into() };
         event.request = Some(Arc::new(asked));
         assert_eq!(what(&event), "GET␛ https://***@h/x?token=***");
         let json = serde_json::to_string(&Row::new(&event, None)).unwrap();

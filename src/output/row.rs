@@ -99,7 +99,7 @@ pub enum Id<'a> {
 
 impl<'a> Id<'a> {
     /// A Redis key or a part of it, without the credentials in it unless they are to be revealed.
-    pub fn of_key(key: &'a [u8], reveal: bool) -> Self {
+    pub fn from_key(key: &'a [u8], reveal: bool) -> Self {
         match std::str::from_utf8(key) {
             Ok(text) if !reveal => Self::Name(secrets::key(text)),
             _ => Self::Key(Text(key)),
@@ -115,14 +115,14 @@ impl<'a> Row<'a> {
             (_, EntryId::Key(key)) => match entry.result_key() {
                 Some(parts) => Self::Result(ResultRow {
                     kind: entry.kind().name(),
-                    id: Id::of_key(key, reveal),
-                    key: Id::of_key(key, reveal),
+                    id: Id::from_key(key, reveal),
+                    key: Id::from_key(key, reveal),
                     layout: layout(&entry.id, backend),
                     service: entry.service.name(),
                     state: entry.state.name(),
                     prefix: Text(parts.prefix),
                     schema: parts.schema,
-                    arguments: Id::of_key(parts.arguments, reveal),
+                    arguments: Id::from_key(parts.arguments, reveal),
                     size: entry.size,
                     ttl: entry.ttl(now),
                     problem: entry.problem.as_deref(),
@@ -145,7 +145,7 @@ impl<'a> HttpRow<'a> {
             service: entry.service.name(),
             state: entry.state.name(),
             method: &http.method,
-            url: if reveal { Cow::Borrowed(&*http.url) } else { secrets::url(&http.url) },
+            url: if reveal { Cow::Borrowed(&*http.url) } else { secrets::redact_url(&http.url) },
             status: http.status,
             size: entry.size,
             created_at: entry.created_at,
@@ -165,7 +165,7 @@ impl<'a> UnreadableRow<'a> {
     fn new(entry: &'a Summary, backend: BackendKind, now: f64, reveal: bool) -> Self {
         let (id, key) = match &entry.id {
             EntryId::Http(..) => (Id::Name(entry.id.text()), Id::Name(key_name(&entry.id))),
-            EntryId::Key(key) => (Id::of_key(key, reveal), Id::of_key(key, reveal)),
+            EntryId::Key(key) => (Id::from_key(key, reveal), Id::from_key(key, reveal)),
         };
         Self {
             kind: entry.kind().name(),

@@ -9,10 +9,10 @@ use std::borrow::Cow;
 /// terminals disagree on the width of an emoji is left out, since a line that is wider than was thought garbles the
 /// screen.
 pub fn line(text: &str) -> Cow<'_, str> {
-    if text.chars().all(|c| shown(c) == Some(c)) {
+    if text.chars().all(|c| displayed(c) == Some(c)) {
         return Cow::Borrowed(text);
     }
-    Cow::Owned(text.chars().filter_map(shown).collect())
+    Cow::Owned(text.chars().filter_map(displayed).collect())
 }
 
 /// The bytes as [`line()`]; those that are not UTF-8 are shown as `\xNN`.
@@ -63,7 +63,7 @@ fn is_format(c: char) -> bool {
 }
 
 /// How a character is shown; `None`: not at all.
-fn shown(c: char) -> Option<char> {
+fn displayed(c: char) -> Option<char> {
     Some(match c {
         // The control pictures: U+2400 and on for C0, U+2421 for DEL.
         '\0'..='\u{1f}' => char::from_u32(0x2400 + c as u32).unwrap_or('\u{fffd}'),

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::output::safe;
 
 /// A Redis key as text: safe, and without the credentials in it unless they are to be revealed.
-pub fn shown_key(key: &[u8], reveal: bool) -> String {
+pub fn displayed_key(key: &[u8], reveal: bool) -> String {
     let key = safe::bytes(key);
     if reveal { key.into_owned() } else { self::key(&key).into_owned() }
 }
@@ -34,7 +34,7 @@ pub fn header<'a>(name: &str, value: &'a str) -> Cow<'a, str> {
 }
 
 /// The URL with the password in front of its host and the credentials among its parameters replaced by [`MASK`].
-pub fn url(url: &str) -> Cow<'_, str> {
+pub fn redact_url(url: &str) -> Cow<'_, str> {
     let host = url.find("://").map_or(0, |at| at + 3);
     match user_info(&url[host..]) {
         Some(end) => [&url[..host], MASK, &parameters(&url[host + end..])].concat().into(),
@@ -76,7 +76,7 @@ fn parameters(url: &str) -> Cow<'_, str> {
 pub fn field(value: &str) -> Cow<'_, str> {
     let is_end = |c: char| c.is_whitespace() || matches!(c, '<' | '>' | '"' | '\'' | ',');
     let is_url = |piece: &str| piece.contains("://") || piece.contains('?');
-    let masked = |piece: &str| if is_url(piece) { url(piece).into_owned() } else { piece.to_owned() };
+    let masked = |piece: &str| if is_url(piece) { redact_url(piece).into_owned() } else { piece.to_owned() };
     if !is_url(value) {
         return Cow::Borrowed(value);
     }
@@ -193,7 +193,7 @@ mod tests {
             ("https://host/x?sig=a&design=b", "https://host/x?sig=***&design=b"),
             ("https://host/x?pass=a&bypass=b", "https://host/x?pass=***&bypass=b"),
         ] {
-            assert_eq!(url(given), shown);
+            assert_eq!(redact_url(given), shown);
         }
     }
 
@@ -241,7 +241,7 @@ mod tests {
     #[test]
     fn names_that_are_encoded_again_and_again_are_read_once() {
         let url = format!("https://host/x?k%{}65y=a&k%65y=b", "25".repeat(200_000));
-        assert_eq!(super::url(&url), format!("{}***", url.strip_suffix('b').unwrap()));
+        assert_eq!(super::redact_url(&url), format!("{}***", url.strip_suffix('b').unwrap()));
     }
 
     #[test]
@@ -266,7 +266,7 @@ mod tests {
         #[test]
         fn no_text_makes_it_panic(text in any::<String>(), tail in "[a-z?&=#;@:/é]{0,40}") {
             for text in [&text, &tail] {
-                url(text);
+                redact_url(text);
                 field(text);
                 key(text);
             }

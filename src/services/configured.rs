@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use cache_core::{Config, Limit, PolicyName, ServiceName, ServiceRegistry};
+use cache_core::{Config, PolicyKind, RateLimit, ServiceName, ServiceRegistry};
 
 use crate::services::anidb::AniDbClient;
 use crate::services::table::{registry, table};
@@ -47,7 +47,7 @@ impl Services {
     }
 
     /// Sets the policy of a service.
-    pub fn set_policy(&mut self, service: ServiceName, policy: PolicyName) {
+    pub fn set_policy(&mut self, service: ServiceName, policy: PolicyKind) {
         self.registry.get_mut(service).policy = policy;
     }
 
@@ -62,12 +62,12 @@ impl Services {
     }
 
     /// How often a service may be called: as it was set, or as its operators state, wherever it is.
-    pub fn limit(&self, service: ServiceName) -> Limit {
+    pub fn limit(&self, service: ServiceName) -> RateLimit {
         self.registry.get(service).rate_limit.clone()
     }
 
     /// Sets how often a service may be called.
-    pub fn set_limit(&mut self, service: ServiceName, limit: Limit) {
+    pub fn set_limit(&mut self, service: ServiceName, limit: RateLimit) {
         self.registry.get_mut(service).rate_limit = limit;
     }
 

@@ -3,7 +3,7 @@
 use std::sync::{LazyLock, OnceLock};
 use std::time::Duration;
 
-use cache_core::{Limit, PolicyName, ServiceName, ServiceProfile, ServiceRegistry};
+use cache_core::{PolicyKind, RateLimit, ServiceName, ServiceProfile, ServiceRegistry};
 use serde::Deserialize;
 
 const BUILT_IN: &str = include_str!("../../assets/services.toml");
@@ -26,7 +26,7 @@ pub struct Row {
     /// The policy and the TTL as they are written.
     pub policy: String,
     pub ttl: String,
-    rate_limit: Limit,
+    rate_limit: RateLimit,
     /// Which of the two caches its data goes through.
     pub strategy: Strategy,
     /// How its token is sent.
@@ -169,7 +169,7 @@ impl Row {
             strategy: Strategy::default(),
             policy: "ttl".to_owned(),
             ttl: "24h".to_owned(),
-            rate_limit: Limit::default(),
+            rate_limit: RateLimit::default(),
             token: None,
             enrich_order: None,
         }
@@ -178,7 +178,7 @@ impl Row {
     fn read(written: Written) -> Result<Self, String> {
         let wrong = |what: &str| format!("{} has a {what} that cannot be read", written.name);
         humantime::parse_duration(&written.ttl).map_err(|_| wrong("ttl"))?;
-        PolicyName::from_name(&written.policy).ok_or_else(|| wrong("policy"))?;
+        PolicyKind::from_name(&written.policy).ok_or_else(|| wrong("policy"))?;
         let rate_limit = written.rate_limit.parse().map_err(|_| wrong("rate_limit"))?;
         Ok(Self {
             name: ServiceName::new(&written.name),
@@ -201,7 +201,7 @@ impl Row {
             base_url: None,
             result_prefixes: self.result_prefixes.clone(),
             ttl: humantime::parse_duration(&self.ttl).unwrap_or(Duration::ZERO),
-            policy: PolicyName::from_name(&self.policy).unwrap_or_default(),
+            policy: PolicyKind::from_name(&self.policy).unwrap_or_default(),
             rate_limit: self.rate_limit.clone(),
         }
     }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use cache_core::{Config, Error, PolicyName, RedisUrl, Result, Storage};
+use cache_core::{Config, Error, PolicyKind, RedisUrl, Result, Storage};
 
 use crate::services::table::table;
 use crate::services::token::Token;
@@ -64,12 +64,12 @@ pub fn set(cache: &mut Config, services: &mut Services, name: &str, value: &str)
         "REDIS_SOCKET_TIMEOUT" => cache.redis_timeout = timeout(name, value)?,
         "REDIS_RETRY_ON_TIMEOUT" => cache.redis_retry_on_timeout = boolean(name, value)?,
         "REDIS_HEALTH_CHECK_INTERVAL" => cache.redis_health_check_interval = seconds(name, value)?,
-        "ANIMECACHE_STORE_PATIENCE" => cache.store_patience = timeout(name, value)?,
+        "ANIMECACHE_STORE_PATIENCE" => cache.store_timeout = timeout(name, value)?,
         "ANIMECACHE_LARGEST_ENTRY" => {
             cache.largest_entry = value.parse().map_err(|_| unusable(name, value, "a size in bytes"))?;
         }
         "ANIMECACHE_FIRST_LEVEL" => {
-            cache.first_level = Some(seconds(name, value)?).filter(|time| !time.is_zero());
+            cache.memory_ttl = Some(seconds(name, value)?).filter(|time| !time.is_zero());
         }
         "ANIDB_CLIENT" => value.clone_into(&mut services.anidb_client.name),
         "ANIDB_CLIENTVER" => value.clone_into(&mut services.anidb_client.version),
@@ -86,8 +86,8 @@ fn set_of_service(services: &mut Services, name: &str, value: &str) -> Result<()
     if let Some(of) = rest.strip_prefix("TTL_") {
         services.set_ttl(service(of)?, duration(name, value)?);
     } else if let Some(of) = rest.strip_prefix("POLICY_") {
-        let policy = PolicyName::from_name(&value.to_ascii_lowercase());
-        let policy = policy.ok_or_else(|| unusable(name, value, PolicyName::CHOICES))?;
+        let policy = PolicyKind::from_name(&value.to_ascii_lowercase());
+        let policy = policy.ok_or_else(|| unusable(name, value, PolicyKind::CHOICES))?;
         services.set_policy(service(of)?, policy);
     } else if let Some(of) = rest.strip_prefix("LIMIT_") {
         let limit = value.parse().map_err(|expected| unusable(name, value, expected))?;

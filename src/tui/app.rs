@@ -49,7 +49,7 @@ pub struct Table {
     /// Where a range began.
     pub anchor: Option<RowId>,
     /// The selected row. `None` before the first movement: then the first row is selected, whichever it is.
-    pub held: Option<RowId>,
+    pub pinned: Option<RowId>,
 }
 
 /// The filter line.
@@ -86,7 +86,7 @@ pub struct ExitSummary {
     /// What was done, safe to show.
     pub text: String,
     /// All that was requested was done.
-    pub is_whole: bool,
+    pub is_complete: bool,
 }
 
 /// A line for the user.
@@ -119,7 +119,7 @@ pub struct App {
     /// The health of the store; `None`: it is still being opened.
     pub health: Option<Health>,
     /// When the health is checked next.
-    pub ask_health_at: f64,
+    pub next_health_check: f64,
     /// The health check under way.
     pub health_ticket: Option<Ticket>,
     /// The progress of the scan.
@@ -176,7 +176,7 @@ impl App {
             screen: Screen::default(),
             focus: Focus::default(),
             health: None,
-            ask_health_at: now,
+            next_health_check: now,
             health_ticket: None,
             scan: Scan::default(),
             rows: Rows::default(),
@@ -238,13 +238,13 @@ impl App {
     }
 
     /// Why the store is unreachable, unless a fallback is in use.
-    pub fn lost(&self) -> Option<&str> {
+    pub fn show_lost(&self) -> Option<&str> {
         self.health.as_ref().filter(|health| !health.is_fallback)?.problem.as_deref()
     }
 
     /// The number of the selected row.
     pub fn selected_row(&self) -> Option<RowId> {
-        self.rows.shown().get(self.table.cursor).copied()
+        self.rows.visible().get(self.table.cursor).copied()
     }
 
     /// The selected row.
@@ -281,14 +281,14 @@ impl App {
 
     /// Keeps the selected row under the cursor and in its line of the screen, after rows came, went or moved.
     pub fn settle_cursor(&mut self) {
-        let count = self.rows.shown().len();
-        if let Some(held) = self.table.held {
+        let count = self.rows.visible().len();
+        if let Some(held) = self.table.pinned {
             match self.rows.position(held) {
                 Some(at) => {
                     self.table.offset = (self.table.offset + at).saturating_sub(self.table.cursor);
                     self.table.cursor = at;
                 }
-                None => self.table.held = None,
+                None => self.table.pinned = None,
             }
         }
         self.table.cursor = self.table.cursor.min(count.saturating_sub(1));
@@ -299,7 +299,7 @@ impl App {
     pub fn keep_cursor_on_screen(&mut self) {
         let height = self.regions().table_rows().height.max(1).into();
         let Table { cursor, offset, .. } = &mut self.table;
-        let last_offset = self.rows.shown().len().saturating_sub(height);
+        let last_offset = self.rows.visible().len().saturating_sub(height);
         *offset = (*offset).clamp((*cursor + 1).saturating_sub(height), *cursor).min(last_offset);
     }
 
@@ -313,7 +313,7 @@ impl App {
                 if matches!(then, AfterJob::Drop(_)) { "deleted" } else { "changed" },
                 safe::line(&on.to_string())
             ),
-            is_whole: false,
+            is_complete: false,
         };
         self.exit_summary.take().or_else(|| self.job.take().map(unfinished))
     }

@@ -1,9 +1,9 @@
 //! Effects: what `update` requests. Plain data, so that tests can compare it and dialogs can hold it until confirmed.
 
-use cache_core::admin::batch::Plan;
+use cache_core::admin::batch::FlushPlan;
 use cache_core::admin::batch::Target;
-use cache_core::admin::ttl::Change;
-use cache_core::{BackendId, BodyPattern, EntryId, Source};
+use cache_core::admin::ttl::ExpiryChange;
+use cache_core::{BackendId, BodyPattern, EntryId, EventSource};
 
 use crate::enrich::progress;
 use crate::tui::ticket::Ticket;
@@ -20,13 +20,13 @@ pub enum Effect {
     /// Read everything about one entry.
     Load { ticket: Ticket, id: EntryId },
     /// Delete the entries of the plan from its backend.
-    Flush { ticket: Ticket, plan: Plan },
+    Flush { ticket: Ticket, plan: FlushPlan },
     /// Change the TTLs of entries, on this backend only.
-    ChangeTtl { ticket: Ticket, on: BackendId, targets: Vec<Target>, change: Change },
+    ChangeTtl { ticket: Ticket, on: BackendId, targets: Vec<Target>, change: ExpiryChange },
     /// Read the statistics of hits and misses.
     Count(Ticket),
     /// Watch cache events until canceled.
-    Watch { ticket: Ticket, source: Source },
+    Watch { ticket: Ticket, source: EventSource },
     /// Load the titles that can be enriched.
     LoadTitles(Ticket),
     /// Load the recent runs.

@@ -3,11 +3,11 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use cache_core::counters::{Bucket, Counted, Counts, Scope};
 use cache_core::{
-    BackendId, BackendKind, CacheKey, EntryId, Freshness, Health, HttpSummary, Layout, Page, ServiceName, State,
-    Summary,
+    BackendId, BackendKind, CacheKey, EntryId, EntryState, Freshness, Health, HttpSummary, Page, ServiceName,
+    StorageLayout, Summary,
 };
+use cache_core::{Counters, HourlyCounters, Scope, StatsSnapshot};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use jiff::tz::TimeZone;
 use ratatui::layout::Size;
@@ -23,7 +23,7 @@ use crate::tui::app::enrich::{ServiceTally, TitleList};
 use crate::tui::app::rates::RateTable;
 use crate::tui::effect::Effect;
 use crate::tui::keymap::{KEYMAP, Keymap};
-use crate::tui::message::{Message, Outcome, Progress};
+use crate::tui::message::{EnrichProgress, Message, Outcome};
 use crate::tui::options::Options;
 use crate::tui::ticket::Ticket;
 use crate::tui::update::{start, update};
@@ -38,8 +38,8 @@ pub(crate) fn backend() -> BackendId {
 /// An HTTP entry, stored an hour ago, that expires in `ttl` seconds.
 pub(crate) fn http(number: u128, service: ServiceName, url: &str, ttl: f64) -> Summary {
     Summary {
-        id: EntryId::Http(Layout::Pipeline, Uuid::from_u128(number)),
-        state: State::Live,
+        id: EntryId::Http(StorageLayout::Pipeline, Uuid::from_u128(number)),
+        state: EntryState::Live,
         service,
         size: 1_000 * number as u64,
         created_at: Some(NOW - 3_600.0),
@@ -62,7 +62,7 @@ pub(crate) fn http(number: u128, service: ServiceName, url: &str, ttl: f64) -> S
 pub(crate) fn result(key: &str, ttl: f64) -> Summary {
     Summary {
         id: EntryId::key(format!("result_cache:{key}").into_bytes()),
-        state: State::Live,
+        state: EntryState::Live,
         service: services::anisearch(),
         size: 500,
         created_at: None,
@@ -85,7 +85,7 @@ pub(crate) fn entries() -> Vec<Summary> {
         result("anisearch_anime:ace6d8c92ebc96ea:18878", 10_000.0),
         result("anisearch_episodes:82fce6a05e45281a:ワンピース", 86_399.0),
     ];
-    list[2].state = State::Incomplete;
+    list[2].state = EntryState::Incomplete;
     if let Some(http) = &mut list[3].http {
         http.method = Cow::Borrowed("POST");
         http.title = Some("Cowboy Bebop \u{1b}[31m".into());
@@ -94,7 +94,7 @@ pub(crate) fn entries() -> Vec<Summary> {
     list[4].expires_at = None;
     list.push(Summary {
         id: EntryId::key(&b"hishel_cache:stream:\xff"[..]),
-        state: State::Orphan,
+        state: EntryState::Orphan,
         service: ServiceName::OTHER,
         size: 0,
         created_at: None,
@@ -123,7 +123,7 @@ pub(crate) fn listed(size: Size, options: Options, entries: Vec<Summary>) -> App
     let scan = scan_of(&effects);
     let total = entries.len() as u64;
     let page = Page { entries, next: None, scanned: total, total, keys: total };
-    update(&mut app, Message::Progress(scan, Progress::Page(page)));
+    update(&mut app, Message::Progress(scan, EnrichProgress::Page(page)));
     update(&mut app, Message::Done(scan, Outcome::Scanned(Ok(()))));
     app
 }
@@ -136,10 +136,10 @@ pub(crate) fn scan_of(effects: &[Effect]) -> Ticket {
 
 /// What the caches counted of two services and a prefix, this hour, yesterday and six days ago.
 pub(crate) fn tally() -> RateTable {
-    let bucket = |hours: f64, scope, hits, misses| Bucket {
+    let bucket = |hours: f64, scope, hits, misses| HourlyCounters {
         hour: (NOW / 3_600.0 - hours) as i64,
         scope,
-        counts: Counts { hits, misses, ..Counts::default() },
+        counts: Counters { hits, misses, ..Counters::default() },
     };
     let hours = vec![
         bucket(0.0, Scope::Http(services::jikan()), 9, 1),
@@ -148,7 +148,7 @@ pub(crate) fn tally() -> RateTable {
         bucket(20.0, Scope::Result("anisearch_anime".into()), 3, 0),
         bucket(20.0, Scope::Result("anisearch_episodes".into()), 5, 4),
     ];
-    RateTable { counted: Counted { hours, ..Counted::default() }, server: Some((7, 3)) }
+    RateTable { counted: StatsSnapshot { hours, ..StatsSnapshot::default() }, server: Some((7, 3)) }
 }
 
 /// The dashboard learns what was counted.

@@ -66,7 +66,7 @@ impl Mode {
 struct Chord(KeyCode, KeyModifiers);
 
 impl Chord {
-    fn of(key: KeyEvent) -> Self {
+    fn from_key(key: KeyEvent) -> Self {
         let mut modifiers = key.modifiers & (KeyModifiers::CONTROL | KeyModifiers::ALT | KeyModifiers::SHIFT);
         // The character says already that Shift was held, and so does BackTab.
         if matches!(key.code, KeyCode::Char(_) | KeyCode::BackTab) {
@@ -109,7 +109,7 @@ impl Chord {
                 }
             }
         };
-        Ok(Self::of(KeyEvent::new(code, modifiers)))
+        Ok(Self::from_key(KeyEvent::new(code, modifiers)))
     }
 }
 
@@ -144,7 +144,7 @@ impl Keymap {
 
     /// What a key means in a mode.
     pub fn lookup(&self, mode: Mode, key: KeyEvent) -> Option<Action> {
-        let chord = Chord::of(key);
+        let chord = Chord::from_key(key);
         mode.scopes().iter().find_map(|scope| self.actions.get(&(*scope, chord)).copied())
     }
 

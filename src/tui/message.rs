@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use cache_core::admin::flush::Report;
+use cache_core::admin::flush::FlushReport;
 use cache_core::admin::ttl;
-use cache_core::{EntryId, Error, Health, Page, Seen};
+use cache_core::{EntryId, Error, Health, Observation, Page};
 use crossterm::event::{KeyEvent, MouseEvent};
 use ratatui::layout::Size;
 
@@ -32,14 +32,14 @@ pub enum Message {
     /// The process was asked to end, or its terminal is gone.
     Terminated,
     /// A request goes on.
-    Progress(Ticket, Progress),
+    Progress(Ticket, EnrichProgress),
     /// A request has ended.
     Done(Ticket, Outcome),
 }
 
 /// Progress of a request.
 #[derive(Debug)]
-pub enum Progress {
+pub enum EnrichProgress {
     /// One more page of the scan.
     Page(Page),
     /// Entries whose body matches.
@@ -56,9 +56,9 @@ pub enum Progress {
 #[derive(Debug)]
 pub enum WatchUpdate {
     /// It began at this time (Unix seconds); `was` is the old value of `notify-keyspace-events` if it was changed.
-    Began { since: f64, was: Option<String> },
+    Started { since: f64, was: Option<String> },
     /// The events since the last update.
-    Seen(Vec<Seen>),
+    Observed(Vec<Observation>),
 }
 
 /// How a request ended. Errors are shared, since the state keeps them.
@@ -73,9 +73,9 @@ pub enum Outcome {
     /// An entry with its body; `None`: it is gone.
     Loaded(Result<Option<Box<Detail>>, Error>),
     /// What a flush did, and how long it took.
-    Flushed(Report, Duration),
+    Flushed(FlushReport, Duration),
     /// What a change of TTLs did.
-    TtlChanged(ttl::Report),
+    TtlChanged(ttl::TtlReport),
     /// The statistics of hits and misses.
     Counted(Result<RateTable, Error>),
     /// A watch has ended, or why it failed; `false`: the storage cannot be watched.
@@ -95,6 +95,6 @@ pub enum Outcome {
 impl Message {
     /// Whether it takes a noticeable part of a frame's time: a frame handles only one such message.
     pub fn is_heavy(&self) -> bool {
-        matches!(self, Self::Progress(_, Progress::Page(_)))
+        matches!(self, Self::Progress(_, EnrichProgress::Page(_)))
     }
 }

@@ -36,13 +36,13 @@ pub async fn drive<B: Backend>(
     theme: &Theme,
     observe: impl FnMut(Duration),
 ) -> Result<(), B::Error> {
-    let end = turn(terminal, &mut input, &mut runner, &mut inbox, app, theme, observe).await;
+    let end = step(terminal, &mut input, &mut runner, &mut inbox, app, theme, observe).await;
     runner.close().await;
     end
 }
 
 /// The loop itself.
-async fn turn<B: Backend>(
+async fn step<B: Backend>(
     terminal: &mut Terminal<B>,
     input: &mut (impl Stream<Item = Message> + Unpin),
     runner: &mut Runner,

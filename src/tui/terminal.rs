@@ -16,7 +16,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::timeout;
 
 /// How long it takes until a process has stopped, and more.
-const STOPPED_WITHIN: Duration = Duration::from_millis(100);
+const STOP_TIMEOUT: Duration = Duration::from_millis(100);
 
 static IS_TAKEN: AtomicBool = AtomicBool::new(false);
 
@@ -54,7 +54,7 @@ pub async fn suspend() -> io::Result<()> {
     kill_current_process_group(Signal::TSTP)?;
     // Another thread may be the one that takes the signal, a moment later; and without a shell that could let us go on
     // there is none to take.
-    let _ = timeout(STOPPED_WITHIN, continued.recv()).await;
+    let _ = timeout(STOP_TIMEOUT, continued.recv()).await;
     take()
 }
 

@@ -34,7 +34,7 @@ pub fn start(app: &mut App) -> Vec<Effect> {
 pub fn update(app: &mut App, message: Message) -> Vec<Effect> {
     let mut effects = match message {
         Message::Key(key) => press(app, key),
-        Message::Mouse(mouse) => mouse::happen(app, mouse),
+        Message::Mouse(mouse) => mouse::handle(app, mouse),
         Message::Paste(text) => paste(app, &text),
         Message::Resized(size) => {
             app.size = size;

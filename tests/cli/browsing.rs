@@ -30,8 +30,8 @@ fn profiles(program: &Program) -> PathBuf {
 
 /// The profiles that are there become so many.
 fn become_so_many(profiles: &Path, number: usize) -> bool {
-    let patience = Instant::now() + Duration::from_secs(30);
-    while Instant::now() < patience {
+    let timeout = Instant::now() + Duration::from_secs(30);
+    while Instant::now() < timeout {
         if fs::read_dir(profiles).unwrap().count() == number {
             return true;
         }

@@ -192,7 +192,7 @@ fn title_with_several_matches_lists_them_with_index() {
         assert_eq!(none.code, Some(3));
         assert!(none.err.contains("the built-in database (12 titles)"), "{}", none.err);
     }
-    for (wrong, told) in [
+    for (wrong, message) in [
         (&[][..], "--mal-id"),
         (&["--title", "x", "--index", "1"], "--index"),
         (&["--mal-id", "1", "--index", "1"], "--index"),
@@ -206,7 +206,7 @@ fn title_with_several_matches_lists_them_with_index() {
     ] {
         let refused = enrich(wrong);
         assert_eq!(refused.code, Some(2), "{wrong:?} {}", refused.err);
-        assert!(refused.err.contains(told), "{wrong:?} {}", refused.err);
+        assert!(refused.err.contains(message), "{wrong:?} {}", refused.err);
     }
     assert!(!program.directory.path().join("data").exists());
 }

@@ -2,7 +2,7 @@
 //! `--help`.
 
 use animecache::cli::Cli;
-use cache_core::State;
+use cache_core::EntryState;
 use clap::{Arg, Command, CommandFactory as _};
 
 use crate::program::Program;
@@ -123,7 +123,7 @@ fn words_that_were_replaced_do_not_come_back() {
 #[test]
 fn values_written_out_in_the_help_are_those_that_are_taken() {
     let listed = |names: &[&str]| format!("[possible values: {}]", names.join(", "));
-    for (option, names) in [("state", &State::ALL.map(State::name)[..]), ("kind", &["http", "result"])] {
+    for (option, names) in [("state", &EntryState::ALL.map(EntryState::name)[..]), ("kind", &["http", "result"])] {
         for command in commands().iter().filter(|command| ["ls", "flush", "ttl"].contains(&command.get_name())) {
             let argument = command.get_arguments().find(|argument| argument.get_id() == option).unwrap();
             let help = argument.get_help().unwrap().to_string();

@@ -3,8 +3,8 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
-use cache_core::counters::{Batch, Bucket, Counts, Scope};
 use cache_core::{Config, Redis, RedisUrl, StatsStore as _, clock};
+use cache_core::{Counters, HourlyCounters, Scope, StatsDelta};
 use redis::cmd;
 use serde_json::{Value, json};
 
@@ -180,16 +180,16 @@ fn stats_counts_what_is_there() {
 async fn count(program: &Program) {
     let config = Config { redis_url: RedisUrl::new(program.url()), ..Config::default() };
     let hour = (clock::now() / 3_600.0) as i64;
-    let bucket = |ago: i64, scope: &Scope, hits, misses| Bucket {
+    let bucket = |ago: i64, scope: &Scope, hits, misses| HourlyCounters {
         hour: hour - ago,
         scope: scope.clone(),
-        counts: Counts {
+        counts: Counters {
             hits,
             misses,
             stores: misses,
             errors: 1,
             lookup_micros: 500 * (hits + misses),
-            ..Counts::default()
+            ..Counters::default()
         },
     };
     let jikan = Scope::Http(services::jikan());
@@ -202,7 +202,7 @@ async fn count(program: &Program) {
         bucket(20, &results, 3, 1),
         bucket(0, &hostile, 0, 1),
     ];
-    Redis::new(&config).unwrap().add_stats(&Batch::single(buckets)).await.unwrap();
+    Redis::new(&config).unwrap().add_stats(&StatsDelta::single(buckets)).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

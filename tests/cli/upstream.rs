@@ -169,9 +169,9 @@ fn requests_are_counted_and_told_at_the_end(#[values("-INT", "-TERM")] signal: &
     let pid = upstream.process.id().to_string();
     assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
     assert_eq!(upstream.process.wait().unwrap().code(), Some(0));
-    let mut told = String::new();
-    upstream.process.stderr.take().unwrap().read_to_string(&mut told).unwrap();
-    assert!(told.contains("jikan: 2 requests"), "{told}");
+    let mut message = String::new();
+    upstream.process.stderr.take().unwrap().read_to_string(&mut message).unwrap();
+    assert!(message.contains("jikan: 2 requests"), "{message}");
 }
 
 #[test]

@@ -13,7 +13,7 @@ use animecache::enrich::service_client::ServiceClient;
 use animecache::enrich::sources::source;
 use animecache::services::Services;
 use cache_core::{
-    Cache, Config, Filter, Inspect, Limit, Memory, Missing, Redis, RedisUrl, ServiceName, Sqlite, Summary,
+    Cache, Config, Filter, IfMissing, Inspect, Memory, RateLimit, Redis, RedisUrl, ServiceName, Sqlite, Summary,
 };
 use futures_util::TryStreamExt as _;
 use serde_json::Value;
@@ -55,10 +55,10 @@ pub struct Settings {
 
 /// Settings under which the services are where the demo upstream is and allow everything, and patience for a busy machine.
 pub fn settings(upstream: Option<&Upstream>) -> Settings {
-    let cache = Config { store_patience: Duration::from_secs(10), ..Config::default() };
+    let cache = Config { store_timeout: Duration::from_secs(10), ..Config::default() };
     let mut config = Settings { cache, ..Settings::default() };
     for service in animecache::services::all() {
-        config.services.set_limit(service, Limit::default());
+        config.services.set_limit(service, RateLimit::default());
     }
     for (service, url) in upstream.into_iter().flat_map(Upstream::urls) {
         config.services.set_url(*service, url);
@@ -80,10 +80,10 @@ impl Subject {
             }
             On::Sqlite => {
                 let file = directory.path().join("http_cache.db");
-                Arc::new(Sqlite::open(&file, services, Missing::Create).await.unwrap())
+                Arc::new(Sqlite::open(&file, services, IfMissing::Create).await.unwrap())
             }
         };
-        let cache = Cache::over(Arc::clone(&store), &config.cache);
+        let cache = Cache::with_store(Arc::clone(&store), &config.cache);
         Self { config, store, cache, network, _directory: directory }
     }
 

@@ -24,7 +24,7 @@ use crate::table_transport::Table;
 #[case(animecache::services::animeschedule(), &["fe580aee8a614dce869ab732d55a11eb5e80d1c6eeae9de1f62bc1d8a6420348"])]
 #[tokio::test]
 async fn the_real_services_are_asked_under_the_pipelines_keys(#[case] service: ServiceName, #[case] keys: &[&str]) {
-    let network = Network::over(Arc::new(Table::default()));
+    let network = Network::with_transport(Arc::new(Table::default()));
     let subject = Subject::open(On::Memory, settings(None), network).await;
     let asked = subject.ask(service, &cowboy_bebop()).await.digests;
     for key in keys {
@@ -49,7 +49,7 @@ async fn results_of_real_sites_have_pipeline_prefixes_and_arguments(
         .with("https://www.anisearch.com/anime/1572", "<section id='information'></section>")
         .with("https://www.anisearch.com/anime/1572/episodes", list)
         .with("https://www.anisearch.com/anime/1572/characters", list);
-    let subject = Subject::open(On::Memory, settings(None), Network::over(Arc::new(table))).await;
+    let subject = Subject::open(On::Memory, settings(None), Network::with_transport(Arc::new(table))).await;
     subject.ask(service, &anime("cowboy-bebop", 1572)).await.outcome.unwrap();
     assert_eq!(results(&subject).await, expected);
 }

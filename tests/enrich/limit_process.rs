@@ -6,7 +6,7 @@ use animecache::enrich::error::FetchFailure;
 use animecache::enrich::metrics::Metrics;
 use animecache::enrich::mode::Mode;
 use animecache::enrich::network::Network;
-use animecache::enrich::response::Answer;
+use animecache::enrich::response::ServiceResponse;
 use animecache::enrich::service_client::ServiceClient;
 use animecache::enrich::source::Source;
 use animecache::enrich::sources::source;
@@ -36,7 +36,7 @@ impl Process {
         let mut services = Services::default();
         services.set_url(service, &origin.url(""));
         services.set_limit(service, limit.parse().unwrap());
-        let cache = Cache::over(store, &services.config(&Config::default()));
+        let cache = Cache::with_store(store, &services.config(&Config::default()));
         Self { cache, network: Network::new(), services, service }
     }
 
@@ -51,9 +51,9 @@ impl Process {
 
 impl Asking {
     /// Asks for a path. A body that begins as an error, or as something compressed, is none that should be stored.
-    pub async fn ask(&self, path: &str) -> Result<Answer, FetchFailure> {
+    pub async fn ask(&self, path: &str) -> Result<ServiceResponse, FetchFailure> {
         let request = self.client.http().get(format!("{}{path}", self.client.url()));
-        self.client.ask(request, |body| !body.starts_with(b"<error") && !body.starts_with(&[0x1f, 0x8b])).await
+        self.client.request(request, |body| !body.starts_with(b"<error") && !body.starts_with(&[0x1f, 0x8b])).await
     }
 
     pub async fn text(&self, path: &str) -> String {

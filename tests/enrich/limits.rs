@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use animecache::enrich::error::FetchFailure;
 use animecache::enrich::mode::Mode;
-use cache_core::{Inspect, Memory, Missing, Sqlite};
+use cache_core::{IfMissing, Inspect, Memory, Sqlite};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use futures_util::future::join_all;
@@ -42,9 +42,9 @@ async fn processes_keep_to_a_limit_together(#[values(On::Redis, On::Sqlite)] on:
     for _ in 0..2 {
         let store: Arc<dyn Inspect> = match on {
             On::Redis => redis(&url),
-            On::Sqlite => {
-                Arc::new(Sqlite::open(&file, animecache::services::registry().clone(), Missing::Create).await.unwrap())
-            }
+            On::Sqlite => Arc::new(
+                Sqlite::open(&file, animecache::services::registry().clone(), IfMissing::Create).await.unwrap(),
+            ),
         };
         processes.push(Process::new(store, animecache::services::jikan(), &origin, "3/300ms"));
     }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use animecache::anime::{Anime, Ids};
-use animecache::enrich::lookup::{Catalogue, Meaning};
+use animecache::enrich::lookup::{Catalogue, TitleMatch};
 use animecache::enrich::network::Network;
 use cache_core::ServiceName;
 use serde_json::{Value, json};
@@ -34,7 +34,7 @@ fn exchange(name: &str) -> Option<(u16, Vec<u8>)> {
 }
 
 async fn ask(table: Table, service: ServiceName, anime: &Anime) -> Brought {
-    let subject = Subject::open(On::Memory, settings(None), Network::over(Arc::new(table))).await;
+    let subject = Subject::open(On::Memory, settings(None), Network::with_transport(Arc::new(table))).await;
     subject.ask(service, anime).await
 }
 
@@ -113,7 +113,7 @@ async fn kitsu() {
             recording("kitsu/anime_filter_empty.json").unwrap(),
         );
     let nobody = Anime { ids: Ids { kitsu: Some("none".to_owned()), ..Ids::default() }, ..Anime::default() };
-    let subject = Subject::open(On::Memory, settings(None), Network::over(Arc::new(table))).await;
+    let subject = Subject::open(On::Memory, settings(None), Network::with_transport(Arc::new(table))).await;
     let brought = subject.ask(animecache::services::kitsu(), &cowboy_bebop()).await;
     let resource: Value = serde_json::from_slice(&resource).unwrap();
     assert_eq!(brought.data()["anime"], resource["data"]);
@@ -197,7 +197,7 @@ async fn animeschedule() {
 fn an_anime_offline_database() {
     let Some(file) = file("offline-database/anime-offline-database.sample.json") else { return };
     let database = Catalogue::open(&file).unwrap();
-    assert_eq!((database.odd(), database.find("death note")), (0, Meaning::One(0)));
+    assert_eq!((database.invalid(), database.find("death note")), (0, TitleMatch::One(0)));
     let ids = Ids {
         mal: Some(1535),
         anilist: Some(1535),

@@ -6,7 +6,7 @@ use animecache::anime::{Anime, Ids};
 use animecache::demo::server::Upstream;
 use animecache::enrich::network::Network;
 use animecache::services::token::Token;
-use cache_core::{Sender, ServiceName};
+use cache_core::{ServiceName, Transport};
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -138,7 +138,7 @@ async fn the_token_is_sent_and_not_stored(#[values(On::Redis, On::Sqlite)] on: O
     config.services.set_token(animecache::services::animeschedule(), Token::new("hunter2"));
     let url = "https://animeschedule.net/api/v3/anime?q=Cowboy%20Bebop";
     let table = Arc::new(Table::default().with(url, "{\"anime\": [{\"title\": \"Cowboy Bebop\"}]}"));
-    let subject = Subject::open(on, config, Network::over(Arc::clone(&table) as Arc<dyn Sender>)).await;
+    let subject = Subject::open(on, config, Network::with_transport(Arc::clone(&table) as Arc<dyn Transport>)).await;
     let brought = subject.ask(animecache::services::animeschedule(), &cowboy_bebop()).await;
     assert_eq!(brought.data()["title"], "Cowboy Bebop");
     assert_eq!(table.fields()[0]["authorization"], "Bearer hunter2");
@@ -162,7 +162,7 @@ async fn no_request_may_take_longer_than_the_pipelines() {
         .with("https://www.anime-planet.com/anime/cowboy-bebop", "<h1 itemprop='name'>Cowboy Bebop</h1>")
         .with("https://www.anisearch.com/anime/1572", page);
     let table = Arc::new(table);
-    let network = Network::over(Arc::clone(&table) as Arc<dyn Sender>);
+    let network = Network::with_transport(Arc::clone(&table) as Arc<dyn Transport>);
     let subject = Subject::open(On::Memory, settings(None), network).await;
     let bebop = anime("cowboy-bebop", 1572);
     let bebop = Anime { ids: Ids { kitsu: Some("cowboy-bebop".to_owned()), ..bebop.ids }, ..bebop };

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use cache_core::{Incoming, SendError, Sender, Timeout};
+use cache_core::{BodyStream, RequestTimeout, Transport, TransportError};
 use futures_util::stream;
 use http::{HeaderMap, Request, Response};
 
@@ -43,16 +43,16 @@ impl Table {
 }
 
 #[async_trait]
-impl Sender for Table {
-    async fn send(&self, request: Request<Bytes>) -> Result<Response<Incoming>, SendError> {
+impl Transport for Table {
+    async fn send(&self, request: Request<Bytes>) -> Result<Response<BodyStream>, TransportError> {
         self.fields.lock().unwrap().push(request.headers().clone());
         let query = String::from_utf8_lossy(request.body()).into_owned();
         let list = ["characters(", "staff(", "airingSchedule("].into_iter().find(|list| query.contains(list));
         let asked = format!("{}{}", request.uri(), list.unwrap_or_default().trim_end_matches('('));
-        let time_limit = request.extensions().get::<Timeout>().map(|timeout| timeout.0);
+        let time_limit = request.extensions().get::<RequestTimeout>().map(|timeout| timeout.0);
         self.time_limits.lock().unwrap().insert(asked.clone(), time_limit);
         let (status, body) = self.answers.get(&asked).cloned().unwrap_or((404, Bytes::new()));
-        let body: Incoming = Box::pin(stream::once(async { Ok(body) }));
+        let body: BodyStream = Box::pin(stream::once(async { Ok(body) }));
         let mut response = Response::new(body);
         *response.status_mut() = status.try_into().unwrap();
         Ok(response)

@@ -6,7 +6,7 @@ use std::time::Duration;
 use animecache::anime::{Anime, Ids};
 use animecache::demo::server::Upstream;
 use animecache::enrich::network::Network;
-use cache_core::{Sender, ServiceName};
+use cache_core::{ServiceName, Transport};
 use rstest::rstest;
 use tokio::time::Instant;
 
@@ -70,7 +70,9 @@ async fn ban_is_neither_stored_nor_extended() {
 #[tokio::test(start_paused = true)]
 async fn anidb_after_failure_is_blocked_for_a_while() {
     let table = Arc::new(Table::default().with_status(ANIDB, 503, ""));
-    let subject = Subject::open(On::Memory, settings(None), Network::over(Arc::clone(&table) as Arc<dyn Sender>)).await;
+    let subject =
+        Subject::open(On::Memory, settings(None), Network::with_transport(Arc::clone(&table) as Arc<dyn Transport>))
+            .await;
     let begun = Instant::now();
     assert_eq!(subject.ask(animecache::services::anidb(), &cowboy_bebop()).await.problem(), "HTTP status 503");
     assert_eq!(table.fields().len(), 4);
@@ -92,7 +94,9 @@ async fn too_many_requests_without_retry_after_uses_pipeline_delays(
     #[case] seconds: u64,
 ) {
     let table = Arc::new(Table::default().with_status(url, 429, ""));
-    let subject = Subject::open(On::Memory, settings(None), Network::over(Arc::clone(&table) as Arc<dyn Sender>)).await;
+    let subject =
+        Subject::open(On::Memory, settings(None), Network::with_transport(Arc::clone(&table) as Arc<dyn Transport>))
+            .await;
     let begun = Instant::now();
     assert_eq!(subject.ask(service, &cowboy_bebop()).await.problem(), "rate limited");
     assert_eq!((table.fields().len(), begun.elapsed().as_secs()), (requests, seconds));
@@ -107,7 +111,9 @@ async fn single_things_of_jikan_are_tried_more_often() {
         .with_status("https://api.jikan.moe/v4/anime/1/episodes/1", 429, "")
         .with_status("https://api.jikan.moe/v4/characters/3", 429, "");
     let table = Arc::new(table);
-    let subject = Subject::open(On::Memory, settings(None), Network::over(Arc::clone(&table) as Arc<dyn Sender>)).await;
+    let subject =
+        Subject::open(On::Memory, settings(None), Network::with_transport(Arc::clone(&table) as Arc<dyn Transport>))
+            .await;
     let begun = Instant::now();
     let gaps = subject.ask(animecache::services::jikan(), &cowboy_bebop()).await.gaps();
     assert_eq!(gaps, ["episode 1: rate limited", "character 3: rate limited"]);
@@ -197,7 +203,7 @@ async fn an_answer_that_is_none_is_a_problem_and_not_stored(
     #[case] problem: &str,
 ) {
     let table = Table::default().with(url, body);
-    let subject = Subject::open(On::Memory, settings(None), Network::over(Arc::new(table))).await;
+    let subject = Subject::open(On::Memory, settings(None), Network::with_transport(Arc::new(table))).await;
     assert_eq!(subject.ask(service, &cowboy_bebop()).await.problem(), problem);
     assert_eq!(subject.entries().await.len(), 0);
 }
@@ -227,7 +233,7 @@ async fn missing_part_leaves_the_rest() {
             "https://graphql.anilist.co/characters",
             "{\"data\": {\"Media\": {\"characters\": {\"edges\": [{\"role\": \"MAIN\"}]}}}}",
         );
-    let subject = Subject::open(On::Memory, settings(None), Network::over(Arc::new(table))).await;
+    let subject = Subject::open(On::Memory, settings(None), Network::with_transport(Arc::new(table))).await;
 
     let jikan = subject.ask(animecache::services::jikan(), &cowboy_bebop()).await;
     let numbers: Vec<_> = jikan.data()["episodes"].as_array().unwrap().iter().map(|of| &of["episode_number"]).collect();
@@ -256,7 +262,7 @@ async fn all_that_is_not_asked_for_any_more_is_told() {
         let (status, body) = if episode < 6 { (200, "{\"data\": {}}") } else { (500, "") };
         table = table.with_status(&url, status, body);
     }
-    let subject = Subject::open(On::Memory, settings(None), Network::over(Arc::new(table))).await;
+    let subject = Subject::open(On::Memory, settings(None), Network::with_transport(Arc::new(table))).await;
     let gaps = subject.ask(animecache::services::jikan(), &cowboy_bebop()).await.gaps();
     assert_eq!((gaps.len(), gaps[0].as_str()), (21, "episode 6: HTTP status 500"));
     assert!(gaps[20].starts_with("episode 26: requests paused; retry in "), "{gaps:?}");
@@ -268,7 +274,7 @@ async fn xml_nested_too_deeply_is_refused() {
     let closed = deep.clone() + &"</anime>".repeat(300_000);
     for body in [deep, closed] {
         let table = Table::default().with(ANIDB, body);
-        let subject = Subject::open(On::Memory, settings(None), Network::over(Arc::new(table))).await;
+        let subject = Subject::open(On::Memory, settings(None), Network::with_transport(Arc::new(table))).await;
         let brought = subject.ask(animecache::services::anidb(), &cowboy_bebop()).await;
         assert!(brought.outcome.is_err() || brought.data()["titles"] == serde_json::json!({}));
     }

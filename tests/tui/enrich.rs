@@ -11,7 +11,7 @@ use animecache::enrich::history::{self, Run};
 use animecache::services;
 use animecache::services::Services;
 use animecache::tui::options::Options;
-use cache_core::{Config, Limit, Opened, Redis, RedisUrl};
+use cache_core::{Config, Opened, RateLimit, Redis, RedisUrl};
 use futures_util::future::join_all;
 use serde_json::json;
 
@@ -23,7 +23,7 @@ fn settings(server: &RedisServer, upstream: &Upstream) -> (Config, Services) {
     let mut services = Services::default();
     for (service, url) in upstream.urls() {
         services.set_url(*service, url);
-        services.set_limit(*service, Limit::default());
+        services.set_limit(*service, RateLimit::default());
     }
     (services.config(&config), services)
 }

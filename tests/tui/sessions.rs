@@ -9,11 +9,11 @@ use crate::session::Session;
 use animecache::tui::app::Failure;
 use animecache::tui::message::Message;
 use animecache::tui::options::Options;
-use cache_core::counters::{Batch, Bucket, Counts, Scope};
 use cache_core::{
     CacheKey, Config, Entry, Error, Fallback, Inspect, Memory, ReadOnly, Redis, Request, Response, ResponseStore as _,
     ResultStore as _, StatsStore as _, clock,
 };
+use cache_core::{Counters, HourlyCounters, Scope, StatsDelta};
 use uuid::Uuid;
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -81,10 +81,10 @@ async fn keys_left(store: &Memory) -> u64 {
 async fn hit_rates_are_shown_and_follow_what_is_counted() {
     let store = small().await;
     let count = async |hits, misses| {
-        let counts = Counts { hits, misses, ..Counts::default() };
+        let counts = Counters { hits, misses, ..Counters::default() };
         let hour = (clock::now() / 3_600.0) as i64;
-        let bucket = Bucket { hour, scope: Scope::Http(animecache::services::jikan()), counts };
-        store.add_stats(&Batch::single(vec![bucket])).await.unwrap();
+        let bucket = HourlyCounters { hour, scope: Scope::Http(animecache::services::jikan()), counts };
+        store.add_stats(&StatsDelta::single(vec![bucket])).await.unwrap();
     };
     count(3, 1).await;
     let session = Session::open(Arc::new(store.clone()), Options::default()).await;

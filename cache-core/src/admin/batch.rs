@@ -13,7 +13,7 @@ use futures_util::stream::{StreamExt, TryStreamExt};
 
 use crate::admin::select::select;
 use crate::error::{BackendId, Error, Result};
-use crate::model::entry::{EntryId, Layout};
+use crate::model::entry::{EntryId, StorageLayout};
 use crate::model::filter::Filter;
 use crate::model::service::ServiceName;
 use crate::model::summary::Summary;
@@ -30,7 +30,7 @@ pub type Target = (EntryId, Option<f64>);
 
 /// How far a plan or its execution has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Progress {
+pub struct BatchProgress {
     /// Keys that were read (planning) or entries that were processed (execution).
     pub done: u64,
     /// Of about so many.
@@ -41,7 +41,7 @@ pub struct Progress {
 
 /// The entries that a change is for, as they were found.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Plan {
+pub struct FlushPlan {
     /// Where it was planned: the only backend on which it may be executed.
     pub backend: BackendId,
     /// The entries, in the order found.
@@ -58,7 +58,7 @@ pub struct Plan {
     pub newest: Option<f64>,
 }
 
-impl Plan {
+impl FlushPlan {
     /// An empty plan for a backend.
     pub fn new(backend: BackendId) -> Self {
         Self {
@@ -78,8 +78,8 @@ impl Plan {
     }
 
     /// A plan for these entries.
-    pub fn of<'a>(backend: BackendId, entries: impl IntoIterator<Item = &'a Summary>) -> Self {
-        let mut planner = Planner::new(backend);
+    pub fn from_targets<'a>(backend: BackendId, entries: impl IntoIterator<Item = &'a Summary>) -> Self {
+        let mut planner = FlushPlanner::new(backend);
         for entry in entries {
             planner.add(entry);
         }
@@ -88,27 +88,27 @@ impl Plan {
 }
 
 /// Builds a plan entry by entry.
-struct Planner {
-    plan: Plan,
+struct FlushPlanner {
+    plan: FlushPlan,
     /// Hashes of the cache keys seen: entries under one key share one index.
     indexes: HashSet<u64>,
     hasher: RandomState,
 }
 
-impl Planner {
+impl FlushPlanner {
     fn new(backend: BackendId) -> Self {
-        Self { plan: Plan::new(backend), indexes: HashSet::new(), hasher: RandomState::new() }
+        Self { plan: FlushPlan::new(backend), indexes: HashSet::new(), hasher: RandomState::new() }
     }
 
     fn add(&mut self, entry: &Summary) {
         let plan = &mut self.plan;
         plan.bytes += entry.size;
         plan.keys += match entry.id {
-            EntryId::Http(Layout::Pipeline, _) => 2,
-            EntryId::Http(Layout::Hishel1 | Layout::Hishel2, _) => 3,
+            EntryId::Http(StorageLayout::Pipeline, _) => 2,
+            EntryId::Http(StorageLayout::Hishel1 | StorageLayout::Hishel2, _) => 3,
             EntryId::Http(..) | EntryId::Key(_) => 1,
         };
-        if let (Some(http), EntryId::Http(Layout::Pipeline | Layout::Hishel1 | Layout::Hishel2, _)) =
+        if let (Some(http), EntryId::Http(StorageLayout::Pipeline | StorageLayout::Hishel1 | StorageLayout::Hishel2, _)) =
             (&entry.http, &entry.id)
             && self.indexes.insert(self.hasher.hash_one(&http.cache_key))
         {
@@ -131,10 +131,10 @@ pub async fn plan(
     filter: &Filter,
     limit: Option<usize>,
     stop: &AtomicBool,
-    mut progress: impl FnMut(Progress),
-) -> Result<Option<Plan>> {
+    mut progress: impl FnMut(BatchProgress),
+) -> Result<Option<FlushPlan>> {
     let limit = limit.unwrap_or(usize::MAX);
-    let mut planner = Planner::new(store.id());
+    let mut planner = FlushPlanner::new(store.id());
     let mut pages = std::pin::pin!(select(Arc::clone(store), filter.clone()).await?);
     while let Some(page) = pages.try_next().await? {
         if stop.load(Ordering::Relaxed) {
@@ -144,7 +144,7 @@ pub async fn plan(
         for entry in page.entries.iter().take(room) {
             planner.add(entry);
         }
-        progress(Progress { done: page.scanned, total: page.total, entries: planner.plan.targets.len() as u64 });
+        progress(BatchProgress { done: page.scanned, total: page.total, entries: planner.plan.targets.len() as u64 });
         if planner.plan.targets.len() >= limit {
             break;
         }

@@ -3,24 +3,24 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use crate::admin::batch::{BatchReport, Grouping, Plan, Progress, run};
+use crate::admin::batch::{BatchProgress, BatchReport, FlushPlan, Grouping, run};
 use crate::model::entry::EntryId;
 use crate::model::stored::RemoveStats;
 use crate::store::inspect::Inspect;
 
 /// What a flush removed.
-pub type Report = BatchReport<RemoveStats>;
+pub type FlushReport = BatchReport<RemoveStats>;
 
 /// Removes the entries of a plan. Stops after the batch during which `stop` is set, and after the one that met an error
 /// that concerns all entries.
 pub async fn execute(
     store: &Arc<dyn Inspect>,
-    plan: &Plan,
+    plan: &FlushPlan,
     stop: &AtomicBool,
-    mut progress: impl FnMut(Progress),
-) -> Report {
+    mut progress: impl FnMut(BatchProgress),
+) -> FlushReport {
     let report_progress =
-        |done, total, removed: &RemoveStats| progress(Progress { done, total, entries: removed.entries });
+        |done, total, removed: &RemoveStats| progress(BatchProgress { done, total, entries: removed.entries });
     run(&plan.targets, Grouping::Together, stop, report_progress, |batch| {
         let (store, backend) = (Arc::clone(store), plan.backend.clone());
         async move {

@@ -8,7 +8,7 @@ use futures_util::stream::{Stream, StreamExt, TryStreamExt};
 
 use crate::error::Result;
 use crate::format::content_coding;
-use crate::model::entry::{EntryId, Kind};
+use crate::model::entry::{CacheKind, EntryId};
 use crate::model::filter::{BodyPattern, Filter, stored};
 use crate::model::summary::Summary;
 use crate::store::inspect::Inspect;
@@ -16,7 +16,7 @@ use crate::store::page::Page;
 use crate::store::paging;
 
 /// How many bodies are read at the same time for `body`.
-const BODIES_AT_ONCE: usize = 16;
+const MAX_CONCURRENT_BODIES: usize = 16;
 
 /// Every page of the entries that match, all conditions included.
 pub async fn select(
@@ -42,7 +42,7 @@ pub async fn select(
 async fn with_body(store: &dyn Inspect, pattern: &BodyPattern, entries: Vec<Summary>) -> Result<Vec<Summary>> {
     let checked = stream::iter(entries)
         .map(|entry| async move { Ok(body_matches(store, pattern, &entry.id).await?.then_some(entry)) });
-    checked.buffered(BODIES_AT_ONCE).try_filter_map(|entry| async move { Ok(entry) }).try_collect().await
+    checked.buffered(MAX_CONCURRENT_BODIES).try_filter_map(|entry| async move { Ok(entry) }).try_collect().await
 }
 
 /// Those of the entries whose decoded body matches, as they are found.
@@ -55,7 +55,7 @@ pub fn search(
         let (store, pattern) = (Arc::clone(&store), pattern.clone());
         async move { Ok(body_matches(&*store, &pattern, &id).await?.then_some(id)) }
     });
-    checked.buffered(BODIES_AT_ONCE).try_filter_map(|id| async move { Ok(id) })
+    checked.buffered(MAX_CONCURRENT_BODIES).try_filter_map(|id| async move { Ok(id) })
 }
 
 async fn body_matches(store: &dyn Inspect, pattern: &BodyPattern, id: &EntryId) -> Result<bool> {
@@ -66,7 +66,7 @@ async fn body_matches(store: &dyn Inspect, pattern: &BodyPattern, id: &EntryId) 
 
 /// The schema of each result prefix of which an entry was stored last, as far as that is known.
 async fn newest_schemas(store: Arc<dyn Inspect>) -> Result<HashMap<Vec<u8>, Option<String>>> {
-    let results = Filter { kind: Some(Kind::Result), ..Filter::default() };
+    let results = Filter { kind: Some(CacheKind::Result), ..Filter::default() };
     let mut newest: HashMap<Vec<u8>, (f64, Option<String>)> = HashMap::new();
     let mut pages = std::pin::pin!(paging::pages(store, results));
     while let Some(page) = pages.try_next().await? {

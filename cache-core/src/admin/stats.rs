@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::entry::{Kind, State};
+use crate::model::entry::{CacheKind, EntryState};
 use crate::model::service::ServiceName;
 use crate::model::summary::Summary;
 use crate::store::page::Page;
 
 /// What is in a cache.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Tally {
+pub struct PassMetrics {
     /// Live HTTP entries.
     pub http: u64,
     /// Live results.
@@ -27,7 +27,7 @@ pub struct Tally {
     /// Bytes of bodies and values.
     pub bytes: u64,
     /// By service and cache: what is live.
-    pub services: BTreeMap<(ServiceName, Kind), ServiceTally>,
+    pub services: BTreeMap<(ServiceName, CacheKind), ServiceTally>,
     /// About how many keys of the database were looked at.
     pub scanned: u64,
 }
@@ -56,7 +56,7 @@ pub struct TtlSpread {
     pub max: f64,
 }
 
-impl Tally {
+impl PassMetrics {
     /// Adds one page; `now` in Unix seconds.
     pub fn add(&mut self, page: &Page, now: f64) {
         self.keys += page.keys;
@@ -69,14 +69,14 @@ impl Tally {
     fn add_entry(&mut self, entry: &Summary, now: f64) {
         self.bytes += entry.size;
         match (entry.state, entry.kind()) {
-            (State::Incomplete, _) => self.incomplete += 1,
-            (State::Deleted, _) => self.deleted += 1,
-            (State::Corrupt, _) => self.corrupt += 1,
-            (State::Orphan, _) => self.orphans += 1,
-            (State::Live, Kind::Http) => self.http += 1,
-            (State::Live, Kind::Result) => self.results += 1,
+            (EntryState::Incomplete, _) => self.incomplete += 1,
+            (EntryState::Deleted, _) => self.deleted += 1,
+            (EntryState::Corrupt, _) => self.corrupt += 1,
+            (EntryState::Orphan, _) => self.orphans += 1,
+            (EntryState::Live, CacheKind::Http) => self.http += 1,
+            (EntryState::Live, CacheKind::Result) => self.results += 1,
         }
-        if entry.state == State::Live {
+        if entry.state == EntryState::Live {
             let service = self.services.entry((entry.service, entry.kind())).or_default();
             service.entries += 1;
             service.bytes += entry.size;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use crate::admin::batch::{BatchReport, Grouping, Progress, Target, run};
+use crate::admin::batch::{BatchProgress, BatchReport, Grouping, Target, run};
 use crate::clock;
 use crate::error::{BackendId, Result};
 use crate::model::entry::EntryId;
@@ -12,7 +12,7 @@ use crate::store::inspect::Inspect;
 
 /// The new TTL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Change {
+pub enum ExpiryChange {
     /// Expire so long from now.
     Set(Duration),
     /// Expire so much later than before; entries without expiry stay so.
@@ -22,7 +22,7 @@ pub enum Change {
 }
 
 /// How many entries still existed and have the new TTL.
-pub type Report = BatchReport<u64>;
+pub type TtlReport = BatchReport<u64>;
 
 /// Changes the TTLs of these entries of `backend`. Stops after the batch during which `stop` is set, and after the one
 /// that met an error that concerns all entries.
@@ -30,26 +30,26 @@ pub async fn change(
     store: &Arc<dyn Inspect>,
     backend: &BackendId,
     targets: &[Target],
-    change: Change,
+    change: ExpiryChange,
     stop: &AtomicBool,
-    mut progress: impl FnMut(Progress),
-) -> Report {
-    let report_progress = |done, total, changed: &u64| progress(Progress { done, total, entries: *changed });
+    mut progress: impl FnMut(BatchProgress),
+) -> TtlReport {
+    let report_progress = |done, total, changed: &u64| progress(BatchProgress { done, total, entries: *changed });
     // Each entry is extended by its own TTL.
-    let grouping = if matches!(change, Change::Extend(_)) { Grouping::Single } else { Grouping::Together };
+    let grouping = if matches!(change, ExpiryChange::Extend(_)) { Grouping::Single } else { Grouping::Together };
     run(targets, grouping, stop, report_progress, |batch| apply(Arc::clone(store), backend.clone(), batch, change))
         .await
 }
 
-async fn apply(store: Arc<dyn Inspect>, backend: BackendId, batch: Vec<Target>, change: Change) -> Result<u64> {
+async fn apply(store: Arc<dyn Inspect>, backend: BackendId, batch: Vec<Target>, change: ExpiryChange) -> Result<u64> {
     let ttl = match (change, &batch[..]) {
-        (Change::Set(ttl), _) => Some(ttl),
-        (Change::Persist, _) => None,
-        (Change::Extend(by), [(_, Some(expires_at))]) => {
+        (ExpiryChange::Set(ttl), _) => Some(ttl),
+        (ExpiryChange::Persist, _) => None,
+        (ExpiryChange::Extend(by), [(_, Some(expires_at))]) => {
             let left = (expires_at - clock::now()).max(0.0);
             Some(Duration::try_from_secs_f64(left).unwrap_or_default().saturating_add(by))
         }
-        (Change::Extend(_), _) => return Ok(0),
+        (ExpiryChange::Extend(_), _) => return Ok(0),
     };
     let ids: Vec<EntryId> = batch.into_iter().map(|(id, _)| id).collect();
     store.expire_on(&backend, &ids, ttl).await
@@ -84,10 +84,10 @@ mod tests {
             let ttls: Vec<_> = targets(&store).await.iter().map(|(_, at)| at.map(|at| (at - now).round())).collect();
             (report.done, ttls)
         };
-        assert_eq!(run(Change::Extend(Duration::from_secs(50))).await, (2, vec![Some(150.0), Some(1_050.0)]));
-        assert_eq!(run(Change::Set(Duration::from_secs(7))).await, (2, vec![Some(7.0), Some(7.0)]));
-        assert_eq!(run(Change::Persist).await, (2, vec![None, None]));
-        assert_eq!(run(Change::Extend(Duration::from_secs(50))).await, (0, vec![None, None]));
+        assert_eq!(run(ExpiryChange::Extend(Duration::from_secs(50))).await, (2, vec![Some(150.0), Some(1_050.0)]));
+        assert_eq!(run(ExpiryChange::Set(Duration::from_secs(7))).await, (2, vec![Some(7.0), Some(7.0)]));
+        assert_eq!(run(ExpiryChange::Persist).await, (2, vec![None, None]));
+        assert_eq!(run(ExpiryChange::Extend(Duration::from_secs(50))).await, (0, vec![None, None]));
     }
 
     #[tokio::test]
@@ -96,7 +96,7 @@ mod tests {
         memory.set("result_cache:p:1", "1".into(), Duration::from_secs(100)).await.unwrap();
         let store: Arc<dyn Inspect> = Arc::new(memory);
         let all = targets(&store).await;
-        let report = change(&store, &store.id(), &all, Change::Persist, &AtomicBool::new(true), |_| ()).await;
+        let report = change(&store, &store.id(), &all, ExpiryChange::Persist, &AtomicBool::new(true), |_| ()).await;
         assert!(report.is_interrupted);
         assert_eq!(report.done, 0);
     }

@@ -4,14 +4,14 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::format::hex::sha256_hex;
-use crate::format::python::json::Dumps;
+use crate::format::python::json::JsonStyle;
 use crate::format::python::{json, repr};
 use crate::model::key::CacheKey;
 
 /// The pipeline's key of a request: `METHOD:` and the SHA-256 of method, URL and payload.
 ///
 /// `url` is the URL as the caller wrote it, without the parameters given separately.
-pub fn pipeline_key(method: &str, url: &str, payload: &Payload<'_>) -> CacheKey {
+pub fn pipeline_key(method: &str, url: &str, payload: &RequestPayload<'_>) -> CacheKey {
     let mut parts = format!("{method}:{url}").into_bytes();
     if let Some(json) = payload.json {
         parts.push(b':');
@@ -32,33 +32,33 @@ pub fn hishel1_key(url_or_body: &[u8]) -> CacheKey {
 
 /// The JSON that the pipeline makes keys of.
 pub(crate) fn compact(value: &impl Serialize) -> String {
-    let (text, _) = json::dumps(value, Dumps { ascii: false, compact: true, sorted: true })
+    let (text, _) = json::dumps(value, JsonStyle { ascii: false, compact: true, sorted: true })
         .expect("JSON values and lists of texts have no names but texts");
     text
 }
 
 /// The parts of a request besides its URL that the pipeline's key depends on.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Payload<'a> {
+pub struct RequestPayload<'a> {
     /// A JSON body.
     pub json: Option<&'a Value>,
     /// Query parameters given separately from the URL.
-    pub params: Option<&'a Form>,
+    pub params: Option<&'a FormValue>,
     /// Form or raw body.
-    pub data: Option<&'a Form>,
+    pub data: Option<&'a FormValue>,
 }
 
 /// A value given as `params` or `data`.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Form {
+pub enum FormValue {
     /// Raw bytes; those that are not UTF-8 are left out of the key.
     Bytes(Vec<u8>),
     /// Text.
     Text(String),
     /// A mapping, in any order.
-    Map(Vec<(String, Form)>),
+    Map(Vec<(String, FormValue)>),
     /// A list, a tuple or a set.
-    List(Vec<Form>),
+    List(Vec<FormValue>),
     /// A Python int.
     Int(i64),
     /// A Python float.
@@ -69,7 +69,7 @@ pub enum Form {
     None,
 }
 
-impl Form {
+impl FormValue {
     /// A mapping of texts, as most requests have it.
     pub fn pairs<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         Self::Map(pairs.into_iter().map(|(name, value)| (name.to_owned(), Self::Text(value.to_owned()))).collect())
@@ -125,37 +125,37 @@ impl Form {
     }
 }
 
-impl From<&str> for Form {
+impl From<&str> for FormValue {
     fn from(text: &str) -> Self {
         Self::Text(text.to_owned())
     }
 }
 
-impl From<String> for Form {
+impl From<String> for FormValue {
     fn from(text: String) -> Self {
         Self::Text(text)
     }
 }
 
-impl From<Vec<u8>> for Form {
+impl From<Vec<u8>> for FormValue {
     fn from(bytes: Vec<u8>) -> Self {
         Self::Bytes(bytes)
     }
 }
 
-impl From<i64> for Form {
+impl From<i64> for FormValue {
     fn from(number: i64) -> Self {
         Self::Int(number)
     }
 }
 
-impl<K: Into<String>, V: Into<Self>, const N: usize> From<[(K, V); N]> for Form {
+impl<K: Into<String>, V: Into<Self>, const N: usize> From<[(K, V); N]> for FormValue {
     fn from(members: [(K, V); N]) -> Self {
         members.into_iter().collect()
     }
 }
 
-impl<K: Into<String>, V: Into<Self>> FromIterator<(K, V)> for Form {
+impl<K: Into<String>, V: Into<Self>> FromIterator<(K, V)> for FormValue {
     fn from_iter<I: IntoIterator<Item = (K, V)>>(members: I) -> Self {
         Self::Map(members.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
     }
@@ -170,8 +170,8 @@ mod tests {
     fn pipeline_keys_are_the_recorded_ones() {
         // The worked keys of the pipeline, computed with its own code.
         let get = |url: &str, params: &[(&str, &str)]| {
-            let form = Form::pairs(params.iter().copied());
-            let payload = Payload { params: (!params.is_empty()).then_some(&form), ..Payload::default() };
+            let form = FormValue::pairs(params.iter().copied());
+            let payload = RequestPayload { params: (!params.is_empty()).then_some(&form), ..RequestPayload::default() };
             pipeline_key("GET", url, &payload).to_string()
         };
         assert_eq!(
@@ -208,8 +208,8 @@ mod tests {
             mut pairs in proptest::collection::vec((".{0,8}", ".{0,8}"), 1..6),
         ) {
             let key = |pairs: &[(String, String)]| {
-                let form = Form::pairs(pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())));
-                pipeline_key("GET", &url, &Payload { params: Some(&form), ..Payload::default() })
+                let form = FormValue::pairs(pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+                pipeline_key("GET", &url, &RequestPayload { params: Some(&form), ..RequestPayload::default() })
             };
             let before = key(&pairs);
             pairs.reverse();

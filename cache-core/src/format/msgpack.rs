@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::error::CodecError;
 use crate::model::entry::{Entry, Request, Response};
 use crate::model::key::CacheKey;
-use crate::model::metadata::Extra;
+use crate::model::metadata::HishelMetadata;
 
 /// What hishel 2 stores beside the heads: the value of its `stream_done` key.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,7 +54,7 @@ struct Meta {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Heads<Q, S> {
+struct EntryHead<Q, S> {
     request: Q,
     response: S,
 }
@@ -85,20 +85,20 @@ pub fn encode_pair(entry: &Entry) -> Vec<u8> {
 }
 
 /// Reads the heads of layouts D and E.
-pub fn decode_heads(bytes: &[u8]) -> Result<(Request, Response), CodecError> {
-    let heads: Heads<Request, Response> = decode(bytes)?;
-    Ok((heads.request, heads.response))
+pub fn decode_head(bytes: &[u8]) -> Result<(Request, Response), CodecError> {
+    let head: EntryHead<Request, Response> = decode(bytes)?;
+    Ok((head.request, head.response))
 }
 
 /// Writes the heads of layouts D and E, which have no metadata.
-pub fn encode_heads(entry: &Entry) -> Vec<u8> {
-    let request = Request { extra: Extra::absent(), ..entry.request.clone() };
-    let response = Response { extra: Extra::absent(), ..entry.response.clone() };
-    encode(&Heads { request, response })
+pub fn encode_head(entry: &Entry) -> Vec<u8> {
+    let request = Request { extra: HishelMetadata::absent(), ..entry.request.clone() };
+    let response = Response { extra: HishelMetadata::absent(), ..entry.response.clone() };
+    encode(&EntryHead { request, response })
 }
 
 /// Whether these are heads without the rest of a pair (layouts D and E), which begin with a map of two.
-pub(crate) fn is_heads_only(bytes: &[u8]) -> bool {
+pub(crate) fn is_head_only(bytes: &[u8]) -> bool {
     bytes.first() == Some(&0x82)
 }
 
@@ -115,19 +115,19 @@ pub fn encode_done(done: &Done) -> Vec<u8> {
 
 /// The fields of an entry that lists show, read without copying the rest.
 #[derive(Deserialize)]
-pub(crate) struct Facts<'a> {
+pub(crate) struct EntryView<'a> {
     #[serde(borrow)]
-    pub(crate) request: RequestFacts<'a>,
+    pub(crate) request: RequestView<'a>,
     #[serde(borrow)]
-    pub(crate) response: ResponseFacts<'a>,
+    pub(crate) response: ResponseView<'a>,
     /// `None` in hishel 2's layouts.
-    pub(crate) meta: Option<MetaFacts>,
+    pub(crate) meta: Option<StateView>,
     #[serde(borrow, default)]
     pub(crate) cache_key: Option<&'a Bytes>,
 }
 
 #[derive(Deserialize)]
-pub(crate) struct RequestFacts<'a> {
+pub(crate) struct RequestView<'a> {
     #[serde(borrow)]
     pub(crate) method: Cow<'a, str>,
     #[serde(borrow)]
@@ -136,17 +136,17 @@ pub(crate) struct RequestFacts<'a> {
     #[serde(rename = "headers")]
     _headers: IgnoredAny,
     #[serde(default)]
-    pub(crate) extra: ExtraFacts,
+    pub(crate) extra: MetadataView,
 }
 
 #[derive(Default, Deserialize)]
-pub(crate) struct ExtraFacts {
+pub(crate) struct MetadataView {
     pub(crate) hishel_ttl: Option<f64>,
     /// [`crate::model::metadata::KEPT`].
     animecache_kept: Option<IgnoredAny>,
 }
 
-impl ExtraFacts {
+impl MetadataView {
     /// The TTL that the entry was stored with, unless it was the TTL of its storage.
     pub(crate) fn own_ttl(&self) -> Option<f64> {
         self.hishel_ttl.filter(|_| self.animecache_kept.is_none())
@@ -154,14 +154,14 @@ impl ExtraFacts {
 }
 
 #[derive(Deserialize)]
-pub(crate) struct ResponseFacts<'a> {
+pub(crate) struct ResponseView<'a> {
     pub(crate) status_code: u16,
     #[serde(borrow)]
-    pub(crate) headers: HeaderFacts<'a>,
+    pub(crate) headers: HeaderView<'a>,
 }
 
 #[derive(Deserialize)]
-pub(crate) struct MetaFacts {
+pub(crate) struct StateView {
     pub(crate) created_at: f64,
     pub(crate) deleted_at: Option<f64>,
 }
@@ -215,7 +215,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Values<'a> {
 /// The header fields that freshness and lists need.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) struct HeaderFacts<'a> {
+pub(crate) struct HeaderView<'a> {
     #[serde(borrow, default)]
     pub(crate) cache_control: Values<'a>,
     #[serde(borrow, default)]
@@ -230,7 +230,7 @@ pub(crate) struct HeaderFacts<'a> {
     pub(crate) content_type: Values<'a>,
 }
 
-impl<'a> Facts<'a> {
+impl<'a> EntryView<'a> {
     /// hishel's mark for a soft deletion.
     pub(crate) fn is_deleted(&self) -> bool {
         self.meta.as_ref().and_then(|meta| meta.deleted_at).is_some_and(|at| at > 0.0)

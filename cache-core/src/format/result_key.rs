@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::format::hex::sha256_hex;
 use crate::format::python::json;
-use crate::format::python::json::{Dumps, Kind};
+use crate::format::python::json::{JsonStyle, Kind};
 use crate::model::key::RESULT_PREFIX;
 
 /// The schema hash of a function: the first 16 hexadecimal digits of the SHA-256 of its source text.
@@ -24,8 +24,8 @@ pub struct Argument {
 
 impl Argument {
     /// Formats texts, numbers and bools as Python's `str()`, anything else as its `json.dumps(sort_keys=True)`.
-    pub(crate) fn of(value: &(impl Serialize + ?Sized)) -> Result<Self, serde_json::Error> {
-        let (text, kind) = json::plain(value, Dumps { ascii: true, compact: false, sorted: true })?;
+    pub(crate) fn new(value: &(impl Serialize + ?Sized)) -> Result<Self, serde_json::Error> {
+        let (text, kind) = json::plain(value, JsonStyle { ascii: true, compact: false, sorted: true })?;
         Ok(Self { text, is_none: kind == Kind::None })
     }
 }
@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     fn of(value: impl Serialize) -> Argument {
-        Argument::of(&value).unwrap()
+        Argument::new(&value).unwrap()
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! [`HttpCache`] and its loop, the only one: look up, decide, wait for others, serve or forward.
 //!
 //! ```text
-//! HttpCache::answer(request)
-//!  ├ Plan::new                     key, policy, name of the flight                            plan.rs
+//! HttpCache::respond(request)
+//!  ├ RequestPlan::new                     key, policy, name of the flight                            plan.rs
 //!  └ loop
 //!     ├ look_up(plan)              Found | Miss | Unavailable                                 lookup.rs
 //!     ├ policy.decide(…, now)      pure
@@ -20,83 +20,86 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use crate::clock;
-use crate::http::cache_status::ServedFrom;
+use crate::http::cache_status::CacheOutcome;
 use crate::http::context::Context;
 use crate::http::error::FetchError;
 use crate::http::forward::{bypass, forward, forward_unconditional};
 use crate::http::lookup::look_up;
-use crate::http::plan::Plan;
-use crate::http::request::{Asked, RequestBody};
-use crate::http::response::Fetched;
+use crate::http::plan::RequestPlan;
+use crate::http::request::{CacheRequest, RequestBody};
+use crate::http::response::CachedResponse;
 use crate::http::resumable_body::Refetch;
 use crate::http::revalidate::revalidate;
 use crate::http::serve::{ServedResponse, serve};
 use crate::model::entry::EntryId;
 use crate::model::service::ServiceName;
-use crate::model::stats::Counts;
+use crate::model::stats::Counters;
 use crate::policy::decision::Decision;
-use crate::runtime::shared::{Hold, Usage};
-use crate::runtime::single_flight::{Lead, Turn, Waiting};
-use crate::transport::traits::Sender;
+use crate::runtime::shared::{CacheHandle, CacheMode};
+use crate::runtime::single_flight::{Leader, Role, WaitBudget};
+use crate::transport::traits::Transport;
 
-/// The HTTP cache of a service: a policy, a store and a [`Sender`]. Clones share everything.
+/// The HTTP cache of a service: a policy, a store and a [`Transport`]. Clones share everything.
 #[derive(Clone)]
 pub struct HttpCache {
     context: Arc<Context>,
-    hold: Hold,
+    handle: CacheHandle,
 }
 
 impl HttpCache {
-    pub(crate) fn new(hold: Hold, service: ServiceName, sender: Arc<dyn Sender>) -> Self {
-        Self { context: Arc::new(Context::new(Arc::clone(&hold), service, sender)), hold }
+    pub(crate) fn new(handle: CacheHandle, service: ServiceName, transport: Arc<dyn Transport>) -> Self {
+        Self { context: Arc::new(Context::new(Arc::clone(&handle), service, transport)), handle }
     }
 
     /// Returns a handle that ignores stored responses and replaces them.
-    pub fn anew(&self) -> Self {
-        self.with(Usage::Anew)
+    pub fn reload(&self) -> Self {
+        self.with(CacheMode::Reload)
     }
 
     /// Returns a handle that neither reads nor writes the cache.
     pub fn bypassed(&self) -> Self {
-        self.with(Usage::Bypassed)
+        self.with(CacheMode::NoStore)
     }
 
-    fn with(&self, usage: Usage) -> Self {
-        Self { context: Arc::new(Context { usage, ..Context::clone(&self.context) }), hold: self.hold.clone() }
+    fn with(&self, mode: CacheMode) -> Self {
+        Self {
+            context: Arc::new(Context { usage: mode, ..Context::clone(&self.context) }),
+            handle: self.handle.clone(),
+        }
     }
 
     /// Sends a request through the cache. Under the pipeline's policy, the body is part of the key as raw `data` is.
     ///
     /// # Errors
     /// If the request is invalid, or the origin failed.
-    pub async fn fetch(&self, request: http::Request<Bytes>) -> Result<Fetched, FetchError> {
+    pub async fn fetch(&self, request: http::Request<Bytes>) -> Result<CachedResponse, FetchError> {
         let (head, body) = request.into_parts();
-        let asked = Asked {
+        let cache_request = CacheRequest {
             method: head.method,
             url: head.uri.to_string(),
             params: None,
             fields: head.headers,
             body: RequestBody::Raw(body),
             timeout: None,
-            judge: None,
+            body_validator: None,
         };
-        self.answer(asked).await
+        self.respond(cache_request).await
     }
 
-    pub(crate) async fn answer(&self, asked: Asked) -> Result<Fetched, FetchError> {
+    pub(crate) async fn respond(&self, cache_request: CacheRequest) -> Result<CachedResponse, FetchError> {
         let context = &self.context;
-        let is_enabled = context.core.is_enabled && context.usage != Usage::Bypassed;
-        let plan = Plan::new(asked, &context.policy, context.ttl, is_enabled)?;
-        let usage = context.usage;
+        let is_enabled = context.core.is_enabled && context.usage != CacheMode::NoStore;
+        let plan = RequestPlan::new(cache_request, &context.policy, context.ttl, is_enabled)?;
+        let mode = context.usage;
         let request = Arc::new(PlannedRequest { context: Arc::clone(context), plan });
         let PlannedRequest { context, plan } = &*request;
-        match usage {
+        match mode {
             _ if plan.is_bypass => bypass(context, plan).await,
-            Usage::Anew => {
+            CacheMode::Reload => {
                 let stored = look_up(context, plan).await.into_stored();
                 forward_unconditional(context, plan, &stored, None, &request.refetch()).await
             }
-            Usage::Full | Usage::Bypassed => request.answer().await,
+            CacheMode::Default | CacheMode::NoStore => request.answer().await,
         }
     }
 }
@@ -104,7 +107,7 @@ impl HttpCache {
 /// A request on its way through the cache.
 struct PlannedRequest {
     context: Arc<Context>,
-    plan: Plan,
+    plan: RequestPlan,
 }
 
 impl PlannedRequest {
@@ -112,22 +115,22 @@ impl PlannedRequest {
         Arc::clone(self) as _
     }
 
-    async fn answer(self: &Arc<Self>) -> Result<Fetched, FetchError> {
+    async fn answer(self: &Arc<Self>) -> Result<CachedResponse, FetchError> {
         let (context, plan, refetch) = (&self.context, &self.plan, self.refetch());
         let found = look_up(context, plan).await;
         let mut is_available = !found.is_unavailable();
         let mut stored = found.into_stored();
-        let mut waiting = Waiting::default();
-        let mut lead: Option<Lead> = None;
+        let mut budget = WaitBudget::default();
+        let mut leader: Option<Leader> = None;
         loop {
             match plan.policy.decide(&plan.request, &stored, clock::now()) {
-                Decision::Serve(decision) => {
+                Decision::ServeStored(decision) => {
                     let index = decision.index;
-                    let from = if decision.is_stale { ServedFrom::Stale } else { ServedFrom::Hit };
+                    let from = if decision.is_stale { CacheOutcome::Stale } else { CacheOutcome::Hit };
                     if let Some(served) = serve(context, plan, &stored, decision, from, &refetch).await {
                         let response = self.revalidated_in_background(served);
-                        if let Some(lead) = lead {
-                            lead.land(true).await;
+                        if let Some(leader) = leader {
+                            leader.complete(true).await;
                         }
                         return Ok(response);
                     }
@@ -140,14 +143,14 @@ impl PlannedRequest {
                 Decision::Unsatisfiable => return Ok(context.gateway_timeout(plan)),
                 Decision::Forward(decision) => {
                     // Without a store there is nothing to wait for.
-                    let may_wait = is_available && lead.is_none() && waiting.may_go_on(stored.is_empty());
+                    let may_wait = is_available && leader.is_none() && budget.may_wait_again(stored.is_empty());
                     if !decision.can_be_shared || !may_wait {
-                        return forward(context, plan, &stored, decision, lead, &refetch).await;
+                        return forward(context, plan, &stored, decision, leader, &refetch).await;
                     }
-                    match self.wait_for_others(&mut waiting).await {
-                        Turn::Alone => return forward(context, plan, &stored, decision, None, &refetch).await,
-                        Turn::Lead(granted) => lead = Some(granted),
-                        Turn::LookAgain => {}
+                    match self.wait_for_others(&mut budget).await {
+                        Role::Independent => return forward(context, plan, &stored, decision, None, &refetch).await,
+                        Role::Leader(granted) => leader = Some(granted),
+                        Role::Retry => {}
                     }
                     let found = look_up(context, plan).await;
                     is_available = !found.is_unavailable();
@@ -157,18 +160,18 @@ impl PlannedRequest {
         }
     }
 
-    async fn wait_for_others(&self, waiting: &mut Waiting) -> Turn {
-        let had_waited = waiting.has_waited();
-        let turn = self.context.core.flights.board(&self.plan.flight(), waiting).await;
-        let waits = u64::from(waiting.has_waited() && !had_waited);
+    async fn wait_for_others(&self, budget: &mut WaitBudget) -> Role {
+        let had_waited = budget.has_waited();
+        let turn = self.context.core.single_flight.join(&self.plan.flight_key(), budget).await;
+        let waits = u64::from(budget.has_waited() && !had_waited);
         if self.plan.is_counted() {
-            self.context.count(Counts { waits, ..Counts::default() });
+            self.context.count(Counters { waits, ..Counters::default() });
         }
         turn
     }
 
     /// The response; its revalidation, where it needs one, is started in the background.
-    fn revalidated_in_background(&self, served: ServedResponse) -> Fetched {
+    fn revalidated_in_background(&self, served: ServedResponse) -> CachedResponse {
         if let Some(plan) = served.revalidate {
             let request = Arc::new(Self { context: Arc::clone(&self.context), plan });
             self.context.core.tasks.spawn(async move {
@@ -182,7 +185,7 @@ impl PlannedRequest {
 #[async_trait]
 impl Refetch for PlannedRequest {
     /// One request for all callers that were reading the body.
-    async fn refetch(&self, lost: &[EntryId]) -> Result<Fetched, FetchError> {
+    async fn refetch(&self, lost: &[EntryId]) -> Result<CachedResponse, FetchError> {
         let request = Self { context: Arc::clone(&self.context), plan: self.plan.for_refetch(lost) };
         Arc::new(request).answer().await
     }

@@ -5,7 +5,7 @@ use crate::model::key::CacheKey;
 
 /// Source of a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ServedFrom {
+pub enum CacheOutcome {
     /// The cache (fresh).
     Hit,
     /// The cache (stale).
@@ -18,7 +18,7 @@ pub enum ServedFrom {
     Bypass,
 }
 
-impl ServedFrom {
+impl CacheOutcome {
     /// The name in events and JSON.
     pub fn name(self) -> &'static str {
         match self {
@@ -33,9 +33,9 @@ impl ServedFrom {
 
 /// How a response was served.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Served {
+pub struct CacheStatus {
     /// The source of the response.
-    pub from: ServedFrom,
+    pub from: CacheOutcome,
     /// The key that it is, or would be, stored under.
     pub cache_key: CacheKey,
     /// Seconds since the origin generated or validated it; `None` if it was served by the origin.
@@ -46,9 +46,9 @@ pub struct Served {
     pub ttl_left: Option<f64>,
 }
 
-impl Served {
+impl CacheStatus {
     /// Served by the origin.
-    pub(crate) fn by_origin(from: ServedFrom, cache_key: CacheKey) -> Self {
+    pub(crate) fn by_origin(from: CacheOutcome, cache_key: CacheKey) -> Self {
         Self { from, cache_key, age: None, entry: None, ttl_left: None }
     }
 }

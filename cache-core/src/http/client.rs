@@ -7,13 +7,13 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde::Serialize;
 
-use crate::format::http_key::Form;
+use crate::format::http_key::FormValue;
 use crate::http::cache::HttpCache;
 use crate::http::error::FetchError;
-use crate::http::request::{Asked, RequestBody};
-use crate::http::response::Fetched;
-use crate::model::service::{PolicyName, ServiceName};
-use crate::runtime::shared::Hold;
+use crate::http::request::{CacheRequest, RequestBody};
+use crate::http::response::CachedResponse;
+use crate::model::service::{PolicyKind, ServiceName};
+use crate::runtime::shared::CacheHandle;
 
 /// An HTTP client for one service that uses the cache. Clones share everything.
 #[derive(Clone)]
@@ -22,13 +22,13 @@ pub struct CachedClient {
 }
 
 impl CachedClient {
-    pub(crate) fn new(hold: Hold, service: ServiceName) -> Self {
+    pub(crate) fn new(hold: CacheHandle, service: ServiceName) -> Self {
         // Under RFC 9111 redirects are stored like other responses; the pipeline's client follows them before storing.
-        let sender = match hold.services.get(service).policy {
-            PolicyName::Ttl => Arc::clone(&hold.senders.following),
-            PolicyName::Specification | PolicyName::Shared => Arc::clone(&hold.senders.direct),
+        let transport = match hold.services.get(service).policy {
+            PolicyKind::FixedTtl => Arc::clone(&hold.transports.following),
+            PolicyKind::Rfc9111 | PolicyKind::Shared => Arc::clone(&hold.transports.direct),
         };
-        Self { cache: HttpCache::new(hold, service, sender) }
+        Self { cache: HttpCache::new(hold, service, transport) }
     }
 
     /// A GET request.
@@ -43,21 +43,21 @@ impl CachedClient {
 
     /// A request. Under the pipeline's policy the key contains the URL as it is written here.
     pub fn request(&self, method: Method, url: impl Into<String>) -> RequestBuilder {
-        let asked = Asked {
+        let cache_request = CacheRequest {
             method,
             url: url.into(),
             params: None,
             fields: HeaderMap::new(),
             body: RequestBody::Empty,
             timeout: None,
-            judge: None,
+            body_validator: None,
         };
-        RequestBuilder { cache: self.cache.clone(), asked: Ok(asked) }
+        RequestBuilder { cache: self.cache.clone(), request: Ok(cache_request) }
     }
 
     /// Returns a client that ignores stored responses: [`HttpCache::anew`].
-    pub fn anew(&self) -> Self {
-        Self { cache: self.cache.anew() }
+    pub fn reload(&self) -> Self {
+        Self { cache: self.cache.reload() }
     }
 
     /// Returns a client that bypasses the cache: [`HttpCache::bypassed`].
@@ -66,7 +66,7 @@ impl CachedClient {
     }
 
     /// Sends a request of the `http` crate: [`HttpCache::fetch`].
-    pub async fn fetch(&self, request: http::Request<Bytes>) -> Result<Fetched, FetchError> {
+    pub async fn fetch(&self, request: http::Request<Bytes>) -> Result<CachedResponse, FetchError> {
         self.cache.fetch(request).await
     }
 }
@@ -82,50 +82,50 @@ impl From<HttpCache> for CachedClient {
 #[must_use = "nothing is sent before `send`"]
 pub struct RequestBuilder {
     cache: HttpCache,
-    asked: Result<Asked, FetchError>,
+    request: Result<CacheRequest, FetchError>,
 }
 
 impl RequestBuilder {
-    /// Adds query parameters, which the key contains separately from the URL. A [`Form::Text`] is an encoded query.
-    pub fn params(self, params: impl Into<Form>) -> Self {
+    /// Adds query parameters, which the key contains separately from the URL. A [`FormValue::Text`] is an encoded query.
+    pub fn params(self, params: impl Into<FormValue>) -> Self {
         // The pipeline's key leaves empty parameters out.
         let params = Some(params.into()).filter(|params| !params.is_empty());
-        self.and(|asked| {
-            asked.params = params;
+        self.and(|cache_request| {
+            cache_request.params = params;
             Ok(())
         })
     }
 
     /// Sets a JSON body.
     pub fn json(self, value: &impl Serialize) -> Self {
-        self.and(|asked| {
-            asked.body = RequestBody::Json(serde_json::to_value(value).map_err(FetchError::request)?);
+        self.and(|cache_request| {
+            cache_request.body = RequestBody::Json(serde_json::to_value(value).map_err(FetchError::request)?);
             Ok(())
         })
     }
 
     /// Sets a form body, from pairs; or any body, from text or bytes.
-    pub fn data(self, data: impl Into<Form>) -> Self {
-        self.and(|asked| {
-            asked.body = RequestBody::Form(data.into());
+    pub fn data(self, data: impl Into<FormValue>) -> Self {
+        self.and(|cache_request| {
+            cache_request.body = RequestBody::Form(data.into());
             Ok(())
         })
     }
 
     /// Adds a header field. hishel's overrides (`X-Hishel-Ttl` and the like) are not sent to the origin.
     pub fn header(self, name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Self {
-        self.and(|asked| {
+        self.and(|cache_request| {
             let name = HeaderName::from_bytes(name.as_ref()).map_err(FetchError::request)?;
             let value = HeaderValue::from_bytes(value.as_ref()).map_err(FetchError::request)?;
-            asked.fields.append(name, value);
+            cache_request.fields.append(name, value);
             Ok(())
         })
     }
 
     /// Sets the timeout for the whole response, including its body.
     pub fn timeout(self, time: Duration) -> Self {
-        self.and(|asked| {
-            asked.timeout = Some(time);
+        self.and(|cache_request| {
+            cache_request.timeout = Some(time);
             Ok(())
         })
     }
@@ -134,9 +134,9 @@ impl RequestBuilder {
     /// cached. Rejected stored responses are deleted and fetched again.
     ///
     /// The caller gets the origin's response in any case, while it arrives; the body is kept in memory meanwhile.
-    pub fn stored_if(self, judge: fn(&[u8]) -> bool) -> Self {
-        self.and(|asked| {
-            asked.judge = Some(judge);
+    pub fn store_if(self, body_validator: fn(&[u8]) -> bool) -> Self {
+        self.and(|cache_request| {
+            cache_request.body_validator = Some(body_validator);
             Ok(())
         })
     }
@@ -145,15 +145,15 @@ impl RequestBuilder {
     ///
     /// # Errors
     /// If the request is invalid, or the origin failed.
-    pub async fn send(self) -> Result<Fetched, FetchError> {
-        self.cache.answer(self.asked?).await
+    pub async fn send(self) -> Result<CachedResponse, FetchError> {
+        self.cache.respond(self.request?).await
     }
 
-    fn and(mut self, change: impl FnOnce(&mut Asked) -> Result<(), FetchError>) -> Self {
-        if let Ok(asked) = &mut self.asked
-            && let Err(error) = change(asked)
+    fn and(mut self, change: impl FnOnce(&mut CacheRequest) -> Result<(), FetchError>) -> Self {
+        if let Ok(cache_request) = &mut self.request
+            && let Err(error) = change(cache_request)
         {
-            self.asked = Err(error);
+            self.request = Err(error);
         }
         self
     }

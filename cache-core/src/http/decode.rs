@@ -9,8 +9,8 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream};
 
 use crate::format::content_coding::{ContentCoding, Decoder, STEP};
-use crate::transport::error::SendError;
-use crate::transport::traits::Incoming;
+use crate::transport::error::TransportError;
+use crate::transport::traits::BodyStream;
 
 /// The `Accept-Encoding` of requests whose response will be decoded: aiohttp's default.
 pub(crate) const ACCEPTED: &str = "gzip, deflate";
@@ -33,13 +33,13 @@ pub(crate) async fn start<E>(body: &mut (impl Stream<Item = Result<Bytes, E>> + 
 
 /// Where a body comes from: the header of a stored body may be out of date.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum From {
+pub(crate) enum BodySource {
     Origin,
     Store,
 }
 
 /// A body without its content coding. A body that is truncated within the coding ends with an error.
-pub(crate) fn decoded(body: Incoming, coding: ContentCoding, from: From) -> Incoming {
+pub(crate) fn decoded(body: BodyStream, coding: ContentCoding, from: BodySource) -> BodyStream {
     let decoding = Decoding { body: Some(body), input: Bytes::new(), coding, from, start: Vec::new(), decoder: None };
     Box::pin(stream::unfold(decoding, |mut decoding| async move {
         let chunk = decoding.next().await?;
@@ -52,24 +52,24 @@ pub(crate) fn decoded(body: Incoming, coding: ContentCoding, from: From) -> Inco
 
 struct Decoding {
     /// `None`: the body has ended.
-    body: Option<Incoming>,
+    body: Option<BodyStream>,
     /// Received and not decoded yet.
     input: Bytes,
     coding: ContentCoding,
-    from: From,
+    from: BodySource,
     /// The first bytes, until there are enough of them to detect the coding.
     start: Vec<u8>,
     decoder: Option<Decoder>,
 }
 
 impl Decoding {
-    async fn next(&mut self) -> Option<Result<Bytes, SendError>> {
+    async fn next(&mut self) -> Option<Result<Bytes, TransportError>> {
         let mut out = Vec::new();
         while out.len() < MIN_CHUNK {
             if !self.input.is_empty() {
                 let step = self.input.split_to(self.input.len().min(STEP));
                 if let Err(error) = self.step(&step, &mut out) {
-                    return Some(Err(SendError::broken(error)));
+                    return Some(Err(TransportError::broken(error)));
                 }
             } else if !out.is_empty() {
                 break;
@@ -80,7 +80,7 @@ impl Decoding {
                     None => {
                         self.body = None;
                         if let Err(error) = self.end(&mut out) {
-                            return Some(Err(SendError::broken(error)));
+                            return Some(Err(TransportError::broken(error)));
                         }
                         break;
                     }
@@ -96,9 +96,9 @@ impl Decoding {
         }
         self.start.extend_from_slice(input);
         let enough = match (self.from, self.coding) {
-            (From::Store, _) => STEP,
-            (From::Origin, ContentCoding::Zstd) => 4,
-            (From::Origin, _) => 2,
+            (BodySource::Store, _) => STEP,
+            (BodySource::Origin, ContentCoding::Zstd) => 4,
+            (BodySource::Origin, _) => 2,
         };
         if self.start.len() < enough { Ok(()) } else { self.begin(out) }
     }
@@ -107,7 +107,7 @@ impl Decoding {
         let start = std::mem::take(&mut self.start);
         // For codings without a magic number, the header of the origin decides.
         let has_magic = matches!(self.coding, ContentCoding::Gzip | ContentCoding::Zstd);
-        let is_believed = self.from == From::Origin && !has_magic && !start.is_empty();
+        let is_believed = self.from == BodySource::Origin && !has_magic && !start.is_empty();
         let coding = Some(self.coding).filter(|coding| is_believed || coding.is_encoded(&start));
         self.decoder.insert(Decoder::new(coding, &start, MAX_CHUNK)).push(&start, out)
     }
@@ -132,7 +132,7 @@ mod tests {
         [ContentCoding::Gzip, ContentCoding::Deflate, ContentCoding::Brotli, ContentCoding::Zstd];
 
     /// A body in chunks of this size, decoded.
-    fn run(body: &[u8], size: usize, coding: ContentCoding, from: From) -> Result<Vec<u8>, SendError> {
+    fn run(body: &[u8], size: usize, coding: ContentCoding, from: BodySource) -> Result<Vec<u8>, TransportError> {
         let chunks: Vec<_> = body.chunks(size).map(|chunk| Ok(Bytes::copy_from_slice(chunk))).collect();
         let chunks = decoded(Box::pin(stream::iter(chunks)), coding, from);
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -149,14 +149,14 @@ mod tests {
         ) {
             let body = body.repeat(times);
             for (encoded, coding) in encodings(&body) {
-                prop_assert_eq!(&run(&encoded, size, coding, From::Origin).unwrap(), &body);
+                prop_assert_eq!(&run(&encoded, size, coding, BodySource::Origin).unwrap(), &body);
             }
         }
 
         #[test]
         fn any_stored_body_is_no_panic(body in proptest::collection::vec(any::<u8>(), 0..200), size in 1..50_usize) {
             for coding in CODINGS {
-                let _ = run(&body, size, coding, From::Store);
+                let _ = run(&body, size, coding, BodySource::Store);
             }
         }
     }
@@ -166,7 +166,7 @@ mod tests {
         let body = b"one piece of a body ".repeat(50);
         for (mut encoded, coding) in encodings(&body) {
             encoded.truncate(encoded.len() - 3);
-            assert!(run(&encoded, 7, coding, From::Origin).is_err(), "{coding:?}");
+            assert!(run(&encoded, 7, coding, BodySource::Origin).is_err(), "{coding:?}");
         }
     }
 
@@ -174,7 +174,7 @@ mod tests {
     fn body_stored_decoded_is_unchanged() {
         for coding in CODINGS {
             for body in [&b""[..], b"{", br#"{"plain": 1}"#] {
-                assert_eq!(run(body, 5, coding, From::Store).unwrap(), body, "{coding:?}");
+                assert_eq!(run(body, 5, coding, BodySource::Store).unwrap(), body, "{coding:?}");
             }
         }
     }
@@ -182,8 +182,9 @@ mod tests {
     #[tokio::test]
     async fn coding_is_detected_beyond_a_short_first_chunk() {
         let body = brotli(&b"one piece of a body ".repeat(200));
-        let stored =
-            |chunks: [&[u8]; 3]| stream::iter(chunks.map(|chunk| Ok::<_, SendError>(Bytes::copy_from_slice(chunk))));
+        let stored = |chunks: [&[u8]; 3]| {
+            stream::iter(chunks.map(|chunk| Ok::<_, TransportError>(Bytes::copy_from_slice(chunk))))
+        };
         let (start, is_whole) = start(&mut stored([b"", &body[..1], &body[1..]])).await.unwrap();
         assert_eq!((&start[..], is_whole), (&body[..], true));
         assert!(is_text(&body[..1]) && !ContentCoding::Brotli.contradicts_header(&start, false));
@@ -199,6 +200,6 @@ mod tests {
     fn decompression_bomb_is_an_error() {
         let bomb = brotli(&vec![0; 2 * MAX_CHUNK]);
         assert!(bomb.len() < STEP, "{}", bomb.len());
-        assert!(run(&bomb, 512, ContentCoding::Brotli, From::Origin).is_err());
+        assert!(run(&bomb, 512, ContentCoding::Brotli, BodySource::Origin).is_err());
     }
 }

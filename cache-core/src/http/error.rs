@@ -1,7 +1,7 @@
 //! [`FetchError`]: why a request through the cache failed.
 
 use crate::error::BoxError;
-use crate::transport::error::SendError;
+use crate::transport::error::TransportError;
 
 /// An error of a request. Cache failures are never reported here.
 #[derive(Debug, thiserror::Error)]
@@ -12,7 +12,7 @@ pub enum FetchError {
     Request(#[source] BoxError),
     /// The origin did not respond, or its response was truncated.
     #[error(transparent)]
-    Origin(#[from] SendError),
+    Origin(#[from] TransportError),
     /// The body is not the expected JSON.
     #[error("cannot deserialize the body")]
     Json(#[source] BoxError),
@@ -34,7 +34,7 @@ impl FetchError {
     }
 }
 
-impl From<FetchError> for SendError {
+impl From<FetchError> for TransportError {
     /// For a response that continues the body of another one.
     fn from(error: FetchError) -> Self {
         match error {

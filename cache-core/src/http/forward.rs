@@ -9,41 +9,41 @@ use http::{HeaderMap, Method, StatusCode};
 use uuid::Uuid;
 
 use crate::clock;
-use crate::error::chain;
+use crate::error::error_chain;
 use crate::format::content_coding::ContentCoding;
 use crate::format::http_key::hishel1_key;
 use crate::http::body::Body;
-use crate::http::cache_status::{Served, ServedFrom};
+use crate::http::cache_status::{CacheOutcome, CacheStatus};
 use crate::http::context::{Context, own_ttl};
 use crate::http::decode::decoded;
 use crate::http::error::FetchError;
-use crate::http::plan::Plan;
-use crate::http::recorder::{Order, Recording, tee};
-use crate::http::response::{Fetched, without_coding};
+use crate::http::plan::RequestPlan;
+use crate::http::recorder::{BodyRecorder, RecordRequest, tee};
+use crate::http::response::{CachedResponse, without_coding};
 use crate::http::resumable_body::Refetch;
 use crate::http::serve::serve;
 use crate::http::{decode, header_map};
 use crate::model::entry::{Entry, EntryId, Request, Response};
-use crate::model::stats::Counts;
+use crate::model::stats::Counters;
 use crate::model::stored::StoredResponse;
-use crate::policy::decision::{Decision, Exchange, Forward, Outcome, Reply, Serve, Storing};
+use crate::policy::decision::{Decision, Exchange, Forward, Outcome, Reply, ServeStored, StoreAction};
 use crate::policy::dispatch::Policy;
 use crate::policy::vary::varies_by_credential;
-use crate::runtime::single_flight::Lead;
-use crate::transport::traits::{FinalUrl, Incoming};
+use crate::runtime::single_flight::Leader;
+use crate::transport::traits::{BodyStream, FinalUrl};
 
 /// The origin's response.
 struct OriginResponse {
     status: StatusCode,
     fields: HeaderMap,
-    body: Incoming,
+    body: BodyStream,
     /// The length of the body, if it is known.
     length: Option<u64>,
     /// The URL of the response, if redirects were followed.
     url: Option<String>,
 }
 
-async fn send(context: &Context, plan: &Plan, request: &Request) -> Result<OriginResponse, FetchError> {
+async fn send(context: &Context, plan: &RequestPlan, request: &Request) -> Result<OriginResponse, FetchError> {
     let (head, body) = context.sender.send(plan.to_origin(request)?).await?.into_parts();
     let mut fields = head.headers;
     let url = head.extensions.get::<FinalUrl>().map(|FinalUrl(url)| url.clone());
@@ -61,7 +61,7 @@ async fn send(context: &Context, plan: &Plan, request: &Request) -> Result<Origi
     let is_part = head.status == StatusCode::PARTIAL_CONTENT;
     if let Some(coding) = coding.filter(|_| plan.decodes && has_body && !is_part) {
         // The declared length is the one of the encoded body: a truncation shows before decoding only.
-        response.body = decoded(tee(response.body, response.length, None), coding, decode::From::Origin);
+        response.body = decoded(tee(response.body, response.length, None), coding, decode::BodySource::Origin);
         response.length = None;
         without_coding(&mut fields);
     }
@@ -70,20 +70,20 @@ async fn send(context: &Context, plan: &Plan, request: &Request) -> Result<Origi
 }
 
 /// Sends a request past the cache.
-pub(crate) async fn bypass(context: &Context, plan: &Plan) -> Result<Fetched, FetchError> {
+pub(crate) async fn bypass(context: &Context, plan: &RequestPlan) -> Result<CachedResponse, FetchError> {
     let response = send(context, plan, &plan.request).await?;
-    Ok(response.into_fetched(plan, ServedFrom::Bypass, None).await)
+    Ok(response.into_cached_response(plan, CacheOutcome::Bypass, None).await)
 }
 
 /// Sends a request to the origin, and applies the policy's outcome.
 pub(crate) async fn forward(
     context: &Arc<Context>,
-    plan: &Plan,
+    plan: &RequestPlan,
     stored: &[StoredResponse],
     forward: Forward,
-    lead: Option<Lead>,
+    leader: Option<Leader>,
     refetch: &Arc<dyn Refetch>,
-) -> Result<Fetched, FetchError> {
+) -> Result<CachedResponse, FetchError> {
     let mut sent = forward.request;
     let requested_at = clock::now();
     let response = send(context, plan, &sent).await;
@@ -92,7 +92,7 @@ pub(crate) async fn forward(
         Ok(response) => response,
         Err(error) => {
             let exchange = Exchange { request: &plan.request, sent: &sent, stored, requested_at, now };
-            return on_unreachable(context, plan, exchange, error, lead, refetch).await;
+            return on_unreachable(context, plan, exchange, error, leader, refetch).await;
         }
     };
     if plan.decodes {
@@ -101,7 +101,7 @@ pub(crate) async fn forward(
     let exchange = Exchange { request: &plan.request, sent: &sent, stored, requested_at, now };
     let outcome = plan.policy.receive(exchange, &response.to_stored());
     update_store(context, plan, stored, &outcome).await;
-    let step = Received { context, plan, exchange, response, lead, refetch };
+    let step = Received { context, plan, exchange, response, lead: leader, refetch };
     match outcome.reply {
         Reply::Origin(storing) => Ok(step.pass_on(storing).await),
         Reply::Validated(serve) => step.serve_validated(serve).await,
@@ -113,123 +113,130 @@ pub(crate) async fn forward(
 /// The origin did not respond: serves a stored response, where the policy allows it.
 async fn on_unreachable(
     context: &Arc<Context>,
-    plan: &Plan,
+    plan: &RequestPlan,
     exchange: Exchange<'_>,
     error: FetchError,
-    lead: Option<Lead>,
+    leader: Option<Leader>,
     refetch: &Arc<dyn Refetch>,
-) -> Result<Fetched, FetchError> {
+) -> Result<CachedResponse, FetchError> {
     let seconds = plan.started.elapsed().as_secs_f64();
-    tracing::warn!(service = %context.service, key = %plan.key, seconds, error = chain(&error), "error");
+    tracing::warn!(service = %context.service, key = %plan.key, seconds, error = error_chain(&error), "error");
     // The waiters fetch independently: one after the other, each would wait for the timeouts of all before it.
-    land(lead, false).await;
+    complete(leader, false).await;
     let instead = plan.policy.unreachable(exchange).filter(|_| may_serve_on_error(context, plan));
     let Some(instead) = instead else { return Err(error) };
-    let response = serve_now(context, plan, exchange.stored, instead, ServedFrom::Stale, refetch).await;
+    let response = serve_now(context, plan, exchange.stored, instead, CacheOutcome::Stale, refetch).await;
     response.ok_or(error)
 }
 
 /// Whether a stored response may be served if the origin fails. A background request needs none.
-fn may_serve_on_error(context: &Context, plan: &Plan) -> bool {
+fn may_serve_on_error(context: &Context, plan: &RequestPlan) -> bool {
     context.may_serve_stored() && plan.is_awaited()
 }
 
 /// As [`serve`], after a request to the origin: there is nothing to revalidate in the background.
 async fn serve_now(
     context: &Arc<Context>,
-    plan: &Plan,
+    plan: &RequestPlan,
     stored: &[StoredResponse],
-    decision: Serve,
-    from: ServedFrom,
+    decision: ServeStored,
+    from: CacheOutcome,
     refetch: &Arc<dyn Refetch>,
-) -> Option<Fetched> {
+) -> Option<CachedResponse> {
     Some(serve(context, plan, stored, decision, from, refetch).await?.response)
 }
 
 /// A response of the origin, and what is needed to reply to the caller.
 struct Received<'a> {
     context: &'a Arc<Context>,
-    plan: &'a Plan,
+    plan: &'a RequestPlan,
     exchange: Exchange<'a>,
     response: OriginResponse,
-    lead: Option<Lead>,
+    lead: Option<Leader>,
     refetch: &'a Arc<dyn Refetch>,
 }
 
 impl Received<'_> {
     /// Replies with the origin's response, which is stored while it streams, where that is allowed.
-    async fn pass_on(self, storing: Option<Storing>) -> Fetched {
-        let Self { context, plan, exchange, response, lead, .. } = self;
+    async fn pass_on(self, storing: Option<StoreAction>) -> CachedResponse {
+        let Self { context, plan, exchange, response, lead: leader, .. } = self;
         context.record_miss(plan, Some(exchange.now - exchange.requested_at));
         let storing = storing.filter(|storing| should_store(context, plan, exchange.sent, storing, response.length));
         let recording = match storing {
-            Some(storing) => Some(record(context, plan, exchange.stored, storing, lead)),
+            Some(storing) => Some(record(context, plan, exchange.stored, storing, leader)),
             None => {
-                land(lead, false).await;
+                complete(leader, false).await;
                 None
             }
         };
-        response.into_fetched(plan, ServedFrom::Miss, recording).await
+        response.into_cached_response(plan, CacheOutcome::Miss, recording).await
     }
 
     /// Replies with the stored response that the origin validated.
-    async fn serve_validated(self, decision: Serve) -> Result<Fetched, FetchError> {
-        let Self { context, plan, exchange, lead, refetch, .. } = self;
-        context.count(Counts { revalidations: 1, ..Counts::default() });
-        let response = serve_now(context, plan, exchange.stored, decision, ServedFrom::Revalidated, refetch).await;
+    async fn serve_validated(self, decision: ServeStored) -> Result<CachedResponse, FetchError> {
+        let Self { context, plan, exchange, lead: leader, refetch, .. } = self;
+        context.count(Counters { revalidations: 1, ..Counters::default() });
+        let response = serve_now(context, plan, exchange.stored, decision, CacheOutcome::Revalidated, refetch).await;
         if let Some(response) = response {
-            land(lead, true).await;
+            complete(leader, true).await;
             return Ok(response);
         }
         // The stored response is valid, but its body is lost.
-        forward_unconditional(context, plan, &[], lead, refetch).await
+        forward_unconditional(context, plan, &[], leader, refetch).await
     }
 
     /// Replies with a stored response in place of the origin's error, or else with the error.
-    async fn serve_instead_of_error(self, decision: Serve) -> Fetched {
-        let Self { context, plan, exchange, response, lead, refetch } = self;
-        land(lead, false).await;
+    async fn serve_instead_of_error(self, decision: ServeStored) -> CachedResponse {
+        let Self { context, plan, exchange, response, lead: leader, refetch } = self;
+        complete(leader, false).await;
         if may_serve_on_error(context, plan)
-            && let Some(stored) = serve_now(context, plan, exchange.stored, decision, ServedFrom::Stale, refetch).await
+            && let Some(stored) =
+                serve_now(context, plan, exchange.stored, decision, CacheOutcome::Stale, refetch).await
         {
             return stored;
         }
         context.record_miss(plan, Some(exchange.now - exchange.requested_at));
-        response.into_fetched(plan, ServedFrom::Miss, None).await
+        response.into_cached_response(plan, CacheOutcome::Miss, None).await
     }
 }
 
 /// Forwards without validators, as if nothing were stored. The response may replace those in `stored`.
 pub(crate) async fn forward_unconditional(
     context: &Arc<Context>,
-    plan: &Plan,
+    plan: &RequestPlan,
     stored: &[StoredResponse],
-    lead: Option<Lead>,
+    leader: Option<Leader>,
     refetch: &Arc<dyn Refetch>,
-) -> Result<Fetched, FetchError> {
+) -> Result<CachedResponse, FetchError> {
     match plan.policy.decide(&plan.request, &[], clock::now()) {
-        Decision::Forward(decision) => Box::pin(forward(context, plan, stored, decision, lead, refetch)).await,
+        Decision::Forward(decision) => Box::pin(forward(context, plan, stored, decision, leader, refetch)).await,
         _ => Ok(context.gateway_timeout(plan)),
     }
 }
 
-fn should_store(context: &Context, plan: &Plan, sent: &Request, storing: &Storing, length: Option<u64>) -> bool {
+fn should_store(
+    context: &Context,
+    plan: &RequestPlan,
+    sent: &Request,
+    storing: &StoreAction,
+    length: Option<u64>,
+) -> bool {
     // A request that ignores RFC 9111 shares its key with requests that do not: they must not get a response that
     // depends on its credentials.
-    let is_exception = matches!(plan.policy, Policy::Ttl(_)) && !plan.decodes;
+    let is_exception = matches!(plan.policy, Policy::FixedTtl(_)) && !plan.decodes;
     let is_for_all = !is_exception || !varies_by_credential(&sent.headers, &storing.response.headers);
     is_for_all
-        && !own_ttl(&storing.request).unwrap_or(storing.keep).is_zero()
+        && !own_ttl(&storing.request).unwrap_or(storing.retention).is_zero()
         && length.is_none_or(|length| length <= context.core.largest_entry)
 }
 
 fn record(
     context: &Arc<Context>,
-    plan: &Plan,
+    plan: &RequestPlan,
     stored: &[StoredResponse],
-    storing: Storing,
-    lead: Option<Lead>,
-) -> Recording {
+    storing: StoreAction,
+    leader: Option<Leader>,
+) -> BodyRecorder {
     let entry = Entry {
         id: Uuid::new_v4(),
         cache_key: plan.key.clone(),
@@ -238,14 +245,20 @@ fn record(
         created_at: Some(storing.created_at),
         deleted_at: None,
     };
-    let keep = own_ttl(&entry.request).unwrap_or(storing.keep);
-    let order =
-        Order { entry, keep, replaces: ids(stored, &storing.replaces), judge: plan.judge, started: plan.started, lead };
-    Recording::begin(context, order)
+    let retention = own_ttl(&entry.request).unwrap_or(storing.retention);
+    let order = RecordRequest {
+        entry,
+        retention,
+        replaces: ids(stored, &storing.replaces),
+        body_validator: plan.body_validator,
+        started: plan.started,
+        leader,
+    };
+    BodyRecorder::begin(context, order)
 }
 
 /// Updates and removes stored responses, before the caller sees the reply.
-async fn update_store(context: &Context, plan: &Plan, stored: &[StoredResponse], outcome: &Outcome) {
+async fn update_store(context: &Context, plan: &RequestPlan, stored: &[StoredResponse], outcome: &Outcome) {
     let store = context.store(&plan.key);
     for update in &outcome.updates {
         let Some(found) = stored.get(update.index) else { continue };
@@ -255,32 +268,37 @@ async fn update_store(context: &Context, plan: &Plan, stored: &[StoredResponse],
             ..Entry::clone(&found.entry)
         };
         // A TTL of zero is not possible, and the response may be in use.
-        let keep = own_ttl(&entry.request).unwrap_or(update.keep).max(Duration::from_secs(1));
+        let retention = own_ttl(&entry.request).unwrap_or(update.retention).max(Duration::from_secs(1));
         store
-            .ask("replace", |store| async move {
+            .call("replace", |store| async move {
                 Ok(store.update_head(&found.id, &entry).await?
-                    && store.expire(std::slice::from_ref(&found.id), Some(keep)).await? > 0)
+                    && store.expire(std::slice::from_ref(&found.id), Some(retention)).await? > 0)
             })
             .await;
     }
     let mut gone = ids(stored, &outcome.removals);
     for url in &outcome.invalidated {
         let key = hishel1_key(url.as_bytes());
-        let found = store.ask("lookup", |store| async move { store.lookup(&key, None).await }).await;
+        let found = store.call("lookup", |store| async move { store.lookup(&key, None).await }).await;
         gone.extend(found.into_iter().flatten().map(|found| found.id));
     }
     if !gone.is_empty() {
-        store.ask("remove", |store| async move { store.remove(&gone).await }).await;
+        store.call("remove", |store| async move { store.remove(&gone).await }).await;
     }
 }
 
 impl OriginResponse {
     fn to_stored(&self) -> Response {
-        let headers = header_map::stored(&self.fields);
+        let headers = header_map::to_stored_headers(&self.fields);
         Response { status_code: self.status.as_u16(), headers, ..Response::default() }
     }
 
-    async fn into_fetched(self, plan: &Plan, from: ServedFrom, recording: Option<Recording>) -> Fetched {
+    async fn into_cached_response(
+        self,
+        plan: &RequestPlan,
+        from: CacheOutcome,
+        recording: Option<BodyRecorder>,
+    ) -> CachedResponse {
         let body = if self.length == Some(0) {
             // An empty body is stored even if the caller does not read it.
             if let Some(recording) = recording {
@@ -289,15 +307,15 @@ impl OriginResponse {
             Body::from(Bytes::new())
         } else {
             let is_recorded = recording.is_some();
-            Body::passing(tee(self.body, self.length, recording), is_recorded)
+            Body::tee(tee(self.body, self.length, recording), is_recorded)
         };
-        Fetched::new(self.status, self.fields.into(), Served::by_origin(from, plan.key.clone()), body)
+        CachedResponse::new(self.status, self.fields.into(), CacheStatus::by_origin(from, plan.key.clone()), body)
     }
 }
 
-async fn land(lead: Option<Lead>, is_storable: bool) {
-    if let Some(lead) = lead {
-        lead.land(is_storable).await;
+async fn complete(leader: Option<Leader>, is_storable: bool) {
+    if let Some(leader) = leader {
+        leader.complete(is_storable).await;
     }
 }
 

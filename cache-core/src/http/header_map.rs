@@ -5,7 +5,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use crate::model::headers::Headers;
 
 /// The stored form. The values of a field keep their order and their bytes.
-pub(crate) fn stored(fields: &HeaderMap) -> Headers {
+pub(crate) fn to_stored_headers(fields: &HeaderMap) -> Headers {
     let mut headers = Headers::default();
     for (name, value) in fields {
         headers.append_line(name.as_str(), value.as_bytes());
@@ -14,7 +14,7 @@ pub(crate) fn stored(fields: &HeaderMap) -> Headers {
 }
 
 /// The form of the `http` crate. Fields that are invalid in HTTP are left out: other programs may have stored some.
-pub(crate) fn sent(headers: &Headers) -> HeaderMap {
+pub(crate) fn to_header_map(headers: &Headers) -> HeaderMap {
     let lines = headers.lines().filter_map(|(name, value)| {
         Some((HeaderName::from_bytes(name.as_bytes()).ok()?, HeaderValue::from_bytes(&value).ok()?))
     });
@@ -35,13 +35,13 @@ mod tests {
         for (name, value) in [("set-cookie", &b"a=1"[..]), ("x-latin", b"caf\xe9"), ("set-cookie", b"b=2")] {
             fields.append(name, HeaderValue::from_bytes(value).unwrap());
         }
-        assert_eq!(sent(&stored(&fields)), fields);
+        assert_eq!(to_header_map(&to_stored_headers(&fields)), fields);
     }
 
     #[test]
     fn invalid_fields_are_left_out() {
         let headers = [("x-ok", "1"), ("x y", "2"), ("x-split", "3\r\nx-injected: 4")].into_iter().collect();
-        let fields = sent(&headers);
+        let fields = to_header_map(&headers);
         assert_eq!(fields.len(), 1);
         assert_eq!(fields["x-ok"], "1");
     }

@@ -4,7 +4,7 @@ use http::{HeaderMap, HeaderValue};
 
 /// The overrides of a request.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(crate) struct Overrides {
+pub(crate) struct HishelHeaders {
     /// `X-Hishel-Ttl`: the TTL of the response, in seconds.
     pub(crate) ttl: Option<f64>,
     /// `X-Hishel-Spec-Ignore`: the response is stored and served regardless of RFC 9111.
@@ -15,7 +15,7 @@ pub(crate) struct Overrides {
     pub(crate) has_body_key: bool,
 }
 
-impl Overrides {
+impl HishelHeaders {
     /// Removes the overrides from a request. Invalid values are ignored, as in hishel.
     pub(crate) fn take(fields: &mut HeaderMap) -> Self {
         if fields.is_empty() {
@@ -47,15 +47,15 @@ fn flag(value: &HeaderValue) -> Option<bool> {
 mod tests {
     use super::*;
 
-    fn of(lines: &[(&'static str, &'static str)]) -> (Overrides, HeaderMap) {
+    fn of(lines: &[(&'static str, &'static str)]) -> (HishelHeaders, HeaderMap) {
         let mut fields: HeaderMap =
             lines.iter().map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_static(value))).collect();
-        (Overrides::take(&mut fields), fields)
+        (HishelHeaders::take(&mut fields), fields)
     }
 
     #[test]
     fn overrides_are_read_and_removed() {
-        let (overrides, rest) = of(&[
+        let (hishel_headers, rest) = of(&[
             ("X-Hishel-Ttl", "1.5"),
             ("X-Hishel-Spec-Ignore", "Yes"),
             ("X-Hishel-Refresh-Ttl-On-Access", "off"),
@@ -63,15 +63,19 @@ mod tests {
             ("Accept", "*/*"),
         ]);
         let expected =
-            Overrides { ttl: Some(1.5), ignores_specification: true, refreshes: Some(false), has_body_key: true };
-        assert_eq!(overrides, expected);
+            HishelHeaders { ttl: Some(1.5), ignores_specification: true, refreshes: Some(false), has_body_key: true };
+        assert_eq!(hishel_headers, expected);
         assert_eq!(rest.keys().map(http::HeaderName::as_str).collect::<Vec<_>>(), ["accept"]);
     }
 
     #[test]
     fn invalid_overrides_are_ignored() {
         for ttl in ["soon", "-1", "inf", "nan", ""] {
-            assert_eq!(of(&[("x-hishel-ttl", ttl), ("x-hishel-body-key", "maybe")]).0, Overrides::default(), "{ttl}");
+            assert_eq!(
+                of(&[("x-hishel-ttl", ttl), ("x-hishel-body-key", "maybe")]).0,
+                HishelHeaders::default(),
+                "{ttl}"
+            );
         }
     }
 }

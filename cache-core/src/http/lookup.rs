@@ -4,12 +4,12 @@ use std::time::Instant;
 
 use crate::format::content_coding;
 use crate::http::context::Context;
-use crate::http::plan::Plan;
-use crate::http::request::Judge;
+use crate::http::plan::RequestPlan;
+use crate::http::request::BodyValidator;
 use crate::http::response::coding;
 use crate::model::key::CacheKey;
-use crate::model::stats::Counts;
-use crate::model::stored::{StoredResponse, whole};
+use crate::model::stats::Counters;
+use crate::model::stored::{StoredResponse, collect_body};
 
 /// What the store has.
 pub(crate) enum Lookup {
@@ -35,43 +35,48 @@ impl Lookup {
 }
 
 /// Looks the request's key up in the store.
-pub(crate) async fn look_up(context: &Context, plan: &Plan) -> Lookup {
+pub(crate) async fn look_up(context: &Context, plan: &RequestPlan) -> Lookup {
     let started = Instant::now();
     let (key, refresh) = (&plan.key, plan.refresh().filter(|_| context.may_serve_stored()));
-    let found = context.store(key).ask("lookup", |store| async move { store.lookup(key, refresh).await }).await;
+    let found = context.store(key).call("lookup", |store| async move { store.lookup(key, refresh).await }).await;
     let lookup_micros = started.elapsed().as_micros() as u64;
     if plan.is_counted() {
-        context.count(Counts { lookup_micros, ..Counts::default() });
+        context.count(Counters { lookup_micros, ..Counters::default() });
     }
     let Some(mut found) = found else { return Lookup::Unavailable };
-    found.retain(|found| plan.is_answered_by(found));
-    if let Some(judge) = plan.judge {
-        found = validated(context, key, found, judge).await;
+    found.retain(|found| plan.accepts(found));
+    if let Some(body_validator) = plan.body_validator {
+        found = validated(context, key, found, body_validator).await;
     }
     if found.is_empty() { Lookup::Miss } else { Lookup::Found(found) }
 }
 
 /// Those whose decoded bodies the caller's validator accepts. The others are removed.
-async fn validated(context: &Context, key: &CacheKey, found: Vec<StoredResponse>, judge: Judge) -> Vec<StoredResponse> {
+async fn validated(
+    context: &Context,
+    key: &CacheKey,
+    found: Vec<StoredResponse>,
+    body_validator: BodyValidator,
+) -> Vec<StoredResponse> {
     let store = context.store(key);
     let (mut valid, mut invalid) = (Vec::new(), Vec::new());
     for mut found in found {
         if found.body.is_none() {
             found.body = match store.body(&found.id).await {
-                Some(body) => whole(body).await.ok(),
+                Some(body) => collect_body(body).await.ok(),
                 None => None,
             };
         }
         // A response whose body is lost cannot be served either.
         let Some(body) = &found.body else { continue };
-        if judge(&content_coding::decode_all(body, coding(&found.entry.response.headers))) {
+        if body_validator(&content_coding::decode_all(body, coding(&found.entry.response.headers))) {
             valid.push(found);
         } else {
             invalid.push(found.id);
         }
     }
     if !invalid.is_empty() {
-        store.ask("remove", |store| async move { store.remove(&invalid).await }).await;
+        store.call("remove", |store| async move { store.remove(&invalid).await }).await;
     }
     valid
 }

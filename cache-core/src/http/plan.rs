@@ -11,8 +11,8 @@ use url::Url;
 use crate::format::hex::hex;
 use crate::format::http_key::hishel1_key;
 use crate::http::error::FetchError;
-use crate::http::hishel_headers::Overrides;
-use crate::http::request::{Asked, Judge};
+use crate::http::hishel_headers::HishelHeaders;
+use crate::http::request::{BodyValidator, CacheRequest};
 use crate::http::{decode, header_map};
 use crate::model::entry::{EntryId, Request};
 use crate::model::key::CacheKey;
@@ -20,13 +20,13 @@ use crate::model::stored::StoredResponse;
 use crate::policy::conditional::unconditional;
 use crate::policy::dispatch::Policy;
 use crate::policy::fields::is_condition;
-use crate::policy::fixed_ttl::Ttl;
-use crate::transport::traits::Timeout;
+use crate::policy::fixed_ttl::FixedTtl;
+use crate::transport::traits::RequestTimeout;
 
 /// How a request goes through the cache.
 #[derive(Clone)]
-pub(crate) struct Plan {
-    asked: Asked,
+pub(crate) struct RequestPlan {
+    cache_request: CacheRequest,
     pub(crate) key: CacheKey,
     /// The store is neither read nor written.
     pub(crate) is_bypass: bool,
@@ -37,7 +37,7 @@ pub(crate) struct Plan {
     pub(crate) refreshes: bool,
     /// Bodies are decoded on their way to the caller and the store.
     pub(crate) decodes: bool,
-    pub(crate) judge: Option<Judge>,
+    pub(crate) body_validator: Option<BodyValidator>,
     key_scope: KeyScope,
     purpose: Purpose,
     /// When the request arrived.
@@ -65,43 +65,43 @@ enum KeyScope {
     UrlOrBody { is_any_method: bool },
 }
 
-impl Plan {
+impl RequestPlan {
     pub(crate) fn new(
-        mut asked: Asked,
+        mut cache_request: CacheRequest,
         usual: &Policy,
         service_ttl: Duration,
         is_enabled: bool,
     ) -> Result<Self, FetchError> {
-        let overrides = Overrides::take(&mut asked.fields);
-        if let Some(content_type) = asked.body.content_type() {
-            asked.fields.entry(CONTENT_TYPE).or_insert(content_type);
+        let hishel_headers = HishelHeaders::take(&mut cache_request.fields);
+        if let Some(content_type) = cache_request.body.content_type() {
+            cache_request.fields.entry(CONTENT_TYPE).or_insert(content_type);
         }
-        let decodes = matches!(usual, Policy::Ttl(_));
+        let decodes = matches!(usual, Policy::FixedTtl(_));
         let (key, key_scope, url) = if decodes {
-            (asked.pipeline_key(), KeyScope::Request, None)
+            (cache_request.pipeline_key(), KeyScope::Request, None)
         } else {
-            let url = asked.target()?;
-            let scope = KeyScope::UrlOrBody { is_any_method: !overrides.ignores_specification };
-            (hishel_key(&asked, &overrides, &url), scope, Some(url))
+            let url = cache_request.target()?;
+            let scope = KeyScope::UrlOrBody { is_any_method: !hishel_headers.ignores_specification };
+            (hishel_key(&cache_request, &hishel_headers, &url), scope, Some(url))
         };
-        let is_bypass = !is_enabled || is_bypass(&asked, &overrides, url.as_ref());
+        let is_bypass = !is_enabled || is_bypass(&cache_request, &hishel_headers, url.as_ref());
         let mut request = Request {
-            method: asked.method.as_str().to_owned(),
-            url: url.map_or_else(|| asked.url.clone(), Into::into),
-            headers: header_map::stored(&asked.fields),
+            method: cache_request.method.as_str().to_owned(),
+            url: url.map_or_else(|| cache_request.url.clone(), Into::into),
+            headers: header_map::to_stored_headers(&cache_request.fields),
             ..Request::default()
         };
-        if let Some(ttl) = overrides.ttl {
+        if let Some(ttl) = hishel_headers.ttl {
             request.extra.set_ttl(ttl);
         }
-        let policy = policy(usual, &overrides, service_ttl);
+        let policy = policy(usual, &hishel_headers, service_ttl);
         let refreshes = match &policy {
-            Policy::Ttl(policy) => policy.refresh_on_access,
-            Policy::Specification(_) => overrides.refreshes == Some(true),
+            Policy::FixedTtl(policy) => policy.refresh_on_access,
+            Policy::Rfc9111(_) => hishel_headers.refreshes == Some(true),
         };
         Ok(Self {
-            judge: asked.judge,
-            asked,
+            body_validator: cache_request.body_validator,
+            cache_request,
             key,
             is_bypass,
             policy,
@@ -116,15 +116,15 @@ impl Plan {
 
     /// The same request for the whole body, which these stored responses have lost.
     pub(crate) fn for_refetch(&self, lost: &[EntryId]) -> Self {
-        self.whole(Purpose::Refetch { lost: lost.to_vec() })
+        self.without_conditions(Purpose::Refetch { lost: lost.to_vec() })
     }
 
     /// The same request for the whole response, without a caller.
-    pub(crate) fn in_background(&self) -> Self {
-        self.whole(Purpose::Background)
+    pub(crate) fn for_revalidation(&self) -> Self {
+        self.without_conditions(Purpose::Background)
     }
 
-    fn whole(&self, purpose: Purpose) -> Self {
+    fn without_conditions(&self, purpose: Purpose) -> Self {
         Self { request: unconditional(&self.request), purpose, started: Instant::now(), ..self.clone() }
     }
 
@@ -146,13 +146,13 @@ impl Plan {
     /// The TTL that a lookup renews; `None`: none.
     pub(crate) fn refresh(&self) -> Option<Duration> {
         match &self.policy {
-            Policy::Ttl(policy) if self.refreshes => Some(policy.ttl),
+            Policy::FixedTtl(policy) if self.refreshes => Some(policy.ttl),
             _ => None,
         }
     }
 
     /// Whether a stored response is of this request; whether it may be served is for the policy to decide.
-    pub(crate) fn is_answered_by(&self, found: &StoredResponse) -> bool {
+    pub(crate) fn accepts(&self, found: &StoredResponse) -> bool {
         if let Purpose::Refetch { lost } = &self.purpose
             && lost.contains(&found.id)
         {
@@ -169,7 +169,7 @@ impl Plan {
 
     /// The key of the fetch: requests with the same one get the same response. Under RFC 9111 header fields may select
     /// another response, and a key that was made of the body does not distinguish URLs.
-    pub(crate) fn flight(&self) -> String {
+    pub(crate) fn flight_key(&self) -> String {
         if self.decodes {
             return self.key.to_string();
         }
@@ -185,7 +185,7 @@ impl Plan {
 
     /// The URL that the pipeline stores: with its parameters, without credentials.
     pub(crate) fn stored_url(&self) -> Result<String, FetchError> {
-        let mut url = self.asked.target()?;
+        let mut url = self.cache_request.target()?;
         // These fail for URLs without a host, which hold no credentials.
         let _ = url.set_username("");
         let _ = url.set_password(None);
@@ -194,39 +194,43 @@ impl Plan {
 
     /// The request for the origin, with the header fields of `sent` in place of the caller's.
     pub(crate) fn to_origin(&self, sent: &Request) -> Result<http::Request<Bytes>, FetchError> {
-        let url = self.asked.target()?;
-        let mut fields = header_map::sent(&sent.headers);
+        let url = self.cache_request.target()?;
+        let mut fields = header_map::to_header_map(&sent.headers);
         if self.decodes {
             // A part of an encoded body cannot be decoded.
             let accepted = if fields.contains_key(RANGE) { "identity" } else { decode::ACCEPTED };
             fields.entry(ACCEPT_ENCODING).or_insert(HeaderValue::from_static(accepted));
         }
         let method = Method::from_bytes(sent.method.as_bytes()).map_err(FetchError::request)?;
-        let mut request = http::Request::new(self.asked.body.bytes());
+        let mut request = http::Request::new(self.cache_request.body.bytes());
         *request.method_mut() = method;
         *request.uri_mut() = url.as_str().parse().map_err(FetchError::request)?;
         *request.headers_mut() = fields;
-        if let Some(timeout) = self.asked.timeout {
-            request.extensions_mut().insert(Timeout(timeout));
+        if let Some(timeout) = self.cache_request.timeout {
+            request.extensions_mut().insert(RequestTimeout(timeout));
         }
         Ok(request)
     }
 }
 
 /// hishel's key of a request: of its URL, or of its body if the request has that override.
-fn hishel_key(asked: &Asked, overrides: &Overrides, url: &Url) -> CacheKey {
-    if overrides.has_body_key { hishel1_key(&asked.body.bytes()) } else { hishel1_key(url.as_str().as_bytes()) }
+fn hishel_key(cache_request: &CacheRequest, hishel_headers: &HishelHeaders, url: &Url) -> CacheKey {
+    if hishel_headers.has_body_key {
+        hishel1_key(&cache_request.body.bytes())
+    } else {
+        hishel1_key(url.as_str().as_bytes())
+    }
 }
 
 /// Whether a request cannot be cached. `url`: `None` under the pipeline's policy.
-fn is_bypass(asked: &Asked, overrides: &Overrides, url: Option<&Url>) -> bool {
+fn is_bypass(cache_request: &CacheRequest, hishel_headers: &HishelHeaders, url: Option<&Url>) -> bool {
     // The response to a conditional or range request would be taken for the whole one.
-    let is_conditional = || asked.fields.keys().any(|name| is_condition(name.as_str()));
+    let is_conditional = || cache_request.fields.keys().any(|name| is_condition(name.as_str()));
     match url {
-        None => is_conditional() || !asked.has_pipeline_key(),
+        None => is_conditional() || !cache_request.has_pipeline_key(),
         // Policies do not see these credentials, so the response that depends on them must not be stored.
         Some(url) => {
-            overrides.ignores_specification && is_conditional()
+            hishel_headers.ignores_specification && is_conditional()
                 || !url.username().is_empty()
                 || url.password().is_some()
         }
@@ -234,11 +238,14 @@ fn is_bypass(asked: &Asked, overrides: &Overrides, url: Option<&Url>) -> bool {
 }
 
 /// The usual policy of the service with the overrides of the request.
-fn policy(usual: &Policy, overrides: &Overrides, service_ttl: Duration) -> Policy {
-    let ignores_rfc9111 = overrides.ignores_specification && !matches!(usual, Policy::Ttl(_));
-    let mut policy =
-        if ignores_rfc9111 { Policy::Ttl(Ttl { ttl: service_ttl, refresh_on_access: false }) } else { usual.clone() };
-    if let (Policy::Ttl(policy), Some(refreshes)) = (&mut policy, overrides.refreshes) {
+fn policy(usual: &Policy, hishel_headers: &HishelHeaders, service_ttl: Duration) -> Policy {
+    let ignores_rfc9111 = hishel_headers.ignores_specification && !matches!(usual, Policy::FixedTtl(_));
+    let mut policy = if ignores_rfc9111 {
+        Policy::FixedTtl(FixedTtl { ttl: service_ttl, refresh_on_access: false })
+    } else {
+        usual.clone()
+    };
+    if let (Policy::FixedTtl(policy), Some(refreshes)) = (&mut policy, hishel_headers.refreshes) {
         policy.refresh_on_access = refreshes;
     }
     policy

@@ -16,38 +16,38 @@ use crate::error::{Error, Result};
 use crate::format::content_coding;
 use crate::http::body::Body;
 use crate::http::context::Context;
-use crate::http::request::Judge;
+use crate::http::request::BodyValidator;
 use crate::http::response::coding;
 use crate::model::entry::{Entry, EntryId};
 use crate::model::key::CacheKey;
-use crate::model::stats::Counts;
-use crate::runtime::guarded_store::GracefulWriter;
-use crate::runtime::single_flight::Lead;
-use crate::transport::error::SendError;
-use crate::transport::traits::Incoming;
+use crate::model::stats::Counters;
+use crate::runtime::guarded_store::GuardedWriter;
+use crate::runtime::single_flight::Leader;
+use crate::transport::error::TransportError;
+use crate::transport::traits::BodyStream;
 
 /// How many chunks may wait for the store.
 const QUEUE: usize = 8;
 
 /// The caller waits for a store that writes at this rate or faster; bytes per second.
-const SLOWEST: f64 = (16 << 20) as f64;
+const MIN_BYTES_PER_SECOND: f64 = (16 << 20) as f64;
 
 /// Waiters stop waiting for a body that makes no progress for this long: its reader may be slow, or may itself be
 /// waiting for the same key (a deadlock).
 const PAUSE: Duration = Duration::from_secs(2);
 
 /// A response to be stored.
-pub(crate) struct Order {
+pub(crate) struct RecordRequest {
     pub(crate) entry: Entry,
-    pub(crate) keep: Duration,
+    pub(crate) retention: Duration,
     /// Removed once the new entry is visible.
     pub(crate) replaces: Vec<EntryId>,
     /// Must accept the whole body before it is stored.
-    pub(crate) judge: Option<Judge>,
+    pub(crate) body_validator: Option<BodyValidator>,
     /// When the request arrived.
     pub(crate) started: Instant,
     /// The fetch that others wait for.
-    pub(crate) lead: Option<Lead>,
+    pub(crate) leader: Option<Leader>,
 }
 
 enum Message {
@@ -56,41 +56,41 @@ enum Message {
 }
 
 /// Sends a body to the task that stores it.
-pub(crate) struct Recording {
+pub(crate) struct BodyRecorder {
     messages: mpsc::Sender<Message>,
     committed: oneshot::Receiver<()>,
-    patience: Duration,
+    timeout: Duration,
     /// How much longer the body may be delayed in all.
     budget: Duration,
-    room: u64,
+    capacity: u64,
     /// The body cannot be stored: it is too large, or the store is too slow.
-    is_given_up: Arc<AtomicBool>,
+    is_abandoned: Arc<AtomicBool>,
 }
 
-impl Recording {
+impl BodyRecorder {
     /// Starts the task that writes.
-    pub(crate) fn begin(context: &Arc<Context>, order: Order) -> Self {
+    pub(crate) fn begin(context: &Arc<Context>, order: RecordRequest) -> Self {
         let (messages, incoming) = mpsc::channel(QUEUE);
         let (done, committed) = oneshot::channel();
-        let is_given_up = Arc::<AtomicBool>::default();
-        context.core.tasks.spawn(record(Arc::clone(context), order, incoming, Arc::clone(&is_given_up), done));
-        let patience = context.core.store.patience();
-        Self { messages, committed, patience, budget: patience, room: context.core.largest_entry, is_given_up }
+        let is_abandoned = Arc::<AtomicBool>::default();
+        context.core.tasks.spawn(record(Arc::clone(context), order, incoming, Arc::clone(&is_abandoned), done));
+        let timeout = context.core.store.timeout();
+        Self { messages, committed, timeout, budget: timeout, capacity: context.core.largest_entry, is_abandoned }
     }
 
     /// Sends a chunk; `None`: the body is not stored any more.
-    async fn push(mut self, chunk: &Bytes) -> Option<Self> {
-        let Some(room) = self.room.checked_sub(chunk.len() as u64) else {
-            self.is_given_up.store(true, Ordering::Release);
+    async fn send(mut self, chunk: &Bytes) -> Option<Self> {
+        let Some(room) = self.capacity.checked_sub(chunk.len() as u64) else {
+            self.is_abandoned.store(true, Ordering::Release);
             return None;
         };
-        self.room = room;
-        self.budget += Duration::from_secs(1).mul_f64(chunk.len() as f64 / SLOWEST);
+        self.capacity = room;
+        self.budget += Duration::from_secs(1).mul_f64(chunk.len() as f64 / MIN_BYTES_PER_SECOND);
         let start = Instant::now();
         let sent = timeout(self.budget, self.messages.send(Message::Chunk(chunk.clone()))).await;
         self.budget = self.budget.saturating_sub(start.elapsed());
         if sent.is_err() {
-            self.is_given_up.store(true, Ordering::Release);
+            self.is_abandoned.store(true, Ordering::Release);
         }
         matches!(sent, Ok(Ok(()))).then_some(self)
     }
@@ -98,22 +98,22 @@ impl Recording {
     /// The body is complete: when this returns it is stored, or the store timed out.
     pub(crate) async fn end(self) {
         let (messages, committed) = (self.messages, self.committed);
-        match timeout(self.budget.max(self.patience), messages.send(Message::End)).await {
-            Ok(Ok(())) => drop(timeout(self.patience, committed).await),
+        match timeout(self.budget.max(self.timeout), messages.send(Message::End)).await {
+            Ok(Ok(())) => drop(timeout(self.timeout, committed).await),
             Ok(Err(_)) => {}
-            Err(_) => self.is_given_up.store(true, Ordering::Release),
+            Err(_) => self.is_abandoned.store(true, Ordering::Release),
         }
     }
 }
 
 /// A body that is also sent to the recording, if there is one. It ends with an error if it is shorter or longer than
 /// its declared `length`.
-pub(crate) fn tee(body: Incoming, length: Option<u64>, recording: Option<Recording>) -> Incoming {
-    Box::pin(stream::unfold(Tee { body: Some(body), left: length, recording }, |mut tee| async move {
+pub(crate) fn tee(body: BodyStream, length: Option<u64>, recording: Option<BodyRecorder>) -> BodyStream {
+    Box::pin(stream::unfold(Tee { body: Some(body), left: length, recorder: recording }, |mut tee| async move {
         let chunk = tee.next().await?;
         if chunk.is_err() {
             tee.body = None;
-            tee.recording = None;
+            tee.recorder = None;
         }
         Some((chunk, tee))
     }))
@@ -121,35 +121,35 @@ pub(crate) fn tee(body: Incoming, length: Option<u64>, recording: Option<Recordi
 
 struct Tee {
     /// `None`: it ended with an error.
-    body: Option<Incoming>,
+    body: Option<BodyStream>,
     /// Bytes still to come, if the length was declared.
     left: Option<u64>,
-    recording: Option<Recording>,
+    recorder: Option<BodyRecorder>,
 }
 
 impl Tee {
-    async fn next(&mut self) -> Option<Result<Bytes, SendError>> {
+    async fn next(&mut self) -> Option<Result<Bytes, TransportError>> {
         let chunk = match self.body.as_mut()?.next().await {
             Some(Ok(chunk)) => chunk,
             Some(Err(error)) => return Some(Err(error)),
-            None if self.left.is_some_and(|left| left > 0) => return Some(Err(SendError::cut())),
+            None if self.left.is_some_and(|left| left > 0) => return Some(Err(TransportError::cut())),
             None => {
-                if let Some(recording) = self.recording.take() {
+                if let Some(recording) = self.recorder.take() {
                     recording.end().await;
                 }
                 return None;
             }
         };
-        if let Some(recording) = self.recording.take() {
-            self.recording = recording.push(&chunk).await;
+        if let Some(recording) = self.recorder.take() {
+            self.recorder = recording.send(&chunk).await;
         }
         if let Some(left) = &mut self.left {
             // A body that is longer than declared is invalid.
-            let Some(rest) = left.checked_sub(chunk.len() as u64) else { return Some(Err(SendError::cut())) };
+            let Some(rest) = left.checked_sub(chunk.len() as u64) else { return Some(Err(TransportError::cut())) };
             *left = rest;
             // A caller that knows the length may send its next request without polling for the end.
             if rest == 0
-                && let Some(recording) = self.recording.take()
+                && let Some(recording) = self.recorder.take()
             {
                 recording.end().await;
             }
@@ -160,7 +160,7 @@ impl Tee {
 
 /// A body that is kept in memory until its validator has seen all of it.
 struct Validation {
-    judge: Judge,
+    judge: BodyValidator,
     coding: Option<String>,
     body: BytesMut,
 }
@@ -174,22 +174,22 @@ impl Validation {
 /// Stores a body as its chunks arrive, and releases its waiters.
 async fn record(
     context: Arc<Context>,
-    order: Order,
+    order: RecordRequest,
     mut messages: mpsc::Receiver<Message>,
     is_given_up: Arc<AtomicBool>,
     done: oneshot::Sender<()>,
 ) {
-    let Order { entry, keep, replaces, judge, started, mut lead } = order;
+    let RecordRequest { entry, retention, replaces, body_validator, started, mut leader } = order;
     let key = entry.cache_key.clone();
-    let validation = judge.map(|judge| Validation {
-        judge,
+    let validation = body_validator.map(|body_validator| Validation {
+        judge: body_validator,
         coding: coding(&entry.response.headers).map(str::to_owned),
         body: BytesMut::new(),
     });
     let store = context.store(&key);
-    let stored = match store.begin(entry, Some(keep)).await {
+    let stored = match store.insert(entry, Some(retention)).await {
         None => Ok(false),
-        Some(writer) => match write(writer, validation, &mut messages, &mut lead).await {
+        Some(writer) => match write(writer, validation, &mut messages, &mut leader).await {
             Some(stored) => stored,
             None if is_given_up.load(Ordering::Acquire) => Ok(false),
             // Cut off: the response may still be storable, so the next waiter becomes the leader.
@@ -198,32 +198,32 @@ async fn record(
     };
     let was_stored = matches!(stored, Ok(true));
     if was_stored {
-        on_stored(&context, &key, keep, started);
+        on_stored(&context, &key, retention, started);
         if !replaces.is_empty() {
-            store.ask("remove", |store| async move { store.remove(&replaces).await }).await;
+            store.call("remove", |store| async move { store.remove(&replaces).await }).await;
         }
     }
     let _ = done.send(());
-    if let Some(lead) = lead {
+    if let Some(leader) = leader {
         // If the entry was flushed while the body was written, one of the waiters fetches it for all.
-        lead.land(was_stored || matches!(stored, Err(Error::Removed { .. }))).await;
+        leader.complete(was_stored || matches!(stored, Err(Error::Removed { .. }))).await;
     }
 }
 
 /// Writes the body and commits it, unless its validator rejects it; whether it was stored. `None`: it was cut off.
 async fn write(
-    mut writer: GracefulWriter,
+    mut writer: GuardedWriter,
     mut validation: Option<Validation>,
     messages: &mut mpsc::Receiver<Message>,
-    lead: &mut Option<Lead>,
+    leader: &mut Option<Leader>,
 ) -> Option<Result<bool>> {
     loop {
-        match next_message(messages, lead).await? {
+        match next_message(messages, leader).await? {
             Message::Chunk(chunk) => {
                 if let Some(validation) = &mut validation {
                     validation.body.extend_from_slice(&chunk);
                 }
-                if let Err(error) = writer.push(chunk).await {
+                if let Err(error) = writer.write(chunk).await {
                     return Some(Err(error));
                 }
             }
@@ -236,20 +236,20 @@ async fn write(
 }
 
 /// The next message. Where it takes longer than [`PAUSE`], the waiters are released first.
-async fn next_message(messages: &mut mpsc::Receiver<Message>, lead: &mut Option<Lead>) -> Option<Message> {
-    if lead.is_some() {
+async fn next_message(messages: &mut mpsc::Receiver<Message>, leader: &mut Option<Leader>) -> Option<Message> {
+    if leader.is_some() {
         match timeout(PAUSE, messages.recv()).await {
             Ok(message) => return message,
-            Err(_) => drop(lead.take()),
+            Err(_) => drop(leader.take()),
         }
     }
     messages.recv().await
 }
 
-fn on_stored(context: &Context, key: &CacheKey, keep: Duration, started: Instant) {
-    context.count(Counts { stores: 1, ..Counts::default() });
+fn on_stored(context: &Context, key: &CacheKey, retention: Duration, started: Instant) {
+    context.count(Counters { stores: 1, ..Counters::default() });
     let seconds = started.elapsed().as_secs_f64();
-    tracing::debug!(service = %context.service, %key, ttl = keep.as_secs_f64(), seconds, "store");
+    tracing::debug!(service = %context.service, %key, ttl = retention.as_secs_f64(), seconds, "store");
 }
 
 /// Reads a recorded body to its end without a caller, so that it is stored and its waiters need not fetch it again.

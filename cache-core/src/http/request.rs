@@ -7,25 +7,25 @@ use http::{HeaderMap, HeaderValue, Method};
 use serde_json::Value;
 use url::{Url, form_urlencoded};
 
-use crate::format::http_key::{Form, Payload, pipeline_key};
+use crate::format::http_key::{FormValue, RequestPayload, pipeline_key};
 use crate::http::error::FetchError;
 use crate::model::key::CacheKey;
 
 /// A request as the caller wrote it.
 #[derive(Clone, Debug)]
-pub(crate) struct Asked {
+pub(crate) struct CacheRequest {
     pub(crate) method: Method,
     /// Without `params`.
     pub(crate) url: String,
-    pub(crate) params: Option<Form>,
+    pub(crate) params: Option<FormValue>,
     pub(crate) fields: HeaderMap,
     pub(crate) body: RequestBody,
     pub(crate) timeout: Option<Duration>,
-    pub(crate) judge: Option<Judge>,
+    pub(crate) body_validator: Option<BodyValidator>,
 }
 
 /// Decides by the whole decoded body whether a response may be stored and served.
-pub(crate) type Judge = fn(&[u8]) -> bool;
+pub(crate) type BodyValidator = fn(&[u8]) -> bool;
 
 /// The body of a request.
 #[derive(Clone, Debug)]
@@ -33,7 +33,7 @@ pub(crate) enum RequestBody {
     Empty,
     Raw(Bytes),
     Json(Value),
-    Form(Form),
+    Form(FormValue),
 }
 
 impl RequestBody {
@@ -43,8 +43,8 @@ impl RequestBody {
             Self::Empty => Bytes::new(),
             Self::Raw(bytes) => bytes.clone(),
             Self::Json(value) => value.to_string().into(),
-            Self::Form(Form::Bytes(bytes)) => Bytes::copy_from_slice(bytes),
-            Self::Form(Form::Text(text)) => text.clone().into(),
+            Self::Form(FormValue::Bytes(bytes)) => Bytes::copy_from_slice(bytes),
+            Self::Form(FormValue::Text(text)) => text.clone().into(),
             Self::Form(form) => {
                 form_urlencoded::Serializer::new(String::new()).extend_pairs(form.to_pairs()).finish().into()
             }
@@ -55,22 +55,22 @@ impl RequestBody {
         let name = match self {
             Self::Empty | Self::Raw(_) => return None,
             Self::Json(_) => "application/json",
-            Self::Form(Form::Bytes(_)) => "application/octet-stream",
-            Self::Form(Form::Text(_)) => "text/plain; charset=utf-8",
+            Self::Form(FormValue::Bytes(_)) => "application/octet-stream",
+            Self::Form(FormValue::Text(_)) => "text/plain; charset=utf-8",
             Self::Form(_) => "application/x-www-form-urlencoded",
         };
         Some(HeaderValue::from_static(name))
     }
 }
 
-impl Asked {
+impl CacheRequest {
     /// The URL with `params`.
     pub(crate) fn target(&self) -> Result<Url, FetchError> {
         let mut url = Url::parse(&self.url).map_err(FetchError::request)?;
         url.set_fragment(None);
         match &self.params {
             None => {}
-            Some(Form::Text(query)) => {
+            Some(FormValue::Text(query)) => {
                 let query = url.query().map_or_else(|| query.clone(), |before| format!("{before}&{query}"));
                 url.set_query(Some(&query));
             }
@@ -89,11 +89,11 @@ impl Asked {
             RequestBody::Json(value) => (Some(value), None),
             RequestBody::Form(form) => (None, Some(form)),
             RequestBody::Raw(bytes) => {
-                raw = Form::Bytes(bytes.to_vec());
+                raw = FormValue::Bytes(bytes.to_vec());
                 (None, Some(&raw).filter(|_| !bytes.is_empty()))
             }
         };
-        pipeline_key(self.method.as_str(), &self.url, &Payload { json, params: self.params.as_ref(), data })
+        pipeline_key(self.method.as_str(), &self.url, &RequestPayload { json, params: self.params.as_ref(), data })
     }
 
     /// Whether the pipeline's key identifies this request: the pipeline uses no other methods.

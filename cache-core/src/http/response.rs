@@ -1,4 +1,4 @@
-//! [`Fetched`]: a response, and how it was served.
+//! [`CachedResponse`]: a response, and how it was served.
 
 use std::sync::{Arc, OnceLock};
 
@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::de::DeserializeOwned;
 
 use crate::http::body::Body;
-use crate::http::cache_status::Served;
+use crate::http::cache_status::CacheStatus;
 use crate::http::error::FetchError;
 use crate::http::header_map;
 use crate::model::entry::{Entry, Response};
@@ -16,10 +16,10 @@ use crate::model::headers::Headers;
 
 /// A response with information about how it was served.
 #[derive(Debug)]
-pub struct Fetched {
+pub struct CachedResponse {
     status: StatusCode,
     head: Head,
-    served: Served,
+    cache_status: CacheStatus,
     body: Body,
 }
 
@@ -39,7 +39,7 @@ enum Stored {
 }
 
 impl Head {
-    pub(crate) fn of_entry(entry: Arc<Entry>, response: Option<Response>, is_decoded: bool) -> Self {
+    pub(crate) fn from_entry(entry: Arc<Entry>, response: Option<Response>, is_decoded: bool) -> Self {
         let stored = response.map_or(Stored::Entry(entry), |response| Stored::Response(Box::new(response)));
         Self { stored: Some(stored), is_decoded, fields: OnceLock::new() }
     }
@@ -54,7 +54,7 @@ impl Head {
     fn fields(&self) -> &HeaderMap {
         self.fields.get_or_init(|| {
             let headers = self.response().map(|response| &response.headers);
-            let mut fields = headers.map(header_map::sent).unwrap_or_default();
+            let mut fields = headers.map(header_map::to_header_map).unwrap_or_default();
             if self.is_decoded {
                 without_coding(&mut fields);
             }
@@ -85,9 +85,9 @@ pub(crate) fn coding(headers: &Headers) -> Option<&str> {
     headers.get("content-encoding")
 }
 
-impl Fetched {
-    pub(crate) fn new(status: StatusCode, head: Head, served: Served, body: Body) -> Self {
-        Self { status, head, served, body }
+impl CachedResponse {
+    pub(crate) fn new(status: StatusCode, head: Head, cache_status: CacheStatus, body: Body) -> Self {
+        Self { status, head, cache_status, body }
     }
 
     /// The status code.
@@ -101,13 +101,13 @@ impl Fetched {
     }
 
     /// How it was served, with its age and its key.
-    pub fn served(&self) -> &Served {
-        &self.served
+    pub fn cache_status(&self) -> &CacheStatus {
+        &self.cache_status
     }
 
     /// Whether the heads of both responses are of the same representation.
-    pub(crate) fn is_as(&self, other: &Response) -> bool {
-        let (ours, theirs) = (self.headers(), header_map::sent(&other.headers));
+    pub(crate) fn is_same_representation(&self, other: &Response) -> bool {
+        let (ours, theirs) = (self.headers(), header_map::to_header_map(&other.headers));
         let differ = |name: HeaderName| matches!((ours.get(&name), theirs.get(&name)), (Some(a), Some(b)) if a != b);
         // The length of an encoded body differs from the one of the decoded body.
         let has_other_length = coding(&other.headers).is_none() && differ(CONTENT_LENGTH);
@@ -140,20 +140,20 @@ impl Fetched {
         serde_json::from_slice(&body).map_err(|error| FetchError::Json(error.into()))
     }
 
-    /// As a response of the `http` crate, with [`Served`] among its extensions.
+    /// As a response of the `http` crate, with [`CacheStatus`] among its extensions.
     pub fn into_response(self) -> http::Response<Body> {
         self.head.fields();
         let mut response = http::Response::new(self.body);
         *response.status_mut() = self.status;
         *response.headers_mut() = self.head.fields.into_inner().unwrap_or_default();
-        response.extensions_mut().insert(self.served);
+        response.extensions_mut().insert(self.cache_status);
         response
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::http::cache_status::ServedFrom;
+    use crate::http::cache_status::CacheOutcome;
     use crate::model::key::CacheKey;
 
     use super::*;
@@ -170,15 +170,19 @@ mod tests {
     #[case::length_of_the_coded(&[("content-length", "1"), ("content-encoding", "gzip")], &[("content-length", "2")], true)]
     fn same_representation_is_recognized_by_its_head(
         #[case] stored: &[(&str, &str)],
-        #[case] fetched: &[(&str, &str)],
+        #[case] cached_response: &[(&str, &str)],
         #[case] expected: bool,
     ) {
         let of = |fields: &[(&str, &str)]| fields.iter().copied().collect::<Headers>();
-        let served = Served::by_origin(ServedFrom::Miss, CacheKey::new(*b"key"));
-        let fetched =
-            Fetched::new(StatusCode::OK, header_map::sent(&of(fetched)).into(), served, Body::from(Bytes::new()));
+        let served = CacheStatus::by_origin(CacheOutcome::Miss, CacheKey::new(*b"key"));
+        let cached_response = CachedResponse::new(
+            StatusCode::OK,
+            header_map::to_header_map(&of(cached_response)).into(),
+            served,
+            Body::from(Bytes::new()),
+        );
         let stored = |status_code| Response { status_code, headers: of(stored), ..Response::default() };
-        assert_eq!(fetched.is_as(&stored(200)), expected);
-        assert!(!fetched.is_as(&stored(404)));
+        assert_eq!(cached_response.is_same_representation(&stored(200)), expected);
+        assert!(!cached_response.is_same_representation(&stored(404)));
     }
 }

@@ -16,12 +16,12 @@ use crate::http::body::Body;
 use crate::http::context::Context;
 use crate::http::error::FetchError;
 use crate::http::recorder::drain;
-use crate::http::response::Fetched;
+use crate::http::response::CachedResponse;
 use crate::model::entry::{EntryId, Response};
-use crate::model::stats::Counts;
-use crate::policy::decision::Part;
-use crate::transport::error::SendError;
-use crate::transport::traits::Incoming;
+use crate::model::stats::Counters;
+use crate::policy::decision::BodyRange;
+use crate::transport::error::TransportError;
+use crate::transport::traits::BodyStream;
 
 /// So many of the delivered bytes are kept unhashed: a body that is read to its end costs no hashing.
 const UNHASHED: usize = 1 << 20;
@@ -30,7 +30,7 @@ const UNHASHED: usize = 1 << 20;
 #[async_trait]
 pub(crate) trait Refetch: Send + Sync {
     /// The whole response. `lost`: the stored responses that must not be served, since their bodies are lost.
-    async fn refetch(&self, lost: &[EntryId]) -> Result<Fetched, FetchError>;
+    async fn refetch(&self, lost: &[EntryId]) -> Result<CachedResponse, FetchError>;
 }
 
 /// What a lost body is recovered with.
@@ -42,11 +42,11 @@ pub(crate) struct Recovery {
 }
 
 /// A part of a stored body.
-pub(crate) fn resumable(chunks: Incoming, part: Part, id: EntryId, recovery: Recovery) -> Incoming {
+pub(crate) fn resumable(chunks: BodyStream, part: BodyRange, id: EntryId, recovery: Recovery) -> BodyStream {
     let (first, left) = match part {
-        Part::Whole => (0, None),
-        Part::None => (0, Some(0)),
-        Part::Range(first, last) => (first, Some((last + 1).saturating_sub(first))),
+        BodyRange::Full => (0, None),
+        BodyRange::None => (0, Some(0)),
+        BodyRange::Range(first, last) => (first, Some((last + 1).saturating_sub(first))),
     };
     let body = ResumableBody {
         chunks: Some(chunks),
@@ -70,7 +70,7 @@ pub(crate) fn resumable(chunks: Incoming, part: Part, id: EntryId, recovery: Rec
 
 struct ResumableBody {
     /// `None`: it has ended.
-    chunks: Option<Incoming>,
+    chunks: Option<BodyStream>,
     /// Where the part begins.
     first: u64,
     /// Bytes before the part that are still to be skipped.
@@ -89,13 +89,13 @@ struct ResumableBody {
 }
 
 impl ResumableBody {
-    async fn next(&mut self) -> Option<Result<Bytes, SendError>> {
+    async fn next(&mut self) -> Option<Result<Bytes, TransportError>> {
         loop {
             if self.left == Some(0) {
                 return None;
             }
             let problem = match self.chunks.as_mut()?.next().await {
-                Some(Ok(chunk)) => match self.part_of(chunk) {
+                Some(Ok(chunk)) => match self.next_part(chunk) {
                     None => continue,
                     Some(chunk) => {
                         self.delivered.push(&chunk);
@@ -106,7 +106,7 @@ impl ResumableBody {
                     }
                 },
                 None if self.left.is_none() && self.skip == 0 => return None,
-                None => SendError::cut(),
+                None => TransportError::cut(),
                 Some(Err(problem)) => problem,
             };
             match self.resume(problem).await {
@@ -117,7 +117,7 @@ impl ResumableBody {
     }
 
     /// The bytes of a chunk that belong to the part.
-    fn part_of(&mut self, mut chunk: Bytes) -> Option<Bytes> {
+    fn next_part(&mut self, mut chunk: Bytes) -> Option<Bytes> {
         let skipped = self.skip.min(chunk.len() as u64);
         self.skip -= skipped;
         chunk.advance(skipped as usize);
@@ -129,17 +129,17 @@ impl ResumableBody {
     }
 
     /// Fetches the body again until one begins with what was delivered; returns its rest.
-    async fn resume(&mut self, mut problem: SendError) -> Result<Incoming, SendError> {
+    async fn resume(&mut self, mut problem: TransportError) -> Result<BodyStream, TransportError> {
         while let Some(lost) = self.source.take() {
             self.lost.push(lost);
             let Recovery { context, head, refetch } = &self.recovery;
-            let fetched = refetch.refetch(&self.lost).await?;
-            if !fetched.is_as(head) {
-                drain(context, fetched.into_body());
-                return Err(SendError::broken("stored body was deleted and replaced by another response"));
+            let cached_response = refetch.refetch(&self.lost).await?;
+            if !cached_response.is_same_representation(head) {
+                drain(context, cached_response.into_body());
+                return Err(TransportError::broken("stored body was deleted and replaced by another response"));
             }
-            self.source.clone_from(&fetched.served().entry);
-            match self.rest_of(fetched.into_body()).await {
+            self.source.clone_from(&cached_response.cache_status().entry);
+            match self.remaining(cached_response.into_body()).await {
                 Ok(rest) => return Ok(rest),
                 Err(error) => problem = error,
             }
@@ -147,14 +147,14 @@ impl ResumableBody {
         Err(problem)
     }
 
-    async fn rest_of(&mut self, mut body: Body) -> Result<Incoming, SendError> {
+    async fn remaining(&mut self, mut body: Body) -> Result<BodyStream, TransportError> {
         // The bytes before the part were not delivered, so they need not be compared.
         let (mut skip, mut compared) = (self.first, 0);
         let (length, expected) = self.delivered.digest();
         let mut hash = Sha256::new();
         let mut rest = Bytes::new();
         while skip > 0 || compared < length {
-            let Some(mut chunk) = body.next().await.transpose()? else { return Err(SendError::cut()) };
+            let Some(mut chunk) = body.next().await.transpose()? else { return Err(TransportError::cut()) };
             let skipped = skip.min(chunk.len() as u64);
             skip -= skipped;
             chunk.advance(skipped as usize);
@@ -168,17 +168,17 @@ impl ResumableBody {
             // The next refetch would return the same body.
             self.source = None;
             drain(&self.recovery.context, body);
-            return Err(SendError::broken("stored body was deleted and the origin now returns a different one"));
+            return Err(TransportError::broken("stored body was deleted and the origin now returns a different one"));
         }
         let rest = stream::iter((!rest.is_empty()).then_some(Ok(rest)));
-        Ok(Box::pin(rest.chain(body.map_err(SendError::from))))
+        Ok(Box::pin(rest.chain(body.map_err(TransportError::from))))
     }
 }
 
 impl Drop for ResumableBody {
     fn drop(&mut self) {
         let bytes = self.served;
-        self.recovery.context.count(Counts { bytes, ..Counts::default() });
+        self.recovery.context.count(Counters { bytes, ..Counters::default() });
     }
 }
 

@@ -6,21 +6,21 @@ use crate::clock;
 use crate::http::context::Context;
 use crate::http::forward::forward;
 use crate::http::lookup::look_up;
-use crate::http::plan::Plan;
+use crate::http::plan::RequestPlan;
 use crate::http::recorder::drain;
 use crate::http::resumable_body::Refetch;
-use crate::policy::decision::{Decision, Serve};
+use crate::policy::decision::{Decision, ServeStored};
 
 /// Validates a response that was served stale, unless another fetch of it is in flight.
-pub(crate) async fn revalidate(context: &Arc<Context>, plan: &Plan, refetch: &Arc<dyn Refetch>) {
-    let Some(lead) = context.core.flights.lead_if_free(&plan.flight()).await else { return };
+pub(crate) async fn revalidate(context: &Arc<Context>, plan: &RequestPlan, refetch: &Arc<dyn Refetch>) {
+    let Some(leader) = context.core.single_flight.try_lead(&plan.flight_key()).await else { return };
     let stored = look_up(context, plan).await.into_stored();
-    let Decision::Serve(Serve { refresh: Some(decision), .. }) =
+    let Decision::ServeStored(ServeStored { refresh: Some(decision), .. }) =
         plan.policy.decide(&plan.request, &stored, clock::now())
     else {
-        return lead.land(true).await;
+        return leader.complete(true).await;
     };
-    if let Ok(response) = forward(context, plan, &stored, decision, Some(lead), refetch).await {
+    if let Ok(response) = forward(context, plan, &stored, decision, Some(leader), refetch).await {
         drain(context, response.into_body());
     }
 }

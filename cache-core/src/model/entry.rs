@@ -11,18 +11,18 @@ use uuid::Uuid;
 
 use crate::model::headers::Headers;
 use crate::model::key::{CacheKey, HTTP_PREFIX, ResultKey};
-use crate::model::metadata::Extra;
+use crate::model::metadata::HishelMetadata;
 
 /// Which of the two caches an entry belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Kind {
+pub enum CacheKind {
     /// A stored HTTP response.
     Http,
     /// The stored result of a function.
     Result,
 }
 
-impl Kind {
+impl CacheKind {
     /// The name in selectors and JSON.
     pub fn name(self) -> &'static str {
         match self {
@@ -34,7 +34,7 @@ impl Kind {
 
 /// How an HTTP entry is laid out in its store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Layout {
+pub enum StorageLayout {
     /// The pipeline's own Redis layout (A).
     Pipeline,
     /// The Redis layout of hishel 1.2 and 1.3 (B).
@@ -47,7 +47,7 @@ pub enum Layout {
     Sqlite2,
 }
 
-impl Layout {
+impl StorageLayout {
     /// The name in JSON.
     pub fn name(self) -> &'static str {
         match self {
@@ -70,7 +70,7 @@ impl Layout {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum EntryId {
     /// An HTTP entry: its entry, its body and its place in the index.
-    Http(Layout, Uuid),
+    Http(StorageLayout, Uuid),
     /// A result, or a Redis key of ours that belongs to no entry; the whole Redis key.
     Key(Box<[u8]>),
 }
@@ -98,10 +98,10 @@ impl EntryId {
     }
 
     /// Which cache the entry belongs to.
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> CacheKind {
         match self {
-            Self::Key(key) if ResultKey::parse(key).is_some() => Kind::Result,
-            Self::Http(..) | Self::Key(_) => Kind::Http,
+            Self::Key(key) if ResultKey::parse(key).is_some() => CacheKind::Result,
+            Self::Http(..) | Self::Key(_) => CacheKind::Http,
         }
     }
 }
@@ -114,7 +114,7 @@ impl fmt::Display for EntryId {
 
 /// Whether an entry can be served, and if not, why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum State {
+pub enum EntryState {
     /// Whole and not expired.
     Live,
     /// Without the mark that the body is whole: still being written, cut short, or its body is gone.
@@ -127,7 +127,7 @@ pub enum State {
     Orphan,
 }
 
-impl State {
+impl EntryState {
     /// All states.
     pub const ALL: [Self; 5] = [Self::Live, Self::Incomplete, Self::Deleted, Self::Corrupt, Self::Orphan];
 
@@ -187,8 +187,8 @@ pub struct Request {
     /// The header fields.
     pub headers: Headers,
     /// hishel's metadata.
-    #[serde(default, skip_serializing_if = "Extra::is_absent")]
-    pub extra: Extra,
+    #[serde(default, skip_serializing_if = "HishelMetadata::is_absent")]
+    pub extra: HishelMetadata,
 }
 
 /// The stored part of a response besides its body.
@@ -199,6 +199,6 @@ pub struct Response {
     /// The header fields.
     pub headers: Headers,
     /// hishel's metadata.
-    #[serde(default, skip_serializing_if = "Extra::is_absent")]
-    pub extra: Extra,
+    #[serde(default, skip_serializing_if = "HishelMetadata::is_absent")]
+    pub extra: HishelMetadata,
 }

@@ -6,14 +6,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::entry::{EntryId, Kind};
+use crate::model::entry::{CacheKind, EntryId};
 use crate::model::key::CacheKey;
 use crate::model::service::ServiceName;
 use crate::model::stats::hit_rate;
 
 /// What events are derived from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
+pub enum EventSource {
     /// The server's keyspace notifications, which cost it little. They report expiries, too, but no hit of a result, and
     /// hits of HTTP entries only where each use refreshes the TTL (the pipeline's default).
     Notifications {
@@ -30,7 +30,7 @@ pub enum Source {
     },
 }
 
-impl Source {
+impl EventSource {
     /// The name of what is asked of the server.
     pub fn name(self) -> &'static str {
         match self {
@@ -40,9 +40,9 @@ impl Source {
     }
 
     /// Whether this source can observe this of this cache at all.
-    pub fn tells(self, kind: EventKind, cache: Kind) -> bool {
+    pub fn can_observe(self, kind: EventKind, cache: CacheKind) -> bool {
         match (self, kind) {
-            (Self::Notifications { .. }, EventKind::Hit) => cache == Kind::Http,
+            (Self::Notifications { .. }, EventKind::Hit) => cache == CacheKind::Http,
             (Self::Commands { .. }, EventKind::Expire | EventKind::Evict) => false,
             _ => true,
         }
@@ -89,13 +89,13 @@ impl EventKind {
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Event {
+pub struct CacheEvent {
     /// When it was seen, in Unix seconds.
     pub at: f64,
     /// What happened.
     pub kind: EventKind,
     /// In which cache.
-    pub cache: Kind,
+    pub cache: CacheKind,
     /// Its service. `None` where only the stored entry has it and is gone or was never stored.
     pub service: Option<ServiceName>,
     /// The entry; `None` for a lookup that found none.
@@ -103,12 +103,12 @@ pub struct Event {
     /// The key that an HTTP entry is looked up by, where that is known.
     pub cache_key: Option<CacheKey>,
     /// The request that an HTTP entry answers, where that is known.
-    pub request: Option<Arc<Asked>>,
+    pub request: Option<Arc<RequestLine>>,
 }
 
 /// What was asked for, of an HTTP entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Asked {
+pub struct RequestLine {
     /// The method.
     pub method: String,
     /// The URL, secrets in its query included.
@@ -117,9 +117,9 @@ pub struct Asked {
 
 /// What a watch returns.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Seen {
+pub enum Observation {
     /// Something happened.
-    Event(Event),
+    Event(CacheEvent),
     /// The connection was lost, and nothing was seen for so long.
     Gap(Duration),
     /// More happened than could be followed: so many signs of it were dropped.
@@ -128,9 +128,9 @@ pub enum Seen {
 
 /// What a watch saw, added up.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Sample {
+pub struct EventTotals {
     /// By service and cache; `None`: the service is not known.
-    pub of: BTreeMap<(Option<ServiceName>, Kind), Happened>,
+    pub counts: BTreeMap<(Option<ServiceName>, CacheKind), EventCounts>,
     /// How often the connection was lost.
     pub gaps: u64,
     /// How long nothing was seen, in all.
@@ -141,39 +141,39 @@ pub struct Sample {
 
 /// How often each kind of event was seen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Happened([u64; EventKind::ALL.len()]);
+pub struct EventCounts([u64; EventKind::ALL.len()]);
 
-impl Happened {
+impl EventCounts {
     /// How often this was seen.
-    pub fn of(&self, kind: EventKind) -> u64 {
+    pub fn get(&self, kind: EventKind) -> u64 {
         self.0[kind as usize]
     }
 
     /// The share of hits among hits and misses; `None` where there were neither.
     pub fn hit_rate(&self) -> Option<f64> {
-        hit_rate(self.of(EventKind::Hit), self.of(EventKind::Miss))
+        hit_rate(self.get(EventKind::Hit), self.get(EventKind::Miss))
     }
 }
 
-impl Sample {
+impl EventTotals {
     /// Adds what was seen.
-    pub fn add(&mut self, seen: &Seen) {
+    pub fn add(&mut self, seen: &Observation) {
         match seen {
-            Seen::Event(event) => {
-                self.of.entry((event.service, event.cache)).or_default().0[event.kind as usize] += 1;
+            Observation::Event(event) => {
+                self.counts.entry((event.service, event.cache)).or_default().0[event.kind as usize] += 1;
             }
-            Seen::Gap(gap) => {
+            Observation::Gap(gap) => {
                 self.gaps += 1;
                 self.unseen += *gap;
             }
-            Seen::Lost(signs) => self.lost += signs,
+            Observation::Lost(signs) => self.lost += signs,
         }
     }
 
     /// Everything of one cache together.
-    pub fn all_of(&self, cache: Kind) -> Happened {
-        let mut all = Happened::default();
-        for (_, happened) in self.of.iter().filter(|((_, of), _)| *of == cache) {
+    pub fn total(&self, cache: CacheKind) -> EventCounts {
+        let mut all = EventCounts::default();
+        for (_, happened) in self.counts.iter().filter(|((_, of), _)| *of == cache) {
             for (sum, count) in all.0.iter_mut().zip(happened.0) {
                 *sum += count;
             }

@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use regex::bytes::Regex;
 
 use crate::error::{Error, Result};
-use crate::model::entry::{EntryId, Kind, State};
+use crate::model::entry::{CacheKind, EntryId, EntryState};
 use crate::model::glob::Glob;
 use crate::model::key::{HTTP_PREFIX, RESULT_PREFIX};
 use crate::model::service::ServiceName;
@@ -21,7 +21,7 @@ pub struct Filter {
     /// The Redis key matches.
     pub key: Option<Glob>,
     /// Of this cache.
-    pub kind: Option<Kind>,
+    pub kind: Option<CacheKind>,
     /// Of one of these services; empty: of any.
     pub services: Vec<ServiceName>,
     /// The URL matches; results have none.
@@ -47,7 +47,7 @@ pub struct Filter {
     /// Fresh (`true`) or stale by RFC 9111, as a private cache; results and unknown ages are neither.
     pub is_fresh: Option<bool>,
     /// In one of these states; empty: in any.
-    pub states: Vec<State>,
+    pub states: Vec<EntryState>,
     /// Results with this schema hash.
     pub schema: Option<String>,
     /// Results of all but the newest schema of their prefix, where it is known when they were stored; `select` fills
@@ -139,7 +139,7 @@ impl Filter {
                 .schema
                 .as_ref()
                 .is_none_or(|schema| entry.result_key().is_some_and(|key| key.schema == Some(schema.as_str())))
-            && (!self.dead_schemas || self.is_of_dead_schema(entry))
+            && (!self.dead_schemas || self.has_dead_schema(entry))
             && (self.ids.is_empty() || self.ids.contains(&entry.id))
             && self.matches_key(&entry.id)
     }
@@ -154,7 +154,7 @@ impl Filter {
             && self.key.as_ref().is_none_or(|glob| glob.matches(&key))
     }
 
-    fn is_of_dead_schema(&self, entry: &Summary) -> bool {
+    fn has_dead_schema(&self, entry: &Summary) -> bool {
         // What may be the newest of all is not given up.
         stored(entry).is_some()
             && entry.result_key().is_some_and(|key| {
@@ -163,10 +163,10 @@ impl Filter {
     }
 
     /// Whether any entry of this cache can match; what cannot need not be scanned.
-    pub(crate) fn wants(&self, kind: Kind) -> bool {
+    pub(crate) fn matches_kind(&self, kind: CacheKind) -> bool {
         let key_prefix = match kind {
-            Kind::Http => HTTP_PREFIX,
-            Kind::Result => RESULT_PREFIX,
+            CacheKind::Http => HTTP_PREFIX,
+            CacheKind::Result => RESULT_PREFIX,
         };
         let is_http_only =
             self.url.is_some() || self.method.is_some() || self.status.is_some() || self.is_fresh.is_some();
@@ -175,14 +175,14 @@ impl Filter {
             && self.prefix.as_ref().is_none_or(|prefix| {
                 prefix.starts_with(key_prefix.as_bytes()) || key_prefix.as_bytes().starts_with(prefix)
             })
-            && !(is_http_only && kind == Kind::Result)
-            && !(is_result_only && kind == Kind::Http)
+            && !(is_http_only && kind == CacheKind::Result)
+            && !(is_result_only && kind == CacheKind::Http)
     }
 
     /// Whether a key without an owner can match: such a key has no service, URL, status or times.
-    pub(crate) fn wants_orphans(&self) -> bool {
-        self.wants(Kind::Http)
-            && (self.states.is_empty() || self.states.contains(&State::Orphan))
+    pub(crate) fn includes_orphans(&self) -> bool {
+        self.matches_kind(CacheKind::Http)
+            && (self.states.is_empty() || self.states.contains(&EntryState::Orphan))
             && (self.services.is_empty() || self.services.contains(&ServiceName::OTHER))
             && self.url.is_none()
             && self.method.is_none()
@@ -230,7 +230,7 @@ mod tests {
             ..Filter::default()
         };
         let is_dead = |key: &[u8], expires_at| {
-            let result = summarize::of_result(&ServiceRegistry::default(), key, 1, expires_at);
+            let result = summarize::from_result(&ServiceRegistry::default(), key, 1, expires_at);
             filter.matches(&result, 0.0)
         };
         assert!(is_dead(b"result_cache:p:0d1f7c55aa3be902:1", Some(9.0)));

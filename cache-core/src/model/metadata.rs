@@ -3,19 +3,19 @@
 use serde::{Deserialize, Serialize};
 
 /// Beside `hishel_ttl`: the storage wrote it. hishel keeps what it does not know.
-pub(crate) const KEPT: &str = "animecache_kept";
+pub(crate) const STORAGE_TTL_MARK: &str = "animecache_kept";
 
 /// hishel's metadata map, kept as it was read so that it is written back to the byte.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Extra(rmpv::Value);
+pub struct HishelMetadata(rmpv::Value);
 
-impl Default for Extra {
+impl Default for HishelMetadata {
     fn default() -> Self {
         Self(rmpv::Value::Map(Vec::new()))
     }
 }
 
-impl Extra {
+impl HishelMetadata {
     /// hishel 2 stores no metadata at all.
     pub(crate) fn absent() -> Self {
         Self(rmpv::Value::Nil)
@@ -39,20 +39,20 @@ impl Extra {
 
     /// Writes down how long a storage keeps the entry in the one place where hishel 1 looks for it; with a mark that
     /// this is no TTL of the entry's own, unless it had one.
-    pub(crate) fn set_kept(&mut self, seconds: f64) {
+    pub(crate) fn set_storage_ttl(&mut self, seconds: f64) {
         let is_own = self.ttl().is_some();
         self.set_ttl(seconds);
         if !is_own {
-            self.set(KEPT, true.into());
+            self.set(STORAGE_TTL_MARK, true.into());
         }
     }
 
-    /// Takes out again what [`Extra::set_kept`] wrote.
-    pub(crate) fn take_kept(&mut self) {
+    /// Takes out again what [`HishelMetadata::set_storage_ttl`] wrote.
+    pub(crate) fn clear_storage_ttl(&mut self) {
         if let rmpv::Value::Map(members) = &mut self.0
-            && members.iter().any(|(name, _)| name.as_str() == Some(KEPT))
+            && members.iter().any(|(name, _)| name.as_str() == Some(STORAGE_TTL_MARK))
         {
-            members.retain(|(name, _)| !matches!(name.as_str(), Some(KEPT | "hishel_ttl")));
+            members.retain(|(name, _)| !matches!(name.as_str(), Some(STORAGE_TTL_MARK | "hishel_ttl")));
         }
     }
 
@@ -67,13 +67,13 @@ impl Extra {
     }
 }
 
-impl Serialize for Extra {
+impl Serialize for HishelMetadata {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.0.serialize(serializer)
     }
 }
 
-impl<'de> Deserialize<'de> for Extra {
+impl<'de> Deserialize<'de> for HishelMetadata {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         rmpv::Value::deserialize(deserializer).map(Self)
     }

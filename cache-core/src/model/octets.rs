@@ -19,14 +19,14 @@ pub(crate) fn to_text(value: &[u8]) -> String {
     let mut text = String::with_capacity(value.len());
     for chunk in value.utf8_chunks() {
         for character in chunk.valid().chars() {
-            if of_stand_in(character).is_some() {
+            if from_stand_in(character).is_some() {
                 let mut bytes = [0; 4];
-                text.extend(character.encode_utf8(&mut bytes).bytes().map(stand_in));
+                text.extend(character.encode_utf8(&mut bytes).bytes().map(escaped));
             } else {
                 text.push(character);
             }
         }
-        text.extend(chunk.invalid().iter().copied().map(stand_in));
+        text.extend(chunk.invalid().iter().copied().map(escaped));
     }
     text
 }
@@ -38,7 +38,7 @@ pub(crate) fn to_bytes(text: &str) -> Cow<'_, [u8]> {
     }
     let mut value = Vec::with_capacity(text.len());
     for character in text.chars() {
-        match of_stand_in(character) {
+        match from_stand_in(character) {
             Some(byte) => value.push(byte),
             None => value.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes()),
         }
@@ -46,11 +46,11 @@ pub(crate) fn to_bytes(text: &str) -> Cow<'_, [u8]> {
     Cow::Owned(value)
 }
 
-fn stand_in(byte: u8) -> char {
+fn escaped(byte: u8) -> char {
     char::from_u32(0xef00 + u32::from(byte)).unwrap_or(char::REPLACEMENT_CHARACTER)
 }
 
-fn of_stand_in(character: char) -> Option<u8> {
+fn from_stand_in(character: char) -> Option<u8> {
     matches!(character, '\u{ef80}'..='\u{efff}').then_some(character as u8)
 }
 

@@ -20,7 +20,7 @@ pub struct Quota {
 
 /// Quotas that all hold at once. Written as `3/1s,60/1m`; without any, `none`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Limit(Vec<Quota>);
+pub struct RateLimit(Vec<Quota>);
 
 /// The most slots that a log keeps.
 const MAX_REQUESTS: u32 = 10_000;
@@ -28,7 +28,7 @@ const MAX_REQUESTS: u32 = 10_000;
 /// The longest period of a quota.
 const MAX_PERIOD: Duration = Duration::from_secs(86_400);
 
-impl Limit {
+impl RateLimit {
     /// What [`Self::from_str`] takes, in words.
     pub(crate) const EXPECTED: &'static str = "rate limits such as 3/1s,60/1m, or none";
 
@@ -48,12 +48,12 @@ impl Limit {
     }
 
     /// How long a slot affects later ones.
-    pub(crate) fn longest_period(&self) -> Duration {
+    pub(crate) fn max_period(&self) -> Duration {
         self.0.iter().map(|quota| quota.period).max().unwrap_or_default()
     }
 }
 
-impl FromStr for Limit {
+impl FromStr for RateLimit {
     /// What is expected.
     type Err = &'static str;
 
@@ -71,7 +71,7 @@ impl FromStr for Limit {
     }
 }
 
-impl fmt::Display for Limit {
+impl fmt::Display for RateLimit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_none() {
             return f.write_str("none");
@@ -86,28 +86,28 @@ impl fmt::Display for Limit {
 
 /// The slots that were taken under one name, and until when it is blocked; Unix seconds.
 #[derive(Debug, Default)]
-pub(crate) struct Turns {
+pub(crate) struct RequestLog {
     /// In order. The last ones may be in the future.
-    pub(crate) taken: VecDeque<f64>,
-    pub(crate) held_until: f64,
+    pub(crate) slots: VecDeque<f64>,
+    pub(crate) blocked_until: f64,
 }
 
-impl Turns {
+impl RequestLog {
     /// When the next slot is.
-    pub(crate) fn next(&self, limit: &Limit, now: f64) -> f64 {
+    pub(crate) fn next(&self, limit: &RateLimit, now: f64) -> f64 {
         let after = |quota: &Quota| {
-            let first = self.taken.len().checked_sub(quota.requests as usize)?;
-            Some(self.taken[first] + quota.period.as_secs_f64())
+            let first = self.slots.len().checked_sub(quota.requests as usize)?;
+            Some(self.slots[first] + quota.period.as_secs_f64())
         };
-        let last = self.taken.back().copied();
-        limit.quotas().iter().filter_map(after).chain(last).fold(now.max(self.held_until), f64::max)
+        let last = self.slots.back().copied();
+        limit.quotas().iter().filter_map(after).chain(last).fold(now.max(self.blocked_until), f64::max)
     }
 
     /// Takes the slot `at`.
-    pub(crate) fn take(&mut self, limit: &Limit, at: f64) {
-        self.taken.push_back(at);
-        let forgotten = self.taken.len().saturating_sub(limit.memory());
-        self.taken.drain(..forgotten);
+    pub(crate) fn take(&mut self, limit: &RateLimit, at: f64) {
+        self.slots.push_back(at);
+        let forgotten = self.slots.len().saturating_sub(limit.memory());
+        self.slots.drain(..forgotten);
     }
 }
 
@@ -118,20 +118,20 @@ mod tests {
     #[test]
     fn limits_round_trip_as_text() {
         for text in ["3/1s,60/1m", "1/2s", "1/500ms", "120/1m", "none"] {
-            assert_eq!(text.parse::<Limit>().unwrap().to_string(), text);
+            assert_eq!(text.parse::<RateLimit>().unwrap().to_string(), text);
         }
-        assert_eq!(" 3 / 1s , 60/ 60s".parse(), "3/1s,60/1m".parse::<Limit>());
+        assert_eq!(" 3 / 1s , 60/ 60s".parse(), "3/1s,60/1m".parse::<RateLimit>());
         for text in
             ["", "3", "3/", "0/1s", "-1/1s", "3/0s", "3/2days", "20000/1s", "3/1s,", "3/1s;60/1m", "None at all"]
         {
-            assert_eq!(text.parse::<Limit>(), Err(Limit::EXPECTED), "{text}");
+            assert_eq!(text.parse::<RateLimit>(), Err(RateLimit::EXPECTED), "{text}");
         }
     }
 
     #[test]
     fn no_period_has_more_slots_than_its_quota() {
-        let limit: Limit = "3/1s,10/10s".parse().unwrap();
-        let mut turns = Turns::default();
+        let limit: RateLimit = "3/1s,10/10s".parse().unwrap();
+        let mut turns = RequestLog::default();
         // Requested in bursts, and now and then: what matters is when the slots are.
         let asked = (0..100).map(|number| f64::from(number / 7) * 1.7);
         let given: Vec<f64> = asked
@@ -148,13 +148,13 @@ mod tests {
         }
         assert_eq!(given[..3], [0.0; 3]);
         assert!(given[99] > 90.0, "ten in ten seconds, and no more");
-        assert!(turns.taken.len() <= 10);
+        assert!(turns.slots.len() <= 10);
     }
 
     #[test]
     fn a_blocked_log_waits_and_then_keeps_the_limit() {
-        let limit: Limit = "1/2s".parse().unwrap();
-        let mut turns = Turns { held_until: 30.0, ..Turns::default() };
+        let limit: RateLimit = "1/2s".parse().unwrap();
+        let mut turns = RequestLog { blocked_until: 30.0, ..RequestLog::default() };
         for expected in [30.0, 32.0, 34.0] {
             let at = turns.next(&limit, 5.0);
             turns.take(&limit, at);

@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use crate::model::rate_limit::Limit;
+use crate::model::rate_limit::RateLimit;
 use crate::model::url::{authority, is_host_or_below, without_port};
 
 /// How long the entries of a service live unless set otherwise: 24 hours.
@@ -83,25 +83,25 @@ impl fmt::Debug for ServiceName {
 
 /// Which policy the HTTP cache of a service has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum PolicyName {
+pub enum PolicyKind {
     /// The pipeline's: what succeeded is good for the service's TTL.
     #[default]
-    Ttl,
+    FixedTtl,
     /// RFC 9111, as a private cache.
-    Specification,
+    Rfc9111,
     /// RFC 9111, as a cache for several users.
     Shared,
 }
 
-impl PolicyName {
+impl PolicyKind {
     /// What [`Self::from_name`] takes, in words.
     pub const CHOICES: &'static str = "ttl, specification or shared";
 
     /// The policy of this name in settings.
     pub fn from_name(name: &str) -> Option<Self> {
         match name {
-            "ttl" => Some(Self::Ttl),
-            "specification" => Some(Self::Specification),
+            "ttl" => Some(Self::FixedTtl),
+            "specification" => Some(Self::Rfc9111),
             "shared" => Some(Self::Shared),
             _ => None,
         }
@@ -122,9 +122,9 @@ pub struct ServiceProfile {
     /// The TTL that entries are stored with.
     pub ttl: Duration,
     /// How the HTTP cache decides.
-    pub policy: PolicyName,
+    pub policy: PolicyKind,
     /// How often the service may be called.
-    pub rate_limit: Limit,
+    pub rate_limit: RateLimit,
 }
 
 impl ServiceProfile {
@@ -136,8 +136,8 @@ impl ServiceProfile {
             base_url: None,
             result_prefixes: Vec::new(),
             ttl: DEFAULT_TTL,
-            policy: PolicyName::default(),
-            rate_limit: Limit::default(),
+            policy: PolicyKind::default(),
+            rate_limit: RateLimit::default(),
         }
     }
 }

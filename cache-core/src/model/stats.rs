@@ -7,11 +7,11 @@ use std::ops::AddAssign;
 
 use uuid::Uuid;
 
-use crate::model::entry::Kind;
+use crate::model::entry::CacheKind;
 use crate::model::service::{ServiceName, ServiceRegistry};
 
 /// How long an hour's counters are kept, in seconds (7 days).
-pub const KEPT: f64 = 7.0 * 86_400.0;
+pub const RETENTION: f64 = 7.0 * 86_400.0;
 
 /// An hour, in seconds.
 pub(crate) const HOUR: f64 = 3_600.0;
@@ -22,8 +22,8 @@ pub(crate) fn hour_of(time: f64) -> i64 {
 }
 
 /// When what was counted in an hour is forgotten, in Unix seconds.
-pub(crate) fn forgotten_at(hour: i64) -> i64 {
-    (hour + 1) * HOUR as i64 + KEPT as i64
+pub(crate) fn expires_at(hour: i64) -> i64 {
+    (hour + 1) * HOUR as i64 + RETENTION as i64
 }
 
 /// What is counted together.
@@ -35,7 +35,7 @@ pub enum Scope {
     Result(String),
 }
 
-/// The names of the counters, as the input of another macro: [`Counts`] is made of them here, and the atomics in
+/// The names of the counters, as the input of another macro: [`Counters`] is made of them here, and the atomics in
 /// `runtime/stats_cells.rs`.
 macro_rules! counters {
     ($define:ident) => {
@@ -67,11 +67,11 @@ macro_rules! define_counts {
     ($($(#[doc = $doc:literal])* $name:ident,)*) => {
         /// What was counted.
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-        pub struct Counts {
+        pub struct Counters {
             $($(#[doc = $doc])* pub $name: u64,)*
         }
 
-        impl Counts {
+        impl Counters {
             /// Every counter with its name in the store and in JSON.
             pub fn fields(&self) -> [(&'static str, u64); define_counts!(@number $($name)*)] {
                 [$((stringify!($name), self.$name)),*]
@@ -86,7 +86,7 @@ macro_rules! define_counts {
             }
         }
 
-        impl AddAssign for Counts {
+        impl AddAssign for Counters {
             fn add_assign(&mut self, other: Self) {
                 $(self.$name = self.$name.saturating_add(other.$name);)*
             }
@@ -100,30 +100,30 @@ counters!(define_counts);
 
 /// The counters of one hour.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Bucket {
+pub struct HourlyCounters {
     /// When the hour began, in hours since the Unix epoch.
     pub hour: i64,
     /// What they count.
     pub scope: Scope,
     /// The counters.
-    pub counts: Counts,
+    pub counts: Counters,
 }
 
 /// What one process writes at once. A batch whose outcome is unknown is written again: a store adds a batch only if
 /// its number is higher than that of the last batch of the same process.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Batch {
+pub struct StatsDelta {
     /// The process that counted.
     pub process: Uuid,
     /// Grows with every batch of the process, from 1 on.
     pub number: u64,
     /// What was counted; each hour and scope at most once, the oldest hour first.
-    pub buckets: Vec<Bucket>,
+    pub buckets: Vec<HourlyCounters>,
 }
 
-impl Batch {
+impl StatsDelta {
     /// The only batch of a process that counts once.
-    pub fn single(mut buckets: Vec<Bucket>) -> Self {
+    pub fn single(mut buckets: Vec<HourlyCounters>) -> Self {
         buckets.sort_by_key(|bucket| bucket.hour);
         Self { process: Uuid::new_v4(), number: 1, buckets }
     }
@@ -135,7 +135,7 @@ pub fn hit_rate(hits: u64, misses: u64) -> Option<f64> {
     (asked > 0).then(|| hits as f64 / asked as f64)
 }
 
-impl Counts {
+impl Counters {
     /// The share of hits among hits and misses; `None` where there were neither.
     pub fn hit_rate(&self) -> Option<f64> {
         hit_rate(self.hits, self.misses)
@@ -148,7 +148,7 @@ impl Counts {
     }
 }
 
-impl std::iter::Sum for Counts {
+impl std::iter::Sum for Counters {
     fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
         all.fold(Self::default(), |mut sum, counts| {
             sum += counts;
@@ -175,10 +175,10 @@ impl Scope {
     }
 
     /// Which of the two caches.
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> CacheKind {
         match self {
-            Self::Http(_) => Kind::Http,
-            Self::Result(_) => Kind::Result,
+            Self::Http(_) => CacheKind::Http,
+            Self::Result(_) => CacheKind::Result,
         }
     }
 

@@ -13,7 +13,7 @@ use crate::model::entry::{Entry, EntryId};
 pub type StoredBody = Pin<Box<dyn Stream<Item = Result<Bytes>> + Send>>;
 
 /// Collects a stored body.
-pub async fn whole(body: StoredBody) -> Result<Bytes> {
+pub async fn collect_body(body: StoredBody) -> Result<Bytes> {
     let mut pieces: Vec<Bytes> = body.try_collect().await?;
     match pieces.len() {
         1 => Ok(pieces.remove(0)),

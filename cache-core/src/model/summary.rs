@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::model::entry::{EntryId, Kind, State};
+use crate::model::entry::{CacheKind, EntryId, EntryState};
 use crate::model::freshness::Freshness;
 use crate::model::key::{CacheKey, ResultKey};
 use crate::model::service::ServiceName;
@@ -13,7 +13,7 @@ pub struct Summary {
     /// Its id.
     pub id: EntryId,
     /// Whether it can be served.
-    pub state: State,
+    pub state: EntryState,
     /// Its service.
     pub service: ServiceName,
     /// Bytes of the body as stored (HTTP) or of the value (results).
@@ -52,7 +52,7 @@ pub struct HttpSummary {
 
 impl Summary {
     /// Which cache it belongs to.
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> CacheKind {
         self.id.kind()
     }
 
@@ -80,7 +80,7 @@ impl Summary {
 
     /// When it was last served; `None` where that is not known.
     pub fn last_used(&self, now: f64) -> Option<f64> {
-        self.last_used.filter(|at| *at <= now + CLOCKS_DIFFER).map(|at| at.min(now))
+        self.last_used.filter(|at| *at <= now + MAX_CLOCK_SKEW).map(|at| at.min(now))
     }
 
     /// The parts of a result's key; `None` for HTTP entries.
@@ -93,4 +93,4 @@ impl Summary {
 }
 
 /// By how much, in seconds, the clock of a server may be ahead of ours.
-const CLOCKS_DIFFER: f64 = 1.0;
+const MAX_CLOCK_SKEW: f64 = 1.0;

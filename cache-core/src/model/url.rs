@@ -1,7 +1,7 @@
 //! URLs: their authority, and their secrets.
 
 /// A URL with its password replaced by `***`: the one in front of the host, and one given as a parameter.
-pub fn without_secrets(url: &str) -> String {
+pub fn redact(url: &str) -> String {
     let mut out = url.to_owned();
     // The scheme may be missing by mistake.
     let start = out.find("://").map_or(0, |at| at + 3);

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::stats::{Bucket, Counts, HOUR, Scope, hour_of};
+use crate::model::stats::{Counters, HOUR, HourlyCounters, Scope, hour_of};
 
 /// How far back is looked.
 ///
 /// Counters are kept by the hour, so a window begins with the whole hour that its edge falls into: 1 h at 14:20 is
 /// what was counted since 13:00. It is never shorter than its name says, and less than an hour longer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Window {
+pub enum StatsWindow {
     /// The last hour.
     Hour,
     /// The last 24 hours.
@@ -18,7 +18,7 @@ pub enum Window {
     Week,
 }
 
-impl Window {
+impl StatsWindow {
     /// From the shortest to the longest.
     pub const ALL: [Self; 3] = [Self::Hour, Self::Day, Self::Week];
 
@@ -53,18 +53,18 @@ impl Window {
 
 /// What a store has counted, of all processes that use it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Counted {
+pub struct StatsSnapshot {
     /// By the hour.
-    pub hours: Vec<Bucket>,
+    pub hours: Vec<HourlyCounters>,
     /// Since counting began. Only grows; Redis forgets it where nothing was counted for 7 days.
-    pub ever: BTreeMap<Scope, Counts>,
+    pub ever: BTreeMap<Scope, Counters>,
 }
 
-impl Counted {
+impl StatsSnapshot {
     /// The sums of a window that ends `now` (Unix seconds), by scope; what was not counted is not in it.
-    pub fn within(&self, window: Window, now: f64) -> BTreeMap<Scope, Counts> {
+    pub fn within(&self, window: StatsWindow, now: f64) -> BTreeMap<Scope, Counters> {
         let first = hour_of(window.since(now));
-        let mut sums = BTreeMap::<Scope, Counts>::new();
+        let mut sums = BTreeMap::<Scope, Counters>::new();
         for bucket in self.hours.iter().filter(|bucket| bucket.hour >= first) {
             match sums.get_mut(&bucket.scope) {
                 Some(sum) => *sum += bucket.counts,
@@ -84,12 +84,12 @@ mod tests {
     fn a_window_begins_with_the_whole_hour_that_its_edge_falls_into() {
         let hour = 495_000;
         let start = hour as f64 * HOUR;
-        let bucket = |ago: i64, hits| Bucket {
+        let bucket = |ago: i64, hits| HourlyCounters {
             hour: hour - ago,
             scope: Scope::Http(ServiceName::OTHER),
-            counts: Counts { hits, ..Counts::default() },
+            counts: Counters { hits, ..Counters::default() },
         };
-        let counted = Counted {
+        let counted = StatsSnapshot {
             hours: vec![
                 bucket(0, 1),
                 bucket(1, 10),
@@ -103,9 +103,9 @@ mod tests {
         };
         for now in [start, start + 1_199.5, start + 3_599.9] {
             let hits = |window| counted.within(window, now)[&Scope::Http(ServiceName::OTHER)].hits;
-            assert_eq!(Window::ALL.map(hits), [11, 1_111, 111_111], "{now}");
+            assert_eq!(StatsWindow::ALL.map(hits), [11, 1_111, 111_111], "{now}");
         }
-        assert!((Window::Hour.since(start + 1_200.0) - (start - HOUR)).abs() < f64::EPSILON);
-        assert!(counted.within(Window::Hour, start + 2.0 * 86_400.0).is_empty());
+        assert!((StatsWindow::Hour.since(start + 1_200.0) - (start - HOUR)).abs() < f64::EPSILON);
+        assert!(counted.within(StatsWindow::Hour, start + 2.0 * 86_400.0).is_empty());
     }
 }

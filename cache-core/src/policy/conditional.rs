@@ -68,7 +68,7 @@ pub(crate) fn is_not_modified(request: &Headers, stored: &Response, stored_at: O
 }
 
 /// The caller's request with the validators of the stored responses that may answer it (RFC 9111, 4.3.1).
-pub(crate) fn validating(request: &Request, nominated: &[&Response]) -> Request {
+pub(crate) fn make_conditional_request(request: &Request, nominated: &[&Response]) -> Request {
     let mut sent = request.clone();
     let ours: Vec<&str> = nominated.iter().filter_map(|stored| stored.headers.get("etag")).collect();
     if request.headers.get("if-none-match").is_some() {
@@ -95,7 +95,7 @@ pub(crate) fn validating(request: &Request, nominated: &[&Response]) -> Request 
 }
 
 /// The nominated responses that a 304 validates (RFC 9111, 4.3.4), the one to serve first; none if it identifies none.
-pub(crate) fn identified(sent: &Headers, not_modified: &Headers, nominated: &[&Response]) -> Vec<usize> {
+pub(crate) fn identified_by(sent: &Headers, not_modified: &Headers, nominated: &[&Response]) -> Vec<usize> {
     let new_tag = not_modified.get("etag");
     let new_date = not_modified.get("last-modified");
     let position = |is: &dyn Fn(&Headers) -> bool| nominated.iter().position(|stored| is(&stored.headers));
@@ -135,7 +135,7 @@ pub(crate) fn identified(sent: &Headers, not_modified: &Headers, nominated: &[&R
 }
 
 /// Whether a 304 may validate the caller's own copy, by its entity tag.
-pub(crate) fn is_asked_for(request: &Headers, not_modified: &Headers) -> bool {
+pub(crate) fn is_requested(request: &Headers, not_modified: &Headers) -> bool {
     let tag = not_modified.get("etag");
     tags(request).any(|asked| asked == "*" || tag.is_some_and(|tag| is_same(asked, tag)))
 }
@@ -216,7 +216,7 @@ mod tests {
         #[case] tags: Option<&str>,
         #[case] date: Option<&str>,
     ) {
-        let sent = validating(&request(asked), &tagged(stored).iter().collect::<Vec<_>>());
+        let sent = make_conditional_request(&request(asked), &tagged(stored).iter().collect::<Vec<_>>());
         assert_eq!((sent.headers.get("if-none-match"), sent.headers.get("if-modified-since")), (tags, date));
     }
 
@@ -240,27 +240,27 @@ mod tests {
     ) {
         let (stored, new) = (tagged(stored), tagged(&[not_modified]).remove(0));
         let stored: Vec<&Response> = stored.iter().collect();
-        let sent = validating(&request(&[]), &stored);
-        assert_eq!(identified(&sent.headers, &new.headers, &stored), expected);
+        let sent = make_conditional_request(&request(&[]), &stored);
+        assert_eq!(identified_by(&sent.headers, &new.headers, &stored), expected);
     }
 
     #[test]
     fn not_modified_for_the_callers_date_validates_no_undated_response() {
         let stored = response(&[]);
-        let sent = validating(&request(&[("if-modified-since", DATE)]), &[&stored]);
-        assert!(identified(&sent.headers, &headers(&[("last-modified", DATE)]), &[&stored]).is_empty());
-        assert!(identified(&sent.headers, &headers(&[]), &[&stored]).is_empty(), "his may be newer");
+        let sent = make_conditional_request(&request(&[("if-modified-since", DATE)]), &[&stored]);
+        assert!(identified_by(&sent.headers, &headers(&[("last-modified", DATE)]), &[&stored]).is_empty());
+        assert!(identified_by(&sent.headers, &headers(&[]), &[&stored]).is_empty(), "his may be newer");
         let made = response(&[("date", LATER)]);
-        assert_eq!(identified(&sent.headers, &headers(&[]), &[&made]), [0], "RFC 9111, 4.3.4");
-        assert_eq!(identified(&headers(&[]), &headers(&[]), &[&stored]), [0], "RFC 9111, 4.3.4");
+        assert_eq!(identified_by(&sent.headers, &headers(&[]), &[&made]), [0], "RFC 9111, 4.3.4");
+        assert_eq!(identified_by(&headers(&[]), &headers(&[]), &[&stored]), [0], "RFC 9111, 4.3.4");
         let dated = response(&[("last-modified", LATER)]);
-        assert!(identified(&request(&[("if-modified-since", DATE)]).headers, &headers(&[]), &[&dated]).is_empty());
+        assert!(identified_by(&request(&[("if-modified-since", DATE)]).headers, &headers(&[]), &[&dated]).is_empty());
     }
 
     #[test]
     fn not_modified_without_validators_may_be_the_callers() {
         let stored = response(&[("etag", "\"a\"")]);
-        let sent = validating(&request(&[("if-none-match", "\"mine\"")]), &[&stored]);
-        assert!(identified(&sent.headers, &headers(&[]), &[&stored]).is_empty());
+        let sent = make_conditional_request(&request(&[("if-none-match", "\"mine\"")]), &[&stored]);
+        assert!(identified_by(&sent.headers, &headers(&[]), &[&stored]).is_empty());
     }
 }

@@ -10,7 +10,7 @@ use crate::model::stored::StoredResponse;
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Decision {
     /// Serve a stored response.
-    Serve(Serve),
+    ServeStored(ServeStored),
     /// Forward the request to the origin.
     Forward(Forward),
     /// 504 (Gateway Timeout): `only-if-cached`, and no suitable stored response (RFC 9111, 5.2.1.7).
@@ -19,13 +19,13 @@ pub(crate) enum Decision {
 
 /// A stored response to serve.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Serve {
+pub(crate) struct ServeStored {
     /// Index among the stored responses.
     pub(crate) index: usize,
     /// The head to serve, if it differs from the stored one: with `Age`, or as a 304 or 206.
     pub(crate) response: Option<Response>,
     /// The part of the body.
-    pub(crate) body: Part,
+    pub(crate) body: BodyRange,
     /// Seconds since the origin generated or validated it (RFC 9111, 4.2.3).
     pub(crate) age: f64,
     /// Whether it is past its freshness lifetime.
@@ -36,9 +36,9 @@ pub(crate) struct Serve {
 
 /// A part of a stored body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Part {
+pub(crate) enum BodyRange {
     /// All of it.
-    Whole,
+    Full,
     /// Nothing: the response is a 304, or the method is HEAD.
     None,
     /// These bytes, both ends included.
@@ -94,18 +94,18 @@ pub(crate) struct Update {
     /// [`crate::model::entry::Entry::created_at`] from the validation on: the age is counted from it.
     pub(crate) created_at: f64,
     /// The new TTL.
-    pub(crate) keep: Duration,
+    pub(crate) retention: Duration,
 }
 
 /// The response for the caller after the request was forwarded.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Reply {
     /// The origin's response; also stored, if that is allowed.
-    Origin(Option<Storing>),
+    Origin(Option<StoreAction>),
     /// A stored response that the origin validated.
-    Validated(Serve),
+    Validated(ServeStored),
     /// A stored response in place of the origin's error (RFC 5861, 4: `stale-if-error`; RFC 9111, 4.2.4).
-    InsteadOfError(Serve),
+    InsteadOfError(ServeStored),
     /// The origin sent a 304 for a representation that is neither stored nor the caller's: the request is to be sent
     /// again without validators.
     Mismatch,
@@ -113,7 +113,7 @@ pub(crate) enum Reply {
 
 /// A response to be stored.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Storing {
+pub(crate) struct StoreAction {
     /// The request as stored.
     pub(crate) request: Request,
     /// The head as stored: without hop-by-hop fields (RFC 9111, 3.1).
@@ -122,7 +122,7 @@ pub(crate) struct Storing {
     /// Unix seconds.
     pub(crate) created_at: f64,
     /// The TTL in the store: longer than it is fresh if it can be validated.
-    pub(crate) keep: Duration,
+    pub(crate) retention: Duration,
     /// Stored responses that it replaces.
     pub(crate) replaces: Vec<usize>,
 }

@@ -87,7 +87,7 @@ pub(crate) struct ResponseDirectives<'a> {
 
 impl<'a> ResponseDirectives<'a> {
     /// Reads all values of the field.
-    pub(crate) fn of(values: impl Iterator<Item = &'a str>) -> Self {
+    pub(crate) fn from_headers(values: impl Iterator<Item = &'a str>) -> Self {
         let mut all = Self::default();
         for (name, argument) in directives(values) {
             let is = |known: &str| name.eq_ignore_ascii_case(known);
@@ -124,8 +124,8 @@ impl<'a> ResponseDirectives<'a> {
         all
     }
 
-    pub(crate) fn of_headers(headers: &'a Headers) -> Self {
-        Self::of(headers.all("cache-control"))
+    pub(crate) fn from_view(headers: &'a Headers) -> Self {
+        Self::from_headers(headers.all("cache-control"))
     }
 }
 
@@ -143,7 +143,7 @@ pub(crate) struct RequestDirectives {
 }
 
 impl RequestDirectives {
-    pub(crate) fn of(headers: &Headers) -> Self {
+    pub(crate) fn from_headers(headers: &Headers) -> Self {
         let mut all = Self::default();
         for (name, argument) in directives(headers.all("cache-control")) {
             let is = |known: &str| name.eq_ignore_ascii_case(known);
@@ -194,7 +194,7 @@ mod tests {
     }
 
     fn response(value: &str) -> ResponseDirectives<'_> {
-        ResponseDirectives::of([value].into_iter())
+        ResponseDirectives::from_headers([value].into_iter())
     }
 
     #[rstest]
@@ -233,7 +233,7 @@ mod tests {
     }
 
     fn request(fields: &[(&str, &str)]) -> RequestDirectives {
-        RequestDirectives::of(&fields.iter().copied().collect())
+        RequestDirectives::from_headers(&fields.iter().copied().collect())
     }
 
     #[test]

@@ -11,7 +11,7 @@ pub(crate) fn is_credential(name: &str) -> bool {
 }
 
 /// Whether the field is hop-by-hop (RFC 9110, 7.6.1 and 11.7). Trailers are not stored, and so not announced.
-pub(crate) fn is_of_connection(name: &str) -> bool {
+pub(crate) fn is_hop_by_hop(name: &str) -> bool {
     matches!(
         name,
         "connection"

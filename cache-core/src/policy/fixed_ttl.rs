@@ -6,30 +6,30 @@ use std::time::Duration;
 use crate::format::http_date;
 use crate::model::entry::{Request, Response};
 use crate::model::stored::StoredResponse;
-use crate::policy::decision::{Decision, Exchange, Forward, Outcome, Part, Reply, Serve, Storing};
+use crate::policy::decision::{BodyRange, Decision, Exchange, Forward, Outcome, Reply, ServeStored, StoreAction};
 use crate::policy::fields::is_credential;
-use crate::policy::storable::{is_of_resource, lasting};
+use crate::policy::storable::{describes_resource, exclude_unstorable_headers};
 
 /// Stores every successful response for the same time.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Ttl {
+pub struct FixedTtl {
     /// How long a response is served, unless it has a TTL of its own (`hishel_ttl`).
     pub ttl: Duration,
     /// Whether a hit renews the TTL.
     pub refresh_on_access: bool,
 }
 
-impl Ttl {
+impl FixedTtl {
     pub(crate) fn decide(request: &Request, stored: &[StoredResponse], now: f64) -> Decision {
         match stored.first() {
             Some(newest) => {
                 // hishel 2 does not record when it stored a response.
                 let date = || newest.entry.response.headers.get("date").and_then(http_date::parse);
                 let age = newest.entry.created_at.or_else(date).map_or(0.0, |at| (now - at).max(0.0));
-                Decision::Serve(Serve {
+                Decision::ServeStored(ServeStored {
                     index: 0,
                     response: None,
-                    body: Part::Whole,
+                    body: BodyRange::Full,
                     age,
                     is_stale: false,
                     refresh: None,
@@ -40,19 +40,19 @@ impl Ttl {
     }
 
     pub(crate) fn receive(&self, exchange: Exchange<'_>, response: &Response) -> Outcome {
-        if response.status_code >= 400 || !is_of_resource(response.status_code) {
+        if response.status_code >= 400 || !describes_resource(response.status_code) {
             return Outcome::pass();
         }
         let mut request = exchange.sent.clone();
         // Credentials are not part of the key, and no other reader needs them.
         request.headers.retain(|name| !is_credential(name));
-        let headers = lasting(&response.headers);
+        let headers = exclude_unstorable_headers(&response.headers);
         let ttl = exchange.request.extra.ttl().and_then(|ttl| Duration::try_from_secs_f64(ttl).ok());
-        let storing = Storing {
+        let storing = StoreAction {
             request,
             response: Response { headers, ..response.clone() },
             created_at: exchange.now,
-            keep: ttl.unwrap_or(self.ttl),
+            retention: ttl.unwrap_or(self.ttl),
             replaces: (0..exchange.stored.len()).collect(),
         };
         Outcome { reply: Reply::Origin(Some(storing)), ..Outcome::pass() }
@@ -67,7 +67,7 @@ mod tests {
 
     use super::*;
     use crate::format::http_key::hishel1_key;
-    use crate::model::entry::{Entry, EntryId, Layout};
+    use crate::model::entry::{Entry, EntryId, StorageLayout};
 
     fn found(created_at: Option<f64>, headers: &[(&str, &str)]) -> StoredResponse {
         let headers = headers.iter().copied().collect();
@@ -79,27 +79,31 @@ mod tests {
             created_at,
             deleted_at: None,
         };
-        let id = EntryId::Http(Layout::Pipeline, entry.id);
+        let id = EntryId::Http(StorageLayout::Pipeline, entry.id);
         StoredResponse { id, entry: Arc::new(entry), expires_at: None, body: None }
     }
 
     #[test]
     fn newest_is_served_and_a_new_response_replaces_all() {
         let (request, stored) = (Request::default(), [found(Some(80.0), &[]), found(Some(10.0), &[])]);
-        let Decision::Serve(serve) = Ttl::decide(&request, &stored, 100.0) else { panic!("nothing is served") };
+        let Decision::ServeStored(serve) = FixedTtl::decide(&request, &stored, 100.0) else {
+            panic!("nothing is served")
+        };
         assert_eq!((serve.index, serve.age, serve.is_stale), (0, 20.0, false));
-        let policy = Ttl { ttl: Duration::from_secs(60), refresh_on_access: true };
+        let policy = FixedTtl { ttl: Duration::from_secs(60), refresh_on_access: true };
         let exchange = Exchange { request: &request, sent: &request, stored: &stored, requested_at: 99.0, now: 100.0 };
         let outcome = policy.receive(exchange, &Response { status_code: 200, ..Response::default() });
         let Reply::Origin(Some(storing)) = outcome.reply else { panic!("nothing is stored") };
-        assert_eq!((storing.replaces, storing.keep), (vec![0, 1], policy.ttl));
+        assert_eq!((storing.replaces, storing.retention), (vec![0, 1], policy.ttl));
     }
 
     #[test]
     fn age_without_storage_time_is_counted_from_date() {
         for (date, age) in [("Thu, 01 Jan 1970 00:01:00 GMT", 40.0), ("yesterday", 0.0)] {
             let stored = [found(None, &[("date", date)])];
-            let Decision::Serve(serve) = Ttl::decide(&Request::default(), &stored, 100.0) else { panic!("{date}") };
+            let Decision::ServeStored(serve) = FixedTtl::decide(&Request::default(), &stored, 100.0) else {
+                panic!("{date}")
+            };
             assert_eq!((serve.index, serve.age), (0, age), "{date}");
         }
     }

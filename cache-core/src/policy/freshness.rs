@@ -1,7 +1,7 @@
 //! Freshness lifetime and age (RFC 9111, 4.2).
 
 use crate::format::http_date;
-use crate::format::msgpack::{HeaderFacts, Values};
+use crate::format::msgpack::{HeaderView, Values};
 use crate::model::freshness::Freshness;
 use crate::model::headers::Headers;
 use crate::policy::directives::{MAX_DELTA_SECONDS, ResponseDirectives, delta_seconds};
@@ -13,7 +13,7 @@ const HEURISTIC_LIMIT: f64 = 7.0 * 86_400.0;
 
 /// The freshness of a response with this status, stored at this Unix time, in a private cache.
 pub fn freshness(status: u16, headers: &Headers, stored_at: Option<f64>) -> Freshness {
-    freshness_for_cache(status, headers, &ResponseDirectives::of_headers(headers), stored_at, false)
+    freshness_for_cache(status, headers, &ResponseDirectives::from_view(headers), stored_at, false)
 }
 
 /// [`freshness`] in a private or a shared cache.
@@ -28,24 +28,24 @@ pub(crate) fn freshness_for_cache(
     is_shared: bool,
 ) -> Freshness {
     let all = |name| headers.all(name).collect();
-    let fields = HeaderFacts {
+    let fields = HeaderView {
         age: all("age"),
         date: all("date"),
         expires: all("expires"),
         last_modified: all("last-modified"),
-        ..HeaderFacts::default()
+        ..HeaderView::default()
     };
     calculate(status, &fields, directives, stored_at, is_shared)
 }
 
 /// [`freshness`] of fields that were read already.
-pub(crate) fn freshness_of_fields(status: u16, fields: &HeaderFacts<'_>, stored_at: Option<f64>) -> Freshness {
-    calculate(status, fields, &ResponseDirectives::of(fields.cache_control.iter()), stored_at, false)
+pub(crate) fn freshness_of_fields(status: u16, fields: &HeaderView<'_>, stored_at: Option<f64>) -> Freshness {
+    calculate(status, fields, &ResponseDirectives::from_headers(fields.cache_control.iter()), stored_at, false)
 }
 
 fn calculate(
     status: u16,
-    fields: &HeaderFacts<'_>,
+    fields: &HeaderView<'_>,
     directives: &ResponseDirectives<'_>,
     stored_at: Option<f64>,
     is_shared: bool,

@@ -11,24 +11,24 @@ fn is_safe(method: &str) -> bool {
 
 /// The URLs whose stored responses are invalidated: the request's own, and those of the same origin that the response
 /// names. Other origins are excluded, since their service could be denied that way.
-pub(crate) fn of(request: &Request, response: &Response) -> Vec<String> {
+pub(crate) fn invalidated_keys(request: &Request, response: &Response) -> Vec<String> {
     if is_safe(&request.method) || !(200..400).contains(&response.status_code) {
         return Vec::new();
     }
     let mut urls = vec![request.url.clone()];
     for name in ["location", "content-location"] {
-        urls.extend(named(request, response, name).map(String::from));
+        urls.extend(referenced_url(request, response, name).map(String::from));
     }
     urls.dedup();
     urls
 }
 
 /// Whether the response is also valid for a GET of the same URL (RFC 9110, 9.3.3).
-pub(crate) fn is_of_itself(request: &Request, response: &Response) -> bool {
-    named(request, response, "content-location").is_some_and(|url| Url::parse(&request.url) == Ok(url))
+pub(crate) fn is_same_origin(request: &Request, response: &Response) -> bool {
+    referenced_url(request, response, "content-location").is_some_and(|url| Url::parse(&request.url) == Ok(url))
 }
 
-fn named(request: &Request, response: &Response, name: &str) -> Option<Url> {
+fn referenced_url(request: &Request, response: &Response, name: &str) -> Option<Url> {
     let base = Url::parse(&request.url).ok()?;
     let mut url = base.join(response.headers.get(name)?).ok()?;
     url.set_fragment(None);
@@ -45,7 +45,7 @@ mod tests {
     fn invalidated(method: &str, status: u16, fields: &[(&str, &str)]) -> Vec<String> {
         let request = Request { method: method.into(), url: URL.into(), ..Request::default() };
         let headers = fields.iter().copied().collect();
-        of(&request, &Response { status_code: status, headers, ..Response::default() })
+        invalidated_keys(&request, &Response { status_code: status, headers, ..Response::default() })
     }
 
     #[rstest]

@@ -8,7 +8,7 @@ use crate::policy::conditional::is_same_strong;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ranged {
     /// All of it: the request has no range, or none that is supported. A server may ignore ranges (14.2).
-    Whole,
+    Full,
     /// These bytes, both ends included.
     Bytes(u64, u64),
     /// The range lies beyond the body.
@@ -16,10 +16,10 @@ pub(crate) enum Ranged {
 }
 
 /// The part that a request is for, of a stored response whose body has this length.
-pub(crate) fn asked(request: &Headers, stored: &Headers, length: u64) -> Ranged {
+pub(crate) fn requested(request: &Headers, stored: &Headers, length: u64) -> Ranged {
     match request.get("range").and_then(|range| parse(range, length)) {
         Some(ranged) if is_current(request, stored) => ranged,
-        _ => Ranged::Whole,
+        _ => Ranged::Full,
     }
 }
 
@@ -85,17 +85,17 @@ mod tests {
     #[case("bytes=10-", Ranged::Unsatisfiable)]
     #[case("bytes=99999999999999999999999-", Ranged::Unsatisfiable)]
     #[case("bytes=-0", Ranged::Unsatisfiable)]
-    #[case("bytes=2-1", Ranged::Whole)]
-    #[case("bytes=0-1,3-4", Ranged::Whole)]
-    #[case("bytes=-", Ranged::Whole)]
-    #[case("bytes=a-b", Ranged::Whole)]
-    #[case("bytes=1-b", Ranged::Whole)]
-    #[case("bytes=+1-2", Ranged::Whole)]
-    #[case("lines=0-1", Ranged::Whole)]
-    #[case("0-1", Ranged::Whole)]
+    #[case("bytes=2-1", Ranged::Full)]
+    #[case("bytes=0-1,3-4", Ranged::Full)]
+    #[case("bytes=-", Ranged::Full)]
+    #[case("bytes=a-b", Ranged::Full)]
+    #[case("bytes=1-b", Ranged::Full)]
+    #[case("bytes=+1-2", Ranged::Full)]
+    #[case("lines=0-1", Ranged::Full)]
+    #[case("0-1", Ranged::Full)]
     fn one_range_of_bytes_is_served(#[case] range: &str, #[case] expected: Ranged) {
-        assert_eq!(asked(&headers(&[("range", range)]), &Headers::default(), 10), expected);
-        assert_eq!(asked(&headers(&[("range", range)]), &Headers::default(), 0), Ranged::Whole);
+        assert_eq!(requested(&headers(&[("range", range)]), &Headers::default(), 10), expected);
+        assert_eq!(requested(&headers(&[("range", range)]), &Headers::default(), 0), Ranged::Full);
     }
 
     #[rstest]
@@ -114,7 +114,7 @@ mod tests {
         #[case] is_part: bool,
     ) {
         let request = headers(&[("range", "bytes=0-1"), ("if-range", validator)]);
-        let expected = if is_part { Ranged::Bytes(0, 1) } else { Ranged::Whole };
-        assert_eq!(asked(&request, &headers(stored), 10), expected);
+        let expected = if is_part { Ranged::Bytes(0, 1) } else { Ranged::Full };
+        assert_eq!(requested(&request, &headers(stored), 10), expected);
     }
 }

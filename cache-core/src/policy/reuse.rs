@@ -9,9 +9,9 @@ use crate::policy::freshness::freshness_for_cache;
 use crate::policy::{storable, vary};
 
 /// A stored response that the request selects.
-pub(crate) struct Selected<'a> {
+pub(crate) struct SelectedResponse<'a> {
     pub(crate) index: usize,
-    pub(crate) found: &'a StoredResponse,
+    pub(crate) stored: &'a StoredResponse,
     pub(crate) directives: ResponseDirectives<'a>,
     pub(crate) freshness: Freshness,
     /// RFC 9111, 4.2.3 `current_age`; infinite if unknown.
@@ -30,28 +30,28 @@ pub(crate) enum Reuse {
 }
 
 /// The stored responses that may answer a GET or HEAD: another policy may have stored others.
-pub(crate) fn usable(stored: &[StoredResponse]) -> impl Iterator<Item = (usize, &StoredResponse)> {
+pub(crate) fn candidates(stored: &[StoredResponse]) -> impl Iterator<Item = (usize, &StoredResponse)> {
     stored.iter().enumerate().filter(|(_, found)| {
         let entry = &found.entry;
-        entry.request.method == "GET" && storable::is_of_resource(entry.response.status_code)
+        entry.request.method == "GET" && storable::describes_resource(entry.response.status_code)
     })
 }
 
 /// The stored responses that the request selects by `Vary`.
-pub(crate) fn matching<'a>(
+pub(crate) fn matching_vary<'a>(
     request: &Request,
     stored: &'a [StoredResponse],
 ) -> impl Iterator<Item = (usize, &'a StoredResponse)> {
-    usable(stored).filter(|(_, found)| {
+    candidates(stored).filter(|(_, found)| {
         let entry = &found.entry;
         vary::matches(&entry.response.headers, &entry.request.headers, &request.headers)
     })
 }
 
-impl<'a> Selected<'a> {
+impl<'a> SelectedResponse<'a> {
     /// RFC 9111, 4 and 4.1: the most recent by `Date`. Those with `Vary` precede those without it, which often lack it
     /// by mistake.
-    pub(crate) fn of(request: &Request, stored: &'a [StoredResponse], now: f64, is_shared: bool) -> Option<Self> {
+    pub(crate) fn new(request: &Request, stored: &'a [StoredResponse], now: f64, is_shared: bool) -> Option<Self> {
         let rank = |found: &StoredResponse| {
             let headers = &found.entry.response.headers;
             let date = headers.get("date").and_then(http_date::parse).or(found.entry.created_at);
@@ -62,21 +62,21 @@ impl<'a> Selected<'a> {
             one.0.cmp(&other.0).then(one.1.total_cmp(&other.1))
         };
         // Newer entries come first, and win if dates are equal.
-        let all: Vec<_> = matching(request, stored).collect();
+        let all: Vec<_> = matching_vary(request, stored).collect();
         let (index, found) = all.into_iter().rev().max_by(|(_, one), (_, other)| compare(one, other))?;
-        Some(Self::at(index, found, now, is_shared))
+        Some(Self::with_index(index, found, now, is_shared))
     }
 
     /// One of the stored responses.
-    pub(crate) fn at(index: usize, found: &'a StoredResponse, now: f64, is_shared: bool) -> Self {
-        let response = &found.entry.response;
-        let directives = ResponseDirectives::of_headers(&response.headers);
+    pub(crate) fn with_index(index: usize, stored: &'a StoredResponse, now: f64, is_shared: bool) -> Self {
+        let response = &stored.entry.response;
+        let directives = ResponseDirectives::from_view(&response.headers);
         // hishel 2 does not record when it stored a response, and entries may be damaged.
-        let stored_at = found.entry.created_at.filter(|at| at.is_finite());
+        let stored_at = stored.entry.created_at.filter(|at| at.is_finite());
         let stored_at = stored_at.or_else(|| response.headers.get("date").and_then(http_date::parse));
         let freshness = freshness_for_cache(response.status_code, &response.headers, &directives, stored_at, is_shared);
         let age = stored_at.map_or(f64::INFINITY, |at| freshness.initial_age + (now - at).max(0.0));
-        Self { index, found, directives, freshness, age, is_shared }
+        Self { index, stored, directives, freshness, age, is_shared }
     }
 
     pub(crate) fn is_fresh(&self) -> bool {
@@ -129,7 +129,7 @@ impl<'a> Selected<'a> {
     }
 
     /// Whether it may be served if the origin is unreachable (RFC 9111, 4.2.4: "disconnected").
-    pub(crate) fn may_stand_in(&self, wanted: &RequestDirectives) -> bool {
+    pub(crate) fn may_serve_on_error(&self, wanted: &RequestDirectives) -> bool {
         let asks_for_better = wanted.no_cache || wanted.max_age.is_some() || wanted.min_fresh.is_some();
         let window = self.directives.stale_if_error.or(wanted.stale_if_error);
         !self.needs_validation()
@@ -141,6 +141,6 @@ impl<'a> Selected<'a> {
     /// Whether it may be served in place of the origin's error (RFC 5861, 4).
     pub(crate) fn may_replace_error(&self, wanted: &RequestDirectives) -> bool {
         let is_allowed = self.directives.stale_if_error.or(wanted.stale_if_error).is_some();
-        is_allowed && self.may_stand_in(wanted)
+        is_allowed && self.may_serve_on_error(wanted)
     }
 }

@@ -8,30 +8,30 @@ use std::time::Duration;
 use crate::model::entry::{Request, Response};
 use crate::model::stored::StoredResponse;
 use crate::policy::conditional::{has_validator, is_conditional};
-use crate::policy::decision::{Decision, Exchange, Forward, Outcome, Reply, Serve, Storing, Update};
+use crate::policy::decision::{Decision, Exchange, Forward, Outcome, Reply, ServeStored, StoreAction, Update};
 use crate::policy::directives::{RequestDirectives, ResponseDirectives};
 use crate::policy::freshness::freshness_for_cache;
-use crate::policy::reuse::{Reuse, Selected, matching, usable};
+use crate::policy::reuse::{Reuse, SelectedResponse, candidates, matching_vary};
 use crate::policy::{conditional, invalidation, response, storable, update};
 
 /// HTTP caching by RFC 9111, with the conditional requests of RFC 9110 and the stale responses of RFC 5861.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Specification {
+pub struct Rfc9111 {
     /// Whether the cache is shared by several users: then `private` responses, and those to requests with credentials,
     /// are not stored.
     pub is_shared: bool,
 }
 
 /// At most so many entity tags are sent to the origin.
-const MOST_NOMINATED: usize = 8;
+const MAX_NOMINATED: usize = 8;
 
-impl Specification {
+impl Rfc9111 {
     pub(crate) fn decide(&self, request: &Request, stored: &[StoredResponse], now: f64) -> Decision {
-        let wanted = RequestDirectives::of(&request.headers);
+        let wanted = RequestDirectives::from_headers(&request.headers);
         if let Some(selected) = self.select(request, stored, now)
             && let Some(reuse) = selected.reuse(&wanted)
         {
-            return Decision::Serve(Serve {
+            return Decision::ServeStored(ServeStored {
                 is_stale: reuse != Reuse::Fresh,
                 refresh: (reuse == Reuse::StaleWhileRevalidate && request.method == "GET")
                     .then(|| self.forward(&conditional::unconditional(request), stored)),
@@ -47,53 +47,53 @@ impl Specification {
             304 => return self.validated(exchange, response),
             // RFC 5861, 4.
             500 | 502 | 503 | 504 => {
-                let wanted = RequestDirectives::of(&request.headers);
+                let wanted = RequestDirectives::from_headers(&request.headers);
                 let selected = self.select(request, stored, now).filter(|stored| stored.may_replace_error(&wanted));
                 if let Some(selected) = selected {
-                    let reply = Reply::InsteadOfError(Serve { is_stale: true, ..serve(request, &selected) });
+                    let reply = Reply::InsteadOfError(ServeStored { is_stale: true, ..serve(request, &selected) });
                     return Outcome { reply, ..Outcome::pass() };
                 }
             }
             200 if request.method == "HEAD" => return self.head(exchange, response),
             _ => {}
         }
-        let storing = self.storing(exchange, response);
+        let storing = self.store_action(exchange, response);
         // RFC 9111, 4.3.3: a full response to a conditional request outdates the selected stored response. Other
         // variants, whose validators were sent as well, stay valid.
-        let is_whole = storable::is_of_resource(response.status_code) && response.status_code < 500;
+        let is_whole = storable::describes_resource(response.status_code) && response.status_code < 500;
         let is_outdated = storing.is_none() && is_whole && is_validated(request);
-        let outdated = matching(request, stored)
+        let outdated = matching_vary(request, stored)
             .filter(|(_, found)| is_outdated && has_validator(&found.entry.response.headers))
             .map(|(index, _)| index);
         Outcome {
             reply: Reply::Origin(storing),
             updates: Vec::new(),
             removals: outdated.collect(),
-            invalidated: invalidation::of(request, response),
+            invalidated: invalidation::invalidated_keys(request, response),
         }
     }
 
-    pub(crate) fn unreachable(&self, exchange: Exchange<'_>) -> Option<Serve> {
-        let wanted = RequestDirectives::of(&exchange.request.headers);
+    pub(crate) fn unreachable(&self, exchange: Exchange<'_>) -> Option<ServeStored> {
+        let wanted = RequestDirectives::from_headers(&exchange.request.headers);
         let selected = self.select(exchange.request, exchange.stored, exchange.now)?;
         let is_stale = !selected.is_fresh();
-        selected.may_stand_in(&wanted).then(|| Serve { is_stale, ..serve(exchange.request, &selected) })
+        selected.may_serve_on_error(&wanted).then(|| ServeStored { is_stale, ..serve(exchange.request, &selected) })
     }
 
     /// The stored response that the request selects, if a cache may answer the request.
-    fn select<'a>(&self, request: &Request, stored: &'a [StoredResponse], now: f64) -> Option<Selected<'a>> {
+    fn select<'a>(&self, request: &Request, stored: &'a [StoredResponse], now: f64) -> Option<SelectedResponse<'a>> {
         let is_answerable =
             matches!(request.method.as_str(), "GET" | "HEAD") && !conditional::is_for_origin(&request.headers);
-        if is_answerable { Selected::of(request, stored, now, self.is_shared) } else { None }
+        if is_answerable { SelectedResponse::new(request, stored, now, self.is_shared) } else { None }
     }
 
     fn forward(&self, request: &Request, stored: &[StoredResponse]) -> Forward {
         let nominated: Vec<&Response> =
             nominated(request, stored).into_iter().map(|index| &stored[index].entry.response).collect();
-        let wanted = RequestDirectives::of(&request.headers);
+        let wanted = RequestDirectives::from_headers(&request.headers);
         let has = |name| request.headers.get(name).is_some();
         Forward {
-            request: conditional::validating(request, &nominated),
+            request: conditional::make_conditional_request(request, &nominated),
             can_be_shared: request.method == "GET"
                 && !(wanted.no_store || wanted.no_cache)
                 && !(has("range") || is_conditional(&request.headers) || conditional::is_for_origin(&request.headers))
@@ -102,9 +102,9 @@ impl Specification {
     }
 
     /// What to store of a response, if anything.
-    fn storing(&self, exchange: Exchange<'_>, response: &Response) -> Option<Storing> {
+    fn store_action(&self, exchange: Exchange<'_>, response: &Response) -> Option<StoreAction> {
         let Exchange { request, stored, requested_at, now, .. } = exchange;
-        let directives = ResponseDirectives::of_headers(&response.headers);
+        let directives = ResponseDirectives::from_view(&response.headers);
         if !storable::is_storable(request, response, &directives, self.is_shared) {
             return None;
         }
@@ -113,28 +113,28 @@ impl Specification {
             update::set_date(&mut headers, now);
         }
         let response = Response { headers, ..response.clone() };
-        let (created_at, keep) = (requested_at, self.keep(&response, requested_at)?);
-        Some(Storing {
+        let (created_at, retention) = (requested_at, self.retention(&response, requested_at)?);
+        Some(StoreAction {
             request: storable::request(request, &response.headers),
-            replaces: matching(request, stored).map(|(index, _)| index).collect(),
+            replaces: matching_vary(request, stored).map(|(index, _)| index).collect(),
             response,
             created_at,
-            keep,
+            retention,
         })
     }
 
-    fn keep(&self, response: &Response, created_at: f64) -> Option<Duration> {
-        let directives = ResponseDirectives::of_headers(&response.headers);
+    fn retention(&self, response: &Response, created_at: f64) -> Option<Duration> {
+        let directives = ResponseDirectives::from_view(&response.headers);
         let (status, headers) = (response.status_code, &response.headers);
         let freshness = freshness_for_cache(status, headers, &directives, Some(created_at), self.is_shared);
-        storable::keep(headers, &directives, &freshness, self.is_shared)
+        storable::retention(headers, &directives, &freshness, self.is_shared)
     }
 
     fn update(&self, exchange: Exchange<'_>, index: usize, new: &Response) -> Update {
         let stored = &exchange.stored[index].entry.response;
-        let response = update::updated(stored, &new.headers, exchange.now, self.is_shared);
+        let response = update::refresh_response_headers(stored, &new.headers, exchange.now, self.is_shared);
         let created_at = exchange.requested_at;
-        Update { index, keep: self.keep(&response, created_at).unwrap_or_default(), response, created_at }
+        Update { index, retention: self.retention(&response, created_at).unwrap_or_default(), response, created_at }
     }
 
     /// RFC 9111, 4.3.3 and 4.3.4: the origin sent a 304.
@@ -142,25 +142,27 @@ impl Specification {
         let Exchange { request, sent, stored, .. } = exchange;
         let nominated = nominated(request, stored);
         let responses: Vec<&Response> = nominated.iter().map(|index| &stored[*index].entry.response).collect();
-        let identified = conditional::identified(&sent.headers, &not_modified.headers, &responses);
+        let identified = conditional::identified_by(&sent.headers, &not_modified.headers, &responses);
         let updates: Vec<Update> =
             identified.into_iter().map(|place| self.update(exchange, nominated[place], not_modified)).collect();
         let Some(first) = updates.first() else {
             let is_for_the_caller = responses.iter().all(|stored| !has_validator(&stored.headers))
-                || conditional::is_asked_for(&request.headers, &not_modified.headers);
+                || conditional::is_requested(&request.headers, &not_modified.headers);
             let reply = if is_for_the_caller { Reply::Origin(None) } else { Reply::Mismatch };
             return Outcome { reply, ..Outcome::pass() };
         };
         let length = body_length(&stored[first.index]);
-        let (response, body) = response::answer(request, first.response.clone(), length, Some(first.created_at));
+        let (response, body) =
+            response::stored_response(request, first.response.clone(), length, Some(first.created_at));
         let age = (exchange.now - first.created_at).max(0.0);
-        let serve = Serve { index: first.index, response: Some(response), body, age, is_stale: false, refresh: None };
+        let serve =
+            ServeStored { index: first.index, response: Some(response), body, age, is_stale: false, refresh: None };
         Outcome { reply: Reply::Validated(serve), updates, ..Outcome::pass() }
     }
 
     /// RFC 9111, 4.3.5: the response to a HEAD updates or outdates stored responses.
     fn head(&self, exchange: Exchange<'_>, response: &Response) -> Outcome {
-        let (same, other): (Vec<usize>, Vec<usize>) = matching(exchange.request, exchange.stored)
+        let (same, other): (Vec<usize>, Vec<usize>) = matching_vary(exchange.request, exchange.stored)
             .map(|(index, _)| index)
             .partition(|index| update::is_of_same_representation(&exchange.stored[*index].entry.response, response));
         let updates = same.into_iter().map(|index| self.update(exchange, index, response)).collect();
@@ -180,19 +182,26 @@ fn nominated(request: &Request, stored: &[StoredResponse]) -> Vec<usize> {
         return Vec::new();
     }
     let has_tag = |index: &usize| stored[*index].entry.response.headers.get("etag").is_some();
-    let selected: Vec<usize> = matching(request, stored).map(|(index, _)| index).collect();
-    let all = if selected.is_empty() { usable(stored).map(|(index, _)| index).collect() } else { selected.clone() };
+    let selected: Vec<usize> = matching_vary(request, stored).map(|(index, _)| index).collect();
+    let all = if selected.is_empty() { candidates(stored).map(|(index, _)| index).collect() } else { selected.clone() };
     let mut tagged: Vec<usize> = all.into_iter().filter(has_tag).collect();
-    tagged.truncate(MOST_NOMINATED);
+    tagged.truncate(MAX_NOMINATED);
     if tagged.is_empty() { selected.into_iter().take(1).collect() } else { tagged }
 }
 
 /// Serves a stored response without validation.
-fn serve(request: &Request, selected: &Selected<'_>) -> Serve {
-    let entry = &selected.found.entry;
-    let response = response::unvalidated(&entry.response, &selected.directives, selected.age);
-    let (response, body) = response::answer(request, response, body_length(selected.found), entry.created_at);
-    Serve { index: selected.index, response: Some(response), body, age: selected.age, is_stale: false, refresh: None }
+fn serve(request: &Request, selected: &SelectedResponse<'_>) -> ServeStored {
+    let entry = &selected.stored.entry;
+    let response = response::without_validation(&entry.response, &selected.directives, selected.age);
+    let (response, body) = response::stored_response(request, response, body_length(selected.stored), entry.created_at);
+    ServeStored {
+        index: selected.index,
+        response: Some(response),
+        body,
+        age: selected.age,
+        is_stale: false,
+        refresh: None,
+    }
 }
 
 /// The length of a stored body, if it is known before it is read.

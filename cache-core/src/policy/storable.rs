@@ -7,15 +7,15 @@ use crate::model::freshness::Freshness;
 use crate::model::headers::Headers;
 use crate::policy::conditional::has_validator;
 use crate::policy::directives::{RequestDirectives, ResponseDirectives, members};
-use crate::policy::fields::{is_condition, is_credential, is_of_connection};
+use crate::policy::fields::{is_condition, is_credential, is_hop_by_hop};
 use crate::policy::freshness::is_heuristically_cacheable;
 use crate::policy::{invalidation, vary};
 
 /// How long a response is kept past its freshness lifetime: for validation, and for `stale-if-error`.
-const KEPT_STALE: f64 = 7.0 * 86_400.0;
+const STALE_RETENTION: f64 = 7.0 * 86_400.0;
 
 /// How long a stored response is kept that must not be stored any more: until its readers are done.
-const KEPT_UNSTORABLE: f64 = 60.0;
+const UNSTORABLE_RETENTION: f64 = 60.0;
 
 /// RFC 9111, 3: whether a cache may store the response.
 pub(crate) fn is_storable(
@@ -32,7 +32,7 @@ pub(crate) fn is_storable(
         "GET" => true,
         // RFC 9110, 9.3.3.
         "POST" => {
-            has_explicit_lifetime && (200..300).contains(&status) && invalidation::is_of_itself(request, response)
+            has_explicit_lifetime && (200..300).contains(&status) && invalidation::is_same_origin(request, response)
         }
         _ => false,
     };
@@ -42,16 +42,16 @@ pub(crate) fn is_storable(
     let is_for_one_user = request.headers.get("authorization").is_some()
         && !(directives.public || directives.must_revalidate || directives.s_maxage.is_some());
     is_method_understood
-        && is_of_resource(status)
+        && describes_resource(status)
         && !forbids
-        && !RequestDirectives::of(&request.headers).no_store
+        && !RequestDirectives::from_headers(&request.headers).no_store
         && !(is_shared && (directives.private || is_for_one_user))
         && (has_explicit_lifetime || directives.public || directives.private || is_heuristically_cacheable(status))
         && !vary::is_anything(&response.headers)
 }
 
 /// Whether a status is final and of the whole resource: 206 is a part, 304, 412 and 416 are about the request.
-pub(crate) fn is_of_resource(status: u16) -> bool {
+pub(crate) fn describes_resource(status: u16) -> bool {
     status >= 200 && !matches!(status, 206 | 304 | 412 | 416)
 }
 
@@ -61,7 +61,7 @@ fn is_understood(status: u16) -> bool {
 }
 
 /// How long a response is kept; `None` if it could never be served.
-pub(crate) fn keep(
+pub(crate) fn retention(
     response: &Headers,
     directives: &ResponseDirectives<'_>,
     freshness: &Freshness,
@@ -69,32 +69,32 @@ pub(crate) fn keep(
 ) -> Option<Duration> {
     let lifetime = freshness.lifetime.unwrap_or(0.0);
     if directives.no_store && !directives.must_understand || is_shared && directives.private {
-        return Some(Duration::from_secs_f64(KEPT_UNSTORABLE));
+        return Some(Duration::from_secs_f64(UNSTORABLE_RETENTION));
     }
     let windows = directives.stale_while_revalidate.unwrap_or(0.0).max(directives.stale_if_error.unwrap_or(0.0));
     if lifetime <= 0.0 && windows <= 0.0 && !has_validator(response) {
         return None;
     }
     let is_left = (lifetime - freshness.initial_age).max(0.0);
-    Some(Duration::from_secs_f64(is_left + windows.max(KEPT_STALE)))
+    Some(Duration::from_secs_f64(is_left + windows.max(STALE_RETENTION)))
 }
 
 /// The fields of a response to store (RFC 9111, 3.1).
 pub(crate) fn fields(response: &Headers, directives: &ResponseDirectives<'_>, is_shared: bool) -> Headers {
     let private: Vec<&str> =
         directives.private_fields.iter().copied().filter(|_| is_shared).flat_map(members).collect();
-    let mut fields = lasting(response);
+    let mut fields = exclude_unstorable_headers(response);
     fields.retain(|name| !is_named(name, &private));
     fields
 }
 
 /// The fields of a response without the hop-by-hop ones (RFC 9110, 7.6.1).
-pub(crate) fn lasting(response: &Headers) -> Headers {
+pub(crate) fn exclude_unstorable_headers(response: &Headers) -> Headers {
     let options: Vec<&str> = response.all("connection").flat_map(members).collect();
     let mut fields = response.clone();
     fields.retain(|name| {
-        let is_option = is_named(name, &options) && !is_for_everybody(name);
-        !(is_of_connection(name) || is_option)
+        let is_option = is_named(name, &options) && !is_public(name);
+        !(is_hop_by_hop(name) || is_option)
     });
     fields
 }
@@ -105,7 +105,7 @@ pub(crate) fn is_named(name: &str, names: &[&str]) -> bool {
 
 /// RFC 9110, 7.6.1: "Cache-Control is never appropriate as a connection option". Without it, what it forbids would be
 /// allowed.
-fn is_for_everybody(name: &str) -> bool {
+fn is_public(name: &str) -> bool {
     matches!(name, "cache-control" | "vary")
 }
 
@@ -113,12 +113,12 @@ fn is_for_everybody(name: &str) -> bool {
 pub(crate) fn request(request: &Request, response: &Headers) -> Request {
     let nominated: Vec<&str> = vary::nominated(response).collect();
     let mut stored = Request { method: "GET".into(), ..request.clone() };
-    stored.headers.retain(|name| is_named(name, &nominated) || !(is_of_connection(name) || is_of_this_request(name)));
+    stored.headers.retain(|name| is_named(name, &nominated) || !(is_hop_by_hop(name) || matches_request(name)));
     stored
 }
 
 /// Whether a field concerns this request only.
-fn is_of_this_request(name: &str) -> bool {
+fn matches_request(name: &str) -> bool {
     is_condition(name) || is_credential(name) || matches!(name, "content-length" | "content-type")
 }
 
@@ -137,7 +137,7 @@ mod tests {
 
     fn is_stored(request: &Request, status: u16, fields: &[(&str, &str)], is_shared: bool) -> bool {
         let response = Response { status_code: status, headers: headers(fields), ..Response::default() };
-        is_storable(request, &response, &ResponseDirectives::of_headers(&response.headers), is_shared)
+        is_storable(request, &response, &ResponseDirectives::from_view(&response.headers), is_shared)
     }
 
     #[rstest]
@@ -226,7 +226,7 @@ mod tests {
             ("upgrade", "x"),
             ("p", "x"),
         ]);
-        let directives = ResponseDirectives::of_headers(&response);
+        let directives = ResponseDirectives::from_view(&response);
         let kept = [("c", "3"), ("c", "4"), ("cache-control", "no-cache, private=\"p\"")];
         assert_eq!(fields(&response, &directives, true), headers(&kept));
         assert_eq!(fields(&response, &directives, false), headers(&[&kept[..], &[("p", "x")]].concat()));

@@ -7,11 +7,11 @@ use crate::policy::directives::ResponseDirectives;
 use crate::policy::storable;
 
 /// The stored response with the fields of the new one (RFC 9111, 3.2), received at `now`.
-pub(crate) fn updated(stored: &Response, new: &Headers, now: f64, is_shared: bool) -> Response {
+pub(crate) fn refresh_response_headers(stored: &Response, new: &Headers, now: f64, is_shared: bool) -> Response {
     let mut updated = stored.clone();
     // `Age` and the like of the earlier response no longer apply.
     updated.headers.set("age", None);
-    let fields = storable::fields(new, &ResponseDirectives::of_headers(new), is_shared);
+    let fields = storable::fields(new, &ResponseDirectives::from_view(new), is_shared);
     for (name, values) in fields.iter().filter(|(name, _)| !describes_body(name)) {
         updated.headers.set(name, values.iter().cloned());
     }
@@ -80,7 +80,7 @@ mod tests {
             ("date", "Thu, 01 Jan 1970 00:00:09 GMT"),
             ("content-type", "text/html"),
         ]);
-        assert_eq!(updated(&stored, &new.headers, 9.0, false), expected);
+        assert_eq!(refresh_response_headers(&stored, &new.headers, 9.0, false), expected);
     }
 
     #[rstest]

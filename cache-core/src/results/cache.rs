@@ -11,15 +11,15 @@ use serde::de::DeserializeOwned;
 
 use crate::results::call::Call;
 use crate::results::lookup::{Lookup, encode};
-use crate::runtime::shared::{Hold, Usage};
+use crate::runtime::shared::{CacheHandle, CacheMode};
 
 /// A cache of function results, in the pipeline's format. Clones share everything.
 ///
 /// Results are values that implement [`Serialize`] and [`DeserializeOwned`]. [`None`] (JSON `null`) is never stored.
 #[derive(Clone)]
 pub struct ResultCache {
-    core: Hold,
-    usage: Usage,
+    core: CacheHandle,
+    mode: CacheMode,
     observer: Option<Arc<Observer>>,
 }
 
@@ -38,18 +38,18 @@ pub struct Observed<'a> {
 }
 
 impl ResultCache {
-    pub(crate) fn new(core: Hold) -> Self {
-        Self { core, usage: Usage::Full, observer: None }
+    pub(crate) fn new(core: CacheHandle) -> Self {
+        Self { core, mode: CacheMode::Default, observer: None }
     }
 
     /// Returns a handle that ignores stored results and replaces them.
-    pub fn anew(&self) -> Self {
-        Self { usage: Usage::Anew, ..self.clone() }
+    pub fn reload(&self) -> Self {
+        Self { mode: CacheMode::Reload, ..self.clone() }
     }
 
     /// Returns a handle that neither reads nor writes the cache.
     pub fn bypassed(&self) -> Self {
-        Self { usage: Usage::Bypassed, ..self.clone() }
+        Self { mode: CacheMode::NoStore, ..self.clone() }
     }
 
     /// Returns a handle that calls `observer` after every call.
@@ -91,25 +91,25 @@ impl ResultCache {
         F: Future<Output = Result<T, E>>,
     {
         let key = call.key();
-        let is_used = self.core.is_enabled && self.usage != Usage::Bypassed;
+        let is_used = self.core.is_enabled && self.mode != CacheMode::NoStore;
         let Some(key) = key.as_deref().filter(|_| is_used) else {
             let result = compute().await;
             if self.observer.is_some() {
-                self.tell(key.as_deref(), false, result.as_ref().ok().and_then(encode).as_deref());
+                self.notify(key.as_deref(), false, result.as_ref().ok().and_then(encode).as_deref());
             }
             return result;
         };
         let mut lookup = Lookup::new(&self.core, call.prefix(), key);
-        let lead = match self.usage {
-            Usage::Full => match lookup.find().await {
+        let leader = match self.mode {
+            CacheMode::Default => match lookup.find().await {
                 Ok((value, json)) => {
-                    self.tell(Some(key), true, Some(&json));
+                    self.notify(Some(key), true, Some(&json));
                     return Ok(value);
                 }
-                Err(lead) => lead,
+                Err(leader) => leader,
             },
-            Usage::Anew | Usage::Bypassed => {
-                lookup.missed();
+            CacheMode::Reload | CacheMode::NoStore => {
+                lookup.record_miss();
                 None
             }
         };
@@ -122,14 +122,14 @@ impl ResultCache {
             Some(value) => lookup.store(value, call.time_to_live(), time).await,
             None => false,
         };
-        if let Some(lead) = lead {
-            lead.land(is_stored).await;
+        if let Some(leader) = leader {
+            leader.complete(is_stored).await;
         }
-        self.tell(Some(key), false, json.as_deref());
+        self.notify(Some(key), false, json.as_deref());
         result
     }
 
-    fn tell(&self, key: Option<&str>, is_hit: bool, value: Option<&[u8]>) {
+    fn notify(&self, key: Option<&str>, is_hit: bool, value: Option<&[u8]>) {
         if let Some(observer) = &self.observer {
             observer(Observed { key, is_hit, value });
         }

@@ -66,7 +66,7 @@ impl<'a> Call<'a> {
     }
 
     fn written(&mut self, value: &impl Serialize) -> Option<Argument> {
-        Argument::of(value)
+        Argument::new(value)
             .inspect_err(|error| {
                 self.has_key = false;
                 tracing::warn!(prefix = self.prefix, %error, "argument cannot be serialized; not caching this call");

@@ -8,50 +8,50 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::clock;
-use crate::error::chain;
+use crate::error::error_chain;
 use crate::format::python::json;
-use crate::format::python::json::{Dumps, Kind};
+use crate::format::python::json::{JsonStyle, Kind};
 use crate::model::service::ServiceName;
-use crate::model::stats::{Counts, Scope};
-use crate::runtime::guarded_store::Graceful;
-use crate::runtime::shared::Core;
-use crate::runtime::single_flight::{Lead, Turn, Waiting};
+use crate::model::stats::{Counters, Scope};
+use crate::runtime::guarded_store::GuardedStore;
+use crate::runtime::shared::CacheShared;
+use crate::runtime::single_flight::{Leader, Role, WaitBudget};
 
 /// The state of one lookup.
 pub(crate) struct Lookup<'a> {
-    core: &'a Core,
+    core: &'a CacheShared,
     /// The store; its failures are counted as those of this function.
-    store: Graceful,
+    store: GuardedStore,
     scope: Scope,
     prefix: &'a str,
     key: &'a str,
     started: Instant,
     /// Spent in the store.
     time: Duration,
-    waiting: Waiting,
+    budget: WaitBudget,
 }
 
 /// What the store has.
-enum Answer<T> {
+enum LookupOutcome<T> {
     /// With its JSON.
     Found(T, Bytes),
-    Missing,
+    Miss,
     /// The stored value is not a result of this type.
     Unreadable,
     /// The store failed.
-    Unknown,
+    Unavailable,
 }
 
 impl<'a> Lookup<'a> {
-    pub(crate) fn new(core: &'a Core, prefix: &'a str, key: &'a str) -> Self {
+    pub(crate) fn new(core: &'a CacheShared, prefix: &'a str, key: &'a str) -> Self {
         let scope = Scope::Result(prefix.to_owned());
-        let store = core.store.telling({
-            let (counters, scope, key) = (Arc::clone(&core.counters), scope.clone(), key.to_owned());
+        let store = core.store.with_failure_hook({
+            let (counters, scope, key) = (Arc::clone(&core.stats), scope.clone(), key.to_owned());
             let services = core.services.clone();
             move |operation, time, error| {
                 let (service, prefix, seconds) = (scope.service(&services), scope.prefix(), time.as_secs_f64());
-                tracing::warn!(%service, prefix, ?key, operation, seconds, error = chain(error), "error");
-                counters.count(&scope, Counts { errors: 1, ..Counts::default() });
+                tracing::warn!(%service, prefix, ?key, operation, seconds, error = error_chain(error), "error");
+                counters.count(&scope, Counters { errors: 1, ..Counters::default() });
             }
         });
         Self {
@@ -62,43 +62,43 @@ impl<'a> Lookup<'a> {
             key,
             started: Instant::now(),
             time: Duration::ZERO,
-            waiting: Waiting::default(),
+            budget: WaitBudget::default(),
         }
     }
 
     /// The stored result with its JSON; or, if it has to be computed, the leader of those who wait for it, if waiting
     /// is possible.
-    pub(crate) async fn find<T: DeserializeOwned>(&mut self) -> Result<(T, Bytes), Option<Lead>> {
-        let mut lead: Option<Lead> = None;
+    pub(crate) async fn find<T: DeserializeOwned>(&mut self) -> Result<(T, Bytes), Option<Leader>> {
+        let mut leader: Option<Leader> = None;
         loop {
-            let has_nothing = match self.ask().await {
-                Answer::Found(value, json) => {
-                    if let Some(lead) = lead {
-                        lead.land(true).await;
+            let has_nothing = match self.query().await {
+                LookupOutcome::Found(value, json) => {
+                    if let Some(leader) = leader {
+                        leader.complete(true).await;
                     }
                     return Ok((value, json));
                 }
-                Answer::Missing => true,
-                Answer::Unreadable => false,
+                LookupOutcome::Miss => true,
+                LookupOutcome::Unreadable => false,
                 // Without a store there is nothing to wait for.
-                Answer::Unknown => break,
+                LookupOutcome::Unavailable => break,
             };
-            if lead.is_some() || !self.waiting.may_go_on(has_nothing) {
+            if leader.is_some() || !self.budget.may_wait_again(has_nothing) {
                 break;
             }
-            match self.core.flights.board(self.key, &mut self.waiting).await {
-                Turn::Lead(granted) => lead = Some(granted),
-                Turn::LookAgain => {}
-                Turn::Alone => break,
+            match self.core.single_flight.join(self.key, &mut self.budget).await {
+                Role::Leader(granted) => leader = Some(granted),
+                Role::Retry => {}
+                Role::Independent => break,
             }
         }
-        self.missed();
-        Err(lead)
+        self.record_miss();
+        Err(leader)
     }
 
     /// Counts and logs a miss.
-    pub(crate) fn missed(&self) {
-        self.count(Counts { misses: 1, ..self.so_far() });
+    pub(crate) fn record_miss(&self) {
+        self.count(Counters { misses: 1, ..self.elapsed() });
         let seconds = self.started.elapsed().as_secs_f64();
         tracing::debug!(service = %self.service(), prefix = self.prefix, key = ?self.key, seconds, "miss");
     }
@@ -110,10 +110,10 @@ impl<'a> Lookup<'a> {
             return false;
         }
         let key = self.key;
-        let stored = self.store.ask("put_result", |store| async move { store.set(key, value, ttl).await });
+        let stored = self.store.call("put_result", |store| async move { store.set(key, value, ttl).await });
         let is_stored = stored.await.is_some();
         if is_stored {
-            self.count(Counts { stores: 1, ..Counts::default() });
+            self.count(Counters { stores: 1, ..Counters::default() });
             let (ttl, computed_in) = (ttl.as_secs_f64(), computed_in.as_secs_f64());
             let seconds = self.started.elapsed().as_secs_f64();
             tracing::debug!(service = %self.service(), prefix = self.prefix, key = ?self.key, ttl, bytes, seconds, computed_in, "store");
@@ -121,30 +121,30 @@ impl<'a> Lookup<'a> {
         is_stored
     }
 
-    async fn ask<T: DeserializeOwned>(&mut self) -> Answer<T> {
+    async fn query<T: DeserializeOwned>(&mut self) -> LookupOutcome<T> {
         let start = Instant::now();
         let key = self.key;
-        let answer = self.store.ask("result", |store| async move { store.get(key).await }).await;
+        let answer = self.store.call("result", |store| async move { store.get(key).await }).await;
         self.time += start.elapsed();
         match answer {
-            None => Answer::Unknown,
-            Some(None) => Answer::Missing,
+            None => LookupOutcome::Unavailable,
+            Some(None) => LookupOutcome::Miss,
             Some(Some(stored)) => match serde_json::from_slice(&stored.value) {
                 Ok(value) if !is_null(&stored.value) => {
                     let bytes = stored.value.len() as u64;
-                    self.count(Counts { hits: 1, bytes, ..self.so_far() });
+                    self.count(Counters { hits: 1, bytes, ..self.elapsed() });
                     let ttl_left = stored.expires_at.map(|at| (at - clock::now()).max(0.0));
                     let seconds = self.started.elapsed().as_secs_f64();
                     tracing::debug!(service = %self.service(), prefix = self.prefix, key = ?self.key, ttl_left, bytes, seconds, "hit");
-                    Answer::Found(value, stored.value)
+                    LookupOutcome::Found(value, stored.value)
                 }
                 _ => {
-                    self.count(Counts { errors: 1, ..Counts::default() });
+                    self.count(Counters { errors: 1, ..Counters::default() });
                     let (error, seconds) =
                         ("cannot deserialize the stored result", self.started.elapsed().as_secs_f64());
                     let service = self.service();
                     tracing::warn!(%service, prefix = self.prefix, key = ?self.key, seconds, error, "error");
-                    Answer::Unreadable
+                    LookupOutcome::Unreadable
                 }
             },
         }
@@ -154,16 +154,16 @@ impl<'a> Lookup<'a> {
         self.core.services.by_result_prefix(self.prefix.as_bytes())
     }
 
-    fn so_far(&self) -> Counts {
-        Counts {
-            waits: self.waiting.has_waited().into(),
+    fn elapsed(&self) -> Counters {
+        Counters {
+            waits: self.budget.has_waited().into(),
             lookup_micros: self.time.as_micros() as u64,
-            ..Counts::default()
+            ..Counters::default()
         }
     }
 
-    fn count(&self, happened: Counts) {
-        self.core.counters.count(&self.scope, happened);
+    fn count(&self, happened: Counters) {
+        self.core.stats.count(&self.scope, happened);
     }
 }
 
@@ -173,7 +173,7 @@ fn is_null(json: &[u8]) -> bool {
 
 /// The JSON of a result; `None` if it is `null` or cannot be deserialized: waiters could not use it.
 pub(crate) fn encode<T: Serialize + DeserializeOwned>(value: &T) -> Option<Bytes> {
-    let written = json::dumps(value, Dumps { ascii: false, compact: false, sorted: false });
+    let written = json::dumps(value, JsonStyle { ascii: false, compact: false, sorted: false });
     let checked = written.and_then(|(text, kind)| match kind {
         Kind::None => Ok(None),
         _ => serde_json::from_str::<T>(&text).map(|_| Some(text.into())),

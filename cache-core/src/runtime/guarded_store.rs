@@ -1,4 +1,4 @@
-//! Fault tolerance: store failures and timeouts become cache misses. The caches call the store through [`Graceful`]
+//! Fault tolerance: store failures and timeouts become cache misses. The caches call the store through [`GuardedStore`]
 //! only.
 
 #[cfg(test)]
@@ -11,11 +11,11 @@ use bytes::Bytes;
 use futures_util::{TryStreamExt as _, stream};
 
 use crate::circuit_breaker::{CircuitBreaker, Recovery};
-use crate::error::{Error, Result, chain};
+use crate::error::{Error, Result, error_chain};
 use crate::model::entry::{Entry, EntryId};
 use crate::model::stored::StoredBody;
-use crate::runtime::tasks::Tasks;
-use crate::store::probe::recovered;
+use crate::runtime::tasks::TaskGroup;
+use crate::store::probe::wait_until_healthy;
 use crate::store::traits::{ResponseWriter, Store};
 
 /// So many failures in a row open the breaker: a single one may be a coincidence.
@@ -23,36 +23,39 @@ const FAILURE_THRESHOLD: u32 = 3;
 
 /// A store whose every call is bounded by a timeout and a circuit breaker. Clones share both.
 #[derive(Clone)]
-pub(crate) struct Graceful {
+pub(crate) struct GuardedStore {
     store: Arc<dyn Store>,
     /// The timeout of one call.
-    patience: Duration,
+    timeout: Duration,
     breaker: Arc<CircuitBreaker>,
-    tasks: Tasks,
+    tasks: TaskGroup,
     on_failure: Option<Arc<OnFailure>>,
 }
 
 /// Receives the name of a failed operation, its duration and its error.
 type OnFailure = dyn Fn(&'static str, Duration, &Error) + Send + Sync;
 
-impl Graceful {
-    pub(crate) fn new(store: Arc<dyn Store>, patience: Duration, tasks: Tasks) -> Self {
+impl GuardedStore {
+    pub(crate) fn new(store: Arc<dyn Store>, timeout: Duration, tasks: TaskGroup) -> Self {
         let breaker = Arc::new(CircuitBreaker::new(FAILURE_THRESHOLD, Recovery::ExternalProbe));
-        Self { store, patience, breaker, tasks, on_failure: None }
+        Self { store, timeout, breaker, tasks, on_failure: None }
     }
 
     /// The same store with a hook that is called for every failure and timeout.
-    pub(crate) fn telling(&self, on_failure: impl Fn(&'static str, Duration, &Error) + Send + Sync + 'static) -> Self {
+    pub(crate) fn with_failure_hook(
+        &self,
+        on_failure: impl Fn(&'static str, Duration, &Error) + Send + Sync + 'static,
+    ) -> Self {
         Self { on_failure: Some(Arc::new(on_failure)), ..self.clone() }
     }
 
     /// The timeout of one call.
-    pub(crate) fn patience(&self) -> Duration {
-        self.patience
+    pub(crate) fn timeout(&self) -> Duration {
+        self.timeout
     }
 
     /// Calls the store. Returns `None` on failure, on timeout, and while the breaker is open.
-    pub(crate) async fn ask<T, F>(
+    pub(crate) async fn call<T, F>(
         &self,
         operation: &'static str,
         question: impl FnOnce(Arc<dyn Store>) -> F,
@@ -66,9 +69,9 @@ impl Graceful {
         self.bounded(operation, question(Arc::clone(&self.store))).await.ok()
     }
 
-    /// A stored body, with the timeout for each of its chunks. `None` if there is none, or as in [`Self::ask`].
+    /// A stored body, with the timeout for each of its chunks. `None` if there is none, or as in [`Self::call`].
     pub(crate) async fn body(&self, id: &EntryId) -> Option<StoredBody> {
-        let body = self.ask("body", |store| async move { store.body(id).await }).await??;
+        let body = self.call("body", |store| async move { store.body(id).await }).await??;
         let pieces = stream::try_unfold((self.clone(), body), |(store, mut body)| async move {
             let piece = store.bounded("body", body.try_next()).await?;
             Ok(piece.map(|piece| (piece, (store, body))))
@@ -76,39 +79,39 @@ impl Graceful {
         Some(Box::pin(pieces))
     }
 
-    /// Starts writing a response, with the timeout for each step. `None` as in [`Self::ask`].
-    pub(crate) async fn begin(&self, entry: Entry, ttl: Option<Duration>) -> Option<GracefulWriter> {
-        let writer = self.ask("begin", |store| async move { store.insert(entry, ttl).await }).await?;
-        Some(GracefulWriter { store: self.clone(), writer })
+    /// Starts writing a response, with the timeout for each step. `None` as in [`Self::call`].
+    pub(crate) async fn insert(&self, entry: Entry, ttl: Option<Duration>) -> Option<GuardedWriter> {
+        let writer = self.call("begin", |store| async move { store.insert(entry, ttl).await }).await?;
+        Some(GuardedWriter { store: self.clone(), writer })
     }
 
     /// Awaits the store's answer within the timeout, and records the outcome in the breaker.
     async fn bounded<T>(&self, operation: &'static str, answer: impl Future<Output = Result<T>>) -> Result<T> {
         let started = Instant::now();
-        let answer = tokio::time::timeout(self.patience, answer)
+        let answer = tokio::time::timeout(self.timeout, answer)
             .await
-            .unwrap_or_else(|_| Err(Error::Timeout { backend: self.store.id(), operation, limit: self.patience }));
+            .unwrap_or_else(|_| Err(Error::Timeout { backend: self.store.id(), operation, limit: self.timeout }));
         let Err(error) = &answer else {
             self.breaker.record_success();
             return answer;
         };
         match &self.on_failure {
             Some(hook) => hook(operation, started.elapsed(), error),
-            None => tracing::warn!(operation, error = chain(error), "error"),
+            None => tracing::warn!(operation, error = error_chain(error), "error"),
         }
         if !is_store_failure(error) {
             self.breaker.record_success();
         } else if self.breaker.record_failure(Instant::now()) {
-            tracing::warn!(error = chain(error), "backend disabled after repeated failures");
+            tracing::warn!(error = error_chain(error), "backend disabled after repeated failures");
             let (breaker, store) = (Arc::clone(&self.breaker), Arc::clone(&self.store));
-            self.tasks.spawn_endless(close_when_recovered(breaker, store, self.patience));
+            self.tasks.spawn_daemon(close_when_recovered(breaker, store, self.timeout));
         }
         answer
     }
 }
 
 async fn close_when_recovered(breaker: Arc<CircuitBreaker>, store: Arc<dyn Store>, timeout: Duration) {
-    recovered(&*store, Some(timeout)).await;
+    wait_until_healthy(&*store, Some(timeout)).await;
     breaker.close();
     tracing::info!(backend = %store.id(), "backend available again");
 }
@@ -120,14 +123,14 @@ fn is_store_failure(error: &Error) -> bool {
 }
 
 /// A response being stored. It is discarded if this is dropped before [`Self::commit`].
-pub(crate) struct GracefulWriter {
-    store: Graceful,
+pub(crate) struct GuardedWriter {
+    store: GuardedStore,
     writer: Box<dyn ResponseWriter>,
 }
 
-impl GracefulWriter {
+impl GuardedWriter {
     /// Appends a chunk of the body. After an error the writer is unusable.
-    pub(crate) async fn push(&mut self, piece: Bytes) -> Result<()> {
+    pub(crate) async fn write(&mut self, piece: Bytes) -> Result<()> {
         self.store.bounded("push", self.writer.write(piece)).await
     }
 

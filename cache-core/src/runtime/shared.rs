@@ -4,27 +4,27 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use crate::model::service::ServiceRegistry;
-use crate::runtime::guarded_store::Graceful;
-use crate::runtime::single_flight::Flights;
-use crate::runtime::stats_recorder::Counters;
-use crate::runtime::tasks::Tasks;
-use crate::transport::shared::Senders;
+use crate::runtime::guarded_store::GuardedStore;
+use crate::runtime::single_flight::SingleFlight;
+use crate::runtime::stats_recorder::StatsRecorder;
+use crate::runtime::tasks::TaskGroup;
+use crate::transport::shared::SharedTransports;
 
-/// A handle of a program to its cache: dropping the last one ends the background tasks, which hold [`Core`] only.
+/// A handle of a program to its cache: dropping the last one ends the background tasks, which hold [`CacheShared`] only.
 #[derive(Clone)]
-pub(crate) struct Hold(pub(crate) Arc<EndTasks>);
+pub(crate) struct CacheHandle(pub(crate) Arc<ShutdownGuard>);
 
-pub(crate) struct EndTasks(pub(crate) Arc<Core>);
+pub(crate) struct ShutdownGuard(pub(crate) Arc<CacheShared>);
 
-impl Deref for Hold {
-    type Target = Arc<Core>;
+impl Deref for CacheHandle {
+    type Target = Arc<CacheShared>;
 
-    fn deref(&self) -> &Arc<Core> {
+    fn deref(&self) -> &Arc<CacheShared> {
         &self.0.0
     }
 }
 
-impl Drop for EndTasks {
+impl Drop for ShutdownGuard {
     fn drop(&mut self) {
         self.0.tasks.end();
     }
@@ -32,21 +32,21 @@ impl Drop for EndTasks {
 
 /// How a handle uses the cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Usage {
-    Full,
+pub(crate) enum CacheMode {
+    Default,
     /// Stored responses and results are ignored and replaced.
-    Anew,
+    Reload,
     /// The cache is neither read nor written.
-    Bypassed,
+    NoStore,
 }
 
 /// What the HTTP cache and the result cache share.
-pub(crate) struct Core {
-    pub(crate) store: Arc<Graceful>,
-    pub(crate) flights: Flights,
-    pub(crate) counters: Arc<Counters>,
-    pub(crate) tasks: Tasks,
-    pub(crate) senders: Senders,
+pub(crate) struct CacheShared {
+    pub(crate) store: Arc<GuardedStore>,
+    pub(crate) single_flight: SingleFlight,
+    pub(crate) stats: Arc<StatsRecorder>,
+    pub(crate) tasks: TaskGroup,
+    pub(crate) transports: SharedTransports,
     pub(crate) services: ServiceRegistry,
     /// If not, nothing is looked up or stored.
     pub(crate) is_enabled: bool,

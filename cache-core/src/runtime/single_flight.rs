@@ -18,55 +18,55 @@ use uuid::Uuid;
 
 use crate::format::hex::sha256_hex;
 use crate::model::stored::LeaseState;
-use crate::runtime::guarded_store::Graceful;
-use crate::runtime::tasks::Tasks;
+use crate::runtime::guarded_store::GuardedStore;
+use crate::runtime::tasks::TaskGroup;
 
 /// The TTL of a lease: so long the death of its owner delays others at most.
-const CLAIM: Duration = Duration::from_secs(10);
+const LEASE_TTL: Duration = Duration::from_secs(10);
 
 /// The interval of renewals: two may fail before the lease expires.
-const RENEWAL: Duration = Duration::from_secs(3);
+const LEASE_RENEWAL_INTERVAL: Duration = Duration::from_secs(3);
 
 /// The first pause before the lease of another process is checked again; each later one is twice as long.
-const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
+const MIN_PAUSE: Duration = Duration::from_millis(10);
 
-const LONGEST_PAUSE: Duration = Duration::from_millis(100);
+const MAX_PAUSE: Duration = Duration::from_millis(100);
 
 /// How long other processes do not wait after a response that could not be stored: each waiter checks within this time.
-const ALONE: Duration = Duration::from_millis(500);
+const UNCACHEABLE_TTL: Duration = Duration::from_millis(500);
 
 /// The longest that a caller waits for other fetches, in all.
-const LONGEST_WAIT: Duration = Duration::from_secs(60);
+const MAX_WAIT: Duration = Duration::from_secs(60);
 
 /// A caller that finds nothing stored after so many other fetches does not wait any more: the store evicts at once, and
 /// callers would run one after the other.
-const MOST_FETCHES: u32 = 8;
+const MAX_FETCHES: u32 = 8;
 
 /// The in-flight fetches. Clones share them.
 #[derive(Clone)]
-pub(crate) struct Flights(Arc<Shared>);
+pub(crate) struct SingleFlight(Arc<Shared>);
 
 struct Shared {
-    store: Arc<Graceful>,
-    tasks: Tasks,
+    store: Arc<GuardedStore>,
+    tasks: TaskGroup,
     /// In-flight fetches by key. An entry is removed when its fetch completes or when its last waiter is dropped.
-    table: Mutex<HashMap<String, Weak<Flight>>>,
+    table: Mutex<HashMap<String, Weak<InFlight>>>,
 }
 
 /// What to do after a miss.
-pub(crate) enum Turn {
+pub(crate) enum Role {
     /// Fetch for all waiters, after one more lookup: the response may have been stored since the last one.
-    Lead(Lead),
+    Leader(Leader),
     /// Another fetch has completed: look up again.
-    LookAgain,
+    Retry,
     /// Fetch independently: the leader's response could not be stored, or the wait timed out. Other callers do not wait
     /// for this fetch.
-    Alone,
+    Independent,
 }
 
 /// How long one caller may still wait for other fetches.
 #[derive(Default)]
-pub(crate) struct Waiting {
+pub(crate) struct WaitBudget {
     /// Set when the first wait begins.
     deadline: Option<Instant>,
     /// Completed fetches whose response was to be found in the store.
@@ -74,12 +74,12 @@ pub(crate) struct Waiting {
     has_waited: bool,
 }
 
-/// The leader of a fetch that others wait for. If it is dropped before [`Self::land`], the next waiter becomes the
+/// The leader of a fetch that others wait for. If it is dropped before [`Self::complete`], the next waiter becomes the
 /// leader.
-pub(crate) struct Lead {
-    flight: Arc<Flight>,
+pub(crate) struct Leader {
+    flight: Arc<InFlight>,
     /// Its owner is the leader; dropped, it goes to the next waiter.
-    seat: OwnedSemaphorePermit,
+    permit: OwnedSemaphorePermit,
     heartbeat: Heartbeat,
 }
 
@@ -91,131 +91,131 @@ struct Heartbeat {
 }
 
 /// One fetch and its waiters.
-struct Flight {
+struct InFlight {
     shared: Arc<Shared>,
     name: String,
     /// One permit, the leader's. Closed when the fetch has completed.
-    seat: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
     /// Known when the fetch has completed.
     is_storable: OnceLock<bool>,
     /// The owner of the lease among all processes.
-    holder: Uuid,
+    owner: Uuid,
     /// The store granted the lease, or may have done so without a reply.
-    may_be_claimed: AtomicBool,
+    may_hold_lease: AtomicBool,
 }
 
-impl Flights {
-    pub(crate) fn new(store: Arc<Graceful>, tasks: Tasks) -> Self {
+impl SingleFlight {
+    pub(crate) fn new(store: Arc<GuardedStore>, tasks: TaskGroup) -> Self {
         Self(Arc::new(Shared { store, tasks, table: Mutex::default() }))
     }
 
     /// Waits for an in-flight fetch of `name`, or becomes the leader.
-    pub(crate) async fn board(&self, name: &str, waiting: &mut Waiting) -> Turn {
-        let deadline = waiting.deadline();
-        let flight = self.flight(name);
-        let seat = match Arc::clone(&flight.seat).try_acquire_owned() {
-            Ok(seat) => seat,
-            Err(TryAcquireError::Closed) => return flight.outcome(waiting),
+    pub(crate) async fn join(&self, name: &str, budget: &mut WaitBudget) -> Role {
+        let deadline = budget.deadline();
+        let in_flight = self.in_flight(name);
+        let permit = match Arc::clone(&in_flight.permits).try_acquire_owned() {
+            Ok(permit) => permit,
+            Err(TryAcquireError::Closed) => return in_flight.outcome(budget),
             Err(TryAcquireError::NoPermits) => {
-                waiting.has_waited = true;
-                match tokio::time::timeout_at(deadline, Arc::clone(&flight.seat).acquire_owned()).await {
-                    Ok(Ok(seat)) => seat,
-                    Ok(Err(_)) => return flight.outcome(waiting),
-                    Err(_) => return Turn::Alone,
+                budget.has_waited = true;
+                match tokio::time::timeout_at(deadline, Arc::clone(&in_flight.permits).acquire_owned()).await {
+                    Ok(Ok(permit)) => permit,
+                    Ok(Err(_)) => return in_flight.outcome(budget),
+                    Err(_) => return Role::Independent,
                 }
             }
         };
-        flight.claim(seat, waiting).await
+        in_flight.acquire(permit, budget).await
     }
 
     /// Becomes the leader, unless a fetch of `name` is in flight.
-    pub(crate) async fn lead_if_free(&self, name: &str) -> Option<Lead> {
-        let flight = self.flight(name);
-        let seat = Arc::clone(&flight.seat).try_acquire_owned().ok()?;
-        match flight.ask_for_claim().await {
-            None | Some(LeaseState::Acquired) => Some(flight.lead(seat)),
+    pub(crate) async fn try_lead(&self, name: &str) -> Option<Leader> {
+        let in_flight = self.in_flight(name);
+        let permit = Arc::clone(&in_flight.permits).try_acquire_owned().ok()?;
+        match in_flight.acquire_lease().await {
+            None | Some(LeaseState::Acquired) => Some(in_flight.lead(permit)),
             Some(LeaseState::HeldByOther | LeaseState::Uncacheable) => None,
         }
     }
 
-    fn flight(&self, name: &str) -> Arc<Flight> {
+    fn in_flight(&self, name: &str) -> Arc<InFlight> {
         let mut table = self.0.table();
-        if let Some(flight) = table.get(name).and_then(Weak::upgrade) {
-            return flight;
+        if let Some(in_flight) = table.get(name).and_then(Weak::upgrade) {
+            return in_flight;
         }
-        let flight = Arc::new(Flight {
+        let in_flight = Arc::new(InFlight {
             shared: Arc::clone(&self.0),
             name: name.to_owned(),
-            seat: Arc::new(Semaphore::new(1)),
+            permits: Arc::new(Semaphore::new(1)),
             is_storable: OnceLock::new(),
-            holder: Uuid::new_v4(),
-            may_be_claimed: AtomicBool::new(false),
+            owner: Uuid::new_v4(),
+            may_hold_lease: AtomicBool::new(false),
         });
-        table.insert(name.to_owned(), Arc::downgrade(&flight));
-        flight
+        table.insert(name.to_owned(), Arc::downgrade(&in_flight));
+        in_flight
     }
 }
 
 impl Shared {
-    fn table(&self) -> MutexGuard<'_, HashMap<String, Weak<Flight>>> {
+    fn table(&self) -> MutexGuard<'_, HashMap<String, Weak<InFlight>>> {
         // No code that runs under the lock can panic halfway.
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Flight {
+impl InFlight {
     /// Acquires the lease among all processes, or waits for its owner.
-    async fn claim(self: Arc<Self>, seat: OwnedSemaphorePermit, waiting: &mut Waiting) -> Turn {
-        let deadline = waiting.deadline();
-        let mut pause = SHORTEST_PAUSE;
+    async fn acquire(self: Arc<Self>, permit: OwnedSemaphorePermit, budget: &mut WaitBudget) -> Role {
+        let deadline = budget.deadline();
+        let mut pause = MIN_PAUSE;
         loop {
-            match self.ask_for_claim().await {
+            match self.acquire_lease().await {
                 // A store that fails delays no caller.
-                None | Some(LeaseState::Acquired) => return Turn::Lead(self.lead(seat)),
+                None | Some(LeaseState::Acquired) => return Role::Leader(self.lead(permit)),
                 Some(LeaseState::Uncacheable) => {
-                    self.end(false);
-                    return Turn::Alone;
+                    self.land_unused(false);
+                    return Role::Independent;
                 }
-                Some(LeaseState::HeldByOther) if Instant::now() + pause > deadline => return Turn::Alone,
+                Some(LeaseState::HeldByOther) if Instant::now() + pause > deadline => return Role::Independent,
                 Some(LeaseState::HeldByOther) => {
-                    waiting.has_waited = true;
+                    budget.has_waited = true;
                     tokio::time::sleep(pause).await;
-                    pause = (pause * 2).min(LONGEST_PAUSE);
+                    pause = (pause * 2).min(MAX_PAUSE);
                 }
             }
         }
     }
 
-    async fn ask_for_claim(&self) -> Option<LeaseState> {
+    async fn acquire_lease(&self) -> Option<LeaseState> {
         // Set first: the store may grant a lease whose reply is not awaited.
-        self.may_be_claimed.store(true, Ordering::Relaxed);
+        self.may_hold_lease.store(true, Ordering::Relaxed);
         let name = self.stored_name();
-        let claim =
-            self.shared.store.ask("claim", |store| async move { store.acquire(&name, self.holder, CLAIM).await });
-        let claim = claim.await;
-        self.may_be_claimed
-            .store(!matches!(claim, Some(LeaseState::HeldByOther | LeaseState::Uncacheable)), Ordering::Relaxed);
-        claim
+        let lease =
+            self.shared.store.call("claim", |store| async move { store.acquire(&name, self.owner, LEASE_TTL).await });
+        let lease = lease.await;
+        self.may_hold_lease
+            .store(!matches!(lease, Some(LeaseState::HeldByOther | LeaseState::Uncacheable)), Ordering::Relaxed);
+        lease
     }
 
-    fn lead(self: Arc<Self>, seat: OwnedSemaphorePermit) -> Lead {
-        let heartbeat = self.keep_claimed();
-        Lead { flight: self, seat, heartbeat }
+    fn lead(self: Arc<Self>, permit: OwnedSemaphorePermit) -> Leader {
+        let heartbeat = self.keep_lease();
+        Leader { flight: self, permit, heartbeat }
     }
 
     /// Renews the lease until the returned value is dropped.
-    fn keep_claimed(self: &Arc<Self>) -> Heartbeat {
+    fn keep_lease(self: &Arc<Self>) -> Heartbeat {
         let (stop, ended) = oneshot::channel();
         let (beating, stopped) = oneshot::channel();
         // Weak: the flight must end when its waiters are dropped.
-        let flight = Arc::downgrade(self);
-        self.shared.tasks.spawn_endless(async move {
+        let in_flight = Arc::downgrade(self);
+        self.shared.tasks.spawn_daemon(async move {
             let _beating: oneshot::Sender<()> = beating;
             let renewals = async {
                 loop {
-                    tokio::time::sleep(RENEWAL).await;
-                    let Some(flight) = flight.upgrade() else { return };
-                    flight.ask_for_claim().await;
+                    tokio::time::sleep(LEASE_RENEWAL_INTERVAL).await;
+                    let Some(in_flight) = in_flight.upgrade() else { return };
+                    in_flight.acquire_lease().await;
                 }
             };
             tokio::select! {
@@ -228,18 +228,18 @@ impl Flight {
     }
 
     /// Wakes all waiters. Later callers start another flight.
-    fn end(&self, is_storable: bool) {
+    fn land_unused(&self, is_storable: bool) {
         let _ = self.is_storable.set(is_storable);
         self.shared.table().remove(&self.name);
-        self.seat.close();
+        self.permits.close();
     }
 
-    fn outcome(&self, waiting: &mut Waiting) -> Turn {
+    fn outcome(&self, budget: &mut WaitBudget) -> Role {
         if !self.is_storable.get().is_some_and(|is_storable| *is_storable) {
-            return Turn::Alone;
+            return Role::Independent;
         }
-        waiting.fetches += 1;
-        Turn::LookAgain
+        budget.fetches += 1;
+        Role::Retry
     }
 
     /// The hash of the name, which may be long and contain secrets.
@@ -248,24 +248,24 @@ impl Flight {
     }
 }
 
-impl Drop for Flight {
+impl Drop for InFlight {
     /// The last waiter is gone.
     fn drop(&mut self) {
         let mut table = self.shared.table();
         // Another flight may have started under the name.
-        if table.get(&self.name).is_some_and(|flight| flight.strong_count() == 0) {
+        if table.get(&self.name).is_some_and(|in_flight| in_flight.strong_count() == 0) {
             table.remove(&self.name);
         }
         drop(table);
         // It did not complete: other processes need not wait until the lease expires.
-        if *self.may_be_claimed.get_mut() {
-            let release = release(Arc::clone(&self.shared.store), self.stored_name(), self.holder, None);
-            self.shared.tasks.give_back(release);
+        if *self.may_hold_lease.get_mut() {
+            let release = release(Arc::clone(&self.shared.store), self.stored_name(), self.owner, None);
+            self.shared.tasks.spawn_cleanup(release);
         }
     }
 }
 
-impl Waiting {
+impl WaitBudget {
     /// Whether the caller waited for another fetch.
     pub(crate) fn has_waited(&self) -> bool {
         self.has_waited
@@ -274,34 +274,34 @@ impl Waiting {
     /// Whether the caller may wait for another fetch.
     ///
     /// An empty lookup after a completed fetch means that the entry was flushed in between: wait again, up to
-    /// [`MOST_FETCHES`] times. A response that is stored but unusable (another `Vary`, say) would be unusable after the
+    /// [`MAX_FETCHES`] times. A response that is stored but unusable (another `Vary`, say) would be unusable after the
     /// next fetch, too: do not wait, or callers would run one after the other.
-    pub(crate) fn may_go_on(&self, has_nothing: bool) -> bool {
-        self.fetches == 0 || has_nothing && self.fetches < MOST_FETCHES
+    pub(crate) fn may_wait_again(&self, has_nothing: bool) -> bool {
+        self.fetches == 0 || has_nothing && self.fetches < MAX_FETCHES
     }
 
     fn deadline(&mut self) -> Instant {
-        *self.deadline.get_or_insert_with(|| Instant::now() + LONGEST_WAIT)
+        *self.deadline.get_or_insert_with(|| Instant::now() + MAX_WAIT)
     }
 }
 
-impl Lead {
+impl Leader {
     /// The fetch has completed. The waiters look its response up, and if it was removed meanwhile, one of them fetches
     /// again for all; if it cannot be stored, they all fetch independently.
-    pub(crate) async fn land(self, is_storable: bool) {
-        let Self { flight, seat, heartbeat, .. } = self;
-        flight.end(is_storable);
-        drop(seat);
+    pub(crate) async fn complete(self, is_storable: bool) {
+        let Self { flight: in_flight, permit, heartbeat, .. } = self;
+        in_flight.land_unused(is_storable);
+        drop(permit);
         // No renewal may follow the release.
         drop(heartbeat.stop);
         let _ = heartbeat.stopped.await;
-        let alone = (!is_storable).then_some(ALONE);
-        release(Arc::clone(&flight.shared.store), flight.stored_name(), flight.holder, alone).await;
-        flight.may_be_claimed.store(false, Ordering::Relaxed);
+        let uncacheable_for = (!is_storable).then_some(UNCACHEABLE_TTL);
+        release(Arc::clone(&in_flight.shared.store), in_flight.stored_name(), in_flight.owner, uncacheable_for).await;
+        in_flight.may_hold_lease.store(false, Ordering::Relaxed);
     }
 }
 
 /// Releases a lease.
-async fn release(store: Arc<Graceful>, name: String, holder: Uuid, alone: Option<Duration>) {
-    store.ask("release", |store| async move { store.release(&name, holder, alone).await }).await;
+async fn release(store: Arc<GuardedStore>, name: String, owner: Uuid, uncacheable_for: Option<Duration>) {
+    store.call("release", |store| async move { store.release(&name, owner, uncacheable_for).await }).await;
 }

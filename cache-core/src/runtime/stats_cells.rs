@@ -2,26 +2,26 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::model::stats::{Counts, counters};
+use crate::model::stats::{Counters, counters};
 
 macro_rules! define_cells {
     ($($(#[doc = $doc:literal])* $name:ident,)*) => {
-        /// [`Counts`] as atomics.
+        /// [`Counters`] as atomics.
         #[derive(Default)]
-        pub(crate) struct Cells {
+        pub(crate) struct CounterCells {
             $($name: AtomicU64,)*
         }
 
-        impl Cells {
-            pub(crate) fn add(&self, counts: &Counts) {
+        impl CounterCells {
+            pub(crate) fn add(&self, counts: &Counters) {
                 $(if counts.$name > 0 {
                     self.$name.fetch_add(counts.$name, Ordering::SeqCst);
                 })*
             }
 
             /// Returns what was added since the last call.
-            pub(crate) fn take(&self) -> Counts {
-                Counts { $($name: self.$name.swap(0, Ordering::SeqCst)),* }
+            pub(crate) fn take(&self) -> Counters {
+                Counters { $($name: self.$name.swap(0, Ordering::SeqCst)),* }
             }
         }
     };

@@ -10,71 +10,71 @@ use uuid::Uuid;
 
 use crate::clock;
 use crate::model::service::ServiceName;
-use crate::model::stats::{Batch, Bucket, Counts, HOUR, KEPT, Scope, hour_of};
-use crate::runtime::guarded_store::Graceful;
-use crate::runtime::stats_cells::Cells;
+use crate::model::stats::{Counters, HOUR, HourlyCounters, RETENTION, Scope, StatsDelta, hour_of};
+use crate::runtime::guarded_store::GuardedStore;
+use crate::runtime::stats_cells::CounterCells;
 
 /// The shortest interval between two flushes: so much is lost if the process dies.
-const HAND_OVER_EVERY: Duration = Duration::from_secs(1);
+const FLUSH_INTERVAL: Duration = Duration::from_secs(1);
 
 /// At most so many result prefixes are counted, since invented ones could fill the memory.
-const MOST_PREFIXES: usize = 1_000;
+const MAX_PREFIXES: usize = 1_000;
 
 /// At most so many buckets are kept for a store that is down; those of the oldest hours are dropped first.
-const MOST_PENDING: usize = 20_000;
+const MAX_PENDING: usize = 20_000;
 
 /// The counters of one cache.
 ///
 /// Counting is on the path of every request: a few atomic additions for a service, and a lookup in a map for a result
 /// prefix. Everything else happens in a task.
-pub(crate) struct Counters {
-    http: Mutex<BTreeMap<ServiceName, Arc<Cells>>>,
-    results: Mutex<HashMap<String, Counts>>,
+pub(crate) struct StatsRecorder {
+    http: Mutex<BTreeMap<ServiceName, Arc<CounterCells>>>,
+    results: Mutex<HashMap<String, Counters>>,
     /// Something was counted since the last flush.
-    has_news: AtomicBool,
-    news: Notify,
+    is_dirty: AtomicBool,
+    wakeup: Notify,
     stop: Notify,
     /// Locked during a flush, so that deltas are sent in order.
-    ledger: AsyncMutex<Ledger>,
+    deltas: AsyncMutex<PendingDeltas>,
 }
 
 /// What is to be flushed.
-struct Ledger {
+struct PendingDeltas {
     process: Uuid,
     number: u64,
     /// Sent, but not acknowledged: it is sent unchanged until it is.
-    under_way: Option<Batch>,
-    pending: BTreeMap<(i64, Scope), Counts>,
+    in_flight: Option<StatsDelta>,
+    pending: BTreeMap<(i64, Scope), Counters>,
 }
 
-impl Default for Counters {
+impl Default for StatsRecorder {
     fn default() -> Self {
         Self {
             http: Mutex::default(),
             results: Mutex::default(),
-            has_news: AtomicBool::new(false),
-            news: Notify::new(),
+            is_dirty: AtomicBool::new(false),
+            wakeup: Notify::new(),
             stop: Notify::new(),
-            ledger: AsyncMutex::new(Ledger {
+            deltas: AsyncMutex::new(PendingDeltas {
                 process: Uuid::new_v4(),
                 number: 0,
-                under_way: None,
+                in_flight: None,
                 pending: BTreeMap::new(),
             }),
         }
     }
 }
 
-impl Counters {
+impl StatsRecorder {
     /// Adds to the counters of a scope.
-    pub(crate) fn count(&self, scope: &Scope, happened: Counts) {
+    pub(crate) fn count(&self, scope: &Scope, happened: Counters) {
         match scope {
             Scope::Http(service) => self.cells(*service).add(&happened),
             Scope::Result(prefix) => {
                 let mut results = self.results.lock().unwrap_or_else(PoisonError::into_inner);
                 if let Some(counts) = results.get_mut(prefix) {
                     *counts += happened;
-                } else if results.len() < MOST_PREFIXES {
+                } else if results.len() < MAX_PREFIXES {
                     results.insert(prefix.clone(), happened);
                 }
             }
@@ -83,32 +83,32 @@ impl Counters {
     }
 
     /// The counters of a service, for [`Self::add`].
-    pub(crate) fn cells(&self, service: ServiceName) -> Arc<Cells> {
+    pub(crate) fn cells(&self, service: ServiceName) -> Arc<CounterCells> {
         let mut http = self.http.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(http.entry(service).or_default())
     }
 
     /// Counts something that just happened, in [`Self::cells`] of this object.
-    pub(crate) fn add(&self, cells: &Cells, happened: &Counts) {
+    pub(crate) fn add(&self, cells: &CounterCells, happened: &Counters) {
         cells.add(happened);
         self.announce();
     }
 
     fn announce(&self) {
         // Only a read in most cases: the first change after a flush wakes the task.
-        if !self.has_news.load(Ordering::SeqCst) && !self.has_news.swap(true, Ordering::SeqCst) {
-            self.news.notify_one();
+        if !self.is_dirty.load(Ordering::SeqCst) && !self.is_dirty.swap(true, Ordering::SeqCst) {
+            self.wakeup.notify_one();
         }
     }
 
     /// Flushes a second after something was counted, until [`Self::stop`].
-    pub(crate) async fn hand_over_until_stopped(self: Arc<Self>, store: Arc<Graceful>) {
+    pub(crate) async fn run(self: Arc<Self>, store: Arc<GuardedStore>) {
         let forever = async {
             loop {
-                self.news.notified().await;
+                self.wakeup.notified().await;
                 loop {
-                    tokio::time::sleep(HAND_OVER_EVERY).await;
-                    if self.hand_over(&store).await {
+                    tokio::time::sleep(FLUSH_INTERVAL).await;
+                    if self.flush(&store).await {
                         break;
                     }
                 }
@@ -120,30 +120,30 @@ impl Counters {
         }
     }
 
-    /// Ends [`Self::hand_over_until_stopped`]. The last flush is left to the caller.
+    /// Ends [`Self::run`]. The last flush is left to the caller.
     pub(crate) fn stop(&self) {
         self.stop.notify_one();
     }
 
     /// Flushes everything that was counted until now. Returns `false` if the store failed: it is kept.
-    pub(crate) async fn hand_over(&self, store: &Graceful) -> bool {
-        let mut ledger = self.ledger.lock().await;
+    pub(crate) async fn flush(&self, store: &GuardedStore) -> bool {
+        let mut ledger = self.deltas.lock().await;
         let hour = hour_of(clock::now());
         self.collect(&mut ledger, hour);
         while let Some(batch) = ledger.next(hour) {
-            let handed_over = store.ask("counting", |store| async move { store.add_stats(&batch).await }).await;
+            let handed_over = store.call("counting", |store| async move { store.add_stats(&batch).await }).await;
             if handed_over.is_none() {
                 return false;
             }
-            ledger.under_way = None;
+            ledger.in_flight = None;
         }
         true
     }
 
     /// Moves what was counted since the last call to the pending deltas.
-    fn collect(&self, ledger: &mut Ledger, hour: i64) {
+    fn collect(&self, ledger: &mut PendingDeltas, hour: i64) {
         // First: what is counted from here on is collected now, or sets the flag again.
-        self.has_news.store(false, Ordering::SeqCst);
+        self.is_dirty.store(false, Ordering::SeqCst);
         let results = std::mem::take(&mut *self.results.lock().unwrap_or_else(PoisonError::into_inner));
         let http: Vec<_> = {
             let http = self.http.lock().unwrap_or_else(PoisonError::into_inner);
@@ -152,30 +152,30 @@ impl Counters {
         for (scope, counts) in
             http.into_iter().chain(results.into_iter().map(|(prefix, counts)| (Scope::Result(prefix), counts)))
         {
-            if counts != Counts::default() {
+            if counts != Counters::default() {
                 *ledger.pending.entry((hour, scope)).or_default() += counts;
             }
         }
     }
 }
 
-impl Ledger {
+impl PendingDeltas {
     /// The next delta to send; `None`: there is none.
-    fn next(&mut self, hour: i64) -> Option<Batch> {
+    fn next(&mut self, hour: i64) -> Option<StatsDelta> {
         // A store drops older hours, with the numbers of their deltas.
-        let oldest = hour - (KEPT / HOUR) as i64;
-        self.under_way.take_if(|batch| batch.buckets.first().is_none_or(|bucket| bucket.hour < oldest));
+        let oldest = hour - (RETENTION / HOUR) as i64;
+        self.in_flight.take_if(|batch| batch.buckets.first().is_none_or(|bucket| bucket.hour < oldest));
         self.pending.retain(|(hour, _), _| *hour >= oldest);
-        while self.pending.len() > MOST_PENDING {
+        while self.pending.len() > MAX_PENDING {
             self.pending.pop_first();
         }
-        if self.under_way.is_none() && !self.pending.is_empty() {
+        if self.in_flight.is_none() && !self.pending.is_empty() {
             self.number += 1;
             let buckets = std::mem::take(&mut self.pending).into_iter();
-            let buckets = buckets.map(|((hour, scope), counts)| Bucket { hour, scope, counts }).collect();
-            self.under_way = Some(Batch { process: self.process, number: self.number, buckets });
+            let buckets = buckets.map(|((hour, scope), counts)| HourlyCounters { hour, scope, counts }).collect();
+            self.in_flight = Some(StatsDelta { process: self.process, number: self.number, buckets });
         }
-        self.under_way.clone()
+        self.in_flight.clone()
     }
 }
 
@@ -187,8 +187,8 @@ mod tests {
 
     use super::*;
     use crate::error::{Error, Result};
-    use crate::model::window::Counted;
-    use crate::runtime::tasks::Tasks;
+    use crate::model::window::StatsSnapshot;
+    use crate::runtime::tasks::TaskGroup;
     use crate::store::memory::Memory;
     use crate::store::stub::{self, Stub};
     use crate::store::traits::StatsStore as _;
@@ -208,13 +208,13 @@ mod tests {
             Err(Error::Unavailable { backend: stub::id(), source: "switched off".into() })
         }
 
-        async fn counted(&self) -> Counted {
+        async fn counted(&self) -> StatsSnapshot {
             self.inner.stats(0.0).await.unwrap()
         }
 
         async fn hits(&self, scope: &Scope) -> u64 {
             let counted = self.counted().await;
-            let by_hour: Counts = counted.hours.iter().filter(|b| b.scope == *scope).map(|b| b.counts).sum();
+            let by_hour: Counters = counted.hours.iter().filter(|b| b.scope == *scope).map(|b| b.counts).sum();
             assert_eq!(counted.ever.get(scope).copied().unwrap_or_default(), by_hour);
             by_hour.hits
         }
@@ -222,7 +222,7 @@ mod tests {
 
     #[async_trait]
     impl Stub for Faulty {
-        async fn add_stats(&self, batch: &Batch) -> Result<()> {
+        async fn add_stats(&self, batch: &StatsDelta) -> Result<()> {
             self.asked.fetch_add(1, Ordering::SeqCst);
             if self.is_down.load(Ordering::SeqCst) {
                 return Self::failed();
@@ -233,7 +233,7 @@ mod tests {
     }
 
     const OTHER: Scope = Scope::Http(ServiceName::OTHER);
-    const HIT: Counts = Counts {
+    const HIT: Counters = Counters {
         hits: 1,
         misses: 0,
         stores: 0,
@@ -250,22 +250,23 @@ mod tests {
     }
 
     struct Cache {
-        counters: Arc<Counters>,
+        counters: Arc<StatsRecorder>,
         store: Faulty,
-        graceful: Arc<Graceful>,
+        graceful: Arc<GuardedStore>,
     }
 
     /// Counters over a store, with a short timeout since the clock of the tests is paused.
     fn cache() -> Cache {
         let store = Faulty::default();
-        let graceful = Arc::new(Graceful::new(Arc::new(store.clone()), Duration::from_millis(10), Tasks::new()));
+        let graceful =
+            Arc::new(GuardedStore::new(Arc::new(store.clone()), Duration::from_millis(10), TaskGroup::new()));
         Cache { counters: Arc::default(), store, graceful }
     }
 
     impl Cache {
         #[expect(clippy::disallowed_methods, reason = "the task of the caches, without the caches")]
         fn start(&self) {
-            tokio::spawn(Arc::clone(&self.counters).hand_over_until_stopped(Arc::clone(&self.graceful)));
+            tokio::spawn(Arc::clone(&self.counters).run(Arc::clone(&self.graceful)));
         }
     }
 
@@ -329,31 +330,31 @@ mod tests {
         let cache = cache();
         cache.counters.count(&OTHER, HIT);
         cache.counters.stop();
-        Arc::clone(&cache.counters).hand_over_until_stopped(Arc::clone(&cache.graceful)).await;
-        assert!(cache.counters.hand_over(&cache.graceful).await);
+        Arc::clone(&cache.counters).run(Arc::clone(&cache.graceful)).await;
+        assert!(cache.counters.flush(&cache.graceful).await);
         assert_eq!(cache.store.hits(&OTHER).await, 1);
     }
 
     #[test]
     fn pending_deltas_are_bounded() {
-        let counters = Counters::default();
-        let mut ledger = counters.ledger.try_lock().unwrap();
+        let counters = StatsRecorder::default();
+        let mut ledger = counters.deltas.try_lock().unwrap();
         for hour in 0..30 {
-            for prefix in 0..2 * MOST_PREFIXES {
+            for prefix in 0..2 * MAX_PREFIXES {
                 counters.count(&result(&prefix.to_string()), HIT);
             }
             counters.collect(&mut ledger, hour);
             assert_eq!(ledger.next(hour).unwrap().number, 1);
         }
         let hours: Vec<i64> = ledger.pending.keys().map(|(hour, _)| *hour).collect();
-        assert_eq!((hours.len(), hours[0], hours[hours.len() - 1]), (MOST_PENDING, 10, 29));
+        assert_eq!((hours.len(), hours[0], hours[hours.len() - 1]), (MAX_PENDING, 10, 29));
         // Hours that a store has dropped are not sent.
         assert_eq!(ledger.next(200), None);
     }
 
     #[test]
     fn counting_from_many_threads_loses_nothing() {
-        let counters = Counters::default();
+        let counters = StatsRecorder::default();
         std::thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| {
@@ -364,7 +365,7 @@ mod tests {
                 });
             }
         });
-        let mut ledger = counters.ledger.try_lock().unwrap();
+        let mut ledger = counters.deltas.try_lock().unwrap();
         counters.collect(&mut ledger, 1);
         let hits: Vec<u64> = ledger.pending.values().map(|counts| counts.hits).collect();
         assert_eq!(hits, [40_000, 40_000]);

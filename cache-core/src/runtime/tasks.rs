@@ -7,21 +7,21 @@ use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
 /// The timeout of one cleanup task.
-const GIVING_BACK: Duration = Duration::from_secs(1);
+const CLEANUP_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The tasks of one cache. Clones share them, so that a task can start others; [`Tasks::end`] ends them all.
+/// The tasks of one cache. Clones share them, so that a task can start others; [`TaskGroup::end`] ends them all.
 #[derive(Clone)]
-pub(crate) struct Tasks(Arc<Mutex<Option<Sets>>>);
+pub(crate) struct TaskGroup(Arc<Mutex<Option<Sets>>>);
 
 #[derive(Default)]
 struct Sets {
     work: JoinSet<()>,
-    endless: JoinSet<()>,
-    /// These end within [`GIVING_BACK`].
-    giving_back: JoinSet<()>,
+    daemons: JoinSet<()>,
+    /// These end within [`CLEANUP_TIMEOUT`].
+    cleanup: JoinSet<()>,
 }
 
-impl Tasks {
+impl TaskGroup {
     pub(crate) fn new() -> Self {
         Self(Arc::new(Mutex::new(Some(Sets::default()))))
     }
@@ -32,54 +32,54 @@ impl Tasks {
     }
 
     /// As [`Self::spawn`], for a task that [`Self::close`] does not wait for.
-    pub(crate) fn spawn_endless(&self, task: impl Future<Output = ()> + Send + 'static) {
-        self.spawn_in(|sets| &mut sets.endless, task);
+    pub(crate) fn spawn_daemon(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.spawn_in(|sets| &mut sets.daemons, task);
     }
 
     fn spawn_in(&self, set: fn(&mut Sets) -> &mut JoinSet<()>, task: impl Future<Output = ()> + Send + 'static) {
-        let mut sets = self.sets();
+        let mut sets = self.lock();
         if let (Some(sets), Ok(runtime)) = (sets.as_mut(), Handle::try_current()) {
             start(set(sets), task, &runtime);
         }
     }
 
     /// As [`Self::spawn`], for the cleanup of something that others wait for, a lease say: also after closing.
-    pub(crate) fn give_back(&self, task: impl Future<Output = ()> + Send + 'static) {
+    pub(crate) fn spawn_cleanup(&self, task: impl Future<Output = ()> + Send + 'static) {
         let Ok(runtime) = Handle::try_current() else { return };
-        let task = async move { drop(tokio::time::timeout(GIVING_BACK, task).await) };
+        let task = async move { drop(tokio::time::timeout(CLEANUP_TIMEOUT, task).await) };
         // Only tried: a runtime that shuts down drops a task while it is being started, with the lock held, and the
         // drop may call this.
         match self.0.try_lock().as_deref_mut() {
-            Ok(Some(sets)) => start(&mut sets.giving_back, task, &runtime),
+            Ok(Some(sets)) => start(&mut sets.cleanup, task, &runtime),
             _ => drop(runtime.spawn(task)),
         }
     }
 
     /// Waits for running tasks up to this time, then ends them.
-    pub(crate) async fn close(&self, patience: Duration) {
-        let begun = self.sets().as_mut().map(std::mem::take);
+    pub(crate) async fn close(&self, timeout: Duration) {
+        let begun = self.lock().as_mut().map(std::mem::take);
         if let Some(sets) = begun {
-            sets.close(patience).await;
+            sets.close(timeout).await;
         }
         // Ended tasks may have started a cleanup.
         if let Some(sets) = self.take() {
-            sets.close(GIVING_BACK).await;
+            sets.close(CLEANUP_TIMEOUT).await;
         }
     }
 
     /// Ends all tasks at once, except cleanups.
     pub(crate) fn end(&self) {
         if let Some(mut sets) = self.take() {
-            sets.giving_back.detach_all();
+            sets.cleanup.detach_all();
         }
     }
 
     /// From now on no task is started.
     fn take(&self) -> Option<Sets> {
-        self.sets().take()
+        self.lock().take()
     }
 
-    fn sets(&self) -> MutexGuard<'_, Option<Sets>> {
+    fn lock(&self) -> MutexGuard<'_, Option<Sets>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -91,11 +91,11 @@ fn start(set: &mut JoinSet<()>, task: impl Future<Output = ()> + Send + 'static,
 }
 
 impl Sets {
-    async fn close(mut self, patience: Duration) {
-        self.endless.shutdown().await;
-        let _ = tokio::time::timeout(patience, async { while self.work.join_next().await.is_some() {} }).await;
+    async fn close(mut self, timeout: Duration) {
+        self.daemons.shutdown().await;
+        let _ = tokio::time::timeout(timeout, async { while self.work.join_next().await.is_some() {} }).await;
         self.work.shutdown().await;
-        while self.giving_back.join_next().await.is_some() {}
+        while self.cleanup.join_next().await.is_some() {}
     }
 }
 
@@ -108,43 +108,43 @@ mod tests {
 
     use super::*;
 
-    const PATIENCE: Duration = Duration::from_secs(2);
+    const TEST_TIMEOUT: Duration = Duration::from_secs(2);
 
     #[tokio::test(start_paused = true)]
     async fn close_waits_for_work_only() {
-        let tasks = Tasks::new();
+        let tasks = TaskGroup::new();
         let is_done = Arc::new(AtomicBool::new(false));
         let done = Arc::clone(&is_done);
         tasks.spawn(async move {
-            tokio::time::sleep(PATIENCE / 2).await;
+            tokio::time::sleep(TEST_TIMEOUT / 2).await;
             done.store(true, Ordering::Relaxed);
         });
-        tasks.spawn_endless(pending());
+        tasks.spawn_daemon(pending());
         let started = Instant::now();
-        tasks.close(PATIENCE).await;
+        tasks.close(TEST_TIMEOUT).await;
         assert!(is_done.load(Ordering::Relaxed));
-        assert_eq!(started.elapsed(), PATIENCE / 2);
+        assert_eq!(started.elapsed(), TEST_TIMEOUT / 2);
     }
 
     #[tokio::test(start_paused = true)]
     async fn close_leaves_no_task_and_starts_none() {
-        let tasks = Tasks::new();
+        let tasks = TaskGroup::new();
         tasks.spawn(pending());
-        tasks.spawn_endless(pending());
+        tasks.spawn_daemon(pending());
         let started = Instant::now();
-        tasks.close(PATIENCE).await;
-        assert_eq!(started.elapsed(), PATIENCE);
+        tasks.close(TEST_TIMEOUT).await;
+        assert_eq!(started.elapsed(), TEST_TIMEOUT);
         tasks.spawn(pending());
         assert_eq!(Handle::current().metrics().num_alive_tasks(), 0);
     }
 
     #[tokio::test]
     async fn end_ends_all_tasks_at_once() {
-        let tasks = Tasks::new();
+        let tasks = TaskGroup::new();
         let inner = tasks.clone();
         // A task that holds the group does not keep it alive.
         tasks.spawn(async move {
-            inner.spawn_endless(pending());
+            inner.spawn_daemon(pending());
             pending::<()>().await;
         });
         tokio::task::yield_now().await;
@@ -156,19 +156,19 @@ mod tests {
 
     #[tokio::test]
     async fn finished_tasks_are_removed() {
-        let tasks = Tasks::new();
+        let tasks = TaskGroup::new();
         for _ in 0..100 {
-            tasks.give_back(async {});
+            tasks.spawn_cleanup(async {});
             tokio::task::yield_now().await;
         }
-        assert!(tasks.sets().as_ref().unwrap().giving_back.len() <= 2);
+        assert!(tasks.lock().as_ref().unwrap().cleanup.len() <= 2);
     }
 
     #[tokio::test]
     async fn end_does_not_end_a_cleanup() {
-        let (tasks, is_back) = (Tasks::new(), Arc::new(AtomicBool::new(false)));
-        let told = Arc::clone(&is_back);
-        tasks.give_back(async move { told.store(true, Ordering::Relaxed) });
+        let (tasks, is_back) = (TaskGroup::new(), Arc::new(AtomicBool::new(false)));
+        let message = Arc::clone(&is_back);
+        tasks.spawn_cleanup(async move { message.store(true, Ordering::Relaxed) });
         // Before the cleanup was polled.
         tasks.end();
         while Handle::current().metrics().num_alive_tasks() > 0 {
@@ -179,15 +179,15 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn ended_task_can_start_a_cleanup() {
-        struct GivesBack(Tasks, Arc<AtomicBool>);
+        struct GivesBack(TaskGroup, Arc<AtomicBool>);
         impl Drop for GivesBack {
             fn drop(&mut self) {
                 let is_back = Arc::clone(&self.1);
-                self.0.give_back(async move { is_back.store(true, Ordering::Relaxed) });
+                self.0.spawn_cleanup(async move { is_back.store(true, Ordering::Relaxed) });
             }
         }
         for closes in [true, false] {
-            let (tasks, is_back) = (Tasks::new(), Arc::new(AtomicBool::new(false)));
+            let (tasks, is_back) = (TaskGroup::new(), Arc::new(AtomicBool::new(false)));
             let held = GivesBack(tasks.clone(), Arc::clone(&is_back));
             tasks.spawn(async move {
                 let _held = held;
@@ -195,7 +195,7 @@ mod tests {
             });
             tokio::task::yield_now().await;
             if closes {
-                tasks.close(PATIENCE).await;
+                tasks.close(TEST_TIMEOUT).await;
             } else {
                 tasks.end();
                 while !is_back.load(Ordering::Relaxed) {
@@ -208,7 +208,7 @@ mod tests {
 
     #[test]
     fn nothing_is_started_without_a_runtime() {
-        let tasks = Tasks::new();
+        let tasks = TaskGroup::new();
         tasks.spawn(async { unreachable!("there is nothing that could run it") });
         tasks.end();
     }

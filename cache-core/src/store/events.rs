@@ -3,14 +3,14 @@
 use async_trait::async_trait;
 
 use crate::error::Result;
-use crate::model::event::{Seen, Source};
+use crate::model::event::{EventSource, Observation};
 
 /// What happens in a cache, as it happens. Ends when it is dropped; a setting of the server that was changed is then
 /// restored, for which [`EventFeed::close`] is the better way.
 #[async_trait]
 pub trait EventFeed: Send {
     /// What the events are derived from.
-    fn source(&self) -> Source;
+    fn source(&self) -> EventSource;
 
     /// When the feed began, in Unix seconds.
     fn since(&self) -> f64;
@@ -21,7 +21,7 @@ pub trait EventFeed: Send {
     /// The next observation; `None`: the feed has ended. A call that is canceled loses nothing.
     ///
     /// Fails where the feed cannot go on, as when notifications were turned off.
-    async fn next(&mut self) -> Option<Result<Seen>>;
+    async fn next(&mut self) -> Option<Result<Observation>>;
 
     /// Ends the feed: what was observed and not returned yet still comes from [`EventFeed::next`].
     fn stop(&mut self);

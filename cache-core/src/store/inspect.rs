@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use crate::error::{BackendId, Error, Result};
 use crate::model::entry::EntryId;
-use crate::model::event::Source;
+use crate::model::event::EventSource;
 use crate::model::filter::Filter;
 use crate::model::inspection::{EntryDetails, Health, ServerInfo};
 use crate::model::stored::RemoveStats;
@@ -47,7 +47,7 @@ pub trait Inspect: Store {
     }
 
     /// Starts to report what all clients do with the cache; `None`: this storage cannot, as with a file.
-    async fn watch(&self, _source: Source) -> Result<Option<Box<dyn EventFeed>>> {
+    async fn watch(&self, _source: EventSource) -> Result<Option<Box<dyn EventFeed>>> {
         Ok(None)
     }
 

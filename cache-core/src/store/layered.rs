@@ -117,7 +117,7 @@ macro_rules! delegate_to {
             async fn acquire_slot(
                 &self,
                 name: &str,
-                limit: &$crate::Limit,
+                limit: &$crate::RateLimit,
                 max_wait: std::time::Duration,
             ) -> $crate::Result<std::time::Duration> {
                 let $this = self;
@@ -133,12 +133,12 @@ macro_rules! delegate_to {
     (@StatsStore $type:ty, $this:ident, $to:expr) => {
         #[async_trait::async_trait]
         impl $crate::StatsStore for $type {
-            async fn add_stats(&self, delta: &$crate::counters::Batch) -> $crate::Result<()> {
+            async fn add_stats(&self, delta: &$crate::StatsDelta) -> $crate::Result<()> {
                 let $this = self;
                 $to.add_stats(delta).await
             }
 
-            async fn stats(&self, since: f64) -> $crate::Result<$crate::counters::Counted> {
+            async fn stats(&self, since: f64) -> $crate::Result<$crate::StatsSnapshot> {
                 let $this = self;
                 $to.stats(since).await
             }

@@ -12,16 +12,16 @@ use uuid::Uuid;
 
 use crate::clock;
 use crate::error::{BackendId, BackendKind, Result};
-use crate::model::entry::{Entry, EntryId, Layout};
+use crate::model::entry::{Entry, EntryId, StorageLayout};
 use crate::model::filter::Filter;
 use crate::model::inspection::{EntryDetails, Health, ServerInfo};
 use crate::model::key::{CacheKey, ResultKey};
-use crate::model::rate_limit::{Limit, Turns};
+use crate::model::rate_limit::{RateLimit, RequestLog};
 use crate::model::service::ServiceRegistry;
-use crate::model::stats::{Batch, Bucket, Counts, KEPT, Scope, hour_of};
+use crate::model::stats::{Counters, HourlyCounters, RETENTION, Scope, StatsDelta, hour_of};
 use crate::model::stored::{LeaseState, RemoveStats, StoredBody, StoredResponse, StoredResult};
 use crate::model::summary::Summary;
-use crate::model::window::Counted;
+use crate::model::window::StatsSnapshot;
 use crate::store::inspect::Inspect;
 use crate::store::page::{Cursor, Page};
 use crate::store::summarize;
@@ -34,14 +34,14 @@ use crate::store::traits::{
 pub struct Memory {
     services: ServiceRegistry,
     items: Arc<Mutex<Items>>,
-    counters: Arc<Mutex<Counters>>,
-    request_logs: Arc<Mutex<HashMap<String, Turns>>>,
+    counters: Arc<Mutex<StoredStats>>,
+    request_logs: Arc<Mutex<HashMap<String, RequestLog>>>,
 }
 
 #[derive(Default)]
-struct Counters {
-    hours: BTreeMap<(i64, Scope), Counts>,
-    ever: BTreeMap<Scope, Counts>,
+struct StoredStats {
+    hours: BTreeMap<(i64, Scope), Counters>,
+    ever: BTreeMap<Scope, Counters>,
     /// The sequence number of each process's last delta.
     last: HashMap<Uuid, u64>,
 }
@@ -49,12 +49,12 @@ struct Counters {
 /// What is stored, and the index of the HTTP entries.
 #[derive(Default)]
 struct Items {
-    all: BTreeMap<EntryId, Item>,
+    all: BTreeMap<EntryId, MemoryEntry>,
     under: HashMap<CacheKey, BTreeSet<EntryId>>,
 }
 
 impl Items {
-    fn insert(&mut self, id: EntryId, item: Item) {
+    fn insert(&mut self, id: EntryId, item: MemoryEntry) {
         self.remove(&id);
         if let Some(entry) = &item.entry {
             self.under.entry(entry.cache_key.clone()).or_default().insert(id.clone());
@@ -62,7 +62,7 @@ impl Items {
         self.all.insert(id, item);
     }
 
-    fn remove(&mut self, id: &EntryId) -> Option<Item> {
+    fn remove(&mut self, id: &EntryId) -> Option<MemoryEntry> {
         let item = self.all.remove(id)?;
         if let Some(entry) = &item.entry
             && let Some(ids) = self.under.get_mut(&entry.cache_key)
@@ -75,7 +75,7 @@ impl Items {
         Some(item)
     }
 
-    fn live(&mut self, id: &EntryId, now: f64) -> Option<&mut Item> {
+    fn live(&mut self, id: &EntryId, now: f64) -> Option<&mut MemoryEntry> {
         self.all.get_mut(id).filter(|item| item.is_live(now))
     }
 }
@@ -84,7 +84,7 @@ impl Items {
 const CHUNK: usize = 131_072;
 
 #[derive(Clone)]
-struct Item {
+struct MemoryEntry {
     /// `None`: a result.
     entry: Option<Arc<Entry>>,
     body: Bytes,
@@ -92,7 +92,7 @@ struct Item {
     expires_at: Option<f64>,
 }
 
-impl Item {
+impl MemoryEntry {
     fn is_live(&self, now: f64) -> bool {
         self.expires_at.is_none_or(|at| at > now)
     }
@@ -109,20 +109,22 @@ impl Memory {
         self.items.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn request_logs(&self) -> MutexGuard<'_, HashMap<String, Turns>> {
+    fn request_logs(&self) -> MutexGuard<'_, HashMap<String, RequestLog>> {
         self.request_logs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn live(&self, id: &EntryId) -> Option<Item> {
+    fn live(&self, id: &EntryId) -> Option<MemoryEntry> {
         self.items().live(id, clock::now()).cloned()
     }
 
-    fn summary(&self, id: &EntryId, item: &Item) -> Summary {
+    fn summary(&self, id: &EntryId, item: &MemoryEntry) -> Summary {
         match &item.entry {
-            Some(entry) => summarize::of_entry(&self.services, Layout::Pipeline, entry, &item.body, item.expires_at),
+            Some(entry) => {
+                summarize::from_entry(&self.services, StorageLayout::Pipeline, entry, &item.body, item.expires_at)
+            }
             None => {
                 let key = id.redis_key();
-                let mut summary = summarize::of_result(&self.services, &key, item.body.len() as u64, item.expires_at);
+                let mut summary = summarize::from_result(&self.services, &key, item.body.len() as u64, item.expires_at);
                 summary.created_at = Some(item.created_at);
                 summary
             }
@@ -138,7 +140,7 @@ fn is_entry(id: &EntryId) -> bool {
     }
 }
 
-fn expires_at(ttl: Option<Duration>) -> Option<f64> {
+fn deadline(ttl: Option<Duration>) -> Option<f64> {
     ttl.map(|ttl| clock::now() + ttl.as_secs_f64())
 }
 
@@ -174,7 +176,7 @@ impl ResponseStore for Memory {
             && first.entry.request.extra.ttl().is_none()
             && let Some(item) = all.get_mut(&first.id)
         {
-            item.expires_at = expires_at(renew);
+            item.expires_at = deadline(renew);
             first.expires_at = item.expires_at;
         }
         Ok(found)
@@ -186,7 +188,7 @@ impl ResponseStore for Memory {
 
     async fn body(&self, id: &EntryId) -> Result<Option<StoredBody>> {
         let item = self.live(id).filter(|item| item.entry.as_ref().is_some_and(|entry| !entry.is_deleted()));
-        Ok(item.map(|Item { body, .. }| {
+        Ok(item.map(|MemoryEntry { body, .. }| {
             let starts = (0..body.len()).step_by(CHUNK);
             let chunk = move |from: usize| Ok(body.slice(from..body.len().min(from + CHUNK)));
             Box::pin(stream::iter(starts.map(chunk))) as StoredBody
@@ -207,7 +209,7 @@ impl ResponseStore for Memory {
         let mut touched = 0;
         for id in ids {
             if let Some(item) = items.live(id, now) {
-                item.expires_at = expires_at(ttl);
+                item.expires_at = deadline(ttl);
                 touched += 1;
             }
         }
@@ -226,11 +228,11 @@ impl ResultStore for Memory {
     async fn get(&self, key: &str) -> Result<Option<StoredResult>> {
         Ok(self
             .live(&EntryId::key(key.as_bytes()))
-            .map(|Item { body, expires_at, .. }| StoredResult { value: body, expires_at }))
+            .map(|MemoryEntry { body, expires_at, .. }| StoredResult { value: body, expires_at }))
     }
 
     async fn set(&self, key: &str, value: Bytes, ttl: Duration) -> Result<()> {
-        let item = Item { entry: None, body: value, created_at: clock::now(), expires_at: expires_at(Some(ttl)) };
+        let item = MemoryEntry { entry: None, body: value, created_at: clock::now(), expires_at: deadline(Some(ttl)) };
         self.items().insert(EntryId::key(key.as_bytes()), item);
         Ok(())
     }
@@ -249,7 +251,7 @@ impl LeaseStore for Memory {
 
 #[async_trait]
 impl RateLimitStore for Memory {
-    async fn acquire_slot(&self, name: &str, limit: &Limit, max_wait: Duration) -> Result<Duration> {
+    async fn acquire_slot(&self, name: &str, limit: &RateLimit, max_wait: Duration) -> Result<Duration> {
         let now = clock::now();
         let mut logs = self.request_logs();
         let log = logs.entry(name.to_owned()).or_default();
@@ -265,37 +267,37 @@ impl RateLimitStore for Memory {
         let until = clock::now() + time.as_secs_f64();
         let mut logs = self.request_logs();
         let log = logs.entry(name.to_owned()).or_default();
-        log.held_until = log.held_until.max(until);
+        log.blocked_until = log.blocked_until.max(until);
         Ok(())
     }
 }
 
 #[async_trait]
 impl StatsStore for Memory {
-    async fn add_stats(&self, delta: &Batch) -> Result<()> {
-        let Counters { hours, ever, last } = &mut *self.counters.lock().unwrap_or_else(PoisonError::into_inner);
+    async fn add_stats(&self, delta: &StatsDelta) -> Result<()> {
+        let StoredStats { hours, ever, last } = &mut *self.counters.lock().unwrap_or_else(PoisonError::into_inner);
         if last.get(&delta.process).is_some_and(|number| *number >= delta.number) {
             return Ok(());
         }
         last.insert(delta.process, delta.number);
-        for Bucket { hour, scope, counts } in &delta.buckets {
+        for HourlyCounters { hour, scope, counts } in &delta.buckets {
             *hours.entry((*hour, scope.clone())).or_default() += *counts;
             *ever.entry(scope.clone()).or_default() += *counts;
         }
-        let oldest = hour_of(clock::now() - KEPT);
+        let oldest = hour_of(clock::now() - RETENTION);
         hours.retain(|(hour, _), _| *hour >= oldest);
         Ok(())
     }
 
-    async fn stats(&self, since: f64) -> Result<Counted> {
+    async fn stats(&self, since: f64) -> Result<StatsSnapshot> {
         let counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
-        let bucket = |((hour, scope), counts): (&(i64, Scope), &Counts)| Bucket {
+        let bucket = |((hour, scope), counts): (&(i64, Scope), &Counters)| HourlyCounters {
             hour: *hour,
             scope: scope.clone(),
             counts: *counts,
         };
         let hours = counters.hours.iter().filter(|((hour, _), _)| *hour >= hour_of(since));
-        Ok(Counted { hours: hours.map(bucket).collect(), ever: counters.ever.clone() })
+        Ok(StatsSnapshot { hours: hours.map(bucket).collect(), ever: counters.ever.clone() })
     }
 }
 
@@ -322,10 +324,10 @@ impl ResponseWriter for MemoryWriter {
     }
 
     async fn commit(self: Box<Self>) -> Result<EntryId> {
-        let id = EntryId::Http(Layout::Pipeline, self.entry.id);
-        let item = Item {
+        let id = EntryId::Http(StorageLayout::Pipeline, self.entry.id);
+        let item = MemoryEntry {
             created_at: self.entry.created_at.unwrap_or_else(clock::now),
-            expires_at: expires_at(self.ttl),
+            expires_at: deadline(self.ttl),
             body: self.body.freeze(),
             entry: Some(Arc::new(self.entry)),
         };

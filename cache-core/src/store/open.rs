@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::config::{Config, Storage};
-use crate::error::{Error, Result, chain};
+use crate::error::{Error, Result, error_chain};
 use crate::store::inspect::Inspect;
 use crate::store::layered::fallback::Fallback;
 use crate::store::layered::read_only::ReadOnly;
@@ -45,7 +45,7 @@ pub struct Opened {
 pub async fn open(config: &Config, options: OpenOptions) -> Result<Opened> {
     let mut opened = match config.storage {
         Storage::Sqlite => {
-            let missing = if options.creates { if_missing::Missing::Create } else { if_missing::Missing::Fail };
+            let missing = if options.creates { if_missing::IfMissing::Create } else { if_missing::IfMissing::Fail };
             Opened { store: Arc::new(open_sqlite(config, missing).await?), fallback: None }
         }
         Storage::Redis => open_redis(config, options).await?,
@@ -68,14 +68,14 @@ async fn open_redis(config: &Config, options: OpenOptions) -> Result<Opened> {
             let sqlite = match open_sqlite(config, missing_fallback(options)).await {
                 Ok(sqlite) => sqlite,
                 Err(problem) if error.is_none() => {
-                    tracing::warn!(problem = chain(&problem), "no fallback available for Redis");
+                    tracing::warn!(problem = error_chain(&problem), "no fallback available for Redis");
                     return Ok(Opened { store: Arc::new(redis), fallback: None });
                 }
                 Err(problem) => return Err(problem),
             };
             // The rest is for SQLite.
-            let patience = Some(config.store_patience * 3 / 5);
-            let store = Fallback::with_timeout(Arc::new(redis), Arc::new(sqlite), error.is_none(), patience);
+            let timeout = Some(config.store_timeout * 3 / 5);
+            let store = Fallback::with_timeout(Arc::new(redis), Arc::new(sqlite), error.is_none(), timeout);
             Ok(Opened { store: Arc::new(store), fallback: error })
         }
         (_, Some(error)) => Err(error),
@@ -83,10 +83,10 @@ async fn open_redis(config: &Config, options: OpenOptions) -> Result<Opened> {
     }
 }
 
-fn missing_fallback(options: OpenOptions) -> if_missing::Missing {
-    if options.creates { if_missing::Missing::Create } else { if_missing::Missing::Empty }
+fn missing_fallback(options: OpenOptions) -> if_missing::IfMissing {
+    if options.creates { if_missing::IfMissing::Create } else { if_missing::IfMissing::Empty }
 }
 
-async fn open_sqlite(config: &Config, missing: if_missing::Missing) -> Result<Sqlite> {
+async fn open_sqlite(config: &Config, missing: if_missing::IfMissing) -> Result<Sqlite> {
     Sqlite::open(&config.sqlite_file(), config.services.clone(), missing).await
 }

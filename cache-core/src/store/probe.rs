@@ -13,7 +13,7 @@ const MAX_PAUSE: Duration = Duration::from_secs(10);
 const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Returns when the store responds within `timeout` again.
-pub(crate) async fn recovered<S: Backend + ?Sized>(store: &S, timeout: Option<Duration>) {
+pub(crate) async fn wait_until_healthy<S: Backend + ?Sized>(store: &S, timeout: Option<Duration>) {
     let mut pause = MIN_PAUSE;
     loop {
         tokio::time::sleep(pause).await;

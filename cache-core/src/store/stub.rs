@@ -10,10 +10,10 @@ use crate::error::{BackendId, BackendKind, Result};
 use crate::model::entry::{Entry, EntryId};
 use crate::model::inspection::Health;
 use crate::model::key::CacheKey;
-use crate::model::rate_limit::Limit;
-use crate::model::stats::Batch;
+use crate::model::rate_limit::RateLimit;
+use crate::model::stats::StatsDelta;
 use crate::model::stored::{LeaseState, RemoveStats, StoredBody, StoredResponse, StoredResult};
-use crate::model::window::Counted;
+use crate::model::window::StatsSnapshot;
 use crate::store::traits::{
     Backend, LeaseStore, RateLimitStore, ResponseStore, ResponseWriter, ResultStore, StatsStore, Store,
 };
@@ -42,7 +42,7 @@ pub(crate) trait Stub: Send + Sync + 'static {
         unreachable!()
     }
 
-    async fn add_stats(&self, _delta: &Batch) -> Result<()> {
+    async fn add_stats(&self, _delta: &StatsDelta) -> Result<()> {
         unreachable!()
     }
 }
@@ -113,7 +113,7 @@ impl<T: Stub> LeaseStore for T {
 
 #[async_trait]
 impl<T: Stub> RateLimitStore for T {
-    async fn acquire_slot(&self, _: &str, _: &Limit, _: Duration) -> Result<Duration> {
+    async fn acquire_slot(&self, _: &str, _: &RateLimit, _: Duration) -> Result<Duration> {
         unreachable!()
     }
 
@@ -124,11 +124,11 @@ impl<T: Stub> RateLimitStore for T {
 
 #[async_trait]
 impl<T: Stub> StatsStore for T {
-    async fn add_stats(&self, delta: &Batch) -> Result<()> {
+    async fn add_stats(&self, delta: &StatsDelta) -> Result<()> {
         Stub::add_stats(self, delta).await
     }
 
-    async fn stats(&self, _: f64) -> Result<Counted> {
+    async fn stats(&self, _: f64) -> Result<StatsSnapshot> {
         unreachable!()
     }
 }

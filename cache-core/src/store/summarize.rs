@@ -3,9 +3,9 @@
 
 use std::borrow::Cow;
 
-use crate::format::msgpack::Facts;
+use crate::format::msgpack::EntryView;
 use crate::format::title;
-use crate::model::entry::{Entry, EntryId, Layout, State};
+use crate::model::entry::{Entry, EntryId, EntryState, StorageLayout};
 use crate::model::key::{CacheKey, ResultKey};
 use crate::model::service::{ServiceName, ServiceRegistry};
 use crate::model::summary::{HttpSummary, Summary};
@@ -15,8 +15,8 @@ use crate::policy::freshness;
 pub(crate) const TITLE_WINDOW: usize = 2_048;
 
 /// What a store knows of an entry besides its encoded head.
-pub(crate) struct Stored<'a> {
-    pub(crate) layout: Layout,
+pub(crate) struct StoredParts<'a> {
+    pub(crate) layout: StorageLayout,
     pub(crate) id: uuid::Uuid,
     /// Bytes of the body.
     pub(crate) size: u64,
@@ -29,36 +29,36 @@ pub(crate) struct Stored<'a> {
     pub(crate) body_start: &'a [u8],
 }
 
-/// The summary of an entry whose head was read as [`Facts`].
-pub(crate) fn of_facts(services: &ServiceRegistry, facts: &Facts<'_>, stored: &Stored<'_>) -> Summary {
-    let created_at = facts.meta.as_ref().map(|meta| meta.created_at);
-    let service = services.by_url(&facts.request.url);
-    let cache_key = stored.cache_key.or(facts.cache_key.map(|key| &key[..])).unwrap_or_default();
+/// The summary of an entry whose head was read as [`EntryView`].
+pub(crate) fn from_view(services: &ServiceRegistry, view: &EntryView<'_>, stored: &StoredParts<'_>) -> Summary {
+    let created_at = view.meta.as_ref().map(|meta| meta.created_at);
+    let service = services.by_url(&view.request.url);
+    let cache_key = stored.cache_key.or(view.cache_key.map(|key| &key[..])).unwrap_or_default();
     Summary {
         id: EntryId::Http(stored.layout, stored.id),
-        state: state(facts.is_deleted(), stored.is_complete),
+        state: state(view.is_deleted(), stored.is_complete),
         service,
         size: stored.size,
         created_at,
         expires_at: stored.expires_at,
-        last_used: last_used(services, service, facts.request.extra.own_ttl(), created_at, stored.expires_at),
+        last_used: last_used(services, service, view.request.extra.own_ttl(), created_at, stored.expires_at),
         http: Some(Box::new(HttpSummary {
             cache_key: CacheKey::new(cache_key),
-            method: method(&facts.request.method),
-            url: facts.request.url.as_ref().into(),
-            status: facts.response.status_code,
-            content_type: facts.response.headers.content_type.first().map(Into::into),
-            title: title(&facts.request.method, stored.body_start),
-            freshness: freshness::freshness_of_fields(facts.response.status_code, &facts.response.headers, created_at),
+            method: method(&view.request.method),
+            url: view.request.url.as_ref().into(),
+            status: view.response.status_code,
+            content_type: view.response.headers.content_type.first().map(Into::into),
+            title: title(&view.request.method, stored.body_start),
+            freshness: freshness::freshness_of_fields(view.response.status_code, &view.response.headers, created_at),
         })),
         problem: None,
     }
 }
 
 /// The summary of an entry that is there whole.
-pub(crate) fn of_entry(
+pub(crate) fn from_entry(
     services: &ServiceRegistry,
-    layout: Layout,
+    layout: StorageLayout,
     entry: &Entry,
     body: &[u8],
     expires_at: Option<f64>,
@@ -86,11 +86,11 @@ pub(crate) fn of_entry(
 }
 
 /// The summary of a stored result.
-pub(crate) fn of_result(services: &ServiceRegistry, key: &[u8], size: u64, expires_at: Option<f64>) -> Summary {
+pub(crate) fn from_result(services: &ServiceRegistry, key: &[u8], size: u64, expires_at: Option<f64>) -> Summary {
     let service = ResultKey::parse(key).map_or(ServiceName::OTHER, |parts| services.by_result_prefix(parts.prefix));
     Summary {
         id: EntryId::key(key),
-        state: State::Live,
+        state: EntryState::Live,
         service,
         size,
         created_at: None,
@@ -102,7 +102,12 @@ pub(crate) fn of_result(services: &ServiceRegistry, key: &[u8], size: u64, expir
 }
 
 /// The summary of what cannot be read (`Corrupt`) or belongs to nothing (`Orphan`).
-pub(crate) fn of_problem(id: EntryId, state: State, expires_at: Option<f64>, problem: impl Into<Box<str>>) -> Summary {
+pub(crate) fn from_problem(
+    id: EntryId,
+    state: EntryState,
+    expires_at: Option<f64>,
+    problem: impl Into<Box<str>>,
+) -> Summary {
     Summary {
         id,
         state,
@@ -116,11 +121,11 @@ pub(crate) fn of_problem(id: EntryId, state: State, expires_at: Option<f64>, pro
     }
 }
 
-pub(crate) fn state(is_deleted: bool, is_complete: bool) -> State {
+pub(crate) fn state(is_deleted: bool, is_complete: bool) -> EntryState {
     match (is_deleted, is_complete) {
-        (true, _) => State::Deleted,
-        (false, true) => State::Live,
-        (false, false) => State::Incomplete,
+        (true, _) => EntryState::Deleted,
+        (false, true) => EntryState::Live,
+        (false, false) => EntryState::Incomplete,
     }
 }
 
@@ -167,7 +172,7 @@ mod tests {
 
     #[test]
     fn an_entry_whose_ttl_was_made_longer_was_not_used_in_the_future() {
-        let mut summary = of_result(&ServiceRegistry::default(), b"result_cache:p:1", 0, Some(100.0));
+        let mut summary = from_result(&ServiceRegistry::default(), b"result_cache:p:1", 0, Some(100.0));
         for (last_used, expected) in
             [(None, None), (Some(40.0), Some(40.0)), (Some(50.5), Some(50.0)), (Some(60.0), None)]
         {
@@ -218,8 +223,8 @@ mod tests {
         ) {
             let services = ServiceRegistry::default();
             let pair = msgpack::encode_pair(&entry);
-            let stored = Stored {
-                layout: Layout::Sqlite1,
+            let stored = StoredParts {
+                layout: StorageLayout::Sqlite1,
                 id: entry.id,
                 size: body.len() as u64,
                 is_complete: true,
@@ -227,13 +232,13 @@ mod tests {
                 cache_key: None,
                 body_start: body.as_bytes(),
             };
-            let facts = Facts::decode(&pair).unwrap();
+            let view = EntryView::decode(&pair).unwrap();
             for tail in [0x00, 0xc1, 0xdb] {
-                prop_assert!(Facts::decode(&[&pair[..], &[tail]].concat()).is_err());
+                prop_assert!(EntryView::decode(&[&pair[..], &[tail]].concat()).is_err());
             }
             prop_assert_eq!(
-                of_facts(&services, &facts, &stored),
-                of_entry(&services, Layout::Sqlite1, &entry, body.as_bytes(), expires_at)
+                from_view(&services, &view, &stored),
+                from_entry(&services, StorageLayout::Sqlite1, &entry, body.as_bytes(), expires_at)
             );
         }
     }

@@ -11,10 +11,10 @@ use crate::error::{BackendId, Result};
 use crate::model::entry::{Entry, EntryId};
 use crate::model::inspection::Health;
 use crate::model::key::CacheKey;
-use crate::model::rate_limit::Limit;
-use crate::model::stats::Batch;
+use crate::model::rate_limit::RateLimit;
+use crate::model::stats::StatsDelta;
 use crate::model::stored::{LeaseState, RemoveStats, StoredBody, StoredResponse, StoredResult};
-use crate::model::window::Counted;
+use crate::model::window::StatsSnapshot;
 use crate::store::invalidation::InvalidationListener;
 
 /// Any storage: what it is, and how it is.
@@ -91,7 +91,7 @@ pub trait LeaseStore: Backend {
 #[async_trait]
 pub trait RateLimitStore: Backend {
     /// Takes the next slot and returns the wait until it; takes none where the wait would exceed `max_wait`.
-    async fn acquire_slot(&self, name: &str, limit: &Limit, max_wait: Duration) -> Result<Duration>;
+    async fn acquire_slot(&self, name: &str, limit: &RateLimit, max_wait: Duration) -> Result<Duration>;
 
     /// Allows no slot within this time (`Retry-After`).
     async fn block(&self, name: &str, time: Duration) -> Result<()>;
@@ -101,10 +101,10 @@ pub trait RateLimitStore: Backend {
 #[async_trait]
 pub trait StatsStore: Backend {
     /// Adds a delta once: one whose sequence number is known is ignored.
-    async fn add_stats(&self, delta: &Batch) -> Result<()>;
+    async fn add_stats(&self, delta: &StatsDelta) -> Result<()>;
 
     /// The counters of each hour, from the one that `since` (Unix seconds) falls into.
-    async fn stats(&self, since: f64) -> Result<Counted>;
+    async fn stats(&self, since: f64) -> Result<StatsSnapshot>;
 }
 
 /// Everything that a running cache needs.

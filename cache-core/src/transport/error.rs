@@ -1,4 +1,4 @@
-//! [`SendError`]: why a request to the origin failed.
+//! [`TransportError`]: why a request to the origin failed.
 
 use std::fmt;
 
@@ -6,32 +6,32 @@ use crate::error::BoxError;
 
 /// An error while contacting the origin.
 #[derive(Debug)]
-pub struct SendError {
-    problem: Problem,
+pub struct TransportError {
+    kind: TransportErrorKind,
     source: BoxError,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Problem {
+enum TransportErrorKind {
     Timeout,
     Connect,
     Broken,
 }
 
-impl SendError {
+impl TransportError {
     /// A timeout expired.
     pub fn timeout(source: impl Into<BoxError>) -> Self {
-        Self { problem: Problem::Timeout, source: source.into() }
+        Self { kind: TransportErrorKind::Timeout, source: source.into() }
     }
 
     /// The origin is unreachable.
     pub fn connect(source: impl Into<BoxError>) -> Self {
-        Self { problem: Problem::Connect, source: source.into() }
+        Self { kind: TransportErrorKind::Connect, source: source.into() }
     }
 
     /// The response was truncated or invalid.
     pub fn broken(source: impl Into<BoxError>) -> Self {
-        Self { problem: Problem::Broken, source: source.into() }
+        Self { kind: TransportErrorKind::Broken, source: source.into() }
     }
 
     /// The body ended before its announced length.
@@ -41,26 +41,26 @@ impl SendError {
 
     /// Whether a timeout expired.
     pub fn is_timeout(&self) -> bool {
-        self.problem == Problem::Timeout
+        self.kind == TransportErrorKind::Timeout
     }
 
     /// Whether the origin was unreachable.
     pub fn is_connect(&self) -> bool {
-        self.problem == Problem::Connect
+        self.kind == TransportErrorKind::Connect
     }
 }
 
-impl fmt::Display for SendError {
+impl fmt::Display for TransportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.problem {
-            Problem::Timeout => "request to the origin timed out",
-            Problem::Connect => "cannot connect to the origin",
-            Problem::Broken => "connection to the origin was interrupted",
+        f.write_str(match self.kind {
+            TransportErrorKind::Timeout => "request to the origin timed out",
+            TransportErrorKind::Connect => "cannot connect to the origin",
+            TransportErrorKind::Broken => "connection to the origin was interrupted",
         })
     }
 }
 
-impl std::error::Error for SendError {
+impl std::error::Error for TransportError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         Some(&*self.source)
     }

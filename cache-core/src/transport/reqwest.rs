@@ -1,4 +1,4 @@
-//! A [`Sender`] based on reqwest, without any of its automatisms.
+//! A [`Transport`] based on reqwest, without any of its automatisms.
 //!
 //! A cache must see the response of the origin: bodies are not decoded (reqwest's features for that are off), proxies
 //! of the environment are ignored, cookies are not kept, and redirects are followed only if configured.
@@ -12,17 +12,17 @@ use futures_util::TryStreamExt as _;
 use reqwest::redirect::Policy;
 use reqwest::{Client, ClientBuilder};
 
-use crate::transport::error::SendError;
-use crate::transport::traits::{FinalUrl, Incoming, Sender, Timeout};
+use crate::transport::error::TransportError;
+use crate::transport::traits::{BodyStream, FinalUrl, RequestTimeout, Transport};
 
-/// A [`Sender`] based on reqwest. The client is built on first use.
+/// A [`Transport`] based on reqwest. The client is built on first use.
 #[derive(Debug, Default)]
-pub struct Reqwest {
+pub struct ReqwestTransport {
     options: ReqwestOptions,
     client: OnceLock<Client>,
 }
 
-/// Options of [`Reqwest`].
+/// Options of [`ReqwestTransport`].
 #[derive(Clone, Debug)]
 pub struct ReqwestOptions {
     /// Maximum number of redirects to follow; 0 returns them as responses.
@@ -49,13 +49,13 @@ impl Default for ReqwestOptions {
     }
 }
 
-impl Reqwest {
+impl ReqwestTransport {
     /// A sender with these options.
     pub fn new(options: ReqwestOptions) -> Self {
         Self { options, client: OnceLock::new() }
     }
 
-    fn client(&self) -> Result<&Client, SendError> {
+    fn client(&self) -> Result<&Client, TransportError> {
         if let Some(client) = self.client.get() {
             return Ok(client);
         }
@@ -66,7 +66,7 @@ impl Reqwest {
             .builder()
             .build()
             .or_else(|_| self.builder().tls_certs_only([]).build())
-            .map_err(SendError::connect)?;
+            .map_err(TransportError::connect)?;
         Ok(self.client.get_or_init(|| client))
     }
 
@@ -84,14 +84,14 @@ impl Reqwest {
 }
 
 #[async_trait]
-impl Sender for Reqwest {
-    async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<Incoming>, SendError> {
-        let timeout = request.extensions().get::<Timeout>().copied();
+impl Transport for ReqwestTransport {
+    async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<BodyStream>, TransportError> {
+        let timeout = request.extensions().get::<RequestTimeout>().copied();
         let asked = request.uri().to_string();
         let (head, body) = request.into_parts();
         // Built step by step: only the builder turns credentials in a URL into a header field.
         let mut request = self.client()?.request(head.method, &asked).headers(head.headers).body(body);
-        if let Some(Timeout(time)) = timeout {
+        if let Some(RequestTimeout(time)) = timeout {
             request = request.timeout(time);
         }
         let mut response = request.send().await.map_err(explain)?;
@@ -102,18 +102,18 @@ impl Sender for Reqwest {
         if response.url().as_str() != asked {
             answer.extensions_mut().insert(FinalUrl(response.url().as_str().to_owned()));
         }
-        Ok(answer.map(|()| Box::pin(response.bytes_stream().map_err(explain)) as Incoming))
+        Ok(answer.map(|()| Box::pin(response.bytes_stream().map_err(explain)) as BodyStream))
     }
 }
 
 /// The error without its URL, which may contain secrets.
-fn explain(error: reqwest::Error) -> SendError {
+fn explain(error: reqwest::Error) -> TransportError {
     let error = error.without_url();
     if error.is_timeout() {
-        SendError::timeout(error)
+        TransportError::timeout(error)
     } else if error.is_connect() {
-        SendError::connect(error)
+        TransportError::connect(error)
     } else {
-        SendError::broken(error)
+        TransportError::broken(error)
     }
 }

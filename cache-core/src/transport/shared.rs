@@ -2,20 +2,20 @@
 
 use std::sync::Arc;
 
-use crate::transport::reqwest::{Reqwest, ReqwestOptions};
+use crate::transport::reqwest::{ReqwestOptions, ReqwestTransport};
 
 /// How many redirects the pipeline's client follows.
 const REDIRECTS: usize = 10;
 
 /// One sender that returns redirects, and one that follows them. Clients share their connections.
-pub(crate) struct Senders {
-    pub(crate) direct: Arc<Reqwest>,
-    pub(crate) following: Arc<Reqwest>,
+pub(crate) struct SharedTransports {
+    pub(crate) direct: Arc<ReqwestTransport>,
+    pub(crate) following: Arc<ReqwestTransport>,
 }
 
-impl Default for Senders {
+impl Default for SharedTransports {
     fn default() -> Self {
         let following = ReqwestOptions { redirects: REDIRECTS, ..ReqwestOptions::default() };
-        Self { direct: Arc::default(), following: Arc::new(Reqwest::new(following)) }
+        Self { direct: Arc::default(), following: Arc::new(ReqwestTransport::new(following)) }
     }
 }

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use cache_core::{Filter, Glob, Inspect, Kind, Layout, Memory, ServiceName, State, StatusRange, Summary, clock};
+use cache_core::{
+    CacheKind, EntryState, Filter, Glob, Inspect, Memory, ServiceName, StatusRange, StorageLayout, Summary, clock,
+};
 
 use crate::samples::{DAY, HOUR, entry, list, put};
 use crate::stores::Subject;
@@ -67,8 +69,8 @@ fn timeless() -> Vec<Filter> {
         key("*anisearch*"),
         key("hishel_cache:entry:*"),
         key("result_cache:*:82fce6a05e45281a:*"),
-        Filter { kind: Some(Kind::Http), ..all() },
-        Filter { kind: Some(Kind::Result), ..all() },
+        Filter { kind: Some(CacheKind::Http), ..all() },
+        Filter { kind: Some(CacheKind::Result), ..all() },
         Filter { services: vec![ServiceName::new("jikan"), ServiceName::new("anisearch")], ..all() },
         Filter { services: vec![ServiceName::OTHER], ..all() },
         url("https://api.jikan.moe/*"),
@@ -82,15 +84,15 @@ fn timeless() -> Vec<Filter> {
         Filter { ttl_under: Some(7_200.0), ..all() },
         Filter { ttl_over: Some(7_200.0), ..all() },
         Filter { is_without_ttl: true, ..all() },
-        Filter { states: vec![State::Live], ..all() },
-        Filter { states: vec![State::Incomplete, State::Orphan], ..all() },
+        Filter { states: vec![EntryState::Live], ..all() },
+        Filter { states: vec![EntryState::Incomplete, EntryState::Orphan], ..all() },
         Filter { schema: Some("82fce6a05e45281a".into()), ..all() },
         Filter {
             dead_schemas: true,
             newest_schemas: [(b"anisearch_anime".to_vec(), Some("82fce6a05e45281a".to_owned()))].into(),
             ..all()
         },
-        Filter { kind: Some(Kind::Http), status: Some(StatusRange(200, 200)), larger_than: Some(100), ..all() },
+        Filter { kind: Some(CacheKind::Http), status: Some(StatusRange(200, 200)), larger_than: Some(100), ..all() },
     ]
 }
 
@@ -99,7 +101,7 @@ fn timed() -> Vec<Filter> {
     let all = Filter::default;
     vec![
         Filter { older_than: Some(2_500.0), ..all() },
-        Filter { newer_than: Some(2_500.0), kind: Some(Kind::Http), ..all() },
+        Filter { newer_than: Some(2_500.0), kind: Some(CacheKind::Http), ..all() },
         Filter { is_fresh: Some(true), ..all() },
         Filter { is_fresh: Some(false), ..all() },
     ]
@@ -112,7 +114,7 @@ pub async fn filters_choose_the_same_everywhere(s: Subject) {
     let everything = list(&s.store, &Filter::default(), 5).await;
     assert_eq!(everything.len(), 12);
 
-    let tells_when_stored = !matches!(s.layout, Layout::Sqlite2 | Layout::Hishel2);
+    let tells_when_stored = !matches!(s.layout, StorageLayout::Sqlite2 | StorageLayout::Hishel2);
     let comparable = if tells_when_stored { timed() } else { Vec::new() };
     for filter in timeless().into_iter().chain(comparable) {
         let chosen = names(&list(&s.store, &filter, 5).await);

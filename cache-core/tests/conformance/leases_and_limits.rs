@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cache_core::counters::{Batch, Bucket, Counted, Counts, KEPT, Scope};
+use cache_core::{Counters, HourlyCounters, RETENTION, Scope, StatsDelta, StatsSnapshot};
 use cache_core::{Error, LeaseState, ServiceName, clock};
 use uuid::Uuid;
 
@@ -13,30 +13,30 @@ use crate::stores::{Raw, Subject};
 const LONG: Duration = Duration::from_secs(60);
 
 /// What somebody else's claim is told: storages of one process let everybody go on.
-fn held(s: &Subject) -> LeaseState {
+fn blocked(s: &Subject) -> LeaseState {
     if matches!(s.raw, Raw::Redis(_)) { LeaseState::HeldByOther } else { LeaseState::Acquired }
 }
 
 pub async fn a_lease_has_one_owner(s: Subject) {
     let (one, other) = (Uuid::new_v4(), Uuid::new_v4());
     assert_eq!(s.store.acquire("a", one, LONG).await.unwrap(), LeaseState::Acquired);
-    assert_eq!(s.store.acquire("a", other, LONG).await.unwrap(), held(&s));
+    assert_eq!(s.store.acquire("a", other, LONG).await.unwrap(), blocked(&s));
     assert_eq!(s.store.acquire("a", one, LONG).await.unwrap(), LeaseState::Acquired);
     assert_eq!(s.store.acquire("b", other, LONG).await.unwrap(), LeaseState::Acquired);
 
     // Only the holder can give it back.
     s.store.release("a", other, None).await.unwrap();
-    assert_eq!(s.store.acquire("a", other, LONG).await.unwrap(), held(&s));
+    assert_eq!(s.store.acquire("a", other, LONG).await.unwrap(), blocked(&s));
     s.store.release("a", one, None).await.unwrap();
     assert_eq!(s.store.acquire("a", other, LONG).await.unwrap(), LeaseState::Acquired);
-    assert_eq!(s.store.acquire("a", one, LONG).await.unwrap(), held(&s));
+    assert_eq!(s.store.acquire("a", one, LONG).await.unwrap(), blocked(&s));
 }
 
 pub async fn of_concurrent_acquires_one_succeeds(s: Subject) {
     let claims = (0..20).map(|_| s.store.acquire("a", Uuid::new_v4(), LONG));
     let outcomes = futures_util::future::join_all(claims).await;
     let granted = outcomes.iter().filter(|outcome| *outcome.as_ref().unwrap() == LeaseState::Acquired).count();
-    assert_eq!(granted, if held(&s) == LeaseState::HeldByOther { 1 } else { 20 });
+    assert_eq!(granted, if blocked(&s) == LeaseState::HeldByOther { 1 } else { 20 });
 }
 
 pub async fn a_lease_expires_unless_extended(s: Subject) {
@@ -45,26 +45,26 @@ pub async fn a_lease_expires_unless_extended(s: Subject) {
     assert_eq!(s.store.acquire("left", one, short).await.unwrap(), LeaseState::Acquired);
     eventually(async || s.store.acquire("left", other, LONG).await.unwrap() == LeaseState::Acquired).await;
     // The first holder comes too late, and cannot take it from the second.
-    assert_eq!(s.store.acquire("left", one, LONG).await.unwrap(), held(&s));
+    assert_eq!(s.store.acquire("left", one, LONG).await.unwrap(), blocked(&s));
     s.store.release("left", one, None).await.unwrap();
-    assert_eq!(s.store.acquire("left", Uuid::new_v4(), LONG).await.unwrap(), held(&s));
+    assert_eq!(s.store.acquire("left", Uuid::new_v4(), LONG).await.unwrap(), blocked(&s));
 
     // Claimed again, it lasts as long as asked for now, not as long as at first.
     assert_eq!(s.store.acquire("renewed", one, short).await.unwrap(), LeaseState::Acquired);
     assert_eq!(s.store.acquire("renewed", one, LONG).await.unwrap(), LeaseState::Acquired);
     tokio::time::sleep(2 * short).await;
-    assert_eq!(s.store.acquire("renewed", other, LONG).await.unwrap(), held(&s));
+    assert_eq!(s.store.acquire("renewed", other, LONG).await.unwrap(), blocked(&s));
 }
 
 pub async fn an_uncacheable_lease_stays_so_for_its_time(s: Subject) {
     let (one, other) = (Uuid::new_v4(), Uuid::new_v4());
-    let alone = if held(&s) == LeaseState::HeldByOther { LeaseState::Uncacheable } else { LeaseState::Acquired };
+    let alone = if blocked(&s) == LeaseState::HeldByOther { LeaseState::Uncacheable } else { LeaseState::Acquired };
     assert_eq!(s.store.acquire("a", one, LONG).await.unwrap(), LeaseState::Acquired);
     s.store.release("a", other, Some(LONG)).await.unwrap();
-    assert_eq!(s.store.acquire("a", other, LONG).await.unwrap(), held(&s));
+    assert_eq!(s.store.acquire("a", other, LONG).await.unwrap(), blocked(&s));
     s.store.release("a", one, Some(LONG)).await.unwrap();
-    for holder in [one, other, Uuid::new_v4()] {
-        assert_eq!(s.store.acquire("a", holder, LONG).await.unwrap(), alone);
+    for owner in [one, other, Uuid::new_v4()] {
+        assert_eq!(s.store.acquire("a", owner, LONG).await.unwrap(), alone);
     }
     // Nobody has it, so nobody can give it back.
     s.store.release("a", one, None).await.unwrap();
@@ -75,11 +75,11 @@ pub async fn an_uncacheable_lease_stays_so_for_its_time(s: Subject) {
     eventually(async || s.store.acquire("b", other, LONG).await.unwrap() == LeaseState::Acquired).await;
 }
 
-fn bucket(hour: i64, scope: &Scope, counts: Counts) -> Bucket {
-    Bucket { hour, scope: scope.clone(), counts }
+fn bucket(hour: i64, scope: &Scope, counts: Counters) -> HourlyCounters {
+    HourlyCounters { hour, scope: scope.clone(), counts }
 }
 
-fn sorted(counted: Counted) -> Vec<Bucket> {
+fn sorted(counted: StatsSnapshot) -> Vec<HourlyCounters> {
     let mut buckets = counted.hours;
     buckets.sort_by_key(|bucket| (bucket.hour, bucket.scope.clone()));
     buckets
@@ -89,19 +89,19 @@ pub async fn stats_of_two_processes_add_up(s: Subject) {
     let hour = (clock::now() / 3_600.0) as i64;
     let jikan = Scope::Http(ServiceName::new("jikan"));
     let results = Scope::Result("p: of:any \u{1b}[31mkind, 鍵".into());
-    let once = Counts { hits: 3, misses: 1, stores: 1, bytes: 5 << 30, lookup_micros: 77, ..Counts::default() };
-    let all = Counts { revalidations: 1, stale: 2, errors: 3, waits: 4, ..once };
-    assert_eq!(s.store.stats(0.0).await.unwrap(), Counted::default());
+    let once = Counters { hits: 3, misses: 1, stores: 1, bytes: 5 << 30, lookup_micros: 77, ..Counters::default() };
+    let all = Counters { revalidations: 1, stale: 2, errors: 3, waits: 4, ..once };
+    assert_eq!(s.store.stats(0.0).await.unwrap(), StatsSnapshot::default());
     let adding = (0..10).map(|_| {
         let buckets = vec![bucket(hour, &jikan, once), bucket(hour, &results, all), bucket(hour - 1, &jikan, once)];
         let store = &s.store;
-        async move { store.add_stats(&Batch::single(buckets)).await }
+        async move { store.add_stats(&StatsDelta::single(buckets)).await }
     });
     for outcome in futures_util::future::join_all(adding).await {
         outcome.unwrap();
     }
 
-    let sum = |counts: Counts| std::iter::repeat_n(counts, 10).sum::<Counts>();
+    let sum = |counts: Counters| std::iter::repeat_n(counts, 10).sum::<Counters>();
     let expected =
         [bucket(hour - 1, &jikan, sum(once)), bucket(hour, &jikan, sum(once)), bucket(hour, &results, sum(all))];
     assert_eq!(sorted(s.store.stats(clock::now() - DAY.as_secs_f64()).await.unwrap()), expected);
@@ -114,17 +114,17 @@ pub async fn stats_of_two_processes_add_up(s: Subject) {
 pub async fn a_delta_is_added_once(s: Subject) {
     let hour = (clock::now() / 3_600.0) as i64;
     let scope = Scope::Http(ServiceName::new("anidb"));
-    let hits = Counts { hits: 1, ..Counts::default() };
+    let hits = Counters { hits: 1, ..Counters::default() };
     let processes = [Uuid::new_v4(), Uuid::new_v4()];
     for number in [1, 1, 2, 1, 2] {
         for process in processes {
             let buckets = vec![bucket(hour - 1, &scope, hits), bucket(hour, &scope, hits)];
-            s.store.add_stats(&Batch { process, number, buckets }).await.unwrap();
+            s.store.add_stats(&StatsDelta { process, number, buckets }).await.unwrap();
         }
     }
-    s.store.add_stats(&Batch { process: processes[0], number: 3, buckets: Vec::new() }).await.unwrap();
-    let counted = s.store.stats(clock::now() - KEPT).await.unwrap();
-    let sum = [hits; 4].into_iter().sum::<Counts>();
+    s.store.add_stats(&StatsDelta { process: processes[0], number: 3, buckets: Vec::new() }).await.unwrap();
+    let counted = s.store.stats(clock::now() - RETENTION).await.unwrap();
+    let sum = [hits; 4].into_iter().sum::<Counters>();
     assert_eq!(counted.ever[&scope].hits, 8);
     assert_eq!(sorted(counted), [bucket(hour - 1, &scope, sum), bucket(hour, &scope, sum)]);
 }
@@ -132,21 +132,24 @@ pub async fn a_delta_is_added_once(s: Subject) {
 pub async fn stats_are_kept_for_seven_days(s: Subject) {
     let hour = (clock::now() / 3_600.0) as i64;
     let scope = Scope::Http(ServiceName::new("kitsu"));
-    let hits = Counts { hits: 1, ..Counts::default() };
-    let kept = KEPT as i64 / 3_600;
-    s.store.add_stats(&Batch::single(vec![bucket(hour - kept - 2, &scope, hits)])).await.unwrap();
+    let hits = Counters { hits: 1, ..Counters::default() };
+    let kept = RETENTION as i64 / 3_600;
+    s.store.add_stats(&StatsDelta::single(vec![bucket(hour - kept - 2, &scope, hits)])).await.unwrap();
     let buckets = vec![bucket(hour - kept + 1, &scope, hits), bucket(hour, &scope, hits)];
-    s.store.add_stats(&Batch::single(buckets)).await.unwrap();
-    let since = clock::now() - 2.0 * KEPT;
+    s.store.add_stats(&StatsDelta::single(buckets)).await.unwrap();
+    let since = clock::now() - 2.0 * RETENTION;
     let expected = [bucket(hour - kept + 1, &scope, hits), bucket(hour, &scope, hits)];
     assert_eq!(sorted(s.store.stats(since).await.unwrap()), expected);
 }
 
 pub async fn a_damaged_counter_affects_no_other(s: Subject) {
     let hour = (clock::now() / 3_600.0) as i64;
-    let expected =
-        [bucket(hour, &Scope::Http(ServiceName::new("jikan")), Counts { hits: u64::MAX >> 1, ..Counts::default() })];
-    s.store.add_stats(&Batch::single(expected.to_vec())).await.unwrap();
+    let expected = [bucket(
+        hour,
+        &Scope::Http(ServiceName::new("jikan")),
+        Counters { hits: u64::MAX >> 1, ..Counters::default() },
+    )];
+    s.store.add_stats(&StatsDelta::single(expected.to_vec())).await.unwrap();
     match &s.raw {
         Raw::None => {}
         Raw::Sqlite(file) => {
@@ -169,9 +172,12 @@ pub async fn a_damaged_counter_affects_no_other(s: Subject) {
 }
 
 pub async fn stats_are_not_listed_as_entries(s: Subject) {
-    let hits = Counts { hits: 1, ..Counts::default() };
+    let hits = Counters { hits: 1, ..Counters::default() };
     let hour = (clock::now() / 3_600.0) as i64;
-    s.store.add_stats(&Batch::single(vec![bucket(hour, &Scope::Http(ServiceName::new("jikan")), hits)])).await.unwrap();
+    s.store
+        .add_stats(&StatsDelta::single(vec![bucket(hour, &Scope::Http(ServiceName::new("jikan")), hits)]))
+        .await
+        .unwrap();
     s.store.acquire("http:GET:abc", Uuid::new_v4(), LONG).await.unwrap();
     assert_eq!(crate::samples::list(&s.store, &cache_core::Filter::default(), 100).await, []);
 }

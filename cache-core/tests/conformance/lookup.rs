@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use cache_core::{EntryId, Inspect, Layout, clock};
+use cache_core::{EntryId, Inspect, StorageLayout, clock};
 
 use crate::samples::{DAY, HOUR, body_of, entry, eventually, is_about, put};
 use crate::stores::Subject;
@@ -28,7 +28,7 @@ pub async fn a_lookup_returns_id_expiry_and_body(s: Subject) {
             assert_eq!(Some(body), body_of(&*s.store, &found.id).await.as_ref());
         }
     }
-    assert!(found[0].body.is_none() || s.layout == Layout::Pipeline, "a body of 2 MB came along");
+    assert!(found[0].body.is_none() || s.layout == StorageLayout::Pipeline, "a body of 2 MB came along");
 }
 
 pub async fn a_lookup_renews_only_the_newest(s: Subject) {
@@ -68,7 +68,7 @@ pub async fn an_entry_with_its_own_ttl_is_not_renewed(s: Subject) {
     own.request.extra.set_ttl(HOUR.as_secs_f64());
     let id = put(&s.store, &own, "{}", HOUR).await;
     // hishel 2 does not store that it is its own.
-    if matches!(s.layout, Layout::Sqlite2 | Layout::Hishel2) {
+    if matches!(s.layout, StorageLayout::Sqlite2 | StorageLayout::Hishel2) {
         return;
     }
     let found = s.store.lookup(&own.cache_key, Some(DAY)).await.unwrap();

@@ -4,15 +4,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 use cache_core::{
-    BackendKind, EntryId, Error, Filter, Inspect, Layout, Missing, ResultStore as _, ServiceRegistry, Sqlite, State,
-    Summary, clock,
+    BackendKind, EntryId, EntryState, Error, Filter, IfMissing, Inspect, ResultStore as _, ServiceRegistry, Sqlite,
+    StorageLayout, Summary, clock,
 };
 use rusqlite::Connection;
 
 use crate::samples::{DAY, body_of, entry, eventually, list, put};
 use crate::stores;
 
-async fn open(file: &Path, missing: Missing) -> cache_core::Result<Sqlite> {
+async fn open(file: &Path, missing: IfMissing) -> cache_core::Result<Sqlite> {
     Sqlite::open(file, ServiceRegistry::default(), missing).await
 }
 
@@ -24,10 +24,10 @@ fn source(error: &Error) -> String {
 async fn a_missing_file_is_not_created_unless_asked() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("none.db");
-    let error = open(&file, Missing::Fail).await.err().unwrap();
+    let error = open(&file, IfMissing::Fail).await.err().unwrap();
     assert!(matches!(&error, Error::Missing { backend } if backend.kind == BackendKind::Sqlite), "{error:?}");
 
-    let empty: Arc<dyn Inspect> = Arc::new(open(&file, Missing::Empty).await.unwrap());
+    let empty: Arc<dyn Inspect> = Arc::new(open(&file, IfMissing::Empty).await.unwrap());
     assert_eq!(list(&empty, &Filter::default(), 10).await, []);
     assert_eq!(empty.get("result_cache:p:1").await.unwrap(), None);
     assert_eq!(empty.health().await.problem, None);
@@ -36,7 +36,7 @@ async fn a_missing_file_is_not_created_unless_asked() {
     assert!(!file.exists());
 
     // Another program starts to use the file.
-    let other = open(&file, Missing::Create).await.unwrap();
+    let other = open(&file, IfMissing::Create).await.unwrap();
     other.set("result_cache:p:1", "1".into(), DAY).await.unwrap();
     assert!(empty.get("result_cache:p:1").await.unwrap().is_some());
 }
@@ -47,7 +47,7 @@ async fn reading_a_file_does_not_change_it() {
     let file = directory.path().join("http_cache.db");
     std::fs::copy(stores::fixture("hishel-1.0.db"), &file).unwrap();
     let before = std::fs::read(&file).unwrap();
-    let store: Arc<dyn Inspect> = Arc::new(open(&file, Missing::Fail).await.unwrap());
+    let store: Arc<dyn Inspect> = Arc::new(open(&file, IfMissing::Fail).await.unwrap());
     assert_eq!(list(&store, &Filter::default(), 3).await.len(), 5);
     store.info().await.unwrap();
     drop(store);
@@ -73,7 +73,7 @@ async fn a_file_that_is_no_cache_is_refused_with_a_reason() {
         (&cut, "malformed"),
         (directory.path(), "unable to open"),
     ] {
-        let error = open(file, Missing::Fail).await.err().unwrap();
+        let error = open(file, IfMissing::Fail).await.err().unwrap();
         assert!(matches!(error, Error::Refused { .. }) && !error.is_temporary(), "{error:?}");
         assert!(source(&error).contains(reason), "{}", source(&error));
     }
@@ -83,7 +83,7 @@ async fn a_file_that_is_no_cache_is_refused_with_a_reason() {
 async fn a_locked_file_is_a_temporary_error() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("http_cache.db");
-    let store = open(&file, Missing::Create).await.unwrap();
+    let store = open(&file, IfMissing::Create).await.unwrap();
     let other = Connection::open(&file).unwrap();
     other.execute_batch("BEGIN EXCLUSIVE").unwrap();
     let error = store.set("result_cache:p:1", "1".into(), DAY).await.unwrap_err();
@@ -99,7 +99,7 @@ async fn a_locked_file_is_a_temporary_error() {
 async fn a_deleted_file_is_an_error_and_stays_deleted() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("http_cache.db");
-    let store: Arc<dyn Inspect> = Arc::new(open(&file, Missing::Create).await.unwrap());
+    let store: Arc<dyn Inspect> = Arc::new(open(&file, IfMissing::Create).await.unwrap());
     let stored = entry("https://api.jikan.moe/v4/anime/1", 0.0);
     let id = put(&store, &stored, "{}", DAY).await;
     let mut writer = store.insert(stored.clone(), Some(DAY)).await.unwrap();
@@ -119,7 +119,7 @@ async fn a_deleted_file_is_an_error_and_stays_deleted() {
 async fn a_replaced_file_is_reopened() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("http_cache.db");
-    let store: Arc<dyn Inspect> = Arc::new(open(&file, Missing::Create).await.unwrap());
+    let store: Arc<dyn Inspect> = Arc::new(open(&file, IfMissing::Create).await.unwrap());
     let stored = entry("https://api.jikan.moe/v4/anime/1", 0.0);
     put(&store, &stored, "old", DAY).await;
     // As one does who starts anew, and a program that uses another layout.
@@ -130,9 +130,9 @@ async fn a_replaced_file_is_reopened() {
 
     assert!(store.lookup(&stored.cache_key, None).await.unwrap().is_empty());
     let id = put(&store, &stored, "new", DAY).await;
-    assert_eq!(id, EntryId::Http(Layout::Sqlite2, stored.id));
+    assert_eq!(id, EntryId::Http(StorageLayout::Sqlite2, stored.id));
     assert_eq!(body_of(&*store, &id).await.unwrap(), "new");
-    let other = open(&file, Missing::Fail).await.unwrap();
+    let other = open(&file, IfMissing::Fail).await.unwrap();
     assert_eq!(body_of(&other, &id).await.unwrap(), "new", "whoever opens the file finds it");
 }
 
@@ -141,7 +141,7 @@ async fn a_file_damaged_under_the_store_is_an_error() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("http_cache.db");
     {
-        let store: Arc<dyn Inspect> = Arc::new(open(&file, Missing::Create).await.unwrap());
+        let store: Arc<dyn Inspect> = Arc::new(open(&file, IfMissing::Create).await.unwrap());
         for number in 0..200 {
             let url = format!("https://api.jikan.moe/v4/anime/{number}");
             put(&store, &entry(&url, 0.0), &"x".repeat(2_000), DAY).await;
@@ -152,7 +152,7 @@ async fn a_file_damaged_under_the_store_is_an_error() {
     let mut bytes = std::fs::read(&file).unwrap();
     bytes[8_192..].fill(0xa5);
     std::fs::write(&file, &bytes).unwrap();
-    let store: Arc<dyn Inspect> = Arc::new(open(&file, Missing::Fail).await.unwrap());
+    let store: Arc<dyn Inspect> = Arc::new(open(&file, IfMissing::Fail).await.unwrap());
     let stored = entry("https://api.jikan.moe/v4/anime/1", 0.0);
     for outcome in [
         store.lookup(&stored.cache_key, Some(DAY)).await.map(drop),
@@ -178,45 +178,48 @@ async fn damaged(sql: &str) -> (Arc<dyn Inspect>, EntryId, stores::Subject) {
 #[tokio::test]
 async fn a_damaged_entry_is_listed_and_can_be_removed() {
     for (sql, state) in [
-        ("UPDATE entries SET data = x'c1' WHERE rowid = 1", State::Corrupt),
-        ("UPDATE entries SET data = x'' WHERE rowid = 1", State::Corrupt),
-        ("UPDATE entries SET data = 'text' WHERE rowid = 1", State::Corrupt),
-        ("UPDATE entries SET data = 17 WHERE rowid = 1", State::Corrupt),
-        ("UPDATE entries SET data = SUBSTR(data, 1, 100) WHERE rowid = 1", State::Corrupt),
-        ("UPDATE entries SET data = CAST(data || x'00' AS BLOB) WHERE rowid = 1", State::Corrupt),
-        ("UPDATE entries SET id = x'0102' WHERE rowid = 1", State::Corrupt),
-        ("UPDATE entries SET id = NULL WHERE rowid = 1", State::Corrupt),
-        ("UPDATE entries SET id = 'sixteen letters.' WHERE rowid = 1", State::Corrupt),
+        ("UPDATE entries SET data = x'c1' WHERE rowid = 1", EntryState::Corrupt),
+        ("UPDATE entries SET data = x'' WHERE rowid = 1", EntryState::Corrupt),
+        ("UPDATE entries SET data = 'text' WHERE rowid = 1", EntryState::Corrupt),
+        ("UPDATE entries SET data = 17 WHERE rowid = 1", EntryState::Corrupt),
+        ("UPDATE entries SET data = SUBSTR(data, 1, 100) WHERE rowid = 1", EntryState::Corrupt),
+        ("UPDATE entries SET data = CAST(data || x'00' AS BLOB) WHERE rowid = 1", EntryState::Corrupt),
+        ("UPDATE entries SET id = x'0102' WHERE rowid = 1", EntryState::Corrupt),
+        ("UPDATE entries SET id = NULL WHERE rowid = 1", EntryState::Corrupt),
+        ("UPDATE entries SET id = 'sixteen letters.' WHERE rowid = 1", EntryState::Corrupt),
         (
             "DELETE FROM streams WHERE chunk_number = -1 AND entry_id = (SELECT id FROM entries WHERE rowid = 1)",
-            State::Incomplete,
+            EntryState::Incomplete,
         ),
-        ("DELETE FROM streams WHERE entry_id = (SELECT id FROM entries WHERE rowid = 1)", State::Incomplete),
+        ("DELETE FROM streams WHERE entry_id = (SELECT id FROM entries WHERE rowid = 1)", EntryState::Incomplete),
         (
             "UPDATE streams SET chunk_number = 5 WHERE chunk_number = 0 AND entry_id = (SELECT id FROM entries WHERE rowid = 1)",
-            State::Incomplete,
+            EntryState::Incomplete,
         ),
-        ("DELETE FROM entries WHERE rowid = 1", State::Orphan),
+        ("DELETE FROM entries WHERE rowid = 1", EntryState::Orphan),
     ] {
         let (store, id, _keep) = damaged(sql).await;
         let found = list(&store, &Filter::default(), 1).await;
-        let live = found.iter().filter(|summary| summary.state == State::Live).count();
+        let live = found.iter().filter(|summary| summary.state == EntryState::Live).count();
         let odd: Vec<&Summary> = found.iter().filter(|summary| summary.state == state).collect();
         // An entry that lost its id leaves its body behind as an orphan.
-        let orphans = found.iter().filter(|summary| summary.state == State::Orphan).count();
+        let orphans = found.iter().filter(|summary| summary.state == EntryState::Orphan).count();
         assert_eq!((live, odd.len()), (1, 1), "{sql}: {found:?}");
         assert!(found.len() == 2 || orphans == 1 && found.len() == 3, "{sql}: {found:?}");
 
         assert_eq!(body_of(&*store, &id).await, None, "{sql}");
         let one = store.details(&odd[0].id).await.unwrap().unwrap();
         assert_eq!(one.summary.state, state, "{sql}");
-        assert_eq!(one.summary.problem.is_some(), state != State::Incomplete, "{sql}");
+        assert_eq!(one.summary.problem.is_some(), state != EntryState::Incomplete, "{sql}");
         store.raw_body(&odd[0].id, 10).await.unwrap();
-        let ids: Vec<EntryId> =
-            found.iter().filter(|summary| summary.state != State::Live).map(|summary| summary.id.clone()).collect();
+        let ids: Vec<EntryId> = found
+            .iter()
+            .filter(|summary| summary.state != EntryState::Live)
+            .map(|summary| summary.id.clone())
+            .collect();
         assert_eq!(store.remove(&ids).await.unwrap().entries, ids.len() as u64, "{sql}");
         let left = list(&store, &Filter::default(), 10).await;
-        assert_eq!(left.iter().map(|summary| summary.state).collect::<Vec<_>>(), [State::Live], "{sql}");
+        assert_eq!(left.iter().map(|summary| summary.state).collect::<Vec<_>>(), [EntryState::Live], "{sql}");
     }
 }
 
@@ -233,13 +236,13 @@ async fn soft_deleted_entries_are_listed_and_not_served() {
              DELETE FROM streams WHERE entry_id = (SELECT id FROM entries WHERE rowid = 3);",
         )
         .unwrap();
-    let store: Arc<dyn Inspect> = Arc::new(open(&file, Missing::Fail).await.unwrap());
+    let store: Arc<dyn Inspect> = Arc::new(open(&file, IfMissing::Fail).await.unwrap());
     let found = list(&store, &Filter::default(), 5).await;
-    let states: Vec<State> = found.iter().map(|summary| summary.state).take(4).collect();
-    assert_eq!(states, [State::Deleted, State::Incomplete, State::Incomplete, State::Live]);
+    let states: Vec<EntryState> = found.iter().map(|summary| summary.state).take(4).collect();
+    assert_eq!(states, [EntryState::Deleted, EntryState::Incomplete, EntryState::Incomplete, EntryState::Live]);
     for summary in &found {
-        assert_eq!(body_of(&*store, &summary.id).await.is_some(), summary.state == State::Live);
-        assert!(matches!(summary.id, EntryId::Http(Layout::Sqlite2, _)));
+        assert_eq!(body_of(&*store, &summary.id).await.is_some(), summary.state == EntryState::Live);
+        assert!(matches!(summary.id, EntryId::Http(StorageLayout::Sqlite2, _)));
         assert_eq!((summary.created_at, summary.last_used.is_some()), (None, true));
     }
     assert_eq!(store.expire(&[found[0].id.clone()], Some(DAY)).await.unwrap(), 0);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use cache_core::{Cursor, Entry, EntryId, Filter, Headers, Inspect, Request, Response, Summary, clock, whole};
+use cache_core::{Cursor, Entry, EntryId, Filter, Headers, Inspect, Request, Response, Summary, clock, collect_body};
 use uuid::Uuid;
 
 pub const HOUR: Duration = Duration::from_secs(3_600);
@@ -79,7 +79,7 @@ pub fn is_about(actual: Option<f64>, expected: f64) -> bool {
 /// The body that a cache would serve.
 pub async fn body_of(store: &dyn Inspect, id: &EntryId) -> Option<Bytes> {
     match store.body(id).await.unwrap() {
-        Some(body) => Some(whole(body).await.unwrap()),
+        Some(body) => Some(collect_body(body).await.unwrap()),
         None => None,
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use cache_core::{
-    CacheKey, EntryId, Error, Filter, Inspect, Memory, Missing, ResultStore as _, ServiceRegistry, Sqlite, clock,
+    CacheKey, EntryId, Error, Filter, IfMissing, Inspect, Memory, ResultStore as _, ServiceRegistry, Sqlite, clock,
 };
 
 use crate::samples::{DAY, entry, list, put};
@@ -72,7 +72,7 @@ pub async fn a_cursor_of_another_store_expires(s: Subject) {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("other.db");
     let other: Arc<dyn Inspect> =
-        Arc::new(Sqlite::open(&file, ServiceRegistry::default(), Missing::Create).await.unwrap());
+        Arc::new(Sqlite::open(&file, ServiceRegistry::default(), IfMissing::Create).await.unwrap());
     fill(&other, 5).await;
     let foreign = other.scan(&Filter::default(), None, 1).await.unwrap().next.unwrap();
     let outcome = s.store.scan(&Filter::default(), Some(foreign), 1).await;

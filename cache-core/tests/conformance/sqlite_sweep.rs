@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use cache_core::{Entry, Filter, Layout, State, clock, codec};
+use cache_core::{Entry, EntryState, Filter, StorageLayout, clock, msgpack};
 use rusqlite::Connection;
 use uuid::Uuid;
 
@@ -43,7 +43,7 @@ fn insert_old(connection: &Connection, ago: f64, ttl: f64, rows: &[i64]) -> Uuid
     old.request.extra.set_ttl(ttl);
     let sql = "INSERT INTO entries (id, cache_key, data, created_at) VALUES (?1, ?2, ?3, ?4)";
     let key = old.cache_key.as_bytes();
-    connection.execute(sql, (old.id.as_bytes(), key, codec::encode_pair(&old), old.created_at)).unwrap();
+    connection.execute(sql, (old.id.as_bytes(), key, msgpack::encode_pair(&old), old.created_at)).unwrap();
     for row in rows {
         let sql = "INSERT INTO streams (entry_id, chunk_number, chunk_data) VALUES (?1, ?2, x'7b7d')";
         connection.execute(sql, (old.id.as_bytes(), row)).unwrap();
@@ -74,14 +74,15 @@ async fn dead_entries_make_room_and_others_stay() {
     drop(connection);
 
     go_round(&subject, 200).await;
-    let entries = list(&subject.store, &Filter { kind: Some(cache_core::Kind::Http), ..Filter::default() }, 100).await;
+    let entries =
+        list(&subject.store, &Filter { kind: Some(cache_core::CacheKind::Http), ..Filter::default() }, 100).await;
     let mut found: Vec<_> = entries.iter().map(|entry| (entry.state, entry.id.clone())).collect();
     found.sort_by_key(|(state, _)| state.name());
     assert_eq!(
         found.iter().map(|(state, _)| *state).collect::<Vec<_>>(),
-        [State::Corrupt, State::Deleted, State::Incomplete, State::Live]
+        [EntryState::Corrupt, EntryState::Deleted, EntryState::Incomplete, EntryState::Live]
     );
-    let of = |id| cache_core::EntryId::Http(Layout::Sqlite1, id);
+    let of = |id| cache_core::EntryId::Http(StorageLayout::Sqlite1, id);
     assert_eq!((&found[1].1, &found[2].1, &found[3].1), (&of(just_expired), &of(unfinished), &live));
     assert_eq!(count(file(&subject), "streams"), 2 + 2 + 1);
     assert_eq!(count(file(&subject), "animecache_results"), 200);
@@ -125,7 +126,7 @@ async fn a_dropped_store_closes_its_file() {
     let Subject { store, .. } = subject;
     drop((store, writer));
     // Whoever reads may read on.
-    assert_eq!(cache_core::whole(body.unwrap()).await.unwrap().len(), 1_000_000);
+    assert_eq!(cache_core::collect_body(body.unwrap()).await.unwrap().len(), 1_000_000);
     eventually(async || !has_open(&file)).await;
     // Everything is in the one file, which anybody may move or delete.
     assert_eq!(std::fs::read_dir(file.parent().unwrap()).unwrap().count(), 1);

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use cache_core::{
-    Config, EntryId, Fallback, Inspect, Layout, Memory, Missing, Redis, RedisUrl, ServiceRegistry, Sqlite,
+    Config, EntryId, Fallback, IfMissing, Inspect, Memory, Redis, RedisUrl, ServiceRegistry, Sqlite, StorageLayout,
 };
 
 use crate::faulty_store::FaultyStore;
@@ -15,7 +15,7 @@ use crate::redis_server::RedisServer;
 pub struct Subject {
     pub store: Arc<dyn Inspect>,
     /// What it writes HTTP entries in.
-    pub layout: Layout,
+    pub layout: StorageLayout,
     /// Where a value can be put behind its back.
     pub raw: Raw,
     /// What lives as long as the store: its directory.
@@ -75,7 +75,7 @@ impl Subject {
 pub async fn memory() -> Subject {
     Subject {
         store: Arc::new(Memory::new(ServiceRegistry::default())),
-        layout: Layout::Pipeline,
+        layout: StorageLayout::Pipeline,
         raw: Raw::None,
         _keep: Box::new(()),
     }
@@ -84,7 +84,7 @@ pub async fn memory() -> Subject {
 pub async fn sqlite1() -> Subject {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("deeper").join("http_cache.db");
-    sqlite(&file, Layout::Sqlite1, directory).await
+    sqlite(&file, StorageLayout::Sqlite1, directory).await
 }
 
 pub async fn sqlite2() -> Subject {
@@ -92,24 +92,24 @@ pub async fn sqlite2() -> Subject {
     let file = directory.path().join("hishel_cache_v2.db");
     std::fs::copy(fixture("hishel-2.0.db"), &file).unwrap();
     rusqlite::Connection::open(&file).unwrap().execute_batch("DELETE FROM streams; DELETE FROM entries;").unwrap();
-    sqlite(&file, Layout::Sqlite2, directory).await
+    sqlite(&file, StorageLayout::Sqlite2, directory).await
 }
 
-async fn sqlite(file: &Path, layout: Layout, directory: tempfile::TempDir) -> Subject {
-    let store = Sqlite::open(file, ServiceRegistry::default(), Missing::Create).await.unwrap();
+async fn sqlite(file: &Path, layout: StorageLayout, directory: tempfile::TempDir) -> Subject {
+    let store = Sqlite::open(file, ServiceRegistry::default(), IfMissing::Create).await.unwrap();
     Subject { store: Arc::new(store), layout, raw: Raw::Sqlite(file.to_owned()), _keep: Box::new(directory) }
 }
 
 pub async fn redis_pipeline() -> Subject {
-    redis(Layout::Pipeline)
+    redis(StorageLayout::Pipeline)
 }
 
 pub async fn redis_hishel1() -> Subject {
-    redis(Layout::Hishel1)
+    redis(StorageLayout::Hishel1)
 }
 
 pub async fn redis_hishel2() -> Subject {
-    redis(Layout::Hishel2)
+    redis(StorageLayout::Hishel2)
 }
 
 /// As a user who may run neither scripts nor transactions.
@@ -118,14 +118,14 @@ pub async fn redis_step_by_step() -> Subject {
     let mut connection = redis::Client::open(url.as_str()).unwrap().get_connection().unwrap();
     let rules = ["on", "nopass", "~*", "&*", "+@all", "-@scripting", "-multi", "-exec"];
     redis::cmd("ACL").arg("SETUSER").arg("narrow").arg(&rules).exec(&mut connection).unwrap();
-    redis_at(url.replace("redis://", "redis://narrow:any@"), Layout::Pipeline)
+    redis_at(url.replace("redis://", "redis://narrow:any@"), StorageLayout::Pipeline)
 }
 
-fn redis(layout: Layout) -> Subject {
+fn redis(layout: StorageLayout) -> Subject {
     redis_at(RedisServer::fresh_database(), layout)
 }
 
-fn redis_at(url: String, layout: Layout) -> Subject {
+fn redis_at(url: String, layout: StorageLayout) -> Subject {
     let config = Config { redis_url: RedisUrl::new(url.clone()), write_layout: layout, ..Config::default() };
     Subject { store: Arc::new(Redis::new(&config).unwrap()), layout, raw: Raw::Redis(url), _keep: Box::new(()) }
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use cache_core::key::sha256_hex;
-use cache_core::{EntryId, Filter, Inspect, Missing, ServiceRegistry, Sqlite, State};
+use cache_core::hex::sha256_hex;
+use cache_core::{EntryId, EntryState, Filter, IfMissing, Inspect, ServiceRegistry, Sqlite};
 use futures_util::StreamExt as _;
 
 use crate::samples::{DAY, body_of, entry, eventually, list};
@@ -100,7 +100,7 @@ pub async fn a_dropped_writer_of_a_large_body_leaves_nothing(s: Subject) {
 pub async fn a_large_body_of_a_killed_writer_is_never_found(s: Subject) {
     let mut stores = vec![Arc::clone(&s.store)];
     if let Raw::Sqlite(file) = &s.raw {
-        stores.push(Arc::new(Sqlite::open(file, ServiceRegistry::default(), Missing::Create).await.unwrap()));
+        stores.push(Arc::new(Sqlite::open(file, ServiceRegistry::default(), IfMissing::Create).await.unwrap()));
     }
     for written in [1, 5] {
         let entry = entry(URL, 0.0);
@@ -114,7 +114,7 @@ pub async fn a_large_body_of_a_killed_writer_is_never_found(s: Subject) {
             assert!(store.lookup(&entry.cache_key, None).await.unwrap().is_empty());
             assert!(store.body(&EntryId::Http(s.layout, entry.id)).await.unwrap().is_none());
             let found = list(store, &Filter::default(), 100).await;
-            assert!(found.iter().all(|summary| summary.state != State::Live), "{found:?}");
+            assert!(found.iter().all(|summary| summary.state != EntryState::Live), "{found:?}");
         }
         // Who stores it again has to do with nothing of that.
         let id = put(&*s.store, &entry, &pieces(2)).await;

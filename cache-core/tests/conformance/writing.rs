@@ -1,8 +1,8 @@
 //! What is stored is found, what is removed is gone, and times to live hold.
 
 use bytes::Bytes;
-use cache_core::key::sha256_hex;
-use cache_core::{EntryId, Error, Filter, Layout, RemoveStats, State, clock};
+use cache_core::hex::sha256_hex;
+use cache_core::{EntryId, EntryState, Error, Filter, RemoveStats, StorageLayout, clock};
 use std::time::Duration;
 
 use crate::samples::{DAY, HOUR, body_of, entry, eventually, is_about, list, listed, put};
@@ -30,7 +30,7 @@ pub async fn a_stored_response_is_found_with_its_body(s: Subject) {
     assert_eq!(body_of(&*s.store, &id).await.as_deref(), Some(b"{}".as_slice()));
     let summary = listed(&s.store, &id).await.unwrap();
     assert!(is_about(summary.ttl(clock::now()), DAY.as_secs_f64()), "{summary:?}");
-    assert_eq!(summary.state, State::Live);
+    assert_eq!(summary.state, EntryState::Live);
 }
 
 pub async fn newest_comes_first(s: Subject) {
@@ -52,7 +52,7 @@ pub async fn nothing_is_visible_before_the_commit(s: Subject) {
     writer.write(Bytes::from(vec![b'x'; 300_000])).await.unwrap();
     assert!(s.store.lookup(&entry.cache_key, None).await.unwrap().is_empty());
     assert_eq!(body_of(&*s.store, &id).await, None);
-    let live = Filter { states: vec![State::Live], ..Filter::default() };
+    let live = Filter { states: vec![EntryState::Live], ..Filter::default() };
     assert_eq!(list(&s.store, &live, 100).await, []);
 
     writer.write(Bytes::from("y")).await.unwrap();
@@ -78,7 +78,7 @@ pub async fn an_empty_body_is_a_body(s: Subject) {
     assert_eq!(s.store.lookup(&entry.cache_key, None).await.unwrap()[0].entry.response.status_code, 204);
     assert_eq!(body_of(&*s.store, &id).await, Some(Bytes::new()));
     let summary = listed(&s.store, &id).await.unwrap();
-    assert_eq!((summary.state, summary.size, summary.http.unwrap().status), (State::Live, 0, 204));
+    assert_eq!((summary.state, summary.size, summary.http.unwrap().status), (EntryState::Live, 0, 204));
     assert_eq!(s.store.raw_body(&id, 100).await.unwrap(), Some(Bytes::new()));
 }
 
@@ -118,7 +118,7 @@ pub async fn a_deleted_response_has_no_body(s: Subject) {
     entry.deleted_at = Some(clock::now());
     let id = put(&s.store, &entry, "{}", DAY).await;
     // hishel 2 has no such mark.
-    let has_mark = !matches!(s.layout, Layout::Sqlite2 | Layout::Hishel2);
+    let has_mark = !matches!(s.layout, StorageLayout::Sqlite2 | StorageLayout::Hishel2);
     assert_eq!(s.store.lookup(&entry.cache_key, None).await.unwrap().is_empty(), has_mark);
     assert_eq!(body_of(&*s.store, &id).await.is_none(), has_mark);
 }
@@ -127,7 +127,7 @@ pub async fn removal_spares_bodies_with_an_entry(s: Subject) {
     let entry = entry(URL, 0.0);
     let id = put(&s.store, &entry, "{}", DAY).await;
     let has_lost = s.lose_heads(&id);
-    let planned = Filter { states: vec![State::Orphan], ..Filter::default() };
+    let planned = Filter { states: vec![EntryState::Orphan], ..Filter::default() };
     let orphans: Vec<_> = list(&s.store, &planned, 100).await.into_iter().map(|orphan| orphan.id).collect();
     assert_eq!(!orphans.is_empty(), has_lost);
 
@@ -209,7 +209,7 @@ pub async fn http_entries_can_be_persisted_or_are_unsupported(s: Subject) {
     let touched = s.store.expire(std::slice::from_ref(&id), None).await;
     let expires_at = listed(&s.store, &id).await.unwrap().expires_at;
     // hishel 1 counts a TTL from every entry's storing.
-    if matches!(s.layout, Layout::Sqlite1 | Layout::Hishel1) {
+    if matches!(s.layout, StorageLayout::Sqlite1 | StorageLayout::Hishel1) {
         assert!(matches!(touched, Err(Error::Unsupported(_))), "{touched:?}");
         assert!(is_about(expires_at, clock::now() + HOUR.as_secs_f64()));
     } else {
@@ -249,7 +249,7 @@ pub async fn an_expired_response_is_a_miss(s: Subject) {
     eventually(async || s.store.lookup(&entry.cache_key, None).await.unwrap().is_empty()).await;
     // In Redis a response is several keys, which expire a moment apart.
     eventually(async || body_of(&*s.store, &id).await.is_none()).await;
-    let live = Filter { states: vec![State::Live], ..Filter::default() };
+    let live = Filter { states: vec![EntryState::Live], ..Filter::default() };
     assert_eq!(list(&s.store, &live, 100).await, []);
     assert!(!s.store.update_head(&id, &entry).await.unwrap());
 }
@@ -270,6 +270,6 @@ pub async fn results_are_stored_and_overwritten(s: Subject) {
 pub async fn an_expired_result_is_a_miss(s: Subject) {
     s.store.set("result_cache:p:1", "1".into(), Duration::from_secs(1)).await.unwrap();
     eventually(async || s.store.get("result_cache:p:1").await.unwrap().is_none()).await;
-    let live = Filter { states: vec![State::Live], ..Filter::default() };
+    let live = Filter { states: vec![EntryState::Live], ..Filter::default() };
     assert_eq!(list(&s.store, &live, 100).await, []);
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use cache_core::{
-    Cache, CachedClient, Call, Config, Filter, Memory, PolicyName, Redis, RedisUrl, ServiceName, ServiceRegistry, admin,
+    Cache, CachedClient, Call, Config, Filter, Memory, PolicyKind, Redis, RedisUrl, ServiceName, ServiceRegistry, admin,
 };
 use tokio::process::Command;
 use tokio::task::JoinSet;
@@ -32,8 +32,8 @@ const ORIGIN: &str = "FAULTS_ORIGIN";
 /// The store is well here: that it answers late on a busy machine is not its fault.
 fn config(url: &str) -> Config {
     let mut config =
-        Config { redis_url: RedisUrl::new(url), store_patience: Duration::from_secs(20), ..Config::default() };
-    config.services.get_mut(ServiceName::new("kitsu")).policy = PolicyName::Specification;
+        Config { redis_url: RedisUrl::new(url), store_timeout: Duration::from_secs(20), ..Config::default() };
+    config.services.get_mut(ServiceName::new("kitsu")).policy = PolicyKind::Rfc9111;
     config
 }
 
@@ -63,7 +63,7 @@ async fn caller(cache: Cache, origin: String, start: usize) {
 /// A client that goes past every cache.
 fn direct() -> CachedClient {
     let config = Config { enabled: false, ..Config::default() };
-    Cache::over(Arc::new(Memory::new(ServiceRegistry::default())), &config).client(ServiceName::new("anilist"))
+    Cache::with_store(Arc::new(Memory::new(ServiceRegistry::default())), &config).client(ServiceName::new("anilist"))
 }
 
 async fn ask(direct: &CachedClient, origin: &str, number: usize) -> String {

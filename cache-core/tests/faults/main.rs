@@ -18,7 +18,7 @@ mod slow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cache_core::{Cache, CachedClient, Call, Config, Redis, RedisUrl, ServedFrom};
+use cache_core::{Cache, CacheOutcome, CachedClient, Call, Config, Redis, RedisUrl};
 use origin::{Origin, response};
 
 /// How long the caches of these tests wait for their store.
@@ -28,11 +28,11 @@ const DEADLINE: Duration = Duration::from_secs(30);
 
 /// A cache over one Redis, with nothing to stand in for it. Only its patience bounds how long it waits.
 fn cache(url: &str) -> Cache {
-    over(&Config { redis_url: RedisUrl::new(url), store_patience: PATIENCE, ..Config::default() })
+    over(&Config { redis_url: RedisUrl::new(url), store_timeout: PATIENCE, ..Config::default() })
 }
 
 fn over(config: &Config) -> Cache {
-    Cache::over(Arc::new(Redis::new(config).unwrap()), config)
+    Cache::with_store(Arc::new(Redis::new(config).unwrap()), config)
 }
 
 /// An origin whose bodies tell whether they are whole. `/length/name` asks for one of that length, `/length/same/name`
@@ -64,9 +64,9 @@ fn assert_whole(target: &str, whole: &[u8]) -> usize {
 }
 
 /// Gets a target through the cache: whatever happens to the store, the body is whole.
-async fn get(client: &CachedClient, origin: &Origin, target: &str) -> ServedFrom {
+async fn get(client: &CachedClient, origin: &Origin, target: &str) -> CacheOutcome {
     let fetched = client.get(origin.url(target)).send().await.expect("no error reaches the caller");
-    let from = fetched.served().from;
+    let from = fetched.cache_status().from;
     assert_whole(target, &fetched.bytes().await.expect("no error reaches the caller"));
     from
 }
@@ -80,7 +80,7 @@ async fn compute(cache: &Cache, number: u64) {
 /// Waits until a target is served from the store, fetching it as often as need be.
 async fn until_hit(client: &CachedClient, origin: &Origin, target: &str) {
     let hit = async {
-        while get(client, origin, target).await != ServedFrom::Hit {
+        while get(client, origin, target).await != CacheOutcome::Hit {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };

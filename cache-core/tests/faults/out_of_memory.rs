@@ -1,6 +1,6 @@
 //! A server that has no memory left.
 
-use cache_core::{ServedFrom, ServiceName};
+use cache_core::{CacheOutcome, ServiceName};
 
 use crate::redis_server::RedisServer;
 use crate::{cache, compute, everlasting, get, origin, until_hit};
@@ -17,7 +17,7 @@ async fn a_full_server_still_serves_stored_entries() {
         compute(&cache, number).await;
     }
     let before = origin.count();
-    assert_eq!(get(&client, &origin, "/200/first").await, ServedFrom::Hit);
+    assert_eq!(get(&client, &origin, "/200/first").await, CacheOutcome::Hit);
     for number in 0..60 {
         get(&client, &origin, &format!("/300000/{number}")).await;
     }
@@ -40,7 +40,7 @@ async fn eviction_never_truncates_a_body() {
             let length = if number % 10 == 0 { 1_500_000 } else { 2_000 };
             let target = format!("/{length}/{number}");
             for _ in 0..2 {
-                hits += u32::from(get(&client, &origin, &target).await == ServedFrom::Hit);
+                hits += u32::from(get(&client, &origin, &target).await == CacheOutcome::Hit);
             }
             compute(&cache, round * 100 + number).await;
         }

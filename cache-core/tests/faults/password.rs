@@ -1,6 +1,6 @@
 //! A server that does not let us in.
 
-use cache_core::{Cache, Config, RedisUrl, ServedFrom, ServiceName};
+use cache_core::{Cache, CacheOutcome, Config, RedisUrl, ServiceName};
 
 use crate::redis_server::{self, RedisServer};
 use crate::{cache, compute, get, origin};
@@ -30,7 +30,7 @@ async fn a_cache_is_not_opened_with_a_wrong_password() {
     let url = RedisUrl::new(format!("redis://:hunter2@{}", server.address()));
     let config = Config { redis_url: url, sqlite: directory.path().into(), ..Config::default() };
     let error = Cache::open(&config).await.err().expect("nobody would notice otherwise");
-    let text = cache_core::chain(&error);
+    let text = cache_core::error_chain(&error);
     assert!(text.contains("authentication failed") && !text.contains("hunter2"), "{text}");
 }
 
@@ -44,7 +44,7 @@ async fn a_disabled_cache_opens_no_storage() {
     let cache = Cache::open(&config).await.unwrap();
     let origin = origin().await;
     for _ in 0..2 {
-        assert_eq!(get(&cache.client(ServiceName::new("jikan")), &origin, "/200/anime").await, ServedFrom::Bypass);
+        assert_eq!(get(&cache.client(ServiceName::new("jikan")), &origin, "/200/anime").await, CacheOutcome::Bypass);
     }
     cache.close().await;
     assert!(!sqlite.exists());

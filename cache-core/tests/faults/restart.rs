@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use cache_core::{Cache, Config, RedisUrl, ServedFrom, ServiceName};
+use cache_core::{Cache, CacheOutcome, Config, RedisUrl, ServiceName};
 use futures_util::StreamExt as _;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -134,7 +134,7 @@ async fn waiters_for_a_killed_process_go_on() {
     assert_eq!(origin.count(), 1);
     process.kill().await.unwrap();
     let from = tokio::time::timeout(crate::DEADLINE, both).await.expect("its claim expires");
-    assert_eq!(from, (ServedFrom::Miss, ServedFrom::Hit));
+    assert_eq!(from, (CacheOutcome::Miss, CacheOutcome::Hit));
     assert_eq!(origin.count(), 2);
     cache.close().await;
 }
@@ -146,7 +146,7 @@ async fn sqlite_answers_meanwhile() {
     let config = Config {
         redis_url: RedisUrl::new(format!("redis://{}", server.address())),
         sqlite: directory.path().into(),
-        store_patience: PATIENCE,
+        store_timeout: PATIENCE,
         ..Config::default()
     };
     let (cache, origin) = (Cache::open(&config).await.unwrap(), origin().await);
@@ -154,14 +154,14 @@ async fn sqlite_answers_meanwhile() {
     until_hit(&client, &origin, "/200/anime").await;
     let stopped = server.stop();
     // The first call that fails is answered by SQLite already, and so is stored there.
-    assert_eq!(get(&client, &origin, "/200/other").await, ServedFrom::Miss);
-    assert_eq!(get(&client, &origin, "/200/other").await, ServedFrom::Hit);
+    assert_eq!(get(&client, &origin, "/200/other").await, CacheOutcome::Miss);
+    assert_eq!(get(&client, &origin, "/200/other").await, CacheOutcome::Hit);
     assert!(cache.health().await.is_fallback);
     let server = stopped.start();
     let mut changes = cache.store().health_changes().unwrap();
     changes.wait_for(|health| !health.is_fallback).await.unwrap();
-    assert_eq!(get(&client, &origin, "/200/other").await, ServedFrom::Miss, "nothing is copied back");
-    assert_eq!(get(&client, &origin, "/200/other").await, ServedFrom::Hit);
+    assert_eq!(get(&client, &origin, "/200/other").await, CacheOutcome::Miss, "nothing is copied back");
+    assert_eq!(get(&client, &origin, "/200/other").await, CacheOutcome::Hit);
     cache.close().await;
     drop(server);
 }
@@ -173,14 +173,14 @@ async fn redis_answers_alone_where_sqlite_cannot() {
     let config = Config {
         redis_url: RedisUrl::new(format!("redis://{}", server.address())),
         sqlite: file.path().join("no directory"),
-        store_patience: PATIENCE,
+        store_timeout: PATIENCE,
         ..Config::default()
     };
     let (cache, origin) = (Cache::open(&config).await.unwrap(), origin().await);
     let client = cache.client(ServiceName::new("kitsu"));
     until_hit(&client, &origin, "/200/anime").await;
     server.stop();
-    assert_eq!(get(&client, &origin, "/200/anime").await, ServedFrom::Miss);
+    assert_eq!(get(&client, &origin, "/200/anime").await, CacheOutcome::Miss);
     cache.close().await;
     Cache::open(&config).await.err().expect("neither can be opened");
 }

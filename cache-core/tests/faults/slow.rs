@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cache_core::{Cache, Config, RedisUrl, ServedFrom, ServiceName};
+use cache_core::{Cache, CacheOutcome, Config, RedisUrl, ServiceName};
 use futures_util::StreamExt as _;
 
 use crate::proxy::{Mode, Proxy};
@@ -18,7 +18,7 @@ async fn behind_proxy() -> (Proxy, Cache, String) {
         redis_url: RedisUrl::new(format!("redis://{}/{database}", proxy.address())),
         redis_timeout: Duration::from_secs(600),
         redis_connect_timeout: Duration::from_secs(600),
-        store_patience: PATIENCE,
+        store_timeout: PATIENCE,
         ..Config::default()
     };
     (proxy, over(&config), url)
@@ -40,7 +40,7 @@ async fn a_stalled_server_makes_misses_until_it_resumes() {
         proxy.set(mode);
         soon(async {
             for number in 0..20 {
-                assert_eq!(get(&client, &origin, "/200/anime").await, ServedFrom::Miss, "{mode:?}");
+                assert_eq!(get(&client, &origin, "/200/anime").await, CacheOutcome::Miss, "{mode:?}");
                 compute(&cache, number).await;
             }
         })
@@ -90,7 +90,7 @@ async fn a_stalled_stored_body_is_refetched() {
         until_hit(&client, &origin, target).await;
         let before = origin.count();
         let fetched = client.get(origin.url(target)).send().await.unwrap();
-        assert_eq!(fetched.served().from, ServedFrom::Hit);
+        assert_eq!(fetched.cache_status().from, CacheOutcome::Hit);
         let mut pieces = fetched.into_body();
         let mut whole = pieces.next().await.unwrap().unwrap().to_vec();
         proxy.set(mode);

@@ -114,8 +114,8 @@ async fn connect(client: TcpStream, target: String, mut fate: Fate) {
     }
     let Ok(server) = TcpStream::connect(target).await else { return };
     let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
-    let there = pump(from_client, to_server, fate.clone(), Way::There);
-    let back = pump(from_server, to_client, fate.clone(), Way::Back);
+    let there = pump(from_client, to_server, fate.clone(), ServiceClient::There);
+    let back = pump(from_server, to_client, fate.clone(), ServiceClient::Back);
     tokio::select! {
         () = there => {}
         () = back => {}
@@ -124,17 +124,17 @@ async fn connect(client: TcpStream, target: String, mut fate: Fate) {
 }
 
 #[derive(Clone, Copy)]
-enum Way {
+enum ServiceClient {
     There,
     Back,
 }
 
 /// Moves bytes one way.
-async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut fate: Fate, way: Way) {
+async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut fate: Fate, client: ServiceClient) {
     let mut piece = vec![0; 16 << 10];
     while let Ok(length @ 1..) = from.read(&mut piece).await {
-        match (fate.mode(), way) {
-            (Mode::Delay(time), Way::Back) => tokio::time::sleep(time).await,
+        match (fate.mode(), client) {
+            (Mode::Delay(time), ServiceClient::Back) => tokio::time::sleep(time).await,
             (Mode::Stall, _) => fate.is(|mode| mode != Mode::Stall).await,
             _ => {}
         }

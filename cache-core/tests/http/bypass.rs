@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cache_core::{Cache, Config, Filter, Memory, PolicyName, Redis, RedisUrl, ServedFrom, ServiceName};
+use cache_core::{Cache, CacheOutcome, Config, Filter, Memory, PolicyKind, Redis, RedisUrl, ServiceName};
 use rstest::rstest;
 
 use crate::origin::{Origin, response};
@@ -10,17 +10,17 @@ use crate::redis_server::RedisServer;
 use crate::settings;
 
 #[rstest]
-#[case(PolicyName::Ttl)]
-#[case(PolicyName::Specification)]
+#[case(PolicyKind::FixedTtl)]
+#[case(PolicyKind::Rfc9111)]
 #[tokio::test]
-async fn disabled_cache_neither_reads_nor_stores(#[case] policy: PolicyName) {
+async fn disabled_cache_neither_reads_nor_stores(#[case] policy: PolicyKind) {
     let origin = Origin::start(|_| response(200, &[("Cache-Control", "max-age=60")], "x")).await;
     let config = Config { enabled: false, ..settings(policy) };
-    let cache = Cache::over(Arc::new(Memory::new(config.services.clone())), &config);
+    let cache = Cache::with_store(Arc::new(Memory::new(config.services.clone())), &config);
     for _ in 0..2 {
         let request = cache.client(ServiceName::new("jikan")).get(origin.url("/")).header("X-Hishel-Ttl", "60");
         let fetched = request.send().await.unwrap();
-        assert_eq!(fetched.served().from, ServedFrom::Bypass);
+        assert_eq!(fetched.cache_status().from, CacheOutcome::Bypass);
         assert_eq!(fetched.text().await.unwrap(), "x");
     }
     assert_eq!(origin.count(), 2);
@@ -32,11 +32,11 @@ async fn disabled_cache_neither_reads_nor_stores(#[case] policy: PolicyName) {
 #[tokio::test]
 async fn response_to_url_credentials_is_not_stored_under_rfc_9111() {
     let origin = Origin::start(|_| response(200, &[("Cache-Control", "max-age=60")], "x")).await;
-    let cache = crate::cache(PolicyName::Shared);
+    let cache = crate::cache(PolicyKind::Shared);
     let url = origin.url("/").replace("//", "//user:hunter2@");
     for _ in 0..2 {
         let fetched = cache.client(ServiceName::new("jikan")).get(&url).send().await.unwrap();
-        assert_eq!(fetched.served().from, ServedFrom::Bypass);
+        assert_eq!(fetched.cache_status().from, CacheOutcome::Bypass);
         fetched.bytes().await.unwrap();
     }
     assert!(origin.seen()[1].field("authorization").unwrap().starts_with("Basic "));
@@ -50,10 +50,10 @@ async fn unreachable_redis_makes_misses() {
     let url = format!("redis://{}/0", server.address());
     let _gone = server.stop();
     let config = Config { redis_url: RedisUrl::new(url), ..Config::default() };
-    let cache = Cache::over(Arc::new(Redis::new(&config).unwrap()), &config);
+    let cache = Cache::with_store(Arc::new(Redis::new(&config).unwrap()), &config);
     for _ in 0..3 {
         let fetched = cache.client(ServiceName::new("jikan")).get(origin.url("/")).send().await.unwrap();
-        assert_eq!(fetched.served().from, ServedFrom::Miss);
+        assert_eq!(fetched.cache_status().from, CacheOutcome::Miss);
         assert_eq!(fetched.text().await.unwrap(), "x");
     }
     assert_eq!(origin.count(), 3);
@@ -64,7 +64,7 @@ async fn unreachable_origin_is_an_error() {
     let origin = Origin::start(|_| response(200, &[], "x")).await;
     let url = origin.url("/");
     drop(origin);
-    let error = crate::cache(PolicyName::Ttl).client(ServiceName::new("jikan")).get(url).send().await.unwrap_err();
+    let error = crate::cache(PolicyKind::FixedTtl).client(ServiceName::new("jikan")).get(url).send().await.unwrap_err();
     assert!(error.is_connect(), "{error:?}");
     assert!(!error.is_timeout());
 }
@@ -73,7 +73,7 @@ async fn unreachable_origin_is_an_error() {
 async fn silent_origin_is_a_timeout() {
     let never = Arc::new(tokio::sync::Semaphore::new(0));
     let origin = Origin::start(move |_| vec![crate::origin::Step::Await(Arc::clone(&never))]).await;
-    let request = crate::cache(PolicyName::Ttl).client(ServiceName::new("jikan")).get(origin.url("/"));
+    let request = crate::cache(PolicyKind::FixedTtl).client(ServiceName::new("jikan")).get(origin.url("/"));
     let error = request.timeout(std::time::Duration::from_millis(50)).send().await.unwrap_err();
     assert!(error.is_timeout(), "{error:?}");
 }
@@ -83,7 +83,7 @@ async fn errors_do_not_reveal_secrets_of_a_url() {
     let origin = Origin::start(|_| response(200, &[], "x")).await;
     let url = origin.url("/?token=hunter2").replace("//", "//user:hunter3@");
     drop(origin);
-    let error = crate::cache(PolicyName::Ttl).client(ServiceName::new("jikan")).get(url).send().await.unwrap_err();
-    let told = format!("{error} {error:?} {}", cache_core::chain(&error));
-    assert!(!told.contains("hunter"), "{told}");
+    let error = crate::cache(PolicyKind::FixedTtl).client(ServiceName::new("jikan")).get(url).send().await.unwrap_err();
+    let message = format!("{error} {error:?} {}", cache_core::error_chain(&error));
+    assert!(!message.contains("hunter"), "{message}");
 }

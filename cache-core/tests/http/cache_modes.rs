@@ -1,6 +1,6 @@
 //! Handles that reload or bypass the cache.
 
-use cache_core::{Cache, CachedClient, Filter, PolicyName, ServedFrom, ServiceName};
+use cache_core::{Cache, CacheOutcome, CachedClient, Filter, PolicyKind, ServiceName};
 use rstest::rstest;
 
 use crate::cache;
@@ -12,9 +12,9 @@ async fn counting() -> Origin {
     Origin::start(move |seen| response(200, &fields, format!("no. {}", seen.number))).await
 }
 
-async fn get(client: &CachedClient, origin: &Origin) -> (ServedFrom, String) {
+async fn get(client: &CachedClient, origin: &Origin) -> (CacheOutcome, String) {
     let fetched = client.get(origin.url("/")).send().await.unwrap();
-    (fetched.served().from, fetched.text().await.unwrap())
+    (fetched.cache_status().from, fetched.text().await.unwrap())
 }
 
 async fn stored(cache: &Cache) -> usize {
@@ -22,17 +22,17 @@ async fn stored(cache: &Cache) -> usize {
 }
 
 #[rstest]
-#[case(PolicyName::Ttl)]
-#[case(PolicyName::Specification)]
+#[case(PolicyKind::FixedTtl)]
+#[case(PolicyKind::Rfc9111)]
 #[tokio::test]
-async fn reload_replaces_the_stored_response(#[case] policy: PolicyName) {
+async fn reload_replaces_the_stored_response(#[case] policy: PolicyKind) {
     let origin = counting().await;
     let cache = cache(policy);
     let client = cache.client(ServiceName::new("jikan"));
-    assert_eq!(get(&client, &origin).await, (ServedFrom::Miss, "no. 0".into()));
-    assert_eq!(get(&client.anew(), &origin).await, (ServedFrom::Miss, "no. 1".into()));
-    assert_eq!(get(&client.anew(), &origin).await, (ServedFrom::Miss, "no. 2".into()));
-    assert_eq!(get(&client, &origin).await, (ServedFrom::Hit, "no. 2".into()));
+    assert_eq!(get(&client, &origin).await, (CacheOutcome::Miss, "no. 0".into()));
+    assert_eq!(get(&client.reload(), &origin).await, (CacheOutcome::Miss, "no. 1".into()));
+    assert_eq!(get(&client.reload(), &origin).await, (CacheOutcome::Miss, "no. 2".into()));
+    assert_eq!(get(&client, &origin).await, (CacheOutcome::Hit, "no. 2".into()));
     assert_eq!(stored(&cache).await, 1);
     assert!(origin.seen().iter().all(|seen| seen.field("if-none-match").is_none()));
 }
@@ -44,26 +44,26 @@ async fn failed_reload_serves_no_stored_response() {
         if seen.number == 0 { response(200, &fields, "good") } else { response(503, &[], "") }
     })
     .await;
-    let client = cache(PolicyName::Specification).client(ServiceName::new("jikan"));
+    let client = cache(PolicyKind::Rfc9111).client(ServiceName::new("jikan"));
     get(&client, &origin).await;
-    assert_eq!(client.anew().get(origin.url("/")).send().await.unwrap().status(), 503);
-    assert_eq!(get(&client, &origin).await, (ServedFrom::Hit, "good".into()));
+    assert_eq!(client.reload().get(origin.url("/")).send().await.unwrap().status(), 503);
+    assert_eq!(get(&client, &origin).await, (CacheOutcome::Hit, "good".into()));
     let url = origin.url("/");
     drop(origin);
-    assert!(client.anew().get(url).send().await.is_err());
+    assert!(client.reload().get(url).send().await.is_err());
 }
 
 #[rstest]
-#[case(PolicyName::Ttl)]
-#[case(PolicyName::Specification)]
+#[case(PolicyKind::FixedTtl)]
+#[case(PolicyKind::Rfc9111)]
 #[tokio::test]
-async fn bypass_neither_reads_nor_stores(#[case] policy: PolicyName) {
+async fn bypass_neither_reads_nor_stores(#[case] policy: PolicyKind) {
     let origin = counting().await;
     let cache = cache(policy);
     let client = cache.client(ServiceName::new("jikan"));
-    assert_eq!(get(&client.bypassed(), &origin).await, (ServedFrom::Bypass, "no. 0".into()));
+    assert_eq!(get(&client.bypassed(), &origin).await, (CacheOutcome::Bypass, "no. 0".into()));
     assert_eq!(stored(&cache).await, 0);
     get(&client, &origin).await;
-    assert_eq!(get(&client.bypassed(), &origin).await, (ServedFrom::Bypass, "no. 2".into()));
-    assert_eq!(get(&client, &origin).await, (ServedFrom::Hit, "no. 1".into()));
+    assert_eq!(get(&client.bypassed(), &origin).await, (CacheOutcome::Bypass, "no. 2".into()));
+    assert_eq!(get(&client, &origin).await, (CacheOutcome::Hit, "no. 1".into()));
 }

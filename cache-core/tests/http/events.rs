@@ -3,7 +3,7 @@
 use std::fmt::{Debug, Write as _};
 use std::sync::{Arc, Mutex};
 
-use cache_core::{Cache, Config, PolicyName, Redis, RedisUrl, ServiceName};
+use cache_core::{Cache, Config, PolicyKind, Redis, RedisUrl, ServiceName};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
@@ -53,26 +53,26 @@ async fn events_have_service_key_and_times_and_no_secret() {
     let _listening = tracing::subscriber::set_default(listener.clone());
     let origin = Origin::start(|_| response(200, &[("Set-Cookie", "session=hunter2")], "x")).await;
     let url = origin.url("/?token=hunter2");
-    let client = cache(PolicyName::Ttl).client(ServiceName::new("jikan"));
+    let client = cache(PolicyKind::FixedTtl).client(ServiceName::new("jikan"));
     let mut key = String::new();
     for _ in 0..2 {
         let fetched = client.get(&url).header("Authorization", "Bearer hunter2").send().await.unwrap();
-        key = fetched.served().cache_key.to_string();
+        key = fetched.cache_status().cache_key.to_string();
         fetched.bytes().await.unwrap();
     }
     drop(origin);
     client.get(format!("{url}&other")).send().await.unwrap_err();
 
-    let told = listener.0.lock().unwrap().clone();
+    let message = listener.0.lock().unwrap().clone();
     let names = ["miss", "store", "hit", "error"];
-    assert_eq!(told.len(), names.len(), "{told:#?}");
-    for (line, name) in told.iter().zip(names) {
+    assert_eq!(message.len(), names.len(), "{message:#?}");
+    for (line, name) in message.iter().zip(names) {
         assert!(line.contains(&format!("message={name} ")), "{line}");
         assert!(line.contains("service=jikan ") && line.contains(" seconds="), "{line}");
         assert!(line.contains(&format!("key={key} ")) || name == "error", "{line}");
         assert!(!line.contains("hunter2"), "{line}");
     }
-    assert!(told[2].contains("ttl_left=86"), "{}", told[2]);
+    assert!(message[2].contains("ttl_left=86"), "{}", message[2]);
 }
 
 #[tokio::test]
@@ -80,11 +80,11 @@ async fn store_failure_event_has_the_key() {
     let listener = Listener::default();
     let _listening = tracing::subscriber::set_default(listener.clone());
     let origin = Origin::start(|_| response(200, &[], "x")).await;
-    let config = Config { redis_url: RedisUrl::new("redis://127.0.0.1:1/0"), ..settings(PolicyName::Ttl) };
-    let cache = Cache::over(Arc::new(Redis::new(&config).unwrap()), &config);
+    let config = Config { redis_url: RedisUrl::new("redis://127.0.0.1:1/0"), ..settings(PolicyKind::FixedTtl) };
+    let cache = Cache::with_store(Arc::new(Redis::new(&config).unwrap()), &config);
     let fetched = cache.client(ServiceName::new("jikan")).get(origin.url("/")).send().await.unwrap();
-    let key = fetched.served().cache_key.to_string();
-    let told = listener.0.lock().unwrap().clone();
+    let key = fetched.cache_status().cache_key.to_string();
+    let message = listener.0.lock().unwrap().clone();
     let expected = format!("service=jikan key={key} operation=\"lookup\" ");
-    assert!(told.iter().any(|line| line.contains("message=error ") && line.contains(&expected)), "{told:#?}");
+    assert!(message.iter().any(|line| line.contains("message=error ") && line.contains(&expected)), "{message:#?}");
 }

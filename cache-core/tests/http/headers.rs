@@ -1,6 +1,6 @@
 //! Header fields and bodies pass the cache unchanged, to the byte.
 
-use cache_core::{Cache, CachedClient, Entry, PolicyName, ServedFrom, ServiceName};
+use cache_core::{Cache, CacheOutcome, CachedClient, Entry, PolicyKind, ServiceName};
 use rstest::rstest;
 
 use crate::origin::{Origin, Step, response};
@@ -12,9 +12,9 @@ const RESPONSE: &[u8] = b"HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nSet-Co
 
 async fn pass_unchanged(cache: Cache) {
     let origin = Origin::start(|_| vec![Step::Send(RESPONSE.into())]).await;
-    for from in [ServedFrom::Miss, ServedFrom::Hit] {
+    for from in [CacheOutcome::Miss, CacheOutcome::Hit] {
         let fetched = cache.client(ServiceName::new("jikan")).get(origin.url("/")).send().await.unwrap();
-        assert_eq!(fetched.served().from, from);
+        assert_eq!(fetched.cache_status().from, from);
         let fields = fetched.headers().clone();
         let values = |name| fields.get_all(name).iter().map(http::HeaderValue::as_bytes).collect::<Vec<_>>();
         assert_eq!(values("set-cookie"), [b"b=2", b"a=1", b"b=2"]);
@@ -30,12 +30,12 @@ async fn pass_unchanged(cache: Cache) {
 
 #[tokio::test]
 async fn fields_and_body_in_memory_are_unchanged() {
-    pass_unchanged(cache(PolicyName::Specification)).await;
+    pass_unchanged(cache(PolicyKind::Rfc9111)).await;
 }
 
 #[tokio::test]
 async fn fields_and_body_in_redis_are_unchanged() {
-    pass_unchanged(redis_cache(PolicyName::Specification).0).await;
+    pass_unchanged(redis_cache(PolicyKind::Rfc9111).0).await;
 }
 
 #[tokio::test]
@@ -49,10 +49,10 @@ async fn validator_of_any_bytes_is_sent_back_unchanged() {
         vec![Step::Send(answer)]
     })
     .await;
-    let client = cache(PolicyName::Specification).client(ServiceName::new("jikan"));
-    for from in [ServedFrom::Miss, ServedFrom::Revalidated] {
+    let client = cache(PolicyKind::Rfc9111).client(ServiceName::new("jikan"));
+    for from in [CacheOutcome::Miss, CacheOutcome::Revalidated] {
         let fetched = client.get(origin.url("/")).send().await.unwrap();
-        assert_eq!((fetched.served().from, fetched.status().as_u16()), (from, 200));
+        assert_eq!((fetched.cache_status().from, fetched.status().as_u16()), (from, 200));
         assert_eq!(fetched.text().await.unwrap(), "x");
     }
     let seen = origin.seen();
@@ -61,12 +61,12 @@ async fn validator_of_any_bytes_is_sent_back_unchanged() {
 }
 
 /// Stores this body with a header that declares a coding, as the pipeline stores decoded bodies.
-async fn stored_as_if_coded(policy: PolicyName, body: &'static [u8], coding: &str) -> (CachedClient, Origin) {
+async fn stored_as_if_coded(policy: PolicyKind, body: &'static [u8], coding: &str) -> (CachedClient, Origin) {
     let origin = Origin::start(move |_| response(200, &[("Cache-Control", "max-age=60")], body)).await;
     let cache = cache(policy);
     let client = cache.client(ServiceName::new("jikan"));
     let fetched = client.get(origin.url("/")).send().await.unwrap();
-    let key = fetched.served().cache_key.clone();
+    let key = fetched.cache_status().cache_key.clone();
     fetched.bytes().await.unwrap();
     let found = cache.store().lookup(&key, None).await.unwrap().remove(0);
     let mut entry = Entry::clone(&found.entry);
@@ -81,49 +81,52 @@ async fn encoded_body_that_looks_like_text_stays_encoded() {
     // An empty body in Brotli.
     let fields = [("Cache-Control", "max-age=60"), ("Content-Encoding", "br")];
     let origin = Origin::start(move |_| response(200, &fields, ";")).await;
-    let client = cache(PolicyName::Specification).client(ServiceName::new("jikan"));
-    for from in [ServedFrom::Miss, ServedFrom::Hit] {
+    let client = cache(PolicyKind::Rfc9111).client(ServiceName::new("jikan"));
+    for from in [CacheOutcome::Miss, CacheOutcome::Hit] {
         let fetched = client.get(origin.url("/")).send().await.unwrap();
-        assert_eq!((fetched.served().from, fetched.headers().contains_key("content-encoding")), (from, true));
+        assert_eq!((fetched.cache_status().from, fetched.headers().contains_key("content-encoding")), (from, true));
         assert_eq!(fetched.text().await.unwrap(), ";");
     }
 }
 
 #[rstest]
 #[tokio::test]
-async fn unknown_coding_is_passed_on(#[values(PolicyName::Ttl, PolicyName::Specification)] policy: PolicyName) {
+async fn unknown_coding_is_passed_on(#[values(PolicyKind::FixedTtl, PolicyKind::Rfc9111)] policy: PolicyKind) {
     let body = b"\xf0\x9f\x00\xff";
     let fields = [("Cache-Control", "max-age=60"), ("Content-Encoding", "x-ours")];
     let origin = Origin::start(move |_| response(200, &fields, body)).await;
     let client = cache(policy).client(ServiceName::new("jikan"));
-    for from in [ServedFrom::Miss, ServedFrom::Hit] {
+    for from in [CacheOutcome::Miss, CacheOutcome::Hit] {
         let fetched = client.get(origin.url("/")).send().await.unwrap();
-        assert_eq!((fetched.served().from, &fetched.headers()["content-encoding"]), (from, &"x-ours".parse().unwrap()));
+        assert_eq!(
+            (fetched.cache_status().from, &fetched.headers()["content-encoding"]),
+            (from, &"x-ours".parse().unwrap())
+        );
         assert_eq!(&fetched.bytes().await.unwrap()[..], body);
     }
 }
 
 #[tokio::test]
 async fn encoded_body_that_cannot_be_decoded_is_a_miss() {
-    let (client, origin) = stored_as_if_coded(PolicyName::Ttl, b"\x1f\x8bbroken", "gzip").await;
+    let (client, origin) = stored_as_if_coded(PolicyKind::FixedTtl, b"\x1f\x8bbroken", "gzip").await;
     let fetched = client.get(origin.url("/")).send().await.unwrap();
-    assert_eq!(fetched.served().from, ServedFrom::Miss);
+    assert_eq!(fetched.cache_status().from, CacheOutcome::Miss);
 }
 
 #[rstest]
 #[tokio::test]
 async fn body_that_contradicts_its_coding_is_served_whole(
-    #[values(PolicyName::Ttl, PolicyName::Specification)] policy: PolicyName,
+    #[values(PolicyKind::FixedTtl, PolicyKind::Rfc9111)] policy: PolicyKind,
     #[values("gzip", "deflate", "br", "zstd")] coding: &str,
 ) {
     // As raw deflate it would be one byte.
     let body = "{\n  \"data\": [1, 2, 3]}";
     let (client, origin) = stored_as_if_coded(policy, body.as_bytes(), coding).await;
     let fetched = client.get(origin.url("/")).send().await.unwrap();
-    assert_eq!(fetched.served().from, ServedFrom::Hit);
+    assert_eq!(fetched.cache_status().from, CacheOutcome::Hit);
     assert!(!fetched.headers().contains_key("content-encoding") && !fetched.headers().contains_key("content-length"));
     assert_eq!(fetched.text().await.unwrap(), body);
     // A range chosen by the wrong length is not served.
     let part = client.get(origin.url("/")).header("Range", "bytes=0-3").send().await.unwrap();
-    assert_ne!(part.served().from, ServedFrom::Hit);
+    assert_ne!(part.cache_status().from, CacheOutcome::Hit);
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use cache_core::{CachedClient, Incoming, PolicyName, SendError, Sender, ServiceName};
+use cache_core::{BodyStream, CachedClient, PolicyKind, ServiceName, Transport, TransportError};
 use futures_util::stream;
 use rstest::rstest;
 
@@ -14,8 +14,8 @@ use crate::cache;
 struct Nobody;
 
 #[async_trait]
-impl Sender for Nobody {
-    async fn send(&self, _: http::Request<Bytes>) -> Result<http::Response<Incoming>, SendError> {
+impl Transport for Nobody {
+    async fn send(&self, _: http::Request<Bytes>) -> Result<http::Response<BodyStream>, TransportError> {
         Ok(http::Response::new(Box::pin(stream::empty())))
     }
 }
@@ -41,8 +41,8 @@ impl Sender for Nobody {
 )]
 #[tokio::test]
 async fn client_uses_the_pipelines_keys(#[case] url: &str, #[case] params: &[(&str, &str)], #[case] expected: &str) {
-    let client = CachedClient::from(cache(PolicyName::Ttl).http(ServiceName::new("jikan"), Arc::new(Nobody)));
-    let params: cache_core::Form = params.iter().copied().collect();
+    let client = CachedClient::from(cache(PolicyKind::FixedTtl).http(ServiceName::new("jikan"), Arc::new(Nobody)));
+    let params: cache_core::FormValue = params.iter().copied().collect();
     let fetched = client.get(url).params(params).header("X-Hishel-Body-Key", "true").send().await.unwrap();
-    assert_eq!(fetched.served().cache_key.to_string(), format!("GET:{expected}"));
+    assert_eq!(fetched.cache_status().cache_key.to_string(), format!("GET:{expected}"));
 }

@@ -27,32 +27,32 @@ mod ttl;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cache_core::{Cache, Config, Memory, Missing, PolicyName, Redis, RedisUrl, ServiceName, Sqlite};
+use cache_core::{Cache, Config, IfMissing, Memory, PolicyKind, Redis, RedisUrl, ServiceName, Sqlite};
 use redis_server::RedisServer;
 use tempfile::TempDir;
 
 /// Settings with this policy for Jikan, and a timeout for a machine that is busy with other tests.
-fn settings(policy: PolicyName) -> Config {
-    let mut config = Config { store_patience: Duration::from_secs(10), ..Config::default() };
+fn settings(policy: PolicyKind) -> Config {
+    let mut config = Config { store_timeout: Duration::from_secs(10), ..Config::default() };
     config.services.get_mut(ServiceName::new("jikan")).policy = policy;
     config
 }
 
 /// A cache in memory whose Jikan has this policy.
-fn cache(policy: PolicyName) -> Cache {
+fn cache(policy: PolicyKind) -> Cache {
     let config = settings(policy);
-    Cache::over(Arc::new(Memory::new(config.services.clone())), &config)
+    Cache::with_store(Arc::new(Memory::new(config.services.clone())), &config)
 }
 
 /// A cache in a Redis database of its own, and its URL.
-fn redis_cache(policy: PolicyName) -> (Cache, String) {
+fn redis_cache(policy: PolicyKind) -> (Cache, String) {
     let url = RedisServer::fresh_database();
     (redis_cache_at(&url, policy), url)
 }
 
-fn redis_cache_at(url: &str, policy: PolicyName) -> Cache {
+fn redis_cache_at(url: &str, policy: PolicyKind) -> Cache {
     let config = Config { redis_url: RedisUrl::new(url), ..settings(policy) };
-    Cache::over(Arc::new(Redis::new(&config).unwrap()), &config)
+    Cache::with_store(Arc::new(Redis::new(&config).unwrap()), &config)
 }
 
 /// The store under test.
@@ -64,7 +64,7 @@ enum On {
 
 impl On {
     /// A cache on a new store, and the directory of its file.
-    async fn cache(self, policy: PolicyName) -> (Cache, TempDir) {
+    async fn cache(self, policy: PolicyKind) -> (Cache, TempDir) {
         let directory = tempfile::tempdir().unwrap();
         let cache = match self {
             Self::Memory => cache(policy),
@@ -72,8 +72,8 @@ impl On {
             Self::Sqlite => {
                 let config = settings(policy);
                 let file = directory.path().join("http_cache.db");
-                let store = Sqlite::open(&file, config.services.clone(), Missing::Create).await.unwrap();
-                Cache::over(Arc::new(store), &config)
+                let store = Sqlite::open(&file, config.services.clone(), IfMissing::Create).await.unwrap();
+                Cache::with_store(Arc::new(store), &config)
             }
         };
         (cache, directory)

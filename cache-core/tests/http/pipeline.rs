@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use cache_core::{Form, PolicyName, ServedFrom, ServiceName};
+use cache_core::{CacheOutcome, FormValue, PolicyKind, ServiceName};
 use serde_json::Value;
 
 use crate::{redis_cache, redis_server};
@@ -37,7 +37,7 @@ async fn load(url: &str) -> redis::aio::MultiplexedConnection {
 
 #[tokio::test]
 async fn response_stored_by_the_pipeline_is_a_hit() {
-    let (cache, url) = redis_cache(PolicyName::Ttl);
+    let (cache, url) = redis_cache(PolicyKind::FixedTtl);
     let mut connection = load(&url).await;
     // Nothing listens there: what is no hit is an error.
     let client = cache.client(ServiceName::OTHER);
@@ -50,10 +50,10 @@ async fn response_stored_by_the_pipeline_is_a_hit() {
         ("/gz", &[], None),
         ("/gz?decoded=1", &[], None),
     ] {
-        let params: Form = params.iter().copied().collect();
+        let params: FormValue = params.iter().copied().collect();
         let fetched = client.get(format!("http://127.0.0.1:8999{path}")).params(params).send().await.unwrap();
-        assert_eq!(fetched.served().from, ServedFrom::Hit, "{path}");
-        assert!(fetched.served().ttl_left.unwrap() > 86_000.0, "{path}: a hit refreshes the TTL");
+        assert_eq!(fetched.cache_status().from, CacheOutcome::Hit, "{path}");
+        assert!(fetched.cache_status().ttl_left.unwrap() > 86_000.0, "{path}: a hit refreshes the TTL");
         let fields = fetched.headers().clone();
         assert!(!fields.contains_key("content-encoding"), "{path}");
         let body = fetched.bytes().await.unwrap();
@@ -63,7 +63,7 @@ async fn response_stored_by_the_pipeline_is_a_hit() {
             _ => {}
         }
         if let Some(expected) = sha256 {
-            assert_eq!(cache_core::key::sha256_hex(&body), expected, "{path}");
+            assert_eq!(cache_core::hex::sha256_hex(&body), expected, "{path}");
         }
     }
     let stream = "hishel_cache:stream:e7b28522-26a3-4d5d-9ba7-6ee6562b98eb";

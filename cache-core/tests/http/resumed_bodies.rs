@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cache_core::{Body, CachedClient, FetchError, PolicyName, RequestBuilder, ServedFrom, ServiceName};
+use cache_core::{Body, CacheOutcome, CachedClient, FetchError, PolicyKind, RequestBuilder, ServiceName};
 use futures_util::TryStreamExt as _;
 use futures_util::future::join_all;
 use rstest::rstest;
@@ -19,7 +19,7 @@ fn body() -> Vec<u8> {
 }
 
 /// A client on Redis, the URL of that, and a URL whose response is stored there.
-async fn stored(policy: PolicyName, origin: &Origin) -> (CachedClient, String, String) {
+async fn stored(policy: PolicyKind, origin: &Origin) -> (CachedClient, String, String) {
     let (cache, redis) = redis_cache(policy);
     let (client, url) = (cache.client(ServiceName::new("jikan")), origin.url("/"));
     client.get(&url).send().await.unwrap().bytes().await.unwrap();
@@ -47,7 +47,7 @@ struct Reader {
 impl Reader {
     async fn begin(request: RequestBuilder) -> Self {
         let fetched = request.send().await.unwrap();
-        assert_eq!(fetched.served().from, ServedFrom::Hit);
+        assert_eq!(fetched.cache_status().from, CacheOutcome::Hit);
         let mut reader = Self { read: Vec::new(), body: fetched.into_body() };
         reader.piece().await;
         reader
@@ -68,7 +68,7 @@ impl Reader {
 #[tokio::test]
 async fn body_is_resumed_from_the_origin_if_its_beginning_is_equal() {
     let origin = Origin::start(|_| response(200, &[], body())).await;
-    let (client, redis, url) = stored(PolicyName::Ttl, &origin).await;
+    let (client, redis, url) = stored(PolicyKind::FixedTtl, &origin).await;
     let read = read_while_it_goes(&redis, client.get(&url)).await.unwrap();
     assert!(read == body(), "{} bytes, of {SIZE}", read.len());
     assert_eq!(origin.count(), 2);
@@ -77,7 +77,7 @@ async fn body_is_resumed_from_the_origin_if_its_beginning_is_equal() {
 #[tokio::test]
 async fn all_readers_are_resumed_by_one_request() {
     let origin = Origin::start(|_| response(200, &[], body())).await;
-    let (client, redis, url) = stored(PolicyName::Ttl, &origin).await;
+    let (client, redis, url) = stored(PolicyKind::FixedTtl, &origin).await;
     let mut readers = Vec::new();
     for _ in 0..4 {
         readers.push(Reader::begin(client.get(&url)).await);
@@ -93,16 +93,16 @@ async fn all_readers_are_resumed_by_one_request() {
 }
 
 #[rstest]
-#[case::by_its_body(PolicyName::Ttl)]
-#[case::by_its_validator(PolicyName::Specification)]
+#[case::by_its_body(PolicyKind::FixedTtl)]
+#[case::by_its_validator(PolicyKind::Rfc9111)]
 #[tokio::test]
-async fn changed_body_fails_all_readers_with_one_request(#[case] policy: PolicyName) {
+async fn changed_body_fails_all_readers_with_one_request(#[case] policy: PolicyKind) {
     let origin = Origin::start(move |seen| {
         let mut body = body();
         body[100] ^= seen.number as u8;
         let etag = format!("\"{}\"", seen.number);
         let mut fields = vec![("Cache-Control", "max-age=60")];
-        fields.extend((policy == PolicyName::Specification).then_some(("ETag", &*etag)));
+        fields.extend((policy == PolicyKind::Rfc9111).then_some(("ETag", &*etag)));
         response(200, &fields, body)
     })
     .await;
@@ -139,14 +139,14 @@ async fn change_behind_the_read_part_is_detected_by_the_head(
         response(200, &[("Cache-Control", "max-age=60"), ("Last-Modified", date)], body)
     })
     .await;
-    let (client, redis, url) = stored(PolicyName::Specification, &origin).await;
+    let (client, redis, url) = stored(PolicyKind::Rfc9111, &origin).await;
     read_while_it_goes(&redis, client.get(&url)).await.unwrap_err();
 }
 
 #[tokio::test]
 async fn body_can_be_lost_repeatedly() {
     let origin = Origin::start(|_| response(200, &[], body())).await;
-    let (client, redis, url) = stored(PolicyName::Ttl, &origin).await;
+    let (client, redis, url) = stored(PolicyKind::FixedTtl, &origin).await;
     let mut reader = Reader::begin(client.get(&url)).await;
     for request in 2..5 {
         flush(&redis).await;
@@ -171,7 +171,7 @@ async fn waiters_for_a_body_lost_while_stored_wait_for_the_next() {
         vec![Step::Send([&head, first].concat()), Step::Await(Arc::clone(&held)), Step::Send(last.to_vec())]
     })
     .await;
-    let (cache, redis) = redis_cache(PolicyName::Ttl);
+    let (cache, redis) = redis_cache(PolicyKind::FixedTtl);
     let client = cache.client(ServiceName::new("jikan"));
     let asked = join_all((0..5).map(|_| {
         let request = client.get(origin.url("/"));
@@ -199,14 +199,14 @@ async fn different_body_is_an_error() {
         response(200, &[], body)
     })
     .await;
-    let (client, redis, url) = stored(PolicyName::Ttl, &origin).await;
+    let (client, redis, url) = stored(PolicyKind::FixedTtl, &origin).await;
     read_while_it_goes(&redis, client.get(&url)).await.unwrap_err();
 }
 
 #[tokio::test]
 async fn unreachable_origin_is_an_error() {
     let origin = Origin::start(|_| response(200, &[], body())).await;
-    let (client, redis, url) = stored(PolicyName::Ttl, &origin).await;
+    let (client, redis, url) = stored(PolicyKind::FixedTtl, &origin).await;
     drop(origin);
     read_while_it_goes(&redis, client.get(&url)).await.unwrap_err();
 }
@@ -215,7 +215,7 @@ async fn unreachable_origin_is_an_error() {
 async fn range_of_a_body_is_resumed() {
     let fields = [("Cache-Control", "max-age=60"), ("ETag", "\"1\"")];
     let origin = Origin::start(move |_| response(200, &fields, body())).await;
-    let (client, redis, url) = stored(PolicyName::Specification, &origin).await;
+    let (client, redis, url) = stored(PolicyKind::Rfc9111, &origin).await;
     let request = client.get(&url).header("Range", "bytes=1000-7999999");
     let read = read_while_it_goes(&redis, request).await.unwrap();
     assert!(read == body()[1_000..8_000_000], "{} bytes", read.len());
@@ -229,6 +229,6 @@ async fn other_version_with_an_equal_beginning_is_an_error() {
         response(200, &[("Cache-Control", "max-age=60"), ("ETag", &etag)], body())
     })
     .await;
-    let (client, redis, url) = stored(PolicyName::Specification, &origin).await;
+    let (client, redis, url) = stored(PolicyKind::Rfc9111, &origin).await;
     read_while_it_goes(&redis, client.get(&url)).await.unwrap_err();
 }

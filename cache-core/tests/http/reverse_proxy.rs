@@ -34,7 +34,7 @@ async fn example_proxy_stores_in_the_configured_backend(
     };
     let args = ["", "--listen", "127.0.0.1:0", "--origin", &origin.url(""), "--policy", policy, "--store", &store];
     let off = Config { enabled: false, ..Config::default() };
-    let client = Cache::over(Arc::new(Memory::default()), &off).client(ServiceName::OTHER);
+    let client = Cache::with_store(Arc::new(Memory::default()), &off).client(ServiceName::OTHER);
     let mut servers = JoinSet::new();
     // A response of another process is a hit, unless the store is in memory.
     for is_stored in [false, !matches!(on, On::Memory)] {

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cache_core::counters::Counts;
-use cache_core::{PolicyName, ServedFrom, ServiceName};
+use cache_core::Counters;
+use cache_core::{CacheOutcome, PolicyKind, ServiceName};
 use futures_util::future::join_all;
 use rstest::rstest;
 use tokio::sync::Semaphore;
@@ -24,10 +24,10 @@ async fn gated(status: u16, gate: Arc<Semaphore>) -> Origin {
 }
 
 #[rstest]
-#[case(PolicyName::Ttl)]
-#[case(PolicyName::Specification)]
+#[case(PolicyKind::FixedTtl)]
+#[case(PolicyKind::Rfc9111)]
 #[tokio::test]
-async fn misses_of_one_key_become_one_request(#[case] policy: PolicyName) {
+async fn misses_of_one_key_become_one_request(#[case] policy: PolicyKind) {
     let gate = Arc::new(Semaphore::new(0));
     let origin = gated(200, Arc::clone(&gate)).await;
     let cache = cache(policy);
@@ -36,7 +36,7 @@ async fn misses_of_one_key_become_one_request(#[case] policy: PolicyName) {
         let request = client.get(origin.url("/"));
         async move {
             let fetched = request.send().await.unwrap();
-            let from = fetched.served().from;
+            let from = fetched.cache_status().from;
             (from, fetched.text().await.unwrap())
         }
     }));
@@ -51,8 +51,8 @@ async fn misses_of_one_key_become_one_request(#[case] policy: PolicyName) {
     assert_eq!(origin.count(), 1);
     assert!(answers.iter().all(|(_, body)| body == "body 0"));
     let of = |from| answers.iter().filter(|(other, _)| *other == from).count();
-    assert_eq!((of(ServedFrom::Miss), of(ServedFrom::Hit)), (1, 19));
-    let Counts { misses, hits, waits, .. } = counted(cache).await;
+    assert_eq!((of(CacheOutcome::Miss), of(CacheOutcome::Hit)), (1, 19));
+    let Counters { misses, hits, waits, .. } = counted(cache).await;
     assert_eq!((misses, hits, waits), (1, 19, 19));
 }
 
@@ -60,7 +60,7 @@ async fn misses_of_one_key_become_one_request(#[case] policy: PolicyName) {
 async fn waiters_for_an_unstorable_response_fetch_at_once() {
     let gate = Arc::new(Semaphore::new(0));
     let origin = gated(500, Arc::clone(&gate)).await;
-    let client = cache(PolicyName::Ttl).client(ServiceName::new("jikan"));
+    let client = cache(PolicyKind::FixedTtl).client(ServiceName::new("jikan"));
     let asked = join_all((0..5).map(|_| {
         let request = client.get(origin.url("/"));
         async move { request.send().await.unwrap().text().await.unwrap() }
@@ -88,7 +88,7 @@ const GONE_AT_ONCE: (&str, &str) = ("X-Hishel-Ttl", "0.000000001");
 async fn waiters_for_a_flushed_response_wait_for_the_next_fetch() {
     let gate = Arc::new(Semaphore::new(0));
     let origin = gated(200, Arc::clone(&gate)).await;
-    let client = cache(PolicyName::Ttl).client(ServiceName::new("jikan"));
+    let client = cache(PolicyKind::FixedTtl).client(ServiceName::new("jikan"));
     let asked = join_all((0..20).map(|number| {
         let request = client.get(origin.url("/"));
         let request = if number == 0 { request.header(GONE_AT_ONCE.0, GONE_AT_ONCE.1) } else { request };
@@ -110,7 +110,7 @@ async fn waiters_for_a_flushed_response_wait_for_the_next_fetch() {
 async fn waits_are_bounded_if_the_store_evicts_at_once() {
     let gate = Arc::new(Semaphore::new(0));
     let origin = gated(200, Arc::clone(&gate)).await;
-    let client = cache(PolicyName::Ttl).client(ServiceName::new("jikan"));
+    let client = cache(PolicyKind::FixedTtl).client(ServiceName::new("jikan"));
     let asked = join_all((0..40).map(|_| {
         let request = client.get(origin.url("/")).header(GONE_AT_ONCE.0, GONE_AT_ONCE.1);
         async move { request.send().await.unwrap().text().await.unwrap() }
@@ -157,12 +157,12 @@ async fn request_for_another_variant_does_not_wait() {
         steps
     })
     .await;
-    let client = cache(PolicyName::Specification).client(ServiceName::new("jikan"));
+    let client = cache(PolicyKind::Rfc9111).client(ServiceName::new("jikan"));
     let get = |language: &str| client.get(origin.url("/")).header("Accept-Language", language).send();
     pass_by(&origin, &gate, async |language| get(language).await.unwrap().text().await.unwrap(), ["en", "ja"]).await;
     for language in ["en", "ja"] {
         let hit = get(language).await.unwrap();
-        assert_eq!(hit.served().from, ServedFrom::Hit);
+        assert_eq!(hit.cache_status().from, CacheOutcome::Hit);
         assert_eq!(hit.text().await.unwrap(), language);
     }
 }
@@ -177,7 +177,7 @@ async fn request_for_another_url_with_the_same_key_does_not_wait() {
         steps
     })
     .await;
-    let client = cache(PolicyName::Specification).client(ServiceName::new("jikan"));
+    let client = cache(PolicyKind::Rfc9111).client(ServiceName::new("jikan"));
     let get = async |path: &str| {
         let request = client.get(origin.url(path)).header("X-Hishel-Body-Key", "true").data("the key");
         request.send().await.unwrap().text().await.unwrap()
@@ -188,10 +188,10 @@ async fn request_for_another_url_with_the_same_key_does_not_wait() {
 #[tokio::test]
 async fn unread_body_delays_waiters_for_a_bounded_time() {
     let origin = Origin::start(|_| response(200, &[], "a body")).await;
-    let client = cache(PolicyName::Ttl).client(ServiceName::new("jikan"));
+    let client = cache(PolicyKind::FixedTtl).client(ServiceName::new("jikan"));
     let unread = client.get(origin.url("/")).send().await.unwrap();
     let second = tokio::time::timeout(Duration::from_secs(30), client.get(origin.url("/")).send());
     assert_eq!(second.await.unwrap().unwrap().text().await.unwrap(), "a body");
     assert_eq!(unread.text().await.unwrap(), "a body");
-    assert_eq!(client.get(origin.url("/")).send().await.unwrap().served().from, ServedFrom::Hit);
+    assert_eq!(client.get(origin.url("/")).send().await.unwrap().cache_status().from, CacheOutcome::Hit);
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cache_core::{Cache, PolicyName, ServedFrom, ServiceName};
+use cache_core::{Cache, CacheOutcome, PolicyKind, ServiceName};
 use http::Method;
 use rstest::rstest;
 
@@ -11,13 +11,13 @@ use crate::origin::{Origin, response};
 use crate::{On, cache, redis_cache};
 
 /// Fetches and reads to the end; returns status, source and body.
-async fn get(cache: &Cache, url: &str, fields: &[(&str, &str)]) -> (u16, ServedFrom, String) {
+async fn get(cache: &Cache, url: &str, fields: &[(&str, &str)]) -> (u16, CacheOutcome, String) {
     let mut request = cache.client(ServiceName::new("jikan")).get(url);
     for (name, value) in fields {
         request = request.header(name, value);
     }
     let fetched = request.send().await.unwrap();
-    (fetched.status().as_u16(), fetched.served().from, fetched.text().await.unwrap())
+    (fetched.status().as_u16(), fetched.cache_status().from, fetched.text().await.unwrap())
 }
 
 /// Ages the stored responses by this many seconds.
@@ -47,16 +47,16 @@ async fn validated_response_is_served_and_fresh_again(#[values(On::Memory, On::R
         }
     })
     .await;
-    let (cache, _directory) = on.cache(PolicyName::Specification).await;
+    let (cache, _directory) = on.cache(PolicyKind::Rfc9111).await;
     let url = origin.url("/");
-    assert_eq!(get(&cache, &url, &[]).await, (200, ServedFrom::Miss, "a body".into()));
-    assert_eq!(get(&cache, &url, &[]).await, (200, ServedFrom::Hit, "a body".into()));
+    assert_eq!(get(&cache, &url, &[]).await, (200, CacheOutcome::Miss, "a body".into()));
+    assert_eq!(get(&cache, &url, &[]).await, (200, CacheOutcome::Hit, "a body".into()));
     age(&cache, &url, 120.0).await;
-    assert_eq!(get(&cache, &url, &[]).await, (200, ServedFrom::Revalidated, "a body".into()));
-    assert_eq!(get(&cache, &url, &[]).await, (200, ServedFrom::Hit, "a body".into()));
+    assert_eq!(get(&cache, &url, &[]).await, (200, CacheOutcome::Revalidated, "a body".into()));
+    assert_eq!(get(&cache, &url, &[]).await, (200, CacheOutcome::Hit, "a body".into()));
     assert_eq!(origin.count(), 2);
     // The condition of the caller is answered from the store.
-    assert_eq!(get(&cache, &url, &[("If-None-Match", "\"1\"")]).await, (304, ServedFrom::Hit, String::new()));
+    assert_eq!(get(&cache, &url, &[("If-None-Match", "\"1\"")]).await, (304, CacheOutcome::Hit, String::new()));
     assert_eq!(origin.count(), 2);
 }
 
@@ -74,20 +74,20 @@ async fn not_modified_freshens_the_variant_that_it_names(#[values(On::Memory, On
         }
     })
     .await;
-    let (cache, _directory) = on.cache(PolicyName::Specification).await;
+    let (cache, _directory) = on.cache(PolicyKind::Rfc9111).await;
     let url = origin.url("/");
     let get = async |language: &str| get(&cache, &url, &[("Accept-Language", language)]).await;
-    for from in [ServedFrom::Miss, ServedFrom::Hit] {
+    for from in [CacheOutcome::Miss, CacheOutcome::Hit] {
         for language in ["en", "ja"] {
             assert_eq!(get(language).await, (200, from, language.into()));
         }
     }
     age(&cache, &url, 120.0).await;
     // Nothing is stored for it, and the origin validates one of the two.
-    assert_eq!(get("en-GB").await, (200, ServedFrom::Revalidated, "en".into()));
+    assert_eq!(get("en-GB").await, (200, CacheOutcome::Revalidated, "en".into()));
     assert_eq!(origin.seen()[2].field("if-none-match").unwrap(), "\"ja\", \"en\"");
-    assert_eq!(get("en").await, (200, ServedFrom::Hit, "en".into()));
-    assert_eq!(get("ja").await, (200, ServedFrom::Revalidated, "ja".into()));
+    assert_eq!(get("en").await, (200, CacheOutcome::Hit, "en".into()));
+    assert_eq!(get("ja").await, (200, CacheOutcome::Revalidated, "ja".into()));
     assert_eq!(origin.seen()[3].field("if-none-match").unwrap(), "\"ja\"");
     assert_eq!(origin.count(), 4);
 }
@@ -101,20 +101,20 @@ async fn response_to_head_updates_or_removes(#[values(On::Memory, On::Redis, On:
         response(200, &fields, if seen.method == "HEAD" { "" } else { "a body" })
     })
     .await;
-    let (cache, _directory) = on.cache(PolicyName::Specification).await;
+    let (cache, _directory) = on.cache(PolicyKind::Rfc9111).await;
     let url = origin.url("/");
     let head = async || {
         let fetched = cache.client(ServiceName::new("jikan")).request(Method::HEAD, &url).send().await.unwrap();
-        (fetched.status().as_u16(), fetched.served().from)
+        (fetched.status().as_u16(), fetched.cache_status().from)
     };
     get(&cache, &url, &[]).await;
     age(&cache, &url, 120.0).await;
-    assert_eq!(head().await, (200, ServedFrom::Miss));
-    assert_eq!(get(&cache, &url, &[]).await, (200, ServedFrom::Hit, "a body".into()));
+    assert_eq!(head().await, (200, CacheOutcome::Miss));
+    assert_eq!(get(&cache, &url, &[]).await, (200, CacheOutcome::Hit, "a body".into()));
     assert_eq!(origin.count(), 2);
     age(&cache, &url, 120.0).await;
-    assert_eq!(head().await, (200, ServedFrom::Miss));
-    assert_eq!(get(&cache, &url, &[]).await, (200, ServedFrom::Miss, "a body".into()));
+    assert_eq!(head().await, (200, CacheOutcome::Miss));
+    assert_eq!(get(&cache, &url, &[]).await, (200, CacheOutcome::Miss, "a body".into()));
     assert_eq!(origin.seen()[3].field("if-none-match"), None, "nothing is left to be validated");
 }
 
@@ -127,15 +127,15 @@ async fn stale_while_revalidate_serves_and_revalidates_in_background(
         response(200, &[("Cache-Control", "max-age=60, stale-while-revalidate=600")], format!("body {}", seen.number))
     })
     .await;
-    let (cache, _directory) = on.cache(PolicyName::Specification).await;
+    let (cache, _directory) = on.cache(PolicyKind::Rfc9111).await;
     let url = origin.url("/");
     get(&cache, &url, &[]).await;
     age(&cache, &url, 120.0).await;
-    assert_eq!(get(&cache, &url, &[]).await, (200, ServedFrom::Stale, "body 0".into()));
+    assert_eq!(get(&cache, &url, &[]).await, (200, CacheOutcome::Stale, "body 0".into()));
     let refreshed = tokio::time::timeout(Duration::from_secs(10), async {
         loop {
             let answer = get(&cache, &url, &[]).await;
-            if answer.1 == ServedFrom::Hit {
+            if answer.1 == CacheOutcome::Hit {
                 return answer.2;
             }
             tokio::task::yield_now().await;
@@ -149,12 +149,12 @@ async fn stale_while_revalidate_serves_and_revalidates_in_background(
 #[tokio::test]
 async fn stale_response_is_served_if_the_origin_is_unreachable(#[values(On::Memory, On::Redis, On::Sqlite)] on: On) {
     let origin = Origin::start(|_| response(200, &[("Cache-Control", "max-age=60")], "a body")).await;
-    let (cache, _directory) = on.cache(PolicyName::Specification).await;
+    let (cache, _directory) = on.cache(PolicyKind::Rfc9111).await;
     let url = origin.url("/");
     get(&cache, &url, &[]).await;
     age(&cache, &url, 120.0).await;
     drop(origin);
-    assert_eq!(get(&cache, &url, &[]).await, (200, ServedFrom::Stale, "a body".into()));
+    assert_eq!(get(&cache, &url, &[]).await, (200, CacheOutcome::Stale, "a body".into()));
 }
 
 #[rstest]
@@ -166,9 +166,9 @@ async fn stale_response_replaces_an_error_if_allowed(#[values(On::Memory, On::Re
         response(status, &[("Cache-Control", allowed)], body)
     })
     .await;
-    let (cache, _directory) = on.cache(PolicyName::Specification).await;
-    let stale = (200, ServedFrom::Stale, "a body".to_owned());
-    let error = (503, ServedFrom::Miss, "an error".to_owned());
+    let (cache, _directory) = on.cache(PolicyKind::Rfc9111).await;
+    let stale = (200, CacheOutcome::Stale, "a body".to_owned());
+    let error = (503, CacheOutcome::Miss, "an error".to_owned());
     let urls = ["/allowed", "/forbidden"].map(|path| origin.url(path));
     for url in &urls {
         get(&cache, url, &[]).await;
@@ -184,11 +184,11 @@ async fn stale_response_replaces_an_error_if_allowed(#[values(On::Memory, On::Re
 #[tokio::test]
 async fn post_invalidates_the_stored_response(#[values(On::Memory, On::Redis, On::Sqlite)] on: On) {
     let origin = Origin::start(|seen| response(200, &[("Cache-Control", "max-age=60")], seen.number.to_string())).await;
-    let (cache, _directory) = on.cache(PolicyName::Specification).await;
+    let (cache, _directory) = on.cache(PolicyKind::Rfc9111).await;
     let url = origin.url("/");
     assert_eq!(get(&cache, &url, &[]).await.2, "0");
     cache.client(ServiceName::new("jikan")).post(&url).data("x").send().await.unwrap().bytes().await.unwrap();
-    assert_eq!(get(&cache, &url, &[]).await, (200, ServedFrom::Miss, "2".into()));
+    assert_eq!(get(&cache, &url, &[]).await, (200, CacheOutcome::Miss, "2".into()));
 }
 
 #[rstest]
@@ -199,13 +199,13 @@ async fn unsafe_request_invalidates_named_urls(#[values(On::Memory, On::Redis, O
         _ => response(200, &[("Cache-Control", "max-age=60")], &seen.target),
     })
     .await;
-    let (cache, _directory) = on.cache(PolicyName::Specification).await;
+    let (cache, _directory) = on.cache(PolicyKind::Rfc9111).await;
     let paths = ["/new", "/list/described", "/described"];
     for path in paths {
         get(&cache, &origin.url(path), &[]).await;
     }
     cache.client(ServiceName::new("jikan")).post(origin.url("/list/")).data("x").send().await.unwrap();
-    for (path, from) in paths.into_iter().zip([ServedFrom::Miss, ServedFrom::Miss, ServedFrom::Hit]) {
+    for (path, from) in paths.into_iter().zip([CacheOutcome::Miss, CacheOutcome::Miss, CacheOutcome::Hit]) {
         assert_eq!(get(&cache, &origin.url(path), &[]).await, (200, from, path.into()));
     }
 }
@@ -213,27 +213,27 @@ async fn unsafe_request_invalidates_named_urls(#[values(On::Memory, On::Redis, O
 #[tokio::test]
 async fn only_if_cached_without_a_stored_response_is_504() {
     let origin = Origin::start(|_| response(200, &[], "x")).await;
-    let cache = cache(PolicyName::Specification);
+    let cache = cache(PolicyKind::Rfc9111);
     let answer = get(&cache, &origin.url("/"), &[("Cache-Control", "only-if-cached")]).await;
-    assert_eq!(answer, (504, ServedFrom::Miss, String::new()));
+    assert_eq!(answer, (504, CacheOutcome::Miss, String::new()));
     assert_eq!(origin.count(), 0);
 }
 
 #[tokio::test]
 async fn range_is_served_from_the_whole_stored_response() {
     let origin = Origin::start(|_| response(200, &[("Cache-Control", "max-age=60")], "0123456789")).await;
-    let cache = Arc::new(redis_cache(PolicyName::Specification).0);
+    let cache = Arc::new(redis_cache(PolicyKind::Rfc9111).0);
     let url = origin.url("/");
     get(&cache, &url, &[]).await;
-    assert_eq!(get(&cache, &url, &[("Range", "bytes=2-4")]).await, (206, ServedFrom::Hit, "234".into()));
+    assert_eq!(get(&cache, &url, &[("Range", "bytes=2-4")]).await, (206, CacheOutcome::Hit, "234".into()));
     assert_eq!(origin.count(), 1);
 }
 
 #[tokio::test]
 async fn redirects_are_stored_and_returned() {
     let origin = Origin::start(|_| response(301, &[("Location", "/new"), ("Cache-Control", "max-age=60")], "")).await;
-    let cache = cache(PolicyName::Specification);
-    for from in [ServedFrom::Miss, ServedFrom::Hit] {
+    let cache = cache(PolicyKind::Rfc9111);
+    for from in [CacheOutcome::Miss, CacheOutcome::Hit] {
         assert_eq!(get(&cache, &origin.url("/old"), &[]).await, (301, from, String::new()));
     }
     assert_eq!(origin.count(), 1);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cache_core::{Cache, Config, Missing, PolicyName, ServedFrom, ServiceName, Sqlite};
+use cache_core::{Cache, CacheOutcome, Config, IfMissing, PolicyKind, ServiceName, Sqlite};
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use tokio::sync::Semaphore;
 
@@ -21,14 +21,14 @@ async fn chunks_are_delivered_before_the_rest_is_sent() {
         ]
     })
     .await;
-    let client = cache(PolicyName::Ttl).client(ServiceName::new("jikan"));
+    let client = cache(PolicyKind::FixedTtl).client(ServiceName::new("jikan"));
     let mut body = client.get(origin.url("/")).send().await.unwrap().into_body();
     assert_eq!(body.next().await.unwrap().unwrap(), "first");
     gate.add_permits(1);
     // At the declared length the body is complete, and stored by then.
     assert_eq!(body.next().await.unwrap().unwrap(), " last.");
     let hit = client.get(origin.url("/")).send().await.unwrap();
-    assert_eq!(hit.served().from, ServedFrom::Hit);
+    assert_eq!(hit.cache_status().from, CacheOutcome::Hit);
     assert_eq!(hit.text().await.unwrap(), "first last.");
     assert!(body.next().await.is_none());
 }
@@ -42,20 +42,20 @@ async fn body_of_any_size_is_stored_and_served_in_bounded_memory() {
         Origin::start(|_| vec![Step::Send(head(200, &[("Content-Length", &SIZE.to_string())])), Step::Stream(SIZE)])
             .await;
     let directory = tempfile::tempdir().unwrap();
-    let config = Config { largest_entry: 2 * SIZE, ..settings(PolicyName::Ttl) };
+    let config = Config { largest_entry: 2 * SIZE, ..settings(PolicyKind::FixedTtl) };
     let store =
-        Sqlite::open(&directory.path().join("cache.db"), config.services.clone(), Missing::Create).await.unwrap();
-    let cache = Cache::over(Arc::new(store), &config);
-    for from in [ServedFrom::Miss, ServedFrom::Hit] {
+        Sqlite::open(&directory.path().join("cache.db"), config.services.clone(), IfMissing::Create).await.unwrap();
+    let cache = Cache::with_store(Arc::new(store), &config);
+    for from in [CacheOutcome::Miss, CacheOutcome::Hit] {
         let fetched = cache.client(ServiceName::new("jikan")).get(origin.url("/")).send().await.unwrap();
-        assert_eq!(fetched.served().from, from);
+        assert_eq!(fetched.cache_status().from, from);
         let mut body = fetched.into_body();
         let mut read = 0;
         while let Some(piece) = body.try_next().await.unwrap() {
             assert!(piece.len() as u64 <= AHEAD && piece.iter().all(|byte| *byte == b'x'));
             read += piece.len() as u64;
             let ahead = origin.streamed() - read.min(origin.streamed());
-            assert!(from == ServedFrom::Hit || ahead <= AHEAD, "{ahead} bytes ahead of the caller");
+            assert!(from == CacheOutcome::Hit || ahead <= AHEAD, "{ahead} bytes ahead of the caller");
         }
         assert_eq!(read, SIZE);
     }

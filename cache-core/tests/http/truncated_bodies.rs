@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::sync::Arc;
 
-use cache_core::{Cache, Config, Filter, Memory, PolicyName, ServedFrom, ServiceName};
+use cache_core::{Cache, CacheOutcome, Config, Filter, Memory, PolicyKind, ServiceName};
 use futures_util::StreamExt as _;
 use rstest::rstest;
 use tokio::sync::Semaphore;
@@ -41,15 +41,15 @@ fn broken(how: &str) -> Vec<Step> {
 }
 
 #[rstest]
-#[case("length", PolicyName::Ttl)]
-#[case("length", PolicyName::Specification)]
-#[case("chunked", PolicyName::Ttl)]
-#[case("chunked", PolicyName::Specification)]
-#[case("gzip", PolicyName::Ttl)]
+#[case("length", PolicyKind::FixedTtl)]
+#[case("length", PolicyKind::Rfc9111)]
+#[case("chunked", PolicyKind::FixedTtl)]
+#[case("chunked", PolicyKind::Rfc9111)]
+#[case("gzip", PolicyKind::FixedTtl)]
 #[tokio::test]
 async fn body_truncated_by_the_origin_is_an_error_and_not_stored(
     #[case] how: &'static str,
-    #[case] policy: PolicyName,
+    #[case] policy: PolicyKind,
 ) {
     let origin =
         Origin::start(move |seen| if seen.number == 0 { broken(how) } else { response(200, &[], "whole") }).await;
@@ -57,7 +57,7 @@ async fn body_truncated_by_the_origin_is_an_error_and_not_stored(
     let client = cache.client(ServiceName::new("jikan"));
     client.get(origin.url("/")).send().await.unwrap().bytes().await.unwrap_err();
     let again = client.get(origin.url("/")).send().await.unwrap();
-    assert_eq!(again.served().from, ServedFrom::Miss);
+    assert_eq!(again.cache_status().from, CacheOutcome::Miss);
     assert_eq!(again.text().await.unwrap(), "whole");
 }
 
@@ -73,15 +73,15 @@ async fn body_dropped_by_the_caller_is_not_stored() {
         ]
     })
     .await;
-    let client = cache(PolicyName::Ttl).client(ServiceName::new("jikan"));
+    let client = cache(PolicyKind::FixedTtl).client(ServiceName::new("jikan"));
     let mut body = client.get(origin.url("/")).send().await.unwrap().into_body();
     assert_eq!(body.next().await.unwrap().unwrap(), "first");
     drop(body);
     gate.add_permits(2);
     let again = client.get(origin.url("/")).send().await.unwrap();
-    assert_eq!(again.served().from, ServedFrom::Miss);
+    assert_eq!(again.cache_status().from, CacheOutcome::Miss);
     assert_eq!(again.text().await.unwrap(), "first last");
-    assert_eq!(client.get(origin.url("/")).send().await.unwrap().served().from, ServedFrom::Hit);
+    assert_eq!(client.get(origin.url("/")).send().await.unwrap().cache_status().from, CacheOutcome::Hit);
 }
 
 #[rstest]
@@ -99,11 +99,11 @@ async fn body_over_the_limit_is_served_and_not_stored(#[case] is_announced: bool
         vec![Step::Send([head(200, &[("Transfer-Encoding", "chunked")]), chunks].concat())]
     })
     .await;
-    let config = Config { largest_entry: 1_000, ..settings(PolicyName::Ttl) };
-    let cache = Cache::over(Arc::new(Memory::new(config.services.clone())), &config);
+    let config = Config { largest_entry: 1_000, ..settings(PolicyKind::FixedTtl) };
+    let cache = Cache::with_store(Arc::new(Memory::new(config.services.clone())), &config);
     for _ in 0..2 {
         let fetched = cache.client(ServiceName::new("jikan")).get(origin.url("/")).send().await.unwrap();
-        assert_eq!(fetched.served().from, ServedFrom::Miss);
+        assert_eq!(fetched.cache_status().from, CacheOutcome::Miss);
         assert_eq!(fetched.text().await.unwrap(), body);
     }
     assert!(cache.store().scan(&Filter::default(), None, 10).await.unwrap().entries.is_empty());
@@ -120,11 +120,11 @@ async fn revalidation_stops_at_a_body_over_the_limit() {
         }
     })
     .await;
-    let config = Config { largest_entry: 1_000, ..settings(PolicyName::Specification) };
-    let cache = Cache::over(Arc::new(Memory::new(config.services.clone())), &config);
-    for from in [ServedFrom::Miss, ServedFrom::Stale] {
+    let config = Config { largest_entry: 1_000, ..settings(PolicyKind::Rfc9111) };
+    let cache = Cache::with_store(Arc::new(Memory::new(config.services.clone())), &config);
+    for from in [CacheOutcome::Miss, CacheOutcome::Stale] {
         let fetched = cache.client(ServiceName::new("jikan")).get(origin.url("/")).send().await.unwrap();
-        assert_eq!(fetched.served().from, from);
+        assert_eq!(fetched.cache_status().from, from);
         fetched.bytes().await.unwrap();
     }
     while origin.streamed() == 0 {

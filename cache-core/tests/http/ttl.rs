@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use cache_core::{Payload, PolicyName, ServedFrom, ServiceName, pipeline_key};
+use cache_core::{CacheOutcome, PolicyKind, RequestPayload, ServiceName, pipeline_key};
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -15,18 +15,18 @@ async fn successful_response_is_served_regardless_of_its_fields() {
         response(200, &[("Cache-Control", "no-store"), ("X-Number", &seen.number.to_string())], "a body")
     })
     .await;
-    let client = cache(PolicyName::Ttl).client(ServiceName::new("jikan"));
+    let client = cache(PolicyKind::FixedTtl).client(ServiceName::new("jikan"));
     let url = origin.url("/v4/anime/1/full");
 
     let first = client.get(&url).send().await.unwrap();
-    assert_eq!((first.status().as_u16(), first.served().from), (200, ServedFrom::Miss));
+    assert_eq!((first.status().as_u16(), first.cache_status().from), (200, CacheOutcome::Miss));
     assert_eq!(first.text().await.unwrap(), "a body");
     let second = client.get(&url).send().await.unwrap();
-    assert_eq!(second.served().from, ServedFrom::Hit);
-    assert_eq!(second.served().cache_key, pipeline_key("GET", &url, &Payload::default()));
-    assert!(second.served().age.unwrap() < 60.0);
-    assert!(second.served().ttl_left.unwrap() > 86_000.0);
-    assert!(second.served().entry.is_some());
+    assert_eq!(second.cache_status().from, CacheOutcome::Hit);
+    assert_eq!(second.cache_status().cache_key, pipeline_key("GET", &url, &RequestPayload::default()));
+    assert!(second.cache_status().age.unwrap() < 60.0);
+    assert!(second.cache_status().ttl_left.unwrap() > 86_000.0);
+    assert!(second.cache_status().entry.is_some());
     assert_eq!(second.headers()["x-number"], "0");
     assert_eq!(second.text().await.unwrap(), "a body");
     assert_eq!(origin.count(), 1);
@@ -35,10 +35,10 @@ async fn successful_response_is_served_regardless_of_its_fields() {
 #[tokio::test]
 async fn failures_are_never_stored() {
     let origin = Origin::start(|_| response(404, &[("Cache-Control", "max-age=600")], "nothing")).await;
-    let client = cache(PolicyName::Ttl).client(ServiceName::new("jikan"));
+    let client = cache(PolicyKind::FixedTtl).client(ServiceName::new("jikan"));
     for _ in 0..2 {
         let fetched = client.get(origin.url("/")).send().await.unwrap();
-        assert_eq!((fetched.status().as_u16(), fetched.served().from), (404, ServedFrom::Miss));
+        assert_eq!((fetched.status().as_u16(), fetched.cache_status().from), (404, CacheOutcome::Miss));
         assert_eq!(fetched.text().await.unwrap(), "nothing");
     }
     assert_eq!(origin.count(), 2);
@@ -47,7 +47,7 @@ async fn failures_are_never_stored() {
 #[tokio::test]
 async fn key_contains_body_and_parameters() {
     let origin = Origin::start(|seen| response(200, &[], [seen.target.as_bytes(), b" ", &seen.body].concat())).await;
-    let client = cache(PolicyName::Ttl).client(ServiceName::new("anilist"));
+    let client = cache(PolicyKind::FixedTtl).client(ServiceName::new("anilist"));
     let post = |value: Value| client.post(origin.url("/graphql")).json(&value).send();
     for _ in 0..2 {
         assert_eq!(post(json!({"id": 1})).await.unwrap().text().await.unwrap(), r#"/graphql {"id":1}"#);
@@ -65,7 +65,7 @@ async fn key_contains_body_and_parameters() {
 #[tokio::test]
 async fn request_that_the_key_cannot_identify_bypasses_the_cache() {
     let origin = Origin::start(|seen| response(200, &[], seen.number.to_string())).await;
-    let client = cache(PolicyName::Ttl).client(ServiceName::new("jikan"));
+    let client = cache(PolicyKind::FixedTtl).client(ServiceName::new("jikan"));
     let conditions = ["range", "if-none-match", "if-unmodified-since"].map(|field| ("GET", Some(field)));
     for (method, field) in [("DELETE", None), ("HEAD", None)].into_iter().chain(conditions) {
         for _ in 0..2 {
@@ -74,7 +74,7 @@ async fn request_that_the_key_cannot_identify_bypasses_the_cache() {
                 request = request.header(field, "x");
             }
             let fetched = request.send().await.unwrap();
-            assert_eq!(fetched.served().from, ServedFrom::Bypass, "{method} {field:?}");
+            assert_eq!(fetched.cache_status().from, CacheOutcome::Bypass, "{method} {field:?}");
             fetched.bytes().await.unwrap();
         }
     }
@@ -88,7 +88,7 @@ async fn partial_body_is_not_decoded() {
         _ => response(206, &[("Content-Range", "bytes 2-4/9"), ("Content-Encoding", "gzip")], "\0\0\0"),
     })
     .await;
-    let client = cache(PolicyName::Ttl).client(ServiceName::new("jikan"));
+    let client = cache(PolicyKind::FixedTtl).client(ServiceName::new("jikan"));
     let plain = client.get(origin.url("/")).header("Range", "bytes=2-4").send().await.unwrap();
     assert_eq!(plain.text().await.unwrap(), "art");
     let request = client.get(origin.url("/")).header("Range", "bytes=2-4").header("Accept-Encoding", "gzip");
@@ -112,10 +112,10 @@ async fn bodies_are_stored_decoded_as_in_the_pipeline(#[values("gzip", "zstd")] 
         response(200, &[("Content-Encoding", coding)], encoded)
     })
     .await;
-    let client = cache(PolicyName::Ttl).client(ServiceName::new("jikan"));
-    for from in [ServedFrom::Miss, ServedFrom::Hit] {
+    let client = cache(PolicyKind::FixedTtl).client(ServiceName::new("jikan"));
+    for from in [CacheOutcome::Miss, CacheOutcome::Hit] {
         let fetched = client.get(origin.url("/")).send().await.unwrap();
-        assert_eq!(fetched.served().from, from);
+        assert_eq!(fetched.cache_status().from, from);
         assert!(!fetched.headers().contains_key("content-encoding"));
         assert!(!fetched.headers().contains_key("content-length"));
         assert_eq!(fetched.json::<Value>().await.unwrap(), json!({"title": "Cowboy Bebop"}));
@@ -130,14 +130,14 @@ async fn redirected_response_is_stored_under_the_requested_url() {
         _ => response(200, &[], "here"),
     })
     .await;
-    let cache = cache(PolicyName::Ttl);
+    let cache = cache(PolicyKind::FixedTtl);
     let client = cache.client(ServiceName::new("jikan"));
-    for from in [ServedFrom::Miss, ServedFrom::Hit] {
+    for from in [CacheOutcome::Miss, CacheOutcome::Hit] {
         let fetched = client.get(origin.url("/old")).send().await.unwrap();
-        assert_eq!((fetched.status().as_u16(), fetched.served().from), (200, from));
+        assert_eq!((fetched.status().as_u16(), fetched.cache_status().from), (200, from));
         assert_eq!(fetched.text().await.unwrap(), "here");
     }
-    let key = pipeline_key("GET", &origin.url("/old"), &Payload::default());
+    let key = pipeline_key("GET", &origin.url("/old"), &RequestPayload::default());
     let found = cache.store().lookup(&key, None).await.unwrap();
     assert_eq!(found[0].entry.request.url, origin.url("/new"));
     assert_eq!(origin.count(), 2);
@@ -151,11 +151,11 @@ async fn credentials_and_hop_by_hop_fields_are_not_stored() {
         vec![Step::Send(chunked.to_vec())]
     })
     .await;
-    let cache = cache(PolicyName::Ttl);
+    let cache = cache(PolicyKind::FixedTtl);
     let url = origin.url("/?key=1").replace("//", "//user:hunter2@");
     let request = cache.client(ServiceName::new("jikan")).get(&url).header("Cookie", "a=1").header("Accept", "*/*");
     let fetched = request.send().await.unwrap();
-    let key = fetched.served().cache_key.clone();
+    let key = fetched.cache_status().cache_key.clone();
     fetched.bytes().await.unwrap();
     let sent = &origin.seen()[0];
     assert_eq!((sent.field("cookie").as_deref(), sent.field("authorization").is_some()), (Some("a=1"), true));

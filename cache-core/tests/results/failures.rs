@@ -45,7 +45,7 @@ async fn error_is_returned_and_not_stored(#[values(On::Memory, On::Redis, On::Sq
 async fn every_call_computes_without_a_store() {
     let server = RedisServer::start("");
     let url = format!("redis://{}/0", server.address());
-    let cache = Cache::over(Arc::new(redis(url)), &Config::default());
+    let cache = Cache::with_store(Arc::new(redis(url)), &Config::default());
     let function = Function::default();
     cache.results().get_or_compute(&call(), || function.returns(1)).await;
     assert_eq!(cache.results().get_or_compute(&call(), || function.returns(2)).await, 1);

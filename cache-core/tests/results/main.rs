@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use cache_core::{
-    Cache, Call, Config, Inspect, Memory, Missing, Redis, RedisUrl, ResultCache, ServiceRegistry, Sqlite,
+    Cache, Call, Config, IfMissing, Inspect, Memory, Redis, RedisUrl, ResultCache, ServiceRegistry, Sqlite,
 };
 use redis_server::RedisServer;
 use serde::{Deserialize, Serialize};
@@ -46,10 +46,10 @@ impl On {
             Self::Redis => Arc::new(redis(RedisServer::fresh_database())),
             Self::Sqlite => {
                 let file = directory.path().join("http_cache.db");
-                Arc::new(Sqlite::open(&file, ServiceRegistry::default(), Missing::Create).await.unwrap())
+                Arc::new(Sqlite::open(&file, ServiceRegistry::default(), IfMissing::Create).await.unwrap())
             }
         };
-        let cache = Cache::over(Arc::clone(&store), &config);
+        let cache = Cache::with_store(Arc::clone(&store), &config);
         Subject { results: cache.results(), cache, store, _directory: directory }
     }
 }

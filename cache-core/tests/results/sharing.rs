@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cache_core::counters::Counts;
+use cache_core::Counters;
 use cache_core::{Cache, Config, ResultCache};
 use futures_util::future::join_all;
 use rstest::rstest;
@@ -42,7 +42,7 @@ async fn concurrent_calls_compute_once(#[values(On::Memory, On::Redis, On::Sqlit
 #[tokio::test(flavor = "multi_thread")]
 async fn concurrent_calls_of_two_processes_compute_once() {
     let url = RedisServer::fresh_database();
-    let caches = [url.clone(), url].map(|url| Cache::over(Arc::new(redis(url)), &Config::default()));
+    let caches = [url.clone(), url].map(|url| Cache::with_store(Arc::new(redis(url)), &Config::default()));
     let function = Function::default();
     assert_eq!(all_at_once(&caches, 200, &function).await, vec![anime(); 200]);
     assert_eq!(function.runs(), 1);
@@ -144,6 +144,6 @@ async fn waits_are_counted() {
     });
     assert_eq!(join_all(asked).await, vec![anime(); 20]);
     cache.close().await;
-    let Counts { misses, hits, waits, .. } = store.stats(0.0).await.unwrap().hours[0].counts;
+    let Counters { misses, hits, waits, .. } = store.stats(0.0).await.unwrap().hours[0].counts;
     assert_eq!((misses, hits, waits), (1, 19, 19));
 }

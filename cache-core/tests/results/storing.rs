@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use cache_core::counters::{Counts, Scope};
 use cache_core::{Config, EntryId, ResultCache, clock};
+use cache_core::{Counters, Scope};
 use rstest::rstest;
 
 use crate::{Anime, Function, On, Subject, anime, call};
@@ -97,7 +97,7 @@ async fn reload_replaces_the_stored_result(#[values(On::Memory, On::Redis, On::S
     let subject = on.open().await;
     let compute = async |results: &ResultCache, value: u32| results.get_or_compute(&call(), || async { value }).await;
     assert_eq!(compute(&subject.results, 1).await, 1);
-    assert_eq!(compute(&subject.results.anew(), 2).await, 2);
+    assert_eq!(compute(&subject.results.reload(), 2).await, 2);
     assert_eq!(compute(&subject.results, 3).await, 2);
     assert_eq!(compute(&subject.results.bypassed(), 4).await, 4);
     assert_eq!(compute(&subject.results, 5).await, 2);
@@ -108,18 +108,18 @@ async fn reload_replaces_the_stored_result(#[values(On::Memory, On::Redis, On::S
 async fn observer_is_called_for_every_call(#[values(On::Memory, On::Redis, On::Sqlite)] on: On) {
     type Seen = (Option<String>, bool, Option<Vec<u8>>);
     let subject = on.open().await;
-    let told = Arc::new(Mutex::new(Vec::<Seen>::new()));
+    let message = Arc::new(Mutex::new(Vec::<Seen>::new()));
     let observed = subject.results.observed({
-        let told = Arc::clone(&told);
+        let message = Arc::clone(&message);
         move |call| {
             let told_now = (call.key.map(str::to_owned), call.is_hit, call.value.map(<[u8]>::to_owned));
-            told.lock().unwrap().push(told_now);
+            message.lock().unwrap().push(told_now);
         }
     });
     let key = call().key();
     observed.get_or_try_compute(&call(), || async { Err::<u32, _>("gone") }).await.unwrap_err();
     observed.get_or_compute(&call(), || async { None::<u32> }).await;
-    for results in [&observed, &observed, &observed.anew(), &observed.bypassed(), &subject.results] {
+    for results in [&observed, &observed, &observed.reload(), &observed.bypassed(), &subject.results] {
         results.get_or_compute(&call(), || async { Some(18_878) }).await;
     }
     let value = Some(b"18878".to_vec());
@@ -131,7 +131,7 @@ async fn observer_is_called_for_every_call(#[values(On::Memory, On::Redis, On::S
         (key.clone(), false, value.clone()),
         (key.clone(), false, value.clone()),
     ];
-    assert_eq!(*told.lock().unwrap(), expected);
+    assert_eq!(*message.lock().unwrap(), expected);
 }
 
 #[rstest]
@@ -146,14 +146,14 @@ async fn calls_are_counted_by_prefix(#[values(On::Memory, On::Redis, On::Sqlite)
     let counted = store.stats(0.0).await.unwrap().hours;
     assert_eq!(counted.len(), 1, "{counted:?}");
     assert_eq!(counted[0].scope, Scope::Result("anisearch_anime".into()));
-    let Counts { lookup_micros, .. } = counted[0].counts;
-    let expected = Counts {
+    let Counters { lookup_micros, .. } = counted[0].counts;
+    let expected = Counters {
         hits: 2,
         misses: 3,
         stores: 2,
         bytes: 2 * "\"four\"".len() as u64,
         lookup_micros,
-        ..Counts::default()
+        ..Counters::default()
     };
     assert_eq!(counted[0].counts, expected);
 }

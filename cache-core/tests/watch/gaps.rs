@@ -3,7 +3,7 @@
 use crate::*;
 
 async fn goes_on_after_a_gap(mut watched: Watched, mut events: Box<dyn EventFeed>) {
-    assert!(matches!(seen(&mut *events).await.unwrap(), Seen::Gap(_)));
+    assert!(matches!(seen(&mut *events).await.unwrap(), Observation::Gap(_)));
     cmd("SET").arg(RESULT).arg("{}").exec(&mut watched.redis).unwrap();
     assert_eq!(next(&mut *events).await.kind, EventKind::Store);
     events.close().await.unwrap();
@@ -14,7 +14,7 @@ async fn goes_on_after_a_gap(mut watched: Watched, mut events: Box<dyn EventFeed
 #[case::notifications(NOTIFICATIONS, "pubsub")]
 #[case::commands(COMMANDS, "normal")]
 #[tokio::test]
-async fn a_killed_connection_is_reported_as_a_gap(#[case] source: Source, #[case] kind: &str) {
+async fn a_killed_connection_is_reported_as_a_gap(#[case] source: EventSource, #[case] kind: &str) {
     let mut watched = Watched::new();
     let events = watched.watch(source).await;
     cmd("CLIENT").arg(&["KILL", "TYPE", kind, "SKIPME", "yes"]).exec(&mut watched.redis).unwrap();
@@ -46,5 +46,5 @@ async fn a_gap_survives_a_canceled_call() {
         tokio::task::yield_now().await;
         rounds += u32::from(rounds > 0 || is_listening());
     }
-    assert!(matches!(seen(&mut *events).await.unwrap(), Seen::Gap(_)));
+    assert!(matches!(seen(&mut *events).await.unwrap(), Observation::Gap(_)));
 }

@@ -12,9 +12,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cache_core::{
-    CacheKey, Config, Entry, EntryId, Error, Event, EventFeed, EventKind, Inspect, Kind, Layout, Memory, ReadOnly,
-    Redis, RedisUrl, Request, Response, ResponseStore as _, Sample, Seen, ServiceName, ServiceRegistry, Source, clock,
-    codec,
+    CacheEvent, CacheKey, CacheKind, Config, Entry, EntryId, Error, EventFeed, EventKind, EventSource, EventTotals,
+    Inspect, Memory, Observation, ReadOnly, Redis, RedisUrl, Request, Response, ResponseStore as _, ServiceName,
+    ServiceRegistry, StorageLayout, clock, msgpack,
 };
 use futures_util::FutureExt as _;
 use redis::{Connection, cmd};
@@ -22,8 +22,8 @@ use redis_server::RedisServer;
 use rstest::rstest;
 use uuid::Uuid;
 
-const NOTIFICATIONS: Source = Source::Notifications { enables: true };
-const COMMANDS: Source = Source::Commands { window: Duration::from_secs(60), limit: 1_000_000 };
+const NOTIFICATIONS: EventSource = EventSource::Notifications { enables: true };
+const COMMANDS: EventSource = EventSource::Commands { window: Duration::from_secs(60), limit: 1_000_000 };
 const SETTING: &str = "notify-keyspace-events";
 
 /// A server of its own, since settings are of the whole server.
@@ -43,7 +43,7 @@ impl Watched {
         Self { store: Redis::new(&config).unwrap(), redis, server }
     }
 
-    async fn watch(&self, source: Source) -> Box<dyn EventFeed> {
+    async fn watch(&self, source: EventSource) -> Box<dyn EventFeed> {
         self.store.watch(source).await.unwrap().unwrap()
     }
 
@@ -57,7 +57,7 @@ impl Watched {
     }
 
     /// Everything that was seen of what was done before; ends the watch.
-    async fn all(&mut self, mut events: Box<dyn EventFeed>) -> Vec<Event> {
+    async fn all(&mut self, mut events: Box<dyn EventFeed>) -> Vec<CacheEvent> {
         cmd("GET").arg("result_cache:the_end").exec(&mut self.redis).unwrap();
         let mut all = Vec::new();
         loop {
@@ -70,7 +70,7 @@ impl Watched {
         events.stop();
         while let Some(seen) = events.next().await {
             match seen.unwrap() {
-                Seen::Event(event) => all.push(event),
+                Observation::Event(event) => all.push(event),
                 other => panic!("{other:?}"),
             }
         }
@@ -83,13 +83,13 @@ fn connect(server: &RedisServer, database: u8) -> Connection {
     redis::Client::open(format!("redis://{}/{database}", server.address())).unwrap().get_connection().unwrap()
 }
 
-async fn seen(events: &mut dyn EventFeed) -> Result<Seen, Error> {
+async fn seen(events: &mut dyn EventFeed) -> Result<Observation, Error> {
     tokio::time::timeout(Duration::from_secs(30), events.next()).await.expect("something is seen").unwrap()
 }
 
-async fn next(events: &mut dyn EventFeed) -> Event {
+async fn next(events: &mut dyn EventFeed) -> CacheEvent {
     match seen(events).await.unwrap() {
-        Seen::Event(event) => event,
+        Observation::Event(event) => event,
         other => panic!("{other:?}"),
     }
 }
@@ -108,7 +108,7 @@ impl Pipelines<'_> {
     }
 
     fn pack(id: Uuid, key: &str, url: &str, deleted_at: Option<f64>) -> Vec<u8> {
-        codec::encode_pair(&Entry {
+        msgpack::encode_pair(&Entry {
             id,
             cache_key: CacheKey::new(key.as_bytes()),
             request: Request { method: "GET".into(), url: url.into(), ..Request::default() },
@@ -132,7 +132,7 @@ impl Pipelines<'_> {
         for id in ids {
             let heads: Vec<Vec<u8>> = cmd("HGETALL").arg(Self::entry(id)).query(self.0).unwrap();
             let Some(data) = heads.chunks(2).find(|field| field[0] == b"data").map(|field| &field[1]) else { continue };
-            if codec::decode_pair(data).unwrap().is_deleted() {
+            if msgpack::decode_pair(data).unwrap().is_deleted() {
                 continue;
             }
             for part in ["entry", "stream"] {
@@ -211,16 +211,16 @@ fn enrich(redis: &mut Connection) {
     assert_eq!(pipeline.look_up("GET:5"), 0);
 }
 
-fn sample(events: &[Event]) -> Sample {
-    let mut sample = Sample::default();
+fn sample(events: &[CacheEvent]) -> EventTotals {
+    let mut sample = EventTotals::default();
     for event in events {
-        sample.add(&Seen::Event(event.clone()));
+        sample.add(&Observation::Event(event.clone()));
     }
     sample
 }
 
 /// Hits, misses, stores, refreshes, expiries, evictions, removals.
-fn counts(sample: &Sample, service: Option<ServiceName>, cache: Kind) -> [u64; 7] {
-    let happened = sample.of.get(&(service, cache)).copied().unwrap_or_default();
-    EventKind::ALL.map(|kind| happened.of(kind))
+fn counts(sample: &EventTotals, service: Option<ServiceName>, cache: CacheKind) -> [u64; 7] {
+    let happened = sample.counts.get(&(service, cache)).copied().unwrap_or_default();
+    EventKind::ALL.map(|kind| happened.get(kind))
 }

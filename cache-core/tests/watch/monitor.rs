@@ -5,26 +5,26 @@ use crate::*;
 #[tokio::test]
 async fn a_watch_of_commands_ends_after_its_window_or_its_limit() {
     let mut watched = Watched::new();
-    let window = Source::Commands { window: Duration::from_millis(50), limit: u64::MAX };
+    let window = EventSource::Commands { window: Duration::from_millis(50), limit: u64::MAX };
     assert!(watched.watch(window).await.next().await.is_none());
-    let limit = Source::Commands { window: Duration::from_secs(600), limit: 3 };
+    let limit = EventSource::Commands { window: Duration::from_secs(600), limit: 3 };
     let mut events = watched.watch(limit).await;
     for _ in 0..5 {
         cmd("GET").arg(RESULT).exec(&mut watched.redis).unwrap();
     }
-    let mut told = 0;
+    let mut message = 0;
     while let Some(seen) = events.next().await {
         seen.unwrap();
-        told += 1;
+        message += 1;
     }
-    assert_eq!(told, 3);
+    assert_eq!(message, 3);
 }
 
 #[tokio::test]
 async fn dropped_events_are_reported_at_the_end_too() {
     const MANY: u64 = 20_000;
     let mut watched = Watched::new();
-    let mut events = watched.watch(Source::Commands { window: Duration::from_secs(600), limit: MANY }).await;
+    let mut events = watched.watch(EventSource::Commands { window: Duration::from_secs(600), limit: MANY }).await;
     let mut pipe = redis::pipe();
     (0..MANY).for_each(|_| _ = pipe.cmd("GET").arg(RESULT));
     pipe.exec(&mut watched.redis).unwrap();
@@ -38,6 +38,6 @@ async fn dropped_events_are_reported_at_the_end_too() {
     }
     events.stop();
     let lost = seen(&mut *events).await.unwrap();
-    assert!(matches!(lost, Seen::Lost(1..MANY)), "{lost:?}");
+    assert!(matches!(lost, Observation::Lost(1..MANY)), "{lost:?}");
     assert!(events.next().await.is_none());
 }

@@ -6,38 +6,38 @@ use crate::*;
 #[case::notifications(NOTIFICATIONS)]
 #[case::commands(COMMANDS)]
 #[tokio::test]
-async fn operations_of_the_pipeline_are_reported(#[case] source: Source) {
+async fn operations_of_the_pipeline_are_reported(#[case] source: EventSource) {
     let mut watched = Watched::new();
     let events = watched.watch(source).await;
     enrich(&mut watched.redis);
     let all = watched.all(events).await;
     let sample = sample(&all);
-    assert_eq!(counts(&sample, Some(ServiceName::new("jikan")), Kind::Http), [2, 2, 2, 0, 0, 0, 0], "{all:#?}");
+    assert_eq!(counts(&sample, Some(ServiceName::new("jikan")), CacheKind::Http), [2, 2, 2, 0, 0, 0, 0], "{all:#?}");
     // The last two were stored without having been looked up.
     let unasked = u64::from(source != COMMANDS);
     assert_eq!(
-        counts(&sample, Some(ServiceName::new("kitsu")), Kind::Http),
+        counts(&sample, Some(ServiceName::new("kitsu")), CacheKind::Http),
         [1, 1 + unasked, 3, 0, 0, 0, 1],
         "{all:#?}"
     );
     // Of commands, the last look-up was not known to be a miss when the watch ended.
-    assert_eq!(counts(&sample, None, Kind::Http), [0, unasked, 0, 0, 0, 0, 0], "{all:#?}");
-    let hits = if source.tells(EventKind::Hit, Kind::Result) { 3 } else { 0 };
+    assert_eq!(counts(&sample, None, CacheKind::Http), [0, unasked, 0, 0, 0, 0, 0], "{all:#?}");
+    let hits = if source.can_observe(EventKind::Hit, CacheKind::Result) { 3 } else { 0 };
     assert_eq!(
-        counts(&sample, Some(ServiceName::new("anisearch")), Kind::Result),
+        counts(&sample, Some(ServiceName::new("anisearch")), CacheKind::Result),
         [hits, 1, 1, 0, 0, 0, 0],
         "{all:#?}"
     );
     let hit = all.iter().find(|event| event.kind == EventKind::Hit).unwrap();
     assert_eq!(hit.request.as_ref().unwrap().url, JIKAN);
-    assert!(matches!(hit.id, Some(EntryId::Http(Layout::Pipeline, _))));
+    assert!(matches!(hit.id, Some(EntryId::Http(StorageLayout::Pipeline, _))));
 }
 
 #[rstest]
 #[case::notifications(NOTIFICATIONS)]
 #[case::commands(COMMANDS)]
 #[tokio::test]
-async fn operations_of_this_crate_are_reported(#[case] source: Source) {
+async fn operations_of_this_crate_are_reported(#[case] source: EventSource) {
     let mut watched = Watched::new();
     let mut events = watched.watch(source).await;
     let key = CacheKey::new(*b"GET:1");
@@ -102,7 +102,7 @@ async fn a_sufficient_setting_is_not_changed() {
     let mut watched = Watched::new();
     watched.set("AKEm");
     let before = watched.setting();
-    let events = watched.watch(Source::Notifications { enables: false }).await;
+    let events = watched.watch(EventSource::Notifications { enables: false }).await;
     assert_eq!(events.changed_setting(), None);
     events.close().await.unwrap();
     assert_eq!(watched.setting(), before);
@@ -122,7 +122,7 @@ async fn a_setting_changed_by_others_is_not_restored() {
 async fn notifications_are_not_enabled_without_permission() {
     let mut watched = Watched::new();
     watched.set("AKE");
-    match watched.store.watch(Source::Notifications { enables: false }).await {
+    match watched.store.watch(EventSource::Notifications { enables: false }).await {
         Err(Error::NotificationsOff { missing, .. }) => assert_eq!(missing, "m"),
         other => panic!("{:?}", other.err()),
     }
@@ -138,7 +138,7 @@ async fn notifications_are_not_enabled_without_permission() {
 async fn a_watch_fails_when_notifications_are_turned_off() {
     let mut watched = Watched::new();
     watched.set("AKEm");
-    let mut events = watched.watch(Source::Notifications { enables: false }).await;
+    let mut events = watched.watch(EventSource::Notifications { enables: false }).await;
     watched.set("");
     assert!(matches!(seen(&mut *events).await, Err(Error::NotificationsOff { .. })));
     assert!(events.next().await.is_none());

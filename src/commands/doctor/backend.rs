@@ -8,7 +8,7 @@ use crate::commands::doctor::command_line::quoted;
 use crate::commands::doctor::report::Check;
 use crate::commands::session::OpenCache;
 use crate::output::human::{bytes, count, elapsed};
-use cache_core::chain;
+use cache_core::error_chain;
 
 /// Above this share of the memory limit, entries are about to be refused or thrown away.
 const NEARLY_FULL: f64 = 0.9;
@@ -40,7 +40,7 @@ pub(crate) async fn checks(cache: &OpenCache) -> Vec<Check> {
                 ));
             }
         }
-        Err(error) => checks.push(Check::warn("version", chain(&error), advice(&error))),
+        Err(error) => checks.push(Check::warn("version", error_chain(&error), advice(&error))),
     }
     checks
 }
@@ -86,7 +86,7 @@ fn memory(info: &ServerInfo, location: &str) -> Check {
 
 /// Why the cache could not be opened, and what helps.
 pub(crate) fn unreachable(error: &Error) -> Check {
-    let detail = chain(error);
+    let detail = error_chain(error);
     let lower = detail.to_lowercase();
     let says = |words: &[&str]| words.iter().any(|word| lower.contains(word));
     let backend = match error {

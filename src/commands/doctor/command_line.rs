@@ -1,6 +1,6 @@
 //! The flags that name the cache, for advised commands: they must act on the same cache.
 
-use cache_core::without_secrets;
+use cache_core::redact;
 
 use crate::cli::Global;
 use crate::output::secrets;
@@ -14,14 +14,14 @@ pub(crate) struct CommandLine {
 }
 
 impl CommandLine {
-    pub(crate) fn of(global: &Global) -> Self {
+    pub(crate) fn new(global: &Global) -> Self {
         let mut line = Self { before: None, flags: String::new() };
         if global.demo {
             line.flags.push_str(" --demo");
         }
         let mut storage = global.storage.as_deref();
         if let Some(url) = &global.redis {
-            let shown = without_secrets(url);
+            let shown = redact(url);
             if shown == *url {
                 line.add("--redis", url);
             } else {
@@ -74,7 +74,7 @@ mod tests {
 
     #[test]
     fn what_was_given_is_told_again_and_no_password() {
-        let again = |global: &Global| CommandLine::of(global).complete("animecache ls && animecache flush");
+        let again = |global: &Global| CommandLine::new(global).complete("animecache ls && animecache flush");
         assert_eq!(again(&Global::default()), "animecache ls && animecache flush");
         let global = Global { redis: Some("redis://h/5".into()), profile: Some("it's".into()), ..Global::default() };
         assert_eq!(
@@ -83,7 +83,7 @@ mod tests {
         );
         let global = Global { redis: Some("redis://:pw@h/5".into()), ..Global::default() };
         assert_eq!(
-            CommandLine::of(&global).complete("animecache ls"),
+            CommandLine::new(&global).complete("animecache ls"),
             "export REDIS_CACHE_URL='redis://:PASSWORD@h/5' && animecache --storage redis ls"
         );
     }

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use cache_core::{Inspect as _, Missing, ServiceRegistry, Sqlite};
+use cache_core::{IfMissing, Inspect as _, ServiceRegistry, Sqlite};
 
 use crate::commands::doctor::command_line::quoted;
 use crate::commands::doctor::report::Check;
-use cache_core::chain;
+use cache_core::error_chain;
 
 pub(crate) async fn checks(file: &Path, is_asked_for: bool, services: &ServiceRegistry) -> Vec<Check> {
     let mut checks = Vec::new();
@@ -22,13 +22,13 @@ pub(crate) async fn checks(file: &Path, is_asked_for: bool, services: &ServiceRe
 }
 
 async fn opened(file: &Path, services: &ServiceRegistry) -> Check {
-    let answer = async { Sqlite::open(file, services.clone(), Missing::Fail).await?.info().await };
+    let answer = async { Sqlite::open(file, services.clone(), IfMissing::Fail).await?.info().await };
     match answer.await {
         Ok(info) => Check::ok("SQLite file", format!("{} is readable (SQLite {})", file.display(), info.version)),
         Err(error) => {
             let file = file.to_string_lossy();
             let fix = format!("mv {} {}", quoted(&file), quoted(&format!("{file}.broken")));
-            Check::fail("SQLite file", chain(&error), fix)
+            Check::fail("SQLite file", error_chain(&error), fix)
         }
     }
 }

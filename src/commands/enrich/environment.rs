@@ -33,7 +33,7 @@ impl Environment {
         };
         // Before the cache is opened: it recognizes the service of an entry by these URLs.
         if let Some(upstream) = &upstream {
-            upstream.stand_in(&mut services);
+            upstream.configure(&mut services);
         }
         let config = services.config(&session.settings.cache);
         let network = match &args.browser {
@@ -46,7 +46,7 @@ impl Environment {
         if !config.enabled {
             session.warn("caching is disabled (ENABLE_HTTP_CACHE): nothing is read from or written to the cache");
         }
-        let cache = cache_core::Cache::over(Arc::clone(&opened.store), &config);
+        let cache = cache_core::Cache::with_store(Arc::clone(&opened.store), &config);
         Ok(Self { cache, network, services, _upstream: upstream, _opened: opened })
     }
 

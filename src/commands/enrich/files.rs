@@ -21,14 +21,14 @@ pub(crate) fn write(directory: &Path, progress: &EnrichProgress) -> anyhow::Resu
     for of in &progress.services {
         if let Some(value) = of.cold.value() {
             let file = directory.join(format!("{}.json", of.service.name()));
-            write_whole(directory, &file, value).with_context(|| format!("cannot write {}", file.display()))?;
+            write_atomically(directory, &file, value).with_context(|| format!("cannot write {}", file.display()))?;
         }
     }
     Ok(())
 }
 
 /// Writes a file atomically.
-fn write_whole(directory: &Path, file: &Path, value: &Value) -> anyhow::Result<()> {
+fn write_atomically(directory: &Path, file: &Path, value: &Value) -> anyhow::Result<()> {
     let mut draft = draft(directory)?;
     serde_json::to_writer_pretty(&mut draft, value)?;
     draft.write_all(b"\n")?;

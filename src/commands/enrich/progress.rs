@@ -23,7 +23,7 @@ const FRAME_INTERVAL: Duration = Duration::from_millis(100);
 const TEMPLATE: &str = "{prefix:13} {wide_bar:.dim} {pos:>5} of {len:<5} {msg:32!}";
 
 /// Runs the work and shows its progress; `None`: a signal arrived.
-pub(crate) async fn follow<T>(
+pub(crate) async fn run_with_progress<T>(
     work: impl Future<Output = T>,
     signals: &mut Signals,
     mut show: impl FnMut(),
@@ -88,7 +88,7 @@ impl ProgressView {
     }
 
     /// As [`Self::new`], for one of many enrichments: the caller prints a line for each, so a pipe gets no more.
-    pub(crate) fn of_many(session: &Session, heading: &str) -> Self {
+    pub(crate) fn for_many(session: &Session, heading: &str) -> Self {
         match Self::new(session, Mode::Usual) {
             Self::Bars(mut bars) => {
                 let style = ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_bar());
@@ -154,7 +154,7 @@ impl Lines {
                 let size = bytes(tally.bytes);
                 let failed = outcome.as_ref().err().map_or_else(String::new, |problem| format!("; error: {problem}"));
                 let line = format!("{}: {name} pass: {requests}, {hits}, {size}, {time}{failed}", of.service);
-                output::tell(&safe::line(&line));
+                output::print_error(&safe::line(&line));
             }
         }
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::anime::{Anime, Ids};
 use crate::cli::enrich::{EnrichArgs, IdArgs, ServiceArgs};
 use crate::commands::session::Session;
-use crate::enrich::lookup::{Catalogue, Meaning, PIPELINES_FILE};
+use crate::enrich::lookup::{Catalogue, PIPELINES_FILE, TitleMatch};
 use crate::exit::Refused;
 use crate::output;
 use crate::output::human::{count, counted};
@@ -45,9 +45,9 @@ pub(crate) fn anime(session: &Session, args: &EnrichArgs) -> anyhow::Result<Opti
 /// The anime that a title matches; fails with a list if it matches several.
 pub(crate) fn by_title<'a>(catalogue: &'a Catalogue, title: &str) -> anyhow::Result<Option<&'a Anime>> {
     match catalogue.find(title) {
-        Meaning::None => Ok(None),
-        Meaning::One(index) => Ok(catalogue.get(index)),
-        Meaning::Several(indices) => Err(Refused(candidates(catalogue, title, &indices)).into()),
+        TitleMatch::None => Ok(None),
+        TitleMatch::One(index) => Ok(catalogue.get(index)),
+        TitleMatch::Several(indices) => Err(Refused(candidates(catalogue, title, &indices)).into()),
     }
 }
 
@@ -60,8 +60,8 @@ pub(crate) fn catalogue(session: &Session, args: &ServiceArgs) -> anyhow::Result
         None if !is_demo && pipelines.is_file() => Catalogue::open(pipelines)?,
         None => Catalogue::demo(),
     };
-    if catalogue.odd() > 0 {
-        let (odd, what) = (catalogue.odd() as u64, if catalogue.odd() == 1 { "entry" } else { "entries" });
+    if catalogue.invalid() > 0 {
+        let (odd, what) = (catalogue.invalid() as u64, if catalogue.invalid() == 1 { "entry" } else { "entries" });
         session.warn(&format!("skipped {} invalid {what} in {}", count(odd), catalogue.name()));
     }
     Ok(catalogue)

@@ -11,7 +11,7 @@ use crate::output::style::Style;
 use crate::output::{human, safe};
 
 /// URLs that are not cached, at most so many.
-const MOST_MISSING: usize = 5;
+const MAX_MISSING: usize = 5;
 
 pub(crate) fn text(plan: &EnrichPlan, report: &EnrichReport, style: Style) -> String {
     let mut out = String::new();
@@ -41,27 +41,27 @@ fn write(out: &mut String, plan: &EnrichPlan, report: &EnrichReport, style: Styl
 fn row(out: &mut String, service: &ServiceReport, style: Style) -> std::fmt::Result {
     let (cold, warm) = (service.cold, service.warm);
     // The only pass, if there is one.
-    let (shown, last) = (if cold.requests > 0 { cold } else { warm.unwrap_or(cold) }, warm.unwrap_or(cold));
+    let (view, last) = (if cold.requests > 0 { cold } else { warm.unwrap_or(cold) }, warm.unwrap_or(cold));
     writeln!(
         out,
         "  {:<13}  {:>8}  {:>6}  {:>9}  {:>9}  {:>9}  {:>9}  {}",
         service.service.name(),
-        count(shown.requests),
+        count(view.requests),
         count(last.hits),
-        bytes(shown.bytes),
+        bytes(view.bytes),
         latency(Some(cold.seconds).filter(|seconds| *seconds > 0.0)),
         latency(warm.map(|pass| pass.seconds)),
-        speedup(service.shown_speedup()),
+        speedup(service.displayed_speedup()),
         identical(service.identical, style),
     )?;
     // If the service failed, the error names what is missing.
     if service.ok && !service.missing.is_empty() {
         let missing = counted(service.missing.len() as u64, "request");
         writeln!(out, "    {}", style.warn(&format!("{missing} not cached:")))?;
-        for missing in service.missing.iter().take(MOST_MISSING) {
+        for missing in service.missing.iter().take(MAX_MISSING) {
             writeln!(out, "      {}", safe::line(missing))?;
         }
-        if service.missing.len() > MOST_MISSING {
+        if service.missing.len() > MAX_MISSING {
             writeln!(out, "      … (use --json to list all)")?;
         }
     }
@@ -87,7 +87,7 @@ fn overall(out: &mut String, report: &EnrichReport, style: Style) -> std::fmt::R
         bytes(report.services.iter().map(|service| service.cold.bytes).sum()),
         latency(Some(report.cold_seconds).filter(|seconds| *seconds > 0.0)),
         latency(report.warm_seconds),
-        speedup(report.shown_speedup()),
+        speedup(report.displayed_speedup()),
     );
     writeln!(out, "{}{}", style.bold(&line), identical(report.identical, style))
 }
@@ -113,7 +113,7 @@ fn remarks(out: &mut String, plan: &EnrichPlan, report: &EnrichReport, style: St
     if waited >= 0.1 {
         remarks.push(format!("Waited {} for rate limits", latency(Some(waited))));
     }
-    let is_too_long = |pass: &PassReport| pass.seconds >= plan.time_limit.as_secs_f64();
+    let is_too_long = |pass: &PassReport| pass.seconds >= plan.timeout.as_secs_f64();
     let is_out_of_time =
         |of: &ServiceReport| !of.ok && (is_too_long(&of.cold) || of.warm.as_ref().is_some_and(is_too_long));
     if report.services.iter().any(is_out_of_time) {
@@ -151,7 +151,7 @@ mod tests {
     use super::*;
     use crate::anime::{Anime, Ids};
     use crate::enrich::metrics::Gap;
-    use crate::enrich::progress::TIME_LIMIT;
+    use crate::enrich::progress::SERVICE_TIMEOUT;
     use crate::output::style::ColorChoice;
     use crate::services;
 
@@ -213,7 +213,7 @@ mod tests {
             },
             services: vec![services::jikan(), services::kitsu(), services::anidb(), services::anisearch()],
             mode: Mode::Usual,
-            time_limit: TIME_LIMIT,
+            timeout: SERVICE_TIMEOUT,
         };
         insta::assert_snapshot!(text(&plan, &report, Style::new(ColorChoice::Never)), @r#"
         Cowboy␇ Bebop  TV, 26 episodes

@@ -1,8 +1,8 @@
 //! `show --json`: the fields of the contract.
 
 use base64::Engine as _;
-use cache_core::codec::body;
-use cache_core::key::sha256_hex;
+use cache_core::content_coding;
+use cache_core::hex::sha256_hex;
 use cache_core::{BackendKind, EntryDetails, Headers, RedisKeyInfo};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -57,17 +57,17 @@ impl<'a> Document<'a> {
             row: Row::new(&found.summary, backend, now, reveal),
             request: found.entry.as_ref().map(|entry| head(&entry.request.headers)),
             response: found.entry.as_ref().map(|entry| head(&entry.response.headers)),
-            body: stored.map(|stored| value(&body::decode_all(stored, encoding(found)), reveal)),
+            body: stored.map(|stored| value(&content_coding::decode_all(stored, encoding(found)), reveal)),
             body_sha256: stored.map(sha256_hex),
             chunks: found.chunks,
-            redis_keys: found.keys.iter().map(|fact| RedisKey::of(fact, reveal)).collect(),
+            redis_keys: found.keys.iter().map(|fact| RedisKey::new(fact, reveal)).collect(),
         }
     }
 }
 
 impl<'a> RedisKey<'a> {
-    fn of(fact: &'a RedisKeyInfo, reveal: bool) -> Self {
-        Self { name: Id::of_key(&fact.key, reveal), kind: &fact.kind, ttl: fact.ttl, bytes: fact.bytes }
+    fn new(fact: &'a RedisKeyInfo, reveal: bool) -> Self {
+        Self { name: Id::from_key(&fact.key, reveal), kind: &fact.kind, ttl: fact.ttl, bytes: fact.bytes }
     }
 }
 

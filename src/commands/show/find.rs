@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use cache_core::key::{HTTP_PREFIX, RESULT_PREFIX, unhex};
+use cache_core::hex::unhex;
 use cache_core::{CacheKey, EntryDetails, EntryId, Inspect, Summary};
+use cache_core::{HTTP_PREFIX, RESULT_PREFIX};
 
 use crate::cli::selectors;
 use crate::commands::short_id;
@@ -113,7 +114,7 @@ mod tests {
     use super::*;
     use crate::exit::Refused;
     use crate::services::registry;
-    use cache_core::{Entry, Layout, Memory, Request, ResponseStore as _, ResultStore as _};
+    use cache_core::{Entry, Memory, Request, ResponseStore as _, ResultStore as _, StorageLayout};
     use std::time::Duration;
     use uuid::Uuid;
 
@@ -140,7 +141,7 @@ mod tests {
     #[tokio::test]
     async fn an_entry_is_found_by_all_its_names() {
         let (memory, ids) = store(&[("http://a/1", 1.0), ("http://a/1", 2.0), ("http://a/12?q=x", 3.0)]).await;
-        let id = |n: usize| Some(EntryId::Http(Layout::Pipeline, ids[n]));
+        let id = |n: usize| Some(EntryId::Http(StorageLayout::Pipeline, ids[n]));
         assert_eq!(found(&memory, &ids[0].to_string()).await, id(0));
         assert_eq!(found(&memory, &format!("hishel_cache:entry:{}", ids[0])).await, id(0));
         assert_eq!(found(&memory, &format!("hishel_cache:stream:{}", ids[0])).await, id(0));

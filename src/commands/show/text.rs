@@ -2,18 +2,18 @@
 
 use std::fmt::{Result, Write};
 
-use cache_core::codec::body;
+use cache_core::content_coding;
 use cache_core::{EntryDetails, EntryId, Headers};
 
 use crate::commands::show::encoding::encoding;
 use crate::output::human::{bytes, counted, duration, maybe_duration};
-use crate::output::secrets::shown_key;
+use crate::output::secrets::displayed_key;
 use crate::output::style::Style;
 use crate::output::{human, safe, secrets};
 use bytes::Bytes;
 
 /// What is shown, and how much of it.
-pub(crate) struct Shown<'a> {
+pub(crate) struct EntryText<'a> {
     pub(crate) found: &'a EntryDetails,
     /// The body as stored.
     pub(crate) body: Option<&'a Bytes>,
@@ -22,12 +22,12 @@ pub(crate) struct Shown<'a> {
     pub(crate) reveal: bool,
 }
 
-impl Shown<'_> {
+impl EntryText<'_> {
     /// Everything.
-    pub(crate) fn whole(&self, style: Style) -> String {
+    pub(crate) fn all(&self, style: Style) -> String {
         let mut out = String::new();
         // Writing to a String cannot fail.
-        let _ = self.write_whole(&mut out, style);
+        let _ = self.write_all(&mut out, style);
         out
     }
 
@@ -38,7 +38,7 @@ impl Shown<'_> {
         out
     }
 
-    fn write_whole(&self, out: &mut String, style: Style) -> Result {
+    fn write_all(&self, out: &mut String, style: Style) -> Result {
         self.write_summary(out, style)?;
         self.write_headers(out, style)?;
         if !self.found.keys.is_empty() {
@@ -48,12 +48,12 @@ impl Shown<'_> {
                     fact.ttl.map_or_else(|| "never expires".to_owned(), |ttl| format!("expires in {}", duration(ttl)));
                 let size = fact.bytes.map_or_else(String::new, |size| format!(", {}", bytes(size)));
                 let facts = style.dim(&format!("{}, {ttl}{size}", safe::line(&fact.kind)));
-                writeln!(out, "  {}  {facts}", shown_key(&fact.key, self.reveal))?;
+                writeln!(out, "  {}  {facts}", displayed_key(&fact.key, self.reveal))?;
             }
         }
         if let Some(stored) = self.body {
             writeln!(out, "\n{}", style.bold("Body"))?;
-            out.push_str(&readable(&body::decode_all(stored, encoding(self.found)), self.reveal));
+            out.push_str(&readable(&content_coding::decode_all(stored, encoding(self.found)), self.reveal));
         }
         Ok(())
     }
@@ -62,7 +62,7 @@ impl Shown<'_> {
         let entry = &self.found.summary;
         let mut fact = |name: &str, value: &str| writeln!(out, "{}  {value}", style.dim(&format!("{name:<10}")));
         if let Some(http) = &entry.http {
-            let url = if self.reveal { http.url.as_ref().into() } else { secrets::url(&http.url) };
+            let url = if self.reveal { http.url.as_ref().into() } else { secrets::redact_url(&http.url) };
             fact("request", &style.bold(&format!("{} {}", safe::line(&http.method), safe::line(&url))))?;
             let kind = http.content_type.as_deref().map_or_else(String::new, |kind| format!("  {}", safe::line(kind)));
             fact("response", &format!("{}{kind}", http.status))?;
@@ -72,9 +72,9 @@ impl Shown<'_> {
         }
         match &entry.id {
             EntryId::Http(..) => fact("ID", &entry.id.text())?,
-            EntryId::Key(key) => fact("ID", &shown_key(key, self.reveal))?,
+            EntryId::Key(key) => fact("ID", &displayed_key(key, self.reveal))?,
         }
-        fact("key", &shown_key(&entry.id.redis_key(), self.reveal))?;
+        fact("key", &displayed_key(&entry.id.redis_key(), self.reveal))?;
         if let Some(http) = &entry.http {
             fact("cache key", &safe::bytes(http.cache_key.as_bytes()))?;
         }

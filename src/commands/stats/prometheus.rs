@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use cache_core::counters::{Counts, Scope};
+use cache_core::{Counters, Scope};
 
 use crate::commands::stats::report::{ServiceReport, StatsReport};
 use crate::output::safe;
@@ -144,7 +144,7 @@ fn server(report: &StatsReport) -> Vec<Metric> {
 
 /// Totals since counting began, which only grow: Prometheus computes rates itself.
 fn counters(report: &StatsReport) -> Vec<Metric> {
-    type Value = fn(&Counts) -> f64;
+    type Value = fn(&Counters) -> f64;
     let metrics: [(&'static str, &'static str, Value); 9] = [
         ("animecache_hits_total", "Requests served from the cache without contacting the origin.", |c| c.hits as f64),
         ("animecache_misses_total", "Requests served by the origin or by calling the function.", |c| c.misses as f64),

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use cache_core::admin::stats::{ServiceTally, Tally};
-use cache_core::counters::{Counted, Counts, Scope, Window};
-use cache_core::{BackendKind, Kind, ServerInfo, ServiceName, clock};
+use cache_core::admin::stats::{PassMetrics, ServiceTally};
+use cache_core::{BackendKind, CacheKind, ServerInfo, ServiceName, clock};
+use cache_core::{Counters, Scope, StatsSnapshot, StatsWindow};
 use serde::Serialize;
 
 use crate::commands::session::OpenCache;
@@ -31,9 +31,9 @@ pub(crate) struct StatsReport {
     #[serde(skip)]
     pub(crate) server: Option<(u64, u64)>,
     #[serde(skip)]
-    pub(crate) chosen: Window,
+    pub(crate) chosen: StatsWindow,
     #[serde(skip)]
-    pub(crate) counted: Counted,
+    pub(crate) counted: StatsSnapshot,
     #[serde(skip)]
     pub(crate) now: f64,
 }
@@ -68,7 +68,7 @@ pub(crate) struct ServiceReport {
     pub(crate) bytes: u64,
     pub(crate) ttl: Ttl,
     #[serde(flatten)]
-    pub(crate) asked: Asked,
+    pub(crate) requests: RequestStats,
 }
 
 /// The results under one key prefix.
@@ -77,12 +77,12 @@ pub(crate) struct PrefixReport {
     pub(crate) prefix: String,
     pub(crate) service: &'static str,
     #[serde(flatten)]
-    pub(crate) asked: Asked,
+    pub(crate) requests: RequestStats,
 }
 
 /// What was counted in the window; `None`: nothing was.
 #[derive(Default, Serialize)]
-pub(crate) struct Asked {
+pub(crate) struct RequestStats {
     pub(crate) hits: Option<u64>,
     pub(crate) misses: Option<u64>,
     pub(crate) hit_rate: Option<f64>,
@@ -113,22 +113,29 @@ pub(crate) struct Scanned {
 
 impl StatsReport {
     /// Counts the cache, and sums up what was counted in the window.
-    pub(crate) async fn of(cache: &OpenCache, window: Window) -> cache_core::Result<Self> {
+    pub(crate) async fn count(cache: &OpenCache, window: StatsWindow) -> cache_core::Result<Self> {
         let tally = crate::commands::stats::count::count(cache).await?;
         let info = cache.store.info().await?;
         let now = clock::now();
-        let counted = cache.store.stats(Window::Week.since(now)).await?;
+        let counted = cache.store.stats(StatsWindow::Week.since(now)).await?;
         Ok(Self::new(cache, &tally, info, counted, window, now))
     }
 
-    fn new(cache: &OpenCache, tally: &Tally, info: ServerInfo, counted: Counted, window: Window, now: f64) -> Self {
+    fn new(
+        cache: &OpenCache,
+        tally: &PassMetrics,
+        info: ServerInfo,
+        counted: StatsSnapshot,
+        window: StatsWindow,
+        now: f64,
+    ) -> Self {
         let backend = cache.store.id();
         let is_there = backend.kind != BackendKind::Sqlite || Path::new(&*backend.location).exists();
         let scopes = counted.within(window, now);
         // What the server counts is every read of a key, and in a cache that is looked at more than it is used most of
         // them are our own: that is no rate of the cache.
         let is_counted = !scopes.is_empty();
-        let all: Option<Counts> = is_counted.then(|| scopes.values().copied().sum());
+        let all: Option<Counters> = is_counted.then(|| scopes.values().copied().sum());
         Self {
             backend: BackendReport {
                 kind: backend.kind.name(),
@@ -166,8 +173,8 @@ impl StatsReport {
 }
 
 /// Every service that has entries or requests, once for each of the two caches.
-fn services(tally: &Tally, scopes: &BTreeMap<Scope, Counts>, window: Window) -> Vec<ServiceReport> {
-    let mut rows = BTreeMap::<(ServiceName, Kind), (ServiceTally, Option<Counts>)>::new();
+fn services(tally: &PassMetrics, scopes: &BTreeMap<Scope, Counters>, window: StatsWindow) -> Vec<ServiceReport> {
+    let mut rows = BTreeMap::<(ServiceName, CacheKind), (ServiceTally, Option<Counters>)>::new();
     for (of, tally) in &tally.services {
         rows.entry(*of).or_default().0 = tally.clone();
     }
@@ -181,20 +188,25 @@ fn services(tally: &Tally, scopes: &BTreeMap<Scope, Counts>, window: Window) -> 
     rows.into_iter().map(|(of, (tally, counts))| ServiceReport::new(of, &tally, counts, window)).collect()
 }
 
-fn prefixes(scopes: &BTreeMap<Scope, Counts>, window: Window) -> Vec<PrefixReport> {
-    let report = |(scope, counts): (&Scope, &Counts)| match scope {
+fn prefixes(scopes: &BTreeMap<Scope, Counters>, window: StatsWindow) -> Vec<PrefixReport> {
+    let report = |(scope, counts): (&Scope, &Counters)| match scope {
         Scope::Http(_) => None,
         Scope::Result(prefix) => Some(PrefixReport {
             prefix: prefix.clone(),
             service: scope.service(crate::services::registry()).name(),
-            asked: Asked::new(*counts, window),
+            requests: RequestStats::new(*counts, window),
         }),
     };
     scopes.iter().filter_map(report).collect()
 }
 
 impl ServiceReport {
-    fn new((service, kind): (ServiceName, Kind), tally: &ServiceTally, counts: Option<Counts>, window: Window) -> Self {
+    fn new(
+        (service, kind): (ServiceName, CacheKind),
+        tally: &ServiceTally,
+        counts: Option<Counters>,
+        window: StatsWindow,
+    ) -> Self {
         let ttl = tally.ttl();
         Self {
             service: service.name(),
@@ -207,13 +219,13 @@ impl ServiceReport {
                 max: ttl.map(|ttl| ttl.max),
                 none: tally.without_ttl,
             },
-            asked: counts.map(|counts| Asked::new(counts, window)).unwrap_or_default(),
+            requests: counts.map(|counts| RequestStats::new(counts, window)).unwrap_or_default(),
         }
     }
 }
 
-impl Asked {
-    fn new(counts: Counts, window: Window) -> Self {
+impl RequestStats {
+    fn new(counts: Counters, window: StatsWindow) -> Self {
         Self {
             hits: Some(counts.hits),
             misses: Some(counts.misses),

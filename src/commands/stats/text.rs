@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use cache_core::counters::{Counts, Scope, Window};
+use cache_core::{Counters, Scope, StatsWindow};
 
 use crate::commands::stats::report::StatsReport;
 use crate::output::columns::clip;
@@ -99,12 +99,12 @@ fn hits(out: &mut String, report: &StatsReport, style: Style) -> std::fmt::Resul
         "SERVICE OR FUNCTION", "KIND", "1H", "24H", "7D", "HITS", "MISSES", "ERRORS", "AVG LOOKUP"
     );
     writeln!(out, "\n{}", style.bold(&heading))?;
-    let windows = Window::ALL.map(|window| report.counted.within(window, report.now));
+    let windows = StatsWindow::ALL.map(|window| report.counted.within(window, report.now));
     let chosen = &windows[report.chosen as usize];
     // The longest holds every scope that the others hold.
     let [.., week] = &windows;
     for scope in week.keys() {
-        let [hour, day, week] = windows.each_ref().map(|window| share(window.get(scope).and_then(Counts::hit_rate)));
+        let [hour, day, week] = windows.each_ref().map(|window| share(window.get(scope).and_then(Counters::hit_rate)));
         let counts = chosen.get(scope).copied().unwrap_or_default();
         let name = match scope {
             Scope::Http(service) => service.name().into(),

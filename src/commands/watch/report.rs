@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use cache_core::counters::hit_rate;
-use cache_core::{EventKind, Happened, Kind, Sample, ServiceName, Source};
+use cache_core::hit_rate;
+use cache_core::{CacheKind, EventCounts, EventKind, EventSource, EventTotals, ServiceName};
 use serde::Serialize;
 
 use crate::output::event::service;
@@ -53,14 +53,14 @@ struct Counts {
 }
 
 impl WatchReport {
-    pub(crate) fn new(sample: &Sample, source: Source, since: f64, until: f64) -> Self {
-        let services = sample.of.iter().map(|((service, cache), happened)| OfService {
+    pub(crate) fn new(sample: &EventTotals, source: EventSource, since: f64, until: f64) -> Self {
+        let services = sample.counts.iter().map(|((service, cache), happened)| OfService {
             service: service.map(ServiceName::name),
             kind: cache.name(),
             counts: Counts::new(happened, source, *cache),
         });
-        let http = Counts::new(&sample.all_of(Kind::Http), source, Kind::Http);
-        let results = Counts::new(&sample.all_of(Kind::Result), source, Kind::Result);
+        let http = Counts::new(&sample.total(CacheKind::Http), source, CacheKind::Http);
+        let results = Counts::new(&sample.total(CacheKind::Result), source, CacheKind::Result);
         Self {
             event: "summary",
             sample: true,
@@ -127,18 +127,18 @@ impl WatchReport {
 }
 
 impl Counts {
-    fn new(happened: &Happened, source: Source, cache: Kind) -> Self {
-        let observed = |kind| source.tells(kind, cache).then(|| happened.of(kind));
+    fn new(happened: &EventCounts, source: EventSource, cache: CacheKind) -> Self {
+        let observed = |kind| source.can_observe(kind, cache).then(|| happened.get(kind));
         let hits = observed(EventKind::Hit);
         Self {
             hits,
-            misses: happened.of(EventKind::Miss),
+            misses: happened.get(EventKind::Miss),
             hit_rate: hits.and(happened.hit_rate()),
-            stores: happened.of(EventKind::Store),
-            refreshes: happened.of(EventKind::Refresh),
+            stores: happened.get(EventKind::Store),
+            refreshes: happened.get(EventKind::Refresh),
             expiries: observed(EventKind::Expire),
             evictions: observed(EventKind::Evict),
-            removals: happened.of(EventKind::Remove),
+            removals: happened.get(EventKind::Remove),
         }
     }
 

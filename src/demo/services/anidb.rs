@@ -1,19 +1,19 @@
 //! AniDB's HTTP API: XML. Its errors come with status 200.
 
 use crate::demo::catalogue::{Anime, CATALOGUE};
-use crate::demo::services::exchange::{Asked, Misbehavior, Reply, escape};
+use crate::demo::services::exchange::{DemoReply, DemoRequest, Misbehavior, escape};
 
-pub(crate) fn answer(asked: &Asked<'_>) -> Reply {
+pub(crate) fn respond(asked: &DemoRequest<'_>) -> DemoReply {
     let is_known =
         asked.param("request") == Some("anime") && asked.param("client").is_some_and(|client| !client.is_empty());
     let body = match CATALOGUE.iter().find(|anime| asked.number("aid") == Some(anime.anidb)) {
-        _ if asked.path != "/httpapi" => return Reply::new(404, "text/html", "<h1>404</h1>"),
+        _ if asked.path != "/httpapi" => return DemoReply::new(404, "text/html", "<h1>404</h1>"),
         _ if !is_known => error("Parameter missing or unknown client"),
         None => error("Anime not found"),
         Some(anime) if Misbehavior::of(anime) == Some(Misbehavior::Banned) => error("Banned"),
         Some(anime) => document(anime),
     };
-    Reply::new(200, "text/xml; charset=UTF-8", body)
+    DemoReply::new(200, "text/xml; charset=UTF-8", body)
 }
 
 fn error(text: &str) -> String {

@@ -6,12 +6,12 @@
 use serde_json::{Value, json};
 
 use crate::demo::catalogue::{Anime, CATALOGUE};
-use crate::demo::services::exchange::{Asked, Reply, page};
+use crate::demo::services::exchange::{DemoReply, DemoRequest, page};
 
 /// Requests a minute, as in its headers.
 const LIMIT: u64 = 30;
 
-pub(crate) fn answer(asked: &Asked<'_>) -> Reply {
+pub(crate) fn respond(asked: &DemoRequest<'_>) -> DemoReply {
     let query = asked.body.and_then(|body| body["query"].as_str());
     let variables = asked.body.map(|body| &body["variables"]);
     let (Some(query), Some(variables)) = (query, variables) else {
@@ -30,10 +30,10 @@ pub(crate) fn answer(asked: &Asked<'_>) -> Reply {
     } else {
         media(anime)
     };
-    headed(Reply::json(&json!({"data": {"Media": media}})), LIMIT - 1)
+    headed(DemoReply::json(&json!({"data": {"Media": media}})), LIMIT - 1)
 }
 
-fn headed(reply: Reply, remaining: u64) -> Reply {
+fn headed(reply: DemoReply, remaining: u64) -> DemoReply {
     reply
         .with("cache-control", "no-cache, private")
         .with("x-ratelimit-limit", LIMIT.to_string())
@@ -41,10 +41,10 @@ fn headed(reply: Reply, remaining: u64) -> Reply {
         .with("set-cookie", "laravel_session=demo-session-that-is-nobodys; path=/; httponly")
 }
 
-fn error(status: u16, message: &str) -> Reply {
+fn error(status: u16, message: &str) -> DemoReply {
     let body = json!({"errors": [{"message": message, "status": status, "locations": [{"line": 1, "column": 3}]}],
         "data": {"Media": null}});
-    headed(Reply { status, ..Reply::json(&body) }, LIMIT - 1)
+    headed(DemoReply { status, ..DemoReply::json(&body) }, LIMIT - 1)
 }
 
 fn connection(edges: Vec<Value>, number: u64, size: u64) -> Value {
@@ -76,7 +76,7 @@ fn staff(anime: &Anime) -> Vec<Value> {
 
 fn schedule(anime: &Anime) -> Vec<Value> {
     // A new episode each week; what has ended long ago has no schedule any more.
-    let airs = if anime.is_airing() { anime.shown() + 60 } else { 0 };
+    let airs = if anime.is_airing() { anime.displayed_titles() + 60 } else { 0 };
     (1..=airs).map(|n| json!({"node": {"id": anime.anilist * 1_000 + n, "episode": n, "airingAt": 1_700_000_000 + n * 604_800}})).collect()
 }
 
@@ -97,7 +97,7 @@ fn media(anime: &Anime) -> Value {
             "title": {"romaji": format!("{}: A Special", anime.title), "english": null}}}]},
         "studios": {"edges": [{"node": {"id": 1, "name": anime.studio, "isAnimationStudio": true}, "isMain": true}]},
         "externalLinks": [], "streamingEpisodes": [], "rankings": [],
-        "nextAiringEpisode": anime.is_airing().then(|| json!({"episode": anime.shown() + 1, "airingAt": 1_700_000_000, "timeUntilAiring": 1})),
+        "nextAiringEpisode": anime.is_airing().then(|| json!({"episode": anime.displayed_titles() + 1, "airingAt": 1_700_000_000, "timeUntilAiring": 1})),
         "stats": {"scoreDistribution": [{"score": 80, "amount": 42}], "statusDistribution": [{"status": "COMPLETED", "amount": 42}]},
         "updatedAt": 1_700_000_000,
     })

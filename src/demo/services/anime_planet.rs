@@ -5,9 +5,9 @@
 use serde_json::json;
 
 use crate::demo::catalogue::{Anime, CATALOGUE, Character};
-use crate::demo::services::exchange::{Asked, Reply, end, escape};
+use crate::demo::services::exchange::{DemoReply, DemoRequest, end, escape};
 
-pub(crate) fn answer(asked: &Asked<'_>) -> Reply {
+pub(crate) fn respond(asked: &DemoRequest<'_>) -> DemoReply {
     let parts = asked.parts();
     let mut head = String::new();
     let (title, body) = match parts.as_slice() {
@@ -23,13 +23,13 @@ pub(crate) fn answer(asked: &Asked<'_>) -> Reply {
             Some((anime, character)) => (character.name.clone(), character_page(anime, &character)),
             None => (format!("Search Results for {slug} | Anime-Planet"), search()),
         },
-        _ => return Reply::new(404, "text/html; charset=utf-8", "<h1>404 Not Found</h1>"),
+        _ => return DemoReply::new(404, "text/html; charset=utf-8", "<h1>404 Not Found</h1>"),
     };
     let page = format!(
         "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{}</title>{head}</head>\n<body>\n{body}</body></html>\n",
         escape(&title)
     );
-    Reply::new(200, "text/html; charset=utf-8", page)
+    DemoReply::new(200, "text/html; charset=utf-8", page)
 }
 
 /// What the site states for other programs, with its own address before addresses that are whole, as there.

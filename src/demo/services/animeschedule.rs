@@ -3,23 +3,23 @@
 use serde_json::{Value, json};
 
 use crate::demo::catalogue::{Anime, CATALOGUE};
-use crate::demo::services::exchange::{Asked, Reply};
+use crate::demo::services::exchange::{DemoReply, DemoRequest};
 
 /// A date that is not known, as the service writes it.
 const NEVER: &str = "0001-01-01T00:00:00Z";
 
-pub(crate) fn answer(asked: &Asked<'_>) -> Reply {
+pub(crate) fn respond(asked: &DemoRequest<'_>) -> DemoReply {
     if asked.path != "/api/v3/anime" {
-        return Reply::new(404, "text/plain", "404 page not found");
+        return DemoReply::new(404, "text/plain", "404 page not found");
     }
     let wanted = asked.param("q").unwrap_or_default().to_lowercase();
     let is_meant =
         |anime: &&Anime| [&anime.title, &anime.english].iter().any(|title| title.to_lowercase().contains(&wanted));
     let found: Vec<_> = CATALOGUE.iter().filter(is_meant).map(anime).collect();
     if found.is_empty() || wanted.is_empty() {
-        return Reply::new(200, "text/plain; charset=utf-8", "Couldn't find anime with these parameters.");
+        return DemoReply::new(200, "text/plain; charset=utf-8", "Couldn't find anime with these parameters.");
     }
-    Reply::json(&json!({"page": 1, "totalAmount": found.len(), "anime": found}))
+    DemoReply::json(&json!({"page": 1, "totalAmount": found.len(), "anime": found}))
         .with("cache-control", "public, max-age=7200")
         .with("x-ratelimit-limit", "120")
         .with("x-ratelimit-remaining", "117")

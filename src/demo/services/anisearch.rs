@@ -3,9 +3,9 @@
 use serde_json::Value;
 
 use crate::demo::catalogue::{Anime, CATALOGUE};
-use crate::demo::services::exchange::{Asked, CHALLENGE_COOKIE, Misbehavior, Reply, end, escape};
+use crate::demo::services::exchange::{CHALLENGE_COOKIE, DemoReply, DemoRequest, Misbehavior, end, escape};
 
-pub(crate) fn answer(asked: &Asked<'_>) -> Reply {
+pub(crate) fn respond(asked: &DemoRequest<'_>) -> DemoReply {
     let parts = asked.parts();
     let ["anime", id, rest @ ..] = parts.as_slice() else { return not_found() };
     // `18878` and `18878,dandadan` are the same page.
@@ -15,26 +15,26 @@ pub(crate) fn answer(asked: &Asked<'_>) -> Reply {
         return html("Just a moment...", "challenge", &challenge());
     }
     match rest {
-        [] => of_anime(anime, &information(anime)),
-        ["episodes"] => of_anime(anime, &episodes(anime)),
-        ["characters"] => of_anime(anime, &characters(anime)),
-        ["screenshots"] => of_anime(anime, &screenshots(anime)),
-        ["relations"] => of_anime(anime, &relations(anime)),
+        [] => anime_page(anime, &information(anime)),
+        ["episodes"] => anime_page(anime, &episodes(anime)),
+        ["characters"] => anime_page(anime, &characters(anime)),
+        ["screenshots"] => anime_page(anime, &screenshots(anime)),
+        ["relations"] => anime_page(anime, &relations(anime)),
         _ => not_found(),
     }
 }
 
-fn of_anime(anime: &Anime, body: &str) -> Reply {
+fn anime_page(anime: &Anime, body: &str) -> DemoReply {
     html(&anime.english, "anime-details", body)
 }
 
-fn html(title: &str, kind: &str, body: &str) -> Reply {
+fn html(title: &str, kind: &str, body: &str) -> DemoReply {
     let page = format!(
         "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><base href=\"/\">\
          <title>{} - aniSearch</title></head>\n<body data-pagetype=\"{kind}\">\n{body}</body></html>\n",
         escape(title)
     );
-    Reply::new(200, "text/html; charset=UTF-8", page)
+    DemoReply::new(200, "text/html; charset=UTF-8", page)
 }
 
 /// The challenge page: a browser passes it by running its script.
@@ -45,8 +45,8 @@ fn challenge() -> String {
     )
 }
 
-fn not_found() -> Reply {
-    Reply { status: 404, ..html("404", "error", "<h1>Page not found</h1>\n") }
+fn not_found() -> DemoReply {
+    DemoReply { status: 404, ..html("404", "error", "<h1>Page not found</h1>\n") }
 }
 
 fn information(anime: &Anime) -> String {
@@ -98,7 +98,10 @@ fn episodes(anime: &Anime) -> String {
             anime.start
         )
     };
-    format!("<table><tbody>\n{}</tbody></table>\n", (1..=anime.shown()).map(row).collect::<Vec<_>>().concat())
+    format!(
+        "<table><tbody>\n{}</tbody></table>\n",
+        (1..=anime.displayed_titles()).map(row).collect::<Vec<_>>().concat()
+    )
 }
 
 fn characters(anime: &Anime) -> String {

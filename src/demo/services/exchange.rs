@@ -10,7 +10,7 @@ use crate::demo::catalogue::Anime;
 pub(crate) const CHALLENGE_COOKIE: &str = "demo_challenge=met";
 
 /// A request, as far as replies depend on it.
-pub(crate) struct Asked<'a> {
+pub(crate) struct DemoRequest<'a> {
     /// With a leading slash.
     pub(crate) path: &'a str,
     /// Decoded.
@@ -24,7 +24,7 @@ pub(crate) struct Asked<'a> {
 }
 
 /// A reply, before it is compressed.
-pub(crate) struct Reply {
+pub(crate) struct DemoReply {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(&'static str, String)>,
     pub(crate) body: Vec<u8>,
@@ -56,7 +56,7 @@ impl Misbehavior {
     }
 }
 
-impl Reply {
+impl DemoReply {
     pub(crate) fn new(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
         Self { status, headers: vec![("content-type", content_type.to_owned())], body: body.into() }
     }
@@ -71,7 +71,7 @@ impl Reply {
     }
 }
 
-impl<'a> Asked<'a> {
+impl<'a> DemoRequest<'a> {
     /// A plain GET.
     pub(crate) fn get(path: &'a str) -> Self {
         Self { path, query: &[], body: None, before: 0, is_browser: false }

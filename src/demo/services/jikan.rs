@@ -3,21 +3,22 @@
 use serde_json::{Value, json};
 
 use crate::demo::catalogue::{Anime, CATALOGUE, Character};
-use crate::demo::services::exchange::{Asked, Misbehavior, Reply};
+use crate::demo::services::exchange::{DemoReply, DemoRequest, Misbehavior};
 
-pub(crate) fn answer(asked: &Asked<'_>) -> Reply {
+pub(crate) fn respond(asked: &DemoRequest<'_>) -> DemoReply {
     let parts = asked.parts();
     let found = match parts.as_slice() {
-        ["v4", "anime", id, rest @ ..] => {
-            CATALOGUE.iter().find(|anime| anime.mal.to_string() == **id).and_then(|anime| of_anime(anime, rest, asked))
-        }
+        ["v4", "anime", id, rest @ ..] => CATALOGUE
+            .iter()
+            .find(|anime| anime.mal.to_string() == **id)
+            .and_then(|anime| anime_response(anime, rest, asked)),
         ["v4", "characters", id] => id.parse().ok().and_then(character),
         _ => None,
     };
     found.unwrap_or_else(not_found)
 }
 
-fn of_anime(anime: &Anime, rest: &[&str], asked: &Asked<'_>) -> Option<Reply> {
+fn anime_response(anime: &Anime, rest: &[&str], asked: &DemoRequest<'_>) -> Option<DemoReply> {
     match Misbehavior::of(anime) {
         Some(Misbehavior::NotFound) => return None,
         Some(Misbehavior::TooMany) if asked.before == 0 && rest == ["full"] => return Some(too_many()),
@@ -26,14 +27,18 @@ fn of_anime(anime: &Anime, rest: &[&str], asked: &Asked<'_>) -> Option<Reply> {
     let data = match rest {
         ["full"] => full(anime),
         ["characters"] => anime.cast().iter().map(listed).collect(),
-        ["episodes", number] => episode(anime, number.parse().ok().filter(|n| (1..=anime.shown()).contains(n))?),
+        ["episodes", number] => {
+            episode(anime, number.parse().ok().filter(|n| (1..=anime.displayed_titles()).contains(n))?)
+        }
         _ => return None,
     };
     Some(stored(&data))
 }
 
-fn stored(data: &Value) -> Reply {
-    Reply::json(&json!({ "data": data })).with("cache-control", "public, s-maxage=86400").with("x-cache-status", "MISS")
+fn stored(data: &Value) -> DemoReply {
+    DemoReply::json(&json!({ "data": data }))
+        .with("cache-control", "public, s-maxage=86400")
+        .with("x-cache-status", "MISS")
 }
 
 fn full(anime: &Anime) -> Value {
@@ -80,7 +85,7 @@ fn episode(anime: &Anime, number: u64) -> Value {
     })
 }
 
-fn character(id: u64) -> Option<Reply> {
+fn character(id: u64) -> Option<DemoReply> {
     let character = CATALOGUE.iter().flat_map(Anime::cast).find(|character| character.id == id)?;
     let mut data = summary(&character);
     data["name_kanji"] = Value::Null;
@@ -90,13 +95,13 @@ fn character(id: u64) -> Option<Reply> {
     Some(stored(&data))
 }
 
-fn not_found() -> Reply {
+fn not_found() -> DemoReply {
     let body = json!({"status": 404, "type": "HttpException", "message": "Resource does not exist", "error": null});
-    Reply { status: 404, ..Reply::json(&body) }
+    DemoReply { status: 404, ..DemoReply::json(&body) }
 }
 
-fn too_many() -> Reply {
+fn too_many() -> DemoReply {
     let body =
         json!({"status": 429, "type": "RateLimitException", "message": "You are being rate-limited.", "error": null});
-    Reply { status: 429, ..Reply::json(&body) }.with("retry-after", "1")
+    DemoReply { status: 429, ..DemoReply::json(&body) }.with("retry-after", "1")
 }

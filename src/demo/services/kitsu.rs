@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 
 use crate::demo::catalogue::{Anime, CATALOGUE};
-use crate::demo::services::exchange::{Asked, Reply, page};
+use crate::demo::services::exchange::{DemoReply, DemoRequest, page};
 
-pub(crate) fn answer(asked: &Asked<'_>) -> Reply {
+pub(crate) fn respond(asked: &DemoRequest<'_>) -> DemoReply {
     let parts = asked.parts();
     let ["api", "edge", "anime", rest @ ..] = parts.as_slice() else { return not_found() };
     let [id, rest @ ..] = rest else {
@@ -22,17 +22,20 @@ pub(crate) fn answer(asked: &Asked<'_>) -> Reply {
         }
         ["episodes"] => {
             let size = asked.number("page[limit]").unwrap_or(10).clamp(1, 20);
-            let (episodes, _) =
-                page((1..=anime.shown()).map(episode).collect(), asked.number("page[offset]").unwrap_or(0), size);
-            json!({"data": episodes, "meta": {"count": anime.shown()}})
+            let (episodes, _) = page(
+                (1..=anime.displayed_titles()).map(episode).collect(),
+                asked.number("page[offset]").unwrap_or(0),
+                size,
+            );
+            json!({"data": episodes, "meta": {"count": anime.displayed_titles()}})
         }
         _ => return not_found(),
     };
     reply(&body, anime.kitsu)
 }
 
-fn reply(body: &Value, id: u64) -> Reply {
-    Reply::new(200, "application/vnd.api+json; charset=utf-8", body.to_string())
+fn reply(body: &Value, id: u64) -> DemoReply {
+    DemoReply::new(200, "application/vnd.api+json; charset=utf-8", body.to_string())
         .with("cache-control", "max-age=0, private, must-revalidate")
         .with("etag", format!("W/\"{id}-{}\"", body.to_string().len()))
         .with("vary", "Accept, Origin")
@@ -52,8 +55,8 @@ fn episode(number: u64) -> Value {
         "canonicalTitle": format!("Episode {number}"), "length": 24, "synopsis": null}})
 }
 
-fn not_found() -> Reply {
+fn not_found() -> DemoReply {
     let body = json!({"errors": [{"title": "Record not found", "detail": "The record identified could not be found.",
         "code": "404", "status": "404"}]});
-    Reply::new(404, "application/vnd.api+json; charset=utf-8", body.to_string())
+    DemoReply::new(404, "application/vnd.api+json; charset=utf-8", body.to_string())
 }

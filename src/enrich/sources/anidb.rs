@@ -13,21 +13,21 @@ use serde_json::Value;
 
 use crate::anime::Anime;
 use crate::enrich::error::FetchFailure;
-use crate::enrich::response::Answer;
-use crate::enrich::retry::retried;
+use crate::enrich::response::ServiceResponse;
+use crate::enrich::retry::with_retries;
 use crate::enrich::service_client::ServiceClient;
 use crate::enrich::source::Source;
 
 /// AniDB.
 pub struct AniDb;
 
-const TIME_LIMIT: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How long no request is sent to AniDB after a failure, by any process.
 const BACKOFF: Duration = Duration::from_secs(10);
 
 /// Seconds before retries: half as much again, as in the pipeline.
-const WAITS: [f64; 3] = [15.0; 3];
+const RETRY_DELAYS: [f64; 3] = [15.0; 3];
 
 /// Of a decompressed document; usual are some hundred KB.
 const MAX_BYTES: u64 = 64 << 20;
@@ -38,15 +38,15 @@ impl Source for AniDb {
         let id = anime.ids.anidb.ok_or(FetchFailure::NotFound)?;
         client.metrics().expect(1);
         // Up to a second of jitter, as in the pipeline.
-        let waits = WAITS.map(|wait| Duration::from_secs_f64(wait + clock::now().rem_euclid(1.0)));
+        let waits = RETRY_DELAYS.map(|wait| Duration::from_secs_f64(wait + clock::now().rem_euclid(1.0)));
         let body = || async {
-            let body = client.ask(request(client, id), is_good).await.and_then(Answer::whole);
+            let body = client.request(request(client, id), is_good).await.and_then(ServiceResponse::ok);
             if body.as_ref().is_err_and(passes) {
                 client.back_off(BACKOFF).await;
             }
             body
         };
-        let body = retried(client, &waits, passes, 1, body).await?;
+        let body = with_retries(client, &waits, passes, 1, body).await?;
         read(&body, |root| match root.tag_name().name() {
             "anime" => Ok(document::anime(root)),
             "error" => Err(error_document(root.text().unwrap_or_default())),
@@ -75,7 +75,7 @@ fn request(client: &ServiceClient, id: u64) -> RequestBuilder {
         .params(params)
         .header("user-agent", format!("{}/{}", identity.name, identity.version))
         .header("accept", "application/xml, text/xml")
-        .timeout(TIME_LIMIT)
+        .timeout(TIMEOUT)
 }
 
 /// Whether a retry may help: not after a ban (555), which it would extend, nor after an error in XML, which is final.

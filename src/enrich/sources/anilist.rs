@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 
 use crate::anime::Anime;
 use crate::enrich::error::FetchFailure;
-use crate::enrich::response::{Answer, take};
-use crate::enrich::retry::{retried, too_many};
+use crate::enrich::response::{ServiceResponse, take};
+use crate::enrich::retry::{too_many, with_retries};
 use crate::enrich::service_client::ServiceClient;
 use crate::enrich::source::Source;
 
@@ -20,14 +20,14 @@ use crate::enrich::source::Source;
 pub struct AniList;
 
 /// Delays before retries without `Retry-After`: AniList limits requests by the minute.
-const WAITS: [Duration; 2] = [Duration::from_secs(60); 2];
+const RETRY_DELAYS: [Duration; 2] = [Duration::from_secs(60); 2];
 
 #[async_trait]
 impl Source for AniList {
     async fn fetch(&self, anime: &Anime, client: &ServiceClient) -> Result<Value, FetchFailure> {
         let id = anime.ids.anilist.ok_or(FetchFailure::NotFound)?;
         client.metrics().expect(1 + query::LISTS.len() as u64);
-        let mut media = ask(client, query::MEDIA, json!({ "id": id }), "the title").await?;
+        let mut media = request(client, query::MEDIA, json!({ "id": id }), "the title").await?;
         for (name, query) in query::LISTS {
             let edges = edges(client, query, name, id).await;
             if !edges.is_empty() {
@@ -43,7 +43,7 @@ async fn edges(client: &ServiceClient, query: &str, name: &str, id: u64) -> Vec<
     let mut all = Vec::new();
     for page in 1.. {
         let page_name = format!("{name}, page {page}");
-        let found = ask(client, query, json!({ "id": id, "page": page }), &page_name).await;
+        let found = request(client, query, json!({ "id": id, "page": page }), &page_name).await;
         let Some(mut media) = client.part(page_name, found) else { break };
         let Value::Array(edges) = take(&mut media, &format!("/{name}/edges")) else { break };
         if edges.is_empty() {
@@ -59,13 +59,16 @@ async fn edges(client: &ServiceClient, query: &str, name: &str, id: u64) -> Vec<
 }
 
 /// The media of a query. As in the pipeline, there is no time limit but the read timeout.
-async fn ask(client: &ServiceClient, query: &str, variables: Value, name: &str) -> Result<Value, FetchFailure> {
+async fn request(client: &ServiceClient, query: &str, variables: Value, name: &str) -> Result<Value, FetchFailure> {
     let body = json!({ "query": query, "variables": variables });
     let request = || client.post(client.url(), &body).header("accept", "application/json");
-    retried(client, &WAITS, too_many, 1, || async { medium(client.ask_by_name(request(), is_good, name).await?) }).await
+    with_retries(client, &RETRY_DELAYS, too_many, 1, || async {
+        medium(client.request_by_name(request(), is_good, name).await?)
+    })
+    .await
 }
 
-fn medium(answer: Answer) -> Result<Value, FetchFailure> {
+fn medium(answer: ServiceResponse) -> Result<Value, FetchFailure> {
     let mut answer = answer.json()?;
     if let Some(message) = answer["errors"][0]["message"].as_str() {
         return Err(FetchFailure::Unexpected(message.chars().take(200).collect()));
@@ -79,7 +82,7 @@ fn medium(answer: Answer) -> Result<Value, FetchFailure> {
 /// Whether there are media and no errors. Partial results come with status 200 and errors (GraphQL, 7.1).
 fn is_good(body: &[u8]) -> bool {
     #[derive(Deserialize)]
-    struct Answer {
+    struct GraphQlResponse {
         data: Data,
         errors: Option<IgnoredAny>,
     }
@@ -88,7 +91,8 @@ fn is_good(body: &[u8]) -> bool {
         #[serde(rename = "Media")]
         media: Option<IgnoredAny>,
     }
-    serde_json::from_slice(body).is_ok_and(|answer: Answer| answer.errors.is_none() && answer.data.media.is_some())
+    serde_json::from_slice(body)
+        .is_ok_and(|answer: GraphQlResponse| answer.errors.is_none() && answer.data.media.is_some())
 }
 
 #[cfg(test)]

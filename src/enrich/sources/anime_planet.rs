@@ -19,7 +19,7 @@ use crate::enrich::source::Source;
 use crate::services;
 
 /// Pages of characters that are requested at once, within the rate limit.
-const AT_ONCE: usize = 4;
+const MAX_CONCURRENT: usize = 4;
 
 /// Anime-Planet.
 pub struct AnimePlanet;
@@ -65,7 +65,7 @@ async fn characters(client: &ServiceClient, anime: &str) -> Result<Option<Value>
     let url = under(&address(services::anime_planet(), anime), &["characters"]);
     let mut characters = page::page(client, &url, None, characters::read_list).await?;
     let urls: Vec<_> = characters.iter().map(|character| detail_url(client, character)).collect();
-    let details = stream::iter(urls).map(|url| detail(client, url)).buffered(AT_ONCE);
+    let details = stream::iter(urls).map(|url| detail(client, url)).buffered(MAX_CONCURRENT);
     let details: Vec<_> = details.collect().await;
     let is_whole = !details.iter().any(|detail| detail.as_ref().is_err_and(FetchFailure::leaves_a_gap));
     for (character, detail) in characters.iter_mut().zip(details) {

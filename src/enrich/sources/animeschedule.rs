@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::anime::Anime;
 use crate::enrich::error::FetchFailure;
-use crate::enrich::network::USUAL_TIME_LIMIT;
+use crate::enrich::network::DEFAULT_TIMEOUT;
 use crate::enrich::response::take;
 use crate::enrich::service_client::ServiceClient;
 use crate::enrich::source::Source;
@@ -20,12 +20,12 @@ impl Source for AnimeSchedule {
     async fn fetch(&self, anime: &Anime, client: &ServiceClient) -> Result<Value, FetchFailure> {
         client.metrics().expect(1);
         let mut request =
-            client.get(format!("{}/anime?q={}", client.url(), parameter(&anime.title))).timeout(USUAL_TIME_LIMIT);
+            client.get(format!("{}/anime?q={}", client.url(), parameter(&anime.title))).timeout(DEFAULT_TIMEOUT);
         // Credentials are not stored with the response.
         if let Some(token) = client.services().token(crate::services::animeschedule()) {
             request = request.header("authorization", format!("Bearer {}", token.secret()));
         }
-        let body = client.ask(request, is_good).await?.whole()?;
+        let body = client.request(request, is_good).await?.ok()?;
         let mut answer: Value = serde_json::from_slice(&body).map_err(|_| no_json(&body))?;
         let Value::Array(mut found) = take(&mut answer, "/anime") else { return Err(FetchFailure::NotFound) };
         match best_match(&found, anime) {
@@ -79,11 +79,11 @@ fn has_title(entry: &Value, title: &str) -> bool {
 /// Whether there is a list, which may be empty.
 fn is_good(body: &[u8]) -> bool {
     #[derive(Deserialize)]
-    struct Answer {
+    struct ScheduleResponse {
         #[serde(rename = "anime")]
         _anime: Vec<IgnoredAny>,
     }
-    serde_json::from_slice::<Answer>(body).is_ok()
+    serde_json::from_slice::<ScheduleResponse>(body).is_ok()
 }
 
 #[cfg(test)]

@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 
 use crate::anime::Anime;
 use crate::enrich::error::FetchFailure;
-use crate::enrich::network::USUAL_TIME_LIMIT;
+use crate::enrich::network::DEFAULT_TIMEOUT;
 use crate::enrich::response::has_data;
-use crate::enrich::retry::{retried, too_many};
+use crate::enrich::retry::{too_many, with_retries};
 use crate::enrich::service_client::ServiceClient;
 use crate::enrich::source::Source;
 
@@ -18,13 +18,13 @@ use crate::enrich::source::Source;
 pub struct Jikan;
 
 /// For the title, and for the list of its characters.
-const TIME_LIMIT: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Delays before retries of the title and of its characters, after too many requests.
-const WAITS: [Duration; 1] = [Duration::from_secs(2)];
+const RETRY_DELAYS: [Duration; 1] = [Duration::from_secs(2)];
 
 /// The same for single episodes and characters.
-const WAITS_FOR_ITEMS: [Duration; 3] = [Duration::from_secs(5); 3];
+const ITEM_RETRY_DELAYS: [Duration; 3] = [Duration::from_secs(5); 3];
 
 #[async_trait]
 impl Source for Jikan {
@@ -32,8 +32,8 @@ impl Source for Jikan {
         let id = anime.ids.mal.ok_or(FetchFailure::NotFound)?;
         let url = format!("{}/anime/{id}", client.url());
         client.metrics().expect(2);
-        let title = ask(client, &WAITS, || client.get(format!("{url}/full")).timeout(TIME_LIMIT)).await?;
-        let listed = ask(client, &WAITS, || client.get(format!("{url}/characters")).timeout(TIME_LIMIT)).await;
+        let title = request(client, &RETRY_DELAYS, || client.get(format!("{url}/full")).timeout(TIMEOUT)).await?;
+        let listed = request(client, &RETRY_DELAYS, || client.get(format!("{url}/characters")).timeout(TIMEOUT)).await;
         let listed = client.part("characters", listed);
         let listed = listed.and_then(|mut list| list.as_array_mut().map(std::mem::take)).unwrap_or_default();
 
@@ -57,7 +57,7 @@ impl Source for Jikan {
 /// One episode; `None`: it failed, which is recorded.
 async fn episode(client: &ServiceClient, url: &str, number: u64) -> Option<Value> {
     let found =
-        ask(client, &WAITS_FOR_ITEMS, || client.get(format!("{url}/episodes/{number}")).timeout(USUAL_TIME_LIMIT))
+        request(client, &ITEM_RETRY_DELAYS, || client.get(format!("{url}/episodes/{number}")).timeout(DEFAULT_TIMEOUT))
             .await;
     let found = client.part(format!("episode {number}"), found)?;
     Some(json!({
@@ -79,8 +79,8 @@ async fn episode(client: &ServiceClient, url: &str, number: u64) -> Option<Value
 /// One character, with the data of the list and of its own page.
 async fn character(client: &ServiceClient, listed: Value) -> Option<Value> {
     let id = listed["character"]["mal_id"].as_u64()?;
-    let found = ask(client, &WAITS_FOR_ITEMS, || {
-        client.get(format!("{}/characters/{id}", client.url())).timeout(USUAL_TIME_LIMIT)
+    let found = request(client, &ITEM_RETRY_DELAYS, || {
+        client.get(format!("{}/characters/{id}", client.url())).timeout(DEFAULT_TIMEOUT)
     })
     .await;
     let found = client.part(format!("character {id}"), found)?;
@@ -100,10 +100,10 @@ async fn character(client: &ServiceClient, listed: Value) -> Option<Value> {
 }
 
 /// The data of a response.
-async fn ask(
+async fn request(
     client: &ServiceClient,
     waits: &[Duration],
     request: impl Fn() -> RequestBuilder,
 ) -> Result<Value, FetchFailure> {
-    retried(client, waits, too_many, 1, || async { client.ask(request(), has_data).await?.data() }).await
+    with_retries(client, waits, too_many, 1, || async { client.request(request(), has_data).await?.data() }).await
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::anime::Anime;
 use crate::enrich::error::FetchFailure;
-use crate::enrich::response::{Answer, has_data, take};
+use crate::enrich::response::{ServiceResponse, has_data, take};
 use crate::enrich::service_client::ServiceClient;
 use crate::enrich::source::Source;
 
@@ -20,9 +20,9 @@ const MEDIA_TYPE: &str = "application/vnd.api+json";
 /// The largest page of episodes that Kitsu sends.
 const PAGE_SIZE: usize = 20;
 
-const TIME_LIMIT: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
-const TIME_LIMIT_FOR_SLUGS: Duration = Duration::from_secs(5);
+const SLUG_TIMEOUT: Duration = Duration::from_secs(5);
 
 #[async_trait]
 impl Source for Kitsu {
@@ -35,11 +35,12 @@ impl Source for Kitsu {
         };
         let url = format!("{}/anime/{id}", client.url());
         let (anime, episodes, categories) = tokio::join!(
-            ask(client, client.get(url.as_str())),
+            request(client, client.get(url.as_str())),
             episodes(client, &url),
-            ask(client, client.get(format!("{url}/categories")))
+            request(client, client.get(format!("{url}/categories")))
         );
-        let categories = client.part("categories", categories.and_then(Answer::data)).unwrap_or_else(|| json!([]));
+        let categories =
+            client.part("categories", categories.and_then(ServiceResponse::data)).unwrap_or_else(|| json!([]));
         // The pipeline counts this as a success even without the anime; here it is a failure.
         Ok(json!({ "anime": anime?.data()?, "episodes": episodes, "categories": categories }))
     }
@@ -49,7 +50,7 @@ impl Source for Kitsu {
 async fn id_of(client: &ServiceClient, slug: &str) -> Result<u64, FetchFailure> {
     client.metrics().expect(1);
     let request = client.get(format!("{}/anime", client.url())).params([("filter[slug]", slug)]);
-    let found = client.ask(json_api(request).timeout(TIME_LIMIT_FOR_SLUGS), has_one).await?.data()?;
+    let found = client.request(json_api(request).timeout(SLUG_TIMEOUT), has_one).await?.data()?;
     found[0]["id"].as_str().and_then(|id| id.parse().ok()).ok_or(FetchFailure::NotFound)
 }
 
@@ -58,8 +59,8 @@ async fn episodes(client: &ServiceClient, url: &str) -> Vec<Value> {
     let mut all: Vec<Value> = Vec::new();
     loop {
         let pages = [("page[limit]", PAGE_SIZE.to_string()), ("page[offset]", all.len().to_string())];
-        let page = ask(client, client.get(format!("{url}/episodes")).params(pages)).await;
-        let page = page.and_then(Answer::json).and_then(listed);
+        let page = request(client, client.get(format!("{url}/episodes")).params(pages)).await;
+        let page = page.and_then(ServiceResponse::json).and_then(listed);
         let Some((found, count)) = client.part(format!("episodes from {}", all.len() + 1), page) else { return all };
         if all.is_empty() {
             client.metrics().expect(count.map_or(0, |count| count.div_ceil(PAGE_SIZE).saturating_sub(1)) as u64);
@@ -86,8 +87,8 @@ fn has_one(body: &[u8]) -> bool {
     serde_json::from_slice::<Value>(body).is_ok_and(|answer| answer["data"][0].is_object())
 }
 
-async fn ask(client: &ServiceClient, request: RequestBuilder) -> Result<Answer, FetchFailure> {
-    client.ask(json_api(request).timeout(TIME_LIMIT), has_data).await
+async fn request(client: &ServiceClient, request: RequestBuilder) -> Result<ServiceResponse, FetchFailure> {
+    client.request(json_api(request).timeout(TIMEOUT), has_data).await
 }
 
 /// A request that speaks JSON:API.

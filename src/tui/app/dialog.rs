@@ -1,6 +1,6 @@
 //! What stands in front of everything else and takes the keys.
 
-use cache_core::{EntryId, Source};
+use cache_core::{EntryId, EventSource};
 use tui_textarea::TextArea;
 
 use crate::tui::app::job::AfterJob;
@@ -50,16 +50,16 @@ pub struct Confirm {
     /// What is said when the answer is no.
     pub refusal: &'static str,
     /// What it holds.
-    pub holds: Held,
+    pub pending: PendingEffect,
 }
 
 /// What a question holds back.
 #[derive(Debug)]
-pub enum Held {
+pub enum PendingEffect {
     /// A change: the effect, how it is called while it is under way, its size, and what it means for the rows.
     Change(Box<Effect>, (&'static str, u64, AfterJob)),
     /// A watch that changes a setting of the server, or costs it much.
-    Watch(Ticket, Source),
+    Watch(Ticket, EventSource),
 }
 
 /// A new TTL is asked for.

@@ -10,7 +10,7 @@ use crate::anime::{Anime, Ids};
 use crate::enrich::history::Run;
 use crate::enrich::metrics::PassMetrics;
 use crate::enrich::mode::Mode;
-use crate::enrich::progress::{EnrichPlan, EnrichProgress, Pass, TIME_LIMIT};
+use crate::enrich::progress::{EnrichPlan, EnrichProgress, Pass, SERVICE_TIMEOUT};
 use crate::services::SERVICES;
 use crate::tui::app::loadable::Loadable;
 use crate::tui::focus::Pane;
@@ -83,7 +83,7 @@ pub struct PassTally {
 
 /// What the outcome pane is about.
 #[derive(Clone, Copy, Debug)]
-pub enum Shown<'a> {
+pub enum OutcomeView<'a> {
     /// Nothing was ever enriched.
     Nothing,
     /// What is under way.
@@ -190,7 +190,7 @@ impl Enrich {
     }
 
     /// Finds the titles with all words of the search line in them, in any case.
-    pub fn look_up(&mut self) {
+    pub fn lookup(&mut self) {
         let text = self.search.lines().join(" ").to_lowercase();
         let words: Vec<&str> = text.split_whitespace().collect();
         let is_meant = |anime: &Anime| {
@@ -221,7 +221,7 @@ impl Enrich {
     /// Why there is nothing to run, for people.
     pub fn plan(&self, mode: Mode) -> Result<EnrichPlan, String> {
         let services = SERVICES.iter().copied().filter(|service| self.is_ticked(*service)).collect();
-        Ok(EnrichPlan { anime: self.subject()?.clone(), services, mode, time_limit: TIME_LIMIT })
+        Ok(EnrichPlan { anime: self.subject()?.clone(), services, mode, timeout: SERVICE_TIMEOUT })
     }
 
     /// The title that keys are about: in front of a run it is that run's.
@@ -229,8 +229,8 @@ impl Enrich {
     /// # Errors
     /// Why there is none, for people.
     pub fn subject(&self) -> Result<&Anime, String> {
-        match (self.pane, self.shown()) {
-            (Pane::Runs | Pane::Outcome, Shown::Run(Run { report, .. })) => {
+        match (self.pane, self.outcome_view()) {
+            (Pane::Runs | Pane::Outcome, OutcomeView::Run(Run { report, .. })) => {
                 let mut named = self.titles().iter().filter(|anime| anime.name() == report.title);
                 let same = match named.clone().count() {
                     // Runs that were kept by older programs have no ids.
@@ -249,17 +249,17 @@ impl Enrich {
     }
 
     /// What a line of the list of runs is about.
-    pub fn run_at(&self, line: usize) -> Shown<'_> {
+    pub fn run_at(&self, line: usize) -> OutcomeView<'_> {
         let at = match &self.running {
-            Some(running) if line == 0 => return Shown::Running(running),
+            Some(running) if line == 0 => return OutcomeView::Running(running),
             Some(_) => line - 1,
             None => line,
         };
-        self.runs.get(at).map_or(Shown::Nothing, Shown::Run)
+        self.runs.get(at).map_or(OutcomeView::Nothing, OutcomeView::Run)
     }
 
     /// What the outcome pane is about.
-    pub fn shown(&self) -> Shown<'_> {
+    pub fn outcome_view(&self) -> OutcomeView<'_> {
         self.run_at(self.run.cursor)
     }
 }

@@ -126,7 +126,7 @@ impl Inspector {
 
     /// Finds out which lines of the document are shown.
     pub fn lay_out_json(&mut self) {
-        let lines = self.detail().and_then(|detail| detail.body.json()).map(|json| json.shown(&self.folded));
+        let lines = self.detail().and_then(|detail| detail.body.json()).map(|json| json.visible(&self.folded));
         self.json_lines = lines.unwrap_or_default();
     }
 }

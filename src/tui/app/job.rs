@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use cache_core::BackendId;
 use cache_core::admin::batch::Target;
-use cache_core::admin::ttl::Change;
+use cache_core::admin::ttl::ExpiryChange;
 
 use crate::tui::ticket::Ticket;
 
@@ -35,5 +35,5 @@ pub enum AfterJob {
     /// These entries are gone.
     Drop(Vec<cache_core::EntryId>),
     /// These entries, which expired at these times, have another TTL now.
-    Expire(Vec<Target>, Change),
+    Expire(Vec<Target>, ExpiryChange),
 }

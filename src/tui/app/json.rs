@@ -89,7 +89,7 @@ impl Document {
     }
 
     /// The numbers of the lines that are not inside a folded one.
-    pub fn shown(&self, folded: &HashSet<u32>) -> Vec<u32> {
+    pub fn visible(&self, folded: &HashSet<u32>) -> Vec<u32> {
         let mut shown = Vec::with_capacity(self.lines.len());
         let mut at = 0;
         while at < self.lines.len() {
@@ -222,8 +222,8 @@ mod tests {
     fn folding_hides_what_is_inside() {
         let text = br#"{"a":{"b":1},"c":2}"#;
         let document = Document::parse(text);
-        assert_eq!(document.shown(&HashSet::new()), [0, 1, 2, 3, 4, 5]);
-        assert_eq!(document.shown(&HashSet::from([1])), [0, 1, 4, 5]);
+        assert_eq!(document.visible(&HashSet::new()), [0, 1, 2, 3, 4, 5]);
+        assert_eq!(document.visible(&HashSet::from([1])), [0, 1, 4, 5]);
         assert_eq!(document.foldable(), HashSet::from([1]));
     }
 
@@ -254,7 +254,7 @@ mod tests {
                 for line in &document.lines {
                     tokens(&bytes[line.range()]);
                 }
-                document.shown(&document.foldable());
+                document.visible(&document.foldable());
             }
         }
     }

@@ -33,19 +33,19 @@ pub struct Query {
     /// The entries whose body was found to match, where the filter asks for that.
     pub found: HashSet<EntryId>,
     /// Only what an enrichment touched.
-    pub touched: Option<Arc<Touched>>,
+    pub touched: Option<Arc<ResponseDigest>>,
 }
 
 /// What an enrichment touched.
 #[derive(Debug)]
-pub struct Touched {
+pub struct ResponseDigest {
     /// What the enrichment is called, safe to show.
     pub name: String,
     /// Cache keys of responses, Redis keys of results.
     pub keys: HashSet<Vec<u8>>,
 }
 
-impl Touched {
+impl ResponseDigest {
     fn has(&self, entry: &Summary) -> bool {
         match (&entry.http, &entry.id) {
             (Some(http), _) => self.keys.contains(http.cache_key.as_bytes()),
@@ -203,7 +203,7 @@ fn problem(error: &clap::Error) -> String {
 mod tests {
     use super::*;
     use crate::services;
-    use cache_core::{Kind, StatusRange};
+    use cache_core::{CacheKind, StatusRange};
 
     #[test]
     fn selectors_are_those_of_the_command_line_in_three_spellings() {
@@ -213,7 +213,7 @@ mod tests {
             assert_eq!(query.filter.status, Some(StatusRange(400, 499)), "{text}");
             assert!(query.words.is_empty());
         }
-        assert_eq!(Query::parse("kind:result").unwrap().filter.kind, Some(Kind::Result));
+        assert_eq!(Query::parse("kind:result").unwrap().filter.kind, Some(CacheKind::Result));
         for text in ["--stale", "stale:", "is:stale"] {
             assert_eq!(Query::parse(text).unwrap().filter.is_fresh, Some(false), "{text}");
         }

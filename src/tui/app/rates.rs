@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use cache_core::counters::{Counted, Counts, Scope, Window};
+use cache_core::{Counters, Scope, StatsSnapshot, StatsWindow};
 use cache_core::{ServiceName, Summary};
 
 use crate::output::safe;
@@ -14,13 +14,13 @@ use crate::tui::ticket::Ticket;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RateTable {
     /// What the caches counted.
-    pub counted: Counted,
+    pub counted: StatsSnapshot,
     /// Hits and misses of everything that the server answers since its start.
     pub server: Option<(u64, u64)>,
 }
 
-/// Hits and misses of each window, [`Window::ALL`].
-pub type Windows = [Counts; Window::ALL.len()];
+/// Hits and misses of each window, [`StatsWindow::ALL`].
+pub type Windows = [Counters; StatsWindow::ALL.len()];
 
 /// The last answer, and when it is asked for again.
 #[derive(Debug, Default)]
@@ -28,7 +28,7 @@ pub struct Rates {
     /// The request under way.
     pub ticket: Option<Ticket>,
     /// When the store is asked again; Unix seconds.
-    pub ask_at: f64,
+    pub next_read: f64,
     scopes: BTreeMap<Scope, Windows>,
     has_server: bool,
 }
@@ -50,7 +50,7 @@ impl Rates {
     /// Takes over an answer; `now` in Unix seconds.
     pub fn take(&mut self, tally: &RateTable, now: f64) {
         self.scopes.clear();
-        for (at, window) in Window::ALL.into_iter().enumerate() {
+        for (at, window) in StatsWindow::ALL.into_iter().enumerate() {
             for (scope, counts) in tally.counted.within(window, now) {
                 self.scopes.entry(scope).or_default()[at] = counts;
             }
@@ -60,7 +60,7 @@ impl Rates {
 
     /// Forgets everything: another store answers now.
     pub fn clear(&mut self) {
-        *self = Self { ask_at: self.ask_at, ..Self::default() };
+        *self = Self { next_read: self.next_read, ..Self::default() };
     }
 
     /// How many lines it takes to show everything: those of [`Self::lines`], below one with the windows' names.
@@ -104,7 +104,7 @@ impl Rates {
     }
 
     /// What was counted of the service or prefix that an entry belongs to, with its name.
-    pub fn of(&self, entry: &Summary) -> Option<(String, Windows)> {
+    pub fn get(&self, entry: &Summary) -> Option<(String, Windows)> {
         let scope = match entry.result_key() {
             Some(key) => Scope::Result(String::from_utf8_lossy(key.prefix).into_owned()),
             None => Scope::Http(entry.service),

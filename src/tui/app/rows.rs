@@ -39,11 +39,11 @@ pub struct Rows {
     by_id: HashMap<u64, RowId>,
     hasher: RandomState,
     order: Vec<RowId>,
-    shown: Vec<RowId>,
+    visible: Vec<RowId>,
     sort: Sort,
     scan: u32,
     marked: usize,
-    shown_bytes: u64,
+    visible_bytes: u64,
 }
 
 /// What decides which rows are shown.
@@ -90,18 +90,18 @@ impl Rows {
     }
 
     /// The rows that are shown, in order.
-    pub fn shown(&self) -> &[RowId] {
-        &self.shown
+    pub fn visible(&self) -> &[RowId] {
+        &self.visible
     }
 
     /// The entries that are shown, in order.
-    pub fn shown_entries(&self) -> impl Iterator<Item = &Summary> {
-        self.shown.iter().filter_map(|row| self.get(*row)).map(|row| &*row.entry)
+    pub fn visible_entries(&self) -> impl Iterator<Item = &Summary> {
+        self.visible.iter().filter_map(|row| self.get(*row)).map(|row| &*row.entry)
     }
 
     /// Bytes of all bodies and values that are shown.
-    pub fn shown_bytes(&self) -> u64 {
-        self.shown_bytes
+    pub fn visible_bytes(&self) -> u64 {
+        self.visible_bytes
     }
 
     /// The order in use.
@@ -115,8 +115,8 @@ impl Rows {
     }
 
     /// How many of the rows that are shown are marked.
-    pub fn marked_and_shown(&self) -> usize {
-        self.shown.iter().filter(|row| self.get(**row).is_some_and(|row| row.is_marked)).count()
+    pub fn marked_and_visible(&self) -> usize {
+        self.visible.iter().filter(|row| self.get(**row).is_some_and(|row| row.is_marked)).count()
     }
 
     /// The marked entries.
@@ -126,8 +126,8 @@ impl Rows {
 
     /// Where a row stands among those shown.
     pub fn position(&self, row: RowId) -> Option<usize> {
-        let at = self.shown.partition_point(|other| self.compare(*other, row) == Ordering::Less);
-        (self.shown.get(at) == Some(&row)).then_some(at)
+        let at = self.visible.partition_point(|other| self.compare(*other, row) == Ordering::Less);
+        (self.visible.get(at) == Some(&row)).then_some(at)
     }
 
     /// Begins a scan: what it does not see is dropped by [`Rows::end_scan`].
@@ -155,19 +155,19 @@ impl Rows {
             }
         }
         let mut order = std::mem::take(&mut self.order);
-        let mut shown = std::mem::take(&mut self.shown);
+        let mut shown = std::mem::take(&mut self.visible);
         placed.sort_unstable_by(|a, b| self.compare(*a, *b));
         merge(&mut order, &placed, |a, b| self.compare(a, b));
         let choice = Choice { query, tree, now };
         let (is_all_shown, added) = (shown.len() + placed.len() == order.len(), placed.len());
         placed.retain(|row| self.get(*row).is_some_and(|row| choice.shows(row)));
-        self.shown_bytes += placed.iter().map(|row| self.size(*row)).sum::<u64>();
+        self.visible_bytes += placed.iter().map(|row| self.size(*row)).sum::<u64>();
         if is_all_shown && placed.len() == added {
             shown.clone_from(&order);
         } else {
             merge(&mut shown, &placed, |a, b| self.compare(a, b));
         }
-        (self.order, self.shown) = (order, shown);
+        (self.order, self.visible) = (order, shown);
     }
 
     /// Drops what the scan that has come to its end did not see.
@@ -212,9 +212,9 @@ impl Rows {
         // In the order of the slots, which is about the order in memory: much faster than in the order of the table.
         let is_shown: Vec<bool> =
             self.slots.iter().map(|slot| slot.as_ref().is_some_and(|row| choice.shows(row))).collect();
-        self.shown.clear();
-        self.shown.extend(self.order.iter().filter(|row| is_shown[**row as usize]));
-        self.shown_bytes = self
+        self.visible.clear();
+        self.visible.extend(self.order.iter().filter(|row| is_shown[**row as usize]));
+        self.visible_bytes = self
             .slots
             .iter()
             .zip(&is_shown)
@@ -238,9 +238,9 @@ impl Rows {
             by_rank.then_with(|| self.compare(a.1, b.1))
         });
         self.order = ranked.into_iter().map(|(_, row)| row).collect();
-        let is_shown = self.flags(self.shown.iter().copied());
-        self.shown.clear();
-        self.shown.extend(self.order.iter().filter(|row| is_shown[**row as usize]));
+        let is_shown = self.flags(self.visible.iter().copied());
+        self.visible.clear();
+        self.visible.extend(self.order.iter().filter(|row| is_shown[**row as usize]));
     }
 
     /// Marks rows, or takes their marks away.
@@ -257,8 +257,8 @@ impl Rows {
 
     /// Marks what is shown and not marked, and the other way round.
     pub fn invert_marks(&mut self) {
-        for at in 0..self.shown.len() {
-            let row = self.shown[at];
+        for at in 0..self.visible.len() {
+            let row = self.visible[at];
             let is_marked = self.get(row).is_some_and(|row| row.is_marked);
             self.mark([row], !is_marked);
         }
@@ -341,7 +341,7 @@ impl Rows {
     }
 
     fn hide(&mut self, is_hidden: impl Fn(RowId) -> bool) {
-        let mut shown = std::mem::take(&mut self.shown);
+        let mut shown = std::mem::take(&mut self.visible);
         let mut bytes = 0;
         shown.retain(|row| {
             let is_hidden = is_hidden(*row);
@@ -350,8 +350,8 @@ impl Rows {
             }
             !is_hidden
         });
-        self.shown = shown;
-        self.shown_bytes = self.shown_bytes.saturating_sub(bytes);
+        self.visible = shown;
+        self.visible_bytes = self.visible_bytes.saturating_sub(bytes);
     }
 
     fn size(&self, row: RowId) -> u64 {

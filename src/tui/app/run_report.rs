@@ -7,7 +7,7 @@ use crate::output::safe;
 
 /// A line of the outcome.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Line {
+pub enum ReportLine {
     /// The names of the columns.
     Columns,
     /// What came of one service, by its place in the report.
@@ -35,15 +35,15 @@ pub fn width(inside: u16) -> usize {
 }
 
 /// All lines about a run, texts wrapped to a width in columns.
-pub fn lines(run: &Run, width: usize) -> Vec<Line> {
+pub fn lines(run: &Run, width: usize) -> Vec<ReportLine> {
     let report = &run.report;
-    let mut lines = vec![Line::Columns];
-    lines.extend((0..report.services.len()).map(Line::Service));
-    lines.push(Line::All);
+    let mut lines = vec![ReportLine::Columns];
+    lines.extend((0..report.services.len()).map(ReportLine::Service));
+    lines.push(ReportLine::All);
     let notes = notes(&report.services);
     if !notes.is_empty() {
-        lines.push(Line::Blank);
-        lines.extend(notes.iter().flat_map(|note| wrap(note, width)).map(Line::Note));
+        lines.push(ReportLine::Blank);
+        lines.extend(notes.iter().flat_map(|note| wrap(note, width)).map(ReportLine::Note));
     }
     for service in &report.services {
         let name = service.service.name();
@@ -51,9 +51,9 @@ pub fn lines(run: &Run, width: usize) -> Vec<Line> {
         for problem in problems.chain(service.warnings()) {
             let mut texts =
                 safe::lines(&problem).flat_map(|text| wrap(&text, width.saturating_sub(NAME))).collect::<Vec<_>>();
-            lines.push(Line::Blank);
-            lines.push(Line::Problem(name, if texts.is_empty() { String::new() } else { texts.remove(0) }));
-            lines.extend(texts.into_iter().map(Line::More));
+            lines.push(ReportLine::Blank);
+            lines.push(ReportLine::Problem(name, if texts.is_empty() { String::new() } else { texts.remove(0) }));
+            lines.extend(texts.into_iter().map(ReportLine::More));
         }
     }
     lines.extend(bars(&report.services));
@@ -78,16 +78,16 @@ fn notes(services: &[ServiceReport]) -> Vec<String> {
 }
 
 /// Both passes of each service that has both, the longest as long as there is room.
-fn bars(services: &[ServiceReport]) -> Vec<Line> {
+fn bars(services: &[ServiceReport]) -> Vec<ReportLine> {
     let both: Vec<(&ServiceReport, &PassReport)> =
         services.iter().filter_map(|service| Some((service, service.warm.as_ref()?))).collect();
     let longest = both.iter().map(|(service, warm)| service.cold.seconds.max(warm.seconds)).fold(0.0, f64::max);
     if longest <= 0.0 {
         return Vec::new();
     }
-    let bar = |name, is_warm, seconds: f64| Line::Bar { name, is_warm, seconds, share: seconds / longest };
+    let bar = |name, is_warm, seconds: f64| ReportLine::Bar { name, is_warm, seconds, share: seconds / longest };
     let of = |(service, warm): (&ServiceReport, &PassReport)| {
         [bar(service.service.name(), false, service.cold.seconds), bar("", true, warm.seconds)]
     };
-    std::iter::once(Line::Blank).chain(both.into_iter().flat_map(of)).collect()
+    std::iter::once(ReportLine::Blank).chain(both.into_iter().flat_map(of)).collect()
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use cache_core::{State, Summary};
+use cache_core::{EntryState, Summary};
 
 use crate::output::safe;
 
@@ -214,7 +214,7 @@ impl Tree {
             })
         } else {
             let kind = self.child(ROOT, b"unreadable", || "Problems".into());
-            let state = if entry.state == State::Orphan { "orphan keys" } else { "corrupt" };
+            let state = if entry.state == EntryState::Orphan { "orphan keys" } else { "corrupt" };
             self.child(kind, state.as_bytes(), || state.into())
         }
     }

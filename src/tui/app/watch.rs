@@ -2,12 +2,12 @@
 
 use std::collections::VecDeque;
 
-use cache_core::{Event, Sample, Seen, Source};
+use cache_core::{CacheEvent, EventSource, EventTotals, Observation};
 
 use crate::tui::ticket::Ticket;
 
 /// So many of the latest events are kept.
-const KEPT: usize = 1_000;
+const MAX_RUNS: usize = 1_000;
 
 /// The panel.
 #[derive(Debug)]
@@ -15,24 +15,24 @@ pub struct Watch {
     /// The request under way, or the last one.
     pub ticket: Ticket,
     /// The source of the events.
-    pub source: Source,
+    pub source: EventSource,
     /// How far it is.
-    pub stage: Stage,
+    pub stage: Environment,
     /// When it began, in Unix seconds.
     pub since: Option<f64>,
     /// What the server's `notify-keyspace-events` was, where that was changed.
     pub was: Option<String>,
     /// What was seen, added up.
-    pub sample: Sample,
+    pub sample: EventTotals,
     /// The latest events, newest first.
-    pub events: VecDeque<Event>,
+    pub events: VecDeque<CacheEvent>,
     /// The first event on the screen.
     pub offset: usize,
 }
 
 /// How far a watch is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Stage {
+pub enum Environment {
     /// It was asked for.
     Beginning,
     /// It is under way.
@@ -43,25 +43,25 @@ pub enum Stage {
 
 impl Watch {
     /// A watch that was asked for just now.
-    pub fn new(ticket: Ticket, source: Source) -> Self {
+    pub fn new(ticket: Ticket, source: EventSource) -> Self {
         Self {
             ticket,
             source,
-            stage: Stage::Beginning,
+            stage: Environment::Beginning,
             since: None,
             was: None,
-            sample: Sample::default(),
+            sample: EventTotals::default(),
             events: VecDeque::new(),
             offset: 0,
         }
     }
 
     /// Takes note of what was seen.
-    pub fn add(&mut self, seen: Seen) {
+    pub fn add(&mut self, seen: Observation) {
         self.sample.add(&seen);
-        if let Seen::Event(event) = seen {
+        if let Observation::Event(event) = seen {
             self.events.push_front(event);
-            self.events.truncate(KEPT);
+            self.events.truncate(MAX_RUNS);
             // Older events that are being read stay on the screen.
             if self.offset > 0 {
                 self.offset = (self.offset + 1).min(self.events.len() - 1);

@@ -64,7 +64,7 @@ fn only(pane: Pane, area: Rect) -> Panes {
 
 impl Panes {
     /// Where a pane is.
-    pub fn of(&self, pane: Pane) -> Rect {
+    pub fn get(&self, pane: Pane) -> Rect {
         match pane {
             Pane::Titles => self.titles,
             Pane::Services => self.services,
@@ -89,9 +89,9 @@ mod tests {
             let regions = regions(Size::new(width, height), Focus::Table, Extent::Pane, 0);
             for (pane, is_zoomed) in Pane::ALL.into_iter().flat_map(|pane| [(pane, false), (pane, true)]) {
                 let panes = panes(&regions, pane, is_zoomed);
-                assert!(height < 10 || !panes.of(pane).is_empty(), "{pane:?} on {screen}");
+                assert!(height < 10 || !panes.get(pane).is_empty(), "{pane:?} on {screen}");
                 for pane in Pane::ALL {
-                    let inside = regions.inside(panes.of(pane));
+                    let inside = regions.inside(panes.get(pane));
                     assert!(inside.is_empty() || screen.union(inside) == screen, "{inside} on {screen}");
                 }
             }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
-use crate::tui::message::{Message, Progress};
+use crate::tui::message::{EnrichProgress, Message};
 use crate::tui::ticket::Ticket;
 
 /// At most ten reports a second.
@@ -23,12 +23,12 @@ pub(crate) struct Reporter {
 
 impl Reporter {
     /// Sends progress, waiting for room in the inbox; returns `false` if the dashboard has been left.
-    pub(crate) async fn send(&self, progress: Progress) -> bool {
+    pub(crate) async fn send(&self, progress: EnrichProgress) -> bool {
         self.inbox.send(Message::Progress(self.ticket, progress)).await.is_ok()
     }
 
     /// Sends progress, or drops it if the inbox is full: what fills the inbox is newer.
-    pub(crate) fn try_send(&self, progress: Progress) {
+    pub(crate) fn try_send(&self, progress: EnrichProgress) {
         let _ = self.inbox.try_send(Message::Progress(self.ticket, progress));
     }
 
@@ -40,7 +40,7 @@ impl Reporter {
         move |done, total| {
             if last.is_none_or(|last| last.elapsed() >= REPORT_INTERVAL) {
                 last = Some(Instant::now());
-                reporter.try_send(Progress::Work { done, total, elapsed: start.elapsed() });
+                reporter.try_send(EnrichProgress::Work { done, total, elapsed: start.elapsed() });
             }
         }
     }

@@ -14,7 +14,7 @@ use crate::enrich::run;
 use crate::services;
 use crate::services::Services;
 use crate::tui::app::enrich::{ServiceTally, TitleList};
-use crate::tui::message::{Outcome, Progress};
+use crate::tui::message::{EnrichProgress, Outcome};
 use crate::tui::runner::reporter::{REPORT_INTERVAL, Reporter};
 use crate::tui::runner::tasks::Tasks;
 use crate::tui::ticket::Ticket;
@@ -34,7 +34,7 @@ impl Enrichment {
     }
 
     fn shared(&mut self, store: &Arc<dyn Inspect>) -> (Cache, Network) {
-        let create = || (Cache::over(Arc::clone(store), &self.config), Network::for_sites(&self.services));
+        let create = || (Cache::with_store(Arc::clone(store), &self.config), Network::for_sites(&self.services));
         self.shared.get_or_insert_with(create).clone()
     }
 
@@ -90,7 +90,7 @@ async fn enrich(
         tokio::select! {
             biased;
             report = &mut run => break report,
-            _ = clock.tick() => reporter.try_send(Progress::Enriching(ServiceTally::all(&progress))),
+            _ = clock.tick() => reporter.try_send(EnrichProgress::Enriching(ServiceTally::all(&progress))),
         }
     };
     let run = Run { at: clock::now(), report };

@@ -2,9 +2,9 @@
 
 use std::sync::{Arc, OnceLock};
 
+use cache_core::StatsWindow;
 use cache_core::admin::select;
-use cache_core::counters::Window;
-use cache_core::{BodyPattern, EntryId, Error, Filter, Health, Inspect, Opened, chain, clock, pages};
+use cache_core::{BodyPattern, EntryId, Error, Filter, Health, Inspect, Opened, clock, error_chain, pages};
 use futures_util::future::BoxFuture;
 use futures_util::{StreamExt, TryStreamExt};
 use tokio::sync::{mpsc, watch};
@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, watch};
 use crate::tui::app::body::{Body, PREVIEW};
 use crate::tui::app::detail::Detail;
 use crate::tui::app::rates::RateTable;
-use crate::tui::message::{Message, Outcome, Progress};
+use crate::tui::message::{EnrichProgress, Message, Outcome};
 use crate::tui::runner::reporter::Reporter;
 use crate::tui::runner::tasks::Tasks;
 use crate::tui::ticket::Ticket;
@@ -39,7 +39,7 @@ async fn open(
     let health = Health {
         backend: opened.store.id(),
         is_fallback: opened.fallback.is_some(),
-        problem: opened.fallback.as_ref().map(|error| chain(error)),
+        problem: opened.fallback.as_ref().map(|error| error_chain(error)),
     };
     if let Some(changes) = opened.store.health_changes() {
         #[expect(clippy::disallowed_methods, reason = "the runner starts the dashboard's tasks")]
@@ -67,7 +67,7 @@ pub(crate) fn start_scan(tasks: &mut Tasks, ticket: Ticket) {
 async fn scan(store: Arc<dyn Inspect>, reporter: &Reporter) -> Result<(), Error> {
     let mut pages = std::pin::pin!(pages(store, Filter::default()));
     while let Some(page) = pages.try_next().await? {
-        if !reporter.send(Progress::Page(page)).await {
+        if !reporter.send(EnrichProgress::Page(page)).await {
             break;
         }
     }
@@ -91,7 +91,7 @@ async fn search(
     let mut found = std::pin::pin!(select::search(store, pattern, ids).ready_chunks(SEARCH_BATCH));
     while let Some(chunk) = found.next().await {
         let ids = chunk.into_iter().collect::<Result<Vec<_>, _>>()?;
-        if !reporter.send(Progress::Found(ids)).await {
+        if !reporter.send(EnrichProgress::Found(ids)).await {
             break;
         }
     }
@@ -117,7 +117,7 @@ pub(crate) fn start_count(tasks: &mut Tasks, ticket: Ticket) {
 }
 
 async fn count(store: &dyn Inspect) -> Result<RateTable, Error> {
-    let (counted, info) = tokio::try_join!(store.stats(Window::Week.since(clock::now())), store.info())?;
+    let (counted, info) = tokio::try_join!(store.stats(StatsWindow::Week.since(clock::now())), store.info())?;
     Ok(RateTable { counted, server: info.keyspace })
 }
 

@@ -1,9 +1,9 @@
 //! The effect that watches cache events.
 
-use cache_core::{Error, Inspect, Source};
+use cache_core::{Error, EventSource, Inspect};
 use futures_util::FutureExt;
 
-use crate::tui::message::{Outcome, Progress, WatchUpdate};
+use crate::tui::message::{EnrichProgress, Outcome, WatchUpdate};
 use crate::tui::runner::reporter::{REPORT_INTERVAL, Reporter};
 use crate::tui::runner::tasks::Tasks;
 use crate::tui::ticket::Ticket;
@@ -12,18 +12,18 @@ use crate::tui::ticket::Ticket;
 const WATCH_BATCH: usize = 5_000;
 
 /// Watches until the task is canceled.
-pub(crate) fn start_watch(tasks: &mut Tasks, ticket: Ticket, source: Source) {
+pub(crate) fn start_watch(tasks: &mut Tasks, ticket: Ticket, source: EventSource) {
     tasks.spawn_on_store(ticket, move |store, reporter| async move {
         Outcome::Watched(watch(&*store, source, &reporter).await)
     });
     tasks.mark_endless(ticket);
 }
 
-async fn watch(store: &dyn Inspect, source: Source, reporter: &Reporter) -> Result<bool, Error> {
+async fn watch(store: &dyn Inspect, source: EventSource, reporter: &Reporter) -> Result<bool, Error> {
     let Some(mut events) = store.watch(source).await? else { return Ok(false) };
     let was = events.changed_setting().map(|(before, _)| before.to_owned());
-    let report = async |update| reporter.send(Progress::Watch(update)).await;
-    let mut is_open = report(WatchUpdate::Began { since: events.since(), was }).await;
+    let report = async |update| reporter.send(EnrichProgress::Watch(update)).await;
+    let mut is_open = report(WatchUpdate::Started { since: events.since(), was }).await;
     let mut failure = None;
     while is_open && let Some(first) = events.next().await {
         let mut seen = Vec::new();
@@ -35,7 +35,7 @@ async fn watch(store: &dyn Inspect, source: Source, reporter: &Reporter) -> Resu
             }
             next = if seen.len() < WATCH_BATCH { events.next().now_or_never().flatten() } else { None };
         }
-        is_open = report(WatchUpdate::Seen(seen)).await;
+        is_open = report(WatchUpdate::Observed(seen)).await;
         tokio::time::sleep(REPORT_INTERVAL).await;
     }
     // Closed before any error is returned: that restores the changed setting.

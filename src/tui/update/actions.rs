@@ -47,7 +47,7 @@ fn browse(app: &mut App, action: Action) -> Vec<Effect> {
         return Vec::new();
     }
     if action.is_change() {
-        return change::ask(app, action);
+        return change::confirm_change(app, action);
     }
     match action {
         Action::Help => app.dialog = Some(Dialog::Help { mode: app.mode(), offset: 0 }),
@@ -63,7 +63,7 @@ fn browse(app: &mut App, action: Action) -> Vec<Effect> {
         Action::InvertMarks => app.rows.invert_marks(),
         Action::ClearMarks => app.rows.clear_marks(),
         Action::MarkShown => {
-            let shown = app.rows.shown().to_vec();
+            let shown = app.rows.visible().to_vec();
             app.rows.mark(shown, true);
         }
         Action::CopyId => return table::copy_id(app),

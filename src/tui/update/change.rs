@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use cache_core::admin::batch::Plan;
+use cache_core::admin::batch::FlushPlan;
 use cache_core::admin::batch::Target;
-use cache_core::admin::ttl::Change;
+use cache_core::admin::ttl::ExpiryChange;
 use cache_core::{BackendId, Summary};
 use tui_textarea::TextArea;
 
@@ -12,7 +12,7 @@ use crate::cli::selectors;
 use crate::output::human;
 use crate::tui::action::Action;
 use crate::tui::app::App;
-use crate::tui::app::dialog::{Confirm, Dialog, Facts, Held, Ttl};
+use crate::tui::app::dialog::{Confirm, Dialog, Facts, PendingEffect, Ttl};
 use crate::tui::app::job::{AfterJob, Job};
 use crate::tui::app::tree::ROOT;
 use crate::tui::effect::Effect;
@@ -22,36 +22,36 @@ use crate::tui::focus::Focus;
 const TYPED_ABOVE: usize = 1_000;
 
 /// Opens the dialog of a change, or says why not.
-pub(crate) fn ask(app: &mut App, action: Action) -> Vec<Effect> {
+pub(crate) fn confirm_change(app: &mut App, action: Action) -> Vec<Effect> {
     if app.options.is_read_only {
         app.show_error("Read-only mode: changes are disabled");
     } else if app.backend().is_none() {
         app.show_error("The cache is still opening");
-    } else if let Some(reason) = app.lost().map(|reason| format!("Cannot change entries: {reason}")) {
+    } else if let Some(reason) = app.show_lost().map(|reason| format!("Cannot change entries: {reason}")) {
         app.show_error(reason);
     } else if app.job.is_some() {
         app.show_error("Another change is in progress. Press Esc to stop it.");
     } else if action == Action::ChangeTtl {
-        ask_ttl(app);
+        open_ttl_dialog(app);
     } else {
         let is_everything_shown = action == Action::FlushShown || app.focus == Focus::Tree;
-        ask_flush(app, is_everything_shown);
+        confirm_flush(app, is_everything_shown);
     }
     Vec::new()
 }
 
 /// The entries that a change is about.
-struct Meant<'a> {
+struct ChangeTarget<'a> {
     entries: Vec<&'a Summary>,
     /// In words.
     name: String,
     is_everything: bool,
 }
 
-impl<'a> Meant<'a> {
-    fn of(app: &'a App, is_everything_shown: bool) -> Self {
+impl<'a> ChangeTarget<'a> {
+    fn new(app: &'a App, is_everything_shown: bool) -> Self {
         let (entries, name) = if is_everything_shown {
-            (app.rows.shown_entries().collect(), shown_name(app))
+            (app.rows.visible_entries().collect(), visible_name(app))
         } else if app.rows.marked() > 0 {
             (app.rows.marked_entries().collect(), marked_name(app))
         } else {
@@ -66,12 +66,12 @@ impl<'a> Meant<'a> {
         (count > TYPED_ABOVE || self.is_everything).then(|| count.to_string())
     }
 
-    fn plan(&self, backend: BackendId) -> Plan {
-        Plan::of(backend, self.entries.iter().copied())
+    fn plan(&self, backend: BackendId) -> FlushPlan {
+        FlushPlan::from_targets(backend, self.entries.iter().copied())
     }
 
     /// What it is about: on which storage, how much, and of which services.
-    fn facts(&self, app: &App, plan: &Plan) -> Facts {
+    fn facts(&self, app: &App, plan: &FlushPlan) -> Facts {
         let count = human::count(self.entries.len() as u64);
         let mut facts = vec![
             ("Backend".to_owned(), plan.backend.to_string()),
@@ -95,9 +95,9 @@ impl<'a> Meant<'a> {
     }
 }
 
-fn ask_flush(app: &mut App, is_everything_shown: bool) {
+fn confirm_flush(app: &mut App, is_everything_shown: bool) {
     let Some(backend) = app.backend().cloned() else { return };
-    let meant = Meant::of(app, is_everything_shown);
+    let meant = ChangeTarget::new(app, is_everything_shown);
     let plan = meant.plan(backend);
     if plan.targets.is_empty() {
         return app.show_error("No entries to flush");
@@ -117,7 +117,7 @@ fn ask_flush(app: &mut App, is_everything_shown: bool) {
         typed: TextArea::default(),
         verb: "flush",
         refusal: "Canceled",
-        holds: Held::Change(
+        pending: PendingEffect::Change(
             Box::new(Effect::Flush { ticket, plan: plan.clone() }),
             ("Deleting", count, AfterJob::Drop(plan.ids().cloned().collect())),
         ),
@@ -125,7 +125,7 @@ fn ask_flush(app: &mut App, is_everything_shown: bool) {
 }
 
 /// What the table shows, in words.
-fn shown_name(app: &App) -> String {
+fn visible_name(app: &App) -> String {
     let touched = app.filter.query.touched.as_ref().map(|touched| format!("[{}] ", touched.name)).unwrap_or_default();
     let text = format!("{touched}{}", app.filter.query.text);
     match (app.tree.chosen, app.filter.query.is_everything()) {
@@ -139,53 +139,53 @@ fn shown_name(app: &App) -> String {
 /// The marked entries, in words: those that the filter hides are easily forgotten.
 fn marked_name(app: &App) -> String {
     let marked = human::count(app.rows.marked() as u64);
-    match app.rows.marked() - app.rows.marked_and_shown() {
+    match app.rows.marked() - app.rows.marked_and_visible() {
         0 => "marked entries".to_owned(),
         hidden if hidden == app.rows.marked() => format!("{marked} marked, all hidden by the filter"),
         hidden => format!("{marked} marked, {} hidden by the filter", human::count(hidden as u64)),
     }
 }
 
-fn ask_ttl(app: &mut App) {
+fn open_ttl_dialog(app: &mut App) {
     let Some(backend) = app.backend().cloned() else { return };
-    let meant = Meant::of(app, app.focus == Focus::Tree);
+    let meant = ChangeTarget::new(app, app.focus == Focus::Tree);
     if meant.entries.is_empty() {
         return app.show_error("No entry selected");
     }
     let plan = meant.plan(backend);
     let facts = meant.facts(app, &plan);
-    let Meant { name, is_everything, .. } = meant;
+    let ChangeTarget { name, is_everything, .. } = meant;
     let (entries, text) = (plan.ids().cloned().collect(), TextArea::default());
     app.dialog = Some(Dialog::Ttl(Box::new(Ttl { entries, name, is_everything, facts, text, problem: None })));
 }
 
 /// `12h`, `+2h` or `never`.
-pub(crate) fn parse_ttl(text: &str) -> Result<Change, String> {
+pub(crate) fn parse_ttl(text: &str) -> Result<ExpiryChange, String> {
     let text = text.trim();
     let duration = |text: &str| match selectors::duration(text.trim()) {
         Ok(duration) if duration.as_millis() > 0 => Ok(duration),
         _ => Err("Enter a duration such as 12h, +2h to extend, or never".to_owned()),
     };
     match text.strip_prefix('+') {
-        Some(more) => duration(more).map(Change::Extend),
-        None if text == "never" => Ok(Change::Persist),
-        None => duration(text).map(Change::Set),
+        Some(more) => duration(more).map(ExpiryChange::Extend),
+        None if text == "never" => Ok(ExpiryChange::Persist),
+        None => duration(text).map(ExpiryChange::Set),
     }
 }
 
 /// What becomes of a new TTL that was typed: it is set, or, as with a flush, the number of entries is asked for first.
-pub(crate) fn change_ttl(app: &mut App, ttl: Ttl, change: Change) -> Vec<Effect> {
+pub(crate) fn change_ttl(app: &mut App, ttl: Ttl, change: ExpiryChange) -> Vec<Effect> {
     let Some(on) = app.backend().cloned() else { return Vec::new() };
     let Ttl { entries, mut name, is_everything, text, .. } = ttl;
     let asked_for = entries.len();
     let entries = entries.iter().filter_map(|id| app.rows.entry(id));
     // What never expires cannot live longer.
-    let has_effect = |entry: &&Summary| entry.expires_at.is_some() || !matches!(change, Change::Extend(_));
+    let has_effect = |entry: &&Summary| entry.expires_at.is_some() || !matches!(change, ExpiryChange::Extend(_));
     let entries: Vec<_> = entries.filter(has_effect).collect();
     if entries.len() < asked_for {
         name.push_str(" (only entries with a TTL)");
     }
-    let meant = Meant { entries, name, is_everything };
+    let meant = ChangeTarget { entries, name, is_everything };
     if meant.entries.is_empty() {
         app.show_notice("Nothing to change: the entries never expire or no longer exist");
         return Vec::new();
@@ -207,14 +207,16 @@ pub(crate) fn change_ttl(app: &mut App, ttl: Ttl, change: Change) -> Vec<Effect>
         typed: TextArea::default(),
         verb: "change",
         refusal: "Canceled",
-        holds: Held::Change(Box::new(effect), job),
+        pending: PendingEffect::Change(Box::new(effect), job),
     })));
     Vec::new()
 }
 
 /// Lets a change begin.
 pub(crate) fn begin(app: &mut App, effect: Effect, (verb, total, then): (&'static str, u64, AfterJob)) -> Vec<Effect> {
-    if let Effect::Flush { ticket, plan: Plan { backend: on, .. } } | Effect::ChangeTtl { ticket, on, .. } = &effect {
+    if let Effect::Flush { ticket, plan: FlushPlan { backend: on, .. } } | Effect::ChangeTtl { ticket, on, .. } =
+        &effect
+    {
         let (ticket, on) = (*ticket, on.clone());
         app.job = Some(Job { ticket, on, verb, done: 0, total, elapsed: Duration::ZERO, is_stopping: false, then });
     }

@@ -5,7 +5,7 @@ use tui_textarea::TextArea;
 
 use crate::tui::action::Action;
 use crate::tui::app::App;
-use crate::tui::app::dialog::{Confirm, Dialog, Held, Ttl};
+use crate::tui::app::dialog::{Confirm, Dialog, PendingEffect, Ttl};
 use crate::tui::effect::Effect;
 use crate::tui::update::movement::moved;
 use crate::tui::update::{change, watch};
@@ -73,9 +73,9 @@ pub(crate) fn act(app: &mut App, action: Action) -> Vec<Effect> {
 }
 
 fn release(app: &mut App, confirm: Confirm) -> Vec<Effect> {
-    match confirm.holds {
-        Held::Change(effect, job) => change::begin(app, *effect, job),
-        Held::Watch(ticket, source) => watch::begin(app, ticket, source),
+    match confirm.pending {
+        PendingEffect::Change(effect, job) => change::begin(app, *effect, job),
+        PendingEffect::Watch(ticket, source) => watch::begin(app, ticket, source),
     }
 }
 

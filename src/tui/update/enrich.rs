@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use cache_core::{Error, chain};
+use cache_core::{Error, error_chain};
 use crossterm::event::KeyEvent;
 use tui_textarea::TextArea;
 
@@ -14,9 +14,9 @@ use crate::output::safe;
 use crate::services::SERVICES;
 use crate::tui::action::Action;
 use crate::tui::app::dialog::Dialog;
-use crate::tui::app::enrich::{Enrich, Place, Running, ServiceTally, Shown, TitleList};
+use crate::tui::app::enrich::{Enrich, OutcomeView, Place, Running, ServiceTally, TitleList};
 use crate::tui::app::loadable::Loadable;
-use crate::tui::app::query::Touched;
+use crate::tui::app::query::ResponseDigest;
 use crate::tui::app::{App, run_report};
 use crate::tui::effect::Effect;
 use crate::tui::focus::{Focus, Pane, Screen};
@@ -70,19 +70,19 @@ pub(crate) fn move_to_other_store(app: &mut App) -> Vec<Effect> {
 
 pub(crate) fn press(app: &mut App, key: KeyEvent) -> Vec<Effect> {
     if app.enrich.search.input(key) {
-        look_up(app);
+        lookup(app);
     }
     Vec::new()
 }
 
 pub(crate) fn paste(app: &mut App, text: &str) -> Vec<Effect> {
     app.enrich.search.insert_str(text);
-    look_up(app);
+    lookup(app);
     Vec::new()
 }
 
-fn look_up(app: &mut App) {
-    app.enrich.look_up();
+fn lookup(app: &mut App) {
+    app.enrich.lookup();
     keep_on_screen(app);
 }
 
@@ -93,7 +93,7 @@ pub(crate) fn search(app: &mut App, action: Action) -> Vec<Effect> {
         Action::Close | Action::ClearText => {
             app.enrich.is_searching = action == Action::ClearText;
             app.enrich.search = TextArea::default();
-            look_up(app);
+            lookup(app);
         }
         _ => step(app, action),
     }
@@ -112,7 +112,7 @@ pub(crate) fn act(app: &mut App, action: Action) -> Vec<Effect> {
         Action::Run if app.enrich.pane == Pane::Runs => app.enrich.pane = Pane::Outcome,
         Action::Run => return run(app, Mode::Usual),
         Action::RunFresh => return run(app, Mode::Fresh),
-        Action::OpenTouched => return open_touched(app),
+        Action::OpenTouched => return open_digest(app),
         Action::Close => return close(app),
         Action::Refresh => {
             app.enrich.history = Loadable::Idle;
@@ -145,19 +145,19 @@ pub(crate) fn tick(app: &mut App, line: usize) {
 /// Moves in the pane with the focus.
 pub(crate) fn step(app: &mut App, action: Action) {
     let pane = app.enrich.pane;
-    let page = app.regions().inside(app.enrich_panes().of(pane)).height.into();
+    let page = app.regions().inside(app.enrich_panes().get(pane)).height.into();
     let count = count(app, pane);
     let at = match pane {
         Pane::Outcome => app.enrich.outcome_offset,
         _ => place(&mut app.enrich, pane).map_or(0, |place| place.cursor),
     };
     if let Some(to) = moved(action, at, count, page) {
-        go_to(app, pane, to);
+        move_to(app, pane, to);
     }
 }
 
 /// Puts the cursor of a pane on a line, as near as there is one.
-pub(crate) fn go_to(app: &mut App, pane: Pane, line: usize) {
+pub(crate) fn move_to(app: &mut App, pane: Pane, line: usize) {
     match place(&mut app.enrich, pane) {
         Some(place) => place.cursor = line,
         None => app.enrich.outcome_offset = line,
@@ -183,12 +183,12 @@ fn count(app: &App, pane: Pane) -> usize {
         Pane::Titles => app.enrich.found.len(),
         Pane::Services => SERVICES.len(),
         Pane::Runs => app.enrich.run_count(),
-        Pane::Outcome => match app.enrich.shown() {
-            Shown::Run(run) => {
+        Pane::Outcome => match app.enrich.outcome_view() {
+            OutcomeView::Run(run) => {
                 let inside = app.regions().inside(app.enrich_panes().outcome);
                 run_report::lines(run, run_report::width(inside.width)).len()
             }
-            Shown::Running(_) | Shown::Nothing => 0,
+            OutcomeView::Running(_) | OutcomeView::Nothing => 0,
         },
     }
 }
@@ -197,7 +197,7 @@ fn count(app: &App, pane: Pane) -> usize {
 pub(crate) fn keep_on_screen(app: &mut App) {
     let (regions, panes): (Regions, _) = (app.regions(), app.enrich_panes());
     for pane in Pane::ALL {
-        let (count, height) = (count(app, pane), usize::from(regions.inside(panes.of(pane)).height));
+        let (count, height) = (count(app, pane), usize::from(regions.inside(panes.get(pane)).height));
         match place(&mut app.enrich, pane) {
             Some(place) => place.settle(count, height),
             None => app.enrich.outcome_offset = app.enrich.outcome_offset.min(count.saturating_sub(height)),
@@ -230,7 +230,7 @@ fn run(app: &mut App, mode: Mode) -> Vec<Effect> {
             return Vec::new();
         }
     };
-    if plan.asked().next().is_none() {
+    if plan.services().next().is_none() {
         let is_any_ticked = SERVICES.iter().copied().any(|service| app.enrich.is_ticked(service));
         let reason =
             if is_any_ticked { "The title has no ID for the selected services" } else { "No services selected" };
@@ -240,7 +240,7 @@ fn run(app: &mut App, mode: Mode) -> Vec<Effect> {
     let ticket = app.ticket();
     let services = ServiceTally::all(&plan.progress());
     app.enrich.running = Some(Running { ticket, title: plan.anime.name(), since: app.now, services });
-    go_to(app, Pane::Runs, 0);
+    move_to(app, Pane::Runs, 0);
     if app.enrich_panes().outcome.is_empty() {
         app.enrich.pane = Pane::Outcome;
     }
@@ -258,7 +258,7 @@ fn close(app: &mut App) -> Vec<Effect> {
         return vec![Effect::Cancel(running.ticket)];
     } else if !app.enrich.search.is_empty() {
         app.enrich.search = TextArea::default();
-        look_up(app);
+        lookup(app);
     } else if app.enrich.pane != Pane::Titles {
         app.enrich.pane = Pane::Titles;
     } else {
@@ -269,8 +269,8 @@ fn close(app: &mut App) -> Vec<Effect> {
 }
 
 /// Browses exactly what the run that is shown touched.
-fn open_touched(app: &mut App) -> Vec<Effect> {
-    let Shown::Run(Run { report, .. }) = app.enrich.shown() else {
+fn open_digest(app: &mut App) -> Vec<Effect> {
+    let OutcomeView::Run(Run { report, .. }) = app.enrich.outcome_view() else {
         app.show_error("Select a finished run");
         return Vec::new();
     };
@@ -280,7 +280,7 @@ fn open_touched(app: &mut App) -> Vec<Effect> {
         app.show_error("This run used no cache entries");
         return Vec::new();
     }
-    let touched = Touched { name: safe::line(&report.title).into_owned(), keys };
+    let touched = ResponseDigest { name: safe::line(&report.title).into_owned(), keys };
     app.enrich.has_stored = true;
     tree::choose(app, crate::tui::app::tree::ROOT);
     app.focus = Focus::Table;
@@ -303,7 +303,7 @@ pub(crate) fn done(app: &mut App, ticket: Ticket, run: Run, problem: Option<Erro
     }
     let EnrichReport { title, services, .. } = &run.report;
     match (problem, run.report.verdict()) {
-        (Some(error), _) => app.show_error(format!("Cannot save the run: {}", chain(&error))),
+        (Some(error), _) => app.show_error(format!("Cannot save the run: {}", error_chain(&error))),
         (None, Verdict::Failed(failed)) => {
             app.show_error(format!("{title}: {failed} of {} services failed", services.len()));
         }
@@ -311,7 +311,7 @@ pub(crate) fn done(app: &mut App, ticket: Ticket, run: Run, problem: Option<Erro
         (None, Verdict::Incomplete(of)) => {
             app.show_error(format!("{title}: {} returned incomplete data", counted(of as u64, "service")));
         }
-        (None, Verdict::Unproved(answers)) => {
+        (None, Verdict::Unverified(answers)) => {
             app.show_error(format!("{title}: {} of the warm pass missed the cache", counted(answers, "request")));
         }
         (None, Verdict::Good) => app.show_notice(format!("Enriched {title}")),
@@ -330,7 +330,7 @@ pub(crate) fn titles_loaded(app: &mut App, ticket: Ticket, list: Result<TitleLis
             Ok(list) => Loadable::Ready(list),
             Err(problem) => Loadable::Failed(problem),
         };
-        look_up(app);
+        lookup(app);
     }
 }
 
@@ -338,9 +338,9 @@ pub(crate) fn runs_loaded(app: &mut App, ticket: Ticket, runs: Result<Vec<Run>, 
     if !matches!(app.enrich.history, Loadable::Loading(awaited) if awaited == ticket) {
         return;
     }
-    let selected = match app.enrich.shown() {
-        Shown::Run(run) => Some(run.at),
-        Shown::Running(_) | Shown::Nothing => None,
+    let selected = match app.enrich.outcome_view() {
+        OutcomeView::Run(run) => Some(run.at),
+        OutcomeView::Running(_) | OutcomeView::Nothing => None,
     };
     match runs {
         Ok(runs) => {
@@ -350,7 +350,7 @@ pub(crate) fn runs_loaded(app: &mut App, ticket: Ticket, runs: Result<Vec<Run>, 
             let same = app.enrich.runs.iter().position(|run| Some(run.at) == selected);
             app.enrich.run.cursor = same.map_or(0, |at| at + above);
         }
-        Err(error) => app.enrich.history = Loadable::Failed(safe::line(&chain(&error)).into_owned()),
+        Err(error) => app.enrich.history = Loadable::Failed(safe::line(&error_chain(&error)).into_owned()),
     }
     keep_on_screen(app);
 }

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use cache_core::{EntryId, Error, chain};
+use cache_core::{EntryId, Error, error_chain};
 use crossterm::event::KeyEvent;
 use tui_textarea::TextArea;
 
 use crate::tui::action::Action;
 use crate::tui::app::App;
-use crate::tui::app::query::{Query, Touched};
+use crate::tui::app::query::{Query, ResponseDigest};
 use crate::tui::effect::Effect;
 use crate::tui::focus::Focus;
 use crate::tui::ticket::Ticket;
@@ -36,7 +36,7 @@ pub(crate) fn act(app: &mut App, action: Action) -> Vec<Effect> {
         }
         Action::ClearText => return clear(app),
         _ => {
-            if let Some(to) = moved(action, app.table.cursor, app.rows.shown().len(), 1) {
+            if let Some(to) = moved(action, app.table.cursor, app.rows.visible().len(), 1) {
                 table::go_to(app, to);
             }
         }
@@ -54,7 +54,7 @@ pub(crate) fn clear(app: &mut App) -> Vec<Effect> {
 }
 
 /// Shows only what an enrichment touched.
-pub(crate) fn choose(app: &mut App, touched: Touched) -> Vec<Effect> {
+pub(crate) fn choose(app: &mut App, touched: ResponseDigest) -> Vec<Effect> {
     app.filter.text = TextArea::default();
     app.filter.query.touched = Some(Arc::new(touched));
     apply(app)
@@ -100,6 +100,6 @@ pub(crate) fn searched(app: &mut App, ticket: Ticket, result: Result<(), Error>)
     if app.filter.search.take_if(|awaited| *awaited == ticket).is_some()
         && let Err(error) = result
     {
-        app.show_error(format!("Body search failed: {}", chain(&error)));
+        app.show_error(format!("Body search failed: {}", error_chain(&error)));
     }
 }

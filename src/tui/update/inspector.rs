@@ -14,7 +14,7 @@ use crate::tui::view::inspector::line_count;
 /// Asks for what is selected, where it is to be seen and is not there yet.
 pub(crate) fn follow(app: &mut App) -> Vec<Effect> {
     let is_seen = app.inspector.extent() != Extent::Hidden && !app.regions().inspector.is_empty();
-    let wanted = app.selected_entry().filter(|_| is_seen && app.lost().is_none()).map(|entry| entry.id.clone());
+    let wanted = app.selected_entry().filter(|_| is_seen && app.show_lost().is_none()).map(|entry| entry.id.clone());
     if wanted.is_none() || wanted == app.inspector.subject {
         return Vec::new();
     }
@@ -34,7 +34,7 @@ pub(crate) fn follow(app: &mut App) -> Vec<Effect> {
 
 /// Shows the selected entry and gives the inspector the keys.
 pub(crate) fn open(app: &mut App) {
-    app.table.held = app.selected_row();
+    app.table.pinned = app.selected_row();
     app.inspector.is_open = true;
     app.focus = Focus::Inspector;
     keep_on_screen(app);
@@ -48,15 +48,15 @@ pub(crate) fn show(app: &mut App, action: Action) {
         Action::ShowKeys => Tab::Keys,
         _ => Tab::Summary,
     };
-    turn_to(app, tab);
+    show_tab(app, tab);
 }
 
 pub(crate) fn step_tab(app: &mut App, by: usize) {
-    turn_to(app, app.inspector.tab.step(by));
+    show_tab(app, app.inspector.tab.step(by));
 }
 
 /// Shows a page; what cannot be seen otherwise gets the focus.
-pub(crate) fn turn_to(app: &mut App, tab: Tab) {
+pub(crate) fn show_tab(app: &mut App, tab: Tab) {
     if app.inspector.tab != tab {
         app.inspector.tab = tab;
         app.inspector.to_start();
@@ -107,7 +107,7 @@ pub(crate) fn act(app: &mut App, action: Action) {
         Action::NextBodyView => {
             if let Some(body) = app.inspector.detail().map(|detail| detail.body.clone()) {
                 app.inspector.view = body.next_view(app.inspector.view);
-                turn_to(app, Tab::Body);
+                show_tab(app, Tab::Body);
                 app.inspector.to_start();
             }
         }

@@ -2,25 +2,25 @@
 
 use std::time::Duration;
 
-use cache_core::admin::ttl::Change;
+use cache_core::admin::ttl::ExpiryChange;
 use cache_core::admin::{flush, ttl};
-use cache_core::{Error, chain};
+use cache_core::{Error, error_chain};
 
 use crate::output::{human, safe};
 use crate::tui::app::dialog::Dialog;
 use crate::tui::app::job::{AfterJob, Job};
 use crate::tui::app::{App, ExitSummary};
 use crate::tui::effect::Effect;
-use crate::tui::update::scan::{begin_scan, lose};
+use crate::tui::update::scan::{begin_scan, show_lost_store};
 
-pub(crate) fn end_flush(app: &mut App, job: Job, report: &flush::Report, took: Duration) -> Vec<Effect> {
+pub(crate) fn end_flush(app: &mut App, job: Job, report: &flush::FlushReport, took: Duration) -> Vec<Effect> {
     let done = format!(
         "Deleted {} ({}) in {:.1} s",
         human::entries(report.done.entries),
         human::counted(report.done.keys, "key"),
         took.as_secs_f64()
     );
-    let end = End { error: report.error.as_ref(), failed: report.failed, is_interrupted: report.is_interrupted };
+    let end = JobEnd { error: report.error.as_ref(), failed: report.failed, is_interrupted: report.is_interrupted };
     let is_whole = show_end(app, &job, "Flush failed", done, &end);
     if app.is_leaving {
         return vec![Effect::Quit];
@@ -36,9 +36,9 @@ pub(crate) fn end_flush(app: &mut App, job: Job, report: &flush::Report, took: D
     }
 }
 
-pub(crate) fn end_ttl_change(app: &mut App, job: Job, report: &ttl::Report) -> Vec<Effect> {
+pub(crate) fn end_ttl_change(app: &mut App, job: Job, report: &ttl::TtlReport) -> Vec<Effect> {
     let done = format!("Changed the TTL of {}", human::entries(report.done));
-    let end = End { error: report.error.as_ref(), failed: report.failed, is_interrupted: report.is_interrupted };
+    let end = JobEnd { error: report.error.as_ref(), failed: report.failed, is_interrupted: report.is_interrupted };
     let is_whole = show_end(app, &job, "Changing TTLs failed", done, &end);
     if app.is_leaving {
         return vec![Effect::Quit];
@@ -47,9 +47,9 @@ pub(crate) fn end_ttl_change(app: &mut App, job: Job, report: &ttl::Report) -> V
         AfterJob::Expire(targets, change) if is_whole => {
             let now = app.now;
             let then = |expires_at: Option<f64>| match change {
-                Change::Persist => None,
-                Change::Set(ttl) => Some(now + ttl.as_secs_f64()),
-                Change::Extend(by) => expires_at.map(|at| at.max(now) + by.as_secs_f64()),
+                ExpiryChange::Persist => None,
+                ExpiryChange::Set(ttl) => Some(now + ttl.as_secs_f64()),
+                ExpiryChange::Extend(by) => expires_at.map(|at| at.max(now) + by.as_secs_f64()),
             };
             let expiries = targets.iter().map(|(id, expires_at)| (id, then(*expires_at)));
             app.rows.set_expiry(expiries, &mut app.tree, &app.filter.query, app.now);
@@ -62,7 +62,7 @@ pub(crate) fn end_ttl_change(app: &mut App, job: Job, report: &ttl::Report) -> V
 }
 
 /// How a change ended.
-struct End<'a> {
+struct JobEnd<'a> {
     error: Option<&'a Error>,
     /// Entries that were not changed because of it.
     failed: u64,
@@ -71,23 +71,23 @@ struct End<'a> {
 
 /// Shows what was done, and returns whether it was all that was requested. A failure is shown as a dialog, since a
 /// notice would be replaced by the next notice about an unreachable store.
-fn show_end(app: &mut App, job: &Job, title: &'static str, done: String, end: &End<'_>) -> bool {
-    let End { error, failed, is_interrupted } = *end;
+fn show_end(app: &mut App, job: &Job, title: &'static str, done: String, end: &JobEnd<'_>) -> bool {
+    let JobEnd { error, failed, is_interrupted } = *end;
     let is_whole = error.is_none() && !is_interrupted;
     if app.is_leaving {
         let on = job.on.to_string();
         let end = match error {
-            Some(error) => format!("; the remaining entries failed: {}", chain(error)),
+            Some(error) => format!("; the remaining entries failed: {}", error_chain(error)),
             None if is_interrupted => "; the remaining entries were not changed".to_owned(),
             None => String::new(),
         };
         app.exit_summary =
-            Some(ExitSummary { text: safe::line(&format!("{done} on {on}{end}")).into_owned(), is_whole });
+            Some(ExitSummary { text: safe::line(&format!("{done} on {on}{end}")).into_owned(), is_complete: is_whole });
     } else if let Some(error) = error {
-        lose(app, error);
+        show_lost_store(app, error);
         // The most important fact comes first: a low screen has no room for the rest.
         let facts = [
-            ("Error", chain(error)),
+            ("Error", error_chain(error)),
             ("Done", done),
             ("Failed", human::entries(failed)),
             ("Requested", human::entries(job.total)),

@@ -18,7 +18,7 @@ use crate::tui::view::table::column_at;
 /// Lines that one step of the wheel moves.
 const WHEEL: usize = 3;
 
-pub(crate) fn happen(app: &mut App, mouse: MouseEvent) -> Vec<Effect> {
+pub(crate) fn handle(app: &mut App, mouse: MouseEvent) -> Vec<Effect> {
     if app.dialog.is_some() || app.watch.is_some() && app.screen == Screen::Browse {
         return match mouse.kind {
             MouseEventKind::ScrollDown => act(app, Action::Down),
@@ -37,7 +37,7 @@ pub(crate) fn happen(app: &mut App, mouse: MouseEvent) -> Vec<Effect> {
         };
     }
     if app.screen == Screen::Enrich {
-        happen_on_enrich(app, mouse.kind, at);
+        handle_enrich(app, mouse.kind, at);
         return Vec::new();
     }
     match mouse.kind {
@@ -49,21 +49,21 @@ pub(crate) fn happen(app: &mut App, mouse: MouseEvent) -> Vec<Effect> {
     Vec::new()
 }
 
-fn happen_on_enrich(app: &mut App, kind: MouseEventKind, at: Position) {
+fn handle_enrich(app: &mut App, kind: MouseEventKind, at: Position) {
     let (regions, panes) = (app.regions(), app.enrich_panes());
-    let under = Pane::ALL.into_iter().find(|pane| panes.of(*pane).contains(at));
+    let under = Pane::ALL.into_iter().find(|pane| panes.get(*pane).contains(at));
     match (kind, under) {
         (MouseEventKind::Down(MouseButton::Left), Some(pane)) => {
             app.notice = None;
             app.enrich.is_searching = false;
             app.enrich.pane = pane;
-            let Some(line) = line_in(regions.inside(panes.of(pane)), at) else { return };
+            let Some(line) = line_in(regions.inside(panes.get(pane)), at) else { return };
             match pane {
-                Pane::Titles => enrich::go_to(app, pane, app.enrich.title.offset + line),
-                Pane::Runs => enrich::go_to(app, pane, app.enrich.run.offset + line),
+                Pane::Titles => enrich::move_to(app, pane, app.enrich.title.offset + line),
+                Pane::Runs => enrich::move_to(app, pane, app.enrich.run.offset + line),
                 Pane::Services => {
                     let line = app.enrich.service.offset + line;
-                    enrich::go_to(app, pane, line);
+                    enrich::move_to(app, pane, line);
                     enrich::tick(app, line);
                 }
                 Pane::Outcome => {}
@@ -102,8 +102,8 @@ fn click(app: &mut App, at: Position) {
         }
     } else if let Some(line) = line_in(regions.table_rows(), at) {
         let row = app.table.offset + line;
-        if row < app.rows.shown().len() {
-            if row == app.table.cursor && app.focus == Focus::Table && app.table.held.is_some() {
+        if row < app.rows.visible().len() {
+            if row == app.table.cursor && app.focus == Focus::Table && app.table.pinned.is_some() {
                 return inspector::open(app);
             }
             app.focus = Focus::Table;
@@ -112,7 +112,7 @@ fn click(app: &mut App, at: Position) {
     } else if regions.inspector.contains(at) {
         app.focus = Focus::Inspector;
         if let Some(tab) = tab_at(app, at) {
-            inspector::turn_to(app, tab);
+            inspector::show_tab(app, tab);
         } else if let Some(line) = line_in(regions.inside(regions.inspector), at)
             && app.inspector.tab == Tab::Body
             && app.inspector.view == BodyView::Json

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cache_core::admin::{flush, ttl};
-use cache_core::{Error, Health, chain};
+use cache_core::{Error, Health, error_chain};
 
 use crate::tui::app::body::BodyView;
 use crate::tui::app::detail::Detail;
@@ -13,16 +13,16 @@ use crate::tui::app::loadable::Loadable;
 use crate::tui::app::rates::RateTable;
 use crate::tui::app::{App, Failure, Scan, Table};
 use crate::tui::effect::Effect;
-use crate::tui::message::{Outcome, Progress};
+use crate::tui::message::{EnrichProgress, Outcome};
 use crate::tui::ticket::Ticket;
-use crate::tui::update::scan::{ASK_HEALTH_EVERY, begin_scan, count, lose};
+use crate::tui::update::scan::{HEALTH_INTERVAL, begin_scan, count, show_lost_store};
 use crate::tui::update::{enrich, filter, job, tree, watch};
 
 /// How long, in seconds, a notice replaces the hints. An error stays until the next key.
 const NOTICE: f64 = 6.0;
 
 /// How often, in seconds, the statistics are read: caches write them once a second.
-const COUNT_EVERY: f64 = 5.0;
+const COUNT_INTERVAL: f64 = 5.0;
 
 pub(crate) fn tick(app: &mut App, now: f64) -> Vec<Effect> {
     app.now = now;
@@ -31,33 +31,33 @@ pub(crate) fn tick(app: &mut App, now: f64) -> Vec<Effect> {
         return Vec::new();
     }
     let mut effects = Vec::new();
-    if app.health_ticket.is_none() && now >= app.ask_health_at {
+    if app.health_ticket.is_none() && now >= app.next_health_check {
         let ticket = app.ticket();
         app.health_ticket = Some(ticket);
         effects.push(Effect::CheckHealth(ticket));
     }
-    if app.lost().is_none() && now >= app.rates.ask_at {
+    if app.show_lost().is_none() && now >= app.rates.next_read {
         effects.extend(count(app));
     }
     effects
 }
 
-pub(crate) fn progress(app: &mut App, ticket: Ticket, progress: Progress) -> Vec<Effect> {
+pub(crate) fn progress(app: &mut App, ticket: Ticket, progress: EnrichProgress) -> Vec<Effect> {
     match progress {
-        Progress::Page(page) if app.scan.ticket == Some(ticket) => {
+        EnrichProgress::Page(page) if app.scan.ticket == Some(ticket) => {
             (app.scan.scanned, app.scan.total) = (page.scanned, page.total);
             app.rows.add(page.entries, &mut app.tree, &app.filter.query, app.now);
             app.settle_cursor();
         }
-        Progress::Found(ids) => filter::found(app, ticket, ids),
-        Progress::Work { done, total, elapsed } => {
+        EnrichProgress::Found(ids) => filter::found(app, ticket, ids),
+        EnrichProgress::Work { done, total, elapsed } => {
             if let Some(job) = app.job.as_mut().filter(|job| job.ticket == ticket) {
                 (job.done, job.total, job.elapsed) = (done, total, elapsed);
             }
         }
-        Progress::Watch(update) => watch::progress(app, ticket, update),
-        Progress::Enriching(services) => enrich::progress(app, ticket, services),
-        Progress::Page(_) => {}
+        EnrichProgress::Watch(update) => watch::progress(app, ticket, update),
+        EnrichProgress::Enriching(services) => enrich::progress(app, ticket, services),
+        EnrichProgress::Page(_) => {}
     }
     Vec::new()
 }
@@ -92,7 +92,7 @@ fn opened(app: &mut App, result: Result<Health, Error>) -> Vec<Effect> {
         app.show_error(format!("Using {} as a fallback: {problem}", health.backend));
     }
     app.health = Some(health);
-    app.ask_health_at = app.now + ASK_HEALTH_EVERY;
+    app.next_health_check = app.now + HEALTH_INTERVAL;
     let mut effects = begin_scan(app);
     effects.extend(enrich::load(app));
     effects
@@ -112,14 +112,14 @@ fn health_checked(app: &mut App, ticket: Ticket, health: Health) -> Vec<Effect> 
     take_health(app, health)
 }
 
-fn flushed(app: &mut App, ticket: Ticket, report: &flush::Report, took: Duration) -> Vec<Effect> {
+fn flushed(app: &mut App, ticket: Ticket, report: &flush::FlushReport, took: Duration) -> Vec<Effect> {
     match app.job.take_if(|job| job.ticket == ticket) {
         Some(job) => job::end_flush(app, job, report, took),
         None => Vec::new(),
     }
 }
 
-fn ttl_changed(app: &mut App, ticket: Ticket, report: &ttl::Report) -> Vec<Effect> {
+fn ttl_changed(app: &mut App, ticket: Ticket, report: &ttl::TtlReport) -> Vec<Effect> {
     match app.job.take_if(|job| job.ticket == ticket) {
         Some(job) => job::end_ttl_change(app, job, report),
         None => Vec::new(),
@@ -145,17 +145,17 @@ fn scanned(app: &mut App, ticket: Ticket, result: Result<(), Error>) -> Vec<Effe
         // The store changed under the scan.
         Err(Error::CursorExpired) => begin_scan(app),
         Err(error) => {
-            lose(app, &error);
-            app.show_error(format!("Scan failed: {}", chain(&error)));
+            show_lost_store(app, &error);
+            app.show_error(format!("Scan failed: {}", error_chain(&error)));
             Vec::new()
         }
     }
 }
 
 pub(crate) fn take_health(app: &mut App, health: Health) -> Vec<Effect> {
-    let was_lost = app.lost().is_some();
+    let was_lost = app.show_lost().is_some();
     let is_other = app.health.as_ref().is_some_and(|known| known.backend != health.backend);
-    app.ask_health_at = app.now + ASK_HEALTH_EVERY;
+    app.next_health_check = app.now + HEALTH_INTERVAL;
     app.health = Some(health);
     if is_other {
         // Another cache: nothing of the old one may be shown as its content, least of all by a question.
@@ -174,7 +174,7 @@ pub(crate) fn take_health(app: &mut App, health: Health) -> Vec<Effect> {
         effects.extend(enrich::move_to_other_store(app));
         return effects;
     }
-    match (was_lost, app.lost().is_some()) {
+    match (was_lost, app.show_lost().is_some()) {
         (true, false) => {
             app.show_notice("Reconnected");
             begin_scan(app)
@@ -188,14 +188,14 @@ fn counted(app: &mut App, ticket: Ticket, result: Result<RateTable, Error>) {
         return;
     }
     app.rates.ticket = None;
-    app.rates.ask_at = app.now + COUNT_EVERY;
+    app.rates.next_read = app.now + COUNT_INTERVAL;
     match result {
         Ok(tally) => {
             app.rates.take(&tally, app.now);
             // The tree has more room now, or less.
             tree::keep_on_screen(app);
         }
-        Err(error) => lose(app, &error),
+        Err(error) => show_lost_store(app, &error),
     }
 }
 
@@ -211,7 +211,7 @@ fn loaded(app: &mut App, ticket: Ticket, result: Result<Option<Box<Detail>>, Err
             app.inspector.lay_out_json();
         }
         Err(error) => {
-            lose(app, &error);
+            show_lost_store(app, &error);
             app.inspector.detail = Loadable::Failed(Arc::new(error));
         }
     }

@@ -1,12 +1,12 @@
 //! Starting a scan and reading statistics, and noting that the store is unreachable.
 
-use cache_core::{Error, chain};
+use cache_core::{Error, error_chain};
 
 use crate::tui::app::{App, Scan};
 use crate::tui::effect::Effect;
 
 /// How often, in seconds, the health of the store is checked.
-pub(crate) const ASK_HEALTH_EVERY: f64 = 2.0;
+pub(crate) const HEALTH_INTERVAL: f64 = 2.0;
 
 /// Reads the statistics, unless that is under way.
 pub(crate) fn count(app: &mut App) -> Option<Effect> {
@@ -35,11 +35,11 @@ pub(crate) fn begin_scan(app: &mut App) -> Vec<Effect> {
 }
 
 /// Notes that the store is unreachable, if a request failed before the next health check.
-pub(crate) fn lose(app: &mut App, error: &Error) {
+pub(crate) fn show_lost_store(app: &mut App, error: &Error) {
     if let Some(health) = app.health.as_mut().filter(|_| error.is_temporary()) {
         if health.problem.is_none() {
-            health.problem = Some(chain(error));
+            health.problem = Some(error_chain(error));
         }
-        app.ask_health_at = app.now + ASK_HEALTH_EVERY;
+        app.next_health_check = app.now + HEALTH_INTERVAL;
     }
 }

@@ -14,7 +14,7 @@ pub(crate) fn act(app: &mut App, action: Action) {
         app.rows.mark(app.selected_row(), true);
     }
     let page = app.regions().table_rows().height.into();
-    if let Some(to) = moved(action, app.table.cursor, app.rows.shown().len(), page) {
+    if let Some(to) = moved(action, app.table.cursor, app.rows.visible().len(), page) {
         go_to(app, to);
         if matches!(action, Action::MarkDown | Action::MarkUp) {
             app.rows.mark(app.selected_row(), true);
@@ -30,7 +30,7 @@ pub(crate) fn act(app: &mut App, action: Action) {
         }
         Action::Range => {
             app.table.anchor = app.selected_row();
-            app.table.held = app.selected_row();
+            app.table.pinned = app.selected_row();
         }
         Action::Open | Action::Right => inspector::open(app),
         Action::Left => app.focus = Focus::Tree,
@@ -40,8 +40,8 @@ pub(crate) fn act(app: &mut App, action: Action) {
 
 /// Puts the cursor on a row, as near as there is one.
 pub(crate) fn go_to(app: &mut App, at: usize) {
-    app.table.cursor = at.min(app.rows.shown().len().saturating_sub(1));
-    app.table.held = app.selected_row();
+    app.table.cursor = at.min(app.rows.visible().len().saturating_sub(1));
+    app.table.pinned = app.selected_row();
     app.keep_cursor_on_screen();
 }
 
@@ -49,7 +49,7 @@ fn mark_range(app: &mut App) {
     let Some(anchor) = app.table.anchor.take() else { return };
     if let Some(at) = app.rows.position(anchor) {
         let (first, last) = (at.min(app.table.cursor), at.max(app.table.cursor));
-        let rows = app.rows.shown().get(first..=last).unwrap_or_default().to_vec();
+        let rows = app.rows.visible().get(first..=last).unwrap_or_default().to_vec();
         app.rows.mark(rows, true);
     }
 }

@@ -5,7 +5,7 @@ pub(crate) mod enrich;
 
 use std::io;
 
-use cache_core::admin::batch::Plan;
+use cache_core::admin::batch::FlushPlan;
 use cache_core::{Error, Health, Page};
 use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::Size;
@@ -18,17 +18,17 @@ use crate::tui::app::rates::Rate;
 use crate::tui::app::sort::Column;
 use crate::tui::effect::Effect;
 use crate::tui::fixture::{NOW, app, backend, blank, count, entries, http, listed, press, scan_of, tally};
-use crate::tui::message::{Message, Outcome, Progress};
+use crate::tui::message::{EnrichProgress, Message, Outcome};
 use crate::tui::options::Options;
 use crate::tui::ticket::Ticket;
 use crate::tui::update::update;
 use crate::tui::view::help;
 
 fn urls(app: &App) -> Vec<String> {
-    app.rows.shown_entries().map(|entry| entry.id.text().into_owned()).collect()
+    app.rows.visible_entries().map(|entry| entry.id.text().into_owned()).collect()
 }
 
-pub(crate) fn plan_of(effects: &[Effect]) -> Option<&Plan> {
+pub(crate) fn plan_of(effects: &[Effect]) -> Option<&FlushPlan> {
     effects.iter().find_map(|effect| if let Effect::Flush { plan, .. } = effect { Some(plan) } else { None })
 }
 
@@ -60,12 +60,12 @@ fn losing_the_cache_keeps_the_rows_and_finding_it_lists_anew() {
         update(app, Message::Done(ticket, Outcome::Health(health)))
     };
     assert_eq!(ask(&mut app, NOW + 10.0, Some("connection refused")), []);
-    assert_eq!((app.lost(), app.rows.len()), (Some("connection refused"), entries().len()));
+    assert_eq!((app.show_lost(), app.rows.len()), (Some("connection refused"), entries().len()));
     assert_eq!(press(&mut app, "d"), []);
     assert!(app.dialog.is_none(), "nothing is asked of a cache that does not answer");
     let effects = ask(&mut app, NOW + 12.0, None);
     scan_of(&effects);
-    assert_eq!(app.lost(), None);
+    assert_eq!(app.show_lost(), None);
 }
 
 #[test]
@@ -135,10 +135,10 @@ fn services_are_told_as_far_as_there_is_room_those_of_most_requests_first() {
 fn answers_that_nobody_waits_for_are_dropped() {
     let mut app = app();
     let page = Page { entries: many(3), ..Page::default() };
-    update(&mut app, Message::Progress(Ticket(999), Progress::Page(page)));
+    update(&mut app, Message::Progress(Ticket(999), EnrichProgress::Page(page)));
     update(&mut app, Message::Done(Ticket(999), Outcome::Loaded(Err(unavailable()))));
     update(&mut app, Message::Done(Ticket(999), Outcome::Scanned(Err(unavailable()))));
-    assert_eq!((app.rows.len(), app.lost()), (entries().len(), None));
+    assert_eq!((app.rows.len(), app.show_lost()), (entries().len(), None));
 }
 
 #[test]
@@ -150,7 +150,7 @@ fn a_rescan_drops_what_is_gone_and_keeps_marks_and_the_selection() {
     let scan = scan_of(&effects);
     let mut rest = entries();
     rest.remove(0);
-    update(&mut app, Message::Progress(scan, Progress::Page(Page { entries: rest, ..Page::default() })));
+    update(&mut app, Message::Progress(scan, EnrichProgress::Page(Page { entries: rest, ..Page::default() })));
     update(&mut app, Message::Done(scan, Outcome::Scanned(Ok(()))));
     assert_eq!(app.rows.len(), entries().len() - 1);
     assert_eq!(app.rows.marked(), 1);
@@ -166,7 +166,7 @@ fn pages_merged_are_the_list_sorted_whole() {
     let scan = scan_of(&press(&mut app, "r"));
     for chunk in all.chunks(37) {
         let page = Page { entries: chunk.to_vec(), ..Page::default() };
-        update(&mut app, Message::Progress(scan, Progress::Page(page)));
+        update(&mut app, Message::Progress(scan, EnrichProgress::Page(page)));
     }
     let merged = urls(&app);
     press(&mut app, "SS");
@@ -192,9 +192,9 @@ fn the_filter_line_chooses_as_it_is_typed(#[case] text: &str, #[case] count: usi
     press(&mut app, "/");
     press(&mut app, text);
     assert_eq!(app.filter.problem, None);
-    assert_eq!(app.rows.shown().len(), count);
+    assert_eq!(app.rows.visible().len(), count);
     press(&mut app, "<esc>");
-    assert_eq!(app.rows.shown().len(), entries().len());
+    assert_eq!(app.rows.visible().len(), entries().len());
 }
 
 #[test]
@@ -202,7 +202,7 @@ fn a_selector_half_typed_says_what_is_wrong_and_leaves_the_other_words_in_force(
     let mut app = app();
     press(&mut app, "/cowboy status:4");
     assert!(app.filter.problem.is_some());
-    assert_eq!(app.rows.shown().len(), 1);
+    assert_eq!(app.rows.visible().len(), 1);
 }
 
 #[test]
@@ -213,7 +213,7 @@ fn sorting_goes_round_the_columns_that_are_shown() {
     press(&mut app, "s");
     assert_eq!(app.rows.sort().by, Column::Size);
     press(&mut app, "S");
-    let sizes: Vec<_> = app.rows.shown_entries().map(|entry| entry.size).collect();
+    let sizes: Vec<_> = app.rows.visible_entries().map(|entry| entry.size).collect();
     assert!(sizes.is_sorted_by(|a, b| a >= b), "{sizes:?}");
 }
 
@@ -233,7 +233,7 @@ fn clicks_select_sort_and_turn_pages() {
     let tree = app.regions().tree;
     click(&mut app, tree.x + 4, tree.y + 3);
     assert_eq!(app.tree.path(app.tree.chosen), "HTTP › jikan");
-    assert_eq!(app.rows.shown().len(), 2);
+    assert_eq!(app.rows.visible().len(), 2);
 }
 
 #[rstest]

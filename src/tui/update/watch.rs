@@ -2,28 +2,28 @@
 
 use std::time::Duration;
 
-use cache_core::{Error, Source, chain};
+use cache_core::{Error, EventSource, error_chain};
 use tui_textarea::TextArea;
 
 use crate::output::safe;
 use crate::tui::action::Action;
 use crate::tui::app::App;
-use crate::tui::app::dialog::{Confirm, Dialog, Held};
-use crate::tui::app::watch::{Stage, Watch};
+use crate::tui::app::dialog::{Confirm, Dialog, PendingEffect};
+use crate::tui::app::watch::{Environment, Watch};
 use crate::tui::effect::Effect;
 use crate::tui::message::WatchUpdate;
 use crate::tui::ticket::Ticket;
 use crate::tui::update::movement::moved;
 
 /// Every command of the server is read for this long, and no more of them than that.
-const COMMANDS: Source = Source::Commands { window: Duration::from_secs(10), limit: 1_000_000 };
+const COMMANDS: EventSource = EventSource::Commands { window: Duration::from_secs(10), limit: 1_000_000 };
 
 pub(crate) fn act(app: &mut App, action: Action) -> Vec<Effect> {
     let page = app.regions().panes.height.saturating_sub(2).into();
     match (action, &mut app.watch) {
         (Action::Close, _) => return end(app),
         (Action::Help, _) => app.dialog = Some(Dialog::Help { mode: app.mode(), offset: 0 }),
-        (Action::ReadCommands, Some(_)) => ask_for_commands(app),
+        (Action::ReadCommands, Some(_)) => confirm_commands(app),
         (action, Some(watch)) => {
             watch.offset = moved(action, watch.offset, watch.events.len(), page).unwrap_or(watch.offset);
         }
@@ -39,7 +39,7 @@ pub(crate) fn open(app: &mut App) -> Vec<Effect> {
         return Vec::new();
     }
     let ticket = app.ticket();
-    let source = Source::Notifications { enables: false };
+    let source = EventSource::Notifications { enables: false };
     app.watch = Some(Watch::new(ticket, source));
     vec![Effect::Watch { ticket, source }]
 }
@@ -50,14 +50,14 @@ pub(crate) fn end(app: &mut App) -> Vec<Effect> {
 }
 
 /// A question was confirmed: the watch that it held begins.
-pub(crate) fn begin(app: &mut App, ticket: Ticket, source: Source) -> Vec<Effect> {
+pub(crate) fn begin(app: &mut App, ticket: Ticket, source: EventSource) -> Vec<Effect> {
     let mut effects = end(app);
     app.watch = Some(Watch::new(ticket, source));
     effects.push(Effect::Watch { ticket, source });
     effects
 }
 
-fn ask(app: &mut App, title: &str, facts: &[(&str, String)], verb: &'static str, source: Source) {
+fn confirm_source(app: &mut App, title: &str, facts: &[(&str, String)], verb: &'static str, source: EventSource) {
     let Some(backend) = app.backend().map(ToString::to_string) else { return };
     let ticket = app.ticket();
     let facts =
@@ -69,38 +69,38 @@ fn ask(app: &mut App, title: &str, facts: &[(&str, String)], verb: &'static str,
         refusal: "Canceled",
         word: None,
         typed: TextArea::default(),
-        holds: Held::Watch(ticket, source),
+        pending: PendingEffect::Watch(ticket, source),
     })));
 }
 
-fn ask_for_commands(app: &mut App) {
+fn confirm_commands(app: &mut App) {
     let facts = [
         ("Method", "MONITOR, up to 10 seconds or 1,000,000 commands".to_owned()),
         ("Impact", "slows the server down while it runs".to_owned()),
         ("Events", "includes hits of results, no expirations or evictions".to_owned()),
     ];
-    ask(app, "Watch all commands with MONITOR?", &facts, "start", COMMANDS);
+    confirm_source(app, "Watch all commands with MONITOR?", &facts, "start", COMMANDS);
 }
 
-fn ask_for_notifications(app: &mut App, missing: &str) {
+fn confirm_notifications(app: &mut App, missing: &str) {
     let facts = [
         ("Setting", "notify-keyspace-events".to_owned()),
         ("Change", format!("add {missing} while watching")),
         ("Afterwards", "restored".to_owned()),
     ];
-    let source = Source::Notifications { enables: true };
-    ask(app, "Enable keyspace notifications?", &facts, "enable", source);
+    let source = EventSource::Notifications { enables: true };
+    confirm_source(app, "Enable keyspace notifications?", &facts, "enable", source);
 }
 
 pub(crate) fn progress(app: &mut App, ticket: Ticket, update: WatchUpdate) {
     let Some(watch) = app.watch.as_mut().filter(|watch| watch.ticket == ticket) else { return };
     match update {
-        WatchUpdate::Began { since, was } => {
-            watch.stage = Stage::Watching;
+        WatchUpdate::Started { since, was } => {
+            watch.stage = Environment::Watching;
             watch.since = Some(since);
             watch.was = was;
         }
-        WatchUpdate::Seen(seen) => seen.into_iter().for_each(|seen| watch.add(seen)),
+        WatchUpdate::Observed(seen) => seen.into_iter().for_each(|seen| watch.add(seen)),
     }
 }
 
@@ -109,20 +109,20 @@ pub(crate) fn done(app: &mut App, ticket: Ticket, outcome: Result<bool, Error>) 
     let now = app.now as i64;
     let is_read_only = app.options.is_read_only;
     let Some(watch) = app.watch.as_mut().filter(|watch| watch.ticket == ticket) else { return };
-    let enables = watch.source == Source::Notifications { enables: true };
+    let enables = watch.source == EventSource::Notifications { enables: true };
     let reason = match &outcome {
         Ok(true) => "finished".to_owned(),
         Ok(false) => "SQLite cannot be watched".to_owned(),
         Err(Error::NotificationsOff { .. }) => "keyspace notifications are disabled".to_owned(),
-        Err(error) => safe::line(&chain(error)).into_owned(),
+        Err(error) => safe::line(&error_chain(error)).into_owned(),
     };
-    watch.stage = Stage::Over(now, reason);
+    watch.stage = Environment::Over(now, reason);
     watch.was = None;
     if let Err(Error::NotificationsOff { missing, .. }) = outcome
         && !enables
         && !is_read_only
         && app.dialog.is_none()
     {
-        ask_for_notifications(app, &missing);
+        confirm_notifications(app, &missing);
     }
 }

@@ -66,11 +66,11 @@ fn open_with_facts(
     frame: &mut Frame<'_>,
     screen: Rect,
     title: &str,
-    told: &Facts,
+    message: &Facts,
     answer: usize,
     theme: &Theme,
 ) -> impl Iterator<Item = Rect> + use<> {
-    let mut facts = facts(told, screen, theme);
+    let mut facts = facts(message, screen, theme);
     facts.truncate(usize::from(screen.height).saturating_sub(answer + 3));
     let inside = open(frame, screen, WIDTH, facts.len() + 1 + answer, title, theme);
     let mut rows = inside.rows();
@@ -80,9 +80,9 @@ fn open_with_facts(
     rows.skip(1)
 }
 
-fn draw_failure(frame: &mut Frame<'_>, screen: Rect, title: &str, told: &Facts, theme: &Theme) {
+fn draw_failure(frame: &mut Frame<'_>, screen: Rect, title: &str, message: &Facts, theme: &Theme) {
     let answer = Line::from(vec![Span::styled("Enter", theme.key), Span::styled(": close", theme.text)]);
-    if let Some(row) = open_with_facts(frame, screen, title, told, 1, theme).next() {
+    if let Some(row) = open_with_facts(frame, screen, title, message, 1, theme).next() {
         frame.render_widget(answer, row);
     }
 }

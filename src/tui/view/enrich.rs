@@ -18,7 +18,7 @@ use crate::output::{columns, human, safe};
 use crate::services::SERVICES;
 use crate::tui::action::Action;
 use crate::tui::app::App;
-use crate::tui::app::enrich::{Place, Shown};
+use crate::tui::app::enrich::{OutcomeView, Place};
 use crate::tui::app::loadable::Loadable;
 use crate::tui::app::run_report::NAME;
 use crate::tui::focus::Pane;
@@ -181,15 +181,15 @@ fn draw_runs(frame: &mut Frame<'_>, area: Rect, regions: &Regions, app: &App, th
     let enrich = &app.enrich;
     let list = ("Runs", enrich.run_count(), enrich.run);
     draw_list(frame, (Pane::Runs, area), list, (regions, app, theme), |at, width| match enrich.run_at(at) {
-        Shown::Running(running) => {
+        OutcomeView::Running(running) => {
             let share = format!("{:.0}%", (running.share() * 100.0).floor());
             run_line(("now", &running.title), (&share, theme.note), width, theme)
         }
-        Shown::Run(run) => {
+        OutcomeView::Run(run) => {
             let (result, style) = result(run, theme);
             run_line((&when(run.at, app.now, &app.zone), &run.report.title), (&result, style), width, theme)
         }
-        Shown::Nothing => Line::default(),
+        OutcomeView::Nothing => Line::default(),
     });
     if enrich.run_count() > 0 {
         return;
@@ -232,7 +232,7 @@ fn result(run: &Run, theme: &Theme) -> (String, Style) {
         Verdict::Failed(failed) => (format!("{failed} failed"), theme.bad),
         Verdict::Different => ("differs".to_owned(), theme.bad),
         Verdict::Incomplete(_) => ("incomplete".to_owned(), theme.bad),
-        Verdict::Unproved(_) => ("not cached".to_owned(), theme.bad),
+        Verdict::Unverified(_) => ("not cached".to_owned(), theme.bad),
         Verdict::Good if run.report.was_cached() => ("cached".to_owned(), theme.dim),
         Verdict::Good => (run.report.speedup.map_or_else(|| "done".to_owned(), human::times), theme.good),
     }

@@ -17,7 +17,7 @@ pub(crate) fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) 
     let message =
         |text: &str, style| Line::styled(format!(" {}", clip(text, usize::from(area.width).saturating_sub(2))), style);
     let problem = app.filter.problem.as_ref().filter(|_| app.screen == Screen::Browse);
-    let line = match (&app.notice, problem, &app.job, app.lost()) {
+    let line = match (&app.notice, problem, &app.job, app.show_lost()) {
         (Some(notice), ..) => message(&notice.text, if notice.is_error { theme.error } else { theme.good }),
         (None, Some(problem), ..) => message(&safe::line(problem), theme.error),
         (None, None, Some(job), _) => progress(job, theme),

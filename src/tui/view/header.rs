@@ -16,7 +16,7 @@ use crate::tui::view::theme::Theme;
 const LOCATION: usize = 16;
 
 pub(crate) fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) {
-    let parts = Parts::of(app);
+    let parts = Parts::new(app);
     let room = usize::from(area.width).saturating_sub(parts.width());
     let mut spans = vec![Span::styled(parts.name, theme.title)];
     for (screen, label) in parts.tabs {
@@ -50,7 +50,7 @@ struct Parts {
 
 impl Parts {
     /// It must be clear which cache this is and whether it may be changed: where there is no room for all, the backend and the badges stay, the progress goes first, and then the tab that is not open.
-    fn of(app: &App) -> Self {
+    fn new(app: &App) -> Self {
         let width = usize::from(app.size.width);
         let mut parts = Self {
             name: if width >= 60 { " animecache " } else { " " },
@@ -87,7 +87,7 @@ fn tabs(app: &App) -> [(Screen, String); 2] {
 /// The tab at a place of the screen.
 pub fn screen_at(app: &App, at: Position) -> Option<Screen> {
     let header = app.regions().header;
-    let parts = Parts::of(app);
+    let parts = Parts::new(app);
     let mut from = header.x + parts.name.len() as u16;
     parts.tabs.into_iter().find_map(|(screen, label)| {
         let area = Rect::new(from, header.y, label.len() as u16, header.height);
@@ -106,7 +106,7 @@ fn location(app: &App) -> String {
 fn badges(app: &App) -> Vec<Badge> {
     let is_fallback = app.health.as_ref().is_some_and(|health| health.is_fallback);
     let badges: [(bool, Badge); 4] = [
-        (app.lost().is_some(), (" DISCONNECTED ", |theme| theme.badge_lost)),
+        (app.show_lost().is_some(), (" DISCONNECTED ", |theme| theme.badge_lost)),
         (is_fallback, (" FALLBACK ", |theme| theme.badge_fallback)),
         (app.options.is_read_only, (" READ-ONLY ", |theme| theme.badge_read_only)),
         (app.options.is_demo, (" DEMO ", |theme| theme.badge_demo)),
@@ -160,13 +160,13 @@ pub(crate) fn draw_filter(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &
 
 fn counts(app: &App) -> String {
     let rows = &app.rows;
-    let (shown, all) = (rows.shown().len(), rows.len());
+    let (shown, all) = (rows.visible().len(), rows.len());
     let entries = if shown == all {
         human::entries(all as u64)
     } else {
         format!("{} of {} entries", human::count(shown as u64), human::count(all as u64))
     };
-    let bytes = human::bytes(rows.shown_bytes());
+    let bytes = human::bytes(rows.visible_bytes());
     match rows.marked() {
         _ if app.filter.search.is_some() => format!("searching bodies… {entries} · {bytes}"),
         0 => format!("{entries} · {bytes}"),

@@ -1,13 +1,13 @@
 //! The inspector: its tabs, and the page that is open.
 
-use cache_core::{Headers, RedisKeyInfo, chain};
+use cache_core::{Headers, RedisKeyInfo, error_chain};
 use ratatui::Frame;
 use ratatui::layout::{Position, Rect};
 use ratatui::text::{Line, Span};
 
 use crate::output::columns::clip;
 use crate::output::columns::skip;
-use crate::output::secrets::shown_key;
+use crate::output::secrets::displayed_key;
 use crate::output::{columns, human, safe, secrets};
 use crate::tui::app::App;
 use crate::tui::app::inspector::Tab;
@@ -74,7 +74,7 @@ pub(crate) fn draw(frame: &mut Frame<'_>, regions: &Regions, app: &App, theme: &
             _ => draw_headers(frame, inside, app, theme),
         },
         Loadable::Ready(None) => draw_message(frame, inside, "This entry no longer exists", theme),
-        Loadable::Failed(error) => draw_message(frame, inside, &safe::line(&chain(error)), theme),
+        Loadable::Failed(error) => draw_message(frame, inside, &safe::line(&error_chain(error)), theme),
         Loadable::Loading(_) | Loadable::Idle => draw_message(frame, inside, "…", theme),
     }
 }
@@ -100,7 +100,7 @@ fn draw_headers(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) {
         return draw_message(frame, area, "Results have no request or response", theme);
     };
     let first = if app.inspector.tab == Tab::Request {
-        let url = secrets::url(&entry.request.url);
+        let url = secrets::redact_url(&entry.request.url);
         Line::from(vec![
             Span::styled(format!(" {} ", safe::line(&entry.request.method)), theme.key),
             Span::styled(safe::line(skip(&url, app.inspector.shift)).into_owned(), theme.strong),
@@ -133,7 +133,7 @@ fn keys<'a>(keys: &[RedisKeyInfo], width: u16, theme: &Theme) -> Vec<Line<'a>> {
         let ttl = key.ttl.map_or("never".to_owned(), human::duration);
         let memory = key.bytes.map_or("unknown".to_owned(), human::bytes);
         Line::from(vec![
-            Span::styled(format!(" {} ", left(&shown_key(&key.key, false), name)), theme.text),
+            Span::styled(format!(" {} ", left(&displayed_key(&key.key, false), name)), theme.text),
             Span::styled(format!("{} ", left(&safe::line(&key.kind), 8)), theme.key),
             Span::styled(format!("{} {}", right(&ttl, 8), right(&memory, 10)), theme.dim),
         ])

@@ -1,6 +1,6 @@
 //! Hit rates below the tree: of everything and of each service, over three windows.
 
-use cache_core::counters::{Counts, Window};
+use cache_core::{Counters, StatsWindow};
 use ratatui::Frame;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
@@ -39,14 +39,14 @@ pub(crate) fn draw(frame: &mut Frame<'_>, regions: &Regions, app: &App, theme: &
     let width = usize::from(inside.width);
     let has_requests = width >= WIDE;
     let rate_width = RATE[usize::from(width < NARROW)];
-    let numbers = rate_width * Window::ALL.len() + if has_requests { REQUESTS } else { 0 };
+    let numbers = rate_width * StatsWindow::ALL.len() + if has_requests { REQUESTS } else { 0 };
     let label = width.saturating_sub(numbers + 1);
     let mut rows = inside.rows();
     if app.rates.are_counted()
         && let Some(row) = rows.next()
     {
         let mut heading = " ".repeat(label + 1);
-        heading.extend(Window::ALL.map(|window| right(window.name(), rate_width)));
+        heading.extend(StatsWindow::ALL.map(|window| right(window.name(), rate_width)));
         if has_requests {
             heading.push_str(&right("in 24h", REQUESTS));
         }
@@ -81,7 +81,7 @@ fn percent(rate: Option<f64>) -> String {
     rate.map_or_else(|| "-".to_owned(), |rate| format!("{:.0}%", (rate * 100.0 + 1e-9).floor()))
 }
 
-pub(crate) fn tone(counts: &Counts, theme: &Theme) -> Style {
+pub(crate) fn tone(counts: &Counters, theme: &Theme) -> Style {
     match counts.hit_rate() {
         None => theme.faint,
         Some(rate) if rate >= 0.8 => theme.good,

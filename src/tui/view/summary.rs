@@ -1,14 +1,14 @@
 //! The inspector's first page: what matters of an entry, above all age, freshness lifetime and TTL, which are three
 //! things: how old the response is, how long its origin lets it be used, and how long the store keeps it.
 
-use cache_core::{Headers, State, Summary};
+use cache_core::{EntryState, Headers, Summary};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use crate::output::columns::clip;
-use crate::output::secrets::shown_key;
+use crate::output::secrets::displayed_key;
 use crate::output::{human, safe, secrets};
 use crate::tui::app::App;
 use crate::tui::view::text::left;
@@ -104,12 +104,12 @@ pub(crate) fn facts(app: &App) -> Vec<Fact> {
         facts.push(Fact::new("Cache key", safe::bytes(http.cache_key.as_bytes())));
     }
     facts.push(Fact::new("Service", entry.service.name()));
-    if let Some((name, [_, day, _])) = app.rates.of(entry) {
+    if let Some((name, [_, day, _])) = app.rates.get(entry) {
         let requests = human::count(day.hits.saturating_add(day.misses));
         let of = format!("{requests} lookups in 24h ({name})");
         facts.push(Fact::new("Hit rate", human::share(day.hit_rate())).because(of));
     }
-    facts.push(Fact::new("Key", shown_key(&entry.id.redis_key(), false)));
+    facts.push(Fact::new("Key", displayed_key(&entry.id.redis_key(), false)));
     facts
 }
 
@@ -118,13 +118,13 @@ fn name(entry: &Summary, facts: &mut Vec<Fact>) {
         if let Some(title) = http.title.as_deref().filter(|title| !title.is_empty()) {
             facts.push(Fact::new("Title", safe::line(title)).tone(Tone::Strong));
         }
-        let url = secrets::url(&http.url);
+        let url = secrets::redact_url(&http.url);
         facts.push(
             Fact::new("Request", format!("{} {}", safe::line(&http.method), safe::line(&url))).tone(Tone::Strong),
         );
     } else if let Some(key) = entry.result_key() {
         facts.push(Fact::new("Function", safe::bytes(key.prefix)).tone(Tone::Strong));
-        facts.push(Fact::new("Arguments", shown_key(key.arguments, false)).tone(Tone::Strong));
+        facts.push(Fact::new("Arguments", displayed_key(key.arguments, false)).tone(Tone::Strong));
         facts.push(Fact::new("Schema", key.schema.unwrap_or("none (key without schema hash)")));
     }
 }
@@ -177,25 +177,25 @@ fn state(entry: &Summary, now: f64) -> Fact {
     let freshness = entry.http.as_ref().map(|http| http.freshness).unwrap_or_default();
     let fact = |value: &str, why: String, tone| Fact::new("State", value).because(why).tone(tone);
     match (entry.state, entry.is_fresh(now), entry.age(now), freshness.lifetime) {
-        (State::Live, _, _, _) if freshness.is_no_cache => {
+        (EntryState::Live, _, _, _) if freshness.is_no_cache => {
             fact("stale", "no-cache: requires validation".into(), Tone::Note)
         }
-        (State::Live, Some(true), Some(age), Some(lifetime)) => {
+        (EntryState::Live, Some(true), Some(age), Some(lifetime)) => {
             fact("fresh", format!("for {} (RFC 9111)", human::duration(lifetime - age)), Tone::Good)
         }
-        (State::Live, Some(false), Some(age), Some(lifetime)) => fact(
+        (EntryState::Live, Some(false), Some(age), Some(lifetime)) => fact(
             "stale",
             format!("for {} (RFC 9111); the pipeline still serves it", human::duration(age - lifetime)),
             Tone::Note,
         ),
-        (State::Live, Some(false), ..) => {
+        (EntryState::Live, Some(false), ..) => {
             fact("stale", "no freshness information; the pipeline still serves it".into(), Tone::Note)
         }
-        (State::Live, ..) => Fact::new("State", "live"),
-        (State::Incomplete, ..) => fact("incomplete", "body has no end marker; never served".into(), Tone::Bad),
-        (State::Deleted, ..) => fact("deleted", "marked as deleted; never served".into(), Tone::Plain),
-        (State::Corrupt, ..) => fact("corrupt", "cannot be decoded; never served".into(), Tone::Bad),
-        (State::Orphan, ..) => fact("orphan", "belongs to no entry".into(), Tone::Bad),
+        (EntryState::Live, ..) => Fact::new("State", "live"),
+        (EntryState::Incomplete, ..) => fact("incomplete", "body has no end marker; never served".into(), Tone::Bad),
+        (EntryState::Deleted, ..) => fact("deleted", "marked as deleted; never served".into(), Tone::Plain),
+        (EntryState::Corrupt, ..) => fact("corrupt", "cannot be decoded; never served".into(), Tone::Bad),
+        (EntryState::Orphan, ..) => fact("orphan", "belongs to no entry".into(), Tone::Bad),
     }
 }
 

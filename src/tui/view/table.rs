@@ -2,14 +2,14 @@
 
 use std::borrow::Cow;
 
-use cache_core::{Health, State, Summary};
+use cache_core::{EntryState, Health, Summary};
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use crate::output::columns::{squeeze, wrap};
-use crate::output::secrets::shown_key;
+use crate::output::secrets::displayed_key;
 use crate::output::{columns, human, safe, secrets};
 use crate::tui::app::App;
 use crate::tui::app::rows::Row;
@@ -75,14 +75,14 @@ pub(crate) fn draw(frame: &mut Frame<'_>, regions: &Regions, app: &App, theme: &
     let columns = columns(head.width);
     frame.render_widget(head_line(&columns, app, theme), head);
     let rows = regions.table_rows();
-    if app.rows.shown().is_empty() {
+    if app.rows.visible().is_empty() {
         let room = usize::from(rows.width).saturating_sub(2 * usize::from(MARK));
         for (text, row) in nothing(app).iter().flat_map(|text| wrap(text, room)).zip(rows.rows()) {
             frame.render_widget(Line::styled(format!("  {text}"), theme.dim), row);
         }
     }
     for (at, area) in (app.table.offset..).zip(rows.rows()) {
-        let Some(row) = app.rows.shown().get(at).and_then(|row| app.rows.get(*row)) else { break };
+        let Some(row) = app.rows.visible().get(at).and_then(|row| app.rows.get(*row)) else { break };
         let style = match (at == app.table.cursor, is_focused) {
             (true, true) => theme.selected,
             (true, false) => theme.selected_unfocused,
@@ -112,7 +112,7 @@ fn nothing(app: &App) -> Vec<Cow<'_, str>> {
     let stand_in = app.health.as_ref().filter(|health| health.is_fallback);
     if app.health.is_none() || app.scan.ticket.is_some() && app.rows.is_empty() {
         vec!["Loading…".into()]
-    } else if app.rows.is_empty() && app.lost().is_some() {
+    } else if app.rows.is_empty() && app.show_lost().is_some() {
         vec!["Backend unreachable".into()]
     } else if let (true, Some(Health { backend, problem, .. })) = (app.rows.is_empty(), stand_in) {
         let problem = safe::line(problem.as_deref().unwrap_or("The configured backend is unreachable"));
@@ -216,11 +216,13 @@ pub(crate) fn ttl(entry: &Summary, now: f64, theme: &Theme) -> (Cow<'static, str
 /// Freshness, or the state where it is not live.
 pub(crate) fn state(entry: &Summary, now: f64, theme: &Theme) -> (Cow<'static, str>, Style) {
     match (entry.state, entry.is_fresh(now)) {
-        (State::Live, Some(true)) => ("fresh".into(), theme.good),
-        (State::Live, Some(false)) => ("stale".into(), theme.note),
-        (State::Live, None) => ("live".into(), theme.dim),
-        (State::Incomplete | State::Corrupt | State::Orphan, _) => (entry.state.name().into(), theme.bad),
-        (State::Deleted, _) => (entry.state.name().into(), theme.faint),
+        (EntryState::Live, Some(true)) => ("fresh".into(), theme.good),
+        (EntryState::Live, Some(false)) => ("stale".into(), theme.note),
+        (EntryState::Live, None) => ("live".into(), theme.dim),
+        (EntryState::Incomplete | EntryState::Corrupt | EntryState::Orphan, _) => {
+            (entry.state.name().into(), theme.bad)
+        }
+        (EntryState::Deleted, _) => (entry.state.name().into(), theme.faint),
     }
 }
 
@@ -254,9 +256,9 @@ fn push_name<'a>(spans: &mut Vec<Span<'a>>, entry: &'a Summary, width: usize, th
         }
     };
     if is_nameless(entry) {
-        push(&shown_key(&entry.id.redis_key(), false), width, theme.text);
+        push(&displayed_key(&entry.id.redis_key(), false), width, theme.text);
     } else if let Some(http) = &entry.http {
-        let url = secrets::url(&http.url);
+        let url = secrets::redact_url(&http.url);
         let url = safe::line(url.split_once("://").map_or(&*url, |(_, rest)| rest));
         let (host, path) = url.split_at(url.find(['/', '?', '#']).unwrap_or(url.len()));
         let title = http.title.as_deref().filter(|title| !title.is_empty()).map(safe::line);
@@ -274,7 +276,7 @@ fn push_name<'a>(spans: &mut Vec<Span<'a>>, entry: &'a Summary, width: usize, th
             push(title, width, theme.strong);
         }
     } else if let Some(key) = entry.result_key() {
-        let (prefix, arguments) = (safe::bytes(key.prefix), shown_key(key.arguments, false));
+        let (prefix, arguments) = (safe::bytes(key.prefix), displayed_key(key.arguments, false));
         // Where there is little room the arguments have it: the tree shows the prefix, too.
         let left_over = width.saturating_sub(columns::width(&arguments) + 1).max(width / 2);
         push(&prefix, left_over, theme.dim);

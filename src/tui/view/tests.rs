@@ -2,7 +2,7 @@
 
 pub(crate) mod enrich;
 
-use cache_core::counters::Counted;
+use cache_core::StatsSnapshot;
 use cache_core::{BackendId, BackendKind, Health, ServiceName};
 use insta::assert_snapshot;
 use ratatui::Terminal;
@@ -19,7 +19,7 @@ use crate::tui::effect::Effect;
 use crate::tui::fixture::{
     NOW, blank, count, enriching, entries, http, listed, press, result, run, scan_of, tallies, tally,
 };
-use crate::tui::message::{Message, Outcome, Progress};
+use crate::tui::message::{EnrichProgress, Message, Outcome};
 use crate::tui::options::Options;
 use crate::tui::update::update;
 use crate::tui::view::draw;
@@ -74,7 +74,7 @@ fn services_that_there_is_no_room_for_are_counted() {
 #[test]
 fn what_a_server_counts_is_no_hit_rate() {
     let mut app = at(120, 40);
-    count(&mut app, RateTable { counted: Counted::default(), server: Some((2, 1)) });
+    count(&mut app, RateTable { counted: StatsSnapshot::default(), server: Some((2, 1)) });
     let screen = frame(&app, true).backend().to_string();
     assert!(screen.contains("No hit counters (see") && screen.contains("'animecache stats')"), "{screen}");
 }
@@ -320,7 +320,7 @@ fn under_way(width: u16, height: u16) -> App {
     let effects = press(&mut app, "<enter>");
     let [Effect::Enrich { ticket, .. }] = effects[..] else { panic!("{effects:?}") };
     let tallies = tallies(&app);
-    update(&mut app, Message::Progress(ticket, Progress::Enriching(tallies)));
+    update(&mut app, Message::Progress(ticket, EnrichProgress::Enriching(tallies)));
     update(&mut app, Message::Tick(NOW + 4.0));
     app
 }

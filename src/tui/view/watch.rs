@@ -1,6 +1,6 @@
 //! The watch: what it is a sample of, the rates by service, and the events as they came.
 
-use cache_core::{Event, EventKind, Happened, Kind, ServiceName, Source};
+use cache_core::{CacheEvent, CacheKind, EventCounts, EventKind, EventSource, ServiceName};
 use jiff::Timestamp;
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -12,7 +12,7 @@ use crate::output::event::{service, what};
 use crate::output::{human, safe};
 use crate::tui::action::Action;
 use crate::tui::app::App;
-use crate::tui::app::watch::{Stage, Watch};
+use crate::tui::app::watch::{Environment, Watch};
 use crate::tui::keymap::Mode;
 use crate::tui::layout::regions::Regions;
 use crate::tui::view::frame::draw_frame;
@@ -45,11 +45,11 @@ pub(crate) fn draw(frame: &mut Frame<'_>, regions: &Regions, app: &App, theme: &
 /// What the numbers below are a sample of.
 fn about<'a>(app: &App, watch: &Watch, theme: &Theme) -> Vec<Line<'a>> {
     let (source, blind) = match watch.source {
-        Source::Notifications { .. } => ("keyspace notifications", "result hits not visible"),
-        Source::Commands { .. } => ("MONITOR", "expirations and evictions not visible"),
+        EventSource::Notifications { .. } => ("keyspace notifications", "result hits not visible"),
+        EventSource::Commands { .. } => ("MONITOR", "expirations and evictions not visible"),
     };
     let until = match watch.stage {
-        Stage::Over(at, _) => at as f64,
+        Environment::Over(at, _) => at as f64,
         _ => app.now,
     };
     let sample = match (watch.since, &watch.stage) {
@@ -57,13 +57,13 @@ fn about<'a>(app: &App, watch: &Watch, theme: &Theme) -> Vec<Line<'a>> {
             let (began, length) = (time(app, since), human::duration(until - since));
             format!("Since {began} ({length}), by {source}; {blind}")
         }
-        (None, Stage::Over(..)) => "Not watching".to_owned(),
+        (None, Environment::Over(..)) => "Not watching".to_owned(),
         (None, _) => "Starting…".to_owned(),
     };
     let mut lines = vec![Line::styled(sample, theme.strong)];
     let mut second = Vec::new();
     match &watch.stage {
-        Stage::Over(_, reason) => {
+        Environment::Over(_, reason) => {
             let key = app.keymap.keys(Mode::Watch, Action::ReadCommands).first().cloned().unwrap_or_default();
             second.push(Span::styled(format!("Stopped: {reason}."), theme.note));
             second.push(Span::styled(format!(" Press {key} to use MONITOR for 10 s."), theme.dim));
@@ -92,7 +92,7 @@ fn about<'a>(app: &App, watch: &Watch, theme: &Theme) -> Vec<Line<'a>> {
 }
 
 fn rates<'a>(watch: &Watch, theme: &Theme) -> Vec<Line<'a>> {
-    if watch.sample.of.is_empty() {
+    if watch.sample.counts.is_empty() {
         let text = if watch.since.is_some() { "No events yet" } else { "" };
         return vec![Line::styled(text, theme.dim)];
     }
@@ -102,16 +102,22 @@ fn rates<'a>(watch: &Watch, theme: &Theme) -> Vec<Line<'a>> {
         ["Hit rate", "Hits", "Misses", "Stores", "Expired", "Evicted", "Deleted"].map(str::to_owned),
     );
     let mut lines = vec![Line::styled(heading, theme.heading)];
-    let of = |((service, cache), happened): (&(Option<ServiceName>, Kind), &Happened)| {
+    let of = |((service, cache), happened): (&(Option<ServiceName>, CacheKind), &EventCounts)| {
         rate(watch.source, *service, *cache, happened, theme)
     };
-    lines.extend(watch.sample.of.iter().map(of));
+    lines.extend(watch.sample.counts.iter().map(of));
     lines
 }
 
-fn rate<'a>(source: Source, of: Option<ServiceName>, cache: Kind, happened: &Happened, theme: &Theme) -> Line<'a> {
-    let number = |kind| human::maybe_count(source.tells(kind, cache).then(|| happened.of(kind)));
-    let rate = happened.hit_rate().filter(|_| source.tells(EventKind::Hit, cache));
+fn rate<'a>(
+    source: EventSource,
+    of: Option<ServiceName>,
+    cache: CacheKind,
+    happened: &EventCounts,
+    theme: &Theme,
+) -> Line<'a> {
+    let number = |kind| human::maybe_count(source.can_observe(kind, cache).then(|| happened.get(kind)));
+    let rate = happened.hit_rate().filter(|_| source.can_observe(EventKind::Hit, cache));
     let numbers = [
         human::share(rate),
         number(EventKind::Hit),
@@ -130,7 +136,7 @@ fn row(service: &str, kind: &str, [rate, numbers @ ..]: [String; 7]) -> String {
     format!("{} {}{}{numbers}", left(service, 13), left(kind, 6), right(&rate, 8))
 }
 
-fn line<'a>(event: &Event, app: &App, width: u16, theme: &Theme) -> Line<'a> {
+fn line<'a>(event: &CacheEvent, app: &App, width: u16, theme: &Theme) -> Line<'a> {
     let what = what(event);
     let room = usize::from(width).saturating_sub(41);
     Line::from(vec![

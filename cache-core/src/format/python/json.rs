@@ -16,7 +16,7 @@ use crate::format::python::repr::{boolean, float};
 
 /// Options of `json.dumps`.
 #[derive(Clone, Copy)]
-pub(crate) struct Dumps {
+pub(crate) struct JsonStyle {
     /// `ensure_ascii`: write every non-ASCII character as `\uXXXX`.
     pub(crate) ascii: bool,
     /// `separators`: `,` and `:` instead of `, ` and `: `.
@@ -35,39 +35,39 @@ pub(crate) enum Kind {
 }
 
 /// `json.dumps(value, …)`.
-pub(crate) fn dumps(value: &(impl Serialize + ?Sized), how: Dumps) -> Result<(String, Kind), Error> {
+pub(crate) fn dumps(value: &(impl Serialize + ?Sized), how: JsonStyle) -> Result<(String, Kind), Error> {
     let mut out = String::new();
-    let kind = value.serialize(Writer { out: &mut out, how, is_plain: false })?;
+    let kind = value.serialize(ResponseWriter { out: &mut out, style: how, is_plain: false })?;
     Ok((out, kind))
 }
 
 /// `str(value)` of a text, number or bool, and `json.dumps(value, …)` of anything else.
-pub(crate) fn plain(value: &(impl Serialize + ?Sized), how: Dumps) -> Result<(String, Kind), Error> {
+pub(crate) fn plain(value: &(impl Serialize + ?Sized), how: JsonStyle) -> Result<(String, Kind), Error> {
     let mut out = String::new();
-    let kind = value.serialize(Writer { out: &mut out, how, is_plain: true })?;
+    let kind = value.serialize(ResponseWriter { out: &mut out, style: how, is_plain: true })?;
     Ok((out, kind))
 }
 
-struct Writer<'a> {
+struct ResponseWriter<'a> {
     out: &'a mut String,
-    how: Dumps,
+    style: JsonStyle,
     /// A text, number or bool, as `str()` writes it.
     is_plain: bool,
 }
 
-impl<'a> Writer<'a> {
+impl<'a> ResponseWriter<'a> {
     /// A list or a mapping, whose parts are JSON.
     fn open(self, opening: impl Display, closing: &'static str) -> Parts<'a> {
         // Writing to a String cannot fail.
         let _ = write!(self.out, "{opening}");
-        Parts { out: self.out, how: self.how, closing, count: 0, members: Vec::new(), name: None }
+        Parts { out: self.out, style: self.style, closing, count: 0, members: Vec::new(), name: None }
     }
 
     /// Writes the prefix of an enum variant's content.
     fn variant(&self, name: &str, bracket: char) -> String {
         let mut opening = "{".to_owned();
-        write_string(&mut opening, name, self.how.ascii);
-        opening.push_str(colon(self.how));
+        write_string(&mut opening, name, self.style.ascii);
+        opening.push_str(colon(self.style));
         opening.push(bracket);
         opening
     }
@@ -86,7 +86,7 @@ macro_rules! integers {
     )* };
 }
 
-impl<'a> ser::Serializer for Writer<'a> {
+impl<'a> ser::Serializer for ResponseWriter<'a> {
     type Ok = Kind;
     type Error = Error;
     type SerializeSeq = Parts<'a>;
@@ -129,7 +129,7 @@ impl<'a> ser::Serializer for Writer<'a> {
         if self.is_plain {
             self.out.push_str(value);
         } else {
-            write_string(self.out, value, self.how.ascii);
+            write_string(self.out, value, self.style.ascii);
         }
         Ok(Kind::Text)
     }
@@ -220,7 +220,7 @@ impl<'a> ser::Serializer for Writer<'a> {
 /// The inside of a list or a mapping.
 struct Parts<'a> {
     out: &'a mut String,
-    how: Dumps,
+    style: JsonStyle,
     closing: &'static str,
     count: usize,
     /// Kept until the last member: they may be sorted by name.
@@ -239,24 +239,24 @@ enum Name {
 impl Parts<'_> {
     fn item<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
         self.separate();
-        value.serialize(Writer { out: self.out, how: self.how, is_plain: false }).map(drop)
+        value.serialize(ResponseWriter { out: self.out, style: self.style, is_plain: false }).map(drop)
     }
 
     fn member<T: Serialize + ?Sized>(&mut self, name: Name, value: &T) -> Result<(), Error> {
-        self.members.push((name, dumps(value, self.how)?.0));
+        self.members.push((name, dumps(value, self.style)?.0));
         Ok(())
     }
 
     fn separate(&mut self) {
         if self.count > 0 {
-            self.out.push_str(if self.how.compact { "," } else { ", " });
+            self.out.push_str(if self.style.compact { "," } else { ", " });
         }
         self.count += 1;
     }
 
     fn close(mut self) -> Kind {
         let mut members = std::mem::take(&mut self.members);
-        if self.how.sorted {
+        if self.style.sorted {
             members.sort_by(|(a, _), (b, _)| a.cmp(b));
         }
         for (name, value) in members {
@@ -265,8 +265,8 @@ impl Parts<'_> {
                 Name::Int(number) => number.to_string(),
                 Name::Text(text) => text,
             };
-            write_string(self.out, &name, self.how.ascii);
-            self.out.push_str(colon(self.how));
+            write_string(self.out, &name, self.style.ascii);
+            self.out.push_str(colon(self.style));
             self.out.push_str(&value);
         }
         self.out.push_str(self.closing);
@@ -322,7 +322,7 @@ impl ser::SerializeMap for Parts<'_> {
     type Error = Error;
 
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Error> {
-        self.name = Some(match plain(key, self.how)? {
+        self.name = Some(match plain(key, self.style)? {
             (text, Kind::Text) => Name::Text(text),
             (text, Kind::Int) => text.parse().map_or(Name::Text(text), Name::Int),
             _ => return Err(Error::custom("map keys must be strings or integers")),
@@ -340,7 +340,7 @@ impl ser::SerializeMap for Parts<'_> {
     }
 }
 
-fn colon(how: Dumps) -> &'static str {
+fn colon(how: JsonStyle) -> &'static str {
     if how.compact { ":" } else { ": " }
 }
 

@@ -11,9 +11,9 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use crate::format::http_key::hishel1_key;
-use crate::model::entry::{Entry, EntryId, Layout};
+use crate::model::entry::{Entry, EntryId, StorageLayout};
 use crate::model::headers::Headers;
-use crate::policy::decision::Part;
+use crate::policy::decision::BodyRange;
 use crate::policy::rfc9111::*;
 
 /// Sun, 06 Nov 1994 08:49:37 GMT
@@ -28,7 +28,7 @@ type Fields<'a> = &'a [(&'a str, &'a str)];
 /// A cache with one key.
 #[derive(Default)]
 struct Scene {
-    policy: Specification,
+    policy: Rfc9111,
     stored: Vec<StoredResponse>,
 }
 
@@ -55,7 +55,7 @@ fn response(status: u16, fields: Fields<'_>) -> Response {
 
 impl Scene {
     fn shared() -> Self {
-        Self { policy: Specification { is_shared: true }, ..Self::default() }
+        Self { policy: Rfc9111 { is_shared: true }, ..Self::default() }
     }
 
     /// Holds the response with a body of ten bytes to a GET sent at [`START`].
@@ -67,7 +67,7 @@ impl Scene {
     fn store(&mut self, request: &Request, response: &Response, at: f64) -> bool {
         let outcome = self.receive(request, response, at);
         let Reply::Origin(Some(storing)) = outcome.reply else { return false };
-        assert!(storing.keep.as_secs() > 0);
+        assert!(storing.retention.as_secs() > 0);
         let id = Uuid::new_v4();
         let entry = Entry {
             id,
@@ -78,7 +78,7 @@ impl Scene {
             deleted_at: None,
         };
         let body = Some(Bytes::from_static(b"0123456789"));
-        let id = EntryId::Http(Layout::Pipeline, id);
+        let id = EntryId::Http(StorageLayout::Pipeline, id);
         for index in storing.replaces.into_iter().rev() {
             self.stored.remove(index);
         }
@@ -90,9 +90,9 @@ impl Scene {
         self.policy.decide(request, &self.stored, START + at)
     }
 
-    fn served(&self, request: &Request, at: f64) -> Option<Serve> {
+    fn served(&self, request: &Request, at: f64) -> Option<ServeStored> {
         match self.decide(request, at) {
-            Decision::Serve(serve) => Some(serve),
+            Decision::ServeStored(serve) => Some(serve),
             Decision::Forward(_) | Decision::Unsatisfiable => None,
         }
     }
@@ -114,7 +114,7 @@ impl Scene {
         self.exchange(request, at, |exchange| self.policy.receive(exchange, response))
     }
 
-    fn unreachable(&self, request: &Request, at: f64) -> Option<Serve> {
+    fn unreachable(&self, request: &Request, at: f64) -> Option<ServeStored> {
         self.exchange(request, START + at, |exchange| self.policy.unreachable(exchange))
     }
 

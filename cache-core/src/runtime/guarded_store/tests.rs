@@ -68,7 +68,7 @@ impl Moody {
 #[async_trait]
 impl Stub for Moody {
     async fn problem(&self) -> Option<String> {
-        self.answer(()).await.err().map(|error| chain(&error))
+        self.answer(()).await.err().map(|error| error_chain(&error))
     }
 
     async fn get(&self) -> Result<Option<StoredResult>> {
@@ -83,17 +83,17 @@ impl Stub for Moody {
     }
 }
 
-fn over(store: &Arc<Moody>) -> (Graceful, Tasks) {
-    let tasks = Tasks::new();
-    (Graceful::new(Arc::clone(store) as _, PATIENCE, tasks.clone()), tasks)
+fn over(store: &Arc<Moody>) -> (GuardedStore, TaskGroup) {
+    let tasks = TaskGroup::new();
+    (GuardedStore::new(Arc::clone(store) as _, PATIENCE, tasks.clone()), tasks)
 }
 
-async fn read(store: &Graceful) -> Option<Bytes> {
-    store.ask("result", |store| async move { store.get("key").await }).await.flatten().map(|stored| stored.value)
+async fn read(store: &GuardedStore) -> Option<Bytes> {
+    store.call("result", |store| async move { store.get("key").await }).await.flatten().map(|stored| stored.value)
 }
 
 /// Opens the breaker.
-async fn give_up(store: &Graceful) {
+async fn give_up(store: &GuardedStore) {
     while !store.breaker.is_open() {
         assert_eq!(read(store).await, None);
     }
@@ -158,9 +158,9 @@ async fn failure_hook_is_called_for_every_call_that_failed() {
     let moody = Moody::new(Mood::Well);
     let (store, _tasks) = over(&moody);
     let failures = Arc::new(AtomicU32::new(0));
-    let told = Arc::clone(&failures);
-    let store = store.telling(move |_, _, _| {
-        told.fetch_add(1, Ordering::Relaxed);
+    let message = Arc::clone(&failures);
+    let store = store.with_failure_hook(move |_, _, _| {
+        message.fetch_add(1, Ordering::Relaxed);
     });
     read(&store).await;
     assert_eq!(failures.load(Ordering::Relaxed), 0);

@@ -30,7 +30,7 @@ impl Claims {
 
 #[async_trait]
 impl Stub for Claims {
-    async fn acquire(&self, name: &str, holder: Uuid, time: Duration) -> Result<LeaseState> {
+    async fn acquire(&self, name: &str, owner: Uuid, time: Duration) -> Result<LeaseState> {
         if self.is_mute.load(Ordering::Relaxed) {
             pending::<()>().await;
         }
@@ -39,17 +39,17 @@ impl Stub for Claims {
         let mut table = self.table.lock().unwrap();
         Ok(match table.get(name) {
             Some((None, until)) if *until > now => LeaseState::Uncacheable,
-            Some((Some(other), until)) if *until > now && *other != holder => LeaseState::HeldByOther,
+            Some((Some(other), until)) if *until > now && *other != owner => LeaseState::HeldByOther,
             _ => {
-                table.insert(name.to_owned(), (Some(holder), now + time));
+                table.insert(name.to_owned(), (Some(owner), now + time));
                 LeaseState::Acquired
             }
         })
     }
 
-    async fn release(&self, name: &str, holder: Uuid, alone: Option<Duration>) -> Result<()> {
+    async fn release(&self, name: &str, owner: Uuid, alone: Option<Duration>) -> Result<()> {
         let mut table = self.table.lock().unwrap();
-        if table.get(name).is_some_and(|(current, _)| *current == Some(holder)) {
+        if table.get(name).is_some_and(|(current, _)| *current == Some(owner)) {
             match alone {
                 Some(time) => table.insert(name.to_owned(), (None, Instant::now() + time)),
                 None => table.remove(name),
@@ -60,22 +60,22 @@ impl Stub for Claims {
 }
 
 /// One process on the claims that all share.
-fn process(claims: &Arc<Claims>) -> (Flights, Tasks) {
-    let tasks = Tasks::new();
-    let store = Arc::new(Graceful::new(Arc::clone(claims) as _, Duration::from_millis(500), tasks.clone()));
-    (Flights::new(store, tasks.clone()), tasks)
+fn process(claims: &Arc<Claims>) -> (SingleFlight, TaskGroup) {
+    let tasks = TaskGroup::new();
+    let store = Arc::new(GuardedStore::new(Arc::clone(claims) as _, Duration::from_millis(500), tasks.clone()));
+    (SingleFlight::new(store, tasks.clone()), tasks)
 }
 
-type Boarding<'a> = Pin<Box<dyn Future<Output = (Turn, Waiting)> + Send + 'a>>;
+type Boarding<'a> = Pin<Box<dyn Future<Output = (Role, WaitBudget)> + Send + 'a>>;
 
-async fn board(flights: &Flights) -> (Turn, Waiting) {
-    let mut waiting = Waiting::default();
-    (flights.board("key", &mut waiting).await, waiting)
+async fn board(single_flight: &SingleFlight) -> (Role, WaitBudget) {
+    let mut waiting = WaitBudget::default();
+    (single_flight.join("key", &mut waiting).await, waiting)
 }
 
 /// Boards, and waits.
-async fn waiting(flights: &Flights) -> Boarding<'_> {
-    let mut boarding: Boarding<'_> = Box::pin(board(flights));
+async fn waiting(single_flight: &SingleFlight) -> Boarding<'_> {
+    let mut boarding: Boarding<'_> = Box::pin(board(single_flight));
     poll_fn(|context| {
         assert!(boarding.as_mut().poll(context).is_pending(), "it waits");
         Poll::Ready(())
@@ -84,57 +84,57 @@ async fn waiting(flights: &Flights) -> Boarding<'_> {
     boarding
 }
 
-async fn lead(flights: &Flights) -> Lead {
-    match board(flights).await {
-        (Turn::Lead(lead), waiting) if !waiting.has_waited() => lead,
+async fn lead(single_flight: &SingleFlight) -> Leader {
+    match board(single_flight).await {
+        (Role::Leader(leader), waiting) if !waiting.has_waited() => leader,
         _ => panic!("nobody else fetches it"),
     }
 }
 
-async fn led(boarding: Boarding<'_>) -> Lead {
+async fn led(boarding: Boarding<'_>) -> Leader {
     match boarding.await {
-        (Turn::Lead(lead), waiting) if waiting.has_waited() => lead,
+        (Role::Leader(leader), waiting) if waiting.has_waited() => leader,
         _ => panic!("it waits, and leads"),
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn waiter_looks_up_again_after_the_leader_stored() {
-    let (flights, _tasks) = process(&Arc::default());
-    let first = lead(&flights).await;
-    let (a, b) = (waiting(&flights).await, waiting(&flights).await);
-    first.land(true).await;
-    assert!(matches!(a.await, (Turn::LookAgain, _)));
-    assert!(matches!(b.await, (Turn::LookAgain, _)));
-    assert!(flights.0.table().is_empty());
-    lead(&flights).await;
+    let (single_flight, _tasks) = process(&Arc::default());
+    let first = lead(&single_flight).await;
+    let (a, b) = (waiting(&single_flight).await, waiting(&single_flight).await);
+    first.complete(true).await;
+    assert!(matches!(a.await, (Role::Retry, _)));
+    assert!(matches!(b.await, (Role::Retry, _)));
+    assert!(single_flight.0.table().is_empty());
+    lead(&single_flight).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn waiters_fetch_independently_if_nothing_was_stored() {
     let claims = Arc::default();
-    let (flights, _tasks) = process(&claims);
+    let (single_flight, _tasks) = process(&claims);
     let (elsewhere, _their_tasks) = process(&claims);
-    let first = lead(&flights).await;
-    let (a, b, c) = (waiting(&flights).await, waiting(&flights).await, waiting(&elsewhere).await);
+    let first = lead(&single_flight).await;
+    let (a, b, c) = (waiting(&single_flight).await, waiting(&single_flight).await, waiting(&elsewhere).await);
     let d = waiting(&elsewhere).await;
     let started = Instant::now();
-    first.land(false).await;
+    first.complete(false).await;
     for turn in [a.await, b.await] {
-        assert!(matches!(turn, (Turn::Alone, _)));
+        assert!(matches!(turn, (Role::Independent, _)));
     }
     assert_eq!(started.elapsed(), Duration::ZERO);
     for turn in [c.await, d.await] {
-        assert!(matches!(turn, (Turn::Alone, _)));
+        assert!(matches!(turn, (Role::Independent, _)));
     }
-    assert!(started.elapsed() <= LONGEST_PAUSE);
+    assert!(started.elapsed() <= MAX_PAUSE);
 }
 
 #[tokio::test(start_paused = true)]
 async fn dropped_leader_is_replaced_by_one_waiter() {
-    let (flights, _tasks) = process(&Arc::default());
-    let first = lead(&flights).await;
-    let (a, mut b, c) = (waiting(&flights).await, waiting(&flights).await, waiting(&flights).await);
+    let (single_flight, _tasks) = process(&Arc::default());
+    let first = lead(&single_flight).await;
+    let (a, mut b, c) = (waiting(&single_flight).await, waiting(&single_flight).await, waiting(&single_flight).await);
     drop(first);
     let second = led(a).await;
     poll_fn(|context| {
@@ -146,20 +146,20 @@ async fn dropped_leader_is_replaced_by_one_waiter() {
     drop(b);
     drop(second);
     let third = led(c).await;
-    third.land(true).await;
-    assert!(flights.0.table().is_empty());
+    third.complete(true).await;
+    assert!(single_flight.0.table().is_empty());
 }
 
 #[tokio::test(start_paused = true)]
 async fn abandoned_flight_leaves_no_entry_and_no_lease() {
     let claims = Arc::default();
-    let (flights, tasks) = process(&claims);
-    let first = lead(&flights).await;
-    let a = waiting(&flights).await;
+    let (single_flight, tasks) = process(&claims);
+    let first = lead(&single_flight).await;
+    let a = waiting(&single_flight).await;
     drop(a);
     assert_eq!(claims.count(), 1);
     drop(first);
-    assert!(flights.0.table().is_empty());
+    assert!(single_flight.0.table().is_empty());
     tasks.close(Duration::from_secs(1)).await;
     assert_eq!(claims.count(), 0);
 }
@@ -171,13 +171,13 @@ async fn other_process_waits_and_finds_it_stored() {
     let first = lead(&here).await;
     let (a, b) = (waiting(&there).await, waiting(&there).await);
     // Longer than a claim stands: it is renewed meanwhile.
-    tokio::time::sleep(CLAIM * 2).await;
+    tokio::time::sleep(LEASE_TTL * 2).await;
     let landed = Instant::now();
-    first.land(true).await;
+    first.complete(true).await;
     let second = led(a).await;
-    assert!(landed.elapsed() <= LONGEST_PAUSE);
-    second.land(true).await;
-    assert!(matches!(b.await, (Turn::LookAgain, _)));
+    assert!(landed.elapsed() <= MAX_PAUSE);
+    second.complete(true).await;
+    assert!(matches!(b.await, (Role::Retry, _)));
     assert_eq!(claims.count(), 0);
 }
 
@@ -191,7 +191,7 @@ async fn waiter_for_a_dead_process_fetches_independently() {
     tasks.end();
     let died = Instant::now();
     let second = led(boarding).await;
-    assert!(died.elapsed() <= CLAIM + LONGEST_PAUSE);
+    assert!(died.elapsed() <= LEASE_TTL + MAX_PAUSE);
     drop((first, second));
 }
 
@@ -202,48 +202,48 @@ async fn nobody_waits_for_ever() {
     let _first = lead(&here).await;
     let started = Instant::now();
     let (turn, other) = tokio::join!(board(&here), board(&there));
-    assert!(matches!((turn, other), ((Turn::Alone, _), (Turn::Alone, _))));
-    assert!(started.elapsed() <= LONGEST_WAIT);
+    assert!(matches!((turn, other), ((Role::Independent, _), (Role::Independent, _))));
+    assert!(started.elapsed() <= MAX_WAIT);
 }
 
 #[tokio::test(start_paused = true)]
 async fn waiting_again_makes_nobody_wait_longer() {
-    let (flights, _tasks) = process(&Arc::default());
-    let first = lead(&flights).await;
-    let (mut waiting, started) = (Waiting::default(), Instant::now());
+    let (single_flight, _tasks) = process(&Arc::default());
+    let first = lead(&single_flight).await;
+    let (mut waiting, started) = (WaitBudget::default(), Instant::now());
     let landing = async {
-        tokio::time::sleep(LONGEST_WAIT / 2).await;
-        first.land(true).await;
+        tokio::time::sleep(MAX_WAIT / 2).await;
+        first.complete(true).await;
         // It was flushed, and another fetch begins before the waiter has looked up.
-        lead(&flights).await
+        lead(&single_flight).await
     };
-    let (turn, _second) = tokio::join!(flights.board("key", &mut waiting), landing);
-    assert!(matches!(turn, Turn::LookAgain));
-    assert!(waiting.may_go_on(true) && !waiting.may_go_on(false));
-    assert!(matches!(flights.board("key", &mut waiting).await, Turn::Alone));
-    assert_eq!(started.elapsed(), LONGEST_WAIT);
+    let (turn, _second) = tokio::join!(single_flight.join("key", &mut waiting), landing);
+    assert!(matches!(turn, Role::Retry));
+    assert!(waiting.may_wait_again(true) && !waiting.may_wait_again(false));
+    assert!(matches!(single_flight.join("key", &mut waiting).await, Role::Independent));
+    assert_eq!(started.elapsed(), MAX_WAIT);
 }
 
 #[tokio::test(start_paused = true)]
 async fn unavailable_store_delays_no_caller() {
     let claims = Arc::<Claims>::default();
     claims.is_mute.store(true, Ordering::Relaxed);
-    let (flights, _tasks) = process(&claims);
+    let (single_flight, _tasks) = process(&claims);
     let started = Instant::now();
-    let first = lead(&flights).await;
+    let first = lead(&single_flight).await;
     assert!(started.elapsed() <= Duration::from_millis(500));
-    let a = waiting(&flights).await;
+    let a = waiting(&single_flight).await;
     // In one process they wait for each other all the same.
-    first.land(true).await;
-    assert!(matches!(a.await, (Turn::LookAgain, _)));
+    first.complete(true).await;
+    assert!(matches!(a.await, (Role::Retry, _)));
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_heartbeat_ends_with_the_lead() {
     let claims = Arc::<Claims>::default();
-    let (flights, tasks) = process(&claims);
-    let first = lead(&flights).await;
-    first.land(true).await;
+    let (single_flight, tasks) = process(&claims);
+    let first = lead(&single_flight).await;
+    first.complete(true).await;
     let asked = claims.asked.load(Ordering::Relaxed);
     // Nothing is under way any more: closing waits for nothing.
     let started = Instant::now();

@@ -11,21 +11,21 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
-use crate::error::{BackendId, Error, Result, chain};
+use crate::error::{BackendId, Error, Result, error_chain};
 use crate::model::entry::{Entry, EntryId};
-use crate::model::event::Source;
+use crate::model::event::EventSource;
 use crate::model::filter::Filter;
 use crate::model::inspection::{EntryDetails, Health, ServerInfo};
 use crate::model::key::CacheKey;
-use crate::model::rate_limit::Limit;
-use crate::model::stats::Batch;
+use crate::model::rate_limit::RateLimit;
+use crate::model::stats::StatsDelta;
 use crate::model::stored::{LeaseState, RemoveStats, StoredBody, StoredResponse, StoredResult};
-use crate::model::window::Counted;
+use crate::model::window::StatsSnapshot;
 use crate::store::events::EventFeed;
 use crate::store::inspect::{Inspect, ensure_backend};
 use crate::store::invalidation::InvalidationListener;
 use crate::store::page::{Cursor, Page};
-use crate::store::probe::recovered;
+use crate::store::probe::wait_until_healthy;
 use crate::store::traits::{
     Backend, LeaseStore, RateLimitStore, ResponseStore, ResponseWriter, ResultStore, StatsStore, Store,
 };
@@ -60,7 +60,7 @@ impl Fallback {
     ) -> Self {
         let health = if is_up { up(&*first) } else { down(&*second, "no response".into()) };
         let health = watch::Sender::new(health);
-        let probe = tokio::spawn(bring_back(Arc::clone(&first), health.clone(), timeout));
+        let probe = tokio::spawn(recover(Arc::clone(&first), health.clone(), timeout));
         Self { first, second, timeout, health, probe }
     }
 
@@ -77,7 +77,7 @@ impl Fallback {
         if let Err(error) = outcome
             && error.is_temporary()
         {
-            let down = down(&*self.second, chain(error));
+            let down = down(&*self.second, error_chain(error));
             self.health.send_if_modified(|health| {
                 let was_up = !health.is_fallback;
                 if was_up {
@@ -168,10 +168,10 @@ fn down(second: &dyn Inspect, problem: String) -> Health {
 }
 
 /// Whenever the second is in use, asks the first whether it is back.
-async fn bring_back(first: Arc<dyn Inspect>, health: watch::Sender<Health>, timeout: Option<Duration>) {
+async fn recover(first: Arc<dyn Inspect>, health: watch::Sender<Health>, timeout: Option<Duration>) {
     let mut changes = health.subscribe();
     while changes.wait_for(|health| health.is_fallback).await.is_ok() {
-        recovered(&*first, timeout).await;
+        wait_until_healthy(&*first, timeout).await;
         tracing::info!(backend = %first.id(), "switched back to the primary backend");
         health.send_replace(up(&*first));
     }
@@ -239,7 +239,7 @@ impl LeaseStore for Fallback {
 
 #[async_trait]
 impl RateLimitStore for Fallback {
-    async fn acquire_slot(&self, name: &str, limit: &Limit, max_wait: Duration) -> Result<Duration> {
+    async fn acquire_slot(&self, name: &str, limit: &RateLimit, max_wait: Duration) -> Result<Duration> {
         self.call_within(self.timeout, |store| store.acquire_slot(name, limit, max_wait)).await
     }
 
@@ -250,11 +250,11 @@ impl RateLimitStore for Fallback {
 
 #[async_trait]
 impl StatsStore for Fallback {
-    async fn add_stats(&self, delta: &Batch) -> Result<()> {
+    async fn add_stats(&self, delta: &StatsDelta) -> Result<()> {
         self.call_within(self.timeout, |store| store.add_stats(delta)).await
     }
 
-    async fn stats(&self, since: f64) -> Result<Counted> {
+    async fn stats(&self, since: f64) -> Result<StatsSnapshot> {
         self.call(|store| store.stats(since)).await
     }
 }
@@ -298,7 +298,7 @@ impl Inspect for Fallback {
         self.call_planned(Some(backend), |store| store.expire_on(backend, ids, ttl)).await
     }
 
-    async fn watch(&self, source: Source) -> Result<Option<Box<dyn EventFeed>>> {
+    async fn watch(&self, source: EventSource) -> Result<Option<Box<dyn EventFeed>>> {
         self.call_current(|store| store.watch(source)).await
     }
 

@@ -17,7 +17,7 @@ use bytes::Bytes;
 use crate::clock;
 use crate::error::{BackendId, Result};
 use crate::model::entry::{Entry, EntryId};
-use crate::model::event::Source;
+use crate::model::event::EventSource;
 use crate::model::filter::Filter;
 use crate::model::inspection::{EntryDetails, Health, ServerInfo};
 use crate::model::key::CacheKey;
@@ -65,7 +65,7 @@ impl ResponseWriter for InvalidatingWriter {
     }
 
     async fn commit(self: Box<Self>) -> Result<EntryId> {
-        let _invalidate = OnDrop(|| self.entries.forget_key(&self.key));
+        let _invalidate = OnDrop(|| self.entries.remove_key(&self.key));
         self.writer.commit().await
     }
 }
@@ -86,7 +86,7 @@ impl ResponseStore for MemoryTier {
         if let Some(found) = self.entries.responses(key, now) {
             return Ok(found.to_vec());
         }
-        let since = self.entries.moment();
+        let since = self.entries.version();
         let found = self.store.lookup(key, renew).await?;
         self.entries.keep_responses(since, key, &found, now);
         Ok(found)
@@ -103,17 +103,17 @@ impl ResponseStore for MemoryTier {
     }
 
     async fn update_head(&self, id: &EntryId, entry: &Entry) -> Result<bool> {
-        let _invalidate = OnDrop(|| self.entries.forget_key(&entry.cache_key));
+        let _invalidate = OnDrop(|| self.entries.remove_key(&entry.cache_key));
         self.store.update_head(id, entry).await
     }
 
     async fn expire(&self, ids: &[EntryId], ttl: Option<Duration>) -> Result<u64> {
-        let _invalidate = OnDrop(|| self.entries.forget(ids));
+        let _invalidate = OnDrop(|| self.entries.remove(ids));
         self.store.expire(ids, ttl).await
     }
 
     async fn remove(&self, ids: &[EntryId]) -> Result<RemoveStats> {
-        let _invalidate = OnDrop(|| self.entries.forget(ids));
+        let _invalidate = OnDrop(|| self.entries.remove(ids));
         self.store.remove(ids).await
     }
 }
@@ -124,16 +124,16 @@ impl ResultStore for MemoryTier {
         if let Some(result) = self.entries.result(key, clock::now()) {
             return Ok(Some(result));
         }
-        let since = self.entries.moment();
+        let since = self.entries.version();
         let stored = self.store.get(key).await?;
         if let Some(stored) = &stored {
-            self.entries.keep_result(since, key, stored);
+            self.entries.insert_result(since, key, stored);
         }
         Ok(stored)
     }
 
     async fn set(&self, key: &str, value: Bytes, ttl: Duration) -> Result<()> {
-        let _invalidate = OnDrop(|| self.entries.forget_result(key.as_bytes()));
+        let _invalidate = OnDrop(|| self.entries.remove_result(key.as_bytes()));
         self.store.set(key, value, ttl).await
     }
 }
@@ -157,16 +157,16 @@ impl Inspect for MemoryTier {
     }
 
     async fn remove_on(&self, backend: &BackendId, ids: &[EntryId]) -> Result<RemoveStats> {
-        let _invalidate = OnDrop(|| self.entries.forget(ids));
+        let _invalidate = OnDrop(|| self.entries.remove(ids));
         self.store.remove_on(backend, ids).await
     }
 
     async fn expire_on(&self, backend: &BackendId, ids: &[EntryId], ttl: Option<Duration>) -> Result<u64> {
-        let _invalidate = OnDrop(|| self.entries.forget(ids));
+        let _invalidate = OnDrop(|| self.entries.remove(ids));
         self.store.expire_on(backend, ids, ttl).await
     }
 
-    async fn watch(&self, source: Source) -> Result<Option<Box<dyn EventFeed>>> {
+    async fn watch(&self, source: EventSource) -> Result<Option<Box<dyn EventFeed>>> {
         self.store.watch(source).await
     }
 

@@ -9,14 +9,14 @@ use uuid::Uuid;
 
 use crate::error::{Error, Result};
 use crate::model::entry::{Entry, EntryId};
-use crate::model::event::Source;
+use crate::model::event::EventSource;
 use crate::model::filter::Filter;
 use crate::model::inspection::{EntryDetails, Health, ServerInfo};
 use crate::model::key::CacheKey;
-use crate::model::rate_limit::Limit;
-use crate::model::stats::Batch;
+use crate::model::rate_limit::RateLimit;
+use crate::model::stats::StatsDelta;
 use crate::model::stored::{LeaseState, RemoveStats, StoredBody, StoredResponse, StoredResult};
-use crate::model::window::Counted;
+use crate::model::window::StatsSnapshot;
 use crate::store::events::EventFeed;
 use crate::store::inspect::Inspect;
 use crate::store::page::{Cursor, Page};
@@ -41,7 +41,7 @@ crate::delegate_to!(ReadOnly, |this| this.0; Backend, Store);
 /// Slots would be written to the storage, so that a caller keeps to a limit of its own process.
 #[async_trait]
 impl RateLimitStore for ReadOnly {
-    async fn acquire_slot(&self, _name: &str, _limit: &Limit, _max_wait: Duration) -> Result<Duration> {
+    async fn acquire_slot(&self, _name: &str, _limit: &RateLimit, _max_wait: Duration) -> Result<Duration> {
         Err(Error::Unsupported("a read-only cache shares no rate limits"))
     }
 
@@ -103,11 +103,11 @@ impl LeaseStore for ReadOnly {
 #[async_trait]
 impl StatsStore for ReadOnly {
     /// Drops the delta: after an error the cache would try again and again.
-    async fn add_stats(&self, _delta: &Batch) -> Result<()> {
+    async fn add_stats(&self, _delta: &StatsDelta) -> Result<()> {
         Ok(())
     }
 
-    async fn stats(&self, since: f64) -> Result<Counted> {
+    async fn stats(&self, since: f64) -> Result<StatsSnapshot> {
         self.0.stats(since).await
     }
 }
@@ -130,9 +130,9 @@ impl Inspect for ReadOnly {
         self.0.info().await
     }
 
-    async fn watch(&self, source: Source) -> Result<Option<Box<dyn EventFeed>>> {
+    async fn watch(&self, source: EventSource) -> Result<Option<Box<dyn EventFeed>>> {
         match source {
-            Source::Notifications { enables: true } => self.refuse(),
+            EventSource::Notifications { enables: true } => self.refuse(),
             _ => self.0.watch(source).await,
         }
     }

@@ -8,8 +8,8 @@ use redis::{Pipeline, RedisResult, cmd};
 
 use crate::error::{Error, Result};
 use crate::format::msgpack;
-use crate::format::msgpack::Facts;
-use crate::model::entry::{EntryId, Layout};
+use crate::format::msgpack::EntryView;
+use crate::model::entry::{EntryId, StorageLayout};
 use crate::model::service::ServiceRegistry;
 use crate::model::stored::StoredBody;
 use crate::store::redis::commands::millis;
@@ -22,15 +22,15 @@ use crate::store::redis::{layout, reply};
 const WINDOW: usize = 1 << 20;
 
 /// How many elements of unknown length are read first. Of long bodies ours have 128 KiB, others' have less.
-const FIRST: usize = 9;
+const FIRST_READ: usize = 9;
 
 /// What is being read is kept for at least this long after each step.
-const HELD: Duration = Duration::from_secs(60);
+const BODY_RETENTION: Duration = Duration::from_secs(60);
 
 /// A body on its way to its reader.
-struct Reading {
+struct BodyReader {
     connection: Connection,
-    layout: Layout,
+    layout: StorageLayout,
     key: String,
     /// Elements of the whole list, markers included.
     count: usize,
@@ -49,38 +49,38 @@ pub(crate) async fn body(
     id: &EntryId,
 ) -> Result<Option<StoredBody>> {
     let EntryId::Http(layout, id) = id else { return Ok(None) };
-    if *layout != Layout::Pipeline && live(connection, services, *layout, *id).await?.is_none() {
+    if *layout != StorageLayout::Pipeline && live(connection, services, *layout, *id).await?.is_none() {
         return Ok(None);
     }
     let key = layout::stream(*layout, *id);
     let mut pipe = Pipeline::new();
-    if *layout == Layout::Pipeline {
+    if *layout == StorageLayout::Pipeline {
         pipe.cmd("HGET").arg(layout::entry(*layout, *id)).arg("data");
     } else {
         pipe.cmd("GET").arg(layout::done(*layout, *id));
     }
     pipe.cmd("LLEN").arg(&key);
     pipe.cmd("LINDEX").arg(&key).arg(-1);
-    pipe.cmd("LRANGE").arg(&key).arg(0).arg(FIRST - 1);
+    pipe.cmd("LRANGE").arg(&key).arg(0).arg(FIRST_READ - 1);
     let mut answers = connection.on_entries("reading a body", &mut pipe).await?.into_iter().map(RedisResult::ok);
     let mut next = || answers.next().flatten();
     let mark = next().and_then(reply::bytes);
     let (count, last, chunks) = (next().as_ref().and_then(reply::int), next().and_then(reply::bytes), next());
     let (Some(count), Some(chunks)) = (count, chunks.map(reply::strings)) else { return Ok(None) };
     let is_whole = match layout {
-        Layout::Hishel2 => mark
+        StorageLayout::Hishel2 => mark
             .and_then(|done| msgpack::decode_done(&done).ok())
             .is_some_and(|done| i64::try_from(done.chunk_count) == Ok(count)),
-        Layout::Hishel1 => mark.is_some() && last.is_some_and(|last| last.is_empty()),
+        StorageLayout::Hishel1 => mark.is_some() && last.is_some_and(|last| last.is_empty()),
         _ => {
-            let facts = mark.as_deref().and_then(|data| Facts::decode(data).ok());
+            let facts = mark.as_deref().and_then(|data| EntryView::decode(data).ok());
             facts.is_some_and(|facts| !facts.is_deleted()) && last.as_deref() == Some(COMPLETE)
         }
     };
     if !is_whole {
         return Ok(None);
     }
-    let mut reading = Reading {
+    let mut reading = BodyReader {
         connection: connection.clone(),
         layout: *layout,
         key,
@@ -90,11 +90,11 @@ pub(crate) async fn body(
         last: Bytes::new(),
     };
     let first = reading.take(chunks)?;
-    let rest = stream::try_unfold(reading, Reading::next);
+    let rest = stream::try_unfold(reading, BodyReader::next);
     Ok(Some(Box::pin(stream::StreamExt::chain(stream::iter([Ok(first)]), rest))))
 }
 
-impl Reading {
+impl BodyReader {
     async fn next(mut self) -> Result<Option<(Bytes, Self)>> {
         if self.read == self.count {
             return Ok(None);
@@ -109,25 +109,28 @@ impl Reading {
         let mut next = || answers.next().flatten();
         let (count, chunks, left) = (next(), next(), next());
         if count.as_ref().and_then(reply::int) != i64::try_from(self.count).ok() {
-            return Err(self.gone());
+            return Err(self.lost());
         }
         let mut chunks = chunks.map(reply::strings).unwrap_or_default();
         if chunks.is_empty() || chunks.remove(0) != self.last {
-            return Err(self.gone());
+            return Err(self.lost());
         }
         let window = self.take(chunks)?;
-        self.hold(left.as_ref().and_then(reply::int)).await;
+        self.buffer(left.as_ref().and_then(reply::int)).await;
         Ok(Some((window, self)))
     }
 
     /// The next elements as one, without layout A's marker.
     fn take(&mut self, mut chunks: Vec<Vec<u8>>) -> Result<Bytes> {
         if chunks.is_empty() && self.count > self.read {
-            return Err(self.gone());
+            return Err(self.lost());
         }
         self.read += chunks.len();
-        if self.layout == Layout::Pipeline && self.read == self.count && chunks.pop().as_deref() != Some(COMPLETE) {
-            return Err(self.gone());
+        if self.layout == StorageLayout::Pipeline
+            && self.read == self.count
+            && chunks.pop().as_deref() != Some(COMPLETE)
+        {
+            return Err(self.lost());
         }
         let length = chunks.last().map_or(0, Vec::len);
         let window = Bytes::from(if chunks.len() == 1 { chunks.remove(0) } else { chunks.concat() });
@@ -138,18 +141,19 @@ impl Reading {
 
     /// Keeps a body that expires soon for its reader; the entry itself expires when it would. Where the server does not
     /// do that, as one before Redis 7 or one that takes no writes from us, the body is gone when it is gone.
-    async fn hold(&self, left: Option<i64>) {
-        if self.read < self.count && left.is_some_and(|left| (0..HELD.as_millis() as i64 / 2).contains(&left)) {
+    async fn buffer(&self, left: Option<i64>) {
+        if self.read < self.count && left.is_some_and(|left| (0..BODY_RETENTION.as_millis() as i64 / 2).contains(&left))
+        {
             let mut pipe = Pipeline::new();
             // Only ever longer: another client may have renewed it since its TTL was read.
-            pipe.cmd("PEXPIRE").arg(self.key.as_bytes()).arg(millis(HELD)).arg("GT");
+            pipe.cmd("PEXPIRE").arg(self.key.as_bytes()).arg(millis(BODY_RETENTION)).arg("GT");
             if let Err(error) = self.connection.pipeline("extending the TTL of a body", &mut pipe).await {
                 tracing::debug!(%error, "could not extend the TTL of a body that is being read");
             }
         }
     }
 
-    fn gone(&self) -> Error {
+    fn lost(&self) -> Error {
         Error::Removed { backend: self.connection.backend().clone(), what: "the rest of a body".into() }
     }
 }
@@ -183,18 +187,18 @@ pub(crate) async fn raw_body(connection: &Connection, id: &EntryId, limit: usize
 
 /// The elements of a list, fetched a few at a time until there are enough bytes; without layout A's marker.
 async fn list(connection: &Connection, key: &[u8], limit: usize) -> Result<Option<Bytes>> {
-    const AT_ONCE: usize = 64;
+    const READ_COUNT: usize = 64;
     let mut body = BytesMut::new();
     let mut from = 0;
     loop {
         let mut pipe = Pipeline::new();
-        pipe.cmd("LRANGE").arg(key).arg(from).arg(from + AT_ONCE - 1);
+        pipe.cmd("LRANGE").arg(key).arg(from).arg(from + READ_COUNT - 1);
         let answer = connection.on_entries("LRANGE", &mut pipe).await?.into_iter().next();
         let mut chunks = answer.and_then(RedisResult::ok).map(reply::strings).unwrap_or_default();
         if from == 0 && chunks.is_empty() {
             return Ok(None);
         }
-        let is_last = chunks.len() < AT_ONCE;
+        let is_last = chunks.len() < READ_COUNT;
         chunks.pop_if(|chunk| is_last && chunk == COMPLETE);
         for chunk in &chunks {
             body.extend_from_slice(chunk);
@@ -202,6 +206,6 @@ async fn list(connection: &Connection, key: &[u8], limit: usize) -> Result<Optio
         if is_last || body.len() >= limit {
             return Ok(Some(body.freeze()));
         }
-        from += AT_ONCE;
+        from += READ_COUNT;
     }
 }

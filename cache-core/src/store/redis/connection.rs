@@ -20,9 +20,9 @@ use crate::store::redis::session::Session;
 
 /// Shared by its clones.
 #[derive(Clone)]
-pub(crate) struct Connection(Arc<Inner>);
+pub(crate) struct Connection(Arc<HttpContext>);
 
-struct Inner {
+struct HttpContext {
     session: Arc<Session>,
     backend: BackendId,
     /// `REDIS_RETRY_ON_TIMEOUT`: what may be repeated is sent once more on a new connection.
@@ -63,7 +63,7 @@ impl Connection {
             tcp = tcp.set_keepalive(redis::io::tcp::socket2::TcpKeepalive::new());
         }
         let client = Client::open(info.set_tcp_settings(tcp)).map_err(unusable)?;
-        Ok(Self(Arc::new(Inner {
+        Ok(Self(Arc::new(HttpContext {
             session: Session::new(client, config),
             backend: BackendId { kind: BackendKind::Redis, location: config.redis_url.to_string().into() },
             retries_timeouts: config.redis_retry_on_timeout,
@@ -83,13 +83,13 @@ impl Connection {
 
     /// Runs one command that may be repeated without harm.
     pub(crate) async fn query(&self, operation: &'static str, command: &Cmd) -> Result<Value> {
-        self.answer(operation, command).await?.map_err(|error| self.explain(operation, error))
+        self.execute(operation, command).await?.map_err(|error| self.explain(operation, error))
     }
 
     /// As [`Self::query`], with the server's refusal as a reply.
-    pub(crate) async fn answer(&self, operation: &'static str, command: &Cmd) -> Result<RedisResult<Value>> {
-        match self.answer_once(operation, command).await {
-            Err(error) if self.is_worth_repeating(&error) => self.answer_once(operation, command).await,
+    pub(crate) async fn execute(&self, operation: &'static str, command: &Cmd) -> Result<RedisResult<Value>> {
+        match self.execute_once(operation, command).await {
+            Err(error) if self.should_retry(&error) => self.execute_once(operation, command).await,
             answer => answer,
         }
     }
@@ -98,7 +98,7 @@ impl Connection {
         self.0.session.get().await.map_err(|error| self.explain(Error::CONNECTING, error))
     }
 
-    async fn answer_once(&self, operation: &'static str, command: &Cmd) -> Result<RedisResult<Value>> {
+    async fn execute_once(&self, operation: &'static str, command: &Cmd) -> Result<RedisResult<Value>> {
         let (number, mut connection) = self.get().await?;
         match self.0.session.watched(number, command.query_async(&mut connection)).await {
             Err(error) if is_broken(&error) || is_temporary(&error) => Err(self.explain(operation, error)),
@@ -113,12 +113,12 @@ impl Connection {
         pipe: &mut Pipeline,
     ) -> Result<Vec<RedisResult<Value>>> {
         match self.pipeline_once(operation, pipe).await {
-            Err(error) if self.is_worth_repeating(&error) => self.pipeline_once(operation, pipe).await,
+            Err(error) if self.should_retry(&error) => self.pipeline_once(operation, pipe).await,
             answer => answer,
         }
     }
 
-    fn is_worth_repeating(&self, error: &Error) -> bool {
+    fn should_retry(&self, error: &Error) -> bool {
         match error {
             Error::Unavailable { .. } => true,
             Error::Timeout { .. } => self.0.retries_timeouts,

@@ -6,29 +6,29 @@ use uuid::Uuid;
 use crate::clock;
 use crate::error::{CodecError, Result};
 use crate::format::msgpack;
-use crate::format::msgpack::{Done, Facts};
-use crate::model::entry::{Entry, EntryId, Layout, State};
+use crate::format::msgpack::{Done, EntryView};
+use crate::model::entry::{Entry, EntryId, EntryState, StorageLayout};
 use crate::model::key::CacheKey;
 use crate::model::service::ServiceRegistry;
 use crate::model::summary::Summary;
 use crate::store::redis::connection::Connection;
 use crate::store::redis::layout::{COMPLETE, GRACE};
-use crate::store::redis::memory_usage::{Measure, Wanted};
+use crate::store::redis::memory_usage::{Measure, MeasureRequest};
 use crate::store::redis::{layout, memory_usage, reply};
 use crate::store::summarize;
-use crate::store::summarize::{Stored, TITLE_WINDOW};
+use crate::store::summarize::{StoredParts, TITLE_WINDOW};
 
 /// Something that a scan found by its name and that is to be read.
 #[derive(Debug)]
 pub(crate) enum Item {
     /// With `Hishel1` standing for layouts B and D.
-    Entry(Layout, Uuid),
+    Entry(StorageLayout, Uuid),
     Result(Vec<u8>),
 }
 
 /// The encoded head of an entry; the size of its body is not known yet.
-pub(crate) struct Heads {
-    pub(crate) layout: Layout,
+pub(crate) struct StoredHead {
+    pub(crate) layout: StorageLayout,
     pub(crate) id: Uuid,
     pub(crate) data: Vec<u8>,
     pub(crate) done: Option<Done>,
@@ -63,7 +63,7 @@ fn request_heads(found: &[Item]) -> (Pipeline, Pipeline) {
     for found in found {
         match found {
             Item::Entry(layout, id) => {
-                ask_for_heads(&mut pipe, *layout, *id);
+                request_head(&mut pipe, *layout, *id);
                 memory.cmd("MEMORY").arg("USAGE").arg(layout::stream(*layout, *id));
             }
             Item::Result(key) => {
@@ -82,14 +82,14 @@ fn parse_heads(
     answers: Vec<RedisResult<Value>>,
     memory: Vec<RedisResult<Value>>,
     now: f64,
-) -> (Vec<Summary>, Vec<(Heads, Option<i64>)>) {
+) -> (Vec<Summary>, Vec<(StoredHead, Option<i64>)>) {
     let (mut answers, mut memory) = (answers.into_iter(), memory.into_iter());
     let mut summaries = Vec::with_capacity(found.len());
     let mut read = Vec::with_capacity(found.len());
     for found in found {
         match found {
             Item::Entry(layout, id) => {
-                let heads = heads(layout, id, &mut answers, now);
+                let heads = head(layout, id, &mut answers, now);
                 let memory = memory.next().and_then(RedisResult::ok).and_then(|bytes| reply::int(&bytes));
                 match heads {
                     Some(Ok(heads)) => read.push((heads, memory)),
@@ -107,35 +107,36 @@ fn parse_heads(
 async fn add_sizes(
     connection: &Connection,
     services: &ServiceRegistry,
-    read: &[(Heads, Option<i64>)],
+    read: &[(StoredHead, Option<i64>)],
     summaries: &mut Vec<Summary>,
     now: f64,
 ) -> Result<()> {
-    let facts: Vec<Result<Facts<'_>, CodecError>> = read.iter().map(|(heads, _)| Facts::decode(&heads.data)).collect();
+    let facts: Vec<Result<EntryView<'_>, CodecError>> =
+        read.iter().map(|(head, _)| EntryView::decode(&head.data)).collect();
     let mut bodies = Vec::with_capacity(read.len());
-    let mut places = Pipeline::new();
-    for ((heads, memory), facts) in read.iter().zip(&facts) {
+    let mut locations = Pipeline::new();
+    for ((head, memory), facts) in read.iter().zip(&facts) {
         if let Ok(facts) = facts {
             let start = if summarize::needs_title(&facts.request.method) { TITLE_WINDOW } else { 0 };
-            bodies.push(Wanted { key: layout::stream(heads.layout, heads.id), start, memory: *memory });
-            ask_for_place(&mut places, heads, facts);
+            bodies.push(MeasureRequest { key: layout::stream(head.layout, head.id), start, memory: *memory });
+            request_location(&mut locations, head, facts);
         }
     }
     let mut measures = memory_usage::measure(connection, &bodies).await?.into_iter();
-    let mut places = connection.on_entries("reading indexes", &mut places).await?.into_iter();
+    let mut locations = connection.on_entries("reading indexes", &mut locations).await?.into_iter();
 
-    for ((heads, _), facts) in read.iter().zip(facts) {
+    for ((head, _), facts) in read.iter().zip(facts) {
         summaries.push(match facts {
-            Ok(facts) => of_heads(services, heads, &facts, measures.next().flatten(), &mut places, now),
-            Err(error) => corrupt(heads.layout, heads.id, heads.expires_at, &error.to_string()),
+            Ok(facts) => from_head(services, head, &facts, measures.next().flatten(), &mut locations, now),
+            Err(error) => corrupt(head.layout, head.id, head.expires_at, &error.to_string()),
         });
     }
     Ok(())
 }
 
-pub(crate) fn ask_for_heads(pipe: &mut Pipeline, layout: Layout, id: Uuid) {
+pub(crate) fn request_head(pipe: &mut Pipeline, layout: StorageLayout, id: Uuid) {
     let key = layout::entry(layout, id);
-    if layout == Layout::Pipeline {
+    if layout == StorageLayout::Pipeline {
         pipe.cmd("HGET").arg(&key).arg("data");
         pipe.cmd("PTTL").arg(&key);
     } else {
@@ -145,27 +146,27 @@ pub(crate) fn ask_for_heads(pipe: &mut Pipeline, layout: Layout, id: Uuid) {
     }
 }
 
-/// The reply to [`ask_for_heads`] for one entry; `None`: it is gone since its key was read.
-pub(crate) fn heads(
-    layout: Layout,
+/// The reply to [`request_head`] for one entry; `None`: it is gone since its key was read.
+pub(crate) fn head(
+    layout: StorageLayout,
     id: Uuid,
     answers: &mut impl Iterator<Item = RedisResult<Value>>,
     now: f64,
-) -> Option<Result<Heads, Summary>> {
+) -> Option<Result<StoredHead, Summary>> {
     let data = answers.next()?;
     let expires_at = answers.next()?.ok().and_then(|pttl| reply::expiry(&pttl, now));
-    let done = if layout == Layout::Pipeline { None } else { answers.next()?.ok().and_then(reply::bytes) };
+    let done = if layout == StorageLayout::Pipeline { None } else { answers.next()?.ok().and_then(reply::bytes) };
     let expires_at = expires_at?;
     Some(match data.map(reply::bytes) {
-        Ok(Some(data)) => Ok(Heads::new(layout, id, data, done.as_deref(), expires_at)),
+        Ok(Some(data)) => Ok(StoredHead::new(layout, id, data, done.as_deref(), expires_at)),
         Ok(None) => Err(corrupt(layout, id, expires_at, "field 'data' is missing")),
-        Err(_) if layout == Layout::Pipeline => Err(corrupt(layout, id, expires_at, "the key is not a hash")),
+        Err(_) if layout == StorageLayout::Pipeline => Err(corrupt(layout, id, expires_at, "the key is not a hash")),
         Err(_) => Err(corrupt(layout, id, expires_at, "the key is not a string")),
     })
 }
 
-fn corrupt(layout: Layout, id: Uuid, expires_at: Option<f64>, problem: &str) -> Summary {
-    summarize::of_problem(EntryId::Http(layout, id), State::Corrupt, expires_at, problem)
+fn corrupt(layout: StorageLayout, id: Uuid, expires_at: Option<f64>, problem: &str) -> Summary {
+    summarize::from_problem(EntryId::Http(layout, id), EntryState::Corrupt, expires_at, problem)
 }
 
 fn result(
@@ -177,63 +178,68 @@ fn result(
     let length = answers.next()?;
     let expires_at = answers.next()?.ok().and_then(|pttl| reply::expiry(&pttl, now))?;
     Some(match length.map(|length| reply::int(&length).unwrap_or(0)) {
-        Ok(0) => {
-            summarize::of_problem(EntryId::key(key), State::Corrupt, expires_at, "the value is empty (expected JSON)")
+        Ok(0) => summarize::from_problem(
+            EntryId::key(key),
+            EntryState::Corrupt,
+            expires_at,
+            "the value is empty (expected JSON)",
+        ),
+        Ok(length) => summarize::from_result(services, &key, length as u64, expires_at),
+        Err(_) => {
+            summarize::from_problem(EntryId::key(key), EntryState::Corrupt, expires_at, "the key is not a string")
         }
-        Ok(length) => summarize::of_result(services, &key, length as u64, expires_at),
-        Err(_) => summarize::of_problem(EntryId::key(key), State::Corrupt, expires_at, "the key is not a string"),
     })
 }
 
-fn ask_for_place(pipe: &mut Pipeline, heads: &Heads, facts: &Facts<'_>) {
-    let id = heads.layout.id_text(heads.id);
-    match (heads.layout, &heads.done) {
-        (Layout::Hishel2, Some(done)) => {
-            pipe.cmd("ZSCORE").arg(layout::index(heads.layout, &done.cache_key)).arg(id);
+fn request_location(pipe: &mut Pipeline, head: &StoredHead, facts: &EntryView<'_>) {
+    let id = head.layout.id_text(head.id);
+    match (head.layout, &head.done) {
+        (StorageLayout::Hishel2, Some(done)) => {
+            pipe.cmd("ZSCORE").arg(layout::index(head.layout, &done.cache_key)).arg(id);
         }
-        (Layout::Hishel1, _) => {
+        (StorageLayout::Hishel1, _) => {
             let key = CacheKey::new(facts.cache_key.map(|key| &key[..]).unwrap_or_default());
-            pipe.cmd("SISMEMBER").arg(layout::index(heads.layout, &key)).arg(id);
+            pipe.cmd("SISMEMBER").arg(layout::index(head.layout, &key)).arg(id);
         }
         _ => {}
     }
 }
 
-fn of_heads(
+fn from_head(
     services: &ServiceRegistry,
-    heads: &Heads,
-    facts: &Facts<'_>,
+    head: &StoredHead,
+    facts: &EntryView<'_>,
     measure: Option<Measure>,
-    places: &mut impl Iterator<Item = RedisResult<Value>>,
+    locations: &mut impl Iterator<Item = RedisResult<Value>>,
     now: f64,
 ) -> Summary {
     let Some(measure) = measure else {
-        return corrupt(heads.layout, heads.id, heads.expires_at, "the body is not a list");
+        return corrupt(head.layout, head.id, head.expires_at, "the body is not a list");
     };
-    let mut stored = Stored {
-        layout: heads.layout,
-        id: heads.id,
+    let mut stored = StoredParts {
+        layout: head.layout,
+        id: head.id,
         size: measure.size,
         is_complete: false,
-        expires_at: heads.expires_at,
-        cache_key: heads.done.as_ref().map(|done| done.cache_key.as_bytes()),
+        expires_at: head.expires_at,
+        cache_key: head.done.as_ref().map(|done| done.cache_key.as_bytes()),
         body_start: &measure.start,
     };
     // In hishel's own layouts an entry that is not in its index, or past its time, is only kept for its readers.
     let mut is_removed = false;
-    match heads.layout {
-        Layout::Hishel2 => {
-            stored.is_complete = heads.done.as_ref().is_some_and(|done| done.chunk_count == measure.count);
-            if heads.done.is_some() {
-                let score = places.next().and_then(RedisResult::ok).and_then(reply::float);
+    match head.layout {
+        StorageLayout::Hishel2 => {
+            stored.is_complete = head.done.as_ref().is_some_and(|done| done.chunk_count == measure.count);
+            if head.done.is_some() {
+                let score = locations.next().and_then(RedisResult::ok).and_then(reply::float);
                 is_removed = score.is_none_or(|score| score <= now);
                 stored.expires_at = score.filter(|score| score.is_finite());
             }
         }
-        Layout::Hishel1 => {
-            stored.is_complete = heads.is_done;
-            let place = places.next().and_then(RedisResult::ok);
-            let by_key = heads.expires_at.map(|at| at - GRACE);
+        StorageLayout::Hishel1 => {
+            stored.is_complete = head.is_done;
+            let place = locations.next().and_then(RedisResult::ok);
+            let by_key = head.expires_at.map(|at| at - GRACE);
             let by_entry =
                 facts.request.extra.hishel_ttl.zip(facts.meta.as_ref()).map(|(ttl, meta)| meta.created_at + ttl);
             stored.expires_at = [by_key, by_entry].into_iter().flatten().reduce(f64::min);
@@ -247,42 +253,48 @@ fn of_heads(
             }
         }
     }
-    let mut summary = summarize::of_facts(services, facts, &stored);
+    let mut summary = summarize::from_view(services, facts, &stored);
     if is_removed {
-        summary.state = State::Deleted;
+        summary.state = EntryState::Deleted;
     }
     summary
 }
 
 /// The head of one entry, whatever its state.
-pub(crate) async fn entry(connection: &Connection, layout: Layout, id: Uuid) -> Result<Option<Entry>> {
+pub(crate) async fn entry(connection: &Connection, layout: StorageLayout, id: Uuid) -> Result<Option<Entry>> {
     let mut pipe = Pipeline::new();
-    ask_for_heads(&mut pipe, layout, id);
+    request_head(&mut pipe, layout, id);
     let mut answers = connection.on_entries("reading an entry", &mut pipe).await?.into_iter();
-    Ok(match heads(layout, id, &mut answers, clock::now()) {
+    Ok(match head(layout, id, &mut answers, clock::now()) {
         Some(Ok(heads)) => heads.entry().ok().map(|mut entry| {
-            entry.request.extra.take_kept();
+            entry.request.extra.clear_storage_ttl();
             entry
         }),
         _ => None,
     })
 }
 
-impl Heads {
+impl StoredHead {
     /// `mark`: what is under the entry's `stream_done` key.
-    pub(crate) fn new(layout: Layout, id: Uuid, data: Vec<u8>, mark: Option<&[u8]>, expires_at: Option<f64>) -> Self {
+    pub(crate) fn new(
+        layout: StorageLayout,
+        id: Uuid,
+        data: Vec<u8>,
+        mark: Option<&[u8]>,
+        expires_at: Option<f64>,
+    ) -> Self {
         // Layouts B and D differ in what the mark holds: `1`, or an array.
         let done = mark.and_then(|mark| msgpack::decode_done(mark).ok());
-        let is_second = layout == Layout::Hishel1 && (done.is_some() || msgpack::is_heads_only(&data));
-        let layout = if is_second { Layout::Hishel2 } else { layout };
+        let is_second = layout == StorageLayout::Hishel1 && (done.is_some() || msgpack::is_head_only(&data));
+        let layout = if is_second { StorageLayout::Hishel2 } else { layout };
         Self { layout, id, data, done, is_done: mark.is_some(), expires_at }
     }
 
     pub(crate) fn entry(&self) -> Result<Entry, CodecError> {
-        if self.layout != Layout::Hishel2 {
+        if self.layout != StorageLayout::Hishel2 {
             return msgpack::decode_pair(&self.data);
         }
-        let (request, response) = msgpack::decode_heads(&self.data)?;
+        let (request, response) = msgpack::decode_head(&self.data)?;
         let cache_key = self.done.as_ref().map_or_else(|| CacheKey::new(*b""), |done| done.cache_key.clone());
         Ok(Entry { id: self.id, cache_key, request, response, created_at: None, deleted_at: None })
     }
@@ -293,18 +305,18 @@ impl Heads {
 pub(crate) async fn live(
     connection: &Connection,
     services: &ServiceRegistry,
-    layout: Layout,
+    layout: StorageLayout,
     id: Uuid,
 ) -> Result<Option<Summary>> {
-    let found = summaries(connection, services, vec![found(layout, id)], clock::now()).await?;
-    Ok(found.into_iter().find(|summary| summary.state == State::Live))
+    let found = summaries(connection, services, vec![to_stored_response(layout, id)], clock::now()).await?;
+    Ok(found.into_iter().find(|summary| summary.state == EntryState::Live))
 }
 
-pub(crate) fn found(layout: Layout, id: Uuid) -> Item {
-    Item::Entry(found_layout(layout), id)
+pub(crate) fn to_stored_response(layout: StorageLayout, id: Uuid) -> Item {
+    Item::Entry(layout_of(layout), id)
 }
 
 /// Names alone do not distinguish B from D: both are read as `Hishel1` and distinguished by their content.
-pub(crate) fn found_layout(layout: Layout) -> Layout {
-    if layout == Layout::Hishel2 { Layout::Hishel1 } else { layout }
+pub(crate) fn layout_of(layout: StorageLayout) -> StorageLayout {
+    if layout == StorageLayout::Hishel2 { StorageLayout::Hishel1 } else { layout }
 }

@@ -4,13 +4,13 @@ use redis::{Pipeline, RedisResult, cmd};
 
 use crate::clock;
 use crate::error::Result;
-use crate::model::entry::{EntryId, Layout, State};
+use crate::model::entry::{EntryId, EntryState, StorageLayout};
 use crate::model::inspection::{EntryDetails, RedisKeyInfo};
 use crate::model::service::ServiceRegistry;
 use crate::store::redis::connection::Connection;
-use crate::store::redis::heads::{Item, entry, found, found_layout, summaries};
+use crate::store::redis::heads::{Item, entry, layout_of, summaries, to_stored_response};
 use crate::store::redis::layout::{COMPLETE, Name};
-use crate::store::redis::memory_usage::Wanted;
+use crate::store::redis::memory_usage::MeasureRequest;
 use crate::store::redis::{layout, memory_usage, reply};
 use crate::store::summarize;
 
@@ -22,7 +22,7 @@ pub(crate) async fn details(
 ) -> Result<Option<EntryDetails>> {
     let now = clock::now();
     let found = match id {
-        EntryId::Http(layout, id) => Some(found(*layout, *id)),
+        EntryId::Http(layout, id) => Some(to_stored_response(*layout, *id)),
         EntryId::Key(key) => match Name::parse(key) {
             Name::Entry(layout, id) => Some(Item::Entry(layout, id)),
             Name::Result => Some(Item::Result(key.to_vec())),
@@ -34,13 +34,13 @@ pub(crate) async fn details(
         None => {
             let pttl = connection.query("PTTL", cmd("PTTL").arg(&*id.redis_key())).await?;
             reply::expiry(&pttl, now).map(|expires_at| {
-                summarize::of_problem(id.clone(), State::Orphan, expires_at, "the key belongs to no entry")
+                summarize::from_problem(id.clone(), EntryState::Orphan, expires_at, "the key belongs to no entry")
             })
         }
     };
     let Some(summary) = summary else { return Ok(None) };
     let entry = match summary.id {
-        EntryId::Http(layout, id) => entry(connection, found_layout(layout), id).await?,
+        EntryId::Http(layout, id) => entry(connection, layout_of(layout), id).await?,
         EntryId::Key(_) => None,
     };
     let keys = match (&summary.id, &summary.http) {
@@ -53,11 +53,11 @@ pub(crate) async fn details(
     };
     let chunks = match summary.id {
         EntryId::Http(layout, id) => {
-            let wanted = Wanted { key: layout::stream(layout, id), start: 0, memory: None };
+            let wanted = MeasureRequest { key: layout::stream(layout, id), start: 0, memory: None };
             let measure = memory_usage::measure(connection, &[wanted]).await?.pop().flatten().unwrap_or_default();
             let marks = u64::from(match layout {
-                Layout::Pipeline => measure.last == COMPLETE,
-                Layout::Hishel1 => measure.count > 0 && measure.last.is_empty(),
+                StorageLayout::Pipeline => measure.last == COMPLETE,
+                StorageLayout::Hishel1 => measure.count > 0 && measure.last.is_empty(),
                 _ => false,
             });
             measure.count - marks

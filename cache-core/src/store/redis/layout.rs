@@ -6,7 +6,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use crate::format::hex::{hex, unhex};
-use crate::model::entry::Layout;
+use crate::model::entry::StorageLayout;
 use crate::model::key::{CacheKey, HTTP_PREFIX, ResultKey};
 
 /// The last element of a complete body in layout A.
@@ -55,43 +55,43 @@ const STREAM: &str = "stream";
 const DONE: &str = "stream_done";
 
 /// The key that holds the head of an entry.
-pub(crate) fn entry(layout: Layout, id: Uuid) -> String {
+pub(crate) fn entry(layout: StorageLayout, id: Uuid) -> String {
     part(ENTRY, layout, id)
 }
 
 /// The list of the body's chunks.
-pub(crate) fn stream(layout: Layout, id: Uuid) -> String {
+pub(crate) fn stream(layout: StorageLayout, id: Uuid) -> String {
     part(STREAM, layout, id)
 }
 
 /// Layouts B and D: the key that marks the body as complete.
-pub(crate) fn done(layout: Layout, id: Uuid) -> String {
+pub(crate) fn done(layout: StorageLayout, id: Uuid) -> String {
     part(DONE, layout, id)
 }
 
-fn part(name: &str, layout: Layout, id: Uuid) -> String {
+fn part(name: &str, layout: StorageLayout, id: Uuid) -> String {
     format!("{HTTP_PREFIX}:{name}:{}", layout.id_text(id))
 }
 
 /// Every key that belongs to one entry alone: all but its index.
-pub(crate) fn parts(layout: Layout, id: Uuid) -> Vec<String> {
+pub(crate) fn parts(layout: StorageLayout, id: Uuid) -> Vec<String> {
     let mut parts = vec![entry(layout, id), stream(layout, id)];
-    if layout != Layout::Pipeline {
+    if layout != StorageLayout::Pipeline {
         parts.push(done(layout, id));
     }
     parts
 }
 
 /// The TTL of an entry's keys: hishel's own layouts keep them longer than the entry is valid.
-pub(crate) fn kept(layout: Layout, ttl: Option<Duration>) -> Option<Duration> {
-    let grace = if layout == Layout::Pipeline { 0.0 } else { GRACE };
+pub(crate) fn retention(layout: StorageLayout, ttl: Option<Duration>) -> Option<Duration> {
+    let grace = if layout == StorageLayout::Pipeline { 0.0 } else { GRACE };
     ttl.map(|ttl| ttl.saturating_add(Duration::from_secs_f64(grace)))
 }
 
 /// The ids stored under a cache key: a set, or a sorted set in layout D.
-pub(crate) fn index(layout: Layout, key: &CacheKey) -> Vec<u8> {
+pub(crate) fn index(layout: StorageLayout, key: &CacheKey) -> Vec<u8> {
     match layout {
-        Layout::Hishel1 | Layout::Hishel2 => [HTTP_PREFIX.as_bytes(), b":idx:", key.as_bytes()].concat(),
+        StorageLayout::Hishel1 | StorageLayout::Hishel2 => [HTTP_PREFIX.as_bytes(), b":idx:", key.as_bytes()].concat(),
         _ => format!("{HTTP_PREFIX}:key_index:{}", hex(key.as_bytes())).into_bytes(),
     }
 }
@@ -100,11 +100,11 @@ pub(crate) fn index(layout: Layout, key: &CacheKey) -> Vec<u8> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Name {
     /// The head of an entry; with a dashed id in layout A, else in B or D (`Hishel1` stands for both here).
-    Entry(Layout, Uuid),
-    Stream(Layout, Uuid),
+    Entry(StorageLayout, Uuid),
+    Stream(StorageLayout, Uuid),
     Done(Uuid),
     /// With `Hishel1` standing for B and D.
-    Index(Layout, CacheKey),
+    Index(StorageLayout, CacheKey),
     Result,
     /// Under our prefixes, but of no layout.
     Unknown,
@@ -126,20 +126,20 @@ impl Name {
         } else if let Some(id) = rest.strip_prefix(b"stream:") {
             parse_id(id).map(|(layout, id)| Self::Stream(layout, id))
         } else if let Some(id) = rest.strip_prefix(b"stream_done:") {
-            parse_id(id).filter(|(layout, _)| *layout == Layout::Hishel1).map(|(_, id)| Self::Done(id))
+            parse_id(id).filter(|(layout, _)| *layout == StorageLayout::Hishel1).map(|(_, id)| Self::Done(id))
         } else if let Some(digits) = rest.strip_prefix(b"key_index:") {
-            unhex(digits).map(|key| Self::Index(Layout::Pipeline, CacheKey::new(key)))
+            unhex(digits).map(|key| Self::Index(StorageLayout::Pipeline, CacheKey::new(key)))
         } else {
-            rest.strip_prefix(b"idx:").map(|key| Self::Index(Layout::Hishel1, CacheKey::new(key)))
+            rest.strip_prefix(b"idx:").map(|key| Self::Index(StorageLayout::Hishel1, CacheKey::new(key)))
         }
     }
 }
 
 /// Ids are written in lower case, with dashes in layout A only; any other key is foreign.
-pub(crate) fn parse_id(text: &[u8]) -> Option<(Layout, Uuid)> {
+pub(crate) fn parse_id(text: &[u8]) -> Option<(StorageLayout, Uuid)> {
     let layout = match text.len() {
-        36 => Layout::Pipeline,
-        32 => Layout::Hishel1,
+        36 => StorageLayout::Pipeline,
+        32 => StorageLayout::Hishel1,
         _ => return None,
     };
     let id = Uuid::try_parse_ascii(text).ok()?;
@@ -154,12 +154,12 @@ mod tests {
     fn key_names_round_trip() {
         let id = Uuid::from_u128(0x0123_4567_89ab_cdef_0123_4567_89ab_cdef);
         let key = CacheKey::new(*b"GET:\xff:x");
-        for layout in [Layout::Pipeline, Layout::Hishel1] {
+        for layout in [StorageLayout::Pipeline, StorageLayout::Hishel1] {
             assert_eq!(Name::parse(entry(layout, id).as_bytes()), Name::Entry(layout, id));
             assert_eq!(Name::parse(stream(layout, id).as_bytes()), Name::Stream(layout, id));
             assert_eq!(Name::parse(&index(layout, &key)), Name::Index(layout, key.clone()));
         }
-        assert_eq!(Name::parse(done(Layout::Hishel1, id).as_bytes()), Name::Done(id));
+        assert_eq!(Name::parse(done(StorageLayout::Hishel1, id).as_bytes()), Name::Done(id));
         for unknown in ["hishel_cache:", "hishel_cache:entry:x", "hishel_cache:entry:0123456789ABCDEF0123456789ABCDEF"]
         {
             assert_eq!(Name::parse(unknown.as_bytes()), Name::Unknown);

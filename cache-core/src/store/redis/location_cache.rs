@@ -13,12 +13,12 @@ use redis::{Cmd, Pipeline, RedisResult, Value};
 use uuid::Uuid;
 
 use crate::error::Result;
-use crate::model::entry::Layout;
+use crate::model::entry::StorageLayout;
 use crate::model::key::CacheKey;
-use crate::store::redis::candidate::{Candidate, FEW_ELEMENTS, Known};
+use crate::store::redis::candidate::{CachedEntry, Candidate, MAX_ELEMENTS};
 use crate::store::redis::commands::millis;
 use crate::store::redis::connection::Connection;
-use crate::store::redis::heads::Heads;
+use crate::store::redis::heads::StoredHead;
 use crate::store::redis::layout::COMPLETE;
 use crate::store::redis::{layout, reply};
 use crate::store::renewal::should_renew;
@@ -31,16 +31,16 @@ const MAX_MEMBERS: usize = 8;
 
 /// The entries under a cache key, in the pipeline's layout.
 #[derive(Debug, PartialEq)]
-pub(crate) struct Place {
+pub(crate) struct CachedLocation {
     /// All that the index names, the newest first; some may have expired.
     pub(crate) members: Box<[Uuid]>,
-    pub(crate) newest: Arc<Known>,
+    pub(crate) newest: Arc<CachedEntry>,
     /// When the newest one's body and the index expire, as far as they were renewed from here; Unix seconds.
     pub(crate) renewed_until: f64,
     pub(crate) has_short_body: bool,
 }
 
-impl Place {
+impl CachedLocation {
     /// Whether a hit that lets the newest live until then is to renew its body and the index, too. They may expire a
     /// little earlier than it does: it is not found then.
     pub(crate) fn is_due(&self, until: f64) -> bool {
@@ -49,42 +49,42 @@ impl Place {
 }
 
 /// What the check of a cached location showed.
-pub(crate) enum Guess {
-    Right(Vec<Candidate>),
+pub(crate) enum Verified {
+    Current(Vec<Candidate>),
     /// The index names other entries.
-    Wrong(Vec<Uuid>),
+    Outdated(Vec<Uuid>),
     /// The key has to be looked up.
-    Useless,
+    Unusable,
 }
 
-pub(crate) struct Places {
-    known: Cache<CacheKey, Arc<Place>>,
+pub(crate) struct LocationCache {
+    entries: Cache<CacheKey, Arc<CachedLocation>>,
     /// `PEXPIRE … GT` came with Redis 7.
     has_greater_than: AtomicBool,
 }
 
-impl Places {
+impl LocationCache {
     pub(crate) fn new() -> Self {
         // Decoded heads take about four times as much as they do in the store.
-        let known = Cache::builder().max_capacity(MAX_BYTES).weigher(|_: &CacheKey, place: &Arc<Place>| {
+        let known = Cache::builder().max_capacity(MAX_BYTES).weigher(|_: &CacheKey, place: &Arc<CachedLocation>| {
             u32::try_from(500 + 5 * place.newest.data.len()).unwrap_or(u32::MAX)
         });
-        Self { known: known.build(), has_greater_than: AtomicBool::new(true) }
+        Self { entries: known.build(), has_greater_than: AtomicBool::new(true) }
     }
 
-    pub(crate) fn get(&self, key: &CacheKey) -> Option<Arc<Place>> {
-        self.known.get(key)
+    pub(crate) fn get(&self, key: &CacheKey) -> Option<Arc<CachedLocation>> {
+        self.entries.get(key)
     }
 
-    pub(crate) fn forget(&self, key: &CacheKey) {
-        self.known.invalidate(key);
+    pub(crate) fn remove(&self, key: &CacheKey) {
+        self.entries.invalidate(key);
     }
 
-    pub(crate) fn remember(&self, key: &CacheKey, place: Place) {
+    pub(crate) fn remember(&self, key: &CacheKey, place: CachedLocation) {
         if place.members.len() <= MAX_MEMBERS {
-            self.known.insert(key.clone(), Arc::new(place));
+            self.entries.insert(key.clone(), Arc::new(place));
         } else {
-            self.forget(key);
+            self.remove(key);
         }
     }
 
@@ -93,77 +93,82 @@ impl Places {
         &self,
         connection: &Connection,
         key: &CacheKey,
-        place: &Place,
+        place: &CachedLocation,
         refresh: Option<Duration>,
         now: f64,
-    ) -> Result<Guess> {
+    ) -> Result<Verified> {
         let refresh = refresh.filter(|_| place.newest.entry.request.extra.ttl().is_none());
         let is_due = refresh.is_some_and(|ttl| place.is_due(now + ttl.as_secs_f64()));
         if is_due && !self.has_greater_than.load(Ordering::Relaxed) {
-            return Ok(Guess::Useless);
+            return Ok(Verified::Unusable);
         }
-        let mut pipe = request(key, place, refresh, is_due);
+        let mut pipe = verification_pipeline(key, place, refresh, is_due);
         let mut answers = connection.pipeline("looking up a response", &mut pipe).await?.into_iter();
         let mut next = || answers.next().and_then(RedisResult::ok);
         let members = next().map(reply::strings).unwrap_or_default();
         if next().as_ref().and_then(reply::int) != Some(0) {
-            return Ok(Guess::Useless);
+            return Ok(Verified::Unusable);
         }
         let named: Option<Vec<Uuid>> = members
             .iter()
-            .map(|id| layout::parse_id(id).filter(|(layout, _)| *layout == Layout::Pipeline).map(|(_, id)| id))
+            .map(|id| layout::parse_id(id).filter(|(layout, _)| *layout == StorageLayout::Pipeline).map(|(_, id)| id))
             .collect();
-        let Some(named) = named else { return Ok(Guess::Useless) };
+        let Some(named) = named else { return Ok(Verified::Unusable) };
         if named.len() != place.members.len() || !named.iter().all(|id| place.members.contains(id)) {
-            return Ok(Guess::Wrong(named));
+            return Ok(Verified::Outdated(named));
         }
-        let Some(mut candidates) = parse(place, &mut next, now) else { return Ok(Guess::Useless) };
+        let Some(mut candidates) = parse(place, &mut next, now) else { return Ok(Verified::Unusable) };
         if refresh.is_some() {
             let (entry, index) = (answers.next(), answers.nth(1));
             let is_extended = matches!(entry, Some(Ok(Value::Int(1))));
             // Servers and users that only read refuse all of them, old servers only this one.
             if is_extended && index.is_some_and(|index| index.is_err()) {
                 self.has_greater_than.store(false, Ordering::Relaxed);
-                return Ok(Guess::Useless);
+                return Ok(Verified::Unusable);
             }
-            if let Some(first) = candidates.first_mut().filter(|first| Some(&first.heads.id) == place.members.first()) {
+            if let Some(first) = candidates.first_mut().filter(|first| Some(&first.head.id) == place.members.first()) {
                 first.is_refreshed = is_extended;
             }
         }
-        Ok(Guess::Right(candidates))
+        Ok(Verified::Current(candidates))
     }
 }
 
 /// The commands that read a place and check it against the index.
-fn request(key: &CacheKey, place: &Place, refresh: Option<Duration>, is_due: bool) -> Pipeline {
-    let index = layout::index(Layout::Pipeline, key);
+fn verification_pipeline(key: &CacheKey, place: &CachedLocation, refresh: Option<Duration>, is_due: bool) -> Pipeline {
+    let index = layout::index(StorageLayout::Pipeline, key);
     let mut pipe = Pipeline::with_capacity(5 + 3 * place.members.len());
-    ask(&mut pipe, "SMEMBERS", &[&index]);
-    ask(&mut pipe, "EXISTS", &[&layout::index(Layout::Hishel1, key)]);
-    let few = FEW_ELEMENTS.to_string();
+    request(&mut pipe, "SMEMBERS", &[&index]);
+    request(&mut pipe, "EXISTS", &[&layout::index(StorageLayout::Hishel1, key)]);
+    let few = MAX_ELEMENTS.to_string();
     for (at, id) in place.members.iter().enumerate() {
-        let (entry, stream) = (layout::entry(Layout::Pipeline, *id), layout::stream(Layout::Pipeline, *id));
+        let (entry, stream) =
+            (layout::entry(StorageLayout::Pipeline, *id), layout::stream(StorageLayout::Pipeline, *id));
         let (entry, stream) = (entry.as_bytes(), stream.as_bytes());
-        ask(&mut pipe, "HGET", &[entry, b"data"]);
-        ask(&mut pipe, "PTTL", &[entry]);
+        request(&mut pipe, "HGET", &[entry, b"data"]);
+        request(&mut pipe, "PTTL", &[entry]);
         let has_body = at == 0 && place.has_short_body;
         let (from, to) = if has_body { ("0", &*few) } else { ("-1", "-1") };
-        ask(&mut pipe, "LRANGE", &[stream, from.as_bytes(), to.as_bytes()]);
+        request(&mut pipe, "LRANGE", &[stream, from.as_bytes(), to.as_bytes()]);
     }
     if let (Some(ttl), Some(first)) = (refresh, place.members.first()) {
         let millis = millis(ttl).to_string();
-        ask(&mut pipe, "PEXPIRE", &[layout::entry(Layout::Pipeline, *first).as_bytes(), millis.as_bytes()]);
+        request(&mut pipe, "PEXPIRE", &[layout::entry(StorageLayout::Pipeline, *first).as_bytes(), millis.as_bytes()]);
         if is_due {
-            ask(&mut pipe, "PEXPIRE", &[layout::stream(Layout::Pipeline, *first).as_bytes(), millis.as_bytes()]);
+            request(
+                &mut pipe,
+                "PEXPIRE",
+                &[layout::stream(StorageLayout::Pipeline, *first).as_bytes(), millis.as_bytes()],
+            );
             // An index outlives what it names: it is extended, never shortened, and a persistent one stays so.
-            ask(&mut pipe, "PEXPIRE", &[&index, millis.as_bytes(), b"GT"]);
+            request(&mut pipe, "PEXPIRE", &[&index, millis.as_bytes(), b"GT"]);
         }
     }
     pipe
 }
 
 /// The entries of a place, from the replies; `None`: a body is longer than it was.
-fn parse(place: &Place, mut next: impl FnMut() -> Option<Value>, now: f64) -> Option<Vec<Candidate>> {
+fn parse(place: &CachedLocation, mut next: impl FnMut() -> Option<Value>, now: f64) -> Option<Vec<Candidate>> {
     let mut candidates = Vec::with_capacity(place.members.len());
     for (at, id) in place.members.iter().enumerate() {
         let (data, pttl, chunks) = (next().and_then(reply::bytes), next(), next().map(reply::strings));
@@ -178,22 +183,22 @@ fn parse(place: &Place, mut next: impl FnMut() -> Option<Value>, now: f64) -> Op
             return None;
         }
         if is_whole {
-            let count = if has_body { chunks.len() as u64 + 1 } else { FEW_ELEMENTS + 1 };
+            let count = if has_body { chunks.len() as u64 + 1 } else { MAX_ELEMENTS + 1 };
             let body = has_body.then(|| match chunks.len() {
                 1 => Bytes::from(chunks.remove(0)),
                 _ => Bytes::from(chunks.concat()),
             });
             let known = Some(&place.newest).filter(|known| known.data == data).cloned();
-            let heads = Heads::new(Layout::Pipeline, *id, data, None, expires_at);
+            let head = StoredHead::new(StorageLayout::Pipeline, *id, data, None, expires_at);
             let last = Some(COMPLETE.to_vec());
-            candidates.push(Candidate { heads, count, last, body, is_refreshed: false, known });
+            candidates.push(Candidate { head, count, last, body, is_refreshed: false, known });
         }
     }
     Some(candidates)
 }
 
 /// Adds a command, which does not grow as it is written: this is on every hit's path.
-fn ask(pipe: &mut Pipeline, name: &str, arguments: &[&[u8]]) {
+fn request(pipe: &mut Pipeline, name: &str, arguments: &[&[u8]]) {
     let length = arguments.iter().map(|argument| argument.len()).sum::<usize>();
     let mut command = Cmd::with_capacity(1 + arguments.len(), name.len() + length);
     command.arg(name).arg(arguments);

@@ -9,16 +9,16 @@ use uuid::Uuid;
 
 use crate::clock;
 use crate::error::Result;
-use crate::model::entry::{EntryId, Layout};
+use crate::model::entry::{EntryId, StorageLayout};
 use crate::model::key::CacheKey;
 use crate::model::stored::StoredResponse;
-use crate::store::redis::candidate::{Candidate, Seen};
+use crate::store::redis::candidate::{Candidate, Verification};
 use crate::store::redis::commands::millis;
 use crate::store::redis::connection::Connection;
-use crate::store::redis::heads::{Heads, ask_for_heads};
-use crate::store::redis::location_cache::{Guess, Place, Places};
+use crate::store::redis::heads::{StoredHead, request_head};
+use crate::store::redis::location_cache::{CachedLocation, LocationCache, Verified};
 use crate::store::redis::script::Script;
-use crate::store::redis::touch::expire;
+use crate::store::redis::touch::pexpire;
 use crate::store::redis::{heads, layout, reply};
 
 static LOOKUP: LazyLock<Script> = LazyLock::new(|| Script::new(layout::named(include_str!("lookup.lua"))));
@@ -30,36 +30,36 @@ const SHORT_BODY: usize = 16 << 10;
 /// The live and whole entries under a cache key, newest first, in whichever layout.
 pub(crate) async fn lookup(
     connection: &Connection,
-    places: &Places,
+    locations: &LocationCache,
     key: &CacheKey,
     refresh: Option<Duration>,
 ) -> Result<Vec<StoredResponse>> {
     let now = clock::now();
-    let guessed = places.get(key);
+    let guessed = locations.get(key);
     let guess = match &guessed {
-        Some(place) => places.read(connection, key, place, refresh, now).await?,
-        None => Guess::Useless,
+        Some(place) => locations.read(connection, key, place, refresh, now).await?,
+        None => Verified::Unusable,
     };
     let mut members = match &guess {
-        Guess::Right(_) => guessed.as_ref().map_or(Vec::new(), |place| place.members.to_vec()),
-        Guess::Wrong(members) => members.clone(),
-        Guess::Useless => Vec::new(),
+        Verified::Current(_) => guessed.as_ref().map_or(Vec::new(), |place| place.members.to_vec()),
+        Verified::Outdated(members) => members.clone(),
+        Verified::Unusable => Vec::new(),
     };
     let candidates = match guess {
-        Guess::Right(candidates) => candidates,
+        Verified::Current(candidates) => candidates,
         _ => match by_script(connection, key, refresh, now).await? {
             Some(candidates) => candidates,
             None => step_by_step(connection, key, now).await?,
         },
     };
-    let mut found: Vec<(StoredResponse, Seen)> =
-        candidates.into_iter().filter_map(|candidate| candidate.live(key, now)).collect();
+    let mut found: Vec<(StoredResponse, Verification)> =
+        candidates.into_iter().filter_map(|candidate| candidate.into_live(key, now)).collect();
     found.sort_by(|(a, _), (b, _)| a.entry.newest_first(&b.entry));
 
     let mut renewed_until = guessed.as_ref().map_or(0.0, |place| place.renewed_until);
     if let (Some(ttl), Some((first, seen))) = (refresh, found.first_mut())
         && first.entry.request.extra.ttl().is_none()
-        && (seen.is_refreshed || expire(connection, std::slice::from_ref(&first.id), Some(ttl)).await.is_ok())
+        && (seen.is_refreshed || pexpire(connection, std::slice::from_ref(&first.id), Some(ttl)).await.is_ok())
     {
         let until = now + ttl.as_secs_f64();
         first.expires_at = Some(until);
@@ -68,21 +68,22 @@ pub(crate) async fn lookup(
         }
     }
 
-    let place =
-        found.first().filter(|(first, _)| matches!(first.id, EntryId::Http(Layout::Pipeline, _))).map(|(_, seen)| {
+    let place = found.first().filter(|(first, _)| matches!(first.id, EntryId::Http(StorageLayout::Pipeline, _))).map(
+        |(_, seen)| {
             let newest: Vec<_> = found.iter().map(|(found, _)| found.entry.id).collect();
             members.retain(|id| !newest.contains(id));
-            Place {
+            CachedLocation {
                 members: newest.into_iter().chain(members).collect(),
                 newest: Arc::clone(&seen.known),
                 renewed_until,
                 has_short_body: seen.has_short_body,
             }
-        });
+        },
+    );
     if place.as_ref() != guessed.as_deref() {
         match place {
-            Some(place) => places.remember(key, place),
-            None => places.forget(key),
+            Some(place) => locations.remember(key, place),
+            None => locations.remove(key),
         }
     }
     Ok(found.into_iter().map(|(found, _)| found).collect())
@@ -95,7 +96,7 @@ async fn by_script(
     refresh: Option<Duration>,
     now: f64,
 ) -> Result<Option<Vec<Candidate>>> {
-    let keys = [layout::index(Layout::Pipeline, key), layout::index(Layout::Hishel1, key)];
+    let keys = [layout::index(StorageLayout::Pipeline, key), layout::index(StorageLayout::Hishel1, key)];
     let refresh = refresh.map_or(0, millis).to_string();
     let arguments = [now.to_string(), SHORT_BODY.to_string(), refresh];
     let (keys, arguments) = (keys.each_ref().map(Vec::as_slice), arguments.each_ref().map(String::as_bytes));
@@ -120,7 +121,7 @@ async fn by_script(
             continue;
         };
         candidates.push(Candidate {
-            heads: Heads::new(layout, id, data, reply::bytes(mark).as_deref(), expires_at),
+            head: StoredHead::new(layout, id, data, reply::bytes(mark).as_deref(), expires_at),
             count: reply::int(&count).unwrap_or(0) as u64,
             last: reply::bytes(last),
             body: reply::bytes(body).map(Bytes::from),
@@ -134,14 +135,14 @@ async fn by_script(
 /// The same in two round trips, without bodies.
 async fn step_by_step(connection: &Connection, key: &CacheKey, now: f64) -> Result<Vec<Candidate>> {
     let mut pipe = Pipeline::new();
-    let theirs = layout::index(Layout::Hishel1, key);
-    pipe.cmd("SMEMBERS").arg(layout::index(Layout::Pipeline, key));
+    let theirs = layout::index(StorageLayout::Hishel1, key);
+    pipe.cmd("SMEMBERS").arg(layout::index(StorageLayout::Pipeline, key));
     pipe.cmd("SMEMBERS").arg(&theirs);
     // hishel 2 does not say when an entry was stored; what expires last counts as the newest.
     pipe.cmd("ZREVRANGEBYSCORE").arg(&theirs).arg("+inf").arg(format!("({now}"));
     let members = connection.on_entries("reading an index", &mut pipe).await?;
     // The second or the third is of the wrong type, whichever layout it is.
-    let ids: Vec<(Layout, Uuid)> = members
+    let ids: Vec<(StorageLayout, Uuid)> = members
         .into_iter()
         .filter_map(RedisResult::ok)
         .flat_map(reply::strings)
@@ -150,19 +151,19 @@ async fn step_by_step(connection: &Connection, key: &CacheKey, now: f64) -> Resu
 
     let mut pipe = Pipeline::new();
     for (layout, id) in &ids {
-        ask_for_heads(&mut pipe, *layout, *id);
+        request_head(&mut pipe, *layout, *id);
         pipe.cmd("LINDEX").arg(layout::stream(*layout, *id)).arg(-1);
         pipe.cmd("LLEN").arg(layout::stream(*layout, *id));
     }
     let mut answers = connection.on_entries("reading entries", &mut pipe).await?.into_iter();
     let mut candidates = Vec::with_capacity(ids.len());
     for (layout, id) in ids {
-        let heads = heads::heads(layout, id, &mut answers, now);
+        let head = heads::head(layout, id, &mut answers, now);
         let last = answers.next().and_then(RedisResult::ok).and_then(reply::bytes);
         let count: Option<Value> = answers.next().and_then(RedisResult::ok);
-        let Some(Ok(heads)) = heads else { continue };
+        let Some(Ok(head)) = head else { continue };
         let count = count.as_ref().and_then(reply::int).unwrap_or(0) as u64;
-        candidates.push(Candidate { heads, count, last, body: None, is_refreshed: false, known: None });
+        candidates.push(Candidate { head, count, last, body: None, is_refreshed: false, known: None });
     }
     Ok(candidates)
 }

@@ -10,7 +10,7 @@ use redis::{Pipeline, RedisResult, Value};
 use crate::error::Result;
 use crate::store::redis::connection::Connection;
 use crate::store::redis::reply;
-use crate::store::redis::script::{Script, is_denied, is_forgotten};
+use crate::store::redis::script::{Script, is_denied, is_unloaded};
 
 /// `KEYS`: bodies; `ARGV`: for each, how many bytes of its start are wanted. Returns four values a body: its elements
 /// (-1: not a list), their bytes, the last element where it is short enough to be a marker, and the start.
@@ -39,10 +39,10 @@ return found";
 
 /// How many bodies one call measures. A call holds the server up, so they are few, and not one, since a call costs as
 /// much as measuring several small bodies.
-const AT_ONCE: usize = 16;
+const MAX_CONCURRENT: usize = 16;
 
 /// Up to this much memory a body counts as short; bytes.
-const SMALL: i64 = 8_192;
+const SMALL_BYTES: i64 = 8_192;
 
 /// What a stored body looks like from outside.
 #[derive(Debug, Default)]
@@ -58,33 +58,33 @@ pub(crate) struct Measure {
 }
 
 /// A body to be measured, and how many bytes of its start are wanted.
-pub(crate) struct Wanted {
+pub(crate) struct MeasureRequest {
     pub(crate) key: String,
     pub(crate) start: usize,
     /// `MEMORY USAGE` of the key, where it is known.
     pub(crate) memory: Option<i64>,
 }
 
-impl Wanted {
+impl MeasureRequest {
     /// A short body is sent over sooner than a script has measured it.
     fn is_small(&self) -> bool {
-        self.memory.is_some_and(|bytes| bytes <= SMALL)
+        self.memory.is_some_and(|bytes| bytes <= SMALL_BYTES)
     }
 }
 
 /// Measures bodies. `None`: the key is not a list; a missing body has no elements.
-pub(crate) async fn measure(connection: &Connection, bodies: &[Wanted]) -> Result<Vec<Option<Measure>>> {
-    let (small, large): (Vec<&Wanted>, Vec<&Wanted>) = bodies.iter().partition(|body| body.is_small());
+pub(crate) async fn measure(connection: &Connection, bodies: &[MeasureRequest]) -> Result<Vec<Option<Measure>>> {
+    let (small, large): (Vec<&MeasureRequest>, Vec<&MeasureRequest>) = bodies.iter().partition(|body| body.is_small());
     let (small, large) = tokio::try_join!(fetch(connection, &small), run(connection, &large))?;
     let (mut small, mut large) = (small.into_iter(), large.into_iter());
     Ok(bodies.iter().map(|body| if body.is_small() { small.next() } else { large.next() }.flatten()).collect())
 }
 
 /// Has the server measure bodies, or fetches them, a few at a time, where it runs no scripts.
-async fn run(connection: &Connection, bodies: &[&Wanted]) -> Result<Vec<Option<Measure>>> {
+async fn run(connection: &Connection, bodies: &[&MeasureRequest]) -> Result<Vec<Option<Measure>>> {
     if connection.has_scripts() {
         let mut answers = eval(connection, bodies).await?;
-        if answers.iter().any(|answer| answer.as_ref().is_err_and(is_forgotten)) {
+        if answers.iter().any(|answer| answer.as_ref().is_err_and(is_unloaded)) {
             let mut load = Pipeline::new();
             load.cmd("SCRIPT").arg("LOAD").arg(MEASURE.text());
             connection.pipeline("SCRIPT LOAD", &mut load).await?;
@@ -99,14 +99,14 @@ async fn run(connection: &Connection, bodies: &[&Wanted]) -> Result<Vec<Option<M
         }
     }
     let mut measures = Vec::with_capacity(bodies.len());
-    for bodies in bodies.chunks(AT_ONCE) {
+    for bodies in bodies.chunks(MAX_CONCURRENT) {
         measures.extend(fetch(connection, bodies).await?);
     }
     Ok(measures)
 }
 
 /// Fetches bodies to measure them here.
-async fn fetch(connection: &Connection, bodies: &[&Wanted]) -> Result<Vec<Option<Measure>>> {
+async fn fetch(connection: &Connection, bodies: &[&MeasureRequest]) -> Result<Vec<Option<Measure>>> {
     let mut pipe = Pipeline::with_capacity(bodies.len());
     for body in bodies {
         pipe.cmd("LRANGE").arg(&body.key).arg(0).arg(-1);
@@ -115,9 +115,9 @@ async fn fetch(connection: &Connection, bodies: &[&Wanted]) -> Result<Vec<Option
     Ok(answers.into_iter().zip(bodies).map(|(answer, body)| Some(from_chunks(answer.ok()?, body.start))).collect())
 }
 
-async fn eval(connection: &Connection, bodies: &[&Wanted]) -> Result<Vec<RedisResult<Value>>> {
-    let mut pipe = Pipeline::with_capacity(bodies.len().div_ceil(AT_ONCE));
-    for bodies in bodies.chunks(AT_ONCE) {
+async fn eval(connection: &Connection, bodies: &[&MeasureRequest]) -> Result<Vec<RedisResult<Value>>> {
+    let mut pipe = Pipeline::with_capacity(bodies.len().div_ceil(MAX_CONCURRENT));
+    for bodies in bodies.chunks(MAX_CONCURRENT) {
         let keys: Vec<_> = bodies.iter().map(|body| body.key.as_bytes()).collect();
         let starts: Vec<_> = bodies.iter().map(|body| body.start.to_string()).collect();
         let starts: Vec<_> = starts.iter().map(String::as_bytes).collect();
@@ -128,7 +128,7 @@ async fn eval(connection: &Connection, bodies: &[&Wanted]) -> Result<Vec<RedisRe
 
 fn from_script(answer: Value) -> Vec<Option<Measure>> {
     let mut values = reply::list(answer).into_iter();
-    let mut measures = Vec::with_capacity(AT_ONCE);
+    let mut measures = Vec::with_capacity(MAX_CONCURRENT);
     while let (Some(count), Some(size), Some(last), Some(start)) =
         (values.next(), values.next(), values.next(), values.next())
     {

@@ -5,12 +5,12 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use crate::error::{Error, Result};
-use crate::model::rate_limit::Limit;
+use crate::model::rate_limit::RateLimit;
 use crate::store::redis::connection::Connection;
 use crate::store::redis::script::Script;
 use crate::store::redis::{layout, reply};
 
-/// The algorithm of [`Turns`](crate::model::rate_limit::Turns). `KEYS`: the slots, the block; `ARGV`: the longest wait,
+/// The algorithm of [`RequestLog`](crate::model::rate_limit::RequestLog). `KEYS`: the slots, the block; `ARGV`: the longest wait,
 /// how many slots are kept, for how long, and then the number and the period of each quota. Returns the wait. Times are
 /// microseconds; only numbers written with `%.0f` keep all their digits.
 static ACQUIRE_SLOT: LazyLock<Script> = LazyLock::new(|| {
@@ -49,11 +49,11 @@ const NEEDS_SCRIPTS: Error = Error::Unsupported("rate limits need scripts, which
 pub(crate) async fn acquire_slot(
     connection: &Connection,
     name: &str,
-    limit: &Limit,
+    limit: &RateLimit,
     max_wait: Duration,
 ) -> Result<Duration> {
     let quotas = limit.quotas().iter().flat_map(|quota| [u128::from(quota.requests), quota.period.as_micros()]);
-    let kept = [max_wait.as_micros(), limit.memory().max(1) as u128, limit.longest_period().as_micros()];
+    let kept = [max_wait.as_micros(), limit.memory().max(1) as u128, limit.max_period().as_micros()];
     let arguments: Vec<String> = kept.into_iter().chain(quotas).map(|number| number.to_string()).collect();
     let arguments: Vec<&[u8]> = arguments.iter().map(String::as_bytes).collect();
     let (slots, block) = (layout::slots(name), layout::block(name));

@@ -6,8 +6,8 @@ use redis::{Pipeline, RedisError, RedisResult, Value};
 
 use crate::error::Result;
 use crate::format::msgpack;
-use crate::format::msgpack::Facts;
-use crate::model::entry::{EntryId, Layout};
+use crate::format::msgpack::EntryView;
+use crate::model::entry::{EntryId, StorageLayout};
 use crate::model::key::CacheKey;
 use crate::model::stored::RemoveStats;
 use crate::store::redis::connection::{Connection, multi};
@@ -25,7 +25,7 @@ pub(crate) async fn remove(connection: &Connection, ids: &[EntryId]) -> Result<R
         let unlink = connection.unlink();
         let mut pipe = multi();
         for (id, cache_key) in ids.iter().zip(&keys) {
-            if let Some((index, command, member)) = place(id, cache_key.as_ref()) {
+            if let Some((index, command, member)) = location(id, cache_key.as_ref()) {
                 pipe.cmd(command).arg(&index).arg(member);
                 pipe.cmd("EXISTS").arg(&index);
             }
@@ -56,9 +56,9 @@ fn lacks_command(error: &RedisError) -> bool {
 }
 
 /// The index that an entry leaves, by which command, and the member that it is there.
-fn place(id: &EntryId, cache_key: Option<&CacheKey>) -> Option<(Vec<u8>, &'static str, String)> {
+fn location(id: &EntryId, cache_key: Option<&CacheKey>) -> Option<(Vec<u8>, &'static str, String)> {
     let EntryId::Http(layout, id) = id else { return None };
-    let command = if *layout == Layout::Hishel2 { "ZREM" } else { "SREM" };
+    let command = if *layout == StorageLayout::Hishel2 { "ZREM" } else { "SREM" };
     Some((layout::index(*layout, cache_key?), command, layout.id_text(*id)))
 }
 
@@ -110,11 +110,11 @@ pub(crate) async fn cache_keys(connection: &Connection, ids: &[EntryId]) -> Resu
     let mut pipe = Pipeline::with_capacity(ids.len());
     for id in ids {
         match id {
-            EntryId::Http(Layout::Hishel2, id) => {
-                pipe.cmd("GET").arg(layout::done(Layout::Hishel2, *id));
+            EntryId::Http(StorageLayout::Hishel2, id) => {
+                pipe.cmd("GET").arg(layout::done(StorageLayout::Hishel2, *id));
             }
-            EntryId::Http(Layout::Hishel1, id) => {
-                pipe.cmd("GET").arg(layout::entry(Layout::Hishel1, *id));
+            EntryId::Http(StorageLayout::Hishel1, id) => {
+                pipe.cmd("GET").arg(layout::entry(StorageLayout::Hishel1, *id));
             }
             EntryId::Http(layout, id) => {
                 pipe.cmd("HGET").arg(layout::entry(*layout, *id)).arg("cache_key");
@@ -127,10 +127,10 @@ pub(crate) async fn cache_keys(connection: &Connection, ids: &[EntryId]) -> Resu
     Ok(ids
         .iter()
         .map(|id| match id {
-            EntryId::Http(Layout::Hishel2, _) => msgpack::decode_done(&next()?).ok().map(|done| done.cache_key),
-            EntryId::Http(Layout::Hishel1, _) => {
+            EntryId::Http(StorageLayout::Hishel2, _) => msgpack::decode_done(&next()?).ok().map(|done| done.cache_key),
+            EntryId::Http(StorageLayout::Hishel1, _) => {
                 let data = next()?;
-                Facts::decode(&data).ok()?.cache_key.map(|key| CacheKey::new(&key[..]))
+                EntryView::decode(&data).ok()?.cache_key.map(|key| CacheKey::new(&key[..]))
             }
             EntryId::Http(..) => next().map(CacheKey::new),
             EntryId::Key(_) => None,

@@ -14,7 +14,7 @@ use tokio::task::AbortHandle;
 
 use crate::clock;
 use crate::error::{Error, Result};
-use crate::model::entry::{EntryId, Kind, Layout, State};
+use crate::model::entry::{CacheKind, EntryId, EntryState, StorageLayout};
 use crate::model::filter::Filter;
 use crate::model::glob::Glob;
 use crate::model::key::{HTTP_PREFIX, RESULT_PREFIX};
@@ -29,7 +29,7 @@ use crate::store::summarize;
 
 /// Where a scan of a Redis database stands.
 #[derive(Debug)]
-pub(crate) struct Progress {
+pub(crate) struct ScanState {
     /// Pages that were read ahead, so that server, decoding and caller work at the same time.
     ahead: mpsc::Receiver<Result<Batch>>,
     reader: AbortHandle,
@@ -37,10 +37,10 @@ pub(crate) struct Progress {
     total: Option<u64>,
     /// Keys under our prefixes so far.
     found: u64,
-    seen: Seen,
+    seen: SeenKeys,
 }
 
-impl Drop for Progress {
+impl Drop for ScanState {
     fn drop(&mut self) {
         self.reader.abort();
     }
@@ -65,11 +65,11 @@ const AHEAD: usize = 2;
 /// How many keys are read at a time, and how many times at once: the server works on some while others are decoded.
 const READ: usize = 250;
 
-const READS_AT_ONCE: usize = 8;
+const MAX_CONCURRENT_READS: usize = 8;
 
 /// What has been seen of a database so far. Only hashes and ids are kept: there may be millions.
 #[derive(Debug, Default)]
-struct Seen {
+struct SeenKeys {
     hasher: RandomState,
     /// Hashes of the names of entries and results that came already.
     listed: HashSet<u64>,
@@ -79,9 +79,9 @@ struct Seen {
     waiting: HashMap<u64, Box<[u8]>>,
 }
 
-impl Seen {
+impl SeenKeys {
     /// Whether this entry or name comes for the first time.
-    fn is_new(&mut self, id: &(impl Hash + ?Sized)) -> bool {
+    fn insert(&mut self, id: &(impl Hash + ?Sized)) -> bool {
         self.listed.insert(self.hasher.hash_one(id))
     }
 
@@ -89,7 +89,7 @@ impl Seen {
     fn own(&mut self, summary: &Summary) {
         let EntryId::Http(layout, id) = summary.id else { return };
         self.owns(layout::stream(layout, id).as_bytes());
-        if layout != Layout::Pipeline {
+        if layout != StorageLayout::Pipeline {
             self.owns(layout::done(layout, id).as_bytes());
         }
         if let Some(http) = &summary.http {
@@ -118,7 +118,7 @@ pub(crate) async fn page(
     connection: &Connection,
     services: &ServiceRegistry,
     filter: &Filter,
-    progress: Option<Box<Progress>>,
+    progress: Option<Box<ScanState>>,
     want: usize,
 ) -> Result<Page> {
     let mut progress = match progress {
@@ -133,15 +133,15 @@ pub(crate) async fn page(
     let mut page = Page { total, keys, ..Page::default() };
     let now = clock::now();
     let seen = &mut progress.seen;
-    summaries.retain(|summary| seen.is_new(&summary.id));
-    if filter.wants_orphans() {
+    summaries.retain(|summary| seen.insert(&summary.id));
+    if filter.includes_orphans() {
         for summary in &summaries {
             seen.own(summary);
         }
         let mut unknown = Vec::new();
         for name in others {
             match Name::parse(&name) {
-                Name::Unknown if seen.is_new(&name) => unknown.push(name),
+                Name::Unknown if seen.insert(&name) => unknown.push(name),
                 Name::Unknown => {}
                 _ => seen.part(name),
             }
@@ -161,15 +161,15 @@ pub(crate) async fn page(
     Ok(page)
 }
 
-async fn start(connection: &Connection, services: &ServiceRegistry, filter: &Filter, want: usize) -> Result<Progress> {
+async fn start(connection: &Connection, services: &ServiceRegistry, filter: &Filter, want: usize) -> Result<ScanState> {
     // It is only for the progress of the scan: a user without the right to it still gets the list.
-    let total = connection.answer("DBSIZE", &cmd("DBSIZE")).await?;
+    let total = connection.execute("DBSIZE", &cmd("DBSIZE")).await?;
     let total = total.ok().as_ref().and_then(reply::int).map(|total| total.max(0) as u64);
     let (batches, ahead) = mpsc::channel(AHEAD);
     let reader = read_ahead(connection.clone(), services.clone(), pattern(filter), want, batches);
     #[expect(clippy::disallowed_methods, reason = "the task belongs to the cursor and is aborted with it")]
     let reader = tokio::spawn(reader).abort_handle();
-    Ok(Progress { ahead, reader, total, found: 0, seen: Seen::default() })
+    Ok(ScanState { ahead, reader, total, found: 0, seen: SeenKeys::default() })
 }
 
 /// Reads one page after the other until the end, an error, or the caller drops the scan.
@@ -228,19 +228,19 @@ async fn read_batch(
     }
     let now = clock::now();
     let reads = stream::iter(parts).map(|part| heads::summaries(connection, services, part, now));
-    batch.summaries = reads.buffer_unordered(READS_AT_ONCE).try_concat().await?;
+    batch.summaries = reads.buffer_unordered(MAX_CONCURRENT_READS).try_concat().await?;
     Ok(batch)
 }
 
 /// The narrowest pattern that lets through every key which this filter needs to see.
 fn pattern(filter: &Filter) -> Vec<u8> {
-    let (wants_http, wants_results) = (filter.wants(Kind::Http), filter.wants(Kind::Result));
+    let (wants_http, wants_results) = (filter.matches_kind(CacheKind::Http), filter.matches_kind(CacheKind::Result));
     match (wants_http, wants_results) {
         (false, _) => {
             let prefix = filter.prefix.as_deref().filter(|prefix| prefix.len() > RESULT_PREFIX.len());
             Glob::prefix(prefix.unwrap_or(format!("{RESULT_PREFIX}:").as_bytes())).as_bytes().to_vec()
         }
-        (true, false) if filter.wants_orphans() => format!("{HTTP_PREFIX}:*").into_bytes(),
+        (true, false) if filter.includes_orphans() => format!("{HTTP_PREFIX}:*").into_bytes(),
         (true, false) => format!("{HTTP_PREFIX}:entry:*").into_bytes(),
         // Both prefixes, and little else, in one pattern.
         (true, true) => b"[hr]*_cache:*".to_vec(),
@@ -282,7 +282,7 @@ pub(crate) async fn without_owner(connection: &Connection, parts: Vec<Vec<u8>>) 
             .iter()
             .map(|part| match Name::parse(part) {
                 Name::Stream(layout, id) => vec![layout::entry(layout, id)],
-                Name::Done(id) => vec![layout::entry(Layout::Hishel1, id)],
+                Name::Done(id) => vec![layout::entry(StorageLayout::Hishel1, id)],
                 Name::Index(..) => next()
                     .into_iter()
                     .chain(next())
@@ -329,7 +329,7 @@ async fn orphans(connection: &Connection, keys: Vec<Vec<u8>>, now: f64) -> Resul
                 Name::Index(..) => "index without entries",
                 _ => "key of no known layout",
             };
-            Some(summarize::of_problem(EntryId::key(key), State::Orphan, expiry(answer)?, problem))
+            Some(summarize::from_problem(EntryId::key(key), EntryState::Orphan, expiry(answer)?, problem))
         })
         .collect())
 }

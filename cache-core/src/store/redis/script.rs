@@ -45,9 +45,9 @@ impl Script {
         if !connection.has_scripts() {
             return Ok(None);
         }
-        let mut answer = connection.answer(operation, &self.by_hash(keys, arguments)).await?;
-        if answer.as_ref().is_err_and(is_forgotten) {
-            answer = connection.answer(operation, &self.by_text(keys, arguments)).await?;
+        let mut answer = connection.execute(operation, &self.by_hash(keys, arguments)).await?;
+        if answer.as_ref().is_err_and(is_unloaded) {
+            answer = connection.execute(operation, &self.by_text(keys, arguments)).await?;
         }
         match answer {
             Ok(value) => Ok(Some(value)),
@@ -73,7 +73,7 @@ pub(crate) fn is_denied(error: &RedisError) -> bool {
     error.code() == Some("NOPERM") || is_unknown_command(error)
 }
 
-pub(crate) fn is_forgotten(error: &RedisError) -> bool {
+pub(crate) fn is_unloaded(error: &RedisError) -> bool {
     error.kind() == ServerErrorKind::NoScript.into()
 }
 

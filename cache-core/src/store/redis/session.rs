@@ -47,7 +47,7 @@ impl Session {
             connect_timeout: config.redis_connect_timeout,
             timeout: config.redis_timeout,
             health_check_interval: config.redis_health_check_interval,
-            stuck_after: config.store_patience / 2,
+            stuck_after: config.store_timeout / 2,
             current: Mutex::new(CurrentConnection { number: 0, connection: None, used: Instant::now() }),
             listener: OnceLock::new(),
             connecting: tokio::sync::Mutex::default(),

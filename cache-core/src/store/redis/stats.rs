@@ -7,8 +7,8 @@ use redis::{Pipeline, RedisResult, Value, cmd};
 
 use crate::clock;
 use crate::error::Result;
-use crate::model::stats::{Batch, Bucket, Counts, KEPT, Scope, forgotten_at, hour_of};
-use crate::model::window::Counted;
+use crate::model::stats::{Counters, HourlyCounters, RETENTION, Scope, StatsDelta, expires_at, hour_of};
+use crate::model::window::StatsSnapshot;
 use crate::store::redis::connection::{Connection, multi};
 use crate::store::redis::script::Script;
 use crate::store::redis::{layout, reply};
@@ -32,19 +32,19 @@ static ADD: LazyLock<Script> = LazyLock::new(|| {
     )
 });
 
-pub(crate) async fn add(connection: &Connection, delta: &Batch) -> Result<()> {
+pub(crate) async fn add(connection: &Connection, delta: &StatsDelta) -> Result<()> {
     let mut hours: Vec<i64> = delta.buckets.iter().map(|bucket| bucket.hour).collect();
     hours.dedup();
     let Some(newest) = hours.last() else { return Ok(()) };
     let keys: Vec<String> =
         std::iter::once(layout::STATS_EVER.to_owned()).chain(hours.iter().map(|hour| layout::stats(*hour))).collect();
-    let ends: Vec<i64> = std::iter::once(newest).chain(&hours).map(|hour| forgotten_at(*hour)).collect();
+    let ends: Vec<i64> = std::iter::once(newest).chain(&hours).map(|hour| expires_at(*hour)).collect();
     let last_delta = format!("batch:{}", delta.process);
     // The place of the hash, the field and what to add. The first hash is the one of all hours.
     let additions: Vec<(usize, String, u64)> = delta
         .buckets
         .iter()
-        .flat_map(|Bucket { hour, scope, counts }| {
+        .flat_map(|HourlyCounters { hour, scope, counts }| {
             let place = 1 + hours.partition_point(|other| other < hour);
             let added = counts.fields().into_iter().filter(|(_, value)| *value > 0);
             added.map(move |(field, value)| (place, format!("{}:{field}", scope.name()), value))
@@ -82,10 +82,10 @@ fn slices(texts: &[String]) -> Vec<&[u8]> {
     texts.iter().map(String::as_bytes).collect()
 }
 
-pub(crate) async fn read(connection: &Connection, since: f64) -> Result<Counted> {
+pub(crate) async fn read(connection: &Connection, since: f64) -> Result<StatsSnapshot> {
     let now = hour_of(clock::now());
     // Older ones have expired.
-    let hours: Vec<i64> = (hour_of(since).max(now - hour_of(KEPT))..=now).collect();
+    let hours: Vec<i64> = (hour_of(since).max(now - hour_of(RETENTION))..=now).collect();
     let mut pipe = Pipeline::with_capacity(hours.len() + 1);
     pipe.cmd("HGETALL").arg(layout::STATS_EVER);
     for hour in &hours {
@@ -93,17 +93,17 @@ pub(crate) async fn read(connection: &Connection, since: f64) -> Result<Counted>
     }
     let mut answers = connection.on_entries("reading counters", &mut pipe).await?.into_iter();
     let ever = answers.next().and_then(RedisResult::ok).map(scopes).unwrap_or_default();
-    let mut counted = Counted { ever, hours: Vec::new() };
+    let mut counted = StatsSnapshot { ever, hours: Vec::new() };
     for (hour, answer) in hours.into_iter().zip(answers) {
         let scopes = answer.map(scopes).unwrap_or_default();
-        counted.hours.extend(scopes.into_iter().map(|(scope, counts)| Bucket { hour, scope, counts }));
+        counted.hours.extend(scopes.into_iter().map(|(scope, counts)| HourlyCounters { hour, scope, counts }));
     }
     Ok(counted)
 }
 
 /// The counters in a hash; other fields are ignored.
-fn scopes(hash: Value) -> BTreeMap<Scope, Counts> {
-    let mut scopes = BTreeMap::<Scope, Counts>::new();
+fn scopes(hash: Value) -> BTreeMap<Scope, Counters> {
+    let mut scopes = BTreeMap::<Scope, Counters>::new();
     for pair in reply::strings(hash).chunks_exact(2) {
         let (name, value) = (String::from_utf8_lossy(&pair[0]), String::from_utf8_lossy(&pair[1]));
         let Some((scope, field)) = name.rsplit_once(':') else { continue };

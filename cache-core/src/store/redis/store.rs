@@ -12,24 +12,24 @@ use redis::cmd;
 use uuid::Uuid;
 
 use crate::config::Config;
-use crate::error::{BackendId, Result, chain};
-use crate::model::entry::{Entry, EntryId, Layout};
-use crate::model::event::Source;
+use crate::error::{BackendId, Result, error_chain};
+use crate::model::entry::{Entry, EntryId, StorageLayout};
+use crate::model::event::EventSource;
 use crate::model::filter::Filter;
 use crate::model::inspection::{EntryDetails, Health, ServerInfo};
 use crate::model::key::CacheKey;
-use crate::model::rate_limit::Limit;
+use crate::model::rate_limit::RateLimit;
 use crate::model::service::ServiceRegistry;
-use crate::model::stats::Batch;
+use crate::model::stats::StatsDelta;
 use crate::model::stored::{LeaseState, RemoveStats, StoredBody, StoredResponse, StoredResult};
-use crate::model::window::Counted;
+use crate::model::window::StatsSnapshot;
 use crate::store::events::EventFeed;
 use crate::store::inspect::{Inspect, ensure_backend};
 use crate::store::invalidation::InvalidationListener;
 use crate::store::page::{Cursor, Page};
 use crate::store::redis::connection::Connection;
 use crate::store::redis::events::feed::RedisEventFeed;
-use crate::store::redis::location_cache::Places;
+use crate::store::redis::location_cache::LocationCache;
 use crate::store::redis::{
     bodies, info, inspect, leases, lookup, rate_limit, remove, results, scan, stats, touch, write,
 };
@@ -43,9 +43,9 @@ pub struct Redis {
     commands: Connection,
     /// For scans: a page of thousands of keys would hold up whatever is asked behind it.
     scans: Connection,
-    places: Places,
+    locations: LocationCache,
     services: ServiceRegistry,
-    write_layout: Layout,
+    write_layout: StorageLayout,
 }
 
 impl Redis {
@@ -54,7 +54,7 @@ impl Redis {
         Ok(Self {
             commands: Connection::new(config)?,
             scans: Connection::new(config)?,
-            places: Places::new(),
+            locations: LocationCache::new(),
             services: config.services.clone(),
             write_layout: config.write_layout,
         })
@@ -73,7 +73,7 @@ impl Backend for Redis {
     }
 
     async fn health(&self) -> Health {
-        let problem = self.ping().await.err().map(|error| chain(&error));
+        let problem = self.ping().await.err().map(|error| error_chain(&error));
         Health { backend: self.id(), is_fallback: false, problem }
     }
 }
@@ -81,7 +81,7 @@ impl Backend for Redis {
 #[async_trait]
 impl ResponseStore for Redis {
     async fn lookup(&self, key: &CacheKey, renew: Option<Duration>) -> Result<Vec<StoredResponse>> {
-        lookup::lookup(&self.commands, &self.places, key, renew).await
+        lookup::lookup(&self.commands, &self.locations, key, renew).await
     }
 
     async fn insert(&self, entry: Entry, ttl: Option<Duration>) -> Result<Box<dyn ResponseWriter>> {
@@ -97,7 +97,7 @@ impl ResponseStore for Redis {
     }
 
     async fn expire(&self, ids: &[EntryId], ttl: Option<Duration>) -> Result<u64> {
-        touch::expire(&self.commands, ids, ttl).await
+        touch::pexpire(&self.commands, ids, ttl).await
     }
 
     async fn remove(&self, ids: &[EntryId]) -> Result<RemoveStats> {
@@ -129,7 +129,7 @@ impl LeaseStore for Redis {
 
 #[async_trait]
 impl RateLimitStore for Redis {
-    async fn acquire_slot(&self, name: &str, limit: &Limit, max_wait: Duration) -> Result<Duration> {
+    async fn acquire_slot(&self, name: &str, limit: &RateLimit, max_wait: Duration) -> Result<Duration> {
         rate_limit::acquire_slot(&self.commands, name, limit, max_wait).await
     }
 
@@ -140,11 +140,11 @@ impl RateLimitStore for Redis {
 
 #[async_trait]
 impl StatsStore for Redis {
-    async fn add_stats(&self, delta: &Batch) -> Result<()> {
+    async fn add_stats(&self, delta: &StatsDelta) -> Result<()> {
         stats::add(&self.commands, delta).await
     }
 
-    async fn stats(&self, since: f64) -> Result<Counted> {
+    async fn stats(&self, since: f64) -> Result<StatsSnapshot> {
         stats::read(&self.commands, since).await
     }
 }
@@ -183,7 +183,7 @@ impl Inspect for Redis {
         info::info(&self.commands).await
     }
 
-    async fn watch(&self, source: Source) -> Result<Option<Box<dyn EventFeed>>> {
+    async fn watch(&self, source: EventSource) -> Result<Option<Box<dyn EventFeed>>> {
         let feed = RedisEventFeed::open(&self.scans, &self.services, source).await?;
         Ok(Some(Box::new(feed)))
     }

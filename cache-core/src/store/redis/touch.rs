@@ -10,7 +10,7 @@ use crate::clock;
 use crate::error::{Error, Result};
 use crate::format::msgpack;
 use crate::format::msgpack::Done;
-use crate::model::entry::{EntryId, Layout};
+use crate::model::entry::{EntryId, StorageLayout};
 use crate::model::key::CacheKey;
 use crate::store::redis::commands::{millis, set_expiry};
 use crate::store::redis::connection::Connection;
@@ -18,8 +18,8 @@ use crate::store::redis::remove::cache_keys;
 use crate::store::redis::{layout, reply};
 
 /// Sets the TTL of entries, from now on (`None`: no expiry). Returns how many existed.
-pub(crate) async fn expire(connection: &Connection, ids: &[EntryId], ttl: Option<Duration>) -> Result<u64> {
-    if ttl.is_none() && ids.iter().any(|id| matches!(id, EntryId::Http(Layout::Hishel1, _))) {
+pub(crate) async fn pexpire(connection: &Connection, ids: &[EntryId], ttl: Option<Duration>) -> Result<u64> {
+    if ttl.is_none() && ids.iter().any(|id| matches!(id, EntryId::Http(StorageLayout::Hishel1, _))) {
         return Err(Error::Unsupported("entries in the hishel 1 layout always expire; set a long TTL instead"));
     }
     let cache_keys = cache_keys(connection, ids).await?;
@@ -33,8 +33,8 @@ pub(crate) async fn expire(connection: &Connection, ids: &[EntryId], ttl: Option
         pipe.cmd("EXISTS").arg(&*id.redis_key());
         match id {
             EntryId::Http(layout, id) => {
-                let kept = layout::kept(*layout, ttl);
-                if *layout != Layout::Pipeline {
+                let kept = layout::retention(*layout, ttl);
+                if *layout != StorageLayout::Pipeline {
                     rewrite_expiry(connection, &mut pipe, *layout, *id, cache_key.as_ref(), ttl).await?;
                 }
                 for part in layout::parts(*layout, *id) {
@@ -89,15 +89,15 @@ pub(crate) async fn end_indexes(connection: &Connection, ids: &[EntryId]) -> Res
     let mut pipe = Pipeline::with_capacity(indexes.len());
     for ((_, index), entries) in indexes.iter().zip(&named) {
         let left: Vec<i64> = answers.by_ref().take(entries.len()).map(|answer| int(answer).unwrap_or(-1)).collect();
-        if let Some(longest) = left.iter().max().filter(|longest| **longest > 0 && !left.contains(&-1)) {
-            pipe.cmd("PEXPIRE").arg(&index[..]).arg(longest);
+        if let Some(max_wait) = left.iter().max().filter(|max_wait| **max_wait > 0 && !left.contains(&-1)) {
+            pipe.cmd("PEXPIRE").arg(&index[..]).arg(max_wait);
         }
     }
     connection.on_entries("changing TTLs", &mut pipe).await.map(drop)
 }
 
 fn is_sorted(id: &EntryId) -> bool {
-    matches!(id, EntryId::Http(Layout::Hishel2, _))
+    matches!(id, EntryId::Http(StorageLayout::Hishel2, _))
 }
 
 /// The keys of the entries that an index names.
@@ -114,18 +114,18 @@ fn int(answer: RedisResult<Value>) -> Option<i64> {
 async fn rewrite_expiry(
     connection: &Connection,
     pipe: &mut Pipeline,
-    layout: Layout,
+    layout: StorageLayout,
     id: Uuid,
     cache_key: Option<&CacheKey>,
     ttl: Option<Duration>,
 ) -> Result<()> {
     let now = clock::now();
-    let key = if layout == Layout::Hishel2 { layout::done(layout, id) } else { layout::entry(layout, id) };
+    let key = if layout == StorageLayout::Hishel2 { layout::done(layout, id) } else { layout::entry(layout, id) };
     let mut get = Pipeline::new();
     get.cmd("GET").arg(&key);
     let stored = connection.on_entries("GET", &mut get).await?.into_iter().next();
     let stored = stored.and_then(RedisResult::ok).and_then(reply::bytes).unwrap_or_default();
-    if layout == Layout::Hishel2 {
+    if layout == StorageLayout::Hishel2 {
         let (Ok(done), Some(cache_key)) = (msgpack::decode_done(&stored), cache_key) else { return Ok(()) };
         let deadline = ttl.map(|ttl| now + ttl.as_secs_f64());
         let done = Done { ttl_deadline: deadline, tti: None, ..done };
@@ -135,7 +135,7 @@ async fn rewrite_expiry(
     } else {
         let Ok(mut entry) = msgpack::decode_pair(&stored) else { return Ok(()) };
         let lived = now - entry.created_at.unwrap_or(now);
-        entry.request.extra.set_kept(lived + ttl.unwrap_or_default().as_secs_f64());
+        entry.request.extra.set_storage_ttl(lived + ttl.unwrap_or_default().as_secs_f64());
         pipe.cmd("SET").arg(key).arg(msgpack::encode_pair(&entry)).arg("XX").arg("KEEPTTL");
     }
     Ok(())

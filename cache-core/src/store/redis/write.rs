@@ -15,7 +15,7 @@ use crate::clock;
 use crate::error::{Error, Result};
 use crate::format::msgpack;
 use crate::format::msgpack::Done;
-use crate::model::entry::{Entry, EntryId, Layout};
+use crate::model::entry::{Entry, EntryId, StorageLayout};
 use crate::model::service::ServiceRegistry;
 use crate::store::redis::commands::{millis, set_expiry};
 use crate::store::redis::connection::{Connection, multi};
@@ -29,7 +29,7 @@ use crate::store::traits::ResponseWriter;
 const CHUNK: usize = 131_072;
 
 /// A body shorter than this is one chunk, which readers need not join; but not in hishel 2's layout.
-const SHORT: usize = 4 * CHUNK;
+const SHORT_BODY: usize = 4 * CHUNK;
 
 /// A body that is still being written lives at least this long. Each chunk takes less, and finds the ones before it.
 const UNFINISHED: Duration = Duration::from_secs(3_600);
@@ -52,7 +52,7 @@ static JOIN: LazyLock<Script> = LazyLock::new(|| {
 
 /// `KEYS`: the entry; `ARGV`: its heads, when it was stored. A hash has no "only if it is there": without the check an
 /// entry that just expired would live for ever.
-static REPLACE: LazyLock<Script> = LazyLock::new(|| {
+static UPDATE_HEAD: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         "if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
          redis.call('HSET', KEYS[1], 'data', ARGV[1], 'created_at', ARGV[2])
@@ -61,17 +61,17 @@ static REPLACE: LazyLock<Script> = LazyLock::new(|| {
 });
 
 /// How long taking back an unfinished entry may take.
-const TAKING_BACK: Duration = Duration::from_secs(1);
+const UNDO: Duration = Duration::from_secs(1);
 
 /// An entry being stored in Redis.
 pub(crate) struct RedisWriter {
     connection: Connection,
-    layout: Layout,
+    layout: StorageLayout,
     entry: Entry,
     ttl: Option<Duration>,
     /// When the entry expires, which hishel's own layouts keep inside it; Unix seconds.
     expires_at: Option<f64>,
-    /// Less than [`Self::most_pending`].
+    /// Less than [`Self::max_pending`].
     pending: BytesMut,
     /// Elements of the body's list in Redis already.
     sent: u64,
@@ -80,19 +80,19 @@ pub(crate) struct RedisWriter {
 }
 
 impl RedisWriter {
-    pub(crate) fn new(connection: Connection, layout: Layout, mut entry: Entry, ttl: Option<Duration>) -> Self {
+    pub(crate) fn new(connection: Connection, layout: StorageLayout, mut entry: Entry, ttl: Option<Duration>) -> Self {
         let now = clock::now();
         let expires_at = ttl.map(|ttl| now + ttl.as_secs_f64());
         let created_at = *entry.created_at.get_or_insert(now);
-        if let (Layout::Hishel1, Some(expires_at)) = (layout, expires_at) {
+        if let (StorageLayout::Hishel1, Some(expires_at)) = (layout, expires_at) {
             // hishel 1 counts from when the response was stored first, which may be long ago.
-            entry.request.extra.set_kept(expires_at - created_at);
+            entry.request.extra.set_storage_ttl(expires_at - created_at);
         }
         Self { connection, layout, entry, ttl, expires_at, pending: BytesMut::new(), sent: 0, has_leftovers: false }
     }
 
-    fn kept(&self) -> Option<Duration> {
-        layout::kept(self.layout, self.ttl)
+    fn retention(&self) -> Option<Duration> {
+        layout::retention(self.layout, self.ttl)
     }
 
     fn stream(&self) -> String {
@@ -114,13 +114,13 @@ impl RedisWriter {
     }
 
     /// Pieces are gathered to this length before they are sent.
-    fn most_pending(&self) -> usize {
-        if self.sent == 0 && self.layout != Layout::Hishel2 { SHORT } else { CHUNK }
+    fn max_pending(&self) -> usize {
+        if self.sent == 0 && self.layout != StorageLayout::Hishel2 { SHORT_BODY } else { CHUNK }
     }
 
     fn append_rest(&mut self, pipe: &mut Pipeline, rest: &[u8]) {
         // A chunk that equals the end marker would end the body for its readers: it is stored in two pieces.
-        if self.layout == Layout::Pipeline && rest == COMPLETE {
+        if self.layout == StorageLayout::Pipeline && rest == COMPLETE {
             self.append(pipe, &[&rest[..1], &rest[1..]]);
         } else {
             self.append(pipe, &[rest]);
@@ -134,7 +134,7 @@ impl RedisWriter {
         let mut pipe = multi();
         self.append(&mut pipe, &pending.chunks(CHUNK).collect::<Vec<_>>());
         if is_first {
-            set_expiry(&mut pipe, self.stream().as_bytes(), Some(self.kept().unwrap_or_default().max(UNFINISHED)));
+            set_expiry(&mut pipe, self.stream().as_bytes(), Some(self.retention().unwrap_or_default().max(UNFINISHED)));
         }
         let answers = self.run(pipe, is_first).await?;
         let length = if is_first { answers.get(1) } else { answers.first() };
@@ -159,18 +159,18 @@ impl RedisWriter {
     async fn finish(&mut self) -> Result<()> {
         let mut pipe = multi();
         let (rest, is_first) = (self.pending.split().freeze(), self.sent == 0);
-        let (layout, id, kept) = (self.layout, self.entry.id, self.kept());
+        let (layout, id, kept) = (self.layout, self.entry.id, self.retention());
         let (stream, key) = (self.stream(), layout::entry(layout, id));
         if !rest.is_empty() {
             self.append_rest(&mut pipe, &rest);
         }
         let chunks = self.sent;
         match layout {
-            Layout::Hishel2 if chunks == 0 => {
+            StorageLayout::Hishel2 if chunks == 0 => {
                 pipe.cmd("DEL").arg(&stream);
             }
-            Layout::Hishel2 => {}
-            Layout::Hishel1 => self.append(&mut pipe, &[b""]),
+            StorageLayout::Hishel2 => {}
+            StorageLayout::Hishel1 => self.append(&mut pipe, &[b""]),
             _ => self.append(&mut pipe, &[COMPLETE]),
         }
         // `MULTI` has no answer of its own there.
@@ -178,14 +178,14 @@ impl RedisWriter {
         let length_at = pipe.len() - 2;
         let created_at = self.entry.created_at.unwrap_or_else(clock::now);
         match layout {
-            Layout::Pipeline => {
-                let mut heads = cmd("HSET");
-                heads.arg(&key).arg("data").arg(msgpack::encode_pair(&self.entry));
-                heads.arg("created_at").arg(created_at.to_string());
-                heads.arg("cache_key").arg(self.entry.cache_key.as_bytes());
-                pipe.add_command(heads);
+            StorageLayout::Pipeline => {
+                let mut head = cmd("HSET");
+                head.arg(&key).arg("data").arg(msgpack::encode_pair(&self.entry));
+                head.arg("created_at").arg(created_at.to_string());
+                head.arg("cache_key").arg(self.entry.cache_key.as_bytes());
+                pipe.add_command(head);
             }
-            Layout::Hishel1 => {
+            StorageLayout::Hishel1 => {
                 pipe.cmd("SET").arg(&key).arg(msgpack::encode_pair(&self.entry));
                 pipe.cmd("SET").arg(layout::done(layout, id)).arg("1");
             }
@@ -196,7 +196,7 @@ impl RedisWriter {
                     tti: None,
                     cache_key: self.entry.cache_key.clone(),
                 };
-                pipe.cmd("SET").arg(&key).arg(msgpack::encode_heads(&self.entry));
+                pipe.cmd("SET").arg(&key).arg(msgpack::encode_head(&self.entry));
                 pipe.cmd("SET").arg(layout::done(layout, id)).arg(msgpack::encode_done(&done));
             }
         }
@@ -212,10 +212,10 @@ impl RedisWriter {
         let index = layout::index(self.layout, &self.entry.cache_key);
         let member = self.layout.id_text(self.entry.id);
         let score = match self.layout {
-            Layout::Hishel2 => self.expires_at.map_or("+inf".to_owned(), |at| at.to_string()),
+            StorageLayout::Hishel2 => self.expires_at.map_or("+inf".to_owned(), |at| at.to_string()),
             _ => String::new(),
         };
-        let kept = self.kept().map_or(String::new(), |kept| millis(kept).to_string());
+        let kept = self.retention().map_or(String::new(), |kept| millis(kept).to_string());
         let arguments = [member.as_bytes(), score.as_bytes(), kept.as_bytes()];
         if JOIN.run(&self.connection, "adding an entry to its index", &[&index], &arguments).await?.is_some() {
             return Ok(());
@@ -228,8 +228,8 @@ impl RedisWriter {
             pipe.cmd("ZADD").arg(&index).arg(score).arg(member);
         }
         let left = reply::int(&before).unwrap_or(-1);
-        if left == -2 && self.ttl.is_some() || outlives(self.kept(), left) {
-            set_expiry(&mut pipe, &index, self.kept());
+        if left == -2 && self.ttl.is_some() || outlives(self.retention(), left) {
+            set_expiry(&mut pipe, &index, self.retention());
         }
         self.run(pipe, true).await.map(drop)
     }
@@ -239,9 +239,9 @@ impl RedisWriter {
 impl ResponseWriter for RedisWriter {
     async fn write(&mut self, mut chunk: Bytes) -> Result<()> {
         while !chunk.is_empty() {
-            let room = self.most_pending() - self.pending.len();
+            let room = self.max_pending() - self.pending.len();
             self.pending.extend_from_slice(&chunk.split_to(room.min(chunk.len())));
-            if self.pending.len() == self.most_pending() {
+            if self.pending.len() == self.max_pending() {
                 self.send().await?;
             }
         }
@@ -270,7 +270,7 @@ impl Drop for RedisWriter {
             pipe.cmd(connection.unlink()).arg(&parts);
             let taken_back = connection.pipeline("deleting an unfinished entry", &mut pipe);
             // The store may be dropped by now, and must not live on for this.
-            if !matches!(tokio::time::timeout(TAKING_BACK, taken_back).await, Ok(Ok(_))) {
+            if !matches!(tokio::time::timeout(UNDO, taken_back).await, Ok(Ok(_))) {
                 tracing::debug!("could not delete an unfinished entry; it will expire");
             }
         });
@@ -289,26 +289,28 @@ pub(crate) async fn update_head(
     };
     let key = layout::entry(*layout, *id);
     let mut entry = Cow::Borrowed(entry);
-    if *layout != Layout::Pipeline {
+    if *layout != StorageLayout::Pipeline {
         let Some(old) = heads::live(connection, services, *layout, *id).await? else { return Ok(false) };
-        if let (Layout::Hishel1, Some(at)) = (layout, old.expires_at) {
+        if let (StorageLayout::Hishel1, Some(at)) = (layout, old.expires_at) {
             let stored_at = entry.created_at.or(old.created_at).unwrap_or(at);
-            entry.to_mut().request.extra.set_kept(at - stored_at);
+            entry.to_mut().request.extra.set_storage_ttl(at - stored_at);
         }
     }
     let command = match layout {
-        Layout::Pipeline => return replace_pair(connection, &key, &entry).await,
-        Layout::Hishel2 => cmd("SET").arg(key).arg(msgpack::encode_heads(&entry)).arg("XX").arg("KEEPTTL").clone(),
+        StorageLayout::Pipeline => return update_pair(connection, &key, &entry).await,
+        StorageLayout::Hishel2 => {
+            cmd("SET").arg(key).arg(msgpack::encode_head(&entry)).arg("XX").arg("KEEPTTL").clone()
+        }
         _ => cmd("SET").arg(key).arg(msgpack::encode_pair(&entry)).arg("XX").arg("KEEPTTL").clone(),
     };
     let answer = connection.query("replacing an entry", &command).await?;
     Ok(answer != Value::Nil)
 }
 
-async fn replace_pair(connection: &Connection, key: &str, entry: &Entry) -> Result<bool> {
+async fn update_pair(connection: &Connection, key: &str, entry: &Entry) -> Result<bool> {
     let (data, created_at) = (msgpack::encode_pair(entry), entry.created_at.unwrap_or(0.0).to_string());
     let arguments = [&data[..], created_at.as_bytes()];
-    if let Some(answer) = REPLACE.run(connection, "replacing an entry", &[key.as_bytes()], &arguments).await? {
+    if let Some(answer) = UPDATE_HEAD.run(connection, "replacing an entry", &[key.as_bytes()], &arguments).await? {
         return Ok(reply::int(&answer) == Some(1));
     }
     let left = connection.query("PTTL", cmd("PTTL").arg(key)).await?;

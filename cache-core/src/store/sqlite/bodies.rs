@@ -24,13 +24,13 @@ const WINDOW: usize = 262_144;
 ///
 /// Its rows' numbers were noted at the start: no other body gets them, so that one removed or stored again meanwhile
 /// is an error and never a mixture.
-pub(crate) struct Reading {
+pub(crate) struct BodyReader {
     id: Uuid,
     rows: Arc<[i64]>,
     first: Vec<Bytes>,
 }
 
-impl Reading {
+impl BodyReader {
     pub(crate) fn begin(database: &Database, reader: &Reader<'_>, id: Uuid) -> Result<Option<Self>, Failure> {
         if reader.live("e.id = ?1", id.as_bytes())?.is_empty() {
             return Ok(None);

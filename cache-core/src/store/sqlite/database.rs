@@ -9,10 +9,10 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 use crate::clock;
-use crate::model::entry::Layout;
+use crate::model::entry::StorageLayout;
 use crate::model::service::ServiceRegistry;
 use crate::store::sqlite::failure::{Failure, is_locked};
-use crate::store::sqlite::if_missing::Missing;
+use crate::store::sqlite::if_missing::IfMissing;
 use crate::store::sqlite::rows::Reader;
 use crate::store::sqlite::schema;
 use crate::store::sqlite::schema::BUSY_TIMEOUT;
@@ -26,33 +26,33 @@ pub(crate) struct Database {
     file: PathBuf,
     identity: Option<Identity>,
     pub(crate) connection: Connection,
-    pub(crate) layout: Layout,
+    pub(crate) layout: StorageLayout,
     pub(crate) services: Arc<ServiceRegistry>,
     /// An empty database in memory stands in for a file that is not there (yet).
-    is_stand_in: bool,
+    is_placeholder: bool,
     is_prepared: bool,
     sweep: Sweep,
 }
 
 impl Database {
-    pub(crate) fn open(file: &Path, missing: Missing, services: &Arc<ServiceRegistry>) -> Result<Self, Failure> {
+    pub(crate) fn open(file: &Path, missing: IfMissing, services: &Arc<ServiceRegistry>) -> Result<Self, Failure> {
         if !file.exists() {
             return match missing {
-                Missing::Fail => Err(Failure::Missing),
-                Missing::Empty => Self::stand_in(file, services),
-                Missing::Create => Self::create(file, services),
+                IfMissing::Fail => Err(Failure::Missing),
+                IfMissing::Empty => Self::placeholder(file, services),
+                IfMissing::Create => Self::create(file, services),
             };
         }
         let connection = connect(file)?;
         match (schema::layout(&connection)?, missing) {
             (Some(layout), _) => Ok(Self::new(file, connection, layout, services)),
-            (None, Missing::Create) => Self::create(file, services),
-            (None, Missing::Empty) => Self::stand_in(file, services),
-            (None, Missing::Fail) => Err(Failure::NotACache("table 'entries' not found")),
+            (None, IfMissing::Create) => Self::create(file, services),
+            (None, IfMissing::Empty) => Self::placeholder(file, services),
+            (None, IfMissing::Fail) => Err(Failure::NotACache("table 'entries' not found")),
         }
     }
 
-    fn new(file: &Path, connection: Connection, layout: Layout, services: &Arc<ServiceRegistry>) -> Self {
+    fn new(file: &Path, connection: Connection, layout: StorageLayout, services: &Arc<ServiceRegistry>) -> Self {
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
         Self {
             file: file.to_owned(),
@@ -60,7 +60,7 @@ impl Database {
             connection,
             layout,
             services: Arc::clone(services),
-            is_stand_in: false,
+            is_placeholder: false,
             is_prepared: false,
             sweep: Sweep::default(),
         }
@@ -74,13 +74,13 @@ impl Database {
             configured(Connection::open_with_flags(file, OpenFlags::default() - OpenFlags::SQLITE_OPEN_URI)?)?;
         use_wal(&connection)?;
         schema::create(&connection)?;
-        Ok(Self::new(file, connection, Layout::Sqlite1, services))
+        Ok(Self::new(file, connection, StorageLayout::Sqlite1, services))
     }
 
-    fn stand_in(file: &Path, services: &Arc<ServiceRegistry>) -> Result<Self, Failure> {
+    fn placeholder(file: &Path, services: &Arc<ServiceRegistry>) -> Result<Self, Failure> {
         let connection = Connection::open_in_memory()?;
         schema::create(&connection)?;
-        Ok(Self { is_stand_in: true, ..Self::new(file, connection, Layout::Sqlite1, services) })
+        Ok(Self { is_placeholder: true, ..Self::new(file, connection, StorageLayout::Sqlite1, services) })
     }
 
     /// What reads entries as they are now.
@@ -90,25 +90,25 @@ impl Database {
 
     /// The database, if the file is still where it was: one that was deleted can be read and written for long, but
     /// no program will ever find what is stored in it. One that another program has created meanwhile is opened.
-    pub(crate) fn at_hand(&mut self) -> Result<&mut Self, Failure> {
-        if self.is_stand_in {
-            if let Ok(database) = Self::open(&self.file, Missing::Fail, &self.services) {
+    pub(crate) fn open_connection(&mut self) -> Result<&mut Self, Failure> {
+        if self.is_placeholder {
+            if let Ok(database) = Self::open(&self.file, IfMissing::Fail, &self.services) {
                 *self = database;
             }
-        } else if !self.is_at_hand() {
-            *self = Self::open(&self.file, Missing::Fail, &self.services)?;
+        } else if !self.is_open() {
+            *self = Self::open(&self.file, IfMissing::Fail, &self.services)?;
         }
         Ok(self)
     }
 
     /// Whether the file is there, and still the one that was opened.
-    pub(crate) fn is_at_hand(&self) -> bool {
-        !self.is_stand_in && identity(&self.file) == self.identity
+    pub(crate) fn is_open(&self) -> bool {
+        !self.is_placeholder && identity(&self.file) == self.identity
     }
 
     /// Begins a change, which is undone unless it is committed.
-    pub(crate) fn change(&mut self) -> Result<(Transaction<'_>, Layout), Failure> {
-        if self.is_stand_in {
+    pub(crate) fn change(&mut self) -> Result<(Transaction<'_>, StorageLayout), Failure> {
+        if self.is_placeholder {
             return Err(Failure::Missing);
         }
         if !self.is_prepared {

@@ -3,11 +3,11 @@
 use rusqlite::Transaction;
 use uuid::Uuid;
 
-use crate::model::entry::{EntryId, Layout};
+use crate::model::entry::{EntryId, StorageLayout};
 use crate::store::sqlite::failure::Failure;
 use crate::store::sqlite::rows;
 
-pub(crate) fn remove_from(change: &Transaction<'_>, layout: Layout, ids: &[EntryId]) -> Result<u64, Failure> {
+pub(crate) fn remove_from(change: &Transaction<'_>, layout: StorageLayout, ids: &[EntryId]) -> Result<u64, Failure> {
     let mut removed = 0;
     for id in ids {
         removed += match id {

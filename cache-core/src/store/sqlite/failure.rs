@@ -18,7 +18,7 @@ pub(crate) enum Failure {
     #[error("{0}")]
     Unsupported(&'static str),
     #[error("the database worker stopped unexpectedly")]
-    BrokeOff,
+    Panicked,
     /// Body rows that were there are gone, or others stand in their place.
     #[error("the body of {0} is incomplete")]
     BodyCut(Uuid),

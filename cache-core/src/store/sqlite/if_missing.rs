@@ -2,8 +2,8 @@
 
 /// What to do where there is no file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Missing {
-    /// Fail with [`crate::error::Error::Missing`].
+pub enum IfMissing {
+    /// Fail with [`crate::error::Error::IfMissing`].
     Fail,
     /// Create it, and its directory.
     Create,

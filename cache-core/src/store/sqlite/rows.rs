@@ -8,26 +8,26 @@ use uuid::Uuid;
 
 use crate::error::CodecError;
 use crate::format::msgpack;
-use crate::format::msgpack::Facts;
-use crate::model::entry::{Entry, EntryId, Layout, Request, State};
+use crate::format::msgpack::EntryView;
+use crate::model::entry::{Entry, EntryId, EntryState, Request, StorageLayout};
 use crate::model::key::CacheKey;
 use crate::model::service::ServiceRegistry;
 use crate::model::summary::Summary;
 use crate::store::sqlite::failure::Failure;
 use crate::store::summarize;
-use crate::store::summarize::{Stored, TITLE_WINDOW, needs_title};
+use crate::store::summarize::{StoredParts, TITLE_WINDOW, needs_title};
 
 /// Reads entries of one file at one time.
 pub(crate) struct Reader<'a> {
     pub(crate) connection: &'a Connection,
-    pub(crate) layout: Layout,
+    pub(crate) layout: StorageLayout,
     pub(crate) services: &'a ServiceRegistry,
     /// Unix seconds.
     pub(crate) now: f64,
 }
 
 /// An entry's row.
-pub(crate) struct Found {
+pub(crate) struct StoredResponse {
     pub(crate) rowid: i64,
     pub(crate) summary: Summary,
     /// How many rows the body has.
@@ -62,7 +62,7 @@ impl Reader<'_> {
         value: impl ToSql,
         limit: u32,
         depth: Depth,
-    ) -> Result<Vec<Found>, Failure> {
+    ) -> Result<Vec<StoredResponse>, Failure> {
         let mut statement = self.statement(which)?;
         let mut rows = statement.query((value, limit))?;
         let mut found = Vec::new();
@@ -90,7 +90,7 @@ impl Reader<'_> {
     /// the tables themselves, whose order is that of the groups, so that SQLite need not sort.
     fn statement(&self, which: &str) -> Result<CachedStatement<'_>, Failure> {
         let own = match self.layout {
-            Layout::Sqlite2 => "e.expires_at, e.last_accessed_at, e.chunk_count",
+            StorageLayout::Sqlite2 => "e.expires_at, e.last_accessed_at, e.chunk_count",
             _ => "NULL, NULL, NULL",
         };
         Ok(self.connection.prepare_cached(&format!(
@@ -102,43 +102,43 @@ impl Reader<'_> {
     }
 
     /// The entry with this id, in whatever state it is.
-    pub(crate) fn entry(&self, id: Uuid, depth: Depth) -> Result<Option<Found>, Failure> {
+    pub(crate) fn entry(&self, id: Uuid, depth: Depth) -> Result<Option<StoredResponse>, Failure> {
         Ok(self.entries("e.id = ?1", id.as_bytes(), 1, depth)?.pop())
     }
 
-    fn found(&self, row: &rusqlite::Row<'_>, depth: Depth) -> Result<Found, Failure> {
+    fn found(&self, row: &rusqlite::Row<'_>, depth: Depth) -> Result<StoredResponse, Failure> {
         let rowid = row.get(0)?;
         let data = bytes(row.get_ref(3)?).unwrap_or_default();
-        let body = BodyRows::of(row)?;
+        let body = BodyRows::new(row)?;
         let size = body.size;
         let chunks = body.chunks().max(0) as u64;
-        let corrupt = |id: EntryId, problem: String| Found {
+        let corrupt = |id: EntryId, problem: String| StoredResponse {
             rowid,
-            summary: Summary { size, ..summarize::of_problem(id, State::Corrupt, None, problem) },
+            summary: Summary { size, ..summarize::from_problem(id, EntryState::Corrupt, None, problem) },
             chunks,
             entry: None,
         };
         let Some(id) = id(row)? else {
-            return Ok(corrupt(nameless(rowid), "the ID is not a UUID".into()));
+            return Ok(corrupt(unidentified(rowid), "the ID is not a UUID".into()));
         };
         let entry_id = EntryId::Http(self.layout, id);
-        let facts = match Facts::decode(data) {
-            Ok(facts) if self.layout == Layout::Sqlite2 || facts.meta.is_some() => facts,
+        let view = match EntryView::decode(data) {
+            Ok(view) if self.layout == StorageLayout::Sqlite2 || view.meta.is_some() => view,
             Ok(_) => return Ok(corrupt(entry_id, CodecError::Missing("its metadata").to_string())),
             Err(error) => return Ok(corrupt(entry_id, error.to_string())),
         };
         let own_expiry = number(row.get_ref(4)?);
         let expires_at = match self.layout {
-            Layout::Sqlite2 => own_expiry,
+            StorageLayout::Sqlite2 => own_expiry,
             _ => self.expires_at(
-                &facts.request.url,
-                facts.request.extra.hishel_ttl,
-                facts.meta.as_ref().map_or(0.0, |meta| meta.created_at),
+                &view.request.url,
+                view.request.extra.hishel_ttl,
+                view.meta.as_ref().map_or(0.0, |meta| meta.created_at),
             ),
         };
         let cache_key = bytes(row.get_ref(2)?);
-        let body_start = if needs_title(&facts.request.method) { self.body_start(id)? } else { Vec::new() };
-        let stored = Stored {
+        let body_start = if needs_title(&view.request.method) { self.body_start(id)? } else { Vec::new() };
+        let stored = StoredParts {
             layout: self.layout,
             id,
             size,
@@ -147,14 +147,14 @@ impl Reader<'_> {
             cache_key,
             body_start: &body_start,
         };
-        let mut summary = summarize::of_facts(self.services, &facts, &stored);
-        if self.layout == Layout::Sqlite2 {
+        let mut summary = summarize::from_view(self.services, &view, &stored);
+        if self.layout == StorageLayout::Sqlite2 {
             summary.last_used = number(row.get_ref(5)?);
         }
         // hishel 2 hides an entry that is still being written as if it had expired; its missing count tells.
-        let is_being_written = self.layout == Layout::Sqlite2 && body.expected.is_none();
+        let is_being_written = self.layout == StorageLayout::Sqlite2 && body.expected.is_none();
         if expires_at.is_some_and(|at| at <= self.now) && !is_being_written {
-            summary.state = State::Deleted;
+            summary.state = EntryState::Deleted;
         }
         let entry = match depth {
             Depth::Summary => None,
@@ -163,23 +163,23 @@ impl Reader<'_> {
                 Err(error) => return Ok(corrupt(entry_id, error.to_string())),
             },
         };
-        Ok(Found { rowid, summary, chunks, entry })
+        Ok(StoredResponse { rowid, summary, chunks, entry })
     }
 
     fn live_row(&self, row: &rusqlite::Row<'_>) -> Result<Option<Live>, Failure> {
-        let body = BodyRows::of(row)?;
+        let body = BodyRows::new(row)?;
         let Some(id) = id(row)?.filter(|_| body.is_complete(self.layout)) else { return Ok(None) };
         let data = bytes(row.get_ref(3)?).unwrap_or_default();
         let Ok((entry, expires_at)) = self.decode(id, bytes(row.get_ref(2)?), data) else { return Ok(None) };
-        let expires_at = if self.layout == Layout::Sqlite2 { number(row.get_ref(4)?) } else { expires_at };
+        let expires_at = if self.layout == StorageLayout::Sqlite2 { number(row.get_ref(4)?) } else { expires_at };
         let is_live = expires_at.is_none_or(|at| at > self.now) && !entry.is_deleted();
         Ok(is_live.then_some(Live { rowid: row.get(0)?, entry, expires_at, size: body.size }))
     }
 
     /// What is stored of an entry, and when it expires in layout C.
     fn decode(&self, id: Uuid, cache_key: Option<&[u8]>, data: &[u8]) -> Result<(Entry, Option<f64>), CodecError> {
-        if self.layout == Layout::Sqlite2 {
-            let (request, response) = msgpack::decode_heads(data)?;
+        if self.layout == StorageLayout::Sqlite2 {
+            let (request, response) = msgpack::decode_head(data)?;
             let cache_key = CacheKey::new(cache_key.unwrap_or_default());
             return Ok((Entry { id, cache_key, request, response, created_at: None, deleted_at: None }, None));
         }
@@ -187,7 +187,7 @@ impl Reader<'_> {
         let mut entry = Entry { id, ..msgpack::decode_pair(data)? };
         let Request { url, extra, .. } = &mut entry.request;
         let expires_at = self.expires_at(url, extra.ttl(), entry.created_at.unwrap_or(0.0));
-        extra.take_kept();
+        extra.clear_storage_ttl();
         Ok((entry, expires_at))
     }
 
@@ -225,7 +225,7 @@ struct BodyRows {
 }
 
 impl BodyRows {
-    fn of(row: &rusqlite::Row<'_>) -> Result<Self, Failure> {
+    fn new(row: &rusqlite::Row<'_>) -> Result<Self, Failure> {
         Ok(Self {
             expected: integer(row.get_ref(6)?),
             rows: row.get(7)?,
@@ -243,7 +243,7 @@ impl BodyRows {
         self.rows - i64::from(self.has_mark())
     }
 
-    fn is_complete(&self, layout: Layout) -> bool {
+    fn is_complete(&self, layout: StorageLayout) -> bool {
         let chunks = self.chunks();
         // Chunks are numbered from 0 without a gap. Of an empty body there is the mark alone, or nothing.
         let is_gapless = match self.last {
@@ -251,7 +251,7 @@ impl BodyRows {
             None => true,
         };
         let is_ended = match layout {
-            Layout::Sqlite2 => self.expected == Some(chunks) && !self.has_mark(),
+            StorageLayout::Sqlite2 => self.expected == Some(chunks) && !self.has_mark(),
             _ => self.has_mark(),
         };
         is_ended && is_gapless
@@ -263,7 +263,7 @@ fn id(row: &rusqlite::Row<'_>) -> Result<Option<Uuid>, Failure> {
 }
 
 /// The name of a row that has no proper id.
-fn nameless(rowid: i64) -> EntryId {
+fn unidentified(rowid: i64) -> EntryId {
     EntryId::key(format!("{ROW}{rowid}").into_bytes())
 }
 

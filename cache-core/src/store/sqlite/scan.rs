@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
-use crate::model::entry::{EntryId, Kind, State};
+use crate::model::entry::{CacheKind, EntryId, EntryState};
 use crate::model::filter::Filter;
 use crate::model::service::ServiceRegistry;
 use crate::model::summary::Summary;
@@ -19,14 +19,14 @@ use crate::store::summarize;
 pub(crate) struct Position {
     /// The file that it is about.
     pub(crate) file: Arc<str>,
-    at: At,
+    at: TableCursor,
     scanned: u64,
     total: u64,
 }
 
 /// What was listed last.
 #[derive(Debug)]
-enum At {
+enum TableCursor {
     Entries(i64),
     Bodies(Vec<u8>),
     Results(i64),
@@ -34,23 +34,27 @@ enum At {
 
 /// Which tables can hold what is wanted.
 #[derive(Clone, Copy)]
-pub(crate) struct Wanted {
+pub(crate) struct ScanTables {
     entries: bool,
     bodies: bool,
     results: bool,
 }
 
-impl Wanted {
-    pub(crate) fn of(filter: &Filter) -> Self {
-        Self { entries: filter.wants(Kind::Http), bodies: filter.wants_orphans(), results: filter.wants(Kind::Result) }
+impl ScanTables {
+    pub(crate) fn new(filter: &Filter) -> Self {
+        Self {
+            entries: filter.matches_kind(CacheKind::Http),
+            bodies: filter.includes_orphans(),
+            results: filter.matches_kind(CacheKind::Result),
+        }
     }
 
     /// The first table from `at` on that is wanted.
-    fn from(self, at: At) -> Option<At> {
+    fn from(self, at: TableCursor) -> Option<TableCursor> {
         match at {
-            At::Entries(_) if !self.entries => self.from(At::Bodies(Vec::new())),
-            At::Bodies(_) if !self.bodies => self.from(At::Results(i64::MIN)),
-            At::Results(_) if !self.results => None,
+            TableCursor::Entries(_) if !self.entries => self.from(TableCursor::Bodies(Vec::new())),
+            TableCursor::Bodies(_) if !self.bodies => self.from(TableCursor::Results(i64::MIN)),
+            TableCursor::Results(_) if !self.results => None,
             wanted => Some(wanted),
         }
     }
@@ -58,7 +62,7 @@ impl Wanted {
 
 impl Position {
     pub(crate) fn start(file: Arc<str>, connection: &Connection) -> Result<Self, Failure> {
-        Ok(Self { file, at: At::Entries(i64::MIN), scanned: 0, total: total(connection)? })
+        Ok(Self { file, at: TableCursor::Entries(i64::MIN), scanned: 0, total: total(connection)? })
     }
 }
 
@@ -73,18 +77,18 @@ pub(crate) fn total(connection: &Connection) -> Result<u64, Failure> {
 }
 
 /// One page of everything from a position on; the caller filters it.
-pub(crate) fn page(reader: &Reader<'_>, from: Position, mut wanted: Wanted, want: usize) -> Result<Page, Failure> {
+pub(crate) fn page(reader: &Reader<'_>, from: Position, mut wanted: ScanTables, want: usize) -> Result<Page, Failure> {
     let want = u32::try_from(want).unwrap_or(u32::MAX).max(1);
     wanted.results = wanted.results && schema::has_own(reader.connection)?;
     let Some(at) = wanted.from(from.at) else { return Ok(Page::default()) };
-    let is_orphans = matches!(at, At::Bodies(_));
+    let is_orphans = matches!(at, TableCursor::Bodies(_));
     let (entries, next) = match at {
-        At::Entries(after) => entries(reader, after, want)?,
-        At::Bodies(after) => {
+        TableCursor::Entries(after) => entries(reader, after, want)?,
+        TableCursor::Bodies(after) => {
             let (found, end) = orphans(reader.connection, &after, want)?;
-            (found, Some(end.map_or(At::Results(i64::MIN), At::Bodies)))
+            (found, Some(end.map_or(TableCursor::Results(i64::MIN), TableCursor::Bodies)))
         }
-        At::Results(after) => results(reader, after, want)?,
+        TableCursor::Results(after) => results(reader, after, want)?,
     };
     let keys = if is_orphans { 0 } else { entries.len() as u64 };
     let scanned = from.scanned + keys;
@@ -94,13 +98,13 @@ pub(crate) fn page(reader: &Reader<'_>, from: Position, mut wanted: Wanted, want
     Ok(Page { entries, next, scanned, total: from.total, keys })
 }
 
-type Listed = (Vec<Summary>, Option<At>);
+type Listed = (Vec<Summary>, Option<TableCursor>);
 
 fn entries(reader: &Reader<'_>, after: i64, want: u32) -> Result<Listed, Failure> {
     let found = reader.entries("e.rowid > ?1", after, want, Depth::Summary)?;
     let next = match found.last() {
-        Some(last) if found.len() == want as usize => At::Entries(last.rowid),
-        _ => At::Bodies(Vec::new()),
+        Some(last) if found.len() == want as usize => TableCursor::Entries(last.rowid),
+        _ => TableCursor::Bodies(Vec::new()),
     };
     Ok((found.into_iter().map(|found| found.summary).collect(), Some(next)))
 }
@@ -138,7 +142,7 @@ pub(crate) fn orphans(
 }
 
 pub(crate) fn orphan(id: EntryId, size: u64) -> Summary {
-    Summary { size, ..summarize::of_problem(id, State::Orphan, None, "body without an entry") }
+    Summary { size, ..summarize::from_problem(id, EntryState::Orphan, None, "body without an entry") }
 }
 
 /// Only what is under `result_cache:`; other values are what programs keep for themselves.
@@ -153,7 +157,7 @@ fn results(reader: &Reader<'_>, after: i64, want: u32) -> Result<Listed, Failure
         last = row.get(0)?;
         found.push(result(reader.services, reader.now, row)?);
     }
-    let next = (found.len() == want as usize).then_some(At::Results(last));
+    let next = (found.len() == want as usize).then_some(TableCursor::Results(last));
     Ok((found, next))
 }
 
@@ -162,10 +166,10 @@ pub(crate) fn result(services: &ServiceRegistry, now: f64, row: &rusqlite::Row<'
     let key = bytes(row.get_ref(1)?).unwrap_or_default();
     let expires_at = number(row.get_ref(4)?);
     let size = row.get::<_, Option<i64>>(2)?.unwrap_or(0) as u64;
-    let mut summary = summarize::of_result(services, key, size, expires_at);
+    let mut summary = summarize::from_result(services, key, size, expires_at);
     summary.created_at = number(row.get_ref(3)?);
     if expires_at.is_some_and(|at| at <= now) {
-        summary.state = State::Deleted;
+        summary.state = EntryState::Deleted;
     }
     Ok(summary)
 }

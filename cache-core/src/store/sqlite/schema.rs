@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
-use crate::model::entry::Layout;
+use crate::model::entry::StorageLayout;
 use crate::store::sqlite::failure::Failure;
 
 /// How long a call waits for another program's lock; hishel's own value.
@@ -64,14 +64,14 @@ const COLUMNS_2: [&str; 8] =
 const COLUMNS_OF_STREAMS: [&str; 3] = ["chunk_data", "chunk_number", "entry_id"];
 
 /// The layout of a file; `None` where it has no table `entries` at all.
-pub(crate) fn layout(connection: &Connection) -> Result<Option<Layout>, Failure> {
+pub(crate) fn layout(connection: &Connection) -> Result<Option<StorageLayout>, Failure> {
     let columns = columns(connection, "entries")?;
     let layout = if columns.is_empty() {
         return Ok(None);
     } else if columns.iter().eq(COLUMNS_1.iter()) {
-        Layout::Sqlite1
+        StorageLayout::Sqlite1
     } else if columns.iter().eq(COLUMNS_2.iter()) {
-        Layout::Sqlite2
+        StorageLayout::Sqlite2
     } else {
         return Err(Failure::NotACache("unexpected columns in table 'entries'"));
     };

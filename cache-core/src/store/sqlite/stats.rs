@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use rusqlite::{Connection, OptionalExtension as _};
 
-use crate::model::stats::{Batch, Bucket, Counts, KEPT, Scope, hour_of};
-use crate::model::window::Counted;
+use crate::model::stats::{Counters, HourlyCounters, RETENTION, Scope, StatsDelta, hour_of};
+use crate::model::window::StatsSnapshot;
 use crate::store::sqlite::database::Database;
 use crate::store::sqlite::failure::Failure;
 use crate::store::sqlite::schema;
@@ -16,7 +16,7 @@ const EVER: i64 = 0;
 /// Stands in the place of a scope for the number of each process's last batch.
 const LAST_BATCH: &str = "batch";
 
-pub(crate) fn add(database: &mut Database, batch: &Batch) -> Result<(), Failure> {
+pub(crate) fn add(database: &mut Database, batch: &StatsDelta) -> Result<(), Failure> {
     let (Some(first), Some(last)) = (batch.buckets.first(), batch.buckets.last()) else { return Ok(()) };
     let (change, _) = database.change()?;
     let process = batch.process.to_string();
@@ -30,7 +30,7 @@ pub(crate) fn add(database: &mut Database, batch: &Batch) -> Result<(), Failure>
     change
         .prepare_cached("REPLACE INTO animecache_counters (hour, name, field, value) VALUES (?1, ?2, ?3, ?4)")?
         .execute((first.hour, LAST_BATCH, &process, batch.number.cast_signed()))?;
-    for Bucket { hour, scope, counts } in &batch.buckets {
+    for HourlyCounters { hour, scope, counts } in &batch.buckets {
         let name = scope.name();
         for (field, value) in counts.fields().into_iter().filter(|(_, value)| *value > 0) {
             for hour in [*hour, EVER] {
@@ -43,21 +43,21 @@ pub(crate) fn add(database: &mut Database, batch: &Batch) -> Result<(), Failure>
             }
         }
     }
-    let oldest = last.hour - hour_of(KEPT);
+    let oldest = last.hour - hour_of(RETENTION);
     change.prepare_cached("DELETE FROM animecache_counters WHERE hour < ?1 AND hour <> ?2")?.execute((oldest, EVER))?;
     change.commit()?;
     Ok(())
 }
 
-pub(crate) fn read(connection: &Connection, since: f64) -> Result<Counted, Failure> {
-    let mut counted = Counted::default();
+pub(crate) fn read(connection: &Connection, since: f64) -> Result<StatsSnapshot, Failure> {
+    let mut counted = StatsSnapshot::default();
     if !schema::has_counters(connection)? {
         return Ok(counted);
     }
     let mut statement = connection
         .prepare_cached("SELECT hour, name, field, value FROM animecache_counters WHERE hour >= ?1 OR hour = ?2")?;
     let mut rows = statement.query((hour_of(since), EVER))?;
-    let mut hours = BTreeMap::<(i64, Scope), Counts>::new();
+    let mut hours = BTreeMap::<(i64, Scope), Counters>::new();
     while let Some(row) = rows.next()? {
         // What makes no sense is not ours to understand.
         let Ok((hour, name, field, value)) = <(i64, String, String, i64)>::try_from(row) else { continue };
@@ -68,6 +68,6 @@ pub(crate) fn read(connection: &Connection, since: f64) -> Result<Counted, Failu
             *counter = value;
         }
     }
-    counted.hours = hours.into_iter().map(|((hour, scope), counts)| Bucket { hour, scope, counts }).collect();
+    counted.hours = hours.into_iter().map(|((hour, scope), counts)| HourlyCounters { hour, scope, counts }).collect();
     Ok(counted)
 }

@@ -19,23 +19,23 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use crate::clock;
-use crate::error::{BackendId, BackendKind, Error, Result, chain};
+use crate::error::{BackendId, BackendKind, Error, Result, error_chain};
 use crate::model::entry::{Entry, EntryId};
 use crate::model::filter::Filter;
 use crate::model::inspection::{EntryDetails, Health, ServerInfo};
 use crate::model::key::CacheKey;
-use crate::model::rate_limit::Limit;
+use crate::model::rate_limit::RateLimit;
 use crate::model::service::ServiceRegistry;
-use crate::model::stats::Batch;
+use crate::model::stats::StatsDelta;
 use crate::model::stored::{LeaseState, RemoveStats, StoredBody, StoredResponse, StoredResult};
-use crate::model::window::Counted;
+use crate::model::window::StatsSnapshot;
 use crate::store::inspect::Inspect;
 use crate::store::page::{Cursor, Page};
 use crate::store::renewal::should_renew;
-use crate::store::sqlite::bodies::Reading;
+use crate::store::sqlite::bodies::BodyReader;
 use crate::store::sqlite::database::Database;
 use crate::store::sqlite::failure::Failure;
-use crate::store::sqlite::if_missing::Missing;
+use crate::store::sqlite::if_missing::IfMissing;
 use crate::store::sqlite::rows::{Depth, Reader};
 use crate::store::sqlite::scan::Position;
 use crate::store::sqlite::worker::Worker;
@@ -46,10 +46,10 @@ use crate::store::traits::{
 };
 
 /// Bodies come along with a lookup up to this size altogether, the newest first; bytes.
-const ALONG: u64 = 131_072;
+const RENEW_ALONGSIDE: u64 = 131_072;
 
 /// A hit that takes no longer is read in the caller's own thread: another one takes five times as long to wake.
-pub(crate) const QUICK: Duration = Duration::from_micros(200);
+pub(crate) const QUICK_READ: Duration = Duration::from_micros(200);
 
 /// A SQLite store. Clones share the connections.
 #[derive(Clone)]
@@ -58,7 +58,7 @@ pub struct Sqlite {
     pub(crate) writer: Arc<Worker>,
     backend: BackendId,
     renewals: Renewals,
-    /// Whether the last hit or miss was [`QUICK`].
+    /// Whether the last hit or miss was [`QUICK_READ`].
     is_quick: Arc<AtomicBool>,
 }
 
@@ -71,7 +71,7 @@ impl Sqlite {
     ///
     /// Fails where the file cannot be opened or holds something else than a cache. A write-protected file opens for
     /// reading.
-    pub async fn open(file: &Path, services: ServiceRegistry, missing: Missing) -> Result<Self> {
+    pub async fn open(file: &Path, services: ServiceRegistry, missing: IfMissing) -> Result<Self> {
         let backend = BackendId { kind: BackendKind::Sqlite, location: file.display().to_string().into() };
         // The working directory may change. A name that cannot be made absolute is no name of a file either.
         let (file, services) = (std::path::absolute(file).unwrap_or_default(), Arc::new(services));
@@ -102,7 +102,7 @@ impl Sqlite {
         let timed = move |database: &mut Database| {
             let begun = Instant::now();
             let outcome = snapshot(database, &read);
-            is_quick.store(begun.elapsed() <= QUICK, Ordering::Relaxed);
+            is_quick.store(begun.elapsed() <= QUICK_READ, Ordering::Relaxed);
             outcome
         };
         // A task that reads one hit after the other must let other tasks run.
@@ -149,7 +149,7 @@ impl Backend for Sqlite {
 
     async fn health(&self) -> Health {
         let asked = self.read("responding to the cache", |database, _| schema::has_own(&database.connection)).await;
-        let problem = asked.err().map(|error| chain(&error));
+        let problem = asked.err().map(|error| error_chain(&error));
         Health { backend: self.id(), is_fallback: false, problem }
     }
 }
@@ -173,7 +173,7 @@ impl ResponseStore for Sqlite {
     async fn body(&self, id: &EntryId) -> Result<Option<StoredBody>> {
         let EntryId::Http(layout, id) = *id else { return Ok(None) };
         let begin = move |database: &Database, reader: &Reader<'_>| {
-            if layout == database.layout { Reading::begin(database, reader, id) } else { Ok(None) }
+            if layout == database.layout { BodyReader::begin(database, reader, id) } else { Ok(None) }
         };
         let reading = self.read("reading a body", begin).await?;
         Ok(reading.map(|reading| Box::pin(reading.pieces(Arc::clone(&self.reader))) as StoredBody))
@@ -229,7 +229,7 @@ impl LeaseStore for Sqlite {
 
 #[async_trait]
 impl RateLimitStore for Sqlite {
-    async fn acquire_slot(&self, name: &str, limit: &Limit, max_wait: Duration) -> Result<Duration> {
+    async fn acquire_slot(&self, name: &str, limit: &RateLimit, max_wait: Duration) -> Result<Duration> {
         let (name, limit) = (name.to_owned(), limit.clone());
         self.writer
             .run("reserving a rate limit slot", move |database| {
@@ -246,12 +246,12 @@ impl RateLimitStore for Sqlite {
 
 #[async_trait]
 impl StatsStore for Sqlite {
-    async fn add_stats(&self, delta: &Batch) -> Result<()> {
+    async fn add_stats(&self, delta: &StatsDelta) -> Result<()> {
         let delta = delta.clone();
         self.writer.run("counting", move |database| stats::add(database, &delta)).await
     }
 
-    async fn stats(&self, since: f64) -> Result<Counted> {
+    async fn stats(&self, since: f64) -> Result<StatsSnapshot> {
         self.read("reading counters", move |_, reader| stats::read(reader.connection, since)).await
     }
 }
@@ -266,7 +266,7 @@ impl Inspect for Sqlite {
         if from.as_ref().is_some_and(|position| position.file != *file) {
             return Err(Error::CursorExpired);
         }
-        let (wanted, file) = (scan::Wanted::of(filter), Arc::clone(file));
+        let (wanted, file) = (scan::ScanTables::new(filter), Arc::clone(file));
         let mut page = self
             .read("listing", move |database, reader| {
                 let from = match from {
@@ -320,7 +320,7 @@ fn lookup(database: &Database, reader: &Reader<'_>, key: &CacheKey) -> Result<Ve
     let mut live = reader.live("e.cache_key = ?1", key.as_bytes())?;
     // Layout E does not say when an entry was stored; the order of rows does.
     live.sort_by(|a, b| a.entry.newest_first(&b.entry).then(b.rowid.cmp(&a.rowid)));
-    let mut room = ALONG;
+    let mut room = RENEW_ALONGSIDE;
     let with_body = |rows::Live { entry, expires_at, size, .. }| {
         let body = match room.checked_sub(size) {
             Some(left) => {
@@ -335,7 +335,7 @@ fn lookup(database: &Database, reader: &Reader<'_>, key: &CacheKey) -> Result<Ve
 }
 
 fn details(database: &Database, reader: &Reader<'_>, id: &EntryId) -> Result<Option<EntryDetails>, Failure> {
-    let of_entry = |found: rows::Found| EntryDetails {
+    let of_entry = |found: rows::StoredResponse| EntryDetails {
         summary: found.summary,
         entry: found.entry,
         chunks: found.chunks,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use rusqlite::{Connection, TransactionBehavior};
 
 use crate::clock;
-use crate::model::entry::{Layout, State};
+use crate::model::entry::{EntryState, StorageLayout};
 use crate::model::service::ServiceRegistry;
 use crate::model::summary::Summary;
 use crate::store::sqlite::delete::remove_from;
@@ -20,13 +20,13 @@ use crate::store::sqlite::schema::BUSY_TIMEOUT;
 const WRITES: u32 = 32;
 
 /// How many rows of each table a stretch has: twice as many as are added in between, so that it comes round.
-const STRETCH: u32 = 2 * WRITES;
+const STEP_ROWS: u32 = 2 * WRITES;
 
 /// How long, in seconds, an expired entry stays for its current readers; hishel's own value.
 const GRACE: f64 = 180.0;
 
 /// How long, in seconds, an entry may take to be written; hishel's own value.
-const LONGEST_WRITE: f64 = 3_600.0;
+const MAX_WRITE: f64 = 3_600.0;
 
 /// Where the sweep stands.
 pub(crate) struct Sweep {
@@ -50,7 +50,7 @@ impl Sweep {
     pub(crate) fn has_grown(
         &mut self,
         connection: &mut Connection,
-        layout: Layout,
+        layout: StorageLayout,
         services: &ServiceRegistry,
     ) -> Result<(), Failure> {
         self.writes += 1;
@@ -65,14 +65,20 @@ impl Sweep {
         swept
     }
 
-    fn step(&mut self, connection: &mut Connection, layout: Layout, services: &ServiceRegistry) -> Result<(), Failure> {
+    fn step(
+        &mut self,
+        connection: &mut Connection,
+        layout: StorageLayout,
+        services: &ServiceRegistry,
+    ) -> Result<(), Failure> {
         let now = clock::now();
         let change = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let reader = Reader { connection: &change, layout, services, now };
 
-        let entries = reader.entries("e.rowid > ?1", self.entries, STRETCH, Depth::Summary)?;
-        self.entries = entries.last().filter(|_| entries.len() == STRETCH as usize).map_or(i64::MIN, |last| last.rowid);
-        let (orphans, next) = scan::orphans(&change, &self.bodies, STRETCH / 4)?;
+        let entries = reader.entries("e.rowid > ?1", self.entries, STEP_ROWS, Depth::Summary)?;
+        self.entries =
+            entries.last().filter(|_| entries.len() == STEP_ROWS as usize).map_or(i64::MIN, |last| last.rowid);
+        let (orphans, next) = scan::orphans(&change, &self.bodies, STEP_ROWS / 4)?;
         self.bodies = next.unwrap_or_default();
         let dead = entries.into_iter().map(|found| found.summary).filter(|summary| is_dead(summary, now));
         let dead: Vec<_> = dead.chain(orphans).map(|summary| summary.id).collect();
@@ -83,16 +89,16 @@ impl Sweep {
                 "DELETE FROM animecache_results WHERE rowid IN
                      (SELECT rowid FROM animecache_results WHERE expires_at <= ?1 LIMIT ?2)",
             )?
-            .execute((now, STRETCH))?;
+            .execute((now, STEP_ROWS))?;
         Ok(change.commit()?)
     }
 }
 
 fn is_dead(entry: &Summary, now: f64) -> bool {
     match entry.state {
-        State::Deleted => entry.expires_at.is_some_and(|at| at + GRACE < now),
+        EntryState::Deleted => entry.expires_at.is_some_and(|at| at + GRACE < now),
         // hishel 2 does not say when it began to write, but when it last touched the row.
-        State::Incomplete => entry.created_at.or(entry.last_used).is_some_and(|at| at + LONGEST_WRITE < now),
-        State::Live | State::Corrupt | State::Orphan => false,
+        EntryState::Incomplete => entry.created_at.or(entry.last_used).is_some_and(|at| at + MAX_WRITE < now),
+        EntryState::Live | EntryState::Corrupt | EntryState::Orphan => false,
     }
 }

@@ -44,13 +44,13 @@ impl Worker {
             for job in queue {
                 let mut database = database.lock().unwrap_or_else(PoisonError::into_inner);
                 // One job that panics (its caller learns of it) must not be the end of all that come after it.
-                let _ = catch_unwind(AssertUnwindSafe(|| job(database.at_hand())));
+                let _ = catch_unwind(AssertUnwindSafe(|| job(database.open_connection())));
             }
             drop(database);
             drop(other);
         });
         let outcome = match thread {
-            Ok(_) => is_open.await.unwrap_or(Err(Failure::BrokeOff)),
+            Ok(_) => is_open.await.unwrap_or(Err(Failure::Panicked)),
             Err(error) => Err(error.into()),
         };
         match outcome {
@@ -73,8 +73,8 @@ impl Worker {
             }
         });
         let outcome = match self.jobs.send(job) {
-            Ok(()) => outcome.await.unwrap_or(Err(Failure::BrokeOff)),
-            Err(_) => Err(Failure::BrokeOff),
+            Ok(()) => outcome.await.unwrap_or(Err(Failure::Panicked)),
+            Err(_) => Err(Failure::Panicked),
         };
         outcome.map_err(|failure| failure.into_error(&self.backend, operation))
     }
@@ -88,11 +88,11 @@ impl Worker {
     ) -> Option<Result<T>> {
         let database = self.database.upgrade()?;
         let mut database = database.try_lock().ok()?;
-        if !database.is_at_hand() {
+        if !database.is_open() {
             return None;
         }
         database.connection.busy_timeout(Duration::ZERO).ok()?;
-        let outcome = catch_unwind(AssertUnwindSafe(|| job(&mut database))).unwrap_or(Err(Failure::BrokeOff));
+        let outcome = catch_unwind(AssertUnwindSafe(|| job(&mut database))).unwrap_or(Err(Failure::Panicked));
         database.connection.busy_timeout(BUSY_TIMEOUT).ok()?;
         match outcome {
             Err(Failure::Sqlite(error)) if is_locked(&error) => None,
@@ -120,14 +120,14 @@ impl Worker {
 #[cfg(test)]
 mod tests {
     use crate::model::service::ServiceRegistry;
-    use crate::store::sqlite::if_missing::Missing;
+    use crate::store::sqlite::if_missing::IfMissing;
     use crate::store::sqlite::store::Sqlite;
 
     #[tokio::test]
     async fn panicking_work_is_an_error_and_the_store_goes_on() {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("http_cache.db");
-        let store = Sqlite::open(&file, ServiceRegistry::default(), Missing::Create).await.unwrap();
+        let store = Sqlite::open(&file, ServiceRegistry::default(), IfMissing::Create).await.unwrap();
         let error = store.writer.run::<()>("panicking", |_| panic!("on purpose")).await.unwrap_err();
         assert!(error.to_string().contains("rejected panicking"), "{error}");
         store.writer.run("going on", |_| Ok(())).await.unwrap();

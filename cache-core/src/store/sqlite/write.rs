@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::clock;
 use crate::format::msgpack;
-use crate::model::entry::{Entry, EntryId, Layout, State};
+use crate::model::entry::{Entry, EntryId, EntryState, StorageLayout};
 use crate::model::stored::RemoveStats;
 use crate::store::sqlite::database::Database;
 use crate::store::sqlite::delete::remove_from;
@@ -19,7 +19,7 @@ pub(crate) const NO_END: &str = "responses in the hishel 1 SQLite layout always 
 
 /// Layout C counts an entry's TTL from its storing.
 pub(crate) fn set_expiry(entry: &mut Entry, expires_at: f64) {
-    entry.request.extra.set_kept(expires_at - entry.created_at.unwrap_or(0.0));
+    entry.request.extra.set_storage_ttl(expires_at - entry.created_at.unwrap_or(0.0));
 }
 
 /// Writes a new head; `false`: the entry was gone.
@@ -29,10 +29,10 @@ pub(crate) fn update_head(database: &mut Database, id: Uuid, mut entry: Entry) -
     let reader = Reader { connection: &change, layout, services: &services, now: clock::now() };
     let Some(old) = reader.live("e.id = ?1", id.as_bytes())?.pop() else { return Ok(false) };
     entry.id = id;
-    if layout == Layout::Sqlite2 {
+    if layout == StorageLayout::Sqlite2 {
         change.prepare_cached("UPDATE entries SET data = ?2, cache_key = ?3 WHERE id = ?1")?.execute((
             id.as_bytes(),
-            msgpack::encode_heads(&entry),
+            msgpack::encode_head(&entry),
             entry.cache_key.as_bytes(),
         ))?;
     } else {
@@ -68,7 +68,7 @@ pub(crate) fn expire(database: &mut Database, ids: &[EntryId], ttl: Option<Durat
     let mut touched = 0;
     for id in ids {
         touched += match id {
-            EntryId::Http(of, id) if *of == layout && layout == Layout::Sqlite2 => {
+            EntryId::Http(of, id) if *of == layout && layout == StorageLayout::Sqlite2 => {
                 // An idle limit of its own could end the entry before the time asked for.
                 change
                     .prepare_cached(
@@ -80,7 +80,7 @@ pub(crate) fn expire(database: &mut Database, ids: &[EntryId], ttl: Option<Durat
             EntryId::Http(of, id) if *of == layout => {
                 let expires_at = expires_at.ok_or(Failure::Unsupported(NO_END))?;
                 let reader = Reader { connection: &change, layout, services: &services, now };
-                let found = reader.entry(*id, Depth::Entry)?.filter(|found| found.summary.state != State::Deleted);
+                let found = reader.entry(*id, Depth::Entry)?.filter(|found| found.summary.state != EntryState::Deleted);
                 let Some(mut entry) = found.and_then(|found| found.entry) else { continue };
                 set_expiry(&mut entry, expires_at);
                 write_pair(&change, &entry)?;

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use crate::clock;
 use crate::error::Result;
 use crate::format::msgpack;
-use crate::model::entry::{Entry, EntryId, Layout};
+use crate::model::entry::{Entry, EntryId, StorageLayout};
 use crate::store::sqlite::database::Database;
 use crate::store::sqlite::delete::delete;
 use crate::store::sqlite::failure::Failure;
@@ -64,8 +64,8 @@ impl ResponseWriter for SqliteWriter {
         self.has_leftovers = true;
         let (entry, ttl, begun) = (self.entry.clone(), self.ttl, self.begun);
         let write = move |database: &mut Database| match begun {
-            None => begin(database, entry, ttl, &part, false),
-            Some(begun) => go_on(database, entry.id, begun, &part),
+            None => insert_entry(database, entry, ttl, &part, false),
+            Some(begun) => append(database, entry.id, begun, &part),
         };
         self.begun = Some(self.worker.run("storing a body", write).await?);
         Ok(())
@@ -77,7 +77,7 @@ impl ResponseWriter for SqliteWriter {
         let write = move |database: &mut Database| {
             let id = EntryId::Http(database.layout, entry.id);
             match begun {
-                None => begin(database, entry, ttl, &rest, true).map(drop)?,
+                None => insert_entry(database, entry, ttl, &rest, true).map(drop)?,
                 Some(begun) => finish(database, entry, ttl, begun, &rest)?,
             }
             database.has_grown();
@@ -93,13 +93,13 @@ impl Drop for SqliteWriter {
     fn drop(&mut self) {
         if self.has_leftovers {
             let id = self.entry.id;
-            self.worker.run_later("deleting an unfinished response", move |database| take_back(database?, id));
+            self.worker.run_later("deleting an unfinished response", move |database| undo(database?, id));
         }
     }
 }
 
 /// Replaces the response of this id, by the part of the new one that there is so far.
-fn begin(
+fn insert_entry(
     database: &mut Database,
     mut entry: Entry,
     ttl: Option<Duration>,
@@ -115,14 +115,14 @@ fn begin(
         .query_row([], |row| row.try_into())?;
     delete(&change, entry.id)?;
     let begun = Begun { row, chunks: part.len().div_ceil(CHUNK) as u32 };
-    if layout == Layout::Sqlite2 {
+    if layout == StorageLayout::Sqlite2 {
         insert_hishel2(&change, &entry, row, ttl, is_whole.then_some(begun.chunks))?;
     } else {
         insert_hishel1(&change, &mut entry, row, ttl, is_whole)?;
     }
     insert(&change, entry.id, 0, part, Some(body_row))?;
-    if is_whole && layout == Layout::Sqlite1 {
-        mark_whole(&change, entry.id)?;
+    if is_whole && layout == StorageLayout::Sqlite1 {
+        mark_complete(&change, entry.id)?;
     }
     change.commit()?;
     Ok(begun)
@@ -149,7 +149,7 @@ fn insert_hishel2(
             row,
             entry.id.as_bytes(),
             entry.cache_key.as_bytes(),
-            msgpack::encode_heads(entry),
+            msgpack::encode_head(entry),
             expires_at,
             now,
             chunks,
@@ -187,7 +187,7 @@ fn insert_hishel1(
 }
 
 /// Adds to what was begun.
-fn go_on(database: &mut Database, id: Uuid, begun: Begun, part: &[u8]) -> Result<Begun, Failure> {
+fn append(database: &mut Database, id: Uuid, begun: Begun, part: &[u8]) -> Result<Begun, Failure> {
     let (change, _) = database.change()?;
     let begun = begun.add(&change, id, part)?;
     change.commit()?;
@@ -211,7 +211,7 @@ fn finish(
     }
     // Its time begins now, not when its first bytes came.
     let now = clock::now();
-    if layout == Layout::Sqlite2 {
+    if layout == StorageLayout::Sqlite2 {
         change
             .prepare_cached("UPDATE entries SET chunk_count = ?2, expires_at = ?3, ttl_deadline = ?3 WHERE id = ?1")?
             .execute((id.as_bytes(), begun.chunks, ttl.map(|ttl| now + ttl.as_secs_f64())))?;
@@ -219,7 +219,7 @@ fn finish(
         entry.created_at.get_or_insert(now);
         set_expiry(&mut entry, now + ttl.ok_or(Failure::Unsupported(NO_END))?.as_secs_f64());
         write_pair(&change, &entry)?;
-        mark_whole(&change, id)?;
+        mark_complete(&change, id)?;
     }
     Ok(change.commit()?)
 }
@@ -248,7 +248,7 @@ fn insert(change: &Transaction<'_>, id: Uuid, first: u32, part: &[u8], mut row: 
 }
 
 /// Layout C's mark that the body is whole.
-fn mark_whole(change: &Transaction<'_>, id: Uuid) -> Result<(), Failure> {
+fn mark_complete(change: &Transaction<'_>, id: Uuid) -> Result<(), Failure> {
     change
         .prepare_cached("INSERT INTO streams (entry_id, chunk_number, chunk_data) VALUES (?1, -1, x'')")?
         .execute([id.as_bytes()])?;
@@ -256,10 +256,10 @@ fn mark_whole(change: &Transaction<'_>, id: Uuid) -> Result<(), Failure> {
 }
 
 /// Removes what an abandoned writer left, unless it is whole after all.
-fn take_back(database: &mut Database, id: Uuid) -> Result<(), Failure> {
+fn undo(database: &mut Database, id: Uuid) -> Result<(), Failure> {
     let (change, layout) = database.change()?;
     let is_whole = match layout {
-        Layout::Sqlite2 => "SELECT 1 FROM entries WHERE id = ?1 AND chunk_count IS NOT NULL",
+        StorageLayout::Sqlite2 => "SELECT 1 FROM entries WHERE id = ?1 AND chunk_count IS NOT NULL",
         _ => "SELECT 1 FROM streams WHERE entry_id = ?1 AND chunk_number = -1",
     };
     if !change.prepare_cached(is_whole)?.exists([id.as_bytes()])? {

@@ -14,7 +14,7 @@ const ROLES: [&str; 3] = ["Main", "Secondary", "Minor"];
 const LANGUAGES: [(&str, &str); 4] = [("jp", ".flagJP"), ("us", ".flagUS"), ("es", ".flagES"), ("fr", ".flagFR")];
 
 /// Shorter paragraphs are not descriptions.
-const SHORTEST_DESCRIPTION: usize = 50;
+const MIN_DESCRIPTION: usize = 50;
 
 /// All characters on the list.
 pub(crate) fn read_list(document: &Document) -> Result<Vec<Value>, FetchFailure> {
@@ -88,7 +88,7 @@ pub(crate) fn read_detail(document: &Document) -> Result<Value, FetchFailure> {
             fields.set(&title.to_lowercase().replace(' ', "_"), Some(known(&value)));
         }
     }
-    let is_description = |text: &String| text.chars().count() > SHORTEST_DESCRIPTION && !text.contains("Tags");
+    let is_description = |text: &String| text.chars().count() > MIN_DESCRIPTION && !text.contains("Tags");
     fields.set("description", page.texts(".entrySynopsis p").into_iter().find(is_description));
     fields = fields.put_some("alternative_names", page.texts(".entryAltNames li"));
     for kind in ["anime", "manga"] {

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::enrich::error::FetchFailure;
 use crate::enrich::html::{Document, Element, Fields};
 use crate::enrich::page::unexpected_page;
-use crate::enrich::sources::anisearch::site::is_meant;
+use crate::enrich::sources::anisearch::site::is_expected_page;
 
 /// A day, or two with a dash between them: the site writes U+2011.
 static DATES: LazyLock<Regex> = LazyLock::new(|| {
@@ -53,7 +53,7 @@ pub(crate) fn read(document: &Document, url: &str) -> Result<(Fields, Parts), Fe
 
 /// The URLs of the screenshots.
 pub(crate) fn screenshots(document: &Document) -> Result<Vec<Value>, FetchFailure> {
-    if !is_meant(document, "div#screenshots") {
+    if !is_expected_page(document, "div#screenshots") {
         return Err(unexpected_page("screenshots page", document));
     }
     let links = document.root().all("div#screenshots a.zoom, div#screenshots a.loupe");

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::enrich::error::FetchFailure;
 use crate::enrich::html::{Document, Element, Fields};
 use crate::enrich::page::unexpected_page;
-use crate::enrich::sources::anisearch::site::is_meant;
+use crate::enrich::sources::anisearch::site::is_expected_page;
 
 /// The sections of the list: the fourth has no characters.
 const PARTS: &str = "#chara1, #chara2, #chara3, #chara5, #chara6, #chara7";
@@ -21,7 +21,7 @@ const IMAGES: &str = "https://cdn.anisearch.com/images/";
 
 /// All characters on the list.
 pub(crate) fn read(document: &Document) -> Result<Value, FetchFailure> {
-    if !is_meant(document, MARKS) {
+    if !is_expected_page(document, MARKS) {
         return Err(unexpected_page("character list", document));
     }
     let characters = document.root().all(PARTS).into_iter().flat_map(|part| {

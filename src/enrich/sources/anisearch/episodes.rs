@@ -6,14 +6,14 @@ use crate::enrich::error::FetchFailure;
 use crate::enrich::html::{Document, Fields};
 use crate::enrich::page::unexpected_page;
 use crate::enrich::sources::anisearch::characters::number;
-use crate::enrich::sources::anisearch::site::is_meant;
+use crate::enrich::sources::anisearch::site::is_expected_page;
 
 /// A row of an episode.
 const ROW: &str = "tr[data-episode='true']";
 
 /// All episodes with data. The list may be empty: movies have none.
 pub(crate) fn read(document: &Document) -> Result<Value, FetchFailure> {
-    if !is_meant(document, ROW) {
+    if !is_expected_page(document, ROW) {
         return Err(unexpected_page("episode list", document));
     }
     let episodes = document.root().all(ROW).into_iter().map(|row| {

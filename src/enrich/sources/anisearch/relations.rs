@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::enrich::error::FetchFailure;
 use crate::enrich::html::{Document, Element, Fields};
 use crate::enrich::page::unexpected_page;
-use crate::enrich::sources::anisearch::site::is_meant;
+use crate::enrich::sources::anisearch::site::is_expected_page;
 
 /// Related anime and manga.
 #[derive(Default)]
@@ -19,7 +19,7 @@ const MARKS: &str = "section#relations, section#relations_anime, section#relatio
 
 /// The data of the page.
 pub(crate) fn read(document: &Document) -> Result<Relations, FetchFailure> {
-    if !is_meant(document, MARKS) {
+    if !is_expected_page(document, MARKS) {
         return Err(unexpected_page("relations page", document));
     }
     let rows = |selector: &str| document.root().all(selector).into_iter().map(related).collect();

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use cache_core::admin::flush::Report;
+use cache_core::admin::flush::FlushReport;
 use cache_core::admin::ttl;
-use cache_core::admin::ttl::Change;
+use cache_core::admin::ttl::ExpiryChange;
 use cache_core::{BackendId, Health, RemoveStats};
 use ratatui::layout::Size;
 use rstest::rstest;
@@ -15,7 +15,7 @@ use crate::tui::app::dialog::Dialog;
 use crate::tui::effect::Effect;
 use crate::tui::fixture::{NOW, app, backend, entries, listed, press, scan_of};
 use crate::tui::focus::Focus;
-use crate::tui::message::{Message, Outcome, Progress};
+use crate::tui::message::{EnrichProgress, Message, Outcome};
 use crate::tui::options::Options;
 use crate::tui::update::tests::{many, plan_of, unavailable};
 use crate::tui::update::update;
@@ -108,7 +108,7 @@ fn what_was_flushed_is_gone_from_the_table_and_the_tree() {
     press(&mut app, "/jikan<enter>D");
     let effects = press(&mut app, "y");
     let Some(Effect::Flush { ticket, .. }) = effects.first() else { panic!("{effects:?}") };
-    let report = Report { done: RemoveStats { entries: 2, keys: 6 }, ..Report::default() };
+    let report = FlushReport { done: RemoveStats { entries: 2, keys: 6 }, ..FlushReport::default() };
     update(&mut app, Message::Done(*ticket, Outcome::Flushed(report, Duration::from_millis(10))));
     assert_eq!(app.rows.len(), entries().len() - 2);
     assert_eq!(app.tree.get(0).entries, entries().len() as u64 - 2);
@@ -121,10 +121,10 @@ fn a_flush_that_failed_in_part_is_looked_up_again() {
     press(&mut app, "d");
     let effects = press(&mut app, "y");
     let Some(Effect::Flush { ticket, .. }) = effects.first() else { panic!("{effects:?}") };
-    let report = Report { failed: 1, error: Some(unavailable()), ..Report::default() };
+    let report = FlushReport { failed: 1, error: Some(unavailable()), ..FlushReport::default() };
     let effects = update(&mut app, Message::Done(*ticket, Outcome::Flushed(report, Duration::ZERO)));
     scan_of(&effects);
-    assert!(app.lost().is_some());
+    assert!(app.show_lost().is_some());
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn what_a_failed_flush_did_stays_on_the_screen_when_another_cache_stands_in() {
     let effects = press(&mut app, "y");
     let Some(Effect::Flush { ticket, .. }) = effects.first() else { panic!("{effects:?}") };
     let done = RemoveStats { entries: 1, keys: 3 };
-    let report = Report { done, failed: 1, error: Some(unavailable()), ..Report::default() };
+    let report = FlushReport { done, failed: 1, error: Some(unavailable()), ..FlushReport::default() };
     update(&mut app, Message::Done(*ticket, Outcome::Flushed(report, Duration::ZERO)));
     let other = BackendId { location: "/tmp/http_cache.db".into(), ..backend() };
     update(&mut app, Message::Health(Health { backend: other, is_fallback: true, problem: Some("down".into()) }));
@@ -156,11 +156,11 @@ fn esc_stops_a_flush_and_leaving_waits_for_its_batch() {
     let Some(Effect::Flush { ticket, .. }) = effects.first() else { panic!("{effects:?}") };
     assert_eq!(press(&mut app, "<esc>"), [Effect::Stop(*ticket)]);
     assert_eq!(press(&mut app, "q"), [Effect::Stop(*ticket)]);
-    let report = Report { is_interrupted: true, ..Report::default() };
+    let report = FlushReport { is_interrupted: true, ..FlushReport::default() };
     let effects = update(&mut app, Message::Done(*ticket, Outcome::Flushed(report, Duration::ZERO)));
     assert_eq!(effects.last(), Some(&Effect::Quit));
     let exit_summary = app.take_exit_summary().expect("it is said what was done");
-    assert!(!exit_summary.is_whole && exit_summary.text.contains("Deleted 0 entries (0 keys)"), "{exit_summary:?}");
+    assert!(!exit_summary.is_complete && exit_summary.text.contains("Deleted 0 entries (0 keys)"), "{exit_summary:?}");
 }
 
 #[test]
@@ -169,19 +169,22 @@ fn who_does_not_wait_for_the_end_of_a_flush_is_told_how_far_it_was() {
     press(&mut app, "/jikan<enter>D");
     let effects = press(&mut app, "y");
     let Some(Effect::Flush { ticket, .. }) = effects.first() else { panic!("{effects:?}") };
-    let work = Progress::Work { done: 1, total: 2, elapsed: Duration::ZERO };
+    let work = EnrichProgress::Work { done: 1, total: 2, elapsed: Duration::ZERO };
     update(&mut app, Message::Progress(*ticket, work));
     press(&mut app, "q");
     assert_eq!(press(&mut app, "q"), [Effect::Quit]);
     let exit_summary = app.take_exit_summary().expect("it is said what was done");
-    assert!(!exit_summary.is_whole && exit_summary.text.contains("1 or more of 2 entries deleted"), "{exit_summary:?}");
+    assert!(
+        !exit_summary.is_complete && exit_summary.text.contains("1 or more of 2 entries deleted"),
+        "{exit_summary:?}"
+    );
 }
 
 #[rstest]
-#[case("12h", Change::Set(Duration::from_secs(43_200)))]
-#[case("+2h", Change::Extend(Duration::from_secs(7_200)))]
-#[case("never", Change::Persist)]
-fn a_new_ttl_is_set(#[case] text: &str, #[case] expected: Change) {
+#[case("12h", ExpiryChange::Set(Duration::from_secs(43_200)))]
+#[case("+2h", ExpiryChange::Extend(Duration::from_secs(7_200)))]
+#[case("never", ExpiryChange::Persist)]
+fn a_new_ttl_is_set(#[case] text: &str, #[case] expected: ExpiryChange) {
     let mut app = app();
     press(&mut app, "/jikan<enter>*t");
     let effects = press(&mut app, &format!("{text}<enter>"));
@@ -223,15 +226,15 @@ fn an_extension_adds_to_what_each_entry_has_left() {
     press(&mut app, "/jikan<enter>*t");
     let effects = press(&mut app, "+2h<enter>");
     let Some(Effect::ChangeTtl { ticket, .. }) = effects.first() else { panic!("{effects:?}") };
-    let report = ttl::Report { done: 2, ..ttl::Report::default() };
+    let report = ttl::TtlReport { done: 2, ..ttl::TtlReport::default() };
     update(&mut app, Message::Done(*ticket, Outcome::TtlChanged(report)));
-    let mut ttls: Vec<_> = app.rows.shown_entries().filter_map(|entry| entry.ttl(NOW)).collect();
+    let mut ttls: Vec<_> = app.rows.visible_entries().filter_map(|entry| entry.ttl(NOW)).collect();
     ttls.sort_unstable_by(f64::total_cmp);
     assert_eq!(ttls, [10_200.0, 93_200.0]);
 }
 
 /// What the question before a change says of this.
-fn told<'a>(app: &'a App, name: &str) -> Option<&'a str> {
+fn describe<'a>(app: &'a App, name: &str) -> Option<&'a str> {
     let Some(Dialog::Confirm(confirm)) = &app.dialog else { panic!("{:?}", app.dialog) };
     confirm.facts.iter().find(|(of, _)| of == name).map(|(_, value)| value.trim())
 }
@@ -244,8 +247,8 @@ fn what_never_expires_is_not_counted_among_what_lives_longer() {
     }
     let mut app = listed(Size::new(120, 40), Options::default(), entries);
     press(&mut app, "*t+2h<enter>");
-    assert!(told(&app, "Entries").unwrap().starts_with("1,200 ("), "{:?}", told(&app, "Entries"));
-    assert!(told(&app, "jikan").unwrap().starts_with("1,200 "), "{:?}", told(&app, "jikan"));
+    assert!(describe(&app, "Entries").unwrap().starts_with("1,200 ("), "{:?}", describe(&app, "Entries"));
+    assert!(describe(&app, "jikan").unwrap().starts_with("1,200 "), "{:?}", describe(&app, "jikan"));
     let effects = press(&mut app, "1200<enter>");
     let Some(Effect::ChangeTtl { targets, .. }) = effects.first() else { panic!("{effects:?}") };
     assert_eq!(targets.len(), 1_200);
@@ -270,7 +273,7 @@ fn a_ttl_counts_from_when_it_was_set_and_not_from_the_question() {
     update(&mut app, Message::Tick(NOW + 600.0));
     let effects = press(&mut app, "1500<enter>");
     let Some(Effect::ChangeTtl { ticket, .. }) = effects.first() else { panic!("{effects:?}") };
-    let report = ttl::Report { done: 1_500, ..ttl::Report::default() };
+    let report = ttl::TtlReport { done: 1_500, ..ttl::TtlReport::default() };
     update(&mut app, Message::Done(*ticket, Outcome::TtlChanged(report)));
     assert!(app.rows.entries().all(|entry| entry.ttl(app.now) == Some(43_200.0)));
 }
@@ -280,13 +283,13 @@ fn a_search_of_bodies_that_goes_on_is_told_before_a_flush_of_what_it_found() {
     let mut app = app();
     let effects = press(&mut app, "/body-match:bebop<enter>");
     let Some(Effect::Search { ticket, ids, .. }) = effects.last() else { panic!("{effects:?}") };
-    update(&mut app, Message::Progress(*ticket, Progress::Found(ids[..1].to_vec())));
+    update(&mut app, Message::Progress(*ticket, EnrichProgress::Found(ids[..1].to_vec())));
     press(&mut app, "D");
-    assert!(told(&app, "Note").is_some_and(|told| told.contains("body search in progress")));
+    assert!(describe(&app, "Note").is_some_and(|message| message.contains("body search in progress")));
     press(&mut app, "n");
     update(&mut app, Message::Done(*ticket, Outcome::Searched(Ok(()))));
     press(&mut app, "D");
-    assert_eq!(told(&app, "Note"), None);
+    assert_eq!(describe(&app, "Note"), None);
 }
 
 #[test]

@@ -13,12 +13,12 @@ use crate::enrich::progress::EnrichPlan;
 use crate::enrich::report::{EnrichReport, PassReport};
 use crate::services::SERVICES;
 use crate::tui::app::App;
-use crate::tui::app::enrich::Shown;
+use crate::tui::app::enrich::OutcomeView;
 use crate::tui::app::loadable::Loadable;
 use crate::tui::effect::Effect;
 use crate::tui::fixture::{NOW, backend, blank, enriching, entries, listed, press, run, scan_of, tallies, title_list};
 use crate::tui::focus::{Pane, Screen};
-use crate::tui::message::{Message, Outcome, Progress};
+use crate::tui::message::{EnrichProgress, Message, Outcome};
 use crate::tui::options::Options;
 use crate::tui::ticket::Ticket;
 use crate::tui::update::{start, update};
@@ -78,7 +78,7 @@ fn of_two_titles_that_are_called_the_same_the_runs_own_is_meant() {
     "1 service returned incomplete data"
 )]
 #[case(|report: &mut EnrichReport| report.services[0].warm = Some(PassReport { requests: 5, hits: 2, ..PassReport::default() }), "3 requests of")]
-fn what_is_wrong_with_a_run_is_no_success(#[case] spoil: fn(&mut EnrichReport), #[case] told: &str) {
+fn what_is_wrong_with_a_run_is_no_success(#[case] spoil: fn(&mut EnrichReport), #[case] message: &str) {
     let mut good = run();
     good.report.identical = Some(true);
     for service in &mut good.report.services {
@@ -94,7 +94,7 @@ fn what_is_wrong_with_a_run_is_no_success(#[case] spoil: fn(&mut EnrichReport), 
     assert!(!notice.is_error && notice.text.contains("Enriched "), "{notice:?}");
     spoil(&mut good.report);
     let notice = end(good);
-    assert!(notice.is_error && notice.text.contains(told), "{notice:?}");
+    assert!(notice.is_error && notice.text.contains(message), "{notice:?}");
 }
 
 fn notice(app: &App) -> &str {
@@ -129,8 +129,8 @@ fn what_is_chosen_is_enriched(
     let effects = press(&mut app, keys);
     let (_, plan) = begun(&effects);
     assert_eq!((plan.anime.title.as_str(), plan.mode), (title, mode));
-    assert_eq!(plan.asked().collect::<Vec<_>>(), services);
-    assert!(matches!(app.enrich.shown(), Shown::Running(_)));
+    assert_eq!(plan.services().collect::<Vec<_>>(), services);
+    assert!(matches!(app.enrich.outcome_view(), OutcomeView::Running(_)));
 }
 
 #[rstest]
@@ -175,8 +175,8 @@ fn a_run_is_followed_to_its_end_and_kept_in_view() {
     let (ticket, _) = begun(&effects);
     assert_eq!(press(&mut app, "<enter>"), [], "one at a time");
     let news = tallies(&app);
-    update(&mut app, Message::Progress(Ticket(9_999), Progress::Enriching(Vec::new())));
-    update(&mut app, Message::Progress(ticket, Progress::Enriching(news.clone())));
+    update(&mut app, Message::Progress(Ticket(9_999), EnrichProgress::Enriching(Vec::new())));
+    update(&mut app, Message::Progress(ticket, EnrichProgress::Enriching(news.clone())));
     assert_eq!(app.enrich.running.as_ref().map(|running| &running.services), Some(&news));
 
     // Looking at an older run meanwhile, and leaving the tab, cancels nothing.
@@ -188,7 +188,10 @@ fn a_run_is_followed_to_its_end_and_kept_in_view() {
     scan_of(&effects);
     press(&mut app, "e");
     assert!(app.enrich.running.is_none() && app.enrich.runs.len() == 2);
-    assert!(matches!(app.enrich.shown(), Shown::Run(run) if run.at < NOW), "the older one is still selected");
+    assert!(
+        matches!(app.enrich.outcome_view(), OutcomeView::Run(run) if run.at < NOW),
+        "the older one is still selected"
+    );
     assert!(notice(&app).is_empty());
 }
 
@@ -232,7 +235,7 @@ fn what_a_run_touched_is_browsed_alone_until_esc() {
     let mut app = at_once();
     let effects = press(&mut app, "o");
     scan_of(&effects);
-    let shown = |app: &App| app.rows.shown_entries().map(|entry| entry.id.text().into_owned()).collect::<Vec<_>>();
+    let shown = |app: &App| app.rows.visible_entries().map(|entry| entry.id.text().into_owned()).collect::<Vec<_>>();
     assert_eq!((app.screen, shown(&app).len()), (Screen::Browse, 2), "{:?}", shown(&app));
     assert!(!app.shows_everything(), "a flush of what is shown is none of everything");
     press(&mut app, "/anisearch<enter>");

@@ -10,8 +10,8 @@ use crate::enrich::report::{PassReport, ServiceReport};
 use crate::output::columns::clip;
 use crate::output::columns::wrap;
 use crate::output::{human, safe};
-use crate::tui::app::enrich::{PassTally, Running, ServiceTally, Shown, share_of};
-use crate::tui::app::run_report::{Line as Part, NAME};
+use crate::tui::app::enrich::{OutcomeView, PassTally, Running, ServiceTally, share_of};
+use crate::tui::app::run_report::{NAME, ReportLine as Part};
 use crate::tui::app::{App, run_report};
 use crate::tui::focus::Pane;
 use crate::tui::layout::regions::Regions;
@@ -32,19 +32,21 @@ pub(crate) fn draw(frame: &mut Frame<'_>, area: Rect, regions: &Regions, app: &A
         return;
     }
     let is_focused = app.enrich.pane == Pane::Outcome;
-    let shown = app.enrich.shown();
+    let shown = app.enrich.outcome_view();
     let title = match shown {
-        Shown::Nothing => " Run ".to_owned(),
-        Shown::Running(Running { title, .. }) => format!(" {} ", safe::line(title)),
-        Shown::Run(run) => format!(" {} · {} ", safe::line(&run.report.title), format_timestamp(run.at, &app.zone)),
+        OutcomeView::Nothing => " Run ".to_owned(),
+        OutcomeView::Running(Running { title, .. }) => format!(" {} ", safe::line(title)),
+        OutcomeView::Run(run) => {
+            format!(" {} · {} ", safe::line(&run.report.title), format_timestamp(run.at, &app.zone))
+        }
     };
     let title = clip(&title, usize::from(area.width).saturating_sub(4)).into_owned();
     draw_frame(frame, area, Line::styled(title, theme.heading_sorted), regions.is_framed, is_focused, theme);
     let width = run_report::width(regions.inside(area).width);
     let lines: Vec<Line<'_>> = match shown {
-        Shown::Nothing => idle(width, theme),
-        Shown::Running(running) => live(running, app.now, width, regions.inside(area).height.into(), theme),
-        Shown::Run(run) => {
+        OutcomeView::Nothing => idle(width, theme),
+        OutcomeView::Running(running) => live(running, app.now, width, regions.inside(area).height.into(), theme),
+        OutcomeView::Run(run) => {
             let parts = run_report::lines(run, width);
             parts.iter().skip(app.enrich.outcome_offset).map(|part| line(part, run, width, theme)).collect()
         }
@@ -133,7 +135,7 @@ fn line<'a>(part: &Part, run: &Run, width: usize, theme: &Theme) -> Line<'a> {
             theme.heading,
         ),
         Part::Service(at) => {
-            report.services.get(*at).map(|service| of_service(service, width, theme)).unwrap_or_default()
+            report.services.get(*at).map(|service| service_lines(service, width, theme)).unwrap_or_default()
         }
         Part::All => {
             let sum =
@@ -144,7 +146,7 @@ fn line<'a>(part: &Part, run: &Run, width: usize, theme: &Theme) -> Line<'a> {
                 cold(report.cold_seconds, report.was_cached()),
                 hits(&report.services.iter().filter_map(|service| service.warm).collect::<Vec<_>>()),
                 human::latency(report.warm_seconds),
-                report.shown_speedup().map_or_else(|| "-".to_owned(), human::times),
+                report.displayed_speedup().map_or_else(|| "-".to_owned(), human::times),
             ];
             spans(width, "Total", cells, report.identical, theme, true)
         }
@@ -167,7 +169,7 @@ fn line<'a>(part: &Part, run: &Run, width: usize, theme: &Theme) -> Line<'a> {
     }
 }
 
-fn of_service<'a>(service: &ServiceReport, width: usize, theme: &Theme) -> Line<'a> {
+fn service_lines<'a>(service: &ServiceReport, width: usize, theme: &Theme) -> Line<'a> {
     let PassReport { requests, bytes, .. } = service.cold;
     let cells = [
         human::count(requests),
@@ -175,7 +177,7 @@ fn of_service<'a>(service: &ServiceReport, width: usize, theme: &Theme) -> Line<
         cold(service.cold.seconds, service.was_cached()),
         hits(service.warm.as_slice()),
         human::latency(service.warm.map(|pass| pass.seconds)),
-        match service.shown_speedup() {
+        match service.displayed_speedup() {
             Some(speedup) => human::times(speedup),
             None => if service.ok { "-" } else { "failed" }.to_owned(),
         },

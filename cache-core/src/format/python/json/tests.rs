@@ -6,13 +6,13 @@ use serde_json::json;
 
 use crate::format::python::json::*;
 
-const KEY: Dumps = Dumps { ascii: true, compact: false, sorted: true };
+const KEY: JsonStyle = JsonStyle { ascii: true, compact: false, sorted: true };
 
-const VALUE: Dumps = Dumps { ascii: false, compact: false, sorted: false };
+const VALUE: JsonStyle = JsonStyle { ascii: false, compact: false, sorted: false };
 
-const COMPACT: Dumps = Dumps { ascii: false, compact: true, sorted: true };
+const COMPACT: JsonStyle = JsonStyle { ascii: false, compact: true, sorted: true };
 
-fn written(value: &impl Serialize, how: Dumps) -> String {
+fn written(value: &impl Serialize, how: JsonStyle) -> String {
     dumps(value, how).unwrap().0
 }
 

@@ -19,7 +19,7 @@ fn a_fresh_response_answers_conditions_with_304() {
     let scene = Scene::default().holding(&[], &fields);
     let serve = scene.served(&get(&[("if-none-match", "\"a\""), ("range", "bytes=0-1")]), 1.0).unwrap();
     let response = serve.response.unwrap();
-    assert_eq!((response.status_code, serve.body), (304, Part::None));
+    assert_eq!((response.status_code, serve.body), (304, BodyRange::None));
     let kept = [
         ("cache-control", "max-age=60"),
         ("etag", "\"a\""),
@@ -29,19 +29,19 @@ fn a_fresh_response_answers_conditions_with_304() {
         ("age", "1"),
     ];
     assert_eq!(response.headers, headers(&kept));
-    assert_eq!(scene.served(&get(&[("if-none-match", "\"b\"")]), 1.0).unwrap().body, Part::Whole);
+    assert_eq!(scene.served(&get(&[("if-none-match", "\"b\"")]), 1.0).unwrap().body, BodyRange::Full);
 }
 
 #[rstest]
-#[case("bytes=2-3", 206, "bytes 2-3/10", "2", Part::Range(2, 3))]
-#[case("bytes=-1", 206, "bytes 9-9/10", "1", Part::Range(9, 9))]
-#[case("bytes=10-", 416, "bytes */10", "0", Part::None)]
+#[case("bytes=2-3", 206, "bytes 2-3/10", "2", BodyRange::Range(2, 3))]
+#[case("bytes=-1", 206, "bytes 9-9/10", "1", BodyRange::Range(9, 9))]
+#[case("bytes=10-", 416, "bytes */10", "0", BodyRange::None)]
 fn a_whole_response_answers_ranges(
     #[case] range: &str,
     #[case] status: u16,
     #[case] content_range: &str,
     #[case] length: &str,
-    #[case] body: Part,
+    #[case] body: BodyRange,
 ) {
     let scene = Scene::default().holding(&[], &[("cache-control", "max-age=60"), ("x", "1"), ("content-length", "10")]);
     let serve = scene.served(&get(&[("range", range)]), 1.0).unwrap();
@@ -56,10 +56,10 @@ fn a_whole_response_answers_ranges(
 fn range_of_a_body_of_unknown_length_gets_the_whole() {
     let mut scene = Scene::default().holding(&[], &[("cache-control", "max-age=60")]);
     scene.stored[0].body = None;
-    assert_eq!(scene.served(&get(&[("range", "bytes=0-1")]), 1.0).unwrap().body, Part::Whole);
+    assert_eq!(scene.served(&get(&[("range", "bytes=0-1")]), 1.0).unwrap().body, BodyRange::Full);
     let mut scene = Scene::default();
     assert!(scene.store(&get(&[]), &response(404, &[("cache-control", "max-age=60")]), START));
-    assert_eq!(scene.served(&get(&[("range", "bytes=0-1")]), 1.0).unwrap().body, Part::Whole);
+    assert_eq!(scene.served(&get(&[("range", "bytes=0-1")]), 1.0).unwrap().body, BodyRange::Full);
 }
 
 #[rstest]

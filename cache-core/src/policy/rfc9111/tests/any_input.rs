@@ -86,19 +86,24 @@ fn found() -> impl Strategy<Value = StoredResponse> {
             let cache_key = hishel1_key(b"a");
             let entry = Entry { id, cache_key, request, response, created_at, deleted_at: None };
             let body = length.map(|length| Bytes::from(vec![0; length]));
-            StoredResponse { id: EntryId::Http(Layout::Pipeline, id), entry: Arc::new(entry), expires_at: None, body }
+            StoredResponse {
+                id: EntryId::Http(StorageLayout::Pipeline, id),
+                entry: Arc::new(entry),
+                expires_at: None,
+                body,
+            }
         },
     )
 }
 
-fn check_serve(serve: &Serve, request: &Request, stored: &[StoredResponse]) {
+fn check_serve(serve: &ServeStored, request: &Request, stored: &[StoredResponse]) {
     let found = &stored[serve.index];
     let served = serve.response.as_ref().expect("the heads always carry an age or are new");
     assert!(matches!(request.method.as_str(), "GET" | "HEAD"), "{request:?}");
     assert_eq!(found.entry.request.method, "GET");
     let has_body = request.method == "GET" && !matches!(served.status_code, 304 | 416);
-    assert_eq!(serve.body != Part::None, has_body, "{served:?}");
-    if let (Part::Range(first, last), Some(body)) = (serve.body, &found.body) {
+    assert_eq!(serve.body != BodyRange::None, has_body, "{served:?}");
+    if let (BodyRange::Range(first, last), Some(body)) = (serve.body, &found.body) {
         assert!(first <= last && last < body.len() as u64);
     }
 }
@@ -112,12 +117,12 @@ proptest! {
         is_shared: bool,
         at in START..START + 5_000.0,
     ) {
-        let policy = Specification { is_shared };
+        let policy = Rfc9111 { is_shared };
         let sent = match policy.decide(&request, &stored, at) {
-            Decision::Serve(serve) => {
+            Decision::ServeStored(serve) => {
                 check_serve(&serve, &request, &stored);
                 let heads = &stored[serve.index].entry.response.headers;
-                let directives = ResponseDirectives::of_headers(heads);
+                let directives = ResponseDirectives::from_view(heads);
                 prop_assert!(!(directives.no_cache || serve.is_stale && directives.must_revalidate));
                 prop_assert!(!crate::policy::vary::is_anything(heads));
                 serve.refresh.map_or_else(|| request.clone(), |refresh| refresh.request)

@@ -59,7 +59,7 @@ fn reused_response_has_age_and_keeps_its_date() {
     let serve = scene.served(&get(&[]), 5.75).unwrap();
     let expected = [("cache-control", "max-age=99"), ("age", "35"), ("date", DATE), ("x", "1"), ("x", "2")];
     assert_eq!(serve.response.unwrap().headers, headers(&expected));
-    assert_eq!((serve.age, serve.is_stale, serve.body), (35.75, false, Part::Whole));
+    assert_eq!((serve.age, serve.is_stale, serve.body), (35.75, false, BodyRange::Full));
 }
 
 /// RFC 9111, 4.2.3: the response delay counts.

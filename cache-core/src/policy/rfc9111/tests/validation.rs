@@ -21,7 +21,7 @@ fn not_modified_makes_the_stored_response_fresh() {
         ("x", "2"),
     ]);
     let served = serve.response.as_ref().unwrap();
-    assert_eq!((served.status_code, &served.headers, serve.body), (200, &updated, Part::Whole));
+    assert_eq!((served.status_code, &served.headers, serve.body), (200, &updated, BodyRange::Full));
     assert!(served.headers.get("age").is_none(), "RFC 9111, 4: Age is for what was not validated");
     let [update] = <[Update; 1]>::try_from(outcome.updates).unwrap();
     scene.update(update);
@@ -35,13 +35,13 @@ fn condition_of_the_caller_is_evaluated_after_validation() {
     assert_eq!(scene.forwarded(&asked, 2.0).request.headers.get("if-none-match"), Some("\"mine\", \"a\""));
     let reply = |tag| scene.receive(&asked, &response(304, &[("etag", tag)]), START + 2.0).reply;
     let Reply::Validated(serve) = reply("\"a\"") else { panic!() };
-    assert_eq!((serve.response.unwrap().status_code, serve.body), (304, Part::None));
+    assert_eq!((serve.response.unwrap().status_code, serve.body), (304, BodyRange::None));
     assert_eq!(reply("\"mine\""), Reply::Origin(None), "it speaks of the caller's copy alone");
 
     let asked = get(&[("if-none-match", "\"mine\"")]);
     let outcome = scene.receive(&asked, &response(304, &[("etag", "\"a\"")]), START + 2.0);
     let Reply::Validated(serve) = outcome.reply else { panic!() };
-    assert_eq!((serve.response.unwrap().status_code, serve.body), (200, Part::Whole), "RFC 9111, 4.3.2");
+    assert_eq!((serve.response.unwrap().status_code, serve.body), (200, BodyRange::Full), "RFC 9111, 4.3.2");
 }
 
 #[test]
@@ -82,7 +82,7 @@ fn no_store_of_a_304_requires_validation_from_then_on() {
     let mut scene = Scene::default().holding(&[], &[("cache-control", "max-age=1"), ("etag", "\"a\"")]);
     let outcome = scene.receive(&get(&[]), &response(304, &[("cache-control", "no-store, max-age=60")]), START + 2.0);
     let [update] = <[Update; 1]>::try_from(outcome.updates).unwrap();
-    assert!(update.keep.as_secs() <= 60);
+    assert!(update.retention.as_secs() <= 60);
     scene.update(update);
     assert!(scene.served(&get(&[]), 3.0).is_none());
     assert!(scene.unreachable(&get(&[]), 3.0).is_none());
@@ -92,7 +92,7 @@ fn no_store_of_a_304_requires_validation_from_then_on() {
 fn head_is_answered_from_the_response_to_a_get() {
     let scene = Scene::default().holding(&[], &[("cache-control", "max-age=60"), ("content-length", "10")]);
     let serve = scene.served(&request("HEAD", &[("range", "bytes=0-1")]), 1.0).unwrap();
-    assert_eq!(serve.body, Part::None);
+    assert_eq!(serve.body, BodyRange::None);
     let response = serve.response.unwrap();
     assert_eq!((response.status_code, response.headers.get("content-length")), (200, Some("10")));
     let asked = request("HEAD", &[]);

@@ -34,7 +34,7 @@ pub(crate) struct TierEntries {
     is_on: AtomicBool,
     /// Held while something is inserted or invalidated, so that no change falls between the check of [`Self::changes`]
     /// and the insertion.
-    keeping: Mutex<()>,
+    fill_lock: Mutex<()>,
 }
 
 #[derive(Clone)]
@@ -46,7 +46,7 @@ struct Responses {
 
 /// The number of changes when a read began.
 #[derive(Clone, Copy)]
-pub(crate) struct Moment(u64);
+pub(crate) struct Version(u64);
 
 impl TierEntries {
     pub(crate) fn new(time: Duration) -> Self {
@@ -66,12 +66,12 @@ impl TierEntries {
             keys: Cache::builder().time_to_live(time).max_capacity(MAX_BYTES / HEAD as u64).build(),
             changes: AtomicU64::new(0),
             is_on: AtomicBool::new(false),
-            keeping: Mutex::new(()),
+            fill_lock: Mutex::new(()),
         }
     }
 
-    pub(crate) fn moment(&self) -> Moment {
-        Moment(self.changes.load(Ordering::SeqCst))
+    pub(crate) fn version(&self) -> Version {
+        Version(self.changes.load(Ordering::SeqCst))
     }
 
     pub(crate) fn responses(&self, key: &CacheKey, now: f64) -> Option<Arc<[StoredResponse]>> {
@@ -91,14 +91,14 @@ impl TierEntries {
 
     /// Keeps responses that were read since then, if nothing has changed and the body of the first came along: for half
     /// of their remaining TTL, so that hits reach the store, which renews it, before it expires.
-    pub(crate) fn keep_responses(&self, since: Moment, key: &CacheKey, found: &[StoredResponse], now: f64) {
+    pub(crate) fn keep_responses(&self, since: Version, key: &CacheKey, found: &[StoredResponse], now: f64) {
         let is_short = |found: &StoredResponse| found.body.as_ref().is_some_and(|body| body.len() <= MAX_VALUE);
         if !found.first().is_some_and(is_short) {
             return;
         }
         let expires_at = found.iter().filter_map(|found| found.expires_at).fold(f64::INFINITY, f64::min);
         let until = now + (expires_at - now) / 2.0;
-        self.keep(since, || {
+        self.insert(since, || {
             for found in found {
                 self.keys.insert(found.entry.id, key.clone());
             }
@@ -106,44 +106,44 @@ impl TierEntries {
         });
     }
 
-    pub(crate) fn keep_result(&self, since: Moment, key: &str, stored: &StoredResult) {
+    pub(crate) fn insert_result(&self, since: Version, key: &str, stored: &StoredResult) {
         if stored.value.len() <= MAX_VALUE {
-            self.keep(since, || self.results.insert(key.as_bytes().to_vec(), stored.clone()));
+            self.insert(since, || self.results.insert(key.as_bytes().to_vec(), stored.clone()));
         }
     }
 
-    fn keep(&self, since: Moment, insert: impl FnOnce()) {
-        let _guard = self.keeping.lock().unwrap_or_else(PoisonError::into_inner);
+    fn insert(&self, since: Version, insert: impl FnOnce()) {
+        let _guard = self.fill_lock.lock().unwrap_or_else(PoisonError::into_inner);
         if self.is_on.load(Ordering::SeqCst) && self.changes.load(Ordering::SeqCst) == since.0 {
             insert();
         }
     }
 
-    fn change(&self, drop: impl FnOnce()) {
-        let _guard = self.keeping.lock().unwrap_or_else(PoisonError::into_inner);
+    fn invalidate(&self, drop: impl FnOnce()) {
+        let _guard = self.fill_lock.lock().unwrap_or_else(PoisonError::into_inner);
         self.changes.fetch_add(1, Ordering::SeqCst);
         drop();
     }
 
-    pub(crate) fn forget_key(&self, key: &CacheKey) {
-        self.change(|| self.responses.invalidate(key));
+    pub(crate) fn remove_key(&self, key: &CacheKey) {
+        self.invalidate(|| self.responses.invalidate(key));
     }
 
-    pub(crate) fn forget_result(&self, key: &[u8]) {
-        self.change(|| self.results.invalidate(key));
+    pub(crate) fn remove_result(&self, key: &[u8]) {
+        self.invalidate(|| self.results.invalidate(key));
     }
 
-    pub(crate) fn forget(&self, ids: &[EntryId]) {
+    pub(crate) fn remove(&self, ids: &[EntryId]) {
         for id in ids {
             match id {
-                EntryId::Http(_, id) => self.forget_entry(*id),
+                EntryId::Http(_, id) => self.remove_entry(*id),
                 EntryId::Key(key) => self.on_invalidate(key),
             }
         }
     }
 
-    fn forget_entry(&self, id: Uuid) {
-        self.change(|| {
+    fn remove_entry(&self, id: Uuid) {
+        self.invalidate(|| {
             if let Some(key) = self.keys.get(&id) {
                 self.responses.invalidate(&key);
             }
@@ -159,14 +159,14 @@ impl TierEntries {
 
 impl InvalidationListener for TierEntries {
     fn on_connected(&self) {
-        self.change(|| {
+        self.invalidate(|| {
             self.clear();
             self.is_on.store(true, Ordering::SeqCst);
         });
     }
 
     fn on_disconnected(&self) {
-        self.change(|| {
+        self.invalidate(|| {
             self.is_on.store(false, Ordering::SeqCst);
             self.clear();
         });
@@ -178,22 +178,22 @@ impl InvalidationListener for TierEntries {
 
     fn on_invalidate(&self, key: &[u8]) {
         match Name::parse(key) {
-            Name::Entry(_, id) | Name::Stream(_, id) | Name::Done(id) => self.forget_entry(id),
-            Name::Index(_, key) => self.forget_key(&key),
-            Name::Result => self.forget_result(key),
+            Name::Entry(_, id) | Name::Stream(_, id) | Name::Done(id) => self.remove_entry(id),
+            Name::Index(_, key) => self.remove_key(&key),
+            Name::Result => self.remove_result(key),
             Name::Unknown | Name::Foreign => {}
         }
     }
 
     fn on_invalidate_all(&self) {
-        self.change(|| self.clear());
+        self.invalidate(|| self.clear());
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::entry::{Entry, Layout, Request, Response};
+    use crate::model::entry::{Entry, Request, Response, StorageLayout};
 
     #[test]
     fn responses_are_kept_for_half_of_their_ttl() {
@@ -208,9 +208,9 @@ mod tests {
             created_at: None,
             deleted_at: None,
         };
-        let id = EntryId::Http(Layout::Pipeline, entry.id);
+        let id = EntryId::Http(StorageLayout::Pipeline, entry.id);
         let found = StoredResponse { id, entry: Arc::new(entry), expires_at: Some(1_010.0), body: Some(Bytes::new()) };
-        entries.keep_responses(entries.moment(), &key, &[found], 1_000.0);
+        entries.keep_responses(entries.version(), &key, &[found], 1_000.0);
         assert!(entries.responses(&key, 1_004.0).is_some());
         assert!(entries.responses(&key, 1_006.0).is_none());
     }

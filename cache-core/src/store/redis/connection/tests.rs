@@ -29,11 +29,11 @@ async fn ask_twice(settings: Config) -> (Result<Value>, Result<Value>) {
         let second = async { answer(listener.accept().await.unwrap().0, false).await };
         tokio::join!(answer(first, true), second);
     };
-    let patience = settings.store_patience;
+    let timeout = settings.store_timeout;
     let connection = Connection::new(&Config { redis_url: url, ..settings }).unwrap();
     let client = async {
         let ping = redis::cmd("PING");
-        let first = tokio::time::timeout(patience, connection.query("PING", &ping)).await;
+        let first = tokio::time::timeout(timeout, connection.query("PING", &ping)).await;
         let first = first.unwrap_or_else(|_| Err(Error::Config("out of patience".into())));
         (first, connection.query("PING", &ping).await)
     };
@@ -48,7 +48,7 @@ async fn a_connection_with_a_late_reply_is_replaced() {
     let settings = Config {
         redis_timeout: Duration::from_millis(200),
         redis_retry_on_timeout: false,
-        store_patience: Duration::from_secs(60),
+        store_timeout: Duration::from_secs(60),
         ..Config::default()
     };
     let (late, again) = ask_twice(settings).await;
@@ -60,7 +60,7 @@ async fn a_connection_with_a_late_reply_is_replaced() {
 async fn a_late_reply_is_retried_when_configured() {
     let settings = Config {
         redis_timeout: Duration::from_millis(200),
-        store_patience: Duration::from_secs(60),
+        store_timeout: Duration::from_secs(60),
         ..Config::default()
     };
     ask_twice(settings).await.0.unwrap();
@@ -68,7 +68,7 @@ async fn a_late_reply_is_retried_when_configured() {
 
 #[tokio::test]
 async fn a_connection_that_a_timeout_left_is_replaced() {
-    let settings = Config { store_patience: Duration::from_millis(200), ..Config::default() };
+    let settings = Config { store_timeout: Duration::from_millis(200), ..Config::default() };
     let (late, again) = ask_twice(settings).await;
     assert!(matches!(late, Err(Error::Config(_))), "{late:?}");
     again.unwrap();

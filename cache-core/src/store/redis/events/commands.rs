@@ -1,30 +1,30 @@
 //! The lines of `MONITOR`: which commands are signs. Values are never looked at: a line is read as far as its keys.
 
 use crate::model::event::EventKind;
-use crate::store::redis::events::signal::{Deed, Sign};
+use crate::store::redis::events::signal::{Command, Signal};
 
 /// What a command does to its keys, and how many of its arguments are keys.
-fn deed(command: &[u8]) -> Option<(Deed, usize)> {
+fn command(command: &[u8]) -> Option<(Command, usize)> {
     let mut name = [0; 16];
     let name = name.get_mut(..command.len())?;
     name.copy_from_slice(command);
     name.make_ascii_uppercase();
     Some(match &*name {
         b"SMEMBERS" | b"ZRANGE" | b"ZRANGEBYSCORE" | b"ZREVRANGE" | b"ZREVRANGEBYSCORE" | b"GET" | b"GETEX"
-        | b"HGET" | b"HMGET" | b"HGETALL" => (Deed::Read, 1),
-        b"MGET" => (Deed::Read, usize::MAX),
-        b"SET" | b"SETEX" | b"PSETEX" | b"SETNX" | b"HSET" | b"HMSET" | b"HSETNX" | b"RESTORE" => (Deed::Written, 1),
-        b"SADD" | b"ZADD" => (Deed::Joined, 1),
-        b"SREM" | b"ZREM" => (Deed::Left, 1),
-        b"EXPIRE" | b"PEXPIRE" | b"EXPIREAT" | b"PEXPIREAT" | b"PERSIST" => (Deed::TtlSet, 1),
-        b"DEL" | b"UNLINK" => (Deed::Gone(EventKind::Remove), usize::MAX),
+        | b"HGET" | b"HMGET" | b"HGETALL" => (Command::Read, 1),
+        b"MGET" => (Command::Read, usize::MAX),
+        b"SET" | b"SETEX" | b"PSETEX" | b"SETNX" | b"HSET" | b"HMSET" | b"HSETNX" | b"RESTORE" => (Command::Written, 1),
+        b"SADD" | b"ZADD" => (Command::Joined, 1),
+        b"SREM" | b"ZREM" => (Command::Left, 1),
+        b"EXPIRE" | b"PEXPIRE" | b"EXPIREAT" | b"PEXPIREAT" | b"PERSIST" => (Command::TtlSet, 1),
+        b"DEL" | b"UNLINK" => (Command::Removed(EventKind::Remove), usize::MAX),
         _ => return None,
     })
 }
 
 /// The signs in a line such as `1795395939.519725 [0 127.0.0.1:48572] "smembers" "hishel_cache:key_index:6b"`. What came
 /// from the address `own` is no sign: the watch looks into entries itself.
-pub(crate) fn signs(line: &[u8], database: i64, own: Option<&[u8]>) -> Vec<Sign> {
+pub(crate) fn signals(line: &[u8], database: i64, own: Option<&[u8]>) -> Vec<Signal> {
     let read = || {
         let open = line.iter().position(|byte| *byte == b'[')?;
         let rest = &line[open + 1..];
@@ -37,17 +37,17 @@ pub(crate) fn signs(line: &[u8], database: i64, own: Option<&[u8]>) -> Vec<Sign>
         if own.is_some_and(|own| rest[of.len()..close].trim_ascii() == own) {
             return None;
         }
-        let mut arguments = Arguments(&rest[close + 2..]);
-        let (deed, keys) = deed(&arguments.next()?)?;
-        Some(arguments.take(keys).filter_map(|key| Sign::of(&key, deed)).collect())
+        let mut arguments = CommandArguments(&rest[close + 2..]);
+        let (deed, keys) = command(&arguments.next()?)?;
+        Some(arguments.take(keys).filter_map(|key| Signal::from_command(&key, deed)).collect())
     };
     read().unwrap_or_default()
 }
 
 /// The arguments of a command as `MONITOR` quotes them.
-struct Arguments<'a>(&'a [u8]);
+struct CommandArguments<'a>(&'a [u8]);
 
-impl Iterator for Arguments<'_> {
+impl Iterator for CommandArguments<'_> {
     type Item = Vec<u8>;
 
     fn next(&mut self) -> Option<Vec<u8>> {
@@ -86,23 +86,23 @@ impl Iterator for Arguments<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::entry::Layout;
+    use crate::model::entry::StorageLayout;
     use crate::model::key::CacheKey;
     use proptest::prelude::*;
 
-    fn of(line: &str) -> Vec<Sign> {
-        signs(line.as_bytes(), 0, None)
+    fn of(line: &str) -> Vec<Signal> {
+        signals(line.as_bytes(), 0, None)
     }
 
     #[test]
     fn commands_on_cache_keys_are_signals() {
-        let index = [Sign::IndexRead(Layout::Pipeline, CacheKey::new(*b"k"))];
+        let index = [Signal::IndexRead(StorageLayout::Pipeline, CacheKey::new(*b"k"))];
         for client in ["127.0.0.1:48572", "lua", r#"unix:/run/a] b"c.sock"#] {
             assert_eq!(of(&format!(r#"1795395939.5 [0 {client}] "smembers" "hishel_cache:key_index:6b""#)), index);
         }
         assert_eq!(
             of(r#"1.0 [0 h:1] "setex" "result_cache:a:\"\x1b\n" "60" "[1]""#),
-            [Sign::ResultWritten((&b"result_cache:a:\"\x1b\n"[..]).into())]
+            [Signal::ResultWritten((&b"result_cache:a:\"\x1b\n"[..]).into())]
         );
         assert_eq!(of(r#"1.0 [0 h:1] "del" "result_cache:a" "other" "result_cache:b""#).len(), 2);
     }
@@ -127,8 +127,8 @@ mod tests {
     proptest! {
         #[test]
         fn no_line_panics(line in any::<Vec<u8>>(), tail in r#"[\[\] "\\x0-9a-f]{0,40}"#) {
-            signs(&line, 0, None);
-            signs(format!("1.0 [0 h:1] \"get\" \"result_cache:{tail}").as_bytes(), 0, None);
+            signals(&line, 0, None);
+            signals(format!("1.0 [0 h:1] \"get\" \"result_cache:{tail}").as_bytes(), 0, None);
         }
     }
 }

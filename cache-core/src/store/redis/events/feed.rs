@@ -16,16 +16,16 @@ use uuid::Uuid;
 
 use crate::clock;
 use crate::error::Result;
-use crate::model::entry::{EntryId, Layout};
-use crate::model::event::{Asked, Seen, Source};
+use crate::model::entry::{EntryId, StorageLayout};
+use crate::model::event::{EventSource, Observation, RequestLine};
 use crate::model::service::ServiceRegistry;
 use crate::store::events::EventFeed;
 use crate::store::redis::connection::Connection;
-use crate::store::redis::events::interpreter::{Context, Recogniser};
+use crate::store::redis::events::interpreter::{Context, EventInterpreter};
 use crate::store::redis::events::notifications::Setting;
 use crate::store::redis::events::pending::Facts;
-use crate::store::redis::events::reader::{Dropped, News, Reader};
-use crate::store::redis::events::signal::Sign;
+use crate::store::redis::events::reader::{DroppedCount, Reader, ReaderMessage};
+use crate::store::redis::events::signal::Signal;
 use crate::store::redis::layout::Name;
 use crate::store::redis::{heads, layout, reply};
 
@@ -43,18 +43,18 @@ const CHECK_EVERY: f64 = 5.0;
 
 /// The events of a cache in Redis.
 pub(crate) struct RedisEventFeed {
-    source: Source,
-    since: f64,
+    source: EventSource,
+    begun_at: f64,
     /// When the feed ends by itself.
-    until: Option<f64>,
+    ended_at: Option<f64>,
     connection: Connection,
     services: ServiceRegistry,
-    interpreter: Recogniser,
+    interpreter: EventInterpreter,
     known: Cache<Uuid, Arc<Facts>>,
-    news: mpsc::Receiver<News>,
+    inbox: mpsc::Receiver<ReaderMessage>,
     /// The message that is being processed: kept here, so that a canceled call loses nothing.
-    current: Option<News>,
-    dropped: Dropped,
+    current: Option<ReaderMessage>,
+    dropped: DroppedCount,
     ticked_at: f64,
     checked_at: f64,
     is_over: bool,
@@ -64,30 +64,30 @@ pub(crate) struct RedisEventFeed {
 
 impl RedisEventFeed {
     /// Starts to watch; the server's settings are in place when this returns.
-    pub(crate) async fn open(connection: &Connection, services: &ServiceRegistry, source: Source) -> Result<Self> {
+    pub(crate) async fn open(connection: &Connection, services: &ServiceRegistry, source: EventSource) -> Result<Self> {
         let setting = match source {
-            Source::Notifications { enables } => Some(Setting::take(connection, enables).await?),
-            Source::Commands { .. } => None,
+            EventSource::Notifications { enables } => Some(Setting::take(connection, enables).await?),
+            EventSource::Commands { .. } => None,
         };
-        let (signs, news) = mpsc::channel(QUEUE);
-        let dropped = Dropped::default();
-        let reader = Reader::open(connection.clone(), source, signs, dropped.clone()).await?;
+        let (signals, news) = mpsc::channel(QUEUE);
+        let dropped = DroppedCount::default();
+        let reader = Reader::open(connection.clone(), source, signals, dropped.clone()).await?;
         let now = clock::now();
         let until = match source {
-            Source::Commands { window, .. } => Some(now + window.as_secs_f64()),
-            Source::Notifications { .. } => None,
+            EventSource::Commands { window, .. } => Some(now + window.as_secs_f64()),
+            EventSource::Notifications { .. } => None,
         };
         #[expect(clippy::disallowed_methods, reason = "the task ends with the watch")]
         let reader = tokio::spawn(reader.run());
         Ok(Self {
             source,
-            since: now,
-            until,
+            begun_at: now,
+            ended_at: until,
             connection: connection.clone(),
             services: services.clone(),
-            interpreter: Recogniser::new(matches!(source, Source::Commands { .. }), services.clone()),
+            interpreter: EventInterpreter::new(matches!(source, EventSource::Commands { .. }), services.clone()),
             known: Cache::builder().max_capacity(REMEMBERED).eviction_policy(EvictionPolicy::lru()).build(),
-            news,
+            inbox: news,
             current: None,
             dropped,
             ticked_at: now,
@@ -99,9 +99,9 @@ impl RedisEventFeed {
     }
 
     /// Processes one more message, or a timeout. `Some`: nothing was observed for this long.
-    async fn follow(&mut self) -> Result<Option<Duration>> {
+    async fn resubscribe(&mut self) -> Result<Option<Duration>> {
         let now = clock::now();
-        if self.until.is_some_and(|until| now >= until) {
+        if self.ended_at.is_some_and(|until| now >= until) {
             self.stop();
             return Ok(None);
         }
@@ -109,10 +109,10 @@ impl RedisEventFeed {
             self.check_setting(now).await?;
         }
         if self.current.is_none() {
-            let left = self.until.map_or(CHECK_EVERY, |until| until - now).clamp(0.0, CHECK_EVERY);
-            let patience = Duration::from_secs_f64(left);
-            let patience = if self.interpreter.is_waiting() { patience.min(TICK) } else { patience };
-            match tokio::time::timeout(patience, self.news.recv()).await {
+            let left = self.ended_at.map_or(CHECK_EVERY, |until| until - now).clamp(0.0, CHECK_EVERY);
+            let timeout = Duration::from_secs_f64(left);
+            let timeout = if self.interpreter.is_waiting() { timeout.min(TICK) } else { timeout };
+            match tokio::time::timeout(timeout, self.inbox.recv()).await {
                 Ok(Some(news)) => self.current = Some(news),
                 Ok(None) => self.stop(),
                 Err(_) => {
@@ -123,19 +123,19 @@ impl RedisEventFeed {
         }
         match &self.current {
             None => Ok(None),
-            Some(News::Sign(at, sign)) => {
-                let (at, sign) = (*at, sign.clone());
-                let context = self.look_into(&sign).await;
+            Some(ReaderMessage::Signal(at, signal)) => {
+                let (at, signal) = (*at, signal.clone());
+                let context = self.inspect(&signal).await;
                 self.current = None;
                 // By the time of the signals: those that wait in the queue were not late.
                 if at - self.ticked_at >= TICK.as_secs_f64() {
                     self.ticked_at = at;
                     self.interpreter.tick(at);
                 }
-                self.interpreter.observe(at, sign, context);
+                self.interpreter.observe(at, signal, context);
                 Ok(None)
             }
-            Some(News::Gap(gap)) => {
+            Some(ReaderMessage::Gap(gap)) => {
                 let gap = *gap;
                 // The server may have been restarted, and have forgotten its settings.
                 self.check_setting(now).await?;
@@ -158,31 +158,31 @@ impl RedisEventFeed {
     }
 
     /// Reads from the server what a signal does not contain, with commands that cause no signals.
-    async fn look_into(&mut self, sign: &Sign) -> Context {
-        match sign {
-            Sign::HeadsWritten(layout, id) => self.context_of(*layout, *id, true).await,
-            Sign::BodyMarked(id) => self.context_of(Layout::Hishel1, *id, true).await,
-            Sign::HeadsRead(layout, id) | Sign::TtlSet(layout, id) => self.context_of(*layout, *id, false).await,
-            Sign::EntryGone(_, id, _) => Context { facts: self.known.remove(id), is_there: false },
+    async fn inspect(&mut self, signal: &Signal) -> Context {
+        match signal {
+            Signal::HeadsWritten(layout, id) => self.context_of(*layout, *id, true).await,
+            Signal::BodyMarked(id) => self.context_of(StorageLayout::Hishel1, *id, true).await,
+            Signal::HeadsRead(layout, id) | Signal::TtlSet(layout, id) => self.context_of(*layout, *id, false).await,
+            Signal::EntryGone(_, id, _) => Context { facts: self.known.remove(id), is_there: false },
             // A client may read the indexes of all layouts, and find the entry in one of them.
-            Sign::IndexMissed(Layout::Hishel1, key) => {
-                Context { is_there: self.is_there(&layout::index(Layout::Pipeline, key)).await, facts: None }
+            Signal::IndexMissed(StorageLayout::Hishel1, key) => {
+                Context { is_there: self.is_there(&layout::index(StorageLayout::Pipeline, key)).await, facts: None }
             }
-            Sign::ResultRead(key) => Context { is_there: self.is_there(key).await, facts: None },
+            Signal::ResultRead(key) => Context { is_there: self.is_there(key).await, facts: None },
             _ => Context::default(),
         }
     }
 
-    async fn context_of(&mut self, layout: Layout, id: Uuid, is_new: bool) -> Context {
+    async fn context_of(&mut self, layout: StorageLayout, id: Uuid, is_new: bool) -> Context {
         let known = self.known.get(&id).filter(|facts| !is_new && !facts.cache_key.as_bytes().is_empty());
         let facts = match known {
             Some(facts) => Some(facts),
-            None => self.facts(layout, id).await,
+            None => self.entry_facts(layout, id).await,
         };
         Context { facts, is_there: false }
     }
 
-    async fn facts(&self, layout: Layout, id: Uuid) -> Option<Arc<Facts>> {
+    async fn entry_facts(&self, layout: StorageLayout, id: Uuid) -> Option<Arc<Facts>> {
         let entry = match heads::entry(&self.connection, layout, id).await {
             Ok(entry) => entry?,
             Err(error) => {
@@ -191,13 +191,13 @@ impl RedisEventFeed {
             }
         };
         // Names alone do not tell hishel's layouts apart; only hishel 2 does not store when an entry was stored.
-        let layout = if entry.created_at.is_none() { Layout::Hishel2 } else { layout };
+        let layout = if entry.created_at.is_none() { StorageLayout::Hishel2 } else { layout };
         let facts = Arc::new(Facts {
             id: EntryId::Http(layout, id),
             service: self.services.by_url(&entry.request.url),
             is_deleted: entry.is_deleted(),
             cache_key: entry.cache_key,
-            request: Arc::new(Asked { method: entry.request.method, url: entry.request.url }),
+            request: Arc::new(RequestLine { method: entry.request.method, url: entry.request.url }),
         });
         self.known.insert(id, Arc::clone(&facts));
         Some(facts)
@@ -213,33 +213,33 @@ impl RedisEventFeed {
 
 #[async_trait]
 impl EventFeed for RedisEventFeed {
-    fn source(&self) -> Source {
+    fn source(&self) -> EventSource {
         self.source
     }
 
     fn since(&self) -> f64 {
-        self.since
+        self.begun_at
     }
 
     fn changed_setting(&self) -> Option<(&str, &str)> {
         self.setting.as_ref()?.changed()
     }
 
-    async fn next(&mut self) -> Option<Result<Seen>> {
+    async fn next(&mut self) -> Option<Result<Observation>> {
         loop {
             if let Some(event) = self.interpreter.next() {
-                return Some(Ok(Seen::Event(event)));
+                return Some(Ok(Observation::Event(event)));
             }
             // Reported at the end, too: otherwise the numbers would look complete.
             if let Some(lost) = self.dropped.take() {
-                return Some(Ok(Seen::Lost(lost)));
+                return Some(Ok(Observation::Lost(lost)));
             }
             if self.is_over {
                 return None;
             }
-            match self.follow().await {
+            match self.resubscribe().await {
                 Ok(None) => {}
-                Ok(Some(gap)) => return Some(Ok(Seen::Gap(gap))),
+                Ok(Some(gap)) => return Some(Ok(Observation::Gap(gap))),
                 Err(error) => {
                     self.stop();
                     return Some(Err(error));

@@ -21,14 +21,14 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use crate::model::entry::{EntryId, Kind, Layout};
-use crate::model::event::{Event, EventKind};
+use crate::model::entry::{CacheKind, EntryId, StorageLayout};
+use crate::model::event::{CacheEvent, EventKind};
 use crate::model::key::CacheKey;
 use crate::model::service::ServiceRegistry;
 use crate::store::redis::events::pending::{
-    Facts, MAX_PENDING, Miss, ONE_ACT, Pending, TOGETHER, Write, note, slot, unidentified,
+    ACTION_WINDOW, Facts, LOOKUP_WINDOW, MAX_PENDING, Miss, Pending, Write, note, slot, unidentified,
 };
-use crate::store::redis::events::signal::Sign;
+use crate::store::redis::events::signal::Signal;
 use crate::store::redis::events::timeouts;
 
 /// What was read from the server about a signal.
@@ -41,84 +41,87 @@ pub(crate) struct Context {
 }
 
 /// Follows the clients of a cache.
-pub(crate) struct Recogniser {
+pub(crate) struct EventInterpreter {
     /// Reads are seen, not only changes and misses.
     sees_reads: bool,
     pending: Pending,
 }
 
-impl Recogniser {
+impl EventInterpreter {
     pub(crate) fn new(sees_reads: bool, services: ServiceRegistry) -> Self {
         Self { sees_reads, pending: Pending::new(services) }
     }
 
     /// The next event, if there is one.
-    pub(crate) fn next(&mut self) -> Option<Event> {
+    pub(crate) fn next(&mut self) -> Option<CacheEvent> {
         self.pending.events.pop_front()
     }
 
     /// Interprets one signal.
-    pub(crate) fn observe(&mut self, at: f64, sign: Sign, context: Context) {
+    pub(crate) fn observe(&mut self, at: f64, signal: Signal, context: Context) {
         if let Some(facts) = context.facts.as_ref().filter(|facts| !facts.cache_key.as_bytes().is_empty()) {
             self.pending.known.insert(facts.cache_key.clone(), Arc::clone(facts));
         }
         // hishel 2 has no entry before its body is complete, and an entry marked as deleted is no entry any more.
         let is_live = |facts: &&Arc<Facts>| !facts.is_deleted && !facts.cache_key.as_bytes().is_empty();
         let live = context.facts.as_ref().filter(is_live);
-        match sign {
-            Sign::IndexRead(layout, key) => self.index_read(at, layout, key),
-            Sign::IndexMissed(layout, key) => self.index_missed(at, layout, key, context.is_there),
-            Sign::IndexJoined(key) => self.index_joined(at, &key),
-            Sign::IndexLeft(key) => note(&mut self.pending.left, key, at),
-            Sign::HeadsRead(_, id) => {
+        match signal {
+            Signal::IndexRead(layout, key) => self.index_read(at, layout, key),
+            Signal::IndexMissed(layout, key) => self.index_missed(at, layout, key, context.is_there),
+            Signal::IndexJoined(key) => self.index_joined(at, &key),
+            Signal::IndexLeft(key) => note(&mut self.pending.left, key, at),
+            Signal::HeadsRead(_, id) => {
                 if let Some(facts) = live {
                     self.head_read(at, id, facts);
                 }
             }
-            Sign::HeadsWritten(_, id) => {
+            Signal::HeadsWritten(_, id) => {
                 if let Some(facts) = context.facts.filter(|facts| !facts.cache_key.as_bytes().is_empty()) {
                     self.head_written(at, id, facts);
                 }
             }
-            Sign::BodyMarked(id) => {
-                if let Some(facts) = context.facts.filter(|facts| matches!(facts.id, EntryId::Http(Layout::Hishel2, _)))
+            Signal::BodyMarked(id) => {
+                if let Some(facts) =
+                    context.facts.filter(|facts| matches!(facts.id, EntryId::Http(StorageLayout::Hishel2, _)))
                 {
                     self.head_written(at, id, facts);
                 }
             }
-            Sign::TtlSet(_, id) => self.ttl_set(at, id, live),
-            Sign::EntryGone(layout, id, how) => self.entry_gone(at, EntryId::Http(layout, id), id, how, context.facts),
-            Sign::ResultRead(key) => self.result_read(at, key, context.is_there),
-            Sign::ResultMissed(key) => self.pending.emit_result(at, EventKind::Miss, key),
-            Sign::ResultWritten(key) => self.result_written(at, key),
-            Sign::ResultTtlSet(key) => self.result_ttl_set(at, key),
-            Sign::ResultGone(key, how) => self.pending.emit_result(at, how, key),
+            Signal::TtlSet(_, id) => self.ttl_set(at, id, live),
+            Signal::EntryGone(layout, id, how) => {
+                self.entry_gone(at, EntryId::Http(layout, id), id, how, context.facts)
+            }
+            Signal::ResultRead(key) => self.result_read(at, key, context.is_there),
+            Signal::ResultMissed(key) => self.pending.emit_result(at, EventKind::Miss, key),
+            Signal::ResultWritten(key) => self.result_written(at, key),
+            Signal::ResultTtlSet(key) => self.result_ttl_set(at, key),
+            Signal::ResultGone(key, how) => self.pending.emit_result(at, how, key),
         }
     }
 
-    fn index_read(&mut self, at: f64, layout: Layout, key: CacheKey) {
+    fn index_read(&mut self, at: f64, layout: StorageLayout, key: CacheKey) {
         let Some(lookups) = slot(&mut self.pending.lookups, key) else { return };
         // This crate reads the indexes of all layouts, the pipeline's first.
-        if layout == Layout::Pipeline {
+        if layout == StorageLayout::Pipeline {
             lookups.last = at;
-        } else if at - lookups.last <= TOGETHER {
+        } else if at - lookups.last <= LOOKUP_WINDOW {
             return;
         }
         lookups.open.push_back(at);
     }
 
-    fn index_missed(&mut self, at: f64, layout: Layout, key: CacheKey, is_elsewhere: bool) {
-        let is_together = self.pending.lookups.get(&key).is_some_and(|lookups| at - lookups.last <= TOGETHER);
-        if layout != Layout::Pipeline && (is_elsewhere || is_together) {
+    fn index_missed(&mut self, at: f64, layout: StorageLayout, key: CacheKey, is_elsewhere: bool) {
+        let is_together = self.pending.lookups.get(&key).is_some_and(|lookups| at - lookups.last <= LOOKUP_WINDOW);
+        if layout != StorageLayout::Pipeline && (is_elsewhere || is_together) {
             return;
         }
         // A client that removes the last id of an index checks whether the index is gone.
-        if self.pending.left.get(&key).is_some_and(|left| at - left <= TOGETHER) {
+        if self.pending.left.get(&key).is_some_and(|left| at - left <= LOOKUP_WINDOW) {
             return;
         }
         match slot(&mut self.pending.lookups, key.clone()) {
             Some(lookups) => {
-                if layout == Layout::Pipeline {
+                if layout == StorageLayout::Pipeline {
                     lookups.last = at;
                 }
                 lookups.misses.push(Miss { at, is_reported: false });
@@ -161,10 +164,10 @@ impl Recogniser {
         if let Some(lookups) = self.pending.lookups.get_mut(key) {
             // A lookup that is still open found nothing: otherwise nothing would have been stored.
             lookups.misses.extend(lookups.open.drain(..).map(|at| Miss { at, is_reported: false }));
-            lookups.unite_misses();
+            lookups.merge_misses();
             // The last read, just before the join, was for the TTL.
             if !self.sees_reads && lookups.misses.len() > 1 {
-                lookups.misses.pop_if(|miss| !miss.is_reported && at - miss.at <= TOGETHER);
+                lookups.misses.pop_if(|miss| !miss.is_reported && at - miss.at <= LOOKUP_WINDOW);
             }
         }
         if let Some(lookups) = self.pending.lookups.remove(key) {
@@ -184,17 +187,17 @@ impl Recogniser {
             return;
         }
         let Some(facts) = live else { return };
-        if self.pending.left.get(&facts.cache_key).is_some_and(|left| at - left <= ONE_ACT) {
+        if self.pending.left.get(&facts.cache_key).is_some_and(|left| at - left <= ACTION_WINDOW) {
             return self.pending.emit(at, EventKind::Remove, facts);
         }
         if self.sees_reads {
             // Using an entry renews its TTL, which is part of the hit.
-            if !self.pending.used.get(&id).is_some_and(|read| at - read <= ONE_ACT) {
+            if !self.pending.used.get(&id).is_some_and(|read| at - read <= ACTION_WINDOW) {
                 self.pending.emit(at, EventKind::Refresh, facts);
             }
             return;
         }
-        let leader = self.pending.leaders.get(&facts.cache_key).filter(|(_, used)| at - used <= ONE_ACT);
+        let leader = self.pending.leaders.get(&facts.cache_key).filter(|(_, used)| at - used <= ACTION_WINDOW);
         if leader.is_none_or(|(leader, _)| *leader == id) {
             note(&mut self.pending.leaders, facts.cache_key.clone(), (id, at));
             self.pending.emit(at, EventKind::Hit, facts);
@@ -207,7 +210,9 @@ impl Recogniser {
             // Reported when it was marked.
             Some(facts) if facts.is_deleted => {}
             Some(facts) => self.pending.emit(at, how, &facts),
-            None => self.pending.events.push_back(Event { id: Some(id), ..unidentified(at, how, Kind::Http) }),
+            None => {
+                self.pending.events.push_back(CacheEvent { id: Some(id), ..unidentified(at, how, CacheKind::Http) })
+            }
         }
     }
 
@@ -233,7 +238,7 @@ impl Recogniser {
 
     fn result_ttl_set(&mut self, at: f64, key: Box<[u8]>) {
         // Storing sets the TTL, too.
-        if !self.pending.result_writes.remove(&key).is_some_and(|written| at - written <= ONE_ACT) {
+        if !self.pending.result_writes.remove(&key).is_some_and(|written| at - written <= ACTION_WINDOW) {
             self.pending.emit_result(at, EventKind::Refresh, key);
         }
     }

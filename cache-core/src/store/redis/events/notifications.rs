@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::model::event::EventKind;
 use crate::model::key::{HTTP_PREFIX, RESULT_PREFIX};
 use crate::store::redis::connection::Connection;
-use crate::store::redis::events::signal::{Deed, Sign};
+use crate::store::redis::events::signal::{Command, Signal};
 use crate::store::redis::reply;
 
 /// The server's setting.
@@ -36,21 +36,21 @@ fn channel(database: i64) -> String {
 }
 
 /// What a notification is a sign of.
-pub(crate) fn sign(channel: &[u8], event: &[u8]) -> Option<Sign> {
+pub(crate) fn signal(channel: &[u8], event: &[u8]) -> Option<Signal> {
     // The key may hold anything, the name of the channel before it no colon.
     let key = channel.iter().position(|byte| *byte == b':').map(|at| &channel[at + 1..])?;
-    let deed = match event {
-        b"keymiss" => Deed::Missed,
-        b"hset" | b"set" | b"restore" | b"copy_to" | b"rename_to" => Deed::Written,
-        b"sadd" | b"zadd" => Deed::Joined,
-        b"srem" | b"zrem" => Deed::Left,
-        b"expire" | b"persist" => Deed::TtlSet,
-        b"expired" => Deed::Gone(EventKind::Expire),
-        b"evicted" => Deed::Gone(EventKind::Evict),
-        b"del" | b"rename_from" => Deed::Gone(EventKind::Remove),
+    let command = match event {
+        b"keymiss" => Command::Missed,
+        b"hset" | b"set" | b"restore" | b"copy_to" | b"rename_to" => Command::Written,
+        b"sadd" | b"zadd" => Command::Joined,
+        b"srem" | b"zrem" => Command::Left,
+        b"expire" | b"persist" => Command::TtlSet,
+        b"expired" => Command::Removed(EventKind::Expire),
+        b"evicted" => Command::Removed(EventKind::Evict),
+        b"del" | b"rename_from" => Command::Removed(EventKind::Remove),
         _ => return None,
     };
-    Sign::of(key, deed)
+    Signal::from_command(key, command)
 }
 
 /// The server's setting while a watch runs. Dropping it puts back what was there before.
@@ -165,9 +165,9 @@ mod tests {
     fn a_notification_is_read_for_any_key_bytes() {
         let key = b"result_cache:x:\xff:\x1b[31m";
         let channel = [b"__keyspace@12__:", &key[..]].concat();
-        assert_eq!(sign(&channel, b"keymiss"), Some(Sign::ResultMissed((&key[..]).into())));
-        assert_eq!(sign(&channel, b"lpush"), None);
-        assert_eq!(sign(b"__keyspace@12__:other", b"keymiss"), None);
-        assert_eq!(sign(b"", b""), None);
+        assert_eq!(signal(&channel, b"keymiss"), Some(Signal::ResultMissed((&key[..]).into())));
+        assert_eq!(signal(&channel, b"lpush"), None);
+        assert_eq!(signal(b"__keyspace@12__:other", b"keymiss"), None);
+        assert_eq!(signal(b"", b""), None);
     }
 }

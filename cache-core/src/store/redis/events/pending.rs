@@ -8,22 +8,22 @@ use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 use uuid::Uuid;
 
-use crate::model::entry::{EntryId, Kind};
-use crate::model::event::{Asked, Event, EventKind};
+use crate::model::entry::{CacheKind, EntryId};
+use crate::model::event::{CacheEvent, EventKind, RequestLine};
 use crate::model::key::{CacheKey, ResultKey};
 use crate::model::service::{ServiceName, ServiceRegistry};
 
 /// The commands of one lookup come within this time; seconds, as all of these.
-pub(crate) const TOGETHER: f64 = 0.1;
+pub(crate) const LOOKUP_WINDOW: f64 = 0.1;
 
 /// The steps of one lookup, or of one store, come within this time.
-pub(crate) const ONE_ACT: f64 = 1.0;
+pub(crate) const ACTION_WINDOW: f64 = 1.0;
 
 /// The head of a new entry joins the index within this time; otherwise it was only updated.
-pub(crate) const JOINED_WITHIN: f64 = 5.0;
+pub(crate) const JOIN_TIMEOUT: f64 = 5.0;
 
 /// How long a miss waits for the response that tells its service.
-pub(crate) const SERVICE_AWAITED: f64 = 10.0;
+pub(crate) const SERVICE_TIMEOUT: f64 = 10.0;
 
 /// The most operations that are followed at a time. Further ones are reported as far as they are understood by then.
 pub(crate) const MAX_PENDING: usize = 4_096;
@@ -36,7 +36,7 @@ const REMEMBERED: u64 = 10_000;
 pub(crate) struct Facts {
     pub(crate) id: EntryId,
     pub(crate) service: ServiceName,
-    pub(crate) request: Arc<Asked>,
+    pub(crate) request: Arc<RequestLine>,
     /// Empty while hishel 2 is still writing the entry.
     pub(crate) cache_key: CacheKey,
     pub(crate) is_deleted: bool,
@@ -53,8 +53,8 @@ pub(crate) struct Lookups {
 }
 
 impl Lookups {
-    pub(crate) fn unite_misses(&mut self) {
-        self.misses.dedup_by(|later, earlier| later.at - earlier.at <= TOGETHER);
+    pub(crate) fn merge_misses(&mut self) {
+        self.misses.dedup_by(|later, earlier| later.at - earlier.at <= LOOKUP_WINDOW);
     }
 }
 
@@ -86,7 +86,7 @@ pub(crate) struct Pending {
     pub(crate) result_writes: HashMap<Box<[u8]>, f64>,
     /// The entry that was last seen under each cache key, for its service.
     pub(crate) known: Cache<CacheKey, Arc<Facts>>,
-    pub(crate) events: VecDeque<Event>,
+    pub(crate) events: VecDeque<CacheEvent>,
     services: ServiceRegistry,
 }
 
@@ -107,34 +107,38 @@ impl Pending {
     }
 
     pub(crate) fn emit(&mut self, at: f64, kind: EventKind, facts: &Facts) {
-        self.events.push_back(Event {
+        self.events.push_back(CacheEvent {
             service: Some(facts.service),
             id: Some(facts.id.clone()),
             cache_key: Some(facts.cache_key.clone()),
             request: Some(Arc::clone(&facts.request)),
-            ..unidentified(at, kind, Kind::Http)
+            ..unidentified(at, kind, CacheKind::Http)
         });
     }
 
     pub(crate) fn emit_miss(&mut self, at: f64, key: CacheKey) {
         let facts = self.known.get(&key);
-        self.events.push_back(Event {
+        self.events.push_back(CacheEvent {
             service: facts.as_ref().map(|facts| facts.service),
             request: facts.map(|facts| Arc::clone(&facts.request)),
             cache_key: Some(key),
-            ..unidentified(at, EventKind::Miss, Kind::Http)
+            ..unidentified(at, EventKind::Miss, CacheKind::Http)
         });
     }
 
     pub(crate) fn emit_result(&mut self, at: f64, kind: EventKind, key: Box<[u8]>) {
         let service = ResultKey::parse(&key).map(|key| self.services.by_result_prefix(key.prefix));
-        self.events.push_back(Event { service, id: Some(EntryId::Key(key)), ..unidentified(at, kind, Kind::Result) });
+        self.events.push_back(CacheEvent {
+            service,
+            id: Some(EntryId::Key(key)),
+            ..unidentified(at, kind, CacheKind::Result)
+        });
     }
 }
 
 /// An event of an entry that is not known.
-pub(crate) fn unidentified(at: f64, kind: EventKind, cache: Kind) -> Event {
-    Event { at, kind, cache, service: None, id: None, cache_key: None, request: None }
+pub(crate) fn unidentified(at: f64, kind: EventKind, cache: CacheKind) -> CacheEvent {
+    CacheEvent { at, kind, cache, service: None, id: None, cache_key: None, request: None }
 }
 
 /// Records a value, as long as there is room.

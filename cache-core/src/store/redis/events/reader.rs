@@ -11,31 +11,31 @@ use tokio::sync::mpsc;
 
 use crate::clock;
 use crate::error::Result;
-use crate::model::event::Source;
+use crate::model::event::EventSource;
 use crate::store::redis::connection::Connection;
-use crate::store::redis::events::signal::Sign;
+use crate::store::redis::events::signal::Signal;
 use crate::store::redis::events::{commands, notifications};
 use crate::store::redis::reply;
 
 /// The first pause before the server is asked again; each later one is twice as long.
-const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
+const MIN_PAUSE: Duration = Duration::from_millis(100);
 
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+const MAX_PAUSE: Duration = Duration::from_secs(5);
 
 /// What the reader hands on.
 #[derive(Debug)]
-pub(crate) enum News {
+pub(crate) enum ReaderMessage {
     /// A sign, and when it was read, in Unix seconds.
-    Sign(f64, Sign),
+    Signal(f64, Signal),
     /// The connection was lost for so long.
     Gap(Duration),
 }
 
 /// How many signs were dropped; shared by its clones.
 #[derive(Clone, Default)]
-pub(crate) struct Dropped(Arc<AtomicU64>);
+pub(crate) struct DroppedCount(Arc<AtomicU64>);
 
-impl Dropped {
+impl DroppedCount {
     /// How many it were since this was asked last.
     pub(crate) fn take(&self) -> Option<u64> {
         Some(self.0.swap(0, Ordering::Relaxed)).filter(|dropped| *dropped > 0)
@@ -43,38 +43,38 @@ impl Dropped {
 }
 
 /// The signs in one message of the server.
-type Messages = BoxStream<'static, Vec<Sign>>;
+type Messages = BoxStream<'static, Vec<Signal>>;
 
 pub(crate) struct Reader {
     connection: Connection,
-    source: Source,
+    source: EventSource,
     messages: Messages,
-    news: mpsc::Sender<News>,
-    dropped: Dropped,
+    outbox: mpsc::Sender<ReaderMessage>,
+    dropped: DroppedCount,
 }
 
 impl Reader {
     /// Begins to listen.
     pub(crate) async fn open(
         connection: Connection,
-        source: Source,
-        news: mpsc::Sender<News>,
-        dropped: Dropped,
+        source: EventSource,
+        news: mpsc::Sender<ReaderMessage>,
+        dropped: DroppedCount,
     ) -> Result<Self> {
-        let messages = listen(&connection, source).await?;
-        Ok(Self { connection, source, messages, news, dropped })
+        let messages = connect(&connection, source).await?;
+        Ok(Self { connection, source, messages, outbox: news, dropped })
     }
 
     /// Reads until the feed is dropped, or the limit is reached.
     pub(crate) async fn run(mut self) {
         let mut left = match self.source {
-            Source::Commands { limit, .. } => limit,
-            Source::Notifications { .. } => u64::MAX,
+            EventSource::Commands { limit, .. } => limit,
+            EventSource::Notifications { .. } => u64::MAX,
         };
         loop {
-            while let Some(signs) = self.messages.next().await {
-                for sign in signs {
-                    if self.news.try_send(News::Sign(clock::now(), sign)).is_err() {
+            while let Some(signals) = self.messages.next().await {
+                for signal in signals {
+                    if self.outbox.try_send(ReaderMessage::Signal(clock::now(), signal)).is_err() {
                         self.dropped.0.fetch_add(1, Ordering::Relaxed);
                     }
                 }
@@ -84,56 +84,56 @@ impl Reader {
                 }
             }
             let lost = Instant::now();
-            self.messages = listen_again(&self.connection, self.source).await;
+            self.messages = reconnect(&self.connection, self.source).await;
             // This one may wait: without it the numbers would look whole.
-            if self.news.send(News::Gap(lost.elapsed())).await.is_err() {
+            if self.outbox.send(ReaderMessage::Gap(lost.elapsed())).await.is_err() {
                 return;
             }
         }
     }
 }
 
-async fn listen_again(connection: &Connection, source: Source) -> Messages {
-    let mut pause = SHORTEST_PAUSE;
+async fn reconnect(connection: &Connection, source: EventSource) -> Messages {
+    let mut pause = MIN_PAUSE;
     loop {
-        match listen(connection, source).await {
+        match connect(connection, source).await {
             Ok(messages) => return messages,
             Err(error) => tracing::debug!(%error, "cannot read events; retrying"),
         }
         tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(LONGEST_PAUSE);
+        pause = (pause * 2).min(MAX_PAUSE);
     }
 }
 
-async fn listen(connection: &Connection, source: Source) -> Result<Messages> {
+async fn connect(connection: &Connection, source: EventSource) -> Result<Messages> {
     match source {
-        Source::Notifications { .. } => {
+        EventSource::Notifications { .. } => {
             connection.within_connect_timeout("PSUBSCRIBE", notifications(connection)).await
         }
-        Source::Commands { .. } => connection.within_connect_timeout("MONITOR", commands(connection)).await,
+        EventSource::Commands { .. } => connection.within_connect_timeout("MONITOR", commands(connection)).await,
     }
 }
 
 async fn notifications(connection: &Connection) -> RedisResult<Messages> {
     let mut notifications = connection.client().get_async_pubsub().await?;
     notifications.psubscribe(notifications::patterns(connection.database())).await?;
-    let signs = notifications.into_on_message().map(|message| {
+    let signals = notifications.into_on_message().map(|message| {
         let channel: Vec<u8> = message.get_channel().unwrap_or_default();
-        notifications::sign(&channel, message.get_payload_bytes()).into_iter().collect()
+        notifications::signal(&channel, message.get_payload_bytes()).into_iter().collect()
     });
-    Ok(signs.boxed())
+    Ok(signals.boxed())
 }
 
 async fn commands(connection: &Connection) -> RedisResult<Messages> {
     let database = connection.database();
     let own = own_address(connection).await;
     let lines = connection.client().get_async_monitor().await?.into_on_message::<Value>();
-    let signs = lines.map(move |line| match line {
-        Value::SimpleString(line) => commands::signs(line.as_bytes(), database, own.as_deref()),
-        Value::BulkString(line) => commands::signs(&line, database, own.as_deref()),
+    let signals = lines.map(move |line| match line {
+        Value::SimpleString(line) => commands::signals(line.as_bytes(), database, own.as_deref()),
+        Value::BulkString(line) => commands::signals(&line, database, own.as_deref()),
         _ => Vec::new(),
     });
-    Ok(signs.boxed())
+    Ok(signals.boxed())
 }
 
 /// Where the connection that looks into entries comes from, as `MONITOR` writes it; `None`: the server does not say, or

@@ -10,9 +10,9 @@ use crate::model::entry::{Entry, EntryId, Request, Response};
 use crate::model::filter::Filter;
 use crate::model::key::CacheKey;
 use crate::model::service::ServiceRegistry;
-use crate::model::stored::whole;
+use crate::model::stored::collect_body;
 use crate::store::inspect::Inspect as _;
-use crate::store::sqlite::if_missing::Missing;
+use crate::store::sqlite::if_missing::IfMissing;
 use crate::store::sqlite::store::Sqlite;
 use crate::store::traits::{ResponseStore as _, ResultStore as _};
 
@@ -29,7 +29,7 @@ fn entry(key: &str) -> Entry {
     }
 }
 
-async fn put(store: &Sqlite, entry: &Entry, pieces: usize) -> Result<EntryId> {
+async fn set(store: &Sqlite, entry: &Entry, pieces: usize) -> Result<EntryId> {
     let mut writer = store.insert(entry.clone(), Some(DAY)).await?;
     for _ in 0..pieces {
         writer.write(Bytes::from(vec![b'x'; 500_000])).await?;
@@ -41,9 +41,9 @@ async fn put(store: &Sqlite, entry: &Entry, pieces: usize) -> Result<EntryId> {
 async fn a_full_disk_is_an_error_until_something_is_removed() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("http_cache.db");
-    let store = Sqlite::open(&file, ServiceRegistry::default(), Missing::Create).await.unwrap();
+    let store = Sqlite::open(&file, ServiceRegistry::default(), IfMissing::Create).await.unwrap();
     let (kept, small) = (entry("kept"), entry("small"));
-    let kept_id = put(&store, &kept, 4).await.unwrap();
+    let kept_id = set(&store, &kept, 4).await.unwrap();
     // Room for about 1 MB more.
     store
         .writer
@@ -56,19 +56,19 @@ async fn a_full_disk_is_an_error_until_something_is_removed() {
 
     // Whether it fails half-way or at the end, nothing of it stays.
     for pieces in [3, 40] {
-        let error = put(&store, &entry("large"), pieces).await.unwrap_err();
+        let error = set(&store, &entry("large"), pieces).await.unwrap_err();
         let Error::Refused { source, .. } = &error else { unreachable!("{error:?}") };
         assert!(source.to_string().contains("full"), "{source}");
     }
     let value = Bytes::from(vec![b'x'; 2_000_000]);
     assert!(store.set("result_cache:p:1", value, DAY).await.is_err());
     // What is there is served, and what is small still fits.
-    assert_eq!(whole(store.body(&kept_id).await.unwrap().unwrap()).await.unwrap().len(), 2_000_000);
+    assert_eq!(collect_body(store.body(&kept_id).await.unwrap().unwrap()).await.unwrap().len(), 2_000_000);
     assert_eq!(store.lookup(&kept.cache_key, Some(2 * DAY)).await.unwrap().len(), 1);
-    put(&store, &small, 0).await.unwrap();
+    set(&store, &small, 0).await.unwrap();
     let listed = store.scan(&Filter::default(), None, 100).await.unwrap().entries;
     assert_eq!(listed.len(), 2, "{listed:?}");
 
     store.remove(&[kept_id]).await.unwrap();
-    put(&store, &entry("large"), 3).await.unwrap();
+    set(&store, &entry("large"), 3).await.unwrap();
 }

@@ -13,15 +13,15 @@ use crate::model::entry::{Entry, Request, Response};
 use crate::model::key::CacheKey;
 use crate::model::service::ServiceRegistry;
 use crate::store::sqlite::database::Database;
-use crate::store::sqlite::if_missing::Missing;
+use crate::store::sqlite::if_missing::IfMissing;
 use crate::store::sqlite::rows::Reader;
 use crate::store::sqlite::schema::BUSY_TIMEOUT;
-use crate::store::sqlite::store::{QUICK, Sqlite};
+use crate::store::sqlite::store::{QUICK_READ, Sqlite};
 use crate::store::traits::ResponseStore as _;
 
 /// A new file with one entry, whose key is `key`.
 async fn with_an_entry(file: &Path) -> Sqlite {
-    let store = Sqlite::open(file, ServiceRegistry::default(), Missing::Create).await.unwrap();
+    let store = Sqlite::open(file, ServiceRegistry::default(), IfMissing::Create).await.unwrap();
     let entry = Entry {
         id: uuid::Uuid::new_v4(),
         cache_key: CacheKey::new(*b"key"),
@@ -43,7 +43,7 @@ async fn a_hit_waits_for_the_lock_on_a_thread_of_its_own() {
     // A copy has the mode of a file that hishel has made: no program reads while another one writes.
     rusqlite::Connection::open(&ours).unwrap().execute("VACUUM INTO ?1", [file.to_str().unwrap()]).unwrap();
     let other = rusqlite::Connection::open(&file).unwrap();
-    let store = Sqlite::open(&file, ServiceRegistry::default(), Missing::Fail).await.unwrap();
+    let store = Sqlite::open(&file, ServiceRegistry::default(), IfMissing::Fail).await.unwrap();
     let key = CacheKey::new(*b"key");
     assert_eq!(store.lookup(&key, None).await.unwrap().len(), 1);
 
@@ -69,7 +69,7 @@ async fn hits_are_read_by_whoever_asks_only_while_they_are_quick() {
 
     let slow = |_: &Database, _: &Reader<'_>| {
         let begun = Instant::now();
-        while begun.elapsed() <= QUICK {}
+        while begun.elapsed() <= QUICK_READ {}
         Ok(())
     };
     store.read_quickly("being slow", slow).await.unwrap();

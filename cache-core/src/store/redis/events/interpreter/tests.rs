@@ -3,7 +3,7 @@
 use EventKind::{Evict, Hit, Miss, Refresh, Remove, Store};
 use rstest::rstest;
 
-use crate::model::event::Asked;
+use crate::model::event::RequestLine;
 use crate::model::service::ServiceName;
 use crate::model::service::ServiceProfile;
 use crate::store::redis::events::interpreter::*;
@@ -29,73 +29,73 @@ fn id(number: u128) -> Uuid {
 }
 
 fn facts(number: u128, is_deleted: bool) -> Context {
-    let request = Arc::new(Asked { method: "GET".into(), url: "https://maps.example/".into() });
-    let id = EntryId::Http(Layout::Pipeline, id(number));
+    let request = Arc::new(RequestLine { method: "GET".into(), url: "https://maps.example/".into() });
+    let id = EntryId::Http(StorageLayout::Pipeline, id(number));
     let facts = Facts { id, service: maps(), request, cache_key: key(), is_deleted };
     Context { facts: Some(Arc::new(facts)), is_there: true }
 }
 
 /// A sign of the entry of this number, at this time.
-fn of(at: f64, sign: Sign) -> (f64, Sign, Context) {
-    let number = match &sign {
-        Sign::HeadsRead(_, id) | Sign::HeadsWritten(_, id) | Sign::TtlSet(_, id) => id.as_u128(),
-        _ => return (at, sign, Context::default()),
+fn of(at: f64, signal: Signal) -> (f64, Signal, Context) {
+    let number = match &signal {
+        Signal::HeadsRead(_, id) | Signal::HeadsWritten(_, id) | Signal::TtlSet(_, id) => id.as_u128(),
+        _ => return (at, signal, Context::default()),
     };
-    (at, sign, facts(number, false))
+    (at, signal, facts(number, false))
 }
 
-const A: Layout = Layout::Pipeline;
+const A: StorageLayout = StorageLayout::Pipeline;
 
-const B: Layout = Layout::Hishel1;
+const B: StorageLayout = StorageLayout::Hishel1;
 
-fn missed(at: f64) -> (f64, Sign, Context) {
-    of(at, Sign::IndexMissed(A, key()))
+fn missed(at: f64) -> (f64, Signal, Context) {
+    of(at, Signal::IndexMissed(A, key()))
 }
 
-fn asked(at: f64) -> (f64, Sign, Context) {
-    of(at, Sign::IndexRead(A, key()))
+fn asked(at: f64) -> (f64, Signal, Context) {
+    of(at, Signal::IndexRead(A, key()))
 }
 
-fn read(at: f64, number: u128) -> (f64, Sign, Context) {
-    of(at, Sign::HeadsRead(A, id(number)))
+fn read(at: f64, number: u128) -> (f64, Signal, Context) {
+    of(at, Signal::HeadsRead(A, id(number)))
 }
 
-fn written(at: f64, number: u128) -> (f64, Sign, Context) {
-    of(at, Sign::HeadsWritten(A, id(number)))
+fn written(at: f64, number: u128) -> (f64, Signal, Context) {
+    of(at, Signal::HeadsWritten(A, id(number)))
 }
 
-fn ttl(at: f64, number: u128) -> (f64, Sign, Context) {
-    of(at, Sign::TtlSet(A, id(number)))
+fn ttl(at: f64, number: u128) -> (f64, Signal, Context) {
+    of(at, Signal::TtlSet(A, id(number)))
 }
 
-fn joined(at: f64) -> (f64, Sign, Context) {
-    of(at, Sign::IndexJoined(key()))
+fn joined(at: f64) -> (f64, Signal, Context) {
+    of(at, Signal::IndexJoined(key()))
 }
 
-fn left(at: f64) -> (f64, Sign, Context) {
-    of(at, Sign::IndexLeft(key()))
+fn left(at: f64) -> (f64, Signal, Context) {
+    of(at, Signal::IndexLeft(key()))
 }
 
-fn deleted(at: f64, number: u128) -> (f64, Sign, Context) {
-    (at, Sign::HeadsWritten(A, id(number)), facts(number, true))
+fn deleted(at: f64, number: u128) -> (f64, Signal, Context) {
+    (at, Signal::HeadsWritten(A, id(number)), facts(number, true))
 }
 
 /// The events of signals, up to a time when nothing is pending any more.
-fn told(sees_reads: bool, signs: Vec<(f64, Sign, Context)>) -> Vec<(EventKind, Option<ServiceName>)> {
-    let mut recogniser = Recogniser::new(sees_reads, services());
-    for (at, sign, context) in signs {
-        recogniser.tick(at);
-        recogniser.observe(at, sign, context);
+fn told(sees_reads: bool, signals: Vec<(f64, Signal, Context)>) -> Vec<(EventKind, Option<ServiceName>)> {
+    let mut interpreter = EventInterpreter::new(sees_reads, services());
+    for (at, signal, context) in signals {
+        interpreter.tick(at);
+        interpreter.observe(at, signal, context);
     }
     for second in 0..1_000 {
-        recogniser.tick(f64::from(second));
+        interpreter.tick(f64::from(second));
     }
-    assert!(!recogniser.is_waiting());
-    std::iter::from_fn(|| recogniser.next()).map(|event| (event.kind, event.service)).collect()
+    assert!(!interpreter.is_waiting());
+    std::iter::from_fn(|| interpreter.next()).map(|event| (event.kind, event.service)).collect()
 }
 
-fn kinds(told: &[(EventKind, Option<ServiceName>)]) -> Vec<EventKind> {
-    told.iter().map(|(kind, _)| *kind).collect()
+fn kinds(message: &[(EventKind, Option<ServiceName>)]) -> Vec<EventKind> {
+    message.iter().map(|(kind, _)| *kind).collect()
 }
 
 #[rstest]
@@ -114,9 +114,9 @@ fn kinds(told: &[(EventKind, Option<ServiceName>)]) -> Vec<EventKind> {
 #[case::stored_and_deleted_before_it_was_seen(vec![deleted(0.0, 1), joined(0.0), deleted(0.2, 1)], &[Store, Remove])]
 #[case::left_its_index(vec![left(0.0), ttl(0.0, 1)], &[Remove])]
 #[case::looked_after_what_was_removed(vec![left(0.0), missed(0.01)], &[])]
-#[case::every_layout_was_asked(vec![missed(0.0), of(0.0, Sign::IndexMissed(B, key())), of(0.0, Sign::IndexMissed(B, key()))], &[Miss])]
-fn notifications(#[case] signs: Vec<(f64, Sign, Context)>, #[case] expected: &[EventKind]) {
-    assert_eq!(kinds(&told(false, signs)), expected);
+#[case::every_layout_was_asked(vec![missed(0.0), of(0.0, Signal::IndexMissed(B, key())), of(0.0, Signal::IndexMissed(B, key()))], &[Miss])]
+fn notifications(#[case] signals: Vec<(f64, Signal, Context)>, #[case] expected: &[EventKind]) {
+    assert_eq!(kinds(&told(false, signals)), expected);
 }
 
 #[rstest]
@@ -126,16 +126,16 @@ fn notifications(#[case] signs: Vec<(f64, Sign, Context)>, #[case] expected: &[E
 #[case::a_miss_and_its_store(vec![asked(0.0), written(0.5, 1), joined(0.5), ttl(0.5, 1)], &[Miss, Store])]
 #[case::an_administrator_looks(vec![read(0.0, 1)], &[])]
 #[case::an_administrator_changes_the_ttl(vec![ttl(0.0, 1)], &[Refresh])]
-#[case::every_layout_is_asked(vec![asked(0.0), of(0.0, Sign::IndexRead(B, key())), of(0.0, Sign::IndexRead(B, key())), read(0.01, 1)], &[Hit])]
-fn commands(#[case] signs: Vec<(f64, Sign, Context)>, #[case] expected: &[EventKind]) {
-    assert_eq!(kinds(&told(true, signs)), expected);
+#[case::every_layout_is_asked(vec![asked(0.0), of(0.0, Signal::IndexRead(B, key())), of(0.0, Signal::IndexRead(B, key())), read(0.01, 1)], &[Hit])]
+fn commands(#[case] signals: Vec<(f64, Signal, Context)>, #[case] expected: &[EventKind]) {
+    assert_eq!(kinds(&told(true, signals)), expected);
 }
 
 #[test]
 fn a_miss_is_its_services_once_something_is_stored_for_it() {
-    let signs = vec![missed(0.0), written(3.0, 1), joined(3.0), missed(60.0)];
+    let signals = vec![missed(0.0), written(3.0, 1), joined(3.0), missed(60.0)];
     let maps = Some(maps());
-    assert_eq!(told(false, signs), [(Miss, maps), (Store, maps), (Miss, maps)]);
+    assert_eq!(told(false, signals), [(Miss, maps), (Store, maps), (Miss, maps)]);
     assert_eq!(told(false, vec![missed(0.0)]), [(Miss, None)]);
 }
 
@@ -144,19 +144,19 @@ fn a_miss_is_its_services_once_something_is_stored_for_it() {
 #[case::not_there(vec![(0.0, false, false)], &[Miss])]
 #[case::written_after_it_was_read(vec![(0.0, true, false), (0.01, true, true)], &[Miss, Store])]
 #[case::read_after_it_was_written(vec![(0.0, true, true), (0.01, true, false)], &[Store, Hit])]
-fn results(#[case] signs: Vec<(f64, bool, bool)>, #[case] expected: &[EventKind]) {
-    let sign = |(at, is_there, is_write): (f64, bool, bool)| {
-        let sign = if is_write { Sign::ResultWritten(RESULT.into()) } else { Sign::ResultRead(RESULT.into()) };
-        (at, sign, Context { facts: None, is_there })
+fn results(#[case] signals: Vec<(f64, bool, bool)>, #[case] expected: &[EventKind]) {
+    let signal = |(at, is_there, is_write): (f64, bool, bool)| {
+        let signal = if is_write { Signal::ResultWritten(RESULT.into()) } else { Signal::ResultRead(RESULT.into()) };
+        (at, signal, Context { facts: None, is_there })
     };
-    let told = told(true, signs.into_iter().map(sign).collect());
-    assert_eq!(kinds(&told), expected);
-    assert!(told.iter().all(|(_, service)| *service == Some(maps())));
+    let message = told(true, signals.into_iter().map(signal).collect());
+    assert_eq!(kinds(&message), expected);
+    assert!(message.iter().all(|(_, service)| *service == Some(maps())));
 }
 
 #[test]
 fn the_end_of_a_deleted_entry_is_reported_once() {
-    let gone = |facts| (0.0, Sign::EntryGone(A, id(1), Evict), facts);
+    let gone = |facts| (0.0, Signal::EntryGone(A, id(1), Evict), facts);
     assert_eq!(told(false, vec![gone(facts(1, true))]), []);
     assert_eq!(told(false, vec![gone(facts(1, false))]), [(Evict, Some(maps()))]);
     assert_eq!(told(false, vec![gone(Context::default())]), [(Evict, None)]);
@@ -164,14 +164,14 @@ fn the_end_of_a_deleted_entry_is_reported_once() {
 
 #[test]
 fn a_flood_of_signals_is_bounded_in_memory() {
-    let mut recogniser = Recogniser::new(false, services());
+    let mut interpreter = EventInterpreter::new(false, services());
     for number in 0..3 * MAX_PENDING as u128 {
         let key = CacheKey::new(number.to_be_bytes());
-        recogniser.observe(0.0, Sign::IndexMissed(A, key), Context::default());
-        recogniser.observe(0.0, Sign::HeadsWritten(A, id(number)), facts(number, false));
-        recogniser.observe(0.0, Sign::ResultWritten(number.to_be_bytes().into()), Context::default());
-        while recogniser.next().is_some() {}
+        interpreter.observe(0.0, Signal::IndexMissed(A, key), Context::default());
+        interpreter.observe(0.0, Signal::HeadsWritten(A, id(number)), facts(number, false));
+        interpreter.observe(0.0, Signal::ResultWritten(number.to_be_bytes().into()), Context::default());
+        while interpreter.next().is_some() {}
     }
-    assert_eq!((recogniser.pending.lookups.len(), recogniser.pending.writes.len()), (MAX_PENDING, MAX_PENDING));
-    assert_eq!(recogniser.pending.result_writes.len(), MAX_PENDING);
+    assert_eq!((interpreter.pending.lookups.len(), interpreter.pending.writes.len()), (MAX_PENDING, MAX_PENDING));
+    assert_eq!(interpreter.pending.result_writes.len(), MAX_PENDING);
 }
