@@ -13,7 +13,7 @@ use tracing_subscriber::EnvFilter;
 const THREADS: usize = 2;
 
 fn main() -> ExitCode {
-    settings::extend_services(&std::env::args_os().collect::<Vec<_>>());
+    settings::config_file::extend_services(&std::env::args_os().collect::<Vec<_>>());
     let cli = Cli::typed();
     log_to_stderr(&cli.global);
     let outcome = tokio::runtime::Builder::new_multi_thread()

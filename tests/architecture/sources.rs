@@ -230,6 +230,8 @@ fn lines(signature: proc_macro2::Span, block: proc_macro2::Span) -> usize {
 fn collect_paths(tokens: TokenStream, paths: &mut BTreeSet<Vec<String>>) {
     let mut path: Vec<String> = Vec::new();
     let mut colons = 0;
+    // `$crate` names the crate for the users of a macro: it imports nothing where the macro is defined.
+    let mut is_of_macro = false;
     let mut end = |path: &mut Vec<String>| {
         if path.len() > 1 {
             paths.insert(std::mem::take(path));
@@ -240,7 +242,13 @@ fn collect_paths(tokens: TokenStream, paths: &mut BTreeSet<Vec<String>>) {
     for token in tokens {
         match token {
             TokenTree::Punct(punct) if punct.as_char() == ':' => colons += 1,
+            TokenTree::Punct(punct) if punct.as_char() == '$' => {
+                end(&mut path);
+                (colons, is_of_macro) = (0, true);
+            }
+            TokenTree::Ident(ident) if is_of_macro && (colons == 2 || ident == "crate") => colons = 0,
             TokenTree::Ident(ident) => {
+                is_of_macro = false;
                 if colons != 2 {
                     end(&mut path);
                 }

@@ -9,7 +9,8 @@ use crate::output::human::counted;
 use crate::output::safe;
 use crate::output::style::Style;
 use crate::settings::environment::NAMES;
-use crate::settings::{Origin, Setting, Settings};
+use crate::settings::layer::Origin;
+use crate::settings::{Setting, Settings};
 
 /// Everything found.
 #[derive(Serialize)]

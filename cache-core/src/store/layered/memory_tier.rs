@@ -47,7 +47,7 @@ impl MemoryTier {
     }
 }
 
-crate::delegate_to!(MemoryTier, |this| this.store; Backend, LeaseStore, RateLimitStore, StatsStore);
+delegate_to!(MemoryTier, |this| this.store; Backend, LeaseStore, RateLimitStore, StatsStore);
 
 impl Store for MemoryTier {}
 

@@ -36,7 +36,7 @@ impl ReadOnly {
     }
 }
 
-crate::delegate_to!(ReadOnly, |this| this.0; Backend, Store);
+delegate_to!(ReadOnly, |this| this.0; Backend, Store);
 
 /// Slots would be written to the storage, so that a caller keeps to a limit of its own process.
 #[async_trait]
