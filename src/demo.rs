@@ -110,7 +110,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     async fn filled() -> Vec<Summary> {
-        let store = Memory::default();
+        let store = Memory::new(crate::services::registry().clone());
         fill(&store).await.unwrap();
         all(Arc::new(store)).await
     }

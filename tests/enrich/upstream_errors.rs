@@ -148,13 +148,6 @@ async fn jikan_is_asked_for_one_thing_at_a_time_and_in_order() {
     "invalid JSON in the response"
 )]
 #[case(
-    animecache::services::jikan(),
-    "https://api.jikan.moe/v4/anime/1/full",
-    "{\"status\": 500}",
-    "the answer has no data"
-)]
-#[case(animecache::services::jikan(), "https://api.jikan.moe/v4/anime/1/full", "<html>", "the answer is not JSON")]
-#[case(
     animecache::services::anilist(),
     "https://graphql.anilist.co/",
     "{\"errors\": [{\"message\": \"Internal Server Error\"}], \"data\": {\"Media\": {\"id\": 1}}}",
@@ -168,13 +161,6 @@ async fn jikan_is_asked_for_one_thing_at_a_time_and_in_order() {
     "response has no 'data'"
 )]
 #[case(animecache::services::kitsu(), "https://kitsu.io/api/edge/anime/1", "[]", "response has no 'data'")]
-#[case(
-    animecache::services::kitsu(),
-    "https://kitsu.io/api/edge/anime/1",
-    "{\"errors\": []}",
-    "the answer has no data"
-)]
-#[case(animecache::services::kitsu(), "https://kitsu.io/api/edge/anime/1", "[]", "the answer has no data")]
 #[case(
     animecache::services::anidb(),
     ANIDB,

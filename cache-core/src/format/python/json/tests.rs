@@ -49,7 +49,7 @@ fn names_are_sorted_by_kind() {
     assert_eq!(written(&BTreeMap::from([("10", 1), ("9", 2)]), KEY), r#"{"10": 1, "9": 2}"#);
     assert_eq!(
         dumps(&BTreeMap::from([((1, 2), 3)]), KEY).err().unwrap().to_string(),
-        "the names in a mapping must be texts or whole numbers"
+        "map keys must be strings or integers"
     );
 }
 
