@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "harness/services.rs"]
+mod services;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,7 +14,7 @@ use base64::prelude::BASE64_STANDARD as BASE64;
 use cache_core::hex::sha256_hex;
 use cache_core::{
     Entry, EntryDetails, EntryId, EntryState, Filter, FormValue, IfMissing, Inspect, RequestPayload, ServiceName,
-    ServiceRegistry, Sqlite, StorageLayout, clock, msgpack, pages, pipeline_key,
+    Sqlite, StorageLayout, clock, msgpack, pages, pipeline_key,
 };
 use futures_util::TryStreamExt;
 use serde_json::{Value, json};
@@ -139,7 +142,7 @@ async fn entries_of(name: &str) -> Vec<(EntryDetails, Vec<u8>, Vec<u8>)> {
     let file = directory.path().join(name);
     std::fs::copy(fixture(name), &file).unwrap();
     let connection = rusqlite::Connection::open(&file).unwrap();
-    let mut services = ServiceRegistry::default();
+    let mut services = services::services();
     // The recordings grow older, and stay what they were.
     services.get_mut(ServiceName::OTHER).ttl = std::time::Duration::from_secs(100 * 365 * 86_400);
     let store: Arc<dyn Inspect> = Arc::new(Sqlite::open(&file, services, IfMissing::Fail).await.unwrap());

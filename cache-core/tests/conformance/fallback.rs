@@ -18,7 +18,7 @@ const KEY: &str = "result_cache:p:1";
 
 /// A memory store that can stop responding, with a SQLite file to stand in for it.
 async fn pair() -> (FaultyStore, stores::Subject, Arc<Fallback>) {
-    let first = FaultyStore::new(Arc::new(Memory::default()));
+    let first = FaultyStore::new(Arc::new(Memory::new(crate::services::services())));
     let second = stores::sqlite1().await;
     first.inner.set(KEY, "of the first".into(), DAY).await.unwrap();
     second.store.set(KEY, "of the second".into(), DAY).await.unwrap();
@@ -59,8 +59,8 @@ async fn the_second_responds_until_the_first_is_back() {
 #[tokio::test(start_paused = true)]
 async fn pauses_between_pings_grow_and_end_with_the_store() {
     // In memory alone: where nothing but time is waited for, the paused clock leaps.
-    let first = FaultyStore::new(Arc::new(Memory::default()));
-    let both = Fallback::new(Arc::new(first.clone()), Arc::new(Memory::default()), true);
+    let first = FaultyStore::new(Arc::new(Memory::new(crate::services::services())));
+    let both = Fallback::new(Arc::new(first.clone()), Arc::new(Memory::new(crate::services::services())), true);
     first.set_down(true);
     assert_eq!(both.get(KEY).await.unwrap(), None);
     tokio::time::sleep(Duration::from_secs(1)).await;
@@ -158,7 +158,7 @@ async fn a_cursor_of_the_first_expires_in_the_second() {
 async fn a_refusal_does_not_switch_to_the_second() {
     let first = stores::sqlite1().await;
     let readonly: Arc<dyn Inspect> = Arc::new(cache_core::ReadOnly::new(Arc::clone(&first.store)));
-    let second: Arc<dyn Inspect> = Arc::new(Memory::default());
+    let second: Arc<dyn Inspect> = Arc::new(Memory::new(crate::services::services()));
     let both = Fallback::new(readonly, Arc::clone(&second), true);
     let refused = both.set(KEY, "1".into(), DAY).await;
     assert!(matches!(refused, Err(Error::ReadOnly(_))), "{refused:?}");

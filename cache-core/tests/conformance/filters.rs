@@ -108,7 +108,7 @@ fn timed() -> Vec<Filter> {
 }
 
 pub async fn filters_choose_the_same_everywhere(s: Subject) {
-    let memory: Arc<dyn Inspect> = Arc::new(Memory::default());
+    let memory: Arc<dyn Inspect> = Arc::new(Memory::new(crate::services::services()));
     fill(&memory).await;
     fill(&s.store).await;
     let everything = list(&s.store, &Filter::default(), 5).await;

@@ -14,6 +14,8 @@ mod readonly;
 mod redis_server;
 mod samples;
 mod scan;
+#[path = "../harness/services.rs"]
+mod services;
 mod sqlite_sweep;
 mod stores;
 mod streaming;

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use cache_core::{
-    BackendKind, EntryId, EntryState, Error, Filter, IfMissing, Inspect, ResultStore as _, ServiceRegistry, Sqlite,
-    StorageLayout, Summary, clock,
+    BackendKind, EntryId, EntryState, Error, Filter, IfMissing, Inspect, ResultStore as _, Sqlite, StorageLayout,
+    Summary, clock,
 };
 use rusqlite::Connection;
 
@@ -13,7 +13,7 @@ use crate::samples::{DAY, body_of, entry, eventually, list, put};
 use crate::stores;
 
 async fn open(file: &Path, missing: IfMissing) -> cache_core::Result<Sqlite> {
-    Sqlite::open(file, ServiceRegistry::default(), missing).await
+    Sqlite::open(file, crate::services::services(), missing).await
 }
 
 fn source(error: &Error) -> String {

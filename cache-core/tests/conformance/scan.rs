@@ -3,9 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use cache_core::{
-    CacheKey, EntryId, Error, Filter, IfMissing, Inspect, Memory, ResultStore as _, ServiceRegistry, Sqlite, clock,
-};
+use cache_core::{CacheKey, EntryId, Error, Filter, IfMissing, Inspect, Memory, ResultStore as _, Sqlite, clock};
 
 use crate::samples::{DAY, entry, list, put};
 use crate::stores::Subject;
@@ -72,7 +70,7 @@ pub async fn a_cursor_of_another_store_expires(s: Subject) {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("other.db");
     let other: Arc<dyn Inspect> =
-        Arc::new(Sqlite::open(&file, ServiceRegistry::default(), IfMissing::Create).await.unwrap());
+        Arc::new(Sqlite::open(&file, crate::services::services(), IfMissing::Create).await.unwrap());
     fill(&other, 5).await;
     let foreign = other.scan(&Filter::default(), None, 1).await.unwrap().next.unwrap();
     let outcome = s.store.scan(&Filter::default(), Some(foreign), 1).await;
@@ -82,7 +80,7 @@ pub async fn a_cursor_of_another_store_expires(s: Subject) {
     let outcome = other.scan(&Filter::default(), Some(own), 1).await;
     assert!(matches!(outcome, Err(Error::CursorExpired)), "{outcome:?}");
     // The memory store is the one that both of the above are not.
-    let memory = Memory::default();
+    let memory = Memory::new(crate::services::services());
     memory.set("result_cache:p:1", "1".into(), DAY).await.unwrap();
     let foreign = other.scan(&Filter::default(), None, 1).await.unwrap().next;
     assert!(matches!(memory.scan(&Filter::default(), foreign, 1).await, Err(Error::CursorExpired)));

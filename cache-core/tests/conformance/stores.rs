@@ -4,9 +4,7 @@ use std::any::Any;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use cache_core::{
-    Config, EntryId, Fallback, IfMissing, Inspect, Memory, Redis, RedisUrl, ServiceRegistry, Sqlite, StorageLayout,
-};
+use cache_core::{Config, EntryId, Fallback, IfMissing, Inspect, Memory, Redis, RedisUrl, Sqlite, StorageLayout};
 
 use crate::faulty_store::FaultyStore;
 use crate::redis_server::RedisServer;
@@ -74,7 +72,7 @@ impl Subject {
 
 pub async fn memory() -> Subject {
     Subject {
-        store: Arc::new(Memory::new(ServiceRegistry::default())),
+        store: Arc::new(Memory::new(crate::services::services())),
         layout: StorageLayout::Pipeline,
         raw: Raw::None,
         _keep: Box::new(()),
@@ -96,7 +94,7 @@ pub async fn sqlite2() -> Subject {
 }
 
 async fn sqlite(file: &Path, layout: StorageLayout, directory: tempfile::TempDir) -> Subject {
-    let store = Sqlite::open(file, ServiceRegistry::default(), IfMissing::Create).await.unwrap();
+    let store = Sqlite::open(file, crate::services::services(), IfMissing::Create).await.unwrap();
     Subject { store: Arc::new(store), layout, raw: Raw::Sqlite(file.to_owned()), _keep: Box::new(directory) }
 }
 
@@ -126,18 +124,23 @@ fn redis(layout: StorageLayout) -> Subject {
 }
 
 fn redis_at(url: String, layout: StorageLayout) -> Subject {
-    let config = Config { redis_url: RedisUrl::new(url.clone()), write_layout: layout, ..Config::default() };
+    let config = Config {
+        redis_url: RedisUrl::new(url.clone()),
+        write_layout: layout,
+        services: crate::services::services(),
+        ..Config::default()
+    };
     Subject { store: Arc::new(Redis::new(&config).unwrap()), layout, raw: Raw::Redis(url), _keep: Box::new(()) }
 }
 
 pub async fn fallback_with_its_first() -> Subject {
     let first = sqlite1().await;
-    let second = Arc::new(Memory::default());
+    let second = Arc::new(Memory::new(crate::services::services()));
     Subject { store: Arc::new(Fallback::new(Arc::clone(&first.store), second, true)), ..first }
 }
 
 pub async fn fallback_with_its_second() -> Subject {
-    let first = FaultyStore::new(Arc::new(Memory::default()));
+    let first = FaultyStore::new(Arc::new(Memory::new(crate::services::services())));
     first.set_down(true);
     let second = sqlite1().await;
     Subject { store: Arc::new(Fallback::new(Arc::new(first), Arc::clone(&second.store), false)), ..second }

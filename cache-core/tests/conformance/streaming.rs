@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use cache_core::hex::sha256_hex;
-use cache_core::{EntryId, EntryState, Filter, IfMissing, Inspect, ServiceRegistry, Sqlite};
+use cache_core::{EntryId, EntryState, Filter, IfMissing, Inspect, Sqlite};
 use futures_util::StreamExt as _;
 
 use crate::samples::{DAY, body_of, entry, eventually, list};
@@ -100,7 +100,7 @@ pub async fn a_dropped_writer_of_a_large_body_leaves_nothing(s: Subject) {
 pub async fn a_large_body_of_a_killed_writer_is_never_found(s: Subject) {
     let mut stores = vec![Arc::clone(&s.store)];
     if let Raw::Sqlite(file) = &s.raw {
-        stores.push(Arc::new(Sqlite::open(file, ServiceRegistry::default(), IfMissing::Create).await.unwrap()));
+        stores.push(Arc::new(Sqlite::open(file, crate::services::services(), IfMissing::Create).await.unwrap()));
     }
     for written in [1, 5] {
         let entry = entry(URL, 0.0);
