@@ -24,7 +24,11 @@ fn setting(redis: &mut Connection) -> String {
 }
 
 async fn open(server: &RedisServer, options: Options) -> Session {
-    let config = Config { redis_url: RedisUrl::new(format!("redis://{}", server.address())), ..Config::default() };
+    let config = Config {
+        redis_url: RedisUrl::new(format!("redis://{}", server.address())),
+        services: animecache::services::registry().clone(),
+        ..Config::default()
+    };
     Session::open(Arc::new(Redis::new(&config).unwrap()), options).await
 }
 

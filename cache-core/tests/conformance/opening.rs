@@ -68,8 +68,8 @@ async fn a_file_that_is_no_cache_is_refused_with_a_reason() {
 
     for (file, reason) in [
         (text.as_path(), "file is not a database"),
-        (&other_columns, "other columns"),
-        (&other_tables, "no table `entries`"),
+        (&other_columns, "unexpected columns"),
+        (&other_tables, "table 'entries' not found"),
         (&cut, "malformed"),
         (directory.path(), "unable to open"),
     ] {

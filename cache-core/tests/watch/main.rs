@@ -7,6 +7,8 @@ mod monitor;
 mod notifications;
 #[path = "../harness/redis_server.rs"]
 mod redis_server;
+#[path = "../harness/services.rs"]
+mod services;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,8 +39,11 @@ impl Watched {
     fn new() -> Self {
         // A server looks through only some of its databases a time for what has expired.
         let server = RedisServer::start("--databases 4");
-        let config =
-            Config { redis_url: RedisUrl::new(format!("redis://{}/3", server.address())), ..Config::default() };
+        let config = Config {
+            redis_url: RedisUrl::new(format!("redis://{}/3", server.address())),
+            services: services::services(),
+            ..Config::default()
+        };
         let redis = connect(&server, 3);
         Self { store: Redis::new(&config).unwrap(), redis, server }
     }

@@ -126,8 +126,11 @@ async fn notifications_are_not_enabled_without_permission() {
         Err(Error::NotificationsOff { missing, .. }) => assert_eq!(missing, "m"),
         other => panic!("{:?}", other.err()),
     }
-    let config =
-        Config { redis_url: RedisUrl::new(format!("redis://{}/3", watched.server.address())), ..Config::default() };
+    let config = Config {
+        redis_url: RedisUrl::new(format!("redis://{}/3", watched.server.address())),
+        services: crate::services::services(),
+        ..Config::default()
+    };
     let store = ReadOnly::new(Arc::new(Redis::new(&config).unwrap()));
     assert!(matches!(store.watch(NOTIFICATIONS).await, Err(Error::ReadOnly(_))));
     assert!(store.watch(COMMANDS).await.is_ok_and(|events| events.is_some()));
