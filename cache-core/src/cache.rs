@@ -1,5 +1,5 @@
-//! [`Cache`], the entry point of the crate. It connects a store with the HTTP cache and the result cache; nothing below
-//! imports it.
+//! [`Cache`], the entry point of the crate. It connects a store with the HTTP cache and the result cache; no other
+//! module imports it.
 
 use std::sync::Arc;
 use std::time::Duration;
