@@ -1,4 +1,4 @@
-//! [`CachedResponse`]: a response, and how it was served.
+//! [`CachedResponse`]: a response with information about how it was served.
 
 use std::sync::{Arc, OnceLock};
 

@@ -171,7 +171,7 @@ mod tests {
     use crate::model::headers::Headers;
 
     #[test]
-    fn an_entry_whose_ttl_was_made_longer_was_not_used_in_the_future() {
+    fn last_used_after_ttl_extension_is_not_in_the_future() {
         let mut summary = from_result(&ServiceRegistry::default(), b"result_cache:p:1", 0, Some(100.0));
         for (last_used, expected) in
             [(None, None), (Some(40.0), Some(40.0)), (Some(50.5), Some(50.0)), (Some(60.0), None)]
