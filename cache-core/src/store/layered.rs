@@ -1,12 +1,12 @@
-//! Stores over other stores, each of which changes some of their methods and passes the others on.
+//! Stores over other stores: each changes some methods and delegates the others.
 
 pub(crate) mod fallback;
 pub(crate) mod memory_tier;
 pub(crate) mod read_only;
 
-/// Implements store traits by passing every method on to another store, which an expression names:
+/// Implements store traits by delegating every method to another store, which an expression names:
 /// `delegate_to!(MemoryTier, |this| this.store; LeaseStore, StatsStore);`. The expression may return early with an
-/// error (`?`), but for `Backend` and `Store`.
+/// error (`?`), except for `Backend` and `Store`.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! delegate_to {
