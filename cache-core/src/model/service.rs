@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn a_base_url_stands_in_for_the_real_host() {
+    fn base_url_belongs_to_the_service() {
         let mut services = registry();
         let weather = ServiceName::new("weather");
         services.get_mut(weather).base_url = Some("http://127.0.0.1:8999/v4".to_owned());

@@ -16,7 +16,7 @@ use crate::stores;
 
 const KEY: &str = "result_cache:p:1";
 
-/// A memory store that can stop responding, with a SQLite file to stand in for it.
+/// A memory store that can stop responding, with a SQLite file as its fallback.
 async fn pair() -> (FaultyStore, stores::Subject, Arc<Fallback>) {
     let first = FaultyStore::new(Arc::new(Memory::default()));
     let second = stores::sqlite1().await;

@@ -1,4 +1,4 @@
-//! What is stored is found, what is removed is gone, and times to live hold.
+//! Stored entries are found, deleted ones are not, and TTLs are kept.
 
 use bytes::Bytes;
 use cache_core::hex::sha256_hex;

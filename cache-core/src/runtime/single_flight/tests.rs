@@ -196,7 +196,7 @@ async fn waiter_for_a_dead_process_fetches_independently() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nobody_waits_for_ever() {
+async fn waits_are_bounded_in_time() {
     let claims = Arc::default();
     let ((here, _tasks), (there, _their_tasks)) = (process(&claims), process(&claims));
     let _first = lead(&here).await;
@@ -207,7 +207,7 @@ async fn nobody_waits_for_ever() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn waiting_again_makes_nobody_wait_longer() {
+async fn waiting_again_does_not_extend_the_deadline() {
     let (single_flight, _tasks) = process(&Arc::default());
     let first = lead(&single_flight).await;
     let (mut waiting, started) = (WaitBudget::default(), Instant::now());
@@ -239,7 +239,7 @@ async fn unavailable_store_delays_no_caller() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_heartbeat_ends_with_the_lead() {
+async fn heartbeat_ends_with_the_leader() {
     let claims = Arc::<Claims>::default();
     let (single_flight, tasks) = process(&claims);
     let first = lead(&single_flight).await;

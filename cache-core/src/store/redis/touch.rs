@@ -25,7 +25,7 @@ pub(crate) async fn pexpire(connection: &Connection, ids: &[EntryId], ttl: Optio
     let cache_keys = cache_keys(connection, ids).await?;
     let index_ttls = index_ttls(connection, ids, &cache_keys).await?;
     let mut pipe = Pipeline::with_capacity(ids.len() * 3);
-    // The number of replies for each entry; the first of them tells whether it existed.
+    // The number of replies for each entry; the first of them shows whether it existed.
     let mut answers_of = Vec::with_capacity(ids.len());
     for ((id, cache_key), index_ttl) in ids.iter().zip(&cache_keys).zip(index_ttls) {
         let before = pipe.len();

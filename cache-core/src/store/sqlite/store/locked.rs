@@ -58,7 +58,7 @@ async fn a_hit_waits_for_the_lock_on_a_thread_of_its_own() {
 }
 
 #[tokio::test]
-async fn hits_are_read_by_whoever_asks_only_while_they_are_quick() {
+async fn hits_run_on_the_callers_thread_only_while_quick() {
     let directory = tempfile::tempdir().unwrap();
     let store = with_an_entry(&directory.path().join("http_cache.db")).await;
     let here = thread::current().id();
