@@ -28,7 +28,7 @@ async fn dropped_events_are_reported_at_the_end_too() {
     let mut pipe = redis::pipe();
     (0..MANY).for_each(|_| _ = pipe.cmd("GET").arg(RESULT));
     pipe.exec(&mut watched.redis).unwrap();
-    // The connection is closed after the requested number of bytes.
+    // The feed closes its connection after the limit of commands.
     let mut is_reading = || {
         let clients: String = cmd("CLIENT").arg("LIST").query(&mut watched.redis).unwrap();
         clients.contains("cmd=monitor")

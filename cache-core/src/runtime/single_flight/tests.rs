@@ -1,4 +1,4 @@
-//! Flights in one process, and between processes that share a store of claims; on a clock of their own.
+//! Fetches in one process, and in processes that share a store of leases; on a paused clock.
 
 use std::collections::HashMap;
 use std::future::{pending, poll_fn};
