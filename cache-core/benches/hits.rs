@@ -33,11 +33,11 @@ const LOCK: u64 = 20;
 struct Report(RefCell<Vec<(String, f64, Limit)>>);
 
 enum Limit {
-    /// At most so many times the time of the bare `GET`.
+    /// Maximum, as a multiple of the time of the bare `GET`.
     Ratio(f64),
-    /// At most so many microseconds.
+    /// Maximum, in microseconds.
     Micros(f64),
-    /// At least this share of redis-benchmark's throughput.
+    /// Minimum, as a share of redis-benchmark's throughput.
     Share(f64),
 }
 

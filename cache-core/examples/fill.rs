@@ -1,7 +1,7 @@
-//! Fills a Redis with as many entries as wanted, in the pipeline's layout, to measure on.
+//! Fills a Redis server with any number of entries in the pipeline's layout, for measurements.
 //!
-//! The same numbers give the same entries: only their ages and TTLs count from now. An HTTP entry is three keys, so
-//! the defaults make a million.
+//! The same options give the same entries: only their ages and TTLs depend on the present time. A response has three
+//! keys, so the defaults make a million.
 
 use std::error::Error;
 use std::ops::Range;
@@ -12,9 +12,9 @@ use cache_core::{Entry, FormValue, Headers, Request, RequestPayload, Response, c
 use clap::Parser;
 use serde_json::{Value, json};
 
-/// How many entries travel in one pipeline.
+/// Entries per pipeline.
 const BATCH: u64 = 500;
-/// How long the pipeline keeps everything, in seconds.
+/// The pipeline's TTL, in seconds.
 const DAY: u64 = 86_400;
 
 #[derive(Parser)]
@@ -82,7 +82,7 @@ fn batches(
     Ok(())
 }
 
-/// What one service is asked and how it answers.
+/// Example requests and responses of one service.
 struct Exchange {
     method: &'static str,
     url: String,
@@ -93,7 +93,8 @@ struct Exchange {
     body: String,
 }
 
-/// The `n`th exchange, in about the proportions of a real run: mostly Jikan, whose characters come one by one.
+/// The `n`th exchange, in about the proportions of a real run: mostly requests to Jikan, which returns characters one
+/// by one.
 fn exchange(n: u64, size: usize) -> Exchange {
     let anime = n / 20 + 1;
     let title = format!("Title no. {anime}");

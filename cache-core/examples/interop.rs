@@ -1,7 +1,7 @@
 //! Writes, reads and removes entries, and calls cached functions, for the live tests with Python: `tests/python`.
 //!
-//! Both sides speak JSON: an array of exchanges, bodies in base64, or an array of calls. What Python is asked to read
-//! is what was given to this program to write, and the other way round.
+//! Both programs use JSON: an array of exchanges with bodies in base64, or an array of calls. Each reads what the other
+//! one wrote.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -63,9 +63,9 @@ struct Exchange {
     request_headers: BTreeMap<String, Vec<String>>,
     status: u16,
     response_headers: BTreeMap<String, Vec<String>>,
-    /// The pieces of the body, in base64; one piece when read.
+    /// The chunks of the body, in base64; one chunk when read.
     chunks: Vec<String>,
-    /// Seconds; `None`: for ever.
+    /// Seconds; `None`: no expiry.
     ttl: Option<f64>,
 }
 
@@ -79,7 +79,7 @@ struct Called {
     result: Value,
 }
 
-/// `{"float": "inf"}`, which JSON has no other way to say, or what it says.
+/// `{"float": "inf"}`, since JSON has no infinities, or the value itself.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Argument {

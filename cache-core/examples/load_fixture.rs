@@ -1,6 +1,6 @@
-//! Loads a recording of a Redis (`cache-core/tests/fixtures/*.ndjson`) into a real one, to try the program on.
+//! Loads a recording of a Redis database (`cache-core/tests/fixtures/*.ndjson`) into a server, to try the program.
 //!
-//! Keys that are there already are left alone, so that nobody's cache is overwritten by a sample.
+//! Existing keys are not overwritten: a sample must not damage a cache.
 
 use std::path::PathBuf;
 

@@ -144,7 +144,7 @@ impl Proxy {
         (url.scheme, url.authority) = (origin.scheme, origin.authority);
         head.uri = Uri::from_parts(url)?;
         without_framing(&mut head.headers);
-        // The sender sets `Host` to the origin.
+        // The transport sets `Host` to the origin.
         head.headers.remove(HOST);
         let mut answer = self.cache.fetch(Request::from_parts(head, body)).await?.into_response();
         without_framing(answer.headers_mut());

@@ -1,4 +1,4 @@
-//! Everything an administrator does, over any store: choosing, counting, flushing, and changing TTLs.
+//! Administration of a store: selecting, counting and deleting entries, and changing TTLs.
 
 pub mod batch;
 pub mod flush;

@@ -1,5 +1,5 @@
-//! [`Cache`], the entry point of the crate. It connects a store with the HTTP cache and the result cache; nothing below
-//! imports it.
+//! [`Cache`], the entry point of the crate. It connects a store with the HTTP cache and the result cache; no other
+//! module imports it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -90,7 +90,7 @@ impl Cache {
     }
 
     /// Returns the counters of all programs since `since` (Unix seconds). The last second may be missing.
-    pub async fn counted(&self, since: f64) -> Result<StatsSnapshot> {
+    pub async fn stats(&self, since: f64) -> Result<StatsSnapshot> {
         self.inspect.stats(since).await
     }
 

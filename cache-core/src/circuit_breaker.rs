@@ -1,4 +1,4 @@
-//! A circuit breaker: after several failures in a row, calls are refused until the other side has recovered.
+//! A circuit breaker: after several consecutive failures, calls are refused until the called system has recovered.
 //!
 //! Pure: the caller passes the time, and decides what counts as a failure.
 
@@ -11,18 +11,18 @@ use std::time::{Duration, Instant};
 pub enum Recovery {
     /// After this time one call is let through as a probe: its outcome closes the breaker, or opens it again.
     Cooldown(Duration),
-    /// A probe outside of the breaker calls [`CircuitBreaker::close`].
+    /// A probe outside the breaker calls [`CircuitBreaker::close`].
     ExternalProbe,
 }
 
 /// Closed: calls pass. Open: calls are refused. Half-open: one call passes as a probe.
 #[derive(Debug)]
 pub struct CircuitBreaker {
-    /// So many consecutive failures open it.
+    /// This number of consecutive failures opens it.
     threshold: u32,
     recovery: Recovery,
     state: Mutex<State>,
-    /// The failures of a closed breaker, or [`NOT_CLOSED`]: what calls read without the lock while all is well.
+    /// The failures of a closed breaker, or [`NOT_CLOSED`]: read without the lock on every call.
     failures: AtomicU32,
 }
 
@@ -57,7 +57,7 @@ impl State {
 }
 
 impl CircuitBreaker {
-    /// A closed breaker that opens after `threshold` failures in a row.
+    /// A closed breaker that opens after `threshold` consecutive failures.
     pub fn new(threshold: u32, recovery: Recovery) -> Self {
         Self { threshold, recovery, state: Mutex::new(State::Closed { failures: 0 }), failures: AtomicU32::new(0) }
     }
@@ -73,7 +73,7 @@ impl CircuitBreaker {
         if self.is_open() { self.state().time_left(now) } else { None }
     }
 
-    /// Permission for one call; else for how long calls are still refused, as [`Self::time_left`] has it.
+    /// Permission for one call; if calls are refused, the time left as in [`Self::time_left`].
     pub fn try_acquire(&self, now: Instant) -> Result<CallPermit<'_>, Duration> {
         if !self.is_open() {
             return Ok(CallPermit { breaker: self, is_probe: false });
@@ -92,7 +92,7 @@ impl CircuitBreaker {
 
     /// A call succeeded. Changes nothing unless the breaker is closed: the call began before it opened.
     pub fn record_success(&self) {
-        // Only a read in most cases: this is on the path of every lookup.
+        // Usually only a read: this is on the path of every lookup.
         if self.failures.load(Ordering::Relaxed) != 0 {
             self.transition(false, |_| State::Closed { failures: 0 });
         }
@@ -128,13 +128,13 @@ impl CircuitBreaker {
         }
     }
 
-    /// Goes on to the next state, which follows from the number of failures; returns whether that is an open one.
+    /// Sets the next state, which `next` derives from the number of failures; returns whether it is an open one.
     fn transition(&self, is_probe: bool, next: impl FnOnce(u32) -> State) -> bool {
         let mut state = self.state();
         let next = match *state {
             State::Closed { failures } => next(failures),
             State::HalfOpen { .. } if is_probe => next(self.threshold),
-            // It opened after this call began: the outcome of the call is out of date.
+            // It opened after this call began: the outcome of the call is outdated.
             State::Open { .. } | State::HalfOpen { .. } => return false,
         };
         self.set(&mut state, next);

@@ -1,4 +1,4 @@
-//! The settings of a cache: where it is and how it behaves, as typed values with their defaults.
+//! Configuration: typed values with their defaults.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use crate::model::entry::StorageLayout;
 use crate::model::service::ServiceRegistry;
 use crate::model::url::redact;
 
-/// Which storage a cache uses.
+/// The configured backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Storage {
     /// Redis, shared by every process (production).
@@ -17,17 +17,17 @@ pub enum Storage {
     Sqlite,
 }
 
-/// A connection URL. Prints without its password.
+/// A Redis URL. `Display` and `Debug` mask the password.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RedisUrl(String);
 
 impl RedisUrl {
-    /// A URL with any secrets that it holds.
+    /// A URL, which may contain a password.
     pub fn new(url: impl Into<String>) -> Self {
         Self(url.into())
     }
 
-    /// The URL with its secrets, for the driver alone.
+    /// The URL with its password, for the driver only.
     pub(crate) fn secret(&self) -> &str {
         &self.0
     }
@@ -45,7 +45,7 @@ impl fmt::Debug for RedisUrl {
     }
 }
 
-/// All settings of a cache.
+/// Cache configuration.
 ///
 /// ```
 /// use cache_core::{Config, RedisUrl};
@@ -54,35 +54,35 @@ impl fmt::Debug for RedisUrl {
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
-    /// Off: every lookup is a miss, and nothing is stored.
+    /// Whether the cache is enabled. If not, every lookup is a miss, and nothing is stored.
     pub enabled: bool,
-    /// The storage.
+    /// The backend.
     pub storage: Storage,
     /// The Redis server and database.
     pub redis_url: RedisUrl,
-    /// A directory that holds `http_cache.db`, or the SQLite file itself.
+    /// The SQLite file, or a directory that contains `http_cache.db`.
     pub sqlite: PathBuf,
-    /// Without effect, since all callers share one connection.
+    /// Has no effect: all callers share one connection.
     pub redis_max_connections: u32,
     /// Whether TCP keepalive is on.
     pub redis_socket_keepalive: bool,
-    /// How long a connection may take to open.
+    /// Timeout of connecting.
     pub redis_connect_timeout: Duration,
-    /// How long one reply of Redis may take.
+    /// Timeout of one reply of Redis.
     pub redis_timeout: Duration,
     /// Whether an idempotent command is sent once more after a timeout.
     pub redis_retry_on_timeout: bool,
-    /// A connection that was idle for longer must answer a `PING` before it is used; zero turns this off.
+    /// A connection that was idle for longer must reply to a `PING` before it is used; zero disables the check.
     pub redis_health_check_interval: Duration,
-    /// How long a cache waits for one reply of its store.
+    /// Timeout of a store operation.
     pub store_timeout: Duration,
-    /// Larger bodies are not stored; bytes.
+    /// Largest body to store, in bytes.
     pub largest_entry: u64,
-    /// How long what was read may be served from memory; `None`: never.
+    /// How long entries are served from memory; `None` disables it.
     pub memory_ttl: Option<Duration>,
-    /// The Redis layout that new HTTP entries are written in.
+    /// The Redis layout of new responses.
     pub write_layout: StorageLayout,
-    /// The services, and how the cache of each behaves.
+    /// The services, with the settings of each.
     pub services: ServiceRegistry,
 }
 

@@ -1,6 +1,6 @@
-//! The errors of a cache, by what the caller should do next.
+//! Errors, classified by how a caller can react.
 //!
-//! Driver errors are boxed, so that no type of a driver is part of the public API.
+//! Driver errors are boxed, so that no driver type is part of the API.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,14 +12,14 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// A boxed cause.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// A kind of storage.
+/// Kind of backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BackendKind {
     /// One Redis server.
     Redis,
     /// One SQLite file.
     Sqlite,
-    /// A map in this process; for tests.
+    /// In-memory, for tests.
     Memory,
 }
 
@@ -34,12 +34,12 @@ impl BackendKind {
     }
 }
 
-/// Identifies the storage that a call went to, in a readable form. Never holds a password.
+/// A backend, with its URL (password removed) or path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BackendId {
-    /// The kind of storage.
+    /// The kind of backend.
     pub kind: BackendKind,
-    /// Its URL without secrets, or its path.
+    /// Its URL without password, or its path.
     pub location: Arc<str>,
 }
 
@@ -54,7 +54,7 @@ impl fmt::Display for BackendId {
     }
 }
 
-/// What a refusal is about.
+/// Scope of a refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RefusalScope {
     /// The operation, whatever the entry.
@@ -63,11 +63,11 @@ pub enum RefusalScope {
     Keys,
 }
 
-/// Why a call failed.
+/// An error of the store.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// No connection, a broken connection, or a server that is still loading.
+    /// The backend is unreachable or still loading.
     #[error("{backend} is unreachable")]
     Unavailable {
         /// The backend that was called.
@@ -93,19 +93,19 @@ pub enum Error {
         backend: BackendId,
         /// The operation.
         operation: &'static str,
-        /// What else it would refuse.
+        /// Which other operations it would refuse.
         scope: RefusalScope,
         /// The driver's error.
         #[source]
         source: BoxError,
     },
-    /// There is nothing to open at this place.
+    /// The database does not exist.
     #[error("{backend} does not exist")]
     Missing {
         /// The backend that was called.
         backend: BackendId,
     },
-    /// Stored bytes that cannot be understood.
+    /// Stored data cannot be decoded.
     #[error("cannot decode {what}")]
     Corrupt {
         /// The entry or key, safe to print.
@@ -122,7 +122,7 @@ pub enum Error {
         /// The part that is gone, safe to print.
         what: String,
     },
-    /// A page was requested with a cursor of another backend or of an older list.
+    /// A page was requested with a cursor of another backend or of an older scan.
     #[error("the listing is no longer valid; start again")]
     CursorExpired,
     /// A change was planned for one backend and another one responds now.
@@ -134,18 +134,18 @@ pub enum Error {
     /// A change was requested of a cache that was opened read-only.
     #[error("{0} is read-only")]
     ReadOnly(BackendId),
-    /// The server sends too few notifications for a watch, and changing its setting was not allowed.
+    /// Keyspace notifications are not enabled, and enabling them was not allowed.
     #[error("keyspace notifications are not enabled on {backend}: notify-keyspace-events lacks {missing}")]
     NotificationsOff {
         /// The backend that was called.
         backend: BackendId,
-        /// The classes of events that are off, as the server's setting names them.
+        /// The event classes that are off, in the notation of the server's setting.
         missing: String,
     },
-    /// The layout cannot hold what was asked.
+    /// The layout does not support the operation.
     #[error("{0}")]
     Unsupported(&'static str),
-    /// A setting that cannot be used; names it and the values that are allowed.
+    /// An invalid setting; the message names it and the valid values.
     #[error("{0}")]
     Config(String),
 }
@@ -165,20 +165,20 @@ impl Error {
     /// The operation of a call that failed before it was sent.
     pub(crate) const CONNECTING: &'static str = "connecting";
 
-    /// Whether the same operation would fail for every other entry, too. It would not where a layout cannot hold what
-    /// was asked, or where the user has permission for some keys only.
+    /// Whether the same operation would fail for every other entry, too. It would not if a layout does not support the
+    /// operation, or if the user has permission for some keys only.
     pub(crate) fn concerns_all(&self) -> bool {
         !matches!(self, Self::Unsupported(_) | Self::Refused { scope: RefusalScope::Keys, .. })
     }
 
-    /// Whether the same call may succeed later although nothing is changed: what retry and fallback depend on.
+    /// Returns whether retrying later may succeed.
     pub fn is_temporary(&self) -> bool {
         matches!(self, Self::Unavailable { .. } | Self::Timeout { .. })
     }
 }
 
-/// An error and its causes in one line. Where a message ends with the text of its cause, as those of some drivers do,
-/// the text appears once.
+/// An error and its causes in one line. If a message ends with the text of its cause, as with some drivers, the text
+/// appears once.
 pub fn error_chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
@@ -193,7 +193,7 @@ pub fn error_chain(error: &(dyn std::error::Error + 'static)) -> String {
     text
 }
 
-/// Why stored bytes cannot be understood.
+/// Why stored bytes cannot be decoded.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CodecError {

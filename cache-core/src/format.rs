@@ -1,4 +1,4 @@
-//! Formats: bytes to values and back, without I/O.
+//! Formats: conversion between bytes and values, without I/O.
 
 pub mod content_coding;
 pub mod hex;

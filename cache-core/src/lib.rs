@@ -1,8 +1,17 @@
-//! A cache of HTTP responses and function results, kept in Redis, or in SQLite
-//! where there is no Redis, and shared with the pipeline's Python programs.
+//! An HTTP cache and a function-result cache on Redis or SQLite.
 //!
-//! What is in it is read and written in the formats that the Python programs use (hishel 1 and 2, the pipeline's own
-//! layout, its `@cached_result` decorator), so that both sides hit what the other stored.
+//! Entries are stored in the formats of [hishel](https://hishel.com) 1 and 2 and of the `@cached_result` decorator of a
+//! Python anime enrichment pipeline, so that Rust and Python programs can share one cache.
+//!
+//! - [`Cache`] opens the configured backend and provides both caches.
+//! - [`CachedClient`] is an HTTP client that uses the cache, with a fixed TTL or according to RFC 9111 ([`Policy`]).
+//! - [`ResultCache`] and [`cached_result`] cache the return values of async functions.
+//! - [`Store`] and [`Inspect`] are the storage interface; [`admin`] lists, counts and deletes entries.
+//!
+//! Backend failures are never reported to callers of the caches: if the backend is unreachable, slow or corrupt, requests
+//! are cache misses. Concurrent requests for the same key are fetched once, within a process and across processes.
+//!
+//! # Example
 //!
 //! ```
 //! use cache_core::{Cache, Config, ResultCache, ServiceName, cached_result, clock};
@@ -22,24 +31,47 @@
 //!     Some(format!("what a browser found at {id}"))
 //! }
 //!
+//! // Uses Redis, or SQLite while Redis is unreachable.
 //! let config = Config::default();
 //! # let config = Config { storage: Storage::Sqlite, sqlite: directory.path().to_owned(), ..Config::default() };
-//! let cache = Cache::open(&config).await?; // Redis, or SQLite where Redis does not answer
-//! let title = cache.client(ServiceName::new("catalog")).get(format!("{api}/titles/1")).send().await?; // stored for a day
-//! # assert_eq!((title.served().from, title.text().await?), (CacheOutcome::Miss, "{}".into()));
+//! let cache = Cache::open(&config).await?;
+//!
+//! // The first request is sent to the service; later ones are served from the cache for 24 hours.
+//! let title = cache.client(ServiceName::new("catalog")).get(format!("{api}/titles/1")).send().await?;
+//! # assert_eq!((title.cache_status().from, title.text().await?), (CacheOutcome::Miss, "{}".into()));
 //! # let title = cache.client(ServiceName::new("catalog")).get(format!("{api}/titles/1")).send().await?;
-//! # assert_eq!(title.served().from, CacheOutcome::Hit);
-//! crawl(&cache.results(), 18878).await; // runs once in 24 hours, in whatever program
-//! let counted = cache.counted(clock::now() - 3_600.0).await?; // hits, misses and more of the last hour
+//! # assert_eq!(title.cache_status().from, CacheOutcome::Hit);
+//!
+//! // Runs once in 24 hours, across all programs that share the cache.
+//! crawl(&cache.results(), 18878).await;
+//!
+//! // Counters of the last hour, for all programs.
+//! let counted = cache.stats(clock::now() - 3_600.0).await?;
+//!
 //! cache.close().await;
 //! # Ok::<(), Box<dyn std::error::Error>>(()) })?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! # What it tells
+//! # Services and cache policies
 //!
-//! The caches count, for each service and each prefix of results ([`counters`]), and emit a [`tracing`] event, which
-//! bears its kind as its message, for what happens to each request:
+//! [`Config`] is set up in code. Its [`ServiceRegistry`] holds a [`ServiceProfile`] for each [`ServiceName`]: the hosts of
+//! the service, its TTL, its cache policy and its rate limit. A service without a profile has the default TTL of 24 hours.
+//!
+//! [`FixedTtl`] stores every successful response for a fixed time and ignores its header fields, as the pipeline does.
+//! [`Rfc9111`] implements RFC 9111 as a private or a shared cache. [`CachedResponse::cache_status`] returns how a response
+//! was served ([`CacheOutcome`]).
+//!
+//! # Backends
+//!
+//! [`Redis`] and [`Sqlite`] implement [`Store`] and [`Inspect`]. [`Fallback`] switches to a second store while the first
+//! is unreachable, [`MemoryTier`] serves recent entries from memory, [`ReadOnly`] rejects changes, and [`Memory`] is a
+//! store for tests. Use [`open()`] to open the configured backend without a [`Cache`].
+//!
+//! # Metrics and logging
+//!
+//! The caches count hits, misses and other events by service and result prefix ([`Counters`]), and emit a [`tracing`]
+//! event for each request. The message of the event is its name:
 //!
 //! | event | level | fields |
 //! |---|---|---|
@@ -47,14 +79,16 @@
 //! | `miss` | debug | `service`, `key`, `seconds`, `fetched_in` |
 //! | `revalidate` | debug | `service`, `key`, `ttl_left`, `seconds` |
 //! | `store` | debug | `service`, `key`, `ttl`, `seconds` |
-//! | `error` | warn | `service`, `key`, `operation` (where it is the store's), `seconds`, `error` |
+//! | `error` | warn | `service`, `key`, `operation` (store errors only), `seconds`, `error` |
 //!
-//! Times are seconds: `seconds` since the caller asked, or what the store's operation took, `fetched_in` what the
-//! origin took of them; `ttl_left` is not there for what never expires. Events of results also have their `prefix`, and
-//! `bytes` and `computed_in` in place of `age`, `stale` and `fetched_in`. No event has a URL or a header.
+//! Times are in seconds: `seconds` is the duration of the request or of the store operation, `fetched_in` the part spent
+//! waiting for the origin. `ttl_left` is missing for entries that never expire. Events of the result cache have the
+//! additional fields `prefix`, `bytes` and `computed_in` instead of `age`, `stale` and `fetched_in`. Events never contain
+//! URLs or header fields.
 //!
-//! [`HttpCache`] puts another sender behind the same cache, [`Store`] and [`Inspect`] are the storage itself, and
-//! [`admin`] is what an administrator does with it.
+//! # Custom HTTP clients
+//!
+//! [`Cache::http`] returns an [`HttpCache`] for any type that implements [`Transport`].
 #![deny(missing_docs)]
 
 pub mod admin;

@@ -1,4 +1,4 @@
-//! Values: no I/O, no formats, no policy.
+//! Plain values: no I/O, no formats, no policy.
 
 pub(crate) mod entry;
 pub(crate) mod event;

@@ -1,4 +1,4 @@
-//! What a running cache has besides its storage: fault tolerance, single flight, statistics and background tasks.
+//! The parts of a running cache besides its store: fault tolerance, single flight, statistics and background tasks.
 
 pub(crate) mod guarded_store;
 pub(crate) mod shared;

@@ -1,4 +1,4 @@
-//! The storage: what a cache needs of it ([`traits`]), what an administrator needs on top ([`inspect`]), and its
+//! Storage backends: the traits [`traits`] (used by the caches) and [`inspect`] (administration), and their
 //! implementations.
 
 pub(crate) mod events;

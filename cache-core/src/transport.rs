@@ -1,4 +1,4 @@
-//! Sending requests to an origin. Knows nothing of caches.
+//! Sending requests to an origin, without any caching.
 
 pub(crate) mod error;
 pub(crate) mod reqwest;

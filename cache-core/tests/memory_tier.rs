@@ -1,4 +1,4 @@
-//! What is served from memory is what the store holds: changes by others reach it, whatever becomes of the connection.
+//! The memory tier serves what the store holds: changes by other clients reach it, whatever happens to the connection.
 
 #![allow(clippy::unwrap_used)]
 
@@ -57,7 +57,7 @@ async fn result(store: &dyn Store) -> Option<Bytes> {
     store.get(KEY).await.unwrap().map(|stored| stored.value)
 }
 
-/// Asks again and again until the answer is `true`.
+/// Polls until the condition is `true`.
 async fn eventually(mut is_so: impl AsyncFnMut() -> bool) {
     let limit = tokio::time::Instant::now() + Duration::from_secs(10);
     while !is_so().await {
@@ -66,7 +66,7 @@ async fn eventually(mut is_so: impl AsyncFnMut() -> bool) {
     }
 }
 
-/// How often the server was asked for an entry's heads or for a result.
+/// Number of requests to the server for an entry's head or for a result.
 fn reads(connection: &mut redis::Connection) -> u64 {
     let text: String = cmd("INFO").arg("commandstats").query(connection).unwrap();
     let calls = |name: &str| {
@@ -86,7 +86,7 @@ async fn a_repeated_read_is_served_from_memory() {
     first.set(KEY, "1".into(), HOUR).await.unwrap();
     let mut raw = raw(&url);
     assert_eq!((body(&first, &entry.cache_key).await, result(&first).await), (Some("body".into()), Some("1".into())));
-    // What a script of ours has extended comes back as news, once.
+    // An extension of the TTL by our own script arrives as an invalidation, once.
     eventually(async || {
         let before = reads(&mut raw);
         for _ in 0..10 {
@@ -142,13 +142,13 @@ async fn a_change_by_another_process_invalidates_memory() {
     let (older, newer) = (entry(), entry());
     let id = put(&*other, &older, "older").await;
     assert_eq!(body(&first, &older.cache_key).await, Some("older".into()));
-    // Stored anew.
+    // The entry is stored again.
     put(&*other, &newer, "newer").await;
     eventually(async || body(&first, &older.cache_key).await == Some("newer".into())).await;
-    // Removed.
+    // The entry is removed.
     other.remove(&[EntryId::Http(StorageLayout::Pipeline, newer.id)]).await.unwrap();
     eventually(async || body(&first, &older.cache_key).await == Some("older".into())).await;
-    // By a program that knows nothing of us.
+    // The entry is removed by another program.
     cmd("DEL").arg(&*id.redis_key()).exec(&mut raw(&url)).unwrap();
     eventually(async || body(&first, &older.cache_key).await.is_none()).await;
 
@@ -193,7 +193,7 @@ async fn memory_serves_nothing_while_disconnected() {
     first.set(KEY, "1".into(), HOUR).await.unwrap();
     assert_eq!(result(&first).await, Some("1".into()));
 
-    // The connection is cut, and somebody else changes the value before there is a new one.
+    // The connection is cut, and another client changes the value before there is a new one.
     let mut other = raw(&url);
     let mut cut = cmd("CLIENT");
     cut.arg("KILL").arg(&["TYPE", "normal", "SKIPME", "yes"]);
@@ -219,7 +219,7 @@ async fn without_invalidation_the_ttl_alone_bounds_memory() {
     store.set(KEY, "2".into(), HOUR).await.unwrap();
     eventually(async || result(&first).await == Some("2".into())).await;
 
-    // And what is stored is served no longer than it lives.
+    // A stored entry is not served after it has expired.
     let first = MemoryTier::new(Arc::clone(&store) as _, HOUR);
     let entry = entry();
     let mut writer = store.insert(entry.clone(), Some(Duration::from_secs(1))).await.unwrap();

@@ -1,4 +1,4 @@
-//! What only Redis does: one round trip for a look-up, bodies in windows, and nothing left behind without a time.
+//! The Redis store: one round trip for a lookup, bodies in parts, and no keys left behind without a TTL.
 
 #![allow(clippy::unwrap_used)]
 
@@ -31,7 +31,7 @@ fn store(url: &str) -> Redis {
     Redis::new(&Config { redis_url: RedisUrl::new(url), ..Config::default() }).unwrap()
 }
 
-/// For a user who may do no more than this.
+/// The permissions of a restricted user.
 fn store_of(user: &str, rules: [&str; 2], url: &str) -> Redis {
     let mut set = cmd("ACL");
     set.arg("SETUSER").arg(user).arg(&["on", "nopass", "~*"]).arg(&rules).exec(&mut raw(url)).unwrap();
@@ -54,7 +54,7 @@ fn entry(name: &str) -> Entry {
     }
 }
 
-/// Bytes of which no two places look alike.
+/// Bytes without repetitions.
 fn noise(length: usize) -> Bytes {
     (0..length as u64).map(|at| (at.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8).collect()
 }
@@ -65,13 +65,13 @@ async fn put(store: &Redis, entry: &Entry, body: Bytes, ttl: Duration) -> EntryI
     writer.commit().await.unwrap()
 }
 
-/// Every key of the database with the seconds that it has left (-1: it is there for ever).
+/// Every key of the database with its remaining TTL in seconds (-1: none).
 fn times(connection: &mut redis::Connection) -> Vec<(String, i64)> {
     let keys: Vec<String> = cmd("KEYS").arg("*").query(connection).unwrap();
     keys.into_iter().map(|key| (key.clone(), cmd("TTL").arg(key).query(connection).unwrap())).collect()
 }
 
-/// Passes everything on to a server, and counts how often the client speaks after it has been answered.
+/// A proxy of a server that counts round trips of the client.
 async fn counted(url: &str) -> (String, Arc<AtomicUsize>) {
     let (server, database) = url.strip_prefix("redis://").and_then(|place| place.split_once('/')).unwrap();
     let (server, database) = (server.to_owned(), database.to_owned());
@@ -124,7 +124,7 @@ async fn a_hit_takes_one_round_trip() {
     }
 }
 
-/// How often the server was asked to set a time since it was started.
+/// Number of commands that set a TTL since the server was started.
 fn times_set(connection: &mut redis::Connection) -> usize {
     let statistics: String = cmd("INFO").arg("commandstats").query(connection).unwrap();
     let line = statistics.lines().find_map(|line| line.strip_prefix("cmdstat_pexpire:calls="));
@@ -152,7 +152,8 @@ async fn many_hits_renew_the_body_once_a_second() {
     let renewals = times_set(&mut raw) - before;
     assert!((hits..=hits + body_and_index * seconds).contains(&renewals), "{renewals} in {seconds} s");
 
-    // What somebody else shortens is extended again: the entry by the next hit, the rest within that second.
+    // A TTL that another client shortened is extended again: of the entry by the next hit, of the other keys within a
+    // second.
     for shortened in times(&mut raw) {
         cmd("EXPIRE").arg(&shortened.0).arg(60).exec(&mut raw).unwrap();
         let hits = async {
@@ -332,7 +333,7 @@ async fn unfinished_writes_expire() {
         for ttl in [Some(HOUR), Some(Duration::from_secs(1)), None] {
             let mut writer = store.insert(entry("anime/1"), ttl).await.unwrap();
             writer.write(noise(600_000)).await.unwrap();
-            // As a process that is killed: no destructor runs.
+            // As in a process that is killed: no destructor runs.
             std::mem::forget(writer);
         }
     }

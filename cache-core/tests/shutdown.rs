@@ -68,7 +68,7 @@ async fn nothing_outlives_its_cache(
     let server = RedisServer::start("");
     let url = format!("redis://{}/0", server.address());
     let mut connection = redis::Client::open(url.as_str()).unwrap().get_connection().unwrap();
-    // An origin whose responses never end.
+    // An origin with responses that never end.
     let never = Arc::new(Semaphore::new(0));
     let gate = Arc::clone(&never);
     let origin = Origin::start(move |_| {

@@ -1,4 +1,4 @@
-//! The cached function: its body behind a look-up.
+//! The expanded function: a lookup around its body.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens as _, quote, quote_spanned};
@@ -51,7 +51,7 @@ pub fn expand(options: TokenStream, function: TokenStream) -> Result<TokenStream
     Ok(function.into_token_stream())
 }
 
-/// What is stored.
+/// The expression of the stored value.
 fn returned(signature: &Signature) -> Result<&Type> {
     match &signature.output {
         ReturnType::Default => Err(Error::new(signature.ident.span(), "the function must return a value")),
@@ -70,7 +70,7 @@ struct Argument<'a> {
     r#type: &'a Type,
 }
 
-/// The arguments but `self`.
+/// The arguments except `self`.
 fn arguments<'a>(signature: &'a Signature, options: &Options) -> Result<Vec<Argument<'a>>> {
     let mut skipped_in_vain: Vec<&Ident> = options.skip.iter().collect();
     let mut arguments = Vec::new();
@@ -116,7 +116,7 @@ fn cache_among(arguments: &[Argument], signature: &Signature) -> Result<Expr> {
     }
 }
 
-/// Whether a type, or what it refers to, has one of these names, in whatever module.
+/// Whether a type, or the target of a reference, has one of these names, in any module.
 fn has_name(r#type: &Type, names: &[&str]) -> bool {
     match r#type {
         Type::Reference(reference) => has_name(&reference.elem, names),
@@ -129,8 +129,8 @@ fn is_path_to(expression: &Expr, name: &Ident) -> bool {
     matches!(expression, Expr::Path(path) if path.path.is_ident(name))
 }
 
-/// The schema hash of the function's code and place: functions in two modules may be the same to the last token, and
-/// mean different things by the names that they use.
+/// The schema hash of the function's code and module: functions in two modules may have equal tokens, and mean
+/// different things by the names that they use.
 fn schema_of(function: &ItemFn) -> TokenStream {
     let (signature, body) = (&function.sig, &function.block);
     let fingerprint = fingerprint(quote!(#signature #body));
@@ -142,7 +142,7 @@ fn schema_of(function: &ItemFn) -> TokenStream {
     })
 }
 
-/// Fails to compile where a type turns out to be a [`Result`] under another name: its errors would be stored.
+/// Fails to compile if a type is an alias of [`Result`]: its errors would be cached.
 fn not_a_result(output: &Type) -> TokenStream {
     quote! {
         {

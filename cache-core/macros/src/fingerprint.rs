@@ -1,14 +1,14 @@
-//! What stands for a function's code in its schema hash.
+//! The part of a function's code that is hashed for its schema hash.
 //!
-//! Another code must give another fingerprint; another layout of the same code should not, or every run of rustfmt
-//! would empty the cache.
+//! Different code must have different fingerprints. Formatting must not change them, or every run of rustfmt would
+//! empty the cache.
 
 use std::fmt::Write as _;
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use sha2::{Digest as _, Sha256};
 
-/// Hexadecimal digits of a SHA-256 of the tokens: without spaces, comments and commas behind the last item.
+/// Hexadecimal digits of a SHA-256 of the tokens: without spaces, comments and trailing commas.
 pub fn fingerprint(tokens: TokenStream) -> String {
     let mut canonical = String::new();
     write(&mut canonical, tokens);
@@ -28,7 +28,7 @@ fn write(out: &mut String, tokens: TokenStream) {
                 continue;
             }
             TokenTree::Punct(mark) if mark.as_char() == ',' && tokens.peek().is_none() => continue,
-            // Not whether another mark follows at once: `= -1` and `=-1` are the same.
+            // Without the spacing of punctuation: `= -1` and `=-1` are the same.
             TokenTree::Punct(mark) => out.push(mark.as_char()),
             TokenTree::Group(group) => {
                 let (open, close) = match group.delimiter() {
@@ -48,7 +48,7 @@ fn write(out: &mut String, tokens: TokenStream) {
     }
 }
 
-/// `[doc = …]`, as which a documentation comment reaches us.
+/// `[doc = …]`, the tokens of a documentation comment.
 fn is_documentation(token: &TokenTree) -> bool {
     let TokenTree::Group(group) = token else { return false };
     group.delimiter() == Delimiter::Bracket

@@ -1,4 +1,4 @@
-//! What stands in the brackets of `#[cached_result(…)]`.
+//! The options of `#[cached_result(…)]`.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens as _, quote};
@@ -7,14 +7,14 @@ use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
 use syn::{Error, Expr, ExprLit, Ident, Lit, LitStr, Result, Token, parenthesized};
 
-/// The choices of one cached function.
+/// The options of one cached function.
 #[derive(Default)]
 pub struct Options {
     /// An expression: a `Duration`.
     pub ttl: Option<TokenStream>,
     pub prefix: Option<LitStr>,
     pub schema: Option<LitStr>,
-    /// Where the cache is found.
+    /// The expression of the cache.
     pub cache: Option<Expr>,
     /// Arguments that are not part of the key.
     pub skip: Vec<Ident>,
@@ -93,7 +93,7 @@ fn duration(literal: &Lit) -> Result<TokenStream> {
     }
 }
 
-/// A colon would end it: what stands behind would count as an argument.
+/// A colon would end it: the text after it would count as an argument.
 fn prefix(text: LitStr) -> Result<LitStr> {
     if text.value().is_empty() || text.value().contains(':') {
         return Err(Error::new(text.span(), "`prefix` must not be empty or contain `:`"));

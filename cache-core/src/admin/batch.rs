@@ -1,6 +1,5 @@
-//! Planned changes of many entries: the plan, and its execution batch by batch.
-//!
-//! No entry that is not in the plan is ever changed, and none on another backend than the one planned on.
+//! Changing many entries in two steps: [`plan`] lists them, the execution changes exactly those in batches, and only on
+//! the backend of the plan.
 
 use std::collections::{BTreeMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
@@ -19,42 +18,42 @@ use crate::model::service::ServiceName;
 use crate::model::summary::Summary;
 use crate::store::inspect::Inspect;
 
-/// How many entries one batch changes: few enough to stop soon, enough to make round trips cheap.
+/// The number of entries that one batch changes: few enough to stop soon, enough to make round trips cheap.
 pub const BATCH: usize = 1_000;
 
-/// How many entries are changed at the same time where each is changed by itself.
+/// The number of concurrent changes if each entry is changed by itself.
 const CONCURRENCY: usize = 32;
 
-/// An entry, and when it expires so far, in Unix seconds; `None`: never.
+/// An entry and its current expiry, in Unix seconds; `None`: never.
 pub type Target = (EntryId, Option<f64>);
 
-/// How far a plan or its execution has come.
+/// Progress of a plan or of its execution.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct BatchProgress {
     /// Keys that were read (planning) or entries that were processed (execution).
     pub done: u64,
-    /// Of about so many.
+    /// The approximate total.
     pub total: u64,
     /// Entries that matched so far (planning) or were changed (execution).
     pub entries: u64,
 }
 
-/// The entries that a change is for, as they were found.
+/// Entries that a change affects.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FlushPlan {
-    /// Where it was planned: the only backend on which it may be executed.
+    /// The backend of the plan, the only one on which it may be executed.
     pub backend: BackendId,
     /// The entries, in the order found.
     pub targets: Vec<Target>,
-    /// The Redis keys of these entries, at most: an index that other entries share stays.
+    /// The maximum number of Redis keys to delete: an index that other entries share stays.
     pub keys: u64,
     /// Bytes of bodies and values.
     pub bytes: u64,
     /// Entries and bytes by service.
     pub by_service: BTreeMap<ServiceName, (u64, u64)>,
-    /// When the oldest was stored, in Unix seconds, where that is known.
+    /// When the oldest entry was stored, in Unix seconds, if known.
     pub oldest: Option<f64>,
-    /// When the newest was stored.
+    /// When the newest entry was stored.
     pub newest: Option<f64>,
 }
 
@@ -72,7 +71,7 @@ impl FlushPlan {
         }
     }
 
-    /// The ids of the entries.
+    /// The IDs of the entries.
     pub fn ids(&self) -> impl Iterator<Item = &EntryId> {
         self.targets.iter().map(|(id, _)| id)
     }
@@ -125,7 +124,7 @@ impl FlushPlanner {
     }
 }
 
-/// Finds the entries that match a filter, at most `limit`. `None`: `stop` was set meanwhile.
+/// Plans a change of at most `limit` entries. Returns `None` if stopped.
 pub async fn plan(
     store: &Arc<dyn Inspect>,
     filter: &Filter,
@@ -152,7 +151,7 @@ pub async fn plan(
     Ok(Some(planner.plan))
 }
 
-/// What the execution of a plan did.
+/// Result of an execution.
 #[derive(Debug, Default)]
 pub struct BatchReport<T> {
     /// The changes that were made.
@@ -179,14 +178,14 @@ impl<T> BatchReport<T> {
 /// How an operation is applied to the entries of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Grouping {
-    /// To all at once; to each by itself where that fails because of some of them.
+    /// To all at once; if that fails because of some entries, to each by itself.
     Together,
     /// To each by itself.
     Single,
 }
 
-/// Applies an operation to all targets, batch by batch. Stops after the batch during which `stop` is set, and after the
-/// one that met an error that concerns all entries.
+/// Applies an operation to all targets in batches. Stops after a batch during which `stop` is set, or after an error
+/// that concerns all entries.
 pub(crate) async fn run<T, F>(
     targets: &[Target],
     grouping: Grouping,
@@ -230,7 +229,7 @@ async fn apply<T, F>(
         match operation(batch.to_vec()).await {
             Ok(done) => return report.done += done,
             Err(error) if batch.len() == 1 || error.concerns_all() => return report.fail(batch.len() as u64, error),
-            // An entry that cannot be changed must not keep its neighbors from being changed.
+            // An entry that cannot be changed must not prevent the change of others.
             Err(_) => {}
         }
     }

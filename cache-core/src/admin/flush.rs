@@ -1,4 +1,4 @@
-//! Flushing: the removal of exactly the entries of a plan.
+//! Deleting exactly the entries of a plan.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -8,11 +8,11 @@ use crate::model::entry::EntryId;
 use crate::model::stored::RemoveStats;
 use crate::store::inspect::Inspect;
 
-/// What a flush removed.
+/// Result of a flush.
 pub type FlushReport = BatchReport<RemoveStats>;
 
-/// Removes the entries of a plan. Stops after the batch during which `stop` is set, and after the one that met an error
-/// that concerns all entries.
+/// Deletes the planned entries. Stops after a batch during which `stop` is set, or after an error that concerns all
+/// entries.
 pub async fn execute(
     store: &Arc<dyn Inspect>,
     plan: &FlushPlan,

@@ -1,4 +1,4 @@
-//! The entries that match a filter, page by page, with the two conditions that need more than a summary.
+//! Selecting entries by a [`Filter`], including the two conditions that a summary cannot decide.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,10 +15,10 @@ use crate::store::inspect::Inspect;
 use crate::store::page::Page;
 use crate::store::paging;
 
-/// How many bodies are read at the same time for `body`.
+/// The number of bodies that are read concurrently for `body`.
 const MAX_CONCURRENT_BODIES: usize = 16;
 
-/// Every page of the entries that match, all conditions included.
+/// All pages of the entries that match, all conditions included.
 pub async fn select(
     store: Arc<dyn Inspect>,
     mut filter: Filter,
@@ -45,7 +45,7 @@ async fn with_body(store: &dyn Inspect, pattern: &BodyPattern, entries: Vec<Summ
     checked.buffered(MAX_CONCURRENT_BODIES).try_filter_map(|entry| async move { Ok(entry) }).try_collect().await
 }
 
-/// Those of the entries whose decoded body matches, as they are found.
+/// The entries with a decoded body that matches, as they are found.
 pub fn search(
     store: Arc<dyn Inspect>,
     pattern: BodyPattern,
@@ -64,7 +64,7 @@ async fn body_matches(store: &dyn Inspect, pattern: &BodyPattern, id: &EntryId) 
     Ok(raw.is_some_and(|raw| pattern.matches(&content_coding::decode_all(&raw, None))))
 }
 
-/// The schema of each result prefix of which an entry was stored last, as far as that is known.
+/// The schema of the last stored entry of each result prefix, if it is known.
 async fn newest_schemas(store: Arc<dyn Inspect>) -> Result<HashMap<Vec<u8>, Option<String>>> {
     let results = Filter { kind: Some(CacheKind::Result), ..Filter::default() };
     let mut newest: HashMap<Vec<u8>, (f64, Option<String>)> = HashMap::new();

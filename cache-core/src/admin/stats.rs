@@ -1,4 +1,4 @@
-//! Counts, bytes and TTLs of a whole cache, added up from the pages of a scan.
+//! Statistics of a cache: number, size and TTLs of entries.
 
 use std::collections::BTreeMap;
 
@@ -7,39 +7,39 @@ use crate::model::service::ServiceName;
 use crate::model::summary::Summary;
 use crate::store::page::Page;
 
-/// What is in a cache.
+/// Statistics of the entries of a cache.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct PassMetrics {
+pub struct StatsTotals {
     /// Live HTTP entries.
     pub http: u64,
     /// Live results.
     pub results: u64,
-    /// Entries whose body is not complete.
+    /// Entries with an incomplete body.
     pub incomplete: u64,
     /// Entries marked as deleted.
     pub deleted: u64,
     /// Entries that cannot be read.
     pub corrupt: u64,
-    /// Keys that no entry owns.
+    /// Keys that belong to no entry.
     pub orphans: u64,
-    /// Keys under our prefixes (rows in SQLite).
+    /// Keys under the cache prefixes (rows in SQLite).
     pub keys: u64,
     /// Bytes of bodies and values.
     pub bytes: u64,
-    /// By service and cache: what is live.
+    /// Live entries by service and cache.
     pub services: BTreeMap<(ServiceName, CacheKind), ServiceTally>,
-    /// About how many keys of the database were looked at.
+    /// The approximate number of keys that were scanned.
     pub scanned: u64,
 }
 
-/// What is live of one service.
+/// Statistics of the live entries of one service.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ServiceTally {
     /// Entries.
     pub entries: u64,
     /// Bytes of bodies and values.
     pub bytes: u64,
-    /// Seconds until each entry expires, of those that do.
+    /// Seconds until each entry expires, without entries that never expire.
     ttls: Vec<f32>,
     /// Entries that never expire.
     pub without_ttl: u64,
@@ -56,7 +56,7 @@ pub struct TtlSpread {
     pub max: f64,
 }
 
-impl PassMetrics {
+impl StatsTotals {
     /// Adds one page; `now` in Unix seconds.
     pub fn add(&mut self, page: &Page, now: f64) {
         self.keys += page.keys;
@@ -89,7 +89,7 @@ impl PassMetrics {
 }
 
 impl ServiceTally {
-    /// The spread of the remaining TTLs; `None` where no entry expires.
+    /// The spread of the remaining TTLs; `None` if no entry expires.
     pub fn ttl(&self) -> Option<TtlSpread> {
         let mut ttls = self.ttls.clone();
         ttls.sort_unstable_by(f32::total_cmp);

@@ -1,4 +1,4 @@
-//! Changing the TTLs of exactly the entries of a plan.
+//! Changing TTLs in batches.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -10,22 +10,22 @@ use crate::error::{BackendId, Result};
 use crate::model::entry::EntryId;
 use crate::store::inspect::Inspect;
 
-/// The new TTL.
+/// A change of TTLs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExpiryChange {
-    /// Expire so long from now.
+    /// Set the TTL.
     Set(Duration),
-    /// Expire so much later than before; entries without expiry stay so.
+    /// Extend the TTL; entries without a TTL are unchanged.
     Extend(Duration),
-    /// Never expire.
+    /// Remove the TTL.
     Persist,
 }
 
-/// How many entries still existed and have the new TTL.
+/// Result of a TTL change: the number of entries that existed and have the new TTL.
 pub type TtlReport = BatchReport<u64>;
 
-/// Changes the TTLs of these entries of `backend`. Stops after the batch during which `stop` is set, and after the one
-/// that met an error that concerns all entries.
+/// Changes the TTLs of these entries of `backend`. Stops after a batch during which `stop` is set, or after an error
+/// that concerns all entries.
 pub async fn change(
     store: &Arc<dyn Inspect>,
     backend: &BackendId,

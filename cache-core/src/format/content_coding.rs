@@ -1,7 +1,7 @@
-//! Content codings undone (RFC 9110, 8.4): at once or step by step, within a limit. Pure.
+//! Decoding of content codings (RFC 9110, 8.4), at once or step by step, within a limit. Pure.
 //!
-//! The pipeline stores decoded bodies with their original `Content-Encoding`, so the bytes of a stored body decide,
-//! not the header alone.
+//! The content coding of a stored body is detected from the bytes because the pipeline stores decoded bodies with their
+//! original `Content-Encoding`.
 
 use std::borrow::Cow;
 use std::io::{self, Write};
@@ -22,7 +22,7 @@ const GZIP_MAGIC: &[u8] = &[0x1f, 0x8b];
 
 const ZSTD_MAGIC: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 
-/// A content coding that can be undone.
+/// A content coding that can be decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ContentCoding {
     /// RFC 9110, 8.4.1.3.
@@ -83,8 +83,8 @@ pub(crate) fn is_text(body: &[u8]) -> bool {
     std::str::from_utf8(&body[..body.len().min(STEP)]).map_or_else(|error| error.error_len().is_none(), |_| true)
 }
 
-/// A stored body without its content coding. Returned as it is if it is not encoded, cannot be decoded, or would become
-/// longer than [`DECODED_LIMIT`].
+/// Decodes a stored body. Returns it unchanged if it is not encoded, cannot be decoded, or would become longer than
+/// [`DECODED_LIMIT`].
 ///
 /// `content_encoding` is the response's header.
 pub fn decode_all<'a>(body: &'a [u8], content_encoding: Option<&str>) -> Cow<'a, [u8]> {
@@ -136,7 +136,7 @@ impl Decoder {
         Self { state, limit }
     }
 
-    /// Decodes the next bytes, and appends the result to `out`. Fails where that would become longer than the limit.
+    /// Decodes the next bytes, and appends the result to `out`. Fails if `out` would become longer than the limit.
     pub(crate) fn push(&mut self, input: &[u8], out: &mut Vec<u8>) -> io::Result<()> {
         self.with_output(out, |state, out| match state {
             State::Identity => out.write_all(input),
@@ -153,7 +153,7 @@ impl Decoder {
         })
     }
 
-    /// The body has ended. Fails where it ended within its coding.
+    /// Ends the body. Fails if it was truncated within its coding.
     pub(crate) fn finish(&mut self, out: &mut Vec<u8>) -> io::Result<()> {
         self.with_output(out, |state, out| match state {
             State::Identity | State::Deflate { is_complete: true, .. } => Ok(()),

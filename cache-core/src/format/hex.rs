@@ -18,7 +18,7 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     digits
 }
 
-/// The bytes behind lower-case hexadecimal digits; `None` where they are none.
+/// Decodes lower-case hexadecimal digits; `None` if there are other characters.
 pub fn unhex(digits: &[u8]) -> Option<Vec<u8>> {
     let nibble = |b: u8| match b {
         b'0'..=b'9' => Some(b - b'0'),

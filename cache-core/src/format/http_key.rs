@@ -30,14 +30,14 @@ pub fn hishel1_key(url_or_body: &[u8]) -> CacheKey {
     CacheKey::new(sha256_hex(url_or_body).into_bytes())
 }
 
-/// The JSON that the pipeline makes keys of.
+/// JSON in the format of the pipeline's keys.
 pub(crate) fn compact(value: &impl Serialize) -> String {
     let (text, _) = json::dumps(value, JsonStyle { ascii: false, compact: true, sorted: true })
         .expect("JSON values and lists of texts have no names but texts");
     text
 }
 
-/// The parts of a request besides its URL that the pipeline's key depends on.
+/// Parts of a request that the pipeline's key depends on.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RequestPayload<'a> {
     /// A JSON body.
@@ -48,10 +48,10 @@ pub struct RequestPayload<'a> {
     pub data: Option<&'a FormValue>,
 }
 
-/// A value given as `params` or `data`.
+/// A form or query value.
 #[derive(Clone, Debug, PartialEq)]
 pub enum FormValue {
-    /// Raw bytes; those that are not UTF-8 are left out of the key.
+    /// Raw bytes; those that are not UTF-8 are not part of the key.
     Bytes(Vec<u8>),
     /// Text.
     Text(String),

@@ -13,7 +13,7 @@ use crate::model::entry::{Entry, Request, Response};
 use crate::model::key::CacheKey;
 use crate::model::metadata::HishelMetadata;
 
-/// What hishel 2 stores beside the heads: the value of its `stream_done` key.
+/// hishel 2's `stream_done` value.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Done {
     /// The number of chunks of the body.
@@ -22,7 +22,7 @@ pub struct Done {
     pub ttl_deadline: Option<f64>,
     /// "Time to idle": seconds after its last use when it expires.
     pub tti: Option<f64>,
-    /// The key that it is stored under.
+    /// The cache key.
     pub cache_key: CacheKey,
 }
 
@@ -59,7 +59,7 @@ struct EntryHead<Q, S> {
     response: S,
 }
 
-/// Reads the pair of layouts A, B and C.
+/// Reads an entry of layouts A, B and C.
 pub fn decode_pair(bytes: &[u8]) -> Result<Entry, CodecError> {
     let pair: PairIn<'_> = decode(bytes)?;
     let id = Uuid::from_slice(pair.id).map_err(|_| CodecError::Pair("the ID is not a UUID".into()))?;
@@ -73,7 +73,7 @@ pub fn decode_pair(bytes: &[u8]) -> Result<Entry, CodecError> {
     })
 }
 
-/// Writes the pair of layouts A, B and C, to the byte as hishel does.
+/// Writes an entry of layouts A, B and C, byte-identical to hishel's.
 pub fn encode_pair(entry: &Entry) -> Vec<u8> {
     encode(&PairOut {
         id: Bytes::new(entry.id.as_bytes()),
@@ -84,20 +84,20 @@ pub fn encode_pair(entry: &Entry) -> Vec<u8> {
     })
 }
 
-/// Reads the heads of layouts D and E.
+/// Reads the request and response metadata of layouts D and E.
 pub fn decode_head(bytes: &[u8]) -> Result<(Request, Response), CodecError> {
     let head: EntryHead<Request, Response> = decode(bytes)?;
     Ok((head.request, head.response))
 }
 
-/// Writes the heads of layouts D and E, which have no metadata.
+/// Writes the request and response metadata of layouts D and E.
 pub fn encode_head(entry: &Entry) -> Vec<u8> {
     let request = Request { extra: HishelMetadata::absent(), ..entry.request.clone() };
     let response = Response { extra: HishelMetadata::absent(), ..entry.response.clone() };
     encode(&EntryHead { request, response })
 }
 
-/// Whether these are heads without the rest of a pair (layouts D and E), which begin with a map of two.
+/// Whether the bytes are request and response metadata only (layouts D and E), which begin with a map of two.
 pub(crate) fn is_head_only(bytes: &[u8]) -> bool {
     bytes.first() == Some(&0x82)
 }
@@ -113,7 +113,7 @@ pub fn encode_done(done: &Done) -> Vec<u8> {
     encode(&(done.chunk_count, done.ttl_deadline, done.tti, Bytes::new(done.cache_key.as_bytes())))
 }
 
-/// The fields of an entry that lists show, read without copying the rest.
+/// The fields of an entry that lists show, borrowed from its bytes.
 #[derive(Deserialize)]
 pub(crate) struct EntryView<'a> {
     #[serde(borrow)]
@@ -142,7 +142,7 @@ pub(crate) struct RequestView<'a> {
 #[derive(Default, Deserialize)]
 pub(crate) struct MetadataView {
     pub(crate) hishel_ttl: Option<f64>,
-    /// [`crate::model::metadata::KEPT`].
+    /// [`crate::model::metadata::STORAGE_TTL_MARK`].
     animecache_kept: Option<IgnoredAny>,
 }
 
@@ -166,7 +166,8 @@ pub(crate) struct StateView {
     pub(crate) deleted_at: Option<f64>,
 }
 
-/// The values of one header field. Nearly all have one, which then costs no allocation: lists read millions of fields.
+/// The values of one header field. Nearly all fields have one value, which needs no allocation: lists read millions of
+/// fields.
 #[derive(Default)]
 pub(crate) struct Values<'a> {
     first: Option<&'a str>,

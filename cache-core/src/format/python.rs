@@ -1,4 +1,4 @@
-//! Python-compatible formatting of values, where keys and results depend on it to the byte.
+//! Python-compatible formatting of values (`str`, `json.dumps`).
 
 pub(crate) mod json;
 pub(crate) mod repr;

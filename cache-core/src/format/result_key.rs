@@ -14,7 +14,7 @@ pub fn schema_hash(source: &str) -> String {
     hex
 }
 
-/// An argument of a function whose result is cached, as Python writes it.
+/// An argument of a cached function, formatted as in Python.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Argument {
     text: String,

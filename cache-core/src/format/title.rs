@@ -1,4 +1,4 @@
-//! A title guessed from the beginning of a JSON body, for lists.
+//! A title guessed from the beginning of a JSON body, for display in lists.
 
 /// Returns the first text under a `title` or `name`, even if the JSON is truncated.
 pub fn title(start_of_json: &[u8]) -> Option<String> {

@@ -51,7 +51,7 @@ impl ZstdDecoder {
                 .frames
                 .decode_from_to(&self.input, &mut buffer)
                 .map_err(|error| io::Error::other(error.to_string()))?;
-            // The driver asks for four bytes where a checksum has not arrived yet.
+            // The decoder requests four bytes while a checksum has not arrived yet.
             let is_short = read > self.input.len();
             if !is_short {
                 self.input.drain(..read);

@@ -1,13 +1,13 @@
-//! [`HttpCache`] and its loop, the only one: look up, decide, wait for others, serve or forward.
+//! [`HttpCache`] and its main loop: look up, decide, wait for other fetches, serve or forward.
 //!
 //! ```text
 //! HttpCache::respond(request)
-//!  ├ RequestPlan::new                     key, policy, name of the flight                            plan.rs
+//!  ├ RequestPlan::new                     key, policy, coalescing key                                 plan.rs
 //!  └ loop
 //!     ├ look_up(plan)              Found | Miss | Unavailable                                 lookup.rs
 //!     ├ policy.decide(…, now)      pure
 //!     ├ Serve         -> serve(…)  the response, and a request to revalidate it, started here serve.rs, revalidate.rs
-//!     ├ Forward       -> flights.board(…), then forward(…)                                    forward.rs
+//!     ├ Forward       -> single_flight.join(…), then forward(…)                               forward.rs
 //!     └ Unsatisfiable -> 504
 //! ```
 //!
@@ -170,7 +170,7 @@ impl PlannedRequest {
         turn
     }
 
-    /// The response; its revalidation, where it needs one, is started in the background.
+    /// Returns the response, and starts its revalidation in the background if one is due.
     fn revalidated_in_background(&self, served: ServedResponse) -> CachedResponse {
         if let Some(plan) = served.revalidate {
             let request = Arc::new(Self { context: Arc::clone(&self.context), plan });
@@ -184,7 +184,7 @@ impl PlannedRequest {
 
 #[async_trait]
 impl Refetch for PlannedRequest {
-    /// One request for all callers that were reading the body.
+    /// One refetch for all callers that were reading the body.
     async fn refetch(&self, lost: &[EntryId]) -> Result<CachedResponse, FetchError> {
         let request = Self { context: Arc::clone(&self.context), plan: self.plan.for_refetch(lost) };
         Arc::new(request).answer().await

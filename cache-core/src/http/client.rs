@@ -55,7 +55,7 @@ impl CachedClient {
         RequestBuilder { cache: self.cache.clone(), request: Ok(cache_request) }
     }
 
-    /// Returns a client that ignores stored responses: [`HttpCache::anew`].
+    /// Returns a client that ignores stored responses: [`HttpCache::reload`].
     pub fn reload(&self) -> Self {
         Self { cache: self.cache.reload() }
     }
@@ -72,7 +72,7 @@ impl CachedClient {
 }
 
 impl From<HttpCache> for CachedClient {
-    /// A client for a cache with a custom sender.
+    /// Creates a client of a cache with a custom transport.
     fn from(cache: HttpCache) -> Self {
         Self { cache }
     }
@@ -130,10 +130,10 @@ impl RequestBuilder {
         })
     }
 
-    /// Stores and serves the response only if `judge` accepts the decoded body, so that an error with status 200 is not
-    /// cached. Rejected stored responses are deleted and fetched again.
+    /// Stores and serves the response only if `body_validator` accepts the decoded body, so that an error with status
+    /// 200 is not cached. Rejected stored responses are deleted and fetched again.
     ///
-    /// The caller gets the origin's response in any case, while it arrives; the body is kept in memory meanwhile.
+    /// In any case, the caller receives the origin's response as a stream; the body is kept in memory meanwhile.
     pub fn store_if(self, body_validator: fn(&[u8]) -> bool) -> Self {
         self.and(|cache_request| {
             cache_request.body_validator = Some(body_validator);

@@ -1,4 +1,4 @@
-//! What every step of a request needs: the cache of one service, without its callers.
+//! [`Context`]: the state of a service's HTTP cache that every step of a request needs.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +20,7 @@ use crate::runtime::shared::{CacheMode, CacheShared};
 use crate::runtime::stats_cells::CounterCells;
 use crate::transport::traits::Transport;
 
-/// Passed to every step. Background tasks hold it without a handle of the cache, so that they do not keep it open.
+/// Passed to every step. Background tasks hold it instead of a handle, so that they do not keep the cache open.
 #[derive(Clone)]
 pub(crate) struct Context {
     pub(crate) core: Arc<CacheShared>,

@@ -1,7 +1,7 @@
-//! Content codings undone while a body streams through the cache.
+//! Decoding of content codings while a body is streamed.
 //!
-//! Under the pipeline's policy bodies are stored decoded, as the pipeline stores them. Whether a body that is stored
-//! already is still encoded is decided by its bytes: the pipeline keeps `Content-Encoding` on decoded bodies.
+//! Under the pipeline's policy, bodies are stored decoded, as the pipeline stores them. The bytes of a stored body
+//! decide whether it is encoded: the pipeline keeps `Content-Encoding` on decoded bodies.
 
 use std::io;
 
@@ -12,10 +12,10 @@ use crate::format::content_coding::{ContentCoding, Decoder, STEP};
 use crate::transport::error::TransportError;
 use crate::transport::traits::BodyStream;
 
-/// The `Accept-Encoding` of requests whose response will be decoded: aiohttp's default.
+/// The `Accept-Encoding` of requests with a response that will be decoded: aiohttp's default.
 pub(crate) const ACCEPTED: &str = "gzip, deflate";
 
-/// Decoded chunks have at least this size if as much input is there.
+/// Decoded chunks have at least this size if there is enough input.
 const MIN_CHUNK: usize = 32 << 10;
 
 /// The largest output of one step. Deflate expands a thousandfold at most; Brotli and Zstandard have no such bound.

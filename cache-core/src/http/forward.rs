@@ -1,4 +1,4 @@
-//! Forwarding a request to the origin: its response goes to the caller, to the store, or to both.
+//! Forwarding a request to the origin, and passing its response on to the caller and the store.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -69,7 +69,7 @@ async fn send(context: &Context, plan: &RequestPlan, request: &Request) -> Resul
     Ok(response)
 }
 
-/// Sends a request past the cache.
+/// Sends a request without the cache.
 pub(crate) async fn bypass(context: &Context, plan: &RequestPlan) -> Result<CachedResponse, FetchError> {
     let response = send(context, plan, &plan.request).await?;
     Ok(response.into_cached_response(plan, CacheOutcome::Bypass, None).await)
@@ -110,7 +110,7 @@ pub(crate) async fn forward(
     }
 }
 
-/// The origin did not respond: serves a stored response, where the policy allows it.
+/// The origin did not respond: serves a stored response if the policy allows it.
 async fn on_unreachable(
     context: &Arc<Context>,
     plan: &RequestPlan,
@@ -146,7 +146,7 @@ async fn serve_now(
     Some(serve(context, plan, stored, decision, from, refetch).await?.response)
 }
 
-/// A response of the origin, and what is needed to reply to the caller.
+/// A response of the origin, with the state that is needed to reply to the caller.
 struct Received<'a> {
     context: &'a Arc<Context>,
     plan: &'a RequestPlan,
@@ -157,7 +157,7 @@ struct Received<'a> {
 }
 
 impl Received<'_> {
-    /// Replies with the origin's response, which is stored while it streams, where that is allowed.
+    /// Replies with the origin's response, which is stored while it streams if that is allowed.
     async fn pass_on(self, storing: Option<StoreAction>) -> CachedResponse {
         let Self { context, plan, exchange, response, lead: leader, .. } = self;
         context.record_miss(plan, Some(exchange.now - exchange.requested_at));

@@ -1,4 +1,4 @@
-//! The stored responses under a request's key, those of them that may answer it.
+//! Looking up the stored responses of a request.
 
 use std::time::Instant;
 
@@ -11,7 +11,7 @@ use crate::model::key::CacheKey;
 use crate::model::stats::Counters;
 use crate::model::stored::{StoredResponse, collect_body};
 
-/// What the store has.
+/// Outcome of a lookup.
 pub(crate) enum Lookup {
     /// At least one response, newest first.
     Found(Vec<StoredResponse>),
@@ -51,7 +51,7 @@ pub(crate) async fn look_up(context: &Context, plan: &RequestPlan) -> Lookup {
     if found.is_empty() { Lookup::Miss } else { Lookup::Found(found) }
 }
 
-/// Those whose decoded bodies the caller's validator accepts. The others are removed.
+/// The responses with a decoded body that the caller's validator accepts. The others are removed.
 async fn validated(
     context: &Context,
     key: &CacheKey,
@@ -67,7 +67,7 @@ async fn validated(
                 None => None,
             };
         }
-        // A response whose body is lost cannot be served either.
+        // A response with a lost body cannot be served either.
         let Some(body) = &found.body else { continue };
         if body_validator(&content_coding::decode_all(body, coding(&found.entry.response.headers))) {
             valid.push(found);

@@ -1,4 +1,4 @@
-//! Preparation of a request: its cache key, its policy, and the key under which concurrent fetches are shared.
+//! Preparation of a request: cache key, policy and coalescing key.
 
 use std::time::{Duration, Instant};
 
@@ -23,7 +23,7 @@ use crate::policy::fields::is_condition;
 use crate::policy::fixed_ttl::FixedTtl;
 use crate::transport::traits::RequestTimeout;
 
-/// How a request goes through the cache.
+/// The prepared request.
 #[derive(Clone)]
 pub(crate) struct RequestPlan {
     cache_request: CacheRequest,
@@ -44,7 +44,7 @@ pub(crate) struct RequestPlan {
     pub(crate) started: Instant,
 }
 
-/// What a response is for.
+/// The purpose of a request.
 #[derive(Clone)]
 enum Purpose {
     /// A caller's new request.
@@ -52,16 +52,16 @@ enum Purpose {
     /// A refetch for a caller that has received part of a body. `lost`: entries that must not be served again, since
     /// their body is gone.
     Refetch { lost: Vec<EntryId> },
-    /// A background request, whose response is only stored.
+    /// A background request: its response is only stored.
     Background,
 }
 
-/// How far a key identifies the responses under it.
+/// Which responses may be stored under the key of a request.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum KeyScope {
-    /// They all answer this request.
+    /// Responses to this request only.
     Request,
-    /// They may be of other methods or URLs.
+    /// Responses to other methods or URLs, too.
     UrlOrBody { is_any_method: bool },
 }
 
@@ -114,7 +114,7 @@ impl RequestPlan {
         })
     }
 
-    /// The same request for the whole body, which these stored responses have lost.
+    /// The same request for the whole body, after these stored responses have lost it.
     pub(crate) fn for_refetch(&self, lost: &[EntryId]) -> Self {
         self.without_conditions(Purpose::Refetch { lost: lost.to_vec() })
     }
@@ -133,7 +133,7 @@ impl RequestPlan {
         !matches!(self.purpose, Purpose::Background)
     }
 
-    /// Whether it is counted how this request is answered: a caller's new request is, its refetches are not.
+    /// Whether the request is counted: a caller's new request is, its refetches are not.
     pub(crate) fn is_counted(&self) -> bool {
         matches!(self.purpose, Purpose::Request)
     }
@@ -143,7 +143,7 @@ impl RequestPlan {
         matches!(self.purpose, Purpose::Refetch { .. })
     }
 
-    /// The TTL that a lookup renews; `None`: none.
+    /// The TTL that a lookup sets, if any.
     pub(crate) fn refresh(&self) -> Option<Duration> {
         match &self.policy {
             Policy::FixedTtl(policy) if self.refreshes => Some(policy.ttl),
@@ -151,7 +151,7 @@ impl RequestPlan {
         }
     }
 
-    /// Whether a stored response is of this request; whether it may be served is for the policy to decide.
+    /// Whether a stored response is one to this request; the policy decides whether it may be served.
     pub(crate) fn accepts(&self, found: &StoredResponse) -> bool {
         if let Purpose::Refetch { lost } = &self.purpose
             && lost.contains(&found.id)
@@ -167,8 +167,8 @@ impl RequestPlan {
         }
     }
 
-    /// The key of the fetch: requests with the same one get the same response. Under RFC 9111 header fields may select
-    /// another response, and a key that was made of the body does not distinguish URLs.
+    /// The coalescing key: requests with the same key get the same response. Under RFC 9111 header fields may select
+    /// another response, and a key made from the body does not distinguish URLs.
     pub(crate) fn flight_key(&self) -> String {
         if self.decodes {
             return self.key.to_string();
@@ -213,7 +213,7 @@ impl RequestPlan {
     }
 }
 
-/// hishel's key of a request: of its URL, or of its body if the request has that override.
+/// hishel's key of a request: made from its URL, or from its body if the request has that override.
 fn hishel_key(cache_request: &CacheRequest, hishel_headers: &HishelHeaders, url: &Url) -> CacheKey {
     if hishel_headers.has_body_key {
         hishel1_key(&cache_request.body.bytes())
@@ -224,7 +224,7 @@ fn hishel_key(cache_request: &CacheRequest, hishel_headers: &HishelHeaders, url:
 
 /// Whether a request cannot be cached. `url`: `None` under the pipeline's policy.
 fn is_bypass(cache_request: &CacheRequest, hishel_headers: &HishelHeaders, url: Option<&Url>) -> bool {
-    // The response to a conditional or range request would be taken for the whole one.
+    // The response to a conditional or range request would be mistaken for the whole one.
     let is_conditional = || cache_request.fields.keys().any(|name| is_condition(name.as_str()));
     match url {
         None => is_conditional() || !cache_request.has_pipeline_key(),
@@ -237,7 +237,7 @@ fn is_bypass(cache_request: &CacheRequest, hishel_headers: &HishelHeaders, url: 
     }
 }
 
-/// The usual policy of the service with the overrides of the request.
+/// The policy of the service with the overrides of the request.
 fn policy(usual: &Policy, hishel_headers: &HishelHeaders, service_ttl: Duration) -> Policy {
     let ignores_rfc9111 = hishel_headers.ignores_specification && !matches!(usual, Policy::FixedTtl(_));
     let mut policy = if ignores_rfc9111 {

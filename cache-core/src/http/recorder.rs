@@ -1,7 +1,7 @@
-//! Storing a body while it streams to the caller: a task writes its chunks, and delays the caller by a bounded time.
+//! Storing a body while it is streamed to the caller: a task writes the chunks, and delays the caller by a bounded
+//! time.
 //!
-//! Only a complete body is committed. If the origin cuts it off or the caller drops it, the writer is dropped, and the
-//! response is not visible.
+//! Only a complete body is committed: if it is truncated or the caller drops it, the writer is dropped, too.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -46,7 +46,7 @@ pub(crate) struct RecordRequest {
     pub(crate) body_validator: Option<BodyValidator>,
     /// When the request arrived.
     pub(crate) started: Instant,
-    /// The fetch that others wait for.
+    /// The leader of the fetch, if others wait for it.
     pub(crate) leader: Option<Leader>,
 }
 
@@ -106,8 +106,8 @@ impl BodyRecorder {
     }
 }
 
-/// A body that is also sent to the recording, if there is one. It ends with an error if it is shorter or longer than
-/// its declared `length`.
+/// A body that is also sent to the recorder, if there is one. It ends with an error if it is shorter or longer than its
+/// declared `length`.
 pub(crate) fn tee(body: BodyStream, length: Option<u64>, recording: Option<BodyRecorder>) -> BodyStream {
     Box::pin(stream::unfold(Tee { body: Some(body), left: length, recorder: recording }, |mut tee| async move {
         let chunk = tee.next().await?;
@@ -192,7 +192,7 @@ async fn record(
         Some(writer) => match write(writer, validation, &mut messages, &mut leader).await {
             Some(stored) => stored,
             None if is_given_up.load(Ordering::Acquire) => Ok(false),
-            // Cut off: the response may still be storable, so the next waiter becomes the leader.
+            // Truncated: the response may still be storable, so the next waiter becomes the leader.
             None => return,
         },
     };
@@ -210,7 +210,8 @@ async fn record(
     }
 }
 
-/// Writes the body and commits it, unless its validator rejects it; whether it was stored. `None`: it was cut off.
+/// Writes the body and commits it, unless its validator rejects it; returns whether it was stored. `None`: the body was
+/// truncated.
 async fn write(
     mut writer: GuardedWriter,
     mut validation: Option<Validation>,
@@ -252,8 +253,8 @@ fn on_stored(context: &Context, key: &CacheKey, retention: Duration, started: In
     tracing::debug!(service = %context.service, %key, ttl = retention.as_secs_f64(), seconds, "store");
 }
 
-/// Reads a recorded body to its end without a caller, so that it is stored and its waiters need not fetch it again.
-/// Stops where it becomes too long to be stored.
+/// Drains a recorded body without a caller, so that it is stored and its waiters need not fetch it again. Stops if it
+/// becomes too long to be stored.
 pub(crate) fn drain(context: &Context, mut body: Body) {
     if body.is_recorded() {
         let largest = context.core.largest_entry;

@@ -1,4 +1,4 @@
-//! A request as the caller wrote it, and the pipeline's key of it.
+//! [`CacheRequest`]: a request as the caller wrote it, and its key in the pipeline's format.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! [`CachedResponse`]: a response, and how it was served.
+//! [`CachedResponse`]: a response with information about how it was served.
 
 use std::sync::{Arc, OnceLock};
 
@@ -105,7 +105,7 @@ impl CachedResponse {
         &self.cache_status
     }
 
-    /// Whether the heads of both responses are of the same representation.
+    /// Whether both responses are of the same representation.
     pub(crate) fn is_same_representation(&self, other: &Response) -> bool {
         let (ours, theirs) = (self.headers(), header_map::to_header_map(&other.headers));
         let differ = |name: HeaderName| matches!((ours.get(&name), theirs.get(&name)), (Some(a), Some(b)) if a != b);

@@ -1,8 +1,7 @@
-//! Streaming of stored bodies, with recovery from a body that the store loses while it is read.
+//! Streaming of stored bodies, with recovery: if the store loses a body while it is read, it is fetched again.
 //!
-//! What was delivered cannot be taken back. So the response is fetched again, once for all callers that were reading
-//! it. If the new body begins with what was delivered, the stream goes on with its rest; otherwise it ends with an
-//! error, never silently short.
+//! The response is fetched once for all callers that were reading it. If the new body begins with the delivered bytes,
+//! the stream continues after them; otherwise it ends with an error. It is never silently short.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -23,20 +22,20 @@ use crate::policy::decision::BodyRange;
 use crate::transport::error::TransportError;
 use crate::transport::traits::BodyStream;
 
-/// So many of the delivered bytes are kept unhashed: a body that is read to its end costs no hashing.
+/// The number of delivered bytes kept unhashed: a body that is read to its end costs no hashing.
 const UNHASHED: usize = 1 << 20;
 
-/// Fetches a response again whose body was lost while it was read.
+/// Fetches a response again after its body was lost while it was read.
 #[async_trait]
 pub(crate) trait Refetch: Send + Sync {
     /// The whole response. `lost`: the stored responses that must not be served, since their bodies are lost.
     async fn refetch(&self, lost: &[EntryId]) -> Result<CachedResponse, FetchError>;
 }
 
-/// What a lost body is recovered with.
+/// What is needed to recover a lost body.
 pub(crate) struct Recovery {
     pub(crate) context: Arc<Context>,
-    /// The head of the response whose body is read.
+    /// The head of the response.
     pub(crate) head: Response,
     pub(crate) refetch: Arc<dyn Refetch>,
 }
@@ -83,8 +82,8 @@ struct ResumableBody {
     recovery: Recovery,
     /// The stored response being read; `None`: the body comes from the origin and cannot be resumed.
     source: Option<EntryId>,
-    /// Stored responses whose body was lost while it was read. A refetch never serves one of them again, which bounds
-    /// the number of refetches.
+    /// IDs of stored responses that lost their body while it was read. A refetch never serves one of them again, so the
+    /// number of refetches is bounded.
     lost: Vec<EntryId>,
 }
 
@@ -182,7 +181,7 @@ impl Drop for ResumableBody {
     }
 }
 
-/// What was delivered so far: its last bytes, and the hash of those before.
+/// The bytes delivered so far: the last ones, and a hash of those before.
 #[derive(Default)]
 struct DeliveredPrefix {
     length: u64,

@@ -1,4 +1,4 @@
-//! Serving stored responses.
+//! Serving stored responses, including background revalidation.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ use crate::transport::traits::BodyStream;
 /// A stored response, as served.
 pub(crate) struct ServedResponse {
     pub(crate) response: CachedResponse,
-    /// A background request that the caller is to start (RFC 5861, 3: `stale-while-revalidate`).
+    /// A background request, to be started by the caller (RFC 5861, 3: `stale-while-revalidate`).
     pub(crate) revalidate: Option<RequestPlan>,
 }
 

@@ -1,6 +1,6 @@
-//! What is in a cache: entries, and how they are named.
+//! The data model of cached entries.
 //!
-//! All times are Unix seconds (`f64`), as hishel stores them.
+//! Times are Unix seconds (`f64`), as in hishel.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -13,7 +13,7 @@ use crate::model::headers::Headers;
 use crate::model::key::{CacheKey, HTTP_PREFIX, ResultKey};
 use crate::model::metadata::HishelMetadata;
 
-/// Which of the two caches an entry belongs to.
+/// Kind of an entry: response or result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum CacheKind {
     /// A stored HTTP response.
@@ -32,7 +32,7 @@ impl CacheKind {
     }
 }
 
-/// How an HTTP entry is laid out in its store.
+/// Storage layout of a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum StorageLayout {
     /// The pipeline's own Redis layout (A).
@@ -57,7 +57,7 @@ impl StorageLayout {
         }
     }
 
-    /// The id as this layout writes it: with dashes, except in hishel's own Redis layouts.
+    /// The ID as this layout writes it: with dashes, except in hishel's own Redis layouts.
     pub fn id_text(self, id: Uuid) -> String {
         match self {
             Self::Hishel1 | Self::Hishel2 => id.simple().to_string(),
@@ -66,22 +66,22 @@ impl StorageLayout {
     }
 }
 
-/// What names one entry for good.
+/// Permanent ID of an entry.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum EntryId {
-    /// An HTTP entry: its entry, its body and its place in the index.
+    /// A response: its entry, its body and its index record.
     Http(StorageLayout, Uuid),
-    /// A result, or a Redis key of ours that belongs to no entry; the whole Redis key.
+    /// A result, or a Redis key under a cache prefix that belongs to no entry; the whole Redis key.
     Key(Box<[u8]>),
 }
 
 impl EntryId {
-    /// The id of the entry under a Redis key.
+    /// The ID of the entry under a Redis key.
     pub fn key(bytes: impl Into<Box<[u8]>>) -> Self {
         Self::Key(bytes.into())
     }
 
-    /// The id as text; bytes that are not UTF-8 are replaced. For people: ids are compared as values.
+    /// The ID as text, for display only: bytes that are not UTF-8 are replaced.
     pub fn text(&self) -> Cow<'_, str> {
         match self {
             Self::Http(layout, id) => Cow::Owned(layout.id_text(*id)),
@@ -89,7 +89,7 @@ impl EntryId {
         }
     }
 
-    /// The Redis key that stands for the entry (SQLite entries have the pipeline's name for it).
+    /// The Redis key of the entry. Entries in SQLite get the key that the pipeline would use.
     pub fn redis_key(&self) -> Cow<'_, [u8]> {
         match self {
             Self::Http(layout, id) => Cow::Owned(format!("{HTTP_PREFIX}:entry:{}", layout.id_text(*id)).into_bytes()),
@@ -112,18 +112,18 @@ impl fmt::Display for EntryId {
     }
 }
 
-/// Whether an entry can be served, and if not, why.
+/// State of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum EntryState {
-    /// Whole and not expired.
+    /// Complete and not expired.
     Live,
-    /// Without the mark that the body is whole: still being written, cut short, or its body is gone.
+    /// The body has no end marker: being written, interrupted, or deleted.
     Incomplete,
-    /// Marked as deleted, taken out of the index, or expired and kept for hishel's grace of 180 s.
+    /// Marked as deleted, removed from the index, or expired and kept for hishel's grace of 180 s.
     Deleted,
-    /// Bytes that cannot be understood, or a key of the wrong type.
+    /// Undecodable data or wrong key type.
     Corrupt,
-    /// A key under our prefixes that no entry owns.
+    /// A cache key that belongs to no entry.
     Orphan,
 }
 
@@ -142,16 +142,16 @@ impl EntryState {
         }
     }
 
-    /// The state of this name.
+    /// The state with this name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|state| state.name() == name)
     }
 }
 
-/// One stored HTTP response without its body: hishel's "pair".
+/// A cached HTTP response without its body (hishel's entry).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entry {
-    /// Its id.
+    /// The ID.
     pub id: Uuid,
     /// The key that it is stored under.
     pub cache_key: CacheKey,
@@ -159,7 +159,7 @@ pub struct Entry {
     pub request: Request,
     /// The response.
     pub response: Response,
-    /// When it was stored; `None` in hishel 2's layouts, which do not say.
+    /// When it was stored; `None` in hishel 2's layouts, which do not record it.
     pub created_at: Option<f64>,
     /// When it was marked as deleted.
     pub deleted_at: Option<f64>,
@@ -171,13 +171,13 @@ impl Entry {
         self.deleted_at.is_some_and(|at| at > 0.0)
     }
 
-    /// The order of the responses under a key; those last of which it is not known when they were stored.
+    /// Sorts the responses under a key by storage time, newest first; responses without a storage time come last.
     pub(crate) fn newest_first(&self, other: &Self) -> Ordering {
         other.created_at.unwrap_or(0.0).total_cmp(&self.created_at.unwrap_or(0.0))
     }
 }
 
-/// The stored part of a request. Its body is not stored.
+/// Request metadata of an entry. The body of the request is not stored.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Request {
     /// The method.
@@ -191,7 +191,7 @@ pub struct Request {
     pub extra: HishelMetadata,
 }
 
-/// The stored part of a response besides its body.
+/// Response metadata of an entry.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Response {
     /// The status code.

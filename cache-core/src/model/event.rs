@@ -1,6 +1,6 @@
-//! What happens in a cache while it is watched: for caches whose programs keep no statistics.
+//! Cache events observed from outside (`watch`), for programs that do not record counters.
 //!
-//! The events are a sample: it begins and ends with the watch, and depends on what the server reports of its clients.
+//! Events are a sample: only those visible to other Redis clients, and only while watching.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,17 +11,17 @@ use crate::model::key::CacheKey;
 use crate::model::service::ServiceName;
 use crate::model::stats::hit_rate;
 
-/// What events are derived from.
+/// Source of events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EventSource {
-    /// The server's keyspace notifications, which cost it little. They report expiries, too, but no hit of a result, and
-    /// hits of HTTP entries only where each use refreshes the TTL (the pipeline's default).
+    /// The server's keyspace notifications, which cost it little. They include expiries, but no hits of results, and
+    /// hits of responses only where each use renews the TTL (the pipeline's default).
     Notifications {
-        /// Turns them on where they are off, and puts the server's setting back at the end.
+        /// Enables them if they are off, and restores the server's setting at the end.
         enables: bool,
     },
-    /// Every command that the server is given (`MONITOR`), which costs it dearly. Tells hits of both caches, but no
-    /// expiries.
+    /// Every command that the server receives (`MONITOR`), which slows the server down while it runs. Includes hits of
+    /// both caches, but no expiries.
     Commands {
         /// It ends after this time.
         window: Duration,
@@ -31,7 +31,7 @@ pub enum EventSource {
 }
 
 impl EventSource {
-    /// The name of what is asked of the server.
+    /// The name of the server's feature.
     pub fn name(self) -> &'static str {
         match self {
             Self::Notifications { .. } => "notifications",
@@ -39,7 +39,7 @@ impl EventSource {
         }
     }
 
-    /// Whether this source can observe this of this cache at all.
+    /// Whether this source can observe events of this kind in this cache.
     pub fn can_observe(self, kind: EventKind, cache: CacheKind) -> bool {
         match (self, kind) {
             (Self::Notifications { .. }, EventKind::Hit) => cache == CacheKind::Http,
@@ -49,7 +49,7 @@ impl EventSource {
     }
 }
 
-/// What happened.
+/// Kind of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum EventKind {
     /// A lookup found an entry.
@@ -60,11 +60,11 @@ pub enum EventKind {
     Store,
     /// A stored entry was changed: its head (as by a 304), or its TTL.
     Refresh,
-    /// It came to the end of its TTL.
+    /// The TTL of an entry expired.
     Expire,
-    /// The server needed the memory.
+    /// The server evicted an entry to free memory.
     Evict,
-    /// Somebody removed it.
+    /// A client deleted an entry.
     Remove,
 }
 
@@ -87,26 +87,26 @@ impl EventKind {
     }
 }
 
-/// One thing that happened.
+/// A cache event.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CacheEvent {
     /// When it was seen, in Unix seconds.
     pub at: f64,
     /// What happened.
     pub kind: EventKind,
-    /// In which cache.
+    /// The cache.
     pub cache: CacheKind,
-    /// Its service. `None` where only the stored entry has it and is gone or was never stored.
+    /// The service. `None` if only the stored entry identifies it, and that is gone or was never stored.
     pub service: Option<ServiceName>,
     /// The entry; `None` for a lookup that found none.
     pub id: Option<EntryId>,
-    /// The key that an HTTP entry is looked up by, where that is known.
+    /// The cache key of a response, if it is known.
     pub cache_key: Option<CacheKey>,
-    /// The request that an HTTP entry answers, where that is known.
+    /// The request of a response, if it is known.
     pub request: Option<Arc<RequestLine>>,
 }
 
-/// What was asked for, of an HTTP entry.
+/// Method and URL of a cached request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestLine {
     /// The method.
@@ -115,48 +115,48 @@ pub struct RequestLine {
     pub url: String,
 }
 
-/// What a watch returns.
+/// An item of the event stream.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Observation {
     /// Something happened.
     Event(CacheEvent),
-    /// The connection was lost, and nothing was seen for so long.
+    /// The connection was lost, and nothing was observed for this duration.
     Gap(Duration),
-    /// More happened than could be followed: so many signs of it were dropped.
+    /// The reader was too slow: this number of signals was dropped.
     Lost(u64),
 }
 
-/// What a watch saw, added up.
+/// Totals of a watch.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EventTotals {
-    /// By service and cache; `None`: the service is not known.
+    /// By service and cache; `None`: the service is unknown.
     pub counts: BTreeMap<(Option<ServiceName>, CacheKind), EventCounts>,
     /// How often the connection was lost.
     pub gaps: u64,
-    /// How long nothing was seen, in all.
+    /// The total duration without observation.
     pub unseen: Duration,
-    /// Signs of events that were dropped.
+    /// Number of signals that were dropped.
     pub lost: u64,
 }
 
-/// How often each kind of event was seen.
+/// Counts by kind of event.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct EventCounts([u64; EventKind::ALL.len()]);
 
 impl EventCounts {
-    /// How often this was seen.
+    /// The count of this kind.
     pub fn get(&self, kind: EventKind) -> u64 {
         self.0[kind as usize]
     }
 
-    /// The share of hits among hits and misses; `None` where there were neither.
+    /// The share of hits among hits and misses; `None` if there are neither.
     pub fn hit_rate(&self) -> Option<f64> {
         hit_rate(self.get(EventKind::Hit), self.get(EventKind::Miss))
     }
 }
 
 impl EventTotals {
-    /// Adds what was seen.
+    /// Adds an observation.
     pub fn add(&mut self, seen: &Observation) {
         match seen {
             Observation::Event(event) => {
@@ -170,7 +170,7 @@ impl EventTotals {
         }
     }
 
-    /// Everything of one cache together.
+    /// The counts of one cache, for all services.
     pub fn total(&self, cache: CacheKind) -> EventCounts {
         let mut all = EventCounts::default();
         for (_, happened) in self.counts.iter().filter(|((_, of), _)| *of == cache) {

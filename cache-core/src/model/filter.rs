@@ -1,6 +1,6 @@
-//! Which entries are meant: the selectors of the command line and the dashboard as one value.
+//! [`Filter`], a set of conditions that selects entries, with the same meaning on every backend.
 //!
-//! A filter means the same on every backend. What a store does with it before [`Filter::matches`] only saves work.
+//! Filtering that a store does before [`Filter::matches`] is only an optimization.
 
 use std::collections::{HashMap, HashSet};
 
@@ -13,16 +13,16 @@ use crate::model::key::{HTTP_PREFIX, RESULT_PREFIX};
 use crate::model::service::ServiceName;
 use crate::model::summary::Summary;
 
-/// A choice of entries: all given conditions must hold. The default chooses everything.
+/// Conditions that select entries. All must match; the default selects everything.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
     /// The Redis key begins with this, literally.
     pub prefix: Option<Vec<u8>>,
     /// The Redis key matches.
     pub key: Option<Glob>,
-    /// Of this cache.
+    /// The kind of entry.
     pub kind: Option<CacheKind>,
-    /// Of one of these services; empty: of any.
+    /// One of these services; empty: any.
     pub services: Vec<ServiceName>,
     /// The URL matches; results have none.
     pub url: Option<Glob>,
@@ -30,7 +30,7 @@ pub struct Filter {
     pub method: Option<String>,
     /// The response's status; results have none.
     pub status: Option<StatusRange>,
-    /// Stored at least this many seconds ago. An unknown time matches neither this nor the next.
+    /// Stored at least this many seconds ago. An unknown storage time matches neither this nor `newer_than`.
     pub older_than: Option<f64>,
     /// Stored less than this many seconds ago.
     pub newer_than: Option<f64>,
@@ -46,12 +46,12 @@ pub struct Filter {
     pub larger_than: Option<u64>,
     /// Fresh (`true`) or stale by RFC 9111, as a private cache; results and unknown ages are neither.
     pub is_fresh: Option<bool>,
-    /// In one of these states; empty: in any.
+    /// One of these states; empty: any.
     pub states: Vec<EntryState>,
     /// Results with this schema hash.
     pub schema: Option<String>,
-    /// Results of all but the newest schema of their prefix, where it is known when they were stored; `select` fills
-    /// in which schemas are the newest.
+    /// Results of all but the newest schema of their prefix, if their storage time is known; `select` fills in the
+    /// newest schemas.
     pub dead_schemas: bool,
     /// The decoded body matches; `select` checks it, since a summary has no body.
     pub body: Option<BodyPattern>,
@@ -61,7 +61,7 @@ pub struct Filter {
     pub newest_schemas: HashMap<Vec<u8>, Option<String>>,
 }
 
-/// A regular expression over the bytes of a decoded body.
+/// A regular expression that matches the decoded body.
 #[derive(Clone, Debug)]
 pub struct BodyPattern(Regex);
 
@@ -72,7 +72,10 @@ impl PartialEq for BodyPattern {
 }
 
 impl BodyPattern {
-    /// A pattern; the error shows what is wrong with it.
+    /// Compiles a pattern.
+    ///
+    /// # Errors
+    /// If the pattern is invalid; the error says why.
     pub fn new(pattern: &str) -> Result<Self> {
         Regex::new(pattern).map(Self).map_err(|error| Error::Config(error.to_string()))
     }
@@ -82,7 +85,7 @@ impl BodyPattern {
     }
 }
 
-/// Status codes from the first to the second, both included.
+/// An inclusive range of status codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StatusRange(pub u16, pub u16);
 
@@ -105,14 +108,14 @@ impl std::str::FromStr for StatusRange {
     }
 }
 
-/// A time that orders results by when they were stored. Redis does not say when that was; but results of one function
-/// have the same TTL and are not refreshed, so the last to expire was the last stored. `None`: nothing tells.
+/// A time that orders results by their storage time. Redis does not record it, but results of one function have the
+/// same TTL and are not renewed: the last to expire was the last stored. `None`: unknown.
 pub(crate) fn stored(result: &Summary) -> Option<f64> {
     result.created_at.or(result.expires_at)
 }
 
 impl Filter {
-    /// Whether an entry is meant, as far as its summary tells (all but `body`). `now` in Unix seconds.
+    /// Whether an entry matches all conditions but `body`, which a summary cannot decide. `now` in Unix seconds.
     pub fn matches(&self, entry: &Summary, now: f64) -> bool {
         let http = entry.http.as_deref();
         let holds = |wanted: Option<f64>, actual: Option<f64>, test: fn(f64, f64) -> bool| {
@@ -145,7 +148,7 @@ impl Filter {
     }
 
     fn matches_key(&self, id: &EntryId) -> bool {
-        // The name of an HTTP entry is put together when it is asked for; every entry of a list comes here.
+        // Only built if needed: the name of a response is an allocation, and this runs for every entry of a list.
         if self.prefix.is_none() && self.key.is_none() {
             return true;
         }
@@ -155,14 +158,14 @@ impl Filter {
     }
 
     fn has_dead_schema(&self, entry: &Summary) -> bool {
-        // What may be the newest of all is not given up.
+        // A result without a known storage time may be the newest, so it does not count as dead.
         stored(entry).is_some()
             && entry.result_key().is_some_and(|key| {
                 self.newest_schemas.get(key.prefix).is_some_and(|newest| newest.as_deref() != key.schema)
             })
     }
 
-    /// Whether any entry of this cache can match; what cannot need not be scanned.
+    /// Whether any entry of this kind can match: if not, it need not be scanned.
     pub(crate) fn matches_kind(&self, kind: CacheKind) -> bool {
         let key_prefix = match kind {
             CacheKind::Http => HTTP_PREFIX,
@@ -179,7 +182,7 @@ impl Filter {
             && !(is_result_only && kind == CacheKind::Http)
     }
 
-    /// Whether a key without an owner can match: such a key has no service, URL, status or times.
+    /// Whether an orphan can match: an orphan has no service, URL, status or times.
     pub(crate) fn includes_orphans(&self) -> bool {
         self.matches_kind(CacheKind::Http)
             && (self.states.is_empty() || self.states.contains(&EntryState::Orphan))
@@ -191,7 +194,7 @@ impl Filter {
             && self.body.is_none()
     }
 
-    /// Whether nothing at all is asked for, so that everything matches.
+    /// Whether there are no conditions, so that everything matches.
     pub fn is_everything(&self) -> bool {
         self.prefix.as_ref().is_none_or(Vec::is_empty)
             && self.key.is_none()

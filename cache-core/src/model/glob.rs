@@ -1,15 +1,18 @@
-//! Redis's glob patterns, matched here as the server matches them: `*`, `?`, `[a-c]`, `[^a]` and `\` before any of them.
+//! Redis-style glob patterns for keys and URLs: `*`, `?`, `[a-c]`, `[^a]`, and `\` before any of them.
 //!
-//! One syntax for keys and URLs, and one meaning on every backend.
+//! Patterns have the same meaning on every backend.
 
 use crate::error::{Error, Result};
 
-/// A pattern over bytes.
+/// A glob pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Glob(Vec<u8>);
 
 impl Glob {
-    /// A pattern; one that cannot match what its author meant (`[` without `]`, `[z-a]`, `\` at the end) is refused.
+    /// Parses a pattern.
+    ///
+    /// # Errors
+    /// An unclosed `[`, a reversed range (`[z-a]`), or a `\` at the end.
     pub fn new(pattern: &str) -> Result<Self> {
         let bytes = pattern.as_bytes();
         let mut at = 0;
@@ -37,7 +40,7 @@ impl Glob {
         Ok(Self(bytes.to_vec()))
     }
 
-    /// The pattern that matches what begins with `prefix`, whatever characters that holds.
+    /// The pattern that matches every text with this prefix; special characters are escaped.
     pub fn prefix(prefix: &[u8]) -> Self {
         let mut pattern = Vec::with_capacity(prefix.len() + 1);
         for b in prefix {
@@ -59,7 +62,7 @@ impl Glob {
     pub fn matches(&self, text: &[u8]) -> bool {
         let pattern = &self.0;
         let (mut p, mut t) = (0, 0);
-        // Where to go on when the part behind the last `*` does not match: one byte further.
+        // Where to resume if the part after the last `*` does not match: one byte further.
         let mut retry: Option<(usize, usize)> = None;
         loop {
             if p < pattern.len() && pattern[p] == b'*' {
@@ -86,7 +89,7 @@ impl Glob {
     }
 }
 
-/// Where the pattern goes on if its element at `p` matches the byte.
+/// The position after the element at `p`, if that element matches the byte.
 fn step(pattern: &[u8], p: usize, byte: u8) -> Option<usize> {
     match pattern[p] {
         b'?' => Some(p + 1),
@@ -99,7 +102,7 @@ fn step(pattern: &[u8], p: usize, byte: u8) -> Option<usize> {
     }
 }
 
-/// The index behind the `]` that closes the class opened at `at`.
+/// The index after the `]` that closes the class opened at `at`.
 fn class_end(pattern: &[u8], at: usize) -> Option<usize> {
     let mut i = at + 1;
     while i < pattern.len() {
@@ -112,7 +115,7 @@ fn class_end(pattern: &[u8], at: usize) -> Option<usize> {
     None
 }
 
-/// A range of a class whose end comes before its beginning. Redis would turn it round.
+/// A reversed range in a class, such as `z-a`. Redis would swap its ends.
 fn backward_range(class: &[u8]) -> Option<(u8, u8)> {
     let mut class = class.strip_prefix(b"^").unwrap_or(class);
     loop {

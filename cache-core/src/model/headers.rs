@@ -23,7 +23,7 @@ impl Headers {
         self.0.get(name).into_iter().flatten().map(String::as_str)
     }
 
-    /// How many fields there are.
+    /// The number of fields.
     pub(crate) fn len(&self) -> usize {
         self.0.len()
     }
@@ -38,18 +38,18 @@ impl Headers {
         self.0.iter().flat_map(|(name, values)| values.iter().map(|value| (name.as_str(), octets::to_bytes(value))))
     }
 
-    /// Adds a value as it was sent, behind those that the field has. Bytes that are no UTF-8 are stored as private-use
-    /// characters, and [`Self::lines`] gives them back.
+    /// Appends a value as it was sent. Bytes that are not UTF-8 are stored as private-use characters, and
+    /// [`Self::lines`] restores them.
     pub fn append_line(&mut self, name: &str, value: &[u8]) {
         self.append(name, octets::to_text(value));
     }
 
-    /// Adds a value behind those that the field has.
+    /// Appends a value to a field.
     pub fn append(&mut self, name: &str, value: impl Into<String>) {
         self.0.entry(name.to_ascii_lowercase()).or_default().push(value.into());
     }
 
-    /// Gives a field these values in place of those that it has; without any, it is gone. `name` in lower case.
+    /// Replaces the values of a field; without values, the field is removed. `name` in lower case.
     pub(crate) fn set(&mut self, name: &str, values: impl IntoIterator<Item = String>) {
         let values: Vec<String> = values.into_iter().collect();
         if values.is_empty() {
@@ -59,7 +59,7 @@ impl Headers {
         }
     }
 
-    /// Keeps the fields whose lower-case name passes.
+    /// Keeps the fields with a lower-case name that passes.
     pub(crate) fn retain(&mut self, mut is_kept: impl FnMut(&str) -> bool) {
         self.0.retain(|name, _| is_kept(name));
     }

@@ -1,15 +1,15 @@
-//! The keys of entries: of HTTP responses and of results.
+//! Keys of responses and results.
 
 use std::borrow::Cow;
 use std::fmt;
 
-/// What the result cache puts before every key.
+/// The prefix of every key of the result cache.
 pub const RESULT_PREFIX: &str = "result_cache";
 
-/// What the HTTP cache puts before every key.
+/// The prefix of every key of the HTTP cache.
 pub const HTTP_PREFIX: &str = "hishel_cache";
 
-/// The key under which responses to one request are stored. Any bytes; usually text.
+/// Cache key of a request. Any bytes; usually text.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CacheKey(Box<[u8]>);
 
@@ -31,7 +31,7 @@ impl fmt::Display for CacheKey {
     }
 }
 
-/// The parts of a result key that can be distinguished for certain.
+/// Parsed key of a result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ResultKey<'a> {
     /// The key prefix or function name.
@@ -43,7 +43,7 @@ pub struct ResultKey<'a> {
 }
 
 impl<'a> ResultKey<'a> {
-    /// Takes a Redis key apart; `None` where it is not one of the result cache.
+    /// Parses a Redis key; `None` if it is not a key of the result cache.
     pub fn parse(key: &'a [u8]) -> Option<Self> {
         let rest = key.strip_prefix(RESULT_PREFIX.as_bytes())?.strip_prefix(b":")?;
         let (prefix, rest) = split_colon(rest);

@@ -1,11 +1,11 @@
-//! The metadata that hishel keeps with an entry.
+//! The metadata that hishel stores with an entry.
 
 use serde::{Deserialize, Serialize};
 
-/// Beside `hishel_ttl`: the storage wrote it. hishel keeps what it does not know.
+/// Marks a `hishel_ttl` that was written by the storage. hishel preserves unknown fields.
 pub(crate) const STORAGE_TTL_MARK: &str = "animecache_kept";
 
-/// hishel's metadata map, kept as it was read so that it is written back to the byte.
+/// hishel's metadata, preserved byte for byte.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HishelMetadata(rmpv::Value);
 
@@ -16,7 +16,7 @@ impl Default for HishelMetadata {
 }
 
 impl HishelMetadata {
-    /// hishel 2 stores no metadata at all.
+    /// No metadata, as in hishel 2.
     pub(crate) fn absent() -> Self {
         Self(rmpv::Value::Nil)
     }
@@ -37,8 +37,8 @@ impl HishelMetadata {
         self.set("hishel_ttl", seconds.into());
     }
 
-    /// Writes down how long a storage keeps the entry in the one place where hishel 1 looks for it; with a mark that
-    /// this is no TTL of the entry's own, unless it had one.
+    /// Records the TTL of the storage as `hishel_ttl`, the only place where hishel 1 reads it. A mark says that it is
+    /// not the entry's own TTL, unless the entry had one.
     pub(crate) fn set_storage_ttl(&mut self, seconds: f64) {
         let is_own = self.ttl().is_some();
         self.set_ttl(seconds);
@@ -47,7 +47,7 @@ impl HishelMetadata {
         }
     }
 
-    /// Takes out again what [`HishelMetadata::set_storage_ttl`] wrote.
+    /// Reverts [`HishelMetadata::set_storage_ttl`].
     pub(crate) fn clear_storage_ttl(&mut self) {
         if let rmpv::Value::Map(members) = &mut self.0
             && members.iter().any(|(name, _)| name.as_str() == Some(STORAGE_TTL_MARK))

@@ -1,12 +1,12 @@
-//! Field values as text and back: HTTP's are bytes, the stored form is text.
+//! Conversion of field values between bytes (HTTP) and text (the stored form).
 //!
-//! Valid UTF-8 is its own text, as hishel stores it. Any other byte is the private-use character `U+EF00` plus the byte
-//! (`U+EF80` to `U+EFFF`); where one of those characters was sent as such, its own three bytes are written that way, so
-//! that every text has one meaning and every value comes back to the byte.
+//! Valid UTF-8 is stored unchanged, as in hishel. Any other byte is stored as the private-use character `U+EF00` plus
+//! the byte (`U+EF80` to `U+EFFF`). Where one of those characters was sent itself, its three bytes are stored that way,
+//! so that the conversion is reversible.
 
 use std::borrow::Cow;
 
-/// The first byte of the stand-ins' UTF-8: without it there is nothing to replace.
+/// The first byte of the UTF-8 of these private-use characters: without it there is nothing to replace.
 const LEAD: u8 = 0xee;
 
 /// The text that a value is stored as.
@@ -31,7 +31,7 @@ pub(crate) fn to_text(value: &[u8]) -> String {
     text
 }
 
-/// The value that a stored text stands for.
+/// The value of a stored text.
 pub(crate) fn to_bytes(text: &str) -> Cow<'_, [u8]> {
     if !text.as_bytes().contains(&LEAD) {
         return Cow::Borrowed(text.as_bytes());

@@ -1,24 +1,24 @@
-//! Rate limits: how many requests a service allows, and when the next one may be sent.
+//! Rate limits (sliding-window log: exact, unlike a token bucket).
 //!
-//! The algorithm is a sliding-window log: in no span of a quota's period, wherever it begins, are there more slots than
-//! the quota allows. (A token bucket lets through almost twice as many within a period: a full bucket, and its refill.)
-//! The log keeps as many slots as the largest quota counts.
+//! No span of a quota's period, wherever it begins, contains more slots than the quota allows. (A token bucket allows
+//! almost twice as many in a period: a full bucket, and its refill.) The log keeps as many slots as the largest quota
+//! counts.
 
 use std::collections::VecDeque;
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// At most so many requests within any such span of time.
+/// A maximum number of requests per period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quota {
-    /// How many; at least 1.
+    /// The maximum number of requests; at least 1.
     pub requests: u32,
-    /// The span; more than nothing.
+    /// The period; more than zero.
     pub period: Duration,
 }
 
-/// Quotas that all hold at once. Written as `3/1s,60/1m`; without any, `none`.
+/// A set of quotas. Written as `3/1s,60/1m`, or `none` if it is empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RateLimit(Vec<Quota>);
 
@@ -29,7 +29,7 @@ const MAX_REQUESTS: u32 = 10_000;
 const MAX_PERIOD: Duration = Duration::from_secs(86_400);
 
 impl RateLimit {
-    /// What [`Self::from_str`] takes, in words.
+    /// The expected format, for error messages.
     pub(crate) const EXPECTED: &'static str = "rate limits such as 3/1s,60/1m, or none";
 
     /// Whether there is no limit.
@@ -42,19 +42,19 @@ impl RateLimit {
         &self.0
     }
 
-    /// How many of the last slots decide when the next one is.
+    /// The number of past slots that determine the next one.
     pub(crate) fn memory(&self) -> usize {
         self.0.iter().map(|quota| quota.requests as usize).max().unwrap_or(0)
     }
 
-    /// How long a slot affects later ones.
+    /// How long a slot affects later slots.
     pub(crate) fn max_period(&self) -> Duration {
         self.0.iter().map(|quota| quota.period).max().unwrap_or_default()
     }
 }
 
 impl FromStr for RateLimit {
-    /// What is expected.
+    /// The expected format.
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -84,16 +84,16 @@ impl fmt::Display for RateLimit {
     }
 }
 
-/// The slots that were taken under one name, and until when it is blocked; Unix seconds.
+/// The slots that were taken under one name, and the end of its block; Unix seconds.
 #[derive(Debug, Default)]
 pub(crate) struct RequestLog {
-    /// In order. The last ones may be in the future.
+    /// In ascending order. The last ones may be in the future.
     pub(crate) slots: VecDeque<f64>,
     pub(crate) blocked_until: f64,
 }
 
 impl RequestLog {
-    /// When the next slot is.
+    /// The time of the next slot.
     pub(crate) fn next(&self, limit: &RateLimit, now: f64) -> f64 {
         let after = |quota: &Quota| {
             let first = self.slots.len().checked_sub(quota.requests as usize)?;
@@ -132,7 +132,7 @@ mod tests {
     fn no_period_has_more_slots_than_its_quota() {
         let limit: RateLimit = "3/1s,10/10s".parse().unwrap();
         let mut turns = RequestLog::default();
-        // Requested in bursts, and now and then: what matters is when the slots are.
+        // Requests in bursts and singly: the times of the slots decide.
         let asked = (0..100).map(|number| f64::from(number / 7) * 1.7);
         let given: Vec<f64> = asked
             .map(|now| {

@@ -1,6 +1,6 @@
-//! Services: the names that entries are counted and listed under, and what a cache has to know of each.
+//! Services: the names by which entries are counted and listed, and the settings of each.
 //!
-//! The service is not part of any key: it follows from the host of the URL, or from the prefix of a result key.
+//! The service is not part of any key: it is derived from the host of the URL, or from the prefix of a result key.
 
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -9,25 +9,25 @@ use std::time::Duration;
 use crate::model::rate_limit::RateLimit;
 use crate::model::url::{authority, is_host_or_below, without_port};
 
-/// How long the entries of a service live unless set otherwise: 24 hours.
+/// Default TTL of the entries of a service: 24 hours.
 pub const DEFAULT_TTL: Duration = Duration::from_secs(86_400);
 
-/// Names a service: the key of its settings, its counters and its selector.
+/// Name of a service: the key of its settings, its counters and its selector.
 ///
-/// Names are interned, so that they can be copied and compared at no cost: they are meant for settings, not for data,
-/// since the text of a new one stays in memory until the process ends. They sort in the order in which they were
-/// first made, `other` last.
+/// Names are interned, so that copies and comparisons are cheap. They are meant for settings, not for data: the text of
+/// a name stays in memory until the process ends. They sort in the order in which they were first created, `other`
+/// last.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ServiceName {
     place: u32,
     text: &'static str,
 }
 
-/// Every name made so far, at its place.
+/// Every name created so far; the index is the place of the name.
 static NAMES: RwLock<Vec<&'static str>> = RwLock::new(Vec::new());
 
 impl ServiceName {
-    /// What belongs to no registered service.
+    /// The service of entries that belong to no registered service.
     pub const OTHER: Self = Self { place: u32::MAX, text: "other" };
 
     /// The name with this text.
@@ -45,7 +45,7 @@ impl ServiceName {
         Self { place: names.len() as u32 - 1, text }
     }
 
-    /// The name with this text, if it was made before.
+    /// The name with this text, if it was created before.
     pub fn find(text: &str) -> Option<Self> {
         if text == Self::OTHER.text {
             return Some(Self::OTHER);
@@ -63,7 +63,7 @@ impl ServiceName {
         self.text
     }
 
-    /// A number that sorts as the name does.
+    /// A number with the same order as the names.
     pub fn place(self) -> u32 {
         self.place
     }
@@ -81,23 +81,23 @@ impl fmt::Debug for ServiceName {
     }
 }
 
-/// Which policy the HTTP cache of a service has.
+/// Kind of cache policy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum PolicyKind {
-    /// The pipeline's: what succeeded is good for the service's TTL.
+    /// The pipeline's: successful responses are served for the TTL of the service.
     #[default]
     FixedTtl,
     /// RFC 9111, as a private cache.
     Rfc9111,
-    /// RFC 9111, as a cache for several users.
+    /// RFC 9111, as a shared cache.
     Shared,
 }
 
 impl PolicyKind {
-    /// What [`Self::from_name`] takes, in words.
+    /// The names that [`Self::from_name`] accepts, for error messages.
     pub const CHOICES: &'static str = "ttl, specification or shared";
 
-    /// The policy of this name in settings.
+    /// The policy with this name in settings.
     pub fn from_name(name: &str) -> Option<Self> {
         match name {
             "ttl" => Some(Self::FixedTtl),
@@ -108,27 +108,27 @@ impl PolicyKind {
     }
 }
 
-/// What a cache has to know of one service.
+/// Settings of one service.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ServiceProfile {
     /// Its name.
     pub name: ServiceName,
-    /// A URL belongs to the service when its host is one of these or below one.
+    /// Hosts of the service: a URL belongs to it if its host is one of these or a subdomain of one.
     pub hosts: Vec<String>,
-    /// A server that stands in for the service: a URL with its host and port belongs to the service as well.
+    /// The base URL of a replacement server: URLs with its host and port belong to the service, too.
     pub base_url: Option<String>,
-    /// A result belongs to the service when the prefix of its key begins with one of these.
+    /// A result belongs to the service if the prefix of its key begins with one of these.
     pub result_prefixes: Vec<String>,
-    /// The TTL that entries are stored with.
+    /// The TTL of entries.
     pub ttl: Duration,
-    /// How the HTTP cache decides.
+    /// The cache policy.
     pub policy: PolicyKind,
-    /// How often the service may be called.
+    /// The rate limit of requests.
     pub rate_limit: RateLimit,
 }
 
 impl ServiceProfile {
-    /// A service that no URL and no result belongs to yet, with the default TTL and policy and no rate limit.
+    /// A service without hosts and result prefixes, with the default TTL and policy and no rate limit.
     pub fn new(name: ServiceName) -> Self {
         Self {
             name,
@@ -142,7 +142,7 @@ impl ServiceProfile {
     }
 }
 
-/// The services of a program, in its order. Cheap to clone.
+/// The services of a program, in their order. Cheap to clone.
 ///
 /// ```
 /// use cache_core::{ServiceName, ServiceProfile, ServiceRegistry};
@@ -169,7 +169,7 @@ impl Default for ServiceRegistry {
 }
 
 impl ServiceRegistry {
-    /// These services, and what belongs to none of them under [`ServiceName::OTHER`].
+    /// A registry of these services. Entries of other services belong to [`ServiceName::OTHER`].
     pub fn new(profiles: impl IntoIterator<Item = ServiceProfile>) -> Self {
         let mut registry = Self::default();
         for profile in profiles {
@@ -179,12 +179,12 @@ impl ServiceRegistry {
         registry
     }
 
-    /// The profile of a service; of one that is not registered, that of [`ServiceName::OTHER`].
+    /// The profile of a service; if it is not registered, the profile of [`ServiceName::OTHER`].
     pub fn get(&self, name: ServiceName) -> &ServiceProfile {
         self.0.services.iter().find(|profile| profile.name == name).unwrap_or(&self.0.other)
     }
 
-    /// The profile of a service, which is registered if it was not.
+    /// The profile of a service, which is registered if necessary.
     pub fn get_mut(&mut self, name: ServiceName) -> &mut ServiceProfile {
         let Profiles { services, other } = Arc::make_mut(&mut self.0);
         if name == ServiceName::OTHER {
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn a_base_url_stands_in_for_the_real_host() {
+    fn base_url_belongs_to_the_service() {
         let mut services = registry();
         let weather = ServiceName::new("weather");
         services.get_mut(weather).base_url = Some("http://127.0.0.1:8999/v4".to_owned());

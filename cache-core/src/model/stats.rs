@@ -1,7 +1,6 @@
-//! What the caches did, counted by the hour: hits, misses and the rest, for each service and each result prefix.
+//! Hourly counters of hits, misses and other events by service and result prefix.
 //!
-//! Every process counts for itself and writes to the store, in the background, what was counted since the last
-//! write; the store keeps the sums.
+//! Each process adds its counts to the store in the background.
 
 use std::ops::AddAssign;
 
@@ -21,12 +20,12 @@ pub(crate) fn hour_of(time: f64) -> i64 {
     (time / HOUR).floor() as i64
 }
 
-/// When what was counted in an hour is forgotten, in Unix seconds.
+/// When the counters of an hour expire, in Unix seconds.
 pub(crate) fn expires_at(hour: i64) -> i64 {
     (hour + 1) * HOUR as i64 + RETENTION as i64
 }
 
-/// What is counted together.
+/// Service or result prefix that counters belong to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Scope {
     /// The HTTP cache of one service.
@@ -40,9 +39,9 @@ pub enum Scope {
 macro_rules! counters {
     ($define:ident) => {
         $define! {
-            /// Responses and results served from the store without asking the origin.
+            /// Responses and results served from the store, without a request to the origin.
             hits,
-            /// Responses of the origin, and results that were computed.
+            /// Responses of the origin, and computed results.
             misses,
             /// Responses or results stored.
             stores,
@@ -50,13 +49,13 @@ macro_rules! counters {
             revalidations,
             /// Hits that were stale.
             stale,
-            /// Calls of the store that failed or timed out.
+            /// Store operations that failed or timed out.
             errors,
             /// Requests that waited for another fetch of the same key.
             waits,
             /// Bytes of bodies and values served from the store.
             bytes,
-            /// Time spent in lookups, in microseconds, of hits, misses and revalidations together.
+            /// Duration of lookups in microseconds: of hits, misses and revalidations together.
             lookup_micros,
         }
     };
@@ -65,7 +64,7 @@ pub(crate) use counters;
 
 macro_rules! define_counts {
     ($($(#[doc = $doc:literal])* $name:ident,)*) => {
-        /// What was counted.
+        /// Counter values.
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
         pub struct Counters {
             $($(#[doc = $doc])* pub $name: u64,)*
@@ -77,7 +76,7 @@ macro_rules! define_counts {
                 [$((stringify!($name), self.$name)),*]
             }
 
-            /// The counter of this name.
+            /// The counter with this name.
             pub fn field_mut(&mut self, name: &str) -> Option<&mut u64> {
                 match name {
                     $(stringify!($name) => Some(&mut self.$name),)*
@@ -98,50 +97,50 @@ macro_rules! define_counts {
 
 counters!(define_counts);
 
-/// The counters of one hour.
+/// Counters of one hour.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HourlyCounters {
     /// When the hour began, in hours since the Unix epoch.
     pub hour: i64,
-    /// What they count.
+    /// The scope of the counters.
     pub scope: Scope,
     /// The counters.
     pub counts: Counters,
 }
 
-/// What one process writes at once. A batch whose outcome is unknown is written again: a store adds a batch only if
-/// its number is higher than that of the last batch of the same process.
+/// Counters added by a process in one step. Retries are idempotent: a store ignores a delta unless its number is higher
+/// than that of the last delta of the same process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StatsDelta {
-    /// The process that counted.
+    /// The process.
     pub process: Uuid,
-    /// Grows with every batch of the process, from 1 on.
+    /// The sequence number of the delta, from 1 on.
     pub number: u64,
-    /// What was counted; each hour and scope at most once, the oldest hour first.
+    /// The counters; each hour and scope at most once, the oldest hour first.
     pub buckets: Vec<HourlyCounters>,
 }
 
 impl StatsDelta {
-    /// The only batch of a process that counts once.
+    /// The only delta of a process that counts once.
     pub fn single(mut buckets: Vec<HourlyCounters>) -> Self {
         buckets.sort_by_key(|bucket| bucket.hour);
         Self { process: Uuid::new_v4(), number: 1, buckets }
     }
 }
 
-/// The share of hits among hits and misses; `None` where there were neither.
+/// The share of hits among hits and misses; `None` if there are neither.
 pub fn hit_rate(hits: u64, misses: u64) -> Option<f64> {
     let asked = hits.saturating_add(misses);
     (asked > 0).then(|| hits as f64 / asked as f64)
 }
 
 impl Counters {
-    /// The share of hits among hits and misses; `None` where there were neither.
+    /// The share of hits among hits and misses; `None` if there are neither.
     pub fn hit_rate(&self) -> Option<f64> {
         hit_rate(self.hits, self.misses)
     }
 
-    /// How long a look-up took on average, in seconds; `None` where there was none.
+    /// Mean duration of a lookup, in seconds; `None` if there was none.
     pub fn mean_lookup(&self) -> Option<f64> {
         let asked = self.hits.saturating_add(self.misses).saturating_add(self.revalidations);
         (asked > 0).then(|| self.lookup_micros as f64 / 1e6 / asked as f64)
@@ -158,7 +157,7 @@ impl std::iter::Sum for Counters {
 }
 
 impl Scope {
-    /// The service that requests went to, or that the results under the prefix belong to.
+    /// The service of the requests, or of the results under the prefix.
     pub fn service(&self, services: &ServiceRegistry) -> ServiceName {
         match self {
             Self::Http(service) => *service,
@@ -174,7 +173,7 @@ impl Scope {
         }
     }
 
-    /// Which of the two caches.
+    /// The cache.
     pub fn kind(&self) -> CacheKind {
         match self {
             Self::Http(_) => CacheKind::Http,

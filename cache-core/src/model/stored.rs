@@ -9,7 +9,7 @@ use futures_util::{Stream, TryStreamExt as _};
 use crate::error::Result;
 use crate::model::entry::{Entry, EntryId};
 
-/// The chunks of a stored body. An error ends it: the rest is gone, and the chunks before are not the complete body.
+/// The chunks of a stored body. If it ends with an error, the body is incomplete.
 pub type StoredBody = Pin<Box<dyn Stream<Item = Result<Bytes>> + Send>>;
 
 /// Collects a stored body.
@@ -27,46 +27,45 @@ pub async fn collect_body(body: StoredBody) -> Result<Bytes> {
     }
 }
 
-/// A live, complete response that a lookup returned.
+/// A response found by [`ResponseStore::lookup`](crate::ResponseStore::lookup).
 #[derive(Clone, Debug)]
 pub struct StoredResponse {
-    /// Its id.
+    /// Its ID.
     pub id: EntryId,
-    /// Its head. Shared, since a tier in memory returns it many times.
+    /// Its head. Shared, since an in-memory cache returns it many times.
     pub entry: Arc<Entry>,
     /// When it expires, in Unix seconds; `None`: never.
     pub expires_at: Option<f64>,
-    /// Its complete body, where it is short enough to come along; otherwise the store has it
-    /// ([`ResponseStore::body`](crate::ResponseStore::body)).
+    /// Its complete body, if it is short; otherwise see [`ResponseStore::body`](crate::ResponseStore::body).
     pub body: Option<Bytes>,
 }
 
-/// A live result.
+/// A stored result.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StoredResult {
     /// Its JSON.
     pub value: Bytes,
-    /// When it expires, in Unix seconds; `None`: never, or unknown to the storage.
+    /// When it expires, in Unix seconds; `None`: never, or the storage does not report it.
     pub expires_at: Option<f64>,
 }
 
-/// The state of a lease after an attempt to acquire it.
+/// State of a lease.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LeaseState {
-    /// The caller owns it.
+    /// The caller acquired it.
     Acquired,
-    /// Another owner has it.
+    /// Held by another owner.
     HeldByOther,
-    /// It has no owner, and the last one could not store the response: waiting for others is pointless.
+    /// Not needed: the response could not be stored, so waiting is pointless.
     Uncacheable,
 }
 
-/// What a removal removed.
+/// Number of deleted entries and keys.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RemoveStats {
-    /// Entries that existed and are gone.
+    /// Entries that existed and were deleted.
     pub entries: u64,
-    /// Redis keys that are gone (rows in SQLite): entries, bodies and emptied indexes.
+    /// Deleted Redis keys (rows in SQLite): entries, bodies and emptied indexes.
     pub keys: u64,
 }
 

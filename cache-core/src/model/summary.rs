@@ -1,4 +1,4 @@
-//! The short form of an entry, which lists show.
+//! [`Summary`]: the metadata of an entry shown in lists.
 
 use std::borrow::Cow;
 
@@ -7,31 +7,31 @@ use crate::model::freshness::Freshness;
 use crate::model::key::{CacheKey, ResultKey};
 use crate::model::service::ServiceName;
 
-/// One entry as lists show it: everything but headers and body.
+/// Metadata of an entry, without headers and body.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Summary {
-    /// Its id.
+    /// The ID.
     pub id: EntryId,
-    /// Whether it can be served.
+    /// The state.
     pub state: EntryState,
-    /// Its service.
+    /// The service.
     pub service: ServiceName,
     /// Bytes of the body as stored (HTTP) or of the value (results).
     pub size: u64,
-    /// When it was stored; `None` where the layout does not say.
+    /// When it was stored; `None` if the layout does not record it.
     pub created_at: Option<f64>,
     /// When it expires; `None`: never.
     pub expires_at: Option<f64>,
-    /// When it was last served, from the remaining TTL: wrong for a TTL that was changed by hand, and
-    /// may be a time to come. [`Summary::last_used`] is for showing.
+    /// Time of last use, estimated from the remaining TTL. Wrong (even in the future) if the TTL was changed manually;
+    /// use [`Summary::last_used`] for display.
     pub last_used: Option<f64>,
-    /// What only HTTP entries have. `None` for results and for what cannot be read.
+    /// Response-specific part. `None` for results and for entries that cannot be read.
     pub http: Option<Box<HttpSummary>>,
-    /// Why it cannot be read or has no owner; `None` for a readable entry.
+    /// Why it cannot be read or belongs to no entry; `None` for a readable entry.
     pub problem: Option<Box<str>>,
 }
 
-/// The part of a [`Summary`] that only HTTP entries have.
+/// Response-specific part of a [`Summary`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct HttpSummary {
     /// The key that the response is stored under.
@@ -44,14 +44,14 @@ pub struct HttpSummary {
     pub status: u16,
     /// The response's `Content-Type`.
     pub content_type: Option<Box<str>>,
-    /// What the response is about, where the URL does not show it (`POST`, GraphQL).
+    /// A title from the body, if the URL does not identify the content (`POST`, GraphQL).
     pub title: Option<Box<str>>,
-    /// Freshness by RFC 9111, as a private cache sees it.
+    /// Freshness by RFC 9111, as in a private cache.
     pub freshness: Freshness,
 }
 
 impl Summary {
-    /// Which cache it belongs to.
+    /// The kind of entry.
     pub fn kind(&self) -> CacheKind {
         self.id.kind()
     }
@@ -61,29 +61,29 @@ impl Summary {
         self.expires_at.map(|at| (at - now).max(0.0))
     }
 
-    /// Seconds since it was stored; `None` where the layout does not say when that was.
+    /// Seconds since it was stored; `None` if the layout does not record the time.
     pub fn stored_for(&self, now: f64) -> Option<f64> {
         self.created_at.map(|at| (now - at).max(0.0))
     }
 
-    /// RFC 9111 §4.2.3 `current_age` of an HTTP entry, seconds since stored of a result.
+    /// RFC 9111 §4.2.3 `current_age` of a response; seconds since storing of a result.
     pub fn age(&self, now: f64) -> Option<f64> {
         let initial = self.http.as_ref().map_or(0.0, |http| http.freshness.initial_age);
         self.stored_for(now).map(|seconds| initial + seconds)
     }
 
-    /// RFC 9111 §4.2: whether it may be served without validation; `None` where its age is unknown.
+    /// RFC 9111 §4.2: whether it may be served without validation; `None` if its age is unknown.
     pub fn is_fresh(&self, now: f64) -> Option<bool> {
         let http = self.http.as_ref()?;
         Some(http.freshness.is_fresh(self.age(now)?))
     }
 
-    /// When it was last served; `None` where that is not known.
+    /// Time of last use; `None` if it is unknown.
     pub fn last_used(&self, now: f64) -> Option<f64> {
         self.last_used.filter(|at| *at <= now + MAX_CLOCK_SKEW).map(|at| at.min(now))
     }
 
-    /// The parts of a result's key; `None` for HTTP entries.
+    /// The parsed key of a result; `None` for responses.
     pub fn result_key(&self) -> Option<ResultKey<'_>> {
         match &self.id {
             EntryId::Key(key) => ResultKey::parse(key),
@@ -92,5 +92,5 @@ impl Summary {
     }
 }
 
-/// By how much, in seconds, the clock of a server may be ahead of ours.
+/// How far the clock of a server may be ahead of the local clock, in seconds.
 const MAX_CLOCK_SKEW: f64 = 1.0;

@@ -1,11 +1,11 @@
-//! URLs: their authority, and their secrets.
+//! The authority of a URL, and masking of its password.
 
-/// A URL with its password replaced by `***`: the one in front of the host, and one given as a parameter.
+/// Masks the password in a URL, in the user information and in parameters.
 pub fn redact(url: &str) -> String {
     let mut out = url.to_owned();
     // The scheme may be missing by mistake.
     let start = out.find("://").map_or(0, |at| at + 3);
-    // A password may hold a slash or an `@` by mistake: hide up to the last `@`.
+    // A password may contain an unescaped slash or `@`: hide everything up to the last `@`.
     if let Some(at) = out[start..].rfind('@').map(|at| at + start)
         && let Some(colon) = out[start..at].find(':').map(|colon| colon + start)
     {
@@ -22,7 +22,7 @@ pub fn redact(url: &str) -> String {
     out
 }
 
-/// The `host:port` part of a URL, without user and password; empty where there is none.
+/// The `host:port` part of a URL, without user and password; empty if there is none.
 pub fn authority(url: &str) -> &str {
     let Some((_, rest)) = url.split_once("://") else { return "" };
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());

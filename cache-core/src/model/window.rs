@@ -1,20 +1,20 @@
-//! What a store has counted, and the sums of its last hours.
+//! Reading counters over a time window.
 
 use std::collections::BTreeMap;
 
 use crate::model::stats::{Counters, HOUR, HourlyCounters, Scope, hour_of};
 
-/// How far back is looked.
+/// Time window.
 ///
-/// Counters are kept by the hour, so a window begins with the whole hour that its edge falls into: 1 h at 14:20 is
-/// what was counted since 13:00. It is never shorter than its name says, and less than an hour longer.
+/// Counters are stored by the hour, so a window begins with a whole hour: at 14:20, `1h` begins at 13:00. It is never
+/// shorter than its name, and less than an hour longer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum StatsWindow {
     /// The last hour.
     Hour,
     /// The last 24 hours.
     Day,
-    /// The last 7 days; nothing is kept longer.
+    /// The last 7 days: older counters have expired.
     Week,
 }
 
@@ -31,12 +31,12 @@ impl StatsWindow {
         }
     }
 
-    /// The window of this name.
+    /// The window with this name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|window| window.name() == name)
     }
 
-    /// Its length by its name, in seconds.
+    /// Its nominal length, in seconds.
     pub fn seconds(self) -> f64 {
         match self {
             Self::Hour => HOUR,
@@ -45,23 +45,23 @@ impl StatsWindow {
         }
     }
 
-    /// When the oldest hour in it begins; Unix seconds, as `now`.
+    /// When its first hour begins; Unix seconds, as `now`.
     pub fn since(self, now: f64) -> f64 {
         hour_of(now - self.seconds()) as f64 * HOUR
     }
 }
 
-/// What a store has counted, of all processes that use it.
+/// Counters of a store, of all processes that use it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StatsSnapshot {
-    /// By the hour.
+    /// Counters by the hour.
     pub hours: Vec<HourlyCounters>,
-    /// Since counting began. Only grows; Redis forgets it where nothing was counted for 7 days.
+    /// Totals. Redis expires them if nothing was counted for 7 days.
     pub ever: BTreeMap<Scope, Counters>,
 }
 
 impl StatsSnapshot {
-    /// The sums of a window that ends `now` (Unix seconds), by scope; what was not counted is not in it.
+    /// The sums of a window that ends `now` (Unix seconds), by scope, without scopes that were not counted.
     pub fn within(&self, window: StatsWindow, now: f64) -> BTreeMap<Scope, Counters> {
         let first = hour_of(window.since(now));
         let mut sums = BTreeMap::<Scope, Counters>::new();

@@ -38,7 +38,7 @@ pub(crate) fn is_for_origin(request: &Headers) -> bool {
     request.get("if-match").is_some() || request.get("if-unmodified-since").is_some()
 }
 
-/// Whether the caller validates a copy of its own.
+/// Whether the caller validates its own copy.
 pub(crate) fn is_conditional(request: &Headers) -> bool {
     request.get("if-none-match").is_some() || request.get("if-modified-since").is_some()
 }
@@ -50,7 +50,7 @@ pub(crate) fn unconditional(request: &Request) -> Request {
     whole
 }
 
-/// Whether the conditions of a request are answered with a 304 by the stored response (RFC 9111, 4.3.2).
+/// Whether the stored response meets the conditions of a request with a 304 (RFC 9111, 4.3.2).
 pub(crate) fn is_not_modified(request: &Headers, stored: &Response, stored_at: Option<f64>) -> bool {
     // RFC 9110, 13.2.1: conditions apply to responses that would be successful without them.
     if stored.status_code != 200 {
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn not_modified_for_the_callers_date_validates_no_undated_response() {
+    fn not_modified_for_the_callers_date_skips_undated_responses() {
         let stored = response(&[]);
         let sent = make_conditional_request(&request(&[("if-modified-since", DATE)]), &[&stored]);
         assert!(identified_by(&sent.headers, &headers(&[("last-modified", DATE)]), &[&stored]).is_empty());

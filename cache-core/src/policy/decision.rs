@@ -79,8 +79,8 @@ pub(crate) struct Outcome {
     pub(crate) updates: Vec<Update>,
     /// Stored responses to remove.
     pub(crate) removals: Vec<usize>,
-    /// URLs whose stored responses are invalidated (RFC 9111, 4.4), before anything is stored: the response to a POST
-    /// may answer a later GET of the same URL.
+    /// URLs with stored responses to invalidate (RFC 9111, 4.4), before anything is stored: the response to a POST may
+    /// answer a later GET of the same URL.
     pub(crate) invalidated: Vec<String>,
 }
 

@@ -9,10 +9,10 @@ use crate::policy::decision::{Decision, Exchange, Outcome, ServeStored};
 use crate::policy::fixed_ttl::FixedTtl;
 use crate::policy::rfc9111::Rfc9111;
 
-/// The caching policy of a service's HTTP cache.
+/// Cache policy of a service.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Policy {
-    /// The pipeline's: every successful response is served for the TTL of the service.
+    /// The pipeline's: successful responses are served for the TTL of the service.
     FixedTtl(FixedTtl),
     /// RFC 9111.
     Rfc9111(Rfc9111),

@@ -10,10 +10,10 @@ use crate::policy::decision::{BodyRange, Decision, Exchange, Forward, Outcome, R
 use crate::policy::fields::is_credential;
 use crate::policy::storable::{describes_resource, exclude_unstorable_headers};
 
-/// Stores every successful response for the same time.
+/// Stores successful responses for a fixed TTL.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FixedTtl {
-    /// How long a response is served, unless it has a TTL of its own (`hishel_ttl`).
+    /// The TTL of a response without a TTL of its own (`hishel_ttl`).
     pub ttl: Duration,
     /// Whether a hit renews the TTL.
     pub refresh_on_access: bool,
@@ -44,7 +44,7 @@ impl FixedTtl {
             return Outcome::pass();
         }
         let mut request = exchange.sent.clone();
-        // Credentials are not part of the key, and no other reader needs them.
+        // Credentials are not part of the key, and are not needed by any other reader.
         request.headers.retain(|name| !is_credential(name));
         let headers = exclude_unstorable_headers(&response.headers);
         let ttl = exchange.request.extra.ttl().and_then(|ttl| Duration::try_from_secs_f64(ttl).ok());

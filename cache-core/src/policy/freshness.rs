@@ -38,7 +38,7 @@ pub(crate) fn freshness_for_cache(
     calculate(status, &fields, directives, stored_at, is_shared)
 }
 
-/// [`freshness`] of fields that were read already.
+/// [`freshness`] of parsed fields.
 pub(crate) fn freshness_of_fields(status: u16, fields: &HeaderView<'_>, stored_at: Option<f64>) -> Freshness {
     calculate(status, fields, &ResponseDirectives::from_headers(fields.cache_control.iter()), stored_at, false)
 }

@@ -9,8 +9,8 @@ fn is_safe(method: &str) -> bool {
     matches!(method, "GET" | "HEAD" | "OPTIONS" | "TRACE")
 }
 
-/// The URLs whose stored responses are invalidated: the request's own, and those of the same origin that the response
-/// names. Other origins are excluded, since their service could be denied that way.
+/// The URLs with stored responses to invalidate: the URL of the request, and those of the same origin that the response
+/// names. Other origins are excluded: a response could be used to empty their cache.
 pub(crate) fn invalidated_keys(request: &Request, response: &Response) -> Vec<String> {
     if is_safe(&request.method) || !(200..400).contains(&response.status_code) {
         return Vec::new();

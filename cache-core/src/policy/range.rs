@@ -1,10 +1,10 @@
-//! Range requests answered from a whole stored response (RFC 9110, 14).
+//! Range requests served from a complete stored response (RFC 9110, 14).
 
 use crate::format::http_date;
 use crate::model::headers::Headers;
 use crate::policy::conditional::is_same_strong;
 
-/// The part of a stored body that a request is for.
+/// The part of a stored body that a request selects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ranged {
     /// All of it: the request has no range, or none that is supported. A server may ignore ranges (14.2).
@@ -15,7 +15,7 @@ pub(crate) enum Ranged {
     Unsatisfiable,
 }
 
-/// The part that a request is for, of a stored response whose body has this length.
+/// The part of a stored body of this length that a request selects.
 pub(crate) fn requested(request: &Headers, stored: &Headers, length: u64) -> Ranged {
     match request.get("range").and_then(|range| parse(range, length)) {
         Some(ranged) if is_current(request, stored) => ranged,
@@ -23,7 +23,8 @@ pub(crate) fn requested(request: &Headers, stored: &Headers, length: u64) -> Ran
     }
 }
 
-/// A single range of bytes; `None` for anything else. Several ranges would need a multipart body: the whole is served.
+/// A single range of bytes; `None` for anything else: several ranges would need a multipart body, and the whole is
+/// served.
 fn parse(range: &str, length: u64) -> Option<Ranged> {
     let (unit, spec) = range.split_once('=')?;
     let (first, last) = spec.trim().split_once('-')?;

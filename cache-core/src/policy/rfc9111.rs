@@ -1,4 +1,4 @@
-//! RFC 9111: the decisions for requests and responses. The rules stand in the files beside this one.
+//! RFC 9111: the decisions for requests and responses. The rules are in the submodules of [`crate::policy`].
 
 #[cfg(test)]
 mod tests;
@@ -14,15 +14,15 @@ use crate::policy::freshness::freshness_for_cache;
 use crate::policy::reuse::{Reuse, SelectedResponse, candidates, matching_vary};
 use crate::policy::{conditional, invalidation, response, storable, update};
 
-/// HTTP caching by RFC 9111, with the conditional requests of RFC 9110 and the stale responses of RFC 5861.
+/// RFC 9111, with conditional requests (RFC 9110) and stale responses (RFC 5861).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Rfc9111 {
-    /// Whether the cache is shared by several users: then `private` responses, and those to requests with credentials,
-    /// are not stored.
+    /// Whether the cache is shared by several users: `private` responses and responses to requests with credentials are
+    /// then not stored.
     pub is_shared: bool,
 }
 
-/// At most so many entity tags are sent to the origin.
+/// The maximum number of entity tags sent to the origin.
 const MAX_NOMINATED: usize = 8;
 
 impl Rfc9111 {
@@ -59,7 +59,7 @@ impl Rfc9111 {
         }
         let storing = self.store_action(exchange, response);
         // RFC 9111, 4.3.3: a full response to a conditional request outdates the selected stored response. Other
-        // variants, whose validators were sent as well, stay valid.
+        // variants stay valid although their validators were sent as well.
         let is_whole = storable::describes_resource(response.status_code) && response.status_code < 500;
         let is_outdated = storing.is_none() && is_whole && is_validated(request);
         let outdated = matching_vary(request, stored)
@@ -175,8 +175,8 @@ fn is_validated(request: &Request) -> bool {
     request.method == "GET" && !conditional::is_for_origin(&request.headers)
 }
 
-/// The stored responses whose validators are sent to the origin (RFC 9111, 4.3.1): those that the request selects, or
-/// else all variants, since the response may be one of them.
+/// The stored responses to validate at the origin (RFC 9111, 4.3.1): those that the request selects, or else all
+/// variants, since the response may be one of them.
 fn nominated(request: &Request, stored: &[StoredResponse]) -> Vec<usize> {
     if !is_validated(request) {
         return Vec::new();

@@ -14,7 +14,7 @@ use crate::policy::{invalidation, vary};
 /// How long a response is kept past its freshness lifetime: for validation, and for `stale-if-error`.
 const STALE_RETENTION: f64 = 7.0 * 86_400.0;
 
-/// How long a stored response is kept that must not be stored any more: until its readers are done.
+/// How long a stored response is kept after a 304 forbids to store it: until its readers have finished.
 const UNSTORABLE_RETENTION: f64 = 60.0;
 
 /// RFC 9111, 3: whether a cache may store the response.
@@ -55,7 +55,7 @@ pub(crate) fn describes_resource(status: u16) -> bool {
     status >= 200 && !matches!(status, 206 | 304 | 412 | 416)
 }
 
-/// The status codes whose meaning RFC 9110 (15) defines.
+/// The status codes that RFC 9110 (15) defines.
 fn is_understood(status: u16) -> bool {
     matches!(status, 200..=206 | 300..=305 | 307 | 308 | 400..=417 | 421 | 422 | 426 | 500..=505)
 }

@@ -1,6 +1,6 @@
 //! [`ResultCache`]: look up, wait for others, compute, store.
 //!
-//! Keys and values are the pipeline's to the byte, so that a function in Rust and one in Python share their results.
+//! Keys and values are byte-identical to the pipeline's, so that functions in Rust and Python can share results.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -67,9 +67,9 @@ impl ResultCache {
     /// use std::sync::Arc;
     /// use cache_core::{Cache, Call, Config, Memory, ServiceRegistry};
     ///
-    /// let cache = Cache::over(Arc::new(Memory::new(ServiceRegistry::default())), &Config::default());
+    /// let cache = Cache::with_store(Arc::new(Memory::new(ServiceRegistry::default())), &Config::default());
     /// let call = Call::new("title", "82fce6a05e45281a").argument(18878).keyword("language", "en");
-    /// for computed in ["Dan Da Dan", "never asked for"] {
+    /// for computed in ["Dan Da Dan", "never computed"] {
     ///     let title = cache.results().get_or_compute(&call, || async { computed.to_owned() }).await;
     ///     assert_eq!(title, "Dan Da Dan");
     /// }

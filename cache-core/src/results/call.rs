@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_told_apart_has_no_key() {
+    fn ambiguous_arguments_have_no_key() {
         let call = Call::new("p", "ace6d8c92ebc96ea");
         assert_eq!(call.clone().argument(BTreeMap::from([((1, 2), 3)])).argument(1).key(), None);
         assert_eq!(call.ttl(Duration::ZERO).key(), None);

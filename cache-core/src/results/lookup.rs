@@ -1,4 +1,4 @@
-//! Lookup of one result, waiting for a concurrent computation, and their counters and events.
+//! Lookup of one result, waiting for a concurrent computation, and the counters and events of both.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -26,12 +26,12 @@ pub(crate) struct Lookup<'a> {
     prefix: &'a str,
     key: &'a str,
     started: Instant,
-    /// Spent in the store.
+    /// Time spent in the store.
     time: Duration,
     budget: WaitBudget,
 }
 
-/// What the store has.
+/// Outcome of a lookup.
 enum LookupOutcome<T> {
     /// With its JSON.
     Found(T, Bytes),
@@ -66,7 +66,7 @@ impl<'a> Lookup<'a> {
         }
     }
 
-    /// The stored result with its JSON; or, if it has to be computed, the leader of those who wait for it, if waiting
+    /// Returns the stored result with its JSON. If it has to be computed, returns the leader of its waiters, if waiting
     /// is possible.
     pub(crate) async fn find<T: DeserializeOwned>(&mut self) -> Result<(T, Bytes), Option<Leader>> {
         let mut leader: Option<Leader> = None;

@@ -13,7 +13,7 @@
 ///     Some("Dan Da Dan".to_owned())
 /// }
 ///
-/// let cache = Cache::over(Arc::new(Memory::new(ServiceRegistry::default())), &Config::default());
+/// let cache = Cache::with_store(Arc::new(Memory::new(ServiceRegistry::default())), &Config::default());
 /// let results = cache.results();
 /// assert_eq!(fetch_page(&results, 18878).await.as_deref(), Some("Dan Da Dan")); // crawls
 /// assert_eq!(fetch_page(&results, 18878).await.as_deref(), Some("Dan Da Dan")); // does not
@@ -69,7 +69,7 @@
 /// async fn fetch(results: &ResultCache, id: u32) -> Fetched {
 ///     Err(format!("{id} is gone"))
 /// }
-/// # let cache = cache_core::Cache::over(std::sync::Arc::new(cache_core::Memory::new(Default::default())), &Default::default());
+/// # let cache = cache_core::Cache::with_store(std::sync::Arc::new(cache_core::Memory::new(Default::default())), &Default::default());
 /// # let _ = tokio::runtime::Runtime::new().unwrap().block_on(fetch(&cache.results(), 1));
 /// ```
 pub use cache_core_macros::cached_result;

@@ -18,10 +18,10 @@ use crate::runtime::tasks::TaskGroup;
 use crate::store::probe::wait_until_healthy;
 use crate::store::traits::{ResponseWriter, Store};
 
-/// So many failures in a row open the breaker: a single one may be a coincidence.
+/// The number of consecutive failures that open the breaker: a single one may be a coincidence.
 const FAILURE_THRESHOLD: u32 = 3;
 
-/// A store whose every call is bounded by a timeout and a circuit breaker. Clones share both.
+/// A store with a timeout and a circuit breaker for every call. Clones share both.
 #[derive(Clone)]
 pub(crate) struct GuardedStore {
     store: Arc<dyn Store>,
@@ -85,7 +85,7 @@ impl GuardedStore {
         Some(GuardedWriter { store: self.clone(), writer })
     }
 
-    /// Awaits the store's answer within the timeout, and records the outcome in the breaker.
+    /// Awaits the store's reply within the timeout, and records the outcome in the breaker.
     async fn bounded<T>(&self, operation: &'static str, answer: impl Future<Output = Result<T>>) -> Result<T> {
         let started = Instant::now();
         let answer = tokio::time::timeout(self.timeout, answer)
@@ -116,8 +116,8 @@ async fn close_when_recovered(breaker: Arc<CircuitBreaker>, store: Arc<dyn Store
     tracing::info!(backend = %store.id(), "backend available again");
 }
 
-/// Whether the next call will fail, too, whatever it is for. A refusal is quick, and may concern one entry or writing
-/// only; one when connecting is permanent.
+/// Whether the next call will fail, too, whatever its arguments. A refusal is quick, and may concern one entry or
+/// writing only; a refusal of the connection is permanent.
 fn is_store_failure(error: &Error) -> bool {
     error.is_temporary() || matches!(error, Error::Refused { operation: Error::CONNECTING, .. })
 }

@@ -1,4 +1,4 @@
-//! What both caches share, and the handles that keep it alive.
+//! The state that both caches share, and the handles that keep it alive.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use crate::runtime::stats_recorder::StatsRecorder;
 use crate::runtime::tasks::TaskGroup;
 use crate::transport::shared::SharedTransports;
 
-/// A handle of a program to its cache: dropping the last one ends the background tasks, which hold [`CacheShared`] only.
+/// A program's handle of its cache: dropping the last one ends the background tasks, which hold [`CacheShared`] only.
 #[derive(Clone)]
 pub(crate) struct CacheHandle(pub(crate) Arc<ShutdownGuard>);
 
@@ -40,7 +40,7 @@ pub(crate) enum CacheMode {
     NoStore,
 }
 
-/// What the HTTP cache and the result cache share.
+/// The state that the HTTP cache and the result cache share.
 pub(crate) struct CacheShared {
     pub(crate) store: Arc<GuardedStore>,
     pub(crate) single_flight: SingleFlight,
@@ -48,7 +48,7 @@ pub(crate) struct CacheShared {
     pub(crate) tasks: TaskGroup,
     pub(crate) transports: SharedTransports,
     pub(crate) services: ServiceRegistry,
-    /// If not, nothing is looked up or stored.
+    /// Whether the cache is enabled. If not, nothing is looked up or stored.
     pub(crate) is_enabled: bool,
     /// The largest body to store, in bytes.
     pub(crate) largest_entry: u64,

@@ -21,7 +21,7 @@ use crate::model::stored::LeaseState;
 use crate::runtime::guarded_store::GuardedStore;
 use crate::runtime::tasks::TaskGroup;
 
-/// The TTL of a lease: so long the death of its owner delays others at most.
+/// The TTL of a lease: the longest delay of other processes if its owner dies.
 const LEASE_TTL: Duration = Duration::from_secs(10);
 
 /// The interval of renewals: two may fail before the lease expires.
@@ -38,8 +38,8 @@ const UNCACHEABLE_TTL: Duration = Duration::from_millis(500);
 /// The longest that a caller waits for other fetches, in all.
 const MAX_WAIT: Duration = Duration::from_secs(60);
 
-/// A caller that finds nothing stored after so many other fetches does not wait any more: the store evicts at once, and
-/// callers would run one after the other.
+/// The number of completed fetches without a stored entry after which a caller stops waiting: the store evicts at once,
+/// and callers would run one after the other.
 const MAX_FETCHES: u32 = 8;
 
 /// The in-flight fetches. Clones share them.
@@ -69,7 +69,7 @@ pub(crate) enum Role {
 pub(crate) struct WaitBudget {
     /// Set when the first wait begins.
     deadline: Option<Instant>,
-    /// Completed fetches whose response was to be found in the store.
+    /// Completed fetches that should have left their response in the store.
     fetches: u32,
     has_waited: bool,
 }
@@ -78,7 +78,7 @@ pub(crate) struct WaitBudget {
 /// leader.
 pub(crate) struct Leader {
     flight: Arc<InFlight>,
-    /// Its owner is the leader; dropped, it goes to the next waiter.
+    /// The permit of the leader. Dropping it wakes the next waiter, which becomes the leader.
     permit: OwnedSemaphorePermit,
     heartbeat: Heartbeat,
 }
@@ -187,7 +187,7 @@ impl InFlight {
     }
 
     async fn acquire_lease(&self) -> Option<LeaseState> {
-        // Set first: the store may grant a lease whose reply is not awaited.
+        // Set before the call: the store may grant the lease although the reply is not awaited.
         self.may_hold_lease.store(true, Ordering::Relaxed);
         let name = self.stored_name();
         let lease =
@@ -207,7 +207,7 @@ impl InFlight {
     fn keep_lease(self: &Arc<Self>) -> Heartbeat {
         let (stop, ended) = oneshot::channel();
         let (beating, stopped) = oneshot::channel();
-        // Weak: the flight must end when its waiters are dropped.
+        // Weak: the fetch must end when its waiters are dropped.
         let in_flight = Arc::downgrade(self);
         self.shared.tasks.spawn_daemon(async move {
             let _beating: oneshot::Sender<()> = beating;
@@ -227,7 +227,7 @@ impl InFlight {
         Heartbeat { stop, stopped }
     }
 
-    /// Wakes all waiters. Later callers start another flight.
+    /// Wakes all waiters. Later callers start another fetch.
     fn land_unused(&self, is_storable: bool) {
         let _ = self.is_storable.set(is_storable);
         self.shared.table().remove(&self.name);
@@ -252,12 +252,12 @@ impl Drop for InFlight {
     /// The last waiter is gone.
     fn drop(&mut self) {
         let mut table = self.shared.table();
-        // Another flight may have started under the name.
+        // Another fetch may have started under the name.
         if table.get(&self.name).is_some_and(|in_flight| in_flight.strong_count() == 0) {
             table.remove(&self.name);
         }
         drop(table);
-        // It did not complete: other processes need not wait until the lease expires.
+        // The fetch did not complete: release the lease, so that other processes need not wait until it expires.
         if *self.may_hold_lease.get_mut() {
             let release = release(Arc::clone(&self.shared.store), self.stored_name(), self.owner, None);
             self.shared.tasks.spawn_cleanup(release);
@@ -286,8 +286,8 @@ impl WaitBudget {
 }
 
 impl Leader {
-    /// The fetch has completed. The waiters look its response up, and if it was removed meanwhile, one of them fetches
-    /// again for all; if it cannot be stored, they all fetch independently.
+    /// Completes the fetch. The waiters look up its response. If it was removed meanwhile, one of them fetches again
+    /// for all; if it cannot be stored, all of them fetch independently.
     pub(crate) async fn complete(self, is_storable: bool) {
         let Self { flight: in_flight, permit, heartbeat, .. } = self;
         in_flight.land_unused(is_storable);

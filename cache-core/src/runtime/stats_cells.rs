@@ -1,4 +1,4 @@
-//! Counters that many tasks add to at once.
+//! Counters for concurrent updates.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -19,7 +19,7 @@ macro_rules! define_cells {
                 })*
             }
 
-            /// Returns what was added since the last call.
+            /// Returns the counts since the last call.
             pub(crate) fn take(&self) -> Counters {
                 Counters { $($name: self.$name.swap(0, Ordering::SeqCst)),* }
             }

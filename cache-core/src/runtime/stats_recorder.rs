@@ -1,4 +1,4 @@
-//! Counters of this process that are not in the store yet, and flushing them in the background.
+//! Counting in this process, and flushing the counts to the store in the background.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,13 +14,13 @@ use crate::model::stats::{Counters, HOUR, HourlyCounters, RETENTION, Scope, Stat
 use crate::runtime::guarded_store::GuardedStore;
 use crate::runtime::stats_cells::CounterCells;
 
-/// The shortest interval between two flushes: so much is lost if the process dies.
+/// The shortest interval between two flushes: counts of this duration are lost if the process dies.
 const FLUSH_INTERVAL: Duration = Duration::from_secs(1);
 
-/// At most so many result prefixes are counted, since invented ones could fill the memory.
+/// The maximum number of counted result prefixes, since generated ones could fill the memory.
 const MAX_PREFIXES: usize = 1_000;
 
-/// At most so many buckets are kept for a store that is down; those of the oldest hours are dropped first.
+/// The maximum number of buckets kept while the store is down; those of the oldest hours are dropped first.
 const MAX_PENDING: usize = 20_000;
 
 /// The counters of one cache.
@@ -38,7 +38,7 @@ pub(crate) struct StatsRecorder {
     deltas: AsyncMutex<PendingDeltas>,
 }
 
-/// What is to be flushed.
+/// Counts to flush.
 struct PendingDeltas {
     process: Uuid,
     number: u64,
@@ -88,7 +88,7 @@ impl StatsRecorder {
         Arc::clone(http.entry(service).or_default())
     }
 
-    /// Counts something that just happened, in [`Self::cells`] of this object.
+    /// Counts an event of the present hour, in [`Self::cells`] of this object.
     pub(crate) fn add(&self, cells: &CounterCells, happened: &Counters) {
         cells.add(happened);
         self.announce();
@@ -120,12 +120,12 @@ impl StatsRecorder {
         }
     }
 
-    /// Ends [`Self::run`]. The last flush is left to the caller.
+    /// Stops [`Self::run`]. The last flush is left to the caller.
     pub(crate) fn stop(&self) {
         self.stop.notify_one();
     }
 
-    /// Flushes everything that was counted until now. Returns `false` if the store failed: it is kept.
+    /// Flushes all counts. Returns `false` if the store failed: the counts are kept.
     pub(crate) async fn flush(&self, store: &GuardedStore) -> bool {
         let mut ledger = self.deltas.lock().await;
         let hour = hour_of(clock::now());
@@ -140,9 +140,9 @@ impl StatsRecorder {
         true
     }
 
-    /// Moves what was counted since the last call to the pending deltas.
+    /// Moves the counts since the last call to the pending deltas.
     fn collect(&self, ledger: &mut PendingDeltas, hour: i64) {
-        // First: what is counted from here on is collected now, or sets the flag again.
+        // Cleared before reading: later counts are collected now, or set the flag again.
         self.is_dirty.store(false, Ordering::SeqCst);
         let results = std::mem::take(&mut *self.results.lock().unwrap_or_else(PoisonError::into_inner));
         let http: Vec<_> = {
@@ -160,7 +160,7 @@ impl StatsRecorder {
 }
 
 impl PendingDeltas {
-    /// The next delta to send; `None`: there is none.
+    /// The next delta to send, if there is one.
     fn next(&mut self, hour: i64) -> Option<StatsDelta> {
         // A store drops older hours, with the numbers of their deltas.
         let oldest = hour - (RETENTION / HOUR) as i64;
@@ -193,13 +193,13 @@ mod tests {
     use crate::store::stub::{self, Stub};
     use crate::store::traits::StatsStore as _;
 
-    /// A store in memory whose counters fail on demand.
+    /// A store in memory that fails to add counters on demand.
     #[derive(Clone, Default)]
     struct Faulty {
         inner: Memory,
         asked: Arc<AtomicU64>,
         is_down: Arc<AtomicBool>,
-        /// It counts, but answers with a failure.
+        /// It adds the counters, but returns a failure.
         is_mute: Arc<AtomicBool>,
     }
 

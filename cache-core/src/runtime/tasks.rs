@@ -17,7 +17,7 @@ pub(crate) struct TaskGroup(Arc<Mutex<Option<Sets>>>);
 struct Sets {
     work: JoinSet<()>,
     daemons: JoinSet<()>,
-    /// These end within [`CLEANUP_TIMEOUT`].
+    /// Tasks that end within [`CLEANUP_TIMEOUT`].
     cleanup: JoinSet<()>,
 }
 
@@ -43,7 +43,7 @@ impl TaskGroup {
         }
     }
 
-    /// As [`Self::spawn`], for the cleanup of something that others wait for, a lease say: also after closing.
+    /// As [`Self::spawn`], for a cleanup that other processes wait for, such as releasing a lease: also after closing.
     pub(crate) fn spawn_cleanup(&self, task: impl Future<Output = ()> + Send + 'static) {
         let Ok(runtime) = Handle::try_current() else { return };
         let task = async move { drop(tokio::time::timeout(CLEANUP_TIMEOUT, task).await) };
@@ -55,7 +55,7 @@ impl TaskGroup {
         }
     }
 
-    /// Waits for running tasks up to this time, then ends them.
+    /// Waits for running tasks up to this timeout, then ends them.
     pub(crate) async fn close(&self, timeout: Duration) {
         let begun = self.lock().as_mut().map(std::mem::take);
         if let Some(sets) = begun {

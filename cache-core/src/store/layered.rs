@@ -1,4 +1,4 @@
-//! Stores over other stores, each of which changes some of their methods and passes the others on.
+//! Stores over other stores: each changes some methods and delegates the others.
 
 #[macro_use]
 pub(crate) mod delegate;

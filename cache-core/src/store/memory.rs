@@ -1,4 +1,4 @@
-//! A store in memory: for tests, and for a cache that is switched off.
+//! An in-memory store, for tests and for a disabled cache.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
@@ -29,7 +29,7 @@ use crate::store::traits::{
     Backend, LeaseStore, RateLimitStore, ResponseStore, ResponseWriter, ResultStore, StatsStore, Store,
 };
 
-/// The store. Clones share what is in it.
+/// In-memory store. Clones share their content.
 #[derive(Clone, Default)]
 pub struct Memory {
     services: ServiceRegistry,
@@ -132,7 +132,7 @@ impl Memory {
     }
 }
 
-/// Values under other keys are private data of programs.
+/// Whether a key belongs to an entry: values under other keys are private data of programs.
 fn is_entry(id: &EntryId) -> bool {
     match id {
         EntryId::Http(..) => true,
@@ -303,7 +303,7 @@ impl StatsStore for Memory {
 
 impl Store for Memory {}
 
-/// Where a scan goes on.
+/// Position in a scan.
 struct Position {
     last: EntryId,
     scanned: u64,

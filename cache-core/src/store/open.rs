@@ -1,4 +1,4 @@
-//! From settings to a store: Redis where it answers, SQLite where it was asked for or must stand in.
+//! Opening the configured store.
 
 use std::sync::Arc;
 
@@ -11,25 +11,25 @@ use crate::store::redis::store::Redis;
 use crate::store::sqlite::if_missing;
 use crate::store::sqlite::store::Sqlite;
 
-/// What to do when Redis was asked for and does not answer.
+/// Behavior if Redis is unreachable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WhenUnreachable {
     /// Fail.
     Fail,
     /// Use SQLite from the start to the end.
     UseSqlite,
-    /// Use SQLite for as long as Redis does not answer, now or later.
+    /// Use SQLite while Redis is unreachable, now or later.
     UseSqliteMeanwhile,
 }
 
-/// How to open a store.
+/// Options of [`open`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OpenOptions {
-    /// What to do when Redis does not answer.
+    /// Behavior if Redis is unreachable.
     pub when_unreachable: WhenUnreachable,
-    /// Refuse every change.
+    /// Reject all modifications.
     pub is_read_only: bool,
-    /// Create a SQLite file that is not there. Programs that only look at a cache do not leave files behind.
+    /// Create a missing SQLite file. Programs that only read a cache do not leave files behind.
     pub creates: bool,
 }
 
@@ -37,11 +37,11 @@ pub struct OpenOptions {
 pub struct Opened {
     /// The store.
     pub store: Arc<dyn Inspect>,
-    /// Why Redis is not used although it was asked for.
+    /// Why Redis is not used, if it is configured.
     pub fallback: Option<Error>,
 }
 
-/// Opens the store that the settings name.
+/// Opens the configured store.
 pub async fn open(config: &Config, options: OpenOptions) -> Result<Opened> {
     let mut opened = match config.storage {
         Storage::Sqlite => {
@@ -73,7 +73,7 @@ async fn open_redis(config: &Config, options: OpenOptions) -> Result<Opened> {
                 }
                 Err(problem) => return Err(problem),
             };
-            // The rest is for SQLite.
+            // The remaining time is for SQLite.
             let timeout = Some(config.store_timeout * 3 / 5);
             let store = Fallback::with_timeout(Arc::new(redis), Arc::new(sqlite), error.is_none(), timeout);
             Ok(Opened { store: Arc::new(store), fallback: error })

@@ -1,4 +1,4 @@
-//! A page of a scan, and where the next one begins.
+//! [`Page`] and [`Cursor`] of a scan.
 
 use std::any::Any;
 
@@ -12,15 +12,15 @@ pub struct Page {
     pub entries: Vec<Summary>,
     /// Where the next page begins; `None`: this was the last one.
     pub next: Option<Cursor>,
-    /// About how many keys of the whole database (rows in SQLite) were read since the first page.
+    /// The approximate number of keys of the whole database (rows in SQLite) that were read since the first page.
     pub scanned: u64,
-    /// About how many there are in all.
+    /// The approximate number of all keys.
     pub total: u64,
-    /// How many of those read for this page are under the prefixes of the caches.
+    /// The number of keys under the cache prefixes that were read for this page.
     pub keys: u64,
 }
 
-/// Where a scan goes on, for one use. Only the store that returned it can read it.
+/// Position in a scan, valid once and for the store that returned it.
 #[derive(Debug)]
 pub struct Cursor(Box<dyn Any + Send>);
 
@@ -29,7 +29,7 @@ impl Cursor {
         Self(Box::new(position))
     }
 
-    /// The position inside; fails where another kind of store returned the cursor.
+    /// The position inside. Fails if another kind of store returned the cursor.
     pub(crate) fn into_position<T: Any>(self) -> Result<T> {
         self.0.downcast().map(|position| *position).map_err(|_| Error::CursorExpired)
     }

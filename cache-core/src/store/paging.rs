@@ -1,4 +1,4 @@
-//! Pages of a scan as a stream.
+//! [`pages`]: a stream over all pages of a scan.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::store::page::{Cursor, Page};
 /// How many keys one page reads: enough to make round trips cheap, few enough to let other clients in between.
 pub const PAGE: usize = 2_000;
 
-/// Every page of the entries that match. The stream ends after the first error.
+/// All pages of the entries that match. The stream ends after the first error.
 pub fn pages(store: Arc<dyn Inspect>, filter: Filter) -> impl Stream<Item = Result<Page>> + Send {
     enum Next {
         Page(Option<Cursor>),

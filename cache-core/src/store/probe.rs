@@ -9,7 +9,7 @@ const MIN_PAUSE: Duration = Duration::from_millis(250);
 
 const MAX_PAUSE: Duration = Duration::from_secs(10);
 
-/// How long a probe may take that has to connect first, or to find out that its connection is dead.
+/// Timeout of a probe that has to connect first, or to detect a dead connection.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Returns when the store responds within `timeout` again.

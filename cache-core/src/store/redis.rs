@@ -1,4 +1,4 @@
-//! Storage in one Redis server.
+//! The Redis backend. Reads layouts A, B and D side by side; writes the configured one.
 
 pub(crate) mod bodies;
 pub(crate) mod candidate;

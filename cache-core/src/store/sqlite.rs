@@ -1,4 +1,4 @@
-//! Storage in one SQLite file.
+//! The SQLite backend: hishel's layouts C and E, and a table for results. Uses one reader and one writer thread.
 
 pub(crate) mod bodies;
 pub(crate) mod database;

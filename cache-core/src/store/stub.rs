@@ -1,4 +1,4 @@
-//! Stores that unit tests need a part of: every other method panics.
+//! Partial stores for unit tests: every other method panics.
 
 use std::time::Duration;
 

@@ -1,5 +1,4 @@
-//! The short form of an entry, which lists show, made from what a store read. One place, so that all backends return
-//! the same.
+//! Building the [`Summary`] of an entry. All backends share this code, so that they return the same.
 
 use std::borrow::Cow;
 
@@ -11,25 +10,25 @@ use crate::model::service::{ServiceName, ServiceRegistry};
 use crate::model::summary::{HttpSummary, Summary};
 use crate::policy::freshness;
 
-/// How much of a body is looked at for a title.
+/// How much of a body is searched for a title.
 pub(crate) const TITLE_WINDOW: usize = 2_048;
 
-/// What a store knows of an entry besides its encoded head.
+/// The data of a stored entry besides its encoded head.
 pub(crate) struct StoredParts<'a> {
     pub(crate) layout: StorageLayout,
     pub(crate) id: uuid::Uuid,
     /// Bytes of the body.
     pub(crate) size: u64,
     pub(crate) is_complete: bool,
-    /// When the layout says that it expires; `None`: never.
+    /// The expiry recorded in the layout; `None`: never.
     pub(crate) expires_at: Option<f64>,
-    /// Where the layout keeps the cache key beside the head.
+    /// The cache key, if the layout stores it beside the head.
     pub(crate) cache_key: Option<&'a [u8]>,
-    /// The start of the body, where it was read for a title.
+    /// The start of the body, if it was read for a title.
     pub(crate) body_start: &'a [u8],
 }
 
-/// The summary of an entry whose head was read as [`EntryView`].
+/// The summary of an entry with a head that was read as [`EntryView`].
 pub(crate) fn from_view(services: &ServiceRegistry, view: &EntryView<'_>, stored: &StoredParts<'_>) -> Summary {
     let created_at = view.meta.as_ref().map(|meta| meta.created_at);
     let service = services.by_url(&view.request.url);
@@ -55,7 +54,7 @@ pub(crate) fn from_view(services: &ServiceRegistry, view: &EntryView<'_>, stored
     }
 }
 
-/// The summary of an entry that is there whole.
+/// The summary of a complete entry.
 pub(crate) fn from_entry(
     services: &ServiceRegistry,
     layout: StorageLayout,
@@ -101,7 +100,7 @@ pub(crate) fn from_result(services: &ServiceRegistry, key: &[u8], size: u64, exp
     }
 }
 
-/// The summary of what cannot be read (`Corrupt`) or belongs to nothing (`Orphan`).
+/// The summary of a corrupt entry or an orphan.
 pub(crate) fn from_problem(
     id: EntryId,
     state: EntryState,
@@ -129,7 +128,7 @@ pub(crate) fn state(is_deleted: bool, is_complete: bool) -> EntryState {
     }
 }
 
-/// The pipeline gives an entry its full TTL again whenever it serves it, so the remaining TTL gives the time of that.
+/// The pipeline renews the full TTL of an entry on every hit, so the remaining TTL gives the time of the last hit.
 pub(crate) fn last_used(
     services: &ServiceRegistry,
     service: ServiceName,
@@ -138,7 +137,7 @@ pub(crate) fn last_used(
     expires_at: Option<f64>,
 ) -> Option<f64> {
     let ttl = own_ttl.unwrap_or_else(|| services.get(service).ttl.as_secs_f64());
-    // Never before it was stored: its TTL may have been changed by hand.
+    // Not before it was stored: the TTL may have been changed manually.
     Some((expires_at? - ttl).max(created_at?))
 }
 
@@ -150,7 +149,7 @@ pub(crate) fn method(text: &str) -> Cow<'static, str> {
     }
 }
 
-/// A URL says what its answer is about, except where the question is in the request's body, which is not stored.
+/// Whether the URL does not identify the content: the query may be in the body of the request, which is not stored.
 pub(crate) fn needs_title(method: &str) -> bool {
     method != "GET" && method != "HEAD"
 }
@@ -171,7 +170,7 @@ mod tests {
     use crate::model::headers::Headers;
 
     #[test]
-    fn an_entry_whose_ttl_was_made_longer_was_not_used_in_the_future() {
+    fn last_used_after_ttl_extension_is_not_in_the_future() {
         let mut summary = from_result(&ServiceRegistry::default(), b"result_cache:p:1", 0, Some(100.0));
         for (last_used, expected) in
             [(None, None), (Some(40.0), Some(40.0)), (Some(50.5), Some(50.0)), (Some(60.0), None)]

@@ -1,4 +1,4 @@
-//! The traits of a storage, one for each purpose: a caller takes the one that it needs.
+//! The storage interface of the caches, as one trait for each purpose: a caller takes the one that it needs.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,39 +17,39 @@ use crate::model::stored::{LeaseState, RemoveStats, StoredBody, StoredResponse, 
 use crate::model::window::StatsSnapshot;
 use crate::store::invalidation::InvalidationListener;
 
-/// Any storage: what it is, and how it is.
+/// Identity and health of a storage.
 #[async_trait]
 pub trait Backend: Send + Sync + 'static {
-    /// Which storage responds now.
+    /// The backend in use.
     fn id(&self) -> BackendId;
 
-    /// How the storage is. Cannot fail: a failure is part of the value.
+    /// Checks the health of the store. Never fails: failures are reported in [`Health`].
     async fn health(&self) -> Health;
 }
 
-/// Stored HTTP responses. A miss is `None` or an empty list, never an error.
+/// Storage of responses. Misses are `None` or empty, not errors.
 #[async_trait]
 pub trait ResponseStore: Backend {
-    /// The live, complete responses under a key, newest first.
+    /// Returns the live responses stored under `key`, newest first.
     ///
-    /// With `renew`, the TTL of the first one starts again, unless the entry has its own (`hishel_ttl`). A storage that
-    /// cannot be written only reads.
+    /// With `renew`, renews the TTL of the first one, unless the entry has its own (`hishel_ttl`) or the storage cannot
+    /// be written.
     async fn lookup(&self, key: &CacheKey, renew: Option<Duration>) -> Result<Vec<StoredResponse>>;
 
-    /// Starts writing a response. It is visible after [`ResponseWriter::commit`]; a writer that is dropped before leaves
-    /// nothing visible.
+    /// Starts storing a response. It becomes visible when [`ResponseWriter::commit`] is called, and is discarded if the
+    /// writer is dropped.
     async fn insert(&self, entry: Entry, ttl: Option<Duration>) -> Result<Box<dyn ResponseWriter>>;
 
-    /// The body of a live, complete response, as a stream: memory does not grow with the body.
+    /// The body of a live response, as a stream: memory does not grow with the body.
     async fn body(&self, id: &EntryId) -> Result<Option<StoredBody>>;
 
-    /// Replaces head and metadata; body and remaining TTL stay. `false`: the entry no longer exists.
+    /// Replaces head and metadata; body and remaining TTL are unchanged. Returns `false` if the entry does not exist.
     async fn update_head(&self, id: &EntryId, entry: &Entry) -> Result<bool>;
 
-    /// Sets the TTL of entries, from now on (`None`: no expiry). Returns how many existed.
+    /// Sets the TTL of entries (`None` removes it). Returns the number of entries found.
     async fn expire(&self, ids: &[EntryId], ttl: Option<Duration>) -> Result<u64>;
 
-    /// Removes entries: index member, entry, body, in this order. Missing entries are not an error.
+    /// Deletes entries: index record, entry, then body. Missing entries are not an error.
     async fn remove(&self, ids: &[EntryId]) -> Result<RemoveStats>;
 }
 
@@ -100,16 +100,16 @@ pub trait RateLimitStore: Backend {
 /// Statistics of all processes that share the storage.
 #[async_trait]
 pub trait StatsStore: Backend {
-    /// Adds a delta once: one whose sequence number is known is ignored.
+    /// Adds a delta. A delta with a known sequence number is ignored: retries are idempotent.
     async fn add_stats(&self, delta: &StatsDelta) -> Result<()>;
 
-    /// The counters of each hour, from the one that `since` (Unix seconds) falls into.
+    /// The counters by hour, from the hour of `since` (Unix seconds) on.
     async fn stats(&self, since: f64) -> Result<StatsSnapshot>;
 }
 
-/// Everything that a running cache needs.
+/// Storage interface of the caches. Misses are `None` or empty, not errors.
 pub trait Store: ResponseStore + ResultStore + LeaseStore + RateLimitStore + StatsStore {
-    /// Subscribes to the changes that others make; `false`: this storage cannot report them.
+    /// Subscribes to changes by other clients; `false`: this storage cannot report them.
     fn subscribe(&self, _listener: Arc<dyn InvalidationListener>) -> bool {
         false
     }

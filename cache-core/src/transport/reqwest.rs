@@ -50,7 +50,7 @@ impl Default for ReqwestOptions {
 }
 
 impl ReqwestTransport {
-    /// A sender with these options.
+    /// Creates a transport with these options.
     pub fn new(options: ReqwestOptions) -> Self {
         Self { options, client: OnceLock::new() }
     }
@@ -61,7 +61,7 @@ impl ReqwestTransport {
         }
         // If the program has installed a provider already, that one is used.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        // Without CA certificates plain HTTP still works.
+        // Without CA certificates, plain HTTP still works.
         let client = self
             .builder()
             .build()

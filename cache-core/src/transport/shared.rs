@@ -1,13 +1,13 @@
-//! The two senders that all clients of a cache share.
+//! The two transports that all clients of a cache share.
 
 use std::sync::Arc;
 
 use crate::transport::reqwest::{ReqwestOptions, ReqwestTransport};
 
-/// How many redirects the pipeline's client follows.
+/// The maximum number of redirects, as in the pipeline's client.
 const REDIRECTS: usize = 10;
 
-/// One sender that returns redirects, and one that follows them. Clients share their connections.
+/// One transport that returns redirects, and one that follows them. Clients share their connections.
 pub(crate) struct SharedTransports {
     pub(crate) direct: Arc<ReqwestTransport>,
     pub(crate) following: Arc<ReqwestTransport>,

@@ -1,8 +1,8 @@
-// Runs the suite's own client against a cache and prints what came of each test:
+// Runs the suite's own client against a cache and prints the result of each test:
 //   node client.mjs SUITE BASE [TEST]
-// With TEST only that one, with the fields that both sides saw.
-// The suite's command line leaves out the tests that it marks for browsers; three of them are about private caches, so
-// all are run here, and score.mjs tells which of them count.
+// With TEST only that one, with the fields that both sides received. The suite's command line leaves out the tests that
+// it marks for browsers; three of them are about private caches, so all are run here, and score.mjs selects those that
+// count.
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 

@@ -1,4 +1,4 @@
-//! The second store answers while the first cannot be reached, and no longer.
+//! The second store is in use while the first is unreachable, and no longer.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::stores;
 
 const KEY: &str = "result_cache:p:1";
 
-/// A memory store that can stop responding, with a SQLite file to stand in for it.
+/// A memory store that can stop responding, with a SQLite file as its fallback.
 async fn pair() -> (FaultyStore, stores::Subject, Arc<Fallback>) {
     let first = FaultyStore::new(Arc::new(Memory::new(crate::services::services())));
     let second = stores::sqlite1().await;
@@ -51,14 +51,14 @@ async fn the_second_responds_until_the_first_is_back() {
     first.set_down(false);
     changes.wait_for(|health| !health.is_fallback).await.unwrap();
     assert_eq!(result(&*both).await, "of the first");
-    // What was stored meanwhile is not copied.
+    // Entries stored meanwhile are not copied.
     assert_eq!(both.get("result_cache:p:2").await.unwrap(), None);
     assert_eq!(second.store.get("result_cache:p:2").await.unwrap().unwrap().value, "new");
 }
 
 #[tokio::test(start_paused = true)]
 async fn pauses_between_pings_grow_and_end_with_the_store() {
-    // In memory alone: where nothing but time is waited for, the paused clock leaps.
+    // In memory only: the paused clock advances when all tasks wait for time.
     let first = FaultyStore::new(Arc::new(Memory::new(crate::services::services())));
     let both = Fallback::new(Arc::new(first.clone()), Arc::new(Memory::new(crate::services::services())), true);
     first.set_down(true);
@@ -86,7 +86,7 @@ async fn a_change_of_the_first_is_never_made_on_the_second() {
     assert!(removed.as_ref().is_err_and(Error::is_temporary), "{removed:?}");
     assert!(both.health().await.is_fallback);
     assert_eq!(result(&*second.store).await, "of the second");
-    // From now on the caller can see where it would go.
+    // From now on the caller sees the store in use.
     assert_eq!(both.id(), second.store.id());
     assert_eq!(both.remove(&id).await.unwrap().entries, 1);
 
@@ -101,7 +101,7 @@ async fn a_plan_for_the_first_is_refused_by_the_second() {
     let (first, second, both) = pair().await;
     let (planned, id) = (both.id(), [EntryId::key(KEY.as_bytes())]);
     first.set_down(true);
-    // Another caller notices.
+    // Another caller detects the failure.
     assert_eq!(result(&*both).await, "of the second");
     for outcome in
         [both.remove_on(&planned, &id).await.map(|removed| removed.entries), both.expire_on(&planned, &id, None).await]
@@ -135,7 +135,7 @@ async fn an_operation_ends_on_the_store_it_began_on() {
     writer.write("and half".into()).await.unwrap();
     let id = writer.commit().await.unwrap();
     assert!(second.store.lookup(&written.cache_key, None).await.unwrap().is_empty());
-    // Named by the first, it is not there for the second, not even by chance.
+    // Its key is in the first store only, and must not be found in the second by chance.
     assert!(both.body(&id).await.unwrap().is_none());
     assert_eq!(both.remove(std::slice::from_ref(&id)).await.unwrap(), RemoveStats::default());
     assert_eq!(body_of(&*first.inner, &id).await.unwrap(), "half and half");

@@ -96,7 +96,7 @@ fn timeless() -> Vec<Filter> {
     ]
 }
 
-/// Conditions on times that hishel 2's layouts do not tell.
+/// Conditions on times that hishel 2's layouts do not record.
 fn timed() -> Vec<Filter> {
     let all = Filter::default;
     vec![

@@ -1,4 +1,4 @@
-//! What processes share: claims on a fetch, counters, and turns at services.
+//! State shared by processes: leases, counters, and rate limits.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::stores::{Raw, Subject};
 /// Long enough to outlive a test.
 const LONG: Duration = Duration::from_secs(60);
 
-/// What somebody else's claim is told: storages of one process let everybody go on.
+/// The expected state of a lease that another owner holds: in-process storages grant it to all.
 fn blocked(s: &Subject) -> LeaseState {
     if matches!(s.raw, Raw::Redis(_)) { LeaseState::HeldByOther } else { LeaseState::Acquired }
 }
@@ -24,7 +24,7 @@ pub async fn a_lease_has_one_owner(s: Subject) {
     assert_eq!(s.store.acquire("a", one, LONG).await.unwrap(), LeaseState::Acquired);
     assert_eq!(s.store.acquire("b", other, LONG).await.unwrap(), LeaseState::Acquired);
 
-    // Only the holder can give it back.
+    // Only the owner can release it.
     s.store.release("a", other, None).await.unwrap();
     assert_eq!(s.store.acquire("a", other, LONG).await.unwrap(), blocked(&s));
     s.store.release("a", one, None).await.unwrap();
@@ -44,12 +44,12 @@ pub async fn a_lease_expires_unless_extended(s: Subject) {
     let short = Duration::from_millis(200);
     assert_eq!(s.store.acquire("left", one, short).await.unwrap(), LeaseState::Acquired);
     eventually(async || s.store.acquire("left", other, LONG).await.unwrap() == LeaseState::Acquired).await;
-    // The first holder comes too late, and cannot take it from the second.
+    // The first owner is too late, and cannot release the lease of the second.
     assert_eq!(s.store.acquire("left", one, LONG).await.unwrap(), blocked(&s));
     s.store.release("left", one, None).await.unwrap();
     assert_eq!(s.store.acquire("left", Uuid::new_v4(), LONG).await.unwrap(), blocked(&s));
 
-    // Claimed again, it lasts as long as asked for now, not as long as at first.
+    // Acquired again, it has the TTL of this call, not of the first one.
     assert_eq!(s.store.acquire("renewed", one, short).await.unwrap(), LeaseState::Acquired);
     assert_eq!(s.store.acquire("renewed", one, LONG).await.unwrap(), LeaseState::Acquired);
     tokio::time::sleep(2 * short).await;
@@ -66,7 +66,7 @@ pub async fn an_uncacheable_lease_stays_so_for_its_time(s: Subject) {
     for owner in [one, other, Uuid::new_v4()] {
         assert_eq!(s.store.acquire("a", owner, LONG).await.unwrap(), alone);
     }
-    // Nobody has it, so nobody can give it back.
+    // It has no owner, so it cannot be released.
     s.store.release("a", one, None).await.unwrap();
     assert_eq!(s.store.acquire("a", one, LONG).await.unwrap(), alone);
 
@@ -182,7 +182,7 @@ pub async fn stats_are_not_listed_as_entries(s: Subject) {
     assert_eq!(crate::samples::list(&s.store, &cache_core::Filter::default(), 100).await, []);
 }
 
-/// Of what needs scripts, a server that runs none says so.
+/// A server without scripts rejects operations that need them.
 async fn reserved(s: &Subject, name: &str, limit: &str, longest: Duration) -> Option<Duration> {
     match s.store.acquire_slot(name, &limit.parse().unwrap(), longest).await {
         Ok(wait) => Some(wait),
@@ -191,7 +191,7 @@ async fn reserved(s: &Subject, name: &str, limit: &str, longest: Duration) -> Op
     }
 }
 
-/// Whether a wait is this many seconds, give or take what the test itself takes.
+/// Whether a wait has this length in seconds, within the duration of the test itself.
 fn is_wait(wait: Duration, seconds: f64) -> bool {
     (seconds - 5.0..=seconds).contains(&wait.as_secs_f64())
 }

@@ -1,4 +1,4 @@
-//! What a look-up tells of a response, and what it renews.
+//! Lookups: which responses they return, and which TTLs they renew.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::stores::Subject;
 
 const URL: &str = "https://api.jikan.moe/v4/anime/1/full";
 
-/// Seconds that an entry has left.
+/// Remaining TTL of an entry in seconds.
 async fn left(store: &dyn Inspect, id: &EntryId) -> Option<f64> {
     store.details(id).await.unwrap()?.summary.ttl(clock::now())
 }
@@ -23,7 +23,7 @@ pub async fn a_lookup_returns_id_expiry_and_body(s: Subject) {
     assert_eq!(found.iter().map(|found| &found.id).collect::<Vec<_>>(), [&long_id, &short_id]);
     for (found, ttl) in found.iter().zip([DAY, HOUR]) {
         assert!(is_about(found.expires_at, clock::now() + ttl.as_secs_f64()), "{found:?}");
-        // Where a body comes along, it is the whole one.
+        // A body returned with the lookup is complete.
         if let Some(body) = &found.body {
             assert_eq!(Some(body), body_of(&*s.store, &found.id).await.as_ref());
         }
@@ -42,11 +42,11 @@ pub async fn a_lookup_renews_only_the_newest(s: Subject) {
     assert_eq!(found[0].id, newer_id);
     assert!(is_about(found[0].expires_at, clock::now() + DAY.as_secs_f64()), "{found:?}");
     assert!(is_about(found[1].expires_at, clock::now() + HOUR.as_secs_f64()), "{found:?}");
-    // A storage may answer before it has written down what it promised.
+    // A storage may reply before the renewal is written.
     eventually(async || is_about(left(&*s.store, &newer_id).await, DAY.as_secs_f64())).await;
     assert!(is_about(left(&*s.store, &older_id).await, HOUR.as_secs_f64()));
     assert_eq!(body_of(&*s.store, &newer_id).await, Some(Bytes::from("newer")));
-    // Every key of it, the index among them, lives as long.
+    // Every key of the entry, including its index, has the same TTL.
     let keys = s.store.details(&newer_id).await.unwrap().unwrap().keys;
     assert!(keys.iter().all(|key| key.ttl.is_some_and(|ttl| ttl > 2.0 * HOUR.as_secs_f64())), "{keys:?}");
 }
@@ -67,7 +67,7 @@ pub async fn an_entry_with_its_own_ttl_is_not_renewed(s: Subject) {
     let mut own = entry(URL, 0.0);
     own.request.extra.set_ttl(HOUR.as_secs_f64());
     let id = put(&s.store, &own, "{}", HOUR).await;
-    // hishel 2 does not store that it is its own.
+    // hishel 2 does not store the entry's own TTL.
     if matches!(s.layout, StorageLayout::Sqlite2 | StorageLayout::Hishel2) {
         return;
     }

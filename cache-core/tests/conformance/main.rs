@@ -1,4 +1,4 @@
-//! One promise, kept by every store: the same tests on each of them.
+//! The same tests for every store.
 
 #![allow(clippy::unwrap_used, clippy::float_cmp)]
 

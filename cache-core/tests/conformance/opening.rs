@@ -1,4 +1,4 @@
-//! Files that are missing, locked, damaged or something else: a clear error or an entry in its true state.
+//! Files that are missing, locked, damaged or of another format: a clear error, or an entry in its true state.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ fn source(error: &Error) -> String {
 }
 
 #[tokio::test]
-async fn a_missing_file_is_not_created_unless_asked() {
+async fn missing_file_is_created_only_if_configured() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("none.db");
     let error = open(&file, IfMissing::Fail).await.err().unwrap();
@@ -122,7 +122,7 @@ async fn a_replaced_file_is_reopened() {
     let store: Arc<dyn Inspect> = Arc::new(open(&file, IfMissing::Create).await.unwrap());
     let stored = entry("https://api.jikan.moe/v4/anime/1", 0.0);
     put(&store, &stored, "old", DAY).await;
-    // As one does who starts anew, and a program that uses another layout.
+    // As at a new start, and as a program with another layout.
     for part in ["", "-wal", "-shm"] {
         std::fs::remove_file(format!("{}{part}", file.display())).unwrap();
     }
@@ -163,7 +163,7 @@ async fn a_file_damaged_under_the_store_is_an_error() {
     }
 }
 
-/// A file of layout C with one whole entry and whatever `sql` does to it.
+/// A file of layout C with one complete entry, changed by `sql`.
 async fn damaged(sql: &str) -> (Arc<dyn Inspect>, EntryId, stores::Subject) {
     let subject = stores::sqlite1().await;
     let id = put(&subject.store, &entry("https://api.jikan.moe/v4/anime/1", 0.0), "{}", DAY).await;

@@ -1,4 +1,4 @@
-//! A store opened for reading passes every question on and refuses every change.
+//! A read-only store delegates reads and rejects all modifications.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Entries to store, and the steps that most promises begin with.
+//! Entries to store, and the first steps of most tests.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,14 +36,14 @@ pub fn entry(url: &str, ago: f64) -> Entry {
     }
 }
 
-/// Stores an entry with its body in one piece.
+/// Stores an entry with its body in one chunk.
 pub async fn put(store: &Arc<dyn Inspect>, entry: &Entry, body: &str, ttl: Duration) -> EntryId {
     let mut writer = store.insert(entry.clone(), Some(ttl)).await.unwrap();
     writer.write(Bytes::copy_from_slice(body.as_bytes())).await.unwrap();
     writer.commit().await.unwrap()
 }
 
-/// Everything that a filter chooses, in pages of about `want`.
+/// All entries that match a filter, in pages of about `want`.
 pub async fn list(store: &Arc<dyn Inspect>, filter: &Filter, want: usize) -> Vec<Summary> {
     let mut found = Vec::new();
     let mut from: Option<Cursor> = None;
@@ -62,7 +62,7 @@ pub async fn listed(store: &Arc<dyn Inspect>, id: &EntryId) -> Option<Summary> {
     list(store, &Filter::default(), 100).await.into_iter().find(|summary| summary.id == *id)
 }
 
-/// Asks again and again until the answer is `true`.
+/// Polls until the condition is `true`.
 pub async fn eventually(mut is_so: impl AsyncFnMut() -> bool) {
     let limit = tokio::time::Instant::now() + Duration::from_secs(10);
     while !is_so().await {
@@ -71,12 +71,12 @@ pub async fn eventually(mut is_so: impl AsyncFnMut() -> bool) {
     }
 }
 
-/// Times are told with the precision of whole milliseconds or seconds, and the test itself takes time.
+/// Tolerance of times: they have a precision of milliseconds or seconds, and the test itself takes time.
 pub fn is_about(actual: Option<f64>, expected: f64) -> bool {
     actual.is_some_and(|actual| (actual - expected).abs() < 5.0)
 }
 
-/// The body that a cache would serve.
+/// The body as a cache would serve it.
 pub async fn body_of(store: &dyn Inspect, id: &EntryId) -> Option<Bytes> {
     match store.body(id).await.unwrap() {
         Some(body) => Some(collect_body(body).await.unwrap()),

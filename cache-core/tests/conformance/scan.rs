@@ -1,4 +1,4 @@
-//! Lists hold everything once, and one entry looks the same however it is asked for.
+//! Scans list every entry once, with the same summary as other operations.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -144,7 +144,7 @@ pub async fn details_match_the_summary_in_the_list(s: Subject) {
     assert_eq!(listed.len(), 3);
     for summary in listed {
         let one = s.store.details(&summary.id).await.unwrap().unwrap();
-        // Redis tells what is left to live, not when it ends: two answers differ by the time between them.
+        // Redis reports the remaining TTL, not the expiry: two replies differ by the time between them.
         let (a, b) = (summary.expires_at.unwrap(), one.summary.expires_at.unwrap());
         assert!((a - b).abs() < 1.0);
         let mut alike = one.summary.clone();

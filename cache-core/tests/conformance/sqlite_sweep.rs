@@ -1,4 +1,4 @@
-//! A SQLite file does not grow for ever: what is dead makes room behind what is stored.
+//! A SQLite file does not grow for ever: expired entries are deleted after writes.
 
 use std::path::Path;
 use std::time::Duration;
@@ -20,7 +20,7 @@ fn count(file: &Path, table: &str) -> u64 {
     Connection::open(file).unwrap().query_row(&sql, [], |row| row.get::<_, i64>(0)).unwrap() as u64
 }
 
-/// Stores so much that every row has had its turn.
+/// Stores enough entries for the sweep to reach every row.
 async fn go_round(subject: &Subject, rows: u64) {
     for number in 0..rows {
         subject.store.set(&format!("result_cache:p:{number}"), "1".into(), DAY).await.unwrap();
@@ -60,7 +60,7 @@ async fn dead_entries_make_room_and_others_stay() {
     for _ in 0..150 {
         insert_old(&connection, 86_400.0, 60.0, &[0, -1]);
     }
-    // Read by somebody perhaps; being written perhaps.
+    // Kept: it may still be read or written.
     let just_expired = insert_old(&connection, 100.0, 60.0, &[0, -1]);
     let unfinished = insert_old(&connection, 1_000.0, 2_000.0, &[0]);
     connection
@@ -125,10 +125,10 @@ async fn a_dropped_store_closes_its_file() {
     assert!(has_open(&file));
     let Subject { store, .. } = subject;
     drop((store, writer));
-    // Whoever reads may read on.
+    // Current readers may continue.
     assert_eq!(cache_core::collect_body(body.unwrap()).await.unwrap().len(), 1_000_000);
     eventually(async || !has_open(&file)).await;
-    // Everything is in the one file, which anybody may move or delete.
+    // All data is in one file, which may be moved or deleted.
     assert_eq!(std::fs::read_dir(file.parent().unwrap()).unwrap().count(), 1);
 }
 

@@ -1,4 +1,4 @@
-//! The stores that the suite runs on, each empty and alone.
+//! The stores of the suite, each empty and separate from others.
 
 use std::any::Any;
 use std::path::{Path, PathBuf};
@@ -12,15 +12,15 @@ use crate::redis_server::RedisServer;
 /// An empty store under test.
 pub struct Subject {
     pub store: Arc<dyn Inspect>,
-    /// What it writes HTTP entries in.
+    /// The layout of new responses.
     pub layout: StorageLayout,
-    /// Where a value can be put behind its back.
+    /// Direct access to the storage.
     pub raw: Raw,
-    /// What lives as long as the store: its directory.
+    /// Keeps the directory of the store.
     _keep: Box<dyn Any + Send + Sync>,
 }
 
-/// A way into the storage beside the store.
+/// Direct access to the storage, without the store.
 pub enum Raw {
     None,
     Sqlite(PathBuf),
@@ -28,7 +28,7 @@ pub enum Raw {
 }
 
 impl Subject {
-    /// Puts a result without an expiry under any bytes; `false`: this storage has no way in.
+    /// Writes a result without expiry under any bytes; `false`: this storage has no direct access.
     pub async fn put_raw_result(&self, key: &[u8], value: &[u8]) -> bool {
         match &self.raw {
             Raw::None => false,
@@ -47,13 +47,13 @@ impl Subject {
         }
     }
 
-    /// Whether this is a Redis whose user may run no scripts.
+    /// Whether this is a Redis user without permission for scripts.
     pub fn runs_no_scripts(&self) -> bool {
         matches!(&self.raw, Raw::Redis(url) if url.contains("narrow"))
     }
 
-    /// Takes away an entry without its body and its place in the index, as a crash or an eviction might; `false`: this
-    /// storage has no way in.
+    /// Deletes an entry without its body and index record, as a crash or an eviction might; `false`: this storage has
+    /// no direct access.
     pub fn lose_heads(&self, id: &EntryId) -> bool {
         match &self.raw {
             Raw::None => return false,
@@ -110,7 +110,7 @@ pub async fn redis_hishel2() -> Subject {
     redis(StorageLayout::Hishel2)
 }
 
-/// As a user who may run neither scripts nor transactions.
+/// As a user without permission for scripts and transactions.
 pub async fn redis_step_by_step() -> Subject {
     let url = RedisServer::fresh_database();
     let mut connection = redis::Client::open(url.as_str()).unwrap().get_connection().unwrap();

@@ -1,4 +1,4 @@
-//! Bodies too large for the memory: written and read piece by piece, and whole or not at all.
+//! Bodies larger than the memory: written and read in chunks, and complete or an error.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::stores::{Raw, Subject};
 const URL: &str = "https://api.jikan.moe/v4/anime/1/full";
 const MEGABYTE: usize = 1 << 20;
 
-/// `megabytes` of bytes that repeat nowhere near.
+/// `megabytes` of bytes without nearby repetitions.
 fn pieces(megabytes: usize) -> Vec<Bytes> {
     let piece = |number: usize| (0..MEGABYTE).map(|at| ((at * 31) ^ (at >> 8) ^ number) as u8).collect::<Vec<u8>>();
     (0..megabytes).map(|number| piece(number).into()).collect()
@@ -42,7 +42,7 @@ pub async fn a_large_body_is_streamed_in_bounded_chunks(s: Subject) {
     assert_eq!(sha256_hex(&read), sha256_hex(&written.concat()));
 }
 
-/// Reads one piece, lets something happen, and reads the rest: the body that was asked for, or an error.
+/// Reads one chunk, runs an operation, and reads the rest: the requested body, or an error.
 async fn read_through(s: &Subject, id: &EntryId, written: &[Bytes], happens: impl AsyncFnOnce()) {
     let mut body = s.store.body(id).await.unwrap().unwrap();
     let mut read = body.next().await.unwrap().unwrap().to_vec();
@@ -108,7 +108,7 @@ pub async fn a_large_body_of_a_killed_writer_is_never_found(s: Subject) {
         for piece in pieces(written) {
             writer.write(piece).await.unwrap();
         }
-        // As a process that is killed: no destructor runs.
+        // As in a process that is killed: no destructor runs.
         std::mem::forget(writer);
         for store in &stores {
             assert!(store.lookup(&entry.cache_key, None).await.unwrap().is_empty());
@@ -116,7 +116,7 @@ pub async fn a_large_body_of_a_killed_writer_is_never_found(s: Subject) {
             let found = list(store, &Filter::default(), 100).await;
             assert!(found.iter().all(|summary| summary.state != EntryState::Live), "{found:?}");
         }
-        // Who stores it again has to do with nothing of that.
+        // Storing it again is not affected.
         let id = put(&*s.store, &entry, &pieces(2)).await;
         for store in &stores {
             assert_eq!(body_of(&**store, &id).await.unwrap().len(), 2 * MEGABYTE);

@@ -1,4 +1,4 @@
-//! What is stored is found, what is removed is gone, and times to live hold.
+//! Stored entries are found, deleted ones are not, and TTLs are kept.
 
 use bytes::Bytes;
 use cache_core::hex::sha256_hex;
@@ -20,7 +20,7 @@ pub async fn a_stored_response_is_found_with_its_body(s: Subject) {
     assert_eq!(found[0].id, id);
     let mut found = (*found.remove(0).entry).clone();
     if found.created_at.is_none() {
-        // hishel 2 does not store when.
+        // hishel 2 does not record the storage time.
         stored.created_at = None;
     }
     // A layout may keep the TTL and nothing else in the metadata.
@@ -117,7 +117,7 @@ pub async fn a_deleted_response_has_no_body(s: Subject) {
     let mut entry = entry(URL, 100.0);
     entry.deleted_at = Some(clock::now());
     let id = put(&s.store, &entry, "{}", DAY).await;
-    // hishel 2 has no such mark.
+    // hishel 2 has no such end marker.
     let has_mark = !matches!(s.layout, StorageLayout::Sqlite2 | StorageLayout::Hishel2);
     assert_eq!(s.store.lookup(&entry.cache_key, None).await.unwrap().is_empty(), has_mark);
     assert_eq!(body_of(&*s.store, &id).await.is_none(), has_mark);
@@ -191,7 +191,7 @@ pub async fn expire_shortens_no_other_response(s: Subject) {
     assert_eq!(s.store.expire(&[short], Some(Duration::from_secs(60))).await.unwrap(), 1);
     let long = s.store.details(&long).await.unwrap().unwrap();
     assert!(is_about(long.summary.ttl(clock::now()), DAY.as_secs_f64()), "{long:?}");
-    // The index among them, which both share.
+    // Including the index, which both entries share.
     assert!(long.keys.iter().all(|key| key.ttl.is_some_and(|ttl| ttl > HOUR.as_secs_f64())), "{long:?}");
 }
 
@@ -208,7 +208,7 @@ pub async fn http_entries_can_be_persisted_or_are_unsupported(s: Subject) {
     let id = put(&s.store, &entry(URL, 0.0), "{}", HOUR).await;
     let touched = s.store.expire(std::slice::from_ref(&id), None).await;
     let expires_at = listed(&s.store, &id).await.unwrap().expires_at;
-    // hishel 1 counts a TTL from every entry's storing.
+    // hishel 1 counts a TTL from the storage time of each entry.
     if matches!(s.layout, StorageLayout::Sqlite1 | StorageLayout::Hishel1) {
         assert!(matches!(touched, Err(Error::Unsupported(_))), "{touched:?}");
         assert!(is_about(expires_at, clock::now() + HOUR.as_secs_f64()));

@@ -21,15 +21,15 @@ const TASKS: usize = 50;
 const ROUNDS: usize = 15;
 const KEYS: usize = 10;
 
-/// What expires while they ask for it.
+/// The keys that expire while they are requested.
 const EXPIRING: &str = "/200/anime";
 const TTL: Duration = Duration::from_secs(1);
 
-/// What a process of the crowd is told.
+/// The settings of a process of the crowd.
 const REDIS: &str = "FAULTS_REDIS";
 const ORIGIN: &str = "FAULTS_ORIGIN";
 
-/// The store is well here: that it answers late on a busy machine is not its fault.
+/// The store does not fail in these tests: a late reply is the fault of a busy machine.
 fn config(url: &str) -> Config {
     let mut config =
         Config { redis_url: RedisUrl::new(url), store_timeout: Duration::from_secs(20), ..Config::default() };
@@ -37,13 +37,13 @@ fn config(url: &str) -> Config {
     config
 }
 
-/// The targets that all are after: small ones, and such as take several steps to be written and to be read.
+/// The targets of all tasks: small ones, and some that take several steps to be written and read.
 fn target(service: ServiceName, number: usize) -> String {
     let length = if number.is_multiple_of(KEYS) { 700_000 } else { 2_000 };
     format!("/{length}/{service}-{}", number % KEYS)
 }
 
-/// One caller, who begins somewhere else than the next one.
+/// One task; each begins at another target.
 async fn caller(cache: Cache, origin: String, start: usize) {
     let service = if start.is_multiple_of(2) { ServiceName::new("anilist") } else { ServiceName::new("kitsu") };
     let client = cache.client(service);
@@ -52,7 +52,7 @@ async fn caller(cache: Cache, origin: String, start: usize) {
         let target = target(service, start + round);
         let fetched = client.get(format!("{origin}{target}")).send().await.expect("no error reaches the caller");
         assert_whole(&target, &fetched.bytes().await.expect("no error reaches the caller"));
-        // The function asks the origin, who thus knows how often it ran.
+        // The function sends a request to the origin, which counts the calls.
         let number = (start + round) % KEYS;
         let call = Call::new("crowd", "0123456789abcdef").argument(number);
         let computed = cache.results().get_or_compute(&call, || ask(&direct, &origin, number)).await;
@@ -60,7 +60,7 @@ async fn caller(cache: Cache, origin: String, start: usize) {
     }
 }
 
-/// A client that goes past every cache.
+/// A client without a cache.
 fn direct() -> CachedClient {
     let config = Config { enabled: false, ..Config::default() };
     Cache::with_store(Arc::new(Memory::new(ServiceRegistry::default())), &config).client(ServiceName::new("anilist"))
@@ -71,7 +71,7 @@ async fn ask(direct: &CachedClient, origin: &str, number: usize) -> String {
     fetched.text().await.unwrap()
 }
 
-/// A process of the crowd: started by the tests below with what it is to work on.
+/// A process of the crowd: started by the tests below with its settings.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "is started by others"]
 async fn one_of_the_crowd() {
@@ -87,7 +87,7 @@ async fn one_of_the_crowd() {
     cache.close().await;
 }
 
-/// Starts the crowd, each of whom does what this test does; ends when the last of them has ended.
+/// Starts the crowd of processes, each running this test; returns when the last one has ended.
 async fn crowd(test: &str, url: &str, origin: &Origin) {
     let mut processes = JoinSet::new();
     for _ in 0..PROCESSES {
@@ -100,7 +100,7 @@ async fn crowd(test: &str, url: &str, origin: &Origin) {
     assert!(ended.iter().all(ExitStatus::success), "no error reaches a caller: {ended:?}");
 }
 
-/// How often each target was asked for.
+/// Number of requests for each target.
 fn asked(origin: &Origin) -> BTreeMap<String, usize> {
     let mut asked = BTreeMap::new();
     for seen in origin.seen() {
@@ -119,7 +119,7 @@ async fn each_key_is_fetched_once() {
     assert_eq!(everlasting(&url).await, Vec::<String>::new());
 }
 
-/// A process of those who ask for one key until they have seen it expire a few times.
+/// A process that requests one key until it has expired a few times.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "is started by others"]
 async fn one_waiter_process() {
@@ -161,8 +161,8 @@ async fn a_key_that_expires_is_fetched_once_each_time() {
     crowd("one_waiter_process", &RedisServer::fresh_database(), &origin).await;
     let asked = asked.lock().unwrap();
     assert!(asked.len() > 2, "nobody saw it expire");
-    // However slow the machine is: what is stored was asked for before, and nobody asks while it is there. Redis counts
-    // whole milliseconds.
+    // On any machine: a stored key was fetched before, and is not fetched again while it exists. Redis counts whole
+    // milliseconds.
     let apart: Vec<Duration> = asked.windows(2).map(|pair| pair[1] - pair[0]).collect();
     assert!(apart.iter().all(|time| *time + Duration::from_millis(5) >= TTL), "{apart:?}");
 }
@@ -179,13 +179,13 @@ async fn flushes_only_make_misses() {
     }
     assert!(flushes > 3);
     let asked = asked(&origin);
-    // Each flush can make two fetches of a key: one because it takes what is stored, whereupon one of all who wait
-    // fetches it again, and one because it takes the claim of who fetches it just then, and another process gets that.
+    // Each flush can cause two fetches of a key: one because it deletes the entry, after which one of the waiters
+    // fetches it again, and one because it deletes the lease of a running fetch, which another process then acquires.
     assert!(asked.values().all(|count| *count <= 1 + 2 * flushes), "{flushes} flushes, {asked:?}");
     assert_eq!(everlasting(&url).await, Vec::<String>::new());
 }
 
-/// Flushes in turn as an administrator of ours does, as another client does key by key, and everything at once.
+/// Flushes alternately by plan, key by key as another client does, and everything at once.
 async fn flush(url: &str, flushes: &mut usize) {
     let store: Arc<dyn cache_core::Inspect> = Arc::new(Redis::new(&config(url)).unwrap());
     let mut other = redis_server::connection(url).await;

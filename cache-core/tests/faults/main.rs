@@ -1,4 +1,4 @@
-//! What a caller sees while Redis fails: misses, and nothing worse.
+//! Failures of Redis, as seen by a caller: misses, and nothing worse.
 
 #![allow(clippy::unwrap_used)]
 
@@ -21,12 +21,12 @@ use std::time::Duration;
 use cache_core::{Cache, CacheOutcome, CachedClient, Call, Config, Redis, RedisUrl};
 use origin::{Origin, response};
 
-/// How long the caches of these tests wait for their store.
+/// The store timeout of the caches in these tests.
 const PATIENCE: Duration = Duration::from_millis(500);
-/// By then what is to happen has happened, or never will.
+/// Timeout of an expected effect.
 const DEADLINE: Duration = Duration::from_secs(30);
 
-/// A cache over one Redis, with nothing to stand in for it. Only its patience bounds how long it waits.
+/// A cache on one Redis server without a fallback. Only its timeout bounds how long it waits.
 fn cache(url: &str) -> Cache {
     over(&Config { redis_url: RedisUrl::new(url), store_timeout: PATIENCE, ..Config::default() })
 }
@@ -35,8 +35,8 @@ fn over(config: &Config) -> Cache {
     Cache::with_store(Arc::new(Redis::new(config).unwrap()), config)
 }
 
-/// An origin whose bodies tell whether they are whole. `/length/name` asks for one of that length, `/length/same/name`
-/// for one that is the same each time.
+/// An origin with bodies that show whether they are complete. `/length/name` returns a body of that length,
+/// `/length/same/name` one that is always the same.
 async fn origin() -> Origin {
     Origin::start(|seen| {
         let number = if seen.target.contains("/same/") { 0 } else { seen.number };
@@ -45,7 +45,7 @@ async fn origin() -> Origin {
     .await
 }
 
-/// A body that says in every line what it is the body of.
+/// A body with its identity in every line.
 fn body(target: &str, number: usize) -> Vec<u8> {
     let length: usize = target.split('/').nth(1).and_then(|length| length.parse().ok()).expect("/length/name");
     let line = format!("{target} {number}\n");
@@ -54,7 +54,8 @@ fn body(target: &str, number: usize) -> Vec<u8> {
     body
 }
 
-/// Neither short nor mixed of two, nor another's. Returns how many requests came before the one that it answers.
+/// Checks that a body is neither short nor mixed of two, nor of another request. Returns how many requests came before
+/// its own.
 fn assert_whole(target: &str, whole: &[u8]) -> usize {
     let first = whole.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let number = std::str::from_utf8(first).ok().and_then(|line| line.strip_prefix(target)?.trim().parse().ok());
@@ -63,7 +64,7 @@ fn assert_whole(target: &str, whole: &[u8]) -> usize {
     number
 }
 
-/// Gets a target through the cache: whatever happens to the store, the body is whole.
+/// Gets a target through the cache: whatever happens to the store, the body is complete.
 async fn get(client: &CachedClient, origin: &Origin, target: &str) -> CacheOutcome {
     let fetched = client.get(origin.url(target)).send().await.expect("no error reaches the caller");
     let from = fetched.cache_status().from;
@@ -71,13 +72,13 @@ async fn get(client: &CachedClient, origin: &Origin, target: &str) -> CacheOutco
     from
 }
 
-/// Computes a result through the cache, or gets it from there: whatever happens to the store, it is the right one.
+/// Gets a result through the cache, or computes it: whatever happens to the store, it is the right one.
 async fn compute(cache: &Cache, number: u64) {
     let call = Call::new("faults", "0123456789abcdef").argument(number);
     assert_eq!(cache.results().get_or_compute(&call, || async { number * 7 }).await, number * 7);
 }
 
-/// Waits until a target is served from the store, fetching it as often as need be.
+/// Waits until a target is served from the store, fetching it as often as necessary.
 async fn until_hit(client: &CachedClient, origin: &Origin, target: &str) {
     let hit = async {
         while get(client, origin, target).await != CacheOutcome::Hit {
@@ -87,7 +88,7 @@ async fn until_hit(client: &CachedClient, origin: &Origin, target: &str) {
     tokio::time::timeout(DEADLINE, hit).await.expect("the store is used again");
 }
 
-/// The keys of a server's database that would stay for ever.
+/// The keys of a server's database without a TTL.
 async fn everlasting(url: &str) -> Vec<String> {
     let mut connection = redis_server::connection(url).await;
     let keys: Vec<Vec<u8>> = redis::cmd("KEYS").arg("*").query_async(&mut connection).await.unwrap();

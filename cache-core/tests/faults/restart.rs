@@ -1,4 +1,4 @@
-//! A server that is killed and started again in the middle of it all.
+//! A server that is killed and restarted during operations.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -90,7 +90,7 @@ async fn in_the_middle_of_a_body_being_stored() {
         whole.extend_from_slice(&piece.unwrap());
     }
     assert_whole(target, &whole);
-    // The half that the new server may have got is nobody's answer.
+    // The new server may have received half of the body: it must not be served.
     until_hit(&client, &origin, target).await;
     cache.close().await;
     assert_eq!(everlasting(&url).await, Vec::<String>::new());

@@ -1,4 +1,4 @@
-//! A server that answers late or not at all, behind a network that does the like.
+//! A server that replies late or never, behind a network that delays or loses packets.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::proxy::{Mode, Proxy};
 use crate::redis_server::RedisServer;
 use crate::{DEADLINE, PATIENCE, assert_whole, compute, get, origin, over, until_hit};
 
-/// A cache behind a proxy. The driver's own limits are far off: it is the cache's patience that counts.
+/// A cache behind a proxy. The driver's own timeouts are much longer: the store timeout of the cache counts.
 async fn behind_proxy() -> (Proxy, Cache, String) {
     let url = RedisServer::fresh_database();
     let (address, database) = url.strip_prefix("redis://").and_then(|rest| rest.split_once('/')).unwrap();
@@ -24,7 +24,7 @@ async fn behind_proxy() -> (Proxy, Cache, String) {
     (proxy, over(&config), url)
 }
 
-/// Nothing of this waits for the store's own limits.
+/// None of this waits for the driver's own timeouts.
 async fn soon<T>(what: impl Future<Output = T>) -> T {
     tokio::time::timeout(DEADLINE, what).await.expect("nobody waits for a store that does not answer")
 }
@@ -82,7 +82,7 @@ async fn a_server_that_is_slow_to_accept_is_used_once_it_does() {
 async fn a_stalled_stored_body_is_refetched() {
     for mode in [Mode::Stall, Mode::Cut] {
         let (proxy, cache, _) = behind_proxy().await;
-        // The same body whenever it is asked for.
+        // The body is the same for every request.
         let origin =
             crate::origin::Origin::start(|seen| crate::origin::response(200, &[], crate::body(&seen.target, 0))).await;
         let client = cache.client(ServiceName::new("jikan"));

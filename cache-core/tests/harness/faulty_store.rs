@@ -1,4 +1,4 @@
-//! A store that stops responding on demand, as a server does that is restarted, or that hangs.
+//! A store that stops responding on demand, as a server does that restarts or hangs.
 
 use std::io;
 use std::sync::Arc;
@@ -43,7 +43,7 @@ impl FaultyStore {
         self.state.is_down.store(is_down, Ordering::SeqCst);
     }
 
-    /// Lets only so many more batches be removed.
+    /// Allows this number of further removal batches.
     pub fn allow_removals(&self, batches: usize) {
         self.state.removals.forget_permits(Semaphore::MAX_PERMITS);
         self.state.removals.add_permits(batches);

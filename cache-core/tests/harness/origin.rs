@@ -1,5 +1,4 @@
-//! An HTTP origin on a free loopback port that answers as a test tells it to, to the byte, and remembers what it was
-//! asked.
+//! An HTTP origin on a free loopback port that sends exactly the responses of a test, and records its requests.
 
 #![allow(dead_code, reason = "shared by tests that each need another part of it")]
 
@@ -56,7 +55,7 @@ pub enum Step {
     Close,
 }
 
-/// A whole response: status line, fields, `Content-Length` and body.
+/// A complete response: status line, fields, `Content-Length` and body.
 pub fn response(status: u16, fields: &[(&str, &str)], body: impl AsRef<[u8]>) -> Vec<Step> {
     let body = body.as_ref();
     let mut bytes = head(status, fields);

@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 pub enum Mode {
     /// They pass.
     Pass,
-    /// Each piece on its way back is held up for so long.
+    /// Each chunk of a reply is delayed for this long.
     Delay(Duration),
     /// New connections work only after so long.
     Late(Duration),
@@ -73,7 +73,7 @@ impl Proxy {
         self.state.send_modify(|state| state.mode = mode);
     }
 
-    /// Nothing passes through the connections that there are, and nobody is told; new ones work.
+    /// Existing connections pass nothing and stay open; new ones work.
     pub fn strand(&self) {
         self.state.send_modify(|state| state.first = self.accepted.load(Ordering::SeqCst));
     }

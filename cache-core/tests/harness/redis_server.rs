@@ -1,4 +1,4 @@
-//! A real redis-server on a free loopback port, without persistence, gone when the test process is gone.
+//! A redis-server on a free loopback port, without persistence, which ends with the test process.
 
 #![allow(dead_code, reason = "shared by tests that each need another part of it")]
 
@@ -19,7 +19,7 @@ pub struct RedisServer {
     shell: Child,
 }
 
-/// A connection past every cache, which waits as long as it takes: on a busy machine an answer may be late.
+/// A connection without a cache and without a timeout: on a busy machine a reply may be late.
 pub async fn connection(url: &str) -> redis::aio::MultiplexedConnection {
     let patient = redis::AsyncConnectionConfig::new().set_response_timeout(None).set_connection_timeout(None);
     let client = redis::Client::open(url).expect("a URL");
@@ -30,9 +30,9 @@ pub async fn connection(url: &str) -> redis::aio::MultiplexedConnection {
 static SHARED: LazyLock<RedisServer> = LazyLock::new(|| RedisServer::start(""));
 
 impl RedisServer {
-    /// Starts a server of one's own, with more arguments.
+    /// Starts a separate server, with more arguments.
     pub fn start(arguments: &str) -> Self {
-        // Somebody else may take the port between our looking and the server's binding it.
+        // Another process may take the port before the server binds it.
         (0..10)
             .find_map(|_| {
                 let port = TcpListener::bind(("127.0.0.1", 0)).ok()?.local_addr().ok()?.port();
@@ -81,13 +81,13 @@ impl RedisServer {
     }
 }
 
-/// A server that was ended, and may be started again where it was.
+/// A stopped server, which can be started again at the same port.
 pub struct Stopped {
     port: u16,
 }
 
 impl Stopped {
-    /// The URL where nothing listens now.
+    /// The URL of the stopped server.
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}/0", self.port)
     }

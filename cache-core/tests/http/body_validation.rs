@@ -36,7 +36,7 @@ async fn stored(cache: &Cache) -> usize {
     cache.store().scan(&Filter::default(), None, 100).await.unwrap().entries.len()
 }
 
-/// An origin whose first responses are errors.
+/// An origin that returns errors first.
 async fn recovering(bad: usize) -> Origin {
     Origin::start(move |seen| response(200, &[FOR_A_MINUTE], if seen.number < bad { BANNED } else { ANIME })).await
 }

@@ -6,7 +6,7 @@ use rstest::rstest;
 use crate::cache;
 use crate::origin::{Origin, response};
 
-/// An origin whose responses all differ.
+/// An origin that never returns the same response twice.
 async fn counting() -> Origin {
     let fields = [("Cache-Control", "max-age=60, stale-if-error=60"), ("ETag", "\"always\"")];
     Origin::start(move |seen| response(200, &fields, format!("no. {}", seen.number))).await

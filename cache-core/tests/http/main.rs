@@ -38,7 +38,7 @@ fn settings(policy: PolicyKind) -> Config {
     config
 }
 
-/// A cache in memory whose Jikan has this policy.
+/// A cache in memory with this policy for Jikan.
 fn cache(policy: PolicyKind) -> Cache {
     let config = settings(policy);
     Cache::with_store(Arc::new(Memory::new(config.services.clone())), &config)

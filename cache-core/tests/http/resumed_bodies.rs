@@ -11,14 +11,14 @@ use tokio::sync::Semaphore;
 use crate::origin::{Origin, Step, head, response};
 use crate::{redis_cache, redis_server};
 
-/// Several of the steps in which a body is read from Redis.
+/// Several times the length of the part of a body that is read at once from Redis.
 const SIZE: usize = 8 << 20;
 
 fn body() -> Vec<u8> {
     (0..SIZE / 4).flat_map(|number| (number as u32).to_le_bytes()).collect()
 }
 
-/// A client on Redis, the URL of that, and a URL whose response is stored there.
+/// A client on Redis, the URL of the server, and a URL with a stored response.
 async fn stored(policy: PolicyKind, origin: &Origin) -> (CachedClient, String, String) {
     let (cache, redis) = redis_cache(policy);
     let (client, url) = (cache.client(ServiceName::new("jikan")), origin.url("/"));
@@ -26,7 +26,7 @@ async fn stored(policy: PolicyKind, origin: &Origin) -> (CachedClient, String, S
     (client, redis, url)
 }
 
-/// Reads a hit whose stored body is lost while it is read.
+/// Reads a hit that loses its stored body while it is read.
 async fn read_while_it_goes(redis: &str, request: RequestBuilder) -> Result<Vec<u8>, FetchError> {
     let reader = Reader::begin(request).await;
     flush(redis).await;

@@ -82,7 +82,7 @@ fn anime() -> Anime {
     }
 }
 
-/// A function that counts how often it runs.
+/// A function that counts its calls.
 #[derive(Clone, Default)]
 struct Function(Arc<AtomicUsize>);
 

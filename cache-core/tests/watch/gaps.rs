@@ -39,7 +39,7 @@ async fn a_gap_survives_a_canceled_call() {
         let clients: String = cmd("CLIENT").arg("LIST").query(&mut watched.redis).unwrap();
         clients.contains(" psub=5 ")
     };
-    // For a while after it is there again, too: the news has to find its way.
+    // For a while after the server is back, too: the message has to arrive.
     let mut rounds = 0;
     while rounds < 1_000 {
         assert!(events.next().now_or_never().is_none());

@@ -208,7 +208,7 @@ fn enrich(redis: &mut Connection) {
     for _ in 0..4 {
         pipeline.call(RESULT);
     }
-    // Two of one key: one look-up, although both are refreshed.
+    // Two entries of one key: one lookup, although both are renewed.
     pipeline.store("GET:3", KITSU, 86_400);
     assert_eq!(pipeline.look_up("GET:3"), 2);
     let id = pipeline.store("GET:4", KITSU, 86_400);

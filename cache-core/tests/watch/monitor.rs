@@ -1,4 +1,4 @@
-//! What only a watch of commands (`MONITOR`) does: it ends by itself, and drops what it cannot follow.
+//! The source `MONITOR`: its limits end it, and it drops what it cannot follow.
 
 use crate::*;
 
@@ -28,7 +28,7 @@ async fn dropped_events_are_reported_at_the_end_too() {
     let mut pipe = redis::pipe();
     (0..MANY).for_each(|_| _ = pipe.cmd("GET").arg(RESULT));
     pipe.exec(&mut watched.redis).unwrap();
-    // Who has read as much as was asked for hangs up.
+    // The feed closes its connection after the limit of commands.
     let mut is_reading = || {
         let clients: String = cmd("CLIENT").arg("LIST").query(&mut watched.redis).unwrap();
         clients.contains("cmd=monitor")

@@ -20,7 +20,7 @@ async fn operations_of_the_pipeline_are_reported(#[case] source: EventSource) {
         [1, 1 + unasked, 3, 0, 0, 0, 1],
         "{all:#?}"
     );
-    // Of commands, the last look-up was not known to be a miss when the watch ended.
+    // With commands, the last lookup was not known to be a miss when the watch ended.
     assert_eq!(counts(&sample, None, CacheKind::Http), [0, unasked, 0, 0, 0, 0, 0], "{all:#?}");
     let hits = if source.can_observe(EventKind::Hit, CacheKind::Result) { 3 } else { 0 };
     assert_eq!(

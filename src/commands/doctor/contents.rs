@@ -1,12 +1,12 @@
 //! What is in the cache: anything at all, readable, and bound to expire.
 
-use cache_core::admin::stats::{PassMetrics, ServiceTally};
+use cache_core::admin::stats::{StatsTotals, ServiceTally};
 
 use crate::commands::doctor::report::Check;
 use crate::output::human;
 use crate::output::human::{bytes, count, counted, duration};
 
-pub(crate) fn checks(tally: &PassMetrics) -> Vec<Check> {
+pub(crate) fn checks(tally: &StatsTotals) -> Vec<Check> {
     let mut checks = vec![entries(tally)];
     checks.extend(ttls(tally));
     let plural = |number, one, many| if number == 1 { one } else { many };
@@ -38,7 +38,7 @@ pub(crate) fn checks(tally: &PassMetrics) -> Vec<Check> {
     checks
 }
 
-fn entries(tally: &PassMetrics) -> Check {
+fn entries(tally: &StatsTotals) -> Check {
     if tally.http + tally.results == 0 {
         let detail = "the cache is empty: nothing has been fetched yet, or the pipeline uses a different cache";
         return Check::warn("entries", detail, "python run_enrichment.py --title \"Test\" 2>&1 | grep -i cache");
@@ -47,7 +47,7 @@ fn entries(tally: &PassMetrics) -> Check {
     Check::ok("entries", format!("{responses}, {results}, {}", bytes(tally.bytes)))
 }
 
-fn ttls(tally: &PassMetrics) -> Option<Check> {
+fn ttls(tally: &StatsTotals) -> Option<Check> {
     let immortal: u64 = tally.services.values().map(|service| service.without_ttl).sum();
     if immortal > 0 {
         let detail = format!("{} never {}", human::entries(immortal), if immortal == 1 { "expires" } else { "expire" });

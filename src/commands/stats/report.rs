@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use cache_core::admin::stats::{PassMetrics, ServiceTally};
+use cache_core::admin::stats::{StatsTotals, ServiceTally};
 use cache_core::{BackendKind, CacheKind, ServerInfo, ServiceName, clock};
 use cache_core::{Counters, Scope, StatsSnapshot, StatsWindow};
 use serde::Serialize;
@@ -123,7 +123,7 @@ impl StatsReport {
 
     fn new(
         cache: &OpenCache,
-        tally: &PassMetrics,
+        tally: &StatsTotals,
         info: ServerInfo,
         counted: StatsSnapshot,
         window: StatsWindow,
@@ -173,7 +173,7 @@ impl StatsReport {
 }
 
 /// Every service that has entries or requests, once for each of the two caches.
-fn services(tally: &PassMetrics, scopes: &BTreeMap<Scope, Counters>, window: StatsWindow) -> Vec<ServiceReport> {
+fn services(tally: &StatsTotals, scopes: &BTreeMap<Scope, Counters>, window: StatsWindow) -> Vec<ServiceReport> {
     let mut rows = BTreeMap::<(ServiceName, CacheKind), (ServiceTally, Option<Counters>)>::new();
     for (of, tally) in &tally.services {
         rows.entry(*of).or_default().0 = tally.clone();

@@ -1,4 +1,4 @@
-//! What is refused, where, and with which words. What is accepted runs in cache-core's tests.
+//! Rejected functions, with position and message of the error. Accepted ones are tested in cache-core's tests.
 
 use rstest::rstest;
 

@@ -1,7 +1,7 @@
 //! `json.dumps` and `str()` of Python for anything that serde can serialize.
 //!
-//! Keys and stored values must be the pipeline's to the byte. JSON of `serde_json` differs: in spaces, floats, infinities
-//! and the order of members.
+//! Keys and stored values must be byte-identical to the pipeline's. The JSON of `serde_json` differs: in spaces,
+//! floats, infinities and the order of members.
 
 #[cfg(test)]
 mod tests;
@@ -56,7 +56,7 @@ struct ResponseWriter<'a> {
 }
 
 impl<'a> ResponseWriter<'a> {
-    /// A list or a mapping, whose parts are JSON.
+    /// Begins a list or a mapping; its parts are JSON.
     fn open(self, opening: impl Display, closing: &'static str) -> Parts<'a> {
         // Writing to a String cannot fail.
         let _ = write!(self.out, "{opening}");

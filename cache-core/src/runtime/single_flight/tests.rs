@@ -1,4 +1,4 @@
-//! Flights in one process, and between processes that share a store of claims; on a clock of their own.
+//! Fetches in one process, and in processes that share a store of leases; on a paused clock.
 
 use std::collections::HashMap;
 use std::future::{pending, poll_fn};
@@ -12,12 +12,12 @@ use crate::error::Result;
 use crate::runtime::single_flight::*;
 use crate::store::stub::Stub;
 
-/// What several processes share: nothing but claims.
+/// The shared state of several processes: leases only.
 #[derive(Default)]
 struct Claims {
-    /// Holder (`None`: alone) and expiry, by name.
+    /// Owner (`None`: uncacheable) and expiry, by name.
     table: Mutex<HashMap<String, (Option<Uuid>, Instant)>>,
-    /// It does not answer.
+    /// It does not reply.
     is_mute: AtomicBool,
     asked: AtomicUsize,
 }
@@ -59,7 +59,7 @@ impl Stub for Claims {
     }
 }
 
-/// One process on the claims that all share.
+/// One process on the shared leases.
 fn process(claims: &Arc<Claims>) -> (SingleFlight, TaskGroup) {
     let tasks = TaskGroup::new();
     let store = Arc::new(GuardedStore::new(Arc::clone(claims) as _, Duration::from_millis(500), tasks.clone()));
@@ -73,7 +73,7 @@ async fn board(single_flight: &SingleFlight) -> (Role, WaitBudget) {
     (single_flight.join("key", &mut waiting).await, waiting)
 }
 
-/// Boards, and waits.
+/// Joins a fetch, and waits.
 async fn waiting(single_flight: &SingleFlight) -> Boarding<'_> {
     let mut boarding: Boarding<'_> = Box::pin(board(single_flight));
     poll_fn(|context| {
@@ -142,7 +142,7 @@ async fn dropped_leader_is_replaced_by_one_waiter() {
         Poll::Ready(())
     })
     .await;
-    // Who gives up waiting is passed over.
+    // A waiter that was dropped is skipped.
     drop(b);
     drop(second);
     let third = led(c).await;
@@ -170,7 +170,7 @@ async fn other_process_waits_and_finds_it_stored() {
     let ((here, _tasks), (there, _their_tasks)) = (process(&claims), process(&claims));
     let first = lead(&here).await;
     let (a, b) = (waiting(&there).await, waiting(&there).await);
-    // Longer than a claim stands: it is renewed meanwhile.
+    // Longer than the TTL of a lease, which is renewed meanwhile.
     tokio::time::sleep(LEASE_TTL * 2).await;
     let landed = Instant::now();
     first.complete(true).await;
@@ -187,7 +187,7 @@ async fn waiter_for_a_dead_process_fetches_independently() {
     let ((here, tasks), (there, _their_tasks)) = (process(&claims), process(&claims));
     let first = lead(&here).await;
     let boarding = waiting(&there).await;
-    // The process dies: nothing is renewed and nothing released.
+    // The process dies: no lease is renewed or released.
     tasks.end();
     let died = Instant::now();
     let second = led(boarding).await;
@@ -196,7 +196,7 @@ async fn waiter_for_a_dead_process_fetches_independently() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nobody_waits_for_ever() {
+async fn waits_are_bounded_in_time() {
     let claims = Arc::default();
     let ((here, _tasks), (there, _their_tasks)) = (process(&claims), process(&claims));
     let _first = lead(&here).await;
@@ -207,7 +207,7 @@ async fn nobody_waits_for_ever() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn waiting_again_makes_nobody_wait_longer() {
+async fn waiting_again_does_not_extend_the_deadline() {
     let (single_flight, _tasks) = process(&Arc::default());
     let first = lead(&single_flight).await;
     let (mut waiting, started) = (WaitBudget::default(), Instant::now());
@@ -233,19 +233,19 @@ async fn unavailable_store_delays_no_caller() {
     let first = lead(&single_flight).await;
     assert!(started.elapsed() <= Duration::from_millis(500));
     let a = waiting(&single_flight).await;
-    // In one process they wait for each other all the same.
+    // Within one process they still wait for each other.
     first.complete(true).await;
     assert!(matches!(a.await, (Role::Retry, _)));
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_heartbeat_ends_with_the_lead() {
+async fn heartbeat_ends_with_the_leader() {
     let claims = Arc::<Claims>::default();
     let (single_flight, tasks) = process(&claims);
     let first = lead(&single_flight).await;
     first.complete(true).await;
     let asked = claims.asked.load(Ordering::Relaxed);
-    // Nothing is under way any more: closing waits for nothing.
+    // No fetch is in flight any more: closing does not wait.
     let started = Instant::now();
     tasks.close(Duration::from_secs(100)).await;
     assert_eq!(started.elapsed(), Duration::ZERO);

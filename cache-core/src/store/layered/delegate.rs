@@ -1,8 +1,8 @@
-//! [`delegate_to`]: store traits implemented by passing every method on to another store.
+//! [`delegate_to`]: store traits implemented by delegating to another store.
 
-/// Implements store traits by passing every method on to another store, which an expression names:
+/// Implements store traits by delegating every method to another store, which an expression names:
 /// `delegate_to!(MemoryTier, |this| this.store; LeaseStore, StatsStore);`. The expression may return early with an
-/// error (`?`), but for `Backend` and `Store`.
+/// error (`?`), except for `Backend` and `Store`.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! delegate_to {

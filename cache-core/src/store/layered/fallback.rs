@@ -1,6 +1,6 @@
-//! Two stores as one: the second responds while the first cannot be reached.
+//! [`Fallback`]: uses a second store while the first is unreachable.
 //!
-//! Nothing is ever copied back, and a change that was planned on the first is never made on the second.
+//! Entries are not copied between the stores, and a change that was planned on the first is never made on the second.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,27 +30,28 @@ use crate::store::traits::{
     Backend, LeaseStore, RateLimitStore, ResponseStore, ResponseWriter, ResultStore, StatsStore, Store,
 };
 
-/// Two stores as one.
+/// Store that falls back to a second one.
 pub struct Fallback {
     first: Arc<dyn Inspect>,
     second: Arc<dyn Inspect>,
-    /// How long a cache waits for the first before it calls the second.
+    /// How long a cache waits for the first store before it calls the second.
     timeout: Option<Duration>,
-    /// Which of them responds now, and why.
+    /// Which store is in use, and why.
     health: watch::Sender<Health>,
-    /// Probes the first while the second responds.
+    /// Probes the first store while the second is in use.
     probe: JoinHandle<()>,
 }
 
 impl Fallback {
-    /// `is_up`: whether the first responded just now.
+    /// `is_up`: whether the first store responded just now.
     ///
-    /// Must be called within a Tokio runtime: a task probes the first, until this is dropped.
+    /// Must be called within a Tokio runtime: a task probes the first store until this is dropped.
     pub fn new(first: Arc<dyn Inspect>, second: Arc<dyn Inspect>, is_up: bool) -> Self {
         Self::with_timeout(first, second, is_up, None)
     }
 
-    /// As [`Self::new`]; a first store that does not respond to a cache ([`Store`]) within `timeout` counts as down.
+    /// As [`Self::new`]; the first store counts as unreachable if it does not respond to a cache ([`Store`]) within
+    /// `timeout`.
     #[expect(clippy::disallowed_methods, reason = "the store's own task, which ends with the store")]
     pub fn with_timeout(
         first: Arc<dyn Inspect>,
@@ -72,7 +73,7 @@ impl Fallback {
         if self.is_up() { &self.first } else { &self.second }
     }
 
-    /// Switches to the second where `outcome` of the first is a temporary error.
+    /// Switches to the second store if `outcome` of the first is a temporary error.
     fn record<T>(&self, outcome: &Result<T>) {
         if let Err(error) = outcome
             && error.is_temporary()
@@ -89,7 +90,7 @@ impl Fallback {
         }
     }
 
-    /// Calls the first and, where it cannot be reached, the second.
+    /// Calls the first store and, if it is unreachable, the second.
     async fn call<'a, T, F>(&'a self, operation: impl Fn(&'a dyn Inspect) -> F) -> Result<T>
     where
         F: Future<Output = Result<T>>,
@@ -97,7 +98,7 @@ impl Fallback {
         self.call_within(None, operation).await
     }
 
-    /// As [`Self::call`]; the first counts as unreachable after `limit`.
+    /// As [`Self::call`]; the first store counts as unreachable after `limit`.
     async fn call_within<'a, T, F>(
         &'a self,
         limit: Option<Duration>,
@@ -122,7 +123,7 @@ impl Fallback {
         operation(&*self.second).await
     }
 
-    /// Calls the current store and no other: the operation belongs to this one.
+    /// Calls the store in use only: the operation belongs to it.
     async fn call_current<'a, T, F>(&'a self, operation: impl FnOnce(&'a dyn Inspect) -> F) -> Result<T>
     where
         F: Future<Output = Result<T>>,
@@ -130,8 +131,8 @@ impl Fallback {
         self.call_planned(None, operation).await
     }
 
-    /// As [`Self::call_current`], if that is still the store that the caller `planned` on. The current store is read
-    /// once: between two reads it might change, and a result has the same key in both.
+    /// As [`Self::call_current`], if the store in use is still the one that the caller `planned` on. It is read once:
+    /// it might change between two reads, and a result has the same key in both.
     async fn call_planned<'a, T, F>(
         &'a self,
         planned: Option<&BackendId>,
@@ -167,7 +168,7 @@ fn down(second: &dyn Inspect, problem: String) -> Health {
     Health { backend: second.id(), is_fallback: true, problem: Some(problem) }
 }
 
-/// Whenever the second is in use, asks the first whether it is back.
+/// Probes the first store while the second is in use, and switches back.
 async fn recover(first: Arc<dyn Inspect>, health: watch::Sender<Health>, timeout: Option<Duration>) {
     let mut changes = health.subscribe();
     while changes.wait_for(|health| health.is_fallback).await.is_ok() {
@@ -271,7 +272,7 @@ impl Inspect for Fallback {
         let has_begun = from.is_some();
         let outcome = self.call_current(|store| store.scan(filter, from, count)).await;
         match outcome {
-            // The rest of another store's list would make a list of neither.
+            // A cursor of the other store would mix two scans.
             Err(error) if error.is_temporary() && !self.is_up() && has_begun => Err(Error::CursorExpired),
             Err(error) if error.is_temporary() && !self.is_up() => self.second.scan(filter, None, count).await,
             outcome => outcome,

@@ -1,8 +1,8 @@
-//! A tier in memory over a store: what this process read from it a moment ago.
+//! [`MemoryTier`]: an in-memory cache in front of a store.
 //!
-//! What the tier serves may be stale for as long as its own TTL, and no longer than its entry lives. Where the store
-//! reports the changes that others make ([`Store::subscribe`]), it is stale only until the report arrives. While the
-//! store cannot report them, nothing is served from memory and nothing kept.
+//! Served entries may be stale for at most the TTL of the tier, and never outlive their TTL in the store. If the store
+//! reports changes by other clients ([`Store::subscribe`]), they are stale only until the report arrives. While a store
+//! that supports it is disconnected, the tier is off.
 //!
 //! [`Store::subscribe`]: crate::store::traits::Store::subscribe
 
@@ -29,14 +29,14 @@ use crate::store::layered::memory_tier::entries::TierEntries;
 use crate::store::page::{Cursor, Page};
 use crate::store::traits::{ResponseStore, ResponseWriter, ResultStore, Store};
 
-/// A store with a tier in memory.
+/// Store with an in-memory cache.
 pub struct MemoryTier {
     store: Arc<dyn Inspect>,
     entries: Arc<TierEntries>,
 }
 
 impl MemoryTier {
-    /// Keeps in memory for at most `ttl` what is read from a store.
+    /// Creates a tier that serves what it read from `store` for at most `ttl`.
     pub fn new(store: Arc<dyn Inspect>, ttl: Duration) -> Self {
         let entries = Arc::new(TierEntries::new(ttl));
         entries.on_disconnected();
@@ -51,7 +51,7 @@ delegate_to!(MemoryTier, |this| this.store; Backend, LeaseStore, RateLimitStore,
 
 impl Store for MemoryTier {}
 
-/// Invalidates the key of a response as soon as others can see the response.
+/// Invalidates the key of a response as soon as other clients can see the response.
 struct InvalidatingWriter {
     writer: Box<dyn ResponseWriter>,
     entries: Arc<TierEntries>,
@@ -70,7 +70,7 @@ impl ResponseWriter for InvalidatingWriter {
     }
 }
 
-/// Invalidates when a change has ended, however it did: a change that was canceled may have happened.
+/// Invalidates when a change has ended in any way: a canceled change may have happened.
 struct OnDrop<F: Fn()>(F);
 
 impl<F: Fn()> Drop for OnDrop<F> {

@@ -1,4 +1,4 @@
-//! A store that refuses every change: `--read-only`, below all other layers.
+//! [`ReadOnly`]: rejects all modifications (`--read-only`). The lowest layer.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,11 +22,11 @@ use crate::store::inspect::Inspect;
 use crate::store::page::{Cursor, Page};
 use crate::store::traits::{LeaseStore, RateLimitStore, ResponseStore, ResponseWriter, ResultStore, StatsStore};
 
-/// Passes reads on and refuses changes.
+/// Read-only store.
 pub struct ReadOnly(Arc<dyn Inspect>);
 
 impl ReadOnly {
-    /// Refuses every change to this store.
+    /// Creates a read-only view of a store.
     pub fn new(store: Arc<dyn Inspect>) -> Self {
         Self(store)
     }
@@ -38,7 +38,7 @@ impl ReadOnly {
 
 delegate_to!(ReadOnly, |this| this.0; Backend, Store);
 
-/// Slots would be written to the storage, so that a caller keeps to a limit of its own process.
+/// Slots would be written to the storage: a caller uses a limit within its own process instead.
 #[async_trait]
 impl RateLimitStore for ReadOnly {
     async fn acquire_slot(&self, _name: &str, _limit: &RateLimit, _max_wait: Duration) -> Result<Duration> {
@@ -90,7 +90,7 @@ impl ResultStore for ReadOnly {
 
 #[async_trait]
 impl LeaseStore for ReadOnly {
-    /// Nothing can be stored for others, so waiting is pointless.
+    /// Nothing can be stored for other processes, so waiting is pointless.
     async fn acquire(&self, _name: &str, _owner: Uuid, _ttl: Duration) -> Result<LeaseState> {
         Ok(LeaseState::Uncacheable)
     }
@@ -102,7 +102,7 @@ impl LeaseStore for ReadOnly {
 
 #[async_trait]
 impl StatsStore for ReadOnly {
-    /// Drops the delta: after an error the cache would try again and again.
+    /// Drops the delta: after an error, the cache would retry for ever.
     async fn add_stats(&self, _delta: &StatsDelta) -> Result<()> {
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Bodies and values: whole where they may be served, or as much as is there to be looked at.
+//! Reading bodies and values: completely if the entry is live, or the existing part for inspection.
 
 use std::time::Duration;
 
@@ -18,16 +18,17 @@ use crate::store::redis::heads::live;
 use crate::store::redis::layout::{COMPLETE, Name};
 use crate::store::redis::{layout, reply};
 
-/// About how much of a body is read at once; bytes.
+/// The approximate size of the part of a body that is read at once; bytes.
 const WINDOW: usize = 1 << 20;
 
-/// How many elements of unknown length are read first. Of long bodies ours have 128 KiB, others' have less.
+/// The number of elements that are read first, when their length is unknown. Elements of long bodies have 128 KiB in
+/// this crate's layout, and less in others.
 const FIRST_READ: usize = 9;
 
-/// What is being read is kept for at least this long after each step.
+/// A body that is being read is kept for at least this long after each step.
 const BODY_RETENTION: Duration = Duration::from_secs(60);
 
-/// A body on its way to its reader.
+/// A reader of a stored body.
 struct BodyReader {
     connection: Connection,
     layout: StorageLayout,
@@ -37,12 +38,12 @@ struct BodyReader {
     /// Elements read so far, and their bytes.
     read: usize,
     bytes: usize,
-    /// The last element read. It is read again with the next ones: where it or the length of the list has changed, the
-    /// list is another body's.
+    /// The last element read. It is read again with the next ones: if it or the length of the list has changed, the
+    /// list holds another body.
     last: Bytes,
 }
 
-/// The body of an entry if it is live and whole: in one step where it is short, else window by window.
+/// The body of a live entry: in one step if it is short, otherwise in parts.
 pub(crate) async fn body(
     connection: &Connection,
     services: &ServiceRegistry,
@@ -120,7 +121,7 @@ impl BodyReader {
         Ok(Some((window, self)))
     }
 
-    /// The next elements as one, without layout A's marker.
+    /// Joins the next elements, without layout A's end marker.
     fn take(&mut self, mut chunks: Vec<Vec<u8>>) -> Result<Bytes> {
         if chunks.is_empty() && self.count > self.read {
             return Err(self.lost());
@@ -139,8 +140,8 @@ impl BodyReader {
         Ok(window)
     }
 
-    /// Keeps a body that expires soon for its reader; the entry itself expires when it would. Where the server does not
-    /// do that, as one before Redis 7 or one that takes no writes from us, the body is gone when it is gone.
+    /// Keeps a body that expires soon for its reader; the entry itself expires as before. Servers before Redis 7 and
+    /// read-only users do not support that: the body then expires in time.
     async fn buffer(&self, left: Option<i64>) {
         if self.read < self.count && left.is_some_and(|left| (0..BODY_RETENTION.as_millis() as i64 / 2).contains(&left))
         {
@@ -158,7 +159,7 @@ impl BodyReader {
     }
 }
 
-/// What is there of a body or value, at least `limit` bytes if there are as many.
+/// The existing part of a body or value, at least `limit` bytes if there are as many.
 pub(crate) async fn raw_body(connection: &Connection, id: &EntryId, limit: usize) -> Result<Option<Bytes>> {
     match id {
         EntryId::Http(layout, id) => match list(connection, layout::stream(*layout, *id).as_bytes(), limit).await? {
@@ -185,7 +186,7 @@ pub(crate) async fn raw_body(connection: &Connection, id: &EntryId, limit: usize
     }
 }
 
-/// The elements of a list, fetched a few at a time until there are enough bytes; without layout A's marker.
+/// The elements of a list, fetched in parts until there are enough bytes; without layout A's end marker.
 async fn list(connection: &Connection, key: &[u8], limit: usize) -> Result<Option<Bytes>> {
     const READ_COUNT: usize = 64;
     let mut body = BytesMut::new();

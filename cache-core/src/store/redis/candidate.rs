@@ -1,4 +1,4 @@
-//! An entry that a lookup read, before it is known to be live and complete.
+//! A candidate: an entry that a lookup read, before it is known to be live.
 
 use std::sync::Arc;
 
@@ -10,21 +10,21 @@ use crate::model::stored::StoredResponse;
 use crate::store::redis::heads::StoredHead;
 use crate::store::redis::layout::{COMPLETE, GRACE};
 
-/// What the server says of one entry under the cache key, whatever its state.
+/// An entry under the cache key, in any state.
 pub(crate) struct Candidate {
     pub(crate) head: StoredHead,
     /// Elements of the body, markers included.
     pub(crate) count: u64,
-    /// The last of them, where it is short.
+    /// The last element, if it is short.
     pub(crate) last: Option<Vec<u8>>,
-    /// All of them joined, where that is short.
+    /// All elements joined, if they are short.
     pub(crate) body: Option<Bytes>,
     pub(crate) is_refreshed: bool,
-    /// The entry, where its head was decoded before.
+    /// The entry, if its head was decoded before.
     pub(crate) known: Option<Arc<CachedEntry>>,
 }
 
-/// What is known of a candidate besides the response.
+/// The verified state of a candidate besides the response.
 pub(crate) struct Verification {
     pub(crate) is_refreshed: bool,
     pub(crate) has_short_body: bool,
@@ -33,7 +33,7 @@ pub(crate) struct Verification {
 
 impl Candidate {
     pub(crate) fn into_live(self, key: &CacheKey, now: f64) -> Option<(StoredResponse, Verification)> {
-        // hishel keeps its keys longer than the entry counts.
+        // hishel keeps its keys longer than the entry is valid.
         let grace = if self.head.layout == StorageLayout::Pipeline { 0.0 } else { GRACE };
         let mut expires_at = self.head.expires_at.map(|at| at - grace);
         let known = match self.known {
@@ -66,13 +66,14 @@ impl Candidate {
     }
 }
 
-/// Longer bodies do not come along, for they are better streamed; bytes.
+/// Longer bodies are streamed and not returned with the lookup; bytes.
 const MAX_BODY_BYTES: usize = 1 << 20;
 
-/// The elements that are read before their length is known. Of the longest body ours have 128 KiB, others' have less.
+/// The number of elements that are read before their length is known. Elements of the longest body have 128 KiB in this
+/// crate's layout, and less in others.
 pub(crate) const MAX_ELEMENTS: u64 = 9;
 
-/// An entry and the head that it was decoded from: the same head is the same entry.
+/// A decoded entry and its encoded head: the same head is the same entry.
 #[derive(Debug)]
 pub(crate) struct CachedEntry {
     pub(crate) data: Vec<u8>,
@@ -85,7 +86,7 @@ impl PartialEq for CachedEntry {
     }
 }
 
-/// Whether a body of so many elements, markers included, is short, as far as that is known.
+/// Whether a body with this number of elements, markers included, is short, if that is known.
 pub(crate) fn is_short(count: u64, body: Option<&Bytes>) -> bool {
     count <= MAX_ELEMENTS && body.is_none_or(|body| body.len() <= MAX_BODY_BYTES)
 }

@@ -1,7 +1,7 @@
 //! Client-side caching of Redis (`CLIENT TRACKING`), on the same connection that reads and writes.
 //!
-//! On one connection invalidations come in order with replies, and changes of our own cause none (`NOLOOP`): a hit that
-//! renews its entry's TTL must not count as a change.
+//! On one connection invalidations come in order with replies, and changes of this program cause none (`NOLOOP`): a hit
+//! that renews its entry's TTL must not count as a change.
 
 use std::sync::{Arc, Weak};
 
@@ -12,13 +12,13 @@ use crate::model::key::{HTTP_PREFIX, RESULT_PREFIX};
 use crate::store::invalidation::InvalidationListener;
 use crate::store::redis::driver_error::{is_broken, is_temporary};
 
-/// Learns that a connection has ended.
+/// Observes the end of a connection.
 pub(crate) trait SessionObserver: Send + Sync {
-    /// The connection of this number has ended, perhaps long after its successor began, or before it was used.
+    /// The connection with this number has ended, perhaps long after its successor began, or before it was used.
     fn on_ended(&self, number: u64);
 }
 
-/// Makes a connection that reports changes to a listener.
+/// Connects with changes reported to a listener.
 pub(crate) struct ClientTracking {
     /// The number of the connection.
     pub(crate) number: u64,
@@ -27,7 +27,7 @@ pub(crate) struct ClientTracking {
 }
 
 impl ClientTracking {
-    /// A connection with tracking, or without it where the server does not support it.
+    /// Connects with tracking, or without it if the server does not support it.
     pub(crate) async fn connect(
         self,
         client: &Client,
@@ -64,7 +64,7 @@ impl ClientTracking {
         Ok(connection)
     }
 
-    /// Called by the connection itself, between two replies.
+    /// Called by the driver, between two replies.
     fn receive(&self, push: &PushInfo) {
         match (&push.kind, push.data.first()) {
             (PushKind::Disconnection, _) => {

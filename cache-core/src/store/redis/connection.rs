@@ -1,6 +1,6 @@
-//! Commands, pipelines and transactions on one connection, which is made when it is needed and again when it broke.
+//! Commands, pipelines and transactions on one connection, which is made when needed, and again when it broke.
 //!
-//! The driver's own manager makes callers wait while it retries; a user interface needs the failure at once.
+//! The driver's own manager delays callers while it retries; a user interface needs the failure at once.
 
 #[cfg(test)]
 mod tests;
@@ -25,9 +25,9 @@ pub(crate) struct Connection(Arc<HttpContext>);
 struct HttpContext {
     session: Arc<Session>,
     backend: BackendId,
-    /// `REDIS_RETRY_ON_TIMEOUT`: what may be repeated is sent once more on a new connection.
+    /// `REDIS_RETRY_ON_TIMEOUT`: idempotent commands are sent once more on a new connection.
     retries_timeouts: bool,
-    /// `UNLINK` and scripts are not to be had everywhere; once refused they are not tried again.
+    /// `UNLINK` and scripts are not always available; once refused, they are not tried again.
     has_unlink: AtomicBool,
     has_scripts: AtomicBool,
 }
@@ -76,17 +76,17 @@ impl Connection {
         &self.0.backend
     }
 
-    /// Reports changes to `listener`, whenever there is a connection that can; `false`: there is a listener already.
+    /// Reports changes to `listener` while connected; `false`: there is a listener already.
     pub(crate) fn subscribe(&self, listener: Arc<dyn InvalidationListener>) -> bool {
         self.0.session.subscribe(listener)
     }
 
-    /// Runs one command that may be repeated without harm.
+    /// Runs one idempotent command.
     pub(crate) async fn query(&self, operation: &'static str, command: &Cmd) -> Result<Value> {
         self.execute(operation, command).await?.map_err(|error| self.explain(operation, error))
     }
 
-    /// As [`Self::query`], with the server's refusal as a reply.
+    /// As [`Self::query`], but a refusal by the server is a reply.
     pub(crate) async fn execute(&self, operation: &'static str, command: &Cmd) -> Result<RedisResult<Value>> {
         match self.execute_once(operation, command).await {
             Err(error) if self.should_retry(&error) => self.execute_once(operation, command).await,
@@ -106,7 +106,7 @@ impl Connection {
         }
     }
 
-    /// Runs many commands that may be repeated without harm in one round trip; each has its own answer.
+    /// Runs idempotent commands in one round trip; each has its own reply.
     pub(crate) async fn pipeline(
         &self,
         operation: &'static str,
@@ -126,8 +126,8 @@ impl Connection {
         }
     }
 
-    /// Runs many commands on entries, as [`Self::pipeline`] does. A key of the wrong type is an answer about its entry;
-    /// any other refusal is one by the server, and must not make the entry look damaged or gone.
+    /// Runs commands on entries, as [`Self::pipeline`] does. A key of the wrong type is a reply about its entry. Any
+    /// other refusal concerns the server, and must not make the entry look damaged or missing.
     pub(crate) async fn on_entries(
         &self,
         operation: &'static str,
@@ -141,7 +141,7 @@ impl Connection {
         }
     }
 
-    /// Runs many commands in one round trip, and never twice.
+    /// Runs commands in one round trip, without repeating them.
     pub(crate) async fn pipeline_once(
         &self,
         operation: &'static str,
@@ -153,16 +153,16 @@ impl Connection {
         let (number, mut connection) = self.get().await?;
         let answer = self.0.session.watched(number, pipe.ignore_errors().query_async(&mut connection)).await;
         let answers: Vec<RedisResult<Value>> = answer.map_err(|error| self.explain(operation, error))?;
-        // A server that loads its data or is out of reach behind a proxy says so for every command.
+        // A server that loads its data, or is unreachable behind a proxy, replies so to every command.
         match answers.first() {
             Some(Err(error)) if is_temporary(error) => Err(self.explain(operation, error.clone())),
             _ => Ok(answers),
         }
     }
 
-    /// Runs the commands of a [`multi`] all together or, where the connection breaks or the server refuses one of
-    /// them, not at all. Behind a proxy that knows no transactions they are run one by one. What fails only when it is
-    /// run fails alone, and is the error then. Only where it `may_repeat` it is asked again.
+    /// Runs the commands of a [`multi`] together or, if the connection breaks or the server refuses one of them, not at
+    /// all. Behind a proxy without transactions they run one by one. A command that fails at execution fails alone, and
+    /// its error is returned. Commands are repeated only with `may_repeat`.
     pub(crate) async fn transaction(
         &self,
         operation: &'static str,
@@ -175,7 +175,7 @@ impl Connection {
             .map_err(|error| self.explain(operation, error))
     }
 
-    /// As [`Self::transaction`], with a refusal of all as an answer, and what fails only when it is run as another.
+    /// As [`Self::transaction`], but a refusal of all commands and a failure of one are replies.
     pub(crate) async fn all_or_none(
         &self,
         operation: &'static str,
@@ -219,7 +219,7 @@ impl Connection {
         self.0.has_scripts.store(false, Ordering::Relaxed);
     }
 
-    /// For connections of another kind than this one.
+    /// The client, for other kinds of connections.
     pub(crate) fn client(&self) -> &Client {
         self.0.session.client()
     }
@@ -229,7 +229,7 @@ impl Connection {
         self.0.session.client().get_connection_info().redis_settings().db()
     }
 
-    /// A connection that blocks, for what is restored after the runtime has ended.
+    /// A blocking connection, to restore settings after the runtime has ended.
     pub(crate) fn blocking(&self) -> RedisResult<redis::Connection> {
         let connection = self.0.session.client().get_connection_with_timeout(self.0.session.connect_timeout())?;
         connection.set_read_timeout(Some(self.0.session.timeout()))?;

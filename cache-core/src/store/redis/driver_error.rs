@@ -1,4 +1,4 @@
-//! What an error of the Redis driver means for the connection and for the caller.
+//! Classification of the errors of the Redis driver.
 
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 

@@ -1,4 +1,4 @@
-//! The events of a cache, derived from what the server sends of its clients.
+//! Cache events, derived from the commands or notifications of the server.
 
 pub(crate) mod commands;
 pub(crate) mod feed;

@@ -18,10 +18,10 @@ use crate::store::redis::{layout, memory_usage, reply};
 use crate::store::summarize;
 use crate::store::summarize::{StoredParts, TITLE_WINDOW};
 
-/// Something that a scan found by its name and that is to be read.
+/// An entry or result that a scan found by its key.
 #[derive(Debug)]
 pub(crate) enum Item {
-    /// With `Hishel1` standing for layouts B and D.
+    /// `Hishel1` stands for layouts B and D.
     Entry(StorageLayout, Uuid),
     Result(Vec<u8>),
 }
@@ -32,13 +32,13 @@ pub(crate) struct StoredHead {
     pub(crate) id: Uuid,
     pub(crate) data: Vec<u8>,
     pub(crate) done: Option<Done>,
-    /// Layout B: a `stream_done` key is there.
+    /// Layout B: the `stream_done` key exists.
     pub(crate) is_done: bool,
-    /// When the entry's key expires.
+    /// The expiry of the entry's key.
     pub(crate) expires_at: Option<f64>,
 }
 
-/// The summaries of what a scan found, as far as it still exists.
+/// The summaries of the entries that still exist.
 pub(crate) async fn summaries(
     connection: &Connection,
     services: &ServiceRegistry,
@@ -55,8 +55,8 @@ pub(crate) async fn summaries(
     Ok(summaries)
 }
 
-/// The commands that read heads, and, apart from them, those that read the memory of bodies: some servers and users may
-/// not run the latter.
+/// The commands that read heads, and separately those that read the memory of bodies: some servers and users do not
+/// allow the latter.
 fn request_heads(found: &[Item]) -> (Pipeline, Pipeline) {
     let mut pipe = Pipeline::with_capacity(found.len() * 3);
     let mut memory = Pipeline::with_capacity(found.len());
@@ -103,7 +103,7 @@ fn parse_heads(
     (summaries, read)
 }
 
-/// The second round trip: bodies, and for hishel's own layouts the place in the index.
+/// The second round trip: bodies, and for hishel's own layouts the index.
 async fn add_sizes(
     connection: &Connection,
     services: &ServiceRegistry,
@@ -146,7 +146,7 @@ pub(crate) fn request_head(pipe: &mut Pipeline, layout: StorageLayout, id: Uuid)
     }
 }
 
-/// The reply to [`request_head`] for one entry; `None`: it is gone since its key was read.
+/// The reply to [`request_head`] for one entry; `None`: it was deleted after its key was read.
 pub(crate) fn head(
     layout: StorageLayout,
     id: Uuid,
@@ -225,7 +225,7 @@ fn from_head(
         cache_key: head.done.as_ref().map(|done| done.cache_key.as_bytes()),
         body_start: &measure.start,
     };
-    // In hishel's own layouts an entry that is not in its index, or past its time, is only kept for its readers.
+    // In hishel's own layouts, an entry that is not in its index, or has expired, is only kept for its readers.
     let mut is_removed = false;
     match head.layout {
         StorageLayout::Hishel2 => {
@@ -260,7 +260,7 @@ fn from_head(
     summary
 }
 
-/// The head of one entry, whatever its state.
+/// The head of one entry, in any state.
 pub(crate) async fn entry(connection: &Connection, layout: StorageLayout, id: Uuid) -> Result<Option<Entry>> {
     let mut pipe = Pipeline::new();
     request_head(&mut pipe, layout, id);
@@ -275,7 +275,7 @@ pub(crate) async fn entry(connection: &Connection, layout: StorageLayout, id: Uu
 }
 
 impl StoredHead {
-    /// `mark`: what is under the entry's `stream_done` key.
+    /// `mark`: the value of the entry's `stream_done` key.
     pub(crate) fn new(
         layout: StorageLayout,
         id: Uuid,
@@ -283,7 +283,7 @@ impl StoredHead {
         mark: Option<&[u8]>,
         expires_at: Option<f64>,
     ) -> Self {
-        // Layouts B and D differ in what the mark holds: `1`, or an array.
+        // Layouts B and D differ in the value of the mark: `1`, or an array.
         let done = mark.and_then(|mark| msgpack::decode_done(mark).ok());
         let is_second = layout == StorageLayout::Hishel1 && (done.is_some() || msgpack::is_head_only(&data));
         let layout = if is_second { StorageLayout::Hishel2 } else { layout };
@@ -300,8 +300,8 @@ impl StoredHead {
     }
 }
 
-/// The summary of an entry that may be served: hishel's own layouts keep what has expired or was removed for those
-/// who are reading it already.
+/// The summary of an entry if it is live: hishel's own layouts keep expired and removed entries for their current
+/// readers.
 pub(crate) async fn live(
     connection: &Connection,
     services: &ServiceRegistry,

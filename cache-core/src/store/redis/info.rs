@@ -1,4 +1,4 @@
-//! Facts about the server, from `INFO`.
+//! Information about the server, from `INFO`.
 
 use std::collections::HashMap;
 
@@ -14,7 +14,7 @@ pub(crate) async fn info(connection: &Connection) -> Result<ServerInfo> {
     pipe.cmd("DBSIZE");
     pipe.cmd("INFO");
     let mut answers = connection.pipeline("INFO", &mut pipe).await?.into_iter();
-    // A user may lack the right to ask for either: what it says is then unknown, and nothing else is.
+    // If the user lacks permission for one of the commands, only its value is unknown.
     let keys = answers.next().and_then(RedisResult::ok);
     let text = answers.next().and_then(RedisResult::ok).map(text).unwrap_or_default();
     let fields: HashMap<&str, &str> = text.lines().filter_map(|line| line.trim_end().split_once(':')).collect();

@@ -1,4 +1,4 @@
-//! Everything about one entry but its body, with the keys that it is made of.
+//! Details of an entry, with its Redis keys.
 
 use redis::{Pipeline, RedisResult, cmd};
 
@@ -14,7 +14,7 @@ use crate::store::redis::memory_usage::MeasureRequest;
 use crate::store::redis::{layout, memory_usage, reply};
 use crate::store::summarize;
 
-/// Everything about one entry but its body.
+/// Details of an entry, without its body.
 pub(crate) async fn details(
     connection: &Connection,
     services: &ServiceRegistry,

@@ -1,5 +1,5 @@
-//! Every key name in Redis: those of the three layouts, and our own under `animecache:`. Braces in a name keep the keys
-//! of one script together in a cluster.
+//! Key names in Redis: those of the three layouts, and those of this crate under `animecache:`. `lookup.lua` writes
+//! three of them itself. Braces in a name keep the keys of one script together in a cluster.
 
 use std::time::Duration;
 
@@ -38,8 +38,8 @@ pub(crate) fn stats(hour: i64) -> String {
     format!("animecache:{{counters}}:{hour}")
 }
 
-/// The text of a script with the names of keys in it: `@ENTRY@`, `@STREAM@` and `@DONE@` stand for what comes before an
-/// id, `@COMPLETE@` for the last element of a complete body.
+/// The text of a script with key names: `@ENTRY@`, `@STREAM@` and `@DONE@` stand for the part before an ID,
+/// `@COMPLETE@` for the last element of a complete body.
 pub(crate) fn named(script: &str) -> String {
     let complete = String::from_utf8_lossy(COMPLETE);
     let prefix = |name| format!("{HTTP_PREFIX}:{name}:");
@@ -73,7 +73,7 @@ fn part(name: &str, layout: StorageLayout, id: Uuid) -> String {
     format!("{HTTP_PREFIX}:{name}:{}", layout.id_text(id))
 }
 
-/// Every key that belongs to one entry alone: all but its index.
+/// Every key that belongs to one entry only: all but its index.
 pub(crate) fn parts(layout: StorageLayout, id: Uuid) -> Vec<String> {
     let mut parts = vec![entry(layout, id), stream(layout, id)];
     if layout != StorageLayout::Pipeline {
@@ -88,7 +88,7 @@ pub(crate) fn retention(layout: StorageLayout, ttl: Option<Duration>) -> Option<
     ttl.map(|ttl| ttl.saturating_add(Duration::from_secs_f64(grace)))
 }
 
-/// The ids stored under a cache key: a set, or a sorted set in layout D.
+/// The key of the IDs stored under a cache key: a set, or a sorted set in layout D.
 pub(crate) fn index(layout: StorageLayout, key: &CacheKey) -> Vec<u8> {
     match layout {
         StorageLayout::Hishel1 | StorageLayout::Hishel2 => [HTTP_PREFIX.as_bytes(), b":idx:", key.as_bytes()].concat(),
@@ -96,19 +96,19 @@ pub(crate) fn index(layout: StorageLayout, key: &CacheKey) -> Vec<u8> {
     }
 }
 
-/// What a Redis key is, by its name alone.
+/// The kind of a Redis key, by its name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Name {
     /// The head of an entry; with a dashed id in layout A, else in B or D (`Hishel1` stands for both here).
     Entry(StorageLayout, Uuid),
     Stream(StorageLayout, Uuid),
     Done(Uuid),
-    /// With `Hishel1` standing for B and D.
+    /// `Hishel1` stands for B and D.
     Index(StorageLayout, CacheKey),
     Result,
-    /// Under our prefixes, but of no layout.
+    /// Under a cache prefix, but of no layout.
     Unknown,
-    /// Not ours.
+    /// Not a key of the caches.
     Foreign,
 }
 

@@ -1,7 +1,7 @@
-//! Where entries were found last, so that a key that is looked up again is read with plain commands in one round trip.
+//! A cache of the locations of entries, so that repeated lookups of a key take plain commands in one round trip.
 //!
-//! A cached location is checked against the index in the same round trip: where they differ, the location is discarded
-//! and the key looked up by script. The script costs the server many times as much.
+//! A cached location is verified against the index in the same round trip. If they differ, the location is discarded
+//! and the key looked up by script, which costs the server many times as much.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,7 +23,7 @@ use crate::store::redis::layout::COMPLETE;
 use crate::store::redis::{layout, reply};
 use crate::store::renewal::should_renew;
 
-/// About how much memory all locations take at most; bytes.
+/// The approximate memory of all locations; bytes.
 const MAX_BYTES: u64 = 16 << 20;
 
 /// Keys with more entries are not cached.
@@ -32,28 +32,28 @@ const MAX_MEMBERS: usize = 8;
 /// The entries under a cache key, in the pipeline's layout.
 #[derive(Debug, PartialEq)]
 pub(crate) struct CachedLocation {
-    /// All that the index names, the newest first; some may have expired.
+    /// All IDs in the index, newest first; some may have expired.
     pub(crate) members: Box<[Uuid]>,
     pub(crate) newest: Arc<CachedEntry>,
-    /// When the newest one's body and the index expire, as far as they were renewed from here; Unix seconds.
+    /// When the newest entry's body and the index expire, as far as this process renewed them; Unix seconds.
     pub(crate) renewed_until: f64,
     pub(crate) has_short_body: bool,
 }
 
 impl CachedLocation {
-    /// Whether a hit that lets the newest live until then is to renew its body and the index, too. They may expire a
-    /// little earlier than it does: it is not found then.
+    /// Whether a hit that renews the newest entry until then also renews its body and the index. They may expire a
+    /// little earlier than the entry: it is then not found.
     pub(crate) fn is_due(&self, until: f64) -> bool {
         should_renew(Some(self.renewed_until), until)
     }
 }
 
-/// What the check of a cached location showed.
+/// The result of verifying a cached location.
 pub(crate) enum Verified {
     Current(Vec<Candidate>),
-    /// The index names other entries.
+    /// The index contains other entries.
     Outdated(Vec<Uuid>),
-    /// The key has to be looked up.
+    /// The key has to be looked up again.
     Unusable,
 }
 
@@ -65,7 +65,7 @@ pub(crate) struct LocationCache {
 
 impl LocationCache {
     pub(crate) fn new() -> Self {
-        // Decoded heads take about four times as much as they do in the store.
+        // Decoded heads take about four times as much memory as encoded ones.
         let known = Cache::builder().max_capacity(MAX_BYTES).weigher(|_: &CacheKey, place: &Arc<CachedLocation>| {
             u32::try_from(500 + 5 * place.newest.data.len()).unwrap_or(u32::MAX)
         });
@@ -88,7 +88,7 @@ impl LocationCache {
         }
     }
 
-    /// Reads the entries of a place, if the index still names the same.
+    /// Reads the entries of a location, if the index still contains the same IDs.
     pub(crate) async fn read(
         &self,
         connection: &Connection,
@@ -121,7 +121,7 @@ impl LocationCache {
         if refresh.is_some() {
             let (entry, index) = (answers.next(), answers.nth(1));
             let is_extended = matches!(entry, Some(Ok(Value::Int(1))));
-            // Servers and users that only read refuse all of them, old servers only this one.
+            // Read-only servers and users refuse all of them, old servers only this one.
             if is_extended && index.is_some_and(|index| index.is_err()) {
                 self.has_greater_than.store(false, Ordering::Relaxed);
                 return Ok(Verified::Unusable);
@@ -134,7 +134,7 @@ impl LocationCache {
     }
 }
 
-/// The commands that read a place and check it against the index.
+/// The commands that read a location and verify it against the index.
 fn verification_pipeline(key: &CacheKey, place: &CachedLocation, refresh: Option<Duration>, is_due: bool) -> Pipeline {
     let index = layout::index(StorageLayout::Pipeline, key);
     let mut pipe = Pipeline::with_capacity(5 + 3 * place.members.len());
@@ -160,21 +160,22 @@ fn verification_pipeline(key: &CacheKey, place: &CachedLocation, refresh: Option
                 "PEXPIRE",
                 &[layout::stream(StorageLayout::Pipeline, *first).as_bytes(), millis.as_bytes()],
             );
-            // An index outlives what it names: it is extended, never shortened, and a persistent one stays so.
+            // An index outlives its entries: its TTL is extended, never shortened, and a persistent one stays
+            // persistent.
             request(&mut pipe, "PEXPIRE", &[&index, millis.as_bytes(), b"GT"]);
         }
     }
     pipe
 }
 
-/// The entries of a place, from the replies; `None`: a body is longer than it was.
+/// The entries of a location, from the replies; `None`: a body is longer than before.
 fn parse(place: &CachedLocation, mut next: impl FnMut() -> Option<Value>, now: f64) -> Option<Vec<Candidate>> {
     let mut candidates = Vec::with_capacity(place.members.len());
     for (at, id) in place.members.iter().enumerate() {
         let (data, pttl, chunks) = (next().and_then(reply::bytes), next(), next().map(reply::strings));
         let expires_at = pttl.and_then(|pttl| reply::expiry(&pttl, now));
         let (Some(data), Some(expires_at), Some(mut chunks)) = (data, expires_at, chunks) else {
-            // Gone, or not readable: the others are not affected.
+            // Deleted or unreadable: the other entries are not affected.
             continue;
         };
         let is_whole = chunks.pop().as_deref() == Some(COMPLETE);
@@ -197,7 +198,7 @@ fn parse(place: &CachedLocation, mut next: impl FnMut() -> Option<Value>, now: f
     Some(candidates)
 }
 
-/// Adds a command, which does not grow as it is written: this is on every hit's path.
+/// Adds a command without allocating: this is on the path of every hit.
 fn request(pipe: &mut Pipeline, name: &str, arguments: &[&[u8]]) {
     let length = arguments.iter().map(|argument| argument.len()).sum::<usize>();
     let mut command = Cmd::with_capacity(1 + arguments.len(), name.len() + length);

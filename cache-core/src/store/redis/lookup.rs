@@ -1,4 +1,4 @@
-//! Looking up a cache key: the hot path, in one round trip where the server runs scripts.
+//! Looking up a cache key: the hot path, in one round trip if the server runs scripts.
 
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -23,11 +23,11 @@ use crate::store::redis::{heads, layout, reply};
 
 static LOOKUP: LazyLock<Script> = LazyLock::new(|| Script::new(layout::named(include_str!("lookup.lua"))));
 
-/// Bodies up to this length come along with their heads where the script reads them; bytes. A script costs the server
-/// more than 1 us for each KiB: beyond this length a second round trip costs less.
+/// The script returns bodies up to this length with their heads; bytes. It costs the server more than 1 us for each
+/// KiB: for longer bodies a second round trip is cheaper.
 const SHORT_BODY: usize = 16 << 10;
 
-/// The live and whole entries under a cache key, newest first, in whichever layout.
+/// The live entries under a cache key, newest first, in any layout.
 pub(crate) async fn lookup(
     connection: &Connection,
     locations: &LocationCache,
@@ -138,10 +138,10 @@ async fn step_by_step(connection: &Connection, key: &CacheKey, now: f64) -> Resu
     let theirs = layout::index(StorageLayout::Hishel1, key);
     pipe.cmd("SMEMBERS").arg(layout::index(StorageLayout::Pipeline, key));
     pipe.cmd("SMEMBERS").arg(&theirs);
-    // hishel 2 does not say when an entry was stored; what expires last counts as the newest.
+    // hishel 2 does not record the storage time; the entry that expires last counts as the newest.
     pipe.cmd("ZREVRANGEBYSCORE").arg(&theirs).arg("+inf").arg(format!("({now}"));
     let members = connection.on_entries("reading an index", &mut pipe).await?;
-    // The second or the third is of the wrong type, whichever layout it is.
+    // One of the two replies about hishel's index is an error: the type of the key depends on the layout.
     let ids: Vec<(StorageLayout, Uuid)> = members
         .into_iter()
         .filter_map(RedisResult::ok)

@@ -1,6 +1,6 @@
-//! How long stored bodies are and how they end, measured by the server instead of transferring them.
+//! Measuring stored bodies on the server, instead of transferring them.
 //!
-//! Redis has no command for the length of a list's elements. The script only reads; where scripts are not allowed the
+//! Redis has no command for the length of a list's elements. The script only reads; if scripts are not allowed, the
 //! bodies are fetched and measured here.
 
 use std::sync::LazyLock;
@@ -12,8 +12,9 @@ use crate::store::redis::connection::Connection;
 use crate::store::redis::reply;
 use crate::store::redis::script::{Script, is_denied, is_unloaded};
 
-/// `KEYS`: bodies; `ARGV`: for each, how many bytes of its start are wanted. Returns four values a body: its elements
-/// (-1: not a list), their bytes, the last element where it is short enough to be a marker, and the start.
+/// `KEYS`: bodies; `ARGV`: for each, the number of bytes wanted of its start. Returns four values for each body: the
+/// number of its elements (-1: not a list), their bytes, the last element if it is short enough to be a marker, and the
+/// start.
 static MEASURE: LazyLock<Script> = LazyLock::new(|| Script::new(MEASURE_TEXT));
 
 const MEASURE_TEXT: &str = "\
@@ -37,36 +38,36 @@ for i, key in ipairs(KEYS) do
 end
 return found";
 
-/// How many bodies one call measures. A call holds the server up, so they are few, and not one, since a call costs as
+/// The number of bodies that one call measures: few, since a call blocks the server; not one, since a call costs as
 /// much as measuring several small bodies.
 const MAX_CONCURRENT: usize = 16;
 
-/// Up to this much memory a body counts as short; bytes.
+/// A body with at most this memory usage counts as short; bytes.
 const SMALL_BYTES: i64 = 8_192;
 
-/// What a stored body looks like from outside.
+/// Measurements of a stored body.
 #[derive(Debug, Default)]
 pub(crate) struct Measure {
     /// Elements of the list, markers included.
     pub(crate) count: u64,
     /// Bytes of all elements.
     pub(crate) size: u64,
-    /// The last element, where it is short.
+    /// The last element, if it is short.
     pub(crate) last: Vec<u8>,
     /// The start of the first element.
     pub(crate) start: Vec<u8>,
 }
 
-/// A body to be measured, and how many bytes of its start are wanted.
+/// A body to be measured, and the number of bytes wanted of its start.
 pub(crate) struct MeasureRequest {
     pub(crate) key: String,
     pub(crate) start: usize,
-    /// `MEMORY USAGE` of the key, where it is known.
+    /// `MEMORY USAGE` of the key, if known.
     pub(crate) memory: Option<i64>,
 }
 
 impl MeasureRequest {
-    /// A short body is sent over sooner than a script has measured it.
+    /// Transferring a short body takes less time than measuring it by script.
     fn is_small(&self) -> bool {
         self.memory.is_some_and(|bytes| bytes <= SMALL_BYTES)
     }
@@ -80,7 +81,7 @@ pub(crate) async fn measure(connection: &Connection, bodies: &[MeasureRequest]) 
     Ok(bodies.iter().map(|body| if body.is_small() { small.next() } else { large.next() }.flatten()).collect())
 }
 
-/// Has the server measure bodies, or fetches them, a few at a time, where it runs no scripts.
+/// Measures bodies on the server; fetches them in groups if it runs no scripts.
 async fn run(connection: &Connection, bodies: &[&MeasureRequest]) -> Result<Vec<Option<Measure>>> {
     if connection.has_scripts() {
         let mut answers = eval(connection, bodies).await?;

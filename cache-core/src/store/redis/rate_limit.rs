@@ -1,5 +1,5 @@
 //! Rate limits: a list of the last slots, in microseconds of the server's clock, and the time until which slots are
-//! blocked. Both keys expire when they limit nothing any more.
+//! blocked. Both keys expire when they no longer limit anything.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -10,9 +10,10 @@ use crate::store::redis::connection::Connection;
 use crate::store::redis::script::Script;
 use crate::store::redis::{layout, reply};
 
-/// The algorithm of [`RequestLog`](crate::model::rate_limit::RequestLog). `KEYS`: the slots, the block; `ARGV`: the longest wait,
-/// how many slots are kept, for how long, and then the number and the period of each quota. Returns the wait. Times are
-/// microseconds; only numbers written with `%.0f` keep all their digits.
+/// The algorithm of [`RequestLog`](crate::model::rate_limit::RequestLog), which this script implements again: change
+/// both together. `KEYS`: the slots, the block; `ARGV`: the longest wait, the number of slots to keep, for how long,
+/// and then the number and the period of each quota. Returns the wait. Times are microseconds; only numbers written
+/// with `%.0f` keep all their digits.
 static ACQUIRE_SLOT: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         "local time = redis.call('TIME')
@@ -57,7 +58,7 @@ pub(crate) async fn acquire_slot(
     let arguments: Vec<String> = kept.into_iter().chain(quotas).map(|number| number.to_string()).collect();
     let arguments: Vec<&[u8]> = arguments.iter().map(String::as_bytes).collect();
     let (slots, block) = (layout::slots(name), layout::block(name));
-    // Repeated after a broken connection, it may take a slot that stays unused.
+    // If it is repeated after a broken connection, it may take a slot that stays unused.
     let keys = [slots.as_bytes(), block.as_bytes()];
     let wait = ACQUIRE_SLOT.run(connection, "reserving a rate limit slot", &keys, &arguments).await?;
     let wait = wait.as_ref().and_then(reply::int).ok_or(NEEDS_SCRIPTS)?;

@@ -1,4 +1,4 @@
-//! Removing entries for good: out of the index, then the entry, then its body. Nothing else is touched.
+//! Deleting entries: index record, entry, then body.
 
 use std::collections::HashSet;
 
@@ -17,7 +17,7 @@ use crate::store::redis::scan::without_owner;
 use crate::store::redis::script::is_unknown_command;
 use crate::store::redis::{layout, reply};
 
-/// Removes all of these or, where the server refuses one, none: an entry that stays must stay in its index.
+/// Deletes all of these or, if the server refuses one, none: an entry that stays must stay in its index.
 pub(crate) async fn remove(connection: &Connection, ids: &[EntryId]) -> Result<RemoveStats> {
     let ids = without_owned(connection, ids).await?;
     let keys = cache_keys(connection, &ids).await?;
@@ -50,19 +50,19 @@ pub(crate) async fn remove(connection: &Connection, ids: &[EntryId]) -> Result<R
     }
 }
 
-/// Old servers do not know `UNLINK`, and a user may be allowed no more than `DEL`.
+/// Old servers do not support `UNLINK`, and a user may be allowed `DEL` only.
 fn lacks_command(error: &RedisError) -> bool {
     is_unknown_command(error) || (error.code() == Some("NOPERM") && !lacks_right_to_keys(error))
 }
 
-/// The index that an entry leaves, by which command, and the member that it is there.
+/// The index of an entry, the command that removes it there, and its member.
 fn location(id: &EntryId, cache_key: Option<&CacheKey>) -> Option<(Vec<u8>, &'static str, String)> {
     let EntryId::Http(layout, id) = id else { return None };
     let command = if *layout == StorageLayout::Hishel2 { "ZREM" } else { "SREM" };
     Some((layout::index(*layout, cache_key?), command, layout.id_text(*id)))
 }
 
-/// What the numbers that the commands answered mean together.
+/// Adds up the replies of the commands.
 fn removed(ids: &[EntryId], keys: &[Option<CacheKey>], numbers: Vec<u64>) -> RemoveStats {
     let mut numbers = numbers.into_iter();
     let mut next = || numbers.next().unwrap_or(0);
@@ -71,7 +71,7 @@ fn removed(ids: &[EntryId], keys: &[Option<CacheKey>], numbers: Vec<u64>) -> Rem
         if let EntryId::Http(..) = id
             && cache_key.is_some()
         {
-            // It left its index, which is gone with its last member.
+            // It left its index, which is deleted with its last member.
             let (left, is_there) = (next(), next());
             removed.keys += u64::from(left == 1 && is_there == 0);
         }
@@ -85,8 +85,7 @@ fn removed(ids: &[EntryId], keys: &[Option<CacheKey>], numbers: Vec<u64>) -> Rem
     removed
 }
 
-/// All but the keys that had no owner when they were listed and have one now: they are part of an entry that nobody
-/// asked to remove.
+/// All but the orphans that belong to an entry now: that entry was not selected.
 async fn without_owned(connection: &Connection, ids: &[EntryId]) -> Result<Vec<EntryId>> {
     let is_part = |key: &[u8]| matches!(Name::parse(key), Name::Stream(..) | Name::Done(_) | Name::Index(..));
     let parts = ids.iter().filter_map(|id| match id {
@@ -105,7 +104,7 @@ fn numbers(answers: Vec<RedisResult<Value>>) -> Vec<u64> {
     answers.into_iter().map(|answer| answer.ok().as_ref().and_then(reply::int).unwrap_or(0) as u64).collect()
 }
 
-/// The key that each entry is indexed under, read now: it alone says where its place in the index is.
+/// The key that each entry is indexed under, read now: only the entry contains it.
 pub(crate) async fn cache_keys(connection: &Connection, ids: &[EntryId]) -> Result<Vec<Option<CacheKey>>> {
     let mut pipe = Pipeline::with_capacity(ids.len());
     for id in ids {

@@ -1,4 +1,4 @@
-//! What Redis answers, taken apart without ever failing: the wrong type is `None`.
+//! Parsing replies of Redis without errors: the wrong type is `None`.
 
 use redis::Value;
 
@@ -42,7 +42,7 @@ pub(crate) fn strings(value: Value) -> Vec<Vec<u8>> {
     list(value).into_iter().filter_map(bytes).collect()
 }
 
-/// When a key expires, in Unix seconds, from the answer of `PTTL` at `now`. The outer `None`: there is no such key.
+/// The expiry of a key in Unix seconds, from the reply of `PTTL` at `now`. The outer `None`: the key does not exist.
 #[expect(clippy::option_option, reason = "no key and no expiry are different answers")]
 pub(crate) fn expiry(pttl: &Value, now: f64) -> Option<Option<f64>> {
     match int(pttl)? {

@@ -10,7 +10,7 @@ use crate::model::stored::StoredResult;
 use crate::store::redis::connection::Connection;
 use crate::store::redis::reply;
 
-/// A value and its time, in one round trip.
+/// A value and its TTL, in one round trip.
 pub(crate) async fn get(connection: &Connection, key: &str) -> Result<Option<StoredResult>> {
     let mut pipe = Pipeline::with_capacity(2);
     pipe.cmd("GET").arg(key);
@@ -21,7 +21,7 @@ pub(crate) async fn get(connection: &Connection, key: &str) -> Result<Option<Sto
     let expires_at = match answers.next().and_then(RedisResult::ok) {
         Some(pttl) => match reply::expiry(&pttl, clock::now()) {
             Some(expires_at) => expires_at,
-            // It expired between the two.
+            // It expired between the two commands.
             None => return Ok(None),
         },
         // A user without the right to `PTTL` still gets the value.

@@ -1,7 +1,7 @@
-//! One page of a Redis database: names by `SCAN`, then what lists show of them in two pipelines.
+//! One page of a scan: keys by `SCAN`, then their summaries in two pipelines.
 //!
-//! `SCAN` may name a key twice, and says nothing of what belongs together: a scan remembers what it has seen, so that
-//! no entry comes twice and, at its end, the keys that no entry owns are known.
+//! `SCAN` may return a key twice, and does not group the keys of an entry. A scan remembers the keys it has seen, so
+//! that it lists each entry once and knows the orphans at its end.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, Hash, RandomState};
@@ -27,15 +27,15 @@ use crate::store::redis::layout::Name;
 use crate::store::redis::{heads, layout, reply};
 use crate::store::summarize;
 
-/// Where a scan of a Redis database stands.
+/// State of a scan.
 #[derive(Debug)]
 pub(crate) struct ScanState {
     /// Pages that were read ahead, so that server, decoding and caller work at the same time.
     ahead: mpsc::Receiver<Result<Batch>>,
     reader: AbortHandle,
-    /// Keys in the database when the scan began; `None`: this user may not ask for it.
+    /// Keys in the database when the scan began; `None`: the user lacks permission.
     total: Option<u64>,
-    /// Keys under our prefixes so far.
+    /// Keys under the cache prefixes so far.
     found: u64,
     seen: SeenKeys,
 }
@@ -46,46 +46,47 @@ impl Drop for ScanState {
     }
 }
 
-/// What one `SCAN` named.
+/// The result of one `SCAN`.
 #[derive(Debug)]
 struct Batch {
-    /// Redis's cursor behind it; 0: the end.
+    /// Redis's next cursor; 0: the end.
     next: u64,
-    /// Keys under our prefixes.
+    /// Keys under the cache prefixes.
     keys: u64,
     /// Entries and results.
     summaries: Vec<Summary>,
-    /// Keys that are no entry by themselves: parts of entries, and what belongs to no layout.
+    /// Keys that are not entries themselves: parts of entries, and keys of no layout.
     others: Vec<Vec<u8>>,
 }
 
-/// How many pages are read ahead at most.
+/// The maximum number of pages that are read ahead.
 const AHEAD: usize = 2;
 
-/// How many keys are read at a time, and how many times at once: the server works on some while others are decoded.
+/// The number of keys read in one pipeline, and of concurrent pipelines: the server works on some while others are
+/// decoded.
 const READ: usize = 250;
 
 const MAX_CONCURRENT_READS: usize = 8;
 
-/// What has been seen of a database so far. Only hashes and ids are kept: there may be millions.
+/// Keys seen so far. Only hashes and IDs are stored: there may be millions.
 #[derive(Debug, Default)]
 struct SeenKeys {
     hasher: RandomState,
-    /// Hashes of the names of entries and results that came already.
+    /// Hashes of the entries and results that were listed.
     listed: HashSet<u64>,
-    /// Hashes of the names of the parts (body, mark, index) of entries that came already.
+    /// Hashes of the keys of the parts (body, mark, index) of listed entries.
     owned: HashSet<u64>,
-    /// Parts whose entry has not come yet, by the hash of their name.
+    /// Parts without a listed entry so far, by the hash of their key.
     waiting: HashMap<u64, Box<[u8]>>,
 }
 
 impl SeenKeys {
-    /// Whether this entry or name comes for the first time.
+    /// Whether this entry or key is seen for the first time.
     fn insert(&mut self, id: &(impl Hash + ?Sized)) -> bool {
         self.listed.insert(self.hasher.hash_one(id))
     }
 
-    /// An entry was seen, and with it its parts have an owner.
+    /// Records an entry, which owns its parts.
     fn own(&mut self, summary: &Summary) {
         let EntryId::Http(layout, id) = summary.id else { return };
         self.owns(layout::stream(layout, id).as_bytes());
@@ -97,7 +98,7 @@ impl SeenKeys {
         }
     }
 
-    /// A part was seen; it waits for its entry unless that came already.
+    /// Records a part, which waits for its entry unless that was listed.
     fn part(&mut self, name: Vec<u8>) {
         let hash = self.hasher.hash_one(&name[..]);
         if !self.owned.contains(&hash) {
@@ -113,7 +114,7 @@ impl SeenKeys {
     }
 }
 
-/// Reads one page, looking at about `want` keys.
+/// Reads one page of about `want` keys.
 pub(crate) async fn page(
     connection: &Connection,
     services: &ServiceRegistry,
@@ -125,7 +126,7 @@ pub(crate) async fn page(
         Some(progress) => progress,
         None => Box::new(start(connection, services, filter, want).await?),
     };
-    // The reader ends only behind the batch with the last cursor, or an error, and then is not asked again.
+    // The reader ends only after the batch with the last cursor or an error, after which no batch is requested.
     let Some(batch) = progress.ahead.recv().await else { return Err(Error::CursorExpired) };
     let Batch { next, keys, mut summaries, others } = batch?;
     progress.found += keys;
@@ -162,7 +163,7 @@ pub(crate) async fn page(
 }
 
 async fn start(connection: &Connection, services: &ServiceRegistry, filter: &Filter, want: usize) -> Result<ScanState> {
-    // It is only for the progress of the scan: a user without the right to it still gets the list.
+    // Only for the progress of the scan: a user without permission for it still gets the list.
     let total = connection.execute("DBSIZE", &cmd("DBSIZE")).await?;
     let total = total.ok().as_ref().and_then(reply::int).map(|total| total.max(0) as u64);
     let (batches, ahead) = mpsc::channel(AHEAD);
@@ -172,7 +173,7 @@ async fn start(connection: &Connection, services: &ServiceRegistry, filter: &Fil
     Ok(ScanState { ahead, reader, total, found: 0, seen: SeenKeys::default() })
 }
 
-/// Reads one page after the other until the end, an error, or the caller drops the scan.
+/// Reads page after page until the end, an error, or until the caller drops the scan.
 async fn read_ahead(
     connection: Connection,
     services: ServiceRegistry,
@@ -232,7 +233,7 @@ async fn read_batch(
     Ok(batch)
 }
 
-/// The narrowest pattern that lets through every key which this filter needs to see.
+/// The narrowest pattern that matches every key which this filter needs.
 fn pattern(filter: &Filter) -> Vec<u8> {
     let (wants_http, wants_results) = (filter.matches_kind(CacheKind::Http), filter.matches_kind(CacheKind::Result));
     match (wants_http, wants_results) {
@@ -254,21 +255,21 @@ async fn scan(connection: &Connection, cursor: u64, pattern: &[u8], want: usize)
     Ok((next, answer.next().map(reply::strings).unwrap_or_default()))
 }
 
-/// About how many keys lie before a cursor. Redis counts cursors up from the highest bit of a table whose size is the
-/// next power of two, so the reversed bits say which part of the table was visited.
+/// The approximate number of keys before a cursor. Redis counts cursors up from the highest bit of a table with a size
+/// of the next power of two, so the reversed bits give the visited part of the table.
 fn position(cursor: u64, total: u64) -> u64 {
-    // A table that has grown has more bits than that: those beyond it are the finest, and the last when reversed.
+    // A table that has grown has more bits: those are the finest, and the last when reversed.
     let bits = total.max(4).next_power_of_two().trailing_zeros().max(64 - cursor.leading_zeros());
     let visited = cursor.reverse_bits() >> (64 - bits);
     let part = visited as f64 / f64::from(bits).exp2();
     ((part * total as f64) as u64).min(total)
 }
 
-/// Those of the waiting parts whose entry does not exist: it may have been stored after its place was scanned.
+/// The waiting parts without an existing entry: it may have been stored after its slot was scanned.
 pub(crate) async fn without_owner(connection: &Connection, parts: Vec<Vec<u8>>) -> Result<Vec<Vec<u8>>> {
     let mut orphans = Vec::new();
     for parts in parts.chunks(1_000) {
-        // What an index names, as a set and as a sorted set: one of the two is the wrong type.
+        // The members of an index, as a set and as a sorted set: one of the two is the wrong type.
         let mut members = Pipeline::new();
         for part in parts {
             if let Name::Index(..) = Name::parse(part) {
@@ -311,7 +312,7 @@ pub(crate) async fn without_owner(connection: &Connection, parts: Vec<Vec<u8>>) 
     Ok(orphans)
 }
 
-/// The summaries of keys that no entry owns, as far as they are still there.
+/// The summaries of orphans that still exist.
 async fn orphans(connection: &Connection, keys: Vec<Vec<u8>>, now: f64) -> Result<Vec<Summary>> {
     let mut pipe = Pipeline::new();
     for key in &keys {

@@ -1,6 +1,6 @@
 //! Scripts that the server runs: several steps in one round trip, atomically.
 //!
-//! Some servers and users may not run them, so each caller has another way.
+//! Some servers and users do not allow them, so each caller has an alternative.
 
 use std::borrow::Cow;
 
@@ -9,7 +9,7 @@ use redis::{Cmd, RedisError, ServerErrorKind, Value, cmd};
 use crate::error::Result;
 use crate::store::redis::connection::Connection;
 
-/// A script and its hash, by which the server calls it.
+/// A script and its SHA-1, by which it is called.
 pub(crate) struct Script {
     text: Cow<'static, str>,
     hash: String,
@@ -21,7 +21,7 @@ impl Script {
         Self { hash: redis::Script::new(&text).get_hash().to_owned(), text }
     }
 
-    /// Calls the script by its hash; the server may have forgotten it (`NOSCRIPT`).
+    /// Calls the script by its hash; the server may not have it (`NOSCRIPT`).
     pub(crate) fn by_hash(&self, keys: &[&[u8]], arguments: &[&[u8]]) -> Cmd {
         call("EVALSHA", &self.hash, keys, arguments)
     }
@@ -34,7 +34,7 @@ impl Script {
         &self.text
     }
 
-    /// Runs the script, which may be repeated without harm. `None`: the server refused, and the caller takes another way.
+    /// Runs an idempotent script. `None`: the server refused, and the caller uses its alternative.
     pub(crate) async fn run(
         &self,
         connection: &Connection,
@@ -68,7 +68,7 @@ fn call(command: &str, script: &str, keys: &[&[u8]], arguments: &[&[u8]]) -> Cmd
     call
 }
 
-/// Whether the server runs no scripts for us, and will not the next time either.
+/// Whether the server refuses scripts for good.
 pub(crate) fn is_denied(error: &RedisError) -> bool {
     error.code() == Some("NOPERM") || is_unknown_command(error)
 }

@@ -1,4 +1,4 @@
-//! The connection in use: made when it is needed, watched, and discarded when it broke.
+//! The current connection: made when needed, monitored, and discarded when it broke.
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
@@ -23,16 +23,16 @@ pub(crate) struct Session {
     /// and is replaced.
     stuck_after: Duration,
     current: Mutex<CurrentConnection>,
-    /// Receives the changes that others make, from the current connection and from no other.
+    /// Receives changes by other clients, from the current connection only.
     listener: OnceLock<Arc<dyn InvalidationListener>>,
-    /// A connection that is being made, for many callers. A caller that is canceled leaves it to the next one: if each
-    /// started over, no connection would ever be made to a server that is slow to accept.
+    /// A connection attempt, shared by callers. A canceled caller leaves it to the next one: if each started over, no
+    /// connection would ever be made to a server that is slow to accept.
     connecting: tokio::sync::Mutex<Option<BoxFuture<'static, RedisResult<MultiplexedConnection>>>>,
     /// This session, for connections that report their end.
     this: Weak<Session>,
 }
 
-/// The connection in use, numbered so that one failure does not cause two reconnects.
+/// The current connection, numbered so that one failure does not cause two reconnects.
 struct CurrentConnection {
     number: u64,
     connection: Option<MultiplexedConnection>,
@@ -40,7 +40,7 @@ struct CurrentConnection {
 }
 
 impl Session {
-    /// A session that connects at its first use.
+    /// Creates a session, which connects on first use.
     pub(crate) fn new(client: Client, config: &Config) -> Arc<Self> {
         Arc::new_cyclic(|this| Self {
             client,
@@ -92,7 +92,7 @@ impl Session {
         Some(ClientTracking { number, observer: Weak::clone(&self.this) as _, listener })
     }
 
-    /// The connection and its number; made first where there is none that responds.
+    /// The connection and its number; connects if there is none that responds.
     pub(crate) async fn get(&self) -> RedisResult<(u64, MultiplexedConnection)> {
         if let Some(ready) = self.ready() {
             return Ok(ready);
@@ -118,7 +118,7 @@ impl Session {
         Ok((number, connection))
     }
 
-    /// The connection, if there is one that was not idle for too long.
+    /// The connection, if it was not idle for too long.
     fn ready(&self) -> Option<(u64, MultiplexedConnection)> {
         let mut current = self.current();
         let connection = current.connection.clone()?;
@@ -130,7 +130,7 @@ impl Session {
         })
     }
 
-    /// The connection that was idle, if it still responds.
+    /// The idle connection, if it still responds.
     async fn check_idle(&self) -> Option<(u64, MultiplexedConnection)> {
         let (number, mut connection) = {
             let current = self.current();
@@ -147,8 +147,8 @@ impl Session {
         None
     }
 
-    /// Waits for a reply, and discards the connection where it is broken or stuck: every later reply would have to wait
-    /// for the one that does not come.
+    /// Waits for a reply, and discards the connection if it is broken or stuck: every later reply would wait for the
+    /// missing one.
     pub(crate) async fn watched<T>(&self, number: u64, reply: impl Future<Output = RedisResult<T>>) -> RedisResult<T> {
         let mut watch = StuckWatch { session: self, number, since: Instant::now(), is_over: false };
         let reply = reply.await;
@@ -181,7 +181,7 @@ impl SessionObserver for Session {
     }
 }
 
-/// Notices callers that are canceled before their reply has come.
+/// Detects callers that are canceled before their reply arrives.
 struct StuckWatch<'a> {
     session: &'a Session,
     number: u64,
@@ -208,8 +208,8 @@ async fn connect(
         Some(tracking) => tracking.connect(&client, config).await?,
         None => client.get_multiplexed_async_connection_with_config(&config).await?,
     };
-    // Reading a key must not make it seem used, and administrators should see which program is connected. Older servers
-    // and narrow permissions refuse both, which does no harm.
+    // `NO-TOUCH`, since reading a key must not make it seem used; a name, since administrators should see which program
+    // is connected. Older servers and restricted users refuse both, which does no harm.
     let _: RedisResult<Vec<RedisResult<Value>>> = redis::pipe()
         .cmd("CLIENT")
         .arg("SETNAME")

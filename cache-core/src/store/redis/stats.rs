@@ -1,4 +1,4 @@
-//! Statistics: one hash for each hour, and one for all of them together. Each expires when no program reads it any more.
+//! Statistics: one hash for each hour, and one for the totals. Each expires when no program reads it any more.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -13,11 +13,11 @@ use crate::store::redis::connection::{Connection, multi};
 use crate::store::redis::script::Script;
 use crate::store::redis::{layout, reply};
 
-/// Adds a delta as a whole, and once: after a broken connection it is unknown whether the server has received it.
+/// Adds a delta atomically and once: after a broken connection it is unknown whether the server has received it.
 ///
-/// `KEYS`: the hash of all hours, then those of some hours; `ARGV`: the field for the process's last delta in the first
-/// of these, the sequence number of the delta, when each key expires, and then for each counter its hash, its field and
-/// what to add.
+/// `KEYS`: the hash of the totals, then those of some hours; `ARGV`: the field for the process's last delta in the
+/// first of these, the sequence number of the delta, the expiry of each key, and then for each counter its hash, its
+/// field and the increment.
 static ADD: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         "local last = tonumber(redis.call('HGET', KEYS[2], ARGV[1]) or 0)
@@ -40,7 +40,7 @@ pub(crate) async fn add(connection: &Connection, delta: &StatsDelta) -> Result<(
         std::iter::once(layout::STATS_EVER.to_owned()).chain(hours.iter().map(|hour| layout::stats(*hour))).collect();
     let ends: Vec<i64> = std::iter::once(newest).chain(&hours).map(|hour| expires_at(*hour)).collect();
     let last_delta = format!("batch:{}", delta.process);
-    // The place of the hash, the field and what to add. The first hash is the one of all hours.
+    // The index of the hash, the field and the increment. The first hash is the one of the totals.
     let additions: Vec<(usize, String, u64)> = delta
         .buckets
         .iter()
@@ -61,7 +61,7 @@ pub(crate) async fn add(connection: &Connection, delta: &StatsDelta) -> Result<(
         return Ok(());
     }
 
-    // No other process adds deltas of this one.
+    // No other process adds deltas of this process.
     let last = connection.query("HGET", cmd("HGET").arg(&keys[1]).arg(&last_delta)).await?;
     if reply::text(last).and_then(|last| last.parse().ok()).is_some_and(|last: u64| last >= delta.number) {
         return Ok(());

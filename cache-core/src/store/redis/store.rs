@@ -1,7 +1,7 @@
-//! One Redis server: the layouts A, B and D side by side, and results.
+//! [`Redis`]: one server with the layouts A, B and D side by side, and results.
 //!
-//! The layout of an entry follows from what is stored: the form of its id, the type of its index, the content of its
-//! `stream_done` key. New entries are written in the layout that the settings name.
+//! The layout of an entry follows from the stored data: the form of its ID, the type of its index, the value of its
+//! `stream_done` key. New entries are written in the configured layout.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,11 +37,11 @@ use crate::store::traits::{
     Backend, LeaseStore, RateLimitStore, ResponseStore, ResponseWriter, ResultStore, StatsStore, Store,
 };
 
-/// A cache in Redis.
+/// Redis store.
 pub struct Redis {
-    /// For everything short. Shared by all callers, since Redis answers in order.
+    /// For all short operations. Shared by all callers, since Redis replies in order.
     commands: Connection,
-    /// For scans: a page of thousands of keys would hold up whatever is asked behind it.
+    /// For scans: a page of thousands of keys would delay the commands after it.
     scans: Connection,
     locations: LocationCache,
     services: ServiceRegistry,
@@ -49,7 +49,7 @@ pub struct Redis {
 }
 
 impl Redis {
-    /// A store for the server that the settings name; connects at the first call. Fails where the URL is unusable.
+    /// Creates a store for the configured server, which connects on first use. Fails if the URL is invalid.
     pub fn new(config: &Config) -> Result<Self> {
         Ok(Self {
             commands: Connection::new(config)?,
@@ -60,7 +60,7 @@ impl Redis {
         })
     }
 
-    /// Asks the server for an answer.
+    /// Sends a `PING`.
     pub async fn ping(&self) -> Result<()> {
         self.commands.query("PING", &cmd("PING")).await.map(drop)
     }

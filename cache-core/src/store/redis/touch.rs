@@ -1,4 +1,4 @@
-//! Changing how long entries live.
+//! Changing TTLs.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -25,11 +25,11 @@ pub(crate) async fn pexpire(connection: &Connection, ids: &[EntryId], ttl: Optio
     let cache_keys = cache_keys(connection, ids).await?;
     let index_ttls = index_ttls(connection, ids, &cache_keys).await?;
     let mut pipe = Pipeline::with_capacity(ids.len() * 3);
-    // How many replies each entry gets; the first of them says whether it existed.
+    // The number of replies for each entry; the first of them shows whether it existed.
     let mut answers_of = Vec::with_capacity(ids.len());
     for ((id, cache_key), index_ttl) in ids.iter().zip(&cache_keys).zip(index_ttls) {
         let before = pipe.len();
-        // Neither `PERSIST` nor `SET` says whether the key was there.
+        // Neither `PERSIST` nor `SET` reports whether the key existed.
         pipe.cmd("EXISTS").arg(&*id.redis_key());
         match id {
             EntryId::Http(layout, id) => {
@@ -40,7 +40,8 @@ pub(crate) async fn pexpire(connection: &Connection, ids: &[EntryId], ttl: Optio
                 for part in layout::parts(*layout, *id) {
                     set_expiry(&mut pipe, part.as_bytes(), kept);
                 }
-                // An index outlives what it names: it is extended, never shortened, and a persistent one stays so.
+                // An index outlives its entries: its TTL is extended, never shortened, and a persistent one stays
+                // persistent.
                 if let (Some(cache_key), Some(left)) = (cache_key, index_ttl)
                     && outlives(kept, left)
                 {
@@ -61,8 +62,8 @@ pub(crate) async fn pexpire(connection: &Connection, ids: &[EntryId], ttl: Optio
     Ok(touched)
 }
 
-/// Lets persistent indexes of entries expire with the last of the entries that they name: storing and reading keep a
-/// persistent index, so that only a change of TTLs can end it.
+/// Lets persistent indexes expire with the last of their entries: storing and reading keep a persistent index, so that
+/// only a change of TTLs can end it.
 pub(crate) async fn end_indexes(connection: &Connection, ids: &[EntryId]) -> Result<()> {
     let cache_keys = cache_keys(connection, ids).await?;
     let ttls = index_ttls(connection, ids, &cache_keys).await?;
@@ -79,7 +80,7 @@ pub(crate) async fn end_indexes(connection: &Connection, ids: &[EntryId]) -> Res
         }
     }
     let answers = connection.on_entries("reading indexes", &mut pipe).await?;
-    // An index of the wrong type names no entry, so its end is unknown.
+    // An index of the wrong type has no entries, so its end is unknown.
     let named: Vec<Vec<_>> = answers.into_iter().map(|answer| answer.map(owners).unwrap_or_default()).collect();
     let mut pipe = Pipeline::new();
     for entry in named.iter().flatten() {
@@ -100,7 +101,7 @@ fn is_sorted(id: &EntryId) -> bool {
     matches!(id, EntryId::Http(StorageLayout::Hishel2, _))
 }
 
-/// The keys of the entries that an index names.
+/// The keys of the entries in an index.
 fn owners(members: Value) -> Vec<String> {
     let parsed = reply::strings(members).into_iter().filter_map(|member| layout::parse_id(&member));
     parsed.map(|(layout, id)| layout::entry(layout, id)).collect()
@@ -110,7 +111,7 @@ fn int(answer: RedisResult<Value>) -> Option<i64> {
     answer.ok().as_ref().and_then(reply::int)
 }
 
-/// The commands that change the expiry which hishel's own layouts keep inside an entry, where there is one to change.
+/// The commands that change the expiry which hishel's own layouts store inside an entry, if it has one.
 async fn rewrite_expiry(
     connection: &Connection,
     pipe: &mut Pipeline,
@@ -141,7 +142,7 @@ async fn rewrite_expiry(
     Ok(())
 }
 
-/// Milliseconds until each entry's index expires, as `PTTL` says it; `None` where there is nothing to ask for.
+/// Milliseconds until each entry's index expires, by `PTTL`; `None` for entries without an index to read.
 async fn index_ttls(
     connection: &Connection,
     ids: &[EntryId],
@@ -163,8 +164,8 @@ fn index(id: &EntryId, cache_key: Option<&CacheKey>) -> Option<Vec<u8>> {
     }
 }
 
-/// Whether something that is kept so long (`None`: for ever) outlives its index, of which `PTTL` says that it has `left`
-/// milliseconds (negative: it is persistent, or is not there).
+/// Whether an entry with this TTL (`None`: no expiry) outlives its index with `left` milliseconds by `PTTL` (negative:
+/// the index is persistent or missing).
 pub(crate) fn outlives(kept: Option<Duration>, left: i64) -> bool {
     left >= 0 && kept.is_none_or(|kept| left < millis(kept))
 }

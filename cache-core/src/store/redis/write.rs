@@ -1,7 +1,7 @@
-//! Storing an entry: first its body, then its head, then its member of the index.
+//! Storing an entry: body, then head, then index record.
 //!
-//! Until the last step no reader finds the entry, and whatever is written expires by itself, whenever the writer or the
-//! connection ends: a key and its time are set in one transaction.
+//! Until the last step no reader finds the entry. All data that was written expires by itself if the writer or the
+//! connection ends: a key and its TTL are set in one transaction.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -28,14 +28,14 @@ use crate::store::traits::ResponseWriter;
 /// Bodies are stored in chunks of this size, as hishel 2 does; bytes.
 const CHUNK: usize = 131_072;
 
-/// A body shorter than this is one chunk, which readers need not join; but not in hishel 2's layout.
+/// A body shorter than this is stored as one chunk, which readers need not join; but not in hishel 2's layout.
 const SHORT_BODY: usize = 4 * CHUNK;
 
-/// A body that is still being written lives at least this long. Each chunk takes less, and finds the ones before it.
+/// The TTL of a body that is being written. Each chunk takes less time, and finds the chunks before it.
 const UNFINISHED: Duration = Duration::from_secs(3_600);
 
-/// `KEYS`: the index; `ARGV`: the member, its score (empty: the index is a set), milliseconds to keep it (empty: for
-/// ever). The index gets a time where it is new, else it is only ever extended.
+/// `KEYS`: the index; `ARGV`: the member, its score (empty: the index is a set), its TTL in milliseconds (empty: none).
+/// A new index gets this TTL; the TTL of an existing one is only extended.
 static JOIN: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         "local left = redis.call('PTTL', KEYS[1])
@@ -50,8 +50,8 @@ static JOIN: LazyLock<Script> = LazyLock::new(|| {
     )
 });
 
-/// `KEYS`: the entry; `ARGV`: its heads, when it was stored. A hash has no "only if it is there": without the check an
-/// entry that just expired would live for ever.
+/// `KEYS`: the entry; `ARGV`: its head, its storage time. Hashes have no "only if it exists": without the check, an
+/// entry that just expired would be created without a TTL.
 static UPDATE_HEAD: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         "if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
@@ -60,7 +60,7 @@ static UPDATE_HEAD: LazyLock<Script> = LazyLock::new(|| {
     )
 });
 
-/// How long taking back an unfinished entry may take.
+/// Timeout of removing an unfinished entry.
 const UNDO: Duration = Duration::from_secs(1);
 
 /// An entry being stored in Redis.
@@ -69,13 +69,13 @@ pub(crate) struct RedisWriter {
     layout: StorageLayout,
     entry: Entry,
     ttl: Option<Duration>,
-    /// When the entry expires, which hishel's own layouts keep inside it; Unix seconds.
+    /// The expiry of the entry, which hishel's own layouts store inside it; Unix seconds.
     expires_at: Option<f64>,
-    /// Less than [`Self::max_pending`].
+    /// Shorter than [`Self::max_pending`].
     pending: BytesMut,
-    /// Elements of the body's list in Redis already.
+    /// Number of elements of the body in Redis.
     sent: u64,
-    /// Redis may hold parts that no reader is to find.
+    /// Whether Redis may contain parts that must be removed.
     has_leftovers: bool,
 }
 
@@ -85,7 +85,7 @@ impl RedisWriter {
         let expires_at = ttl.map(|ttl| now + ttl.as_secs_f64());
         let created_at = *entry.created_at.get_or_insert(now);
         if let (StorageLayout::Hishel1, Some(expires_at)) = (layout, expires_at) {
-            // hishel 1 counts from when the response was stored first, which may be long ago.
+            // hishel 1 counts from the time when the response was first stored, which may be long ago.
             entry.request.extra.set_storage_ttl(expires_at - created_at);
         }
         Self { connection, layout, entry, ttl, expires_at, pending: BytesMut::new(), sent: 0, has_leftovers: false }
@@ -99,12 +99,12 @@ impl RedisWriter {
         layout::stream(self.layout, self.entry.id)
     }
 
-    /// Adds the command that appends elements to the body, which must be as long as it was left: it may have been
-    /// evicted or flushed meanwhile, and a body without its beginning is none.
+    /// Adds the command that appends elements to the body, which must be as long as before: if it was evicted or
+    /// flushed meanwhile, its beginning would be missing.
     fn append(&mut self, pipe: &mut Pipeline, elements: &[&[u8]]) {
         let stream = self.stream();
         if self.sent == 0 {
-            // An entry may be stored again under its id: its old body must not become the beginning of the new one.
+            // An entry may be stored again under its ID: its old body must not become the beginning of the new one.
             pipe.cmd("DEL").arg(&stream);
             pipe.cmd("RPUSH").arg(&stream).arg(elements);
         } else {
@@ -113,13 +113,13 @@ impl RedisWriter {
         self.sent += elements.len() as u64;
     }
 
-    /// Pieces are gathered to this length before they are sent.
+    /// Chunks are buffered up to this length before they are sent.
     fn max_pending(&self) -> usize {
         if self.sent == 0 && self.layout != StorageLayout::Hishel2 { SHORT_BODY } else { CHUNK }
     }
 
     fn append_rest(&mut self, pipe: &mut Pipeline, rest: &[u8]) {
-        // A chunk that equals the end marker would end the body for its readers: it is stored in two pieces.
+        // A chunk that equals the end marker would end the body for its readers: it is stored in two chunks.
         if self.layout == StorageLayout::Pipeline && rest == COMPLETE {
             self.append(pipe, &[&rest[..1], &rest[1..]]);
         } else {
@@ -127,7 +127,7 @@ impl RedisWriter {
         }
     }
 
-    /// Sends what is pending in chunks; with the first ones the body gets its time.
+    /// Sends the buffer in chunks; the first ones set the TTL of the body.
     async fn send(&mut self) -> Result<()> {
         let pending = self.pending.split().freeze();
         let is_first = self.sent == 0;
@@ -149,13 +149,13 @@ impl RedisWriter {
         Err(Error::Removed { backend, what: format!("the first part of the body of {}", self.entry.id) })
     }
 
-    /// The command that begins the body may be repeated.
+    /// Only the command that begins the body may be repeated.
     async fn run(&mut self, pipe: Pipeline, may_repeat: bool) -> Result<Vec<Value>> {
         self.has_leftovers = true;
         self.connection.transaction("storing an entry", pipe, may_repeat).await
     }
 
-    /// The body's end, the heads, and the time of each: the entry can be read, and is not in the index yet.
+    /// Writes the body's end marker, the head, and the TTL of each: the entry can be read, and is not in the index yet.
     async fn finish(&mut self) -> Result<()> {
         let mut pipe = multi();
         let (rest, is_first) = (self.pending.split().freeze(), self.sent == 0);
@@ -173,7 +173,7 @@ impl RedisWriter {
             StorageLayout::Hishel1 => self.append(&mut pipe, &[b""]),
             _ => self.append(&mut pipe, &[COMPLETE]),
         }
-        // `MULTI` has no answer of its own there.
+        // `MULTI` itself has no reply there.
         pipe.cmd("LLEN").arg(&stream);
         let length_at = pipe.len() - 2;
         let created_at = self.entry.created_at.unwrap_or_else(clock::now);
@@ -207,7 +207,7 @@ impl RedisWriter {
         self.check_length(answers.get(length_at))
     }
 
-    /// The entry's place in the index, and the index's time.
+    /// Adds the entry to the index, and sets the index's TTL.
     async fn join_index(&mut self) -> Result<()> {
         let index = layout::index(self.layout, &self.entry.cache_key);
         let member = self.layout.id_text(self.entry.id);
@@ -249,7 +249,7 @@ impl ResponseWriter for RedisWriter {
     }
 
     async fn commit(mut self: Box<Self>) -> Result<EntryId> {
-        // Two steps: what the first one refused must not be found through the second.
+        // Two steps: an entry that the first one refused must not be found in the index.
         self.finish().await?;
         self.join_index().await?;
         self.has_leftovers = false;
@@ -258,7 +258,7 @@ impl ResponseWriter for RedisWriter {
 }
 
 impl Drop for RedisWriter {
-    /// What an abandoned writer sent is taken back where that is quickly done; else it expires.
+    /// Removes what an abandoned writer sent, if that is quick; otherwise it expires.
     fn drop(&mut self) {
         if !self.has_leftovers {
             return;
@@ -269,7 +269,7 @@ impl Drop for RedisWriter {
             let mut pipe = Pipeline::new();
             pipe.cmd(connection.unlink()).arg(&parts);
             let taken_back = connection.pipeline("deleting an unfinished entry", &mut pipe);
-            // The store may be dropped by now, and must not live on for this.
+            // The store may have been dropped by now, and must not be kept open for this.
             if !matches!(tokio::time::timeout(UNDO, taken_back).await, Ok(Ok(_))) {
                 tracing::debug!("could not delete an unfinished entry; it will expire");
             }
@@ -318,7 +318,7 @@ async fn update_pair(connection: &Connection, key: &str, entry: &Entry) -> Resul
     pipe.cmd("HSET").arg(key).arg("data").arg(data).arg("created_at").arg(created_at);
     match reply::int(&left) {
         None | Some(-2) => return Ok(false),
-        // Where it expires meanwhile, what replaces it does too.
+        // If it expires meanwhile, so does its replacement.
         Some(left @ 0..) => _ = pipe.cmd("PEXPIRE").arg(key).arg(left),
         Some(_) => {}
     }

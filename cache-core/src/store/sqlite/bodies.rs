@@ -1,4 +1,4 @@
-//! Bodies and values, read piece by piece.
+//! Reading bodies and values in parts.
 
 use std::sync::Arc;
 
@@ -17,13 +17,13 @@ use crate::store::sqlite::worker::Worker;
 use crate::store::sqlite::{rows, schema};
 use bytes::{Bytes, BytesMut};
 
-/// How much of a body is read at once; the thread is free for others in between.
+/// The part of a body that is read at once; other callers get the thread in between.
 const WINDOW: usize = 262_144;
 
 /// A live body that is being read.
 ///
-/// Its rows' numbers were noted at the start: no other body gets them, so that one removed or stored again meanwhile
-/// is an error and never a mixture.
+/// The numbers of its rows were read at the start. No other body gets them, so that a body that was removed or replaced
+/// meanwhile is an error and never a mixture.
 pub(crate) struct BodyReader {
     id: Uuid,
     rows: Arc<[i64]>,
@@ -102,11 +102,11 @@ pub(crate) fn stored(database: &Database, id: Uuid, limit: usize) -> Result<Opti
     Ok(body.map(BytesMut::freeze))
 }
 
-/// What is stored of a body or value, in whatever state it is.
+/// The stored part of a body or value, in any state of its entry.
 pub(crate) fn raw(database: &Database, id: &EntryId, limit: usize) -> Result<Option<Bytes>, Failure> {
     match id {
         EntryId::Http(layout, id) if *layout == database.layout => match stored(database, *id, limit)? {
-            // An entry without body rows has an empty body so far; without a row it is not there.
+            // An entry without body rows has an empty body so far; without an entry row there is none.
             None => {
                 let mut statement = database.connection.prepare_cached("SELECT 1 FROM entries WHERE id = ?1")?;
                 Ok(statement.exists([id.as_bytes()])?.then(Bytes::new))

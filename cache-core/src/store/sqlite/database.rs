@@ -1,4 +1,5 @@
-//! The open file. Looking at it changes nothing in it: its journal mode and our own tables come with the first write.
+//! The open file. Reading changes nothing in it: the journal mode and the tables of this crate are set up by the first
+//! write.
 
 use std::fmt::Write as _;
 use std::os::unix::fs::MetadataExt;
@@ -18,7 +19,7 @@ use crate::store::sqlite::schema;
 use crate::store::sqlite::schema::BUSY_TIMEOUT;
 use crate::store::sqlite::sweep::Sweep;
 
-/// How many statements stay prepared: every one that there is.
+/// The capacity for prepared statements: all that exist.
 const STATEMENTS: usize = 32;
 
 /// An open file.
@@ -28,7 +29,7 @@ pub(crate) struct Database {
     pub(crate) connection: Connection,
     pub(crate) layout: StorageLayout,
     pub(crate) services: Arc<ServiceRegistry>,
-    /// An empty database in memory stands in for a file that is not there (yet).
+    /// Whether an empty in-memory database replaces a missing file.
     is_placeholder: bool,
     is_prepared: bool,
     sweep: Sweep,
@@ -83,13 +84,13 @@ impl Database {
         Ok(Self { is_placeholder: true, ..Self::new(file, connection, StorageLayout::Sqlite1, services) })
     }
 
-    /// What reads entries as they are now.
+    /// A reader of the present state.
     pub(crate) fn reader(&self) -> Reader<'_> {
         Reader { connection: &self.connection, layout: self.layout, services: &self.services, now: clock::now() }
     }
 
-    /// The database, if the file is still where it was: one that was deleted can be read and written for long, but
-    /// no program will ever find what is stored in it. One that another program has created meanwhile is opened.
+    /// The database, reopened if the file was replaced: a deleted file can still be read and written, but no other
+    /// program would find what is stored in it.
     pub(crate) fn open_connection(&mut self) -> Result<&mut Self, Failure> {
         if self.is_placeholder {
             if let Ok(database) = Self::open(&self.file, IfMissing::Fail, &self.services) {
@@ -101,12 +102,12 @@ impl Database {
         Ok(self)
     }
 
-    /// Whether the file is there, and still the one that was opened.
+    /// Whether the file still is the one that was opened.
     pub(crate) fn is_open(&self) -> bool {
         !self.is_placeholder && identity(&self.file) == self.identity
     }
 
-    /// Begins a change, which is undone unless it is committed.
+    /// Begins a transaction, which is rolled back unless it is committed.
     pub(crate) fn change(&mut self) -> Result<(Transaction<'_>, StorageLayout), Failure> {
         if self.is_placeholder {
             return Err(Failure::Missing);
@@ -116,11 +117,11 @@ impl Database {
             schema::create_own(&self.connection)?;
             self.is_prepared = true;
         }
-        // Immediate: a change that began by reading could not wait for another writer.
+        // Immediate: a transaction that began by reading could not wait for another writer.
         Ok((self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?, self.layout))
     }
 
-    /// Something was stored: a few dead rows make room for it, now and then.
+    /// Called after storing: now and then, a few dead rows are deleted.
     pub(crate) fn has_grown(&mut self) {
         if let Err(failure) = self.sweep.has_grown(&mut self.connection, self.layout, &self.services) {
             tracing::debug!(%failure, "could not delete expired rows");
@@ -128,7 +129,7 @@ impl Database {
     }
 }
 
-/// Distinguishes a file from another one of the same name: its device and its number there.
+/// The identity of a file: its device and inode.
 type Identity = (u64, u64);
 
 /// `None`: there is no file.
@@ -141,11 +142,11 @@ fn identity(file: &Path) -> Option<Identity> {
     Some(identity)
 }
 
-/// Opens what is there, for writing where that is possible.
+/// Opens the existing file, for writing if possible.
 fn connect(file: &Path) -> Result<Connection, Failure> {
     let plain = OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    // SQLite itself opens a write-protected file for reading, but not one with a write-ahead log in a
-    // write-protected directory: no other program can be writing to that one, so it may be read unlocked.
+    // SQLite itself opens a write-protected file for reading, but not one with a write-ahead log in a write-protected
+    // directory: no other program can be writing to it, so it may be read without locks.
     let attempt = |name: &Path, flags| -> Result<Connection, Failure> {
         let connection = configured(Connection::open_with_flags(name, flags)?)?;
         connection.query_row("SELECT COUNT(*) FROM sqlite_schema", [], |_| Ok(()))?;
@@ -171,7 +172,7 @@ fn configured(connection: Connection) -> Result<Connection, Failure> {
 
 fn use_wal(connection: &Connection) -> Result<(), Failure> {
     match connection.pragma_update(None, "journal_mode", "WAL") {
-        // Another program is reading: the journal that it uses serves as well.
+        // Another program is reading: the current journal mode works as well.
         Err(error) if is_locked(&error) => Ok(()),
         outcome => Ok(outcome?),
     }
@@ -182,7 +183,7 @@ fn is_about_access(error: &rusqlite::Error) -> bool {
     matches!(error.sqlite_error_code(), Some(CannotOpen | PermissionDenied | ReadOnly))
 }
 
-/// The file's name as a URI that promises SQLite that the file does not change.
+/// The file as a URI that declares it immutable to SQLite.
 fn immutable(file: &Path) -> PathBuf {
     let mut uri = String::from("file:");
     for byte in file.as_os_str().as_encoded_bytes() {

@@ -21,14 +21,14 @@ pub(crate) fn remove_from(change: &Transaction<'_>, layout: StorageLayout, ids: 
 
 pub(crate) fn delete(change: &Transaction<'_>, id: Uuid) -> Result<u64, Failure> {
     let gone = change.prepare_cached("DELETE FROM entries WHERE id = ?1")?.execute([id.as_bytes()])?;
-    // Not left to the foreign key: a body whose entry was gone before would stay.
+    // Not left to the foreign key: a body without an entry would stay.
     change.prepare_cached("DELETE FROM streams WHERE entry_id = ?1")?.execute([id.as_bytes()])?;
     Ok(gone as u64)
 }
 
 fn delete_key(change: &Transaction<'_>, key: &[u8]) -> Result<u64, Failure> {
     if let Some(rowid) = rows::row_of(key) {
-        // Only a row that still has no proper id: row numbers may be reused.
+        // Only a row without a valid ID: row numbers may be reused.
         let gone = change
             .prepare_cached("DELETE FROM entries WHERE rowid = ?1 AND (TYPEOF(id) <> 'blob' OR LENGTH(id) <> 16)")?
             .execute([rowid])?;

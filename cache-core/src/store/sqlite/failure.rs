@@ -1,4 +1,4 @@
-//! What can go wrong on a thread of SQLite.
+//! Failures on a SQLite thread.
 
 use uuid::Uuid;
 
@@ -19,7 +19,7 @@ pub(crate) enum Failure {
     Unsupported(&'static str),
     #[error("the database worker stopped unexpectedly")]
     Panicked,
-    /// Body rows that were there are gone, or others stand in their place.
+    /// Body rows were deleted or replaced while they were read.
     #[error("the body of {0} is incomplete")]
     BodyCut(Uuid),
 }

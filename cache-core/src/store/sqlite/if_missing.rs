@@ -1,12 +1,12 @@
-//! The choice of what to do where there is no file.
+//! [`IfMissing`]: behavior if the file does not exist.
 
-/// What to do where there is no file.
+/// Behavior if the file does not exist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IfMissing {
-    /// Fail with [`crate::error::Error::IfMissing`].
+    /// Fail with [`crate::error::Error::Missing`].
     Fail,
     /// Create it, and its directory.
     Create,
-    /// Act as an empty cache, and create nothing. A file that appears later is opened.
+    /// Act as an empty cache without creating the file. A file that appears later is opened.
     Empty,
 }

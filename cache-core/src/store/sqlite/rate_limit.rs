@@ -1,4 +1,4 @@
-//! Turns at a service, one row for each of the last ones, and one that says until when there are none.
+//! Rate limits: one row for each of the last slots, and one for the time until which slots are blocked.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ pub(crate) fn acquire_slot(
     let (change, _) = database.change()?;
     let now = clock::now();
     let mut turns = RequestLog { blocked_until: blocked_until(&change, name)?.unwrap_or(0.0), ..RequestLog::default() };
-    // Nobody is given a later turn: that one was taken by a clock which was put back since.
+    // No caller gets a later slot: such a row was written by a clock that has been set back.
     let latest = now + (max_wait + limit.max_period()).as_secs_f64();
     let mut statement = change
         .prepare_cached("SELECT at FROM animecache_turns WHERE name = ?1 AND NOT is_hold AND at <= ?2 ORDER BY at")?;

@@ -1,6 +1,6 @@
-//! An entry's row, with what its body's rows add up to, read as a summary or whole.
+//! Reading the row of an entry, with the totals of its body rows, as a summary or completely.
 //!
-//! SQLite checks no types: any column may hold anything, and a row that makes no sense is shown as corrupt.
+//! SQLite checks no types: any column may hold anything, and an invalid row is reported as corrupt.
 
 use rusqlite::types::ValueRef;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, ToSql};
@@ -17,7 +17,7 @@ use crate::store::sqlite::failure::Failure;
 use crate::store::summarize;
 use crate::store::summarize::{StoredParts, TITLE_WINDOW, needs_title};
 
-/// Reads entries of one file at one time.
+/// Reads entries of one file as of one time.
 pub(crate) struct Reader<'a> {
     pub(crate) connection: &'a Connection,
     pub(crate) layout: StorageLayout,
@@ -26,13 +26,13 @@ pub(crate) struct Reader<'a> {
     pub(crate) now: f64,
 }
 
-/// An entry's row.
+/// The row of an entry.
 pub(crate) struct StoredResponse {
     pub(crate) rowid: i64,
     pub(crate) summary: Summary,
-    /// How many rows the body has.
+    /// The number of body rows.
     pub(crate) chunks: u64,
-    /// The request and response, where they were asked for and can be read.
+    /// Request and response, if they are wanted and valid.
     pub(crate) entry: Option<Entry>,
 }
 
@@ -45,7 +45,7 @@ pub(crate) struct Live {
     pub(crate) size: u64,
 }
 
-/// How much of an entry is read.
+/// Which parts of an entry are read.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Depth {
     /// What lists show.
@@ -55,7 +55,7 @@ pub(crate) enum Depth {
 }
 
 impl Reader<'_> {
-    /// The first `limit` entries for which `which` holds, a condition on the row `e` with `?1` for `value`.
+    /// The first `limit` entries that match `which`, a condition on the row `e` with `?1` for `value`.
     pub(crate) fn entries(
         &self,
         which: &str,
@@ -72,7 +72,7 @@ impl Reader<'_> {
         Ok(found)
     }
 
-    /// The live and whole entries for which `which` holds.
+    /// The live entries that match `which`.
     pub(crate) fn live(&self, which: &str, value: impl ToSql) -> Result<Vec<Live>, Failure> {
         let mut statement = self.statement(which)?;
         let mut rows = statement.query((value, u32::MAX))?;
@@ -83,11 +83,11 @@ impl Reader<'_> {
         Ok(found)
     }
 
-    /// Entries with `?2` for how many at most. The columns are `_, id, cache_key, data`, layout E's expiry, last use
-    /// and count of chunks, and what [`BodyRows`] says of the body.
+    /// Selects entries, `?2` at most. The columns are `_, id, cache_key, data`, layout E's expiry, last use and number
+    /// of chunks, and the columns of [`BodyRows`].
     ///
-    /// The body's rows are added up in the same query: a query a row would be far slower for whole lists. It joins
-    /// the tables themselves, whose order is that of the groups, so that SQLite need not sort.
+    /// The body rows are aggregated in the same query: one query for each row would be far slower for whole lists. It
+    /// joins the tables themselves: their order is that of the groups, so that SQLite need not sort.
     fn statement(&self, which: &str) -> Result<CachedStatement<'_>, Failure> {
         let own = match self.layout {
             StorageLayout::Sqlite2 => "e.expires_at, e.last_accessed_at, e.chunk_count",
@@ -101,7 +101,7 @@ impl Reader<'_> {
         ))?)
     }
 
-    /// The entry with this id, in whatever state it is.
+    /// The entry with this ID, in any state.
     pub(crate) fn entry(&self, id: Uuid, depth: Depth) -> Result<Option<StoredResponse>, Failure> {
         Ok(self.entries("e.id = ?1", id.as_bytes(), 1, depth)?.pop())
     }
@@ -151,7 +151,8 @@ impl Reader<'_> {
         if self.layout == StorageLayout::Sqlite2 {
             summary.last_used = number(row.get_ref(5)?);
         }
-        // hishel 2 hides an entry that is still being written as if it had expired; its missing count tells.
+        // hishel 2 hides an entry that is still being written by an expiry in the past; the missing number of chunks
+        // identifies it.
         let is_being_written = self.layout == StorageLayout::Sqlite2 && body.expected.is_none();
         if expires_at.is_some_and(|at| at <= self.now) && !is_being_written {
             summary.state = EntryState::Deleted;
@@ -176,14 +177,14 @@ impl Reader<'_> {
         Ok(is_live.then_some(Live { rowid: row.get(0)?, entry, expires_at, size: body.size }))
     }
 
-    /// What is stored of an entry, and when it expires in layout C.
+    /// Decodes a stored entry, with its expiry in layout C.
     fn decode(&self, id: Uuid, cache_key: Option<&[u8]>, data: &[u8]) -> Result<(Entry, Option<f64>), CodecError> {
         if self.layout == StorageLayout::Sqlite2 {
             let (request, response) = msgpack::decode_head(data)?;
             let cache_key = CacheKey::new(cache_key.unwrap_or_default());
             return Ok((Entry { id, cache_key, request, response, created_at: None, deleted_at: None }, None));
         }
-        // The row's id counts, whatever the pair says of itself.
+        // The ID of the row counts, not the one in the entry.
         let mut entry = Entry { id, ..msgpack::decode_pair(data)? };
         let Request { url, extra, .. } = &mut entry.request;
         let expires_at = self.expires_at(url, extra.ttl(), entry.created_at.unwrap_or(0.0));
@@ -191,9 +192,10 @@ impl Reader<'_> {
         Ok((entry, expires_at))
     }
 
-    /// When an entry of layout C expires: hishel counts from its storing, with its own TTL or the configured one.
+    /// The expiry of an entry of layout C: hishel counts from the storage time, with the entry's TTL or the configured
+    /// one.
     pub(crate) fn expires_at(&self, url: &str, own_ttl: Option<f64>, created_at: f64) -> Option<f64> {
-        // hishel takes 0 for "not given".
+        // hishel treats 0 as "not given".
         let ttl = own_ttl
             .filter(|ttl| *ttl != 0.0)
             .unwrap_or_else(|| self.services.get(self.services.by_url(url)).ttl.as_secs_f64());
@@ -213,14 +215,14 @@ impl Reader<'_> {
     }
 }
 
-/// What is known of a body's rows without reading them.
+/// Totals of a body's rows.
 struct BodyRows {
-    /// How many hishel 2 says that there are; `None` while it writes them.
+    /// The number of chunks that hishel 2 recorded; `None` while it writes them.
     expected: Option<i64>,
     rows: i64,
     first: Option<i64>,
     last: Option<i64>,
-    /// Bytes in all of them.
+    /// The number of bytes of all rows.
     size: u64,
 }
 
@@ -245,7 +247,7 @@ impl BodyRows {
 
     fn is_complete(&self, layout: StorageLayout) -> bool {
         let chunks = self.chunks();
-        // Chunks are numbered from 0 without a gap. Of an empty body there is the mark alone, or nothing.
+        // Chunks are numbered from 0 without a gap. An empty body has only the end marker, or no row.
         let is_gapless = match self.last {
             Some(last) => last == chunks - 1,
             None => true,
@@ -262,7 +264,7 @@ fn id(row: &rusqlite::Row<'_>) -> Result<Option<Uuid>, Failure> {
     Ok(row.get_ref(1)?.as_blob().ok().and_then(|id| Uuid::from_slice(id).ok()))
 }
 
-/// The name of a row that has no proper id.
+/// The key of a row without a valid ID.
 fn unidentified(rowid: i64) -> EntryId {
     EntryId::key(format!("{ROW}{rowid}").into_bytes())
 }
@@ -271,18 +273,18 @@ const ROW: &str = "hishel_cache:row:";
 
 const STREAM: &str = "hishel_cache:stream:";
 
-/// The row that [`nameless`] named.
+/// The row of a key made by [`unidentified`].
 pub(crate) fn row_of(key: &[u8]) -> Option<i64> {
     std::str::from_utf8(key).ok()?.strip_prefix(ROW)?.parse().ok()
 }
 
-/// The name of body rows that no entry owns: the pipeline's name for a body.
+/// The key of body rows that belong to no entry: the pipeline's key for a body.
 pub(crate) fn orphan(entry_id: &[u8]) -> Option<EntryId> {
     let id = Uuid::from_slice(entry_id).ok()?;
     Some(EntryId::key(format!("{STREAM}{id}").into_bytes()))
 }
 
-/// The id that [`orphan`] named.
+/// The ID of a key made by [`orphan`].
 pub(crate) fn orphan_of(key: &[u8]) -> Option<Uuid> {
     std::str::from_utf8(key).ok()?.strip_prefix(STREAM)?.parse().ok()
 }

@@ -1,4 +1,4 @@
-//! Lists: entries, then bodies without an entry, then results, each by its own key from page to page.
+//! Scans: entries, then bodies without an entry, then results, each by its own key.
 
 use std::sync::Arc;
 
@@ -14,17 +14,17 @@ use crate::store::sqlite::rows::{Depth, Reader, bytes, number};
 use crate::store::sqlite::{rows, schema};
 use crate::store::summarize;
 
-/// Where a scan stands.
+/// Position in a scan.
 #[derive(Debug)]
 pub(crate) struct Position {
-    /// The file that it is about.
+    /// The file of the scan.
     pub(crate) file: Arc<str>,
     at: TableCursor,
     scanned: u64,
     total: u64,
 }
 
-/// What was listed last.
+/// The last listed row.
 #[derive(Debug)]
 enum TableCursor {
     Entries(i64),
@@ -32,7 +32,7 @@ enum TableCursor {
     Results(i64),
 }
 
-/// Which tables can hold what is wanted.
+/// The tables that can contain matches.
 #[derive(Clone, Copy)]
 pub(crate) struct ScanTables {
     entries: bool,
@@ -49,7 +49,7 @@ impl ScanTables {
         }
     }
 
-    /// The first table from `at` on that is wanted.
+    /// The first wanted table from `at` on.
     fn from(self, at: TableCursor) -> Option<TableCursor> {
         match at {
             TableCursor::Entries(_) if !self.entries => self.from(TableCursor::Bodies(Vec::new())),
@@ -66,7 +66,7 @@ impl Position {
     }
 }
 
-/// How many rows there are of entries and results.
+/// The number of entries and results.
 pub(crate) fn total(connection: &Connection) -> Result<u64, Failure> {
     let count = |table: &str| -> Result<u64, Failure> {
         let mut statement = connection.prepare_cached(&format!("SELECT COUNT(*) FROM {table}"))?;
@@ -76,7 +76,7 @@ pub(crate) fn total(connection: &Connection) -> Result<u64, Failure> {
     Ok(count("entries")? + results)
 }
 
-/// One page of everything from a position on; the caller filters it.
+/// One page after a position; the caller filters it.
 pub(crate) fn page(reader: &Reader<'_>, from: Position, mut wanted: ScanTables, want: usize) -> Result<Page, Failure> {
     let want = u32::try_from(want).unwrap_or(u32::MAX).max(1);
     wanted.results = wanted.results && schema::has_own(reader.connection)?;
@@ -109,14 +109,14 @@ fn entries(reader: &Reader<'_>, after: i64, want: u32) -> Result<Listed, Failure
     Ok((found.into_iter().map(|found| found.summary).collect(), Some(next)))
 }
 
-/// Body rows without an entry, as hishel 1.0 leaves them behind: it does not ask SQLite to check foreign keys. With
-/// them, the last body looked at; `None`: there are no more.
+/// Body rows without an entry, as hishel 1.0 leaves them: it does not enable foreign keys in SQLite. Also returns the
+/// last scanned body; `None`: the scan has ended.
 pub(crate) fn orphans(
     connection: &Connection,
     after: &[u8],
     want: u32,
 ) -> Result<(Vec<Summary>, Option<Vec<u8>>), Failure> {
-    // A bounded stretch of the index, since there may be many rows and no orphan among them.
+    // A bounded part of the index, since there may be many rows without an orphan among them.
     let mut end = connection
         .prepare_cached("SELECT entry_id FROM streams WHERE entry_id > ?1 ORDER BY entry_id LIMIT 1 OFFSET ?2")?;
     let end: Option<Vec<u8>> = end
@@ -145,7 +145,7 @@ pub(crate) fn orphan(id: EntryId, size: u64) -> Summary {
     Summary { size, ..summarize::from_problem(id, EntryState::Orphan, None, "body without an entry") }
 }
 
-/// Only what is under `result_cache:`; other values are what programs keep for themselves.
+/// Only keys under `result_cache:`; other values are private data of programs.
 fn results(reader: &Reader<'_>, after: i64, want: u32) -> Result<Listed, Failure> {
     let mut statement = reader.connection.prepare_cached(
         "SELECT rowid, key, LENGTH(value), created_at, expires_at FROM animecache_results
@@ -161,7 +161,7 @@ fn results(reader: &Reader<'_>, after: i64, want: u32) -> Result<Listed, Failure
     Ok((found, next))
 }
 
-/// A result's summary from a row of `_, key, length, created_at, expires_at`.
+/// The summary of a result from a row of `_, key, length, created_at, expires_at`.
 pub(crate) fn result(services: &ServiceRegistry, now: f64, row: &rusqlite::Row<'_>) -> Result<Summary, Failure> {
     let key = bytes(row.get_ref(1)?).unwrap_or_default();
     let expires_at = number(row.get_ref(4)?);

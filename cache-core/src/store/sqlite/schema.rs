@@ -1,4 +1,4 @@
-//! The tables: which layout a file has, and what is created in a new one.
+//! The tables: detecting the layout of a file, and creating a new one.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::store::sqlite::failure::Failure;
 /// How long a call waits for another program's lock; hishel's own value.
 pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Results, counters and turns at services: tables of our own, which hishel neither sees nor minds in its file.
+/// The tables of this crate, for results, counters and rate limits. hishel ignores them.
 pub(crate) const RESULTS: &str = "animecache_results";
 
 /// Layout C, exactly as hishel 1.3 creates it.
@@ -63,7 +63,7 @@ const COLUMNS_2: [&str; 8] =
 
 const COLUMNS_OF_STREAMS: [&str; 3] = ["chunk_data", "chunk_number", "entry_id"];
 
-/// The layout of a file; `None` where it has no table `entries` at all.
+/// The layout of a file; `None` if it has no table `entries`.
 pub(crate) fn layout(connection: &Connection) -> Result<Option<StorageLayout>, Failure> {
     let columns = columns(connection, "entries")?;
     let layout = if columns.is_empty() {
@@ -87,12 +87,12 @@ fn columns(connection: &Connection, table: &str) -> Result<BTreeSet<String>, Fai
     Ok(names.collect::<Result<_, _>>()?)
 }
 
-/// Whether our own tables are in this file: they come with our first write.
+/// Whether the tables of this crate exist: the first write creates them.
 pub(crate) fn has_own(connection: &Connection) -> Result<bool, Failure> {
     has_table(connection, RESULTS)
 }
 
-/// Whether anything was ever counted in this file; older versions did not.
+/// Whether the file has counters; older versions had none.
 pub(crate) fn has_counters(connection: &Connection) -> Result<bool, Failure> {
     has_table(connection, "animecache_counters")
 }
@@ -102,12 +102,12 @@ fn has_table(connection: &Connection, name: &str) -> Result<bool, Failure> {
     Ok(statement.exists([name])?)
 }
 
-/// Makes a new file one of layout C.
+/// Creates layout C in a new file.
 pub(crate) fn create(connection: &Connection) -> Result<(), Failure> {
     Ok(connection.execute_batch(HISHEL_1)?)
 }
 
-/// Adds what only we use.
+/// Creates the tables of this crate.
 pub(crate) fn create_own(connection: &Connection) -> Result<(), Failure> {
     Ok(connection.execute_batch(OWN)?)
 }

@@ -1,4 +1,4 @@
-//! The shared counters, one row for each counter of each hour.
+//! The shared counters: one row for each counter of each hour.
 
 use std::collections::BTreeMap;
 
@@ -10,10 +10,10 @@ use crate::store::sqlite::database::Database;
 use crate::store::sqlite::failure::Failure;
 use crate::store::sqlite::schema;
 
-/// Stands in the place of an hour for all of them together.
+/// Replaces the hour in the rows of the totals.
 const EVER: i64 = 0;
 
-/// Stands in the place of a scope for the number of each process's last batch.
+/// Replaces the scope in the rows of each process's last delta.
 const LAST_BATCH: &str = "batch";
 
 pub(crate) fn add(database: &mut Database, batch: &StatsDelta) -> Result<(), Failure> {
@@ -59,7 +59,7 @@ pub(crate) fn read(connection: &Connection, since: f64) -> Result<StatsSnapshot,
     let mut rows = statement.query((hour_of(since), EVER))?;
     let mut hours = BTreeMap::<(i64, Scope), Counters>::new();
     while let Some(row) = rows.next()? {
-        // What makes no sense is not ours to understand.
+        // Invalid rows are ignored.
         let Ok((hour, name, field, value)) = <(i64, String, String, i64)>::try_from(row) else { continue };
         let (Some(scope), Ok(value)) = (Scope::from_name(&name), value.try_into()) else { continue };
         let counts =

@@ -1,7 +1,7 @@
-//! One SQLite file: hishel's own layouts C and E, and results in a table of our own beside them.
+//! [`Sqlite`]: hishel's layouts C and E, and a table for results.
 //!
-//! hishel may have the same file open at the same time. One thread reads and another one writes, each with a connection
-//! of its own: a lookup does not wait for a write. Hits do without the thread while they are quick.
+//! hishel may have the same file open at the same time. One thread reads and another one writes, each with its own
+//! connection: a lookup does not wait for a write. Hits are read on the caller's thread while they are quick.
 
 #[cfg(test)]
 pub(crate) mod full;
@@ -45,35 +45,35 @@ use crate::store::traits::{
     Backend, LeaseStore, RateLimitStore, ResponseStore, ResponseWriter, ResultStore, StatsStore, Store,
 };
 
-/// Bodies come along with a lookup up to this size altogether, the newest first; bytes.
+/// A lookup returns bodies up to this total size, the newest first; bytes.
 const RENEW_ALONGSIDE: u64 = 131_072;
 
-/// A hit that takes no longer is read in the caller's own thread: another one takes five times as long to wake.
+/// A hit that is no slower is read on the caller's own thread: waking another thread takes five times as long.
 pub(crate) const QUICK_READ: Duration = Duration::from_micros(200);
 
-/// A SQLite store. Clones share the connections.
+/// SQLite store. Clones share the connections.
 #[derive(Clone)]
 pub struct Sqlite {
     reader: Arc<Worker>,
     pub(crate) writer: Arc<Worker>,
     backend: BackendId,
     renewals: Renewals,
-    /// Whether the last hit or miss was [`QUICK_READ`].
+    /// Whether the last lookup took at most [`QUICK_READ`].
     is_quick: Arc<AtomicBool>,
 }
 
-/// What the next write of new TTLs is to be for. One write takes all of them: behind another program's lock a write for
-/// each hit would pile up.
+/// Entries of the next write of new TTLs, by TTL. One write renews them all: while another program holds the lock, one
+/// write for each hit would accumulate.
 type Renewals = Arc<Mutex<HashMap<Duration, HashSet<EntryId>>>>;
 
 impl Sqlite {
-    /// Opens a file of layout C or E; a new one gets layout C.
+    /// Opens a file of layout C or E; a new file gets layout C. A write-protected file is opened for reading.
     ///
-    /// Fails where the file cannot be opened or holds something else than a cache. A write-protected file opens for
-    /// reading.
+    /// # Errors
+    /// If the file cannot be opened, or contains something other than a cache.
     pub async fn open(file: &Path, services: ServiceRegistry, missing: IfMissing) -> Result<Self> {
         let backend = BackendId { kind: BackendKind::Sqlite, location: file.display().to_string().into() };
-        // The working directory may change. A name that cannot be made absolute is no name of a file either.
+        // The working directory may change. A path that cannot be made absolute is not a file name either.
         let (file, services) = (std::path::absolute(file).unwrap_or_default(), Arc::new(services));
         let open = move || Database::open(&file, missing, &services);
         // The writer first: it may have to create the file.
@@ -82,7 +82,7 @@ impl Sqlite {
         Ok(Self { reader, writer, backend, renewals: Renewals::default(), is_quick: Arc::default() })
     }
 
-    /// Runs `read` with a reader of the file as it is now.
+    /// Runs `read` with a reader of the present state.
     async fn read<T: Send + 'static>(
         &self,
         operation: &'static str,
@@ -91,8 +91,8 @@ impl Sqlite {
         self.reader.run(operation, move |database| snapshot(database, read)).await
     }
 
-    /// [`Self::read`] for hits and misses. A slow disk holds up the caller's thread once at most: from then on the
-    /// reader's thread takes over, until it is quick again.
+    /// [`Self::read`] for lookups. A slow disk blocks the caller's thread once at most: then the reader's thread is
+    /// used until lookups are quick again.
     async fn read_quickly<T: Send + 'static>(
         &self,
         operation: &'static str,
@@ -115,7 +115,7 @@ impl Sqlite {
         self.reader.run(operation, timed).await
     }
 
-    /// Renews the TTL of a response, without waiting for the write.
+    /// Renews the TTL of a response in the background.
     fn renew(&self, first: &mut StoredResponse, ttl: Duration) {
         let until = clock::now() + ttl.as_secs_f64();
         if first.entry.request.extra.ttl().is_some() || !should_renew(first.expires_at, until) {
@@ -129,7 +129,7 @@ impl Sqlite {
         if is_first {
             let renewals = Arc::clone(&self.renewals);
             self.writer.run_later("renewing TTLs", move |database| {
-                // Whether or not they succeed: the next hit starts a new set.
+                // Taken whether or not the write succeeds: the next hit starts a new set.
                 let waiting = std::mem::take(&mut *renewals.lock().unwrap_or_else(PoisonError::into_inner));
                 let database = database?;
                 for (ttl, ids) in waiting {
@@ -306,7 +306,7 @@ impl Inspect for Sqlite {
     }
 }
 
-/// Reads one state of the file, even while another program is writing to it.
+/// Reads a consistent snapshot, even while another program is writing to the file.
 fn snapshot<T>(
     database: &Database,
     read: impl FnOnce(&Database, &Reader<'_>) -> Result<T, Failure>,
@@ -315,10 +315,10 @@ fn snapshot<T>(
     read(database, &database.reader())
 }
 
-/// The live, complete entries under a key, newest first, with bodies as far as they are short.
+/// The live entries under a key, newest first, with bodies up to a total size.
 fn lookup(database: &Database, reader: &Reader<'_>, key: &CacheKey) -> Result<Vec<StoredResponse>, Failure> {
     let mut live = reader.live("e.cache_key = ?1", key.as_bytes())?;
-    // Layout E does not say when an entry was stored; the order of rows does.
+    // Layout E does not record the storage time; the order of rows gives it.
     live.sort_by(|a, b| a.entry.newest_first(&b.entry).then(b.rowid.cmp(&a.rowid)));
     let mut room = RENEW_ALONGSIDE;
     let with_body = |rows::Live { entry, expires_at, size, .. }| {

@@ -1,6 +1,7 @@
-//! Dead rows leave the file a few at a time, behind the writes that would else let it grow for ever.
+//! Incremental deletion of expired rows after writes.
 //!
-//! hishel looks at every row once an hour; a short stretch behind every few writes takes as much out and blocks no caller.
+//! hishel scans all rows once an hour. Scanning a few rows after some of the writes deletes as many and blocks no
+//! caller.
 
 use std::time::Duration;
 
@@ -16,37 +17,37 @@ use crate::store::sqlite::rows::{Depth, Reader};
 use crate::store::sqlite::scan;
 use crate::store::sqlite::schema::BUSY_TIMEOUT;
 
-/// A stretch is looked at behind so many writes.
+/// The number of writes between two steps.
 const WRITES: u32 = 32;
 
-/// How many rows of each table a stretch has: twice as many as are added in between, so that it comes round.
+/// The number of rows of each table in a step: twice as many as are added in between, so that the sweep advances.
 const STEP_ROWS: u32 = 2 * WRITES;
 
-/// How long, in seconds, an expired entry stays for its current readers; hishel's own value.
+/// How long, in seconds, an expired entry is kept for its current readers; hishel's own value.
 const GRACE: f64 = 180.0;
 
 /// How long, in seconds, an entry may take to be written; hishel's own value.
 const MAX_WRITE: f64 = 3_600.0;
 
-/// Where the sweep stands.
+/// Position of the sweep.
 pub(crate) struct Sweep {
-    /// Writes since the last stretch.
+    /// Writes since the last step.
     writes: u32,
-    /// The last entry's row that was looked at.
+    /// The row of the last scanned entry.
     entries: i64,
-    /// The last body's entry that was looked at.
+    /// The entry of the last scanned body.
     bodies: Vec<u8>,
 }
 
 impl Default for Sweep {
-    /// Due behind the first write: many programs make few.
+    /// The first step is due after the first write: many programs write little.
     fn default() -> Self {
         Self { writes: WRITES - 1, entries: i64::MIN, bodies: Vec::new() }
     }
 }
 
 impl Sweep {
-    /// Counts a write, and looks at the next stretch of each table where it is time to.
+    /// Counts a write, and sweeps the next rows of each table if a step is due.
     pub(crate) fn has_grown(
         &mut self,
         connection: &mut Connection,
@@ -58,7 +59,7 @@ impl Sweep {
             return Ok(());
         }
         self.writes = 0;
-        // Somebody waits for what was written just now: where another program has the lock, the next time will do.
+        // A caller waits for the write: if another program holds the lock, skip this step.
         connection.busy_timeout(Duration::ZERO)?;
         let swept = self.step(connection, layout, services);
         connection.busy_timeout(BUSY_TIMEOUT)?;
@@ -97,7 +98,7 @@ impl Sweep {
 fn is_dead(entry: &Summary, now: f64) -> bool {
     match entry.state {
         EntryState::Deleted => entry.expires_at.is_some_and(|at| at + GRACE < now),
-        // hishel 2 does not say when it began to write, but when it last touched the row.
+        // hishel 2 does not record when it began to write, but when it last updated the row.
         EntryState::Incomplete => entry.created_at.or(entry.last_used).is_some_and(|at| at + MAX_WRITE < now),
         EntryState::Live | EntryState::Corrupt | EntryState::Orphan => false,
     }

@@ -1,4 +1,4 @@
-//! A thread that owns a connection: SQLite blocks, the callers do not, but for what is quick.
+//! A thread that owns a connection, since SQLite blocks. Quick reads run on the caller's thread.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError, Weak, mpsc};
@@ -13,17 +13,17 @@ use crate::store::sqlite::schema::BUSY_TIMEOUT;
 
 type Job = Box<dyn FnOnce(Result<&mut Database, Failure>) + Send>;
 
-/// Sends work to a thread. The thread ends, and its connection is closed, when this is dropped.
+/// Sends jobs to a thread. When this is dropped, the thread closes its connection and ends.
 pub(crate) struct Worker {
     jobs: mpsc::Sender<Job>,
-    /// The thread keeps it, so that it is the thread that closes it.
+    /// Weak: the thread owns the database, so that the thread closes it.
     database: Weak<Mutex<Database>>,
     backend: BackendId,
 }
 
 impl Worker {
-    /// Starts a thread; `open` runs on it first. Its connection is closed before `other` is let go of: of two that are
-    /// closed at once, each would leave it to the other to put the file in order.
+    /// Starts a thread; `open` runs on it first. Its connection is closed before `other` is dropped: of two that are
+    /// closed at once, each would leave the final checkpoint to the other.
     pub(crate) async fn start(
         backend: BackendId,
         open: impl FnOnce() -> Result<Database, Failure> + Send + 'static,
@@ -35,7 +35,7 @@ impl Worker {
             let database = match open() {
                 Ok(database) => Arc::new(Mutex::new(database)),
                 Err(failure) => {
-                    // A caller that is gone needs no result.
+                    // A caller that was dropped needs no result.
                     let _ = opened.send(Err(failure));
                     return;
                 }
@@ -43,7 +43,7 @@ impl Worker {
             let _ = opened.send(Ok(Arc::downgrade(&database)));
             for job in queue {
                 let mut database = database.lock().unwrap_or_else(PoisonError::into_inner);
-                // One job that panics (its caller learns of it) must not be the end of all that come after it.
+                // A job that panics (its caller gets an error) must not stop the jobs after it.
                 let _ = catch_unwind(AssertUnwindSafe(|| job(database.open_connection())));
             }
             drop(database);
@@ -67,7 +67,7 @@ impl Worker {
     ) -> Result<T> {
         let (done, outcome) = oneshot::channel();
         let job: Job = Box::new(move |database| {
-            // Jobs of callers that are gone are skipped: behind another program's lock they would pile up.
+            // Jobs of dropped callers are skipped: while another program holds the lock, they would accumulate.
             if !done.is_closed() {
                 let _ = done.send(database.and_then(job));
             }
@@ -79,8 +79,8 @@ impl Worker {
         outcome.map_err(|failure| failure.into_error(&self.backend, operation))
     }
 
-    /// Runs `job` here and now, without the thread. `None` where it would have to wait, whether for the thread or for
-    /// another program.
+    /// Runs `job` on the caller's thread. Returns `None` if it would have to wait for the worker or for another
+    /// program.
     pub(crate) fn run_here<T>(
         &self,
         operation: &'static str,
@@ -100,8 +100,8 @@ impl Worker {
         }
     }
 
-    /// Has `job` run on the thread some time, also without a database, and without waiting for it. Failing costs nothing
-    /// but a chance.
+    /// Queues `job` without waiting for it, also if there is no database. It is an optimization: its failure is
+    /// ignored.
     pub(crate) fn run_later<T>(
         &self,
         operation: &'static str,
@@ -112,7 +112,7 @@ impl Worker {
                 tracing::debug!(operation, %failure, "background write failed");
             }
         });
-        // A thread that has ended says so at the next call that waits for it.
+        // If the thread has ended, the next call that waits for it reports that.
         let _ = self.jobs.send(job);
     }
 }

@@ -1,4 +1,4 @@
-//! Changes of what is stored, each in one transaction.
+//! Changes of stored data, each in one transaction.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,12 +17,12 @@ use crate::store::sqlite::rows::{Depth, Reader};
 
 pub(crate) const NO_END: &str = "responses in the hishel 1 SQLite layout always expire; set a TTL";
 
-/// Layout C counts an entry's TTL from its storing.
+/// Layout C counts an entry's TTL from its storage time.
 pub(crate) fn set_expiry(entry: &mut Entry, expires_at: f64) {
     entry.request.extra.set_storage_ttl(expires_at - entry.created_at.unwrap_or(0.0));
 }
 
-/// Writes a new head; `false`: the entry was gone.
+/// Writes a new head; `false`: the entry does not exist.
 pub(crate) fn update_head(database: &mut Database, id: Uuid, mut entry: Entry) -> Result<bool, Failure> {
     let services = Arc::clone(&database.services);
     let (change, layout) = database.change()?;
@@ -59,7 +59,7 @@ pub(crate) fn write_pair(change: &Transaction<'_>, entry: &Entry) -> Result<(), 
     Ok(())
 }
 
-/// Sets the time to live of what is still there.
+/// Sets the TTL of entries that still exist.
 pub(crate) fn expire(database: &mut Database, ids: &[EntryId], ttl: Option<Duration>) -> Result<u64, Failure> {
     let services = Arc::clone(&database.services);
     let (change, layout) = database.change()?;
@@ -69,7 +69,7 @@ pub(crate) fn expire(database: &mut Database, ids: &[EntryId], ttl: Option<Durat
     for id in ids {
         touched += match id {
             EntryId::Http(of, id) if *of == layout && layout == StorageLayout::Sqlite2 => {
-                // An idle limit of its own could end the entry before the time asked for.
+                // A shorter idle limit could expire the entry before its new TTL.
                 change
                     .prepare_cached(
                         "UPDATE entries SET expires_at = ?2, ttl_deadline = ?2, tti = NULL
@@ -99,7 +99,7 @@ pub(crate) fn expire(database: &mut Database, ids: &[EntryId], ttl: Option<Durat
     Ok(touched)
 }
 
-/// Removes entries and results with all that belongs to them. Their rows are counted, their bodies' are not.
+/// Deletes entries and results with their bodies. The rows of bodies are not counted.
 pub(crate) fn remove(database: &mut Database, ids: &[EntryId]) -> Result<RemoveStats, Failure> {
     let (change, layout) = database.change()?;
     let removed = remove_from(&change, layout, ids)?;
@@ -107,7 +107,7 @@ pub(crate) fn remove(database: &mut Database, ids: &[EntryId]) -> Result<RemoveS
     Ok(RemoveStats { entries: removed, keys: removed })
 }
 
-/// Stores a result, over the one that is there.
+/// Stores a result, replacing an existing one.
 pub(crate) fn set(database: &mut Database, key: &str, value: &[u8], ttl: Duration) -> Result<(), Failure> {
     let (change, _) = database.change()?;
     let now = clock::now();

@@ -1,7 +1,7 @@
-//! Storing a response: what is short in one transaction, what is long in several, so that memory does not grow with it.
+//! Storing a response: a short one in one transaction, a long one in several, so that memory does not grow with it.
 //!
-//! Until the last transaction a long one is incomplete to every reader, hishel among them: in layout C it has no marker
-//! row, in layout E it has expired and its chunks are not counted.
+//! Until its last transaction, a long response is incomplete to every reader, including hishel: in layout C it has no
+//! end marker, in layout E it has expired and has no number of chunks.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,10 +22,10 @@ use crate::store::sqlite::worker::Worker;
 use crate::store::sqlite::write::{NO_END, set_expiry, write_pair};
 use crate::store::traits::ResponseWriter;
 
-/// How much of a body one row holds; hishel 2's own value.
+/// The size of a chunk, one row each; hishel 2's own value.
 const CHUNK: usize = 131_072;
 
-/// How much of a body waits in memory until it is written.
+/// The size of the part that is buffered in memory.
 const IN_MEMORY: usize = 8 * CHUNK;
 
 /// A response to be stored.
@@ -35,14 +35,14 @@ pub(crate) struct SqliteWriter {
     ttl: Option<Duration>,
     pending: BytesMut,
     begun: Option<Begun>,
-    /// There may be a part of it in the file that no reader is to find.
+    /// Whether the file may contain an incomplete part that must be removed.
     has_leftovers: bool,
 }
 
-/// The part of a response that is in the file already.
+/// The part of a response that is already in the file.
 #[derive(Clone, Copy)]
 struct Begun {
-    /// The number of its entry's row, by which it knows that row for its own.
+    /// The number of its entry row: another number means that the entry was replaced.
     row: i64,
     chunks: u32,
 }
@@ -98,7 +98,7 @@ impl Drop for SqliteWriter {
     }
 }
 
-/// Replaces the response of this id, by the part of the new one that there is so far.
+/// Replaces the response with this ID by the first part of the new one.
 fn insert_entry(
     database: &mut Database,
     mut entry: Entry,
@@ -107,7 +107,7 @@ fn insert_entry(
     is_whole: bool,
 ) -> Result<Begun, Failure> {
     let (change, layout) = database.change()?;
-    // Above those in use before the old ones are gone: a reader of the old body must not take the new one for it.
+    // Row numbers above the ones in use: a reader of the old body must not mistake the new one for it.
     let (row, body_row): (i64, i64) = change
         .prepare_cached(
             "SELECT (SELECT COALESCE(MAX(rowid), 0) + 1 FROM entries), (SELECT COALESCE(MAX(rowid), 0) + 1 FROM streams)",
@@ -128,7 +128,7 @@ fn insert_entry(
     Ok(begun)
 }
 
-/// `chunks`: of a complete body.
+/// `chunks`: the number of chunks of a complete body.
 fn insert_hishel2(
     change: &Transaction<'_>,
     entry: &Entry,
@@ -166,7 +166,7 @@ fn insert_hishel1(
     is_whole: bool,
 ) -> Result<(), Failure> {
     let now = clock::now();
-    // An entry that is incomplete for long is swept away, by us and by hishel, and an old one may be copied.
+    // An entry that is incomplete for long is deleted by the sweep and by hishel, and a copied entry may be old.
     let created_at = entry.created_at.filter(|_| is_whole).unwrap_or(now);
     entry.created_at = Some(created_at);
     set_expiry(entry, now + ttl.ok_or(Failure::Unsupported(NO_END))?.as_secs_f64());
@@ -186,7 +186,7 @@ fn insert_hishel1(
     Ok(())
 }
 
-/// Adds to what was begun.
+/// Appends a part.
 fn append(database: &mut Database, id: Uuid, begun: Begun, part: &[u8]) -> Result<Begun, Failure> {
     let (change, _) = database.change()?;
     let begun = begun.add(&change, id, part)?;
@@ -194,7 +194,7 @@ fn append(database: &mut Database, id: Uuid, begun: Begun, part: &[u8]) -> Resul
     Ok(begun)
 }
 
-/// Adds the last part, and makes all of it visible.
+/// Appends the last part, and makes the response visible.
 fn finish(
     database: &mut Database,
     mut entry: Entry,
@@ -209,7 +209,7 @@ fn finish(
     if begun.chunks != change.prepare_cached(count)?.query_row([id.as_bytes()], |row| row.get::<_, u32>(0))? {
         return Err(Failure::BodyCut(id));
     }
-    // Its time begins now, not when its first bytes came.
+    // The TTL begins now, not with the first bytes.
     let now = clock::now();
     if layout == StorageLayout::Sqlite2 {
         change
@@ -226,7 +226,7 @@ fn finish(
 
 impl Begun {
     fn add(self, change: &Transaction<'_>, id: Uuid, part: &[u8]) -> Result<Self, Failure> {
-        // It may have been removed meanwhile, or stored by another program.
+        // The entry may have been deleted meanwhile, or replaced by another program.
         let mut statement = change.prepare_cached("SELECT 1 FROM entries WHERE id = ?1 AND rowid = ?2")?;
         if !statement.exists((id.as_bytes(), self.row))? {
             return Err(Failure::BodyCut(id));
@@ -236,7 +236,7 @@ impl Begun {
     }
 }
 
-/// Stores a part of a body from the chunk with this number on; `row`: the number of its first row, if that matters.
+/// Stores a part of a body from the chunk with this number on; `row`: the number of its first row, if it matters.
 fn insert(change: &Transaction<'_>, id: Uuid, first: u32, part: &[u8], mut row: Option<i64>) -> Result<(), Failure> {
     let mut statement = change
         .prepare_cached("INSERT INTO streams (rowid, entry_id, chunk_number, chunk_data) VALUES (?1, ?2, ?3, ?4)")?;
@@ -247,7 +247,7 @@ fn insert(change: &Transaction<'_>, id: Uuid, first: u32, part: &[u8], mut row: 
     Ok(())
 }
 
-/// Layout C's mark that the body is whole.
+/// Layout C's end marker of a complete body.
 fn mark_complete(change: &Transaction<'_>, id: Uuid) -> Result<(), Failure> {
     change
         .prepare_cached("INSERT INTO streams (entry_id, chunk_number, chunk_data) VALUES (?1, -1, x'')")?
@@ -255,7 +255,7 @@ fn mark_complete(change: &Transaction<'_>, id: Uuid) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Removes what an abandoned writer left, unless it is whole after all.
+/// Removes what an abandoned writer left, unless it is complete.
 fn undo(database: &mut Database, id: Uuid) -> Result<(), Failure> {
     let (change, layout) = database.change()?;
     let is_whole = match layout {

@@ -1,4 +1,4 @@
-//! The entries of the tier in memory, and until when each is served.
+//! The entries of the memory tier, each with its own deadline.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,7 +20,7 @@ const MAX_BYTES: u64 = 32 << 20;
 /// Larger bodies and values are not kept; bytes.
 const MAX_VALUE: usize = 1 << 20;
 
-/// About what an entry takes besides its body; bytes.
+/// The approximate size of an entry without its body; bytes.
 const HEAD: usize = 2_048;
 
 pub(crate) struct TierEntries {
@@ -28,19 +28,19 @@ pub(crate) struct TierEntries {
     results: Cache<Vec<u8>, StoredResult>,
     /// The cache key of each entry: invalidations name the entry.
     keys: Cache<Uuid, CacheKey>,
-    /// Grows with every change: a value read before a change is not kept after it.
+    /// Incremented by every change: a value that was read before a change is not stored after it.
     changes: AtomicU64,
-    /// Off: nothing is served, and nothing entries.
+    /// If not set, nothing is served and nothing stored.
     is_on: AtomicBool,
-    /// Held while something is inserted or invalidated, so that no change falls between the check of [`Self::changes`]
-    /// and the insertion.
+    /// Held during insertions and invalidations, so that no change falls between the check of [`Self::changes`] and the
+    /// insertion.
     fill_lock: Mutex<()>,
 }
 
 #[derive(Clone)]
 struct Responses {
     found: Arc<[StoredResponse]>,
-    /// When the store is read again; Unix seconds.
+    /// When the store is to be read again; Unix seconds.
     until: f64,
 }
 
@@ -89,8 +89,8 @@ impl TierEntries {
         self.results.get(key.as_bytes()).filter(|stored| stored.expires_at.is_none_or(|at| now < at))
     }
 
-    /// Keeps responses that were read since then, if nothing has changed and the body of the first came along: for half
-    /// of their remaining TTL, so that hits reach the store, which renews it, before it expires.
+    /// Stores responses that were read since then, if nothing has changed and the lookup returned the body of the
+    /// first: for half of their remaining TTL, so that hits reach the store, which renews it, before it expires.
     pub(crate) fn keep_responses(&self, since: Version, key: &CacheKey, found: &[StoredResponse], now: f64) {
         let is_short = |found: &StoredResponse| found.body.as_ref().is_some_and(|body| body.len() <= MAX_VALUE);
         if !found.first().is_some_and(is_short) {

@@ -1,4 +1,4 @@
-//! Servers that answer late or never, and URLs that name several.
+//! Tests with servers that reply late or never, and with URLs of several hosts.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::config::RedisUrl;
 use crate::store::redis::connection::*;
 
-/// Answers every command but, where it is `mute`, `PING`.
+/// Replies to every command except, if it is `mute`, `PING`.
 async fn answer(mut stream: TcpStream, mute: bool) {
     let mut asked = [0; 4_096];
     while let Ok(length @ 1..) = stream.read(&mut asked).await {
@@ -20,7 +20,7 @@ async fn answer(mut stream: TcpStream, mute: bool) {
     }
 }
 
-/// Asks a server twice that never answers `PING` on its first connection.
+/// Sends two commands to a server that never replies to `PING` on its first connection.
 async fn ask_twice(settings: Config) -> (Result<Value>, Result<Value>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = RedisUrl::new(format!("redis://{}", listener.local_addr().unwrap()));

@@ -1,9 +1,9 @@
-//! The lines of `MONITOR`: which commands are signs. Values are never looked at: a line is read as far as its keys.
+//! Parsing the lines of `MONITOR` into signals. Values are ignored: a line is read up to the end of its keys.
 
 use crate::model::event::EventKind;
 use crate::store::redis::events::signal::{Command, Signal};
 
-/// What a command does to its keys, and how many of its arguments are keys.
+/// The effect of a command on its keys, and how many of its arguments are keys.
 fn command(command: &[u8]) -> Option<(Command, usize)> {
     let mut name = [0; 16];
     let name = name.get_mut(..command.len())?;
@@ -22,8 +22,8 @@ fn command(command: &[u8]) -> Option<(Command, usize)> {
     })
 }
 
-/// The signs in a line such as `1795395939.519725 [0 127.0.0.1:48572] "smembers" "hishel_cache:key_index:6b"`. What came
-/// from the address `own` is no sign: the watch looks into entries itself.
+/// The signals in a line such as `1795395939.519725 [0 127.0.0.1:48572] "smembers" "hishel_cache:key_index:6b"`.
+/// Commands from the address `own` are ignored: the watch itself reads entries.
 pub(crate) fn signals(line: &[u8], database: i64, own: Option<&[u8]>) -> Vec<Signal> {
     let read = || {
         let open = line.iter().position(|byte| *byte == b'[')?;

@@ -1,6 +1,6 @@
 //! The events of a cache, from keyspace notifications or from the commands that the server receives (`MONITOR`).
 //!
-//! A separate task reads what the server sends as fast as it comes, over a separate connection: the server buffers what a
+//! A separate task reads what the server sends, over a separate connection, without delay: the server buffers what a
 //! slow reader has not read. Signals that the feed cannot follow are dropped and counted.
 
 use std::sync::Arc;
@@ -29,10 +29,10 @@ use crate::store::redis::events::signal::Signal;
 use crate::store::redis::layout::Name;
 use crate::store::redis::{heads, layout, reply};
 
-/// The most signals that are read and not interpreted yet; further ones are dropped.
+/// The maximum number of signals that are read and not interpreted yet; further ones are dropped.
 const QUEUE: usize = 16_384;
 
-/// The most entries that are remembered.
+/// The maximum number of remembered entries.
 const REMEMBERED: u64 = 10_000;
 
 /// How often pending operations are checked for timeouts.
@@ -45,14 +45,14 @@ const CHECK_EVERY: f64 = 5.0;
 pub(crate) struct RedisEventFeed {
     source: EventSource,
     begun_at: f64,
-    /// When the feed ends by itself.
+    /// When the feed ends, if it is limited.
     ended_at: Option<f64>,
     connection: Connection,
     services: ServiceRegistry,
     interpreter: EventInterpreter,
     known: Cache<Uuid, Arc<Facts>>,
     inbox: mpsc::Receiver<ReaderMessage>,
-    /// The message that is being processed: kept here, so that a canceled call loses nothing.
+    /// The message that is being processed: stored here, so that a canceled call loses nothing.
     current: Option<ReaderMessage>,
     dropped: DroppedCount,
     ticked_at: f64,
@@ -63,7 +63,7 @@ pub(crate) struct RedisEventFeed {
 }
 
 impl RedisEventFeed {
-    /// Starts to watch; the server's settings are in place when this returns.
+    /// Starts to watch; the server's settings are changed when this returns.
     pub(crate) async fn open(connection: &Connection, services: &ServiceRegistry, source: EventSource) -> Result<Self> {
         let setting = match source {
             EventSource::Notifications { enables } => Some(Setting::take(connection, enables).await?),
@@ -98,7 +98,7 @@ impl RedisEventFeed {
         })
     }
 
-    /// Processes one more message, or a timeout. `Some`: nothing was observed for this long.
+    /// Processes one more message, or a timeout. `Some`: the duration without observation.
     async fn resubscribe(&mut self) -> Result<Option<Duration>> {
         let now = clock::now();
         if self.ended_at.is_some_and(|until| now >= until) {
@@ -127,7 +127,7 @@ impl RedisEventFeed {
                 let (at, signal) = (*at, signal.clone());
                 let context = self.inspect(&signal).await;
                 self.current = None;
-                // By the time of the signals: those that wait in the queue were not late.
+                // By the time of the signals: those that wait in the queue are not late.
                 if at - self.ticked_at >= TICK.as_secs_f64() {
                     self.ticked_at = at;
                     self.interpreter.tick(at);
@@ -137,7 +137,7 @@ impl RedisEventFeed {
             }
             Some(ReaderMessage::Gap(gap)) => {
                 let gap = *gap;
-                // The server may have been restarted, and have forgotten its settings.
+                // The server may have been restarted and have lost its settings.
                 self.check_setting(now).await?;
                 self.current = None;
                 Ok(Some(gap))
@@ -149,7 +149,7 @@ impl RedisEventFeed {
         self.checked_at = now;
         match &mut self.setting {
             Some(setting) => match setting.check().await {
-                // The reader reports when the server is back.
+                // The reader reports when the server is available again.
                 Err(error) if error.is_temporary() => Ok(()),
                 outcome => outcome,
             },
@@ -157,7 +157,7 @@ impl RedisEventFeed {
         }
     }
 
-    /// Reads from the server what a signal does not contain, with commands that cause no signals.
+    /// Reads from the server the data that a signal lacks, with commands that cause no signals.
     async fn inspect(&mut self, signal: &Signal) -> Context {
         match signal {
             Signal::HeadsWritten(layout, id) => self.context_of(*layout, *id, true).await,
@@ -190,7 +190,7 @@ impl RedisEventFeed {
                 return None;
             }
         };
-        // Names alone do not tell hishel's layouts apart; only hishel 2 does not store when an entry was stored.
+        // Keys alone do not distinguish hishel's layouts; only hishel 2 does not record the storage time.
         let layout = if entry.created_at.is_none() { StorageLayout::Hishel2 } else { layout };
         let facts = Arc::new(Facts {
             id: EntryId::Http(layout, id),

@@ -1,17 +1,17 @@
-//! From signals to events: what the clients of a cache must have been doing. Pure: the time is a parameter.
+//! Derives events from signals. Pure: the time is a parameter.
 //!
-//! The rules, which follow from how the pipeline, hishel and this crate use their keys:
-//! - A lookup is a `SMEMBERS` (hishel 2: a range) of an index. With notifications only one that finds none is seen.
-//! - A *hit* is, of commands, a lookup whose entry is read within a second; of notifications, an entry whose TTL is set
-//!   and that was not stored just now. Several entries under one key, renewed together, are one lookup.
-//! - A *miss* is a lookup of an index that does not exist, or whose entries are not read. Its service is known only from
+//! The rules follow from how the pipeline, hishel and this crate use their keys:
+//! - A lookup is a `SMEMBERS` (hishel 2: a range) of an index. Notifications show only lookups that find none.
+//! - A *hit* is, with commands, a lookup with an entry that is read within a second; with notifications, an entry that
+//!   gets a new TTL and was not stored just now. Several entries under one key, renewed together, are one lookup.
+//! - A *miss* is a lookup of an index that does not exist, or has no entry that is read. Its service is known only from
 //!   the response that is stored for it: the miss waits for that for a while. Misses of one key close together are one:
 //!   this crate looks up a second time before it fetches.
-//! - A store reads the TTL of the index before it joins the index, which looks like another miss: it is left out.
+//! - A store reads the TTL of the index before it joins the index, which looks like another miss: it is ignored.
 //! - A *store* is a head that is written and then joined to the index; without the index it is a *refresh* (a 304).
-//! - A *removal* is the key of a head that is deleted, a head marked as deleted (hishel 1, the pipeline), or an entry that
-//!   has left its index and gets a short TTL (hishel's own layouts).
-//! - A result is missed where its key does not exist. Of commands, reading one that exists is a hit, unless it was
+//! - A *removal* is a deleted key of a head, a head marked as deleted (hishel 1, the pipeline), or an entry that left
+//!   its index and gets a short TTL (hishel's own layouts).
+//! - A result is missed if its key does not exist. With commands, reading an existing one is a hit, unless it was
 //!   written only afterwards.
 
 #[cfg(test)]
@@ -31,18 +31,18 @@ use crate::store::redis::events::pending::{
 use crate::store::redis::events::signal::Signal;
 use crate::store::redis::events::timeouts;
 
-/// What was read from the server about a signal.
+/// Data read from the server about a signal.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Context {
-    /// The entry that it is about, if it exists.
+    /// The entry of the signal, if it exists.
     pub(crate) facts: Option<Arc<Facts>>,
     /// Of an index: the same key exists in the pipeline's layout. Of a result: it exists.
     pub(crate) is_there: bool,
 }
 
-/// Follows the clients of a cache.
+/// Derives events from the signals of a cache's clients.
 pub(crate) struct EventInterpreter {
-    /// Reads are seen, not only changes and misses.
+    /// Whether reads are observed, not only changes and misses.
     sees_reads: bool,
     pending: Pending,
 }
@@ -89,7 +89,7 @@ impl EventInterpreter {
             }
             Signal::TtlSet(_, id) => self.ttl_set(at, id, live),
             Signal::EntryGone(layout, id, how) => {
-                self.entry_gone(at, EntryId::Http(layout, id), id, how, context.facts)
+                self.entry_gone(at, EntryId::Http(layout, id), id, how, context.facts);
             }
             Signal::ResultRead(key) => self.result_read(at, key, context.is_there),
             Signal::ResultMissed(key) => self.pending.emit_result(at, EventKind::Miss, key),
@@ -211,7 +211,7 @@ impl EventInterpreter {
             Some(facts) if facts.is_deleted => {}
             Some(facts) => self.pending.emit(at, how, &facts),
             None => {
-                self.pending.events.push_back(CacheEvent { id: Some(id), ..unidentified(at, how, CacheKind::Http) })
+                self.pending.events.push_back(CacheEvent { id: Some(id), ..unidentified(at, how, CacheKind::Http) });
             }
         }
     }
@@ -243,17 +243,17 @@ impl EventInterpreter {
         }
     }
 
-    /// Ends what has been pending for too long.
+    /// Ends operations that have been pending for too long.
     pub(crate) fn tick(&mut self, now: f64) {
         timeouts::tick(&mut self.pending, now);
     }
 
-    /// Whether [`Self::tick`] has something to wait for.
+    /// Whether [`Self::tick`] has an operation to time out.
     pub(crate) fn is_waiting(&self) -> bool {
         timeouts::is_waiting(&self.pending)
     }
 
-    /// Reports what is understood by now; no more signals will come.
+    /// Reports all pending operations; no more signals will come.
     pub(crate) fn finish(&mut self, now: f64) {
         timeouts::finish(&mut self.pending, now);
     }

@@ -1,4 +1,4 @@
-//! Keyspace notifications: what they say, and the server's setting that turns them on.
+//! Parsing keyspace notifications, and the server's setting that enables them.
 
 use std::collections::BTreeSet;
 
@@ -11,17 +11,17 @@ use crate::store::redis::connection::Connection;
 use crate::store::redis::events::signal::{Command, Signal};
 use crate::store::redis::reply;
 
-/// The server's setting.
+/// The name of the server's setting.
 const SETTING: &str = "notify-keyspace-events";
 
-/// The classes of events that a watch needs: by key (`K`), of every key (`g`), hashes, strings, sets and sorted sets,
-/// expired, evicted, and missed ones, which are in no other class.
+/// The event classes that a watch needs: by key (`K`), generic (`g`), hashes, strings, sets and sorted sets, expired,
+/// evicted, and missed ones, which are in no other class.
 const NEEDED: &str = "Kgh$szxem";
 
-/// What `A` stands for in the setting.
+/// The classes that `A` stands for in the setting.
 const ALL_CLASSES: &str = "g$lshztdxe";
 
-/// The patterns of the channels of the caches' keys. Bodies are left out: a long one causes one notification a chunk.
+/// The channel patterns of the caches' keys. Bodies are left out: a long one causes one notification for each chunk.
 pub(crate) fn patterns(database: i64) -> Vec<String> {
     ["entry", "key_index", "idx", "stream_done"]
         .map(|part| format!("{HTTP_PREFIX}:{part}"))
@@ -35,9 +35,9 @@ fn channel(database: i64) -> String {
     format!("__keyspace@{database}__:")
 }
 
-/// What a notification is a sign of.
+/// The signal in a notification.
 pub(crate) fn signal(channel: &[u8], event: &[u8]) -> Option<Signal> {
-    // The key may hold anything, the name of the channel before it no colon.
+    // The key may contain anything, the name of the channel before it no colon.
     let key = channel.iter().position(|byte| *byte == b':').map(|at| &channel[at + 1..])?;
     let command = match event {
         b"keymiss" => Command::Missed,
@@ -53,24 +53,23 @@ pub(crate) fn signal(channel: &[u8], event: &[u8]) -> Option<Signal> {
     Signal::from_command(key, command)
 }
 
-/// The server's setting while a watch runs. Dropping it puts back what was there before.
+/// The server's setting while a watch runs. Dropping it restores the previous value.
 pub(crate) struct Setting {
     connection: Connection,
     enables: bool,
-    /// What was set before and what this has set.
+    /// The previous value and the new one.
     changed: Option<(String, String)>,
 }
 
 impl Setting {
-    /// Sees to it that notifications are on, or says what is missing.
+    /// Enables notifications if necessary, or fails with the missing classes.
     pub(crate) async fn take(connection: &Connection, enables: bool) -> Result<Self> {
         let mut setting = Self { connection: connection.clone(), enables, changed: None };
         setting.check().await?;
         Ok(setting)
     }
 
-    /// Sees to it that notifications are still on: a server that was restarted, or another watch that has ended, may
-    /// have turned them off.
+    /// Enables notifications again: a restart of the server, or the end of another watch, may have turned them off.
     pub(crate) async fn check(&mut self) -> Result<()> {
         let now = self.read().await?;
         let missing = missing(&now);
@@ -81,10 +80,10 @@ impl Setting {
             return Err(Error::NotificationsOff { backend: self.connection.backend().clone(), missing });
         }
         let wanted = format!("{now}{missing}");
-        // From here on there is something to put back, whatever becomes of the answer.
+        // From here on there is a setting to restore, whatever the reply.
         self.changed = Some((now, wanted.clone()));
         self.connection.query("CONFIG SET", cmd("CONFIG").arg("SET").arg(SETTING).arg(wanted)).await?;
-        // The server writes the classes in an order of its own.
+        // The server writes the classes in its own order.
         let during = self.read().await?;
         if let Some((_, set)) = &mut self.changed {
             *set = during;
@@ -92,7 +91,7 @@ impl Setting {
         Ok(())
     }
 
-    /// What the server's setting was before it was changed, and what it is now.
+    /// The server's setting before the change, and now.
     pub(crate) fn changed(&self) -> Option<(&str, &str)> {
         self.changed.as_ref().map(|(before, during)| (&**before, &**during))
     }
@@ -119,7 +118,7 @@ impl Setting {
 }
 
 impl Drop for Setting {
-    /// The last resort of a watch that was not closed: it was cancelled, or its task panicked.
+    /// For a watch that was not closed: it was canceled, or its task panicked.
     fn drop(&mut self) {
         if let Err(error) = self.put_back() {
             tracing::warn!(%error, "could not restore notify-keyspace-events");
@@ -133,7 +132,7 @@ fn classes(setting: &str) -> BTreeSet<char> {
     setting.chars().chain(all.chars()).filter(|class| *class != 'A').collect()
 }
 
-/// The classes that are needed and not on.
+/// The needed classes that are off.
 fn missing(setting: &str) -> String {
     let on = classes(setting);
     NEEDED.chars().filter(|class| !on.contains(class)).collect()

@@ -1,4 +1,4 @@
-//! What clients have begun and not ended yet, and the events that are known so far.
+//! Operations of clients that have not ended yet, and the events derived so far.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
@@ -13,25 +13,25 @@ use crate::model::event::{CacheEvent, EventKind, RequestLine};
 use crate::model::key::{CacheKey, ResultKey};
 use crate::model::service::{ServiceName, ServiceRegistry};
 
-/// The commands of one lookup come within this time; seconds, as all of these.
+/// The commands of one lookup arrive within this time; seconds, as all of these.
 pub(crate) const LOOKUP_WINDOW: f64 = 0.1;
 
-/// The steps of one lookup, or of one store, come within this time.
+/// The steps of one lookup, or of one store, arrive within this time.
 pub(crate) const ACTION_WINDOW: f64 = 1.0;
 
 /// The head of a new entry joins the index within this time; otherwise it was only updated.
 pub(crate) const JOIN_TIMEOUT: f64 = 5.0;
 
-/// How long a miss waits for the response that tells its service.
+/// How long a miss waits for the response that identifies its service.
 pub(crate) const SERVICE_TIMEOUT: f64 = 10.0;
 
-/// The most operations that are followed at a time. Further ones are reported as far as they are understood by then.
+/// The maximum number of pending operations. Further ones are reported as far as they are known.
 pub(crate) const MAX_PENDING: usize = 4_096;
 
-/// The most cache keys whose service is remembered.
+/// The maximum number of cache keys with a remembered service.
 const REMEMBERED: u64 = 10_000;
 
-/// What is known of a stored entry.
+/// Data of a stored entry.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Facts {
     pub(crate) id: EntryId,
@@ -70,17 +70,17 @@ pub(crate) struct Write {
     pub(crate) has_ttl: bool,
 }
 
-/// The operations that are open, by what they are about.
+/// The open operations, by key or entry.
 pub(crate) struct Pending {
     pub(crate) lookups: HashMap<CacheKey, Lookups>,
     pub(crate) writes: HashMap<Uuid, Write>,
-    /// When each entry was read, or counted as a hit, last.
+    /// When each entry was last read or counted as a hit.
     pub(crate) used: HashMap<Uuid, f64>,
-    /// The entry that stands for all under its key, and when it was used.
+    /// The entry that represents all entries under its key, and when it was used.
     pub(crate) leaders: HashMap<CacheKey, (Uuid, f64)>,
     /// When an id left an index.
     pub(crate) left: HashMap<CacheKey, f64>,
-    /// Reads of results that exist, which a write may still prove to have been misses.
+    /// Reads of existing results, which a later write may turn into misses.
     pub(crate) result_reads: VecDeque<(Box<[u8]>, f64)>,
     /// When each result was written.
     pub(crate) result_writes: HashMap<Box<[u8]>, f64>,
@@ -136,12 +136,12 @@ impl Pending {
     }
 }
 
-/// An event of an entry that is not known.
+/// An event of an unknown entry.
 pub(crate) fn unidentified(at: f64, kind: EventKind, cache: CacheKind) -> CacheEvent {
     CacheEvent { at, kind, cache, service: None, id: None, cache_key: None, request: None }
 }
 
-/// Records a value, as long as there is room.
+/// Records a value if there is room.
 pub(crate) fn note<K: Eq + Hash, V>(map: &mut HashMap<K, V>, key: K, value: V) {
     if map.len() < MAX_PENDING || map.contains_key(&key) {
         map.insert(key, value);

@@ -1,4 +1,4 @@
-//! Reads what the server sends of itself, over a connection of its own that is made again when it broke.
+//! Reads the server's messages, over a separate connection that is made again when it broke.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,32 +17,32 @@ use crate::store::redis::events::signal::Signal;
 use crate::store::redis::events::{commands, notifications};
 use crate::store::redis::reply;
 
-/// The first pause before the server is asked again; each later one is twice as long.
+/// The first pause before a reconnect; each later one is twice as long.
 const MIN_PAUSE: Duration = Duration::from_millis(100);
 
 const MAX_PAUSE: Duration = Duration::from_secs(5);
 
-/// What the reader hands on.
+/// A message of the reader.
 #[derive(Debug)]
 pub(crate) enum ReaderMessage {
-    /// A sign, and when it was read, in Unix seconds.
+    /// A signal, and when it was read, in Unix seconds.
     Signal(f64, Signal),
-    /// The connection was lost for so long.
+    /// The connection was lost for this duration.
     Gap(Duration),
 }
 
-/// How many signs were dropped; shared by its clones.
+/// The number of dropped signals; shared by its clones.
 #[derive(Clone, Default)]
 pub(crate) struct DroppedCount(Arc<AtomicU64>);
 
 impl DroppedCount {
-    /// How many it were since this was asked last.
+    /// The number since the last call; `None` if it is zero.
     pub(crate) fn take(&self) -> Option<u64> {
         Some(self.0.swap(0, Ordering::Relaxed)).filter(|dropped| *dropped > 0)
     }
 }
 
-/// The signs in one message of the server.
+/// The signals in one message of the server.
 type Messages = BoxStream<'static, Vec<Signal>>;
 
 pub(crate) struct Reader {
@@ -54,7 +54,7 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    /// Begins to listen.
+    /// Subscribes.
     pub(crate) async fn open(
         connection: Connection,
         source: EventSource,
@@ -85,7 +85,7 @@ impl Reader {
             }
             let lost = Instant::now();
             self.messages = reconnect(&self.connection, self.source).await;
-            // This one may wait: without it the numbers would look whole.
+            // This message waits for room in the queue: without it the counts would look complete.
             if self.outbox.send(ReaderMessage::Gap(lost.elapsed())).await.is_err() {
                 return;
             }
@@ -136,8 +136,8 @@ async fn commands(connection: &Connection) -> RedisResult<Messages> {
     Ok(signals.boxed())
 }
 
-/// Where the connection that looks into entries comes from, as `MONITOR` writes it; `None`: the server does not say, or
-/// it comes through a socket, as all others there.
+/// The address of the connection that reads entries, as `MONITOR` writes it; `None`: the server does not report it, or
+/// the connection uses a Unix socket, as all others there.
 async fn own_address(connection: &Connection) -> Option<Vec<u8>> {
     let info = connection.query("CLIENT INFO", cmd("CLIENT").arg("INFO")).await.ok().and_then(reply::bytes)?;
     let address = info.split(u8::is_ascii_whitespace).find_map(|field| field.strip_prefix(b"addr="))?;

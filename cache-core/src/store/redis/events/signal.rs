@@ -1,4 +1,4 @@
-//! What the server lets others see, as signs of what its clients do: the same for both sources.
+//! [`Signal`]: one observed effect of a client's command, the same for both event sources.
 
 use uuid::Uuid;
 
@@ -7,27 +7,27 @@ use crate::model::event::EventKind;
 use crate::model::key::CacheKey;
 use crate::store::redis::layout::Name;
 
-/// One sign.
+/// A signal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Signal {
-    /// An index was asked for; whether it is there is not known.
+    /// An index was read; whether it exists is not known.
     IndexRead(StorageLayout, CacheKey),
-    /// An index was asked for and is not there.
+    /// A missing index was read.
     IndexMissed(StorageLayout, CacheKey),
-    /// An id came into an index, or went out of it.
+    /// An ID was added to an index, or removed from it.
     IndexJoined(CacheKey),
     IndexLeft(CacheKey),
     /// The head of an entry was read.
     HeadsRead(StorageLayout, Uuid),
     /// The head of an entry was written.
     HeadsWritten(StorageLayout, Uuid),
-    /// hishel's own layouts: the body of an entry is marked as whole.
+    /// hishel's own layouts: the body of an entry is marked as complete.
     BodyMarked(Uuid),
     /// The TTL of an entry was set.
     TtlSet(StorageLayout, Uuid),
-    /// The key of an entry is gone.
+    /// The key of an entry was deleted, expired or evicted.
     EntryGone(StorageLayout, Uuid, EventKind),
-    /// The same of results, by their whole key.
+    /// The same for results, by their whole key.
     ResultRead(Box<[u8]>),
     ResultMissed(Box<[u8]>),
     ResultWritten(Box<[u8]>),
@@ -35,13 +35,13 @@ pub(crate) enum Signal {
     ResultGone(Box<[u8]>, EventKind),
 }
 
-/// What was done to a key.
+/// The effect of a command on a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Command {
     Read,
     Missed,
     Written,
-    /// A member was added to, or taken out of, a set or a sorted set.
+    /// A member was added to, or removed from, a set or a sorted set.
     Joined,
     Left,
     TtlSet,
@@ -49,7 +49,7 @@ pub(crate) enum Command {
 }
 
 impl Signal {
-    /// What a deed on a key is a sign of; `None`: of nothing, or the key is not of the caches.
+    /// The signal of a command on a key; `None`: there is none, or the key does not belong to the caches.
     pub(crate) fn from_command(key: &[u8], command: Command) -> Option<Self> {
         Some(match (Name::parse(key), command) {
             (Name::Index(layout, key), Command::Read) => Self::IndexRead(layout, key),

@@ -1,4 +1,4 @@
-//! The events that follow when an expected signal has not come.
+//! Events that follow from an expected signal that did not come.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use crate::store::redis::events::pending::{
     ACTION_WINDOW, JOIN_TIMEOUT, LOOKUP_WINDOW, Miss, Pending, SERVICE_TIMEOUT,
 };
 
-/// Ends what has been pending for too long.
+/// Ends operations that have been pending for too long.
 pub(crate) fn tick(pending: &mut Pending, now: f64) {
     let mut misses = Vec::new();
     let known = &pending.known;
@@ -20,7 +20,7 @@ pub(crate) fn tick(pending: &mut Pending, now: f64) {
             miss.is_reported = true;
             misses.push((miss.at, key.clone()));
         }
-        // Reported ones are kept as long: the TTL of the index may still be read.
+        // Reported misses are kept as long: the TTL of the index may still be read.
         lookups.misses.retain(|miss| now - miss.at <= SERVICE_TIMEOUT);
         !lookups.open.is_empty() || !lookups.misses.is_empty() || now - lookups.last <= LOOKUP_WINDOW
     });
@@ -49,12 +49,12 @@ pub(crate) fn tick(pending: &mut Pending, now: f64) {
     pending.result_writes.retain(|_, at| now - *at <= ACTION_WINDOW);
 }
 
-/// Whether [`tick`] has something to wait for.
+/// Whether [`tick`] has an operation to time out.
 pub(crate) fn is_waiting(pending: &Pending) -> bool {
     !(pending.lookups.is_empty() && pending.writes.is_empty() && pending.result_reads.is_empty())
 }
 
-/// Reports what is understood by now; no more signals will come. A lookup of just now may still have been a hit.
+/// Reports all pending operations; no more signals will come. A recent lookup may still have been a hit.
 pub(crate) fn finish(pending: &mut Pending, now: f64) {
     for (key, lookups) in std::mem::take(&mut pending.lookups) {
         let unreported = lookups.misses.into_iter().filter(|miss| !miss.is_reported).map(|miss| miss.at);

@@ -1,4 +1,4 @@
-//! Tests: a file that cannot grow.
+//! Tests with a file that cannot grow.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Tests of reads, and how long they wait, while another program is writing to the file.
+//! Tests of reads, and of their latency, while another program writes to the file.
 
 use std::path::Path;
 use std::pin::pin;
@@ -19,7 +19,7 @@ use crate::store::sqlite::schema::BUSY_TIMEOUT;
 use crate::store::sqlite::store::{QUICK_READ, Sqlite};
 use crate::store::traits::ResponseStore as _;
 
-/// A new file with one entry, whose key is `key`.
+/// A new file with one entry under the cache key `key`.
 async fn with_an_entry(file: &Path) -> Sqlite {
     let store = Sqlite::open(file, ServiceRegistry::default(), IfMissing::Create).await.unwrap();
     let entry = Entry {
@@ -40,7 +40,7 @@ async fn a_hit_waits_for_the_lock_on_a_thread_of_its_own() {
     let directory = tempfile::tempdir().unwrap();
     let (ours, file) = (directory.path().join("ours.db"), directory.path().join("http_cache.db"));
     let _ours = with_an_entry(&ours).await;
-    // A copy has the mode of a file that hishel has made: no program reads while another one writes.
+    // A copy has the journal mode of a file that hishel created: no program reads while another one writes.
     rusqlite::Connection::open(&ours).unwrap().execute("VACUUM INTO ?1", [file.to_str().unwrap()]).unwrap();
     let other = rusqlite::Connection::open(&file).unwrap();
     let store = Sqlite::open(&file, ServiceRegistry::default(), IfMissing::Fail).await.unwrap();
@@ -58,7 +58,7 @@ async fn a_hit_waits_for_the_lock_on_a_thread_of_its_own() {
 }
 
 #[tokio::test]
-async fn hits_are_read_by_whoever_asks_only_while_they_are_quick() {
+async fn hits_run_on_the_callers_thread_only_while_quick() {
     let directory = tempfile::tempdir().unwrap();
     let store = with_an_entry(&directory.path().join("http_cache.db")).await;
     let here = thread::current().id();
@@ -95,7 +95,7 @@ async fn hits_meanwhile_leave_one_write_to_be_done() {
     let found = store.lookup(&CacheKey::new(*b"key"), None).await.unwrap();
     assert!(found[0].expires_at.unwrap() > crate::clock::now() + 1_000.0);
 
-    // Where the file is gone when its turn comes, that write is lost, but none after it.
+    // If the file is missing when a write runs, that write is lost, but none after it.
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     store.writer.run_later("waiting for the lock", |database| {
         database?.change()?;

@@ -1,4 +1,4 @@
-//! The rules, sign by sign.
+//! The rules, signal by signal.
 
 use EventKind::{Evict, Hit, Miss, Refresh, Remove, Store};
 use rstest::rstest;
@@ -35,7 +35,7 @@ fn facts(number: u128, is_deleted: bool) -> Context {
     Context { facts: Some(Arc::new(facts)), is_there: true }
 }
 
-/// A sign of the entry of this number, at this time.
+/// A signal of the entry with this number, at this time.
 fn of(at: f64, signal: Signal) -> (f64, Signal, Context) {
     let number = match &signal {
         Signal::HeadsRead(_, id) | Signal::HeadsWritten(_, id) | Signal::TtlSet(_, id) => id.as_u128(),
