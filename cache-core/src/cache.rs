@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::config::Config;
 use crate::error::Result;
 use crate::http::cache::HttpCache;
+#[cfg(feature = "reqwest")]
 use crate::http::client::CachedClient;
 use crate::model::inspection::Health;
 use crate::model::service::ServiceName;
@@ -20,6 +21,7 @@ use crate::store::inspect::Inspect;
 use crate::store::layered::memory_tier::MemoryTier;
 use crate::store::memory::Memory;
 use crate::store::open::{OpenOptions, WhenUnreachable, open};
+#[cfg(feature = "reqwest")]
 use crate::transport::shared::SharedTransports;
 use crate::transport::traits::Transport;
 
@@ -63,6 +65,7 @@ impl Cache {
             single_flight: SingleFlight::new(Arc::clone(&graceful), tasks.clone()),
             stats: Arc::default(),
             tasks,
+            #[cfg(feature = "reqwest")]
             transports: SharedTransports::default(),
             store: graceful,
             services: config.services.clone(),
@@ -75,6 +78,7 @@ impl Cache {
     }
 
     /// Returns an HTTP client for a service, with its policy and TTL.
+    #[cfg(feature = "reqwest")]
     pub fn client(&self, service: ServiceName) -> CachedClient {
         CachedClient::new(self.core.clone(), service)
     }

@@ -6,6 +6,7 @@ pub mod http_date;
 pub(crate) mod http_key;
 pub mod msgpack;
 pub(crate) mod python;
+pub(crate) mod redis_key;
 pub mod result_key;
 pub mod title;
 pub(crate) mod zstd;

@@ -141,6 +141,7 @@ pub use policy::freshness::freshness;
 pub use policy::rfc9111::Rfc9111;
 pub use results::cache::{Observed, ResultCache};
 pub use results::call::Call;
+#[cfg(feature = "macros")]
 pub use results::macros::cached_result;
 pub use store::events::EventFeed;
 pub use store::inspect::Inspect;
@@ -152,12 +153,16 @@ pub use store::memory::Memory;
 pub use store::open::{OpenOptions, Opened, WhenUnreachable, open};
 pub use store::page::{Cursor, Page};
 pub use store::paging::pages;
+#[cfg(feature = "redis")]
 pub use store::redis::store::Redis;
+#[cfg(feature = "sqlite")]
 pub use store::sqlite::if_missing::IfMissing;
+#[cfg(feature = "sqlite")]
 pub use store::sqlite::store::Sqlite;
 pub use store::traits::{
     Backend, LeaseStore, RateLimitStore, ResponseStore, ResponseWriter, ResultStore, StatsStore, Store,
 };
 pub use transport::error::TransportError;
+#[cfg(feature = "reqwest")]
 pub use transport::reqwest::{ReqwestOptions, ReqwestTransport};
 pub use transport::traits::{BodyStream, FinalUrl, RequestTimeout, Transport};

@@ -3,4 +3,5 @@
 pub(crate) mod cache;
 pub(crate) mod call;
 pub(crate) mod lookup;
+#[cfg(feature = "macros")]
 pub(crate) mod macros;

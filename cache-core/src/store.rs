@@ -10,8 +10,10 @@ pub mod open;
 pub(crate) mod page;
 pub(crate) mod paging;
 pub(crate) mod probe;
+#[cfg(feature = "redis")]
 pub mod redis;
 pub(crate) mod renewal;
+#[cfg(feature = "sqlite")]
 pub mod sqlite;
 #[cfg(test)]
 pub(crate) mod stub;

@@ -1,5 +1,6 @@
 //! [`CachedClient`]: requests as the pipeline writes them.
 
+#[cfg(feature = "reqwest")]
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +13,9 @@ use crate::http::cache::HttpCache;
 use crate::http::error::FetchError;
 use crate::http::request::{CacheRequest, RequestBody};
 use crate::http::response::CachedResponse;
+#[cfg(feature = "reqwest")]
 use crate::model::service::{PolicyKind, ServiceName};
+#[cfg(feature = "reqwest")]
 use crate::runtime::shared::CacheHandle;
 
 /// An HTTP client for one service that uses the cache. Clones share everything.
@@ -22,6 +25,7 @@ pub struct CachedClient {
 }
 
 impl CachedClient {
+    #[cfg(feature = "reqwest")]
     pub(crate) fn new(hold: CacheHandle, service: ServiceName) -> Self {
         // Under RFC 9111 redirects are stored like other responses; the pipeline's client follows them before storing.
         let transport = match hold.services.get(service).policy {

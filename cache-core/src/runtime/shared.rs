@@ -8,6 +8,7 @@ use crate::runtime::guarded_store::GuardedStore;
 use crate::runtime::single_flight::SingleFlight;
 use crate::runtime::stats_recorder::StatsRecorder;
 use crate::runtime::tasks::TaskGroup;
+#[cfg(feature = "reqwest")]
 use crate::transport::shared::SharedTransports;
 
 /// A program's handle of its cache: dropping the last one ends the background tasks, which hold [`CacheShared`] only.
@@ -46,6 +47,7 @@ pub(crate) struct CacheShared {
     pub(crate) single_flight: SingleFlight,
     pub(crate) stats: Arc<StatsRecorder>,
     pub(crate) tasks: TaskGroup,
+    #[cfg(feature = "reqwest")]
     pub(crate) transports: SharedTransports,
     pub(crate) services: ServiceRegistry,
     /// Whether the cache is enabled. If not, nothing is looked up or stored.

@@ -1,17 +1,25 @@
 //! Opening the configured store.
 
+#[cfg(not(all(feature = "redis", feature = "sqlite")))]
+use std::future::{Ready, ready};
 use std::sync::Arc;
 
 use crate::config::{Config, Storage};
-use crate::error::{Error, Result, error_chain};
+#[cfg(all(feature = "redis", feature = "sqlite"))]
+use crate::error::error_chain;
+use crate::error::{Error, Result};
 use crate::store::inspect::Inspect;
+#[cfg(all(feature = "redis", feature = "sqlite"))]
 use crate::store::layered::fallback::Fallback;
 use crate::store::layered::read_only::ReadOnly;
+#[cfg(feature = "redis")]
 use crate::store::redis::store::Redis;
-use crate::store::sqlite::if_missing;
+#[cfg(feature = "sqlite")]
+use crate::store::sqlite::if_missing::IfMissing;
+#[cfg(feature = "sqlite")]
 use crate::store::sqlite::store::Sqlite;
 
-/// Behavior if Redis is unreachable.
+/// Behavior if Redis is unreachable. Without the feature `sqlite`, every choice is [`Self::Fail`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WhenUnreachable {
     /// Fail.
@@ -44,10 +52,7 @@ pub struct Opened {
 /// Opens the configured store.
 pub async fn open(config: &Config, options: OpenOptions) -> Result<Opened> {
     let mut opened = match config.storage {
-        Storage::Sqlite => {
-            let missing = if options.creates { if_missing::IfMissing::Create } else { if_missing::IfMissing::Fail };
-            Opened { store: Arc::new(open_sqlite(config, missing).await?), fallback: None }
-        }
+        Storage::Sqlite => open_sqlite_only(config, options).await?,
         Storage::Redis => open_redis(config, options).await?,
     };
     if options.is_read_only {
@@ -56,14 +61,17 @@ pub async fn open(config: &Config, options: OpenOptions) -> Result<Opened> {
     Ok(opened)
 }
 
+#[cfg(feature = "redis")]
 async fn open_redis(config: &Config, options: OpenOptions) -> Result<Opened> {
     let redis = Redis::new(config)?;
     let unreachable = redis.ping().await.err();
     match (options.when_unreachable, unreachable) {
+        #[cfg(feature = "sqlite")]
         (WhenUnreachable::UseSqlite, Some(error)) if error.is_temporary() => {
             let sqlite = open_sqlite(config, missing_fallback(options)).await?;
             Ok(Opened { store: Arc::new(sqlite), fallback: Some(error) })
         }
+        #[cfg(feature = "sqlite")]
         (WhenUnreachable::UseSqliteMeanwhile, error) if error.as_ref().is_none_or(Error::is_temporary) => {
             let sqlite = match open_sqlite(config, missing_fallback(options)).await {
                 Ok(sqlite) => sqlite,
@@ -83,10 +91,52 @@ async fn open_redis(config: &Config, options: OpenOptions) -> Result<Opened> {
     }
 }
 
-fn missing_fallback(options: OpenOptions) -> if_missing::IfMissing {
-    if options.creates { if_missing::IfMissing::Create } else { if_missing::IfMissing::Empty }
+#[cfg(not(feature = "redis"))]
+fn open_redis(_: &Config, _: OpenOptions) -> Ready<Result<Opened>> {
+    ready(Err(built_without("redis")))
 }
 
-async fn open_sqlite(config: &Config, missing: if_missing::IfMissing) -> Result<Sqlite> {
+#[cfg(all(feature = "redis", feature = "sqlite"))]
+fn missing_fallback(options: OpenOptions) -> IfMissing {
+    if options.creates { IfMissing::Create } else { IfMissing::Empty }
+}
+
+#[cfg(feature = "sqlite")]
+async fn open_sqlite_only(config: &Config, options: OpenOptions) -> Result<Opened> {
+    let missing = if options.creates { IfMissing::Create } else { IfMissing::Fail };
+    Ok(Opened { store: Arc::new(open_sqlite(config, missing).await?), fallback: None })
+}
+
+#[cfg(not(feature = "sqlite"))]
+fn open_sqlite_only(_: &Config, _: OpenOptions) -> Ready<Result<Opened>> {
+    ready(Err(built_without("sqlite")))
+}
+
+#[cfg(feature = "sqlite")]
+async fn open_sqlite(config: &Config, missing: IfMissing) -> Result<Sqlite> {
     Sqlite::open(&config.sqlite_file(), config.services.clone(), missing).await
+}
+
+#[cfg(not(all(feature = "redis", feature = "sqlite")))]
+fn built_without(storage: &str) -> Error {
+    Error::Config(format!("storage '{storage}' is unavailable: built without the '{storage}' feature"))
+}
+
+#[cfg(all(test, not(all(feature = "redis", feature = "sqlite"))))]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn storage_without_its_feature_is_a_config_error() {
+        let options = OpenOptions { when_unreachable: WhenUnreachable::Fail, is_read_only: false, creates: false };
+        for (storage, name, is_compiled) in
+            [(Storage::Redis, "redis", cfg!(feature = "redis")), (Storage::Sqlite, "sqlite", cfg!(feature = "sqlite"))]
+        {
+            if !is_compiled {
+                let error = open(&Config { storage, ..Config::default() }, options).await.err().expect("cannot open");
+                let message = format!("storage '{name}' is unavailable: built without the '{name}' feature");
+                assert!(matches!(&error, Error::Config(text) if *text == message), "{error:?}");
+            }
+        }
+    }
 }

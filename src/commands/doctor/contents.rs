@@ -1,6 +1,6 @@
 //! What is in the cache: anything at all, readable, and bound to expire.
 
-use cache_core::admin::stats::{StatsTotals, ServiceTally};
+use cache_core::admin::stats::{ServiceTally, StatsTotals};
 
 use crate::commands::doctor::report::Check;
 use crate::output::human;

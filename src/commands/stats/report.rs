@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use cache_core::admin::stats::{StatsTotals, ServiceTally};
+use cache_core::admin::stats::{ServiceTally, StatsTotals};
 use cache_core::{BackendKind, CacheKind, ServerInfo, ServiceName, clock};
 use cache_core::{Counters, Scope, StatsSnapshot, StatsWindow};
 use serde::Serialize;

@@ -9,13 +9,14 @@ use redis::{Pipeline, RedisResult, cmd};
 use crate::error::{Error, Result};
 use crate::format::msgpack;
 use crate::format::msgpack::EntryView;
+use crate::format::redis_key::Name;
 use crate::model::entry::{EntryId, StorageLayout};
 use crate::model::service::ServiceRegistry;
 use crate::model::stored::StoredBody;
 use crate::store::redis::commands::millis;
 use crate::store::redis::connection::Connection;
 use crate::store::redis::heads::live;
-use crate::store::redis::layout::{COMPLETE, Name};
+use crate::store::redis::layout::COMPLETE;
 use crate::store::redis::{layout, reply};
 
 /// The approximate size of the part of a body that is read at once; bytes.

@@ -4,12 +4,13 @@ use redis::{Pipeline, RedisResult, cmd};
 
 use crate::clock;
 use crate::error::Result;
+use crate::format::redis_key::Name;
 use crate::model::entry::{EntryId, EntryState, StorageLayout};
 use crate::model::inspection::{EntryDetails, RedisKeyInfo};
 use crate::model::service::ServiceRegistry;
 use crate::store::redis::connection::Connection;
 use crate::store::redis::heads::{Item, entry, layout_of, summaries, to_stored_response};
-use crate::store::redis::layout::{COMPLETE, Name};
+use crate::store::redis::layout::COMPLETE;
 use crate::store::redis::memory_usage::MeasureRequest;
 use crate::store::redis::{layout, memory_usage, reply};
 use crate::store::summarize;

@@ -13,6 +13,7 @@ use redis::{Cmd, Pipeline, RedisResult, Value};
 use uuid::Uuid;
 
 use crate::error::Result;
+use crate::format::redis_key;
 use crate::model::entry::StorageLayout;
 use crate::model::key::CacheKey;
 use crate::store::redis::candidate::{CachedEntry, Candidate, MAX_ELEMENTS};
@@ -111,7 +112,9 @@ impl LocationCache {
         }
         let named: Option<Vec<Uuid>> = members
             .iter()
-            .map(|id| layout::parse_id(id).filter(|(layout, _)| *layout == StorageLayout::Pipeline).map(|(_, id)| id))
+            .map(|id| {
+                redis_key::parse_id(id).filter(|(layout, _)| *layout == StorageLayout::Pipeline).map(|(_, id)| id)
+            })
             .collect();
         let Some(named) = named else { return Ok(Verified::Unusable) };
         if named.len() != place.members.len() || !named.iter().all(|id| place.members.contains(id)) {

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::clock;
 use crate::error::Result;
+use crate::format::redis_key;
 use crate::model::entry::{EntryId, StorageLayout};
 use crate::model::key::CacheKey;
 use crate::model::stored::StoredResponse;
@@ -115,7 +116,7 @@ async fn by_script(
         values.next(),
         values.next(),
     ) {
-        let id = reply::bytes(id).and_then(|id| layout::parse_id(&id));
+        let id = reply::bytes(id).and_then(|id| redis_key::parse_id(&id));
         let (Some((layout, id)), Some(data), Some(expires_at)) = (id, reply::bytes(data), reply::expiry(&pttl, now))
         else {
             continue;
@@ -146,7 +147,7 @@ async fn step_by_step(connection: &Connection, key: &CacheKey, now: f64) -> Resu
         .into_iter()
         .filter_map(RedisResult::ok)
         .flat_map(reply::strings)
-        .filter_map(|id| layout::parse_id(&id))
+        .filter_map(|id| redis_key::parse_id(&id))
         .collect();
 
     let mut pipe = Pipeline::new();

@@ -14,6 +14,8 @@ use tokio::task::AbortHandle;
 
 use crate::clock;
 use crate::error::{Error, Result};
+use crate::format::redis_key;
+use crate::format::redis_key::Name;
 use crate::model::entry::{CacheKind, EntryId, EntryState, StorageLayout};
 use crate::model::filter::Filter;
 use crate::model::glob::Glob;
@@ -23,7 +25,6 @@ use crate::model::summary::Summary;
 use crate::store::page::{Cursor, Page};
 use crate::store::redis::connection::Connection;
 use crate::store::redis::heads::Item;
-use crate::store::redis::layout::Name;
 use crate::store::redis::{heads, layout, reply};
 use crate::store::summarize;
 
@@ -287,7 +288,7 @@ pub(crate) async fn without_owner(connection: &Connection, parts: Vec<Vec<u8>>) 
                 Name::Index(..) => next()
                     .into_iter()
                     .chain(next())
-                    .filter_map(|id| layout::parse_id(&id))
+                    .filter_map(|id| redis_key::parse_id(&id))
                     .map(|(layout, id)| layout::entry(layout, id))
                     .collect(),
                 _ => Vec::new(),

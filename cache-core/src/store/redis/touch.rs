@@ -10,6 +10,7 @@ use crate::clock;
 use crate::error::{Error, Result};
 use crate::format::msgpack;
 use crate::format::msgpack::Done;
+use crate::format::redis_key;
 use crate::model::entry::{EntryId, StorageLayout};
 use crate::model::key::CacheKey;
 use crate::store::redis::commands::{millis, set_expiry};
@@ -103,7 +104,7 @@ fn is_sorted(id: &EntryId) -> bool {
 
 /// The keys of the entries in an index.
 fn owners(members: Value) -> Vec<String> {
-    let parsed = reply::strings(members).into_iter().filter_map(|member| layout::parse_id(&member));
+    let parsed = reply::strings(members).into_iter().filter_map(|member| redis_key::parse_id(&member));
     parsed.map(|(layout, id)| layout::entry(layout, id)).collect()
 }
 

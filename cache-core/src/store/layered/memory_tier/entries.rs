@@ -8,11 +8,11 @@ use bytes::Bytes;
 use moka::sync::Cache;
 use uuid::Uuid;
 
+use crate::format::redis_key::Name;
 use crate::model::entry::EntryId;
 use crate::model::key::CacheKey;
 use crate::model::stored::{StoredResponse, StoredResult};
 use crate::store::invalidation::InvalidationListener;
-use crate::store::redis::layout::Name;
 
 /// The capacity for responses, and that for results; bytes.
 const MAX_BYTES: u64 = 32 << 20;

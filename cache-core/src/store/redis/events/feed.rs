@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use crate::clock;
 use crate::error::Result;
+use crate::format::redis_key::Name;
 use crate::model::entry::{EntryId, StorageLayout};
 use crate::model::event::{EventSource, Observation, RequestLine};
 use crate::model::service::ServiceRegistry;
@@ -26,7 +27,6 @@ use crate::store::redis::events::notifications::Setting;
 use crate::store::redis::events::pending::Facts;
 use crate::store::redis::events::reader::{DroppedCount, Reader, ReaderMessage};
 use crate::store::redis::events::signal::Signal;
-use crate::store::redis::layout::Name;
 use crate::store::redis::{heads, layout, reply};
 
 /// The maximum number of signals that are read and not interpreted yet; further ones are dropped.

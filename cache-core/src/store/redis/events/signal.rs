@@ -2,10 +2,10 @@
 
 use uuid::Uuid;
 
+use crate::format::redis_key::Name;
 use crate::model::entry::StorageLayout;
 use crate::model::event::EventKind;
 use crate::model::key::CacheKey;
-use crate::store::redis::layout::Name;
 
 /// A signal.
 #[derive(Clone, Debug, PartialEq, Eq)]
