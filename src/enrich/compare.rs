@@ -1,4 +1,4 @@
-//! Whether two passes agree: their data, and the stored bodies to the byte.
+//! Comparison of two passes: their data, and the stored bodies byte by byte.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! Why a service returned no data. A failed service fails no other: failures become part of the report.
+//! Failures of a service. They are part of the report and do not affect other services.
 
 use std::error::Error as _;
 use std::time::Duration;
@@ -26,7 +26,7 @@ pub enum FetchFailure {
     /// A success whose body is an error, or another page than the requested one.
     #[error("{0}")]
     Unexpected(String),
-    /// No request is sent for so long: the service failed too often in a row, or asked for it.
+    /// No request is sent for so long: the service failed too often in a row, or requested a pause.
     #[error("requests paused; retry in {} s", .0.as_secs())]
     BackingOff(Duration),
     /// Offline, and this URL is not cached.
@@ -44,7 +44,7 @@ pub enum FetchFailure {
         if *.is_rendered { ", also in Chromium" } else { " that requires a browser" }
     )]
     Challenge {
-        /// A browser asked.
+        /// The request was made by a browser.
         is_rendered: bool,
     },
     /// The site answered with a challenge page, and no browser is installed.

@@ -1,4 +1,4 @@
-//! Reading pages by CSS selectors, by the rules of the pipeline's crawler.
+//! Reading of HTML pages by CSS selectors, by the rules of the pipeline's crawler.
 //!
 //! The text of an element is all its text nodes, each trimmed, joined without a space; a selector that matches nothing
 //! leaves its field out.

@@ -35,7 +35,7 @@ pub struct Network {
 /// Which pages of the crawled sites are rendered by a browser.
 #[derive(Clone)]
 pub(crate) enum Renderer {
-    /// None: no browser was asked for.
+    /// None: no browser was requested.
     Nothing,
     /// None: no browser is installed.
     Missing(NoBrowser),

@@ -1,4 +1,4 @@
-//! A response of a service, and its data or why there is none.
+//! A response of a service, and its data or failure.
 
 use bytes::Bytes;
 use cache_core::clock;

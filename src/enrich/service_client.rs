@@ -75,7 +75,7 @@ impl ServiceClient {
         &self.services
     }
 
-    /// The browser for all pages of the service: if it was asked for, or got past a challenge page before.
+    /// The browser for all pages of the service, if it was requested or has passed a challenge page before.
     pub(crate) fn browser(&self) -> Option<&Browser> {
         match &self.renderer {
             Renderer::Always(browser) => Some(browser),
@@ -157,7 +157,7 @@ impl ServiceClient {
         self.http.post(url).json(body).header("user-agent", AGENT).header("x-hishel-body-key", "true")
     }
 
-    /// Builds requests whose responses are not cached, because the results made of them are.
+    /// Builds requests that are not cached: the results read from their responses are.
     pub fn uncached(&self) -> CachedClient {
         self.http.bypassed()
     }

@@ -1,4 +1,4 @@
-//! The gate to one service: its circuit breaker, its rate limit and how many requests may be in flight at once.
+//! The gate to one service: circuit breaker, rate limit and limit of concurrent requests.
 
 pub(crate) mod circuit_breaker;
 

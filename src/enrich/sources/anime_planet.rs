@@ -1,4 +1,4 @@
-//! Anime-Planet, crawled: the page of an anime, and those of its characters.
+//! Anime-Planet, crawled: the page of an anime and the pages of its characters.
 
 pub(crate) mod anime;
 pub(crate) mod characters;

@@ -1,4 +1,4 @@
-//! The page of an anime on AniSearch, and that of its screenshots.
+//! The page of an anime and the page of its screenshots on AniSearch.
 
 use std::sync::LazyLock;
 
