@@ -1,4 +1,4 @@
-//! The dashboard: everything that is in a cache on one screen, browsed, filtered and flushed.
+//! The dashboard: browses, filters and deletes the entries of a cache, and enriches anime.
 //!
 //! Input becomes a [`message::Message`]; [`update::update`] changes the [`app::App`] and returns [`effect::Effect`]s; the
 //! [`runner::Runner`] carries them out and answers with messages; [`view::draw`] shows the [`app::App`].
