@@ -42,11 +42,11 @@ use crate::tui::options::Options;
 use crate::tui::runner::Runner;
 use crate::tui::view::theme::{THEME, Theme};
 
-/// Shows the dashboard until it is left, and then prints the summary of a change that was under way. The first frame
-/// does not wait for `opening`. For `config` and `catalogue` see [`Runner::new`].
+/// Shows the dashboard until it is left, then prints the summary of an unfinished change. The first frame does not wait
+/// for `opening`. For `config` and `catalogue` see [`Runner::new`].
 ///
 /// # Errors
-/// The terminal's, and those of `opening`.
+/// Errors of the terminal, and those of `opening`.
 pub async fn run(
     opening: impl Future<Output = cache_core::Result<Opened>> + Send + 'static,
     settings: (Config, Services),

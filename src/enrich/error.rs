@@ -23,7 +23,7 @@ pub enum FetchFailure {
     /// Too many requests, with the time after which to retry.
     #[error("rate limited{}", .0.map(|time| format!("; retry in {} s", time.as_secs())).unwrap_or_default())]
     TooMany(Option<Duration>),
-    /// A success whose body is an error, or another page than the requested one.
+    /// A success with an error as body, or with another page than the requested one.
     #[error("{0}")]
     Unexpected(String),
     /// No request is sent for so long: the service failed too often in a row, or requested a pause.

@@ -15,9 +15,9 @@ const FRAMES: u8 = 10;
 /// The unit of the progress.
 #[derive(Clone, Copy, Debug)]
 pub enum Unit {
-    /// Keys of a database, whose total is an estimate.
+    /// Keys of a database; the total is an estimate.
     Keys,
-    /// Entries of a plan, whose total is known.
+    /// Entries of a plan; the total is known.
     Entries,
 }
 

@@ -1,4 +1,4 @@
-//! Decisions: a state and a message make a state and effects; nothing else is needed to test them.
+//! Tests of updates: messages to a state, and the effects that they return.
 
 pub(crate) mod change;
 pub(crate) mod enrich;
@@ -160,7 +160,7 @@ fn a_rescan_drops_what_is_gone_and_keeps_marks_and_the_selection() {
 #[test]
 fn pages_merged_are_the_list_sorted_whole() {
     let mut all = many(500);
-    // In an order that has nothing to do with the one on the screen.
+    // In an order unrelated to the order on the screen.
     all.sort_by_key(|entry| entry.size * 7_919 % 1_000_003);
     let mut app = listed(Size::new(120, 40), Options::default(), Vec::new());
     let scan = scan_of(&press(&mut app, "r"));

@@ -1,4 +1,4 @@
-//! Changes: what is asked before one, what it takes, and what is said of it.
+//! Tests of changes: questions, required input, and notices.
 
 use std::time::Duration;
 
@@ -233,7 +233,7 @@ fn an_extension_adds_to_what_each_entry_has_left() {
     assert_eq!(ttls, [10_200.0, 93_200.0]);
 }
 
-/// What the question before a change says of this.
+/// The fact with this name in the question.
 fn describe<'a>(app: &'a App, name: &str) -> Option<&'a str> {
     let Some(Dialog::Confirm(confirm)) = &app.dialog else { panic!("{:?}", app.dialog) };
     confirm.facts.iter().find(|(of, _)| of == name).map(|(_, value)| value.trim())
