@@ -28,7 +28,7 @@ fn service(answer: fn(&str) -> (u16, &'static str)) -> String {
     url
 }
 
-/// Kitsu on a day on which it gives out no episodes.
+/// Kitsu with a failing list of episodes.
 fn kitsu() -> String {
     service(|path| match path {
         "/anime/1" => (200, "{\"data\": {\"id\": \"1\"}}"),

@@ -1,4 +1,4 @@
-//! The keys that sources ask under: the pipeline's, so that its entries are hits here, and ours there.
+//! The cache keys of sources equal those of the pipeline, so that both share entries.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! How often services are asked: never more often than they let it, whoever asks.
+//! Rate limits of services, within one process and across processes.
 
 use std::io::Write as _;
 use std::sync::{Arc, Mutex};
@@ -26,7 +26,7 @@ async fn anything() -> Origin {
     Origin::start(|seen| response(200, &[], format!("no. {}", seen.number))).await
 }
 
-/// Which storage the processes share.
+/// The store that the processes share.
 enum On {
     Redis,
     Sqlite,
@@ -55,7 +55,7 @@ async fn processes_keep_to_a_limit_together(#[values(On::Redis, On::Sqlite)] on:
         async move { asking.ask(&format!("/{number}")).await.unwrap() }
     });
     join_all(asked).await;
-    // Three at once, and the last three behind three whole periods.
+    // Three at once, and the last three after three whole periods.
     assert!(begun.elapsed() >= Duration::from_millis(900), "{:?}", begun.elapsed());
     assert_eq!(origin.count(), 12);
     for asking in &asking {
@@ -89,7 +89,7 @@ async fn service_with_retry_after_is_blocked_in_all_processes() {
 
 #[rstest]
 #[case::free("none", Some("well"), 2)]
-// There is no other turn within the hour, and nobody waits that long.
+// The next slot is an hour away: no request waits for it.
 #[case::limited("1/1h", None, 1)]
 #[tokio::test]
 async fn a_redirect_takes_a_turn(#[case] limit: &str, #[case] expected: Option<&str>, #[case] asked: u64) {
@@ -115,7 +115,7 @@ async fn hits_take_no_turn() {
     }
     let tally = asking.metrics.snapshot();
     assert_eq!((tally.requests, tally.hits, tally.upstream, tally.waited), (20, 19, 1, Duration::ZERO));
-    // There is no other turn within the hour, and nobody waits that long.
+    // The next slot is an hour away: no request waits for it.
     let Err(FetchFailure::BackingOff(left)) = asking.ask("/2").await else { panic!("it was asked too often") };
     assert!(left > Duration::from_secs(3_000), "{left:?}");
     assert_eq!(asking.text("/1").await, "no. 0");
@@ -165,7 +165,7 @@ async fn service_failing_repeatedly_gets_no_requests() {
     assert_eq!(origin.count(), 5);
 }
 
-// It compresses its documents, and its header fields do not always say so.
+// AniDB compresses its documents, sometimes without `Content-Encoding`.
 #[rstest]
 #[case::plain(b"<error>Banned</error>".to_vec())]
 #[case::compressed(compressed(b"<error>Banned</error>"))]

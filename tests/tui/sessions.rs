@@ -1,4 +1,4 @@
-//! Sessions in front of the dashboard: the true loop and runner over a store in memory.
+//! Sessions of the dashboard: the real event loop and runner over a store in memory.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -177,7 +177,7 @@ async fn a_flush_stops_at_a_batch_and_says_what_it_did() {
     while keys_left(&memory).await == 3_000 {
         session.turn().await;
     }
-    // The second batch waits for its permit, and keys are answered meanwhile.
+    // The second batch waits for its permit; keys work meanwhile.
     session.keys("/2999<enter>");
     while !session.screen().contains("1 of 3,000 entries") {
         session.turn().await;

@@ -1,4 +1,4 @@
-//! Watching from the dashboard: asked before the server is changed, and put back however it ends.
+//! Watching from the dashboard: the setting of the server is changed after confirmation only, and always restored.
 
 use std::path::Path;
 use std::sync::Arc;
