@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_from_the_cache_reaches_the_terminal_as_it_is_and_no_secret_at_all() {
+    fn event_text_has_no_control_characters_or_credentials() {
         let mut event = CacheEvent {
             at: 0.0,
             kind: EventKind::Miss,

@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_flushed_by_a_chord_that_reloads_or_saves_elsewhere() {
+    fn chords_for_reload_or_save_do_not_flush() {
         let keymap = Keymap::parse(KEYMAP).unwrap();
         for ((_, action), keys) in &keymap.keys {
             let is_habit = |key: &String| ["ctrl-r", "ctrl-s", "ctrl-k", "ctrl-d", "ctrl-w"].contains(&key.as_str());

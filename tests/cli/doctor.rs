@@ -48,7 +48,7 @@ fn reading_falls_back_to_sqlite_and_changing_does_not() {
 }
 
 #[test]
-fn a_wrong_password_is_told_as_one() {
+fn wrong_password_is_reported() {
     let server = RedisServer::start("--requirepass hunter2");
     for (user, code) in [("", 5), (":wrong@", 5), (":hunter2@", 0)] {
         let program = Program::on(&format!("redis://{user}{}/0", server.address()));
@@ -83,7 +83,7 @@ fn hanging_server_times_out() {
 }
 
 #[test]
-fn a_server_that_loads_its_data_is_told_as_one() {
+fn loading_server_is_reported() {
     let directory = tempfile::tempdir().unwrap();
     let server = RedisServer::start(&format!(
         "--enable-debug-command yes --loading-process-events-interval-bytes 1024 --dir {}",
@@ -109,7 +109,7 @@ fn a_server_that_loads_its_data_is_told_as_one() {
 }
 
 #[test]
-fn a_sqlite_file_that_is_missing_or_something_else_is_told() {
+fn missing_or_invalid_sqlite_file_is_reported() {
     let program = Program::bare();
     let missing = program.run(&["stats", "--sqlite", "none.db"]);
     assert_eq!(missing.code, Some(5));

@@ -98,7 +98,7 @@ fn the_second_pass_comes_from_the_cache_and_is_the_same(#[values(Cache::Redis, C
 }
 
 #[test]
-fn runs_are_told_to_all_who_share_the_cache() {
+fn runs_are_visible_to_all_programs_on_one_cache() {
     let ((program, mut redis), upstream) = (empty(), Upstream::start());
     for more in [&[][..], &["--fresh"], &["--offline"], &["--verify"]] {
         let all = run(&program, &upstream, &[&BEBOP[..], more].concat());
@@ -307,7 +307,7 @@ fn unwritable_files_fail_early_or_after_the_report() {
 }
 
 #[test]
-fn a_service_that_fails_is_told_and_fails_no_other() {
+fn failed_service_is_reported_and_affects_no_other() {
     let (program, upstream) = (Program::bare(), Upstream::start());
     let failed =
         run(&program, &upstream, &["enrich", "--title", "shirobako", "--only", "jikan", "--sqlite", "x.db", "--json"]);
@@ -337,7 +337,7 @@ fn an_interrupt_ends_it_at_once_and_says_what_was_done() {
 }
 
 #[test]
-fn without_redis_sqlite_stands_in_unless_it_may_not() {
+fn without_redis_sqlite_is_used_unless_fallback_is_off() {
     let (program, upstream) = (Program::on(&RedisServer::start("").stop().url()), Upstream::start());
     let run = |more: &[&str]| run(&program, &upstream, &[&BEBOP[..], more].concat());
     let refused = run(&["--no-fallback"]);

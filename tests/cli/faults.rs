@@ -29,7 +29,7 @@ fn count(redis: &mut Connection) -> u64 {
 }
 
 #[test]
-fn who_may_not_unlink_deletes_and_every_key_is_counted() {
+fn flush_without_unlink_permission_counts_all_deleted_keys() {
     for rights in [&["-unlink"][..], &["-unlink", "-eval", "-evalsha", "-memory", "-info", "-client"]] {
         let (_server, program, mut redis) = without_rights(rights);
         let before = count(&mut redis);
@@ -51,7 +51,7 @@ fn a_flush_that_is_refused_leaves_every_key_as_it_was() {
 }
 
 #[test]
-fn who_may_change_some_keys_only_changes_those() {
+fn permission_for_some_keys_changes_only_those() {
     let (_server, program, mut redis) = without_rights(&["resetkeys", "~result_cache:*", "%R~*"]);
     let mut expected = dump(&mut redis);
     expected.retain(|key, _| !key.starts_with(b"result_cache:"));
@@ -80,7 +80,7 @@ fn entry_without_read_permission_is_refused_not_corrupt() {
 }
 
 #[test]
-fn an_estimate_that_may_not_be_asked_for_is_done_without() {
+fn missing_dbsize_permission_is_not_an_error() {
     let (_server, program, _redis) = without_rights(&["-dbsize"]);
     assert_eq!(program.run(&["ls", "--json"]).rows().len(), 48);
     let stats = program.run(&["stats", "--json"]).json();

@@ -35,7 +35,7 @@ fn set(redis: &mut Connection, keys: &[&[u8]]) {
 }
 
 #[test]
-fn a_dry_run_changes_nothing_and_tells_what_a_flush_would_take() {
+fn dry_run_prints_plan_and_changes_nothing() {
     let (program, mut redis) = pipeline();
     let before = dump(&mut redis);
     let plan = program.run(&["flush", "--service", "anisearch", "--dry-run", "--json"]);

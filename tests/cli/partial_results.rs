@@ -60,7 +60,7 @@ fn missing_part_is_reported_and_rest_is_kept() {
 }
 
 #[test]
-fn a_second_pass_that_asked_the_service_again_proves_nothing() {
+fn warm_pass_with_requests_is_a_finding() {
     let url = service(|path| match path {
         path if path.starts_with("/anime/1/episodes") => (404, ""),
         "/anime/1/categories" => (200, "{\"data\": []}"),

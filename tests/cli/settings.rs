@@ -17,7 +17,7 @@ fn setting(program: &Program, arguments: &[&str], environment: &[(&str, &str)]) 
 }
 
 #[test]
-fn the_stronger_place_wins_and_is_told() {
+fn later_source_wins_and_is_reported() {
     let program = Program::bare();
     let sqlite = ("HTTP_CACHE_STORAGE", "sqlite");
     let check = |arguments: &[&str], environment: &[(&str, &str)], value: &str, origin: &str| {

@@ -112,7 +112,7 @@ fn a_body_comes_decoded_or_as_stored() {
 }
 
 #[test]
-fn secrets_are_shown_only_when_asked_for() {
+fn secrets_are_shown_only_with_reveal() {
     let (program, mut redis) = empty();
     let key = "result_cache:p:1";
     cmd("SET").arg(key).arg("1").exec(&mut redis).unwrap();

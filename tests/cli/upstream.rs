@@ -212,7 +212,7 @@ fn ports_are_chosen_or_refused() {
 }
 
 #[test]
-fn answers_take_as_long_as_they_are_told_to() {
+fn responses_have_configured_delay() {
     let upstream = Upstream::at_pace("0.1");
     for (service, path, milliseconds) in [
         ("JIKAN", "/anime/1/full", 150),

@@ -73,7 +73,7 @@ impl Watching {
 }
 
 #[test]
-fn without_notifications_it_says_what_to_do_and_changes_nothing() {
+fn watch_without_notifications_prints_hint_changes_nothing() {
     let (_server, program, mut redis) = server();
     let run = program.run(&["watch"]);
     assert_eq!(run.code, Some(2), "{}", run.err);
@@ -120,7 +120,7 @@ fn watch_on_signal_prints_summary_and_restores_setting() {
 }
 
 #[test]
-fn commands_tell_hits_of_results_and_never_a_secret() {
+fn monitor_reports_result_hits_without_secrets() {
     let (_server, program, mut redis) = server();
     cmd("SET").arg(RESULT).arg("{}").exec(&mut redis).unwrap();
     let mut watching = Watching::start(&program, &["--monitor", "--for", "60s", "--json", "--service", "anisearch"]);
@@ -160,7 +160,7 @@ fn it_ends_by_itself_and_a_hostile_key_is_only_text() {
 }
 
 #[test]
-fn on_a_terminal_it_asks_and_ctrl_c_ends_it() {
+fn watch_on_terminal_confirms_and_ends_at_ctrl_c() {
     let (_server, program, mut redis) = server();
     let arguments = ["watch", "--redis", program.url()];
     let mut terminal = Pty::start(&Program::path(), &arguments, program.directory.path());
@@ -184,7 +184,7 @@ fn on_a_terminal_it_asks_and_ctrl_c_ends_it() {
 }
 
 #[test]
-fn who_may_not_see_the_settings_is_told_what_he_may() {
+fn watch_without_config_permission_suggests_monitor() {
     let (server, _, mut redis) = server();
     cmd("ACL").arg(&["SETUSER", "me", "on", ">pw", "~*", "&*", "+@all", "-config"]).exec(&mut redis).unwrap();
     let program = Program::on(&format!("redis://me:pw@{}/0", server.address()));

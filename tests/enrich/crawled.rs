@@ -90,7 +90,7 @@ async fn second_pass_is_equal_without_requests(#[case] on: On) {
 }
 
 #[tokio::test]
-async fn anime_planet_tells_what_its_pages_have() {
+async fn anime_planet_pages_are_read() {
     let upstream = upstream().await;
     let subject = Subject::open(On::Memory, settings(Some(&upstream)), Network::new()).await;
     let found = subject.ask(animecache::services::anime_planet(), &death_note()).await;
@@ -122,7 +122,7 @@ async fn anime_planet_tells_what_its_pages_have() {
 }
 
 #[tokio::test]
-async fn anisearch_tells_what_its_pages_have() {
+async fn anisearch_pages_are_read() {
     let upstream = upstream().await;
     let subject = Subject::open(On::Memory, settings(Some(&upstream)), Network::new()).await;
     let found = subject.ask(animecache::services::anisearch(), &death_note()).await;
@@ -210,7 +210,7 @@ async fn pages_to_log_in_are_no_lists_and_not_stored() {
 }
 
 #[tokio::test]
-async fn a_busy_site_is_asked_again_when_it_says() {
+async fn busy_site_is_retried_after_retry_after() {
     let busy = "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 0\r\nContent-Length: 0\r\n\r\n";
     let site = Site::start(&[busy, busy, "<h1 itemprop='name'>X</h1>"]).await;
     let subject = subject_of(animecache::services::anime_planet(), &site).await;
@@ -257,7 +257,7 @@ async fn character_list_with_missing_page_is_reported_not_stored() {
 }
 
 #[tokio::test]
-async fn an_anime_without_its_relations_is_told_and_not_stored() {
+async fn anime_without_relations_is_reported_not_stored() {
     let page = "<section id='information'></section><a href='/anime/1/relations'></a>";
     let relations = "<section id='relations_anime'><table><tr><th><a href='anime/2'>Y</a></th></tr></table></section>";
     let gone = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";

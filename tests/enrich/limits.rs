@@ -92,7 +92,7 @@ async fn service_with_retry_after_is_blocked_in_all_processes() {
 // The next slot is an hour away: no request waits for it.
 #[case::limited("1/1h", None, 1)]
 #[tokio::test]
-async fn a_redirect_takes_a_turn(#[case] limit: &str, #[case] expected: Option<&str>, #[case] asked: u64) {
+async fn redirect_takes_a_slot(#[case] limit: &str, #[case] expected: Option<&str>, #[case] asked: u64) {
     let origin = Origin::start(|seen| match seen.number {
         0 => response(301, &[("Location", "/1,slug")], ""),
         _ => response(200, &[], "well"),
@@ -106,7 +106,7 @@ async fn a_redirect_takes_a_turn(#[case] limit: &str, #[case] expected: Option<&
 }
 
 #[tokio::test]
-async fn hits_take_no_turn() {
+async fn hits_take_no_slot() {
     let origin = anything().await;
     let process = Process::new(Arc::new(Memory::default()), animecache::services::kitsu(), &origin, "1/1h");
     let asking = process.asking(Mode::Usual);
@@ -131,7 +131,7 @@ async fn without_its_store_a_process_keeps_to_the_limit_alone() {
 }
 
 #[tokio::test]
-async fn who_gives_up_waiting_waits_no_more() {
+async fn canceled_wait_for_slot_is_not_counted_as_waiting() {
     let origin = anything().await;
     let process = Process::new(Arc::new(Memory::default()), animecache::services::kitsu(), &origin, "1/1m");
     let asking = process.asking(Mode::Usual);
@@ -170,7 +170,7 @@ async fn service_failing_repeatedly_gets_no_requests() {
 #[case::plain(b"<error>Banned</error>".to_vec())]
 #[case::compressed(compressed(b"<error>Banned</error>"))]
 #[tokio::test]
-async fn whom_anidb_bans_asks_no_more(#[case] ban: Vec<u8>) {
+async fn anidb_ban_stops_requests(#[case] ban: Vec<u8>) {
     let origin = Origin::start({
         let ban = ban.clone();
         move |_| response(200, &[], &ban)

@@ -121,7 +121,7 @@ async fn single_things_of_jikan_are_tried_more_often() {
 }
 
 #[tokio::test]
-async fn jikan_is_asked_for_one_thing_at_a_time_and_in_order() {
+async fn jikan_requests_are_sequential_and_ordered() {
     let cast = "{\"data\": [{\"character\": {\"mal_id\": 7}}, {\"character\": {\"mal_id\": 3}}]}";
     let site = Site::start(&["{\"data\": {\"episodes\": 4}}", cast]).await;
     let mut config = settings(None);
@@ -252,7 +252,7 @@ async fn missing_part_leaves_the_rest() {
 }
 
 #[tokio::test]
-async fn all_that_is_not_asked_for_any_more_is_told() {
+async fn parts_skipped_after_failures_are_reported() {
     let full = "{\"data\": {\"title\": \"Cowboy Bebop\", \"episodes\": 26}}";
     let mut table = Table::default()
         .with("https://api.jikan.moe/v4/anime/1/full", full)

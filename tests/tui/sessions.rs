@@ -113,7 +113,7 @@ async fn everything_is_listed_and_one_entry_is_read() {
 }
 
 #[tokio::test]
-async fn a_screen_that_others_wrote_on_is_drawn_anew() {
+async fn overwritten_screen_is_redrawn() {
     let session = Session::open(Arc::new(small().await), Options::default()).await;
     let screen = session.screen();
     session.garble();
@@ -222,7 +222,7 @@ async fn losing_the_cache_is_shown_and_recovers_by_itself() {
 }
 
 #[tokio::test]
-async fn the_store_that_stands_in_is_named_and_listed_at_once() {
+async fn fallback_is_named_and_listed_at_once() {
     let first = FaultyStore::new(Arc::new(small().await));
     let both = Fallback::new(Arc::new(first.clone()), Arc::new(many(2).await), true);
     let session = Session::open(Arc::new(both), Options::default()).await;
@@ -293,7 +293,7 @@ async fn the_first_frame_does_not_wait_for_the_cache() {
 }
 
 #[tokio::test]
-async fn a_cache_that_cannot_be_opened_ends_the_dashboard_with_the_reason() {
+async fn unusable_cache_ends_dashboard_with_error() {
     let session = Session::begin(async { Err(Error::Config("no such place".into())) }, Options::default());
     let app = session.left().await;
     assert!(matches!(app.failure, Some(Failure::Opening(Error::Config(_)))));

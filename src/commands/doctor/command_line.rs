@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_given_is_told_again_and_no_password() {
+    fn suggested_commands_repeat_flags_without_password() {
         let again = |global: &Global| CommandLine::new(global).complete("animecache ls && animecache flush");
         assert_eq!(again(&Global::default()), "animecache ls && animecache flush");
         let global = Global { redis: Some("redis://h/5".into()), profile: Some("it's".into()), ..Global::default() };
