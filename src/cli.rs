@@ -251,7 +251,7 @@ pub struct ShowArgs {
     pub reveal: bool,
 }
 
-/// How far a command that changes entries goes without asking.
+/// Options of commands that change entries.
 #[derive(Args, Debug)]
 pub struct ConfirmArgs {
     /// Show the plan without changing anything

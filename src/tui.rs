@@ -1,7 +1,7 @@
 //! The dashboard: browses, filters and deletes the entries of a cache, and enriches anime.
 //!
 //! Input becomes a [`message::Message`]; [`update::update`] changes the [`app::App`] and returns [`effect::Effect`]s; the
-//! [`runner::Runner`] carries them out and answers with messages; [`view::draw`] shows the [`app::App`].
+//! [`runner::Runner`] runs them and responds with messages; [`view::draw`] draws the [`app::App`].
 //!
 //! Imports run one way: options, ticket, action, focus < keymap, effect < layout < app < message < view < update <
 //! runner < run.

@@ -28,7 +28,7 @@ pub(crate) struct Words {
     pub(crate) done: &'static str,
 }
 
-/// What changing entries did, whatever the operation.
+/// The report of a change, of any operation.
 pub(crate) struct ChangeSummary<'a> {
     pub(crate) total: u64,
     pub(crate) done: u64,

@@ -18,7 +18,7 @@ const MAX_WIDTH: usize = 60;
 /// Two passes, compared.
 pub(crate) enum Comparison {
     Same,
-    /// Where they differ first.
+    /// The first difference.
     Different(String),
 }
 

@@ -41,7 +41,7 @@ struct Waits {
 pub struct PassMetrics {
     /// Requests to the cache: HTTP requests, or calls of cached functions.
     pub requests: u64,
-    /// Of these, answered from the cache.
+    /// Of these, served from the cache.
     pub hits: u64,
     /// Of these, not found: nothing that could be stored.
     pub absent: u64,

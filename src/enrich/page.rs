@@ -51,7 +51,7 @@ pub(crate) fn under(base: &str, segments: &[&str]) -> String {
     url.into()
 }
 
-/// What `understand` makes of the page at this URL.
+/// Fetches the page at this URL and reads it with `understand`.
 pub(crate) async fn page<T: Send + 'static>(
     client: &ServiceClient,
     url: &str,

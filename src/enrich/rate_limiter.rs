@@ -111,7 +111,7 @@ impl RateLimiter {
     }
 }
 
-/// How long to wait before the next request; `now` in Unix seconds.
+/// The wait before the next request; `now` in Unix seconds.
 fn retry_delay(status: StatusCode, fields: &HeaderMap, now: f64) -> Option<Duration> {
     let text = |name: &str| fields.get(name)?.to_str().ok().map(str::trim);
     let is_busy = matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);

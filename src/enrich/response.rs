@@ -40,7 +40,7 @@ impl ServiceResponse {
     }
 }
 
-/// Why a response with this status is not a success; `None`: it is one.
+/// The failure of a response with this status; `None`: it is a success.
 pub(crate) fn failure(status: StatusCode, fields: &HeaderMap) -> Option<FetchFailure> {
     match (status.as_u16(), retry_after(fields, clock::now())) {
         (200..=299, _) => None,

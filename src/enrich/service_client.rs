@@ -109,7 +109,7 @@ impl ServiceClient {
         let rendered = browser.render(url, section).await;
         match &rendered {
             Ok(fetched_page) => permit.record_success(fetched_page.status, &fetched_page.fields).await,
-            // A failure of the browser says nothing about the service.
+            // A failure of the browser is not a failure of the service.
             Err(FetchFailure::Browser(_)) => drop(permit),
             Err(_) => permit.record_failure(),
         }
@@ -167,7 +167,7 @@ impl ServiceClient {
         &self.results
     }
 
-    /// How the cache is used.
+    /// The cache mode.
     pub fn mode(&self) -> Mode {
         self.mode
     }

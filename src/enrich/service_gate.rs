@@ -18,11 +18,11 @@ use crate::enrich::rate_limiter::RateLimiter;
 use crate::enrich::redirect;
 use crate::enrich::service_gate::circuit_breaker::{COOLDOWN, CallPermit, CircuitBreaker};
 
-/// What limits the requests to one service, shared by all passes of this process.
+/// Limits of the requests to one service, shared by all passes of this process.
 pub(crate) struct ServiceLimits {
     rate_limiter: RateLimiter,
     breaker: CircuitBreaker,
-    /// How many requests may be in flight at once, where that is limited.
+    /// The limit of concurrent requests, if there is one.
     concurrency: Option<Semaphore>,
     needs_browser: AtomicBool,
 }

@@ -3,7 +3,7 @@
 /// The tabs of the dashboard.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Screen {
-    /// What is in the cache.
+    /// Browsing the entries of the cache.
     #[default]
     Browse,
     /// Test enrichments.
@@ -22,7 +22,7 @@ pub enum Focus {
     Inspector,
 }
 
-/// How much of the screen the inspector takes.
+/// The part of the screen that the inspector takes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Extent {
     /// Hidden.

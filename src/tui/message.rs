@@ -62,7 +62,7 @@ pub enum WatchUpdate {
     Observed(Vec<Observation>),
 }
 
-/// How a request ended. Errors are shared, since the state keeps them.
+/// The outcome of a request. Errors are shared, because the state keeps them.
 #[derive(Debug)]
 pub enum Outcome {
     /// The store was opened, or the error.

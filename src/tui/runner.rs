@@ -39,8 +39,8 @@ pub struct Runner {
 }
 
 impl Runner {
-    /// A runner and where its messages arrive. `opening` is awaited by the first [`Effect::Open`]; `config` says how
-    /// enrichments use the opened store, and where the services are; `catalogue` is an anime-offline-database that
+    /// A runner and the receiver of its messages. `opening` is awaited by the first [`Effect::Open`]; `config`
+    /// configures the cache and the services of enrichments; `catalogue` is an anime-offline-database file that
     /// replaces the built-in one.
     pub fn new(
         opening: impl Future<Output = cache_core::Result<Opened>> + Send + 'static,

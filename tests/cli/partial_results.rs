@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::program::{Program, Run};
 
-/// A service on loopback that answers each path with a status and a body.
+/// A local service with a status and a body for each path.
 fn service(answer: fn(&str) -> (u16, &'static str)) -> String {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -21,7 +21,7 @@ fn service(answer: fn(&str) -> (u16, &'static str)) -> String {
             let (status, body) = answer(first.split(' ').nth(1).unwrap());
             let length = body.len();
             let head = format!("HTTP/1.1 {status} X\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n");
-            // The client may be gone.
+            // The client may have disconnected.
             let _ = stream.write_all((head + body).as_bytes());
         }
     });

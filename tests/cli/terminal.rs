@@ -37,7 +37,7 @@ fn run_on(
         command.env(name, value);
     }
     let mut process = terminal.slave.spawn_command(command).unwrap();
-    // With our own end open, the reader would never see the end of the output.
+    // With this end open, the reader would never see the end of the output.
     drop(terminal.slave);
     let mut reader = terminal.master.try_clone_reader().unwrap();
     let mut keyboard = terminal.master.take_writer().unwrap();

@@ -55,7 +55,7 @@ pub(crate) fn advice(error: &Error) -> String {
     }
 }
 
-/// Which of the server's databases the URL names.
+/// The database number in the URL.
 fn database(location: &str) -> String {
     let path = url::Url::parse(location).ok();
     let number = path.as_ref().map(|url| url.path().trim_matches('/')).filter(|path| !path.is_empty());

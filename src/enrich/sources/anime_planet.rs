@@ -79,7 +79,7 @@ async fn characters(client: &ServiceClient, anime: &str) -> Result<Option<Value>
     if is_whole { Ok(found) } else { Err(FetchFailure::Incomplete(found.unwrap_or_default())) }
 }
 
-/// The URL of the page of a character, on the configured site whatever the link says.
+/// The URL of the page of a character, on the configured site regardless of the host in the link.
 fn detail_url(client: &ServiceClient, character: &Value) -> Option<String> {
     let (_, slug) = character["url"].as_str()?.split_once("/characters/")?;
     let slug = slug.split(['?', '#', '/']).next()?;

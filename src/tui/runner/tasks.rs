@@ -18,7 +18,7 @@ use crate::tui::ticket::Ticket;
 pub(crate) struct Tasks {
     /// The store, once it is open.
     pub(crate) store: Arc<OnceLock<Arc<dyn Inspect>>>,
-    /// Where messages are sent.
+    /// The sender of messages.
     pub(crate) inbox: mpsc::Sender<Message>,
     tasks: HashMap<Ticket, Task>,
     in_flight: Arc<AtomicUsize>,

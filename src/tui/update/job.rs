@@ -61,7 +61,7 @@ pub(crate) fn end_ttl_change(app: &mut App, job: Job, report: &ttl::TtlReport) -
     }
 }
 
-/// How a change ended.
+/// The end of a change.
 struct JobEnd<'a> {
     error: Option<&'a Error>,
     /// Entries that were not changed because of that.

@@ -16,7 +16,7 @@ static DATES: LazyLock<Regex> = LazyLock::new(|| {
         .expect("the pattern is a constant")
 });
 
-/// Which other pages an anime has.
+/// The other pages that an anime has.
 pub(crate) struct Parts {
     pub(crate) has_screenshots: bool,
     pub(crate) has_relations: bool,
