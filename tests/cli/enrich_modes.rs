@@ -9,7 +9,7 @@ use crate::program::empty;
 use crate::upstream::Upstream;
 
 #[rstest]
-fn a_fresh_run_asks_for_everything_again(#[values(Cache::Redis, Cache::Sqlite)] cache: Cache) {
+fn fresh_run_fetches_everything_again(#[values(Cache::Redis, Cache::Sqlite)] cache: Cache) {
     let (program, upstream) = (cache.program(), Upstream::start());
     let before = run(&program, &upstream, &[&BEBOP[..], cache.arguments(), &["--json"]].concat()).json();
     let requests = &before["services"][0]["cold"]["requests"];

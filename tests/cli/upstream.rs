@@ -159,7 +159,7 @@ fn simulated_errors_match_real_services() {
 }
 
 #[rstest]
-fn requests_are_counted_and_told_at_the_end(#[values("-INT", "-TERM")] signal: &str) {
+fn requests_are_counted_and_printed_at_the_end(#[values("-INT", "-TERM")] signal: &str) {
     let mut upstream = Upstream::start();
     upstream.get("JIKAN", "/anime/1/full");
     upstream.get("JIKAN", "/anime/1/full");

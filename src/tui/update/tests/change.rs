@@ -205,7 +205,7 @@ fn a_ttl_of_many_entries_needs_the_number_typed_as_a_flush_does() {
 #[rstest]
 #[case("t")]
 #[case("d")]
-fn a_change_of_marked_entries_says_where_they_are_and_that_they_are_hidden(#[case] key: &str) {
+fn question_counts_marked_entries_hidden_by_filter(#[case] key: &str) {
     let mut app = app();
     press(&mut app, "/jikan<enter>*<esc>/kitsu<enter>");
     press(&mut app, key);
@@ -306,7 +306,7 @@ fn invalid_ttl_keeps_input_open_with_error() {
 #[case("!")]
 #[case("t")]
 #[case("hd")]
-fn nothing_is_done_to_what_a_filter_shows_that_is_not_understood(#[case] keys: &str) {
+fn changes_with_invalid_filter_are_refused(#[case] keys: &str) {
     let mut app = app();
     press(&mut app, "/service:jikan status:abc<enter>");
     assert_eq!(press(&mut app, keys), []);

@@ -36,7 +36,7 @@ fn begun(effects: &[Effect]) -> (Ticket, &EnrichPlan) {
 }
 
 #[test]
-fn a_run_whose_title_is_not_there_is_not_taken_for_another() {
+fn run_with_missing_title_is_not_shown_as_another() {
     let mut unknown = run();
     unknown.report.title = "MAL 7".to_owned();
     let mut app = enriching(Size::new(120, 40), vec![unknown]);
