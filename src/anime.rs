@@ -1,4 +1,4 @@
-//! Which anime: its title, and what each service calls it.
+//! An anime: its title, its dates and its ID at each service.
 
 use cache_core::ServiceName;
 use serde::{Deserialize, Serialize};
@@ -10,14 +10,14 @@ pub struct Anime {
     /// `TV`, `MOVIE`, …
     #[serde(rename = "type")]
     pub kind: Option<String>,
-    /// `None`: nobody knows, as of what still runs.
+    /// `None`: unknown, as of a running show.
     pub episodes: Option<u64>,
     /// `FINISHED`, `ONGOING`, …
     pub status: Option<String>,
     pub ids: Ids,
 }
 
-/// What the services call it; `None`: that one is not asked. AnimeSchedule is asked by title.
+/// The IDs of an anime at the services; services without an ID are skipped. AnimeSchedule is searched by title.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Ids {
     pub mal: Option<u64>,
@@ -52,16 +52,16 @@ impl Ids {
     }
 }
 
-/// What of a URL follows the marker, in any case, as long as it is a part of the id; `None` where that is blank.
+/// The ID after a marker in a URL, ignoring case; `None` if it is blank.
 fn id_after<'a>(url: &'a str, marker: &str, is_part: fn(char) -> bool) -> Option<&'a str> {
-    // ASCII in another case is as long as it was.
+    // ASCII case folding keeps the length.
     let start = url.to_ascii_lowercase().find(marker)? + marker.len();
     let id = url[start..].split(|c| !is_part(c)).next()?;
     (!id.trim().is_empty()).then_some(id)
 }
 
 impl Anime {
-    /// What to call it where it is shown: who gives ids by hand need not know a title.
+    /// The title, or an ID if no title is known: IDs on the command line need no title.
     pub fn name(&self) -> String {
         let ids = &self.ids;
         let numbers = [("MAL", ids.mal), ("AniList", ids.anilist), ("AniDB", ids.anidb), ("AniSearch", ids.anisearch)];
@@ -73,7 +73,7 @@ impl Anime {
         }
     }
 
-    /// Whether there is anything to ask this service for.
+    /// Whether the service can be requested: there is an ID, or a title.
     pub fn is_at(&self, service: ServiceName) -> bool {
         match service.name() {
             "jikan" => self.ids.mal.is_some(),

@@ -1,4 +1,4 @@
-//! What can be typed: commands, their options, and the options that every command takes.
+//! The command line: commands, their options, and global options.
 #![expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 #![expect(clippy::doc_markdown, reason = "comments on options are printed as they are by --help")]
 
@@ -31,7 +31,7 @@ pub struct Cli {
 }
 
 impl Cli {
-    /// What was typed; ends the program where that is wrong, or asks for help.
+    /// Parses the command line; exits after a usage error, and after printing help.
     pub fn typed() -> Self {
         let arguments: Vec<OsString> = std::env::args_os().collect();
         let mut command = compact(Self::command()).color(color_of_help(&arguments));
@@ -53,8 +53,7 @@ fn compact(command: clap::Command) -> clap::Command {
     command
 }
 
-/// What `--color` says, as far as that can be told of arguments that may be wrong: what is wrong with them is told in
-/// the colours that were asked for.
+/// The value of `--color` in arguments that may be invalid: usage errors use the requested colors.
 fn color_of_help(arguments: &[OsString]) -> clap::ColorChoice {
     let mut given = arguments.iter().enumerate().filter_map(|(at, argument)| match argument.to_str()? {
         "--color" => arguments.get(at + 1)?.to_str(),
@@ -252,7 +251,7 @@ pub struct ShowArgs {
     pub reveal: bool,
 }
 
-/// How far a command that changes entries goes without asking.
+/// Options of commands that change entries.
 #[derive(Args, Debug)]
 pub struct ConfirmArgs {
     /// Show the plan without changing anything
@@ -322,7 +321,7 @@ pub struct TtlChange {
     pub persist: bool,
 }
 
-/// A TTL that leaves an entry there: Redis deletes what gets none.
+/// A TTL above zero: Redis deletes entries with a TTL of zero.
 fn lifetime(text: &str) -> Result<Duration, String> {
     let lifetime = duration(text)?;
     if lifetime < Duration::from_secs(1) {

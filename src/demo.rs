@@ -1,7 +1,7 @@
 //! A temporary cache with sample entries, and simulated services.
 //!
-//! The titles are real; the responses are made up, in the shape of those of the seven services. Some are unpleasant on
-//! purpose: secrets in headers, escape sequences in a body, a response that cannot be used any more.
+//! The titles are real; the responses are made up, in the shape of those of the seven services. Some are edge cases:
+//! credentials in headers, escape sequences in a body, a deleted response.
 
 pub(crate) mod catalogue;
 pub(crate) mod counters;

@@ -1,7 +1,8 @@
 //! Test enrichments: one anime's data from all seven services, through the cache, cold and then warm.
 //!
-//! A [`source::Source`] knows one service: its requests, their order, and what to keep of the responses. It sends them
-//! through a [`service_client::ServiceClient`], which adds the cache, the limits of the service and the metrics.
+//! A [`source::Source`] implements one service: its requests, their order, and the fields to read from the responses.
+//! It sends them through a [`service_client::ServiceClient`], which adds the cache, the limits of the service and the
+//! metrics.
 //! [`run`] runs all sources at once, in two passes, and compares the results.
 
 pub mod browser;

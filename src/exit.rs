@@ -1,4 +1,4 @@
-//! Exit codes, and the errors that they stand for.
+//! Exit codes, and the errors that map to them.
 
 use std::process::ExitCode;
 use std::{fmt, io};
@@ -15,7 +15,7 @@ pub enum Exit {
     NothingMatched = 3,
     /// Partly done, interrupted, or findings.
     Partial = 4,
-    /// The backend cannot be reached.
+    /// The backend is unreachable.
     Unreachable = 5,
 }
 
@@ -25,7 +25,7 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// A refusal, with what to do instead.
+/// A refused command, with a hint.
 #[derive(Debug)]
 pub struct Refused(pub String);
 
@@ -47,7 +47,7 @@ impl fmt::Display for CannotOpen {
     }
 }
 
-/// The exit code that an error means.
+/// The exit code of an error.
 pub fn exit_code(error: &anyhow::Error) -> Exit {
     if is_closed_pipe(error) {
         return Exit::Done;
@@ -71,7 +71,7 @@ pub fn is_closed_pipe(error: &anyhow::Error) -> bool {
         .any(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
 }
 
-/// What to try next.
+/// The hint for an error.
 pub fn advice(error: &anyhow::Error) -> Option<&'static str> {
     let error = error.downcast_ref::<Error>()?;
     let kind = match error {

@@ -1,4 +1,4 @@
-//! Parses, loads the configuration, runs the command, prints the error chain, sets the exit code.
+//! Parses the command line, runs the command, prints errors and sets the exit code.
 
 use std::io::stderr;
 use std::process::ExitCode;
@@ -23,7 +23,7 @@ fn main() -> ExitCode {
         .map_err(anyhow::Error::from)
         .and_then(|runtime| {
             let outcome = runtime.block_on(animecache::commands::run(cli));
-            // A call that hangs in a driver must not keep the program from ending.
+            // A blocked driver call must not keep the program from exiting.
             runtime.shutdown_background();
             outcome
         });

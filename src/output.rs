@@ -1,4 +1,4 @@
-//! How things are written: text for people, JSON for scripts; safe for a terminal, and without secrets, either way.
+//! Output: text for people and JSON for scripts, without control characters and without credentials.
 
 pub mod columns;
 pub mod event;
@@ -15,7 +15,8 @@ use std::io::{BufWriter, StdoutLock, Write as _, stderr, stdout};
 
 use serde::Serialize;
 
-/// Standard output, locked and buffered: what `ls` writes is a lot. Flush it before it is dropped, to see the error.
+/// Standard output, locked and buffered, because `ls` writes many lines. Flush it before it is dropped to get the
+/// error.
 pub type Out = BufWriter<StdoutLock<'static>>;
 
 /// Opens standard output.
@@ -43,17 +44,17 @@ pub fn print_error(text: &str) {
     let _ = writeln!(stderr().lock(), "{text}");
 }
 
-/// Reports what failed.
+/// Prints an error.
 pub fn error(text: &str) {
     print_error(&format!("error: {text}"));
 }
 
-/// Reports what may be unexpected and stops nothing.
+/// Prints a warning.
 pub fn warning(text: &str) {
     print_error(&format!("warning: {text}"));
 }
 
-/// Suggests what to do next.
+/// Prints a hint.
 pub fn hint(text: &str) {
     print_error(&format!("hint: {text}"));
 }

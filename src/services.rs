@@ -1,4 +1,4 @@
-//! The services: one table, compiled in and extended by the configuration file.
+//! Services: a compiled-in table that the configuration file extends.
 
 pub mod anidb;
 pub mod configured;

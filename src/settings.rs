@@ -1,4 +1,4 @@
-//! The settings and where each came from: built-in < `config.toml` < `.env` < environment < flags.
+//! Settings and the source of each: built-in < `config.toml` < `.env` < environment < flags.
 
 pub mod config_file;
 pub mod environment;
@@ -18,7 +18,7 @@ use crate::services::table::table;
 use crate::settings::environment::{names, set};
 use crate::settings::layer::{Layer, Origin};
 
-/// One setting as it is in force.
+/// One setting in effect.
 #[derive(Clone, Debug)]
 pub struct Setting {
     /// Its name, as in the environment.
@@ -32,22 +32,22 @@ pub struct Setting {
 #[derive(Clone, Debug)]
 pub struct Settings {
     pub cache: Config,
-    /// The services, with what they ask for.
+    /// The services with their settings.
     pub services: Services,
-    /// What the pipeline itself sees: built-in, `.env` and environment, but no file or flag of ours.
+    /// The settings of the pipeline: built-in, `.env` and environment, without `config.toml` and flags.
     pub pipeline: Config,
     /// Every setting with its origin.
     pub all: Vec<Setting>,
-    /// Values that cannot be used. Nothing is opened while there are any: it might be the wrong cache.
+    /// Invalid values. No cache is opened while there are any: it might be the wrong one.
     pub problems: Vec<String>,
     /// Whether there is a `.env` in the working directory.
     pub has_dot_env: bool,
 }
 
 impl Settings {
-    /// Reads every layer. Fails where a file that was named is not there or no file can be read.
+    /// Reads every source. Fails if a named file is missing, or if a file cannot be read.
     pub fn load(global: &Global) -> anyhow::Result<Self> {
-        // Not by clap: either may stand before the command and the other behind it.
+        // Not by clap: one flag may stand before the command and the other after it.
         if global.redis.is_some() && global.sqlite.is_some() {
             return Err(Refused("--redis and --sqlite cannot be used together".to_owned()).into());
         }
@@ -68,14 +68,14 @@ impl Settings {
         let (mut pipeline, mut of_pipelines) = (Config::default(), Services::default());
         let mut all = Vec::new();
         for name in names() {
-            // An empty value counts as none, as in most shells' `${NAME:-default}`.
+            // An empty value counts as unset, as in `${NAME:-default}` of shells.
             let given = |layer: &Layer| {
                 let value = layer.values.get(&name).filter(|value| !value.trim().is_empty())?;
                 Some((value.clone(), layer.origin.clone()))
             };
             let of_pipeline = |layer: &&Layer| matches!(layer.origin, Origin::DotEnv | Origin::Environment);
             if let Some((value, _)) = layers.iter().rev().filter(of_pipeline).find_map(given) {
-                // The pipeline keeps its default where a value cannot be used.
+                // The pipeline keeps its default if a value is invalid.
                 let _ = set(&mut pipeline, &mut of_pipelines, &name, &value);
             }
             let (value, origin) = match layers.iter().rev().find_map(given) {
@@ -109,7 +109,7 @@ fn displayed(name: &str, value: &str) -> String {
     }
 }
 
-/// The default as it would be written.
+/// The default as text.
 fn built_in(name: &str) -> &'static str {
     match name {
         "ENABLE_HTTP_CACHE" | "REDIS_SOCKET_KEEPALIVE" | "REDIS_RETRY_ON_TIMEOUT" => "true",
@@ -131,7 +131,7 @@ fn built_in(name: &str) -> &'static str {
     }
 }
 
-/// The TTL or the policy of a service, as the table has it.
+/// The TTL or the policy of a service in the table.
 fn in_table(name: &str) -> Option<&'static str> {
     let row = |service: &str| table().row(ServiceName::find(&service.to_lowercase())?);
     match name.strip_prefix("ANIMECACHE_TTL_") {
@@ -146,7 +146,7 @@ fn flags(global: &Global) -> Vec<Layer> {
         origin: Origin::Flag(flag),
     };
     let mut layers = Vec::new();
-    // Who names a place wants it used.
+    // A flag with a URL or a file selects its backend, too.
     if let Some(path) = &global.sqlite {
         layers.push(one("--sqlite", "HTTP_CACHE_DIR", &path.to_string_lossy()));
         layers.push(one("--sqlite", "HTTP_CACHE_STORAGE", "sqlite"));
@@ -168,7 +168,7 @@ fn dot_env(path: &Path, problems: &mut Vec<String>) -> anyhow::Result<Option<Lay
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error).context(Refused(format!("cannot read {}", path.display()))),
     };
-    // Lines of other programs that cannot be read are none of our business.
+    // Invalid lines belong to other programs.
     let text = text.trim_start_matches('\u{feff}');
     let values: HashMap<String, String> = dotenvy::from_read_iter(text.as_bytes()).filter_map(Result::ok).collect();
     for name in names().filter(|name| !values.contains_key(name)) {

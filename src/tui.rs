@@ -1,7 +1,7 @@
-//! The dashboard: everything that is in a cache on one screen, browsed, filtered and flushed.
+//! The dashboard: browses, filters and deletes the entries of a cache, and enriches anime.
 //!
 //! Input becomes a [`message::Message`]; [`update::update`] changes the [`app::App`] and returns [`effect::Effect`]s; the
-//! [`runner::Runner`] carries them out and answers with messages; [`view::draw`] shows the [`app::App`].
+//! [`runner::Runner`] runs them and responds with messages; [`view::draw`] draws the [`app::App`].
 //!
 //! Imports run one way: options, ticket, action, focus < keymap, effect < layout < app < message < view < update <
 //! runner < run.
@@ -42,11 +42,11 @@ use crate::tui::options::Options;
 use crate::tui::runner::Runner;
 use crate::tui::view::theme::{THEME, Theme};
 
-/// Shows the dashboard until it is left, and then prints the summary of a change that was under way. The first frame
-/// does not wait for `opening`. For `config` and `catalogue` see [`Runner::new`].
+/// Shows the dashboard until it is left, then prints the summary of an unfinished change. The first frame does not wait
+/// for `opening`. For `config` and `catalogue` see [`Runner::new`].
 ///
 /// # Errors
-/// The terminal's, and those of `opening`.
+/// Errors of the terminal, and those of `opening`.
 pub async fn run(
     opening: impl Future<Output = cache_core::Result<Opened>> + Send + 'static,
     settings: (Config, Services),

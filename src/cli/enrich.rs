@@ -1,4 +1,4 @@
-//! Options of `enrich` and `warm`: which anime, from which services.
+//! Options of `enrich` and `warm`, which select anime and services.
 
 use std::ops::Range;
 use std::path::PathBuf;
@@ -77,7 +77,7 @@ pub struct IdArgs {
     pub anisearch_id: Option<u64>,
 }
 
-/// Where the anime are told of, and who is asked for them.
+/// The anime database and the services to request.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Services")]
 pub struct ServiceArgs {
@@ -105,7 +105,7 @@ pub struct ServiceArgs {
     pub demo_upstream: bool,
 }
 
-/// Places in a database; an end that was left out is the database's own.
+/// A range of indices in a database; without an end, up to the end of the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IndexRange {
     start: usize,
@@ -113,7 +113,7 @@ pub struct IndexRange {
 }
 
 impl IndexRange {
-    /// As far as a database of this length has them.
+    /// The indices that a database of this length has.
     pub fn within(self, length: usize) -> Range<usize> {
         let end = self.end.unwrap_or(length).min(length);
         self.start.min(end)..end
@@ -136,7 +136,7 @@ impl std::str::FromStr for IndexRange {
 }
 
 impl ServiceArgs {
-    /// Those that are asked.
+    /// The services to request.
     pub fn selected(&self) -> Vec<ServiceName> {
         let is_asked = |service: &ServiceName| {
             if self.only.is_empty() { !self.skip.contains(service) } else { self.only.contains(service) }

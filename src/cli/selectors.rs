@@ -1,4 +1,4 @@
-//! The selectors: one set of options that means the same in `ls`, `flush`, `ttl` and in the dashboard's filter line.
+//! Selectors: options that select entries, shared by `ls`, `flush`, `ttl` and the filter line of the dashboard.
 #![expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 #![expect(clippy::doc_markdown, reason = "comments on options are printed as they are by --help")]
 
@@ -10,7 +10,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use crate::services;
 
-/// Which entries are meant; all given ones must hold.
+/// Options that select entries; all given ones must match.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Selectors (entries must match all of them)")]
 pub struct Selectors {
@@ -84,12 +84,12 @@ pub struct Selectors {
 }
 
 impl Selectors {
-    /// Whether nothing at all was asked for, `--all` included.
+    /// Whether no selector was given, not even `--all`.
     pub fn is_empty(&self) -> bool {
         !self.all && self.filter().is_everything()
     }
 
-    /// The filter that these selectors mean.
+    /// The filter of these selectors.
     pub fn filter(&self) -> Filter {
         let seconds = |duration: Option<Duration>| duration.map(|duration| duration.as_secs_f64());
         Filter {
@@ -118,7 +118,7 @@ impl Selectors {
     }
 }
 
-/// The entries that an id as `ls` prints it may mean: a UUID alone does not tell the layout.
+/// The entries that an ID printed by `ls` may identify: a UUID alone does not determine the layout.
 pub fn ids(text: &str) -> Vec<EntryId> {
     let layouts: &[StorageLayout] = match text.len() {
         36 => &[StorageLayout::Pipeline, StorageLayout::Sqlite1, StorageLayout::Sqlite2],
@@ -131,7 +131,7 @@ pub fn ids(text: &str) -> Vec<EntryId> {
     }
 }
 
-/// A duration as humantime writes it.
+/// Parses a duration in the format of humantime.
 pub fn duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|_| "expected a duration such as 6h, 90m or '2d 12h'".into())
 }

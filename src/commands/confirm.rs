@@ -1,4 +1,4 @@
-//! Questions to the user, and a plan as text and as JSON.
+//! Confirmation of changes, and plans as text and as JSON.
 
 use std::fmt::Write as _;
 use std::io::{BufRead as _, IsTerminal as _, Write as _, stderr, stdin};
@@ -18,7 +18,8 @@ use crate::output::human::{bytes, count, duration};
 use crate::output::style::Style;
 use crate::output::{human, safe};
 
-/// Refuses a change without selectors, with --read-only or without a terminal to ask on, before the cache is opened.
+/// Refuses a change without selectors, with --read-only or without a terminal for the confirmation, before the cache is
+/// opened.
 pub(crate) fn check_request(
     session: &Session,
     verb: &str,
@@ -48,7 +49,7 @@ pub(crate) enum Answer {
     No(Exit),
 }
 
-/// Asks on the terminal. Anything but yes is no.
+/// Reads a confirmation from the terminal. Anything but yes is no.
 pub(crate) async fn ask(question: &str) -> anyhow::Result<Answer> {
     let question = format!("{} [y/N] ", safe::line(question));
     tokio::select! {

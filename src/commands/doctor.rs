@@ -1,4 +1,4 @@
-//! `doctor`: checks settings, storage and contents, with advice for what failed.
+//! `doctor`: checks the settings, the backend and the entries, with hints for failed checks.
 
 pub(crate) mod backend;
 pub(crate) mod command_line;

@@ -1,4 +1,4 @@
-//! `ls`: one line an entry, written as the pages arrive.
+//! `ls`: prints one line per entry as the pages of the scan arrive.
 
 use std::cmp::Ordering;
 use std::io::Write as _;
@@ -17,7 +17,7 @@ use crate::output;
 use crate::output::row::Row;
 use crate::output::{Out, columns, human, json, terminal};
 
-/// Below this many columns the whole id does not fit beside the URL, and below the other the age does not either.
+/// Below this width the full ID does not fit beside the URL; below the other, the age does not fit.
 const WIDE: usize = 120;
 
 const NARROW: usize = 100;
@@ -39,7 +39,7 @@ pub(crate) async fn run(session: &Session, args: &LsArgs) -> anyhow::Result<Exit
         }
         list.write(page.entries.iter().take(left))?;
         left -= page.entries.len().min(left);
-        // A reader on the other end of a pipe sees each page when it is there.
+        // The reader of a pipe gets each page at once.
         list.out.flush()?;
     }
     if let Some(by) = args.sort {
@@ -55,11 +55,11 @@ pub(crate) async fn run(session: &Session, args: &LsArgs) -> anyhow::Result<Exit
     Ok(Exit::Done)
 }
 
-/// The order of two entries; what is not known comes last, whichever end the list begins with.
+/// The order of two entries; unknown values come last in both directions.
 fn compare(a: &Summary, b: &Summary, by: SortBy, is_reversed: bool, now: f64) -> Ordering {
     let turned = |order: Ordering| if is_reversed { order.reverse() } else { order };
     let status = |entry: &Summary| entry.http.as_ref().map(|http| http.status);
-    // What never expires does so last.
+    // Entries that never expire come last.
     let ttl = |entry: &Summary| entry.ttl(now).unwrap_or(f64::INFINITY);
     let by_value = match by {
         SortBy::Key => Ordering::Equal,

@@ -1,4 +1,4 @@
-//! `completions` and `man`: what packagers ship beside the program.
+//! `completions` and `man`: files for packages of the program.
 
 use clap::CommandFactory as _;
 use clap_complete::Shell;

@@ -28,7 +28,7 @@ pub(crate) struct Words {
     pub(crate) done: &'static str,
 }
 
-/// What changing entries did, whatever the operation.
+/// The report of a change, of any operation.
 pub(crate) struct ChangeSummary<'a> {
     pub(crate) total: u64,
     pub(crate) done: u64,
@@ -57,7 +57,8 @@ pub(crate) async fn plan(
     }))
 }
 
-/// Shows the plan and asks; `Some`: the command ends here, without a change. `unchanged` is its output as JSON.
+/// Shows the plan and waits for confirmation; `Some`: the command ends without a change. `unchanged` is its output as
+/// JSON.
 pub(crate) async fn confirm(
     session: &Session,
     plan: &FlushPlan,

@@ -13,7 +13,7 @@ use crate::output::style::Style;
 use crate::settings::Settings;
 use crate::{demo, output};
 
-/// What every command gets.
+/// The session of a command.
 pub(crate) struct Session {
     pub(crate) global: Global,
     pub(crate) settings: Settings,
@@ -23,7 +23,7 @@ pub(crate) struct Session {
 /// An open cache.
 pub(crate) struct OpenCache {
     pub(crate) store: Arc<dyn Inspect>,
-    /// SQLite is used because Redis cannot be reached.
+    /// SQLite is used because Redis is unreachable.
     pub(crate) is_fallback: bool,
     /// Deletes the demo cache when dropped.
     pub(crate) _demo: Option<Demo>,
@@ -36,7 +36,7 @@ impl Session {
         self.open(when).await
     }
 
-    /// Opens the cache for changes, without a fallback: they must not hit another cache than the named one.
+    /// Opens the cache for changes, without a fallback: they must not affect another cache than the configured one.
     pub(crate) async fn open_to_change(&self) -> anyhow::Result<OpenCache> {
         self.open(WhenUnreachable::Fail).await
     }

@@ -1,4 +1,4 @@
-//! Short IDs, as `ls` prints them on narrow terminals, and the entries that they match.
+//! Short IDs, as `ls` prints them on narrow terminals, resolved to entries.
 
 use std::sync::Arc;
 

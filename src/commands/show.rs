@@ -1,4 +1,4 @@
-//! `show`: one entry whole.
+//! `show`: prints one entry.
 
 pub(crate) mod document;
 pub(crate) mod encoding;
@@ -38,7 +38,7 @@ pub(crate) async fn run(session: &Session, args: &ShowArgs) -> anyhow::Result<Ex
         None
     } else {
         let stored = cache.store.raw_body(&found.summary.id, usize::MAX).await?;
-        // hishel 2 keeps nothing at all for an empty body.
+        // hishel 2 stores nothing for an empty body.
         stored.or_else(|| (found.summary.state == EntryState::Live).then(Bytes::new))
     };
     if args.body || args.raw {
@@ -60,7 +60,8 @@ pub(crate) async fn run(session: &Session, args: &ShowArgs) -> anyhow::Result<Ex
     Ok(Exit::Done)
 }
 
-/// The body alone. A terminal gets it harmless and with a line break at its end; a pipe gets the bytes.
+/// The body alone. On a terminal it is printed without control characters and with a final line break; a pipe gets the
+/// bytes.
 fn write_body(args: &ShowArgs, found: &EntryDetails, stored: &Bytes) -> anyhow::Result<()> {
     let decoded = if args.raw { stored.as_ref().into() } else { content_coding::decode_all(stored, encoding(found)) };
     if args.body && stdout().is_terminal() {

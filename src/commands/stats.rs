@@ -15,10 +15,10 @@ use crate::exit::Exit;
 use crate::output;
 use crate::output::json;
 
-/// Clears the terminal and starts in its upper left corner.
+/// Clears the terminal and moves the cursor to the upper left corner.
 const REPAINT: &[u8] = b"\x1b[H\x1b[2J";
 
-/// Counting again without a pause would only keep the server busy.
+/// Counting without a pause would keep the server busy.
 const MIN_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Runs the command.

@@ -1,4 +1,4 @@
-//! `warm`: fills the cache with the data of many anime. Running it again continues: cached data costs no time.
+//! `warm`: fills the cache with the data of many anime. Running it again continues: cached data is not fetched again.
 
 use std::fmt::Write as _;
 use std::io::Read as _;

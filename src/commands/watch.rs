@@ -72,7 +72,7 @@ fn source(args: &WatchArgs) -> anyhow::Result<EventSource> {
     Ok(EventSource::Commands { window, limit: MAX_COMMANDS })
 }
 
-/// How the watch began.
+/// The start of a watch.
 enum WatchStart {
     Watching(Box<dyn EventFeed>),
     /// The user answered no.
@@ -227,7 +227,7 @@ impl Watch<'_> {
     }
 }
 
-/// Why a watch ended early.
+/// The error that ended a watch early.
 enum WatchEnd {
     Watching(Error),
     Writing(anyhow::Error),

@@ -1,4 +1,4 @@
-//! The anime of the demo: real titles and IDs, everything else made up.
+//! The anime of the demo: titles and IDs are real, everything else is made up.
 
 use std::sync::LazyLock;
 

@@ -16,7 +16,7 @@ pub(crate) struct StoredExample {
     pub(crate) age: f64,
     /// Seconds since it was last served, which renewed its TTL.
     pub(crate) idle: f64,
-    /// Marked as deleted, not yet gone.
+    /// Marked as deleted, but not removed yet.
     pub(crate) is_deleted: bool,
 }
 

@@ -59,7 +59,7 @@ pub(crate) fn example(ask: &ExampleRequest<'_>, now: f64, age: f64, headers: Hea
     StoredExample { request: ask.request(), key: ask.key(), response, body, age, idle: age, is_deleted: false }
 }
 
-/// Every HTTP answer of one run of the pipeline over one title.
+/// All HTTP responses of one run of the pipeline for one title.
 pub(crate) fn http(anime: &Anime, now: f64, age: f64) -> Vec<StoredExample> {
     let mut all = jikan(anime, now, age);
     all.extend(anilist(anime, now, age - 20.0));
@@ -73,7 +73,7 @@ pub(crate) fn http(anime: &Anime, now: f64, age: f64) -> Vec<StoredExample> {
     all
 }
 
-/// What the pipeline would have stored of an answer: nothing of an error, and everything decoded.
+/// The entry that the pipeline would store for a response: none for an error, and decoded otherwise.
 fn stored(ask: &ExampleRequest<'_>, reply: DemoReply, now: f64, age: f64) -> Option<StoredExample> {
     let mut headers: Headers = reply.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
     headers.append("content-encoding", "gzip");

@@ -1,4 +1,4 @@
-//! A headless Chromium on this machine, for pages that only their scripts complete.
+//! A local headless Chromium, for pages that are complete only after their scripts have run.
 //!
 //! It starts when the first page is rendered, and again if it has exited since. Its profile is temporary, and it ends
 //! with the process that started it, even if that is killed. It can reach the crawled sites only.

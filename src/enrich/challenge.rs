@@ -1,4 +1,4 @@
-//! Challenge pages: what a site answers to find out whether a browser asks.
+//! Challenge pages, which a site sends to find out whether the client is a browser.
 
 use std::sync::Arc;
 

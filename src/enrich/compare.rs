@@ -1,4 +1,4 @@
-//! Whether two passes agree: their data, and the stored bodies to the byte.
+//! Comparison of two passes: their data, and the stored bodies byte by byte.
 
 use std::collections::HashMap;
 
@@ -18,7 +18,7 @@ const MAX_WIDTH: usize = 60;
 /// Two passes, compared.
 pub(crate) enum Comparison {
     Same,
-    /// Where they differ first.
+    /// The first difference.
     Different(String),
 }
 

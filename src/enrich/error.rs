@@ -1,4 +1,4 @@
-//! Why a service returned no data. A failed service fails no other: failures become part of the report.
+//! Failures of a service. They are part of the report and do not affect other services.
 
 use std::error::Error as _;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use serde_json::Value;
 #[error("Chromium not found ({0}); install it (apt-get install chromium, brew install chromium) or set CHROME")]
 pub struct NoBrowser(pub(crate) String);
 
-/// Why a service, or one of its requests, returned no data.
+/// The failure of a service or of one of its requests.
 #[derive(Debug, thiserror::Error)]
 pub enum FetchFailure {
     /// The service does not have it.
@@ -23,10 +23,10 @@ pub enum FetchFailure {
     /// Too many requests, with the time after which to retry.
     #[error("rate limited{}", .0.map(|time| format!("; retry in {} s", time.as_secs())).unwrap_or_default())]
     TooMany(Option<Duration>),
-    /// A success whose body is an error, or another page than the requested one.
+    /// A success with an error as body, or with another page than the requested one.
     #[error("{0}")]
     Unexpected(String),
-    /// No request is sent for so long: the service failed too often in a row, or asked for it.
+    /// No request is sent for so long: the service failed too often in a row, or requested a pause.
     #[error("requests paused; retry in {} s", .0.as_secs())]
     BackingOff(Duration),
     /// Offline, and this URL is not cached.
@@ -38,16 +38,16 @@ pub enum FetchFailure {
     /// A page did not load in the browser in time.
     #[error("page did not load within {} s", .0.as_secs())]
     SlowPage(Duration),
-    /// The site answered with a challenge page.
+    /// The site sent a challenge page.
     #[error(
         "blocked by a challenge page{}",
         if *.is_rendered { ", also in Chromium" } else { " that requires a browser" }
     )]
     Challenge {
-        /// A browser asked.
+        /// The request was made by a browser.
         is_rendered: bool,
     },
-    /// The site answered with a challenge page, and no browser is installed.
+    /// The site sent a challenge page, and no browser is installed.
     #[error("blocked by a challenge page that requires a browser: {0}")]
     NoBrowser(NoBrowser),
     /// The browser failed.
@@ -76,7 +76,7 @@ pub(crate) fn allow_partial<T: From<Value>>(outcome: Result<T, FetchFailure>) ->
     }
 }
 
-/// Why a request was not sent.
+/// The reason for not sending a request.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Refusal {
     /// Offline, and this URL is not cached.

@@ -1,4 +1,4 @@
-//! Reading pages by CSS selectors, by the rules of the pipeline's crawler.
+//! Reading of HTML pages by CSS selectors, by the rules of the pipeline's crawler.
 //!
 //! The text of an element is all its text nodes, each trimmed, joined without a space; a selector that matches nothing
 //! leaves its field out.
@@ -24,7 +24,8 @@ pub(crate) struct Element<'a>(ElementRef<'a>);
 #[derive(Default)]
 pub(crate) struct Fields(Map<String, Value>);
 
-/// What `understand` makes of a page. Parsing runs on a blocking thread, and stops early if the caller is canceled.
+/// Parses a page and reads it with `understand`. Parsing runs on a blocking thread, and stops early if the caller is
+/// canceled.
 pub(crate) async fn read<T: Send + 'static>(
     html: Arc<str>,
     understand: impl FnOnce(&Document) -> Result<T, FetchFailure> + Send + 'static,

@@ -1,4 +1,4 @@
-//! Anime by title or index: in an anime-offline-database file, or in the catalogue of the demo.
+//! Anime by title or index, from an anime-offline-database file or from the built-in anime database.
 
 use std::fs::File;
 use std::io::BufReader;
@@ -18,7 +18,7 @@ pub const PIPELINES_FILE: &str = "data/qdrant_storage/anime-offline-database.jso
 
 const EXPECTED: &str = "expected a JSON object with an array 'data'";
 
-/// A catalogue of anime. Indices count from 0, as in the pipeline.
+/// An anime database. Indices count from 0, as in the pipeline.
 #[derive(Clone, Debug)]
 pub struct Catalogue {
     entries: Vec<Slot>,
@@ -128,7 +128,7 @@ impl Catalogue {
         self.entries.iter().enumerate().filter_map(|(index, entry)| Some((index, entry.0.as_ref()?)))
     }
 
-    /// The first anime of this title, else the only one whose title contains it; case is ignored.
+    /// The first anime with this title, else the only one with this text in its title; case is ignored.
     pub fn find(&self, title: &str) -> TitleMatch {
         let wanted = title.trim().to_lowercase();
         if let Some((index, _)) = self.indexed().find(|(_, anime)| anime.title.to_lowercase() == wanted) {
@@ -142,7 +142,7 @@ impl Catalogue {
         }
     }
 
-    /// Indices of the anime whose title contains this; case is ignored.
+    /// Indices of the anime with this text in their title; case is ignored.
     pub fn search(&self, part: &str) -> impl Iterator<Item = usize> {
         let part = part.to_lowercase();
         let has_it = move |anime: &Anime| anime.title.to_lowercase().contains(&part);

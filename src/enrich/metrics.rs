@@ -39,9 +39,9 @@ struct Waits {
 /// The values of [`Metrics`] at one time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PassMetrics {
-    /// Requests to the cache: HTTP requests, or calls of functions whose results are cached.
+    /// Requests to the cache: HTTP requests, or calls of cached functions.
     pub requests: u64,
-    /// Of these, answered from the cache.
+    /// Of these, served from the cache.
     pub hits: u64,
     /// Of these, not found: nothing that could be stored.
     pub absent: u64,
@@ -151,7 +151,7 @@ impl Metrics {
         self.gaps.lock().unwrap_or_else(PoisonError::into_inner).push(gap);
     }
 
-    /// Counts a call of a function whose results are cached.
+    /// Counts a call of a cached function.
     pub fn record_call(&self, call: Observed<'_>) {
         let bytes = call.value.map_or(0, <[u8]>::len) as u64;
         let digest = call.key.zip(call.value).map(|(key, value)| ResponseDigest::new(key.to_owned(), value));

@@ -1,6 +1,6 @@
-//! How an enrichment uses the cache.
+//! Cache modes of an enrichment.
 
-/// How the cache is used.
+/// The cache mode.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mode {
     /// Cached responses are used; others are fetched and stored.

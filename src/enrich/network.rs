@@ -32,14 +32,14 @@ pub struct Network {
     renderer: Renderer,
 }
 
-/// Which pages of the crawled sites are rendered by a browser.
+/// The pages of the crawled sites to render in a browser.
 #[derive(Clone)]
 pub(crate) enum Renderer {
-    /// None: no browser was asked for.
+    /// None: no browser was requested.
     Nothing,
     /// None: no browser is installed.
     Missing(NoBrowser),
-    /// Those of a site that answers with challenge pages.
+    /// Those of a site that sends challenge pages.
     WhereNeeded(Arc<Browser>),
     /// All of them.
     Always(Arc<Browser>),
@@ -55,7 +55,7 @@ impl Network {
         })))
     }
 
-    /// A network with the installed browser, if any, for sites that answer with challenge pages.
+    /// A network with the installed browser, if any, for sites that send challenge pages.
     pub fn for_sites(services: &Services) -> Self {
         match Browser::new(None, services) {
             Ok(browser) => Self::new().with_browser_where_needed(browser),

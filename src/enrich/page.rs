@@ -51,7 +51,7 @@ pub(crate) fn under(base: &str, segments: &[&str]) -> String {
     url.into()
 }
 
-/// What `understand` makes of the page at this URL.
+/// Fetches the page at this URL and reads it with `understand`.
 pub(crate) async fn page<T: Send + 'static>(
     client: &ServiceClient,
     url: &str,
@@ -73,7 +73,7 @@ async fn source(client: &ServiceClient, url: &str, section: Option<LazySection>)
     with_retries(client, &RETRY_DELAYS, passes, 0, || acceptable(client, url, section)).await
 }
 
-/// The page, rendered if that was asked for or the site answers with a challenge page.
+/// The page, rendered if that was requested or the site responds with a challenge page.
 async fn acceptable(client: &ServiceClient, url: &str, section: Option<LazySection>) -> Result<Arc<str>, FetchFailure> {
     if let Some(browser) = client.browser() {
         return client.render(browser, url, section).await?.accept().await;

@@ -13,10 +13,10 @@ use crate::enrich::metrics::{Gap, Metrics, PassMetrics, ResponseDigest};
 use crate::enrich::mode::Mode;
 use crate::services::SERVICES;
 
-/// How long one service may take in all (the pipeline's `API_TIMEOUT`).
+/// The default time limit of one service (`API_TIMEOUT` of the pipeline).
 pub const SERVICE_TIMEOUT: Duration = Duration::from_secs(200);
 
-/// What to enrich, and how.
+/// The plan of an enrichment.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EnrichPlan {
     pub anime: Anime,
@@ -29,14 +29,14 @@ pub struct EnrichPlan {
     pub timeout: Duration,
 }
 
-/// How far an enrichment is, and its data so far.
+/// The progress of an enrichment, and its data so far.
 #[derive(Debug)]
 pub struct EnrichProgress {
     /// In the pipeline's order.
     pub services: Vec<ServiceProgress>,
 }
 
-/// How far one service is.
+/// The progress of one service.
 #[derive(Clone, Debug)]
 pub struct ServiceProgress {
     pub service: ServiceName,
@@ -89,7 +89,7 @@ impl Pass {
         self.metrics.gaps()
     }
 
-    /// How long it took, or so far if it is not over; `None`: it has not begun.
+    /// The duration, or the time so far if it is running; `None`: it has not started.
     pub fn time(&self) -> Option<Duration> {
         self.over.get().map(|(time, _)| *time).or_else(|| Some(self.begun.get()?.elapsed()))
     }

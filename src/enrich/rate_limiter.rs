@@ -87,7 +87,7 @@ impl RateLimiter {
         own.max(shared.filter(|wait| *wait <= MAX_BLOCK + MAX_WAIT).unwrap_or_default())
     }
 
-    /// Blocks requests for as long as a response asks for, in all processes.
+    /// Blocks requests in all processes for as long as a response requires.
     pub(crate) async fn observe(&self, store: &dyn RateLimitStore, status: StatusCode, fields: &HeaderMap) {
         let Some(time) = retry_delay(status, fields, clock::now()) else { return };
         self.block(store, time.min(MAX_BLOCK)).await;
@@ -100,7 +100,7 @@ impl RateLimiter {
             *blocked_until = (*blocked_until).max(Some(Instant::now() + time));
         }
         if !self.limit.is_none() {
-            // If the store fails, the other processes learn it from the service.
+            // If the store fails, other processes get the same response from the service.
             let _ = timeout(STORE_TIMEOUT, store.block(&self.name, time)).await;
         }
     }
@@ -111,7 +111,7 @@ impl RateLimiter {
     }
 }
 
-/// How long to wait before the next request; `now` in Unix seconds.
+/// The wait before the next request; `now` in Unix seconds.
 fn retry_delay(status: StatusCode, fields: &HeaderMap, now: f64) -> Option<Duration> {
     let text = |name: &str| fields.get(name)?.to_str().ok().map(str::trim);
     let is_busy = matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);

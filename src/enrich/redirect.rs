@@ -1,4 +1,4 @@
-//! Redirects. They are followed above the transport, because each of them counts for the rate limit.
+//! Redirects, followed above the transport because each of them counts for the rate limit.
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, LOCATION, PROXY_AUTHORIZATION};

@@ -71,7 +71,7 @@ pub struct ServiceReport {
     pub speedup: Option<f64>,
     /// `None`: the two passes cannot be compared.
     pub identical: Option<bool>,
-    /// Where the two passes differ first: a path into the data with both values, or the key of a body.
+    /// The first difference of the two passes: a path into the data with both values, or the key of a body.
     pub difference: Option<String>,
     /// URLs that are not cached, of an offline pass.
     #[serde(default)]

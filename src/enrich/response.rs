@@ -1,4 +1,4 @@
-//! A response of a service, and its data or why there is none.
+//! A response of a service, and its data or failure.
 
 use bytes::Bytes;
 use cache_core::clock;
@@ -40,7 +40,7 @@ impl ServiceResponse {
     }
 }
 
-/// Why a response with this status is not a success; `None`: it is one.
+/// The failure of a response with this status; `None`: it is a success.
 pub(crate) fn failure(status: StatusCode, fields: &HeaderMap) -> Option<FetchFailure> {
     match (status.as_u16(), retry_after(fields, clock::now())) {
         (200..=299, _) => None,

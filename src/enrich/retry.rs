@@ -1,4 +1,4 @@
-//! Retries of requests that failed for a passing reason.
+//! Retries of requests after temporary failures.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! One enrichment: all services at once, cold and then warm.
+//! One enrichment: a cold and a warm pass over all services at once.
 
 use std::sync::Arc;
 

@@ -75,7 +75,7 @@ impl ServiceClient {
         &self.services
     }
 
-    /// The browser for all pages of the service: if it was asked for, or got past a challenge page before.
+    /// The browser for all pages of the service, if it was requested or has passed a challenge page before.
     pub(crate) fn browser(&self) -> Option<&Browser> {
         match &self.renderer {
             Renderer::Always(browser) => Some(browser),
@@ -109,7 +109,7 @@ impl ServiceClient {
         let rendered = browser.render(url, section).await;
         match &rendered {
             Ok(fetched_page) => permit.record_success(fetched_page.status, &fetched_page.fields).await,
-            // A failure of the browser says nothing about the service.
+            // A failure of the browser is not a failure of the service.
             Err(FetchFailure::Browser(_)) => drop(permit),
             Err(_) => permit.record_failure(),
         }
@@ -157,7 +157,7 @@ impl ServiceClient {
         self.http.post(url).json(body).header("user-agent", AGENT).header("x-hishel-body-key", "true")
     }
 
-    /// Builds requests whose responses are not cached, because the results made of them are.
+    /// Builds requests that are not cached: the results read from their responses are.
     pub fn uncached(&self) -> CachedClient {
         self.http.bypassed()
     }
@@ -167,7 +167,7 @@ impl ServiceClient {
         &self.results
     }
 
-    /// How the cache is used.
+    /// The cache mode.
     pub fn mode(&self) -> Mode {
         self.mode
     }

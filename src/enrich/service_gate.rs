@@ -1,4 +1,4 @@
-//! The gate to one service: its circuit breaker, its rate limit and how many requests may be in flight at once.
+//! The gate to one service: circuit breaker, rate limit and limit of concurrent requests.
 
 pub(crate) mod circuit_breaker;
 
@@ -18,11 +18,11 @@ use crate::enrich::rate_limiter::RateLimiter;
 use crate::enrich::redirect;
 use crate::enrich::service_gate::circuit_breaker::{COOLDOWN, CallPermit, CircuitBreaker};
 
-/// What limits the requests to one service, shared by all passes of this process.
+/// Limits of the requests to one service, shared by all passes of this process.
 pub(crate) struct ServiceLimits {
     rate_limiter: RateLimiter,
     breaker: CircuitBreaker,
-    /// How many requests may be in flight at once, where that is limited.
+    /// The limit of concurrent requests, if there is one.
     concurrency: Option<Semaphore>,
     needs_browser: AtomicBool,
 }

@@ -1,4 +1,4 @@
-//! The trait of all sources: from an anime to everything that a service has of it.
+//! The trait of sources, which fetch the data of one anime from one service.
 
 use async_trait::async_trait;
 use serde_json::Value;

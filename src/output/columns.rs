@@ -1,24 +1,26 @@
-//! How wide a text is on a terminal, and what of it fits. By grapheme cluster, as the screen is filled: several
-//! characters that show as one (`1️⃣`) are as wide as what they show, which is not the sum of their widths.
+//! The width of text on a terminal, and cutting text to a width.
+//!
+//! Measured by grapheme cluster, as the screen is filled: the width of `1️⃣` is not the sum of the widths of its
+//! characters.
 
 use std::borrow::Cow;
 
 use unicode_segmentation::UnicodeSegmentation as _;
 use unicode_width::UnicodeWidthStr as _;
 
-/// The columns that a text takes.
+/// The width of a text in columns.
 pub fn width(text: &str) -> usize {
     if text.is_ascii() { text.width() } else { clusters(text).map(|(_, columns)| columns).sum() }
 }
 
-/// What shows as one character each, with its columns.
+/// Grapheme clusters with their widths.
 pub fn clusters(text: &str) -> impl Iterator<Item = (&str, usize)> {
     text.graphemes(true).map(|cluster| (cluster, cluster.width()))
 }
 
-/// The text in at most so many columns; `…` stands for what was cut off.
+/// The text in at most so many columns; `…` replaces the cut end.
 pub fn clip(text: &str, columns: usize) -> Cow<'_, str> {
-    // A text has at most as many columns as bytes: most are known to fit without being measured.
+    // A text has at most as many columns as bytes: most texts need no measuring.
     if text.len() <= columns || width(text) <= columns {
         return Cow::Borrowed(text);
     }
@@ -28,8 +30,8 @@ pub fn clip(text: &str, columns: usize) -> Cow<'_, str> {
     Cow::Owned(format!("{}…", start(text, columns - 1)))
 }
 
-/// The text in at most so many columns; `…` stands for what was cut out of it. More is left of the end than of the
-/// start, since names with the same start differ at their ends.
+/// The text in at most so many columns; `…` replaces the cut middle. More is left of the end than of the start: names
+/// with the same start differ at their ends.
 pub fn squeeze(text: &str, columns: usize) -> Cow<'_, str> {
     if text.len() <= columns || width(text) <= columns {
         return Cow::Borrowed(text);
@@ -81,7 +83,7 @@ pub fn wrap(text: &str, columns: usize) -> Vec<String> {
     lines
 }
 
-/// As much of the start as there is room for.
+/// The longest start that fits.
 fn start(text: &str, columns: usize) -> &str {
     let mut used = 0;
     let fitting = clusters(text).take_while(|(_, width)| {

@@ -1,4 +1,4 @@
-//! One thing that happened in a watched cache: as text that is safe to show, and as JSON.
+//! An event of a watched cache, as text without control characters and as JSON.
 
 use std::borrow::Cow;
 
@@ -10,12 +10,12 @@ use crate::output::row::Id;
 use crate::output::secrets::displayed_key;
 use crate::output::{safe, secrets};
 
-/// The name of the service, or that it is not known.
+/// The name of the service, or `unknown`.
 pub fn service(service: Option<ServiceName>) -> &'static str {
     service.map_or("unknown", ServiceName::name)
 }
 
-/// What an event is about: method and URL, or the key; safe, and without secrets.
+/// The subject of an event: method and URL, or the key; without control characters and credentials.
 pub fn what(event: &CacheEvent) -> String {
     match (&event.request, &event.cache_key, &event.id) {
         (Some(asked), ..) => format!("{} {}", safe::line(&asked.method), safe::line(&secrets::redact_url(&asked.url))),
@@ -39,7 +39,7 @@ pub struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
-    /// Of this event; `key` is its Redis key, kept by the caller.
+    /// The JSON of this event; `key` is its Redis key, which it borrows.
     pub fn new(event: &'a CacheEvent, key: Option<&'a [u8]>) -> Self {
         let asked = event.request.as_deref();
         Self {
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_from_the_cache_reaches_the_terminal_as_it_is_and_no_secret_at_all() {
+    fn event_text_has_no_control_characters_or_credentials() {
         let mut event = CacheEvent {
             at: 0.0,
             kind: EventKind::Miss,

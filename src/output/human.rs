@@ -1,4 +1,4 @@
-//! Numbers as people read them.
+//! Numbers, sizes, durations and timestamps for people.
 
 use std::time::Duration;
 
@@ -36,12 +36,12 @@ pub fn entries(number: u64) -> String {
     format!("{} {}", count(number), if number == 1 { "entry" } else { "entries" })
 }
 
-/// A number, or a dash where it is not known.
+/// A number, or a dash if it is unknown.
 pub fn maybe_count(number: Option<u64>) -> String {
     number.map_or_else(|| "-".to_owned(), count)
 }
 
-/// `1,512x`; with a decimal below ten.
+/// `1,512x`; one decimal below ten.
 pub fn times(times: f64) -> String {
     if times < 9.95 { format!("{times:.1}x") } else { format!("{}x", count(times.round() as u64)) }
 }
@@ -64,17 +64,17 @@ pub fn duration(seconds: f64) -> String {
     }
 }
 
-/// A number of seconds, or a dash where there is none.
+/// A number of seconds, or a dash if there is none.
 pub fn maybe_duration(seconds: Option<f64>) -> String {
     seconds.map_or_else(|| "-".to_owned(), duration)
 }
 
-/// A share as `81.6%`, or a dash where there is none; `100%` only where nothing is missing.
+/// A share as `81.6%`, or a dash if there is none; `100%` only if nothing is missing.
 pub fn share(part: Option<f64>) -> String {
     match part {
         None => "-".to_owned(),
         Some(part) if part >= 1.0 => "100%".to_owned(),
-        // What is added makes up for what a decimal fraction loses.
+        // The small term corrects the rounding of decimal fractions.
         Some(part) => format!("{:.1}%", (part * 1e3 + 1e-9).floor() / 10.0),
     }
 }
@@ -88,7 +88,7 @@ pub fn elapsed(time: Duration) -> String {
     }
 }
 
-/// A number of seconds as [`elapsed()`], or a dash where there is none.
+/// A number of seconds as [`elapsed()`], or a dash if there is none.
 pub fn latency(seconds: Option<f64>) -> String {
     seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()).map_or_else(|| "-".to_owned(), elapsed)
 }

@@ -1,4 +1,4 @@
-//! JSON as the contract has it, one object a line, safe to look at in a terminal.
+//! JSON for scripts, one object a line, without characters that affect a terminal.
 
 use std::io;
 
@@ -8,14 +8,14 @@ use serde_json::ser::Formatter;
 
 use crate::output::safe;
 
-/// Writes a value and a line break behind what is in the buffer.
+/// Appends a value and a line break to the buffer.
 pub fn line(out: &mut Vec<u8>, value: &impl Serialize) -> serde_json::Result<()> {
     value.serialize(&mut serde_json::Serializer::with_formatter(&mut *out, Visible))?;
     out.push(b'\n');
     Ok(())
 }
 
-/// Bytes that are text, usually: a string, or `{"base64": …}` where they are not UTF-8.
+/// Bytes as a string, or as `{"base64": …}` if they are not UTF-8.
 pub struct Text<'a>(pub &'a [u8]);
 
 impl Serialize for Text<'_> {
@@ -29,13 +29,13 @@ impl Serialize for Text<'_> {
     }
 }
 
-/// Compact JSON in which characters that would change how a terminal shows it are escaped; `serde_json` itself escapes
-/// only what JSON demands, and leaves C1 controls and bidirectional overrides as they are.
+/// Compact JSON in which characters that affect a terminal are escaped. `serde_json` escapes only what JSON requires,
+/// and neither C1 controls nor bidirectional overrides.
 struct Visible;
 
 impl Formatter for Visible {
     fn write_string_fragment<W: ?Sized + io::Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
-        // Most text is plain: check many bytes at a time.
+        // Most text is plain: many bytes are checked at once.
         if fragment.is_ascii() && !fragment.as_bytes().contains(&0x7f) {
             return writer.write_all(fragment.as_bytes());
         }

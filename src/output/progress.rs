@@ -1,4 +1,4 @@
-//! How far long work has come, on standard error, where that is a terminal.
+//! Progress of long operations, on standard error if that is a terminal.
 
 use std::io::IsTerminal as _;
 use std::sync::OnceLock;
@@ -9,34 +9,34 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::output::human;
 
-/// Redrawn at most so often a second.
+/// Redraws a second, at most.
 const FRAMES: u8 = 10;
 
-/// What the work counts.
+/// The unit of the progress.
 #[derive(Clone, Copy, Debug)]
 pub enum Unit {
-    /// Keys of a whole database, of which there are about so many.
+    /// Keys of a database; the total is an estimate.
     Keys,
-    /// Entries that were planned, all of which are known.
+    /// Entries of a plan; the total is known.
     Entries,
 }
 
-/// A line that shows how far the work has come.
+/// A line with the progress.
 pub struct Bar {
     verb: &'static str,
     unit: Unit,
     is_visible: bool,
-    /// There is nothing to show before the work knows how much there is to do.
+    /// Nothing is shown before the total is known.
     line: OnceLock<ProgressBar>,
 }
 
 impl Bar {
-    /// A line for work called `verb`; invisible in a pipe or when `quiet`.
+    /// A line for an operation named `verb`; invisible in a pipe or when `quiet`.
     pub fn new(verb: &'static str, unit: Unit, quiet: bool) -> Self {
         Self { verb, unit, is_visible: !quiet && std::io::stderr().is_terminal(), line: OnceLock::new() }
     }
 
-    /// Shows where the work stands.
+    /// Updates the line.
     pub fn show(&self, progress: BatchProgress, what: &str) {
         let total = progress.total.max(progress.done);
         if !self.is_visible || total == 0 {
@@ -60,13 +60,13 @@ impl Bar {
     }
 }
 
-/// How fast the work goes.
+/// Entries a second, and the remaining time.
 struct Speed {
     a_second: f64,
     left: Duration,
 }
 
-/// As long as nothing is known of the speed, nothing is said of it.
+/// The text of the line; the speed is left out until it is known.
 fn text(unit: Unit, progress: BatchProgress, what: &str, speed: Option<&Speed>) -> String {
     let (done, total) = (human::count(progress.done), progress.total.max(progress.done));
     let total = match unit {

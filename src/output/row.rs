@@ -1,4 +1,4 @@
-//! An entry as JSON: one line of `ls --json`, and the beginning of `show --json`. Borrowed, since lists are long.
+//! An entry as JSON: one line of `ls --json`, and the beginning of `show --json`. It borrows, because lists are long.
 
 use std::borrow::Cow;
 
@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::output::json::Text;
 use crate::output::secrets;
 
-/// The fields of one entry, in the order of the contract.
+/// The fields of one entry, in their documented order.
 #[derive(Serialize)]
 #[serde(untagged)]
 pub enum Row<'a> {
@@ -61,7 +61,7 @@ pub struct ResultRow<'a> {
     problem: Option<&'a str>,
 }
 
-/// What is known of an HTTP entry that cannot be read, or of a part of one, in the fields of those that can.
+/// The known fields of an HTTP entry that cannot be decoded, or of a part of one.
 #[derive(Serialize)]
 pub struct UnreadableRow<'a> {
     kind: &'static str,
@@ -89,7 +89,7 @@ pub struct UnreadableRow<'a> {
 /// Unknown: `null`.
 type Unknown = ();
 
-/// An id or key that is text or, in a foreign key under our prefix, any bytes.
+/// An ID or key: text or, in a foreign key with a key prefix of the cache, any bytes.
 #[derive(Serialize)]
 #[serde(untagged)]
 pub enum Id<'a> {
@@ -98,7 +98,7 @@ pub enum Id<'a> {
 }
 
 impl<'a> Id<'a> {
-    /// A Redis key or a part of it, without the credentials in it unless they are to be revealed.
+    /// A Redis key or a part of it; credentials are masked unless `reveal` is set.
     pub fn from_key(key: &'a [u8], reveal: bool) -> Self {
         match std::str::from_utf8(key) {
             Ok(text) if !reveal => Self::Name(secrets::key(text)),

@@ -1,13 +1,12 @@
-//! The one sanitiser: whatever came from a cache or a network passes it before it reaches a terminal.
+//! The sanitizer: text from a cache or a network passes it before it is printed on a terminal.
 //!
-//! A cached text may hold escape sequences that move the cursor, change colours, set the clipboard (OSC 52) or fake a
-//! link (OSC 8), and bidirectional controls that make it read as something else.
+//! Cached text may contain escape sequences that move the cursor, change colors, set the clipboard (OSC 52) or fake a
+//! link (OSC 8), and bidirectional controls that reorder it.
 
 use std::borrow::Cow;
 
-/// The text with every control and formatting character made visible; line breaks and tabs included. What makes
-/// terminals disagree on the width of an emoji is left out, since a line that is wider than was thought garbles the
-/// screen.
+/// The text with every control and formatting character made visible, including line breaks and tabs. Characters that
+/// make terminals disagree on the width of an emoji are dropped: a line that is wider than measured garbles the screen.
 pub fn line(text: &str) -> Cow<'_, str> {
     if text.chars().all(|c| displayed(c) == Some(c)) {
         return Cow::Borrowed(text);
@@ -40,13 +39,13 @@ pub fn lines(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
     })
 }
 
-/// Whether a character shows as itself and changes nothing around it.
+/// Whether a character is shown as itself and does not affect its neighbors.
 pub fn is_harmless(c: char) -> bool {
     !c.is_control() && !is_format(c)
 }
 
-/// Characters without a shape of their own that change how others are shown: bidirectional controls, joiners that hide
-/// text, tags, line and paragraph separators, the byte order mark.
+/// Invisible characters that change how others are shown: bidirectional controls, joiners that hide text, tags, line
+/// and paragraph separators, the byte order mark.
 fn is_format(c: char) -> bool {
     matches!(
         c,
@@ -68,9 +67,9 @@ fn displayed(c: char) -> Option<char> {
         // The control pictures: U+2400 and on for C0, U+2421 for DEL.
         '\0'..='\u{1f}' => char::from_u32(0x2400 + c as u32).unwrap_or('\u{fffd}'),
         '\u{7f}' => '\u{2421}',
-        // Emoji or text, on a keycap, and the colour of skin.
+        // Variation selectors, the keycap, and skin tones.
         '\u{fe00}'..='\u{fe0f}' | '\u{20e3}' | '\u{1f3fb}'..='\u{1f3ff}' => return None,
-        // Half a flag is a letter.
+        // A regional indicator without its pair is a letter.
         '\u{1f1e6}'..='\u{1f1ff}' => char::from(b'A' + (c as u32 - 0x1f1e6) as u8),
         c if is_harmless(c) => c,
         _ => '\u{fffd}',

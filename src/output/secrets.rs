@@ -1,4 +1,4 @@
-//! Masks credentials in header fields, URLs, keys of results and JSON: the one table of secrets in the program.
+//! Masks credentials in header fields, URLs, keys of results and JSON, by the one table of secret names.
 
 use std::borrow::Cow;
 
@@ -6,21 +6,21 @@ use serde_json::Value;
 
 use crate::output::safe;
 
-/// A Redis key as text: safe, and without the credentials in it unless they are to be revealed.
+/// A Redis key as text without control characters; credentials are masked unless `reveal` is set.
 pub fn displayed_key(key: &[u8], reveal: bool) -> String {
     let key = safe::bytes(key);
     if reveal { key.into_owned() } else { self::key(&key).into_owned() }
 }
 
-/// What stands in for a secret.
+/// Replaces a secret.
 pub const MASK: &str = "***";
 
-/// Query parameters whose value is a credential, besides those that [`is_secret_name`] finds.
+/// Query parameters with a credential as value, in addition to those of [`is_secret_name`].
 const PARAMETERS: [&str; 5] = ["key", "auth", "pass", "sig", "signature"];
 
 /// Whether a header field or parameter of this name holds a credential.
 pub fn is_secret_name(name: &str) -> bool {
-    // Every parameter of every URL in a list comes here: nothing is allocated.
+    // Called for every parameter of every listed URL: nothing is allocated.
     let is = |word: &str| name.eq_ignore_ascii_case(word);
     let contains =
         |word: &str| name.as_bytes().windows(word.len()).any(|part| part.eq_ignore_ascii_case(word.as_bytes()));
@@ -28,12 +28,12 @@ pub fn is_secret_name(name: &str) -> bool {
         || ["token", "secret", "api-key", "api_key", "apikey", "password"].into_iter().any(contains)
 }
 
-/// The value of a header field with the credentials in it masked, which may be all of it.
+/// The value of a header field with its credentials masked.
 pub fn header<'a>(name: &str, value: &'a str) -> Cow<'a, str> {
     if is_secret_name(name) { MASK.into() } else { field(value) }
 }
 
-/// The URL with the password in front of its host and the credentials among its parameters replaced by [`MASK`].
+/// The URL with its user information and the credentials among its parameters replaced by [`MASK`].
 pub fn redact_url(url: &str) -> Cow<'_, str> {
     let host = url.find("://").map_or(0, |at| at + 3);
     match user_info(&url[host..]) {
@@ -42,7 +42,7 @@ pub fn redact_url(url: &str) -> Cow<'_, str> {
     }
 }
 
-/// Where the user information ends in front of a host and the rest of its URL.
+/// The end of the user information in a URL.
 fn user_info(url: &str) -> Option<usize> {
     let authority = url.find(['/', '?', '#']).unwrap_or(url.len());
     url[..authority].rfind('@')
@@ -72,7 +72,7 @@ fn parameters(url: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// The value of a header field with the credentials masked that are in its URLs.
+/// The value of a header field with the credentials in its URLs masked.
 pub fn field(value: &str) -> Cow<'_, str> {
     let is_end = |c: char| c.is_whitespace() || matches!(c, '<' | '>' | '"' | '\'' | ',');
     let is_url = |piece: &str| piece.contains("://") || piece.contains('?');
@@ -89,7 +89,7 @@ pub fn field(value: &str) -> Cow<'_, str> {
         .collect()
 }
 
-/// A key of a result, or the arguments in one, with the credentials masked that the function was called with.
+/// The key of a result, or its arguments, with credentials among the arguments masked.
 pub fn key(key: &str) -> Cow<'_, str> {
     if !key.contains(['=', '@', '"']) {
         return Cow::Borrowed(key);
@@ -101,8 +101,8 @@ pub fn key(key: &str) -> Cow<'_, str> {
     let mut is_hidden = false;
     for part in key.split(':') {
         let named = part.split_once('=').filter(|(name, _)| is_name(name));
-        // A secret may have colons and end in Base64's padding: only what can be the next argument ends it, and
-        // arguments by name come last, sorted.
+        // A secret may contain colons and end with Base64 padding: only the next argument ends it. Named arguments come
+        // last, sorted.
         let is_next = |(name, value): (&str, &str)| name > last_name && !value.trim_matches('=').is_empty();
         if is_hidden && !named.is_some_and(is_next) {
             continue;
@@ -118,7 +118,7 @@ pub fn key(key: &str) -> Cow<'_, str> {
     Cow::Owned(parts.join(":"))
 }
 
-/// The text with the user information masked of every URL in it.
+/// The text with the user information of every URL masked.
 fn without_user_info(text: &str) -> String {
     let mut pieces = text.split("://");
     let mut out = pieces.next().unwrap_or_default().to_owned();
@@ -132,7 +132,7 @@ fn without_user_info(text: &str) -> String {
     out
 }
 
-/// The text with the members masked of JSON in it that are named as credentials are.
+/// The text with JSON members that have a secret name masked.
 fn without_secret_members(text: &str) -> String {
     let is_open = |piece: &str| piece.bytes().rev().take_while(|b| *b == b'\\').count() % 2 == 1;
     let mut pieces: Vec<String> = Vec::new();
@@ -150,7 +150,7 @@ fn without_secret_members(text: &str) -> String {
     pieces.join("\"")
 }
 
-/// Masks the texts of members that are named as credentials are.
+/// Masks the strings of members that have a secret name.
 pub fn mask_members(json: &mut Value) {
     match json {
         Value::Array(items) => items.iter_mut().for_each(mask_members),

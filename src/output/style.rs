@@ -1,4 +1,4 @@
-//! A few colors, where they are wanted and can be shown.
+//! Colors of the output, if enabled and supported.
 
 use std::io::IsTerminal;
 
@@ -13,14 +13,14 @@ pub enum ColorChoice {
     Never,
 }
 
-/// Whether and how to colour standard output.
+/// The colors of standard output.
 #[derive(Clone, Copy, Debug)]
 pub struct Style {
     is_on: bool,
 }
 
 impl Style {
-    /// What the flag, the environment and standard output say together.
+    /// The style by the flag, the environment and standard output.
     pub fn new(choice: ColorChoice) -> Self {
         Self { is_on: is_wanted(choice, &std::io::stdout()) }
     }
@@ -30,22 +30,22 @@ impl Style {
         self.paint("1", text)
     }
 
-    /// What is there but matters less.
+    /// Less important text.
     pub fn dim(self, text: &str) -> String {
         self.paint("2", text)
     }
 
-    /// As it should be.
+    /// Good.
     pub fn good(self, text: &str) -> String {
         self.paint("32", text)
     }
 
-    /// Worth a look.
+    /// A warning.
     pub fn warn(self, text: &str) -> String {
         self.paint("33", text)
     }
 
-    /// Wrong.
+    /// An error.
     pub fn bad(self, text: &str) -> String {
         self.paint("31", text)
     }
@@ -55,7 +55,7 @@ impl Style {
     }
 }
 
-/// Whether to colour what is written there.
+/// Whether to color a stream.
 pub fn is_wanted(choice: ColorChoice, out: &impl IsTerminal) -> bool {
     match choice {
         ColorChoice::Always => true,

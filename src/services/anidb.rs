@@ -1,6 +1,7 @@
-//! The client identity that AniDB asks for.
+//! The client identity that AniDB requires.
 
-/// The identity of the program at AniDB, which answers registered clients only. Part of every URL, and so of every key.
+/// The client identity sent to AniDB, which serves registered clients only. It is part of every URL and so of every
+/// key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AniDbClient {
     /// The registered name.
@@ -12,7 +13,7 @@ pub struct AniDbClient {
 }
 
 impl Default for AniDbClient {
-    /// The pipeline's.
+    /// The identity of the pipeline.
     fn default() -> Self {
         Self { name: "animeenrichment".to_owned(), version: "1.0".to_owned(), protocol: "1".to_owned() }
     }

@@ -1,4 +1,4 @@
-//! The services as the settings have them.
+//! Services with their configured URL, policy, TTL, rate limit and token.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,8 +9,7 @@ use crate::services::anidb::AniDbClient;
 use crate::services::table::{registry, table};
 use crate::services::token::Token;
 
-/// The services as the settings have them: where each is, how it is cached, how often it may be called, and what it
-/// asks for.
+/// Services with their configured URL, policy, TTL, rate limit and token.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Services {
     registry: ServiceRegistry,
@@ -26,12 +25,12 @@ impl Default for Services {
 }
 
 impl Services {
-    /// What a cache has to know of the services.
+    /// The service settings of a cache.
     pub fn registry(&self) -> &ServiceRegistry {
         &self.registry
     }
 
-    /// The settings of a cache with these services.
+    /// The configuration of a cache with these services.
     pub fn config(&self, cache: &Config) -> Config {
         Config { services: self.registry.clone(), ..cache.clone() }
     }
@@ -51,7 +50,7 @@ impl Services {
         self.registry.get_mut(service).policy = policy;
     }
 
-    /// The token of a service, where one was given.
+    /// The token of a service; `None` if none is configured.
     pub fn token(&self, service: ServiceName) -> Option<&Token> {
         self.tokens.get(&service)
     }
@@ -61,22 +60,22 @@ impl Services {
         self.tokens.insert(service, token);
     }
 
-    /// How often a service may be called: as it was set, or as its operators state, wherever it is.
+    /// The rate limit of a service: the configured one, else the published one, also if the URL is replaced.
     pub fn limit(&self, service: ServiceName) -> RateLimit {
         self.registry.get(service).rate_limit.clone()
     }
 
-    /// Sets how often a service may be called.
+    /// Sets the rate limit of a service.
     pub fn set_limit(&mut self, service: ServiceName, limit: RateLimit) {
         self.registry.get_mut(service).rate_limit = limit;
     }
 
-    /// Lets another server stand in for a service: a URL with the host and port of `url` belongs to the service too.
+    /// Replaces the server of a service: a URL with the host and port of `url` belongs to the service, too.
     pub fn set_url(&mut self, service: ServiceName, url: &str) {
         self.registry.get_mut(service).base_url = Some(url.to_owned());
     }
 
-    /// Where a service is: the configured URL, or its real one; empty for `other`.
+    /// The URL of a service: the configured one, else the real one; empty for `other`.
     pub fn url(&self, service: ServiceName) -> &str {
         let real = || table().row(service).map_or("", |row| row.base_url.as_str());
         self.registry.get(service).base_url.as_deref().unwrap_or_else(real)

@@ -1,4 +1,4 @@
-//! The names of the services that the program has code for, and lists of names.
+//! Names of the services that the program has sources for, and lists of names.
 
 use std::sync::LazyLock;
 

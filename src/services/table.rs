@@ -10,7 +10,7 @@ const BUILT_IN: &str = include_str!("../../assets/services.toml");
 
 static TABLE: OnceLock<Table> = OnceLock::new();
 
-/// The services that the program knows.
+/// The services of the program.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Table(Vec<Row>);
 
@@ -19,30 +19,30 @@ pub struct Table(Vec<Row>);
 pub struct Row {
     /// Its name.
     pub name: ServiceName,
-    /// Where it is, unless another server stands in for it.
+    /// Its real URL, which the settings can replace.
     pub base_url: String,
     hosts: Vec<String>,
     result_prefixes: Vec<String>,
-    /// The policy and the TTL as they are written.
+    /// The policy and the TTL as text.
     pub policy: String,
     pub ttl: String,
     rate_limit: RateLimit,
-    /// Which of the two caches its data goes through.
+    /// Whether its responses or its results are cached.
     pub strategy: Strategy,
     /// How its token is sent.
     pub token: Option<TokenKind>,
-    /// Its place in an enrichment; `None`: it has none.
+    /// Its position in an enrichment; `None`: it is not part of one.
     pub enrich_order: Option<u32>,
 }
 
-/// Which of the two caches the data of a service goes through.
+/// Whether the responses or the results of a service are cached.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Strategy {
     /// Its responses are cached.
     #[default]
     Http,
-    /// What is made of its pages is cached.
+    /// The results read from its pages are cached.
     Result,
 }
 
@@ -86,7 +86,7 @@ struct File {
     service: Vec<Written>,
 }
 
-/// A `[[service]]` of the configuration file. What it leaves out stays as it is in the table.
+/// A `[[service]]` of the configuration file. Missing fields keep the value of the table.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Extension {
@@ -100,7 +100,7 @@ pub struct Extension {
 }
 
 impl Extension {
-    /// What is wrong with the name, if anything: it becomes a part of settings and of keys.
+    /// The error of an invalid name, which would become part of settings and keys.
     pub fn problem(&self) -> Option<String> {
         let is_allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
         let is_name = !self.name.is_empty() && self.name.chars().all(is_allowed);
@@ -118,7 +118,7 @@ impl Table {
     /// The table that is compiled in.
     ///
     /// # Panics
-    /// If it is wrong, which a test rules out.
+    /// If the table is invalid, which a test rules out.
     pub fn built_in() -> Self {
         Self::parse(BUILT_IN).unwrap_or_else(|error| panic!("assets/services.toml: {error}"))
     }
@@ -128,7 +128,7 @@ impl Table {
         file.service.into_iter().map(Row::read).collect::<Result<_, _>>().map(Self)
     }
 
-    /// This table with the services of the configuration file, whose values are left to the settings.
+    /// This table with the services of the configuration file. Their values are read as settings.
     pub fn extended(mut self, extensions: impl IntoIterator<Item = Extension>) -> Self {
         for extension in extensions.into_iter().filter(|extension| extension.problem().is_none()) {
             let name = ServiceName::new(&extension.name);
@@ -159,7 +159,7 @@ impl Table {
 }
 
 impl Row {
-    /// A service that nothing is known of but its name.
+    /// A service of which only the name is known.
     fn new(name: ServiceName) -> Self {
         Self {
             name,
@@ -207,22 +207,22 @@ impl Row {
     }
 }
 
-/// Which of the two caches the data of a service goes through.
+/// Whether the responses or the results of a service are cached.
 pub fn strategy(service: ServiceName) -> Strategy {
     table().row(service).map_or_else(Strategy::default, |row| row.strategy)
 }
 
-/// The table in force.
+/// The table in use.
 pub fn table() -> &'static Table {
     TABLE.get_or_init(Table::built_in)
 }
 
-/// Puts the services of the configuration file into the table, unless it is in use already.
+/// Adds the services of the configuration file to the table, unless the table is in use already.
 pub fn extend(extensions: impl IntoIterator<Item = Extension>) {
     TABLE.get_or_init(|| Table::built_in().extended(extensions));
 }
 
-/// The services as the table has them, for a cache.
+/// The service settings of a cache, with the values of the table.
 pub fn registry() -> &'static ServiceRegistry {
     static REGISTRY: LazyLock<ServiceRegistry> = LazyLock::new(|| table().registry());
     &REGISTRY

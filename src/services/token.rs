@@ -1,4 +1,4 @@
-//! Secrets that services ask for.
+//! Access tokens of services.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ impl Token {
         Self(token.into())
     }
 
-    /// The token in plain text, for the request alone.
+    /// The token in plain text, for requests only.
     pub fn secret(&self) -> &str {
         &self.0
     }

@@ -75,7 +75,7 @@ fn layer(table: toml::Table, origin: Origin, path: &Path) -> anyhow::Result<Laye
     Ok(Layer { values, origin })
 }
 
-/// The setting that is meant, perhaps: the one with the most pairs of characters in common, if it has half of them.
+/// The setting with the most similar name: the one that shares the most pairs of characters, if it shares half of them.
 fn nearest(name: &str) -> Option<String> {
     let pairs = |name: &str| name.as_bytes().windows(2).map(<[u8]>::to_ascii_uppercase).collect::<HashSet<_>>();
     let given = pairs(name);
@@ -86,8 +86,8 @@ fn nearest(name: &str) -> Option<String> {
     names().map(|known| (likeness(&known), known)).max().filter(|(half, _)| *half >= 50).map(|(_, known)| known)
 }
 
-/// Puts the services of the configuration file that these arguments name into the table. What is wrong with the file is
-/// left to [`Settings::load`], which reads it again.
+/// Adds the services of the configuration file that these arguments name to the table. Errors of the file are reported
+/// by [`read`], which reads it again.
 pub fn extend_services(arguments: &[OsString]) {
     let mut arguments = arguments.iter().take_while(|argument| *argument != "--");
     let mut named = None;
@@ -116,7 +116,7 @@ fn extensions(services: toml::Value, path: &Path) -> anyhow::Result<Vec<Extensio
     }
 }
 
-/// The values of a `[[service]]` under the names of the settings that they are short for.
+/// The values of a `[[service]]` by the full names of their settings.
 fn as_settings(service: Extension) -> impl Iterator<Item = (String, String)> {
     let name = service.name.to_uppercase();
     let values = [
@@ -128,7 +128,7 @@ fn as_settings(service: Extension) -> impl Iterator<Item = (String, String)> {
     values.into_iter().filter_map(|(name, value)| Some((name, value?)))
 }
 
-/// The configuration file: the one that was named, or else the usual one, if that is there.
+/// The configuration file: the named one, else the default one if it exists.
 fn config_path(named: Option<&Path>) -> Option<PathBuf> {
     named.map_or_else(|| default_config_file().filter(|path| path.is_file()), |path| Some(path.to_owned()))
 }

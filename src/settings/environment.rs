@@ -1,4 +1,4 @@
-//! The names of the settings, as in the pipeline's environment, and how their values are read.
+//! Names of the settings, as in the environment of the pipeline, and parsers of their values.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,11 +9,11 @@ use crate::services::table::table;
 use crate::services::token::Token;
 use crate::services::{Services, from_name};
 
-/// The settings that a service has, with its name in capitals for `*`.
+/// Settings of each service; `*` stands for its name in capitals.
 const OF_A_SERVICE: [&str; 5] =
     ["ANIMECACHE_TTL_*", "ANIMECACHE_POLICY_*", "ANIMECACHE_LIMIT_*", "ANIMECACHE_*_URL", "ANIMECACHE_*_TOKEN"];
 
-/// The names that [`set`] knows, besides those with a service in them.
+/// Names that [`set`] accepts, without those of services.
 pub const NAMES: [&str; 16] = [
     "ENABLE_HTTP_CACHE",
     "HTTP_CACHE_STORAGE",
@@ -33,7 +33,7 @@ pub const NAMES: [&str; 16] = [
     "ANIDB_PROTOVER",
 ];
 
-/// Every name that [`set`] knows.
+/// All names that [`set`] accepts.
 pub fn names() -> impl Iterator<Item = String> {
     let of_services = table().rows().flat_map(|row| {
         let name = row.name.name().to_uppercase();
@@ -42,7 +42,7 @@ pub fn names() -> impl Iterator<Item = String> {
     NAMES.into_iter().map(str::to_owned).chain(of_services)
 }
 
-/// Sets one value by its name. The error says what is allowed.
+/// Sets one value by its name. The error lists the allowed values.
 pub fn set(cache: &mut Config, services: &mut Services, name: &str, value: &str) -> Result<()> {
     let value = value.trim();
     match name {
@@ -119,7 +119,7 @@ fn seconds(name: &str, value: &str) -> Result<Duration> {
     Duration::try_from_secs_f64(number).map_err(|_| unusable(name, value, "a number of seconds"))
 }
 
-/// Seconds in which something may happen at all.
+/// A number of seconds above zero.
 fn timeout(name: &str, value: &str) -> Result<Duration> {
     let limit = seconds(name, value)?;
     if limit.is_zero() { Err(unusable(name, value, "a number of seconds greater than 0")) } else { Ok(limit) }
@@ -141,7 +141,7 @@ mod tests {
         set(&mut Config::default(), &mut Services::default(), name, value).unwrap_err()
     }
 
-    /// The settings of an environment; an unusable value keeps the default.
+    /// The settings of an environment; an invalid value keeps the default.
     fn from_env(lookup: impl Fn(&str) -> Option<String>) -> (Config, Services) {
         let (mut cache, mut services) = (Config::default(), Services::default());
         for name in names() {

@@ -1,10 +1,10 @@
-//! Layers of settings: the values of one source, and where a value came from.
+//! Sources of settings, and the values of each.
 
 use std::collections::HashMap;
 use std::fmt;
 use std::path::PathBuf;
 
-/// Where a value came from.
+/// The source of a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
     BuiltIn,
@@ -33,7 +33,7 @@ impl fmt::Display for Origin {
 }
 
 impl Origin {
-    /// How a value was set, as a remark behind it.
+    /// The source as a remark.
     pub fn described(&self) -> String {
         match self {
             Self::BuiltIn => "default".to_owned(),
@@ -44,7 +44,7 @@ impl Origin {
     }
 }
 
-/// The values that one place gives.
+/// The values of one source.
 pub(crate) struct Layer {
     pub(crate) values: HashMap<String, String>,
     pub(crate) origin: Origin,

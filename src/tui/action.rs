@@ -1,11 +1,11 @@
-//! Everything that a key can ask for. The serde name is the binding's name in `assets/keymap.toml`, and help shows the
-//! text below, so that help cannot drift from behaviour.
+//! The actions that keys are bound to. The serde name of an action is its name in `assets/keymap.toml`, and the help
+//! prints its text below, so that both stay consistent.
 
 use serde::Deserialize;
 
 macro_rules! actions {
     ($($name:ident => $help:literal,)*) => {
-        /// What a key asks for.
+        /// The action of a key.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
         #[serde(rename_all = "kebab-case")]
         pub enum Action {
@@ -16,7 +16,7 @@ macro_rules! actions {
             /// Every action, in the order of the help.
             pub const ALL: &[Self] = &[$(Self::$name,)*];
 
-            /// What it does, for people.
+            /// The description in the help.
             pub fn help(self) -> &'static str {
                 match self {
                     $(Self::$name => $help,)*
@@ -87,7 +87,7 @@ actions! {
 }
 
 impl Action {
-    /// Whether it leads to a change in the cache, so that read-only refuses it.
+    /// Whether the action modifies the cache: it is refused in read-only mode.
     pub fn is_change(self) -> bool {
         matches!(self, Self::Flush | Self::FlushShown | Self::ChangeTtl | Self::Run | Self::RunFresh)
     }

@@ -39,16 +39,16 @@ use crate::tui::layout::regions::Regions;
 use crate::tui::options::Options;
 use crate::tui::ticket::Ticket;
 
-/// The table's own state.
+/// The state of the table.
 #[derive(Debug, Default)]
 pub struct Table {
-    /// The selected row's place among those shown.
+    /// The position of the selected row among the shown rows.
     pub cursor: usize,
     /// The first row on the screen.
     pub offset: usize,
-    /// Where a range began.
+    /// The start of a range.
     pub anchor: Option<RowId>,
-    /// The selected row. `None` before the first movement: then the first row is selected, whichever it is.
+    /// The selected row. `None` before the first movement: the first row is selected then.
     pub pinned: Option<RowId>,
 }
 
@@ -57,46 +57,46 @@ pub struct Table {
 pub struct FilterLine {
     /// The text, and its cursor.
     pub text: TextArea<'static>,
-    /// What it says; the last that could be understood.
+    /// The last valid query.
     pub query: Query,
-    /// What is wrong with the text as it is.
+    /// The error in the current text.
     pub problem: Option<String>,
-    /// Keys go to it.
+    /// It has the focus.
     pub is_active: bool,
-    /// The search of bodies under way.
+    /// The running search of bodies.
     pub search: Option<Ticket>,
 }
 
 /// The progress of the scan.
 #[derive(Debug, Default)]
 pub struct Scan {
-    /// The request under way.
+    /// The current request.
     pub ticket: Option<Ticket>,
-    /// About how many keys were looked at.
+    /// The approximate number of scanned keys.
     pub scanned: u64,
-    /// Of about so many.
+    /// The approximate total.
     pub total: u64,
     /// A scan has completed once.
     pub is_complete: bool,
 }
 
-/// Printed after the terminal is restored, if a change was under way when the dashboard was left.
+/// Printed after the terminal is restored, if a change was running when the dashboard was left.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExitSummary {
-    /// What was done, safe to show.
+    /// The text, without control characters.
     pub text: String,
-    /// All that was requested was done.
+    /// The change was completed.
     pub is_complete: bool,
 }
 
-/// A line for the user.
+/// A notice for the user.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Notice {
-    /// The text, safe to show.
+    /// The text, without control characters.
     pub text: String,
-    /// It is about a failure.
+    /// It is an error.
     pub is_error: bool,
-    /// Since when; Unix seconds.
+    /// Unix seconds of its start.
     pub since: f64,
 }
 
@@ -104,33 +104,33 @@ pub struct Notice {
 pub struct App {
     /// Unix seconds.
     pub now: f64,
-    /// The time zone that times are shown in.
+    /// The time zone of shown times.
     pub zone: TimeZone,
-    /// The screen.
+    /// The area of the screen.
     pub size: Size,
-    /// How it was started.
+    /// The start options.
     pub options: Options,
     /// The bindings.
     pub keymap: Keymap,
-    /// The tab that is shown.
+    /// The open tab.
     pub screen: Screen,
-    /// Which pane keys go to.
+    /// The pane with the focus.
     pub focus: Focus,
     /// The health of the store; `None`: it is still being opened.
     pub health: Option<Health>,
-    /// When the health is checked next.
+    /// The time of the next health check.
     pub next_health_check: f64,
-    /// The health check under way.
+    /// The current health check.
     pub health_ticket: Option<Ticket>,
     /// The progress of the scan.
     pub scan: Scan,
-    /// What was listed.
+    /// The listed entries.
     pub rows: Rows,
-    /// The same, as a tree.
+    /// The listed entries as a tree.
     pub tree: Tree,
     /// The hit rates.
     pub rates: Rates,
-    /// The table's own state.
+    /// The state of the table.
     pub table: Table,
     /// The filter line.
     pub filter: FilterLine,
@@ -140,22 +140,22 @@ pub struct App {
     pub watch: Option<Watch>,
     /// The Enrich tab.
     pub enrich: Enrich,
-    /// What stands in front of everything else.
+    /// The open dialog.
     pub dialog: Option<Dialog>,
-    /// A change under way.
+    /// The running change.
     pub job: Option<Job>,
-    /// A line for the user, until the next key; one that is no failure, for some seconds.
+    /// A notice for the user, shown until the next key; if it is not an error, for some seconds at most.
     pub notice: Option<Notice>,
-    /// Leave as soon as the change under way has stopped.
+    /// Leave after the running change has stopped.
     pub is_leaving: bool,
     /// The summary of that change.
     pub exit_summary: Option<ExitSummary>,
-    /// Why the dashboard cannot go on.
+    /// The error that ends the dashboard.
     pub failure: Option<Failure>,
     tickets: u64,
 }
 
-/// Why the dashboard cannot go on.
+/// The error that ends the dashboard.
 #[derive(Debug)]
 pub enum Failure {
     /// The store could not be opened.
@@ -165,7 +165,7 @@ pub enum Failure {
 }
 
 impl App {
-    /// The state before anything has happened.
+    /// The initial state.
     pub fn new(options: Options, keymap: Keymap, size: Size, zone: TimeZone, now: f64) -> Self {
         Self {
             now,
@@ -197,7 +197,7 @@ impl App {
         }
     }
 
-    /// What keys mean now.
+    /// The mode of the keys.
     pub fn mode(&self) -> Mode {
         match (&self.dialog, self.filter.is_active, self.focus) {
             (Some(dialog), ..) => dialog.mode(),
@@ -216,12 +216,12 @@ impl App {
         }
     }
 
-    /// Where everything is on the screen.
+    /// The layout of the screen.
     pub fn regions(&self) -> Regions {
         regions(self.size, self.focus, self.inspector.extent(), self.rates.height())
     }
 
-    /// Where everything of the Enrich tab is.
+    /// The layout of the Enrich tab.
     pub fn enrich_panes(&self) -> Panes {
         crate::tui::layout::enrich::panes(&self.regions(), self.enrich.pane, self.enrich.is_zoomed)
     }
@@ -237,7 +237,7 @@ impl App {
         self.health.as_ref().map(|health| &health.backend)
     }
 
-    /// Why the store is unreachable, unless a fallback is in use.
+    /// The error of an unreachable store, unless a fallback is in use.
     pub fn show_lost(&self) -> Option<&str> {
         self.health.as_ref().filter(|health| !health.is_fallback)?.problem.as_deref()
     }
@@ -257,7 +257,7 @@ impl App {
         Some(&self.selected()?.entry)
     }
 
-    /// Whether a place among the rows shown lies in the range being chosen.
+    /// Whether a position among the shown rows lies in the range being selected.
     pub fn is_in_range(&self, at: usize) -> bool {
         self.table.anchor.and_then(|row| self.rows.position(row)).is_some_and(|anchor| {
             let (first, last) = (anchor.min(self.table.cursor), anchor.max(self.table.cursor));
@@ -265,12 +265,12 @@ impl App {
         })
     }
 
-    /// Whether the table shows everything that is in the cache, as far as it was listed.
+    /// Whether the table shows all listed entries.
     pub fn shows_everything(&self) -> bool {
         self.filter.query.is_everything() && self.tree.chosen == tree::ROOT
     }
 
-    /// Shows what the filter line and the tree say.
+    /// Shows the rows that match the filter line and the tree.
     pub fn choose_rows(&mut self) {
         if self.filter.query.filter.dead_schemas {
             self.filter.query.filter.newest_schemas = self.tree.newest_schemas();
@@ -279,7 +279,7 @@ impl App {
         self.settle_cursor();
     }
 
-    /// Keeps the selected row under the cursor and in its line of the screen, after rows came, went or moved.
+    /// Keeps the selected row under the cursor and on its line of the screen after rows were added, removed or moved.
     pub fn settle_cursor(&mut self) {
         let count = self.rows.visible().len();
         if let Some(held) = self.table.pinned {
@@ -295,7 +295,7 @@ impl App {
         self.keep_cursor_on_screen();
     }
 
-    /// Scrolls as little as needed to have the cursor on the screen.
+    /// Scrolls until the cursor is on the screen.
     pub fn keep_cursor_on_screen(&mut self) {
         let height = self.regions().table_rows().height.max(1).into();
         let Table { cursor, offset, .. } = &mut self.table;
@@ -303,7 +303,7 @@ impl App {
         *offset = (*offset).clamp((*cursor + 1).saturating_sub(height), *cursor).min(last_offset);
     }
 
-    /// Takes the summary to print at exit, also of a change that has not ended.
+    /// Takes the summary to print at exit, also of an unfinished change.
     pub fn take_exit_summary(&mut self) -> Option<ExitSummary> {
         let unfinished = |Job { done, total, on, then, .. }: Job| ExitSummary {
             text: format!(

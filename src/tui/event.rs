@@ -1,4 +1,4 @@
-//! What comes from outside: keys, the mouse, the clock and the wish of others to end the program.
+//! Events of the terminal, the clock and signals, as messages.
 
 use std::time::Duration;
 
@@ -11,13 +11,13 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::tui::message::Message;
 
-/// How often the TTLs on the screen count down.
+/// The interval at which TTLs on the screen are updated.
 const TICK: Duration = Duration::from_secs(1);
 
-/// Everything from outside, as messages.
+/// A stream of all events.
 ///
 /// # Errors
-/// Signals that cannot be listened to.
+/// Signals cannot be received.
 pub fn messages() -> std::io::Result<impl Stream<Item = Message> + Unpin> {
     let terminal = EventStream::new().map(|event| event.map_or(Some(Message::Terminated), message));
     let terminal = terminal.chain(stream::once(async { Some(Message::Terminated) }));
@@ -41,7 +41,7 @@ pub fn messages() -> std::io::Result<impl Stream<Item = Message> + Unpin> {
     Ok(all.filter_map(std::future::ready).boxed())
 }
 
-/// `None` for what does not matter: key releases (Windows sends them), mouse moves.
+/// `None` for ignored events: key releases (on Windows) and mouse moves.
 fn message(event: Event) -> Option<Message> {
     match event {
         Event::Key(key) if key.kind != KeyEventKind::Release => Some(Message::Key(key)),

@@ -1,4 +1,4 @@
-//! A dashboard with a listed cache, at a fixed time, for the tests of decisions and frames.
+//! Test fixtures: a dashboard with listed entries at a fixed time.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -35,7 +35,7 @@ pub(crate) fn backend() -> BackendId {
     BackendId { kind: BackendKind::Redis, location: "redis://localhost:6379/0".into() }
 }
 
-/// An HTTP entry, stored an hour ago, that expires in `ttl` seconds.
+/// An HTTP entry that was stored an hour ago and expires in `ttl` seconds.
 pub(crate) fn http(number: u128, service: ServiceName, url: &str, ttl: f64) -> Summary {
     Summary {
         id: EntryId::Http(StorageLayout::Pipeline, Uuid::from_u128(number)),
@@ -106,7 +106,7 @@ pub(crate) fn entries() -> Vec<Summary> {
     list
 }
 
-/// A dashboard that nothing has happened to.
+/// A dashboard in its initial state.
 pub(crate) fn blank(size: Size, options: Options) -> App {
     App::new(options, Keymap::parse(KEYMAP).unwrap(), size, TimeZone::UTC, NOW)
 }
@@ -128,13 +128,13 @@ pub(crate) fn listed(size: Size, options: Options, entries: Vec<Summary>) -> App
     app
 }
 
-/// The scan that is to be begun.
+/// The requested scan.
 pub(crate) fn scan_of(effects: &[Effect]) -> Ticket {
     let scan = |effect: &Effect| if let Effect::Scan(ticket) = effect { Some(*ticket) } else { None };
     effects.iter().find_map(scan).expect("a scan is begun")
 }
 
-/// What the caches counted of two services and a prefix, this hour, yesterday and six days ago.
+/// Statistics of two services and a function: this hour, yesterday and six days ago.
 pub(crate) fn tally() -> RateTable {
     let bucket = |hours: f64, scope, hits, misses| HourlyCounters {
         hour: (NOW / 3_600.0 - hours) as i64,
@@ -151,7 +151,7 @@ pub(crate) fn tally() -> RateTable {
     RateTable { counted: StatsSnapshot { hours, ..StatsSnapshot::default() }, server: Some((7, 3)) }
 }
 
-/// The dashboard learns what was counted.
+/// Sends statistics to the dashboard.
 pub(crate) fn count(app: &mut App, tally: RateTable) {
     let ticket = app.rates.ticket.expect("it was asked what was counted");
     update(app, Message::Done(ticket, Outcome::Counted(Ok(tally))));
@@ -183,12 +183,12 @@ pub(crate) fn press(app: &mut App, keys: &str) -> Vec<Effect> {
         effects.extend(update(app, Message::Key(KeyEvent::new(code, KeyModifiers::NONE))));
         rest = &rest[length..];
     }
-    // What the inspector asks for on the way is beside the point of most tests.
+    // The requests of the inspector are irrelevant for most tests.
     effects.retain(|effect| !matches!(effect, Effect::Load { .. } | Effect::Cancel(_)));
     effects
 }
 
-/// What an anime is called that all services know.
+/// IDs of an anime at all services.
 fn everywhere(id: u64) -> Ids {
     Ids {
         mal: Some(id),
@@ -200,7 +200,7 @@ fn everywhere(id: u64) -> Ids {
     }
 }
 
-/// What can be enriched: titles of all kinds, one of them unpleasant, one that only two services know.
+/// Titles to enrich: one with control characters, one with IDs of two services only.
 pub(crate) fn title_list() -> TitleList {
     let anime = |title: &str, kind: &str, episodes, ids| Anime {
         title: title.to_owned(),
@@ -220,7 +220,7 @@ pub(crate) fn title_list() -> TitleList {
     TitleList { titles, hosts }
 }
 
-/// A run of all services: one failed, one brought something else the second time.
+/// A run of all services: one failed, and one returned different data in the warm pass.
 pub(crate) fn run() -> Run {
     let service = |name: &str, requests: u64, seconds: f64| {
         let pass = |seconds, hits| {
@@ -265,7 +265,7 @@ pub(crate) fn enriching(size: Size, runs: Vec<Run>) -> App {
     app
 }
 
-/// The progress of a run under way: one service is done, one failed, one waits, the others go on.
+/// The progress of a running enrichment: one service is done, one failed, one waits, the others run.
 pub(crate) fn tallies(app: &App) -> Vec<ServiceTally> {
     let mut services = app.enrich.running.as_ref().expect("a run is under way").services.clone();
     for (place, of) in (0..).zip(&mut services) {

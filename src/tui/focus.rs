@@ -3,14 +3,14 @@
 /// The tabs of the dashboard.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Screen {
-    /// What is in the cache.
+    /// Browsing the entries of the cache.
     #[default]
     Browse,
     /// Test enrichments.
     Enrich,
 }
 
-/// Which pane keys go to.
+/// The pane with the focus.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Focus {
     /// The tree.
@@ -22,33 +22,33 @@ pub enum Focus {
     Inspector,
 }
 
-/// How much of the screen the inspector takes.
+/// The part of the screen that the inspector takes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Extent {
-    /// Nothing.
+    /// Hidden.
     Hidden,
-    /// A part, where there is room.
+    /// Beside or below the table, if there is room.
     #[default]
     Pane,
-    /// Everything between the filter line and the hints.
+    /// All of the screen between the filter line and the hints.
     Full,
 }
 
-/// Which pane of the Enrich tab keys go to.
+/// The pane of the Enrich tab with the focus.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Pane {
     /// The titles.
     #[default]
     Titles,
-    /// The services that are asked.
+    /// The services to request.
     Services,
-    /// The runs of late.
+    /// The recent runs.
     Runs,
-    /// How one of them goes, or what came of it.
+    /// The progress or the report of one run.
     Outcome,
 }
 
 impl Pane {
-    /// All panes, in the order in which they are stepped through.
+    /// All panes, in the order of the focus.
     pub const ALL: [Self; 4] = [Self::Titles, Self::Services, Self::Runs, Self::Outcome];
 }

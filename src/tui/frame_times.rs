@@ -1,15 +1,15 @@
-//! Measuring how long frames take: `ANIMECACHE_FRAME_TIMES`, for benchmarks.
+//! Measures frame times for benchmarks, if `ANIMECACHE_FRAME_TIMES` is set.
 
 use std::time::Duration;
 
-/// If this is set to anything, a summary of the frame times is written to stderr at the end.
+/// If this variable is set, a summary of the frame times is written to stderr at the end.
 const FRAME_TIMES: &str = "ANIMECACHE_FRAME_TIMES";
 
-/// The time that each frame took.
+/// The time of each frame.
 pub(crate) struct FrameTimes(Option<Vec<Duration>>);
 
 impl FrameTimes {
-    /// Records nothing unless the environment asks for it.
+    /// Records nothing unless the variable is set.
     pub(crate) fn from_environment() -> Self {
         Self(std::env::var_os(FRAME_TIMES).map(|_| Vec::new()))
     }

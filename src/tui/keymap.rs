@@ -1,4 +1,4 @@
-//! From a key to an [`Action`], by mode. The bindings are `assets/keymap.toml`.
+//! Key bindings: the [`Action`] of each key by mode, from `assets/keymap.toml`.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -21,28 +21,28 @@ pub enum Mode {
     Tree,
     /// In the inspector.
     Inspector,
-    /// Watching what happens.
+    /// In the watch panel.
     Watch,
     /// On the Enrich tab.
     Enrich,
-    /// Searching titles there.
+    /// In the search line of titles.
     Search,
-    /// Typing a filter.
+    /// In the filter line.
     Filter,
-    /// Answering a question by yes or no.
+    /// In a question with yes or no.
     Confirm,
-    /// Typing into a dialog.
+    /// In the input of a dialog.
     Input,
-    /// Reading the help.
+    /// In the help.
     Help,
-    /// In any of the three panes, where the pane itself says nothing else.
+    /// In all panes, unless the pane has its own binding.
     Browse,
-    /// In every mode, where the mode itself says nothing else.
+    /// In all modes, unless the mode has its own binding.
     Everywhere,
 }
 
 impl Mode {
-    /// Where a key is looked up, first to last.
+    /// The modes to look up a key in, in order.
     pub fn scopes(self) -> &'static [Mode] {
         match self {
             Self::Table => &[Self::Table, Self::Browse, Self::Everywhere],
@@ -68,7 +68,7 @@ struct Chord(KeyCode, KeyModifiers);
 impl Chord {
     fn from_key(key: KeyEvent) -> Self {
         let mut modifiers = key.modifiers & (KeyModifiers::CONTROL | KeyModifiers::ALT | KeyModifiers::SHIFT);
-        // The character says already that Shift was held, and so does BackTab.
+        // Shift is part of the character already, and of BackTab.
         if matches!(key.code, KeyCode::Char(_) | KeyCode::BackTab) {
             modifiers -= KeyModifiers::SHIFT;
         }
@@ -117,12 +117,12 @@ impl Chord {
 #[derive(Clone, Debug)]
 pub struct Keymap {
     actions: HashMap<(Mode, Chord), Action>,
-    /// The keys of each action as they are written, for help and hints.
+    /// The keys of each action as text, for help and hints.
     keys: BTreeMap<(Mode, Action), Vec<String>>,
 }
 
 impl Keymap {
-    /// Reads bindings: a table for each mode, in it `action = ["key", …]`.
+    /// Parses bindings: a table for each mode with `action = ["key", …]`.
     ///
     /// # Errors
     /// Unknown modes, actions and keys, and a key that is bound twice in one mode.
@@ -142,18 +142,18 @@ impl Keymap {
         Ok(keymap)
     }
 
-    /// What a key means in a mode.
+    /// The action of a key in a mode.
     pub fn lookup(&self, mode: Mode, key: KeyEvent) -> Option<Action> {
         let chord = Chord::from_key(key);
         mode.scopes().iter().find_map(|scope| self.actions.get(&(*scope, chord)).copied())
     }
 
-    /// The keys of an action in a mode, as they are written.
+    /// The keys of an action in a mode, as text.
     pub fn keys(&self, mode: Mode, action: Action) -> &[String] {
         mode.scopes().iter().find_map(|scope| self.keys.get(&(*scope, action))).map_or(&[], Vec::as_slice)
     }
 
-    /// The bindings made for exactly this mode, in the order of [`Action::ALL`].
+    /// The bindings of this mode alone, in the order of [`Action::ALL`].
     pub fn of_mode(&self, mode: Mode) -> impl Iterator<Item = (Action, &[String])> {
         self.keys
             .range((mode, Action::ALL[0])..)
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_flushed_by_a_chord_that_reloads_or_saves_elsewhere() {
+    fn chords_for_reload_or_save_do_not_flush() {
         let keymap = Keymap::parse(KEYMAP).unwrap();
         for ((_, action), keys) in &keymap.keys {
             let is_habit = |key: &String| ["ctrl-r", "ctrl-s", "ctrl-k", "ctrl-d", "ctrl-w"].contains(&key.as_str());

@@ -1,4 +1,4 @@
-//! Where everything is on the screen. Pure: drawing and the mouse ask the same function.
+//! The layout of the screen: a pure function, shared by drawing and the mouse.
 
 pub mod enrich;
 pub mod regions;
@@ -8,16 +8,16 @@ use ratatui::layout::{Constraint, Layout, Rect, Size};
 use crate::tui::focus::{Extent, Focus};
 use crate::tui::layout::regions::{Regions, WIDE};
 
-/// From this width on the inspector stands beside the table.
+/// From this width on, the inspector is beside the table.
 const VERY_WIDE: u16 = 170;
 
-/// From this height of the panes on the inspector stands below the table.
+/// From this height of the panes on, the inspector is below the table.
 const TALL: u16 = 24;
 
-/// Below either of these, frames cost more than they are worth.
+/// Below either of these, panes have no frames.
 const FRAMED: Size = Size::new(60, 14);
 
-/// The regions of a screen on which hit rates take so many lines.
+/// The regions of a screen with so many lines of hit rates.
 pub fn regions(size: Size, focus: Focus, inspector: Extent, rates: usize) -> Regions {
     let [header, filter, panes, footer] =
         Layout::vertical([Constraint::Length(1), Constraint::Length(1), Constraint::Min(0), Constraint::Length(1)])
@@ -55,7 +55,7 @@ pub fn regions(size: Size, focus: Focus, inspector: Extent, rates: usize) -> Reg
     regions
 }
 
-/// Splits a column into the tree and the hit rates below it, which get what they need and two fifths at most.
+/// Splits a column into the tree and the hit rates below it, which get the lines they need but two fifths at most.
 fn below_tree(column: Rect, rates: usize, is_framed: bool) -> (Rect, Rect) {
     let around = if is_framed { 2 } else { 1 };
     let most = column.height * 2 / 5;

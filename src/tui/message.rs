@@ -1,4 +1,4 @@
-//! Messages: input, time and responses. Nothing else changes the state.
+//! Messages to the dashboard: input, time and responses. Only messages change the state.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::tui::app::enrich::{ServiceTally, TitleList};
 use crate::tui::app::rates::RateTable;
 use crate::tui::ticket::Ticket;
 
-/// Something that happened.
+/// A message.
 #[derive(Debug)]
 pub enum Message {
     /// A key was pressed.
@@ -23,15 +23,15 @@ pub enum Message {
     Mouse(MouseEvent),
     /// Text was pasted.
     Paste(String),
-    /// The terminal has this size now.
+    /// The terminal was resized.
     Resized(Size),
-    /// It is this time now, in Unix seconds.
+    /// The clock advanced to this time, in Unix seconds.
     Tick(f64),
-    /// Another storage answers from now on, or the same one again.
+    /// The backend in use changed, or is reachable again.
     Health(Health),
-    /// The process was asked to end, or its terminal is gone.
+    /// The process received a signal to exit, or its terminal was closed.
     Terminated,
-    /// A request goes on.
+    /// Progress of a request.
     Progress(Ticket, EnrichProgress),
     /// A request has ended.
     Done(Ticket, Outcome),
@@ -42,9 +42,9 @@ pub enum Message {
 pub enum EnrichProgress {
     /// One more page of the scan.
     Page(Page),
-    /// Entries whose body matches.
+    /// Entries with a matching body.
     Found(Vec<EntryId>),
-    /// How many entries of a change are done, and the time since its start.
+    /// The number of changed entries, and the time since the start.
     Work { done: u64, total: u64, elapsed: Duration },
     /// An update of a watch.
     Watch(WatchUpdate),
@@ -55,45 +55,46 @@ pub enum EnrichProgress {
 /// An update of a watch.
 #[derive(Debug)]
 pub enum WatchUpdate {
-    /// It began at this time (Unix seconds); `was` is the old value of `notify-keyspace-events` if it was changed.
+    /// The watch started at this time (Unix seconds); `was` is the old value of `notify-keyspace-events` if it was
+    /// changed.
     Started { since: f64, was: Option<String> },
     /// The events since the last update.
     Observed(Vec<Observation>),
 }
 
-/// How a request ended. Errors are shared, since the state keeps them.
+/// The outcome of a request. Errors are shared, because the state keeps them.
 #[derive(Debug)]
 pub enum Outcome {
-    /// The store is open, or why it is not.
+    /// The store was opened, or the error.
     Opened(Result<Health, Error>),
-    /// The scan came to its end, or why it did not.
+    /// The scan completed, or the error.
     Scanned(Result<(), Error>),
-    /// All bodies were searched, or why not.
+    /// All bodies were searched, or the error.
     Searched(Result<(), Error>),
-    /// An entry with its body; `None`: it is gone.
+    /// An entry with its body; `None`: it was deleted.
     Loaded(Result<Option<Box<Detail>>, Error>),
-    /// What a flush did, and how long it took.
+    /// The report of a flush, and its duration.
     Flushed(FlushReport, Duration),
-    /// What a change of TTLs did.
+    /// The report of a TTL change.
     TtlChanged(ttl::TtlReport),
     /// The statistics of hits and misses.
     Counted(Result<RateTable, Error>),
-    /// A watch has ended, or why it failed; `false`: the storage cannot be watched.
+    /// A watch ended, or its error; `false`: the backend does not support watching.
     Watched(Result<bool, Error>),
-    /// What an enrichment came to, and why it is not among the runs that the store keeps.
+    /// The report of an enrichment, and the error if it could not be stored in the history.
     Enriched(Box<Run>, Option<Error>),
-    /// The titles that can be enriched, or why they could not be loaded.
+    /// The titles that can be enriched, or the error.
     TitlesLoaded(Result<TitleList, String>),
     /// The recent runs.
     Runs(Result<Vec<Run>, Error>),
-    /// How the store is.
+    /// The health of the store.
     Health(Health),
     /// The task panicked; the terminal has been restored already.
     Crashed,
 }
 
 impl Message {
-    /// Whether it takes a noticeable part of a frame's time: a frame handles only one such message.
+    /// Whether handling takes a noticeable part of the time of a frame: a frame handles only one such message.
     pub fn is_heavy(&self) -> bool {
         matches!(self, Self::Progress(_, EnrichProgress::Page(_)))
     }

@@ -1,12 +1,12 @@
-//! How the dashboard is started.
+//! Start options of the dashboard.
 
-/// How the dashboard is started.
+/// Start options of the dashboard.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
-    /// Changes are refused (the store refuses them too).
+    /// Changes are refused, also by the store.
     pub is_read_only: bool,
-    /// A throw-away cache is shown.
+    /// The cache is the temporary one of the demo.
     pub is_demo: bool,
-    /// Colours may be used; `NO_COLOR` and `--color never` say no.
+    /// Colors are enabled, unless `NO_COLOR` or `--color never` is set.
     pub has_color: bool,
 }

@@ -1,5 +1,5 @@
-//! The loop: draw, wait, decide, and start what was decided. Generic over the screen and the input, so that the tests
-//! run this very loop.
+//! The event loop: draw, wait for a message, update, and run the effects. Generic over the screen and the input, so
+//! that tests run the same loop.
 
 use std::future::poll_fn;
 use std::task::Poll;
@@ -19,14 +19,14 @@ use crate::tui::update::{start, update};
 use crate::tui::view;
 use crate::tui::view::theme::Theme;
 
-/// So many messages go into one frame at most, so that a flood of them does not stop the screen.
+/// The most messages handled in one frame, so that many messages do not stop drawing.
 const MESSAGES_PER_FRAME: usize = 64;
 
-/// Runs the dashboard until it is left or the input ends. `observe` receives the time that each turn of the loop took,
-/// drawing included: the latency of a key.
+/// Runs the dashboard until it is left or the input ends. `observe` receives the duration of each iteration including
+/// drawing, which is the latency of a key.
 ///
 /// # Errors
-/// The screen's.
+/// Errors of the screen.
 pub async fn drive<B: Backend>(
     terminal: &mut Terminal<B>,
     mut input: impl Stream<Item = Message> + Unpin,
@@ -56,7 +56,8 @@ async fn step<B: Backend>(
         runner.start(effect);
     }
     loop {
-        // The terminal's stream yields only one of a key and a resize at the same moment: ask the screen itself.
+        // The stream of the terminal yields only one of a simultaneous key and resize: the size is read from the
+        // screen.
         let size = terminal.size()?;
         if size != app.size {
             for effect in update(app, Message::Resized(size)) {
@@ -99,15 +100,15 @@ async fn step<B: Backend>(
     }
 }
 
-/// Has the next frame draw every cell. `Terminal::clear` asks the terminal where its cursor is, and the answer would come
+/// Makes the next frame draw every cell. `Terminal::clear` requests the cursor position, and the response would arrive
 /// among the keys.
 fn redraw_all<B: Backend>(terminal: &mut Terminal<B>) -> Result<(), B::Error> {
     terminal.swap_buffers();
     terminal.backend_mut().clear()
 }
 
-/// The next message if there is one already. Polled with the waker of this task: the terminal wakes only the first
-/// waker, and that of a dropped future would leave the next key waiting for the clock.
+/// The next message, if one is ready. Polled with the waker of this task: the terminal wakes only the first waker, and
+/// after that of a dropped future the next key would wait for the clock.
 async fn waiting(input: &mut (impl Stream<Item = Message> + Unpin)) -> Option<Message> {
     poll_fn(|context| match input.poll_next_unpin(context) {
         Poll::Ready(message) => Poll::Ready(message),

@@ -1,4 +1,4 @@
-//! Carries out effects, each as a task: the only place of the dashboard that calls the store.
+//! Runs effects, each as a task. No other part of the dashboard calls the store.
 
 pub(crate) mod reporter;
 pub(crate) mod start_change;
@@ -39,8 +39,8 @@ pub struct Runner {
 }
 
 impl Runner {
-    /// A runner and where its messages arrive. `opening` is awaited by the first [`Effect::Open`]; `config` says how
-    /// enrichments use the opened store, and where the services are; `catalogue` is an anime-offline-database that
+    /// A runner and the receiver of its messages. `opening` is awaited by the first [`Effect::Open`]; `config`
+    /// configures the cache and the services of enrichments; `catalogue` is an anime-offline-database file that
     /// replaces the built-in one.
     pub fn new(
         opening: impl Future<Output = cache_core::Result<Opened>> + Send + 'static,
@@ -94,14 +94,14 @@ impl Runner {
         }
     }
 
-    /// Ends a request whose last message has arrived.
+    /// Ends a request after its last message.
     pub fn finish(&mut self, message: &Message) {
         if let Message::Done(ticket, _) = message {
             self.tasks.finish(*ticket);
         }
     }
 
-    /// Ends everything under way and waits until it has restored what it changed.
+    /// Aborts all tasks and waits until each has cleaned up.
     pub async fn close(self) {
         self.tasks.close().await;
         self.enrichment.close().await;

@@ -1,4 +1,4 @@
-//! Takes the terminal and gives it back whole, however the program ends.
+//! Sets up the terminal, and restores it however the program ends.
 
 use std::io;
 use std::io::{Stdout, stdout};
@@ -15,18 +15,18 @@ use rustix::process::{Signal, kill_current_process_group};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::timeout;
 
-/// How long it takes until a process has stopped, and more.
+/// Longer than stopping a process takes.
 const STOP_TIMEOUT: Duration = Duration::from_millis(100);
 
 static IS_TAKEN: AtomicBool = AtomicBool::new(false);
 
-/// Gives the terminal back when dropped.
+/// Restores the terminal when dropped.
 pub struct Guard(());
 
-/// Takes the terminal: raw mode, the alternate screen, the mouse, pasting.
+/// Sets up the terminal: raw mode, alternate screen, mouse and bracketed paste.
 ///
 /// # Errors
-/// The terminal's; then it has been given back.
+/// Errors of the terminal, which has been restored then.
 pub fn enter() -> io::Result<(Guard, Terminal<CrosstermBackend<Stdout>>)> {
     install_panic_hook();
     let guard = Guard(());
@@ -40,11 +40,11 @@ fn take() -> io::Result<()> {
     execute!(stdout(), EnterAlternateScreen, EnableMouseCapture, EnableBracketedPaste, cursor::Hide)
 }
 
-/// Does what Ctrl-Z does outside raw mode: gives the terminal back, stops whatever was started together with us, and
-/// takes the terminal again when the shell lets us go on. A terminal that was not taken is left alone.
+/// Suspends the process group as Ctrl-Z does outside raw mode: restores the terminal, stops, and sets the terminal up
+/// again when the shell resumes it. Does nothing to a terminal that was not set up.
 ///
 /// # Errors
-/// The terminal's.
+/// Errors of the terminal.
 pub async fn suspend() -> io::Result<()> {
     if !IS_TAKEN.load(Ordering::SeqCst) {
         return Ok(());
@@ -52,8 +52,8 @@ pub async fn suspend() -> io::Result<()> {
     let mut continued = signal(SignalKind::from_raw(Signal::CONT.as_raw()))?;
     restore();
     kill_current_process_group(Signal::TSTP)?;
-    // Another thread may be the one that takes the signal, a moment later; and without a shell that could let us go on
-    // there is none to take.
+    // Another thread may receive the signal, a moment later. Without a shell that could resume the process there is no
+    // signal.
     let _ = timeout(STOP_TIMEOUT, continued.recv()).await;
     take()
 }
@@ -64,14 +64,14 @@ impl Drop for Guard {
     }
 }
 
-/// Puts a text on the clipboard of the terminal, over SSH too (OSC 52).
+/// Copies a text to the clipboard of the terminal, also over SSH (OSC 52).
 pub fn copy(text: &str) {
-    // A terminal that does not take it leaves the clipboard as it is; there is no answer to wait for.
+    // Terminals without support ignore it; there is no response.
     let _ = execute!(stdout(), CopyToClipboard::to_clipboard_from(text));
 }
 
-/// Undoes everything that [`enter`] does, once: leaving the alternate screen again would put the cursor back in front of
-/// what was printed since. On a terminal that is gone nothing can be done.
+/// Reverts [`enter`], once: leaving the alternate screen again would move the cursor before text that was printed
+/// since. Errors are ignored, as of a closed terminal.
 fn restore() {
     if !IS_TAKEN.swap(false, Ordering::SeqCst) {
         return;
@@ -80,7 +80,7 @@ fn restore() {
     let _ = disable_raw_mode();
 }
 
-/// A panic message printed on the alternate screen would vanish with it.
+/// Restores the terminal before the panic message: on the alternate screen it would be lost.
 fn install_panic_hook() {
     let previous = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {

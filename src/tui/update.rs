@@ -1,4 +1,4 @@
-//! Handles messages: changes the state and returns effects. Synchronous; touches nothing else.
+//! Handles messages: changes the state and returns effects, without I/O.
 
 pub mod actions;
 pub(crate) mod change;
@@ -66,7 +66,7 @@ fn press(app: &mut App, key: KeyEvent) -> Vec<Effect> {
 }
 
 fn paste(app: &mut App, text: &str) -> Vec<Effect> {
-    // One line only: a line break would not be seen, and must not answer a question.
+    // One line only: a line break is invisible, and must not confirm a question.
     let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     match app.mode() {
         Mode::Filter => filter::paste(app, &text),

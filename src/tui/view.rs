@@ -1,4 +1,4 @@
-//! Draws the state: one function for each region. Reads everything, changes nothing.
+//! Draws the state, with one function for each region, and changes nothing.
 //!
 //! ```text
 //! animecache  Redis at redis://localhost:6379/0  READ-ONLY        scanned 51 of ~51

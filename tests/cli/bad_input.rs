@@ -1,4 +1,4 @@
-//! What was mistyped is refused with what is allowed.
+//! Invalid input is refused with the allowed values.
 
 use crate::program::Program;
 

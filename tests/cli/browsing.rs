@@ -1,4 +1,4 @@
-//! `enrich --browser`: pages rendered by a real Chromium, which is gone with the program, however that ends.
+//! `enrich --browser`: pages rendered by a real Chromium, which ends with the program.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -15,20 +15,20 @@ use crate::upstream::Upstream;
 const RENDERED: [&str; 8] =
     ["enrich", "--title", "Death Note", "--only", "anisearch", "--sqlite", "cache.db", "--browser"];
 
-/// Whether there is anything to test with; where there is not, that is said.
+/// Whether a browser is installed; if not, that is printed.
 fn is_there() -> bool {
     let browser = Browser::new(None, &Services::default());
     browser.inspect_err(|missing| eprintln!("SKIPPED, NO BROWSER IS TESTED: {missing}")).is_ok()
 }
 
-/// Where a program puts the profile of its browser.
+/// The directory of the browser profiles of a program.
 fn profiles(program: &Program) -> PathBuf {
     let directory = program.directory.path().join("tmp");
     fs::create_dir_all(&directory).unwrap();
     directory
 }
 
-/// The profiles that are there become so many.
+/// Waits until there are so many profiles.
 fn become_so_many(profiles: &Path, number: usize) -> bool {
     let timeout = Instant::now() + Duration::from_secs(30);
     while Instant::now() < timeout {

@@ -1,4 +1,4 @@
-//! A cache that cannot be reached or is not well: what is told, and with which code.
+//! Unreachable backends and problems of the cache: reports and exit codes.
 
 use std::net::TcpListener;
 use std::process::Command;
@@ -10,13 +10,13 @@ use crate::program::{Program, Run, empty, pipeline};
 use crate::redis_server::RedisServer;
 use crate::stats_ls_show::fill;
 
-/// A port on which nobody listens.
+/// A closed port.
 fn dead() -> String {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     format!("redis://:hunter2@127.0.0.1:{port}/0")
 }
 
-/// The check of this name.
+/// The check with this name.
 fn check(run: &Run, name: &str) -> Value {
     let report = run.json();
     let found = report["checks"].as_array().unwrap().iter().find(|check| check["name"] == name).cloned();
@@ -48,7 +48,7 @@ fn reading_falls_back_to_sqlite_and_changing_does_not() {
 }
 
 #[test]
-fn a_wrong_password_is_told_as_one() {
+fn wrong_password_is_reported() {
     let server = RedisServer::start("--requirepass hunter2");
     for (user, code) in [("", 5), (":wrong@", 5), (":hunter2@", 0)] {
         let program = Program::on(&format!("redis://{user}{}/0", server.address()));
@@ -83,7 +83,7 @@ fn hanging_server_times_out() {
 }
 
 #[test]
-fn a_server_that_loads_its_data_is_told_as_one() {
+fn loading_server_is_reported() {
     let directory = tempfile::tempdir().unwrap();
     let server = RedisServer::start(&format!(
         "--enable-debug-command yes --loading-process-events-interval-bytes 1024 --dir {}",
@@ -93,7 +93,7 @@ fn a_server_that_loads_its_data_is_told_as_one() {
     let connect = || redis::Client::open(url.as_str()).unwrap().get_connection().unwrap();
     let mut redis = connect();
     fill(&mut redis, 20_000);
-    // A millisecond a key: it loads for longer than this test takes.
+    // A millisecond per key: loading takes longer than this test.
     cmd("CONFIG").arg("SET").arg("key-load-delay").arg(1_000).exec(&mut redis).unwrap();
     let mut loading = connect();
     let reload = std::thread::spawn(move || cmd("DEBUG").arg("RELOAD").exec(&mut loading));
@@ -109,7 +109,7 @@ fn a_server_that_loads_its_data_is_told_as_one() {
 }
 
 #[test]
-fn a_sqlite_file_that_is_missing_or_something_else_is_told() {
+fn missing_or_invalid_sqlite_file_is_reported() {
     let program = Program::bare();
     let missing = program.run(&["stats", "--sqlite", "none.db"]);
     assert_eq!(missing.code, Some(5));
@@ -134,7 +134,7 @@ fn what_doctor_says_to_type_is_quoted_for_a_shell() {
     for name in ["SQLite file", "pipeline"] {
         let check = check(&doctor, name);
         let fix = check["fix"].as_str().unwrap();
-        // Not carried out: only read by the shell, and printed a word a line.
+        // Not run: only parsed by the shell, and printed one word a line.
         let script = format!("set -- {fix}; printf '%s\\n' \"$@\"");
         let words = Command::new("sh").args(["-c", &script]).output().unwrap().stdout;
         let words = String::from_utf8(words).unwrap();

@@ -1,4 +1,4 @@
-//! `enrich` with `--fresh`, `--verify` and `--offline`: what of the cache may answer.
+//! `enrich` with `--fresh`, `--verify` and `--offline`: which cached entries are used.
 
 use redis::cmd;
 use rstest::rstest;
@@ -9,7 +9,7 @@ use crate::program::empty;
 use crate::upstream::Upstream;
 
 #[rstest]
-fn a_fresh_run_asks_for_everything_again(#[values(Cache::Redis, Cache::Sqlite)] cache: Cache) {
+fn fresh_run_fetches_everything_again(#[values(Cache::Redis, Cache::Sqlite)] cache: Cache) {
     let (program, upstream) = (cache.program(), Upstream::start());
     let before = run(&program, &upstream, &[&BEBOP[..], cache.arguments(), &["--json"]].concat()).json();
     let requests = &before["services"][0]["cold"]["requests"];
@@ -20,7 +20,7 @@ fn a_fresh_run_asks_for_everything_again(#[values(Cache::Redis, Cache::Sqlite)] 
     assert_eq!(total(&upstream), 2 * requests.as_u64().unwrap());
 }
 
-/// Changes a text in every stored body of a Redis to another of the same length.
+/// Replaces a text in every stored body of a Redis by another of the same length.
 fn forge(redis: &mut redis::Connection, text: &str, other: &str) {
     let streams: Vec<String> = cmd("KEYS").arg("hishel_cache:stream:*").query(redis).unwrap();
     assert!(!streams.is_empty());
@@ -72,7 +72,7 @@ fn offline_uses_cached_responses_without_requests(#[values(Cache::Redis, Cache::
     let (program, upstream) = (cache.program(), Upstream::start());
     let enrich = |more: &[&str]| run(&program, &upstream, &[&BEBOP[..], cache.arguments(), more].concat());
     if matches!(cache, Cache::Sqlite) {
-        // Who only looks makes no file.
+        // Reading creates no file.
         assert_eq!(enrich(&["--offline"]).code, Some(5));
         assert!(!program.directory.path().join("cache.db").exists());
         let other = ["enrich", "--title", "mushishi", "--only", "jikan", "--sqlite", "cache.db", "-q"];

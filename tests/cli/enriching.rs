@@ -1,4 +1,4 @@
-//! `enrich`: which anime is meant, two passes compared, and how it ends; against the demo upstream over real HTTP.
+//! `enrich`: selection of anime, comparison of two passes, and exit codes; with simulated services over real HTTP.
 
 use std::fs;
 use std::io::Read as _;
@@ -13,7 +13,7 @@ use crate::program::{Program, Run, empty};
 use crate::redis_server::RedisServer;
 use crate::upstream::Upstream;
 
-/// Which cache a program has.
+/// The cache of a program.
 #[derive(Clone, Copy)]
 pub enum Cache {
     Redis,
@@ -36,12 +36,12 @@ impl Cache {
     }
 }
 
-/// Runs the program against an upstream.
+/// Runs the program with simulated services.
 pub fn run(program: &Program, upstream: &Upstream, arguments: &[&str]) -> Run {
     Run::of(&program.command().envs(upstream.settings()).args(arguments).output().unwrap())
 }
 
-/// Starts it without waiting for its end.
+/// Starts the program without waiting for its end.
 pub fn start(program: &Program, upstream: &Upstream, arguments: &[&str]) -> Child {
     let mut command = Command::new(Program::path());
     command.current_dir(program.directory.path()).env_clear().envs(upstream.settings());
@@ -49,7 +49,7 @@ pub fn start(program: &Program, upstream: &Upstream, arguments: &[&str]) -> Chil
     command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
-/// Interrupts a program as soon as the upstream has been asked for something, and waits for its end.
+/// Interrupts a program after its first request to the services, and waits for its end.
 pub fn interrupt(mut process: Child, upstream: &Upstream) -> Run {
     while upstream.requests().as_object().unwrap().is_empty() {}
     assert!(Command::new("kill").args(["-INT", &process.id().to_string()]).status().unwrap().success());
@@ -59,7 +59,7 @@ pub fn interrupt(mut process: Child, upstream: &Upstream) -> Run {
     Run { code: process.wait().unwrap().code(), out, err }
 }
 
-/// How many requests an upstream had.
+/// The number of requests to the simulated services.
 pub fn total(upstream: &Upstream) -> u64 {
     let requests = upstream.requests();
     let services = requests.as_object().unwrap().values().flat_map(|of| of.as_object().unwrap().values());
@@ -98,7 +98,7 @@ fn the_second_pass_comes_from_the_cache_and_is_the_same(#[values(Cache::Redis, C
 }
 
 #[test]
-fn runs_are_told_to_all_who_share_the_cache() {
+fn runs_are_visible_to_all_programs_on_one_cache() {
     let ((program, mut redis), upstream) = (empty(), Upstream::start());
     for more in [&[][..], &["--fresh"], &["--offline"], &["--verify"]] {
         let all = run(&program, &upstream, &[&BEBOP[..], more].concat());
@@ -147,7 +147,7 @@ fn built_in_titles_are_complete_except_simulated_errors() {
     let mut failed = Vec::new();
     for index in 0..12 {
         let mut command = program.command();
-        // Which browsers this machine has must not matter.
+        // Independent of installed browsers.
         command.envs(upstream.settings()).env("CHROME", "/nowhere/chromium");
         let all = Run::of(&command.args(["enrich", "--json", "--index", &index.to_string()]).output().unwrap());
         let report = all.json();
@@ -260,7 +260,7 @@ fn ids_come_from_a_database_or_by_hand() {
     {
         assert_eq!(enrich(&[&ids[..], two].concat()).1, "jikan kitsu", "{two:?}");
     }
-    // Where the pipeline has its own.
+    // The path of the database in the pipeline.
     let pipelines = program.directory.path().join("data/qdrant_storage");
     fs::create_dir_all(&pipelines).unwrap();
     fs::rename(program.directory.path().join("my.json"), pipelines.join("anime-offline-database.json")).unwrap();
@@ -294,7 +294,7 @@ fn what_the_services_brought_is_written_without_secrets() {
 #[test]
 fn unwritable_files_fail_early_or_after_the_report() {
     let ((program, mut redis), upstream) = (empty(), Upstream::start());
-    // Nobody can make a file there.
+    // No file can be created there.
     let refused = run(&program, &upstream, &[&BEBOP[..], &["--out", "/proc/self"]].concat());
     assert_eq!((refused.code, total(&upstream)), (Some(1), 0), "{}", refused.err);
     assert!(refused.err.contains("cannot create a file in /proc/self"), "{}", refused.err);
@@ -307,7 +307,7 @@ fn unwritable_files_fail_early_or_after_the_report() {
 }
 
 #[test]
-fn a_service_that_fails_is_told_and_fails_no_other() {
+fn failed_service_is_reported_and_affects_no_other() {
     let (program, upstream) = (Program::bare(), Upstream::start());
     let failed =
         run(&program, &upstream, &["enrich", "--title", "shirobako", "--only", "jikan", "--sqlite", "x.db", "--json"]);
@@ -337,7 +337,7 @@ fn an_interrupt_ends_it_at_once_and_says_what_was_done() {
 }
 
 #[test]
-fn without_redis_sqlite_stands_in_unless_it_may_not() {
+fn without_redis_sqlite_is_used_unless_fallback_is_off() {
     let (program, upstream) = (Program::on(&RedisServer::start("").stop().url()), Upstream::start());
     let run = |more: &[&str]| run(&program, &upstream, &[&BEBOP[..], more].concat());
     let refused = run(&["--no-fallback"]);

@@ -1,4 +1,4 @@
-//! One broken entry, one missing right: neither may cost the neighbours anything.
+//! Corrupt entries and missing permissions do not affect other entries.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::program::{HISHEL, PIPELINE, Program, dump, empty, load_all};
 use crate::redis_server::RedisServer;
 
-/// A server of its own that holds every layout, and the program as a user who lacks these rights.
+/// A separate server with every layout, and the program as a user without these permissions.
 fn without_rights(rights: &[&str]) -> (RedisServer, Program, Connection) {
     let server = RedisServer::start("");
     let mut redis = redis::Client::open(format!("redis://{}/0", server.address())).unwrap().get_connection().unwrap();
@@ -29,7 +29,7 @@ fn count(redis: &mut Connection) -> u64 {
 }
 
 #[test]
-fn who_may_not_unlink_deletes_and_every_key_is_counted() {
+fn flush_without_unlink_permission_counts_all_deleted_keys() {
     for rights in [&["-unlink"][..], &["-unlink", "-eval", "-evalsha", "-memory", "-info", "-client"]] {
         let (_server, program, mut redis) = without_rights(rights);
         let before = count(&mut redis);
@@ -51,7 +51,7 @@ fn a_flush_that_is_refused_leaves_every_key_as_it_was() {
 }
 
 #[test]
-fn who_may_change_some_keys_only_changes_those() {
+fn permission_for_some_keys_changes_only_those() {
     let (_server, program, mut redis) = without_rights(&["resetkeys", "~result_cache:*", "%R~*"]);
     let mut expected = dump(&mut redis);
     expected.retain(|key, _| !key.starts_with(b"result_cache:"));
@@ -80,7 +80,7 @@ fn entry_without_read_permission_is_refused_not_corrupt() {
 }
 
 #[test]
-fn an_estimate_that_may_not_be_asked_for_is_done_without() {
+fn missing_dbsize_permission_is_not_an_error() {
     let (_server, program, _redis) = without_rights(&["-dbsize"]);
     assert_eq!(program.run(&["ls", "--json"]).rows().len(), 48);
     let stats = program.run(&["stats", "--json"]).json();
@@ -98,7 +98,7 @@ fn an_estimate_that_may_not_be_asked_for_is_done_without() {
 fn failure_of_one_entry_does_not_stop_the_others() {
     let (program, mut redis) = empty();
     fill_all(&mut redis);
-    // hishel 1's own layout knows no entry for ever.
+    // The layout of hishel 1 has no entries without a TTL.
     let run = program.run(&["ttl", "--all", "--persist", "--yes", "--json"]);
     assert_eq!(run.code, Some(4), "{}", run.err);
     assert!(run.err.contains("hishel 1 layout"), "{}", run.err);
@@ -109,7 +109,7 @@ fn failure_of_one_entry_does_not_stop_the_others() {
         -1
     );
 
-    // What holds the wrong type gets a TTL like everything else.
+    // Keys of the wrong type get a TTL, too.
     let broken = ["hishel_cache:entry:00000000000000000000000000000014", "hishel_cache:idx:x"];
     for key in broken {
         cmd("RPUSH").arg(key).arg("x").exec(&mut redis).unwrap();
@@ -158,7 +158,7 @@ fn index_without_ttl_expires_with_its_last_entry() {
         assert!((86_000..=86_580).contains(&ttl(&mut redis, key)), "{}", String::from_utf8_lossy(key));
     }
 
-    // As long as an entry stays that it names, the index does, and then until the last of them goes.
+    // The index is stored until the last of its entries expires.
     persist(&mut redis);
     let [one, other] = ["209662e2-e774-4be9-9d0b-1759981c933b", "e7b28522-26a3-4d5d-9ba7-6ee6562b98eb"];
     let names = |key: &&Vec<u8>| {

@@ -1,11 +1,11 @@
-//! `flush` and `ttl` change what was selected, and nothing else.
+//! `flush` and `ttl` change the selected entries only.
 
 use redis::{Connection, cmd};
 use serde_json::json;
 
 use crate::program::{dump, empty, is_ours, pipeline};
 
-/// Keys that only look like ours, and some that no pattern should reach.
+/// Foreign keys, some with names similar to those of the cache.
 const FOREIGN: [&[u8]; 9] = [
     b"hishel_cachet:x",
     b"hishel_cache",
@@ -18,7 +18,7 @@ const FOREIGN: [&[u8]; 9] = [
     b"",
 ];
 
-/// Keys of ours whose names mean something to a glob, a terminal or a text.
+/// Keys of the cache with special characters of globs and terminals in their names.
 const NASTY: [&[u8]; 6] = [
     b"result_cache:p:82fce6a05e45281a:a*",
     b"result_cache:p:82fce6a05e45281a:a?b",
@@ -35,7 +35,7 @@ fn set(redis: &mut Connection, keys: &[&[u8]]) {
 }
 
 #[test]
-fn a_dry_run_changes_nothing_and_tells_what_a_flush_would_take() {
+fn dry_run_prints_plan_and_changes_nothing() {
     let (program, mut redis) = pipeline();
     let before = dump(&mut redis);
     let plan = program.run(&["flush", "--service", "anisearch", "--dry-run", "--json"]);
@@ -68,7 +68,7 @@ fn flush_deletes_whole_entries_and_no_other_key() {
     }
     assert_eq!(dump(&mut redis), expected);
 
-    // A prefix is literal, whatever it means to a glob.
+    // A prefix is literal, not a glob.
     let run = program.run(&["flush", "--prefix", "result_cache:p:82fce6a05e45281a:a*", "--yes", "--json"]);
     assert_eq!(run.json()["deleted"], json!({"entries": 1, "keys": 1}));
     expected.remove(NASTY[0]);
@@ -104,7 +104,7 @@ fn corrupt_entries_are_listed_and_flushed_alone() {
         assert!(!rows[broken]["problem"].as_str().unwrap().is_empty());
     }
     assert_eq!(rows.values().filter(|row| row["state"] == "live").count(), 11 + 10);
-    // What nobody can tell of them is null, and not left out.
+    // Unknown fields are null, not left out.
     let fields = |row: &serde_json::Value| {
         row.as_object().unwrap().keys().filter(|name| *name != "problem").cloned().collect::<Vec<_>>()
     };

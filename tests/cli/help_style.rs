@@ -1,5 +1,4 @@
-//! The help of every command keeps to one style: imperatives, no final period, plain words, and one page for `-h` and
-//! `--help`.
+//! The style of all help texts: imperatives, no final period, plain words, and one page for `-h` and `--help`.
 
 use animecache::cli::Cli;
 use cache_core::EntryState;
@@ -7,14 +6,14 @@ use clap::{Arg, Command, CommandFactory as _};
 
 use crate::program::Program;
 
-/// First words of what commands and options do.
+/// First words of commands and options.
 const VERBS: &[&str] = &[
     "Change", "Check", "Compare", "Delete", "Do", "Enable", "Extend", "Fail", "Fetch", "Fill", "Generate", "Ignore",
     "Inspect", "List", "Log", "Multiply", "Open", "Print", "Reject", "Remove", "Render", "Repeat", "Reverse", "Serve",
     "Set", "Show", "Skip", "Sort", "Stop", "Use", "Watch", "Write",
 ];
 
-/// Beginnings of the help of options that name a value or an input; those of selectors say what holds for an entry.
+/// First words of options with a value or an input; those of selectors state a condition for entries.
 const NOUNS: &[&str] = &[
     "AniDB ID",
     "AniList ID",
@@ -39,7 +38,7 @@ const NOUNS: &[&str] = &[
     "When to",
 ];
 
-/// Words that may not come back, in any case.
+/// Replaced words, which must not be used again, in any case.
 const AVOIDED: &[&str] = &[
     "stands in",
     "stand in",
@@ -156,7 +155,7 @@ fn help_of_commands_has_commented_examples_on_one_page() {
     }
 }
 
-/// The program and its commands, with the options that all of them take.
+/// The program and its commands, with global options.
 fn commands() -> Vec<Command> {
     let mut program = Cli::command();
     program.build();
@@ -173,7 +172,7 @@ fn is_selector(argument: &Arg) -> bool {
     argument.get_help_heading().is_some_and(|heading| heading.starts_with("Selectors"))
 }
 
-/// What is wrong with one line of help; any beginning is right where none are given.
+/// The problems of one line of help; without `beginnings`, any first word is allowed.
 fn faults(help: &str, beginnings: &[&str]) -> impl Iterator<Item = &'static str> {
     let begins_well = beginnings.iter().any(|beginning| {
         help.strip_prefix(beginning).is_some_and(|rest| !rest.starts_with(|next: char| next.is_alphanumeric()))

@@ -1,4 +1,4 @@
-//! The program as scripts and people start it: a process, against a real redis-server or real files.
+//! Tests of the program as a process, with a real redis-server or real files.
 #![allow(clippy::unwrap_used)]
 
 mod bad_input;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::program::{Program, Run};
 
-/// A service on loopback that answers each path with a status and a body.
+/// A local service with a status and a body for each path.
 fn service(answer: fn(&str) -> (u16, &'static str)) -> String {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -21,14 +21,14 @@ fn service(answer: fn(&str) -> (u16, &'static str)) -> String {
             let (status, body) = answer(first.split(' ').nth(1).unwrap());
             let length = body.len();
             let head = format!("HTTP/1.1 {status} X\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n");
-            // The client may be gone.
+            // The client may have disconnected.
             let _ = stream.write_all((head + body).as_bytes());
         }
     });
     url
 }
 
-/// Kitsu on a day on which it gives out no episodes.
+/// Kitsu with a failing list of episodes.
 fn kitsu() -> String {
     service(|path| match path {
         "/anime/1" => (200, "{\"data\": {\"id\": \"1\"}}"),
@@ -60,7 +60,7 @@ fn missing_part_is_reported_and_rest_is_kept() {
 }
 
 #[test]
-fn a_second_pass_that_asked_the_service_again_proves_nothing() {
+fn warm_pass_with_requests_is_a_finding() {
     let url = service(|path| match path {
         path if path.starts_with("/anime/1/episodes") => (404, ""),
         "/anime/1/categories" => (200, "{\"data\": []}"),

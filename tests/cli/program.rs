@@ -1,4 +1,4 @@
-//! How the tests start the program, and what they put into Redis for it.
+//! Starts the program for tests, and fills Redis databases for it.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -13,13 +13,13 @@ use tempfile::TempDir;
 
 use crate::redis_server::RedisServer;
 
-/// A directory where no settings are, and a cache to point the program at.
+/// A directory without settings, and a cache for the program.
 pub struct Program {
     pub directory: TempDir,
     url: Option<String>,
 }
 
-/// What a run left.
+/// The result of a run.
 pub struct Run {
     pub code: Option<i32>,
     pub out: String,
@@ -27,7 +27,7 @@ pub struct Run {
 }
 
 impl Program {
-    /// Without any cache named.
+    /// Without a configured cache.
     pub fn bare() -> Self {
         Self { directory: TempDir::new().unwrap(), url: None }
     }
@@ -82,7 +82,7 @@ impl Run {
     }
 }
 
-/// What the pipeline wrote, in a database of its own.
+/// A database with recorded entries of the pipeline.
 pub fn pipeline() -> (Program, Connection) {
     let (program, mut connection) = empty();
     load_all(&mut connection, PIPELINE);
@@ -98,7 +98,7 @@ pub const HISHEL: [&str; 2] = [
     include_str!("../../cache-core/tests/fixtures/hishel-2.0.redis.ndjson"),
 ];
 
-/// Puts a recording into a database.
+/// Restores a recording into a database.
 pub fn load_all(connection: &mut Connection, recording: &str) {
     for line in recording.lines() {
         load(connection, &serde_json::from_str(line).unwrap());
@@ -112,7 +112,7 @@ pub fn empty() -> (Program, Connection) {
     (Program::on(&url), connection)
 }
 
-/// What the reference decoder reads in the pipeline's entries.
+/// The entries of the pipeline as the reference decoder reads them.
 pub fn expected() -> Vec<Value> {
     serde_json::from_str(include_str!("../../cache-core/tests/fixtures/pipeline.expected.json")).unwrap()
 }
@@ -146,7 +146,7 @@ fn load(connection: &mut Connection, record: &Value) {
     }
 }
 
-/// Every key with its value as the server itself writes it.
+/// All keys with their dumped values.
 pub fn dump(connection: &mut Connection) -> BTreeMap<Vec<u8>, Vec<u8>> {
     let keys: Vec<Vec<u8>> = cmd("KEYS").arg("*").query(connection).unwrap();
     keys.into_iter()
@@ -157,7 +157,7 @@ pub fn dump(connection: &mut Connection) -> BTreeMap<Vec<u8>, Vec<u8>> {
         .collect()
 }
 
-/// Whether this is a key of ours.
+/// Whether this is a key of the cache.
 pub fn is_ours(key: &[u8]) -> bool {
     key.starts_with(b"hishel_cache:") || key.starts_with(b"result_cache:")
 }

@@ -1,4 +1,4 @@
-//! Settings come from a file, `.env`, the environment and flags, the later the stronger.
+//! Settings of a file, `.env`, the environment and flags; later sources take precedence.
 
 use std::fs;
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::program::Program;
 
-/// Value and origin of a setting, as `doctor` tells them.
+/// Value and source of a setting in the report of `doctor`.
 fn setting(program: &Program, arguments: &[&str], environment: &[(&str, &str)]) -> (String, String) {
     let mut command = program.command();
     command.args(["doctor", "--json"]).args(arguments).envs(environment.iter().copied());
@@ -17,7 +17,7 @@ fn setting(program: &Program, arguments: &[&str], environment: &[(&str, &str)]) 
 }
 
 #[test]
-fn the_stronger_place_wins_and_is_told() {
+fn later_source_wins_and_is_reported() {
     let program = Program::bare();
     let sqlite = ("HTTP_CACHE_STORAGE", "sqlite");
     let check = |arguments: &[&str], environment: &[(&str, &str)], value: &str, origin: &str| {
@@ -32,7 +32,7 @@ fn the_stronger_place_wins_and_is_told() {
     check(&["--profile", "p"], &[], "profile", "profile p");
     fs::write(program.directory.path().join(".env"), "HTTP_CACHE_DIR=dotenv\nOTHER=two words\n").unwrap();
     check(&["--profile", "p"], &[], "dotenv", ".env");
-    // As some editors begin every file.
+    // The byte order mark that some editors write.
     fs::write(program.directory.path().join(".env"), "\u{feff}HTTP_CACHE_DIR=marked\n").unwrap();
     check(&["--profile", "p"], &[], "marked", ".env");
     check(&[], &[("HTTP_CACHE_DIR", "environment")], "environment", "environment");
@@ -119,7 +119,7 @@ fn settings_that_cannot_be_used_stop_everything_but_doctor() {
 fn the_example_file_is_one_that_can_be_used() {
     let program = Program::bare();
     let example = include_str!("../../assets/config.toml");
-    // Every line that is commented out is one that may be put in force.
+    // Every line that is commented out is a valid setting.
     let whole: String = example
         .lines()
         .map(|line| {

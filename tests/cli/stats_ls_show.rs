@@ -1,4 +1,4 @@
-//! `stats`, `ls` and `show` tell what is there, in the fields that scripts rely on.
+//! `stats`, `ls` and `show`: contents of the cache, in the fields that scripts rely on.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
@@ -112,7 +112,7 @@ fn a_body_comes_decoded_or_as_stored() {
 }
 
 #[test]
-fn secrets_are_shown_only_when_asked_for() {
+fn secrets_are_shown_only_with_reveal() {
     let (program, mut redis) = empty();
     let key = "result_cache:p:1";
     cmd("SET").arg(key).arg("1").exec(&mut redis).unwrap();
@@ -158,7 +158,7 @@ fn stats_counts_what_is_there() {
     assert_eq!(stats["scanned"], json!({"keys": 53, "complete": true}));
     assert_eq!(stats["backend"]["kind"], "redis");
     assert_eq!(stats["backend"]["fallback"], false);
-    // The server counts our own reads, too: that is no hit rate.
+    // The server counts the reads of this program, too: they are not a hit rate.
     assert_eq!(stats["hit_source"], "none");
     assert_eq!([&stats["hits"], &stats["misses"], &stats["hit_rate"]], [&Value::Null; 3]);
     assert!(program.run(&["stats"]).out.contains("hit rate  not available"));
@@ -176,7 +176,7 @@ fn stats_counts_what_is_there() {
     );
 }
 
-/// Counts as the caches do: this hour, yesterday, and six days ago.
+/// Adds statistics as the caches do: this hour, yesterday, and six days ago.
 async fn count(program: &Program) {
     let config = Config { redis_url: RedisUrl::new(program.url()), ..Config::default() };
     let hour = (clock::now() / 3_600.0) as i64;
@@ -269,7 +269,7 @@ fn entries_are_sorted_limited_and_selected() {
     assert_eq!(sizes(&["--service", "anisearch", "--kind", "result"]), [79]);
     assert_eq!(sizes(&["--body-match", "zipped", "--sort", "size"]), [15, 35]);
 
-    // What is not known comes last, from either end; results do not tell these.
+    // Unknown values come last in both directions; results do not have these.
     for field in ["age", "url", "status"] {
         for reverse in [&[][..], &["--reverse"]] {
             let run = program.run(&[&["ls", "--json", "--sort", field], reverse].concat());

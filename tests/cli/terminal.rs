@@ -1,4 +1,4 @@
-//! On a terminal `flush` asks, shows how far it is, and can be interrupted.
+//! Commands on a terminal: confirmation, progress, colors and interruption.
 
 use std::io::{Read as _, Write as _};
 
@@ -37,14 +37,14 @@ fn run_on(
         command.env(name, value);
     }
     let mut process = terminal.slave.spawn_command(command).unwrap();
-    // With our own end open, the reader would never see the end of the output.
+    // With this end open, the reader would never see the end of the output.
     drop(terminal.slave);
     let mut reader = terminal.master.try_clone_reader().unwrap();
     let mut keyboard = terminal.master.take_writer().unwrap();
     let mut screen = String::new();
     let mut is_typed = false;
     let mut buffer = [0; 4096];
-    // At the end Linux answers with an error instead of an empty read.
+    // At the end, Linux returns an error instead of an empty read.
     while let Ok(count @ 1..) = reader.read(&mut buffer) {
         screen.push_str(&String::from_utf8_lossy(&buffer[..count]));
         if !is_typed && screen.contains(awaited) {
@@ -109,7 +109,7 @@ fn colours_are_left_out_where_they_are_not_wanted() {
         assert!(!screen.contains('\x1b'), "{arguments:?} {screen:?}");
     }
     assert!(run(&program, &["stats"], "entries", "").1.contains('\x1b'));
-    // The dashboard moves the cursor all the same.
+    // The dashboard moves the cursor even without colors.
     for (terminal, has_color) in [(dumb, false), ((100, &[]), true)] {
         let (_, screen) = run_on(terminal, &program, &["tui", "--demo"], "kitsu", "q");
         assert_eq!(screen.contains("\x1b[38;"), has_color, "{screen:?}");
@@ -162,7 +162,7 @@ fn an_interrupted_flush_stops_at_a_batch_and_says_what_was_done() {
     assert_eq!(status.exit_code(), 4, "{screen}");
     assert!(screen.contains("Interrupted: the remaining entries were not changed"), "{screen}");
     let left: u32 = cmd("DBSIZE").query(&mut redis).unwrap();
-    // Whole batches, and maybe none: the key may be there before the first one.
+    // Whole batches, possibly none: the key may arrive before the first one.
     assert!(left > 0 && left.is_multiple_of(1_000), "{left} left");
 }
 

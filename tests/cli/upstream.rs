@@ -1,4 +1,4 @@
-//! The demo upstream, as another program sees it: seven services over real HTTP.
+//! `demo-upstream` for another program: seven simulated services over real HTTP.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::program::{Program, Run};
 
-/// The program serving, and where.
+/// The running program with its URLs.
 pub struct Upstream {
     process: Child,
     urls: Value,
@@ -22,12 +22,12 @@ impl Upstream {
         Self::at_pace("0")
     }
 
-    /// With delays so many times as long as realistic ones.
+    /// With realistic delays, multiplied by a factor.
     pub fn at_pace(pace: &str) -> Self {
         Self::with(&["--pace", pace]).unwrap_or_else(|run| panic!("{}", run.err))
     }
 
-    /// With these arguments; it may refuse them.
+    /// With these arguments, which may be refused.
     fn with(arguments: &[&str]) -> Result<Self, Run> {
         let mut command = Command::new(Program::path());
         command.args(["demo-upstream", "--json"]).args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -40,7 +40,7 @@ impl Upstream {
         }
     }
 
-    /// The settings that point a program here, and have it wait for no limit.
+    /// Settings of a program that uses these services, without rate limits.
     pub fn settings(&self) -> Vec<(String, String)> {
         let urls = self.urls.as_object().unwrap();
         let of = |(name, url): (&String, &Value)| {
@@ -50,12 +50,12 @@ impl Upstream {
         urls.iter().flat_map(of).collect()
     }
 
-    /// Every request that was made, with its number, by service.
+    /// All requests with their counts, by service.
     pub fn requests(&self) -> Value {
         serde_json::from_str(&self.get("ANISEARCH", "/_demo/requests").2).unwrap()
     }
 
-    /// Sends a request to a service; `path` goes behind its own base. Status, header fields and body.
+    /// Sends a request to a service, and returns status, header fields and body; `path` is appended to the base URL.
     fn ask(&self, service: &str, method: &str, path: &str, body: &str) -> (u16, String, String) {
         let url = self.urls[format!("ANIMECACHE_{service}_URL")].as_str().unwrap();
         let (host, base) =
@@ -86,7 +86,7 @@ impl Drop for Upstream {
     }
 }
 
-/// The path that a URL ends with.
+/// The path of a URL.
 fn base_of(url: &str) -> &str {
     let rest = url.strip_prefix("http://").unwrap();
     rest.find('/').map_or("", |at| &rest[at..])
@@ -159,7 +159,7 @@ fn simulated_errors_match_real_services() {
 }
 
 #[rstest]
-fn requests_are_counted_and_told_at_the_end(#[values("-INT", "-TERM")] signal: &str) {
+fn requests_are_counted_and_printed_at_the_end(#[values("-INT", "-TERM")] signal: &str) {
     let mut upstream = Upstream::start();
     upstream.get("JIKAN", "/anime/1/full");
     upstream.get("JIKAN", "/anime/1/full");
@@ -176,7 +176,7 @@ fn requests_are_counted_and_told_at_the_end(#[values("-INT", "-TERM")] signal: &
 
 #[test]
 fn ports_are_chosen_or_refused() {
-    // Between a look at seven ports and their use somebody else may take one.
+    // Another process may take one of the seven ports between the check and their use.
     let (upstream, first) = (0..20)
         .find_map(|_| {
             let first = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port().min(65_529);
@@ -212,7 +212,7 @@ fn ports_are_chosen_or_refused() {
 }
 
 #[test]
-fn answers_take_as_long_as_they_are_told_to() {
+fn responses_have_configured_delay() {
     let upstream = Upstream::at_pace("0.1");
     for (service, path, milliseconds) in [
         ("JIKAN", "/anime/1/full", 150),

@@ -1,4 +1,4 @@
-//! `warm`: many titles in a row, again and again, until all of them are cached.
+//! `warm`: many titles, repeated until all of them are cached.
 
 use std::fs;
 
@@ -55,7 +55,7 @@ fn titles_are_read_from_file_standard_input_or_index_range() {
         (&["--titles", "-", "--index", "0..1"], "", 2),
         (&[], "", 2),
         (&["--index", "0..1", "--read-only"], "", 2),
-        // Jikan knows no Shirobako.
+        // Jikan does not have Shirobako.
         (&["--titles", "-"], "Shirobako", 1),
     ] {
         let run = warm(arguments, input);
@@ -111,7 +111,7 @@ fn a_terminal_is_shown_which_title_it_is_and_left_clean() {
     let (code, screen) = terminal.end();
     assert_eq!(code, 4, "{screen}");
     assert!(screen.contains("Interrupted: 1 title not started"), "{screen}");
-    // Bars fill their lines.
+    // Progress bars fill their lines.
     assert!(!screen.contains("1/2 Cowboy Bebop  ") && !screen.contains("anisearch  "), "{screen}");
 }
 

@@ -1,4 +1,4 @@
-//! `watch` as scripts and people use it: what it tells, what it asks, and what it leaves behind.
+//! `watch`: its output, its confirmation, and the restored setting of the server.
 
 use std::io::{BufRead as _, BufReader, Lines};
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -13,7 +13,7 @@ use crate::redis_server::RedisServer;
 const SETTING: &str = "notify-keyspace-events";
 const RESULT: &str = "result_cache:anisearch_anime:82fce6a05e45281a:18878";
 
-/// A server of its own, since settings are of the whole server.
+/// A separate server, because settings apply to the whole server.
 fn server() -> (RedisServer, Program, Connection) {
     let server = RedisServer::start("");
     let url = format!("redis://{}/0", server.address());
@@ -26,7 +26,7 @@ fn setting(redis: &mut Connection) -> String {
     value
 }
 
-/// A watch under way.
+/// A running watch.
 struct Watching {
     child: Child,
     lines: Lines<BufReader<ChildStdout>>,
@@ -34,7 +34,7 @@ struct Watching {
 }
 
 impl Watching {
-    /// Starts it, and waits until it watches.
+    /// Starts a watch, and waits until it is running.
     fn start(program: &Program, arguments: &[&str]) -> Self {
         let mut child = Command::new(Program::path())
             .arg("watch")
@@ -65,7 +65,7 @@ impl Watching {
         assert!(Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap().success());
     }
 
-    /// Waits for its end: the exit code, and what it said on the way.
+    /// Waits for its end; returns the exit code and standard error.
     fn end(mut self) -> (Option<i32>, String) {
         let err: Vec<_> = self.err.map(Result::unwrap).collect();
         (self.child.wait().unwrap().code(), err.join("\n"))
@@ -73,7 +73,7 @@ impl Watching {
 }
 
 #[test]
-fn without_notifications_it_says_what_to_do_and_changes_nothing() {
+fn watch_without_notifications_prints_hint_changes_nothing() {
     let (_server, program, mut redis) = server();
     let run = program.run(&["watch"]);
     assert_eq!(run.code, Some(2), "{}", run.err);
@@ -111,7 +111,7 @@ fn watch_on_signal_prints_summary_and_restores_setting() {
         let summary = watching.json();
         assert_eq!(summary["event"], "summary");
         assert_eq!((&summary["sample"], &summary["source"]), (&json!(true), &json!("notifications")));
-        // Nothing tells of hits of results: unknown is not none.
+        // Hits of results are unknown, which is not zero.
         assert_eq!((&summary["services"][0]["hits"], &summary["services"][0]["misses"]), (&json!(null), &json!(1)));
         let (code, err) = watching.end();
         assert_eq!(code, Some(0), "{err}");
@@ -120,7 +120,7 @@ fn watch_on_signal_prints_summary_and_restores_setting() {
 }
 
 #[test]
-fn commands_tell_hits_of_results_and_never_a_secret() {
+fn monitor_reports_result_hits_without_secrets() {
     let (_server, program, mut redis) = server();
     cmd("SET").arg(RESULT).arg("{}").exec(&mut redis).unwrap();
     let mut watching = Watching::start(&program, &["--monitor", "--for", "60s", "--json", "--service", "anisearch"]);
@@ -160,7 +160,7 @@ fn it_ends_by_itself_and_a_hostile_key_is_only_text() {
 }
 
 #[test]
-fn on_a_terminal_it_asks_and_ctrl_c_ends_it() {
+fn watch_on_terminal_confirms_and_ends_at_ctrl_c() {
     let (_server, program, mut redis) = server();
     let arguments = ["watch", "--redis", program.url()];
     let mut terminal = Pty::start(&Program::path(), &arguments, program.directory.path());
@@ -184,7 +184,7 @@ fn on_a_terminal_it_asks_and_ctrl_c_ends_it() {
 }
 
 #[test]
-fn who_may_not_see_the_settings_is_told_what_he_may() {
+fn watch_without_config_permission_suggests_monitor() {
     let (server, _, mut redis) = server();
     cmd("ACL").arg(&["SETUSER", "me", "on", ">pw", "~*", "&*", "+@all", "-config"]).exec(&mut redis).unwrap();
     let program = Program::on(&format!("redis://me:pw@{}/0", server.address()));

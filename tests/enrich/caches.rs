@@ -1,4 +1,4 @@
-//! A cache over a real store, asking the program's own demo upstream, and passes of single services through it.
+//! Caches over real stores with simulated services, and passes of single services.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +21,7 @@ use tempfile::TempDir;
 
 use crate::redis_server::RedisServer;
 
-/// What a cache under test stands on.
+/// The store of a cache under test.
 #[derive(Clone, Copy)]
 pub enum On {
     Memory,
@@ -38,7 +38,7 @@ pub struct Subject {
     _directory: TempDir,
 }
 
-/// What one pass over one service brought.
+/// The outcome of one pass over one service.
 pub struct Brought {
     pub outcome: Result<Value, FetchFailure>,
     pub tally: PassMetrics,
@@ -46,14 +46,15 @@ pub struct Brought {
     pub gaps: Vec<Gap>,
 }
 
-/// The settings of a cache and of the services behind it.
+/// The settings of a cache and its services.
 #[derive(Clone, Default)]
 pub struct Settings {
     pub cache: Config,
     pub services: Services,
 }
 
-/// Settings under which the services are where the demo upstream is and allow everything, and patience for a busy machine.
+/// Settings with the URLs of the simulated services, without rate limits, and with a long store timeout for busy
+/// machines.
 pub fn settings(upstream: Option<&Upstream>) -> Settings {
     let cache = Config { store_timeout: Duration::from_secs(10), ..Config::default() };
     let mut config = Settings { cache, ..Settings::default() };
@@ -87,7 +88,7 @@ impl Subject {
         Self { config, store, cache, network, _directory: directory }
     }
 
-    /// Asks one service for everything.
+    /// Runs one pass over one service.
     pub async fn ask(&self, service: ServiceName, anime: &Anime) -> Brought {
         let metrics = Arc::new(Metrics::default());
         let services = &self.config.services;
@@ -99,7 +100,7 @@ impl Subject {
         Brought { outcome, tally: metrics.snapshot(), digests: metrics.digests(), gaps: metrics.gaps() }
     }
 
-    /// Everything that is stored.
+    /// All stored entries.
     pub async fn entries(&self) -> Vec<Summary> {
         let pages = cache_core::pages(Arc::clone(&self.store), Filter::default());
         let pages: Vec<_> = pages.try_collect().await.unwrap();
@@ -108,23 +109,23 @@ impl Subject {
 }
 
 impl Brought {
-    /// The data of a service that brought some.
+    /// The data of a successful pass.
     pub fn data(&self) -> &Value {
         self.outcome.as_ref().unwrap()
     }
 
-    /// What it could not have, each with the reason.
+    /// The missing parts with their reasons.
     pub fn gaps(&self) -> Vec<String> {
         self.gaps.iter().map(|gap| format!("{}: {}", gap.part, gap.problem)).collect()
     }
 
-    /// Why it brought none.
+    /// The failure of the pass.
     pub fn problem(&self) -> String {
         self.outcome.as_ref().unwrap_err().to_string()
     }
 }
 
-/// One of the demo's titles.
+/// A title of the built-in anime database.
 pub fn cowboy_bebop() -> Anime {
     Anime {
         title: "Cowboy Bebop".to_owned(),

@@ -1,4 +1,4 @@
-//! The two crawled sites: what is read from their pages, what of it is stored, and what never is.
+//! The two crawled sites: data of their pages, and which results are stored.
 
 use std::path::Path;
 
@@ -17,7 +17,7 @@ pub fn both() -> [ServiceName; 2] {
     [animecache::services::anime_planet(), animecache::services::anisearch()]
 }
 
-/// An anime by its names on the two sites: they are asked by nothing else.
+/// An anime with the IDs of the two sites only.
 pub fn anime(slug: &str, anisearch: u64) -> Anime {
     let ids = Ids { anime_planet: Some(slug.to_owned()), anisearch: Some(anisearch), ..Ids::default() };
     Anime { ids, ..cowboy_bebop() }
@@ -31,19 +31,19 @@ pub async fn upstream() -> Upstream {
     Upstream::start(None, 0.0).await.unwrap()
 }
 
-/// How many requests a service of the demo upstream got.
+/// The number of requests to a simulated service.
 pub fn asked(upstream: &Upstream, service: ServiceName) -> u64 {
     upstream.requests().by_service().get(&service).copied().unwrap_or_default()
 }
 
-/// The keys of all that is stored, sorted.
+/// The keys of all stored entries, sorted.
 pub async fn keys(subject: &Subject) -> Vec<String> {
     let mut keys: Vec<_> = subject.entries().await.iter().map(|entry| entry.id.to_string()).collect();
     keys.sort();
     keys
 }
 
-/// The results that are stored, sorted: the prefix of each function, and what it was called with.
+/// The stored results, sorted: function and arguments.
 pub async fn results(subject: &Subject) -> Vec<String> {
     let keys = keys(subject).await;
     let results = keys.iter().map(|key| {
@@ -54,7 +54,7 @@ pub async fn results(subject: &Subject) -> Vec<String> {
     results.collect()
 }
 
-/// A cache in memory, on which one site answers for a service.
+/// A cache in memory, with one scripted site in place of a service.
 async fn subject_of(service: ServiceName, site: &Site) -> Subject {
     let mut config = settings(None);
     config.services.set_url(service, &site.url());
@@ -90,7 +90,7 @@ async fn second_pass_is_equal_without_requests(#[case] on: On) {
 }
 
 #[tokio::test]
-async fn anime_planet_tells_what_its_pages_have() {
+async fn anime_planet_pages_are_read() {
     let upstream = upstream().await;
     let subject = Subject::open(On::Memory, settings(Some(&upstream)), Network::new()).await;
     let found = subject.ask(animecache::services::anime_planet(), &death_note()).await;
@@ -122,7 +122,7 @@ async fn anime_planet_tells_what_its_pages_have() {
 }
 
 #[tokio::test]
-async fn anisearch_tells_what_its_pages_have() {
+async fn anisearch_pages_are_read() {
     let upstream = upstream().await;
     let subject = Subject::open(On::Memory, settings(Some(&upstream)), Network::new()).await;
     let found = subject.ask(animecache::services::anisearch(), &death_note()).await;
@@ -176,7 +176,7 @@ async fn what_is_no_page_of_an_anime_is_an_error_and_not_stored(
     assert_eq!(keys(&subject).await, [""; 0]);
 }
 
-/// The number of the title that is behind a challenge page.
+/// The ID of the title behind a challenge page.
 pub fn spirited_away() -> u64 {
     let catalogue: Value = serde_json::from_str(include_str!("../../assets/demo/anime.json")).unwrap();
     let all = catalogue.as_array().unwrap().iter();
@@ -210,13 +210,13 @@ async fn pages_to_log_in_are_no_lists_and_not_stored() {
 }
 
 #[tokio::test]
-async fn a_busy_site_is_asked_again_when_it_says() {
+async fn busy_site_is_retried_after_retry_after() {
     let busy = "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 0\r\nContent-Length: 0\r\n\r\n";
     let site = Site::start(&[busy, busy, "<h1 itemprop='name'>X</h1>"]).await;
     let subject = subject_of(animecache::services::anime_planet(), &site).await;
     let found = subject.ask(animecache::services::anime_planet(), &anime("x", 1)).await;
     assert_eq!(found.data()["slug"], "x");
-    // An anime and its characters, however often it is asked for them.
+    // One call for the anime and one for its characters, regardless of retries.
     assert_eq!((found.tally.requests, found.tally.expected), (2, 2));
     let paths = site.asked();
     assert_eq!(paths[..4], ["/anime/x", "/anime/x", "/anime/x", "/anime/x/characters"]);
@@ -257,7 +257,7 @@ async fn character_list_with_missing_page_is_reported_not_stored() {
 }
 
 #[tokio::test]
-async fn an_anime_without_its_relations_is_told_and_not_stored() {
+async fn anime_without_relations_is_reported_not_stored() {
     let page = "<section id='information'></section><a href='/anime/1/relations'></a>";
     let relations = "<section id='relations_anime'><table><tr><th><a href='anime/2'>Y</a></th></tr></table></section>";
     let gone = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";
@@ -274,7 +274,7 @@ async fn an_anime_without_its_relations_is_told_and_not_stored() {
     assert_eq!(keys(&subject).await.len(), 1);
 }
 
-/// Reads one recorded answer; `None`, and a word of it, where there are no recordings.
+/// Reads one recorded response; `None`, with a message, if there are no recordings.
 fn recorded(name: &str) -> Option<String> {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/recordings").join(name);
     let read = std::fs::read_to_string(&file).ok();

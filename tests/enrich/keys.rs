@@ -1,4 +1,4 @@
-//! The keys that sources ask under: the pipeline's, so that its entries are hits here, and ours there.
+//! The cache keys of sources equal those of the pipeline, so that both share entries.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ use crate::table_transport::Table;
 #[case(animecache::services::anidb(), &["45fd4be866ff306bb7cc30eb66d95353bc984b69ab483da731723f60a9175c16"])]
 #[case(animecache::services::animeschedule(), &["fe580aee8a614dce869ab732d55a11eb5e80d1c6eeae9de1f62bc1d8a6420348"])]
 #[tokio::test]
-async fn the_real_services_are_asked_under_the_pipelines_keys(#[case] service: ServiceName, #[case] keys: &[&str]) {
+async fn requests_to_real_services_have_pipeline_keys(#[case] service: ServiceName, #[case] keys: &[&str]) {
     let network = Network::with_transport(Arc::new(Table::default()));
     let subject = Subject::open(On::Memory, settings(None), network).await;
     let asked = subject.ask(service, &cowboy_bebop()).await.digests;

@@ -15,7 +15,7 @@ use cache_core::{Cache, Config, Inspect, Redis, RedisUrl, ServiceName};
 
 use crate::origin::Origin;
 
-/// One of several that share a store.
+/// One of several processes that share a store.
 #[derive(Clone)]
 pub struct Process {
     pub cache: Cache,
@@ -31,7 +31,7 @@ pub struct Asking {
 }
 
 impl Process {
-    /// Asks the service at `origin` with this limit.
+    /// A client of the service at `origin` with this rate limit.
     pub fn new(store: Arc<dyn Inspect>, service: ServiceName, origin: &Origin, limit: &str) -> Self {
         let mut services = Services::default();
         services.set_url(service, &origin.url(""));
@@ -50,7 +50,7 @@ impl Process {
 }
 
 impl Asking {
-    /// Asks for a path. A body that begins as an error, or as something compressed, is none that should be stored.
+    /// Requests a path. A body that begins with an error or is compressed must not be stored.
     pub async fn ask(&self, path: &str) -> Result<ServiceResponse, FetchFailure> {
         let request = self.client.http().get(format!("{}{path}", self.client.url()));
         self.client.request(request, |body| !body.starts_with(b"<error") && !body.starts_with(&[0x1f, 0x8b])).await

@@ -1,4 +1,4 @@
-//! How often services are asked: never more often than they let it, whoever asks.
+//! Rate limits of services, within one process and across processes.
 
 use std::io::Write as _;
 use std::sync::{Arc, Mutex};
@@ -26,7 +26,7 @@ async fn anything() -> Origin {
     Origin::start(|seen| response(200, &[], format!("no. {}", seen.number))).await
 }
 
-/// Which storage the processes share.
+/// The store that the processes share.
 enum On {
     Redis,
     Sqlite,
@@ -55,7 +55,7 @@ async fn processes_keep_to_a_limit_together(#[values(On::Redis, On::Sqlite)] on:
         async move { asking.ask(&format!("/{number}")).await.unwrap() }
     });
     join_all(asked).await;
-    // Three at once, and the last three behind three whole periods.
+    // Three at once, and the last three after three whole periods.
     assert!(begun.elapsed() >= Duration::from_millis(900), "{:?}", begun.elapsed());
     assert_eq!(origin.count(), 12);
     for asking in &asking {
@@ -89,10 +89,10 @@ async fn service_with_retry_after_is_blocked_in_all_processes() {
 
 #[rstest]
 #[case::free("none", Some("well"), 2)]
-// There is no other turn within the hour, and nobody waits that long.
+// The next slot is an hour away: no request waits for it.
 #[case::limited("1/1h", None, 1)]
 #[tokio::test]
-async fn a_redirect_takes_a_turn(#[case] limit: &str, #[case] expected: Option<&str>, #[case] asked: u64) {
+async fn redirect_takes_a_slot(#[case] limit: &str, #[case] expected: Option<&str>, #[case] asked: u64) {
     let origin = Origin::start(|seen| match seen.number {
         0 => response(301, &[("Location", "/1,slug")], ""),
         _ => response(200, &[], "well"),
@@ -106,7 +106,7 @@ async fn a_redirect_takes_a_turn(#[case] limit: &str, #[case] expected: Option<&
 }
 
 #[tokio::test]
-async fn hits_take_no_turn() {
+async fn hits_take_no_slot() {
     let origin = anything().await;
     let process = Process::new(Arc::new(Memory::default()), animecache::services::kitsu(), &origin, "1/1h");
     let asking = process.asking(Mode::Usual);
@@ -115,7 +115,7 @@ async fn hits_take_no_turn() {
     }
     let tally = asking.metrics.snapshot();
     assert_eq!((tally.requests, tally.hits, tally.upstream, tally.waited), (20, 19, 1, Duration::ZERO));
-    // There is no other turn within the hour, and nobody waits that long.
+    // The next slot is an hour away: no request waits for it.
     let Err(FetchFailure::BackingOff(left)) = asking.ask("/2").await else { panic!("it was asked too often") };
     assert!(left > Duration::from_secs(3_000), "{left:?}");
     assert_eq!(asking.text("/1").await, "no. 0");
@@ -131,7 +131,7 @@ async fn without_its_store_a_process_keeps_to_the_limit_alone() {
 }
 
 #[tokio::test]
-async fn who_gives_up_waiting_waits_no_more() {
+async fn canceled_wait_for_slot_is_not_counted_as_waiting() {
     let origin = anything().await;
     let process = Process::new(Arc::new(Memory::default()), animecache::services::kitsu(), &origin, "1/1m");
     let asking = process.asking(Mode::Usual);
@@ -165,12 +165,12 @@ async fn service_failing_repeatedly_gets_no_requests() {
     assert_eq!(origin.count(), 5);
 }
 
-// It compresses its documents, and its header fields do not always say so.
+// AniDB compresses its documents, sometimes without `Content-Encoding`.
 #[rstest]
 #[case::plain(b"<error>Banned</error>".to_vec())]
 #[case::compressed(compressed(b"<error>Banned</error>"))]
 #[tokio::test]
-async fn whom_anidb_bans_asks_no_more(#[case] ban: Vec<u8>) {
+async fn anidb_ban_stops_requests(#[case] ban: Vec<u8>) {
     let origin = Origin::start({
         let ban = ban.clone();
         move |_| response(200, &[], &ban)

@@ -1,4 +1,4 @@
-//! Test enrichments as the program makes them: every service over real HTTP or from a table, over real stores.
+//! Tests of enrichment: every service over real HTTP or from a table, with real stores.
 #![allow(clippy::unwrap_used)]
 
 mod caches;

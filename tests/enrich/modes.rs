@@ -1,4 +1,4 @@
-//! What of the cache answers a source, and what of its requests is counted.
+//! The use of the cache in each mode, and the counted requests.
 
 use std::sync::Arc;
 
@@ -82,7 +82,7 @@ async fn what_a_source_finds_bad_is_not_stored() {
     let origin = Origin::start(|seen| response(200, &[], if seen.number == 0 { "<error>" } else { "<anime>" })).await;
     let process = Process::new(Arc::new(Memory::default()), animecache::services::jikan(), &origin, "none");
     let asking = process.asking(Mode::Usual);
-    // As a program does that does not look into bodies.
+    // As a program does that does not check bodies.
     let unjudged = asking.client.http().get(format!("{}/1", asking.client.url())).send().await.unwrap();
     assert_eq!(unjudged.text().await.unwrap(), "<error>");
     let answer = asking.ask("/1").await.unwrap();

@@ -1,4 +1,4 @@
-//! What real services once answered, read as it is read from them. The recordings are not part of the project.
+//! Recorded responses of real services. The recordings are not part of the project.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::caches::{Brought, On, Subject, cowboy_bebop, settings};
 use crate::table_transport::Table;
 
-/// The file of a recording; `None`, and said so: there are none on this machine.
+/// The file of a recording; `None`, with a message, if there are no recordings.
 fn file(name: &str) -> Option<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/recordings");
     if !folder.is_dir() {
@@ -49,7 +49,7 @@ async fn jikan() {
     else {
         return;
     };
-    // Single episodes and characters are recorded of another anime: these stand in.
+    // Episodes and characters were recorded for another anime: these are used instead.
     let (episode, character) = (recording("jikan/anime_457_episodes_1.json"), recording("jikan/characters_425.json"));
     let table = Table::default()
         .with("https://api.jikan.moe/v4/anime/1/full", full.clone())
@@ -77,7 +77,7 @@ async fn jikan() {
     assert_eq!([&jet["character_id"], &jet["role"], &jet["name"]], [&json!(3), &json!("Main"), &json!("Ginko")]);
     assert_eq!([&jet["name_kanji"], &jet["nicknames"]], [&json!("ギンコ"), &json!(["Mushishi", "Yoki"])]);
     assert!(len(&jet["voice_actors"]) > 0 && jet["about"].is_string());
-    // The two lists, 26 episodes and 126 characters were asked for.
+    // The requests: two lists, 26 episodes and 126 characters.
     assert_eq!(brought.tally.requests, 2 + 26 + 126);
 }
 

@@ -1,4 +1,4 @@
-//! Pages of the crawled sites as a browser shows them, and what is left of the browser when something goes wrong.
+//! Pages of the crawled sites rendered by a browser, and cleanup of the browser after failures.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -20,7 +20,7 @@ use crate::caches::{On, Subject, settings};
 use crate::crawled::{anime, asked, both, death_note, keys, spirited_away, upstream};
 use crate::origin::{Origin, Step, response};
 
-/// A browser for the sites of a demo upstream; `None`, loudly, where there is none.
+/// A browser for the simulated sites; `None`, with a message, if none is installed.
 fn browser(config: &Settings) -> Option<Browser> {
     let browser = Browser::new(None, &config.services);
     if let Err(missing) = &browser {
@@ -72,7 +72,7 @@ async fn site_with_challenge_page_is_rendered_by_browser() {
 #[tokio::test]
 async fn challenge_not_passed_by_browser_is_not_stored() {
     let challenge = "<title>Just a moment...</title>";
-    // What this says depends on who asks.
+    // This page depends on the client.
     let page = "<section id='information'><div class='type'>TV</div></section>
         <script>document.querySelector('div.type').textContent = 'Rendered'</script>";
     let is_past = Arc::new(AtomicBool::new(false));
@@ -90,12 +90,12 @@ async fn challenge_not_passed_by_browser_is_not_stored() {
     assert!(matches!(outcome, Err(FetchFailure::Challenge { is_rendered: true })), "{outcome:?}");
     assert_eq!(keys(&subject).await, [""; 0]);
     is_past.store(true, Ordering::Relaxed);
-    // What did not help is not what all other pages are asked for with.
+    // A browser that did not pass the challenge page is not used for all pages.
     let found = subject.ask(animecache::services::anisearch(), &anime("x", 1)).await;
     assert_eq!(found.data()["type"], "TV");
 }
 
-/// A browser that leaves word of each of its starts.
+/// A browser that records each of its starts.
 struct Observed {
     directory: TempDir,
 }
@@ -131,7 +131,7 @@ impl Observed {
     }
 }
 
-/// How many tabs the browser with this profile has.
+/// The number of tabs of the browser with this profile.
 async fn tabs(profile: &Path) -> usize {
     let port = std::fs::read_to_string(profile.join("DevToolsActivePort")).unwrap();
     let port = port.lines().next().unwrap().parse().unwrap();
@@ -163,7 +163,7 @@ async fn canceled_page_leaves_no_tab() {
         () = is_asked => {}
     }
     let [Start { profile, .. }] = &observed.starts()[..] else { panic!("it was started once") };
-    // The tab that it begins with stays.
+    // Its first tab stays.
     let is_closed = async {
         while tabs(profile).await > 1 {
             tokio::time::sleep(Duration::from_millis(10)).await;
@@ -181,7 +181,7 @@ async fn a_browser_that_has_gone_is_started_again() {
     assert!(subject.ask(animecache::services::anisearch(), &death_note()).await.outcome.is_ok());
     let id = &observed.starts()[0].id;
     assert!(Command::new("kill").args(["-9", id]).status().unwrap().success());
-    // The one page that finds that out may fail with it.
+    // The first page after the exit of the browser may fail.
     let another = anime("x", 86);
     let _ = subject.ask(animecache::services::anisearch(), &another).await;
     let found = subject.ask(animecache::services::anisearch(), &another).await;

@@ -1,4 +1,4 @@
-//! A site on loopback that answers with what it was given, one after the other.
+//! A local server that sends scripted responses in order.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -7,7 +7,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-/// The site. It ends when this is dropped.
+/// The server. It stops when dropped.
 pub struct Site {
     port: u16,
     asked: Arc<Mutex<Vec<String>>>,
@@ -15,7 +15,7 @@ pub struct Site {
 }
 
 impl Site {
-    /// Starts it. An answer is a whole one, or a page; behind the last, nothing is found.
+    /// Starts the server. A response is a complete one or a page; after the last one, the server sends 404.
     pub async fn start(answers: &[&str]) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -30,7 +30,7 @@ impl Site {
                 paths.lock().unwrap().push(path);
                 let answer =
                     answers.pop_front().unwrap_or_else(|| whole("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"));
-                // The client may have gone away meanwhile.
+                // The client may have disconnected.
                 let _ = stream.write_all(answer.as_bytes()).await;
             }
         });
@@ -41,7 +41,7 @@ impl Site {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// The paths of all requests, in their order.
+    /// The paths of all requests, in order.
     pub fn asked(&self) -> Vec<String> {
         self.asked.lock().unwrap().clone()
     }

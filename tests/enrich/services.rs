@@ -1,4 +1,4 @@
-//! Every service against the demo upstream: first from there, then from the cache, and both times the same.
+//! Every simulated service: a cold pass, then a warm pass from the cache with equal data.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ async fn cache(on: On, upstream: &Upstream) -> Subject {
     Subject::open(on, settings(Some(upstream)), Network::new()).await
 }
 
-/// How many things are at a path.
+/// The number of items at a path.
 fn count(data: &Value, path: &str) -> usize {
     data.pointer(path).and_then(Value::as_array).map_or(0, Vec::len)
 }

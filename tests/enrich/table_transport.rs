@@ -1,4 +1,4 @@
-//! A sender that answers from a table, at the real services' URLs, and never leaves this process.
+//! A transport with responses from a table for the URLs of the real services, without a network.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Mutex;
@@ -10,8 +10,7 @@ use cache_core::{BodyStream, RequestTimeout, Transport, TransportError};
 use futures_util::stream;
 use http::{HeaderMap, Request, Response};
 
-/// What is asked, and what is answered: a URL as it is sent, with the name of a list behind it where a query asks for
-/// one. To all else the answer is 404.
+/// Responses by URL; the name of the list is appended for a query of a list. Other URLs get 404.
 #[derive(Default)]
 pub struct Table {
     answers: HashMap<String, (u16, Bytes)>,
@@ -20,12 +19,12 @@ pub struct Table {
 }
 
 impl Table {
-    /// Answers a URL with a success.
+    /// Adds a successful response for a URL.
     pub fn with(self, url: &str, body: impl Into<Bytes>) -> Self {
         self.with_status(url, 200, body)
     }
 
-    /// Answers a URL.
+    /// Adds a response for a URL.
     pub fn with_status(mut self, url: &str, status: u16, body: impl Into<Bytes>) -> Self {
         self.answers.insert(url.to_owned(), (status, body.into()));
         self
@@ -36,7 +35,7 @@ impl Table {
         self.fields.lock().unwrap().clone()
     }
 
-    /// What was asked, and how long that might take; `None`: as long as the sender gives it.
+    /// The requested URLs with their timeouts; `None`: the timeout of the transport.
     pub fn time_limits(&self) -> BTreeMap<String, Option<Duration>> {
         self.time_limits.lock().unwrap().clone()
     }

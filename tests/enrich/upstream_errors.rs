@@ -1,4 +1,4 @@
-//! What services do on bad days: an error is told, and never stored.
+//! Errors of services are reported and never stored.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -53,7 +53,7 @@ async fn too_many_requests_with_retry_after_is_retried_then() {
     let tally = brought.tally;
     assert_eq!((tally.upstream, tally.expected), (tally.requests, tally.requests));
     assert!(tally.waited.as_secs() >= 1, "{tally:?}");
-    // The error itself was not stored: all that was asked for but it is.
+    // All responses but the error are stored.
     assert_eq!(subject.entries().await.len() as u64, tally.requests - 1);
 }
 
@@ -77,7 +77,7 @@ async fn anidb_after_failure_is_blocked_for_a_while() {
     assert_eq!(subject.ask(animecache::services::anidb(), &cowboy_bebop()).await.problem(), "HTTP status 503");
     assert_eq!(table.fields().len(), 4);
     assert!(begun.elapsed() >= Duration::from_secs(3 * 15));
-    // Whoever asks for another one lets it be, too.
+    // Requests for another anime are blocked, too.
     let (begun, other) = (Instant::now(), Ids { anidb: Some(5), ..Ids::default() });
     assert_eq!(subject.ask(animecache::services::anidb(), &anime(other)).await.problem(), "not found");
     assert!(begun.elapsed() >= Duration::from_secs(10));
@@ -121,7 +121,7 @@ async fn single_things_of_jikan_are_tried_more_often() {
 }
 
 #[tokio::test]
-async fn jikan_is_asked_for_one_thing_at_a_time_and_in_order() {
+async fn jikan_requests_are_sequential_and_ordered() {
     let cast = "{\"data\": [{\"character\": {\"mal_id\": 7}}, {\"character\": {\"mal_id\": 3}}]}";
     let site = Site::start(&["{\"data\": {\"episodes\": 4}}", cast]).await;
     let mut config = settings(None);
@@ -133,7 +133,7 @@ async fn jikan_is_asked_for_one_thing_at_a_time_and_in_order() {
     assert_eq!(site.asked()[2..], [&episodes[..], &characters].concat());
 }
 
-// Errors with status 200, and pages that are no answers at all.
+// Errors with status 200, and unexpected pages.
 #[rstest]
 #[case(
     animecache::services::jikan(),
@@ -238,7 +238,7 @@ async fn missing_part_leaves_the_rest() {
 }
 
 #[tokio::test]
-async fn all_that_is_not_asked_for_any_more_is_told() {
+async fn parts_skipped_after_failures_are_reported() {
     let full = "{\"data\": {\"title\": \"Cowboy Bebop\", \"episodes\": 26}}";
     let mut table = Table::default()
         .with("https://api.jikan.moe/v4/anime/1/full", full)

@@ -1,4 +1,4 @@
-//! A program on a pseudo-terminal, seen as a terminal would show it.
+//! A program on a pseudo-terminal, with its output rendered as a screen.
 
 #![allow(dead_code, reason = "shared by tests that each need another part of it")]
 
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 
-/// Longer than anything takes that is going to happen at all.
+/// A timeout longer than any expected event.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The program and its terminal.
@@ -19,12 +19,12 @@ pub struct Pty {
     master: Box<dyn MasterPty + Send>,
     keyboard: Box<dyn Write + Send>,
     seen: Arc<Seen>,
-    /// The terminal's settings before the program was started.
+    /// The settings of the terminal before the program was started.
     settings: String,
 }
 
 struct Seen {
-    /// The terminal, and whether nothing more comes.
+    /// The terminal, and whether its output has ended.
     screen: Mutex<(vt100::Parser, bool)>,
     news: Condvar,
 }
@@ -38,7 +38,7 @@ impl Pty {
         command.args(arguments);
         command.cwd(directory);
         command.env("TERM", "xterm-256color");
-        // Nothing of whoever runs the tests.
+        // No variables of the environment of the tests.
         command.env("HOME", directory);
         command.env_remove("REDIS_CACHE_URL");
         // A long backtrace would scroll the message out of sight.
@@ -83,13 +83,14 @@ impl Pty {
         assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
     }
 
-    /// Gives the terminal another size.
+    /// Resizes the terminal.
     pub fn resize(&self, columns: u16, rows: u16) {
         self.seen.screen.lock().unwrap().0.screen_mut().set_size(rows.try_into().unwrap(), columns.try_into().unwrap());
         self.master.resize(PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 }).unwrap();
     }
 
-    /// Waits for the end of the program, and sees to it that the terminal is as it was; its exit code and the screen.
+    /// Waits for the end of the program, checks that the terminal has been restored, and returns the exit code and the
+    /// screen.
     pub fn end(mut self) -> (u32, String) {
         self.wait_until("the end", |_, is_over| is_over);
         let code = self.child.wait().unwrap().exit_code();

@@ -1,5 +1,4 @@
-//! A person in front of the dashboard: the true loop and runner, on a screen that can be read and with a keyboard that
-//! knows when there is nothing left to wait for.
+//! A session of the dashboard: the real event loop and runner, with a readable screen and with input that detects idle.
 
 #![allow(dead_code, reason = "shared by tests that each need another part of it")]
 
@@ -46,12 +45,12 @@ impl Session {
         session
     }
 
-    /// Opens a dashboard and waits for nothing.
+    /// Opens a dashboard without waiting.
     pub fn begin(opening: impl Future<Output = cache_core::Result<Opened>> + Send + 'static, options: Options) -> Self {
         Self::begin_with(opening, (Config::default(), Services::default()), None, options)
     }
 
-    /// The same with other settings, and with an anime database.
+    /// Opens a dashboard with other settings and an anime database.
     pub fn begin_with(
         opening: impl Future<Output = cache_core::Result<Opened>> + Send + 'static,
         settings: (Config, Services),
@@ -98,12 +97,12 @@ impl Session {
         self
     }
 
-    /// Lets something happen.
+    /// Sends a message.
     pub fn send(&self, message: Message) {
         self.keyboard.push(message);
     }
 
-    /// Waits until nothing is under way and that has been drawn.
+    /// Waits until no request is in flight and the screen is drawn.
     pub async fn settle(&self) -> &Self {
         loop {
             let idle = self.keyboard.keys.idle.notified();
@@ -114,39 +113,39 @@ impl Session {
         }
     }
 
-    /// Lets the dashboard go on for a moment, while something is under way.
+    /// Lets the dashboard run for a moment while a request is in flight.
     ///
     /// # Panics
-    /// Where the test has waited too often: then what it waits for does not come.
+    /// After too many waits: the expected event does not come.
     pub async fn turn(&self) {
         let turns = self.turns.fetch_add(1, Ordering::Relaxed);
         assert!(turns < 100_000, "waited in vain; the screen is\n{}", self.screen());
         tokio::task::yield_now().await;
     }
 
-    /// What is on the screen.
+    /// The text of the screen.
     pub fn screen(&self) -> String {
         self.screen.0.lock().unwrap().to_string()
     }
 
-    /// Wipes the screen behind the dashboard's back.
+    /// Clears the screen without notice to the dashboard.
     pub fn garble(&self) {
         self.screen.0.lock().unwrap().clear().unwrap();
     }
 
-    /// What was put on the clipboard.
+    /// The contents of the clipboard.
     pub fn copied(&self) -> Vec<String> {
         self.copied.lock().unwrap().clone()
     }
 
-    /// Waits until the dashboard was left; its last state.
+    /// Waits until the dashboard has been left, and returns its last state.
     pub async fn left(self) -> App {
         self.task.await.unwrap()
     }
 }
 
-/// Input for the loop. When the loop asks for more, and there is none, and no request is under way, it is idle: it has
-/// drawn, since it draws before it asks.
+/// Input for the event loop. The loop is idle if it polls without input and without requests in flight: it has drawn
+/// then, since it draws before it polls.
 #[derive(Clone)]
 struct Keyboard {
     keys: Arc<Keys>,
@@ -182,7 +181,7 @@ impl Stream for Keyboard {
         if let Some(message) = queue.0.pop_front() {
             return Poll::Ready(Some(message));
         }
-        // As the terminal's own stream does: who waited first is woken, and nobody else until then.
+        // As the stream of the terminal does: only the first waker is stored and woken.
         queue.1.get_or_insert_with(|| context.waker().clone());
         queue.2 = self.in_flight.load(Ordering::Acquire) == 0;
         if queue.2 {

@@ -1,4 +1,4 @@
-//! Enriching from the dashboard: the true loop and runner, a real Redis, and the demo upstream in place of the services.
+//! Enriching from the dashboard: the real event loop and runner, a real Redis, and simulated services.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use cache_core::{Config, Opened, RateLimit, Redis, RedisUrl};
 use futures_util::future::join_all;
 use serde_json::json;
 
-/// All services but Jikan are left out.
+/// All services but Jikan are skipped.
 const JIKAN_ALONE: &str = "<tab>u ";
 
 fn settings(server: &RedisServer, upstream: &Upstream) -> (Config, Services) {
@@ -62,7 +62,7 @@ async fn a_title_is_enriched_and_its_entries_are_browsed() {
     let screen = session.screen();
     assert!(screen.contains("run: Cowboy Bebop") && screen.contains(&format!(" {requests} entries")), "{screen}");
 
-    // The run is kept, and its answers too: nobody is asked again.
+    // The run and its responses are stored: no service is requested again.
     let other = open(&server, &upstream).await;
     assert!(other.screen().contains(&format!(" {requests} entries")), "{}", other.screen());
     other.keys("e").settle().await;

@@ -1,4 +1,4 @@
-//! The dashboard: its loop and runner over real stores, and the program on a pseudo-terminal.
+//! Tests of the dashboard: its event loop and runner over real stores, and the program on a pseudo-terminal.
 #![allow(clippy::unwrap_used)]
 
 mod enrich;

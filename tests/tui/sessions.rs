@@ -1,4 +1,4 @@
-//! Sessions in front of the dashboard: the true loop and runner over a store in memory.
+//! Sessions of the dashboard: the real event loop and runner over a store in memory.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -113,7 +113,7 @@ async fn everything_is_listed_and_one_entry_is_read() {
 }
 
 #[tokio::test]
-async fn a_screen_that_others_wrote_on_is_drawn_anew() {
+async fn overwritten_screen_is_redrawn() {
     let session = Session::open(Arc::new(small().await), Options::default()).await;
     let screen = session.screen();
     session.garble();
@@ -177,7 +177,7 @@ async fn a_flush_stops_at_a_batch_and_says_what_it_did() {
     while keys_left(&memory).await == 3_000 {
         session.turn().await;
     }
-    // The second batch waits for its permit, and keys are answered meanwhile.
+    // The second batch waits for its permit; keys work meanwhile.
     session.keys("/2999<enter>");
     while !session.screen().contains("1 of 3,000 entries") {
         session.turn().await;
@@ -222,7 +222,7 @@ async fn losing_the_cache_is_shown_and_recovers_by_itself() {
 }
 
 #[tokio::test]
-async fn the_store_that_stands_in_is_named_and_listed_at_once() {
+async fn fallback_is_named_and_listed_at_once() {
     let first = FaultyStore::new(Arc::new(small().await));
     let both = Fallback::new(Arc::new(first.clone()), Arc::new(many(2).await), true);
     let session = Session::open(Arc::new(both), Options::default()).await;
@@ -293,7 +293,7 @@ async fn the_first_frame_does_not_wait_for_the_cache() {
 }
 
 #[tokio::test]
-async fn a_cache_that_cannot_be_opened_ends_the_dashboard_with_the_reason() {
+async fn unusable_cache_ends_dashboard_with_error() {
     let session = Session::begin(async { Err(Error::Config("no such place".into())) }, Options::default());
     let app = session.left().await;
     assert!(matches!(app.failure, Some(Failure::Opening(Error::Config(_)))));

@@ -1,4 +1,4 @@
-//! The program on a pseudo-terminal: it starts, shows the cache, and gives the terminal back whole however it ends.
+//! The program on a pseudo-terminal: it starts, shows the cache, and restores the terminal however it ends.
 
 use std::path::Path;
 
@@ -18,7 +18,7 @@ fn demo() -> (Pty, tempfile::TempDir) {
     (pty, directory)
 }
 
-/// This very test program, running one of the programs below.
+/// This test executable, running one of the programs below.
 fn this(test: &str) -> Pty {
     let program = std::env::current_exe().unwrap();
     Pty::start(&program, &["--exact", &format!("terminal::{test}"), "--ignored", "--nocapture"], Path::new("/"))
@@ -44,9 +44,9 @@ fn a_signal_gives_the_terminal_back(#[case] signal: &str) {
 }
 
 #[test]
-fn ctrl_z_gives_the_terminal_back_until_the_shell_lets_it_go_on() {
+fn ctrl_z_restores_terminal_until_shell_resumes_program() {
     let directory = tempdir().unwrap();
-    // A shell with job control goes on when its job stops.
+    // A shell with job control continues when its job stops.
     let script = format!("'{}' tui --demo; stty -a; read -r _; fg", env!("CARGO_BIN_EXE_animecache"));
     let mut pty = Pty::start(Path::new("/bin/sh"), &["-mc", &script], directory.path());
     pty.wait_for("kitsu");
@@ -59,7 +59,7 @@ fn ctrl_z_gives_the_terminal_back_until_the_shell_lets_it_go_on() {
 }
 
 #[test]
-fn an_error_gives_the_terminal_back_and_is_told() {
+fn error_restores_terminal_and_is_printed() {
     let directory = tempdir().unwrap();
     let arguments = ["tui", "--redis", "redis://127.0.0.1:1/0", "--no-fallback"];
     let pty = Pty::start(Path::new(env!("CARGO_BIN_EXE_animecache")), &arguments, directory.path());
@@ -69,14 +69,14 @@ fn an_error_gives_the_terminal_back_and_is_told() {
 }
 
 #[test]
-fn a_panic_gives_the_terminal_back_and_is_told() {
+fn panic_restores_terminal_and_is_printed() {
     let (code, screen) = this("program_that_panics").end();
     assert_ne!(code, 0);
     assert!(screen.contains("on purpose"), "{screen}");
 }
 
 #[test]
-fn a_panic_of_a_task_ends_the_dashboard_and_gives_the_terminal_back() {
+fn task_panic_ends_dashboard_and_restores_terminal() {
     let (code, screen) = this("program_whose_task_panics").end();
     assert_ne!(code, 0);
     assert!(screen.contains("on purpose"), "{screen}");
@@ -124,7 +124,7 @@ fn leaving_in_the_middle_of_a_flush_says_what_was_done(#[case] key: &str) {
     let program = Path::new(env!("CARGO_BIN_EXE_animecache"));
     let mut pty = Pty::start(program, &["tui", "--redis", &url], directory.path());
     pty.wait_for("1,500 entries");
-    // The first batch hangs until somebody wants to leave.
+    // The first batch blocks until the dashboard is being left.
     redis::cmd("CLIENT").arg(&["PAUSE", "60000", "WRITE"]).exec(&mut redis).unwrap();
     pty.keys("D1500\r");
     pty.wait_for("Deleting");

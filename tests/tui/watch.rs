@@ -1,4 +1,4 @@
-//! Watching from the dashboard: asked before the server is changed, and put back however it ends.
+//! Watching from the dashboard: the setting of the server is changed after confirmation only, and always restored.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -39,7 +39,7 @@ async fn until(session: &Session, text: &str) {
 }
 
 #[tokio::test]
-async fn it_asks_shows_what_happens_and_puts_the_setting_back() {
+async fn watch_confirms_shows_events_and_restores_setting() {
     let server = RedisServer::start("");
     let mut redis = connect(&server);
     let session = open(&server, Options::default()).await;
@@ -86,7 +86,7 @@ async fn leaving_the_dashboard_ends_the_watch_first() {
 }
 
 #[tokio::test]
-async fn read_only_changes_nothing_and_still_reads_commands_when_asked() {
+async fn read_only_watch_changes_nothing_and_can_use_monitor() {
     let server = RedisServer::start("");
     let mut redis = connect(&server);
     cmd("SET").arg(RESULT).arg("{}").exec(&mut redis).unwrap();

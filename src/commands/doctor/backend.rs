@@ -1,4 +1,4 @@
-//! The storage: reached, how fast, which version, and whether it throws entries away on its own.
+//! Checks of the backend: reachable, latency, version, memory limit and eviction.
 
 use std::time::Instant;
 
@@ -10,7 +10,7 @@ use crate::commands::session::OpenCache;
 use crate::output::human::{bytes, count, elapsed};
 use cache_core::error_chain;
 
-/// Above this share of the memory limit, entries are about to be refused or thrown away.
+/// Above this share of the memory limit, writes are about to fail or entries to be evicted.
 const NEARLY_FULL: f64 = 0.9;
 
 pub(crate) async fn checks(cache: &OpenCache) -> Vec<Check> {
@@ -45,7 +45,7 @@ pub(crate) async fn checks(cache: &OpenCache) -> Vec<Check> {
     checks
 }
 
-/// What helps where one command failed though others are answered.
+/// The hint if one command failed but others work.
 pub(crate) fn advice(error: &Error) -> String {
     match error {
         Error::Refused { operation, .. } if operation.bytes().all(|b| b.is_ascii_uppercase()) => {
@@ -55,7 +55,7 @@ pub(crate) fn advice(error: &Error) -> String {
     }
 }
 
-/// Which of the server's databases the URL names.
+/// The database number in the URL.
 fn database(location: &str) -> String {
     let path = url::Url::parse(location).ok();
     let number = path.as_ref().map(|url| url.path().trim_matches('/')).filter(|path| !path.is_empty());
@@ -84,7 +84,7 @@ fn memory(info: &ServerInfo, location: &str) -> Check {
     }
 }
 
-/// Why the cache could not be opened, and what helps.
+/// The error of opening the cache, with a hint.
 pub(crate) fn unreachable(error: &Error) -> Check {
     let detail = error_chain(error);
     let lower = detail.to_lowercase();

@@ -1,11 +1,11 @@
-//! The flags that name the cache, for advised commands: they must act on the same cache.
+//! Global flags for suggested commands, so that they act on the same cache.
 
 use cache_core::redact;
 
 use crate::cli::Global;
 use crate::output::secrets;
 
-/// The flags of every advised command.
+/// The flags of every suggested command.
 pub(crate) struct CommandLine {
     /// Before the command: a variable for a URL with a password.
     before: Option<String>,
@@ -25,7 +25,7 @@ impl CommandLine {
             if shown == *url {
                 line.add("--redis", url);
             } else {
-                // A password belongs neither on a screen nor into the list of processes.
+                // A password must not appear on the screen or in the list of processes.
                 line.before =
                     Some(format!("export REDIS_CACHE_URL={} && ", quoted(&shown).replace(secrets::MASK, "PASSWORD")));
                 storage = storage.or(Some("redis"));
@@ -49,7 +49,7 @@ impl CommandLine {
         self.flags.extend([" ", flag, " ", &quoted(value)]);
     }
 
-    /// Adds the flags to each `animecache` of an advice, unless it names another cache.
+    /// Adds the flags to each `animecache` of a hint, unless it selects another cache.
     pub(crate) fn complete(&self, advice: &str) -> String {
         if !advice.starts_with("animecache ") || advice.contains("--sqlite") {
             return advice.to_owned();
@@ -59,7 +59,7 @@ impl CommandLine {
     }
 }
 
-/// A word as a shell reads it.
+/// A word, quoted for a shell.
 pub(crate) fn quoted(word: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "_./:@%+=,-".contains(c);
     if !word.is_empty() && word.chars().all(is_plain) {
@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_given_is_told_again_and_no_password() {
+    fn suggested_commands_repeat_flags_without_password() {
         let again = |global: &Global| CommandLine::new(global).complete("animecache ls && animecache flush");
         assert_eq!(again(&Global::default()), "animecache ls && animecache flush");
         let global = Global { redis: Some("redis://h/5".into()), profile: Some("it's".into()), ..Global::default() };

@@ -1,4 +1,4 @@
-//! What is in the cache: anything at all, readable, and bound to expire.
+//! Checks of the entries: there are some, they can be decoded, and they expire.
 
 use cache_core::admin::stats::{ServiceTally, StatsTotals};
 

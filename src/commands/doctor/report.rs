@@ -1,4 +1,4 @@
-//! What `doctor` found, as text and as JSON.
+//! The report of `doctor`, as text and as JSON.
 
 use std::fmt::Write as _;
 
@@ -12,20 +12,20 @@ use crate::settings::environment::NAMES;
 use crate::settings::layer::Origin;
 use crate::settings::{Setting, Settings};
 
-/// Everything found.
+/// The report.
 #[derive(Serialize)]
 pub(crate) struct DoctorReport {
     pub(crate) checks: Vec<Check>,
     settings: Vec<SettingRow>,
 }
 
-/// One step.
+/// One check.
 #[derive(Serialize)]
 pub(crate) struct Check {
     name: &'static str,
     status: Status,
     detail: String,
-    /// What to type next.
+    /// Suggested commands.
     fix: Option<String>,
 }
 
@@ -33,7 +33,7 @@ pub(crate) struct Check {
 #[serde(rename_all = "lowercase")]
 enum Status {
     Ok,
-    /// Good to know, and nothing wrong.
+    /// Information, not a problem.
     Note,
     Warn,
     Fail,
@@ -91,7 +91,7 @@ impl DoctorReport {
         Self { checks: Vec::new(), settings: settings.all.iter().map(row).collect() }
     }
 
-    /// Tells every command that is advised which cache is meant.
+    /// Adds the global flags to all suggested commands.
     pub(crate) fn advise(&mut self, command_line: &CommandLine) {
         for fix in self.checks.iter_mut().filter_map(|check| check.fix.as_mut()) {
             *fix = command_line.complete(fix);

@@ -1,4 +1,4 @@
-//! The settings: usable, switched on, and the same as the pipeline's.
+//! Checks of the settings: valid, caching enabled, and equal to those of the pipeline.
 
 use cache_core::{Config, Storage};
 
@@ -31,7 +31,7 @@ pub(crate) fn checks(settings: &Settings) -> Vec<Check> {
     checks
 }
 
-/// The pipeline knows `.env` and the environment, but no file or flag of ours.
+/// The pipeline reads `.env` and the environment, but neither `config.toml` nor flags.
 fn same_as_pipeline(ours: &Config, pipeline: &Config) -> Check {
     if is_same_place(ours, pipeline) {
         return Check::ok("pipeline", format!("{PIPELINE} uses the same cache"));

@@ -1,4 +1,4 @@
-//! Checks of the SQLite file, which is the storage or the fallback: present, intact, writable.
+//! Checks of the SQLite file, which is the backend or the fallback: present, intact, writable.
 
 use std::path::Path;
 
@@ -33,14 +33,14 @@ async fn opened(file: &Path, services: &ServiceRegistry) -> Check {
     }
 }
 
-/// Whether files can be made where the database and its journal are. Permissions alone do not tell: the file system may
+/// Whether files can be created beside the database, as its journal is. Permissions are not enough: the file system may
 /// be full or mounted read-only.
 fn directory(file: &Path) -> Check {
     let wanted = match file.parent() {
         Some(parent) if parent != Path::new("") => parent,
         _ => Path::new("."),
     };
-    // The pipeline makes directories that are missing.
+    // The pipeline creates missing directories.
     let existing = wanted.ancestors().find(|path| path.is_dir()).unwrap_or(Path::new("."));
     match tempfile::tempfile_in(existing) {
         Ok(_) if existing == wanted => Check::ok("SQLite folder", format!("{} is writable", wanted.display())),

@@ -1,4 +1,4 @@
-//! The environment of enrichments: the cache, the network, and, for the demo, the simulated services.
+//! The cache, the network and, for the demo, the simulated services of an enrichment.
 
 use std::sync::Arc;
 use std::time::Duration;

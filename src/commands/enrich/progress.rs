@@ -52,7 +52,7 @@ pub(crate) fn names(mode: Mode) -> [&'static str; 2] {
     }
 }
 
-/// How the progress of one enrichment is shown.
+/// The view of the progress of one enrichment.
 pub(crate) enum ProgressView {
     Bars(Bars),
     Lines(Lines),
@@ -70,7 +70,7 @@ pub(crate) struct Bars {
 /// For a pipe.
 pub(crate) struct Lines {
     names: [&'static str; 2],
-    /// Which passes of each service have been printed.
+    /// The passes of each service that have been printed.
     printed: Vec<[bool; 2]>,
 }
 

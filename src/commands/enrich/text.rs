@@ -1,4 +1,4 @@
-//! `enrich` for people.
+//! The report of `enrich` as text.
 
 use std::fmt::Write as _;
 

@@ -1,4 +1,4 @@
-//! `show --json`: the fields of the contract.
+//! `show --json`: the documented fields of one entry.
 
 use base64::Engine as _;
 use cache_core::content_coding;
@@ -11,7 +11,7 @@ use crate::commands::show::encoding::encoding;
 use crate::output::row::{Id, Row};
 use crate::output::secrets;
 
-/// An entry whole.
+/// An entry as JSON.
 #[derive(Serialize)]
 pub(crate) struct Document<'a> {
     #[serde(flatten)]
@@ -44,7 +44,7 @@ struct RedisKey<'a> {
 }
 
 impl<'a> Document<'a> {
-    /// The entry with its stored body, where that was read; `now` in Unix seconds.
+    /// The entry with its stored body, if that was read; `now` in Unix seconds.
     pub(crate) fn new(
         found: &'a EntryDetails,
         stored: Option<&[u8]>,

@@ -1,4 +1,4 @@
-//! Which entry is meant by an id, a Redis key, a URL or a part of one.
+//! Finds the entry of an ID, a Redis key, a URL or a part of a URL.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::cli::selectors;
 use crate::commands::short_id;
 use crate::commands::short_id::search;
 
-/// The entry meant; `None`: there is none.
+/// The entry that the argument identifies; `None`: there is none.
 pub(crate) async fn entry(store: &Arc<dyn Inspect>, text: &[u8]) -> anyhow::Result<Option<EntryDetails>> {
     let as_text = std::str::from_utf8(text).ok();
     if let Some(id) = as_text.filter(|text| uuid::Uuid::try_parse(text).is_ok()) {
@@ -21,7 +21,7 @@ pub(crate) async fn entry(store: &Arc<dyn Inspect>, text: &[u8]) -> anyhow::Resu
     }
     if let Some(short) = as_text.filter(|text| short_id::is_short(text)) {
         match search(store, |entry| short_id::begins(entry, short)).await?.as_slice() {
-            // It may be a number in a URL.
+            // The argument may be a number in a URL.
             [] => {}
             [entry] => return first(store, [entry.id.clone()]).await,
             several => {
@@ -52,7 +52,7 @@ async fn first(
     Ok(None)
 }
 
-/// The entry that a Redis key belongs to; the key alone where it belongs to none.
+/// The entry that a Redis key belongs to; the key alone if it belongs to none.
 async fn by_key(store: &Arc<dyn Inspect>, key: &[u8]) -> anyhow::Result<Option<EntryDetails>> {
     let itself = EntryId::key(key);
     let Some(rest) = key.strip_prefix(HTTP_PREFIX.as_bytes()).and_then(|rest| rest.strip_prefix(b":")) else {
@@ -73,7 +73,7 @@ async fn by_key(store: &Arc<dyn Inspect>, key: &[u8]) -> anyhow::Result<Option<E
     first(store, owners.chain([itself])).await
 }
 
-/// The ids of what is stored under a cache key, newest first.
+/// The IDs of the entries under a cache key, newest first.
 async fn under_cache_key(store: &Arc<dyn Inspect>, key: CacheKey) -> anyhow::Result<Vec<EntryId>> {
     let found = store.lookup(&key, None).await?;
     if !found.is_empty() {
@@ -84,7 +84,7 @@ async fn under_cache_key(store: &Arc<dyn Inspect>, key: CacheKey) -> anyhow::Res
             .flat_map(|id| selectors::ids(&id))
             .collect());
     }
-    // Only what can be served is looked up; the rest has to be searched for.
+    // A lookup returns live entries only; others have to be searched for.
     let is_meant = |entry: &Summary| entry.http.as_ref().is_some_and(|http| http.cache_key == key);
     Ok(newest_first(search(store, is_meant).await?).into_iter().map(|entry| entry.id).collect())
 }

@@ -1,4 +1,4 @@
-//! `show` for people.
+//! The output of `show` as text.
 
 use std::fmt::{Result, Write};
 
@@ -12,7 +12,7 @@ use crate::output::style::Style;
 use crate::output::{human, safe, secrets};
 use bytes::Bytes;
 
-/// What is shown, and how much of it.
+/// The shown entry, and the parts to show.
 pub(crate) struct EntryText<'a> {
     pub(crate) found: &'a EntryDetails,
     /// The body as stored.

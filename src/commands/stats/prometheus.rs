@@ -142,7 +142,7 @@ fn server(report: &StatsReport) -> Vec<Metric> {
     ]
 }
 
-/// Totals since counting began, which only grow: Prometheus computes rates itself.
+/// Totals of all time, which only grow: Prometheus computes rates itself.
 fn counters(report: &StatsReport) -> Vec<Metric> {
     type Value = fn(&Counters) -> f64;
     let metrics: [(&'static str, &'static str, Value); 9] = [
@@ -199,7 +199,7 @@ fn write(out: &mut String, metric: &Metric) -> std::fmt::Result {
     Ok(())
 }
 
-/// A label value: harmless to a terminal, and of what is left backslash and quote are escaped.
+/// A label value without control characters, with backslash and quote escaped.
 fn escaped(value: &str) -> String {
     safe::line(value).replace('\\', "\\\\").replace('"', "\\\"")
 }

@@ -1,4 +1,4 @@
-//! The report of `stats`. Its fields and their order are a contract.
+//! The report of `stats`. Scripts rely on its fields and their order.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -23,7 +23,7 @@ pub(crate) struct StatsReport {
     pub(crate) hit_rate: Option<f64>,
     pub(crate) hit_source: &'static str,
     pub(crate) window: Option<f64>,
-    /// Where the window begins: with a whole hour.
+    /// The start of the window, at a whole hour.
     pub(crate) since: Option<f64>,
     pub(crate) result_prefixes: Vec<PrefixReport>,
     pub(crate) scanned: Scanned,
@@ -80,7 +80,7 @@ pub(crate) struct PrefixReport {
     pub(crate) requests: RequestStats,
 }
 
-/// What was counted in the window; `None`: nothing was.
+/// The counts of the window; `None`: nothing was counted.
 #[derive(Default, Serialize)]
 pub(crate) struct RequestStats {
     pub(crate) hits: Option<u64>,
@@ -112,7 +112,7 @@ pub(crate) struct Scanned {
 }
 
 impl StatsReport {
-    /// Counts the cache, and sums up what was counted in the window.
+    /// Counts the entries of the cache, and sums up the statistics of the window.
     pub(crate) async fn count(cache: &OpenCache, window: StatsWindow) -> cache_core::Result<Self> {
         let tally = crate::commands::stats::count::count(cache).await?;
         let info = cache.store.info().await?;
@@ -132,8 +132,7 @@ impl StatsReport {
         let backend = cache.store.id();
         let is_there = backend.kind != BackendKind::Sqlite || Path::new(&*backend.location).exists();
         let scopes = counted.within(window, now);
-        // What the server counts is every read of a key, and in a cache that is looked at more than it is used most of
-        // them are our own: that is no rate of the cache.
+        // The server counts every read of a key, including those of this program: they are not a hit rate of the cache.
         let is_counted = !scopes.is_empty();
         let all: Option<Counters> = is_counted.then(|| scopes.values().copied().sum());
         Self {

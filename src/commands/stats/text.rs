@@ -1,4 +1,4 @@
-//! `stats` for people.
+//! The report of `stats` as text.
 
 use std::fmt::Write as _;
 
@@ -10,7 +10,7 @@ use crate::output::human::{bytes, count, counted, latency, maybe_duration, share
 use crate::output::safe;
 use crate::output::style::Style;
 
-/// Why a server's own figures are no hit rate.
+/// Why the statistics of a server are not a hit rate.
 const UNCOUNTED: &str =
     "not available: no program has recorded hits in this cache, and Redis's own counters include all clients";
 
@@ -91,8 +91,7 @@ fn table(out: &mut String, report: &StatsReport, style: Style) -> std::fmt::Resu
     Ok(())
 }
 
-/// What the caches counted, each service and each prefix of results on its own: rates of every window, and what was
-/// counted in the chosen one.
+/// Statistics of the caches by service and by function: hit rates of every window, and counts of the selected one.
 fn hits(out: &mut String, report: &StatsReport, style: Style) -> std::fmt::Result {
     let heading = format!(
         "  {:<24}  {:<6}  {:>7}  {:>7}  {:>7}  {:>9}  {:>9}  {:>6}  {:>10}",
@@ -101,7 +100,7 @@ fn hits(out: &mut String, report: &StatsReport, style: Style) -> std::fmt::Resul
     writeln!(out, "\n{}", style.bold(&heading))?;
     let windows = StatsWindow::ALL.map(|window| report.counted.within(window, report.now));
     let chosen = &windows[report.chosen as usize];
-    // The longest holds every scope that the others hold.
+    // The longest window has every scope of the others.
     let [.., week] = &windows;
     for scope in week.keys() {
         let [hour, day, week] = windows.each_ref().map(|window| share(window.get(scope).and_then(Counters::hit_rate)));

@@ -1,4 +1,4 @@
-//! The totals of a watch, as text and as JSON, with window and source: they are a sample.
+//! Totals of a watch, as text and as JSON, with the window and the source of the sample.
 
 use std::fmt::Write as _;
 

@@ -1,7 +1,7 @@
 //! AniList: GraphQL over POST.
 //!
-//! It knows four questions: the title itself, and one page of its characters, its staff or its airing schedule. Which is
-//! meant depends on the field that the query names.
+//! It serves four queries: the title, and one page of its characters, its staff or its airing schedule. The field in
+//! the query determines which.
 
 use serde_json::{Value, json};
 
@@ -75,7 +75,7 @@ fn staff(anime: &Anime) -> Vec<Value> {
 }
 
 fn schedule(anime: &Anime) -> Vec<Value> {
-    // A new episode each week; what has ended long ago has no schedule any more.
+    // A new episode each week; shows that ended long ago have no schedule.
     let airs = if anime.is_airing() { anime.displayed_titles() + 60 } else { 0 };
     (1..=airs).map(|n| json!({"node": {"id": anime.anilist * 1_000 + n, "episode": n, "airingAt": 1_700_000_000 + n * 604_800}})).collect()
 }

@@ -1,6 +1,6 @@
 //! Anime-Planet: the pages of an anime, of its characters, and of one character.
 //!
-//! An unknown anime gets the search page, with status 200, as there.
+//! The response for an unknown anime is the search page with status 200, as on the real site.
 
 use serde_json::json;
 
@@ -32,7 +32,7 @@ pub(crate) fn respond(asked: &DemoRequest<'_>) -> DemoReply {
     DemoReply::new(200, "text/html; charset=utf-8", page)
 }
 
-/// What the site states for other programs, with its own address before addresses that are whole, as there.
+/// The JSON-LD of the page. Absolute URLs are prefixed with the URL of the site, as on the real site.
 fn facts(anime: &Anime) -> String {
     let mut facts = json!({
         "@context": "https://schema.org", "@type": if anime.kind == "Movie" { "Movie" } else { "TVSeries" },

@@ -17,7 +17,7 @@ pub(crate) struct DemoRequest<'a> {
     pub(crate) query: &'a [(String, String)],
     /// A GraphQL request.
     pub(crate) body: Option<&'a Value>,
-    /// How often the same request was made before.
+    /// The number of earlier equal requests.
     pub(crate) before: u64,
     /// The request has the cookie of a browser that passed the challenge page.
     pub(crate) is_browser: bool,
@@ -35,9 +35,9 @@ pub(crate) struct DemoReply {
 pub(crate) enum Misbehavior {
     /// Jikan does not have the title: 404.
     NotFound,
-    /// Jikan first answers 429 with `Retry-After: 1`.
+    /// Jikan first sends 429 with `Retry-After: 1`.
     TooMany,
-    /// AniDB answers `<error>Banned</error>`, with status 200.
+    /// AniDB sends `<error>Banned</error>`, with status 200.
     Banned,
     /// AniSearch sends a challenge page, with status 200, until a browser has run its script.
     Challenge,

@@ -1,4 +1,4 @@
-//! Jikan v4: JSON over MyAnimeList.
+//! Jikan v4: JSON from MyAnimeList.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! Parsing within limits: by the rules of HTML, a hostile page of a megabyte can keep a parser busy for hours.
+//! HTML parsing within limits: a hostile page of a megabyte can keep a parser busy for hours.
 
 use std::collections::HashMap;
 

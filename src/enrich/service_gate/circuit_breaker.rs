@@ -8,7 +8,7 @@ use tokio::time::Instant;
 /// As in the pipeline.
 const FAILURE_THRESHOLD: u32 = 5;
 
-/// How long an open breaker lets no request through, as in the pipeline.
+/// The time that the breaker stays open, as in the pipeline.
 pub(crate) const COOLDOWN: Duration = Duration::from_secs(300);
 
 /// The circuit breaker of one service.
@@ -50,7 +50,7 @@ pub(crate) struct CallPermit<'a> {
 }
 
 impl CircuitBreaker {
-    /// How long the breaker stays open; `None`: the breaker is closed, or the next request is the probe.
+    /// The remaining time of an open breaker; `None`: it is closed, or the next request is the probe.
     pub(crate) fn cooldown_left(&self) -> Option<Duration> {
         self.state().cooldown_left()
     }

@@ -23,7 +23,7 @@ pub struct AniDb;
 
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How long no request is sent to AniDB after a failure, by any process.
+/// The backoff of AniDB after a failure, in all processes.
 const BACKOFF: Duration = Duration::from_secs(10);
 
 /// Seconds before retries: half as much again, as in the pipeline.
@@ -105,7 +105,7 @@ fn is_ban(body: &[u8]) -> bool {
     read(body, |root| root.has_tag_name("error") && says_so(root)) == Some(true)
 }
 
-/// What `understand` makes of a document; `None`: it is not XML.
+/// Parses a document and reads it with `understand`; `None`: it is not XML.
 fn read<T>(body: &[u8], understand: impl FnOnce(Node<'_, '_>) -> T) -> Option<T> {
     let text = text(body);
     let document = Document::parse(&text).ok()?;

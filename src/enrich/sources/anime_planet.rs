@@ -1,4 +1,4 @@
-//! Anime-Planet, crawled: the page of an anime, and those of its characters.
+//! Anime-Planet, crawled: the page of an anime and the pages of its characters.
 
 pub(crate) mod anime;
 pub(crate) mod characters;
@@ -79,7 +79,7 @@ async fn characters(client: &ServiceClient, anime: &str) -> Result<Option<Value>
     if is_whole { Ok(found) } else { Err(FetchFailure::Incomplete(found.unwrap_or_default())) }
 }
 
-/// The URL of the page of a character, on the configured site whatever the link says.
+/// The URL of the page of a character, on the configured site regardless of the host in the link.
 fn detail_url(client: &ServiceClient, character: &Value) -> Option<String> {
     let (_, slug) = character["url"].as_str()?.split_once("/characters/")?;
     let slug = slug.split(['?', '#', '/']).next()?;

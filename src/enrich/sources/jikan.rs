@@ -1,4 +1,4 @@
-//! Jikan v4: the title, its characters, and then each episode and each character by itself.
+//! Jikan v4: the title, the list of characters, then each episode and each character.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! A body made ready to be shown as JSON, text or hex. Done off the screen's loop, since a body may be large.
+//! A body, prepared for display as JSON, text or hex. Runs outside the event loop, because a body may be large.
 
 use std::ops::Range;
 
@@ -6,21 +6,21 @@ use cache_core::content_coding;
 
 use crate::tui::app::json::Document;
 
-/// How many stored bytes are read for the inspector; more would fill the memory, not the screen.
+/// The largest stored body that is read for the inspector, in bytes.
 pub const PREVIEW: usize = 4 << 20;
 
-/// How many decoded bytes are kept.
+/// The largest decoded body that is shown, in bytes.
 const DECODED: usize = 16 << 20;
 
-/// How a body is shown.
+/// The view of a body.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum BodyView {
-    /// As a tree.
+    /// A tree.
     #[default]
     Json,
-    /// By line.
+    /// Lines.
     Text,
-    /// By byte.
+    /// Bytes.
     Hex,
 }
 
@@ -38,18 +38,18 @@ impl BodyView {
 /// A body.
 #[derive(Clone, Debug, Default)]
 pub struct Body {
-    /// Its bytes, content coding undone.
+    /// The decoded bytes.
     pub bytes: Vec<u8>,
-    /// There is more than `bytes`.
+    /// The body is longer than `bytes`.
     pub is_cut: bool,
-    /// It was stored encoded.
+    /// The stored body has a content coding.
     pub was_encoded: bool,
     json: Option<Document>,
     lines: Vec<Range<usize>>,
 }
 
 impl Body {
-    /// Makes the first bytes of a stored body ready; `stored` is how many there are in all.
+    /// Prepares the first bytes of a stored body; `stored` is the size of the whole body.
     pub fn new(raw: &[u8], stored: u64, content_encoding: Option<&str>) -> Self {
         let decoded = content_coding::decode_all(raw, content_encoding);
         let was_encoded = *decoded != *raw;
@@ -62,17 +62,17 @@ impl Body {
         Self { lines: lines(&bytes), json, bytes, is_cut, was_encoded }
     }
 
-    /// The document, where it is JSON.
+    /// The document, if it is JSON.
     pub fn json(&self) -> Option<&Document> {
         self.json.as_ref()
     }
 
-    /// Where its lines of text are.
+    /// The ranges of its lines of text.
     pub fn lines(&self) -> &[Range<usize>] {
         &self.lines
     }
 
-    /// The best way to show it.
+    /// The default view.
     pub fn natural_view(&self) -> BodyView {
         if self.json.is_some() {
             BodyView::Json
@@ -83,7 +83,7 @@ impl Body {
         }
     }
 
-    /// The way to show it after this one.
+    /// The view after this one.
     pub fn next_view(&self, view: BodyView) -> BodyView {
         match view {
             BodyView::Text => BodyView::Hex,

@@ -1,4 +1,4 @@
-//! Everything about one entry, for the inspector.
+//! The details of one entry, for the inspector.
 
 use std::sync::Arc;
 
@@ -6,11 +6,11 @@ use cache_core::EntryDetails;
 
 use crate::tui::app::body::Body;
 
-/// Everything about one entry, for the inspector.
+/// The details of one entry, for the inspector.
 #[derive(Clone, Debug)]
 pub struct Detail {
-    /// All but the body.
+    /// The details without the body.
     pub inspected: EntryDetails,
-    /// The body, made ready to be shown.
+    /// The body, prepared for display.
     pub body: Arc<Body>,
 }

@@ -1,4 +1,4 @@
-//! What stands in front of everything else and takes the keys.
+//! Dialogs: questions, input and help, which take the keys while open.
 
 use cache_core::{EntryId, EventSource};
 use tui_textarea::TextArea;
@@ -8,79 +8,79 @@ use crate::tui::effect::Effect;
 use crate::tui::keymap::Mode;
 use crate::tui::ticket::Ticket;
 
-/// What a dialog is about: names and values.
+/// Facts in a dialog: names and values.
 pub type Facts = Vec<(String, String)>;
 
 /// A dialog.
 #[derive(Debug)]
 pub enum Dialog {
-    /// A question that releases what it holds when confirmed.
+    /// A question.
     Confirm(Box<Confirm>),
-    /// A new TTL is asked for.
+    /// The input of a new TTL.
     Ttl(Box<Ttl>),
     /// The result of a change that was not completed: shown until closed.
     Failure {
-        /// What went wrong: `The flush failed`.
+        /// The title: `The flush failed`.
         title: &'static str,
-        /// Why it ended, what was done, and on which storage.
+        /// The reason, the finished part, and the backend.
         facts: Facts,
     },
     /// The keys.
     Help {
-        /// Where it was asked for.
+        /// The mode in which it was opened.
         mode: Mode,
         /// The first line on the screen.
         offset: usize,
     },
 }
 
-/// A question that releases what it holds when confirmed. Nothing else can release it.
+/// A question with a pending effect, which only a confirmation starts.
 #[derive(Debug)]
 pub struct Confirm {
-    /// What is asked: `Flush 12 entries?`
+    /// The question: `Flush 12 entries?`
     pub title: String,
-    /// What it is about.
+    /// Its facts.
     pub facts: Facts,
-    /// What has to be typed, where yes is not enough.
+    /// The text to type, if yes is not enough.
     pub word: Option<String>,
-    /// What was typed.
+    /// The input.
     pub typed: TextArea<'static>,
-    /// What yes does, in a word or two: `flush`.
+    /// The label of yes: `flush`.
     pub verb: &'static str,
-    /// What is said when the answer is no.
+    /// The notice after no.
     pub refusal: &'static str,
-    /// What it holds.
+    /// The pending effect.
     pub pending: PendingEffect,
 }
 
-/// What a question holds back.
+/// The pending effect of a question.
 #[derive(Debug)]
 pub enum PendingEffect {
-    /// A change: the effect, how it is called while it is under way, its size, and what it means for the rows.
+    /// A change: the effect, its verb, its size, and its follow-up for the rows.
     Change(Box<Effect>, (&'static str, u64, AfterJob)),
-    /// A watch that changes a setting of the server, or costs it much.
+    /// A watch that changes a setting of the server or slows it down.
     Watch(Ticket, EventSource),
 }
 
-/// A new TTL is asked for.
+/// The input of a new TTL.
 #[derive(Debug)]
 pub struct Ttl {
-    /// For these entries.
+    /// The selected entries.
     pub entries: Vec<EntryId>,
-    /// Which these are, in words.
+    /// Their description.
     pub name: String,
-    /// They are all that is in the cache.
+    /// These are all entries of the cache.
     pub is_everything: bool,
-    /// What it is about.
+    /// Its facts.
     pub facts: Facts,
-    /// What was typed: `12h`, `+2h`, `never`.
+    /// The input: `12h`, `+2h`, `never`.
     pub text: TextArea<'static>,
-    /// What is wrong with it.
+    /// The error in the input.
     pub problem: Option<String>,
 }
 
 impl Dialog {
-    /// What keys mean in it.
+    /// The mode of the keys.
     pub fn mode(&self) -> Mode {
         match self {
             Self::Confirm(confirm) if confirm.word.is_none() => Mode::Confirm,

@@ -1,4 +1,4 @@
-//! The Enrich tab: what could be enriched, what is under way, and what came of earlier runs.
+//! The Enrich tab: titles and services to enrich, the running enrichment, and reports of recent runs.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::tui::app::loadable::Loadable;
 use crate::tui::focus::Pane;
 use crate::tui::ticket::Ticket;
 
-/// What can be enriched, and where.
+/// The titles that can be enriched, and the hosts of the services.
 #[derive(Debug, PartialEq)]
 pub struct TitleList {
     /// The titles.
@@ -34,96 +34,96 @@ pub struct Place {
     pub offset: usize,
 }
 
-/// A run under way.
+/// A running enrichment.
 #[derive(Debug)]
 pub struct Running {
     /// The request.
     pub ticket: Ticket,
-    /// What is enriched.
+    /// The title.
     pub title: String,
-    /// When it began; Unix seconds.
+    /// The start, in Unix seconds.
     pub since: f64,
-    /// How far each service is.
+    /// The progress of each service.
     pub services: Vec<ServiceTally>,
 }
 
-/// How far a service is.
+/// The progress of a service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServiceTally {
     /// The service.
     pub service: ServiceName,
-    /// The first pass.
+    /// The cold pass.
     pub cold: PassTally,
-    /// The second.
+    /// The warm pass.
     pub warm: PassTally,
 }
 
 impl ServiceTally {
-    /// Whether the second pass has begun.
+    /// Whether the warm pass has started.
     pub fn is_warm(&self) -> bool {
         self.warm.time.is_some()
     }
 
-    /// The pass that is under way, or was the last.
+    /// The current or last pass.
     pub fn latest(&self) -> &PassTally {
         if self.is_warm() { &self.warm } else { &self.cold }
     }
 }
 
-/// How far one pass over a service is.
+/// The progress of one pass over a service.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PassTally {
-    /// What was asked and answered by now.
+    /// The metrics so far.
     pub tally: PassMetrics,
-    /// How long it took, or has taken; `None`: it has not begun.
+    /// The duration so far; `None`: it has not started.
     pub time: Option<Duration>,
-    /// Whether it went well; `None`: it is not over.
+    /// Whether it succeeded; `None`: it has not ended.
     pub is_ok: Option<bool>,
 }
 
-/// What the outcome pane is about.
+/// The subject of the report pane.
 #[derive(Clone, Copy, Debug)]
 pub enum OutcomeView<'a> {
-    /// Nothing was ever enriched.
+    /// There are no runs.
     Nothing,
-    /// What is under way.
+    /// The running enrichment.
     Running(&'a Running),
-    /// What is over.
+    /// A finished run.
     Run(&'a Run),
 }
 
 /// The tab.
 #[derive(Debug)]
 pub struct Enrich {
-    /// Which pane keys go to.
+    /// The pane with the focus.
     pub pane: Pane,
-    /// It has the screen for itself.
+    /// The report fills the screen.
     pub is_zoomed: bool,
-    /// What can be enriched.
+    /// The titles that can be enriched.
     pub title_list: Loadable<TitleList, String>,
-    /// What is looked for among the titles.
+    /// The search line of the titles.
     pub search: TextArea<'static>,
-    /// Keys go to that line.
+    /// The search line has the focus.
     pub is_searching: bool,
-    /// The titles that were found, as indices into the title list.
+    /// The matching titles, as indices into the title list.
     pub found: Vec<usize>,
-    /// Where in them.
+    /// The cursor in the titles.
     pub title: Place,
-    /// The services that are left out.
+    /// The skipped services.
     pub unticked: Vec<ServiceName>,
-    /// Where among the services.
+    /// The cursor in the services.
     pub service: Place,
-    /// Whether the runs of late were read.
+    /// Whether the recent runs have been loaded.
     pub history: Loadable<(), String>,
-    /// The runs of late, newest first.
+    /// The recent runs, newest first.
     pub runs: Vec<Run>,
-    /// Where among them, with the one under way before the first.
+    /// The cursor in the runs; the running enrichment is before the first.
     pub run: Place,
-    /// The run under way.
+    /// The running enrichment.
     pub running: Option<Running>,
-    /// The first line of the outcome on the screen.
+    /// The first line of the report on the screen.
     pub outcome_offset: usize,
-    /// The cache holds other entries since it was listed.
+    /// The cache has changed since it was listed.
     pub has_stored: bool,
 }
 
@@ -150,7 +150,7 @@ impl Default for Enrich {
 }
 
 impl ServiceTally {
-    /// How far all services are now.
+    /// Updates the progress of all services.
     pub fn all(progress: &EnrichProgress) -> Vec<Self> {
         let of = |pass: &Arc<Pass>| PassTally {
             tally: pass.snapshot(),
@@ -163,7 +163,7 @@ impl ServiceTally {
 }
 
 impl Place {
-    /// Keeps the cursor in a list of `count` lines, and on a screen with `height` of them.
+    /// Keeps the cursor in a list of `count` lines and on a screen of `height` lines.
     pub fn settle(&mut self, count: usize, height: usize) {
         let height = height.max(1);
         self.cursor = self.cursor.min(count.saturating_sub(1));
@@ -173,7 +173,7 @@ impl Place {
 }
 
 impl Enrich {
-    /// The titles that there are.
+    /// The loaded titles.
     pub fn titles(&self) -> &[Anime] {
         if let Loadable::Ready(list) = &self.title_list { &list.titles } else { &[] }
     }
@@ -183,13 +183,13 @@ impl Enrich {
         self.titles().get(*self.found.get(self.title.cursor)?)
     }
 
-    /// Where a service answers, once that is known.
+    /// The host of a service, once it is loaded.
     pub fn host(&self, service: ServiceName) -> Option<&str> {
         let Loadable::Ready(list) = &self.title_list else { return None };
         list.hosts.iter().find(|(of, _)| *of == service).map(|(_, host)| host.as_str())
     }
 
-    /// Finds the titles with all words of the search line in them, in any case.
+    /// Finds the titles that contain all words of the search line, ignoring case.
     pub fn lookup(&mut self) {
         let text = self.search.lines().join(" ").to_lowercase();
         let words: Vec<&str> = text.split_whitespace().collect();
@@ -201,12 +201,12 @@ impl Enrich {
         self.title = Place::default();
     }
 
-    /// Whether a service is asked.
+    /// Whether a service is requested.
     pub fn is_ticked(&self, service: ServiceName) -> bool {
         !self.unticked.contains(&service)
     }
 
-    /// Asks a service, or no longer.
+    /// Adds or skips a service.
     pub fn tick(&mut self, service: ServiceName) {
         let before = self.unticked.len();
         self.unticked.retain(|other| *other != service);
@@ -215,25 +215,25 @@ impl Enrich {
         }
     }
 
-    /// What a run would do now.
+    /// The plan of a run.
     ///
     /// # Errors
-    /// Why there is nothing to run, for people.
+    /// The reason why there is nothing to run.
     pub fn plan(&self, mode: Mode) -> Result<EnrichPlan, String> {
         let services = SERVICES.iter().copied().filter(|service| self.is_ticked(*service)).collect();
         Ok(EnrichPlan { anime: self.subject()?.clone(), services, mode, timeout: SERVICE_TIMEOUT })
     }
 
-    /// The title that keys are about: in front of a run it is that run's.
+    /// The title that keys apply to: on a run, the title of that run.
     ///
     /// # Errors
-    /// Why there is none, for people.
+    /// The reason why there is none.
     pub fn subject(&self) -> Result<&Anime, String> {
         match (self.pane, self.outcome_view()) {
             (Pane::Runs | Pane::Outcome, OutcomeView::Run(Run { report, .. })) => {
                 let mut named = self.titles().iter().filter(|anime| anime.name() == report.title);
                 let same = match named.clone().count() {
-                    // Runs that were kept by older programs have no ids.
+                    // Runs stored by older versions have no IDs.
                     1 if report.ids == Ids::default() => named.next(),
                     _ => named.find(|anime| anime.ids == report.ids),
                 };
@@ -243,12 +243,12 @@ impl Enrich {
         }
     }
 
-    /// How many lines the list of runs has.
+    /// The number of lines in the list of runs.
     pub fn run_count(&self) -> usize {
         self.runs.len() + usize::from(self.running.is_some())
     }
 
-    /// What a line of the list of runs is about.
+    /// The subject of a line in the list of runs.
     pub fn run_at(&self, line: usize) -> OutcomeView<'_> {
         let at = match &self.running {
             Some(running) if line == 0 => return OutcomeView::Running(running),
@@ -258,31 +258,31 @@ impl Enrich {
         self.runs.get(at).map_or(OutcomeView::Nothing, OutcomeView::Run)
     }
 
-    /// What the outcome pane is about.
+    /// The subject of the report pane.
     pub fn outcome_view(&self) -> OutcomeView<'_> {
         self.run_at(self.run.cursor)
     }
 }
 
 impl Running {
-    /// Whether the second pass has begun.
+    /// Whether the warm pass has started.
     pub fn is_warm(&self) -> bool {
         self.services.iter().any(ServiceTally::is_warm)
     }
 
-    /// How much of the first pass is done, as far as is known what there is to do: all services count alike.
+    /// The finished share of the cold pass, by the expected requests; all services have the same weight.
     pub fn share(&self) -> f64 {
         let share = |of: &ServiceTally| if of.cold.is_ok.is_some() { 1.0 } else { share_of(&of.cold.tally) };
         self.services.iter().map(share).sum::<f64>() / self.services.len().max(1) as f64
     }
 
-    /// How long it has been under way.
+    /// The time since the start.
     pub fn time(&self, now: f64) -> Duration {
         Duration::from_secs_f64((now - self.since).max(0.0))
     }
 }
 
-/// How much is done of what is known that there is to do.
+/// The finished share of the expected requests.
 pub fn share_of(tally: &PassMetrics) -> f64 {
     if tally.expected > 0 { tally.requests as f64 / tally.expected as f64 } else { 0.0 }
 }

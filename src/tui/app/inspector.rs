@@ -1,4 +1,4 @@
-//! What is shown of the selected entry.
+//! The inspector: details of the selected entry.
 
 use std::collections::HashSet;
 
@@ -12,7 +12,7 @@ use crate::tui::focus::Extent;
 /// A page of the inspector.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Tab {
-    /// What matters at a glance.
+    /// The summary.
     #[default]
     Summary,
     /// The stored request.
@@ -29,7 +29,7 @@ impl Tab {
     /// All tabs, from left to right.
     pub const ALL: [Self; 5] = [Self::Summary, Self::Request, Self::Response, Self::Body, Self::Keys];
 
-    /// The name on the screen.
+    /// The title.
     pub fn name(self) -> &'static str {
         match self {
             Self::Summary => "Summary",
@@ -40,32 +40,32 @@ impl Tab {
         }
     }
 
-    /// The tab so many places further, round the end.
+    /// The tab `by` positions further, wrapping around.
     pub fn step(self, by: usize) -> Self {
         Self::ALL[(self as usize + by) % Self::ALL.len()]
     }
 }
 
-/// The inspector's state.
+/// The state of the inspector.
 #[derive(Debug)]
 pub struct Inspector {
-    /// It is shown, where there is room.
+    /// It is open.
     pub is_open: bool,
-    /// It has the screen for itself.
+    /// It fills the screen.
     pub is_zoomed: bool,
-    /// The page shown.
+    /// The open page.
     pub tab: Tab,
-    /// The entry that `detail` is about.
+    /// The entry of `detail`.
     pub subject: Option<EntryId>,
-    /// What was loaded; `None` inside: the entry is gone.
+    /// The loaded details; `None` inside: the entry was deleted.
     pub detail: Loadable<Option<Box<Detail>>>,
-    /// How the body is shown.
+    /// The view of the body.
     pub view: BodyView,
-    /// The line of the page that the cursor is on.
+    /// The line of the cursor.
     pub cursor: usize,
     /// The first line on the screen.
     pub offset: usize,
-    /// Columns scrolled out to the left.
+    /// Columns scrolled to the left.
     pub shift: usize,
     /// Lines of the JSON document that are folded.
     pub folded: HashSet<u32>,
@@ -92,7 +92,7 @@ impl Default for Inspector {
 }
 
 impl Inspector {
-    /// How much of the screen it takes.
+    /// The part of the screen that it takes.
     pub fn extent(&self) -> Extent {
         match (self.is_open, self.is_zoomed) {
             (false, _) => Extent::Hidden,
@@ -101,7 +101,7 @@ impl Inspector {
         }
     }
 
-    /// What was loaded.
+    /// The loaded details.
     pub fn detail(&self) -> Option<&Detail> {
         match &self.detail {
             Loadable::Ready(detail) => detail.as_deref(),
@@ -109,7 +109,7 @@ impl Inspector {
         }
     }
 
-    /// How many lines the body has as it is shown.
+    /// The number of lines of the body in its view.
     pub fn body_lines(&self) -> usize {
         let Some(body) = self.detail().map(|detail| &detail.body) else { return 0 };
         match self.view {
@@ -124,7 +124,7 @@ impl Inspector {
         (self.cursor, self.offset, self.shift) = (0, 0, 0);
     }
 
-    /// Finds out which lines of the document are shown.
+    /// Updates the list of shown lines of the document.
     pub fn lay_out_json(&mut self) {
         let lines = self.detail().and_then(|detail| detail.body.json()).map(|json| json.visible(&self.folded));
         self.json_lines = lines.unwrap_or_default();

@@ -1,4 +1,4 @@
-//! A change of the cache under way.
+//! A running change of the cache.
 
 use std::time::Duration;
 
@@ -8,32 +8,32 @@ use cache_core::admin::ttl::ExpiryChange;
 
 use crate::tui::ticket::Ticket;
 
-/// A change under way.
+/// A running change.
 #[derive(Debug)]
 pub struct Job {
     /// The request.
     pub ticket: Ticket,
-    /// Where.
+    /// The backend.
     pub on: BackendId,
-    /// What it does: `flushing`.
+    /// The verb: `flushing`.
     pub verb: &'static str,
-    /// Entries dealt with.
+    /// Finished entries.
     pub done: u64,
-    /// Of so many.
+    /// All entries.
     pub total: u64,
-    /// For so long.
+    /// The time since the start.
     pub elapsed: Duration,
-    /// It was asked to stop.
+    /// It is being stopped.
     pub is_stopping: bool,
-    /// What is done once it has ended.
+    /// The follow-up after its end.
     pub then: AfterJob,
 }
 
-/// What the end of a change means for the rows.
+/// The effect of a finished change on the rows.
 #[derive(Debug)]
 pub enum AfterJob {
-    /// These entries are gone.
+    /// These entries were deleted.
     Drop(Vec<cache_core::EntryId>),
-    /// These entries, which expired at these times, have another TTL now.
+    /// These entries have another TTL; the times are their old expiry.
     Expire(Vec<Target>, ExpiryChange),
 }

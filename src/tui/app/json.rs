@@ -1,12 +1,12 @@
-//! JSON as foldable lines: a lexer that finds where each line of a pretty print begins and ends in the bytes as they
-//! are, so that a large body costs little and only what is seen is made into text.
+//! JSON as foldable lines. A lexer finds the range of each pretty-printed line in the stored bytes, so that only
+//! visible lines become text.
 //!
-//! It does not judge: a body that was cut off, or is no JSON behind its first bracket, is laid out as far as it goes.
+//! Nothing is validated: truncated or invalid JSON is laid out as far as possible.
 
 use std::collections::HashSet;
 use std::ops::Range;
 
-/// Lines beyond this many are left out; what is cached is untrusted.
+/// More lines are left out: cached data is untrusted.
 const LINES: usize = 1_000_000;
 
 /// A line: a member or element, or a closing bracket.
@@ -14,14 +14,14 @@ const LINES: usize = 1_000_000;
 pub struct Line {
     start: u32,
     end: u32,
-    /// How deep it is nested.
+    /// The nesting depth.
     pub depth: u16,
-    /// The line that closes what this one opens; 0: it opens nothing.
+    /// The line with the closing bracket; 0: this line opens none.
     pub close: u32,
 }
 
 impl Line {
-    /// Where its text is in the document.
+    /// The range of its text in the document.
     pub fn range(self) -> Range<usize> {
         self.start as usize..self.end as usize
     }
@@ -35,7 +35,7 @@ pub struct Document {
 }
 
 impl Document {
-    /// Lays out what begins with a bracket.
+    /// Lays out a document that begins with a bracket.
     pub fn parse(bytes: &[u8]) -> Self {
         let mut document = Self::default();
         let mut open: Vec<u32> = Vec::new();
@@ -49,7 +49,7 @@ impl Document {
                     let inner = skip_blanks(bytes, end);
                     let from = start.take().unwrap_or(at);
                     if matches!((byte, bytes.get(inner)), (b'{', Some(b'}')) | (b'[', Some(b']'))) {
-                        // Nothing inside: one line, with the comma that may follow.
+                        // An empty object or array: one line, with the comma after it.
                         at = inner + 1;
                         let end = with_comma(bytes, at);
                         document.push(from, end, open.len());
@@ -88,7 +88,7 @@ impl Document {
         document
     }
 
-    /// The numbers of the lines that are not inside a folded one.
+    /// The numbers of the lines outside folded ones.
     pub fn visible(&self, folded: &HashSet<u32>) -> Vec<u32> {
         let mut shown = Vec::with_capacity(self.lines.len());
         let mut at = 0;
@@ -100,7 +100,7 @@ impl Document {
         shown
     }
 
-    /// Everything that can be folded but the document itself.
+    /// All lines that can be folded, except the root.
     pub fn foldable(&self) -> HashSet<u32> {
         let lines = self.lines.iter().enumerate();
         lines.filter(|(_, line)| line.close > 0 && line.depth > 0).map(|(at, _)| at as u32).collect()
@@ -116,22 +116,22 @@ impl Document {
     }
 }
 
-/// A piece of a line.
+/// A token of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Token {
-    /// A member's name.
+    /// The name of a member.
     Name,
     /// A string.
     Text,
     /// A number.
     Number,
-    /// `true`, `false`, `null` and whatever else stands there.
+    /// `true`, `false`, `null` and any other text.
     Word,
     /// Brackets, commas, colons.
     Mark,
 }
 
-/// The pieces of a line, without the blanks between them.
+/// The tokens of a line, without blanks.
 pub fn tokens(line: &[u8]) -> Vec<(Token, Range<usize>)> {
     let mut tokens = Vec::new();
     let mut at = skip_blanks(line, 0);

@@ -1,8 +1,8 @@
-//! The filter line: the selectors of the command line, and words.
+//! The query of the filter line: selectors of the command line, and words.
 //!
-//! A selector is written `--name value`, `name=value` or `name:value`, one without a value `--name`, `name:` or
-//! `is:name`; every other word must be found, in any case, in the method, the URL, the key (which holds a result's
-//! arguments) or the title.
+//! A selector is written `--name value`, `name=value` or `name:value`; without a value `--name`, `name:` or `is:name`.
+//! Every other word must be contained, ignoring case, in the method, the URL, the key (with the arguments of a result)
+//! or the title.
 
 use std::collections::HashSet;
 use std::error::Error as _;
@@ -14,32 +14,32 @@ use clap::{Arg, Args, Command, FromArgMatches};
 
 use crate::cli::selectors::Selectors;
 
-/// What the Redis key of an HTTP entry is made of.
+/// The parts of the Redis key of an HTTP entry.
 const ID_LETTERS: &[u8] = b"hishel_cache:entry:0123456789abcdef-";
 
-/// What the filter line says.
+/// A parsed filter line.
 #[derive(Clone, Debug, Default)]
 pub struct Query {
-    /// What was read.
+    /// The text.
     pub text: String,
     /// The selectors.
     pub filter: Filter,
-    /// The selector that one of the words may be meant for.
+    /// A selector with the name of one of the words, for a hint.
     pub hint: Option<String>,
     /// The words, in lower case.
     words: Vec<String>,
-    /// Saves asking a filter that says nothing, for every entry.
+    /// Saves checking an empty filter for every entry.
     has_filter: bool,
-    /// The entries whose body was found to match, where the filter asks for that.
+    /// The entries with a matching body, if the filter has a body pattern.
     pub found: HashSet<EntryId>,
-    /// Only what an enrichment touched.
+    /// Only the entries that an enrichment used.
     pub touched: Option<Arc<ResponseDigest>>,
 }
 
-/// What an enrichment touched.
+/// The entries that an enrichment used.
 #[derive(Debug)]
 pub struct ResponseDigest {
-    /// What the enrichment is called, safe to show.
+    /// The title of the enrichment, without control characters.
     pub name: String,
     /// Cache keys of responses, Redis keys of results.
     pub keys: HashSet<Vec<u8>>,
@@ -59,7 +59,7 @@ impl Query {
     /// Reads a filter line.
     ///
     /// # Errors
-    /// What is wrong with a selector, for people.
+    /// An invalid selector.
     pub fn parse(text: &str) -> Result<Self, String> {
         let command = Selectors::augment_args(Command::new("filter").no_binary_name(true).disable_help_flag(true));
         let mut arguments = Vec::new();
@@ -94,12 +94,12 @@ impl Query {
         !self.has_filter && self.words.is_empty() && self.touched.is_none()
     }
 
-    /// Whether an entry is meant; `now` in Unix seconds.
+    /// Whether an entry matches; `now` in Unix seconds.
     pub fn matches(&self, entry: &Summary, now: f64) -> bool {
         self.matches_but_body(entry, now) && (self.filter.body.is_none() || self.found.contains(&entry.id))
     }
 
-    /// The same, whatever is in its body.
+    /// Whether an entry matches, its body ignored.
     pub fn matches_but_body(&self, entry: &Summary, now: f64) -> bool {
         (!self.has_filter || self.filter.matches(entry, now))
             && self.touched.as_ref().is_none_or(|touched| touched.has(entry))
@@ -118,12 +118,12 @@ fn has_word(entry: &Summary, word: &str) -> bool {
     }
     match &entry.id {
         EntryId::Key(key) => contains(key, word),
-        // Most words are in no id, and writing the id out is the longest part of the search.
+        // IDs come last: few words match one, and formatting IDs is the slowest part of the search.
         id @ EntryId::Http(..) => word.bytes().all(|b| ID_LETTERS.contains(&b)) && contains(&id.redis_key(), word),
     }
 }
 
-/// Whether a text holds a word given in lower case. Case is folded for ASCII at no cost, for other letters when needed.
+/// Whether a text contains a word, which is in lower case. Only letters outside ASCII need an allocation to fold case.
 fn contains(text: &[u8], word: &str) -> bool {
     let word_bytes = word.as_bytes();
     let Some(&first) = word_bytes.first() else { return true };
@@ -153,7 +153,7 @@ fn as_selector<'a>(command: &Command, token: &'a str) -> Option<(&'a str, Option
     }
 }
 
-/// The selector of this name.
+/// The selector with this name.
 fn argument<'a>(command: &'a Command, name: &str) -> Option<&'a Arg> {
     command.get_arguments().find(|argument| argument.get_long() == Some(name))
 }
@@ -166,7 +166,7 @@ fn is_flag(selector: &Arg) -> bool {
     !takes_value(selector)
 }
 
-/// Words between blanks; quotes keep blanks together.
+/// Words between blanks; quoted text is one word.
 fn tokens(text: &str) -> Vec<String> {
     let mut tokens = vec![String::new()];
     let mut quote = None;
@@ -186,7 +186,7 @@ fn tokens(text: &str) -> Vec<String> {
     tokens
 }
 
-/// Clap's message in as few words as the footer has room for, without its advice on usage.
+/// The error message of Clap, shortened for the footer, without usage.
 fn problem(error: &clap::Error) -> String {
     let fact = |kind| error.get(kind).map(ToString::to_string).unwrap_or_default();
     match error.source() {

@@ -1,4 +1,4 @@
-//! How often the cache had the answer, by service: what its store has counted.
+//! Hit rates by service, from the statistics of the store.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -13,21 +13,21 @@ use crate::tui::ticket::Ticket;
 /// The statistics of a store about hits and misses.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RateTable {
-    /// What the caches counted.
+    /// The statistics of the caches.
     pub counted: StatsSnapshot,
-    /// Hits and misses of everything that the server answers since its start.
+    /// Hits and misses of the whole server since its start.
     pub server: Option<(u64, u64)>,
 }
 
 /// Hits and misses of each window, [`StatsWindow::ALL`].
 pub type Windows = [Counters; StatsWindow::ALL.len()];
 
-/// The last answer, and when it is asked for again.
+/// The latest statistics, and the time of the next request.
 #[derive(Debug, Default)]
 pub struct Rates {
-    /// The request under way.
+    /// The current request.
     pub ticket: Option<Ticket>,
-    /// When the store is asked again; Unix seconds.
+    /// The time of the next request; Unix seconds.
     pub next_read: f64,
     scopes: BTreeMap<Scope, Windows>,
     has_server: bool,
@@ -37,17 +37,17 @@ pub struct Rates {
 #[derive(Clone, Debug, PartialEq)]
 #[expect(clippy::large_enum_variant, reason = "a frame has ten of them, and keeps none")]
 pub enum Rate {
-    /// Of what the caches counted.
+    /// A scope with its statistics.
     Counted(&'static str, Windows),
-    /// Nothing was counted: a line that says why there is no rate.
+    /// No statistics: the reason.
     Uncounted(&'static str),
 }
 
-/// Why a server's own figures are none.
+/// Why the statistics of a server are not a hit rate.
 const UNCOUNTED: [&str; 2] = ["No hit counters (see", "'animecache stats')"];
 
 impl Rates {
-    /// Takes over an answer; `now` in Unix seconds.
+    /// Stores a response; `now` in Unix seconds.
     pub fn take(&mut self, tally: &RateTable, now: f64) {
         self.scopes.clear();
         for (at, window) in StatsWindow::ALL.into_iter().enumerate() {
@@ -58,12 +58,12 @@ impl Rates {
         self.has_server = tally.server.is_some();
     }
 
-    /// Forgets everything: another store answers now.
+    /// Clears everything: another backend is in use.
     pub fn clear(&mut self) {
         *self = Self { next_read: self.next_read, ..Self::default() };
     }
 
-    /// How many lines it takes to show everything: those of [`Self::lines`], below one with the windows' names.
+    /// The number of all lines: those of [`Self::lines`], and one with the names of the windows.
     pub fn height(&self) -> usize {
         match self.services().len() {
             0 if self.has_server => UNCOUNTED.len(),
@@ -72,19 +72,19 @@ impl Rates {
         }
     }
 
-    /// Whether the caches counted anything.
+    /// Whether there are statistics of the caches.
     pub fn are_counted(&self) -> bool {
         !self.scopes.is_empty()
     }
 
-    /// The lines, as many as there is room for: everything, and then the services of most requests, in their order.
+    /// The lines that fit: the total, then the services with most requests, in table order.
     pub fn lines(&self, room: usize) -> Vec<Rate> {
         if self.scopes.is_empty() {
             let room = if self.has_server { room } else { 0 };
             return UNCOUNTED.map(Rate::Uncounted).into_iter().take(room).collect();
         }
         let mut services: Vec<(ServiceName, Windows)> = self.services().into_iter().collect();
-        // A stable sort: of two with as many requests the first stays.
+        // The sort is stable: among equal services the first stays.
         services.sort_by_key(|(_, [.., week])| Reverse(week.hits.saturating_add(week.misses)));
         services.truncate(room.saturating_sub(1));
         services.sort_by_key(|(service, _)| *service);
@@ -93,7 +93,7 @@ impl Rates {
         [Rate::Counted("Total", all)].into_iter().chain(lines).take(room).collect()
     }
 
-    /// What each service was asked, of both caches together.
+    /// The statistics of each service, of both caches together.
     fn services(&self) -> BTreeMap<ServiceName, Windows> {
         let mut services = BTreeMap::<ServiceName, Windows>::new();
         for (scope, windows) in &self.scopes {
@@ -103,7 +103,7 @@ impl Rates {
         services
     }
 
-    /// What was counted of the service or prefix that an entry belongs to, with its name.
+    /// The statistics of the service or function of an entry, with its name.
     pub fn get(&self, entry: &Summary) -> Option<(String, Windows)> {
         let scope = match entry.result_key() {
             Some(key) => Scope::Result(String::from_utf8_lossy(key.prefix).into_owned()),

@@ -1,7 +1,7 @@
-//! Every entry listed so far, in order, and those of them that are shown.
+//! The rows of the table: all listed entries, sorted, and those of them that are shown.
 //!
-//! A page is merged into the sorted list, never sorted again, so that a frame costs the same with a hundred
-//! entries and with half a million. A row is named by a number that stays its own for as long as the entry is there.
+//! Pages are merged into the sorted list instead of sorting it again, so that a frame takes the same time with a
+//! hundred entries and with half a million. The number of a row does not change while the entry exists.
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
@@ -23,9 +23,9 @@ pub struct Row {
     pub entry: Box<Summary>,
     /// Its leaf in the tree.
     pub leaf: NodeId,
-    /// The user marked it.
+    /// It is marked.
     pub is_marked: bool,
-    /// The scan that saw it last.
+    /// The last scan that found it.
     seen_by: u32,
 }
 
@@ -33,9 +33,9 @@ pub struct Row {
 #[derive(Debug, Default)]
 pub struct Rows {
     slots: Vec<Option<Row>>,
-    /// Of each slot.
+    /// The row of each slot.
     ranks: Vec<Rank>,
-    /// A keyed hash of the id stands for the id, which is much larger; the id itself decides.
+    /// A keyed hash of the ID, which is smaller than the ID; matches are confirmed with the ID.
     by_id: HashMap<u64, RowId>,
     hasher: RandomState,
     order: Vec<RowId>,
@@ -46,12 +46,12 @@ pub struct Rows {
     visible_bytes: u64,
 }
 
-/// What decides which rows are shown.
+/// Selects the shown rows.
 #[derive(Clone, Copy)]
 pub struct Choice<'a> {
     /// The filter line.
     pub query: &'a Query,
-    /// The tree, and the node in it that was chosen.
+    /// The tree with its selected node.
     pub tree: &'a Tree,
     /// Unix seconds.
     pub now: f64,
@@ -64,7 +64,7 @@ impl Choice<'_> {
 }
 
 impl Rows {
-    /// The row of this number.
+    /// The row with this number.
     pub fn get(&self, row: RowId) -> Option<&Row> {
         self.slots.get(row as usize)?.as_ref()
     }
@@ -74,32 +74,32 @@ impl Rows {
         Some(&self.get(self.find(id)?.1)?.entry)
     }
 
-    /// How many entries there are in all.
+    /// The number of all entries.
     pub fn len(&self) -> usize {
         self.order.len()
     }
 
-    /// Whether nothing was listed.
+    /// Whether there are no entries.
     pub fn is_empty(&self) -> bool {
         self.order.is_empty()
     }
 
-    /// Every entry, shown or not.
+    /// All entries, shown or not.
     pub fn entries(&self) -> impl Iterator<Item = &Summary> {
         self.slots.iter().flatten().map(|row| &*row.entry)
     }
 
-    /// The rows that are shown, in order.
+    /// The shown rows, in order.
     pub fn visible(&self) -> &[RowId] {
         &self.visible
     }
 
-    /// The entries that are shown, in order.
+    /// The shown entries, in order.
     pub fn visible_entries(&self) -> impl Iterator<Item = &Summary> {
         self.visible.iter().filter_map(|row| self.get(*row)).map(|row| &*row.entry)
     }
 
-    /// Bytes of all bodies and values that are shown.
+    /// Bytes of all shown bodies and values.
     pub fn visible_bytes(&self) -> u64 {
         self.visible_bytes
     }
@@ -109,12 +109,12 @@ impl Rows {
         self.sort
     }
 
-    /// How many rows are marked, shown or not.
+    /// The number of marked rows, shown or not.
     pub fn marked(&self) -> usize {
         self.marked
     }
 
-    /// How many of the rows that are shown are marked.
+    /// The number of marked rows that are shown.
     pub fn marked_and_visible(&self) -> usize {
         self.visible.iter().filter(|row| self.get(**row).is_some_and(|row| row.is_marked)).count()
     }
@@ -124,18 +124,18 @@ impl Rows {
         self.slots.iter().flatten().filter(|row| row.is_marked).map(|row| &*row.entry)
     }
 
-    /// Where a row stands among those shown.
+    /// The position of a row among the shown rows.
     pub fn position(&self, row: RowId) -> Option<usize> {
         let at = self.visible.partition_point(|other| self.compare(*other, row) == Ordering::Less);
         (self.visible.get(at) == Some(&row)).then_some(at)
     }
 
-    /// Begins a scan: what it does not see is dropped by [`Rows::end_scan`].
+    /// Starts a scan: [`Rows::end_scan`] removes the rows that it does not find.
     pub fn begin_scan(&mut self) {
         self.scan += 1;
     }
 
-    /// Merges a page in. The tree counts along.
+    /// Merges a page and counts its entries in the tree.
     pub fn add(&mut self, entries: Vec<Summary>, tree: &mut Tree, query: &Query, now: f64) {
         let mut placed = Vec::with_capacity(entries.len());
         let mut changed = Vec::new();
@@ -170,7 +170,7 @@ impl Rows {
         (self.order, self.visible) = (order, shown);
     }
 
-    /// Drops what the scan that has come to its end did not see.
+    /// Removes the rows that the completed scan did not find.
     pub fn end_scan(&mut self, tree: &mut Tree) {
         let gone: Vec<RowId> = (0..self.slots.len() as RowId)
             .filter(|row| self.get(*row).is_some_and(|row| row.seen_by != self.scan))
@@ -178,18 +178,18 @@ impl Rows {
         self.drop_rows(&gone, tree);
     }
 
-    /// Drops these entries, which are gone from the store.
+    /// Removes the rows of deleted entries.
     pub fn remove<'a>(&mut self, ids: impl IntoIterator<Item = &'a EntryId>, tree: &mut Tree) {
         let gone: Vec<RowId> = ids.into_iter().filter_map(|id| self.find(id)).map(|(_, row)| row).collect();
         self.drop_rows(&gone, tree);
     }
 
-    /// Drops everything; another store answers now.
+    /// Removes all rows: another backend is in use.
     pub fn clear(&mut self) {
         *self = Self { sort: self.sort, scan: self.scan, ..Self::default() };
     }
 
-    /// These entries expire at another time now.
+    /// Changes the expiry of entries.
     pub fn set_expiry<'a>(
         &mut self,
         changes: impl IntoIterator<Item = (&'a EntryId, Option<f64>)>,
@@ -207,9 +207,9 @@ impl Rows {
         self.add(changed, tree, query, now);
     }
 
-    /// Shows what the choice says, out of everything.
+    /// Shows the rows that the selection matches, out of all rows.
     pub fn choose(&mut self, choice: Choice<'_>) {
-        // In the order of the slots, which is about the order in memory: much faster than in the order of the table.
+        // In slot order, which is close to memory order and much faster than table order.
         let is_shown: Vec<bool> =
             self.slots.iter().map(|slot| slot.as_ref().is_some_and(|row| choice.shows(row))).collect();
         self.visible.clear();
@@ -231,7 +231,7 @@ impl Rows {
                 *rank = sort.rank(&row.entry);
             }
         }
-        // The ranks travel with the rows while they are sorted.
+        // Ranks are sorted together with the rows.
         let mut ranked: Vec<_> = self.order.iter().map(|row| (self.ranks[*row as usize], *row)).collect();
         ranked.sort_unstable_by(|a, b| {
             let by_rank = if sort.is_reversed { b.0.cmp(&a.0) } else { a.0.cmp(&b.0) };
@@ -243,7 +243,7 @@ impl Rows {
         self.visible.extend(self.order.iter().filter(|row| is_shown[**row as usize]));
     }
 
-    /// Marks rows, or takes their marks away.
+    /// Marks or unmarks rows.
     pub fn mark(&mut self, rows: impl IntoIterator<Item = RowId>, is_marked: bool) {
         for row in rows {
             if let Some(Some(row)) = self.slots.get_mut(row as usize)
@@ -255,7 +255,7 @@ impl Rows {
         }
     }
 
-    /// Marks what is shown and not marked, and the other way round.
+    /// Inverts the marks of the shown rows.
     pub fn invert_marks(&mut self) {
         for at in 0..self.visible.len() {
             let row = self.visible[at];
@@ -264,13 +264,13 @@ impl Rows {
         }
     }
 
-    /// Takes all marks away.
+    /// Removes all marks.
     pub fn clear_marks(&mut self) {
         self.slots.iter_mut().flatten().for_each(|row| row.is_marked = false);
         self.marked = 0;
     }
 
-    /// For each row whether it is one of these.
+    /// For each row, whether it is one of these.
     fn flags(&self, rows: impl Iterator<Item = RowId>) -> Vec<bool> {
         let mut flags = vec![false; self.slots.len()];
         for row in rows {
@@ -303,7 +303,7 @@ impl Rows {
         row
     }
 
-    /// Takes note that the scan saw a row; whether its facts are other ones now.
+    /// Records that the scan found a row; returns whether it has changed.
     fn has_changed(&mut self, row: RowId, entry: &Summary) -> bool {
         let scan = self.scan;
         self.slots.get_mut(row as usize).and_then(Option::as_mut).is_some_and(|row| {
@@ -370,7 +370,7 @@ impl Rows {
     }
 }
 
-/// Merges a short sorted list into a long one: its places are searched for, and what lies between is moved in blocks.
+/// Merges a short sorted list into a long one: positions are found by search, and the rows between are moved in blocks.
 fn merge(into: &mut Vec<RowId>, added: &[RowId], compare: impl Fn(RowId, RowId) -> Ordering) {
     let mut unmoved = into.len();
     into.resize(unmoved + added.len(), 0);

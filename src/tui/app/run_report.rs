@@ -1,25 +1,25 @@
-//! What came of a run, line by line: the table, then every problem in full, then both passes drawn to scale.
+//! The lines of a run report: the table, all problems, and the durations of both passes to scale.
 
 use crate::enrich::history::Run;
 use crate::enrich::report::{PassReport, ServiceReport};
 use crate::output::columns::wrap;
 use crate::output::safe;
 
-/// A line of the outcome.
+/// A line of the report.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ReportLine {
     /// The names of the columns.
     Columns,
-    /// What came of one service, by its place in the report.
+    /// One service, by its index in the report.
     Service(usize),
-    /// What came of all of them.
+    /// The totals.
     All,
-    /// Something worth knowing.
+    /// A remark.
     Note(String),
-    /// What is wrong with a service: the first line of it, and the others.
+    /// A problem of a service: its first line, and the others.
     Problem(&'static str, String),
     More(String),
-    /// How long a pass over one service took, as a part of the longest.
+    /// The duration of a pass over one service, relative to the longest.
     Bar {
         name: &'static str,
         is_warm: bool,
@@ -34,7 +34,7 @@ pub fn width(inside: u16) -> usize {
     usize::from(inside).saturating_sub(2)
 }
 
-/// All lines about a run, texts wrapped to a width in columns.
+/// All lines of a run, wrapped to a width in columns.
 pub fn lines(run: &Run, width: usize) -> Vec<ReportLine> {
     let report = &run.report;
     let mut lines = vec![ReportLine::Columns];
@@ -60,7 +60,7 @@ pub fn lines(run: &Run, width: usize) -> Vec<ReportLine> {
     lines
 }
 
-/// Columns of a service's name, with a blank.
+/// Width of the name of a service, with a blank.
 pub const NAME: usize = 14;
 
 fn notes(services: &[ServiceReport]) -> Vec<String> {
@@ -69,7 +69,7 @@ fn notes(services: &[ServiceReport]) -> Vec<String> {
     if cold.clone().next().is_some() && cold.clone().all(ServiceReport::was_cached) {
         notes.push("The cold pass was served from the cache; press f to run without the cache.".to_owned());
     }
-    // All are asked at once: what each of them waited cannot be added up.
+    // All services run at once: their waits overlap and have no sum.
     let longest = services.iter().max_by(|a, b| a.cold.waited.total_cmp(&b.cold.waited));
     if let Some(ServiceReport { service, cold, .. }) = longest.filter(|longest| longest.cold.waited >= 0.1) {
         notes.push(format!("Longest rate limit wait in the cold pass: {service}, {:.1} s", cold.waited));
@@ -77,7 +77,7 @@ fn notes(services: &[ServiceReport]) -> Vec<String> {
     notes
 }
 
-/// Both passes of each service that has both, the longest as long as there is room.
+/// Both passes of each service that has both, scaled to the available width.
 fn bars(services: &[ServiceReport]) -> Vec<ReportLine> {
     let both: Vec<(&ServiceReport, &PassReport)> =
         services.iter().filter_map(|service| Some((service, service.warm.as_ref()?))).collect();

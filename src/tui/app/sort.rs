@@ -4,16 +4,16 @@ use std::cmp::Ordering;
 
 use cache_core::{EntryId, Summary};
 
-/// A column that the table can be sorted by, in the order in which they stand on the screen.
+/// A column to sort by, in the order of the screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Column {
-    /// The request's method.
+    /// The method of the request.
     Method,
     /// The service of the entry.
     Service,
     /// URL or arguments.
     Name,
-    /// The response's status.
+    /// The status of the response.
     Status,
     /// Bytes of the body.
     Size,
@@ -21,7 +21,7 @@ pub enum Column {
     Age,
     /// Seconds until it expires.
     Ttl,
-    /// Freshness, or the state where it is not live.
+    /// Freshness, or the state if it is not live.
     State,
 }
 
@@ -31,12 +31,12 @@ impl Column {
         [Self::Method, Self::Service, Self::Name, Self::Status, Self::Size, Self::Age, Self::Ttl, Self::State];
 }
 
-/// By which column, and which way round.
+/// The column and the direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sort {
     /// The column.
     pub by: Column,
-    /// From the greatest to the least.
+    /// Descending.
     pub is_reversed: bool,
 }
 
@@ -46,12 +46,12 @@ impl Default for Sort {
     }
 }
 
-/// What a row is compared by first. Kept beside the rows, since comparing would otherwise follow four pointers
-/// into cold memory. Long enough to tell most names of one host apart.
+/// The first key of comparison. Stored beside the rows: comparing entries would follow four pointers into cold memory.
+/// Long enough to distinguish most names of one host.
 pub type Rank = [u8; 40];
 
 impl Sort {
-    /// The rank of an entry: the column's number, then the beginning of the name.
+    /// The rank of an entry: the number of the column, then the beginning of the name.
     pub fn rank(self, entry: &Summary) -> Rank {
         let mut rank = [0; 40];
         let number = (self.by != Column::Name).then(|| self.number(entry).to_be_bytes());
@@ -68,19 +68,19 @@ impl Sort {
         if self.is_reversed { order.reverse() } else { order }
     }
 
-    /// Times are compared as times, not as ages: that order does not change while the clock runs.
+    /// Times are compared, not ages: their order does not change with the clock.
     fn number(self, entry: &Summary) -> u64 {
         let http = entry.http.as_deref();
         match self.by {
             Column::Service => u64::from(entry.service.place()),
             Column::Status => http.map_or(0, |http| u64::from(http.status)),
             Column::Size => entry.size,
-            // The youngest first; an unknown age last.
+            // Youngest first; unknown age last.
             Column::Age => entry.age(0.0).map_or(u64::MAX, |_| {
                 let initial = http.map_or(0.0, |http| http.freshness.initial_age);
                 !ordered(entry.created_at.unwrap_or(0.0) - initial)
             }),
-            // What never expires last.
+            // Entries that never expire last.
             Column::Ttl => entry.expires_at.map_or(u64::MAX, ordered),
             Column::State => (entry.state as u64) << 33 | u64::from(lifetime(entry)),
             Column::Method => {
@@ -95,18 +95,18 @@ impl Sort {
     }
 }
 
-/// A number that is ordered as the time is.
+/// A number in the order of time.
 fn ordered(time: f64) -> u64 {
     let bits = time.to_bits();
     if bits >> 63 == 1 { !bits } else { bits | 1 << 63 }
 }
 
-/// The freshness lifetime in whole seconds: fresh and stale change places with the clock, this does not.
+/// The freshness lifetime in whole seconds: unlike freshness, it does not change with the clock.
 fn lifetime(entry: &Summary) -> u32 {
     entry.http.as_deref().and_then(|http| http.freshness.lifetime).unwrap_or(0.0) as u32
 }
 
-/// What the name column shows, nearly: the URL without its scheme, or the key of a result without what all share.
+/// The sort key of the name column: the URL without its scheme, or the key of a result without the common prefix.
 pub fn name(entry: &Summary) -> &[u8] {
     match (&entry.http, &entry.id) {
         (Some(http), _) => http.url.split_once("://").map_or(&*http.url, |(_, rest)| rest).as_bytes(),

@@ -1,4 +1,4 @@
-//! What is in the cache, as a tree: all, kind, service or result prefix, host or schema hash; with counts and bytes.
+//! The entries as a tree with counts and bytes: all, kind, service or function, host or schema hash.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -15,26 +15,26 @@ pub const ROOT: NodeId = 0;
 /// One line of the tree.
 #[derive(Debug)]
 pub struct Node {
-    /// What it is called, safe to show.
+    /// The name, without control characters.
     pub label: Box<str>,
-    /// 0 for the root.
+    /// The depth; 0 for the root.
     pub depth: u16,
     /// Entries below it.
     pub entries: u64,
     /// Bytes of their bodies and values.
     pub bytes: u64,
-    /// Its children are hidden.
+    /// It is folded.
     pub is_folded: bool,
-    /// A generation of results that a newer schema hash has taken the place of.
+    /// A dead schema: the function has a newer schema hash.
     pub is_dead: bool,
     parent: NodeId,
     children: BTreeMap<Box<[u8]>, NodeId>,
-    /// Of a schema's node: when its newest entry was stored, or expires, which says the same of results.
+    /// For schemas: the time at which the newest entry was stored, or expires; both have the same order for results.
     newest: f64,
     schema: Option<Schema>,
 }
 
-/// A generation of a result prefix.
+/// A schema of a function.
 #[derive(Debug)]
 struct Schema {
     prefix: Vec<u8>,
@@ -42,17 +42,17 @@ struct Schema {
 }
 
 impl Node {
-    /// Whether there is anything to unfold.
+    /// Whether it can be unfolded.
     pub fn has_children(&self) -> bool {
         !self.children.is_empty()
     }
 }
 
-/// The tree, what of it is unfolded, and which node was chosen.
+/// The tree with its folds and its selected node.
 #[derive(Debug)]
 pub struct Tree {
     nodes: Vec<Node>,
-    /// The node whose entries the table shows.
+    /// The selected node: the table shows its entries.
     pub chosen: NodeId,
     /// The first line on the screen.
     pub offset: usize,
@@ -73,7 +73,7 @@ impl Node {
             depth,
             entries: 0,
             bytes: 0,
-            // Kinds and services are seen at once, hosts and schemas on demand.
+            // Kinds and services are unfolded, hosts and schemas are folded.
             is_folded: depth >= 2,
             is_dead: false,
             parent,
@@ -85,12 +85,12 @@ impl Node {
 }
 
 impl Tree {
-    /// The node of this number.
+    /// The node with this number.
     pub fn get(&self, node: NodeId) -> &Node {
         &self.nodes[node as usize]
     }
 
-    /// Counts an entry; its leaf.
+    /// Counts an entry and returns its leaf.
     pub fn add(&mut self, entry: &Summary) -> NodeId {
         let leaf = self.place(entry);
         self.count(leaf, |node| {
@@ -100,7 +100,7 @@ impl Tree {
         leaf
     }
 
-    /// Counts an entry of this leaf and size no more.
+    /// Removes an entry of this leaf and size from the counts.
     pub fn remove(&mut self, leaf: NodeId, size: u64) {
         self.count(leaf, |node| {
             node.entries = node.entries.saturating_sub(1);
@@ -108,12 +108,12 @@ impl Tree {
         });
     }
 
-    /// Forgets all counts and nodes; another store answers now.
+    /// Clears all nodes: another backend is in use.
     pub fn clear(&mut self) {
         *self = Self::default();
     }
 
-    /// Whether a leaf lies at or below the chosen node.
+    /// Whether a leaf is at or below the selected node.
     pub fn is_chosen(&self, leaf: NodeId) -> bool {
         let mut node = leaf;
         while node != self.chosen {
@@ -125,7 +125,7 @@ impl Tree {
         true
     }
 
-    /// The lines to show, from top to bottom: what is unfolded and has entries.
+    /// The shown lines, from top to bottom: unfolded nodes with entries.
     pub fn lines(&self) -> Vec<NodeId> {
         let mut lines = Vec::new();
         self.push_lines(ROOT, &mut lines);
@@ -143,7 +143,7 @@ impl Tree {
         }
     }
 
-    /// Folds or unfolds the chosen node; whether that changed anything.
+    /// Folds or unfolds the selected node; returns whether it changed.
     pub fn fold(&mut self, is_folded: bool) -> bool {
         let node = &mut self.nodes[self.chosen as usize];
         let is_change = node.is_folded != is_folded && node.has_children();
@@ -153,7 +153,7 @@ impl Tree {
         is_change
     }
 
-    /// The parent of the chosen node.
+    /// The parent of the selected node.
     pub fn parent(&self) -> NodeId {
         self.get(self.chosen).parent
     }
@@ -170,7 +170,7 @@ impl Tree {
         if names.is_empty() { self.get(ROOT).label.to_string() } else { names.join(" › ") }
     }
 
-    /// The newest schema of each result prefix, as far as it has been listed.
+    /// The newest listed schema of each function.
     pub fn newest_schemas(&self) -> HashMap<Vec<u8>, Option<String>> {
         let schemas = self.nodes.iter().filter(|node| !node.is_dead && node.entries > 0);
         schemas
@@ -230,7 +230,7 @@ impl Tree {
         child
     }
 
-    /// Results are stored with one TTL and are not refreshed, so the last to expire was the last stored.
+    /// Results have one TTL, which is not renewed: the last to expire was stored last.
     fn age_schema(&mut self, prefix: NodeId, leaf: NodeId, stored: f64) {
         if stored <= self.get(leaf).newest {
             return;

@@ -1,4 +1,4 @@
-//! What others do with the cache, seen for as long as the panel is open.
+//! The watch panel: cache events while the panel is open.
 
 use std::collections::VecDeque;
 
@@ -6,23 +6,23 @@ use cache_core::{CacheEvent, EventSource, EventTotals, Observation};
 
 use crate::tui::ticket::Ticket;
 
-/// So many of the latest events are kept.
+/// The number of latest events to keep.
 const MAX_RUNS: usize = 1_000;
 
 /// The panel.
 #[derive(Debug)]
 pub struct Watch {
-    /// The request under way, or the last one.
+    /// The current or last request.
     pub ticket: Ticket,
     /// The source of the events.
     pub source: EventSource,
-    /// How far it is.
+    /// Its status.
     pub stage: Environment,
-    /// When it began, in Unix seconds.
+    /// The start, in Unix seconds.
     pub since: Option<f64>,
-    /// What the server's `notify-keyspace-events` was, where that was changed.
+    /// The old value of `notify-keyspace-events`, if that was changed.
     pub was: Option<String>,
-    /// What was seen, added up.
+    /// The totals of the events.
     pub sample: EventTotals,
     /// The latest events, newest first.
     pub events: VecDeque<CacheEvent>,
@@ -30,19 +30,19 @@ pub struct Watch {
     pub offset: usize,
 }
 
-/// How far a watch is.
+/// The status of a watch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Environment {
-    /// It was asked for.
+    /// It is starting.
     Beginning,
-    /// It is under way.
+    /// It is running.
     Watching,
-    /// It is over, since when (whole Unix seconds), and why.
+    /// It ended: the time (whole Unix seconds) and the reason.
     Over(i64, String),
 }
 
 impl Watch {
-    /// A watch that was asked for just now.
+    /// A watch that is starting.
     pub fn new(ticket: Ticket, source: EventSource) -> Self {
         Self {
             ticket,
@@ -56,13 +56,13 @@ impl Watch {
         }
     }
 
-    /// Takes note of what was seen.
+    /// Adds events.
     pub fn add(&mut self, seen: Observation) {
         self.sample.add(&seen);
         if let Observation::Event(event) = seen {
             self.events.push_front(event);
             self.events.truncate(MAX_RUNS);
-            // Older events that are being read stay on the screen.
+            // A scrolled list keeps its older events on the screen.
             if self.offset > 0 {
                 self.offset = (self.offset + 1).min(self.events.len() - 1);
             }

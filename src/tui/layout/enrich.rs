@@ -1,4 +1,4 @@
-//! Where everything is on the Enrich tab. Pure: drawing and the mouse ask the same function.
+//! The layout of the Enrich tab: a pure function, shared by drawing and the mouse.
 
 use ratatui::layout::{Constraint, Layout, Rect};
 
@@ -6,19 +6,19 @@ use crate::services::SERVICES;
 use crate::tui::focus::Pane;
 use crate::tui::layout::regions::{Regions, WIDE};
 
-/// Below this height the left column has room for one pane only.
+/// Below this height, the left column has one pane only.
 const TALL: u16 = 17;
 
-/// The panes of the Enrich tab. One that is not shown is empty.
+/// The panes of the Enrich tab. A hidden pane is empty.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Panes {
     /// The titles, with their frame.
     pub titles: Rect,
     /// The services, with their frame.
     pub services: Rect,
-    /// The runs of late, with their frame.
+    /// The recent runs, with their frame.
     pub runs: Rect,
-    /// The outcome of one, with its frame.
+    /// The report of one run, with its frame.
     pub outcome: Rect,
 }
 
@@ -36,7 +36,7 @@ pub fn panes(regions: &Regions, pane: Pane, is_zoomed: bool) -> Panes {
     Panes { outcome, ..column(left, pane, regions) }
 }
 
-/// The three lists one below the other, or the one that is needed.
+/// The three lists, one below the other, or only the one with the focus.
 fn column(area: Rect, pane: Pane, regions: &Regions) -> Panes {
     if area.height < TALL {
         return only(if pane == Pane::Outcome { Pane::Titles } else { pane }, area);
@@ -63,7 +63,7 @@ fn only(pane: Pane, area: Rect) -> Panes {
 }
 
 impl Panes {
-    /// Where a pane is.
+    /// The area of a pane.
     pub fn get(&self, pane: Pane) -> Rect {
         match pane {
             Pane::Titles => self.titles,

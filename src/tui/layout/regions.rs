@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 /// Below this width the tree is shown only while it has the focus.
 pub(crate) const WIDE: u16 = 76;
 
-/// The regions. A pane that is not shown is empty.
+/// The regions. A hidden pane is empty.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Regions {
     /// Name, backend, badges, progress.
@@ -29,19 +29,19 @@ pub struct Regions {
 }
 
 impl Regions {
-    /// What is inside a pane's frame.
+    /// The area inside the frame of a pane.
     pub fn inside(&self, pane: Rect) -> Rect {
         if self.is_framed {
             Rect::new(pane.x + 1, pane.y + 1, pane.width.saturating_sub(2), pane.height.saturating_sub(2))
         } else {
-            // One line for the title that a frame would hold.
+            // One line for the title, in place of the frame.
             Rect::new(pane.x, pane.y + pane.height.min(1), pane.width, pane.height.saturating_sub(1))
         }
     }
 
     /// The line of the table with the names of its columns.
     pub fn table_head(&self) -> Rect {
-        // A bare table has no title: its columns say what it is.
+        // A table without a frame has no title: its columns identify it.
         let inside = if self.is_framed { self.inside(self.table) } else { self.table };
         Rect { height: inside.height.min(1), ..inside }
     }

@@ -1,4 +1,4 @@
-//! What a task needs to report its progress.
+//! Reports the progress of a task to the dashboard.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;

@@ -19,7 +19,7 @@ use crate::tui::runner::reporter::{REPORT_INTERVAL, Reporter};
 use crate::tui::runner::tasks::Tasks;
 use crate::tui::ticket::Ticket;
 
-/// What enrichments need besides the store.
+/// The network and settings of enrichments.
 pub(crate) struct Enrichment {
     config: Config,
     services: Services,
@@ -53,7 +53,7 @@ pub(crate) fn start_load_titles(tasks: &mut Tasks, ticket: Ticket, enrichment: &
 }
 
 async fn load_titles(file: Option<PathBuf>, services: &Services) -> Result<TitleList, String> {
-    // A database may be long; a keystroke does not wait for it.
+    // A database may be large: it is read without blocking the input.
     let read =
         tokio::task::spawn_blocking(move || file.map_or_else(|| Ok(Catalogue::demo()), |file| Catalogue::open(&file)));
     let catalogue = read.await.map_err(|error| error.to_string())?.map_err(|error| format!("{error:#}"))?;

@@ -87,7 +87,7 @@ async fn search(
     ids: Vec<EntryId>,
     reporter: &Reporter,
 ) -> Result<(), Error> {
-    // What was found while the screen was busy is reported together.
+    // Entries found while the screen is busy are reported in one message.
     let mut found = std::pin::pin!(select::search(store, pattern, ids).ready_chunks(SEARCH_BATCH));
     while let Some(chunk) = found.next().await {
         let ids = chunk.into_iter().collect::<Result<Vec<_>, _>>()?;

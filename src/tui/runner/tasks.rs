@@ -1,4 +1,4 @@
-//! The tasks under way, one for each request, and the store that they use.
+//! The running tasks, one for each request, and the store that they use.
 
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
@@ -14,11 +14,11 @@ use crate::tui::message::{Message, Outcome};
 use crate::tui::runner::reporter::Reporter;
 use crate::tui::ticket::Ticket;
 
-/// The tasks under way.
+/// The running tasks.
 pub(crate) struct Tasks {
     /// The store, once it is open.
     pub(crate) store: Arc<OnceLock<Arc<dyn Inspect>>>,
-    /// Where messages are sent.
+    /// The sender of messages.
     pub(crate) inbox: mpsc::Sender<Message>,
     tasks: HashMap<Ticket, Task>,
     in_flight: Arc<AtomicUsize>,
@@ -88,14 +88,14 @@ impl Tasks {
         }
     }
 
-    /// Asks a task to end after the current batch.
+    /// Signals a task to end after the current batch.
     pub(crate) fn stop(&self, ticket: Ticket) {
         if let Some(task) = self.tasks.get(&ticket) {
             task.stop.store(true, Ordering::Relaxed);
         }
     }
 
-    /// Removes a task whose last message has arrived.
+    /// Removes a finished task, after its last message.
     pub(crate) fn finish(&mut self, ticket: Ticket) {
         if let Some(task) = self.tasks.remove(&ticket) {
             self.forget(&task);

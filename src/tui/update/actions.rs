@@ -1,4 +1,4 @@
-//! What an action does in the current mode.
+//! Handles an action in the current mode.
 
 use crate::tui::action::Action;
 use crate::tui::app::App;
@@ -26,7 +26,7 @@ pub(crate) fn act(app: &mut App, action: Action) -> Vec<Effect> {
     }
 }
 
-/// A change ends at a batch, never in one: leaving waits for that, unless asked twice.
+/// A change stops between two batches: leaving waits for that, unless requested twice.
 fn quit(app: &mut App) -> Vec<Effect> {
     match &mut app.job {
         Some(job) if !app.is_leaving => {
@@ -42,7 +42,7 @@ fn quit(app: &mut App) -> Vec<Effect> {
 fn browse(app: &mut App, action: Action) -> Vec<Effect> {
     let is_meant = action.is_change() || matches!(action, Action::MarkShown | Action::InvertMarks);
     if is_meant && app.filter.problem.is_some() {
-        // More is shown than was asked for.
+        // With an invalid filter, the table shows more entries than intended.
         app.show_error("The filter is invalid. Press Esc to clear it.");
         return Vec::new();
     }
@@ -94,7 +94,7 @@ fn browse(app: &mut App, action: Action) -> Vec<Effect> {
     Vec::new()
 }
 
-/// What was begun last ends first.
+/// The latest operation ends first.
 fn close(app: &mut App) -> Vec<Effect> {
     if app.inspector.is_zoomed {
         app.inspector.is_zoomed = false;

@@ -1,4 +1,4 @@
-//! Changes to the cache: asked for here, held by a dialog, never done without its answer.
+//! Changes of the cache: each is held by a dialog until it is confirmed.
 
 use std::time::Duration;
 
@@ -18,10 +18,10 @@ use crate::tui::app::tree::ROOT;
 use crate::tui::effect::Effect;
 use crate::tui::focus::Focus;
 
-/// Changes of more entries than this need the number typed.
+/// A change of more entries requires typing their number.
 const TYPED_ABOVE: usize = 1_000;
 
-/// Opens the dialog of a change, or says why not.
+/// Opens the dialog of a change, or shows the reason why it cannot.
 pub(crate) fn confirm_change(app: &mut App, action: Action) -> Vec<Effect> {
     if app.options.is_read_only {
         app.show_error("Read-only mode: changes are disabled");
@@ -40,10 +40,10 @@ pub(crate) fn confirm_change(app: &mut App, action: Action) -> Vec<Effect> {
     Vec::new()
 }
 
-/// The entries that a change is about.
+/// The entries of a change.
 struct ChangeTarget<'a> {
     entries: Vec<&'a Summary>,
-    /// In words.
+    /// Their description.
     name: String,
     is_everything: bool,
 }
@@ -60,7 +60,7 @@ impl<'a> ChangeTarget<'a> {
         Self { entries, name, is_everything: is_everything_shown && app.shows_everything() }
     }
 
-    /// What has to be typed before so much is changed.
+    /// The text to type before a change of this size.
     fn word(&self) -> Option<String> {
         let count = self.entries.len();
         (count > TYPED_ABOVE || self.is_everything).then(|| count.to_string())
@@ -70,7 +70,7 @@ impl<'a> ChangeTarget<'a> {
         FlushPlan::from_targets(backend, self.entries.iter().copied())
     }
 
-    /// What it is about: on which storage, how much, and of which services.
+    /// The facts of a change: backend, size and services.
     fn facts(&self, app: &App, plan: &FlushPlan) -> Facts {
         let count = human::count(self.entries.len() as u64);
         let mut facts = vec![
@@ -124,7 +124,7 @@ fn confirm_flush(app: &mut App, is_everything_shown: bool) {
     })));
 }
 
-/// What the table shows, in words.
+/// The description of the shown entries.
 fn visible_name(app: &App) -> String {
     let touched = app.filter.query.touched.as_ref().map(|touched| format!("[{}] ", touched.name)).unwrap_or_default();
     let text = format!("{touched}{}", app.filter.query.text);
@@ -136,7 +136,7 @@ fn visible_name(app: &App) -> String {
     }
 }
 
-/// The marked entries, in words: those that the filter hides are easily forgotten.
+/// The description of the marked entries, including the number of those that the filter hides.
 fn marked_name(app: &App) -> String {
     let marked = human::count(app.rows.marked() as u64);
     match app.rows.marked() - app.rows.marked_and_visible() {
@@ -173,13 +173,13 @@ pub(crate) fn parse_ttl(text: &str) -> Result<ExpiryChange, String> {
     }
 }
 
-/// What becomes of a new TTL that was typed: it is set, or, as with a flush, the number of entries is asked for first.
+/// Handles the typed TTL: it is set, or for many entries a question requires their number first, as for a flush.
 pub(crate) fn change_ttl(app: &mut App, ttl: Ttl, change: ExpiryChange) -> Vec<Effect> {
     let Some(on) = app.backend().cloned() else { return Vec::new() };
     let Ttl { entries, mut name, is_everything, text, .. } = ttl;
     let asked_for = entries.len();
     let entries = entries.iter().filter_map(|id| app.rows.entry(id));
-    // What never expires cannot live longer.
+    // The TTL of entries that never expire cannot be extended.
     let has_effect = |entry: &&Summary| entry.expires_at.is_some() || !matches!(change, ExpiryChange::Extend(_));
     let entries: Vec<_> = entries.filter(has_effect).collect();
     if entries.len() < asked_for {
@@ -212,7 +212,7 @@ pub(crate) fn change_ttl(app: &mut App, ttl: Ttl, change: ExpiryChange) -> Vec<E
     Vec::new()
 }
 
-/// Lets a change begin.
+/// Starts a change.
 pub(crate) fn begin(app: &mut App, effect: Effect, (verb, total, then): (&'static str, u64, AfterJob)) -> Vec<Effect> {
     if let Effect::Flush { ticket, plan: FlushPlan { backend: on, .. } } | Effect::ChangeTtl { ticket, on, .. } =
         &effect

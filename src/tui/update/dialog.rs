@@ -31,7 +31,7 @@ pub(crate) fn act(app: &mut App, action: Action) -> Vec<Effect> {
     match (app.dialog.take(), action) {
         (Some(Dialog::Confirm(confirm)), Action::Yes) if confirm.word.is_none() => release(app, *confirm),
         (Some(Dialog::Confirm(confirm)), Action::Accept) => {
-            // As it is written on the screen, too.
+            // The number may have separators, as on the screen.
             let typed = confirm.typed.lines().first().map(|line| line.trim().replace(',', ""));
             if confirm.word == typed {
                 return release(app, *confirm);

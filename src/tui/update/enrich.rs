@@ -1,4 +1,4 @@
-//! Keys on the Enrich tab, and what the runner reports of it.
+//! Keys on the Enrich tab, and responses of the runner for it.
 
 use std::collections::HashSet;
 
@@ -34,14 +34,14 @@ pub(crate) fn open(app: &mut App) -> Vec<Effect> {
     effects
 }
 
-/// Goes back to browsing, where what was stored meanwhile is listed too.
+/// Shows the Browse tab, and lists the entries again if an enrichment stored some.
 pub(crate) fn leave(app: &mut App) -> Vec<Effect> {
     app.screen = Screen::Browse;
     app.enrich.is_searching = false;
     if std::mem::take(&mut app.enrich.has_stored) { scan::begin_scan(app) } else { Vec::new() }
 }
 
-/// Asks for what the tab shows and does not have yet.
+/// Requests the data of the tab that is not loaded yet.
 pub(crate) fn load(app: &mut App) -> Vec<Effect> {
     let mut effects = Vec::new();
     if app.screen != Screen::Enrich {
@@ -60,7 +60,7 @@ pub(crate) fn load(app: &mut App) -> Vec<Effect> {
     effects
 }
 
-/// Another store answers now, which keeps other runs.
+/// Another backend is in use, with its own history of runs.
 pub(crate) fn move_to_other_store(app: &mut App) -> Vec<Effect> {
     app.enrich.runs.clear();
     app.enrich.history = Loadable::Idle;
@@ -135,7 +135,7 @@ pub(crate) fn act(app: &mut App, action: Action) -> Vec<Effect> {
     Vec::new()
 }
 
-/// A service of the list is asked from now on, or no longer.
+/// Adds the selected service to the requested ones, or skips it.
 pub(crate) fn tick(app: &mut App, line: usize) {
     if let Some(service) = SERVICES.get(line) {
         app.enrich.tick(*service);
@@ -156,7 +156,7 @@ pub(crate) fn step(app: &mut App, action: Action) {
     }
 }
 
-/// Puts the cursor of a pane on a line, as near as there is one.
+/// Moves the cursor of a pane to a line, or to the nearest one.
 pub(crate) fn move_to(app: &mut App, pane: Pane, line: usize) {
     match place(&mut app.enrich, pane) {
         Some(place) => place.cursor = line,
@@ -177,7 +177,7 @@ fn place(enrich: &mut Enrich, pane: Pane) -> Option<&mut Place> {
     }
 }
 
-/// How many lines a pane has to show.
+/// The number of lines of a pane.
 fn count(app: &App, pane: Pane) -> usize {
     match pane {
         Pane::Titles => app.enrich.found.len(),
@@ -193,7 +193,7 @@ fn count(app: &App, pane: Pane) -> usize {
     }
 }
 
-/// Scrolls as little as needed to have every cursor on the screen.
+/// Scrolls until every cursor is on the screen.
 pub(crate) fn keep_on_screen(app: &mut App) {
     let (regions, panes): (Regions, _) = (app.regions(), app.enrich_panes());
     for pane in Pane::ALL {
@@ -247,7 +247,7 @@ fn run(app: &mut App, mode: Mode) -> Vec<Effect> {
     vec![Effect::Enrich { ticket, plan: Box::new(plan) }]
 }
 
-/// What was begun last ends first.
+/// The latest operation ends first.
 fn close(app: &mut App) -> Vec<Effect> {
     if app.enrich.is_zoomed {
         app.enrich.is_zoomed = false;
@@ -268,7 +268,7 @@ fn close(app: &mut App) -> Vec<Effect> {
     Vec::new()
 }
 
-/// Browses exactly what the run that is shown touched.
+/// Browses the entries that the shown run used.
 fn open_digest(app: &mut App) -> Vec<Effect> {
     let OutcomeView::Run(Run { report, .. }) = app.enrich.outcome_view() else {
         app.show_error("Select a finished run");
@@ -296,7 +296,7 @@ pub(crate) fn progress(app: &mut App, ticket: Ticket, services: Vec<ServiceTally
     }
 }
 
-/// A run is over; `problem`: why the store does not keep it.
+/// A run has ended; `problem`: the error if it could not be stored in the history.
 pub(crate) fn done(app: &mut App, ticket: Ticket, run: Run, problem: Option<Error>) -> Vec<Effect> {
     if app.enrich.running.take_if(|running| running.ticket == ticket).is_none() {
         return Vec::new();
@@ -316,7 +316,7 @@ pub(crate) fn done(app: &mut App, ticket: Ticket, run: Run, problem: Option<Erro
         }
         (None, Verdict::Good) => app.show_notice(format!("Enriched {title}")),
     }
-    // It takes the line that it had while it was under way.
+    // The finished run has the line of the running one.
     app.enrich.runs.insert(0, run);
     app.enrich.outcome_offset = 0;
     app.enrich.has_stored = true;

@@ -44,7 +44,7 @@ pub(crate) fn act(app: &mut App, action: Action) -> Vec<Effect> {
     Vec::new()
 }
 
-/// Clears the line; an empty one shows again what an enrichment did not touch.
+/// Clears the line. If it is empty, removes the restriction to the entries of an enrichment.
 pub(crate) fn clear(app: &mut App) -> Vec<Effect> {
     if app.filter.text.is_empty() {
         app.filter.query.touched = None;
@@ -53,14 +53,14 @@ pub(crate) fn clear(app: &mut App) -> Vec<Effect> {
     apply(app)
 }
 
-/// Shows only what an enrichment touched.
+/// Shows only the entries that an enrichment used.
 pub(crate) fn choose(app: &mut App, touched: ResponseDigest) -> Vec<Effect> {
     app.filter.text = TextArea::default();
     app.filter.query.touched = Some(Arc::new(touched));
     apply(app)
 }
 
-/// Shows what the text says; while its last word cannot be understood, what the others say.
+/// Applies the text; while its last word is an invalid selector, applies the other words.
 fn apply(app: &mut App) -> Vec<Effect> {
     let text = app.filter.text.lines().first().cloned().unwrap_or_default();
     let others = text.trim_end().rsplit_once(' ').map_or("", |(others, _)| others);
@@ -75,7 +75,7 @@ fn apply(app: &mut App) -> Vec<Effect> {
     effects
 }
 
-/// Asks for the bodies of what the rest of the filter means, in place of any search under way.
+/// Searches the bodies of the entries that the rest of the filter matches, and cancels the running search.
 pub(crate) fn search(app: &mut App) -> Vec<Effect> {
     let mut effects: Vec<Effect> = app.filter.search.take().map(Effect::Cancel).into_iter().collect();
     let query = &app.filter.query;

@@ -1,4 +1,4 @@
-//! Keys in the inspector, and what it asks for.
+//! Keys in the inspector, and its requests.
 
 use crate::tui::action::Action;
 use crate::tui::app::App;
@@ -11,7 +11,7 @@ use crate::tui::focus::{Extent, Focus};
 use crate::tui::update::movement::moved;
 use crate::tui::view::inspector::line_count;
 
-/// Asks for what is selected, where it is to be seen and is not there yet.
+/// Requests the details of the selected entry, if they are visible and not loaded.
 pub(crate) fn follow(app: &mut App) -> Vec<Effect> {
     let is_seen = app.inspector.extent() != Extent::Hidden && !app.regions().inspector.is_empty();
     let wanted = app.selected_entry().filter(|_| is_seen && app.show_lost().is_none()).map(|entry| entry.id.clone());
@@ -32,7 +32,7 @@ pub(crate) fn follow(app: &mut App) -> Vec<Effect> {
     effects
 }
 
-/// Shows the selected entry and gives the inspector the keys.
+/// Opens the inspector and moves the focus to it.
 pub(crate) fn open(app: &mut App) {
     app.table.pinned = app.selected_row();
     app.inspector.is_open = true;
@@ -55,7 +55,7 @@ pub(crate) fn step_tab(app: &mut App, by: usize) {
     show_tab(app, app.inspector.tab.step(by));
 }
 
-/// Shows a page; what cannot be seen otherwise gets the focus.
+/// Shows a page; moves the focus to the inspector if it is hidden otherwise.
 pub(crate) fn show_tab(app: &mut App, tab: Tab) {
     if app.inspector.tab != tab {
         app.inspector.tab = tab;
@@ -116,7 +116,7 @@ pub(crate) fn act(app: &mut App, action: Action) {
     keep_on_screen(app);
 }
 
-/// Folds (`Some(true)`), unfolds or toggles what the cursor's line opens; whether anything changed.
+/// Folds (`Some(true)`), unfolds or toggles the line of the cursor; returns whether it changed.
 fn fold(app: &mut App, wanted: Option<bool>) -> bool {
     let inspector = &mut app.inspector;
     let Some(&line) = inspector.json_lines.get(inspector.cursor) else { return false };
@@ -138,7 +138,7 @@ fn fold(app: &mut App, wanted: Option<bool>) -> bool {
     true
 }
 
-/// To the line that opens what the cursor's line is in.
+/// Moves the cursor to the parent of its line.
 fn to_parent(app: &mut App) {
     let inspector = &mut app.inspector;
     let Some(json) = inspector.detail().and_then(|detail| detail.body.json()) else { return };
@@ -152,7 +152,7 @@ fn to_parent(app: &mut App) {
     }
 }
 
-/// Scrolls as little as needed.
+/// Scrolls until the cursor is on the screen.
 pub(crate) fn keep_on_screen(app: &mut App) {
     let regions = app.regions();
     let height: usize = regions.inside(regions.inspector).height.max(1).into();

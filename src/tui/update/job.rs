@@ -61,16 +61,16 @@ pub(crate) fn end_ttl_change(app: &mut App, job: Job, report: &ttl::TtlReport) -
     }
 }
 
-/// How a change ended.
+/// The end of a change.
 struct JobEnd<'a> {
     error: Option<&'a Error>,
-    /// Entries that were not changed because of it.
+    /// Entries that were not changed because of that.
     failed: u64,
     is_interrupted: bool,
 }
 
-/// Shows what was done, and returns whether it was all that was requested. A failure is shown as a dialog, since a
-/// notice would be replaced by the next notice about an unreachable store.
+/// Shows the result of a change, and returns whether it was completed. A failure is shown as a dialog: a notice would
+/// be replaced by the next one about an unreachable store.
 fn show_end(app: &mut App, job: &Job, title: &'static str, done: String, end: &JobEnd<'_>) -> bool {
     let JobEnd { error, failed, is_interrupted } = *end;
     let is_whole = error.is_none() && !is_interrupted;
@@ -85,7 +85,7 @@ fn show_end(app: &mut App, job: &Job, title: &'static str, done: String, end: &J
             Some(ExitSummary { text: safe::line(&format!("{done} on {on}{end}")).into_owned(), is_complete: is_whole });
     } else if let Some(error) = error {
         show_lost_store(app, error);
-        // The most important fact comes first: a low screen has no room for the rest.
+        // The most important fact comes first: a small screen has no room for the rest.
         let facts = [
             ("Error", error_chain(error)),
             ("Done", done),

@@ -1,4 +1,4 @@
-//! What clicks and the wheel mean, by the region under the pointer.
+//! Clicks and the mouse wheel, by the region under the pointer.
 
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::{Position, Rect};

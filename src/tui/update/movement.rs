@@ -2,7 +2,7 @@
 
 use crate::tui::action::Action;
 
-/// A place in a list of `count` after a movement; `None`: the action is no movement.
+/// The position in a list of `count` lines after a movement; `None`: the action is not a movement.
 pub(crate) fn moved(action: Action, at: usize, count: usize, page: usize) -> Option<usize> {
     let last = count.saturating_sub(1);
     let page = page.max(1);

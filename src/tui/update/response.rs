@@ -1,4 +1,4 @@
-//! What the runner reports, and what the clock brings.
+//! Handles responses of the runner, and the clock.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,10 +18,10 @@ use crate::tui::ticket::Ticket;
 use crate::tui::update::scan::{HEALTH_INTERVAL, begin_scan, count, show_lost_store};
 use crate::tui::update::{enrich, filter, job, tree, watch};
 
-/// How long, in seconds, a notice replaces the hints. An error stays until the next key.
+/// Seconds for which a notice replaces the hints. An error stays until the next key.
 const NOTICE: f64 = 6.0;
 
-/// How often, in seconds, the statistics are read: caches write them once a second.
+/// Seconds between two reads of the statistics: caches write them once a second.
 const COUNT_INTERVAL: f64 = 5.0;
 
 pub(crate) fn tick(app: &mut App, now: f64) -> Vec<Effect> {
@@ -142,7 +142,7 @@ fn scanned(app: &mut App, ticket: Ticket, result: Result<(), Error>) -> Vec<Effe
             app.settle_cursor();
             filter::search(app)
         }
-        // The store changed under the scan.
+        // The backend changed during the scan.
         Err(Error::CursorExpired) => begin_scan(app),
         Err(error) => {
             show_lost_store(app, &error);
@@ -158,7 +158,7 @@ pub(crate) fn take_health(app: &mut App, health: Health) -> Vec<Effect> {
     app.next_health_check = app.now + HEALTH_INTERVAL;
     app.health = Some(health);
     if is_other {
-        // Another cache: nothing of the old one may be shown as its content, least of all by a question.
+        // Another cache: entries of the old one must not be shown, and questions about them must be closed.
         app.rows.clear();
         app.tree.clear();
         app.rates.clear();
@@ -192,7 +192,7 @@ fn counted(app: &mut App, ticket: Ticket, result: Result<RateTable, Error>) {
     match result {
         Ok(tally) => {
             app.rates.take(&tally, app.now);
-            // The tree has more room now, or less.
+            // The height of the tree may have changed.
             tree::keep_on_screen(app);
         }
         Err(error) => show_lost_store(app, &error),

@@ -5,10 +5,10 @@ use cache_core::{Error, error_chain};
 use crate::tui::app::{App, Scan};
 use crate::tui::effect::Effect;
 
-/// How often, in seconds, the health of the store is checked.
+/// Seconds between two health checks.
 pub(crate) const HEALTH_INTERVAL: f64 = 2.0;
 
-/// Reads the statistics, unless that is under way.
+/// Reads the statistics, unless a request is in flight.
 pub(crate) fn count(app: &mut App) -> Option<Effect> {
     if app.rates.ticket.is_some() {
         return None;
@@ -18,7 +18,7 @@ pub(crate) fn count(app: &mut App) -> Option<Effect> {
     Some(Effect::Count(ticket))
 }
 
-/// Starts a scan; rows stay until the scan shows that their entries are gone.
+/// Starts a scan; rows stay until the scan shows that their entries were deleted.
 pub(crate) fn begin_scan(app: &mut App) -> Vec<Effect> {
     if app.health.is_none() {
         return Vec::new();

@@ -38,7 +38,7 @@ pub(crate) fn act(app: &mut App, action: Action) {
     }
 }
 
-/// Puts the cursor on a row, as near as there is one.
+/// Moves the cursor to a row, or to the nearest one.
 pub(crate) fn go_to(app: &mut App, at: usize) {
     app.table.cursor = at.min(app.rows.visible().len().saturating_sub(1));
     app.table.pinned = app.selected_row();
@@ -67,7 +67,7 @@ pub(crate) fn sort_reverse(app: &mut App) {
     sort_by(app, Sort { is_reversed: !sort.is_reversed, ..sort });
 }
 
-/// A click on the name of a column: sorts by it, or turns the order around.
+/// A click on the name of a column: sorts by it, or reverses the order.
 pub(crate) fn sort_by_column(app: &mut App, by: Column) {
     let sort = app.rows.sort();
     sort_by(app, Sort { by, is_reversed: sort.by == by && !sort.is_reversed });

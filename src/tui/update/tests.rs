@@ -1,4 +1,4 @@
-//! Decisions: a state and a message make a state and effects; nothing else is needed to test them.
+//! Tests of updates: messages to a state, and the effects that they return.
 
 pub(crate) mod change;
 pub(crate) mod enrich;
@@ -51,7 +51,7 @@ fn the_store_is_opened_then_listed_then_shown() {
 }
 
 #[test]
-fn losing_the_cache_keeps_the_rows_and_finding_it_lists_anew() {
+fn unreachable_cache_keeps_rows_and_is_listed_again_later() {
     let mut app = app();
     let ask = |app: &mut App, now: f64, problem: Option<&str>| {
         let effects = update(app, Message::Tick(now));
@@ -85,7 +85,7 @@ fn another_cache_takes_the_dialog_and_the_rows_with_it() {
 }
 
 #[test]
-fn what_was_counted_is_asked_for_again_and_again_while_the_cache_answers() {
+fn statistics_are_read_periodically_while_cache_is_reachable() {
     let mut app = app();
     let asked = |effects: &[Effect]| effects.iter().any(|effect| matches!(effect, Effect::Count(_)));
     assert!(!asked(&update(&mut app, Message::Tick(NOW + 60.0))), "it was asked at the start");
@@ -117,7 +117,7 @@ fn what_another_cache_counted_is_not_taken_for_this_ones() {
 }
 
 #[test]
-fn services_are_told_as_far_as_there_is_room_those_of_most_requests_first() {
+fn rates_that_fit_are_those_with_most_requests() {
     let mut app = app();
     count(&mut app, tally());
     let names = |room| {
@@ -132,7 +132,7 @@ fn services_are_told_as_far_as_there_is_room_those_of_most_requests_first() {
 }
 
 #[test]
-fn answers_that_nobody_waits_for_are_dropped() {
+fn responses_to_outdated_requests_are_ignored() {
     let mut app = app();
     let page = Page { entries: many(3), ..Page::default() };
     update(&mut app, Message::Progress(Ticket(999), EnrichProgress::Page(page)));
@@ -142,7 +142,7 @@ fn answers_that_nobody_waits_for_are_dropped() {
 }
 
 #[test]
-fn a_rescan_drops_what_is_gone_and_keeps_marks_and_the_selection() {
+fn rescan_drops_deleted_rows_and_keeps_marks_and_selection() {
     let mut app = app();
     press(&mut app, "jj<space>");
     let selected = app.selected_entry().map(|entry| entry.id.clone());
@@ -160,7 +160,7 @@ fn a_rescan_drops_what_is_gone_and_keeps_marks_and_the_selection() {
 #[test]
 fn pages_merged_are_the_list_sorted_whole() {
     let mut all = many(500);
-    // In an order that has nothing to do with the one on the screen.
+    // In an order unrelated to the order on the screen.
     all.sort_by_key(|entry| entry.size * 7_919 % 1_000_003);
     let mut app = listed(Size::new(120, 40), Options::default(), Vec::new());
     let scan = scan_of(&press(&mut app, "r"));
@@ -198,7 +198,7 @@ fn the_filter_line_chooses_as_it_is_typed(#[case] text: &str, #[case] count: usi
 }
 
 #[test]
-fn a_selector_half_typed_says_what_is_wrong_and_leaves_the_other_words_in_force() {
+fn incomplete_selector_shows_error_and_keeps_other_words() {
     let mut app = app();
     press(&mut app, "/cowboy status:4");
     assert!(app.filter.problem.is_some());

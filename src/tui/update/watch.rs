@@ -1,4 +1,4 @@
-//! The watch: started and ended here. The server is never changed without confirmation.
+//! Starts and ends watches. A setting of the server is changed only after confirmation.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::tui::message::WatchUpdate;
 use crate::tui::ticket::Ticket;
 use crate::tui::update::movement::moved;
 
-/// Every command of the server is read for this long, and no more of them than that.
+/// Limits of `MONITOR`, in time and in commands.
 const COMMANDS: EventSource = EventSource::Commands { window: Duration::from_secs(10), limit: 1_000_000 };
 
 pub(crate) fn act(app: &mut App, action: Action) -> Vec<Effect> {
@@ -32,7 +32,7 @@ pub(crate) fn act(app: &mut App, action: Action) -> Vec<Effect> {
     Vec::new()
 }
 
-/// Opens the panel, with the events that the server sends as configured.
+/// Opens the panel with the events that the server sends without a changed setting.
 pub(crate) fn open(app: &mut App) -> Vec<Effect> {
     if app.backend().is_none() {
         app.show_error("The cache is still opening");
@@ -49,7 +49,7 @@ pub(crate) fn end(app: &mut App) -> Vec<Effect> {
     app.watch.take().map(|watch| Effect::Cancel(watch.ticket)).into_iter().collect()
 }
 
-/// A question was confirmed: the watch that it held begins.
+/// Starts the watch of a confirmed question.
 pub(crate) fn begin(app: &mut App, ticket: Ticket, source: EventSource) -> Vec<Effect> {
     let mut effects = end(app);
     app.watch = Some(Watch::new(ticket, source));

@@ -1,4 +1,4 @@
-//! A body as a JSON tree, as text, or as bytes. Only the lines on the screen are made.
+//! Draws a body as a JSON tree, as text, or as bytes. Only visible lines are formatted.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -12,7 +12,7 @@ use crate::tui::app::json::{Document, Token, tokens};
 use crate::tui::focus::Focus;
 use crate::tui::view::theme::Theme;
 
-/// No more of one line than this is ever made into text.
+/// The longest part of a line that is formatted.
 const LINE: usize = 4_096;
 
 pub(crate) fn draw(frame: &mut Frame<'_>, area: Rect, pane: Rect, app: &App, theme: &Theme) {
@@ -38,7 +38,7 @@ pub(crate) fn draw(frame: &mut Frame<'_>, area: Rect, pane: Rect, app: &App, the
     }
 }
 
-/// How it is shown and what is not shown, in the corner of the frame.
+/// The view and the omitted part, in the corner of the frame.
 fn note(frame: &mut Frame<'_>, pane: Rect, body: &Body, app: &App, theme: &Theme) {
     let mut text = format!(" {} · {}", app.inspector.view.name(), human::bytes(body.bytes.len() as u64));
     if body.was_encoded {
@@ -85,7 +85,7 @@ fn json_line<'a>(body: &Body, json: &Document, at: usize, app: &App, theme: &The
             Token::Text | Token::Name => readable(text),
             _ => safe::bytes(text).into_owned(),
         };
-        // A long text is scrolled, its name stays.
+        // Only long texts scroll; the name of a member stays.
         let shown = if token == Token::Text { skip(&shown, app.inspector.shift).to_owned() } else { shown };
         spans.push(Span::styled(shown, style));
         if text == b":" {
@@ -99,7 +99,7 @@ fn json_line<'a>(body: &Body, json: &Document, at: usize, app: &App, theme: &The
     Line::from(spans)
 }
 
-/// A JSON string with its `\u` escapes read, and with those kept that keep it on one line.
+/// A JSON string with `\u` escapes decoded; escapes that keep it on one line stay.
 fn readable(string: &[u8]) -> String {
     let text = serde_json::from_slice::<String>(string).ok().and_then(|text| serde_json::to_string(&text).ok());
     text.map_or_else(|| safe::bytes(string).into_owned(), |text| safe::line(&text).into_owned())

@@ -1,4 +1,4 @@
-//! What stands in front of everything else: questions, a text to type, the help.
+//! Draws dialogs: questions, input and help.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -31,7 +31,7 @@ pub(crate) fn draw(frame: &mut Frame<'_>, screen: Rect, app: &App, theme: &Theme
     }
 }
 
-/// A cleared, framed area in the middle; what is inside it.
+/// Draws a framed, empty area in the middle, and returns the area inside it.
 fn open(frame: &mut Frame<'_>, screen: Rect, width: u16, lines: usize, title: &str, theme: &Theme) -> Rect {
     let width = width.min(screen.width);
     let height = u16::try_from(lines + 2).unwrap_or(u16::MAX).min(screen.height);
@@ -48,7 +48,7 @@ fn open(frame: &mut Frame<'_>, screen: Rect, width: u16, lines: usize, title: &s
     inside
 }
 
-/// Names and values, the values wrapped: what is cut off may be what they differ in.
+/// Names and values. Values are wrapped, not cut: they may differ at their ends.
 fn facts<'a>(facts: &'a Facts, screen: Rect, theme: &Theme) -> Vec<Line<'a>> {
     let room = usize::from(WIDTH.min(screen.width)).saturating_sub(4 + NAME);
     let of = |(name, value): &'a (String, String)| {
@@ -60,8 +60,8 @@ fn facts<'a>(facts: &'a Facts, screen: Rect, theme: &Theme) -> Vec<Line<'a>> {
     facts.iter().flat_map(of).collect()
 }
 
-/// Opens a dialog with facts, and room for an answer of so many lines below: that is always on the screen, and facts
-/// give way, the last first. The rows of the answer.
+/// Draws a dialog with facts and an answer of so many lines below, and returns the lines of the answer. The answer is
+/// always on the screen: facts that do not fit are left out, the last first.
 fn open_with_facts(
     frame: &mut Frame<'_>,
     screen: Rect,

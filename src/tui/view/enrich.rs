@@ -1,4 +1,4 @@
-//! The Enrich tab: titles, services and runs on the left, and how one run goes or went.
+//! Draws the Enrich tab: titles, services and runs on the left, and one run on the right.
 
 pub(crate) mod run_report;
 pub(crate) mod time;
@@ -28,12 +28,12 @@ use crate::tui::view::frame::draw_frame;
 use crate::tui::view::text::{left, right};
 use crate::tui::view::theme::Theme;
 
-/// Columns of what stands at the right of a title, with a blank.
+/// Columns to the right of a title, with a blank.
 const KIND: usize = 11;
 
-/// With fewer columns than this for it, a service's host is left out.
+/// With fewer columns, the host of a service is left out.
 const HOST: usize = 14;
-/// Columns of the result of a run, with a blank; more where it is longer.
+/// Columns of the result of a run, with a blank; a longer result takes more.
 const RESULT: usize = 9;
 
 pub(crate) fn draw(frame: &mut Frame<'_>, regions: &Regions, app: &App, theme: &Theme) {
@@ -75,7 +75,7 @@ fn draw_search(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) {
     frame.render_widget(Line::from(counts).style(theme.dim).alignment(Alignment::Right), at);
 }
 
-/// A list in its frame: one line for each place that is on the screen.
+/// A list in its frame, with the lines that are on the screen.
 fn draw_list<'a>(
     frame: &mut Frame<'_>,
     (pane, area): (Pane, Rect),
@@ -99,7 +99,7 @@ fn draw_list<'a>(
     }
 }
 
-/// What is said where a list has nothing to show.
+/// The text of an empty list.
 fn draw_messages(frame: &mut Frame<'_>, area: Rect, regions: &Regions, texts: &[(String, Style)]) {
     let texts = texts.iter().zip(regions.inside(area).rows().skip(1));
     for ((text, style), row) in texts {
@@ -216,7 +216,7 @@ fn run_line<'a>((when, title): (&str, &str), (result, style): (&str, Style), wid
     ])
 }
 
-/// The time of today, the date of other days.
+/// The time for today, the date for other days.
 fn when(at: f64, now: f64, zone: &TimeZone) -> String {
     let of = |at: f64| Timestamp::from_second(at as i64).map(|at| at.to_zoned(zone.clone()));
     match (of(at), of(now)) {
@@ -226,7 +226,7 @@ fn when(at: f64, now: f64, zone: &TimeZone) -> String {
     }
 }
 
-/// What came of a run, in a word.
+/// The result of a run in a word.
 fn result(run: &Run, theme: &Theme) -> (String, Style) {
     match run.report.verdict() {
         Verdict::Failed(failed) => (format!("{failed} failed"), theme.bad),

@@ -47,7 +47,7 @@ fn progress<'a>(job: &Job, theme: &Theme) -> Line<'a> {
 /// An action and its text in the footer.
 type Hint = (Action, &'static str);
 
-// The hints of each mode, most important first: what does not fit is left out.
+// The hints of each mode, most important first: hints that do not fit are left out.
 const LINE: &[Hint] = &[(Action::Accept, "apply"), (Action::Close, "cancel"), (Action::Down, "down")];
 
 const CONFIRM: &[Hint] = &[(Action::Yes, "yes"), (Action::No, "no")];

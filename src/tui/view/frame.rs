@@ -7,7 +7,7 @@ use ratatui::widgets::{Block, BorderType};
 
 use crate::tui::view::theme::Theme;
 
-/// A pane's frame with its title, or the title alone where frames are left out.
+/// The frame of a pane with its title, or the title alone if there are no frames.
 pub(crate) fn draw_frame(
     frame: &mut Frame<'_>,
     pane: Rect,

@@ -1,4 +1,4 @@
-//! The first two lines: where we are, how far the listing has come, and what is being looked for.
+//! The first two lines: backend, progress of the scan, and filter line.
 
 use ratatui::Frame;
 use ratatui::layout::{Alignment, Position, Rect};
@@ -12,7 +12,7 @@ use crate::tui::app::App;
 use crate::tui::focus::Screen;
 use crate::tui::view::theme::Theme;
 
-/// The backend has so many columns before anything else has some: enough for its kind and for where it begins.
+/// The minimum width of the backend: enough for its kind and the beginning of its address.
 const LOCATION: usize = 16;
 
 pub(crate) fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) {
@@ -34,22 +34,23 @@ pub(crate) fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) 
     Line::from(Span::styled(parts.progress, theme.dim)).render(right, frame.buffer_mut());
 }
 
-/// A word in a colour of its own.
+/// A colored word.
 type Badge = (&'static str, fn(&Theme) -> Style);
 
-/// What stands in the first line besides the backend, as far as there is room.
+/// The parts of the first line besides the backend that fit.
 struct Parts {
-    /// Before the tabs; on small screens the tabs say enough.
+    /// The program name before the tabs; left out on small screens.
     name: &'static str,
     /// From left to right.
     tabs: Vec<(Screen, String)>,
     badges: Vec<Badge>,
-    /// How far the listing has come.
+    /// The progress of the scan.
     progress: String,
 }
 
 impl Parts {
-    /// It must be clear which cache this is and whether it may be changed: where there is no room for all, the backend and the badges stay, the progress goes first, and then the tab that is not open.
+    /// Drops parts until the rest fits: first the progress, then the tab that is not open. Backend and badges stay,
+    /// because they identify the cache and whether it may be changed.
     fn new(app: &App) -> Self {
         let width = usize::from(app.size.width);
         let mut parts = Self {
@@ -67,7 +68,7 @@ impl Parts {
         parts
     }
 
-    /// Columns of all of them, with a blank before the backend and before each badge.
+    /// The width of all parts, with a blank before the backend and before each badge.
     fn width(&self) -> usize {
         let tabs: usize = self.tabs.iter().map(|(_, label)| label.len()).sum();
         let badges: usize = self.badges.iter().map(|(text, _)| text.len() + 1).sum();
@@ -75,7 +76,7 @@ impl Parts {
     }
 }
 
-/// The tabs with their labels. The one of a run under way says how far that is.
+/// The tabs with their labels. The label of a running enrichment has its progress.
 fn tabs(app: &App) -> [(Screen, String); 2] {
     let enrich = match &app.enrich.running {
         Some(running) => format!(" Enrich {:.0}% ", (running.share() * 100.0).floor()),
@@ -84,7 +85,7 @@ fn tabs(app: &App) -> [(Screen, String); 2] {
     [(Screen::Browse, " Browse ".to_owned()), (Screen::Enrich, enrich)]
 }
 
-/// The tab at a place of the screen.
+/// The tab at a position of the screen.
 pub fn screen_at(app: &App, at: Position) -> Option<Screen> {
     let header = app.regions().header;
     let parts = Parts::new(app);
@@ -142,7 +143,7 @@ pub(crate) fn draw_filter(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &
     }
     if filter.is_active || !filter.text.is_empty() {
         let mut line = filter.text.clone();
-        // The footer shows the problem, where there is room.
+        // The footer shows the problem, if there is room.
         let style = if filter.problem.is_some() { theme.bad } else { theme.strong };
         line.set_cursor_line_style(style);
         line.set_style(style);

@@ -1,4 +1,4 @@
-//! The help, made from the bindings.
+//! The help, generated from the bindings.
 
 use crate::tui::app::App;
 use crate::tui::keymap::Mode;
@@ -8,13 +8,13 @@ use crate::tui::keymap::Mode;
 pub enum HelpLine {
     /// The name of a group.
     Heading(&'static str),
-    /// Keys, and what they do.
+    /// Keys and their description.
     Binding {
-        /// The keys as they are written.
+        /// The keys as text.
         keys: String,
-        /// What they do.
+        /// The description.
         text: &'static str,
-        /// It would change the cache, and that is refused.
+        /// It is refused in read-only mode.
         is_refused: bool,
     },
     /// Nothing.
@@ -36,11 +36,11 @@ const GROUPS: [(&str, Mode); 12] = [
     ("Help", Mode::Help),
 ];
 
-/// Every line of the help, what works in this mode first.
+/// All lines of the help, beginning with the bindings of this mode.
 pub fn lines(app: &App, mode: Mode) -> Vec<HelpLine> {
     let scopes = mode.scopes();
     let mut groups = GROUPS;
-    // A stable sort: all others keep their order.
+    // The sort is stable: all others keep their order.
     groups.sort_by_key(|(_, group)| scopes.iter().position(|scope| scope == group).unwrap_or(scopes.len()));
     let mut lines = Vec::new();
     for (name, mode) in groups {

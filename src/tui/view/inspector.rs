@@ -1,4 +1,4 @@
-//! The inspector: its tabs, and the page that is open.
+//! Draws the inspector: its tabs and the open page.
 
 use cache_core::{Headers, RedisKeyInfo, error_chain};
 use ratatui::Frame;
@@ -19,7 +19,7 @@ use crate::tui::view::text::{left, right};
 use crate::tui::view::theme::Theme;
 use crate::tui::view::{body, summary};
 
-/// How many lines the open page has.
+/// The number of lines of the open page.
 pub fn line_count(app: &App) -> usize {
     match app.inspector.tab {
         Tab::Body => app.inspector.body_lines(),
@@ -31,7 +31,7 @@ pub fn line_count(app: &App) -> usize {
     }
 }
 
-/// The tab at a place of the screen.
+/// The tab at a position of the screen.
 pub fn tab_at(app: &App, at: Position) -> Option<Tab> {
     let regions = app.regions();
     let pane = regions.inspector;

@@ -1,4 +1,4 @@
-//! Hit rates below the tree: of everything and of each service, over three windows.
+//! Draws the hit rates below the tree: in total and by service, over three windows.
 
 use cache_core::{Counters, StatsWindow};
 use ratatui::Frame;
@@ -13,13 +13,13 @@ use crate::tui::view::frame::draw_frame;
 use crate::tui::view::text::{left, right};
 use crate::tui::view::theme::Theme;
 
-/// Columns of a rate, with a blank or more, where there is room and where there is none.
+/// Columns of a rate with its blanks, on wide and on narrow panes.
 const RATE: [usize; 2] = [6, 4];
 
 /// Columns of a number of requests, with a blank.
 const REQUESTS: usize = 8;
 
-/// From this width on a service's name, its rates and its requests all fit; below the other, only just the rates.
+/// From this width on, name, rates and requests of a service fit; below the other, only the rates.
 const WIDE: usize = 38;
 
 const NARROW: usize = 30;
@@ -76,7 +76,7 @@ pub(crate) fn draw(frame: &mut Frame<'_>, regions: &Regions, app: &App, theme: &
     }
 }
 
-/// A rate in whole percents; `100%` only where nothing was missed.
+/// A rate in whole percents; `100%` only without misses.
 fn percent(rate: Option<f64>) -> String {
     rate.map_or_else(|| "-".to_owned(), |rate| format!("{:.0}%", (rate * 100.0 + 1e-9).floor()))
 }

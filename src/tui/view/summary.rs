@@ -1,5 +1,7 @@
-//! The inspector's first page: what matters of an entry, above all age, freshness lifetime and TTL, which are three
-//! things: how old the response is, how long its origin lets it be used, and how long the store keeps it.
+//! The first page of the inspector: the summary of an entry.
+//!
+//! It distinguishes age (how old the response is), freshness lifetime (how long it may be served without validation)
+//! and TTL (when the backend deletes it).
 
 use cache_core::{EntryState, Headers, Summary};
 use jiff::Timestamp;
@@ -14,7 +16,7 @@ use crate::tui::app::App;
 use crate::tui::view::text::left;
 use crate::tui::view::theme::Theme;
 
-/// What a fact is worth.
+/// The rating of a fact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Tone {
     Plain,
@@ -24,7 +26,7 @@ enum Tone {
     Bad,
 }
 
-/// A line: a name, a value and why it is so.
+/// A line: a name, a value and a reason.
 pub(crate) struct Fact {
     name: &'static str,
     value: String,
@@ -53,7 +55,7 @@ impl Fact {
             Tone::Note => theme.note,
             Tone::Bad => theme.bad,
         };
-        // A value with a reason is a short one; the reasons stand below each other.
+        // Values with a reason are short: the reasons are aligned.
         let value = if self.why.is_empty() { self.value } else { left(&self.value, 10) };
         let room = usize::from(width).saturating_sub(13);
         let why = clip(&self.why, room.saturating_sub(12)).into_owned();

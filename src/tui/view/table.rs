@@ -1,4 +1,4 @@
-//! The table of entries. Only the rows on the screen are made; the columns are those that there is room for.
+//! Draws the table of entries: only visible rows, and only columns that fit.
 
 use std::borrow::Cow;
 
@@ -20,13 +20,13 @@ use crate::tui::view::frame::draw_frame;
 use crate::tui::view::text::{left, right};
 use crate::tui::view::theme::Theme;
 
-/// From this width of the name on, hosts are shown even where the path has to be cut.
+/// From this width of the name on, hosts are shown even if the path is cut.
 const HOST_FROM: usize = 60;
 
 /// The mark and a blank.
 const MARK: u16 = 2;
 
-/// The columns besides the name, the most wanted first: how wide each is, and how wide the name must still be beside it.
+/// The columns besides the name, by priority, with their width and the minimum width of the name beside them.
 const COLUMNS: [(Column, u16, u16); 7] = [
     (Column::Ttl, 8, 0),
     (Column::State, 10, 10),
@@ -37,7 +37,7 @@ const COLUMNS: [(Column, u16, u16); 7] = [
     (Column::Service, 13, 40),
 ];
 
-/// The columns for a width, with their own widths, from left to right. The name takes what is left.
+/// The columns that fit a width, from left to right, with their widths. The name takes the rest.
 pub fn columns(width: u16) -> Vec<(Column, u16)> {
     let mut room = width.saturating_sub(MARK);
     let mut columns = Vec::with_capacity(COLUMNS.len() + 1);
@@ -53,7 +53,7 @@ pub fn columns(width: u16) -> Vec<(Column, u16)> {
     columns
 }
 
-/// The column at a place of the table's head.
+/// The column at a position of the table head.
 pub fn column_at(head: Rect, x: u16) -> Option<Column> {
     let mut from = head.x + MARK;
     columns(head.width).into_iter().find_map(|(column, width)| {
@@ -91,7 +91,7 @@ pub(crate) fn draw(frame: &mut Frame<'_>, regions: &Regions, app: &App, theme: &
         };
         let mut line = row_line(row, &columns, app, theme).style(style);
         if style == theme.selected {
-            // What is quiet on the background of the screen cannot be read on that of the selection.
+            // Dimmed text is unreadable on the background of the selection.
             line.spans.iter_mut().filter(|span| span.style == theme.dim || span.style == theme.faint).for_each(
                 |span| {
                     span.style = Style::default();
@@ -107,7 +107,7 @@ fn title<'a>(app: &App, theme: &Theme) -> Line<'a> {
     Line::styled(format!(" {name} "), theme.dim)
 }
 
-/// Why there is nothing in the table. An empty cache that stands in for another is not that one's loss.
+/// The text of an empty table. An empty fallback does not mean that the configured cache is empty.
 fn nothing(app: &App) -> Vec<Cow<'_, str>> {
     let stand_in = app.health.as_ref().filter(|health| health.is_fallback);
     if app.health.is_none() || app.scan.ticket.is_some() && app.rows.is_empty() {
@@ -202,7 +202,7 @@ fn cell(column: Column, entry: &Summary, now: f64, theme: &Theme) -> (Cow<'stati
     }
 }
 
-/// The remaining TTL, in the colour of its urgency.
+/// The remaining TTL, colored by urgency.
 pub(crate) fn ttl(entry: &Summary, now: f64, theme: &Theme) -> (Cow<'static, str>, Style) {
     match entry.ttl(now) {
         None => ("never".into(), theme.dim),
@@ -213,7 +213,7 @@ pub(crate) fn ttl(entry: &Summary, now: f64, theme: &Theme) -> (Cow<'static, str
     }
 }
 
-/// Freshness, or the state where it is not live.
+/// Freshness, or the state if it is not live.
 pub(crate) fn state(entry: &Summary, now: f64, theme: &Theme) -> (Cow<'static, str>, Style) {
     match (entry.state, entry.is_fresh(now)) {
         (EntryState::Live, Some(true)) => ("fresh".into(), theme.good),
@@ -235,7 +235,7 @@ pub(crate) fn status_style(status: u16, theme: &Theme) -> Style {
     }
 }
 
-/// Whether there is nothing to call it by but its key.
+/// Whether its key is its only name.
 fn is_nameless(entry: &Summary) -> bool {
     match (&entry.http, entry.result_key()) {
         (Some(http), _) => http.url.is_empty() && http.title.as_deref().is_none_or(str::is_empty),
@@ -244,8 +244,8 @@ fn is_nameless(entry: &Summary) -> bool {
     }
 }
 
-/// What the entry is about: the path of its URL, brighter than its host; its title; a result's arguments. What does not
-/// fit is cut out of the middle.
+/// The name of an entry: the path of its URL, brighter than its host; its title; or the arguments of a result. It is
+/// cut in the middle if it does not fit.
 fn push_name<'a>(spans: &mut Vec<Span<'a>>, entry: &'a Summary, width: usize, theme: &Theme) {
     let mut room = width;
     let mut push = |text: &str, most: usize, style: Style| {
@@ -263,7 +263,7 @@ fn push_name<'a>(spans: &mut Vec<Span<'a>>, entry: &'a Summary, width: usize, th
         let (host, path) = url.split_at(url.find(['/', '?', '#']).unwrap_or(url.len()));
         let title = http.title.as_deref().filter(|title| !title.is_empty()).map(safe::line);
         let path = if path == "/" { "" } else { path };
-        // Where there is little room, the host is the first to go, of all rows: the tree shows it, too.
+        // On narrow screens no row has the host: the tree shows it, too.
         let has_host = width >= HOST_FROM || path.is_empty() && title.is_none();
         if has_host {
             push(host, width, theme.dim);
@@ -277,7 +277,7 @@ fn push_name<'a>(spans: &mut Vec<Span<'a>>, entry: &'a Summary, width: usize, th
         }
     } else if let Some(key) = entry.result_key() {
         let (prefix, arguments) = (safe::bytes(key.prefix), displayed_key(key.arguments, false));
-        // Where there is little room the arguments have it: the tree shows the prefix, too.
+        // On narrow screens only the arguments are shown: the tree shows the function, too.
         let left_over = width.saturating_sub(columns::width(&arguments) + 1).max(width / 2);
         push(&prefix, left_over, theme.dim);
         push(" ", 1, theme.dim);

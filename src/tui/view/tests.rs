@@ -1,4 +1,4 @@
-//! Frames: what a state looks like, on screens of three sizes.
+//! Tests of frames: the screen of a state, in three sizes.
 
 pub(crate) mod enrich;
 
@@ -314,7 +314,7 @@ fn every_state_is_drawn_at_every_size() {
     }
 }
 
-/// An enrichment under way.
+/// A running enrichment.
 fn under_way(width: u16, height: u16) -> App {
     let mut app = enriching(Size::new(width, height), vec![run()]);
     let effects = press(&mut app, "<enter>");

@@ -2,13 +2,13 @@
 
 use crate::output::columns::{clip, width as columns};
 
-/// The text in a field of this width, at its right end.
+/// The text, right-aligned in a field of this width.
 pub(crate) fn right(text: &str, width: usize) -> String {
     let text = clip(text, width);
     format!("{}{text}", " ".repeat(width.saturating_sub(columns(&text))))
 }
 
-/// The text in a field of this width, at its left end.
+/// The text, left-aligned in a field of this width.
 pub(crate) fn left(text: &str, width: usize) -> String {
     let text = clip(text, width);
     let pad = width.saturating_sub(columns(&text));

@@ -1,4 +1,4 @@
-//! Colours by role, from `assets/theme.toml`.
+//! Styles by role, from `assets/theme.toml`.
 
 use anyhow::{Context, Result};
 use ratatui::style::{Color, Modifier, Style};
@@ -30,7 +30,7 @@ theme! {
     badge_lost, dialog, dialog_frame, json_name, json_text, json_number, json_word,
 }
 
-/// Stands for "only where there are no colours" while a style is read; no role uses it otherwise.
+/// Marks "only without colors" while a style is parsed; roles do not use it otherwise.
 const REVERSED_WITHOUT_COLOR: Modifier = Modifier::SLOW_BLINK;
 
 const UNDERLINED_WITHOUT_COLOR: Modifier = Modifier::RAPID_BLINK;
@@ -68,10 +68,10 @@ fn style<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Style, D::
 }
 
 impl Theme {
-    /// Reads a theme; without colors only the other attributes are left.
+    /// Parses a theme; without colors, only other attributes are used.
     ///
     /// # Errors
-    /// Missing and unknown roles, and what is no colour.
+    /// Missing or unknown roles, and invalid colors.
     pub fn parse(text: &str, has_color: bool) -> Result<Self> {
         let mut theme: Self = toml::from_str(text).context("theme")?;
         theme.for_each(|style| {

@@ -1,4 +1,4 @@
-//! The tree: what is in the cache, with counts and bytes.
+//! Draws the tree with counts and bytes.
 
 use ratatui::Frame;
 use ratatui::text::{Line, Span};
@@ -16,7 +16,7 @@ use crate::tui::view::theme::Theme;
 /// Columns of the bytes, with a blank.
 const BYTES: usize = 6;
 
-/// Below this width the labels have the room that the bytes would take.
+/// Below this width, bytes are left out in favor of the labels.
 const WIDE: usize = 28;
 
 pub(crate) fn draw(frame: &mut Frame<'_>, regions: &Regions, app: &App, theme: &Theme) {
@@ -26,7 +26,7 @@ pub(crate) fn draw(frame: &mut Frame<'_>, regions: &Regions, app: &App, theme: &
     let is_focused = app.focus == Focus::Tree;
     draw_frame(frame, regions.tree, Line::styled(" Cache ", theme.dim), regions.is_framed, is_focused, theme);
     let inside = regions.inside(regions.tree);
-    // No count is larger than that of everything.
+    // The count of the root is the largest.
     let count = human::count(app.tree.get(ROOT).entries).len() + 1;
     let lines = app.tree.lines().into_iter().skip(app.tree.offset).zip(inside.rows());
     for (id, row) in lines {

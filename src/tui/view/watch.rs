@@ -1,4 +1,4 @@
-//! The watch: what it is a sample of, the rates by service, and the events as they came.
+//! Draws the watch panel: the sample, hit rates by service, and the latest events.
 
 use cache_core::{CacheEvent, CacheKind, EventCounts, EventKind, EventSource, ServiceName};
 use jiff::Timestamp;
@@ -19,7 +19,7 @@ use crate::tui::view::frame::draw_frame;
 use crate::tui::view::text::{left, right};
 use crate::tui::view::theme::Theme;
 
-/// So many events are shown at least.
+/// The minimum number of shown events.
 const EVENTS: u16 = 3;
 
 pub(crate) fn draw(frame: &mut Frame<'_>, regions: &Regions, app: &App, theme: &Theme) {
@@ -32,7 +32,7 @@ pub(crate) fn draw(frame: &mut Frame<'_>, regions: &Regions, app: &App, theme: &
     lines.push(Line::default());
     lines.extend(rates(watch, theme));
     lines.push(Line::default());
-    // On a small screen the latest events are worth more than the last services.
+    // On a small screen, events have priority over the last services.
     lines.truncate(usize::from(inside.height.saturating_sub(EVENTS)));
     let room = usize::from(inside.height).saturating_sub(lines.len());
     let events = watch.events.iter().skip(watch.offset).take(room);
@@ -42,7 +42,7 @@ pub(crate) fn draw(frame: &mut Frame<'_>, regions: &Regions, app: &App, theme: &
     }
 }
 
-/// What the numbers below are a sample of.
+/// The description of the sample.
 fn about<'a>(app: &App, watch: &Watch, theme: &Theme) -> Vec<Line<'a>> {
     let (source, blind) = match watch.source {
         EventSource::Notifications { .. } => ("keyspace notifications", "result hits not visible"),
@@ -130,7 +130,7 @@ fn rate<'a>(
     Line::styled(row(service(of), cache.name(), numbers), theme.text)
 }
 
-/// Exactly as wide as there is room for on a screen of 80 columns.
+/// As wide as the panel on a screen of 80 columns.
 fn row(service: &str, kind: &str, [rate, numbers @ ..]: [String; 7]) -> String {
     let numbers = numbers.map(|number| right(&number, 8)).concat();
     format!("{} {}{}{numbers}", left(service, 13), left(kind, 6), right(&rate, 8))

@@ -1,5 +1,5 @@
-//! Reads the document of an anime. Names and shapes are those of the pipeline, except the official titles: it looks them
-//! up by a name without a namespace, and finds none.
+//! Reads the XML document of an anime. Names and shapes of the data are those of the pipeline, except the official
+//! titles: the pipeline searches them without a namespace and finds none.
 
 use roxmltree::Node;
 use serde_json::{Map, Value, json};

@@ -1,4 +1,4 @@
-//! The page of an anime on Anime-Planet: the JSON-LD for search engines, and what only its text has.
+//! The page of an anime on Anime-Planet: its JSON-LD, and fields that only its text has.
 
 use std::sync::LazyLock;
 

@@ -1,4 +1,4 @@
-//! What all pages of Anime-Planet have in common.
+//! Rules of all pages of Anime-Planet.
 
 use crate::enrich::html::Document;
 

@@ -1,4 +1,4 @@
-//! The page of an anime on AniSearch, and that of its screenshots.
+//! The page of an anime and the page of its screenshots on AniSearch.
 
 use std::sync::LazyLock;
 
@@ -16,7 +16,7 @@ static DATES: LazyLock<Regex> = LazyLock::new(|| {
         .expect("the pattern is a constant")
 });
 
-/// Which other pages an anime has.
+/// The other pages that an anime has.
 pub(crate) struct Parts {
     pub(crate) has_screenshots: bool,
     pub(crate) has_relations: bool,

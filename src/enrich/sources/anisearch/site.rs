@@ -1,4 +1,4 @@
-//! What all pages of AniSearch have in common.
+//! Rules of all pages of AniSearch.
 
 use crate::enrich::html::Document;
 

@@ -1,4 +1,4 @@
-//! Changes: what is asked before one, what it takes, and what is said of it.
+//! Tests of changes: questions, required input, and notices.
 
 use std::time::Duration;
 
@@ -128,7 +128,7 @@ fn a_flush_that_failed_in_part_is_looked_up_again() {
 }
 
 #[test]
-fn what_a_failed_flush_did_stays_on_the_screen_when_another_cache_stands_in() {
+fn failed_flush_report_stays_visible_on_fallback() {
     let mut app = app();
     press(&mut app, "/jikan<enter>D");
     let effects = press(&mut app, "y");
@@ -164,7 +164,7 @@ fn esc_stops_a_flush_and_leaving_waits_for_its_batch() {
 }
 
 #[test]
-fn who_does_not_wait_for_the_end_of_a_flush_is_told_how_far_it_was() {
+fn leaving_during_flush_prints_its_progress() {
     let mut app = app();
     press(&mut app, "/jikan<enter>D");
     let effects = press(&mut app, "y");
@@ -205,7 +205,7 @@ fn a_ttl_of_many_entries_needs_the_number_typed_as_a_flush_does() {
 #[rstest]
 #[case("t")]
 #[case("d")]
-fn a_change_of_marked_entries_says_where_they_are_and_that_they_are_hidden(#[case] key: &str) {
+fn question_counts_marked_entries_hidden_by_filter(#[case] key: &str) {
     let mut app = app();
     press(&mut app, "/jikan<enter>*<esc>/kitsu<enter>");
     press(&mut app, key);
@@ -233,7 +233,7 @@ fn an_extension_adds_to_what_each_entry_has_left() {
     assert_eq!(ttls, [10_200.0, 93_200.0]);
 }
 
-/// What the question before a change says of this.
+/// The fact with this name in the question.
 fn describe<'a>(app: &'a App, name: &str) -> Option<&'a str> {
     let Some(Dialog::Confirm(confirm)) = &app.dialog else { panic!("{:?}", app.dialog) };
     confirm.facts.iter().find(|(of, _)| of == name).map(|(_, value)| value.trim())
@@ -255,7 +255,7 @@ fn what_never_expires_is_not_counted_among_what_lives_longer() {
 }
 
 #[test]
-fn few_that_live_longer_among_many_that_never_expire_need_no_number() {
+fn extension_of_few_entries_with_ttl_needs_no_number() {
     let mut entries = many(1_500);
     for entry in &mut entries[1..] {
         entry.expires_at = None;
@@ -267,7 +267,7 @@ fn few_that_live_longer_among_many_that_never_expire_need_no_number() {
 }
 
 #[test]
-fn a_ttl_counts_from_when_it_was_set_and_not_from_the_question() {
+fn ttl_counts_from_change_not_from_question() {
     let mut app = listed(Size::new(120, 40), Options::default(), many(1_500));
     press(&mut app, "*t12h<enter>");
     update(&mut app, Message::Tick(NOW + 600.0));
@@ -279,7 +279,7 @@ fn a_ttl_counts_from_when_it_was_set_and_not_from_the_question() {
 }
 
 #[test]
-fn a_search_of_bodies_that_goes_on_is_told_before_a_flush_of_what_it_found() {
+fn question_during_body_search_mentions_the_search() {
     let mut app = app();
     let effects = press(&mut app, "/body-match:bebop<enter>");
     let Some(Effect::Search { ticket, ids, .. }) = effects.last() else { panic!("{effects:?}") };
@@ -293,7 +293,7 @@ fn a_search_of_bodies_that_goes_on_is_told_before_a_flush_of_what_it_found() {
 }
 
 #[test]
-fn a_ttl_that_is_none_is_asked_for_again() {
+fn invalid_ttl_keeps_input_open_with_error() {
     let mut app = app();
     assert_eq!(press(&mut app, "t-5m<enter>"), []);
     let Some(Dialog::Ttl(ttl)) = &app.dialog else { panic!("{:?}", app.dialog) };
@@ -306,7 +306,7 @@ fn a_ttl_that_is_none_is_asked_for_again() {
 #[case("!")]
 #[case("t")]
 #[case("hd")]
-fn nothing_is_done_to_what_a_filter_shows_that_is_not_understood(#[case] keys: &str) {
+fn changes_with_invalid_filter_are_refused(#[case] keys: &str) {
     let mut app = app();
     press(&mut app, "/service:jikan status:abc<enter>");
     assert_eq!(press(&mut app, keys), []);

@@ -1,4 +1,4 @@
-//! Decisions on the Enrich tab.
+//! Tests of updates on the Enrich tab.
 
 use cache_core::{Error, Health, ServiceName};
 use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
@@ -27,7 +27,7 @@ fn at_once() -> App {
     enriching(Size::new(120, 40), vec![run()])
 }
 
-/// The one enrichment that is to begin.
+/// The only requested enrichment.
 fn begun(effects: &[Effect]) -> (Ticket, &EnrichPlan) {
     match effects {
         [Effect::Enrich { ticket, plan }] => (*ticket, plan),
@@ -36,7 +36,7 @@ fn begun(effects: &[Effect]) -> (Ticket, &EnrichPlan) {
 }
 
 #[test]
-fn a_run_whose_title_is_not_there_is_not_taken_for_another() {
+fn run_with_missing_title_is_not_shown_as_another() {
     let mut unknown = run();
     unknown.report.title = "MAL 7".to_owned();
     let mut app = enriching(Size::new(120, 40), vec![unknown]);
@@ -179,7 +179,7 @@ fn a_run_is_followed_to_its_end_and_kept_in_view() {
     update(&mut app, Message::Progress(ticket, EnrichProgress::Enriching(news.clone())));
     assert_eq!(app.enrich.running.as_ref().map(|running| &running.services), Some(&news));
 
-    // Looking at an older run meanwhile, and leaving the tab, cancels nothing.
+    // Selecting an older run and leaving the tab do not cancel the run.
     press(&mut app, "<tab><tab>je");
     assert_eq!(app.screen, Screen::Browse);
     let mut over = run();

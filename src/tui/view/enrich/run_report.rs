@@ -1,4 +1,4 @@
-//! How a run goes: a bar for each service; and what came of it: cold and warm beside each other, and what went wrong.
+//! Draws a run: the progress of each service, or the report with both passes and all problems.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -20,7 +20,7 @@ use crate::tui::view::frame::draw_frame;
 use crate::tui::view::text::{left, right};
 use crate::tui::view::theme::Theme;
 
-/// Columns of a pass's time, of hits and of bytes, each with a blank.
+/// Columns of the duration of a pass, of hits and of bytes, each with a blank.
 const TIME: usize = 10;
 
 const HITS: usize = 9;
@@ -89,7 +89,7 @@ fn live<'a>(running: &Running, now: f64, width: usize, height: usize, theme: &Th
     lines
 }
 
-/// What a service brought so far: hits, bytes and waiting.
+/// The metrics of a service so far: hits, bytes and waiting.
 fn facts(tally: &PassMetrics) -> [String; 3] {
     [
         right(&format!("{} hits", human::count(tally.hits)), HITS),
@@ -186,12 +186,12 @@ fn service_lines<'a>(service: &ServiceReport, width: usize, theme: &Theme) -> Li
     spans(width, service.service.name(), cells, is_same, theme, service.ok)
 }
 
-/// How long a first pass took, unless the cache had everything already: then there was no cold one.
+/// The duration of the cold pass. If everything was cached already, there was no cold pass.
 fn cold(seconds: f64, was_cached: bool) -> String {
     if was_cached { "cached".to_owned() } else { human::latency(Some(seconds)) }
 }
 
-/// `26/26`: how much of what was asked for came from the cache.
+/// `26/26`: hits and requests.
 fn hits(passes: &[PassReport]) -> String {
     if passes.is_empty() {
         return "-".to_owned();
@@ -233,7 +233,7 @@ fn row(width: usize, name: &str, texts: [&str; 7]) -> String {
     std::iter::once(left(name, NAME)).chain(cells(width, texts)).collect()
 }
 
-/// The widths of the columns behind the name; those that matter less are left out where there is no room.
+/// The widths of the columns after the name; less important columns are left out if they do not fit.
 fn widths(width: usize) -> [usize; 7] {
     let all = [9, BYTES, TIME, HITS, TIME, 10, 8];
     let fits = |widths: [usize; 7]| NAME + widths.iter().sum::<usize>() <= width;
@@ -246,7 +246,7 @@ fn cells(width: usize, texts: [&str; 7]) -> impl Iterator<Item = String> {
     cells.map(|(width, text)| right(text, width)).collect::<Vec<_>>().into_iter()
 }
 
-/// The styles of the columns that are shown, the name's first.
+/// The styles of the shown columns, beginning with the name.
 fn visible<T: Copy>(width: usize, styles: [T; 8]) -> impl Iterator<Item = T> {
     let is_shown = [NAME].into_iter().chain(widths(width));
     is_shown.zip(styles).filter(|(width, _)| *width > 0).map(|(_, style)| style).collect::<Vec<_>>().into_iter()

@@ -1,4 +1,4 @@
-//! Frames of the Enrich tab, by what is said on them.
+//! Tests of texts on the Enrich tab.
 
 use ratatui::layout::Size;
 use rstest::rstest;
@@ -106,7 +106,7 @@ fn a_run_with_gaps_is_listed_as_such(#[case] has_gap: bool, #[case] word: &str) 
 #[test]
 fn the_services_that_know_a_title_are_those_of_the_run_that_is_looked_at() {
     let mut app = enriching(Size::new(120, 40), vec![run()]);
-    // One that MyAnimeList alone knows.
+    // A title with an ID of MyAnimeList only.
     press(&mut app, "jjj");
     assert!(frame(&app, true).backend().to_string().contains("no ID"));
     press(&mut app, "<tab><tab>");
