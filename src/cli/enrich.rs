@@ -94,6 +94,7 @@ pub struct ServiceArgs {
     /// Time limit for one service and one anime
     #[arg(long, value_name = "DURATION", default_value = "200s", value_parser = duration)]
     pub timeout: Duration,
+    #[expect(clippy::option_option, reason = "clap: no flag, the flag alone, the flag with a path")]
     #[arg(long, value_name = "PATH", num_args = 0..=1)]
     #[arg(
         help = "Render all Anime-Planet and AniSearch pages in headless Chromium, not only those behind a challenge \

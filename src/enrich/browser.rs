@@ -27,6 +27,9 @@ use crate::enrich::challenge::is_challenge;
 use crate::enrich::error::{FetchFailure, NoBrowser};
 use crate::enrich::rendered_page::{FetchedPage, LazySection};
 
+/// The longest that one page may take.
+pub(crate) const PAGE_TIMEOUT: Duration = Duration::from_secs(60);
+
 /// Names of the Chromium program on various systems.
 const PROGRAMS: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 
@@ -200,7 +203,7 @@ impl Running {
     }
 }
 
-/// The address of the DevTools of a starting browser, or the last line of its log.
+/// The `DevTools` address of a starting browser, or the last line of its log.
 async fn address(log: &mut Lines<BufReader<ChildStderr>>) -> Result<String, String> {
     let mut last = "it exited immediately".to_owned();
     while let Ok(Some(line)) = log.next_line().await {
@@ -334,6 +337,3 @@ mod tests {
         assert_eq!(found(Path::new("no-such-program-anywhere")), None);
     }
 }
-
-/// The longest that one page may take.
-pub(crate) const PAGE_TIMEOUT: Duration = Duration::from_secs(60);

@@ -267,7 +267,6 @@ mod name {
     use cache_core::ServiceName;
     use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
 
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
     pub(crate) fn serialize<S: Serializer>(service: &ServiceName, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(service.name())
     }

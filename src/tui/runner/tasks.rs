@@ -20,7 +20,7 @@ pub(crate) struct Tasks {
     pub(crate) store: Arc<OnceLock<Arc<dyn Inspect>>>,
     /// The sender of messages.
     pub(crate) inbox: mpsc::Sender<Message>,
-    tasks: HashMap<Ticket, Task>,
+    running: HashMap<Ticket, Task>,
     in_flight: Arc<AtomicUsize>,
 }
 
@@ -34,7 +34,7 @@ struct Task {
 impl Tasks {
     /// No tasks, and no store yet.
     pub(crate) fn new(inbox: mpsc::Sender<Message>) -> Self {
-        Self { store: Arc::default(), inbox, tasks: HashMap::new(), in_flight: Arc::default() }
+        Self { store: Arc::default(), inbox, running: HashMap::new(), in_flight: Arc::default() }
     }
 
     /// The number of requests in flight, as a shared counter.
@@ -69,12 +69,12 @@ impl Tasks {
             let _ = inbox.send(Message::Done(ticket, outcome)).await;
         });
         self.in_flight.fetch_add(1, Ordering::Release);
-        self.tasks.insert(ticket, Task { handle, stop, is_endless: false });
+        self.running.insert(ticket, Task { handle, stop, is_endless: false });
     }
 
     /// Marks a task as endless: it no longer counts as in flight.
     pub(crate) fn mark_endless(&mut self, ticket: Ticket) {
-        if let Some(task) = self.tasks.get_mut(&ticket) {
+        if let Some(task) = self.running.get_mut(&ticket) {
             task.is_endless = true;
             self.in_flight.fetch_sub(1, Ordering::Release);
         }
@@ -82,7 +82,7 @@ impl Tasks {
 
     /// Aborts a task at once.
     pub(crate) fn cancel(&mut self, ticket: Ticket) {
-        if let Some(task) = self.tasks.remove(&ticket) {
+        if let Some(task) = self.running.remove(&ticket) {
             task.handle.abort();
             self.forget(&task);
         }
@@ -90,24 +90,24 @@ impl Tasks {
 
     /// Signals a task to end after the current batch.
     pub(crate) fn stop(&self, ticket: Ticket) {
-        if let Some(task) = self.tasks.get(&ticket) {
+        if let Some(task) = self.running.get(&ticket) {
             task.stop.store(true, Ordering::Relaxed);
         }
     }
 
     /// Removes a finished task, after its last message.
     pub(crate) fn finish(&mut self, ticket: Ticket) {
-        if let Some(task) = self.tasks.remove(&ticket) {
+        if let Some(task) = self.running.remove(&ticket) {
             self.forget(&task);
         }
     }
 
     /// Aborts all tasks and waits until each has cleaned up.
     pub(crate) async fn close(self) {
-        for task in self.tasks.values() {
+        for task in self.running.values() {
             task.handle.abort();
         }
-        for task in self.tasks.into_values() {
+        for task in self.running.into_values() {
             let _ = task.handle.await;
         }
     }

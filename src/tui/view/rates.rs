@@ -31,8 +31,7 @@ pub(crate) fn draw(frame: &mut Frame<'_>, regions: &Regions, app: &App, theme: &
     let inside = regions.inside(regions.rates);
     let hidden = app.rates.height().saturating_sub(inside.height.into());
     let title = match (app.rates.are_counted(), hidden) {
-        (false, _) => " Hit rate ".to_owned(),
-        (true, 0) => " Hit rate ".to_owned(),
+        (false, _) | (true, 0) => " Hit rate ".to_owned(),
         (true, hidden) => format!(" Hit rate · {hidden} more "),
     };
     draw_frame(frame, regions.rates, Line::styled(title, theme.dim), regions.is_framed, false, theme);
