@@ -28,6 +28,7 @@ impl RedisUrl {
     }
 
     /// The URL with its secrets, for the driver alone.
+    #[cfg(feature = "redis")]
     pub(crate) fn secret(&self) -> &str {
         &self.0
     }

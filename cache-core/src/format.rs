@@ -1,6 +1,8 @@
 //! Formats: bytes to values and back, without I/O.
 
 pub mod content_coding;
+#[cfg(any(feature = "redis", feature = "sqlite"))]
+pub(crate) mod entry_view;
 pub mod hex;
 pub mod http_date;
 pub(crate) mod http_key;

@@ -55,6 +55,13 @@
 //!
 //! [`HttpCache`] puts another sender behind the same cache, [`Store`] and [`Inspect`] are the storage itself, and
 //! [`admin`] is what an administrator does with it.
+//!
+//! # Features
+//!
+//! All are on by default: `redis` ([`Redis`]), `sqlite` ([`Sqlite`], the fallback for Redis), `reqwest`
+//! ([`Cache::client`], [`ReqwestTransport`]) and `macros` ([`macro@cached_result`]). Without any of them, the caches work
+//! with [`Memory`] or another [`Store`], and with another [`Transport`]. [`open`] returns [`Error::Config`] for a storage
+//! whose feature is off.
 #![deny(missing_docs)]
 
 pub mod admin;

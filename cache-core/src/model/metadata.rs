@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// Beside `hishel_ttl`: the storage wrote it. hishel keeps what it does not know.
+#[cfg(any(feature = "redis", feature = "sqlite"))]
 pub(crate) const STORAGE_TTL_MARK: &str = "animecache_kept";
 
 /// hishel's metadata map, kept as it was read so that it is written back to the byte.
@@ -39,6 +40,7 @@ impl HishelMetadata {
 
     /// Writes down how long a storage keeps the entry in the one place where hishel 1 looks for it; with a mark that
     /// this is no TTL of the entry's own, unless it had one.
+    #[cfg(any(feature = "redis", feature = "sqlite"))]
     pub(crate) fn set_storage_ttl(&mut self, seconds: f64) {
         let is_own = self.ttl().is_some();
         self.set_ttl(seconds);
@@ -48,6 +50,7 @@ impl HishelMetadata {
     }
 
     /// Takes out again what [`HishelMetadata::set_storage_ttl`] wrote.
+    #[cfg(any(feature = "redis", feature = "sqlite"))]
     pub(crate) fn clear_storage_ttl(&mut self) {
         if let rmpv::Value::Map(members) = &mut self.0
             && members.iter().any(|(name, _)| name.as_str() == Some(STORAGE_TTL_MARK))

@@ -22,6 +22,7 @@ pub(crate) fn hour_of(time: f64) -> i64 {
 }
 
 /// When what was counted in an hour is forgotten, in Unix seconds.
+#[cfg(feature = "redis")]
 pub(crate) fn expires_at(hour: i64) -> i64 {
     (hour + 1) * HOUR as i64 + RETENTION as i64
 }
