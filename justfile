@@ -14,6 +14,12 @@ demo:
 check:
     cargo check --workspace --all-targets
 
+# Check that cache-core compiles with each of its features alone, and with none
+features:
+    for features in "" redis sqlite reqwest macros; do \
+        cargo check --package cache-core --no-default-features --features "$features" --all-targets || exit 1; \
+    done
+
 # Run all tests (installs their dependencies)
 test:
     bash tests/run.sh

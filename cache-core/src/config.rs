@@ -28,6 +28,7 @@ impl RedisUrl {
     }
 
     /// The URL with its password, for the driver only.
+    #[cfg(feature = "redis")]
     pub(crate) fn secret(&self) -> &str {
         &self.0
     }

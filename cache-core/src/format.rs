@@ -1,6 +1,8 @@
 //! Formats: conversion between bytes and values, without I/O.
 
 pub mod content_coding;
+#[cfg(any(feature = "redis", feature = "sqlite"))]
+pub(crate) mod entry_view;
 pub mod hex;
 pub mod http_date;
 pub(crate) mod http_key;

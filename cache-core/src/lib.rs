@@ -89,6 +89,13 @@
 //! # Custom HTTP clients
 //!
 //! [`Cache::http`] returns an [`HttpCache`] for any type that implements [`Transport`].
+//!
+//! # Features
+//!
+//! All are on by default: `redis` ([`Redis`]), `sqlite` ([`Sqlite`], the fallback for Redis), `reqwest`
+//! ([`Cache::client`], [`ReqwestTransport`]) and `macros` ([`macro@cached_result`]). Without any of them, the caches work
+//! with [`Memory`] or another [`Store`], and with another [`Transport`]. [`open`] returns [`Error::Config`] for a storage
+//! whose feature is off.
 #![deny(missing_docs)]
 
 pub mod admin;

@@ -12,6 +12,7 @@ pub(crate) mod paging;
 pub(crate) mod probe;
 #[cfg(feature = "redis")]
 pub mod redis;
+#[cfg(any(feature = "redis", feature = "sqlite"))]
 pub(crate) mod renewal;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;

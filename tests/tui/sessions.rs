@@ -237,8 +237,8 @@ async fn fallback_is_named_and_listed_at_once() {
 #[tokio::test]
 async fn a_real_redis_is_lost_and_found_again() {
     let server = RedisServer::start("");
-    let mut config = Config::default();
-    config.redis_url = cache_core::RedisUrl::new(format!("redis://{}", server.address()));
+    let redis_url = cache_core::RedisUrl::new(format!("redis://{}", server.address()));
+    let config = Config { redis_url, ..Config::default() };
     let store = Arc::new(Redis::new(&config).unwrap());
     store.set("result_cache:anisearch_anime:18878", "{}".into(), DAY).await.unwrap();
     let session = Session::open(Arc::clone(&store) as Arc<dyn Inspect>, Options::default()).await;

@@ -1,9 +1,6 @@
 //! Serialization of entries as hishel does it (MessagePack). Layouts A to C store the whole entry; D and E store
 //! request and response metadata only.
 
-use std::borrow::Cow;
-
-use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_bytes::Bytes;
 use uuid::Uuid;
@@ -98,6 +95,7 @@ pub fn encode_head(entry: &Entry) -> Vec<u8> {
 }
 
 /// Whether the bytes are request and response metadata only (layouts D and E), which begin with a map of two.
+#[cfg(feature = "redis")]
 pub(crate) fn is_head_only(bytes: &[u8]) -> bool {
     bytes.first() == Some(&0x82)
 }
@@ -113,59 +111,6 @@ pub fn encode_done(done: &Done) -> Vec<u8> {
     encode(&(done.chunk_count, done.ttl_deadline, done.tti, Bytes::new(done.cache_key.as_bytes())))
 }
 
-/// The fields of an entry that lists show, borrowed from its bytes.
-#[derive(Deserialize)]
-pub(crate) struct EntryView<'a> {
-    #[serde(borrow)]
-    pub(crate) request: RequestView<'a>,
-    #[serde(borrow)]
-    pub(crate) response: ResponseView<'a>,
-    /// `None` in hishel 2's layouts.
-    pub(crate) meta: Option<StateView>,
-    #[serde(borrow, default)]
-    pub(crate) cache_key: Option<&'a Bytes>,
-}
-
-#[derive(Deserialize)]
-pub(crate) struct RequestView<'a> {
-    #[serde(borrow)]
-    pub(crate) method: Cow<'a, str>,
-    #[serde(borrow)]
-    pub(crate) url: Cow<'a, str>,
-    /// Read only to validate the whole entry.
-    #[serde(rename = "headers")]
-    _headers: IgnoredAny,
-    #[serde(default)]
-    pub(crate) extra: MetadataView,
-}
-
-#[derive(Default, Deserialize)]
-pub(crate) struct MetadataView {
-    pub(crate) hishel_ttl: Option<f64>,
-    /// [`crate::model::metadata::STORAGE_TTL_MARK`].
-    animecache_kept: Option<IgnoredAny>,
-}
-
-impl MetadataView {
-    /// The TTL that the entry was stored with, unless it was the TTL of its storage.
-    pub(crate) fn own_ttl(&self) -> Option<f64> {
-        self.hishel_ttl.filter(|_| self.animecache_kept.is_none())
-    }
-}
-
-#[derive(Deserialize)]
-pub(crate) struct ResponseView<'a> {
-    pub(crate) status_code: u16,
-    #[serde(borrow)]
-    pub(crate) headers: HeaderView<'a>,
-}
-
-#[derive(Deserialize)]
-pub(crate) struct StateView {
-    pub(crate) created_at: f64,
-    pub(crate) deleted_at: Option<f64>,
-}
-
 /// The values of one header field. Nearly all fields have one value, which needs no allocation: lists read millions of
 /// fields.
 #[derive(Default)]
@@ -179,6 +124,7 @@ impl<'a> Values<'a> {
         self.first
     }
 
+    #[cfg(any(feature = "redis", feature = "sqlite"))]
     pub(crate) fn iter(&self) -> impl Iterator<Item = &'a str> {
         self.first.into_iter().chain(self.rest.iter().copied())
     }
@@ -217,6 +163,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Values<'a> {
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) struct HeaderView<'a> {
+    #[cfg(any(feature = "redis", feature = "sqlite"))]
     #[serde(borrow, default)]
     pub(crate) cache_control: Values<'a>,
     #[serde(borrow, default)]
@@ -227,23 +174,13 @@ pub(crate) struct HeaderView<'a> {
     pub(crate) expires: Values<'a>,
     #[serde(borrow, default)]
     pub(crate) last_modified: Values<'a>,
+    #[cfg(any(feature = "redis", feature = "sqlite"))]
     #[serde(borrow, default)]
     pub(crate) content_type: Values<'a>,
 }
 
-impl<'a> EntryView<'a> {
-    /// hishel's mark for a soft deletion.
-    pub(crate) fn is_deleted(&self) -> bool {
-        self.meta.as_ref().and_then(|meta| meta.deleted_at).is_some_and(|at| at > 0.0)
-    }
-
-    pub(crate) fn decode(bytes: &'a [u8]) -> Result<Self, CodecError> {
-        decode(bytes)
-    }
-}
-
 /// Reads one value that must fill the input. Texts are copied once.
-fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, CodecError> {
+pub(crate) fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, CodecError> {
     let mut deserializer = rmp_serde::Deserializer::from_read_ref(bytes);
     let value = T::deserialize(&mut deserializer).map_err(|error| CodecError::Pair(error.to_string()))?;
     // The reader has no position: reading one more value fails at its first byte only if nothing is left. A unit has no

@@ -9,6 +9,7 @@ use regex::bytes::Regex;
 use crate::error::{Error, Result};
 use crate::model::entry::{CacheKind, EntryId, EntryState};
 use crate::model::glob::Glob;
+#[cfg(any(feature = "redis", feature = "sqlite"))]
 use crate::model::key::{HTTP_PREFIX, RESULT_PREFIX};
 use crate::model::service::ServiceName;
 use crate::model::summary::Summary;
@@ -166,6 +167,7 @@ impl Filter {
     }
 
     /// Whether any entry of this kind can match: if not, it need not be scanned.
+    #[cfg(any(feature = "redis", feature = "sqlite"))]
     pub(crate) fn matches_kind(&self, kind: CacheKind) -> bool {
         let key_prefix = match kind {
             CacheKind::Http => HTTP_PREFIX,
@@ -183,6 +185,7 @@ impl Filter {
     }
 
     /// Whether an orphan can match: an orphan has no service, URL, status or times.
+    #[cfg(any(feature = "redis", feature = "sqlite"))]
     pub(crate) fn includes_orphans(&self) -> bool {
         self.matches_kind(CacheKind::Http)
             && (self.states.is_empty() || self.states.contains(&EntryState::Orphan))

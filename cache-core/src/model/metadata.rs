@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// Marks a `hishel_ttl` that was written by the storage. hishel preserves unknown fields.
+#[cfg(any(feature = "redis", feature = "sqlite"))]
 pub(crate) const STORAGE_TTL_MARK: &str = "animecache_kept";
 
 /// hishel's metadata, preserved byte for byte.
@@ -39,6 +40,7 @@ impl HishelMetadata {
 
     /// Records the TTL of the storage as `hishel_ttl`, the only place where hishel 1 reads it. A mark says that it is
     /// not the entry's own TTL, unless the entry had one.
+    #[cfg(any(feature = "redis", feature = "sqlite"))]
     pub(crate) fn set_storage_ttl(&mut self, seconds: f64) {
         let is_own = self.ttl().is_some();
         self.set_ttl(seconds);
@@ -48,6 +50,7 @@ impl HishelMetadata {
     }
 
     /// Reverts [`HishelMetadata::set_storage_ttl`].
+    #[cfg(any(feature = "redis", feature = "sqlite"))]
     pub(crate) fn clear_storage_ttl(&mut self) {
         if let rmpv::Value::Map(members) = &mut self.0
             && members.iter().any(|(name, _)| name.as_str() == Some(STORAGE_TTL_MARK))

@@ -48,6 +48,7 @@ impl RateLimit {
     }
 
     /// How long a slot affects later slots.
+    #[cfg(any(feature = "redis", feature = "sqlite"))]
     pub(crate) fn max_period(&self) -> Duration {
         self.0.iter().map(|quota| quota.period).max().unwrap_or_default()
     }

@@ -21,6 +21,7 @@ pub(crate) fn hour_of(time: f64) -> i64 {
 }
 
 /// When the counters of an hour expire, in Unix seconds.
+#[cfg(feature = "redis")]
 pub(crate) fn expires_at(hour: i64) -> i64 {
     (hour + 1) * HOUR as i64 + RETENTION as i64
 }

@@ -39,6 +39,7 @@ pub(crate) fn freshness_for_cache(
 }
 
 /// [`freshness`] of parsed fields.
+#[cfg(any(feature = "redis", feature = "sqlite"))]
 pub(crate) fn freshness_of_fields(status: u16, fields: &HeaderView<'_>, stored_at: Option<f64>) -> Freshness {
     calculate(status, fields, &ResponseDirectives::from_headers(fields.cache_control.iter()), stored_at, false)
 }

@@ -2,10 +2,13 @@
 
 use std::borrow::Cow;
 
-use crate::format::msgpack::EntryView;
+#[cfg(any(feature = "redis", feature = "sqlite"))]
+use crate::format::entry_view::EntryView;
 use crate::format::title;
 use crate::model::entry::{Entry, EntryId, EntryState, StorageLayout};
-use crate::model::key::{CacheKey, ResultKey};
+#[cfg(any(feature = "redis", feature = "sqlite"))]
+use crate::model::key::CacheKey;
+use crate::model::key::ResultKey;
 use crate::model::service::{ServiceName, ServiceRegistry};
 use crate::model::summary::{HttpSummary, Summary};
 use crate::policy::freshness;
@@ -14,6 +17,7 @@ use crate::policy::freshness;
 pub(crate) const TITLE_WINDOW: usize = 2_048;
 
 /// The data of a stored entry besides its encoded head.
+#[cfg(any(feature = "redis", feature = "sqlite"))]
 pub(crate) struct StoredParts<'a> {
     pub(crate) layout: StorageLayout,
     pub(crate) id: uuid::Uuid,
@@ -29,6 +33,7 @@ pub(crate) struct StoredParts<'a> {
 }
 
 /// The summary of an entry with a head that was read as [`EntryView`].
+#[cfg(any(feature = "redis", feature = "sqlite"))]
 pub(crate) fn from_view(services: &ServiceRegistry, view: &EntryView<'_>, stored: &StoredParts<'_>) -> Summary {
     let created_at = view.meta.as_ref().map(|meta| meta.created_at);
     let service = services.by_url(&view.request.url);
@@ -101,6 +106,7 @@ pub(crate) fn from_result(services: &ServiceRegistry, key: &[u8], size: u64, exp
 }
 
 /// The summary of a corrupt entry or an orphan.
+#[cfg(any(feature = "redis", feature = "sqlite"))]
 pub(crate) fn from_problem(
     id: EntryId,
     state: EntryState,
@@ -161,13 +167,7 @@ pub(crate) fn title(method: &str, body_start: &[u8]) -> Option<Box<str>> {
 
 #[cfg(test)]
 mod tests {
-    use proptest::collection::vec;
-    use proptest::prelude::*;
-
     use super::*;
-    use crate::format::msgpack;
-    use crate::model::entry::{Request, Response};
-    use crate::model::headers::Headers;
 
     #[test]
     fn last_used_after_ttl_extension_is_not_in_the_future() {
@@ -179,6 +179,17 @@ mod tests {
             assert_eq!(summary.last_used(50.0), expected);
         }
     }
+}
+
+#[cfg(all(test, any(feature = "redis", feature = "sqlite")))]
+mod view_tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::format::msgpack;
+    use crate::model::entry::{Request, Response};
+    use crate::model::headers::Headers;
 
     fn fields(names: &'static [&'static str]) -> impl Strategy<Value = Headers> {
         let value = prop_oneof![

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use cache_core::{CacheKey, EntryId, Error, Filter, IfMissing, Inspect, Memory, ResultStore as _, Sqlite, clock};
+use cache_core::{CacheKey, EntryId, Filter, Inspect, clock};
+#[cfg(feature = "sqlite")]
+use cache_core::{Error, IfMissing, Memory, ResultStore as _, Sqlite};
 
 use crate::samples::{DAY, entry, list, put};
 use crate::stores::Subject;
@@ -65,6 +67,7 @@ pub async fn removals_between_pages_skip_no_entry(s: Subject) {
     assert_eq!(list(&s.store, &Filter::default(), 100).await, []);
 }
 
+#[cfg(feature = "sqlite")]
 pub async fn a_cursor_of_another_store_expires(s: Subject) {
     fill(&s.store, 5).await;
     let directory = tempfile::tempdir().unwrap();

@@ -1,12 +1,19 @@
 //! The stores of the suite, each empty and separate from others.
 
 use std::any::Any;
+#[cfg(feature = "sqlite")]
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use cache_core::{Config, EntryId, Fallback, IfMissing, Inspect, Memory, Redis, RedisUrl, Sqlite, StorageLayout};
+#[cfg(feature = "redis")]
+use cache_core::{Config, Redis, RedisUrl};
+use cache_core::{EntryId, Inspect, Memory, StorageLayout};
+#[cfg(feature = "sqlite")]
+use cache_core::{Fallback, IfMissing, Sqlite};
 
+#[cfg(feature = "sqlite")]
 use crate::faulty_store::FaultyStore;
+#[cfg(feature = "redis")]
 use crate::redis_server::RedisServer;
 
 /// An empty store under test.
@@ -23,7 +30,9 @@ pub struct Subject {
 /// Direct access to the storage, without the store.
 pub enum Raw {
     None,
+    #[cfg(feature = "sqlite")]
     Sqlite(PathBuf),
+    #[cfg(feature = "redis")]
     Redis(String),
 }
 
@@ -31,7 +40,11 @@ impl Subject {
     /// Writes a result without expiry under any bytes; `false`: this storage has no direct access.
     pub async fn put_raw_result(&self, key: &[u8], value: &[u8]) -> bool {
         match &self.raw {
-            Raw::None => false,
+            Raw::None => {
+                let _ = (key, value);
+                false
+            }
+            #[cfg(feature = "sqlite")]
             Raw::Sqlite(file) => {
                 // The first result creates the table.
                 self.store.set("result_cache:first", "1".into(), std::time::Duration::from_secs(60)).await.unwrap();
@@ -39,6 +52,7 @@ impl Subject {
                 rusqlite::Connection::open(file).unwrap().execute(sql, (key, value)).unwrap();
                 true
             }
+            #[cfg(feature = "redis")]
             Raw::Redis(url) => {
                 let mut connection = redis::Client::open(url.as_str()).unwrap().get_connection().unwrap();
                 redis::cmd("SET").arg(key).arg(value).exec(&mut connection).unwrap();
@@ -49,24 +63,34 @@ impl Subject {
 
     /// Whether this is a Redis user without permission for scripts.
     pub fn runs_no_scripts(&self) -> bool {
-        matches!(&self.raw, Raw::Redis(url) if url.contains("narrow"))
+        match &self.raw {
+            #[cfg(feature = "redis")]
+            Raw::Redis(url) => url.contains("narrow"),
+            _ => false,
+        }
     }
 
     /// Deletes an entry without its body and index record, as a crash or an eviction might; `false`: this storage has
     /// no direct access.
     pub fn lose_heads(&self, id: &EntryId) -> bool {
         match &self.raw {
-            Raw::None => return false,
+            Raw::None => {
+                let _ = id;
+                false
+            }
+            #[cfg(feature = "sqlite")]
             Raw::Sqlite(file) => {
                 let sql = "PRAGMA foreign_keys = OFF; DELETE FROM entries";
                 rusqlite::Connection::open(file).unwrap().execute_batch(sql).unwrap();
+                true
             }
+            #[cfg(feature = "redis")]
             Raw::Redis(url) => {
                 let mut connection = redis::Client::open(url.as_str()).unwrap().get_connection().unwrap();
                 redis::cmd("DEL").arg(&*id.redis_key()).exec(&mut connection).unwrap();
+                true
             }
         }
-        true
     }
 }
 
@@ -79,12 +103,14 @@ pub async fn memory() -> Subject {
     }
 }
 
+#[cfg(feature = "sqlite")]
 pub async fn sqlite1() -> Subject {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("deeper").join("http_cache.db");
     sqlite(&file, StorageLayout::Sqlite1, directory).await
 }
 
+#[cfg(feature = "sqlite")]
 pub async fn sqlite2() -> Subject {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("hishel_cache_v2.db");
@@ -93,24 +119,29 @@ pub async fn sqlite2() -> Subject {
     sqlite(&file, StorageLayout::Sqlite2, directory).await
 }
 
+#[cfg(feature = "sqlite")]
 async fn sqlite(file: &Path, layout: StorageLayout, directory: tempfile::TempDir) -> Subject {
     let store = Sqlite::open(file, crate::services::services(), IfMissing::Create).await.unwrap();
     Subject { store: Arc::new(store), layout, raw: Raw::Sqlite(file.to_owned()), _keep: Box::new(directory) }
 }
 
+#[cfg(feature = "redis")]
 pub async fn redis_pipeline() -> Subject {
     redis(StorageLayout::Pipeline)
 }
 
+#[cfg(feature = "redis")]
 pub async fn redis_hishel1() -> Subject {
     redis(StorageLayout::Hishel1)
 }
 
+#[cfg(feature = "redis")]
 pub async fn redis_hishel2() -> Subject {
     redis(StorageLayout::Hishel2)
 }
 
 /// As a user without permission for scripts and transactions.
+#[cfg(feature = "redis")]
 pub async fn redis_step_by_step() -> Subject {
     let url = RedisServer::fresh_database();
     let mut connection = redis::Client::open(url.as_str()).unwrap().get_connection().unwrap();
@@ -119,10 +150,12 @@ pub async fn redis_step_by_step() -> Subject {
     redis_at(url.replace("redis://", "redis://narrow:any@"), StorageLayout::Pipeline)
 }
 
+#[cfg(feature = "redis")]
 fn redis(layout: StorageLayout) -> Subject {
     redis_at(RedisServer::fresh_database(), layout)
 }
 
+#[cfg(feature = "redis")]
 fn redis_at(url: String, layout: StorageLayout) -> Subject {
     let config = Config {
         redis_url: RedisUrl::new(url.clone()),
@@ -133,12 +166,14 @@ fn redis_at(url: String, layout: StorageLayout) -> Subject {
     Subject { store: Arc::new(Redis::new(&config).unwrap()), layout, raw: Raw::Redis(url), _keep: Box::new(()) }
 }
 
+#[cfg(feature = "sqlite")]
 pub async fn fallback_with_its_first() -> Subject {
     let first = sqlite1().await;
     let second = Arc::new(Memory::new(crate::services::services()));
     Subject { store: Arc::new(Fallback::new(Arc::clone(&first.store), second, true)), ..first }
 }
 
+#[cfg(feature = "sqlite")]
 pub async fn fallback_with_its_second() -> Subject {
     let first = FaultyStore::new(Arc::new(Memory::new(crate::services::services())));
     first.set_down(true);
@@ -146,6 +181,7 @@ pub async fn fallback_with_its_second() -> Subject {
     Subject { store: Arc::new(Fallback::new(Arc::new(first), Arc::clone(&second.store), false)), ..second }
 }
 
+#[cfg(feature = "sqlite")]
 pub fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
 }

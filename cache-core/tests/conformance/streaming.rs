@@ -4,11 +4,15 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use cache_core::hex::sha256_hex;
-use cache_core::{EntryId, EntryState, Filter, IfMissing, Inspect, Sqlite};
+use cache_core::{EntryId, EntryState, Filter, Inspect};
+#[cfg(feature = "sqlite")]
+use cache_core::{IfMissing, Sqlite};
 use futures_util::StreamExt as _;
 
 use crate::samples::{DAY, body_of, entry, eventually, list};
-use crate::stores::{Raw, Subject};
+#[cfg(feature = "sqlite")]
+use crate::stores::Raw;
+use crate::stores::Subject;
 
 const URL: &str = "https://api.jikan.moe/v4/anime/1/full";
 const MEGABYTE: usize = 1 << 20;
@@ -98,10 +102,14 @@ pub async fn a_dropped_writer_of_a_large_body_leaves_nothing(s: Subject) {
 }
 
 pub async fn a_large_body_of_a_killed_writer_is_never_found(s: Subject) {
-    let mut stores = vec![Arc::clone(&s.store)];
-    if let Raw::Sqlite(file) = &s.raw {
-        stores.push(Arc::new(Sqlite::open(file, crate::services::services(), IfMissing::Create).await.unwrap()));
-    }
+    let stores: Vec<Arc<dyn Inspect>> = match &s.raw {
+        #[cfg(feature = "sqlite")]
+        Raw::Sqlite(file) => {
+            let other = Sqlite::open(file, crate::services::services(), IfMissing::Create).await.unwrap();
+            vec![Arc::clone(&s.store), Arc::new(other)]
+        }
+        _ => vec![Arc::clone(&s.store)],
+    };
     for written in [1, 5] {
         let entry = entry(URL, 0.0);
         let mut writer = s.store.insert(entry.clone(), Some(DAY)).await.unwrap();

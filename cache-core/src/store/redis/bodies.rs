@@ -7,8 +7,8 @@ use futures_util::stream;
 use redis::{Pipeline, RedisResult, cmd};
 
 use crate::error::{Error, Result};
+use crate::format::entry_view::EntryView;
 use crate::format::msgpack;
-use crate::format::msgpack::EntryView;
 use crate::format::redis_key::Name;
 use crate::model::entry::{EntryId, StorageLayout};
 use crate::model::service::ServiceRegistry;

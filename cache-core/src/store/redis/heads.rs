@@ -5,8 +5,9 @@ use uuid::Uuid;
 
 use crate::clock;
 use crate::error::{CodecError, Result};
+use crate::format::entry_view::EntryView;
 use crate::format::msgpack;
-use crate::format::msgpack::{Done, EntryView};
+use crate::format::msgpack::Done;
 use crate::model::entry::{Entry, EntryId, EntryState, StorageLayout};
 use crate::model::key::CacheKey;
 use crate::model::service::ServiceRegistry;

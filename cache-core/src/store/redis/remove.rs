@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use redis::{Pipeline, RedisError, RedisResult, Value};
 
 use crate::error::Result;
+use crate::format::entry_view::EntryView;
 use crate::format::msgpack;
-use crate::format::msgpack::EntryView;
 use crate::format::redis_key::Name;
 use crate::model::entry::{EntryId, StorageLayout};
 use crate::model::key::CacheKey;

@@ -7,8 +7,8 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, ToSql};
 use uuid::Uuid;
 
 use crate::error::CodecError;
+use crate::format::entry_view::EntryView;
 use crate::format::msgpack;
-use crate::format::msgpack::EntryView;
 use crate::model::entry::{Entry, EntryId, EntryState, Request, StorageLayout};
 use crate::model::key::CacheKey;
 use crate::model::service::ServiceRegistry;
