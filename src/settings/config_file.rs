@@ -87,7 +87,7 @@ fn nearest(name: &str) -> Option<String> {
 }
 
 /// Adds the services of the configuration file that these arguments name to the table. Errors of the file are reported
-/// by [`read`], which reads it again.
+/// by `read`, which reads it again.
 pub fn extend_services(arguments: &[OsString]) {
     let mut arguments = arguments.iter().take_while(|argument| *argument != "--");
     let mut named = None;

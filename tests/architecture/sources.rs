@@ -82,16 +82,16 @@ impl Sources {
     pub fn parse(texts: &Texts) -> Self {
         let mut sources = Self::default();
         for (name, path) in ROOTS {
-            sources.load(texts, vec![name.to_owned()], path);
+            sources.load(texts, &[name.to_owned()], path);
         }
         sources
     }
 
-    fn load(&mut self, texts: &Texts, module: Vec<String>, path: &str) -> usize {
+    fn load(&mut self, texts: &Texts, module: &[String], path: &str) -> usize {
         let text = texts.get(path).unwrap_or_else(|| panic!("{path} is missing"));
         let syntax = syn::parse_file(text).unwrap_or_else(|error| panic!("{path}: {error}"));
         let mut file =
-            File { path: path.to_owned(), lines: text.lines().count(), module: module.clone(), ..File::default() };
+            File { path: path.to_owned(), lines: text.lines().count(), module: module.to_vec(), ..File::default() };
         let mut children = Vec::new();
         for item in syntax.items.iter().filter(|item| !is_test(attributes(item))) {
             match item {
@@ -100,12 +100,12 @@ impl Sources {
             }
         }
         let at = self.files.len();
-        self.modules.insert(module.clone(), at);
+        self.modules.insert(module.to_vec(), at);
         self.files.push(file);
         let folder = path.strip_suffix("lib.rs").map_or_else(|| path.replace(".rs", "/"), str::to_owned);
         for name in children {
-            let child = [module.as_slice(), &[name.clone()]].concat();
-            let child = self.load(texts, child, &format!("{folder}{name}.rs"));
+            let child = [module, std::slice::from_ref(&name)].concat();
+            let child = self.load(texts, &child, &format!("{folder}{name}.rs"));
             self.files[at].children.insert(name, child);
         }
         at
@@ -265,7 +265,9 @@ fn collect_paths(tokens: TokenStream, paths: &mut BTreeSet<Vec<String>>) {
         }
     }
     end(&mut path);
-    groups.into_iter().for_each(|group| collect_paths(group, paths));
+    for group in groups {
+        collect_paths(group, paths);
+    }
 }
 
 /// A `use` as pairs of alias and path.
@@ -290,8 +292,13 @@ fn expand(tree: &UseTree, before: &mut Vec<String>, out: &mut Vec<(String, Vec<S
 fn is_test(attributes: &[Attribute]) -> bool {
     attributes.iter().any(|attribute| {
         attribute.path().is_ident("cfg")
-            && matches!(&attribute.meta, syn::Meta::List(list) if list.tokens.to_string() == "test")
+            && matches!(&attribute.meta, syn::Meta::List(list) if names_test(&list.tokens.to_string()))
     })
+}
+
+/// Whether a `cfg` is about tests: `test`, or `all(test, …)`.
+fn names_test(condition: &str) -> bool {
+    condition.split(|letter: char| !letter.is_alphanumeric()).any(|word| word == "test")
 }
 
 fn attributes(item: &Item) -> &[Attribute] {
