@@ -2,7 +2,6 @@
 
 use cache_core::result_key::result_key;
 use cache_core::{CacheKey, FormValue, Headers, Request, RequestPayload, Response};
-use jiff::Timestamp;
 use serde_json::{Value, json};
 use url::Url;
 
@@ -222,5 +221,5 @@ pub(crate) fn results(anime: &Anime, age: f64) -> Vec<Outcome> {
 
 /// An HTTP date.
 pub(crate) fn http_date(unix: f64) -> String {
-    Timestamp::from_second(unix as i64).unwrap_or_default().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
+    cache_core::http_date::format(unix).unwrap_or_default()
 }

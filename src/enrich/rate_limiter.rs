@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use cache_core::{Memory, RateLimit, RateLimitStore, clock};
+use cache_core::{Memory, RateLimit, RateLimitStore, clock, http_date};
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, StatusCode};
 use tokio::time::{Instant, sleep, timeout};
@@ -127,8 +127,7 @@ pub(crate) fn retry_after(fields: &HeaderMap, now: f64) -> Option<Duration> {
     if let Ok(seconds) = value.parse() {
         return Some(Duration::from_secs(seconds).min(MAX_RETRY_AFTER));
     }
-    let date = httpdate::parse_http_date(value).ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
-    Duration::try_from_secs_f64(date.as_secs_f64() - now).ok().map(|time| time.min(MAX_RETRY_AFTER))
+    Duration::try_from_secs_f64(http_date::parse(value)? - now).ok().map(|time| time.min(MAX_RETRY_AFTER))
 }
 
 #[cfg(test)]

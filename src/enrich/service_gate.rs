@@ -1,14 +1,14 @@
 //! The gate to one service: circuit breaker, rate limit and limit of concurrent requests.
 
-pub(crate) mod circuit_breaker;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use cache_core::{BodyStream, FinalUrl, Inspect, RateLimit, Transport, TransportError};
+use cache_core::{
+    BodyStream, CallPermit, CircuitBreaker, FinalUrl, Inspect, RateLimit, Recovery, Transport, TransportError,
+};
 use http::{HeaderMap, StatusCode};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
@@ -16,7 +16,17 @@ use crate::enrich::error::Refusal;
 use crate::enrich::metrics::Metrics;
 use crate::enrich::rate_limiter::RateLimiter;
 use crate::enrich::redirect;
-use crate::enrich::service_gate::circuit_breaker::{COOLDOWN, CallPermit, CircuitBreaker};
+
+/// Failures in a row that open the breaker, as in the pipeline.
+const FAILURE_THRESHOLD: u32 = 5;
+
+/// The time that the breaker stays open, as in the pipeline.
+const COOLDOWN: Duration = Duration::from_secs(300);
+
+/// Tokio's clock, which tests can pause.
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
 
 /// Limits of the requests to one service, shared by all passes of this process.
 pub(crate) struct ServiceLimits {
@@ -32,7 +42,7 @@ impl ServiceLimits {
     pub(crate) fn new(name: String, limit: RateLimit, max_in_flight: Option<usize>) -> Self {
         Self {
             rate_limiter: RateLimiter::new(name, limit),
-            breaker: CircuitBreaker::default(),
+            breaker: CircuitBreaker::new(FAILURE_THRESHOLD, Recovery::Cooldown(COOLDOWN)),
             concurrency: max_in_flight.map(Semaphore::new),
             needs_browser: AtomicBool::new(false),
         }
@@ -69,12 +79,12 @@ impl ServiceGate {
     pub(crate) async fn permit(&self) -> Result<Permit<'_>, Refusal> {
         let ServiceLimits { rate_limiter, breaker, .. } = &*self.limits;
         // Before waiting: an open breaker would refuse the request afterwards.
-        if let Some(left) = breaker.cooldown_left() {
+        if let Some(left) = breaker.time_left(now()) {
             return Err(Refusal::BackingOff(left));
         }
         let in_flight = self.in_flight().await;
         rate_limiter.acquire(&*self.store, &self.metrics).await.map_err(Refusal::BackingOff)?;
-        let call = breaker.try_acquire().map_err(Refusal::BackingOff)?;
+        let call = breaker.try_acquire(now()).map_err(Refusal::BackingOff)?;
         self.metrics.record_upstream();
         Ok(Permit { gate: self, call, _in_flight: in_flight })
     }
@@ -100,7 +110,7 @@ impl ServiceGate {
 
     /// The service banned this client: stops all processes that share the store, and those that are started later.
     pub(crate) async fn ban(&self) {
-        self.limits.breaker.open();
+        self.limits.breaker.open(now());
         self.back_off(COOLDOWN).await;
     }
 
@@ -127,7 +137,9 @@ impl Permit<'_> {
         match status.as_u16() {
             // AniDB's status for a banned client.
             555 => gate.ban().await,
-            500.. => call.record_failure(),
+            500.. => {
+                call.record_failure(now());
+            }
             _ => call.record_success(),
         }
         gate.limits.rate_limiter.observe(&*gate.store, status, fields).await;
@@ -135,7 +147,7 @@ impl Permit<'_> {
 
     /// Records that no response came.
     pub(crate) fn record_failure(self) {
-        self.call.record_failure();
+        self.call.record_failure(now());
     }
 }
 
