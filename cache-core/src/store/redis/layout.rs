@@ -1,5 +1,6 @@
 //! Key names in Redis: those of the three layouts, and those of this crate under `animecache:`. `lookup.lua` writes
-//! three of them itself. Braces in a name keep the keys of one script together in a cluster.
+//! three of them itself, and `format/redis_key.rs` reads them back. Braces in a name keep the keys of one script together
+//! in a cluster.
 
 use std::time::Duration;
 
