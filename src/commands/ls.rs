@@ -143,7 +143,7 @@ impl<'a> List<'a> {
             &status,
             &human::bytes(entry.size),
             &human::maybe_duration(entry.age(now)),
-            &entry.ttl(now).map_or_else(|| "never".to_owned(), human::duration),
+            &human::ttl(entry.ttl(now), entry.is_expiry_unknown()),
         ];
         let id = match &entry.id {
             EntryId::Http(..) => entry.id.text(),

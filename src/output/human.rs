@@ -69,6 +69,15 @@ pub fn maybe_duration(seconds: Option<f64>) -> String {
     seconds.map_or_else(|| "-".to_owned(), duration)
 }
 
+/// The remaining TTL of an entry.
+pub fn ttl(seconds: Option<f64>, is_unknown: bool) -> String {
+    match seconds {
+        Some(seconds) => duration(seconds),
+        None if is_unknown => "unknown".to_owned(),
+        None => "never".to_owned(),
+    }
+}
+
 /// A share as `81.6%`, or a dash if there is none; `100%` only if nothing is missing.
 pub fn share(part: Option<f64>) -> String {
     match part {

@@ -43,6 +43,8 @@ pub struct ServiceTally {
     ttls: Vec<f32>,
     /// Entries that never expire.
     pub without_ttl: u64,
+    /// Entries whose expiry is not recorded.
+    pub with_unknown_ttl: u64,
 }
 
 /// The remaining TTLs of some entries, in seconds.
@@ -82,6 +84,7 @@ impl StatsTotals {
             service.bytes += entry.size;
             match entry.ttl(now) {
                 Some(ttl) => service.ttls.push(ttl as f32),
+                None if entry.is_expiry_unknown() => service.with_unknown_ttl += 1,
                 None => service.without_ttl += 1,
             }
         }

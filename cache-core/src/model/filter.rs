@@ -136,7 +136,9 @@ impl Filter {
             && holds(self.newer_than, entry.stored_for(now), |age, limit| age < limit)
             && holds(self.idle_for, entry.last_used(now).map(|at| now - at), |idle, limit| idle >= limit)
             && holds(self.ttl_under, entry.ttl(now), |ttl, limit| ttl < limit)
-            && self.ttl_over.is_none_or(|limit| entry.ttl(now).is_none_or(|ttl| ttl > limit))
+            && self
+                .ttl_over
+                .is_none_or(|limit| !entry.is_expiry_unknown() && entry.ttl(now).is_none_or(|ttl| ttl > limit))
             && (!self.is_without_ttl || entry.expires_at.is_none())
             && self.is_fresh.is_none_or(|fresh| entry.is_fresh(now) == Some(fresh))
             && self

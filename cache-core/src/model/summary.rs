@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::model::entry::{CacheKind, EntryId, EntryState};
+use crate::model::entry::{CacheKind, EntryId, EntryState, StorageLayout};
 use crate::model::freshness::Freshness;
 use crate::model::key::{CacheKey, ResultKey};
 use crate::model::service::ServiceName;
@@ -20,7 +20,7 @@ pub struct Summary {
     pub size: u64,
     /// When it was stored; `None` if the layout does not record it.
     pub created_at: Option<f64>,
-    /// When it expires; `None`: never.
+    /// When it expires; `None`: never, unless [`Summary::is_expiry_unknown`].
     pub expires_at: Option<f64>,
     /// Time of last use, estimated from the remaining TTL. Wrong (even in the future) if the TTL was changed manually;
     /// use [`Summary::last_used`] for display.
@@ -56,7 +56,12 @@ impl Summary {
         self.id.kind()
     }
 
-    /// Seconds until it expires, at least 0; `None`: never.
+    /// Whether the expiry is not recorded. hishel 1 does not write the TTL of its storage into a SQLite file.
+    pub fn is_expiry_unknown(&self) -> bool {
+        self.expires_at.is_none() && self.http.is_some() && matches!(self.id, EntryId::Http(StorageLayout::Sqlite1, _))
+    }
+
+    /// Seconds until it expires, at least 0; `None`: never, or unknown.
     pub fn ttl(&self, now: f64) -> Option<f64> {
         self.expires_at.map(|at| (at - now).max(0.0))
     }

@@ -48,6 +48,14 @@ fn entries(tally: &StatsTotals) -> Check {
 }
 
 fn ttls(tally: &StatsTotals) -> Option<Check> {
+    let unknown: u64 = tally.services.values().map(|service| service.with_unknown_ttl).sum();
+    if unknown > 0 {
+        let detail = format!(
+            "the file does not record when {} expire: hishel applies the TTL of its storage",
+            human::entries(unknown)
+        );
+        return Some(Check::note("TTLs", detail));
+    }
     let immortal: u64 = tally.services.values().map(|service| service.without_ttl).sum();
     if immortal > 0 {
         let detail = format!("{} never {}", human::entries(immortal), if immortal == 1 { "expires" } else { "expire" });

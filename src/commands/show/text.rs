@@ -87,7 +87,12 @@ impl EntryText<'_> {
         let stored = entry.created_at.map_or_else(|| "unknown".to_owned(), human::format_timestamp);
         fact("stored", &stored)?;
         fact("age", &maybe_duration(entry.age(self.now)))?;
-        fact("TTL", &entry.ttl(self.now).map_or_else(|| "never expires".to_owned(), duration))?;
+        let ttl = match entry.ttl(self.now) {
+            Some(ttl) => duration(ttl),
+            None if entry.is_expiry_unknown() => "unknown: the file does not record it".to_owned(),
+            None => "never expires".to_owned(),
+        };
+        fact("TTL", &ttl)?;
         if let Some(at) = entry.last_used(self.now) {
             fact("last used", &format!("about {} ago (from the remaining TTL)", duration(self.now - at)))?;
         }

@@ -117,6 +117,11 @@ fn services(report: &StatsReport) -> Vec<Metric> {
             "Number of live entries without a TTL by service.",
             by_service(|service| service.ttl.none as f64),
         ),
+        gauge(
+            "animecache_service_entries_with_unknown_ttl",
+            "Number of live entries whose expiry is not recorded by service.",
+            by_service(|service| service.ttl.unknown as f64),
+        ),
         gauge("animecache_service_ttl_seconds", "Remaining TTL of entries by service.", ttls(report)),
     ]
 }

@@ -103,6 +103,7 @@ pub(crate) struct Ttl {
     pub(crate) median: Option<f64>,
     pub(crate) max: Option<f64>,
     pub(crate) none: u64,
+    pub(crate) unknown: u64,
 }
 
 #[derive(Serialize)]
@@ -217,6 +218,7 @@ impl ServiceReport {
                 median: ttl.map(|ttl| ttl.median),
                 max: ttl.map(|ttl| ttl.max),
                 none: tally.without_ttl,
+                unknown: tally.with_unknown_ttl,
             },
             requests: counts.map(|counts| RequestStats::new(counts, window)).unwrap_or_default(),
         }

@@ -6,6 +6,7 @@ use cache_core::{Counters, Scope, StatsWindow};
 
 use crate::commands::stats::report::StatsReport;
 use crate::output::columns::clip;
+use crate::output::human;
 use crate::output::human::{bytes, count, counted, latency, maybe_duration, share};
 use crate::output::safe;
 use crate::output::style::Style;
@@ -87,6 +88,11 @@ fn table(out: &mut String, report: &StatsReport, style: Style) -> std::fmt::Resu
             maybe_duration(service.ttl.max),
             if service.ttl.none == 0 { "-".to_owned() } else { count(service.ttl.none) },
         )?;
+    }
+    let unknown: u64 = report.services.iter().map(|service| service.ttl.unknown).sum();
+    if unknown > 0 {
+        let text = format!("TTL of {} unknown: the file does not record it", human::entries(unknown));
+        writeln!(out, "  {}", style.dim(&text))?;
     }
     Ok(())
 }

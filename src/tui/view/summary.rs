@@ -171,6 +171,7 @@ fn ttl(entry: &Summary, app: &App) -> Fact {
             };
             Fact::new("TTL", human::duration(ttl)).because(format!("expires {}", time(at, &app.zone))).tone(tone)
         }
+        _ if entry.is_expiry_unknown() => Fact::new("TTL", "unknown").because("the file does not record it"),
         _ => Fact::new("TTL", "none").because("never expires"),
     }
 }

@@ -205,7 +205,7 @@ fn cell(column: Column, entry: &Summary, now: f64, theme: &Theme) -> (Cow<'stati
 /// The remaining TTL, colored by urgency.
 pub(crate) fn ttl(entry: &Summary, now: f64, theme: &Theme) -> (Cow<'static, str>, Style) {
     match entry.ttl(now) {
-        None => ("never".into(), theme.dim),
+        None => (human::ttl(None, entry.is_expiry_unknown()).into(), theme.dim),
         Some(ttl) if ttl <= 0.0 => ("expired".into(), theme.faint),
         Some(ttl) if ttl < 60.0 => (human::duration(ttl).into(), theme.bad),
         Some(ttl) if ttl < 3_600.0 => (human::duration(ttl).into(), theme.note),

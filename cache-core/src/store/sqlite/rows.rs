@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::error::CodecError;
 use crate::format::entry_view::EntryView;
 use crate::format::msgpack;
-use crate::model::entry::{Entry, EntryId, EntryState, Request, StorageLayout};
+use crate::model::entry::{Entry, EntryId, EntryState, StorageLayout};
 use crate::model::key::CacheKey;
 use crate::model::service::ServiceRegistry;
 use crate::model::summary::Summary;
@@ -32,6 +32,8 @@ pub(crate) struct StoredResponse {
     pub(crate) summary: Summary,
     /// The number of body rows.
     pub(crate) chunks: u64,
+    /// When layout C's entry was marked as deleted; Unix seconds.
+    pub(crate) deleted_at: Option<f64>,
     /// Request and response, if they are wanted and valid.
     pub(crate) entry: Option<Entry>,
 }
@@ -116,6 +118,7 @@ impl Reader<'_> {
             rowid,
             summary: Summary { size, ..summarize::from_problem(id, EntryState::Corrupt, None, problem) },
             chunks,
+            deleted_at: None,
             entry: None,
         };
         let Some(id) = id(row)? else {
@@ -130,11 +133,7 @@ impl Reader<'_> {
         let own_expiry = number(row.get_ref(4)?);
         let expires_at = match self.layout {
             StorageLayout::Sqlite2 => own_expiry,
-            _ => self.expires_at(
-                &view.request.url,
-                view.request.extra.hishel_ttl,
-                view.meta.as_ref().map_or(0.0, |meta| meta.created_at),
-            ),
+            _ => view.meta.as_ref().and_then(|meta| expires_at(view.request.extra.hishel_ttl, meta.created_at)),
         };
         let cache_key = bytes(row.get_ref(2)?);
         let body_start = if needs_title(&view.request.method) { self.body_start(id)? } else { Vec::new() };
@@ -164,7 +163,8 @@ impl Reader<'_> {
                 Err(error) => return Ok(corrupt(entry_id, error.to_string())),
             },
         };
-        Ok(StoredResponse { rowid, summary, chunks, entry })
+        let deleted_at = view.meta.as_ref().and_then(|meta| meta.deleted_at).filter(|at| *at > 0.0);
+        Ok(StoredResponse { rowid, summary, chunks, deleted_at, entry })
     }
 
     fn live_row(&self, row: &rusqlite::Row<'_>) -> Result<Option<Live>, Failure> {
@@ -186,20 +186,10 @@ impl Reader<'_> {
         }
         // The ID of the row counts, not the one in the entry.
         let mut entry = Entry { id, ..msgpack::decode_pair(data)? };
-        let Request { url, extra, .. } = &mut entry.request;
-        let expires_at = self.expires_at(url, extra.ttl(), entry.created_at.unwrap_or(0.0));
+        let extra = &mut entry.request.extra;
+        let expires_at = expires_at(extra.ttl(), entry.created_at.unwrap_or(0.0));
         extra.clear_storage_ttl();
         Ok((entry, expires_at))
-    }
-
-    /// The expiry of an entry of layout C: hishel counts from the storage time, with the entry's TTL or the configured
-    /// one.
-    pub(crate) fn expires_at(&self, url: &str, own_ttl: Option<f64>, created_at: f64) -> Option<f64> {
-        // hishel treats 0 as "not given".
-        let ttl = own_ttl
-            .filter(|ttl| *ttl != 0.0)
-            .unwrap_or_else(|| self.services.get(self.services.by_url(url)).ttl.as_secs_f64());
-        Some(created_at + ttl).filter(|at| at.is_finite())
     }
 
     fn body_start(&self, id: Uuid) -> Result<Vec<u8>, Failure> {
@@ -213,6 +203,13 @@ impl Reader<'_> {
             .optional()?;
         Ok(start.unwrap_or_default())
     }
+}
+
+/// The expiry that an entry of layout C carries; hishel counts from the storage time. `None`: it is not recorded,
+/// because the TTL of hishel's storage, which is unlimited by default, is not in the file.
+fn expires_at(own_ttl: Option<f64>, created_at: f64) -> Option<f64> {
+    // hishel treats 0 as "not given".
+    own_ttl.filter(|ttl| *ttl != 0.0).map(|ttl| created_at + ttl).filter(|at| at.is_finite())
 }
 
 /// Totals of a body's rows.

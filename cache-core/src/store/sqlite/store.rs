@@ -118,7 +118,11 @@ impl Sqlite {
     /// Renews the TTL of a response in the background.
     fn renew(&self, first: &mut StoredResponse, ttl: Duration) {
         let until = clock::now() + ttl.as_secs_f64();
-        if first.entry.request.extra.ttl().is_some() || !should_renew(first.expires_at, until) {
+        // An expiry that is not recorded, or never comes, is the choice of another program: a hit must not bring it nearer.
+        if first.entry.request.extra.ttl().is_some()
+            || first.expires_at.is_none()
+            || !should_renew(first.expires_at, until)
+        {
             return;
         }
         first.expires_at = Some(until);
