@@ -17,7 +17,7 @@ check:
 # Check that cache-core compiles with each of its features alone, and with none
 features:
     for features in "" redis sqlite reqwest macros; do \
-        cargo check --package cache-core --no-default-features --features "$features" --all-targets || exit 1; \
+        cargo clippy --package cache-core --no-default-features --features "$features" --all-targets -- -D warnings || exit 1; \
     done
 
 # Run all tests (installs their dependencies)

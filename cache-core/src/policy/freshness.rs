@@ -33,7 +33,10 @@ pub(crate) fn freshness_for_cache(
         date: all("date"),
         expires: all("expires"),
         last_modified: all("last-modified"),
-        ..HeaderView::default()
+        #[cfg(any(feature = "redis", feature = "sqlite"))]
+        cache_control: Values::default(),
+        #[cfg(any(feature = "redis", feature = "sqlite"))]
+        content_type: Values::default(),
     };
     calculate(status, &fields, directives, stored_at, is_shared)
 }

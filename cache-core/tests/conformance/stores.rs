@@ -38,6 +38,7 @@ pub enum Raw {
 
 impl Subject {
     /// Writes a result without expiry under any bytes; `false`: this storage has no direct access.
+    #[cfg_attr(not(feature = "sqlite"), expect(clippy::unused_async, reason = "only SQLite is awaited"))]
     pub async fn put_raw_result(&self, key: &[u8], value: &[u8]) -> bool {
         match &self.raw {
             Raw::None => {
