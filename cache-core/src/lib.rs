@@ -138,7 +138,7 @@ pub use model::metadata::HishelMetadata;
 pub use model::rate_limit::{Quota, RateLimit};
 pub use model::service::{DEFAULT_TTL, PolicyKind, ServiceName, ServiceProfile, ServiceRegistry};
 pub use model::stats::{Counters, HourlyCounters, RETENTION, Scope, StatsDelta, hit_rate};
-pub use model::stored::{LeaseState, RemoveStats, StoredBody, StoredResponse, StoredResult, collect_body};
+pub use model::stored::{LeaseState, RemoveStats, Removed, StoredBody, StoredResponse, StoredResult, collect_body};
 pub use model::summary::{HttpSummary, Summary};
 pub use model::url::{authority, redact};
 pub use model::window::{StatsSnapshot, StatsWindow};

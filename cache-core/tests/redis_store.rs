@@ -6,14 +6,15 @@
 mod redis_server;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use cache_core::hex::sha256_hex;
 use cache_core::{
-    Config, Entry, EntryId, Inspect as _, Redis, RedisUrl, Request, Response, ResponseStore as _, ResultStore as _,
-    ServiceName, StatsStore as _, StorageLayout, StoredResult, clock, collect_body,
+    Backend as _, Config, Entry, EntryId, EntryState, Filter, Inspect, Redis, RedisUrl, Request, Response,
+    ResponseStore as _, ResultStore as _, ServiceName, StatsStore as _, StorageLayout, StoredResult, admin, clock,
+    collect_body,
 };
 use cache_core::{Counters, HourlyCounters, Scope, StatsDelta};
 use futures_util::StreamExt as _;
@@ -292,7 +293,12 @@ async fn a_body_removed_while_read_ends_with_an_error() {
         let mut body = store.body(&id).await.unwrap().unwrap();
         body.next().await.unwrap().unwrap();
         match goes {
-            "removed" => _ = store.remove(std::slice::from_ref(&id)).await.unwrap(),
+            "removed" => {
+                let ids = std::slice::from_ref(&id);
+                let removed = store.remove_on(&store.id(), ids).await.unwrap();
+                assert_eq!(removed.bodies, ids);
+                assert_eq!(store.remove_bodies_on(&store.id(), &removed.bodies).await.unwrap(), 1);
+            }
             "replaced by a shorter one" => _ = put(&store, &entry, noise(5_000_000), HOUR).await,
             _ => {
                 let stream = format!("hishel_cache:stream:{}", entry.id);
@@ -305,6 +311,125 @@ async fn a_body_removed_while_read_ends_with_an_error() {
         let rest: Vec<_> = body.collect().await;
         assert!(rest.last().unwrap().is_err(), "{goes}");
     }
+}
+
+/// Commands of a client on these keys, in order.
+fn commands(monitor: &mut redis::Connection, upto: &str) -> Vec<String> {
+    let mut seen = Vec::new();
+    loop {
+        let redis::Value::SimpleString(line) = monitor.recv_response().unwrap() else { continue };
+        let command = line.split_once("] ").map_or("", |(_, command)| command).replace('"', "");
+        if command.starts_with(upto) {
+            return seen;
+        }
+        seen.push(command);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_server_deletes_entries() {
+    let server = RedisServer::start("--maxmemory-policy noeviction");
+    let url = format!("redis://{}/0", server.address());
+    for layout in [StorageLayout::Pipeline, StorageLayout::Hishel1, StorageLayout::Hishel2] {
+        let config = Config { redis_url: RedisUrl::new(&*url), write_layout: layout, ..Config::default() };
+        let store = Redis::new(&config).unwrap();
+        for number in 0..3 {
+            put(&store, &entry(&format!("anime/{number}")), noise(200_000), HOUR).await;
+        }
+        store.set(RESULT, "1".into(), HOUR).await.unwrap();
+        let kept = entry("anime/kept");
+        let kept_id = put(&store, &kept, noise(2_000), HOUR).await;
+        let mut raw = raw(&url);
+        let limit = |bytes: &str, raw: &mut redis::Connection| {
+            cmd("CONFIG").arg(&["SET", "maxmemory", bytes]).exec(raw).unwrap();
+        };
+        limit("1mb", &mut raw);
+        assert!(cmd("SET").arg("x").arg("1").exec(&mut raw).unwrap_err().to_string().contains("OOM"));
+
+        // As a cache removes what is invalid, and as an administrator flushes.
+        assert_eq!(store.remove(&[kept_id]).await.unwrap().entries, 1);
+        let store: Arc<dyn Inspect> = Arc::new(store);
+        let go_on = AtomicBool::new(false);
+        let live = Filter { states: vec![EntryState::Live], ..Filter::default() };
+        let plan = admin::batch::plan(&store, &live, None, &go_on, |_| ()).await.unwrap().unwrap();
+        let report = admin::flush::execute(&store, &plan, &go_on, |_| ()).await;
+        assert!(report.error.is_none(), "{:?}", report.error);
+        assert_eq!(report.done.entries, 4);
+        // Of each entry its head, its body, its mark and its index.
+        let parts = if layout == StorageLayout::Pipeline { 3 } else { 4 };
+        assert_eq!(report.done.keys, 3 * parts + 1);
+        assert_eq!(times(&mut raw), []);
+        limit("0", &mut raw);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_outlives_its_head_for_readers() {
+    let url = RedisServer::fresh_database();
+    let (store, mut raw) = (store(&url), raw(&url));
+    let entry = entry("anime/1");
+    let keys = |raw: &mut redis::Connection| {
+        let mut names: Vec<_> = times(raw).into_iter().map(|(key, _)| key).collect();
+        names.sort();
+        names
+    };
+    let stream = format!("hishel_cache:stream:{}", entry.id);
+    let id = [put(&store, &entry, noise(200), HOUR).await];
+    let removed = store.remove_on(&store.id(), &id).await.unwrap();
+    assert_eq!((removed.stats.entries, removed.stats.keys, &removed.bodies[..]), (1, 2, &id[..]));
+    assert_eq!(keys(&mut raw), [stream.clone()]);
+    assert_eq!(store.remove_bodies_on(&store.id(), &id).await.unwrap(), 1);
+    assert_eq!(keys(&mut raw), [""; 0]);
+
+    // An entry that was stored again keeps its body.
+    put(&store, &entry, noise(200), HOUR).await;
+    assert_eq!(store.remove_bodies_on(&store.id(), &id).await.unwrap(), 0);
+    let removed = store.remove(&id).await.unwrap();
+    assert_eq!((removed.entries, removed.keys), (1, 3));
+    assert_eq!(keys(&mut raw), [stream.clone()]);
+    let left: i64 = cmd("PTTL").arg(&stream).query(&mut raw).unwrap();
+    assert!((1..=500).contains(&left), "{left}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_head_never_outlives_its_body() {
+    let server = RedisServer::start("");
+    let url = format!("redis://{}/0", server.address());
+    for layout in [StorageLayout::Pipeline, StorageLayout::Hishel1, StorageLayout::Hishel2] {
+        let config = Config { redis_url: RedisUrl::new(&*url), write_layout: layout, ..Config::default() };
+        let store = Redis::new(&config).unwrap();
+        let id = [put(&store, &entry("anime/1"), noise(200), HOUR).await];
+        let (mut monitor, mut raw) = (raw(&url), raw(&url));
+        monitor.send_packed_command(&cmd("MONITOR").get_packed_command()).unwrap();
+        for (ttl, expected) in [(DAY, ["key", "stream", "entry"]), (Duration::from_secs(60), ["entry", "stream", ""])] {
+            assert_eq!(store.expire(&id, Some(ttl)).await.unwrap(), 1);
+            cmd("ECHO").arg("end").exec(&mut raw).unwrap();
+            let changed: Vec<_> = commands(&mut monitor, "ECHO")
+                .into_iter()
+                .filter(|command| command.starts_with("PEXPIRE"))
+                .filter_map(|command| {
+                    command.split(':').nth(1).map(|part| part.replace("key_index", "key").replace("idx", "key"))
+                })
+                .filter(|part| part != "stream_done")
+                .collect();
+            assert_eq!(changed, expected.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>(), "{layout:?}");
+        }
+        store.remove(&id).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_without_deletion_removes_nothing() {
+    let url = RedisServer::fresh_database();
+    let store = store_of("keeper", ["+@all", "-@dangerous"], &url);
+    let entry = entry("anime/1");
+    let id = [put(&store, &entry, noise(200), HOUR).await];
+    let mut raw = raw(&url);
+    cmd("ACL").arg(&["SETUSER", "keeper", "-unlink", "-del"]).exec(&mut raw).unwrap();
+    assert!(store.remove(&id).await.is_err());
+    assert_eq!(store.lookup(&entry.cache_key, None).await.unwrap().len(), 1);
+    cmd("ACL").arg(&["SETUSER", "keeper", "+del"]).exec(&mut raw).unwrap();
+    assert_eq!(store.remove(&id).await.unwrap().entries, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -19,7 +19,7 @@ use crate::model::summary::Summary;
 use crate::store::inspect::Inspect;
 
 /// The number of entries that one batch changes: few enough to stop soon, enough to make round trips cheap.
-pub const BATCH: usize = 1_000;
+pub const BATCH: usize = 100;
 
 /// The number of concurrent changes if each entry is changed by itself.
 const CONCURRENCY: usize = 32;
@@ -166,7 +166,7 @@ pub struct BatchReport<T> {
 
 impl<T> BatchReport<T> {
     /// Records entries that failed. Of two errors, the one that concerns all entries is kept.
-    fn fail(&mut self, entries: u64, error: Error) {
+    pub(crate) fn fail(&mut self, entries: u64, error: Error) {
         self.failed += entries;
         let is_wider = |known: &Error| !known.concerns_all() && error.concerns_all();
         if self.error.as_ref().is_none_or(is_wider) {

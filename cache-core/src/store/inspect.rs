@@ -10,10 +10,14 @@ use crate::model::entry::EntryId;
 use crate::model::event::EventSource;
 use crate::model::filter::Filter;
 use crate::model::inspection::{EntryDetails, Health, ServerInfo};
-use crate::model::stored::RemoveStats;
+use crate::model::stored::Removed;
 use crate::store::events::EventFeed;
 use crate::store::page::{Cursor, Page};
 use crate::store::traits::Store;
+
+/// How long a body outlives its head: a reader that has found the head asks for the body next, and one that finds no
+/// body may take it for an empty one.
+pub(crate) const READER_GRACE: Duration = Duration::from_millis(500);
 
 /// Administrative operations, in addition to [`Store`].
 #[async_trait]
@@ -34,9 +38,16 @@ pub trait Inspect: Store {
     async fn info(&self) -> Result<ServerInfo>;
 
     /// Deletes entries as planned on `backend`. Fails with [`Error::BackendChanged`] if another backend is in use now.
-    async fn remove_on(&self, backend: &BackendId, ids: &[EntryId]) -> Result<RemoveStats> {
+    /// Bodies of [`Removed::bodies`] are deleted by [`Self::remove_bodies_on`], half a second later.
+    async fn remove_on(&self, backend: &BackendId, ids: &[EntryId]) -> Result<Removed> {
         ensure_backend(backend, self.id())?;
-        self.remove(ids).await
+        Ok(Removed { stats: self.remove(ids).await?, bodies: Vec::new() })
+    }
+
+    /// Deletes the bodies of deleted entries. Returns the number of deleted keys.
+    async fn remove_bodies_on(&self, backend: &BackendId, _ids: &[EntryId]) -> Result<u64> {
+        ensure_backend(backend, self.id())?;
+        Ok(0)
     }
 
     /// Sets TTLs as planned on `backend`. Fails with [`Error::BackendChanged`] if another backend is in use now. A

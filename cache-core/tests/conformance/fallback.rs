@@ -103,14 +103,15 @@ async fn a_plan_for_the_first_is_refused_by_the_second() {
     first.set_down(true);
     // Another caller detects the failure.
     assert_eq!(result(&*both).await, "of the second");
-    for outcome in
-        [both.remove_on(&planned, &id).await.map(|removed| removed.entries), both.expire_on(&planned, &id, None).await]
-    {
+    for outcome in [
+        both.remove_on(&planned, &id).await.map(|removed| removed.stats.entries),
+        both.expire_on(&planned, &id, None).await,
+    ] {
         assert!(matches!(&outcome, Err(Error::BackendChanged { now }) if *now == second.store.id()), "{outcome:?}");
     }
     assert!(second.store.details(&id[0]).await.unwrap().unwrap().summary.expires_at.is_some());
     assert_eq!(both.expire_on(&second.store.id(), &id, None).await.unwrap(), 1);
-    assert_eq!(both.remove_on(&second.store.id(), &id).await.unwrap().entries, 1);
+    assert_eq!(both.remove_on(&second.store.id(), &id).await.unwrap().stats.entries, 1);
     assert_eq!(result(&*first.inner).await, "of the first");
 }
 

@@ -19,7 +19,7 @@ use crate::model::inspection::{EntryDetails, Health, ServerInfo};
 use crate::model::key::CacheKey;
 use crate::model::rate_limit::RateLimit;
 use crate::model::stats::StatsDelta;
-use crate::model::stored::{LeaseState, RemoveStats, StoredBody, StoredResponse, StoredResult};
+use crate::model::stored::{LeaseState, RemoveStats, Removed, StoredBody, StoredResponse, StoredResult};
 use crate::model::window::StatsSnapshot;
 use crate::store::events::EventFeed;
 use crate::store::inspect::{Inspect, ensure_backend};
@@ -291,8 +291,12 @@ impl Inspect for Fallback {
         self.call(Inspect::info).await
     }
 
-    async fn remove_on(&self, backend: &BackendId, ids: &[EntryId]) -> Result<RemoveStats> {
-        self.call_planned(Some(backend), |store| store.remove(ids)).await
+    async fn remove_on(&self, backend: &BackendId, ids: &[EntryId]) -> Result<Removed> {
+        self.call_planned(Some(backend), |store| store.remove_on(backend, ids)).await
+    }
+
+    async fn remove_bodies_on(&self, backend: &BackendId, ids: &[EntryId]) -> Result<u64> {
+        self.call_planned(Some(backend), |store| store.remove_bodies_on(backend, ids)).await
     }
 
     async fn expire_on(&self, backend: &BackendId, ids: &[EntryId], ttl: Option<Duration>) -> Result<u64> {

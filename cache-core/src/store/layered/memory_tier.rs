@@ -21,7 +21,7 @@ use crate::model::event::EventSource;
 use crate::model::filter::Filter;
 use crate::model::inspection::{EntryDetails, Health, ServerInfo};
 use crate::model::key::CacheKey;
-use crate::model::stored::{RemoveStats, StoredBody, StoredResponse, StoredResult};
+use crate::model::stored::{RemoveStats, Removed, StoredBody, StoredResponse, StoredResult};
 use crate::store::events::EventFeed;
 use crate::store::inspect::Inspect;
 use crate::store::invalidation::InvalidationListener;
@@ -156,9 +156,13 @@ impl Inspect for MemoryTier {
         self.store.info().await
     }
 
-    async fn remove_on(&self, backend: &BackendId, ids: &[EntryId]) -> Result<RemoveStats> {
+    async fn remove_on(&self, backend: &BackendId, ids: &[EntryId]) -> Result<Removed> {
         let _invalidate = OnDrop(|| self.entries.remove(ids));
         self.store.remove_on(backend, ids).await
+    }
+
+    async fn remove_bodies_on(&self, backend: &BackendId, ids: &[EntryId]) -> Result<u64> {
+        self.store.remove_bodies_on(backend, ids).await
     }
 
     async fn expire_on(&self, backend: &BackendId, ids: &[EntryId], ttl: Option<Duration>) -> Result<u64> {

@@ -166,22 +166,10 @@ impl Connection {
     pub(crate) async fn transaction(
         &self,
         operation: &'static str,
-        pipe: Pipeline,
-        may_repeat: bool,
-    ) -> Result<Vec<Value>> {
-        let answers = self.all_or_none(operation, pipe, may_repeat).await?;
-        answers
-            .and_then(|answers| answers.into_iter().collect::<RedisResult<_>>())
-            .map_err(|error| self.explain(operation, error))
-    }
-
-    /// As [`Self::transaction`], but a refusal of all commands and a failure of one are replies.
-    pub(crate) async fn all_or_none(
-        &self,
-        operation: &'static str,
         mut pipe: Pipeline,
         may_repeat: bool,
-    ) -> Result<RedisResult<Vec<RedisResult<Value>>>> {
+    ) -> Result<Vec<Value>> {
+        let explain = |error| self.explain(operation, error);
         pipe.cmd("EXEC");
         let mut answers = if may_repeat {
             self.pipeline(operation, &mut pipe).await?
@@ -190,16 +178,18 @@ impl Connection {
         };
         let (executed, has_begun) = (answers.pop(), answers.remove(0).is_ok());
         if !has_begun {
-            return Ok(Ok(answers));
+            return answers.into_iter().collect::<RedisResult<_>>().map_err(explain);
         }
         if let Some(refused) = answers.into_iter().find_map(RedisResult::err) {
-            return Ok(Err(refused));
+            return Err(explain(refused));
         }
-        Ok(match executed {
-            Some(Ok(Value::Array(values))) => Ok(values.into_iter().map(Value::extract_error).collect()),
-            Some(Err(error)) => Err(error),
+        match executed {
+            Some(Ok(Value::Array(values))) => {
+                values.into_iter().map(Value::extract_error).collect::<RedisResult<_>>().map_err(explain)
+            }
+            Some(Err(error)) => Err(explain(error)),
             _ => Ok(Vec::new()),
-        })
+        }
     }
 
     /// The command that frees keys: `UNLINK`, or `DEL` on servers that do not know it.

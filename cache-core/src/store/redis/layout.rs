@@ -49,9 +49,9 @@ pub(crate) fn named(script: &str) -> String {
         .replace("@COMPLETE@", &complete)
 }
 
-const ENTRY: &str = "entry";
+pub(crate) const ENTRY: &str = "entry";
 
-const STREAM: &str = "stream";
+pub(crate) const STREAM: &str = "stream";
 
 const DONE: &str = "stream_done";
 

@@ -22,6 +22,7 @@ use crate::model::glob::Glob;
 use crate::model::key::{HTTP_PREFIX, RESULT_PREFIX};
 use crate::model::service::ServiceRegistry;
 use crate::model::summary::Summary;
+use crate::store::inspect::READER_GRACE;
 use crate::store::page::{Cursor, Page};
 use crate::store::redis::connection::Connection;
 use crate::store::redis::heads::Item;
@@ -331,7 +332,10 @@ async fn orphans(connection: &Connection, keys: Vec<Vec<u8>>, now: f64) -> Resul
                 Name::Index(..) => "index without entries",
                 _ => "key of no known layout",
             };
-            Some(summarize::from_problem(EntryId::key(key), EntryState::Orphan, expiry(answer)?, problem))
+            // It is the body of an entry that was just deleted, and stays for its readers.
+            let is_read = |at: f64| at <= now + READER_GRACE.as_secs_f64();
+            let expires_at = expiry(answer).filter(|at| !at.is_some_and(is_read))?;
+            Some(summarize::from_problem(EntryId::key(key), EntryState::Orphan, expires_at, problem))
         })
         .collect())
 }

@@ -21,7 +21,7 @@ use crate::model::key::CacheKey;
 use crate::model::rate_limit::RateLimit;
 use crate::model::service::ServiceRegistry;
 use crate::model::stats::StatsDelta;
-use crate::model::stored::{LeaseState, RemoveStats, StoredBody, StoredResponse, StoredResult};
+use crate::model::stored::{LeaseState, RemoveStats, Removed, StoredBody, StoredResponse, StoredResult};
 use crate::model::window::StatsSnapshot;
 use crate::store::events::EventFeed;
 use crate::store::inspect::{Inspect, ensure_backend};
@@ -160,6 +160,16 @@ impl Inspect for Redis {
     async fn scan(&self, filter: &Filter, from: Option<Cursor>, count: usize) -> Result<Page> {
         let progress = from.map(Cursor::into_position).transpose()?;
         scan::page(&self.scans, &self.services, filter, progress, count).await
+    }
+
+    async fn remove_on(&self, backend: &BackendId, ids: &[EntryId]) -> Result<Removed> {
+        ensure_backend(backend, self.id())?;
+        remove::remove_heads(&self.commands, ids).await
+    }
+
+    async fn remove_bodies_on(&self, backend: &BackendId, ids: &[EntryId]) -> Result<u64> {
+        ensure_backend(backend, self.id())?;
+        remove::remove_bodies(&self.commands, ids).await
     }
 
     async fn expire_on(&self, backend: &BackendId, ids: &[EntryId], ttl: Option<Duration>) -> Result<u64> {

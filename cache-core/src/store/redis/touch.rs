@@ -25,28 +25,37 @@ pub(crate) async fn pexpire(connection: &Connection, ids: &[EntryId], ttl: Optio
     }
     let cache_keys = cache_keys(connection, ids).await?;
     let index_ttls = index_ttls(connection, ids, &cache_keys).await?;
+    let ttls = head_ttls(connection, ids).await?;
     let mut pipe = Pipeline::with_capacity(ids.len() * 3);
     // The number of replies for each entry; the first of them shows whether it existed.
     let mut answers_of = Vec::with_capacity(ids.len());
-    for ((id, cache_key), index_ttl) in ids.iter().zip(&cache_keys).zip(index_ttls) {
+    for (((id, cache_key), index_ttl), left) in ids.iter().zip(&cache_keys).zip(index_ttls).zip(ttls) {
         let before = pipe.len();
         // Neither `PERSIST` nor `SET` reports whether the key existed.
         pipe.cmd("EXISTS").arg(&*id.redis_key());
         match id {
             EntryId::Http(layout, id) => {
                 let kept = layout::retention(*layout, ttl);
-                if *layout != StorageLayout::Pipeline {
-                    rewrite_expiry(connection, &mut pipe, *layout, *id, cache_key.as_ref(), ttl).await?;
-                }
-                for part in layout::parts(*layout, *id) {
-                    set_expiry(&mut pipe, part.as_bytes(), kept);
-                }
                 // An index outlives its entries: its TTL is extended, never shortened, and a persistent one stays
                 // persistent.
                 if let (Some(cache_key), Some(left)) = (cache_key, index_ttl)
                     && outlives(kept, left)
                 {
                     set_expiry(&mut pipe, &layout::index(*layout, cache_key), kept);
+                }
+                // A head must never outlive its body: whichever step is the last one that happens.
+                let mut parts = layout::parts(*layout, *id);
+                let is_raised = outlives(kept, left);
+                if is_raised {
+                    parts.rotate_left(1);
+                } else {
+                    parts[1..].reverse();
+                }
+                for part in parts {
+                    if *layout != StorageLayout::Pipeline && part == expiry_key(*layout, *id) {
+                        rewrite_expiry(connection, &mut pipe, *layout, *id, cache_key.as_ref(), ttl).await?;
+                    }
+                    set_expiry(&mut pipe, part.as_bytes(), kept);
                 }
             }
             EntryId::Key(key) => set_expiry(&mut pipe, key, ttl),
@@ -112,6 +121,21 @@ fn int(answer: RedisResult<Value>) -> Option<i64> {
     answer.ok().as_ref().and_then(reply::int)
 }
 
+/// The key in which hishel's own layouts store the expiry of an entry.
+fn expiry_key(layout: StorageLayout, id: Uuid) -> String {
+    if layout == StorageLayout::Hishel2 { layout::done(layout, id) } else { layout::entry(layout, id) }
+}
+
+/// Milliseconds until each head expires, by `PTTL`.
+async fn head_ttls(connection: &Connection, ids: &[EntryId]) -> Result<Vec<i64>> {
+    let mut pipe = Pipeline::with_capacity(ids.len());
+    for id in ids {
+        pipe.cmd("PTTL").arg(&*id.redis_key());
+    }
+    let answers = connection.on_entries("PTTL", &mut pipe).await?;
+    Ok(answers.into_iter().map(|answer| int(answer).unwrap_or(-2)).collect())
+}
+
 /// The commands that change the expiry which hishel's own layouts store inside an entry, if it has one.
 async fn rewrite_expiry(
     connection: &Connection,
@@ -122,7 +146,7 @@ async fn rewrite_expiry(
     ttl: Option<Duration>,
 ) -> Result<()> {
     let now = clock::now();
-    let key = if layout == StorageLayout::Hishel2 { layout::done(layout, id) } else { layout::entry(layout, id) };
+    let key = expiry_key(layout, id);
     let mut get = Pipeline::new();
     get.cmd("GET").arg(&key);
     let stored = connection.on_entries("GET", &mut get).await?.into_iter().next();
