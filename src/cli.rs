@@ -5,6 +5,7 @@
 pub(crate) mod enrich;
 pub(crate) mod examples;
 pub mod selectors;
+pub mod ttl;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -18,6 +19,7 @@ use clap_complete::Shell;
 
 use crate::cli::enrich::{EnrichArgs, WarmArgs};
 use crate::cli::selectors::{Selectors, duration, service};
+use crate::cli::ttl::lifetime;
 use crate::output::style::ColorChoice;
 
 /// Inspect and manage the HTTP and result caches of an anime enrichment pipeline
@@ -314,20 +316,11 @@ pub struct TtlChange {
     #[arg(long, value_name = "DURATION", value_parser = lifetime)]
     pub set: Option<Duration>,
     /// Extend the remaining TTL by DURATION (for example 2h)
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    #[arg(long, value_name = "DURATION", value_parser = lifetime)]
     pub extend: Option<Duration>,
     /// Remove the TTL: entries never expire
     #[arg(long)]
     pub persist: bool,
-}
-
-/// A TTL above zero: Redis deletes entries with a TTL of zero.
-fn lifetime(text: &str) -> Result<Duration, String> {
-    let lifetime = duration(text)?;
-    if lifetime < Duration::from_secs(1) {
-        return Err("must be at least 1s; to delete entries use 'animecache flush'".to_owned());
-    }
-    Ok(lifetime)
 }
 
 /// Options of `demo-upstream`.

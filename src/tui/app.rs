@@ -265,11 +265,6 @@ impl App {
         })
     }
 
-    /// Whether the table shows all listed entries.
-    pub fn shows_everything(&self) -> bool {
-        self.filter.query.is_everything() && self.tree.chosen == tree::ROOT
-    }
-
     /// Shows the rows that match the filter line and the tree.
     pub fn choose_rows(&mut self) {
         if self.filter.query.filter.dead_schemas {

@@ -162,8 +162,15 @@ pub(crate) fn app() -> App {
     listed(Size::new(120, 40), Options { has_color: true, ..Options::default() }, entries())
 }
 
-/// Presses keys one after the other: characters, or names such as `<enter>`.
+/// Presses keys as [`type_ahead`] does, and lets the dialog that they opened take answers.
 pub(crate) fn press(app: &mut App, keys: &str) -> Vec<Effect> {
+    let effects = type_ahead(app, keys);
+    update(app, Message::Quiet);
+    effects
+}
+
+/// Presses keys one after the other, without a pause: characters, or names such as `<enter>`.
+pub(crate) fn type_ahead(app: &mut App, keys: &str) -> Vec<Effect> {
     let mut effects = Vec::new();
     let mut rest = keys;
     while let Some(first) = rest.chars().next() {

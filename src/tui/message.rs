@@ -29,6 +29,8 @@ pub enum Message {
     Tick(f64),
     /// The backend in use changed, or is reachable again.
     Health(Health),
+    /// No key was pressed for a moment since the open dialog is on the screen: its answers count from now on.
+    Quiet,
     /// The process received a signal to exit, or its terminal was closed.
     Terminated,
     /// Progress of a request.
@@ -94,6 +96,11 @@ pub enum Outcome {
 }
 
 impl Message {
+    /// Whether it is typed, pasted or clicked.
+    pub fn is_input(&self) -> bool {
+        matches!(self, Self::Key(_) | Self::Mouse(_) | Self::Paste(_))
+    }
+
     /// Whether handling takes a noticeable part of the time of a frame: a frame handles only one such message.
     pub fn is_heavy(&self) -> bool {
         matches!(self, Self::Progress(_, EnrichProgress::Page(_)))

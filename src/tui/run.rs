@@ -9,6 +9,7 @@ use futures_util::{Stream, StreamExt};
 use ratatui::Terminal;
 use ratatui::backend::Backend;
 use tokio::sync::mpsc;
+use tokio::time::sleep_until;
 
 use crate::tui::app::App;
 use crate::tui::effect::Effect;
@@ -18,6 +19,10 @@ use crate::tui::terminal::suspend;
 use crate::tui::update::{start, update};
 use crate::tui::view;
 use crate::tui::view::theme::Theme;
+
+/// A question takes no answer until it has been on the screen for so long without a key: letters that follow the one
+/// that opened it, typed ahead or pasted, are not meant for it.
+const QUIET: Duration = Duration::from_millis(300);
 
 /// The most messages handled in one frame, so that many messages do not stop drawing.
 const MESSAGES_PER_FRAME: usize = 64;
@@ -52,6 +57,7 @@ async fn step<B: Backend>(
     mut observe: impl FnMut(Duration),
 ) -> Result<(), B::Error> {
     let mut work = Instant::now();
+    let mut quiet_at = None;
     for effect in start(app) {
         runner.start(effect);
     }
@@ -66,18 +72,23 @@ async fn step<B: Backend>(
         }
         terminal.draw(|frame| view::draw(frame, app, theme))?;
         observe(work.elapsed());
+        quiet_at = app.dialog.as_ref().filter(|dialog| dialog.awaits_quiet()).map(|_| quiet_at.unwrap_or_else(quiet));
         let mut next = tokio::select! {
             biased; // Keys first: Esc always gets through.
             message = input.next() => match message {
                 Some(message) => Some(message),
                 None => return Ok(()),
             },
+            () = sleep_until(quiet_at.unwrap_or_else(quiet)), if quiet_at.is_some() => Some(Message::Quiet),
             message = inbox.recv() => message,
         };
         work = Instant::now();
         let mut taken = 0;
         while let Some(message) = next.take() {
             runner.finish(&message);
+            if message.is_input() {
+                quiet_at = None;
+            }
             taken += 1;
             let is_last = message.is_heavy() || taken == MESSAGES_PER_FRAME;
             for effect in update(app, message) {
@@ -98,6 +109,11 @@ async fn step<B: Backend>(
             }
         }
     }
+}
+
+/// The end of a quiet time that begins now.
+fn quiet() -> tokio::time::Instant {
+    tokio::time::Instant::now() + QUIET
 }
 
 /// Makes the next frame draw every cell. `Terminal::clear` requests the cursor position, and the response would arrive

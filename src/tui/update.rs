@@ -15,10 +15,13 @@ pub(crate) mod table;
 #[cfg(test)]
 mod tests;
 pub(crate) mod tree;
+pub(crate) mod ttl;
 pub(crate) mod watch;
+pub(crate) mod weight;
 
 use crossterm::event::KeyEvent;
 
+use crate::tui::action::Action;
 use crate::tui::app::App;
 use crate::tui::effect::Effect;
 use crate::tui::keymap::Mode;
@@ -45,6 +48,12 @@ pub fn update(app: &mut App, message: Message) -> Vec<Effect> {
         }
         Message::Tick(now) => response::tick(app, now),
         Message::Health(health) => response::take_health(app, health),
+        Message::Quiet => {
+            if let Some(dialog) = &mut app.dialog {
+                dialog.accept_answers();
+            }
+            Vec::new()
+        }
         Message::Terminated => vec![Effect::Quit],
         Message::Progress(ticket, progress) => response::progress(app, ticket, progress),
         Message::Done(ticket, outcome) => response::done(app, ticket, outcome),
@@ -61,6 +70,7 @@ fn press(app: &mut App, key: KeyEvent) -> Vec<Effect> {
         (None, Mode::Filter) => filter::press(app, key),
         (None, Mode::Search) => enrich::press(app, key),
         (None, Mode::Input) => dialog::press(app, key),
+        (None, Mode::Confirm) => dialog::act(app, Action::No),
         (None, _) => Vec::new(),
     }
 }

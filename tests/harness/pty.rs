@@ -71,6 +71,11 @@ impl Pty {
         self.wait_until(text, |screen, _| screen.contents().contains(text));
     }
 
+    /// The text of the screen.
+    pub fn screen(&self) -> String {
+        self.seen.screen.lock().unwrap().0.screen().contents()
+    }
+
     /// Types.
     pub fn keys(&mut self, keys: &str) {
         self.keyboard.write_all(keys.as_bytes()).unwrap();

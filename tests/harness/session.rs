@@ -76,7 +76,8 @@ impl Session {
         Self { screen, keyboard, copied, turns: AtomicUsize::new(0), task }
     }
 
-    /// Presses keys one after the other: characters, or names such as `<enter>`.
+    /// Presses keys one after the other: characters, or names such as `<enter>`. After `<quiet>` a question that the
+    /// keys before it opened takes answers.
     pub fn keys(&self, keys: &str) -> &Self {
         let mut rest = keys;
         while let Some(first) = rest.chars().next() {
@@ -86,12 +87,14 @@ impl Session {
                     "esc" => KeyCode::Esc.into(),
                     "tab" => KeyCode::Tab.into(),
                     "ctrl-l" => KeyEvent::new(KeyCode::Char('l'), KeyModifiers::CONTROL),
+                    "quiet" => return Some((Message::Quiet, rest)),
                     _ => return None,
                 };
-                Some((key, rest))
+                Some((Message::Key(key), rest))
             });
-            let (key, tail) = named.unwrap_or((KeyCode::Char(first).into(), &rest[first.len_utf8()..]));
-            self.send(Message::Key(key));
+            let character = || (Message::Key(KeyCode::Char(first).into()), &rest[first.len_utf8()..]);
+            let (message, tail) = named.unwrap_or_else(character);
+            self.send(message);
             rest = tail;
         }
         self

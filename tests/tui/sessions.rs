@@ -152,7 +152,7 @@ async fn part_of_the_cache_is_flushed_and_the_rest_is_left() {
     session.keys("/service:jikan<enter>D").settle().await;
     assert!(session.screen().contains("Flush 2 entries?"), "{}", session.screen());
     assert_eq!(keys_left(&store).await, 5);
-    session.keys("y").settle().await;
+    session.keys("<quiet>2<enter>").settle().await;
     assert_eq!(keys_left(&store).await, 3);
     assert!(session.screen().contains("Deleted 2 entries (2 keys)"), "{}", session.screen());
     session.keys("<esc>").settle().await;
@@ -163,7 +163,7 @@ async fn part_of_the_cache_is_flushed_and_the_rest_is_left() {
 async fn a_no_flushes_nothing() {
     let store = small().await;
     let session = Session::open(Arc::new(store.clone()), Options::default()).await;
-    session.keys("Dn<esc>dn").settle().await;
+    session.keys("D<quiet>n<esc>d<quiet>n<esc>D5<enter>*d5<enter>dy").settle().await;
     assert_eq!(keys_left(&store).await, 5);
 }
 
@@ -173,7 +173,7 @@ async fn a_flush_stops_at_a_batch_and_says_what_it_did() {
     let store = FaultyStore::new(Arc::new(memory.clone()));
     let session = Session::open(Arc::new(store.clone()), Options::default()).await;
     store.allow_removals(1);
-    session.keys("D3000<enter>");
+    session.keys("D<quiet>3000<enter>");
     while keys_left(&memory).await == 3_000 {
         session.turn().await;
     }
@@ -198,7 +198,7 @@ async fn a_flush_stops_at_a_batch_and_says_what_it_did() {
 async fn a_ttl_is_changed() {
     let store = small().await;
     let session = Session::open(Arc::new(store.clone()), Options::default()).await;
-    session.keys("/one-piece<enter>tnever<enter>").settle().await;
+    session.keys("/one-piece<enter>t<quiet>never<enter>").settle().await;
     assert!(session.screen().contains("Changed the TTL of 1 entry"), "{}", session.screen());
     let page = store.scan(&cache_core::Filter::default(), None, 100).await.unwrap();
     assert_eq!(page.entries.iter().filter(|entry| entry.expires_at.is_none()).count(), 1);
@@ -276,7 +276,7 @@ async fn read_only_goes_all_the_way_down() {
     let store = small().await;
     let options = Options { is_read_only: true, ..Options::default() };
     let session = Session::open(Arc::new(ReadOnly::new(Arc::new(store.clone()))), options).await;
-    session.keys("D5<enter>dyt1h<enter>").settle().await;
+    session.keys("D<quiet>5<enter>d<quiet>yt<quiet>1h<enter>").settle().await;
     assert!(session.screen().contains(" READ-ONLY "));
     assert_eq!(keys_left(&store).await, 5);
 }

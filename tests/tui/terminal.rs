@@ -100,9 +100,12 @@ fn a_filter_a_flush_and_its_report() {
     let (mut pty, _directory) = demo();
     pty.keys("/service:kitsu\r");
     pty.wait_for("of 24");
-    pty.keys("D");
-    pty.wait_for("entries?");
-    pty.keys("y");
+    // Nothing that is typed together with the key that asks, is an answer.
+    pty.keys("Dy\r");
+    pty.wait_for("press Enter to flush");
+    let screen = pty.screen();
+    let count = screen.split("Type ").nth(1).and_then(|rest| rest.split(' ').next()).unwrap().to_owned();
+    pty.keys(&format!("{count}\r"));
     pty.wait_for(" keys) in ");
     pty.keys("q");
     assert_eq!(pty.end().0, 0);
@@ -126,7 +129,9 @@ fn leaving_in_the_middle_of_a_flush_says_what_was_done(#[case] key: &str) {
     pty.wait_for("1,500 entries");
     // The first batch blocks until the dashboard is being left.
     redis::cmd("CLIENT").arg(&["PAUSE", "60000", "WRITE"]).exec(&mut redis).unwrap();
-    pty.keys("D1500\r");
+    pty.keys("D");
+    pty.wait_for("press Enter to flush");
+    pty.keys("1500\r");
     pty.wait_for("Deleting");
     pty.keys(key);
     pty.wait_for("Stopping");

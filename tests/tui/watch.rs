@@ -46,13 +46,13 @@ async fn watch_confirms_shows_events_and_restores_setting() {
     session.keys("w");
     until(&session, "Enable keyspace notifications?").await;
     assert_eq!(setting(&mut redis), "");
-    session.keys("n");
+    session.keys("<quiet>n");
     until(&session, "Canceled").await;
     assert_eq!(setting(&mut redis), "");
 
     session.keys("<esc>w");
     until(&session, "Enable keyspace notifications?").await;
-    session.keys("y");
+    session.keys("<quiet>y");
     until(&session, "and will be restored").await;
     assert_ne!(setting(&mut redis), "");
     cmd("GET").arg(RESULT).exec(&mut redis).unwrap();
@@ -77,7 +77,7 @@ async fn leaving_the_dashboard_ends_the_watch_first() {
     let session = open(&server, Options::default()).await;
     session.keys("w");
     until(&session, "Enable keyspace notifications?").await;
-    session.keys("y");
+    session.keys("<quiet>y");
     until(&session, "and will be restored").await;
     assert_ne!(setting(&mut redis), before);
     session.keys("q");
@@ -95,7 +95,7 @@ async fn read_only_watch_changes_nothing_and_can_use_monitor() {
     until(&session, "Stopped: ").await;
     session.keys("m");
     until(&session, "Watch all commands with MONITOR?").await;
-    session.keys("y");
+    session.keys("<quiet>y");
     until(&session, "by MONITOR").await;
     cmd("GET").arg(RESULT).exec(&mut redis).unwrap();
     until(&session, "anisearch     result    100%").await;
@@ -124,7 +124,7 @@ fn a_signal_puts_the_setting_back_too(#[case] signal: &str) {
     let mut terminal = Pty::start(program, &["tui", "--redis", &url], directory.path());
     terminal.wait_for("The cache is empty");
     terminal.keys("w");
-    terminal.wait_for("Enable keyspace");
+    terminal.wait_for("y: enable");
     terminal.keys("y");
     terminal.wait_for("and will be restored");
     assert_ne!(setting(&mut redis), "");

@@ -1,6 +1,7 @@
 //! Dialogs: questions, input and help, which take the keys while open.
 
-use cache_core::{EntryId, EventSource};
+use cache_core::EventSource;
+use cache_core::admin::batch::Target;
 use tui_textarea::TextArea;
 
 use crate::tui::app::job::AfterJob;
@@ -39,8 +40,12 @@ pub enum Dialog {
 pub struct Confirm {
     /// The question: `Flush 12 entries?`
     pub title: String,
-    /// Its facts.
+    /// Its facts, the most important first.
     pub facts: Facts,
+    /// So many of the facts must be on the screen, or no answer counts.
+    pub essential: usize,
+    /// Answers count: the question has been on the screen while no key was pressed.
+    pub is_answerable: bool,
     /// The text to type, if yes is not enough.
     pub word: Option<String>,
     /// The input.
@@ -65,21 +70,43 @@ pub enum PendingEffect {
 /// The input of a new TTL.
 #[derive(Debug)]
 pub struct Ttl {
-    /// The selected entries.
-    pub entries: Vec<EntryId>,
+    /// The selected entries with their expiries.
+    pub entries: Vec<Target>,
     /// Their description.
     pub name: String,
-    /// These are all entries of the cache.
-    pub is_everything: bool,
-    /// Its facts.
+    /// Its facts, the most important first.
     pub facts: Facts,
+    /// So many of the facts must be on the screen, or no answer counts.
+    pub essential: usize,
+    /// Enter counts: the input has been on the screen while no key was pressed.
+    pub is_answerable: bool,
     /// The input: `12h`, `+2h`, `never`.
     pub text: TextArea<'static>,
+    /// The TTL and its end that the input would set.
+    pub preview: Option<String>,
     /// The error in the input.
     pub problem: Option<String>,
 }
 
 impl Dialog {
+    /// Whether answers do not count yet.
+    pub fn awaits_quiet(&self) -> bool {
+        match self {
+            Self::Confirm(confirm) => !confirm.is_answerable,
+            Self::Ttl(ttl) => !ttl.is_answerable,
+            Self::Failure { .. } | Self::Help { .. } => false,
+        }
+    }
+
+    /// Lets answers count from now on.
+    pub fn accept_answers(&mut self) {
+        match self {
+            Self::Confirm(confirm) => confirm.is_answerable = true,
+            Self::Ttl(ttl) => ttl.is_answerable = true,
+            Self::Failure { .. } | Self::Help { .. } => {}
+        }
+    }
+
     /// The mode of the keys.
     pub fn mode(&self) -> Mode {
         match self {

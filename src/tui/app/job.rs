@@ -29,6 +29,15 @@ pub struct Job {
     pub then: AfterJob,
 }
 
+/// The expiry that a change at `now` gives to an entry, in Unix seconds; `None`: never.
+pub fn new_expiry(change: ExpiryChange, expires_at: Option<f64>, now: f64) -> Option<f64> {
+    match change {
+        ExpiryChange::Persist => None,
+        ExpiryChange::Set(ttl) => Some(now + ttl.as_secs_f64()),
+        ExpiryChange::Extend(by) => expires_at.map(|at| at.max(now) + by.as_secs_f64()),
+    }
+}
+
 /// The effect of a finished change on the rows.
 #[derive(Debug)]
 pub enum AfterJob {

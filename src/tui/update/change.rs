@@ -3,23 +3,26 @@
 use std::time::Duration;
 
 use cache_core::admin::batch::FlushPlan;
-use cache_core::admin::batch::Target;
-use cache_core::admin::ttl::ExpiryChange;
-use cache_core::{BackendId, Summary};
+use cache_core::{BackendId, EntryState, Summary};
 use tui_textarea::TextArea;
 
-use crate::cli::selectors;
-use crate::output::human;
+use crate::output::secrets::displayed_key;
+use crate::output::{human, secrets};
 use crate::tui::action::Action;
 use crate::tui::app::App;
-use crate::tui::app::dialog::{Confirm, Dialog, Facts, PendingEffect, Ttl};
+use crate::tui::app::dialog::{Confirm, Dialog, Facts, PendingEffect};
 use crate::tui::app::job::{AfterJob, Job};
 use crate::tui::app::tree::ROOT;
 use crate::tui::effect::Effect;
 use crate::tui::focus::Focus;
+use crate::tui::update::weight::Weight;
+use crate::tui::update::{dialog, ttl};
 
-/// A change of more entries requires typing their number.
-const TYPED_ABOVE: usize = 1_000;
+/// So many facts of a change come first, and must be on the screen: entries, backend, and size or TTL.
+pub(crate) const ESSENTIAL: usize = 3;
+
+/// The number of names that stand for a set.
+const SAMPLE: usize = 3;
 
 /// Opens the dialog of a change, or shows the reason why it cannot.
 pub(crate) fn confirm_change(app: &mut App, action: Action) -> Vec<Effect> {
@@ -32,7 +35,7 @@ pub(crate) fn confirm_change(app: &mut App, action: Action) -> Vec<Effect> {
     } else if app.job.is_some() {
         app.show_error("Another change is in progress. Press Esc to stop it.");
     } else if action == Action::ChangeTtl {
-        open_ttl_dialog(app);
+        ttl::ask(app);
     } else {
         let is_everything_shown = action == Action::FlushShown || app.focus == Focus::Tree;
         confirm_flush(app, is_everything_shown);
@@ -41,15 +44,14 @@ pub(crate) fn confirm_change(app: &mut App, action: Action) -> Vec<Effect> {
 }
 
 /// The entries of a change.
-struct ChangeTarget<'a> {
-    entries: Vec<&'a Summary>,
+pub(crate) struct ChangeTarget<'a> {
+    pub(crate) entries: Vec<&'a Summary>,
     /// Their description.
-    name: String,
-    is_everything: bool,
+    pub(crate) name: String,
 }
 
 impl<'a> ChangeTarget<'a> {
-    fn new(app: &'a App, is_everything_shown: bool) -> Self {
+    pub(crate) fn new(app: &'a App, is_everything_shown: bool) -> Self {
         let (entries, name) = if is_everything_shown {
             (app.rows.visible_entries().collect(), visible_name(app))
         } else if app.rows.marked() > 0 {
@@ -57,28 +59,28 @@ impl<'a> ChangeTarget<'a> {
         } else {
             (app.selected_entry().into_iter().collect(), "selected entry".to_owned())
         };
-        Self { entries, name, is_everything: is_everything_shown && app.shows_everything() }
+        Self { entries, name }
     }
 
-    /// The text to type before a change of this size.
-    fn word(&self) -> Option<String> {
-        let count = self.entries.len();
-        (count > TYPED_ABOVE || self.is_everything).then(|| count.to_string())
+    pub(crate) fn weight(&self, app: &App) -> Weight {
+        Weight::of_entries(app, self.entries.len())
     }
 
-    fn plan(&self, backend: BackendId) -> FlushPlan {
+    pub(crate) fn plan(&self, backend: BackendId) -> FlushPlan {
         FlushPlan::from_targets(backend, self.entries.iter().copied())
     }
 
-    /// The facts of a change: backend, size and services.
-    fn facts(&self, app: &App, plan: &FlushPlan) -> Facts {
+    /// The facts of a change, the [`ESSENTIAL`] ones first: size, backend, selection, and what is worth knowing.
+    pub(crate) fn facts(&self, app: &App, plan: &FlushPlan) -> Facts {
         let count = human::count(self.entries.len() as u64);
         let mut facts = vec![
-            ("Backend".to_owned(), plan.backend.to_string()),
-            ("Selection".to_owned(), self.name.clone()),
             ("Entries".to_owned(), format!("{count} (up to {})", human::counted(plan.keys, "key"))),
+            ("Backend".to_owned(), plan.backend.to_string()),
             ("Size".to_owned(), human::bytes(plan.bytes)),
+            ("Selection".to_owned(), self.name.clone()),
         ];
+        facts.extend(self.age(plan, app.now));
+        facts.extend(self.stale(app.now));
         if app.scan.ticket.is_some() || !app.scan.is_complete {
             facts.push(("Note".to_owned(), "scan in progress: only entries listed so far are included".to_owned()));
         }
@@ -91,8 +93,45 @@ impl<'a> ChangeTarget<'a> {
         facts.extend(plan.by_service.iter().map(|(service, (entries, bytes))| {
             (service.name().to_owned(), format!("{:>9}  {:>9}", human::count(*entries), human::bytes(*bytes)))
         }));
+        facts.extend(self.sample());
         facts
     }
+
+    /// When the entries were stored. Redis does not know it of results.
+    fn age(&self, plan: &FlushPlan, now: f64) -> Option<(String, String)> {
+        let (oldest, newest) = (now - plan.oldest?, now - plan.newest?);
+        let (oldest, newest) = (human::duration(oldest), human::duration(newest));
+        let range = if oldest == newest { oldest } else { format!("{newest} to {oldest}") };
+        let unknown = match self.entries.iter().filter(|entry| entry.created_at.is_none()).count() {
+            0 => String::new(),
+            count => format!("; unknown for {}", human::count(count as u64)),
+        };
+        Some(("Stored".to_owned(), format!("{range} ago{unknown}")))
+    }
+
+    /// Stale entries sound useless, yet the pipeline serves them.
+    fn stale(&self, now: f64) -> Option<(String, String)> {
+        let is_served =
+            |entry: &&&Summary| entry.state == EntryState::Live && entry.ttl(now).is_none_or(|ttl| ttl > 0.0);
+        let stale = self.entries.iter().filter(is_served).filter(|entry| entry.is_fresh(now) == Some(false)).count();
+        (stale > 0)
+            .then(|| ("Stale".to_owned(), format!("{}, which the pipeline still serves", human::count(stale as u64))))
+    }
+
+    /// Some names of the set.
+    fn sample(&self) -> impl Iterator<Item = (String, String)> {
+        let labels = ["Example"].into_iter().chain(std::iter::repeat(""));
+        labels.zip(self.entries.iter().take(SAMPLE)).map(|(label, entry)| (label.to_owned(), name(entry)))
+    }
+}
+
+/// The name of an entry on one line: its URL and title, or its key.
+fn name(entry: &Summary) -> String {
+    let Some(http) = entry.http.as_deref().filter(|http| !http.url.is_empty()) else {
+        return displayed_key(&entry.id.redis_key(), false);
+    };
+    let title = http.title.as_deref().map(|title| format!(" {title}")).unwrap_or_default();
+    format!("{}{title}", secrets::redact_url(&http.url))
 }
 
 fn confirm_flush(app: &mut App, is_everything_shown: bool) {
@@ -103,17 +142,14 @@ fn confirm_flush(app: &mut App, is_everything_shown: bool) {
         return app.show_error("No entries to flush");
     }
     let count = plan.targets.len() as u64;
-    let title = match (meant.is_everything, count) {
-        (true, _) => "Flush all entries?".to_owned(),
-        (false, 1) => "Flush this entry?".to_owned(),
-        (false, _) => format!("Flush {}?", human::entries(count)),
-    };
-    let (facts, word) = (meant.facts(app, &plan), meant.word());
+    let (facts, weight) = (meant.facts(app, &plan), meant.weight(app));
     let ticket = app.ticket();
-    app.dialog = Some(Dialog::Confirm(Box::new(Confirm {
-        title,
+    let confirm = Confirm {
+        title: format!("Flush {}?", weight.object()),
         facts,
-        word,
+        essential: ESSENTIAL,
+        is_answerable: false,
+        word: weight.word(),
         typed: TextArea::default(),
         verb: "flush",
         refusal: "Canceled",
@@ -121,7 +157,8 @@ fn confirm_flush(app: &mut App, is_everything_shown: bool) {
             Box::new(Effect::Flush { ticket, plan: plan.clone() }),
             ("Deleting", count, AfterJob::Drop(plan.ids().cloned().collect())),
         ),
-    })));
+    };
+    dialog::ask(app, Dialog::Confirm(Box::new(confirm)));
 }
 
 /// The description of the shown entries.
@@ -144,72 +181,6 @@ fn marked_name(app: &App) -> String {
         hidden if hidden == app.rows.marked() => format!("{marked} marked, all hidden by the filter"),
         hidden => format!("{marked} marked, {} hidden by the filter", human::count(hidden as u64)),
     }
-}
-
-fn open_ttl_dialog(app: &mut App) {
-    let Some(backend) = app.backend().cloned() else { return };
-    let meant = ChangeTarget::new(app, app.focus == Focus::Tree);
-    if meant.entries.is_empty() {
-        return app.show_error("No entry selected");
-    }
-    let plan = meant.plan(backend);
-    let facts = meant.facts(app, &plan);
-    let ChangeTarget { name, is_everything, .. } = meant;
-    let (entries, text) = (plan.ids().cloned().collect(), TextArea::default());
-    app.dialog = Some(Dialog::Ttl(Box::new(Ttl { entries, name, is_everything, facts, text, problem: None })));
-}
-
-/// `12h`, `+2h` or `never`.
-pub(crate) fn parse_ttl(text: &str) -> Result<ExpiryChange, String> {
-    let text = text.trim();
-    let duration = |text: &str| match selectors::duration(text.trim()) {
-        Ok(duration) if duration.as_millis() > 0 => Ok(duration),
-        _ => Err("Enter a duration such as 12h, +2h to extend, or never".to_owned()),
-    };
-    match text.strip_prefix('+') {
-        Some(more) => duration(more).map(ExpiryChange::Extend),
-        None if text == "never" => Ok(ExpiryChange::Persist),
-        None => duration(text).map(ExpiryChange::Set),
-    }
-}
-
-/// Handles the typed TTL: it is set, or for many entries a question requires their number first, as for a flush.
-pub(crate) fn change_ttl(app: &mut App, ttl: Ttl, change: ExpiryChange) -> Vec<Effect> {
-    let Some(on) = app.backend().cloned() else { return Vec::new() };
-    let Ttl { entries, mut name, is_everything, text, .. } = ttl;
-    let asked_for = entries.len();
-    let entries = entries.iter().filter_map(|id| app.rows.entry(id));
-    // The TTL of entries that never expire cannot be extended.
-    let has_effect = |entry: &&Summary| entry.expires_at.is_some() || !matches!(change, ExpiryChange::Extend(_));
-    let entries: Vec<_> = entries.filter(has_effect).collect();
-    if entries.len() < asked_for {
-        name.push_str(" (only entries with a TTL)");
-    }
-    let meant = ChangeTarget { entries, name, is_everything };
-    if meant.entries.is_empty() {
-        app.show_notice("Nothing to change: the entries never expire or no longer exist");
-        return Vec::new();
-    }
-    let targets: Vec<Target> = meant.entries.iter().map(|entry| (entry.id.clone(), entry.expires_at)).collect();
-    let (mut facts, word) = (meant.facts(app, &meant.plan(on.clone())), meant.word());
-    let ticket = app.ticket();
-    let total = targets.len() as u64;
-    let job = ("Changing TTLs", total, AfterJob::Expire(targets.clone(), change));
-    let effect = Effect::ChangeTtl { ticket, on, targets, change };
-    if word.is_none() {
-        return begin(app, effect, job);
-    }
-    facts.insert(1, ("TTL".to_owned(), text.lines().join("")));
-    app.dialog = Some(Dialog::Confirm(Box::new(Confirm {
-        title: format!("Change the TTL of {}?", human::entries(total)),
-        facts,
-        word,
-        typed: TextArea::default(),
-        verb: "change",
-        refusal: "Canceled",
-        pending: PendingEffect::Change(Box::new(effect), job),
-    })));
-    Vec::new()
 }
 
 /// Starts a change.

@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use cache_core::admin::ttl::ExpiryChange;
 use cache_core::admin::{flush, ttl};
 use cache_core::{Error, error_chain};
 
 use crate::output::{human, safe};
 use crate::tui::app::dialog::Dialog;
-use crate::tui::app::job::{AfterJob, Job};
+use crate::tui::app::job::{AfterJob, Job, new_expiry};
 use crate::tui::app::{App, ExitSummary};
 use crate::tui::effect::Effect;
 use crate::tui::update::scan::{begin_scan, show_lost_store};
@@ -46,12 +45,7 @@ pub(crate) fn end_ttl_change(app: &mut App, job: Job, report: &ttl::TtlReport) -
     match job.then {
         AfterJob::Expire(targets, change) if is_whole => {
             let now = app.now;
-            let then = |expires_at: Option<f64>| match change {
-                ExpiryChange::Persist => None,
-                ExpiryChange::Set(ttl) => Some(now + ttl.as_secs_f64()),
-                ExpiryChange::Extend(by) => expires_at.map(|at| at.max(now) + by.as_secs_f64()),
-            };
-            let expiries = targets.iter().map(|(id, expires_at)| (id, then(*expires_at)));
+            let expiries = targets.iter().map(|(id, expires_at)| (id, new_expiry(change, *expires_at, now)));
             app.rows.set_expiry(expiries, &mut app.tree, &app.filter.query, app.now);
             app.settle_cursor();
             app.inspector.subject = None;

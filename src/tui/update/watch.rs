@@ -13,7 +13,9 @@ use crate::tui::app::watch::{Environment, Watch};
 use crate::tui::effect::Effect;
 use crate::tui::message::WatchUpdate;
 use crate::tui::ticket::Ticket;
+use crate::tui::update::dialog;
 use crate::tui::update::movement::moved;
+use crate::tui::update::weight::Weight;
 
 /// Limits of `MONITOR`, in time and in commands.
 const COMMANDS: EventSource = EventSource::Commands { window: Duration::from_secs(10), limit: 1_000_000 };
@@ -60,17 +62,21 @@ pub(crate) fn begin(app: &mut App, ticket: Ticket, source: EventSource) -> Vec<E
 fn confirm_source(app: &mut App, title: &str, facts: &[(&str, String)], verb: &'static str, source: EventSource) {
     let Some(backend) = app.backend().map(ToString::to_string) else { return };
     let ticket = app.ticket();
-    let facts =
-        [("Backend", backend)].iter().chain(facts).map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
-    app.dialog = Some(Dialog::Confirm(Box::new(Confirm {
+    let essential = facts.len().min(2);
+    let backend = [("Backend", backend)];
+    let facts = facts.iter().chain(&backend).map(|(name, value)| ((*name).to_owned(), value.clone()));
+    let confirm = Confirm {
         title: title.to_owned(),
-        facts,
+        facts: facts.collect(),
+        essential,
+        is_answerable: false,
         verb,
         refusal: "Canceled",
-        word: None,
+        word: Weight::Server.word(),
         typed: TextArea::default(),
         pending: PendingEffect::Watch(ticket, source),
-    })));
+    };
+    dialog::ask(app, Dialog::Confirm(Box::new(confirm)));
 }
 
 fn confirm_commands(app: &mut App) {

@@ -202,7 +202,7 @@ fn state(entry: &Summary, now: f64) -> Fact {
     }
 }
 
-fn time(at: f64, zone: &TimeZone) -> String {
+pub(crate) fn time(at: f64, zone: &TimeZone) -> String {
     match Timestamp::from_second(at as i64) {
         Ok(time) => time.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string(),
         Err(_) => "invalid".to_owned(),

@@ -13,7 +13,7 @@ use crate::services;
 use crate::tui::app::App;
 use crate::tui::app::dialog::Dialog;
 use crate::tui::effect::Effect;
-use crate::tui::fixture::{NOW, app, backend, entries, listed, press, scan_of};
+use crate::tui::fixture::{NOW, app, backend, entries, listed, press, scan_of, type_ahead};
 use crate::tui::focus::Focus;
 use crate::tui::message::{EnrichProgress, Message, Outcome};
 use crate::tui::options::Options;
@@ -30,10 +30,113 @@ fn a_flush_waits_for_yes_and_takes_what_was_meant(#[case] keys: &str, #[case] co
     let mut app = app();
     assert_eq!(press(&mut app, keys), [], "nothing happens before the answer");
     assert!(matches!(app.dialog, Some(Dialog::Confirm(_))));
-    let effects = press(&mut app, "y");
+    let effects = press(&mut app, &answer(count));
     let plan = plan_of(&effects).expect("a flush");
     assert_eq!(plan.targets.len(), count);
     assert_eq!(plan.backend, backend());
+}
+
+/// The answer that confirms a change of so many entries.
+fn answer(count: usize) -> String {
+    if count == 1 { "y".to_owned() } else { format!("{count}<enter>") }
+}
+
+/// Opens the question about the two entries of Jikan and confirms it.
+fn flush_jikan(app: &mut App) -> Vec<Effect> {
+    press(app, "/jikan<enter>D");
+    press(app, "2<enter>")
+}
+
+#[rstest]
+#[case("D")]
+#[case("*d")]
+#[case("hd")]
+#[case("Vjjjjjjjj<space>d")]
+fn all_entries_are_confirmed_alike_by_any_key(#[case] keys: &str) {
+    let mut app = app();
+    press(&mut app, keys);
+    let Some(Dialog::Confirm(confirm)) = &app.dialog else { panic!("{:?}", app.dialog) };
+    assert_eq!(confirm.word.as_deref(), Some("9"));
+    assert!(confirm.title.contains("ALL 9 entries"), "{}", confirm.title);
+    assert_eq!(press(&mut app, "y<enter>"), []);
+    assert!(app.job.is_none());
+}
+
+#[rstest]
+#[case("*body")]
+#[case("body")]
+#[case("dy")]
+#[case("D9<enter>")]
+#[case("*d9<enter>9<enter>")]
+#[case("t1ms<enter>")]
+#[case("t1s<enter>y")]
+#[case("*t1s<enter>9<enter>")]
+#[case("wy")]
+fn keys_typed_before_the_question_is_read_answer_nothing(#[case] keys: &str) {
+    let mut app = app();
+    let is_answer = |effect: &Effect| matches!(effect, Effect::Flush { .. } | Effect::ChangeTtl { .. });
+    let effects = type_ahead(&mut app, keys);
+    assert!(!effects.iter().any(is_answer) && app.job.is_none(), "{effects:?}");
+}
+
+#[test]
+fn typed_ahead_number_is_no_answer_later() {
+    let mut app = app();
+    press(&mut app, "D9");
+    assert_eq!(press(&mut app, "<enter>"), []);
+    assert!(app.job.is_none());
+}
+
+#[rstest]
+#[case("jd", "y", 6)]
+#[case("D", "9<enter>", 8)]
+#[case("jt", "12h<enter>", 9)]
+fn a_question_that_does_not_fit_takes_no_answer(#[case] keys: &str, #[case] answer: &str, #[case] height: u16) {
+    let mut app = listed(Size::new(40, height), Options::default(), entries());
+    press(&mut app, keys);
+    assert!(app.dialog.is_none());
+    assert!(app.notice.take().is_some_and(|notice| notice.text.contains("too small")));
+    update(&mut app, Message::Resized(Size::new(40, 10)));
+    press(&mut app, keys);
+    assert!(app.dialog.is_some(), "it fits 40 columns and 10 lines");
+    update(&mut app, Message::Resized(Size::new(40, height)));
+    assert_eq!(press(&mut app, answer), []);
+    assert!(app.job.is_none() && app.dialog.is_some());
+}
+
+#[rstest]
+#[case("t1ms<enter>", "at least 1s")]
+#[case("t0s<enter>", "at least 1s")]
+fn a_ttl_below_a_second_is_refused(#[case] keys: &str, #[case] reason: &str) {
+    let mut app = app();
+    press(&mut app, "t");
+    assert_eq!(press(&mut app, &keys[1..]), []);
+    let Some(Dialog::Ttl(ttl)) = &app.dialog else { panic!("{:?}", app.dialog) };
+    assert!(ttl.problem.as_ref().is_some_and(|problem| problem.contains(reason)), "{ttl:?}");
+}
+
+#[test]
+fn a_ttl_below_a_minute_is_confirmed_as_a_flush() {
+    let mut app = app();
+    press(&mut app, "jt");
+    assert_eq!(press(&mut app, "30s<enter>"), []);
+    let Some(Dialog::Confirm(confirm)) = &app.dialog else { panic!("{:?}", app.dialog) };
+    assert_eq!(confirm.title, "Expire this entry in 30s?");
+    let effects = press(&mut app, "y");
+    assert!(matches!(&effects[..], [Effect::ChangeTtl { targets, .. }] if targets.len() == 1), "{effects:?}");
+}
+
+#[test]
+fn the_ttl_input_shows_old_and_new_ttl_and_its_end() {
+    let mut app = app();
+    press(&mut app, "/anime/1/full<enter>t");
+    press(&mut app, "12h");
+    let Some(Dialog::Ttl(ttl)) = &app.dialog else { panic!("{:?}", app.dialog) };
+    assert_eq!(ttl.facts[1], ("TTL now".to_owned(), "23h 53m, until 2026-11-23 12:13:20".to_owned()));
+    assert_eq!(ttl.preview.as_deref(), Some("12h 00m, until 2026-11-23 00:20:00"));
+    press(&mut app, "<esc>*t+2h");
+    let Some(Dialog::Ttl(ttl)) = &app.dialog else { panic!("{:?}", app.dialog) };
+    assert_eq!(ttl.preview.as_deref(), Some("1d 01h, until 2026-11-23 14:13:20"));
 }
 
 #[rstest]
@@ -41,6 +144,7 @@ fn a_flush_waits_for_yes_and_takes_what_was_meant(#[case] keys: &str, #[case] co
 #[case("<enter>")]
 #[case("<esc>")]
 #[case("q")]
+#[case("x")]
 fn every_other_answer_keeps_everything(#[case] answer: &str) {
     let mut app = app();
     assert_eq!(press(&mut app, "d"), []);
@@ -55,6 +159,8 @@ fn everything_needs_the_number_typed() {
     press(&mut app, "D");
     assert_eq!(press(&mut app, "y<enter>"), []);
     assert!(app.dialog.is_none(), "a wrong word is a no");
+    press(&mut app, "D");
+    assert_eq!(press(&mut app, "<esc>"), []);
     press(&mut app, "D");
     let effects = press(&mut app, "9<enter>");
     assert_eq!(plan_of(&effects).map(|plan| plan.targets.len()), Some(9));
@@ -73,7 +179,7 @@ fn many_entries_need_the_number_typed_also_when_filtered() {
 fn the_filtered_set_is_what_is_flushed() {
     let mut app = app();
     press(&mut app, "/service:jikan FULL<enter>D");
-    let effects = press(&mut app, "y");
+    let effects = press(&mut app, "2<enter>");
     let plan = plan_of(&effects).expect("a flush");
     assert_eq!(plan.by_service.keys().collect::<Vec<_>>(), [&services::jikan()]);
     assert_eq!(plan.targets.len(), 2);
@@ -86,7 +192,7 @@ fn a_node_of_the_tree_is_flushed_whole() {
     assert_eq!(app.focus, Focus::Tree);
     press(&mut app, "jjd");
     let path = app.tree.path(app.tree.chosen);
-    let effects = press(&mut app, "y");
+    let effects = press(&mut app, "2<enter>");
     assert_eq!((path.as_str(), plan_of(&effects).map(|plan| plan.targets.len())), ("HTTP › jikan", Some(2)));
 }
 
@@ -105,8 +211,7 @@ fn read_only_refuses_changes_and_says_so(#[case] key: &str) {
 #[test]
 fn what_was_flushed_is_gone_from_the_table_and_the_tree() {
     let mut app = app();
-    press(&mut app, "/jikan<enter>D");
-    let effects = press(&mut app, "y");
+    let effects = flush_jikan(&mut app);
     let Some(Effect::Flush { ticket, .. }) = effects.first() else { panic!("{effects:?}") };
     let report = FlushReport { done: RemoveStats { entries: 2, keys: 6 }, ..FlushReport::default() };
     update(&mut app, Message::Done(*ticket, Outcome::Flushed(report, Duration::from_millis(10))));
@@ -130,8 +235,7 @@ fn a_flush_that_failed_in_part_is_looked_up_again() {
 #[test]
 fn failed_flush_report_stays_visible_on_fallback() {
     let mut app = app();
-    press(&mut app, "/jikan<enter>D");
-    let effects = press(&mut app, "y");
+    let effects = flush_jikan(&mut app);
     let Some(Effect::Flush { ticket, .. }) = effects.first() else { panic!("{effects:?}") };
     let done = RemoveStats { entries: 1, keys: 3 };
     let report = FlushReport { done, failed: 1, error: Some(unavailable()), ..FlushReport::default() };
@@ -166,8 +270,7 @@ fn esc_stops_a_flush_and_leaving_waits_for_its_batch() {
 #[test]
 fn leaving_during_flush_prints_its_progress() {
     let mut app = app();
-    press(&mut app, "/jikan<enter>D");
-    let effects = press(&mut app, "y");
+    let effects = flush_jikan(&mut app);
     let Some(Effect::Flush { ticket, .. }) = effects.first() else { panic!("{effects:?}") };
     let work = EnrichProgress::Work { done: 1, total: 2, elapsed: Duration::ZERO };
     update(&mut app, Message::Progress(*ticket, work));
@@ -187,7 +290,8 @@ fn leaving_during_flush_prints_its_progress() {
 fn a_new_ttl_is_set(#[case] text: &str, #[case] expected: ExpiryChange) {
     let mut app = app();
     press(&mut app, "/jikan<enter>*t");
-    let effects = press(&mut app, &format!("{text}<enter>"));
+    assert_eq!(press(&mut app, &format!("{text}<enter>")), []);
+    let effects = press(&mut app, "2<enter>");
     let Some(Effect::ChangeTtl { on, targets, change, .. }) = effects.first() else { panic!("{effects:?}") };
     assert_eq!((on, targets.len(), *change), (&backend(), 2, expected));
 }
@@ -195,9 +299,13 @@ fn a_new_ttl_is_set(#[case] text: &str, #[case] expected: ExpiryChange) {
 #[test]
 fn a_ttl_of_many_entries_needs_the_number_typed_as_a_flush_does() {
     let mut app = listed(Size::new(120, 40), Options::default(), many(1_500));
-    assert_eq!(press(&mut app, "*t12h<enter>1499<enter>"), []);
+    press(&mut app, "*t");
+    press(&mut app, "12h<enter>");
+    assert_eq!(press(&mut app, "1499<enter>"), []);
     assert!(app.dialog.is_none() && app.job.is_none());
-    let effects = press(&mut app, "t12h<enter>1,500<enter>");
+    press(&mut app, "t");
+    press(&mut app, "12h<enter>");
+    let effects = press(&mut app, "1,500<enter>");
     let Some(Effect::ChangeTtl { targets, .. }) = effects.first() else { panic!("{effects:?}") };
     assert_eq!(targets.len(), 1_500);
 }
@@ -224,7 +332,8 @@ fn question_counts_marked_entries_hidden_by_filter(#[case] key: &str) {
 fn an_extension_adds_to_what_each_entry_has_left() {
     let mut app = app();
     press(&mut app, "/jikan<enter>*t");
-    let effects = press(&mut app, "+2h<enter>");
+    press(&mut app, "+2h<enter>");
+    let effects = press(&mut app, "2<enter>");
     let Some(Effect::ChangeTtl { ticket, .. }) = effects.first() else { panic!("{effects:?}") };
     let report = ttl::TtlReport { done: 2, ..ttl::TtlReport::default() };
     update(&mut app, Message::Done(*ticket, Outcome::TtlChanged(report)));
@@ -246,7 +355,8 @@ fn what_never_expires_is_not_counted_among_what_lives_longer() {
         entry.expires_at = None;
     }
     let mut app = listed(Size::new(120, 40), Options::default(), entries);
-    press(&mut app, "*t+2h<enter>");
+    press(&mut app, "*t");
+    press(&mut app, "+2h<enter>");
     assert!(describe(&app, "Entries").unwrap().starts_with("1,200 ("), "{:?}", describe(&app, "Entries"));
     assert!(describe(&app, "jikan").unwrap().starts_with("1,200 "), "{:?}", describe(&app, "jikan"));
     let effects = press(&mut app, "1200<enter>");
@@ -261,7 +371,8 @@ fn extension_of_few_entries_with_ttl_needs_no_number() {
         entry.expires_at = None;
     }
     let mut app = listed(Size::new(120, 40), Options::default(), entries);
-    let effects = press(&mut app, "*t+2h<enter>");
+    press(&mut app, "*t");
+    let effects = press(&mut app, "+2h<enter>");
     let Some(Effect::ChangeTtl { targets, .. }) = effects.first() else { panic!("{:?}", app.dialog) };
     assert_eq!(targets.len(), 1);
 }
@@ -269,7 +380,8 @@ fn extension_of_few_entries_with_ttl_needs_no_number() {
 #[test]
 fn ttl_counts_from_change_not_from_question() {
     let mut app = listed(Size::new(120, 40), Options::default(), many(1_500));
-    press(&mut app, "*t12h<enter>");
+    press(&mut app, "*t");
+    press(&mut app, "12h<enter>");
     update(&mut app, Message::Tick(NOW + 600.0));
     let effects = press(&mut app, "1500<enter>");
     let Some(Effect::ChangeTtl { ticket, .. }) = effects.first() else { panic!("{effects:?}") };
@@ -295,7 +407,8 @@ fn question_during_body_search_mentions_the_search() {
 #[test]
 fn invalid_ttl_keeps_input_open_with_error() {
     let mut app = app();
-    assert_eq!(press(&mut app, "t-5m<enter>"), []);
+    press(&mut app, "t");
+    assert_eq!(press(&mut app, "-5m<enter>"), []);
     let Some(Dialog::Ttl(ttl)) = &app.dialog else { panic!("{:?}", app.dialog) };
     assert!(ttl.problem.is_some());
 }
@@ -319,5 +432,5 @@ fn a_flush_names_the_filter_that_is_in_force() {
     let mut app = app();
     press(&mut app, "/service:jikan  <enter>D");
     let Some(Dialog::Confirm(confirm)) = &app.dialog else { panic!("{:?}", app.dialog) };
-    assert_eq!(confirm.facts[1].1, "entries matching 'service:jikan'");
+    assert_eq!(confirm.facts[3].1, "entries matching 'service:jikan'");
 }

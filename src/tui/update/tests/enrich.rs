@@ -13,6 +13,7 @@ use crate::enrich::progress::EnrichPlan;
 use crate::enrich::report::{EnrichReport, PassReport};
 use crate::services::SERVICES;
 use crate::tui::app::App;
+use crate::tui::app::dialog::Dialog;
 use crate::tui::app::enrich::OutcomeView;
 use crate::tui::app::loadable::Loadable;
 use crate::tui::effect::Effect;
@@ -237,7 +238,9 @@ fn what_a_run_touched_is_browsed_alone_until_esc() {
     scan_of(&effects);
     let shown = |app: &App| app.rows.visible_entries().map(|entry| entry.id.text().into_owned()).collect::<Vec<_>>();
     assert_eq!((app.screen, shown(&app).len()), (Screen::Browse, 2), "{:?}", shown(&app));
-    assert!(!app.shows_everything(), "a flush of what is shown is none of everything");
+    press(&mut app, "D");
+    assert!(matches!(&app.dialog, Some(Dialog::Confirm(confirm)) if confirm.title == "Flush 2 entries?"));
+    press(&mut app, "<esc>");
     press(&mut app, "/anisearch<enter>");
     assert_eq!(shown(&app), ["result_cache:anisearch_anime:82fce6a05e45281a:18878"]);
     press(&mut app, "<esc>");
