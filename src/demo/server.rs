@@ -159,8 +159,8 @@ async fn respond(
     let body = serde_json::from_slice(&body).ok();
     let cookies = head.headers.get(COOKIE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let is_browser = cookies.split("; ").any(|cookie| cookie == exchange::CHALLENGE_COOKIE);
-    let asked = DemoRequest { path: head.uri.path(), query: &query, body: body.as_ref(), before, is_browser };
-    let reply = services::respond(service, &asked);
+    let request = DemoRequest { path: head.uri.path(), query: &query, body: body.as_ref(), before, is_browser };
+    let reply = services::respond(service, &request);
     tokio::time::sleep(services::delay(service).mul_f64(pace)).await;
     let accepts = head.headers.get(ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or_default();
     Ok(response(reply, accepts.contains("gzip")))

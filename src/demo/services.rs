@@ -18,15 +18,15 @@ use cache_core::ServiceName;
 use crate::demo::services::exchange::{DemoReply, DemoRequest};
 
 /// The response of a service.
-pub(crate) fn respond(service: ServiceName, asked: &DemoRequest<'_>) -> DemoReply {
+pub(crate) fn respond(service: ServiceName, request: &DemoRequest<'_>) -> DemoReply {
     match service.name() {
-        "jikan" => jikan::respond(asked),
-        "anilist" => anilist::respond(asked),
-        "anidb" => anidb::respond(asked),
-        "kitsu" => kitsu::respond(asked),
-        "animeschedule" => animeschedule::respond(asked),
-        "anime_planet" => anime_planet::respond(asked),
-        "anisearch" => anisearch::respond(asked),
+        "jikan" => jikan::respond(request),
+        "anilist" => anilist::respond(request),
+        "anidb" => anidb::respond(request),
+        "kitsu" => kitsu::respond(request),
+        "animeschedule" => animeschedule::respond(request),
+        "anime_planet" => anime_planet::respond(request),
+        "anisearch" => anisearch::respond(request),
         _ => DemoReply::new(404, "text/plain", "Unknown service"),
     }
 }

@@ -8,21 +8,21 @@ use url::Url;
 pub(crate) const MAX_REDIRECTS: usize = 10;
 
 /// The next request of a redirect; `None`: the response is not a redirect.
-pub(crate) fn next<B>(asked: &Request<Bytes>, answer: &Response<B>) -> Option<Request<Bytes>> {
+pub(crate) fn next<B>(request: &Request<Bytes>, answer: &Response<B>) -> Option<Request<Bytes>> {
     let status = answer.status().as_u16();
     if !matches!(status, 301..=303 | 307 | 308) {
         return None;
     }
-    let from = Url::parse(&asked.uri().to_string()).ok()?;
+    let from = Url::parse(&request.uri().to_string()).ok()?;
     let mut to = from.join(answer.headers().get(LOCATION)?.to_str().ok()?).ok()?;
     to.set_fragment(None);
     if !matches!(to.scheme(), "http" | "https") {
         return None;
     }
-    let mut next = asked.clone();
+    let mut next = request.clone();
     *next.uri_mut() = to.as_str().parse().ok()?;
     // A POST stays one for 307 and 308 only.
-    if status == 303 || status < 303 && asked.method() == Method::POST {
+    if status == 303 || status < 303 && request.method() == Method::POST {
         *next.method_mut() = Method::GET;
         *next.body_mut() = Bytes::new();
         for about_the_body in [CONTENT_LENGTH, CONTENT_TYPE] {
@@ -42,9 +42,9 @@ mod tests {
     use super::*;
 
     fn sent_on(method: &str, status: u16, location: &str) -> Option<(String, String, bool, usize)> {
-        let asked = Request::builder().method(method).uri("https://a.example/x/1?q").header(AUTHORIZATION, "secret");
+        let request = Request::builder().method(method).uri("https://a.example/x/1?q").header(AUTHORIZATION, "secret");
         let answer = Response::builder().status(status).header(LOCATION, location).body(()).unwrap();
-        let next = next(&asked.body(Bytes::from_static(b"body")).unwrap(), &answer)?;
+        let next = next(&request.body(Bytes::from_static(b"body")).unwrap(), &answer)?;
         let has_secret = next.headers().contains_key(AUTHORIZATION);
         Some((next.method().to_string(), next.uri().to_string(), has_secret, next.body().len()))
     }

@@ -232,15 +232,15 @@ fn gaps(of: &ServiceProgress) -> Vec<Gap> {
 
 impl PassReport {
     fn new(pass: &Pass) -> Option<Self> {
-        let (time, tally) = (pass.time()?, pass.snapshot());
+        let (time, metrics) = (pass.time()?, pass.snapshot());
         Some(Self {
             seconds: time.as_secs_f64(),
-            requests: tally.requests,
-            hits: tally.hits,
-            absent: tally.absent,
-            upstream: tally.upstream,
-            bytes: tally.bytes,
-            waited: tally.waited.as_secs_f64(),
+            requests: metrics.requests,
+            hits: metrics.hits,
+            absent: metrics.absent,
+            upstream: metrics.upstream,
+            bytes: metrics.bytes,
+            waited: metrics.waited.as_secs_f64(),
         })
     }
 

@@ -18,7 +18,9 @@ pub fn service(service: Option<ServiceName>) -> &'static str {
 /// The subject of an event: method and URL, or the key; without control characters and credentials.
 pub fn what(event: &CacheEvent) -> String {
     match (&event.request, &event.cache_key, &event.id) {
-        (Some(asked), ..) => format!("{} {}", safe::line(&asked.method), safe::line(&secrets::redact_url(&asked.url))),
+        (Some(request), ..) => {
+            format!("{} {}", safe::line(&request.method), safe::line(&secrets::redact_url(&request.url)))
+        }
         (None, Some(key), _) => safe::bytes(key.as_bytes()).into_owned(),
         (None, None, Some(id)) => displayed_key(&id.redis_key(), false),
         (None, None, None) => String::new(),
@@ -41,7 +43,7 @@ pub struct Row<'a> {
 impl<'a> Row<'a> {
     /// The JSON of this event; `key` is its Redis key, which it borrows.
     pub fn new(event: &'a CacheEvent, key: Option<&'a [u8]>) -> Self {
-        let asked = event.request.as_deref();
+        let request = event.request.as_deref();
         Self {
             at: event.at,
             event: event.kind.name(),
@@ -49,8 +51,8 @@ impl<'a> Row<'a> {
             service: event.service.map(ServiceName::name),
             key: key.map(|key| Id::from_key(key, false)),
             cache_key: event.cache_key.as_ref().map(|key| Text(key.as_bytes())),
-            method: asked.map(|asked| &*asked.method),
-            url: asked.map(|asked| secrets::redact_url(&asked.url)),
+            method: request.map(|request| &*request.method),
+            url: request.map(|request| secrets::redact_url(&request.url)),
         }
     }
 }
@@ -75,8 +77,8 @@ mod tests {
             request: None,
         };
         assert_eq!(what(&event), "result_cache:\\xff␛]52;c;aGk=␇");
-        let asked = RequestLine { method: "GET\x1b".into(), url: "https://u:p@h/x?token=abc\x1b[31m".into() };
-        event.request = Some(Arc::new(asked));
+        let request = RequestLine { method: "GET\x1b".into(), url: "https://u:p@h/x?token=abc\x1b[31m".into() };
+        event.request = Some(Arc::new(request));
         assert_eq!(what(&event), "GET␛ https://***@h/x?token=***");
         let json = serde_json::to_string(&Row::new(&event, None)).unwrap();
         assert!(!json.contains("abc") && !json.contains("u:p"), "{json}");

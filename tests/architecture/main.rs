@@ -26,7 +26,6 @@ const MAX_FILE_LINES: usize = 400;
 const MAX_FUNCTION_LINES: usize = 60;
 
 static TEXTS: LazyLock<Texts> = LazyLock::new(sources::read);
-static SOURCES: LazyLock<Sources> = LazyLock::new(|| Sources::parse(&TEXTS));
 
 /// The layers of one crate, the highest first: `a > b, c` means that `a` may import `b` and `c`, which import neither
 /// `a` nor each other.
@@ -97,60 +96,57 @@ fn ancestor_imports(imports: &BTreeSet<Import>) -> Vec<String> {
     imports.iter().filter(is_below).map(ToString::to_string).collect()
 }
 
+fn long_files_and_functions(sources: &Sources) -> Vec<String> {
+    let mut offences = Vec::new();
+    for file in &sources.files {
+        if file.lines > MAX_FILE_LINES {
+            offences.push(format!("{} has {} lines", file.path, file.lines));
+        }
+        let long = file.functions.iter().filter(|(_, lines)| *lines > MAX_FUNCTION_LINES);
+        offences.extend(long.map(|(name, lines)| format!("{}: `{name}` has {lines} lines", file.path)));
+    }
+    offences
+}
+
 #[track_caller]
 fn assert_none(offences: &[String]) {
     assert!(offences.is_empty(), "{} offences:\n{}", offences.len(), offences.join("\n"));
 }
 
+/// One test, because each test has a process of its own, and reading the sources takes most of its time.
 #[test]
-fn imports_run_downwards() {
-    assert_none(&upward_imports(&SOURCES.imports()));
+fn the_sources_keep_the_architecture() {
+    let sources = Sources::parse(&TEXTS);
+    let imports = sources.imports();
+    let offences = [
+        ("imports upwards", upward_imports(&imports)),
+        ("closes a circle", circles(&imports)),
+        ("imports from the file of an ancestor", ancestor_imports(&imports)),
+        ("has an inherent impl away from its type", sources.foreign_impls()),
+        ("is too long", long_files_and_functions(&sources)),
+    ];
+    let lines = offences.iter().flat_map(|(rule, names)| names.iter().map(move |name| format!("{rule}: {name}")));
+    assert_none(&lines.collect::<Vec<_>>());
 }
 
 #[test]
-fn no_files_import_each_other_in_a_circle() {
-    assert_none(&circles(&SOURCES.imports()));
-}
-
-#[test]
-fn nothing_imports_from_the_file_of_an_ancestor() {
-    assert_none(&ancestor_imports(&SOURCES.imports()));
-}
-
-#[test]
-fn an_inherent_impl_stands_in_the_file_of_its_type() {
-    assert_none(&SOURCES.foreign_impls());
-}
-
-/// The sources with one line added to a file.
-fn with_line(path: &str, line: &str) -> BTreeSet<Import> {
+fn injected_offences_are_named() {
     let mut texts = TEXTS.clone();
-    let text = texts.get_mut(path).unwrap_or_else(|| panic!("{path} is missing"));
-    text.push_str(line);
-    Sources::parse(&texts).imports()
-}
-
-#[test]
-fn an_injected_upward_import_is_named() {
-    let imports = with_line("cache-core/src/model/key.rs", "use crate::store::traits::ResponseStore;");
-    let offence = "cache-core/src/model/key.rs -> cache-core/src/store/traits.rs: ResponseStore";
-    assert!(upward_imports(&imports).contains(&offence.to_owned()), "{:?}", upward_imports(&imports));
-}
-
-#[test]
-fn an_injected_circle_is_named() {
-    // `summary.rs` imports `entry.rs` already.
-    let imports = with_line("cache-core/src/model/entry.rs", "fn f(_: &[crate::model::summary::Summary]) {}");
-    let offence = "cache-core/src/model/entry.rs -> cache-core/src/model/summary.rs: Summary";
-    assert!(circles(&imports).contains(&offence.to_owned()), "{:?}", circles(&imports));
-    assert!(upward_imports(&imports).is_empty());
-}
-
-#[test]
-fn an_injected_import_from_an_ancestor_is_named() {
-    let imports = with_line("src/tui/view/frame.rs", "use super::draw;");
-    let offence = "src/tui/view/frame.rs -> src/tui/view.rs: draw";
-    assert!(ancestor_imports(&imports).contains(&offence.to_owned()), "{:?}", ancestor_imports(&imports));
+    let lines = [
+        ("cache-core/src/model/key.rs", "use crate::store::traits::ResponseStore;"),
+        // `summary.rs` imports `entry.rs` already.
+        ("cache-core/src/model/entry.rs", "fn f(_: &[crate::model::summary::Summary]) {}"),
+        ("src/tui/view/frame.rs", "use super::draw;"),
+    ];
+    for (path, line) in lines {
+        texts.get_mut(path).unwrap_or_else(|| panic!("{path} is missing")).push_str(line);
+    }
+    let imports = Sources::parse(&texts).imports();
+    let upward = "cache-core/src/model/key.rs -> cache-core/src/store/traits.rs: ResponseStore";
+    assert_eq!(upward_imports(&imports), [upward]);
+    let circle = "cache-core/src/model/entry.rs -> cache-core/src/model/summary.rs: Summary";
+    assert!(circles(&imports).contains(&circle.to_owned()), "{:?}", circles(&imports));
+    assert_eq!(ancestor_imports(&imports), ["src/tui/view/frame.rs -> src/tui/view.rs: draw"]);
 }
 
 #[test]
@@ -183,19 +179,6 @@ fn the_library_knows_no_service_of_the_program() {
             let word = FOREIGN.iter().find(|word| line.contains(**word) || line.to_ascii_lowercase().contains(**word));
             offences.extend(word.map(|word| format!("{path}:{}: {word}", number + 1)));
         }
-    }
-    assert_none(&offences);
-}
-
-#[test]
-fn files_and_functions_are_short() {
-    let mut offences = Vec::new();
-    for file in &SOURCES.files {
-        if file.lines > MAX_FILE_LINES {
-            offences.push(format!("{} has {} lines", file.path, file.lines));
-        }
-        let long = file.functions.iter().filter(|(_, lines)| *lines > MAX_FUNCTION_LINES);
-        offences.extend(long.map(|(name, lines)| format!("{}: `{name}` has {lines} lines", file.path)));
     }
     assert_none(&offences);
 }

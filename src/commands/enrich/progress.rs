@@ -120,14 +120,14 @@ impl Bars {
                 self.services.push(self.all.add(bar.with_style(style)));
             }
             let (bar, pass) = (&self.services[place], current(of));
-            let tally = pass.snapshot();
-            bar.set_length(tally.expected.max(1));
-            bar.set_position(tally.requests);
+            let metrics = pass.snapshot();
+            bar.set_length(metrics.expected.max(1));
+            bar.set_position(metrics.requests);
             bar.set_message(match pass.outcome() {
                 Some(Ok(_)) => format!("done in {}", latency(pass.time().map(|time| time.as_secs_f64()))),
                 Some(Err(problem)) => safe::line(&problem.to_string()).into_owned(),
-                None if tally.is_waiting => format!("{}, waiting (rate limit)", counted(tally.hits, "hit")),
-                None => format!("{}, {}", counted(tally.hits, "hit"), bytes(tally.bytes)),
+                None if metrics.is_waiting => format!("{}, waiting (rate limit)", counted(metrics.hits, "hit")),
+                None => format!("{}, {}", counted(metrics.hits, "hit"), bytes(metrics.bytes)),
             });
         }
     }
@@ -149,9 +149,9 @@ impl Lines {
             for ((pass, name), printed) in [&of.cold, &of.warm].into_iter().zip(self.names).zip(printed) {
                 let Some(outcome) = pass.outcome().filter(|_| !*printed) else { continue };
                 *printed = true;
-                let (tally, time) = (pass.snapshot(), latency(pass.time().map(|time| time.as_secs_f64())));
-                let (requests, hits) = (counted(tally.requests, "request"), counted(tally.hits, "hit"));
-                let size = bytes(tally.bytes);
+                let (metrics, time) = (pass.snapshot(), latency(pass.time().map(|time| time.as_secs_f64())));
+                let (requests, hits) = (counted(metrics.requests, "request"), counted(metrics.hits, "hit"));
+                let size = bytes(metrics.bytes);
                 let failed = outcome.as_ref().err().map_or_else(String::new, |problem| format!("; error: {problem}"));
                 let line = format!("{}: {name} pass: {requests}, {hits}, {size}, {time}{failed}", of.service);
                 output::print_error(&safe::line(&line));

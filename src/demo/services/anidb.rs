@@ -3,11 +3,11 @@
 use crate::demo::catalogue::{Anime, CATALOGUE};
 use crate::demo::services::exchange::{DemoReply, DemoRequest, Misbehavior, escape};
 
-pub(crate) fn respond(asked: &DemoRequest<'_>) -> DemoReply {
+pub(crate) fn respond(request: &DemoRequest<'_>) -> DemoReply {
     let is_known =
-        asked.param("request") == Some("anime") && asked.param("client").is_some_and(|client| !client.is_empty());
-    let body = match CATALOGUE.iter().find(|anime| asked.number("aid") == Some(anime.anidb)) {
-        _ if asked.path != "/httpapi" => return DemoReply::new(404, "text/html", "<h1>404</h1>"),
+        request.param("request") == Some("anime") && request.param("client").is_some_and(|client| !client.is_empty());
+    let body = match CATALOGUE.iter().find(|anime| request.number("aid") == Some(anime.anidb)) {
+        _ if request.path != "/httpapi" => return DemoReply::new(404, "text/html", "<h1>404</h1>"),
         _ if !is_known => error("Parameter missing or unknown client"),
         None => error("Anime not found"),
         Some(anime) if Misbehavior::of(anime) == Some(Misbehavior::Banned) => error("Banned"),

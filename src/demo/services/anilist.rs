@@ -11,9 +11,9 @@ use crate::demo::services::exchange::{DemoReply, DemoRequest, page};
 /// Requests a minute, as in its headers.
 const LIMIT: u64 = 30;
 
-pub(crate) fn respond(asked: &DemoRequest<'_>) -> DemoReply {
-    let query = asked.body.and_then(|body| body["query"].as_str());
-    let variables = asked.body.map(|body| &body["variables"]);
+pub(crate) fn respond(request: &DemoRequest<'_>) -> DemoReply {
+    let query = request.body.and_then(|body| body["query"].as_str());
+    let variables = request.body.map(|body| &body["variables"]);
     let (Some(query), Some(variables)) = (query, variables) else {
         return error(400, "Syntax Error: no query.");
     };

@@ -7,8 +7,8 @@ use serde_json::json;
 use crate::demo::catalogue::{Anime, CATALOGUE, Character};
 use crate::demo::services::exchange::{DemoReply, DemoRequest, end, escape};
 
-pub(crate) fn respond(asked: &DemoRequest<'_>) -> DemoReply {
-    let parts = asked.parts();
+pub(crate) fn respond(request: &DemoRequest<'_>) -> DemoReply {
+    let parts = request.parts();
     let mut head = String::new();
     let (title, body) = match parts.as_slice() {
         ["anime", slug, rest @ ..] => match CATALOGUE.iter().find(|anime| anime.slug == **slug) {

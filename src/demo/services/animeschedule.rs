@@ -8,11 +8,11 @@ use crate::demo::services::exchange::{DemoReply, DemoRequest};
 /// A date that is not known, as the service writes it.
 const NEVER: &str = "0001-01-01T00:00:00Z";
 
-pub(crate) fn respond(asked: &DemoRequest<'_>) -> DemoReply {
-    if asked.path != "/api/v3/anime" {
+pub(crate) fn respond(request: &DemoRequest<'_>) -> DemoReply {
+    if request.path != "/api/v3/anime" {
         return DemoReply::new(404, "text/plain", "404 page not found");
     }
-    let wanted = asked.param("q").unwrap_or_default().to_lowercase();
+    let wanted = request.param("q").unwrap_or_default().to_lowercase();
     let is_meant =
         |anime: &&Anime| [&anime.title, &anime.english].iter().any(|title| title.to_lowercase().contains(&wanted));
     let found: Vec<_> = CATALOGUE.iter().filter(is_meant).map(anime).collect();

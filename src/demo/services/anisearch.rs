@@ -5,13 +5,13 @@ use serde_json::Value;
 use crate::demo::catalogue::{Anime, CATALOGUE};
 use crate::demo::services::exchange::{CHALLENGE_COOKIE, DemoReply, DemoRequest, Misbehavior, end, escape};
 
-pub(crate) fn respond(asked: &DemoRequest<'_>) -> DemoReply {
-    let parts = asked.parts();
+pub(crate) fn respond(request: &DemoRequest<'_>) -> DemoReply {
+    let parts = request.parts();
     let ["anime", id, rest @ ..] = parts.as_slice() else { return not_found() };
     // `18878` and `18878,dandadan` are the same page.
     let id = id.split(',').next().unwrap_or_default();
     let Some(anime) = CATALOGUE.iter().find(|anime| anime.anisearch.to_string() == id) else { return not_found() };
-    if Misbehavior::of(anime) == Some(Misbehavior::Challenge) && !asked.is_browser {
+    if Misbehavior::of(anime) == Some(Misbehavior::Challenge) && !request.is_browser {
         return html("Just a moment...", "challenge", &challenge());
     }
     match rest {

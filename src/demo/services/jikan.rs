@@ -5,23 +5,23 @@ use serde_json::{Value, json};
 use crate::demo::catalogue::{Anime, CATALOGUE, Character};
 use crate::demo::services::exchange::{DemoReply, DemoRequest, Misbehavior};
 
-pub(crate) fn respond(asked: &DemoRequest<'_>) -> DemoReply {
-    let parts = asked.parts();
+pub(crate) fn respond(request: &DemoRequest<'_>) -> DemoReply {
+    let parts = request.parts();
     let found = match parts.as_slice() {
         ["v4", "anime", id, rest @ ..] => CATALOGUE
             .iter()
             .find(|anime| anime.mal.to_string() == **id)
-            .and_then(|anime| anime_response(anime, rest, asked)),
+            .and_then(|anime| anime_response(anime, rest, request)),
         ["v4", "characters", id] => id.parse().ok().and_then(character),
         _ => None,
     };
     found.unwrap_or_else(not_found)
 }
 
-fn anime_response(anime: &Anime, rest: &[&str], asked: &DemoRequest<'_>) -> Option<DemoReply> {
+fn anime_response(anime: &Anime, rest: &[&str], request: &DemoRequest<'_>) -> Option<DemoReply> {
     match Misbehavior::of(anime) {
         Some(Misbehavior::NotFound) => return None,
-        Some(Misbehavior::TooMany) if asked.before == 0 && rest == ["full"] => return Some(too_many()),
+        Some(Misbehavior::TooMany) if request.before == 0 && rest == ["full"] => return Some(too_many()),
         _ => {}
     }
     let data = match rest {

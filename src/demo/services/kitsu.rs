@@ -5,11 +5,11 @@ use serde_json::{Value, json};
 use crate::demo::catalogue::{Anime, CATALOGUE};
 use crate::demo::services::exchange::{DemoReply, DemoRequest, page};
 
-pub(crate) fn respond(asked: &DemoRequest<'_>) -> DemoReply {
-    let parts = asked.parts();
+pub(crate) fn respond(request: &DemoRequest<'_>) -> DemoReply {
+    let parts = request.parts();
     let ["api", "edge", "anime", rest @ ..] = parts.as_slice() else { return not_found() };
     let [id, rest @ ..] = rest else {
-        let slug = asked.param("filter[slug]");
+        let slug = request.param("filter[slug]");
         let found: Vec<_> = CATALOGUE.iter().filter(|anime| Some(anime.slug.as_str()) == slug).map(resource).collect();
         return reply(&json!({"data": found, "meta": {"count": found.len()}}), 0);
     };
@@ -21,10 +21,10 @@ pub(crate) fn respond(asked: &DemoRequest<'_>) -> DemoReply {
             json!({"data": anime.genres.iter().map(category).collect::<Vec<_>>(), "meta": {"count": anime.genres.len()}})
         }
         ["episodes"] => {
-            let size = asked.number("page[limit]").unwrap_or(10).clamp(1, 20);
+            let size = request.number("page[limit]").unwrap_or(10).clamp(1, 20);
             let (episodes, _) = page(
                 (1..=anime.displayed_titles()).map(episode).collect(),
-                asked.number("page[offset]").unwrap_or(0),
+                request.number("page[offset]").unwrap_or(0),
                 size,
             );
             json!({"data": episodes, "meta": {"count": anime.displayed_titles()}})

@@ -6,7 +6,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::fmt::{Display, Write as _};
+use std::fmt::Write as _;
 
 use serde::ser;
 use serde::ser::{Error as _, Serialize};
@@ -57,19 +57,17 @@ struct ResponseWriter<'a> {
 
 impl<'a> ResponseWriter<'a> {
     /// Begins a list or a mapping; its parts are JSON.
-    fn open(self, opening: impl Display, closing: &'static str) -> Parts<'a> {
-        // Writing to a String cannot fail.
-        let _ = write!(self.out, "{opening}");
+    fn open(self, opening: char, closing: &'static str) -> Parts<'a> {
+        self.out.push(opening);
         Parts { out: self.out, style: self.style, closing, count: 0, members: Vec::new(), name: None }
     }
 
-    /// Writes the prefix of an enum variant's content.
-    fn variant(&self, name: &str, bracket: char) -> String {
-        let mut opening = "{".to_owned();
-        write_string(&mut opening, name, self.style.ascii);
-        opening.push_str(colon(self.style));
-        opening.push(bracket);
-        opening
+    /// Begins the content of an enum variant, in a mapping from its name.
+    fn open_variant(self, name: &str, opening: char, closing: &'static str) -> Parts<'a> {
+        self.out.push('{');
+        write_string(self.out, name, self.style.ascii);
+        self.out.push_str(colon(self.style));
+        self.open(opening, closing)
     }
 
     fn put(self, text: &str, kind: Kind) -> Kind {
@@ -193,8 +191,7 @@ impl<'a> ser::Serializer for ResponseWriter<'a> {
         variant: &'static str,
         _: usize,
     ) -> Result<Parts<'a>, Error> {
-        let opening = self.variant(variant, '[');
-        Ok(self.open(opening, "]}"))
+        Ok(self.open_variant(variant, '[', "]}"))
     }
 
     fn serialize_map(self, _: Option<usize>) -> Result<Parts<'a>, Error> {
@@ -212,8 +209,7 @@ impl<'a> ser::Serializer for ResponseWriter<'a> {
         variant: &'static str,
         _: usize,
     ) -> Result<Parts<'a>, Error> {
-        let opening = self.variant(variant, '{');
-        Ok(self.open(opening, "}}"))
+        Ok(self.open_variant(variant, '{', "}}"))
     }
 }
 
