@@ -3,13 +3,15 @@
 //! The same options give the same entries: only their ages and TTLs depend on the present time. A response has three
 //! keys, so the defaults make a million.
 
+#[path = "../tests/harness/pair.rs"]
+mod pair;
+
 use std::error::Error;
 use std::ops::Range;
 
-use cache_core::msgpack::encode_pair;
-use cache_core::result_key::result_key;
-use cache_core::{Entry, FormValue, Headers, Request, RequestPayload, Response, clock};
+use cache_core::{Call, Entry, FormValue, Headers, Request, RequestPayload, Response, clock};
 use clap::Parser;
+use pair::encode_pair;
 use serde_json::{Value, json};
 
 /// Entries per pipeline.
@@ -217,7 +219,7 @@ fn result(pipe: &mut redis::Pipeline, n: u64, size: usize) {
     // Every tenth was stored before its function changed.
     let schema = if n % 50 < 5 { "82fce6a05e45281a" } else { newest };
     let argument = if prefix.starts_with("anisearch") { n.to_string() } else { format!("title-no-{n}") };
-    let key = result_key(prefix, schema, &[argument.as_str().into()], &[]);
+    let key = Call::new(prefix, schema).argument(&argument).key().expect("a text is an argument");
     let value = json!({"title": format!("Title no. {n}"), "description": filler(n, size)}).to_string();
     pipe.set_ex(key, value, (DAY - scattered(n) % DAY).max(60)).ignore();
 }

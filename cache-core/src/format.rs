@@ -1,14 +1,19 @@
 //! Formats: conversion between bytes and values, without I/O.
 
-pub mod content_coding;
+pub(crate) mod content_coding;
 #[cfg(any(feature = "redis", feature = "sqlite"))]
 pub(crate) mod entry_view;
-pub mod hex;
-pub mod http_date;
+pub(crate) mod hex;
+pub(crate) mod http_date;
 pub(crate) mod http_key;
-pub mod msgpack;
+#[cfg_attr(
+    not(all(feature = "redis", feature = "sqlite")),
+    allow(dead_code, reason = "each store uses the formats of its layouts")
+)]
+pub(crate) mod msgpack;
 pub(crate) mod python;
 pub(crate) mod redis_key;
-pub mod result_key;
-pub mod title;
+pub(crate) mod result_key;
+#[cfg(any(feature = "redis", feature = "sqlite"))]
+pub(crate) mod title;
 pub(crate) mod zstd;

@@ -8,7 +8,7 @@ pub(crate) mod text;
 use std::io::{IsTerminal as _, stdout};
 
 use bytes::Bytes;
-use cache_core::content_coding;
+use cache_core::decode_body;
 use cache_core::{EntryDetails, EntryState, clock};
 
 use crate::cli::ShowArgs;
@@ -63,7 +63,7 @@ pub(crate) async fn run(session: &Session, args: &ShowArgs) -> anyhow::Result<Ex
 /// The body alone. On a terminal it is printed without control characters and with a final line break; a pipe gets the
 /// bytes.
 fn write_body(args: &ShowArgs, found: &EntryDetails, stored: &Bytes) -> anyhow::Result<()> {
-    let decoded = if args.raw { stored.as_ref().into() } else { content_coding::decode_all(stored, encoding(found)) };
+    let decoded = if args.raw { stored.as_ref().into() } else { decode_body(stored, encoding(found)) };
     if args.body && stdout().is_terminal() {
         return Ok(output::write(text::readable(&decoded, true).as_bytes())?);
     }

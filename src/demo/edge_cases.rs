@@ -1,7 +1,6 @@
 //! Edge cases of real caches: a huge body, a redirect, control characters, dead schemas, results that never expire.
 
 use cache_core::Headers;
-use cache_core::result_key::result_key;
 use serde_json::json;
 
 use crate::demo::model::{DAY, Outcome, StoredExample, json as text};
@@ -89,7 +88,7 @@ fn expiring(now: f64, mal: u64, left: f64) -> StoredExample {
 /// Results of older function versions, and one that is not JSON.
 pub(crate) fn results() -> Vec<Outcome> {
     let old = |prefix: &str, schema: &str, id: &str, hours: f64| Outcome {
-        key: result_key(prefix, schema, &[id.into()], &[]),
+        key: Outcome::key(prefix, schema, id),
         value: json!({"japanese_title": "…", "published": "result of an older function version"}).to_string(),
         age: hours * 3_600.0,
     };
@@ -101,7 +100,7 @@ pub(crate) fn results() -> Vec<Outcome> {
         old("animeplanet_anime", "0d1f7c55aa3be902", "death-note", 23.2),
         Outcome { key: UNHASHED.into(), value: json!({"japanese_title": "Dandadan"}).to_string(), age: 0.0 },
         Outcome {
-            key: result_key("anisearch_characters", "1e0040f9270ec447", &["18878,dan-da-dan".into()], &[]),
+            key: Outcome::key("anisearch_characters", "1e0040f9270ec447", "18878,dan-da-dan"),
             value: "<html>Just a moment…</html>".into(),
             age: 9_000.0,
         },

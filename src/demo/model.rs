@@ -1,6 +1,6 @@
 //! Entries of the demo before they are stored.
 
-use cache_core::{Request, Response};
+use cache_core::{Call, Request, Response};
 use serde_json::Value;
 
 /// The TTL of the pipeline.
@@ -26,6 +26,13 @@ pub(crate) struct Outcome {
     pub(crate) value: String,
     /// Seconds since it was stored.
     pub(crate) age: f64,
+}
+
+impl Outcome {
+    /// The key of the result of a function with one argument.
+    pub(crate) fn key(prefix: &str, schema: &str, argument: &str) -> String {
+        Call::new(prefix, schema).argument(argument).key().expect("a text is an argument")
+    }
 }
 
 pub(crate) fn json(value: &Value) -> Vec<u8> {

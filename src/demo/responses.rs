@@ -1,6 +1,7 @@
 //! The stored responses of the seven services for one title, in the shape of real ones.
 
-use cache_core::result_key::result_key;
+use std::time::{Duration, UNIX_EPOCH};
+
 use cache_core::{CacheKey, FormValue, Headers, Request, RequestPayload, Response};
 use serde_json::{Value, json};
 use url::Url;
@@ -53,7 +54,7 @@ impl<'a> ExampleRequest<'a> {
 /// The response to a request, stored at `now - age`.
 pub(crate) fn example(ask: &ExampleRequest<'_>, now: f64, age: f64, headers: Headers, body: Vec<u8>) -> StoredExample {
     let mut all = headers;
-    all.append("date", http_date(now - age));
+    all.append("date", httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs_f64(now - age)));
     let response = Response { status_code: 200, headers: all, ..Response::default() };
     StoredExample { request: ask.request(), key: ask.key(), response, body, age, idle: age, is_deleted: false }
 }
@@ -212,14 +213,9 @@ pub(crate) fn results(anime: &Anime, age: f64) -> Vec<Outcome> {
     .into_iter()
     .zip(0..)
     .map(|((prefix, schema, argument, value), place)| Outcome {
-        key: result_key(prefix, schema, &[argument.as_str().into()], &[]),
+        key: Outcome::key(prefix, schema, argument),
         value: value.to_string(),
         age: age - 12.0 * f64::from(place),
     })
     .collect()
-}
-
-/// An HTTP date.
-pub(crate) fn http_date(unix: f64) -> String {
-    cache_core::http_date::format(unix).unwrap_or_default()
 }

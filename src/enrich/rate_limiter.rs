@@ -1,9 +1,9 @@
 //! The rate limiter of a service: its published limit, shared by all processes on one store, and `Retry-After`.
 
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
-use cache_core::{Memory, RateLimit, RateLimitStore, clock, http_date};
+use cache_core::{Memory, RateLimit, RateLimitStore, clock};
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, StatusCode};
 use tokio::time::{Instant, sleep, timeout};
@@ -127,7 +127,9 @@ pub(crate) fn retry_after(fields: &HeaderMap, now: f64) -> Option<Duration> {
     if let Ok(seconds) = value.parse() {
         return Some(Duration::from_secs(seconds).min(MAX_RETRY_AFTER));
     }
-    Duration::try_from_secs_f64(http_date::parse(value)? - now).ok().map(|time| time.min(MAX_RETRY_AFTER))
+    let date = httpdate::parse_http_date(value).ok()?;
+    let now = UNIX_EPOCH + Duration::try_from_secs_f64(now).ok()?;
+    date.duration_since(now).ok().map(|time| time.min(MAX_RETRY_AFTER))
 }
 
 #[cfg(test)]

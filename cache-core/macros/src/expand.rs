@@ -136,7 +136,7 @@ fn schema_of(function: &ItemFn) -> TokenStream {
     let fingerprint = fingerprint(quote!(#signature #body));
     quote!({
         static SCHEMA: ::std::sync::LazyLock<::std::string::String> = ::std::sync::LazyLock::new(|| {
-            ::cache_core::result_key::schema_hash(::core::concat!(::core::module_path!(), " ", #fingerprint))
+            ::cache_core::Call::schema_hash(::core::concat!(::core::module_path!(), " ", #fingerprint))
         });
         &SCHEMA
     })

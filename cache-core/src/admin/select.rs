@@ -61,7 +61,7 @@ pub fn search(
 async fn body_matches(store: &dyn Inspect, pattern: &BodyPattern, id: &EntryId) -> Result<bool> {
     let raw = store.raw_body(id, usize::MAX).await?;
     // The coding is detected by magic bytes, without a header: brotli and deflate have none and are missed.
-    Ok(raw.is_some_and(|raw| pattern.matches(&content_coding::decode_all(&raw, None))))
+    Ok(raw.is_some_and(|raw| pattern.matches(&content_coding::decode_body(&raw, None))))
 }
 
 /// The schema of the last stored entry of each result prefix, if it is known.

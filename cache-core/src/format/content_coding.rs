@@ -13,7 +13,7 @@ use flate2::{Decompress, FlushDecompress, Status};
 use crate::format::zstd::ZstdDecoder;
 
 /// The largest body that is decoded at once: cached bytes are untrusted.
-pub const DECODED_LIMIT: u64 = 64 << 20;
+pub(crate) const DECODED_LIMIT: u64 = 64 << 20;
 
 /// Input is decoded in steps of this size, so that a decompression bomb is noticed before it fills the memory.
 pub(crate) const STEP: usize = 1 << 10;
@@ -24,7 +24,7 @@ const ZSTD_MAGIC: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 
 /// A content coding that can be decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ContentCoding {
+pub(crate) enum ContentCoding {
     /// RFC 9110, 8.4.1.3.
     Gzip,
     /// RFC 9110, 8.4.1.2, with and without the zlib header.
@@ -37,7 +37,7 @@ pub enum ContentCoding {
 
 impl ContentCoding {
     /// The coding that a `Content-Encoding` header names; `None` if it names none or an unknown one.
-    pub fn from_header(content_encoding: &str) -> Option<Self> {
+    pub(crate) fn from_header(content_encoding: &str) -> Option<Self> {
         match content_encoding.trim().to_ascii_lowercase().as_str() {
             "gzip" | "x-gzip" => Some(Self::Gzip),
             "deflate" => Some(Self::Deflate),
@@ -48,7 +48,7 @@ impl ContentCoding {
     }
 
     /// The coding that the first bytes of a body identify; `None` for codings without a magic number.
-    pub fn detect(start: &[u8]) -> Option<Self> {
+    pub(crate) fn detect(start: &[u8]) -> Option<Self> {
         if start.starts_with(GZIP_MAGIC) {
             Some(Self::Gzip)
         } else if start.starts_with(ZSTD_MAGIC) {
@@ -84,10 +84,10 @@ pub(crate) fn is_text(body: &[u8]) -> bool {
 }
 
 /// Decodes a stored body. Returns it unchanged if it is not encoded, cannot be decoded, or would become longer than
-/// [`DECODED_LIMIT`].
+/// 64 MiB.
 ///
 /// `content_encoding` is the response's header.
-pub fn decode_all<'a>(body: &'a [u8], content_encoding: Option<&str>) -> Cow<'a, [u8]> {
+pub fn decode_body<'a>(body: &'a [u8], content_encoding: Option<&str>) -> Cow<'a, [u8]> {
     let declared = content_encoding.and_then(ContentCoding::from_header);
     let coding = ContentCoding::detect(body).or_else(|| declared.filter(|coding| coding.is_encoded(body)));
     let decoded = coding.and_then(|coding| try_decode_all(body, coding).ok());
@@ -291,32 +291,32 @@ pub(crate) mod tests {
 
     #[test]
     fn stored_body_is_decoded_by_its_bytes() {
-        assert_eq!(decode_all(b"{\"plain\": 1}", Some("gzip")), &b"{\"plain\": 1}"[..]);
-        assert_eq!(decode_all(&gzip(b"hello"), Some("gzip")), &b"hello"[..]);
-        assert_eq!(decode_all(&gzip(b"hello"), None), &b"hello"[..]);
+        assert_eq!(decode_body(b"{\"plain\": 1}", Some("gzip")), &b"{\"plain\": 1}"[..]);
+        assert_eq!(decode_body(&gzip(b"hello"), Some("gzip")), &b"hello"[..]);
+        assert_eq!(decode_body(&gzip(b"hello"), None), &b"hello"[..]);
         for coding in ["br", "deflate"] {
             for body in [&b"plain"[..], b"{\n  \"data\": 1}"] {
-                assert_eq!(decode_all(body, Some(coding)), body, "{coding}");
+                assert_eq!(decode_body(body, Some(coding)), body, "{coding}");
             }
         }
         let mut cut = gzip(&[b'x'; 100]);
         cut.truncate(cut.len() / 2);
-        assert_eq!(decode_all(&cut, Some("gzip")), cut.as_slice());
+        assert_eq!(decode_body(&cut, Some("gzip")), cut.as_slice());
     }
 
     #[test]
     fn zstd_body_is_decoded_with_and_without_header() {
         let encoded = zstd(b"hello");
         for header in [Some("zstd"), Some("br"), None] {
-            assert_eq!(decode_all(&encoded, header), &b"hello"[..], "{header:?}");
+            assert_eq!(decode_body(&encoded, header), &b"hello"[..], "{header:?}");
         }
-        assert_eq!(decode_all(b"plain", Some("zstd")), &b"plain"[..]);
+        assert_eq!(decode_body(b"plain", Some("zstd")), &b"plain"[..]);
         let cut = &encoded[..encoded.len() - 2];
-        assert_eq!(decode_all(cut, Some("zstd")), cut);
+        assert_eq!(decode_body(cut, Some("zstd")), cut);
         // RFC 8878, 3: frames may follow each other, and skippable ones stand between them.
         let skippable = [&[0x50, 0x2a, 0x4d, 0x18, 3, 0, 0, 0][..], b"any"].concat();
         let frames = [&encoded[..], &skippable, &zstd(b", world")].concat();
-        assert_eq!(decode_all(&frames, None), &b"hello, world"[..]);
+        assert_eq!(decode_body(&frames, None), &b"hello, world"[..]);
     }
 
     #[test]
@@ -329,9 +329,9 @@ pub(crate) mod tests {
             frame
         };
         let most = DECODED_LIMIT >> 17;
-        assert_eq!(decode_all(&frame(most), None).len() as u64, DECODED_LIMIT);
+        assert_eq!(decode_body(&frame(most), None).len() as u64, DECODED_LIMIT);
         let bomb = frame(most + 1);
-        assert_eq!(decode_all(&bomb, None), bomb.as_slice());
+        assert_eq!(decode_body(&bomb, None), bomb.as_slice());
     }
 
     proptest! {

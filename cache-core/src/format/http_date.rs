@@ -10,7 +10,7 @@ const DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday",
 const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 /// Reads `Sun, 06 Nov 1994 08:49:37 GMT` or one of the two obsolete forms; returns `None` if it is no date.
-pub fn parse(text: &str) -> Option<f64> {
+pub(crate) fn parse(text: &str) -> Option<f64> {
     let text = text.trim();
     let Some((weekday, rest)) = text.split_once(", ") else { return asctime(text) };
     let mut parts = rest.split(' ');
@@ -85,7 +85,7 @@ fn midnight(year: i64, month: &str, day: i64) -> Option<f64> {
 const DAYS_TO_1970: i64 = 719_468;
 
 /// Writes a time as `Sun, 06 Nov 1994 08:49:37 GMT`; returns `None` outside of the years 1970 to 9999.
-pub fn format(time: f64) -> Option<String> {
+pub(crate) fn format(time: f64) -> Option<String> {
     const YEAR_10000: f64 = 253_402_300_800.0;
     let seconds = Duration::try_from_secs_f64(time).ok().filter(|_| time < YEAR_10000)?;
     Some(httpdate::fmt_http_date(UNIX_EPOCH + seconds))

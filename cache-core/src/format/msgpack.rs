@@ -1,6 +1,9 @@
 //! Serialization of entries as hishel does it (MessagePack). Layouts A to C store the whole entry; D and E store
 //! request and response metadata only.
 
+#[cfg(test)]
+mod tests;
+
 use serde::{Deserialize, Serialize};
 use serde_bytes::Bytes;
 use uuid::Uuid;
@@ -12,15 +15,15 @@ use crate::model::metadata::HishelMetadata;
 
 /// hishel 2's `stream_done` value.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Done {
+pub(crate) struct Done {
     /// The number of chunks of the body.
-    pub chunk_count: u64,
+    pub(crate) chunk_count: u64,
     /// The latest expiry, in Unix seconds.
-    pub ttl_deadline: Option<f64>,
+    pub(crate) ttl_deadline: Option<f64>,
     /// "Time to idle": seconds after its last use when it expires.
-    pub tti: Option<f64>,
+    pub(crate) tti: Option<f64>,
     /// The cache key.
-    pub cache_key: CacheKey,
+    pub(crate) cache_key: CacheKey,
 }
 
 #[derive(Deserialize)]
@@ -57,7 +60,7 @@ struct EntryHead<Q, S> {
 }
 
 /// Reads an entry of layouts A, B and C.
-pub fn decode_pair(bytes: &[u8]) -> Result<Entry, CodecError> {
+pub(crate) fn decode_pair(bytes: &[u8]) -> Result<Entry, CodecError> {
     let pair: PairIn<'_> = decode(bytes)?;
     let id = Uuid::from_slice(pair.id).map_err(|_| CodecError::Pair("the ID is not a UUID".into()))?;
     Ok(Entry {
@@ -71,7 +74,7 @@ pub fn decode_pair(bytes: &[u8]) -> Result<Entry, CodecError> {
 }
 
 /// Writes an entry of layouts A, B and C, byte-identical to hishel's.
-pub fn encode_pair(entry: &Entry) -> Vec<u8> {
+pub(crate) fn encode_pair(entry: &Entry) -> Vec<u8> {
     encode(&PairOut {
         id: Bytes::new(entry.id.as_bytes()),
         request: &entry.request,
@@ -82,13 +85,13 @@ pub fn encode_pair(entry: &Entry) -> Vec<u8> {
 }
 
 /// Reads the request and response metadata of layouts D and E.
-pub fn decode_head(bytes: &[u8]) -> Result<(Request, Response), CodecError> {
+pub(crate) fn decode_head(bytes: &[u8]) -> Result<(Request, Response), CodecError> {
     let head: EntryHead<Request, Response> = decode(bytes)?;
     Ok((head.request, head.response))
 }
 
 /// Writes the request and response metadata of layouts D and E.
-pub fn encode_head(entry: &Entry) -> Vec<u8> {
+pub(crate) fn encode_head(entry: &Entry) -> Vec<u8> {
     let request = Request { extra: HishelMetadata::absent(), ..entry.request.clone() };
     let response = Response { extra: HishelMetadata::absent(), ..entry.response.clone() };
     encode(&EntryHead { request, response })
@@ -101,13 +104,13 @@ pub(crate) fn is_head_only(bytes: &[u8]) -> bool {
 }
 
 /// Reads hishel 2's `stream_done` value.
-pub fn decode_done(bytes: &[u8]) -> Result<Done, CodecError> {
+pub(crate) fn decode_done(bytes: &[u8]) -> Result<Done, CodecError> {
     let (chunk_count, ttl_deadline, tti, cache_key): (u64, Option<f64>, Option<f64>, &Bytes) = decode(bytes)?;
     Ok(Done { chunk_count, ttl_deadline, tti, cache_key: CacheKey::new(&cache_key[..]) })
 }
 
 /// Writes hishel 2's `stream_done` value.
-pub fn encode_done(done: &Done) -> Vec<u8> {
+pub(crate) fn encode_done(done: &Done) -> Vec<u8> {
     encode(&(done.chunk_count, done.ttl_deadline, done.tti, Bytes::new(done.cache_key.as_bytes())))
 }
 

@@ -7,16 +7,9 @@ use crate::format::python::json;
 use crate::format::python::json::{JsonStyle, Kind};
 use crate::model::key::RESULT_PREFIX;
 
-/// The schema hash of a function: the first 16 hexadecimal digits of the SHA-256 of its source text.
-pub fn schema_hash(source: &str) -> String {
-    let mut hex = sha256_hex(source.as_bytes());
-    hex.truncate(16);
-    hex
-}
-
 /// An argument of a cached function, formatted as in Python.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Argument {
+pub(crate) struct Argument {
     text: String,
     /// Python's `None`, which is written `null` only as a positional argument.
     is_none: bool,
@@ -40,7 +33,7 @@ impl From<&str> for Argument {
 ///
 /// `None` is written `null` as a positional argument and `None` as a keyword argument. If prefix, schema and arguments
 /// together have more than 200 characters, their SHA-256 replaces the arguments.
-pub fn result_key(prefix: &str, schema: &str, positional: &[Argument], keyword: &[(&str, Argument)]) -> String {
+pub(crate) fn result_key(prefix: &str, schema: &str, positional: &[Argument], keyword: &[(&str, Argument)]) -> String {
     let mut keyword: Vec<_> = keyword.iter().collect();
     keyword.sort_by_key(|(name, _)| *name);
     let mut whole = format!("{prefix}:{schema}");

@@ -1,7 +1,7 @@
 //! A title guessed from the beginning of a JSON body, for display in lists.
 
 /// Returns the first text under a `title` or `name`, even if the JSON is truncated.
-pub fn title(start_of_json: &[u8]) -> Option<String> {
+pub(crate) fn title(start_of_json: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(start_of_json);
     ["\"title\"", "\"canonicalTitle\"", "\"name\""].into_iter().find_map(|field| {
         let (_, rest) = text.split_once(field)?;

@@ -69,7 +69,7 @@ async fn validated(
         }
         // A response with a lost body cannot be served either.
         let Some(body) = &found.body else { continue };
-        if body_validator(&content_coding::decode_all(body, coding(&found.entry.response.headers))) {
+        if body_validator(&content_coding::decode_body(body, coding(&found.entry.response.headers))) {
             valid.push(found);
         } else {
             invalid.push(found.id);

@@ -8,7 +8,6 @@ use http::{HeaderValue, Method};
 use sha2::{Digest as _, Sha256};
 use url::Url;
 
-use crate::format::hex::hex;
 use crate::format::http_key::hishel1_key;
 use crate::http::error::FetchError;
 use crate::http::hishel_headers::HishelHeaders;
@@ -180,7 +179,7 @@ impl RequestPlan {
                 hash.update(format!("\n{name}:{value}"));
             }
         }
-        format!("{} {}", self.key, hex(&hash.finalize()))
+        format!("{} {}", self.key, hex::encode(hash.finalize()))
     }
 
     /// The URL that the pipeline stores: with its parameters, without credentials.

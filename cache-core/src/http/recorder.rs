@@ -167,7 +167,7 @@ struct Validation {
 
 impl Validation {
     fn is_valid(&self) -> bool {
-        (self.judge)(&content_coding::decode_all(&self.body, self.coding.as_deref()))
+        (self.judge)(&content_coding::decode_body(&self.body, self.coding.as_deref()))
     }
 }
 

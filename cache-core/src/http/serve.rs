@@ -8,7 +8,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use http::StatusCode;
 
 use crate::clock;
-use crate::format::content_coding::{ContentCoding, decode_all, is_text};
+use crate::format::content_coding::{ContentCoding, decode_body, is_text};
 use crate::http::body::Body;
 use crate::http::cache_status::{CacheOutcome, CacheStatus};
 use crate::http::context::{Context, own_ttl};
@@ -98,7 +98,7 @@ fn body_in_memory(
     let coding = BodyCoding::new(plan, found, body, true);
     let body = match part {
         _ if plan.decodes && coding.declared.is_some_and(|declared| declared.is_encoded(body)) => {
-            match decode_all(body, coding.header) {
+            match decode_body(body, coding.header) {
                 Cow::Borrowed(_) => return None,
                 Cow::Owned(decoded) => decoded.into(),
             }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::format::hex::sha256_hex;
 use crate::format::result_key::{Argument, result_key};
 use crate::model::service::DEFAULT_TTL;
 
@@ -24,10 +25,16 @@ pub struct Call<'a> {
 impl<'a> Call<'a> {
     /// A call without arguments and with a TTL of [`DEFAULT_TTL`].
     ///
-    /// `prefix` names the function; `schema` identifies its code: the first 16 hexadecimal digits of a SHA-256, which
-    /// change with the code.
+    /// `prefix` names the function; `schema` identifies its code ([`Call::schema_hash`]).
     pub fn new(prefix: &'a str, schema: &'a str) -> Self {
         Self { prefix, schema, positional: Vec::new(), keyword: Vec::new(), ttl: DEFAULT_TTL, has_key: true }
+    }
+
+    /// The schema hash of a function's source text: the first 16 hexadecimal digits of its SHA-256.
+    pub fn schema_hash(source: &str) -> String {
+        let mut digits = sha256_hex(source.as_bytes());
+        digits.truncate(16);
+        digits
     }
 
     /// Adds a positional argument. One that cannot be serialized disables caching for the call.

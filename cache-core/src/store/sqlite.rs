@@ -6,6 +6,8 @@ pub(crate) mod delete;
 pub(crate) mod failure;
 pub(crate) mod if_missing;
 pub(crate) mod rate_limit;
+#[cfg(test)]
+mod recorded;
 pub(crate) mod rows;
 pub(crate) mod scan;
 pub(crate) mod schema;

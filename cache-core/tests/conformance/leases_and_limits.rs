@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
-use cache_core::{Counters, HourlyCounters, RETENTION, Scope, StatsDelta, StatsSnapshot};
+use cache_core::{Counters, HourlyCounters, Scope, StatsDelta, StatsSnapshot};
 use cache_core::{Error, LeaseState, ServiceName, clock};
 use uuid::Uuid;
 
 use crate::samples::{DAY, eventually};
 use crate::stores::{Raw, Subject};
+
+/// How long counters are kept, in seconds.
+const SEVEN_DAYS: f64 = 7.0 * 86_400.0;
 
 /// Long enough to outlive a test.
 const LONG: Duration = Duration::from_secs(60);
@@ -127,7 +130,7 @@ pub async fn a_delta_is_added_once(s: Subject) {
         }
     }
     s.store.add_stats(&StatsDelta { process: processes[0], number: 3, buckets: Vec::new() }).await.unwrap();
-    let counted = s.store.stats(clock::now() - RETENTION).await.unwrap();
+    let counted = s.store.stats(clock::now() - SEVEN_DAYS).await.unwrap();
     let sum = [hits; 4].into_iter().sum::<Counters>();
     assert_eq!(counted.ever[&scope].hits, 8);
     assert_eq!(sorted(counted), [bucket(hour - 1, &scope, sum), bucket(hour, &scope, sum)]);
@@ -137,11 +140,11 @@ pub async fn stats_are_kept_for_seven_days(s: Subject) {
     let hour = (clock::now() / 3_600.0) as i64;
     let scope = Scope::Http(ServiceName::new("kitsu"));
     let hits = Counters { hits: 1, ..Counters::default() };
-    let kept = RETENTION as i64 / 3_600;
+    let kept = SEVEN_DAYS as i64 / 3_600;
     s.store.add_stats(&StatsDelta::single(vec![bucket(hour - kept - 2, &scope, hits)])).await.unwrap();
     let buckets = vec![bucket(hour - kept + 1, &scope, hits), bucket(hour, &scope, hits)];
     s.store.add_stats(&StatsDelta::single(buckets)).await.unwrap();
-    let since = clock::now() - 2.0 * RETENTION;
+    let since = clock::now() - 2.0 * SEVEN_DAYS;
     let expected = [bucket(hour - kept + 1, &scope, hits), bucket(hour, &scope, hits)];
     assert_eq!(sorted(s.store.stats(since).await.unwrap()), expected);
 }

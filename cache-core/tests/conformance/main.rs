@@ -13,6 +13,9 @@ mod lookup;
 #[cfg(feature = "sqlite")]
 mod opening;
 #[cfg(feature = "sqlite")]
+#[path = "../harness/pair.rs"]
+mod pair;
+#[cfg(feature = "sqlite")]
 mod readonly;
 #[cfg(feature = "redis")]
 #[path = "../harness/redis_server.rs"]

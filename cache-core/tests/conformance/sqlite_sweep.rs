@@ -4,13 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cache_core::{
-    Entry, EntryState, Filter, IfMissing, Inspect, ResponseStore as _, ResultStore as _, Sqlite, StorageLayout, clock,
-    msgpack,
-};
+use cache_core::{Entry, EntryState, Filter, IfMissing, Inspect, Sqlite, StorageLayout, clock};
 use rusqlite::Connection;
 use uuid::Uuid;
 
+use crate::pair::encode_pair;
 use crate::samples::{DAY, entry, eventually, list, put};
 use crate::stores::{self, Raw, Subject};
 
@@ -47,7 +45,7 @@ fn insert_old(connection: &Connection, ago: f64, ttl: f64, rows: &[i64]) -> Uuid
     old.request.extra.set_ttl(ttl);
     let sql = "INSERT INTO entries (id, cache_key, data, created_at) VALUES (?1, ?2, ?3, ?4)";
     let key = old.cache_key.as_bytes();
-    connection.execute(sql, (old.id.as_bytes(), key, msgpack::encode_pair(&old), old.created_at)).unwrap();
+    connection.execute(sql, (old.id.as_bytes(), key, encode_pair(&old), old.created_at)).unwrap();
     for row in rows {
         let sql = "INSERT INTO streams (entry_id, chunk_number, chunk_data) VALUES (?1, ?2, x'7b7d')";
         connection.execute(sql, (old.id.as_bytes(), row)).unwrap();
@@ -100,7 +98,7 @@ fn mark_deleted(connection: &Connection, url: &str) {
     gone.deleted_at = Some(clock::now() - 7_200.0);
     let sql = "INSERT INTO entries (id, cache_key, data, created_at, deleted_at) VALUES (?1, ?2, ?3, ?4, ?5)";
     let key = gone.cache_key.as_bytes();
-    let row = (gone.id.as_bytes(), key, msgpack::encode_pair(&gone), gone.created_at, gone.deleted_at);
+    let row = (gone.id.as_bytes(), key, encode_pair(&gone), gone.created_at, gone.deleted_at);
     connection.execute(sql, row).unwrap();
 }
 

@@ -1,7 +1,6 @@
 //! Stored entries are found, deleted ones are not, and TTLs are kept.
 
 use bytes::Bytes;
-use cache_core::hex::sha256_hex;
 use cache_core::{EntryId, EntryState, Error, Filter, RemoveStats, StorageLayout, clock};
 use std::time::Duration;
 
@@ -95,7 +94,7 @@ pub async fn a_large_body_round_trips(s: Subject) {
     let id = writer.commit().await.unwrap();
     let body = body_of(&*s.store, &id).await.unwrap();
     assert_eq!(body.len(), whole.len());
-    assert_eq!(sha256_hex(&body), sha256_hex(&whole));
+    assert!(body == whole, "another body");
     assert_eq!(listed(&s.store, &id).await.unwrap().size, whole.len() as u64);
     let start = s.store.raw_body(&id, 1_000).await.unwrap().unwrap();
     assert!(start.len() >= 1_000 && whole.starts_with(&start));

@@ -8,10 +8,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use cache_core::{
-    Backend, BackendId, CacheKey, Cursor, Entry, EntryDetails, EntryId, Error, Filter, Health, Inspect, Page,
-    RemoveStats, ResponseStore, ResponseWriter, Result, ServerInfo, Store, StoredBody, StoredResponse, delegate_to,
+    Backend, BackendId, CacheKey, Cursor, Entry, EntryDetails, EntryId, Error, Filter, Health, Inspect, LeaseState,
+    LeaseStore, Page, RateLimit, RateLimitStore, RemoveStats, ResponseStore, ResponseWriter, Result, ResultStore,
+    ServerInfo, StatsDelta, StatsSnapshot, StatsStore, Store, StoredBody, StoredResponse, StoredResult,
 };
 use tokio::sync::Semaphore;
+use uuid::Uuid;
 
 /// The store; clones are the same one.
 #[derive(Clone)]
@@ -67,7 +69,49 @@ impl FaultyStore {
     }
 }
 
-delegate_to!(FaultyStore, |this| this.up()?; ResultStore, LeaseStore, RateLimitStore, StatsStore);
+#[async_trait]
+impl ResultStore for FaultyStore {
+    async fn get(&self, key: &str) -> Result<Option<StoredResult>> {
+        self.up()?.get(key).await
+    }
+
+    async fn set(&self, key: &str, value: Bytes, ttl: Duration) -> Result<()> {
+        self.up()?.set(key, value, ttl).await
+    }
+}
+
+#[async_trait]
+impl LeaseStore for FaultyStore {
+    async fn acquire(&self, name: &str, owner: Uuid, ttl: Duration) -> Result<LeaseState> {
+        self.up()?.acquire(name, owner, ttl).await
+    }
+
+    async fn release(&self, name: &str, owner: Uuid, uncacheable_for: Option<Duration>) -> Result<()> {
+        self.up()?.release(name, owner, uncacheable_for).await
+    }
+}
+
+#[async_trait]
+impl RateLimitStore for FaultyStore {
+    async fn acquire_slot(&self, name: &str, limit: &RateLimit, max_wait: Duration) -> Result<Duration> {
+        self.up()?.acquire_slot(name, limit, max_wait).await
+    }
+
+    async fn block(&self, name: &str, time: Duration) -> Result<()> {
+        self.up()?.block(name, time).await
+    }
+}
+
+#[async_trait]
+impl StatsStore for FaultyStore {
+    async fn add_stats(&self, delta: &StatsDelta) -> Result<()> {
+        self.up()?.add_stats(delta).await
+    }
+
+    async fn stats(&self, since: f64) -> Result<StatsSnapshot> {
+        self.up()?.stats(since).await
+    }
+}
 
 impl Store for FaultyStore {}
 

@@ -4,6 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use cache_core::{CacheOutcome, FormValue, PolicyKind, ServiceName};
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
 use crate::{redis_cache, redis_server};
 
@@ -63,7 +64,7 @@ async fn response_stored_by_the_pipeline_is_a_hit() {
             _ => {}
         }
         if let Some(expected) = sha256 {
-            assert_eq!(cache_core::hex::sha256_hex(&body), expected, "{path}");
+            assert_eq!(hex::encode(Sha256::digest(&body)), expected, "{path}");
         }
     }
     let stream = "hishel_cache:stream:e7b28522-26a3-4d5d-9ba7-6ee6562b98eb";

@@ -5,6 +5,8 @@
 mod gaps;
 mod monitor;
 mod notifications;
+#[path = "../harness/pair.rs"]
+mod pair;
 #[path = "../harness/redis_server.rs"]
 mod redis_server;
 #[path = "../harness/services.rs"]
@@ -16,7 +18,7 @@ use std::time::Duration;
 use cache_core::{
     CacheEvent, CacheKey, CacheKind, Config, Entry, EntryId, Error, EventFeed, EventKind, EventSource, EventTotals,
     Inspect, Memory, Observation, ReadOnly, Redis, RedisUrl, Request, Response, ResponseStore as _, ServiceName,
-    ServiceRegistry, StorageLayout, clock, msgpack,
+    ServiceRegistry, StorageLayout, clock,
 };
 use futures_util::FutureExt as _;
 use redis::{Connection, cmd};
@@ -113,7 +115,7 @@ impl Pipelines<'_> {
     }
 
     fn pack(id: Uuid, key: &str, url: &str, deleted_at: Option<f64>) -> Vec<u8> {
-        msgpack::encode_pair(&Entry {
+        pair::encode_pair(&Entry {
             id,
             cache_key: CacheKey::new(key.as_bytes()),
             request: Request { method: "GET".into(), url: url.into(), ..Request::default() },
@@ -137,7 +139,7 @@ impl Pipelines<'_> {
         for id in ids {
             let heads: Vec<Vec<u8>> = cmd("HGETALL").arg(Self::entry(id)).query(self.0).unwrap();
             let Some(data) = heads.chunks(2).find(|field| field[0] == b"data").map(|field| &field[1]) else { continue };
-            if msgpack::decode_pair(data).unwrap().is_deleted() {
+            if pair::is_deleted(data) {
                 continue;
             }
             for part in ["entry", "stream"] {

@@ -1,11 +1,10 @@
 //! `show --json`: the documented fields of one entry.
 
 use base64::Engine as _;
-use cache_core::content_coding;
-use cache_core::hex::sha256_hex;
-use cache_core::{BackendKind, EntryDetails, Headers, RedisKeyInfo};
+use cache_core::{BackendKind, EntryDetails, Headers, RedisKeyInfo, decode_body};
 use serde::Serialize;
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 use crate::commands::show::encoding::encoding;
 use crate::output::row::{Id, Row};
@@ -57,8 +56,8 @@ impl<'a> Document<'a> {
             row: Row::new(&found.summary, backend, now, reveal),
             request: found.entry.as_ref().map(|entry| head(&entry.request.headers)),
             response: found.entry.as_ref().map(|entry| head(&entry.response.headers)),
-            body: stored.map(|stored| value(&content_coding::decode_all(stored, encoding(found)), reveal)),
-            body_sha256: stored.map(sha256_hex),
+            body: stored.map(|stored| value(&decode_body(stored, encoding(found)), reveal)),
+            body_sha256: stored.map(|stored| hex::encode(Sha256::digest(stored))),
             chunks: found.chunks,
             redis_keys: found.keys.iter().map(|fact| RedisKey::new(fact, reveal)).collect(),
         }

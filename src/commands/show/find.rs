@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use cache_core::hex::unhex;
 use cache_core::{CacheKey, EntryDetails, EntryId, Inspect, Summary};
 use cache_core::{HTTP_PREFIX, RESULT_PREFIX};
 
@@ -62,9 +61,9 @@ async fn by_key(store: &Arc<dyn Inspect>, key: &[u8]) -> anyhow::Result<Option<E
     let name = name.strip_prefix(b":").unwrap_or_default();
     let owners = match part {
         b"entry" | b"stream" | b"stream_done" => std::str::from_utf8(name).map(selectors::ids).unwrap_or_default(),
-        b"key_index" => match unhex(name) {
-            Some(cache_key) => under_cache_key(store, CacheKey::new(cache_key)).await?,
-            None => Vec::new(),
+        b"key_index" => match hex::decode(name) {
+            Ok(cache_key) => under_cache_key(store, CacheKey::new(cache_key)).await?,
+            Err(_) => Vec::new(),
         },
         b"idx" => under_cache_key(store, CacheKey::new(name)).await?,
         _ => Vec::new(),

@@ -2,7 +2,7 @@
 
 use std::fmt::{Result, Write};
 
-use cache_core::content_coding;
+use cache_core::decode_body;
 use cache_core::{EntryDetails, EntryId, Headers};
 
 use crate::commands::show::encoding::encoding;
@@ -53,7 +53,7 @@ impl EntryText<'_> {
         }
         if let Some(stored) = self.body {
             writeln!(out, "\n{}", style.bold("Body"))?;
-            out.push_str(&readable(&content_coding::decode_all(stored, encoding(self.found)), self.reveal));
+            out.push_str(&readable(&decode_body(stored, encoding(self.found)), self.reveal));
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use cache_core::content_coding;
+use cache_core::decode_body;
 
 use crate::tui::app::json::Document;
 
@@ -51,7 +51,7 @@ pub struct Body {
 impl Body {
     /// Prepares the first bytes of a stored body; `stored` is the size of the whole body.
     pub fn new(raw: &[u8], stored: u64, content_encoding: Option<&str>) -> Self {
-        let decoded = content_coding::decode_all(raw, content_encoding);
+        let decoded = decode_body(raw, content_encoding);
         let was_encoded = *decoded != *raw;
         let is_cut = (raw.len() as u64) < stored || decoded.len() > DECODED;
         let bytes = decoded[..decoded.len().min(DECODED)].to_vec();

@@ -1,13 +1,10 @@
 //! [`delegate_to`]: store traits implemented by delegating to another store.
 
 /// Implements store traits by delegating every method to another store, which an expression names:
-/// `delegate_to!(MemoryTier, |this| this.store; LeaseStore, StatsStore);`. The expression may return early with an
-/// error (`?`), except for `Backend` and `Store`.
-#[doc(hidden)]
-#[macro_export]
+/// `delegate_to!(MemoryTier, |this| this.store; LeaseStore, StatsStore);`.
 macro_rules! delegate_to {
     ($type:ty, |$this:ident| $to:expr; $($trait:ident),+ $(,)?) => {
-        $($crate::delegate_to!(@$trait $type, $this, $to);)+
+        $(delegate_to!(@$trait $type, $this, $to);)+
     };
     (@Backend $type:ty, $this:ident, $to:expr) => {
         #[async_trait::async_trait]
@@ -20,66 +17,6 @@ macro_rules! delegate_to {
             async fn health(&self) -> $crate::Health {
                 let $this = self;
                 $to.health().await
-            }
-        }
-    };
-    (@ResponseStore $type:ty, $this:ident, $to:expr) => {
-        #[async_trait::async_trait]
-        impl $crate::ResponseStore for $type {
-            async fn lookup(
-                &self,
-                key: &$crate::CacheKey,
-                renew: Option<std::time::Duration>,
-            ) -> $crate::Result<Vec<$crate::StoredResponse>> {
-                let $this = self;
-                $to.lookup(key, renew).await
-            }
-
-            async fn insert(
-                &self,
-                entry: $crate::Entry,
-                ttl: Option<std::time::Duration>,
-            ) -> $crate::Result<Box<dyn $crate::ResponseWriter>> {
-                let $this = self;
-                $to.insert(entry, ttl).await
-            }
-
-            async fn body(&self, id: &$crate::EntryId) -> $crate::Result<Option<$crate::StoredBody>> {
-                let $this = self;
-                $to.body(id).await
-            }
-
-            async fn update_head(&self, id: &$crate::EntryId, entry: &$crate::Entry) -> $crate::Result<bool> {
-                let $this = self;
-                $to.update_head(id, entry).await
-            }
-
-            async fn expire(
-                &self,
-                ids: &[$crate::EntryId],
-                ttl: Option<std::time::Duration>,
-            ) -> $crate::Result<u64> {
-                let $this = self;
-                $to.expire(ids, ttl).await
-            }
-
-            async fn remove(&self, ids: &[$crate::EntryId]) -> $crate::Result<$crate::RemoveStats> {
-                let $this = self;
-                $to.remove(ids).await
-            }
-        }
-    };
-    (@ResultStore $type:ty, $this:ident, $to:expr) => {
-        #[async_trait::async_trait]
-        impl $crate::ResultStore for $type {
-            async fn get(&self, key: &str) -> $crate::Result<Option<$crate::StoredResult>> {
-                let $this = self;
-                $to.get(key).await
-            }
-
-            async fn set(&self, key: &str, value: bytes::Bytes, ttl: std::time::Duration) -> $crate::Result<()> {
-                let $this = self;
-                $to.set(key, value, ttl).await
             }
         }
     };

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use crate::format::hex::hex;
 use crate::model::entry::StorageLayout;
 use crate::model::key::{CacheKey, HTTP_PREFIX};
 
@@ -93,7 +92,7 @@ pub(crate) fn retention(layout: StorageLayout, ttl: Option<Duration>) -> Option<
 pub(crate) fn index(layout: StorageLayout, key: &CacheKey) -> Vec<u8> {
     match layout {
         StorageLayout::Hishel1 | StorageLayout::Hishel2 => [HTTP_PREFIX.as_bytes(), b":idx:", key.as_bytes()].concat(),
-        _ => format!("{HTTP_PREFIX}:key_index:{}", hex(key.as_bytes())).into_bytes(),
+        _ => format!("{HTTP_PREFIX}:key_index:{}", hex::encode(key.as_bytes())).into_bytes(),
     }
 }
 

@@ -1,11 +1,14 @@
 //! What holds for any entry and for any bytes: the codec round trip, and that damage is an error, never a panic.
 
-#![allow(clippy::unwrap_used)]
+mod recorded;
 
-use cache_core::msgpack::{self, Done};
-use cache_core::{CacheKey, Entry, Headers, Request, Response};
 use proptest::collection::vec;
 use proptest::prelude::*;
+
+use crate::format::msgpack::{self, Done};
+use crate::model::entry::{Entry, Request, Response};
+use crate::model::headers::Headers;
+use crate::model::key::CacheKey;
 
 fn headers() -> impl Strategy<Value = Headers> {
     vec(("[a-z-]{1,12}", "\\PC{0,20}"), 0..8).prop_map(|fields| {
