@@ -3,6 +3,8 @@
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
+#[path = "../tests/harness/fixed_ttl.rs"]
+mod fixed_ttl;
 #[path = "../tests/harness/redis_server.rs"]
 mod redis_server;
 
@@ -125,7 +127,8 @@ async fn bare_get(connection: &mut MultiplexedConnection, key: &str, size: usize
 
 /// A cache over Redis, and a bare connection of the same kind.
 async fn connect(location: &str) -> (Cache, MultiplexedConnection) {
-    let config = Config { redis_url: RedisUrl::new(location), ..Config::default() };
+    let services = fixed_ttl::fixed_ttl();
+    let config = Config { redis_url: RedisUrl::new(location), services, ..Config::default() };
     let cache = Cache::with_store(Arc::new(Redis::new(&config).unwrap()), &config);
     let info = redis::IntoConnectionInfo::into_connection_info(location).unwrap();
     let info = info.set_tcp_settings(redis::io::tcp::TcpSettings::default().set_nodelay(true));
@@ -269,7 +272,7 @@ fn main() {
         runtime.block_on(cache.close());
     }
 
-    let config = Config::default();
+    let config = Config { services: fixed_ttl::fixed_ttl(), ..Config::default() };
     let file = directory.path().join("http_cache.db");
     let sqlite = runtime.block_on(Sqlite::open(&file, ServiceRegistry::default(), IfMissing::Create)).unwrap();
     let cache = Cache::with_store(Arc::new(sqlite), &config);
@@ -279,8 +282,12 @@ fn main() {
     report.add(name, time, Limit::Micros(100.0));
     runtime.block_on(cache.close());
 
-    let config =
-        Config { redis_url: RedisUrl::new(format!("redis://{address}/1")), memory_ttl: Some(DAY), ..Config::default() };
+    let config = Config {
+        redis_url: RedisUrl::new(format!("redis://{address}/1")),
+        memory_ttl: Some(DAY),
+        services: fixed_ttl::fixed_ttl(),
+        ..Config::default()
+    };
     let cache = Cache::with_store(Arc::new(Redis::new(&config).unwrap()), &config);
     runtime.block_on(store(cache.store(), 200));
     let key = cache_core::pipeline_key("GET", &url, &RequestPayload::default());

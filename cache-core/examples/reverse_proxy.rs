@@ -46,7 +46,7 @@ pub struct Args {
     #[arg(long, value_enum, default_value = "specification")]
     policy: Policy,
     /// Decide as a cache for several users
-    #[arg(long, requires = "policy")]
+    #[arg(long)]
     shared: bool,
     /// `memory`, the file of an SQLite cache, or the URL of a Redis
     #[arg(long, default_value = "memory")]

@@ -14,7 +14,8 @@
 //! # Example
 //!
 //! ```
-//! use cache_core::{Cache, Config, ResultCache, ServiceName, cached_result, clock};
+//! use cache_core::{Cache, Config, PolicyKind, ResultCache, ServiceName, ServiceProfile, ServiceRegistry};
+//! use cache_core::{cached_result, clock};
 //! # use cache_core::{CacheOutcome, Storage};
 //! # use std::{io::{Read as _, Write as _}, net::TcpListener, thread};
 //! # let directory = tempfile::tempdir()?;
@@ -31,9 +32,12 @@
 //!     Some(format!("what a browser found at {id}"))
 //! }
 //!
+//! // Responses of this service are stored for a fixed time, whatever its header fields say.
+//! let catalog = ServiceProfile { policy: PolicyKind::FixedTtl, ..ServiceProfile::new(ServiceName::new("catalog")) };
+//!
 //! // Uses Redis, or SQLite while Redis is unreachable.
-//! let config = Config::default();
-//! # let config = Config { storage: Storage::Sqlite, sqlite: directory.path().to_owned(), ..Config::default() };
+//! let config = Config { services: ServiceRegistry::new([catalog]), ..Config::default() };
+//! # let config = Config { storage: Storage::Sqlite, sqlite: directory.path().to_owned(), ..config };
 //! let cache = Cache::open(&config).await?;
 //!
 //! // The first request is sent to the service; later ones are served from the cache for 24 hours.
@@ -56,10 +60,11 @@
 //! # Services and cache policies
 //!
 //! [`Config`] is set up in code. Its [`ServiceRegistry`] holds a [`ServiceProfile`] for each [`ServiceName`]: the hosts of
-//! the service, its TTL, its cache policy and its rate limit. A service without a profile has the default TTL of 24 hours.
+//! the service, its TTL, its cache policy and its rate limit. A service without a profile has the default policy, RFC 9111
+//! as a private cache, and the default TTL of 24 hours.
 //!
 //! [`FixedTtl`] stores every successful response for a fixed time and ignores its header fields, as the pipeline does.
-//! [`Rfc9111`] implements RFC 9111 as a private or a shared cache. [`CachedResponse::cache_status`] returns how a response
+//! [`Rfc9111`] implements RFC 9111 as a private or a shared cache. [`Overrides`] change the policy for one request. [`CachedResponse::cache_status`] returns how a response
 //! was served ([`CacheOutcome`]).
 //!
 //! # Backends
@@ -124,6 +129,7 @@ pub use http::cache::HttpCache;
 pub use http::cache_status::{CacheOutcome, CacheStatus};
 pub use http::client::{CachedClient, RequestBuilder};
 pub use http::error::FetchError;
+pub use http::overrides::Overrides;
 pub use http::response::CachedResponse;
 pub use model::entry::{CacheKind, Entry, EntryId, EntryState, Request, Response, StorageLayout};
 pub use model::event::{CacheEvent, EventCounts, EventKind, EventSource, EventTotals, Observation, RequestLine};

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "harness/fixed_ttl.rs"]
+mod fixed_ttl;
 #[path = "harness/origin.rs"]
 mod origin;
 #[path = "harness/redis_server.rs"]
@@ -110,6 +112,7 @@ async fn a_cache_has_a_memory_tier_when_configured(#[case] memory_ttl: Option<Du
         redis_url: RedisUrl::new(url.as_str()),
         sqlite: directory.path().to_owned(),
         memory_ttl,
+        services: fixed_ttl::fixed_ttl(),
         ..Config::default()
     };
     let cache = Cache::open(&config).await.unwrap();

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "harness/fixed_ttl.rs"]
+mod fixed_ttl;
 #[path = "harness/origin.rs"]
 mod origin;
 #[path = "harness/redis_server.rs"]
@@ -82,6 +84,7 @@ async fn nothing_outlives_its_cache(
         storage: if on == On::Sqlite { Storage::Sqlite } else { Storage::Redis },
         redis_url: RedisUrl::new(url),
         sqlite: directory.path().to_owned(),
+        services: fixed_ttl::fixed_ttl(),
         ..Config::default()
     };
     let cache = Cache::open(&config).await.unwrap();
@@ -123,7 +126,12 @@ async fn clients_results_and_counters_share_one_connection() {
     let url = format!("redis://{}/0", server.address());
     let mut connection = redis::Client::open(url.as_str()).unwrap().get_connection().unwrap();
     let directory = tempfile::tempdir().unwrap();
-    let config = Config { redis_url: RedisUrl::new(url), sqlite: directory.path().to_owned(), ..Config::default() };
+    let config = Config {
+        redis_url: RedisUrl::new(url),
+        sqlite: directory.path().to_owned(),
+        services: fixed_ttl::fixed_ttl(),
+        ..Config::default()
+    };
     let cache = Cache::open(&config).await.unwrap();
     let origin = Origin::start(|seen| response(200, &[], &seen.target)).await;
     let mut callers = tokio::task::JoinSet::new();

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "harness/fixed_ttl.rs"]
+mod fixed_ttl;
 #[path = "harness/origin.rs"]
 mod origin;
 #[path = "harness/redis_server.rs"]
@@ -30,7 +32,7 @@ fn redis(url: &str) -> Arc<dyn Inspect> {
 }
 
 fn cache(store: Arc<dyn Inspect>) -> Cache {
-    Cache::with_store(store, &Config::default())
+    Cache::with_store(store, &Config { services: fixed_ttl::fixed_ttl(), ..Config::default() })
 }
 
 fn scope() -> Scope {
@@ -182,7 +184,7 @@ impl Visit for Fields {
 async fn every_request_has_an_event() {
     let listener = Listener::default();
     let _listening = tracing::subscriber::set_default(listener.clone());
-    let mut config = Config::default();
+    let mut config = Config { services: fixed_ttl::fixed_ttl(), ..Config::default() };
     config.services.get_mut(ServiceName::new("kitsu")).policy = PolicyKind::Rfc9111;
     let cache = Cache::with_store(Arc::new(Memory::new(ServiceRegistry::default())), &config);
     let origin = Origin::start(|seen| match seen.field("if-none-match") {

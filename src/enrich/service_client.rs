@@ -149,12 +149,9 @@ impl ServiceClient {
         self.http.get(url).header("user-agent", AGENT)
     }
 
-    /// A POST of JSON, which is part of the key.
-    ///
-    /// The pipeline sends `x-hishel-body-key` with every request. Its own policy does not need it, and under RFC 9111
-    /// it makes the key of the body alone: right for a query, but all GETs of a service would share one key.
+    /// A POST of JSON, which is part of the key under the pipeline's policy.
     pub(crate) fn post(&self, url: impl Into<String>, body: &Value) -> RequestBuilder {
-        self.http.post(url).json(body).header("user-agent", AGENT).header("x-hishel-body-key", "true")
+        self.http.post(url).json(body).header("user-agent", AGENT)
     }
 
     /// Builds requests that are not cached: the results read from their responses are.

@@ -154,7 +154,11 @@ impl Table {
     }
 
     fn registry(&self) -> ServiceRegistry {
-        ServiceRegistry::new(self.rows().map(Row::profile))
+        let mut registry = ServiceRegistry::new(self.rows().map(Row::profile));
+        // The pipeline's policy for URLs of no service, too.
+        let other = registry.get_mut(ServiceName::OTHER);
+        (other.policy, other.is_shared_by_all) = (PolicyKind::FixedTtl, true);
+        registry
     }
 }
 
@@ -202,6 +206,7 @@ impl Row {
             result_prefixes: self.result_prefixes.clone(),
             ttl: humantime::parse_duration(&self.ttl).unwrap_or(Duration::ZERO),
             policy: PolicyKind::from_name(&self.policy).unwrap_or_default(),
+            is_shared_by_all: true,
             rate_limit: self.rate_limit.clone(),
         }
     }

@@ -56,7 +56,7 @@ impl HttpCache {
         self.with(CacheMode::Reload)
     }
 
-    /// Returns a handle that neither reads nor writes the cache.
+    /// Returns a handle that neither serves nor stores responses. Unsafe requests still invalidate stored ones.
     pub fn bypassed(&self) -> Self {
         self.with(CacheMode::NoStore)
     }
@@ -70,6 +70,9 @@ impl HttpCache {
 
     /// Sends a request through the cache. Under the pipeline's policy, the body is part of the key as raw `data` is.
     ///
+    /// [`Overrides`](crate::Overrides) among its extensions override the policy. The others are handed on to the
+    /// transport: [`RequestTimeout`](crate::RequestTimeout), for example.
+    ///
     /// # Errors
     /// If the request is invalid, or the origin failed.
     pub async fn fetch(&self, request: http::Request<Bytes>) -> Result<CachedResponse, FetchError> {
@@ -80,7 +83,7 @@ impl HttpCache {
             params: None,
             fields: head.headers,
             body: RequestBody::Raw(body),
-            timeout: None,
+            extensions: head.extensions,
             body_validator: None,
         };
         self.respond(cache_request).await
@@ -89,7 +92,7 @@ impl HttpCache {
     pub(crate) async fn respond(&self, cache_request: CacheRequest) -> Result<CachedResponse, FetchError> {
         let context = &self.context;
         let is_enabled = context.core.is_enabled && context.usage != CacheMode::NoStore;
-        let plan = RequestPlan::new(cache_request, &context.policy, context.ttl, is_enabled)?;
+        let plan = RequestPlan::new(cache_request, &context.policy, &context.fixed_ttl, is_enabled)?;
         let mode = context.usage;
         let request = Arc::new(PlannedRequest { context: Arc::clone(context), plan });
         let PlannedRequest { context, plan } = &*request;

@@ -5,18 +5,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method};
 use serde::Serialize;
 
 use crate::format::http_key::FormValue;
 use crate::http::cache::HttpCache;
 use crate::http::error::FetchError;
+use crate::http::overrides::Overrides;
 use crate::http::request::{CacheRequest, RequestBody};
 use crate::http::response::CachedResponse;
 #[cfg(feature = "reqwest")]
 use crate::model::service::{PolicyKind, ServiceName};
 #[cfg(feature = "reqwest")]
 use crate::runtime::shared::CacheHandle;
+use crate::transport::traits::RequestTimeout;
 
 /// An HTTP client for one service that uses the cache. Clones share everything.
 #[derive(Clone)]
@@ -53,7 +55,7 @@ impl CachedClient {
             params: None,
             fields: HeaderMap::new(),
             body: RequestBody::Empty,
-            timeout: None,
+            extensions: Extensions::new(),
             body_validator: None,
         };
         RequestBuilder { cache: self.cache.clone(), request: Ok(cache_request) }
@@ -116,7 +118,7 @@ impl RequestBuilder {
         })
     }
 
-    /// Adds a header field. hishel's overrides (`X-Hishel-Ttl` and the like) are not sent to the origin.
+    /// Adds a header field.
     pub fn header(self, name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Self {
         self.and(|cache_request| {
             let name = HeaderName::from_bytes(name.as_ref()).map_err(FetchError::request)?;
@@ -129,7 +131,30 @@ impl RequestBuilder {
     /// Sets the timeout for the whole response, including its body.
     pub fn timeout(self, time: Duration) -> Self {
         self.and(|cache_request| {
-            cache_request.timeout = Some(time);
+            cache_request.extensions.insert(RequestTimeout(time));
+            Ok(())
+        })
+    }
+
+    /// Sets the TTL of the response.
+    pub fn ttl(self, ttl: Duration) -> Self {
+        self.overriding(|overrides| overrides.ttl(ttl))
+    }
+
+    /// Sets whether a hit renews the TTL.
+    pub fn refresh_on_access(self, refreshes: bool) -> Self {
+        self.overriding(|overrides| overrides.refresh_on_access(refreshes))
+    }
+
+    /// Stores and serves the response for the TTL, regardless of RFC 9111, under a key of its own.
+    pub fn ignore_rfc9111(self) -> Self {
+        self.overriding(Overrides::ignore_rfc9111)
+    }
+
+    fn overriding(self, change: impl FnOnce(Overrides) -> Overrides) -> Self {
+        self.and(|cache_request| {
+            let overrides = cache_request.extensions.remove().unwrap_or_default();
+            cache_request.extensions.insert(change(overrides));
             Ok(())
         })
     }

@@ -15,6 +15,7 @@ use crate::model::key::CacheKey;
 use crate::model::service::ServiceName;
 use crate::model::stats::Counters;
 use crate::policy::dispatch::Policy;
+use crate::policy::fixed_ttl::FixedTtl;
 use crate::runtime::guarded_store::GuardedStore;
 use crate::runtime::shared::{CacheMode, CacheShared};
 use crate::runtime::stats_cells::CounterCells;
@@ -25,10 +26,10 @@ use crate::transport::traits::Transport;
 pub(crate) struct Context {
     pub(crate) core: Arc<CacheShared>,
     pub(crate) service: ServiceName,
-    /// The TTL of the service.
-    pub(crate) ttl: Duration,
     pub(crate) cells: Arc<CounterCells>,
     pub(crate) policy: Policy,
+    /// The policy of requests that ignore RFC 9111.
+    pub(crate) fixed_ttl: FixedTtl,
     pub(crate) sender: Arc<dyn Transport>,
     pub(crate) usage: CacheMode,
 }
@@ -36,9 +37,10 @@ pub(crate) struct Context {
 impl Context {
     pub(crate) fn new(core: Arc<CacheShared>, service: ServiceName, transport: Arc<dyn Transport>) -> Self {
         let profile = core.services.get(service);
-        let (policy, ttl) = (Policy::of(profile.policy, profile.ttl), profile.ttl);
+        let policy = Policy::of(profile);
+        let fixed_ttl = FixedTtl { refresh_on_access: false, ..FixedTtl::of(profile) };
         let cells = core.stats.cells(service);
-        Self { core, service, ttl, cells, policy, sender: transport, usage: CacheMode::Default }
+        Self { core, service, cells, policy, fixed_ttl, sender: transport, usage: CacheMode::Default }
     }
 
     pub(crate) fn count(&self, happened: Counters) {
@@ -78,7 +80,7 @@ impl Context {
     }
 }
 
-/// The TTL that a request sets for its own response (`X-Hishel-Ttl`).
+/// The TTL that a request sets for its own response ([`crate::Overrides::ttl`], `hishel_ttl`).
 pub(crate) fn own_ttl(request: &Request) -> Option<Duration> {
     Duration::try_from_secs_f64(request.extra.ttl()?).ok()
 }

@@ -11,7 +11,6 @@ use uuid::Uuid;
 use crate::clock;
 use crate::error::error_chain;
 use crate::format::content_coding::ContentCoding;
-use crate::format::http_key::hishel1_key;
 use crate::http::body::Body;
 use crate::http::cache_status::{CacheOutcome, CacheStatus};
 use crate::http::context::{Context, own_ttl};
@@ -24,11 +23,10 @@ use crate::http::resumable_body::Refetch;
 use crate::http::serve::serve;
 use crate::http::{decode, header_map};
 use crate::model::entry::{Entry, EntryId, Request, Response};
+use crate::model::key::CacheKey;
 use crate::model::stats::Counters;
 use crate::model::stored::StoredResponse;
 use crate::policy::decision::{Decision, Exchange, Forward, Outcome, Reply, ServeStored, StoreAction};
-use crate::policy::dispatch::Policy;
-use crate::policy::vary::varies_by_credential;
 use crate::runtime::single_flight::Leader;
 use crate::transport::traits::{BodyStream, FinalUrl};
 
@@ -43,6 +41,7 @@ struct OriginResponse {
     url: Option<String>,
 }
 
+/// Sends a request to the origin, and invalidates what its response outdates: every request passes here.
 async fn send(context: &Context, plan: &RequestPlan, request: &Request) -> Result<OriginResponse, FetchError> {
     let (head, body) = context.sender.send(plan.to_origin(request)?).await?.into_parts();
     let mut fields = head.headers;
@@ -66,7 +65,25 @@ async fn send(context: &Context, plan: &RequestPlan, request: &Request) -> Resul
         without_coding(&mut fields);
     }
     response.fields = fields;
+    if context.core.is_enabled {
+        let keys = plan.invalidated_keys(&response.to_stored())?;
+        invalidate(context, plan, keys).await;
+    }
     Ok(response)
+}
+
+/// Removes what an unsafe request outdates (RFC 9111, 4.4), before the caller sees the response or anything is stored:
+/// the response to a POST may answer a later GET of the same URL.
+async fn invalidate(context: &Context, plan: &RequestPlan, keys: Vec<CacheKey>) {
+    let store = context.store(&plan.key);
+    let mut gone = Vec::new();
+    for key in keys {
+        let found = store.call("lookup", |store| async move { store.lookup(&key, None).await }).await;
+        gone.extend(found.into_iter().flatten().map(|found| found.id));
+    }
+    if !gone.is_empty() {
+        store.call("remove", |store| async move { store.remove(&gone).await }).await;
+    }
 }
 
 /// Sends a request without the cache.
@@ -161,7 +178,7 @@ impl Received<'_> {
     async fn pass_on(self, storing: Option<StoreAction>) -> CachedResponse {
         let Self { context, plan, exchange, response, lead: leader, .. } = self;
         context.record_miss(plan, Some(exchange.now - exchange.requested_at));
-        let storing = storing.filter(|storing| should_store(context, plan, exchange.sent, storing, response.length));
+        let storing = storing.filter(|storing| should_store(context, storing, response.length));
         let recording = match storing {
             Some(storing) => Some(record(context, plan, exchange.stored, storing, leader)),
             None => {
@@ -214,19 +231,8 @@ pub(crate) async fn forward_unconditional(
     }
 }
 
-fn should_store(
-    context: &Context,
-    plan: &RequestPlan,
-    sent: &Request,
-    storing: &StoreAction,
-    length: Option<u64>,
-) -> bool {
-    // A request that ignores RFC 9111 shares its key with requests that do not: they must not get a response that
-    // depends on its credentials.
-    let is_exception = matches!(plan.policy, Policy::FixedTtl(_)) && !plan.decodes;
-    let is_for_all = !is_exception || !varies_by_credential(&sent.headers, &storing.response.headers);
-    is_for_all
-        && !own_ttl(&storing.request).unwrap_or(storing.retention).is_zero()
+fn should_store(context: &Context, storing: &StoreAction, length: Option<u64>) -> bool {
+    !own_ttl(&storing.request).unwrap_or(storing.retention).is_zero()
         && length.is_none_or(|length| length <= context.core.largest_entry)
 }
 
@@ -276,12 +282,7 @@ async fn update_store(context: &Context, plan: &RequestPlan, stored: &[StoredRes
             })
             .await;
     }
-    let mut gone = ids(stored, &outcome.removals);
-    for url in &outcome.invalidated {
-        let key = hishel1_key(url.as_bytes());
-        let found = store.call("lookup", |store| async move { store.lookup(&key, None).await }).await;
-        gone.extend(found.into_iter().flatten().map(|found| found.id));
-    }
+    let gone = ids(stored, &outcome.removals);
     if !gone.is_empty() {
         store.call("remove", |store| async move { store.remove(&gone).await }).await;
     }

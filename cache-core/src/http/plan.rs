@@ -8,19 +8,19 @@ use http::{HeaderValue, Method};
 use sha2::{Digest as _, Sha256};
 use url::Url;
 
-use crate::format::http_key::hishel1_key;
+use crate::format::http_key::{RequestPayload, hishel1_key, pipeline_key};
 use crate::http::error::FetchError;
-use crate::http::hishel_headers::HishelHeaders;
+use crate::http::overrides::Overrides;
 use crate::http::request::{BodyValidator, CacheRequest};
 use crate::http::{decode, header_map};
-use crate::model::entry::{EntryId, Request};
+use crate::model::entry::{EntryId, Request, Response};
 use crate::model::key::CacheKey;
 use crate::model::stored::StoredResponse;
 use crate::policy::conditional::unconditional;
 use crate::policy::dispatch::Policy;
-use crate::policy::fields::is_condition;
+use crate::policy::fields::{is_condition, is_credential};
 use crate::policy::fixed_ttl::FixedTtl;
-use crate::transport::traits::RequestTimeout;
+use crate::policy::invalidation;
 
 /// The prepared request.
 #[derive(Clone)]
@@ -37,7 +37,6 @@ pub(crate) struct RequestPlan {
     /// Bodies are decoded on their way to the caller and the store.
     pub(crate) decodes: bool,
     pub(crate) body_validator: Option<BodyValidator>,
-    key_scope: KeyScope,
     purpose: Purpose,
     /// When the request arrived.
     pub(crate) started: Instant,
@@ -55,48 +54,38 @@ enum Purpose {
     Background,
 }
 
-/// Which responses may be stored under the key of a request.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum KeyScope {
-    /// Responses to this request only.
-    Request,
-    /// Responses to other methods or URLs, too.
-    UrlOrBody { is_any_method: bool },
-}
-
 impl RequestPlan {
     pub(crate) fn new(
         mut cache_request: CacheRequest,
         usual: &Policy,
-        service_ttl: Duration,
+        instead: &FixedTtl,
         is_enabled: bool,
     ) -> Result<Self, FetchError> {
-        let hishel_headers = HishelHeaders::take(&mut cache_request.fields);
+        let overrides = cache_request.extensions.remove::<Overrides>().unwrap_or_default();
         if let Some(content_type) = cache_request.body.content_type() {
             cache_request.fields.entry(CONTENT_TYPE).or_insert(content_type);
         }
+        let policy = policy(usual, instead, overrides);
         let decodes = matches!(usual, Policy::FixedTtl(_));
-        let (key, key_scope, url) = if decodes {
-            (cache_request.pipeline_key(), KeyScope::Request, None)
-        } else {
-            let url = cache_request.target()?;
-            let scope = KeyScope::UrlOrBody { is_any_method: !hishel_headers.ignores_specification };
-            (hishel_key(&cache_request, &hishel_headers, &url), scope, Some(url))
+        let url = if decodes { None } else { Some(cache_request.target()?) };
+        let key = match (&policy, &url) {
+            (Policy::Rfc9111(_), Some(url)) => hishel1_key(url.as_str().as_bytes()),
+            // Also for a request that ignores RFC 9111: one that follows it must not find the response.
+            _ => cache_request.pipeline_key(),
         };
-        let is_bypass = !is_enabled || is_bypass(&cache_request, &hishel_headers, url.as_ref());
+        let is_bypass = !is_enabled || is_bypass(&cache_request, &policy, url.as_ref());
         let mut request = Request {
             method: cache_request.method.as_str().to_owned(),
             url: url.map_or_else(|| cache_request.url.clone(), Into::into),
             headers: header_map::to_stored_headers(&cache_request.fields),
             ..Request::default()
         };
-        if let Some(ttl) = hishel_headers.ttl {
-            request.extra.set_ttl(ttl);
+        if let Some(ttl) = overrides.ttl {
+            request.extra.set_ttl(ttl.as_secs_f64());
         }
-        let policy = policy(usual, &hishel_headers, service_ttl);
         let refreshes = match &policy {
             Policy::FixedTtl(policy) => policy.refresh_on_access,
-            Policy::Rfc9111(_) => hishel_headers.refreshes == Some(true),
+            Policy::Rfc9111(_) => overrides.refresh_on_access == Some(true),
         };
         Ok(Self {
             body_validator: cache_request.body_validator,
@@ -107,7 +96,6 @@ impl RequestPlan {
             request,
             refreshes,
             decodes,
-            key_scope,
             purpose: Purpose::Request,
             started: Instant::now(),
         })
@@ -157,19 +145,14 @@ impl RequestPlan {
         {
             return false;
         }
-        let stored = &found.entry.request;
-        match self.key_scope {
-            KeyScope::Request => true,
-            KeyScope::UrlOrBody { is_any_method } => {
-                stored.url == self.request.url && (is_any_method || stored.method == self.request.method)
-            }
-        }
+        // hishel also stores responses under a hash of the request's body.
+        matches!(self.policy, Policy::FixedTtl(_)) || found.entry.request.url == self.request.url
     }
 
     /// The coalescing key: requests with the same key get the same response. Under RFC 9111 header fields may select
-    /// another response, and a key made from the body does not distinguish URLs.
+    /// another response.
     pub(crate) fn flight_key(&self) -> String {
-        if self.decodes {
+        if matches!(self.policy, Policy::FixedTtl(_)) {
             return self.key.to_string();
         }
         let mut hash = Sha256::new();
@@ -182,13 +165,30 @@ impl RequestPlan {
         format!("{} {}", self.key, hex::encode(hash.finalize()))
     }
 
-    /// The URL that the pipeline stores: with its parameters, without credentials.
+    /// The URL with its parameters, without credentials: as the pipeline stores it.
     pub(crate) fn stored_url(&self) -> Result<String, FetchError> {
         let mut url = self.cache_request.target()?;
         // These fail for URLs without a host, which hold no credentials.
         let _ = url.set_username("");
         let _ = url.set_password(None);
         Ok(url.into())
+    }
+
+    /// The keys whose stored responses this response outdates (RFC 9111, 4.4). Under the pipeline's policy a request that
+    /// can be cached is a query, whatever its method.
+    pub(crate) fn invalidated_keys(&self, response: &Response) -> Result<Vec<CacheKey>, FetchError> {
+        if self.decodes && !self.is_bypass || !invalidation::invalidates(&self.request.method, response.status_code) {
+            return Ok(Vec::new());
+        }
+        let request = Request { url: self.stored_url()?, ..self.request.clone() };
+        let urls = invalidation::invalidated_urls(&request, response);
+        let as_written = self.cache_request.pipeline_key_of_get();
+        let keys = urls
+            .iter()
+            .flat_map(|url| [hishel1_key(url.as_bytes()), pipeline_key("GET", url, &RequestPayload::default())]);
+        let mut keys: Vec<CacheKey> = keys.chain([as_written]).collect();
+        keys.dedup();
+        Ok(keys)
     }
 
     /// The request for the origin, with the header fields of `sent` in place of the caller's.
@@ -205,46 +205,31 @@ impl RequestPlan {
         *request.method_mut() = method;
         *request.uri_mut() = url.as_str().parse().map_err(FetchError::request)?;
         *request.headers_mut() = fields;
-        if let Some(timeout) = self.cache_request.timeout {
-            request.extensions_mut().insert(RequestTimeout(timeout));
-        }
+        request.extensions_mut().clone_from(&self.cache_request.extensions);
         Ok(request)
     }
 }
 
-/// hishel's key of a request: made from its URL, or from its body if the request has that override.
-fn hishel_key(cache_request: &CacheRequest, hishel_headers: &HishelHeaders, url: &Url) -> CacheKey {
-    if hishel_headers.has_body_key {
-        hishel1_key(&cache_request.body.bytes())
-    } else {
-        hishel1_key(url.as_str().as_bytes())
-    }
-}
-
 /// Whether a request cannot be cached. `url`: `None` under the pipeline's policy.
-fn is_bypass(cache_request: &CacheRequest, hishel_headers: &HishelHeaders, url: Option<&Url>) -> bool {
-    // The response to a conditional or range request would be mistaken for the whole one.
-    let is_conditional = || cache_request.fields.keys().any(|name| is_condition(name.as_str()));
-    match url {
-        None => is_conditional() || !cache_request.has_pipeline_key(),
-        // Policies do not see these credentials, so the response that depends on them must not be stored.
-        Some(url) => {
-            hishel_headers.ignores_specification && is_conditional()
-                || !url.username().is_empty()
-                || url.password().is_some()
-        }
-    }
+fn is_bypass(cache_request: &CacheRequest, policy: &Policy, url: Option<&Url>) -> bool {
+    // Policies do not see these credentials, so the response that depends on them must not be stored.
+    let has_url_credentials = url.is_some_and(|url| !url.username().is_empty() || url.password().is_some());
+    let Policy::FixedTtl(policy) = policy else { return has_url_credentials };
+    let has = |is: fn(&str) -> bool| cache_request.fields.keys().any(|name| is(name.as_str()));
+    has_url_credentials
+        // The response to a conditional or range request would be mistaken for the whole one.
+        || has(is_condition)
+        || !policy.is_shared_by_all && has(is_credential)
+        || !cache_request.has_pipeline_key()
 }
 
-/// The policy of the service with the overrides of the request.
-fn policy(usual: &Policy, hishel_headers: &HishelHeaders, service_ttl: Duration) -> Policy {
-    let ignores_rfc9111 = hishel_headers.ignores_specification && !matches!(usual, Policy::FixedTtl(_));
-    let mut policy = if ignores_rfc9111 {
-        Policy::FixedTtl(FixedTtl { ttl: service_ttl, refresh_on_access: false })
-    } else {
-        usual.clone()
+/// The policy of the service with the overrides of the request. `instead`: the policy that ignores RFC 9111.
+fn policy(usual: &Policy, instead: &FixedTtl, overrides: Overrides) -> Policy {
+    let mut policy = match usual {
+        Policy::Rfc9111(rules) if overrides.ignore_rfc9111 && !rules.is_shared => Policy::FixedTtl(instead.clone()),
+        usual => usual.clone(),
     };
-    if let (Policy::FixedTtl(policy), Some(refreshes)) = (&mut policy, hishel_headers.refreshes) {
+    if let (Policy::FixedTtl(policy), Some(refreshes)) = (&mut policy, overrides.refresh_on_access) {
         policy.refresh_on_access = refreshes;
     }
     policy

@@ -1,9 +1,7 @@
 //! [`CacheRequest`]: a request as the caller wrote it, and its key in the pipeline's format.
 
-use std::time::Duration;
-
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method};
+use http::{Extensions, HeaderMap, HeaderValue, Method};
 use serde_json::Value;
 use url::{Url, form_urlencoded};
 
@@ -20,7 +18,8 @@ pub(crate) struct CacheRequest {
     pub(crate) params: Option<FormValue>,
     pub(crate) fields: HeaderMap,
     pub(crate) body: RequestBody,
-    pub(crate) timeout: Option<Duration>,
+    /// [`crate::Overrides`], and what is handed on to the transport.
+    pub(crate) extensions: Extensions,
     pub(crate) body_validator: Option<BodyValidator>,
 }
 
@@ -94,6 +93,11 @@ impl CacheRequest {
             }
         };
         pipeline_key(self.method.as_str(), &self.url, &RequestPayload { json, params: self.params.as_ref(), data })
+    }
+
+    /// The pipeline's key of a GET of the same URL.
+    pub(crate) fn pipeline_key_of_get(&self) -> CacheKey {
+        pipeline_key("GET", &self.url, &RequestPayload { params: self.params.as_ref(), ..RequestPayload::default() })
     }
 
     /// Whether the pipeline's key identifies this request: the pipeline uses no other methods.

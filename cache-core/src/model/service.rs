@@ -84,10 +84,10 @@ impl fmt::Debug for ServiceName {
 /// Kind of cache policy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum PolicyKind {
-    /// The pipeline's: successful responses are served for the TTL of the service.
-    #[default]
+    /// The pipeline's: ignores what the origin says and serves successful responses for the TTL of the service.
     FixedTtl,
     /// RFC 9111, as a private cache.
+    #[default]
     Rfc9111,
     /// RFC 9111, as a shared cache.
     Shared,
@@ -123,6 +123,9 @@ pub struct ServiceProfile {
     pub ttl: Duration,
     /// The cache policy.
     pub policy: PolicyKind,
+    /// With [`PolicyKind::FixedTtl`], also store and serve responses to requests with `Authorization` or `Cookie`: the
+    /// service sends the same ones to all users.
+    pub is_shared_by_all: bool,
     /// The rate limit of requests.
     pub rate_limit: RateLimit,
 }
@@ -137,6 +140,7 @@ impl ServiceProfile {
             result_prefixes: Vec::new(),
             ttl: DEFAULT_TTL,
             policy: PolicyKind::default(),
+            is_shared_by_all: false,
             rate_limit: RateLimit::default(),
         }
     }
@@ -184,7 +188,7 @@ impl ServiceRegistry {
         self.0.services.iter().find(|profile| profile.name == name).unwrap_or(&self.0.other)
     }
 
-    /// The profile of a service, which is registered if necessary.
+    /// The profile of a service, which is registered with the settings of [`ServiceName::OTHER`] if necessary.
     pub fn get_mut(&mut self, name: ServiceName) -> &mut ServiceProfile {
         let Profiles { services, other } = Arc::make_mut(&mut self.0);
         if name == ServiceName::OTHER {
@@ -192,7 +196,7 @@ impl ServiceRegistry {
         }
         let place = services.iter().position(|profile| profile.name == name).unwrap_or(services.len());
         if place == services.len() {
-            services.push(ServiceProfile::new(name));
+            services.push(ServiceProfile { name, hosts: Vec::new(), result_prefixes: Vec::new(), ..other.clone() });
         }
         &mut services[place]
     }

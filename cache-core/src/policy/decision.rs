@@ -79,9 +79,6 @@ pub(crate) struct Outcome {
     pub(crate) updates: Vec<Update>,
     /// Stored responses to remove.
     pub(crate) removals: Vec<usize>,
-    /// URLs with stored responses to invalidate (RFC 9111, 4.4), before anything is stored: the response to a POST may
-    /// answer a later GET of the same URL.
-    pub(crate) invalidated: Vec<String>,
 }
 
 /// A new head for a stored response.
@@ -130,6 +127,6 @@ pub(crate) struct StoreAction {
 impl Outcome {
     /// The origin's response and nothing else.
     pub(crate) fn pass() -> Self {
-        Self { reply: Reply::Origin(None), updates: Vec::new(), removals: Vec::new(), invalidated: Vec::new() }
+        Self { reply: Reply::Origin(None), updates: Vec::new(), removals: Vec::new() }
     }
 }

@@ -1,9 +1,7 @@
 //! [`Policy`]: one of the two policies, chosen by configuration.
 
-use std::time::Duration;
-
 use crate::model::entry::{Request, Response};
-use crate::model::service::PolicyKind;
+use crate::model::service::{PolicyKind, ServiceProfile};
 use crate::model::stored::StoredResponse;
 use crate::policy::decision::{Decision, Exchange, Outcome, ServeStored};
 use crate::policy::fixed_ttl::FixedTtl;
@@ -19,10 +17,10 @@ pub enum Policy {
 }
 
 impl Policy {
-    /// The policy of this kind, for a service with this TTL.
-    pub fn of(kind: PolicyKind, ttl: Duration) -> Self {
-        match kind {
-            PolicyKind::FixedTtl => Self::FixedTtl(FixedTtl { ttl, refresh_on_access: true }),
+    /// The policy of a service.
+    pub fn of(profile: &ServiceProfile) -> Self {
+        match profile.policy {
+            PolicyKind::FixedTtl => Self::FixedTtl(FixedTtl::of(profile)),
             PolicyKind::Rfc9111 => Self::Rfc9111(Rfc9111 { is_shared: false }),
             PolicyKind::Shared => Self::Rfc9111(Rfc9111 { is_shared: true }),
         }

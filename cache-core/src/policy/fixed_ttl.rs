@@ -5,21 +5,30 @@ use std::time::Duration;
 
 use crate::format::http_date;
 use crate::model::entry::{Request, Response};
+use crate::model::service::ServiceProfile;
 use crate::model::stored::StoredResponse;
 use crate::policy::decision::{BodyRange, Decision, Exchange, Forward, Outcome, Reply, ServeStored, StoreAction};
 use crate::policy::fields::is_credential;
 use crate::policy::storable::{describes_resource, exclude_unstorable_headers};
 
-/// Stores successful responses for a fixed TTL.
+/// Ignores what the origin says: successful responses are served for a fixed TTL, those marked `no-store` or `private`,
+/// too.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FixedTtl {
     /// The TTL of a response without a TTL of its own (`hishel_ttl`).
     pub ttl: Duration,
     /// Whether a hit renews the TTL.
     pub refresh_on_access: bool,
+    /// Whether responses to requests with credentials are stored and served, too: they are the same for all users.
+    pub is_shared_by_all: bool,
 }
 
 impl FixedTtl {
+    /// The policy of a service.
+    pub(crate) fn of(profile: &ServiceProfile) -> Self {
+        Self { ttl: profile.ttl, refresh_on_access: true, is_shared_by_all: profile.is_shared_by_all }
+    }
+
     pub(crate) fn decide(request: &Request, stored: &[StoredResponse], now: f64) -> Decision {
         match stored.first() {
             Some(newest) => {
@@ -90,7 +99,7 @@ mod tests {
             panic!("nothing is served")
         };
         assert_eq!((serve.index, serve.age, serve.is_stale), (0, 20.0, false));
-        let policy = FixedTtl { ttl: Duration::from_secs(60), refresh_on_access: true };
+        let policy = FixedTtl { ttl: Duration::from_secs(60), refresh_on_access: true, is_shared_by_all: true };
         let exchange = Exchange { request: &request, sent: &request, stored: &stored, requested_at: 99.0, now: 100.0 };
         let outcome = policy.receive(exchange, &Response { status_code: 200, ..Response::default() });
         let Reply::Origin(Some(storing)) = outcome.reply else { panic!("nothing is stored") };

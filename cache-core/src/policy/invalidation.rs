@@ -9,10 +9,15 @@ fn is_safe(method: &str) -> bool {
     matches!(method, "GET" | "HEAD" | "OPTIONS" | "TRACE")
 }
 
+/// Whether the response to this method outdates stored responses.
+pub(crate) fn invalidates(method: &str, status: u16) -> bool {
+    !is_safe(method) && (200..400).contains(&status)
+}
+
 /// The URLs with stored responses to invalidate: the URL of the request, and those of the same origin that the response
 /// names. Other origins are excluded: a response could be used to empty their cache.
-pub(crate) fn invalidated_keys(request: &Request, response: &Response) -> Vec<String> {
-    if is_safe(&request.method) || !(200..400).contains(&response.status_code) {
+pub(crate) fn invalidated_urls(request: &Request, response: &Response) -> Vec<String> {
+    if !invalidates(&request.method, response.status_code) {
         return Vec::new();
     }
     let mut urls = vec![request.url.clone()];
@@ -45,7 +50,7 @@ mod tests {
     fn invalidated(method: &str, status: u16, fields: &[(&str, &str)]) -> Vec<String> {
         let request = Request { method: method.into(), url: URL.into(), ..Request::default() };
         let headers = fields.iter().copied().collect();
-        invalidated_keys(&request, &Response { status_code: status, headers, ..Response::default() })
+        invalidated_urls(&request, &Response { status_code: status, headers, ..Response::default() })
     }
 
     #[rstest]

@@ -12,7 +12,7 @@ use crate::policy::decision::{Decision, Exchange, Forward, Outcome, Reply, Serve
 use crate::policy::directives::{RequestDirectives, ResponseDirectives};
 use crate::policy::freshness::freshness_for_cache;
 use crate::policy::reuse::{Reuse, SelectedResponse, candidates, matching_vary};
-use crate::policy::{conditional, invalidation, response, storable, update};
+use crate::policy::{conditional, response, storable, update};
 
 /// RFC 9111, with conditional requests (RFC 9110) and stale responses (RFC 5861).
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -65,12 +65,7 @@ impl Rfc9111 {
         let outdated = matching_vary(request, stored)
             .filter(|(_, found)| is_outdated && has_validator(&found.entry.response.headers))
             .map(|(index, _)| index);
-        Outcome {
-            reply: Reply::Origin(storing),
-            updates: Vec::new(),
-            removals: outdated.collect(),
-            invalidated: invalidation::invalidated_keys(request, response),
-        }
+        Outcome { reply: Reply::Origin(storing), updates: Vec::new(), removals: outdated.collect() }
     }
 
     pub(crate) fn unreachable(&self, exchange: Exchange<'_>) -> Option<ServeStored> {

@@ -2,16 +2,10 @@
 
 use crate::model::headers::Headers;
 use crate::policy::directives::members;
-use crate::policy::fields::is_credential;
 
 /// The field names that a response nominates, as written.
 pub(crate) fn nominated(response: &Headers) -> impl Iterator<Item = &str> {
     response.all("vary").flat_map(members)
-}
-
-/// Whether the response varies by a credential that was sent.
-pub(crate) fn varies_by_credential(sent: &Headers, response: &Headers) -> bool {
-    nominated(response).map(str::to_ascii_lowercase).any(|name| is_credential(&name) && sent.get(&name).is_some())
 }
 
 /// Whether `Vary` contains `*`: no later request matches.

@@ -12,6 +12,7 @@ use cache_core::{
 use tokio::process::Command;
 use tokio::task::JoinSet;
 
+use crate::fixed_ttl::fixed_ttl;
 use crate::origin::{Origin, response};
 use crate::redis_server::{self, RedisServer};
 use crate::{assert_whole, body, everlasting, origin, over};
@@ -31,8 +32,12 @@ const ORIGIN: &str = "FAULTS_ORIGIN";
 
 /// The store does not fail in these tests: a late reply is the fault of a busy machine.
 fn config(url: &str) -> Config {
-    let mut config =
-        Config { redis_url: RedisUrl::new(url), store_timeout: Duration::from_secs(20), ..Config::default() };
+    let mut config = Config {
+        redis_url: RedisUrl::new(url),
+        store_timeout: Duration::from_secs(20),
+        services: fixed_ttl(),
+        ..Config::default()
+    };
     config.services.get_mut(ServiceName::new("kitsu")).policy = PolicyKind::Rfc9111;
     config
 }
@@ -134,7 +139,7 @@ async fn one_waiter_process() {
             let mut asked_before = 0;
             while asked_before < 2 {
                 let request = client.get(format!("{origin}{EXPIRING}"));
-                let fetched = request.header("X-Hishel-Refresh-Ttl-On-Access", "false").send().await;
+                let fetched = request.refresh_on_access(false).send().await;
                 let body = fetched.expect("no error reaches the caller").bytes().await;
                 asked_before = assert_whole(EXPIRING, &body.expect("no error reaches the caller"));
                 tokio::time::sleep(Duration::from_millis(20)).await;

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "../harness/fixed_ttl.rs"]
+mod fixed_ttl;
 #[path = "../harness/origin.rs"]
 mod origin;
 #[path = "../harness/proxy.rs"]
@@ -28,7 +30,12 @@ const DEADLINE: Duration = Duration::from_secs(30);
 
 /// A cache on one Redis server without a fallback. Only its timeout bounds how long it waits.
 fn cache(url: &str) -> Cache {
-    over(&Config { redis_url: RedisUrl::new(url), store_timeout: PATIENCE, ..Config::default() })
+    over(&Config {
+        redis_url: RedisUrl::new(url),
+        store_timeout: PATIENCE,
+        services: fixed_ttl::fixed_ttl(),
+        ..Config::default()
+    })
 }
 
 fn over(config: &Config) -> Cache {

@@ -1,8 +1,14 @@
 //! Disabled caches and unavailable stores: every request goes to the origin, and none fails.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use cache_core::{Cache, CacheOutcome, Config, Filter, Memory, PolicyKind, Redis, RedisUrl, ServiceName};
+use async_trait::async_trait;
+use bytes::Bytes;
+use cache_core::{
+    BodyStream, Cache, CacheOutcome, Config, Filter, Memory, PolicyKind, Redis, RedisUrl, RequestTimeout, ServiceName,
+    Transport, TransportError,
+};
 use rstest::rstest;
 
 use crate::origin::{Origin, response};
@@ -18,13 +24,12 @@ async fn disabled_cache_neither_reads_nor_stores(#[case] policy: PolicyKind) {
     let config = Config { enabled: false, ..settings(policy) };
     let cache = Cache::with_store(Arc::new(Memory::new(config.services.clone())), &config);
     for _ in 0..2 {
-        let request = cache.client(ServiceName::new("jikan")).get(origin.url("/")).header("X-Hishel-Ttl", "60");
+        let request = cache.client(ServiceName::new("jikan")).get(origin.url("/")).ttl(Duration::from_secs(60));
         let fetched = request.send().await.unwrap();
         assert_eq!(fetched.cache_status().from, CacheOutcome::Bypass);
         assert_eq!(fetched.text().await.unwrap(), "x");
     }
     assert_eq!(origin.count(), 2);
-    assert_eq!(origin.seen()[0].field("x-hishel-ttl"), None);
     let page = cache.store().scan(&Filter::default(), None, 10).await.unwrap();
     assert!(page.entries.is_empty());
 }
@@ -74,7 +79,7 @@ async fn silent_origin_is_a_timeout() {
     let never = Arc::new(tokio::sync::Semaphore::new(0));
     let origin = Origin::start(move |_| vec![crate::origin::Step::Await(Arc::clone(&never))]).await;
     let request = crate::cache(PolicyKind::FixedTtl).client(ServiceName::new("jikan")).get(origin.url("/"));
-    let error = request.timeout(std::time::Duration::from_millis(50)).send().await.unwrap_err();
+    let error = request.timeout(Duration::from_millis(50)).send().await.unwrap_err();
     assert!(error.is_timeout(), "{error:?}");
 }
 
@@ -86,4 +91,34 @@ async fn errors_do_not_reveal_secrets_of_a_url() {
     let error = crate::cache(PolicyKind::FixedTtl).client(ServiceName::new("jikan")).get(url).send().await.unwrap_err();
     let message = format!("{error} {error:?} {}", cache_core::error_chain(&error));
     assert!(!message.contains("hunter"), "{message}");
+}
+
+/// An extension for a transport of one's own.
+#[derive(Clone)]
+struct Own(u8);
+
+/// Fails with the extensions that it receives.
+struct Extensions;
+
+#[async_trait]
+impl Transport for Extensions {
+    async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<BodyStream>, TransportError> {
+        let extensions = request.extensions();
+        let timeout = extensions.get::<RequestTimeout>().map(|RequestTimeout(time)| time.as_secs());
+        let own = extensions.get::<Own>().map(|Own(value)| *value);
+        Err(TransportError::broken(format!("{timeout:?} {own:?}")))
+    }
+}
+
+#[rstest]
+#[tokio::test]
+async fn fetch_hands_extensions_to_the_transport(
+    #[values(PolicyKind::FixedTtl, PolicyKind::Rfc9111)] policy: PolicyKind,
+) {
+    let cache = crate::cache(policy).http(ServiceName::new("jikan"), Arc::new(Extensions));
+    let mut request = http::Request::get("http://127.0.0.1:1/").body(Bytes::new()).unwrap();
+    request.extensions_mut().insert(RequestTimeout(Duration::from_secs(7)));
+    request.extensions_mut().insert(Own(3));
+    let error = cache.fetch(request).await.unwrap_err();
+    assert!(cache_core::error_chain(&error).ends_with("Some(7) Some(3)"), "{}", cache_core::error_chain(&error));
 }

@@ -31,14 +31,15 @@ use cache_core::{Cache, Config, IfMissing, Memory, PolicyKind, Redis, RedisUrl, 
 use redis_server::RedisServer;
 use tempfile::TempDir;
 
-/// Settings with this policy for Jikan, and a timeout for a machine that is busy with other tests.
+/// Settings with this policy for all services, and a timeout for a machine that is busy with other tests.
 fn settings(policy: PolicyKind) -> Config {
     let mut config = Config { store_timeout: Duration::from_secs(10), ..Config::default() };
-    config.services.get_mut(ServiceName::new("jikan")).policy = policy;
+    let other = config.services.get_mut(ServiceName::OTHER);
+    (other.policy, other.is_shared_by_all) = (policy, true);
     config
 }
 
-/// A cache in memory with this policy for Jikan.
+/// A cache in memory with this policy.
 fn cache(policy: PolicyKind) -> Cache {
     let config = settings(policy);
     Cache::with_store(Arc::new(Memory::new(config.services.clone())), &config)

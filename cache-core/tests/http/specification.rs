@@ -210,6 +210,51 @@ async fn unsafe_request_invalidates_named_urls(#[values(On::Memory, On::Redis, O
     }
 }
 
+enum Unsafe {
+    Bypassed,
+    UrlCredentials,
+    IgnoringRfc9111,
+    Delete,
+}
+
+#[rstest]
+#[case(PolicyKind::Rfc9111, Unsafe::Bypassed)]
+#[case(PolicyKind::Rfc9111, Unsafe::UrlCredentials)]
+#[case(PolicyKind::Rfc9111, Unsafe::IgnoringRfc9111)]
+#[case(PolicyKind::FixedTtl, Unsafe::Delete)]
+#[case(PolicyKind::FixedTtl, Unsafe::Bypassed)]
+#[tokio::test]
+async fn every_unsafe_request_invalidates(#[case] policy: PolicyKind, #[case] request: Unsafe) {
+    let origin = Origin::start(|_| response(200, &[("Cache-Control", "max-age=60")], "x")).await;
+    let (cache, url) = (cache(policy), origin.url("/doc?a=1"));
+    assert_eq!(get(&cache, &url, &[]).await.1, CacheOutcome::Miss);
+    assert_eq!(get(&cache, &url, &[]).await.1, CacheOutcome::Hit);
+    let client = cache.client(ServiceName::new("jikan"));
+    let request = match request {
+        Unsafe::Bypassed => client.bypassed().post(&url),
+        Unsafe::UrlCredentials => client.post(url.replace("//", "//me:x@")),
+        Unsafe::IgnoringRfc9111 => client.post(&url).ignore_rfc9111(),
+        Unsafe::Delete => client.request(Method::DELETE, &url),
+    };
+    request.send().await.unwrap();
+    assert_eq!(get(&cache, &url, &[]).await.1, CacheOutcome::Miss);
+}
+
+#[tokio::test]
+async fn unsafe_request_invalidates_what_ignores_rfc_9111() {
+    let origin = Origin::start(|_| response(200, &[("Cache-Control", "no-store")], "x")).await;
+    let client = cache(PolicyKind::Rfc9111).client(ServiceName::new("jikan"));
+    let read = async || {
+        let fetched = client.get(origin.url("/")).ignore_rfc9111().send().await.unwrap();
+        let from = fetched.cache_status().from;
+        fetched.bytes().await.unwrap();
+        from
+    };
+    assert_eq!((read().await, read().await), (CacheOutcome::Miss, CacheOutcome::Hit));
+    client.post(origin.url("/")).send().await.unwrap();
+    assert_eq!(read().await, CacheOutcome::Miss);
+}
+
 #[tokio::test]
 async fn only_if_cached_without_a_stored_response_is_504() {
     let origin = Origin::start(|_| response(200, &[], "x")).await;
