@@ -147,6 +147,7 @@ async fn sqlite_answers_meanwhile() {
         redis_url: RedisUrl::new(format!("redis://{}", server.address())),
         sqlite: directory.path().into(),
         store_timeout: PATIENCE,
+        services: crate::fixed_ttl::fixed_ttl(),
         ..Config::default()
     };
     let (cache, origin) = (Cache::open(&config).await.unwrap(), origin().await);
@@ -174,6 +175,7 @@ async fn redis_answers_alone_where_sqlite_cannot() {
         redis_url: RedisUrl::new(format!("redis://{}", server.address())),
         sqlite: file.path().join("no directory"),
         store_timeout: PATIENCE,
+        services: crate::fixed_ttl::fixed_ttl(),
         ..Config::default()
     };
     let (cache, origin) = (Cache::open(&config).await.unwrap(), origin().await);

@@ -19,6 +19,7 @@ async fn behind_proxy() -> (Proxy, Cache, String) {
         redis_timeout: Duration::from_secs(600),
         redis_connect_timeout: Duration::from_secs(600),
         store_timeout: PATIENCE,
+        services: crate::fixed_ttl::fixed_ttl(),
         ..Config::default()
     };
     (proxy, over(&config), url)
