@@ -14,6 +14,5 @@ pub(crate) mod msgpack;
 pub(crate) mod python;
 pub(crate) mod redis_key;
 pub(crate) mod result_key;
-#[cfg(any(feature = "redis", feature = "sqlite"))]
 pub(crate) mod title;
 pub(crate) mod zstd;
