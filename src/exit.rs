@@ -57,7 +57,8 @@ pub fn exit_code(error: &anyhow::Error) -> Exit {
     }
     match error.downcast_ref::<Error>() {
         Some(Error::Config(_) | Error::ReadOnly(_) | Error::NotificationsOff { .. }) => Exit::Usage,
-        Some(error) if error.is_temporary() || matches!(error, Error::Missing { .. }) => Exit::Unreachable,
+        Some(Error::Missing { .. } | Error::Certificate { .. }) => Exit::Unreachable,
+        Some(error) if error.is_temporary() => Exit::Unreachable,
         _ if error.downcast_ref::<CannotOpen>().is_some() => Exit::Unreachable,
         _ => Exit::Fault,
     }

@@ -1,12 +1,14 @@
 //! Configuration: typed values with their defaults.
 
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::model::entry::StorageLayout;
+use crate::model::redis_url::RedisUrl;
+#[cfg(feature = "redis")]
+use crate::model::redis_url::location::RedisLocation;
 use crate::model::service::ServiceRegistry;
-use crate::model::url::redact;
+use crate::model::tls::{TlsOptions, TlsVerification};
 
 /// The configured backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,35 +17,6 @@ pub enum Storage {
     Redis,
     /// One SQLite file (development).
     Sqlite,
-}
-
-/// A Redis URL. `Display` and `Debug` mask the password.
-#[derive(Clone, PartialEq, Eq)]
-pub struct RedisUrl(String);
-
-impl RedisUrl {
-    /// A URL, which may contain a password.
-    pub fn new(url: impl Into<String>) -> Self {
-        Self(url.into())
-    }
-
-    /// The URL with its password, for the driver only.
-    #[cfg(feature = "redis")]
-    pub(crate) fn secret(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for RedisUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&redact(&self.0))
-    }
-}
-
-impl fmt::Debug for RedisUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self}")
-    }
 }
 
 /// Cache configuration.
@@ -59,8 +32,10 @@ pub struct Config {
     pub enabled: bool,
     /// The backend.
     pub storage: Storage,
-    /// The Redis server and database.
+    /// The Redis server and database. Its parameters take precedence over the fields below.
     pub redis_url: RedisUrl,
+    /// TLS options, which take precedence over those of the URL.
+    pub redis_tls: TlsOptions,
     /// The SQLite file, or a directory that contains `http_cache.db`.
     pub sqlite: PathBuf,
     /// Has no effect: all callers share one connection.
@@ -69,13 +44,14 @@ pub struct Config {
     pub redis_socket_keepalive: bool,
     /// Timeout of connecting.
     pub redis_connect_timeout: Duration,
-    /// Timeout of one reply of Redis.
+    /// Timeout of one reply of Redis. A cache gives up earlier, after [`Self::store_timeout`]: this one limits the
+    /// commands of administration.
     pub redis_timeout: Duration,
-    /// Whether an idempotent command is sent once more after a timeout.
+    /// Whether an idempotent command is sent once more after [`Self::redis_timeout`].
     pub redis_retry_on_timeout: bool,
     /// A connection that was idle for longer must reply to a `PING` before it is used; zero disables the check.
     pub redis_health_check_interval: Duration,
-    /// Timeout of a store operation.
+    /// Timeout of a store operation of a cache.
     pub store_timeout: Duration,
     /// Largest body to store, in bytes.
     pub largest_entry: u64,
@@ -93,6 +69,7 @@ impl Default for Config {
             enabled: true,
             storage: Storage::Redis,
             redis_url: RedisUrl::new("redis://localhost:6379/0"),
+            redis_tls: TlsOptions::default(),
             sqlite: PathBuf::from("data/http_cache"),
             redis_max_connections: 100,
             redis_socket_keepalive: true,
@@ -119,25 +96,24 @@ impl Config {
             self.sqlite.join(Path::new("http_cache.db"))
         }
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+    /// What of the Redis server's certificate is verified; `None`: TLS is not used.
+    pub fn tls_verification(&self) -> Option<TlsVerification> {
+        let tls = self.redis_url.location().ok().filter(|_| self.storage == Storage::Redis)?.tls?;
+        Some(self.redis_tls.verification.or(tls.verification).unwrap_or_default())
+    }
 
-    #[test]
-    fn passwords_are_never_printed() {
-        for (url, shown) in [
-            ("redis://localhost:6379/0", "redis://localhost:6379/0"),
-            ("redis://:hunter2@localhost/0", "redis://:***@localhost/0"),
-            ("rediss://me:hunter2@host:1/0?x=1", "rediss://me:***@host:1/0?x=1"),
-            ("redis://me:p@ss/w:rd@host", "redis://me:***@host"),
-            (":hunter2@localhost:6379", ":***@localhost:6379"),
-            ("unix:///run/redis.sock?db=1&password=hunter2&x=1", "unix:///run/redis.sock?db=1&password=***&x=1"),
-            ("unix:///run/redis.sock?pass=hunter2&pass=hunter3", "unix:///run/redis.sock?pass=***&pass=***"),
-        ] {
-            assert_eq!(RedisUrl::new(url).to_string(), shown);
-            assert_eq!(format!("{:?}", RedisUrl::new(url)), shown);
-        }
+    /// This configuration with the parameters of its URL.
+    #[cfg(feature = "redis")]
+    pub(crate) fn tuned(&self, location: &RedisLocation) -> Self {
+        let (mut config, tuning) = (self.clone(), &location.tuning);
+        config.redis_timeout = tuning.timeout.unwrap_or(config.redis_timeout);
+        config.redis_connect_timeout = tuning.connect_timeout.unwrap_or(config.redis_connect_timeout);
+        config.redis_socket_keepalive = tuning.keepalive.unwrap_or(config.redis_socket_keepalive);
+        config.redis_retry_on_timeout = tuning.retry_on_timeout.unwrap_or(config.redis_retry_on_timeout);
+        config.redis_max_connections = tuning.max_connections.unwrap_or(config.redis_max_connections);
+        config.redis_health_check_interval = tuning.health_check_interval.unwrap_or(config.redis_health_check_interval);
+        config.redis_tls = config.redis_tls.or(location.tls.as_ref().unwrap_or(&TlsOptions::default()));
+        config
     }
 }

@@ -63,6 +63,34 @@ pub enum RefusalScope {
     Keys,
 }
 
+/// What is wrong with a certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CertificateProblem {
+    /// The server's certificate was issued by an unknown issuer.
+    UnknownIssuer,
+    /// The server's certificate was issued for another name.
+    OtherName,
+    /// The server's certificate cannot be used for another reason: it has expired, for example.
+    Invalid,
+    /// The server requires a certificate of the client.
+    ClientRequired,
+    /// The server rejected the certificate of the client.
+    ClientRejected,
+}
+
+impl fmt::Display for CertificateProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::UnknownIssuer => "its certificate is from an unknown issuer",
+            Self::OtherName => "its certificate is for another name",
+            Self::Invalid => "its certificate is invalid",
+            Self::ClientRequired => "it requires a client certificate",
+            Self::ClientRejected => "it rejected the client certificate",
+        })
+    }
+}
+
 /// An error of the store.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -95,6 +123,17 @@ pub enum Error {
         operation: &'static str,
         /// Which other operations it would refuse.
         scope: RefusalScope,
+        /// The driver's error.
+        #[source]
+        source: BoxError,
+    },
+    /// TLS failed because of a certificate. Retrying does not help.
+    #[error("{backend}: {problem}")]
+    Certificate {
+        /// The backend that was called.
+        backend: BackendId,
+        /// What is wrong.
+        problem: CertificateProblem,
         /// The driver's error.
         #[source]
         source: BoxError,

@@ -1,5 +1,6 @@
 //! Plain values: no I/O, no formats, no policy.
 
+pub(crate) mod duration;
 pub(crate) mod entry;
 pub(crate) mod event;
 pub(crate) mod filter;
@@ -11,9 +12,11 @@ pub(crate) mod key;
 pub(crate) mod metadata;
 pub(crate) mod octets;
 pub(crate) mod rate_limit;
+pub(crate) mod redis_url;
 pub(crate) mod service;
 pub(crate) mod stats;
 pub(crate) mod stored;
 pub(crate) mod summary;
+pub(crate) mod tls;
 pub(crate) mod url;
 pub(crate) mod window;

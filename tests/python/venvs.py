@@ -1,4 +1,4 @@
-"""Makes a virtual environment for each version of hishel that the live tests talk to.
+"""Makes a virtual environment for each version of hishel that the live tests talk to, and one for reading settings.
 
 They live under the build directory and are made once: the second run of the tests needs no package index.
 """
@@ -17,11 +17,12 @@ PACKAGES = {
     "1.0.0": ["hishel==1.0.0", "redis==7.0.1"],
     "1.3.0": ["hishel==1.3.0", "redis==7.0.1"],
     "2.0.0": ["hishel==2.0.0", "redis==8.1.0"],
+    "settings": ["redis==8.1.0", "python-dotenv==1.2.1"],
 }
 
 
 def python(version):
-    """The interpreter that has this version of hishel."""
+    """The interpreter of this environment."""
     return TARGET / "python-venvs" / version / "bin" / "python"
 
 
@@ -31,7 +32,7 @@ def make(version):
     wanted = " ".join([sys.version.split()[0], *PACKAGES[version]])
     if made.is_file() and made.read_text() == wanted:
         return
-    print(f"hishel {version}: making {home}", flush=True)
+    print(f"{version}: making {home}", flush=True)
     shutil.rmtree(home, ignore_errors=True)
     venv.create(home, with_pip=True)
     pip = [python(version), "-m", "pip", "--quiet", "--disable-pip-version-check", "install"]

@@ -9,6 +9,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use crate::model::duration::parse_duration;
+
 /// A maximum number of requests per period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quota {
@@ -65,7 +67,7 @@ impl FromStr for RateLimit {
         let quota = |text: &str| {
             let (requests, period) = text.split_once('/')?;
             let requests = requests.trim().parse().ok().filter(|requests| (1..=MAX_REQUESTS).contains(requests))?;
-            let period = humantime::parse_duration(period.trim()).ok()?;
+            let period = parse_duration(period).ok()?;
             (!period.is_zero() && period <= MAX_PERIOD).then_some(Quota { requests, period })
         };
         text.split(',').map(quota).collect::<Option<_>>().map(Self).ok_or(Self::EXPECTED)

@@ -2,6 +2,7 @@
 
 pub(crate) mod bodies;
 pub(crate) mod candidate;
+pub(crate) mod client;
 pub(crate) mod client_tracking;
 pub(crate) mod commands;
 pub(crate) mod connection;
@@ -24,5 +25,6 @@ pub(crate) mod script;
 pub(crate) mod session;
 pub(crate) mod stats;
 pub(crate) mod store;
+pub(crate) mod tls_error;
 pub(crate) mod touch;
 pub(crate) mod write;

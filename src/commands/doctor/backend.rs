@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use cache_core::{BackendKind, Error, ServerInfo};
+use cache_core::{BackendKind, Error, RedisUrl, ServerInfo};
 
 use crate::commands::doctor::command_line::quoted;
 use crate::commands::doctor::report::Check;
@@ -55,11 +55,9 @@ pub(crate) fn advice(error: &Error) -> String {
     }
 }
 
-/// The database number in the URL.
+/// The database that the URL names.
 fn database(location: &str) -> String {
-    let path = url::Url::parse(location).ok();
-    let number = path.as_ref().map(|url| url.path().trim_matches('/')).filter(|path| !path.is_empty());
-    number.unwrap_or("0").to_owned()
+    RedisUrl::new(location).database().map_or_else(|| "unknown".to_owned(), |number| number.to_string())
 }
 
 fn memory(info: &ServerInfo, location: &str) -> Check {

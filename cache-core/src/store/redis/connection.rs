@@ -6,17 +6,17 @@
 mod tests;
 
 use redis::aio::MultiplexedConnection;
-use redis::io::tcp::TcpSettings;
-use redis::{Client, Cmd, ConnectionAddr, IntoConnectionInfo, Pipeline, RedisError, RedisResult, Value};
+use redis::{Client, Cmd, ErrorKind, Pipeline, RedisError, RedisResult, Value};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::config::Config;
 use crate::error::{BackendId, BackendKind, Error, RefusalScope, Result};
-use crate::model::url::authority;
 use crate::store::invalidation::InvalidationListener;
+use crate::store::redis::client;
 use crate::store::redis::driver_error::{is_broken, is_temporary, lacks_right_to_keys};
 use crate::store::redis::session::Session;
+use crate::store::redis::tls_error::certificate_problem;
 
 /// Shared by its clones.
 #[derive(Clone)]
@@ -34,37 +34,11 @@ struct HttpContext {
 
 impl Connection {
     pub(crate) fn new(config: &Config) -> Result<Self> {
-        let url = config.redis_url.secret();
-        for (scheme, what) in [("redis-cluster:", "a cluster"), ("redis-sentinel:", "Sentinel")] {
-            if url.starts_with(scheme) {
-                return Err(Error::Config(format!(
-                    "{what} is not supported; use a single server: redis://HOST:6379/0"
-                )));
-            }
-        }
-        // A password may hold a comma, and so may the path of a socket.
-        if authority(url).contains(',') {
-            return Err(Error::Config("multiple Redis hosts are not supported; use one: redis://HOST:6379/0".into()));
-        }
-        // The driver's message may quote the URL and the password in it.
-        let unusable = |_| {
-            Error::Config(format!(
-                "invalid Redis URL {}: expected redis://[USER:PASSWORD@]HOST:PORT/DB, rediss://… or unix:///PATH",
-                config.redis_url
-            ))
-        };
-        let info = url.into_connection_info().map_err(unusable)?;
-        if matches!(info.addr(), ConnectionAddr::TcpTls { .. }) {
-            // An error means that a provider is installed already.
-            let _ = rustls::crypto::ring::default_provider().install_default();
-        }
-        let mut tcp = TcpSettings::default().set_nodelay(true);
-        if config.redis_socket_keepalive {
-            tcp = tcp.set_keepalive(redis::io::tcp::socket2::TcpKeepalive::new());
-        }
-        let client = Client::open(info.set_tcp_settings(tcp)).map_err(unusable)?;
+        let location = config.redis_url.location()?;
+        let config = &config.tuned(&location);
+        let endpoint = client::endpoint(&location, config)?;
         Ok(Self(Arc::new(HttpContext {
-            session: Session::new(client, config),
+            session: Session::new(endpoint, config),
             backend: BackendId { kind: BackendKind::Redis, location: config.redis_url.to_string().into() },
             retries_timeouts: config.redis_retry_on_timeout,
             has_unlink: AtomicBool::new(true),
@@ -209,19 +183,23 @@ impl Connection {
         self.0.has_scripts.store(false, Ordering::Relaxed);
     }
 
-    /// The client, for other kinds of connections.
-    pub(crate) fn client(&self) -> &Client {
-        self.0.session.client()
+    /// The client, for other kinds of connections. The driver cannot make them to a host with another name.
+    pub(crate) fn client(&self) -> RedisResult<&Client> {
+        let endpoint = self.0.session.endpoint();
+        match endpoint.connect_to {
+            None => Ok(&endpoint.client),
+            Some(_) => Err((ErrorKind::InvalidClientConfig, "not possible with another server name (SNI)").into()),
+        }
     }
 
     /// The number of the database.
     pub(crate) fn database(&self) -> i64 {
-        self.0.session.client().get_connection_info().redis_settings().db()
+        self.0.session.endpoint().client.get_connection_info().redis_settings().db()
     }
 
     /// A blocking connection, to restore settings after the runtime has ended.
     pub(crate) fn blocking(&self) -> RedisResult<redis::Connection> {
-        let connection = self.0.session.client().get_connection_with_timeout(self.0.session.connect_timeout())?;
+        let connection = self.client()?.get_connection_with_timeout(self.0.session.connect_timeout())?;
         connection.set_read_timeout(Some(self.0.session.timeout()))?;
         connection.set_write_timeout(Some(self.0.session.timeout()))?;
         Ok(connection)
@@ -243,6 +221,9 @@ impl Connection {
     /// The driver's error as an [`Error`].
     pub(crate) fn explain(&self, operation: &'static str, error: RedisError) -> Error {
         let backend = self.0.backend.clone();
+        if let Some(problem) = certificate_problem(&error) {
+            return Error::Certificate { backend, problem, source: error.into() };
+        }
         if error.is_timeout() {
             let limit = if operation == Error::CONNECTING {
                 self.0.session.connect_timeout()

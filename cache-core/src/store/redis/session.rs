@@ -5,16 +5,17 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, RedisResult, Value, cmd};
+use redis::{AsyncConnectionConfig, RedisResult, Value, cmd};
 
 use crate::config::Config;
 use crate::store::invalidation::InvalidationListener;
+use crate::store::redis::client::Endpoint;
 use crate::store::redis::client_tracking::{ClientTracking, SessionObserver};
 use crate::store::redis::driver_error::is_broken;
 
 /// One connection at a time to one server.
 pub(crate) struct Session {
-    client: Client,
+    endpoint: Endpoint,
     connect_timeout: Duration,
     timeout: Duration,
     /// `REDIS_HEALTH_CHECK_INTERVAL`: a connection that was idle for so long must reply to a `PING` before it is used.
@@ -41,9 +42,9 @@ struct CurrentConnection {
 
 impl Session {
     /// Creates a session, which connects on first use.
-    pub(crate) fn new(client: Client, config: &Config) -> Arc<Self> {
+    pub(crate) fn new(endpoint: Endpoint, config: &Config) -> Arc<Self> {
         Arc::new_cyclic(|this| Self {
-            client,
+            endpoint,
             connect_timeout: config.redis_connect_timeout,
             timeout: config.redis_timeout,
             health_check_interval: config.redis_health_check_interval,
@@ -55,8 +56,8 @@ impl Session {
         })
     }
 
-    pub(crate) fn client(&self) -> &Client {
-        &self.client
+    pub(crate) fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
     }
 
     pub(crate) fn connect_timeout(&self) -> Duration {
@@ -108,8 +109,8 @@ impl Session {
         let number = self.current().number + 1;
         let connected = connecting
             .get_or_insert_with(|| {
-                let client = self.client.clone();
-                Box::pin(connect(client, self.connect_timeout, self.timeout, self.tracking(number)))
+                let endpoint = self.endpoint.clone();
+                Box::pin(connect(endpoint, self.connect_timeout, self.timeout, self.tracking(number)))
             })
             .await;
         *connecting = None;
@@ -198,12 +199,16 @@ impl Drop for StuckWatch<'_> {
 }
 
 async fn connect(
-    client: Client,
+    Endpoint { client, connect_to }: Endpoint,
     limit: Duration,
     timeout: Duration,
     tracking: Option<ClientTracking>,
 ) -> RedisResult<MultiplexedConnection> {
-    let config = AsyncConnectionConfig::new().set_connection_timeout(Some(limit)).set_response_timeout(Some(timeout));
+    let mut config =
+        AsyncConnectionConfig::new().set_connection_timeout(Some(limit)).set_response_timeout(Some(timeout));
+    if let Some(host) = connect_to {
+        config = config.set_dns_resolver(host);
+    }
     let mut connection = match tracking {
         Some(tracking) => tracking.connect(&client, config).await?,
         None => client.get_multiplexed_async_connection_with_config(&config).await?,

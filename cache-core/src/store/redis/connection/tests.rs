@@ -1,11 +1,11 @@
-//! Tests with servers that reply late or never, and with URLs of several hosts.
+//! Tests with servers that reply late or never.
 
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::config::RedisUrl;
+use crate::model::redis_url::RedisUrl;
 use crate::store::redis::connection::*;
 
 /// Replies to every command except, if it is `mute`, `PING`.
@@ -72,12 +72,4 @@ async fn a_connection_that_a_timeout_left_is_replaced() {
     let (late, again) = ask_twice(settings).await;
     assert!(matches!(late, Err(Error::Config(_))), "{late:?}");
     again.unwrap();
-}
-
-#[test]
-fn a_comma_means_several_hosts_only_in_the_authority() {
-    let new = |url: &str| Connection::new(&Config { redis_url: RedisUrl::new(url), ..Config::default() });
-    assert!(new("redis://a:1,b:2/0").is_err_and(|error| error.to_string().contains("multiple")));
-    assert!(new("redis://:pass,word@localhost/0").is_ok());
-    assert!(new("unix:///run/a,b.sock").is_ok());
 }

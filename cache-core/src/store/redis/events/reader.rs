@@ -115,7 +115,7 @@ async fn connect(connection: &Connection, source: EventSource) -> Result<Message
 }
 
 async fn notifications(connection: &Connection) -> RedisResult<Messages> {
-    let mut notifications = connection.client().get_async_pubsub().await?;
+    let mut notifications = connection.client()?.get_async_pubsub().await?;
     notifications.psubscribe(notifications::patterns(connection.database())).await?;
     let signals = notifications.into_on_message().map(|message| {
         let channel: Vec<u8> = message.get_channel().unwrap_or_default();
@@ -127,7 +127,7 @@ async fn notifications(connection: &Connection) -> RedisResult<Messages> {
 async fn commands(connection: &Connection) -> RedisResult<Messages> {
     let database = connection.database();
     let own = own_address(connection).await;
-    let lines = connection.client().get_async_monitor().await?.into_on_message::<Value>();
+    let lines = connection.client()?.get_async_monitor().await?.into_on_message::<Value>();
     let signals = lines.map(move |line| match line {
         Value::SimpleString(line) => commands::signals(line.as_bytes(), database, own.as_deref()),
         Value::BulkString(line) => commands::signals(&line, database, own.as_deref()),
