@@ -121,7 +121,9 @@ mod transport;
 pub use cache::Cache;
 pub use circuit_breaker::{CallPermit, CircuitBreaker, Recovery};
 pub use config::{Config, Storage};
-pub use error::{BackendId, BackendKind, BoxError, CertificateProblem, CodecError, Error, RefusalScope, Result, error_chain};
+pub use error::{
+    BackendId, BackendKind, BoxError, CertificateProblem, CodecError, Error, RefusalScope, Result, error_chain,
+};
 pub use format::content_coding::decode_body;
 pub use format::http_key::{FormValue, RequestPayload, hishel1_key, pipeline_key};
 pub use http::body::Body;

@@ -22,7 +22,10 @@ pub(crate) struct RedisLocation {
 /// Where a server listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum RedisServer {
-    Tcp { host: String, port: u16 },
+    Tcp {
+        host: String,
+        port: u16,
+    },
     /// A Unix socket.
     Socket(PathBuf),
 }

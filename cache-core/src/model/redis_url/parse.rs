@@ -32,9 +32,11 @@ pub(crate) fn parse(text: &str) -> Result<RedisLocation, String> {
     let scheme = self::scheme(scheme)?;
     let (rest, fragment) = split(rest, '#');
     if fragment.is_some() {
-        return Err("# has no meaning in it; write %23 in a password, and ?ssl_cert_reqs=none to skip the verification \
+        return Err(
+            "# has no meaning in it; write %23 in a password, and ?ssl_cert_reqs=none to skip the verification \
                     of certificates"
-            .to_owned());
+                .to_owned(),
+        );
     }
     let (rest, query) = split(rest, '?');
     let (authority, path) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));

@@ -63,7 +63,10 @@ fn parameters_of_tls_and_of_timeouts_are_read() {
     };
     assert_eq!(location.tls, Some(expected));
     let tuning = location.tuning;
-    assert_eq!((tuning.timeout, tuning.connect_timeout), (Some(Duration::from_millis(2_500)), Some(Duration::from_secs(1))));
+    assert_eq!(
+        (tuning.timeout, tuning.connect_timeout),
+        (Some(Duration::from_millis(2_500)), Some(Duration::from_secs(1)))
+    );
     assert_eq!((tuning.keepalive, tuning.retry_on_timeout), (Some(false), Some(false)));
     assert_eq!((tuning.max_connections, tuning.health_check_interval), (Some(7), Some(Duration::ZERO)));
     for (query, verification) in [

@@ -99,8 +99,7 @@ fn address(location: &RedisLocation, tls: &TlsOptions) -> Result<(ConnectionAddr
 
 fn settings(location: &RedisLocation) -> RedisConnectionInfo {
     let protocol = if location.is_resp3 { ProtocolVersion::RESP3 } else { ProtocolVersion::RESP2 };
-    let mut settings =
-        RedisConnectionInfo::default().set_db(i64::from(location.database)).set_protocol(protocol);
+    let mut settings = RedisConnectionInfo::default().set_db(i64::from(location.database)).set_protocol(protocol);
     if let Some(username) = &location.username {
         settings = settings.set_username(username);
     }
@@ -112,11 +111,7 @@ fn settings(location: &RedisLocation) -> RedisConnectionInfo {
 
 fn tcp_settings(config: &Config) -> TcpSettings {
     let tcp = TcpSettings::default().set_nodelay(true);
-    if config.redis_socket_keepalive {
-        tcp.set_keepalive(redis::io::tcp::socket2::TcpKeepalive::new())
-    } else {
-        tcp
-    }
+    if config.redis_socket_keepalive { tcp.set_keepalive(redis::io::tcp::socket2::TcpKeepalive::new()) } else { tcp }
 }
 
 /// The certificates in the files of the options.

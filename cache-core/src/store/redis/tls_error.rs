@@ -60,10 +60,7 @@ mod tests {
                 wrapped(rustls::Error::InvalidCertificate(CertificateError::NotValidForName)),
                 Some(CertificateProblem::OtherName),
             ),
-            (
-                wrapped(rustls::Error::InvalidCertificate(CertificateError::Expired)),
-                Some(CertificateProblem::Invalid),
-            ),
+            (wrapped(rustls::Error::InvalidCertificate(CertificateError::Expired)), Some(CertificateProblem::Invalid)),
             (
                 wrapped(rustls::Error::AlertReceived(AlertDescription::CertificateRequired)),
                 Some(CertificateProblem::ClientRequired),
