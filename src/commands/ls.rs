@@ -7,10 +7,11 @@ use std::sync::Arc;
 use cache_core::admin::select::select;
 use cache_core::{BackendKind, EntryId, EntryState, Summary, clock};
 use futures_util::TryStreamExt as _;
+use serde::Serialize;
 
 use crate::cli::{LsArgs, SortBy};
 use crate::commands::entry_label::entry_label;
-use crate::commands::session::Session;
+use crate::commands::session::{OpenCache, Session};
 use crate::commands::short_id;
 use crate::exit::Exit;
 use crate::output;
@@ -25,7 +26,7 @@ const NARROW: usize = 100;
 /// Runs the command.
 pub(crate) async fn run(session: &Session, args: &LsArgs) -> anyhow::Result<Exit> {
     let cache = session.open_to_read().await?;
-    let mut list = List::new(session, cache.store.id().kind, args.reveal);
+    let mut list = List::new(session, &cache, args.reveal);
     let mut left = args.limit.unwrap_or(usize::MAX);
     let mut sorted = Vec::new();
     let filter = short_id::filter(&cache.store, &args.selectors).await?;
@@ -84,10 +85,19 @@ fn compare_known_first<T>(a: Option<T>, b: Option<T>, compare: impl Fn(&T, &T) -
     }
 }
 
+/// An entry of the fallback, which is another cache than the configured one.
+#[derive(Serialize)]
+struct FallbackRow<'a> {
+    #[serde(flatten)]
+    row: Row<'a>,
+    fallback: bool,
+}
+
 /// The list being written.
 struct List<'a> {
     session: &'a Session,
     backend: BackendKind,
+    is_fallback: bool,
     out: Out,
     reveal: bool,
     /// Reused for every line.
@@ -98,10 +108,11 @@ struct List<'a> {
 }
 
 impl<'a> List<'a> {
-    fn new(session: &'a Session, backend: BackendKind, reveal: bool) -> Self {
+    fn new(session: &'a Session, cache: &OpenCache, reveal: bool) -> Self {
         Self {
             session,
-            backend,
+            backend: cache.store.id().kind,
+            is_fallback: cache.is_fallback,
             out: output::out(),
             reveal,
             buffer: Vec::new(),
@@ -115,7 +126,12 @@ impl<'a> List<'a> {
         for entry in entries {
             self.buffer.clear();
             if self.session.global.json {
-                json::line(&mut self.buffer, &Row::new(entry, self.backend, now, self.reveal))?;
+                let row = Row::new(entry, self.backend, now, self.reveal);
+                if self.is_fallback {
+                    json::line(&mut self.buffer, &FallbackRow { row, fallback: true })?;
+                } else {
+                    json::line(&mut self.buffer, &row)?;
+                }
             } else {
                 if self.written == 0 {
                     let heading = self.columns(["SERVICE", "STATE", "SIZE", "AGE", "TTL"], "ID", "REQUEST OR KEY");

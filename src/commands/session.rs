@@ -58,7 +58,14 @@ impl Session {
             return Ok(OpenCache { store, is_fallback: false, _demo: Some(demo) });
         }
         self.check_settings()?;
-        let Opened { store, fallback } = cache_core::open(config, options).await.context(CannotOpen)?;
+        let opened = cache_core::open(config, options).await;
+        if let Err(error) = &opened
+            && error.is_temporary()
+            && options.when_unreachable == WhenUnreachable::UseSqlite
+        {
+            self.note(&format!("no fallback: {} does not exist", config.sqlite_file().display()));
+        }
+        let Opened { store, fallback } = opened.context(CannotOpen)?;
         if let Some(error) = &fallback {
             // Even with --quiet: the output is about another cache than the configured one.
             let reason = cache_core::error_chain(error);

@@ -51,7 +51,9 @@ pub(crate) async fn run(session: &Session, args: &ShowArgs) -> anyhow::Result<Ex
     let backend = cache.store.id();
     if session.global.json {
         let body = body.as_deref().filter(|_| !args.headers);
-        output::write_json(&Document::new(&found, body, backend.kind, clock::now(), args.reveal))?;
+        let mut document = Document::new(&found, body, backend.kind, clock::now(), args.reveal);
+        document.fallback = cache.is_fallback.then_some(true);
+        output::write_json(&document)?;
     } else {
         let shown = text::EntryText { found: &found, body: body.as_ref(), now: clock::now(), reveal: args.reveal };
         let text = if args.headers { shown.headers(session.style) } else { shown.all(session.style) };

@@ -10,6 +10,9 @@ use crate::program::{Program, Run, empty, pipeline};
 use crate::redis_server::RedisServer;
 use crate::stats_ls_show::fill;
 
+/// A recording of hishel 1.3.
+const HISHEL_FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/cache-core/tests/fixtures/hishel-1.3.db");
+
 /// A closed port.
 fn dead() -> String {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
@@ -26,25 +29,41 @@ fn check(run: &Run, name: &str) -> Value {
 #[test]
 fn reading_falls_back_to_sqlite_and_changing_does_not() {
     let program = Program::on(&dead());
+    let fails = |arguments: &[&str]| {
+        let run = program.run(arguments);
+        assert_eq!(run.code, Some(5), "{arguments:?}");
+        assert!(run.err.contains("is unreachable") && run.err.contains("hint: "), "{}", run.err);
+        assert!(!run.err.contains("hunter2"));
+        run
+    };
+    // A missing file is not an empty cache.
+    for arguments in [&["stats", "--prometheus"][..], &["ls"], &["ls", "--json"], &["show", "result_cache:p:1"]] {
+        let run = fails(arguments);
+        assert_eq!(run.out, "");
+        assert!(run.err.contains("no fallback: data/http_cache/http_cache.db does not exist"), "{}", run.err);
+    }
+    assert!(program.directory.path().read_dir().unwrap().next().is_none(), "reading leaves no file behind");
+
+    let directory = program.directory.path().join("data/http_cache");
+    std::fs::create_dir_all(&directory).unwrap();
+    std::fs::copy(HISHEL_FILE, directory.join("http_cache.db")).unwrap();
     let stats = program.run(&["stats", "--json"]);
     assert_eq!(stats.code, Some(0));
     assert!(stats.err.starts_with("Redis connection failed: "), "{}", stats.err);
     assert!(stats.err.ends_with(". Falling back to SQLite\n"), "{}", stats.err);
     assert_eq!(stats.json()["backend"]["fallback"], true);
-    assert_eq!(stats.json()["backend"]["memory_bytes"], 0);
-    assert!(program.run(&["stats"]).out.contains("file does not exist"));
-    let quiet = program.run(&["ls", "-q"]);
-    assert_eq!(quiet.code, Some(3));
-    assert!(quiet.err.ends_with(". Falling back to SQLite\n"), "{}", quiet.err);
+    let list = program.run(&["ls", "-q", "--json"]);
+    assert_eq!(list.code, Some(0));
+    assert!(list.err.ends_with(". Falling back to SQLite\n"), "{}", list.err);
+    let rows = list.rows();
+    assert!(!rows.is_empty() && rows.values().all(|row| row["fallback"] == true));
+    let shown = program.run(&["show", "--json", rows.keys().next().unwrap()]);
+    assert_eq!(shown.json()["fallback"], true);
     for arguments in
         [&["stats", "--no-fallback"][..], &["flush", "--all", "--yes"], &["ttl", "--all", "--persist", "--yes"]]
     {
-        let run = program.run(arguments);
-        assert_eq!(run.code, Some(5), "{arguments:?}");
-        assert!(run.err.contains("is unreachable") && run.err.contains("hint: "), "{}", run.err);
-        assert!(!run.err.contains("hunter2"));
+        fails(arguments);
     }
-    assert!(program.directory.path().read_dir().unwrap().next().is_none(), "reading leaves no file behind");
 }
 
 #[test]
@@ -77,6 +96,9 @@ fn hanging_server_times_out() {
     };
     let flush = run(&["flush", "--all", "--yes"]);
     assert_eq!(flush.code, Some(5), "{}", flush.err);
+    let directory = program.directory.path().join("data/http_cache");
+    std::fs::create_dir_all(&directory).unwrap();
+    std::fs::copy(HISHEL_FILE, directory.join("http_cache.db")).unwrap();
     let stats = run(&["stats"]);
     assert_eq!(stats.code, Some(0));
     assert!(stats.err.starts_with("Redis connection failed: "), "{}", stats.err);
@@ -146,11 +168,23 @@ fn what_doctor_says_to_type_is_quoted_for_a_shell() {
 #[test]
 fn a_recording_of_hishel_in_sqlite_is_listed() {
     let program = Program::bare();
-    let recorded = concat!(env!("CARGO_MANIFEST_DIR"), "/cache-core/tests/fixtures/hishel-1.3.db");
-    std::fs::copy(recorded, program.directory.path().join("http_cache.db")).unwrap();
+    std::fs::copy(HISHEL_FILE, program.directory.path().join("http_cache.db")).unwrap();
     let rows = program.run(&["ls", "--json", "--sqlite", "."]).rows();
     assert!(rows.len() > 5);
-    assert!(rows.values().all(|row| row["layout"] == "sqlite" && row["kind"] == "http"));
+    assert!(rows.values().all(|row| row["layout"] == "sqlite" && row["kind"] == "http" && row["fallback"].is_null()));
+
+    // Years old, and without a TTL in the file: hishel serves them, and a program that stores something keeps them.
+    let live = || program.run(&["stats", "--json", "--sqlite", "."]).json()["entries"]["http"].as_u64().unwrap();
+    assert_eq!(live(), 9);
+    let enrich = ["enrich", "--sqlite", ".", "--title", "Cowboy Bebop", "--demo-upstream", "--only", "animeschedule"];
+    let run = program.run(&enrich);
+    assert_eq!(run.code, Some(0), "{}", run.err);
+    let after = program.run(&["ls", "--json", "--sqlite", "."]).rows();
+    assert_eq!(rows.keys().filter(|id| rows[*id]["state"] == "live" && after.contains_key(*id)).count(), 9);
+    let ttl = program.run(&["ttl", "--sqlite", ".", "--service", "other", "--set", "7d", "--yes", "--json"]);
+    assert_eq!(ttl.code, Some(0), "{}", ttl.err);
+    let doctor = program.run(&["doctor", "--sqlite", ".", "--json"]);
+    assert_eq!(check(&doctor, "TTLs")["status"], "ok", "{}", doctor.out);
 }
 
 #[test]

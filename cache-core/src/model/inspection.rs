@@ -37,6 +37,8 @@ pub struct ServerInfo {
     pub version: String,
     /// Memory in use by the whole server, or the size of the file; bytes.
     pub memory_bytes: u64,
+    /// Bytes of a SQLite file that are free for new entries; `None` for servers.
+    pub free_bytes: Option<u64>,
     /// The server's `maxmemory` and its eviction policy; `None`: no limit.
     pub limit: Option<(u64, String)>,
     /// Keys in the whole database, of caches or not; rows in SQLite. `None`: the user lacks permission.

@@ -24,7 +24,7 @@ use crate::store::sqlite::store::Sqlite;
 pub enum WhenUnreachable {
     /// Fail.
     Fail,
-    /// Use SQLite from the start to the end.
+    /// Use SQLite from the start to the end, if there is a file or [`OpenOptions::creates`].
     UseSqlite,
     /// Use SQLite while Redis is unreachable, now or later.
     UseSqliteMeanwhile,
@@ -68,12 +68,18 @@ async fn open_redis(config: &Config, options: OpenOptions) -> Result<Opened> {
     match (options.when_unreachable, unreachable) {
         #[cfg(feature = "sqlite")]
         (WhenUnreachable::UseSqlite, Some(error)) if error.is_temporary() => {
-            let sqlite = open_sqlite(config, missing_fallback(options)).await?;
-            Ok(Opened { store: Arc::new(sqlite), fallback: Some(error) })
+            // A missing file would look like an empty cache.
+            let missing = if options.creates { IfMissing::Create } else { IfMissing::Fail };
+            match open_sqlite(config, missing).await {
+                Ok(sqlite) => Ok(Opened { store: Arc::new(sqlite), fallback: Some(error) }),
+                Err(Error::Missing { .. }) => Err(error),
+                Err(problem) => Err(problem),
+            }
         }
         #[cfg(feature = "sqlite")]
         (WhenUnreachable::UseSqliteMeanwhile, error) if error.as_ref().is_none_or(Error::is_temporary) => {
-            let sqlite = match open_sqlite(config, missing_fallback(options)).await {
+            let missing = if options.creates { IfMissing::Create } else { IfMissing::Empty };
+            let sqlite = match open_sqlite(config, missing).await {
                 Ok(sqlite) => sqlite,
                 Err(problem) if error.is_none() => {
                     tracing::warn!(problem = error_chain(&problem), "no fallback available for Redis");
@@ -94,11 +100,6 @@ async fn open_redis(config: &Config, options: OpenOptions) -> Result<Opened> {
 #[cfg(not(feature = "redis"))]
 fn open_redis(_: &Config, _: OpenOptions) -> Ready<Result<Opened>> {
     ready(Err(built_without("redis")))
-}
-
-#[cfg(all(feature = "redis", feature = "sqlite"))]
-fn missing_fallback(options: OpenOptions) -> IfMissing {
-    if options.creates { IfMissing::Create } else { IfMissing::Empty }
 }
 
 #[cfg(feature = "sqlite")]

@@ -5,12 +5,14 @@ pub(crate) mod database;
 pub(crate) mod delete;
 pub(crate) mod failure;
 pub(crate) mod if_missing;
+pub(crate) mod leases;
 pub(crate) mod rate_limit;
 #[cfg(test)]
 mod recorded;
 pub(crate) mod rows;
 pub(crate) mod scan;
 pub(crate) mod schema;
+pub(crate) mod space;
 pub(crate) mod stats;
 pub(crate) mod store;
 pub(crate) mod sweep;

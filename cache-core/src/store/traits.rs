@@ -76,7 +76,7 @@ pub trait ResultStore: Backend {
     async fn set(&self, key: &str, value: Bytes, ttl: Duration) -> Result<()>;
 }
 
-/// Leases among all processes that share the storage. In-process storages always grant them.
+/// Leases among all processes that share the storage. In-memory storages always grant them.
 #[async_trait]
 pub trait LeaseStore: Backend {
     /// Acquires or extends the lease of `name` for `owner`.

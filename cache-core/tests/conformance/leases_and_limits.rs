@@ -15,12 +15,12 @@ const SEVEN_DAYS: f64 = 7.0 * 86_400.0;
 /// Long enough to outlive a test.
 const LONG: Duration = Duration::from_secs(60);
 
-/// The expected state of a lease that another owner holds: in-process storages grant it to all.
+/// The expected state of a lease that another owner holds: in-memory storages grant it to all.
 fn blocked(s: &Subject) -> LeaseState {
     match &s.raw {
-        #[cfg(feature = "redis")]
-        Raw::Redis(_) => LeaseState::HeldByOther,
-        _ => LeaseState::Acquired,
+        Raw::None => LeaseState::Acquired,
+        #[cfg(any(feature = "redis", feature = "sqlite"))]
+        _ => LeaseState::HeldByOther,
     }
 }
 

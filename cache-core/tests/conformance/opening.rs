@@ -96,10 +96,32 @@ async fn a_locked_file_is_a_temporary_error() {
 }
 
 #[tokio::test]
-async fn a_deleted_file_is_an_error_and_stays_deleted() {
+async fn a_deleted_file_is_made_again_as_at_first() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("deeper").join("http_cache.db");
+    let store: Arc<dyn Inspect> = Arc::new(open(&file, IfMissing::Create).await.unwrap());
+    let stored = entry("https://api.jikan.moe/v4/anime/1", 0.0);
+    put(&store, &stored, "{}", DAY).await;
+    for removes_log in [true, false] {
+        if removes_log {
+            std::fs::remove_dir_all(file.parent().unwrap()).unwrap();
+        } else {
+            std::fs::remove_file(&file).unwrap();
+        }
+        assert!(store.lookup(&stored.cache_key, Some(DAY)).await.unwrap().is_empty());
+        let id = put(&store, &stored, "again", DAY).await;
+        assert_eq!(body_of(&*store, &id).await.unwrap(), "again");
+        let other = open(&file, IfMissing::Fail).await.unwrap();
+        assert_eq!(body_of(&other, &id).await.unwrap(), "again", "other programs find it");
+    }
+}
+
+#[tokio::test]
+async fn a_deleted_file_of_another_program_stays_deleted() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("http_cache.db");
-    let store: Arc<dyn Inspect> = Arc::new(open(&file, IfMissing::Create).await.unwrap());
+    drop(open(&file, IfMissing::Create).await.unwrap());
+    let store: Arc<dyn Inspect> = Arc::new(open(&file, IfMissing::Fail).await.unwrap());
     let stored = entry("https://api.jikan.moe/v4/anime/1", 0.0);
     let id = put(&store, &stored, "{}", DAY).await;
     let mut writer = store.insert(stored.clone(), Some(DAY)).await.unwrap();

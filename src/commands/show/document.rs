@@ -24,6 +24,9 @@ pub(crate) struct Document<'a> {
     body_sha256: Option<String>,
     chunks: u64,
     redis_keys: Vec<RedisKey<'a>>,
+    /// Set if the entry is one of the fallback, which is another cache than the configured one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) fallback: Option<bool>,
 }
 
 /// The part of a request or response that the row does not have.
@@ -60,6 +63,7 @@ impl<'a> Document<'a> {
             body_sha256: stored.map(|stored| hex::encode(Sha256::digest(stored))),
             chunks: found.chunks,
             redis_keys: found.keys.iter().map(|fact| RedisKey::new(fact, reveal)).collect(),
+            fallback: None,
         }
     }
 }

@@ -1,10 +1,9 @@
 //! The report of `stats`. Scripts rely on its fields and their order.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use cache_core::admin::stats::{ServiceTally, StatsTotals};
-use cache_core::{BackendKind, CacheKind, ServerInfo, ServiceName, clock};
+use cache_core::{CacheKind, ServerInfo, ServiceName, clock};
 use cache_core::{Counters, Scope, StatsSnapshot, StatsWindow};
 use serde::Serialize;
 
@@ -45,9 +44,9 @@ pub(crate) struct BackendReport {
     pub(crate) version: String,
     pub(crate) fallback: bool,
     pub(crate) memory_bytes: u64,
-    /// The SQLite file of a fallback may not exist yet.
-    #[serde(skip)]
-    pub(crate) is_there: bool,
+    /// Bytes of a SQLite file that are free for new entries.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) free_bytes: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -131,7 +130,6 @@ impl StatsReport {
         now: f64,
     ) -> Self {
         let backend = cache.store.id();
-        let is_there = backend.kind != BackendKind::Sqlite || Path::new(&*backend.location).exists();
         let scopes = counted.within(window, now);
         // The server counts every read of a key, including those of this program: they are not a hit rate of the cache.
         let is_counted = !scopes.is_empty();
@@ -142,8 +140,8 @@ impl StatsReport {
                 location: backend.location.to_string(),
                 version: info.version,
                 fallback: cache.is_fallback,
-                memory_bytes: if is_there { info.memory_bytes } else { 0 },
-                is_there,
+                memory_bytes: info.memory_bytes,
+                free_bytes: info.free_bytes,
             },
             entries: Entries {
                 http: tally.http,

@@ -26,10 +26,12 @@ fn write(out: &mut String, report: &StatsReport, style: Style) -> std::fmt::Resu
     let backend = &report.backend;
     let name = if backend.kind == "redis" { "Redis" } else { "SQLite" };
     write!(out, "{} {}", style.bold(name), safe::line(&backend.location))?;
-    let size = match (backend.is_there, backend.kind) {
-        (false, _) => "file does not exist".to_owned(),
-        (true, "redis") => format!("{} memory used", bytes(backend.memory_bytes)),
-        (true, _) => format!("file size {}", bytes(backend.memory_bytes)),
+    let size = match (backend.kind, backend.free_bytes) {
+        ("redis", _) => format!("{} memory used", bytes(backend.memory_bytes)),
+        (_, Some(free)) if free > 0 => {
+            format!("file size {}, {} of it free", bytes(backend.memory_bytes), bytes(free))
+        }
+        _ => format!("file size {}", bytes(backend.memory_bytes)),
     };
     write!(out, "{}", style.dim(&format!("  version {}, {size}", safe::line(&backend.version))))?;
     let stands_in = if backend.fallback { style.warn("  (fallback: Redis is unreachable)") } else { String::new() };

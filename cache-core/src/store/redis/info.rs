@@ -22,6 +22,7 @@ pub(crate) async fn info(connection: &Connection) -> Result<ServerInfo> {
     Ok(ServerInfo {
         version: fields.get("redis_version").unwrap_or(&"unknown").to_string(),
         memory_bytes: number("used_memory").unwrap_or(0),
+        free_bytes: None,
         limit: number("maxmemory")
             .filter(|bytes| *bytes > 0)
             .map(|bytes| (bytes, fields.get("maxmemory_policy").unwrap_or(&"unknown").to_string())),

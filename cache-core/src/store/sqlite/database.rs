@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
@@ -15,9 +16,10 @@ use crate::model::service::ServiceRegistry;
 use crate::store::sqlite::failure::{Failure, is_locked};
 use crate::store::sqlite::if_missing::IfMissing;
 use crate::store::sqlite::rows::Reader;
-use crate::store::sqlite::schema;
 use crate::store::sqlite::schema::BUSY_TIMEOUT;
+use crate::store::sqlite::space::MAX_FILE_BYTES;
 use crate::store::sqlite::sweep::Sweep;
+use crate::store::sqlite::{schema, space};
 
 /// The capacity for prepared statements: all that exist.
 const STATEMENTS: usize = 32;
@@ -29,10 +31,22 @@ pub(crate) struct Database {
     pub(crate) connection: Connection,
     pub(crate) layout: StorageLayout,
     pub(crate) services: Arc<ServiceRegistry>,
-    /// Whether an empty in-memory database replaces a missing file.
-    is_placeholder: bool,
+    /// What a file that is deleted meanwhile is reopened as.
+    missing: IfMissing,
+    access: Access,
     is_prepared: bool,
+    max_bytes: u64,
     sweep: Sweep,
+}
+
+/// How the file is open.
+#[derive(PartialEq)]
+enum Access {
+    Shared,
+    /// Without locks, for one look only: other users may write to a file that this one may not write to.
+    Unlocked(Snapshot),
+    /// An empty in-memory database replaces a missing file.
+    Placeholder,
 }
 
 impl Database {
@@ -44,9 +58,9 @@ impl Database {
                 IfMissing::Create => Self::create(file, services),
             };
         }
-        let connection = connect(file)?;
+        let (connection, access) = connect(file)?;
         match (schema::layout(&connection)?, missing) {
-            (Some(layout), _) => Ok(Self::new(file, connection, layout, services)),
+            (Some(layout), _) => Ok(Self { access, missing, ..Self::new(file, connection, layout, services) }),
             (None, IfMissing::Create) => Self::create(file, services),
             (None, IfMissing::Empty) => Self::placeholder(file, services),
             (None, IfMissing::Fail) => Err(Failure::NotACache("table 'entries' not found")),
@@ -61,8 +75,10 @@ impl Database {
             connection,
             layout,
             services: Arc::clone(services),
-            is_placeholder: false,
+            missing: IfMissing::Create,
+            access: Access::Shared,
             is_prepared: false,
+            max_bytes: MAX_FILE_BYTES,
             sweep: Sweep::default(),
         }
     }
@@ -73,6 +89,7 @@ impl Database {
         }
         let connection =
             configured(Connection::open_with_flags(file, OpenFlags::default() - OpenFlags::SQLITE_OPEN_URI)?)?;
+        space::prepare(&connection)?;
         use_wal(&connection)?;
         schema::create(&connection)?;
         Ok(Self::new(file, connection, StorageLayout::Sqlite1, services))
@@ -81,7 +98,8 @@ impl Database {
     fn placeholder(file: &Path, services: &Arc<ServiceRegistry>) -> Result<Self, Failure> {
         let connection = Connection::open_in_memory()?;
         schema::create(&connection)?;
-        Ok(Self { is_placeholder: true, ..Self::new(file, connection, StorageLayout::Sqlite1, services) })
+        let (access, missing) = (Access::Placeholder, IfMissing::Empty);
+        Ok(Self { access, missing, ..Self::new(file, connection, StorageLayout::Sqlite1, services) })
     }
 
     /// A reader of the present state.
@@ -89,30 +107,46 @@ impl Database {
         Reader { connection: &self.connection, layout: self.layout, services: &self.services, now: clock::now() }
     }
 
-    /// The database, reopened if the file was replaced: a deleted file can still be read and written, but no other
-    /// program would find what is stored in it.
+    /// The database, reopened as at first if the file was replaced or deleted: a deleted file can still be read and
+    /// written, but no other program would find what is stored in it.
     pub(crate) fn open_connection(&mut self) -> Result<&mut Self, Failure> {
-        if self.is_placeholder {
+        if self.access == Access::Placeholder {
             if let Ok(database) = Self::open(&self.file, IfMissing::Fail, &self.services) {
-                *self = database;
+                *self = Self { missing: self.missing, ..database };
             }
         } else if !self.is_open() {
-            *self = Self::open(&self.file, IfMissing::Fail, &self.services)?;
+            *self = Self::open(&self.file, self.missing, &self.services)?;
         }
         Ok(self)
     }
 
-    /// Whether the file still is the one that was opened.
+    /// Whether the connection may be used again: the file still is the one that was opened.
     pub(crate) fn is_open(&self) -> bool {
-        !self.is_placeholder && identity(&self.file) == self.identity
+        self.access == Access::Shared && identity(&self.file) == self.identity
+    }
+
+    /// Fails if a file that is read without locks has changed since it was opened.
+    pub(crate) fn check_snapshot(&self) -> Result<(), Failure> {
+        match &self.access {
+            Access::Unlocked(before) if Snapshot::of(&self.file).as_ref() != Some(before) => Err(Failure::Changed),
+            _ => Ok(()),
+        }
+    }
+
+    /// Sets the largest size of the file.
+    #[cfg(test)]
+    pub(crate) fn set_max_bytes(&mut self, bytes: u64) -> Result<(), Failure> {
+        self.max_bytes = bytes;
+        space::limit(&self.connection, bytes)
     }
 
     /// Begins a transaction, which is rolled back unless it is committed.
     pub(crate) fn change(&mut self) -> Result<(Transaction<'_>, StorageLayout), Failure> {
-        if self.is_placeholder {
+        if self.access == Access::Placeholder {
             return Err(Failure::Missing);
         }
         if !self.is_prepared {
+            space::limit(&self.connection, self.max_bytes)?;
             use_wal(&self.connection)?;
             schema::create_own(&self.connection)?;
             self.is_prepared = true;
@@ -123,7 +157,8 @@ impl Database {
 
     /// Called after storing: now and then, a few dead rows are deleted.
     pub(crate) fn has_grown(&mut self) {
-        if let Err(failure) = self.sweep.has_grown(&mut self.connection, self.layout, &self.services) {
+        let swept = self.sweep.has_grown(&mut self.connection, self.layout, &self.services, self.max_bytes);
+        if let Err(failure) = swept {
             tracing::debug!(%failure, "could not delete expired rows");
         }
     }
@@ -142,29 +177,55 @@ fn identity(file: &Path) -> Option<Identity> {
     Some(identity)
 }
 
+/// The state of a file that is read without locks.
+#[derive(PartialEq)]
+struct Snapshot {
+    identity: Identity,
+    size: u64,
+    modified: Option<SystemTime>,
+}
+
+impl Snapshot {
+    /// `None`: the file does not contain everything, because its write-ahead log does.
+    fn of(file: &Path) -> Option<Self> {
+        let mut log = file.as_os_str().to_owned();
+        log.push("-wal");
+        if std::fs::metadata(&log).is_ok_and(|log| log.len() > 0) {
+            return None;
+        }
+        let metadata = std::fs::metadata(file).ok()?;
+        Some(Self { identity: identity(file)?, size: metadata.len(), modified: metadata.modified().ok() })
+    }
+}
+
 /// Opens the existing file, for writing if possible.
-fn connect(file: &Path) -> Result<Connection, Failure> {
+fn connect(file: &Path) -> Result<(Connection, Access), Failure> {
     let plain = OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    // SQLite itself opens a write-protected file for reading, but not one with a write-ahead log in a write-protected
-    // directory: no other program can be writing to it, so it may be read without locks.
+    // SQLite itself opens a write-protected file for reading, but not one in WAL mode in a write-protected directory
+    // while no other program has it open: there it cannot create the locks.
     let attempt = |name: &Path, flags| -> Result<Connection, Failure> {
         let connection = configured(Connection::open_with_flags(name, flags)?)?;
         connection.query_row("SELECT COUNT(*) FROM sqlite_schema", [], |_| Ok(()))?;
         Ok(connection)
     };
-    attempt(file, plain | OpenFlags::SQLITE_OPEN_READ_WRITE).or_else(|failure| match failure {
-        Failure::Sqlite(error) if is_about_access(&error) && file.is_file() => {
+    match attempt(file, plain | OpenFlags::SQLITE_OPEN_READ_WRITE) {
+        Ok(connection) => Ok((connection, Access::Shared)),
+        Err(Failure::Sqlite(error)) if is_about_access(&error) => {
+            let Some(snapshot) = Snapshot::of(file).filter(|_| file.is_file()) else { return Err(error.into()) };
             let flags = plain | OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
-            attempt(&immutable(file), flags).map_err(|_| error.into())
+            let connection = attempt(&immutable(file), flags).map_err(|_| error)?;
+            Ok((connection, Access::Unlocked(snapshot)))
         }
-        failure => Err(failure),
-    })
+        Err(failure) => Err(failure),
+    }
 }
 
 fn configured(connection: Connection) -> Result<Connection, Failure> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.pragma_update(None, "synchronous", "NORMAL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
+    // Deleted tokens and bodies must not stay readable in the file.
+    connection.pragma_update(None, "secure_delete", true)?;
     // Otherwise SQLite plans a statement again for each value of its `LIMIT`, which takes longer than to run it.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     Ok(connection)

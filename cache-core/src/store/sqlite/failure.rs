@@ -15,6 +15,8 @@ pub(crate) enum Failure {
     NotACache(&'static str),
     #[error("file not found")]
     Missing,
+    #[error("the file changed while it was read without locks")]
+    Changed,
     #[error("{0}")]
     Unsupported(&'static str),
     #[error("the database worker stopped unexpectedly")]
@@ -29,6 +31,7 @@ impl Failure {
         let backend = backend.clone();
         match self {
             Self::Missing => Error::Missing { backend },
+            changed @ Self::Changed => Error::Unavailable { backend, source: changed.into() },
             Self::Unsupported(what) => Error::Unsupported(what),
             Self::BodyCut(id) => Error::Removed { backend, what: format!("a part of the body of {id}") },
             // Another program holds the lock; every other failure needs an intervention.

@@ -34,6 +34,8 @@ pub(crate) struct StoredResponse {
     pub(crate) chunks: u64,
     /// When layout C's entry was marked as deleted; Unix seconds.
     pub(crate) deleted_at: Option<f64>,
+    /// Whether it has the mark of this crate: it may make room for others.
+    pub(crate) is_own: bool,
     /// Request and response, if they are wanted and valid.
     pub(crate) entry: Option<Entry>,
 }
@@ -119,6 +121,7 @@ impl Reader<'_> {
             summary: Summary { size, ..summarize::from_problem(id, EntryState::Corrupt, None, problem) },
             chunks,
             deleted_at: None,
+            is_own: false,
             entry: None,
         };
         let Some(id) = id(row)? else {
@@ -164,7 +167,8 @@ impl Reader<'_> {
             },
         };
         let deleted_at = view.meta.as_ref().and_then(|meta| meta.deleted_at).filter(|at| *at > 0.0);
-        Ok(StoredResponse { rowid, summary, chunks, deleted_at, entry })
+        let is_own = view.request.extra.hishel_ttl.is_some() && view.request.extra.own_ttl().is_none();
+        Ok(StoredResponse { rowid, summary, chunks, deleted_at, is_own, entry })
     }
 
     fn live_row(&self, row: &rusqlite::Row<'_>) -> Result<Option<Live>, Failure> {

@@ -11,7 +11,7 @@ use crate::store::sqlite::failure::Failure;
 /// How long a call waits for another program's lock; hishel's own value.
 pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The tables of this crate, for results, counters and rate limits. hishel ignores them.
+/// The tables of this crate, for results, counters, leases and rate limits. hishel ignores them.
 pub(crate) const RESULTS: &str = "animecache_results";
 
 /// Layout C, exactly as hishel 1.3 creates it.
@@ -48,6 +48,11 @@ const OWN: &str = "
         field TEXT NOT NULL,
         value INTEGER NOT NULL,
         PRIMARY KEY (hour, name, field)
+    ) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS animecache_leases (
+        name BLOB NOT NULL PRIMARY KEY,
+        owner BLOB,
+        expires_at REAL NOT NULL
     ) WITHOUT ROWID;
     CREATE TABLE IF NOT EXISTS animecache_turns (
         name TEXT NOT NULL,

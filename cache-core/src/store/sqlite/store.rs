@@ -27,9 +27,9 @@ use crate::model::key::CacheKey;
 use crate::model::rate_limit::RateLimit;
 use crate::model::service::ServiceRegistry;
 use crate::model::stats::StatsDelta;
-use crate::model::stored::{LeaseState, RemoveStats, StoredBody, StoredResponse, StoredResult};
+use crate::model::stored::{LeaseState, RemoveStats, Removed, StoredBody, StoredResponse, StoredResult};
 use crate::model::window::StatsSnapshot;
-use crate::store::inspect::Inspect;
+use crate::store::inspect::{Inspect, ensure_backend};
 use crate::store::page::{Cursor, Page};
 use crate::store::renewal::should_renew;
 use crate::store::sqlite::bodies::BodyReader;
@@ -40,7 +40,7 @@ use crate::store::sqlite::rows::{Depth, Reader};
 use crate::store::sqlite::scan::Position;
 use crate::store::sqlite::worker::Worker;
 use crate::store::sqlite::writer::SqliteWriter;
-use crate::store::sqlite::{bodies, rate_limit, rows, scan, schema, stats, write};
+use crate::store::sqlite::{bodies, leases, rate_limit, rows, scan, schema, space, stats, write};
 use crate::store::traits::{
     Backend, LeaseStore, RateLimitStore, ResponseStore, ResponseWriter, ResultStore, StatsStore, Store,
 };
@@ -222,12 +222,14 @@ impl ResultStore for Sqlite {
 
 #[async_trait]
 impl LeaseStore for Sqlite {
-    async fn acquire(&self, _name: &str, _owner: Uuid, _ttl: Duration) -> Result<LeaseState> {
-        Ok(LeaseState::Acquired)
+    async fn acquire(&self, name: &str, owner: Uuid, ttl: Duration) -> Result<LeaseState> {
+        let name = name.to_owned();
+        self.writer.run("claiming", move |database| leases::acquire(database, &name, owner, ttl)).await
     }
 
-    async fn release(&self, _name: &str, _owner: Uuid, _uncacheable_for: Option<Duration>) -> Result<()> {
-        Ok(())
+    async fn release(&self, name: &str, owner: Uuid, uncacheable_for: Option<Duration>) -> Result<()> {
+        let name = name.to_owned();
+        self.writer.run("releasing", move |database| leases::release(database, &name, owner, uncacheable_for)).await
     }
 }
 
@@ -295,13 +297,25 @@ impl Inspect for Sqlite {
         self.read("reading a body", move |database, _| bodies::raw(database, &id, limit)).await
     }
 
+    async fn remove_on(&self, backend: &BackendId, ids: &[EntryId]) -> Result<Removed> {
+        ensure_backend(backend, self.id())?;
+        let ids = ids.to_vec();
+        self.writer
+            .run("deleting entries", move |database| {
+                let removed = write::remove(database, &ids)?;
+                space::give_back(&database.connection)?;
+                Ok(Removed { stats: removed, bodies: Vec::new() })
+            })
+            .await
+    }
+
     async fn info(&self) -> Result<ServerInfo> {
         self.read("counting", |database, _| {
-            let bytes = "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()";
-            let bytes: i64 = database.connection.query_row(bytes, [], |row| row.get(0))?;
+            let space = space::FileSpace::read(&database.connection)?;
             Ok(ServerInfo {
                 version: rusqlite::version().into(),
-                memory_bytes: bytes as u64,
+                memory_bytes: space.size,
+                free_bytes: Some(space.free),
                 keys: Some(scan::total(&database.connection)?),
                 ..ServerInfo::default()
             })
@@ -316,7 +330,9 @@ fn snapshot<T>(
     read: impl FnOnce(&Database, &Reader<'_>) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
     let _snapshot = database.connection.unchecked_transaction()?;
-    read(database, &database.reader())
+    let outcome = read(database, &database.reader());
+    database.check_snapshot()?;
+    outcome
 }
 
 /// The live entries under a key, newest first, with bodies up to a total size.

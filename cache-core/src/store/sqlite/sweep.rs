@@ -14,14 +14,18 @@ use crate::model::service::ServiceRegistry;
 use crate::store::sqlite::delete::remove_from;
 use crate::store::sqlite::failure::Failure;
 use crate::store::sqlite::rows::{Depth, Reader, StoredResponse};
-use crate::store::sqlite::scan;
 use crate::store::sqlite::schema::BUSY_TIMEOUT;
+use crate::store::sqlite::space::FileSpace;
+use crate::store::sqlite::{leases, scan};
 
 /// The number of writes between two steps.
 const WRITES: u32 = 32;
 
 /// The number of rows of each table in a step: twice as many as are added in between, so that the sweep advances.
 const STEP_ROWS: u32 = 2 * WRITES;
+
+/// The number of results that make room in a step of a nearly full file.
+const EVICTED_RESULTS: u32 = 4;
 
 /// How long, in seconds, an expired entry is kept for its current readers; hishel's own value.
 const GRACE: f64 = 180.0;
@@ -92,6 +96,7 @@ impl Sweep {
         connection: &mut Connection,
         layout: StorageLayout,
         services: &ServiceRegistry,
+        max_bytes: u64,
     ) -> Result<(), Failure> {
         self.writes += 1;
         if self.writes < WRITES {
@@ -100,7 +105,7 @@ impl Sweep {
         self.writes = 0;
         // A caller waits for the write: if another program holds the lock, skip this step.
         connection.busy_timeout(Duration::ZERO)?;
-        let swept = self.step(connection, layout, services, Instant::now());
+        let swept = self.step(connection, layout, services, max_bytes, Instant::now());
         connection.busy_timeout(BUSY_TIMEOUT)?;
         swept
     }
@@ -110,11 +115,17 @@ impl Sweep {
         connection: &mut Connection,
         layout: StorageLayout,
         services: &ServiceRegistry,
+        max_bytes: u64,
         at: Instant,
     ) -> Result<(), Failure> {
         let now = clock::now();
         let change = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let reader = Reader { connection: &change, layout, services, now };
+        let is_full = FileSpace::read(&change)?.is_nearly_full(max_bytes);
+        if is_full {
+            // The next write makes room, too.
+            self.writes = WRITES - 1;
+        }
 
         let entries = reader.entries("e.rowid > ?1", self.entries, STEP_ROWS, Depth::Summary)?;
         let last = entries.last().filter(|_| entries.len() == STEP_ROWS as usize).map(|last| last.rowid);
@@ -123,7 +134,8 @@ impl Sweep {
         let dead = entries.into_iter().filter(|found| match found.summary.state {
             EntryState::Deleted => is_over(found, now),
             EntryState::Incomplete => self.unfinished.is_abandoned(found, at),
-            EntryState::Live | EntryState::Corrupt | EntryState::Orphan => false,
+            EntryState::Live => is_full && found.is_own,
+            EntryState::Corrupt | EntryState::Orphan => false,
         });
         let dead: Vec<_> = dead.map(|found| found.summary).chain(orphans).map(|summary| summary.id).collect();
         if last.is_none() {
@@ -135,9 +147,10 @@ impl Sweep {
         change
             .prepare_cached(
                 "DELETE FROM animecache_results WHERE rowid IN
-                     (SELECT rowid FROM animecache_results WHERE expires_at <= ?1 LIMIT ?2)",
+                     (SELECT rowid FROM animecache_results WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)",
             )?
-            .execute((now, STEP_ROWS))?;
+            .execute((if is_full { f64::MAX } else { now }, if is_full { EVICTED_RESULTS } else { STEP_ROWS }))?;
+        leases::sweep(&change, now, STEP_ROWS)?;
         Ok(change.commit()?)
     }
 }
@@ -188,7 +201,7 @@ mod tests {
         let (mut sweep, begin) = (Sweep::default(), Instant::now());
         let minute = Duration::from_mins(1);
         let is_kept = |sweep: &mut Sweep, connection: &mut Connection, at: Instant| {
-            sweep.step(connection, StorageLayout::Sqlite1, &ServiceRegistry::default(), at).unwrap();
+            sweep.step(connection, StorageLayout::Sqlite1, &ServiceRegistry::default(), u64::MAX, at).unwrap();
             connection.query_row("SELECT COUNT(*) FROM entries", [], |row| row.get::<_, i64>(0)).unwrap() == 1
         };
         for chunk in 0..5 {

@@ -80,7 +80,8 @@ async fn hits_run_on_the_callers_thread_only_while_quick() {
 async fn hits_meanwhile_leave_one_write_to_be_done() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("http_cache.db");
-    let store = with_an_entry(&file).await;
+    drop(with_an_entry(&file).await);
+    let store = Sqlite::open(&file, ServiceRegistry::default(), IfMissing::Fail).await.unwrap();
 
     let other = rusqlite::Connection::open(&file).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
