@@ -7,12 +7,12 @@ pub mod json;
 pub mod progress;
 pub mod row;
 pub mod safe;
-pub mod secrets;
 pub mod style;
 pub mod terminal;
 
 use std::io::{BufWriter, StdoutLock, Write as _, stderr, stdout};
 
+use cache_core::redact::Secrets;
 use serde::Serialize;
 
 /// Standard output, locked and buffered, because `ls` writes many lines. Flush it before it is dropped to get the
@@ -44,14 +44,14 @@ pub fn print_error(text: &str) {
     let _ = writeln!(stderr().lock(), "{text}");
 }
 
-/// Prints an error.
+/// Prints an error, without credentials.
 pub fn error(text: &str) {
-    print_error(&format!("error: {text}"));
+    print_error(&format!("error: {}", Secrets::Masked.text(text)));
 }
 
-/// Prints a warning.
+/// Prints a warning, without credentials.
 pub fn warning(text: &str) {
-    print_error(&format!("warning: {text}"));
+    print_error(&format!("warning: {}", Secrets::Masked.text(text)));
 }
 
 /// Prints a hint.

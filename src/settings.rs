@@ -8,11 +8,11 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use anyhow::Context as _;
-use cache_core::{Config, ServiceName, redact};
+use cache_core::redact::{MASK, Secrets};
+use cache_core::{Config, ServiceName};
 
 use crate::cli::Global;
 use crate::exit::Refused;
-use crate::output::secrets;
 use crate::services::Services;
 use crate::services::table::table;
 use crate::settings::environment::{names, set};
@@ -81,7 +81,7 @@ impl Settings {
             let (value, origin) = match layers.iter().rev().find_map(given) {
                 Some((value, origin)) => {
                     if let Err(error) = set(&mut cache, &mut services, &name, &value) {
-                        let problem = redact(&secrets::field(&error.to_string()));
+                        let problem = Secrets::Masked.text(&error.to_string()).into_owned();
                         problems.push(format!("{problem} ({})", origin.described()));
                     }
                     (displayed(&name, &value), origin)
@@ -103,9 +103,9 @@ impl Settings {
 /// A value without its secrets.
 fn displayed(name: &str, value: &str) -> String {
     match name {
-        _ if name.ends_with("_TOKEN") => secrets::MASK.to_owned(),
-        "REDIS_CACHE_URL" => redact(value),
-        _ => secrets::field(value).into_owned(),
+        _ if name.ends_with("_TOKEN") => MASK.to_owned(),
+        "REDIS_CACHE_URL" => Secrets::Masked.url(value).into(),
+        _ => Secrets::Masked.text(value).into(),
     }
 }
 
@@ -221,7 +221,7 @@ mod tests {
             (setting.value.as_str(), setting.origin.to_string())
         };
         assert_eq!(shown("REDIS_SOCKET_TIMEOUT"), ("2", ".env".into()));
-        assert_eq!(shown("REDIS_CACHE_URL"), ("redis://:***@a/1", ".env".into()));
+        assert_eq!(shown("REDIS_CACHE_URL"), ("redis://***@a/1", ".env".into()));
         assert_eq!(shown("HTTP_CACHE_STORAGE"), ("sqlite", "--sqlite".into()));
         assert_eq!(shown("HTTP_CACHE_DIR"), ("a", "config.toml".into()));
         assert_eq!(shown("ANIMECACHE_TTL_JIKAN"), ("24h", "built-in".into()));

@@ -1,5 +1,6 @@
 //! Formats: conversion between bytes and values, without I/O.
 
+pub(crate) mod charset;
 pub(crate) mod content_coding;
 #[cfg(any(feature = "redis", feature = "sqlite"))]
 pub(crate) mod entry_view;

@@ -113,6 +113,7 @@ mod format;
 mod http;
 mod model;
 mod policy;
+pub mod redact;
 mod results;
 mod runtime;
 mod store;
@@ -124,6 +125,7 @@ pub use config::{Config, Storage};
 pub use error::{
     BackendId, BackendKind, BoxError, CertificateProblem, CodecError, Error, RefusalScope, Result, error_chain,
 };
+pub use format::charset::body_text;
 pub use format::content_coding::decode_body;
 pub use format::http_key::{FormValue, RequestPayload, hishel1_key, pipeline_key};
 pub use http::body::Body;
@@ -150,7 +152,7 @@ pub use model::stats::{Counters, HourlyCounters, Scope, StatsDelta, hit_rate};
 pub use model::stored::{LeaseState, RemoveStats, Removed, StoredBody, StoredResponse, StoredResult, collect_body};
 pub use model::summary::{HttpSummary, Summary};
 pub use model::tls::{TlsOptions, TlsVerification};
-pub use model::url::{authority, redact};
+pub use model::url::authority;
 pub use model::window::{StatsSnapshot, StatsWindow};
 pub use policy::dispatch::Policy;
 pub use policy::fixed_ttl::FixedTtl;

@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::sync::Arc;
 
 use cache_core::admin::select::select;
+use cache_core::redact::Secrets;
 use cache_core::{BackendKind, EntryId, EntryState, Summary, clock};
 use futures_util::TryStreamExt as _;
 use serde::Serialize;
@@ -26,7 +27,7 @@ const NARROW: usize = 100;
 /// Runs the command.
 pub(crate) async fn run(session: &Session, args: &LsArgs) -> anyhow::Result<Exit> {
     let cache = session.open_to_read().await?;
-    let mut list = List::new(session, &cache, args.reveal);
+    let mut list = List::new(session, &cache, Secrets::revealed_if(args.reveal));
     let mut left = args.limit.unwrap_or(usize::MAX);
     let mut sorted = Vec::new();
     let filter = short_id::filter(&cache.store, &args.selectors).await?;
@@ -99,7 +100,7 @@ struct List<'a> {
     backend: BackendKind,
     is_fallback: bool,
     out: Out,
-    reveal: bool,
+    secrets: Secrets,
     /// Reused for every line.
     buffer: Vec<u8>,
     /// Columns of the terminal; `None`: not a terminal, nothing is cut off.
@@ -108,13 +109,13 @@ struct List<'a> {
 }
 
 impl<'a> List<'a> {
-    fn new(session: &'a Session, cache: &OpenCache, reveal: bool) -> Self {
+    fn new(session: &'a Session, cache: &OpenCache, secrets: Secrets) -> Self {
         Self {
             session,
             backend: cache.store.id().kind,
             is_fallback: cache.is_fallback,
             out: output::out(),
-            reveal,
+            secrets,
             buffer: Vec::new(),
             columns: terminal::columns(),
             written: 0,
@@ -126,7 +127,7 @@ impl<'a> List<'a> {
         for entry in entries {
             self.buffer.clear();
             if self.session.global.json {
-                let row = Row::new(entry, self.backend, now, self.reveal);
+                let row = Row::new(entry, self.backend, now, self.secrets);
                 if self.is_fallback {
                     json::line(&mut self.buffer, &FallbackRow { row, fallback: true })?;
                 } else {
@@ -166,7 +167,7 @@ impl<'a> List<'a> {
             // The key is in the last column.
             EntryId::Key(_) => "-".into(),
         };
-        self.columns(facts, &id, &entry_label(entry, self.reveal))
+        self.columns(facts, &id, &entry_label(entry, self.secrets))
     }
 
     fn columns(&self, [service, status, size, age, ttl]: [&str; 5], id: &str, what: &str) -> String {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use cache_core::redact::Secrets;
 use cache_core::{CacheKind, EntryId, Filter, Inspect, Summary, pages};
 use futures_util::TryStreamExt as _;
 
@@ -55,7 +56,7 @@ pub(crate) fn ambiguous(entries: &[&Summary], name: &str) -> Refused {
     let mut message =
         format!("{} is ambiguous; it matches {}:", safe::line(name), human::entries(entries.len() as u64));
     for entry in entries.iter().take(MAX_LISTED) {
-        message.extend(["\n  ", &entry.id.text(), "  ", &entry_label(entry, false)]);
+        message.extend(["\n  ", &entry.id.text(), "  ", &entry_label(entry, Secrets::Masked)]);
     }
     if entries.len() > MAX_LISTED {
         message.extend(["\n  … and ", &human::count((entries.len() - MAX_LISTED) as u64), " more"]);

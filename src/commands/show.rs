@@ -9,15 +9,15 @@ use std::io::{IsTerminal as _, stdout};
 
 use bytes::Bytes;
 use cache_core::decode_body;
+use cache_core::redact::Secrets;
 use cache_core::{EntryDetails, EntryState, clock};
 
 use crate::cli::ShowArgs;
 use crate::commands::session::Session;
 use crate::commands::show::document::Document;
-use crate::commands::show::encoding::encoding;
+use crate::commands::show::encoding::{content_type, encoding};
 use crate::exit::{Exit, Refused};
 use crate::output;
-use crate::output::safe;
 
 /// Runs the command.
 pub(crate) async fn run(session: &Session, args: &ShowArgs) -> anyhow::Result<Exit> {
@@ -43,19 +43,19 @@ pub(crate) async fn run(session: &Session, args: &ShowArgs) -> anyhow::Result<Ex
     };
     if args.body || args.raw {
         let Some(body) = body else {
-            return Err(Refused(format!("{} has no body", safe::line(&found.summary.id.text()))).into());
+            return Err(Refused(format!("{} has no body", found.summary.id)).into());
         };
         write_body(args, &found, &body)?;
         return Ok(Exit::Done);
     }
-    let backend = cache.store.id();
+    let (backend, secrets) = (cache.store.id(), Secrets::revealed_if(args.reveal));
     if session.global.json {
         let body = body.as_deref().filter(|_| !args.headers);
-        let mut document = Document::new(&found, body, backend.kind, clock::now(), args.reveal);
+        let mut document = Document::new(&found, body, backend.kind, clock::now(), secrets);
         document.fallback = cache.is_fallback.then_some(true);
         output::write_json(&document)?;
     } else {
-        let shown = text::EntryText { found: &found, body: body.as_ref(), now: clock::now(), reveal: args.reveal };
+        let shown = text::EntryText { found: &found, body: body.as_ref(), now: clock::now(), secrets };
         let text = if args.headers { shown.headers(session.style) } else { shown.all(session.style) };
         output::write(text.as_bytes())?;
     }
@@ -67,7 +67,7 @@ pub(crate) async fn run(session: &Session, args: &ShowArgs) -> anyhow::Result<Ex
 fn write_body(args: &ShowArgs, found: &EntryDetails, stored: &Bytes) -> anyhow::Result<()> {
     let decoded = if args.raw { stored.as_ref().into() } else { decode_body(stored, encoding(found)) };
     if args.body && stdout().is_terminal() {
-        return Ok(output::write(text::readable(&decoded, true).as_bytes())?);
+        return Ok(output::write(text::readable(&decoded, content_type(found), Secrets::Revealed).as_bytes())?);
     }
     Ok(output::write(&decoded)?)
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
+use cache_core::redact::Secrets;
 use crate::enrich::metrics::ResponseDigest;
 use crate::enrich::progress::Pass;
 use crate::output::columns::clip;
@@ -71,7 +72,7 @@ fn step(name: &str) -> String {
 
 fn describe(path: &str, before: Option<&Value>, after: Option<&Value>, [cold, warm]: Names) -> String {
     let side = |value: Option<&Value>| match value {
-        Some(value) => clip(&safe::line(&value.to_string()), MAX_WIDTH).into_owned(),
+        Some(value) => clip(&safe::line(&Secrets::Masked.text(&value.to_string())), MAX_WIDTH).into_owned(),
         None => "(missing)".to_owned(),
     };
     format!("{}: {cold} {}, {warm} {}", safe::line(path), side(before), side(after))
@@ -85,7 +86,7 @@ fn bodies(cold: Vec<ResponseDigest>, warm: Vec<ResponseDigest>) -> Option<String
     let cold: HashMap<_, _> = cold.into_iter().map(|digest| (digest.key, digest.sha256)).collect();
     let differs = |key: &String| warm.get(key).is_some_and(|after| cold.get(key) != Some(after));
     let key = order.into_iter().find(differs)?;
-    Some(format!("body of {} differs", safe::line(&key)))
+    Some(format!("body of {} differs", safe::key(key.as_bytes(), Secrets::Masked)))
 }
 
 #[cfg(test)]

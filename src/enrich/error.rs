@@ -4,6 +4,7 @@ use std::error::Error as _;
 use std::time::Duration;
 
 use cache_core::FetchError;
+use cache_core::redact::Redacted;
 use serde_json::Value;
 
 /// No Chromium is installed.
@@ -31,7 +32,7 @@ pub enum FetchFailure {
     BackingOff(Duration),
     /// Offline, and this URL is not cached.
     #[error("not cached: {0}")]
-    NotCached(String),
+    NotCached(Redacted<'static>),
     /// The time limit of the service is over.
     #[error("timed out after {} s; run again to continue from the cached responses", .0.as_secs())]
     OutOfTime(Duration),
@@ -81,7 +82,7 @@ pub(crate) fn allow_partial<T: From<Value>>(outcome: Result<T, FetchFailure>) ->
 pub(crate) enum Refusal {
     /// Offline, and this URL is not cached.
     #[error("not cached: {0}")]
-    NotCached(String),
+    NotCached(Redacted<'static>),
     /// No request is sent for so long.
     #[error("requests paused; retry in {} s", .0.as_secs())]
     BackingOff(Duration),

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use cache_core::redact::{Redacted, Secrets};
 use cache_core::{Observed, error_chain};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -22,7 +23,7 @@ pub struct Metrics {
     waits: Mutex<Waits>,
     expected: AtomicU64,
     digests: Mutex<Vec<ResponseDigest>>,
-    missing: Mutex<Vec<String>>,
+    missing: Mutex<Vec<Redacted<'static>>>,
     gaps: Mutex<Vec<Gap>>,
 }
 
@@ -105,7 +106,7 @@ impl Metrics {
     }
 
     /// URLs that are not cached, of an offline pass.
-    pub fn missing(&self) -> Vec<String> {
+    pub fn missing(&self) -> Vec<Redacted<'static>> {
         self.missing.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -147,7 +148,7 @@ impl Metrics {
 
     /// Records a part that could not be fetched.
     pub fn record_gap(&self, part: impl Into<String>, problem: &FetchFailure) {
-        let gap = Gap { part: part.into(), problem: error_chain(problem) };
+        let gap = Gap { part: part.into(), problem: Secrets::Masked.text(&error_chain(problem)).into() };
         self.gaps.lock().unwrap_or_else(PoisonError::into_inner).push(gap);
     }
 

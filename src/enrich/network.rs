@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::services::Services;
 use async_trait::async_trait;
 use bytes::Bytes;
+use cache_core::redact::Secrets;
 use cache_core::{
     BodyStream, Inspect, ReqwestOptions, ReqwestTransport, ServiceName, Transport, TransportError, authority,
 };
@@ -15,7 +16,6 @@ use crate::enrich::browser::Browser;
 use crate::enrich::error::{NoBrowser, Refusal};
 use crate::enrich::metrics::Metrics;
 use crate::enrich::service_gate::{ServiceGate, ServiceLimits};
-use crate::output::secrets;
 
 /// The longest that a request takes where the pipeline sets no limit of its own: the limit of its HTTP client.
 pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(300);
@@ -113,6 +113,6 @@ pub(crate) struct Offline;
 #[async_trait]
 impl Transport for Offline {
     async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<BodyStream>, TransportError> {
-        Err(TransportError::connect(Refusal::NotCached(secrets::redact_url(&request.uri().to_string()).into_owned())))
+        Err(TransportError::connect(Refusal::NotCached(Secrets::Masked.url(&request.uri().to_string()).into_owned())))
     }
 }

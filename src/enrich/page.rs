@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::services::Services;
 use cache_core::ServiceName;
+use cache_core::redact::Secrets;
 use url::Url;
 
 use crate::enrich::browser::PAGE_TIMEOUT;
@@ -19,7 +20,6 @@ use crate::enrich::rendered_page::{FetchedPage, LazySection};
 use crate::enrich::request_headers::AGENT;
 use crate::enrich::retry::with_retries;
 use crate::enrich::service_client::ServiceClient;
-use crate::output::secrets;
 
 /// As browsers send it.
 const ACCEPT: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
@@ -65,7 +65,7 @@ pub(crate) async fn page<T: Send + 'static>(
 /// The text of the page.
 async fn source(client: &ServiceClient, url: &str, section: Option<LazySection>) -> Result<Arc<str>, FetchFailure> {
     if client.mode() == Mode::Offline {
-        let problem = FetchFailure::NotCached(secrets::redact_url(url).into_owned());
+        let problem = FetchFailure::NotCached(Secrets::Masked.url(url).into_owned());
         client.metrics().record_missing(&problem);
         return Err(problem);
     }
@@ -98,7 +98,7 @@ async fn acceptable(client: &ServiceClient, url: &str, section: Option<LazySecti
 /// The failure for another page than `wanted`, a name or a URL.
 pub(crate) fn unexpected_page(wanted: &str, page: &Document) -> FetchFailure {
     let title: String = page.title().chars().take(80).collect();
-    FetchFailure::Unexpected(format!("expected {}, got the page '{title}'", secrets::redact_url(wanted)))
+    FetchFailure::Unexpected(format!("expected {}, got the page '{}'", Secrets::Masked.text(wanted), Secrets::Masked.text(&title)))
 }
 
 #[cfg(test)]

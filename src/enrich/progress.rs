@@ -3,6 +3,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use cache_core::redact::Redacted;
 use cache_core::ServiceName;
 use serde_json::Value;
 use tokio::time::Instant;
@@ -80,7 +81,7 @@ impl Pass {
     }
 
     /// URLs that are not cached, of an offline pass.
-    pub fn missing(&self) -> Vec<String> {
+    pub fn missing(&self) -> Vec<Redacted<'static>> {
         self.metrics.missing()
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use cache_core::redact::Secrets;
 use cache_core::{ServiceName, error_chain};
 use serde::{Deserialize, Serialize};
 
@@ -79,7 +80,7 @@ pub struct ServiceReport {
     /// The parts that could not be fetched.
     #[serde(default)]
     pub incomplete: Vec<Gap>,
-    /// The entries that it used, sorted: cache keys of responses, Redis keys of results.
+    /// The entries that it used, sorted: cache keys of responses, Redis keys of results, without credentials.
     #[serde(default)]
     pub keys: Vec<String>,
 }
@@ -147,11 +148,11 @@ impl ServiceReport {
     fn new(of: &ServiceProgress, mode: Mode) -> Self {
         let (cold, warm) = (PassReport::new(&of.cold), PassReport::new(&of.warm));
         let error = match (of.cold.outcome(), of.warm.outcome()) {
-            (Some(Err(problem)), _) | (_, Some(Err(problem))) => Some(error_chain(problem)),
+            (Some(Err(problem)), _) | (_, Some(Err(problem))) => Some(Secrets::Masked.text(&error_chain(problem)).into()),
             (None, _) => Some("interrupted".to_owned()),
             (Some(Ok(_)), _) => None,
         };
-        let keys: BTreeSet<_> = of.cold.digests().into_iter().map(|digest| digest.key).collect();
+        let keys: BTreeSet<_> = of.cold.digests().into_iter().map(|digest| String::from(Secrets::Masked.key(&digest.key))).collect();
         let names = if mode == Mode::Uncached { ["current", "cached"] } else { ["cold", "warm"] };
         let comparison = compare::compare_passes(&of.cold, &of.warm, names);
         let both = cold.zip(warm).filter(|_| error.is_none());
@@ -168,7 +169,7 @@ impl ServiceReport {
                 Some(Comparison::Different(place)) => Some(place),
                 _ => None,
             },
-            missing: [of.cold.missing(), of.warm.missing()].concat(),
+            missing: of.cold.missing().into_iter().chain(of.warm.missing()).map(String::from).collect(),
             incomplete: gaps(of),
             keys: keys.into_iter().collect(),
         }

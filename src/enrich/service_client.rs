@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::services::Services;
+use cache_core::redact::Secrets;
 use cache_core::{Cache, CacheOutcome, CachedClient, RequestBuilder, ResultCache, ServiceName, Transport};
 use http::StatusCode;
 use serde_json::Value;
@@ -187,7 +188,9 @@ impl ServiceClient {
         name: &str,
     ) -> Result<ServiceResponse, FetchFailure> {
         let named = |problem| match problem {
-            FetchFailure::NotCached(what) => FetchFailure::NotCached(format!("{what} ({name})")),
+            FetchFailure::NotCached(what) => {
+                FetchFailure::NotCached(Secrets::Masked.text(&format!("{what} ({name})")).into_owned())
+            },
             other => other,
         };
         let outcome = self.response(request.store_if(is_good)).await.map_err(named);
@@ -197,7 +200,7 @@ impl ServiceClient {
     async fn response(&self, request: RequestBuilder) -> Result<ServiceResponse, FetchFailure> {
         let fetched = request.send().await?;
         let is_hit = matches!(fetched.cache_status().from, CacheOutcome::Hit | CacheOutcome::Stale);
-        let key = fetched.cache_status().cache_key.to_string();
+        let key = fetched.cache_status().cache_key.text().into_owned();
         let (status, headers) = (fetched.status(), fetched.headers().clone());
         let body = fetched.bytes().await?;
         if !is_hit && self.is_ban.is_some_and(|is_ban| is_ban(&body)) {

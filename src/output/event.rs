@@ -1,14 +1,11 @@
 //! An event of a watched cache, as text without control characters and as JSON.
 
-use std::borrow::Cow;
-
+use cache_core::redact::{Redacted, Secrets};
 use cache_core::{CacheEvent, ServiceName};
 use serde::Serialize;
 
-use crate::output::json::Text;
 use crate::output::row::Id;
-use crate::output::secrets::displayed_key;
-use crate::output::{safe, secrets};
+use crate::output::safe;
 
 /// The name of the service, or `unknown`.
 pub fn service(service: Option<ServiceName>) -> &'static str {
@@ -17,12 +14,13 @@ pub fn service(service: Option<ServiceName>) -> &'static str {
 
 /// The subject of an event: method and URL, or the key; without control characters and credentials.
 pub fn what(event: &CacheEvent) -> String {
+    let secrets = Secrets::Masked;
     match (&event.request, &event.cache_key, &event.id) {
         (Some(request), ..) => {
-            format!("{} {}", safe::line(&request.method), safe::line(&secrets::redact_url(&request.url)))
+            format!("{} {}", safe::line(&secrets.text(&request.method)), safe::line(&secrets.url(&request.url)))
         }
-        (None, Some(key), _) => safe::bytes(key.as_bytes()).into_owned(),
-        (None, None, Some(id)) => displayed_key(&id.redis_key(), false),
+        (None, Some(key), _) => safe::key(key.as_bytes(), secrets),
+        (None, None, Some(id)) => safe::key(&id.redis_key(), secrets),
         (None, None, None) => String::new(),
     }
 }
@@ -35,24 +33,24 @@ pub struct Row<'a> {
     kind: &'static str,
     service: Option<&'static str>,
     key: Option<Id<'a>>,
-    cache_key: Option<Text<'a>>,
-    method: Option<&'a str>,
-    url: Option<Cow<'a, str>>,
+    cache_key: Option<Id<'a>>,
+    method: Option<Redacted<'a>>,
+    url: Option<Redacted<'a>>,
 }
 
 impl<'a> Row<'a> {
     /// The JSON of this event; `key` is its Redis key, which it borrows.
     pub fn new(event: &'a CacheEvent, key: Option<&'a [u8]>) -> Self {
-        let request = event.request.as_deref();
+        let (request, secrets) = (event.request.as_deref(), Secrets::Masked);
         Self {
             at: event.at,
             event: event.kind.name(),
             kind: event.cache.name(),
             service: event.service.map(ServiceName::name),
-            key: key.map(|key| Id::from_key(key, false)),
-            cache_key: event.cache_key.as_ref().map(|key| Text(key.as_bytes())),
-            method: request.map(|request| &*request.method),
-            url: request.map(|request| secrets::redact_url(&request.url)),
+            key: key.map(|key| Id::from_key(key, secrets)),
+            cache_key: event.cache_key.as_ref().map(|key| Id::from_key(key.as_bytes(), secrets)),
+            method: request.map(|request| secrets.text(&request.method)),
+            url: request.map(|request| secrets.url(&request.url)),
         }
     }
 }

@@ -1,12 +1,10 @@
 //! An entry as JSON: one line of `ls --json`, and the beginning of `show --json`. It borrows, because lists are long.
 
-use std::borrow::Cow;
-
+use cache_core::redact::{Redacted, Secrets};
 use cache_core::{BackendKind, EntryId, HttpSummary, Summary};
 use serde::Serialize;
 
 use crate::output::json::Text;
-use crate::output::secrets;
 
 /// The fields of one entry, in their documented order.
 #[derive(Serialize)]
@@ -21,14 +19,14 @@ pub enum Row<'a> {
 #[derive(Serialize)]
 pub struct HttpRow<'a> {
     kind: &'static str,
-    id: Cow<'a, str>,
-    key: Cow<'a, str>,
+    id: Id<'a>,
+    key: Id<'a>,
     layout: &'static str,
-    cache_key: Text<'a>,
+    cache_key: Id<'a>,
     service: &'static str,
     state: &'static str,
-    method: &'a str,
-    url: Cow<'a, str>,
+    method: Redacted<'a>,
+    url: Redacted<'a>,
     status: u16,
     size: u64,
     created_at: Option<f64>,
@@ -37,10 +35,10 @@ pub struct HttpRow<'a> {
     last_used: Option<f64>,
     freshness_lifetime: Option<f64>,
     fresh: Option<bool>,
-    content_type: Option<&'a str>,
-    title: Option<&'a str>,
+    content_type: Option<Redacted<'a>>,
+    title: Option<Redacted<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    problem: Option<&'a str>,
+    problem: Option<Redacted<'a>>,
 }
 
 /// A result.
@@ -52,13 +50,13 @@ pub struct ResultRow<'a> {
     layout: &'static str,
     service: &'static str,
     state: &'static str,
-    prefix: Text<'a>,
+    prefix: Id<'a>,
     schema: Option<&'a str>,
     arguments: Id<'a>,
     size: u64,
     ttl: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    problem: Option<&'a str>,
+    problem: Option<Redacted<'a>>,
 }
 
 /// The known fields of an HTTP entry that cannot be decoded, or of a part of one.
@@ -83,7 +81,7 @@ pub struct UnreadableRow<'a> {
     fresh: Unknown,
     content_type: Unknown,
     title: Unknown,
-    problem: Option<&'a str>,
+    problem: Option<Redacted<'a>>,
 }
 
 /// Unknown: `null`.
@@ -93,59 +91,78 @@ type Unknown = ();
 #[derive(Serialize)]
 #[serde(untagged)]
 pub enum Id<'a> {
-    Name(Cow<'a, str>),
+    Name(Redacted<'a>),
     Key(Text<'a>),
 }
 
 impl<'a> Id<'a> {
-    /// A Redis key or a part of it; credentials are masked unless `reveal` is set.
-    pub fn from_key(key: &'a [u8], reveal: bool) -> Self {
+    /// The ID of an entry.
+    fn of(id: &'a EntryId, secrets: Secrets) -> Self {
+        match id {
+            EntryId::Http(..) => Self::Name(secrets.key(&id.text()).into_owned()),
+            EntryId::Key(key) => Self::from_key(key, secrets),
+        }
+    }
+
+    /// The Redis key of an entry; that of a response is text.
+    fn of_key(id: &'a EntryId, secrets: Secrets) -> Self {
+        match id {
+            EntryId::Http(..) => Self::Name(secrets.key_bytes(&id.redis_key()).into_owned()),
+            EntryId::Key(key) => Self::from_key(key, secrets),
+        }
+    }
+
+    /// A Redis key, a cache key, or a part of one.
+    pub fn from_key(key: &'a [u8], secrets: Secrets) -> Self {
+        let masked = secrets.key_bytes(key);
         match std::str::from_utf8(key) {
-            Ok(text) if !reveal => Self::Name(secrets::key(text)),
-            _ => Self::Key(Text(key)),
+            Ok(_) => Self::Name(masked),
+            // Bytes stay bytes, unless they hold a secret.
+            Err(_) if masked == Secrets::Revealed.key_bytes(key) => Self::Key(Text(key)),
+            Err(_) => Self::Name(masked),
         }
     }
 }
 
 impl<'a> Row<'a> {
     /// The row of an entry of this kind of backend; `now` in Unix seconds.
-    pub fn new(entry: &'a Summary, backend: BackendKind, now: f64, reveal: bool) -> Self {
+    pub fn new(entry: &'a Summary, backend: BackendKind, now: f64, secrets: Secrets) -> Self {
         match (&entry.http, &entry.id) {
-            (Some(http), EntryId::Http(..)) => Self::Http(HttpRow::new(entry, http, now, reveal)),
+            (Some(http), EntryId::Http(..)) => Self::Http(HttpRow::new(entry, http, now, secrets)),
             (_, EntryId::Key(key)) => match entry.result_key() {
                 Some(parts) => Self::Result(ResultRow {
                     kind: entry.kind().name(),
-                    id: Id::from_key(key, reveal),
-                    key: Id::from_key(key, reveal),
+                    id: Id::from_key(key, secrets),
+                    key: Id::from_key(key, secrets),
                     layout: layout(&entry.id, backend),
                     service: entry.service.name(),
                     state: entry.state.name(),
-                    prefix: Text(parts.prefix),
+                    prefix: Id::from_key(parts.prefix, secrets),
                     schema: parts.schema,
-                    arguments: Id::from_key(parts.arguments, reveal),
+                    arguments: Id::from_key(parts.arguments, secrets),
                     size: entry.size,
                     ttl: entry.ttl(now),
-                    problem: entry.problem.as_deref(),
+                    problem: entry.problem.as_deref().map(|text| secrets.text(text)),
                 }),
-                None => Self::Unreadable(UnreadableRow::new(entry, backend, now, reveal)),
+                None => Self::Unreadable(UnreadableRow::new(entry, backend, now, secrets)),
             },
-            (None, EntryId::Http(..)) => Self::Unreadable(UnreadableRow::new(entry, backend, now, reveal)),
+            (None, EntryId::Http(..)) => Self::Unreadable(UnreadableRow::new(entry, backend, now, secrets)),
         }
     }
 }
 
 impl<'a> HttpRow<'a> {
-    fn new(entry: &'a Summary, http: &'a HttpSummary, now: f64, reveal: bool) -> Self {
+    fn new(entry: &'a Summary, http: &'a HttpSummary, now: f64, secrets: Secrets) -> Self {
         Self {
             kind: entry.kind().name(),
-            id: entry.id.text(),
-            key: key_name(&entry.id),
+            id: Id::of(&entry.id, secrets),
+            key: Id::of_key(&entry.id, secrets),
             layout: layout(&entry.id, BackendKind::Redis),
-            cache_key: Text(http.cache_key.as_bytes()),
+            cache_key: Id::from_key(http.cache_key.as_bytes(), secrets),
             service: entry.service.name(),
             state: entry.state.name(),
-            method: &http.method,
-            url: if reveal { Cow::Borrowed(&*http.url) } else { secrets::redact_url(&http.url) },
+            method: secrets.text(&http.method),
+            url: secrets.url(&http.url),
             status: http.status,
             size: entry.size,
             created_at: entry.created_at,
@@ -154,23 +171,19 @@ impl<'a> HttpRow<'a> {
             last_used: entry.last_used(now),
             freshness_lifetime: http.freshness.lifetime,
             fresh: entry.is_fresh(now),
-            content_type: http.content_type.as_deref(),
-            title: http.title.as_deref(),
-            problem: entry.problem.as_deref(),
+            content_type: http.content_type.as_deref().map(|text| secrets.text(text)),
+            title: http.title.as_deref().map(|text| secrets.text(text)),
+            problem: entry.problem.as_deref().map(|text| secrets.text(text)),
         }
     }
 }
 
 impl<'a> UnreadableRow<'a> {
-    fn new(entry: &'a Summary, backend: BackendKind, now: f64, reveal: bool) -> Self {
-        let (id, key) = match &entry.id {
-            EntryId::Http(..) => (Id::Name(entry.id.text()), Id::Name(key_name(&entry.id))),
-            EntryId::Key(key) => (Id::from_key(key, reveal), Id::from_key(key, reveal)),
-        };
+    fn new(entry: &'a Summary, backend: BackendKind, now: f64, secrets: Secrets) -> Self {
         Self {
             kind: entry.kind().name(),
-            id,
-            key,
+            id: Id::of(&entry.id, secrets),
+            key: Id::of_key(&entry.id, secrets),
             layout: layout(&entry.id, backend),
             cache_key: (),
             service: entry.service.name(),
@@ -187,16 +200,8 @@ impl<'a> UnreadableRow<'a> {
             fresh: (),
             content_type: (),
             title: (),
-            problem: entry.problem.as_deref(),
+            problem: entry.problem.as_deref().map(|text| secrets.text(text)),
         }
-    }
-}
-
-/// The Redis key of an HTTP entry, which is text.
-fn key_name(id: &EntryId) -> Cow<'_, str> {
-    match id.redis_key() {
-        Cow::Borrowed(key) => String::from_utf8_lossy(key),
-        Cow::Owned(key) => String::from_utf8(key).unwrap_or_default().into(),
     }
 }
 

@@ -5,6 +5,8 @@
 
 use std::borrow::Cow;
 
+use cache_core::redact::Secrets;
+
 /// The text with every control and formatting character made visible, including line breaks and tabs. Characters that
 /// make terminals disagree on the width of an emoji are dropped: a line that is wider than measured garbles the screen.
 pub fn line(text: &str) -> Cow<'_, str> {
@@ -29,6 +31,11 @@ pub fn bytes(bytes: &[u8]) -> Cow<'_, str> {
             Cow::Owned(out)
         }
     }
+}
+
+/// A Redis key, or a part of one, as [`line()`] without credentials.
+pub fn key(key: &[u8], secrets: Secrets) -> String {
+    line(&secrets.key_bytes(key)).into_owned()
 }
 
 /// The text with its line breaks and tabs kept (tabs as spaces), everything else as [`line()`].

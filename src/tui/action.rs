@@ -63,6 +63,7 @@ actions! {
     ShowBody => "Show body",
     ShowKeys => "Show Redis keys",
     NextBodyView => "Switch the body between JSON, text and hex",
+    Reveal => "Show or mask the credentials of the entry",
     Fold => "Collapse or expand",
     FoldAll => "Collapse all",
     UnfoldAll => "Expand all",

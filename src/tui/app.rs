@@ -16,6 +16,7 @@ pub mod sort;
 pub mod tree;
 pub mod watch;
 
+use cache_core::redact::Secrets;
 use cache_core::{BackendId, Error, Health, Summary};
 use jiff::tz::TimeZone;
 use ratatui::layout::Size;
@@ -250,6 +251,12 @@ impl App {
     /// The selected row.
     pub fn selected(&self) -> Option<&Row> {
         self.rows.get(self.selected_row()?)
+    }
+
+    /// Whether the credentials of the selected entry are shown.
+    pub fn shown_secrets(&self) -> Secrets {
+        let is_subject = self.selected_entry().is_some_and(|entry| self.inspector.subject.as_ref() == Some(&entry.id));
+        if is_subject { self.inspector.secrets } else { Secrets::Masked }
     }
 
     /// The selected entry.

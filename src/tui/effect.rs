@@ -1,5 +1,6 @@
 //! Effects: what `update` requests. Plain data, so that tests can compare it and dialogs can hold it until confirmed.
 
+use cache_core::redact::Redacted;
 use cache_core::admin::batch::FlushPlan;
 use cache_core::admin::batch::Target;
 use cache_core::admin::ttl::ExpiryChange;
@@ -40,7 +41,7 @@ pub enum Effect {
     /// End a change after the current batch.
     Stop(Ticket),
     /// Put text on the clipboard.
-    Copy(String),
+    Copy(Redacted<'static>),
     /// Draw every cell of the screen again.
     Redraw,
     /// Suspend the process until the shell resumes it.

@@ -153,7 +153,7 @@ impl RequestPlan {
     /// another response.
     pub(crate) fn flight_key(&self) -> String {
         if matches!(self.policy, Policy::FixedTtl(_)) {
-            return self.key.to_string();
+            return self.key.text().into_owned();
         }
         let mut hash = Sha256::new();
         hash.update(format!("{} {}", self.request.method, self.request.url));

@@ -9,6 +9,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::redact::Secrets;
 use crate::model::headers::Headers;
 use crate::model::key::{CacheKey, HTTP_PREFIX, ResultKey};
 use crate::model::metadata::HishelMetadata;
@@ -106,9 +107,13 @@ impl EntryId {
     }
 }
 
+/// Without credentials, which a key may contain.
 impl fmt::Display for EntryId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.text())
+        match self {
+            Self::Http(..) => f.pad(&self.text()),
+            Self::Key(key) => fmt::Display::fmt(&Secrets::Masked.key_bytes(key), f),
+        }
     }
 }
 

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use crate::redact::Secrets;
+
 /// The prefix of every key of the result cache.
 pub const RESULT_PREFIX: &str = "result_cache";
 
@@ -23,11 +25,17 @@ impl CacheKey {
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
+
+    /// The key as text, with its credentials; bytes that are not UTF-8 are replaced.
+    pub fn text(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.0)
+    }
 }
 
+/// Without credentials: a key may be a URL.
 impl fmt::Display for CacheKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&String::from_utf8_lossy(&self.0))
+        fmt::Display::fmt(&Secrets::Masked.key_bytes(&self.0), f)
     }
 }
 

@@ -12,7 +12,7 @@ use std::fmt;
 
 use crate::error::{Error, Result};
 use crate::model::redis_url::location::RedisLocation;
-use crate::model::url::redact;
+use crate::redact::Secrets;
 
 /// A Redis URL. `Display` and `Debug` mask the password.
 #[derive(Clone, PartialEq, Eq)]
@@ -60,7 +60,7 @@ impl RedisUrl {
 
 impl fmt::Display for RedisUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&redact(&self.0))
+        f.write_str(&Secrets::Masked.url(&self.0))
     }
 }
 

@@ -1,26 +1,4 @@
-//! The authority of a URL, and masking of its password.
-
-/// Masks the password in a URL, in the user information and in parameters.
-pub fn redact(url: &str) -> String {
-    let mut out = url.to_owned();
-    // The scheme may be missing by mistake.
-    let start = out.find("://").map_or(0, |at| at + 3);
-    // A password may contain an unescaped slash or `@`: hide everything up to the last `@`.
-    if let Some(at) = out[start..].rfind('@').map(|at| at + start)
-        && let Some(colon) = out[start..at].find(':').map(|colon| colon + start)
-    {
-        out.replace_range(colon + 1..at, "***");
-    }
-    for name in ["password=", "pass="] {
-        let mut from = 0;
-        while let Some(start) = out[from..].find(name).map(|at| from + at + name.len()) {
-            let end = out[start..].find('&').map_or(out.len(), |end| end + start);
-            out.replace_range(start..end, "***");
-            from = start;
-        }
-    }
-    out
-}
+//! The authority of a URL.
 
 /// The `host:port` part of a URL, without user and password; empty if there is none.
 pub fn authority(url: &str) -> &str {

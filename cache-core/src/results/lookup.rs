@@ -13,6 +13,7 @@ use crate::format::python::json;
 use crate::format::python::json::{JsonStyle, Kind};
 use crate::model::service::ServiceName;
 use crate::model::stats::{Counters, Scope};
+use crate::redact::{Redacted, Secrets};
 use crate::runtime::guarded_store::GuardedStore;
 use crate::runtime::shared::CacheShared;
 use crate::runtime::single_flight::{Leader, Role, WaitBudget};
@@ -46,8 +47,9 @@ impl<'a> Lookup<'a> {
     pub(crate) fn new(core: &'a CacheShared, prefix: &'a str, key: &'a str) -> Self {
         let scope = Scope::Result(prefix.to_owned());
         let store = core.store.with_failure_hook({
-            let (counters, scope, key) = (Arc::clone(&core.stats), scope.clone(), key.to_owned());
+            let (counters, scope) = (Arc::clone(&core.stats), scope.clone());
             let services = core.services.clone();
+            let key = Secrets::Masked.key(key).into_owned();
             move |operation, time, error| {
                 let (service, prefix, seconds) = (scope.service(&services), scope.prefix(), time.as_secs_f64());
                 tracing::warn!(%service, prefix, ?key, operation, seconds, error = error_chain(error), "error");
@@ -100,7 +102,7 @@ impl<'a> Lookup<'a> {
     pub(crate) fn record_miss(&self) {
         self.count(Counters { misses: 1, ..self.elapsed() });
         let seconds = self.started.elapsed().as_secs_f64();
-        tracing::debug!(service = %self.service(), prefix = self.prefix, key = ?self.key, seconds, "miss");
+        tracing::debug!(service = %self.service(), prefix = self.prefix, key = ?self.shown_key(), seconds, "miss");
     }
 
     /// Stores a result that was computed within `computed_in`. Returns whether it was stored.
@@ -116,7 +118,7 @@ impl<'a> Lookup<'a> {
             self.count(Counters { stores: 1, ..Counters::default() });
             let (ttl, computed_in) = (ttl.as_secs_f64(), computed_in.as_secs_f64());
             let seconds = self.started.elapsed().as_secs_f64();
-            tracing::debug!(service = %self.service(), prefix = self.prefix, key = ?self.key, ttl, bytes, seconds, computed_in, "store");
+            tracing::debug!(service = %self.service(), prefix = self.prefix, key = ?self.shown_key(), ttl, bytes, seconds, computed_in, "store");
         }
         is_stored
     }
@@ -135,7 +137,7 @@ impl<'a> Lookup<'a> {
                     self.count(Counters { hits: 1, bytes, ..self.elapsed() });
                     let ttl_left = stored.expires_at.map(|at| (at - clock::now()).max(0.0));
                     let seconds = self.started.elapsed().as_secs_f64();
-                    tracing::debug!(service = %self.service(), prefix = self.prefix, key = ?self.key, ttl_left, bytes, seconds, "hit");
+                    tracing::debug!(service = %self.service(), prefix = self.prefix, key = ?self.shown_key(), ttl_left, bytes, seconds, "hit");
                     LookupOutcome::Found(value, stored.value)
                 }
                 _ => {
@@ -143,11 +145,16 @@ impl<'a> Lookup<'a> {
                     let (error, seconds) =
                         ("cannot deserialize the stored result", self.started.elapsed().as_secs_f64());
                     let service = self.service();
-                    tracing::warn!(%service, prefix = self.prefix, key = ?self.key, seconds, error, "error");
+                    tracing::warn!(%service, prefix = self.prefix, key = ?self.shown_key(), seconds, error, "error");
                     LookupOutcome::Unreadable
                 }
             },
         }
+    }
+
+    /// The key for logs.
+    fn shown_key(&self) -> Redacted<'_> {
+        Secrets::Masked.key(self.key)
     }
 
     fn service(&self) -> ServiceName {

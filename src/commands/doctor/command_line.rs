@@ -1,9 +1,8 @@
 //! Global flags for suggested commands, so that they act on the same cache.
 
-use cache_core::redact;
+use cache_core::redact::{MASK, Secrets};
 
 use crate::cli::Global;
-use crate::output::secrets;
 
 /// The flags of every suggested command.
 pub(crate) struct CommandLine {
@@ -21,13 +20,13 @@ impl CommandLine {
         }
         let mut storage = global.storage.as_deref();
         if let Some(url) = &global.redis {
-            let shown = redact(url);
-            if shown == *url {
+            let shown = Secrets::Masked.url(url);
+            if *shown == **url {
                 line.add("--redis", url);
             } else {
                 // A password must not appear on the screen or in the list of processes.
                 line.before =
-                    Some(format!("export REDIS_CACHE_URL={} && ", quoted(&shown).replace(secrets::MASK, "PASSWORD")));
+                    Some(format!("export REDIS_CACHE_URL={} && ", quoted(&shown).replace(MASK, "USER:PASSWORD")));
                 storage = storage.or(Some("redis"));
             }
         }
@@ -84,7 +83,7 @@ mod tests {
         let global = Global { redis: Some("redis://:pw@h/5".into()), ..Global::default() };
         assert_eq!(
             CommandLine::new(&global).complete("animecache ls"),
-            "export REDIS_CACHE_URL='redis://:PASSWORD@h/5' && animecache --storage redis ls"
+            "export REDIS_CACHE_URL='redis://USER:PASSWORD@h/5' && animecache --storage redis ls"
         );
     }
 }

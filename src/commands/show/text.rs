@@ -2,14 +2,13 @@
 
 use std::fmt::{Result, Write};
 
-use cache_core::decode_body;
-use cache_core::{EntryDetails, EntryId, Headers};
+use cache_core::redact::Secrets;
+use cache_core::{EntryDetails, EntryId, Headers, body_text, decode_body};
 
-use crate::commands::show::encoding::encoding;
+use crate::commands::show::encoding::{content_type, encoding};
 use crate::output::human::{bytes, counted, duration, maybe_duration};
-use crate::output::secrets::displayed_key;
 use crate::output::style::Style;
-use crate::output::{human, safe, secrets};
+use crate::output::{human, json, safe};
 use bytes::Bytes;
 
 /// The shown entry, and the parts to show.
@@ -19,7 +18,7 @@ pub(crate) struct EntryText<'a> {
     pub(crate) body: Option<&'a Bytes>,
     /// Unix seconds.
     pub(crate) now: f64,
-    pub(crate) reveal: bool,
+    pub(crate) secrets: Secrets,
 }
 
 impl EntryText<'_> {
@@ -47,41 +46,43 @@ impl EntryText<'_> {
                 let ttl =
                     fact.ttl.map_or_else(|| "never expires".to_owned(), |ttl| format!("expires in {}", duration(ttl)));
                 let size = fact.bytes.map_or_else(String::new, |size| format!(", {}", bytes(size)));
-                let facts = style.dim(&format!("{}, {ttl}{size}", safe::line(&fact.kind)));
-                writeln!(out, "  {}  {facts}", displayed_key(&fact.key, self.reveal))?;
+                let facts = style.dim(&format!("{}, {ttl}{size}", safe::line(&self.secrets.text(&fact.kind))));
+                writeln!(out, "  {}  {facts}", safe::key(&fact.key, self.secrets))?;
             }
         }
         if let Some(stored) = self.body {
             writeln!(out, "\n{}", style.bold("Body"))?;
-            out.push_str(&readable(&decode_body(stored, encoding(self.found)), self.reveal));
+            let decoded = decode_body(stored, encoding(self.found));
+            out.push_str(&readable(&decoded, content_type(self.found), self.secrets));
         }
         Ok(())
     }
 
     fn write_summary(&self, out: &mut String, style: Style) -> Result {
-        let entry = &self.found.summary;
+        let (entry, secrets) = (&self.found.summary, self.secrets);
         let mut fact = |name: &str, value: &str| writeln!(out, "{}  {value}", style.dim(&format!("{name:<10}")));
         if let Some(http) = &entry.http {
-            let url = if self.reveal { http.url.as_ref().into() } else { secrets::redact_url(&http.url) };
-            fact("request", &style.bold(&format!("{} {}", safe::line(&http.method), safe::line(&url))))?;
-            let kind = http.content_type.as_deref().map_or_else(String::new, |kind| format!("  {}", safe::line(kind)));
+            let (method, url) = (secrets.text(&http.method), secrets.url(&http.url));
+            fact("request", &style.bold(&format!("{} {}", safe::line(&method), safe::line(&url))))?;
+            let kind = http.content_type.as_deref().map(|kind| format!("  {}", safe::line(&secrets.text(kind))));
+            let kind = kind.unwrap_or_default();
             fact("response", &format!("{}{kind}", http.status))?;
             if let Some(title) = &http.title {
-                fact("title", &safe::line(title))?;
+                fact("title", &safe::line(&secrets.text(title)))?;
             }
         }
         match &entry.id {
             EntryId::Http(..) => fact("ID", &entry.id.text())?,
-            EntryId::Key(key) => fact("ID", &displayed_key(key, self.reveal))?,
+            EntryId::Key(key) => fact("ID", &safe::key(key, secrets))?,
         }
-        fact("key", &displayed_key(&entry.id.redis_key(), self.reveal))?;
+        fact("key", &safe::key(&entry.id.redis_key(), secrets))?;
         if let Some(http) = &entry.http {
-            fact("cache key", &safe::bytes(http.cache_key.as_bytes()))?;
+            fact("cache key", &safe::key(http.cache_key.as_bytes(), secrets))?;
         }
         fact("service", entry.service.name())?;
         fact("state", entry.state.name())?;
         if let Some(problem) = &entry.problem {
-            fact("problem", &style.bad(&safe::line(problem)))?;
+            fact("problem", &style.bad(&safe::line(&secrets.text(problem))))?;
         }
         fact("size", &format!("{} ({})", bytes(entry.size), counted(self.found.chunks, "chunk")))?;
         let stored = entry.created_at.map_or_else(|| "unknown".to_owned(), human::format_timestamp);
@@ -121,8 +122,8 @@ impl EntryText<'_> {
         writeln!(out, "\n{heading}")?;
         for (name, values) in headers.iter() {
             for value in values {
-                let value = if self.reveal { value.into() } else { secrets::header(name, value) };
-                writeln!(out, "  {} {}", style.dim(&format!("{}:", safe::line(name))), safe::line(&value))?;
+                let (name, value) = (self.secrets.text(name), self.secrets.header(name, value));
+                writeln!(out, "  {} {}", style.dim(&format!("{}:", safe::line(&name))), safe::line(&value))?;
             }
         }
         Ok(())
@@ -130,19 +131,12 @@ impl EntryText<'_> {
 }
 
 /// A body as text: JSON indented, other text unchanged, both escaped for a terminal; binary only named.
-pub(crate) fn readable(decoded: &[u8], reveal: bool) -> String {
-    let text = match (serde_json::from_slice::<serde_json::Value>(decoded), std::str::from_utf8(decoded)) {
-        (Ok(mut json), _) => {
-            if !reveal {
-                secrets::mask_members(&mut json);
-            }
-            serde_json::to_string_pretty(&json).unwrap_or_default()
-        }
-        (Err(_), Ok(text)) => text.to_owned(),
-        (Err(_), Err(_)) => {
-            return format!("(binary, {}; use --raw to write it to a file or pipe)\n", bytes(decoded.len() as u64));
-        }
+pub(crate) fn readable(decoded: &[u8], content_type: Option<&str>, secrets: Secrets) -> String {
+    let Some(text) = body_text(decoded, content_type) else {
+        return format!("(binary, {}; use --raw to write it to a file or pipe)\n", bytes(decoded.len() as u64));
     };
+    let text = secrets.text(&text);
+    let text = json::indented(&text).unwrap_or_else(|| text.to_string());
     let mut out = String::with_capacity(text.len() + 1);
     for line in safe::lines(text.strip_suffix('\n').unwrap_or(&text)) {
         out.push_str(&line);
@@ -157,8 +151,18 @@ mod tests {
 
     #[test]
     fn a_body_cannot_move_the_terminal() {
-        assert_eq!(readable(b"a\x1b[2J\r\nb", false), "a␛[2J\nb\n");
-        assert_eq!(readable(br#"{"a":[1]}"#, false), "{\n  \"a\": [\n    1\n  ]\n}\n");
-        assert_eq!(readable(b"\xff\xfe", false), "(binary, 2 B; use --raw to write it to a file or pipe)\n");
+        let readable = |body: &[u8]| readable(body, None, Secrets::Masked);
+        assert_eq!(readable(b"a\x1b[2J\r\nb"), "a␛[2J\nb\n");
+        assert_eq!(readable(br#"{"a":[1],"b":{}}"#), "{\n  \"a\": [\n    1\n  ],\n  \"b\": {}\n}\n");
+        assert_eq!(readable(br#"{"a":"\u30ef\u001b","n":1E5,"n":0.10}"#), "{\n  \"a\": \"ワ\\u001b\",\n  \"n\": 1E5,\n  \"n\": 0.10\n}\n");
+        assert_eq!(readable(b"\xff\xfe\xff"), "(binary, 3 B; use --raw to write it to a file or pipe)\n");
+    }
+
+    #[test]
+    fn a_body_that_is_no_json_hides_its_secrets_too() {
+        for body in ["access_token=S3CRET&x=1", "\u{feff}{\"token\":\"S3CRET\"}", "{\"token\":\"S3CRET\"}\n{\"token\":\"S3CRET\"}"] {
+            let shown = readable(body.as_bytes(), None, Secrets::Masked);
+            assert!(!shown.contains("S3CRET") && shown.contains("***"), "{shown}");
+        }
     }
 }

@@ -3,8 +3,9 @@
 use std::collections::HashSet;
 
 use cache_core::EntryId;
+use cache_core::redact::Secrets;
 
-use crate::tui::app::body::BodyView;
+use crate::tui::app::body::{BodyView, Content};
 use crate::tui::app::detail::Detail;
 use crate::tui::app::loadable::Loadable;
 use crate::tui::focus::Extent;
@@ -59,6 +60,8 @@ pub struct Inspector {
     pub subject: Option<EntryId>,
     /// The loaded details; `None` inside: the entry was deleted.
     pub detail: Loadable<Option<Box<Detail>>>,
+    /// Whether the credentials of the entry are shown.
+    pub secrets: Secrets,
     /// The view of the body.
     pub view: BodyView,
     /// The line of the cursor.
@@ -81,6 +84,7 @@ impl Default for Inspector {
             tab: Tab::default(),
             subject: None,
             detail: Loadable::default(),
+            secrets: Secrets::default(),
             view: BodyView::default(),
             cursor: 0,
             offset: 0,
@@ -109,9 +113,14 @@ impl Inspector {
         }
     }
 
+    /// The shown content of the body.
+    pub fn content(&self) -> Option<&Content> {
+        self.detail().map(|detail| detail.body.content(self.secrets))
+    }
+
     /// The number of lines of the body in its view.
     pub fn body_lines(&self) -> usize {
-        let Some(body) = self.detail().map(|detail| &detail.body) else { return 0 };
+        let Some(body) = self.content() else { return 0 };
         match self.view {
             BodyView::Json => self.json_lines.len(),
             BodyView::Text => body.lines().len(),
@@ -126,7 +135,7 @@ impl Inspector {
 
     /// Updates the list of shown lines of the document.
     pub fn lay_out_json(&mut self) {
-        let lines = self.detail().and_then(|detail| detail.body.json()).map(|json| json.visible(&self.folded));
+        let lines = self.content().and_then(Content::json).map(|json| json.visible(&self.folded));
         self.json_lines = lines.unwrap_or_default();
     }
 }

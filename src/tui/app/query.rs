@@ -8,6 +8,7 @@ use std::collections::HashSet;
 use std::error::Error as _;
 use std::sync::Arc;
 
+use cache_core::redact::Secrets;
 use cache_core::{EntryId, Filter, Summary};
 use clap::error::ContextKind;
 use clap::{Arg, Args, Command, FromArgMatches};
@@ -41,15 +42,15 @@ pub struct Query {
 pub struct ResponseDigest {
     /// The title of the enrichment, without control characters.
     pub name: String,
-    /// Cache keys of responses, Redis keys of results.
-    pub keys: HashSet<Vec<u8>>,
+    /// Cache keys of responses, Redis keys of results, without credentials.
+    pub keys: HashSet<String>,
 }
 
 impl ResponseDigest {
     fn has(&self, entry: &Summary) -> bool {
         match (&entry.http, &entry.id) {
-            (Some(http), _) => self.keys.contains(http.cache_key.as_bytes()),
-            (None, EntryId::Key(key)) => self.keys.contains(&key[..]),
+            (Some(http), _) => self.keys.contains(&*Secrets::Masked.key_bytes(http.cache_key.as_bytes())),
+            (None, EntryId::Key(key)) => self.keys.contains(&*Secrets::Masked.key_bytes(key)),
             (None, EntryId::Http(..)) => false,
         }
     }

@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
+use cache_core::redact::Secrets;
 use cache_core::{Counters, Scope, StatsSnapshot, StatsWindow};
 use cache_core::{ServiceName, Summary};
 
@@ -111,7 +112,7 @@ impl Rates {
         };
         let name = match &scope {
             Scope::Http(service) => service.name().to_owned(),
-            Scope::Result(prefix) => safe::line(prefix).into_owned(),
+            Scope::Result(prefix) => safe::key(prefix.as_bytes(), Secrets::Masked),
         };
         self.scopes.get(&scope).map(|windows| (name, *windows))
     }

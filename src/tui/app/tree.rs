@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use cache_core::redact::Secrets;
 use cache_core::{EntryState, Summary};
 
 use crate::output::safe;
@@ -195,7 +196,7 @@ impl Tree {
         if let Some(key) = entry.result_key() {
             let kind = self.child(ROOT, b"result", || "Results".into());
             let prefix = self.child(kind, key.prefix, || {
-                if key.prefix.is_empty() { "(empty)".into() } else { safe::bytes(key.prefix).into() }
+                if key.prefix.is_empty() { "(empty)".into() } else { safe::key(key.prefix, Secrets::Masked).into() }
             });
             let hash = key.schema.unwrap_or_default();
             let leaf =
@@ -210,7 +211,7 @@ impl Tree {
             let service = self.child(kind, &entry.service.place().to_be_bytes(), || entry.service.name().into());
             let host = cache_core::authority(&http.url);
             self.child(service, host.as_bytes(), || {
-                if host.is_empty() { "unknown host".into() } else { safe::line(host).into() }
+                if host.is_empty() { "unknown host".into() } else { safe::line(&Secrets::Masked.text(host)).into() }
             })
         } else {
             let kind = self.child(ROOT, b"unreadable", || "Problems".into());

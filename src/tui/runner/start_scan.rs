@@ -107,7 +107,8 @@ async fn load(store: &dyn Inspect, id: &EntryId) -> Result<Option<Box<Detail>>, 
     let (inspected, raw) = tokio::try_join!(store.details(id), store.raw_body(id, PREVIEW))?;
     let Some(inspected) = inspected else { return Ok(None) };
     let coding = inspected.entry.as_ref().and_then(|entry| entry.response.headers.get("content-encoding"));
-    let body = Body::new(&raw.unwrap_or_default(), inspected.summary.size, coding);
+    let content_type = inspected.entry.as_ref().and_then(|entry| entry.response.headers.get("content-type"));
+    let body = Body::new(&raw.unwrap_or_default(), inspected.summary.size, coding, content_type);
     Ok(Some(Box::new(Detail { inspected, body: Arc::new(body) })))
 }
 

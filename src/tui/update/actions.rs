@@ -68,6 +68,7 @@ fn browse(app: &mut App, action: Action) -> Vec<Effect> {
         }
         Action::CopyId => return table::copy_id(app),
         Action::CopyUrl => return table::copy_url(app),
+        Action::Reveal => inspector::reveal(app),
         Action::ToggleInspector => {
             app.inspector.is_open = !app.inspector.is_open;
             app.inspector.is_zoomed = false;

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use cache_core::admin::batch::FlushPlan;
+use cache_core::redact::Secrets;
 use cache_core::{BackendId, EntryState, Summary};
 use tui_textarea::TextArea;
 
-use crate::output::secrets::displayed_key;
-use crate::output::{human, secrets};
+use crate::output::{human, safe};
 use crate::tui::action::Action;
 use crate::tui::app::App;
 use crate::tui::app::dialog::{Confirm, Dialog, Facts, PendingEffect};
@@ -128,10 +128,10 @@ impl<'a> ChangeTarget<'a> {
 /// The name of an entry on one line: its URL and title, or its key.
 fn name(entry: &Summary) -> String {
     let Some(http) = entry.http.as_deref().filter(|http| !http.url.is_empty()) else {
-        return displayed_key(&entry.id.redis_key(), false);
+        return safe::key(&entry.id.redis_key(), Secrets::Masked);
     };
-    let title = http.title.as_deref().map(|title| format!(" {title}")).unwrap_or_default();
-    format!("{}{title}", secrets::redact_url(&http.url))
+    let title = http.title.as_deref().map(|title| format!(" {}", Secrets::Masked.text(title))).unwrap_or_default();
+    format!("{}{title}", Secrets::Masked.url(&http.url))
 }
 
 fn confirm_flush(app: &mut App, is_everything_shown: bool) {

@@ -1,8 +1,10 @@
 //! Keys in the inspector, and its requests.
 
+use cache_core::redact::Secrets;
+
 use crate::tui::action::Action;
 use crate::tui::app::App;
-use crate::tui::app::body::BodyView;
+use crate::tui::app::body::{BodyView, Content};
 use crate::tui::app::inspector::Tab;
 use crate::tui::app::json::Document;
 use crate::tui::app::loadable::Loadable;
@@ -23,6 +25,7 @@ pub(crate) fn follow(app: &mut App) -> Vec<Effect> {
         effects.push(Effect::Cancel(ticket));
     }
     app.inspector.subject.clone_from(&wanted);
+    app.inspector.secrets = Secrets::Masked;
     app.inspector.to_start();
     if let Some(id) = wanted {
         let ticket = app.ticket();
@@ -91,12 +94,8 @@ pub(crate) fn act(app: &mut App, action: Action) {
             fold(app, None);
         }
         Action::FoldAll if has_cursor => {
-            app.inspector.folded = app
-                .inspector
-                .detail()
-                .and_then(|detail| detail.body.json())
-                .map(Document::foldable)
-                .unwrap_or_default();
+            let json = app.inspector.content().and_then(Content::json);
+            app.inspector.folded = json.map(Document::foldable).unwrap_or_default();
             app.inspector.lay_out_json();
             app.inspector.to_start();
         }
@@ -105,8 +104,8 @@ pub(crate) fn act(app: &mut App, action: Action) {
             app.inspector.lay_out_json();
         }
         Action::NextBodyView => {
-            if let Some(body) = app.inspector.detail().map(|detail| detail.body.clone()) {
-                app.inspector.view = body.next_view(app.inspector.view);
+            if let Some(view) = app.inspector.content().map(|body| body.next_view(app.inspector.view)) {
+                app.inspector.view = view;
                 show_tab(app, Tab::Body);
                 app.inspector.to_start();
             }
@@ -116,13 +115,25 @@ pub(crate) fn act(app: &mut App, action: Action) {
     keep_on_screen(app);
 }
 
+/// Shows the credentials of the entry in the inspector, or masks them.
+pub(crate) fn reveal(app: &mut App) {
+    app.inspector.secrets = match app.inspector.secrets {
+        Secrets::Masked => Secrets::Revealed,
+        Secrets::Revealed => Secrets::Masked,
+    };
+    // The lines of the document may be others.
+    app.inspector.folded.clear();
+    app.inspector.lay_out_json();
+    keep_on_screen(app);
+}
+
 /// Folds (`Some(true)`), unfolds or toggles the line of the cursor; returns whether it changed.
 fn fold(app: &mut App, wanted: Option<bool>) -> bool {
     let inspector = &mut app.inspector;
     let Some(&line) = inspector.json_lines.get(inspector.cursor) else { return false };
     let opens = inspector
-        .detail()
-        .and_then(|detail| detail.body.json()?.lines.get(line as usize))
+        .content()
+        .and_then(|body| body.json()?.lines.get(line as usize))
         .is_some_and(|line| line.close > 0);
     let is_folded = inspector.folded.contains(&line);
     let wanted = wanted.unwrap_or(!is_folded);
@@ -141,7 +152,7 @@ fn fold(app: &mut App, wanted: Option<bool>) -> bool {
 /// Moves the cursor to the parent of its line.
 fn to_parent(app: &mut App) {
     let inspector = &mut app.inspector;
-    let Some(json) = inspector.detail().and_then(|detail| detail.body.json()) else { return };
+    let Some(json) = inspector.content().and_then(Content::json) else { return };
     let depth =
         |at: usize| inspector.json_lines.get(at).and_then(|line| json.lines.get(*line as usize)).map(|line| line.depth);
     let here = depth(inspector.cursor);

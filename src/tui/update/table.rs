@@ -1,5 +1,8 @@
 //! Keys in the table of entries.
 
+use cache_core::EntryId;
+use cache_core::redact::{MASK, Redacted, Secrets};
+
 use crate::tui::action::Action;
 use crate::tui::app::App;
 use crate::tui::app::sort::{Column, Sort};
@@ -79,17 +82,33 @@ fn sort_by(app: &mut App, sort: Sort) {
 }
 
 pub(crate) fn copy_id(app: &mut App) -> Vec<Effect> {
-    let Some(text) = app.selected_entry().map(|entry| entry.id.text().into_owned()) else { return Vec::new() };
-    app.show_notice("Copied ID");
-    vec![Effect::Copy(text)]
+    let Some(entry) = app.selected_entry() else { return Vec::new() };
+    let (id, secrets) = (entry.id.text(), app.shown_secrets());
+    let text = match &entry.id {
+        EntryId::Http(..) => secrets.key(&id),
+        EntryId::Key(key) => secrets.key_bytes(key),
+    };
+    copy(app, text.into_owned(), "ID")
 }
 
 pub(crate) fn copy_url(app: &mut App) -> Vec<Effect> {
     let Some(entry) = app.selected_entry() else { return Vec::new() };
+    let secrets = app.shown_secrets();
     let (text, what) = match &entry.http {
-        Some(http) => (http.url.to_string(), "Copied URL"),
-        None => (entry.id.text().into_owned(), "Copied key"),
+        Some(http) => (secrets.url(&http.url).into_owned(), "URL"),
+        None => (secrets.key_bytes(&entry.id.redis_key()).into_owned(), "key"),
     };
-    app.show_notice(what);
+    copy(app, text, what)
+}
+
+/// Copies what is shown, and says so.
+fn copy(app: &mut App, text: Redacted<'static>, what: &str) -> Vec<Effect> {
+    let is_masked = text.contains(MASK);
+    let secrets = match app.shown_secrets() {
+        Secrets::Revealed => " with its secrets",
+        Secrets::Masked if is_masked => " as shown, without its secrets",
+        Secrets::Masked => "",
+    };
+    app.show_notice(&format!("Copied {what}{secrets}"));
     vec![Effect::Copy(text)]
 }

@@ -5,9 +5,9 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use crate::output::columns::skip;
-use crate::output::{columns, human, safe, secrets};
+use crate::output::{columns, human, safe};
 use crate::tui::app::App;
-use crate::tui::app::body::{Body, BodyView};
+use crate::tui::app::body::{Body, BodyView, Content};
 use crate::tui::app::json::{Document, Token, tokens};
 use crate::tui::focus::Focus;
 use crate::tui::view::theme::Theme;
@@ -17,8 +17,8 @@ const LINE: usize = 4_096;
 
 pub(crate) fn draw(frame: &mut Frame<'_>, area: Rect, pane: Rect, app: &App, theme: &Theme) {
     let Some(detail) = app.inspector.detail() else { return };
-    let body = &*detail.body;
-    note(frame, pane, body, app, theme);
+    let body = detail.body.content(app.inspector.secrets);
+    note(frame, pane, &detail.body, app, theme);
     if body.bytes.is_empty() {
         frame.render_widget(Line::styled(" (empty)", theme.dim), area);
         return;
@@ -40,7 +40,7 @@ pub(crate) fn draw(frame: &mut Frame<'_>, area: Rect, pane: Rect, app: &App, the
 
 /// The view and the omitted part, in the corner of the frame.
 fn note(frame: &mut Frame<'_>, pane: Rect, body: &Body, app: &App, theme: &Theme) {
-    let mut text = format!(" {} · {}", app.inspector.view.name(), human::bytes(body.bytes.len() as u64));
+    let mut text = format!(" {} · {}", app.inspector.view.name(), human::bytes(body.content(app.inspector.secrets).bytes.len() as u64));
     if body.was_encoded {
         text.push_str(" decompressed");
     }
@@ -56,7 +56,7 @@ fn note(frame: &mut Frame<'_>, pane: Rect, body: &Body, app: &App, theme: &Theme
     }
 }
 
-fn json_line<'a>(body: &Body, json: &Document, at: usize, app: &App, theme: &Theme) -> Line<'a> {
+fn json_line<'a>(body: &Content, json: &Document, at: usize, app: &App, theme: &Theme) -> Line<'a> {
     let Some(&number) = app.inspector.json_lines.get(at) else { return Line::default() };
     let Some(line) = json.lines.get(number as usize) else { return Line::default() };
     let bytes = &body.bytes[line.range()];
@@ -67,12 +67,8 @@ fn json_line<'a>(body: &Body, json: &Document, at: usize, app: &App, theme: &The
         (true, false) => "▾ ",
     };
     let mut spans = vec![Span::raw(" ".repeat(usize::from(line.depth).min(60) * 2)), Span::styled(fold, theme.faint)];
-    let mut is_secret = false;
     for (token, range) in tokens(&bytes[..bytes.len().min(LINE)]) {
         let text = &bytes[range];
-        if token == Token::Name {
-            is_secret = serde_json::from_slice(text).is_ok_and(|name: String| secrets::is_secret_name(&name));
-        }
         let style = match token {
             Token::Name => theme.json_name,
             Token::Text => theme.json_text,
@@ -81,7 +77,6 @@ fn json_line<'a>(body: &Body, json: &Document, at: usize, app: &App, theme: &The
             Token::Mark => theme.dim,
         };
         let shown = match token {
-            Token::Text if is_secret && text.len() > 2 => format!("\"{}\"", secrets::MASK),
             Token::Text | Token::Name => readable(text),
             _ => safe::bytes(text).into_owned(),
         };
@@ -105,7 +100,7 @@ fn readable(string: &[u8]) -> String {
     text.map_or_else(|| safe::bytes(string).into_owned(), |text| safe::line(&text).into_owned())
 }
 
-fn text_line<'a>(body: &Body, at: usize, shift: usize, theme: &Theme) -> Line<'a> {
+fn text_line<'a>(body: &Content, at: usize, shift: usize, theme: &Theme) -> Line<'a> {
     let Some(range) = body.lines().get(at) else { return Line::default() };
     let from = (range.start + shift).min(range.end);
     let bytes = &body.bytes[from..range.end.min(from + LINE)];

@@ -1,5 +1,6 @@
 //! Draws the inspector: its tabs and the open page.
 
+use cache_core::redact::{MASK, Secrets};
 use cache_core::{Headers, RedisKeyInfo, error_chain};
 use ratatui::Frame;
 use ratatui::layout::{Position, Rect};
@@ -7,8 +8,7 @@ use ratatui::text::{Line, Span};
 
 use crate::output::columns::clip;
 use crate::output::columns::skip;
-use crate::output::secrets::displayed_key;
-use crate::output::{columns, human, safe, secrets};
+use crate::output::{columns, human, safe};
 use crate::tui::app::App;
 use crate::tui::app::inspector::Tab;
 use crate::tui::app::loadable::Loadable;
@@ -54,6 +54,8 @@ pub(crate) fn draw(frame: &mut Frame<'_>, regions: &Regions, app: &App, theme: &
         let style = if tab == inspector.tab { theme.heading_sorted } else { theme.heading };
         Span::styled(format!(" {} ", tab.name()), style)
     });
+    let revealed = (app.shown_secrets() == Secrets::Revealed).then(|| Span::styled(" secrets shown ", theme.note));
+    let tabs = tabs.chain(revealed);
     draw_frame(frame, regions.inspector, tabs.collect(), regions.is_framed, is_focused, theme);
     let inside = regions.inside(regions.inspector);
     if app.selected().is_none() {
@@ -69,12 +71,12 @@ pub(crate) fn draw(frame: &mut Frame<'_>, regions: &Regions, app: &App, theme: &
     }
     match &inspector.detail {
         Loadable::Ready(Some(detail)) => match inspector.tab {
-            Tab::Keys => draw_lines(frame, inside, app, keys(&detail.inspected.keys, inside.width, theme).into_iter()),
+            Tab::Keys => draw_lines(frame, inside, app, keys(&detail.inspected.keys, inside.width, inspector.secrets, theme).into_iter()),
             Tab::Body => body::draw(frame, inside, regions.inspector, app, theme),
             _ => draw_headers(frame, inside, app, theme),
         },
         Loadable::Ready(None) => draw_message(frame, inside, "This entry no longer exists", theme),
-        Loadable::Failed(error) => draw_message(frame, inside, &safe::line(&error_chain(error)), theme),
+        Loadable::Failed(error) => draw_message(frame, inside, &safe::line(&Secrets::Masked.text(&error_chain(error))), theme),
         Loadable::Loading(_) | Loadable::Idle => draw_message(frame, inside, "…", theme),
     }
 }
@@ -99,30 +101,31 @@ fn draw_headers(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) {
     let (Some(entry), Some(headers)) = (entry, headers(app)) else {
         return draw_message(frame, area, "Results have no request or response", theme);
     };
+    let secrets = app.inspector.secrets;
     let first = if app.inspector.tab == Tab::Request {
-        let url = secrets::redact_url(&entry.request.url);
+        let url = secrets.url(&entry.request.url);
         Line::from(vec![
-            Span::styled(format!(" {} ", safe::line(&entry.request.method)), theme.key),
+            Span::styled(format!(" {} ", safe::line(&secrets.text(&entry.request.method))), theme.key),
             Span::styled(safe::line(skip(&url, app.inspector.shift)).into_owned(), theme.strong),
         ])
     } else {
         let status = entry.response.status_code;
         Line::styled(format!(" {status}"), crate::tui::view::table::status_style(status, theme).patch(theme.strong))
     };
-    let names = headers.iter().map(|(name, _)| columns::width(&safe::line(name))).max().unwrap_or(0).min(28);
+    let names = headers.iter().map(|(name, _)| columns::width(&safe::line(&secrets.text(name)))).max().unwrap_or(0).min(28);
     let fields = headers.iter().flat_map(|(name, values)| values.iter().map(move |value| (name, value)));
     let fields = fields.map(|(name, value)| {
-        let value = secrets::header(name, value);
-        let style = if value == secrets::MASK { theme.faint } else { theme.text };
+        let value = secrets.header(name, value);
+        let style = if &*value == MASK { theme.faint } else { theme.text };
         Line::from(vec![
-            Span::styled(format!(" {}  ", left(&safe::line(name), names)), theme.dim),
+            Span::styled(format!(" {}  ", left(&safe::line(&secrets.text(name)), names)), theme.dim),
             Span::styled(safe::line(skip(&value, app.inspector.shift)).into_owned(), style),
         ])
     });
     draw_lines(frame, area, app, [first, Line::default()].into_iter().chain(fields));
 }
 
-fn keys<'a>(keys: &[RedisKeyInfo], width: u16, theme: &Theme) -> Vec<Line<'a>> {
+fn keys<'a>(keys: &[RedisKeyInfo], width: u16, secrets: Secrets, theme: &Theme) -> Vec<Line<'a>> {
     if keys.is_empty() {
         return vec![Line::styled(" No Redis keys (SQLite backend)", theme.dim)];
     }
@@ -133,8 +136,8 @@ fn keys<'a>(keys: &[RedisKeyInfo], width: u16, theme: &Theme) -> Vec<Line<'a>> {
         let ttl = key.ttl.map_or("never".to_owned(), human::duration);
         let memory = key.bytes.map_or("unknown".to_owned(), human::bytes);
         Line::from(vec![
-            Span::styled(format!(" {} ", left(&displayed_key(&key.key, false), name)), theme.text),
-            Span::styled(format!("{} ", left(&safe::line(&key.kind), 8)), theme.key),
+            Span::styled(format!(" {} ", left(&safe::key(&key.key, secrets), name)), theme.text),
+            Span::styled(format!("{} ", left(&safe::line(&secrets.text(&key.kind)), 8)), theme.key),
             Span::styled(format!("{} {}", right(&ttl, 8), right(&memory, 10)), theme.dim),
         ])
     }));

@@ -3,6 +3,7 @@
 //! It distinguishes age (how old the response is), freshness lifetime (how long it may be served without validation)
 //! and TTL (when the backend deletes it).
 
+use cache_core::redact::Secrets;
 use cache_core::{EntryState, Headers, Summary};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -10,8 +11,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use crate::output::columns::clip;
-use crate::output::secrets::displayed_key;
-use crate::output::{human, safe, secrets};
+use crate::output::{human, safe};
 use crate::tui::app::App;
 use crate::tui::view::text::left;
 use crate::tui::view::theme::Theme;
@@ -70,11 +70,12 @@ impl Fact {
 /// The facts about the selected entry.
 pub(crate) fn facts(app: &App) -> Vec<Fact> {
     let Some(entry) = app.selected_entry() else { return Vec::new() };
+    let secrets = app.inspector.secrets;
     let detail = app.inspector.detail().filter(|detail| detail.inspected.summary.id == entry.id);
     let mut facts = Vec::new();
-    name(entry, &mut facts);
+    name(entry, secrets, &mut facts);
     if let Some(problem) = &entry.problem {
-        facts.push(Fact::new("Problem", safe::line(problem)).tone(Tone::Bad));
+        facts.push(Fact::new("Problem", safe::line(&secrets.text(problem))).tone(Tone::Bad));
     }
     facts.push(Fact::new("", ""));
     let response = detail.and_then(|detail| detail.inspected.entry.as_ref()).map(|entry| &entry.response.headers);
@@ -101,9 +102,9 @@ pub(crate) fn facts(app: &App) -> Vec<Fact> {
     let chunks = chunks.map_or(String::new(), |chunks| format!(" in {} chunks", human::count(chunks)));
     facts.push(Fact::new("Size", format!("{}{chunks}", human::bytes(entry.size))));
     if let Some(http) = &entry.http {
-        let kind = http.content_type.as_deref().map_or("no content type".into(), safe::line);
+        let kind = http.content_type.as_deref().map_or_else(|| "no content type".to_owned(), |kind| safe::line(&secrets.text(kind)).into_owned());
         facts.push(Fact::new("Status", format!("{}  {kind}", http.status)));
-        facts.push(Fact::new("Cache key", safe::bytes(http.cache_key.as_bytes())));
+        facts.push(Fact::new("Cache key", safe::key(http.cache_key.as_bytes(), secrets)));
     }
     facts.push(Fact::new("Service", entry.service.name()));
     if let Some((name, [_, day, _])) = app.rates.get(entry) {
@@ -111,22 +112,22 @@ pub(crate) fn facts(app: &App) -> Vec<Fact> {
         let of = format!("{requests} lookups in 24h ({name})");
         facts.push(Fact::new("Hit rate", human::share(day.hit_rate())).because(of));
     }
-    facts.push(Fact::new("Key", displayed_key(&entry.id.redis_key(), false)));
+    facts.push(Fact::new("Key", safe::key(&entry.id.redis_key(), secrets)));
     facts
 }
 
-fn name(entry: &Summary, facts: &mut Vec<Fact>) {
+fn name(entry: &Summary, secrets: Secrets, facts: &mut Vec<Fact>) {
     if let Some(http) = &entry.http {
         if let Some(title) = http.title.as_deref().filter(|title| !title.is_empty()) {
-            facts.push(Fact::new("Title", safe::line(title)).tone(Tone::Strong));
+            facts.push(Fact::new("Title", safe::line(&secrets.text(title)).into_owned()).tone(Tone::Strong));
         }
-        let url = secrets::redact_url(&http.url);
+        let url = secrets.url(&http.url);
         facts.push(
-            Fact::new("Request", format!("{} {}", safe::line(&http.method), safe::line(&url))).tone(Tone::Strong),
+            Fact::new("Request", format!("{} {}", safe::line(&secrets.text(&http.method)), safe::line(&url))).tone(Tone::Strong),
         );
     } else if let Some(key) = entry.result_key() {
-        facts.push(Fact::new("Function", safe::bytes(key.prefix)).tone(Tone::Strong));
-        facts.push(Fact::new("Arguments", displayed_key(key.arguments, false)).tone(Tone::Strong));
+        facts.push(Fact::new("Function", safe::key(key.prefix, secrets)).tone(Tone::Strong));
+        facts.push(Fact::new("Arguments", safe::key(key.arguments, secrets)).tone(Tone::Strong));
         facts.push(Fact::new("Schema", key.schema.unwrap_or("none (key without schema hash)")));
     }
 }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use cache_core::redact::Secrets;
 use cache_core::{EntryState, Health, Summary};
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -9,8 +10,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use crate::output::columns::{squeeze, wrap};
-use crate::output::secrets::displayed_key;
-use crate::output::{columns, human, safe, secrets};
+use crate::output::{columns, human, safe};
 use crate::tui::app::App;
 use crate::tui::app::rows::Row;
 use crate::tui::app::sort::Column;
@@ -185,7 +185,7 @@ fn row_line<'a>(row: &'a Row, columns: &[(Column, u16)], app: &App, theme: &Them
 fn cell(column: Column, entry: &Summary, now: f64, theme: &Theme) -> (Cow<'static, str>, Style) {
     let http = entry.http.as_deref();
     match column {
-        Column::Method => (http.map_or("".into(), |http| safe::line(&http.method).into_owned().into()), theme.dim),
+        Column::Method => (http.map_or("".into(), |http| safe::line(&Secrets::Masked.text(&http.method)).into_owned().into()), theme.dim),
         Column::Service => (entry.service.name().into(), theme.dim),
         Column::Status => match http {
             Some(http) => (http.status.to_string().into(), status_style(http.status, theme)),
@@ -256,12 +256,13 @@ fn push_name<'a>(spans: &mut Vec<Span<'a>>, entry: &'a Summary, width: usize, th
         }
     };
     if is_nameless(entry) {
-        push(&displayed_key(&entry.id.redis_key(), false), width, theme.text);
+        push(&safe::key(&entry.id.redis_key(), Secrets::Masked), width, theme.text);
     } else if let Some(http) = &entry.http {
-        let url = secrets::redact_url(&http.url);
+        let url = Secrets::Masked.url(&http.url);
         let url = safe::line(url.split_once("://").map_or(&*url, |(_, rest)| rest));
         let (host, path) = url.split_at(url.find(['/', '?', '#']).unwrap_or(url.len()));
-        let title = http.title.as_deref().filter(|title| !title.is_empty()).map(safe::line);
+        let title = http.title.as_deref().filter(|title| !title.is_empty());
+        let title = title.map(|title| safe::line(&Secrets::Masked.text(title)).into_owned());
         let path = if path == "/" { "" } else { path };
         // On narrow screens no row has the host: the tree shows it, too.
         let has_host = width >= HOST_FROM || path.is_empty() && title.is_none();
@@ -276,7 +277,7 @@ fn push_name<'a>(spans: &mut Vec<Span<'a>>, entry: &'a Summary, width: usize, th
             push(title, width, theme.strong);
         }
     } else if let Some(key) = entry.result_key() {
-        let (prefix, arguments) = (safe::bytes(key.prefix), displayed_key(key.arguments, false));
+        let (prefix, arguments) = (safe::key(key.prefix, Secrets::Masked), safe::key(key.arguments, Secrets::Masked));
         // On narrow screens only the arguments are shown: the tree shows the function, too.
         let left_over = width.saturating_sub(columns::width(&arguments) + 1).max(width / 2);
         push(&prefix, left_over, theme.dim);

@@ -95,10 +95,10 @@ fn urls_of_one_database_are_the_same() {
 fn passwords_are_never_printed() {
     for (url, shown) in [
         ("redis://localhost:6379/0", "redis://localhost:6379/0"),
-        ("redis://:hunter2@localhost/0", "redis://:***@localhost/0"),
-        ("rediss://me:hunter2@host:1/0?x=1", "rediss://me:***@host:1/0?x=1"),
-        ("redis://me:p@ss/w:rd@host", "redis://me:***@host"),
-        (":hunter2@localhost:6379", ":***@localhost:6379"),
+        ("redis://:hunter2@localhost/0", "redis://***@localhost/0"),
+        ("rediss://me:hunter2@host:1/0?x=1", "rediss://***@host:1/0?x=1"),
+        ("redis://me:p@ss/w:rd@host", "redis://***@host"),
+        (":hunter2@localhost:6379", "***@localhost:6379"),
         ("unix:///run/redis.sock?db=1&password=hunter2&x=1", "unix:///run/redis.sock?db=1&password=***&x=1"),
         ("unix:///run/redis.sock?pass=hunter2&pass=hunter3", "unix:///run/redis.sock?pass=***&pass=***"),
     ] {
