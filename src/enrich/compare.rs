@@ -4,11 +4,11 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use cache_core::redact::Secrets;
 use crate::enrich::metrics::ResponseDigest;
 use crate::enrich::progress::Pass;
 use crate::output::columns::clip;
 use crate::output::safe;
+use cache_core::redact::Secrets;
 
 /// Names of the two passes in messages.
 pub(super) type Names = [&'static str; 2];

@@ -98,7 +98,11 @@ async fn acceptable(client: &ServiceClient, url: &str, section: Option<LazySecti
 /// The failure for another page than `wanted`, a name or a URL.
 pub(crate) fn unexpected_page(wanted: &str, page: &Document) -> FetchFailure {
     let title: String = page.title().chars().take(80).collect();
-    FetchFailure::Unexpected(format!("expected {}, got the page '{}'", Secrets::Masked.text(wanted), Secrets::Masked.text(&title)))
+    FetchFailure::Unexpected(format!(
+        "expected {}, got the page '{}'",
+        Secrets::Masked.text(wanted),
+        Secrets::Masked.text(&title)
+    ))
 }
 
 #[cfg(test)]

@@ -3,8 +3,8 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use cache_core::redact::Redacted;
 use cache_core::ServiceName;
+use cache_core::redact::Redacted;
 use serde_json::Value;
 use tokio::time::Instant;
 

@@ -148,11 +148,14 @@ impl ServiceReport {
     fn new(of: &ServiceProgress, mode: Mode) -> Self {
         let (cold, warm) = (PassReport::new(&of.cold), PassReport::new(&of.warm));
         let error = match (of.cold.outcome(), of.warm.outcome()) {
-            (Some(Err(problem)), _) | (_, Some(Err(problem))) => Some(Secrets::Masked.text(&error_chain(problem)).into()),
+            (Some(Err(problem)), _) | (_, Some(Err(problem))) => {
+                Some(Secrets::Masked.text(&error_chain(problem)).into())
+            }
             (None, _) => Some("interrupted".to_owned()),
             (Some(Ok(_)), _) => None,
         };
-        let keys: BTreeSet<_> = of.cold.digests().into_iter().map(|digest| String::from(Secrets::Masked.key(&digest.key))).collect();
+        let keys: BTreeSet<_> =
+            of.cold.digests().into_iter().map(|digest| String::from(Secrets::Masked.key(&digest.key))).collect();
         let names = if mode == Mode::Uncached { ["current", "cached"] } else { ["cold", "warm"] };
         let comparison = compare::compare_passes(&of.cold, &of.warm, names);
         let both = cold.zip(warm).filter(|_| error.is_none());

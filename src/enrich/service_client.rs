@@ -190,7 +190,7 @@ impl ServiceClient {
         let named = |problem| match problem {
             FetchFailure::NotCached(what) => {
                 FetchFailure::NotCached(Secrets::Masked.text(&format!("{what} ({name})")).into_owned())
-            },
+            }
             other => other,
         };
         let outcome = self.response(request.store_if(is_good)).await.map_err(named);

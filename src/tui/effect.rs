@@ -1,9 +1,9 @@
 //! Effects: what `update` requests. Plain data, so that tests can compare it and dialogs can hold it until confirmed.
 
-use cache_core::redact::Redacted;
 use cache_core::admin::batch::FlushPlan;
 use cache_core::admin::batch::Target;
 use cache_core::admin::ttl::ExpiryChange;
+use cache_core::redact::Redacted;
 use cache_core::{BackendId, BodyPattern, EntryId, EventSource};
 
 use crate::enrich::progress;

@@ -9,10 +9,10 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::redact::Secrets;
 use crate::model::headers::Headers;
 use crate::model::key::{CacheKey, HTTP_PREFIX, ResultKey};
 use crate::model::metadata::HishelMetadata;
+use crate::redact::Secrets;
 
 /// Kind of an entry: response or result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

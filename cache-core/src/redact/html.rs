@@ -30,7 +30,10 @@ pub(in crate::redact) fn find(text: &str, places: &mut Places) {
         let tag = Tag::parse(text, from);
         // `<https://…>` is none.
         let after = &text[from + tag.name.len()..];
-        if !after.is_empty() && !after.starts_with(|c: char| c == '>' || c.is_ascii_whitespace()) && !after.starts_with("/>") {
+        if !after.is_empty()
+            && !after.starts_with(|c: char| c == '>' || c.is_ascii_whitespace())
+            && !after.starts_with("/>")
+        {
             continue;
         }
         from = tag.end;

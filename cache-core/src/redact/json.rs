@@ -168,9 +168,7 @@ fn name_before(text: &[u8], colon: usize) -> Option<(Quoting, Range<usize>)> {
     let quoting = Quoting::ending_at(text, close)?;
     let end = close - quoting.backslashes;
     let earliest = end.saturating_sub(MAX_NAME);
-    let is_open = |at: &usize| {
-        text[*at] == quoting.quote && backslashes_before(text, *at) == quoting.backslashes
-    };
+    let is_open = |at: &usize| text[*at] == quoting.quote && backslashes_before(text, *at) == quoting.backslashes;
     let open = (earliest..end).rev().find(is_open)?;
     Some((quoting, open + 1..end))
 }

@@ -9,7 +9,8 @@ use crate::redact::{names, text};
 const MIN_RANDOM: usize = 16;
 
 /// Authentication schemes (RFC 9110, 11.1) whose credentials follow in the same value.
-const SCHEMES: [&str; 9] = ["bearer", "basic", "digest", "token", "apikey", "dpop", "negotiate", "hmac", "aws4-hmac-sha256"];
+const SCHEMES: [&str; 9] =
+    ["bearer", "basic", "digest", "token", "apikey", "dpop", "negotiate", "hmac", "aws4-hmac-sha256"];
 
 /// The value of a header field with its credentials masked.
 pub(in crate::redact) fn header<'a>(name: &str, value: &'a str) -> Cow<'a, str> {
@@ -80,7 +81,9 @@ pub(in crate::redact) fn find_tokens(text: &str, places: &mut Places) {
             let end = run(text, start, |byte| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte));
             // `Basic information` is prose, and `Basic realm="x"` a challenge.
             let is_challenge = text[..end].ends_with('=') && text[end..].starts_with('"');
-            if !is_challenge && text[start..end].bytes().skip(1).any(|byte| !byte.is_ascii_lowercase() && !b"-./".contains(&byte)) {
+            if !is_challenge
+                && text[start..end].bytes().skip(1).any(|byte| !byte.is_ascii_lowercase() && !b"-./".contains(&byte))
+            {
                 places.add(start..end);
             }
         }
@@ -99,15 +102,28 @@ mod tests {
     #[test]
     fn credentials_are_known_by_their_look() {
         for value in [
-            "Bearer abc", "basic dTpw", "Digest username=\"me\"", "me:S3CRET@host", "82fce6a05e45281a9b1c2d3e4f5a6b7c",
-            "0c8fd1e2-1a0e-4c7e-9a53-9d1a7e7b5b11", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl",
-            "sk_live_4eC39HqLyjWDarjtT1zdp7dc", "AKIAIOSFODNN7EXAMPLE1A2B",
+            "Bearer abc",
+            "basic dTpw",
+            "Digest username=\"me\"",
+            "me:S3CRET@host",
+            "82fce6a05e45281a9b1c2d3e4f5a6b7c",
+            "0c8fd1e2-1a0e-4c7e-9a53-9d1a7e7b5b11",
+            "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl",
+            "sk_live_4eC39HqLyjWDarjtT1zdp7dc",
+            "AKIAIOSFODNN7EXAMPLE1A2B",
         ] {
             assert!(is_credential(value), "{value}");
         }
         for value in [
-            "text/html; charset=utf-8", "fullmetal-alchemist-brotherhood", "sword-art-online-2", "20240101T000000Z",
-            "SomeLongNameInCamelCase", "W/\"5d\"", "1700000000000000000", "me@example.org", "https://host/a:b@c",
+            "text/html; charset=utf-8",
+            "fullmetal-alchemist-brotherhood",
+            "sword-art-online-2",
+            "20240101T000000Z",
+            "SomeLongNameInCamelCase",
+            "W/\"5d\"",
+            "1700000000000000000",
+            "me@example.org",
+            "https://host/a:b@c",
         ] {
             assert!(!is_credential(value), "{value}");
         }
@@ -124,7 +140,11 @@ mod tests {
             ("www-authenticate", "Basic realm=\"x\"", "Basic realm=\"x\""),
             ("content-type", "text/html; charset=utf-8", "text/html; charset=utf-8"),
             ("location", "/next?token=abc", "/next?token=***"),
-            ("link", "<https://h/a?token=abc&p=2>; rel=\"next\", <b>", "<https://h/a?token=***&p=2>; rel=\"next\", <b>"),
+            (
+                "link",
+                "<https://h/a?token=abc&p=2>; rel=\"next\", <b>",
+                "<https://h/a?token=***&p=2>; rel=\"next\", <b>",
+            ),
             ("warning", "see https://u:p@h/x?a=1 me@h", "see https://***@h/x?a=1 me@h"),
             ("location", "//u:p@h/x", "//***@h/x"),
             ("refresh", "0; url=https://h/x;jsessionid=A1?a=1", "0; url=https://h/x;jsessionid=***?a=1"),

@@ -72,7 +72,12 @@ impl<'a> Document<'a> {
 
 impl<'a> RedisKey<'a> {
     fn new(fact: &'a RedisKeyInfo, secrets: Secrets) -> Self {
-        Self { name: Id::from_key(&fact.key, secrets), kind: secrets.text(&fact.kind), ttl: fact.ttl, bytes: fact.bytes }
+        Self {
+            name: Id::from_key(&fact.key, secrets),
+            kind: secrets.text(&fact.kind),
+            ttl: fact.ttl,
+            bytes: fact.bytes,
+        }
     }
 }
 

@@ -154,13 +154,20 @@ mod tests {
         let readable = |body: &[u8]| readable(body, None, Secrets::Masked);
         assert_eq!(readable(b"a\x1b[2J\r\nb"), "a␛[2J\nb\n");
         assert_eq!(readable(br#"{"a":[1],"b":{}}"#), "{\n  \"a\": [\n    1\n  ],\n  \"b\": {}\n}\n");
-        assert_eq!(readable(br#"{"a":"\u30ef\u001b","n":1E5,"n":0.10}"#), "{\n  \"a\": \"ワ\\u001b\",\n  \"n\": 1E5,\n  \"n\": 0.10\n}\n");
+        assert_eq!(
+            readable(br#"{"a":"\u30ef\u001b","n":1E5,"n":0.10}"#),
+            "{\n  \"a\": \"ワ\\u001b\",\n  \"n\": 1E5,\n  \"n\": 0.10\n}\n"
+        );
         assert_eq!(readable(b"\xff\xfe\xff"), "(binary, 3 B; use --raw to write it to a file or pipe)\n");
     }
 
     #[test]
     fn a_body_that_is_no_json_hides_its_secrets_too() {
-        for body in ["access_token=S3CRET&x=1", "\u{feff}{\"token\":\"S3CRET\"}", "{\"token\":\"S3CRET\"}\n{\"token\":\"S3CRET\"}"] {
+        for body in [
+            "access_token=S3CRET&x=1",
+            "\u{feff}{\"token\":\"S3CRET\"}",
+            "{\"token\":\"S3CRET\"}\n{\"token\":\"S3CRET\"}",
+        ] {
             let shown = readable(body.as_bytes(), None, Secrets::Masked);
             assert!(!shown.contains("S3CRET") && shown.contains("***"), "{shown}");
         }

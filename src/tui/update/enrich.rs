@@ -274,8 +274,7 @@ fn open_digest(app: &mut App) -> Vec<Effect> {
         app.show_error("Select a finished run");
         return Vec::new();
     };
-    let keys: HashSet<String> =
-        report.services.iter().flat_map(|service| &service.keys).cloned().collect();
+    let keys: HashSet<String> = report.services.iter().flat_map(|service| &service.keys).cloned().collect();
     if keys.is_empty() {
         app.show_error("This run used no cache entries");
         return Vec::new();

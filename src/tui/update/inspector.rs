@@ -131,10 +131,8 @@ pub(crate) fn reveal(app: &mut App) {
 fn fold(app: &mut App, wanted: Option<bool>) -> bool {
     let inspector = &mut app.inspector;
     let Some(&line) = inspector.json_lines.get(inspector.cursor) else { return false };
-    let opens = inspector
-        .content()
-        .and_then(|body| body.json()?.lines.get(line as usize))
-        .is_some_and(|line| line.close > 0);
+    let opens =
+        inspector.content().and_then(|body| body.json()?.lines.get(line as usize)).is_some_and(|line| line.close > 0);
     let is_folded = inspector.folded.contains(&line);
     let wanted = wanted.unwrap_or(!is_folded);
     if !opens || wanted == is_folded {

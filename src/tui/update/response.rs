@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cache_core::redact::Secrets;
 use cache_core::admin::{flush, ttl};
+use cache_core::redact::Secrets;
 use cache_core::{Error, Health, error_chain};
 
 use crate::tui::app::body::BodyView;
@@ -206,7 +206,9 @@ fn loaded(app: &mut App, ticket: Ticket, result: Result<Option<Box<Detail>>, Err
     }
     match result {
         Ok(detail) => {
-            app.inspector.view = detail.as_ref().map_or(BodyView::default(), |detail| detail.body.content(Secrets::Masked).natural_view());
+            app.inspector.view = detail
+                .as_ref()
+                .map_or(BodyView::default(), |detail| detail.body.content(Secrets::Masked).natural_view());
             app.inspector.detail = Loadable::Ready(detail);
             app.inspector.folded.clear();
             app.inspector.lay_out_json();

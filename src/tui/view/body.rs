@@ -40,7 +40,11 @@ pub(crate) fn draw(frame: &mut Frame<'_>, area: Rect, pane: Rect, app: &App, the
 
 /// The view and the omitted part, in the corner of the frame.
 fn note(frame: &mut Frame<'_>, pane: Rect, body: &Body, app: &App, theme: &Theme) {
-    let mut text = format!(" {} · {}", app.inspector.view.name(), human::bytes(body.content(app.inspector.secrets).bytes.len() as u64));
+    let mut text = format!(
+        " {} · {}",
+        app.inspector.view.name(),
+        human::bytes(body.content(app.inspector.secrets).bytes.len() as u64)
+    );
     if body.was_encoded {
         text.push_str(" decompressed");
     }

@@ -71,12 +71,19 @@ pub(crate) fn draw(frame: &mut Frame<'_>, regions: &Regions, app: &App, theme: &
     }
     match &inspector.detail {
         Loadable::Ready(Some(detail)) => match inspector.tab {
-            Tab::Keys => draw_lines(frame, inside, app, keys(&detail.inspected.keys, inside.width, inspector.secrets, theme).into_iter()),
+            Tab::Keys => draw_lines(
+                frame,
+                inside,
+                app,
+                keys(&detail.inspected.keys, inside.width, inspector.secrets, theme).into_iter(),
+            ),
             Tab::Body => body::draw(frame, inside, regions.inspector, app, theme),
             _ => draw_headers(frame, inside, app, theme),
         },
         Loadable::Ready(None) => draw_message(frame, inside, "This entry no longer exists", theme),
-        Loadable::Failed(error) => draw_message(frame, inside, &safe::line(&Secrets::Masked.text(&error_chain(error))), theme),
+        Loadable::Failed(error) => {
+            draw_message(frame, inside, &safe::line(&Secrets::Masked.text(&error_chain(error))), theme)
+        }
         Loadable::Loading(_) | Loadable::Idle => draw_message(frame, inside, "…", theme),
     }
 }
@@ -112,7 +119,8 @@ fn draw_headers(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) {
         let status = entry.response.status_code;
         Line::styled(format!(" {status}"), crate::tui::view::table::status_style(status, theme).patch(theme.strong))
     };
-    let names = headers.iter().map(|(name, _)| columns::width(&safe::line(&secrets.text(name)))).max().unwrap_or(0).min(28);
+    let names =
+        headers.iter().map(|(name, _)| columns::width(&safe::line(&secrets.text(name)))).max().unwrap_or(0).min(28);
     let fields = headers.iter().flat_map(|(name, values)| values.iter().map(move |value| (name, value)));
     let fields = fields.map(|(name, value)| {
         let value = secrets.header(name, value);

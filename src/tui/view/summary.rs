@@ -102,7 +102,10 @@ pub(crate) fn facts(app: &App) -> Vec<Fact> {
     let chunks = chunks.map_or(String::new(), |chunks| format!(" in {} chunks", human::count(chunks)));
     facts.push(Fact::new("Size", format!("{}{chunks}", human::bytes(entry.size))));
     if let Some(http) = &entry.http {
-        let kind = http.content_type.as_deref().map_or_else(|| "no content type".to_owned(), |kind| safe::line(&secrets.text(kind)).into_owned());
+        let kind = http
+            .content_type
+            .as_deref()
+            .map_or_else(|| "no content type".to_owned(), |kind| safe::line(&secrets.text(kind)).into_owned());
         facts.push(Fact::new("Status", format!("{}  {kind}", http.status)));
         facts.push(Fact::new("Cache key", safe::key(http.cache_key.as_bytes(), secrets)));
     }
@@ -123,7 +126,8 @@ fn name(entry: &Summary, secrets: Secrets, facts: &mut Vec<Fact>) {
         }
         let url = secrets.url(&http.url);
         facts.push(
-            Fact::new("Request", format!("{} {}", safe::line(&secrets.text(&http.method)), safe::line(&url))).tone(Tone::Strong),
+            Fact::new("Request", format!("{} {}", safe::line(&secrets.text(&http.method)), safe::line(&url)))
+                .tone(Tone::Strong),
         );
     } else if let Some(key) = entry.result_key() {
         facts.push(Fact::new("Function", safe::key(key.prefix, secrets)).tone(Tone::Strong));

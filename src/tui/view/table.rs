@@ -185,7 +185,10 @@ fn row_line<'a>(row: &'a Row, columns: &[(Column, u16)], app: &App, theme: &Them
 fn cell(column: Column, entry: &Summary, now: f64, theme: &Theme) -> (Cow<'static, str>, Style) {
     let http = entry.http.as_deref();
     match column {
-        Column::Method => (http.map_or("".into(), |http| safe::line(&Secrets::Masked.text(&http.method)).into_owned().into()), theme.dim),
+        Column::Method => (
+            http.map_or("".into(), |http| safe::line(&Secrets::Masked.text(&http.method)).into_owned().into()),
+            theme.dim,
+        ),
         Column::Service => (entry.service.name().into(), theme.dim),
         Column::Status => match http {
             Some(http) => (http.status.to_string().into(), status_style(http.status, theme)),
