@@ -104,9 +104,12 @@ pub struct Global {
     #[arg(long, global = true, value_name = "NAME")]
     #[arg(help = "Use the settings in [profile.NAME] of the configuration file")]
     pub profile: Option<String>,
-    /// Log to stderr (-vv for debug, -vvv for trace)
+    /// Log to stderr, or to a file with tui (-vv for debug, -vvv for trace)
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
+    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(help = "Append the log to FILE instead of stderr [default for tui: $XDG_STATE_HOME/animecache/log]")]
+    pub log_file: Option<PathBuf>,
     /// Print only errors and fallback warnings to stderr
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub quiet: bool,

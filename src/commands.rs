@@ -6,6 +6,7 @@ pub(crate) mod doctor;
 pub(crate) mod enrich;
 pub(crate) mod entry_label;
 pub(crate) mod flush;
+pub mod log;
 pub(crate) mod ls;
 pub(crate) mod packaging;
 pub(crate) mod plan_and_confirm;

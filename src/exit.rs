@@ -17,6 +17,10 @@ pub enum Exit {
     Partial = 4,
     /// The backend is unreachable.
     Unreachable = 5,
+    /// The terminal of the dashboard was closed, or SIGHUP.
+    HungUp = 129,
+    /// The dashboard received SIGTERM.
+    Terminated = 143,
 }
 
 impl From<Exit> for ExitCode {

@@ -1,13 +1,12 @@
 //! Parses the command line, runs the command, prints errors and sets the exit code.
 
-use std::io::stderr;
 use std::process::ExitCode;
 
-use animecache::cli::{Cli, Global};
+use animecache::cli::Cli;
+use animecache::commands::log;
 use animecache::exit::{self, Exit};
-use animecache::output::{self, safe, style};
+use animecache::output::{self, safe};
 use animecache::settings;
-use tracing_subscriber::EnvFilter;
 
 /// The commands wait for one server most of the time; the second thread keeps Ctrl-C and progress alive.
 const THREADS: usize = 2;
@@ -15,7 +14,9 @@ const THREADS: usize = 2;
 fn main() -> ExitCode {
     settings::config_file::extend_services(&std::env::args_os().collect::<Vec<_>>());
     let cli = Cli::typed();
-    log_to_stderr(&cli.global);
+    if let Err(error) = log::start(&cli) {
+        return report(&error).into();
+    }
     let outcome = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(THREADS)
         .enable_all()
@@ -28,19 +29,6 @@ fn main() -> ExitCode {
             outcome
         });
     outcome.unwrap_or_else(|error| report(&error)).into()
-}
-
-fn log_to_stderr(global: &Global) {
-    let level = match global.verbose {
-        0 => return,
-        1 => "info",
-        2 => "debug",
-        _ => "trace",
-    };
-    // Drivers may log what they send, passwords included.
-    let ours = EnvFilter::new(format!("animecache={level},cache_core={level}"));
-    let is_coloured = style::is_wanted(global.color, &stderr());
-    tracing_subscriber::fmt().with_env_filter(ours).with_ansi(is_coloured).with_writer(stderr).init();
 }
 
 fn report(error: &anyhow::Error) -> Exit {

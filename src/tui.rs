@@ -61,13 +61,19 @@ pub async fn run(
     let size = terminal.size().context("cannot determine the terminal size")?;
     let mut app = App::new(options, keymap, size, TimeZone::system(), clock::now());
     let mut times = FrameTimes::from_environment();
-    let end = run::drive(&mut terminal, input, runner, inbox, &mut app, &theme, |time| times.record(time)).await;
+    let end = run::drive(&mut *terminal, input, runner, inbox, &mut app, &theme, |time| times.record(time)).await;
     drop(guard);
-    end.context("terminal I/O failed")?;
     times.report();
     let summary = app.take_exit_summary();
     if let Some(summary) = &summary {
         output::print_error(&summary.text);
+    }
+    if let Some(signal) = app.signal.filter(|signal| *signal != Exit::Done) {
+        return Ok(signal);
+    }
+    match end {
+        Err(error) if is_closed(&error) => return Ok(Exit::HungUp),
+        end => end.context("terminal I/O failed")?,
     }
     match app.failure {
         None if summary.is_some_and(|summary| !summary.is_complete) => Ok(Exit::Partial),
@@ -75,4 +81,10 @@ pub async fn run(
         Some(Failure::Opening(error)) => Err(error.into()),
         Some(Failure::Crash) => anyhow::bail!("internal error in the dashboard; see the message above"),
     }
+}
+
+/// Whether the terminal was closed.
+fn is_closed(error: &std::io::Error) -> bool {
+    let closed = [rustix::io::Errno::IO, rustix::io::Errno::NXIO, rustix::io::Errno::PIPE, rustix::io::Errno::BADF];
+    closed.iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
 }

@@ -22,6 +22,10 @@ pub(crate) async fn run(session: &Session) -> anyhow::Result<Exit> {
             "the dashboard needs a terminal; for scripts there are stats, ls, show, flush and ttl, with --json";
         return Err(Refused(message.into()).into());
     }
+    if std::env::var_os("TERM").is_some_and(|term| term == "dumb") {
+        let message = "the dashboard needs a terminal that can move its cursor, and TERM is 'dumb'";
+        return Err(Refused(message.into()).into());
+    }
     session.check_settings()?;
     let options = Options {
         is_read_only: session.global.read_only,

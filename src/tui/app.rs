@@ -22,6 +22,7 @@ use jiff::tz::TimeZone;
 use ratatui::layout::Size;
 use tui_textarea::TextArea;
 
+use crate::exit::Exit;
 use crate::output::{human, safe};
 use crate::tui::app::dialog::Dialog;
 use crate::tui::app::enrich::Enrich;
@@ -153,6 +154,8 @@ pub struct App {
     pub exit_summary: Option<ExitSummary>,
     /// The error that ends the dashboard.
     pub failure: Option<Failure>,
+    /// The exit code of the signal that ends the dashboard.
+    pub signal: Option<Exit>,
     tickets: u64,
 }
 
@@ -194,6 +197,7 @@ impl App {
             is_leaving: false,
             exit_summary: None,
             failure: None,
+            signal: None,
             tickets: 0,
         }
     }

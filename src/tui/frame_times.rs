@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::output::print_error;
+
 /// If this variable is set, a summary of the frame times is written to stderr at the end.
 const FRAME_TIMES: &str = "ANIMECACHE_FRAME_TIMES";
 
@@ -28,6 +30,7 @@ impl FrameTimes {
         let at = |part: f64| {
             times.get(((times.len() as f64 * part) as usize).min(times.len() - 1)).copied().unwrap_or_default()
         };
-        eprintln!("frames: {}, render time: median {:?}, 95% {:?}, max {:?}", times.len(), at(0.5), at(0.95), at(1.0));
+        let (count, middle, most, max) = (times.len(), at(0.5), at(0.95), at(1.0));
+        print_error(&format!("frames: {count}, render time: median {middle:?}, 95% {most:?}, max {max:?}"));
     }
 }

@@ -9,6 +9,7 @@ use crossterm::event::{KeyEvent, MouseEvent};
 use ratatui::layout::Size;
 
 use crate::enrich::history::Run;
+use crate::exit::Exit;
 use crate::tui::app::detail::Detail;
 use crate::tui::app::enrich::{ServiceTally, TitleList};
 use crate::tui::app::rates::RateTable;
@@ -31,8 +32,10 @@ pub enum Message {
     Health(Health),
     /// No key was pressed for a moment since the open dialog is on the screen: its answers count from now on.
     Quiet,
-    /// The process received a signal to exit, or its terminal was closed.
-    Terminated,
+    /// The process received a signal to exit, or its terminal was closed; with the exit code for that.
+    Terminated(Exit),
+    /// A task or thread panicked.
+    Panicked,
     /// Progress of a request.
     Progress(Ticket, EnrichProgress),
     /// A request has ended.
@@ -91,8 +94,6 @@ pub enum Outcome {
     Runs(Result<Vec<Run>, Error>),
     /// The health of the store.
     Health(Health),
-    /// The task panicked; the terminal has been restored already.
-    Crashed,
 }
 
 impl Message {

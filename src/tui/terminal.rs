@@ -1,8 +1,11 @@
 //! Sets up the terminal, and restores it however the program ends.
 
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io;
 use std::io::{Stdout, stdout};
+use std::mem::ManuallyDrop;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crossterm::clipboard::CopyToClipboard;
@@ -13,12 +16,20 @@ use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 use rustix::process::{Signal, kill_current_process_group};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Notify;
 use tokio::time::timeout;
+
+use crate::output::{print_error, safe};
 
 /// Longer than stopping a process takes.
 const STOP_TIMEOUT: Duration = Duration::from_millis(100);
 
 static IS_TAKEN: AtomicBool = AtomicBool::new(false);
+
+/// The message of the first panic since the terminal was set up.
+static PANIC: Mutex<Option<String>> = Mutex::new(None);
+
+static PANICKED: Notify = Notify::const_new();
 
 /// Restores the terminal when dropped.
 pub struct Guard(());
@@ -27,11 +38,12 @@ pub struct Guard(());
 ///
 /// # Errors
 /// Errors of the terminal, which has been restored then.
-pub fn enter() -> io::Result<(Guard, Terminal<CrosstermBackend<Stdout>>)> {
+// Not dropped: `Terminal` would show the cursor, and panic where the terminal was closed. The guard shows it.
+pub fn enter() -> io::Result<(Guard, ManuallyDrop<Terminal<CrosstermBackend<Stdout>>>)> {
     install_panic_hook();
     let guard = Guard(());
     take()?;
-    Ok((guard, Terminal::new(CrosstermBackend::new(stdout()))?))
+    Ok((guard, ManuallyDrop::new(Terminal::new(CrosstermBackend::new(stdout()))?)))
 }
 
 fn take() -> io::Result<()> {
@@ -78,13 +90,34 @@ fn restore() {
     }
     let _ = execute!(stdout(), DisableBracketedPaste, DisableMouseCapture, LeaveAlternateScreen, cursor::Show);
     let _ = disable_raw_mode();
+    if let Some(message) = panic_message().take() {
+        print_error(&safe::lines(&message).collect::<Vec<_>>().join("\n"));
+    }
 }
 
-/// Restores the terminal before the panic message: on the alternate screen it would be lost.
+/// Waits until a task or thread panics while the terminal is set up.
+pub async fn panicked() {
+    PANICKED.notified().await;
+}
+
+fn panic_message() -> MutexGuard<'static, Option<String>> {
+    PANIC.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Keeps the message of a panic until the terminal is restored, which is left to the event loop: it would draw on.
 fn install_panic_hook() {
     let previous = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
-        restore();
-        previous(info);
+        if !IS_TAKEN.load(Ordering::SeqCst) {
+            return previous(info);
+        }
+        let backtrace = Backtrace::capture();
+        let thread = std::thread::current();
+        let mut message = format!("thread '{}' {info}", thread.name().unwrap_or("<unnamed>"));
+        if backtrace.status() == BacktraceStatus::Captured {
+            message.push_str(&format!("\n{backtrace}"));
+        }
+        panic_message().get_or_insert(message);
+        PANICKED.notify_one();
     }));
 }

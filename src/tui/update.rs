@@ -22,7 +22,7 @@ pub(crate) mod weight;
 use crossterm::event::KeyEvent;
 
 use crate::tui::action::Action;
-use crate::tui::app::App;
+use crate::tui::app::{App, Failure};
 use crate::tui::effect::Effect;
 use crate::tui::keymap::Mode;
 use crate::tui::message::Message;
@@ -54,7 +54,11 @@ pub fn update(app: &mut App, message: Message) -> Vec<Effect> {
             }
             Vec::new()
         }
-        Message::Terminated => vec![Effect::Quit],
+        Message::Terminated(exit) => {
+            app.signal = Some(exit);
+            act(app, Action::Quit)
+        }
+        Message::Panicked => response::fail(app, Failure::Crash),
         Message::Progress(ticket, progress) => response::progress(app, ticket, progress),
         Message::Done(ticket, outcome) => response::done(app, ticket, outcome),
     };

@@ -5,6 +5,7 @@
 use std::io::{Read, Write};
 use std::path::Path;
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
@@ -26,6 +27,8 @@ pub struct Pty {
 struct Seen {
     /// The terminal, and whether its output has ended.
     screen: Mutex<(vt100::Parser, bool)>,
+    /// The reader ends after more output.
+    is_closing: AtomicBool,
     news: Condvar,
 }
 
@@ -47,7 +50,11 @@ impl Pty {
         let child = pty.slave.spawn_command(command).unwrap();
         drop(pty.slave);
         let parser = vt100::Parser::new(30.try_into().unwrap(), 100.try_into().unwrap(), 0);
-        let seen = Arc::new(Seen { screen: Mutex::new((parser, false)), news: Condvar::new() });
+        let seen = Arc::new(Seen {
+            screen: Mutex::new((parser, false)),
+            is_closing: AtomicBool::new(false),
+            news: Condvar::new(),
+        });
         let mut output = pty.master.try_clone_reader().unwrap();
         let shown = Arc::clone(&seen);
         std::thread::spawn(move || {
@@ -58,7 +65,7 @@ impl Pty {
                 screen.0.process(&buffer[..count]);
                 screen.1 = count == 0;
                 shown.news.notify_all();
-                if count == 0 {
+                if count == 0 || shown.is_closing.load(Ordering::Relaxed) {
                     return;
                 }
             }
@@ -92,6 +99,16 @@ impl Pty {
     pub fn resize(&self, columns: u16, rows: u16) {
         self.seen.screen.lock().unwrap().0.screen_mut().set_size(rows.try_into().unwrap(), columns.try_into().unwrap());
         self.master.resize(PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 }).unwrap();
+    }
+
+    /// Closes the terminal, and returns the exit code of the program.
+    pub fn close(self) -> u32 {
+        let Self { mut child, master, mut keyboard, seen, .. } = self;
+        seen.is_closing.store(true, Ordering::Relaxed);
+        // Its response ends the reader, which has the terminal open, too.
+        keyboard.write_all(b"j").unwrap();
+        drop((master, keyboard));
+        child.wait().unwrap().exit_code()
     }
 
     /// Waits for the end of the program, checks that the terminal has been restored, and returns the exit code and the

@@ -34,13 +34,62 @@ fn leaving_gives_the_terminal_back(#[case] key: &str) {
 }
 
 #[rstest]
-#[case("TERM")]
-#[case("HUP")]
-#[case("INT")]
-fn a_signal_gives_the_terminal_back(#[case] signal: &str) {
+#[case("TERM", 143)]
+#[case("HUP", 129)]
+#[case("INT", 0)]
+fn a_signal_restores_the_terminal_and_is_the_exit_code(#[case] signal: &str, #[case] code: u32) {
     let (pty, _directory) = demo();
     pty.signal(signal);
+    assert_eq!(pty.end().0, code);
+}
+
+#[test]
+fn a_closed_terminal_ends_the_dashboard_without_a_panic() {
+    let (pty, _directory) = demo();
+    assert_eq!(pty.close(), 129);
+}
+
+#[test]
+fn a_dumb_terminal_is_refused() {
+    let directory = tempdir().unwrap();
+    let script = format!("TERM=dumb '{}' tui --demo", env!("CARGO_BIN_EXE_animecache"));
+    let (code, screen) = Pty::start(Path::new("/bin/sh"), &["-c", &script], directory.path()).end();
+    assert_eq!(code, 2, "{screen}");
+    assert!(screen.contains("TERM is 'dumb'"), "{screen}");
+}
+
+#[test]
+fn late_responses_of_the_terminal_press_no_key() {
+    let (mut pty, _directory) = demo();
+    pty.keys("\x1b]11;rgb:ffff/ffff/ffff\x1b\\\x1bP1$rdy\x1b\\\x1b_dy\x1b\\/frieren");
+    pty.wait_for("/ frieren");
+    pty.keys("\x03");
     assert_eq!(pty.end().0, 0);
+}
+
+#[test]
+fn ctrl_c_leaves_during_an_unfinished_paste() {
+    let (mut pty, _directory) = demo();
+    pty.keys("\x1b[200~body");
+    pty.keys("\x03");
+    assert_eq!(pty.end().0, 0);
+}
+
+#[test]
+fn a_verbose_dashboard_logs_to_a_file_not_to_the_terminal() {
+    let directory = tempdir().unwrap();
+    let program = Path::new(env!("CARGO_BIN_EXE_animecache"));
+    let mut pty = Pty::start(program, &["-vv", "tui", "--demo"], directory.path());
+    pty.wait_for("kitsu");
+    pty.keys("e");
+    pty.wait_for("No runs yet");
+    pty.keys("\tuG \r");
+    pty.wait_for("Cowboy Bebop · ");
+    assert!(!pty.screen().contains("DEBUG"), "{}", pty.screen());
+    pty.keys("q");
+    assert_eq!(pty.end().0, 0);
+    let log = std::fs::read_to_string(directory.path().join(".local/state/animecache/log")).unwrap();
+    assert!(log.contains("cache_core"), "{log}");
 }
 
 #[test]
@@ -138,7 +187,7 @@ fn leaving_in_the_middle_of_a_flush_says_what_was_done(#[case] key: &str) {
     redis::cmd("CLIENT").arg("UNPAUSE").exec(&mut redis).unwrap();
     let (code, screen) = pty.end();
     assert_eq!(code, 4, "{screen}");
-    assert!(screen.contains("Deleted 1,000 entries (1,000 keys)"), "{screen}");
+    assert!(screen.contains("Deleted 100 entries (100 keys)"), "{screen}");
 }
 
 #[test]

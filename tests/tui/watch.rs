@@ -113,9 +113,9 @@ async fn a_storage_that_cannot_be_watched_says_so() {
 }
 
 #[rstest]
-#[case("TERM")]
-#[case("HUP")]
-fn a_signal_puts_the_setting_back_too(#[case] signal: &str) {
+#[case("TERM", 143)]
+#[case("HUP", 129)]
+fn a_signal_puts_the_setting_back_too(#[case] signal: &str, #[case] code: u32) {
     let server = RedisServer::start("");
     let mut redis = connect(&server);
     let directory = tempfile::tempdir().unwrap();
@@ -129,6 +129,6 @@ fn a_signal_puts_the_setting_back_too(#[case] signal: &str) {
     terminal.wait_for("and will be restored");
     assert_ne!(setting(&mut redis), "");
     terminal.signal(signal);
-    assert_eq!(terminal.end().0, 0);
+    assert_eq!(terminal.end().0, code);
     assert_eq!(setting(&mut redis), "");
 }

@@ -14,7 +14,7 @@ use crate::tui::app::detail::Detail;
 use crate::tui::app::rates::RateTable;
 use crate::tui::message::{EnrichProgress, Message, Outcome};
 use crate::tui::runner::reporter::Reporter;
-use crate::tui::runner::tasks::Tasks;
+use crate::tui::runner::tasks::{Tasks, start};
 use crate::tui::ticket::Ticket;
 
 /// At most so many found entries in one message.
@@ -42,8 +42,7 @@ async fn open(
         problem: opened.fallback.as_ref().map(|error| error_chain(error)),
     };
     if let Some(changes) = opened.store.health_changes() {
-        #[expect(clippy::disallowed_methods, reason = "the runner starts the dashboard's tasks")]
-        tokio::spawn(follow(changes, inbox));
+        drop(start(&inbox.clone(), follow(changes, inbox)));
     }
     let _ = slot.set(opened.store);
     Ok(health)

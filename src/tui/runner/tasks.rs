@@ -31,6 +31,17 @@ struct Task {
     is_endless: bool,
 }
 
+/// Starts a task of the dashboard, which is told if it panics.
+#[expect(clippy::disallowed_methods, reason = "the only place that starts tasks of the dashboard")]
+pub(crate) fn start(inbox: &mpsc::Sender<Message>, work: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
+    let inbox = inbox.clone();
+    tokio::spawn(async move {
+        if AssertUnwindSafe(work).catch_unwind().await.is_err() {
+            let _ = inbox.send(Message::Panicked).await;
+        }
+    })
+}
+
 impl Tasks {
     /// No tasks, and no store yet.
     pub(crate) fn new(inbox: mpsc::Sender<Message>) -> Self {
@@ -62,9 +73,8 @@ impl Tasks {
         let stop = Arc::new(AtomicBool::new(false));
         let inbox = self.inbox.clone();
         let work = work(Reporter { ticket, inbox: inbox.clone(), stop: Arc::clone(&stop) });
-        #[expect(clippy::disallowed_methods, reason = "the runner starts the dashboard's tasks")]
-        let handle = tokio::spawn(async move {
-            let outcome = AssertUnwindSafe(work).catch_unwind().await.unwrap_or(Outcome::Crashed);
+        let handle = start(&self.inbox, async move {
+            let outcome = work.await;
             // The inbox is closed once the dashboard has been left.
             let _ = inbox.send(Message::Done(ticket, outcome)).await;
         });

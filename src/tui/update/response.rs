@@ -66,7 +66,6 @@ pub(crate) fn progress(app: &mut App, ticket: Ticket, progress: EnrichProgress) 
 pub(crate) fn done(app: &mut App, ticket: Ticket, outcome: Outcome) -> Vec<Effect> {
     match outcome {
         Outcome::Opened(result) => return opened(app, result),
-        Outcome::Crashed => return fail(app, Failure::Crash),
         Outcome::Scanned(result) => return scanned(app, ticket, result),
         Outcome::Health(health) => return health_checked(app, ticket, health),
         Outcome::Flushed(report, took) => return flushed(app, ticket, &report, took),
@@ -100,7 +99,7 @@ fn opened(app: &mut App, result: Result<Health, Error>) -> Vec<Effect> {
 }
 
 /// Leaves the dashboard with a failure.
-fn fail(app: &mut App, failure: Failure) -> Vec<Effect> {
+pub(crate) fn fail(app: &mut App, failure: Failure) -> Vec<Effect> {
     app.failure = Some(failure);
     vec![Effect::Quit]
 }
