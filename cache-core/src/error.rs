@@ -59,6 +59,8 @@ impl fmt::Display for BackendId {
 pub enum RefusalScope {
     /// The operation, whatever the entry.
     All,
+    /// Every write of every client: a replica, a full memory, a failed snapshot.
+    Writes,
     /// The keys of some entries; others may be allowed.
     Keys,
 }

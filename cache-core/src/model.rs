@@ -1,5 +1,6 @@
 //! Plain values: no I/O, no formats, no policy.
 
+pub(crate) mod capabilities;
 pub(crate) mod duration;
 pub(crate) mod entry;
 pub(crate) mod event;

@@ -24,7 +24,7 @@ pub(crate) async fn run(session: &Session) -> anyhow::Result<Exit> {
     let is_reached = if session.global.demo {
         let demo = demo::cache(session.settings.cache.services.clone()).await?;
         let store = Arc::clone(&demo.store);
-        examine(&mut report, &OpenCache { store, is_fallback: false, _demo: Some(demo) }).await;
+        examine(&mut report, &OpenCache { store, is_fallback: false, server: None, _demo: Some(demo) }).await;
         true
     } else {
         report.checks.extend(settings::checks(&session.settings));
@@ -34,7 +34,7 @@ pub(crate) async fn run(session: &Session) -> anyhow::Result<Exit> {
         // Without a fallback, which would hide the error.
         match cache_core::open(&session.settings.cache, session.options(WhenUnreachable::Fail)).await {
             Ok(Opened { store, .. }) => {
-                examine(&mut report, &OpenCache { store, is_fallback: false, _demo: None }).await;
+                examine(&mut report, &OpenCache { store, is_fallback: false, server: None, _demo: None }).await;
                 true
             }
             Err(error) => {
@@ -60,7 +60,7 @@ pub(crate) async fn run(session: &Session) -> anyhow::Result<Exit> {
 async fn examine(report: &mut DoctorReport, cache: &OpenCache) {
     report.checks.extend(backend::checks(cache).await);
     report.checks.extend(match crate::commands::stats::count::count(cache).await {
-        Ok(tally) => contents::checks(&tally),
+        Ok(tally) => backend::denied(tally.denied).into_iter().chain(contents::checks(&tally)).collect(),
         Err(error) => vec![Check::fail("entries", error_chain(&error), backend::advice(&error))],
     });
 }

@@ -29,12 +29,14 @@ pub(crate) async fn run(session: &Session, args: &LsArgs) -> anyhow::Result<Exit
     let cache = session.open_to_read().await?;
     let mut list = List::new(session, &cache, Secrets::revealed_if(args.reveal));
     let mut left = args.limit.unwrap_or(usize::MAX);
+    let mut denied = 0;
     let mut sorted = Vec::new();
     let filter = short_id::filter(&cache.store, &args.selectors).await?;
     let mut pages = std::pin::pin!(select(Arc::clone(&cache.store), filter).await?);
     while left > 0
         && let Some(page) = pages.try_next().await?
     {
+        denied += page.denied;
         if args.sort.is_some() {
             sorted.extend(page.entries);
             continue;
@@ -50,11 +52,12 @@ pub(crate) async fn run(session: &Session, args: &LsArgs) -> anyhow::Result<Exit
         list.write(sorted.iter().take(left))?;
         list.out.flush()?;
     }
-    if list.written == 0 {
+    let exit = session.listing_exit(&cache, denied);
+    if list.written == 0 && denied == 0 {
         session.note("No entries match");
         return Ok(Exit::NothingMatched);
     }
-    Ok(Exit::Done)
+    Ok(exit)
 }
 
 /// The order of two entries; unknown values come last in both directions.

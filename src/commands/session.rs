@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use cache_core::{Config, Inspect, OpenOptions, Opened, ReadOnly, WhenUnreachable};
+use cache_core::{Capabilities, Config, Inspect, OpenOptions, Opened, ReadOnly, WhenUnreachable};
 
 use crate::cli::Global;
 use crate::demo::Demo;
-use crate::exit::{CannotOpen, Refused};
+use crate::exit::{CannotOpen, Exit, Refused};
+use crate::output::human::counted;
 use crate::output::safe;
 use crate::output::style::Style;
 use crate::settings::Settings;
@@ -25,6 +26,8 @@ pub(crate) struct OpenCache {
     pub(crate) store: Arc<dyn Inspect>,
     /// SQLite is used because Redis is unreachable.
     pub(crate) is_fallback: bool,
+    /// What the server was when the cache was opened.
+    pub(crate) server: Option<Box<Capabilities>>,
     /// Deletes the demo cache when dropped.
     pub(crate) _demo: Option<Demo>,
 }
@@ -33,12 +36,27 @@ impl Session {
     /// Opens the cache for reading, with SQLite as fallback.
     pub(crate) async fn open_to_read(&self) -> anyhow::Result<OpenCache> {
         let when = if self.global.no_fallback { WhenUnreachable::Fail } else { WhenUnreachable::UseSqlite };
-        self.open(when).await
+        let cache = self.open(when).await?;
+        if let Some(server) = &cache.server {
+            for problem in
+                [server.incomplete_reason().or_else(|| server.read_only_reason()), server.writes_refused.clone()]
+            {
+                if let Some(reason) = problem {
+                    self.warn(&format!("{}: {reason}", cache.store.id()));
+                }
+            }
+        }
+        Ok(cache)
     }
 
     /// Opens the cache for changes, without a fallback: they must not affect another cache than the configured one.
     pub(crate) async fn open_to_change(&self) -> anyhow::Result<OpenCache> {
-        self.open(WhenUnreachable::Fail).await
+        let cache = self.open(WhenUnreachable::Fail).await?;
+        // Before a plan is made and confirmed that would then fail for each entry.
+        match cache.server.as_deref().and_then(Capabilities::read_only_reason) {
+            Some(reason) => Err(Refused(format!("{} cannot be changed: {reason}", cache.store.id())).into()),
+            None => Ok(cache),
+        }
     }
 
     /// Opens the cache for use, with SQLite as fallback, which is created if something will be stored.
@@ -55,7 +73,7 @@ impl Session {
         if self.global.demo {
             let demo = demo::cache(config.services.clone()).await?;
             let store = if self.global.read_only { read_only(&demo) } else { Arc::clone(&demo.store) };
-            return Ok(OpenCache { store, is_fallback: false, _demo: Some(demo) });
+            return Ok(OpenCache { store, is_fallback: false, server: None, _demo: Some(demo) });
         }
         self.check_settings()?;
         let opened = cache_core::open(config, options).await;
@@ -71,7 +89,8 @@ impl Session {
             let reason = cache_core::error_chain(error);
             output::print_error(&safe::line(&format!("Redis connection failed: {reason}. Falling back to SQLite")));
         }
-        Ok(OpenCache { store, is_fallback: fallback.is_some(), _demo: None })
+        let server = store.health().await.server.filter(|_| fallback.is_none());
+        Ok(OpenCache { store, is_fallback: fallback.is_some(), server, _demo: None })
     }
 
     pub(crate) fn options(&self, when_unreachable: WhenUnreachable) -> OpenOptions {
@@ -84,6 +103,16 @@ impl Session {
             [] => Ok(()),
             problems => Err(Refused(problems.join("; ")).into()),
         }
+    }
+
+    /// The exit code of a listing of which `denied` entries could not be read, which is reported.
+    pub(crate) fn listing_exit(&self, cache: &OpenCache, denied: u64) -> Exit {
+        if denied > 0 {
+            let entries = counted(denied, "entry");
+            self.warn(&format!("{entries} could not be read: this Redis user lacks permission for their keys"));
+        }
+        let is_incomplete = cache.server.as_ref().is_some_and(|server| server.incomplete_reason().is_some());
+        if denied > 0 || is_incomplete { Exit::Partial } else { Exit::Done }
     }
 
     /// Prints a warning on standard error, unless --quiet.

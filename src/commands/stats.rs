@@ -25,8 +25,12 @@ const MIN_INTERVAL: Duration = Duration::from_millis(100);
 pub(crate) async fn run(session: &Session, args: &StatsArgs) -> anyhow::Result<Exit> {
     let cache = session.open_to_read().await?;
     let Some(interval) = args.watch else {
-        write(session, args, &StatsReport::count(&cache, args.window).await?, false)?;
-        return Ok(Exit::Done);
+        let report = StatsReport::count(&cache, args.window).await?;
+        write(session, args, &report, false)?;
+        if let Some(reason) = &report.counted.unavailable {
+            session.warn(&format!("hit rates are not available: {reason}"));
+        }
+        return Ok(session.listing_exit(&cache, report.entries.denied));
     };
     let repaints = stdout().is_terminal() && !session.global.json && !args.prometheus;
     let mut interrupt = std::pin::pin!(tokio::signal::ctrl_c());

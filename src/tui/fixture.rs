@@ -118,11 +118,11 @@ pub(crate) fn listed(size: Size, options: Options, entries: Vec<Summary>) -> App
         [Effect::Open(ticket)] => ticket,
         ref other => panic!("{other:?}"),
     };
-    let health = Health { backend: backend(), is_fallback: false, problem: None };
+    let health = Health { backend: backend(), is_fallback: false, problem: None, server: None };
     let effects = update(&mut app, Message::Done(opening, Outcome::Opened(Ok(health))));
     let scan = scan_of(&effects);
     let total = entries.len() as u64;
-    let page = Page { entries, next: None, scanned: total, total, keys: total };
+    let page = Page { entries, next: None, scanned: total, total, denied: 0, keys: total };
     update(&mut app, Message::Progress(scan, EnrichProgress::Page(page)));
     update(&mut app, Message::Done(scan, Outcome::Scanned(Ok(()))));
     app

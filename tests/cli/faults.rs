@@ -65,7 +65,7 @@ fn permission_for_some_keys_changes_only_those() {
 
 #[test]
 fn entry_without_read_permission_is_refused_not_corrupt() {
-    for rights in [&["-lrange"][..], &["-hget"], &["-pttl"], &["-zscore"], &["resetkeys", "~result_cache:*"]] {
+    for rights in [&["-lrange"][..], &["-hget"], &["-pttl"], &["-zscore"]] {
         let (_server, program, mut redis) = without_rights(rights);
         let before = count(&mut redis);
         for arguments in [&["ls"][..], &["stats"], &["flush", "--state", "corrupt", "--yes"]] {
@@ -77,6 +77,64 @@ fn entry_without_read_permission_is_refused_not_corrupt() {
     }
     let (_server, program, _redis) = without_rights(&["resetkeys", "~result_cache:*"]);
     assert_eq!(program.run(&["ls", "--kind", "result", "--json"]).rows().len(), 10);
+    let run = program.run(&["ls", "--json"]);
+    assert_eq!((run.code, run.rows().len()), (Some(4), 10), "{}", run.err);
+    assert!(run.err.contains("38 entries could not be read"), "{}", run.err);
+    let run = program.run(&["stats", "--json"]);
+    assert_eq!(
+        (run.code, &run.json()["entries"]["denied"], &run.json()["entries"]["result"]),
+        (Some(4), &json!(38), &json!(10))
+    );
+    assert_eq!(run.json()["hit_source"], "none");
+}
+
+#[test]
+fn what_may_not_be_asked_is_unknown() {
+    let (_server, program, _redis) = without_rights(&["-info"]);
+    let run = program.run(&["stats", "--json"]);
+    assert_eq!(run.code, Some(0), "{}", run.err);
+    assert_eq!((&run.json()["backend"]["memory_bytes"], &run.json()["backend"]["database"]), (&json!(null), &json!(0)));
+    assert!(!program.run(&["stats", "--prometheus"]).out.contains("\nanimecache_backend_memory_bytes "));
+    let doctor = program.run(&["doctor", "--json"]);
+    let check = |name: &str| doctor.json()["checks"].as_array().unwrap().iter().find(|c| c["name"] == name).cloned();
+    assert_eq!(check("memory").unwrap()["status"], "note", "{}", doctor.out);
+    assert!(check("rights").unwrap()["fix"].as_str().unwrap().contains("+info"), "{}", doctor.out);
+}
+
+#[test]
+fn server_that_is_no_store_is_refused() {
+    let cluster = RedisServer::start_cluster();
+    let program = Program::on(&format!("redis://{}/0", cluster.address()));
+    for command in [&["ls"][..], &["stats"], &["show", "x"], &["flush", "--all", "--yes"], &["watch", "--for", "1s"]] {
+        let run = program.run(command);
+        assert_eq!(run.code, Some(2), "{command:?} {}", run.err);
+        assert!(run.err.contains("node of a Redis Cluster"), "{command:?} {}", run.err);
+    }
+    let store = RedisServer::start("");
+    let sentinel = store.start_sentinel();
+    let run = Program::on(&format!("redis://{}/0", sentinel.address())).run(&["ls"]);
+    assert_eq!(run.code, Some(2), "{}", run.err);
+    assert!(run.err.contains(&format!("mymaster at redis://{}/0", store.address())), "{}", run.err);
+}
+
+#[test]
+fn replica_is_read_and_not_changed() {
+    let (primary, replica) = (RedisServer::start(""), RedisServer::start(""));
+    load_all(&mut primary.connection(), PIPELINE);
+    let port = primary.address().split_off("127.0.0.1:".len());
+    let mut redis = replica.connection();
+    cmd("REPLICAOF").arg(&["127.0.0.1", &port]).exec(&mut redis).unwrap();
+    while !cmd("INFO").arg("replication").query::<String>(&mut redis).unwrap().contains("master_link_status:up") {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    let program = Program::on(&format!("redis://{}/0", replica.address()));
+    let run = program.run(&["ls", "--json"]);
+    assert_eq!((run.code, run.rows().len()), (Some(0), 23), "{}", run.err);
+    assert!(run.err.contains("read-only replica"), "{}", run.err);
+    let run = program.run(&["flush", "--all", "--yes"]);
+    assert_eq!((run.code, run.out.as_str()), (Some(2), ""), "{}", run.err);
+    assert!(run.err.contains(&primary.address()), "{}", run.err);
+    assert!(program.run(&["doctor"]).out.contains("read-only replica"));
 }
 
 #[test]

@@ -22,6 +22,8 @@ pub struct StatsTotals {
     pub corrupt: u64,
     /// Keys that belong to no entry.
     pub orphans: u64,
+    /// Entries that may not be read: counted nowhere else.
+    pub denied: u64,
     /// Keys under the cache prefixes (rows in SQLite).
     pub keys: u64,
     /// Bytes of bodies and values.
@@ -62,6 +64,7 @@ impl StatsTotals {
     /// Adds one page; `now` in Unix seconds.
     pub fn add(&mut self, page: &Page, now: f64) {
         self.keys += page.keys;
+        self.denied += page.denied;
         self.scanned = page.scanned;
         for entry in &page.entries {
             self.add_entry(entry, now);

@@ -58,6 +58,8 @@ pub struct StatsSnapshot {
     pub hours: Vec<HourlyCounters>,
     /// Totals. Redis expires them if nothing was counted for 7 days.
     pub ever: BTreeMap<Scope, Counters>,
+    /// Why counters could not be read; `None`: they were.
+    pub unavailable: Option<String>,
 }
 
 impl StatsSnapshot {
@@ -100,6 +102,7 @@ mod tests {
                 bucket(169, 1_000_000),
             ],
             ever: BTreeMap::new(),
+            unavailable: None,
         };
         for now in [start, start + 1_199.5, start + 3_599.9] {
             let hits = |window| counted.within(window, now)[&Scope::Http(ServiceName::OTHER)].hits;

@@ -151,7 +151,7 @@ impl Backend for Memory {
     }
 
     async fn health(&self) -> Health {
-        Health { backend: self.id(), is_fallback: false, problem: None }
+        Health { backend: self.id(), is_fallback: false, problem: None, server: None }
     }
 }
 
@@ -297,7 +297,7 @@ impl StatsStore for Memory {
             counts: *counts,
         };
         let hours = counters.hours.iter().filter(|((hour, _), _)| *hour >= hour_of(since));
-        Ok(StatsSnapshot { hours: hours.map(bucket).collect(), ever: counters.ever.clone() })
+        Ok(StatsSnapshot { hours: hours.map(bucket).collect(), ever: counters.ever.clone(), unavailable: None })
     }
 }
 
@@ -351,6 +351,7 @@ impl Inspect for Memory {
         let last = page.last().filter(|_| rest.next().is_some());
         Ok(Page {
             keys: page.len() as u64,
+            denied: 0,
             next: last.map(|(id, _)| Cursor::new(Position { last: (*id).clone(), scanned })),
             entries: page
                 .into_iter()
@@ -379,8 +380,8 @@ impl Inspect for Memory {
     async fn info(&self) -> Result<ServerInfo> {
         let items = self.items();
         Ok(ServerInfo {
-            version: env!("CARGO_PKG_VERSION").into(),
-            memory_bytes: items.all.values().map(|item| item.body.len() as u64).sum(),
+            version: Some(env!("CARGO_PKG_VERSION").into()),
+            memory_bytes: Some(items.all.values().map(|item| item.body.len() as u64).sum()),
             keys: Some(items.all.len() as u64),
             ..ServerInfo::default()
         })

@@ -16,6 +16,8 @@ pub struct Page {
     pub scanned: u64,
     /// The approximate number of all keys.
     pub total: u64,
+    /// The number of entries that may not be read, and are therefore not in `entries`.
+    pub denied: u64,
     /// The number of keys under the cache prefixes that were read for this page.
     pub keys: u64,
 }

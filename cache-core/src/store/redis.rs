@@ -2,6 +2,7 @@
 
 pub(crate) mod bodies;
 pub(crate) mod candidate;
+pub(crate) mod capabilities;
 pub(crate) mod client;
 pub(crate) mod client_tracking;
 pub(crate) mod commands;
@@ -11,6 +12,7 @@ pub(crate) mod events;
 pub(crate) mod heads;
 pub(crate) mod info;
 pub(crate) mod inspect;
+pub(crate) mod last_words;
 pub(crate) mod layout;
 pub(crate) mod leases;
 pub(crate) mod location_cache;

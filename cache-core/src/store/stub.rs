@@ -58,7 +58,7 @@ impl<T: Stub> Backend for T {
     }
 
     async fn health(&self) -> Health {
-        Health { backend: id(), is_fallback: false, problem: self.problem().await }
+        Health { backend: id(), is_fallback: false, problem: self.problem().await, server: None }
     }
 }
 

@@ -36,7 +36,7 @@ async fn the_second_responds_until_the_first_is_back() {
     let mut changes = both.health_changes().unwrap();
     assert_eq!(result(&*both).await, "of the first");
     assert_eq!(both.id(), first.id());
-    assert_eq!(both.health().await, Health { backend: first.id(), is_fallback: false, problem: None });
+    assert_eq!(both.health().await, Health { backend: first.id(), is_fallback: false, problem: None, server: None });
 
     first.set_down(true);
     assert_eq!(result(&*both).await, "of the second");

@@ -12,6 +12,7 @@ mod proxy;
 mod redis_server;
 
 mod contention;
+mod other_servers;
 mod out_of_memory;
 mod password;
 mod restart;

@@ -124,7 +124,7 @@ impl Backend for FaultyStore {
     async fn health(&self) -> Health {
         self.state.health_checks.fetch_add(1, Ordering::SeqCst);
         let problem = self.up().err().map(|error| error.to_string());
-        Health { backend: self.id(), is_fallback: false, problem }
+        Health { backend: self.id(), is_fallback: false, problem, server: None }
     }
 }
 

@@ -3,8 +3,8 @@
 #![allow(dead_code, reason = "shared by tests that each need another part of it")]
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -38,6 +38,8 @@ struct State {
 /// A running proxy; its connections end when it is dropped.
 pub struct Proxy {
     address: SocketAddr,
+    /// Where new connections lead.
+    target: Arc<Mutex<String>>,
     state: watch::Sender<State>,
     accepted: Arc<AtomicU64>,
     _server: JoinSet<()>,
@@ -51,16 +53,19 @@ impl Proxy {
         let state = watch::Sender::new(State { mode: Mode::Pass, first: 0 });
         let accepted = Arc::<AtomicU64>::default();
         let (states, next) = (state.clone(), Arc::clone(&accepted));
+        let target = Arc::new(Mutex::new(target));
+        let current = Arc::clone(&target);
         let mut server = JoinSet::new();
         server.spawn(async move {
             let mut connections = JoinSet::new();
             while let Ok((client, _)) = listener.accept().await {
                 let number = next.fetch_add(1, Ordering::SeqCst);
                 let fate = Fate { number, state: states.subscribe() };
-                connections.spawn(connect(client, target.clone(), fate));
+                let target = current.lock().expect("no panic").clone();
+                connections.spawn(connect(client, target, fate));
             }
         });
-        Self { address, state, accepted, _server: server }
+        Self { address, target, state, accepted, _server: server }
     }
 
     /// `host:port`.
@@ -76,6 +81,11 @@ impl Proxy {
     /// Existing connections pass nothing and stay open; new ones work.
     pub fn strand(&self) {
         self.state.send_modify(|state| state.first = self.accepted.load(Ordering::SeqCst));
+    }
+
+    /// New connections lead to another server; existing ones stay.
+    pub fn lead_to(&self, target: String) {
+        *self.target.lock().expect("no panic") = target;
     }
 
     /// How many connections were made to it.

@@ -2,12 +2,12 @@
 
 use std::time::Instant;
 
-use cache_core::{BackendKind, Error, RedisUrl, ServerInfo};
+use cache_core::{BackendKind, Capabilities, Error, MemoryLimit, ServerInfo, ServerRole};
 
 use crate::commands::doctor::command_line::quoted;
 use crate::commands::doctor::report::Check;
 use crate::commands::session::OpenCache;
-use crate::output::human::{bytes, count, elapsed};
+use crate::output::human::{bytes, count, counted, elapsed};
 use cache_core::error_chain;
 
 /// Above this share of the memory limit, writes are about to fail or entries to be evicted.
@@ -26,12 +26,14 @@ pub(crate) async fn checks(cache: &OpenCache) -> Vec<Check> {
     let mut checks = vec![Check::ok(name, detail)];
     match cache.store.info().await {
         Ok(info) => {
-            checks.push(Check::ok("version", info.version.clone()));
-            if backend.kind == BackendKind::Redis {
-                checks.push(Check::note("database", database(&backend.location)));
+            checks.push(version(&info));
+            if let Some(server) = &info.server {
+                checks.push(Check::note("database", server.database.to_string()));
+                checks.push(role(server));
+                checks.extend(rights(server));
                 checks.push(memory(&info, &backend.location));
             } else {
-                checks.push(Check::note("size", bytes(info.memory_bytes)));
+                checks.push(Check::note("size", info.memory_bytes.map_or("unknown".to_owned(), bytes)));
             }
             if let Some(keys) = info.keys {
                 checks.push(Check::note(
@@ -55,18 +57,73 @@ pub(crate) fn advice(error: &Error) -> String {
     }
 }
 
-/// The database that the URL names.
-fn database(location: &str) -> String {
-    RedisUrl::new(location).database().map_or_else(|| "unknown".to_owned(), |number| number.to_string())
+fn version(info: &ServerInfo) -> Check {
+    let product = info.server.as_ref().and_then(|server| server.product.as_deref());
+    match (&info.version, product) {
+        (Some(version), Some(product)) => Check::ok("version", format!("{product} {version}")),
+        (Some(version), None) => Check::ok("version", version.clone()),
+        (None, _) => Check::note("version", "unknown: this user may not ask (INFO)"),
+    }
+}
+
+/// Whether the server takes changes, and has all entries.
+fn role(server: &Capabilities) -> Check {
+    let primary = match &server.role {
+        Some(ServerRole::Replica { primary: Some(primary), .. }) => primary.as_str(),
+        _ => "HOST:PORT",
+    };
+    if let Some(reason) = server.incomplete_reason().or_else(|| server.read_only_reason()) {
+        let detail = format!("{reason}: nothing can be stored, flushed or changed here");
+        return Check::warn("role", detail, format!("export REDIS_CACHE_URL=redis://{primary}/{}", server.database));
+    }
+    match (&server.writes_refused, &server.role) {
+        (Some(reason), _) => {
+            Check::fail("role", format!("all writes are refused: {reason}"), "redis-cli INFO persistence")
+        }
+        (None, Some(role)) => Check::ok("role", role.name()),
+        (None, None) => Check::note("role", "unknown: this user may not ask (INFO)"),
+    }
+}
+
+/// What was refused while connecting and examining.
+fn rights(server: &Capabilities) -> Option<Check> {
+    let missing: Vec<&str> =
+        server.refused.keys().map(|name| &**name).filter(|name| !name.starts_with("CLIENT")).collect();
+    if missing.is_empty() {
+        return None;
+    }
+    let commands: Vec<String> = missing
+        .iter()
+        .filter(|name| name.bytes().all(|letter| letter.is_ascii_uppercase() || letter == b' '))
+        .map(|name| format!("+{}", name.to_lowercase().replace(' ', "|")))
+        .collect();
+    let detail = format!("refused to this user: {}", missing.join(", "));
+    Some(if commands.is_empty() {
+        Check::note("rights", detail)
+    } else {
+        Check::warn("rights", detail, format!("redis-cli ACL SETUSER USER {}", commands.join(" ")))
+    })
+}
+
+/// Entries that could not be read.
+pub(crate) fn denied(entries: u64) -> Option<Check> {
+    (entries > 0).then(|| {
+        let detail =
+            format!("{} could not be read: this user lacks permission for their keys", counted(entries, "entry"));
+        Check::warn("rights", detail, "redis-cli ACL SETUSER USER '~hishel_cache:*' '~result_cache:*' '~animecache:*'")
+    })
 }
 
 fn memory(info: &ServerInfo, location: &str) -> Check {
-    let used = bytes(info.memory_bytes);
-    let Some((limit, policy)) = &info.limit else {
+    let (Some(memory), Some(limit)) = (info.memory_bytes, &info.limit) else {
+        return Check::note("memory", "unknown: this user may not ask (INFO)");
+    };
+    let used = bytes(memory);
+    let MemoryLimit::Limited { bytes: limit, policy } = limit else {
         return Check::ok("memory", format!("{used} used, no maxmemory limit"));
     };
     let detail = format!("{used} of {} used, maxmemory-policy {policy}", bytes(*limit));
-    let is_nearly_full = info.memory_bytes as f64 > *limit as f64 * NEARLY_FULL;
+    let is_nearly_full = memory as f64 > *limit as f64 * NEARLY_FULL;
     if policy.starts_with("allkeys-") {
         // Entry, body and index are three keys: evicted one by one, they leave hollow entries behind.
         let detail = format!("{detail}: the server may evict the body of an entry but keep its metadata");

@@ -24,7 +24,10 @@ pub(crate) async fn checks(file: &Path, is_asked_for: bool, services: &ServiceRe
 async fn opened(file: &Path, services: &ServiceRegistry) -> Check {
     let answer = async { Sqlite::open(file, services.clone(), IfMissing::Fail).await?.info().await };
     match answer.await {
-        Ok(info) => Check::ok("SQLite file", format!("{} is readable (SQLite {})", file.display(), info.version)),
+        Ok(info) => Check::ok(
+            "SQLite file",
+            format!("{} is readable (SQLite {})", file.display(), info.version.unwrap_or_default()),
+        ),
         Err(error) => {
             let file = file.to_string_lossy();
             let fix = format!("mv {} {}", quoted(&file), quoted(&format!("{file}.broken")));

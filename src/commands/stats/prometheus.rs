@@ -47,7 +47,10 @@ fn backend(report: &StatsReport) -> Vec<Metric> {
                 vec![
                     ("kind", backend.kind.to_owned()),
                     ("location", backend.location.clone()),
-                    ("version", backend.version.clone()),
+                    ("version", backend.version.clone().unwrap_or_default()),
+                    ("product", backend.product.clone().unwrap_or_default()),
+                    ("mode", backend.mode.unwrap_or_default().to_owned()),
+                    ("role", backend.role.unwrap_or_default().to_owned()),
                 ],
                 1.0,
             )],
@@ -60,7 +63,7 @@ fn backend(report: &StatsReport) -> Vec<Metric> {
         gauge(
             "animecache_backend_memory_bytes",
             "Memory used by the server, or size of the SQLite file.",
-            vec![(Vec::new(), backend.memory_bytes as f64)],
+            backend.memory_bytes.map(|bytes| (Vec::new(), bytes as f64)).into_iter().collect(),
         ),
     ]
 }
@@ -85,6 +88,11 @@ fn entries(report: &StatsReport) -> Vec<Metric> {
                     (vec![("kind", kind.to_owned()), ("state", state.to_owned())], value as f64)
                 })
                 .collect(),
+        ),
+        gauge(
+            "animecache_entries_denied",
+            "Number of entries that this user may not read.",
+            vec![(Vec::new(), entries.denied as f64)],
         ),
         gauge("animecache_keys", "Number of keys that belong to the cache.", vec![(Vec::new(), report.keys as f64)]),
         gauge("animecache_bytes", "Size of all bodies and values.", vec![(Vec::new(), report.bytes as f64)]),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use cache_core::admin::stats::{ServiceTally, StatsTotals};
-use cache_core::{CacheKind, ServerInfo, ServiceName, clock};
+use cache_core::{CacheKind, ServerInfo, ServerMode, ServerRole, ServiceName, clock};
 use cache_core::{Counters, Scope, StatsSnapshot, StatsWindow};
 use serde::Serialize;
 
@@ -41,12 +41,18 @@ pub(crate) struct StatsReport {
 pub(crate) struct BackendReport {
     pub(crate) kind: &'static str,
     pub(crate) location: String,
-    pub(crate) version: String,
+    /// `None`: the user may not ask.
+    pub(crate) version: Option<String>,
     pub(crate) fallback: bool,
-    pub(crate) memory_bytes: u64,
+    pub(crate) memory_bytes: Option<u64>,
     /// Bytes of a SQLite file that are free for new entries.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) free_bytes: Option<u64>,
+    pub(crate) product: Option<String>,
+    pub(crate) mode: Option<&'static str>,
+    pub(crate) role: Option<&'static str>,
+    pub(crate) database: Option<i64>,
+    pub(crate) protocol: Option<u8>,
 }
 
 #[derive(Serialize)]
@@ -57,6 +63,8 @@ pub(crate) struct Entries {
     pub(crate) deleted: u64,
     pub(crate) corrupt: u64,
     pub(crate) orphan_keys: u64,
+    /// Entries that this user may not read.
+    pub(crate) denied: u64,
 }
 
 #[derive(Serialize)]
@@ -142,6 +150,11 @@ impl StatsReport {
                 fallback: cache.is_fallback,
                 memory_bytes: info.memory_bytes,
                 free_bytes: info.free_bytes,
+                product: info.server.as_ref().and_then(|server| server.product.clone()),
+                mode: info.server.as_ref().and_then(|server| server.mode).map(ServerMode::name),
+                role: info.server.as_ref().and_then(|server| server.role.as_ref()).map(ServerRole::name),
+                database: info.server.as_ref().map(|server| server.database),
+                protocol: info.server.as_ref().map(|server| server.protocol),
             },
             entries: Entries {
                 http: tally.http,
@@ -150,6 +163,7 @@ impl StatsReport {
                 deleted: tally.deleted,
                 corrupt: tally.corrupt,
                 orphan_keys: tally.orphans,
+                denied: tally.denied,
             },
             keys: tally.keys,
             bytes: tally.bytes,

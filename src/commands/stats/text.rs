@@ -26,14 +26,15 @@ fn write(out: &mut String, report: &StatsReport, style: Style) -> std::fmt::Resu
     let backend = &report.backend;
     let name = if backend.kind == "redis" { "Redis" } else { "SQLite" };
     write!(out, "{} {}", style.bold(name), safe::line(&backend.location))?;
-    let size = match (backend.kind, backend.free_bytes) {
-        ("redis", _) => format!("{} memory used", bytes(backend.memory_bytes)),
-        (_, Some(free)) if free > 0 => {
-            format!("file size {}, {} of it free", bytes(backend.memory_bytes), bytes(free))
-        }
-        _ => format!("file size {}", bytes(backend.memory_bytes)),
+    let used = backend.memory_bytes.map(bytes);
+    let size = match (backend.kind, used, backend.free_bytes) {
+        (_, None, _) => "memory unknown".to_owned(),
+        ("redis", Some(used), _) => format!("{used} memory used"),
+        (_, Some(used), Some(free)) if free > 0 => format!("file size {used}, {} of it free", bytes(free)),
+        (_, Some(used), _) => format!("file size {used}"),
     };
-    write!(out, "{}", style.dim(&format!("  version {}, {size}", safe::line(&backend.version))))?;
+    let version = backend.version.as_deref().unwrap_or("unknown");
+    write!(out, "{}", style.dim(&format!("  version {}, {size}", safe::line(version))))?;
     let stands_in = if backend.fallback { style.warn("  (fallback: Redis is unreachable)") } else { String::new() };
     writeln!(out, "{stands_in}\n")?;
 
@@ -45,6 +46,7 @@ fn write(out: &mut String, report: &StatsReport, style: Style) -> std::fmt::Resu
         (entries.incomplete, "incomplete"),
         (entries.deleted, "deleted"),
         (entries.corrupt, "corrupt"),
+        (entries.denied, "not readable by this user"),
         (entries.orphan_keys, if entries.orphan_keys == 1 { "orphan key" } else { "orphan keys" }),
     ]
     .into_iter()
@@ -59,6 +61,9 @@ fn write(out: &mut String, report: &StatsReport, style: Style) -> std::fmt::Resu
         let all = counted(hits.saturating_add(misses), "lookup");
         let of = format!("({} of {all} in the last {})", count(hits), report.chosen.name());
         writeln!(out, "  {}  {rate} {}", style.dim("hit rate"), style.dim(&of))?;
+    } else if let Some(reason) = &report.counted.unavailable {
+        let reason = format!("not available: {}", safe::line(reason));
+        writeln!(out, "  {}  {}", style.dim("hit rate"), style.warn(&reason))?;
     } else if report.server.is_some() {
         writeln!(out, "  {}  {}", style.dim("hit rate"), style.dim(UNCOUNTED))?;
     }

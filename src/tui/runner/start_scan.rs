@@ -40,6 +40,7 @@ async fn open(
         backend: opened.store.id(),
         is_fallback: opened.fallback.is_some(),
         problem: opened.fallback.as_ref().map(|error| error_chain(error)),
+        server: opened.store.health().await.server,
     };
     if let Some(changes) = opened.store.health_changes() {
         drop(start(&inbox.clone(), follow(changes, inbox)));

@@ -56,7 +56,7 @@ fn unreachable_cache_keeps_rows_and_is_listed_again_later() {
     let ask = |app: &mut App, now: f64, problem: Option<&str>| {
         let effects = update(app, Message::Tick(now));
         let [Effect::CheckHealth(ticket)] = effects[..] else { panic!("{effects:?}") };
-        let health = Health { backend: backend(), is_fallback: false, problem: problem.map(Into::into) };
+        let health = Health { backend: backend(), is_fallback: false, problem: problem.map(Into::into), server: None };
         update(app, Message::Done(ticket, Outcome::Health(health)))
     };
     assert_eq!(ask(&mut app, NOW + 10.0, Some("connection refused")), []);
@@ -76,7 +76,7 @@ fn another_cache_takes_the_dialog_and_the_rows_with_it() {
     let [Effect::CheckHealth(ticket)] = effects[..] else { panic!("{effects:?}") };
     let mut other = backend();
     other.location = "/tmp/http_cache.db".into();
-    let health = Health { backend: other, is_fallback: true, problem: Some("down".into()) };
+    let health = Health { backend: other, is_fallback: true, problem: Some("down".into()), server: None };
     let effects = update(&mut app, Message::Done(ticket, Outcome::Health(health)));
     scan_of(&effects);
     assert!(app.dialog.is_none());
@@ -96,7 +96,7 @@ fn statistics_are_read_periodically_while_cache_is_reachable() {
     assert!(asked(&press(&mut app, "r")), "who refreshes wants to see all of it");
     count(&mut app, tally());
 
-    let lost = Health { backend: backend(), is_fallback: false, problem: Some("down".into()) };
+    let lost = Health { backend: backend(), is_fallback: false, problem: Some("down".into()), server: None };
     update(&mut app, Message::Health(lost));
     assert!(!asked(&update(&mut app, Message::Tick(NOW + 600.0))));
     let jikan = &app.rates.lines(2)[1];
@@ -109,7 +109,7 @@ fn what_another_cache_counted_is_not_taken_for_this_ones() {
     let late = app.rates.ticket.expect("it was asked");
     let mut other = backend();
     other.location = "/tmp/http_cache.db".into();
-    let health = Health { backend: other, is_fallback: true, problem: Some("down".into()) };
+    let health = Health { backend: other, is_fallback: true, problem: Some("down".into()), server: None };
     let effects = update(&mut app, Message::Health(health));
     assert!(effects.iter().any(|effect| matches!(effect, Effect::Count(_))), "{effects:?}");
     update(&mut app, Message::Done(late, Outcome::Counted(Ok(tally()))));

@@ -106,7 +106,9 @@ fn location(app: &App) -> String {
 
 fn badges(app: &App) -> Vec<Badge> {
     let is_fallback = app.health.as_ref().is_some_and(|health| health.is_fallback);
-    let badges: [(bool, Badge); 4] = [
+    let server = app.health.as_ref().and_then(|health| health.server.as_deref());
+    let badges: [(bool, Badge); 5] = [
+        (server.is_some_and(|server| server.write_problem().is_some()), (" NO WRITES ", |theme| theme.badge_lost)),
         (app.show_lost().is_some(), (" DISCONNECTED ", |theme| theme.badge_lost)),
         (is_fallback, (" FALLBACK ", |theme| theme.badge_fallback)),
         (app.options.is_read_only, (" READ-ONLY ", |theme| theme.badge_read_only)),

@@ -114,7 +114,8 @@ fn an_empty_cache_that_stands_in_is_not_taken_for_the_one_that_was_asked_for() {
     let mut app = at(80, 24);
     let sqlite = BackendId { kind: BackendKind::Sqlite, location: "/tmp/http_cache.db".into() };
     let problem = Some("Redis at redis://localhost:6379/0 cannot be reached: connection refused".into());
-    let effects = update(&mut app, Message::Health(Health { backend: sqlite, is_fallback: true, problem }));
+    let effects =
+        update(&mut app, Message::Health(Health { backend: sqlite, is_fallback: true, problem, server: None }));
     update(&mut app, Message::Done(scan_of(&effects), Outcome::Scanned(Ok(()))));
     let screen = frame(&app, true).backend().to_string();
     for part in

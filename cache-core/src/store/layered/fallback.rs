@@ -161,11 +161,11 @@ impl Drop for Fallback {
 }
 
 fn up(first: &dyn Inspect) -> Health {
-    Health { backend: first.id(), is_fallback: false, problem: None }
+    Health { backend: first.id(), is_fallback: false, problem: None, server: None }
 }
 
 fn down(second: &dyn Inspect, problem: String) -> Health {
-    Health { backend: second.id(), is_fallback: true, problem: Some(problem) }
+    Health { backend: second.id(), is_fallback: true, problem: Some(problem), server: None }
 }
 
 /// Probes the first store while the second is in use, and switches back.

@@ -7,42 +7,55 @@ mod tests;
 
 use redis::aio::MultiplexedConnection;
 use redis::{Client, Cmd, ErrorKind, Pipeline, RedisError, RedisResult, Value};
-use std::sync::Arc;
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use crate::config::Config;
-use crate::error::{BackendId, BackendKind, Error, RefusalScope, Result};
+use crate::error::{BackendId, BackendKind, Error, Result};
+use crate::model::capabilities::Capabilities;
 use crate::store::invalidation::InvalidationListener;
+use crate::store::redis::capabilities::CLUSTER;
 use crate::store::redis::client;
-use crate::store::redis::driver_error::{is_broken, is_temporary, lacks_right_to_keys};
-use crate::store::redis::session::Session;
+use crate::store::redis::driver_error::{
+    has_moved, is_broken, is_of_cluster, is_temporary, lacks_right_to_keys, refuses_writes, scope,
+};
+use crate::store::redis::session::{Purpose, Session};
 use crate::store::redis::tls_error::certificate_problem;
 
 /// Shared by its clones.
 #[derive(Clone)]
-pub(crate) struct Connection(Arc<HttpContext>);
+pub(crate) struct Connection(Arc<Shared>);
 
-struct HttpContext {
+struct Shared {
     session: Arc<Session>,
     backend: BackendId,
     /// `REDIS_RETRY_ON_TIMEOUT`: idempotent commands are sent once more on a new connection.
     retries_timeouts: bool,
-    /// `UNLINK` and scripts are not always available; once refused, they are not tried again.
+    /// `UNLINK` is not always available; once refused, it is not tried again.
     has_unlink: AtomicBool,
-    has_scripts: AtomicBool,
+    /// Why the server refused the last write, and when.
+    writes_refused: Mutex<Option<(Instant, String)>>,
+    /// What was reported as unavailable: once is enough.
+    reported: Mutex<BTreeSet<&'static str>>,
 }
 
+/// A refusal of writes counts as outdated after this time: nothing may have been written since.
+const REFUSAL_LIFETIME: Duration = Duration::from_secs(60);
+
 impl Connection {
-    pub(crate) fn new(config: &Config) -> Result<Self> {
+    pub(crate) fn new(config: &Config, purpose: Purpose) -> Result<Self> {
         let location = config.redis_url.location()?;
         let config = &config.tuned(&location);
         let endpoint = client::endpoint(&location, config)?;
-        Ok(Self(Arc::new(HttpContext {
-            session: Session::new(endpoint, config),
+        Ok(Self(Arc::new(Shared {
+            session: Session::new(endpoint, config, purpose),
             backend: BackendId { kind: BackendKind::Redis, location: config.redis_url.to_string().into() },
             retries_timeouts: config.redis_retry_on_timeout,
             has_unlink: AtomicBool::new(true),
-            has_scripts: AtomicBool::new(true),
+            writes_refused: Mutex::default(),
+            reported: Mutex::default(),
         })))
     }
 
@@ -62,22 +75,37 @@ impl Connection {
 
     /// As [`Self::query`], but a refusal by the server is a reply.
     pub(crate) async fn execute(&self, operation: &'static str, command: &Cmd) -> Result<RedisResult<Value>> {
-        match self.execute_once(operation, command).await {
-            Err(error) if self.should_retry(&error) => self.execute_once(operation, command).await,
+        let once = async || {
+            let (number, mut connection) = self.get().await?;
+            let answer = match self.0.session.watched(number, command.query_async(&mut connection)).await {
+                Err(error) if is_broken(&error) || is_temporary(&error) => return Err(self.explain(operation, error)),
+                answer => answer,
+            };
+            Ok((self.has_reconnected(number, answer.as_ref().err()), answer))
+        };
+        match once().await {
+            Err(error) if self.should_retry(&error) => once().await,
+            Ok((true, _)) => once().await,
             answer => answer,
         }
+        .map(|(_, answer)| answer)
     }
 
     async fn get(&self) -> Result<(u64, MultiplexedConnection)> {
         self.0.session.get().await.map_err(|error| self.explain(Error::CONNECTING, error))
     }
 
-    async fn execute_once(&self, operation: &'static str, command: &Cmd) -> Result<RedisResult<Value>> {
-        let (number, mut connection) = self.get().await?;
-        match self.0.session.watched(number, command.query_async(&mut connection)).await {
-            Err(error) if is_broken(&error) || is_temporary(&error) => Err(self.explain(operation, error)),
-            answer => Ok(answer),
+    /// Whether the refusals of commands led to a new connection, on which they may be asked again.
+    fn has_reconnected<'a>(&self, number: u64, refusals: impl IntoIterator<Item = &'a RedisError>) -> bool {
+        let mut moved = false;
+        for refusal in refusals {
+            if refuses_writes(refusal) {
+                let reason = refusal.detail().map_or_else(|| refusal.to_string(), ToOwned::to_owned);
+                *lock(&self.0.writes_refused) = Some((Instant::now(), reason));
+            }
+            moved |= has_moved(refusal);
         }
+        moved && self.0.session.reconnect(number)
     }
 
     /// Runs idempotent commands in one round trip; each has its own reply.
@@ -86,10 +114,13 @@ impl Connection {
         operation: &'static str,
         pipe: &mut Pipeline,
     ) -> Result<Vec<RedisResult<Value>>> {
-        match self.pipeline_once(operation, pipe).await {
-            Err(error) if self.should_retry(&error) => self.pipeline_once(operation, pipe).await,
+        let once = async |pipe: &mut Pipeline| self.pipeline_once_or_reconnect(operation, pipe).await;
+        match once(pipe).await {
+            Err(error) if self.should_retry(&error) => once(pipe).await,
+            Ok((true, _)) => once(pipe).await,
             answer => answer,
         }
+        .map(|(_, answers)| answers)
     }
 
     fn should_retry(&self, error: &Error) -> bool {
@@ -115,14 +146,37 @@ impl Connection {
         }
     }
 
+    /// As [`Self::on_entries`], but a refusal for the keys of one entry is a reply about it, too.
+    pub(crate) async fn on_readable_entries(
+        &self,
+        operation: &'static str,
+        pipe: &mut Pipeline,
+    ) -> Result<Vec<RedisResult<Value>>> {
+        let answers = self.pipeline(operation, pipe).await?;
+        let is_refusal = |error: &&RedisError| error.code() != Some("WRONGTYPE") && !lacks_right_to_keys(error);
+        match answers.iter().filter_map(|answer| answer.as_ref().err()).find(is_refusal) {
+            Some(error) => Err(self.explain(operation, error.clone())),
+            None => Ok(answers),
+        }
+    }
+
     /// Runs commands in one round trip, without repeating them.
     pub(crate) async fn pipeline_once(
         &self,
         operation: &'static str,
         pipe: &mut Pipeline,
     ) -> Result<Vec<RedisResult<Value>>> {
+        self.pipeline_once_or_reconnect(operation, pipe).await.map(|(_, answers)| answers)
+    }
+
+    /// As [`Self::pipeline_once`], and whether a refusal led to a new connection.
+    async fn pipeline_once_or_reconnect(
+        &self,
+        operation: &'static str,
+        pipe: &mut Pipeline,
+    ) -> Result<(bool, Vec<RedisResult<Value>>)> {
         if pipe.is_empty() {
-            return Ok(Vec::new());
+            return Ok((false, Vec::new()));
         }
         let (number, mut connection) = self.get().await?;
         let answer = self.0.session.watched(number, pipe.ignore_errors().query_async(&mut connection)).await;
@@ -130,7 +184,7 @@ impl Connection {
         // A server that loads its data, or is unreachable behind a proxy, replies so to every command.
         match answers.first() {
             Some(Err(error)) if is_temporary(error) => Err(self.explain(operation, error.clone())),
-            _ => Ok(answers),
+            _ => Ok((self.has_reconnected(number, answers.iter().filter_map(|answer| answer.as_ref().err())), answers)),
         }
     }
 
@@ -159,6 +213,7 @@ impl Connection {
         }
         match executed {
             Some(Ok(Value::Array(values))) => {
+                *lock(&self.0.writes_refused) = None;
                 values.into_iter().map(Value::extract_error).collect::<RedisResult<_>>().map_err(explain)
             }
             Some(Err(error)) => Err(explain(error)),
@@ -175,12 +230,42 @@ impl Connection {
         self.0.has_unlink.store(false, Ordering::Relaxed);
     }
 
-    pub(crate) fn has_scripts(&self) -> bool {
-        self.0.has_scripts.load(Ordering::Relaxed)
+    /// What the connection has learned of the server; connects if necessary.
+    pub(crate) async fn server(&self) -> Result<Arc<Capabilities>> {
+        if self.0.session.server().is_none() {
+            self.get().await?;
+        }
+        Ok(self.known_server())
     }
 
-    pub(crate) fn has_no_scripts(&self) {
-        self.0.has_scripts.store(false, Ordering::Relaxed);
+    /// As [`Self::server`], as far as it is known.
+    pub(crate) fn known_server(&self) -> Arc<Capabilities> {
+        self.0.session.server().unwrap_or_default()
+    }
+
+    /// Whether this command or script was refused on this connection.
+    pub(crate) fn lacks(&self, name: &str) -> bool {
+        self.0.session.server().is_some_and(|server| server.lacks(name))
+    }
+
+    /// Remembers that the server refused a command or script, and reports the first time what does not work without it.
+    pub(crate) fn has_refused(&self, name: &'static str, error: &RedisError, consequence: &str) {
+        self.0.session.learn(|server| _ = server.refused.insert(name.into(), error.to_string()));
+        if lock(&self.0.reported).insert(name) {
+            tracing::warn!(%error, backend = %self.0.backend, "{name} refused; {consequence}");
+        }
+    }
+
+    /// Remembers that the server does not know `PEXPIRE … GT`.
+    pub(crate) fn has_no_expire_gt(&self) {
+        self.0.session.learn(|server| server.has_expire_gt = Some(false));
+    }
+
+    /// What is known of the server, with the last refusal of writes; `None` before the first connection.
+    pub(crate) fn capabilities(&self) -> Option<Capabilities> {
+        let refused = lock(&self.0.writes_refused).clone().filter(|(at, _)| at.elapsed() < REFUSAL_LIFETIME);
+        let known = Capabilities::clone(&*self.0.session.server()?);
+        Some(Capabilities { writes_refused: refused.map(|(_, reason)| reason), ..known })
     }
 
     /// The client, for other kinds of connections. The driver cannot make them to a host with another name.
@@ -232,13 +317,22 @@ impl Connection {
             };
             return Error::Timeout { backend, operation, limit };
         }
+        if is_of_cluster(&error) {
+            return Error::Config(format!("{backend}: {CLUSTER}"));
+        }
+        if error.kind() == ErrorKind::InvalidClientConfig {
+            return Error::Config(format!("{backend}: {}", error.detail().unwrap_or("the connection is not possible")));
+        }
         if is_temporary(&error) {
             Error::Unavailable { backend, source: error.into() }
         } else {
-            let scope = if lacks_right_to_keys(&error) { RefusalScope::Keys } else { RefusalScope::All };
-            Error::Refused { backend, operation, scope, source: error.into() }
+            Error::Refused { backend, operation, scope: scope(&error), source: error.into() }
         }
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The beginning of a [`Connection::transaction`].

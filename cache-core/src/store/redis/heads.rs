@@ -1,10 +1,10 @@
 //! Reading entries: many as summaries in two round trips, or one whole.
 
-use redis::{Pipeline, RedisResult, Value};
+use redis::{Pipeline, RedisError, RedisResult, Value};
 use uuid::Uuid;
 
 use crate::clock;
-use crate::error::{CodecError, Result};
+use crate::error::{CodecError, Error, Result};
 use crate::format::entry_view::EntryView;
 use crate::format::msgpack;
 use crate::format::msgpack::Done;
@@ -13,6 +13,7 @@ use crate::model::key::CacheKey;
 use crate::model::service::ServiceRegistry;
 use crate::model::summary::Summary;
 use crate::store::redis::connection::Connection;
+use crate::store::redis::driver_error::lacks_right_to_keys;
 use crate::store::redis::layout::{COMPLETE, GRACE};
 use crate::store::redis::memory_usage::{Measure, MeasureRequest};
 use crate::store::redis::{layout, memory_usage, reply};
@@ -39,19 +40,51 @@ pub(crate) struct StoredHead {
     pub(crate) expires_at: Option<f64>,
 }
 
-/// The summaries of the entries that still exist.
+/// The entries that still exist.
+#[derive(Debug, Default)]
+pub(crate) struct Summaries {
+    pub(crate) readable: Vec<Summary>,
+    /// How many may not be read, and why.
+    pub(crate) denied: u64,
+    pub(crate) refusal: Option<Error>,
+}
+
+impl Summaries {
+    fn deny(&mut self, connection: &Connection, error: RedisError) {
+        self.denied += 1;
+        self.refusal.get_or_insert_with(|| connection.explain("reading entries", error));
+    }
+
+    pub(crate) fn join(mut self, other: Self) -> Self {
+        self.readable.extend(other.readable);
+        Self { readable: self.readable, denied: self.denied + other.denied, refusal: self.refusal.or(other.refusal) }
+    }
+}
+
+/// The summaries of the entries that still exist. Fails if one may not be read.
 pub(crate) async fn summaries(
     connection: &Connection,
     services: &ServiceRegistry,
     found: Vec<Item>,
     now: f64,
 ) -> Result<Vec<Summary>> {
+    let Summaries { readable, refusal, .. } = readable(connection, services, found, now).await?;
+    refusal.map_or(Ok(readable), Err)
+}
+
+/// The summaries of the entries that still exist and may be read, and the number of the others.
+pub(crate) async fn readable(
+    connection: &Connection,
+    services: &ServiceRegistry,
+    found: Vec<Item>,
+    now: f64,
+) -> Result<Summaries> {
     let (mut pipe, mut memory) = request_heads(&found);
     let (answers, memory) = tokio::try_join!(
-        connection.on_entries("reading entries", &mut pipe),
+        connection.on_readable_entries("reading entries", &mut pipe),
         connection.pipeline("MEMORY USAGE", &mut memory)
     )?;
-    let (mut summaries, read) = parse_heads(services, found, answers, memory, now);
+    let (mut summaries, read) = parse_heads(connection, services, found, answers, memory, now);
     add_sizes(connection, services, &read, &mut summaries, now).await?;
     Ok(summaries)
 }
@@ -78,30 +111,48 @@ fn request_heads(found: &[Item]) -> (Pipeline, Pipeline) {
 
 /// Summaries of results and of corrupt entries, and the heads of the others with the memory of their bodies.
 fn parse_heads(
+    connection: &Connection,
     services: &ServiceRegistry,
     found: Vec<Item>,
     answers: Vec<RedisResult<Value>>,
     memory: Vec<RedisResult<Value>>,
     now: f64,
-) -> (Vec<Summary>, Vec<(StoredHead, Option<i64>)>) {
+) -> (Summaries, Vec<(StoredHead, Option<i64>)>) {
     let (mut answers, mut memory) = (answers.into_iter(), memory.into_iter());
-    let mut summaries = Vec::with_capacity(found.len());
+    let mut summaries = Summaries::default();
     let mut read = Vec::with_capacity(found.len());
     for found in found {
         match found {
             Item::Entry(layout, id) => {
-                let heads = head(layout, id, &mut answers, now);
+                let count = if layout == StorageLayout::Pipeline { 2 } else { 3 };
+                let answers = take(&mut answers, count);
                 let memory = memory.next().and_then(RedisResult::ok).and_then(|bytes| reply::int(&bytes));
-                match heads {
-                    Some(Ok(heads)) => read.push((heads, memory)),
-                    Some(Err(corrupt)) => summaries.push(corrupt),
-                    None => {}
+                match (denial(&answers), head(layout, id, &mut answers.into_iter(), now)) {
+                    (Some(error), _) => summaries.deny(connection, error),
+                    (None, Some(Ok(heads))) => read.push((heads, memory)),
+                    (None, Some(Err(corrupt))) => summaries.readable.push(corrupt),
+                    (None, None) => {}
                 }
             }
-            Item::Result(key) => summaries.extend(result(services, key, &mut answers, now)),
+            Item::Result(key) => {
+                let answers = take(&mut answers, 2);
+                match denial(&answers) {
+                    Some(error) => summaries.deny(connection, error),
+                    None => summaries.readable.extend(result(services, key, &mut answers.into_iter(), now)),
+                }
+            }
         }
     }
     (summaries, read)
+}
+
+fn take(answers: &mut impl Iterator<Item = RedisResult<Value>>, count: usize) -> Vec<RedisResult<Value>> {
+    answers.take(count).collect()
+}
+
+/// The refusal of an entry's keys.
+fn denial(answers: &[RedisResult<Value>]) -> Option<RedisError> {
+    answers.iter().filter_map(|answer| answer.as_ref().err()).find(|error| lacks_right_to_keys(error)).cloned()
 }
 
 /// The second round trip: bodies, and for hishel's own layouts the index.
@@ -109,7 +160,7 @@ async fn add_sizes(
     connection: &Connection,
     services: &ServiceRegistry,
     read: &[(StoredHead, Option<i64>)],
-    summaries: &mut Vec<Summary>,
+    summaries: &mut Summaries,
     now: f64,
 ) -> Result<()> {
     let facts: Vec<Result<EntryView<'_>, CodecError>> =
@@ -124,13 +175,26 @@ async fn add_sizes(
         }
     }
     let mut measures = memory_usage::measure(connection, &bodies).await?.into_iter();
-    let mut locations = connection.on_entries("reading indexes", &mut locations).await?.into_iter();
+    let mut locations = connection.on_readable_entries("reading indexes", &mut locations).await?.into_iter();
 
     for ((head, _), facts) in read.iter().zip(facts) {
-        summaries.push(match facts {
-            Ok(facts) => from_head(services, head, &facts, measures.next().flatten(), &mut locations, now),
-            Err(error) => corrupt(head.layout, head.id, head.expires_at, &error.to_string()),
-        });
+        let facts = match facts {
+            Ok(facts) => facts,
+            Err(error) => {
+                summaries.readable.push(corrupt(head.layout, head.id, head.expires_at, &error.to_string()));
+                continue;
+            }
+        };
+        let measure = measures.next().unwrap_or(Ok(None));
+        let location = has_location(head).then(|| locations.next()).flatten();
+        match (measure, location) {
+            (Err(error), _) => summaries.deny(connection, error),
+            (_, Some(Err(error))) if lacks_right_to_keys(&error) => summaries.deny(connection, error),
+            (Ok(measure), location) => {
+                let location = location.and_then(RedisResult::ok);
+                summaries.readable.push(from_head(services, head, &facts, measure, location, now));
+            }
+        }
     }
     Ok(())
 }
@@ -192,6 +256,11 @@ fn result(
     })
 }
 
+/// Whether [`request_location`] adds a command for this entry.
+fn has_location(head: &StoredHead) -> bool {
+    head.layout == StorageLayout::Hishel1 || head.layout == StorageLayout::Hishel2 && head.done.is_some()
+}
+
 fn request_location(pipe: &mut Pipeline, head: &StoredHead, facts: &EntryView<'_>) {
     let id = head.layout.id_text(head.id);
     match (head.layout, &head.done) {
@@ -211,7 +280,7 @@ fn from_head(
     head: &StoredHead,
     facts: &EntryView<'_>,
     measure: Option<Measure>,
-    locations: &mut impl Iterator<Item = RedisResult<Value>>,
+    location: Option<Value>,
     now: f64,
 ) -> Summary {
     let Some(measure) = measure else {
@@ -232,19 +301,18 @@ fn from_head(
         StorageLayout::Hishel2 => {
             stored.is_complete = head.done.as_ref().is_some_and(|done| done.chunk_count == measure.count);
             if head.done.is_some() {
-                let score = locations.next().and_then(RedisResult::ok).and_then(reply::float);
+                let score = location.and_then(reply::float);
                 is_removed = score.is_none_or(|score| score <= now);
                 stored.expires_at = score.filter(|score| score.is_finite());
             }
         }
         StorageLayout::Hishel1 => {
             stored.is_complete = head.is_done;
-            let place = locations.next().and_then(RedisResult::ok);
             let by_key = head.expires_at.map(|at| at - GRACE);
             let by_entry =
                 facts.request.extra.hishel_ttl.zip(facts.meta.as_ref()).map(|(ttl, meta)| meta.created_at + ttl);
             stored.expires_at = [by_key, by_entry].into_iter().flatten().reduce(f64::min);
-            is_removed = place.is_none_or(|place| reply::int(&place) != Some(1))
+            is_removed = location.is_none_or(|location| reply::int(&location) != Some(1))
                 || stored.expires_at.is_some_and(|at| at <= now);
         }
         _ => {

@@ -55,7 +55,8 @@ pub(crate) async fn details(
     let chunks = match summary.id {
         EntryId::Http(layout, id) => {
             let wanted = MeasureRequest { key: layout::stream(layout, id), start: 0, memory: None };
-            let measure = memory_usage::measure(connection, &[wanted]).await?.pop().flatten().unwrap_or_default();
+            let measure = memory_usage::measure(connection, &[wanted]).await?.pop();
+            let measure = measure.and_then(RedisResult::ok).flatten().unwrap_or_default();
             let marks = u64::from(match layout {
                 StorageLayout::Pipeline => measure.last == COMPLETE,
                 StorageLayout::Hishel1 => measure.count > 0 && measure.last.is_empty(),

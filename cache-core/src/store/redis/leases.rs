@@ -19,6 +19,7 @@ const UNCACHEABLE: &str = "alone";
 /// `KEYS`: the lease; `ARGV`: the owner, the TTL in milliseconds. Returns the owner afterwards.
 static ACQUIRE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
+        "the script that acquires leases",
         "local owner = redis.call('GET', KEYS[1])
          if owner and owner ~= ARGV[1] then return owner end
          redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
@@ -29,6 +30,7 @@ static ACQUIRE: LazyLock<Script> = LazyLock::new(|| {
 /// `KEYS`: the lease; `ARGV`: the expected owner, the new value, its TTL in milliseconds (0: delete the lease).
 static RELEASE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
+        "the script that releases leases",
         "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
          if ARGV[3] == '0' then return redis.call('DEL', KEYS[1]) end
          redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])

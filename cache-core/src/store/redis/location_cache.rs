@@ -4,7 +4,6 @@
 //! and the key looked up by script, which costs the server many times as much.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -60,8 +59,6 @@ pub(crate) enum Verified {
 
 pub(crate) struct LocationCache {
     entries: Cache<CacheKey, Arc<CachedLocation>>,
-    /// `PEXPIRE … GT` came with Redis 7.
-    has_greater_than: AtomicBool,
 }
 
 impl LocationCache {
@@ -70,7 +67,7 @@ impl LocationCache {
         let known = Cache::builder().max_capacity(MAX_BYTES).weigher(|_: &CacheKey, place: &Arc<CachedLocation>| {
             u32::try_from(500 + 5 * place.newest.data.len()).unwrap_or(u32::MAX)
         });
-        Self { entries: known.build(), has_greater_than: AtomicBool::new(true) }
+        Self { entries: known.build() }
     }
 
     pub(crate) fn get(&self, key: &CacheKey) -> Option<Arc<CachedLocation>> {
@@ -100,7 +97,7 @@ impl LocationCache {
     ) -> Result<Verified> {
         let refresh = refresh.filter(|_| place.newest.entry.request.extra.ttl().is_none());
         let is_due = refresh.is_some_and(|ttl| place.is_due(now + ttl.as_secs_f64()));
-        if is_due && !self.has_greater_than.load(Ordering::Relaxed) {
+        if is_due && connection.known_server().has_expire_gt == Some(false) {
             return Ok(Verified::Unusable);
         }
         let mut pipe = verification_pipeline(key, place, refresh, is_due);
@@ -126,7 +123,7 @@ impl LocationCache {
             let is_extended = matches!(entry, Some(Ok(Value::Int(1))));
             // Read-only servers and users refuse all of them, old servers only this one.
             if is_extended && index.is_some_and(|index| index.is_err()) {
-                self.has_greater_than.store(false, Ordering::Relaxed);
+                connection.has_no_expire_gt();
                 return Ok(Verified::Unusable);
             }
             if let Some(first) = candidates.first_mut().filter(|first| Some(&first.head.id) == place.members.first()) {

@@ -8,7 +8,7 @@ use redis::{Pipeline, RedisResult, Value};
 use uuid::Uuid;
 
 use crate::clock;
-use crate::error::Result;
+use crate::error::{Error, RefusalScope, Result};
 use crate::format::redis_key;
 use crate::model::entry::{EntryId, StorageLayout};
 use crate::model::key::CacheKey;
@@ -22,7 +22,8 @@ use crate::store::redis::script::Script;
 use crate::store::redis::touch::pexpire;
 use crate::store::redis::{heads, layout, reply};
 
-static LOOKUP: LazyLock<Script> = LazyLock::new(|| Script::new(layout::named(include_str!("lookup.lua"))));
+static LOOKUP: LazyLock<Script> =
+    LazyLock::new(|| Script::new("the look-up script", layout::named(include_str!("lookup.lua"))));
 
 /// The script returns bodies up to this length with their heads; bytes. It costs the server more than 1 us for each
 /// KiB: for longer bodies a second round trip is cheaper.
@@ -36,6 +37,11 @@ pub(crate) async fn lookup(
     refresh: Option<Duration>,
 ) -> Result<Vec<StoredResponse>> {
     let now = clock::now();
+    // A server or user that allows no renewal is not asked for one with every hit.
+    let refresh = match refresh {
+        Some(ttl) => connection.server().await?.may_renew().then_some(ttl),
+        None => None,
+    };
     let guessed = locations.get(key);
     let guess = match &guessed {
         Some(place) => locations.read(connection, key, place, refresh, now).await?,
@@ -60,7 +66,7 @@ pub(crate) async fn lookup(
     let mut renewed_until = guessed.as_ref().map_or(0.0, |place| place.renewed_until);
     if let (Some(ttl), Some((first, seen))) = (refresh, found.first_mut())
         && first.entry.request.extra.ttl().is_none()
-        && (seen.is_refreshed || pexpire(connection, std::slice::from_ref(&first.id), Some(ttl)).await.is_ok())
+        && (seen.is_refreshed || renew(connection, &first.id, ttl).await)
     {
         let until = now + ttl.as_secs_f64();
         first.expires_at = Some(until);
@@ -88,6 +94,17 @@ pub(crate) async fn lookup(
         }
     }
     Ok(found.into_iter().map(|(found, _)| found).collect())
+}
+
+/// Renews the TTL of an entry. A refusal is no failure of the lookup, and is not asked for again on this connection.
+async fn renew(connection: &Connection, id: &EntryId, ttl: Duration) -> bool {
+    let renewed = pexpire(connection, std::slice::from_ref(id), Some(ttl)).await;
+    if let Err(Error::Refused { scope: RefusalScope::All | RefusalScope::Keys, source, .. }) = &renewed
+        && let Some(error) = source.downcast_ref()
+    {
+        connection.has_refused("PEXPIRE", error, "hits do not renew the TTL of entries");
+    }
+    renewed.is_ok()
 }
 
 /// One round trip; `None`: the server runs no scripts.

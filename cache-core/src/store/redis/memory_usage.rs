@@ -9,13 +9,14 @@ use redis::{Pipeline, RedisResult, Value};
 
 use crate::error::Result;
 use crate::store::redis::connection::Connection;
+use crate::store::redis::driver_error::lacks_right_to_keys;
 use crate::store::redis::reply;
-use crate::store::redis::script::{Script, is_denied, is_unloaded};
+use crate::store::redis::script::{Script, is_unloaded};
 
 /// `KEYS`: bodies; `ARGV`: for each, the number of bytes wanted of its start. Returns four values for each body: the
 /// number of its elements (-1: not a list), their bytes, the last element if it is short enough to be a marker, and the
 /// start.
-static MEASURE: LazyLock<Script> = LazyLock::new(|| Script::new(MEASURE_TEXT));
+static MEASURE: LazyLock<Script> = LazyLock::new(|| Script::new("the script that measures bodies", MEASURE_TEXT));
 
 const MEASURE_TEXT: &str = "\
 local found = {}
@@ -73,17 +74,24 @@ impl MeasureRequest {
     }
 }
 
-/// Measures bodies. `None`: the key is not a list; a missing body has no elements.
-pub(crate) async fn measure(connection: &Connection, bodies: &[MeasureRequest]) -> Result<Vec<Option<Measure>>> {
+/// The measurements of a body. `None`: the key is not a list; a missing body has no elements. An error: the key may not
+/// be read.
+pub(crate) type Measured = RedisResult<Option<Measure>>;
+
+/// Measures bodies.
+pub(crate) async fn measure(connection: &Connection, bodies: &[MeasureRequest]) -> Result<Vec<Measured>> {
     let (small, large): (Vec<&MeasureRequest>, Vec<&MeasureRequest>) = bodies.iter().partition(|body| body.is_small());
     let (small, large) = tokio::try_join!(fetch(connection, &small), run(connection, &large))?;
     let (mut small, mut large) = (small.into_iter(), large.into_iter());
-    Ok(bodies.iter().map(|body| if body.is_small() { small.next() } else { large.next() }.flatten()).collect())
+    Ok(bodies
+        .iter()
+        .map(|body| if body.is_small() { small.next() } else { large.next() }.unwrap_or(Ok(None)))
+        .collect())
 }
 
 /// Measures bodies on the server; fetches them in groups if it runs no scripts.
-async fn run(connection: &Connection, bodies: &[&MeasureRequest]) -> Result<Vec<Option<Measure>>> {
-    if connection.has_scripts() {
+async fn run(connection: &Connection, bodies: &[&MeasureRequest]) -> Result<Vec<Measured>> {
+    if !MEASURE.is_refused(connection) {
         let mut answers = eval(connection, bodies).await?;
         if answers.iter().any(|answer| answer.as_ref().is_err_and(is_unloaded)) {
             let mut load = Pipeline::new();
@@ -91,12 +99,9 @@ async fn run(connection: &Connection, bodies: &[&MeasureRequest]) -> Result<Vec<
             connection.pipeline("SCRIPT LOAD", &mut load).await?;
             answers = eval(connection, bodies).await?;
         }
-        if answers.iter().all(RedisResult::is_ok) {
-            return Ok(answers.into_iter().filter_map(RedisResult::ok).flat_map(from_script).collect());
-        }
-        tracing::debug!("scripts unavailable; fetching bodies to measure them");
-        if answers.iter().any(|answer| answer.as_ref().is_err_and(is_denied)) {
-            connection.has_no_scripts();
+        match answers.iter().find_map(|answer| answer.as_ref().err()) {
+            Some(error) => MEASURE.refused(connection, error),
+            None => return Ok(answers.into_iter().filter_map(RedisResult::ok).flat_map(from_script).map(Ok).collect()),
         }
     }
     let mut measures = Vec::with_capacity(bodies.len());
@@ -107,13 +112,18 @@ async fn run(connection: &Connection, bodies: &[&MeasureRequest]) -> Result<Vec<
 }
 
 /// Fetches bodies to measure them here.
-async fn fetch(connection: &Connection, bodies: &[&MeasureRequest]) -> Result<Vec<Option<Measure>>> {
+async fn fetch(connection: &Connection, bodies: &[&MeasureRequest]) -> Result<Vec<Measured>> {
     let mut pipe = Pipeline::with_capacity(bodies.len());
     for body in bodies {
         pipe.cmd("LRANGE").arg(&body.key).arg(0).arg(-1);
     }
-    let answers = connection.on_entries("LRANGE", &mut pipe).await?;
-    Ok(answers.into_iter().zip(bodies).map(|(answer, body)| Some(from_chunks(answer.ok()?, body.start))).collect())
+    let answers = connection.on_readable_entries("LRANGE", &mut pipe).await?;
+    let measured = answers.into_iter().zip(bodies).map(|(answer, body)| match answer {
+        Ok(chunks) => Ok(Some(from_chunks(chunks, body.start))),
+        Err(error) if lacks_right_to_keys(&error) => Err(error),
+        Err(_) => Ok(None),
+    });
+    Ok(measured.collect())
 }
 
 async fn eval(connection: &Connection, bodies: &[&MeasureRequest]) -> Result<Vec<RedisResult<Value>>> {

@@ -16,6 +16,7 @@ use crate::store::redis::{layout, reply};
 /// with `%.0f` keep all their digits.
 static ACQUIRE_SLOT: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
+        "the script for rate limits",
         "local time = redis.call('TIME')
          local now = time[1] * 1000000 + time[2]
          local at = math.max(now, redis.call('GET', KEYS[2]) or 0, redis.call('LINDEX', KEYS[1], -1) or 0)
@@ -35,6 +36,7 @@ static ACQUIRE_SLOT: LazyLock<Script> = LazyLock::new(|| {
 /// `KEYS`: the block; `ARGV`: its time in microseconds.
 static BLOCK: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
+        "the script that blocks rate limits",
         "local time = redis.call('TIME')
          local ends = time[1] * 1000000 + time[2] + ARGV[1]
          if ends > tonumber(redis.call('GET', KEYS[1]) or 0) then

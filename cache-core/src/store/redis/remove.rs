@@ -14,9 +14,8 @@ use crate::model::stored::{RemoveStats, Removed};
 use crate::store::inspect::READER_GRACE;
 use crate::store::redis::commands::millis;
 use crate::store::redis::connection::Connection;
-use crate::store::redis::driver_error::lacks_right_to_keys;
+use crate::store::redis::driver_error::{is_unknown_command, lacks_right_to_keys};
 use crate::store::redis::scan::without_owner;
-use crate::store::redis::script::is_unknown_command;
 use crate::store::redis::{layout, reply};
 
 const DELETING: &str = "deleting entries";

@@ -7,6 +7,9 @@ pub(crate) fn bytes(value: Value) -> Option<Vec<u8>> {
         Value::BulkString(bytes) => Some(bytes),
         Value::SimpleString(text) => Some(text.into_bytes()),
         Value::Int(number) => Some(number.to_string().into_bytes()),
+        Value::VerbatimString { text, .. } => Some(text.into_bytes()),
+        Value::Double(number) => Some(number.to_string().into_bytes()),
+        Value::Attribute { data, .. } => bytes(*data),
         _ => None,
     }
 }
@@ -30,9 +33,12 @@ pub(crate) fn float(value: Value) -> Option<f64> {
     }
 }
 
+/// The elements of a list. A map of RESP3 is a list of keys and values, as in RESP2.
 pub(crate) fn list(value: Value) -> Vec<Value> {
     match value {
         Value::Array(items) | Value::Set(items) => items,
+        Value::Map(pairs) => pairs.into_iter().flat_map(|(key, value)| [key, value]).collect(),
+        Value::Attribute { data, .. } => list(*data),
         _ => Vec::new(),
     }
 }

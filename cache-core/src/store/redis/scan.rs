@@ -25,7 +25,8 @@ use crate::model::summary::Summary;
 use crate::store::inspect::READER_GRACE;
 use crate::store::page::{Cursor, Page};
 use crate::store::redis::connection::Connection;
-use crate::store::redis::heads::Item;
+use crate::store::redis::driver_error::lacks_right_to_keys;
+use crate::store::redis::heads::{Item, Summaries};
 use crate::store::redis::{heads, layout, reply};
 use crate::store::summarize;
 
@@ -56,7 +57,7 @@ struct Batch {
     /// Keys under the cache prefixes.
     keys: u64,
     /// Entries and results.
-    summaries: Vec<Summary>,
+    summaries: Summaries,
     /// Keys that are not entries themselves: parts of entries, and keys of no layout.
     others: Vec<Vec<u8>>,
 }
@@ -130,10 +131,10 @@ pub(crate) async fn page(
     };
     // The reader ends only after the batch with the last cursor or an error, after which no batch is requested.
     let Some(batch) = progress.ahead.recv().await else { return Err(Error::CursorExpired) };
-    let Batch { next, keys, mut summaries, others } = batch?;
+    let Batch { next, keys, summaries: Summaries { readable: mut summaries, denied, .. }, others } = batch?;
     progress.found += keys;
     let total = progress.total.unwrap_or(progress.found);
-    let mut page = Page { total, keys, ..Page::default() };
+    let mut page = Page { total, keys, denied, ..Page::default() };
     let now = clock::now();
     let seen = &mut progress.seen;
     summaries.retain(|summary| seen.insert(&summary.id));
@@ -214,7 +215,7 @@ async fn read_batch(
     next: u64,
     names: Vec<Vec<u8>>,
 ) -> Result<Batch> {
-    let mut batch = Batch { next, keys: 0, summaries: Vec::new(), others: Vec::new() };
+    let mut batch = Batch { next, keys: 0, summaries: Summaries::default(), others: Vec::new() };
     let mut found = Vec::with_capacity(names.len());
     for name in names {
         match Name::parse(&name) {
@@ -230,8 +231,9 @@ async fn read_batch(
         parts.push(found.split_off(found.len().saturating_sub(READ)));
     }
     let now = clock::now();
-    let reads = stream::iter(parts).map(|part| heads::summaries(connection, services, part, now));
-    batch.summaries = reads.buffer_unordered(MAX_CONCURRENT_READS).try_concat().await?;
+    let reads = stream::iter(parts).map(|part| heads::readable(connection, services, part, now));
+    let reads = reads.buffer_unordered(MAX_CONCURRENT_READS);
+    batch.summaries = reads.try_fold(Summaries::default(), async |all, part| Ok(all.join(part))).await?;
     Ok(batch)
 }
 
@@ -279,32 +281,36 @@ pub(crate) async fn without_owner(connection: &Connection, parts: Vec<Vec<u8>>) 
                 members.cmd("ZRANGE").arg(&part[..]).arg(0).arg(-1);
             }
         }
-        let mut members = connection.on_entries("SMEMBERS", &mut members).await?.into_iter();
-        let mut next = || members.next().and_then(RedisResult::ok).map(reply::strings).unwrap_or_default();
-        let owners: Vec<Vec<String>> = parts
+        let mut members = connection.on_readable_entries("SMEMBERS", &mut members).await?.into_iter();
+        let mut next = || members.next().unwrap_or(Ok(Value::Nil));
+        let entries = |members: Vec<Vec<u8>>| {
+            let ids = members.into_iter().filter_map(|id| redis_key::parse_id(&id));
+            ids.map(|(layout, id)| layout::entry(layout, id)).collect()
+        };
+        // `None`: the index may not be read.
+        let owners: Vec<Option<Vec<String>>> = parts
             .iter()
             .map(|part| match Name::parse(part) {
-                Name::Stream(layout, id) => vec![layout::entry(layout, id)],
-                Name::Done(id) => vec![layout::entry(StorageLayout::Hishel1, id)],
-                Name::Index(..) => next()
-                    .into_iter()
-                    .chain(next())
-                    .filter_map(|id| redis_key::parse_id(&id))
-                    .map(|(layout, id)| layout::entry(layout, id))
-                    .collect(),
-                _ => Vec::new(),
+                Name::Stream(layout, id) => Some(vec![layout::entry(layout, id)]),
+                Name::Done(id) => Some(vec![layout::entry(StorageLayout::Hishel1, id)]),
+                Name::Index(..) => {
+                    let members = next().or(next());
+                    let is_denied = members.as_ref().is_err_and(lacks_right_to_keys);
+                    (!is_denied).then(|| entries(members.map(reply::strings).unwrap_or_default()))
+                }
+                _ => Some(Vec::new()),
             })
             .collect();
         let mut exists = Pipeline::new();
-        for owners in owners.iter().filter(|owners| !owners.is_empty()) {
+        for owners in owners.iter().flatten().filter(|owners| !owners.is_empty()) {
             exists.cmd("EXISTS").arg(&owners[..]);
         }
-        let mut exists = connection.on_entries("EXISTS", &mut exists).await?.into_iter();
+        let mut exists = connection.on_readable_entries("EXISTS", &mut exists).await?.into_iter();
         for (part, owners) in parts.iter().zip(&owners) {
-            let count = if owners.is_empty() {
-                Some(0)
-            } else {
-                exists.next().and_then(RedisResult::ok).and_then(|n| reply::int(&n))
+            let count = match owners {
+                Some(owners) if owners.is_empty() => Some(0),
+                Some(_) => exists.next().and_then(RedisResult::ok).and_then(|n| reply::int(&n)),
+                None => None,
             };
             if count == Some(0) {
                 orphans.push(part.clone());
@@ -320,7 +326,7 @@ async fn orphans(connection: &Connection, keys: Vec<Vec<u8>>, now: f64) -> Resul
     for key in &keys {
         pipe.cmd("PTTL").arg(&key[..]);
     }
-    let answers = connection.on_entries("PTTL", &mut pipe).await?;
+    let answers = connection.on_readable_entries("PTTL", &mut pipe).await?;
     let expiry = |answer: RedisResult<Value>| answer.ok().and_then(|pttl| reply::expiry(&pttl, now));
     Ok(keys
         .into_iter()

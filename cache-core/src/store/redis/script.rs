@@ -8,17 +8,29 @@ use redis::{Cmd, RedisError, ServerErrorKind, Value, cmd};
 
 use crate::error::Result;
 use crate::store::redis::connection::Connection;
+use crate::store::redis::driver_error::{is_of_cluster, refuses_writes};
 
 /// A script and its SHA-1, by which it is called.
 pub(crate) struct Script {
+    /// As in a report that it was refused.
+    name: &'static str,
     text: Cow<'static, str>,
     hash: String,
 }
 
 impl Script {
-    pub(crate) fn new(text: impl Into<Cow<'static, str>>) -> Self {
+    pub(crate) fn new(name: &'static str, text: impl Into<Cow<'static, str>>) -> Self {
         let text = text.into();
-        Self { hash: redis::Script::new(&text).get_hash().to_owned(), text }
+        Self { name, hash: redis::Script::new(&text).get_hash().to_owned(), text }
+    }
+
+    pub(crate) fn is_refused(&self, connection: &Connection) -> bool {
+        connection.lacks(self.name)
+    }
+
+    /// Remembers that a server refuses it: other scripts, with other keys and commands in them, may be allowed.
+    pub(crate) fn refused(&self, connection: &Connection, error: &RedisError) {
+        connection.has_refused(self.name, error, "single commands are used instead");
     }
 
     /// Calls the script by its hash; the server may not have it (`NOSCRIPT`).
@@ -34,7 +46,7 @@ impl Script {
         &self.text
     }
 
-    /// Runs an idempotent script. `None`: the server refused, and the caller uses its alternative.
+    /// Runs an idempotent script. `None`: this server or user does not allow it, and the caller uses its alternative.
     pub(crate) async fn run(
         &self,
         connection: &Connection,
@@ -42,7 +54,7 @@ impl Script {
         keys: &[&[u8]],
         arguments: &[&[u8]],
     ) -> Result<Option<Value>> {
-        if !connection.has_scripts() {
+        if self.is_refused(connection) {
             return Ok(None);
         }
         let mut answer = connection.execute(operation, &self.by_hash(keys, arguments)).await?;
@@ -51,11 +63,10 @@ impl Script {
         }
         match answer {
             Ok(value) => Ok(Some(value)),
+            // Single commands would be refused as well.
+            Err(error) if refuses_writes(&error) || is_of_cluster(&error) => Err(connection.explain(operation, error)),
             Err(error) => {
-                tracing::debug!(%error, operation, "scripts unavailable; using single commands");
-                if is_denied(&error) {
-                    connection.has_no_scripts();
-                }
+                self.refused(connection, &error);
                 Ok(None)
             }
         }
@@ -68,15 +79,6 @@ fn call(command: &str, script: &str, keys: &[&[u8]], arguments: &[&[u8]]) -> Cmd
     call
 }
 
-/// Whether the server refuses scripts for good.
-pub(crate) fn is_denied(error: &RedisError) -> bool {
-    error.code() == Some("NOPERM") || is_unknown_command(error)
-}
-
 pub(crate) fn is_unloaded(error: &RedisError) -> bool {
     error.kind() == ServerErrorKind::NoScript.into()
-}
-
-pub(crate) fn is_unknown_command(error: &RedisError) -> bool {
-    error.detail().is_some_and(|detail| detail.contains("unknown command"))
 }

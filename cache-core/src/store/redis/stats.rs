@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use redis::{Pipeline, RedisResult, Value, cmd};
+use redis::{Pipeline, Value, cmd};
 
 use crate::clock;
-use crate::error::Result;
+use crate::error::{Error, Result, error_chain};
 use crate::model::stats::{Counters, HourlyCounters, RETENTION, Scope, StatsDelta, expires_at, hour_of};
 use crate::model::window::StatsSnapshot;
 use crate::store::redis::connection::{Connection, multi};
@@ -20,6 +20,7 @@ use crate::store::redis::{layout, reply};
 /// field and the increment.
 static ADD: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
+        "the script for counters",
         "local last = tonumber(redis.call('HGET', KEYS[2], ARGV[1]) or 0)
          if last >= tonumber(ARGV[2]) then return 0 end
          redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
@@ -91,11 +92,16 @@ pub(crate) async fn read(connection: &Connection, since: f64) -> Result<StatsSna
     for hour in &hours {
         pipe.cmd("HGETALL").arg(layout::stats(*hour));
     }
-    let mut answers = connection.on_entries("reading counters", &mut pipe).await?.into_iter();
-    let ever = answers.next().and_then(RedisResult::ok).map(scopes).unwrap_or_default();
-    let mut counted = StatsSnapshot { ever, hours: Vec::new() };
-    for (hour, answer) in hours.into_iter().zip(answers) {
-        let scopes = answer.map(scopes).unwrap_or_default();
+    let answers = match connection.on_entries("reading counters", &mut pipe).await {
+        // A user may read entries and not these: unknown counters take nothing else with them.
+        Err(error @ Error::Refused { .. }) => {
+            return Ok(StatsSnapshot { unavailable: Some(error_chain(&error)), ..StatsSnapshot::default() });
+        }
+        answers => answers?,
+    };
+    let mut hashes = answers.into_iter().map(|answer| answer.map(scopes).unwrap_or_default());
+    let mut counted = StatsSnapshot { ever: hashes.next().unwrap_or_default(), ..StatsSnapshot::default() };
+    for (hour, scopes) in hours.into_iter().zip(hashes) {
         counted.hours.extend(scopes.into_iter().map(|(scope, counts)| HourlyCounters { hour, scope, counts }));
     }
     Ok(counted)

@@ -28,8 +28,10 @@ use crate::store::inspect::{Inspect, ensure_backend};
 use crate::store::invalidation::InvalidationListener;
 use crate::store::page::{Cursor, Page};
 use crate::store::redis::connection::Connection;
+use crate::store::redis::driver_error::is_refusal_of_server;
 use crate::store::redis::events::feed::RedisEventFeed;
 use crate::store::redis::location_cache::LocationCache;
+use crate::store::redis::session::Purpose;
 use crate::store::redis::{
     bodies, info, inspect, leases, lookup, rate_limit, remove, results, scan, stats, touch, write,
 };
@@ -52,17 +54,21 @@ impl Redis {
     /// Creates a store for the configured server, which connects on first use. Fails if the URL is invalid.
     pub fn new(config: &Config) -> Result<Self> {
         Ok(Self {
-            commands: Connection::new(config)?,
-            scans: Connection::new(config)?,
+            commands: Connection::new(config, Purpose::Cache)?,
+            scans: Connection::new(config, Purpose::Admin)?,
             locations: LocationCache::new(),
             services: config.services.clone(),
             write_layout: config.write_layout,
         })
     }
 
-    /// Sends a `PING`.
+    /// Sends a `PING`. An error is an answer, too: a user may lack the right to `PING`, and after a failed snapshot the
+    /// server refuses it but serves reads.
     pub async fn ping(&self) -> Result<()> {
-        self.commands.query("PING", &cmd("PING")).await.map(drop)
+        match self.commands.execute("PING", &cmd("PING")).await? {
+            Err(error) if !is_refusal_of_server(&error) => Err(self.commands.explain("PING", error)),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -74,7 +80,8 @@ impl Backend for Redis {
 
     async fn health(&self) -> Health {
         let problem = self.ping().await.err().map(|error| error_chain(&error));
-        Health { backend: self.id(), is_fallback: false, problem }
+        let server = self.commands.capabilities().map(Box::new);
+        Health { backend: self.id(), is_fallback: false, problem, server }
     }
 }
 
@@ -182,11 +189,11 @@ impl Inspect for Redis {
     }
 
     async fn details(&self, id: &EntryId) -> Result<Option<EntryDetails>> {
-        inspect::details(&self.commands, &self.services, id).await
+        inspect::details(&self.scans, &self.services, id).await
     }
 
     async fn raw_body(&self, id: &EntryId, limit: usize) -> Result<Option<Bytes>> {
-        bodies::raw_body(&self.commands, id, limit).await
+        bodies::raw_body(&self.scans, id, limit).await
     }
 
     async fn info(&self) -> Result<ServerInfo> {

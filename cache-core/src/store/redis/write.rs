@@ -38,6 +38,7 @@ const UNFINISHED: Duration = Duration::from_secs(3_600);
 /// A new index gets this TTL; the TTL of an existing one is only extended.
 static JOIN: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
+        "the script that joins indexes",
         "local left = redis.call('PTTL', KEYS[1])
          if ARGV[2] == '' then redis.call('SADD', KEYS[1], ARGV[1])
          else redis.call('ZADD', KEYS[1], ARGV[2], ARGV[1]) end
@@ -54,6 +55,7 @@ static JOIN: LazyLock<Script> = LazyLock::new(|| {
 /// entry that just expired would be created without a TTL.
 static UPDATE_HEAD: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
+        "the script that replaces metadata",
         "if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
          redis.call('HSET', KEYS[1], 'data', ARGV[1], 'created_at', ARGV[2])
          return 1",

@@ -154,7 +154,7 @@ impl Backend for Sqlite {
     async fn health(&self) -> Health {
         let asked = self.read("responding to the cache", |database, _| schema::has_own(&database.connection)).await;
         let problem = asked.err().map(|error| error_chain(&error));
-        Health { backend: self.id(), is_fallback: false, problem }
+        Health { backend: self.id(), is_fallback: false, problem, server: None }
     }
 }
 
@@ -313,8 +313,8 @@ impl Inspect for Sqlite {
         self.read("counting", |database, _| {
             let space = space::FileSpace::read(&database.connection)?;
             Ok(ServerInfo {
-                version: rusqlite::version().into(),
-                memory_bytes: space.size,
+                version: Some(rusqlite::version().into()),
+                memory_bytes: Some(space.size),
                 free_bytes: Some(space.free),
                 keys: Some(scan::total(&database.connection)?),
                 ..ServerInfo::default()

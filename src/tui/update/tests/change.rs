@@ -241,7 +241,10 @@ fn failed_flush_report_stays_visible_on_fallback() {
     let report = FlushReport { done, failed: 1, error: Some(unavailable()), ..FlushReport::default() };
     update(&mut app, Message::Done(*ticket, Outcome::Flushed(report, Duration::ZERO)));
     let other = BackendId { location: "/tmp/http_cache.db".into(), ..backend() };
-    update(&mut app, Message::Health(Health { backend: other, is_fallback: true, problem: Some("down".into()) }));
+    update(
+        &mut app,
+        Message::Health(Health { backend: other, is_fallback: true, problem: Some("down".into()), server: None }),
+    );
     let Some(Dialog::Failure { facts, .. }) = &app.dialog else { panic!("{:?}", app.dialog) };
     let of = |name: &str| facts.iter().find(|(of, _)| of == name).map_or("", |(_, value)| value);
     assert_eq!((of("Backend"), of("Requested"), of("Failed")), (&*backend().to_string(), "2 entries", "1 entry"));

@@ -164,7 +164,7 @@ fn it_is_shown_before_the_cache_is_open_and_reads_the_runs_then() {
     let effects = press(&mut app, "e");
     assert!(matches!(effects[..], [Effect::LoadTitles(_)]), "{effects:?}");
     assert_eq!(press(&mut app, "<enter>"), []);
-    let health = Health { backend: backend(), is_fallback: false, problem: None };
+    let health = Health { backend: backend(), is_fallback: false, problem: None, server: None };
     let effects = update(&mut app, Message::Done(opening, Outcome::Opened(Ok(health))));
     assert!(effects.iter().any(|effect| matches!(effect, Effect::LoadRuns(_))), "{effects:?}");
 }
@@ -253,7 +253,7 @@ fn what_a_run_touched_is_browsed_alone_until_esc() {
 fn another_store_has_other_runs() {
     let mut app = at_once();
     let other = cache_core::BackendId { location: "elsewhere".into(), ..backend() };
-    let health = Health { backend: other, is_fallback: true, problem: None };
+    let health = Health { backend: other, is_fallback: true, problem: None, server: None };
     let effects = update(&mut app, Message::Health(health));
     assert!(app.enrich.runs.is_empty());
     assert!(effects.iter().any(|effect| matches!(effect, Effect::LoadRuns(_))), "{effects:?}");

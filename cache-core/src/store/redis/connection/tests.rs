@@ -7,6 +7,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::model::redis_url::RedisUrl;
 use crate::store::redis::connection::*;
+use crate::store::redis::session::Purpose;
 
 /// Replies to every command except, if it is `mute`, `PING`.
 async fn answer(mut stream: TcpStream, mute: bool) {
@@ -30,7 +31,7 @@ async fn ask_twice(settings: Config) -> (Result<Value>, Result<Value>) {
         tokio::join!(answer(first, true), second);
     };
     let timeout = settings.store_timeout;
-    let connection = Connection::new(&Config { redis_url: url, ..settings }).unwrap();
+    let connection = Connection::new(&Config { redis_url: url, ..settings }, Purpose::Cache).unwrap();
     let client = async {
         let ping = redis::cmd("PING");
         let first = tokio::time::timeout(timeout, connection.query("PING", &ping)).await;
