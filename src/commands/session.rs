@@ -8,7 +8,7 @@ use cache_core::{Capabilities, Config, Inspect, OpenOptions, Opened, ReadOnly, W
 use crate::cli::Global;
 use crate::demo::Demo;
 use crate::exit::{CannotOpen, Exit, Refused};
-use crate::output::human::counted;
+use crate::output::human::count;
 use crate::output::safe;
 use crate::output::style::Style;
 use crate::settings::Settings;
@@ -108,7 +108,7 @@ impl Session {
     /// The exit code of a listing of which `denied` entries could not be read, which is reported.
     pub(crate) fn listing_exit(&self, cache: &OpenCache, denied: u64) -> Exit {
         if denied > 0 {
-            let entries = counted(denied, "entry");
+            let entries = if denied == 1 { "1 entry".to_owned() } else { format!("{} entries", count(denied)) };
             self.warn(&format!("{entries} could not be read: this Redis user lacks permission for their keys"));
         }
         let is_incomplete = cache.server.as_ref().is_some_and(|server| server.incomplete_reason().is_some());

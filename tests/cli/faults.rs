@@ -129,7 +129,7 @@ fn replica_is_read_and_not_changed() {
     }
     let program = Program::on(&format!("redis://{}/0", replica.address()));
     let run = program.run(&["ls", "--json"]);
-    assert_eq!((run.code, run.rows().len()), (Some(0), 23), "{}", run.err);
+    assert_eq!((run.code, run.rows().len()), (Some(0), 24), "{}", run.err);
     assert!(run.err.contains("read-only replica"), "{}", run.err);
     let run = program.run(&["flush", "--all", "--yes"]);
     assert_eq!((run.code, run.out.as_str()), (Some(2), ""), "{}", run.err);

@@ -152,7 +152,7 @@ fn stats_counts_what_is_there() {
     let stats = program.run(&["stats", "--json"]).json();
     assert_eq!(
         stats["entries"],
-        json!({"http": 13, "result": 10, "incomplete": 0, "deleted": 1, "corrupt": 0, "orphan_keys": 0})
+        json!({"http": 13, "result": 10, "incomplete": 0, "deleted": 1, "corrupt": 0, "orphan_keys": 0, "denied": 0})
     );
     assert_eq!(stats["keys"], 52);
     assert_eq!(stats["scanned"], json!({"keys": 53, "complete": true}));

@@ -94,13 +94,12 @@ async fn primary_that_became_a_replica_is_left_for_the_new_one() {
 
 #[tokio::test]
 async fn failed_snapshot_refuses_writes_and_no_reads() {
-    let server = RedisServer::start("");
     let directory = tempfile::tempdir().unwrap();
+    let server = RedisServer::start(&format!("--dir {}", directory.path().display()));
     let mut redis = server.connection();
     cmd("SET").arg(&[RESULT, "1"]).exec(&mut redis).unwrap();
     // Nothing can be written over a directory.
     std::fs::create_dir(directory.path().join("dump.rdb")).unwrap();
-    cmd("CONFIG").arg(&["SET", "dir", directory.path().to_str().unwrap()]).exec(&mut redis).unwrap();
     cmd("CONFIG").arg(&["SET", "save", "3600 1"]).exec(&mut redis).unwrap();
     cmd("BGSAVE").exec(&mut redis).unwrap();
     let failed = || {
@@ -152,7 +151,7 @@ async fn user_of_two_prefixes_finds_what_is_stored() {
     get(&client, &origin, "/200/other").await;
     // The keys of leases and counters are refused, not the script of lookups.
     let stats: String = cmd("INFO").arg("commandstats").query(&mut server.connection()).unwrap();
-    assert!(stats.contains("cmdstat_evalsha") && !stats.contains("cmdstat_smembers:calls=2"), "{stats}");
+    assert!(stats.contains("cmdstat_evalsha") && !stats.contains("cmdstat_zrevrangebyscore"), "{stats}");
     assert_eq!(get(&client, &origin, "/200/anime").await, CacheOutcome::Hit);
     cache.close().await;
 
@@ -160,7 +159,7 @@ async fn user_of_two_prefixes_finds_what_is_stored() {
     let stats = store.stats(0.0).await.unwrap();
     assert!(stats.unavailable.unwrap().contains("counters"), "the reason");
     let info = store.info().await.unwrap();
-    assert_eq!((info.version, info.memory_bytes, info.limit), (None, None, None));
+    assert_eq!((info.memory_bytes, info.limit), (None, None));
 }
 
 #[tokio::test]

@@ -11,7 +11,6 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use tempfile::TempDir;
 use tokio::net::TcpSocket;
 
 /// How many databases one server has; each test takes one of its own.
@@ -23,8 +22,6 @@ pub struct RedisServer {
     next_database: AtomicU32,
     /// The shell that started the server ends it when its input closes, however the test process ends.
     shell: Child,
-    /// Where a server that keeps files has them.
-    directory: Option<TempDir>,
 }
 
 /// A connection without a cache and without a timeout: on a busy machine a reply may be late.
@@ -45,9 +42,7 @@ impl RedisServer {
 
     /// Starts a node of a cluster that has all slots.
     pub fn start_cluster() -> Self {
-        let directory = TempDir::new().expect("a directory");
-        let arguments = format!("--dir {} --databases 1 --cluster-enabled yes", directory.path().display());
-        let server = Self { directory: Some(directory), ..Self::start(&arguments) };
+        let server = Self::start("--databases 1 --cluster-enabled yes");
         let mut connection = server.connection();
         redis::cmd("CLUSTER").arg(&["ADDSLOTSRANGE", "0", "16383"]).exec(&mut connection).ok();
         let slots: Vec<u32> = (0..16_384).collect();
@@ -61,18 +56,19 @@ impl RedisServer {
 
     /// Starts a Sentinel that watches this server under the name `mymaster`.
     pub fn start_sentinel(&self) -> Self {
-        let directory = TempDir::new().expect("a directory");
-        let file = directory.path().join("sentinel.conf");
-        std::fs::write(&file, format!("sentinel monitor mymaster 127.0.0.1 {} 1\n", self.port)).expect("a file");
-        let command = |port| format!("{} --port {port} --bind 127.0.0.1 --sentinel", file.display());
-        let server = Self::start_on_any_port(|port| Self::try_run(port, &command(port), "+monitor master"));
-        Self { directory: Some(directory), ..server }
+        let setting = format!("sentinel monitor mymaster 127.0.0.1 {} 1", self.port);
+        let prepare = format!("echo '{setting}' > sentinel.conf");
+        let command = |port| format!("sentinel.conf --port {port} --bind 127.0.0.1 --sentinel");
+        Self::start_on_any_port(|port| Self::try_run(port, &prepare, &command(port), "+monitor master"))
     }
 
     /// Another process may take a port before the server binds it.
     fn start_on_any_port(start: impl Fn(u16) -> Option<Self>) -> Self {
         (0..10)
-            .find_map(|_| start(TcpListener::bind(("127.0.0.1", 0)).ok()?.local_addr().ok()?.port()))
+            .find_map(|_| {
+                let port = TcpListener::bind(("127.0.0.1", 0)).ok()?.local_addr().ok()?.port();
+                start(port)
+            })
             .unwrap_or_else(|| panic!("{} does not start; is it installed?", program()))
     }
 
@@ -92,25 +88,25 @@ impl RedisServer {
     fn try_start(port: u16, arguments: &str) -> Option<Self> {
         let command =
             format!("--port {port} --bind 127.0.0.1 --save '' --appendonly no --databases {DATABASES} {arguments}");
-        Self::try_run(port, &command, "Ready to accept connections")
+        Self::try_run(port, ":", &command, "Ready to accept connections")
     }
 
-    /// Starts the program and waits for this line of its log.
-    fn try_run(port: u16, arguments: &str, ready: &str) -> Option<Self> {
+    /// Starts the program in a directory of its own, and waits for this line of its log.
+    fn try_run(port: u16, prepare: &str, arguments: &str, ready: &str) -> Option<Self> {
         // The shell closes its own output: the end of a server that cannot bind the port is then the end of the log.
-        let script = format!("{} {arguments} </dev/null & exec >&-; read -r _; kill -9 $!; wait", program());
-        let mut shell = Command::new("sh")
-            .args(["-c", &script])
-            .current_dir(std::env::temp_dir())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .ok()?;
+        // Whatever a server writes, such as the snapshot for a replica, must not be loaded by the next one.
+        let script = format!(
+            "directory=$(mktemp -d) && cd \"$directory\" && {prepare} && {{ {} {arguments} </dev/null & }}
+             exec >&-; read -r _; kill -9 $!; wait; cd /; rm -rf \"$directory\"",
+            program()
+        );
+        let mut shell =
+            Command::new("sh").args(["-c", &script]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().ok()?;
         let mut log = BufReader::new(shell.stdout.take()?).lines().map_while(Result::ok);
         log.find(|line| line.contains(ready))?;
         // The log is read to its end, so that the server never waits for a reader.
         std::thread::spawn(move || log.for_each(drop));
-        Some(Self { port, next_database: AtomicU32::new(0), shell, directory: None })
+        Some(Self { port, next_database: AtomicU32::new(0), shell })
     }
 
     /// The URL of a database that no other test uses.
@@ -135,7 +131,6 @@ fn program() -> String {
 /// Binds a port without listening: connections are refused, and no other process takes it.
 fn reserve(port: u16) -> Option<TcpSocket> {
     let socket = TcpSocket::new_v4().ok()?;
-    socket.set_reuseaddr(true).ok()?;
     socket.bind(([127, 0, 0, 1], port).into()).ok()?;
     Some(socket)
 }

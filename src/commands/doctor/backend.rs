@@ -7,7 +7,7 @@ use cache_core::{BackendKind, Capabilities, Error, MemoryLimit, ServerInfo, Serv
 use crate::commands::doctor::command_line::quoted;
 use crate::commands::doctor::report::Check;
 use crate::commands::session::OpenCache;
-use crate::output::human::{bytes, count, counted, elapsed};
+use crate::output::human::{bytes, count, elapsed};
 use cache_core::error_chain;
 
 /// Above this share of the memory limit, writes are about to fail or entries to be evicted.
@@ -108,8 +108,7 @@ fn rights(server: &Capabilities) -> Option<Check> {
 /// Entries that could not be read.
 pub(crate) fn denied(entries: u64) -> Option<Check> {
     (entries > 0).then(|| {
-        let detail =
-            format!("{} could not be read: this user lacks permission for their keys", counted(entries, "entry"));
+        let detail = format!("entries that this user lacks permission to read: {}", count(entries));
         Check::warn("rights", detail, "redis-cli ACL SETUSER USER '~hishel_cache:*' '~result_cache:*' '~animecache:*'")
     })
 }
