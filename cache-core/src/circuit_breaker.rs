@@ -20,6 +20,8 @@ pub enum Recovery {
 pub struct CircuitBreaker {
     /// This number of consecutive failures opens it.
     threshold: u32,
+    /// The time that they must span.
+    min_span: Duration,
     recovery: Recovery,
     state: Mutex<State>,
     /// The failures of a closed breaker, or [`NOT_CLOSED`]: read without the lock on every call.
@@ -30,20 +32,17 @@ const NOT_CLOSED: u32 = u32::MAX;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum State {
-    Closed {
-        failures: u32,
-    },
+    /// `since`: the first of the consecutive failures.
+    Closed { failures: u32, since: Option<Instant> },
     /// `until`: when a probe may start; `None`: not before [`CircuitBreaker::close`].
-    Open {
-        until: Option<Instant>,
-    },
+    Open { until: Option<Instant> },
     /// `since`: when the probe started.
-    HalfOpen {
-        since: Instant,
-    },
+    HalfOpen { since: Instant },
 }
 
 impl State {
+    const CLOSED: Self = Self::Closed { failures: 0, since: None };
+
     fn time_left(self, now: Instant) -> Option<Duration> {
         match self {
             Self::Closed { .. } => None,
@@ -59,7 +58,14 @@ impl State {
 impl CircuitBreaker {
     /// A closed breaker that opens after `threshold` consecutive failures.
     pub fn new(threshold: u32, recovery: Recovery) -> Self {
-        Self { threshold, recovery, state: Mutex::new(State::Closed { failures: 0 }), failures: AtomicU32::new(0) }
+        let state = Mutex::new(State::CLOSED);
+        Self { threshold, min_span: Duration::ZERO, recovery, state, failures: AtomicU32::new(0) }
+    }
+
+    /// Opens only if the consecutive failures span at least this time: calls at once may fail for one reason.
+    #[must_use]
+    pub fn spanning(self, min_span: Duration) -> Self {
+        Self { min_span, ..self }
     }
 
     /// Whether it is open or half-open.
@@ -94,7 +100,7 @@ impl CircuitBreaker {
     pub fn record_success(&self) {
         // Usually only a read: this is on the path of every lookup.
         if self.failures.load(Ordering::Relaxed) != 0 {
-            self.transition(false, |_| State::Closed { failures: 0 });
+            self.transition(false, |_, _| State::CLOSED);
         }
     }
 
@@ -111,13 +117,19 @@ impl CircuitBreaker {
 
     /// Closes it, whatever its state.
     pub fn close(&self) {
-        self.set(&mut self.state(), State::Closed { failures: 0 });
+        self.set(&mut self.state(), State::CLOSED);
     }
 
     fn fail(&self, is_probe: bool, now: Instant) -> bool {
-        self.transition(is_probe, |failures| {
-            let failures = failures.saturating_add(1);
-            if failures < self.threshold { State::Closed { failures } } else { self.opened(now) }
+        self.transition(is_probe, |failures, since| {
+            let (failures, since) = (failures.saturating_add(1), since.unwrap_or(now));
+            let is_long = is_probe || now.saturating_duration_since(since) >= self.min_span;
+            if failures >= self.threshold && is_long {
+                self.opened(now)
+            } else {
+                // Never the number that stands for another state.
+                State::Closed { failures: failures.min(NOT_CLOSED - 1), since: Some(since) }
+            }
         })
     }
 
@@ -129,11 +141,11 @@ impl CircuitBreaker {
     }
 
     /// Sets the next state, which `next` derives from the number of failures; returns whether it is an open one.
-    fn transition(&self, is_probe: bool, next: impl FnOnce(u32) -> State) -> bool {
+    fn transition(&self, is_probe: bool, next: impl FnOnce(u32, Option<Instant>) -> State) -> bool {
         let mut state = self.state();
         let next = match *state {
-            State::Closed { failures } => next(failures),
-            State::HalfOpen { .. } if is_probe => next(self.threshold),
+            State::Closed { failures, since } => next(failures, since),
+            State::HalfOpen { .. } if is_probe => next(self.threshold, None),
             // It opened after this call began: the outcome of the call is outdated.
             State::Open { .. } | State::HalfOpen { .. } => return false,
         };
@@ -143,7 +155,7 @@ impl CircuitBreaker {
 
     fn set(&self, state: &mut State, next: State) {
         *state = next;
-        let failures = if let State::Closed { failures } = next { failures } else { NOT_CLOSED };
+        let failures = if let State::Closed { failures, .. } = next { failures } else { NOT_CLOSED };
         self.failures.store(failures, Ordering::Relaxed);
     }
 
@@ -165,7 +177,7 @@ impl CallPermit<'_> {
     pub fn record_success(mut self) {
         let is_probe = std::mem::take(&mut self.is_probe);
         if is_probe {
-            self.breaker.transition(true, |_| State::Closed { failures: 0 });
+            self.breaker.transition(true, |_, _| State::CLOSED);
         } else {
             self.breaker.record_success();
         }
@@ -244,6 +256,20 @@ mod tests {
         assert!(!failure.record_failure(now));
         breaker.record_success();
         assert_eq!(breaker.time_left(now), Some(COOLDOWN));
+    }
+
+    #[test]
+    fn failures_at_once_do_not_open_it_if_they_must_span_a_time() {
+        let span = Duration::from_secs(2);
+        let (breaker, now) = (CircuitBreaker::new(3, Recovery::ExternalProbe).spanning(span), Instant::now());
+        for _ in 0..50 {
+            assert!(!breaker.record_failure(now));
+        }
+        assert!(!breaker.record_failure(now + span / 2));
+        breaker.record_success();
+        assert!(!breaker.record_failure(now + span), "a success ends the row");
+        assert!(!breaker.record_failure(now + span * 2), "two are below the threshold");
+        assert!(breaker.record_failure(now + span * 2));
     }
 
     #[test]

@@ -18,7 +18,7 @@ use crate::enrich::rate_limiter::RateLimiter;
 use crate::enrich::redirect;
 
 /// Failures in a row that open the breaker, as in the pipeline.
-const FAILURE_THRESHOLD: u32 = 5;
+const SERVICE_FAILURES: u32 = 5;
 
 /// The time that the breaker stays open, as in the pipeline.
 const COOLDOWN: Duration = Duration::from_secs(300);
@@ -42,7 +42,7 @@ impl ServiceLimits {
     pub(crate) fn new(name: String, limit: RateLimit, max_in_flight: Option<usize>) -> Self {
         Self {
             rate_limiter: RateLimiter::new(name, limit),
-            breaker: CircuitBreaker::new(FAILURE_THRESHOLD, Recovery::Cooldown(COOLDOWN)),
+            breaker: CircuitBreaker::new(SERVICE_FAILURES, Recovery::Cooldown(COOLDOWN)),
             concurrency: max_in_flight.map(Semaphore::new),
             needs_browser: AtomicBool::new(false),
         }

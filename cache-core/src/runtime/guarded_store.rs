@@ -18,8 +18,8 @@ use crate::runtime::tasks::TaskGroup;
 use crate::store::probe::wait_until_healthy;
 use crate::store::traits::{ResponseWriter, Store};
 
-/// The number of consecutive failures that open the breaker: a single one may be a coincidence.
-const FAILURE_THRESHOLD: u32 = 3;
+/// The number of consecutive failures after which the store is not called: a single one may be a coincidence.
+const STORE_FAILURES: u32 = 3;
 
 /// A store with a timeout and a circuit breaker for every call. Clones share both.
 #[derive(Clone)]
@@ -37,7 +37,7 @@ type OnFailure = dyn Fn(&'static str, Duration, &Error) + Send + Sync;
 
 impl GuardedStore {
     pub(crate) fn new(store: Arc<dyn Store>, timeout: Duration, tasks: TaskGroup) -> Self {
-        let breaker = Arc::new(CircuitBreaker::new(FAILURE_THRESHOLD, Recovery::ExternalProbe));
+        let breaker = Arc::new(CircuitBreaker::new(STORE_FAILURES, Recovery::ExternalProbe));
         Self { store, timeout, breaker, tasks, on_failure: None }
     }
 

@@ -10,7 +10,26 @@ const MIN_PAUSE: Duration = Duration::from_millis(250);
 const MAX_PAUSE: Duration = Duration::from_secs(10);
 
 /// Timeout of a probe that has to connect first, or to detect a dead connection.
-const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How often a store must respond in a row to count as stable, one [`STABLE_PAUSE`] apart.
+const STABLE_PROBES: u32 = 4;
+
+const STABLE_PAUSE: Duration = Duration::from_millis(500);
+
+/// Returns when the store has responded within `timeout` for some time.
+pub(crate) async fn wait_until_stable<S: Backend + ?Sized>(store: &S, timeout: Option<Duration>) {
+    'unstable: loop {
+        wait_until_healthy(store, timeout).await;
+        for _ in 0..STABLE_PROBES {
+            tokio::time::sleep(STABLE_PAUSE).await;
+            if !is_healthy(store, timeout).await {
+                continue 'unstable;
+            }
+        }
+        return;
+    }
+}
 
 /// Returns when the store responds within `timeout` again.
 pub(crate) async fn wait_until_healthy<S: Backend + ?Sized>(store: &S, timeout: Option<Duration>) {
@@ -32,7 +51,8 @@ async fn is_healthy<S: Backend + ?Sized>(store: &S, timeout: Option<Duration>) -
     }
 }
 
-async fn responds_within<S: Backend + ?Sized>(store: &S, limit: Duration) -> bool {
+/// Whether the store responds, and says that it is well.
+pub(crate) async fn responds_within<S: Backend + ?Sized>(store: &S, limit: Duration) -> bool {
     // A fallback reports the problem of its first store while the second one responds.
     tokio::time::timeout(limit, store.health()).await.is_ok_and(|health| health.problem.is_none() || health.is_fallback)
 }

@@ -1,9 +1,14 @@
 //! [`Fallback`]: uses a second store while the first is unreachable.
 //!
-//! Entries are not copied between the stores, and a change that was planned on the first is never made on the second.
+//! A slow call is a miss, not an outage: the second store is used only when the first is known to be gone, and the first
+//! again only when it has been well for some time. Entries are not copied between the stores, and a change that was
+//! planned on the first is never made on the second.
 
-use std::sync::Arc;
-use std::time::Duration;
+pub(crate) mod listener_gate;
+pub(crate) mod own_slots;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -11,6 +16,8 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
+use crate::circuit_breaker::{CircuitBreaker, Recovery};
+use crate::clock;
 use crate::error::{BackendId, Error, Result, error_chain};
 use crate::model::entry::{Entry, EntryId};
 use crate::model::event::EventSource;
@@ -24,22 +31,72 @@ use crate::model::window::StatsSnapshot;
 use crate::store::events::EventFeed;
 use crate::store::inspect::{Inspect, ensure_backend};
 use crate::store::invalidation::InvalidationListener;
+use crate::store::layered::fallback::listener_gate::ListenerGate;
+use crate::store::layered::fallback::own_slots::OwnSlots;
 use crate::store::page::{Cursor, Page};
-use crate::store::probe::wait_until_healthy;
+use crate::store::probe::{PROBE_TIMEOUT, responds_within, wait_until_stable};
 use crate::store::traits::{
     Backend, LeaseStore, RateLimitStore, ResponseStore, ResponseWriter, ResultStore, StatsStore, Store,
 };
+
+/// The number of consecutive timeouts after which the first store counts as gone.
+const OUTAGE_TIMEOUTS: u32 = 3;
+
+/// How long the first store must have answered nothing: many calls at once time out for one reason.
+const MIN_OUTAGE: Duration = Duration::from_secs(2);
 
 /// Store that falls back to a second one.
 pub struct Fallback {
     first: Arc<dyn Inspect>,
     second: Arc<dyn Inspect>,
-    /// How long a cache waits for the first store before it calls the second.
+    /// How long a cache waits for the first store.
     timeout: Option<Duration>,
-    /// Which store is in use, and why.
-    health: watch::Sender<Health>,
+    switch: Arc<Switch>,
+    slots: OwnSlots,
     /// Probes the first store while the second is in use.
     probe: JoinHandle<()>,
+}
+
+/// Which store is in use, and why.
+struct Switch {
+    /// Open while the second store is in use.
+    breaker: CircuitBreaker,
+    health: watch::Sender<Health>,
+    gates: Mutex<Vec<Arc<ListenerGate>>>,
+}
+
+impl Switch {
+    fn is_up(&self) -> bool {
+        !self.breaker.is_open()
+    }
+
+    /// Switches to the second store if `opens` opens the breaker. Breaker and health change within one lock.
+    fn use_second(&self, down: Health, opens: impl FnOnce(&CircuitBreaker) -> bool) {
+        self.health.send_if_modified(|health| {
+            let is_opened = opens(&self.breaker);
+            if is_opened {
+                self.tell(false);
+                tracing::warn!(problem = down.problem, backend = %down.backend, "switched to the fallback backend");
+                *health = down;
+            }
+            is_opened
+        });
+    }
+
+    fn use_first(&self, up: Health) {
+        self.health.send_modify(|health| {
+            self.breaker.close();
+            self.tell(true);
+            tracing::info!(backend = %up.backend, "switched back to the primary backend");
+            *health = up;
+        });
+    }
+
+    fn tell(&self, is_first_in_use: bool) {
+        for gate in &*self.gates.lock().unwrap_or_else(PoisonError::into_inner) {
+            gate.switch(is_first_in_use);
+        }
+    }
 }
 
 impl Fallback {
@@ -50,8 +107,7 @@ impl Fallback {
         Self::with_timeout(first, second, is_up, None)
     }
 
-    /// As [`Self::new`]; the first store counts as unreachable if it does not respond to a cache ([`Store`]) within
-    /// `timeout`.
+    /// As [`Self::new`]; a call of a cache ([`Store`]) fails if the first store does not respond within `timeout`.
     #[expect(clippy::disallowed_methods, reason = "the store's own task, which ends with the store")]
     pub fn with_timeout(
         first: Arc<dyn Inspect>,
@@ -60,37 +116,44 @@ impl Fallback {
         timeout: Option<Duration>,
     ) -> Self {
         let health = if is_up { up(&*first) } else { down(&*second, "no response".into()) };
-        let health = watch::Sender::new(health);
-        let probe = tokio::spawn(recover(Arc::clone(&first), health.clone(), timeout));
-        Self { first, second, timeout, health, probe }
+        let breaker = CircuitBreaker::new(OUTAGE_TIMEOUTS, Recovery::ExternalProbe).spanning(MIN_OUTAGE);
+        if !is_up {
+            breaker.open(Instant::now());
+        }
+        let switch = Arc::new(Switch { breaker, health: watch::Sender::new(health), gates: Mutex::default() });
+        let probe = tokio::spawn(recover(Arc::clone(&first), Arc::clone(&switch), timeout));
+        Self { first, second, timeout, switch, slots: OwnSlots::default(), probe }
     }
 
     fn is_up(&self) -> bool {
-        !self.health.borrow().is_fallback
+        self.switch.is_up()
     }
 
     fn current(&self) -> &Arc<dyn Inspect> {
         if self.is_up() { &self.first } else { &self.second }
     }
 
-    /// Switches to the second store if `outcome` of the first is a temporary error.
-    fn record<T>(&self, outcome: &Result<T>) {
-        if let Err(error) = outcome
-            && error.is_temporary()
-        {
-            let down = down(&*self.second, error_chain(error));
-            self.health.send_if_modified(|health| {
-                let was_up = !health.is_fallback;
-                if was_up {
-                    tracing::warn!(problem = down.problem, backend = %down.backend, "switched to the fallback backend");
-                }
-                *health = down;
-                was_up
+    /// Whether the first store is known to be gone after a call that began at `started`, and the error that ended it.
+    async fn is_gone(&self, error: Option<&Error>, started: Instant) -> bool {
+        let Some(error) = error.filter(|error| error.is_temporary()) else {
+            self.switch.breaker.record_success();
+            return false;
+        };
+        let down = down(&*self.second, error_chain(error));
+        if matches!(error, Error::Timeout { .. }) && started.elapsed() < MIN_OUTAGE {
+            self.switch.use_second(down, |breaker| breaker.record_failure(Instant::now()));
+        } else if !responds_within(&*self.first, self.timeout.unwrap_or(PROBE_TIMEOUT)).await {
+            // A connection that broke may be had again: only the store itself can tell.
+            self.switch.use_second(down, |breaker| {
+                let was_closed = !breaker.is_open();
+                breaker.open(Instant::now());
+                was_closed
             });
         }
+        !self.is_up()
     }
 
-    /// Calls the first store and, if it is unreachable, the second.
+    /// Calls the first store and, if it is known to be gone, the second.
     async fn call<'a, T, F>(&'a self, operation: impl Fn(&'a dyn Inspect) -> F) -> Result<T>
     where
         F: Future<Output = Result<T>>,
@@ -98,7 +161,7 @@ impl Fallback {
         self.call_within(None, operation).await
     }
 
-    /// As [`Self::call`]; the first store counts as unreachable after `limit`.
+    /// As [`Self::call`]; the call of the first store fails after `limit`.
     async fn call_within<'a, T, F>(
         &'a self,
         limit: Option<Duration>,
@@ -108,6 +171,7 @@ impl Fallback {
         F: Future<Output = Result<T>>,
     {
         if self.is_up() {
+            let started = Instant::now();
             let response = operation(&*self.first);
             let outcome = match limit {
                 None => response.await,
@@ -115,8 +179,7 @@ impl Fallback {
                     Err(Error::Timeout { backend: self.first.id(), operation: "responding to the cache", limit })
                 }),
             };
-            self.record(&outcome);
-            if !outcome.as_ref().is_err_and(Error::is_temporary) {
+            if !self.is_gone(outcome.as_ref().err(), started).await {
                 return outcome;
             }
         }
@@ -146,9 +209,10 @@ impl Fallback {
         if let Some(planned) = planned {
             ensure_backend(planned, store.id())?;
         }
+        let started = Instant::now();
         let outcome = operation(store).await;
         if is_up {
-            self.record(&outcome);
+            self.is_gone(outcome.as_ref().err(), started).await;
         }
         outcome
     }
@@ -169,12 +233,11 @@ fn down(second: &dyn Inspect, problem: String) -> Health {
 }
 
 /// Probes the first store while the second is in use, and switches back.
-async fn recover(first: Arc<dyn Inspect>, health: watch::Sender<Health>, timeout: Option<Duration>) {
-    let mut changes = health.subscribe();
+async fn recover(first: Arc<dyn Inspect>, switch: Arc<Switch>, timeout: Option<Duration>) {
+    let mut changes = switch.health.subscribe();
     while changes.wait_for(|health| health.is_fallback).await.is_ok() {
-        wait_until_healthy(&*first, timeout).await;
-        tracing::info!(backend = %first.id(), "switched back to the primary backend");
-        health.send_replace(up(&*first));
+        wait_until_stable(&*first, timeout).await;
+        switch.use_first(up(&*first));
     }
 }
 
@@ -185,7 +248,22 @@ impl Backend for Fallback {
     }
 
     async fn health(&self) -> Health {
-        if self.is_up() { self.first.health().await } else { self.health.borrow().clone() }
+        if self.is_up() {
+            let Some(limit) = self.timeout else { return self.first.health().await };
+            match tokio::time::timeout(limit, self.first.health()).await {
+                Ok(health) => return health,
+                // A cache that is switched off asks for nothing else.
+                Err(_) => {
+                    let problem = format!("no response within {limit:?}");
+                    let down = down(&*self.second, problem.clone());
+                    self.switch.use_second(down, |breaker| breaker.record_failure(Instant::now()));
+                    if self.is_up() {
+                        return Health { problem: Some(problem), ..up(&*self.first) };
+                    }
+                }
+            }
+        }
+        self.switch.health.borrow().clone()
     }
 }
 
@@ -241,10 +319,12 @@ impl LeaseStore for Fallback {
 #[async_trait]
 impl RateLimitStore for Fallback {
     async fn acquire_slot(&self, name: &str, limit: &RateLimit, max_wait: Duration) -> Result<Duration> {
-        self.call_within(self.timeout, |store| store.acquire_slot(name, limit, max_wait)).await
+        let wait = self.call_within(self.timeout, |store| store.acquire_slot(name, limit, max_wait)).await?;
+        Ok(self.slots.take(name, limit, wait, max_wait, clock::now()))
     }
 
     async fn block(&self, name: &str, time: Duration) -> Result<()> {
+        self.slots.block(name, clock::now() + time.as_secs_f64());
         self.call_within(self.timeout, |store| store.block(name, time)).await
     }
 }
@@ -262,7 +342,14 @@ impl StatsStore for Fallback {
 
 impl Store for Fallback {
     fn subscribe(&self, listener: Arc<dyn InvalidationListener>) -> bool {
-        self.first.subscribe(listener)
+        let gate = Arc::new(ListenerGate::new(listener, self.is_up()));
+        if !self.first.subscribe(Arc::clone(&gate) as _) {
+            gate.on_unsupported();
+        }
+        self.switch.gates.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&gate));
+        // It may have changed before the gate was known.
+        gate.switch(self.is_up());
+        true
     }
 }
 
@@ -308,6 +395,6 @@ impl Inspect for Fallback {
     }
 
     fn health_changes(&self) -> Option<watch::Receiver<Health>> {
-        Some(self.health.subscribe())
+        Some(self.switch.health.subscribe())
     }
 }

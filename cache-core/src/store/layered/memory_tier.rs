@@ -6,7 +6,9 @@
 //!
 //! [`Store::subscribe`]: crate::store::traits::Store::subscribe
 
+pub(crate) mod changes;
 pub(crate) mod entries;
+pub(crate) mod names;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -87,7 +89,7 @@ impl ResponseStore for MemoryTier {
             return Ok(found.to_vec());
         }
         let since = self.entries.version();
-        let found = self.store.lookup(key, renew).await?;
+        let found = self.store.lookup(key, self.entries.renewal(key, renew, now)).await?;
         self.entries.keep_responses(since, key, &found, now);
         Ok(found)
     }

@@ -13,14 +13,13 @@ use crate::model::event::EventSource;
 use crate::model::filter::Filter;
 use crate::model::inspection::{EntryDetails, Health, ServerInfo};
 use crate::model::key::CacheKey;
-use crate::model::rate_limit::RateLimit;
 use crate::model::stats::StatsDelta;
 use crate::model::stored::{LeaseState, RemoveStats, StoredBody, StoredResponse, StoredResult};
 use crate::model::window::StatsSnapshot;
 use crate::store::events::EventFeed;
 use crate::store::inspect::Inspect;
 use crate::store::page::{Cursor, Page};
-use crate::store::traits::{LeaseStore, RateLimitStore, ResponseStore, ResponseWriter, ResultStore, StatsStore};
+use crate::store::traits::{LeaseStore, ResponseStore, ResponseWriter, ResultStore, StatsStore};
 
 /// Read-only store.
 pub struct ReadOnly(Arc<dyn Inspect>);
@@ -36,19 +35,8 @@ impl ReadOnly {
     }
 }
 
-delegate_to!(ReadOnly, |this| this.0; Backend, Store);
-
-/// Slots would be written to the storage: a caller uses a limit within its own process instead.
-#[async_trait]
-impl RateLimitStore for ReadOnly {
-    async fn acquire_slot(&self, _name: &str, _limit: &RateLimit, _max_wait: Duration) -> Result<Duration> {
-        Err(Error::Unsupported("a read-only cache shares no rate limits"))
-    }
-
-    async fn block(&self, _name: &str, _time: Duration) -> Result<()> {
-        Err(Error::Unsupported("a read-only cache shares no rate limits"))
-    }
-}
+// A rate limit is not a part of the cache: the service counts the requests of all programs.
+delegate_to!(ReadOnly, |this| this.0; Backend, RateLimitStore, Store);
 
 #[async_trait]
 impl ResponseStore for ReadOnly {

@@ -16,6 +16,9 @@ const EVER: i64 = 0;
 /// Replaces the scope in the rows of each process's last delta.
 const LAST_BATCH: &str = "batch";
 
+/// The number of hours for which the last delta of a process is known.
+const BATCH_HOURS: i64 = 2;
+
 pub(crate) fn add(database: &mut Database, batch: &StatsDelta) -> Result<(), Failure> {
     let (Some(first), Some(last)) = (batch.buckets.first(), batch.buckets.last()) else { return Ok(()) };
     let (change, _) = database.change()?;
@@ -45,6 +48,10 @@ pub(crate) fn add(database: &mut Database, batch: &StatsDelta) -> Result<(), Fai
     }
     let oldest = last.hour - hour_of(RETENTION);
     change.prepare_cached("DELETE FROM animecache_counters WHERE hour < ?1 AND hour <> ?2")?.execute((oldest, EVER))?;
+    // A delta is sent again soon or never: otherwise each short process would leave a row for days.
+    change
+        .prepare_cached("DELETE FROM animecache_counters WHERE name = ?1 AND hour < ?2")?
+        .execute((LAST_BATCH, last.hour - BATCH_HOURS))?;
     change.commit()?;
     Ok(())
 }
@@ -54,9 +61,10 @@ pub(crate) fn read(connection: &Connection, since: f64) -> Result<StatsSnapshot,
     if !schema::has_counters(connection)? {
         return Ok(counted);
     }
-    let mut statement = connection
-        .prepare_cached("SELECT hour, name, field, value FROM animecache_counters WHERE hour >= ?1 OR hour = ?2")?;
-    let mut rows = statement.query((hour_of(since), EVER))?;
+    let mut statement = connection.prepare_cached(
+        "SELECT hour, name, field, value FROM animecache_counters WHERE (hour >= ?1 OR hour = ?2) AND name <> ?3",
+    )?;
+    let mut rows = statement.query((hour_of(since), EVER, LAST_BATCH))?;
     let mut hours = BTreeMap::<(i64, Scope), Counters>::new();
     while let Some(row) = rows.next()? {
         // Invalid rows are ignored.

@@ -1,6 +1,6 @@
 //! The entries of the memory tier, each with its own deadline.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -8,11 +8,14 @@ use bytes::Bytes;
 use moka::sync::Cache;
 use uuid::Uuid;
 
+use crate::format::msgpack;
 use crate::format::redis_key::Name;
 use crate::model::entry::EntryId;
 use crate::model::key::CacheKey;
 use crate::model::stored::{StoredResponse, StoredResult};
 use crate::store::invalidation::InvalidationListener;
+use crate::store::layered::memory_tier::changes::{ChangeLog, Version};
+use crate::store::layered::memory_tier::names::EntryNames;
 
 /// The capacity for responses, and that for results; bytes.
 const MAX_BYTES: u64 = 32 << 20;
@@ -20,16 +23,24 @@ const MAX_BYTES: u64 = 32 << 20;
 /// Larger bodies and values are not kept; bytes.
 const MAX_VALUE: usize = 1 << 20;
 
-/// The approximate size of an entry without its body; bytes.
-const HEAD: usize = 2_048;
+/// The approximate size of what surrounds an entry in memory; bytes.
+const OVERHEAD: usize = 512;
+
+/// The longest time for which one renewal of a TTL is enough; a tenth of a shorter TTL. Each renewal is a change that
+/// other processes are told of.
+const MAX_RENEWAL_PAUSE: Duration = Duration::from_secs(60);
+
+/// The number of keys whose last renewal is known.
+const MAX_RENEWALS: u64 = 65_536;
 
 pub(crate) struct TierEntries {
     responses: Cache<CacheKey, Responses>,
     results: Cache<Vec<u8>, StoredResult>,
-    /// The cache key of each entry: invalidations name the entry.
-    keys: Cache<Uuid, CacheKey>,
-    /// Incremented by every change: a value that was read before a change is not stored after it.
-    changes: AtomicU64,
+    names: Arc<EntryNames>,
+    /// When this process last renewed the TTL of a key; Unix seconds.
+    renewals: Cache<CacheKey, f64>,
+    /// A value that was read before a change is not stored after it.
+    changes: ChangeLog,
     /// If not set, nothing is served and nothing stored.
     is_on: AtomicBool,
     /// Held during insertions and invalidations, so that no change falls between the check of [`Self::changes`] and the
@@ -44,34 +55,44 @@ struct Responses {
     until: f64,
 }
 
-/// The number of changes when a read began.
-#[derive(Clone, Copy)]
-pub(crate) struct Version(u64);
-
 impl TierEntries {
     pub(crate) fn new(time: Duration) -> Self {
-        let responses = Cache::builder().time_to_live(time).max_capacity(MAX_BYTES).weigher(
-            |_: &CacheKey, responses: &Responses| {
-                let bodies: usize =
-                    responses.found.iter().filter_map(|found| found.body.as_ref()).map(Bytes::len).sum();
-                u32::try_from(bodies + HEAD * responses.found.len()).unwrap_or(u32::MAX)
-            },
-        );
+        let names = Arc::new(EntryNames::default());
+        let named = Arc::clone(&names);
+        let responses = Cache::builder()
+            .time_to_live(time)
+            .max_capacity(MAX_BYTES)
+            .weigher(|_: &CacheKey, responses: &Responses| {
+                let sizes = responses.found.iter().map(size);
+                u32::try_from(sizes.fold(0, usize::saturating_add)).unwrap_or(u32::MAX)
+            })
+            .eviction_listener(move |_, responses: Responses, _| named.release(&responses.found));
         let results = Cache::builder().time_to_live(time).max_capacity(MAX_BYTES).weigher(
             |key: &Vec<u8>, stored: &StoredResult| u32::try_from(key.len() + stored.value.len()).unwrap_or(u32::MAX),
         );
         Self {
             responses: responses.build(),
             results: results.build(),
-            keys: Cache::builder().time_to_live(time).max_capacity(MAX_BYTES / HEAD as u64).build(),
-            changes: AtomicU64::new(0),
+            names,
+            renewals: Cache::builder().time_to_live(MAX_RENEWAL_PAUSE).max_capacity(MAX_RENEWALS).build(),
+            changes: ChangeLog::new(),
             is_on: AtomicBool::new(false),
             fill_lock: Mutex::new(()),
         }
     }
 
     pub(crate) fn version(&self) -> Version {
-        Version(self.changes.load(Ordering::SeqCst))
+        self.changes.version()
+    }
+
+    /// The TTL to renew a key to, unless this process has just done so. `now` in Unix seconds.
+    pub(crate) fn renewal(&self, key: &CacheKey, ttl: Option<Duration>, now: f64) -> Option<Duration> {
+        let pause = (ttl? / 10).min(MAX_RENEWAL_PAUSE).as_secs_f64();
+        let is_due = self.renewals.get(key).is_none_or(|at| now < at || now >= at + pause);
+        if is_due {
+            self.renewals.insert(key.clone(), now);
+        }
+        ttl.filter(|_| is_due)
     }
 
     pub(crate) fn responses(&self, key: &CacheKey, now: f64) -> Option<Arc<[StoredResponse]>> {
@@ -98,39 +119,47 @@ impl TierEntries {
         }
         let expires_at = found.iter().filter_map(|found| found.expires_at).fold(f64::INFINITY, f64::min);
         let until = now + (expires_at - now) / 2.0;
-        self.insert(since, || {
-            for found in found {
-                self.keys.insert(found.entry.id, key.clone());
-            }
+        let is_unchanged = || {
+            self.changes.is_unchanged(since, key)
+                && found.iter().all(|found| self.changes.is_unchanged(since, found.entry.id))
+        };
+        self.insert(is_unchanged, || {
+            self.names.add(key, found);
             self.responses.insert(key.clone(), Responses { found: found.into(), until });
         });
     }
 
     pub(crate) fn insert_result(&self, since: Version, key: &str, stored: &StoredResult) {
         if stored.value.len() <= MAX_VALUE {
-            self.insert(since, || self.results.insert(key.as_bytes().to_vec(), stored.clone()));
+            let is_unchanged = || self.changes.is_unchanged(since, key.as_bytes());
+            self.insert(is_unchanged, || self.results.insert(key.as_bytes().to_vec(), stored.clone()));
         }
     }
 
-    fn insert(&self, since: Version, insert: impl FnOnce()) {
+    fn insert(&self, is_unchanged: impl FnOnce() -> bool, insert: impl FnOnce()) {
         let _guard = self.fill_lock.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.is_on.load(Ordering::SeqCst) && self.changes.load(Ordering::SeqCst) == since.0 {
+        if self.is_on.load(Ordering::SeqCst) && is_unchanged() {
             insert();
         }
     }
 
     fn invalidate(&self, drop: impl FnOnce()) {
         let _guard = self.fill_lock.lock().unwrap_or_else(PoisonError::into_inner);
-        self.changes.fetch_add(1, Ordering::SeqCst);
         drop();
     }
 
     pub(crate) fn remove_key(&self, key: &CacheKey) {
-        self.invalidate(|| self.responses.invalidate(key));
+        self.invalidate(|| {
+            self.changes.record(key);
+            self.responses.invalidate(key);
+        });
     }
 
     pub(crate) fn remove_result(&self, key: &[u8]) {
-        self.invalidate(|| self.results.invalidate(key));
+        self.invalidate(|| {
+            self.changes.record(key);
+            self.results.invalidate(key);
+        });
     }
 
     pub(crate) fn remove(&self, ids: &[EntryId]) {
@@ -144,17 +173,23 @@ impl TierEntries {
 
     fn remove_entry(&self, id: Uuid) {
         self.invalidate(|| {
-            if let Some(key) = self.keys.get(&id) {
+            self.changes.record(id);
+            if let Some(key) = self.names.get(id) {
                 self.responses.invalidate(&key);
             }
         });
     }
 
     fn clear(&self) {
+        self.changes.record_all();
         self.responses.invalidate_all();
         self.results.invalidate_all();
-        self.keys.invalidate_all();
     }
+}
+
+/// The approximate size of a response in memory: its decoded head takes about twice as much as the encoded one.
+fn size(found: &StoredResponse) -> usize {
+    OVERHEAD + 2 * msgpack::encode_pair(&found.entry).len() + found.body.as_ref().map_or(0, Bytes::len)
 }
 
 impl InvalidationListener for TierEntries {
@@ -178,7 +213,9 @@ impl InvalidationListener for TierEntries {
 
     fn on_invalidate(&self, key: &[u8]) {
         match Name::parse(key) {
-            Name::Entry(_, id) | Name::Stream(_, id) | Name::Done(id) => self.remove_entry(id),
+            Name::Entry(_, id) => self.remove_entry(id),
+            // A body belongs to one entry for ever: whatever replaces or removes it changes the entry, too.
+            Name::Stream(..) | Name::Done(_) => {}
             Name::Index(_, key) => self.remove_key(&key),
             Name::Result => self.remove_result(key),
             Name::Unknown | Name::Foreign => {}
@@ -195,23 +232,127 @@ mod tests {
     use super::*;
     use crate::model::entry::{Entry, Request, Response, StorageLayout};
 
-    #[test]
-    fn responses_are_kept_for_half_of_their_ttl() {
+    fn entries() -> TierEntries {
         let entries = TierEntries::new(Duration::from_secs(3_600));
         entries.on_unsupported();
-        let key = CacheKey::new(*b"key");
+        entries
+    }
+
+    fn key(number: usize) -> CacheKey {
+        CacheKey::new(number.to_string().as_bytes())
+    }
+
+    /// A response whose URL has this length.
+    fn found(key: &CacheKey, url: usize) -> StoredResponse {
         let entry = Entry {
             id: Uuid::new_v4(),
             cache_key: key.clone(),
-            request: Request::default(),
+            request: Request { url: "u".repeat(url), ..Request::default() },
             response: Response::default(),
             created_at: None,
             deleted_at: None,
         };
         let id = EntryId::Http(StorageLayout::Pipeline, entry.id);
-        let found = StoredResponse { id, entry: Arc::new(entry), expires_at: Some(1_010.0), body: Some(Bytes::new()) };
-        entries.keep_responses(entries.version(), &key, &[found], 1_000.0);
+        StoredResponse { id, entry: Arc::new(entry), expires_at: Some(1_010.0), body: Some(Bytes::new()) }
+    }
+
+    fn keep(entries: &TierEntries, key: &CacheKey, url: usize) -> Uuid {
+        let found = found(key, url);
+        let id = found.entry.id;
+        entries.keep_responses(entries.version(), key, &[found], 1_000.0);
+        id
+    }
+
+    fn is_kept(entries: &TierEntries, key: &CacheKey) -> bool {
+        entries.responses(key, 1_000.0).is_some()
+    }
+
+    #[test]
+    fn responses_are_kept_for_half_of_their_ttl() {
+        let (entries, key) = (entries(), key(0));
+        keep(&entries, &key, 1);
         assert!(entries.responses(&key, 1_004.0).is_some());
         assert!(entries.responses(&key, 1_006.0).is_none());
+    }
+
+    #[test]
+    fn changes_of_other_keys_keep_few_reads_out() {
+        let entries = entries();
+        let mut kept = 0;
+        for number in 0..1_000 {
+            let (key, since) = (key(number), entries.version());
+            // Five other changes between the start of the read and its end.
+            for other in 0..5 {
+                entries.on_invalidate(
+                    format!("hishel_cache:entry:{}", Uuid::from_u128(number as u128 * 5 + other)).as_bytes(),
+                );
+            }
+            entries.keep_responses(since, &key, &[found(&key, 1)], 1_000.0);
+            kept += usize::from(is_kept(&entries, &key));
+        }
+        assert!(kept > 950, "{kept}");
+    }
+
+    #[test]
+    fn a_change_during_a_read_keeps_it_out() {
+        let (entries, key) = (entries(), key(0));
+        let read = found(&key, 1);
+        for change in [EntryId::Http(StorageLayout::Pipeline, read.entry.id), EntryId::key(&b"result_cache:p:1"[..])] {
+            let since = entries.version();
+            entries.remove(&[change.clone()]);
+            entries.keep_responses(since, &key, std::slice::from_ref(&read), 1_000.0);
+            assert_eq!(is_kept(&entries, &key), matches!(change, EntryId::Key(_)), "{change:?}");
+        }
+        entries.remove_key(&key);
+        let since = entries.version();
+        entries.remove_key(&key);
+        entries.keep_responses(since, &key, &[read], 1_000.0);
+        assert!(!is_kept(&entries, &key));
+    }
+
+    #[test]
+    fn names_live_as_long_as_their_responses() {
+        let entries = entries();
+        let ids: Vec<_> = (0..30_000).map(|number| (number, keep(&entries, &key(number), 1))).collect();
+        entries.responses.run_pending_tasks();
+        let kept: Vec<_> = ids.iter().filter(|(number, _)| is_kept(&entries, &key(*number))).collect();
+        assert!(kept.len() > 10_000, "{}", kept.len());
+        assert_eq!(entries.names.len(), kept.len());
+        for (number, id) in kept {
+            entries.remove(&[EntryId::Http(StorageLayout::Pipeline, *id)]);
+            assert!(!is_kept(&entries, &key(*number)));
+        }
+        entries.responses.run_pending_tasks();
+        assert_eq!(entries.names.len(), 0);
+        // The name of a response that replaces another one stays.
+        let read = found(&key(0), 1);
+        for _ in 0..2 {
+            entries.keep_responses(entries.version(), &key(0), std::slice::from_ref(&read), 1_000.0);
+            entries.responses.run_pending_tasks();
+        }
+        assert_eq!(entries.names.len(), 1);
+    }
+
+    #[test]
+    fn large_heads_count_as_what_they_are() {
+        let entries = entries();
+        for number in 0..200 {
+            keep(&entries, &key(number), 1 << 20);
+        }
+        entries.responses.run_pending_tasks();
+        let kept = (0..200).filter(|number| is_kept(&entries, &key(*number))).count();
+        assert!((1..=16).contains(&kept), "{kept}");
+    }
+
+    #[test]
+    fn a_ttl_is_renewed_once_in_a_while() {
+        let (entries, key) = (entries(), key(0));
+        let (day, short) = (Some(Duration::from_secs(86_400)), Some(Duration::from_secs(100)));
+        assert_eq!(entries.renewal(&key, day, 1_000.0), day);
+        assert_eq!(entries.renewal(&key, day, 1_059.0), None);
+        assert_eq!(entries.renewal(&key, day, 1_060.0), day);
+        assert_eq!(entries.renewal(&key, short, 1_065.0), None);
+        assert_eq!(entries.renewal(&key, short, 1_070.0), short);
+        assert_eq!(entries.renewal(&key, None, 2_000.0), None);
     }
 }
