@@ -43,10 +43,8 @@ pub fn run(program: &Program, upstream: &Upstream, arguments: &[&str]) -> Run {
 
 /// Starts the program without waiting for its end.
 pub fn start(program: &Program, upstream: &Upstream, arguments: &[&str]) -> Child {
-    let mut command = Command::new(Program::path());
-    command.current_dir(program.directory.path()).env_clear().envs(upstream.settings());
-    command.env("REDIS_CACHE_URL", program.url()).env("HOME", program.directory.path());
-    command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    let mut command = program.process();
+    command.envs(upstream.settings()).args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
 /// Interrupts a program after its first request to the services, and waits for its end.

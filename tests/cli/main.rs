@@ -6,9 +6,12 @@ mod browsing;
 mod doctor;
 mod enrich_modes;
 mod enriching;
+#[path = "../harness/environment.rs"]
+mod environment;
 mod faults;
 mod flush_and_ttl;
 mod help_style;
+mod isolation;
 mod partial_results;
 mod program;
 #[path = "../harness/pty.rs"]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::process::Output;
+use std::process::{self, Output};
 
 use assert_cmd::Command;
 use base64::Engine as _;
@@ -11,6 +11,7 @@ use redis::{Connection, cmd};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::environment::variables;
 use crate::redis_server::RedisServer;
 
 /// A directory without settings, and a cache for the program.
@@ -42,10 +43,17 @@ impl Program {
         self.url.as_deref().unwrap()
     }
 
+    /// The program, for runs that end by themselves.
     pub fn command(&self) -> Command {
-        let mut command = Command::new(Self::path());
-        command.current_dir(self.directory.path()).env_clear().timeout(std::time::Duration::from_secs(60));
-        command.env("HOME", self.directory.path());
+        let mut command = Command::from_std(self.process());
+        command.timeout(std::time::Duration::from_secs(60));
+        command
+    }
+
+    /// The program as a process that is waited for, interrupted or killed.
+    pub fn process(&self) -> process::Command {
+        let mut command = process::Command::new(Self::path());
+        command.current_dir(self.directory.path()).env_clear().envs(variables(self.directory.path()));
         if let Some(url) = &self.url {
             command.env("REDIS_CACHE_URL", url);
         }

@@ -1,7 +1,7 @@
 //! `stats`, `ls` and `show`: contents of the cache, in the fields that scripts rely on.
 
 use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use cache_core::{Config, Redis, RedisUrl, StatsStore as _, clock};
 use cache_core::{Counters, HourlyCounters, Scope, StatsDelta};
@@ -314,14 +314,8 @@ fn bytes_that_are_no_text_are_base64() {
 fn a_pipe_closed_early_ends_the_list_quietly() {
     let (program, mut redis) = empty();
     fill(&mut redis, 50_000);
-    let mut ls = Command::new(Program::path())
-        .args(["ls", "--json"])
-        .env("REDIS_CACHE_URL", program.url())
-        .current_dir(program.directory.path())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut ls =
+        program.process().args(["ls", "--json"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(ls.stdout.take().unwrap()).lines();
     assert!(lines.next().unwrap().unwrap().starts_with('{'));
     drop(lines);

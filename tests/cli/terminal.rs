@@ -2,10 +2,11 @@
 
 use std::io::{Read as _, Write as _};
 
-use portable_pty::{CommandBuilder, ExitStatus, PtySize, native_pty_system};
+use portable_pty::{ExitStatus, PtySize, native_pty_system};
 use redis::cmd;
 
 use crate::program::{Program, empty, pipeline};
+use crate::pty;
 use crate::stats_ls_show::fill;
 
 const CTRL_C: &str = "\x03";
@@ -25,14 +26,8 @@ fn run_on(
 ) -> (ExitStatus, String) {
     let size = PtySize { rows: 24, cols, pixel_width: 0, pixel_height: 0 };
     let terminal = native_pty_system().openpty(size).unwrap();
-    let mut command = CommandBuilder::new(Program::path());
-    command.args(arguments);
-    command.cwd(program.directory.path());
+    let mut command = pty::command(&Program::path(), arguments, program.directory.path());
     command.env("REDIS_CACHE_URL", program.url());
-    command.env("TERM", "xterm-256color");
-    command.env("TMPDIR", program.directory.path());
-    command.env_remove("COLUMNS");
-    command.env_remove("NO_COLOR");
     for (name, value) in variables {
         command.env(name, value);
     }

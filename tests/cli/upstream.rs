@@ -29,8 +29,14 @@ impl Upstream {
 
     /// With these arguments, which may be refused.
     fn with(arguments: &[&str]) -> Result<Self, Run> {
-        let mut command = Command::new(Program::path());
-        command.args(["demo-upstream", "--json"]).args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut command = Program::bare().process();
+        // Its own directory is gone by then, and it needs none.
+        command
+            .current_dir("/")
+            .args(["demo-upstream", "--json"])
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         let mut process = command.spawn().unwrap();
         let mut line = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();

@@ -36,11 +36,10 @@ struct Watching {
 impl Watching {
     /// Starts a watch, and waits until it is running.
     fn start(program: &Program, arguments: &[&str]) -> Self {
-        let mut child = Command::new(Program::path())
+        let mut child = program
+            .process()
             .arg("watch")
             .args(arguments)
-            .current_dir(program.directory.path())
-            .env("REDIS_CACHE_URL", program.url())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

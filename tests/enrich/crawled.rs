@@ -274,19 +274,15 @@ async fn anime_without_relations_is_reported_not_stored() {
     assert_eq!(keys(&subject).await.len(), 1);
 }
 
-/// Reads one recorded response; `None`, with a message, if there are no recordings.
-fn recorded(name: &str) -> Option<String> {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/recordings").join(name);
-    let read = std::fs::read_to_string(&file).ok();
-    if read.is_none() {
-        eprintln!("skipped: there is no {}", file.display());
-    }
-    read
+/// Reads one recorded response.
+fn recorded(name: &str) -> String {
+    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/recordings").join(name)).unwrap()
 }
 
 #[tokio::test]
+#[ignore = "reads recordings that are not part of the project"]
 async fn a_recorded_page_of_anime_planet_is_read() {
-    let Some(page) = recorded("anime-planet/fullmetal-alchemist-brotherhood.html") else { return };
+    let page = recorded("anime-planet/fullmetal-alchemist-brotherhood.html");
     let site = Site::start(&[&page]).await;
     let subject = subject_of(animecache::services::anime_planet(), &site).await;
     let found = subject.ask(animecache::services::anime_planet(), &anime("fullmetal-alchemist-brotherhood", 1)).await;
@@ -307,8 +303,9 @@ async fn a_recorded_page_of_anime_planet_is_read() {
 }
 
 #[tokio::test]
+#[ignore = "reads recordings that are not part of the project"]
 async fn a_recorded_search_page_is_refused() {
-    let Some(page) = recorded("anime-planet/unknown-slug-search-page.html") else { return };
+    let page = recorded("anime-planet/unknown-slug-search-page.html");
     let site = Site::start(&[&page]).await;
     let subject = subject_of(animecache::services::anime_planet(), &site).await;
     let outcome = subject.ask(animecache::services::anime_planet(), &anime("komi-san", 1)).await.outcome;
@@ -317,9 +314,10 @@ async fn a_recorded_search_page_is_refused() {
 }
 
 #[tokio::test]
+#[ignore = "reads recordings that are not part of the project"]
 async fn recorded_pages_of_anisearch_are_read() {
-    let Some(page) = recorded("anisearch/4942-ghost-in-the-shell-2-0.html") else { return };
-    let Some(relations) = recorded("anisearch/4942-ghost-in-the-shell-2-0.relations.html") else { return };
+    let page = recorded("anisearch/4942-ghost-in-the-shell-2-0.html");
+    let relations = recorded("anisearch/4942-ghost-in-the-shell-2-0.relations.html");
     let site = Site::start(&[&page, &page, &relations]).await;
     let subject = subject_of(animecache::services::anisearch(), &site).await;
     let found = subject.ask(animecache::services::anisearch(), &anime("x", 4942)).await;

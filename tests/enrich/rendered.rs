@@ -20,9 +20,10 @@ use crate::caches::{On, Subject, settings};
 use crate::crawled::{anime, asked, both, death_note, keys, spirited_away, upstream};
 use crate::origin::{Origin, Step, response};
 
-/// A browser for the simulated sites; `None`, with a message, if none is installed.
+/// A browser for the simulated sites; `None`, with a message, if none is installed. Under `CI=true` it must be.
 fn browser(config: &Settings) -> Option<Browser> {
     let browser = Browser::new(None, &config.services);
+    assert!(browser.is_ok() || std::env::var_os("CI").is_none(), "CI needs a browser: {:?}", browser.err());
     if let Err(missing) = &browser {
         eprintln!("SKIPPED, NOTHING IS RENDERED: {missing}");
     }

@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 
+use crate::environment::variables;
+
 /// A timeout longer than any expected event.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -32,20 +34,27 @@ struct Seen {
     news: Condvar,
 }
 
+/// A program for a terminal, with no variable of the environment of the tests.
+pub fn command(program: &Path, arguments: &[&str], directory: &Path) -> CommandBuilder {
+    let mut command = CommandBuilder::new(program);
+    command.args(arguments);
+    command.cwd(directory);
+    command.env_clear();
+    for (name, value) in variables(directory) {
+        command.env(name, value);
+    }
+    command.env("TERM", "xterm-256color");
+    // A long backtrace would scroll the message out of sight.
+    command.env("RUST_BACKTRACE", "0");
+    command
+}
+
 impl Pty {
     /// Starts a program on a terminal of 100 by 30.
     pub fn start(program: &Path, arguments: &[&str], directory: &Path) -> Self {
         let size = PtySize { rows: 30, cols: 100, pixel_width: 0, pixel_height: 0 };
         let pty = native_pty_system().openpty(size).unwrap();
-        let mut command = CommandBuilder::new(program);
-        command.args(arguments);
-        command.cwd(directory);
-        command.env("TERM", "xterm-256color");
-        // No variables of the environment of the tests.
-        command.env("HOME", directory);
-        command.env_remove("REDIS_CACHE_URL");
-        // A long backtrace would scroll the message out of sight.
-        command.env("RUST_BACKTRACE", "0");
+        let command = command(program, arguments, directory);
         let settings = format!("{:?}", pty.master.get_termios());
         let child = pty.slave.spawn_command(command).unwrap();
         drop(pty.slave);

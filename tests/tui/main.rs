@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used)]
 
 mod enrich;
+#[path = "../harness/environment.rs"]
+mod environment;
 #[path = "../../cache-core/tests/harness/faulty_store.rs"]
 mod faulty_store;
 #[path = "../harness/pty.rs"]
