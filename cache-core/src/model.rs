@@ -13,6 +13,7 @@ pub(crate) mod key;
 pub(crate) mod metadata;
 pub(crate) mod octets;
 pub(crate) mod rate_limit;
+pub(crate) mod record;
 pub(crate) mod redis_url;
 pub(crate) mod service;
 pub(crate) mod stats;
