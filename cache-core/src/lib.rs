@@ -146,10 +146,10 @@ pub use model::headers::Headers;
 pub use model::inspection::{EntryDetails, Health, MemoryLimit, RedisKeyInfo, ServerInfo};
 pub use model::key::{CacheKey, HTTP_PREFIX, RESULT_PREFIX, ResultKey};
 pub use model::metadata::HishelMetadata;
+pub use model::rate_limit::{Quota, RateLimit};
 pub use model::record::{
     Base64, ExpiryRecord, HttpRecord, Octets, RawRecord, Record, ResultRecord, Stored, StoredValue,
 };
-pub use model::rate_limit::{Quota, RateLimit};
 pub use model::redis_url::RedisUrl;
 pub use model::service::{DEFAULT_TTL, PolicyKind, ServiceName, ServiceProfile, ServiceRegistry};
 pub use model::stats::{Counters, HourlyCounters, Scope, StatsDelta, hit_rate};

@@ -289,9 +289,10 @@ fn whole() -> impl Strategy<Value = Whole> {
         let body = if value.is_none() { body } else { Vec::new() };
         (Record::Result(ResultRecord { key, created_at: at, expires_at: at, value }), body)
     });
-    let expiry = (octets(), prop::option::of(layout), time(), any::<Option<u64>>()).prop_map(|(id, layout, at, version)| {
-        (Record::Expiry(ExpiryRecord { layout, id, expires_at: at, version, size: version }), Vec::new())
-    });
+    let expiry =
+        (octets(), prop::option::of(layout), time(), any::<Option<u64>>()).prop_map(|(id, layout, at, version)| {
+            (Record::Expiry(ExpiryRecord { layout, id, expires_at: at, version, size: version }), Vec::new())
+        });
     prop_oneof![http, result, expiry]
 }
 
