@@ -48,6 +48,9 @@ pub struct Args {
     /// Decide as a cache for several users
     #[arg(long)]
     shared: bool,
+    /// Give the cookies of one user to all, as the public test suite expects
+    #[arg(long)]
+    store_set_cookie: bool,
     /// `memory`, the file of an SQLite cache, or the URL of a Redis
     #[arg(long, default_value = "memory")]
     store: String,
@@ -76,6 +79,7 @@ pub async fn listen(args: Args) -> anyhow::Result<(TcpListener, Proxy)> {
         (Policy::Specification, false) => PolicyKind::Rfc9111,
         (Policy::Specification, true) => PolicyKind::Shared,
     };
+    config.services.get_mut(ServiceName::OTHER).stores_set_cookie = args.store_set_cookie;
     let cache = open(&args.store, config).await?;
     // An origin may close an idle connection at any time, and a request lost by that must not be sent again.
     let sender = ReqwestTransport::new(ReqwestOptions { idle_connections: 0, ..ReqwestOptions::default() });

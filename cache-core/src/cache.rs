@@ -14,6 +14,7 @@ use crate::model::service::ServiceName;
 use crate::model::window::StatsSnapshot;
 use crate::results::cache::ResultCache;
 use crate::runtime::guarded_store::GuardedStore;
+use crate::runtime::removals::Removals;
 use crate::runtime::shared::{CacheHandle, CacheShared, ShutdownGuard};
 use crate::runtime::single_flight::SingleFlight;
 use crate::runtime::tasks::TaskGroup;
@@ -63,6 +64,7 @@ impl Cache {
         let graceful = Arc::new(GuardedStore::new(Arc::clone(&store) as _, config.store_timeout, tasks.clone()));
         let core = CacheShared {
             single_flight: SingleFlight::new(Arc::clone(&graceful), tasks.clone()),
+            removals: Removals::new(Arc::clone(&graceful), tasks.clone()),
             stats: Arc::default(),
             tasks,
             #[cfg(feature = "reqwest")]

@@ -141,6 +141,7 @@ pub use model::entry::{CacheKind, Entry, EntryId, EntryState, Request, Response,
 pub use model::event::{CacheEvent, EventCounts, EventKind, EventSource, EventTotals, Observation, RequestLine};
 pub use model::filter::{BodyPattern, Filter, StatusRange};
 pub use model::freshness::Freshness;
+pub use model::generation::Generation;
 pub use model::glob::Glob;
 pub use model::headers::Headers;
 pub use model::inspection::{EntryDetails, Health, MemoryLimit, RedisKeyInfo, ServerInfo};
@@ -182,7 +183,7 @@ pub use store::sqlite::if_missing::IfMissing;
 #[cfg(feature = "sqlite")]
 pub use store::sqlite::store::Sqlite;
 pub use store::traits::{
-    Backend, LeaseStore, RateLimitStore, ResponseStore, ResponseWriter, ResultStore, StatsStore, Store,
+    Backend, GenerationStore, LeaseStore, RateLimitStore, ResponseStore, ResponseWriter, ResultStore, StatsStore, Store,
 };
 pub use transport::error::TransportError;
 #[cfg(feature = "reqwest")]

@@ -6,6 +6,7 @@ pub(crate) mod entry;
 pub(crate) mod event;
 pub(crate) mod filter;
 pub(crate) mod freshness;
+pub(crate) mod generation;
 pub(crate) mod glob;
 pub(crate) mod headers;
 pub(crate) mod inspection;

@@ -207,6 +207,7 @@ impl Row {
             ttl: humantime::parse_duration(&self.ttl).unwrap_or(Duration::ZERO),
             policy: PolicyKind::from_name(&self.policy).unwrap_or_default(),
             is_shared_by_all: true,
+            stores_set_cookie: false,
             rate_limit: self.rate_limit.clone(),
         }
     }

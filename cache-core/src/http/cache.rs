@@ -23,7 +23,7 @@ use crate::clock;
 use crate::http::cache_status::CacheOutcome;
 use crate::http::context::Context;
 use crate::http::error::FetchError;
-use crate::http::forward::{bypass, forward, forward_unconditional};
+use crate::http::forward::{Known, bypass, forward, forward_unconditional};
 use crate::http::lookup::look_up;
 use crate::http::plan::RequestPlan;
 use crate::http::request::{CacheRequest, RequestBody};
@@ -32,6 +32,7 @@ use crate::http::resumable_body::Refetch;
 use crate::http::revalidate::revalidate;
 use crate::http::serve::{ServedResponse, serve};
 use crate::model::entry::EntryId;
+use crate::model::generation::Generation;
 use crate::model::service::ServiceName;
 use crate::model::stats::Counters;
 use crate::policy::decision::Decision;
@@ -99,8 +100,10 @@ impl HttpCache {
         match mode {
             _ if plan.is_bypass => bypass(context, plan).await,
             CacheMode::Reload => {
-                let stored = look_up(context, plan).await.into_stored();
-                forward_unconditional(context, plan, &stored, None, &request.refetch()).await
+                let found = look_up(context, plan).await;
+                let generation = request.generation(!found.is_unavailable()).await;
+                let known = Known { stored: &found.into_stored(), generation };
+                forward_unconditional(context, plan, known, None, &request.refetch()).await
             }
             CacheMode::Default | CacheMode::NoStore => request.answer().await,
         }
@@ -147,11 +150,16 @@ impl PlannedRequest {
                 Decision::Forward(decision) => {
                     // Without a store there is nothing to wait for.
                     let may_wait = is_available && leader.is_none() && budget.may_wait_again(stored.is_empty());
-                    if !decision.can_be_shared || !may_wait {
-                        return forward(context, plan, &stored, decision, leader, &refetch).await;
-                    }
-                    match self.wait_for_others(&mut budget).await {
-                        Role::Independent => return forward(context, plan, &stored, decision, None, &refetch).await,
+                    let role = if decision.can_be_shared && may_wait {
+                        self.wait_for_others(&mut budget).await
+                    } else {
+                        Role::Independent
+                    };
+                    match role {
+                        Role::Independent => {
+                            let known = Known { stored: &stored, generation: self.generation(is_available).await };
+                            return forward(context, plan, known, decision, leader, &refetch).await;
+                        }
                         Role::Leader(granted) => leader = Some(granted),
                         Role::Retry => {}
                     }
@@ -161,6 +169,11 @@ impl PlannedRequest {
                 }
             }
         }
+    }
+
+    /// The generation of the key; `None`: the response cannot be stored.
+    async fn generation(&self, is_available: bool) -> Option<Generation> {
+        if is_available && self.plan.may_be_stored() { self.context.generation(&self.plan.key).await } else { None }
     }
 
     async fn wait_for_others(&self, budget: &mut WaitBudget) -> Role {

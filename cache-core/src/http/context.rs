@@ -10,7 +10,8 @@ use crate::error::error_chain;
 use crate::http::cache_status::{CacheOutcome, CacheStatus};
 use crate::http::plan::RequestPlan;
 use crate::http::response::CachedResponse;
-use crate::model::entry::Request;
+use crate::model::entry::{EntryId, Request};
+use crate::model::generation::Generation;
 use crate::model::key::CacheKey;
 use crate::model::service::ServiceName;
 use crate::model::stats::Counters;
@@ -56,6 +57,17 @@ impl Context {
             tracing::warn!(%service, %key, operation, seconds, error = error_chain(error), "error");
             counters.add(&cells, &Counters { errors: 1, ..Counters::default() });
         })
+    }
+
+    /// The generation of a key, to be read before a response is requested that is to be stored under it. `None`: the
+    /// store does not respond.
+    pub(crate) async fn generation(&self, key: &CacheKey) -> Option<Generation> {
+        self.store(key).call("generation", |store| async move { store.generation(key.as_bytes()).await }).await
+    }
+
+    /// Removes entries under a key, now or as soon as the store responds.
+    pub(crate) async fn remove(&self, key: &CacheKey, ids: Vec<EntryId>) {
+        self.core.removals.remove(self.store(key), key, ids).await;
     }
 
     /// Whether stored responses may be served.

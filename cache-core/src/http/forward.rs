@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use http::{HeaderMap, Method, StatusCode};
+use url::Url;
 use uuid::Uuid;
 
 use crate::clock;
@@ -23,12 +24,28 @@ use crate::http::resumable_body::Refetch;
 use crate::http::serve::serve;
 use crate::http::{decode, header_map};
 use crate::model::entry::{Entry, EntryId, Request, Response};
+use crate::model::generation::Generation;
 use crate::model::key::CacheKey;
 use crate::model::stats::Counters;
 use crate::model::stored::StoredResponse;
 use crate::policy::decision::{Decision, Exchange, Forward, Outcome, Reply, ServeStored, StoreAction};
 use crate::runtime::single_flight::Leader;
 use crate::transport::traits::{BodyStream, FinalUrl};
+
+/// What is known of the store when a request is forwarded.
+#[derive(Clone, Copy)]
+pub(crate) struct Known<'a> {
+    /// The stored responses to the request.
+    pub(crate) stored: &'a [StoredResponse],
+    /// The generation of the key; `None`: the response is not stored.
+    pub(crate) generation: Option<Generation>,
+}
+
+impl Known<'_> {
+    fn without_stored(self) -> Self {
+        Self { stored: &[], ..self }
+    }
+}
 
 /// The origin's response.
 struct OriginResponse {
@@ -75,14 +92,8 @@ async fn send(context: &Context, plan: &RequestPlan, request: &Request) -> Resul
 /// Removes what an unsafe request outdates (RFC 9111, 4.4), before the caller sees the response or anything is stored:
 /// the response to a POST may answer a later GET of the same URL.
 async fn invalidate(context: &Context, plan: &RequestPlan, keys: Vec<CacheKey>) {
-    let store = context.store(&plan.key);
-    let mut gone = Vec::new();
     for key in keys {
-        let found = store.call("lookup", |store| async move { store.lookup(&key, None).await }).await;
-        gone.extend(found.into_iter().flatten().map(|found| found.id));
-    }
-    if !gone.is_empty() {
-        store.call("remove", |store| async move { store.remove(&gone).await }).await;
+        context.core.removals.invalidate(context.store(&plan.key), key).await;
     }
 }
 
@@ -96,11 +107,12 @@ pub(crate) async fn bypass(context: &Context, plan: &RequestPlan) -> Result<Cach
 pub(crate) async fn forward(
     context: &Arc<Context>,
     plan: &RequestPlan,
-    stored: &[StoredResponse],
+    known: Known<'_>,
     forward: Forward,
     leader: Option<Leader>,
     refetch: &Arc<dyn Refetch>,
 ) -> Result<CachedResponse, FetchError> {
+    let stored = known.stored;
     let mut sent = forward.request;
     let requested_at = clock::now();
     let response = send(context, plan, &sent).await;
@@ -113,16 +125,17 @@ pub(crate) async fn forward(
         }
     };
     if plan.decodes {
-        sent.url = response.url.clone().map_or_else(|| plan.stored_url(), Ok)?;
+        let asked = plan.stored_url()?;
+        sent.url = response.url.as_deref().map_or_else(|| asked.clone(), |url| without_secrets(url, &asked));
     }
     let exchange = Exchange { request: &plan.request, sent: &sent, stored, requested_at, now };
     let outcome = plan.policy.receive(exchange, &response.to_stored());
     update_store(context, plan, stored, &outcome).await;
-    let step = Received { context, plan, exchange, response, lead: leader, refetch };
+    let step = Received { context, plan, known, exchange, response, lead: leader, refetch };
     match outcome.reply {
         Reply::Origin(storing) => Ok(step.pass_on(storing).await),
         Reply::Validated(serve) => step.serve_validated(serve).await,
-        Reply::Mismatch => forward_unconditional(context, plan, &[], step.lead, refetch).await,
+        Reply::Mismatch => forward_unconditional(context, plan, known.without_stored(), step.lead, refetch).await,
         Reply::InsteadOfError(serve) => Ok(step.serve_instead_of_error(serve).await),
     }
 }
@@ -167,6 +180,7 @@ async fn serve_now(
 struct Received<'a> {
     context: &'a Arc<Context>,
     plan: &'a RequestPlan,
+    known: Known<'a>,
     exchange: Exchange<'a>,
     response: OriginResponse,
     lead: Option<Leader>,
@@ -176,12 +190,14 @@ struct Received<'a> {
 impl Received<'_> {
     /// Replies with the origin's response, which is stored while it streams if that is allowed.
     async fn pass_on(self, storing: Option<StoreAction>) -> CachedResponse {
-        let Self { context, plan, exchange, response, lead: leader, .. } = self;
+        let Self { context, plan, known, exchange, response, lead: leader, .. } = self;
         context.record_miss(plan, Some(exchange.now - exchange.requested_at));
         let storing = storing.filter(|storing| should_store(context, storing, response.length));
-        let recording = match storing {
-            Some(storing) => Some(record(context, plan, exchange.stored, storing, leader)),
-            None => {
+        let recording = match (storing, known.generation) {
+            (Some(storing), Some(generation)) => {
+                Some(record(context, plan, exchange.stored, storing, generation, leader))
+            }
+            _ => {
                 complete(leader, false).await;
                 None
             }
@@ -191,7 +207,7 @@ impl Received<'_> {
 
     /// Replies with the stored response that the origin validated.
     async fn serve_validated(self, decision: ServeStored) -> Result<CachedResponse, FetchError> {
-        let Self { context, plan, exchange, lead: leader, refetch, .. } = self;
+        let Self { context, plan, known, exchange, lead: leader, refetch, .. } = self;
         context.count(Counters { revalidations: 1, ..Counters::default() });
         let response = serve_now(context, plan, exchange.stored, decision, CacheOutcome::Revalidated, refetch).await;
         if let Some(response) = response {
@@ -199,12 +215,12 @@ impl Received<'_> {
             return Ok(response);
         }
         // The stored response is valid, but its body is lost.
-        forward_unconditional(context, plan, &[], leader, refetch).await
+        forward_unconditional(context, plan, known.without_stored(), leader, refetch).await
     }
 
     /// Replies with a stored response in place of the origin's error, or else with the error.
     async fn serve_instead_of_error(self, decision: ServeStored) -> CachedResponse {
-        let Self { context, plan, exchange, response, lead: leader, refetch } = self;
+        let Self { context, plan, exchange, response, lead: leader, refetch, .. } = self;
         complete(leader, false).await;
         if may_serve_on_error(context, plan)
             && let Some(stored) =
@@ -217,16 +233,16 @@ impl Received<'_> {
     }
 }
 
-/// Forwards without validators, as if nothing were stored. The response may replace those in `stored`.
+/// Forwards without validators, as if nothing were stored. The response may replace those that are known.
 pub(crate) async fn forward_unconditional(
     context: &Arc<Context>,
     plan: &RequestPlan,
-    stored: &[StoredResponse],
+    known: Known<'_>,
     leader: Option<Leader>,
     refetch: &Arc<dyn Refetch>,
 ) -> Result<CachedResponse, FetchError> {
     match plan.policy.decide(&plan.request, &[], clock::now()) {
-        Decision::Forward(decision) => Box::pin(forward(context, plan, stored, decision, leader, refetch)).await,
+        Decision::Forward(decision) => Box::pin(forward(context, plan, known, decision, leader, refetch)).await,
         _ => Ok(context.gateway_timeout(plan)),
     }
 }
@@ -241,6 +257,7 @@ fn record(
     plan: &RequestPlan,
     stored: &[StoredResponse],
     storing: StoreAction,
+    generation: Generation,
     leader: Option<Leader>,
 ) -> BodyRecorder {
     let entry = Entry {
@@ -255,6 +272,7 @@ fn record(
     let order = RecordRequest {
         entry,
         retention,
+        generation,
         replaces: ids(stored, &storing.replaces),
         body_validator: plan.body_validator,
         started: plan.started,
@@ -275,17 +293,16 @@ async fn update_store(context: &Context, plan: &RequestPlan, stored: &[StoredRes
         };
         // A TTL of zero is not possible, and the response may be in use.
         let retention = own_ttl(&entry.request).unwrap_or(update.retention).max(Duration::from_secs(1));
-        store
-            .call("replace", |store| async move {
-                Ok(store.update_head(&found.id, &entry).await?
-                    && store.expire(std::slice::from_ref(&found.id), Some(retention)).await? > 0)
-            })
-            .await;
+        let updated = store.call("replace", |store| async move {
+            Ok(store.update_head(&found.id, &entry).await?
+                && store.expire(std::slice::from_ref(&found.id), Some(retention)).await? > 0)
+        });
+        // Its old head may allow what the new one forbids.
+        if updated.await.is_none() {
+            context.remove(&plan.key, vec![found.id.clone()]).await;
+        }
     }
-    let gone = ids(stored, &outcome.removals);
-    if !gone.is_empty() {
-        store.call("remove", |store| async move { store.remove(&gone).await }).await;
-    }
+    context.remove(&plan.key, ids(stored, &outcome.removals)).await;
 }
 
 impl OriginResponse {
@@ -312,6 +329,18 @@ impl OriginResponse {
         };
         CachedResponse::new(self.status, self.fields.into(), CacheStatus::by_origin(from, plan.key.clone()), body)
     }
+}
+
+/// The URL of a response as it is stored. If a redirect led there, the origin may have put secrets of this request into it.
+fn without_secrets(url: &str, asked: &str) -> String {
+    let Ok(mut url) = Url::parse(url) else { return String::new() };
+    // These fail for URLs without a host, which hold no credentials.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    if url.as_str() != asked {
+        url.set_query(None);
+    }
+    url.into()
 }
 
 async fn complete(leader: Option<Leader>, is_storable: bool) {

@@ -44,6 +44,7 @@ pub(crate) async fn look_up(context: &Context, plan: &RequestPlan) -> Lookup {
         context.count(Counters { lookup_micros, ..Counters::default() });
     }
     let Some(mut found) = found else { return Lookup::Unavailable };
+    context.core.removals.retain(key, &mut found);
     found.retain(|found| plan.accepts(found));
     if let Some(body_validator) = plan.body_validator {
         found = validated(context, key, found, body_validator).await;
@@ -75,8 +76,6 @@ async fn validated(
             invalid.push(found.id);
         }
     }
-    if !invalid.is_empty() {
-        store.call("remove", |store| async move { store.remove(&invalid).await }).await;
-    }
+    context.remove(key, invalid).await;
     valid
 }

@@ -115,6 +115,11 @@ impl RequestPlan {
         Self { request: unconditional(&self.request), purpose, started: Instant::now(), ..self.clone() }
     }
 
+    /// Whether a policy stores responses to this method.
+    pub(crate) fn may_be_stored(&self) -> bool {
+        matches!(self.request.method.as_str(), "GET" | "POST")
+    }
+
     /// Whether a caller waits for the response.
     pub(crate) fn is_awaited(&self) -> bool {
         !matches!(self.purpose, Purpose::Background)

@@ -19,6 +19,7 @@ use crate::http::context::Context;
 use crate::http::request::BodyValidator;
 use crate::http::response::coding;
 use crate::model::entry::{Entry, EntryId};
+use crate::model::generation::Generation;
 use crate::model::key::CacheKey;
 use crate::model::stats::Counters;
 use crate::runtime::guarded_store::GuardedWriter;
@@ -40,6 +41,8 @@ const PAUSE: Duration = Duration::from_secs(2);
 pub(crate) struct RecordRequest {
     pub(crate) entry: Entry,
     pub(crate) retention: Duration,
+    /// The generation of the key when the response was requested.
+    pub(crate) generation: Generation,
     /// Removed once the new entry is visible.
     pub(crate) replaces: Vec<EntryId>,
     /// Must accept the whole body before it is stored.
@@ -179,7 +182,7 @@ async fn record(
     is_given_up: Arc<AtomicBool>,
     done: oneshot::Sender<()>,
 ) {
-    let RecordRequest { entry, retention, replaces, body_validator, started, mut leader } = order;
+    let RecordRequest { entry, retention, generation, replaces, body_validator, started, mut leader } = order;
     let key = entry.cache_key.clone();
     let validation = body_validator.map(|body_validator| Validation {
         judge: body_validator,
@@ -189,19 +192,20 @@ async fn record(
     let store = context.store(&key);
     let stored = match store.insert(entry, Some(retention)).await {
         None => Ok(false),
-        Some(writer) => match write(writer, validation, &mut messages, &mut leader).await {
-            Some(stored) => stored,
-            None if is_given_up.load(Ordering::Acquire) => Ok(false),
-            // Truncated: the response may still be storable, so the next waiter becomes the leader.
-            None => return,
-        },
+        Some(mut writer) => {
+            writer.expect_generation(generation);
+            match write(writer, validation, &mut messages, &mut leader).await {
+                Some(stored) => stored,
+                None if is_given_up.load(Ordering::Acquire) => Ok(false),
+                // Truncated: the response may still be storable, so the next waiter becomes the leader.
+                None => return,
+            }
+        }
     };
     let was_stored = matches!(stored, Ok(true));
     if was_stored {
         on_stored(&context, &key, retention, started);
-        if !replaces.is_empty() {
-            store.call("remove", |store| async move { store.remove(&replaces).await }).await;
-        }
+        context.remove(&key, replaces).await;
     }
     let _ = done.send(());
     if let Some(leader) = leader {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::clock;
 use crate::http::context::Context;
-use crate::http::forward::forward;
+use crate::http::forward::{Known, forward};
 use crate::http::lookup::look_up;
 use crate::http::plan::RequestPlan;
 use crate::http::recorder::drain;
@@ -20,7 +20,8 @@ pub(crate) async fn revalidate(context: &Arc<Context>, plan: &RequestPlan, refet
     else {
         return leader.complete(true).await;
     };
-    if let Ok(response) = forward(context, plan, &stored, decision, Some(leader), refetch).await {
+    let known = Known { stored: &stored, generation: context.generation(&plan.key).await };
+    if let Ok(response) = forward(context, plan, known, decision, Some(leader), refetch).await {
         drain(context, response.into_body());
     }
 }

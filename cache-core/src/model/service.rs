@@ -126,6 +126,8 @@ pub struct ServiceProfile {
     /// With [`PolicyKind::FixedTtl`], also store and serve responses to requests with `Authorization` or `Cookie`: the
     /// service sends the same ones to all users.
     pub is_shared_by_all: bool,
+    /// With [`PolicyKind::Shared`], store `Set-Cookie` of every stored response, so that all users get it.
+    pub stores_set_cookie: bool,
     /// The rate limit of requests.
     pub rate_limit: RateLimit,
 }
@@ -141,6 +143,7 @@ impl ServiceProfile {
             ttl: DEFAULT_TTL,
             policy: PolicyKind::default(),
             is_shared_by_all: false,
+            stores_set_cookie: false,
             rate_limit: RateLimit::default(),
         }
     }

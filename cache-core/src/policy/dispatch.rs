@@ -21,8 +21,10 @@ impl Policy {
     pub fn of(profile: &ServiceProfile) -> Self {
         match profile.policy {
             PolicyKind::FixedTtl => Self::FixedTtl(FixedTtl::of(profile)),
-            PolicyKind::Rfc9111 => Self::Rfc9111(Rfc9111 { is_shared: false }),
-            PolicyKind::Shared => Self::Rfc9111(Rfc9111 { is_shared: true }),
+            PolicyKind::Rfc9111 => Self::Rfc9111(Rfc9111::default()),
+            PolicyKind::Shared => {
+                Self::Rfc9111(Rfc9111 { is_shared: true, stores_set_cookie: profile.stores_set_cookie })
+            }
         }
     }
 

@@ -44,7 +44,7 @@ pub(crate) fn matching_vary<'a>(
 ) -> impl Iterator<Item = (usize, &'a StoredResponse)> {
     candidates(stored).filter(|(_, found)| {
         let entry = &found.entry;
-        vary::matches(&entry.response.headers, &entry.request.headers, &request.headers)
+        vary::matches(&entry.response.headers, &entry.request, request)
     })
 }
 
@@ -96,8 +96,7 @@ impl<'a> SelectedResponse<'a> {
 
     /// RFC 9111, 4.2.4: whether directives forbid to serve it stale.
     fn forbids_stale(&self) -> bool {
-        self.directives.must_revalidate
-            || self.is_shared && (self.directives.proxy_revalidate || self.directives.s_maxage.is_some())
+        storable::forbids_stale(&self.directives, self.is_shared)
     }
 
     /// Whether and how it may be served without validation (RFC 9111, 4).

@@ -20,6 +20,9 @@ pub struct Rfc9111 {
     /// Whether the cache is shared by several users: `private` responses and responses to requests with credentials are
     /// then not stored.
     pub is_shared: bool,
+    /// Whether a shared cache stores `Set-Cookie` although the response is neither `public` nor has `s-maxage` (RFC 9111,
+    /// 7.3, leaves it to the origin): all users then get the cookie of one.
+    pub stores_set_cookie: bool,
 }
 
 /// The maximum number of entity tags sent to the origin.
@@ -100,10 +103,15 @@ impl Rfc9111 {
     fn store_action(&self, exchange: Exchange<'_>, response: &Response) -> Option<StoreAction> {
         let Exchange { request, stored, requested_at, now, .. } = exchange;
         let directives = ResponseDirectives::from_view(&response.headers);
-        if !storable::is_storable(request, response, &directives, self.is_shared) {
+        if !storable::is_storable(request, response, &directives, self.is_shared)
+            || self.omits_set_cookie(&directives) && storable::is_session(response, &directives)
+        {
             return None;
         }
         let mut headers = storable::fields(&response.headers, &directives, self.is_shared);
+        if self.omits_set_cookie(&directives) {
+            headers.set("set-cookie", None);
+        }
         if headers.get("date").is_none() {
             update::set_date(&mut headers, now);
         }
@@ -118,6 +126,11 @@ impl Rfc9111 {
         })
     }
 
+    /// Whether the cookies of a response are not stored: they are of one user.
+    fn omits_set_cookie(&self, directives: &ResponseDirectives<'_>) -> bool {
+        self.is_shared && !self.stores_set_cookie && !directives.public && directives.s_maxage.is_none()
+    }
+
     fn retention(&self, response: &Response, created_at: f64) -> Option<Duration> {
         let directives = ResponseDirectives::from_view(&response.headers);
         let (status, headers) = (response.status_code, &response.headers);
@@ -127,7 +140,11 @@ impl Rfc9111 {
 
     fn update(&self, exchange: Exchange<'_>, index: usize, new: &Response) -> Update {
         let stored = &exchange.stored[index].entry.response;
-        let response = update::refresh_response_headers(stored, &new.headers, exchange.now, self.is_shared);
+        let mut response = update::refresh_response_headers(stored, &new.headers, exchange.now, self.is_shared);
+        let omits_set_cookie = self.omits_set_cookie(&ResponseDirectives::from_view(&response.headers));
+        if omits_set_cookie {
+            response.headers.set("set-cookie", None);
+        }
         let created_at = exchange.requested_at;
         Update { index, retention: self.retention(&response, created_at).unwrap_or_default(), response, created_at }
     }

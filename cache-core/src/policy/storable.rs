@@ -11,11 +11,14 @@ use crate::policy::fields::{is_condition, is_credential, is_hop_by_hop};
 use crate::policy::freshness::is_heuristically_cacheable;
 use crate::policy::{invalidation, vary};
 
-/// How long a response is kept past its freshness lifetime: for validation, and for `stale-if-error`.
-const STALE_RETENTION: f64 = 7.0 * 86_400.0;
+/// The longest time that a response is kept past its freshness lifetime; seconds.
+const MAX_STALE_RETENTION: f64 = 7.0 * 86_400.0;
 
-/// How long a stored response is kept after a 304 forbids to store it: until its readers have finished.
-const UNSTORABLE_RETENTION: f64 = 60.0;
+/// The shortest time that a response is kept past its freshness lifetime if it can be validated; seconds.
+const MIN_VALIDATION_RETENTION: f64 = 86_400.0;
+
+/// How long a response is kept that cannot be served any more: until its readers have finished; seconds.
+const UNUSABLE_RETENTION: f64 = 60.0;
 
 /// RFC 9111, 3: whether a cache may store the response.
 pub(crate) fn is_storable(
@@ -50,6 +53,13 @@ pub(crate) fn is_storable(
         && !vary::is_anything(&response.headers)
 }
 
+/// Whether the response sets a cookie and is fresh by heuristics only: the origin did not think of caches.
+pub(crate) fn is_session(response: &Response, directives: &ResponseDirectives<'_>) -> bool {
+    response.headers.get("set-cookie").is_some()
+        && directives.max_age.is_none()
+        && response.headers.get("expires").is_none()
+}
+
 /// Whether a status is final and of the whole resource: 206 is a part, 304, 412 and 416 are about the request.
 pub(crate) fn describes_resource(status: u16) -> bool {
     status >= 200 && !matches!(status, 206 | 304 | 412 | 416)
@@ -69,14 +79,27 @@ pub(crate) fn retention(
 ) -> Option<Duration> {
     let lifetime = freshness.lifetime.unwrap_or(0.0);
     if directives.no_store && !directives.must_understand || is_shared && directives.private {
-        return Some(Duration::from_secs_f64(UNSTORABLE_RETENTION));
+        return Some(Duration::from_secs_f64(UNUSABLE_RETENTION));
     }
     let windows = directives.stale_while_revalidate.unwrap_or(0.0).max(directives.stale_if_error.unwrap_or(0.0));
     if lifetime <= 0.0 && windows <= 0.0 && !has_validator(response) {
         return None;
     }
     let is_left = (lifetime - freshness.initial_age).max(0.0);
-    Some(Duration::from_secs_f64(is_left + windows.max(STALE_RETENTION)))
+    // For as long again as it was fresh, if it can be of use.
+    let stale = if has_validator(response) {
+        lifetime.clamp(MIN_VALIDATION_RETENTION, MAX_STALE_RETENTION)
+    } else if directives.no_cache || forbids_stale(directives, is_shared) {
+        UNUSABLE_RETENTION
+    } else {
+        lifetime.clamp(UNUSABLE_RETENTION, MAX_STALE_RETENTION)
+    };
+    Some(Duration::from_secs_f64(is_left + windows.max(stale)))
+}
+
+/// RFC 9111, 4.2.4: whether directives forbid to serve a response stale.
+pub(crate) fn forbids_stale(directives: &ResponseDirectives<'_>, is_shared: bool) -> bool {
+    directives.must_revalidate || is_shared && (directives.proxy_revalidate || directives.s_maxage.is_some())
 }
 
 /// The fields of a response to store (RFC 9111, 3.1).
@@ -109,11 +132,17 @@ fn is_public(name: &str) -> bool {
     matches!(name, "cache-control" | "vary")
 }
 
-/// The request as stored: only `Vary` compares a later GET with it.
+/// The request as stored: only `Vary` compares a later GET with it, and needs no credentials for that but their hash.
 pub(crate) fn request(request: &Request, response: &Headers) -> Request {
     let nominated: Vec<&str> = vary::nominated(response).collect();
     let mut stored = Request { method: "GET".into(), ..request.clone() };
     stored.headers.retain(|name| is_named(name, &nominated) || !(is_hop_by_hop(name) || matches_request(name)));
+    let credentials: Vec<String> =
+        stored.headers.iter().map(|(name, _)| name.to_owned()).filter(|name| is_credential(name)).collect();
+    for name in credentials {
+        let hash = vary::credential_hash(&name, request);
+        stored.headers.set(&name, [hash]);
+    }
     stored
 }
 
@@ -125,6 +154,7 @@ fn matches_request(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policy::freshness::freshness_for_cache;
     use rstest::rstest;
 
     fn headers(fields: &[(&str, &str)]) -> Headers {
@@ -245,6 +275,33 @@ mod tests {
         let stored = request(&asked, &headers(&[]));
         assert_eq!(stored.headers, headers(&[("accept", "*/*")]));
         let stored = request(&asked, &headers(&[("vary", "Cookie")]));
-        assert_eq!(stored.headers, headers(&[("accept", "*/*"), ("cookie", "a=b")]));
+        let cookie = stored.headers.get("cookie").unwrap();
+        assert!(cookie.starts_with("sha-256=") && !cookie.contains("a=b"), "{cookie}");
+        assert_eq!(stored.headers.iter().map(|(name, _)| name).collect::<Vec<_>>(), ["accept", "cookie"]);
+    }
+
+    #[rstest]
+    #[case("max-age=1, must-revalidate", &[], false, 61)]
+    #[case("max-age=1, must-revalidate", &[("etag", "\"a\"")], false, 86_401)]
+    #[case("max-age=1", &[], false, 61)]
+    #[case("max-age=3600", &[], false, 7_200)]
+    #[case("max-age=3600", &[], true, 7_200)]
+    #[case("max-age=60, no-cache", &[], false, 120)]
+    #[case("s-maxage=3600", &[], true, 3_660)]
+    #[case("max-age=60, proxy-revalidate", &[], true, 120)]
+    #[case("max-age=60, stale-if-error=600", &[], false, 660)]
+    #[case("max-age=31536000", &[], false, 31_536_000 + 604_800)]
+    #[case("no-cache", &[("etag", "\"a\"")], false, 86_400)]
+    fn response_is_kept_as_long_as_it_can_be_used(
+        #[case] cache_control: &str,
+        #[case] fields: &[(&str, &str)],
+        #[case] is_shared: bool,
+        #[case] seconds: u64,
+    ) {
+        let response = headers(&[&[("cache-control", cache_control)], fields].concat());
+        let directives = ResponseDirectives::from_view(&response);
+        let freshness = freshness_for_cache(200, &response, &directives, Some(0.0), is_shared);
+        let kept = retention(&response, &directives, &freshness, is_shared).unwrap();
+        assert_eq!(kept, Duration::from_secs(seconds));
     }
 }

@@ -1,7 +1,10 @@
 //! Selection of stored responses by `Vary` (RFC 9111, 4.1).
 
+use crate::format::hex::sha256_hex;
+use crate::model::entry::Request;
 use crate::model::headers::Headers;
 use crate::policy::directives::members;
+use crate::policy::fields::is_credential;
 
 /// The field names that a response nominates, as written.
 pub(crate) fn nominated(response: &Headers) -> impl Iterator<Item = &str> {
@@ -14,11 +17,32 @@ pub(crate) fn is_anything(response: &Headers) -> bool {
 }
 
 /// Whether both requests have equal values of the nominated fields, or lack them both.
-pub(crate) fn matches(stored: &Headers, stored_request: &Headers, request: &Headers) -> bool {
+pub(crate) fn matches(stored: &Headers, stored_request: &Request, request: &Request) -> bool {
     nominated(stored).all(|name| {
         let name = name.to_ascii_lowercase();
-        name != "*" && normalized(&name, stored_request) == normalized(&name, request)
+        name != "*" && is_equal(&name, stored_request, request)
     })
+}
+
+fn is_equal(name: &str, stored: &Request, request: &Request) -> bool {
+    match stored.headers.get(name) {
+        // Also if the request has such a value: the hash must not serve as the credential.
+        Some(hash) if is_credential(name) && hash.starts_with(HASHED) => {
+            let own = Request { url: stored.url.clone(), ..request.clone() };
+            request.headers.get(name).is_some() && credential_hash(name, &own) == hash
+        }
+        _ => normalized(name, &stored.headers) == normalized(name, &request.headers),
+    }
+}
+
+/// How the hash of a credential begins.
+const HASHED: &str = "sha-256=";
+
+/// The value that is stored in place of a credential: a hash of it and of the URL, so that equal credentials differ
+/// between URLs. hishel takes it for another value, and fetches.
+pub(crate) fn credential_hash(name: &str, request: &Request) -> String {
+    let value = normalized(name, &request.headers).unwrap_or_default().join("\n");
+    format!("{HASHED}{}", sha256_hex(format!("{name}\n{}\n{value}", request.url).as_bytes()))
 }
 
 /// A field's value, normalized: lines and white space between members do not count, nor, for languages, case (RFC 5646,
@@ -43,6 +67,26 @@ mod tests {
 
     fn headers(fields: &[(&str, &str)]) -> Headers {
         fields.iter().copied().collect()
+    }
+
+    fn with(fields: &[(&str, &str)]) -> Request {
+        Request { url: "http://example.org/".into(), headers: headers(fields), ..Request::default() }
+    }
+
+    #[test]
+    fn hashed_credential_matches_itself_only() {
+        let sent = with(&[("cookie", "session=ALICE")]);
+        let hash = credential_hash("cookie", &sent);
+        let stored = with(&[("cookie", &hash)]);
+        let vary = headers(&[("vary", "Cookie")]);
+        assert!(matches(&vary, &stored, &sent));
+        for other in [&[][..], &[("cookie", "session=BOB")], &[("cookie", &hash)]] {
+            assert!(!matches(&vary, &stored, &with(other)), "{other:?}");
+        }
+        let elsewhere = Request { url: "http://example.org/b".into(), ..sent.clone() };
+        assert_ne!(credential_hash("cookie", &elsewhere), hash);
+        // As other programs store it.
+        assert!(matches(&vary, &sent, &sent));
     }
 
     #[rstest]
@@ -71,13 +115,13 @@ mod tests {
         #[case] request: &[(&str, &str)],
         #[case] expected: bool,
     ) {
-        assert_eq!(matches(&headers(&[("vary", vary)]), &headers(stored), &headers(request)), expected);
+        assert_eq!(matches(&headers(&[("vary", vary)]), &with(stored), &with(request)), expected);
     }
 
     #[test]
     fn every_line_of_vary_counts() {
         assert!(is_anything(&headers(&[("vary", ""), ("vary", "*")])));
         let two = headers(&[("vary", "foo"), ("vary", "bar")]);
-        assert!(!matches(&two, &headers(&[("bar", "1")]), &headers(&[("bar", "2")])));
+        assert!(!matches(&two, &with(&[("bar", "1")]), &with(&[("bar", "2")])));
     }
 }

@@ -113,6 +113,7 @@ impl ResultCache {
                 None
             }
         };
+        lookup.begin().await;
         let start = Instant::now();
         let result = compute().await;
         let time = start.elapsed();

@@ -11,12 +11,14 @@ use crate::clock;
 use crate::error::error_chain;
 use crate::format::python::json;
 use crate::format::python::json::{JsonStyle, Kind};
+use crate::model::generation::Generation;
 use crate::model::service::ServiceName;
 use crate::model::stats::{Counters, Scope};
 use crate::redact::{Redacted, Secrets};
 use crate::runtime::guarded_store::GuardedStore;
 use crate::runtime::shared::CacheShared;
 use crate::runtime::single_flight::{Leader, Role, WaitBudget};
+use crate::store::traits::Store;
 
 /// The state of one lookup.
 pub(crate) struct Lookup<'a> {
@@ -30,6 +32,10 @@ pub(crate) struct Lookup<'a> {
     /// Time spent in the store.
     time: Duration,
     budget: WaitBudget,
+    /// Whether the store responded to the lookup.
+    is_available: bool,
+    /// The generation of the key when the computation began.
+    generation: Option<Generation>,
 }
 
 /// Outcome of a lookup.
@@ -65,6 +71,8 @@ impl<'a> Lookup<'a> {
             started: Instant::now(),
             time: Duration::ZERO,
             budget: WaitBudget::default(),
+            is_available: true,
+            generation: None,
         }
     }
 
@@ -98,6 +106,15 @@ impl<'a> Lookup<'a> {
         Err(leader)
     }
 
+    /// Begins the computation: its result is not stored if it is invalidated meanwhile, or if the store does not respond.
+    pub(crate) async fn begin(&mut self) {
+        if self.is_available {
+            let key = self.key.as_bytes();
+            let generation = self.store.call("generation", |store| async move { store.generation(key).await });
+            self.generation = generation.await;
+        }
+    }
+
     /// Counts and logs a miss.
     pub(crate) fn record_miss(&self) {
         self.count(Counters { misses: 1, ..self.elapsed() });
@@ -111,9 +128,9 @@ impl<'a> Lookup<'a> {
         if bytes > self.core.largest_entry {
             return false;
         }
-        let key = self.key;
-        let stored = self.store.call("put_result", |store| async move { store.set(key, value, ttl).await });
-        let is_stored = stored.await.is_some();
+        let (key, Some(generation)) = (self.key, self.generation) else { return false };
+        let set = |store: Arc<dyn Store>| async move { store.set_if(key, value, ttl, generation).await };
+        let is_stored = self.store.call("put_result", set).await == Some(true);
         if is_stored {
             self.count(Counters { stores: 1, ..Counters::default() });
             let (ttl, computed_in) = (ttl.as_secs_f64(), computed_in.as_secs_f64());
@@ -129,7 +146,10 @@ impl<'a> Lookup<'a> {
         let answer = self.store.call("result", |store| async move { store.get(key).await }).await;
         self.time += start.elapsed();
         match answer {
-            None => LookupOutcome::Unavailable,
+            None => {
+                self.is_available = false;
+                LookupOutcome::Unavailable
+            }
             Some(None) => LookupOutcome::Miss,
             Some(Some(stored)) => match serde_json::from_slice(&stored.value) {
                 Ok(value) if !is_null(&stored.value) => {

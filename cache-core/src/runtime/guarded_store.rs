@@ -13,6 +13,7 @@ use futures_util::{TryStreamExt as _, stream};
 use crate::circuit_breaker::{CircuitBreaker, Recovery};
 use crate::error::{Error, Result, error_chain};
 use crate::model::entry::{Entry, EntryId};
+use crate::model::generation::Generation;
 use crate::model::stored::StoredBody;
 use crate::runtime::tasks::TaskGroup;
 use crate::store::probe::wait_until_healthy;
@@ -132,6 +133,11 @@ impl GuardedWriter {
     /// Appends a chunk of the body. After an error the writer is unusable.
     pub(crate) async fn write(&mut self, piece: Bytes) -> Result<()> {
         self.store.bounded("push", self.writer.write(piece)).await
+    }
+
+    /// Sets the generation that the key must still have.
+    pub(crate) fn expect_generation(&mut self, generation: Generation) {
+        self.writer.expect_generation(generation);
     }
 
     /// Makes the response visible. After an error it is unknown whether it is.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::model::service::ServiceRegistry;
 use crate::runtime::guarded_store::GuardedStore;
+use crate::runtime::removals::Removals;
 use crate::runtime::single_flight::SingleFlight;
 use crate::runtime::stats_recorder::StatsRecorder;
 use crate::runtime::tasks::TaskGroup;
@@ -45,6 +46,7 @@ pub(crate) enum CacheMode {
 pub(crate) struct CacheShared {
     pub(crate) store: Arc<GuardedStore>,
     pub(crate) single_flight: SingleFlight,
+    pub(crate) removals: Removals,
     pub(crate) stats: Arc<StatsRecorder>,
     pub(crate) tasks: TaskGroup,
     #[cfg(feature = "reqwest")]

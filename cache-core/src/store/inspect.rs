@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use crate::error::{BackendId, Error, Result};
+use crate::error::{BackendId, Error, Result, error_chain};
 use crate::model::entry::EntryId;
 use crate::model::event::EventSource;
 use crate::model::filter::Filter;
@@ -41,6 +41,7 @@ pub trait Inspect: Store {
     /// Bodies of [`Removed::bodies`] are deleted by [`Self::remove_bodies_on`], half a second later.
     async fn remove_on(&self, backend: &BackendId, ids: &[EntryId]) -> Result<Removed> {
         ensure_backend(backend, self.id())?;
+        raise_for_flush(self).await;
         Ok(Removed { stats: self.remove(ids).await?, bodies: Vec::new() })
     }
 
@@ -65,6 +66,13 @@ pub trait Inspect: Store {
     /// Changes of the backend in use; `None`: it never changes.
     fn health_changes(&self) -> Option<tokio::sync::watch::Receiver<Health>> {
         None
+    }
+}
+
+/// What is being fetched or computed during a flush is not stored after it. A refusal does not stop the flush.
+pub(crate) async fn raise_for_flush<S: Store + ?Sized>(store: &S) {
+    if let Err(error) = store.raise_generation(None).await {
+        tracing::debug!(error = error_chain(&error), "what is being fetched may be stored after the flush");
     }
 }
 

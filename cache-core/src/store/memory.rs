@@ -1,6 +1,10 @@
-//! An in-memory store, for tests and for a disabled cache.
+//! An in-memory store of bounded size.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+pub(crate) mod generations;
+pub(crate) mod items;
+pub(crate) mod stats;
+
+use std::collections::HashMap;
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -11,97 +15,54 @@ use futures_util::stream;
 use uuid::Uuid;
 
 use crate::clock;
-use crate::error::{BackendId, BackendKind, Result};
+use crate::error::{BackendId, BackendKind, Error, Result};
 use crate::model::entry::{Entry, EntryId, StorageLayout};
 use crate::model::filter::Filter;
+use crate::model::generation::Generation;
 use crate::model::inspection::{EntryDetails, Health, ServerInfo};
 use crate::model::key::{CacheKey, ResultKey};
 use crate::model::rate_limit::{RateLimit, RequestLog};
 use crate::model::service::ServiceRegistry;
-use crate::model::stats::{Counters, HourlyCounters, RETENTION, Scope, StatsDelta, hour_of};
+use crate::model::stats::StatsDelta;
 use crate::model::stored::{LeaseState, RemoveStats, StoredBody, StoredResponse, StoredResult};
 use crate::model::summary::Summary;
 use crate::model::window::StatsSnapshot;
 use crate::store::inspect::Inspect;
+use crate::store::memory::items::{Items, MemoryEntry};
+use crate::store::memory::stats::StoredStats;
 use crate::store::page::{Cursor, Page};
 use crate::store::summarize;
 use crate::store::traits::{
-    Backend, LeaseStore, RateLimitStore, ResponseStore, ResponseWriter, ResultStore, StatsStore, Store,
+    Backend, GenerationStore, LeaseStore, RateLimitStore, ResponseStore, ResponseWriter, ResultStore, StatsStore, Store,
 };
 
-/// In-memory store. Clones share their content.
-#[derive(Clone, Default)]
+/// The default size of the store; bytes.
+const CAPACITY: u64 = 64 << 20;
+
+/// In-memory store: the least recently used entries are dropped beyond its capacity. Clones share their content.
+#[derive(Clone)]
 pub struct Memory {
     services: ServiceRegistry,
+    /// The largest total size; bytes.
+    capacity: u64,
     items: Arc<Mutex<Items>>,
     counters: Arc<Mutex<StoredStats>>,
     request_logs: Arc<Mutex<HashMap<String, RequestLog>>>,
 }
 
-#[derive(Default)]
-struct StoredStats {
-    hours: BTreeMap<(i64, Scope), Counters>,
-    ever: BTreeMap<Scope, Counters>,
-    /// The sequence number of each process's last delta.
-    last: HashMap<Uuid, u64>,
-}
-
-/// What is stored, and the index of the HTTP entries.
-#[derive(Default)]
-struct Items {
-    all: BTreeMap<EntryId, MemoryEntry>,
-    under: HashMap<CacheKey, BTreeSet<EntryId>>,
-}
-
-impl Items {
-    fn insert(&mut self, id: EntryId, item: MemoryEntry) {
-        self.remove(&id);
-        if let Some(entry) = &item.entry {
-            self.under.entry(entry.cache_key.clone()).or_default().insert(id.clone());
-        }
-        self.all.insert(id, item);
-    }
-
-    fn remove(&mut self, id: &EntryId) -> Option<MemoryEntry> {
-        let item = self.all.remove(id)?;
-        if let Some(entry) = &item.entry
-            && let Some(ids) = self.under.get_mut(&entry.cache_key)
-        {
-            ids.remove(id);
-            if ids.is_empty() {
-                self.under.remove(&entry.cache_key);
-            }
-        }
-        Some(item)
-    }
-
-    fn live(&mut self, id: &EntryId, now: f64) -> Option<&mut MemoryEntry> {
-        self.all.get_mut(id).filter(|item| item.is_live(now))
-    }
-}
-
 /// Bodies are streamed in chunks of this size; bytes.
 const CHUNK: usize = 131_072;
 
-#[derive(Clone)]
-struct MemoryEntry {
-    /// `None`: a result.
-    entry: Option<Arc<Entry>>,
-    body: Bytes,
-    created_at: f64,
-    expires_at: Option<f64>,
-}
-
-impl MemoryEntry {
-    fn is_live(&self, now: f64) -> bool {
-        self.expires_at.is_none_or(|at| at > now)
-    }
-}
-
 impl Memory {
-    /// An empty store.
+    /// An empty store for 64 MiB.
     pub fn new(services: ServiceRegistry) -> Self {
-        Self { services, ..Self::default() }
+        Self::with_capacity(services, CAPACITY)
+    }
+
+    /// An empty store for this number of bytes.
+    pub fn with_capacity(services: ServiceRegistry, capacity: u64) -> Self {
+        let (items, counters, request_logs) = (Arc::default(), Arc::default(), Arc::default());
+        Self { services, capacity, items, counters, request_logs }
     }
 
     fn items(&self) -> MutexGuard<'_, Items> {
@@ -132,6 +93,12 @@ impl Memory {
     }
 }
 
+impl Default for Memory {
+    fn default() -> Self {
+        Self::new(ServiceRegistry::default())
+    }
+}
+
 /// Whether a key belongs to an entry: values under other keys are private data of programs.
 fn is_entry(id: &EntryId) -> bool {
     match id {
@@ -156,11 +123,23 @@ impl Backend for Memory {
 }
 
 #[async_trait]
+impl GenerationStore for Memory {
+    async fn generation(&self, key: &[u8]) -> Result<Generation> {
+        Ok(self.items().generations.of(key))
+    }
+
+    async fn raise_generation(&self, key: Option<&[u8]>) -> Result<()> {
+        self.items().generations.raise(key);
+        Ok(())
+    }
+}
+
+#[async_trait]
 impl ResponseStore for Memory {
     async fn lookup(&self, key: &CacheKey, renew: Option<Duration>) -> Result<Vec<StoredResponse>> {
         let now = clock::now();
         let mut items = self.items();
-        let Items { all, under } = &mut *items;
+        let Items { all, under, .. } = &mut *items;
         let ids = under.get(key).into_iter().flatten();
         let live = ids.filter_map(|id| Some((id, all.get(id).filter(|item| item.is_live(now))?)));
         let mut found: Vec<StoredResponse> = live
@@ -179,11 +158,20 @@ impl ResponseStore for Memory {
             item.expires_at = deadline(renew);
             first.expires_at = item.expires_at;
         }
+        if let Some(first) = found.first() {
+            items.touch(&first.id);
+        }
         Ok(found)
     }
 
     async fn insert(&self, entry: Entry, ttl: Option<Duration>) -> Result<Box<dyn ResponseWriter>> {
-        Ok(Box::new(MemoryWriter { store: self.clone(), entry, ttl, body: BytesMut::new() }))
+        Ok(Box::new(MemoryWriter {
+            store: self.clone(),
+            entry,
+            ttl,
+            generation: Generation::UNKNOWN,
+            body: BytesMut::new(),
+        }))
     }
 
     async fn body(&self, id: &EntryId) -> Result<Option<StoredBody>> {
@@ -199,7 +187,7 @@ impl ResponseStore for Memory {
         let mut items = self.items();
         let Some(mut item) = items.live(id, clock::now()).cloned() else { return Ok(false) };
         item.entry = Some(Arc::new(entry.clone()));
-        items.insert(id.clone(), item);
+        items.insert(id.clone(), item, self.capacity);
         Ok(true)
     }
 
@@ -232,9 +220,18 @@ impl ResultStore for Memory {
     }
 
     async fn set(&self, key: &str, value: Bytes, ttl: Duration) -> Result<()> {
-        let item = MemoryEntry { entry: None, body: value, created_at: clock::now(), expires_at: deadline(Some(ttl)) };
-        self.items().insert(EntryId::key(key.as_bytes()), item);
-        Ok(())
+        self.set_if(key, value, ttl, Generation::UNKNOWN).await.map(drop)
+    }
+
+    async fn set_if(&self, key: &str, value: Bytes, ttl: Duration, generation: Generation) -> Result<bool> {
+        let expires_at = deadline(Some(ttl));
+        let item = MemoryEntry { entry: None, body: value, created_at: clock::now(), expires_at, used: 0 };
+        let mut items = self.items();
+        let is_unchanged = !generation.is_known() || items.generations.of(key.as_bytes()) == generation;
+        if is_unchanged {
+            items.insert(EntryId::key(key.as_bytes()), item, self.capacity);
+        }
+        Ok(is_unchanged)
     }
 }
 
@@ -275,29 +272,12 @@ impl RateLimitStore for Memory {
 #[async_trait]
 impl StatsStore for Memory {
     async fn add_stats(&self, delta: &StatsDelta) -> Result<()> {
-        let StoredStats { hours, ever, last } = &mut *self.counters.lock().unwrap_or_else(PoisonError::into_inner);
-        if last.get(&delta.process).is_some_and(|number| *number >= delta.number) {
-            return Ok(());
-        }
-        last.insert(delta.process, delta.number);
-        for HourlyCounters { hour, scope, counts } in &delta.buckets {
-            *hours.entry((*hour, scope.clone())).or_default() += *counts;
-            *ever.entry(scope.clone()).or_default() += *counts;
-        }
-        let oldest = hour_of(clock::now() - RETENTION);
-        hours.retain(|(hour, _), _| *hour >= oldest);
+        self.counters.lock().unwrap_or_else(PoisonError::into_inner).add(delta);
         Ok(())
     }
 
     async fn stats(&self, since: f64) -> Result<StatsSnapshot> {
-        let counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
-        let bucket = |((hour, scope), counts): (&(i64, Scope), &Counters)| HourlyCounters {
-            hour: *hour,
-            scope: scope.clone(),
-            counts: *counts,
-        };
-        let hours = counters.hours.iter().filter(|((hour, _), _)| *hour >= hour_of(since));
-        Ok(StatsSnapshot { hours: hours.map(bucket).collect(), ever: counters.ever.clone(), unavailable: None })
+        Ok(self.counters.lock().unwrap_or_else(PoisonError::into_inner).since(since))
     }
 }
 
@@ -313,6 +293,7 @@ struct MemoryWriter {
     store: Memory,
     entry: Entry,
     ttl: Option<Duration>,
+    generation: Generation,
     body: BytesMut,
 }
 
@@ -323,15 +304,25 @@ impl ResponseWriter for MemoryWriter {
         Ok(())
     }
 
+    fn expect_generation(&mut self, generation: Generation) {
+        self.generation = generation;
+    }
+
     async fn commit(self: Box<Self>) -> Result<EntryId> {
-        let id = EntryId::Http(StorageLayout::Pipeline, self.entry.id);
+        let Self { store, entry, ttl, generation, body } = *self;
+        let mut items = store.items();
+        if generation.is_known() && items.generations.of(entry.cache_key.as_bytes()) != generation {
+            return Err(Error::Removed { backend: store.id(), what: format!("the key of {}", entry.id) });
+        }
+        let id = EntryId::Http(StorageLayout::Pipeline, entry.id);
         let item = MemoryEntry {
-            created_at: self.entry.created_at.unwrap_or_else(clock::now),
-            expires_at: deadline(self.ttl),
-            body: self.body.freeze(),
-            entry: Some(Arc::new(self.entry)),
+            created_at: entry.created_at.unwrap_or_else(clock::now),
+            expires_at: deadline(ttl),
+            body: body.freeze(),
+            entry: Some(Arc::new(entry)),
+            used: 0,
         };
-        self.store.items().insert(id.clone(), item);
+        items.insert(id.clone(), item, store.capacity);
         Ok(id)
     }
 }

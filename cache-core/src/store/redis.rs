@@ -9,6 +9,7 @@ pub(crate) mod commands;
 pub(crate) mod connection;
 pub(crate) mod driver_error;
 pub(crate) mod events;
+pub(crate) mod generations;
 pub(crate) mod heads;
 pub(crate) mod info;
 pub(crate) mod inspect;

@@ -4,6 +4,8 @@ pub(crate) mod bodies;
 pub(crate) mod database;
 pub(crate) mod delete;
 pub(crate) mod failure;
+pub(crate) mod generation_store;
+pub(crate) mod generations;
 pub(crate) mod if_missing;
 pub(crate) mod leases;
 pub(crate) mod rate_limit;

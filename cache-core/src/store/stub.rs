@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use crate::error::{BackendId, BackendKind, Result};
 use crate::model::entry::{Entry, EntryId};
+use crate::model::generation::Generation;
 use crate::model::inspection::Health;
 use crate::model::key::CacheKey;
 use crate::model::rate_limit::RateLimit;
@@ -15,7 +16,7 @@ use crate::model::stats::StatsDelta;
 use crate::model::stored::{LeaseState, RemoveStats, StoredBody, StoredResponse, StoredResult};
 use crate::model::window::StatsSnapshot;
 use crate::store::traits::{
-    Backend, LeaseStore, RateLimitStore, ResponseStore, ResponseWriter, ResultStore, StatsStore, Store,
+    Backend, GenerationStore, LeaseStore, RateLimitStore, ResponseStore, ResponseWriter, ResultStore, StatsStore, Store,
 };
 
 /// The part of a [`Store`] that a test needs.
@@ -31,6 +32,10 @@ pub(crate) trait Stub: Send + Sync + 'static {
     }
 
     async fn get(&self) -> Result<Option<StoredResult>> {
+        unreachable!()
+    }
+
+    async fn invalidate(&self) -> Result<()> {
         unreachable!()
     }
 
@@ -63,6 +68,17 @@ impl<T: Stub> Backend for T {
 }
 
 #[async_trait]
+impl<T: Stub> GenerationStore for T {
+    async fn generation(&self, _: &[u8]) -> Result<Generation> {
+        Ok(Generation::UNKNOWN)
+    }
+
+    async fn raise_generation(&self, _: Option<&[u8]>) -> Result<()> {
+        unreachable!()
+    }
+}
+
+#[async_trait]
 impl<T: Stub> ResponseStore for T {
     async fn lookup(&self, _: &CacheKey, _: Option<Duration>) -> Result<Vec<StoredResponse>> {
         unreachable!()
@@ -87,6 +103,10 @@ impl<T: Stub> ResponseStore for T {
     async fn remove(&self, _: &[EntryId]) -> Result<RemoveStats> {
         unreachable!()
     }
+
+    async fn invalidate(&self, _: &CacheKey) -> Result<()> {
+        Stub::invalidate(self).await
+    }
 }
 
 #[async_trait]
@@ -96,6 +116,10 @@ impl<T: Stub> ResultStore for T {
     }
 
     async fn set(&self, _: &str, _: Bytes, _: Duration) -> Result<()> {
+        unreachable!()
+    }
+
+    async fn set_if(&self, _: &str, _: Bytes, _: Duration, _: Generation) -> Result<bool> {
         unreachable!()
     }
 }

@@ -7,8 +7,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use uuid::Uuid;
 
-use crate::error::{BackendId, Result};
+use crate::error::{BackendId, Result, error_chain};
 use crate::model::entry::{Entry, EntryId};
+use crate::model::generation::Generation;
 use crate::model::inspection::Health;
 use crate::model::key::CacheKey;
 use crate::model::rate_limit::RateLimit;
@@ -27,9 +28,19 @@ pub trait Backend: Send + Sync + 'static {
     async fn health(&self) -> Health;
 }
 
+/// Generations of keys, among all processes that share the storage.
+#[async_trait]
+pub trait GenerationStore: Backend {
+    /// The generation of a cache key or a result key; [`Generation::UNKNOWN`]: the storage does not tell.
+    async fn generation(&self, key: &[u8]) -> Result<Generation>;
+
+    /// Changes the generation of a key (`None`: of all keys): what was requested or computed before is not stored.
+    async fn raise_generation(&self, key: Option<&[u8]>) -> Result<()>;
+}
+
 /// Storage of responses. Misses are `None` or empty, not errors.
 #[async_trait]
-pub trait ResponseStore: Backend {
+pub trait ResponseStore: GenerationStore {
     /// Returns the live responses stored under `key`, newest first.
     ///
     /// With `renew`, renews the TTL of the first one, unless the entry has its own (`hishel_ttl`) or the storage cannot
@@ -51,6 +62,21 @@ pub trait ResponseStore: Backend {
 
     /// Deletes entries: index record, entry, then body. Missing entries are not an error.
     async fn remove(&self, ids: &[EntryId]) -> Result<RemoveStats>;
+
+    /// Deletes the responses under `key`, and lets no response be stored that was requested before.
+    async fn invalidate(&self, key: &CacheKey) -> Result<()> {
+        // A full server refuses the new generation, but not the removal.
+        match self.raise_generation(Some(key.as_bytes())).await {
+            Err(error) if error.is_temporary() => return Err(error),
+            Err(error) => tracing::warn!(%key, error = error_chain(&error), "a fetch under way may store its response"),
+            Ok(()) => {}
+        }
+        let ids: Vec<EntryId> = self.lookup(key, None).await?.into_iter().map(|found| found.id).collect();
+        if !ids.is_empty() {
+            self.remove(&ids).await?;
+        }
+        Ok(())
+    }
 }
 
 /// A response that is being stored.
@@ -59,7 +85,10 @@ pub trait ResponseWriter: Send {
     /// Adds a chunk of the body.
     async fn write(&mut self, chunk: Bytes) -> Result<()>;
 
-    /// Makes the response visible.
+    /// Sets the generation that the key must still have when the response is committed.
+    fn expect_generation(&mut self, generation: Generation);
+
+    /// Makes the response visible. Fails with [`Error::Removed`](crate::Error::Removed) if the key was invalidated.
     async fn commit(self: Box<Self>) -> Result<EntryId>;
 }
 
@@ -74,6 +103,9 @@ pub trait ResultStore: Backend {
 
     /// Stores a value.
     async fn set(&self, key: &str, value: Bytes, ttl: Duration) -> Result<()>;
+
+    /// Stores a value if the key still has this generation; returns whether it was stored.
+    async fn set_if(&self, key: &str, value: Bytes, ttl: Duration, generation: Generation) -> Result<bool>;
 }
 
 /// Leases among all processes that share the storage. In-memory storages always grant them.

@@ -166,3 +166,17 @@ async fn a_refusal_does_not_switch_to_the_second() {
     assert!(!both.health().await.is_fallback);
     assert_eq!(second.get(KEY).await.unwrap(), None);
 }
+
+#[tokio::test]
+async fn an_invalidation_reaches_both_stores() {
+    let (first, second, both) = pair().await;
+    let (old, inner) = (entry("https://api.jikan.moe/v4/anime/1", 0.0), Arc::clone(&first.inner));
+    put(&inner, &old, "of the first", DAY).await;
+    put(&second.store, &old, "of the second", DAY).await;
+    first.set_down(true);
+    both.invalidate(&old.cache_key).await.unwrap_err();
+    assert!(second.store.lookup(&old.cache_key, None).await.unwrap().is_empty());
+    first.set_down(false);
+    both.invalidate(&old.cache_key).await.unwrap();
+    assert!(inner.lookup(&old.cache_key, None).await.unwrap().is_empty());
+}

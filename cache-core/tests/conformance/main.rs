@@ -58,6 +58,8 @@ macro_rules! all_promises {
             writing::an_expired_response_is_a_miss
             writing::results_are_stored_and_overwritten
             writing::an_expired_result_is_a_miss
+            writing::a_response_requested_before_an_invalidation_is_refused
+            writing::what_began_before_a_flush_is_refused
             lookup::a_lookup_returns_id_expiry_and_body
             lookup::a_lookup_renews_only_the_newest
             lookup::a_renewal_to_less_shortens_no_other

@@ -273,3 +273,50 @@ pub async fn an_expired_result_is_a_miss(s: Subject) {
     let live = Filter { states: vec![EntryState::Live], ..Filter::default() };
     assert_eq!(list(&s.store, &live, 100).await, []);
 }
+
+pub async fn a_response_requested_before_an_invalidation_is_refused(s: Subject) {
+    let old = entry(URL, 10.0);
+    let key = &old.cache_key;
+    put(&s.store, &old, "old", DAY).await;
+    let before = s.store.generation(key.as_bytes()).await.unwrap();
+    // A fallback reports that its first store is still to be invalidated.
+    let _ = s.store.invalidate(key).await;
+    assert!(s.store.lookup(key, None).await.unwrap().is_empty());
+
+    for length in [3, 3_000_000] {
+        let mut writer = s.store.insert(entry(URL, 0.0), Some(DAY)).await.unwrap();
+        writer.write(Bytes::from(vec![b'x'; length])).await.unwrap();
+        writer.expect_generation(before);
+        assert!(matches!(writer.commit().await, Err(Error::Removed { .. })), "{length}");
+        assert!(s.store.lookup(key, None).await.unwrap().is_empty(), "{length}");
+    }
+
+    let now = s.store.generation(key.as_bytes()).await.unwrap();
+    let mut writer = s.store.insert(entry(URL, 0.0), Some(DAY)).await.unwrap();
+    writer.expect_generation(now);
+    writer.commit().await.unwrap();
+    assert_eq!(s.store.lookup(key, None).await.unwrap().len(), 1);
+    let other = entry("https://api.jikan.moe/v4/other", 0.0);
+    let mut writer = s.store.insert(other.clone(), Some(DAY)).await.unwrap();
+    writer.expect_generation(s.store.generation(other.cache_key.as_bytes()).await.unwrap());
+    let _ = s.store.invalidate(key).await;
+    writer.commit().await.unwrap();
+}
+
+pub async fn what_began_before_a_flush_is_refused(s: Subject) {
+    let (entry, key) = (entry(URL, 0.0), "result_cache:p:0123456789abcdef:1");
+    let id = put(&s.store, &entry, "old", DAY).await;
+    let response = s.store.generation(entry.cache_key.as_bytes()).await.unwrap();
+    let result = s.store.generation(key.as_bytes()).await.unwrap();
+    assert!(s.store.set_if(key, "1".into(), DAY, result).await.unwrap());
+    s.store.remove_on(&s.store.id(), &[id, EntryId::key(key.as_bytes())]).await.unwrap();
+
+    let mut writer = s.store.insert(entry.clone(), Some(DAY)).await.unwrap();
+    writer.expect_generation(response);
+    assert!(matches!(writer.commit().await, Err(Error::Removed { .. })));
+    assert!(!s.store.set_if(key, "1".into(), DAY, result).await.unwrap());
+    assert_eq!(s.store.get(key).await.unwrap(), None);
+    let now = s.store.generation(key.as_bytes()).await.unwrap();
+    assert!(s.store.set_if(key, "2".into(), DAY, now).await.unwrap());
+    assert_eq!(s.store.get(key).await.unwrap().unwrap().value, "2");
+}

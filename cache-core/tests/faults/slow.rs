@@ -54,6 +54,33 @@ async fn a_stalled_server_makes_misses_until_it_resumes() {
 }
 
 #[tokio::test]
+async fn an_invalidation_survives_a_stalled_server() {
+    let (proxy, _, url) = behind_proxy().await;
+    let config = Config {
+        redis_url: RedisUrl::new(format!("redis://{}/{}", proxy.address(), url.rsplit('/').next().unwrap())),
+        store_timeout: PATIENCE,
+        ..Config::default()
+    };
+    let client = over(&config).client(ServiceName::new("jikan"));
+    let origin = origin().await;
+    until_hit(&client, &origin, "/200/doc").await;
+    let old = client.get(origin.url("/200/doc")).send().await.unwrap().bytes().await.unwrap();
+    proxy.set(Mode::Stall);
+    soon(client.post(origin.url("/200/doc")).send()).await.unwrap();
+    proxy.set(Mode::Pass);
+    for _ in 0..10 {
+        let now = client.get(origin.url("/200/doc")).send().await.unwrap().bytes().await.unwrap();
+        assert_ne!(now, old);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    until_hit(&client, &origin, "/200/doc").await;
+    let other = over(&Config { redis_url: RedisUrl::new(url), ..Config::default() }).client(ServiceName::new("jikan"));
+    let of_other = other.get(origin.url("/200/doc")).send().await.unwrap();
+    assert_eq!(of_other.cache_status().from, CacheOutcome::Hit);
+    assert_ne!(of_other.bytes().await.unwrap(), old);
+}
+
+#[tokio::test]
 async fn a_silently_dead_connection_is_replaced() {
     let (proxy, cache, _) = behind_proxy().await;
     let origin = origin().await;

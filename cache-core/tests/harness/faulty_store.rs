@@ -8,9 +8,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use cache_core::{
-    Backend, BackendId, CacheKey, Cursor, Entry, EntryDetails, EntryId, Error, Filter, Health, Inspect, LeaseState,
-    LeaseStore, Page, RateLimit, RateLimitStore, RemoveStats, ResponseStore, ResponseWriter, Result, ResultStore,
-    ServerInfo, StatsDelta, StatsSnapshot, StatsStore, Store, StoredBody, StoredResponse, StoredResult,
+    Backend, BackendId, CacheKey, Cursor, Entry, EntryDetails, EntryId, Error, Filter, Generation, GenerationStore,
+    Health, Inspect, LeaseState, LeaseStore, Page, RateLimit, RateLimitStore, RemoveStats, ResponseStore,
+    ResponseWriter, Result, ResultStore, ServerInfo, StatsDelta, StatsSnapshot, StatsStore, Store, StoredBody,
+    StoredResponse, StoredResult,
 };
 use tokio::sync::Semaphore;
 use uuid::Uuid;
@@ -70,6 +71,17 @@ impl FaultyStore {
 }
 
 #[async_trait]
+impl GenerationStore for FaultyStore {
+    async fn generation(&self, key: &[u8]) -> Result<Generation> {
+        self.up()?.generation(key).await
+    }
+
+    async fn raise_generation(&self, key: Option<&[u8]>) -> Result<()> {
+        self.up()?.raise_generation(key).await
+    }
+}
+
+#[async_trait]
 impl ResultStore for FaultyStore {
     async fn get(&self, key: &str) -> Result<Option<StoredResult>> {
         self.up()?.get(key).await
@@ -77,6 +89,10 @@ impl ResultStore for FaultyStore {
 
     async fn set(&self, key: &str, value: Bytes, ttl: Duration) -> Result<()> {
         self.up()?.set(key, value, ttl).await
+    }
+
+    async fn set_if(&self, key: &str, value: Bytes, ttl: Duration, generation: Generation) -> Result<bool> {
+        self.up()?.set_if(key, value, ttl, generation).await
     }
 }
 

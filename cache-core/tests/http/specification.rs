@@ -6,8 +6,9 @@ use std::time::Duration;
 use cache_core::{Cache, CacheOutcome, PolicyKind, ServiceName};
 use http::Method;
 use rstest::rstest;
+use tokio::sync::Semaphore;
 
-use crate::origin::{Origin, response};
+use crate::origin::{Origin, Step, response};
 use crate::{On, cache, redis_cache};
 
 /// Fetches and reads to the end; returns status, source and body.
@@ -238,6 +239,75 @@ async fn every_unsafe_request_invalidates(#[case] policy: PolicyKind, #[case] re
     };
     request.send().await.unwrap();
     assert_eq!(get(&cache, &url, &[]).await.1, CacheOutcome::Miss);
+}
+
+#[rstest]
+#[tokio::test]
+async fn fetch_before_an_invalidation_is_not_stored_after_it(#[values(On::Memory, On::Redis, On::Sqlite)] on: On) {
+    let gate = Arc::new(Semaphore::new(0));
+    let held = Arc::clone(&gate);
+    let origin = Origin::start(move |seen| {
+        let mut steps = if seen.number == 0 { vec![Step::Await(Arc::clone(&held))] } else { Vec::new() };
+        steps.extend(response(200, &[("Cache-Control", "max-age=60")], seen.number.to_string()));
+        steps
+    })
+    .await;
+    let (cache, _directory) = on.cache(PolicyKind::Rfc9111).await;
+    let url = origin.url("/");
+    let changed = async {
+        while origin.count() == 0 {
+            tokio::task::yield_now().await;
+        }
+        cache.client(ServiceName::new("jikan")).post(&url).send().await.unwrap();
+        gate.add_permits(1);
+    };
+    let (slow, ()) = tokio::join!(get(&cache, &url, &[]), changed);
+    assert_eq!(slow.2, "0");
+    assert_eq!(get(&cache, &url, &[]).await, (200, CacheOutcome::Miss, "2".into()));
+    assert_eq!(get(&cache, &url, &[]).await, (200, CacheOutcome::Hit, "2".into()));
+}
+
+#[tokio::test]
+async fn shared_cache_gives_the_cookie_of_one_user_to_no_other() {
+    let origin = Origin::start(|seen| {
+        let fields = match &*seen.target {
+            "/session" => vec![("Last-Modified", "Mon, 02 Nov 2020 00:00:00 GMT")],
+            "/public" => vec![("Cache-Control", "public, max-age=60")],
+            _ => vec![("Cache-Control", "max-age=60")],
+        };
+        response(200, &[fields, vec![("Set-Cookie", "sid=1")]].concat(), "x")
+    })
+    .await;
+    let client = cache(PolicyKind::Shared).client(ServiceName::new("jikan"));
+    for (target, from, has_cookie) in [
+        ("/session", CacheOutcome::Miss, true),
+        ("/explicit", CacheOutcome::Hit, false),
+        ("/public", CacheOutcome::Hit, true),
+    ] {
+        let first = client.get(origin.url(target)).send().await.unwrap();
+        assert!(first.headers().contains_key("set-cookie"), "{target}");
+        first.bytes().await.unwrap();
+        let second = client.get(origin.url(target)).send().await.unwrap();
+        let seen = (second.cache_status().from, second.headers().contains_key("set-cookie"));
+        assert_eq!(seen, (from, has_cookie), "{target}");
+    }
+}
+
+#[tokio::test]
+async fn credentials_are_not_stored_where_vary_names_them() {
+    let origin = Origin::start(|seen| {
+        let fields = [("Cache-Control", "max-age=60"), ("Vary", "Authorization")];
+        response(200, &fields, seen.field("authorization").unwrap_or_default())
+    })
+    .await;
+    let (cache, url) = (cache(PolicyKind::Rfc9111), origin.url("/"));
+    for (token, from) in [("A", CacheOutcome::Miss), ("B", CacheOutcome::Miss), ("A", CacheOutcome::Hit)] {
+        let token = format!("Bearer SECRET-{token}");
+        assert_eq!(get(&cache, &url, &[("Authorization", &token)]).await, (200, from, token));
+    }
+    let found = cache.store().lookup(&cache_core::hishel1_key(url.as_bytes()), None).await.unwrap();
+    assert_eq!(found.len(), 2);
+    assert!(found.iter().all(|found| !format!("{:?}", found.entry.request).contains("SECRET")), "{found:?}");
 }
 
 #[tokio::test]

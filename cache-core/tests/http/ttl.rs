@@ -126,7 +126,7 @@ async fn bodies_are_stored_decoded_as_in_the_pipeline(#[values("gzip", "zstd")] 
 #[tokio::test]
 async fn redirected_response_is_stored_under_the_requested_url() {
     let origin = Origin::start(|seen| match seen.target.as_str() {
-        "/old" => response(301, &[("Location", "/new")], ""),
+        "/old" => response(301, &[("Location", "/new?token=hunter2")], ""),
         _ => response(200, &[], "here"),
     })
     .await;

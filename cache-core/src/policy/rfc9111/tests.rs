@@ -55,7 +55,7 @@ fn response(status: u16, fields: Fields<'_>) -> Response {
 
 impl Scene {
     fn shared() -> Self {
-        Self { policy: Rfc9111 { is_shared: true }, ..Self::default() }
+        Self { policy: Rfc9111 { is_shared: true, ..Rfc9111::default() }, ..Self::default() }
     }
 
     /// Holds the response with a body of ten bytes to a GET sent at [`START`].

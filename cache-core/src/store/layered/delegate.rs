@@ -20,6 +20,20 @@ macro_rules! delegate_to {
             }
         }
     };
+    (@GenerationStore $type:ty, $this:ident, $to:expr) => {
+        #[async_trait::async_trait]
+        impl $crate::GenerationStore for $type {
+            async fn generation(&self, key: &[u8]) -> $crate::Result<$crate::Generation> {
+                let $this = self;
+                $to.generation(key).await
+            }
+
+            async fn raise_generation(&self, key: Option<&[u8]>) -> $crate::Result<()> {
+                let $this = self;
+                $to.raise_generation(key).await
+            }
+        }
+    };
     (@LeaseStore $type:ty, $this:ident, $to:expr) => {
         #[async_trait::async_trait]
         impl $crate::LeaseStore for $type {

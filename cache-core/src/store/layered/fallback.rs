@@ -6,6 +6,7 @@
 
 pub(crate) mod listener_gate;
 pub(crate) mod own_slots;
+pub(crate) mod switch;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -22,6 +23,7 @@ use crate::error::{BackendId, Error, Result, error_chain};
 use crate::model::entry::{Entry, EntryId};
 use crate::model::event::EventSource;
 use crate::model::filter::Filter;
+use crate::model::generation::Generation;
 use crate::model::inspection::{EntryDetails, Health, ServerInfo};
 use crate::model::key::CacheKey;
 use crate::model::rate_limit::RateLimit;
@@ -33,10 +35,11 @@ use crate::store::inspect::{Inspect, ensure_backend};
 use crate::store::invalidation::InvalidationListener;
 use crate::store::layered::fallback::listener_gate::ListenerGate;
 use crate::store::layered::fallback::own_slots::OwnSlots;
+use crate::store::layered::fallback::switch::Switch;
 use crate::store::page::{Cursor, Page};
 use crate::store::probe::{PROBE_TIMEOUT, responds_within, wait_until_stable};
 use crate::store::traits::{
-    Backend, LeaseStore, RateLimitStore, ResponseStore, ResponseWriter, ResultStore, StatsStore, Store,
+    Backend, GenerationStore, LeaseStore, RateLimitStore, ResponseStore, ResponseWriter, ResultStore, StatsStore, Store,
 };
 
 /// The number of consecutive timeouts after which the first store counts as gone.
@@ -55,48 +58,6 @@ pub struct Fallback {
     slots: OwnSlots,
     /// Probes the first store while the second is in use.
     probe: JoinHandle<()>,
-}
-
-/// Which store is in use, and why.
-struct Switch {
-    /// Open while the second store is in use.
-    breaker: CircuitBreaker,
-    health: watch::Sender<Health>,
-    gates: Mutex<Vec<Arc<ListenerGate>>>,
-}
-
-impl Switch {
-    fn is_up(&self) -> bool {
-        !self.breaker.is_open()
-    }
-
-    /// Switches to the second store if `opens` opens the breaker. Breaker and health change within one lock.
-    fn use_second(&self, down: Health, opens: impl FnOnce(&CircuitBreaker) -> bool) {
-        self.health.send_if_modified(|health| {
-            let is_opened = opens(&self.breaker);
-            if is_opened {
-                self.tell(false);
-                tracing::warn!(problem = down.problem, backend = %down.backend, "switched to the fallback backend");
-                *health = down;
-            }
-            is_opened
-        });
-    }
-
-    fn use_first(&self, up: Health) {
-        self.health.send_modify(|health| {
-            self.breaker.close();
-            self.tell(true);
-            tracing::info!(backend = %up.backend, "switched back to the primary backend");
-            *health = up;
-        });
-    }
-
-    fn tell(&self, is_first_in_use: bool) {
-        for gate in &*self.gates.lock().unwrap_or_else(PoisonError::into_inner) {
-            gate.switch(is_first_in_use);
-        }
-    }
 }
 
 impl Fallback {
@@ -172,18 +133,22 @@ impl Fallback {
     {
         if self.is_up() {
             let started = Instant::now();
-            let response = operation(&*self.first);
-            let outcome = match limit {
-                None => response.await,
-                Some(limit) => tokio::time::timeout(limit, response).await.unwrap_or_else(|_| {
-                    Err(Error::Timeout { backend: self.first.id(), operation: "responding to the cache", limit })
-                }),
-            };
+            let outcome = self.within(limit, operation(&*self.first)).await;
             if !self.is_gone(outcome.as_ref().err(), started).await {
                 return outcome;
             }
         }
         operation(&*self.second).await
+    }
+
+    /// The response of the first store, which counts as unreachable after `limit`.
+    async fn within<T>(&self, limit: Option<Duration>, response: impl Future<Output = Result<T>>) -> Result<T> {
+        match limit {
+            None => response.await,
+            Some(limit) => tokio::time::timeout(limit, response).await.unwrap_or_else(|_| {
+                Err(Error::Timeout { backend: self.first.id(), operation: "responding to the cache", limit })
+            }),
+        }
     }
 
     /// Calls the store in use only: the operation belongs to it.
@@ -268,6 +233,17 @@ impl Backend for Fallback {
 }
 
 #[async_trait]
+impl GenerationStore for Fallback {
+    async fn generation(&self, key: &[u8]) -> Result<Generation> {
+        self.call_within(self.timeout, |store| store.generation(key)).await
+    }
+
+    async fn raise_generation(&self, key: Option<&[u8]>) -> Result<()> {
+        self.call_current(|store| store.raise_generation(key)).await
+    }
+}
+
+#[async_trait]
 impl ResponseStore for Fallback {
     async fn lookup(&self, key: &CacheKey, renew: Option<Duration>) -> Result<Vec<StoredResponse>> {
         self.call_within(self.timeout, |store| store.lookup(key, renew)).await
@@ -292,6 +268,16 @@ impl ResponseStore for Fallback {
     async fn remove(&self, ids: &[EntryId]) -> Result<RemoveStats> {
         self.call_current(|store| store.remove(ids)).await
     }
+
+    /// In both stores, whichever is in use: the other one is used again later.
+    async fn invalidate(&self, key: &CacheKey) -> Result<()> {
+        let second = self.second.invalidate(key).await;
+        let started = Instant::now();
+        let first = self.within(self.timeout, self.first.invalidate(key)).await;
+        self.is_gone(first.as_ref().err(), started).await;
+        // There is no file, and so nothing to invalidate.
+        first.and(second.or_else(|error| if matches!(error, Error::Missing { .. }) { Ok(()) } else { Err(error) }))
+    }
 }
 
 #[async_trait]
@@ -302,6 +288,10 @@ impl ResultStore for Fallback {
 
     async fn set(&self, key: &str, value: Bytes, ttl: Duration) -> Result<()> {
         self.call_within(self.timeout, |store| store.set(key, value.clone(), ttl)).await
+    }
+
+    async fn set_if(&self, key: &str, value: Bytes, ttl: Duration, generation: Generation) -> Result<bool> {
+        self.call_within(self.timeout, |store| store.set_if(key, value.clone(), ttl, generation)).await
     }
 }
 

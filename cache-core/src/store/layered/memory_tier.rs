@@ -21,6 +21,7 @@ use crate::error::{BackendId, Result};
 use crate::model::entry::{Entry, EntryId};
 use crate::model::event::EventSource;
 use crate::model::filter::Filter;
+use crate::model::generation::Generation;
 use crate::model::inspection::{EntryDetails, Health, ServerInfo};
 use crate::model::key::CacheKey;
 use crate::model::stored::{RemoveStats, Removed, StoredBody, StoredResponse, StoredResult};
@@ -49,7 +50,7 @@ impl MemoryTier {
     }
 }
 
-delegate_to!(MemoryTier, |this| this.store; Backend, LeaseStore, RateLimitStore, StatsStore);
+delegate_to!(MemoryTier, |this| this.store; Backend, GenerationStore, LeaseStore, RateLimitStore, StatsStore);
 
 impl Store for MemoryTier {}
 
@@ -64,6 +65,10 @@ struct InvalidatingWriter {
 impl ResponseWriter for InvalidatingWriter {
     async fn write(&mut self, chunk: Bytes) -> Result<()> {
         self.writer.write(chunk).await
+    }
+
+    fn expect_generation(&mut self, generation: Generation) {
+        self.writer.expect_generation(generation);
     }
 
     async fn commit(self: Box<Self>) -> Result<EntryId> {
@@ -118,6 +123,11 @@ impl ResponseStore for MemoryTier {
         let _invalidate = OnDrop(|| self.entries.remove(ids));
         self.store.remove(ids).await
     }
+
+    async fn invalidate(&self, key: &CacheKey) -> Result<()> {
+        let _invalidate = OnDrop(|| self.entries.remove_key(key));
+        self.store.invalidate(key).await
+    }
 }
 
 #[async_trait]
@@ -137,6 +147,11 @@ impl ResultStore for MemoryTier {
     async fn set(&self, key: &str, value: Bytes, ttl: Duration) -> Result<()> {
         let _invalidate = OnDrop(|| self.entries.remove_result(key.as_bytes()));
         self.store.set(key, value, ttl).await
+    }
+
+    async fn set_if(&self, key: &str, value: Bytes, ttl: Duration, generation: Generation) -> Result<bool> {
+        let _invalidate = OnDrop(|| self.entries.remove_result(key.as_bytes()));
+        self.store.set_if(key, value, ttl, generation).await
     }
 }
 

@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::model::entry::{Entry, EntryId};
 use crate::model::event::EventSource;
 use crate::model::filter::Filter;
+use crate::model::generation::Generation;
 use crate::model::inspection::{EntryDetails, Health, ServerInfo};
 use crate::model::key::CacheKey;
 use crate::model::stats::StatsDelta;
@@ -19,7 +20,7 @@ use crate::model::window::StatsSnapshot;
 use crate::store::events::EventFeed;
 use crate::store::inspect::Inspect;
 use crate::store::page::{Cursor, Page};
-use crate::store::traits::{LeaseStore, ResponseStore, ResponseWriter, ResultStore, StatsStore};
+use crate::store::traits::{GenerationStore, LeaseStore, ResponseStore, ResponseWriter, ResultStore, StatsStore};
 
 /// Read-only store.
 pub struct ReadOnly(Arc<dyn Inspect>);
@@ -37,6 +38,18 @@ impl ReadOnly {
 
 // A rate limit is not a part of the cache: the service counts the requests of all programs.
 delegate_to!(ReadOnly, |this| this.0; Backend, RateLimitStore, Store);
+
+#[async_trait]
+impl GenerationStore for ReadOnly {
+    /// Nothing is stored, so nothing is compared.
+    async fn generation(&self, _key: &[u8]) -> Result<Generation> {
+        Ok(Generation::UNKNOWN)
+    }
+
+    async fn raise_generation(&self, _key: Option<&[u8]>) -> Result<()> {
+        self.refuse()
+    }
+}
 
 #[async_trait]
 impl ResponseStore for ReadOnly {
@@ -63,6 +76,10 @@ impl ResponseStore for ReadOnly {
     async fn remove(&self, _ids: &[EntryId]) -> Result<RemoveStats> {
         self.refuse()
     }
+
+    async fn invalidate(&self, _key: &CacheKey) -> Result<()> {
+        self.refuse()
+    }
 }
 
 #[async_trait]
@@ -72,6 +89,10 @@ impl ResultStore for ReadOnly {
     }
 
     async fn set(&self, _key: &str, _value: Bytes, _ttl: Duration) -> Result<()> {
+        self.refuse()
+    }
+
+    async fn set_if(&self, _key: &str, _value: Bytes, _ttl: Duration, _generation: Generation) -> Result<bool> {
         self.refuse()
     }
 }

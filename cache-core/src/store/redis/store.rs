@@ -16,6 +16,7 @@ use crate::error::{BackendId, Result, error_chain};
 use crate::model::entry::{Entry, EntryId, StorageLayout};
 use crate::model::event::EventSource;
 use crate::model::filter::Filter;
+use crate::model::generation::Generation;
 use crate::model::inspection::{EntryDetails, Health, ServerInfo};
 use crate::model::key::CacheKey;
 use crate::model::rate_limit::RateLimit;
@@ -24,7 +25,7 @@ use crate::model::stats::StatsDelta;
 use crate::model::stored::{LeaseState, RemoveStats, Removed, StoredBody, StoredResponse, StoredResult};
 use crate::model::window::StatsSnapshot;
 use crate::store::events::EventFeed;
-use crate::store::inspect::{Inspect, ensure_backend};
+use crate::store::inspect::{Inspect, ensure_backend, raise_for_flush};
 use crate::store::invalidation::InvalidationListener;
 use crate::store::page::{Cursor, Page};
 use crate::store::redis::connection::Connection;
@@ -33,10 +34,10 @@ use crate::store::redis::events::feed::RedisEventFeed;
 use crate::store::redis::location_cache::LocationCache;
 use crate::store::redis::session::Purpose;
 use crate::store::redis::{
-    bodies, info, inspect, leases, lookup, rate_limit, remove, results, scan, stats, touch, write,
+    bodies, generations, info, inspect, leases, lookup, rate_limit, remove, results, scan, stats, touch, write,
 };
 use crate::store::traits::{
-    Backend, LeaseStore, RateLimitStore, ResponseStore, ResponseWriter, ResultStore, StatsStore, Store,
+    Backend, GenerationStore, LeaseStore, RateLimitStore, ResponseStore, ResponseWriter, ResultStore, StatsStore, Store,
 };
 
 /// Redis store.
@@ -86,6 +87,17 @@ impl Backend for Redis {
 }
 
 #[async_trait]
+impl GenerationStore for Redis {
+    async fn generation(&self, key: &[u8]) -> Result<Generation> {
+        generations::read(&self.commands, key).await
+    }
+
+    async fn raise_generation(&self, key: Option<&[u8]>) -> Result<()> {
+        generations::raise(&self.commands, key).await
+    }
+}
+
+#[async_trait]
 impl ResponseStore for Redis {
     async fn lookup(&self, key: &CacheKey, renew: Option<Duration>) -> Result<Vec<StoredResponse>> {
         lookup::lookup(&self.commands, &self.locations, key, renew).await
@@ -120,6 +132,10 @@ impl ResultStore for Redis {
 
     async fn set(&self, key: &str, value: Bytes, ttl: Duration) -> Result<()> {
         results::set(&self.commands, key, &value, ttl).await
+    }
+
+    async fn set_if(&self, key: &str, value: Bytes, ttl: Duration, generation: Generation) -> Result<bool> {
+        results::set_if(&self.commands, key, &value, ttl, generation).await
     }
 }
 
@@ -171,6 +187,7 @@ impl Inspect for Redis {
 
     async fn remove_on(&self, backend: &BackendId, ids: &[EntryId]) -> Result<Removed> {
         ensure_backend(backend, self.id())?;
+        raise_for_flush(self).await;
         remove::remove_heads(&self.commands, ids).await
     }
 

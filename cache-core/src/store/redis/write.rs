@@ -16,13 +16,14 @@ use crate::error::{Error, Result};
 use crate::format::msgpack;
 use crate::format::msgpack::Done;
 use crate::model::entry::{Entry, EntryId, StorageLayout};
+use crate::model::generation::Generation;
 use crate::model::service::ServiceRegistry;
 use crate::store::redis::commands::{millis, set_expiry};
 use crate::store::redis::connection::{Connection, multi};
 use crate::store::redis::layout::COMPLETE;
 use crate::store::redis::script::Script;
 use crate::store::redis::touch::outlives;
-use crate::store::redis::{heads, layout, reply};
+use crate::store::redis::{generations, heads, layout, reply};
 use crate::store::traits::ResponseWriter;
 
 /// Bodies are stored in chunks of this size, as hishel 2 does; bytes.
@@ -35,11 +36,14 @@ const SHORT_BODY: usize = 4 * CHUNK;
 const UNFINISHED: Duration = Duration::from_secs(3_600);
 
 /// `KEYS`: the index; `ARGV`: the member, its score (empty: the index is a set), its TTL in milliseconds (empty: none).
-/// A new index gets this TTL; the TTL of an existing one is only extended.
+/// A new index gets this TTL; the TTL of an existing one is only extended. Both may end with the generations and their
+/// expected values: the entry does not join if they have changed.
 static JOIN: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         "the script that joins indexes",
-        "local left = redis.call('PTTL', KEYS[1])
+        format!(
+            "if #KEYS == 3 and not ({}) then return 0 end
+         local left = redis.call('PTTL', KEYS[1])
          if ARGV[2] == '' then redis.call('SADD', KEYS[1], ARGV[1])
          else redis.call('ZADD', KEYS[1], ARGV[2], ARGV[1]) end
          if ARGV[3] == '' then
@@ -48,6 +52,8 @@ static JOIN: LazyLock<Script> = LazyLock::new(|| {
            redis.call('PEXPIRE', KEYS[1], ARGV[3])
          end
          return 1",
+            generations::IS_UNCHANGED
+        ),
     )
 });
 
@@ -71,6 +77,7 @@ pub(crate) struct RedisWriter {
     layout: StorageLayout,
     entry: Entry,
     ttl: Option<Duration>,
+    generation: Generation,
     /// The expiry of the entry, which hishel's own layouts store inside it; Unix seconds.
     expires_at: Option<f64>,
     /// Shorter than [`Self::max_pending`].
@@ -90,7 +97,17 @@ impl RedisWriter {
             // hishel 1 counts from the time when the response was first stored, which may be long ago.
             entry.request.extra.set_storage_ttl(expires_at - created_at);
         }
-        Self { connection, layout, entry, ttl, expires_at, pending: BytesMut::new(), sent: 0, has_leftovers: false }
+        Self {
+            connection,
+            layout,
+            entry,
+            ttl,
+            generation: Generation::UNKNOWN,
+            expires_at,
+            pending: BytesMut::new(),
+            sent: 0,
+            has_leftovers: false,
+        }
     }
 
     fn retention(&self) -> Option<Duration> {
@@ -218,22 +235,43 @@ impl RedisWriter {
             _ => String::new(),
         };
         let kept = self.retention().map_or(String::new(), |kept| millis(kept).to_string());
-        let arguments = [member.as_bytes(), score.as_bytes(), kept.as_bytes()];
-        if JOIN.run(&self.connection, "adding an entry to its index", &[&index], &arguments).await?.is_some() {
-            return Ok(());
+        let cache_key = self.entry.cache_key.clone();
+        let cache_key = cache_key.as_bytes();
+        let ([all, of_key], [all_then, then]) = (generations::names(cache_key), generations::texts(self.generation));
+        let mut keys = vec![&index[..]];
+        let mut arguments = vec![member.as_bytes(), score.as_bytes(), kept.as_bytes()];
+        if self.generation.is_known() {
+            keys.extend([all.as_bytes(), of_key.as_bytes()]);
+            arguments.extend([all_then.as_bytes(), then.as_bytes()]);
+        }
+        match JOIN.run(&self.connection, "adding an entry to its index", &keys, &arguments).await? {
+            Some(answer) if reply::int(&answer) == Some(0) => return Err(self.outdated()),
+            Some(_) => return Ok(()),
+            None => {}
         }
         let before = self.connection.query("PTTL", cmd("PTTL").arg(&index)).await?;
         let mut pipe = multi();
         if score.is_empty() {
-            pipe.cmd("SADD").arg(&index).arg(member);
+            pipe.cmd("SADD").arg(&index).arg(&member);
         } else {
-            pipe.cmd("ZADD").arg(&index).arg(score).arg(member);
+            pipe.cmd("ZADD").arg(&index).arg(&score).arg(&member);
         }
         let left = reply::int(&before).unwrap_or(-1);
         if left == -2 && self.ttl.is_some() || outlives(self.retention(), left) {
             set_expiry(&mut pipe, &index, self.retention());
         }
-        self.run(pipe, true).await.map(drop)
+        self.run(pipe, true).await?;
+        // An invalidation after this finds the entry.
+        if self.generation.is_known() && generations::read(&self.connection, cache_key).await? != self.generation {
+            let leave = if score.is_empty() { "SREM" } else { "ZREM" };
+            self.connection.query("deleting an outdated entry", cmd(leave).arg(&index).arg(&member)).await?;
+            return Err(self.outdated());
+        }
+        Ok(())
+    }
+
+    fn outdated(&self) -> Error {
+        Error::Removed { backend: self.connection.backend().clone(), what: format!("the key of {}", self.entry.id) }
     }
 }
 
@@ -248,6 +286,10 @@ impl ResponseWriter for RedisWriter {
             }
         }
         Ok(())
+    }
+
+    fn expect_generation(&mut self, generation: Generation) {
+        self.generation = generation;
     }
 
     async fn commit(mut self: Box<Self>) -> Result<EntryId> {

@@ -24,6 +24,9 @@ pub(crate) enum Failure {
     /// Body rows were deleted or replaced while they were read.
     #[error("the body of {0} is incomplete")]
     BodyCut(Uuid),
+    /// The key of an entry was invalidated while it was requested.
+    #[error("the key of {0} was invalidated")]
+    Outdated(Uuid),
 }
 
 impl Failure {
@@ -34,6 +37,7 @@ impl Failure {
             changed @ Self::Changed => Error::Unavailable { backend, source: changed.into() },
             Self::Unsupported(what) => Error::Unsupported(what),
             Self::BodyCut(id) => Error::Removed { backend, what: format!("a part of the body of {id}") },
+            Self::Outdated(id) => Error::Removed { backend, what: format!("the key of {id}") },
             // Another program holds the lock; every other failure needs an intervention.
             Self::Sqlite(error) if is_locked(&error) => Error::Unavailable { backend, source: error.into() },
             other => Error::Refused { backend, operation, scope: RefusalScope::All, source: other.into() },

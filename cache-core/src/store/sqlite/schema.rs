@@ -59,7 +59,12 @@ const OWN: &str = "
         at REAL NOT NULL,
         is_hold INTEGER NOT NULL
     );
-    CREATE INDEX IF NOT EXISTS animecache_turns_by_name ON animecache_turns (name, at);";
+    CREATE INDEX IF NOT EXISTS animecache_turns_by_name ON animecache_turns (name, at);
+    CREATE TABLE IF NOT EXISTS animecache_generations (
+        key BLOB NOT NULL PRIMARY KEY,
+        number INTEGER NOT NULL,
+        raised_at REAL NOT NULL
+    );";
 
 const COLUMNS_1: [&str; 5] = ["cache_key", "created_at", "data", "deleted_at", "id"];
 
@@ -100,6 +105,11 @@ pub(crate) fn has_own(connection: &Connection) -> Result<bool, Failure> {
 /// Whether the file has counters; older versions had none.
 pub(crate) fn has_counters(connection: &Connection) -> Result<bool, Failure> {
     has_table(connection, "animecache_counters")
+}
+
+/// Whether the file has generations; older versions had none.
+pub(crate) fn has_generations(connection: &Connection) -> Result<bool, Failure> {
+    has_table(connection, "animecache_generations")
 }
 
 fn has_table(connection: &Connection, name: &str) -> Result<bool, Failure> {

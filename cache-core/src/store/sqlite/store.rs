@@ -22,6 +22,7 @@ use crate::clock;
 use crate::error::{BackendId, BackendKind, Error, Result, error_chain};
 use crate::model::entry::{Entry, EntryId};
 use crate::model::filter::Filter;
+use crate::model::generation::Generation;
 use crate::model::inspection::{EntryDetails, Health, ServerInfo};
 use crate::model::key::CacheKey;
 use crate::model::rate_limit::RateLimit;
@@ -93,7 +94,7 @@ impl Sqlite {
 
     /// [`Self::read`] for lookups. A slow disk blocks the caller's thread once at most: then the reader's thread is
     /// used until lookups are quick again.
-    async fn read_quickly<T: Send + 'static>(
+    pub(crate) async fn read_quickly<T: Send + 'static>(
         &self,
         operation: &'static str,
         read: impl Fn(&Database, &Reader<'_>) -> Result<T, Failure> + Send + 'static,
@@ -215,8 +216,13 @@ impl ResultStore for Sqlite {
     }
 
     async fn set(&self, key: &str, value: Bytes, ttl: Duration) -> Result<()> {
+        self.set_if(key, value, ttl, Generation::UNKNOWN).await.map(drop)
+    }
+
+    async fn set_if(&self, key: &str, value: Bytes, ttl: Duration, generation: Generation) -> Result<bool> {
         let key = key.to_owned();
-        self.writer.run("storing a result", move |database| write::set(database, &key, &value, ttl)).await
+        let set = move |database: &mut Database| write::set(database, &key, &value, ttl, generation);
+        self.writer.run("storing a result", set).await
     }
 }
 

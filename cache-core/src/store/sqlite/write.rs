@@ -9,10 +9,12 @@ use uuid::Uuid;
 use crate::clock;
 use crate::format::msgpack;
 use crate::model::entry::{Entry, EntryId, EntryState, StorageLayout};
+use crate::model::generation::Generation;
 use crate::model::stored::RemoveStats;
 use crate::store::sqlite::database::Database;
 use crate::store::sqlite::delete::remove_from;
 use crate::store::sqlite::failure::Failure;
+use crate::store::sqlite::generations;
 use crate::store::sqlite::rows::{Depth, Reader};
 
 pub(crate) const NO_END: &str = "responses in the hishel 1 SQLite layout always expire; set a TTL";
@@ -107,9 +109,18 @@ pub(crate) fn remove(database: &mut Database, ids: &[EntryId]) -> Result<RemoveS
     Ok(RemoveStats { entries: removed, keys: removed })
 }
 
-/// Stores a result, replacing an existing one.
-pub(crate) fn set(database: &mut Database, key: &str, value: &[u8], ttl: Duration) -> Result<(), Failure> {
+/// Stores a result, replacing an existing one, if its key still has this generation.
+pub(crate) fn set(
+    database: &mut Database,
+    key: &str,
+    value: &[u8],
+    ttl: Duration,
+    expected: Generation,
+) -> Result<bool, Failure> {
     let (change, _) = database.change()?;
+    if !generations::is_unchanged(&change, key.as_bytes(), expected)? {
+        return Ok(false);
+    }
     let now = clock::now();
     change
         .prepare_cached(
@@ -119,5 +130,5 @@ pub(crate) fn set(database: &mut Database, key: &str, value: &[u8], ttl: Duratio
         .execute((key.as_bytes(), value, now, now + ttl.as_secs_f64()))?;
     change.commit()?;
     database.has_grown();
-    Ok(())
+    Ok(true)
 }

@@ -15,9 +15,11 @@ use crate::clock;
 use crate::error::Result;
 use crate::format::msgpack;
 use crate::model::entry::{Entry, EntryId, StorageLayout};
+use crate::model::generation::Generation;
 use crate::store::sqlite::database::Database;
 use crate::store::sqlite::delete::delete;
 use crate::store::sqlite::failure::Failure;
+use crate::store::sqlite::generations;
 use crate::store::sqlite::worker::Worker;
 use crate::store::sqlite::write::{NO_END, set_expiry, write_pair};
 use crate::store::traits::ResponseWriter;
@@ -33,6 +35,7 @@ pub(crate) struct SqliteWriter {
     worker: Arc<Worker>,
     entry: Entry,
     ttl: Option<Duration>,
+    generation: Option<Generation>,
     pending: BytesMut,
     begun: Option<Begun>,
     /// Whether the file may contain an incomplete part that must be removed.
@@ -49,7 +52,7 @@ struct Begun {
 
 impl SqliteWriter {
     pub(crate) fn new(worker: Arc<Worker>, entry: Entry, ttl: Option<Duration>) -> Self {
-        Self { worker, entry, ttl, pending: BytesMut::new(), begun: None, has_leftovers: false }
+        Self { worker, entry, ttl, generation: None, pending: BytesMut::new(), begun: None, has_leftovers: false }
     }
 }
 
@@ -64,21 +67,25 @@ impl ResponseWriter for SqliteWriter {
         self.has_leftovers = true;
         let (entry, ttl, begun) = (self.entry.clone(), self.ttl, self.begun);
         let write = move |database: &mut Database| match begun {
-            None => insert_entry(database, entry, ttl, &part, false),
+            None => insert_entry(database, entry, ttl, &part, false, None),
             Some(begun) => append(database, entry.id, begun, &part),
         };
         self.begun = Some(self.worker.run("storing a body", write).await?);
         Ok(())
     }
 
+    fn expect_generation(&mut self, generation: Generation) {
+        self.generation = Some(generation);
+    }
+
     async fn commit(mut self: Box<Self>) -> Result<EntryId> {
-        let (entry, ttl, begun) = (self.entry.clone(), self.ttl, self.begun);
+        let (entry, ttl, begun, generation) = (self.entry.clone(), self.ttl, self.begun, self.generation);
         let rest = std::mem::take(&mut self.pending).freeze();
         let write = move |database: &mut Database| {
             let id = EntryId::Http(database.layout, entry.id);
             match begun {
-                None => insert_entry(database, entry, ttl, &rest, true).map(drop)?,
-                Some(begun) => finish(database, entry, ttl, begun, &rest)?,
+                None => insert_entry(database, entry, ttl, &rest, true, generation).map(drop)?,
+                Some(begun) => finish(database, entry, ttl, begun, &rest, generation)?,
             }
             database.has_grown();
             Ok(id)
@@ -105,8 +112,10 @@ fn insert_entry(
     ttl: Option<Duration>,
     part: &[u8],
     is_whole: bool,
+    expected: Option<Generation>,
 ) -> Result<Begun, Failure> {
     let (change, layout) = database.change()?;
+    generations::ensure(&change, &entry, expected)?;
     // Row numbers above the ones in use: a reader of the old body must not mistake the new one for it.
     let (row, body_row): (i64, i64) = change
         .prepare_cached(
@@ -201,8 +210,10 @@ fn finish(
     ttl: Option<Duration>,
     begun: Begun,
     rest: &[u8],
+    expected: Option<Generation>,
 ) -> Result<(), Failure> {
     let (change, layout) = database.change()?;
+    generations::ensure(&change, &entry, expected)?;
     let id = entry.id;
     let begun = begun.add(&change, id, rest)?;
     let count = "SELECT COUNT(*) FROM streams WHERE entry_id = ?1";

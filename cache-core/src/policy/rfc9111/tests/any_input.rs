@@ -117,7 +117,7 @@ proptest! {
         is_shared: bool,
         at in START..START + 5_000.0,
     ) {
-        let policy = Rfc9111 { is_shared };
+        let policy = Rfc9111 { is_shared, ..Rfc9111::default() };
         let sent = match policy.decide(&request, &stored, at) {
             Decision::ServeStored(serve) => {
                 check_serve(&serve, &request, &stored);
