@@ -51,6 +51,9 @@ pub(crate) async fn run(session: &Session, args: &FlushArgs) -> anyhow::Result<E
         error: report.error.as_ref(),
         is_interrupted: report.is_interrupted,
     };
+    if let Some(free) = cache.store.info().await.ok().and_then(|info| info.free_bytes).filter(|free| *free > 0) {
+        session.note(&format!("{} of the file are free for new entries", human::bytes(free)));
+    }
     plan_and_confirm::finish(session, &FlushOutput::new(args, &plan, &report, started), &line, &summary, WORDS)
 }
 

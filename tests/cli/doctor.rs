@@ -245,4 +245,85 @@ fn doctor_warns_of_a_server_that_evicts_single_keys() {
     let run = Program::on(&format!("redis://{}/0", server.address())).run(&["doctor", "--json"]);
     assert_eq!(check(&run, "memory")["status"], "warn");
     assert!(check(&run, "memory")["detail"].as_str().unwrap().contains("allkeys-lru"));
+    for policy in ["volatile-lru", "volatile-ttl"] {
+        cmd("CONFIG").arg("SET").arg("maxmemory-policy").arg(policy).exec(&mut server.connection()).unwrap();
+        let memory =
+            check(&Program::on(&format!("redis://{}/0", server.address())).run(&["doctor", "--json"]), "memory");
+        assert_eq!((memory["status"].as_str(), memory["fix"].as_str()), (Some("warn"), None), "{memory}");
+    }
+}
+
+#[test]
+fn doctor_tries_what_a_cache_does() {
+    let full = RedisServer::start("--maxmemory 1 --maxmemory-policy noeviction");
+    let run = Program::on(&format!("redis://{}/0", full.address())).run(&["doctor", "--json"]);
+    assert_eq!(run.code, Some(4), "{}", run.err);
+    for name in ["writes", "memory"] {
+        assert_eq!(check(&run, name)["status"], "fail", "{}", run.out);
+        assert!(check(&run, name)["fix"].as_str().unwrap().ends_with("flush --ttl-under 1h"), "{}", run.out);
+    }
+
+    let limited = RedisServer::start("");
+    let rules = ["reader", "on", ">pw", "~*", "+@read", "+ping", "+info", "+select", "+scan"];
+    cmd("ACL").arg("SETUSER").arg(&rules).exec(&mut limited.connection()).unwrap();
+    let program = Program::on(&format!("redis://reader:pw@{}/0", limited.address()));
+    let writes = check(&program.run(&["doctor", "--json"]), "writes");
+    assert_eq!(writes["status"], "fail");
+    assert!(writes["detail"].as_str().unwrap().contains("may not store, flush or change"), "{writes}");
+    let writes = check(&program.run(&["doctor", "--json", "--read-only"]), "writes");
+    assert_eq!(writes["status"], "note");
+
+    let (program, mut redis) = pipeline();
+    let keys = |redis: &mut redis::Connection| cmd("DBSIZE").query::<u64>(redis).unwrap();
+    let before = keys(&mut redis);
+    let run = program.run(&["doctor", "--json"]);
+    assert_eq!(check(&run, "writes")["status"], "ok", "{}", run.out);
+    assert_eq!(keys(&mut redis), before);
+}
+
+#[test]
+fn doctor_names_what_is_wrong_with_an_address() {
+    for (url, detail, fix) in [
+        ("redis://nowhere.invalid/0".to_owned(), "does not resolve", None),
+        (dead(), "refused", Some("docker compose")),
+    ] {
+        let redis = check(&Program::on(&url).run(&["doctor", "--json"]), "Redis");
+        assert!(redis["detail"].as_str().unwrap().contains(detail), "{redis}");
+        assert_eq!(redis["fix"].as_str().is_some(), fix.is_some(), "{redis}");
+        assert!(redis["fix"].as_str().unwrap_or_default().contains(fix.unwrap_or_default()), "{redis}");
+    }
+    let cluster = RedisServer::start_cluster();
+    let run = Program::on(&format!("redis://{}/0", cluster.address())).run(&["doctor", "--json"]);
+    assert!(run.out.contains("node of a Redis Cluster") && !run.out.contains("docker"), "{}", run.out);
+    let sentinel = cluster.start_sentinel();
+    let run = Program::on(&format!("redis://{}/0", sentinel.address())).run(&["doctor", "--json"]);
+    assert!(run.out.contains("Sentinel") && !run.out.contains("docker"), "{}", run.out);
+}
+
+#[test]
+fn doctor_examines_no_other_cache_than_the_configured_one() {
+    let program = Program::bare();
+    let output = program.command().args(["doctor", "--json"]).env("HTTP_CACHE_STORAGE", "disk").output().unwrap();
+    let run = Run::of(&output);
+    assert_eq!(run.code, Some(4));
+    assert!(!run.out.contains("unreachable"), "{}", run.out);
+    assert_eq!(check(&run, "cache")["status"], "note");
+}
+
+#[test]
+fn a_damaged_sqlite_file_is_found_by_quick_check() {
+    let program = Program::bare();
+    let mut bytes = std::fs::read(HISHEL_FILE).unwrap();
+    for page in std::iter::once(7).chain(60..80) {
+        if let Some(page) = bytes.get_mut((page - 1) * 4_096 + 100..page * 4_096) {
+            page.fill(b'U');
+        }
+    }
+    std::fs::write(program.directory.path().join("http_cache.db"), bytes).unwrap();
+    let file = check(&program.run(&["doctor", "--sqlite", ".", "--json"]), "SQLite file");
+    assert_eq!(file["status"], "fail", "{file}");
+    assert!(file["fix"].as_str().unwrap().ends_with("http_cache.db .recover"), "{file}");
+    std::fs::copy(HISHEL_FILE, program.directory.path().join("http_cache.db")).unwrap();
+    let file = check(&program.run(&["doctor", "--sqlite", ".", "--json"]), "SQLite file");
+    assert!(file["detail"].as_str().unwrap().contains("quick_check found no damage"), "{file}");
 }

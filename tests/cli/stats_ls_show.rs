@@ -165,7 +165,7 @@ fn stats_counts_what_is_there() {
     let service = stats["services"].as_array().unwrap().iter().find(|row| row["service"] == "anisearch").unwrap();
     assert_eq!(fields(service)[..5], ["service", "kind", "entries", "bytes", "ttl"]);
     assert_eq!(fields(service)[5..], COUNTED_FIELDS);
-    assert_eq!(fields(&service["ttl"]), ["min", "median", "max", "none"]);
+    assert_eq!(fields(&service["ttl"]), ["min", "median", "max", "none", "unknown"]);
     assert_eq!((&service["entries"], &service["bytes"], &service["hits"]), (&json!(1), &json!(79), &Value::Null));
 
     let prometheus = program.run(&["stats", "--prometheus"]).out;

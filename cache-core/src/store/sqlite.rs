@@ -3,6 +3,7 @@
 pub(crate) mod bodies;
 pub(crate) mod database;
 pub(crate) mod delete;
+pub(crate) mod details;
 pub(crate) mod failure;
 pub(crate) mod generation_store;
 pub(crate) mod generations;

@@ -1,12 +1,12 @@
 //! The second store is in use while the first is unreachable, and no longer.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use cache_core::{
-    Backend as _, EntryId, Error, Fallback, Filter, Health, Inspect, Memory, RemoveStats, ResponseStore as _,
-    ResultStore as _,
+    Backend as _, EntryId, Error, Fallback, Filter, Health, Inspect, Memory, MemoryTier, RemoveStats,
+    ResponseStore as _, ResultStore as _,
 };
 use futures_util::StreamExt as _;
 
@@ -54,6 +54,70 @@ async fn the_second_responds_until_the_first_is_back() {
     // Entries stored meanwhile are not copied.
     assert_eq!(both.get("result_cache:p:2").await.unwrap(), None);
     assert_eq!(second.store.get("result_cache:p:2").await.unwrap().unwrap().value, "new");
+}
+
+const TIMEOUT: Duration = Duration::from_millis(300);
+
+/// Two memory stores, the first of which can be slow; as a cache uses them. The paused clock advances when all tasks
+/// wait for time.
+async fn with_timeout() -> (FaultyStore, Arc<Fallback>) {
+    let first = FaultyStore::new(Arc::new(Memory::new(crate::services::services())));
+    let second: Arc<dyn Inspect> = Arc::new(Memory::new(crate::services::services()));
+    first.inner.set(KEY, "of the first".into(), DAY).await.unwrap();
+    second.set(KEY, "of the second".into(), DAY).await.unwrap();
+    let both = Fallback::with_timeout(Arc::new(first.clone()), second, true, Some(TIMEOUT));
+    (first, Arc::new(both))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_call_is_a_miss_and_not_an_outage() {
+    let (first, both) = with_timeout().await;
+    for _ in 0..6 {
+        first.set_delay(Duration::from_millis(450));
+        for outcome in futures_util::future::join_all((0..50).map(|_| both.get(KEY))).await {
+            assert!(matches!(outcome, Err(Error::Timeout { .. })), "{outcome:?}");
+        }
+        assert!(!both.health().await.is_fallback);
+        first.set_delay(Duration::ZERO);
+        assert_eq!(result(&*both).await, "of the first");
+        tokio::time::sleep(Duration::from_millis(800)).await;
+    }
+    assert_eq!(both.id(), first.id());
+}
+
+#[tokio::test]
+async fn a_store_that_stays_silent_is_left_until_it_is_well() {
+    let (first, both) = with_timeout().await;
+    let mut changes = both.health_changes().unwrap();
+    first.set_delay(Duration::from_secs(60));
+    let begun = Instant::now();
+    // A cache that has given up asks for the health only.
+    while !both.health().await.is_fallback {
+        assert!(begun.elapsed() < Duration::from_secs(30), "it is never left");
+    }
+    assert!(begun.elapsed() >= Duration::from_secs(2), "{:?}", begun.elapsed());
+    assert_eq!(result(&*both).await, "of the second");
+
+    first.set_delay(Duration::ZERO);
+    let is_well = Instant::now();
+    changes.wait_for(|health| !health.is_fallback).await.unwrap();
+    assert!(is_well.elapsed() >= Duration::from_secs(2), "{:?}", is_well.elapsed());
+    assert_eq!(result(&*both).await, "of the first");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_second_answers_is_not_kept_in_memory() {
+    let (first, both) = with_timeout().await;
+    let mut changes = both.health_changes().unwrap();
+    let tier = MemoryTier::new(Arc::clone(&both) as _, DAY);
+    assert_eq!(result(&tier).await, "of the first");
+    first.set_down(true);
+    // The first answer is still in memory, until the store is asked for something else.
+    assert_eq!(both.get("result_cache:p:2").await.unwrap(), None);
+    assert_eq!(result(&tier).await, "of the second");
+    first.set_down(false);
+    changes.wait_for(|health| !health.is_fallback).await.unwrap();
+    assert_eq!(result(&tier).await, "of the first");
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,6 +1,9 @@
 //! Files that are missing, locked, damaged or of another format: a clear error, or an entry in its true state.
 
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::Stdio;
 use std::sync::Arc;
 
 use cache_core::{
@@ -269,4 +272,50 @@ async fn soft_deleted_entries_are_listed_and_not_served() {
     }
     assert_eq!(store.expire(&[found[0].id.clone()], Some(DAY)).await.unwrap(), 0);
     assert!(clock::now() < 4e9);
+}
+
+/// Reads a result of a file in this directory as a user who may not write there.
+const READER: &str = "ANIMECACHE_TEST_READS";
+
+#[tokio::test]
+async fn a_file_of_another_user_is_looked_at_anew_each_time() {
+    if let Some(file) = std::env::var_os(READER) {
+        return read_and_report(Path::new(&file)).await;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("http_cache.db");
+    let write = async |value: &'static str| {
+        let store = open(&file, IfMissing::Create).await.unwrap();
+        store.set("result_cache:p:1", value.into(), DAY).await.unwrap();
+        drop(store);
+        eventually(async || !directory.path().join("http_cache.db-wal").exists()).await;
+    };
+    write("1").await;
+    std::fs::set_permissions(directory.path(), PermissionsExt::from_mode(0o755)).unwrap();
+    let mut reader = std::process::Command::new("setpriv");
+    reader.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(std::env::current_exe().unwrap());
+    let name = "opening::a_file_of_another_user_is_looked_at_anew_each_time";
+    reader.args([name, "--exact", "--nocapture"]).env(READER, &file);
+    let Ok(mut reader) = reader.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn() else {
+        return;
+    };
+    let mut lines = BufReader::new(reader.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let mut said = |wanted: &str| lines.any(|line| line.ends_with(wanted));
+    // Another user cannot be had everywhere.
+    if !said("read 1") {
+        return;
+    }
+    write("2").await;
+    writeln!(reader.stdin.take().unwrap()).unwrap();
+    assert!(said("read 2"), "it was changed by its owner");
+    assert!(reader.wait().unwrap().success());
+}
+
+async fn read_and_report(file: &Path) {
+    let store = open(file, IfMissing::Fail).await.unwrap();
+    for _ in 0..2 {
+        let value = store.get("result_cache:p:1").await.unwrap().unwrap().value;
+        println!("\nread {}", std::str::from_utf8(&value).unwrap());
+        std::io::stdin().read_line(&mut String::new()).unwrap();
+    }
 }

@@ -1,6 +1,7 @@
 //! A read-only store delegates reads and rejects all modifications.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use cache_core::{Backend as _, Error, Filter, Inspect, ReadOnly};
 
@@ -30,6 +31,11 @@ async fn reads_pass_and_changes_are_refused() {
     refused(store.remove(std::slice::from_ref(&id)).await.err());
     refused(store.set("result_cache:p:1", "2".into(), DAY).await.err());
     assert_eq!(list(&store, &Filter::default(), 10).await, before);
+
+    // The limits of a service count the requests of programs that change nothing, too.
+    let (limit, wait) = ("1/1m".parse().unwrap(), Duration::from_secs(100));
+    assert_eq!(store.acquire_slot("host", &limit, wait).await.unwrap(), Duration::ZERO);
+    assert!(subject.store.acquire_slot("host", &limit, wait).await.unwrap() > Duration::from_secs(50));
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -25,6 +25,8 @@ pub struct FaultyStore {
 
 struct State {
     is_down: AtomicBool,
+    /// Before each response, in milliseconds.
+    delay: AtomicU64,
     health_checks: AtomicU32,
     /// A removal waits for a permit, once the number of removals is limited.
     removals: Semaphore,
@@ -35,6 +37,7 @@ impl FaultyStore {
     pub fn new(inner: Arc<dyn Inspect>) -> Self {
         let state = State {
             is_down: AtomicBool::new(false),
+            delay: AtomicU64::new(0),
             health_checks: AtomicU32::new(0),
             removals: Semaphore::new(Semaphore::MAX_PERMITS),
         };
@@ -44,6 +47,11 @@ impl FaultyStore {
     /// Stops responding, or responds again.
     pub fn set_down(&self, is_down: bool) {
         self.state.is_down.store(is_down, Ordering::SeqCst);
+    }
+
+    /// Responds only after this time.
+    pub fn set_delay(&self, delay: Duration) {
+        self.state.delay.store(delay.as_millis() as u64, Ordering::SeqCst);
     }
 
     /// Allows this number of further removal batches.
@@ -61,7 +69,11 @@ impl FaultyStore {
         Arc::strong_count(&self.state)
     }
 
-    fn up(&self) -> Result<&dyn Inspect> {
+    async fn up(&self) -> Result<&dyn Inspect> {
+        match self.state.delay.load(Ordering::SeqCst) {
+            0 => {}
+            delay => tokio::time::sleep(Duration::from_millis(delay)).await,
+        }
         if self.state.is_down.load(Ordering::SeqCst) {
             let source = io::Error::new(io::ErrorKind::ConnectionRefused, "switched off").into();
             return Err(Error::Unavailable { backend: self.inner.id(), source });
@@ -84,11 +96,11 @@ impl GenerationStore for FaultyStore {
 #[async_trait]
 impl ResultStore for FaultyStore {
     async fn get(&self, key: &str) -> Result<Option<StoredResult>> {
-        self.up()?.get(key).await
+        self.up().await?.get(key).await
     }
 
     async fn set(&self, key: &str, value: Bytes, ttl: Duration) -> Result<()> {
-        self.up()?.set(key, value, ttl).await
+        self.up().await?.set(key, value, ttl).await
     }
 
     async fn set_if(&self, key: &str, value: Bytes, ttl: Duration, generation: Generation) -> Result<bool> {
@@ -99,33 +111,33 @@ impl ResultStore for FaultyStore {
 #[async_trait]
 impl LeaseStore for FaultyStore {
     async fn acquire(&self, name: &str, owner: Uuid, ttl: Duration) -> Result<LeaseState> {
-        self.up()?.acquire(name, owner, ttl).await
+        self.up().await?.acquire(name, owner, ttl).await
     }
 
     async fn release(&self, name: &str, owner: Uuid, uncacheable_for: Option<Duration>) -> Result<()> {
-        self.up()?.release(name, owner, uncacheable_for).await
+        self.up().await?.release(name, owner, uncacheable_for).await
     }
 }
 
 #[async_trait]
 impl RateLimitStore for FaultyStore {
     async fn acquire_slot(&self, name: &str, limit: &RateLimit, max_wait: Duration) -> Result<Duration> {
-        self.up()?.acquire_slot(name, limit, max_wait).await
+        self.up().await?.acquire_slot(name, limit, max_wait).await
     }
 
     async fn block(&self, name: &str, time: Duration) -> Result<()> {
-        self.up()?.block(name, time).await
+        self.up().await?.block(name, time).await
     }
 }
 
 #[async_trait]
 impl StatsStore for FaultyStore {
     async fn add_stats(&self, delta: &StatsDelta) -> Result<()> {
-        self.up()?.add_stats(delta).await
+        self.up().await?.add_stats(delta).await
     }
 
     async fn stats(&self, since: f64) -> Result<StatsSnapshot> {
-        self.up()?.stats(since).await
+        self.up().await?.stats(since).await
     }
 }
 
@@ -139,7 +151,7 @@ impl Backend for FaultyStore {
 
     async fn health(&self) -> Health {
         self.state.health_checks.fetch_add(1, Ordering::SeqCst);
-        let problem = self.up().err().map(|error| error.to_string());
+        let problem = self.up().await.err().map(|error| error.to_string());
         Health { backend: self.id(), is_fallback: false, problem, server: None }
     }
 }
@@ -147,46 +159,46 @@ impl Backend for FaultyStore {
 #[async_trait]
 impl ResponseStore for FaultyStore {
     async fn lookup(&self, key: &CacheKey, renew: Option<Duration>) -> Result<Vec<StoredResponse>> {
-        self.up()?.lookup(key, renew).await
+        self.up().await?.lookup(key, renew).await
     }
 
     async fn insert(&self, entry: Entry, ttl: Option<Duration>) -> Result<Box<dyn ResponseWriter>> {
-        self.up()?.insert(entry, ttl).await
+        self.up().await?.insert(entry, ttl).await
     }
 
     async fn body(&self, id: &EntryId) -> Result<Option<StoredBody>> {
-        self.up()?.body(id).await
+        self.up().await?.body(id).await
     }
 
     async fn update_head(&self, id: &EntryId, entry: &Entry) -> Result<bool> {
-        self.up()?.update_head(id, entry).await
+        self.up().await?.update_head(id, entry).await
     }
 
     async fn expire(&self, ids: &[EntryId], ttl: Option<Duration>) -> Result<u64> {
-        self.up()?.expire(ids, ttl).await
+        self.up().await?.expire(ids, ttl).await
     }
 
     async fn remove(&self, ids: &[EntryId]) -> Result<RemoveStats> {
         self.state.removals.acquire().await.expect("never closed").forget();
-        self.up()?.remove(ids).await
+        self.up().await?.remove(ids).await
     }
 }
 
 #[async_trait]
 impl Inspect for FaultyStore {
     async fn scan(&self, filter: &Filter, from: Option<Cursor>, count: usize) -> Result<Page> {
-        self.up()?.scan(filter, from, count).await
+        self.up().await?.scan(filter, from, count).await
     }
 
     async fn details(&self, id: &EntryId) -> Result<Option<EntryDetails>> {
-        self.up()?.details(id).await
+        self.up().await?.details(id).await
     }
 
     async fn raw_body(&self, id: &EntryId, limit: usize) -> Result<Option<Bytes>> {
-        self.up()?.raw_body(id, limit).await
+        self.up().await?.raw_body(id, limit).await
     }
 
     async fn info(&self) -> Result<ServerInfo> {
-        self.up()?.info().await
+        self.up().await?.info().await
     }
 }

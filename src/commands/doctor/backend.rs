@@ -4,16 +4,20 @@ use std::time::Instant;
 
 use cache_core::{BackendKind, Capabilities, Error, MemoryLimit, ServerInfo, ServerRole};
 
-use crate::commands::doctor::command_line::quoted;
-use crate::commands::doctor::report::Check;
+use crate::commands::doctor::command_line::{quoted, redis_cli};
+use crate::commands::doctor::report::{Check, Status};
+use crate::commands::doctor::trial;
 use crate::commands::session::OpenCache;
 use crate::output::human::{bytes, count, elapsed};
 use cache_core::error_chain;
 
+/// Frees memory by deleting what expires soon, of both kinds.
+const FREE: &str = "animecache flush --ttl-under 1h";
+
 /// Above this share of the memory limit, writes are about to fail or entries to be evicted.
 const NEARLY_FULL: f64 = 0.9;
 
-pub(crate) async fn checks(cache: &OpenCache) -> Vec<Check> {
+pub(crate) async fn checks(cache: &OpenCache, is_read_only: bool) -> Vec<Check> {
     let backend = cache.store.id();
     let name = if backend.kind == BackendKind::Redis { "Redis" } else { "SQLite" };
     let started = Instant::now();
@@ -24,16 +28,20 @@ pub(crate) async fn checks(cache: &OpenCache) -> Vec<Check> {
     }
     let detail = format!("connected to {} in {}", backend.location, elapsed(took));
     let mut checks = vec![Check::ok(name, detail)];
+    if backend.kind == BackendKind::Redis {
+        // Before the server is examined: the trial learns what is refused.
+        checks.push(trial::check(&*cache.store, is_read_only).await);
+    }
     match cache.store.info().await {
         Ok(info) => {
             checks.push(version(&info));
             if let Some(server) = &info.server {
                 checks.push(Check::note("database", server.database.to_string()));
-                checks.push(role(server));
+                checks.push(role(server, &backend.location));
                 checks.extend(rights(server));
-                checks.push(memory(&info, &backend.location));
+                checks.push(memory(&info));
             } else {
-                checks.push(Check::note("size", info.memory_bytes.map_or("unknown".to_owned(), bytes)));
+                checks.push(size(&info, &backend.location));
             }
             if let Some(keys) = info.keys {
                 checks.push(Check::note(
@@ -45,6 +53,19 @@ pub(crate) async fn checks(cache: &OpenCache) -> Vec<Check> {
         Err(error) => checks.push(Check::warn("version", error_chain(&error), advice(&error))),
     }
     checks
+}
+
+/// The size of the file. Free space of a file that another program created is not given back by a flush.
+fn size(info: &ServerInfo, location: &str) -> Check {
+    let size = info.memory_bytes.map_or("unknown".to_owned(), bytes);
+    match info.free_bytes {
+        Some(free) if free > 0 => {
+            let vacuum = format!("sqlite3 {} VACUUM", quoted(location));
+            let detail = format!("{size}, {} of it free for new entries; {vacuum} gives it back", bytes(free));
+            Check::note("size", detail)
+        }
+        _ => Check::note("size", size),
+    }
 }
 
 /// The hint if one command failed but others work.
@@ -67,18 +88,20 @@ fn version(info: &ServerInfo) -> Check {
 }
 
 /// Whether the server takes changes, and has all entries.
-fn role(server: &Capabilities) -> Check {
+fn role(server: &Capabilities, location: &str) -> Check {
     let primary = match &server.role {
-        Some(ServerRole::Replica { primary: Some(primary), .. }) => primary.as_str(),
-        _ => "HOST:PORT",
+        Some(ServerRole::Replica { primary: Some(primary), .. }) => Some(primary.as_str()),
+        _ => None,
     };
     if let Some(reason) = server.incomplete_reason().or_else(|| server.read_only_reason()) {
         let detail = format!("{reason}: nothing can be stored, flushed or changed here");
-        return Check::warn("role", detail, format!("export REDIS_CACHE_URL=redis://{primary}/{}", server.database));
+        let fix = primary.map(|primary| format!("export REDIS_CACHE_URL=redis://{primary}/{}", server.database));
+        return Check::finding(Status::Warn, "role", detail, fix);
     }
     match (&server.writes_refused, &server.role) {
         (Some(reason), _) => {
-            Check::fail("role", format!("all writes are refused: {reason}"), "redis-cli INFO persistence")
+            let fix = redis_cli(location, "INFO persistence");
+            Check::fail("role", format!("all writes are refused: {reason}"), fix)
         }
         (None, Some(role)) => Check::ok("role", role.name()),
         (None, None) => Check::note("role", "unknown: this user may not ask (INFO)"),
@@ -113,7 +136,7 @@ pub(crate) fn denied(entries: u64) -> Option<Check> {
     })
 }
 
-fn memory(info: &ServerInfo, location: &str) -> Check {
+fn memory(info: &ServerInfo) -> Check {
     let (Some(memory), Some(limit)) = (info.memory_bytes, &info.limit) else {
         return Check::note("memory", "unknown: this user may not ask (INFO)");
     };
@@ -122,54 +145,20 @@ fn memory(info: &ServerInfo, location: &str) -> Check {
         return Check::ok("memory", format!("{used} used, no maxmemory limit"));
     };
     let detail = format!("{used} of {} used, maxmemory-policy {policy}", bytes(*limit));
-    let is_nearly_full = memory as f64 > *limit as f64 * NEARLY_FULL;
-    if policy.starts_with("allkeys-") {
-        // Entry, body and index are three keys: evicted one by one, they leave hollow entries behind.
-        let detail = format!("{detail}: the server may evict the body of an entry but keep its metadata");
-        Check::warn(
-            "memory",
-            detail,
-            format!("redis-cli -u {} CONFIG SET maxmemory-policy volatile-ttl", quoted(location)),
-        )
-    } else if is_nearly_full {
-        Check::warn("memory", format!("{detail}: almost full"), "animecache flush --idle-for 12h")
+    let share = memory as f64 / *limit as f64;
+    if policy != "noeviction" {
+        // Entry, body and index are three keys, all of which have a TTL: evicted one by one, they leave hollow entries
+        // behind. Another policy would change the server for all of its users.
+        let detail = format!(
+            "{detail}: the server evicts keys one by one, and may evict the body of an entry but keep its metadata; \
+             raise maxmemory, or use a server of its own for the cache"
+        );
+        Check::finding(Status::Warn, "memory", detail, None)
+    } else if share >= 1.0 {
+        Check::fail("memory", format!("{detail}: nothing can be stored"), FREE)
+    } else if share > NEARLY_FULL {
+        Check::warn("memory", format!("{detail}: almost full"), FREE)
     } else {
         Check::ok("memory", detail)
-    }
-}
-
-/// The error of opening the cache, with a hint.
-pub(crate) fn unreachable(error: &Error) -> Check {
-    let detail = error_chain(error);
-    let lower = detail.to_lowercase();
-    let says = |words: &[&str]| words.iter().any(|word| lower.contains(word));
-    let backend = match error {
-        Error::Unavailable { backend, .. }
-        | Error::Timeout { backend, .. }
-        | Error::Refused { backend, .. }
-        | Error::Missing { backend } => Some(backend),
-        _ => None,
-    };
-    match backend.map(|backend| (backend.kind, &*backend.location)) {
-        Some((BackendKind::Redis, _)) if says(&["noauth", "wrongpass", "authentication"]) => {
-            Check::fail("Redis", detail, "export REDIS_CACHE_URL=redis://USER:PASSWORD@HOST:6379/0")
-        }
-        Some((BackendKind::Redis, location)) if says(&["loading"]) => {
-            let fix =
-                format!("wait until Redis has loaded its data; see redis-cli -u {} INFO persistence", quoted(location));
-            Check::fail("Redis", detail, fix)
-        }
-        Some((BackendKind::Redis, _)) if says(&["db index", "switch database"]) => {
-            Check::fail("Redis", detail, "export REDIS_CACHE_URL=redis://HOST:6379/0")
-        }
-        Some((BackendKind::Redis, _)) => {
-            let fix = "docker compose -f assets/compose.yaml up -d redis, or: export HTTP_CACHE_STORAGE=sqlite";
-            Check::fail("Redis", detail, fix)
-        }
-        Some((_, location)) if matches!(error, Error::Missing { .. }) => {
-            Check::fail("SQLite", format!("{location} does not exist"), "animecache doctor --sqlite PATH")
-        }
-        Some(_) => Check::fail("SQLite", detail, "animecache doctor --sqlite PATH"),
-        None => Check::fail("cache", detail, "correct the setting reported above"),
     }
 }

@@ -58,6 +58,12 @@ impl CommandLine {
     }
 }
 
+/// A command of `redis-cli` for the server at this URL. A masked password cannot be typed: then the variable is used.
+pub(crate) fn redis_cli(location: &str, command: &str) -> String {
+    let url = if location.contains(MASK) { "\"$REDIS_CACHE_URL\"".to_owned() } else { quoted(location) };
+    format!("redis-cli -u {url} {command}")
+}
+
 /// A word, quoted for a shell.
 pub(crate) fn quoted(word: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "_./:@%+=,-".contains(c);

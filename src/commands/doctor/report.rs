@@ -31,7 +31,7 @@ pub(crate) struct Check {
 
 #[derive(Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-enum Status {
+pub(crate) enum Status {
     Ok,
     /// Information, not a problem.
     Note,
@@ -65,6 +65,11 @@ impl Check {
         Self { name, status: Status::Fail, detail: detail.into(), fix: Some(fix.into()) }
     }
 
+    /// A problem, with a command that can be typed as it stands, if one helps.
+    pub(crate) fn finding(status: Status, name: &'static str, detail: impl Into<String>, fix: Option<String>) -> Self {
+        Self { name, status, detail: detail.into(), fix }
+    }
+
     fn is_finding(&self) -> bool {
         matches!(self.status, Status::Warn | Status::Fail)
     }
@@ -76,6 +81,7 @@ fn label(name: &'static str) -> &'static str {
         "enabled" => "cache",
         "storage" | "cache" => "backend",
         "SQLite folder" => "SQLite directory",
+        "integrity" => "states",
         other => other,
     }
 }

@@ -37,11 +37,11 @@ use crate::store::sqlite::bodies::BodyReader;
 use crate::store::sqlite::database::Database;
 use crate::store::sqlite::failure::Failure;
 use crate::store::sqlite::if_missing::IfMissing;
-use crate::store::sqlite::rows::{Depth, Reader};
+use crate::store::sqlite::rows::Reader;
 use crate::store::sqlite::scan::Position;
 use crate::store::sqlite::worker::Worker;
 use crate::store::sqlite::writer::SqliteWriter;
-use crate::store::sqlite::{bodies, leases, rate_limit, rows, scan, schema, space, stats, write};
+use crate::store::sqlite::{bodies, details, leases, rate_limit, rows, scan, schema, space, stats, write};
 use crate::store::traits::{
     Backend, LeaseStore, RateLimitStore, ResponseStore, ResponseWriter, ResultStore, StatsStore, Store,
 };
@@ -81,6 +81,19 @@ impl Sqlite {
         let writer = Arc::new(Worker::start(backend.clone(), open.clone(), None).await?);
         let reader = Arc::new(Worker::start(backend.clone(), open, Some(Arc::clone(&writer))).await?);
         Ok(Self { reader, writer, backend, renewals: Renewals::default(), is_quick: Arc::default() })
+    }
+
+    /// The first damage that `PRAGMA quick_check` finds in the file; `None`: it finds none.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub async fn quick_check(&self) -> Result<Option<String>> {
+        let found: String = self
+            .read("checking the file", |database, _| {
+                Ok(database.connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?)
+            })
+            .await?;
+        Ok((found != "ok").then_some(found))
     }
 
     /// Runs `read` with a reader of the present state.
@@ -295,7 +308,7 @@ impl Inspect for Sqlite {
 
     async fn details(&self, id: &EntryId) -> Result<Option<EntryDetails>> {
         let id = id.clone();
-        self.read("reading an entry", move |database, reader| details(database, reader, &id)).await
+        self.read("reading an entry", move |database, reader| details::details(database, reader, &id)).await
     }
 
     async fn raw_body(&self, id: &EntryId, limit: usize) -> Result<Option<Bytes>> {
@@ -358,40 +371,4 @@ fn lookup(database: &Database, reader: &Reader<'_>, key: &CacheKey) -> Result<Ve
         Ok(StoredResponse { id: EntryId::Http(database.layout, entry.id), entry: Arc::new(entry), expires_at, body })
     };
     live.into_iter().map(with_body).collect()
-}
-
-fn details(database: &Database, reader: &Reader<'_>, id: &EntryId) -> Result<Option<EntryDetails>, Failure> {
-    let of_entry = |found: rows::StoredResponse| EntryDetails {
-        summary: found.summary,
-        entry: found.entry,
-        chunks: found.chunks,
-        keys: Vec::new(),
-    };
-    let of_value = |summary| EntryDetails { summary, entry: None, chunks: 1, keys: Vec::new() };
-    let key = match id {
-        EntryId::Http(layout, id) if *layout == database.layout => {
-            return Ok(reader.entry(*id, Depth::Entry)?.map(of_entry));
-        }
-        EntryId::Http(..) => return Ok(None),
-        EntryId::Key(key) => key,
-    };
-    if let Some(rowid) = rows::row_of(key) {
-        let found = reader.entries("e.rowid = ?1", rowid, 1, Depth::Entry)?.pop();
-        return Ok(found.filter(|found| found.summary.id == *id).map(of_entry));
-    }
-    if rows::orphan_of(key).is_some() {
-        let body = bodies::raw(database, id, usize::MAX)?;
-        return Ok(body.map(|body| of_value(scan::orphan(id.clone(), body.len() as u64))));
-    }
-    if !schema::has_own(reader.connection)? {
-        return Ok(None);
-    }
-    let mut statement = reader.connection.prepare_cached(
-        "SELECT rowid, key, LENGTH(value), created_at, expires_at FROM animecache_results WHERE key = ?1",
-    )?;
-    let mut rows = statement.query([&key[..]])?;
-    match rows.next()? {
-        Some(row) => Ok(Some(of_value(scan::result(reader.services, reader.now, row)?))),
-        None => Ok(None),
-    }
 }
