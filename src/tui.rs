@@ -40,7 +40,7 @@ use crate::tui::frame_times::FrameTimes;
 use crate::tui::keymap::{KEYMAP, Keymap};
 use crate::tui::options::Options;
 use crate::tui::runner::Runner;
-use crate::tui::view::theme::{THEME, Theme};
+use crate::tui::view::theme::Themes;
 
 /// Shows the dashboard until it is left, then prints the summary of an unfinished change. The first frame does not wait
 /// for `opening`. For `config` and `catalogue` see [`Runner::new`].
@@ -54,14 +54,17 @@ pub async fn run(
     options: Options,
 ) -> anyhow::Result<Exit> {
     let keymap = Keymap::parse(KEYMAP)?;
-    let theme = Theme::parse(THEME, options.has_color)?;
+    let themes = Themes::load(options.has_color)?;
     let (runner, inbox) = Runner::new(opening, settings, catalogue, Box::new(terminal::copy));
     let (guard, mut terminal) = terminal::enter().context("cannot set up the terminal")?;
+    if options.has_color {
+        terminal::ask_background();
+    }
     let input = event::messages().context("cannot read terminal input")?;
     let size = terminal.size().context("cannot determine the terminal size")?;
     let mut app = App::new(options, keymap, size, TimeZone::system(), clock::now());
     let mut times = FrameTimes::from_environment();
-    let end = run::drive(&mut *terminal, input, runner, inbox, &mut app, &theme, |time| times.record(time)).await;
+    let end = run::drive(&mut *terminal, input, runner, inbox, &mut app, &themes, |time| times.record(time)).await;
     drop(guard);
     times.report();
     let summary = app.take_exit_summary();

@@ -15,6 +15,11 @@ use crate::output::style;
 use crate::tui::options::Options;
 use crate::{demo, tui};
 
+/// Whether `COLORFGBG` names a light background: its last number is that of a light ANSI color.
+fn has_light_background(colors: &str) -> bool {
+    colors.rsplit(';').next().and_then(|color| color.parse::<u8>().ok()).is_some_and(|color| color == 7 || color > 8)
+}
+
 /// Runs the dashboard.
 pub(crate) async fn run(session: &Session) -> anyhow::Result<Exit> {
     if !stdin().is_terminal() || !stdout().is_terminal() {
@@ -30,6 +35,7 @@ pub(crate) async fn run(session: &Session) -> anyhow::Result<Exit> {
     let options = Options {
         is_read_only: session.global.read_only,
         is_demo: session.global.demo,
+        is_light: std::env::var("COLORFGBG").is_ok_and(|colors| has_light_background(&colors)),
         has_color: style::is_wanted(session.global.color, &stdout()),
     };
     let mut config = session.settings.cache.clone();

@@ -41,6 +41,15 @@ use crate::tui::layout::regions::Regions;
 use crate::tui::options::Options;
 use crate::tui::ticket::Ticket;
 
+/// Seconds between a known change of the cache and the next listing.
+const SOON: f64 = 5.0;
+
+/// Seconds between two listings.
+const RESCAN_INTERVAL: f64 = 60.0;
+
+/// The least pause between two listings, as a multiple of the duration of one.
+const RESCAN_PAUSE: f64 = 20.0;
+
 /// The state of the table.
 #[derive(Debug, Default)]
 pub struct Table {
@@ -80,6 +89,24 @@ pub struct Scan {
     pub total: u64,
     /// A scan has completed once.
     pub is_complete: bool,
+    /// When the current scan began, in Unix seconds.
+    pub began: f64,
+    /// How long the last complete scan took, in seconds.
+    pub took: f64,
+    /// When the last complete scan began: what is shown is at least so old. Unix seconds.
+    pub listed_at: Option<f64>,
+    /// Entries are known to have changed since.
+    pub is_outdated: bool,
+}
+
+impl Scan {
+    /// Whether it is time to list the entries again: soon after a known change, else from time to time, but never for
+    /// more than a small part of the time.
+    pub fn is_due(&self, now: f64) -> bool {
+        let interval = if self.is_outdated { SOON } else { RESCAN_INTERVAL };
+        let interval = interval.max(self.took * RESCAN_PAUSE);
+        self.ticket.is_none() && self.listed_at.is_some_and(|at| now - at >= self.took + interval)
+    }
 }
 
 /// Printed after the terminal is restored, if a change was running when the dashboard was left.

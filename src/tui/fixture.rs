@@ -148,7 +148,7 @@ pub(crate) fn tally() -> RateTable {
         bucket(20.0, Scope::Result("anisearch_anime".into()), 3, 0),
         bucket(20.0, Scope::Result("anisearch_episodes".into()), 5, 4),
     ];
-    RateTable { counted: StatsSnapshot { hours, ..StatsSnapshot::default() }, server: Some((7, 3)) }
+    RateTable { counted: StatsSnapshot { hours, ..StatsSnapshot::default() }, server: Some((7, 3)), memory: None }
 }
 
 /// Sends statistics to the dashboard.

@@ -26,6 +26,8 @@ pub enum Message {
     Paste(String),
     /// The terminal was resized.
     Resized(Size),
+    /// The terminal has a light background, or a dark one.
+    Background { is_light: bool },
     /// The clock advanced to this time, in Unix seconds.
     Tick(f64),
     /// The backend in use changed, or is reachable again.

@@ -7,6 +7,8 @@ pub struct Options {
     pub is_read_only: bool,
     /// The cache is the temporary one of the demo.
     pub is_demo: bool,
+    /// The background of the terminal is known to be light.
+    pub is_light: bool,
     /// Colors are enabled, unless `NO_COLOR` or `--color never` is set.
     pub has_color: bool,
 }

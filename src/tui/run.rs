@@ -18,7 +18,7 @@ use crate::tui::runner::Runner;
 use crate::tui::terminal::suspend;
 use crate::tui::update::{start, update};
 use crate::tui::view;
-use crate::tui::view::theme::Theme;
+use crate::tui::view::theme::Themes;
 
 /// A question takes no answer until it has been on the screen for so long without a key: letters that follow the one
 /// that opened it, typed ahead or pasted, are not meant for it.
@@ -38,10 +38,10 @@ pub async fn drive<B: Backend>(
     mut runner: Runner,
     mut inbox: mpsc::Receiver<Message>,
     app: &mut App,
-    theme: &Theme,
+    themes: &Themes,
     observe: impl FnMut(Duration),
 ) -> Result<(), B::Error> {
-    let end = step(terminal, &mut input, &mut runner, &mut inbox, app, theme, observe).await;
+    let end = step(terminal, &mut input, &mut runner, &mut inbox, app, themes, observe).await;
     runner.close().await;
     end
 }
@@ -53,7 +53,7 @@ async fn step<B: Backend>(
     runner: &mut Runner,
     inbox: &mut mpsc::Receiver<Message>,
     app: &mut App,
-    theme: &Theme,
+    themes: &Themes,
     mut observe: impl FnMut(Duration),
 ) -> Result<(), B::Error> {
     let mut work = Instant::now();
@@ -70,7 +70,7 @@ async fn step<B: Backend>(
                 runner.start(effect);
             }
         }
-        terminal.draw(|frame| view::draw(frame, app, theme))?;
+        terminal.draw(|frame| view::draw(frame, app, themes.of(app.options.is_light)))?;
         observe(work.elapsed());
         quiet_at = app.dialog.as_ref().filter(|dialog| dialog.awaits_quiet()).map(|_| quiet_at.unwrap_or_else(quiet));
         let mut next = tokio::select! {

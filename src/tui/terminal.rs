@@ -2,7 +2,7 @@
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io;
-use std::io::{Stdout, stdout};
+use std::io::{Stdout, Write as _, stdout};
 use std::mem::ManuallyDrop;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -74,6 +74,12 @@ impl Drop for Guard {
     fn drop(&mut self) {
         restore();
     }
+}
+
+/// Asks for the background color (OSC 11). Most terminals respond; the others ignore it.
+pub fn ask_background() {
+    let mut screen = stdout();
+    let _ = screen.write_all(b"\x1b]11;?\x1b\\").and_then(|()| screen.flush());
 }
 
 /// Copies a text to the clipboard of the terminal, also over SSH (OSC 52).

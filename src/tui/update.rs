@@ -46,6 +46,10 @@ pub fn update(app: &mut App, message: Message) -> Vec<Effect> {
             enrich::keep_on_screen(app);
             Vec::new()
         }
+        Message::Background { is_light } => {
+            app.options.is_light = is_light;
+            Vec::new()
+        }
         Message::Tick(now) => response::tick(app, now),
         Message::Health(health) => response::take_health(app, health),
         Message::Quiet => {

@@ -16,7 +16,7 @@ use animecache::tui::message::Message;
 use animecache::tui::options::Options;
 use animecache::tui::run::drive;
 use animecache::tui::runner::Runner;
-use animecache::tui::view::theme::{THEME, Theme};
+use animecache::tui::view::theme::Themes;
 use cache_core::{Config, Inspect, Opened, clock};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use futures_util::Stream;
@@ -67,10 +67,10 @@ impl Session {
         #[expect(clippy::disallowed_methods, reason = "the program under test runs beside the person in front of it")]
         let task = tokio::spawn(async move {
             let keymap = Keymap::parse(KEYMAP).unwrap();
-            let theme = Theme::parse(THEME, true).unwrap();
+            let themes = Themes::load(true).unwrap();
             let mut app = App::new(options, keymap, Size::new(120, 40), TimeZone::UTC, clock::now());
             let mut terminal = Terminal::new(shared).unwrap();
-            drive(&mut terminal, input, runner, inbox, &mut app, &theme, |_| ()).await.unwrap();
+            drive(&mut terminal, input, runner, inbox, &mut app, &themes, |_| ()).await.unwrap();
             app
         });
         Self { screen, keyboard, copied, turns: AtomicUsize::new(0), task }

@@ -53,7 +53,7 @@ async fn a_title_is_enriched_and_its_entries_are_browsed() {
     let session = open(&server, &upstream).await;
     session.keys("e").settle().await;
     assert!(session.screen().contains("No runs yet"), "{}", session.screen());
-    session.keys("/bebop<enter>").keys(JIKAN_ALONE).keys("<enter>").settle().await;
+    session.keys("/bebop<enter>").keys(JIKAN_ALONE).keys("<enter><quiet>y").settle().await;
     let screen = session.screen();
     let requests = asked(&upstream);
     assert!(screen.contains("same") && screen.contains(&format!("{requests}/{requests}")), "{screen}");
@@ -67,10 +67,10 @@ async fn a_title_is_enriched_and_its_entries_are_browsed() {
     assert!(other.screen().contains(&format!(" {requests} entries")), "{}", other.screen());
     other.keys("e").settle().await;
     assert!(!other.screen().contains("No runs yet") && other.screen().contains("same"), "{}", other.screen());
-    other.keys("/bebop<enter>").keys(JIKAN_ALONE).keys("<enter>").settle().await;
+    other.keys("/bebop<enter>").keys(JIKAN_ALONE).keys("<enter><quiet>y").settle().await;
     assert!(other.screen().contains("was served from the cache"), "{}", other.screen());
     assert_eq!(asked(&upstream), requests);
-    other.keys("f").settle().await;
+    other.keys("f<quiet>y").settle().await;
     assert_eq!(asked(&upstream), 2 * requests, "{}", other.screen());
 }
 
@@ -79,11 +79,11 @@ async fn a_run_is_cancelled_or_left_at_any_time() {
     let (server, upstream) = (RedisServer::start(""), Upstream::start(None, 1_000.0).await.unwrap());
     let session = open(&server, &upstream).await;
     session.keys("e").settle().await;
-    session.keys(JIKAN_ALONE).keys("<enter>");
+    session.keys(JIKAN_ALONE).keys("<enter><quiet>y");
     until(&session, "Cold pass").await;
     session.keys("<esc>").settle().await;
     assert!(session.screen().contains("Canceled"), "{}", session.screen());
-    session.keys("<enter>");
+    session.keys("<enter><quiet>y");
     until(&session, "Cold pass").await;
     session.keys("e");
     until(&session, "Enrich 0%").await;

@@ -189,9 +189,9 @@ async fn a_flush_stops_at_a_batch_and_says_what_it_did() {
     store.allow_removals(1);
     session.settle().await;
     let screen = session.screen();
-    assert_eq!(keys_left(&memory).await, 1_000, "{screen}");
-    assert!(screen.contains("Stopped: Deleted 2,000 entries"), "{screen}");
-    assert!(screen.contains("scanned 1,000 of ~1,000"), "{screen}");
+    assert_eq!(keys_left(&memory).await, 2_800, "{screen}");
+    assert!(screen.contains("Stopped: Deleted 200 entries"), "{screen}");
+    assert!(screen.contains("scanned 2,800 of ~2,800"), "{screen}");
 }
 
 #[tokio::test]

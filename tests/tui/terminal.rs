@@ -88,7 +88,7 @@ fn a_verbose_dashboard_logs_to_a_file_not_to_the_terminal() {
     assert!(!pty.screen().contains("DEBUG"), "{}", pty.screen());
     pty.keys("q");
     assert_eq!(pty.end().0, 0);
-    let log = std::fs::read_to_string(directory.path().join(".local/state/animecache/log")).unwrap();
+    let log = std::fs::read_to_string(directory.path().join(".xdg/animecache/log")).unwrap();
     assert!(log.contains("cache_core"), "{log}");
 }
 

@@ -4,6 +4,7 @@ use cache_core::EventSource;
 use cache_core::admin::batch::Target;
 use tui_textarea::TextArea;
 
+use crate::enrich::progress::EnrichPlan;
 use crate::tui::app::job::AfterJob;
 use crate::tui::effect::Effect;
 use crate::tui::keymap::Mode;
@@ -63,6 +64,8 @@ pub struct Confirm {
 pub enum PendingEffect {
     /// A change: the effect, its verb, its size, and its follow-up for the rows.
     Change(Box<Effect>, (&'static str, u64, AfterJob)),
+    /// An enrichment, which sends requests to the services.
+    Enrich(Box<EnrichPlan>),
     /// A watch that changes a setting of the server or slows it down.
     Watch(Ticket, EventSource),
 }

@@ -18,6 +18,8 @@ pub struct RateTable {
     pub counted: StatsSnapshot,
     /// Hits and misses of the whole server since its start.
     pub server: Option<(u64, u64)>,
+    /// Memory in use by the server, and its limit; bytes.
+    pub memory: Option<(u64, u64)>,
 }
 
 /// Hits and misses of each window, [`StatsWindow::ALL`].
@@ -32,6 +34,7 @@ pub struct Rates {
     pub next_read: f64,
     scopes: BTreeMap<Scope, Windows>,
     has_server: bool,
+    memory: Option<(u64, u64)>,
 }
 
 /// One line.
@@ -48,6 +51,11 @@ pub enum Rate {
 const UNCOUNTED: [&str; 2] = ["No hit counters (see", "'animecache stats')"];
 
 impl Rates {
+    /// The share of its memory limit that the server uses; 0: it has no limit, or that is not known.
+    pub fn memory_share(&self) -> f64 {
+        self.memory.map_or(0.0, |(used, limit)| used as f64 / limit.max(1) as f64)
+    }
+
     /// Stores a response; `now` in Unix seconds.
     pub fn take(&mut self, tally: &RateTable, now: f64) {
         self.scopes.clear();
@@ -57,6 +65,7 @@ impl Rates {
             }
         }
         self.has_server = tally.server.is_some();
+        self.memory = tally.memory;
     }
 
     /// Clears everything: another backend is in use.

@@ -152,6 +152,18 @@ fn modifiers(params: &[u16]) -> KeyModifiers {
     each.into_iter().filter(|(bit, _)| mask & bit != 0).map(|(_, modifier)| modifier).collect()
 }
 
+/// Whether a color is light: `rgb:ffff/ffff/ffff`, with one to four digits each.
+fn is_light(color: &[u8]) -> Option<bool> {
+    let text = std::str::from_utf8(color).ok()?.strip_prefix("rgb:")?;
+    let share = |digits: &str| {
+        let most = 16_u32.checked_pow(digits.len().try_into().ok()?)? - 1;
+        Some(f64::from(u32::from_str_radix(digits, 16).ok()?) / f64::from(most))
+    };
+    let shares: Vec<f64> = text.split('/').map(share).collect::<Option<_>>()?;
+    let [red, green, blue] = shares[..] else { return None };
+    Some(0.299 * red + 0.587 * green + 0.114 * blue > 0.5)
+}
+
 impl Perform for Keys {
     fn print(&mut self, character: char) {
         if let Some(paste) = &mut self.paste {
@@ -216,6 +228,14 @@ impl Perform for Keys {
         }
     }
 
+    fn osc_dispatch(&mut self, params: &[&[u8]], _: bool) {
+        if let [b"11", color] = params
+            && let Some(is_light) = is_light(color)
+        {
+            self.events.push(Message::Background { is_light });
+        }
+    }
+
     fn esc_dispatch(&mut self, intermediates: &[u8], _: bool, byte: u8) {
         match byte {
             _ if self.paste.is_some() || !intermediates.is_empty() => {}
@@ -249,6 +269,7 @@ mod tests {
             Message::Key(KeyEvent { code, modifiers, .. }) => format!("<{modifiers}-{code}>"),
             Message::Paste(text) => format!("[{text}]"),
             Message::Mouse(MouseEvent { kind, column, row, .. }) => format!("<{kind:?} {column},{row}>"),
+            Message::Background { .. } => String::new(),
             other => panic!("{other:?}"),
         };
         events.iter().map(name).collect()
@@ -283,6 +304,21 @@ mod tests {
     #[case(b"\x1b[200~two\rlines \x1b[A\x1b[201~x", "[two\rlines ]x")]
     fn keys_are_told_apart(#[case] bytes: &[u8], #[case] expected: &str) {
         assert_eq!(decode(&[bytes]), expected);
+    }
+
+    #[rstest]
+    #[case(b"\x1b]11;rgb:ffff/ffff/ffff\x1b\\", Some(true))]
+    #[case(b"\x1b]11;rgb:fd/f6/e3\x07", Some(true))]
+    #[case(b"\x1b]11;rgb:1e1e/1e1e/1e1e\x07", Some(false))]
+    #[case(b"\x1b]11;rgb:x/1e/1e\x07", None)]
+    #[case(b"\x1b]11;rgb:///\x07", None)]
+    #[case(b"\x1b]10;rgb:00/00/00\x07", None)]
+    fn the_background_is_read(#[case] bytes: &[u8], #[case] expected: Option<bool>) {
+        let events = Decoder::default().advance(bytes);
+        let read = events
+            .iter()
+            .find_map(|event| if let Message::Background { is_light } = event { Some(*is_light) } else { None });
+        assert_eq!(read, expected);
     }
 
     #[test]

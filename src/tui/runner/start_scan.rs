@@ -4,7 +4,9 @@ use std::sync::{Arc, OnceLock};
 
 use cache_core::StatsWindow;
 use cache_core::admin::select;
-use cache_core::{BodyPattern, EntryId, Error, Filter, Health, Inspect, Opened, clock, error_chain, pages};
+use cache_core::{
+    BodyPattern, EntryId, Error, Filter, Health, Inspect, MemoryLimit, Opened, clock, error_chain, pages,
+};
 use futures_util::future::BoxFuture;
 use futures_util::{StreamExt, TryStreamExt};
 use tokio::sync::{mpsc, watch};
@@ -119,7 +121,11 @@ pub(crate) fn start_count(tasks: &mut Tasks, ticket: Ticket) {
 
 async fn count(store: &dyn Inspect) -> Result<RateTable, Error> {
     let (counted, info) = tokio::try_join!(store.stats(StatsWindow::Week.since(clock::now())), store.info())?;
-    Ok(RateTable { counted, server: info.keyspace })
+    let memory = match (info.memory_bytes, info.limit) {
+        (Some(used), Some(MemoryLimit::Limited { bytes, .. })) => Some((used, bytes)),
+        _ => None,
+    };
+    Ok(RateTable { counted, server: info.keyspace, memory })
 }
 
 /// Checks the health of the store.

@@ -79,6 +79,9 @@ impl<'a> ChangeTarget<'a> {
             ("Size".to_owned(), human::bytes(plan.bytes)),
             ("Selection".to_owned(), self.name.clone()),
         ];
+        if let Some(listed_at) = app.scan.listed_at {
+            facts.push(("Listed".to_owned(), format!("{} ago", human::duration(app.now - listed_at))));
+        }
         facts.extend(self.age(plan, app.now));
         facts.extend(self.stale(app.now));
         if app.scan.ticket.is_some() || !app.scan.is_complete {

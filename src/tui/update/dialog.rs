@@ -10,7 +10,7 @@ use crate::tui::app::dialog::{Confirm, Dialog, PendingEffect, Ttl};
 use crate::tui::effect::Effect;
 use crate::tui::update::movement::moved;
 use crate::tui::update::ttl::preview;
-use crate::tui::update::{change, ttl, watch};
+use crate::tui::update::{change, enrich, ttl, watch};
 use crate::tui::view::dialog::fits;
 use crate::tui::view::help;
 
@@ -100,6 +100,7 @@ pub(crate) fn act(app: &mut App, action: Action) -> Vec<Effect> {
 fn release(app: &mut App, confirm: Confirm) -> Vec<Effect> {
     match confirm.pending {
         PendingEffect::Change(effect, job) => change::begin(app, *effect, job),
+        PendingEffect::Enrich(plan) => enrich::begin(app, *plan),
         PendingEffect::Watch(ticket, source) => watch::begin(app, ticket, source),
     }
 }

@@ -8,12 +8,13 @@ use tui_textarea::TextArea;
 
 use crate::enrich::history::Run;
 use crate::enrich::mode::Mode;
+use crate::enrich::progress::EnrichPlan;
 use crate::enrich::report::{EnrichReport, Verdict};
 use crate::output::human::counted;
 use crate::output::safe;
 use crate::services::SERVICES;
 use crate::tui::action::Action;
-use crate::tui::app::dialog::Dialog;
+use crate::tui::app::dialog::{Confirm, Dialog, PendingEffect};
 use crate::tui::app::enrich::{Enrich, OutcomeView, Place, Running, ServiceTally, TitleList};
 use crate::tui::app::loadable::Loadable;
 use crate::tui::app::query::ResponseDigest;
@@ -23,7 +24,8 @@ use crate::tui::focus::{Focus, Pane, Screen};
 use crate::tui::layout::regions::Regions;
 use crate::tui::ticket::Ticket;
 use crate::tui::update::movement::moved;
-use crate::tui::update::{filter, scan, tree};
+use crate::tui::update::weight::Weight;
+use crate::tui::update::{dialog, filter, scan, tree};
 
 /// Shows the tab.
 pub(crate) fn open(app: &mut App) -> Vec<Effect> {
@@ -237,6 +239,48 @@ fn run(app: &mut App, mode: Mode) -> Vec<Effect> {
         app.show_error(reason);
         return Vec::new();
     }
+    if app.options.is_demo {
+        return begin(app, plan);
+    }
+    confirm(app, plan);
+    Vec::new()
+}
+
+/// Asks before services other than the simulated ones receive requests.
+fn confirm(app: &mut App, plan: EnrichPlan) {
+    let services: Vec<_> = plan.services().collect();
+    let hosts = services.iter().map(|service| app.enrich.host(*service).unwrap_or(service.name()));
+    let hosts = hosts.collect::<Vec<_>>().join(", ");
+    let (cold, word) = match plan.mode {
+        Mode::Fresh => ("requests everything, whether it is cached or not", "Refetch"),
+        _ => ("requests what is not cached, within the rate limits", "Enrich"),
+    };
+    let mut facts = vec![
+        ("Services", counted(services.len() as u64, "service")),
+        ("Cold pass", cold.to_owned()),
+        ("Warm pass", "must be served from the cache alone".to_owned()),
+        ("Hosts", hosts),
+        ("Backend", app.backend().map(ToString::to_string).unwrap_or_default()),
+    ];
+    if services.contains(&crate::services::anidb()) {
+        facts.push(("Note", "AniDB bans clients that send too many requests".to_owned()));
+    }
+    let confirm = Confirm {
+        title: format!("{word} {}?", safe::line(&plan.anime.name())),
+        facts: facts.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+        essential: 2,
+        is_answerable: false,
+        word: Weight::Passing.word(),
+        typed: TextArea::default(),
+        verb: "send requests",
+        refusal: "Canceled",
+        pending: PendingEffect::Enrich(Box::new(plan)),
+    };
+    dialog::ask(app, Dialog::Confirm(Box::new(confirm)));
+}
+
+/// Starts a run.
+pub(crate) fn begin(app: &mut App, plan: EnrichPlan) -> Vec<Effect> {
     let ticket = app.ticket();
     let services = ServiceTally::all(&plan.progress());
     app.enrich.running = Some(Running { ticket, title: plan.anime.name(), since: app.now, services });

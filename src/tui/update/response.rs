@@ -16,7 +16,7 @@ use crate::tui::app::{App, Failure, Scan, Table};
 use crate::tui::effect::Effect;
 use crate::tui::message::{EnrichProgress, Outcome};
 use crate::tui::ticket::Ticket;
-use crate::tui::update::scan::{HEALTH_INTERVAL, begin_scan, count, show_lost_store};
+use crate::tui::update::scan::{HEALTH_INTERVAL, begin_scan, count, rescan, show_lost_store};
 use crate::tui::update::{enrich, filter, job, tree, watch};
 
 /// Seconds for which a notice replaces the hints. An error stays until the next key.
@@ -37,6 +37,7 @@ pub(crate) fn tick(app: &mut App, now: f64) -> Vec<Effect> {
         app.health_ticket = Some(ticket);
         effects.push(Effect::CheckHealth(ticket));
     }
+    effects.extend(rescan(app));
     if app.show_lost().is_none() && now >= app.rates.next_read {
         effects.extend(count(app));
     }
@@ -135,6 +136,8 @@ fn scanned(app: &mut App, ticket: Ticket, result: Result<(), Error>) -> Vec<Effe
         Ok(()) => {
             app.scan.is_complete = true;
             app.scan.total = app.scan.scanned;
+            app.scan.took = (app.now - app.scan.began).max(0.0);
+            app.scan.listed_at = Some(app.scan.began);
             app.rows.end_scan(&mut app.tree);
             if app.filter.query.filter.dead_schemas {
                 app.choose_rows();

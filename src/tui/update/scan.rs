@@ -24,14 +24,25 @@ pub(crate) fn begin_scan(app: &mut App) -> Vec<Effect> {
         return Vec::new();
     }
     let mut effects: Vec<Effect> = app.scan.ticket.map(Effect::Cancel).into_iter().collect();
-    let ticket = app.ticket();
-    app.scan = Scan { ticket: Some(ticket), is_complete: app.scan.is_complete, ..Scan::default() };
-    app.rows.begin_scan();
+    effects.push(list(app));
     // The inspector may show an outdated entry, too.
     app.inspector.subject = None;
-    effects.push(Effect::Scan(ticket));
     effects.extend(count(app));
     effects
+}
+
+/// Lists the entries again if what is shown is old, but not under the hands of a change.
+pub(crate) fn rescan(app: &mut App) -> Option<Effect> {
+    let is_idle = app.dialog.is_none() && app.job.is_none() && app.show_lost().is_none();
+    (is_idle && app.scan.is_due(app.now)).then(|| list(app))
+}
+
+fn list(app: &mut App) -> Effect {
+    let ticket = app.ticket();
+    let Scan { is_complete, took, listed_at, .. } = app.scan;
+    app.scan = Scan { ticket: Some(ticket), is_complete, took, listed_at, began: app.now, ..Scan::default() };
+    app.rows.begin_scan();
+    Effect::Scan(ticket)
 }
 
 /// Notes that the store is unreachable, if a request failed before the next health check.

@@ -6,7 +6,7 @@ pub(crate) mod enrich;
 use std::io;
 
 use cache_core::admin::batch::FlushPlan;
-use cache_core::{Error, Health, Page};
+use cache_core::{CacheEvent, CacheKind, Error, EventKind, Health, Observation, Page};
 use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::Size;
 use rstest::rstest;
@@ -18,7 +18,7 @@ use crate::tui::app::rates::Rate;
 use crate::tui::app::sort::Column;
 use crate::tui::effect::Effect;
 use crate::tui::fixture::{NOW, app, backend, blank, count, entries, http, listed, press, scan_of, tally};
-use crate::tui::message::{EnrichProgress, Message, Outcome};
+use crate::tui::message::{EnrichProgress, Message, Outcome, WatchUpdate};
 use crate::tui::options::Options;
 use crate::tui::ticket::Ticket;
 use crate::tui::update::update;
@@ -129,6 +129,50 @@ fn rates_that_fit_are_those_with_most_requests() {
     assert_eq!((names(1), names(0)), (vec!["Total"], vec![]));
     let Rate::Counted(_, [hour, day, week]) = app.rates.lines(1)[0] else { panic!("no counters") };
     assert_eq!([hour, day, week].map(|counts| counts.hits + counts.misses), [10, 1_553, 1_603]);
+}
+
+/// Whether a scan begins at this time.
+fn is_listed_at(app: &mut App, now: f64) -> bool {
+    update(app, Message::Tick(now)).iter().any(|effect| matches!(effect, Effect::Scan(_)))
+}
+
+#[test]
+fn an_old_listing_is_made_anew_when_idle() {
+    let mut app = app();
+    assert!(!is_listed_at(&mut app, NOW + 59.0));
+    press(&mut app, "d");
+    assert!(!is_listed_at(&mut app, NOW + 61.0), "not below an open question");
+    press(&mut app, "n");
+    assert!(is_listed_at(&mut app, NOW + 62.0));
+    assert!(!is_listed_at(&mut app, NOW + 200.0), "one at a time");
+    let scan = app.scan.ticket.unwrap();
+    update(&mut app, Message::Done(scan, Outcome::Scanned(Ok(()))));
+    // That took more than two minutes: the next one has to wait for much longer.
+    assert!(!is_listed_at(&mut app, NOW + 1_000.0));
+    assert!(is_listed_at(&mut app, NOW + 4_000.0));
+}
+
+#[test]
+fn a_watched_change_is_listed_soon() {
+    let mut app = app();
+    let effects = press(&mut app, "w");
+    let [Effect::Watch { ticket, .. }] = effects[..] else { panic!("{effects:?}") };
+    let event = |kind| {
+        let event = CacheEvent {
+            at: NOW,
+            kind,
+            cache: CacheKind::Result,
+            service: None,
+            id: None,
+            cache_key: None,
+            request: None,
+        };
+        WatchUpdate::Observed(vec![Observation::Event(event)])
+    };
+    update(&mut app, Message::Progress(ticket, EnrichProgress::Watch(event(EventKind::Hit))));
+    assert!(!is_listed_at(&mut app, NOW + 6.0));
+    update(&mut app, Message::Progress(ticket, EnrichProgress::Watch(event(EventKind::Store))));
+    assert!(is_listed_at(&mut app, NOW + 7.0));
 }
 
 #[test]

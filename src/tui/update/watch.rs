@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cache_core::{Error, EventSource, error_chain};
+use cache_core::{Error, EventKind, EventSource, Observation, error_chain};
 use tui_textarea::TextArea;
 
 use crate::output::safe;
@@ -72,7 +72,7 @@ fn confirm_source(app: &mut App, title: &str, facts: &[(&str, String)], verb: &'
         is_answerable: false,
         verb,
         refusal: "Canceled",
-        word: Weight::Server.word(),
+        word: Weight::Passing.word(),
         typed: TextArea::default(),
         pending: PendingEffect::Watch(ticket, source),
     };
@@ -98,6 +98,14 @@ fn confirm_notifications(app: &mut App, missing: &str) {
     confirm_source(app, "Enable keyspace notifications?", &facts, "enable", source);
 }
 
+/// Whether the list of entries is another one after an observation.
+fn changes_entries(seen: &Observation) -> bool {
+    match seen {
+        Observation::Event(event) => !matches!(event.kind, EventKind::Hit | EventKind::Miss),
+        _ => true,
+    }
+}
+
 pub(crate) fn progress(app: &mut App, ticket: Ticket, update: WatchUpdate) {
     let Some(watch) = app.watch.as_mut().filter(|watch| watch.ticket == ticket) else { return };
     match update {
@@ -106,7 +114,10 @@ pub(crate) fn progress(app: &mut App, ticket: Ticket, update: WatchUpdate) {
             watch.since = Some(since);
             watch.was = was;
         }
-        WatchUpdate::Observed(seen) => seen.into_iter().for_each(|seen| watch.add(seen)),
+        WatchUpdate::Observed(seen) => {
+            app.scan.is_outdated |= seen.iter().any(changes_entries);
+            seen.into_iter().for_each(|seen| watch.add(seen));
+        }
     }
 }
 

@@ -6,8 +6,8 @@ use crate::tui::app::App;
 /// What a question is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Weight {
-    /// A setting of the server that is restored, or a load on it that ends.
-    Server,
+    /// A setting of the server that is restored, a load on it that ends, or requests to services.
+    Passing,
     /// So many entries, which may be all there are.
     Entries { count: usize, is_everything: bool },
 }
@@ -21,7 +21,7 @@ impl Weight {
     /// The text to type; `None`: the key of yes is enough.
     pub(crate) fn word(self) -> Option<String> {
         match self {
-            Self::Server | Self::Entries { count: 1, is_everything: false } => None,
+            Self::Passing | Self::Entries { count: 1, is_everything: false } => None,
             Self::Entries { count, .. } => Some(count.to_string()),
         }
     }
@@ -29,8 +29,7 @@ impl Weight {
     /// `this entry`, `12 entries`, `ALL 24 entries`.
     pub(crate) fn object(self) -> String {
         match self {
-            Self::Server => "the server".to_owned(),
-            Self::Entries { count: 1, .. } => "this entry".to_owned(),
+            Self::Passing | Self::Entries { count: 1, .. } => "this entry".to_owned(),
             Self::Entries { count, is_everything } => {
                 format!("{}{}", if is_everything { "ALL " } else { "" }, human::entries(count as u64))
             }

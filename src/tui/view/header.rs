@@ -29,7 +29,7 @@ pub(crate) fn draw(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) 
         spans.push(Span::styled(badge, style(theme)));
     }
     frame.render_widget(Line::from(spans), area);
-    let width = (parts.progress.len() as u16).min(area.width);
+    let width = (columns::width(&parts.progress) as u16).min(area.width);
     let right = Rect { x: area.right() - width, width, ..area };
     Line::from(Span::styled(parts.progress, theme.dim)).render(right, frame.buffer_mut());
 }
@@ -59,6 +59,10 @@ impl Parts {
             badges: badges(app),
             progress: format!("  {} ", scanned(app)),
         };
+        // The age of the listing says more than its counts, and the whole location more than those.
+        if parts.width() + LOCATION.max(columns::width(&location(app))) > width && app.scan.ticket.is_none() {
+            parts.progress = listed(app).map(|age| format!("  {age} ")).unwrap_or_default();
+        }
         if parts.width() + LOCATION > width {
             parts.progress.clear();
         }
@@ -72,7 +76,7 @@ impl Parts {
     fn width(&self) -> usize {
         let tabs: usize = self.tabs.iter().map(|(_, label)| label.len()).sum();
         let badges: usize = self.badges.iter().map(|(text, _)| text.len() + 1).sum();
-        self.name.len() + tabs + 1 + badges + self.progress.len()
+        self.name.len() + tabs + 1 + badges + columns::width(&self.progress)
     }
 }
 
@@ -107,7 +111,10 @@ fn location(app: &App) -> String {
 fn badges(app: &App) -> Vec<Badge> {
     let is_fallback = app.health.as_ref().is_some_and(|health| health.is_fallback);
     let server = app.health.as_ref().and_then(|health| health.server.as_deref());
-    let badges: [(bool, Badge); 5] = [
+    let memory = app.rates.memory_share();
+    let badges: [(bool, Badge); 7] = [
+        (memory >= 1.0, (" FULL ", |theme| theme.badge_lost)),
+        ((0.9..1.0).contains(&memory), (" 90% FULL ", |theme| theme.badge_fallback)),
         (server.is_some_and(|server| server.write_problem().is_some()), (" NO WRITES ", |theme| theme.badge_lost)),
         (app.show_lost().is_some(), (" DISCONNECTED ", |theme| theme.badge_lost)),
         (is_fallback, (" FALLBACK ", |theme| theme.badge_fallback)),
@@ -123,8 +130,18 @@ fn scanned(app: &App) -> String {
     if scan.ticket.is_some() && scan.total > 0 {
         format!("{counts} {:>3}%", (scan.scanned * 100 / scan.total).min(100))
     } else {
-        counts
+        listed(app).map_or_else(|| counts.clone(), |age| format!("{counts} · {age}"))
     }
+}
+
+/// How old the listing is: `now`, `3m ago`.
+fn listed(app: &App) -> Option<String> {
+    Some(match (app.now - app.scan.listed_at?) as u64 {
+        0..10 => "now".to_owned(),
+        seconds @ 10..60 => format!("{seconds}s ago"),
+        seconds @ 60..3_600 => format!("{}m ago", seconds / 60),
+        seconds => format!("{}h ago", seconds / 3_600),
+    })
 }
 
 pub(crate) fn draw_filter(frame: &mut Frame<'_>, area: Rect, app: &App, theme: &Theme) {

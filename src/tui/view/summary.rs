@@ -185,6 +185,9 @@ fn state(entry: &Summary, now: f64) -> Fact {
     let freshness = entry.http.as_ref().map(|http| http.freshness).unwrap_or_default();
     let fact = |value: &str, why: String, tone| Fact::new("State", value).because(why).tone(tone);
     match (entry.state, entry.is_fresh(now), entry.age(now), freshness.lifetime) {
+        (EntryState::Live, ..) if entry.ttl(now).is_some_and(|ttl| ttl <= 0.0) => {
+            fact("expired", "no longer served".into(), Tone::Plain)
+        }
         (EntryState::Live, _, _, _) if freshness.is_no_cache => {
             fact("stale", "no-cache: requires validation".into(), Tone::Note)
         }

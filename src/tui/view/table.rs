@@ -90,13 +90,9 @@ pub(crate) fn draw(frame: &mut Frame<'_>, regions: &Regions, app: &App, theme: &
             (false, _) => Style::default(),
         };
         let mut line = row_line(row, &columns, app, theme).style(style);
-        if style == theme.selected {
-            // Dimmed text is unreadable on the background of the selection.
-            line.spans.iter_mut().filter(|span| span.style == theme.dim || span.style == theme.faint).for_each(
-                |span| {
-                    span.style = Style::default();
-                },
-            );
+        if style != Style::default() {
+            // Not every color can be read on the background of the row.
+            line.spans.iter_mut().for_each(|span| span.style.fg = None);
         }
         frame.render_widget(line, area);
     }
@@ -219,6 +215,7 @@ pub(crate) fn ttl(entry: &Summary, now: f64, theme: &Theme) -> (Cow<'static, str
 /// Freshness, or the state if it is not live.
 pub(crate) fn state(entry: &Summary, now: f64, theme: &Theme) -> (Cow<'static, str>, Style) {
     match (entry.state, entry.is_fresh(now)) {
+        (EntryState::Live, _) if entry.ttl(now).is_some_and(|ttl| ttl <= 0.0) => ("expired".into(), theme.faint),
         (EntryState::Live, Some(true)) => ("fresh".into(), theme.good),
         (EntryState::Live, Some(false)) => ("stale".into(), theme.note),
         (EntryState::Live, None) => ("live".into(), theme.dim),

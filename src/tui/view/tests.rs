@@ -2,7 +2,6 @@
 
 pub(crate) mod enrich;
 
-use cache_core::StatsSnapshot;
 use cache_core::{BackendId, BackendKind, Health, ServiceName};
 use insta::assert_snapshot;
 use ratatui::Terminal;
@@ -72,9 +71,19 @@ fn services_that_there_is_no_room_for_are_counted() {
 }
 
 #[test]
+fn a_server_that_is_nearly_full_has_a_badge() {
+    let mut app = at(120, 40);
+    count(&mut app, RateTable { memory: Some((950, 1_000)), ..RateTable::default() });
+    assert!(frame(&app, true).backend().to_string().contains(" 90% FULL "));
+    update(&mut app, Message::Tick(NOW + 10.0));
+    count(&mut app, RateTable { memory: Some((1_000, 1_000)), ..RateTable::default() });
+    assert!(frame(&app, true).backend().to_string().contains(" FULL "));
+}
+
+#[test]
 fn what_a_server_counts_is_no_hit_rate() {
     let mut app = at(120, 40);
-    count(&mut app, RateTable { counted: StatsSnapshot::default(), server: Some((2, 1)) });
+    count(&mut app, RateTable { server: Some((2, 1)), ..RateTable::default() });
     let screen = frame(&app, true).backend().to_string();
     assert!(screen.contains("No hit counters (see") && screen.contains("'animecache stats')"), "{screen}");
 }
@@ -175,7 +184,7 @@ fn what_has_no_name_is_shown_by_its_key() {
 #[rstest]
 #[case(40, "  Browse  SQLite…  FALLBACK   READ-ONLY ")]
 #[case(60, " animecache  Browse  SQLite at /tmp/…  FALLBACK   READ-ONLY ")]
-#[case(80, "Browse  Enrich  SQLite at /tmp/a/long/path/…  FALLBACK   READ-ONLY ")]
+#[case(80, "Browse  Enrich  SQLite at /tmp/a/long…  FALLBACK   READ-ONLY   now ")]
 fn badges_and_the_backend_are_in_the_header_of_every_screen(#[case] width: u16, #[case] expected: &str) {
     let options = Options { is_read_only: true, ..Options::default() };
     let mut app = listed(Size::new(width, 10), options, entries());
@@ -280,6 +289,23 @@ fn ttls_count_down() {
     assert!(frame(&app, true).backend().to_string().contains("40s"));
 }
 
+#[test]
+fn the_age_of_the_listing_and_expired_entries_are_seen() {
+    let mut app = at(120, 40);
+    press(&mut app, "/kitsu<enter>");
+    update(&mut app, Message::Tick(NOW + 50.0));
+    let screen = frame(&app, true).backend().to_string();
+    assert!(screen.contains("scanned 9 of ~9 · 50s ago"), "{screen}");
+    update(&mut app, Message::Tick(NOW + 200.0));
+    let screen = frame(&app, true).backend().to_string();
+    assert!(screen.contains("3m ago"), "{screen}");
+    press(&mut app, "<esc>/21/full<enter>");
+    update(&mut app, Message::Tick(NOW + 3_001.0));
+    let screen = frame(&app, true).backend().to_string();
+    let row = screen.lines().find(|line| line.contains("/v4/anime/21")).unwrap();
+    assert!(row.contains("expired expired"), "{screen}");
+}
+
 #[rstest]
 #[case(true)]
 #[case(false)]
@@ -318,7 +344,8 @@ fn every_state_is_drawn_at_every_size() {
 /// A running enrichment.
 fn under_way(width: u16, height: u16) -> App {
     let mut app = enriching(Size::new(width, height), vec![run()]);
-    let effects = press(&mut app, "<enter>");
+    press(&mut app, "<enter>");
+    let effects = press(&mut app, "y");
     let [Effect::Enrich { ticket, .. }] = effects[..] else { panic!("{effects:?}") };
     let tallies = tallies(&app);
     update(&mut app, Message::Progress(ticket, EnrichProgress::Enriching(tallies)));

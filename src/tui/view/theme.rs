@@ -4,8 +4,33 @@ use anyhow::{Context, Result};
 use ratatui::style::{Color, Modifier, Style};
 use serde::Deserialize;
 
-/// The colors.
+/// The colors for a dark background.
 pub const THEME: &str = include_str!("../../../assets/theme.toml");
+
+/// The colors for a light background.
+pub const LIGHT_THEME: &str = include_str!("../../../assets/theme-light.toml");
+
+/// The themes for each background.
+#[derive(Clone, Debug)]
+pub struct Themes {
+    dark: Theme,
+    light: Theme,
+}
+
+impl Themes {
+    /// Parses both themes.
+    ///
+    /// # Errors
+    /// See [`Theme::parse`].
+    pub fn load(has_color: bool) -> Result<Self> {
+        Ok(Self { dark: Theme::parse(THEME, has_color)?, light: Theme::parse(LIGHT_THEME, has_color)? })
+    }
+
+    /// The theme for a background.
+    pub fn of(&self, is_light: bool) -> &Theme {
+        if is_light { &self.light } else { &self.dark }
+    }
+}
 
 macro_rules! theme {
     ($($role:ident,)*) => {
@@ -96,6 +121,46 @@ impl Theme {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rstest::rstest;
+
+    /// The relative luminance of a color of the 256-color palette (WCAG 2).
+    fn luminance(color: Color) -> f64 {
+        let Color::Indexed(index) = color else { panic!("{color:?}") };
+        let level = |step: u8| if step == 0 { 0 } else { 55 + 40 * step };
+        let [red, green, blue] = match index {
+            16..=231 => [(index - 16) / 36, (index - 16) / 6 % 6, (index - 16) % 6].map(level),
+            232.. => [8 + 10 * (index - 232); 3],
+            _ => panic!("the terminal chooses color {index}"),
+        };
+        luminance_of([red, green, blue])
+    }
+
+    fn luminance_of(rgb: [u8; 3]) -> f64 {
+        let [red, green, blue] = rgb.map(|value| {
+            let value = f64::from(value) / 255.0;
+            if value <= 0.04045 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
+        });
+        0.2126 * red + 0.7152 * green + 0.0722 * blue
+    }
+
+    #[rstest]
+    #[case::black(THEME, [0x00, 0x00, 0x00])]
+    #[case::dark(THEME, [0x1e, 0x1e, 0x1e])]
+    #[case::white(LIGHT_THEME, [0xff, 0xff, 0xff])]
+    #[case::cream(LIGHT_THEME, [0xfd, 0xf6, 0xe3])]
+    fn text_has_enough_contrast(#[case] theme: &str, #[case] background: [u8; 3]) {
+        let mut roles: toml::Table = toml::from_str(theme).unwrap();
+        for decoration in ["frame", "frame-focused", "dialog-frame"] {
+            roles.remove(decoration).unwrap();
+        }
+        for (role, style) in roles {
+            let color = |name: &str| style.get(name).map(|color| color.as_str().unwrap().parse::<Color>().unwrap());
+            let text = luminance(color("fg").unwrap_or_else(|| panic!("{role} has no color of its own")));
+            let behind = color("bg").map_or_else(|| luminance_of(background), luminance);
+            let contrast = (text.max(behind) + 0.05) / (text.min(behind) + 0.05);
+            assert!(contrast >= 4.5, "{role}: {contrast:.1}");
+        }
+    }
 
     #[test]
     fn the_selection_is_seen_with_and_without_colours() {

@@ -13,16 +13,48 @@ use crate::enrich::progress::EnrichPlan;
 use crate::enrich::report::{EnrichReport, PassReport};
 use crate::services::SERVICES;
 use crate::tui::app::App;
-use crate::tui::app::dialog::Dialog;
+use crate::tui::app::dialog::{Dialog, PendingEffect};
 use crate::tui::app::enrich::OutcomeView;
 use crate::tui::app::loadable::Loadable;
 use crate::tui::effect::Effect;
-use crate::tui::fixture::{NOW, backend, blank, enriching, entries, listed, press, run, scan_of, tallies, title_list};
+use crate::tui::fixture;
+use crate::tui::fixture::{NOW, backend, blank, enriching, entries, listed, run, scan_of, tallies, title_list};
 use crate::tui::focus::{Pane, Screen};
 use crate::tui::message::{EnrichProgress, Message, Outcome};
 use crate::tui::options::Options;
 use crate::tui::ticket::Ticket;
 use crate::tui::update::{start, update};
+
+/// Presses keys, and confirms the enrichment that they ask for.
+fn press(app: &mut App, keys: &str) -> Vec<Effect> {
+    let mut effects = fixture::press(app, keys);
+    if is_asked(app) {
+        effects.extend(fixture::press(app, "y"));
+    }
+    effects
+}
+
+/// Whether an enrichment waits for its confirmation.
+fn is_asked(app: &App) -> bool {
+    let Some(Dialog::Confirm(confirm)) = &app.dialog else { return false };
+    matches!(confirm.pending, PendingEffect::Enrich(_))
+}
+
+#[rstest]
+#[case("<enter>", "Enrich Cowboy Bebop?")]
+#[case("f", "Refetch Cowboy Bebop?")]
+fn services_are_requested_after_confirmation_only(#[case] key: &str, #[case] title: &str) {
+    let mut app = enriching(Size::new(120, 40), vec![]);
+    assert_eq!(fixture::press(&mut app, key), []);
+    let Some(Dialog::Confirm(confirm)) = &app.dialog else { panic!("{:?}", app.dialog) };
+    assert_eq!(confirm.title, title);
+    let hosts = confirm.facts.iter().find(|(name, _)| name == "Hosts").map(|(_, hosts)| hosts.as_str());
+    assert!(hosts.is_some_and(|hosts| hosts.contains("jikan.example") && hosts.contains("anidb.example")), "{hosts:?}");
+    assert_eq!(fixture::press(&mut app, "n"), []);
+    assert!(app.enrich.running.is_none());
+    app.options.is_demo = true;
+    begun(&fixture::press(&mut app, key));
+}
 
 fn at_once() -> App {
     enriching(Size::new(120, 40), vec![run()])
