@@ -8,6 +8,7 @@ pub(crate) mod entry_label;
 pub(crate) mod flush;
 pub mod log;
 pub(crate) mod ls;
+pub(crate) mod outcome;
 pub(crate) mod packaging;
 pub(crate) mod plan_and_confirm;
 pub mod session;

@@ -1,8 +1,7 @@
-//! Administration of a store: selecting, counting and deleting entries, and changing TTLs.
+//! Administration of a store: selecting and counting entries, planning changes and applying them.
 
+pub mod apply;
 pub mod archive;
-pub mod batch;
-pub mod flush;
+pub mod plan;
 pub mod select;
 pub mod stats;
-pub mod ttl;

@@ -136,6 +136,7 @@ pub use http::error::FetchError;
 pub use http::overrides::Overrides;
 pub use http::response::CachedResponse;
 pub use model::capabilities::{Capabilities, ServerMode, ServerRole};
+pub use model::change::{Applied, Change, Expiry, ExpiryChange, Fingerprint, StoreIdentity, Target};
 pub use model::duration::{MAX_DURATION, parse_duration, parse_seconds};
 pub use model::entry::{CacheKind, Entry, EntryId, EntryState, Request, Response, StorageLayout};
 pub use model::event::{CacheEvent, EventCounts, EventKind, EventSource, EventTotals, Observation, RequestLine};
@@ -154,7 +155,7 @@ pub use model::record::{
 pub use model::redis_url::RedisUrl;
 pub use model::service::{DEFAULT_TTL, PolicyKind, ServiceName, ServiceProfile, ServiceRegistry};
 pub use model::stats::{Counters, HourlyCounters, Scope, StatsDelta, hit_rate};
-pub use model::stored::{LeaseState, RemoveStats, Removed, StoredBody, StoredResponse, StoredResult, collect_body};
+pub use model::stored::{LeaseState, RemoveStats, StoredBody, StoredResponse, StoredResult, collect_body};
 pub use model::summary::{HttpSummary, Summary};
 pub use model::tls::{TlsOptions, TlsVerification};
 pub use model::url::authority;

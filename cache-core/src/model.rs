@@ -1,6 +1,7 @@
 //! Plain values: no I/O, no formats, no policy.
 
 pub(crate) mod capabilities;
+pub(crate) mod change;
 pub(crate) mod duration;
 pub(crate) mod entry;
 pub(crate) mod event;

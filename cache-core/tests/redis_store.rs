@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use cache_core::{
-    Backend as _, Config, Entry, EntryId, EntryState, Filter, Inspect, Redis, RedisUrl, Request, Response,
-    ResponseStore as _, ResultStore as _, ServiceName, StatsStore as _, StorageLayout, StoredResult, admin, clock,
-    collect_body,
+    Change, Config, Entry, EntryId, EntryState, Error, ExpiryChange, Filter, Inspect, Redis, RedisUrl, Request,
+    Response, ResponseStore as _, ResultStore as _, ServiceName, StatsStore as _, StorageLayout, StoredResult, Target,
+    admin, clock, collect_body,
 };
 use cache_core::{Counters, HourlyCounters, Scope, StatsDelta};
 use futures_util::StreamExt as _;
@@ -293,10 +293,10 @@ async fn a_body_removed_while_read_ends_with_an_error() {
         body.next().await.unwrap().unwrap();
         match goes {
             "removed" => {
-                let ids = std::slice::from_ref(&id);
-                let removed = store.remove_on(&store.id(), ids).await.unwrap();
-                assert_eq!(removed.bodies, ids);
-                assert_eq!(store.remove_bodies_on(&store.id(), &removed.bodies).await.unwrap(), 1);
+                let (here, gone) = (store.identity().await.unwrap(), [Target::any(id.clone())]);
+                let removed = store.apply(&here, Change::Remove, &gone).await.unwrap();
+                assert_eq!(removed.bodies, [id]);
+                assert_eq!(store.remove_bodies(&here, &removed.bodies).await.unwrap(), 1);
             }
             "replaced by a shorter one" => _ = put(&store, &entry, noise(5_000_000), HOUR).await,
             _ => {
@@ -350,8 +350,8 @@ async fn a_full_server_deletes_entries() {
         let store: Arc<dyn Inspect> = Arc::new(store);
         let go_on = AtomicBool::new(false);
         let live = Filter { states: vec![EntryState::Live], ..Filter::default() };
-        let plan = admin::batch::plan(&store, &live, None, &go_on, |_| ()).await.unwrap().unwrap();
-        let report = admin::flush::execute(&store, &plan, &go_on, |_| ()).await;
+        let plan = admin::plan::plan(&store, &live, None, &go_on, |_| ()).await.unwrap().unwrap();
+        let report = admin::apply::apply(&store, &plan, Change::Remove, None, &go_on, |_| ()).await;
         assert!(report.error.is_none(), "{:?}", report.error);
         assert_eq!(report.done.entries, 4);
         // Of each entry its head, its body, its mark and its index.
@@ -374,20 +374,60 @@ async fn a_body_outlives_its_head_for_readers() {
     };
     let stream = format!("hishel_cache:stream:{}", entry.id);
     let id = [put(&store, &entry, noise(200), HOUR).await];
-    let removed = store.remove_on(&store.id(), &id).await.unwrap();
-    assert_eq!((removed.stats.entries, removed.stats.keys, &removed.bodies[..]), (1, 2, &id[..]));
+    let here = store.identity().await.unwrap();
+    let removed = store.apply(&here, Change::Remove, &[Target::any(id[0].clone())]).await.unwrap();
+    assert_eq!((removed.entries, removed.keys, &removed.bodies[..]), (1, 2, &id[..]));
     assert_eq!(keys(&mut raw), [stream.clone()]);
-    assert_eq!(store.remove_bodies_on(&store.id(), &id).await.unwrap(), 1);
+    assert_eq!(store.remove_bodies(&here, &id).await.unwrap(), 1);
     assert_eq!(keys(&mut raw), [""; 0]);
 
     // An entry that was stored again keeps its body.
     put(&store, &entry, noise(200), HOUR).await;
-    assert_eq!(store.remove_bodies_on(&store.id(), &id).await.unwrap(), 0);
+    assert_eq!(store.remove_bodies(&here, &id).await.unwrap(), 0);
     let removed = store.remove(&id).await.unwrap();
     assert_eq!((removed.entries, removed.keys), (1, 3));
     assert_eq!(keys(&mut raw), [stream.clone()]);
     let left: i64 = cmd("PTTL").arg(&stream).query(&mut raw).unwrap();
     assert!((1..=500).contains(&left), "{left}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_is_void_on_another_server_at_the_address() {
+    let server = RedisServer::start("");
+    let url = format!("redis://{}/0", server.address());
+    let here: Arc<dyn Inspect> = Arc::new(store(&url));
+    here.set(RESULT, "1".into(), HOUR).await.unwrap();
+    let go_on = AtomicBool::new(false);
+    let plan = admin::plan::plan(&here, &Filter::default(), None, &go_on, |_| ()).await.unwrap().unwrap();
+    let _server = server.stop().start();
+    // The connection of the first server is found to be broken, or is replaced.
+    while here.set(RESULT, "1".into(), HOUR).await.is_err() {}
+    let report = admin::apply::apply(&here, &plan, Change::Remove, None, &go_on, |_| ()).await;
+    assert!(matches!(report.error, Some(Error::BackendChanged { .. })), "{report:?}");
+    assert_eq!((report.done.entries, report.failed), (0, 1));
+    assert!(here.get(RESULT).await.unwrap().is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_scripts_what_changed_since_the_plan_stays() {
+    let url = RedisServer::fresh_database();
+    let here: Arc<dyn Inspect> = Arc::new(store_of("scriptless", ["+@all", "-@scripting"], &url));
+    let (replaced, kept) = (entry("anime/1"), entry("anime/2"));
+    let ours = store(&url);
+    let id = put(&ours, &replaced, noise(200), HOUR).await;
+    put(&ours, &kept, noise(200), HOUR).await;
+    let go_on = AtomicBool::new(false);
+    let plan = admin::plan::plan(&here, &Filter::default(), None, &go_on, |_| ()).await.unwrap().unwrap();
+    let newer = Entry { created_at: Some(clock::now() + 1.0), ..replaced.clone() };
+    assert!(ours.update_head(&id, &newer).await.unwrap());
+    let extend = Change::Expire(ExpiryChange::Extend(HOUR));
+    for (change, left) in [(extend, 2 * HOUR), (Change::Remove, HOUR)] {
+        let done = admin::apply::apply(&here, &plan, change, None, &go_on, |_| ()).await.done;
+        assert_eq!((done.entries, done.changed_meanwhile, done.gone), (1, 1, 0), "{change:?}");
+        let longest = times(&mut raw(&url)).into_iter().map(|(_, left)| left).max().unwrap();
+        assert!((longest - left.as_secs().cast_signed()).abs() < 5, "{longest}");
+    }
+    assert_eq!(ours.lookup(&replaced.cache_key, None).await.unwrap().len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

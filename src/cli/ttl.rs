@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cache_core::admin::ttl::ExpiryChange;
+use cache_core::ExpiryChange;
 
 use crate::cli::selectors::duration;
 

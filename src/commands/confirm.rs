@@ -2,11 +2,9 @@
 
 use std::fmt::Write as _;
 use std::io::{BufRead as _, IsTerminal as _, Write as _, stderr, stdin};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use cache_core::admin::batch::FlushPlan;
-use cache_core::clock;
+use cache_core::admin::plan::Plan;
+use cache_core::{BackendId, clock};
 use serde::Serialize;
 
 use crate::cli::ConfirmArgs;
@@ -77,30 +75,15 @@ fn read_answer(question: &str) -> std::io::Result<String> {
     Ok(line)
 }
 
-/// A flag that Ctrl-C sets: work stops after the current batch. A second Ctrl-C ends the program at once.
-#[expect(clippy::disallowed_methods, reason = "it waits for signals beside the work, for as long as the program runs")]
-pub(crate) fn stop_on_interrupt() -> Arc<AtomicBool> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&stop);
-    tokio::spawn(async move {
-        while tokio::signal::ctrl_c().await.is_ok() {
-            if flag.swap(true, Ordering::Relaxed) {
-                std::process::exit(Exit::Partial as i32);
-            }
-        }
-    });
-    stop
-}
-
 /// A plan as text; `action` is what it does to the entries: `delete`.
-pub(crate) fn text(plan: &FlushPlan, action: &str, style: Style) -> String {
+pub(crate) fn text(plan: &Plan, action: &str, style: Style) -> String {
     let mut out = String::new();
     // Writing to a String cannot fail.
     let _ = write_plan(&mut out, plan, action, style);
     out
 }
 
-fn write_plan(out: &mut String, plan: &FlushPlan, action: &str, style: Style) -> std::fmt::Result {
+fn write_plan(out: &mut String, plan: &Plan, action: &str, style: Style) -> std::fmt::Result {
     let entries = plan.targets.len() as u64;
     if entries == 0 {
         return writeln!(out, "No entries match");
@@ -111,7 +94,7 @@ fn write_plan(out: &mut String, plan: &FlushPlan, action: &str, style: Style) ->
         style.bold(&human::entries(entries)),
         human::counted(plan.keys, "key"),
         bytes(plan.bytes),
-        safe::line(&plan.backend.to_string())
+        safe::line(&plan.store.backend.to_string())
     )?;
     let heading = format!("  {:<13}  {:>9}  {:>9}", "SERVICE", "ENTRIES", "SIZE");
     writeln!(out, "{}", style.bold(&heading))?;
@@ -141,13 +124,26 @@ pub(crate) struct OfService {
     bytes: u64,
 }
 
+/// The cache of a plan, as JSON.
+#[derive(Serialize)]
+pub(crate) struct OfBackend {
+    kind: &'static str,
+    location: String,
+}
+
+impl OfBackend {
+    pub(crate) fn new(backend: &BackendId) -> Self {
+        Self { kind: backend.kind.name(), location: backend.location.to_string() }
+    }
+}
+
 impl Matched {
-    pub(crate) fn from_plan(plan: &FlushPlan) -> Self {
+    pub(crate) fn from_plan(plan: &Plan) -> Self {
         Self { entries: plan.targets.len() as u64, keys: plan.keys, bytes: plan.bytes }
     }
 }
 
-pub(crate) fn by_service(plan: &FlushPlan) -> Vec<OfService> {
+pub(crate) fn by_service(plan: &Plan) -> Vec<OfService> {
     let of = |(service, (entries, bytes)): (&cache_core::ServiceName, &(u64, u64))| OfService {
         service: service.name(),
         entries: *entries,

@@ -1,67 +1,132 @@
 //! The path of every command that changes many entries: plan, confirm, apply, report.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::time::Instant;
 
-use cache_core::admin::batch;
-use cache_core::admin::batch::FlushPlan;
-use cache_core::{Error, Inspect, error_chain};
+use cache_core::admin::apply::{Report, apply};
+use cache_core::admin::plan;
+use cache_core::admin::plan::Plan;
+use cache_core::{Change, Inspect};
 use serde::Serialize;
 
 use crate::cli::ConfirmArgs;
 use crate::cli::selectors::Selectors;
-use crate::commands::confirm;
-use crate::commands::confirm::{Answer, ask};
+use crate::commands::confirm::{Answer, Matched, OfBackend, OfService, ask};
+use crate::commands::outcome::{Outcome, Words};
 use crate::commands::session::Session;
-use crate::commands::short_id;
+use crate::commands::{confirm, short_id, signals};
 use crate::exit::Exit;
-use crate::output::human::count;
 use crate::output::progress::{Bar, Unit};
 use crate::output::{self, human, safe};
 
-/// The words of a command.
-#[derive(Clone, Copy)]
-pub(crate) struct Words {
-    /// `delete`
-    pub(crate) action: &'static str,
-    /// `deleted`
-    pub(crate) done: &'static str,
+/// A change that a command makes.
+pub(crate) struct Request<'a, J> {
+    /// `flush`
+    pub(crate) command: &'static str,
+    pub(crate) words: Words,
+    pub(crate) selectors: &'a Selectors,
+    pub(crate) args: &'a ConfirmArgs,
+    pub(crate) change: Change,
+    /// The question about so many entries in a cache.
+    pub(crate) question: &'a dyn Fn(&str, &str) -> String,
+    /// The line that reports what was done.
+    pub(crate) line: &'a dyn Fn(&Report) -> String,
+    /// The fields of the command's JSON.
+    pub(crate) json: &'a dyn Fn(&Report) -> J,
 }
 
-/// The report of a change, of any operation.
-pub(crate) struct ChangeSummary<'a> {
-    pub(crate) total: u64,
-    pub(crate) done: u64,
-    pub(crate) failed: u64,
-    pub(crate) error: Option<&'a Error>,
-    pub(crate) is_interrupted: bool,
+/// The JSON of a change: fields of the command, and those of every change.
+#[derive(Serialize)]
+struct Output<J> {
+    dry_run: bool,
+    matched: Matched,
+    #[serde(flatten)]
+    of_command: J,
+    failed: u64,
+    changed_meanwhile: u64,
+    gone: u64,
+    unchanged: u64,
+    backend: OfBackend,
+    by_service: Vec<OfService>,
+    oldest: Option<f64>,
+    newest: Option<f64>,
+    interrupted: bool,
+    elapsed: f64,
 }
 
-/// Finds the entries that match, up to the limit; `Err`: the command was interrupted, and ends.
-pub(crate) async fn plan(
+/// Plans a change, asks, applies it and reports what came of it.
+pub(crate) async fn run<J: Serialize>(session: &Session, request: &Request<'_, J>) -> anyhow::Result<Exit> {
+    confirm::check_request(session, request.command, request.selectors, request.args)?;
+    let started = Instant::now();
+    let cache = session.open_to_change().await?;
+    let stop = signals::stop_flag()?;
+    let output = |plan: &Plan, report: &Report| Output {
+        dry_run: request.args.dry_run,
+        matched: Matched::from_plan(plan),
+        of_command: (request.json)(report),
+        failed: report.failed,
+        changed_meanwhile: report.done.changed_meanwhile,
+        gone: report.done.gone,
+        unchanged: report.done.unchanged,
+        backend: OfBackend::new(&plan.store.backend),
+        by_service: confirm::by_service(plan),
+        oldest: plan.oldest,
+        newest: plan.newest,
+        interrupted: report.is_interrupted,
+        elapsed: started.elapsed().as_secs_f64(),
+    };
+    let words = request.words;
+    let Some(plan) = make(session, &cache.store, request, &stop).await? else {
+        session.note(&format!("Interrupted: nothing was {}", words.done));
+        return Ok(Exit::Partial);
+    };
+    let entries = human::entries(plan.targets.len() as u64);
+    let question = (request.question)(&entries, &plan.store.backend.to_string());
+    let end = confirm(session, &plan, request.args, words, &question, &output(&plan, &Report::default())).await?;
+    if let Some(exit) = end {
+        return Ok(exit);
+    }
+    let report = {
+        let bar = Bar::new(words.doing, Unit::Entries, session.global.quiet);
+        apply(&cache.store, &plan, request.change, None, &stop, |progress| bar.show(progress, words.done)).await
+    };
+    let outcome = Outcome::new(&report, plan.targets.len() as u64, words);
+    let elapsed = human::elapsed(started.elapsed());
+    let line = format!("{} in {} in {elapsed}", (request.line)(&report), plan.store.backend);
+    outcome.tell(session);
+    if request.change == Change::Remove
+        && let Some(free) = cache.store.info().await.ok().and_then(|info| info.free_bytes).filter(|free| *free > 0)
+    {
+        session.note(&format!("{} of the file are free for new entries", human::bytes(free)));
+    }
+    let printed = if session.global.json {
+        output::write_json(&output(&plan, &report))
+    } else if outcome.has_result {
+        output::write(format!("{}\n", safe::line(&line)).as_bytes()).map_err(anyhow::Error::from)
+    } else {
+        Ok(())
+    };
+    Ok(outcome.end(printed, &line))
+}
+
+/// Finds the entries that match, up to the limit; `None`: the command was interrupted.
+async fn make<J>(
     session: &Session,
     store: &Arc<dyn Inspect>,
-    (selectors, limit): (&Selectors, Option<usize>),
-    stop: &AtomicBool,
-    words: Words,
-) -> anyhow::Result<Result<FlushPlan, Exit>> {
-    let plan = {
-        let bar = Bar::new("Scanning", Unit::Keys, session.global.quiet);
-        let progress = |progress| bar.show(progress, "matching");
-        let filter = short_id::filter(store, selectors).await?;
-        batch::plan(store, &filter, limit, stop, progress).await?
-    };
-    Ok(plan.ok_or_else(|| {
-        session.note(&format!("Interrupted: nothing was {}", words.done));
-        Exit::Partial
-    }))
+    request: &Request<'_, J>,
+    stop: &std::sync::atomic::AtomicBool,
+) -> anyhow::Result<Option<Plan>> {
+    let bar = Bar::new("Scanning", Unit::Keys, session.global.quiet);
+    let progress = |progress| bar.show(progress, "matching");
+    let filter = short_id::filter(store, request.selectors).await?;
+    Ok(plan::plan(store, &filter, request.args.limit, stop, progress).await?)
 }
 
 /// Shows the plan and waits for confirmation; `Some`: the command ends without a change. `unchanged` is its output as
 /// JSON.
-pub(crate) async fn confirm(
+async fn confirm(
     session: &Session,
-    plan: &FlushPlan,
+    plan: &Plan,
     args: &ConfirmArgs,
     words: Words,
     question: &str,
@@ -87,36 +152,4 @@ pub(crate) async fn confirm(
             Some(exit)
         }
     })
-}
-
-/// Writes the output of the command, as JSON or as a line, and then its errors; the exit code.
-pub(crate) fn finish(
-    session: &Session,
-    json: &impl Serialize,
-    line: &str,
-    summary: &ChangeSummary<'_>,
-    words: Words,
-) -> anyhow::Result<Exit> {
-    if session.global.json {
-        output::write_json(json)?;
-    } else {
-        output::write(format!("{}\n", safe::line(line)).as_bytes())?;
-    }
-    Ok(summary.exit(session, words))
-}
-
-impl ChangeSummary<'_> {
-    /// Reports errors and the interruption; the exit code.
-    fn exit(&self, session: &Session, words: Words) -> Exit {
-        if let Some(error) = self.error {
-            let (failed, total, reason) = (count(self.failed), human::entries(self.total), error_chain(error));
-            output::error(&format!("{failed} of {total} not {}: {}", words.done, safe::line(&reason)));
-            return if self.done == 0 { Exit::Fault } else { Exit::Partial };
-        }
-        if self.is_interrupted {
-            session.note("Interrupted: the remaining entries were not changed");
-            return Exit::Partial;
-        }
-        Exit::Done
-    }
 }

@@ -1,7 +1,12 @@
 //! Signals that end a program, for commands that clean up first.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use anyhow::Context as _;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::exit::Exit;
 
 /// SIGINT, SIGTERM and SIGHUP.
 pub(crate) struct Signals([Signal; 3]);
@@ -22,4 +27,20 @@ impl Signals {
             _ = hangup.recv() => {}
         }
     }
+}
+
+/// A flag that the signals set: work stops after the current batch. A second signal ends the program at once.
+#[expect(clippy::disallowed_methods, reason = "it waits for signals beside the work, for as long as the program runs")]
+pub(crate) fn stop_flag() -> anyhow::Result<Arc<AtomicBool>> {
+    let (mut signals, stop) = (Signals::new()?, Arc::new(AtomicBool::new(false)));
+    let flag = Arc::clone(&stop);
+    tokio::spawn(async move {
+        loop {
+            signals.next().await;
+            if flag.swap(true, Ordering::Relaxed) {
+                std::process::exit(Exit::Partial as i32);
+            }
+        }
+    });
+    Ok(stop)
 }

@@ -4,7 +4,7 @@ use std::io::IsTerminal as _;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use cache_core::admin::batch::BatchProgress;
+use cache_core::admin::plan::Progress;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::output::human;
@@ -37,7 +37,7 @@ impl Bar {
     }
 
     /// Updates the line.
-    pub fn show(&self, progress: BatchProgress, what: &str) {
+    pub fn show(&self, progress: Progress, what: &str) {
         let total = progress.total.max(progress.done);
         if !self.is_visible || total == 0 {
             return;
@@ -67,7 +67,7 @@ struct Speed {
 }
 
 /// The text of the line; the speed is left out until it is known.
-fn text(unit: Unit, progress: BatchProgress, what: &str, speed: Option<&Speed>) -> String {
+fn text(unit: Unit, progress: Progress, what: &str, speed: Option<&Speed>) -> String {
     let (done, total) = (human::count(progress.done), progress.total.max(progress.done));
     let total = match unit {
         Unit::Keys => format!("~{}", human::counted(total, "key")),
@@ -98,12 +98,12 @@ mod tests {
     #[test]
     fn numbers_are_whole_and_an_estimate_is_called_one() {
         let speed = Speed { a_second: 24_671.75, left: Duration::from_millis(1_200) };
-        let progress = BatchProgress { done: 2_000, total: 52_000, entries: 1 };
+        let progress = Progress { done: 2_000, total: 52_000, entries: 1 };
         assert_eq!(
             text(Unit::Keys, progress, "matching", Some(&speed)),
             "2,000 of ~52,000 keys, 1 matching, 24,671/s, 2s left"
         );
-        let progress = BatchProgress { done: 0, total: 1, entries: 0 };
+        let progress = Progress { done: 0, total: 1, entries: 0 };
         assert_eq!(text(Unit::Entries, progress, "deleted", None), "0 of 1 entry, 0 deleted");
     }
 }

@@ -1,10 +1,8 @@
 //! Effects: what `update` requests. Plain data, so that tests can compare it and dialogs can hold it until confirmed.
 
-use cache_core::admin::batch::FlushPlan;
-use cache_core::admin::batch::Target;
-use cache_core::admin::ttl::ExpiryChange;
+use cache_core::admin::plan::Plan;
 use cache_core::redact::Redacted;
-use cache_core::{BackendId, BodyPattern, EntryId, EventSource};
+use cache_core::{BodyPattern, EntryId, EventSource, ExpiryChange};
 
 use crate::enrich::progress;
 use crate::tui::ticket::Ticket;
@@ -21,9 +19,9 @@ pub enum Effect {
     /// Read everything about one entry.
     Load { ticket: Ticket, id: EntryId },
     /// Delete the entries of the plan from its backend.
-    Flush { ticket: Ticket, plan: FlushPlan },
-    /// Change the TTLs of entries, on this backend only.
-    ChangeTtl { ticket: Ticket, on: BackendId, targets: Vec<Target>, change: ExpiryChange },
+    Flush { ticket: Ticket, plan: Plan },
+    /// Change the TTLs of the entries of the plan, on its backend.
+    ChangeTtl { ticket: Ticket, plan: Plan, change: ExpiryChange },
     /// Read the statistics of hits and misses.
     Count(Ticket),
     /// Watch cache events until canceled.

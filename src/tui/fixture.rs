@@ -55,6 +55,7 @@ pub(crate) fn http(number: u128, service: ServiceName, url: &str, ttl: f64) -> S
             freshness: Freshness { lifetime: Some(7_200.0), ..Freshness::default() },
         })),
         problem: None,
+        version: None,
     }
 }
 
@@ -70,6 +71,7 @@ pub(crate) fn result(key: &str, ttl: f64) -> Summary {
         last_used: None,
         http: None,
         problem: None,
+        version: None,
     }
 }
 
@@ -102,6 +104,7 @@ pub(crate) fn entries() -> Vec<Summary> {
         last_used: None,
         http: None,
         problem: Some("no entry has this body".into()),
+        version: None,
     });
     list
 }

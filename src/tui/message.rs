@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use cache_core::admin::flush::FlushReport;
-use cache_core::admin::ttl;
+use cache_core::admin::apply::Report;
 use cache_core::{EntryId, Error, Health, Observation, Page};
 use crossterm::event::{KeyEvent, MouseEvent};
 use ratatui::layout::Size;
@@ -81,9 +80,9 @@ pub enum Outcome {
     /// An entry with its body; `None`: it was deleted.
     Loaded(Result<Option<Box<Detail>>, Error>),
     /// The report of a flush, and its duration.
-    Flushed(FlushReport, Duration),
+    Flushed(Report, Duration),
     /// The report of a TTL change.
-    TtlChanged(ttl::TtlReport),
+    TtlChanged(Report),
     /// The statistics of hits and misses.
     Counted(Result<RateTable, Error>),
     /// A watch ended, or its error; `false`: the backend does not support watching.

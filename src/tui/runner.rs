@@ -78,8 +78,8 @@ impl Runner {
             Effect::Count(ticket) => start_scan::start_count(tasks, ticket),
             Effect::CheckHealth(ticket) => start_scan::start_health_check(tasks, ticket),
             Effect::Flush { ticket, plan } => start_change::start_flush(tasks, ticket, plan),
-            Effect::ChangeTtl { ticket, on, targets, change } => {
-                start_change::start_ttl_change(tasks, ticket, on, targets, change);
+            Effect::ChangeTtl { ticket, plan, change } => {
+                start_change::start_ttl_change(tasks, ticket, plan, change);
             }
             Effect::Watch { ticket, source } => start_watch::start_watch(tasks, ticket, source),
             Effect::LoadTitles(ticket) => start_enrich::start_load_titles(tasks, ticket, &self.enrichment),

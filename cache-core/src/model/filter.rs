@@ -199,6 +199,11 @@ impl Filter {
             && self.body.is_none()
     }
 
+    /// Whether a condition depends on when entries expire, so that renewing a TTL may change the result.
+    pub fn is_by_expiry(&self) -> bool {
+        self.idle_for.is_some() || self.ttl_under.is_some() || self.ttl_over.is_some() || self.is_without_ttl
+    }
+
     /// Whether there are no conditions, so that everything matches.
     pub fn is_everything(&self) -> bool {
         self.prefix.as_ref().is_none_or(Vec::is_empty)

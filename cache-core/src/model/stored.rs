@@ -75,19 +75,3 @@ impl std::ops::AddAssign for RemoveStats {
         self.keys += other.keys;
     }
 }
-
-/// Result of deleting entries as planned.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Removed {
-    /// What was deleted.
-    pub stats: RemoveStats,
-    /// Entries with a body that stays a moment for its readers.
-    pub bodies: Vec<EntryId>,
-}
-
-impl std::ops::AddAssign for Removed {
-    fn add_assign(&mut self, mut other: Self) {
-        self.stats += other.stats;
-        self.bodies.append(&mut other.bodies);
-    }
-}

@@ -29,6 +29,9 @@ pub struct Summary {
     pub http: Option<Box<HttpSummary>>,
     /// Why it cannot be read or belongs to no entry; `None` for a readable entry.
     pub problem: Option<Box<str>>,
+    /// Another one once the entry is replaced, revalidated or continued; the same when its TTL is renewed. `None`:
+    /// unknown.
+    pub version: Option<u64>,
 }
 
 /// Response-specific part of a [`Summary`].

@@ -5,12 +5,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use crate::error::{BackendId, Error, Result, error_chain};
+use crate::clock;
+use crate::error::{Error, Result, error_chain};
+use crate::model::change::{Applied, Change, ExpiryChange, StoreIdentity, Target};
 use crate::model::entry::EntryId;
 use crate::model::event::EventSource;
 use crate::model::filter::Filter;
 use crate::model::inspection::{EntryDetails, Health, ServerInfo};
-use crate::model::stored::Removed;
 use crate::store::events::EventFeed;
 use crate::store::page::{Cursor, Page};
 use crate::store::traits::Store;
@@ -37,25 +38,56 @@ pub trait Inspect: Store {
     /// Information about the server or file.
     async fn info(&self) -> Result<ServerInfo>;
 
-    /// Deletes entries as planned on `backend`. Fails with [`Error::BackendChanged`] if another backend is in use now.
-    /// Bodies of [`Removed::bodies`] are deleted by [`Self::remove_bodies_on`], half a second later.
-    async fn remove_on(&self, backend: &BackendId, ids: &[EntryId]) -> Result<Removed> {
-        ensure_backend(backend, self.id())?;
-        raise_for_flush(self).await;
-        Ok(Removed { stats: self.remove(ids).await?, bodies: Vec::new() })
+    /// Which store this is.
+    async fn identity(&self) -> Result<StoreIdentity> {
+        Ok(self.id().into())
+    }
+
+    /// Changes entries that still are what they were when the change was planned; the others are counted. Fails with
+    /// [`Error::BackendChanged`] if another store is in use now. Bodies of [`Applied::bodies`] are deleted by
+    /// [`Self::remove_bodies`], half a second later.
+    async fn apply(&self, store: &StoreIdentity, change: Change, targets: &[Target]) -> Result<Applied> {
+        ensure_store(store, &self.identity().await?)?;
+        let mut applied = Applied::default();
+        let (mut ids, mut ends) = (Vec::new(), Vec::new());
+        for Target { id, was } in targets {
+            match self.details(id).await? {
+                None => applied.gone += 1,
+                Some(now) if !was.is_of(&now.summary) => applied.changed_meanwhile += 1,
+                Some(now) => {
+                    ids.push(id.clone());
+                    ends.push(now.summary.expires_at);
+                }
+            }
+        }
+        let found = ids.len() as u64;
+        match change {
+            Change::Remove => {
+                raise_for_flush(self).await;
+                let removed = self.remove(&ids).await?;
+                (applied.entries, applied.keys) = (removed.entries, removed.keys);
+            }
+            Change::Expire(ExpiryChange::Set(ttl)) => applied.entries = self.expire(&ids, Some(ttl)).await?,
+            Change::Expire(ExpiryChange::Persist) => applied.entries = self.expire(&ids, None).await?,
+            Change::Expire(ExpiryChange::Extend(by)) => {
+                for (id, end) in ids.iter().zip(ends) {
+                    let Some(end) = end else {
+                        applied.unchanged += 1;
+                        continue;
+                    };
+                    let left = Duration::try_from_secs_f64(end - clock::now()).unwrap_or_default();
+                    applied.entries += self.expire(std::slice::from_ref(id), Some(left.saturating_add(by))).await?;
+                }
+            }
+        }
+        applied.gone += found - applied.entries - applied.unchanged;
+        Ok(applied)
     }
 
     /// Deletes the bodies of deleted entries. Returns the number of deleted keys.
-    async fn remove_bodies_on(&self, backend: &BackendId, _ids: &[EntryId]) -> Result<u64> {
-        ensure_backend(backend, self.id())?;
+    async fn remove_bodies(&self, store: &StoreIdentity, _ids: &[EntryId]) -> Result<u64> {
+        ensure_store(store, &self.identity().await?)?;
         Ok(0)
-    }
-
-    /// Sets TTLs as planned on `backend`. Fails with [`Error::BackendChanged`] if another backend is in use now. A
-    /// persistent index of Redis then expires with the last of its entries.
-    async fn expire_on(&self, backend: &BackendId, ids: &[EntryId], ttl: Option<Duration>) -> Result<u64> {
-        ensure_backend(backend, self.id())?;
-        self.expire(ids, ttl).await
     }
 
     /// Starts watching cache events. Returns `None` if the backend does not support it.
@@ -76,7 +108,7 @@ pub(crate) async fn raise_for_flush<S: Store + ?Sized>(store: &S) {
     }
 }
 
-/// Fails if the backend in use is not the one that a change was planned on.
-pub(crate) fn ensure_backend(planned: &BackendId, now: BackendId) -> Result<()> {
-    if now == *planned { Ok(()) } else { Err(Error::BackendChanged { now }) }
+/// Fails if the store in use is not the one that a change was planned on.
+pub(crate) fn ensure_store(planned: &StoreIdentity, now: &StoreIdentity) -> Result<()> {
+    if planned.is_same(now) { Ok(()) } else { Err(Error::BackendChanged { now: now.backend.clone() }) }
 }

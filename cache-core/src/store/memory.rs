@@ -6,6 +6,7 @@ pub(crate) mod stats;
 
 use std::collections::HashMap;
 use std::ops::Bound;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -79,7 +80,7 @@ impl Memory {
     }
 
     fn summary(&self, id: &EntryId, item: &MemoryEntry) -> Summary {
-        match &item.entry {
+        let summary = match &item.entry {
             Some(entry) => {
                 summarize::from_entry(&self.services, StorageLayout::Pipeline, entry, &item.body, item.expires_at)
             }
@@ -89,7 +90,8 @@ impl Memory {
                 summary.created_at = Some(item.created_at);
                 summary
             }
-        }
+        };
+        Summary { version: Some(item.version), ..summary }
     }
 }
 
@@ -105,6 +107,11 @@ fn is_entry(id: &EntryId) -> bool {
         EntryId::Http(..) => true,
         EntryId::Key(key) => ResultKey::parse(key).is_some(),
     }
+}
+
+fn next_version() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
 fn deadline(ttl: Option<Duration>) -> Option<f64> {
@@ -187,6 +194,7 @@ impl ResponseStore for Memory {
         let mut items = self.items();
         let Some(mut item) = items.live(id, clock::now()).cloned() else { return Ok(false) };
         item.entry = Some(Arc::new(entry.clone()));
+        item.version = next_version();
         items.insert(id.clone(), item, self.capacity);
         Ok(true)
     }
@@ -225,7 +233,8 @@ impl ResultStore for Memory {
 
     async fn set_if(&self, key: &str, value: Bytes, ttl: Duration, generation: Generation) -> Result<bool> {
         let expires_at = deadline(Some(ttl));
-        let item = MemoryEntry { entry: None, body: value, created_at: clock::now(), expires_at, used: 0 };
+        let (created_at, version) = (clock::now(), next_version());
+        let item = MemoryEntry { entry: None, body: value, created_at, expires_at, used: 0, version };
         let mut items = self.items();
         let is_unchanged = !generation.is_known() || items.generations.of(key.as_bytes()) == generation;
         if is_unchanged {
@@ -321,6 +330,7 @@ impl ResponseWriter for MemoryWriter {
             body: body.freeze(),
             entry: Some(Arc::new(entry)),
             used: 0,
+            version: next_version(),
         };
         items.insert(id.clone(), item, store.capacity);
         Ok(id)

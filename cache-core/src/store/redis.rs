@@ -1,5 +1,6 @@
 //! The Redis backend. Reads layouts A, B and D side by side; writes the configured one.
 
+pub(crate) mod apply;
 pub(crate) mod bodies;
 pub(crate) mod candidate;
 pub(crate) mod capabilities;
@@ -9,8 +10,11 @@ pub(crate) mod commands;
 pub(crate) mod connection;
 pub(crate) mod driver_error;
 pub(crate) mod events;
+pub(crate) mod expire;
+pub(crate) mod found;
 pub(crate) mod generations;
 pub(crate) mod heads;
+pub(crate) mod identity;
 pub(crate) mod info;
 pub(crate) mod inspect;
 pub(crate) mod last_words;

@@ -1,6 +1,8 @@
 //! Building the [`Summary`] of an entry. All backends share this code, so that they return the same.
 
 use std::borrow::Cow;
+#[cfg(any(feature = "redis", feature = "sqlite"))]
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 #[cfg(any(feature = "redis", feature = "sqlite"))]
 use crate::format::entry_view::EntryView;
@@ -56,6 +58,7 @@ pub(crate) fn from_view(services: &ServiceRegistry, view: &EntryView<'_>, stored
             freshness: freshness::freshness_of_fields(view.response.status_code, &view.response.headers, created_at),
         })),
         problem: None,
+        version: None,
     }
 }
 
@@ -86,6 +89,7 @@ pub(crate) fn from_entry(
             freshness: freshness::freshness(entry.response.status_code, &entry.response.headers, entry.created_at),
         })),
         problem: None,
+        version: None,
     }
 }
 
@@ -102,6 +106,7 @@ pub(crate) fn from_result(services: &ServiceRegistry, key: &[u8], size: u64, exp
         last_used: None,
         http: None,
         problem: None,
+        version: None,
     }
 }
 
@@ -123,7 +128,27 @@ pub(crate) fn from_problem(
         last_used: None,
         http: None,
         problem: Some(problem.into()),
+        version: None,
     }
+}
+
+/// The [`Summary::version`] of an entry. `body`: its number of elements or rows, and whether a mark says that it is
+/// complete.
+#[cfg(any(feature = "redis", feature = "sqlite"))]
+pub(crate) fn version(
+    layout: StorageLayout,
+    data: &[u8],
+    created_at: Option<f64>,
+    body: Option<(Option<u64>, bool)>,
+) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    match (layout, created_at) {
+        // These contain the TTL, which each hit renews.
+        (StorageLayout::Hishel1 | StorageLayout::Sqlite1, Some(at)) => at.to_bits().hash(&mut hasher),
+        _ => data.hash(&mut hasher),
+    }
+    body.hash(&mut hasher);
+    hasher.finish()
 }
 
 pub(crate) fn state(is_deleted: bool, is_complete: bool) -> EntryState {

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use cache_core::{
-    Backend as _, EntryId, Error, Fallback, Filter, Health, Inspect, Memory, MemoryTier, RemoveStats,
-    ResponseStore as _, ResultStore as _,
+    Backend as _, Change, EntryId, Error, ExpiryChange, Fallback, Filter, Health, Inspect, Memory, MemoryTier,
+    RemoveStats, ResponseStore as _, ResultStore as _, Target,
 };
 use futures_util::StreamExt as _;
 
@@ -163,19 +163,20 @@ async fn a_change_of_the_first_is_never_made_on_the_second() {
 #[tokio::test]
 async fn a_plan_for_the_first_is_refused_by_the_second() {
     let (first, second, both) = pair().await;
-    let (planned, id) = (both.id(), [EntryId::key(KEY.as_bytes())]);
+    let (planned, id) = (both.identity().await.unwrap(), [EntryId::key(KEY.as_bytes())]);
     first.set_down(true);
     // Another caller detects the failure.
     assert_eq!(result(&*both).await, "of the second");
-    for outcome in [
-        both.remove_on(&planned, &id).await.map(|removed| removed.stats.entries),
-        both.expire_on(&planned, &id, None).await,
-    ] {
+    let targets = [Target::any(id[0].clone())];
+    let persist = Change::Expire(ExpiryChange::Persist);
+    for change in [Change::Remove, persist] {
+        let outcome = both.apply(&planned, change, &targets).await;
         assert!(matches!(&outcome, Err(Error::BackendChanged { now }) if *now == second.store.id()), "{outcome:?}");
     }
     assert!(second.store.details(&id[0]).await.unwrap().unwrap().summary.expires_at.is_some());
-    assert_eq!(both.expire_on(&second.store.id(), &id, None).await.unwrap(), 1);
-    assert_eq!(both.remove_on(&second.store.id(), &id).await.unwrap().stats.entries, 1);
+    let planned = second.store.id().into();
+    assert_eq!(both.apply(&planned, persist, &targets).await.unwrap().entries, 1);
+    assert_eq!(both.apply(&planned, Change::Remove, &targets).await.unwrap().entries, 1);
     assert_eq!(result(&*first.inner).await, "of the first");
 }
 

@@ -50,6 +50,11 @@ macro_rules! all_promises {
             writing::removal_spares_bodies_with_an_entry
             writing::responses_under_one_key_are_removed_apart
             writing::expire_sets_the_ttl
+            writing::what_is_as_planned_is_removed_once
+            writing::what_was_replaced_since_the_plan_stays
+            writing::a_renewed_response_is_still_as_planned
+            writing::a_selection_by_ttl_spares_what_was_renewed
+            writing::an_extension_adds_to_what_is_left_then
             writing::expire_shortens_no_other_response
             writing::results_can_be_persisted
             writing::http_entries_can_be_persisted_or_are_unsupported

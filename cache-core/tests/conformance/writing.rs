@@ -1,7 +1,10 @@
 //! Stored entries are found, deleted ones are not, and TTLs are kept.
 
 use bytes::Bytes;
-use cache_core::{EntryId, EntryState, Error, Filter, RemoveStats, StorageLayout, clock};
+use cache_core::admin::apply::apply;
+use cache_core::admin::plan::{Plan, plan};
+use cache_core::{Change, EntryId, EntryState, Error, ExpiryChange, Filter, RemoveStats, StorageLayout, Target, clock};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use crate::samples::{DAY, HOUR, body_of, entry, eventually, is_about, list, listed, put};
@@ -309,7 +312,8 @@ pub async fn what_began_before_a_flush_is_refused(s: Subject) {
     let response = s.store.generation(entry.cache_key.as_bytes()).await.unwrap();
     let result = s.store.generation(key.as_bytes()).await.unwrap();
     assert!(s.store.set_if(key, "1".into(), DAY, result).await.unwrap());
-    s.store.remove_on(&s.store.id(), &[id, EntryId::key(key.as_bytes())]).await.unwrap();
+    let targets = [Target::any(id), Target::any(EntryId::key(key.as_bytes()))];
+    s.store.apply(&s.store.id().into(), Change::Remove, &targets).await.unwrap();
 
     let mut writer = s.store.insert(entry.clone(), Some(DAY)).await.unwrap();
     writer.expect_generation(response);
@@ -319,4 +323,70 @@ pub async fn what_began_before_a_flush_is_refused(s: Subject) {
     let now = s.store.generation(key.as_bytes()).await.unwrap();
     assert!(s.store.set_if(key, "2".into(), DAY, now).await.unwrap());
     assert_eq!(s.store.get(key).await.unwrap().unwrap().value, "2");
+}
+
+/// The result, a response, and a plan for both.
+async fn planned(s: &Subject, filter: &Filter) -> (EntryId, cache_core::Entry, Plan) {
+    s.store.set("result_cache:p:1", "1".into(), HOUR).await.unwrap();
+    let entry = entry(URL, 100.0);
+    let id = put(&s.store, &entry, "{}", HOUR).await;
+    let plan = plan(&s.store, filter, None, &AtomicBool::new(false), |_| ()).await.unwrap().unwrap();
+    assert_eq!(plan.targets.len(), 2);
+    (id, entry, plan)
+}
+
+async fn applied(s: &Subject, plan: &Plan, change: Change) -> (u64, u64, u64) {
+    let report = apply(&s.store, plan, change, None, &AtomicBool::new(false), |_| ()).await;
+    assert!(report.error.is_none(), "{:?}", report.error);
+    (report.done.entries, report.done.changed_meanwhile, report.done.gone)
+}
+
+pub async fn what_is_as_planned_is_removed_once(s: Subject) {
+    let (_, _, plan) = planned(&s, &Filter::default()).await;
+    assert_eq!(applied(&s, &plan, Change::Remove).await, (2, 0, 0));
+    assert_eq!(list(&s.store, &Filter::default(), 100).await, []);
+    assert_eq!(applied(&s, &plan, Change::Remove).await, (0, 0, 2));
+}
+
+pub async fn what_was_replaced_since_the_plan_stays(s: Subject) {
+    let (id, mut entry, plan) = planned(&s, &Filter::default()).await;
+    s.store.set("result_cache:p:1", "another".into(), DAY).await.unwrap();
+    entry.created_at = Some(clock::now());
+    entry.response.status_code = 404;
+    assert!(s.store.update_head(&id, &entry).await.unwrap());
+    for change in [Change::Remove, Change::Expire(ExpiryChange::Set(Duration::from_secs(60)))] {
+        assert_eq!(applied(&s, &plan, change).await, (0, 2, 0), "{change:?}");
+    }
+    assert_eq!(s.store.lookup(&entry.cache_key, None).await.unwrap()[0].entry.response.status_code, 404);
+    assert_eq!(s.store.get("result_cache:p:1").await.unwrap().unwrap().value, "another");
+}
+
+pub async fn a_renewed_response_is_still_as_planned(s: Subject) {
+    let (id, entry, plan) = planned(&s, &Filter::default()).await;
+    s.store.lookup(&entry.cache_key, Some(DAY)).await.unwrap();
+    eventually(async || is_about(listed(&s.store, &id).await.unwrap().ttl(clock::now()), DAY.as_secs_f64())).await;
+    assert_eq!(applied(&s, &plan, Change::Remove).await, (2, 0, 0));
+}
+
+pub async fn a_selection_by_ttl_spares_what_was_renewed(s: Subject) {
+    let soon = Filter { ttl_under: Some(2.0 * HOUR.as_secs_f64()), ..Filter::default() };
+    let (id, entry, plan) = planned(&s, &soon).await;
+    s.store.lookup(&entry.cache_key, Some(DAY)).await.unwrap();
+    eventually(async || is_about(listed(&s.store, &id).await.unwrap().ttl(clock::now()), DAY.as_secs_f64())).await;
+    assert_eq!(applied(&s, &plan, Change::Remove).await, (1, 1, 0));
+    assert!(listed(&s.store, &id).await.is_some());
+}
+
+pub async fn an_extension_adds_to_what_is_left_then(s: Subject) {
+    let (id, entry, plan) = planned(&s, &Filter::default()).await;
+    s.store.lookup(&entry.cache_key, Some(DAY)).await.unwrap();
+    eventually(async || is_about(listed(&s.store, &id).await.unwrap().ttl(clock::now()), DAY.as_secs_f64())).await;
+    let extend = Change::Expire(ExpiryChange::Extend(HOUR));
+    assert_eq!(applied(&s, &plan, extend).await, (2, 0, 0));
+    assert!(is_about(listed(&s.store, &id).await.unwrap().ttl(clock::now()), (DAY + HOUR).as_secs_f64()));
+    let result = listed(&s.store, &EntryId::key(&b"result_cache:p:1"[..])).await.unwrap();
+    assert!(is_about(result.ttl(clock::now()), 2.0 * HOUR.as_secs_f64()));
+    let details = s.store.details(&id).await.unwrap().unwrap();
+    let least = (DAY + HOUR).as_secs_f64() - 5.0;
+    assert!(details.keys.iter().all(|key| key.ttl.is_some_and(|ttl| ttl > least)), "{details:?}");
 }

@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use cache_core::{
-    Cache, CachedClient, Call, Config, Filter, Memory, PolicyKind, Redis, RedisUrl, ServiceName, ServiceRegistry, admin,
+    Cache, CachedClient, Call, Change, Config, Filter, Memory, PolicyKind, Redis, RedisUrl, ServiceName,
+    ServiceRegistry, admin,
 };
 use tokio::process::Command;
 use tokio::task::JoinSet;
@@ -200,8 +201,8 @@ async fn flush(url: &str, flushes: &mut usize) {
         match *flushes % 3 {
             0 => {
                 let go_on = AtomicBool::new(false);
-                let plan = admin::batch::plan(&store, &Filter::default(), None, &go_on, |_| {}).await.unwrap().unwrap();
-                let report = admin::flush::execute(&store, &plan, &go_on, |_| {}).await;
+                let plan = admin::plan::plan(&store, &Filter::default(), None, &go_on, |_| {}).await.unwrap().unwrap();
+                let report = admin::apply::apply(&store, &plan, Change::Remove, None, &go_on, |_| {}).await;
                 assert!(report.error.is_none(), "{:?}", report.error);
             }
             1 => {

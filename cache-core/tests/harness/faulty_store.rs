@@ -85,11 +85,11 @@ impl FaultyStore {
 #[async_trait]
 impl GenerationStore for FaultyStore {
     async fn generation(&self, key: &[u8]) -> Result<Generation> {
-        self.up()?.generation(key).await
+        self.up().await?.generation(key).await
     }
 
     async fn raise_generation(&self, key: Option<&[u8]>) -> Result<()> {
-        self.up()?.raise_generation(key).await
+        self.up().await?.raise_generation(key).await
     }
 }
 
@@ -104,7 +104,7 @@ impl ResultStore for FaultyStore {
     }
 
     async fn set_if(&self, key: &str, value: Bytes, ttl: Duration, generation: Generation) -> Result<bool> {
-        self.up()?.set_if(key, value, ttl, generation).await
+        self.up().await?.set_if(key, value, ttl, generation).await
     }
 }
 

@@ -1,11 +1,10 @@
 //! Dialogs: questions, input and help, which take the keys while open.
 
 use cache_core::EventSource;
-use cache_core::admin::batch::Target;
 use tui_textarea::TextArea;
 
 use crate::enrich::progress::EnrichPlan;
-use crate::tui::app::job::AfterJob;
+use crate::tui::app::job::{AfterJob, Listed};
 use crate::tui::effect::Effect;
 use crate::tui::keymap::Mode;
 use crate::tui::ticket::Ticket;
@@ -74,7 +73,7 @@ pub enum PendingEffect {
 #[derive(Debug)]
 pub struct Ttl {
     /// The selected entries with their expiries.
-    pub entries: Vec<Target>,
+    pub entries: Vec<Listed>,
     /// Their description.
     pub name: String,
     /// Its facts, the most important first.

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use cache_core::BackendId;
-use cache_core::admin::batch::Target;
-use cache_core::admin::ttl::ExpiryChange;
+use cache_core::{BackendId, EntryId, ExpiryChange};
 
 use crate::tui::ticket::Ticket;
+
+/// A listed entry and when it expires, in Unix seconds; `None`: never.
+pub type Listed = (EntryId, Option<f64>);
 
 /// A running change.
 #[derive(Debug)]
@@ -42,7 +43,7 @@ pub fn new_expiry(change: ExpiryChange, expires_at: Option<f64>, now: f64) -> Op
 #[derive(Debug)]
 pub enum AfterJob {
     /// These entries were deleted.
-    Drop(Vec<cache_core::EntryId>),
+    Drop(Vec<EntryId>),
     /// These entries have another TTL; the times are their old expiry.
-    Expire(Vec<Target>, ExpiryChange),
+    Expire(Vec<Listed>, ExpiryChange),
 }

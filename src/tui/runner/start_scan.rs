@@ -1,6 +1,6 @@
 //! Effects that open the store and read from it.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, PoisonError};
 
 use cache_core::StatsWindow;
 use cache_core::admin::select;
@@ -63,7 +63,12 @@ async fn follow(mut changes: watch::Receiver<Health>, inbox: mpsc::Sender<Messag
 
 /// Lists all entries.
 pub(crate) fn start_scan(tasks: &mut Tasks, ticket: Ticket) {
-    tasks.spawn_on_store(ticket, move |store, reporter| async move { Outcome::Scanned(scan(store, &reporter).await) });
+    let listed = Arc::clone(&tasks.listed);
+    tasks.spawn_on_store(ticket, move |store, reporter| async move {
+        let identity = store.identity().await.ok();
+        *listed.lock().unwrap_or_else(PoisonError::into_inner) = identity;
+        Outcome::Scanned(scan(store, &reporter).await)
+    });
 }
 
 async fn scan(store: Arc<dyn Inspect>, reporter: &Reporter) -> Result<(), Error> {

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
-use cache_core::Inspect;
+use cache_core::{Inspect, StoreIdentity};
 use futures_util::FutureExt;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -18,6 +18,8 @@ use crate::tui::ticket::Ticket;
 pub(crate) struct Tasks {
     /// The store, once it is open.
     pub(crate) store: Arc<OnceLock<Arc<dyn Inspect>>>,
+    /// The store that was listed last.
+    pub(crate) listed: Arc<Mutex<Option<StoreIdentity>>>,
     /// The sender of messages.
     pub(crate) inbox: mpsc::Sender<Message>,
     running: HashMap<Ticket, Task>,
@@ -45,7 +47,13 @@ pub(crate) fn start(inbox: &mpsc::Sender<Message>, work: impl Future<Output = ()
 impl Tasks {
     /// No tasks, and no store yet.
     pub(crate) fn new(inbox: mpsc::Sender<Message>) -> Self {
-        Self { store: Arc::default(), inbox, running: HashMap::new(), in_flight: Arc::default() }
+        Self {
+            store: Arc::default(),
+            listed: Arc::default(),
+            inbox,
+            running: HashMap::new(),
+            in_flight: Arc::default(),
+        }
     }
 
     /// The number of requests in flight, as a shared counter.

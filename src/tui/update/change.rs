@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cache_core::admin::batch::FlushPlan;
+use cache_core::admin::plan::Plan;
 use cache_core::redact::Secrets;
 use cache_core::{BackendId, EntryState, Summary};
 use tui_textarea::TextArea;
@@ -66,16 +66,18 @@ impl<'a> ChangeTarget<'a> {
         Weight::of_entries(app, self.entries.len())
     }
 
-    pub(crate) fn plan(&self, backend: BackendId) -> FlushPlan {
-        FlushPlan::from_targets(backend, self.entries.iter().copied())
+    /// The plan of a change: each entry as it was listed.
+    pub(crate) fn plan(&self, app: &App, backend: BackendId) -> Plan {
+        let is_by_expiry = app.filter.query.filter.is_by_expiry();
+        Plan::from_entries(backend.into(), is_by_expiry, self.entries.iter().copied())
     }
 
     /// The facts of a change, the [`ESSENTIAL`] ones first: size, backend, selection, and what is worth knowing.
-    pub(crate) fn facts(&self, app: &App, plan: &FlushPlan) -> Facts {
+    pub(crate) fn facts(&self, app: &App, plan: &Plan) -> Facts {
         let count = human::count(self.entries.len() as u64);
         let mut facts = vec![
             ("Entries".to_owned(), format!("{count} (up to {})", human::counted(plan.keys, "key"))),
-            ("Backend".to_owned(), plan.backend.to_string()),
+            ("Backend".to_owned(), plan.store.backend.to_string()),
             ("Size".to_owned(), human::bytes(plan.bytes)),
             ("Selection".to_owned(), self.name.clone()),
         ];
@@ -101,7 +103,7 @@ impl<'a> ChangeTarget<'a> {
     }
 
     /// When the entries were stored. Redis does not know it of results.
-    fn age(&self, plan: &FlushPlan, now: f64) -> Option<(String, String)> {
+    fn age(&self, plan: &Plan, now: f64) -> Option<(String, String)> {
         let (oldest, newest) = (now - plan.oldest?, now - plan.newest?);
         let (oldest, newest) = (human::duration(oldest), human::duration(newest));
         let range = if oldest == newest { oldest } else { format!("{newest} to {oldest}") };
@@ -140,7 +142,7 @@ fn name(entry: &Summary) -> String {
 fn confirm_flush(app: &mut App, is_everything_shown: bool) {
     let Some(backend) = app.backend().cloned() else { return };
     let meant = ChangeTarget::new(app, is_everything_shown);
-    let plan = meant.plan(backend);
+    let plan = meant.plan(app, backend);
     if plan.targets.is_empty() {
         return app.show_error("No entries to flush");
     }
@@ -188,10 +190,8 @@ fn marked_name(app: &App) -> String {
 
 /// Starts a change.
 pub(crate) fn begin(app: &mut App, effect: Effect, (verb, total, then): (&'static str, u64, AfterJob)) -> Vec<Effect> {
-    if let Effect::Flush { ticket, plan: FlushPlan { backend: on, .. } } | Effect::ChangeTtl { ticket, on, .. } =
-        &effect
-    {
-        let (ticket, on) = (*ticket, on.clone());
+    if let Effect::Flush { ticket, plan } | Effect::ChangeTtl { ticket, plan, .. } = &effect {
+        let (ticket, on) = (*ticket, plan.store.backend.clone());
         app.job = Some(Job { ticket, on, verb, done: 0, total, elapsed: Duration::ZERO, is_stopping: false, then });
     }
     vec![effect]

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use cache_core::admin::{flush, ttl};
-use cache_core::{Error, error_chain};
+use cache_core::admin::apply::Report;
+use cache_core::error_chain;
 
 use crate::output::{human, safe};
 use crate::tui::app::dialog::Dialog;
@@ -12,15 +12,14 @@ use crate::tui::app::{App, ExitSummary};
 use crate::tui::effect::Effect;
 use crate::tui::update::scan::{begin_scan, show_lost_store};
 
-pub(crate) fn end_flush(app: &mut App, job: Job, report: &flush::FlushReport, took: Duration) -> Vec<Effect> {
+pub(crate) fn end_flush(app: &mut App, job: Job, report: &Report, took: Duration) -> Vec<Effect> {
     let done = format!(
         "Deleted {} ({}) in {:.1} s",
         human::entries(report.done.entries),
         human::counted(report.done.keys, "key"),
         took.as_secs_f64()
     );
-    let end = JobEnd { error: report.error.as_ref(), failed: report.failed, is_interrupted: report.is_interrupted };
-    let is_whole = show_end(app, &job, "Flush failed", done, &end);
+    let is_whole = show_end(app, &job, "Flush failed", done, report);
     if app.is_leaving {
         return vec![Effect::Quit];
     }
@@ -35,10 +34,9 @@ pub(crate) fn end_flush(app: &mut App, job: Job, report: &flush::FlushReport, to
     }
 }
 
-pub(crate) fn end_ttl_change(app: &mut App, job: Job, report: &ttl::TtlReport) -> Vec<Effect> {
-    let done = format!("Changed the TTL of {}", human::entries(report.done));
-    let end = JobEnd { error: report.error.as_ref(), failed: report.failed, is_interrupted: report.is_interrupted };
-    let is_whole = show_end(app, &job, "Changing TTLs failed", done, &end);
+pub(crate) fn end_ttl_change(app: &mut App, job: Job, report: &Report) -> Vec<Effect> {
+    let done = format!("Changed the TTL of {}", human::entries(report.done.entries));
+    let is_whole = show_end(app, &job, "Changing TTLs failed", done, report);
     if app.is_leaving {
         return vec![Effect::Quit];
     }
@@ -55,19 +53,16 @@ pub(crate) fn end_ttl_change(app: &mut App, job: Job, report: &ttl::TtlReport) -
     }
 }
 
-/// The end of a change.
-struct JobEnd<'a> {
-    error: Option<&'a Error>,
-    /// Entries that were not changed because of that.
-    failed: u64,
-    is_interrupted: bool,
-}
-
 /// Shows the result of a change, and returns whether it was completed. A failure is shown as a dialog: a notice would
 /// be replaced by the next one about an unreachable store.
-fn show_end(app: &mut App, job: &Job, title: &'static str, done: String, end: &JobEnd<'_>) -> bool {
-    let JobEnd { error, failed, is_interrupted } = *end;
-    let is_whole = error.is_none() && !is_interrupted;
+fn show_end(app: &mut App, job: &Job, title: &'static str, mut done: String, report: &Report) -> bool {
+    let Report { done: applied, failed, error, is_interrupted } = report;
+    let (error, is_interrupted) = (error.as_ref(), *is_interrupted);
+    let left_alone = [(applied.changed_meanwhile, "changed meanwhile"), (applied.gone, "gone meanwhile")];
+    for (count, what) in left_alone.into_iter().filter(|(count, _)| *count > 0) {
+        done.push_str(&format!(", {} {what}", human::count(count)));
+    }
+    let is_whole = error.is_none() && !is_interrupted && applied.changed_meanwhile == 0;
     if app.is_leaving {
         let on = job.on.to_string();
         let end = match error {
@@ -83,7 +78,7 @@ fn show_end(app: &mut App, job: &Job, title: &'static str, done: String, end: &J
         let facts = [
             ("Error", error_chain(error)),
             ("Done", done),
-            ("Failed", human::entries(failed)),
+            ("Failed", human::entries(*failed)),
             ("Requested", human::entries(job.total)),
             ("Backend", job.on.to_string()),
         ];

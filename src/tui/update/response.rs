@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cache_core::admin::{flush, ttl};
+use cache_core::admin::apply::Report;
 use cache_core::redact::Secrets;
 use cache_core::{Error, Health, error_chain};
 
@@ -113,14 +113,14 @@ fn health_checked(app: &mut App, ticket: Ticket, health: Health) -> Vec<Effect> 
     take_health(app, health)
 }
 
-fn flushed(app: &mut App, ticket: Ticket, report: &flush::FlushReport, took: Duration) -> Vec<Effect> {
+fn flushed(app: &mut App, ticket: Ticket, report: &Report, took: Duration) -> Vec<Effect> {
     match app.job.take_if(|job| job.ticket == ticket) {
         Some(job) => job::end_flush(app, job, report, took),
         None => Vec::new(),
     }
 }
 
-fn ttl_changed(app: &mut App, ticket: Ticket, report: &ttl::TtlReport) -> Vec<Effect> {
+fn ttl_changed(app: &mut App, ticket: Ticket, report: &Report) -> Vec<Effect> {
     match app.job.take_if(|job| job.ticket == ticket) {
         Some(job) => job::end_ttl_change(app, job, report),
         None => Vec::new(),

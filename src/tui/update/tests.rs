@@ -5,7 +5,7 @@ pub(crate) mod enrich;
 
 use std::io;
 
-use cache_core::admin::batch::FlushPlan;
+use cache_core::admin::plan::Plan;
 use cache_core::{CacheEvent, CacheKind, Error, EventKind, Health, Observation, Page};
 use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::Size;
@@ -28,7 +28,7 @@ fn urls(app: &App) -> Vec<String> {
     app.rows.visible_entries().map(|entry| entry.id.text().into_owned()).collect()
 }
 
-pub(crate) fn plan_of(effects: &[Effect]) -> Option<&FlushPlan> {
+pub(crate) fn plan_of(effects: &[Effect]) -> Option<&Plan> {
     effects.iter().find_map(|effect| if let Effect::Flush { plan, .. } = effect { Some(plan) } else { None })
 }
 

@@ -1,8 +1,6 @@
 //! Changing TTLs: the input of a new TTL, and the question before it is applied to many entries or deletes them.
 
-use cache_core::admin::batch::Target;
-use cache_core::admin::ttl::ExpiryChange;
-use cache_core::{EntryState, Summary};
+use cache_core::{EntryState, ExpiryChange, Summary};
 use jiff::tz::TimeZone;
 use tui_textarea::TextArea;
 
@@ -10,7 +8,7 @@ use crate::cli::ttl::MIN_USABLE;
 use crate::output::human;
 use crate::tui::app::App;
 use crate::tui::app::dialog::{Confirm, Dialog, PendingEffect, Ttl};
-use crate::tui::app::job::{AfterJob, new_expiry};
+use crate::tui::app::job::{AfterJob, Listed, new_expiry};
 use crate::tui::effect::Effect;
 use crate::tui::focus::Focus;
 use crate::tui::update::change::{ChangeTarget, ESSENTIAL, begin};
@@ -24,9 +22,9 @@ pub(crate) fn ask(app: &mut App) {
     if meant.entries.is_empty() {
         return app.show_error("No entry selected");
     }
-    let plan = meant.plan(backend);
+    let plan = meant.plan(app, backend);
     let mut facts = meant.facts(app, &plan);
-    let targets: Vec<Target> = targets(&meant.entries);
+    let targets: Vec<Listed> = targets(&meant.entries);
     facts.insert(1, ("TTL now".to_owned(), expiries(targets.iter().map(|(_, at)| *at), app.now, &app.zone)));
     if meant.entries.iter().any(|entry| entry.http.is_some() && entry.state == EntryState::Live) {
         facts.push(("Note".to_owned(), "a hit through the pipeline sets the TTL of the service again".to_owned()));
@@ -44,12 +42,12 @@ pub(crate) fn ask(app: &mut App) {
     dialog::ask(app, Dialog::Ttl(Box::new(ttl)));
 }
 
-fn targets(entries: &[&Summary]) -> Vec<Target> {
+fn targets(entries: &[&Summary]) -> Vec<Listed> {
     entries.iter().map(|entry| (entry.id.clone(), entry.expires_at)).collect()
 }
 
 /// The TTLs after a change, for the input.
-pub(crate) fn preview(change: ExpiryChange, targets: &[Target], now: f64, zone: &TimeZone) -> String {
+pub(crate) fn preview(change: ExpiryChange, targets: &[Listed], now: f64, zone: &TimeZone) -> String {
     expiries(targets.iter().map(|(_, at)| new_expiry(change, *at, now)), now, zone)
 }
 
@@ -91,12 +89,13 @@ pub(crate) fn change(app: &mut App, ttl: Ttl, change: ExpiryChange) -> Vec<Effec
     }
     let targets = targets(&meant.entries);
     let weight = meant.weight(app);
-    let mut facts = meant.facts(app, &meant.plan(on.clone()));
+    let plan = meant.plan(app, on);
+    let mut facts = meant.facts(app, &plan);
     facts.insert(1, ("New TTL".to_owned(), preview(change, &targets, app.now, &app.zone)));
     facts.insert(ESSENTIAL, ("TTL now".to_owned(), expiries(targets.iter().map(|(_, at)| *at), app.now, &app.zone)));
     let ticket = app.ticket();
-    let job = ("Changing TTLs", targets.len() as u64, AfterJob::Expire(targets.clone(), change));
-    let effect = Effect::ChangeTtl { ticket, on, targets, change };
+    let job = ("Changing TTLs", targets.len() as u64, AfterJob::Expire(targets, change));
+    let effect = Effect::ChangeTtl { ticket, plan, change };
     let soon = match change {
         ExpiryChange::Set(ttl) if ttl < MIN_USABLE => Some(human::duration(ttl.as_secs_f64())),
         _ => None,

@@ -20,6 +20,7 @@ use uuid::Uuid;
 use crate::circuit_breaker::{CircuitBreaker, Recovery};
 use crate::clock;
 use crate::error::{BackendId, Error, Result, error_chain};
+use crate::model::change::{Applied, Change, StoreIdentity, Target};
 use crate::model::entry::{Entry, EntryId};
 use crate::model::event::EventSource;
 use crate::model::filter::Filter;
@@ -28,10 +29,10 @@ use crate::model::inspection::{EntryDetails, Health, ServerInfo};
 use crate::model::key::CacheKey;
 use crate::model::rate_limit::RateLimit;
 use crate::model::stats::StatsDelta;
-use crate::model::stored::{LeaseState, RemoveStats, Removed, StoredBody, StoredResponse, StoredResult};
+use crate::model::stored::{LeaseState, RemoveStats, StoredBody, StoredResponse, StoredResult};
 use crate::model::window::StatsSnapshot;
 use crate::store::events::EventFeed;
-use crate::store::inspect::{Inspect, ensure_backend};
+use crate::store::inspect::{Inspect, ensure_store};
 use crate::store::invalidation::InvalidationListener;
 use crate::store::layered::fallback::listener_gate::ListenerGate;
 use crate::store::layered::fallback::own_slots::OwnSlots;
@@ -172,7 +173,7 @@ impl Fallback {
         let is_up = self.is_up();
         let store = if is_up { &*self.first } else { &*self.second };
         if let Some(planned) = planned {
-            ensure_backend(planned, store.id())?;
+            ensure_store(&planned.clone().into(), &store.id().into())?;
         }
         let started = Instant::now();
         let outcome = operation(store).await;
@@ -368,16 +369,16 @@ impl Inspect for Fallback {
         self.call(Inspect::info).await
     }
 
-    async fn remove_on(&self, backend: &BackendId, ids: &[EntryId]) -> Result<Removed> {
-        self.call_planned(Some(backend), |store| store.remove_on(backend, ids)).await
+    async fn identity(&self) -> Result<StoreIdentity> {
+        self.call_current(|store| store.identity()).await
     }
 
-    async fn remove_bodies_on(&self, backend: &BackendId, ids: &[EntryId]) -> Result<u64> {
-        self.call_planned(Some(backend), |store| store.remove_bodies_on(backend, ids)).await
+    async fn apply(&self, store: &StoreIdentity, change: Change, targets: &[Target]) -> Result<Applied> {
+        self.call_planned(Some(&store.backend), |current| current.apply(store, change, targets)).await
     }
 
-    async fn expire_on(&self, backend: &BackendId, ids: &[EntryId], ttl: Option<Duration>) -> Result<u64> {
-        self.call_planned(Some(backend), |store| store.expire_on(backend, ids, ttl)).await
+    async fn remove_bodies(&self, store: &StoreIdentity, ids: &[EntryId]) -> Result<u64> {
+        self.call_planned(Some(&store.backend), |current| current.remove_bodies(store, ids)).await
     }
 
     async fn watch(&self, source: EventSource) -> Result<Option<Box<dyn EventFeed>>> {

@@ -17,14 +17,15 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use crate::clock;
-use crate::error::{BackendId, Result};
+use crate::error::Result;
+use crate::model::change::{Applied, Change, StoreIdentity, Target};
 use crate::model::entry::{Entry, EntryId};
 use crate::model::event::EventSource;
 use crate::model::filter::Filter;
 use crate::model::generation::Generation;
 use crate::model::inspection::{EntryDetails, Health, ServerInfo};
 use crate::model::key::CacheKey;
-use crate::model::stored::{RemoveStats, Removed, StoredBody, StoredResponse, StoredResult};
+use crate::model::stored::{RemoveStats, StoredBody, StoredResponse, StoredResult};
 use crate::store::events::EventFeed;
 use crate::store::inspect::Inspect;
 use crate::store::invalidation::InvalidationListener;
@@ -173,18 +174,18 @@ impl Inspect for MemoryTier {
         self.store.info().await
     }
 
-    async fn remove_on(&self, backend: &BackendId, ids: &[EntryId]) -> Result<Removed> {
-        let _invalidate = OnDrop(|| self.entries.remove(ids));
-        self.store.remove_on(backend, ids).await
+    async fn identity(&self) -> Result<StoreIdentity> {
+        self.store.identity().await
     }
 
-    async fn remove_bodies_on(&self, backend: &BackendId, ids: &[EntryId]) -> Result<u64> {
-        self.store.remove_bodies_on(backend, ids).await
+    async fn apply(&self, store: &StoreIdentity, change: Change, targets: &[Target]) -> Result<Applied> {
+        let ids: Vec<_> = targets.iter().map(|target| target.id.clone()).collect();
+        let _invalidate = OnDrop(|| self.entries.remove(&ids));
+        self.store.apply(store, change, targets).await
     }
 
-    async fn expire_on(&self, backend: &BackendId, ids: &[EntryId], ttl: Option<Duration>) -> Result<u64> {
-        let _invalidate = OnDrop(|| self.entries.remove(ids));
-        self.store.expire_on(backend, ids, ttl).await
+    async fn remove_bodies(&self, store: &StoreIdentity, ids: &[EntryId]) -> Result<u64> {
+        self.store.remove_bodies(store, ids).await
     }
 
     async fn watch(&self, source: EventSource) -> Result<Option<Box<dyn EventFeed>>> {

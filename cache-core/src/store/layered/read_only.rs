@@ -8,6 +8,7 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
+use crate::model::change::{Applied, Change, StoreIdentity, Target};
 use crate::model::entry::{Entry, EntryId};
 use crate::model::event::EventSource;
 use crate::model::filter::Filter;
@@ -137,6 +138,18 @@ impl Inspect for ReadOnly {
 
     async fn info(&self) -> Result<ServerInfo> {
         self.0.info().await
+    }
+
+    async fn identity(&self) -> Result<StoreIdentity> {
+        self.0.identity().await
+    }
+
+    async fn apply(&self, _store: &StoreIdentity, _change: Change, _targets: &[Target]) -> Result<Applied> {
+        self.refuse()
+    }
+
+    async fn remove_bodies(&self, _store: &StoreIdentity, _ids: &[EntryId]) -> Result<u64> {
+        self.refuse()
     }
 
     async fn watch(&self, source: EventSource) -> Result<Option<Box<dyn EventFeed>>> {

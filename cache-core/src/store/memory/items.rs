@@ -21,6 +21,8 @@ pub(crate) struct MemoryEntry {
     pub(crate) expires_at: Option<f64>,
     /// Its place in the order of use.
     pub(crate) used: u64,
+    /// [`crate::Summary::version`].
+    pub(crate) version: u64,
 }
 
 impl MemoryEntry {

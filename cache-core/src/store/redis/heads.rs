@@ -181,7 +181,8 @@ async fn add_sizes(
         let facts = match facts {
             Ok(facts) => facts,
             Err(error) => {
-                summaries.readable.push(corrupt(head.layout, head.id, head.expires_at, &error.to_string()));
+                let summary = corrupt(head.layout, head.id, head.expires_at, &error.to_string());
+                summaries.readable.push(Summary { version: Some(head.version(None, None)), ..summary });
                 continue;
             }
         };
@@ -230,8 +231,10 @@ pub(crate) fn head(
     })
 }
 
+/// An entry without a head that can be read.
 fn corrupt(layout: StorageLayout, id: Uuid, expires_at: Option<f64>, problem: &str) -> Summary {
-    summarize::from_problem(EntryId::Http(layout, id), EntryState::Corrupt, expires_at, problem)
+    let summary = summarize::from_problem(EntryId::Http(layout, id), EntryState::Corrupt, expires_at, problem);
+    Summary { version: Some(summarize::version(layout, b"", None, None)), ..summary }
 }
 
 fn result(
@@ -284,7 +287,8 @@ fn from_head(
     now: f64,
 ) -> Summary {
     let Some(measure) = measure else {
-        return corrupt(head.layout, head.id, head.expires_at, "the body is not a list");
+        let summary = corrupt(head.layout, head.id, head.expires_at, "the body is not a list");
+        return Summary { version: Some(head.version(Some(facts), None)), ..summary };
     };
     let mut stored = StoredParts {
         layout: head.layout,
@@ -308,10 +312,7 @@ fn from_head(
         }
         StorageLayout::Hishel1 => {
             stored.is_complete = head.is_done;
-            let by_key = head.expires_at.map(|at| at - GRACE);
-            let by_entry =
-                facts.request.extra.hishel_ttl.zip(facts.meta.as_ref()).map(|(ttl, meta)| meta.created_at + ttl);
-            stored.expires_at = [by_key, by_entry].into_iter().flatten().reduce(f64::min);
+            stored.expires_at = head.expiry(Some(facts));
             is_removed = location.is_none_or(|location| reply::int(&location) != Some(1))
                 || stored.expires_at.is_some_and(|at| at <= now);
         }
@@ -323,6 +324,7 @@ fn from_head(
         }
     }
     let mut summary = summarize::from_view(services, facts, &stored);
+    summary.version = Some(head.version(Some(facts), Some(measure.count)));
     if is_removed {
         summary.state = EntryState::Deleted;
     }
@@ -357,6 +359,27 @@ impl StoredHead {
         let is_second = layout == StorageLayout::Hishel1 && (done.is_some() || msgpack::is_head_only(&data));
         let layout = if is_second { StorageLayout::Hishel2 } else { layout };
         Self { layout, id, data, done, is_done: mark.is_some(), expires_at }
+    }
+
+    /// The version of the entry; `elements`: of its body, `None` if that is not a list.
+    pub(crate) fn version(&self, view: Option<&EntryView<'_>>, elements: Option<u64>) -> u64 {
+        let created_at = view.and_then(|view| view.meta.as_ref()).map(|meta| meta.created_at);
+        summarize::version(self.layout, &self.data, created_at, view.map(|_| (elements, self.is_done)))
+    }
+
+    /// When the entry expires, in Unix seconds: hishel's own layouts keep its keys for longer.
+    pub(crate) fn expiry(&self, view: Option<&EntryView<'_>>) -> Option<f64> {
+        match self.layout {
+            StorageLayout::Hishel1 => {
+                let by_key = self.expires_at.map(|at| at - GRACE);
+                let by_entry = view.and_then(|view| {
+                    view.request.extra.hishel_ttl.zip(view.meta.as_ref()).map(|(ttl, meta)| meta.created_at + ttl)
+                });
+                [by_key, by_entry].into_iter().flatten().reduce(f64::min)
+            }
+            StorageLayout::Hishel2 => self.done.as_ref().and_then(|done| done.ttl_deadline),
+            _ => self.expires_at,
+        }
     }
 
     pub(crate) fn entry(&self) -> Result<Entry, CodecError> {

@@ -1,78 +1,86 @@
 //! Deleting entries: index record, head, then body, each step for itself.
 
-use std::collections::HashSet;
-
 use redis::{Pipeline, RedisError, RedisResult, ToRedisArgs, Value, cmd};
 
 use crate::error::Result;
-use crate::format::entry_view::EntryView;
-use crate::format::msgpack;
-use crate::format::redis_key::Name;
-use crate::model::entry::{EntryId, StorageLayout};
-use crate::model::key::{CacheKey, HTTP_PREFIX};
-use crate::model::stored::{RemoveStats, Removed};
-use crate::store::inspect::READER_GRACE;
-use crate::store::redis::commands::millis;
+use crate::model::change::Applied;
+use crate::model::entry::{CacheKind, EntryId, StorageLayout};
+use crate::model::key::{HTTP_PREFIX, RESULT_PREFIX};
 use crate::store::redis::connection::Connection;
 use crate::store::redis::driver_error::{is_unknown_command, lacks_right_to_keys};
-use crate::store::redis::scan::without_owner;
+use crate::store::redis::found::{Found, HeadCommand, KeyChange, Member, change_heads};
+use crate::store::redis::write::JOIN;
 use crate::store::redis::{layout, reply};
 
-const DELETING: &str = "deleting entries";
+pub(crate) const DELETING: &str = "deleting entries";
 
-/// The number of entries of one step: other clients wait for no longer.
+/// How many bodies are deleted in one step.
 const STEP: usize = 100;
-
-/// Deletes entries; their bodies expire when readers that have found them are done.
-pub(crate) async fn remove(connection: &Connection, ids: &[EntryId]) -> Result<RemoveStats> {
-    let mut removed = RemoveStats::default();
-    for step in ids.chunks(STEP) {
-        let Removed { stats, bodies } = remove_heads(connection, step).await?;
-        removed += stats;
-        let mut pipe = Pipeline::with_capacity(bodies.len());
-        for body in body_keys(&bodies) {
-            pipe.cmd("PEXPIRE").arg(body).arg(millis(READER_GRACE));
-        }
-        let answers = connection.on_entries(DELETING, &mut pipe).await?;
-        removed.keys += numbers(answers).into_iter().sum::<u64>();
-    }
-    Ok(removed)
-}
 
 /// Deletes entries in an order that needs no transaction, which a full server refuses: what is gone from its index is
 /// not found, and what has no head is not served. The bodies stay for readers that have found the heads.
-pub(crate) async fn remove_heads(connection: &Connection, ids: &[EntryId]) -> Result<Removed> {
-    let ids = without_owned(connection, ids).await?;
-    let mut removed = Removed::default();
-    for ids in ids.chunks(STEP) {
-        removed += remove_step(connection, ids).await?;
-    }
-    Ok(removed)
-}
-
-async fn remove_step(connection: &Connection, ids: &[EntryId]) -> Result<Removed> {
-    let bodies: Vec<EntryId> = ids.iter().filter(|id| matches!(id, EntryId::Http(..))).cloned().collect();
-    if !bodies.is_empty() {
-        // Without the right to delete, an entry would stay outside its index.
+pub(crate) async fn remove_step(connection: &Connection, found: Vec<Found>, applied: &mut Applied) -> Result<()> {
+    // Without the right to delete, an entry would stay outside its index. These keys do not exist.
+    let (results, others): (Vec<_>, Vec<_>) = found.iter().partition(|found| found.id.kind() == CacheKind::Result);
+    if !others.is_empty() {
         let missing = [layout::ENTRY, layout::STREAM].map(|part| format!("{HTTP_PREFIX}:{part}:none"));
         unlink(connection, &missing).await?;
     }
-    let cache_keys = cache_keys(connection, ids).await?;
-    let mut pipe = Pipeline::new();
-    for (id, cache_key) in ids.iter().zip(&cache_keys) {
-        if let Some((index, command, member)) = location(id, cache_key.as_ref()) {
-            pipe.cmd(command).arg(&index).arg(member);
-            pipe.cmd("EXISTS").arg(&index);
+    if !results.is_empty() {
+        unlink(connection, &[format!("{RESULT_PREFIX}:none")]).await?;
+    }
+    applied.keys += leave_indexes(connection, &found).await?;
+    let outcomes = change_heads(connection, &found, HeadCommand::Unlink).await?;
+    let mut marks = Vec::new();
+    for (found, outcome) in found.into_iter().zip(outcomes) {
+        match outcome {
+            KeyChange::Done => {
+                applied.entries += 1;
+                applied.keys += 1;
+                marks.extend(mark(&found.id));
+                if let EntryId::Http(..) = found.id {
+                    applied.bodies.push(found.id);
+                }
+            }
+            KeyChange::Changed => {
+                applied.changed_meanwhile += 1;
+                if let Some(member) = &found.member {
+                    join_index(connection, member, found.left).await?;
+                }
+            }
+            KeyChange::Gone | KeyChange::HasNoTtl => applied.gone += 1,
         }
     }
+    applied.keys += unlink(connection, &marks).await?;
+    Ok(())
+}
+
+/// Removes entries from their indexes. Returns the number of indexes that were emptied, and so deleted.
+async fn leave_indexes(connection: &Connection, found: &[Found]) -> Result<u64> {
+    let mut pipe = Pipeline::new();
+    for Member { index, name, score } in found.iter().filter_map(|found| found.member.as_ref()) {
+        pipe.cmd(if score.is_some() { "ZREM" } else { "SREM" }).arg(index).arg(name);
+        pipe.cmd("EXISTS").arg(index);
+    }
     let left = numbers(connection.on_entries(DELETING, &mut pipe).await?);
-    // An index is deleted with its last member.
-    let emptied = left.chunks(2).filter(|pair| *pair == [1, 0]).count() as u64;
-    let heads: Vec<_> = ids.iter().map(EntryId::redis_key).collect();
-    let entries = unlink(connection, &heads).await?;
-    let marks: Vec<_> = bodies.iter().filter_map(mark).collect();
-    let marks = unlink(connection, &marks).await?;
-    Ok(Removed { stats: RemoveStats { entries, keys: emptied + entries + marks }, bodies })
+    Ok(left.chunks(2).filter(|pair| *pair == [1, 0]).count() as u64)
+}
+
+/// Puts an entry back that changed after it was taken from its index; it has `left` milliseconds.
+async fn join_index(connection: &Connection, member: &Member, left: i64) -> Result<()> {
+    let Member { index, name, score } = member;
+    let (score, kept) = (score.as_deref().unwrap_or_default(), if left < 0 { String::new() } else { left.to_string() });
+    let arguments = [name.as_bytes(), score.as_bytes(), kept.as_bytes()];
+    if JOIN.run(connection, DELETING, &[index], &arguments).await?.is_none() {
+        let mut pipe = Pipeline::new();
+        if score.is_empty() {
+            pipe.cmd("SADD").arg(index).arg(name);
+        } else {
+            pipe.cmd("ZADD").arg(index).arg(score).arg(name);
+        }
+        connection.on_entries(DELETING, &mut pipe).await?;
+    }
+    Ok(())
 }
 
 /// Deletes the bodies of entries that have been deleted. Returns the number of deleted keys.
@@ -91,7 +99,7 @@ pub(crate) async fn remove_bodies(connection: &Connection, ids: &[EntryId]) -> R
     Ok(keys)
 }
 
-fn body_keys(ids: &[EntryId]) -> Vec<String> {
+pub(crate) fn body_keys(ids: &[EntryId]) -> Vec<String> {
     let body = |id: &EntryId| match id {
         EntryId::Http(layout, id) => Some(layout::stream(*layout, *id)),
         EntryId::Key(_) => None,
@@ -127,61 +135,6 @@ fn lacks_command(error: &RedisError) -> bool {
     is_unknown_command(error) || (error.code() == Some("NOPERM") && !lacks_right_to_keys(error))
 }
 
-/// The index of an entry, the command that removes it there, and its member.
-fn location(id: &EntryId, cache_key: Option<&CacheKey>) -> Option<(Vec<u8>, &'static str, String)> {
-    let EntryId::Http(layout, id) = id else { return None };
-    let command = if *layout == StorageLayout::Hishel2 { "ZREM" } else { "SREM" };
-    Some((layout::index(*layout, cache_key?), command, layout.id_text(*id)))
-}
-
-/// All but the orphans that belong to an entry now: that entry was not selected.
-async fn without_owned(connection: &Connection, ids: &[EntryId]) -> Result<Vec<EntryId>> {
-    let is_part = |key: &[u8]| matches!(Name::parse(key), Name::Stream(..) | Name::Done(_) | Name::Index(..));
-    let parts = ids.iter().filter_map(|id| match id {
-        EntryId::Key(key) if is_part(key) => Some(key.to_vec()),
-        _ => None,
-    });
-    let orphans: HashSet<_> = without_owner(connection, parts.collect()).await?.into_iter().collect();
-    let is_meant = |id: &&EntryId| match id {
-        EntryId::Key(key) if is_part(key) => orphans.contains(&key[..]),
-        _ => true,
-    };
-    Ok(ids.iter().filter(is_meant).cloned().collect())
-}
-
 fn numbers(answers: Vec<RedisResult<Value>>) -> Vec<u64> {
     answers.into_iter().map(|answer| answer.ok().as_ref().and_then(reply::int).unwrap_or(0) as u64).collect()
-}
-
-/// The key that each entry is indexed under, read now: only the entry contains it.
-pub(crate) async fn cache_keys(connection: &Connection, ids: &[EntryId]) -> Result<Vec<Option<CacheKey>>> {
-    let mut pipe = Pipeline::with_capacity(ids.len());
-    for id in ids {
-        match id {
-            EntryId::Http(StorageLayout::Hishel2, id) => {
-                pipe.cmd("GET").arg(layout::done(StorageLayout::Hishel2, *id));
-            }
-            EntryId::Http(StorageLayout::Hishel1, id) => {
-                pipe.cmd("GET").arg(layout::entry(StorageLayout::Hishel1, *id));
-            }
-            EntryId::Http(layout, id) => {
-                pipe.cmd("HGET").arg(layout::entry(*layout, *id)).arg("cache_key");
-            }
-            EntryId::Key(_) => {}
-        }
-    }
-    let mut answers = connection.on_entries("reading cache keys", &mut pipe).await?.into_iter();
-    let mut next = || answers.next().and_then(RedisResult::ok).and_then(reply::bytes);
-    Ok(ids
-        .iter()
-        .map(|id| match id {
-            EntryId::Http(StorageLayout::Hishel2, _) => msgpack::decode_done(&next()?).ok().map(|done| done.cache_key),
-            EntryId::Http(StorageLayout::Hishel1, _) => {
-                let data = next()?;
-                EntryView::decode(&data).ok()?.cache_key.map(|key| CacheKey::new(&key[..]))
-            }
-            EntryId::Http(..) => next().map(CacheKey::new),
-            EntryId::Key(_) => None,
-        })
-        .collect())
 }

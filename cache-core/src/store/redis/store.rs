@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use crate::config::Config;
 use crate::error::{BackendId, Result, error_chain};
+use crate::model::change::{Applied, Change, StoreIdentity, Target};
 use crate::model::entry::{Entry, EntryId, StorageLayout};
 use crate::model::event::EventSource;
 use crate::model::filter::Filter;
@@ -22,10 +23,10 @@ use crate::model::key::CacheKey;
 use crate::model::rate_limit::RateLimit;
 use crate::model::service::ServiceRegistry;
 use crate::model::stats::StatsDelta;
-use crate::model::stored::{LeaseState, RemoveStats, Removed, StoredBody, StoredResponse, StoredResult};
+use crate::model::stored::{LeaseState, RemoveStats, StoredBody, StoredResponse, StoredResult};
 use crate::model::window::StatsSnapshot;
 use crate::store::events::EventFeed;
-use crate::store::inspect::{Inspect, ensure_backend, raise_for_flush};
+use crate::store::inspect::{Inspect, ensure_store, raise_for_flush};
 use crate::store::invalidation::InvalidationListener;
 use crate::store::page::{Cursor, Page};
 use crate::store::redis::connection::Connection;
@@ -34,7 +35,8 @@ use crate::store::redis::events::feed::RedisEventFeed;
 use crate::store::redis::location_cache::LocationCache;
 use crate::store::redis::session::Purpose;
 use crate::store::redis::{
-    bodies, generations, info, inspect, leases, lookup, rate_limit, remove, results, scan, stats, touch, write,
+    apply, bodies, generations, identity, info, inspect, leases, lookup, rate_limit, remove, results, scan, stats,
+    touch, write,
 };
 use crate::store::traits::{
     Backend, GenerationStore, LeaseStore, RateLimitStore, ResponseStore, ResponseWriter, ResultStore, StatsStore, Store,
@@ -120,7 +122,7 @@ impl ResponseStore for Redis {
     }
 
     async fn remove(&self, ids: &[EntryId]) -> Result<RemoveStats> {
-        remove::remove(&self.commands, ids).await
+        apply::remove(&self.commands, ids).await
     }
 }
 
@@ -185,24 +187,21 @@ impl Inspect for Redis {
         scan::page(&self.scans, &self.services, filter, progress, count).await
     }
 
-    async fn remove_on(&self, backend: &BackendId, ids: &[EntryId]) -> Result<Removed> {
-        ensure_backend(backend, self.id())?;
-        raise_for_flush(self).await;
-        remove::remove_heads(&self.commands, ids).await
+    async fn identity(&self) -> Result<StoreIdentity> {
+        Ok(StoreIdentity { backend: self.id(), instance: identity::instance(&self.commands).await? })
     }
 
-    async fn remove_bodies_on(&self, backend: &BackendId, ids: &[EntryId]) -> Result<u64> {
-        ensure_backend(backend, self.id())?;
-        remove::remove_bodies(&self.commands, ids).await
-    }
-
-    async fn expire_on(&self, backend: &BackendId, ids: &[EntryId], ttl: Option<Duration>) -> Result<u64> {
-        ensure_backend(backend, self.id())?;
-        let touched = self.expire(ids, ttl).await?;
-        if ttl.is_some() {
-            touch::end_indexes(&self.commands, ids).await?;
+    async fn apply(&self, store: &StoreIdentity, change: Change, targets: &[Target]) -> Result<Applied> {
+        ensure_store(store, &self.identity().await?)?;
+        if change == Change::Remove {
+            raise_for_flush(self).await;
         }
-        Ok(touched)
+        apply::apply(&self.commands, change, targets).await
+    }
+
+    async fn remove_bodies(&self, store: &StoreIdentity, ids: &[EntryId]) -> Result<u64> {
+        ensure_store(store, &self.identity().await?)?;
+        remove::remove_bodies(&self.commands, ids).await
     }
 
     async fn details(&self, id: &EntryId) -> Result<Option<EntryDetails>> {

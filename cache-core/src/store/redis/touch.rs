@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use crate::clock;
 use crate::error::{Error, Result};
+use crate::format::entry_view::EntryView;
 use crate::format::msgpack;
 use crate::format::msgpack::Done;
 use crate::format::redis_key;
@@ -15,7 +16,6 @@ use crate::model::entry::{EntryId, StorageLayout};
 use crate::model::key::CacheKey;
 use crate::store::redis::commands::{millis, set_expiry};
 use crate::store::redis::connection::Connection;
-use crate::store::redis::remove::cache_keys;
 use crate::store::redis::{layout, reply};
 
 /// Sets the TTL of entries, from now on (`None`: no expiry). Returns how many existed.
@@ -193,4 +193,37 @@ fn index(id: &EntryId, cache_key: Option<&CacheKey>) -> Option<Vec<u8>> {
 /// the index is persistent or missing).
 pub(crate) fn outlives(kept: Option<Duration>, left: i64) -> bool {
     left >= 0 && kept.is_none_or(|kept| left < millis(kept))
+}
+
+/// The key that each entry is indexed under, read now: only the entry contains it.
+async fn cache_keys(connection: &Connection, ids: &[EntryId]) -> Result<Vec<Option<CacheKey>>> {
+    let mut pipe = Pipeline::with_capacity(ids.len());
+    for id in ids {
+        match id {
+            EntryId::Http(StorageLayout::Hishel2, id) => {
+                pipe.cmd("GET").arg(layout::done(StorageLayout::Hishel2, *id));
+            }
+            EntryId::Http(StorageLayout::Hishel1, id) => {
+                pipe.cmd("GET").arg(layout::entry(StorageLayout::Hishel1, *id));
+            }
+            EntryId::Http(layout, id) => {
+                pipe.cmd("HGET").arg(layout::entry(*layout, *id)).arg("cache_key");
+            }
+            EntryId::Key(_) => {}
+        }
+    }
+    let mut answers = connection.on_entries("reading cache keys", &mut pipe).await?.into_iter();
+    let mut next = || answers.next().and_then(RedisResult::ok).and_then(reply::bytes);
+    Ok(ids
+        .iter()
+        .map(|id| match id {
+            EntryId::Http(StorageLayout::Hishel2, _) => msgpack::decode_done(&next()?).ok().map(|done| done.cache_key),
+            EntryId::Http(StorageLayout::Hishel1, _) => {
+                let data = next()?;
+                EntryView::decode(&data).ok()?.cache_key.map(|key| CacheKey::new(&key[..]))
+            }
+            EntryId::Http(..) => next().map(CacheKey::new),
+            EntryId::Key(_) => None,
+        })
+        .collect())
 }

@@ -38,7 +38,7 @@ const UNFINISHED: Duration = Duration::from_secs(3_600);
 /// `KEYS`: the index; `ARGV`: the member, its score (empty: the index is a set), its TTL in milliseconds (empty: none).
 /// A new index gets this TTL; the TTL of an existing one is only extended. Both may end with the generations and their
 /// expected values: the entry does not join if they have changed.
-static JOIN: LazyLock<Script> = LazyLock::new(|| {
+pub(crate) static JOIN: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         "the script that joins indexes",
         format!(

@@ -140,6 +140,11 @@ impl Database {
         space::limit(&self.connection, bytes)
     }
 
+    /// Device and inode of the file.
+    pub(crate) fn instance(&self) -> Option<String> {
+        self.identity.map(|(device, inode)| format!("{device}:{inode}"))
+    }
+
     /// Begins a transaction, which is rolled back unless it is committed.
     pub(crate) fn change(&mut self) -> Result<(Transaction<'_>, StorageLayout), Failure> {
         if self.access == Access::Placeholder {

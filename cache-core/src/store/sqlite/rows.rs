@@ -118,7 +118,11 @@ impl Reader<'_> {
         let chunks = body.chunks().max(0) as u64;
         let corrupt = |id: EntryId, problem: String| StoredResponse {
             rowid,
-            summary: Summary { size, ..summarize::from_problem(id, EntryState::Corrupt, None, problem) },
+            summary: Summary {
+                size,
+                version: Some(summarize::version(self.layout, data, None, None)),
+                ..summarize::from_problem(id, EntryState::Corrupt, None, problem)
+            },
             chunks,
             deleted_at: None,
             is_own: false,
@@ -133,6 +137,7 @@ impl Reader<'_> {
             Ok(_) => return Ok(corrupt(entry_id, CodecError::Missing("its metadata").to_string())),
             Err(error) => return Ok(corrupt(entry_id, error.to_string())),
         };
+        let created_at = view.meta.as_ref().map(|meta| meta.created_at);
         let own_expiry = number(row.get_ref(4)?);
         let expires_at = match self.layout {
             StorageLayout::Sqlite2 => own_expiry,
@@ -150,6 +155,8 @@ impl Reader<'_> {
             body_start: &body_start,
         };
         let mut summary = summarize::from_view(self.services, &view, &stored);
+        let rows = Some((Some(chunks), stored.is_complete));
+        summary.version = Some(summarize::version(self.layout, data, created_at, rows));
         if self.layout == StorageLayout::Sqlite2 {
             summary.last_used = number(row.get_ref(5)?);
         }

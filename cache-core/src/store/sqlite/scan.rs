@@ -168,8 +168,22 @@ pub(crate) fn result(services: &ServiceRegistry, now: f64, row: &rusqlite::Row<'
     let size = row.get::<_, Option<i64>>(2)?.unwrap_or(0) as u64;
     let mut summary = summarize::from_result(services, key, size, expires_at);
     summary.created_at = number(row.get_ref(3)?);
+    // Each value is stored at another time.
+    summary.version = summary.created_at.map(f64::to_bits);
     if expires_at.is_some_and(|at| at <= now) {
         summary.state = EntryState::Deleted;
     }
     Ok(summary)
+}
+
+/// The summary of the result under a key.
+pub(crate) fn result_under(reader: &Reader<'_>, key: &[u8]) -> Result<Option<Summary>, Failure> {
+    if !schema::has_own(reader.connection)? {
+        return Ok(None);
+    }
+    let mut statement = reader.connection.prepare_cached(
+        "SELECT rowid, key, LENGTH(value), created_at, expires_at FROM animecache_results WHERE key = ?1",
+    )?;
+    let mut rows = statement.query([key])?;
+    rows.next()?.map(|row| result(reader.services, reader.now, row)).transpose()
 }

@@ -20,6 +20,7 @@ use uuid::Uuid;
 
 use crate::clock;
 use crate::error::{BackendId, BackendKind, Error, Result, error_chain};
+use crate::model::change::{Applied, Change, StoreIdentity, Target};
 use crate::model::entry::{Entry, EntryId};
 use crate::model::filter::Filter;
 use crate::model::generation::Generation;
@@ -28,9 +29,9 @@ use crate::model::key::CacheKey;
 use crate::model::rate_limit::RateLimit;
 use crate::model::service::ServiceRegistry;
 use crate::model::stats::StatsDelta;
-use crate::model::stored::{LeaseState, RemoveStats, Removed, StoredBody, StoredResponse, StoredResult};
+use crate::model::stored::{LeaseState, RemoveStats, StoredBody, StoredResponse, StoredResult};
 use crate::model::window::StatsSnapshot;
-use crate::store::inspect::{Inspect, ensure_backend};
+use crate::store::inspect::{Inspect, ensure_store, raise_for_flush};
 use crate::store::page::{Cursor, Page};
 use crate::store::renewal::should_renew;
 use crate::store::sqlite::bodies::BodyReader;
@@ -41,7 +42,7 @@ use crate::store::sqlite::rows::Reader;
 use crate::store::sqlite::scan::Position;
 use crate::store::sqlite::worker::Worker;
 use crate::store::sqlite::writer::SqliteWriter;
-use crate::store::sqlite::{bodies, details, leases, rate_limit, rows, scan, schema, space, stats, write};
+use crate::store::sqlite::{apply, bodies, details, leases, rate_limit, rows, scan, schema, space, stats, write};
 use crate::store::traits::{
     Backend, LeaseStore, RateLimitStore, ResponseStore, ResponseWriter, ResultStore, StatsStore, Store,
 };
@@ -306,6 +307,33 @@ impl Inspect for Sqlite {
         Ok(page)
     }
 
+    async fn identity(&self) -> Result<StoreIdentity> {
+        let instance = self.read("identifying the file", |database, _| Ok(database.instance())).await?;
+        Ok(StoreIdentity { backend: self.id(), instance })
+    }
+
+    async fn apply(&self, store: &StoreIdentity, change: Change, targets: &[Target]) -> Result<Applied> {
+        ensure_store(store, &self.id().into())?;
+        if change == Change::Remove {
+            raise_for_flush(self).await;
+        }
+        let (planned, targets) = (store.instance.clone(), targets.to_vec());
+        let operation = if change == Change::Remove { "deleting entries" } else { "changing TTLs" };
+        let applied = self.writer.run(operation, move |database| {
+            // The file may have been replaced since.
+            let is_same = planned.is_none() || database.instance() == planned;
+            if !is_same {
+                return Ok(None);
+            }
+            let applied = apply::apply(database, change, &targets)?;
+            if change == Change::Remove {
+                space::give_back(&database.connection)?;
+            }
+            Ok(Some(applied))
+        });
+        applied.await?.ok_or_else(|| Error::BackendChanged { now: self.id() })
+    }
+
     async fn details(&self, id: &EntryId) -> Result<Option<EntryDetails>> {
         let id = id.clone();
         self.read("reading an entry", move |database, reader| details::details(database, reader, &id)).await
@@ -314,18 +342,6 @@ impl Inspect for Sqlite {
     async fn raw_body(&self, id: &EntryId, limit: usize) -> Result<Option<Bytes>> {
         let id = id.clone();
         self.read("reading a body", move |database, _| bodies::raw(database, &id, limit)).await
-    }
-
-    async fn remove_on(&self, backend: &BackendId, ids: &[EntryId]) -> Result<Removed> {
-        ensure_backend(backend, self.id())?;
-        let ids = ids.to_vec();
-        self.writer
-            .run("deleting entries", move |database| {
-                let removed = write::remove(database, &ids)?;
-                space::give_back(&database.connection)?;
-                Ok(Removed { stats: removed, bodies: Vec::new() })
-            })
-            .await
     }
 
     async fn info(&self) -> Result<ServerInfo> {

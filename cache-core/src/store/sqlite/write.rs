@@ -66,39 +66,50 @@ pub(crate) fn expire(database: &mut Database, ids: &[EntryId], ttl: Option<Durat
     let services = Arc::clone(&database.services);
     let (change, layout) = database.change()?;
     let now = clock::now();
+    let reader = Reader { connection: &change, layout, services: &services, now };
     let expires_at = ttl.map(|ttl| now + ttl.as_secs_f64());
     let mut touched = 0;
     for id in ids {
-        touched += match id {
-            EntryId::Http(of, id) if *of == layout && layout == StorageLayout::Sqlite2 => {
-                // A shorter idle limit could expire the entry before its new TTL.
-                change
-                    .prepare_cached(
-                        "UPDATE entries SET expires_at = ?2, ttl_deadline = ?2, tti = NULL
-                         WHERE id = ?1 AND (expires_at IS NULL OR expires_at > ?3)",
-                    )?
-                    .execute((id.as_bytes(), expires_at, now))? as u64
-            }
-            EntryId::Http(of, id) if *of == layout => {
-                let expires_at = expires_at.ok_or(Failure::Unsupported(NO_END))?;
-                let reader = Reader { connection: &change, layout, services: &services, now };
-                let found = reader.entry(*id, Depth::Entry)?.filter(|found| found.summary.state != EntryState::Deleted);
-                let Some(mut entry) = found.and_then(|found| found.entry) else { continue };
-                set_expiry(&mut entry, expires_at);
-                write_pair(&change, &entry)?;
-                1
-            }
-            EntryId::Http(..) => 0,
-            EntryId::Key(key) => change
-                .prepare_cached(
-                    "UPDATE animecache_results SET expires_at = ?2
-                     WHERE key = ?1 AND (expires_at IS NULL OR expires_at > ?3)",
-                )?
-                .execute((&key[..], expires_at, now))? as u64,
-        };
+        touched += expire_one(&reader, &change, id, expires_at)?;
     }
     change.commit()?;
     Ok(touched)
+}
+
+/// Sets when an entry expires. Returns the number of changed entries.
+pub(crate) fn expire_one(
+    reader: &Reader<'_>,
+    change: &Transaction<'_>,
+    id: &EntryId,
+    expires_at: Option<f64>,
+) -> Result<u64, Failure> {
+    let changed = match id {
+        EntryId::Http(of, id) if *of == reader.layout && reader.layout == StorageLayout::Sqlite2 => {
+            // A shorter idle limit could expire the entry before its new TTL.
+            change
+                .prepare_cached(
+                    "UPDATE entries SET expires_at = ?2, ttl_deadline = ?2, tti = NULL
+                     WHERE id = ?1 AND (expires_at IS NULL OR expires_at > ?3)",
+                )?
+                .execute((id.as_bytes(), expires_at, reader.now))?
+        }
+        EntryId::Http(of, id) if *of == reader.layout => {
+            let expires_at = expires_at.ok_or(Failure::Unsupported(NO_END))?;
+            let found = reader.entry(*id, Depth::Entry)?.filter(|found| found.summary.state != EntryState::Deleted);
+            let Some(mut entry) = found.and_then(|found| found.entry) else { return Ok(0) };
+            set_expiry(&mut entry, expires_at);
+            write_pair(change, &entry)?;
+            1
+        }
+        EntryId::Http(..) => 0,
+        EntryId::Key(key) => change
+            .prepare_cached(
+                "UPDATE animecache_results SET expires_at = ?2
+                 WHERE key = ?1 AND (expires_at IS NULL OR expires_at > ?3)",
+            )?
+            .execute((&key[..], expires_at, reader.now))?,
+    };
+    Ok(changed as u64)
 }
 
 /// Deletes entries and results with their bodies. The rows of bodies are not counted.

@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use cache_core::admin::flush::FlushReport;
-use cache_core::admin::ttl;
-use cache_core::admin::ttl::ExpiryChange;
-use cache_core::{BackendId, Health, RemoveStats};
+use cache_core::admin::apply::Report;
+use cache_core::{Applied, BackendId, ExpiryChange, Health};
 use ratatui::layout::Size;
 use rstest::rstest;
 
@@ -33,7 +31,7 @@ fn a_flush_waits_for_yes_and_takes_what_was_meant(#[case] keys: &str, #[case] co
     let effects = press(&mut app, &answer(count));
     let plan = plan_of(&effects).expect("a flush");
     assert_eq!(plan.targets.len(), count);
-    assert_eq!(plan.backend, backend());
+    assert_eq!(plan.store.backend, backend());
 }
 
 /// The answer that confirms a change of so many entries.
@@ -123,7 +121,7 @@ fn a_ttl_below_a_minute_is_confirmed_as_a_flush() {
     let Some(Dialog::Confirm(confirm)) = &app.dialog else { panic!("{:?}", app.dialog) };
     assert_eq!(confirm.title, "Expire this entry in 30s?");
     let effects = press(&mut app, "y");
-    assert!(matches!(&effects[..], [Effect::ChangeTtl { targets, .. }] if targets.len() == 1), "{effects:?}");
+    assert!(matches!(&effects[..], [Effect::ChangeTtl { plan, .. }] if plan.targets.len() == 1), "{effects:?}");
 }
 
 #[test]
@@ -213,7 +211,7 @@ fn what_was_flushed_is_gone_from_the_table_and_the_tree() {
     let mut app = app();
     let effects = flush_jikan(&mut app);
     let Some(Effect::Flush { ticket, .. }) = effects.first() else { panic!("{effects:?}") };
-    let report = FlushReport { done: RemoveStats { entries: 2, keys: 6 }, ..FlushReport::default() };
+    let report = Report { done: Applied { entries: 2, keys: 6, ..Applied::default() }, ..Report::default() };
     update(&mut app, Message::Done(*ticket, Outcome::Flushed(report, Duration::from_millis(10))));
     assert_eq!(app.rows.len(), entries().len() - 2);
     assert_eq!(app.tree.get(0).entries, entries().len() as u64 - 2);
@@ -226,7 +224,7 @@ fn a_flush_that_failed_in_part_is_looked_up_again() {
     press(&mut app, "d");
     let effects = press(&mut app, "y");
     let Some(Effect::Flush { ticket, .. }) = effects.first() else { panic!("{effects:?}") };
-    let report = FlushReport { failed: 1, error: Some(unavailable()), ..FlushReport::default() };
+    let report = Report { failed: 1, error: Some(unavailable()), ..Report::default() };
     let effects = update(&mut app, Message::Done(*ticket, Outcome::Flushed(report, Duration::ZERO)));
     scan_of(&effects);
     assert!(app.show_lost().is_some());
@@ -237,8 +235,8 @@ fn failed_flush_report_stays_visible_on_fallback() {
     let mut app = app();
     let effects = flush_jikan(&mut app);
     let Some(Effect::Flush { ticket, .. }) = effects.first() else { panic!("{effects:?}") };
-    let done = RemoveStats { entries: 1, keys: 3 };
-    let report = FlushReport { done, failed: 1, error: Some(unavailable()), ..FlushReport::default() };
+    let done = Applied { entries: 1, keys: 3, ..Applied::default() };
+    let report = Report { done, failed: 1, error: Some(unavailable()), ..Report::default() };
     update(&mut app, Message::Done(*ticket, Outcome::Flushed(report, Duration::ZERO)));
     let other = BackendId { location: "/tmp/http_cache.db".into(), ..backend() };
     update(
@@ -263,7 +261,7 @@ fn esc_stops_a_flush_and_leaving_waits_for_its_batch() {
     let Some(Effect::Flush { ticket, .. }) = effects.first() else { panic!("{effects:?}") };
     assert_eq!(press(&mut app, "<esc>"), [Effect::Stop(*ticket)]);
     assert_eq!(press(&mut app, "q"), [Effect::Stop(*ticket)]);
-    let report = FlushReport { is_interrupted: true, ..FlushReport::default() };
+    let report = Report { is_interrupted: true, ..Report::default() };
     let effects = update(&mut app, Message::Done(*ticket, Outcome::Flushed(report, Duration::ZERO)));
     assert_eq!(effects.last(), Some(&Effect::Quit));
     let exit_summary = app.take_exit_summary().expect("it is said what was done");
@@ -295,8 +293,8 @@ fn a_new_ttl_is_set(#[case] text: &str, #[case] expected: ExpiryChange) {
     press(&mut app, "/jikan<enter>*t");
     assert_eq!(press(&mut app, &format!("{text}<enter>")), []);
     let effects = press(&mut app, "2<enter>");
-    let Some(Effect::ChangeTtl { on, targets, change, .. }) = effects.first() else { panic!("{effects:?}") };
-    assert_eq!((on, targets.len(), *change), (&backend(), 2, expected));
+    let Some(Effect::ChangeTtl { plan, change, .. }) = effects.first() else { panic!("{effects:?}") };
+    assert_eq!((&plan.store.backend, plan.targets.len(), *change), (&backend(), 2, expected));
 }
 
 #[test]
@@ -309,8 +307,8 @@ fn a_ttl_of_many_entries_needs_the_number_typed_as_a_flush_does() {
     press(&mut app, "t");
     press(&mut app, "12h<enter>");
     let effects = press(&mut app, "1,500<enter>");
-    let Some(Effect::ChangeTtl { targets, .. }) = effects.first() else { panic!("{effects:?}") };
-    assert_eq!(targets.len(), 1_500);
+    let Some(Effect::ChangeTtl { plan, .. }) = effects.first() else { panic!("{effects:?}") };
+    assert_eq!(plan.targets.len(), 1_500);
 }
 
 #[rstest]
@@ -338,7 +336,7 @@ fn an_extension_adds_to_what_each_entry_has_left() {
     press(&mut app, "+2h<enter>");
     let effects = press(&mut app, "2<enter>");
     let Some(Effect::ChangeTtl { ticket, .. }) = effects.first() else { panic!("{effects:?}") };
-    let report = ttl::TtlReport { done: 2, ..ttl::TtlReport::default() };
+    let report = Report { done: Applied { entries: 2, ..Applied::default() }, ..Report::default() };
     update(&mut app, Message::Done(*ticket, Outcome::TtlChanged(report)));
     let mut ttls: Vec<_> = app.rows.visible_entries().filter_map(|entry| entry.ttl(NOW)).collect();
     ttls.sort_unstable_by(f64::total_cmp);
@@ -363,8 +361,8 @@ fn what_never_expires_is_not_counted_among_what_lives_longer() {
     assert!(describe(&app, "Entries").unwrap().starts_with("1,200 ("), "{:?}", describe(&app, "Entries"));
     assert!(describe(&app, "jikan").unwrap().starts_with("1,200 "), "{:?}", describe(&app, "jikan"));
     let effects = press(&mut app, "1200<enter>");
-    let Some(Effect::ChangeTtl { targets, .. }) = effects.first() else { panic!("{effects:?}") };
-    assert_eq!(targets.len(), 1_200);
+    let Some(Effect::ChangeTtl { plan, .. }) = effects.first() else { panic!("{effects:?}") };
+    assert_eq!(plan.targets.len(), 1_200);
 }
 
 #[test]
@@ -376,8 +374,8 @@ fn extension_of_few_entries_with_ttl_needs_no_number() {
     let mut app = listed(Size::new(120, 40), Options::default(), entries);
     press(&mut app, "*t");
     let effects = press(&mut app, "+2h<enter>");
-    let Some(Effect::ChangeTtl { targets, .. }) = effects.first() else { panic!("{:?}", app.dialog) };
-    assert_eq!(targets.len(), 1);
+    let Some(Effect::ChangeTtl { plan, .. }) = effects.first() else { panic!("{:?}", app.dialog) };
+    assert_eq!(plan.targets.len(), 1);
 }
 
 #[test]
@@ -388,7 +386,7 @@ fn ttl_counts_from_change_not_from_question() {
     update(&mut app, Message::Tick(NOW + 600.0));
     let effects = press(&mut app, "1500<enter>");
     let Some(Effect::ChangeTtl { ticket, .. }) = effects.first() else { panic!("{effects:?}") };
-    let report = ttl::TtlReport { done: 1_500, ..ttl::TtlReport::default() };
+    let report = Report { done: Applied { entries: 1_500, ..Applied::default() }, ..Report::default() };
     update(&mut app, Message::Done(*ticket, Outcome::TtlChanged(report)));
     assert!(app.rows.entries().all(|entry| entry.ttl(app.now) == Some(43_200.0)));
 }
