@@ -5,6 +5,7 @@
 pub(crate) mod enrich;
 pub(crate) mod examples;
 pub mod selectors;
+pub mod tls;
 pub mod ttl;
 
 use std::ffi::OsString;
@@ -19,6 +20,7 @@ use clap_complete::Shell;
 
 use crate::cli::enrich::{EnrichArgs, WarmArgs};
 use crate::cli::selectors::{Selectors, duration, service};
+use crate::cli::tls::TlsArgs;
 use crate::cli::ttl::lifetime;
 use crate::output::style::ColorChoice;
 
@@ -104,6 +106,8 @@ pub struct Global {
     #[arg(long, global = true, value_name = "NAME")]
     #[arg(help = "Use the settings in [profile.NAME] of the configuration file")]
     pub profile: Option<String>,
+    #[command(flatten)]
+    pub tls: TlsArgs,
     /// Log to stderr, or to a file with tui (-vv for debug, -vvv for trace)
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,

@@ -26,16 +26,23 @@ use crate::commands::session::Session;
 use crate::exit::Exit;
 use crate::output::style::Style;
 use crate::settings::Settings;
+use crate::settings::config_file::ConfigFile;
 
 /// Runs the command.
-pub async fn run(cli: Cli) -> anyhow::Result<Exit> {
+pub async fn run(cli: Cli, file: ConfigFile) -> anyhow::Result<Exit> {
     match &cli.command {
         Command::Completions { shell } => return packaging::completions(*shell),
         Command::Man => return packaging::manual(),
         _ => {}
     }
-    let session =
-        Session { settings: Settings::load(&cli.global)?, style: Style::new(cli.global.color), global: cli.global };
+    let session = Session {
+        settings: Settings::load(&cli.global, file)?,
+        style: Style::new(cli.global.color),
+        global: cli.global,
+    };
+    if !matches!(cli.command, Command::Doctor) {
+        session.warn_of_settings();
+    }
     let takes_signals =
         matches!(cli.command, Command::Tui | Command::Enrich(_) | Command::Warm(_) | Command::DemoUpstream(_));
     let is_interruptible = session.global.demo && !takes_signals;

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::{fmt, io};
 
-use cache_core::{BackendKind, Error};
+use cache_core::{BackendKind, CertificateProblem, Error};
 
 /// The exit codes. Scripts rely on them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,6 +90,7 @@ pub fn advice(error: &anyhow::Error) -> Option<&'static str> {
         (_, Some(BackendKind::Redis)) => {
             Some("start Redis, pass --redis URL, or use --storage sqlite; run 'animecache doctor' for details")
         }
+        (Error::Certificate { problem, .. }, _) => Some(certificate_advice(*problem)),
         (Error::ReadOnly(_), _) => Some("run again without --read-only"),
         (Error::NotificationsOff { .. }, _) => Some(
             "pass --enable-notifications to enable them while watching, or --monitor to use MONITOR for 10 seconds",
@@ -99,6 +100,22 @@ pub fn advice(error: &anyhow::Error) -> Option<&'static str> {
         }
         (Error::Refused { .. }, _) => Some("run 'animecache doctor' for details"),
         _ => None,
+    }
+}
+
+/// The hint for a certificate that is not accepted.
+pub fn certificate_advice(problem: CertificateProblem) -> &'static str {
+    match problem {
+        CertificateProblem::UnknownIssuer => {
+            "pass the certificate of its issuer with --cacert FILE, or skip the verification with --insecure"
+        }
+        CertificateProblem::OtherName => {
+            "pass the name in the certificate with --sni HOST, or skip the verification with --insecure"
+        }
+        CertificateProblem::ClientRequired | CertificateProblem::ClientRejected => {
+            "pass a certificate that the server accepts with --cert FILE and --key FILE"
+        }
+        _ => "renew the certificate, or skip the verification with --insecure",
     }
 }
 

@@ -6,13 +6,14 @@ use animecache::cli::Cli;
 use animecache::commands::log;
 use animecache::exit::{self, Exit};
 use animecache::output::{self, safe};
-use animecache::settings;
+use animecache::settings::config_file::ConfigFile;
 
 /// The commands wait for one server most of the time; the second thread keeps Ctrl-C and progress alive.
 const THREADS: usize = 2;
 
 fn main() -> ExitCode {
-    settings::config_file::extend_services(&std::env::args_os().collect::<Vec<_>>());
+    let file = ConfigFile::of_command_line(&std::env::args_os().collect::<Vec<_>>());
+    file.extend_services();
     let cli = Cli::typed();
     if let Err(error) = log::start(&cli) {
         return report(&error).into();
@@ -23,7 +24,7 @@ fn main() -> ExitCode {
         .build()
         .map_err(anyhow::Error::from)
         .and_then(|runtime| {
-            let outcome = runtime.block_on(animecache::commands::run(cli));
+            let outcome = runtime.block_on(animecache::commands::run(cli, file));
             // A blocked driver call must not keep the program from exiting.
             runtime.shutdown_background();
             outcome

@@ -6,6 +6,6 @@ pub mod names;
 pub mod table;
 pub mod token;
 
-pub use configured::Services;
+pub use configured::{Services, base_url_problem};
 pub use names::*;
 pub use table::{registry, strategy};

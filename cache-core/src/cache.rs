@@ -9,6 +9,7 @@ use crate::error::Result;
 use crate::http::cache::HttpCache;
 #[cfg(feature = "reqwest")]
 use crate::http::client::CachedClient;
+use crate::model::duration::MAX_DURATION;
 use crate::model::inspection::Health;
 use crate::model::service::ServiceName;
 use crate::model::window::StatsSnapshot;
@@ -57,7 +58,7 @@ impl Cache {
     /// Creates a cache on an open store.
     pub fn with_store(store: Arc<dyn Inspect>, config: &Config) -> Self {
         let store = match config.memory_ttl {
-            Some(time) => Arc::new(MemoryTier::new(store, time)),
+            Some(time) => Arc::new(MemoryTier::new(store, time.min(MAX_DURATION))),
             None => store,
         };
         let tasks = TaskGroup::new();

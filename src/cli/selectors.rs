@@ -4,7 +4,9 @@
 
 use std::time::Duration;
 
-use cache_core::{BodyPattern, CacheKind, EntryId, EntryState, Filter, Glob, ServiceName, StatusRange, StorageLayout};
+use cache_core::{
+    BodyPattern, CacheKind, EntryId, EntryState, Filter, Glob, ServiceName, StatusRange, StorageLayout, parse_duration,
+};
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
@@ -133,7 +135,7 @@ pub fn ids(text: &str) -> Vec<EntryId> {
 
 /// Parses a duration in the format of humantime.
 pub fn duration(text: &str) -> Result<Duration, String> {
-    humantime::parse_duration(text).map_err(|_| "expected a duration such as 6h, 90m or '2d 12h'".into())
+    parse_duration(text)
 }
 
 fn glob(text: &str) -> Result<Glob, String> {

@@ -29,6 +29,11 @@ pub(crate) async fn run(session: &Session) -> anyhow::Result<Exit> {
         let cache = OpenCache { store, is_fallback: false, server: None, _demo: Some(demo) };
         examine(&mut report, &cache, session.global.read_only).await;
         true
+    } else if !session.settings.problems.is_empty() {
+        report.checks.extend(settings::checks(&session.settings));
+        // The built-in cache was not meant.
+        report.checks.push(Check::note("storage", "not examined: the settings do not name a cache"));
+        true
     } else {
         report.checks.extend(settings::checks(&session.settings));
         if !session.settings.problems.is_empty() {

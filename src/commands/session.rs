@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use cache_core::{Capabilities, Config, Inspect, OpenOptions, Opened, ReadOnly, WhenUnreachable};
+use cache_core::{Capabilities, Config, Inspect, OpenOptions, Opened, ReadOnly, TlsVerification, WhenUnreachable};
 
 use crate::cli::Global;
 use crate::demo::Demo;
@@ -61,6 +61,10 @@ impl Session {
 
     /// Opens the cache for use, with SQLite as fallback, which is created if something will be stored.
     pub(crate) async fn open_to_use(&self, config: &Config, stores: bool) -> anyhow::Result<OpenCache> {
+        // What is fetched and stored depends on all settings.
+        if let Some(source) = self.settings.unread.first().filter(|_| !self.global.demo) {
+            return Err(Refused(source.clone()).into());
+        }
         let when = if self.global.no_fallback { WhenUnreachable::Fail } else { WhenUnreachable::UseSqlite };
         self.open_as(config, OpenOptions { creates: stores, ..self.options(when) }).await
     }
@@ -100,7 +104,7 @@ impl Session {
     /// Refuses invalid settings: a default might name another cache than the intended one.
     pub(crate) fn check_settings(&self) -> anyhow::Result<()> {
         match self.settings.problems.as_slice() {
-            [] => Ok(()),
+            problems if problems.is_empty() || self.global.demo => Ok(()),
             problems => Err(Refused(problems.join("; ")).into()),
         }
     }
@@ -113,6 +117,19 @@ impl Session {
         }
         let is_incomplete = cache.server.as_ref().is_some_and(|server| server.incomplete_reason().is_some());
         if denied > 0 || is_incomplete { Exit::Partial } else { Exit::Done }
+    }
+
+    /// Warns of settings that are not read, and of certificates that are not verified.
+    pub(crate) fn warn_of_settings(&self) {
+        if self.global.demo {
+            return;
+        }
+        for problem in self.settings.unread.iter().chain(&self.settings.unused) {
+            self.warn(problem);
+        }
+        if self.settings.cache.tls_verification() == Some(TlsVerification::None) {
+            self.warn("the certificate of the Redis server is not verified");
+        }
     }
 
     /// Prints a warning on standard error, unless --quiet.

@@ -97,7 +97,14 @@ impl Network {
             let max_in_flight = (service == crate::services::anidb()).then_some(1);
             Arc::new(ServiceLimits::new(name, services.limit(service), max_in_flight))
         });
-        ServiceGate::new(Arc::clone(&self.transport), Arc::clone(limits), Arc::clone(store), Arc::clone(metrics))
+        let credentials = services.credentials(service).cloned();
+        ServiceGate::new(
+            Arc::clone(&self.transport),
+            Arc::clone(limits),
+            Arc::clone(store),
+            Arc::clone(metrics),
+            credentials,
+        )
     }
 }
 

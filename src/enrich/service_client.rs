@@ -71,6 +71,11 @@ impl ServiceClient {
         &self.url
     }
 
+    /// The URL of a path below the base URL, whose query comes after that of the path.
+    pub(crate) fn address(&self, path: &str) -> String {
+        address(&self.url, path)
+    }
+
     /// The settings of services: tokens, and the name of the AniDB client.
     pub fn services(&self) -> &Services {
         &self.services
@@ -212,5 +217,33 @@ impl ServiceClient {
         let digest = ResponseDigest::new(key, &body);
         self.metrics.record_response(is_hit, body.len() as u64, Some(digest));
         Ok(ServiceResponse { status, headers, body, is_hit })
+    }
+}
+
+/// A path below a base URL. Nothing is percent-encoded: keys are made of the URL as it is written.
+fn address(base: &str, path: &str) -> String {
+    match base.split_once('?') {
+        None => format!("{base}{path}"),
+        Some((base, query)) => {
+            let base = base.trim_end_matches('/');
+            let separator = if path.contains('?') { '&' } else { '?' };
+            format!("{base}{path}{separator}{query}")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn query_of_a_base_url_stays_behind_the_path() {
+        for (base, path, url) in [
+            ("http://h/v4", "/anime/1/full", "http://h/v4/anime/1/full"),
+            ("http://h/v4?token=x", "/anime/1/full", "http://h/v4/anime/1/full?token=x"),
+            ("http://h/v4/?token=x", "/anime?q=a", "http://h/v4/anime?q=a&token=x"),
+        ] {
+            assert_eq!(address(base, path), url);
+        }
     }
 }

@@ -9,13 +9,15 @@ use bytes::Bytes;
 use cache_core::{
     BodyStream, CallPermit, CircuitBreaker, FinalUrl, Inspect, RateLimit, Recovery, Transport, TransportError,
 };
-use http::{HeaderMap, StatusCode};
+use http::header::{AUTHORIZATION, Entry};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::enrich::error::Refusal;
 use crate::enrich::metrics::Metrics;
 use crate::enrich::rate_limiter::RateLimiter;
 use crate::enrich::redirect;
+use crate::services::token::Token;
 
 /// Failures in a row that open the breaker, as in the pipeline.
 const SERVICE_FAILURES: u32 = 5;
@@ -56,6 +58,8 @@ pub(crate) struct ServiceGate {
     limits: Arc<ServiceLimits>,
     store: Arc<dyn Inspect>,
     metrics: Arc<Metrics>,
+    /// For a configured URL with a user.
+    credentials: Option<Token>,
 }
 
 /// Permission for one request. Dropped without an outcome, the request counts as never sent.
@@ -71,8 +75,9 @@ impl ServiceGate {
         limits: Arc<ServiceLimits>,
         store: Arc<dyn Inspect>,
         metrics: Arc<Metrics>,
+        credentials: Option<Token>,
     ) -> Self {
-        Self { transport, limits, store, metrics }
+        Self { transport, limits, store, metrics, credentials }
     }
 
     /// Waits until a request may be sent.
@@ -154,6 +159,11 @@ impl Permit<'_> {
 #[async_trait]
 impl Transport for ServiceGate {
     async fn send(&self, mut request: http::Request<Bytes>) -> Result<http::Response<BodyStream>, TransportError> {
+        if let Some(credentials) = &self.credentials
+            && let Entry::Vacant(authorization) = request.headers_mut().entry(AUTHORIZATION)
+        {
+            authorization.insert(HeaderValue::from_str(credentials.secret()).map_err(TransportError::connect)?);
+        }
         let mut response = self.send_once(request.clone()).await?;
         for _ in 0..redirect::MAX_REDIRECTS {
             let Some(next) = redirect::next(&request, &response) else { return Ok(response) };

@@ -3,7 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use cache_core::{Config, PolicyKind, RateLimit, ServiceName, ServiceRegistry};
+use percent_encoding::percent_decode_str;
+use url::Url;
 
 use crate::services::anidb::AniDbClient;
 use crate::services::table::{registry, table};
@@ -14,13 +18,20 @@ use crate::services::token::Token;
 pub struct Services {
     registry: ServiceRegistry,
     tokens: BTreeMap<ServiceName, Token>,
+    /// `Authorization` for configured URLs with a user.
+    credentials: BTreeMap<ServiceName, Token>,
     /// `ANIDB_CLIENT`, `ANIDB_CLIENTVER` and `ANIDB_PROTOVER`.
     pub anidb_client: AniDbClient,
 }
 
 impl Default for Services {
     fn default() -> Self {
-        Self { registry: registry().clone(), tokens: BTreeMap::new(), anidb_client: AniDbClient::default() }
+        Self {
+            registry: registry().clone(),
+            tokens: BTreeMap::new(),
+            credentials: BTreeMap::new(),
+            anidb_client: AniDbClient::default(),
+        }
     }
 }
 
@@ -70,9 +81,20 @@ impl Services {
         self.registry.get_mut(service).rate_limit = limit;
     }
 
-    /// Replaces the server of a service: a URL with the host and port of `url` belongs to the service, too.
+    /// Replaces the server of a service: a URL with the host and port of `url` belongs to the service, too. User and
+    /// password are taken out of it, so that they become no part of keys and messages.
     pub fn set_url(&mut self, service: ServiceName, url: &str) {
-        self.registry.get_mut(service).base_url = Some(url.to_owned());
+        let (url, userinfo) = without_userinfo(url);
+        self.credentials.remove(&service);
+        if let Some(userinfo) = userinfo {
+            self.credentials.insert(service, basic(userinfo));
+        }
+        self.registry.get_mut(service).base_url = Some(url);
+    }
+
+    /// The `Authorization` for the configured URL of a service, if it had a user.
+    pub fn credentials(&self, service: ServiceName) -> Option<&Token> {
+        self.credentials.get(&service)
     }
 
     /// The URL of a service: the configured one, else the real one; empty for `other`.
@@ -80,6 +102,30 @@ impl Services {
         let real = || table().row(service).map_or("", |row| row.base_url.as_str());
         self.registry.get(service).base_url.as_deref().unwrap_or_else(real)
     }
+}
+
+/// What a base URL must be, if this text is none.
+pub fn base_url_problem(text: &str) -> Option<&'static str> {
+    let is_usable = |url: Url| matches!(url.scheme(), "http" | "https") && url.has_host() && url.fragment().is_none();
+    (!Url::parse(text).is_ok_and(is_usable)).then_some("an http:// or https:// URL without a fragment")
+}
+
+/// A URL and the user information that it had. Nothing else is changed: keys are made of it.
+fn without_userinfo(url: &str) -> (String, Option<&str>) {
+    let Some((scheme, rest)) = url.split_once("://") else { return (url.to_owned(), None) };
+    let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    match authority.rsplit_once('@') {
+        Some((userinfo, host)) => (format!("{scheme}://{host}{path}"), Some(userinfo)),
+        None => (url.to_owned(), None),
+    }
+}
+
+/// The value of `Authorization` for `user:password`.
+fn basic(userinfo: &str) -> Token {
+    let (user, password) = userinfo.split_once(':').unwrap_or((userinfo, ""));
+    let decoded: Vec<u8> =
+        percent_decode_str(user).chain(std::iter::once(b':')).chain(percent_decode_str(password)).collect();
+    Token::new(format!("Basic {}", STANDARD.encode(decoded)))
 }
 
 #[cfg(test)]
@@ -109,5 +155,25 @@ mod tests {
         assert_eq!(services.registry().by_url("http://127.0.0.1:9000/v4/anime/1"), ServiceName::OTHER);
         assert_eq!(services.url(jikan()), "http://127.0.0.1:8999/v4");
         assert_eq!(Services::default().url(jikan()), "https://api.jikan.moe/v4");
+    }
+
+    #[test]
+    fn user_of_a_url_is_sent_and_not_kept_in_it() {
+        let mut services = Services::default();
+        services.set_url(jikan(), "http://me:p%40ss@127.0.0.1:8999/v4?x=a@b");
+        assert_eq!(services.url(jikan()), "http://127.0.0.1:8999/v4?x=a@b");
+        assert_eq!(services.credentials(jikan()).map(Token::secret), Some("Basic bWU6cEBzcw=="));
+        services.set_url(jikan(), "http://127.0.0.1:8999/@v4");
+        assert_eq!((services.url(jikan()), services.credentials(jikan())), ("http://127.0.0.1:8999/@v4", None));
+    }
+
+    #[test]
+    fn a_base_url_is_an_http_url() {
+        for url in ["http://127.0.0.1:1", "https://me:pw@h/v4?token=x"] {
+            assert_eq!(base_url_problem(url), None, "{url}");
+        }
+        for url in ["", "h", "//h", "ftp://h", "http://", "http://h/#x", "file:///x"] {
+            assert!(base_url_problem(url).is_some(), "{url}");
+        }
     }
 }

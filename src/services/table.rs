@@ -3,7 +3,7 @@
 use std::sync::{LazyLock, OnceLock};
 use std::time::Duration;
 
-use cache_core::{PolicyKind, RateLimit, ServiceName, ServiceProfile, ServiceRegistry};
+use cache_core::{PolicyKind, RateLimit, ServiceName, ServiceProfile, ServiceRegistry, parse_duration};
 use serde::Deserialize;
 
 const BUILT_IN: &str = include_str!("../../assets/services.toml");
@@ -181,7 +181,7 @@ impl Row {
 
     fn read(written: Written) -> Result<Self, String> {
         let wrong = |what: &str| format!("{} has a {what} that cannot be read", written.name);
-        humantime::parse_duration(&written.ttl).map_err(|_| wrong("ttl"))?;
+        parse_duration(&written.ttl).map_err(|_| wrong("ttl"))?;
         PolicyKind::from_name(&written.policy).ok_or_else(|| wrong("policy"))?;
         let rate_limit = written.rate_limit.parse().map_err(|_| wrong("rate_limit"))?;
         Ok(Self {
@@ -204,7 +204,7 @@ impl Row {
             hosts: self.hosts.clone(),
             base_url: None,
             result_prefixes: self.result_prefixes.clone(),
-            ttl: humantime::parse_duration(&self.ttl).unwrap_or(Duration::ZERO),
+            ttl: parse_duration(&self.ttl).unwrap_or(Duration::ZERO),
             policy: PolicyKind::from_name(&self.policy).unwrap_or_default(),
             is_shared_by_all: true,
             stores_set_cookie: false,

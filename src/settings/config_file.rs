@@ -1,76 +1,152 @@
-//! The configuration file: settings, profiles and services.
+//! The configuration file: settings, profiles and services. It is read once, before the command line is parsed, since
+//! options take the names of its services.
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
 use etcetera::BaseStrategy as _;
 
-use crate::cli::Global;
-use crate::exit::Refused;
 use crate::services::table::{Extension, extend};
 use crate::settings::environment::names;
 use crate::settings::layer::{Layer, Origin};
 
-/// The values of the configuration file, then those of the chosen profile.
-pub(crate) fn read(global: &Global) -> anyhow::Result<Vec<Layer>> {
-    let Some(path) = config_path(global.config.as_deref()) else {
-        return match &global.profile {
-            None => Ok(Vec::new()),
-            Some(name) => {
-                Err(Refused(format!("profile '{name}' not found: no configuration file\nhint: pass --config FILE"))
-                    .into())
-            }
-        };
-    };
-    let text = std::fs::read_to_string(&path)
-        .with_context(|| Refused(format!("cannot read configuration file {}", path.display())))?;
-    // The parser's message quotes the line, which may hold a password.
-    let mut table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
-        Refused(format!("invalid TOML in {}: {}", path.display(), error.message()))
-    })?;
-    let mut profiles = match table.remove("profile") {
-        None => toml::Table::new(),
-        Some(toml::Value::Table(profiles)) => profiles,
-        Some(_) => {
-            return Err(Refused(format!("{}: 'profile' must be a table ([profile.NAME])", path.display())).into());
-        }
-    };
-    let services = table.remove("service").map(|services| extensions(services, &path)).transpose()?;
-    let mut file = layer(table, Origin::File(path.clone()), &path)?;
-    for service in services.unwrap_or_default() {
-        for (name, value) in as_settings(service) {
-            file.values.entry(name).or_insert(value);
-        }
-    }
-    let mut layers = vec![file];
-    if let Some(name) = &global.profile {
-        let Some(toml::Value::Table(profile)) = profiles.remove(name) else {
-            let names: Vec<_> = profiles.keys().map(String::as_str).collect();
-            let known = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-            return Err(Refused(format!("profile '{name}' not found in {}; available: {known}", path.display())).into());
-        };
-        layers.push(layer(profile, Origin::Profile(name.clone()), &path)?);
-    }
-    Ok(layers)
+/// Larger files are not read.
+const MAX_FILE: u64 = 1 << 20;
+
+/// The configuration file.
+pub struct ConfigFile {
+    /// The value of `--config`.
+    named: Option<PathBuf>,
+    /// The file and its content; `None`: there is none.
+    content: Option<(PathBuf, Result<toml::Table, String>)>,
 }
 
-fn layer(table: toml::Table, origin: Origin, path: &Path) -> anyhow::Result<Layer> {
+/// The settings of a configuration file.
+#[derive(Default)]
+pub(crate) struct FileLayers {
+    /// Those outside of profiles.
+    pub(crate) file: Option<Layer>,
+    /// Those of the chosen profile.
+    pub(crate) profile: Option<Layer>,
+}
+
+impl ConfigFile {
+    /// Reads the file that these arguments name, else the default one if it exists.
+    pub fn of_command_line(arguments: &[OsString]) -> Self {
+        let mut arguments = arguments.iter().take_while(|argument| *argument != "--");
+        let mut named = None;
+        while let Some(argument) = arguments.next() {
+            if argument == "--config" {
+                named = arguments.next().map(PathBuf::from);
+            } else if let Some(path) = argument.to_str().and_then(|argument| argument.strip_prefix("--config=")) {
+                named = Some(PathBuf::from(path));
+            }
+        }
+        Self::read(named)
+    }
+
+    /// Reads the named file, else the default one if it exists.
+    pub(crate) fn read(named: Option<PathBuf>) -> Self {
+        let path = named.clone().or_else(|| default_path().filter(|path| path.exists()));
+        let content = path.map(|path| {
+            let table = table(&path, named.is_some());
+            (path, table)
+        });
+        Self { named, content }
+    }
+
+    /// Whether it is the file of this `--config`.
+    pub(crate) fn is_of(&self, named: Option<&Path>) -> bool {
+        self.named.as_deref() == named
+    }
+
+    /// Whether it is named by `--config`.
+    pub(crate) fn is_named(&self) -> bool {
+        self.named.is_some()
+    }
+
+    /// Adds its services to the table. [`Self::layers`] reports what is invalid.
+    pub fn extend_services(&self) {
+        let services = || {
+            let (path, table) = self.content.as_ref()?;
+            extensions(table.as_ref().ok()?.get("service")?.clone(), path).ok()
+        };
+        extend(services().unwrap_or_default());
+    }
+
+    /// Its settings.
+    pub(crate) fn layers(&self, profile: Option<&str>) -> Result<FileLayers, String> {
+        let Some((path, table)) = &self.content else {
+            return match profile {
+                None => Ok(FileLayers::default()),
+                Some(name) => {
+                    Err(format!("profile '{name}' not found: no configuration file\nhint: pass --config FILE"))
+                }
+            };
+        };
+        let mut table = table.clone()?;
+        let mut profiles = match table.remove("profile") {
+            None => toml::Table::new(),
+            Some(toml::Value::Table(profiles)) => profiles,
+            Some(_) => return Err(format!("{}: 'profile' must be a table ([profile.NAME])", path.display())),
+        };
+        let services = table.remove("service").map(|services| extensions(services, path)).transpose()?;
+        let mut file = layer(table, Origin::File(path.clone()), path)?;
+        for service in services.unwrap_or_default() {
+            for (name, value) in as_settings(service) {
+                file.values.entry(name).or_insert(value.into());
+            }
+        }
+        let Some(name) = profile else { return Ok(FileLayers { file: Some(file), profile: None }) };
+        let Some(toml::Value::Table(chosen)) = profiles.remove(name) else {
+            let names: Vec<_> = profiles.keys().map(String::as_str).collect();
+            let known = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+            return Err(format!("profile '{name}' not found in {}; available: {known}", path.display()));
+        };
+        let profile = Some(layer(chosen, Origin::Profile(name.to_owned()), path)?);
+        Ok(FileLayers { file: Some(file), profile })
+    }
+}
+
+/// The content of a file.
+fn table(path: &Path, is_named: bool) -> Result<toml::Table, String> {
+    let text =
+        text(path, is_named).map_err(|error| format!("cannot read configuration file {}: {error}", path.display()))?;
+    // The parser's message quotes the line, which may hold a password.
+    text.parse().map_err(|error: toml::de::Error| format!("invalid TOML in {}: {}", path.display(), error.message()))
+}
+
+/// The text of a file. A named one may be a pipe, as in `--config <(…)`; another kind than a file would be a mistake.
+fn text(path: &Path, is_named: bool) -> io::Result<String> {
+    if !is_named && !path.is_file() {
+        return Err(io::Error::other("not a regular file"));
+    }
+    let mut text = Vec::new();
+    File::open(path)?.take(MAX_FILE + 1).read_to_end(&mut text)?;
+    if text.len() as u64 > MAX_FILE {
+        return Err(io::Error::other("larger than 1 MiB"));
+    }
+    String::from_utf8(text).map_err(|_| io::Error::other("not UTF-8"))
+}
+
+fn layer(table: toml::Table, origin: Origin, path: &Path) -> Result<Layer, String> {
     let mut values = HashMap::new();
     for (name, value) in table {
         if !names().any(|known| known == name) {
             let near = nearest(&name).map_or_else(String::new, |near| format!("; did you mean '{near}'?"));
-            return Err(Refused(format!("{}: unknown setting '{name}'{near}", path.display())).into());
+            return Err(format!("{}: unknown setting '{name}'{near}", path.display()));
         }
         let value = match value {
             toml::Value::String(text) => text,
             toml::Value::Integer(number) => number.to_string(),
             toml::Value::Float(number) => number.to_string(),
             toml::Value::Boolean(flag) => flag.to_string(),
-            _ => return Err(Refused(format!("{}: {name} must be a single value", path.display())).into()),
+            _ => return Err(format!("{}: {name} must be a single value", path.display())),
         };
-        values.insert(name, value);
+        values.insert(name, value.into());
     }
     Ok(Layer { values, origin })
 }
@@ -86,32 +162,12 @@ fn nearest(name: &str) -> Option<String> {
     names().map(|known| (likeness(&known), known)).max().filter(|(half, _)| *half >= 50).map(|(_, known)| known)
 }
 
-/// Adds the services of the configuration file that these arguments name to the table. Errors of the file are reported
-/// by `read`, which reads it again.
-pub fn extend_services(arguments: &[OsString]) {
-    let mut arguments = arguments.iter().take_while(|argument| *argument != "--");
-    let mut named = None;
-    while let Some(argument) = arguments.next() {
-        match argument.to_str() {
-            Some("--config") => named = arguments.next().map(PathBuf::from),
-            Some(argument) => named = argument.strip_prefix("--config=").map(PathBuf::from).or(named),
-            None => {}
-        }
-    }
-    let read = || {
-        let path = config_path(named.as_deref())?;
-        let mut table: toml::Table = std::fs::read_to_string(&path).ok()?.parse().ok()?;
-        extensions(table.remove("service")?, &path).ok()
-    };
-    extend(read().unwrap_or_default());
-}
-
 /// The `[[service]]` entries of a configuration file.
-fn extensions(services: toml::Value, path: &Path) -> anyhow::Result<Vec<Extension>> {
-    let wrong = |what: &str| Refused(format!("{}: [[service]]: {what}", path.display()));
+fn extensions(services: toml::Value, path: &Path) -> Result<Vec<Extension>, String> {
+    let wrong = |what: &str| format!("{}: [[service]]: {what}", path.display());
     let services: Vec<Extension> = services.try_into().map_err(|error: toml::de::Error| wrong(error.message()))?;
     match services.iter().find_map(Extension::problem) {
-        Some(problem) => Err(wrong(&problem).into()),
+        Some(problem) => Err(wrong(&problem)),
         None => Ok(services),
     }
 }
@@ -128,12 +184,7 @@ fn as_settings(service: Extension) -> impl Iterator<Item = (String, String)> {
     values.into_iter().filter_map(|(name, value)| Some((name, value?)))
 }
 
-/// The configuration file: the named one, else the default one if it exists.
-fn config_path(named: Option<&Path>) -> Option<PathBuf> {
-    named.map_or_else(|| default_config_file().filter(|path| path.is_file()), |path| Some(path.to_owned()))
-}
-
-fn default_config_file() -> Option<PathBuf> {
+fn default_path() -> Option<PathBuf> {
     let strategy = etcetera::choose_base_strategy().ok()?;
     Some(strategy.config_dir().join("animecache").join("config.toml"))
 }

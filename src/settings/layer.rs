@@ -1,6 +1,7 @@
 //! Sources of settings, and the values of each.
 
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -44,8 +45,8 @@ impl Origin {
     }
 }
 
-/// The values of one source.
+/// The values of one source, as bytes: paths need not be UTF-8.
 pub(crate) struct Layer {
-    pub(crate) values: HashMap<String, String>,
+    pub(crate) values: HashMap<String, OsString>,
     pub(crate) origin: Origin,
 }

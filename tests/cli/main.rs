@@ -21,6 +21,7 @@ mod redis_server;
 mod settings;
 mod stats_ls_show;
 mod terminal;
+mod tls;
 mod upstream;
 mod warm;
 mod watching;

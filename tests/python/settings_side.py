@@ -43,5 +43,17 @@ def urls(given):
     return {url: meaning(url) for url in given}
 
 
+def dot_env(text):
+    """What python-dotenv adds to this process's environment for the text of a file."""
+    import io
+    import logging
+
+    from dotenv.main import DotEnv
+
+    logging.disable(logging.CRITICAL)
+    read = DotEnv(None, stream=io.StringIO(text, newline=None), override=False).dict()
+    return {name: value for name, value in read.items() if value is not None}
+
+
 if __name__ == "__main__":
-    print(json.dumps({"urls": urls}[sys.argv[1]](json.load(sys.stdin))))
+    print(json.dumps({"urls": urls, "dot_env": dot_env}[sys.argv[1]](json.load(sys.stdin))))

@@ -1,6 +1,6 @@
 """Settings: what the program reads in a URL and in a `.env` file is what redis-py and python-dotenv read there."""
 
-import pathlib
+import json
 import unittest
 
 import venvs
@@ -22,3 +22,13 @@ class Urls(unittest.TestCase):
         known = {url: meaning for url, meaning in read.items() if meaning is not None}
         self.assertGreaterEqual(len(known), 50)
         self.assertEqual(known, {url: wanted[url] for url in known})
+
+
+class DotEnv(unittest.TestCase):
+    def test_every_file_sets_what_python_dotenv_makes_of_it(self):
+        table = venvs.ROOT / "tests" / "fixtures" / "dot-env.jsonl"
+        cases = [json.loads(line) for line in table.read_text(encoding="utf-8").splitlines()]
+        self.assertGreaterEqual(len(cases), 35)
+        for case in cases:
+            with self.subTest(case["text"]):
+                self.assertEqual(ask("dot_env", case["text"], case["environment"]), case["values"])

@@ -42,6 +42,11 @@ impl RedisUrl {
         self.location().is_ok_and(|location| location.tls.is_some())
     }
 
+    /// Whether the URL contains a password.
+    pub fn has_secret(&self) -> bool {
+        *Secrets::Masked.url(&self.0) != *self.0
+    }
+
     /// Whether both URLs name the same database, and the same user of it.
     pub fn is_same_database(&self, other: &Self) -> bool {
         let place = |url: &Self| {

@@ -88,7 +88,7 @@ async fn open_redis(config: &Config, options: OpenOptions) -> Result<Opened> {
                 Err(problem) => return Err(problem),
             };
             // The remaining time is for SQLite.
-            let timeout = Some(config.store_timeout * 3 / 5);
+            let timeout = Some(config.store_timeout / 5 * 3);
             let store = Fallback::with_timeout(Arc::new(redis), Arc::new(sqlite), error.is_none(), timeout);
             Ok(Opened { store: Arc::new(store), fallback: error })
         }

@@ -1,8 +1,14 @@
-//! Global flags for suggested commands, so that they act on the same cache.
+//! Global flags for suggested commands, so that they act on the same cache, and words for a shell.
+
+use std::ffi::OsStr;
+use std::fmt::Write as _;
 
 use cache_core::redact::{MASK, Secrets};
 
 use crate::cli::Global;
+
+/// Reads a URL with a password from the keyboard: one on the screen, or in the list of processes, would be seen.
+pub(crate) const READ_URL: &str = "read -r REDIS_CACHE_URL && export REDIS_CACHE_URL";
 
 /// The flags of every suggested command.
 pub(crate) struct CommandLine {
@@ -20,31 +26,34 @@ impl CommandLine {
         }
         let mut storage = global.storage.as_deref();
         if let Some(url) = &global.redis {
-            let shown = Secrets::Masked.url(url);
-            if *shown == **url {
-                line.add("--redis", url);
+            if *Secrets::Masked.url(url) == **url {
+                line.add("--redis", OsStr::new(url));
             } else {
-                // A password must not appear on the screen or in the list of processes.
-                line.before =
-                    Some(format!("export REDIS_CACHE_URL={} && ", quoted(&shown).replace(MASK, "USER:PASSWORD")));
+                line.before = Some(format!("{READ_URL} && "));
                 storage = storage.or(Some("redis"));
             }
         }
         if let Some(path) = &global.sqlite {
-            line.add("--sqlite", &path.to_string_lossy());
+            line.add("--sqlite", path.as_os_str());
         }
         if let Some(path) = &global.config {
-            line.add("--config", &path.to_string_lossy());
+            line.add("--config", path.as_os_str());
         }
         for (flag, value) in [("--storage", storage), ("--profile", global.profile.as_deref())] {
             if let Some(value) = value {
-                line.add(flag, value);
+                line.add(flag, OsStr::new(value));
+            }
+        }
+        for (flag, value) in global.tls.given() {
+            match flag {
+                "--insecure" => line.flags.extend([" ", flag]),
+                _ => line.add(flag, &value),
             }
         }
         line
     }
 
-    fn add(&mut self, flag: &str, value: &str) {
+    fn add(&mut self, flag: &str, value: &OsStr) {
         self.flags.extend([" ", flag, " ", &quoted(value)]);
     }
 
@@ -65,12 +74,27 @@ pub(crate) fn redis_cli(location: &str, command: &str) -> String {
 }
 
 /// A word, quoted for a shell.
-pub(crate) fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_./:@%+=,-".contains(c);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        return word.to_owned();
+pub(crate) fn quoted(word: impl AsRef<OsStr>) -> String {
+    let word = word.as_ref();
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"_./:@%+=,-".contains(byte);
+    match word.to_str() {
+        Some(text) if !text.is_empty() && text.as_bytes().iter().all(is_plain) => text.to_owned(),
+        Some(text) if !text.contains(char::is_control) => format!("'{}'", text.replace('\'', r"'\''")),
+        // Every shell has `printf`; `$'…'` has not reached all of them.
+        _ => {
+            let mut quoted = String::from("\"$(printf '");
+            for byte in word.as_encoded_bytes() {
+                match byte {
+                    b'%' => quoted.push_str("%%"),
+                    b' '..=b'~' if !b"'\\".contains(byte) => quoted.push(char::from(*byte)),
+                    // Writing to a String cannot fail.
+                    _ => drop(write!(quoted, "\\{byte:03o}")),
+                }
+            }
+            quoted.push_str("')\"");
+            quoted
+        }
     }
-    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 #[cfg(test)]
@@ -86,10 +110,24 @@ mod tests {
             again(&global),
             r"animecache --redis redis://h/5 --profile 'it'\''s' ls && animecache --redis redis://h/5 --profile 'it'\''s' flush"
         );
-        let global = Global { redis: Some("redis://:pw@h/5".into()), ..Global::default() };
+        let mut global = Global { redis: Some("rediss://:pw@h/5".into()), ..Global::default() };
+        global.tls.cacert = Some("my ca.crt".into());
+        global.tls.insecure = true;
         assert_eq!(
             CommandLine::new(&global).complete("animecache ls"),
-            "export REDIS_CACHE_URL='redis://USER:PASSWORD@h/5' && animecache --storage redis ls"
+            "read -r REDIS_CACHE_URL && export REDIS_CACHE_URL && \
+             animecache --storage redis --cacert 'my ca.crt' --insecure ls"
         );
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn every_word_comes_out_of_a_shell_as_it_went_in() {
+        use std::os::unix::ffi::OsStrExt as _;
+        for word in [&b"caf\xe9"[..], b"", b"a b", b"it's", b"100%\xff'\\$x", b"two\nlines", b"$(x)`y`\"z\""] {
+            let script = format!("printf %s {}", quoted(OsStr::from_bytes(word)));
+            let said = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();
+            assert_eq!(said.stdout, word, "{script}");
+        }
     }
 }

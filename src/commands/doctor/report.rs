@@ -40,12 +40,26 @@ pub(crate) enum Status {
 }
 
 #[derive(Serialize)]
+struct OtherValue {
+    value: String,
+    origin: String,
+}
+
+#[derive(Serialize)]
 struct SettingRow {
     name: String,
     value: String,
     origin: String,
+    /// Other values that weaker sources have.
+    overridden: Vec<OtherValue>,
     #[serde(skip)]
     is_built_in: bool,
+}
+
+impl OtherValue {
+    fn new((value, origin): &(String, Origin)) -> Self {
+        Self { value: value.clone(), origin: origin.to_string() }
+    }
 }
 
 impl Check {
@@ -92,6 +106,7 @@ impl DoctorReport {
             name: setting.name.clone(),
             value: setting.value.clone(),
             origin: setting.origin.to_string(),
+            overridden: setting.overridden.iter().map(OtherValue::new).collect(),
             is_built_in: setting.origin == Origin::BuiltIn,
         };
         Self { checks: Vec::new(), settings: settings.all.iter().map(row).collect() }

@@ -39,7 +39,7 @@ async fn opened(file: &Path, services: &ServiceRegistry) -> Check {
 }
 
 fn recover(file: &Path) -> String {
-    format!("sqlite3 {} .recover", quoted(&file.to_string_lossy()))
+    format!("sqlite3 {} .recover", quoted(file))
 }
 
 /// A hint that fits the cause: an intact file, or one of another program, must not be moved out of the way.
@@ -52,9 +52,9 @@ fn failure(error: &Error, file: &Path) -> Check {
     } else if says(&["not a database", "malformed"]) {
         ("", Some(recover(file)))
     } else if says(&["disk I/O", "is full", "disk is full"]) {
-        ("", Some(format!("df -h {}", quoted(&parent.to_string_lossy()))))
+        ("", Some(format!("df -h {}", quoted(parent))))
     } else if says(&["unable to open", "readonly", "read-only", "permission"]) {
-        ("", Some(format!("ls -ld {} {}", quoted(&parent.to_string_lossy()), quoted(&file.to_string_lossy()))))
+        ("", Some(format!("ls -ld {} {}", quoted(parent), quoted(file))))
     } else {
         ("", None)
     };
@@ -69,7 +69,7 @@ fn writable(file: &Path) -> Option<Check> {
         Status::Warn,
         "SQLite file",
         detail,
-        Some(format!("ls -l {}", quoted(&file.to_string_lossy()))),
+        Some(format!("ls -l {}", quoted(file))),
     ))
 }
 
@@ -94,7 +94,7 @@ fn directory(file: &Path) -> Check {
         }
         Err(error) => {
             let detail = format!("{} is not writable: {error}", existing.display());
-            let shown = quoted(&existing.to_string_lossy());
+            let shown = quoted(existing);
             let fix = match error.kind() {
                 std::io::ErrorKind::StorageFull => Some(format!("df -h {shown}")),
                 std::io::ErrorKind::PermissionDenied => Some(format!("ls -ld {shown}")),

@@ -4,10 +4,14 @@ use cache_core::{BackendId, BackendKind, Error, error_chain};
 
 use crate::commands::doctor::command_line::{quoted, redis_cli};
 use crate::commands::doctor::report::{Check, Status};
+use crate::exit::certificate_advice;
 
 /// The error of opening the cache.
 pub(crate) fn check(error: &Error) -> Check {
     let detail = error_chain(error);
+    if let Error::Certificate { problem, .. } = error {
+        return Check::finding(Status::Fail, "Redis", detail, Some(certificate_advice(*problem).to_owned()));
+    }
     match backend(error) {
         Some(BackendId { kind: BackendKind::Redis, location }) => redis(detail, location),
         Some(BackendId { location, .. }) if matches!(error, Error::Missing { .. }) => {
@@ -41,7 +45,7 @@ fn redis_hint(detail: &str, location: &str) -> (&'static str, Option<String>) {
     let with_scheme = |scheme: &str| {
         let rest = location.split_once("://").map_or(location, |(_, rest)| rest);
         // A masked password cannot be typed as it stands.
-        (!rest.contains("***")).then(|| format!("animecache doctor --redis {}", quoted(&format!("{scheme}://{rest}"))))
+        (!rest.contains("***")).then(|| format!("animecache doctor --redis {}", quoted(format!("{scheme}://{rest}"))))
     };
     if says(&["noauth", "wrongpass", "authentication"]) {
         return ("", Some("export REDIS_CACHE_URL=redis://USER:PASSWORD@HOST:6379/0".to_owned()));
@@ -58,9 +62,6 @@ fn redis_hint(detail: &str, location: &str) -> (&'static str, Option<String>) {
     }
     if says(&["sentinel", "cluster"]) {
         return ("", None);
-    }
-    if says(&["unknownissuer", "causedasendentity", "certificate"]) {
-        return ("name the CA of the server with ssl_ca_certs=FILE in the URL", None);
     }
     if says(&["lookup", "resolve", "name or service", "no such host", "nodename"]) {
         return ("the host name does not resolve", None);
@@ -93,7 +94,6 @@ mod tests {
             ("Connection reset by peer", "redis://h:6380/0", "TLS only", Some("--redis rediss://h:6380/0")),
             ("Connection reset by peer", "redis://:***@h:6380/0", "TLS only", None),
             ("timed out while connecting", "rediss://h:6379/0", "not speak TLS", Some("--redis redis://h:6379/0")),
-            ("invalid peer certificate: UnknownIssuer", "rediss://h:6379/0", "ssl_ca_certs", None),
             ("MASTERDOWN Link with MASTER is down", "redis://h/0", "lost its primary", None),
             ("it is a Sentinel and has no keys", "redis://h/0", "", None),
             ("NOAUTH Authentication required.", "redis://h/0", "", Some("PASSWORD")),

@@ -20,7 +20,7 @@ impl Source for AnimeSchedule {
     async fn fetch(&self, anime: &Anime, client: &ServiceClient) -> Result<Value, FetchFailure> {
         client.metrics().expect(1);
         let mut request =
-            client.get(format!("{}/anime?q={}", client.url(), parameter(&anime.title))).timeout(DEFAULT_TIMEOUT);
+            client.get(client.address(&format!("/anime?q={}", parameter(&anime.title)))).timeout(DEFAULT_TIMEOUT);
         // Credentials are not stored with the response.
         if let Some(token) = client.services().token(crate::services::animeschedule()) {
             request = request.header("authorization", format!("Bearer {}", token.secret()));

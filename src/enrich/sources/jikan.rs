@@ -30,10 +30,10 @@ const ITEM_RETRY_DELAYS: [Duration; 3] = [Duration::from_secs(5); 3];
 impl Source for Jikan {
     async fn fetch(&self, anime: &Anime, client: &ServiceClient) -> Result<Value, FetchFailure> {
         let id = anime.ids.mal.ok_or(FetchFailure::NotFound)?;
-        let url = format!("{}/anime/{id}", client.url());
+        let url = |part: &str| client.address(&format!("/anime/{id}/{part}"));
         client.metrics().expect(2);
-        let title = request(client, &RETRY_DELAYS, || client.get(format!("{url}/full")).timeout(TIMEOUT)).await?;
-        let listed = request(client, &RETRY_DELAYS, || client.get(format!("{url}/characters")).timeout(TIMEOUT)).await;
+        let title = request(client, &RETRY_DELAYS, || client.get(url("full")).timeout(TIMEOUT)).await?;
+        let listed = request(client, &RETRY_DELAYS, || client.get(url("characters")).timeout(TIMEOUT)).await;
         let listed = client.part("characters", listed);
         let listed = listed.and_then(|mut list| list.as_array_mut().map(std::mem::take)).unwrap_or_default();
 
@@ -43,7 +43,7 @@ impl Source for Jikan {
         // One after the other, as in the pipeline: Jikan's rate limit makes parallel requests no faster.
         let mut found = Vec::new();
         for number in 1..=episodes {
-            found.extend(episode(client, &url, number).await);
+            found.extend(episode(client, id, number).await);
         }
         let mut characters = Vec::new();
         for listed in listed {
@@ -55,10 +55,11 @@ impl Source for Jikan {
 }
 
 /// One episode; `None`: it failed, which is recorded.
-async fn episode(client: &ServiceClient, url: &str, number: u64) -> Option<Value> {
-    let found =
-        request(client, &ITEM_RETRY_DELAYS, || client.get(format!("{url}/episodes/{number}")).timeout(DEFAULT_TIMEOUT))
-            .await;
+async fn episode(client: &ServiceClient, anime: u64, number: u64) -> Option<Value> {
+    let found = request(client, &ITEM_RETRY_DELAYS, || {
+        client.get(client.address(&format!("/anime/{anime}/episodes/{number}"))).timeout(DEFAULT_TIMEOUT)
+    })
+    .await;
     let found = client.part(format!("episode {number}"), found)?;
     Some(json!({
         "episode_number": number,
@@ -80,7 +81,7 @@ async fn episode(client: &ServiceClient, url: &str, number: u64) -> Option<Value
 async fn character(client: &ServiceClient, listed: Value) -> Option<Value> {
     let id = listed["character"]["mal_id"].as_u64()?;
     let found = request(client, &ITEM_RETRY_DELAYS, || {
-        client.get(format!("{}/characters/{id}", client.url())).timeout(DEFAULT_TIMEOUT)
+        client.get(client.address(&format!("/characters/{id}"))).timeout(DEFAULT_TIMEOUT)
     })
     .await;
     let found = client.part(format!("character {id}"), found)?;

@@ -33,11 +33,11 @@ impl Source for Kitsu {
             Ok(id) => id,
             Err(_) => id_of(client, id).await?,
         };
-        let url = format!("{}/anime/{id}", client.url());
+        let url = |part: &str| client.address(&format!("/anime/{id}{part}"));
         let (anime, episodes, categories) = tokio::join!(
-            request(client, client.get(url.as_str())),
-            episodes(client, &url),
-            request(client, client.get(format!("{url}/categories")))
+            request(client, client.get(url(""))),
+            episodes(client, url("/episodes")),
+            request(client, client.get(url("/categories")))
         );
         let categories =
             client.part("categories", categories.and_then(ServiceResponse::data)).unwrap_or_else(|| json!([]));
@@ -49,17 +49,17 @@ impl Source for Kitsu {
 /// The ID of a slug. The pipeline does not cache this request, so that no key has to match.
 async fn id_of(client: &ServiceClient, slug: &str) -> Result<u64, FetchFailure> {
     client.metrics().expect(1);
-    let request = client.get(format!("{}/anime", client.url())).params([("filter[slug]", slug)]);
+    let request = client.get(client.address("/anime")).params([("filter[slug]", slug)]);
     let found = client.request(json_api(request).timeout(SLUG_TIMEOUT), has_one).await?.data()?;
     found[0]["id"].as_str().and_then(|id| id.parse().ok()).ok_or(FetchFailure::NotFound)
 }
 
 /// The episodes of all pages, up to the first page that fails.
-async fn episodes(client: &ServiceClient, url: &str) -> Vec<Value> {
+async fn episodes(client: &ServiceClient, url: String) -> Vec<Value> {
     let mut all: Vec<Value> = Vec::new();
     loop {
         let pages = [("page[limit]", PAGE_SIZE.to_string()), ("page[offset]", all.len().to_string())];
-        let page = request(client, client.get(format!("{url}/episodes")).params(pages)).await;
+        let page = request(client, client.get(url.as_str()).params(pages)).await;
         let page = page.and_then(ServiceResponse::json).and_then(listed);
         let Some((found, count)) = client.part(format!("episodes from {}", all.len() + 1), page) else { return all };
         if all.is_empty() {
