@@ -65,12 +65,7 @@ fn failure(error: &Error, file: &Path) -> Check {
 fn writable(file: &Path) -> Option<Check> {
     let error = std::fs::OpenOptions::new().append(true).open(file).err()?;
     let detail = format!("{} cannot be written: {error}", file.display());
-    Some(Check::finding(
-        Status::Warn,
-        "SQLite file",
-        detail,
-        Some(format!("ls -l {}", quoted(file))),
-    ))
+    Some(Check::finding(Status::Warn, "SQLite file", detail, Some(format!("ls -l {}", quoted(file)))))
 }
 
 /// Whether files can be created beside the database, as its journal is. Permissions are not enough: the file system may
