@@ -11,6 +11,7 @@ pub(crate) mod error;
 pub(crate) mod forward;
 pub(crate) mod header_map;
 pub(crate) mod lookup;
+pub(crate) mod origin_response;
 pub(crate) mod overrides;
 pub(crate) mod plan;
 pub(crate) mod recorder;

@@ -33,7 +33,11 @@ impl Body {
         self.is_recorded
     }
 
-    /// Collects the rest of the body.
+    /// The longest body that is collected: 64 MiB.
+    pub const MAX_BYTES: usize = 64 << 20;
+
+    /// Collects the rest of the body. Fails with [`FetchError::TooLarge`] beyond [`Self::MAX_BYTES`]: what an origin sends,
+    /// and what it decodes to, has no other limit.
     pub async fn bytes(self) -> Result<Bytes, FetchError> {
         let mut chunks = match self.kind {
             BodyKind::Full(body) => return Ok(body.unwrap_or_default()),
@@ -44,6 +48,9 @@ impl Body {
         let mut all = BytesMut::from(first);
         all.extend_from_slice(&second);
         while let Some(chunk) = chunks.next().await.transpose()? {
+            if all.len() + chunk.len() > Self::MAX_BYTES {
+                return Err(FetchError::TooLarge { limit: Self::MAX_BYTES });
+            }
             all.extend_from_slice(&chunk);
         }
         Ok(all.freeze())
@@ -79,5 +86,19 @@ impl fmt::Debug for Body {
             BodyKind::Full(body) => f.debug_tuple("Body").field(&body.as_ref().map_or(0, Bytes::len)).finish(),
             BodyKind::Chunks(_) => f.debug_tuple("Body").finish_non_exhaustive(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::stream;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn body_beyond_the_limit_is_not_collected() {
+        let endless = stream::repeat_with(|| Ok(Bytes::from_static(&[0; 1 << 20])));
+        let body = Body::from(Box::pin(endless) as BodyStream);
+        assert!(matches!(body.bytes().await, Err(FetchError::TooLarge { limit: 67_108_864 })));
     }
 }

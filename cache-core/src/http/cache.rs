@@ -23,7 +23,7 @@ use crate::clock;
 use crate::http::cache_status::CacheOutcome;
 use crate::http::context::Context;
 use crate::http::error::FetchError;
-use crate::http::forward::{Known, bypass, forward, forward_unconditional};
+use crate::http::forward::{Known, answered, bypass, forward, forward_unconditional};
 use crate::http::lookup::look_up;
 use crate::http::plan::RequestPlan;
 use crate::http::request::{CacheRequest, RequestBody};
@@ -35,6 +35,7 @@ use crate::model::entry::EntryId;
 use crate::model::generation::Generation;
 use crate::model::service::ServiceName;
 use crate::model::stats::Counters;
+use crate::model::stored::StoredResponse;
 use crate::policy::decision::Decision;
 use crate::runtime::shared::{CacheHandle, CacheMode};
 use crate::runtime::single_flight::{Leader, Role, WaitBudget};
@@ -126,7 +127,7 @@ impl PlannedRequest {
         let found = look_up(context, plan).await;
         let mut is_available = !found.is_unavailable();
         let mut stored = found.into_stored();
-        let mut budget = WaitBudget::default();
+        let mut budget = WaitBudget::new(is_available);
         let mut leader: Option<Leader> = None;
         loop {
             match plan.policy.decide(&plan.request, &stored, clock::now()) {
@@ -148,10 +149,9 @@ impl PlannedRequest {
                 }
                 Decision::Unsatisfiable => return Ok(context.gateway_timeout(plan)),
                 Decision::Forward(decision) => {
-                    // Without a store there is nothing to wait for.
-                    let may_wait = is_available && leader.is_none() && budget.may_wait_again(stored.is_empty());
+                    let may_wait = leader.is_none() && budget.may_wait_again(stored.is_empty());
                     let role = if decision.can_be_shared && may_wait {
-                        self.wait_for_others(&mut budget).await
+                        self.wait_for_others(&stored, &mut budget).await
                     } else {
                         Role::Independent
                     };
@@ -160,7 +160,20 @@ impl PlannedRequest {
                             let known = Known { stored: &stored, generation: self.generation(is_available).await };
                             return forward(context, plan, known, decision, leader, &refetch).await;
                         }
-                        Role::Leader(granted) => leader = Some(granted),
+                        Role::Answered(answer) => {
+                            if let Some(outcome) = answered(context, plan, &stored, &answer, &refetch).await {
+                                return outcome;
+                            }
+                            let known = Known { stored: &stored, generation: self.generation(is_available).await };
+                            return forward(context, plan, known, decision, None, &refetch).await;
+                        }
+                        Role::Leader(granted) => {
+                            leader = Some(granted);
+                            // Nothing can have been stored.
+                            if !is_available {
+                                continue;
+                            }
+                        }
                         Role::Retry => {}
                     }
                     let found = look_up(context, plan).await;
@@ -176,9 +189,9 @@ impl PlannedRequest {
         if is_available && self.plan.may_be_stored() { self.context.generation(&self.plan.key).await } else { None }
     }
 
-    async fn wait_for_others(&self, budget: &mut WaitBudget) -> Role {
+    async fn wait_for_others(&self, stored: &[StoredResponse], budget: &mut WaitBudget) -> Role {
         let had_waited = budget.has_waited();
-        let turn = self.context.core.single_flight.join(&self.plan.flight_key(), budget).await;
+        let turn = self.context.core.single_flight.join(&self.plan.flight_key(stored), budget).await;
         let waits = u64::from(budget.has_waited() && !had_waited);
         if self.plan.is_counted() {
             self.context.count(Counters { waits, ..Counters::default() });

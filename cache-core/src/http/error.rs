@@ -13,6 +13,12 @@ pub enum FetchError {
     /// The origin did not respond, or its response was truncated.
     #[error(transparent)]
     Origin(#[from] TransportError),
+    /// The body is longer than [`Body::MAX_BYTES`](crate::Body::MAX_BYTES); read it as a stream.
+    #[error("body is longer than {limit} bytes")]
+    TooLarge {
+        /// The limit.
+        limit: usize,
+    },
     /// The body is not the expected JSON.
     #[error("cannot deserialize the body")]
     Json(#[source] BoxError),

@@ -3,34 +3,29 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
-use http::{HeaderMap, Method, StatusCode};
+use http::StatusCode;
 use url::Url;
 use uuid::Uuid;
 
 use crate::clock;
 use crate::error::error_chain;
-use crate::format::content_coding::ContentCoding;
 use crate::http::body::Body;
 use crate::http::cache_status::{CacheOutcome, CacheStatus};
 use crate::http::context::{Context, own_ttl};
-use crate::http::decode::decoded;
 use crate::http::error::FetchError;
+use crate::http::origin_response::{OriginResponse, send};
 use crate::http::plan::RequestPlan;
-use crate::http::recorder::{BodyRecorder, RecordRequest, tee};
-use crate::http::response::{CachedResponse, without_coding};
+use crate::http::recorder::{BodyRecorder, RecordRequest};
+use crate::http::response::CachedResponse;
 use crate::http::resumable_body::Refetch;
 use crate::http::serve::serve;
-use crate::http::{decode, header_map};
-use crate::model::entry::{Entry, EntryId, Request, Response};
+use crate::model::entry::{Entry, EntryId};
 use crate::model::generation::Generation;
-use crate::model::key::CacheKey;
 use crate::model::stats::Counters;
 use crate::model::stored::StoredResponse;
 use crate::policy::decision::{Decision, Exchange, Forward, Outcome, Reply, ServeStored, StoreAction};
+use crate::runtime::shared_answer::SharedAnswer;
 use crate::runtime::single_flight::Leader;
-use crate::transport::traits::{BodyStream, FinalUrl};
 
 /// What is known of the store when a request is forwarded.
 #[derive(Clone, Copy)]
@@ -44,56 +39,6 @@ pub(crate) struct Known<'a> {
 impl Known<'_> {
     fn without_stored(self) -> Self {
         Self { stored: &[], ..self }
-    }
-}
-
-/// The origin's response.
-struct OriginResponse {
-    status: StatusCode,
-    fields: HeaderMap,
-    body: BodyStream,
-    /// The length of the body, if it is known.
-    length: Option<u64>,
-    /// The URL of the response, if redirects were followed.
-    url: Option<String>,
-}
-
-/// Sends a request to the origin, and invalidates what its response outdates: every request passes here.
-async fn send(context: &Context, plan: &RequestPlan, request: &Request) -> Result<OriginResponse, FetchError> {
-    let (head, body) = context.sender.send(plan.to_origin(request)?).await?.into_parts();
-    let mut fields = head.headers;
-    let url = head.extensions.get::<FinalUrl>().map(|FinalUrl(url)| url.clone());
-    let has_body = request.method != Method::HEAD.as_str()
-        && !matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
-    let declared = fields.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.trim().parse().ok());
-    let mut response = OriginResponse {
-        status: head.status,
-        length: if has_body { declared } else { Some(0) },
-        body,
-        fields: HeaderMap::new(),
-        url,
-    };
-    let coding = fields.get(CONTENT_ENCODING).and_then(|name| ContentCoding::from_header(name.to_str().ok()?));
-    let is_part = head.status == StatusCode::PARTIAL_CONTENT;
-    if let Some(coding) = coding.filter(|_| plan.decodes && has_body && !is_part) {
-        // The declared length is the one of the encoded body: a truncation shows before decoding only.
-        response.body = decoded(tee(response.body, response.length, None), coding, decode::BodySource::Origin);
-        response.length = None;
-        without_coding(&mut fields);
-    }
-    response.fields = fields;
-    if context.core.is_enabled {
-        let keys = plan.invalidated_keys(&response.to_stored())?;
-        invalidate(context, plan, keys).await;
-    }
-    Ok(response)
-}
-
-/// Removes what an unsafe request outdates (RFC 9111, 4.4), before the caller sees the response or anything is stored:
-/// the response to a POST may answer a later GET of the same URL.
-async fn invalidate(context: &Context, plan: &RequestPlan, keys: Vec<CacheKey>) {
-    for key in keys {
-        context.core.removals.invalidate(context.store(&plan.key), key).await;
     }
 }
 
@@ -151,12 +96,53 @@ async fn on_unreachable(
 ) -> Result<CachedResponse, FetchError> {
     let seconds = plan.started.elapsed().as_secs_f64();
     tracing::warn!(service = %context.service, key = %plan.key, seconds, error = error_chain(&error), "error");
-    // The waiters fetch independently: one after the other, each would wait for the timeouts of all before it.
-    complete(leader, false).await;
+    if let Some(leader) = leader {
+        match &error {
+            FetchError::Origin(error) => leader.answer(SharedAnswer::Unreachable(error.repeat()), None).await,
+            _ => leader.complete(false).await,
+        }
+    }
+    serve_unreachable(context, plan, exchange, error, refetch).await
+}
+
+/// Serves a stored response if the policy allows it, or else returns the error.
+async fn serve_unreachable(
+    context: &Arc<Context>,
+    plan: &RequestPlan,
+    exchange: Exchange<'_>,
+    error: FetchError,
+    refetch: &Arc<dyn Refetch>,
+) -> Result<CachedResponse, FetchError> {
     let instead = plan.policy.unreachable(exchange).filter(|_| may_serve_on_error(context, plan));
     let Some(instead) = instead else { return Err(error) };
     let response = serve_now(context, plan, exchange.stored, instead, CacheOutcome::Stale, refetch).await;
     response.ok_or(error)
+}
+
+/// Replies with the answer to another request that was under way; `None`: it is no answer to this one.
+pub(crate) async fn answered(
+    context: &Arc<Context>,
+    plan: &RequestPlan,
+    stored: &[StoredResponse],
+    answer: &SharedAnswer,
+    refetch: &Arc<dyn Refetch>,
+) -> Option<Result<CachedResponse, FetchError>> {
+    match answer {
+        SharedAnswer::Unreachable(error) => {
+            let (request, now) = (&plan.request, clock::now());
+            let exchange = Exchange { request, sent: request, stored, requested_at: now, now };
+            Some(serve_unreachable(context, plan, exchange, FetchError::Origin(error.repeat()), refetch).await)
+        }
+        SharedAnswer::Response { request, response, fields, body } => {
+            let status = StatusCode::from_u16(response.status_code).ok()?;
+            if !plan.accepts_answer(request, response) {
+                return None;
+            }
+            context.record_miss(plan, None);
+            let served = CacheStatus::by_origin(CacheOutcome::Miss, plan.key.clone());
+            Some(Ok(CachedResponse::new(status, fields.clone().into(), served, Body::from(body.clone()))))
+        }
+    }
 }
 
 /// Whether a stored response may be served if the origin fails. A background request needs none.
@@ -190,7 +176,7 @@ struct Received<'a> {
 impl Received<'_> {
     /// Replies with the origin's response, which is stored while it streams if that is allowed.
     async fn pass_on(self, storing: Option<StoreAction>) -> CachedResponse {
-        let Self { context, plan, known, exchange, response, lead: leader, .. } = self;
+        let Self { context, plan, known, exchange, mut response, lead: leader, .. } = self;
         context.record_miss(plan, Some(exchange.now - exchange.requested_at));
         let storing = storing.filter(|storing| should_store(context, storing, response.length));
         let recording = match (storing, known.generation) {
@@ -198,7 +184,9 @@ impl Received<'_> {
                 Some(record(context, plan, exchange.stored, storing, generation, leader))
             }
             _ => {
-                complete(leader, false).await;
+                if let Some(leader) = leader {
+                    response = response.shared(leader, exchange.sent).await;
+                }
                 None
             }
         };
@@ -303,32 +291,6 @@ async fn update_store(context: &Context, plan: &RequestPlan, stored: &[StoredRes
         }
     }
     context.remove(&plan.key, ids(stored, &outcome.removals)).await;
-}
-
-impl OriginResponse {
-    fn to_stored(&self) -> Response {
-        let headers = header_map::to_stored_headers(&self.fields);
-        Response { status_code: self.status.as_u16(), headers, ..Response::default() }
-    }
-
-    async fn into_cached_response(
-        self,
-        plan: &RequestPlan,
-        from: CacheOutcome,
-        recording: Option<BodyRecorder>,
-    ) -> CachedResponse {
-        let body = if self.length == Some(0) {
-            // An empty body is stored even if the caller does not read it.
-            if let Some(recording) = recording {
-                recording.end().await;
-            }
-            Body::from(Bytes::new())
-        } else {
-            let is_recorded = recording.is_some();
-            Body::tee(tee(self.body, self.length, recording), is_recorded)
-        };
-        CachedResponse::new(self.status, self.fields.into(), CacheStatus::by_origin(from, plan.key.clone()), body)
-    }
 }
 
 /// The URL of a response as it is stored. If a redirect led there, the origin may have put secrets of this request into it.

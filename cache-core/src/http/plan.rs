@@ -18,9 +18,9 @@ use crate::model::key::CacheKey;
 use crate::model::stored::StoredResponse;
 use crate::policy::conditional::unconditional;
 use crate::policy::dispatch::Policy;
-use crate::policy::fields::{is_condition, is_credential};
+use crate::policy::fields::{is_condition, is_credential, is_negotiated};
 use crate::policy::fixed_ttl::FixedTtl;
-use crate::policy::invalidation;
+use crate::policy::{invalidation, vary};
 
 /// The prepared request.
 #[derive(Clone)]
@@ -154,20 +154,38 @@ impl RequestPlan {
         matches!(self.policy, Policy::FixedTtl(_)) || found.entry.request.url == self.request.url
     }
 
-    /// The coalescing key: requests with the same key get the same response. Under RFC 9111 header fields may select
-    /// another response.
-    pub(crate) fn flight_key(&self) -> String {
+    /// The coalescing key: requests with the same key get the same response. Under RFC 9111, header fields may select
+    /// another one: those that `Vary` named the last time, or else those that usually do. A field that is new with every
+    /// request is not among them.
+    pub(crate) fn flight_key(&self, stored: &[StoredResponse]) -> String {
         if matches!(self.policy, Policy::FixedTtl(_)) {
-            return self.key.text().into_owned();
+            return self.key.to_string();
         }
+        let known: Vec<String> = stored
+            .iter()
+            .flat_map(|found| vary::nominated(&found.entry.response.headers))
+            .map(str::to_ascii_lowercase)
+            .collect();
+        let is_selecting = |name: &str| {
+            is_credential(name) || if stored.is_empty() { is_negotiated(name) } else { known.iter().any(|k| k == name) }
+        };
         let mut hash = Sha256::new();
         hash.update(format!("{} {}", self.request.method, self.request.url));
-        for (name, values) in self.request.headers.iter().filter(|(name, _)| *name != "connection") {
+        for (name, values) in self.request.headers.iter().filter(|(name, _)| is_selecting(name)) {
             for value in values {
                 hash.update(format!("\n{name}:{value}"));
             }
         }
         format!("{} {}", self.key, hex::encode(hash.finalize()))
+    }
+
+    /// Whether an answer to another request with the same coalescing key is one to this request, too.
+    pub(crate) fn accepts_answer(&self, asked: &Request, response: &Response) -> bool {
+        if matches!(self.policy, Policy::FixedTtl(_)) {
+            return true;
+        }
+        let has_credentials = self.request.headers.iter().any(|(name, _)| is_credential(name));
+        (response.status_code >= 400 || !has_credentials) && vary::matches(&response.headers, asked, &self.request)
     }
 
     /// The URL with its parameters, without credentials: as the pipeline stores it.

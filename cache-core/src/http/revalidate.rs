@@ -13,7 +13,7 @@ use crate::policy::decision::{Decision, ServeStored};
 
 /// Validates a response that was served stale, unless another fetch of it is in flight.
 pub(crate) async fn revalidate(context: &Arc<Context>, plan: &RequestPlan, refetch: &Arc<dyn Refetch>) {
-    let Some(leader) = context.core.single_flight.try_lead(&plan.flight_key()).await else { return };
+    let Some(leader) = context.core.single_flight.try_lead(&plan.flight_key(&[])).await else { return };
     let stored = look_up(context, plan).await.into_stored();
     let Decision::ServeStored(ServeStored { refresh: Some(decision), .. }) =
         plan.policy.decide(&plan.request, &stored, clock::now())

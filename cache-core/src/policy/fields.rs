@@ -10,6 +10,11 @@ pub(crate) fn is_credential(name: &str) -> bool {
     matches!(name, "authorization" | "cookie" | "proxy-authorization")
 }
 
+/// Whether responses usually vary by the field (RFC 9110, 12.5; for CORS, `Origin`).
+pub(crate) fn is_negotiated(name: &str) -> bool {
+    name == "accept" || name.starts_with("accept-") || name == "origin"
+}
+
 /// Whether the field is hop-by-hop (RFC 9110, 7.6.1 and 11.7). Trailers are not stored, and so not announced.
 pub(crate) fn is_hop_by_hop(name: &str) -> bool {
     matches!(

@@ -123,8 +123,9 @@ impl ResultCache {
             Some(value) => lookup.store(value, call.time_to_live(), time).await,
             None => false,
         };
-        if let Some(leader) = leader {
-            leader.complete(is_stored).await;
+        // Without a result, the next waiter computes: all at once would repeat what just failed.
+        if let Some(leader) = leader.filter(|_| is_stored) {
+            leader.complete(true).await;
         }
         self.notify(Some(key), false, json.as_deref());
         result

@@ -99,7 +99,7 @@ impl<'a> Lookup<'a> {
             match self.core.single_flight.join(self.key, &mut self.budget).await {
                 Role::Leader(granted) => leader = Some(granted),
                 Role::Retry => {}
-                Role::Independent => break,
+                Role::Independent | Role::Answered(_) => break,
             }
         }
         self.record_miss();
@@ -152,7 +152,7 @@ impl<'a> Lookup<'a> {
             }
             Some(None) => LookupOutcome::Miss,
             Some(Some(stored)) => match serde_json::from_slice(&stored.value) {
-                Ok(value) if !is_null(&stored.value) => {
+                Ok(value) if !is_null(&stored.value) && has_exact_integers(&stored.value) => {
                     let bytes = stored.value.len() as u64;
                     self.count(Counters { hits: 1, bytes, ..self.elapsed() });
                     let ttl_left = stored.expires_at.map(|at| (at - clock::now()).max(0.0));
@@ -194,6 +194,28 @@ impl<'a> Lookup<'a> {
     }
 }
 
+/// Whether every integer of a JSON text fits into 64 bits. Python writes any; others would be rounded.
+fn has_exact_integers(json: &[u8]) -> bool {
+    let (mut is_string, mut is_escaped) = (false, false);
+    let mut outside = Vec::with_capacity(json.len());
+    for byte in json {
+        let was_string = is_string;
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' if is_string => is_escaped = true,
+            b'"' => is_string = !is_string,
+            _ => {}
+        }
+        outside.push(if was_string || is_string { b' ' } else { *byte });
+    }
+    let is_part = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'-' | b'+' | b'.' | b'e' | b'E');
+    outside.split(|byte| !is_part(byte)).all(|token| {
+        let Ok(token) = std::str::from_utf8(token) else { return false };
+        let is_integer = token.trim_start_matches('-').bytes().all(|byte| byte.is_ascii_digit());
+        token.len() < 19 || !is_integer || token.parse::<i64>().is_ok() || token.parse::<u64>().is_ok()
+    })
+}
+
 fn is_null(json: &[u8]) -> bool {
     json.trim_ascii() == b"null"
 }
@@ -209,4 +231,21 @@ pub(crate) fn encode<T: Serialize + DeserializeOwned>(value: &T) -> Option<Bytes
         tracing::warn!(r#type = std::any::type_name::<T>(), %error, "cannot serialize the result; not caching it");
         None
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case(r#"{"id": 18446744073709551615, "low": -9223372036854775808}"#, true)]
+    #[case(r#"{"id": 18446744073709551616}"#, false)]
+    #[case("[123456789012345678901234567890]", false)]
+    #[case("-9223372036854775809", false)]
+    #[case("[1.234567890123456789012345, 1e30]", true)]
+    #[case(r#"{"text": "\" 123456789012345678901234567890"}"#, true)]
+    fn integers_beyond_64_bits_are_recognized(#[case] json: &str, #[case] is_exact: bool) {
+        assert_eq!(has_exact_integers(json.as_bytes()), is_exact);
+    }
 }

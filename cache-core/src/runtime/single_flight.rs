@@ -1,5 +1,5 @@
 //! Request coalescing (single flight): concurrent misses of a key wait for one fetch, and read its response from the
-//! store.
+//! store. A response that is not stored is handed to them, if it is the same for all.
 //!
 //! Within a process through a table of in-flight fetches, across processes through leases in the store, which expire if
 //! their owner dies.
@@ -19,6 +19,8 @@ use uuid::Uuid;
 use crate::format::hex::sha256_hex;
 use crate::model::stored::LeaseState;
 use crate::runtime::guarded_store::GuardedStore;
+use crate::runtime::outcomes::Outcomes;
+use crate::runtime::shared_answer::SharedAnswer;
 use crate::runtime::tasks::TaskGroup;
 
 /// The TTL of a lease: the longest delay of other processes if its owner dies.
@@ -38,6 +40,15 @@ const UNCACHEABLE_TTL: Duration = Duration::from_millis(500);
 /// The longest that a caller waits for other fetches, in all.
 const MAX_WAIT: Duration = Duration::from_secs(60);
 
+/// How long callers do not wait after a response that could neither be stored nor shared.
+const UNSHARED_TTL: Duration = Duration::from_secs(2);
+
+/// The longest time that an answer is repeated because of its `Retry-After`.
+const MAX_REPEATED: Duration = Duration::from_secs(30);
+
+/// The number of callers that wait for one fetch; others fetch independently.
+const MAX_WAITERS: usize = 4_096;
+
 /// The number of completed fetches without a stored entry after which a caller stops waiting: the store evicts at once,
 /// and callers would run one after the other.
 const MAX_FETCHES: u32 = 8;
@@ -51,6 +62,15 @@ struct Shared {
     tasks: TaskGroup,
     /// In-flight fetches by key. An entry is removed when its fetch completes or when its last waiter is dropped.
     table: Mutex<HashMap<String, Weak<InFlight>>>,
+    outcomes: Outcomes,
+}
+
+/// How a fetch has ended.
+enum Landing {
+    /// Its response is in the store, or was removed from it.
+    Stored,
+    NotStored,
+    Answered(Arc<SharedAnswer>),
 }
 
 /// What to do after a miss.
@@ -59,6 +79,8 @@ pub(crate) enum Role {
     Leader(Leader),
     /// Another fetch has completed: look up again.
     Retry,
+    /// The answer to the leader's request, which was not stored.
+    Answered(Arc<SharedAnswer>),
     /// Fetch independently: the leader's response could not be stored, or the wait timed out. Other callers do not wait
     /// for this fetch.
     Independent,
@@ -72,6 +94,8 @@ pub(crate) struct WaitBudget {
     /// Completed fetches that should have left their response in the store.
     fetches: u32,
     has_waited: bool,
+    /// The store does not respond: there are no leases, and waiting works within the process only.
+    has_no_store: bool,
 }
 
 /// The leader of a fetch that others wait for. If it is dropped before [`Self::complete`], the next waiter becomes the
@@ -97,7 +121,7 @@ struct InFlight {
     /// One permit, the leader's. Closed when the fetch has completed.
     permits: Arc<Semaphore>,
     /// Known when the fetch has completed.
-    is_storable: OnceLock<bool>,
+    landing: OnceLock<Landing>,
     /// The owner of the lease among all processes.
     owner: Uuid,
     /// The store granted the lease, or may have done so without a reply.
@@ -106,13 +130,21 @@ struct InFlight {
 
 impl SingleFlight {
     pub(crate) fn new(store: Arc<GuardedStore>, tasks: TaskGroup) -> Self {
-        Self(Arc::new(Shared { store, tasks, table: Mutex::default() }))
+        Self(Arc::new(Shared { store, tasks, table: Mutex::default(), outcomes: Outcomes::default() }))
     }
 
     /// Waits for an in-flight fetch of `name`, or becomes the leader.
     pub(crate) async fn join(&self, name: &str, budget: &mut WaitBudget) -> Role {
         let deadline = budget.deadline();
+        match self.0.outcomes.recall(name) {
+            Some(Some(answer)) => return Role::Answered(answer),
+            Some(None) => return Role::Independent,
+            None => {}
+        }
         let in_flight = self.in_flight(name);
+        if Arc::strong_count(&in_flight) > MAX_WAITERS {
+            return Role::Independent;
+        }
         let permit = match Arc::clone(&in_flight.permits).try_acquire_owned() {
             Ok(permit) => permit,
             Err(TryAcquireError::Closed) => return in_flight.outcome(budget),
@@ -147,7 +179,7 @@ impl SingleFlight {
             shared: Arc::clone(&self.0),
             name: name.to_owned(),
             permits: Arc::new(Semaphore::new(1)),
-            is_storable: OnceLock::new(),
+            landing: OnceLock::new(),
             owner: Uuid::new_v4(),
             may_hold_lease: AtomicBool::new(false),
         });
@@ -168,12 +200,15 @@ impl InFlight {
     async fn acquire(self: Arc<Self>, permit: OwnedSemaphorePermit, budget: &mut WaitBudget) -> Role {
         let deadline = budget.deadline();
         let mut pause = MIN_PAUSE;
+        if budget.has_no_store {
+            return Role::Leader(self.lead(permit));
+        }
         loop {
             match self.acquire_lease().await {
                 // A store that fails delays no caller.
                 None | Some(LeaseState::Acquired) => return Role::Leader(self.lead(permit)),
                 Some(LeaseState::Uncacheable) => {
-                    self.land_unused(false);
+                    self.land_unused(Landing::NotStored);
                     return Role::Independent;
                 }
                 Some(LeaseState::HeldByOther) if Instant::now() + pause > deadline => return Role::Independent,
@@ -228,18 +263,21 @@ impl InFlight {
     }
 
     /// Wakes all waiters. Later callers start another fetch.
-    fn land_unused(&self, is_storable: bool) {
-        let _ = self.is_storable.set(is_storable);
+    fn land_unused(&self, landing: Landing) {
+        let _ = self.landing.set(landing);
         self.shared.table().remove(&self.name);
         self.permits.close();
     }
 
     fn outcome(&self, budget: &mut WaitBudget) -> Role {
-        if !self.is_storable.get().is_some_and(|is_storable| *is_storable) {
-            return Role::Independent;
+        match self.landing.get() {
+            None | Some(Landing::NotStored) => Role::Independent,
+            Some(Landing::Answered(answer)) => Role::Answered(Arc::clone(answer)),
+            Some(Landing::Stored) => {
+                budget.fetches += 1;
+                Role::Retry
+            }
         }
-        budget.fetches += 1;
-        Role::Retry
     }
 
     /// The hash of the name, which may be long and contain secrets.
@@ -266,6 +304,11 @@ impl Drop for InFlight {
 }
 
 impl WaitBudget {
+    /// `has_store`: whether the store responds.
+    pub(crate) fn new(has_store: bool) -> Self {
+        Self { has_no_store: !has_store, ..Self::default() }
+    }
+
     /// Whether the caller waited for another fetch.
     pub(crate) fn has_waited(&self) -> bool {
         self.has_waited
@@ -289,12 +332,38 @@ impl Leader {
     /// Completes the fetch. The waiters look up its response. If it was removed meanwhile, one of them fetches again
     /// for all; if it cannot be stored, all of them fetch independently.
     pub(crate) async fn complete(self, is_storable: bool) {
+        if !is_storable {
+            self.flight.shared.outcomes.remember(&self.flight.name, UNSHARED_TTL, None);
+        }
+        self.land(if is_storable { Landing::Stored } else { Landing::NotStored }).await;
+    }
+
+    /// Completes the fetch with an answer that is not stored. With `repeated_for`, it is given for that long.
+    pub(crate) async fn answer(self, answer: SharedAnswer, repeated_for: Option<Duration>) {
+        let answer = Arc::new(answer);
+        if let Some(time) = repeated_for {
+            self.flight.shared.outcomes.remember(&self.flight.name, time.min(MAX_REPEATED), Some(Arc::clone(&answer)));
+        }
+        self.land(Landing::Answered(answer)).await;
+    }
+
+    /// Whether others wait for this fetch.
+    pub(crate) fn has_waiters(&self) -> bool {
+        Arc::strong_count(&self.flight) > 1
+    }
+
+    async fn land(self, landing: Landing) {
+        let is_storable = matches!(landing, Landing::Stored);
         let Self { flight: in_flight, permit, heartbeat, .. } = self;
-        in_flight.land_unused(is_storable);
+        in_flight.land_unused(landing);
         drop(permit);
         // No renewal may follow the release.
         drop(heartbeat.stop);
         let _ = heartbeat.stopped.await;
+        // There is no lease without a store.
+        if !in_flight.may_hold_lease.load(Ordering::Relaxed) {
+            return;
+        }
         let uncacheable_for = (!is_storable).then_some(UNCACHEABLE_TTL);
         release(Arc::clone(&in_flight.shared.store), in_flight.stored_name(), in_flight.owner, uncacheable_for).await;
         in_flight.may_hold_lease.store(false, Ordering::Relaxed);

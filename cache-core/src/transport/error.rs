@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::error::BoxError;
+use crate::error::{BoxError, error_chain};
 
 /// An error while contacting the origin.
 #[derive(Debug)]
@@ -37,6 +37,11 @@ impl TransportError {
     /// The body ended before its announced length.
     pub(crate) fn cut() -> Self {
         Self::broken("body shorter than Content-Length")
+    }
+
+    /// The same error, for another caller.
+    pub(crate) fn repeat(&self) -> Self {
+        Self { kind: self.kind, source: error_chain(&*self.source).into() }
     }
 
     /// Whether a timeout expired.

@@ -251,3 +251,33 @@ async fn heartbeat_ends_with_the_leader() {
     assert_eq!(started.elapsed(), Duration::ZERO);
     assert_eq!(claims.asked.load(Ordering::Relaxed), asked);
 }
+
+#[tokio::test(start_paused = true)]
+async fn waiters_get_an_answer_that_is_not_stored() {
+    let (single_flight, _tasks) = process(&Arc::default());
+    let answer = || SharedAnswer::Unreachable(crate::transport::error::TransportError::connect("down"));
+    let first = lead(&single_flight).await;
+    assert!(!first.has_waiters());
+    let (a, b) = (waiting(&single_flight).await, waiting(&single_flight).await);
+    assert!(first.has_waiters());
+    first.answer(answer(), None).await;
+    assert!(matches!((a.await, b.await), ((Role::Answered(_), _), (Role::Answered(_), _))));
+
+    // `Retry-After`: the answer of later callers, for a bounded time.
+    tokio::time::sleep(UNCACHEABLE_TTL).await;
+    lead(&single_flight).await.answer(answer(), Some(Duration::MAX)).await;
+    assert!(matches!(board(&single_flight).await, (Role::Answered(_), _)));
+    tokio::time::sleep(MAX_REPEATED).await;
+    lead(&single_flight).await.complete(true).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn later_callers_do_not_wait_after_nothing_was_stored() {
+    let (single_flight, _tasks) = process(&Arc::default());
+    lead(&single_flight).await.complete(false).await;
+    for _ in 0..2 {
+        assert!(matches!(board(&single_flight).await, (Role::Independent, _)));
+    }
+    tokio::time::sleep(UNSHARED_TTL).await;
+    lead(&single_flight).await.complete(true).await;
+}
