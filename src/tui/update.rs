@@ -9,6 +9,7 @@ pub(crate) mod inspector;
 pub(crate) mod job;
 pub(crate) mod mouse;
 pub mod movement;
+pub(crate) mod question;
 pub(crate) mod response;
 pub(crate) mod scan;
 pub(crate) mod table;

@@ -7,7 +7,7 @@ use crate::tui::app::inspector::Tab;
 use crate::tui::effect::Effect;
 use crate::tui::focus::{Extent, Focus};
 use crate::tui::keymap::Mode;
-use crate::tui::update::{change, dialog, enrich, filter, inspector, scan, table, tree, watch};
+use crate::tui::update::{change, dialog, enrich, filter, inspector, scan, table, tree, ttl, watch};
 
 pub(crate) fn act(app: &mut App, action: Action) -> Vec<Effect> {
     match action {
@@ -47,7 +47,8 @@ fn browse(app: &mut App, action: Action) -> Vec<Effect> {
         return Vec::new();
     }
     if action.is_change() {
-        return change::confirm_change(app, action);
+        ask_change(app, action);
+        return Vec::new();
     }
     match action {
         Action::Help => app.dialog = Some(Dialog::Help { mode: app.mode(), offset: 0 }),
@@ -93,6 +94,16 @@ fn browse(app: &mut App, action: Action) -> Vec<Effect> {
     }
     app.keep_cursor_on_screen();
     Vec::new()
+}
+
+/// Asks before entries are changed.
+fn ask_change(app: &mut App, action: Action) {
+    if change::is_possible(app) {
+        match action {
+            Action::ChangeTtl => ttl::ask(app),
+            _ => change::ask_flush(app, action == Action::FlushShown || app.focus == Focus::Tree),
+        }
+    }
 }
 
 /// The latest operation ends first.

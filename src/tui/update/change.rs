@@ -8,15 +8,13 @@ use cache_core::{BackendId, EntryState, Summary};
 use tui_textarea::TextArea;
 
 use crate::output::{human, safe};
-use crate::tui::action::Action;
 use crate::tui::app::App;
 use crate::tui::app::dialog::{Confirm, Dialog, Facts, PendingEffect};
 use crate::tui::app::job::{AfterJob, Job};
 use crate::tui::app::tree::ROOT;
 use crate::tui::effect::Effect;
-use crate::tui::focus::Focus;
+use crate::tui::update::question;
 use crate::tui::update::weight::Weight;
-use crate::tui::update::{dialog, ttl};
 
 /// So many facts of a change come first, and must be on the screen: entries, backend, and size or TTL.
 pub(crate) const ESSENTIAL: usize = 3;
@@ -24,23 +22,21 @@ pub(crate) const ESSENTIAL: usize = 3;
 /// The number of names that stand for a set.
 const SAMPLE: usize = 3;
 
-/// Opens the dialog of a change, or shows the reason why it cannot.
-pub(crate) fn confirm_change(app: &mut App, action: Action) -> Vec<Effect> {
-    if app.options.is_read_only {
-        app.show_error("Read-only mode: changes are disabled");
+/// Whether entries can be changed now; shows why not.
+pub(crate) fn is_possible(app: &mut App) -> bool {
+    let reason = if app.options.is_read_only {
+        "Read-only mode: changes are disabled".to_owned()
     } else if app.backend().is_none() {
-        app.show_error("The cache is still opening");
-    } else if let Some(reason) = app.show_lost().map(|reason| format!("Cannot change entries: {reason}")) {
-        app.show_error(reason);
+        "The cache is still opening".to_owned()
+    } else if let Some(reason) = app.show_lost() {
+        format!("Cannot change entries: {reason}")
     } else if app.job.is_some() {
-        app.show_error("Another change is in progress. Press Esc to stop it.");
-    } else if action == Action::ChangeTtl {
-        ttl::ask(app);
+        "Another change is in progress. Press Esc to stop it.".to_owned()
     } else {
-        let is_everything_shown = action == Action::FlushShown || app.focus == Focus::Tree;
-        confirm_flush(app, is_everything_shown);
-    }
-    Vec::new()
+        return true;
+    };
+    app.show_error(reason);
+    false
 }
 
 /// The entries of a change.
@@ -139,7 +135,8 @@ fn name(entry: &Summary) -> String {
     format!("{}{title}", Secrets::Masked.url(&http.url))
 }
 
-fn confirm_flush(app: &mut App, is_everything_shown: bool) {
+/// Asks before entries are flushed.
+pub(crate) fn ask_flush(app: &mut App, is_everything_shown: bool) {
     let Some(backend) = app.backend().cloned() else { return };
     let meant = ChangeTarget::new(app, is_everything_shown);
     let plan = meant.plan(app, backend);
@@ -163,7 +160,7 @@ fn confirm_flush(app: &mut App, is_everything_shown: bool) {
             ("Deleting", count, AfterJob::Drop(plan.ids().cloned().collect())),
         ),
     };
-    dialog::ask(app, Dialog::Confirm(Box::new(confirm)));
+    question::ask(app, Dialog::Confirm(Box::new(confirm)));
 }
 
 /// The description of the shown entries.

@@ -30,15 +30,6 @@ pub(crate) fn paste(app: &mut App, pasted: &str) -> Vec<Effect> {
     Vec::new()
 }
 
-/// Opens a question, unless its facts do not fit on the screen.
-pub(crate) fn ask(app: &mut App, dialog: Dialog) {
-    if fits(app.size, &dialog) {
-        app.dialog = Some(dialog);
-    } else {
-        app.show_error("The window is too small for this question");
-    }
-}
-
 /// Whether the open question takes no answer: it was not on the screen long enough, or its facts do not fit.
 fn is_deaf(app: &App) -> bool {
     app.dialog.as_ref().is_some_and(|dialog| dialog.awaits_quiet() || !fits(app.size, dialog))

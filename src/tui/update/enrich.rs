@@ -25,7 +25,7 @@ use crate::tui::layout::regions::Regions;
 use crate::tui::ticket::Ticket;
 use crate::tui::update::movement::moved;
 use crate::tui::update::weight::Weight;
-use crate::tui::update::{dialog, filter, scan, tree};
+use crate::tui::update::{filter, question, scan, tree};
 
 /// Shows the tab.
 pub(crate) fn open(app: &mut App) -> Vec<Effect> {
@@ -276,7 +276,7 @@ fn confirm(app: &mut App, plan: EnrichPlan) {
         refusal: "Canceled",
         pending: PendingEffect::Enrich(Box::new(plan)),
     };
-    dialog::ask(app, Dialog::Confirm(Box::new(confirm)));
+    question::ask(app, Dialog::Confirm(Box::new(confirm)));
 }
 
 /// Starts a run.

@@ -12,7 +12,7 @@ use crate::tui::app::job::{AfterJob, Listed, new_expiry};
 use crate::tui::effect::Effect;
 use crate::tui::focus::Focus;
 use crate::tui::update::change::{ChangeTarget, ESSENTIAL, begin};
-use crate::tui::update::dialog;
+use crate::tui::update::question;
 use crate::tui::view::summary::time;
 
 /// Opens the input of a new TTL.
@@ -39,7 +39,7 @@ pub(crate) fn ask(app: &mut App) {
         preview: None,
         problem: None,
     };
-    dialog::ask(app, Dialog::Ttl(Box::new(ttl)));
+    question::ask(app, Dialog::Ttl(Box::new(ttl)));
 }
 
 fn targets(entries: &[&Summary]) -> Vec<Listed> {
@@ -117,6 +117,6 @@ pub(crate) fn change(app: &mut App, ttl: Ttl, change: ExpiryChange) -> Vec<Effec
         refusal: "Canceled",
         pending: PendingEffect::Change(Box::new(effect), job),
     };
-    dialog::ask(app, Dialog::Confirm(Box::new(confirm)));
+    question::ask(app, Dialog::Confirm(Box::new(confirm)));
     Vec::new()
 }

@@ -13,8 +13,8 @@ use crate::tui::app::watch::{Environment, Watch};
 use crate::tui::effect::Effect;
 use crate::tui::message::WatchUpdate;
 use crate::tui::ticket::Ticket;
-use crate::tui::update::dialog;
 use crate::tui::update::movement::moved;
+use crate::tui::update::question;
 use crate::tui::update::weight::Weight;
 
 /// Limits of `MONITOR`, in time and in commands.
@@ -76,7 +76,7 @@ fn confirm_source(app: &mut App, title: &str, facts: &[(&str, String)], verb: &'
         typed: TextArea::default(),
         pending: PendingEffect::Watch(ticket, source),
     };
-    dialog::ask(app, Dialog::Confirm(Box::new(confirm)));
+    question::ask(app, Dialog::Confirm(Box::new(confirm)));
 }
 
 fn confirm_commands(app: &mut App) {

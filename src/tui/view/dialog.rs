@@ -202,7 +202,9 @@ fn draw_ttl(frame: &mut Frame<'_>, screen: Rect, ttl: &Ttl, theme: &Theme) {
     }
     let below = match (&ttl.problem, &ttl.preview) {
         (Some(problem), _) => Span::styled(problem.as_str(), theme.bad),
-        (None, Some(preview)) => Span::styled(format!("New TTL: {preview}"), theme.good),
+        (None, Some(preview)) => {
+            Span::styled(if is_narrow { preview.clone() } else { format!("New TTL: {preview}") }, theme.good)
+        }
         (None, None) => Span::styled("Enter: change    Esc: cancel", theme.dim),
     };
     if let Some(row) = rows.next() {
