@@ -44,6 +44,20 @@ pub fn print_error(text: &str) {
     let _ = writeln!(stderr().lock(), "{text}");
 }
 
+/// Writes lines of a log without credentials.
+pub struct RedactedLog<W>(pub W);
+
+impl<W: std::io::Write> std::io::Write for RedactedLog<W> {
+    fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
+        self.0.write_all(&Secrets::Masked.body(line))?;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.0.flush()
+    }
+}
+
 /// Prints an error, without credentials.
 pub fn error(text: &str) {
     print_error(&format!("error: {}", Secrets::Masked.text(text)));

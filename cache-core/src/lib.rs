@@ -126,7 +126,7 @@ pub use error::{
     BackendId, BackendKind, BoxError, CertificateProblem, CodecError, Error, RefusalScope, Result, error_chain,
 };
 pub use format::charset::body_text;
-pub use format::content_coding::decode_body;
+pub use format::content_coding::{decode_body, try_decode_body, write_decoded};
 pub use format::http_key::{FormValue, RequestPayload, hishel1_key, pipeline_key};
 pub use http::body::Body;
 pub use http::cache::HttpCache;

@@ -11,7 +11,7 @@ use etcetera::BaseStrategy as _;
 use tracing_subscriber::EnvFilter;
 
 use crate::cli::{Cli, Command};
-use crate::output::style;
+use crate::output::{RedactedLog, style};
 
 /// A log file that has grown beyond this many bytes is begun anew.
 const MAX_FILE: u64 = 16 << 20;
@@ -37,8 +37,8 @@ pub fn start(cli: &Cli) -> anyhow::Result<()> {
     };
     let log = tracing_subscriber::fmt().with_env_filter(ours);
     match file {
-        Some(path) => log.with_ansi(false).with_writer(Mutex::new(open(&path)?)).init(),
-        None => log.with_ansi(style::is_wanted(global.color, &stderr())).with_writer(stderr).init(),
+        Some(path) => log.with_ansi(false).with_writer(Mutex::new(RedactedLog(open(&path)?))).init(),
+        None => log.with_ansi(style::is_wanted(global.color, &stderr())).with_writer(|| RedactedLog(stderr())).init(),
     }
     Ok(())
 }

@@ -13,7 +13,7 @@ use serde::Serialize;
 use crate::cli::{LsArgs, SortBy};
 use crate::commands::entry_label::entry_label;
 use crate::commands::session::{OpenCache, Session};
-use crate::commands::short_id;
+use crate::commands::{plan_and_confirm, short_id};
 use crate::exit::Exit;
 use crate::output;
 use crate::output::row::Row;
@@ -28,6 +28,7 @@ const NARROW: usize = 100;
 pub(crate) async fn run(session: &Session, args: &LsArgs) -> anyhow::Result<Exit> {
     let cache = session.open_to_read().await?;
     let mut list = List::new(session, &cache, Secrets::revealed_if(args.reveal));
+    let mut left_out = 0;
     let mut left = args.limit.unwrap_or(usize::MAX);
     let mut denied = 0;
     let mut sorted = Vec::new();
@@ -37,6 +38,7 @@ pub(crate) async fn run(session: &Session, args: &LsArgs) -> anyhow::Result<Exit
         && let Some(page) = pages.try_next().await?
     {
         denied += page.denied;
+        left_out += page.left_out;
         if args.sort.is_some() {
             sorted.extend(page.entries);
             continue;
@@ -52,8 +54,11 @@ pub(crate) async fn run(session: &Session, args: &LsArgs) -> anyhow::Result<Exit
         list.write(sorted.iter().take(left))?;
         list.out.flush()?;
     }
-    let exit = session.listing_exit(&cache, denied);
-    if list.written == 0 && denied == 0 {
+    if left_out > 0 {
+        session.warn(&plan_and_confirm::left_out(left_out));
+    }
+    let exit = if left_out > 0 { Exit::Partial } else { session.listing_exit(&cache, denied) };
+    if list.written == 0 && denied == 0 && left_out == 0 {
         session.note("No entries match");
         return Ok(Exit::NothingMatched);
     }

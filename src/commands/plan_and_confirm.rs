@@ -116,10 +116,22 @@ async fn make<J>(
     request: &Request<'_, J>,
     stop: &std::sync::atomic::AtomicBool,
 ) -> anyhow::Result<Option<Plan>> {
-    let bar = Bar::new("Scanning", Unit::Keys, session.global.quiet);
-    let progress = |progress| bar.show(progress, "matching");
-    let filter = short_id::filter(store, request.selectors).await?;
-    Ok(plan::plan(store, &filter, request.args.limit, stop, progress).await?)
+    let plan = {
+        let bar = Bar::new("Scanning", Unit::Keys, session.global.quiet);
+        let progress = |progress| bar.show(progress, "matching");
+        let filter = short_id::filter(store, request.selectors).await?;
+        plan::plan(store, &filter, request.args.limit, stop, progress).await?
+    };
+    if let Some(count) = plan.as_ref().map(|plan| plan.left_out).filter(|count| *count > 0) {
+        session.warn(&left_out(count));
+    }
+    Ok(plan)
+}
+
+/// The warning about bodies that `--body-match` could not look into.
+pub(crate) fn left_out(count: u64) -> String {
+    let entries = human::entries(count);
+    format!("left out {entries}: the body is damaged, or too long to be decoded, and could not be searched")
 }
 
 /// Shows the plan and waits for confirmation; `Some`: the command ends without a change. `unchanged` is its output as

@@ -5,12 +5,13 @@ pub(crate) mod encoding;
 pub(crate) mod find;
 pub(crate) mod text;
 
-use std::io::{IsTerminal as _, stdout};
+use std::io::{IsTerminal as _, Write as _, stdout};
+
+use anyhow::Context as _;
 
 use bytes::Bytes;
-use cache_core::decode_body;
 use cache_core::redact::Secrets;
-use cache_core::{EntryDetails, EntryState, clock};
+use cache_core::{EntryDetails, EntryState, clock, try_decode_body, write_decoded};
 
 use crate::cli::ShowArgs;
 use crate::commands::session::Session;
@@ -18,6 +19,9 @@ use crate::commands::show::document::Document;
 use crate::commands::show::encoding::{content_type, encoding};
 use crate::exit::{Exit, Refused};
 use crate::output;
+
+/// Why `--body` fails.
+const CANNOT_DECODE: &str = "cannot decode the body; use --raw for the stored bytes";
 
 /// Runs the command.
 pub(crate) async fn run(session: &Session, args: &ShowArgs) -> anyhow::Result<Exit> {
@@ -48,6 +52,10 @@ pub(crate) async fn run(session: &Session, args: &ShowArgs) -> anyhow::Result<Ex
         write_body(args, &found, &body)?;
         return Ok(Exit::Done);
     }
+    let is_encoded = body.as_ref().is_some_and(|body| try_decode_body(body, encoding(&found)).is_err());
+    if is_encoded {
+        session.warn("the body is damaged, or too long to be decoded here; shown as stored (use --body or --raw)");
+    }
     let (backend, secrets) = (cache.store.id(), Secrets::revealed_if(args.reveal));
     if session.global.json {
         let body = body.as_deref().filter(|_| !args.headers);
@@ -59,15 +67,21 @@ pub(crate) async fn run(session: &Session, args: &ShowArgs) -> anyhow::Result<Ex
         let text = if args.headers { shown.headers(session.style) } else { shown.all(session.style) };
         output::write(text.as_bytes())?;
     }
-    Ok(Exit::Done)
+    Ok(if is_encoded { Exit::Partial } else { Exit::Done })
 }
 
 /// The body alone. On a terminal it is printed without control characters and with a final line break; a pipe gets the
 /// bytes.
 fn write_body(args: &ShowArgs, found: &EntryDetails, stored: &Bytes) -> anyhow::Result<()> {
-    let decoded = if args.raw { stored.as_ref().into() } else { decode_body(stored, encoding(found)) };
-    if args.body && stdout().is_terminal() {
+    if args.raw {
+        return Ok(output::write(stored)?);
+    }
+    if stdout().is_terminal() {
+        let decoded = try_decode_body(stored, encoding(found)).context(CANNOT_DECODE)?;
         return Ok(output::write(text::readable(&decoded, content_type(found), Secrets::Revealed).as_bytes())?);
     }
-    Ok(output::write(&decoded)?)
+    let mut out = output::out();
+    let written = write_decoded(stored, encoding(found), &mut out);
+    out.flush()?;
+    written.context(CANNOT_DECODE)
 }

@@ -66,6 +66,12 @@ kill "$browser"; wait "$browser"
 rm -rf "$profile" || { sleep 1; rm -rf "$profile"; }
 "#;
 
+/// The variables that the browser gets, in addition to `TMPDIR`.
+const PASSED: [&str; 3] = ["PATH", "HOME", "LANG"];
+
+/// The variable that allows the browser to run as root, without its sandbox, if it is `1`.
+const UNCONFINED: &str = "ANIMECACHE_BROWSER_WITHOUT_SANDBOX";
+
 /// The longest that starting may take.
 const START_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -87,6 +93,8 @@ pub struct Browser {
     program: PathBuf,
     /// The hosts that it can reach, as `--host-resolver-rules`.
     reach: String,
+    /// It may run as root, without its sandbox.
+    is_unconfined: bool,
     running: Mutex<Option<Arc<Running>>>,
 }
 
@@ -112,7 +120,13 @@ impl Browser {
         };
         let sites =
             [crate::services::anime_planet(), crate::services::anisearch()].map(|service| services.url(service));
-        Ok(Self { program, reach: reach(sites), running: Mutex::default() })
+        let is_unconfined = env::var_os(UNCONFINED).is_some_and(|value| value == "1");
+        Ok(Self { program, reach: reach(sites), is_unconfined, running: Mutex::default() })
+    }
+
+    /// The browser, allowed to run as root, where Chromium has no sandbox.
+    pub fn without_sandbox(self) -> Self {
+        Self { is_unconfined: true, ..self }
     }
 
     /// The page at this address, after its scripts have run.
@@ -143,12 +157,17 @@ impl Browser {
         let failed =
             |error: &dyn std::fmt::Display| FetchFailure::Browser(format!("{}: {error}", self.program.display()));
         let profile = tempfile::Builder::new().prefix("animecache-browser-").tempdir().map_err(|e| failed(&e))?;
-        // Chromium refuses to run as root without this.
+        // Chromium has no sandbox as root: a page that breaks out of it would be root, too.
         let is_root = profile.path().metadata().is_ok_and(|metadata| metadata.uid() == 0);
+        if is_root && !self.is_unconfined {
+            return Err(failed(&format!("no sandbox as root; run as another user, or set {UNCONFINED}=1")));
+        }
         let mut shell = Command::new("sh");
         shell.args(["-c", WATCH, "sh"]).arg(profile.path()).arg(&self.program).args(FLAGS);
         shell.arg(format!("--user-data-dir={}", profile.path().display())).arg(&self.reach);
         shell.args(is_root.then_some("--no-sandbox")).arg("about:blank");
+        // The environment holds credentials of this program and of others.
+        shell.env_clear().envs(PASSED.iter().filter_map(|name| Some((name, env::var_os(name)?))));
         // Chromium leaves temporary files behind.
         shell.env("TMPDIR", profile.path());
         // A process group of its own: Ctrl-C on the terminal must not end the shell before it has cleaned up.

@@ -100,6 +100,33 @@ mod tests {
         assert_eq!(lines("a\tb\r\nc\x1b").collect::<Vec<_>>(), ["a    b", "c␛"]);
     }
 
+    /// What each class of characters becomes, at both ends of each range.
+    #[test]
+    fn every_character_that_affects_a_terminal_is_replaced() {
+        let replaced = [
+            '\u{80}', '\u{90}', '\u{9b}', '\u{9c}', '\u{9d}', '\u{9f}', '\u{ad}', '\u{61c}', '\u{180e}', '\u{200b}',
+            '\u{200c}', '\u{200d}', '\u{200e}', '\u{200f}', '\u{2028}', '\u{2029}', '\u{202a}', '\u{202b}', '\u{202c}',
+            '\u{202d}', '\u{202e}', '\u{2060}', '\u{2061}', '\u{2064}', '\u{2065}', '\u{2066}', '\u{2067}', '\u{2068}',
+            '\u{2069}', '\u{206a}', '\u{206f}', '\u{feff}', '\u{fff9}', '\u{fffa}', '\u{fffb}', '\u{e0000}', '\u{e0001}',
+            '\u{e0020}', '\u{e007f}',
+        ];
+        for c in replaced {
+            assert_eq!(line(&format!("a{c}b")), "a\u{fffd}b", "{:x}", u32::from(c));
+            assert!(!is_harmless(c), "{:x}", u32::from(c));
+        }
+        let pictures = [('\0', "␀"), ('\x07', "␇"), ('\t', "␉"), ('\n', "␊"), ('\r', "␍"), ('\x1b', "␛"), ('\x1f', "␟"), ('\x7f', "␡")];
+        for (c, shown) in pictures {
+            assert_eq!(line(&c.to_string()), shown);
+            assert!(!is_harmless(c));
+        }
+        for c in ['\u{fe00}', '\u{fe0e}', '\u{fe0f}', '\u{20e3}', '\u{1f3fb}', '\u{1f3ff}'] {
+            assert_eq!(line(&c.to_string()), "", "{:x}", u32::from(c));
+        }
+        for c in ['a', '~', '\u{a0}', '\u{200a}', '\u{2010}', '\u{2027}', '\u{202f}', '\u{2070}', 'ワ', '\u{e0080}'] {
+            assert_eq!(line(&c.to_string()), c.to_string(), "{:x}", u32::from(c));
+        }
+    }
+
     proptest! {
         #[test]
         fn nothing_that_moves_a_terminal_gets_through(text in any::<String>(), raw in proptest::collection::vec(any::<u8>(), 0..64)) {

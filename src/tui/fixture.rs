@@ -125,7 +125,7 @@ pub(crate) fn listed(size: Size, options: Options, entries: Vec<Summary>) -> App
     let effects = update(&mut app, Message::Done(opening, Outcome::Opened(Ok(health))));
     let scan = scan_of(&effects);
     let total = entries.len() as u64;
-    let page = Page { entries, next: None, scanned: total, total, denied: 0, keys: total };
+    let page = Page { entries, next: None, scanned: total, total, denied: 0, keys: total, left_out: 0 };
     update(&mut app, Message::Progress(scan, EnrichProgress::Page(page)));
     update(&mut app, Message::Done(scan, Outcome::Scanned(Ok(()))));
     app

@@ -76,7 +76,7 @@ pub enum Outcome {
     /// The scan completed, or the error.
     Scanned(Result<(), Error>),
     /// All bodies were searched, or the error.
-    Searched(Result<(), Error>),
+    Searched(Result<u64, Error>),
     /// An entry with its body; `None`: it was deleted.
     Loaded(Result<Option<Box<Detail>>, Error>),
     /// The report of a flush, and its duration.

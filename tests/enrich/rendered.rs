@@ -27,7 +27,7 @@ fn browser(config: &Settings) -> Option<Browser> {
     if let Err(missing) = &browser {
         eprintln!("SKIPPED, NOTHING IS RENDERED: {missing}");
     }
-    browser.ok()
+    browser.ok().map(Browser::without_sandbox)
 }
 
 #[tokio::test]
@@ -121,7 +121,7 @@ impl Observed {
             done\n";
         std::fs::write(&program, script).unwrap();
         assert!(Command::new("chmod").arg("+x").arg(&program).status().unwrap().success());
-        let browser = Browser::new(Some(program), &config.services).unwrap();
+        let browser = Browser::new(Some(program), &config.services).unwrap().without_sandbox();
         Some((Self { directory }, browser))
     }
 

@@ -44,12 +44,23 @@ pub struct Plan {
     pub oldest: Option<f64>,
     /// When the newest entry was stored.
     pub newest: Option<f64>,
+    /// Entries that were left out because their body could not be searched.
+    pub left_out: u64,
 }
 
 impl Plan {
     /// An empty plan for a store.
     pub fn new(store: StoreIdentity) -> Self {
-        Self { store, targets: Vec::new(), keys: 0, bytes: 0, by_service: BTreeMap::new(), oldest: None, newest: None }
+        Self {
+            store,
+            targets: Vec::new(),
+            keys: 0,
+            bytes: 0,
+            by_service: BTreeMap::new(),
+            oldest: None,
+            newest: None,
+            left_out: 0,
+        }
     }
 
     /// The IDs of the entries.
@@ -125,6 +136,7 @@ pub async fn plan(
         if stop.load(Ordering::Relaxed) {
             return Ok(None);
         }
+        planner.plan.left_out += page.left_out;
         let room = limit - planner.plan.targets.len();
         for entry in page.entries.iter().take(room) {
             planner.add(entry);

@@ -7,7 +7,8 @@ use futures_util::stream;
 use futures_util::stream::{Stream, StreamExt, TryStreamExt};
 
 use crate::error::Result;
-use crate::format::content_coding;
+use crate::format::charset::body_text;
+use crate::format::content_coding::{ContentCoding, try_decode_body};
 use crate::model::entry::{CacheKind, EntryId};
 use crate::model::filter::{BodyPattern, Filter, stored};
 use crate::model::summary::Summary;
@@ -32,36 +33,66 @@ pub async fn select(
         let (store, body) = (Arc::clone(&store), body.clone());
         async move {
             if let Some(pattern) = body {
-                page.entries = with_body(&*store, &pattern, std::mem::take(&mut page.entries)).await?;
+                let looked = with_body(&*store, &pattern, std::mem::take(&mut page.entries)).await?;
+                page.left_out = looked.iter().filter(|(_, found)| *found == BodyMatch::Unknown).count() as u64;
+                page.entries =
+                    looked.into_iter().filter_map(|(entry, found)| (found == BodyMatch::Yes).then_some(entry)).collect();
             }
             Ok(page)
         }
     }))
 }
 
-async fn with_body(store: &dyn Inspect, pattern: &BodyPattern, entries: Vec<Summary>) -> Result<Vec<Summary>> {
-    let checked = stream::iter(entries)
-        .map(|entry| async move { Ok(body_matches(store, pattern, &entry.id).await?.then_some(entry)) });
-    checked.buffered(MAX_CONCURRENT_BODIES).try_filter_map(|entry| async move { Ok(entry) }).try_collect().await
+/// Whether a body matches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodyMatch {
+    /// It does.
+    Yes,
+    /// It does not.
+    No,
+    /// It is damaged, or too long to be decoded.
+    Unknown,
 }
 
-/// The entries with a decoded body that matches, as they are found.
+async fn with_body(
+    store: &dyn Inspect,
+    pattern: &BodyPattern,
+    entries: Vec<Summary>,
+) -> Result<Vec<(Summary, BodyMatch)>> {
+    let checked = stream::iter(entries)
+        .map(|entry| async move { body_matches(store, pattern, &entry.id).await.map(|found| (entry, found)) });
+    checked.buffered(MAX_CONCURRENT_BODIES).try_collect().await
+}
+
+/// The entries with a decoded body that matches or cannot be decoded, as they are found.
 pub fn search(
     store: Arc<dyn Inspect>,
     pattern: BodyPattern,
     ids: Vec<EntryId>,
-) -> impl Stream<Item = Result<EntryId>> + Send {
+) -> impl Stream<Item = Result<(EntryId, BodyMatch)>> + Send {
     let checked = stream::iter(ids).map(move |id| {
         let (store, pattern) = (Arc::clone(&store), pattern.clone());
-        async move { Ok(body_matches(&*store, &pattern, &id).await?.then_some(id)) }
+        async move { body_matches(&*store, &pattern, &id).await.map(|found| (id, found)) }
     });
-    checked.buffered(MAX_CONCURRENT_BODIES).try_filter_map(|id| async move { Ok(id) })
+    let is_found = |found: BodyMatch| found != BodyMatch::No;
+    checked
+        .buffered(MAX_CONCURRENT_BODIES)
+        .try_filter_map(move |found| async move { Ok(Some(found).filter(|(_, found)| is_found(*found))) })
 }
 
-async fn body_matches(store: &dyn Inspect, pattern: &BodyPattern, id: &EntryId) -> Result<bool> {
-    let raw = store.raw_body(id, usize::MAX).await?;
-    // The coding is detected by magic bytes, without a header: brotli and deflate have none and are missed.
-    Ok(raw.is_some_and(|raw| pattern.matches(&content_coding::decode_body(&raw, None))))
+async fn body_matches(store: &dyn Inspect, pattern: &BodyPattern, id: &EntryId) -> Result<BodyMatch> {
+    let found = |is_found| if is_found { BodyMatch::Yes } else { BodyMatch::No };
+    let Some(raw) = store.raw_body(id, usize::MAX).await? else { return Ok(BodyMatch::No) };
+    // Most bodies are stored decoded, as UTF-8; ISO-2022-JP looks like it, but for its escapes.
+    if ContentCoding::detect(&raw).is_none() && std::str::from_utf8(&raw).is_ok() && !raw.contains(&0x1b) {
+        return Ok(found(pattern.matches(&raw)));
+    }
+    let details = store.details(id).await?;
+    let headers = details.as_ref().and_then(|details| Some(&details.entry.as_ref()?.response.headers));
+    let field = |name| headers.and_then(|headers| headers.get(name));
+    let Ok(decoded) = try_decode_body(&raw, field("content-encoding")) else { return Ok(BodyMatch::Unknown) };
+    let text = body_text(&decoded, field("content-type"));
+    Ok(found(pattern.matches(&decoded) || text.is_some_and(|text| pattern.matches(text.as_bytes()))))
 }
 
 /// The schema of the last stored entry of each result prefix, if it is known.

@@ -28,6 +28,12 @@ pub fn body_text<'a>(body: &'a [u8], content_type: Option<&str>) -> Option<Cow<'
     (encoding == UTF_8 || !text.contains('\0')).then_some(text)
 }
 
+/// The text of the beginning of a body, as [`body_text`]; what is cut or invalid is replaced.
+pub(crate) fn start_text<'a>(start: &'a [u8], content_type: Option<&str>) -> Cow<'a, str> {
+    let named = content_type.and_then(|kind| label(kind.as_bytes()));
+    named.or_else(|| utf_16(start)).unwrap_or(UTF_8).decode(start).0
+}
+
 /// The charset that follows `charset=`.
 fn label(text: &[u8]) -> Option<&'static Encoding> {
     const NAME: &[u8] = b"charset=";

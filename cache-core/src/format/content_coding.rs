@@ -88,10 +88,38 @@ pub(crate) fn is_text(body: &[u8]) -> bool {
 ///
 /// `content_encoding` is the response's header.
 pub fn decode_body<'a>(body: &'a [u8], content_encoding: Option<&str>) -> Cow<'a, [u8]> {
+    try_decode_body(body, content_encoding).unwrap_or(Cow::Borrowed(body))
+}
+
+/// As [`decode_body`], for callers that must know whether the coding was undone.
+///
+/// # Errors
+/// The reason for which the body stays encoded: it is damaged, or would become too long.
+pub fn try_decode_body<'a>(body: &'a [u8], content_encoding: Option<&str>) -> io::Result<Cow<'a, [u8]>> {
+    let Some(coding) = coding_of(body, content_encoding) else { return Ok(body.into()) };
+    try_decode_all(body, coding).map(Cow::Owned)
+}
+
+/// Writes a stored body with its coding undone, of any length.
+///
+/// # Errors
+/// The body is damaged, or cannot be written.
+pub fn write_decoded(body: &[u8], content_encoding: Option<&str>, out: &mut impl Write) -> io::Result<()> {
+    let mut decoder = Decoder::new(coding_of(body, content_encoding), body, DECODED_LIMIT as usize);
+    let mut decoded = Vec::new();
+    for input in body.chunks(STEP) {
+        decoder.push(input, &mut decoded)?;
+        out.write_all(&decoded)?;
+        decoded.clear();
+    }
+    decoder.finish(&mut decoded)?;
+    out.write_all(&decoded)
+}
+
+/// The coding that a stored body still has.
+fn coding_of(body: &[u8], content_encoding: Option<&str>) -> Option<ContentCoding> {
     let declared = content_encoding.and_then(ContentCoding::from_header);
-    let coding = ContentCoding::detect(body).or_else(|| declared.filter(|coding| coding.is_encoded(body)));
-    let decoded = coding.and_then(|coding| try_decode_all(body, coding).ok());
-    decoded.map_or(Cow::Borrowed(body), Cow::Owned)
+    ContentCoding::detect(body).or_else(|| declared.filter(|coding| coding.is_encoded(body)))
 }
 
 fn try_decode_all(body: &[u8], coding: ContentCoding) -> io::Result<Vec<u8>> {
@@ -332,6 +360,10 @@ pub(crate) mod tests {
         assert_eq!(decode_body(&frame(most), None).len() as u64, DECODED_LIMIT);
         let bomb = frame(most + 1);
         assert_eq!(decode_body(&bomb, None), bomb.as_slice());
+        assert!(try_decode_body(&bomb, None).is_err());
+        let mut all = Vec::new();
+        write_decoded(&bomb, None, &mut all).unwrap();
+        assert!(all.len() as u64 == DECODED_LIMIT + (1 << 17) && all.iter().all(|byte| *byte == b'x'));
     }
 
     proptest! {

@@ -1,8 +1,7 @@
 //! A title guessed from the beginning of a JSON body, for display in lists.
 
 /// Returns the first text under a `title` or `name`, even if the JSON is truncated.
-pub(crate) fn title(start_of_json: &[u8]) -> Option<String> {
-    let text = String::from_utf8_lossy(start_of_json);
+pub(crate) fn title(text: &str) -> Option<String> {
     ["\"title\"", "\"canonicalTitle\"", "\"name\""].into_iter().find_map(|field| {
         let (_, rest) = text.split_once(field)?;
         let rest = rest.trim_start().strip_prefix(':')?.trim_start();
@@ -31,12 +30,12 @@ mod tests {
     #[test]
     fn title_is_found_in_truncated_json() {
         assert_eq!(
-            title(br#"{"data":{"Media":{"id":1,"title":{"romaji":"Cowboy \"Bebop\"","eng"#).as_deref(),
+            title(r#"{"data":{"Media":{"id":1,"title":{"romaji":"Cowboy \"Bebop\"","eng"#).as_deref(),
             Some("Cowboy \"Bebop\"")
         );
-        assert_eq!(title(br#"{"title": "One Piece"}"#).as_deref(), Some("One Piece"));
-        assert_eq!(title(br#"{"title": null, "name": "x"}"#).as_deref(), Some("x"));
-        assert_eq!(title(br#"{"title": "cut o"#), None);
-        assert_eq!(title(b""), None);
+        assert_eq!(title(r#"{"title": "One Piece"}"#).as_deref(), Some("One Piece"));
+        assert_eq!(title(r#"{"title": null, "name": "x"}"#).as_deref(), Some("x"));
+        assert_eq!(title(r#"{"title": "cut o"#), None);
+        assert_eq!(title(""), None);
     }
 }

@@ -362,6 +362,7 @@ impl Inspect for Memory {
                 .collect(),
             scanned,
             total: items.all.len() as u64,
+            left_out: 0,
         })
     }
 

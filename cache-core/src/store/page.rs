@@ -20,6 +20,8 @@ pub struct Page {
     pub denied: u64,
     /// The number of keys under the cache prefixes that were read for this page.
     pub keys: u64,
+    /// Entries whose body could not be searched: it is damaged, or too long to be decoded.
+    pub left_out: u64,
 }
 
 /// Position in a scan, valid once and for the store that returned it.

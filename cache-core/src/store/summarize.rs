@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 #[cfg(any(feature = "redis", feature = "sqlite"))]
+use crate::format::charset;
 use crate::format::entry_view::EntryView;
 use crate::format::title;
 use crate::model::entry::{Entry, EntryId, EntryState, StorageLayout};
@@ -54,7 +55,11 @@ pub(crate) fn from_view(services: &ServiceRegistry, view: &EntryView<'_>, stored
             url: view.request.url.as_ref().into(),
             status: view.response.status_code,
             content_type: view.response.headers.content_type.first().map(Into::into),
-            title: title(&view.request.method, stored.body_start),
+            title: title(
+                &view.request.method,
+                stored.body_start,
+                view.response.headers.content_type.first().map(AsRef::as_ref),
+            ),
             freshness: freshness::freshness_of_fields(view.response.status_code, &view.response.headers, created_at),
         })),
         problem: None,
@@ -85,7 +90,7 @@ pub(crate) fn from_entry(
             url: entry.request.url.as_str().into(),
             status: entry.response.status_code,
             content_type: entry.response.headers.get("content-type").map(Into::into),
-            title: title(&entry.request.method, body),
+            title: title(&entry.request.method, body, entry.response.headers.get("content-type")),
             freshness: freshness::freshness(entry.response.status_code, &entry.response.headers, entry.created_at),
         })),
         problem: None,
@@ -185,9 +190,9 @@ pub(crate) fn needs_title(method: &str) -> bool {
     method != "GET" && method != "HEAD"
 }
 
-pub(crate) fn title(method: &str, body_start: &[u8]) -> Option<Box<str>> {
+pub(crate) fn title(method: &str, body_start: &[u8], content_type: Option<&str>) -> Option<Box<str>> {
     let window = &body_start[..body_start.len().min(TITLE_WINDOW)];
-    needs_title(method).then(|| title::title(window)).flatten().map(Into::into)
+    needs_title(method).then(|| title::title(&charset::start_text(window, content_type))).flatten().map(Into::into)
 }
 
 #[cfg(test)]

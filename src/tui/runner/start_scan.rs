@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock, PoisonError};
 
 use cache_core::StatsWindow;
 use cache_core::admin::select;
+use cache_core::admin::select::BodyMatch;
 use cache_core::{
     BodyPattern, EntryId, Error, Filter, Health, Inspect, MemoryLimit, Opened, clock, error_chain, pages,
 };
@@ -93,16 +94,21 @@ async fn search(
     pattern: BodyPattern,
     ids: Vec<EntryId>,
     reporter: &Reporter,
-) -> Result<(), Error> {
+) -> Result<u64, Error> {
+    let mut left_out = 0;
     // Entries found while the screen is busy are reported in one message.
     let mut found = std::pin::pin!(select::search(store, pattern, ids).ready_chunks(SEARCH_BATCH));
     while let Some(chunk) = found.next().await {
-        let ids = chunk.into_iter().collect::<Result<Vec<_>, _>>()?;
+        let found = chunk.into_iter().collect::<Result<Vec<_>, _>>()?;
+        let count = found.len();
+        let matching = found.into_iter().filter(|(_, found)| *found == BodyMatch::Yes);
+        let ids: Vec<_> = matching.map(|(id, _)| id).collect();
+        left_out += (count - ids.len()) as u64;
         if !reporter.send(EnrichProgress::Found(ids)).await {
             break;
         }
     }
-    Ok(())
+    Ok(left_out)
 }
 
 /// Reads one entry with its body.

@@ -6,6 +6,7 @@ use cache_core::{EntryId, Error, error_chain};
 use crossterm::event::KeyEvent;
 use tui_textarea::TextArea;
 
+use crate::output::human;
 use crate::tui::action::Action;
 use crate::tui::app::App;
 use crate::tui::app::query::{Query, ResponseDigest};
@@ -96,10 +97,13 @@ pub(crate) fn found(app: &mut App, ticket: Ticket, ids: Vec<EntryId>) {
     }
 }
 
-pub(crate) fn searched(app: &mut App, ticket: Ticket, result: Result<(), Error>) {
-    if app.filter.search.take_if(|awaited| *awaited == ticket).is_some()
-        && let Err(error) = result
-    {
-        app.show_error(format!("Body search failed: {}", error_chain(&error)));
+pub(crate) fn searched(app: &mut App, ticket: Ticket, result: Result<u64, Error>) {
+    if app.filter.search.take_if(|awaited| *awaited == ticket).is_none() {
+        return;
+    }
+    match result {
+        Ok(0) => {}
+        Ok(count) => app.show_error(format!("The bodies of {} could not be searched", human::entries(count))),
+        Err(error) => app.show_error(format!("Body search failed: {}", error_chain(&error))),
     }
 }

@@ -95,7 +95,7 @@ pub(crate) fn page(reader: &Reader<'_>, from: Position, mut wanted: ScanTables, 
     let next = next
         .and_then(|at| wanted.from(at))
         .map(|at| Cursor::new(Position { file: from.file, at, scanned, total: from.total }));
-    Ok(Page { entries, next, scanned, total: from.total, denied: 0, keys })
+    Ok(Page { entries, next, scanned, total: from.total, denied: 0, keys, left_out: 0 })
 }
 
 type Listed = (Vec<Summary>, Option<TableCursor>);

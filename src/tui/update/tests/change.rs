@@ -400,7 +400,7 @@ fn question_during_body_search_mentions_the_search() {
     press(&mut app, "D");
     assert!(describe(&app, "Note").is_some_and(|message| message.contains("body search in progress")));
     press(&mut app, "n");
-    update(&mut app, Message::Done(*ticket, Outcome::Searched(Ok(()))));
+    update(&mut app, Message::Done(*ticket, Outcome::Searched(Ok(0))));
     press(&mut app, "D");
     assert_eq!(describe(&app, "Note"), None);
 }
