@@ -1,5 +1,6 @@
 //! `enrich --browser`: pages rendered by a real Chromium, which ends with the program.
 
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -14,6 +15,9 @@ use crate::upstream::Upstream;
 
 const RENDERED: [&str; 8] =
     ["enrich", "--title", "Death Note", "--only", "anisearch", "--sqlite", "cache.db", "--browser"];
+
+/// Allows Chromium to run as root, as tests do.
+const UNCONFINED: &str = "ANIMECACHE_BROWSER_WITHOUT_SANDBOX";
 
 /// Whether a browser is installed. Under `CI=true` it must be.
 fn is_there() -> bool {
@@ -49,7 +53,7 @@ fn the_browser_ends_with_the_program() {
     let (program, upstream) = (Program::bare(), Upstream::start());
     let profiles = profiles(&program);
     let mut command = program.command();
-    command.envs(upstream.settings()).env("TMPDIR", &profiles).env("PATH", env::var_os("PATH").unwrap());
+    command.envs(upstream.settings()).env("TMPDIR", &profiles).env(UNCONFINED, "1").env("PATH", env::var_os("PATH").unwrap());
     let run = Run::of(&command.args(RENDERED).arg("--json").output().unwrap());
     assert_eq!(run.code, Some(0), "{}", run.err);
     let service = &run.json()["services"][0];
@@ -66,6 +70,7 @@ fn the_browser_ends_with_a_program_that_is_killed() {
     let profiles = profiles(&program);
     let mut command = program.process();
     command.envs(upstream.settings()).env("TMPDIR", &profiles).env("PATH", env::var_os("PATH").unwrap());
+    command.env(UNCONFINED, "1");
     command.args(RENDERED).stdout(Stdio::null()).stderr(Stdio::null());
     let mut process = command.spawn().unwrap();
     // Killed any earlier, it might not have started the shell yet.
@@ -76,6 +81,43 @@ fn the_browser_ends_with_a_program_that_is_killed() {
     process.kill().unwrap();
     process.wait().unwrap();
     assert!(become_so_many(&profiles, 0), "the shell that watches over the browser cleans up");
+}
+
+/// A stand-in for Chromium that writes down its environment.
+fn observed(program: &Program, is_unconfined: bool) -> (Run, Option<String>) {
+    let (browser, seen) = (program.directory.path().join("chrome"), program.directory.path().join("seen"));
+    fs::write(&browser, "#!/bin/sh\nenv >\"${0%/*}/seen\"; exit 1\n").unwrap();
+    fs::set_permissions(&browser, fs::Permissions::from_mode(0o755)).unwrap();
+    let mut command = program.command();
+    command.env("AWS_SECRET_ACCESS_KEY", "S3CRET").env("ANIMECACHE_ANIMESCHEDULE_TOKEN", "S3CRET");
+    command.env("REDIS_CACHE_URL", "redis://:S3CRET@127.0.0.1:1/0").env("PATH", env::var_os("PATH").unwrap());
+    if is_unconfined {
+        command.env(UNCONFINED, "1");
+    }
+    command.args(["enrich", "--title", "Cowboy Bebop", "--demo", "--only", "anisearch", "--browser"]).arg(browser);
+    (Run::of(&command.output().unwrap()), fs::read_to_string(seen).ok())
+}
+
+#[test]
+fn the_browser_gets_no_credential_of_the_environment() {
+    let (run, seen) = observed(&Program::bare(), true);
+    let seen = seen.unwrap_or_else(|| panic!("it was not started: {}{}", run.out, run.err));
+    // The shell adds the others.
+    let known = ["PATH", "HOME", "LANG", "TMPDIR", "PWD", "OLDPWD", "SHLVL", "_"];
+    let names: Vec<_> = seen.lines().filter_map(|line| Some(line.split_once('=')?.0)).collect();
+    assert!(names.iter().all(|name| known.contains(name)), "{seen}");
+    assert!(names.contains(&"PATH") && !seen.contains("S3CRET"), "{seen}");
+}
+
+#[test]
+fn the_browser_runs_as_root_only_if_allowed() {
+    let program = Program::bare();
+    if program.directory.path().metadata().unwrap().uid() != 0 {
+        return;
+    }
+    let (run, seen) = observed(&program, false);
+    assert_eq!((run.code, seen), (Some(1), None), "{}", run.out);
+    assert!(run.out.contains("no sandbox as root") && run.out.contains(UNCONFINED), "{}", run.out);
 }
 
 #[test]

@@ -10,7 +10,10 @@ mod enriching;
 mod environment;
 mod faults;
 mod flush_and_ttl;
+#[path = "../harness/hostile.rs"]
+mod harness;
 mod help_style;
+mod hostile;
 mod isolation;
 mod partial_results;
 mod program;

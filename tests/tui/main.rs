@@ -6,6 +6,8 @@ mod enrich;
 mod environment;
 #[path = "../../cache-core/tests/harness/faulty_store.rs"]
 mod faulty_store;
+#[path = "../harness/hostile.rs"]
+mod hostile;
 #[path = "../harness/pty.rs"]
 mod pty;
 #[path = "../../cache-core/tests/harness/redis_server.rs"]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::faulty_store::FaultyStore;
+use crate::hostile;
 use crate::redis_server::RedisServer;
 use crate::session::Session;
 use animecache::tui::app::Failure;
@@ -310,4 +311,73 @@ async fn ids_and_urls_go_to_the_clipboard() {
     let session = Session::open(Arc::new(small().await), Options::default()).await;
     session.keys("/kitsu<enter>yY").settle().await;
     assert_eq!(session.copied(), ["00000000-0000-0000-0000-000000000003", "https://kitsu.io/api/edge/anime/1"]);
+}
+
+/// Moves through every entry and every tab, in every view of the body; what the screen showed.
+async fn all_screens(session: &Session, entries: usize) -> Vec<String> {
+    let mut screens = Vec::new();
+    session.keys("gz").settle().await;
+    for _ in 0..entries {
+        for keys in ["1", "2", "3", "5", "4", "x", "x", "x"] {
+            session.keys(keys).settle().await;
+            screens.push(session.screen());
+        }
+        session.keys("z<esc>jz").settle().await;
+    }
+    screens
+}
+
+#[tokio::test]
+async fn no_view_shows_a_secret_unasked() {
+    let store = Memory::new(animecache::services::registry().clone());
+    let entries = hostile::fill_with_secrets(&store).await.len();
+    let session = Session::open(Arc::new(store), Options::default()).await;
+    let mut shown = Vec::new();
+    session.keys("<enter>");
+    for screen in all_screens(&session, entries).await {
+        shown.extend(hostile::leaks(&screen).into_iter().map(|marker| format!("{marker}\n{screen}")));
+    }
+    assert!(shown.is_empty(), "{} shown:\n{}", shown.len(), shown[0]);
+    session.keys("yY").settle().await;
+    assert_eq!(session.copied().iter().flat_map(|text| hostile::leaks(text)).next(), None);
+}
+
+#[tokio::test]
+async fn no_view_passes_an_escape_to_the_terminal() {
+    let store = Memory::new(animecache::services::registry().clone());
+    let entries = hostile::fill_with_escapes(&store).await.len();
+    let session = Session::open(Arc::new(store), Options::default()).await;
+    session.keys("<enter>");
+    for screen in all_screens(&session, entries).await {
+        assert_eq!(hostile::escapes(&screen), "", "{screen}");
+    }
+}
+
+#[tokio::test]
+async fn one_key_reveals_and_the_frame_says_so() {
+    let store = small().await;
+    let session = Session::open(Arc::new(store), Options::default()).await;
+    session.keys("/kitsu.io<enter>4").settle().await;
+    for view in ["", "x", "x"] {
+        session.keys(view).settle().await;
+        assert!(!session.screen().contains("very-secret"), "{}", session.screen());
+    }
+    session.keys("3R").settle().await;
+    let screen = session.screen();
+    assert!(screen.contains("secrets shown") && screen.contains("very-secret"), "{screen}");
+    session.keys("R").settle().await;
+    assert!(!session.screen().contains("secrets shown") && !session.screen().contains("very-secret"));
+}
+
+#[tokio::test]
+async fn the_clipboard_gets_what_is_shown() {
+    let store = Memory::new(animecache::services::registry().clone());
+    store.set("result_cache:anisearch_anime:82fce6a05e45281a:token=very-secret", "1".into(), DAY).await.unwrap();
+    let session = Session::open(Arc::new(store), Options::default()).await;
+    session.keys("Y").settle().await;
+    assert!(session.screen().contains("without its secrets"), "{}", session.screen());
+    session.keys("RY").settle().await;
+    assert!(session.screen().contains("with its secrets"), "{}", session.screen());
+    let key = "result_cache:anisearch_anime:82fce6a05e45281a:token=";
+    assert_eq!(session.copied(), [format!("{key}***"), format!("{key}very-secret")]);
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::redact::mask::{MASK, Places};
 use crate::redact::url::{is_secret_parameter, parameters, user_info};
-use crate::redact::{json, value};
+use crate::redact::{json, text, value};
 
 /// The part of a key before a cache key in hexadecimal.
 const HEX: &str = ":key_index:";
@@ -28,6 +28,7 @@ fn arguments(key: &str) -> Cow<'_, str> {
     let mut places = Places::default();
     json::find_members(key, &mut places);
     value::find_tokens(key, &mut places);
+    text::find_user_info(key, &mut places);
     let key = without_user_info(&places.apply(key));
     let is_name = |name: &str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
     let mut parts: Vec<Cow<'_, str>> = Vec::new();
@@ -86,6 +87,8 @@ mod tests {
             ("result_cache:p:82fce6a05e45281a:iDOLM@STER", "result_cache:p:82fce6a05e45281a:iDOLM@STER"),
             ("result_cache:f:1:https://user:S3:CRET@host/x", "result_cache:f:1:https://***@host/x"),
             ("https://token@host/x:url=ftp://u:p@host:page=2", "https://***@host/x:url=ftp://***@host:page=2"),
+            ("//u:S3CRET@h/x", "//***@h/x"),
+            ("https:/u:S3CRET@h/x", "https:/***@h/x"),
             ("f:https://h:80/x?token=123456:ABC-DEF", "f:https://h:80/x?token=***"),
             ("f:x?token=1:23&a=b:page=2", "f:x?token=***:page=2"),
             ("f:q=/x?token=1:23:a=b:url=c", "f:q=/x?token=***:url=c"),

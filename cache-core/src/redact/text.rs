@@ -86,7 +86,7 @@ fn value_at(text: &str, sign: usize, is_after_semicolon: bool) -> Range<usize> {
 }
 
 /// Adds the user information of URLs, with and without a scheme.
-fn find_user_info(text: &str, places: &mut Places) {
+pub(in crate::redact) fn find_user_info(text: &str, places: &mut Places) {
     let bytes = text.as_bytes();
     let mut from = 0;
     while let Some(slash) = text[from..].find('/').map(|at| at + from) {
