@@ -53,7 +53,11 @@ fn the_browser_ends_with_the_program() {
     let (program, upstream) = (Program::bare(), Upstream::start());
     let profiles = profiles(&program);
     let mut command = program.command();
-    command.envs(upstream.settings()).env("TMPDIR", &profiles).env(UNCONFINED, "1").env("PATH", env::var_os("PATH").unwrap());
+    command
+        .envs(upstream.settings())
+        .env("TMPDIR", &profiles)
+        .env(UNCONFINED, "1")
+        .env("PATH", env::var_os("PATH").unwrap());
     let run = Run::of(&command.args(RENDERED).arg("--json").output().unwrap());
     assert_eq!(run.code, Some(0), "{}", run.err);
     let service = &run.json()["services"][0];

@@ -50,7 +50,10 @@ fn commands(program: &Program) -> BTreeSet<String> {
     let help = program.run(&["--help"]).out;
     let (_, list) = help.split_once("Commands:\n").unwrap();
     let names = list.lines().take_while(|line| !line.is_empty());
-    names.filter(|line| line.starts_with("  ") && !line.starts_with("   ")).filter_map(|line| Some(line.split_whitespace().next()?.to_owned())).collect()
+    names
+        .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
+        .filter_map(|line| Some(line.split_whitespace().next()?.to_owned()))
+        .collect()
 }
 
 fn run(program: &Program, backend: &[&str], arguments: &[&str]) -> String {

@@ -115,6 +115,7 @@ pub fn leaks(output: &str) -> Vec<String> {
 
 /// The characters of an output that affect a terminal.
 pub fn escapes(output: &str) -> String {
-    let affects = |c: &char| c.is_control() && *c != '\n' || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let affects =
+        |c: &char| c.is_control() && *c != '\n' || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     output.chars().filter(affects).collect()
 }

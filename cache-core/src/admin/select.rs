@@ -35,8 +35,10 @@ pub async fn select(
             if let Some(pattern) = body {
                 let looked = with_body(&*store, &pattern, std::mem::take(&mut page.entries)).await?;
                 page.left_out = looked.iter().filter(|(_, found)| *found == BodyMatch::Unknown).count() as u64;
-                page.entries =
-                    looked.into_iter().filter_map(|(entry, found)| (found == BodyMatch::Yes).then_some(entry)).collect();
+                page.entries = looked
+                    .into_iter()
+                    .filter_map(|(entry, found)| (found == BodyMatch::Yes).then_some(entry))
+                    .collect();
             }
             Ok(page)
         }
