@@ -112,7 +112,7 @@ pub struct Global {
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
     #[arg(long, global = true, value_name = "FILE")]
-    #[arg(help = "Append the log to FILE instead of stderr [default for tui: $XDG_STATE_HOME/animecache/log]")]
+    #[arg(help = "Write the log to FILE instead of stderr [default for tui: $XDG_STATE_HOME/animecache/log]")]
     pub log_file: Option<PathBuf>,
     /// Print only errors and fallback warnings to stderr
     #[arg(short, long, global = true, conflicts_with = "verbose")]

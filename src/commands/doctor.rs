@@ -32,7 +32,7 @@ pub(crate) async fn run(session: &Session) -> anyhow::Result<Exit> {
     } else if !session.settings.problems.is_empty() {
         report.checks.extend(settings::checks(&session.settings));
         // The built-in cache was not meant.
-        report.checks.push(Check::note("storage", "not examined: the settings do not name a cache"));
+        report.checks.push(Check::note("cache", "not examined: the settings do not name a cache"));
         true
     } else {
         report.checks.extend(settings::checks(&session.settings));
