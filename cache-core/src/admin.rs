@@ -5,3 +5,4 @@ pub mod archive;
 pub mod plan;
 pub mod select;
 pub mod stats;
+pub mod undo;

@@ -183,6 +183,15 @@ pub enum Error {
         /// The event classes that are off, in the notation of the server's setting.
         missing: String,
     },
+    /// A file of entries cannot be written or read.
+    #[error("{what}")]
+    File {
+        /// What failed.
+        what: &'static str,
+        /// Why.
+        #[source]
+        source: BoxError,
+    },
     /// The layout does not support the operation.
     #[error("{0}")]
     Unsupported(&'static str),

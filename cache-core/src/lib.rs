@@ -167,6 +167,7 @@ pub use results::cache::{Observed, ResultCache};
 pub use results::call::Call;
 #[cfg(feature = "macros")]
 pub use results::macros::cached_result;
+pub use store::archive::{Archive, RecordBody, Restored, StoredRecord};
 pub use store::events::EventFeed;
 pub use store::inspect::Inspect;
 pub use store::invalidation::InvalidationListener;

@@ -1,6 +1,7 @@
 //! Storage backends: the traits [`traits`] (used by the caches) and [`inspect`] (administration), and their
 //! implementations.
 
+pub(crate) mod archive;
 pub(crate) mod events;
 pub(crate) mod inspect;
 pub(crate) mod invalidation;

@@ -59,9 +59,9 @@ pub struct HttpRecord {
     /// When it was stored, if that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created_at: Option<f64>,
-    /// When its head expires; `None`: never.
+    /// When it expires; `None`: never.
     pub expires_at: Option<f64>,
-    /// When its body expires; `None`: never.
+    /// When its body expires, and in hishel's own Redis layouts its head, which are kept longer; `None`: never.
     pub body_expires_at: Option<f64>,
     /// Whether the body has the mark of its end.
     #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
@@ -69,6 +69,9 @@ pub struct HttpRecord {
     /// Whether the index names it.
     #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
     pub is_indexed: bool,
+    /// When the index expires, if there is one; `None`: never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub index_expires_at: Option<f64>,
     /// The method, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub method: Option<String>,
@@ -172,6 +175,15 @@ impl StoredValue {
     /// A byte string.
     pub(crate) fn bytes(bytes: impl Into<Vec<u8>>) -> Self {
         Self::Bytes(Base64(bytes.into()))
+    }
+
+    /// The bytes of a byte string or text.
+    pub(crate) fn as_bytes(&self) -> Option<&[u8]> {
+        match self {
+            Self::Bytes(bytes) => Some(&bytes.0),
+            Self::Text { text } => Some(text.as_bytes()),
+            _ => None,
+        }
     }
 }
 

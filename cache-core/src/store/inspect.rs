@@ -12,6 +12,7 @@ use crate::model::entry::EntryId;
 use crate::model::event::EventSource;
 use crate::model::filter::Filter;
 use crate::model::inspection::{EntryDetails, Health, ServerInfo};
+use crate::store::archive::Archive;
 use crate::store::events::EventFeed;
 use crate::store::page::{Cursor, Page};
 use crate::store::traits::Store;
@@ -22,7 +23,7 @@ pub(crate) const READER_GRACE: Duration = Duration::from_millis(500);
 
 /// Administrative operations, in addition to [`Store`].
 #[async_trait]
-pub trait Inspect: Store {
+pub trait Inspect: Store + Archive {
     /// Returns one page of matching entries (`filter.body` is ignored), after `from` (`None`: from the start).
     ///
     /// `count` is a hint: how many keys to read. A page may be empty; only `next: None` ends the scan. Every entry that

@@ -28,6 +28,7 @@ use crate::model::stats::StatsDelta;
 use crate::model::stored::{LeaseState, RemoveStats, StoredBody, StoredResponse, StoredResult};
 use crate::model::summary::Summary;
 use crate::model::window::StatsSnapshot;
+use crate::store::archive::Archive;
 use crate::store::inspect::Inspect;
 use crate::store::memory::items::{Items, MemoryEntry};
 use crate::store::memory::stats::StoredStats;
@@ -291,6 +292,8 @@ impl StatsStore for Memory {
 }
 
 impl Store for Memory {}
+
+impl Archive for Memory {}
 
 /// Position in a scan.
 struct Position {

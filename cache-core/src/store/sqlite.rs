@@ -13,6 +13,8 @@ pub(crate) mod leases;
 pub(crate) mod rate_limit;
 #[cfg(test)]
 mod recorded;
+pub(crate) mod read_stored;
+pub(crate) mod restore;
 pub(crate) mod rows;
 pub(crate) mod scan;
 pub(crate) mod schema;

@@ -20,6 +20,7 @@ mod readonly;
 #[cfg(feature = "redis")]
 #[path = "../harness/redis_server.rs"]
 mod redis_server;
+mod records;
 mod samples;
 mod scan;
 #[path = "../harness/services.rs"]
@@ -65,6 +66,12 @@ macro_rules! all_promises {
             writing::an_expired_result_is_a_miss
             writing::a_response_requested_before_an_invalidation_is_refused
             writing::what_began_before_a_flush_is_refused
+            records::saved_entries_come_back_as_they_were
+            records::a_restored_response_is_found
+            records::what_was_stored_anew_is_kept
+            records::what_would_have_expired_stays_away
+            records::an_orphan_comes_back
+            records::a_half_removed_response_comes_back
             lookup::a_lookup_returns_id_expiry_and_body
             lookup::a_lookup_renews_only_the_newest
             lookup::a_renewal_to_less_shortens_no_other

@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use cache_core::{
-    Backend, BackendId, CacheKey, Cursor, Entry, EntryDetails, EntryId, Error, Filter, Generation, GenerationStore,
+    Archive, Backend, BackendId, CacheKey, Cursor, Entry, EntryDetails, EntryId, Error, Filter, Generation, GenerationStore,
     Health, Inspect, LeaseState, LeaseStore, Page, RateLimit, RateLimitStore, RemoveStats, ResponseStore,
     ResponseWriter, Result, ResultStore, ServerInfo, StatsDelta, StatsSnapshot, StatsStore, Store, StoredBody,
     StoredResponse, StoredResult,
@@ -183,6 +183,8 @@ impl ResponseStore for FaultyStore {
         self.up().await?.remove(ids).await
     }
 }
+
+impl Archive for FaultyStore {}
 
 #[async_trait]
 impl Inspect for FaultyStore {

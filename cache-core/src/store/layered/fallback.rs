@@ -28,11 +28,13 @@ use crate::model::generation::Generation;
 use crate::model::inspection::{EntryDetails, Health, ServerInfo};
 use crate::model::key::CacheKey;
 use crate::model::rate_limit::RateLimit;
+use crate::model::record::Record;
 use crate::model::stats::StatsDelta;
 use crate::model::stored::{LeaseState, RemoveStats, StoredBody, StoredResponse, StoredResult};
 use crate::model::window::StatsSnapshot;
 use crate::store::events::EventFeed;
 use crate::store::inspect::{Inspect, ensure_store};
+use crate::store::archive::{Archive, RecordBody, Restored, StoredRecord};
 use crate::store::invalidation::InvalidationListener;
 use crate::store::layered::fallback::listener_gate::ListenerGate;
 use crate::store::layered::fallback::own_slots::OwnSlots;
@@ -341,6 +343,17 @@ impl Store for Fallback {
         // It may have changed before the gate was known.
         gate.switch(self.is_up());
         true
+    }
+}
+
+#[async_trait]
+impl Archive for Fallback {
+    async fn read_stored(&self, id: &EntryId) -> Result<Vec<StoredRecord>> {
+        self.call_current(|store| store.read_stored(id)).await
+    }
+
+    async fn restore(&self, record: &Record, body: RecordBody<'_>) -> Result<Restored> {
+        self.call_current(|store| store.restore(record, body)).await
     }
 }
 

@@ -26,7 +26,9 @@ use crate::model::generation::Generation;
 use crate::model::inspection::{EntryDetails, Health, ServerInfo};
 use crate::model::key::CacheKey;
 use crate::model::stored::{RemoveStats, StoredBody, StoredResponse, StoredResult};
+use crate::model::record::Record;
 use crate::store::events::EventFeed;
+use crate::store::archive::{Archive, RecordBody, Restored, StoredRecord};
 use crate::store::inspect::Inspect;
 use crate::store::invalidation::InvalidationListener;
 use crate::store::layered::memory_tier::entries::TierEntries;
@@ -153,6 +155,17 @@ impl ResultStore for MemoryTier {
     async fn set_if(&self, key: &str, value: Bytes, ttl: Duration, generation: Generation) -> Result<bool> {
         let _invalidate = OnDrop(|| self.entries.remove_result(key.as_bytes()));
         self.store.set_if(key, value, ttl, generation).await
+    }
+}
+
+#[async_trait]
+impl Archive for MemoryTier {
+    async fn read_stored(&self, id: &EntryId) -> Result<Vec<StoredRecord>> {
+        self.store.read_stored(id).await
+    }
+
+    async fn restore(&self, record: &Record, body: RecordBody<'_>) -> Result<Restored> {
+        self.store.restore(record, body).await
     }
 }
 

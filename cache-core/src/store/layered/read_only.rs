@@ -15,10 +15,12 @@ use crate::model::filter::Filter;
 use crate::model::generation::Generation;
 use crate::model::inspection::{EntryDetails, Health, ServerInfo};
 use crate::model::key::CacheKey;
+use crate::model::record::Record;
 use crate::model::stats::StatsDelta;
 use crate::model::stored::{LeaseState, RemoveStats, StoredBody, StoredResponse, StoredResult};
 use crate::model::window::StatsSnapshot;
 use crate::store::events::EventFeed;
+use crate::store::archive::{Archive, RecordBody, Restored, StoredRecord};
 use crate::store::inspect::Inspect;
 use crate::store::page::{Cursor, Page};
 use crate::store::traits::{GenerationStore, LeaseStore, ResponseStore, ResponseWriter, ResultStore, StatsStore};
@@ -119,6 +121,17 @@ impl StatsStore for ReadOnly {
 
     async fn stats(&self, since: f64) -> Result<StatsSnapshot> {
         self.0.stats(since).await
+    }
+}
+
+#[async_trait]
+impl Archive for ReadOnly {
+    async fn read_stored(&self, id: &EntryId) -> Result<Vec<StoredRecord>> {
+        self.0.read_stored(id).await
+    }
+
+    async fn restore(&self, _record: &Record, _body: RecordBody<'_>) -> Result<Restored> {
+        self.refuse()
     }
 }
 

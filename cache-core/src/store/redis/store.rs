@@ -22,11 +22,13 @@ use crate::model::inspection::{EntryDetails, Health, ServerInfo};
 use crate::model::key::CacheKey;
 use crate::model::rate_limit::RateLimit;
 use crate::model::service::ServiceRegistry;
+use crate::model::record::Record;
 use crate::model::stats::StatsDelta;
 use crate::model::stored::{LeaseState, RemoveStats, StoredBody, StoredResponse, StoredResult};
 use crate::model::window::StatsSnapshot;
 use crate::store::events::EventFeed;
 use crate::store::inspect::{Inspect, ensure_store, raise_for_flush};
+use crate::store::archive::{Archive, RecordBody, Restored, StoredRecord};
 use crate::store::invalidation::InvalidationListener;
 use crate::store::page::{Cursor, Page};
 use crate::store::redis::connection::Connection;
@@ -35,7 +37,7 @@ use crate::store::redis::events::feed::RedisEventFeed;
 use crate::store::redis::location_cache::LocationCache;
 use crate::store::redis::session::Purpose;
 use crate::store::redis::{
-    apply, bodies, generations, identity, info, inspect, leases, lookup, rate_limit, remove, results, scan, stats,
+    apply, bodies, generations, identity, info, inspect, leases, lookup, rate_limit, read_stored, remove, restore, results, scan, stats,
     touch, write,
 };
 use crate::store::traits::{
@@ -177,6 +179,17 @@ impl StatsStore for Redis {
 impl Store for Redis {
     fn subscribe(&self, listener: Arc<dyn InvalidationListener>) -> bool {
         self.commands.subscribe(listener)
+    }
+}
+
+#[async_trait]
+impl Archive for Redis {
+    async fn read_stored(&self, id: &EntryId) -> Result<Vec<StoredRecord>> {
+        read_stored::read(&self.scans, id).await
+    }
+
+    async fn restore(&self, record: &Record, body: RecordBody<'_>) -> Result<Restored> {
+        restore::restore(&self.commands, record, body).await
     }
 }
 

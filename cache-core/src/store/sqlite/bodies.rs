@@ -26,7 +26,8 @@ const WINDOW: usize = 262_144;
 /// meanwhile is an error and never a mixture.
 pub(crate) struct BodyReader {
     id: Uuid,
-    rows: Arc<[i64]>,
+    /// The number of each row and of its chunk.
+    rows: Arc<[(i64, i64)]>,
     first: Vec<Bytes>,
 }
 
@@ -35,12 +36,22 @@ impl BodyReader {
         if reader.live("e.id = ?1", id.as_bytes())?.is_empty() {
             return Ok(None);
         }
+        Self::of_rows(database, id).map(Some)
+    }
+
+    /// The rows of a body in any state of its entry.
+    pub(crate) fn of_rows(database: &Database, id: Uuid) -> Result<Self, Failure> {
         let mut statement = database.connection.prepare_cached(
-            "SELECT rowid FROM streams WHERE entry_id = ?1 AND chunk_number >= 0 ORDER BY chunk_number",
+            "SELECT rowid, chunk_number FROM streams WHERE entry_id = ?1 AND chunk_number >= 0 ORDER BY chunk_number",
         )?;
-        let rows = statement.query_map([id.as_bytes()], |row| row.get(0))?.collect::<Result<Arc<[i64]>, _>>()?;
+        let rows = statement.query_map([id.as_bytes()], |row| row.try_into())?.collect::<Result<Arc<[_]>, _>>()?;
         let first = window(database, id, &rows, 0)?;
-        Ok(Some(Self { id, rows, first }))
+        Ok(Self { id, rows, first })
+    }
+
+    /// The numbers of the chunks.
+    pub(crate) fn numbers(&self) -> impl Iterator<Item = i64> {
+        self.rows.iter().map(|(_, number)| *number)
     }
 
     pub(crate) fn pieces(self, worker: Arc<Worker>) -> impl Stream<Item = StoreResult<Bytes>> + Send {
@@ -63,15 +74,15 @@ impl BodyReader {
 }
 
 /// The rows from the one numbered `from` on, one at least.
-fn window(database: &Database, id: Uuid, rows: &[i64], from: usize) -> Result<Vec<Bytes>, Failure> {
+fn window(database: &Database, id: Uuid, rows: &[(i64, i64)], from: usize) -> Result<Vec<Bytes>, Failure> {
     let mut statement = database
         .connection
         .prepare_cached("SELECT chunk_data FROM streams WHERE rowid = ?1 AND entry_id = ?2 AND chunk_number = ?3")?;
     let mut pieces = Vec::new();
     let mut size = 0;
-    for (number, row) in rows.iter().enumerate().skip(from) {
+    for (row, number) in rows.iter().skip(from) {
         let piece = statement
-            .query_row((row, id.as_bytes(), number as u32), |row| {
+            .query_row((row, id.as_bytes(), number), |row| {
                 Ok(Bytes::copy_from_slice(bytes(row.get_ref(0)?).unwrap_or_default()))
             })
             .optional()?

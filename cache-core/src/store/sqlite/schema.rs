@@ -66,9 +66,9 @@ const OWN: &str = "
         raised_at REAL NOT NULL
     );";
 
-const COLUMNS_1: [&str; 5] = ["cache_key", "created_at", "data", "deleted_at", "id"];
+pub(crate) const COLUMNS_1: [&str; 5] = ["cache_key", "created_at", "data", "deleted_at", "id"];
 
-const COLUMNS_2: [&str; 8] =
+pub(crate) const COLUMNS_2: [&str; 8] =
     ["cache_key", "chunk_count", "data", "expires_at", "id", "last_accessed_at", "tti", "ttl_deadline"];
 
 const COLUMNS_OF_STREAMS: [&str; 3] = ["chunk_data", "chunk_number", "entry_id"];
