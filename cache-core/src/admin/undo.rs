@@ -3,6 +3,7 @@
 use std::io::{BufRead, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream;
@@ -11,9 +12,10 @@ use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use crate::admin::archive::{ArchiveError, ArchiveReader, ArchiveWriter, Ending};
 use crate::clock;
 use crate::error::{Error, Result};
+use crate::model::change::{Applied, Change, ExpiryChange, Fingerprint, Target};
 use crate::model::entry::EntryId;
 use crate::model::key::CacheKey;
-use crate::model::record::{HttpRecord, Record};
+use crate::model::record::{ExpiryRecord, HttpRecord, Record};
 use crate::store::archive::{RecordBody, Restored, StoredRecord};
 use crate::store::inspect::Inspect;
 
@@ -221,12 +223,29 @@ async fn restore_record(store: &Arc<dyn Inspect>, record: &Record, body: RecordB
     if record.expires_at().is_some_and(|at| at <= clock::now()) {
         return Ok(Restored::Expired);
     }
+    if let Record::Expiry(expiry) = record {
+        return restore_expiry(store, expiry).await;
+    }
     if let Record::Http(http) = record
         && is_superseded(store, http).await?
     {
         return Ok(Restored::Newer);
     }
     store.restore(record, body).await
+}
+
+/// Sets the TTL that would be left, if the entry is the one whose TTL was changed.
+async fn restore_expiry(store: &Arc<dyn Inspect>, expiry: &ExpiryRecord) -> Result<Restored> {
+    let Some(id) = expiry.entry_id() else { return Err(Error::Unsupported("the record has no valid ID")) };
+    let left = expiry.expires_at.map(|at| Duration::try_from_secs_f64(at - clock::now()).unwrap_or_default());
+    let change = Change::Expire(left.map_or(ExpiryChange::Persist, ExpiryChange::Set));
+    let was = Fingerprint { version: expiry.version, size: expiry.size, expiry: None };
+    let applied = store.apply(&store.identity().await?, change, &[Target { id, was }]).await?;
+    Ok(match applied {
+        Applied { entries: 1.., .. } => Restored::Restored { keys: 1 },
+        Applied { gone: 1.., .. } => Restored::Expired,
+        _ => Restored::Newer,
+    })
 }
 
 /// Whether a live response was stored under the same key later. It would be hidden by an older one where a cache takes

@@ -1,6 +1,7 @@
 //! The SQLite backend: hishel's layouts C and E, and a table for results. Uses one reader and one writer thread.
 
 pub(crate) mod apply;
+pub(crate) mod archive;
 pub(crate) mod bodies;
 pub(crate) mod database;
 pub(crate) mod delete;

@@ -28,13 +28,11 @@ use crate::model::generation::Generation;
 use crate::model::inspection::{EntryDetails, Health, ServerInfo};
 use crate::model::key::CacheKey;
 use crate::model::rate_limit::RateLimit;
-use crate::model::record::Record;
 use crate::model::stats::StatsDelta;
 use crate::model::stored::{LeaseState, RemoveStats, StoredBody, StoredResponse, StoredResult};
 use crate::model::window::StatsSnapshot;
 use crate::store::events::EventFeed;
 use crate::store::inspect::{Inspect, ensure_store};
-use crate::store::archive::{Archive, RecordBody, Restored, StoredRecord};
 use crate::store::invalidation::InvalidationListener;
 use crate::store::layered::fallback::listener_gate::ListenerGate;
 use crate::store::layered::fallback::own_slots::OwnSlots;
@@ -155,7 +153,7 @@ impl Fallback {
     }
 
     /// Calls the store in use only: the operation belongs to it.
-    async fn call_current<'a, T, F>(&'a self, operation: impl FnOnce(&'a dyn Inspect) -> F) -> Result<T>
+    pub(crate) async fn call_current<'a, T, F>(&'a self, operation: impl FnOnce(&'a dyn Inspect) -> F) -> Result<T>
     where
         F: Future<Output = Result<T>>,
     {
@@ -343,17 +341,6 @@ impl Store for Fallback {
         // It may have changed before the gate was known.
         gate.switch(self.is_up());
         true
-    }
-}
-
-#[async_trait]
-impl Archive for Fallback {
-    async fn read_stored(&self, id: &EntryId) -> Result<Vec<StoredRecord>> {
-        self.call_current(|store| store.read_stored(id)).await
-    }
-
-    async fn restore(&self, record: &Record, body: RecordBody<'_>) -> Result<Restored> {
-        self.call_current(|store| store.restore(record, body)).await
     }
 }
 

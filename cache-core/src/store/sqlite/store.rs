@@ -28,12 +28,10 @@ use crate::model::inspection::{EntryDetails, Health, ServerInfo};
 use crate::model::key::CacheKey;
 use crate::model::rate_limit::RateLimit;
 use crate::model::service::ServiceRegistry;
-use crate::model::record::Record;
 use crate::model::stats::StatsDelta;
 use crate::model::stored::{LeaseState, RemoveStats, StoredBody, StoredResponse, StoredResult};
 use crate::model::window::StatsSnapshot;
 use crate::store::inspect::{Inspect, ensure_store, raise_for_flush};
-use crate::store::archive::{Archive, RecordBody, Restored, StoredRecord};
 use crate::store::page::{Cursor, Page};
 use crate::store::renewal::should_renew;
 use crate::store::sqlite::bodies::BodyReader;
@@ -44,7 +42,7 @@ use crate::store::sqlite::rows::Reader;
 use crate::store::sqlite::scan::Position;
 use crate::store::sqlite::worker::Worker;
 use crate::store::sqlite::writer::SqliteWriter;
-use crate::store::sqlite::{apply, bodies, details, leases, rate_limit, read_stored, restore, rows, scan, schema, space, stats, write};
+use crate::store::sqlite::{apply, bodies, details, leases, rate_limit, rows, scan, schema, space, stats, write};
 use crate::store::traits::{
     Backend, LeaseStore, RateLimitStore, ResponseStore, ResponseWriter, ResultStore, StatsStore, Store,
 };
@@ -58,7 +56,7 @@ pub(crate) const QUICK_READ: Duration = Duration::from_micros(200);
 /// SQLite store. Clones share the connections.
 #[derive(Clone)]
 pub struct Sqlite {
-    reader: Arc<Worker>,
+    pub(crate) reader: Arc<Worker>,
     pub(crate) writer: Arc<Worker>,
     backend: BackendId,
     renewals: Renewals,
@@ -100,7 +98,7 @@ impl Sqlite {
     }
 
     /// Runs `read` with a reader of the present state.
-    async fn read<T: Send + 'static>(
+    pub(crate) async fn read<T: Send + 'static>(
         &self,
         operation: &'static str,
         read: impl FnOnce(&Database, &Reader<'_>) -> Result<T, Failure> + Send + 'static,
@@ -285,19 +283,6 @@ impl StatsStore for Sqlite {
 }
 
 impl Store for Sqlite {}
-
-#[async_trait]
-impl Archive for Sqlite {
-    async fn read_stored(&self, id: &EntryId) -> Result<Vec<StoredRecord>> {
-        let id = id.clone();
-        let found = self.read("reading an entry", move |database, reader| read_stored::read(database, reader, &id));
-        Ok(found.await?.map(|found| found.with_body(&self.reader)).into_iter().collect())
-    }
-
-    async fn restore(&self, record: &Record, body: RecordBody<'_>) -> Result<Restored> {
-        restore::restore(&self.writer, record, body).await
-    }
-}
 
 #[async_trait]
 impl Inspect for Sqlite {
