@@ -12,9 +12,9 @@ pub(crate) mod generations;
 pub(crate) mod if_missing;
 pub(crate) mod leases;
 pub(crate) mod rate_limit;
+pub(crate) mod read_stored;
 #[cfg(test)]
 mod recorded;
-pub(crate) mod read_stored;
 pub(crate) mod restore;
 pub(crate) mod rows;
 pub(crate) mod scan;

@@ -17,10 +17,10 @@ mod opening;
 mod pair;
 #[cfg(feature = "sqlite")]
 mod readonly;
+mod records;
 #[cfg(feature = "redis")]
 #[path = "../harness/redis_server.rs"]
 mod redis_server;
-mod records;
 mod samples;
 mod scan;
 #[path = "../harness/services.rs"]

@@ -44,10 +44,7 @@ async fn content(store: &Arc<dyn Inspect>) -> Vec<(Summary, Option<bytes::Bytes>
     all
 }
 
-fn assert_same(
-    before: &[(Summary, Option<bytes::Bytes>, u64)],
-    after: &[(Summary, Option<bytes::Bytes>, u64)],
-) {
+fn assert_same(before: &[(Summary, Option<bytes::Bytes>, u64)], after: &[(Summary, Option<bytes::Bytes>, u64)]) {
     assert_eq!(before.len(), after.len());
     for ((before, body, chunks), (after, body_after, chunks_after)) in before.iter().zip(after) {
         let at = |summary: &Summary| summary.expires_at.unwrap_or(f64::MAX);
@@ -152,7 +149,8 @@ pub async fn an_orphan_comes_back(s: Subject) {
     let report = restored(&s.store, &file).await;
     assert_eq!(report.entries, ids.len() as u64, "{report:?}");
     assert_eq!(s.store.raw_body(&ids[0], 100).await.unwrap(), before);
-    let after: BTreeSet<_> = list(&s.store, &Filter::default(), 100).await.into_iter().map(|orphan| orphan.id).collect();
+    let after: BTreeSet<_> =
+        list(&s.store, &Filter::default(), 100).await.into_iter().map(|orphan| orphan.id).collect();
     assert_eq!(after, ids.into_iter().collect());
 }
 
@@ -172,7 +170,9 @@ pub async fn a_half_removed_response_comes_back(s: Subject) {
                 "index" => {
                     let indexes: Vec<String> = ["*:key_index:*", "*:idx:*"]
                         .iter()
-                        .flat_map(|like| -> Vec<String> { redis::cmd("KEYS").arg(like).query(&mut connection).unwrap() })
+                        .flat_map(|like| -> Vec<String> {
+                            redis::cmd("KEYS").arg(like).query(&mut connection).unwrap()
+                        })
                         .collect();
                     delete.arg(indexes);
                 }

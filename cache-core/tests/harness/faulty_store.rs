@@ -8,10 +8,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use cache_core::{
-    Archive, Backend, BackendId, CacheKey, Cursor, Entry, EntryDetails, EntryId, Error, Filter, Generation, GenerationStore,
-    Health, Inspect, LeaseState, LeaseStore, Page, RateLimit, RateLimitStore, RemoveStats, ResponseStore,
-    ResponseWriter, Result, ResultStore, ServerInfo, StatsDelta, StatsSnapshot, StatsStore, Store, StoredBody,
-    StoredResponse, StoredResult,
+    Archive, Backend, BackendId, CacheKey, Cursor, Entry, EntryDetails, EntryId, Error, Filter, Generation,
+    GenerationStore, Health, Inspect, LeaseState, LeaseStore, Page, RateLimit, RateLimitStore, RemoveStats,
+    ResponseStore, ResponseWriter, Result, ResultStore, ServerInfo, StatsDelta, StatsSnapshot, StatsStore, Store,
+    StoredBody, StoredResponse, StoredResult,
 };
 use tokio::sync::Semaphore;
 use uuid::Uuid;

@@ -77,7 +77,8 @@ async fn response(connection: &Connection, layout: StorageLayout, id: Uuid) -> R
     let (last, elements) = (reply::bytes(next()), reply::strings(next()));
     let stored = if is_pipelines { fields(head) } else { keys(head, done.as_deref()) };
     let (Some(stored), false) = (stored, is_wrong_type) else { return Ok(Head::Corrupt) };
-    let data = stored.get(if is_pipelines { "data" } else { ENTRY }).and_then(StoredValue::as_bytes).unwrap_or_default();
+    let data =
+        stored.get(if is_pipelines { "data" } else { ENTRY }).and_then(StoredValue::as_bytes).unwrap_or_default();
     let Ok(view) = EntryView::decode(data) else { return Ok(Head::Corrupt) };
     let cache_key = cache_key(layout, &stored, &view, done.as_deref());
     let is_marked = match layout {
@@ -124,7 +125,10 @@ fn fields(answer: Value) -> Option<Stored> {
         }
         _ => return None,
     };
-    pairs.into_iter().map(|(name, value)| Some((reply::text(name)?, StoredValue::bytes(reply::bytes(value)?)))).collect()
+    pairs
+        .into_iter()
+        .map(|(name, value)| Some((reply::text(name)?, StoredValue::bytes(reply::bytes(value)?))))
+        .collect()
 }
 
 /// The string keys of hishel's own layouts.
@@ -196,7 +200,8 @@ async fn raw(connection: &Connection, keys: &[Vec<u8>]) -> Result<Vec<StoredReco
         let expiry = left.and_then(|left| reply::expiry(&left, clock::now()));
         let (Some(dump), Some(expires_at)) = (dump, expiry) else { continue };
         // The payload ends with the version of its format and a checksum of eight bytes.
-        let rdb = dump.len().checked_sub(10).and_then(|at| Some(u16::from_le_bytes(dump.get(at..at + 2)?.try_into().ok()?)));
+        let rdb =
+            dump.len().checked_sub(10).and_then(|at| Some(u16::from_le_bytes(dump.get(at..at + 2)?.try_into().ok()?)));
         records.push(
             Record::Raw(RawRecord {
                 key: Octets(key.clone()),
@@ -266,7 +271,11 @@ impl Elements {
 }
 
 /// A server restores payloads of its own version and of older ones.
-pub(crate) async fn restore_raw(connection: &Connection, raw: &RawRecord, left: Option<Duration>) -> Result<Option<bool>> {
+pub(crate) async fn restore_raw(
+    connection: &Connection,
+    raw: &RawRecord,
+    left: Option<Duration>,
+) -> Result<Option<bool>> {
     let Some(dump) = &raw.dump else { return Ok(None) };
     let millis = left.map_or(0, |left| left.as_millis().max(1) as u64);
     let answer = connection.execute("RESTORE", cmd("RESTORE").arg(&raw.key.0).arg(millis).arg(&dump.0)).await?;

@@ -21,14 +21,14 @@ use crate::model::generation::Generation;
 use crate::model::inspection::{EntryDetails, Health, ServerInfo};
 use crate::model::key::CacheKey;
 use crate::model::rate_limit::RateLimit;
-use crate::model::service::ServiceRegistry;
 use crate::model::record::Record;
+use crate::model::service::ServiceRegistry;
 use crate::model::stats::StatsDelta;
 use crate::model::stored::{LeaseState, RemoveStats, StoredBody, StoredResponse, StoredResult};
 use crate::model::window::StatsSnapshot;
+use crate::store::archive::{Archive, RecordBody, Restored, StoredRecord};
 use crate::store::events::EventFeed;
 use crate::store::inspect::{Inspect, ensure_store, raise_for_flush};
-use crate::store::archive::{Archive, RecordBody, Restored, StoredRecord};
 use crate::store::invalidation::InvalidationListener;
 use crate::store::page::{Cursor, Page};
 use crate::store::redis::connection::Connection;
@@ -37,8 +37,8 @@ use crate::store::redis::events::feed::RedisEventFeed;
 use crate::store::redis::location_cache::LocationCache;
 use crate::store::redis::session::Purpose;
 use crate::store::redis::{
-    apply, bodies, generations, identity, info, inspect, leases, lookup, rate_limit, read_stored, remove, restore, results, scan, stats,
-    touch, write,
+    apply, bodies, generations, identity, info, inspect, leases, lookup, rate_limit, read_stored, remove, restore,
+    results, scan, stats, touch, write,
 };
 use crate::store::traits::{
     Backend, GenerationStore, LeaseStore, RateLimitStore, ResponseStore, ResponseWriter, ResultStore, StatsStore, Store,

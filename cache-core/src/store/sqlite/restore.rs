@@ -84,7 +84,13 @@ async fn restore_response(worker: &Arc<Worker>, http: &HttpRecord, mut body: Rec
 }
 
 /// Writes a part of a body, with the entry before the first one; `false`: another entry is there.
-async fn write(worker: &Arc<Worker>, http: &Arc<HttpRecord>, from: usize, part: Vec<Bytes>, is_last: bool) -> Result<bool> {
+async fn write(
+    worker: &Arc<Worker>,
+    http: &Arc<HttpRecord>,
+    from: usize,
+    part: Vec<Bytes>,
+    is_last: bool,
+) -> Result<bool> {
     let http = Arc::clone(http);
     worker
         .run(RESTORING, move |database| {
@@ -178,11 +184,14 @@ fn insert_entry(
     let mut columns = vec![("id", Value::Blob(http.id.as_bytes().to_vec()))];
     for (name, value) in http.stored.iter().filter(|(name, _)| *name != CHUNK_NUMBERS) {
         let name = known(name)?;
-        columns.push((name, match name {
-            "expires_at" if layout == StorageLayout::Sqlite2 && !is_whole => Value::Real(0.0),
-            "chunk_count" if !is_whole => Value::Null,
-            _ => sql_value(value),
-        }));
+        columns.push((
+            name,
+            match name {
+                "expires_at" if layout == StorageLayout::Sqlite2 && !is_whole => Value::Real(0.0),
+                "chunk_count" if !is_whole => Value::Null,
+                _ => sql_value(value),
+            },
+        ));
     }
     insert_row(change, columns)
 }
@@ -198,9 +207,11 @@ fn insert_row(change: &Transaction<'_>, columns: Vec<(&str, Value)>) -> Result<(
 /// Makes an entry of layout E visible.
 fn show(change: &Transaction<'_>, http: &HttpRecord) -> Result<(), Failure> {
     let value = |name| http.stored.get(name).map_or(Value::Null, sql_value);
-    change
-        .prepare_cached("UPDATE entries SET expires_at = ?2, chunk_count = ?3 WHERE id = ?1")?
-        .execute((http.id.as_bytes(), value("expires_at"), value("chunk_count")))?;
+    change.prepare_cached("UPDATE entries SET expires_at = ?2, chunk_count = ?3 WHERE id = ?1")?.execute((
+        http.id.as_bytes(),
+        value("expires_at"),
+        value("chunk_count"),
+    ))?;
     Ok(())
 }
 
