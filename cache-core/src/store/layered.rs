@@ -1,7 +1,7 @@
 //! Stores over other stores: each changes some methods and delegates the others.
 
-#[macro_use]
 pub(crate) mod archive;
+#[macro_use]
 pub(crate) mod delegate;
 pub(crate) mod fallback;
 pub(crate) mod memory_tier;
