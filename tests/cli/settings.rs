@@ -27,7 +27,7 @@ fn later_source_wins_and_is_reported() {
         assert_eq!((actual.as_str(), from.ends_with(origin)), (value, true), "{from}, not {origin}");
     };
     check(&[], &[], "data/http_cache", "built-in");
-    let config = program.directory.path().join("animecache/config.toml");
+    let config = program.directory.path().join(".xdg/animecache/config.toml");
     fs::create_dir_all(config.parent().unwrap()).unwrap();
     fs::write(&config, "HTTP_CACHE_DIR = 'file'\n[profile.p]\nHTTP_CACHE_DIR = 'profile'\n").unwrap();
     check(&[], &[], "file", "config.toml");
