@@ -51,6 +51,7 @@ run cargo build --workspace --all-targets
 python_status=0
 run retry python3 tests/python/venvs.py && run python3 -m unittest discover --start-directory tests/python --verbose || python_status=$?
 run cargo test --workspace --doc
+run bash tests/servers.sh
 # Responses of real services, which are not part of the project.
 if [ -d ../shared/recordings ]; then
     run cargo nextest run --package animecache --test enrich --run-ignored only recorded

@@ -15,6 +15,7 @@ mod harness;
 mod help_style;
 mod hostile;
 mod isolation;
+mod kinds_of_servers;
 mod partial_results;
 mod program;
 #[path = "../harness/pty.rs"]

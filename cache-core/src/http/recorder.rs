@@ -68,6 +68,7 @@ pub(crate) struct BodyRecorder {
     capacity: u64,
     /// The body cannot be stored: it is too large, or the store is too slow.
     is_abandoned: Arc<AtomicBool>,
+    context: Arc<Context>,
 }
 
 impl BodyRecorder {
@@ -78,7 +79,8 @@ impl BodyRecorder {
         let is_abandoned = Arc::<AtomicBool>::default();
         context.core.tasks.spawn(record(Arc::clone(context), order, incoming, Arc::clone(&is_abandoned), done));
         let timeout = context.core.store.timeout();
-        Self { messages, committed, timeout, budget: timeout, capacity: context.core.largest_entry, is_abandoned }
+        let (capacity, context) = (context.core.largest_entry, Arc::clone(context));
+        Self { messages, committed, timeout, budget: timeout, capacity, is_abandoned, context }
     }
 
     /// Sends a chunk; `None`: the body is not stored any more.
@@ -98,9 +100,14 @@ impl BodyRecorder {
         matches!(sent, Ok(Ok(()))).then_some(self)
     }
 
-    /// The body is complete: when this returns it is stored, or the store timed out.
+    /// The body is complete: when this returns it is stored, or the store timed out, or it was slow before.
     pub(crate) async fn end(self) {
         let (messages, committed) = (self.messages, self.committed);
+        if self.context.core.store.is_slow_to_write() {
+            // The caller does not wait for it; the queue may be full.
+            self.context.core.tasks.spawn(async move { drop(messages.send(Message::End).await) });
+            return;
+        }
         match timeout(self.budget.max(self.timeout), messages.send(Message::End)).await {
             Ok(Ok(())) => drop(timeout(self.timeout, committed).await),
             Ok(Err(_)) => {}

@@ -20,6 +20,8 @@ pub struct Capabilities {
     pub protocol: u8,
     /// Whether it was still loading its data.
     pub is_loading: Option<bool>,
+    /// How far its clock was ahead of this machine's; milliseconds.
+    pub clock_offset_ms: Option<i64>,
     /// Whether it knows `PEXPIRE … GT`.
     pub has_expire_gt: Option<bool>,
     /// Why the server refused the last write, if it takes none: its memory is full, or a snapshot failed.

@@ -124,4 +124,4 @@ keeps_its_promises! { memory }
 keeps_its_promises! { sqlite1 sqlite2 fallback_with_its_first fallback_with_its_second }
 
 #[cfg(feature = "redis")]
-keeps_its_promises! { redis_pipeline redis_hishel1 redis_hishel2 redis_step_by_step }
+keeps_its_promises! { redis_pipeline redis_hishel1 redis_hishel2 redis_resp3 redis_step_by_step }

@@ -141,6 +141,14 @@ pub async fn redis_hishel2() -> Subject {
     redis(StorageLayout::Hishel2)
 }
 
+/// Over the newer protocol.
+#[cfg(feature = "redis")]
+pub async fn redis_resp3() -> Subject {
+    let url = RedisServer::fresh_database();
+    let subject = redis_at(format!("{url}?protocol=3"), StorageLayout::Pipeline);
+    Subject { raw: Raw::Redis(url), ..subject }
+}
+
 /// As a user without permission for scripts and transactions.
 #[cfg(feature = "redis")]
 pub async fn redis_step_by_step() -> Subject {

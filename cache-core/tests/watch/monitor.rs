@@ -41,3 +41,29 @@ async fn dropped_events_are_reported_at_the_end_too() {
     assert!(matches!(lost, Observation::Lost(1..MANY)), "{lost:?}");
     assert!(events.next().await.is_none());
 }
+
+#[tokio::test]
+async fn a_refused_watch_is_an_error_from_the_start() {
+    let mut watched = Watched::new();
+    let rules = ["SETUSER", "few", "on", ">pw", "~*", "+@all", "-monitor", "resetchannels"];
+    cmd("ACL").arg(&rules).exec(&mut watched.redis).unwrap();
+    let url = RedisUrl::new(format!("redis://few:pw@{}/3", watched.server.address()));
+    let few = Redis::new(&Config { redis_url: url, ..Config::default() }).unwrap();
+    for source in [COMMANDS, NOTIFICATIONS] {
+        let refused = few.watch(source).await.err().expect("nothing would be seen");
+        assert!(matches!(refused, Error::Refused { .. }), "{refused:?}");
+    }
+    assert_eq!(watched.setting(), "");
+}
+
+#[tokio::test]
+async fn a_time_without_notifications_is_a_gap() {
+    let mut watched = Watched::new();
+    let mut events = watched.watch(NOTIFICATIONS).await;
+    watched.set("");
+    let gap = seen(&mut *events).await.unwrap();
+    assert!(matches!(gap, Observation::Gap(time) if time >= Duration::from_secs(4)), "{gap:?}");
+    assert_ne!(watched.setting(), "");
+    events.close().await.unwrap();
+    assert_eq!(watched.setting(), "");
+}

@@ -9,6 +9,7 @@ use futures_util::{StreamExt as _, stream};
 use tokio::time::Instant;
 
 use crate::error::{CodecError, RefusalScope};
+use crate::model::stats::StatsDelta;
 use crate::model::stored::StoredResult;
 use crate::runtime::guarded_store::*;
 use crate::store::stub::Stub;
@@ -193,4 +194,34 @@ async fn probe_ends_with_the_cache() {
     tasks.end();
     tokio::task::yield_now().await;
     assert_eq!(runtime.num_alive_tasks(), 0);
+}
+
+/// A store that serves reads and never ends a write.
+struct Unwritable(AtomicU32);
+
+#[async_trait]
+impl Stub for Unwritable {
+    async fn get(&self) -> Result<Option<StoredResult>> {
+        Ok(Some(StoredResult { value: "value".into(), expires_at: None }))
+    }
+
+    async fn add_stats(&self, _: &StatsDelta) -> Result<()> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        std::future::pending().await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn failed_writes_cost_no_reads_and_little_time() {
+    let unwritable = Arc::new(Unwritable(AtomicU32::new(0)));
+    let tasks = TaskGroup::new();
+    let store = GuardedStore::new(Arc::clone(&unwritable) as _, PATIENCE, tasks.clone());
+    let started = Instant::now();
+    for _ in 0..12 {
+        let delta = StatsDelta::single(Vec::new());
+        assert_eq!(store.call("counting", |store| async move { store.add_stats(&delta).await }).await, None);
+        assert_eq!(read(&store).await.unwrap(), "value");
+    }
+    assert_eq!((started.elapsed(), unwritable.0.load(Ordering::Relaxed)), (PATIENCE * 3, 3));
+    assert!(store.is_slow_to_write());
 }

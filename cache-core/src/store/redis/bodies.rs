@@ -6,18 +6,17 @@ use bytes::{Bytes, BytesMut};
 use futures_util::stream;
 use redis::{Pipeline, RedisResult, cmd};
 
+use crate::clock;
 use crate::error::{Error, Result};
 use crate::format::entry_view::EntryView;
-use crate::format::msgpack;
 use crate::format::redis_key::Name;
 use crate::model::entry::{EntryId, StorageLayout};
-use crate::model::service::ServiceRegistry;
 use crate::model::stored::StoredBody;
-use crate::store::redis::commands::millis;
 use crate::store::redis::connection::Connection;
-use crate::store::redis::heads::live;
+use crate::store::redis::heads::StoredHead;
 use crate::store::redis::layout::COMPLETE;
-use crate::store::redis::{layout, reply};
+use crate::store::redis::renew::extend;
+use crate::store::redis::{heads, layout, reply};
 
 /// The approximate size of the part of a body that is read at once; bytes.
 const WINDOW: usize = 1 << 20;
@@ -45,41 +44,21 @@ struct BodyReader {
 }
 
 /// The body of a live entry: in one step if it is short, otherwise in parts.
-pub(crate) async fn body(
-    connection: &Connection,
-    services: &ServiceRegistry,
-    id: &EntryId,
-) -> Result<Option<StoredBody>> {
+pub(crate) async fn body(connection: &Connection, id: &EntryId) -> Result<Option<StoredBody>> {
     let EntryId::Http(layout, id) = id else { return Ok(None) };
-    if *layout != StorageLayout::Pipeline && live(connection, services, *layout, *id).await?.is_none() {
-        return Ok(None);
-    }
     let key = layout::stream(*layout, *id);
     let mut pipe = Pipeline::new();
-    if *layout == StorageLayout::Pipeline {
-        pipe.cmd("HGET").arg(layout::entry(*layout, *id)).arg("data");
-    } else {
-        pipe.cmd("GET").arg(layout::done(*layout, *id));
-    }
+    heads::request_head(&mut pipe, heads::layout_of(*layout), *id);
     pipe.cmd("LLEN").arg(&key);
     pipe.cmd("LINDEX").arg(&key).arg(-1);
     pipe.cmd("LRANGE").arg(&key).arg(0).arg(FIRST_READ - 1);
-    let mut answers = connection.on_entries("reading a body", &mut pipe).await?.into_iter().map(RedisResult::ok);
-    let mut next = || answers.next().flatten();
-    let mark = next().and_then(reply::bytes);
+    let now = clock::now();
+    let mut answers = connection.on_entries("reading a body", &mut pipe).await?.into_iter();
+    let Some(Ok(head)) = heads::head(heads::layout_of(*layout), *id, &mut answers, now) else { return Ok(None) };
+    let mut next = || answers.next().and_then(RedisResult::ok);
     let (count, last, chunks) = (next().as_ref().and_then(reply::int), next().and_then(reply::bytes), next());
     let (Some(count), Some(chunks)) = (count, chunks.map(reply::strings)) else { return Ok(None) };
-    let is_whole = match layout {
-        StorageLayout::Hishel2 => mark
-            .and_then(|done| msgpack::decode_done(&done).ok())
-            .is_some_and(|done| i64::try_from(done.chunk_count) == Ok(count)),
-        StorageLayout::Hishel1 => mark.is_some() && last.is_some_and(|last| last.is_empty()),
-        _ => {
-            let facts = mark.as_deref().and_then(|data| EntryView::decode(data).ok());
-            facts.is_some_and(|facts| !facts.is_deleted()) && last.as_deref() == Some(COMPLETE)
-        }
-    };
-    if !is_whole {
+    if head.layout != *layout || !is_live(&head, count, last.as_deref(), now) {
         return Ok(None);
     }
     let mut reading = BodyReader {
@@ -94,6 +73,23 @@ pub(crate) async fn body(
     let first = reading.take(chunks)?;
     let rest = stream::try_unfold(reading, BodyReader::next);
     Ok(Some(Box::pin(stream::StreamExt::chain(stream::iter([Ok(first)]), rest))))
+}
+
+/// Whether a body is complete, and its entry neither deleted nor expired. hishel keeps the keys of expired entries for
+/// a while.
+fn is_live(head: &StoredHead, count: i64, last: Option<&[u8]>, now: f64) -> bool {
+    if let Some(done) = &head.done {
+        let is_expired = done.ttl_deadline.is_some_and(|deadline| deadline <= now);
+        return i64::try_from(done.chunk_count) == Ok(count) && !is_expired;
+    }
+    let Ok(facts) = EntryView::decode(&head.data) else { return false };
+    let is_whole = match head.layout {
+        StorageLayout::Hishel1 => head.is_done && last.is_some_and(<[u8]>::is_empty),
+        _ => last == Some(COMPLETE),
+    };
+    let lifetime = facts.request.extra.hishel_ttl.zip(facts.meta.as_ref()).map(|(ttl, meta)| meta.created_at + ttl);
+    let is_expired = head.layout == StorageLayout::Hishel1 && lifetime.is_some_and(|at| at <= now);
+    is_whole && !facts.is_deleted() && !is_expired
 }
 
 impl BodyReader {
@@ -141,14 +137,14 @@ impl BodyReader {
         Ok(window)
     }
 
-    /// Keeps a body that expires soon for its reader; the entry itself expires as before. Servers before Redis 7 and
-    /// read-only users do not support that: the body then expires in time.
+    /// Keeps a body that expires soon for its reader; the entry itself expires as before. Read-only users and servers do
+    /// not support that: the body then expires in time.
     async fn buffer(&self, left: Option<i64>) {
         if self.read < self.count && left.is_some_and(|left| (0..BODY_RETENTION.as_millis() as i64 / 2).contains(&left))
         {
             let mut pipe = Pipeline::new();
             // Only ever longer: another client may have renewed it since its TTL was read.
-            pipe.cmd("PEXPIRE").arg(self.key.as_bytes()).arg(millis(BODY_RETENTION)).arg("GT");
+            extend(&self.connection, &mut pipe, self.key.as_bytes(), BODY_RETENTION);
             if let Err(error) = self.connection.pipeline("extending the TTL of a body", &mut pipe).await {
                 tracing::debug!(%error, "could not extend the TTL of a body that is being read");
             }
@@ -195,12 +191,14 @@ async fn list(connection: &Connection, key: &[u8], limit: usize) -> Result<Optio
     loop {
         let mut pipe = Pipeline::new();
         pipe.cmd("LRANGE").arg(key).arg(from).arg(from + READ_COUNT - 1);
-        let answer = connection.on_entries("LRANGE", &mut pipe).await?.into_iter().next();
-        let mut chunks = answer.and_then(RedisResult::ok).map(reply::strings).unwrap_or_default();
+        pipe.cmd("LLEN").arg(key);
+        let mut answers = connection.on_entries("LRANGE", &mut pipe).await?.into_iter().map(RedisResult::ok);
+        let mut chunks = answers.next().flatten().map(reply::strings).unwrap_or_default();
+        let count = answers.next().flatten().as_ref().and_then(reply::int).unwrap_or(0);
         if from == 0 && chunks.is_empty() {
             return Ok(None);
         }
-        let is_last = chunks.len() < READ_COUNT;
+        let is_last = chunks.len() < READ_COUNT || i64::try_from(from + READ_COUNT).is_ok_and(|read| read >= count);
         chunks.pop_if(|chunk| is_last && chunk == COMPLETE);
         for chunk in &chunks {
             body.extend_from_slice(chunk);

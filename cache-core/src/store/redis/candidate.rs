@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::format::msgpack::Done;
 use crate::model::entry::{Entry, EntryId, StorageLayout};
 use crate::model::key::CacheKey;
 use crate::model::stored::StoredResponse;
@@ -29,10 +30,12 @@ pub(crate) struct Verification {
     pub(crate) is_refreshed: bool,
     pub(crate) has_short_body: bool,
     pub(crate) known: Arc<CachedEntry>,
+    /// The end mark of layout D.
+    pub(crate) done: Option<Done>,
 }
 
 impl Candidate {
-    pub(crate) fn into_live(self, key: &CacheKey, now: f64) -> Option<(StoredResponse, Verification)> {
+    pub(crate) fn into_live(mut self, key: &CacheKey, now: f64) -> Option<(StoredResponse, Verification)> {
         // hishel keeps its keys longer than the entry is valid.
         let grace = if self.head.layout == StorageLayout::Pipeline { 0.0 } else { GRACE };
         let mut expires_at = self.head.expires_at.map(|at| at - grace);
@@ -45,7 +48,7 @@ impl Candidate {
                     expires_at = [expires_at, by_entry].into_iter().flatten().reduce(f64::min);
                 }
                 entry.request.extra.clear_storage_ttl();
-                Arc::new(CachedEntry { data: self.head.data, entry: Arc::new(entry) })
+                Arc::new(CachedEntry { data: std::mem::take(&mut self.head.data), entry: Arc::new(entry) })
             }
         };
         let is_whole = match self.head.layout {
@@ -62,7 +65,7 @@ impl Candidate {
             body: self.body.clone(),
         })?;
         let has_short_body = is_short(self.count, self.body.as_ref());
-        Some((found, Verification { is_refreshed: self.is_refreshed, has_short_body, known }))
+        Some((found, Verification { is_refreshed: self.is_refreshed, has_short_body, known, done: self.head.done }))
     }
 }
 

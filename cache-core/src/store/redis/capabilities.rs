@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use redis::aio::MultiplexedConnection;
 use redis::{ErrorKind, Pipeline, RedisError, RedisResult, Value, cmd};
 
+use crate::clock;
 use crate::model::capabilities::{Capabilities, ServerMode, ServerRole};
 use crate::store::redis::driver_error::{is_broken, is_of_cluster, is_temporary};
 use crate::store::redis::reply;
@@ -104,6 +105,10 @@ fn take_info(known: &mut Capabilities, info: &str) {
         known.version = Some(version.to_owned());
     }
     known.mode = info.get("redis_mode").and_then(|mode| mode_of(mode));
+    known.clock_offset_ms = info
+        .get("server_time_usec")
+        .and_then(|time| time.parse::<f64>().ok())
+        .map(|time| (time / 1e3 - clock::now() * 1e3) as i64);
     known.is_loading = info.get("loading").map(|loading| *loading != "0");
     known.role = info.get("role").and_then(|role| {
         role_of(role, || ServerRole::Replica {

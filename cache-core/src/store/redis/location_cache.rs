@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use moka::sync::Cache;
-use redis::{Cmd, Pipeline, RedisResult, Value};
+use redis::{Cmd, Pipeline, RedisError, RedisResult, Value};
 use uuid::Uuid;
 
 use crate::error::Result;
@@ -101,7 +101,19 @@ impl LocationCache {
             return Ok(Verified::Unusable);
         }
         let mut pipe = verification_pipeline(key, place, refresh, is_due);
-        let mut answers = connection.pipeline("looking up a response", &mut pipe).await?.into_iter();
+        let answers = connection.pipeline("looking up a response", &mut pipe).await?;
+        let reads = answers.iter().take(2 + 3 * place.members.len());
+        // A refusal is not the same as nothing there: the other ways to look up report it.
+        let is_refusal = |error: &RedisError| error.code() != Some("WRONGTYPE");
+        if reads.clone().any(|answer| answer.as_ref().is_err_and(is_refusal)) {
+            return Ok(Verified::Unusable);
+        }
+        // The script removes the ids of entries that are gone, where it may.
+        let is_gone = reads.skip(2).step_by(3).any(|head| matches!(head, Ok(Value::Nil)));
+        if is_gone && connection.known_server().may_renew() {
+            return Ok(Verified::Unusable);
+        }
+        let mut answers = answers.into_iter();
         let mut next = || answers.next().and_then(RedisResult::ok);
         let members = next().map(reply::strings).unwrap_or_default();
         if next().as_ref().and_then(reply::int) != Some(0) {

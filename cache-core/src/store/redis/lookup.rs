@@ -8,7 +8,7 @@ use redis::{Pipeline, RedisResult, Value};
 use uuid::Uuid;
 
 use crate::clock;
-use crate::error::{Error, RefusalScope, Result};
+use crate::error::Result;
 use crate::format::redis_key;
 use crate::model::entry::{EntryId, StorageLayout};
 use crate::model::key::CacheKey;
@@ -18,8 +18,8 @@ use crate::store::redis::commands::millis;
 use crate::store::redis::connection::Connection;
 use crate::store::redis::heads::{StoredHead, request_head};
 use crate::store::redis::location_cache::{CachedLocation, LocationCache, Verified};
+use crate::store::redis::renew::renew;
 use crate::store::redis::script::Script;
-use crate::store::redis::touch::pexpire;
 use crate::store::redis::{heads, layout, reply};
 
 static LOOKUP: LazyLock<Script> =
@@ -66,7 +66,7 @@ pub(crate) async fn lookup(
     let mut renewed_until = guessed.as_ref().map_or(0.0, |place| place.renewed_until);
     if let (Some(ttl), Some((first, seen))) = (refresh, found.first_mut())
         && first.entry.request.extra.ttl().is_none()
-        && (seen.is_refreshed || renew(connection, &first.id, ttl).await)
+        && (seen.is_refreshed || renew(connection, &first.id, &first.entry, seen.done.as_ref(), ttl).await)
     {
         let until = now + ttl.as_secs_f64();
         first.expires_at = Some(until);
@@ -94,17 +94,6 @@ pub(crate) async fn lookup(
         }
     }
     Ok(found.into_iter().map(|(found, _)| found).collect())
-}
-
-/// Renews the TTL of an entry. A refusal is no failure of the lookup, and is not asked for again on this connection.
-async fn renew(connection: &Connection, id: &EntryId, ttl: Duration) -> bool {
-    let renewed = pexpire(connection, std::slice::from_ref(id), Some(ttl)).await;
-    if let Err(Error::Refused { scope: RefusalScope::All | RefusalScope::Keys, source, .. }) = &renewed
-        && let Some(error) = source.downcast_ref()
-    {
-        connection.has_refused("PEXPIRE", error, "hits do not renew the TTL of entries");
-    }
-    renewed.is_ok()
 }
 
 /// One round trip; `None`: the server runs no scripts.

@@ -38,7 +38,8 @@ impl Script {
         call("EVALSHA", &self.hash, keys, arguments)
     }
 
-    fn by_text(&self, keys: &[&[u8]], arguments: &[&[u8]]) -> Cmd {
+    /// Calls the script by its text, for a pipeline.
+    pub(crate) fn by_text(&self, keys: &[&[u8]], arguments: &[&[u8]]) -> Cmd {
         call("EVAL", &self.text, keys, arguments)
     }
 

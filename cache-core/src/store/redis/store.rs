@@ -112,7 +112,7 @@ impl ResponseStore for Redis {
     }
 
     async fn body(&self, id: &EntryId) -> Result<Option<StoredBody>> {
-        bodies::body(&self.commands, &self.services, id).await
+        bodies::body(&self.commands, id).await
     }
 
     async fn update_head(&self, id: &EntryId, entry: &Entry) -> Result<bool> {

@@ -23,7 +23,7 @@ use crate::store::redis::connection::{Connection, multi};
 use crate::store::redis::layout::COMPLETE;
 use crate::store::redis::script::Script;
 use crate::store::redis::touch::outlives;
-use crate::store::redis::{generations, heads, layout, reply};
+use crate::store::redis::{generations, heads, layout, reply, variants};
 use crate::store::traits::ResponseWriter;
 
 /// Bodies are stored in chunks of this size, as hishel 2 does; bytes.
@@ -37,7 +37,7 @@ const UNFINISHED: Duration = Duration::from_secs(3_600);
 
 /// `KEYS`: the index; `ARGV`: the member, its score (empty: the index is a set), its TTL in milliseconds (empty: none).
 /// A new index gets this TTL; the TTL of an existing one is only extended. Both may end with the generations and their
-/// expected values: the entry does not join if they have changed.
+/// expected values: the entry does not join if they have changed. Returns the number of members, 0 if it did not join.
 pub(crate) static JOIN: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         "the script that joins indexes",
@@ -51,7 +51,7 @@ pub(crate) static JOIN: LazyLock<Script> = LazyLock::new(|| {
          elseif left == -2 or (left >= 0 and left < tonumber(ARGV[3])) then
            redis.call('PEXPIRE', KEYS[1], ARGV[3])
          end
-         return 1",
+         return redis.call(ARGV[2] == '' and 'SCARD' or 'ZCARD', KEYS[1])",
             generations::IS_UNCHANGED
         ),
     )
@@ -246,7 +246,7 @@ impl RedisWriter {
         }
         match JOIN.run(&self.connection, "adding an entry to its index", &keys, &arguments).await? {
             Some(answer) if reply::int(&answer) == Some(0) => return Err(self.outdated()),
-            Some(_) => return Ok(()),
+            Some(members) => return variants::limit(&self.connection, self.layout, &index, &members).await,
             None => {}
         }
         let before = self.connection.query("PTTL", cmd("PTTL").arg(&index)).await?;
@@ -267,7 +267,9 @@ impl RedisWriter {
             self.connection.query("deleting an outdated entry", cmd(leave).arg(&index).arg(&member)).await?;
             return Err(self.outdated());
         }
-        Ok(())
+        let count = if score.is_empty() { "SCARD" } else { "ZCARD" };
+        let members = self.connection.query(count, cmd(count).arg(&index)).await?;
+        variants::limit(&self.connection, self.layout, &index, &members).await
     }
 
     fn outdated(&self) -> Error {

@@ -106,7 +106,11 @@ impl RedisEventFeed {
             return Ok(None);
         }
         if now - self.checked_at >= CHECK_EVERY {
-            self.check_setting(now).await?;
+            let since = self.checked_at;
+            if self.check_setting(now).await? {
+                // They may have been off since the last check.
+                return Ok(Some(Duration::from_secs_f64((now - since).max(0.0))));
+            }
         }
         if self.current.is_none() {
             let left = self.ended_at.map_or(CHECK_EVERY, |until| until - now).clamp(0.0, CHECK_EVERY);
@@ -145,15 +149,16 @@ impl RedisEventFeed {
         }
     }
 
-    async fn check_setting(&mut self, now: f64) -> Result<()> {
+    /// Returns whether the notifications were off.
+    async fn check_setting(&mut self, now: f64) -> Result<bool> {
         self.checked_at = now;
         match &mut self.setting {
             Some(setting) => match setting.check().await {
                 // The reader reports when the server is available again.
-                Err(error) if error.is_temporary() => Ok(()),
+                Err(error) if error.is_temporary() => Ok(false),
                 outcome => outcome,
             },
-            None => Ok(()),
+            None => Ok(false),
         }
     }
 

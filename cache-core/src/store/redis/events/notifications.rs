@@ -70,11 +70,12 @@ impl Setting {
     }
 
     /// Enables notifications again: a restart of the server, or the end of another watch, may have turned them off.
-    pub(crate) async fn check(&mut self) -> Result<()> {
+    /// Returns whether they were off.
+    pub(crate) async fn check(&mut self) -> Result<bool> {
         let now = self.read().await?;
         let missing = missing(&now);
         if missing.is_empty() {
-            return Ok(());
+            return Ok(false);
         }
         if !self.enables {
             return Err(Error::NotificationsOff { backend: self.connection.backend().clone(), missing });
@@ -88,7 +89,7 @@ impl Setting {
         if let Some((_, set)) = &mut self.changed {
             *set = during;
         }
-        Ok(())
+        Ok(true)
     }
 
     /// The server's setting before the change, and now.

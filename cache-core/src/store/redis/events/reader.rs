@@ -127,6 +127,10 @@ async fn notifications(connection: &Connection) -> RedisResult<Messages> {
 async fn commands(connection: &Connection) -> RedisResult<Messages> {
     let database = connection.database();
     let own = own_address(connection).await;
+    // The driver takes an error as the first line: another connection learns whether the server refuses.
+    let mut trial = connection.client()?.get_multiplexed_async_connection().await?;
+    cmd("MONITOR").exec_async(&mut trial).await?;
+    drop(trial);
     let lines = connection.client()?.get_async_monitor().await?.into_on_message::<Value>();
     let signals = lines.map(move |line| match line {
         Value::SimpleString(line) => commands::signals(line.as_bytes(), database, own.as_deref()),

@@ -2,7 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
-#[path = "harness/redis_server.rs"]
+mod bounds;
+#[path = "../harness/redis_server.rs"]
 mod redis_server;
 
 use std::sync::Arc;
