@@ -27,7 +27,7 @@ const STORE_FAILURES: u32 = 3;
 const WRITE_COOLDOWN: Duration = Duration::from_secs(5);
 
 /// The operations that only read. A store that cannot be written still serves them.
-const READS: [&str; 3] = ["lookup", "body", "result"];
+const READS: [&str; 4] = ["lookup", "body", "result", "generation"];
 
 /// A store with a timeout for every call, and circuit breakers for reads and writes. Clones share them.
 #[derive(Clone)]

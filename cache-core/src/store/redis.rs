@@ -17,6 +17,7 @@ pub(crate) mod heads;
 pub(crate) mod identity;
 pub(crate) mod info;
 pub(crate) mod inspect;
+pub(crate) mod join;
 pub(crate) mod last_words;
 pub(crate) mod layout;
 pub(crate) mod leases;

@@ -9,7 +9,7 @@ use crate::model::key::{HTTP_PREFIX, RESULT_PREFIX};
 use crate::store::redis::connection::Connection;
 use crate::store::redis::driver_error::{is_unknown_command, lacks_right_to_keys};
 use crate::store::redis::found::{Found, HeadCommand, KeyChange, Member, change_heads};
-use crate::store::redis::write::JOIN;
+use crate::store::redis::join::JOIN;
 use crate::store::redis::{layout, reply};
 
 pub(crate) const DELETING: &str = "deleting entries";

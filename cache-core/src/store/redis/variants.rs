@@ -7,8 +7,8 @@ use crate::clock;
 use crate::error::Result;
 use crate::format::redis_key;
 use crate::model::entry::{EntryId, StorageLayout};
+use crate::store::redis::apply::remove;
 use crate::store::redis::connection::Connection;
-use crate::store::redis::remove::remove;
 use crate::store::redis::{heads, reply};
 
 /// The maximum number of responses under one cache key. The oldest are deleted.

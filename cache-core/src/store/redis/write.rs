@@ -20,6 +20,7 @@ use crate::model::generation::Generation;
 use crate::model::service::ServiceRegistry;
 use crate::store::redis::commands::{millis, set_expiry};
 use crate::store::redis::connection::{Connection, multi};
+use crate::store::redis::join::JOIN;
 use crate::store::redis::layout::COMPLETE;
 use crate::store::redis::script::Script;
 use crate::store::redis::touch::outlives;
@@ -34,28 +35,6 @@ const SHORT_BODY: usize = 4 * CHUNK;
 
 /// The TTL of a body that is being written. Each chunk takes less time, and finds the chunks before it.
 const UNFINISHED: Duration = Duration::from_secs(3_600);
-
-/// `KEYS`: the index; `ARGV`: the member, its score (empty: the index is a set), its TTL in milliseconds (empty: none).
-/// A new index gets this TTL; the TTL of an existing one is only extended. Both may end with the generations and their
-/// expected values: the entry does not join if they have changed. Returns the number of members, 0 if it did not join.
-pub(crate) static JOIN: LazyLock<Script> = LazyLock::new(|| {
-    Script::new(
-        "the script that joins indexes",
-        format!(
-            "if #KEYS == 3 and not ({}) then return 0 end
-         local left = redis.call('PTTL', KEYS[1])
-         if ARGV[2] == '' then redis.call('SADD', KEYS[1], ARGV[1])
-         else redis.call('ZADD', KEYS[1], ARGV[2], ARGV[1]) end
-         if ARGV[3] == '' then
-           if left >= 0 then redis.call('PERSIST', KEYS[1]) end
-         elseif left == -2 or (left >= 0 and left < tonumber(ARGV[3])) then
-           redis.call('PEXPIRE', KEYS[1], ARGV[3])
-         end
-         return redis.call(ARGV[2] == '' and 'SCARD' or 'ZCARD', KEYS[1])",
-            generations::IS_UNCHANGED
-        ),
-    )
-});
 
 /// `KEYS`: the entry; `ARGV`: its head, its storage time. Hashes have no "only if it exists": without the check, an
 /// entry that just expired would be created without a TTL.
