@@ -19,7 +19,7 @@ use crate::store::redis::connection::{Connection, multi};
 use crate::store::redis::layout::COMPLETE;
 use crate::store::redis::read_stored::{DONE, ENTRY, SCORE, restore_raw};
 use crate::store::redis::script::Script;
-use crate::store::redis::write::JOIN;
+use crate::store::redis::join::JOIN;
 use crate::store::redis::{layout, reply};
 
 const RESTORING: &str = "restoring an entry";
