@@ -16,10 +16,10 @@ use crate::model::record::{HttpRecord, Record, ResultRecord, Stored, StoredValue
 use crate::store::archive::{RecordBody, Restored};
 use crate::store::redis::commands::{millis, set_expiry};
 use crate::store::redis::connection::{Connection, multi};
+use crate::store::redis::join::JOIN;
 use crate::store::redis::layout::COMPLETE;
 use crate::store::redis::read_stored::{DONE, ENTRY, SCORE, restore_raw};
 use crate::store::redis::script::Script;
-use crate::store::redis::join::JOIN;
 use crate::store::redis::{layout, reply};
 
 const RESTORING: &str = "restoring an entry";
