@@ -23,6 +23,7 @@ pub(crate) mod watch;
 
 use crate::cli::{Cli, Command};
 use crate::commands::session::Session;
+use crate::commands::signals::Signals;
 use crate::exit::Exit;
 use crate::output::style::Style;
 use crate::settings::Settings;
@@ -43,18 +44,26 @@ pub async fn run(cli: Cli, file: ConfigFile) -> anyhow::Result<Exit> {
     if !matches!(cli.command, Command::Doctor) {
         session.warn_of_settings();
     }
-    let takes_signals =
-        matches!(cli.command, Command::Tui | Command::Enrich(_) | Command::Warm(_) | Command::DemoUpstream(_));
+    let takes_signals = matches!(
+        cli.command,
+        Command::Tui
+            | Command::Flush(_)
+            | Command::Ttl(_)
+            | Command::Enrich(_)
+            | Command::Warm(_)
+            | Command::DemoUpstream(_)
+    );
     let is_interruptible = session.global.demo && !takes_signals;
     let work = dispatch(&session, cli.command);
     if !is_interruptible {
         return work.await;
     }
     // A signal that ended the program at once would leave the temporary cache behind.
+    let mut signals = Signals::new()?;
     tokio::select! {
         biased;
         outcome = work => outcome,
-        _ = tokio::signal::ctrl_c() => Ok(Exit::Partial),
+        () = signals.next() => Ok(Exit::Partial),
     }
 }
 

@@ -68,12 +68,10 @@ pub fn exit_code(error: &anyhow::Error) -> Exit {
     }
 }
 
-/// Whether the reader of the output closed the pipe (`| head`), which is not an error.
+/// Whether the reader of the output closed the pipe (`| head`), which is not an error. The connection to a server may
+/// break in the same way, as the cause of another error.
 pub fn is_closed_pipe(error: &anyhow::Error) -> bool {
-    error
-        .chain()
-        .filter_map(|cause| cause.downcast_ref::<io::Error>())
-        .any(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
 /// The hint for an error.
@@ -131,6 +129,9 @@ mod tests {
         assert_eq!(code(Error::Config("no".into()).into()), Exit::Usage);
         assert_eq!(code(io::Error::from(io::ErrorKind::BrokenPipe).into()), Exit::Done);
         assert_eq!(code(io::Error::from(io::ErrorKind::PermissionDenied).into()), Exit::Fault);
+        let backend = cache_core::BackendId { kind: BackendKind::Redis, location: "redis://localhost".into() };
+        let source = io::Error::from(io::ErrorKind::BrokenPipe).into();
+        assert_eq!(code(Error::Unavailable { backend, source }.into()), Exit::Unreachable);
         let refused: anyhow::Result<()> = Err(Error::Unsupported("x")).context(CannotOpen);
         assert_eq!(code(refused.unwrap_err()), Exit::Unreachable);
     }

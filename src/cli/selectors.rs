@@ -74,6 +74,10 @@ pub struct Selectors {
     #[arg(help = "Result of a dead schema (an older version of its function). Guessed: every schema except the one \
         stored last; in Redis, except the one that expires last")]
     pub dead_schemas: bool,
+    #[arg(long, value_name = "PREFIX=HASH", value_parser = living, requires = "dead_schemas")]
+    #[arg(help = "Schema of PREFIX that is in use: its other schemas are dead, and no other prefix has one (can be \
+        repeated)")]
+    pub living: Vec<(String, String)>,
     /// Decoded body matches REGEX
     #[arg(long, value_name = "REGEX", value_parser = regex)]
     pub body_match: Option<BodyPattern>,
@@ -113,6 +117,11 @@ impl Selectors {
             states: self.state.clone(),
             schema: self.schema.clone(),
             dead_schemas: self.dead_schemas,
+            living_schemas: self
+                .living
+                .iter()
+                .map(|(prefix, schema)| (prefix.clone().into_bytes(), Some(schema.clone())))
+                .collect(),
             body: self.body_match.clone(),
             ids: self.id.iter().flat_map(|id| ids(id)).collect(),
             ..Filter::default()
@@ -136,6 +145,12 @@ pub fn ids(text: &str) -> Vec<EntryId> {
 /// Parses a duration in the format of humantime.
 pub fn duration(text: &str) -> Result<Duration, String> {
     parse_duration(text)
+}
+
+fn living(text: &str) -> Result<(String, String), String> {
+    let parts = text.rsplit_once('=').filter(|(prefix, schema)| !prefix.is_empty() && !schema.is_empty());
+    let (prefix, schema) = parts.ok_or("expected PREFIX=HASH, for example anisearch_anime=82fce6a05e45281a")?;
+    Ok((prefix.to_owned(), schema.to_ascii_lowercase()))
 }
 
 fn glob(text: &str) -> Result<Glob, String> {

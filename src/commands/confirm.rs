@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::cli::ConfirmArgs;
 use crate::cli::selectors::Selectors;
 use crate::commands::session::Session;
+use crate::commands::signals::Signals;
 use crate::exit::{Exit, Refused};
 use crate::output;
 use crate::output::human::{bytes, count, duration};
@@ -26,6 +27,11 @@ pub(crate) fn check_request(
 ) -> anyhow::Result<()> {
     if selectors.is_empty() {
         let message = "no entries selected: pass a selector such as --service jikan, or --all for all entries";
+        return Err(Refused(message.to_owned()).into());
+    }
+    if selectors.dead_schemas && selectors.living.is_empty() && args.yes && !args.dry_run {
+        let message = "which schemas are dead is a guess, which --yes alone does not confirm\n\
+            hint: name the schemas in use with --living PREFIX=HASH, or leave out --yes to see them and confirm";
         return Err(Refused(message.to_owned()).into());
     }
     if session.global.read_only && !args.dry_run {
@@ -50,10 +56,11 @@ pub(crate) enum Answer {
 /// Reads a confirmation from the terminal. Anything but yes is no.
 pub(crate) async fn ask(question: &str) -> anyhow::Result<Answer> {
     let question = format!("{} [y/N] ", safe::line(question));
+    let mut signals = Signals::new()?;
     tokio::select! {
-        // First: Ctrl-C must be handled once the question is visible.
+        // First: a signal must be handled once the question is visible.
         biased;
-        _ = tokio::signal::ctrl_c() => {
+        () = signals.next() => {
             output::print_error("");
             Ok(Answer::No(Exit::Partial))
         }
@@ -85,6 +92,9 @@ pub(crate) fn text(plan: &Plan, action: &str, style: Style) -> String {
 
 fn write_plan(out: &mut String, plan: &Plan, action: &str, style: Style) -> std::fmt::Result {
     let entries = plan.targets.len() as u64;
+    if plan.being_written > 0 {
+        writeln!(out, "{} left out: still being written", human::entries(plan.being_written))?;
+    }
     if entries == 0 {
         return writeln!(out, "No entries match");
     }
@@ -100,6 +110,11 @@ fn write_plan(out: &mut String, plan: &Plan, action: &str, style: Style) -> std:
     writeln!(out, "{}", style.bold(&heading))?;
     for (service, (entries, size)) in &plan.by_service {
         writeln!(out, "  {:<13}  {:>9}  {:>9}", service.name(), count(*entries), bytes(*size))?;
+    }
+    for living in &plan.living {
+        let schema = living.schema.as_deref().unwrap_or("without a schema");
+        let guessed = if living.is_guess { " (a guess: it was stored or expires last)" } else { "" };
+        writeln!(out, "  Keeps {} of {}{guessed}", safe::line(schema), safe::line(&living.prefix))?;
     }
     if let (Some(oldest), Some(newest)) = (plan.oldest, plan.newest) {
         let now = clock::now();
@@ -122,6 +137,18 @@ pub(crate) struct OfService {
     service: &'static str,
     entries: u64,
     bytes: u64,
+}
+
+/// Entries that match and are left out of a plan, by reason, as JSON.
+#[derive(Serialize)]
+pub(crate) struct LeftOut {
+    being_written: u64,
+}
+
+impl LeftOut {
+    pub(crate) fn from_plan(plan: &Plan) -> Self {
+        Self { being_written: plan.being_written }
+    }
 }
 
 /// The cache of a plan, as JSON.

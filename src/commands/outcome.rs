@@ -1,6 +1,7 @@
 //! [`Outcome`]: what came of a change, as one value. Whether it can be printed changes nothing of it.
 
 use cache_core::admin::apply::Report;
+use cache_core::admin::plan::Plan;
 use cache_core::error_chain;
 
 use crate::commands::session::Session;
@@ -31,9 +32,9 @@ pub(crate) struct Outcome {
 }
 
 impl Outcome {
-    /// The outcome for a plan of so many entries.
-    pub(crate) fn new(report: &Report, total: u64, words: Words) -> Self {
-        let done = &report.done;
+    /// The outcome for a plan. What was changed may come back if another server responds afterward (`is_same_store`).
+    pub(crate) fn new(report: &Report, plan: &Plan, is_same_store: bool, words: Words) -> Self {
+        let (done, total) = (&report.done, plan.targets.len() as u64);
         let error = report.error.as_ref().map(|error| {
             let (failed, total, reason) = (count(report.failed), human::entries(total), error_chain(error));
             format!("{failed} of {total} not {}: {}", words.done, safe::line(&reason))
@@ -43,6 +44,7 @@ impl Outcome {
             (done.changed_meanwhile, "changed after the plan was made, and left alone"),
             (done.gone, "gone before the change reached them"),
             (done.unchanged, "without a TTL to extend"),
+            (plan.being_written, "left out: still being written"),
         ] {
             if entries > 0 {
                 notes.push(format!("{} {what}", human::entries(entries)));
@@ -51,11 +53,16 @@ impl Outcome {
         if report.is_interrupted {
             notes.push("Interrupted: the remaining entries were not changed".to_owned());
         }
+        let is_lost = report.error.is_none() && !is_same_store;
+        if is_lost {
+            notes.push("The server changed meanwhile: entries may be back; run the command again".to_owned());
+        }
+        let is_partial = report.is_interrupted || is_lost || done.changed_meanwhile > 0 || plan.being_written > 0;
         let exit = match &report.error {
             Some(error) if done.entries == 0 && error.is_temporary() => Exit::Unreachable,
             Some(_) if done.entries == 0 => Exit::Fault,
             Some(_) => Exit::Partial,
-            None if report.is_interrupted || done.changed_meanwhile > 0 => Exit::Partial,
+            None if is_partial => Exit::Partial,
             None if done.entries == 0 => Exit::NothingMatched,
             None => Exit::Done,
         };

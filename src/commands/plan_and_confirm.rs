@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::cli::ConfirmArgs;
 use crate::cli::selectors::Selectors;
-use crate::commands::confirm::{Answer, Matched, OfBackend, OfService, ask};
+use crate::commands::confirm::{Answer, LeftOut, Matched, OfBackend, OfService, ask};
 use crate::commands::outcome::{Outcome, Words};
 use crate::commands::session::Session;
 use crate::commands::{confirm, short_id, signals};
@@ -46,6 +46,7 @@ struct Output<J> {
     changed_meanwhile: u64,
     gone: u64,
     unchanged: u64,
+    left_out: LeftOut,
     backend: OfBackend,
     by_service: Vec<OfService>,
     oldest: Option<f64>,
@@ -68,6 +69,7 @@ pub(crate) async fn run<J: Serialize>(session: &Session, request: &Request<'_, J
         changed_meanwhile: report.done.changed_meanwhile,
         gone: report.done.gone,
         unchanged: report.done.unchanged,
+        left_out: LeftOut::from_plan(plan),
         backend: OfBackend::new(&plan.store.backend),
         by_service: confirm::by_service(plan),
         oldest: plan.oldest,
@@ -90,7 +92,8 @@ pub(crate) async fn run<J: Serialize>(session: &Session, request: &Request<'_, J
         let bar = Bar::new(words.doing, Unit::Entries, session.global.quiet);
         apply(&cache.store, &plan, request.change, None, &stop, |progress| bar.show(progress, words.done)).await
     };
-    let outcome = Outcome::new(&report, plan.targets.len() as u64, words);
+    let is_same_store = cache.store.identity().await.is_ok_and(|now| now.is_same(&plan.store));
+    let outcome = Outcome::new(&report, &plan, is_same_store, words);
     let elapsed = human::elapsed(started.elapsed());
     let line = format!("{} in {} in {elapsed}", (request.line)(&report), plan.store.backend);
     outcome.tell(session);

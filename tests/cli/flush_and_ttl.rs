@@ -181,3 +181,37 @@ fn read_only_refuses_and_a_script_must_agree_first() {
     assert_eq!(program.run(&["flush", "--all", "--dry-run", "--read-only"]).code, Some(0));
     assert_eq!(dump(&mut redis), before);
 }
+
+#[test]
+fn dead_schemas_are_a_guess_unless_the_living_are_named() {
+    let (program, mut redis) = empty();
+    let set = |key: &str, redis: &mut redis::Connection| {
+        redis::cmd("SETEX").arg(format!("result_cache:{key}")).arg(80_000).arg("1").exec(redis).unwrap();
+    };
+    for key in ["f:aaaaaaaaaaaaaaaa:1", "f:bbbbbbbbbbbbbbbb:1", "g:aaaaaaaaaaaaaaaa:1", "g:bbbbbbbbbbbbbbbb:1"] {
+        set(key, &mut redis);
+    }
+    let run = program.run(&["flush", "--dead-schemas", "--yes"]);
+    assert_eq!(run.code, Some(2), "{}", run.err);
+    assert!(run.err.contains("--living"), "{}", run.err);
+    let plan = program.run(&["flush", "--dead-schemas", "--dry-run"]);
+    assert!(plan.out.contains("of f (a guess"), "{}", plan.out);
+
+    let living = ["flush", "--dead-schemas", "--living", "f=AAAAAAAAAAAAAAAA", "--yes"];
+    assert_eq!(program.run(&living).code, Some(0));
+    let mut left: Vec<String> = redis::cmd("KEYS").arg("*").query(&mut redis).unwrap();
+    left.sort();
+    let expected = ["f:aaaaaaaaaaaaaaaa:1", "g:aaaaaaaaaaaaaaaa:1", "g:bbbbbbbbbbbbbbbb:1"];
+    assert_eq!(left, expected.map(|key| format!("result_cache:{key}")));
+}
+
+#[test]
+fn a_change_that_changes_nothing_is_told() {
+    let (program, mut redis) = empty();
+    redis::cmd("SET").arg("result_cache:f:aaaaaaaaaaaaaaaa:1").arg("1").exec(&mut redis).unwrap();
+    let run = program.run(&["ttl", "--all", "--extend", "1h", "--yes", "--json"]);
+    assert_eq!(run.code, Some(3), "{}", run.err);
+    assert_eq!((&run.json()["changed"], &run.json()["unchanged"]), (&0.into(), &1.into()));
+    assert_eq!(run.json()["backend"]["kind"], "redis");
+    assert!(run.err.contains("without a TTL to extend"), "{}", run.err);
+}

@@ -7,10 +7,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::stream::TryStreamExt as _;
 
-use crate::admin::select::select;
+use crate::admin::select::{find_schemas, select};
+use crate::clock;
 use crate::error::Result;
 use crate::model::change::{Fingerprint, StoreIdentity, Target};
-use crate::model::entry::{EntryId, StorageLayout};
+use crate::model::entry::{EntryId, EntryState, StorageLayout};
 use crate::model::filter::Filter;
 use crate::model::service::ServiceName;
 use crate::model::summary::Summary;
@@ -46,6 +47,28 @@ pub struct Plan {
     pub newest: Option<f64>,
     /// Entries that were left out because their body could not be searched.
     pub left_out: u64,
+    /// Entries that match and are left out, since they are still being written.
+    pub being_written: u64,
+    /// With a selection of dead schemas: the schemas that are kept.
+    pub living: Vec<LivingSchema>,
+}
+
+/// The schema of a result prefix that is in use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LivingSchema {
+    /// The prefix.
+    pub prefix: String,
+    /// The schema; `None`: results without one.
+    pub schema: Option<String>,
+    /// Whether it is a guess: nothing records which schema is in use.
+    pub is_guess: bool,
+}
+
+/// An unfinished entry that is younger may still be written, in seconds.
+const WRITING: f64 = 3_600.0;
+
+fn is_being_written(entry: &Summary, now: f64) -> bool {
+    entry.state == EntryState::Incomplete && entry.stored_for(now).is_some_and(|age| age < WRITING)
 }
 
 impl Plan {
@@ -60,6 +83,8 @@ impl Plan {
             oldest: None,
             newest: None,
             left_out: 0,
+            being_written: 0,
+            living: Vec::new(),
         }
     }
 
@@ -130,15 +155,21 @@ pub async fn plan(
     mut progress: impl FnMut(Progress),
 ) -> Result<Option<Plan>> {
     let limit = limit.unwrap_or(usize::MAX);
+    let mut filter = filter.clone();
+    find_schemas(store, &mut filter).await?;
     let mut planner = Planner::new(store.identity().await?, filter.is_by_expiry());
+    planner.plan.living = living(&filter);
     let mut pages = std::pin::pin!(select(Arc::clone(store), filter.clone()).await?);
     while let Some(page) = pages.try_next().await? {
         if stop.load(Ordering::Relaxed) {
             return Ok(None);
         }
         planner.plan.left_out += page.left_out;
+        let now = clock::now();
         let room = limit - planner.plan.targets.len();
-        for entry in page.entries.iter().take(room) {
+        let (written, entries): (Vec<_>, Vec<_>) = page.entries.iter().partition(|entry| is_being_written(entry, now));
+        planner.plan.being_written += written.len() as u64;
+        for entry in entries.into_iter().take(room) {
             planner.add(entry);
         }
         progress(Progress { done: page.scanned, total: page.total, entries: planner.plan.targets.len() as u64 });
@@ -147,4 +178,19 @@ pub async fn plan(
         }
     }
     Ok(Some(planner.plan))
+}
+
+/// The schemas that a filter keeps.
+fn living(filter: &Filter) -> Vec<LivingSchema> {
+    let mut living: Vec<_> = filter
+        .newest_schemas
+        .iter()
+        .map(|(prefix, schema)| LivingSchema {
+            prefix: String::from_utf8_lossy(prefix).into_owned(),
+            schema: schema.clone(),
+            is_guess: filter.living_schemas.is_empty(),
+        })
+        .collect();
+    living.sort_by(|a, b| a.prefix.cmp(&b.prefix));
+    living
 }

@@ -24,9 +24,7 @@ pub async fn select(
     store: Arc<dyn Inspect>,
     mut filter: Filter,
 ) -> Result<impl Stream<Item = Result<Page>> + Send + use<>> {
-    if filter.dead_schemas {
-        filter.newest_schemas = newest_schemas(Arc::clone(&store)).await?;
-    }
+    find_schemas(&store, &mut filter).await?;
     let body = filter.body.clone();
     let pages = paging::pages(Arc::clone(&store), filter);
     Ok(pages.and_then(move |mut page| {
@@ -43,6 +41,18 @@ pub async fn select(
             Ok(page)
         }
     }))
+}
+
+/// Fills in the schemas in use, unless they are known.
+pub(crate) async fn find_schemas(store: &Arc<dyn Inspect>, filter: &mut Filter) -> Result<()> {
+    if filter.dead_schemas && filter.newest_schemas.is_empty() {
+        filter.newest_schemas = if filter.living_schemas.is_empty() {
+            newest_schemas(Arc::clone(store)).await?
+        } else {
+            filter.living_schemas.clone()
+        };
+    }
+    Ok(())
 }
 
 /// Whether a body matches.

@@ -58,6 +58,9 @@ pub struct Filter {
     pub body: Option<BodyPattern>,
     /// One of these entries; empty: any.
     pub ids: HashSet<EntryId>,
+    /// The schemas in use by result prefix, for `dead_schemas`: other prefixes have no dead schemas. If empty, they are
+    /// guessed: those that were stored last.
+    pub living_schemas: HashMap<Vec<u8>, Option<String>>,
     /// The newest schema of each result prefix, for `dead_schemas`; `select` fills it in.
     pub newest_schemas: HashMap<Vec<u8>, Option<String>>,
 }
