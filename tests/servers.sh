@@ -46,11 +46,12 @@ if [ $# -eq 0 ]; then
     set -- "$directory"/redis-6.2 "$directory"/redis-8.2 "$directory"/valkey-9.1
 fi
 
-# Both protocols and two layouts, users with few rights, full servers, replicas, nodes of a cluster, and the program.
+# Both protocols and two layouts, users with few rights, replicas, nodes of a cluster, and the program, also on a full
+# server. Other tests depend on the memory and the rights of one version.
 tests='binary(conformance) & test(/^redis_(resp3|hishel2)::/)
-    | binary(redis_store)
-    | binary(faults) & test(/^(other_servers|out_of_memory)::/)
-    | binary(cli) & test(/^(faults|kinds_of_servers)::/)'
+    | binary(redis_store) & test(/^bounds::/)
+    | binary(faults) & test(/^other_servers::/)
+    | binary(cli) & test(/^kinds_of_servers::/)'
 for server in "$@"; do
     server=$(realpath "$server")
     printf '\n== %s\n' "$("$server" --version)"

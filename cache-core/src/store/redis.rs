@@ -21,6 +21,7 @@ pub(crate) mod join;
 pub(crate) mod last_words;
 pub(crate) mod layout;
 pub(crate) mod leases;
+pub(crate) mod listed;
 pub(crate) mod location_cache;
 pub(crate) mod lookup;
 pub(crate) mod memory_usage;

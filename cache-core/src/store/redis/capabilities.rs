@@ -104,7 +104,8 @@ fn take_info(known: &mut Capabilities, info: &str) {
         known.product = Some(product.to_owned());
         known.version = Some(version.to_owned());
     }
-    known.mode = info.get("redis_mode").and_then(|mode| mode_of(mode));
+    // Valkey has another name for it.
+    known.mode = info.get("redis_mode").or(info.get("server_mode")).and_then(|mode| mode_of(mode));
     known.clock_offset_ms = info
         .get("server_time_usec")
         .and_then(|time| time.parse::<f64>().ok())

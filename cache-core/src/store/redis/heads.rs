@@ -4,7 +4,7 @@ use redis::{Pipeline, RedisError, RedisResult, Value};
 use uuid::Uuid;
 
 use crate::clock;
-use crate::error::{CodecError, Error, Result};
+use crate::error::{CodecError, Result};
 use crate::format::entry_view::EntryView;
 use crate::format::msgpack;
 use crate::format::msgpack::Done;
@@ -15,6 +15,7 @@ use crate::model::summary::Summary;
 use crate::store::redis::connection::Connection;
 use crate::store::redis::driver_error::lacks_right_to_keys;
 use crate::store::redis::layout::{COMPLETE, GRACE};
+use crate::store::redis::listed::Summaries;
 use crate::store::redis::memory_usage::{Measure, MeasureRequest};
 use crate::store::redis::{layout, memory_usage, reply};
 use crate::store::summarize;
@@ -38,27 +39,6 @@ pub(crate) struct StoredHead {
     pub(crate) is_done: bool,
     /// The expiry of the entry's key.
     pub(crate) expires_at: Option<f64>,
-}
-
-/// The entries that still exist.
-#[derive(Debug, Default)]
-pub(crate) struct Summaries {
-    pub(crate) readable: Vec<Summary>,
-    /// How many may not be read, and why.
-    pub(crate) denied: u64,
-    pub(crate) refusal: Option<Error>,
-}
-
-impl Summaries {
-    fn deny(&mut self, connection: &Connection, error: RedisError) {
-        self.denied += 1;
-        self.refusal.get_or_insert_with(|| connection.explain("reading entries", error));
-    }
-
-    pub(crate) fn join(mut self, other: Self) -> Self {
-        self.readable.extend(other.readable);
-        Self { readable: self.readable, denied: self.denied + other.denied, refusal: self.refusal.or(other.refusal) }
-    }
 }
 
 /// The summaries of the entries that still exist. Fails if one may not be read.

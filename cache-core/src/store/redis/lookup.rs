@@ -47,7 +47,7 @@ pub(crate) async fn lookup(
         Some(place) => locations.read(connection, key, place, refresh, now).await?,
         None => Verified::Unusable,
     };
-    let mut members = match &guess {
+    let members = match &guess {
         Verified::Current(_) => guessed.as_ref().map_or(Vec::new(), |place| place.members.to_vec()),
         Verified::Outdated(members) => members.clone(),
         Verified::Unusable => Vec::new(),
@@ -75,18 +75,7 @@ pub(crate) async fn lookup(
         }
     }
 
-    let place = found.first().filter(|(first, _)| matches!(first.id, EntryId::Http(StorageLayout::Pipeline, _))).map(
-        |(_, seen)| {
-            let newest: Vec<_> = found.iter().map(|(found, _)| found.entry.id).collect();
-            members.retain(|id| !newest.contains(id));
-            CachedLocation {
-                members: newest.into_iter().chain(members).collect(),
-                newest: Arc::clone(&seen.known),
-                renewed_until,
-                has_short_body: seen.has_short_body,
-            }
-        },
-    );
+    let place = location(&found, members, renewed_until);
     if place.as_ref() != guessed.as_deref() {
         match place {
             Some(place) => locations.remember(key, place),
@@ -94,6 +83,23 @@ pub(crate) async fn lookup(
         }
     }
     Ok(found.into_iter().map(|(found, _)| found).collect())
+}
+
+/// Where the newest response was found, if that is remembered.
+fn location(
+    found: &[(StoredResponse, Verification)],
+    mut members: Vec<Uuid>,
+    renewed_until: f64,
+) -> Option<CachedLocation> {
+    let (_, seen) = found.first().filter(|(first, _)| matches!(first.id, EntryId::Http(StorageLayout::Pipeline, _)))?;
+    let newest: Vec<_> = found.iter().map(|(found, _)| found.entry.id).collect();
+    members.retain(|id| !newest.contains(id));
+    Some(CachedLocation {
+        members: newest.into_iter().chain(members).collect(),
+        newest: Arc::clone(&seen.known),
+        renewed_until,
+        has_short_body: seen.has_short_body,
+    })
 }
 
 /// One round trip; `None`: the server runs no scripts.

@@ -26,7 +26,8 @@ use crate::store::inspect::READER_GRACE;
 use crate::store::page::{Cursor, Page};
 use crate::store::redis::connection::Connection;
 use crate::store::redis::driver_error::lacks_right_to_keys;
-use crate::store::redis::heads::{Item, Summaries};
+use crate::store::redis::heads::Item;
+use crate::store::redis::listed::Summaries;
 use crate::store::redis::{heads, layout, reply};
 use crate::store::summarize;
 
