@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use redis::{Pipeline, RedisResult};
+use redis::{Pipeline, RedisResult, Value};
 
 use crate::error::Result;
 use crate::format::hex::sha256_hex;
 use crate::model::generation::Generation;
-use crate::store::redis::commands::set_expiry;
+use crate::store::redis::commands::{millis, set_expiry};
 use crate::store::redis::connection::Connection;
 use crate::store::redis::reply;
 
@@ -15,6 +15,7 @@ use crate::store::redis::reply;
 const KEPT: Duration = Duration::from_secs(3_600);
 
 const READING: &str = "reading a generation";
+const RAISING: &str = "raising a generation";
 
 /// The Lua condition that the generations in the last two of `KEYS` are those in the last two of `ARGV`.
 pub(crate) const IS_UNCHANGED: &str = "(redis.call('GET', KEYS[#KEYS - 1]) or '0') == ARGV[#ARGV - 1]
@@ -33,13 +34,15 @@ pub(crate) fn texts(generation: Generation) -> [String; 2] {
 }
 
 pub(crate) async fn read(connection: &Connection, key: &[u8]) -> Result<Generation> {
-    let mut pipe = Pipeline::with_capacity(2);
-    for name in names(key) {
-        pipe.cmd("GET").arg(name);
-    }
+    let [all, of_key] = names(key);
+    let mut pipe = Pipeline::with_capacity(4);
+    // A change of the whole cache raises this key only where it exists: without a fetch there is nothing to refuse.
+    keep(&mut pipe, &all);
+    pipe.cmd("GET").arg(&all).cmd("GET").arg(&of_key);
     let answers = connection.pipeline(READING, &mut pipe).await?;
     let numbers: RedisResult<Vec<u64>> = answers
         .into_iter()
+        .skip(2)
         .map(|answer| answer.map(|value| reply::bytes(value).and_then(|text| parsed(&text)).unwrap_or(0)))
         .collect();
     match numbers.as_deref() {
@@ -53,6 +56,12 @@ pub(crate) async fn read(connection: &Connection, key: &[u8]) -> Result<Generati
     }
 }
 
+/// Lets a generation exist, with its whole TTL from its first moment.
+fn keep(pipe: &mut Pipeline, name: &str) {
+    pipe.cmd("SET").arg(name).arg(0).arg("NX").arg("PX").arg(millis(KEPT));
+    set_expiry(pipe, name.as_bytes(), Some(KEPT));
+}
+
 fn parsed(text: &[u8]) -> Option<u64> {
     std::str::from_utf8(text).ok()?.parse().ok()
 }
@@ -61,11 +70,23 @@ fn parsed(text: &[u8]) -> Option<u64> {
 pub(crate) async fn raise(connection: &Connection, key: Option<&[u8]>) -> Result<()> {
     let [all, of_key] = names(key.unwrap_or_default());
     let name = if key.is_some() { of_key } else { all };
-    let mut pipe = Pipeline::with_capacity(2);
+    if key.is_none() && !is_in_use(connection, &name).await? {
+        return Ok(());
+    }
+    let mut pipe = Pipeline::with_capacity(3);
+    keep(&mut pipe, &name);
     pipe.cmd("INCR").arg(&name);
-    set_expiry(&mut pipe, name.as_bytes(), Some(KEPT));
-    for answer in connection.pipeline("raising a generation", &mut pipe).await? {
-        answer.map_err(|error| connection.explain("raising a generation", error))?;
+    for answer in connection.pipeline(RAISING, &mut pipe).await? {
+        answer.map_err(|error| connection.explain(RAISING, error))?;
     }
     Ok(())
+}
+
+/// Whether a fetch has read this generation lately. A cache that only the pipeline uses gets no key of ours.
+async fn is_in_use(connection: &Connection, name: &str) -> Result<bool> {
+    let mut pipe = Pipeline::with_capacity(1);
+    pipe.cmd("EXISTS").arg(name);
+    let answer = connection.pipeline(RAISING, &mut pipe).await?.pop();
+    let found = answer.map(|answer| answer.map_err(|error| connection.explain(RAISING, error))).transpose()?;
+    Ok(matches!(found, Some(Value::Int(1..))))
 }
