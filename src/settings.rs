@@ -363,7 +363,7 @@ mod tests {
         );
         let url = settings.get("REDIS_CACHE_URL").unwrap();
         assert_eq!((url.value.as_str(), &url.origin), ("redis://b", &Origin::Profile("prod".into())));
-        assert_eq!(url.overridden, [("redis://:***@a/0".to_owned(), Origin::DotEnv)]);
+        assert_eq!(url.overridden, [("redis://***@a/0".to_owned(), Origin::DotEnv)]);
         assert_eq!(settings.pipeline.redis_url.to_string(), "redis://b");
     }
 }

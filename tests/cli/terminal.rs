@@ -105,10 +105,12 @@ fn colours_are_left_out_where_they_are_not_wanted() {
     }
     assert!(run(&program, &["stats"], "entries", "").1.contains('\x1b'));
     // The dashboard moves the cursor even without colors.
-    for (terminal, has_color) in [(dumb, false), ((100, &[]), true)] {
-        let (_, screen) = run_on(terminal, &program, &["tui", "--demo"], "kitsu", "q");
+    for (variables, has_color) in [(&[("NO_COLOR", "1")][..], false), (&[], true)] {
+        let (_, screen) = run_on((100, variables), &program, &["tui", "--demo"], "kitsu", "q");
         assert_eq!(screen.contains("\x1b[38;"), has_color, "{screen:?}");
     }
+    let (status, screen) = run_on(dumb, &program, &["tui", "--demo"], "TERM is", "");
+    assert_eq!(status.exit_code(), 2, "{screen}");
 }
 
 #[test]
