@@ -66,9 +66,9 @@ impl Settings {
         let is_typed = file.is_named() || global.profile.is_some();
         let of_file = file.layers(global.profile.as_deref()).unwrap_or_else(|problem| {
             if is_typed {
-                problems.push(problem)
+                problems.push(problem);
             } else {
-                unread.push(problem)
+                unread.push(problem);
             }
             config_file::FileLayers::default()
         });

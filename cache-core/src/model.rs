@@ -12,6 +12,7 @@ pub(crate) mod glob;
 pub(crate) mod headers;
 pub(crate) mod inspection;
 pub(crate) mod key;
+pub(crate) mod layout_name;
 pub(crate) mod metadata;
 pub(crate) mod octets;
 pub(crate) mod rate_limit;

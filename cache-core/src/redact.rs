@@ -4,6 +4,7 @@
 //! field, argument. [`Redacted`] is text that passed it; nothing else makes one.
 
 mod body;
+mod header;
 mod html;
 mod json;
 mod key;

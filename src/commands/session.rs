@@ -38,12 +38,12 @@ impl Session {
         let when = if self.global.no_fallback { WhenUnreachable::Fail } else { WhenUnreachable::UseSqlite };
         let cache = self.open(when).await?;
         if let Some(server) = &cache.server {
-            for problem in
+            for reason in
                 [server.incomplete_reason().or_else(|| server.read_only_reason()), server.writes_refused.clone()]
+                    .into_iter()
+                    .flatten()
             {
-                if let Some(reason) = problem {
-                    self.warn(&format!("{}: {reason}", cache.store.id()));
-                }
+                self.warn(&format!("{}: {reason}", cache.store.id()));
             }
         }
         Ok(cache)

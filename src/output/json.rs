@@ -1,5 +1,6 @@
 //! JSON for scripts, one object a line, without characters that affect a terminal.
 
+use std::fmt::Write as _;
 use std::io;
 
 use base64::Engine as _;
@@ -54,8 +55,9 @@ pub fn compact(text: &str) -> Option<String> {
             if safe::is_harmless(c) {
                 out.push(c);
             } else {
-                let units = c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect::<String>();
-                out.push_str(&units);
+                for unit in c.encode_utf16(&mut [0; 2]) {
+                    let _ = write!(out, "\\u{unit:04x}");
+                }
             }
         }
     }

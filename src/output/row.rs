@@ -116,10 +116,9 @@ impl<'a> Id<'a> {
     pub fn from_key(key: &'a [u8], secrets: Secrets) -> Self {
         let masked = secrets.key_bytes(key);
         match std::str::from_utf8(key) {
-            Ok(_) => Self::Name(masked),
             // Bytes stay bytes, unless they hold a secret.
             Err(_) if masked == Secrets::Revealed.key_bytes(key) => Self::Key(Text(key)),
-            Err(_) => Self::Name(masked),
+            _ => Self::Name(masked),
         }
     }
 }

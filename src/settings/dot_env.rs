@@ -33,7 +33,7 @@ pub(crate) fn read(path: &Path) -> Result<Option<DotEnv>, String> {
     };
     let text = String::from_utf8(text).map_err(|error| {
         let line =
-            1 + error.as_bytes()[..error.utf8_error().valid_up_to()].iter().filter(|byte| **byte == b'\n').count();
+            1 + error.as_bytes()[..error.utf8_error().valid_up_to()].split(|byte| *byte == b'\n').skip(1).count();
         format!("line {line} is not UTF-8")
     })?;
     Ok(Some(parse(&text, |name| std::env::var_os(name))))

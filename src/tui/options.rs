@@ -1,6 +1,7 @@
 //! Start options of the dashboard.
 
 /// Start options of the dashboard.
+#[expect(clippy::struct_excessive_bools, reason = "options that do not depend on each other")]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
     /// Changes are refused, also by the store.

@@ -58,13 +58,17 @@ async fn step<B: Backend>(
 ) -> Result<(), B::Error> {
     let mut work = Instant::now();
     let mut quiet_at = None;
-    start(app).into_iter().for_each(|effect| runner.start(effect));
+    for effect in start(app) {
+        runner.start(effect);
+    }
     loop {
         // The stream of the terminal yields only one of a simultaneous key and resize: the size is read from the
         // screen.
         let size = terminal.size()?;
         if size != app.size {
-            update(app, Message::Resized(size)).into_iter().for_each(|effect| runner.start(effect));
+            for effect in update(app, Message::Resized(size)) {
+                runner.start(effect);
+            }
         }
         terminal.draw(|frame| view::draw(frame, app, themes.of(app.options.is_light)))?;
         observe(work.elapsed());

@@ -1,6 +1,7 @@
 //! Sets up the terminal, and restores it however the program ends.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
+use std::fmt::Write as _;
 use std::io;
 use std::io::{Stdout, Write as _, stdout};
 use std::mem::ManuallyDrop;
@@ -121,7 +122,7 @@ fn install_panic_hook() {
         let thread = std::thread::current();
         let mut message = format!("thread '{}' {info}", thread.name().unwrap_or("<unnamed>"));
         if backtrace.status() == BacktraceStatus::Captured {
-            message.push_str(&format!("\n{backtrace}"));
+            let _ = write!(message, "\n{backtrace}");
         }
         panic_message().get_or_insert(message);
         PANICKED.notify_one();

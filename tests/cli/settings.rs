@@ -216,8 +216,8 @@ fn bytes_that_are_not_utf_8_name_what_they_name() {
 #[test]
 #[cfg(unix)]
 fn a_dot_env_that_cannot_be_read_matters_unless_flags_decide() {
-    let recorded = concat!(env!("CARGO_MANIFEST_DIR"), "/cache-core/tests/fixtures/hishel-1.3.db");
     type Make = fn(&std::path::Path);
+    let recorded = concat!(env!("CARGO_MANIFEST_DIR"), "/cache-core/tests/fixtures/hishel-1.3.db");
     let makes: [(Make, &str); 4] = [
         (|path| fs::create_dir(path).unwrap(), "not a regular file"),
         (

@@ -147,7 +147,9 @@ impl BodyQueue<'_> {
 
     /// Deletes the bodies that have waited long enough.
     async fn remove_due(&mut self, report: &mut Report) {
-        while let Some((_, ids)) = self.waiting.pop_front_if(|(at, _)| *at <= Instant::now()) {
+        while self.waiting.front().is_some_and(|(at, _)| *at <= Instant::now())
+            && let Some((_, ids)) = self.waiting.pop_front()
+        {
             match self.store.remove_bodies(self.identity, &ids).await {
                 Ok(keys) => report.done.keys += keys,
                 // The entries are gone.

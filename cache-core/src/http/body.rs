@@ -97,7 +97,7 @@ mod tests {
 
     #[tokio::test]
     async fn body_beyond_the_limit_is_not_collected() {
-        let endless = stream::repeat_with(|| Ok(Bytes::from_static(&[0; 1 << 20])));
+        let endless = stream::repeat_with(|| Ok(Bytes::from(vec![0; 1 << 20])));
         let body = Body::from(Box::pin(endless) as BodyStream);
         assert!(matches!(body.bytes().await, Err(FetchError::TooLarge { limit: 67_108_864 })));
     }

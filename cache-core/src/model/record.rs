@@ -10,6 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
 
 use crate::model::entry::{EntryId, StorageLayout};
+use crate::model::layout_name;
 
 /// One record of a file, without the body that may follow it.
 #[derive(Clone, Debug, PartialEq)]
@@ -128,7 +129,12 @@ pub struct RawRecord {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ExpiryRecord {
     /// The layout of a response; `None`: the entry is a key.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "optional_layout_name")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "layout_name::serialize_optional",
+        deserialize_with = "layout_name::deserialize_optional"
+    )]
     pub layout: Option<StorageLayout>,
     /// The ID of a response, or the whole key.
     pub id: Octets,
@@ -259,45 +265,4 @@ impl fmt::Debug for Octets {
 
 fn yes() -> bool {
     true
-}
-
-/// The names of layouts in files: unlike in lists, each has its own.
-const LAYOUTS: [(StorageLayout, &str); 5] = [
-    (StorageLayout::Pipeline, "pipeline"),
-    (StorageLayout::Hishel1, "hishel1"),
-    (StorageLayout::Hishel2, "hishel2"),
-    (StorageLayout::Sqlite1, "sqlite1"),
-    (StorageLayout::Sqlite2, "sqlite2"),
-];
-
-mod layout_name {
-    use super::{Deserialize, Deserializer, LAYOUTS, Serializer, StorageLayout};
-    use serde::de::Error as _;
-
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
-    pub(super) fn serialize<S: Serializer>(layout: &StorageLayout, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(LAYOUTS.iter().find(|(of, _)| of == layout).map_or("", |(_, name)| name))
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<StorageLayout, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let found = LAYOUTS.iter().find(|(_, name)| *name == text);
-        found.map(|(layout, _)| *layout).ok_or_else(|| D::Error::custom(format!("unknown layout '{text}'")))
-    }
-}
-
-mod optional_layout_name {
-    use super::{Deserializer, Serializer, StorageLayout, layout_name};
-
-    #[expect(clippy::ref_option, reason = "serde passes references")]
-    pub(super) fn serialize<S: Serializer>(layout: &Option<StorageLayout>, serializer: S) -> Result<S::Ok, S::Error> {
-        match layout {
-            Some(layout) => layout_name::serialize(layout, serializer),
-            None => serializer.serialize_none(),
-        }
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<StorageLayout>, D::Error> {
-        layout_name::deserialize(deserializer).map(Some)
-    }
 }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::redact::text;
 
 /// The body with its credentials masked. Names and the mask are ASCII, so bytes that are not UTF-8 are kept.
-pub(in crate::redact) fn body(body: &[u8]) -> Cow<'_, [u8]> {
+pub(crate) fn body(body: &[u8]) -> Cow<'_, [u8]> {
     if let Ok(text) = std::str::from_utf8(body) {
         return match text::text(text) {
             Cow::Borrowed(_) => body.into(),

@@ -20,7 +20,7 @@ struct Tag<'a> {
 }
 
 /// Adds the secret values of elements and attributes.
-pub(in crate::redact) fn find(text: &str, places: &mut Places) {
+pub(crate) fn find(text: &str, places: &mut Places) {
     let mut from = 0;
     while let Some(open) = text[from..].find('<').map(|at| at + from) {
         from = open + 1;
@@ -56,7 +56,7 @@ impl<'a> Tag<'a> {
         let bytes = text.as_bytes();
         let run = |from: usize, ends: &[u8]| {
             let is_end = |byte: &u8| byte.is_ascii_whitespace() || ends.contains(byte);
-            bytes[from..].iter().position(|byte| is_end(byte)).map_or(bytes.len(), |at| at + from)
+            bytes[from..].iter().position(is_end).map_or(bytes.len(), |at| at + from)
         };
         let blanks = |from: usize| from + bytes[from..].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
         let mut at = run(start, b"/><=\"'");

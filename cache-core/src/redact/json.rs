@@ -4,8 +4,8 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use crate::redact::mask::{MASK, Places};
-use crate::redact::{names, text};
+use crate::redact::mask::{MASK, MaskText, Places};
+use crate::redact::names;
 
 /// The longest name that is looked for, escapes included.
 const MAX_NAME: usize = 256;
@@ -42,7 +42,7 @@ impl Quoting {
             if text[at] == self.quote {
                 let before = backslashes_before(&text[from..], at - from);
                 let escaped = before.saturating_sub(self.backslashes);
-                if before <= self.backslashes || escaped % (2 * (self.backslashes + 1)) == 0 {
+                if before <= self.backslashes || escaped.is_multiple_of(2 * (self.backslashes + 1)) {
                     return at - before.min(self.backslashes);
                 }
             }
@@ -59,7 +59,7 @@ impl Quoting {
 }
 
 /// Adds the values of members with secret names, whatever their type.
-pub(in crate::redact) fn find_members(text: &str, places: &mut Places) {
+pub(crate) fn find_members(text: &str, places: &mut Places) {
     let bytes = text.as_bytes();
     let mut from = 0;
     let mut paired_until = 0;
@@ -84,7 +84,7 @@ pub(in crate::redact) fn find_members(text: &str, places: &mut Places) {
 }
 
 /// Adds the values of fields without quotation marks: `token: "…"` anywhere, and `Authorization: …` as a line.
-pub(in crate::redact) fn find_fields(text: &str, places: &mut Places) {
+pub(crate) fn find_fields(text: &str, places: &mut Places) {
     let bytes = text.as_bytes();
     let mut from = 0;
     while let Some(colon) = text[from..].find(':').map(|at| at + from) {
@@ -113,7 +113,7 @@ pub(in crate::redact) fn find_fields(text: &str, places: &mut Places) {
 }
 
 /// Adds strings in whose escapes a secret hides: `"a\u0026key=…"`, `"https:\/\/u:p@h"`.
-pub(in crate::redact) fn find_escaped(text: &str, places: &mut Places) {
+pub(crate) fn find_escaped(text: &str, field: MaskText, places: &mut Places) {
     let bytes = text.as_bytes();
     let mut from = 0;
     while let Some(escape) = ["\\u00", "\\/"].iter().filter_map(|escape| text[from..].find(escape)).min() {
@@ -130,7 +130,7 @@ pub(in crate::redact) fn find_escaped(text: &str, places: &mut Places) {
         let cut = whole.rfind('\\').map_or(whole, |at| &whole[..at]);
         let decoded = [whole, cut].iter().find_map(|text| serde_json::from_str::<String>(&format!("\"{text}\"")).ok());
         if let Some(decoded) = decoded
-            && let Cow::Owned(masked) = text::field(&decoded)
+            && let Cow::Owned(masked) = field(&decoded)
             && let Ok(masked) = serde_json::to_string(&masked)
         {
             places.replace(start..end, masked[1..masked.len() - 1].to_owned().into());
@@ -154,7 +154,7 @@ fn mask_value(text: &str, start: usize, quoting: Quoting, places: &mut Places) -
         return end;
     }
     let is_end = |byte: &u8| byte.is_ascii_whitespace() || b",}])\"'\\;&<".contains(byte);
-    let end = bytes[start..].iter().position(|byte| is_end(byte)).map_or(bytes.len(), |at| at + start);
+    let end = bytes[start..].iter().position(is_end).map_or(bytes.len(), |at| at + start);
     if !matches!(&bytes[start..end], b"null" | b"true" | b"false" | b"None" | b"True" | b"False") {
         places.replace(start..end, quoting.mask());
     }

@@ -10,7 +10,7 @@ use crate::redact::{json, text, value};
 const HEX: &str = ":key_index:";
 
 /// The key with the credentials among its arguments masked.
-pub(in crate::redact) fn key(key: &str) -> Cow<'_, str> {
+pub(crate) fn key(key: &str) -> Cow<'_, str> {
     if let Some((before, hex)) = key.split_once(HEX) {
         let pairs = hex.as_bytes().chunks(2).map_while(|pair| std::str::from_utf8(pair).ok());
         let cache_key: Vec<u8> = pairs.map_while(|pair| u8::from_str_radix(pair, 16).ok()).collect();
@@ -44,8 +44,8 @@ fn arguments(key: &str) -> Cow<'_, str> {
         }
         last_name = named.map_or(last_name, |(name, _)| name);
         let shown = match named {
-            Some((name, given)) if is_secret_parameter(name, given, 0) => format!("{name}={MASK}").into(),
-            _ => parameters(part),
+            Some((name, given)) if is_secret_parameter(name, given, 0, text::field) => format!("{name}={MASK}").into(),
+            _ => parameters(part, text::field),
         };
         is_hidden = matches!(&shown, Cow::Owned(masked) if masked.ends_with(MASK));
         parts.push(shown);

@@ -6,25 +6,28 @@ use std::ops::Range;
 /// Replaces a secret.
 pub const MASK: &str = "***";
 
+/// Masks the credentials of a text, within another one.
+pub(crate) type MaskText = fn(&str) -> Cow<'_, str>;
+
 /// Places to mask in one text, in any order.
 #[derive(Default)]
-pub(in crate::redact) struct Places(Vec<(Range<usize>, Cow<'static, str>)>);
+pub(crate) struct Places(Vec<(Range<usize>, Cow<'static, str>)>);
 
 impl Places {
     /// A place that becomes [`MASK`]; an empty one stays.
-    pub(in crate::redact) fn add(&mut self, place: Range<usize>) {
+    pub(crate) fn add(&mut self, place: Range<usize>) {
         self.replace(place, MASK.into());
     }
 
     /// A place that becomes another text; an empty one stays.
-    pub(in crate::redact) fn replace(&mut self, place: Range<usize>, with: Cow<'static, str>) {
+    pub(crate) fn replace(&mut self, place: Range<usize>, with: Cow<'static, str>) {
         if !place.is_empty() {
             self.0.push((place, with));
         }
     }
 
     /// The text with its places replaced. Of places that overlap, the first one counts, until the last one ends.
-    pub(in crate::redact) fn apply(mut self, text: &str) -> Cow<'_, str> {
+    pub(crate) fn apply(mut self, text: &str) -> Cow<'_, str> {
         if self.0.is_empty() {
             return text.into();
         }

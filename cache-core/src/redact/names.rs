@@ -137,7 +137,7 @@ const PLAIN_FIELDS: [&str; 81] = [
 const MAX_NAME: usize = 128;
 
 /// Whether a header field, parameter, member, cookie, form field or argument of this name holds a credential.
-pub(in crate::redact) fn is_secret(name: &str) -> bool {
+pub(crate) fn is_secret(name: &str) -> bool {
     // Called for every parameter of every listed URL: nothing is allocated.
     let mut letters = [0; MAX_NAME];
     let mut count = 0;
@@ -159,19 +159,19 @@ pub(in crate::redact) fn is_secret(name: &str) -> bool {
 }
 
 /// Whether a name is that of a secret without any doubt, also where prose may use it.
-pub(in crate::redact) fn is_certain(name: &str) -> bool {
+pub(crate) fn is_certain(name: &str) -> bool {
     is_secret(name) && !name.eq_ignore_ascii_case("key") && !WHOLE.iter().any(|word| name.eq_ignore_ascii_case(word))
 }
 
 /// Whether a header field is known to hold no credential.
-pub(in crate::redact) fn is_plain_field(name: &str) -> bool {
+pub(crate) fn is_plain_field(name: &str) -> bool {
     let known = |prefix: &str| name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
     ["x-ratelimit-", "ratelimit-"].into_iter().any(known)
         || PLAIN_FIELDS.iter().any(|field| name.eq_ignore_ascii_case(field))
 }
 
 /// The name with its percent-encoding undone, once: `k%65y` is `key` too.
-pub(in crate::redact) fn decoded(name: &str) -> Cow<'_, str> {
+pub(crate) fn decoded(name: &str) -> Cow<'_, str> {
     percent_encoding::percent_decode_str(name).decode_utf8_lossy()
 }
 

@@ -11,7 +11,7 @@ use serde::{Serialize, Serializer};
 pub struct Redacted<'a>(Cow<'a, str>);
 
 impl<'a> Redacted<'a> {
-    pub(in crate::redact) fn new(text: impl Into<Cow<'a, str>>) -> Self {
+    pub(crate) fn new(text: impl Into<Cow<'a, str>>) -> Self {
         Self(text.into())
     }
 

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::redact::redacted::Redacted;
-use crate::redact::{body, key, text, url, value};
+use crate::redact::{body, header, key, text, url};
 
 /// What happens to credentials in shown text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,7 +30,7 @@ impl Secrets {
 
     /// A URL, or a reference to one.
     pub fn url(self, url: &str) -> Redacted<'_> {
-        self.apply(url, url::url)
+        self.apply(url, |url| url::url(url, text::field))
     }
 
     /// A Redis key, the cache key of a response, or the arguments in the key of a result.
@@ -48,7 +48,7 @@ impl Secrets {
 
     /// The value of a header field.
     pub fn header<'a>(self, name: &str, value: &'a str) -> Redacted<'a> {
-        self.apply(value, |value| value::header(name, value))
+        self.apply(value, |value| header::header(name, value))
     }
 
     /// Any other text: a title, a content type, a message, text of a body.

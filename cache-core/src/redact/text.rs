@@ -17,13 +17,13 @@ const MAX_JUDGED: usize = 256;
 const MAX_USER_INFO: usize = 1_024;
 
 /// The text with its credentials masked. A text that is nothing but one random word is one.
-pub(in crate::redact) fn text(text: &str) -> Cow<'_, str> {
+pub(crate) fn text(text: &str) -> Cow<'_, str> {
     let word = text.trim().trim_matches('"');
     if word.len() < MAX_JUDGED && value::is_random(word) { text.replace(word, MASK).into() } else { field(text) }
 }
 
 /// The text with its credentials masked.
-pub(in crate::redact) fn field(text: &str) -> Cow<'_, str> {
+pub(crate) fn field(text: &str) -> Cow<'_, str> {
     if !text.contains(['=', '@', ':', ' ', '<', '\\']) && !text.contains("eyJ") {
         return text.into();
     }
@@ -34,7 +34,7 @@ pub(in crate::redact) fn field(text: &str) -> Cow<'_, str> {
     find_assignments(text, &mut places);
     find_user_info(text, &mut places);
     value::find_tokens(text, &mut places);
-    json::find_escaped(text, &mut places);
+    json::find_escaped(text, field, &mut places);
     places.apply(text)
 }
 
@@ -57,7 +57,7 @@ fn find_assignments(text: &str, places: &mut Places) {
         let name = names::decoded(name);
         let is_parameter = matches!(before, None | Some(b'?' | b'&' | b';' | b'#'));
         let is_secret = match (blanks, is_parameter) {
-            (0, true) if place.len() <= MAX_JUDGED => is_secret_parameter(&name, &text[place.clone()], 0),
+            (0, true) if place.len() <= MAX_JUDGED => is_secret_parameter(&name, &text[place.clone()], 0, field),
             (0, _) => names::is_secret(&name),
             _ => names::is_certain(&name),
         };
@@ -80,13 +80,13 @@ fn value_at(text: &str, sign: usize, is_after_semicolon: bool) -> Range<usize> {
         return quote + 1..end;
     }
     let is_end = |byte: &u8| byte.is_ascii_whitespace() || b"&;#\"'<>\\".contains(byte);
-    let end = bytes[start..].iter().position(|byte| is_end(byte)).map_or(bytes.len(), |at| at + start);
+    let end = bytes[start..].iter().position(is_end).map_or(bytes.len(), |at| at + start);
     let query = text[start..end].find('?').filter(|_| is_after_semicolon);
     start..query.map_or(end, |at| at + start)
 }
 
 /// Adds the user information of URLs, with and without a scheme.
-pub(in crate::redact) fn find_user_info(text: &str, places: &mut Places) {
+pub(crate) fn find_user_info(text: &str, places: &mut Places) {
     let bytes = text.as_bytes();
     let mut from = 0;
     while let Some(slash) = text[from..].find('/').map(|at| at + from) {
@@ -98,7 +98,7 @@ pub(in crate::redact) fn find_user_info(text: &str, places: &mut Places) {
             continue;
         }
         let is_end = |byte: &u8| byte.is_ascii_whitespace() || b"\"'<>\\".contains(byte);
-        let length = bytes[start..].iter().take(MAX_USER_INFO).position(|byte| is_end(byte));
+        let length = bytes[start..].iter().take(MAX_USER_INFO).position(is_end);
         let mut end = length.map_or(bytes.len().min(start + MAX_USER_INFO), |length| start + length);
         while !text.is_char_boundary(end) {
             end -= 1;
@@ -135,8 +135,8 @@ mod tests {
             r#"{"body":"{\"a\":\"{\\\"token\\\":\\\"S3CRET\\\"}\"}"}"#,
             r#"{"token":"a\"S3CRET"}"#,
             r#"{"name":"Authorization","value":"S3CRET"}"#,
-            r#"{'token': 'S3CRET', 'a': 1}"#,
-            r#"{'token': b'S3CRET'}"#,
+            r"{'token': 'S3CRET', 'a': 1}",
+            r"{'token': b'S3CRET'}",
             r#"window.x = {token: "S3CRET"}"#,
             "access_token=S3CRET&x=1",
             "x=1&token=S3CRET",

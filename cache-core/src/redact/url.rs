@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use crate::redact::mask::Places;
-use crate::redact::{names, text, value};
+use crate::redact::mask::{MaskText, Places};
+use crate::redact::{names, value};
 
 /// Parameters whose values look random without being secret.
 const PLAIN_PARAMETERS: [&str; 4] = ["id", "ids", "q", "etag"];
@@ -12,18 +12,18 @@ const PLAIN_PARAMETERS: [&str; 4] = ["id", "ids", "q", "etag"];
 const MAX_DEPTH: u8 = 3;
 
 /// The URL with its credentials masked.
-pub(in crate::redact) fn url(url: &str) -> Cow<'_, str> {
-    nested(url, 0)
+pub(crate) fn url(url: &str, field: MaskText) -> Cow<'_, str> {
+    nested(url, 0, field)
 }
 
 /// The text with the credentials among its parameters masked; it has no user information.
-pub(in crate::redact) fn parameters(text: &str) -> Cow<'_, str> {
+pub(crate) fn parameters(text: &str, field: MaskText) -> Cow<'_, str> {
     let mut places = Places::default();
-    find_parameters(text, 0, &mut places);
+    find_parameters(text, 0, field, &mut places);
     places.apply(text)
 }
 
-fn nested(url: &str, depth: u8) -> Cow<'_, str> {
+fn nested(url: &str, depth: u8, field: MaskText) -> Cow<'_, str> {
     // Most URLs of long lists have neither.
     if !url.contains(['@', '=']) && !url.contains("eyJ") {
         return url.into();
@@ -35,7 +35,7 @@ fn nested(url: &str, depth: u8) -> Cow<'_, str> {
     {
         places.add(host..host + end);
     }
-    find_parameters(url, depth, &mut places);
+    find_parameters(url, depth, field, &mut places);
     value::find_tokens(url, &mut places);
     places.apply(url)
 }
@@ -49,7 +49,7 @@ fn authority(url: &str) -> Option<usize> {
 }
 
 /// The end of the user information at the start of `rest`, the URL after `scheme` and `://`.
-pub(in crate::redact) fn user_info(scheme: &str, rest: &str) -> Option<usize> {
+pub(crate) fn user_info(scheme: &str, rest: &str) -> Option<usize> {
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let is_web = scheme.get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http")) || scheme.len() < 4;
     let query = rest[end..].find('?').map_or(rest.len(), |at| at + end);
@@ -63,7 +63,7 @@ pub(in crate::redact) fn user_info(scheme: &str, rest: &str) -> Option<usize> {
 }
 
 /// Adds the secret values among the parameters of the path, the query and the fragment.
-fn find_parameters(url: &str, depth: u8, places: &mut Places) {
+fn find_parameters(url: &str, depth: u8, field: MaskText, places: &mut Places) {
     let start = url.find(['?', '#', ';']).map_or(0, |at| at + 1);
     let query = url.find(['?', '#']).unwrap_or(url.len());
     let mut at = start;
@@ -83,27 +83,28 @@ fn find_parameters(url: &str, depth: u8, places: &mut Places) {
         // A parameter of the path ends where the query begins.
         let until = if here.start <= query && query < here.end && from <= query { query } else { here.end };
         let name = name.rsplit(['?', '/']).next().unwrap_or(name);
-        is_hidden = is_secret_parameter(name, &url[from..until], depth);
+        is_hidden = is_secret_parameter(name, &url[from..until], depth, field);
         if is_hidden {
             places.add(from..until);
         }
         if until < here.end {
-            find_query_start(url, until, here.end, depth, places);
+            find_query_start(url, until, here.end, depth, field, places);
         }
     }
 }
 
 /// The first parameter of the query, behind one of the path.
-fn find_query_start(url: &str, query: usize, end: usize, depth: u8, places: &mut Places) {
+fn find_query_start(url: &str, query: usize, end: usize, depth: u8, field: MaskText, places: &mut Places) {
     if let Some((name, given)) = url[query + 1..end].split_once('=')
-        && is_secret_parameter(name, given, depth)
+        && is_secret_parameter(name, given, depth, field)
     {
         places.add(end - given.len()..end);
     }
 }
 
-/// Whether the value of a parameter is a secret: by its name, by its look, or by what is encoded in it.
-pub(in crate::redact) fn is_secret_parameter(name: &str, given: &str, depth: u8) -> bool {
+/// Whether the value of a parameter is a secret: by its name, by its look, or by what is encoded in it, of which `field`
+/// masks what is no URL.
+pub(crate) fn is_secret_parameter(name: &str, given: &str, depth: u8, field: MaskText) -> bool {
     if given.is_empty() {
         return false;
     }
@@ -117,7 +118,7 @@ pub(in crate::redact) fn is_secret_parameter(name: &str, given: &str, depth: u8)
     if depth < MAX_DEPTH && (given.contains('%') || given.contains("//") || given.contains('{')) {
         let decoded = names::decoded(given);
         let is_url = !decoded.contains(['{', '"', ' ']);
-        let masked = if is_url { nested(&decoded, depth + 1) } else { text::field(&decoded) };
+        let masked = if is_url { nested(&decoded, depth + 1, field) } else { field(&decoded) };
         return *masked != *decoded;
     }
     false
@@ -127,6 +128,10 @@ pub(in crate::redact) fn is_secret_parameter(name: &str, given: &str, depth: u8)
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    fn url(url: &str) -> Cow<'_, str> {
+        super::url(url, crate::redact::text::field)
+    }
 
     #[test]
     fn credentials_in_urls_are_masked_and_nothing_else() {

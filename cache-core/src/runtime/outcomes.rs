@@ -11,12 +11,15 @@ use crate::runtime::shared_answer::SharedAnswer;
 /// The number of fetches whose outcome is remembered.
 const MAX_REMEMBERED: usize = 1_024;
 
-/// Outcomes by the key of the fetch, until they expire. `None`: callers do not wait for each other.
+/// What a fetch tells later callers; `None`: they do not wait for each other.
+type Outcome = Option<Arc<SharedAnswer>>;
+
+/// Outcomes by the key of the fetch, until they expire.
 #[derive(Default)]
-pub(crate) struct Outcomes(Mutex<HashMap<String, (Instant, Option<Arc<SharedAnswer>>)>>);
+pub(crate) struct Outcomes(Mutex<HashMap<String, (Instant, Outcome)>>);
 
 impl Outcomes {
-    pub(crate) fn recall(&self, name: &str) -> Option<Option<Arc<SharedAnswer>>> {
+    pub(crate) fn recall(&self, name: &str) -> Option<Outcome> {
         let mut outcomes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (until, answer) = outcomes.get(name)?;
         if *until > Instant::now() {
@@ -26,7 +29,7 @@ impl Outcomes {
         None
     }
 
-    pub(crate) fn remember(&self, name: &str, time: Duration, answer: Option<Arc<SharedAnswer>>) {
+    pub(crate) fn remember(&self, name: &str, time: Duration, answer: Outcome) {
         let now = Instant::now();
         let mut outcomes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if outcomes.len() >= MAX_REMEMBERED {

@@ -7,6 +7,7 @@ use crate::model::entry::{Request, Response};
 use crate::transport::error::TransportError;
 
 /// An answer that is not in the store: it could not be stored, or there is none.
+#[expect(clippy::large_enum_variant, reason = "each is allocated once, and shared")]
 pub(crate) enum SharedAnswer {
     Response {
         /// The request of the leader.

@@ -10,7 +10,7 @@ use crate::commands::doctor::report::{Check, Status};
 use cache_core::error_chain;
 
 /// What is written to prove that a file system takes data; bytes.
-const PROOF: [u8; 65_536] = [0; 65_536];
+static PROOF: [u8; 65_536] = [0; 65_536];
 
 pub(crate) async fn checks(file: &Path, is_asked_for: bool, services: &ServiceRegistry) -> Vec<Check> {
     let mut checks = Vec::new();

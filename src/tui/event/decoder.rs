@@ -338,7 +338,7 @@ mod tests {
         assert_eq!(text(&decoder.give_up()), "[dy]");
         assert_eq!(text(&decoder.advance(b"q")), "q");
         assert_eq!(text(&decoder.advance(b"\x1b[200~dy\x03")), "[dy]<Control-c>");
-        let events = decoder.advance(&[b"\x1b[200~", &[b'x'; MAX_SEQUENCE + 100][..]].concat());
+        let events = decoder.advance(&[b"\x1b[200~", &vec![b'x'; MAX_SEQUENCE + 100][..]].concat());
         assert!(matches!(&events[..], [Message::Paste(text), ..] if text.len() <= MAX_SEQUENCE), "{}", events.len());
     }
 

@@ -1,5 +1,6 @@
 //! The end of a change.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use cache_core::admin::apply::Report;
@@ -60,7 +61,7 @@ fn show_end(app: &mut App, job: &Job, title: &'static str, mut done: String, rep
     let (error, is_interrupted) = (error.as_ref(), *is_interrupted);
     let left_alone = [(applied.changed_meanwhile, "changed meanwhile"), (applied.gone, "gone meanwhile")];
     for (count, what) in left_alone.into_iter().filter(|(count, _)| *count > 0) {
-        done.push_str(&format!(", {} {what}", human::count(count)));
+        let _ = write!(done, ", {} {what}", human::count(count));
     }
     let is_whole = error.is_none() && !is_interrupted && applied.changed_meanwhile == 0;
     if app.is_leaving {

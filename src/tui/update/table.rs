@@ -109,6 +109,6 @@ fn copy(app: &mut App, text: Redacted<'static>, what: &str) -> Vec<Effect> {
         Secrets::Masked if is_masked => " as shown, without its secrets",
         Secrets::Masked => "",
     };
-    app.show_notice(&format!("Copied {what}{secrets}"));
+    app.show_notice(format!("Copied {what}{secrets}"));
     vec![Effect::Copy(text)]
 }

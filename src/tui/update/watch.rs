@@ -116,7 +116,9 @@ pub(crate) fn progress(app: &mut App, ticket: Ticket, update: WatchUpdate) {
         }
         WatchUpdate::Observed(seen) => {
             app.scan.is_outdated |= seen.iter().any(changes_entries);
-            seen.into_iter().for_each(|seen| watch.add(seen));
+            for seen in seen {
+                watch.add(seen);
+            }
         }
     }
 }

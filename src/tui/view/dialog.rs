@@ -195,7 +195,7 @@ fn draw_ttl(frame: &mut Frame<'_>, screen: Rect, ttl: &Ttl, theme: &Theme) {
     });
     let mut rows = open_with_facts(frame, screen, &title, &ttl.facts, TTL_HEIGHT, theme);
     if let Some(row) = rows.next() {
-        frame.render_widget(Line::from_iter(spans), row);
+        frame.render_widget(spans.collect::<Line<'_>>(), row);
     }
     if let Some(row) = rows.next() {
         draw_text(frame, row, &ttl.text, theme);

@@ -82,7 +82,7 @@ pub(crate) fn draw(frame: &mut Frame<'_>, regions: &Regions, app: &App, theme: &
         },
         Loadable::Ready(None) => draw_message(frame, inside, "This entry no longer exists", theme),
         Loadable::Failed(error) => {
-            draw_message(frame, inside, &safe::line(&Secrets::Masked.text(&error_chain(error))), theme)
+            draw_message(frame, inside, &safe::line(&Secrets::Masked.text(&error_chain(error))), theme);
         }
         Loadable::Loading(_) | Loadable::Idle => draw_message(frame, inside, "…", theme),
     }

@@ -1,6 +1,7 @@
 //! URLs and what they mean: what redis-py reads, or an error that names what is wrong. The test in
 //! `tests/python/test_settings.py` compares the same table with redis-py itself.
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -21,7 +22,7 @@ fn meaning(location: &RedisLocation) -> String {
     let mut text = format!("{place} db={}", location.database);
     let mut add = |name: &str, value: Option<String>| {
         if let Some(value) = value {
-            text.push_str(&format!(" {name}={value}"));
+            let _ = write!(text, " {name}={value}");
         }
     };
     add("username", location.username.clone());

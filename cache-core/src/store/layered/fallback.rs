@@ -370,7 +370,7 @@ impl Inspect for Fallback {
     }
 
     async fn identity(&self) -> Result<StoreIdentity> {
-        self.call_current(|store| store.identity()).await
+        self.call_current(Inspect::identity).await
     }
 
     async fn apply(&self, store: &StoreIdentity, change: Change, targets: &[Target]) -> Result<Applied> {

@@ -174,6 +174,7 @@ mod tests {
 
     const DENIED: &str = "-NOPERM this user has no permissions to run the 'x' command\r\n";
 
+    #[expect(clippy::unnecessary_wraps, reason = "replies of a pipeline")]
     fn bulk(text: &str) -> RedisResult<Value> {
         Ok(Value::BulkString(text.as_bytes().to_vec()))
     }

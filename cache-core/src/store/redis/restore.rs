@@ -275,7 +275,9 @@ impl Restore<'_> {
         let mut answers = self.connection.on_entries(RESTORING, &mut pipe).await?.into_iter().map(RedisResult::ok);
         let length = answers.next().flatten().as_ref().and_then(reply::int).unwrap_or(0);
         let have = answers.next().flatten().map(reply::strings).unwrap_or_default();
-        if length < from as i64 || have.iter().zip(elements).any(|(have, element)| have[..] != element[..]) {
+        if usize::try_from(length).is_ok_and(|length| length < from)
+            || have.iter().zip(elements).any(|(have, element)| have[..] != element[..])
+        {
             return Ok(false);
         }
         let missing: Vec<&[u8]> = elements[have.len()..].iter().map(|element| &element[..]).collect();

@@ -135,7 +135,7 @@ pub(crate) async fn page(
     let Batch { next, keys, summaries: Summaries { readable: mut summaries, denied, .. }, others } = batch?;
     progress.found += keys;
     let total = progress.total.unwrap_or(progress.found);
-    let mut page = Page { total, keys, denied, ..Page::default() };
+    let mut page = Page { total, denied, keys, ..Page::default() };
     let now = clock::now();
     let seen = &mut progress.seen;
     summaries.retain(|summary| seen.insert(&summary.id));

@@ -28,6 +28,9 @@ pub(crate) enum Purpose {
     Admin,
 }
 
+/// A connection attempt, with what it learns of the server.
+type Connecting = BoxFuture<'static, RedisResult<(MultiplexedConnection, Capabilities)>>;
+
 /// One connection at a time to one server.
 pub(crate) struct Session {
     endpoint: Endpoint,
@@ -44,7 +47,7 @@ pub(crate) struct Session {
     listener: OnceLock<Arc<dyn InvalidationListener>>,
     /// A connection attempt, shared by callers. A canceled caller leaves it to the next one: if each started over, no
     /// connection would ever be made to a server that is slow to accept.
-    connecting: tokio::sync::Mutex<Option<BoxFuture<'static, RedisResult<(MultiplexedConnection, Capabilities)>>>>,
+    connecting: tokio::sync::Mutex<Option<Connecting>>,
     /// This session, for connections that report their end.
     this: Weak<Session>,
 }

@@ -60,7 +60,7 @@ impl Database {
         }
         let (connection, access) = connect(file)?;
         match (schema::layout(&connection)?, missing) {
-            (Some(layout), _) => Ok(Self { access, missing, ..Self::new(file, connection, layout, services) }),
+            (Some(layout), _) => Ok(Self { missing, access, ..Self::new(file, connection, layout, services) }),
             (None, IfMissing::Create) => Self::create(file, services),
             (None, IfMissing::Empty) => Self::placeholder(file, services),
             (None, IfMissing::Fail) => Err(Failure::NotACache("table 'entries' not found")),
@@ -99,7 +99,7 @@ impl Database {
         let connection = Connection::open_in_memory()?;
         schema::create(&connection)?;
         let (access, missing) = (Access::Placeholder, IfMissing::Empty);
-        Ok(Self { access, missing, ..Self::new(file, connection, StorageLayout::Sqlite1, services) })
+        Ok(Self { missing, access, ..Self::new(file, connection, StorageLayout::Sqlite1, services) })
     }
 
     /// A reader of the present state.

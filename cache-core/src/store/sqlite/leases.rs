@@ -14,6 +14,9 @@ use crate::store::sqlite::schema::BUSY_TIMEOUT;
 /// How long a lease waits for another program's lock. A duplicate fetch costs less than a caller that waits.
 const LOCK_TIMEOUT: Duration = Duration::from_millis(50);
 
+/// The owner of a lease; `None`: it has none.
+type Owner = Option<Vec<u8>>;
+
 pub(crate) fn acquire(database: &mut Database, name: &str, owner: Uuid, ttl: Duration) -> Result<LeaseState, Failure> {
     let acquired = briefly(database, |database| {
         let (change, _) = database.change()?;
@@ -57,19 +60,8 @@ pub(crate) fn release(
     })
 }
 
-/// Deletes leases that have ended, at most `count`.
-pub(crate) fn sweep(change: &Transaction<'_>, now: f64, count: u32) -> Result<(), Failure> {
-    change
-        .prepare_cached(
-            "DELETE FROM animecache_leases WHERE name IN
-                 (SELECT name FROM animecache_leases WHERE expires_at <= ?1 LIMIT ?2)",
-        )?
-        .execute((now, count))?;
-    Ok(())
-}
-
-/// The owner of a lease that has not ended; an inner `None`: it has no owner.
-fn holder(change: &Transaction<'_>, name: &str, now: f64) -> Result<Option<Option<Vec<u8>>>, Failure> {
+/// The owner of a lease that has not ended.
+fn holder(change: &Transaction<'_>, name: &str, now: f64) -> Result<Option<Owner>, Failure> {
     let mut statement =
         change.prepare_cached("SELECT owner FROM animecache_leases WHERE name = ?1 AND expires_at > ?2")?;
     Ok(statement.query_row((name.as_bytes(), now), |row| row.get(0)).optional()?)

@@ -125,7 +125,7 @@ fn body(database: &Database, id: Uuid, stored: &mut Stored) -> Result<(BodyReade
 /// The columns of a row of `entries`.
 fn row(database: &Database, which: &str, value: impl rusqlite::ToSql) -> Result<Option<Stored>, Failure> {
     let mut statement = database.connection.prepare_cached(&format!("SELECT * FROM entries WHERE {which}"))?;
-    let names: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+    let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
     Ok(statement.query_row([value], |row| columns(&names, row)).optional()?)
 }
 

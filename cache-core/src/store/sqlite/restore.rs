@@ -95,7 +95,7 @@ async fn write(
     worker
         .run(RESTORING, move |database| {
             // Rows of a body without an entry are restored, too.
-            let is_orphan = http.stored.get("data").is_none();
+            let is_orphan = !http.stored.contains_key("data");
             database.connection.pragma_update(None, "foreign_keys", !is_orphan)?;
             let outcome = write_part(database, &http, from, &part, is_last);
             database.connection.pragma_update(None, "foreign_keys", true)?;
@@ -128,7 +128,11 @@ fn write_part(
     let mut insert =
         change.prepare_cached("INSERT INTO streams (entry_id, chunk_number, chunk_data) VALUES (?1, ?2, ?3)")?;
     for (at, element) in (from..).zip(part) {
-        let number = numbers.as_ref().and_then(|numbers| numbers.get(at)).copied().unwrap_or(at as i64);
+        let number = numbers
+            .as_ref()
+            .and_then(|numbers| numbers.get(at))
+            .copied()
+            .unwrap_or(i64::try_from(at).unwrap_or(i64::MAX));
         insert.execute((http.id.as_bytes(), number, &element[..]))?;
     }
     if is_last {

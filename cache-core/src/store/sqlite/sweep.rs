@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use crate::clock;
 use crate::model::entry::{EntryState, StorageLayout};
@@ -14,9 +14,9 @@ use crate::model::service::ServiceRegistry;
 use crate::store::sqlite::delete::remove_from;
 use crate::store::sqlite::failure::Failure;
 use crate::store::sqlite::rows::{Depth, Reader, StoredResponse};
+use crate::store::sqlite::scan;
 use crate::store::sqlite::schema::BUSY_TIMEOUT;
 use crate::store::sqlite::space::FileSpace;
-use crate::store::sqlite::{leases, scan};
 
 /// The number of writes between two steps.
 const WRITES: u32 = 32;
@@ -34,7 +34,7 @@ const GRACE: f64 = 180.0;
 const DELETED_GRACE: f64 = 3_600.0;
 
 /// How long an unfinished entry may stay as it is: its writer may be slow, and an age says nothing about that.
-const MAX_PAUSE: Duration = Duration::from_hours(1);
+const MAX_PAUSE: Duration = Duration::from_secs(3_600);
 
 /// The number of unfinished entries that are observed at once; others are kept.
 const MAX_OBSERVED: usize = 1_024;
@@ -150,9 +150,20 @@ impl Sweep {
                      (SELECT rowid FROM animecache_results WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)",
             )?
             .execute((if is_full { f64::MAX } else { now }, if is_full { EVICTED_RESULTS } else { STEP_ROWS }))?;
-        leases::sweep(&change, now, STEP_ROWS)?;
+        sweep_leases(&change, now, STEP_ROWS)?;
         Ok(change.commit()?)
     }
+}
+
+/// Deletes leases that have ended, at most `count`.
+fn sweep_leases(change: &Transaction<'_>, now: f64, count: u32) -> Result<(), Failure> {
+    change
+        .prepare_cached(
+            "DELETE FROM animecache_leases WHERE name IN
+                 (SELECT name FROM animecache_leases WHERE expires_at <= ?1 LIMIT ?2)",
+        )?
+        .execute((now, count))?;
+    Ok(())
 }
 
 /// Whether a deleted entry is old enough for its current readers to be done.

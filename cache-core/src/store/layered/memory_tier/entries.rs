@@ -215,10 +215,9 @@ impl InvalidationListener for TierEntries {
         match Name::parse(key) {
             Name::Entry(_, id) => self.remove_entry(id),
             // A body belongs to one entry for ever: whatever replaces or removes it changes the entry, too.
-            Name::Stream(..) | Name::Done(_) => {}
+            Name::Stream(..) | Name::Done(_) | Name::Unknown | Name::Foreign => {}
             Name::Index(_, key) => self.remove_key(&key),
             Name::Result => self.remove_result(key),
-            Name::Unknown | Name::Foreign => {}
         }
     }
 
@@ -299,7 +298,7 @@ mod tests {
         let read = found(&key, 1);
         for change in [EntryId::Http(StorageLayout::Pipeline, read.entry.id), EntryId::key(&b"result_cache:p:1"[..])] {
             let since = entries.version();
-            entries.remove(&[change.clone()]);
+            entries.remove(std::slice::from_ref(&change));
             entries.keep_responses(since, &key, std::slice::from_ref(&read), 1_000.0);
             assert_eq!(is_kept(&entries, &key), matches!(change, EntryId::Key(_)), "{change:?}");
         }
