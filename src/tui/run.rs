@@ -58,17 +58,13 @@ async fn step<B: Backend>(
 ) -> Result<(), B::Error> {
     let mut work = Instant::now();
     let mut quiet_at = None;
-    for effect in start(app) {
-        runner.start(effect);
-    }
+    runner.start_all(start(app));
     loop {
         // The stream of the terminal yields only one of a simultaneous key and resize: the size is read from the
         // screen.
         let size = terminal.size()?;
         if size != app.size {
-            for effect in update(app, Message::Resized(size)) {
-                runner.start(effect);
-            }
+            runner.start_all(update(app, Message::Resized(size)));
         }
         terminal.draw(|frame| view::draw(frame, app, themes.of(app.options.is_light)))?;
         observe(work.elapsed());

@@ -63,6 +63,13 @@ impl Runner {
         self.tasks.in_flight()
     }
 
+    /// Starts effects that the loop does not carry out itself.
+    pub fn start_all(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            self.start(effect);
+        }
+    }
+
     /// Starts an effect. The loop carries out [`Effect::Redraw`], [`Effect::Suspend`] and [`Effect::Quit`] itself.
     pub fn start(&mut self, effect: Effect) {
         let tasks = &mut self.tasks;

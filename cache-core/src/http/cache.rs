@@ -124,9 +124,7 @@ impl PlannedRequest {
 
     async fn answer(self: &Arc<Self>) -> Result<CachedResponse, FetchError> {
         let (context, plan, refetch) = (&self.context, &self.plan, self.refetch());
-        let found = look_up(context, plan).await;
-        let mut is_available = !found.is_unavailable();
-        let mut stored = found.into_stored();
+        let (mut stored, mut is_available) = self.look_up().await;
         let mut budget = WaitBudget::new(is_available);
         let mut leader: Option<Leader> = None;
         loop {
@@ -176,12 +174,17 @@ impl PlannedRequest {
                         }
                         Role::Retry => {}
                     }
-                    let found = look_up(context, plan).await;
-                    is_available = !found.is_unavailable();
-                    stored = found.into_stored();
+                    (stored, is_available) = self.look_up().await;
                 }
             }
         }
+    }
+
+    /// The stored responses, and whether the store is available.
+    async fn look_up(&self) -> (Vec<StoredResponse>, bool) {
+        let found = look_up(&self.context, &self.plan).await;
+        let is_available = !found.is_unavailable();
+        (found.into_stored(), is_available)
     }
 
     /// The generation of the key; `None`: the response cannot be stored.

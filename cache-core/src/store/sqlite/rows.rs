@@ -116,18 +116,7 @@ impl Reader<'_> {
         let body = BodyRows::new(row)?;
         let size = body.size;
         let chunks = body.chunks().max(0) as u64;
-        let corrupt = |id: EntryId, problem: String| StoredResponse {
-            rowid,
-            summary: Summary {
-                size,
-                version: Some(summarize::version(self.layout, data, None, None)),
-                ..summarize::from_problem(id, EntryState::Corrupt, None, problem)
-            },
-            chunks,
-            deleted_at: None,
-            is_own: false,
-            entry: None,
-        };
+        let corrupt = |id, problem| self.corrupt(rowid, id, data, &body, problem);
         let Some(id) = id(row)? else {
             return Ok(corrupt(unidentified(rowid), "the ID is not a UUID".into()));
         };
@@ -176,6 +165,21 @@ impl Reader<'_> {
         let deleted_at = view.meta.as_ref().and_then(|meta| meta.deleted_at).filter(|at| *at > 0.0);
         let is_own = view.request.extra.hishel_ttl.is_some() && view.request.extra.own_ttl().is_none();
         Ok(StoredResponse { rowid, summary, chunks, deleted_at, is_own, entry })
+    }
+
+    fn corrupt(&self, rowid: i64, id: EntryId, data: &[u8], body: &BodyRows, problem: String) -> StoredResponse {
+        StoredResponse {
+            rowid,
+            summary: Summary {
+                size: body.size,
+                version: Some(summarize::version(self.layout, data, None, None)),
+                ..summarize::from_problem(id, EntryState::Corrupt, None, problem)
+            },
+            chunks: body.chunks().max(0) as u64,
+            deleted_at: None,
+            is_own: false,
+            entry: None,
+        }
     }
 
     fn live_row(&self, row: &rusqlite::Row<'_>) -> Result<Option<Live>, Failure> {
