@@ -8,7 +8,7 @@ use std::io;
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream};
 
-use crate::format::content_coding::{ContentCoding, Decoder, STEP};
+use crate::format::content_coding::{ContentCoding, DECODED_LIMIT, Decoder, STEP};
 use crate::transport::error::TransportError;
 use crate::transport::traits::BodyStream;
 
@@ -20,6 +20,10 @@ const MIN_CHUNK: usize = 32 << 10;
 
 /// The largest output of one step. Deflate expands a thousandfold at most; Brotli and Zstandard have no such bound.
 const MAX_CHUNK: usize = 8 << 20;
+
+/// How many times its encoded length a body may have beyond [`DECODED_LIMIT`]: text expands tenfold, a decompression
+/// bomb a thousandfold.
+const MAX_RATIO: u64 = 100;
 
 /// The first bytes of a stored body, enough to detect its coding, and whether they are the whole body.
 pub(crate) async fn start<E>(body: &mut (impl Stream<Item = Result<Bytes, E>> + Unpin)) -> Result<(Bytes, bool), E> {
@@ -38,9 +42,19 @@ pub(crate) enum BodySource {
     Store,
 }
 
-/// A body without its content coding. A body that is truncated within the coding ends with an error.
+/// A body without its content coding. A body that is truncated within the coding, or is a decompression bomb, ends with
+/// an error.
 pub(crate) fn decoded(body: BodyStream, coding: ContentCoding, from: BodySource) -> BodyStream {
-    let decoding = Decoding { body: Some(body), input: Bytes::new(), coding, from, start: Vec::new(), decoder: None };
+    let decoding = Decoding {
+        body: Some(body),
+        input: Bytes::new(),
+        coding,
+        from,
+        start: Vec::new(),
+        decoder: None,
+        read: 0,
+        written: 0,
+    };
     Box::pin(stream::unfold(decoding, |mut decoding| async move {
         let chunk = decoding.next().await?;
         if chunk.is_err() {
@@ -60,14 +74,23 @@ struct Decoding {
     /// The first bytes, until there are enough of them to detect the coding.
     start: Vec<u8>,
     decoder: Option<Decoder>,
+    /// The length of what was decoded so far.
+    read: u64,
+    /// The length of the chunks so far.
+    written: u64,
 }
 
 impl Decoding {
     async fn next(&mut self) -> Option<Result<Bytes, TransportError>> {
+        // Checked after the chunk that exceeds the limit, so that collecting the body fails by its length.
+        if is_bomb(self.read, self.written) {
+            return Some(Err(TransportError::broken("the body is a decompression bomb")));
+        }
         let mut out = Vec::new();
         while out.len() < MIN_CHUNK {
             if !self.input.is_empty() {
                 let step = self.input.split_to(self.input.len().min(STEP));
+                self.read += step.len() as u64;
                 if let Err(error) = self.step(&step, &mut out) {
                     return Some(Err(TransportError::broken(error)));
                 }
@@ -87,6 +110,7 @@ impl Decoding {
                 }
             }
         }
+        self.written += out.len() as u64;
         (!out.is_empty()).then(|| Ok(out.into()))
     }
 
@@ -118,6 +142,10 @@ impl Decoding {
         }
         self.decoder.as_mut().map_or(Ok(()), |decoder| decoder.finish(out))
     }
+}
+
+fn is_bomb(read: u64, written: u64) -> bool {
+    written > DECODED_LIMIT && written / MAX_RATIO > read
 }
 
 #[cfg(test)]
@@ -201,5 +229,18 @@ mod tests {
         let bomb = brotli(&vec![0; 2 * MAX_CHUNK]);
         assert!(bomb.len() < STEP, "{}", bomb.len());
         assert!(run(&bomb, 512, ContentCoding::Brotli, BodySource::Origin).is_err());
+    }
+
+    #[test]
+    fn long_body_is_a_bomb_only_beyond_the_ratio() {
+        for (read, written, expected) in [
+            (600, 67_108_864, false),
+            (600_000, 67_108_965, true),
+            (671_089, 67_108_965, false),
+            (10 << 30, 100 << 30, false),
+            (1 << 30, 101 << 30, true),
+        ] {
+            assert_eq!(is_bomb(read, written), expected, "{read} {written}");
+        }
     }
 }

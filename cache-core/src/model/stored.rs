@@ -49,6 +49,16 @@ pub struct StoredResult {
     pub expires_at: Option<f64>,
 }
 
+impl StoredResult {
+    /// The longest value that is read from a store: 64 MiB. Whatever else has access to the store may write longer ones.
+    pub const MAX_BYTES: usize = 64 << 20;
+
+    /// The result, unless it is too long.
+    pub(crate) fn within_limit(self) -> Option<Self> {
+        Some(self).filter(|stored| stored.value.len() <= Self::MAX_BYTES)
+    }
+}
+
 /// State of a lease.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LeaseState {

@@ -14,6 +14,7 @@ use crate::format::python::json::{JsonStyle, Kind};
 use crate::model::generation::Generation;
 use crate::model::service::ServiceName;
 use crate::model::stats::{Counters, Scope};
+use crate::model::stored::StoredResult;
 use crate::redact::{Redacted, Secrets};
 use crate::runtime::guarded_store::GuardedStore;
 use crate::runtime::shared::CacheShared;
@@ -125,7 +126,7 @@ impl<'a> Lookup<'a> {
     /// Stores a result that was computed within `computed_in`. Returns whether it was stored.
     pub(crate) async fn store(&self, value: Bytes, ttl: Duration, computed_in: Duration) -> bool {
         let bytes = value.len() as u64;
-        if bytes > self.core.largest_entry {
+        if bytes > self.core.largest_entry.min(StoredResult::MAX_BYTES as u64) {
             return false;
         }
         let (key, Some(generation)) = (self.key, self.generation) else { return false };

@@ -225,7 +225,8 @@ impl ResultStore for Memory {
     async fn get(&self, key: &str) -> Result<Option<StoredResult>> {
         Ok(self
             .live(&EntryId::key(key.as_bytes()))
-            .map(|MemoryEntry { body, expires_at, .. }| StoredResult { value: body, expires_at }))
+            .map(|MemoryEntry { body, expires_at, .. }| StoredResult { value: body, expires_at })
+            .and_then(StoredResult::within_limit))
     }
 
     async fn set(&self, key: &str, value: Bytes, ttl: Duration) -> Result<()> {

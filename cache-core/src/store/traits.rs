@@ -98,7 +98,7 @@ pub trait ResponseWriter: Send {
 /// flushed.
 #[async_trait]
 pub trait ResultStore: Backend {
-    /// The stored value, unless it has expired.
+    /// The stored value, unless it has expired or is longer than [`StoredResult::MAX_BYTES`].
     async fn get(&self, key: &str) -> Result<Option<StoredResult>>;
 
     /// Stores a value.

@@ -1,12 +1,13 @@
 //! Bodies are delivered as they arrive, in bounded memory.
 
+use std::io::Write as _;
 use std::sync::Arc;
 
-use cache_core::{Cache, CacheOutcome, Config, IfMissing, PolicyKind, ServiceName, Sqlite};
+use cache_core::{Body, Cache, CacheOutcome, Config, FetchError, IfMissing, PolicyKind, ServiceName, Sqlite};
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use tokio::sync::Semaphore;
 
-use crate::origin::{Origin, Step, head};
+use crate::origin::{Origin, Step, head, response};
 use crate::{cache, settings};
 
 #[tokio::test]
@@ -31,6 +32,31 @@ async fn chunks_are_delivered_before_the_rest_is_sent() {
     assert_eq!(hit.cache_status().from, CacheOutcome::Hit);
     assert_eq!(hit.text().await.unwrap(), "first last.");
     assert!(body.next().await.is_none());
+}
+
+#[tokio::test]
+async fn decompression_bomb_ends_within_the_limit() {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    encoder.write_all(&[b'x'; 1 << 20]).unwrap();
+    let bomb = encoder.finish().unwrap().repeat(600);
+    assert!(bomb.len() < 640 << 10, "{}", bomb.len());
+    let origin = Origin::start(move |_| response(200, &[("Content-Encoding", "gzip")], &bomb)).await;
+    let cache = cache(PolicyKind::FixedTtl);
+    let client = cache.client(ServiceName::new("jikan"));
+    let send = || async { client.get(origin.url("/")).send().await.unwrap() };
+    let collected = send().await.json::<String>().await;
+    assert!(matches!(collected, Err(FetchError::TooLarge { limit: 67_108_864 })), "{collected:?}");
+    let mut streamed = 0;
+    let mut body = send().await.into_body();
+    let error = loop {
+        match body.next().await.expect("an error before the end") {
+            Ok(chunk) => streamed += chunk.len(),
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(error, FetchError::Origin(_)), "{error:?}");
+    assert!((Body::MAX_BYTES..Body::MAX_BYTES + (8 << 20)).contains(&streamed), "{streamed}");
+    assert_eq!(origin.count(), 2, "nothing was stored");
 }
 
 #[tokio::test]

@@ -29,6 +29,19 @@ async fn unreadable_result_is_computed_again_and_replaced(
 
 #[rstest]
 #[tokio::test]
+async fn result_beyond_the_limit_is_a_miss(#[values(On::Redis, On::Sqlite)] on: On) {
+    let subject = on.open_with(Config { store_timeout: Duration::from_secs(30), ..Config::default() }).await;
+    let key = call().key().unwrap();
+    for (length, is_read) in [(64 << 20, true), ((64 << 20) + 1, false)] {
+        subject.store.set(&key, vec![b' '; length].into(), Duration::from_secs(60)).await.unwrap();
+        assert_eq!(subject.store.get(&key).await.unwrap().is_some(), is_read, "{length}");
+    }
+    assert_eq!(subject.results.get_or_compute(&call(), || async { 1 }).await, 1);
+    assert_eq!(subject.store.get(&key).await.unwrap().unwrap().value, "1");
+}
+
+#[rstest]
+#[tokio::test]
 async fn error_is_returned_and_not_stored(#[values(On::Memory, On::Redis, On::Sqlite)] on: On) {
     let subject = on.open().await;
     let function = Function::default();

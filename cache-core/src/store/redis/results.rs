@@ -26,13 +26,17 @@ static SET_IF: LazyLock<Script> = LazyLock::new(|| {
     )
 });
 
-/// A value and its TTL, in one round trip.
+/// A value and its TTL, in one round trip. Of one that is too long, no more than the limit is transferred.
 pub(crate) async fn get(connection: &Connection, key: &str) -> Result<Option<StoredResult>> {
     let mut pipe = Pipeline::with_capacity(2);
-    pipe.cmd("GET").arg(key);
+    pipe.cmd("GETRANGE").arg(key).arg(0).arg(StoredResult::MAX_BYTES);
     pipe.cmd("PTTL").arg(key);
-    let mut answers = connection.pipeline("GET", &mut pipe).await?.into_iter();
-    let value = answers.next().transpose().map_err(|error| connection.explain("GET", error))?;
+    let mut answers = connection.pipeline("GETRANGE", &mut pipe).await?.into_iter();
+    let value = match answers.next().transpose() {
+        // A user with the right to `GET` alone.
+        Err(error) if error.code() == Some("NOPERM") => Some(connection.query("GET", cmd("GET").arg(key)).await?),
+        value => value.map_err(|error| connection.explain("GETRANGE", error))?,
+    };
     let Some(value) = value.and_then(reply::bytes) else { return Ok(None) };
     let expires_at = match answers.next().and_then(RedisResult::ok) {
         Some(pttl) => match reply::expiry(&pttl, clock::now()) {
@@ -40,10 +44,12 @@ pub(crate) async fn get(connection: &Connection, key: &str) -> Result<Option<Sto
             // It expired between the two commands.
             None => return Ok(None),
         },
+        // The reply to `GETRANGE` of a missing key.
+        None if value.is_empty() => return Ok(None),
         // A user without the right to `PTTL` still gets the value.
         None => None,
     };
-    Ok(Some(StoredResult { value: value.into(), expires_at }))
+    Ok(StoredResult { value: value.into(), expires_at }.within_limit())
 }
 
 pub(crate) async fn set(connection: &Connection, key: &str, value: &[u8], ttl: Duration) -> Result<()> {

@@ -127,21 +127,28 @@ pub(crate) fn raw(database: &Database, id: &EntryId, limit: usize) -> Result<Opt
         EntryId::Http(..) => Ok(None),
         EntryId::Key(key) => match rows::orphan_of(key) {
             Some(id) => stored(database, id, limit),
-            None => Ok(result(database, key, None)?.map(|stored| stored.value)),
+            None => Ok(result(database, key, None, None)?.map(|stored| stored.value)),
         },
     }
 }
 
-/// A result; `live_at`: only if it does not expire before that time (Unix seconds).
-pub(crate) fn result(database: &Database, key: &[u8], live_at: Option<f64>) -> Result<Option<StoredResult>, Failure> {
+/// A result; `live_at`: only if it does not expire before that time (Unix seconds); `limit`: only if it is not longer.
+pub(crate) fn result(
+    database: &Database,
+    key: &[u8],
+    live_at: Option<f64>,
+    limit: Option<usize>,
+) -> Result<Option<StoredResult>, Failure> {
     if !schema::has_own(&database.connection)? {
         return Ok(None);
     }
     let mut statement = database.connection.prepare_cached(
         "SELECT value, expires_at FROM animecache_results
-         WHERE key = ?1 AND (?2 IS NULL OR expires_at IS NULL OR expires_at > ?2)",
+         WHERE key = ?1 AND (?2 IS NULL OR expires_at IS NULL OR expires_at > ?2)
+         AND (?3 IS NULL OR length(value) <= ?3)",
     )?;
-    let stored = statement.query_row((key, live_at), |row| {
+    let limit = limit.and_then(|limit| i64::try_from(limit).ok());
+    let stored = statement.query_row((key, live_at, limit), |row| {
         let value = Bytes::copy_from_slice(bytes(row.get_ref(0)?).unwrap_or_default());
         Ok(StoredResult { value, expires_at: number(row.get_ref(1)?) })
     });

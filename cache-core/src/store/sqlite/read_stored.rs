@@ -56,7 +56,7 @@ pub(crate) fn read(database: &Database, reader: &Reader<'_>, id: &EntryId) -> Re
         return orphan(database, id);
     }
     let created_at = "SELECT created_at FROM animecache_results WHERE key = ?1";
-    let Some(result) = bodies::result(database, key, None)? else { return Ok(None) };
+    let Some(result) = bodies::result(database, key, None, None)? else { return Ok(None) };
     let created_at =
         database.connection.prepare_cached(created_at)?.query_row([&key[..]], |row| Ok(number(row.get_ref(0)?)))?;
     Ok(Some(Found::Record(of_value(key, created_at, result.expires_at, result.value))))

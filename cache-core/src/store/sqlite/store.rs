@@ -224,7 +224,7 @@ impl ResultStore for Sqlite {
     async fn get(&self, key: &str) -> Result<Option<StoredResult>> {
         let key = key.to_owned();
         self.read_quickly("reading a result", move |database, reader| {
-            bodies::result(database, key.as_bytes(), Some(reader.now))
+            bodies::result(database, key.as_bytes(), Some(reader.now), Some(StoredResult::MAX_BYTES))
         })
         .await
     }

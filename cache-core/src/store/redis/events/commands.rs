@@ -11,7 +11,7 @@ fn command(command: &[u8]) -> Option<(Command, usize)> {
     name.make_ascii_uppercase();
     Some(match &*name {
         b"SMEMBERS" | b"ZRANGE" | b"ZRANGEBYSCORE" | b"ZREVRANGE" | b"ZREVRANGEBYSCORE" | b"GET" | b"GETEX"
-        | b"HGET" | b"HMGET" | b"HGETALL" => (Command::Read, 1),
+        | b"GETRANGE" | b"HGET" | b"HMGET" | b"HGETALL" => (Command::Read, 1),
         b"MGET" => (Command::Read, usize::MAX),
         b"SET" | b"SETEX" | b"PSETEX" | b"SETNX" | b"HSET" | b"HMSET" | b"HSETNX" | b"RESTORE" => (Command::Written, 1),
         b"SADD" | b"ZADD" => (Command::Joined, 1),
