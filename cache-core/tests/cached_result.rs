@@ -117,8 +117,25 @@ async fn names_and_generics_are_supported() {
     assert_eq!(r#type(cache.results(), [0.5], "y").await.as_deref(), Some("y"));
     let keys: Vec<_> = stored(&memory).await.into_iter().map(|(key, _)| key).collect();
     assert!(keys.iter().all(|key| key.starts_with("result_cache:type:")), "{keys:?}");
-    assert!(keys.iter().any(|key| key.ends_with(r#":[1, "x"]:y"#)), "{keys:?}");
-    assert!(keys.iter().any(|key| key.ends_with(":[0.5]:y")), "{keys:?}");
+    assert!(keys.iter().any(|key| key.ends_with(r#":[1, "x"]:"y""#)), "{keys:?}");
+    assert!(keys.iter().any(|key| key.ends_with(r#":[0.5]:"y""#)), "{keys:?}");
+}
+
+#[cached_result(skip(runs))]
+async fn own(results: &ResultCache, runs: &Runs, first: &str, second: Option<&str>) -> u32 {
+    let _ = (results, first, second);
+    run(runs)
+}
+
+#[tokio::test]
+async fn calls_with_different_arguments_share_nothing() {
+    let ((cache, memory), runs) = (cache(), Runs::default());
+    for (first, second) in [("a:b", None), ("a", Some("b")), ("a:null", None), ("a:b:null", None)] {
+        own(&cache.results(), &runs, first, second).await;
+    }
+    assert_eq!(runs.into_inner(), 4);
+    let keys: Vec<_> = stored(&memory).await.into_iter().map(|(key, _)| key).collect();
+    assert!(keys.iter().any(|key| key.ends_with(r#":"a":"b""#)), "{keys:?}");
 }
 
 struct AniSearch {

@@ -28,7 +28,11 @@ pub fn expand(options: TokenStream, function: TokenStream) -> Result<TokenStream
         .map(|Argument { name, r#type }| quote_spanned!(r#type.span()=> .argument(&#name)));
     let name = LitStr::new(&function.sig.ident.unraw().to_string(), function.sig.ident.span());
     let prefix = options.prefix.unwrap_or(name);
-    let schema = options.schema.map_or_else(|| schema_of(&function), LitStr::into_token_stream);
+    // Only with a schema of another program can a result be shared with it.
+    let (new, schema) = match options.schema {
+        Some(schema) => (quote!(new), schema.into_token_stream()),
+        None => (quote!(distinct), schema_of(&function)),
+    };
     let ttl = options.ttl.map(|ttl| quote!(.ttl(#ttl)));
     let (method, check) = if has_name(output, &["Result"]) {
         (quote!(get_or_try_compute), None)
@@ -45,7 +49,7 @@ pub fn expand(options: TokenStream, function: TokenStream) -> Result<TokenStream
         let #results = ::core::clone::Clone::clone(
             ::core::convert::AsRef::<::cache_core::ResultCache>::as_ref(&#cache)
         );
-        let #call = ::cache_core::Call::new(#prefix, #schema) #ttl #(#keyed)*;
+        let #call = ::cache_core::Call::#new(#prefix, #schema) #ttl #(#keyed)*;
         #results.#method(&#call, async move || -> #output #body).await
     });
     Ok(function.into_token_stream())
@@ -130,13 +134,14 @@ fn is_path_to(expression: &Expr, name: &Ident) -> bool {
 }
 
 /// The schema hash of the function's code and module: functions in two modules may have equal tokens, and mean
-/// different things by the names that they use.
+/// different things by the names that they use. It includes the format of the keys: another one may have equal keys for
+/// other arguments.
 fn schema_of(function: &ItemFn) -> TokenStream {
     let (signature, body) = (&function.sig, &function.block);
     let fingerprint = fingerprint(quote!(#signature #body));
     quote!({
         static SCHEMA: ::std::sync::LazyLock<::std::string::String> = ::std::sync::LazyLock::new(|| {
-            ::cache_core::Call::schema_hash(::core::concat!(::core::module_path!(), " ", #fingerprint))
+            ::cache_core::Call::schema_hash(::core::concat!(::core::module_path!(), " distinct ", #fingerprint))
         });
         &SCHEMA
     })

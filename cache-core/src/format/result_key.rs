@@ -1,4 +1,5 @@
-//! Cache keys of function results, in the format of the pipeline's `@cached_result`.
+//! Cache keys of function results, in the format of the pipeline's `@cached_result`, and in one that tells all arguments
+//! apart.
 
 use serde::Serialize;
 
@@ -7,7 +8,17 @@ use crate::format::python::json;
 use crate::format::python::json::{JsonStyle, Kind};
 use crate::model::key::RESULT_PREFIX;
 
-/// An argument of a cached function, formatted as in Python.
+/// How arguments are written in a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum KeyFormat {
+    /// The pipeline's: texts, numbers and bools as Python's `str()`, anything else as its `json.dumps(sort_keys=True)`.
+    /// Different arguments may have the same key.
+    Pipeline,
+    /// Everything as JSON: quotes tell a text from a number, and its colons from those between arguments.
+    Distinct,
+}
+
+/// An argument of a cached function.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Argument {
     text: String,
@@ -16,10 +27,13 @@ pub(crate) struct Argument {
 }
 
 impl Argument {
-    /// Formats texts, numbers and bools as Python's `str()`, anything else as its `json.dumps(sort_keys=True)`.
-    pub(crate) fn new(value: &(impl Serialize + ?Sized)) -> Result<Self, serde_json::Error> {
-        let (text, kind) = json::plain(value, JsonStyle { ascii: true, compact: false, sorted: true })?;
-        Ok(Self { text, is_none: kind == Kind::None })
+    pub(crate) fn new(value: &(impl Serialize + ?Sized), format: KeyFormat) -> Result<Self, serde_json::Error> {
+        let style = JsonStyle { ascii: format == KeyFormat::Pipeline, compact: false, sorted: true };
+        let (text, is_none) = match format {
+            KeyFormat::Pipeline => json::plain(value, style).map(|(text, kind)| (text, kind == Kind::None))?,
+            KeyFormat::Distinct => (json::dumps(value, style)?.0, false),
+        };
+        Ok(Self { text, is_none })
     }
 }
 
@@ -60,7 +74,7 @@ mod tests {
     use super::*;
 
     fn of(value: impl Serialize) -> Argument {
-        Argument::new(&value).unwrap()
+        Argument::new(&value, KeyFormat::Pipeline).unwrap()
     }
 
     #[test]
@@ -110,6 +124,35 @@ mod tests {
         assert_eq!(parse("result_cache:crawled_page:18878"), ("crawled_page", None, "18878".to_owned()));
         assert_eq!(parse("result_cache:p"), ("p", None, String::new()));
         assert_eq!(ResultKey::parse(b"result_cachet:p:1"), None);
+    }
+
+    #[test]
+    fn distinct_arguments_have_distinct_keys() {
+        let key = |positional: &[Argument], keyword: &[(&str, Argument)]| {
+            result_key("f", "ace6d8c92ebc96ea", positional, keyword)
+        };
+        let of = |value: Value| Argument::new(&value, KeyFormat::Distinct).unwrap();
+        let text = |text: &str| of(text.into());
+        for (written, expected) in [
+            (key(&[text("a:b")], &[]), r#""a:b""#),
+            (key(&[text("a"), text("b")], &[]), r#""a":"b""#),
+            (key(&[text("a\":\"b")], &[]), r#""a\":\"b""#),
+            (key(&[text("x=1")], &[]), r#""x=1""#),
+            (key(&[], &[("x", of(json!(1)))]), "x=1"),
+            (key(&[], &[("x", text("1"))]), r#"x="1""#),
+            (key(&[], &[("x", of(json!(1))), ("y", of(json!(2)))]), "x=1:y=2"),
+            (key(&[of(json!(9))], &[]), "9"),
+            (key(&[of(json!(9.0))], &[]), "9.0"),
+            (key(&[text("9")], &[]), r#""9""#),
+            (key(&[of(json!(true))], &[]), "true"),
+            (key(&[text("True")], &[]), r#""True""#),
+            (key(&[of(Value::Null)], &[]), "null"),
+            (key(&[text("null")], &[]), r#""null""#),
+            (key(&[], &[("x", of(Value::Null))]), "x=null"),
+            (key(&[text("ワンピース")], &[]), r#""ワンピース""#),
+        ] {
+            assert_eq!(written, format!("result_cache:f:ace6d8c92ebc96ea:{expected}"));
+        }
     }
 
     proptest! {

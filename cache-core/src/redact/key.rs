@@ -35,7 +35,8 @@ fn arguments(key: &str) -> Cow<'_, str> {
     let mut last_name = "";
     let mut is_hidden = false;
     for part in key.split(':') {
-        let named = part.split_once('=').filter(|(name, _)| is_name(name));
+        // A text may be quoted.
+        let named = part.trim_start_matches('"').split_once('=').filter(|(name, _)| is_name(name));
         // A secret may contain colons and end with Base64 padding: only the next argument ends it. Named arguments come
         // last, sorted.
         let is_next = |(name, value): (&str, &str)| name > last_name && !value.trim_matches('=').is_empty();
@@ -97,6 +98,10 @@ mod tests {
             ("f:x?token=user:cGFzcw=", "f:x?token=***"),
             ("a=b=c:api_key=", "a=b=c:api_key="),
             ("result_cache:f:1:session=S3CRET:q=a", "result_cache:f:1:session=***"),
+            (r#"f:"token=S3CRET":"a=b":1"#, "f:token=***"),
+            (r#"f:"a=b":"x?token=S3CRET""#, r#"f:"a=b":"x?token=***"#),
+            (r#"f:"https://u:S3CRET@h/x":9"#, r#"f:"https://***@h/x":9"#),
+            (r#"f:token="S3CRET""#, "f:token=***"),
             (
                 r#"f:say "hi:{"Authorization": "Bearer \"S3:CR=ET", "id": "5"}:page=2"#,
                 r#"f:say "hi:{"Authorization": "***", "id": "5"}:page=2"#,

@@ -5,13 +5,13 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::format::hex::sha256_hex;
-use crate::format::result_key::{Argument, result_key};
+use crate::format::result_key::{Argument, KeyFormat, result_key};
 use crate::model::service::DEFAULT_TTL;
 
 /// A function call to cache: function name, schema hash, arguments and TTL.
 ///
-/// The key has the pipeline's format, which joins the arguments as Python's `str()` or `json.dumps` writes them: `1`
-/// and `"1"` have the same key.
+/// The key has one of two formats: the pipeline's ([`Call::new`]), or one that no other program has
+/// ([`Call::distinct`]).
 #[derive(Clone, Debug)]
 pub struct Call<'a> {
     prefix: &'a str,
@@ -20,14 +20,31 @@ pub struct Call<'a> {
     keyword: Vec<(&'a str, Argument)>,
     ttl: Duration,
     has_key: bool,
+    format: KeyFormat,
 }
 
 impl<'a> Call<'a> {
-    /// A call without arguments and with a TTL of [`DEFAULT_TTL`].
+    /// A call of a function that the pipeline has as well, without arguments and with a TTL of [`DEFAULT_TTL`].
     ///
-    /// `prefix` names the function; `schema` identifies its code ([`Call::schema_hash`]).
+    /// `prefix` names the function; `schema` identifies its code ([`Call::schema_hash`]). The key joins the arguments as
+    /// Python's `str()` or `json.dumps` writes them: `1` and `"1"` have the same key. A stored value that Python can read
+    /// is not replaced, even if it is not a result of the expected type.
     pub fn new(prefix: &'a str, schema: &'a str) -> Self {
-        Self { prefix, schema, positional: Vec::new(), keyword: Vec::new(), ttl: DEFAULT_TTL, has_key: true }
+        let (positional, keyword, format) = (Vec::new(), Vec::new(), KeyFormat::Pipeline);
+        Self { prefix, schema, positional, keyword, ttl: DEFAULT_TTL, has_key: true, format }
+    }
+
+    /// As [`Call::new`], for a function that no other program has: different arguments have different keys, if the names
+    /// of keyword arguments are identifiers.
+    ///
+    /// ```
+    /// use cache_core::Call;
+    ///
+    /// let call = Call::distinct("title", "82fce6a05e45281a").argument("9:a").argument(9);
+    /// assert_eq!(call.key().unwrap(), r#"result_cache:title:82fce6a05e45281a:"9:a":9"#);
+    /// ```
+    pub fn distinct(prefix: &'a str, schema: &'a str) -> Self {
+        Self { format: KeyFormat::Distinct, ..Self::new(prefix, schema) }
     }
 
     /// The schema hash of a function's source text: the first 16 hexadecimal digits of its SHA-256.
@@ -68,12 +85,17 @@ impl<'a> Call<'a> {
         self.prefix
     }
 
+    /// Whether the pipeline has the function as well.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.format == KeyFormat::Pipeline
+    }
+
     pub(crate) fn time_to_live(&self) -> Duration {
         self.ttl
     }
 
     fn written(&mut self, value: &impl Serialize) -> Option<Argument> {
-        Argument::new(value)
+        Argument::new(value, self.format)
             .inspect_err(|error| {
                 self.has_key = false;
                 tracing::warn!(prefix = self.prefix, %error, "argument cannot be serialized; not caching this call");

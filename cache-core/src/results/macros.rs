@@ -24,8 +24,7 @@
 /// and `DeserializeOwned`. Neither [`None`] nor errors are stored. See
 /// [`ResultCache::get_or_compute`](crate::ResultCache::get_or_compute) for details.
 ///
-/// The key contains the values of all arguments, in their order, in the format of the pipeline: they must implement
-/// `Serialize`, too.
+/// The key contains the values of all arguments, in their order, as JSON: they must implement `Serialize`, too.
 ///
 /// # Options
 /// - `ttl = "24h"`: the TTL, in the format of [humantime](https://docs.rs/humantime); 24 hours by default. Or an
@@ -37,7 +36,8 @@
 /// - `cache = context.results()`: the cache, as a value that implements `AsRef<ResultCache>`; by default the first
 ///   argument that is a [`Cache`](crate::Cache) or a [`ResultCache`](crate::ResultCache), or a reference to one. That
 ///   argument is not part of the key.
-/// - `schema = "82fce6a05e45281a"`: the schema hash, to share results with a function in Python, say. By default it is
+/// - `schema = "82fce6a05e45281a"`: the schema hash of a function in Python, to share results with it. The key is the
+///   pipeline's, in which some different arguments are equal ([`Call::new`](crate::Call::new)). By default the schema is
 ///   the hash of the function's code and module, so that results are not used any more when the function changes.
 ///   Formatting changes do not change the hash, nor do changes of functions that it calls.
 ///
