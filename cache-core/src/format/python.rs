@@ -1,4 +1,5 @@
 //! Python-compatible formatting of values (`str`, `json.dumps`).
 
 pub(crate) mod json;
+pub(crate) mod loads;
 pub(crate) mod repr;

@@ -99,7 +99,7 @@ impl ResultCache {
             }
             return result;
         };
-        let mut lookup = Lookup::new(&self.core, call.prefix(), key);
+        let mut lookup = Lookup::new(&self.core, call, key);
         let leader = match self.mode {
             CacheMode::Default => match lookup.find().await {
                 Ok((value, json)) => {

@@ -5,17 +5,19 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error as _};
 
 use crate::clock;
 use crate::error::error_chain;
 use crate::format::python::json;
 use crate::format::python::json::{JsonStyle, Kind};
+use crate::format::python::loads::{Loaded, loads};
 use crate::model::generation::Generation;
 use crate::model::service::ServiceName;
 use crate::model::stats::{Counters, Scope};
 use crate::model::stored::StoredResult;
 use crate::redact::{Redacted, Secrets};
+use crate::results::call::Call;
 use crate::runtime::guarded_store::GuardedStore;
 use crate::runtime::shared::CacheShared;
 use crate::runtime::single_flight::{Leader, Role, WaitBudget};
@@ -37,6 +39,10 @@ pub(crate) struct Lookup<'a> {
     is_available: bool,
     /// The generation of the key when the computation began.
     generation: Option<Generation>,
+    /// Whether the pipeline has the function as well.
+    is_shared: bool,
+    /// Whether the stored value stays: it is useful to the pipeline.
+    keeps_stored: bool,
 }
 
 /// Outcome of a lookup.
@@ -51,7 +57,8 @@ enum LookupOutcome<T> {
 }
 
 impl<'a> Lookup<'a> {
-    pub(crate) fn new(core: &'a CacheShared, prefix: &'a str, key: &'a str) -> Self {
+    pub(crate) fn new(core: &'a CacheShared, call: &Call<'a>, key: &'a str) -> Self {
+        let prefix = call.prefix();
         let scope = Scope::Result(prefix.to_owned());
         let store = core.store.with_failure_hook({
             let (counters, scope) = (Arc::clone(&core.stats), scope.clone());
@@ -74,12 +81,14 @@ impl<'a> Lookup<'a> {
             budget: WaitBudget::default(),
             is_available: true,
             generation: None,
+            is_shared: call.is_shared(),
+            keeps_stored: false,
         }
     }
 
     /// Returns the stored result with its JSON. If it has to be computed, returns the leader of its waiters, if waiting
     /// is possible.
-    pub(crate) async fn find<T: DeserializeOwned>(&mut self) -> Result<(T, Bytes), Option<Leader>> {
+    pub(crate) async fn find<T: Serialize + DeserializeOwned>(&mut self) -> Result<(T, Bytes), Option<Leader>> {
         let mut leader: Option<Leader> = None;
         loop {
             let has_nothing = match self.query().await {
@@ -126,7 +135,7 @@ impl<'a> Lookup<'a> {
     /// Stores a result that was computed within `computed_in`. Returns whether it was stored.
     pub(crate) async fn store(&self, value: Bytes, ttl: Duration, computed_in: Duration) -> bool {
         let bytes = value.len() as u64;
-        if bytes > self.core.largest_entry.min(StoredResult::MAX_BYTES as u64) {
+        if self.keeps_stored || bytes > self.core.largest_entry.min(StoredResult::MAX_BYTES as u64) {
             return false;
         }
         let (key, Some(generation)) = (self.key, self.generation) else { return false };
@@ -141,7 +150,7 @@ impl<'a> Lookup<'a> {
         is_stored
     }
 
-    async fn query<T: DeserializeOwned>(&mut self) -> LookupOutcome<T> {
+    async fn query<T: Serialize + DeserializeOwned>(&mut self) -> LookupOutcome<T> {
         let start = Instant::now();
         let key = self.key;
         let answer = self.store.call("result", |store| async move { store.get(key).await }).await;
@@ -152,8 +161,8 @@ impl<'a> Lookup<'a> {
                 LookupOutcome::Unavailable
             }
             Some(None) => LookupOutcome::Miss,
-            Some(Some(stored)) => match serde_json::from_slice(&stored.value) {
-                Ok(value) if !is_null(&stored.value) && has_exact_integers(&stored.value) => {
+            Some(Some(stored)) => match loads(&stored.value) {
+                Loaded::Value(value) if !is_null(&stored.value) => {
                     let bytes = stored.value.len() as u64;
                     self.count(Counters { hits: 1, bytes, ..self.elapsed() });
                     let ttl_left = stored.expires_at.map(|at| (at - clock::now()).max(0.0));
@@ -161,7 +170,9 @@ impl<'a> Lookup<'a> {
                     tracing::debug!(service = %self.service(), prefix = self.prefix, key = ?self.shown_key(), ttl_left, bytes, seconds, "hit");
                     LookupOutcome::Found(value, stored.value)
                 }
-                _ => {
+                loaded => {
+                    let is_useful = matches!(loaded, Loaded::OtherType) && !is_null(&stored.value);
+                    self.keeps_stored = self.is_shared && is_useful;
                     self.count(Counters { errors: 1, ..Counters::default() });
                     let (error, seconds) =
                         ("cannot deserialize the stored result", self.started.elapsed().as_secs_f64());
@@ -195,28 +206,6 @@ impl<'a> Lookup<'a> {
     }
 }
 
-/// Whether every integer of a JSON text fits into 64 bits. Python writes any; others would be rounded.
-fn has_exact_integers(json: &[u8]) -> bool {
-    let (mut is_string, mut is_escaped) = (false, false);
-    let mut outside = Vec::with_capacity(json.len());
-    for byte in json {
-        let was_string = is_string;
-        match byte {
-            _ if is_escaped => is_escaped = false,
-            b'\\' if is_string => is_escaped = true,
-            b'"' => is_string = !is_string,
-            _ => {}
-        }
-        outside.push(if was_string || is_string { b' ' } else { *byte });
-    }
-    let is_part = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'-' | b'+' | b'.' | b'e' | b'E');
-    outside.split(|byte| !is_part(byte)).all(|token| {
-        let Ok(token) = std::str::from_utf8(token) else { return false };
-        let is_integer = token.trim_start_matches('-').bytes().all(|byte| byte.is_ascii_digit());
-        token.len() < 19 || !is_integer || token.parse::<i64>().is_ok() || token.parse::<u64>().is_ok()
-    })
-}
-
 fn is_null(json: &[u8]) -> bool {
     json.trim_ascii() == b"null"
 }
@@ -226,27 +215,13 @@ pub(crate) fn encode<T: Serialize + DeserializeOwned>(value: &T) -> Option<Bytes
     let written = json::dumps(value, JsonStyle { ascii: false, compact: false, sorted: false });
     let checked = written.and_then(|(text, kind)| match kind {
         Kind::None => Ok(None),
-        _ => serde_json::from_str::<T>(&text).map(|_| Some(text.into())),
+        _ => match loads::<T>(text.as_bytes()) {
+            Loaded::Value(_) => Ok(Some(text.into())),
+            Loaded::OtherType | Loaded::Invalid => Err(serde_json::Error::custom("not readable as its own type")),
+        },
     });
     checked.unwrap_or_else(|error| {
         tracing::warn!(r#type = std::any::type_name::<T>(), %error, "cannot serialize the result; not caching it");
         None
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use rstest::rstest;
-
-    #[rstest]
-    #[case(r#"{"id": 18446744073709551615, "low": -9223372036854775808}"#, true)]
-    #[case(r#"{"id": 18446744073709551616}"#, false)]
-    #[case("[123456789012345678901234567890]", false)]
-    #[case("-9223372036854775809", false)]
-    #[case("[1.234567890123456789012345, 1e30]", true)]
-    #[case(r#"{"text": "\" 123456789012345678901234567890"}"#, true)]
-    fn integers_beyond_64_bits_are_recognized(#[case] json: &str, #[case] is_exact: bool) {
-        assert_eq!(has_exact_integers(json.as_bytes()), is_exact);
-    }
 }

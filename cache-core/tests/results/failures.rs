@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cache_core::{Cache, Config, RedisUrl};
+use cache_core::{Cache, Call, Config, RedisUrl};
 use rstest::rstest;
 
 use crate::redis_server::RedisServer;
@@ -13,7 +13,7 @@ use crate::{Function, On, anime, call, redis};
 #[tokio::test]
 async fn unreadable_result_is_computed_again_and_replaced(
     #[values(On::Memory, On::Redis, On::Sqlite)] on: On,
-    #[values(&b""[..], b"null", b" null\n", b"{", b"{}", b"[1]", b"NaN", b"\xff\xfe", b"{\"title\": \"x\"} tail")]
+    #[values(&b""[..], b"null", b" null\n", b"{", b"nan", b"\xff\xfe", b"{\"title\": \"x\"} tail")]
     damaged: &'static [u8],
 ) {
     let subject = on.open().await;
@@ -25,6 +25,39 @@ async fn unreadable_result_is_computed_again_and_replaced(
         assert_eq!(result, Some(anime()));
     }
     assert_eq!(function.runs(), 1);
+}
+
+/// Another type may be an error of this side: the pipeline still uses the value.
+#[rstest]
+#[tokio::test]
+async fn value_of_another_type_is_kept_if_it_is_shared(
+    #[values(On::Memory, On::Redis, On::Sqlite)] on: On,
+    #[values(&b"{}"[..], b"[1]", b"NaN", b"123456789012345678901234567890")] other: &'static [u8],
+) {
+    let subject = on.open().await;
+    let own = Call::distinct("anisearch_anime", "82fce6a05e45281a").argument("18878,dan-da-dan");
+    for (call, runs) in [(call(), 2), (own, 1)] {
+        let key = call.key().unwrap();
+        subject.store.set(&key, other.into(), Duration::from_secs(60)).await.unwrap();
+        let function = Function::default();
+        for _ in 0..2 {
+            let result = subject.results.get_or_compute(&call, || function.returns(Some(anime()))).await;
+            assert_eq!(result, Some(anime()));
+        }
+        assert_eq!(function.runs(), runs);
+        let is_kept = subject.store.get(&key).await.unwrap().unwrap().value == other;
+        assert_eq!(is_kept, runs == 2);
+    }
+}
+
+#[rstest]
+#[tokio::test]
+async fn numbers_that_python_writes_as_words_are_read(#[values(On::Memory, On::Redis, On::Sqlite)] on: On) {
+    let subject = on.open().await;
+    let key = call().key().unwrap();
+    subject.store.set(&key, "[NaN, -Infinity, 7.5]".into(), Duration::from_secs(60)).await.unwrap();
+    let scores: Vec<f64> = subject.results.get_or_compute(&call(), || async { panic!("stored") }).await;
+    assert!(scores[0].is_nan() && scores[1..] == [f64::NEG_INFINITY, 7.5], "{scores:?}");
 }
 
 #[rstest]
