@@ -19,7 +19,7 @@ use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, V
 use clap_complete::Shell;
 
 use crate::cli::enrich::{EnrichArgs, WarmArgs};
-use crate::cli::selectors::{Selectors, duration, service};
+use crate::cli::selectors::{Selectors, duration, service, size};
 use crate::cli::tls::TlsArgs;
 use crate::cli::ttl::lifetime;
 use crate::output::style::ColorChoice;
@@ -158,6 +158,13 @@ pub enum Command {
     /// Requires --yes or --dry-run if there is no terminal.
     #[command(override_usage = examples::TTL_USAGE, after_help = examples::TTL)]
     Ttl(TtlArgs),
+    /// Put back what the last flush or TTL change took
+    ///
+    /// flush and ttl save entries to a private file before they change them. undo shows what it can restore, asks for
+    /// confirmation, and restores the entries with the TTL that would be left. Entries that were stored meanwhile are
+    /// kept. It can be repeated, also after flush or undo was interrupted. Never falls back to SQLite.
+    #[command(after_help = examples::UNDO)]
+    Undo(UndoArgs),
     /// Fetch one anime through the cache twice and compare the two passes
     ///
     /// The cold pass fetches what is not cached, within the rate limits of the services. The warm pass must be served
@@ -272,6 +279,32 @@ pub struct ConfirmArgs {
     /// Change at most N entries
     #[arg(long, value_name = "N")]
     pub limit: Option<usize>,
+    /// Do not write an undo file
+    #[arg(long)]
+    pub no_undo: bool,
+    /// Refuse a change whose undo file would be larger than SIZE
+    #[arg(long, value_name = "SIZE", default_value = "1GiB", value_parser = size, conflicts_with = "no_undo")]
+    pub undo_limit: u64,
+}
+
+/// Options of `undo`.
+#[derive(Args, Debug)]
+pub struct UndoArgs {
+    /// Undo file [default: the one of the last change of this cache]
+    #[arg(value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// List undo files, the newest first
+    #[arg(long, conflicts_with_all = ["file", "dry_run", "yes", "prune"])]
+    pub list: bool,
+    /// Show what would be restored without changing anything
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Skip the confirmation prompt
+    #[arg(long, short)]
+    pub yes: bool,
+    /// Remove undo files that are older than 7 days, and the oldest of more than 5 GiB
+    #[arg(long, conflicts_with_all = ["file", "dry_run", "yes"])]
+    pub prune: bool,
 }
 
 /// Options of `flush`.
@@ -279,10 +312,6 @@ pub struct ConfirmArgs {
 pub struct FlushArgs {
     #[command(flatten)]
     pub confirm: ConfirmArgs,
-    /// Do not write an undo file
-    // Hidden, since no command writes one yet.
-    #[arg(long, hide = true)]
-    pub no_undo: bool,
     #[command(flatten)]
     pub selectors: Selectors,
 }

@@ -18,6 +18,7 @@ pub(crate) mod signals;
 pub(crate) mod stats;
 pub(crate) mod ttl;
 pub(crate) mod tui;
+pub(crate) mod undo;
 pub(crate) mod warm;
 pub(crate) mod watch;
 
@@ -75,6 +76,7 @@ async fn dispatch(session: &Session, command: Command) -> anyhow::Result<Exit> {
         Command::Show(args) => show::run(session, &args).await,
         Command::Flush(args) => flush::run(session, &args).await,
         Command::Ttl(args) => ttl::run(session, &args).await,
+        Command::Undo(args) => undo::run(session, &args).await,
         Command::Enrich(args) => enrich::run(session, &args).await,
         Command::Warm(args) => warm::run(session, &args).await,
         Command::Watch(args) => watch::run(session, &args).await,

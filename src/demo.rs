@@ -11,6 +11,7 @@ pub(crate) mod responses;
 pub mod server;
 pub(crate) mod services;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,7 +29,14 @@ use crate::demo::model::{DAY, Outcome, StoredExample};
 pub struct Demo {
     /// The cache.
     pub store: Arc<dyn Inspect>,
-    _directory: TempDir,
+    directory: TempDir,
+}
+
+impl Demo {
+    /// The directory of the cache, which is deleted with it.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
 }
 
 /// The titles of the demo.
@@ -45,7 +53,7 @@ pub async fn cache(services: ServiceRegistry) -> anyhow::Result<Demo> {
     let file = directory.path().join("http_cache.db");
     let store = Sqlite::open(&file, services, IfMissing::Create).await.context("cannot create the demo cache")?;
     fill(&store).await.context("cannot fill the demo cache")?;
-    Ok(Demo { store: Arc::new(store), _directory: directory })
+    Ok(Demo { store: Arc::new(store), directory })
 }
 
 /// Fills a store.

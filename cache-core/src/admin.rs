@@ -3,6 +3,7 @@
 pub mod apply;
 pub mod archive;
 pub mod plan;
+pub mod recorder;
 pub mod select;
 pub mod stats;
 pub mod undo;

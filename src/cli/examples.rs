@@ -82,6 +82,17 @@ Examples:
   # Delete every function result without asking
   animecache flush --prefix result_cache --yes";
 
+pub(crate) const UNDO: &str = "\
+Examples:
+  # Show what would be restored
+  animecache undo --dry-run
+
+  # Undo the last change of this cache without asking
+  animecache undo --yes
+
+  # List the changes that can be undone
+  animecache undo --list";
+
 pub(crate) const TTL_USAGE: &str =
     "animecache ttl [OPTIONS] <--set <DURATION>|--extend <DURATION>|--persist> <SELECTORS>";
 

@@ -174,7 +174,7 @@ fn state(text: &str) -> Result<EntryState, String> {
         .ok_or_else(|| format!("expected one of {}", EntryState::ALL.map(EntryState::name).join(", ")))
 }
 
-fn size(text: &str) -> Result<u64, String> {
+pub(crate) fn size(text: &str) -> Result<u64, String> {
     text.parse::<bytesize::ByteSize>()
         .map(|size| size.as_u64())
         .map_err(|_| "expected a size such as 1MiB or 300kB".into())

@@ -82,15 +82,15 @@ fn read_answer(question: &str) -> std::io::Result<String> {
     Ok(line)
 }
 
-/// A plan as text; `action` is what it does to the entries: `delete`.
-pub(crate) fn text(plan: &Plan, action: &str, style: Style) -> String {
+/// A plan as text; `action` is what it does to the entries: `delete`, `undo` the estimated size of the undo file.
+pub(crate) fn text(plan: &Plan, (action, undo): (&str, u64), style: Style) -> String {
     let mut out = String::new();
     // Writing to a String cannot fail.
-    let _ = write_plan(&mut out, plan, action, style);
+    let _ = write_plan(&mut out, plan, (action, undo), style);
     out
 }
 
-fn write_plan(out: &mut String, plan: &Plan, action: &str, style: Style) -> std::fmt::Result {
+fn write_plan(out: &mut String, plan: &Plan, (action, undo): (&str, u64), style: Style) -> std::fmt::Result {
     let entries = plan.targets.len() as u64;
     if plan.being_written > 0 {
         writeln!(out, "{} left out: still being written", human::entries(plan.being_written))?;
@@ -119,6 +119,9 @@ fn write_plan(out: &mut String, plan: &Plan, action: &str, style: Style) -> std:
     if let (Some(oldest), Some(newest)) = (plan.oldest, plan.newest) {
         let now = clock::now();
         writeln!(out, "\n  Oldest: {} ago · newest: {} ago", duration(now - oldest), duration(now - newest))?;
+    }
+    if undo > 0 {
+        writeln!(out, "\n  Undo file: about {}", bytes(undo))?;
     }
     Ok(())
 }

@@ -26,7 +26,7 @@ pub(crate) async fn run(session: &Session) -> anyhow::Result<Exit> {
     let is_reached = if session.global.demo {
         let demo = demo::cache(session.settings.cache.services.clone()).await?;
         let store = Arc::clone(&demo.store);
-        let cache = OpenCache { store, is_fallback: false, server: None, _demo: Some(demo) };
+        let cache = OpenCache { store, is_fallback: false, server: None, demo: Some(demo) };
         examine(&mut report, &cache, session.global.read_only).await;
         true
     } else if !session.settings.problems.is_empty() {
@@ -47,7 +47,7 @@ pub(crate) async fn run(session: &Session) -> anyhow::Result<Exit> {
         // Without a fallback, which would hide the error.
         match cache_core::open(&session.settings.cache, session.options(WhenUnreachable::Fail)).await {
             Ok(Opened { store, .. }) => {
-                let cache = OpenCache { store, is_fallback: false, server: None, _demo: None };
+                let cache = OpenCache { store, is_fallback: false, server: None, demo: None };
                 examine(&mut report, &cache, session.global.read_only).await;
                 true
             }

@@ -34,7 +34,6 @@ pub(crate) async fn run(session: &Session, args: &FlushArgs) -> anyhow::Result<E
 #[derive(Serialize)]
 struct FlushOutput {
     deleted: Deleted,
-    undo_file: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -45,6 +44,6 @@ struct Deleted {
 
 impl FlushOutput {
     fn new(report: &Report) -> Self {
-        Self { deleted: Deleted { entries: report.done.entries, keys: report.done.keys }, undo_file: None }
+        Self { deleted: Deleted { entries: report.done.entries, keys: report.done.keys } }
     }
 }

@@ -2,7 +2,7 @@
 
 use cache_core::admin::apply::Report;
 use cache_core::admin::plan::Plan;
-use cache_core::error_chain;
+use cache_core::{Error, error_chain};
 
 use crate::commands::session::Session;
 use crate::exit::{self, Exit};
@@ -60,6 +60,8 @@ impl Outcome {
         let is_partial = report.is_interrupted || is_lost || done.changed_meanwhile > 0 || plan.being_written > 0;
         let exit = match &report.error {
             Some(error) if done.entries == 0 && error.is_temporary() => Exit::Unreachable,
+            // What cannot be saved is not changed.
+            Some(Error::File { .. }) => Exit::Partial,
             Some(_) if done.entries == 0 => Exit::Fault,
             Some(_) => Exit::Partial,
             None if is_partial => Exit::Partial,

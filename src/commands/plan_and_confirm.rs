@@ -1,5 +1,6 @@
 //! The path of every command that changes many entries: plan, confirm, apply, report.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -14,6 +15,7 @@ use crate::cli::selectors::Selectors;
 use crate::commands::confirm::{Answer, LeftOut, Matched, OfBackend, OfService, ask};
 use crate::commands::outcome::{Outcome, Words};
 use crate::commands::session::Session;
+use crate::commands::undo::undo_file::{self, UndoFile};
 use crate::commands::{confirm, short_id, signals};
 use crate::exit::Exit;
 use crate::output::progress::{Bar, Unit};
@@ -42,6 +44,7 @@ struct Output<J> {
     matched: Matched,
     #[serde(flatten)]
     of_command: J,
+    undo_file: Option<String>,
     failed: u64,
     changed_meanwhile: u64,
     gone: u64,
@@ -61,7 +64,8 @@ pub(crate) async fn run<J: Serialize>(session: &Session, request: &Request<'_, J
     let started = Instant::now();
     let cache = session.open_to_change().await?;
     let stop = signals::stop_flag()?;
-    let output = |plan: &Plan, report: &Report| Output {
+    let output = |plan: &Plan, report: &Report, undo_file: Option<&Path>| Output {
+        undo_file: undo_file.map(|path| path.display().to_string()),
         dry_run: request.args.dry_run,
         matched: Matched::from_plan(plan),
         of_command: (request.json)(report),
@@ -84,26 +88,37 @@ pub(crate) async fn run<J: Serialize>(session: &Session, request: &Request<'_, J
     };
     let entries = human::entries(plan.targets.len() as u64);
     let question = (request.question)(&entries, &plan.store.backend.to_string());
-    let end = confirm(session, &plan, request.args, words, &question, &output(&plan, &Report::default())).await?;
+    let estimate = undo_file::check_size(&plan, request.change, request.args)?;
+    let end = confirm(session, &plan, request.args, words, &question, (&output(&plan, &Report::default(), None), estimate)).await?;
     if let Some(exit) = end {
         return Ok(exit);
     }
+    let undo = if request.args.no_undo {
+        None
+    } else {
+        Some(UndoFile::create(&cache, &plan, request.command, request.change, request.args)?)
+    };
     let report = {
         let bar = Bar::new(words.doing, Unit::Entries, session.global.quiet);
-        apply(&cache.store, &plan, request.change, None, &stop, |progress| bar.show(progress, words.done)).await
+        let record = undo.as_ref().map(UndoFile::record);
+        apply(&cache.store, &plan, request.change, record, &stop, |progress| bar.show(progress, words.done)).await
     };
     let is_same_store = cache.store.identity().await.is_ok_and(|now| now.is_same(&plan.store));
     let outcome = Outcome::new(&report, &plan, is_same_store, words);
     let elapsed = human::elapsed(started.elapsed());
     let line = format!("{} in {} in {elapsed}", (request.line)(&report), plan.store.backend);
     outcome.tell(session);
+    let undo_file = undo.and_then(|undo| undo.finish(session));
+    if undo_file.is_some() && cache.demo.is_none() {
+        session.note("To undo this, run 'animecache undo'");
+    }
     if request.change == Change::Remove
         && let Some(free) = cache.store.info().await.ok().and_then(|info| info.free_bytes).filter(|free| *free > 0)
     {
         session.note(&format!("{} of the file are free for new entries", human::bytes(free)));
     }
     let printed = if session.global.json {
-        output::write_json(&output(&plan, &report))
+        output::write_json(&output(&plan, &report, undo_file.as_deref()))
     } else if outcome.has_result {
         output::write(format!("{}\n", safe::line(&line)).as_bytes()).map_err(anyhow::Error::from)
     } else {
@@ -145,21 +160,21 @@ async fn confirm(
     args: &ConfirmArgs,
     words: Words,
     question: &str,
-    unchanged: &impl Serialize,
+    (unchanged, estimate): (&impl Serialize, u64),
 ) -> anyhow::Result<Option<Exit>> {
     let is_empty = plan.targets.is_empty();
     if is_empty || args.dry_run {
         if session.global.json {
             output::write_json(unchanged)?;
         } else {
-            output::write(confirm::text(plan, words.action, session.style).as_bytes())?;
+            output::write(confirm::text(plan, (words.action, estimate), session.style).as_bytes())?;
         }
         return Ok(Some(if is_empty { Exit::NothingMatched } else { Exit::Done }));
     }
     if args.yes {
         return Ok(None);
     }
-    output::print_error(confirm::text(plan, words.action, session.style).trim_end());
+    output::print_error(confirm::text(plan, (words.action, estimate), session.style).trim_end());
     Ok(match ask(question).await? {
         Answer::Yes => None,
         Answer::No(exit) => {

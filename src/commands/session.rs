@@ -29,7 +29,7 @@ pub(crate) struct OpenCache {
     /// What the server was when the cache was opened.
     pub(crate) server: Option<Box<Capabilities>>,
     /// Deletes the demo cache when dropped.
-    pub(crate) _demo: Option<Demo>,
+    pub(crate) demo: Option<Demo>,
 }
 
 impl Session {
@@ -77,7 +77,7 @@ impl Session {
         if self.global.demo {
             let demo = demo::cache(config.services.clone()).await?;
             let store = if self.global.read_only { read_only(&demo) } else { Arc::clone(&demo.store) };
-            return Ok(OpenCache { store, is_fallback: false, server: None, _demo: Some(demo) });
+            return Ok(OpenCache { store, is_fallback: false, server: None, demo: Some(demo) });
         }
         self.check_settings()?;
         let opened = cache_core::open(config, options).await;
@@ -94,7 +94,7 @@ impl Session {
             output::print_error(&safe::line(&format!("Redis connection failed: {reason}. Falling back to SQLite")));
         }
         let server = store.health().await.server.filter(|_| fallback.is_none());
-        Ok(OpenCache { store, is_fallback: fallback.is_some(), server, _demo: None })
+        Ok(OpenCache { store, is_fallback: fallback.is_some(), server, demo: None })
     }
 
     pub(crate) fn options(&self, when_unreachable: WhenUnreachable) -> OpenOptions {

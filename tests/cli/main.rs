@@ -26,6 +26,7 @@ mod settings;
 mod stats_ls_show;
 mod terminal;
 mod tls;
+mod undoing;
 mod upstream;
 mod warm;
 mod watching;

@@ -18,6 +18,9 @@ use crate::store::inspect::{Inspect, READER_GRACE};
 /// The number of entries that one batch changes: few enough to stop soon, enough to make round trips cheap.
 pub const BATCH: usize = 100;
 
+/// The number of entries that are kept at once: each time, the file is written to the disk.
+const KEPT: usize = 2_000;
+
 /// The number of concurrent changes if each entry is changed by itself.
 const CONCURRENCY: usize = 32;
 
@@ -67,14 +70,17 @@ pub async fn apply(
     let mut bodies = BodyQueue { store, identity: &plan.store, waiting: VecDeque::new() };
     let total = plan.targets.len() as u64;
     let mut done = 0;
-    for batch in plan.targets.chunks(BATCH) {
+    for (number, batch) in plan.targets.chunks(BATCH).enumerate() {
         if stop.load(Ordering::Relaxed) {
             report.is_interrupted = true;
             break;
         }
         let kept = match record {
-            Some(record) => record.keep(store, batch).await,
-            None => Ok(()),
+            Some(record) if number % (KEPT / BATCH) == 0 => {
+                let first = number * BATCH;
+                record.keep(store, &plan.targets[first..plan.targets.len().min(first + KEPT)]).await
+            }
+            _ => Ok(()),
         };
         match kept {
             Ok(()) => apply_batch(store, &plan.store, change, batch, &mut report).await,
