@@ -89,7 +89,9 @@ pub(crate) async fn run<J: Serialize>(session: &Session, request: &Request<'_, J
     let entries = human::entries(plan.targets.len() as u64);
     let question = (request.question)(&entries, &plan.store.backend.to_string());
     let estimate = undo_file::check_size(&plan, request.change, request.args)?;
-    let end = confirm(session, &plan, request.args, words, &question, (&output(&plan, &Report::default(), None), estimate)).await?;
+    let end =
+        confirm(session, &plan, request.args, words, &question, (&output(&plan, &Report::default(), None), estimate))
+            .await?;
     if let Some(exit) = end {
         return Ok(exit);
     }

@@ -61,11 +61,7 @@ impl RecordBatch for Recorder {
     }
 }
 
-async fn save_expiries(
-    store: &Arc<dyn Inspect>,
-    ids: &[EntryId],
-    writer: &mut ArchiveWriter<File>,
-) -> Result<()> {
+async fn save_expiries(store: &Arc<dyn Inspect>, ids: &[EntryId], writer: &mut ArchiveWriter<File>) -> Result<()> {
     let reads: Vec<_> = ids.iter().map(|id| summary(Arc::clone(store), id.clone())).collect();
     let mut summaries = stream::iter(reads).buffered(CONCURRENCY);
     while let Some(found) = summaries.next().await {

@@ -86,8 +86,7 @@ impl UndoDirectory {
         for file in self.files()? {
             total += file.bytes;
             if file.age > KEEP.as_secs_f64() || total > TOTAL {
-                std::fs::remove_file(&file.path)
-                    .with_context(|| format!("cannot remove {}", file.path.display()))?;
+                std::fs::remove_file(&file.path).with_context(|| format!("cannot remove {}", file.path.display()))?;
                 removed += 1;
             }
         }
