@@ -88,7 +88,7 @@ impl GuardedStore {
         }
         let permit = self.write_breaker.try_acquire(now()).ok()?;
         let answer = self.within_timeout(operation, question(Arc::clone(&self.store))).await;
-        self.record_write(operation, &answer, permit);
+        Self::record_write(operation, &answer, permit);
         answer.ok()
     }
 
@@ -128,7 +128,7 @@ impl GuardedStore {
     }
 
     /// Records the outcome of a write. One refusal may be a coincidence, too: memory may be short for one entry only.
-    fn record_write<T>(&self, operation: &'static str, answer: &Result<T>, permit: CallPermit<'_>) {
+    fn record_write<T>(operation: &'static str, answer: &Result<T>, permit: CallPermit<'_>) {
         let Err(error) = answer else { return permit.record_success() };
         let refuses_all = matches!(error, Error::Refused { scope: RefusalScope::Writes, .. });
         if !refuses_all && !is_store_failure(error) {
@@ -144,7 +144,7 @@ impl GuardedStore {
     async fn step<T>(&self, operation: &'static str, answer: impl Future<Output = Result<T>>) -> Result<T> {
         let answer = self.within_timeout(operation, answer).await;
         if let Ok(permit) = self.write_breaker.try_acquire(now()) {
-            self.record_write(operation, &answer, permit);
+            Self::record_write(operation, &answer, permit);
         }
         answer
     }

@@ -51,7 +51,7 @@ pub(crate) async fn renew(
     let renewed = match commands(connection, id, entry, done, ttl) {
         Some(mut pipe) => match connection.pipeline("renewing an entry", &mut pipe).await {
             Ok(answers) => {
-                let refusal = answers.iter().filter_map(|answer| answer.as_ref().err()).find(is_refusal);
+                let refusal = answers.iter().filter_map(|answer| answer.as_ref().err()).find(|error| is_refusal(error));
                 match refusal {
                     Some(error) => Err(connection.explain("renewing an entry", error.clone())),
                     // The last command sets the TTL of the head.
@@ -66,7 +66,7 @@ pub(crate) async fn renew(
     renewed.unwrap_or(false)
 }
 
-fn is_refusal(error: &&RedisError) -> bool {
+fn is_refusal(error: &RedisError) -> bool {
     error.code() != Some("WRONGTYPE")
 }
 

@@ -12,11 +12,11 @@ use crate::store::redis::connection::Connection;
 use crate::store::redis::{heads, reply};
 
 /// The maximum number of responses under one cache key. The oldest are deleted.
-const MAX_VARIANTS: usize = 32;
+const MAX_VARIANTS: u8 = 32;
 
 /// Deletes the oldest responses of an index with more than that number of `members`.
 pub(crate) async fn limit(connection: &Connection, layout: StorageLayout, index: &[u8], members: &Value) -> Result<()> {
-    if reply::int(members).is_none_or(|members| members <= MAX_VARIANTS as i64) {
+    if reply::int(members).is_none_or(|members| members <= i64::from(MAX_VARIANTS)) {
         return Ok(());
     }
     let mut members = Pipeline::new();
@@ -61,6 +61,6 @@ async fn oldest(connection: &Connection, layout: StorageLayout, mut ids: Vec<Uui
         stored.sort_by(|(a, _), (b, _)| a.total_cmp(b));
         ids = stored.into_iter().map(|(_, id)| id).collect();
     }
-    ids.truncate(ids.len().saturating_sub(MAX_VARIANTS));
+    ids.truncate(ids.len().saturating_sub(usize::from(MAX_VARIANTS)));
     Ok(ids)
 }
