@@ -136,7 +136,7 @@ pub async fn restore<R: BufRead + Send>(
     stop: &AtomicBool,
     mut progress: impl FnMut(&UndoReport),
 ) -> UndoReport {
-    let mut report = UndoReport::default();
+    let (mut report, since) = (UndoReport::default(), reader.header().created_at);
     let mut running = FuturesUnordered::new();
     loop {
         report.is_interrupted = stop.load(Ordering::Relaxed);
@@ -160,10 +160,10 @@ pub async fn restore<R: BufRead + Send>(
             }
         };
         if is_whole {
-            running.push(restore_one(Arc::clone(store), record, start));
+            running.push(restore_one(Arc::clone(store), since, record, start));
         } else {
             let before = reader.totals().bytes;
-            let outcome = restore_long(store, &record, start, reader).await;
+            let outcome = restore_long(store, since, &record, start, reader).await;
             report.add(reader.totals().bytes - before, outcome);
         }
         while running.len() >= CONCURRENCY
@@ -196,18 +196,19 @@ fn start_of_body<R: BufRead>(reader: &mut ArchiveReader<R>) -> Result<(Vec<Bytes
     Ok((start, false))
 }
 
-async fn restore_one(store: Arc<dyn Inspect>, record: Record, body: Vec<Bytes>) -> (u64, Result<Restored>) {
+async fn restore_one(store: Arc<dyn Inspect>, since: f64, record: Record, body: Vec<Bytes>) -> (u64, Result<Restored>) {
     let of_body: usize = body.iter().map(Bytes::len).sum();
     let of_value = match &record {
         Record::Result(result) => result.value.as_ref().map_or(0, |value| value.0.len()),
         _ => 0,
     };
     let body: RecordBody<'_> = Box::pin(stream::iter(body.into_iter().map(Ok)));
-    ((of_body + of_value) as u64, restore_record(&store, &record, body).await)
+    ((of_body + of_value) as u64, restore_record(&store, since, &record, body).await)
 }
 
 async fn restore_long<R: BufRead + Send>(
     store: &Arc<dyn Inspect>,
+    since: f64,
     record: &Record,
     start: Vec<Bytes>,
     reader: &mut ArchiveReader<R>,
@@ -216,10 +217,15 @@ async fn restore_long<R: BufRead + Send>(
         let element = reader.next_chunk().map_err(unread)?;
         Ok(element.map(|element| (element, reader)))
     });
-    restore_record(store, record, Box::pin(stream::iter(start.into_iter().map(Ok)).chain(rest))).await
+    restore_record(store, since, record, Box::pin(stream::iter(start.into_iter().map(Ok)).chain(rest))).await
 }
 
-async fn restore_record(store: &Arc<dyn Inspect>, record: &Record, body: RecordBody<'_>) -> Result<Restored> {
+async fn restore_record(
+    store: &Arc<dyn Inspect>,
+    since: f64,
+    record: &Record,
+    body: RecordBody<'_>,
+) -> Result<Restored> {
     if record.expires_at().is_some_and(|at| at <= clock::now()) {
         return Ok(Restored::Expired);
     }
@@ -227,7 +233,7 @@ async fn restore_record(store: &Arc<dyn Inspect>, record: &Record, body: RecordB
         return restore_expiry(store, expiry).await;
     }
     if let Record::Http(http) = record
-        && is_superseded(store, http).await?
+        && is_superseded(store, since, http).await?
     {
         return Ok(Restored::Newer);
     }
@@ -248,14 +254,15 @@ async fn restore_expiry(store: &Arc<dyn Inspect>, expiry: &ExpiryRecord) -> Resu
     })
 }
 
-/// Whether a live response was stored under the same key later. It would be hidden by an older one where a cache takes
+/// Whether a live response was stored under the same key later, and after the change, which began at `since`. It would be hidden by an older one where a cache takes
 /// any of them.
-async fn is_superseded(store: &Arc<dyn Inspect>, http: &HttpRecord) -> Result<bool> {
+async fn is_superseded(store: &Arc<dyn Inspect>, since: f64, http: &HttpRecord) -> Result<bool> {
     let Some(key) = http.cache_key.as_ref().filter(|_| http.is_indexed) else { return Ok(false) };
     let found = store.lookup(&CacheKey::new(&key.0[..]), None).await?;
     let others = found.into_iter().filter(|found| !matches!(found.id, EntryId::Http(_, id) if id == http.id));
     Ok(others.into_iter().any(|other| match (other.entry.created_at, http.created_at) {
-        (Some(other), Some(this)) => other > this,
+        // Those that were there before the change are put back beside each other.
+        (Some(other), Some(this)) => other > this && other > since,
         // hishel 2 records no storage time: the one that expires last was stored last.
         _ => match (other.expires_at, http.expires_at) {
             (Some(other), Some(this)) => other > this,

@@ -69,6 +69,7 @@ macro_rules! all_promises {
             records::saved_entries_come_back_as_they_were
             records::a_restored_response_is_found
             records::what_was_stored_anew_is_kept
+            records::responses_under_one_key_come_back_together
             records::what_would_have_expired_stays_away
             records::an_orphan_comes_back
             records::a_half_removed_response_comes_back

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use cache_core::admin::archive::{ArchiveReader, ArchiveWriter, Header, Source};
 use cache_core::admin::undo::{UndoReport, restore, save};
-use cache_core::{EntryId, Filter, Inspect, Summary, clock};
+use cache_core::{EntryId, Filter, Inspect, StorageLayout, Summary, clock};
 
 use crate::samples::{DAY, HOUR, body_of, entry, list, put};
 use crate::stores::{Raw, Subject};
@@ -121,6 +121,20 @@ pub async fn what_was_stored_anew_is_kept(s: Subject) {
     assert_eq!((report.entries, report.newer), (0, 2), "{report:?}");
     assert_eq!(body_of(&*s.store, &new).await.as_deref(), Some(&b"new"[..]));
     assert_eq!(s.store.get(RESULT).await.unwrap().unwrap().value, "2");
+}
+
+pub async fn responses_under_one_key_come_back_together(s: Subject) {
+    if matches!(s.raw, Raw::None) || s.layout == StorageLayout::Hishel2 || s.layout == StorageLayout::Sqlite2 {
+        return;
+    }
+    let mut ids = Vec::new();
+    for (ago, ttl) in [(10.0, DAY), (300.0, HOUR), (200.0, DAY)] {
+        ids.push(put(&s.store, &entry(URL, ago), "{}", ttl).await);
+    }
+    let file = saved(&s.store, &ids).await;
+    s.store.remove(&ids[1..]).await.unwrap();
+    let report = restored(&s.store, &file).await;
+    assert_eq!((report.entries, report.present, report.newer), (2, 1, 0), "{report:?}");
 }
 
 pub async fn what_would_have_expired_stays_away(s: Subject) {
