@@ -158,10 +158,10 @@ pub enum Command {
     /// Requires --yes or --dry-run if there is no terminal.
     #[command(override_usage = examples::TTL_USAGE, after_help = examples::TTL)]
     Ttl(TtlArgs),
-    /// Put back what the last flush or TTL change took
+    /// Restore what the last flush or TTL change took
     ///
     /// flush and ttl save entries to a private file before they change them. undo shows what it can restore, asks for
-    /// confirmation, and restores the entries with the TTL that would be left. Entries that were stored meanwhile are
+    /// confirmation, and restores the entries with the TTL that would be left. Entries that were stored since are
     /// kept. It can be repeated, also after flush or undo was interrupted. Never falls back to SQLite.
     #[command(after_help = examples::UNDO)]
     Undo(UndoArgs),
@@ -282,7 +282,7 @@ pub struct ConfirmArgs {
     /// Do not write an undo file
     #[arg(long)]
     pub no_undo: bool,
-    /// Refuse a change whose undo file would be larger than SIZE
+    /// Reject a change whose undo file would be larger than SIZE
     #[arg(long, value_name = "SIZE", default_value = "1GiB", value_parser = size, conflicts_with = "no_undo")]
     pub undo_limit: u64,
 }
@@ -290,7 +290,7 @@ pub struct ConfirmArgs {
 /// Options of `undo`.
 #[derive(Args, Debug)]
 pub struct UndoArgs {
-    /// Undo file [default: the one of the last change of this cache]
+    /// File to restore from [default: that of the last change of this cache]
     #[arg(value_name = "FILE")]
     pub file: Option<PathBuf>,
     /// List undo files, the newest first

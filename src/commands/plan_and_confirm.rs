@@ -58,29 +58,36 @@ struct Output<J> {
     elapsed: f64,
 }
 
+impl<J> Output<J> {
+    fn new(request: &Request<'_, J>, plan: &Plan, report: &Report, undo_file: Option<&Path>, started: Instant) -> Self {
+        Self {
+            undo_file: undo_file.map(|path| path.display().to_string()),
+            dry_run: request.args.dry_run,
+            matched: Matched::from_plan(plan),
+            of_command: (request.json)(report),
+            failed: report.failed,
+            changed_meanwhile: report.done.changed_meanwhile,
+            gone: report.done.gone,
+            unchanged: report.done.unchanged,
+            left_out: LeftOut::from_plan(plan),
+            backend: OfBackend::new(&plan.store.backend),
+            by_service: confirm::by_service(plan),
+            oldest: plan.oldest,
+            newest: plan.newest,
+            interrupted: report.is_interrupted,
+            elapsed: started.elapsed().as_secs_f64(),
+        }
+    }
+}
+
 /// Plans a change, asks, applies it and reports what came of it.
 pub(crate) async fn run<J: Serialize>(session: &Session, request: &Request<'_, J>) -> anyhow::Result<Exit> {
     confirm::check_request(session, request.command, request.selectors, request.args)?;
     let started = Instant::now();
     let cache = session.open_to_change().await?;
     let stop = signals::stop_flag()?;
-    let output = |plan: &Plan, report: &Report, undo_file: Option<&Path>| Output {
-        undo_file: undo_file.map(|path| path.display().to_string()),
-        dry_run: request.args.dry_run,
-        matched: Matched::from_plan(plan),
-        of_command: (request.json)(report),
-        failed: report.failed,
-        changed_meanwhile: report.done.changed_meanwhile,
-        gone: report.done.gone,
-        unchanged: report.done.unchanged,
-        left_out: LeftOut::from_plan(plan),
-        backend: OfBackend::new(&plan.store.backend),
-        by_service: confirm::by_service(plan),
-        oldest: plan.oldest,
-        newest: plan.newest,
-        interrupted: report.is_interrupted,
-        elapsed: started.elapsed().as_secs_f64(),
-    };
+    let output =
+        |plan: &Plan, report: &Report, undo_file: Option<&Path>| Output::new(request, plan, report, undo_file, started);
     let words = request.words;
     let Some(plan) = make(session, &cache.store, request, &stop).await? else {
         session.note(&format!("Interrupted: nothing was {}", words.done));

@@ -9,8 +9,8 @@ use crate::program::Program;
 /// First words of commands and options.
 const VERBS: &[&str] = &[
     "Change", "Check", "Compare", "Delete", "Do", "Enable", "Extend", "Fail", "Fetch", "Fill", "Generate", "Ignore",
-    "Inspect", "List", "Log", "Multiply", "Open", "Print", "Reject", "Remove", "Render", "Repeat", "Reverse", "Serve",
-    "Set", "Show", "Skip", "Sort", "Stop", "Use", "Watch", "Write",
+    "Inspect", "List", "Log", "Multiply", "Open", "Print", "Reject", "Remove", "Render", "Repeat", "Restore",
+    "Reverse", "Serve", "Set", "Show", "Skip", "Sort", "Stop", "Use", "Watch", "Write",
 ];
 
 /// First words of options with a value or an input; those of selectors state a condition for entries.
@@ -22,6 +22,7 @@ const NOUNS: &[&str] = &[
     "Anime-Planet slug",
     "Backend to use",
     "Configuration file",
+    "File to",
     "File with",
     "First of",
     "ID",

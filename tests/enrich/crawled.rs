@@ -79,11 +79,11 @@ async fn second_pass_is_equal_without_requests(#[case] on: On) {
     }
     let [planet, search] = both().map(|service| subject.config.services.url(service).to_owned());
     let mut expected = [
-        format!("animeplanet_anime {planet}/anime/death-note"),
-        format!("animeplanet_characters {planet}/anime/death-note"),
-        format!("anisearch_anime {search}/anime/3633"),
-        format!("anisearch_episodes {search}/anime/3633"),
-        format!("anisearch_characters {search}/anime/3633"),
+        format!("animeplanet_anime \"{planet}/anime/death-note\""),
+        format!("animeplanet_characters \"{planet}/anime/death-note\""),
+        format!("anisearch_anime \"{search}/anime/3633\""),
+        format!("anisearch_episodes \"{search}/anime/3633\""),
+        format!("anisearch_characters \"{search}/anime/3633\""),
     ];
     expected.sort();
     assert_eq!(results(&subject).await, expected, "nothing but results is stored");
