@@ -107,18 +107,19 @@ impl Plan {
     fn text(&self) -> String {
         let Header { command, created_at, source, .. } = &self.header;
         let command = command.as_deref().unwrap_or("export");
-        let mut text = format!(
-            "Would undo the {command} of {} in {}\n  restorable: {} ({})\n  expired meanwhile: {}\n",
+        let cut_off = if self.is_cut_off {
+            format!("  the {command} was cut off: the file contains the entries up to then\n")
+        } else {
+            String::new()
+        };
+        format!(
+            "Would undo the {command} of {} in {}\n  restorable: {} ({})\n  expired since: {}\n{cut_off}",
             format_timestamp(*created_at),
             safe::line(&source.location),
             entries(self.restorable),
             bytes(self.bytes),
             entries(self.expired),
-        );
-        if self.is_cut_off {
-            text.push_str(&format!("  the {command} was cut off: the file has what it took until then\n"));
-        }
-        text
+        )
     }
 }
 
@@ -134,9 +135,9 @@ fn finish(
         output::error(&format!("{} not restored: {reason}", entries(report.failed)));
     }
     for (number, what) in [
-        (report.expired, "would have expired meanwhile"),
-        (report.newer, "stored anew meanwhile, and kept"),
-        (report.present, "already there, and left alone"),
+        (report.expired, "would have expired by now"),
+        (report.newer, "stored again since, and kept"),
+        (report.present, "still in the cache"),
     ] {
         if number > 0 {
             session.note(&format!("{} {what}", entries(number)));

@@ -37,7 +37,7 @@ async fn chunks_are_delivered_before_the_rest_is_sent() {
 #[tokio::test]
 async fn decompression_bomb_ends_within_the_limit() {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
-    encoder.write_all(&[b'x'; 1 << 20]).unwrap();
+    encoder.write_all(&vec![b'x'; 1 << 20]).unwrap();
     let bomb = encoder.finish().unwrap().repeat(600);
     assert!(bomb.len() < 640 << 10, "{}", bomb.len());
     let origin = Origin::start(move |_| response(200, &[("Content-Encoding", "gzip")], &bomb)).await;

@@ -26,7 +26,7 @@ pub(crate) fn check_size(plan: &Plan, change: Change, args: &ConfirmArgs) -> any
     let entries = plan.targets.len() as u64;
     let size = match change {
         // Packed, they take about half.
-        Change::Remove => (plan.bytes + HEAD * entries) / 2,
+        Change::Remove => plan.bytes.midpoint(HEAD * entries),
         Change::Expire(_) => EXPIRY * entries,
     };
     if size <= args.undo_limit || args.dry_run {
