@@ -75,7 +75,7 @@ fn reads(connection: &mut redis::Connection) -> u64 {
         let line = text.lines().find(|line| line.starts_with(&format!("cmdstat_{name}:")))?;
         line.split("calls=").nth(1)?.split(',').next()?.parse::<u64>().ok()
     };
-    calls("hget").unwrap_or(0) + calls("get").unwrap_or(0)
+    calls("hget").unwrap_or(0) + calls("getrange").unwrap_or(0)
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 #[cfg(any(feature = "redis", feature = "sqlite"))]
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
-#[cfg(any(feature = "redis", feature = "sqlite"))]
 use crate::format::charset;
+#[cfg(any(feature = "redis", feature = "sqlite"))]
 use crate::format::entry_view::EntryView;
 use crate::format::title;
 use crate::model::entry::{Entry, EntryId, EntryState, StorageLayout};
