@@ -179,11 +179,13 @@ pub enum StoredValue {
 
 impl StoredValue {
     /// A byte string.
+    #[cfg(any(test, feature = "redis", feature = "sqlite"))]
     pub(crate) fn bytes(bytes: impl Into<Vec<u8>>) -> Self {
         Self::Bytes(Base64(bytes.into()))
     }
 
     /// The bytes of a byte string or text.
+    #[cfg(any(feature = "redis", feature = "sqlite"))]
     pub(crate) fn as_bytes(&self) -> Option<&[u8]> {
         match self {
             Self::Bytes(bytes) => Some(&bytes.0),

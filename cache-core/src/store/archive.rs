@@ -4,12 +4,15 @@ use std::pin::Pin;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+#[cfg(any(feature = "redis", feature = "sqlite"))]
 use futures_util::stream;
 use futures_util::stream::Stream;
 
 use crate::error::{Error, Result};
 use crate::model::entry::EntryId;
-use crate::model::record::{Octets, Record, ResultRecord};
+use crate::model::record::Record;
+#[cfg(any(feature = "redis", feature = "sqlite"))]
+use crate::model::record::{Octets, ResultRecord};
 use crate::model::stored::StoredBody;
 use crate::store::traits::Backend;
 
@@ -17,6 +20,7 @@ use crate::store::traits::Backend;
 pub type RecordBody<'a> = Pin<Box<dyn Stream<Item = Result<Bytes>> + Send + 'a>>;
 
 /// A longer value is a body of its own; bytes.
+#[cfg(any(feature = "redis", feature = "sqlite"))]
 const MAX_INLINE: usize = 1 << 20;
 
 /// An entry as it is stored.
@@ -34,6 +38,7 @@ impl From<Record> for StoredRecord {
 }
 
 /// The record of a result.
+#[cfg(any(feature = "redis", feature = "sqlite"))]
 pub(crate) fn of_value(key: &[u8], created_at: Option<f64>, expires_at: Option<f64>, value: Bytes) -> StoredRecord {
     let key = Octets(key.to_vec());
     if value.len() <= MAX_INLINE {
