@@ -68,7 +68,7 @@ impl ConfigFile {
         self.named.is_some()
     }
 
-    /// Adds its services to the table. [`Self::layers`] reports what is invalid.
+    /// Adds its services to the table. `layers` reports what is invalid.
     pub fn extend_services(&self) {
         let services = || {
             let (path, table) = self.content.as_ref()?;
