@@ -13,7 +13,7 @@ use tracing_subscriber::EnvFilter;
 use crate::cli::{Cli, Command};
 use crate::output::{RedactedLog, style};
 
-/// A log file that has grown beyond this many bytes is begun anew.
+/// A log file that is larger, in bytes, is truncated at the next start.
 const MAX_FILE: u64 = 16 << 20;
 
 /// Starts logging as `-v` and `--log-file` request.
@@ -51,7 +51,7 @@ fn default_file() -> anyhow::Result<PathBuf> {
     Ok(folder.join("log"))
 }
 
-/// Readable by its owner only: URLs tell what is watched.
+/// Readable by its owner only, since URLs are private.
 fn open(path: &Path) -> anyhow::Result<File> {
     let is_full = path.metadata().is_ok_and(|file| file.is_file() && file.len() > MAX_FILE);
     let mut options = OpenOptions::new();

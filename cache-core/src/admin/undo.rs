@@ -79,7 +79,7 @@ pub struct UndoReport {
     pub bytes: u64,
     /// Entries that would have expired.
     pub expired: u64,
-    /// Entries that were stored anew meanwhile.
+    /// Entries that were stored again after the change.
     pub newer: u64,
     /// Entries that are there, or of which a part is that is not theirs.
     pub present: u64,

@@ -1,5 +1,5 @@
-//! Cache keys of function results, in the format of the pipeline's `@cached_result`, and in one that tells all arguments
-//! apart.
+//! Cache keys of function results, in the format of the pipeline's `@cached_result`, and in one without collisions
+//! between different arguments.
 
 use serde::Serialize;
 
@@ -14,7 +14,7 @@ pub(crate) enum KeyFormat {
     /// The pipeline's: texts, numbers and bools as Python's `str()`, anything else as its `json.dumps(sort_keys=True)`.
     /// Different arguments may have the same key.
     Pipeline,
-    /// Everything as JSON: quotes tell a text from a number, and its colons from those between arguments.
+    /// All arguments as JSON: quotes distinguish text from numbers, and colons in text from those between arguments.
     Distinct,
 }
 

@@ -120,7 +120,7 @@ impl OriginResponse {
         let value = self.fields.get(RETRY_AFTER)?.to_str().ok()?.trim();
         let seconds = value.parse::<u32>().map(f64::from).ok();
         let seconds = seconds.or_else(|| Some(http_date::parse(value)? - clock::now()))?;
-        // A caller that waits as told must not get this answer again.
+        // A retry after the `Retry-After` time must reach the origin.
         Duration::try_from_secs_f64(seconds * 0.9).ok().filter(|time| !time.is_zero())
     }
 

@@ -7,7 +7,7 @@ use crate::error::BackendId;
 use crate::model::entry::{CacheKind, EntryId};
 use crate::model::summary::Summary;
 
-/// How far two readings of one expiry may be apart, in seconds: Redis tells the time that is left.
+/// How far two readings of one expiry may be apart, in seconds: Redis returns the remaining time.
 pub(crate) const EXPIRY_TOLERANCE: f64 = 1.0;
 
 /// A store, so that another server or file at the same URL or path is another store.

@@ -1,4 +1,4 @@
-//! [`Generation`]: what tells whether a key was invalidated since.
+//! [`Generation`]: a version of a key, which changes with each invalidation.
 
 /// The generation of a key: it changes whenever entries are invalidated or flushed.
 ///
@@ -12,10 +12,10 @@ pub struct Generation {
 }
 
 impl Generation {
-    /// The storage does not tell generations: what is stored cannot be checked.
+    /// The storage has no generations: a response or result is stored unchecked.
     pub const UNKNOWN: Self = Self { all: u64::MAX, key: u64::MAX };
 
-    /// Whether the storage tells it.
+    /// Whether the storage has generations.
     pub fn is_known(self) -> bool {
         self != Self::UNKNOWN
     }

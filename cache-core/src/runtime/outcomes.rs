@@ -1,4 +1,4 @@
-//! [`Outcomes`]: what fetches that stored nothing tell later callers, for a short time.
+//! [`Outcomes`]: results of fetches that stored nothing, for later callers, for a short time.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,7 +11,7 @@ use crate::runtime::shared_answer::SharedAnswer;
 /// The number of fetches whose outcome is remembered.
 const MAX_REMEMBERED: usize = 1_024;
 
-/// What a fetch tells later callers; `None`: they do not wait for each other.
+/// The answer of a fetch for later callers; `None`: they do not wait for each other.
 type Outcome = Option<Arc<SharedAnswer>>;
 
 /// Outcomes by the key of the fetch, until they expire.

@@ -31,7 +31,7 @@ pub trait Backend: Send + Sync + 'static {
 /// Generations of keys, among all processes that share the storage.
 #[async_trait]
 pub trait GenerationStore: Backend {
-    /// The generation of a cache key or a result key; [`Generation::UNKNOWN`]: the storage does not tell.
+    /// The generation of a cache key or a result key; [`Generation::UNKNOWN`]: the storage has none.
     async fn generation(&self, key: &[u8]) -> Result<Generation>;
 
     /// Changes the generation of a key (`None`: of all keys): what was requested or computed before is not stored.

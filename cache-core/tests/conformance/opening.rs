@@ -274,7 +274,7 @@ async fn soft_deleted_entries_are_listed_and_not_served() {
     assert!(clock::now() < 4e9);
 }
 
-/// Reads a result of a file in this directory as a user who may not write there.
+/// The directory of a file whose result is read by a user without write permission.
 const READER: &str = "ANIMECACHE_TEST_READS";
 
 #[tokio::test]

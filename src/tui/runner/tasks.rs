@@ -33,7 +33,7 @@ struct Task {
     is_endless: bool,
 }
 
-/// Starts a task of the dashboard, which is told if it panics.
+/// Starts a task of the dashboard. A panic of the task ends the dashboard.
 #[expect(clippy::disallowed_methods, reason = "the only place that starts tasks of the dashboard")]
 pub(crate) fn start(inbox: &mpsc::Sender<Message>, work: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
     let inbox = inbox.clone();

@@ -81,8 +81,8 @@ pub struct Source {
     pub kind: String,
     /// The URL without password, or the path.
     pub location: String,
-    /// What tells it from another cache at the same place: in SQLite the file's device and inode. Another server may have
-    /// been started at a URL, and it may hold the same cache.
+    /// The device and inode of an SQLite file, since another file may be at the same path later. Redis has none: a server
+    /// that was restarted at the same URL may contain the same cache.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instance: Option<String>,
 }
@@ -98,7 +98,7 @@ impl Source {
         }
     }
 
-    /// Whether both are one cache. A file is told by its inode, whatever path leads to it.
+    /// Whether both are the same cache. Files are compared by inode: several paths may lead to one file.
     pub fn is_same(&self, other: &Self) -> bool {
         self.kind == other.kind
             && match (&self.instance, &other.instance) {

@@ -105,7 +105,7 @@ impl Fallback {
         if matches!(error, Error::Timeout { .. }) && started.elapsed() < MIN_OUTAGE {
             self.switch.use_second(down, |breaker| breaker.record_failure(Instant::now()));
         } else if !responds_within(&*self.first, self.timeout.unwrap_or(PROBE_TIMEOUT)).await {
-            // A connection that broke may be had again: only the store itself can tell.
+            // A broken connection may be replaced: only another call to the store shows whether it is gone.
             self.switch.use_second(down, |breaker| {
                 let was_closed = !breaker.is_open();
                 breaker.open(Instant::now());

@@ -29,7 +29,7 @@ pub(crate) async fn learn(
 ) -> RedisResult<Capabilities> {
     let mut pipe = Pipeline::new();
     pipe.cmd("INFO");
-    // A cluster refuses two slots in one command, also for a user who may not ask for its mode.
+    // A cluster refuses two slots in one command: it is recognized even without permission for `INFO`.
     pipe.cmd("EXISTS").arg(&PROBES);
     // Administrators should see which program is connected.
     pipe.cmd("CLIENT").arg("SETNAME").arg("animecache");

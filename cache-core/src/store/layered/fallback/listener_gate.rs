@@ -1,6 +1,6 @@
 //! [`ListenerGate`]: invalidations reach a listener only while the store that sends them is in use.
 //!
-//! Otherwise a listener would keep what the second store answers, of which nobody reports a change.
+//! Otherwise a listener would keep answers of the second store, whose changes are not reported.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

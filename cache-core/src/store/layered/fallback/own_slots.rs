@@ -1,6 +1,6 @@
 //! [`OwnSlots`]: the rate limit slots of this process, whichever store granted them.
 //!
-//! Each store counts only what it granted itself: a change to the other one would begin the count anew.
+//! Each store counts only the slots that it granted itself: a switch to the other one would restart the count.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};

@@ -27,7 +27,7 @@ const MAX_VALUE: usize = 1 << 20;
 const OVERHEAD: usize = 512;
 
 /// The longest time for which one renewal of a TTL is enough; a tenth of a shorter TTL. Each renewal is a change that
-/// other processes are told of.
+/// Redis reports to other processes.
 const MAX_RENEWAL_PAUSE: Duration = Duration::from_secs(60);
 
 /// The number of keys whose last renewal is known.
