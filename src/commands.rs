@@ -15,6 +15,7 @@ pub mod session;
 pub(crate) mod short_id;
 pub(crate) mod show;
 pub(crate) mod signals;
+pub(crate) mod state_directory;
 pub(crate) mod stats;
 pub(crate) mod ttl;
 pub(crate) mod tui;

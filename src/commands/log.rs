@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use anyhow::Context as _;
-use etcetera::BaseStrategy as _;
 use tracing_subscriber::EnvFilter;
 
 use crate::cli::{Cli, Command};
+use crate::commands::state_directory::state_directory;
 use crate::output::{RedactedLog, style};
 
 /// A log file that is larger, in bytes, is truncated at the next start.
@@ -45,8 +45,7 @@ pub fn start(cli: &Cli) -> anyhow::Result<()> {
 
 /// `$XDG_STATE_HOME/animecache/log`, in an existing folder.
 fn default_file() -> anyhow::Result<PathBuf> {
-    let strategy = etcetera::choose_base_strategy().context("cannot find the home directory; pass --log-file FILE")?;
-    let folder = strategy.state_dir().unwrap_or_else(|| strategy.data_dir()).join("animecache");
+    let folder = state_directory().context("cannot find the home directory; pass --log-file FILE")?;
     std::fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
     Ok(folder.join("log"))
 }

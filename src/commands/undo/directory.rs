@@ -9,8 +9,9 @@ use std::time::Duration;
 use anyhow::Context as _;
 use cache_core::admin::archive::ArchiveReader;
 use cache_core::clock;
-use etcetera::BaseStrategy as _;
 use uuid::Uuid;
+
+use crate::commands::state_directory::state_directory;
 
 /// Files are kept so long, and this many bytes together.
 const KEEP: Duration = Duration::from_secs(7 * 86_400);
@@ -35,9 +36,8 @@ impl UndoDirectory {
         if let Some(demo) = demo {
             return Ok(Self(demo.join("undo")));
         }
-        let strategy = etcetera::choose_base_strategy().context("no home directory for undo files")?;
-        let state = strategy.state_dir().unwrap_or_else(|| strategy.data_dir());
-        Ok(Self(state.join("animecache").join("undo")))
+        let state = state_directory().context("no home directory for undo files")?;
+        Ok(Self(state.join("undo")))
     }
 
     /// Creates a file that only this user can read, and removes old ones.
